@@ -1,0 +1,300 @@
+"""The configuration: these models are its one source, for defaults, JSON schema and the commented YAML."""
+
+import difflib
+import json
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_args
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+
+from faceage_bio.errors import ConfigError
+
+CohortName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,39}$")]
+RESERVED_COHORTS = {"pooled", "reports", "logs", "share", "demo", "model", "all"}
+
+
+class Closed(BaseModel):
+    """A section of the config that knows all its keys."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, use_attribute_docstrings=True)
+
+
+class Cohort(Closed):
+    """Files of one cohort; all but `photos` + `manifest` (or `face_ages`) may be left out."""
+
+    photos: str | None = None
+    """Folder with the photos."""
+    manifest: str | None = None
+    """Table with one row per photo: photo_id, subject_id, path (inside the folder), photo_date."""
+    face_ages: str | None = None
+    """Instead of photos: a table subject_id, face_age (and photo_id, photo_date) computed elsewhere."""
+    clinic: str | None = None
+    """Table with one row per subject: chronological_age or birth_date, sex, smoking, bmi, follow-up ..."""
+    counts: str | None = None
+    """Bulk RNA: raw counts, genes in rows, samples in columns."""
+    samples: str | None = None
+    """Table with one row per RNA sample: sample_id, subject_id, batch. Without it sample = subject."""
+    single_cell: str | None = None
+    """Single-cell RNA: an h5ad file with raw counts and, in obs, `subject_id` and `cell_type`."""
+    columns: dict[str, str] = Field(default_factory=dict)
+    """Your name of a column, where it differs from ours: {bmi: BMI_at_baseline}."""
+    codings: dict[str, dict[str, str]] = Field(default_factory=dict)
+    """What the codes of a column mean: {sex: {"1": male, "2": female}}."""
+
+    @model_validator(mode="after")
+    def _photos_or_face_ages(self) -> "Cohort":
+        if (self.photos is None) != (self.manifest is None):
+            missing = "manifest" if self.manifest is None else "photos"
+            raise ValueError(f"photos and manifest go together, but '{missing}' is missing")
+        if (self.photos is None) == (self.face_ages is None):
+            raise ValueError("give either photos with a manifest, or face_ages, and not both")
+        if self.counts and self.single_cell:
+            raise ValueError("give counts (bulk) or single_cell, not both; make two cohorts of them")
+        if self.samples and not self.counts:
+            raise ValueError("samples describe the columns of counts, but no counts are given")
+        return self
+
+
+class Demo(Closed):
+    """Drawn people to try the workflow with. Leave this section out of a real study."""
+
+    seed: int = Field(default=2025, ge=0)
+    """Other seeds draw other people."""
+
+
+class FaceAge(Closed):
+    """From photo to face age."""
+
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    """auto takes a CUDA GPU where there is one."""
+    batch_size: int = Field(default=32, ge=1, le=4096)
+    """Faces per pass through the age network."""
+    min_probability: float = Field(default=0.9, ge=0, le=1)
+    """A detection below this probability is no face."""
+    min_face_pixels: int = Field(default=60, ge=20)
+    """Photos whose face box has a shorter side than this are excluded (reason: small_face)."""
+    box_mode: Literal["clip", "abs_shift"] = "clip"
+    """clip: detector 0.1.1, as in the released ages; abs_shift: 0.1.0 and older, as in the clinical runs."""
+    resize: Literal["bicubic", "nearest"] = "bicubic"
+    """bicubic: Pillow >= 7, as in the released ages; nearest: Pillow < 7, probably the clinical runs."""
+
+
+class Acceleration(Closed):
+    """From face age to how much older a face looks than its owner is."""
+
+    repeat_photos: Literal["first", "last", "mean"] = "first"
+    """Which photo of a subject counts, by date; mean averages face age and age over all of them."""
+    fit_in: Literal["cohort", "reference"] = "cohort"
+    """Fit face age on age within each cohort, or in the reference people of all cohorts and apply it."""
+
+
+class Phenotype(Closed):
+    """What goes with age acceleration: smoking, BMI, disease."""
+
+    exposures: list[str] = Field(default=["smoking", "pack_years", "bmi", "ecog"], min_length=1)
+    """Columns of the clinic table, each tested on its own."""
+    adjust_for: list[str] = ["sex"]
+    """Held constant in the adjusted column, beside chronological age, which always is."""
+
+
+class Expression(Closed):
+    """Genes against age acceleration (DESeq2)."""
+
+    covariates: list[str] = ["chronological_age", "sex", "smoking", "bmi"]
+    """Columns beside age acceleration in the design; `batch` of the samples table may be named too."""
+    panel: list[str] = [
+        "CDK6", "CDKN2A", "CDKN1A", "CDKN2B", "CDK4", "TP53", "RB1", "LMNB1", "SERPINE1", "GDF15", "IL6",
+        "CXCL8", "MMP3", "HMGB1", "GLB1", "TNFRSF10B",
+    ]  # fmt: skip
+    """Genes declared beforehand, with a false discovery rate of their own; the first is the headline."""
+    per_years: float = Field(default=10.0, gt=0)
+    """Fold changes are given per this many years of age acceleration."""
+    min_count: int = Field(default=10, ge=0)
+    """A gene is tested if it has at least this count ..."""
+    min_samples: int = Field(default=10, ge=1)
+    """... in at least this many samples."""
+    min_cells: int = Field(default=10, ge=1)
+    """Single cell: a donor's cell type with fewer cells is dropped."""
+    workers: int = Field(default=2, ge=1)
+    """Processor cores for DESeq2."""
+
+
+class Survival(Closed):
+    """Whether looking older predicts death (Cox, Kaplan-Meier)."""
+
+    covariates: list[str] = ["sex", "smoking", "ecog"]
+    """Columns in the full model, beside face age and chronological age."""
+    per_years: float = Field(default=10.0, gt=0)
+    """Hazard ratios are given per this many years."""
+    cut_points: list[float] = Field(default=[65.0, 75.0, 85.0], min_length=1)
+    """Face ages that divide the Kaplan-Meier groups; the default are the study's."""
+    horizon_years: float | None = Field(default=None, gt=0)
+    """Follow-up beyond this is censored there. null: use all."""
+    year_days: Literal[365, 365.25] = 365.25
+    """Days in a year where follow-up is computed from dates."""
+
+
+class Report(Closed):
+    """What the pages say besides the results."""
+
+    title: str = "FaceAge study"
+    """Heads both reports."""
+    governance: str = ""
+    """Ethics approval and consent, printed as given."""
+    min_cell: int = Field(default=5, ge=1)
+    """Groups of fewer people are not printed."""
+
+
+class Config(Closed):
+    """A study: cohorts and how they are analysed. Paths start at the folder you run in."""
+
+    results_dir: str = "results"
+    """Where everything is written."""
+    cohorts: dict[CohortName, Cohort] = Field(min_length=1)
+    """Subjects analysed together, by name; a subject may be in one cohort only."""
+    demo: Demo | None = None
+    """Only in the demo: the cohorts' files are drawn, not found."""
+    model: str = Field(default="demo", min_length=1)
+    """Folder written by `faceage-bio weights import`; demo: a model fitted on drawn faces, not FaceAge."""
+    faceage: FaceAge = Field(default_factory=FaceAge)
+    acceleration: Acceleration = Field(default_factory=Acceleration)
+    phenotype: Phenotype = Field(default_factory=Phenotype)
+    expression: Expression = Field(default_factory=Expression)
+    survival: Survival = Field(default_factory=Survival)
+    report: Report = Field(default_factory=Report)
+
+    @model_validator(mode="after")
+    def _sensible_together(self) -> "Config":
+        reserved = sorted(RESERVED_COHORTS & set(self.cohorts))
+        if reserved:
+            raise ValueError(f"the cohort name {reserved[0]!r} is taken by a folder of ours; choose another")
+        if self.model == "demo" and self.demo is None and any(c.photos for c in self.cohorts.values()):
+            raise ValueError(
+                "model: the demo model is fitted on drawn faces and means nothing on real photos; give the folder "
+                "written by `faceage-bio weights import`"
+            )
+        return self
+
+
+def load_config(path: Path | str) -> Config:
+    """Read a YAML config.
+
+    Raises
+    ------
+    ConfigError
+        No such file, not YAML, or any problem found by `check_config`.
+    """
+    try:
+        content = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read ({error.strerror}). Write one with `faceage-bio init`.") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: not valid YAML: {error}") from None
+    if not isinstance(content, dict):
+        raise ConfigError(f"{path}: expected keys and values such as `cohorts:`, found {type(content).__name__}.")
+    return check_config(content, source=str(path))
+
+
+def check_config(content: dict[str, Any], source: str = "config") -> Config:
+    """Check a config read by anybody, such as Snakemake; all problems are told at once.
+
+    Raises
+    ------
+    ConfigError
+        Each line names a key, what was found, and for a misspelt key the nearest valid one.
+    """
+    try:
+        return Config.model_validate(content)
+    except ValidationError as error:
+        problems = [f"  - {_explain(item)}" for item in error.errors()]
+        noun = "problem" if len(problems) == 1 else "problems"
+        raise ConfigError(f"{source}: {len(problems)} {noun}:\n" + "\n".join(problems)) from None
+
+
+def _explain(item: dict[str, Any]) -> str:
+    """One pydantic error in the words of somebody who writes YAML."""
+    where = ".".join(str(part) for part in item["loc"] if part != "[key]") or "the whole file"
+    found = item["input"]
+    if item["type"] == "extra_forbidden":
+        keys = _valid_keys(item["loc"][:-1])
+        near = difflib.get_close_matches(str(item["loc"][-1]), keys, n=1, cutoff=0.5)
+        advice = f"did you mean '{near[0]}'?" if near else f"valid keys are: {', '.join(keys)}."
+        return f"{where}: unknown key; {advice}"
+    if item["type"] == "missing":
+        return f"{where}: this key is needed."
+    if item["type"] == "string_pattern_mismatch":
+        return f"{where}: a cohort name needs letters, digits and _, starting with a letter, at most 40."
+    if item["type"] == "value_error":
+        return f"{where}: {item['ctx']['error']}."
+    message = item["msg"].removeprefix("Input should be ")
+    return f"{where}: found {json.dumps(found, default=str)} ({type(found).__name__}), expected {message}."
+
+
+def _valid_keys(location: tuple[int | str, ...]) -> list[str]:
+    """The keys of the section at ``location``."""
+    model: type[BaseModel] = Config
+    for part in location:
+        if isinstance(part, str) and part in model.model_fields:
+            inner = _section(model.model_fields[part].annotation)
+            model = inner or model
+    return list(model.model_fields)
+
+
+def _section(annotation: Any) -> type[Closed] | None:
+    """The section class inside an annotation such as ``Demo | None`` or ``dict[str, Cohort]``."""
+    if isinstance(annotation, type) and issubclass(annotation, Closed):
+        return annotation
+    return next((found for part in get_args(annotation) if (found := _section(part))), None)
+
+
+def json_schema() -> dict[str, Any]:
+    """The closed JSON schema (draft 2020-12) that the Snakefile validates against."""
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **Config.model_json_schema()}
+
+
+def commented_yaml(config: Config) -> str:
+    """The config as YAML with each key's meaning above it."""
+    return "\n".join(_yaml_lines(config, indent=0)) + "\n"
+
+
+def _yaml_lines(section: Closed, indent: int) -> list[str]:
+    pad = "  " * indent
+    lines: list[str] = []
+    for name, field in type(section).model_fields.items():
+        value = getattr(section, name)
+        inner = _section(field.annotation)
+        optional_file = isinstance(section, Cohort) and not value
+        if optional_file or (value is None and name == "demo"):
+            continue
+        if not indent:
+            lines.append("")
+        comment = field.description or (inner.__doc__ if inner else "")
+        lines += [f"{pad}# {line}" for line in (comment or "").splitlines() if not isinstance(section, Cohort)]
+        if isinstance(value, Closed):
+            lines += [f"{pad}{name}:", *_yaml_lines(value, indent + 1)]
+        elif inner and isinstance(value, dict):
+            lines.append(f"{pad}{name}:")
+            for key, item in value.items():
+                lines += [f"{pad}  {key}:", *_yaml_lines(item, indent + 2)]
+        else:
+            dumped = yaml.safe_dump(value, default_flow_style=True, width=10_000, allow_unicode=True)
+            lines.append(f"{pad}{name}: {dumped.removesuffix(chr(10)).removesuffix(chr(10) + '...')}")
+    return lines
+
+
+def demo_config() -> Config:
+    """The study in ``config/config.yaml``: three drawn cohorts."""
+    def files(name: str, **more: str) -> Cohort:
+        folder = f"results/demo/{name}"
+        return Cohort(photos=f"{folder}/photos", manifest=f"{folder}/manifest.tsv", clinic=f"{folder}/clinic.tsv", **more)
+
+    def with_rna(name: str) -> Cohort:
+        folder = f"results/demo/{name}"
+        return files(name, counts=f"{folder}/counts.tsv", samples=f"{folder}/samples.tsv")
+
+    return Config(
+        cohorts={"north": with_rna("north"), "south": with_rna("south"), "healthy": files("healthy")},
+        demo=Demo(),
+        report=Report(title="Demo study of drawn people", governance="No real person: faces, clinic and RNA are drawn."),
+    )

@@ -1,0 +1,38 @@
+"""Everything a user can do wrong, as one family of exceptions that the command line prints without a traceback."""
+
+from collections.abc import Sequence
+
+
+class FaceAgeBioError(Exception):
+    """Base of all errors whose message is written for the person who owns the data."""
+
+
+class ConfigError(FaceAgeBioError):
+    """The configuration has a wrong key, type or value."""
+
+
+class TableError(FaceAgeBioError):
+    """A table cannot be read, or lacks a column."""
+
+
+class CohortError(FaceAgeBioError):
+    """Manifest, clinic, samples or counts do not hold what the study needs."""
+
+
+class WeightsError(FaceAgeBioError):
+    """A weight file is wrong, damaged or of another network."""
+
+
+class FitError(FaceAgeBioError):
+    """A statistical model could not be fitted, so no number is given."""
+
+
+class RunError(FaceAgeBioError):
+    """A command cannot run here or with these inputs."""
+
+
+def examples(values: Sequence[object], limit: int = 5) -> str:
+    """Join the first ``limit`` values for a message and say how many more there are."""
+    shown = "; ".join(str(value) for value in values[:limit])
+    more = len(values) - limit
+    return f"{shown}; and {more} more" if more > 0 else shown

@@ -1,0 +1,160 @@
+"""Reading and writing tables: delimiter by content, atomic writing, private files for individual data."""
+
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import pandas as pd
+
+from faceage_bio.columns import LEDGER_COLUMNS, RESULT_COLUMNS
+from faceage_bio.errors import TableError
+
+PRIVATE = 0o600  # individual-level tables: the owner only
+SHARED = 0o644
+
+
+def read_text_table(path: Path | str) -> pd.DataFrame:
+    """A TSV or CSV as text, exactly as typed, for checks that name file, line and value.
+
+    Parameters
+    ----------
+    path : path
+        UTF-8 text; tab, comma or semicolon separated, told from the header line.
+
+    Returns
+    -------
+    DataFrame of str
+        Empty cells are ``""``; the index is the line number in the file (the header is line 1).
+
+    Raises
+    ------
+    TableError
+        No file, not text, no header, a doubled column or rows of unequal length.
+    """
+    import csv
+
+    path = Path(path)
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise TableError(f"{path}: no such file. Check the path in the config (it starts at the folder you run in).") from None
+    except UnicodeDecodeError as error:
+        raise TableError(f"{path}: not UTF-8 text ({error.reason} at byte {error.start}). Save it as a UTF-8 TSV or CSV, not as a workbook.") from None
+    except OSError as error:
+        raise TableError(f"{path}: cannot be read ({error.strerror}).") from None
+    header_line = text.split("\n", 1)[0]
+    delimiter = max("\t,;", key=header_line.count)
+    reader = csv.reader(text.splitlines(), delimiter=delimiter)
+    rows, lines = [], []
+    for row in reader:
+        if any(cell.strip() for cell in row):
+            rows.append([cell.strip() for cell in row])
+            lines.append(reader.line_num)
+    if not rows:
+        raise TableError(f"{path}: the file is empty. Its first line must hold the column names.")
+    header, body = rows[0], rows[1:]
+    doubled = sorted({name for name in header if header.count(name) > 1})
+    if doubled:
+        raise TableError(f"{path}: line 1 names the column(s) {', '.join(map(repr, doubled))} more than once. Keep one of each.")
+    ragged = [f"line {line}: {len(row)} cells" for row, line in zip(body, lines[1:], strict=True) if len(row) != len(header)]
+    if ragged:
+        raise TableError(f"{path}: the header has {len(header)} columns, but {'; '.join(ragged[:5])}. Look for a stray separator or quote.")
+    return pd.DataFrame(body, columns=header, index=pd.Index(lines[1:], name="line"), dtype=str)
+
+
+def read_table(path: Path | str) -> pd.DataFrame:
+    """A table written by one of our own stages (``.parquet`` or ``.tsv``), with its types.
+
+    Raises
+    ------
+    TableError
+        No such file, or another ending.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise TableError(f"{path}: no such file. It is written by an earlier step; run the workflow or that step first.")
+    if path.suffix == ".parquet":
+        return pd.read_parquet(path)
+    if path.suffix in {".tsv", ".csv"}:
+        separator = "\t" if path.suffix == ".tsv" else ","
+        # an empty cell is missing, but the words NA, null or None in a name are not
+        return pd.read_csv(path, sep=separator, keep_default_na=False, na_values=[""])
+    raise TableError(f"{path}: expected a file ending in .parquet, .tsv or .csv.")
+
+
+def write_table(table: pd.DataFrame, path: Path | str, *, private: bool = False) -> None:
+    """Write ``.parquet`` or ``.tsv`` atomically; ``private`` makes it readable by its owner only."""
+    path = Path(path)
+    with atomic_path(path, mode=PRIVATE if private else SHARED) as temporary:
+        if path.suffix == ".parquet":
+            table.to_parquet(temporary, index=False)
+        else:
+            table.to_csv(temporary, sep="\t", index=False, lineterminator="\n")
+
+
+def write_text(text: str, path: Path | str, *, private: bool = False) -> None:
+    """Write UTF-8 text atomically."""
+    with atomic_path(Path(path), mode=PRIVATE if private else SHARED) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def write_json(value: object, path: Path | str, *, private: bool = False) -> None:
+    """Write indented JSON atomically."""
+    write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", path, private=private)
+
+
+def read_json(path: Path | str) -> dict:
+    """Read a JSON file.
+
+    Raises
+    ------
+    TableError
+        No such file, or not JSON.
+    """
+    try:
+        return json.loads(Path(path).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise TableError(f"{path}: no such file.") from None
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise TableError(f"{path}: not valid JSON ({error}).") from None
+
+
+@contextmanager
+def atomic_path(path: Path, *, mode: int = SHARED) -> Iterator[Path]:
+    """A temporary path beside ``path`` that takes its place only if the block ends well."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")  # created with mode 0600
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        temporary.chmod(mode)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def sha256_of(path: Path | str) -> str:
+    """Hexadecimal SHA-256 of a file, read in blocks."""
+    digest = hashlib.sha256()
+    with open(path, "rb") as stream:
+        while block := stream.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def ledger_rows(rows: Sequence[dict] | pd.DataFrame) -> pd.DataFrame:
+    """Rows for the ledger with all its columns in order; what does not apply is ``""``."""
+    table = pd.DataFrame(rows)
+    return table.reindex(columns=list(LEDGER_COLUMNS)).fillna("").astype(str)
+
+
+def result_rows(rows: Sequence[dict] | pd.DataFrame) -> pd.DataFrame:
+    """Rows of a tidy result table: the columns all result tables share first, further ones after them."""
+    table = pd.DataFrame(rows)
+    further = [column for column in table.columns if column not in RESULT_COLUMNS]
+    return table.reindex(columns=[*RESULT_COLUMNS, *further])
