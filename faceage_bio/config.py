@@ -298,3 +298,10 @@ def demo_config() -> Config:
         demo=Demo(),
         report=Report(title="Demo study of drawn people", governance="No real person: faces, clinic and RNA are drawn."),
     )
+
+
+if __name__ == "__main__":  # python -m faceage_bio.config: write what is generated from these models
+    root = Path(__file__).parent.parent
+    schema = root / "workflow" / "schemas" / "config.schema.json"
+    schema.write_text(json.dumps(json_schema(), indent=2) + "\n", encoding="utf-8")
+    (root / "config" / "config.yaml").write_text(commented_yaml(demo_config()), encoding="utf-8")

@@ -1,0 +1,51 @@
+"""The command line: one command per step of the workflow, and those that a user starts with."""
+
+import sys
+from typing import Annotated
+
+import typer
+
+import faceage_bio
+from faceage_bio.cli import acceleration, cohort, demo, expression, faceage, phenotype, report, study, survival, weights
+from faceage_bio.errors import FaceAgeBioError
+
+app = typer.Typer(
+    name="faceage-bio",
+    help="How much older does a face look than its owner is, what goes with it, and does it predict survival?\n\n"
+    "Start with `faceage-bio init my-study`, edit my-study/config.yaml, then\n"
+    "`faceage-bio check --configfile my-study/config.yaml` and\n"
+    "`faceage-bio run --configfile my-study/config.yaml`.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,  # a bug shows its plain traceback, a user's error none
+)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(f"faceage-bio {faceage_bio.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Options before the command."""
+
+
+app.add_typer(study.app)
+app.add_typer(weights.app, name="weights", help="Import, check and show the published FaceAge weights.")
+for room in (cohort, faceage, acceleration, phenotype, expression, survival, report, demo):
+    app.add_typer(room.app)
+
+
+def main() -> None:
+    """Run a command; what the user can mend is told in words with exit status 2, a bug keeps its traceback."""
+    try:
+        app()
+    except FaceAgeBioError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)

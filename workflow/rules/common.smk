@@ -1,0 +1,66 @@
+import json
+import sys
+
+import faceage_bio
+from faceage_bio.config import check_config
+from faceage_bio.errors import ConfigError
+
+try:
+    settings = check_config(config)
+except ConfigError as error:
+    raise WorkflowError(str(error))
+validate(config, "../schemas/config.schema.json", set_default=False)
+config.update(settings.model_dump(mode="json"))
+
+
+pathvars:
+    results=config["results_dir"],
+    logs=config["results_dir"] + "/logs",
+
+
+# the interpreter that runs snakemake also runs the steps, whether or not its environment is activated
+FACEAGE_BIO = f"{sys.executable} -m faceage_bio"
+VERSION = faceage_bio.__version__  # in the params of every rule: a new version runs it again
+
+COHORTS = list(config["cohorts"])
+WITH_PHOTOS = [name for name in COHORTS if config["cohorts"][name]["photos"]]
+WITH_FACE_AGES = [name for name in COHORTS if config["cohorts"][name]["face_ages"]]
+WITH_CLINIC = [name for name in COHORTS if config["cohorts"][name]["clinic"]]
+WITH_COUNTS = [name for name in COHORTS if config["cohorts"][name]["counts"]]
+WITH_CELLS = [name for name in COHORTS if config["cohorts"][name]["single_cell"]]
+WITH_RNA = [*WITH_COUNTS, *WITH_CELLS]
+MODEL = f"{config['results_dir']}/model/demo" if config["model"] == "demo" else config["model"]
+GPUS = 1 if config["faceage"]["device"] == "cuda" else 0
+
+
+def any_of(names):
+    """A wildcard constraint that matches these names, or nothing."""
+    return "|".join(names) if names else "(?!)"
+
+
+def option(flag, values):
+    """--flag a --flag b, as a list whose parts the shell line quotes."""
+    return [part for value in values for part in (flag, str(value))]
+
+
+def cohort_file(key):
+    """An input function: the file that the config names for a cohort."""
+
+    def named(wildcards):
+        return config["cohorts"][wildcards.cohort][key] or []
+
+    return named
+
+
+def cohort_files():
+    """All files that the config names, so that a change of any of them is seen."""
+    keys = ("photos", "manifest", "face_ages", "clinic", "counts", "samples", "single_cell")
+    return [cohort[key] for cohort in config["cohorts"].values() for key in keys if cohort[key]]
+
+
+def each_acceleration(wildcards, input):
+    return option("--acceleration", input)
+
+
+wildcard_constraints:
+    cohort=any_of(COHORTS),

@@ -1,0 +1,34 @@
+DEMO = f"{config['results_dir']}/demo"
+
+
+rule make_demo_cohorts:
+    output:
+        photos=[directory(f"{DEMO}/{name}/photos") for name in ("north", "south", "healthy")],
+        tables=[f"{DEMO}/{name}/{table}.tsv" for name in ("north", "south", "healthy") for table in ("manifest", "clinic")],
+        rna=[f"{DEMO}/{name}/{table}.tsv" for name in ("north", "south") for table in ("counts", "samples")],
+    log:
+        "<logs>/demo/make_demo_cohorts.log",
+    resources:
+        mem_mb=2000,
+    params:
+        command=FACEAGE_BIO,
+        folder=DEMO,
+        seed=lookup(dpath="demo/seed", within=config, default=0),
+        version=VERSION,
+    shell:
+        "{params.command} make-demo-cohorts --seed {params.seed} --output {params.folder:q} > {log:q} 2>&1"
+
+
+rule fit_demo_model:
+    output:
+        directory("<results>/model/demo"),
+    log:
+        "<logs>/demo/fit_demo_model.log",
+    resources:
+        mem_mb=3000,
+    params:
+        command=FACEAGE_BIO,
+        seed=lookup(dpath="demo/seed", within=config, default=0),
+        version=VERSION,
+    shell:
+        "{params.command} fit-demo-model --seed {params.seed} --output {output:q} > {log:q} 2>&1"

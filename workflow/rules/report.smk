@@ -1,0 +1,60 @@
+# the report knows a table by its path: {cohort}/{room}/{table}.tsv
+rule render_association_report:
+    input:
+        tables=[
+            *collect("<results>/{cohort}/flow.tsv", cohort=COHORTS),
+            *collect("<results>/{cohort}/acceleration/summary.tsv", cohort=COHORTS),
+            *collect("<results>/{cohort}/acceleration/age_bands.tsv", cohort=COHORTS),
+            *collect("<results>/{cohort}/phenotype/phenotypes.tsv", cohort=WITH_CLINIC),
+            *collect("<results>/{cohort}/expression/{table}.tsv", cohort=WITH_RNA, table=["genes", "panel"]),
+            "<results>/pooled/phenotype/groups.tsv",
+        ],
+        model=[MODEL] if WITH_PHOTOS else [],
+    output:
+        report(
+            "<results>/reports/association.html",
+            caption="../report/association.rst",
+            category="Reports",
+            labels={"report": "What goes with looking older"},
+        ),
+    log:
+        "<logs>/report/render_association_report.log",
+    params:
+        command=FACEAGE_BIO,
+        config=json.dumps(config),
+        cards=option("--model-card", [f"{MODEL}/card.json"] if WITH_PHOTOS else []),
+        version=VERSION,
+    shell:
+        "{params.command} render-association-report --config {params.config:q} {params.cards:q}"
+        " --output {output:q} {input.tables:q} > {log:q} 2>&1"
+
+
+rule render_survival_report:
+    input:
+        tables=[
+            *collect("<results>/{cohort}/flow.tsv", cohort=COHORTS),
+            *collect("<results>/{cohort}/acceleration/summary.tsv", cohort=COHORTS),
+            *collect(
+                "<results>/{cohort}/survival/{table}.tsv",
+                cohort=WITH_CLINIC,
+                table=["cox", "kaplan_meier", "summary"],
+            ),
+        ],
+        model=[MODEL] if WITH_PHOTOS else [],
+    output:
+        report(
+            "<results>/reports/survival.html",
+            caption="../report/survival_report.rst",
+            category="Reports",
+            labels={"report": "Does it predict survival"},
+        ),
+    log:
+        "<logs>/report/render_survival_report.log",
+    params:
+        command=FACEAGE_BIO,
+        config=json.dumps(config),
+        cards=option("--model-card", [f"{MODEL}/card.json"] if WITH_PHOTOS else []),
+        version=VERSION,
+    shell:
+        "{params.command} render-survival-report --config {params.config:q} {params.cards:q}"
+        " --output {output:q} {input.tables:q} > {log:q} 2>&1"
