@@ -1,0 +1,49 @@
+# make demo   the whole workflow on drawn people, from set-up to two reports
+# make test   the whole test suite
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+KEY := $(shell cat pyproject.toml constraints.txt | cksum | cut -d' ' -f1)
+INSTALLED := $(VENV)/installed-$(KEY)
+TESTABLE := $(VENV)/testable-$(KEY)
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint clean
+
+help:
+	@sed -n 's/^# //p' Makefile | head -4
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "faceage_bio needs Python 3.11 or newer; this is " + sys.version.split()[0] + ". Say which to use: make PYTHON=python3.11")'
+	$(PYTHON) -m venv $(VENV)
+
+$(INSTALLED): $(BIN)/python
+	@echo "Installing faceage_bio and what it needs into $(VENV) (about 3 GB to fetch, 3 to 5 minutes) ..."
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable .
+	@touch $@
+
+$(TESTABLE): $(INSTALLED)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[test,slurm]'
+	$(BIN)/python -m pip check
+	@touch $@
+
+demo: $(INSTALLED)
+	$(BIN)/snakemake --cores all --workflow-profile workflow/profiles/default --quiet rules host
+	@echo
+	@echo "What goes with looking older:  $(CURDIR)/results/reports/association.html"
+	@echo "Does it predict survival:      $(CURDIR)/results/reports/survival.html"
+	@echo "Open them in a browser; they need no network."
+
+test: $(TESTABLE)
+	$(BIN)/python -m pytest
+
+# make lint   style of Python and Snakemake files
+lint: $(TESTABLE)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/snakefmt --check --line-length 110 Snakefile workflow
+	$(BIN)/snakemake --lint
+
+# make clean  remove the environment and the demo's results
+clean:
+	rm -rf $(VENV) results .snakemake .pytest_cache

@@ -1,0 +1,90 @@
+"""The house stays in order: imports go down only, the command line is light, generated files are current."""
+
+import ast
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from faceage_bio.config import commented_yaml, demo_config, json_schema
+
+ROOT = Path(__file__).parent.parent
+PACKAGE = ROOT / "faceage_bio"
+FLOORS = {
+    "errors": 0, "columns": 0, "config": 0, "tables": 0,
+    "stats": 1, "vision": 1,
+    "cohort": 2, "faceage": 2, "acceleration": 2, "phenotype": 2, "expression": 2, "survival": 2, "demo": 2,
+    "report": 3,
+    "cli": 4, "__main__": 5,
+}  # fmt: skip
+MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path.name != "__init__.py" and "_workflow" not in path.parts)
+
+
+def room_of(path: Path) -> str:
+    parts = path.relative_to(PACKAGE).with_suffix("").parts
+    return parts[0]
+
+
+def rooms_imported(path: Path) -> set[str]:
+    rooms = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module == "faceage_bio":
+            rooms |= {alias.name for alias in node.names if alias.name in FLOORS}
+        elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("faceage_bio."):
+            rooms.add(node.module.split(".")[1])
+        elif isinstance(node, ast.Import):
+            rooms |= {alias.name.split(".")[1] for alias in node.names if alias.name.startswith("faceage_bio.")}
+    return rooms
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_imports_go_down_only(path):
+    room = room_of(path)
+    assert room in FLOORS, f"{room} has no floor"
+    for other in rooms_imported(path) - {room}:
+        lower = FLOORS[other] < FLOORS[room]
+        ground = FLOORS[other] == FLOORS[room] == 0
+        assert lower or ground, f"{path.name} ({room}) imports {other}, which is not below it"
+
+
+def test_every_room_has_modules():
+    assert {room_of(path) for path in MODULES} == set(FLOORS)
+
+
+def test_init_files_do_no_work():
+    for path in PACKAGE.rglob("__init__.py"):
+        statements = [node for node in ast.parse(path.read_text()).body if not isinstance(node, (ast.Expr, ast.Assign))]
+        assert not statements, path
+
+
+def test_command_line_does_not_import_heavy_libraries():
+    heavy = ["torch", "scanpy", "pydeseq2", "lifelines", "statsmodels", "altair", "pandas", "numpy"]
+    code = f"import sys, faceage_bio.cli.main; print([m for m in {heavy} if m in sys.modules])"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert found.strip() == "[]"
+
+
+def test_commented_config_is_generated_from_the_models():
+    assert (ROOT / "config" / "config.yaml").read_text() == commented_yaml(demo_config()), "python -m faceage_bio.config"
+
+
+def test_schema_is_generated_from_the_models():
+    schema = json.loads((ROOT / "workflow" / "schemas" / "config.schema.json").read_text())
+    assert schema == json_schema(), "python -m faceage_bio.config"
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["ruff", "check", "."],
+        ["ruff", "format", "--check", "."],
+        ["snakefmt", "--check", "Snakefile", "workflow"],
+        ["snakemake", "--lint"],
+    ],
+    ids=" ".join,
+)
+def test_style(command):
+    done = subprocess.run([sys.executable, "-m", *command], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
