@@ -6,7 +6,7 @@ include: "workflow/Snakefile"
 
 # an included file never sets the default target, so it is named again here
 rule default:
+    default_target: True
     input:
         rules.all.input,
-    default_target: True
     localrule: True

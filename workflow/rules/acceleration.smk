@@ -1,11 +1,3 @@
-def acceleration_inputs(wildcards, input):
-    return [
-        *option("--subjects", input.subjects),
-        *option("--photos", input.photos),
-        *option("--face-ages", input.face_ages),
-    ]
-
-
 rule compute_acceleration:
     input:
         subjects=collect("<results>/{cohort}/cohort/subjects.parquet", cohort=COHORTS),
@@ -24,12 +16,11 @@ rule compute_acceleration:
     log:
         "<logs>/acceleration/compute_acceleration.log",
     params:
-        command=FACEAGE_BIO,
         inputs=acceleration_inputs,
         repeat_photos=config["acceleration"]["repeat_photos"],
         fit_in=config["acceleration"]["fit_in"],
-        results=config["results_dir"],
+        results=subpath(output.ledgers[0], ancestor=3),
         version=VERSION,
     shell:
-        "{params.command} compute-acceleration {params.inputs:q} --repeat-photos {params.repeat_photos}"
+        "{FACEAGE_BIO} compute-acceleration {params.inputs:q} --repeat-photos {params.repeat_photos}"
         " --fit-in {params.fit_in} --results {params.results:q} > {log:q} 2>&1"

@@ -11,27 +11,13 @@ rule check_cohorts:
     resources:
         mem_mb=4000,
     params:
-        command=FACEAGE_BIO,
         cohorts=json.dumps(config["cohorts"]),
         year_days=config["survival"]["year_days"],
-        results=config["results_dir"],
+        results=subpath(output.ledger[0], ancestor=3),
         version=VERSION,
     shell:
-        "{params.command} check-cohorts --cohorts {params.cohorts:q} --year-days {params.year_days}"
+        "{FACEAGE_BIO} check-cohorts --cohorts {params.cohorts:q} --year-days {params.year_days}"
         " --results {params.results:q} > {log:q} 2>&1"
-
-
-def stage_ledgers(wildcards):
-    """The ledgers of the stages that a cohort goes through, in their order."""
-    name = wildcards.cohort
-    stages = ["cohort", "faceage", "acceleration"]
-    stages += ["expression"] if name in WITH_RNA else []
-    stages += ["survival"] if name in WITH_CLINIC else []
-    return [f"<results>/{name}/{stage}/ledger.tsv" for stage in stages]
-
-
-def each_ledger(wildcards, input):
-    return option("--ledger", input)
 
 
 rule gather_ledger:
@@ -48,9 +34,8 @@ rule gather_ledger:
     log:
         "<logs>/cohort/gather_ledger_{cohort}.log",
     params:
-        command=FACEAGE_BIO,
         ledgers=each_ledger,
         version=VERSION,
     shell:
-        "{params.command} gather-ledger {params.ledgers:q} --output {output.ledger:q} --flow {output.flow:q}"
+        "{FACEAGE_BIO} gather-ledger {params.ledgers:q} --output {output.ledger:q} --flow {output.flow:q}"
         " > {log:q} 2>&1"

@@ -1,4 +1,5 @@
 import json
+import shlex
 import sys
 
 import faceage_bio
@@ -15,11 +16,11 @@ config.update(settings.model_dump(mode="json"))
 
 pathvars:
     results=config["results_dir"],
-    logs=config["results_dir"] + "/logs",
+    logs=f"{config['results_dir']}/logs",
 
 
 # the interpreter that runs snakemake also runs the steps, whether or not its environment is activated
-FACEAGE_BIO = f"{sys.executable} -m faceage_bio"
+FACEAGE_BIO = f"{shlex.quote(sys.executable)} -m faceage_bio"
 VERSION = faceage_bio.__version__  # in the params of every rule: a new version runs it again
 
 COHORTS = list(config["cohorts"])
@@ -60,6 +61,42 @@ def cohort_files():
 
 def each_acceleration(wildcards, input):
     return option("--acceleration", input)
+
+
+def acceleration_inputs(wildcards, input):
+    return [
+        *option("--subjects", input.subjects),
+        *option("--photos", input.photos),
+        *option("--face-ages", input.face_ages),
+    ]
+
+
+def stage_ledgers(wildcards):
+    """The ledgers of the stages that a cohort goes through, in their order."""
+    name = wildcards.cohort
+    stages = ["cohort", "faceage", "acceleration"]
+    stages += ["expression"] if name in WITH_RNA else []
+    stages += ["survival"] if name in WITH_CLINIC else []
+    return [f"<results>/{name}/{stage}/ledger.tsv" for stage in stages]
+
+
+def each_ledger(wildcards, input):
+    return option("--ledger", input)
+
+
+def expression_inputs(wildcards):
+    """Bulk counts and their samples, or the pseudobulk made of single cells."""
+    name = wildcards.cohort
+    if name in WITH_CELLS:
+        return {"pseudobulk": f"<results>/{name}/expression/pseudobulk.parquet"}
+    return {
+        "counts": config["cohorts"][name]["counts"],
+        "samples": f"<results>/{name}/cohort/samples.parquet",
+    }
+
+
+def expression_options(wildcards, input):
+    return [part for key in input.keys() if key != "acceleration" for part in (f"--{key}", input[key])]
 
 
 wildcard_constraints:

@@ -4,19 +4,22 @@ DEMO = f"{config['results_dir']}/demo"
 rule make_demo_cohorts:
     output:
         photos=[directory(f"{DEMO}/{name}/photos") for name in ("north", "south", "healthy")],
-        tables=[f"{DEMO}/{name}/{table}.tsv" for name in ("north", "south", "healthy") for table in ("manifest", "clinic")],
+        tables=[
+            f"{DEMO}/{name}/{table}.tsv"
+            for name in ("north", "south", "healthy")
+            for table in ("manifest", "clinic")
+        ],
         rna=[f"{DEMO}/{name}/{table}.tsv" for name in ("north", "south") for table in ("counts", "samples")],
     log:
         "<logs>/demo/make_demo_cohorts.log",
     resources:
         mem_mb=2000,
     params:
-        command=FACEAGE_BIO,
-        folder=DEMO,
+        folder=subpath(output.tables[0], ancestor=2),
         seed=lookup(dpath="demo/seed", within=config, default=0),
         version=VERSION,
     shell:
-        "{params.command} make-demo-cohorts --seed {params.seed} --output {params.folder:q} > {log:q} 2>&1"
+        "{FACEAGE_BIO} make-demo-cohorts --seed {params.seed} --output {params.folder:q} > {log:q} 2>&1"
 
 
 rule fit_demo_model:
@@ -27,8 +30,7 @@ rule fit_demo_model:
     resources:
         mem_mb=3000,
     params:
-        command=FACEAGE_BIO,
         seed=lookup(dpath="demo/seed", within=config, default=0),
         version=VERSION,
     shell:
-        "{params.command} fit-demo-model --seed {params.seed} --output {output:q} > {log:q} 2>&1"
+        "{FACEAGE_BIO} fit-demo-model --seed {params.seed} --output {output:q} > {log:q} 2>&1"

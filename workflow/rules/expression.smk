@@ -5,31 +5,18 @@ rule aggregate_cells:
     output:
         pseudobulk="<results>/{cohort}/expression/pseudobulk.parquet",
         ledger="<results>/{cohort}/expression/cells_ledger.tsv",
-    wildcard_constraints:
-        cohort=any_of(WITH_CELLS),
     log:
         "<logs>/expression/aggregate_cells_{cohort}.log",
+    wildcard_constraints:
+        cohort=any_of(WITH_CELLS),
     resources:
         mem_mb=16000,
     params:
-        command=FACEAGE_BIO,
         min_cells=config["expression"]["min_cells"],
         version=VERSION,
     shell:
-        "{params.command} aggregate-cells --cohort {wildcards.cohort} --single-cell {input.single_cell:q}"
+        "{FACEAGE_BIO} aggregate-cells --cohort {wildcards.cohort} --single-cell {input.single_cell:q}"
         " --min-cells {params.min_cells} --output {output.pseudobulk:q} --ledger {output.ledger:q} > {log:q} 2>&1"
-
-
-def expression_inputs(wildcards):
-    """Bulk counts and their samples, or the pseudobulk made of single cells."""
-    name = wildcards.cohort
-    if name in WITH_CELLS:
-        return {"pseudobulk": f"<results>/{name}/expression/pseudobulk.parquet"}
-    return {"counts": config["cohorts"][name]["counts"], "samples": f"<results>/{name}/cohort/samples.parquet"}
-
-
-def expression_options(wildcards, input):
-    return [part for key in input.keys() if key != "acceleration" for part in (f"--{key}", input[key])]
 
 
 rule fit_expression:
@@ -50,15 +37,14 @@ rule fit_expression:
             labels={"cohort": "{cohort}", "table": "panel declared beforehand"},
         ),
         ledger="<results>/{cohort}/expression/ledger.tsv",
-    wildcard_constraints:
-        cohort=any_of(WITH_RNA),
     log:
         "<logs>/expression/fit_expression_{cohort}.log",
+    wildcard_constraints:
+        cohort=any_of(WITH_RNA),
     threads: config["expression"]["workers"]
     resources:
         mem_mb=8000,
     params:
-        command=FACEAGE_BIO,
         inputs=expression_options,
         covariates=option("--covariate", config["expression"]["covariates"]),
         panel=option("--panel", config["expression"]["panel"]),
@@ -67,7 +53,7 @@ rule fit_expression:
         min_samples=config["expression"]["min_samples"],
         version=VERSION,
     shell:
-        "{params.command} fit-expression --acceleration {input.acceleration:q} {params.inputs:q}"
+        "{FACEAGE_BIO} fit-expression --acceleration {input.acceleration:q} {params.inputs:q}"
         " {params.covariates:q} {params.panel:q} --per-years {params.per_years} --min-count {params.min_count}"
         " --min-samples {params.min_samples} --workers {threads} --genes {output.genes:q}"
         " --panel-table {output.panel:q} --ledger {output.ledger:q} > {log:q} 2>&1"

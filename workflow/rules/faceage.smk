@@ -6,16 +6,15 @@ rule predict_face_age:
     output:
         face_age="<results>/{cohort}/faceage/face_age.parquet",
         ledger="<results>/{cohort}/faceage/ledger.tsv",
-    wildcard_constraints:
-        cohort=any_of(WITH_PHOTOS),
     log:
         "<logs>/faceage/predict_face_age_{cohort}.log",
+    wildcard_constraints:
+        cohort=any_of(WITH_PHOTOS),
     threads: 8
     resources:
         mem_mb=4000,
         gpu=GPUS,
     params:
-        command=FACEAGE_BIO,
         device=config["faceage"]["device"],
         batch_size=config["faceage"]["batch_size"],
         min_probability=config["faceage"]["min_probability"],
@@ -24,7 +23,7 @@ rule predict_face_age:
         resize=config["faceage"]["resize"],
         version=VERSION,
     shell:
-        "{params.command} predict-face-age --photos {input.photos:q} --photo-folder {input.folder:q}"
+        "{FACEAGE_BIO} predict-face-age --photos {input.photos:q} --photo-folder {input.folder:q}"
         " --model {input.model:q} --device {params.device} --batch-size {params.batch_size}"
         " --min-probability {params.min_probability} --min-face-pixels {params.min_face_pixels}"
         " --box-mode {params.box_mode} --resize {params.resize}"
@@ -38,13 +37,12 @@ rule read_face_ages:
     output:
         face_age="<results>/{cohort}/faceage/face_age.parquet",
         ledger="<results>/{cohort}/faceage/ledger.tsv",
-    wildcard_constraints:
-        cohort=any_of(WITH_FACE_AGES),
     log:
         "<logs>/faceage/read_face_ages_{cohort}.log",
+    wildcard_constraints:
+        cohort=any_of(WITH_FACE_AGES),
     params:
-        command=FACEAGE_BIO,
         version=VERSION,
     shell:
-        "{params.command} read-face-ages --cohort {wildcards.cohort} --face-ages {input.face_ages:q}"
+        "{FACEAGE_BIO} read-face-ages --cohort {wildcards.cohort} --face-ages {input.face_ages:q}"
         " --photos {input.photos:q} --output {output.face_age:q} --ledger {output.ledger:q} > {log:q} 2>&1"

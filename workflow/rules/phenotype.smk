@@ -11,12 +11,11 @@ rule test_phenotypes:
     log:
         "<logs>/phenotype/test_phenotypes_{cohort}.log",
     params:
-        command=FACEAGE_BIO,
         exposures=option("--exposure", config["phenotype"]["exposures"]),
         adjust_for=option("--adjust-for", config["phenotype"]["adjust_for"]),
         version=VERSION,
     shell:
-        "{params.command} test-phenotypes --acceleration {input:q} {params.exposures:q} {params.adjust_for:q}"
+        "{FACEAGE_BIO} test-phenotypes --acceleration {input:q} {params.exposures:q} {params.adjust_for:q}"
         " --output {output:q} > {log:q} 2>&1"
 
 
@@ -33,10 +32,9 @@ rule compare_groups:
     log:
         "<logs>/phenotype/compare_groups.log",
     params:
-        command=FACEAGE_BIO,
         accelerations=each_acceleration,
         adjust_for=option("--adjust-for", config["phenotype"]["adjust_for"]),
         version=VERSION,
     shell:
-        "{params.command} compare-groups {params.accelerations:q} {params.adjust_for:q} --output {output:q}"
+        "{FACEAGE_BIO} compare-groups {params.accelerations:q} {params.adjust_for:q} --output {output:q}"
         " > {log:q} 2>&1"

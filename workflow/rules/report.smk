@@ -20,12 +20,11 @@ rule render_association_report:
     log:
         "<logs>/report/render_association_report.log",
     params:
-        command=FACEAGE_BIO,
         config=json.dumps(config),
         cards=option("--model-card", [f"{MODEL}/card.json"] if WITH_PHOTOS else []),
         version=VERSION,
     shell:
-        "{params.command} render-association-report --config {params.config:q} {params.cards:q}"
+        "{FACEAGE_BIO} render-association-report --config {params.config:q} {params.cards:q}"
         " --output {output:q} {input.tables:q} > {log:q} 2>&1"
 
 
@@ -51,10 +50,9 @@ rule render_survival_report:
     log:
         "<logs>/report/render_survival_report.log",
     params:
-        command=FACEAGE_BIO,
         config=json.dumps(config),
         cards=option("--model-card", [f"{MODEL}/card.json"] if WITH_PHOTOS else []),
         version=VERSION,
     shell:
-        "{params.command} render-survival-report --config {params.config:q} {params.cards:q}"
+        "{FACEAGE_BIO} render-survival-report --config {params.config:q} {params.cards:q}"
         " --output {output:q} {input.tables:q} > {log:q} 2>&1"

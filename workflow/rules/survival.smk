@@ -16,19 +16,21 @@ rule fit_survival:
             labels={"cohort": "{cohort}", "table": "follow-up, medians, log-rank"},
         ),
         ledger="<results>/{cohort}/survival/ledger.tsv",
-    wildcard_constraints:
-        cohort=any_of(WITH_CLINIC),
     log:
         "<logs>/survival/fit_survival_{cohort}.log",
+    wildcard_constraints:
+        cohort=any_of(WITH_CLINIC),
     params:
-        command=FACEAGE_BIO,
         covariates=option("--covariate", config["survival"]["covariates"]),
         cut_points=option("--cut-point", config["survival"]["cut_points"]),
-        horizon=option("--horizon-years", [config["survival"]["horizon_years"]] if config["survival"]["horizon_years"] else []),
+        horizon=option(
+            "--horizon-years",
+            [config["survival"]["horizon_years"]] if config["survival"]["horizon_years"] else [],
+        ),
         per_years=config["survival"]["per_years"],
         version=VERSION,
     shell:
-        "{params.command} fit-survival --acceleration {input:q} {params.covariates:q} {params.cut_points:q}"
+        "{FACEAGE_BIO} fit-survival --acceleration {input:q} {params.covariates:q} {params.cut_points:q}"
         " {params.horizon:q} --per-years {params.per_years} --cox {output.cox:q}"
         " --kaplan-meier {output.kaplan_meier:q} --summary {output.summary:q} --ledger {output.ledger:q}"
         " > {log:q} 2>&1"
