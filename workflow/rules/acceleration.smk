@@ -19,8 +19,8 @@ rule compute_acceleration:
         inputs=acceleration_inputs,
         repeat_photos=config["acceleration"]["repeat_photos"],
         fit_in=config["acceleration"]["fit_in"],
-        results=subpath(output.ledgers[0], ancestor=3),
+        results=results_dir,
         version=VERSION,
     shell:
-        "{FACEAGE_BIO} compute-acceleration {params.inputs:q} --repeat-photos {params.repeat_photos}"
+        "faceage-bio compute-acceleration {params.inputs:q} --repeat-photos {params.repeat_photos}"
         " --fit-in {params.fit_in} --results {params.results:q} > {log:q} 2>&1"

@@ -13,10 +13,10 @@ rule check_cohorts:
     params:
         cohorts=json.dumps(config["cohorts"]),
         year_days=config["survival"]["year_days"],
-        results=subpath(output.ledger[0], ancestor=3),
+        results=results_dir,
         version=VERSION,
     shell:
-        "{FACEAGE_BIO} check-cohorts --cohorts {params.cohorts:q} --year-days {params.year_days}"
+        "faceage-bio check-cohorts --cohorts {params.cohorts:q} --year-days {params.year_days}"
         " --results {params.results:q} > {log:q} 2>&1"
 
 
@@ -37,5 +37,5 @@ rule gather_ledger:
         ledgers=each_ledger,
         version=VERSION,
     shell:
-        "{FACEAGE_BIO} gather-ledger {params.ledgers:q} --output {output.ledger:q} --flow {output.flow:q}"
+        "faceage-bio gather-ledger {params.ledgers:q} --output {output.ledger:q} --flow {output.flow:q}"
         " > {log:q} 2>&1"

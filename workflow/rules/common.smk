@@ -1,6 +1,7 @@
 import json
 import shlex
 import sys
+from pathlib import Path
 
 import faceage_bio
 from faceage_bio.config import check_config
@@ -19,8 +20,9 @@ pathvars:
     logs=f"{config['results_dir']}/logs",
 
 
-# the interpreter that runs snakemake also runs the steps, whether or not its environment is activated
-FACEAGE_BIO = f"{shlex.quote(sys.executable)} -m faceage_bio"
+# the environment that runs snakemake also runs the steps, whether or not it is activated
+shell.prefix(f"export PATH={shlex.quote(str(Path(sys.executable).parent))}:$PATH; ")
+
 VERSION = faceage_bio.__version__  # in the params of every rule: a new version runs it again
 
 COHORTS = list(config["cohorts"])
@@ -32,6 +34,14 @@ WITH_CELLS = [name for name in COHORTS if config["cohorts"][name]["single_cell"]
 WITH_RNA = [*WITH_COUNTS, *WITH_CELLS]
 MODEL = f"{config['results_dir']}/model/demo" if config["model"] == "demo" else config["model"]
 GPUS = 1 if config["faceage"]["device"] == "cuda" else 0
+
+
+def results_dir(wildcards):
+    return config["results_dir"]
+
+
+def demo_dir(wildcards):
+    return f"{config['results_dir']}/demo"
 
 
 def any_of(names):

@@ -1,25 +1,26 @@
-DEMO = f"{config['results_dir']}/demo"
-
-
 rule make_demo_cohorts:
     output:
-        photos=[directory(f"{DEMO}/{name}/photos") for name in ("north", "south", "healthy")],
+        photos=[directory(f"<results>/demo/{name}/photos") for name in ("north", "south", "healthy")],
         tables=[
-            f"{DEMO}/{name}/{table}.tsv"
+            f"<results>/demo/{name}/{table}.tsv"
             for name in ("north", "south", "healthy")
             for table in ("manifest", "clinic")
         ],
-        rna=[f"{DEMO}/{name}/{table}.tsv" for name in ("north", "south") for table in ("counts", "samples")],
+        rna=[
+            f"<results>/demo/{name}/{table}.tsv"
+            for name in ("north", "south")
+            for table in ("counts", "samples")
+        ],
     log:
         "<logs>/demo/make_demo_cohorts.log",
     resources:
         mem_mb=2000,
     params:
-        folder=subpath(output.tables[0], ancestor=2),
+        folder=demo_dir,
         seed=lookup(dpath="demo/seed", within=config, default=0),
         version=VERSION,
     shell:
-        "{FACEAGE_BIO} make-demo-cohorts --seed {params.seed} --output {params.folder:q} > {log:q} 2>&1"
+        "faceage-bio make-demo-cohorts --seed {params.seed} --output {params.folder:q} > {log:q} 2>&1"
 
 
 rule fit_demo_model:
@@ -33,4 +34,4 @@ rule fit_demo_model:
         seed=lookup(dpath="demo/seed", within=config, default=0),
         version=VERSION,
     shell:
-        "{FACEAGE_BIO} fit-demo-model --seed {params.seed} --output {output:q} > {log:q} 2>&1"
+        "faceage-bio fit-demo-model --seed {params.seed} --output {output:q} > {log:q} 2>&1"

@@ -15,7 +15,7 @@ rule aggregate_cells:
         min_cells=config["expression"]["min_cells"],
         version=VERSION,
     shell:
-        "{FACEAGE_BIO} aggregate-cells --cohort {wildcards.cohort} --single-cell {input.single_cell:q}"
+        "faceage-bio aggregate-cells --cohort {wildcards.cohort} --single-cell {input.single_cell:q}"
         " --min-cells {params.min_cells} --output {output.pseudobulk:q} --ledger {output.ledger:q} > {log:q} 2>&1"
 
 
@@ -53,7 +53,7 @@ rule fit_expression:
         min_samples=config["expression"]["min_samples"],
         version=VERSION,
     shell:
-        "{FACEAGE_BIO} fit-expression --acceleration {input.acceleration:q} {params.inputs:q}"
+        "faceage-bio fit-expression --acceleration {input.acceleration:q} {params.inputs:q}"
         " {params.covariates:q} {params.panel:q} --per-years {params.per_years} --min-count {params.min_count}"
         " --min-samples {params.min_samples} --workers {threads} --genes {output.genes:q}"
         " --panel-table {output.panel:q} --ledger {output.ledger:q} > {log:q} 2>&1"

@@ -23,7 +23,7 @@ rule predict_face_age:
         resize=config["faceage"]["resize"],
         version=VERSION,
     shell:
-        "{FACEAGE_BIO} predict-face-age --photos {input.photos:q} --photo-folder {input.folder:q}"
+        "faceage-bio predict-face-age --photos {input.photos:q} --photo-folder {input.folder:q}"
         " --model {input.model:q} --device {params.device} --batch-size {params.batch_size}"
         " --min-probability {params.min_probability} --min-face-pixels {params.min_face_pixels}"
         " --box-mode {params.box_mode} --resize {params.resize}"
@@ -44,5 +44,5 @@ rule read_face_ages:
     params:
         version=VERSION,
     shell:
-        "{FACEAGE_BIO} read-face-ages --cohort {wildcards.cohort} --face-ages {input.face_ages:q}"
+        "faceage-bio read-face-ages --cohort {wildcards.cohort} --face-ages {input.face_ages:q}"
         " --photos {input.photos:q} --output {output.face_age:q} --ledger {output.ledger:q} > {log:q} 2>&1"

@@ -15,7 +15,7 @@ rule test_phenotypes:
         adjust_for=option("--adjust-for", config["phenotype"]["adjust_for"]),
         version=VERSION,
     shell:
-        "{FACEAGE_BIO} test-phenotypes --acceleration {input:q} {params.exposures:q} {params.adjust_for:q}"
+        "faceage-bio test-phenotypes --acceleration {input:q} {params.exposures:q} {params.adjust_for:q}"
         " --output {output:q} > {log:q} 2>&1"
 
 
@@ -36,5 +36,5 @@ rule compare_groups:
         adjust_for=option("--adjust-for", config["phenotype"]["adjust_for"]),
         version=VERSION,
     shell:
-        "{FACEAGE_BIO} compare-groups {params.accelerations:q} {params.adjust_for:q} --output {output:q}"
+        "faceage-bio compare-groups {params.accelerations:q} {params.adjust_for:q} --output {output:q}"
         " > {log:q} 2>&1"

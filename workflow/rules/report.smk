@@ -24,7 +24,7 @@ rule render_association_report:
         cards=option("--model-card", [f"{MODEL}/card.json"] if WITH_PHOTOS else []),
         version=VERSION,
     shell:
-        "{FACEAGE_BIO} render-association-report --config {params.config:q} {params.cards:q}"
+        "faceage-bio render-association-report --config {params.config:q} {params.cards:q}"
         " --output {output:q} {input.tables:q} > {log:q} 2>&1"
 
 
@@ -54,5 +54,5 @@ rule render_survival_report:
         cards=option("--model-card", [f"{MODEL}/card.json"] if WITH_PHOTOS else []),
         version=VERSION,
     shell:
-        "{FACEAGE_BIO} render-survival-report --config {params.config:q} {params.cards:q}"
+        "faceage-bio render-survival-report --config {params.config:q} {params.cards:q}"
         " --output {output:q} {input.tables:q} > {log:q} 2>&1"

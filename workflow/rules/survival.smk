@@ -30,7 +30,7 @@ rule fit_survival:
         per_years=config["survival"]["per_years"],
         version=VERSION,
     shell:
-        "{FACEAGE_BIO} fit-survival --acceleration {input:q} {params.covariates:q} {params.cut_points:q}"
+        "faceage-bio fit-survival --acceleration {input:q} {params.covariates:q} {params.cut_points:q}"
         " {params.horizon:q} --per-years {params.per_years} --cox {output.cox:q}"
         " --kaplan-meier {output.kaplan_meier:q} --summary {output.summary:q} --ledger {output.ledger:q}"
         " > {log:q} 2>&1"
