@@ -1,0 +1,47 @@
+"""What several test files share: the workflow started as a user starts it, and one finished demo run."""
+
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parent.parent
+DEMO_CONFIG = ROOT / "config" / "config.yaml"
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished command."""
+
+    status: int
+    output: str
+
+
+def snakemake(folder: Path, *arguments: str, configfile: Path = DEMO_CONFIG) -> Run:
+    """Start the workflow in ``folder`` with the interpreter of the tests, which need not be activated."""
+    command = [
+        sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), "--directory", str(folder),
+        "--configfile", str(configfile), "--cores", str(os.cpu_count()), "--show-failed-logs", *arguments,
+    ]  # fmt: skip
+    done = subprocess.run(command, capture_output=True, text=True)
+    return Run(done.returncode, done.stdout + done.stderr)
+
+
+def write_config(path: Path, **changes) -> Path:
+    """The demo's config with other top-level values; None takes a key out."""
+    content = yaml.safe_load(DEMO_CONFIG.read_text()) | changes
+    path.write_text(yaml.safe_dump({key: value for key, value in content.items() if value is not None}))
+    return path
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory) -> Path:
+    """A folder in which the whole demo ran once; read it, do not change it."""
+    folder = tmp_path_factory.mktemp("demo")
+    run = snakemake(folder)
+    assert run.status == 0, run.output[-8000:]
+    return folder

@@ -1,0 +1,251 @@
+"""The whole way: photos, clinic and counts to two reports, as `snakemake` runs it."""
+
+import re
+import stat
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+
+from tests.conftest import DEMO_CONFIG, ROOT, snakemake, write_config
+
+pytestmark = pytest.mark.workflow
+
+
+def table(folder: Path, name: str) -> pd.DataFrame:
+    path = folder / "results" / name
+    return pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path, sep="\t")
+
+
+def jobs_planned(output: str) -> dict[str, int]:
+    """Rule names and counts from the table that a dry run prints."""
+    return {name: int(count) for name, count in re.findall(r"^(\w+) +(\d+)$", output, flags=re.MULTILINE)}
+
+
+def headline(folder: Path, cohort: str) -> pd.Series:
+    """Hazard ratio of face age with chronological age in the model."""
+    cox = table(folder, f"{cohort}/survival/cox.tsv")
+    rows = cox[(cox.term == "face_age") & (cox.model == "face age + age")]
+    assert len(rows) == 1
+    return rows.iloc[0]
+
+
+def panel_gene(folder: Path, cohort: str, gene: str = "CDK6") -> pd.Series:
+    panel = table(folder, f"{cohort}/expression/panel.tsv")
+    rows = panel[(panel.term == gene) & (panel.exposure == "age_acceleration")]
+    assert len(rows) == 1
+    return rows.iloc[0]
+
+
+def current_against_never(folder: Path, cohort: str) -> pd.Series:
+    phenotypes = table(folder, f"{cohort}/phenotype/phenotypes.tsv")
+    rows = phenotypes[(phenotypes.term == "smoking: current vs never") & phenotypes.adjustment.str.contains("age,")]
+    assert len(rows) == 1
+    return rows.iloc[0]
+
+
+def test_plain_dry_run_plans_the_demo(tmp_path):
+    # the exit status alone would not see a default target that is missing
+    jobs = jobs_planned(snakemake(tmp_path, "--dry-run").output)
+    assert jobs["predict_face_age"] == 3
+    assert jobs["fit_expression"] == 2
+    assert jobs["render_association_report"] == jobs["render_survival_report"] == 1
+
+
+def test_the_workflow_file_alone_plans_the_same(tmp_path):
+    both = [
+        snakemake(tmp_path, "--dry-run"),
+        snakemake(tmp_path, "--dry-run", "--snakefile", str(ROOT / "workflow" / "Snakefile")),
+    ]
+    plans = [jobs_planned(run.output) for run in both]
+    for plan in plans:
+        plan.pop("total"), plan.pop("default", None), plan.pop("all", None)
+    assert plans[0] == plans[1]
+
+
+def test_misspelt_key_stops_the_run_and_names_the_nearest(tmp_path):
+    configfile = write_config(tmp_path / "config.yaml", survivl={"per_years": 5})
+    run = snakemake(tmp_path, configfile=configfile)
+    assert run.status != 0
+    assert "survivl: unknown key; did you mean 'survival'?" in run.output
+    assert not (tmp_path / "results").exists()
+
+
+def test_a_study_of_the_users_own_is_not_merged_with_the_demo(tmp_path):
+    study = {"cohorts": {"mine": {"face_ages": "mine/face_ages.tsv", "clinic": "mine/clinic.tsv"}}}
+    configfile = tmp_path / "config.yaml"
+    configfile.write_text(yaml.safe_dump(study))
+    run = snakemake(tmp_path, "--dry-run", configfile=configfile)
+    assert "MissingInputException" in run.output
+    assert "mine/clinic.tsv" in run.output
+    assert "north" not in run.output
+
+
+def test_demo_makes_two_reports_that_say_it_is_drawn(demo):
+    for name in ("association", "survival"):
+        page = (demo / "results" / "reports" / f"{name}.html").read_text()
+        assert "drawn" in page
+        assert "not FaceAge" in page
+
+
+def test_second_run_does_nothing(demo):
+    assert "Nothing to be done" in snakemake(demo).output
+
+
+@pytest.mark.parametrize("cohort", ["north", "south"])
+def test_demo_finds_what_was_planted(demo, cohort):
+    cox = headline(demo, cohort)
+    assert cox.ci_lower > 1
+    assert cox.n_events > 30
+    cdk6 = panel_gene(demo, cohort)
+    assert cdk6.estimate > 0
+    assert cdk6.q_value < 0.05
+    assert current_against_never(demo, cohort).estimate > 0
+
+
+def test_people_with_cancer_look_older_than_reference_people(demo):
+    groups = table(demo, "pooled/phenotype/groups.tsv")
+    adjusted = groups[groups.adjustment.str.contains("age")]
+    assert len(adjusted) >= 1
+    assert (adjusted.ci_lower > 0).all()
+
+
+def test_every_photo_subject_and_sample_ends_in_the_ledger(demo):
+    for cohort in ("north", "south", "healthy"):
+        ledger = pd.read_csv(demo / f"results/{cohort}/ledger.tsv", sep="\t", dtype=str, keep_default_na=False)
+        assert set(ledger.status) <= {"included", "flagged", "excluded"}
+        assert (ledger.loc[ledger.status == "excluded", "reason"] != "").all()
+        manifest = pd.read_csv(demo / f"results/demo/{cohort}/manifest.tsv", sep="\t", dtype=str)
+        clinic = pd.read_csv(demo / f"results/demo/{cohort}/clinic.tsv", sep="\t", dtype=str)
+        seen = ledger[ledger.stage == "face_age"]
+        assert sorted(seen.photo_id) == sorted(manifest.photo_id)
+        for stage in ("intake", "acceleration", "survival"):
+            rows = ledger[(ledger.stage == stage) & (ledger.photo_id == "") & (ledger.sample_id == "")]
+            assert sorted(rows.subject_id) == sorted(clinic.subject_id), stage
+
+
+def test_bad_photos_become_rows_with_a_reason(demo):
+    photos = pd.concat([table(demo, f"{cohort}/faceage/face_age.parquet") for cohort in ("north", "south", "healthy")])
+    excluded = photos[photos.status == "excluded"]
+    assert {"unreadable", "no_face"} <= set(excluded.reason)
+    assert excluded.face_age.isna().all()
+    assert photos.loc[photos.status != "excluded", "face_age"].notna().all()
+
+
+def test_individual_data_are_for_the_owner_only(demo):
+    results = demo / "results"
+    individual = [*results.rglob("*.parquet"), *results.rglob("ledger.tsv")]
+    assert len(individual) > 10
+    for path in individual:
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600, path
+
+
+def test_shareable_files_hold_no_subject_photo_or_sample_id(demo):
+    results = demo / "results"
+    names = set()
+    for cohort in ("north", "south", "healthy"):
+        for name in ("manifest", "clinic", "samples"):
+            path = results / "demo" / cohort / f"{name}.tsv"
+            if path.exists():
+                frame = pd.read_csv(path, sep="\t", dtype=str)
+                keys = [key for key in ("subject_id", "photo_id", "sample_id", "path") if key in frame]
+                names |= set(frame[keys].to_numpy().ravel())
+    names |= {str(ROOT), str(demo)}
+    shared = [*results.glob("reports/*.html"), *results.glob("*/*/*.tsv"), *results.glob("*/flow.tsv")]
+    shared = [path for path in shared if path.name != "ledger.tsv" and path.parts[-3] != "demo" and "cells" not in path.name]
+    assert len(shared) > 15
+    for path in shared:
+        words = set(re.findall(r"[\w./-]+", path.read_text()))
+        assert not words & names, path
+
+
+def test_snakemake_report_contains_both_pages(demo, tmp_path):
+    archive = tmp_path / "report.zip"
+    run = snakemake(demo, "--report", str(archive))
+    assert run.status == 0, run.output[-3000:]
+    with zipfile.ZipFile(archive) as bundle:
+        names = " ".join(bundle.namelist())
+        text = " ".join(bundle.read(name).decode("utf-8", "replace") for name in bundle.namelist())
+    assert "association.html" in names
+    assert "survival.html" in names
+    clinic = pd.read_csv(demo / "results/demo/north/clinic.tsv", sep="\t", dtype=str)
+    assert not [subject for subject in clinic.subject_id if re.search(rf"\b{re.escape(subject)}\b", text)]
+
+
+def test_a_lost_file_is_made_again_alone(demo, tmp_path):
+    run = snakemake(demo, "--dry-run", "--forcerun", "fit_survival", "--until", "fit_survival")
+    jobs = jobs_planned(run.output)
+    assert jobs == {"fit_survival": 3, "total": 3}
+
+
+@pytest.fixture(scope="module")
+def shuffled(demo, tmp_path_factory) -> Path:
+    """The demo's cohorts with the photos shuffled among the subjects of each cohort."""
+    folder = tmp_path_factory.mktemp("shuffled")
+    cohorts = yaml.safe_load(DEMO_CONFIG.read_text())["cohorts"]
+    for name, cohort in cohorts.items():
+        for key, path in cohort.items():
+            cohort[key] = str(demo / path)
+        manifest = pd.read_csv(cohort["manifest"], sep="\t", dtype=str, keep_default_na=False)
+        random = np.random.default_rng(1)
+        manifest["path"] = random.permutation(manifest["path"])
+        cohort["manifest"] = str(folder / f"{name}_manifest.tsv")
+        manifest.to_csv(cohort["manifest"], sep="\t", index=False)
+    configfile = write_config(
+        folder / "config.yaml", cohorts=cohorts, demo=None, model=str(demo / "results/model/demo")
+    )
+    run = snakemake(folder, configfile=configfile)
+    assert run.status == 0, run.output[-8000:]
+    return folder
+
+
+def test_shuffled_photos_find_nothing(shuffled):
+    for cohort in ("north", "south"):
+        hazard = headline(shuffled, cohort)
+        assert hazard.ci_lower < 1 < hazard.ci_upper
+        assert panel_gene(shuffled, cohort).q_value > 0.05
+        smoking = current_against_never(shuffled, cohort)
+        assert smoking.ci_lower < 0 < smoking.ci_upper
+        genes = table(shuffled, f"{cohort}/expression/genes.tsv")
+        tested = genes[(genes.exposure == "age_acceleration") & genes.p_value.notna()]
+        assert (tested.q_value < 0.05).mean() < 0.01
+
+
+def test_face_ages_alone_give_reports_that_name_what_is_missing(demo, tmp_path):
+    rows = table(demo, "north/faceage/face_age.parquet")
+    rows = rows[rows.face_age.notna()]
+    rows[["subject_id", "photo_id", "face_age"]].to_csv(tmp_path / "face_ages.tsv", sep="\t", index=False)
+    clinic = pd.read_csv(demo / "results/demo/south/clinic.tsv", sep="\t")
+    south = table(demo, "south/acceleration/acceleration.parquet").dropna(subset=["face_age"])
+    south[["subject_id", "face_age"]].to_csv(tmp_path / "face_ages.tsv", sep="\t", index=False)
+    clinic[["subject_id", "chronological_age", "sex", "smoking", "bmi"]].to_csv(tmp_path / "clinic.tsv", sep="\t", index=False)
+    study = {"cohorts": {"mine": {"face_ages": "face_ages.tsv", "clinic": "clinic.tsv"}}}
+    configfile = tmp_path / "config.yaml"
+    configfile.write_text(yaml.safe_dump(study))
+    run = snakemake(tmp_path, configfile=configfile)
+    assert run.status == 0, run.output[-8000:]
+    association = (tmp_path / "results/reports/association.html").read_text()
+    survival = (tmp_path / "results/reports/survival.html").read_text()
+    assert "not run" in association.lower()
+    assert "no follow-up" in survival.lower()
+    assert "are drawn" not in association
+    # the same ages give the same acceleration as the photos they came from
+    mine = table(tmp_path, "mine/acceleration/acceleration.parquet").set_index("subject_id").age_acceleration.dropna()
+    theirs = south.set_index("subject_id").age_acceleration
+    assert len(mine) > 80
+    np.testing.assert_allclose(mine, theirs[mine.index], atol=1e-9)
+
+
+def test_the_same_subject_in_two_cohorts_stops_before_anything_is_written(demo, tmp_path):
+    cohorts = yaml.safe_load(DEMO_CONFIG.read_text())["cohorts"]
+    one = {key: str(demo / path) for key, path in cohorts["healthy"].items()}
+    configfile = write_config(
+        tmp_path / "config.yaml", cohorts={"a": one, "b": one}, demo=None, model=str(demo / "results/model/demo")
+    )
+    run = snakemake(tmp_path, configfile=configfile)
+    assert run.status != 0
+    assert "in cohort" in run.output
+    assert not list((tmp_path / "results").rglob("*.parquet"))
