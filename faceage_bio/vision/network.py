@@ -13,7 +13,6 @@ from faceage_bio.vision.models import WEIGHTS_FILE, read_card
 EMBEDDING = 1792  # channels of the last block, averaged over the picture
 BOTTLENECK = 128
 BATCH_NORM_EPS = 0.001  # Keras', everywhere in this network
-RESIDUAL_SCALES = {"Block35": 0.17, "Block17": 0.10, "Block8": 0.20, "Block8_6": 1.0}
 
 
 class FaceAgeNetwork(nn.Module):

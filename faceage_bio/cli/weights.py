@@ -1,0 +1,85 @@
+"""faceage-bio weights: import, verify, fetch and show the published weights."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(no_args_is_help=True)
+
+
+@app.command("import")
+def import_(
+    file: Annotated[Path, typer.Argument(help="The Keras file of the authors' release, faceage_model.h5.")],
+    output: Annotated[Path, typer.Option(help="Folder for model.safetensors and card.json.")],
+) -> None:
+    """Convert the published Keras file; the code pickled inside it is never run.
+
+    Example: faceage-bio weights import faceage_model.h5 --output my-study/model
+    """
+    from faceage_bio.vision.weights import import_weights
+
+    card = import_weights(file, output)
+    print(f"{output}: {card['parameters']:,} parameters, all used. SHA-256 of the source: {card['source_sha256']}")
+    print(card["notice"])
+
+
+@app.command()
+def verify(
+    folder: Annotated[Path, typer.Argument(help="Folder written by `weights import`.")],
+    reference: Annotated[Path, typer.Option(help=".npz with inputs (n, 160, 160, 3) and ages (n,).")],
+    tolerance: Annotated[float, typer.Option(help="Largest difference allowed, in years.", min=0)] = 1e-3,
+) -> None:
+    """Measure the largest difference from reference ages; exit status 1 above the tolerance.
+
+    Example: faceage-bio weights verify my-study/model --reference reference.npz --tolerance 0.001
+    """
+    from faceage_bio.vision.weights import verify_weights
+
+    agreement = verify_weights(folder, reference)
+    passed = agreement.largest <= tolerance
+    print(
+        f"{agreement.n} crops: largest difference {agreement.largest:.2e} years, mean {agreement.mean:.2e}; "
+        f"{'within' if passed else 'ABOVE'} the tolerance of {tolerance:g}"
+    )
+    raise typer.Exit(0 if passed else 1)
+
+
+@app.command()
+def fetch(
+    url: Annotated[str, typer.Option(help="Address of the file.")] = "",
+    folder: Annotated[Path | None, typer.Option(help="Where to keep it; a cache by default.")] = None,
+) -> None:
+    """Download the weights from the authors' release, going on where an earlier try broke off.
+
+    Example: faceage-bio weights fetch
+    """
+    from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn, TransferSpeedColumn
+
+    from faceage_bio.vision.fetch import RELEASE, cache_folder
+    from faceage_bio.vision.fetch import fetch as download
+    from faceage_bio.vision.weights import NOTICE
+
+    print(NOTICE)
+    with Progress(BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn(), transient=True) as bar:
+        task = bar.add_task("weights", total=None)
+        path, digest = download(
+            url or RELEASE,
+            folder or cache_folder(),
+            progress=lambda done, total: bar.update(task, completed=done, total=total),
+        )
+    print(f"{path}\nSHA-256 {digest}")
+    print(f"Next: faceage-bio weights import {path} --output my-study/model")
+
+
+@app.command()
+def show(folder: Annotated[Path, typer.Argument(help="A model folder.")]) -> None:
+    """Print the card of a model, after checking that its weights are those the card describes.
+
+    Example: faceage-bio weights show my-study/model
+    """
+    import json
+
+    from faceage_bio.vision.models import read_card
+
+    print(json.dumps(read_card(folder), indent=2, ensure_ascii=False))

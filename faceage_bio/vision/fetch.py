@@ -1,0 +1,94 @@
+"""Fetch the published weights from the authors' release: the one place where the network is used."""
+
+import json
+import os
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+
+from faceage_bio.errors import WeightsError
+from faceage_bio.tables import sha256_of, write_json
+
+RELEASE = "https://github.com/AIM-Harvard/FaceAge/releases/download/v1/faceage_model.h5"
+BLOCK = 1 << 18  # bytes
+
+
+def cache_folder() -> Path:
+    """Where fetched weights are kept: ``$XDG_CACHE_HOME/faceage-bio/weights``."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "faceage-bio" / "weights"
+
+
+def fetch(url: str, folder: Path, progress: Callable[[int, int | None], None] = lambda done, total: None) -> tuple[Path, str]:
+    """Download a file, going on where an earlier try broke off, and record its SHA-256 beside it.
+
+    Parameters
+    ----------
+    url : str
+    folder : path
+        The file keeps the last part of the URL as its name.
+    progress : callable
+        Told the bytes done and in all (None if the server does not say).
+
+    Returns
+    -------
+    path, hexadecimal SHA-256
+
+    Raises
+    ------
+    WeightsError
+        No connection, an answer other than the file, an incomplete download (the part is kept for the next try), or a
+        complete file that is no longer what was recorded when it was fetched.
+    """
+    target = folder / url.rsplit("/", 1)[-1]
+    record = target.with_name(f"{target.name}.json")
+    if target.exists() and record.exists():
+        found, recorded = sha256_of(target), json.loads(record.read_text())["sha256"]
+        if found != recorded:
+            raise WeightsError(f"{target}: changed since it was fetched (SHA-256 {found}, recorded {recorded}). Delete it and fetch again.")
+        return target, found
+    folder.mkdir(parents=True, exist_ok=True)
+    part = target.with_name(f"{target.name}.part")
+    tag = target.with_name(f"{target.name}.part.etag")
+    _download(url, part, tag, progress)
+    digest = sha256_of(part)
+    part.replace(target)
+    tag.unlink(missing_ok=True)
+    write_json({"url": url, "sha256": digest, "bytes": target.stat().st_size}, record)
+    return target, digest
+
+
+def _download(url: str, part: Path, tag: Path, progress: Callable[[int, int | None], None]) -> None:
+    done = part.stat().st_size if part.exists() else 0
+    headers = {"User-Agent": "faceage-bio"}
+    if done:
+        headers["Range"] = f"bytes={done}-"
+        if tag.exists():
+            headers["If-Range"] = tag.read_text()  # the whole file comes if it is another one by now
+    try:
+        with urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=60) as answer:
+            resumed = answer.status == 206
+            done = done if resumed else 0
+            length = answer.headers.get("Content-Length")
+            total = done + int(length) if length else None
+            if validator := answer.headers.get("ETag"):
+                tag.write_text(validator)
+            with open(part, "ab" if resumed else "wb") as stream:
+                while block := answer.read(BLOCK):
+                    stream.write(block)
+                    done += len(block)
+                    progress(done, total)
+    except urllib.error.HTTPError as error:
+        if error.code == 416:  # nothing is left to fetch, or the part belongs to another file
+            part.unlink()
+            _download(url, part, tag, progress)
+            return
+        raise WeightsError(
+            f"{url}: the server answered {error.code} {error.reason}. Check the address, or fetch the file with a browser "
+            "and give its path to `faceage-bio weights import`."
+        ) from None
+    except OSError as error:  # no connection, time-out, broken off
+        reason = getattr(error, "reason", None) or error
+        raise WeightsError(f"{url}: the download broke off ({reason}). Call again to go on after {done:,} bytes.") from None
+    if total is not None and done < total:
+        raise WeightsError(f"{url}: the download broke off after {done:,} of {total:,} bytes. Call again to go on.")
