@@ -188,11 +188,15 @@ def load_config(path: Path | str) -> Config:
     try:
         content = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
     except OSError as error:
-        raise ConfigError(f"{path}: cannot be read ({error.strerror}). Write one with `faceage-bio init`.") from None
+        raise ConfigError(
+            f"{path}: cannot be read ({error.strerror}). Write one with `faceage-bio init`."
+        ) from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: not valid YAML: {error}") from None
     if not isinstance(content, dict):
-        raise ConfigError(f"{path}: expected keys and values such as `cohorts:`, found {type(content).__name__}.")
+        raise ConfigError(
+            f"{path}: expected keys and values such as `cohorts:`, found {type(content).__name__}."
+        )
     return check_config(content, source=str(path))
 
 
@@ -270,7 +274,9 @@ def _yaml_lines(section: Closed, indent: int) -> list[str]:
         if not indent:
             lines.append("")
         comment = field.description or (inner.__doc__ if inner else "")
-        lines += [f"{pad}# {line}" for line in (comment or "").splitlines() if not isinstance(section, Cohort)]
+        lines += [
+            f"{pad}# {line}" for line in (comment or "").splitlines() if not isinstance(section, Cohort)
+        ]
         if isinstance(value, Closed):
             lines += [f"{pad}{name}:", *_yaml_lines(value, indent + 1)]
         elif inner and isinstance(value, dict):
@@ -285,9 +291,15 @@ def _yaml_lines(section: Closed, indent: int) -> list[str]:
 
 def demo_config() -> Config:
     """The study in ``config/config.yaml``: three drawn cohorts."""
+
     def files(name: str, **more: str) -> Cohort:
         folder = f"results/demo/{name}"
-        return Cohort(photos=f"{folder}/photos", manifest=f"{folder}/manifest.tsv", clinic=f"{folder}/clinic.tsv", **more)
+        return Cohort(
+            photos=f"{folder}/photos",
+            manifest=f"{folder}/manifest.tsv",
+            clinic=f"{folder}/clinic.tsv",
+            **more,
+        )
 
     def with_rna(name: str) -> Cohort:
         folder = f"results/demo/{name}"
@@ -296,7 +308,9 @@ def demo_config() -> Config:
     return Config(
         cohorts={"north": with_rna("north"), "south": with_rna("south"), "healthy": files("healthy")},
         demo=Demo(),
-        report=Report(title="Demo study of drawn people", governance="No real person: faces, clinic and RNA are drawn."),
+        report=Report(
+            title="Demo study of drawn people", governance="No real person: faces, clinic and RNA are drawn."
+        ),
     )
 
 

@@ -41,9 +41,13 @@ def read_text_table(path: Path | str) -> pd.DataFrame:
     try:
         text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
-        raise TableError(f"{path}: no such file. Check the path in the config (it starts at the folder you run in).") from None
+        raise TableError(
+            f"{path}: no such file. Check the path in the config (it starts at the folder you run in)."
+        ) from None
     except UnicodeDecodeError as error:
-        raise TableError(f"{path}: not UTF-8 text ({error.reason} at byte {error.start}). Save it as a UTF-8 TSV or CSV, not as a workbook.") from None
+        raise TableError(
+            f"{path}: not UTF-8 text ({error.reason} at byte {error.start}). Save it as a UTF-8 TSV or CSV, not as a workbook."
+        ) from None
     except OSError as error:
         raise TableError(f"{path}: cannot be read ({error.strerror}).") from None
     header_line = text.split("\n", 1)[0]
@@ -59,10 +63,18 @@ def read_text_table(path: Path | str) -> pd.DataFrame:
     header, body = rows[0], rows[1:]
     doubled = sorted({name for name in header if header.count(name) > 1})
     if doubled:
-        raise TableError(f"{path}: line 1 names the column(s) {', '.join(map(repr, doubled))} more than once. Keep one of each.")
-    ragged = [f"line {line}: {len(row)} cells" for row, line in zip(body, lines[1:], strict=True) if len(row) != len(header)]
+        raise TableError(
+            f"{path}: line 1 names the column(s) {', '.join(map(repr, doubled))} more than once. Keep one of each."
+        )
+    ragged = [
+        f"line {line}: {len(row)} cells"
+        for row, line in zip(body, lines[1:], strict=True)
+        if len(row) != len(header)
+    ]
     if ragged:
-        raise TableError(f"{path}: the header has {len(header)} columns, but {'; '.join(ragged[:5])}. Look for a stray separator or quote.")
+        raise TableError(
+            f"{path}: the header has {len(header)} columns, but {'; '.join(ragged[:5])}. Look for a stray separator or quote."
+        )
     return pd.DataFrame(body, columns=header, index=pd.Index(lines[1:], name="line"), dtype=str)
 
 
@@ -76,7 +88,9 @@ def read_table(path: Path | str) -> pd.DataFrame:
     """
     path = Path(path)
     if not path.exists():
-        raise TableError(f"{path}: no such file. It is written by an earlier step; run the workflow or that step first.")
+        raise TableError(
+            f"{path}: no such file. It is written by an earlier step; run the workflow or that step first."
+        )
     if path.suffix == ".parquet":
         return pd.read_parquet(path)
     if path.suffix in {".tsv", ".csv"}:

@@ -6,7 +6,18 @@ from typing import Annotated
 import typer
 
 import faceage_bio
-from faceage_bio.cli import acceleration, cohort, demo, expression, faceage, phenotype, report, study, survival, weights
+from faceage_bio.cli import (
+    acceleration,
+    cohort,
+    demo,
+    expression,
+    faceage,
+    phenotype,
+    report,
+    study,
+    survival,
+    weights,
+)
 from faceage_bio.errors import FaceAgeBioError
 
 app = typer.Typer(

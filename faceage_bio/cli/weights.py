@@ -20,7 +20,9 @@ def import_(
     from faceage_bio.vision.weights import import_weights
 
     card = import_weights(file, output)
-    print(f"{output}: {card['parameters']:,} parameters, all used. SHA-256 of the source: {card['source_sha256']}")
+    print(
+        f"{output}: {card['parameters']:,} parameters, all used. SHA-256 of the source: {card['source_sha256']}"
+    )
     print(card["notice"])
 
 
@@ -61,7 +63,9 @@ def fetch(
     from faceage_bio.vision.weights import NOTICE
 
     print(NOTICE)
-    with Progress(BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn(), transient=True) as bar:
+    with Progress(
+        BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn(), transient=True
+    ) as bar:
         task = bar.add_task("weights", total=None)
         path, digest = download(
             url or RELEASE,

@@ -56,7 +56,12 @@ def decode_photo(path: Path | str) -> Decoded:
         raise DecodeError("not an image format that can be read") from None
     except (Image.DecompressionBombWarning, Image.DecompressionBombError):
         raise DecodeError("more pixels than a photo has") from None
-    except (OSError, SyntaxError, ValueError, EOFError) as error:  # Pillow's ways to say that a file is damaged
+    except (
+        OSError,
+        SyntaxError,
+        ValueError,
+        EOFError,
+    ) as error:  # Pillow's ways to say that a file is damaged
         raise DecodeError(f"damaged image: {type(error).__name__}") from None
     return Decoded(image, width=image.shape[1], height=image.shape[0], orientation=orientation)
 

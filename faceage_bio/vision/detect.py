@@ -149,13 +149,18 @@ def pyramid(height: int, width: int, min_face_size: int = 20) -> list[float]:
 def _candidates(probability: np.ndarray, shifts: np.ndarray, scale: float) -> np.ndarray:
     """P-net's map as rows x1, y1, x2, y2, probability, four shifts; overlapping ones of this level suppressed."""
     # column by column, since the published detector works on the transposed map and ties follow its order
-    x, y = np.nonzero(probability.T >= THRESHOLDS[0])
+    x, y = np.nonzero(THRESHOLDS[0] <= probability.T)
     if len(x) == 1:
         # published quirk: with a single candidate the shifts are read from the map mirrored along x
         shifts = shifts[:, :, ::-1]
     corner = PNET_STRIDE * np.column_stack([x, y])
     rows = np.column_stack(
-        [np.fix((corner + 1) / scale), np.fix((corner + PNET_SIZE) / scale), probability[y, x], shifts[:, y, x].T]
+        [
+            np.fix((corner + 1) / scale),
+            np.fix((corner + PNET_SIZE) / scale),
+            probability[y, x],
+            shifts[:, y, x].T,
+        ]
     )
     return rows[suppress(rows[:, :5], OVERLAP_IN_SCALE)]
 

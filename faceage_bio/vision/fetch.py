@@ -19,7 +19,9 @@ def cache_folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "faceage-bio" / "weights"
 
 
-def fetch(url: str, folder: Path, progress: Callable[[int, int | None], None] = lambda done, total: None) -> tuple[Path, str]:
+def fetch(
+    url: str, folder: Path, progress: Callable[[int, int | None], None] = lambda done, total: None
+) -> tuple[Path, str]:
     """Download a file, going on where an earlier try broke off, and record its SHA-256 beside it.
 
     Parameters
@@ -45,7 +47,9 @@ def fetch(url: str, folder: Path, progress: Callable[[int, int | None], None] = 
     if target.exists() and record.exists():
         found, recorded = sha256_of(target), json.loads(record.read_text())["sha256"]
         if found != recorded:
-            raise WeightsError(f"{target}: changed since it was fetched (SHA-256 {found}, recorded {recorded}). Delete it and fetch again.")
+            raise WeightsError(
+                f"{target}: changed since it was fetched (SHA-256 {found}, recorded {recorded}). Delete it and fetch again."
+            )
         return target, found
     folder.mkdir(parents=True, exist_ok=True)
     part = target.with_name(f"{target.name}.part")
@@ -89,6 +93,10 @@ def _download(url: str, part: Path, tag: Path, progress: Callable[[int, int | No
         ) from None
     except OSError as error:  # no connection, time-out, broken off
         reason = getattr(error, "reason", None) or error
-        raise WeightsError(f"{url}: the download broke off ({reason}). Call again to go on after {done:,} bytes.") from None
+        raise WeightsError(
+            f"{url}: the download broke off ({reason}). Call again to go on after {done:,} bytes."
+        ) from None
     if total is not None and done < total:
-        raise WeightsError(f"{url}: the download broke off after {done:,} of {total:,} bytes. Call again to go on.")
+        raise WeightsError(
+            f"{url}: the download broke off after {done:,} of {total:,} bytes. Call again to go on."
+        )

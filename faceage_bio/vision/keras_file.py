@@ -92,7 +92,9 @@ def _collect(path: Path, file: h5py.File) -> dict[tuple[str, str], np.ndarray]:
 
     walk(file, 0)
     if problems:
-        raise WeightsError(f"{path}: {len(problems)} tensor(s) that a FaceAge file does not have: {examples(problems)}.")
+        raise WeightsError(
+            f"{path}: {len(problems)} tensor(s) that a FaceAge file does not have: {examples(problems)}."
+        )
     if not tensors:
         raise WeightsError(f"{path}: an HDF5 file without weights. Expected the Keras file faceage_model.h5.")
     return tensors
@@ -153,7 +155,11 @@ def _name_head(path: Path, tensors: dict[tuple[str, str], np.ndarray]) -> dict[t
             f"{path}: the head of the network was not found. Expected dense layers of shapes {HEAD_SHAPES} and one batch "
             f"normalisation, found {examples(head) or 'none'}. Is this a file of facenet without the age head?"
         )
-    names = {kernels[HEAD_SHAPES[0]]: "dense_1", kernels[HEAD_SHAPES[1]]: "dense_2", norms[0]: "dense_1_BatchNorm"}
+    names = {
+        kernels[HEAD_SHAPES[0]]: "dense_1",
+        kernels[HEAD_SHAPES[1]]: "dense_2",
+        norms[0]: "dense_1_BatchNorm",
+    }
     return {(names.get(layer, layer), variable): array for (layer, variable), array in tensors.items()}
 
 
@@ -187,7 +193,9 @@ def _backbone_module(layer: str) -> str | None:
         return f"backbone.conv2d_{match[1]}{suffix}"
     if match := re.fullmatch(r"Mixed_(6a|7a)_Branch_([012])_Conv2d_(0a|0b|1a)_\dx\d", base):
         return _mixed_module(*match.groups(), suffix)
-    if match := re.fullmatch(r"(Block35|Block17|Block8)_(\d+)(?:_Branch_([012]))?_Conv2d_(?:(0[abc])_)?\dx\d", base):
+    if match := re.fullmatch(
+        r"(Block35|Block17|Block8)_(\d+)(?:_Branch_([012]))?_Conv2d_(?:(0[abc])_)?\dx\d", base
+    ):
         return _block_module(*match.groups(), suffix)
     return None
 

@@ -62,7 +62,9 @@ class FaceAgePredictor:
     def predict_standardised(self, inputs: np.ndarray) -> np.ndarray:
         """Years, float64 of shape (n,), for standardised float32 crops of shape (n, 160, 160, 3)."""
         if inputs.ndim != 4 or inputs.shape[1:] != (CROP_SIZE, CROP_SIZE, 3):
-            raise ValueError(f"expected crops of shape (n, {CROP_SIZE}, {CROP_SIZE}, 3), found {inputs.shape}")
+            raise ValueError(
+                f"expected crops of shape (n, {CROP_SIZE}, {CROP_SIZE}, 3), found {inputs.shape}"
+            )
         tensor = torch.from_numpy(np.ascontiguousarray(inputs, dtype=np.float32)).permute(0, 3, 1, 2)
         return self.network(tensor.to(self.device)).double().cpu().numpy()
 
@@ -82,5 +84,7 @@ def load_faceage(folder: Path, device: str = "cpu") -> FaceAgePredictor:
     try:
         network.load_state_dict(load_file(folder / WEIGHTS_FILE), strict=True)
     except (RuntimeError, ValueError) as error:
-        raise WeightsError(f"{folder / WEIGHTS_FILE}: not the weights of the FaceAge network: {error}") from None
+        raise WeightsError(
+            f"{folder / WEIGHTS_FILE}: not the weights of the FaceAge network: {error}"
+        ) from None
     return FaceAgePredictor(network, card, device)

@@ -36,7 +36,9 @@ def import_weights(source: Path | str, output: Path | str) -> dict:
 
         held = read_json(output / CARD_FILE).get("source_sha256")
         if held != source_sha256:
-            raise WeightsError(f"{output}: already holds a model made from another file. Choose another --output.")
+            raise WeightsError(
+                f"{output}: already holds a model made from another file. Choose another --output."
+            )
     with atomic_path(output / WEIGHTS_FILE) as temporary:
         save_file(state, temporary)
     card = {
@@ -47,8 +49,15 @@ def import_weights(source: Path | str, output: Path | str) -> dict:
         "source": source.name,
         "source_sha256": source_sha256,
         "architecture": "Inception-ResNet v1, bottleneck 128 without L2-normalisation; dense 128, ReLU, batch norm, dense 1",
-        "parameters": int(sum(array.size for name, array in state.items() if not name.endswith("num_batches_tracked"))),
-        "crop": {"size": CROP_SIZE, "box_mode_default": "clip", "resize_default": "bicubic", "keeps_aspect": False},
+        "parameters": int(
+            sum(array.size for name, array in state.items() if not name.endswith("num_batches_tracked"))
+        ),
+        "crop": {
+            "size": CROP_SIZE,
+            "box_mode_default": "clip",
+            "resize_default": "bicubic",
+            "keeps_aspect": False,
+        },
         "standardisation": "per photo: minus the mean, divided by the population standard deviation, over all pixels and channels",
         "batch_norm_eps": 0.001,
         "notice": NOTICE,
@@ -86,7 +95,10 @@ def verify_weights(folder: Path | str, reference: Path | str, batch_size: int = 
 
     inputs, ages = _read_reference(Path(reference))
     model = load_faceage(Path(folder))
-    parts = [model.predict_standardised(inputs[start : start + batch_size]) for start in range(0, len(inputs), batch_size)]
+    parts = [
+        model.predict_standardised(inputs[start : start + batch_size])
+        for start in range(0, len(inputs), batch_size)
+    ]
     difference = np.abs(np.concatenate(parts) - ages)
     if not np.isfinite(difference).all():
         raise WeightsError(f"{folder}: the model gives ages that are not finite on the reference crops.")
@@ -105,8 +117,15 @@ def _read_reference(path: Path) -> tuple[np.ndarray, np.ndarray]:
         raise WeightsError(f"{path}: not a NumPy .npz file of plain arrays ({error}).") from None
     inputs, ages = found.get("inputs"), found.get("ages")
     if inputs is None or ages is None:
-        raise WeightsError(f"{path}: expected the arrays `inputs` and `ages`, found {sorted(found) or 'none'}.")
-    if inputs.ndim != 4 or inputs.shape[1:] != (CROP_SIZE, CROP_SIZE, 3) or ages.shape != (len(inputs),) or not len(ages):
+        raise WeightsError(
+            f"{path}: expected the arrays `inputs` and `ages`, found {sorted(found) or 'none'}."
+        )
+    if (
+        inputs.ndim != 4
+        or inputs.shape[1:] != (CROP_SIZE, CROP_SIZE, 3)
+        or ages.shape != (len(inputs),)
+        or not len(ages)
+    ):
         raise WeightsError(
             f"{path}: expected inputs of shape (n, {CROP_SIZE}, {CROP_SIZE}, 3) and ages of shape (n,), "
             f"found {inputs.shape} and {ages.shape}."
