@@ -55,7 +55,6 @@ def predict_face_age(
         predict_face_ages,
         remove_parts,
     )
-    from faceage_bio.faceage.progress import photo_progress
     from faceage_bio.tables import read_table, write_table
     from faceage_bio.vision.detect import Detector
     from faceage_bio.vision.models import load_model
@@ -66,7 +65,7 @@ def predict_face_age(
     settings = Settings(min_probability, min_face_pixels, box_mode.value, resize.value, batch_size)
     parts = output.with_name(f".{output.stem}_parts")
     print(f"{len(table)} photos on {chosen}, model {network.card['name']}")
-    with photo_progress(len(table)) as progress:
+    with counted("photos", len(table)) as progress:
         ages = predict_face_ages(table, photo_folder, network, Detector(chosen), settings, parts, progress)
     write_table(ledger_of(ages), ledger, private=True)
     write_table(ages, output, private=True)

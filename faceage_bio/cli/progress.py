@@ -1,4 +1,4 @@
-"""Photos done, per second and time left: a bar on a terminal, a line now and then in a log."""
+"""How much is done, per second, and time left: a bar on a terminal, a line now and then in a log."""
 
 import sys
 import time
@@ -9,17 +9,17 @@ SECONDS_BETWEEN_LINES = 10
 
 
 @contextmanager
-def photo_progress(total: int) -> Iterator[Callable[[int], None]]:
-    """A function to be told how many more photos are done."""
+def counted(what: str, total: int) -> Iterator[Callable[[int], None]]:
+    """A function to be told how many more of ``total`` are done."""
     if sys.stderr.isatty():
         from rich.console import Console
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
         columns = (
-            BarColumn(), MofNCompleteColumn(), TextColumn("{task.speed:.1f} photos/s"), TimeRemainingColumn(),
+            BarColumn(), MofNCompleteColumn(), TextColumn(what), TimeRemainingColumn(),
         )  # fmt: skip
         with Progress(*columns, console=Console(stderr=True)) as bar:
-            task = bar.add_task("photos", total=total)
+            task = bar.add_task(what, total=total)
             yield lambda n: bar.advance(task, n)
         return
     begin = last = time.monotonic()
@@ -34,7 +34,7 @@ def photo_progress(total: int) -> Iterator[Callable[[int], None]]:
             speed = done / max(now - begin, 1e-9)
             left = (total - done) / speed
             print(
-                f"{done} of {total} photos, {speed:.1f} photos/s, {left:.0f} s left",
+                f"{done} of {total} {what}, {speed:.1f} per second, {max(left, 0):.0f} s left",
                 file=sys.stderr,
                 flush=True,
             )

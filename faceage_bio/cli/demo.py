@@ -1,0 +1,42 @@
+"""Commands that make what the demo runs on: drawn people and an age model for them."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer()
+Seed = Annotated[int, typer.Option(help="Other seeds draw other people.", min=0)]
+
+
+@app.command()
+def make_demo_cohorts(
+    output: Annotated[Path, typer.Option(help="Folder for the cohorts north, south and healthy.")], seed: Seed = 2025
+) -> None:
+    """Draw three cohorts: photos, manifest, clinic, samples and counts.
+
+    Example: faceage-bio make-demo-cohorts --output my-demo
+    """
+    from faceage_bio.cli.progress import counted
+    from faceage_bio.demo.cohorts import PLANS, make_cohort
+
+    with counted("photos drawn", sum(plan.n for plan in PLANS)) as progress:
+        for plan in PLANS:
+            make_cohort(plan, seed, output / plan.name, progress)
+
+
+@app.command()
+def fit_demo_model(
+    output: Annotated[Path, typer.Option(help="Folder for model.safetensors and card.json.")], seed: Seed = 2025
+) -> None:
+    """Fit the demo's age model on other drawn people. It is not FaceAge.
+
+    Example: faceage-bio fit-demo-model --output my-demo/model
+    """
+    from faceage_bio.cli.progress import counted
+    from faceage_bio.demo.model import N_PEOPLE
+    from faceage_bio.demo.model import fit_demo_model as fit
+
+    with counted("faces drawn and found", N_PEOPLE) as progress:
+        card = fit(seed, output, progress=progress)
+    print(f"{card['name']}: leave-one-out error {card['leave_one_out_rmse_years']} years")

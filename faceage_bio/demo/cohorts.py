@@ -1,0 +1,160 @@
+"""The demo's files: photo folders, manifests, clinic tables and counts of three cohorts, as a hospital would hand them over."""
+
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from PIL import Image
+
+from faceage_bio.demo.people import simulate_counts, simulate_people
+from faceage_bio.demo.portraits import draw, imagine
+from faceage_bio.tables import atomic_path, write_table
+
+JPEG_QUALITY = 90
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One cohort of the demo."""
+
+    name: str
+    n: int
+    cancer: bool
+    prefix: str
+    dates: bool  # birth and follow-up as dates, or as years
+    rna: bool
+
+
+PLANS = (
+    Plan("north", 120, True, "N", dates=True, rna=True),
+    Plan("south", 120, True, "S", dates=False, rna=True),
+    Plan("healthy", 60, False, "H", dates=False, rna=False),
+)
+
+
+def make_cohort(plan: Plan, seed: int, folder: Path, progress: Callable[[int], None] = lambda n: None) -> None:
+    """Draw the photos of a cohort and write its tables to ``folder``."""
+    cohort_seed = seed * 10 + PLANS.index(plan)
+    random = np.random.default_rng([cohort_seed, 3])
+    people = simulate_people(plan.n, plan.cancer, cohort_seed)
+    numbers = random.permutation(plan.n) + 1
+    people.insert(0, "subject_id", [f"{plan.prefix}{number:03d}" for number in numbers])
+    people["photo_date"] = pd.Timestamp("2016-01-04") + pd.to_timedelta(random.integers(0, 1400, plan.n), unit="D")
+    manifest = _photos(people, random)
+    jobs = [
+        (row.biological_age, row.sex == "male", cohort_seed * 1000 + row.person, folder / "photos" / row.path, row.damage)
+        for row in manifest.itertuples()
+    ]
+    (folder / "photos").mkdir(parents=True, exist_ok=True)
+    with ProcessPoolExecutor(max_workers=2) as pool:
+        for _ in pool.map(_draw_photo, jobs, chunksize=8):
+            progress(1)
+    columns = ["photo_id", "subject_id", "path", "photo_date"]
+    write_table(manifest[columns].sample(frac=1, random_state=cohort_seed), folder / "manifest.tsv", private=True)
+    write_table(_clinic(people, plan, random), folder / "clinic.tsv", private=True)
+    if plan.rna:
+        samples, counts = _rna(people, plan, random, cohort_seed)
+        write_table(samples, folder / "samples.tsv", private=True)
+        write_table(counts.reset_index(), folder / "counts.tsv", private=True)
+
+
+def _photos(people: pd.DataFrame, random: np.random.Generator) -> pd.DataFrame:
+    """One row per photo; some people come back after a year or two, a handful of photos are bad."""
+    first = people[["subject_id", "sex", "biological_age", "photo_date"]].assign(person=range(len(people)))
+    again = first.sample(n=max(4, len(people) // 15), random_state=int(random.integers(2**31)))
+    years = random.uniform(0.8, 2.5, len(again))
+    again = again.assign(
+        photo_date=again.photo_date + pd.to_timedelta((years * 365).astype(int), unit="D"),
+        biological_age=again.biological_age + years,
+    )
+    photos = pd.concat([first, again], ignore_index=True)
+    photos["photo_id"] = [f"P{number:04d}" for number in random.permutation(9000)[: len(photos)] + 1000]
+    photos["path"] = photos.photo_id + ".jpg"
+    photos["photo_date"] = photos.photo_date.dt.strftime("%Y-%m-%d")
+    photos["damage"] = ""
+    kinds = list(DAMAGES)
+    places = random.choice(len(first), len(kinds), replace=False)
+    photos.loc[places, "damage"] = kinds
+    return photos
+
+
+def _clinic(people: pd.DataFrame, plan: Plan, random: np.random.Generator) -> pd.DataFrame:
+    clinic = people[["subject_id", "sex", "smoking", "pack_years", "bmi", "ecog", "site", "intent"]].copy()
+    clinic["group"] = "cancer" if plan.cancer else "reference"
+    if plan.dates:
+        clinic["birth_date"] = (people.photo_date - pd.to_timedelta((people.age * 365.25).round(), unit="D")).dt.strftime("%Y-%m-%d")
+        clinic["followup_date"] = (
+            people.photo_date + pd.to_timedelta(np.ceil(people.followup_years * 365.25), unit="D")
+        ).dt.strftime("%Y-%m-%d")
+    else:
+        clinic["chronological_age"] = people.age.round(1)
+        clinic["followup_years"] = people.followup_years.round(3)
+    clinic["event"] = people.event
+    for column, share in (("bmi", 0.02), ("smoking", 0.01), ("ecog", 0.01)):
+        clinic[column] = clinic[column].astype(object).mask(random.random(len(clinic)) < share, "")
+    return clinic.sort_values("subject_id")
+
+
+def _rna(people: pd.DataFrame, plan: Plan, random: np.random.Generator, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Samples of nine people in ten; a few were sequenced twice."""
+    sampled = people[random.random(len(people)) < 0.92]
+    twice = sampled.sample(n=3, random_state=seed)
+    sampled = pd.concat([sampled, twice], ignore_index=True)
+    batch = random.choice(["plate1", "plate2"], len(sampled))
+    counts = simulate_counts(sampled, batch, seed)
+    names = [f"R{plan.prefix}{number:03d}" for number in random.permutation(len(sampled)) + 1]
+    counts.columns = names
+    days = pd.to_timedelta(random.integers(0, 30, len(sampled)), unit="D")
+    samples = pd.DataFrame({
+        "sample_id": names,
+        "subject_id": sampled.subject_id.to_numpy(),
+        "batch": batch,
+        "sample_date": (sampled.photo_date + days).dt.strftime("%Y-%m-%d"),
+    })  # fmt: skip
+    return samples, counts
+
+
+def _draw_photo(job: tuple[float, bool, int, Path, str]) -> None:
+    age, male, seed, path, damage = job
+    picture = draw(imagine(age, male, seed))
+    content = DAMAGES[damage](picture, seed) if damage else _jpeg(picture)
+    with atomic_path(path, mode=0o600) as temporary:
+        temporary.write_bytes(content)
+
+
+def _jpeg(pixels: np.ndarray, **options) -> bytes:
+    stream = BytesIO()
+    Image.fromarray(pixels).save(stream, "JPEG", quality=JPEG_QUALITY, **options)
+    return stream.getvalue()
+
+
+def _two_people(picture: np.ndarray, seed: int) -> bytes:
+    return _jpeg(np.concatenate([picture, draw(imagine(45, True, seed + 501))], axis=1))
+
+
+def _turned(picture: np.ndarray, seed: int) -> bytes:
+    """A phone's photo: lying on its side, with the orientation in its EXIF."""
+    exif = Image.Exif()
+    exif[274] = 6
+    return _jpeg(np.rot90(picture, 1).copy(), exif=exif.tobytes())
+
+
+def _small(picture: np.ndarray, seed: int) -> bytes:
+    return _jpeg(np.asarray(Image.fromarray(picture).resize((64, 80))))
+
+
+# what real folders hold besides good photos; the last two are good and must be read
+DAMAGES: dict[str, Callable[[np.ndarray, int], bytes]] = {
+    "no_face": lambda picture, seed: _jpeg(np.full_like(picture, 150)),
+    "dark": lambda picture, seed: _jpeg((picture * 0.05).astype(np.uint8)),
+    "two_people": _two_people,
+    "small": _small,
+    "truncated": lambda picture, seed: _jpeg(picture)[:4000],
+    "text": lambda picture, seed: b"This is not a photo.\n",
+    "grey": lambda picture, seed: _jpeg(picture.mean(axis=2).astype(np.uint8)),
+    "turned": _turned,
+}

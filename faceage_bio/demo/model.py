@@ -1,0 +1,107 @@
+"""Fit the demo's age model on drawn people of its own, whom no cohort contains."""
+
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import torch
+
+import faceage_bio
+from faceage_bio.demo.portraits import draw, imagine
+from faceage_bio.errors import RunError
+from faceage_bio.tables import atomic_path, sha256_of, write_json
+from faceage_bio.vision.crop import CROP_SIZE, crop_face
+from faceage_bio.vision.detect import Detector
+from faceage_bio.vision.models import CARD_FILE, WEIGHTS_FILE
+from faceage_bio.vision.random_convolution import features, random_filters
+
+N_PEOPLE = 240
+AGES = (18.0, 98.0)
+FIRST_SEED = 500_000_000  # cohorts draw people from seeds far below
+PENALTIES = np.logspace(-2, 5, 29)
+NOTICE = "A model for the demo, fitted on faces drawn by code. It is not FaceAge and means nothing on a real photo."
+
+
+def training_people(n: int, seed: int, progress: Callable[[int], None] = lambda n: None) -> tuple[np.ndarray, np.ndarray]:
+    """Crops (n, 160, 160, 3) uint8 of drawn people and their ages (n,), spread evenly over adult life."""
+    random = np.random.default_rng([seed, 5])
+    ages = random.permutation(np.linspace(*AGES, n))
+    jobs = [(age, bool(random.random() < 0.5), FIRST_SEED + seed * 10_000 + person) for person, age in enumerate(ages)]
+    torch.set_num_threads(1)
+    detector = Detector()
+    crops, kept = [], []
+    with ProcessPoolExecutor(max_workers=1) as pool:  # draws while this process detects
+        for (age, _, _), picture in zip(jobs, pool.map(_picture, jobs, chunksize=4), strict=True):
+            faces = detector.detect(picture)
+            if faces and faces[0].probability >= 0.9:
+                crops.append(crop_face(picture, faces[0].box))
+                kept.append(age)
+            progress(1)
+    if len(kept) < 0.9 * n:
+        raise RunError(f"only {len(kept)} of {n} drawn faces were detected; the demo model would mean nothing.")
+    return np.stack(crops), np.array(kept)
+
+
+def _picture(job: tuple[float, bool, int]) -> np.ndarray:
+    return draw(imagine(*job))
+
+
+def fit_ridge(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, float, float]:
+    """Ridge regression with the penalty of the least leave-one-out error.
+
+    Parameters
+    ----------
+    x : float array, shape (n, p)
+    y : float array, shape (n,)
+
+    Returns
+    -------
+    coefficients (p,), intercept, leave-one-out root mean squared error
+        Columns are standardised inside; the returned numbers are for x as given.
+    """
+    centre, spread = x.mean(axis=0), x.std(axis=0)
+    spread = np.where(spread > 0, spread, 1.0)
+    z = (x - centre) / spread
+    u, d, vt = np.linalg.svd(z, full_matrices=False)
+    residual_y = y - y.mean()
+    projected = u.T @ residual_y
+    best = (np.inf, np.empty(0))
+    for penalty in PENALTIES:
+        shrink = d**2 / (d**2 + penalty)
+        leverage = 1 / len(y) + (u**2) @ shrink  # the mean takes its share of leverage too
+        errors = (residual_y - u @ (shrink * projected)) / (1 - leverage)
+        rmse = float(np.sqrt(np.mean(errors**2)))
+        if rmse < best[0]:
+            best = (rmse, vt.T @ (d / (d**2 + penalty) * projected))
+    rmse, coefficients = best
+    coefficients = coefficients / spread
+    return coefficients, float(y.mean() - centre @ coefficients), rmse
+
+
+def fit_demo_model(seed: int, output: Path, n: int = N_PEOPLE, progress: Callable[[int], None] = lambda n: None) -> dict:
+    """Fit and write ``model.safetensors`` and ``card.json``; returns the card."""
+    from safetensors.torch import save_file
+
+    crops, ages = training_people(n, seed, progress)
+    filters = random_filters(seed)
+    coefficients, intercept, rmse = fit_ridge(features(crops, filters), ages)
+    tensors = filters | {"coefficients": torch.from_numpy(coefficients), "intercept": torch.tensor(intercept).double()}
+    with atomic_path(output / WEIGHTS_FILE) as temporary:
+        save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, temporary)
+    card = {
+        "name": "demo model (not FaceAge)",
+        "kind": "demo",
+        "synthetic": True,
+        "sha256": sha256_of(output / WEIGHTS_FILE),
+        "source": f"fitted on {len(ages)} people drawn by code, seed {seed}",
+        "leave_one_out_rmse_years": round(rmse, 2),
+        "crop": {"size": CROP_SIZE, "box_mode_default": "clip", "resize_default": "bicubic", "keeps_aspect": False},
+        "standardisation": "per photo: minus the mean, divided by the population standard deviation, over all pixels and channels",
+        "notice": NOTICE,
+        "created_with": f"faceage_bio {faceage_bio.__version__}",
+    }
+    write_json(card, output / CARD_FILE)
+    return card
+
+
