@@ -1,6 +1,8 @@
 """Reading and writing tables: delimiter by content, atomic writing, private files for individual data."""
 
+import csv
 import hashlib
+import io
 import json
 import os
 import tempfile
@@ -35,8 +37,6 @@ def read_text_table(path: Path | str) -> pd.DataFrame:
     TableError
         No file, not text, no header, a doubled column or rows of unequal length.
     """
-    import csv
-
     path = Path(path)
     try:
         text = path.read_text(encoding="utf-8-sig")
@@ -52,7 +52,7 @@ def read_text_table(path: Path | str) -> pd.DataFrame:
         raise TableError(f"{path}: cannot be read ({error.strerror}).") from None
     header_line = text.split("\n", 1)[0]
     delimiter = max("\t,;", key=header_line.count)
-    reader = csv.reader(text.splitlines(), delimiter=delimiter)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
     rows, lines = [], []
     for row in reader:
         if any(cell.strip() for cell in row):
@@ -165,6 +165,11 @@ def ledger_rows(rows: Sequence[dict] | pd.DataFrame) -> pd.DataFrame:
     """Rows for the ledger with all its columns in order; what does not apply is ``""``."""
     table = pd.DataFrame(rows)
     return table.reindex(columns=list(LEDGER_COLUMNS)).fillna("").astype(str)
+
+
+def read_ledger(path: Path | str) -> pd.DataFrame:
+    """A ledger as text, so that identifiers such as 007 stay what they are."""
+    return pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False)
 
 
 def result_rows(rows: Sequence[dict] | pd.DataFrame) -> pd.DataFrame:

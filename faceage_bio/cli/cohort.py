@@ -1,0 +1,48 @@
+"""Commands that check the study's tables and keep its ledger."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer()
+
+
+@app.command()
+def check_cohorts(
+    cohorts: Annotated[str, typer.Option(help="The config's `cohorts`, as JSON.")],
+    results: Annotated[Path, typer.Option(help="Results folder.")],
+    year_days: Annotated[float, typer.Option(help="Days in a year of follow-up.")] = 365.25,
+) -> None:
+    """Check all tables of all cohorts together and write them in one form.
+
+    Example: faceage-bio check-cohorts --results results
+    --cohorts '{"mine": {"photos": "photos", "manifest": "manifest.tsv", "clinic": "clinic.tsv"}}'
+    """
+    import json
+
+    from faceage_bio.cohort.intake import read_cohorts, write_cohorts
+
+    tables = read_cohorts(json.loads(cohorts), year_days)
+    write_cohorts(tables, results)
+    for name, cohort in tables.items():
+        print(f"{name}: {len(cohort.photos)} photos, {len(cohort.subjects)} subjects, {len(cohort.samples)} RNA samples")
+
+
+@app.command()
+def gather_ledger(
+    ledger: Annotated[list[Path], typer.Option(help="A stage's ledger; repeat in the order of the stages.")],
+    output: Annotated[Path, typer.Option(help="The whole ledger (private).")],
+    flow: Annotated[Path, typer.Option(help="The same as counts.")],
+) -> None:
+    """Join the ledgers of all stages and make sure that nothing disappeared.
+
+    Example: faceage-bio gather-ledger --ledger cohort/ledger.tsv --ledger faceage/ledger.tsv --output ledger.tsv --flow flow.tsv
+    """
+    from faceage_bio.cohort.ledger import flow as count
+    from faceage_bio.cohort.ledger import gather
+    from faceage_bio.tables import read_ledger, write_table
+
+    whole = gather([read_ledger(path) for path in ledger])
+    write_table(whole, output, private=True)
+    write_table(count(whole), flow)

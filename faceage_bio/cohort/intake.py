@@ -1,0 +1,143 @@
+"""All tables of all cohorts, checked together before anything is written."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from faceage_bio.cohort.photos import check_subjects_known, read_manifest
+from faceage_bio.cohort.problems import Problems
+from faceage_bio.cohort.samples import read_samples
+from faceage_bio.cohort.subjects import read_clinic
+from faceage_bio.columns import AGE, COHORT, PHOTO, SAMPLE, SUBJECT, SUBJECT_COLUMNS
+from faceage_bio.errors import TableError, examples
+from faceage_bio.tables import ledger_rows, read_text_table, write_table
+
+TEXT = (COHORT, SUBJECT, "sex", "smoking", "site", "group", "intent")
+
+
+@dataclass(frozen=True)
+class CohortTables:
+    """What one cohort has: one row per photo, subject and sample, and what became of them at intake."""
+
+    photos: pd.DataFrame
+    subjects: pd.DataFrame
+    samples: pd.DataFrame
+    ledger: pd.DataFrame
+
+
+def read_cohorts(cohorts: dict[str, dict], year_days: float = 365.25) -> dict[str, CohortTables]:
+    """Read and check every table of every cohort.
+
+    Parameters
+    ----------
+    cohorts : dict
+        The config's ``cohorts``: name -> files, columns, codings.
+    year_days : float
+        Days in a year of follow-up.
+
+    Raises
+    ------
+    CohortError
+        Everything that is wrong in any table: file, line, column, value and what to write instead.
+    """
+    problems = Problems()
+    tables = {name: _read_cohort(name, settings, year_days, problems) for name, settings in cohorts.items()}
+    _check_no_subject_twice(tables, problems)
+    problems.stop_if_any()
+    return tables
+
+
+def write_cohorts(tables: dict[str, CohortTables], results: Path) -> None:
+    """Write each cohort's tables, readable by their owner only."""
+    for name, cohort in tables.items():
+        folder = results / name / "cohort"
+        write_table(cohort.photos, folder / "photos.parquet", private=True)
+        write_table(cohort.subjects, folder / "subjects.parquet", private=True)
+        write_table(cohort.samples, folder / "samples.parquet", private=True)
+        write_table(cohort.ledger, folder / "ledger.tsv", private=True)
+
+
+def _read_cohort(name: str, settings: dict, year_days: float, problems: Problems) -> CohortTables:
+    photos, unlisted = read_manifest(name, settings, problems)
+    if settings.get("face_ages") and not settings.get("manifest"):
+        photos = _photos_of_face_ages(name, settings, problems)
+    subjects, photos = read_clinic(name, settings, photos, year_days, problems)
+    known = set(subjects[SUBJECT])
+    if settings.get("clinic") and len(subjects):
+        check_subjects_known(photos, known, settings.get("manifest") or settings["face_ages"], settings["clinic"], problems)
+    samples = read_samples(name, settings, known, problems)
+    ledger = _ledger(name, photos, subjects, samples, unlisted)
+    kept_photos = photos.iloc[:0] if settings.get("face_ages") else photos
+    return CohortTables(_typed_photos(kept_photos), _typed_subjects(subjects), _typed_samples(samples), ledger)
+
+
+def _photos_of_face_ages(name: str, settings: dict, problems: Problems) -> pd.DataFrame:
+    """Subjects, and dates if there are any, of face ages computed elsewhere."""
+    try:
+        table = read_text_table(settings["face_ages"])
+    except TableError as error:
+        problems.other(str(error))
+        table = pd.DataFrame({SUBJECT: []}, dtype=str)
+    if SUBJECT not in table:
+        problems.other(f"{settings['face_ages']}: needs the columns subject_id and face_age; found {', '.join(table.columns)}.")
+        table[SUBJECT] = ""
+    from faceage_bio.cohort.parse import dates
+
+    dated = "photo_date" in table
+    date = dates(table["photo_date"], "photo_date", settings["face_ages"], problems) if dated else pd.NaT
+    photo = table[PHOTO] if PHOTO in table else table[SUBJECT]
+    given = {COHORT: name, PHOTO: photo, SUBJECT: table[SUBJECT], "path": "", "photo_date": date, AGE: float("nan")}
+    return pd.DataFrame(given, index=table.index).astype({"photo_date": "datetime64[ns]"})
+
+
+def _ledger(name: str, photos: pd.DataFrame, subjects: pd.DataFrame, samples: pd.DataFrame, unlisted: list[str]) -> pd.DataFrame:
+    """One row per photo, subject and sample; nothing that was found in the folder is left out."""
+    base = {COHORT: name, "stage": "intake", "status": "included"}
+    photo_rows = photos[[SUBJECT, PHOTO]].assign(**base)
+    stray_rows = pd.DataFrame({PHOTO: unlisted}).assign(**base | {"status": "excluded", "reason": "not_in_manifest"})
+    has_photo = subjects[SUBJECT].isin(photos[SUBJECT])
+    subject_rows = subjects[[SUBJECT]].assign(**base)
+    subject_rows["status"] = has_photo.map({True: "included", False: "excluded"}).to_numpy()
+    subject_rows["reason"] = has_photo.map({True: "", False: "no_photo"}).to_numpy()
+    sample_rows = samples[[SUBJECT, SAMPLE]].assign(**base)
+    parts = [rows for rows in (photo_rows, stray_rows, subject_rows, sample_rows) if len(rows)]
+    return ledger_rows(pd.concat(parts, ignore_index=True) if parts else pd.DataFrame())
+
+
+def _check_no_subject_twice(tables: dict[str, CohortTables], problems: Problems) -> None:
+    seen: dict[str, str] = {}
+    twice: dict[tuple[str, str], list[str]] = {}
+    for name, cohort in tables.items():
+        for subject in cohort.subjects[SUBJECT]:
+            if subject in seen and seen[subject] != name:
+                twice.setdefault((seen[subject], name), []).append(repr(subject))
+            seen.setdefault(subject, name)
+    for (one, other), found in twice.items():
+        problems.other(
+            f"{len(found)} subject(s) are in cohort '{one}' and in cohort '{other}': {examples(found)}. A person may be in one "
+            "cohort only; if these are different people, give them different identifiers."
+        )
+
+
+def _typed_photos(photos: pd.DataFrame) -> pd.DataFrame:
+    dates = pd.to_datetime(photos["photo_date"]).dt.strftime("%Y-%m-%d")
+    table = photos.assign(photo_date=dates.astype(object).where(dates.notna(), None))
+    return table.astype({AGE: "float64"}).reset_index(drop=True)
+
+
+def _typed_subjects(subjects: pd.DataFrame) -> pd.DataFrame:
+    table = subjects.copy()
+    for column in SUBJECT_COLUMNS:
+        if column in TEXT:
+            table[column] = table[column].astype(object).where(table[column].notna(), None)
+        else:
+            table[column] = table[column].astype("float64")
+    return table.reset_index(drop=True)
+
+
+def _typed_samples(samples: pd.DataFrame) -> pd.DataFrame:
+    dates = pd.to_datetime(samples["sample_date"]).dt.strftime("%Y-%m-%d")
+    table = samples.assign(sample_date=dates.astype(object).where(dates.notna(), None))
+    table["batch"] = table["batch"].astype(object).where(table["batch"].notna(), None)
+    return table.reset_index(drop=True)

@@ -1,0 +1,91 @@
+"""The photo manifest against the photo folder: which photo is whose, and whether it is there."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from faceage_bio.cohort import parse, schemas
+from faceage_bio.cohort.problems import Problems
+from faceage_bio.columns import AGE, COHORT, PHOTO, PHOTO_COLUMNS, SUBJECT
+from faceage_bio.errors import TableError, examples
+from faceage_bio.tables import read_text_table
+
+
+def read(path: str, columns: dict[str, str], needed: tuple[str, ...], problems: Problems) -> pd.DataFrame | None:
+    """A user's table with our column names, or None if it cannot be read; what is wrong goes to the problems."""
+    try:
+        table = read_text_table(path)
+    except TableError as error:
+        problems.other(str(error))
+        return None
+    for ours, theirs in columns.items():
+        if theirs in table and ours != theirs:
+            table[ours] = table[theirs]  # one column of theirs may serve two of ours
+    missing = [name for name in needed if name not in table]
+    if missing:
+        problems.other(
+            f"{path}: line 1 lacks the column(s) {', '.join(missing)}; found {', '.join(table.columns)}. "
+            "Name them so, or declare yours in the config, such as columns: {subject_id: PatientNr}."
+        )
+        return None
+    return table
+
+
+def read_manifest(cohort: str, settings: dict, problems: Problems) -> tuple[pd.DataFrame, list[str]]:
+    """The checked photos of a cohort, and the files in its folder that the manifest does not name.
+
+    Returns
+    -------
+    DataFrame with ``columns.PHOTO_COLUMNS``, indexed by the line in the manifest; list of str
+    """
+    empty = pd.DataFrame(columns=list(PHOTO_COLUMNS))
+    if not settings.get("manifest"):
+        return empty, []
+    file, folder = settings["manifest"], Path(settings["photos"])
+    table = read(file, settings.get("columns") or {}, (PHOTO, SUBJECT, "path"), problems)
+    if not folder.is_dir():
+        problems.other(f"{folder}: no such folder. Give the folder that holds the photos under `photos:`.")
+        return empty, []
+    files = sorted(str(item.relative_to(folder)) for item in folder.rglob("*") if item.is_file() and not item.name.startswith("."))
+    if not files:
+        problems.other(f"{folder}: the photo folder is empty. Put the photos of {file} there, or correct `photos:`.")
+        return empty, []
+    if table is None:
+        return empty, []
+    if table.empty:
+        problems.other(f"{file}: no rows below the header. Write one row per photo.")
+    table["photo_date"] = parse.dates(table["photo_date"], "photo_date", file, problems) if "photo_date" in table else pd.NaT
+    table[AGE] = parse.numbers(table[AGE], AGE, file, problems) if AGE in table else float("nan")
+    table[COHORT] = cohort
+    schemas.check(table, schemas.PHOTOS, file, problems)
+    for line in table.index[table[SUBJECT] == ""]:
+        problems.cell(file, line, SUBJECT, "", "Every photo needs its subject.")
+    _check_paths(table, folder, file, problems)
+    unlisted = sorted(set(files) - set(table["path"].map(lambda path: str(Path(path)))))
+    return table[[*PHOTO_COLUMNS]], unlisted
+
+
+def _check_paths(table: pd.DataFrame, folder: Path, file: str, problems: Problems) -> None:
+    root = folder.resolve()
+    for line, path in table["path"].items():
+        place = folder / path
+        if path == "":
+            problems.cell(file, line, "path", path, "Write the photo's file name inside the photo folder.")
+        elif Path(path).is_absolute() or ".." in Path(path).parts or not place.resolve().is_relative_to(root):
+            problems.cell(file, line, "path", path, "The path leaves the photo folder; copy the photo into it.")
+        elif not place.exists():
+            problems.cell(file, line, "path", path, f"There is no such file in {folder}. Correct the name or leave the row out.")
+    doubled = table["path"].duplicated(keep=False) & (table["path"] != "")
+    for line, path in table.loc[doubled, "path"].items():
+        problems.cell(file, line, "path", path, "The same photo stands in several rows; keep one.")
+
+
+def check_subjects_known(photos: pd.DataFrame, known: set[str], file: str, clinic: str, problems: Problems) -> None:
+    """Every photo's subject must be in the clinic table."""
+    strangers = photos[~photos[SUBJECT].isin(known) & (photos[SUBJECT] != "")]
+    if len(strangers):
+        found = [f"line {line}: {subject!r}" for line, subject in strangers[SUBJECT].items()]
+        problems.other(
+            f"{file}: {len(strangers)} photo(s) of subjects that {clinic} does not have: {examples(found)}. "
+            "Add them there, or look for another spelling."
+        )

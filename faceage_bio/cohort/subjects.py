@@ -1,0 +1,115 @@
+"""The clinic table: who the subjects are, how old at the photo, and what became of them after it.
+
+Differences of dates keep their sign. The study's scripts took absolute values, which hides a death before the photo.
+"""
+
+import numpy as np
+import pandas as pd
+
+from faceage_bio.cohort import parse, schemas
+from faceage_bio.cohort.photos import read
+from faceage_bio.cohort.problems import Problems
+from faceage_bio.columns import AGE, COHORT, ENTRY, EVENT, FOLLOWUP, SUBJECT, SUBJECT_COLUMNS
+
+DAYS_PER_YEAR_OF_AGE = 365.25
+AGE_TOLERANCE = 1.0  # years by which a given age may differ from the dates
+NUMBERS = ("pack_years", "bmi", "ecog", AGE)
+WORDS = ("sex", "smoking", "group", EVENT)
+DATES = ("birth_date", "entry_date", "followup_date")
+
+
+def read_clinic(
+    cohort: str, settings: dict, photos: pd.DataFrame, year_days: float, problems: Problems
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The checked subjects of a cohort, and the photos with the age that birth and photo date give.
+
+    Returns
+    -------
+    DataFrame with ``columns.SUBJECT_COLUMNS`` and the clinic's further columns, indexed by line; DataFrame of photos
+    """
+    if not settings.get("clinic"):
+        return _without_clinic(cohort, photos), photos
+    file = settings["clinic"]
+    table = read(file, settings.get("columns") or {}, (SUBJECT,), problems)
+    if table is None:
+        return pd.DataFrame(columns=list(SUBJECT_COLUMNS)), photos
+    codings = settings.get("codings") or {}
+    table = table.drop(columns=[name for name in table if name in {"path", "photo_id", "photo_date", COHORT}])
+    for column in WORDS:
+        table[column] = parse.words(table[column], column, codings.get(column, {}), file, problems) if column in table else None
+    for column in (*NUMBERS, ENTRY, FOLLOWUP):
+        table[column] = parse.numbers(table[column], column, file, problems) if column in table else np.nan
+    for column in DATES:
+        table[column] = parse.dates(table[column], column, file, problems) if column in table else pd.NaT
+    table = _further_columns(table, codings)
+    photos = _ages_from_dates(table, photos, file, problems)
+    _followup_from_dates(table, photos, file, year_days, problems)
+    _check_followup(table, file, problems)
+    schemas.check(table, schemas.SUBJECTS, file, problems)
+    table[COHORT] = cohort
+    further = [name for name in table if name not in SUBJECT_COLUMNS and name not in DATES]
+    mine = {theirs for ours, theirs in (settings.get("columns") or {}).items() if ours != theirs}
+    return table.reindex(columns=[*SUBJECT_COLUMNS, *(name for name in further if name not in mine)]), photos
+
+
+def _without_clinic(cohort: str, photos: pd.DataFrame) -> pd.DataFrame:
+    first = photos.sort_values("photo_date", na_position="last", kind="stable").drop_duplicates(SUBJECT)
+    table = pd.DataFrame({COHORT: cohort, SUBJECT: first[SUBJECT], AGE: first[AGE]}, index=first.index)
+    return table.reindex(columns=list(SUBJECT_COLUMNS))
+
+
+def _further_columns(table: pd.DataFrame, codings: dict) -> pd.DataFrame:
+    """Columns that we do not know: numbers if all of them are, words otherwise."""
+    for column in [name for name in table if name not in SUBJECT_COLUMNS and name not in DATES]:
+        cells = table[column].map(lambda cell, coding=codings.get(column, {}): coding.get(cell, cell))
+        cells = cells.where(~parse.is_missing(cells), None)
+        values = pd.to_numeric(cells, errors="coerce")
+        table[column] = values if values.notna().sum() == cells.notna().sum() > 0 else cells
+    for column in ("site", "intent"):
+        if column in table:
+            table[column] = table[column].where(table[column] != "", None)
+    return table
+
+
+def _first_photo_dates(table: pd.DataFrame, photos: pd.DataFrame) -> pd.Series:
+    """Date of each subject's first photo, time zero of follow-up."""
+    first = photos.dropna(subset=["photo_date"]).groupby(SUBJECT)["photo_date"].min()
+    return pd.to_datetime(table[SUBJECT].map(first))
+
+
+def _ages_from_dates(table: pd.DataFrame, photos: pd.DataFrame, file: str, problems: Problems) -> pd.DataFrame:
+    first = _first_photo_dates(table, photos)
+    from_dates = (first - table["birth_date"]).dt.days / DAYS_PER_YEAR_OF_AGE
+    for line in table.index[from_dates < 0]:
+        problems.cell(file, line, "birth_date", str(table.at[line, "birth_date"].date()), "The birth lies after the photo; correct one of the dates.")
+    given = table[AGE]
+    apart = (given - from_dates).abs() > AGE_TOLERANCE
+    for line in table.index[apart]:
+        problems.cell(file, line, AGE, float(given[line]), "It differs by more than a year from the age that birth_date and photo_date give; correct one of them.")
+    table[AGE] = given.where(given.notna(), from_dates)
+    birth = photos[SUBJECT].map(table.drop_duplicates(SUBJECT).set_index(SUBJECT)["birth_date"])
+    age = (photos["photo_date"] - pd.to_datetime(birth)).dt.days / DAYS_PER_YEAR_OF_AGE if len(photos) else photos[AGE]
+    return photos.assign(**{AGE: photos[AGE].where(photos[AGE].notna(), age)})
+
+
+def _followup_from_dates(table: pd.DataFrame, photos: pd.DataFrame, file: str, year_days: float, problems: Problems) -> None:
+    first = _first_photo_dates(table, photos)
+    for years, date in ((FOLLOWUP, "followup_date"), (ENTRY, "entry_date")):
+        dated = table[date].notna()
+        for line in table.index[dated & first.isna()]:
+            problems.cell(file, line, date, str(table.at[line, date].date()), f"It needs the subject's photo_date; give that, or {years} instead.")
+        from_dates = (table[date] - first).dt.days / year_days
+        if years == FOLLOWUP:
+            for line in table.index[from_dates < 0]:
+                found = f"{table.at[line, date].date()}, photo {first[line].date()}"
+                problems.cell(file, line, date, found, "Follow-up ends before the photo; correct one of the dates.")
+            from_dates = from_dates.where(~(from_dates < 0))
+        table[years] = table[years].where(table[years].notna(), from_dates)
+
+
+def _check_followup(table: pd.DataFrame, file: str, problems: Problems) -> None:
+    for line in table.index[table[FOLLOWUP].notna() & table[EVENT].isna()]:
+        problems.cell(file, line, EVENT, None, "Follow-up is given, but not whether the subject died; write 1 or 0.")
+    for line in table.index[table[ENTRY].notna() & (table[ENTRY] >= table[FOLLOWUP])]:
+        found = f"{table.at[line, ENTRY]:.3g}, exit {table.at[line, FOLLOWUP]:.3g}"
+        problems.cell(file, line, ENTRY, found, "Observation starts at or after its end; correct one of them.")
