@@ -1,0 +1,82 @@
+"""Columns of a table -> a design matrix with named terms, complete rows only, and the reason why a row is left out."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from faceage_bio.errors import CohortError
+
+
+@dataclass(frozen=True)
+class Design:
+    """The matrix of complete rows, and what was left out.
+
+    ``matrix`` (n_complete, n_terms) floats, columns such as ``bmi`` and ``sex: male``; ``missing`` says for each row of
+    the table that was left out which column it lacks; ``constant`` names columns that do not vary and so are not in it.
+    """
+
+    matrix: pd.DataFrame
+    missing: pd.Series
+    constant: list[str]
+
+
+def build_design(table: pd.DataFrame, columns: Sequence[str], levels: Mapping[str, Sequence[str]] | None = None) -> Design:
+    """Numbers as they are, words as 0/1 columns against a reference level.
+
+    Parameters
+    ----------
+    table : DataFrame, shape (n, any)
+    columns : names of columns of ``table``
+    levels : column -> its words in order, the first is the reference
+        Without it a column's most frequent word is the reference.
+
+    Raises
+    ------
+    CohortError
+        The table lacks a column.
+    """
+    unknown = [name for name in columns if name not in table]
+    if unknown:
+        raise CohortError(
+            f"the analysis table has no column {', '.join(map(repr, unknown))}; it has {', '.join(map(str, table.columns))}. "
+            "Correct the covariates in the config, or add the column to the clinic table."
+        )
+    missing = pd.Series("", index=table.index)
+    for name in columns:
+        missing[(missing == "") & table[name].isna()] = name
+    complete = table[missing == ""]
+    parts, constant = [], []
+    for name in columns:
+        values = complete[name]
+        if values.nunique() < 2:
+            constant.append(name)
+        elif pd.api.types.is_numeric_dtype(values):
+            parts.append(values.astype("float64"))
+        else:
+            parts.append(_indicators(values.astype(str), name, (levels or {}).get(name)))
+    matrix = pd.concat(parts, axis=1) if parts else pd.DataFrame(index=complete.index)
+    return Design(matrix, missing[missing != ""], constant)
+
+
+def _indicators(values: pd.Series, name: str, declared: Sequence[str] | None) -> pd.DataFrame:
+    found = values.value_counts()
+    if declared is None:
+        order = sorted(found.index, key=lambda word: (-found[word], word))
+    else:
+        order = [word for word in declared if word in found] + sorted(set(found.index) - set(declared))
+    return pd.DataFrame({f"{name}: {word}": (values == word).astype("float64") for word in order[1:]}, index=values.index)
+
+
+def independent_columns(matrix: pd.DataFrame) -> list[str]:
+    """Names of columns that are not a combination of an intercept and the columns before them."""
+    kept: list[str] = []
+    basis = np.ones((len(matrix), 1))
+    for name in matrix:
+        wider = np.column_stack([basis, matrix[name]])
+        scaled = wider / np.maximum(np.linalg.norm(wider, axis=0), 1e-300)
+        if np.linalg.matrix_rank(scaled, tol=1e-8) == wider.shape[1]:
+            kept.append(name)
+            basis = wider
+    return kept

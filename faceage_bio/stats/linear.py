@@ -1,0 +1,105 @@
+"""Least squares with standard errors that do not assume equal variances, and Welch's comparison."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from faceage_bio.errors import FitError
+from faceage_bio.stats.design import independent_columns
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """One number with its 95 % confidence interval and two-sided p-value."""
+
+    estimate: float
+    ci_lower: float
+    ci_upper: float
+    p_value: float
+
+
+def least_squares(y: pd.Series, design: pd.DataFrame) -> pd.DataFrame:
+    """Ordinary least squares with an intercept; HC3 standard errors, t reference with n - p degrees of freedom.
+
+    Equals R's ``coeftest(lm(...), vcovHC(..., type = "HC3"))``. MacKinnon and White 1985,
+    doi:10.1016/0304-4076(85)90158-7.
+
+    Parameters
+    ----------
+    y : Series of float, shape (n,)
+    design : DataFrame of float, shape (n, p), same index, without intercept
+
+    Returns
+    -------
+    DataFrame, one row per term (``intercept`` first)
+        Columns estimate, standard_error, ci_lower, ci_upper, p_value.
+
+    Raises
+    ------
+    FitError
+        Fewer rows than terms + 2, a term that others determine, or a row that alone determines a term.
+    """
+    import statsmodels.api as sm
+
+    x = design.astype("float64")
+    x.insert(0, "intercept", 1.0)
+    if len(y) < x.shape[1] + 2:
+        raise FitError(f"{len(y)} rows are too few for {x.shape[1]} terms")
+    if determined := sorted(set(design.columns) - set(independent_columns(design))):
+        raise FitError(f"{', '.join(determined)} follows from the other terms")
+    # a row of leverage 1 is fitted exactly, and HC3 divides by one minus the leverage
+    leverage = np.einsum("ij,ij->i", x.to_numpy(), np.linalg.pinv(x.to_numpy()).T)
+    if leverage.max() > 1 - 1e-10:
+        raise FitError("one row alone determines a term; leave out groups of one")
+    fit = sm.OLS(y.to_numpy(dtype=np.float64), x).fit(cov_type="HC3", use_t=True)
+    interval = fit.conf_int()
+    return pd.DataFrame({
+        "estimate": fit.params, "standard_error": fit.bse, "ci_lower": interval[0], "ci_upper": interval[1],
+        "p_value": fit.pvalues,
+    })  # fmt: skip
+
+
+def welch(a: np.ndarray, b: np.ndarray) -> Estimate:
+    """Difference of means a - b without assuming equal variances, as R's ``t.test(a, b)``.
+
+    Raises
+    ------
+    FitError
+        A group of fewer than 2, or no spread at all.
+    """
+    a, b = np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)
+    if min(len(a), len(b)) < 2:
+        raise FitError("a group has fewer than 2 people")
+    if a.var() == 0 and b.var() == 0:
+        raise FitError("the values do not vary")
+    test = stats.ttest_ind(a, b, equal_var=False)
+    interval = test.confidence_interval()
+    return Estimate(float(a.mean() - b.mean()), float(interval.low), float(interval.high), float(test.pvalue))
+
+
+def mean_interval(values: np.ndarray) -> Estimate:
+    """Mean with its t interval and the p-value of the test against zero."""
+    values = np.asarray(values, dtype=np.float64)
+    if len(values) < 2:
+        raise FitError("fewer than 2 values")
+    test = stats.ttest_1samp(values, 0.0)
+    interval = test.confidence_interval()
+    return Estimate(float(values.mean()), float(interval.low), float(interval.high), float(test.pvalue))
+
+
+def correlation(a: np.ndarray, b: np.ndarray) -> Estimate:
+    """Pearson's r with Fisher's interval, as R's ``cor.test``.
+
+    Raises
+    ------
+    FitError
+        Fewer than 4 pairs, or one side does not vary.
+    """
+    a, b = np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)
+    if len(a) < 4 or a.std() == 0 or b.std() == 0:
+        raise FitError("a correlation needs 4 pairs that vary")
+    test = stats.pearsonr(a, b)
+    interval = test.confidence_interval()
+    return Estimate(float(test.statistic), float(interval.low), float(interval.high), float(test.pvalue))

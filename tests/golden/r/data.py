@@ -1,0 +1,33 @@
+"""The data on which Python is held to R: they ship with lifelines and statsmodels, so the tests need no copy of them.
+
+``python -m tests.golden.r.data`` writes them as CSV for golden.R, which writes golden.tsv and versions.txt.
+"""
+
+from pathlib import Path
+
+import pandas as pd
+import statsmodels.api as sm
+from lifelines import datasets
+
+
+def lung() -> pd.DataFrame:
+    table = datasets.load_lung()[["time", "status", "age", "sex", "ph.ecog"]].dropna().reset_index(drop=True)
+    return table.rename(columns={"ph.ecog": "ecog"}).astype("float64")
+
+
+def rossi() -> pd.DataFrame:
+    return datasets.load_rossi()[["week", "arrest", "fin", "age", "prio", "mar"]].astype("float64")
+
+
+def heart() -> pd.DataFrame:
+    table = datasets.load_stanford_heart_transplants()
+    return table[["start", "stop", "event", "age", "year", "surgery"]].astype("float64")
+
+
+def crime() -> pd.DataFrame:
+    return sm.datasets.statecrime.load_pandas().data[["murder", "hs_grad", "poverty", "urban"]].reset_index(drop=True)
+
+
+if __name__ == "__main__":
+    for make in (lung, rossi, heart, crime):
+        make().to_csv(Path(__file__).with_name(f"{make.__name__}.csv"), index=False)
