@@ -1,0 +1,75 @@
+"""Age gap and age acceleration: how much older a face looks than its owner is."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from faceage_bio.errors import CohortError
+
+MIN_SUBJECTS = 10
+MIN_AGES = 3
+
+
+@dataclass(frozen=True)
+class Line:
+    """Face age expected at a chronological age: intercept + slope * age."""
+
+    slope: float
+    intercept: float
+
+    def expected(self, chronological_age: pd.Series) -> pd.Series:
+        """Years of face age expected at these ages."""
+        return self.intercept + self.slope * chronological_age
+
+
+def fit_line(face_age: pd.Series, chronological_age: pd.Series) -> Line:
+    """Least-squares line of face age on chronological age.
+
+    Parameters
+    ----------
+    face_age, chronological_age : Series of float, shape (n_subjects,)
+        Years, the same index, nothing missing.
+
+    Raises
+    ------
+    CohortError
+        Indexes differ, values are missing, fewer than 10 subjects or fewer than 3 distinct ages.
+    """
+    if not face_age.index.equals(chronological_age.index):
+        raise CohortError("face ages and chronological ages are of different subjects")
+    if face_age.isna().any() or chronological_age.isna().any():
+        raise CohortError("an age is missing")
+    if len(face_age) < MIN_SUBJECTS:
+        raise CohortError(f"{len(face_age)} subjects with both ages are too few for a line (at least {MIN_SUBJECTS})")
+    if chronological_age.nunique() < MIN_AGES:
+        raise CohortError(f"fewer than {MIN_AGES} distinct chronological ages")
+    slope, intercept = np.polyfit(chronological_age, face_age, deg=1)
+    return Line(float(slope), float(intercept))
+
+
+def age_acceleration(face_age: pd.Series, chronological_age: pd.Series, line: Line | None = None) -> pd.Series:
+    """Years of face age that chronological age does not explain.
+
+    Residual of the least-squares line within one cohort, the age adjustment of AgeAccelGrim (Lu et al. 2019,
+    doi:10.18632/aging.101684), or of a line fitted elsewhere.
+
+    Parameters
+    ----------
+    face_age, chronological_age : Series of float, shape (n_subjects,)
+        Years, indexed by subject, nothing missing.
+    line : Line, optional
+        Fitted in reference people; by default the subjects' own.
+
+    Returns
+    -------
+    Series of float, shape (n_subjects,)
+        Years; positive means an older face than others of that age. Mean zero with the subjects' own line.
+
+    Raises
+    ------
+    CohortError
+        See `fit_line`.
+    """
+    line = line or fit_line(face_age, chronological_age)
+    return face_age - line.expected(chronological_age)
