@@ -113,7 +113,7 @@ def summarise(name: str, table: pd.DataFrame, line: Line | None, fitted_in: str,
     if note:
         add(AGE_ACCELERATION, "mean years", None, note)
     else:
-        attempt(AGE_ACCELERATION, "mean years", mean_interval, known[AGE_ACCELERATION])
+        add(AGE_ACCELERATION, "mean years", known[AGE_ACCELERATION].mean())  # zero by construction in its own cohort
         add(AGE_ACCELERATION, "standard deviation, years", known[AGE_ACCELERATION].std())
         attempt(AGE_ACCELERATION, "correlation with age", correlation, known[AGE_ACCELERATION], known[AGE])
     if line is not None:

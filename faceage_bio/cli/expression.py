@@ -1,0 +1,81 @@
+"""Commands for gene expression."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer()
+
+
+@app.command()
+def aggregate_cells(
+    single_cell: Annotated[Path, typer.Option(help="h5ad with raw counts, subject_id and cell_type.")],
+    cohort: Annotated[str, typer.Option(help="Name of the cohort.")],
+    output: Annotated[Path, typer.Option(help="Profiles per person and cell type (.parquet, private).")],
+    ledger: Annotated[Path, typer.Option(help="Profiles that were dropped (private).")],
+    min_cells: Annotated[int, typer.Option(help="Profiles of fewer cells are dropped.", min=1)] = 10,
+) -> None:
+    """Sum the cells of each person and cell type.
+
+    Example: faceage-bio aggregate-cells --cohort mine --single-cell cells.h5ad --output pseudobulk.parquet --ledger dropped.tsv
+    """
+    from faceage_bio.expression.cells import aggregate_cells as aggregate
+    from faceage_bio.tables import write_table
+
+    profiles, dropped = aggregate(single_cell, min_cells)
+    write_table(dropped.assign(cohort=cohort, reason="too_few_cells"), ledger, private=True)
+    write_table(profiles, output, private=True)
+    print(f"{len(profiles)} profiles of {profiles['cell_type'].nunique()} cell types; {len(dropped)} dropped for too few cells")
+
+
+@app.command()
+def fit_expression(
+    acceleration: Annotated[Path, typer.Option(help="A cohort's analysis table (.parquet or .tsv).")],
+    genes: Annotated[Path, typer.Option(help="Result table of all genes.")],
+    panel_table: Annotated[Path, typer.Option(help="Result table of the panel.")],
+    ledger: Annotated[Path, typer.Option(help="Ledger of this stage.")],
+    counts: Annotated[Path | None, typer.Option(help="Raw counts, genes x samples.")] = None,
+    samples: Annotated[Path | None, typer.Option(help="samples.parquet, or a .tsv with sample_id, subject_id.")] = None,
+    pseudobulk: Annotated[Path | None, typer.Option(help="Instead of both: written by aggregate-cells.")] = None,
+    covariate: Annotated[list[str], typer.Option(help="A covariate of the design; repeat.")] = ["chronological_age"],  # noqa: B006
+    panel: Annotated[list[str], typer.Option(help="A gene declared beforehand; repeat.")] = ["CDK6"],  # noqa: B006
+    per_years: Annotated[float, typer.Option(help="Years that fold changes are given for.")] = 10.0,
+    min_count: Annotated[int, typer.Option(help="A gene is tested with this count ...")] = 10,
+    min_samples: Annotated[int, typer.Option(help="... in this many samples.")] = 10,
+    workers: Annotated[int, typer.Option(help="Processor cores.", min=1)] = 2,
+) -> None:
+    """Genes against age acceleration by DESeq2, with chronological age in the same model.
+
+    Example: faceage-bio fit-expression --acceleration acceleration.parquet --counts counts.tsv --samples samples.tsv
+    --covariate chronological_age --covariate sex --panel CDK6 --genes genes.tsv --panel-table panel.tsv --ledger ledger.tsv
+    """
+    import pandas as pd
+
+    from faceage_bio.errors import RunError
+    from faceage_bio.expression.cells import samples_of
+    from faceage_bio.expression.counts import choose_samples, read_counts
+    from faceage_bio.expression.deseq import result_tables
+    from faceage_bio.tables import ledger_rows, read_table, write_table
+
+    if (pseudobulk is None) == (counts is None) or (counts is None) != (samples is None):
+        raise RunError("give --counts and --samples, or --pseudobulk.")
+    table = read_table(acceleration)
+    cohort = str(table["cohort"].iloc[0]) if len(table) else ""
+    if counts is not None:
+        sheet = read_table(samples)
+        sheet = sheet.reindex(columns=[*{"cohort", "sample_id", "subject_id", "batch", "sample_date"} | set(sheet)])
+        sheet["cohort"] = cohort
+        inputs = {"expression": (read_counts(counts), sheet)}
+    else:
+        profiles = read_table(pseudobulk)
+        types = sorted(profiles["cell_type"].unique())
+        inputs = {f"expression in {name}": samples_of(profiles, name, cohort) for name in types}
+    outputs = []
+    for analysis, (matrix, sheet) in inputs.items():
+        data = choose_samples(table, matrix, sheet, covariate)
+        print(f"{cohort}, {analysis}: {len(data.people)} of {len(sheet)} samples")
+        outputs.append((*result_tables(data, cohort, analysis, covariate, panel, per_years, min_count, min_samples, workers), data.ledger))
+    write_table(pd.concat([one for one, _, _ in outputs], ignore_index=True), genes)
+    write_table(pd.concat([one for _, one, _ in outputs], ignore_index=True), panel_table)
+    write_table(ledger_rows(pd.concat([one for _, _, one in outputs], ignore_index=True).drop_duplicates(["sample_id"])), ledger, private=True)

@@ -1,0 +1,150 @@
+"""Figures as SVG that prints well and follows the page's light or dark colours; the volcano is interactive besides."""
+
+import json
+
+import pandas as pd
+
+INK = "#010203"  # replaced by the page's own text colour
+BLUE, ORANGE, GREEN, PURPLE = "#0072B2", "#D55E00", "#009E73", "#CC79A7"  # Okabe and Ito, told apart by everybody
+CURVES = [BLUE, GREEN, "#E69F00", ORANGE, PURPLE, "#56B4E9"]
+FONT = "system-ui, sans-serif"
+RAW_AND_ADJUSTED = [("raw age gap", "#8a8f98"), ("age held constant", BLUE)]
+
+
+def to_svg(chart, label: str) -> str:
+    """An Altair chart as an accessible SVG element."""
+    import vl_convert
+
+    svg = vl_convert.vegalite_to_svg(_styled(chart).to_dict())
+    svg = svg.replace(INK, "currentColor")
+    start = svg.index("<svg") + 4
+    return f'{svg[:start]} role="img" aria-label="{_escape(label)}"{svg[start:]}'
+
+
+def _styled(chart):
+    axis = {"labelColor": INK, "titleColor": INK, "domainColor": INK, "tickColor": INK, "gridColor": "#8888884d", "titleFontWeight": 500, "labelFontSize": 12, "titleFontSize": 12}
+    return (
+        chart.configure(background="transparent", font=FONT)
+        .configure_axis(**axis)
+        .configure_view(stroke=None)
+        .configure_legend(labelColor=INK, titleColor=INK, labelFontSize=12, titleFontSize=12, orient="top", labelLimit=300)
+        .configure_title(color=INK)
+        .configure_text(color=INK)
+    )
+
+
+def _escape(text: str) -> str:
+    from html import escape
+
+    return escape(text, quote=True)
+
+
+def age_bands(table: pd.DataFrame, min_cell: int) -> str:
+    """Mean face age and its middle half by decade of age, one colour per cohort, against the line of equal ages."""
+    import altair as alt
+
+    shown = table[table.n >= min_cell]
+    low, high = shown.age_mean.min() - 5, shown.age_mean.max() + 5
+    equal = alt.Chart(pd.DataFrame({"x": [low, high]})).mark_line(strokeDash=[4, 4], color=INK, opacity=0.5)
+    scale = alt.Scale(zero=False, nice=True)
+    base = alt.Chart(shown).encode(
+        x=alt.X("age_mean:Q", title="Chronological age, years (mean of the band)", scale=scale),
+        color=alt.Color("cohort:N", title=None, scale=alt.Scale(range=CURVES)),
+        xOffset=alt.value(0),
+    )
+    chart = alt.layer(
+        equal.encode(x="x:Q", y=alt.Y("x:Q", title="Face age, years", scale=scale)),
+        base.mark_rule(strokeWidth=6, opacity=0.3).encode(y="face_age_q25:Q", y2="face_age_q75:Q"),
+        base.mark_line(strokeWidth=1.5).encode(y="face_age_mean:Q"),
+        base.mark_point(filled=True, size=60, opacity=1).encode(y="face_age_mean:Q"),
+    ).properties(width=560, height=300)
+    return to_svg(chart, "Mean face age by chronological age for each cohort, with the line of equal ages")
+
+
+def forest(table: pd.DataFrame, label: str, colour: str, colours: list[tuple[str, str]], reference: float, title: str, logarithmic: bool = False) -> str:
+    """Estimates with intervals, one line per ``label``; ``colour`` tells rows of one line apart."""
+    import altair as alt
+
+    shown = table[table.estimate.notna()]
+    order = list(dict.fromkeys(shown[label]))
+    names = [name for name, _ in colours]
+    scale = alt.Scale(type="log" if logarithmic else "linear", zero=False, nice=not logarithmic)
+    base = alt.Chart(shown).encode(
+        y=alt.Y(f"{label}:N", sort=order, title=None, axis=alt.Axis(labelLimit=320, grid=False)),
+        yOffset=alt.YOffset(f"{colour}:N", sort=names, scale=alt.Scale(paddingOuter=0.35)),
+        color=alt.Color(f"{colour}:N", title=None, sort=names, scale=alt.Scale(domain=names, range=[c for _, c in colours])),
+    )
+    line = alt.Chart(pd.DataFrame({"x": [reference]})).mark_rule(color=INK, opacity=0.6).encode(x="x:Q")
+    chart = alt.layer(
+        line,
+        base.mark_rule(strokeWidth=2).encode(x=alt.X("ci_lower:Q", title=title, scale=scale), x2="ci_upper:Q"),
+        base.mark_point(filled=True, size=55, opacity=1).encode(x="estimate:Q"),
+    ).properties(width=400, height=max(70, 30 * len(order)))
+    return to_svg(chart, f"Estimates and 95 % intervals: {title}")
+
+
+def survival_curves(curves: pd.DataFrame, order: list[str]) -> str:
+    """Kaplan-Meier steps by group."""
+    import altair as alt
+
+    chart = alt.Chart(curves[curves.group.isin(order)]).mark_line(interpolate="step-after", strokeWidth=2.2).encode(
+        x=alt.X("years:Q", title="Years after the photo"),
+        y=alt.Y("survival:Q", title="Alive", axis=alt.Axis(format="%"), scale=alt.Scale(domain=[0, 1])),
+        color=alt.Color("group:N", title="Face age", sort=order, scale=alt.Scale(domain=order, range=CURVES)),
+        strokeDash=alt.StrokeDash("group:N", sort=order, legend=None, scale=alt.Scale(domain=order, range=[[1, 0], [7, 3], [3, 3], [9, 3, 2, 3], [2, 2], [5, 2]])),
+    )  # fmt: skip
+    return to_svg(chart.properties(width=560, height=300), "Share alive over time by group of face age")
+
+
+def volcano(genes: pd.DataFrame, panel: list[str]):
+    """Change per gene against its p-value, for the page's own interaction and for print."""
+    import altair as alt
+    import numpy as np
+
+    shown = genes[genes.p_value.notna()][["term", "estimate", "p_value", "q_value"]].copy()
+    shown["strength"] = -np.log10(shown.p_value.clip(lower=1e-300))
+    shown["kind"] = np.where(shown.term.isin(panel), "panel", np.where(shown.q_value < 0.05, "q below 0.05", "others"))
+    kinds, colours = ["panel", "q below 0.05", "others"], [ORANGE, BLUE, "#9aa0a8"]
+    shown = shown.sort_values("kind", key=lambda kind: kind.map({"others": 0, "q below 0.05": 1, "panel": 2})).round(5)
+    base = alt.Chart(shown).encode(
+        x=alt.X("estimate:Q", title="Log2 fold change"),
+        y=alt.Y("strength:Q", title="−log10 p"),
+    )
+    points = base.mark_circle(opacity=0.75).encode(
+        color=alt.Color("kind:N", title=None, sort=kinds, scale=alt.Scale(domain=kinds, range=colours)),
+        size=alt.Size("kind:N", legend=None, scale=alt.Scale(domain=kinds, range=[70, 40, 16])),
+        tooltip=[alt.Tooltip("term:N", title="gene"), alt.Tooltip("estimate:Q", title="log2", format=".3f"), alt.Tooltip("p_value:Q", title="p", format=".2g"), alt.Tooltip("q_value:Q", title="q", format=".2g")],
+    )
+    names = base.transform_filter("datum.kind == 'panel' && datum.q_value < 0.05").mark_text(dy=-9, fontSize=11).encode(text="term:N")
+    return alt.layer(points, names).properties(width=560, height=320)
+
+
+def interactive(chart) -> str:
+    """The chart's specification as JSON that may stand inside a script element."""
+    spec = _styled(chart).to_dict()
+    return json.dumps(spec).replace(INK, "#6b7280").replace("</", "<\\/")
+
+
+def vega_bundle() -> str:
+    """Vega, Vega-Lite and Vega-Embed as one script, so that the page asks for nothing."""
+    import vl_convert
+
+    return vl_convert.javascript_bundle().replace("</script", "<\\/script")
+
+
+def flow(table: pd.DataFrame, stages: list[tuple[str, str, str]], words, min_cell: int) -> list[dict]:
+    """Boxes of the exclusion diagram: for each (unit, stage, title) who goes on, and who does not and why."""
+    boxes = []
+    for unit, stage, title in stages:
+        rows = table[(table.unit == unit) & (table.stage == stage)]
+        if not len(rows):
+            boxes.append({"title": title, "unit": unit, "ran": False})
+            continue
+        excluded = rows[rows.status == "excluded"]
+        flagged = rows[rows.status == "flagged"]
+        boxes.append({
+            "title": title, "unit": unit, "ran": True, "n": int(rows.n.sum() - excluded.n.sum()),
+            "excluded": [(words.reason(row.reason), int(row.n)) for row in excluded.itertuples()],
+            "flagged": [(words.reason(row.reason), int(row.n)) for row in flagged.itertuples()],
+        })  # fmt: skip
+    return boxes

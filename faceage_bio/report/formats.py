@@ -1,0 +1,40 @@
+"""Numbers as they are printed."""
+
+import math
+
+
+def number(value: float, digits: int = 2) -> str:
+    """Fixed digits, a true minus sign, and nothing for what is missing."""
+    if value is None or (isinstance(value, float) and not math.isfinite(value)):
+        return "–"
+    text = f"{value:.{digits}f}"
+    if float(text) == 0:
+        text = text.removeprefix("-")
+    return text.replace("-", "−")
+
+
+def signed(value: float, digits: int = 1) -> str:
+    """With its sign, for differences."""
+    text = number(value, digits)
+    return text if text.startswith(("−", "–")) or float(text) == 0 else f"+{text}"
+
+
+def interval(lower: float, upper: float, digits: int = 2) -> str:
+    """95 % interval, ends joined by "to", which no minus sign can be mistaken for."""
+    return f"{number(lower, digits)} to {number(upper, digits)}"
+
+
+def p_value(value: float) -> str:
+    """Three digits; very small ones as a bound. Never zero."""
+    if value is None or not math.isfinite(value):
+        return "–"
+    if value < 0.0001:
+        return "< 0.0001"
+    return f"{value:.4f}" if value < 0.001 else f"{value:.3f}"
+
+
+def count(value: float, min_cell: int) -> str:
+    """A number of people; small ones are not told."""
+    if value is None or not math.isfinite(value):
+        return "–"
+    return f"< {min_cell}" if 0 < value < min_cell else f"{int(value):,}"

@@ -1,0 +1,49 @@
+"""The tidy tables that a report is made of, known by their place {cohort}/{room}/{table}.tsv."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from faceage_bio.columns import COHORT
+from faceage_bio.tables import read_table
+
+ROOMS = {"acceleration", "phenotype", "expression", "survival"}
+
+
+@dataclass(frozen=True)
+class ReportTables:
+    """Tables by (room, name), all cohorts below each other; ``flow`` is the room "ledger"."""
+
+    by_name: dict[tuple[str, str], pd.DataFrame]
+
+    def get(self, room: str, name: str, cohort: str | None = None) -> pd.DataFrame:
+        """A table, or an empty one if that stage did not run (for this cohort)."""
+        table = self.by_name.get((room, name))
+        if table is None:
+            return pd.DataFrame()
+        return table if cohort is None else table[table[COHORT] == cohort]
+
+
+def collect(paths: Sequence[Path]) -> ReportTables:
+    """Read the tables; those with no row say nothing."""
+    parts: dict[tuple[str, str], list[pd.DataFrame]] = {}
+    for path in paths:
+        room = path.parent.name if path.parent.name in ROOMS else "ledger"
+        table = read_table(path)
+        if len(table):
+            parts.setdefault((room, path.stem), []).append(table.dropna(axis=1, how="all"))
+    return ReportTables({key: _complete(pd.concat(tables, ignore_index=True)) for key, tables in parts.items()})
+
+
+def _complete(table: pd.DataFrame) -> pd.DataFrame:
+    """Columns that any table may lack, so that templates need not ask."""
+    for column in ("estimate", "ci_lower", "ci_upper", "p_value", "q_value", "n", "n_events"):
+        if column not in table:
+            table[column] = float("nan")
+    for column in ("note", "per", "model", "adjustment", "term", "measure", "analysis"):
+        if column not in table:
+            table[column] = ""
+        table[column] = table[column].fillna("").astype(str)
+    return table

@@ -1,0 +1,92 @@
+"""Sentences and labels, made from result rows."""
+
+import pandas as pd
+
+from faceage_bio.report.formats import interval, number, p_value, signed
+
+REASONS = {
+    "": "", "unreadable": "file cannot be read", "no_face": "no face found", "low_probability": "no certain face",
+    "small_face": "face too small", "several_faces": "several faces; the most certain one used", "flat_crop": "blank crop",
+    "outside_folder": "path leaves the folder", "not_in_manifest": "file not in the manifest", "no_photo": "no photo",
+    "given": "face age given", "no_value": "face age missing", "no_face_age": "no usable photo", "no_age": "age not known",
+    "too_few_for_a_line": "too few people for a line", "no_acceleration": "no age acceleration", "no_follow_up": "no follow-up",
+    "repeated_sample": "further sample of the same person", "followed_not_beyond_the_photo": "not followed beyond the photo",
+    "entered_after_the_horizon": "entered after the horizon",
+}  # fmt: skip
+TERMS = {
+    "face_age": "face age", "chronological_age": "chronological age", "age_acceleration": "age acceleration",
+    "age_gap": "age gap", "bmi": "BMI", "ecog": "ECOG", "pack_years": "pack-years",
+}  # fmt: skip
+STAGES = {"intake": "Came in", "face_age": "Face age", "acceleration": "Age acceleration", "expression": "Gene expression", "survival": "Survival"}
+
+
+def reason(code: str) -> str:
+    """A reason code in words."""
+    return REASONS.get(code, f"{code.removeprefix('missing_').replace('_', ' ')} not known" if code.startswith("missing_") else code.replace("_", " "))
+
+
+def term(name: str) -> str:
+    """A term as people say it."""
+    return TERMS.get(name, name)
+
+
+def hazard_sentence(cox: pd.DataFrame) -> str:
+    """The survival answer of one cohort: age-adjusted first, raw beside it."""
+    adjusted = cox[(cox.model == "face age + age") & (cox.term == "face_age")]
+    raw = cox[(cox.model == "univariable") & (cox.term == "face_age")]
+    if not len(adjusted):
+        return "Not estimated: no Cox model ran."
+    row = adjusted.iloc[0]
+    if pd.isna(row.estimate):
+        return f"Whether face age predicts death was {row.note}."
+    percent = (row.estimate - 1) * 100
+    more = "higher" if percent >= 0 else "lower"
+    sentence = (
+        f"At the same chronological age, a face {row['per']} older went with a {abs(percent):.0f} % {more} hazard of death "
+        f"(hazard ratio {number(row.estimate)}, 95 % interval {interval(row.ci_lower, row.ci_upper)}, p {_p(row.p_value)}; "
+        f"{int(row.n)} people, {int(row.n_events)} deaths)."
+    )
+    if len(raw) and pd.notna(raw.iloc[0].estimate):
+        one = raw.iloc[0]
+        sentence += f" Without age in the model: {number(one.estimate)} ({interval(one.ci_lower, one.ci_upper)})."
+    return sentence
+
+
+def group_sentence(groups: pd.DataFrame) -> str:
+    """Cancer against reference people."""
+    adjusted = groups[groups.adjustment.str.startswith("age") & groups.estimate.notna()]
+    if not len(adjusted):
+        why = groups.note[groups.note != ""]
+        return f"People with cancer against reference people: {why.iloc[0] if len(why) else 'not run'}."
+    row = adjusted.iloc[0]
+    raw = groups[groups.adjustment.str.startswith("none") & (groups.term == row.term)].iloc[0]
+    older = "older" if row.estimate >= 0 else "younger"
+    return (
+        f"People with cancer looked {number(abs(row.estimate), 1)} years {older} than reference people of the same age "
+        f"(95 % interval {interval(row.ci_lower, row.ci_upper, 1)}, p {_p(row.p_value)}; {int(row.n)} people). "
+        f"Raw age gap: {signed(raw.estimate)} years ({interval(raw.ci_lower, raw.ci_upper, 1)})."
+    )
+
+
+def gene_sentence(panel: pd.DataFrame, gene: str) -> str:
+    """The headline gene, whatever its p."""
+    rows = panel[(panel.term == gene) & (panel.exposure == "age_acceleration")]
+    if not len(rows):
+        return f"{gene}: not run, because the cohort has no RNA counts."
+    row = rows.iloc[0]
+    if pd.isna(row.estimate):
+        return f"{gene}: {row.note}."
+    twin = panel[(panel.term == gene) & (panel.exposure == "chronological_age")]
+    sentence = (
+        f"{gene} expression changed by {signed(row.estimate, 2)} log2 per {row['per']} of age acceleration "
+        f"(95 % interval {interval(row.ci_lower, row.ci_upper)}, p {_p(row.p_value)}, q in the panel {_p(row.q_value)}; {int(row.n)} people)"
+    )
+    if len(twin) and pd.notna(twin.iloc[0].estimate):
+        other = twin.iloc[0]
+        sentence += f"; per {other['per']} of chronological age, in the same model, by {signed(other.estimate, 2)} ({interval(other.ci_lower, other.ci_upper)})"
+    return sentence + "."
+
+
+def _p(value: float) -> str:
+    text = p_value(value)
+    return text if text.startswith("<") else f"= {text}"
