@@ -19,7 +19,9 @@ FLOORS = {
     "report": 3,
     "cli": 4, "__main__": 5,
 }  # fmt: skip
-MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path.name != "__init__.py" and "_workflow" not in path.parts)
+MODULES = sorted(
+    path for path in PACKAGE.rglob("*.py") if path.name != "__init__.py" and "_workflow" not in path.parts
+)
 
 
 def room_of(path: Path) -> str:
@@ -35,7 +37,9 @@ def rooms_imported(path: Path) -> set[str]:
         elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("faceage_bio."):
             rooms.add(node.module.split(".")[1])
         elif isinstance(node, ast.Import):
-            rooms |= {alias.name.split(".")[1] for alias in node.names if alias.name.startswith("faceage_bio.")}
+            rooms |= {
+                alias.name.split(".")[1] for alias in node.names if alias.name.startswith("faceage_bio.")
+            }
     return rooms
 
 
@@ -55,7 +59,9 @@ def test_every_room_has_modules():
 
 def test_init_files_do_no_work():
     for path in PACKAGE.rglob("__init__.py"):
-        statements = [node for node in ast.parse(path.read_text()).body if not isinstance(node, (ast.Expr, ast.Assign))]
+        statements = [
+            node for node in ast.parse(path.read_text()).body if not isinstance(node, (ast.Expr, ast.Assign))
+        ]
         assert not statements, path
 
 
@@ -67,7 +73,9 @@ def test_command_line_does_not_import_heavy_libraries():
 
 
 def test_commented_config_is_generated_from_the_models():
-    assert (ROOT / "config" / "config.yaml").read_text() == commented_yaml(demo_config()), "python -m faceage_bio.config"
+    assert (ROOT / "config" / "config.yaml").read_text() == commented_yaml(demo_config()), (
+        "python -m faceage_bio.config"
+    )
 
 
 def test_schema_is_generated_from_the_models():
@@ -90,7 +98,13 @@ def test_style(command):
 
 
 def test_snakemake_lint():
-    done = subprocess.run([sys.executable, "-m", "snakemake", "--lint"], cwd=ROOT, capture_output=True, text=True)
-    findings = {line.strip(" *:") for line in done.stderr.splitlines() + done.stdout.splitlines() if line.startswith("    * ")}
+    done = subprocess.run(
+        [sys.executable, "-m", "snakemake", "--lint"], cwd=ROOT, capture_output=True, text=True
+    )
+    findings = {
+        line.strip(" *:")
+        for line in done.stderr.splitlines() + done.stdout.splitlines()
+        if line.startswith("    * ")
+    }
     # one installed environment serves all rules (README, "On a cluster"), so no rule names a container of its own
     assert findings <= {"Specify a conda environment or container for each rule."}

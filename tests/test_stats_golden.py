@@ -35,7 +35,10 @@ def test_cox_equals_coxph(name):
     fit = fit_cox(table[time], table[event], table[terms], None if entry is None else table[entry])
     for term in terms:
         for column in ("log_hazard_ratio", "standard_error", "p_value", "ci_lower", "ci_upper"):
-            assert fit.terms.loc[term, column] == pytest.approx(r(f"{name} {term} {column}")[0], rel=1e-6), (term, column)
+            assert fit.terms.loc[term, column] == pytest.approx(r(f"{name} {term} {column}")[0], rel=1e-6), (
+                term,
+                column,
+            )
     assert fit.log_likelihood == pytest.approx(r(f"{name} log_likelihood")[0], rel=1e-9)
     assert fit.log_likelihood_null == pytest.approx(r(f"{name} log_likelihood_null")[0], rel=1e-9)
     if entry is None:
@@ -47,17 +50,23 @@ def test_kaplan_meier_equals_survfit():
     curve = kaplan_meier(lung.time, lung.status)
     for days in (100, 365, 700):
         row = curve[curve.years <= days].iloc[-1]
-        np.testing.assert_allclose(row[["survival", "ci_lower", "ci_upper"]].to_numpy(float), r(f"km {days}"), rtol=1e-8)
+        np.testing.assert_allclose(
+            row[["survival", "ci_lower", "ci_upper"]].to_numpy(float), r(f"km {days}"), rtol=1e-8
+        )
     found = median(curve)
     np.testing.assert_allclose([found.estimate, found.ci_lower, found.ci_upper], r("km median"))
     followup = median_followup(lung.time, lung.status)
-    np.testing.assert_allclose([followup.estimate, followup.ci_lower, followup.ci_upper], r("km median followup"))
+    np.testing.assert_allclose(
+        [followup.estimate, followup.ci_lower, followup.ci_upper], r("km median followup")
+    )
 
 
 @pytest.mark.parametrize("group", ["ecog", "sex"])
 def test_log_rank_equals_survdiff(group):
     lung = data.lung()
-    np.testing.assert_allclose(log_rank(lung.time, lung.status, lung[group]), r(f"logrank {group}"), rtol=1e-8)
+    np.testing.assert_allclose(
+        log_rank(lung.time, lung.status, lung[group]), r(f"logrank {group}"), rtol=1e-8
+    )
 
 
 def test_hc3_equals_sandwich():
@@ -65,20 +74,26 @@ def test_hc3_equals_sandwich():
     table = least_squares(crime.murder, crime[["hs_grad", "poverty", "urban"]])
     for term, row in table.iterrows():
         np.testing.assert_allclose(
-            row[["estimate", "standard_error", "ci_lower", "ci_upper", "p_value"]].to_numpy(float), r(f"hc3 {term}"), rtol=1e-6
+            row[["estimate", "standard_error", "ci_lower", "ci_upper", "p_value"]].to_numpy(float),
+            r(f"hc3 {term}"),
+            rtol=1e-6,
         )
 
 
 def test_welch_equals_t_test():
     crime = data.crime()
     found = welch(crime.murder[crime.urban > 60], crime.murder[crime.urban <= 60])
-    np.testing.assert_allclose([found.estimate, found.ci_lower, found.ci_upper, found.p_value], r("welch"), rtol=1e-9)
+    np.testing.assert_allclose(
+        [found.estimate, found.ci_lower, found.ci_upper, found.p_value], r("welch"), rtol=1e-9
+    )
 
 
 def test_correlation_equals_cor_test():
     crime = data.crime()
     found = correlation(crime.murder, crime.poverty)
-    np.testing.assert_allclose([found.estimate, found.ci_lower, found.ci_upper, found.p_value], r("pearson"), rtol=1e-9)
+    np.testing.assert_allclose(
+        [found.estimate, found.ci_lower, found.ci_upper, found.p_value], r("pearson"), rtol=1e-9
+    )
 
 
 def test_benjamini_hochberg_leaves_missing_out_as_p_adjust_does():

@@ -42,7 +42,9 @@ def panel_gene(folder: Path, cohort: str, gene: str = "CDK6") -> pd.Series:
 
 def current_against_never(folder: Path, cohort: str) -> pd.Series:
     phenotypes = table(folder, f"{cohort}/phenotype/phenotypes.tsv")
-    rows = phenotypes[(phenotypes.term == "smoking: current vs never") & phenotypes.adjustment.str.contains("age,")]
+    rows = phenotypes[
+        (phenotypes.term == "smoking: current vs never") & phenotypes.adjustment.str.contains("age,")
+    ]
     assert len(rows) == 1
     return rows.iloc[0]
 
@@ -115,7 +117,9 @@ def test_people_with_cancer_look_older_than_reference_people(demo):
 
 def test_every_photo_subject_and_sample_ends_in_the_ledger(demo):
     for cohort in ("north", "south", "healthy"):
-        ledger = pd.read_csv(demo / f"results/{cohort}/ledger.tsv", sep="\t", dtype=str, keep_default_na=False)
+        ledger = pd.read_csv(
+            demo / f"results/{cohort}/ledger.tsv", sep="\t", dtype=str, keep_default_na=False
+        )
         assert set(ledger.status) <= {"included", "flagged", "excluded"}
         assert (ledger.loc[ledger.status == "excluded", "reason"] != "").all()
         manifest = pd.read_csv(demo / f"results/demo/{cohort}/manifest.tsv", sep="\t", dtype=str)
@@ -128,7 +132,9 @@ def test_every_photo_subject_and_sample_ends_in_the_ledger(demo):
 
 
 def test_bad_photos_become_rows_with_a_reason(demo):
-    photos = pd.concat([table(demo, f"{cohort}/faceage/face_age.parquet") for cohort in ("north", "south", "healthy")])
+    photos = pd.concat(
+        [table(demo, f"{cohort}/faceage/face_age.parquet") for cohort in ("north", "south", "healthy")]
+    )
     excluded = photos[photos.status == "excluded"]
     assert {"unreadable", "no_face"} <= set(excluded.reason)
     assert excluded.face_age.isna().all()
@@ -155,7 +161,11 @@ def test_shareable_files_hold_no_subject_photo_or_sample_id(demo):
                 names |= set(frame[keys].to_numpy().ravel())
     names |= {str(ROOT), str(demo)}
     shared = [*results.glob("reports/*.html"), *results.glob("*/*/*.tsv"), *results.glob("*/flow.tsv")]
-    shared = [path for path in shared if path.name != "ledger.tsv" and path.parts[-3] != "demo" and "cells" not in path.name]
+    shared = [
+        path
+        for path in shared
+        if path.name != "ledger.tsv" and path.parts[-3] != "demo" and "cells" not in path.name
+    ]
     assert len(shared) > 15
     for path in shared:
         words = set(re.findall(r"[\w./-]+", path.read_text()))
@@ -221,7 +231,9 @@ def test_face_ages_alone_give_reports_that_name_what_is_missing(demo, tmp_path):
     clinic = pd.read_csv(demo / "results/demo/south/clinic.tsv", sep="\t")
     south = table(demo, "south/acceleration/acceleration.parquet").dropna(subset=["face_age"])
     south[["subject_id", "face_age"]].to_csv(tmp_path / "face_ages.tsv", sep="\t", index=False)
-    clinic[["subject_id", "chronological_age", "sex", "smoking", "bmi"]].to_csv(tmp_path / "clinic.tsv", sep="\t", index=False)
+    clinic[["subject_id", "chronological_age", "sex", "smoking", "bmi"]].to_csv(
+        tmp_path / "clinic.tsv", sep="\t", index=False
+    )
     study = {"cohorts": {"mine": {"face_ages": "face_ages.tsv", "clinic": "clinic.tsv"}}}
     configfile = tmp_path / "config.yaml"
     configfile.write_text(yaml.safe_dump(study))
@@ -233,7 +245,11 @@ def test_face_ages_alone_give_reports_that_name_what_is_missing(demo, tmp_path):
     assert "no follow-up" in survival.lower()
     assert "are drawn" not in association
     # the same ages give the same acceleration as the photos they came from
-    mine = table(tmp_path, "mine/acceleration/acceleration.parquet").set_index("subject_id").age_acceleration.dropna()
+    mine = (
+        table(tmp_path, "mine/acceleration/acceleration.parquet")
+        .set_index("subject_id")
+        .age_acceleration.dropna()
+    )
     theirs = south.set_index("subject_id").age_acceleration
     assert len(mine) > 80
     np.testing.assert_allclose(mine, theirs[mine.index], atol=1e-9)
@@ -243,7 +259,10 @@ def test_the_same_subject_in_two_cohorts_stops_before_anything_is_written(demo, 
     cohorts = yaml.safe_load(DEMO_CONFIG.read_text())["cohorts"]
     one = {key: str(demo / path) for key, path in cohorts["healthy"].items()}
     configfile = write_config(
-        tmp_path / "config.yaml", cohorts={"a": one, "b": one}, demo=None, model=str(demo / "results/model/demo")
+        tmp_path / "config.yaml",
+        cohorts={"a": one, "b": one},
+        demo=None,
+        model=str(demo / "results/model/demo"),
     )
     run = snakemake(tmp_path, configfile=configfile)
     assert run.status != 0

@@ -41,14 +41,18 @@ def fit_line(face_age: pd.Series, chronological_age: pd.Series) -> Line:
     if face_age.isna().any() or chronological_age.isna().any():
         raise CohortError("an age is missing")
     if len(face_age) < MIN_SUBJECTS:
-        raise CohortError(f"{len(face_age)} subjects with both ages are too few for a line (at least {MIN_SUBJECTS})")
+        raise CohortError(
+            f"{len(face_age)} subjects with both ages are too few for a line (at least {MIN_SUBJECTS})"
+        )
     if chronological_age.nunique() < MIN_AGES:
         raise CohortError(f"fewer than {MIN_AGES} distinct chronological ages")
     slope, intercept = np.polyfit(chronological_age, face_age, deg=1)
     return Line(float(slope), float(intercept))
 
 
-def age_acceleration(face_age: pd.Series, chronological_age: pd.Series, line: Line | None = None) -> pd.Series:
+def age_acceleration(
+    face_age: pd.Series, chronological_age: pd.Series, line: Line | None = None
+) -> pd.Series:
     """Years of face age that chronological age does not explain.
 
     Residual of the least-squares line within one cohort, the age adjustment of AgeAccelGrim (Lu et al. 2019,

@@ -26,7 +26,12 @@ class Acceleration:
 
 
 def compute(
-    subjects: list[pd.DataFrame], photos: list[pd.DataFrame], face_ages: list[pd.DataFrame], names: list[str], repeat_photos: str, fit_in: str
+    subjects: list[pd.DataFrame],
+    photos: list[pd.DataFrame],
+    face_ages: list[pd.DataFrame],
+    names: list[str],
+    repeat_photos: str,
+    fit_in: str,
 ) -> dict[str, Acceleration]:
     """Age gap and acceleration of every cohort.
 
@@ -74,7 +79,9 @@ def _one_cohort(name: str, table: pd.DataFrame, shared: Line | None) -> Accelera
     line, note = shared, ""
     try:
         line = line or fit_line(table.loc[both, FACE_AGE], table.loc[both, AGE])
-        table.loc[both, AGE_ACCELERATION] = age_acceleration(table.loc[both, FACE_AGE], table.loc[both, AGE], line)
+        table.loc[both, AGE_ACCELERATION] = age_acceleration(
+            table.loc[both, FACE_AGE], table.loc[both, AGE], line
+        )
     except CohortError as error:
         note = f"not estimated, because {error}"
     reason = pd.Series("", index=table.index)
@@ -113,7 +120,9 @@ def summarise(name: str, table: pd.DataFrame, line: Line | None, fitted_in: str,
     if note:
         add(AGE_ACCELERATION, "mean years", None, note)
     else:
-        add(AGE_ACCELERATION, "mean years", known[AGE_ACCELERATION].mean())  # zero by construction in its own cohort
+        add(
+            AGE_ACCELERATION, "mean years", known[AGE_ACCELERATION].mean()
+        )  # zero by construction in its own cohort
         add(AGE_ACCELERATION, "standard deviation, years", known[AGE_ACCELERATION].std())
         attempt(AGE_ACCELERATION, "correlation with age", correlation, known[AGE_ACCELERATION], known[AGE])
     if line is not None:
@@ -135,5 +144,17 @@ def age_bands(name: str, table: pd.DataFrame) -> pd.DataFrame:
         }
         for start, band in table.groupby(lower)
     ]  # fmt: skip
-    columns = ["age_band", "age_lower", "n", "age_mean", "face_age_mean", "face_age_sd", "face_age_q25", "face_age_median", "face_age_q75", "age_gap_mean", "acceleration_mean"]
+    columns = [
+        "age_band",
+        "age_lower",
+        "n",
+        "age_mean",
+        "face_age_mean",
+        "face_age_sd",
+        "face_age_q25",
+        "face_age_median",
+        "face_age_q75",
+        "age_gap_mean",
+        "acceleration_mean",
+    ]
     return pd.DataFrame(rows, columns=[COHORT, *columns])

@@ -22,11 +22,15 @@ class FitIn(StrEnum):
 
 @app.command()
 def compute_acceleration(
-    subjects: Annotated[list[Path], typer.Option(help="A cohort's subjects.parquet; repeat for each cohort.")],
+    subjects: Annotated[
+        list[Path], typer.Option(help="A cohort's subjects.parquet; repeat for each cohort.")
+    ],
     photos: Annotated[list[Path], typer.Option(help="Its photos.parquet, in the same order.")],
     face_ages: Annotated[list[Path], typer.Option(help="Its face_age.parquet, in the same order.")],
     results: Annotated[Path, typer.Option(help="Results folder.")],
-    repeat_photos: Annotated[RepeatPhotos, typer.Option(help="Which photo of a subject counts.")] = RepeatPhotos.first,
+    repeat_photos: Annotated[
+        RepeatPhotos, typer.Option(help="Which photo of a subject counts.")
+    ] = RepeatPhotos.first,
     fit_in: Annotated[FitIn, typer.Option(help="In whom face age is fitted on age.")] = FitIn.cohort,
 ) -> None:
     """Age gap and age acceleration of every cohort.
@@ -39,7 +43,9 @@ def compute_acceleration(
     from faceage_bio.tables import read_table, write_table
 
     if not len(subjects) == len(photos) == len(face_ages):
-        raise RunError("--subjects, --photos and --face-ages are needed once for each cohort, in the same order.")
+        raise RunError(
+            "--subjects, --photos and --face-ages are needed once for each cohort, in the same order."
+        )
     names = [path.parts[-3] if len(path.parts) > 2 else path.stem for path in map(Path.absolute, subjects)]
     tables = [[read_table(path) for path in paths] for paths in (subjects, photos, face_ages)]
     for name, cohort in compute(*tables, names, repeat_photos.value, fit_in.value).items():
@@ -48,4 +54,6 @@ def compute_acceleration(
         write_table(cohort.ledger, folder / "ledger.tsv", private=True)
         write_table(cohort.summary, folder / "summary.tsv")
         write_table(cohort.age_bands, folder / "age_bands.tsv")
-        print(f"{name}: age acceleration of {cohort.table['age_acceleration'].notna().sum()} of {len(cohort.table)} subjects")
+        print(
+            f"{name}: age acceleration of {cohort.table['age_acceleration'].notna().sum()} of {len(cohort.table)} subjects"
+        )

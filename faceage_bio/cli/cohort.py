@@ -26,7 +26,9 @@ def check_cohorts(
     tables = read_cohorts(json.loads(cohorts), year_days)
     write_cohorts(tables, results)
     for name, cohort in tables.items():
-        print(f"{name}: {len(cohort.photos)} photos, {len(cohort.subjects)} subjects, {len(cohort.samples)} RNA samples")
+        print(
+            f"{name}: {len(cohort.photos)} photos, {len(cohort.subjects)} subjects, {len(cohort.samples)} RNA samples"
+        )
 
 
 @app.command()

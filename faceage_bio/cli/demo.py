@@ -11,7 +11,8 @@ Seed = Annotated[int, typer.Option(help="Other seeds draw other people.", min=0)
 
 @app.command()
 def make_demo_cohorts(
-    output: Annotated[Path, typer.Option(help="Folder for the cohorts north, south and healthy.")], seed: Seed = 2025
+    output: Annotated[Path, typer.Option(help="Folder for the cohorts north, south and healthy.")],
+    seed: Seed = 2025,
 ) -> None:
     """Draw three cohorts: photos, manifest, clinic, samples and counts.
 
@@ -27,7 +28,8 @@ def make_demo_cohorts(
 
 @app.command()
 def fit_demo_model(
-    output: Annotated[Path, typer.Option(help="Folder for model.safetensors and card.json.")], seed: Seed = 2025
+    output: Annotated[Path, typer.Option(help="Folder for model.safetensors and card.json.")],
+    seed: Seed = 2025,
 ) -> None:
     """Fit the demo's age model on other drawn people. It is not FaceAge.
 

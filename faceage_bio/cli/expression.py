@@ -26,7 +26,9 @@ def aggregate_cells(
     profiles, dropped = aggregate(single_cell, min_cells)
     write_table(dropped.assign(cohort=cohort, reason="too_few_cells"), ledger, private=True)
     write_table(profiles, output, private=True)
-    print(f"{len(profiles)} profiles of {profiles['cell_type'].nunique()} cell types; {len(dropped)} dropped for too few cells")
+    print(
+        f"{len(profiles)} profiles of {profiles['cell_type'].nunique()} cell types; {len(dropped)} dropped for too few cells"
+    )
 
 
 @app.command()
@@ -36,9 +38,15 @@ def fit_expression(
     panel_table: Annotated[Path, typer.Option(help="Result table of the panel.")],
     ledger: Annotated[Path, typer.Option(help="Ledger of this stage.")],
     counts: Annotated[Path | None, typer.Option(help="Raw counts, genes x samples.")] = None,
-    samples: Annotated[Path | None, typer.Option(help="samples.parquet, or a .tsv with sample_id, subject_id.")] = None,
-    pseudobulk: Annotated[Path | None, typer.Option(help="Instead of both: written by aggregate-cells.")] = None,
-    covariate: Annotated[list[str], typer.Option(help="A covariate of the design; repeat.")] = ["chronological_age"],  # noqa: B006
+    samples: Annotated[
+        Path | None, typer.Option(help="samples.parquet, or a .tsv with sample_id, subject_id.")
+    ] = None,
+    pseudobulk: Annotated[
+        Path | None, typer.Option(help="Instead of both: written by aggregate-cells.")
+    ] = None,
+    covariate: Annotated[list[str], typer.Option(help="A covariate of the design; repeat.")] = [
+        "chronological_age"
+    ],  # noqa: B006
     panel: Annotated[list[str], typer.Option(help="A gene declared beforehand; repeat.")] = ["CDK6"],  # noqa: B006
     per_years: Annotated[float, typer.Option(help="Years that fold changes are given for.")] = 10.0,
     min_count: Annotated[int, typer.Option(help="A gene is tested with this count ...")] = 10,
@@ -64,7 +72,9 @@ def fit_expression(
     cohort = str(table["cohort"].iloc[0]) if len(table) else ""
     if counts is not None:
         sheet = read_table(samples)
-        sheet = sheet.reindex(columns=[*{"cohort", "sample_id", "subject_id", "batch", "sample_date"} | set(sheet)])
+        sheet = sheet.reindex(
+            columns=[*{"cohort", "sample_id", "subject_id", "batch", "sample_date"} | set(sheet)]
+        )
         sheet["cohort"] = cohort
         inputs = {"expression": (read_counts(counts), sheet)}
     else:
@@ -75,7 +85,20 @@ def fit_expression(
     for analysis, (matrix, sheet) in inputs.items():
         data = choose_samples(table, matrix, sheet, covariate)
         print(f"{cohort}, {analysis}: {len(data.people)} of {len(sheet)} samples")
-        outputs.append((*result_tables(data, cohort, analysis, covariate, panel, per_years, min_count, min_samples, workers), data.ledger))
+        outputs.append(
+            (
+                *result_tables(
+                    data, cohort, analysis, covariate, panel, per_years, min_count, min_samples, workers
+                ),
+                data.ledger,
+            )
+        )
     write_table(pd.concat([one for one, _, _ in outputs], ignore_index=True), genes)
     write_table(pd.concat([one for _, one, _ in outputs], ignore_index=True), panel_table)
-    write_table(ledger_rows(pd.concat([one for _, _, one in outputs], ignore_index=True).drop_duplicates(["sample_id"])), ledger, private=True)
+    write_table(
+        ledger_rows(
+            pd.concat([one for _, _, one in outputs], ignore_index=True).drop_duplicates(["sample_id"])
+        ),
+        ledger,
+        private=True,
+    )

@@ -29,7 +29,9 @@ def test_phenotypes(
 
 @app.command()
 def compare_groups(
-    acceleration: Annotated[list[Path], typer.Option(help="A cohort's analysis table; repeat for each cohort.")],
+    acceleration: Annotated[
+        list[Path], typer.Option(help="A cohort's analysis table; repeat for each cohort.")
+    ],
     output: Annotated[Path, typer.Option(help="Result table.")],
     adjust_for: AdjustFor = [],  # noqa: B006
 ) -> None:

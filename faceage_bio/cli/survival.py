@@ -17,7 +17,11 @@ def fit_survival(
     ledger: Annotated[Path, typer.Option(help="Ledger of this stage.")],
     covariate: Annotated[list[str], typer.Option(help="A column of the full model; repeat.")] = [],  # noqa: B006
     per_years: Annotated[float, typer.Option(help="Years that hazard ratios are given for.")] = 10.0,
-    cut_point: Annotated[list[float], typer.Option(help="Face age dividing the curves; repeat.")] = [65.0, 75.0, 85.0],  # noqa: B006
+    cut_point: Annotated[list[float], typer.Option(help="Face age dividing the curves; repeat.")] = [
+        65.0,
+        75.0,
+        85.0,
+    ],  # noqa: B006
     horizon_years: Annotated[float | None, typer.Option(help="Censor everybody then.")] = None,
 ) -> None:
     """Cox models from face age alone to all covariates, and Kaplan-Meier curves by face age.
@@ -36,4 +40,6 @@ def fit_survival(
     write_table(curves_by_group(usable, cut_point, name), kaplan_meier)
     write_table(summarise(usable, len(table), cut_point, name), summary)
     write_table(survival_ledger(table, usable, reasons, covariate), ledger, private=True)
-    print(f"{name}: {len(usable)} of {len(table)} subjects with follow-up, {int(usable['event'].sum())} deaths")
+    print(
+        f"{name}: {len(usable)} of {len(table)} subjects with follow-up, {int(usable['event'].sum())} deaths"
+    )

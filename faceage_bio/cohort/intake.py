@@ -58,6 +58,23 @@ def write_cohorts(tables: dict[str, CohortTables], results: Path) -> None:
         write_table(cohort.ledger, folder / "ledger.tsv", private=True)
 
 
+def overview(tables: dict[str, CohortTables]) -> list[dict[str, object]]:
+    """What there is to analyse, one row per cohort."""
+    rows = []
+    for name, cohort in tables.items():
+        people = cohort.subjects
+        with_photo = set(
+            cohort.ledger.loc[(cohort.ledger["status"] == "included") & (cohort.ledger[PHOTO] != ""), SUBJECT]
+        )
+        rows.append({
+            "cohort": name, "photos or face ages": int((cohort.ledger[PHOTO] != "").sum()), "people": len(people),
+            "of them with photo": len(set(people[SUBJECT]) & with_photo), "with age": int(people[AGE].notna().sum()),
+            "with RNA": cohort.samples[SUBJECT].nunique(), "with follow-up": int(people["followup_years"].notna().sum()),
+            "deaths": int(people["event"].sum()),
+        })  # fmt: skip
+    return rows
+
+
 def _read_cohort(name: str, settings: dict, year_days: float, problems: Problems) -> CohortTables:
     photos, unlisted = read_manifest(name, settings, problems)
     if settings.get("face_ages") and not settings.get("manifest"):
@@ -65,11 +82,15 @@ def _read_cohort(name: str, settings: dict, year_days: float, problems: Problems
     subjects, photos = read_clinic(name, settings, photos, year_days, problems)
     known = set(subjects[SUBJECT])
     if settings.get("clinic") and len(subjects):
-        check_subjects_known(photos, known, settings.get("manifest") or settings["face_ages"], settings["clinic"], problems)
+        check_subjects_known(
+            photos, known, settings.get("manifest") or settings["face_ages"], settings["clinic"], problems
+        )
     samples = read_samples(name, settings, known, problems)
     ledger = _ledger(name, photos, subjects, samples, unlisted)
     kept_photos = photos.iloc[:0] if settings.get("face_ages") else photos
-    return CohortTables(_typed_photos(kept_photos), _typed_subjects(subjects), _typed_samples(samples), ledger)
+    return CohortTables(
+        _typed_photos(kept_photos), _typed_subjects(subjects), _typed_samples(samples), ledger
+    )
 
 
 def _photos_of_face_ages(name: str, settings: dict, problems: Problems) -> pd.DataFrame:
@@ -80,22 +101,35 @@ def _photos_of_face_ages(name: str, settings: dict, problems: Problems) -> pd.Da
         problems.other(str(error))
         table = pd.DataFrame({SUBJECT: []}, dtype=str)
     if SUBJECT not in table:
-        problems.other(f"{settings['face_ages']}: needs the columns subject_id and face_age; found {', '.join(table.columns)}.")
+        problems.other(
+            f"{settings['face_ages']}: needs the columns subject_id and face_age; found {', '.join(table.columns)}."
+        )
         table[SUBJECT] = ""
     from faceage_bio.cohort.parse import dates
 
     dated = "photo_date" in table
     date = dates(table["photo_date"], "photo_date", settings["face_ages"], problems) if dated else pd.NaT
     photo = table[PHOTO] if PHOTO in table else table[SUBJECT]
-    given = {COHORT: name, PHOTO: photo, SUBJECT: table[SUBJECT], "path": "", "photo_date": date, AGE: float("nan")}
+    given = {
+        COHORT: name,
+        PHOTO: photo,
+        SUBJECT: table[SUBJECT],
+        "path": "",
+        "photo_date": date,
+        AGE: float("nan"),
+    }
     return pd.DataFrame(given, index=table.index).astype({"photo_date": "datetime64[ns]"})
 
 
-def _ledger(name: str, photos: pd.DataFrame, subjects: pd.DataFrame, samples: pd.DataFrame, unlisted: list[str]) -> pd.DataFrame:
+def _ledger(
+    name: str, photos: pd.DataFrame, subjects: pd.DataFrame, samples: pd.DataFrame, unlisted: list[str]
+) -> pd.DataFrame:
     """One row per photo, subject and sample; nothing that was found in the folder is left out."""
     base = {COHORT: name, "stage": "intake", "status": "included"}
     photo_rows = photos[[SUBJECT, PHOTO]].assign(**base)
-    stray_rows = pd.DataFrame({PHOTO: unlisted}).assign(**base | {"status": "excluded", "reason": "not_in_manifest"})
+    stray_rows = pd.DataFrame({PHOTO: unlisted}).assign(
+        **base | {"status": "excluded", "reason": "not_in_manifest"}
+    )
     has_photo = subjects[SUBJECT].isin(photos[SUBJECT])
     subject_rows = subjects[[SUBJECT]].assign(**base)
     subject_rows["status"] = has_photo.map({True: "included", False: "excluded"}).to_numpy()

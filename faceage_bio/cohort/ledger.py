@@ -47,13 +47,21 @@ def gather(ledgers: list[pd.DataFrame]) -> pd.DataFrame:
             if len(there) and (lost := set(came[key]) - set(there[key])):
                 faults.append(f"{len(lost)} {unit}(s) of the intake are missing at the stage {stage}")
     if faults:
-        raise CohortError(f"the ledger does not add up: {'; '.join(faults)}. Please report this; the results are not to be used.")
+        raise CohortError(
+            f"the ledger does not add up: {'; '.join(faults)}. Please report this; the results are not to be used."
+        )
     return ledger
 
 
 def flow(ledger: pd.DataFrame) -> pd.DataFrame:
     """Counts only: cohort, unit, stage, status, reason, n; in the order of the stages."""
-    counted = ledger.assign(unit=unit_of(ledger)).groupby([COHORT, "unit", "stage", "status", "reason"]).size()
+    counted = (
+        ledger.assign(unit=unit_of(ledger)).groupby([COHORT, "unit", "stage", "status", "reason"]).size()
+    )
     table = counted.rename("n").reset_index()
     order = {stage: place for place, stage in enumerate(LEDGER_STAGES)}
-    return table.sort_values([COHORT, "unit", "stage", "status", "reason"], key=lambda c: c.map(order) if c.name == "stage" else c, ignore_index=True)
+    return table.sort_values(
+        [COHORT, "unit", "stage", "status", "reason"],
+        key=lambda c: c.map(order) if c.name == "stage" else c,
+        ignore_index=True,
+    )

@@ -24,7 +24,7 @@ WORDS = {
     },
 }  # fmt: skip
 ADVICE = {
-    "sex": f"Write {' or '.join(SEX_LEVELS)}, or declare what your codes mean in the config: codings: {{sex: {{\"1\": male, \"2\": female}}}}.",
+    "sex": f'Write {" or ".join(SEX_LEVELS)}, or declare what your codes mean in the config: codings: {{sex: {{"1": male, "2": female}}}}.',
     "smoking": f"Write {', '.join(SMOKING_LEVELS)}, or declare your codes under codings.",
     "group": f"Write {' or '.join(GROUP_LEVELS)}, or declare your codes under codings.",
     "event": "Write 1 (died) or 0 (alive when last seen), or declare your codes under codings.",
@@ -43,7 +43,9 @@ def words(cells: pd.Series, column: str, coding: dict[str, str], file: str, prob
     values = recoded.str.lower().map(known)
     for line in cells.index[values.isna() & ~is_missing(recoded)]:
         problems.cell(file, line, column, cells[line], ADVICE[column])
-    return values.astype("float64") if column == "event" else values.astype(object).where(values.notna(), None)
+    return (
+        values.astype("float64") if column == "event" else values.astype(object).where(values.notna(), None)
+    )
 
 
 def numbers(cells: pd.Series, column: str, file: str, problems: Problems) -> pd.Series:
@@ -51,7 +53,11 @@ def numbers(cells: pd.Series, column: str, file: str, problems: Problems) -> pd.
     values = pd.to_numeric(cells.where(~is_missing(cells), None), errors="coerce")
     for line in cells.index[(values.isna() & ~is_missing(cells)) | values.abs().eq(float("inf"))]:
         comma = re.fullmatch(r"-?\d+,\d+", cells[line])
-        advice = "Write a decimal point, not a comma." if comma else "Write a plain number such as 57.4, without a unit."
+        advice = (
+            "Write a decimal point, not a comma."
+            if comma
+            else "Write a plain number such as 57.4, without a unit."
+        )
         problems.cell(file, line, column, cells[line], advice)
     return values.astype("float64")
 
@@ -61,5 +67,11 @@ def dates(cells: pd.Series, column: str, file: str, problems: Problems) -> pd.Se
     iso = cells.str.fullmatch(r"\d{4}-\d{2}-\d{2}")
     values = pd.to_datetime(cells.where(iso, None), format="%Y-%m-%d", errors="coerce")
     for line in cells.index[values.isna() & ~is_missing(cells)]:
-        problems.cell(file, line, column, cells[line], "Write the date as YYYY-MM-DD; day and month cannot be told apart otherwise.")
+        problems.cell(
+            file,
+            line,
+            column,
+            cells[line],
+            "Write the date as YYYY-MM-DD; day and month cannot be told apart otherwise.",
+        )
     return values

@@ -11,7 +11,9 @@ from faceage_bio.errors import TableError, examples
 from faceage_bio.tables import read_text_table
 
 
-def read(path: str, columns: dict[str, str], needed: tuple[str, ...], problems: Problems) -> pd.DataFrame | None:
+def read(
+    path: str, columns: dict[str, str], needed: tuple[str, ...], problems: Problems
+) -> pd.DataFrame | None:
     """A user's table with our column names, or None if it cannot be read; what is wrong goes to the problems."""
     try:
         table = read_text_table(path)
@@ -46,15 +48,23 @@ def read_manifest(cohort: str, settings: dict, problems: Problems) -> tuple[pd.D
     if not folder.is_dir():
         problems.other(f"{folder}: no such folder. Give the folder that holds the photos under `photos:`.")
         return empty, []
-    files = sorted(str(item.relative_to(folder)) for item in folder.rglob("*") if item.is_file() and not item.name.startswith("."))
+    files = sorted(
+        str(item.relative_to(folder))
+        for item in folder.rglob("*")
+        if item.is_file() and not item.name.startswith(".")
+    )
     if not files:
-        problems.other(f"{folder}: the photo folder is empty. Put the photos of {file} there, or correct `photos:`.")
+        problems.other(
+            f"{folder}: the photo folder is empty. Put the photos of {file} there, or correct `photos:`."
+        )
         return empty, []
     if table is None:
         return empty, []
     if table.empty:
         problems.other(f"{file}: no rows below the header. Write one row per photo.")
-    table["photo_date"] = parse.dates(table["photo_date"], "photo_date", file, problems) if "photo_date" in table else pd.NaT
+    table["photo_date"] = (
+        parse.dates(table["photo_date"], "photo_date", file, problems) if "photo_date" in table else pd.NaT
+    )
     table[AGE] = parse.numbers(table[AGE], AGE, file, problems) if AGE in table else float("nan")
     table[COHORT] = cohort
     schemas.check(table, schemas.PHOTOS, file, problems)
@@ -72,15 +82,25 @@ def _check_paths(table: pd.DataFrame, folder: Path, file: str, problems: Problem
         if path == "":
             problems.cell(file, line, "path", path, "Write the photo's file name inside the photo folder.")
         elif Path(path).is_absolute() or ".." in Path(path).parts or not place.resolve().is_relative_to(root):
-            problems.cell(file, line, "path", path, "The path leaves the photo folder; copy the photo into it.")
+            problems.cell(
+                file, line, "path", path, "The path leaves the photo folder; copy the photo into it."
+            )
         elif not place.exists():
-            problems.cell(file, line, "path", path, f"There is no such file in {folder}. Correct the name or leave the row out.")
+            problems.cell(
+                file,
+                line,
+                "path",
+                path,
+                f"There is no such file in {folder}. Correct the name or leave the row out.",
+            )
     doubled = table["path"].duplicated(keep=False) & (table["path"] != "")
     for line, path in table.loc[doubled, "path"].items():
         problems.cell(file, line, "path", path, "The same photo stands in several rows; keep one.")
 
 
-def check_subjects_known(photos: pd.DataFrame, known: set[str], file: str, clinic: str, problems: Problems) -> None:
+def check_subjects_known(
+    photos: pd.DataFrame, known: set[str], file: str, clinic: str, problems: Problems
+) -> None:
     """Every photo's subject must be in the clinic table."""
     strangers = photos[~photos[SUBJECT].isin(known) & (photos[SUBJECT] != "")]
     if len(strangers):

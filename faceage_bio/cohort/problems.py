@@ -17,7 +17,9 @@ class Problems:
 
     def cell(self, file: str, line: int, column: str, value: object, advice: str) -> None:
         """A cell that is not what its column needs; cells with the same advice are told in one sentence."""
-        self.cells[file, column, advice].append(f"line {line}: {value!r}" if value is not None else f"line {line}")
+        self.cells[file, column, advice].append(
+            f"line {line}: {value!r}" if value is not None else f"line {line}"
+        )
 
     def other(self, message: str) -> None:
         """Anything else; the message names file, what was found and what to do."""
@@ -27,7 +29,12 @@ class Problems:
         """Raise one `CohortError` with every problem."""
         lines = list(self.others)
         for (file, column, advice), found in self.cells.items():
-            lines.append(f"{file}: column '{column}': {len(found)} row(s), {examples(found, EXAMPLES)}. {advice}")
+            lines.append(
+                f"{file}: column '{column}': {len(found)} row(s), {examples(found, EXAMPLES)}. {advice}"
+            )
         if lines:
             noun = "problem" if len(lines) == 1 else "problems"
-            raise CohortError(f"{len(lines)} {noun} in the study's tables; nothing was written.\n" + "\n".join(f"  - {line}" for line in lines))
+            raise CohortError(
+                f"{len(lines)} {noun} in the study's tables; nothing was written.\n"
+                + "\n".join(f"  - {line}" for line in lines)
+            )

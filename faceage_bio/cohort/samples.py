@@ -37,18 +37,26 @@ def read_samples(cohort: str, settings: dict, known: set[str], problems: Problem
     strangers = table[~table[SUBJECT].isin(known)]
     if len(strangers):
         found = [f"line {line}: {subject!r}" for line, subject in strangers[SUBJECT].items()]
-        problems.other(f"{file}: {len(strangers)} sample(s) of subjects that the cohort does not have: {examples(found)}.")
+        problems.other(
+            f"{file}: {len(strangers)} sample(s) of subjects that the cohort does not have: {examples(found)}."
+        )
     table[COHORT] = cohort
     return table.reindex(columns=list(SAMPLE_COLUMNS))
 
 
-def _check_same_names(table: pd.DataFrame, names: list[str], file: str, counts: str, problems: Problems) -> None:
+def _check_same_names(
+    table: pd.DataFrame, names: list[str], file: str, counts: str, problems: Problems
+) -> None:
     without_counts = sorted(set(table[SAMPLE]) - set(names))
     without_row = sorted(set(names) - set(table[SAMPLE]))
     if without_counts:
-        problems.other(f"{file}: {len(without_counts)} sample(s) have no column in {counts}: {examples(without_counts)}.")
+        problems.other(
+            f"{file}: {len(without_counts)} sample(s) have no column in {counts}: {examples(without_counts)}."
+        )
     if without_row:
-        problems.other(f"{counts}: {len(without_row)} column(s) have no row in {file}: {examples(without_row)}.")
+        problems.other(
+            f"{counts}: {len(without_row)} column(s) have no row in {file}: {examples(without_row)}."
+        )
 
 
 def check_counts(path: str, problems: Problems) -> list[str] | None:
@@ -69,14 +77,22 @@ def check_counts(path: str, problems: Problems) -> list[str] | None:
     doubled = table.index[table.index.duplicated()].unique().astype(str).tolist()
     words = [name for name in table if not pd.api.types.is_numeric_dtype(table[name])]
     if table.shape[0] == 0 or table.shape[1] == 0:
-        problems.other(f"{path}: no counts found. Expected genes in rows, samples in columns, gene names in the first column.")
+        problems.other(
+            f"{path}: no counts found. Expected genes in rows, samples in columns, gene names in the first column."
+        )
         return None
     if doubled_samples:
-        problems.other(f"{path}: {len(doubled_samples)} sample(s) have more than one column: {examples(doubled_samples)}.")
+        problems.other(
+            f"{path}: {len(doubled_samples)} sample(s) have more than one column: {examples(doubled_samples)}."
+        )
     if doubled:
-        problems.other(f"{path}: {len(doubled)} gene(s) stand in more than one row: {examples(doubled)}. Sum them, or keep one.")
+        problems.other(
+            f"{path}: {len(doubled)} gene(s) stand in more than one row: {examples(doubled)}. Sum them, or keep one."
+        )
     if words:
-        problems.other(f"{path}: {len(words)} column(s) hold words, not counts: {examples(words)}. Leave annotation columns out.")
+        problems.other(
+            f"{path}: {len(words)} column(s) hold words, not counts: {examples(words)}. Leave annotation columns out."
+        )
         return names
     _check_raw(table, path, problems)
     return names
@@ -97,7 +113,9 @@ def _check_raw(table: pd.DataFrame, path: str, problems: Problems) -> None:
             )
     shape_hint = table.shape[1] > 5 * table.shape[0] and table.shape[1] > 1000
     if shape_hint:
-        problems.other(f"{path}: {table.shape[0]} rows and {table.shape[1]} columns look like samples in rows. Put genes in rows.")
+        problems.other(
+            f"{path}: {table.shape[0]} rows and {table.shape[1]} columns look like samples in rows. Put genes in rows."
+        )
 
 
 def _donors(cohort: str, path: str, known: set[str], problems: Problems) -> pd.DataFrame:
@@ -113,17 +131,27 @@ def _donors(cohort: str, path: str, known: set[str], problems: Problems) -> pd.D
     with cells.file:
         lacking = [name for name in (SUBJECT, "cell_type") if name not in cells.obs]
         if lacking:
-            problems.other(f"{path}: obs lacks {', '.join(lacking)}; found {', '.join(map(str, cells.obs.columns))}.")
+            problems.other(
+                f"{path}: obs lacks {', '.join(lacking)}; found {', '.join(map(str, cells.obs.columns))}."
+            )
             return empty
         donors = sorted(cells.obs[SUBJECT].astype(str).unique())
         layer = cells.layers["counts"] if "counts" in cells.layers else cells.X
         block = layer[: min(500, cells.n_obs)]
-        values = block.data if hasattr(block, "data") and not isinstance(block, np.ndarray) else np.asarray(block)
+        values = (
+            block.data if hasattr(block, "data") and not isinstance(block, np.ndarray) else np.asarray(block)
+        )
         values = np.asarray(values, dtype=np.float64)
     if values.size and ((values != np.round(values)).any() or (values < 0).any()):
         odd = values[(values != np.round(values)) | (values < 0)][0]
-        problems.other(f"{path}: X holds values such as {odd:.6g}. Put raw counts into X or layers['counts'].")
+        problems.other(
+            f"{path}: X holds values such as {odd:.6g}. Put raw counts into X or layers['counts']."
+        )
     strangers = [donor for donor in donors if donor not in known]
     if strangers:
-        problems.other(f"{path}: {len(strangers)} donor(s) that the cohort does not have: {examples(strangers)}.")
-    return pd.DataFrame({COHORT: cohort, SAMPLE: donors, SUBJECT: donors}).reindex(columns=list(SAMPLE_COLUMNS))
+        problems.other(
+            f"{path}: {len(strangers)} donor(s) that the cohort does not have: {examples(strangers)}."
+        )
+    return pd.DataFrame({COHORT: cohort, SAMPLE: donors, SUBJECT: donors}).reindex(
+        columns=list(SAMPLE_COLUMNS)
+    )

@@ -7,7 +7,9 @@ from faceage_bio.cohort.problems import Problems
 
 
 def _between(low: float, high: float, unit: str) -> pa.Column:
-    check = pa.Check.in_range(low, high, error=f"Expected {low:g} to {high:g} {unit}; leave the cell empty if it is not known.")
+    check = pa.Check.in_range(
+        low, high, error=f"Expected {low:g} to {high:g} {unit}; leave the cell empty if it is not known."
+    )
     return pa.Column(float, check, nullable=True, required=False)
 
 
@@ -15,7 +17,10 @@ _ID = pa.Column(
     str,
     [
         pa.Check.str_matches(r"^\S(.*\S)?$", error="This row needs an identifier."),
-        pa.Check(lambda ids: ~ids.duplicated(keep=False), error="It stands more than once; keep one row, or give each its own identifier."),
+        pa.Check(
+            lambda ids: ~ids.duplicated(keep=False),
+            error="It stands more than once; keep one row, or give each its own identifier.",
+        ),
     ],
 )
 SUBJECTS = pa.DataFrameSchema({

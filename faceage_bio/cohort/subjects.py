@@ -36,7 +36,11 @@ def read_clinic(
     codings = settings.get("codings") or {}
     table = table.drop(columns=[name for name in table if name in {"path", "photo_id", "photo_date", COHORT}])
     for column in WORDS:
-        table[column] = parse.words(table[column], column, codings.get(column, {}), file, problems) if column in table else None
+        table[column] = (
+            parse.words(table[column], column, codings.get(column, {}), file, problems)
+            if column in table
+            else None
+        )
     for column in (*NUMBERS, ENTRY, FOLLOWUP):
         table[column] = parse.numbers(table[column], column, file, problems) if column in table else np.nan
     for column in DATES:
@@ -77,39 +81,71 @@ def _first_photo_dates(table: pd.DataFrame, photos: pd.DataFrame) -> pd.Series:
     return pd.to_datetime(table[SUBJECT].map(first))
 
 
-def _ages_from_dates(table: pd.DataFrame, photos: pd.DataFrame, file: str, problems: Problems) -> pd.DataFrame:
+def _ages_from_dates(
+    table: pd.DataFrame, photos: pd.DataFrame, file: str, problems: Problems
+) -> pd.DataFrame:
     first = _first_photo_dates(table, photos)
     from_dates = (first - table["birth_date"]).dt.days / DAYS_PER_YEAR_OF_AGE
     for line in table.index[from_dates < 0]:
-        problems.cell(file, line, "birth_date", str(table.at[line, "birth_date"].date()), "The birth lies after the photo; correct one of the dates.")
+        problems.cell(
+            file,
+            line,
+            "birth_date",
+            str(table.at[line, "birth_date"].date()),
+            "The birth lies after the photo; correct one of the dates.",
+        )
     given = table[AGE]
     apart = (given - from_dates).abs() > AGE_TOLERANCE
     for line in table.index[apart]:
-        problems.cell(file, line, AGE, float(given[line]), "It differs by more than a year from the age that birth_date and photo_date give; correct one of them.")
+        problems.cell(
+            file,
+            line,
+            AGE,
+            float(given[line]),
+            "It differs by more than a year from the age that birth_date and photo_date give; correct one of them.",
+        )
     table[AGE] = given.where(given.notna(), from_dates)
     birth = photos[SUBJECT].map(table.drop_duplicates(SUBJECT).set_index(SUBJECT)["birth_date"])
-    age = (photos["photo_date"] - pd.to_datetime(birth)).dt.days / DAYS_PER_YEAR_OF_AGE if len(photos) else photos[AGE]
+    age = (
+        (photos["photo_date"] - pd.to_datetime(birth)).dt.days / DAYS_PER_YEAR_OF_AGE
+        if len(photos)
+        else photos[AGE]
+    )
     return photos.assign(**{AGE: photos[AGE].where(photos[AGE].notna(), age)})
 
 
-def _followup_from_dates(table: pd.DataFrame, photos: pd.DataFrame, file: str, year_days: float, problems: Problems) -> None:
+def _followup_from_dates(
+    table: pd.DataFrame, photos: pd.DataFrame, file: str, year_days: float, problems: Problems
+) -> None:
     first = _first_photo_dates(table, photos)
     for years, date in ((FOLLOWUP, "followup_date"), (ENTRY, "entry_date")):
         dated = table[date].notna()
         for line in table.index[dated & first.isna()]:
-            problems.cell(file, line, date, str(table.at[line, date].date()), f"It needs the subject's photo_date; give that, or {years} instead.")
+            problems.cell(
+                file,
+                line,
+                date,
+                str(table.at[line, date].date()),
+                f"It needs the subject's photo_date; give that, or {years} instead.",
+            )
         from_dates = (table[date] - first).dt.days / year_days
         if years == FOLLOWUP:
             for line in table.index[from_dates < 0]:
                 found = f"{table.at[line, date].date()}, photo {first[line].date()}"
-                problems.cell(file, line, date, found, "Follow-up ends before the photo; correct one of the dates.")
+                problems.cell(
+                    file, line, date, found, "Follow-up ends before the photo; correct one of the dates."
+                )
             from_dates = from_dates.where(~(from_dates < 0))
         table[years] = table[years].where(table[years].notna(), from_dates)
 
 
 def _check_followup(table: pd.DataFrame, file: str, problems: Problems) -> None:
     for line in table.index[table[FOLLOWUP].notna() & table[EVENT].isna()]:
-        problems.cell(file, line, EVENT, None, "Follow-up is given, but not whether the subject died; write 1 or 0.")
+        problems.cell(
+            file, line, EVENT, None, "Follow-up is given, but not whether the subject died; write 1 or 0."
+        )
     for line in table.index[table[ENTRY].notna() & (table[ENTRY] >= table[FOLLOWUP])]:
         found = f"{table.at[line, ENTRY]:.3g}, exit {table.at[line, FOLLOWUP]:.3g}"
-        problems.cell(file, line, ENTRY, found, "Observation starts at or after its end; correct one of them.")
+        problems.cell(
+            file, line, ENTRY, found, "Observation starts at or after its end; correct one of them."
+        )

@@ -36,17 +36,27 @@ PLANS = (
 )
 
 
-def make_cohort(plan: Plan, seed: int, folder: Path, progress: Callable[[int], None] = lambda n: None) -> None:
+def make_cohort(
+    plan: Plan, seed: int, folder: Path, progress: Callable[[int], None] = lambda n: None
+) -> None:
     """Draw the photos of a cohort and write its tables to ``folder``."""
     cohort_seed = seed * 10 + PLANS.index(plan)
     random = np.random.default_rng([cohort_seed, 3])
     people = simulate_people(plan.n, plan.cancer, cohort_seed)
     numbers = random.permutation(plan.n) + 1
     people.insert(0, "subject_id", [f"{plan.prefix}{number:03d}" for number in numbers])
-    people["photo_date"] = pd.Timestamp("2016-01-04") + pd.to_timedelta(random.integers(0, 1400, plan.n), unit="D")
+    people["photo_date"] = pd.Timestamp("2016-01-04") + pd.to_timedelta(
+        random.integers(0, 1400, plan.n), unit="D"
+    )
     manifest = _photos(people, random)
     jobs = [
-        (row.biological_age, row.sex == "male", cohort_seed * 1000 + row.person, folder / "photos" / row.path, row.damage)
+        (
+            row.biological_age,
+            row.sex == "male",
+            cohort_seed * 1000 + row.person,
+            folder / "photos" / row.path,
+            row.damage,
+        )
         for row in manifest.itertuples()
     ]
     (folder / "photos").mkdir(parents=True, exist_ok=True)
@@ -54,7 +64,9 @@ def make_cohort(plan: Plan, seed: int, folder: Path, progress: Callable[[int], N
         for _ in pool.map(_draw_photo, jobs, chunksize=8):
             progress(1)
     columns = ["photo_id", "subject_id", "path", "photo_date"]
-    write_table(manifest[columns].sample(frac=1, random_state=cohort_seed), folder / "manifest.tsv", private=True)
+    write_table(
+        manifest[columns].sample(frac=1, random_state=cohort_seed), folder / "manifest.tsv", private=True
+    )
     write_table(_clinic(people, plan, random), folder / "clinic.tsv", private=True)
     if plan.rna:
         samples, counts = _rna(people, plan, random, cohort_seed)
@@ -86,7 +98,9 @@ def _clinic(people: pd.DataFrame, plan: Plan, random: np.random.Generator) -> pd
     clinic = people[["subject_id", "sex", "smoking", "pack_years", "bmi", "ecog", "site", "intent"]].copy()
     clinic["group"] = "cancer" if plan.cancer else "reference"
     if plan.dates:
-        clinic["birth_date"] = (people.photo_date - pd.to_timedelta((people.age * 365.25).round(), unit="D")).dt.strftime("%Y-%m-%d")
+        clinic["birth_date"] = (
+            people.photo_date - pd.to_timedelta((people.age * 365.25).round(), unit="D")
+        ).dt.strftime("%Y-%m-%d")
         clinic["followup_date"] = (
             people.photo_date + pd.to_timedelta(np.ceil(people.followup_years * 365.25), unit="D")
         ).dt.strftime("%Y-%m-%d")
@@ -99,7 +113,9 @@ def _clinic(people: pd.DataFrame, plan: Plan, random: np.random.Generator) -> pd
     return clinic.sort_values("subject_id")
 
 
-def _rna(people: pd.DataFrame, plan: Plan, random: np.random.Generator, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
+def _rna(
+    people: pd.DataFrame, plan: Plan, random: np.random.Generator, seed: int
+) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Samples of nine people in ten; a few were sequenced twice."""
     sampled = people[random.random(len(people)) < 0.92]
     twice = sampled.sample(n=3, random_state=seed)

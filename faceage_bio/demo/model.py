@@ -23,11 +23,16 @@ PENALTIES = np.logspace(-2, 5, 29)
 NOTICE = "A model for the demo, fitted on faces drawn by code. It is not FaceAge and means nothing on a real photo."
 
 
-def training_people(n: int, seed: int, progress: Callable[[int], None] = lambda n: None) -> tuple[np.ndarray, np.ndarray]:
+def training_people(
+    n: int, seed: int, progress: Callable[[int], None] = lambda n: None
+) -> tuple[np.ndarray, np.ndarray]:
     """Crops (n, 160, 160, 3) uint8 of drawn people and their ages (n,), spread evenly over adult life."""
     random = np.random.default_rng([seed, 5])
     ages = random.permutation(np.linspace(*AGES, n))
-    jobs = [(age, bool(random.random() < 0.5), FIRST_SEED + seed * 10_000 + person) for person, age in enumerate(ages)]
+    jobs = [
+        (age, bool(random.random() < 0.5), FIRST_SEED + seed * 10_000 + person)
+        for person, age in enumerate(ages)
+    ]
     torch.set_num_threads(1)
     detector = Detector()
     crops, kept = [], []
@@ -39,7 +44,9 @@ def training_people(n: int, seed: int, progress: Callable[[int], None] = lambda 
                 kept.append(age)
             progress(1)
     if len(kept) < 0.9 * n:
-        raise RunError(f"only {len(kept)} of {n} drawn faces were detected; the demo model would mean nothing.")
+        raise RunError(
+            f"only {len(kept)} of {n} drawn faces were detected; the demo model would mean nothing."
+        )
     return np.stack(crops), np.array(kept)
 
 
@@ -79,14 +86,19 @@ def fit_ridge(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, float, float]:
     return coefficients, float(y.mean() - centre @ coefficients), rmse
 
 
-def fit_demo_model(seed: int, output: Path, n: int = N_PEOPLE, progress: Callable[[int], None] = lambda n: None) -> dict:
+def fit_demo_model(
+    seed: int, output: Path, n: int = N_PEOPLE, progress: Callable[[int], None] = lambda n: None
+) -> dict:
     """Fit and write ``model.safetensors`` and ``card.json``; returns the card."""
     from safetensors.torch import save_file
 
     crops, ages = training_people(n, seed, progress)
     filters = random_filters(seed)
     coefficients, intercept, rmse = fit_ridge(features(crops, filters), ages)
-    tensors = filters | {"coefficients": torch.from_numpy(coefficients), "intercept": torch.tensor(intercept).double()}
+    tensors = filters | {
+        "coefficients": torch.from_numpy(coefficients),
+        "intercept": torch.tensor(intercept).double(),
+    }
     with atomic_path(output / WEIGHTS_FILE) as temporary:
         save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, temporary)
     card = {
@@ -96,12 +108,15 @@ def fit_demo_model(seed: int, output: Path, n: int = N_PEOPLE, progress: Callabl
         "sha256": sha256_of(output / WEIGHTS_FILE),
         "source": f"fitted on {len(ages)} people drawn by code, seed {seed}",
         "leave_one_out_rmse_years": round(rmse, 2),
-        "crop": {"size": CROP_SIZE, "box_mode_default": "clip", "resize_default": "bicubic", "keeps_aspect": False},
+        "crop": {
+            "size": CROP_SIZE,
+            "box_mode_default": "clip",
+            "resize_default": "bicubic",
+            "keeps_aspect": False,
+        },
         "standardisation": "per photo: minus the mean, divided by the population standard deviation, over all pixels and channels",
         "notice": NOTICE,
         "created_with": f"faceage_bio {faceage_bio.__version__}",
     }
     write_json(card, output / CARD_FILE)
     return card
-
-

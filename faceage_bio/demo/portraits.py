@@ -100,12 +100,18 @@ def _drawn(strokes: list[tuple[list[tuple[float, float]], float, float]], blur: 
     for points, width, strength in strokes:
         if strength > 0.01:
             scaled = [(2 * x, 2 * y) for x, y in points]
-            pencil.line(scaled, fill=int(255 * min(strength, 1)), width=max(1, round(2 * width)), joint="curve")
-    layer = layer.filter(ImageFilter.GaussianBlur(2 * blur)).resize((WIDTH, HEIGHT), Image.Resampling.BILINEAR)
+            pencil.line(
+                scaled, fill=int(255 * min(strength, 1)), width=max(1, round(2 * width)), joint="curve"
+            )
+    layer = layer.filter(ImageFilter.GaussianBlur(2 * blur)).resize(
+        (WIDTH, HEIGHT), Image.Resampling.BILINEAR
+    )
     return np.asarray(layer, dtype=np.float32) / 255
 
 
-def _curve(start: tuple[float, float], bend: tuple[float, float], end: tuple[float, float]) -> list[tuple[float, float]]:
+def _curve(
+    start: tuple[float, float], bend: tuple[float, float], end: tuple[float, float]
+) -> list[tuple[float, float]]:
     t = np.linspace(0, 1, 14)[:, None]
     points = (1 - t) ** 2 * np.array(start) + 2 * t * (1 - t) * np.array(bend) + t**2 * np.array(end)
     return [(float(x), float(y)) for x, y in points]
@@ -137,7 +143,11 @@ def _neck_and_hair_behind(picture: np.ndarray, portrait: Portrait) -> np.ndarray
     neck = _disc(x, y + height * 1.02, width * (0.62 if portrait.male else 0.52), height * 0.62, 0.05)
     picture = _mix(picture, portrait.skin * 0.74, neck)
     shirt = np.array([70, 84, 112]) if portrait.seed % 3 else np.array([128, 92, 88])
-    return _mix(picture, shirt * (0.7 + 0.2 * (portrait.seed % 2)), _disc(x, y + height * 2.02, width * 1.95, height * 0.72, 0.03))
+    return _mix(
+        picture,
+        shirt * (0.7 + 0.2 * (portrait.seed % 2)),
+        _disc(x, y + height * 2.02, width * 1.95, height * 0.72, 0.03),
+    )
 
 
 def _face(picture: np.ndarray, portrait: Portrait, random: np.random.Generator) -> np.ndarray:
@@ -157,7 +167,9 @@ def _face(picture: np.ndarray, portrait: Portrait, random: np.random.Generator) 
     depth += 15 * _blob(*_place(portrait, 0, 0.1), 9, 25) + 6 * _blob(*_place(portrait, 0, 0.24), 13, 8)
     depth += 5 * _blob(*_place(portrait, 0, 0.82), 15, 10)
     coarse = random.normal(0, 1, (HEIGHT // 8, WIDTH // 8))
-    patchy = np.asarray(Image.fromarray(coarse.astype(np.float32)).resize((WIDTH, HEIGHT), Image.Resampling.BICUBIC))
+    patchy = np.asarray(
+        Image.fromarray(coarse.astype(np.float32)).resize((WIDTH, HEIGHT), Image.Resampling.BICUBIC)
+    )
     fine = random.normal(0, 1, (HEIGHT // 2, WIDTH // 2)).astype(np.float32)
     rough = np.asarray(Image.fromarray(fine).resize((WIDTH, HEIGHT), Image.Resampling.BILINEAR))
     slope_y, slope_x = np.gradient(depth + 0.3 * signs["roughness"] * rough)
@@ -168,13 +180,27 @@ def _face(picture: np.ndarray, portrait: Portrait, random: np.random.Generator) 
     colour = skin.astype(np.float32) * shade[..., None]
     colour += (patchy * (1.5 + 4 * signs["spots"]))[..., None] * np.array([0.6, 1, 1], dtype=np.float32)
     for side in (-1, 1):  # young cheeks are red
-        colour += ((1 - signs["sallow"]) * 13 * _blob(*_place(portrait, 0.52 * side, 0.22), 17, 14))[..., None] * np.array([1, -0.1, 0])
+        colour += ((1 - signs["sallow"]) * 13 * _blob(*_place(portrait, 0.52 * side, 0.22), 17, 14))[
+            ..., None
+        ] * np.array([1, -0.1, 0])
     for _ in range(int(14 * max(0, signs["spots"] - 0.35))):
-        spot = _blob(*_place(portrait, random.uniform(-0.75, 0.75), random.uniform(-0.75, 0.6)), *random.uniform(1.2, 2.8, 2))
+        spot = _blob(
+            *_place(portrait, random.uniform(-0.75, 0.75), random.uniform(-0.75, 0.6)),
+            *random.uniform(1.2, 2.8, 2),
+        )
         colour -= spot[..., None] * random.uniform(18, 42) * np.array([0.7, 1, 1.1])
     if portrait.beard:
-        chin = np.clip(_disc(*_place(portrait, 0, 0.72), width * 0.78, height * 0.42, 0.12) - _disc(*_place(portrait, 0, 0.5), width * 0.34, height * 0.06, 0.2), 0, 1)
-        colour = _mix(colour, _hair_colour(portrait, 0.15) * (0.85 + 0.1 * rough[..., None]), portrait.beard * chin * 0.75)
+        chin = np.clip(
+            _disc(*_place(portrait, 0, 0.72), width * 0.78, height * 0.42, 0.12)
+            - _disc(*_place(portrait, 0, 0.5), width * 0.34, height * 0.06, 0.2),
+            0,
+            1,
+        )
+        colour = _mix(
+            colour,
+            _hair_colour(portrait, 0.15) * (0.85 + 0.1 * rough[..., None]),
+            portrait.beard * chin * 0.75,
+        )
     mask = 1 / (1 + np.exp(np.clip((np.sqrt(radius) - 1) / 0.018, -30, 30)))
     for side in (-1, 1):
         ear = _disc(x + side * width * 1.0, y + 4, 9, 20, 0.1)
@@ -193,14 +219,50 @@ def _lines(picture: np.ndarray, portrait: Portrait, random: np.random.Generator)
     for number, level in enumerate((-0.66, -0.57, -0.48, -0.40)):
         strength = np.clip(signs["forehead"] * 1.5 - 0.35 - 0.12 * number, 0, 0.9)
         wave = random.normal(0, 0.012)
-        strokes.append((_curve(at(-0.46, level + wave), at(0, level - 0.05), at(0.46, level - wave)), 1.3, strength))
+        strokes.append(
+            (_curve(at(-0.46, level + wave), at(0, level - 0.05), at(0.46, level - wave)), 1.3, strength)
+        )
     for side in (-1, 1):
         for spread in (-0.07, 0.0, 0.07):
-            strokes.append((_curve(at(0.66 * side, -0.15 + 0.4 * spread), at(0.76 * side, -0.15 + spread), at(0.86 * side, -0.15 + 1.6 * spread)), 1.1, np.clip(signs["crow"] * 1.5 - 0.4, 0, 0.9)))
-        strokes.append((_curve(at(0.2 * side, 0.22), at(0.38 * side, 0.32), at(0.42 * side, 0.52)), 1.7, np.clip(signs["nasolabial"] * 1.15 - 0.1, 0, 0.9)))
-        strokes.append((_curve(at(0.36 * side, 0.56), at(0.41 * side, 0.64), at(0.4 * side, 0.78)), 1.5, np.clip(signs["marionette"] * 1.4 - 0.4, 0, 0.9)))
-        strokes.append((_curve(at(0.22 * side, -0.02), at(0.42 * side, 0.08), at(0.62 * side, -0.03)), 1.5, np.clip(signs["bags"] * 1.25 - 0.25, 0, 0.9)))
-        strokes.append((_curve(at(0.08 * side, -0.36), at(0.07 * side, -0.3), at(0.09 * side, -0.24)), 1.3, np.clip(signs["forehead"] * 1.1 - 0.4, 0, 0.7)))
+            strokes.append(
+                (
+                    _curve(
+                        at(0.66 * side, -0.15 + 0.4 * spread),
+                        at(0.76 * side, -0.15 + spread),
+                        at(0.86 * side, -0.15 + 1.6 * spread),
+                    ),
+                    1.1,
+                    np.clip(signs["crow"] * 1.5 - 0.4, 0, 0.9),
+                )
+            )
+        strokes.append(
+            (
+                _curve(at(0.2 * side, 0.22), at(0.38 * side, 0.32), at(0.42 * side, 0.52)),
+                1.7,
+                np.clip(signs["nasolabial"] * 1.15 - 0.1, 0, 0.9),
+            )
+        )
+        strokes.append(
+            (
+                _curve(at(0.36 * side, 0.56), at(0.41 * side, 0.64), at(0.4 * side, 0.78)),
+                1.5,
+                np.clip(signs["marionette"] * 1.4 - 0.4, 0, 0.9),
+            )
+        )
+        strokes.append(
+            (
+                _curve(at(0.22 * side, -0.02), at(0.42 * side, 0.08), at(0.62 * side, -0.03)),
+                1.5,
+                np.clip(signs["bags"] * 1.25 - 0.25, 0, 0.9),
+            )
+        )
+        strokes.append(
+            (
+                _curve(at(0.08 * side, -0.36), at(0.07 * side, -0.3), at(0.09 * side, -0.24)),
+                1.3,
+                np.clip(signs["forehead"] * 1.1 - 0.4, 0, 0.7),
+            )
+        )
     picture = _mix(picture, portrait.skin * 0.46, 0.75 * _drawn(strokes, 0.7))
     shadows = [(points, width * 3.4, strength * 0.6) for points, width, strength in strokes]
     return _mix(picture, portrait.skin * 0.6, 0.4 * _drawn(shadows, 2.4))
@@ -249,7 +311,9 @@ def _eyes(picture: np.ndarray, portrait: Portrait, random: np.random.Generator) 
         picture = _mix(picture, np.array([34, 26, 24]), (0.75 if portrait.male else 0.95) * lash)
         rim = np.exp(-0.5 * ((_Y - lower) / 1.0) ** 2) * np.clip(arch * 5, 0, 1)
         picture = _mix(picture, portrait.skin * 0.5, 0.5 * rim)
-        fold = np.exp(-0.5 * ((_Y - upper + 4.5 - 3 * portrait.signs["lids"]) / 1.2) ** 2) * np.clip(arch * 4, 0, 1)
+        fold = np.exp(-0.5 * ((_Y - upper + 4.5 - 3 * portrait.signs["lids"]) / 1.2) ** 2) * np.clip(
+            arch * 4, 0, 1
+        )
         picture = _mix(picture, portrait.skin * 0.5, 0.55 * fold)
     return picture
 
@@ -259,7 +323,11 @@ def _brows(picture: np.ndarray, portrait: Portrait, random: np.random.Generator)
     strokes = []
     for side in (-1, 1):
         drop = 0.04 * portrait.signs["lids"]
-        points = _curve(_place(portrait, 0.17 * side, -0.29), _place(portrait, 0.45 * side, -0.4 + drop), _place(portrait, 0.69 * side, -0.26 + drop))
+        points = _curve(
+            _place(portrait, 0.17 * side, -0.29),
+            _place(portrait, 0.45 * side, -0.4 + drop),
+            _place(portrait, 0.69 * side, -0.26 + drop),
+        )
         strokes.append((points, thick, 0.92))
     return _mix(picture, _hair_colour(portrait, -0.1) * 0.72, _drawn(strokes, 0.9))
 
@@ -270,17 +338,33 @@ def _hair_in_front(picture: np.ndarray, portrait: Portrait, random: np.random.Ge
     back = portrait.signs["recession"] * (0.34 if portrait.male else 0.12)
     cap = _disc(x, y - 0.24 * height, width * 1.13, height * 0.98, 0.025)
     bays = 0.14 * back * np.cos(np.clip((_X - x) / width, -1, 1) * 2 * np.pi) if portrait.male else 0
-    line = y - height * (0.7 + back * 0.75 + bays) + 0.32 * height * np.clip(np.abs((_X - x) / (width * 1.02)), 0, 1.2) ** 3.2
+    line = (
+        y
+        - height * (0.7 + back * 0.75 + bays)
+        + 0.32 * height * np.clip(np.abs((_X - x) / (width * 1.02)), 0, 1.2) ** 3.2
+    )
     above = 1 / (1 + np.exp(np.clip((_Y - line) / 3.0, -30, 30)))
-    sides = np.clip((np.abs(_X - x) / width - 0.93) / 0.06, 0, 1) * (_Y < y + height * (0.0 + 1.1 * portrait.hair_length - 0.1))
+    sides = np.clip((np.abs(_X - x) / width - 0.93) / 0.06, 0, 1) * (
+        y + height * (0.0 + 1.1 * portrait.hair_length - 0.1) > _Y
+    )
     mask = cap * np.maximum(above, sides)
     if portrait.hair_length > 0.45:  # locks beside the face
-        curtain = np.clip((np.abs(_X - x) / width - 0.9) / 0.08, 0, 1) * _disc(x, y + 30, width * 1.25, height * 1.15, 0.03)
-        mask = np.maximum(mask, curtain * (_Y > y - 0.3 * height))
+        curtain = np.clip((np.abs(_X - x) / width - 0.9) / 0.08, 0, 1) * _disc(
+            x, y + 30, width * 1.25, height * 1.15, 0.03
+        )
+        mask = np.maximum(mask, curtain * (y - 0.3 * height < _Y))
     thin = 1 - 0.35 * portrait.signs["recession"] * portrait.male
-    strands = np.asarray(Image.fromarray(random.normal(0, 1, (10, WIDTH)).astype(np.float32)).resize((WIDTH, HEIGHT), Image.Resampling.BICUBIC))
+    strands = np.asarray(
+        Image.fromarray(random.normal(0, 1, (10, WIDTH)).astype(np.float32)).resize(
+            (WIDTH, HEIGHT), Image.Resampling.BICUBIC
+        )
+    )
     gloss = 1 + 0.12 * strands + 0.22 * _blob(x + 40 * portrait.light, y - height * 0.92, width * 0.7, 20)
-    return picture + (_hair_colour(portrait).astype(np.float32) * gloss[..., None] * 0.9 - picture) * (mask * thin)[..., None]
+    return (
+        picture
+        + (_hair_colour(portrait).astype(np.float32) * gloss[..., None] * 0.9 - picture)
+        * (mask * thin)[..., None]
+    )
 
 
 def _glasses(picture: np.ndarray, portrait: Portrait, random: np.random.Generator) -> np.ndarray:
@@ -292,5 +376,13 @@ def _glasses(picture: np.ndarray, portrait: Portrait, random: np.random.Generato
         ring = [(x + 23 * np.cos(t), y + 17 * np.sin(t)) for t in np.linspace(0, 2 * np.pi, 30)]
         strokes += [(ring, 1.6, 0.8), ([(x + 22 * side, y - 4), (x + 42 * side, y - 8)], 1.6, 0.6)]
     left, right = _place(portrait, -0.43, -0.14), _place(portrait, 0.43, -0.14)
-    strokes.append((_curve((left[0] + 22, left[1]), ((left[0] + right[0]) / 2, left[1] - 6), (right[0] - 22, right[1])), 1.8, 0.8))
+    strokes.append(
+        (
+            _curve(
+                (left[0] + 22, left[1]), ((left[0] + right[0]) / 2, left[1] - 6), (right[0] - 22, right[1])
+            ),
+            1.8,
+            0.8,
+        )
+    )
     return _mix(picture, np.array([48, 42, 44]), _drawn(strokes, 0.5))

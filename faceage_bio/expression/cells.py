@@ -29,7 +29,9 @@ def aggregate_cells(path: Path | str, min_cells: int) -> tuple[pd.DataFrame, pd.
     cells = anndata.read_h5ad(path)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)
-        sums = sc.get.aggregate(cells, by=[SUBJECT, CELL_TYPE], func="sum", layer="counts" if "counts" in cells.layers else None)
+        sums = sc.get.aggregate(
+            cells, by=[SUBJECT, CELL_TYPE], func="sum", layer="counts" if "counts" in cells.layers else None
+        )
     numbers = cells.obs.groupby([SUBJECT, CELL_TYPE], observed=True).size().rename("n_cells").reset_index()
     values = sums.layers["sum"]
     values = values.toarray() if hasattr(values, "toarray") else np.asarray(values)
@@ -46,5 +48,13 @@ def samples_of(profiles: pd.DataFrame, cell_type: str, cohort: str) -> tuple[pd.
     """Counts (genes x samples) and samples table of one cell type."""
     mine = profiles[profiles[CELL_TYPE] == cell_type]
     counts = mine.drop(columns=[SUBJECT, CELL_TYPE, "n_cells"]).set_axis(mine[SUBJECT].to_numpy(), axis=0).T
-    samples = pd.DataFrame({COHORT: cohort, SAMPLE: mine[SUBJECT].to_numpy(), SUBJECT: mine[SUBJECT].to_numpy(), "batch": None, "sample_date": None})
+    samples = pd.DataFrame(
+        {
+            COHORT: cohort,
+            SAMPLE: mine[SUBJECT].to_numpy(),
+            SUBJECT: mine[SUBJECT].to_numpy(),
+            "batch": None,
+            "sample_date": None,
+        }
+    )
     return counts, samples

@@ -34,14 +34,28 @@ def read_counts(path: Path | str) -> pd.DataFrame:
     table.index = table.index.astype(str)
     doubled = table.index[table.index.duplicated()].unique().tolist()
     if doubled:
-        raise CohortError(f"{path}: {len(doubled)} gene(s) stand in more than one row: {examples(doubled)}. Sum them, or keep one.")
-    wrong = [str(name) for name in table if not (pd.api.types.is_numeric_dtype(table[name]) and (table[name] >= 0).all() and (table[name] % 1 == 0).all())]
+        raise CohortError(
+            f"{path}: {len(doubled)} gene(s) stand in more than one row: {examples(doubled)}. Sum them, or keep one."
+        )
+    wrong = [
+        str(name)
+        for name in table
+        if not (
+            pd.api.types.is_numeric_dtype(table[name])
+            and (table[name] >= 0).all()
+            and (table[name] % 1 == 0).all()
+        )
+    ]
     if wrong:
-        raise CohortError(f"{path}: {len(wrong)} column(s) are not raw counts: {examples(wrong)}. Give counts, not TPM, FPKM, CPM or logarithms.")
+        raise CohortError(
+            f"{path}: {len(wrong)} column(s) are not raw counts: {examples(wrong)}. Give counts, not TPM, FPKM, CPM or logarithms."
+        )
     return table.astype("int64")
 
 
-def choose_samples(table: pd.DataFrame, counts: pd.DataFrame, samples: pd.DataFrame, covariates: Sequence[str]) -> Expression:
+def choose_samples(
+    table: pd.DataFrame, counts: pd.DataFrame, samples: pd.DataFrame, covariates: Sequence[str]
+) -> Expression:
     """The first sample of each person who has an age acceleration and all covariates.
 
     Parameters

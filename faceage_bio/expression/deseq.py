@@ -20,7 +20,9 @@ FURTHER = ["exposure", "base_mean", "standard_error", "q_filtered"]
 NORMAL_975 = float(norm.ppf(0.975))
 
 
-def design_of(people: pd.DataFrame, covariates: Sequence[str], per_years: float) -> tuple[pd.DataFrame, list[str]]:
+def design_of(
+    people: pd.DataFrame, covariates: Sequence[str], per_years: float
+) -> tuple[pd.DataFrame, list[str]]:
     """The design matrix with an intercept, and the exposures in it: age acceleration and, if it is a covariate, age.
 
     Both ages are in units of ``per_years``, so that their coefficients can be held beside each other; numbers are centred.
@@ -46,7 +48,12 @@ def design_of(people: pd.DataFrame, covariates: Sequence[str], per_years: float)
 
 
 def fit_genes(
-    data: Expression, covariates: Sequence[str], per_years: float, min_count: int, min_samples: int, workers: int
+    data: Expression,
+    covariates: Sequence[str],
+    per_years: float,
+    min_count: int,
+    min_samples: int,
+    workers: int,
 ) -> pd.DataFrame:
     """Log2 fold change of every gene per ``per_years`` of age acceleration and, in the same model, of chronological age.
 
@@ -86,7 +93,9 @@ def fit_genes(
     return pd.concat(parts, ignore_index=True)
 
 
-def wald_tests(counts: pd.DataFrame, matrix: pd.DataFrame, exposures: Sequence[str], workers: int) -> dict[str, pd.DataFrame]:
+def wald_tests(
+    counts: pd.DataFrame, matrix: pd.DataFrame, exposures: Sequence[str], workers: int
+) -> dict[str, pd.DataFrame]:
     """pydeseq2's results for several columns of one fitted design.
 
     Parameters
@@ -128,7 +137,9 @@ def panel_of(genes: pd.DataFrame, panel: Sequence[str], known: set[str]) -> pd.D
             rows[column] = table[column].iloc[0]
         absent = rows["estimate"].isna()
         rows.loc[absent, "note"] = [
-            "not tested, because its counts are too low" if gene in known else "not tested, because the counts do not have it"
+            "not tested, because its counts are too low"
+            if gene in known
+            else "not tested, because the counts do not have it"
             for gene in rows.index[absent]
         ]
         rows["q_value"] = benjamini_hochberg(rows["p_value"].to_numpy())
@@ -137,7 +148,15 @@ def panel_of(genes: pd.DataFrame, panel: Sequence[str], known: set[str]) -> pd.D
 
 
 def result_tables(
-    data: Expression, cohort: str, analysis: str, covariates: Sequence[str], panel: Sequence[str], per_years: float, min_count: int, min_samples: int, workers: int
+    data: Expression,
+    cohort: str,
+    analysis: str,
+    covariates: Sequence[str],
+    panel: Sequence[str],
+    per_years: float,
+    min_count: int,
+    min_samples: int,
+    workers: int,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Genome-wide and panel tables of one analysis; if nothing can be fitted, panel rows that say why."""
     label = {COHORT: cohort, "analysis": analysis}
@@ -146,5 +165,17 @@ def result_tables(
         declared = panel_of(genes, panel, set(data.counts.columns))
     except FitError as error:
         genes = pd.DataFrame(columns=["term", *FURTHER])
-        declared = pd.DataFrame({"term": list(panel), "exposure": AGE_ACCELERATION, "measure": "log2 fold change", "per": f"{per_years:g} years", "n": len(data.people), "note": f"not estimated, because {error}"})
-    return tuple(result_rows(table.assign(**label)).reindex(columns=[*result_rows([]).columns, *FURTHER]) for table in (genes, declared))
+        declared = pd.DataFrame(
+            {
+                "term": list(panel),
+                "exposure": AGE_ACCELERATION,
+                "measure": "log2 fold change",
+                "per": f"{per_years:g} years",
+                "n": len(data.people),
+                "note": f"not estimated, because {error}",
+            }
+        )
+    return tuple(
+        result_rows(table.assign(**label)).reindex(columns=[*result_rows([]).columns, *FURTHER])
+        for table in (genes, declared)
+    )

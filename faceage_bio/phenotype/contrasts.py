@@ -6,7 +6,13 @@ import numpy as np
 import pandas as pd
 
 from faceage_bio.columns import (
-    AGE, AGE_GAP, COHORT, FACE_AGE, GROUP_LEVELS, SEX_LEVELS, SMOKING_LEVELS,
+    AGE,
+    AGE_GAP,
+    COHORT,
+    FACE_AGE,
+    GROUP_LEVELS,
+    SEX_LEVELS,
+    SMOKING_LEVELS,
 )  # fmt: skip
 from faceage_bio.errors import FitError
 from faceage_bio.stats.design import build_design
@@ -19,8 +25,9 @@ UNITS = {"bmi": (5.0, "5 kg/m2"), "pack_years": (10.0, "10 pack-years"), "ecog":
 RAW = "none (raw age gap)"
 
 
-
-def contrast_exposures(table: pd.DataFrame, exposures: Sequence[str], adjust_for: Sequence[str]) -> pd.DataFrame:
+def contrast_exposures(
+    table: pd.DataFrame, exposures: Sequence[str], adjust_for: Sequence[str]
+) -> pd.DataFrame:
     """Years of face age that go with each exposure in one cohort, raw and adjusted.
 
     Parameters
@@ -52,7 +59,9 @@ def _finish(rows: list[dict], cohort: str, analysis: str) -> pd.DataFrame:
     table = result_rows(pd.DataFrame(rows).assign(**{COHORT: cohort, "analysis": analysis}))
     adjusted = table["adjustment"] != RAW
     table["q_value"] = np.nan
-    table.loc[adjusted, "q_value"] = benjamini_hochberg(table.loc[adjusted, "p_value"].to_numpy(dtype=np.float64))
+    table.loc[adjusted, "q_value"] = benjamini_hochberg(
+        table.loc[adjusted, "p_value"].to_numpy(dtype=np.float64)
+    )
     return table
 
 
@@ -65,7 +74,11 @@ def raw_beside_adjusted(table: pd.DataFrame, exposure: str, adjust_for: Sequence
     label = ", ".join(["age", *others])
     known = table[table[AGE_GAP].notna()].reset_index(drop=True)
     design = build_design(known, [exposure, AGE, *others], LEVELS)
-    rows = known.loc[design.matrix.index] if len(design.matrix.columns) else known.drop(index=design.missing.index)
+    rows = (
+        known.loc[design.matrix.index]
+        if len(design.matrix.columns)
+        else known.drop(index=design.missing.index)
+    )
     if exposure in design.constant or len(rows) == 0:
         why = "nobody has a value" if len(rows) == 0 else f"all {len(rows)} people have the same value"
         return _both(exposure, label, {"n": len(rows), "note": f"not estimated, because {why}"})
@@ -75,7 +88,9 @@ def raw_beside_adjusted(table: pd.DataFrame, exposure: str, adjust_for: Sequence
 
 
 def _both(term: str, label: str, shared: dict) -> list[dict]:
-    return [{"term": term, "measure": "years", "adjustment": adjustment} | shared for adjustment in (RAW, label)]
+    return [
+        {"term": term, "measure": "years", "adjustment": adjustment} | shared for adjustment in (RAW, label)
+    ]
 
 
 def _attempt(row: dict, compute) -> dict:

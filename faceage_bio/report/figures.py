@@ -5,7 +5,12 @@ import json
 import pandas as pd
 
 INK = "#010203"  # replaced by the page's own text colour
-BLUE, ORANGE, GREEN, PURPLE = "#0072B2", "#D55E00", "#009E73", "#CC79A7"  # Okabe and Ito, told apart by everybody
+BLUE, ORANGE, GREEN, PURPLE = (
+    "#0072B2",
+    "#D55E00",
+    "#009E73",
+    "#CC79A7",
+)  # Okabe and Ito, told apart by everybody
 CURVES = [BLUE, GREEN, "#E69F00", ORANGE, PURPLE, "#56B4E9"]
 FONT = "system-ui, sans-serif"
 RAW_AND_ADJUSTED = [("raw age gap", "#8a8f98"), ("age held constant", BLUE)]
@@ -22,12 +27,23 @@ def to_svg(chart, label: str) -> str:
 
 
 def _styled(chart):
-    axis = {"labelColor": INK, "titleColor": INK, "domainColor": INK, "tickColor": INK, "gridColor": "#8888884d", "titleFontWeight": 500, "labelFontSize": 12, "titleFontSize": 12}
+    axis = {
+        "labelColor": INK,
+        "titleColor": INK,
+        "domainColor": INK,
+        "tickColor": INK,
+        "gridColor": "#8888884d",
+        "titleFontWeight": 500,
+        "labelFontSize": 12,
+        "titleFontSize": 12,
+    }
     return (
         chart.configure(background="transparent", font=FONT)
         .configure_axis(**axis)
         .configure_view(stroke=None)
-        .configure_legend(labelColor=INK, titleColor=INK, labelFontSize=12, titleFontSize=12, orient="top", labelLimit=300)
+        .configure_legend(
+            labelColor=INK, titleColor=INK, labelFontSize=12, titleFontSize=12, orient="top", labelLimit=300
+        )
         .configure_title(color=INK)
         .configure_text(color=INK)
     )
@@ -61,7 +77,15 @@ def age_bands(table: pd.DataFrame, min_cell: int) -> str:
     return to_svg(chart, "Mean face age by chronological age for each cohort, with the line of equal ages")
 
 
-def forest(table: pd.DataFrame, label: str, colour: str, colours: list[tuple[str, str]], reference: float, title: str, logarithmic: bool = False) -> str:
+def forest(
+    table: pd.DataFrame,
+    label: str,
+    colour: str,
+    colours: list[tuple[str, str]],
+    reference: float,
+    title: str,
+    logarithmic: bool = False,
+) -> str:
     """Estimates with intervals, one line per ``label``; ``colour`` tells rows of one line apart."""
     import altair as alt
 
@@ -72,12 +96,19 @@ def forest(table: pd.DataFrame, label: str, colour: str, colours: list[tuple[str
     base = alt.Chart(shown).encode(
         y=alt.Y(f"{label}:N", sort=order, title=None, axis=alt.Axis(labelLimit=320, grid=False)),
         yOffset=alt.YOffset(f"{colour}:N", sort=names, scale=alt.Scale(paddingOuter=0.35)),
-        color=alt.Color(f"{colour}:N", title=None, sort=names, scale=alt.Scale(domain=names, range=[c for _, c in colours])),
+        color=alt.Color(
+            f"{colour}:N",
+            title=None,
+            sort=names,
+            scale=alt.Scale(domain=names, range=[c for _, c in colours]),
+        ),
     )
     line = alt.Chart(pd.DataFrame({"x": [reference]})).mark_rule(color=INK, opacity=0.6).encode(x="x:Q")
     chart = alt.layer(
         line,
-        base.mark_rule(strokeWidth=2).encode(x=alt.X("ci_lower:Q", title=title, scale=scale), x2="ci_upper:Q"),
+        base.mark_rule(strokeWidth=2).encode(
+            x=alt.X("ci_lower:Q", title=title, scale=scale), x2="ci_upper:Q"
+        ),
         base.mark_point(filled=True, size=55, opacity=1).encode(x="estimate:Q"),
     ).properties(width=400, height=max(70, 30 * len(order)))
     return to_svg(chart, f"Estimates and 95 % intervals: {title}")
@@ -103,9 +134,13 @@ def volcano(genes: pd.DataFrame, panel: list[str]):
 
     shown = genes[genes.p_value.notna()][["term", "estimate", "p_value", "q_value"]].copy()
     shown["strength"] = -np.log10(shown.p_value.clip(lower=1e-300))
-    shown["kind"] = np.where(shown.term.isin(panel), "panel", np.where(shown.q_value < 0.05, "q below 0.05", "others"))
+    shown["kind"] = np.where(
+        shown.term.isin(panel), "panel", np.where(shown.q_value < 0.05, "q below 0.05", "others")
+    )
     kinds, colours = ["panel", "q below 0.05", "others"], [ORANGE, BLUE, "#9aa0a8"]
-    shown = shown.sort_values("kind", key=lambda kind: kind.map({"others": 0, "q below 0.05": 1, "panel": 2})).round(5)
+    shown = shown.sort_values(
+        "kind", key=lambda kind: kind.map({"others": 0, "q below 0.05": 1, "panel": 2})
+    ).round(5)
     base = alt.Chart(shown).encode(
         x=alt.X("estimate:Q", title="Log2 fold change"),
         y=alt.Y("strength:Q", title="−log10 p"),
@@ -113,9 +148,18 @@ def volcano(genes: pd.DataFrame, panel: list[str]):
     points = base.mark_circle(opacity=0.75).encode(
         color=alt.Color("kind:N", title=None, sort=kinds, scale=alt.Scale(domain=kinds, range=colours)),
         size=alt.Size("kind:N", legend=None, scale=alt.Scale(domain=kinds, range=[70, 40, 16])),
-        tooltip=[alt.Tooltip("term:N", title="gene"), alt.Tooltip("estimate:Q", title="log2", format=".3f"), alt.Tooltip("p_value:Q", title="p", format=".2g"), alt.Tooltip("q_value:Q", title="q", format=".2g")],
+        tooltip=[
+            alt.Tooltip("term:N", title="gene"),
+            alt.Tooltip("estimate:Q", title="log2", format=".3f"),
+            alt.Tooltip("p_value:Q", title="p", format=".2g"),
+            alt.Tooltip("q_value:Q", title="q", format=".2g"),
+        ],
     )
-    names = base.transform_filter("datum.kind == 'panel' && datum.q_value < 0.05").mark_text(dy=-9, fontSize=11).encode(text="term:N")
+    names = (
+        base.transform_filter("datum.kind == 'panel' && datum.q_value < 0.05")
+        .mark_text(dy=-9, fontSize=11)
+        .encode(text="term:N")
+    )
     return alt.layer(points, names).properties(width=560, height=320)
 
 

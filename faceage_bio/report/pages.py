@@ -15,7 +15,17 @@ from faceage_bio.report import figures, formats, words
 from faceage_bio.report.tables import ReportTables
 
 TEMPLATES = Path(__file__).parent / "templates"
-SOFTWARE = ("torch", "facenet-pytorch", "pydeseq2", "lifelines", "statsmodels", "pandas", "numpy", "scipy", "snakemake")
+SOFTWARE = (
+    "torch",
+    "facenet-pytorch",
+    "pydeseq2",
+    "lifelines",
+    "statsmodels",
+    "pandas",
+    "numpy",
+    "scipy",
+    "snakemake",
+)
 TOP_GENES = 500
 FLOW = [
     ("photo", "intake", "Photos in"), ("photo", "face_age", "Photos with a face age"), ("subject", "acceleration", "People with age acceleration"),
@@ -43,14 +53,22 @@ def survival_page(tables: ReportTables, config: dict, cards: list[dict]) -> str:
 
 
 def _render(template: str, config: dict, cards: list[dict], **content) -> str:
-    environment = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
     min_cell = config["report"]["min_cell"]
     environment.filters |= {
         "number": formats.number, "signed": formats.signed, "p": formats.p_value, "reason": words.reason, "term": words.term,
         "people": lambda value: formats.count(value, min_cell),
     }  # fmt: skip
     environment.globals |= {"interval": formats.interval}
-    settings = {key: value for key, value in config.items() if key not in {"cohorts", "results_dir", "model", "demo"}}
+    settings = {
+        key: value for key, value in config.items() if key not in {"cohorts", "results_dir", "model", "demo"}
+    }
     fingerprint = hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()[:12]
     return environment.get_template(template).render(
         title=config["report"]["title"], governance=config["report"]["governance"], today=date.today().isoformat(), fingerprint=fingerprint,
@@ -76,7 +94,11 @@ def _association_cohort(tables: ReportTables, name: str, config: dict) -> dict:
     analyses = list(dict.fromkeys(panel["analysis"])) if len(panel) else []
     exposed = genes[genes.exposure == "age_acceleration"] if len(genes) else genes
     first = exposed[exposed.analysis == analyses[0]] if len(exposed) and analyses else exposed
-    chart = figures.volcano(first, config["expression"]["panel"]) if len(first) and first.p_value.notna().any() else None
+    chart = (
+        figures.volcano(first, config["expression"]["panel"])
+        if len(first) and first.p_value.notna().any()
+        else None
+    )
     gene = config["expression"]["panel"][0]
     return {
         "name": name,
@@ -84,21 +106,35 @@ def _association_cohort(tables: ReportTables, name: str, config: dict) -> dict:
         "summary": _rows(tables.get("acceleration", "summary", name)),
         "bands": _rows(tables.get("acceleration", "age_bands", name)),
         "phenotypes": _rows(phenotypes),
-        "phenotype_figure": Markup(_phenotype_forest(phenotypes)) if len(phenotypes) and phenotypes.estimate.notna().any() else "",
-        "gene_sentences": [(one, words.gene_sentence(panel[panel.analysis == one], gene)) for one in analyses] or [("expression", words.gene_sentence(panel.reindex(columns=["term", "exposure"]), gene))],
-        "panels": [(one, _panel_rows(panel[panel.analysis == one]), Markup(_panel_forest(panel[panel.analysis == one]))) for one in analyses],
+        "phenotype_figure": Markup(_phenotype_forest(phenotypes))
+        if len(phenotypes) and phenotypes.estimate.notna().any()
+        else "",
+        "gene_sentences": [(one, words.gene_sentence(panel[panel.analysis == one], gene)) for one in analyses]
+        or [("expression", words.gene_sentence(panel.reindex(columns=["term", "exposure"]), gene))],
+        "panels": [
+            (
+                one,
+                _panel_rows(panel[panel.analysis == one]),
+                Markup(_panel_forest(panel[panel.analysis == one])),
+            )
+            for one in analyses
+        ],
         "n_tested": int(first.p_value.notna().sum()) if len(first) else 0,
         "n_found": int((first.q_value < 0.05).sum()) if len(first) else 0,
         "genes": _rows(first.sort_values("p_value").head(TOP_GENES)) if len(first) else [],
         "gene_model": _rows(first.head(1)),
         "volcano": Markup(figures.interactive(chart)) if chart is not None else "",
-        "volcano_print": Markup(figures.to_svg(chart, "Volcano plot of all genes")) if chart is not None else "",
+        "volcano_print": Markup(figures.to_svg(chart, "Volcano plot of all genes"))
+        if chart is not None
+        else "",
     }
 
 
 def _phenotype_forest(table: pd.DataFrame) -> str:
     shown = table.assign(
-        label=[f"{words.term(row.term)}{f', per {row.per}' if row.per else ''}" for row in table.itertuples()],
+        label=[
+            f"{words.term(row.term)}{f', per {row.per}' if row.per else ''}" for row in table.itertuples()
+        ],
         kind=table.adjustment.str.startswith("none").map({True: "raw age gap", False: "age held constant"}),
     )
     return figures.forest(shown, "label", "kind", figures.RAW_AND_ADJUSTED, 0, "Years of face age")
@@ -107,13 +143,19 @@ def _phenotype_forest(table: pd.DataFrame) -> str:
 def _panel_rows(panel: pd.DataFrame) -> list[dict]:
     """One line per gene: age acceleration, and chronological age beside it."""
     twins = {row["term"]: row for row in _rows(panel[panel.exposure == "chronological_age"])}
-    return [row | {"twin": twins.get(row["term"])} for row in _rows(panel[panel.exposure == "age_acceleration"])]
+    return [
+        row | {"twin": twins.get(row["term"])} for row in _rows(panel[panel.exposure == "age_acceleration"])
+    ]
 
 
 def _panel_forest(panel: pd.DataFrame) -> str:
     if not panel.estimate.notna().any():
         return ""
-    shown = panel.assign(kind=panel.exposure.map({"age_acceleration": "age acceleration", "chronological_age": "chronological age"}))
+    shown = panel.assign(
+        kind=panel.exposure.map(
+            {"age_acceleration": "age acceleration", "chronological_age": "chronological age"}
+        )
+    )
     colours = [("age acceleration", figures.ORANGE), ("chronological age", "#8a8f98")]
     return figures.forest(shown, "term", "kind", colours, 0, f"Log2 fold change per {panel['per'].iloc[0]}")
 
@@ -123,25 +165,41 @@ def _survival_cohort(tables: ReportTables, name: str, config: dict) -> dict:
     summary = tables.get("survival", "summary", name)
     min_cell = config["report"]["min_cell"]
     order = [group for group in dict.fromkeys(curves["group"]) if group != "all"] if len(curves) else []
-    order = [group for group in order if curves[(curves.group == group) & (curves.years == 0)].at_risk.iloc[0] >= min_cell]
+    order = [
+        group
+        for group in order
+        if curves[(curves.group == group) & (curves.years == 0)].at_risk.iloc[0] >= min_cell
+    ]
     ladder = cox[(cox.term == "face_age") & cox.estimate.notna()] if len(cox) else cox
     return {
         "name": name,
         "flow": _tiles(tables, name),
-        "sentence": words.hazard_sentence(cox) if len(cox) else "Not run, because the cohort has no clinic table.",
+        "sentence": words.hazard_sentence(cox)
+        if len(cox)
+        else "Not run, because the cohort has no clinic table.",
         "ran": bool(len(cox)),
         "cox": _rows(cox),
         "ladder_figure": Markup(_ladder(ladder)) if len(ladder) else "",
         "summary": _rows(summary),
         "curves": Markup(figures.survival_curves(curves, order)) if order else "",
         "at_risk": _at_risk(curves, order),
-        "not_estimated": next((row["note"] for row in _rows(summary) if row["note"].startswith("not estimated")), ""),
+        "not_estimated": next(
+            (row["note"] for row in _rows(summary) if row["note"].startswith("not estimated")), ""
+        ),
     }
 
 
 def _ladder(rows: pd.DataFrame) -> str:
     shown = rows.assign(label=rows.model.str.replace("univariable", "face age alone"), kind="face age")
-    return figures.forest(shown, "label", "kind", [("face age", figures.BLUE)], 1, f"Hazard ratio of face age per {rows['per'].iloc[0]} (log scale)", logarithmic=True)
+    return figures.forest(
+        shown,
+        "label",
+        "kind",
+        [("face age", figures.BLUE)],
+        1,
+        f"Hazard ratio of face age per {rows['per'].iloc[0]} (log scale)",
+        logarithmic=True,
+    )
 
 
 def _at_risk(curves: pd.DataFrame, order: list[str]) -> dict:

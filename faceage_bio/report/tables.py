@@ -34,7 +34,9 @@ def collect(paths: Sequence[Path]) -> ReportTables:
         table = read_table(path)
         if len(table):
             parts.setdefault((room, path.stem), []).append(table.dropna(axis=1, how="all"))
-    return ReportTables({key: _complete(pd.concat(tables, ignore_index=True)) for key, tables in parts.items()})
+    return ReportTables(
+        {key: _complete(pd.concat(tables, ignore_index=True)) for key, tables in parts.items()}
+    )
 
 
 def _complete(table: pd.DataFrame) -> pd.DataFrame:

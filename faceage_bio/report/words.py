@@ -17,12 +17,23 @@ TERMS = {
     "face_age": "face age", "chronological_age": "chronological age", "age_acceleration": "age acceleration",
     "age_gap": "age gap", "bmi": "BMI", "ecog": "ECOG", "pack_years": "pack-years",
 }  # fmt: skip
-STAGES = {"intake": "Came in", "face_age": "Face age", "acceleration": "Age acceleration", "expression": "Gene expression", "survival": "Survival"}
+STAGES = {
+    "intake": "Came in",
+    "face_age": "Face age",
+    "acceleration": "Age acceleration",
+    "expression": "Gene expression",
+    "survival": "Survival",
+}
 
 
 def reason(code: str) -> str:
     """A reason code in words."""
-    return REASONS.get(code, f"{code.removeprefix('missing_').replace('_', ' ')} not known" if code.startswith("missing_") else code.replace("_", " "))
+    return REASONS.get(
+        code,
+        f"{code.removeprefix('missing_').replace('_', ' ')} not known"
+        if code.startswith("missing_")
+        else code.replace("_", " "),
+    )
 
 
 def term(name: str) -> str:
@@ -48,7 +59,9 @@ def hazard_sentence(cox: pd.DataFrame) -> str:
     )
     if len(raw) and pd.notna(raw.iloc[0].estimate):
         one = raw.iloc[0]
-        sentence += f" Without age in the model: {number(one.estimate)} ({interval(one.ci_lower, one.ci_upper)})."
+        sentence += (
+            f" Without age in the model: {number(one.estimate)} ({interval(one.ci_lower, one.ci_upper)})."
+        )
     return sentence
 
 

@@ -32,7 +32,9 @@ class CoxFit:
     note: str
 
 
-def fit_cox(years: pd.Series, event: pd.Series, design: pd.DataFrame, entry: pd.Series | None = None) -> CoxFit:
+def fit_cox(
+    years: pd.Series, event: pd.Series, design: pd.DataFrame, entry: pd.Series | None = None
+) -> CoxFit:
     """Fit by partial likelihood with Efron's ties; Wald intervals, as R's ``coxph``.
 
     Parameters
@@ -68,7 +70,9 @@ def fit_cox(years: pd.Series, event: pd.Series, design: pd.DataFrame, entry: pd.
     error = fitter.standard_errors_.set_axis(design.columns) / spread
     if (error * spread > 50).any() or not np.isfinite(error).all():
         worst = (error * spread).idxmax()
-        raise FitError(f"{worst} separates those who died from those who did not, so its hazard ratio has no end")
+        raise FitError(
+            f"{worst} separates those who died from those who did not, so its hazard ratio has no end"
+        )
     table = pd.DataFrame({
         "log_hazard_ratio": beta,
         "standard_error": error,
@@ -83,7 +87,9 @@ def fit_cox(years: pd.Series, event: pd.Series, design: pd.DataFrame, entry: pd.
         n=len(years),
         n_events=n_events,
         log_likelihood=float(fitter.log_likelihood_),
-        log_likelihood_null=float(fitter.log_likelihood_ - fitter.log_likelihood_ratio_test().test_statistic / 2),
+        log_likelihood_null=float(
+            fitter.log_likelihood_ - fitter.log_likelihood_ratio_test().test_statistic / 2
+        ),
         concordance=float(fitter.concordance_index_) if entry is None else np.nan,
         note=f"only {n_events / n_terms:.1f} deaths per term" if thin else "",
     )
@@ -105,7 +111,13 @@ def _fit(years: pd.Series, event: pd.Series, design: pd.DataFrame, entry: pd.Ser
         warnings.simplefilter("ignore", FutureWarning)  # pandas' notices to lifelines
         warnings.simplefilter("ignore", DeprecationWarning)
         try:
-            fitter.fit(table, "years", "event", entry_col=None if entry is None else "entry", fit_options={"precision": PRECISION})
+            fitter.fit(
+                table,
+                "years",
+                "event",
+                entry_col=None if entry is None else "entry",
+                fit_options={"precision": PRECISION},
+            )
         except (ConvergenceError, ConvergenceWarning, np.linalg.LinAlgError) as error:
             raise FitError(f"Cox's model did not converge ({str(error).splitlines()[0][:120]})") from None
     return fitter

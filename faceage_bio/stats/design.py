@@ -22,7 +22,9 @@ class Design:
     constant: list[str]
 
 
-def build_design(table: pd.DataFrame, columns: Sequence[str], levels: Mapping[str, Sequence[str]] | None = None) -> Design:
+def build_design(
+    table: pd.DataFrame, columns: Sequence[str], levels: Mapping[str, Sequence[str]] | None = None
+) -> Design:
     """Numbers as they are, words as 0/1 columns against a reference level.
 
     Parameters
@@ -66,7 +68,9 @@ def _indicators(values: pd.Series, name: str, declared: Sequence[str] | None) ->
         order = sorted(found.index, key=lambda word: (-found[word], word))
     else:
         order = [word for word in declared if word in found] + sorted(set(found.index) - set(declared))
-    return pd.DataFrame({f"{name}: {word}": (values == word).astype("float64") for word in order[1:]}, index=values.index)
+    return pd.DataFrame(
+        {f"{name}: {word}": (values == word).astype("float64") for word in order[1:]}, index=values.index
+    )
 
 
 def independent_columns(matrix: pd.DataFrame) -> list[str]:

@@ -36,7 +36,17 @@ def kaplan_meier(years: np.ndarray, event: np.ndarray) -> pd.DataFrame:
         "ci_lower": np.where(inside, lower, np.where(survival == 1, 1.0, np.nan)),
         "ci_upper": np.where(inside, upper, np.where(survival == 1, 1.0, np.nan)),
     })  # fmt: skip
-    start = pd.DataFrame({"years": [0.0], "at_risk": [float(len(years))], "events": [0.0], "censored": [0.0], "survival": [1.0], "ci_lower": [1.0], "ci_upper": [1.0]})
+    start = pd.DataFrame(
+        {
+            "years": [0.0],
+            "at_risk": [float(len(years))],
+            "events": [0.0],
+            "censored": [0.0],
+            "survival": [1.0],
+            "ci_lower": [1.0],
+            "ci_upper": [1.0],
+        }
+    )
     curve = pd.concat([start, curve], ignore_index=True)
     return curve.astype({"at_risk": "int64", "events": "int64", "censored": "int64"})
 

@@ -6,7 +6,16 @@ import numpy as np
 import pandas as pd
 
 from faceage_bio.columns import (
-    AGE, AGE_ACCELERATION, COHORT, ENTRY, EVENT, FACE_AGE, FOLLOWUP, SEX_LEVELS, SMOKING_LEVELS, SUBJECT,
+    AGE,
+    AGE_ACCELERATION,
+    COHORT,
+    ENTRY,
+    EVENT,
+    FACE_AGE,
+    FOLLOWUP,
+    SEX_LEVELS,
+    SMOKING_LEVELS,
+    SUBJECT,
 )  # fmt: skip
 from faceage_bio.errors import FitError
 from faceage_bio.stats.cox import fit_cox
@@ -49,7 +58,9 @@ def prepare(table: pd.DataFrame, horizon_years: float | None = None) -> tuple[pd
     return usable, reason[reason != ""]
 
 
-def cox_ladder(usable: pd.DataFrame, covariates: Sequence[str], per_years: float, cohort: str) -> pd.DataFrame:
+def cox_ladder(
+    usable: pd.DataFrame, covariates: Sequence[str], per_years: float, cohort: str
+) -> pd.DataFrame:
     """Hazard ratios of every model on the ladder.
 
     In a model with chronological age, face age, age gap and age acceleration have the same coefficient, since they
@@ -83,7 +94,14 @@ def _fit(usable: pd.DataFrame, name: str, columns: list[str], per_years: float) 
     matrix = design.matrix.reindex(rows.index)
     words = {FACE_AGE: "face age", AGE: "age", AGE_ACCELERATION: "age acceleration"}
     adjustment = ", ".join(words.get(column, column) for column in columns[1:]) or "none"
-    base = {"measure": "hazard ratio", "model": name, "method": METHOD, "adjustment": adjustment, "n": len(rows), "n_events": int(rows[EVENT].sum())}
+    base = {
+        "measure": "hazard ratio",
+        "model": name,
+        "method": METHOD,
+        "adjustment": adjustment,
+        "n": len(rows),
+        "n_events": int(rows[EVENT].sum()),
+    }
     unit = {**UNITS, **dict.fromkeys(IN_YEARS, (per_years, f"{per_years:g} years"))}
     for column in matrix:
         matrix[column] = matrix[column] / unit.get(column, (1.0, ""))[0]
@@ -97,9 +115,20 @@ def _fit(usable: pd.DataFrame, name: str, columns: list[str], per_years: float) 
         entry = rows[ENTRY].fillna(0.0) if rows[ENTRY].notna().any() else None
         fit = fit_cox(rows[FOLLOWUP], rows[EVENT], matrix, entry)
     except FitError as error:
-        return [base | {"term": columns[0], "per": unit.get(columns[0], (1.0, ""))[1], "note": f"not estimated, because {error}"}]
+        return [
+            base
+            | {
+                "term": columns[0],
+                "per": unit.get(columns[0], (1.0, ""))[1],
+                "note": f"not estimated, because {error}",
+            }
+        ]
     notes = [fit.note, dropped, f"{missing} people with missing values left out" if missing else ""]
-    shared = base | {"note": "; ".join(note for note in notes if note), "concordance": fit.concordance, "log_likelihood": fit.log_likelihood}
+    shared = base | {
+        "note": "; ".join(note for note in notes if note),
+        "concordance": fit.concordance,
+        "log_likelihood": fit.log_likelihood,
+    }
     return [
         shared | {
             "term": term, "per": unit.get(term, (1.0, "1 unit" if ": " not in term else ""))[1], "estimate": row.hazard_ratio,
@@ -109,7 +138,9 @@ def _fit(usable: pd.DataFrame, name: str, columns: list[str], per_years: float) 
     ]  # fmt: skip
 
 
-def survival_ledger(table: pd.DataFrame, usable: pd.DataFrame, reasons: pd.Series, covariates: Sequence[str]) -> pd.DataFrame:
+def survival_ledger(
+    table: pd.DataFrame, usable: pd.DataFrame, reasons: pd.Series, covariates: Sequence[str]
+) -> pd.DataFrame:
     """One row per subject: in the full model, or why not."""
     names = [name for name in covariates if name not in IN_YEARS]
     missing = build_design(usable, names, LEVELS).missing if names else pd.Series(dtype=str)

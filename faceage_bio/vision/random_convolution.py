@@ -19,7 +19,8 @@ def random_filters(seed: int) -> dict[str, torch.Tensor]:
     random = torch.Generator().manual_seed(seed)
     shapes = {"filters_1": (CHANNELS[0], 3, 5, 5), "filters_2": (CHANNELS[1], CHANNELS[0], 3, 3)}
     return {
-        name: torch.randn(shape, generator=random) / float(np.sqrt(np.prod(shape[1:]))) for name, shape in shapes.items()
+        name: torch.randn(shape, generator=random) / float(np.sqrt(np.prod(shape[1:])))
+        for name, shape in shapes.items()
     }
 
 
@@ -28,7 +29,9 @@ def features(crops: np.ndarray, filters: dict[str, torch.Tensor]) -> np.ndarray:
     """Averages of rectified filter answers, float64 of shape (n, 4096), for uint8 crops (n, 160, 160, 3)."""
     device = filters["filters_1"].device
     pixels = torch.from_numpy(standardise(crops)).permute(0, 3, 1, 2).contiguous().to(device)
-    answers = functional.conv2d(functional.avg_pool2d(pixels, 160 // SIZE), filters["filters_1"], padding=2).abs()
+    answers = functional.conv2d(
+        functional.avg_pool2d(pixels, 160 // SIZE), filters["filters_1"], padding=2
+    ).abs()
     answers = functional.conv2d(functional.max_pool2d(answers, 2), filters["filters_2"], padding=1).abs()
     return functional.adaptive_avg_pool2d(answers, GRID).flatten(1).double().cpu().numpy()
 

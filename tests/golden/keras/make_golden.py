@@ -142,10 +142,16 @@ def keep_configuration(file, layers_in_base):
     with h5py.File(file) as stored:
         config = without_code(json.loads(stored.attrs["model_config"]))
         names = []
-        stored["model_weights"].visititems(lambda name, item: names.append(name) if hasattr(item, "shape") else None)
-        rows = [f"{name}\t{'x'.join(map(str, stored['model_weights'][name].shape))}" for name in sorted(names)]
+        stored["model_weights"].visititems(
+            lambda name, item: names.append(name) if hasattr(item, "shape") else None
+        )
+        rows = [
+            f"{name}\t{'x'.join(map(str, stored['model_weights'][name].shape))}" for name in sorted(names)
+        ]
     text = json.dumps(config, separators=(",", ":"))
-    (recipe.HERE / f"model_config_{layers_in_base}.json.gz").write_bytes(gzip.compress(text.encode(), mtime=0))
+    (recipe.HERE / f"model_config_{layers_in_base}.json.gz").write_bytes(
+        gzip.compress(text.encode(), mtime=0)
+    )
     if layers_in_base == 426:
         (recipe.HERE / "layout.tsv").write_text("\n".join(["path\tshape", *rows]) + "\n")
 
@@ -168,7 +174,9 @@ def main():
         ages[n_layers] = model.predict(inputs, batch_size=8, verbose=0)[:, 0].astype(float)
         if two_inputs:
             model.save_weights(folder / "faceage_weights_only.h5")
-            for layer in base.layers[:145]:  # as in the study's training: changes the order of the stored names
+            for layer in base.layers[
+                :145
+            ]:  # as in the study's training: changes the order of the stored names
                 layer.trainable = False
             model.save(folder / "faceage_frozen.h5", include_optimizer=False)
     assert np.array_equal(ages[426], ages[447])

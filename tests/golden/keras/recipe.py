@@ -65,7 +65,10 @@ def standardised(crops: np.ndarray) -> np.ndarray:
 def layout() -> dict[str, tuple[int, ...]]:
     """Shapes by path inside ``model_weights``, such as ``inception_resnet_v1/Conv2d_1a_3x3/kernel:0``."""
     rows = (HERE / "layout.tsv").read_text().splitlines()[1:]
-    return {path: tuple(int(side) for side in shape.split("x")) for path, shape in (row.split("\t") for row in rows)}
+    return {
+        path: tuple(int(side) for side in shape.split("x"))
+        for path, shape in (row.split("\t") for row in rows)
+    }
 
 
 def model_config(layers: int = 426) -> dict:
@@ -84,7 +87,12 @@ def _name(path: str) -> str:
 
 
 def write_faceage_h5(
-    path: Path, tensors: dict[str, np.ndarray], *, config: dict | None, root: str = "model_weights", layer_names=None
+    path: Path,
+    tensors: dict[str, np.ndarray],
+    *,
+    config: dict | None,
+    root: str = "model_weights",
+    layer_names=None,
 ) -> Path:
     """Write ``tensors`` as Keras does; ``config=None`` and ``root=""`` give a weights-only file."""
     if layer_names is None:

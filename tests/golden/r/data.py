@@ -25,7 +25,11 @@ def heart() -> pd.DataFrame:
 
 
 def crime() -> pd.DataFrame:
-    return sm.datasets.statecrime.load_pandas().data[["murder", "hs_grad", "poverty", "urban"]].reset_index(drop=True)
+    return (
+        sm.datasets.statecrime.load_pandas()
+        .data[["murder", "hs_grad", "poverty", "urban"]]
+        .reset_index(drop=True)
+    )
 
 
 if __name__ == "__main__":

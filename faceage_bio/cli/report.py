@@ -1,0 +1,46 @@
+"""Commands that make the two pages."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer()
+Tables = Annotated[
+    list[Path], typer.Argument(help="Result tables, known by their place {cohort}/{room}/{table}.tsv.")
+]
+Settings = Annotated[str, typer.Option("--config", help="The whole config as JSON.")]
+Output = Annotated[Path, typer.Option(help="The page (.html).")]
+Cards = Annotated[list[Path], typer.Option("--model-card", help="Card of a model; repeat.")]
+
+
+def _render(page: str, tables: list[Path], config: str, output: Path, cards: list[Path]) -> None:
+    import json
+
+    from faceage_bio.report import pages
+    from faceage_bio.report.tables import collect
+    from faceage_bio.tables import read_json, write_text
+
+    write_text(
+        getattr(pages, page)(collect(tables), json.loads(config), [read_json(card) for card in cards]), output
+    )
+
+
+@app.command()
+def render_association_report(
+    tables: Tables, config: Settings, output: Output, model_card: Cards = []
+) -> None:  # noqa: B006
+    """What goes with looking older: one HTML file that needs no network.
+
+    Example: faceage-bio render-association-report --config "$(cat config.json)" --output association.html results/*/*/*.tsv
+    """
+    _render("association_page", tables, config, output, model_card)
+
+
+@app.command()
+def render_survival_report(tables: Tables, config: Settings, output: Output, model_card: Cards = []) -> None:  # noqa: B006
+    """Whether looking older predicts death: one HTML file that needs no network.
+
+    Example: faceage-bio render-survival-report --config "$(cat config.json)" --output survival.html results/*/*/*.tsv
+    """
+    _render("survival_page", tables, config, output, model_card)

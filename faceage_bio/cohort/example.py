@@ -1,0 +1,76 @@
+"""The study that `faceage-bio init` writes: a commented config and tables with a few example rows."""
+
+from pathlib import Path
+
+from faceage_bio.config import Cohort, Config, Report, commented_yaml
+from faceage_bio.errors import RunError
+from faceage_bio.tables import write_text
+
+MANIFEST = """photo_id\tsubject_id\tpath\tphoto_date
+p1\tA001\tA001_first.jpg\t2021-03-04
+p2\tA001\tA001_second.jpg\t2022-05-11
+p3\tA002\tA002.jpg\t2021-06-30
+"""
+CLINIC = """subject_id\tbirth_date\tsex\tsmoking\tpack_years\tbmi\tecog\tsite\tgroup\tintent\tfollowup_date\tevent
+A001\t1957-11-20\tfemale\tformer\t22\t27.1\t1\tlung\tcancer\tcurative\t2023-08-14\t1
+A002\t1949-02-03\tmale\tnever\t0\t24.8\t0\tbreast\tcancer\tpalliative\t2024-01-09\t0
+"""
+SAMPLES = """sample_id\tsubject_id\tbatch\tsample_date
+S1\tA001\tplate1\t2021-03-10
+S2\tA002\tplate1\t2021-07-02
+"""
+COUNTS = """gene\tS1\tS2
+CDK6\t523\t611
+CDKN2A\t88\t41
+GAPDH\t9120\t8742
+"""
+EXPLAINED = """# The tables of this study
+
+Replace the example rows by yours. Tables are UTF-8 text, tab, comma or semicolon between the columns; an empty cell means
+"not known". Columns that you do not have may be left out; others may be added and named in config.yaml.
+
+- photos/         your photos; nothing leaves this computer
+- manifest.tsv    one row per photo: photo_id, subject_id, path (inside photos/), photo_date (YYYY-MM-DD)
+- clinic.tsv      one row per person: birth_date, or chronological_age in years at the photo; sex (female, male); smoking (never,
+                  former, current); pack_years; bmi in kg/m2; ecog 0-4; site; group (cancer, reference); intent;
+                  followup_date, or followup_years after the photo; event (1 = died, 0 = alive when last seen)
+- counts.tsv      raw RNA counts (not TPM, not logarithms): one row per gene, one column per sample
+- samples.tsv     one row per RNA sample: sample_id, subject_id, batch, sample_date
+- model/          made by: faceage-bio weights import faceage_model.h5 --output model
+
+No RNA? Delete the lines counts and samples in config.yaml. Face ages from elsewhere? Replace photos and manifest by
+face_ages: a table with subject_id and face_age.
+"""
+
+
+def write_example(folder: Path) -> list[Path]:
+    """Write the study; returns the paths written.
+
+    Raises
+    ------
+    RunError
+        A file of that name exists already; nothing is overwritten.
+    """
+    cohort = Cohort(
+        photos=f"{folder}/photos", manifest=f"{folder}/manifest.tsv", clinic=f"{folder}/clinic.tsv",
+        counts=f"{folder}/counts.tsv", samples=f"{folder}/samples.tsv",
+    )  # fmt: skip
+    config = Config(
+        results_dir=f"{folder}/results",
+        cohorts={"mine": cohort},
+        model=f"{folder}/model",
+        report=Report(title="My study"),
+    )
+    files = {
+        "config.yaml": commented_yaml(config), "manifest.tsv": MANIFEST, "clinic.tsv": CLINIC, "samples.tsv": SAMPLES,
+        "counts.tsv": COUNTS, "TABLES.md": EXPLAINED,
+    }  # fmt: skip
+    there = [name for name in files if (folder / name).exists()]
+    if there:
+        raise RunError(
+            f"{folder}: {', '.join(there)} already there; nothing was written. Choose another folder."
+        )
+    (folder / "photos").mkdir(parents=True, exist_ok=True, mode=0o700)
+    for name, text in files.items():
+        write_text(text, folder / name, private=True)
+    return [folder / name for name in files]
