@@ -46,8 +46,8 @@ def fit_expression(
     ] = None,
     covariate: Annotated[list[str], typer.Option(help="A covariate of the design; repeat.")] = [
         "chronological_age"
-    ],  # noqa: B006
-    panel: Annotated[list[str], typer.Option(help="A gene declared beforehand; repeat.")] = ["CDK6"],  # noqa: B006
+    ],
+    panel: Annotated[list[str], typer.Option(help="A gene declared beforehand; repeat.")] = ["CDK6"],
     per_years: Annotated[float, typer.Option(help="Years that fold changes are given for.")] = 10.0,
     min_count: Annotated[int, typer.Option(help="A gene is tested with this count ...")] = 10,
     min_samples: Annotated[int, typer.Option(help="... in this many samples.")] = 10,

@@ -48,6 +48,7 @@ def predict_face_age(
     Example: faceage-bio predict-face-age --photos photos.parquet --photo-folder photos --model my-study/model
     --output face_age.parquet --ledger ledger.tsv
     """
+    from faceage_bio.cli.progress import counted
     from faceage_bio.faceage.predict import (
         Settings,
         choose_device,

@@ -9,12 +9,12 @@ app = typer.Typer()
 AdjustFor = Annotated[list[str], typer.Option(help="A column held constant beside age; repeat.")]
 
 
-@app.command()
-def test_phenotypes(
+@app.command("test-phenotypes")
+def contrast(
     acceleration: Annotated[Path, typer.Option(help="A cohort's analysis table (.parquet or .tsv).")],
     exposure: Annotated[list[str], typer.Option(help="A column to test; repeat.")],
     output: Annotated[Path, typer.Option(help="Result table.")],
-    adjust_for: AdjustFor = [],  # noqa: B006
+    adjust_for: AdjustFor = [],
 ) -> None:
     """Years of face age that go with smoking, BMI, ECOG ...: raw, and with age held constant.
 
@@ -33,7 +33,7 @@ def compare_groups(
         list[Path], typer.Option(help="A cohort's analysis table; repeat for each cohort.")
     ],
     output: Annotated[Path, typer.Option(help="Result table.")],
-    adjust_for: AdjustFor = [],  # noqa: B006
+    adjust_for: AdjustFor = [],
 ) -> None:
     """Years by which people with cancer look older than reference people, over all cohorts.
 

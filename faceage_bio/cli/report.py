@@ -29,7 +29,7 @@ def _render(page: str, tables: list[Path], config: str, output: Path, cards: lis
 @app.command()
 def render_association_report(
     tables: Tables, config: Settings, output: Output, model_card: Cards = []
-) -> None:  # noqa: B006
+) -> None:
     """What goes with looking older: one HTML file that needs no network.
 
     Example: faceage-bio render-association-report --config "$(cat config.json)" --output association.html results/*/*/*.tsv
@@ -38,7 +38,7 @@ def render_association_report(
 
 
 @app.command()
-def render_survival_report(tables: Tables, config: Settings, output: Output, model_card: Cards = []) -> None:  # noqa: B006
+def render_survival_report(tables: Tables, config: Settings, output: Output, model_card: Cards = []) -> None:
     """Whether looking older predicts death: one HTML file that needs no network.
 
     Example: faceage-bio render-survival-report --config "$(cat config.json)" --output survival.html results/*/*/*.tsv

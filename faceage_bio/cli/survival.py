@@ -15,13 +15,13 @@ def fit_survival(
     kaplan_meier: Annotated[Path, typer.Option(help="Curves with numbers at risk.")],
     summary: Annotated[Path, typer.Option(help="Follow-up, medians, log-rank.")],
     ledger: Annotated[Path, typer.Option(help="Ledger of this stage.")],
-    covariate: Annotated[list[str], typer.Option(help="A column of the full model; repeat.")] = [],  # noqa: B006
+    covariate: Annotated[list[str], typer.Option(help="A column of the full model; repeat.")] = [],
     per_years: Annotated[float, typer.Option(help="Years that hazard ratios are given for.")] = 10.0,
     cut_point: Annotated[list[float], typer.Option(help="Face age dividing the curves; repeat.")] = [
         65.0,
         75.0,
         85.0,
-    ],  # noqa: B006
+    ],
     horizon_years: Annotated[float | None, typer.Option(help="Censor everybody then.")] = None,
 ) -> None:
     """Cox models from face age alone to all covariates, and Kaplan-Meier curves by face age.

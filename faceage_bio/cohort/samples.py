@@ -136,7 +136,7 @@ def _donors(cohort: str, path: str, known: set[str], problems: Problems) -> pd.D
             )
             return empty
         donors = sorted(cells.obs[SUBJECT].astype(str).unique())
-        layer = cells.layers["counts"] if "counts" in cells.layers else cells.X
+        layer = cells.layers.get("counts", cells.X)
         block = layer[: min(500, cells.n_obs)]
         values = (
             block.data if hasattr(block, "data") and not isinstance(block, np.ndarray) else np.asarray(block)

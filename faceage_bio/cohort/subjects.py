@@ -65,7 +65,7 @@ def _without_clinic(cohort: str, photos: pd.DataFrame) -> pd.DataFrame:
 def _further_columns(table: pd.DataFrame, codings: dict) -> pd.DataFrame:
     """Columns that we do not know: numbers if all of them are, words otherwise."""
     for column in [name for name in table if name not in SUBJECT_COLUMNS and name not in DATES]:
-        cells = table[column].map(lambda cell, coding=codings.get(column, {}): coding.get(cell, cell))
+        cells = table[column].replace(codings.get(column, {}))
         cells = cells.where(~parse.is_missing(cells), None)
         values = pd.to_numeric(cells, errors="coerce")
         table[column] = values if values.notna().sum() == cells.notna().sum() > 0 else cells

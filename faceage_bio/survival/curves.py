@@ -1,6 +1,7 @@
 """Kaplan-Meier curves by groups of face age declared beforehand, and what a reader asks first of follow-up."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -16,7 +17,7 @@ def face_age_groups(face_age: pd.Series, cut_points: Sequence[float]) -> pd.Seri
     """Labels such as "<= 65", "65-75", "> 75"; a face age at a cut-point belongs to the younger group."""
     edges = sorted(cut_points)
     names = [f"<= {edges[0]:g}"]
-    names += [f"{low:g}-{high:g}" for low, high in zip(edges[:-1], edges[1:], strict=True)]
+    names += [f"{low:g}-{high:g}" for low, high in pairwise(edges)]
     names.append(f"> {edges[-1]:g}")
     return pd.cut(face_age, [-np.inf, *edges, np.inf], labels=names).astype(
         pd.CategoricalDtype(names, ordered=True)
