@@ -38,7 +38,7 @@ def _styled(chart):
         "titleFontSize": 12,
     }
     return (
-        chart.configure(background="transparent", font=FONT)
+        chart.configure(background="transparent", font=FONT, padding={"left": 28, "right": 28, "top": 5, "bottom": 5})
         .configure_axis(**axis)
         .configure_view(stroke=None)
         .configure_legend(
@@ -122,7 +122,7 @@ def survival_curves(curves: pd.DataFrame, order: list[str]) -> str:
         x=alt.X("years:Q", title="Years after the photo"),
         y=alt.Y("survival:Q", title="Alive", axis=alt.Axis(format="%"), scale=alt.Scale(domain=[0, 1])),
         color=alt.Color("group:N", title="Face age", sort=order, scale=alt.Scale(domain=order, range=CURVES)),
-        strokeDash=alt.StrokeDash("group:N", sort=order, legend=None, scale=alt.Scale(domain=order, range=[[1, 0], [7, 3], [3, 3], [9, 3, 2, 3], [2, 2], [5, 2]])),
+        strokeDash=alt.StrokeDash("group:N", title="Face age", sort=order, scale=alt.Scale(domain=order, range=[[1, 0], [7, 3], [3, 3], [9, 3, 2, 3], [2, 2], [5, 2]])),
     )  # fmt: skip
     return to_svg(chart.properties(width=560, height=300), "Share alive over time by group of face age")
 

@@ -123,7 +123,7 @@ def _fit(usable: pd.DataFrame, name: str, columns: list[str], per_years: float) 
                 "note": f"not estimated, because {error}",
             }
         ]
-    notes = [fit.note, dropped, f"{missing} people with missing values left out" if missing else ""]
+    notes = [fit.note, dropped, "complete cases only" if missing else ""]
     shared = base | {
         "note": "; ".join(note for note in notes if note),
         "concordance": fit.concordance,

@@ -49,9 +49,7 @@ def import_weights(source: Path | str, output: Path | str) -> dict:
         "source": source.name,
         "source_sha256": source_sha256,
         "architecture": "Inception-ResNet v1, bottleneck 128 without L2-normalisation; dense 128, ReLU, batch norm, dense 1",
-        "parameters": int(
-            sum(array.size for name, array in state.items() if not name.endswith("num_batches_tracked"))
-        ),
+        "parameters": _stored_numbers(state),
         "crop": {
             "size": CROP_SIZE,
             "box_mode_default": "clip",
@@ -65,6 +63,15 @@ def import_weights(source: Path | str, output: Path | str) -> dict:
     }
     write_json(card, output / CARD_FILE)
     return card
+
+
+def _stored_numbers(state: dict[str, np.ndarray]) -> int:
+    """Numbers that came from the file: without counters and the ones that stand for the absent scale."""
+    return sum(
+        array.size
+        for name, array in state.items()
+        if not name.endswith("num_batches_tracked") and f"{name.removesuffix('weight')}running_mean" not in state
+    )
 
 
 @dataclass(frozen=True)
