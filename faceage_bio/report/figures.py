@@ -38,7 +38,9 @@ def _styled(chart):
         "titleFontSize": 12,
     }
     return (
-        chart.configure(background="transparent", font=FONT, padding={"left": 28, "right": 28, "top": 5, "bottom": 5})
+        chart.configure(
+            background="transparent", font=FONT, padding={"left": 28, "right": 28, "top": 5, "bottom": 5}
+        )
         .configure_axis(**axis)
         .configure_view(stroke=None)
         .configure_legend(

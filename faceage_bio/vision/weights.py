@@ -70,7 +70,8 @@ def _stored_numbers(state: dict[str, np.ndarray]) -> int:
     return sum(
         array.size
         for name, array in state.items()
-        if not name.endswith("num_batches_tracked") and f"{name.removesuffix('weight')}running_mean" not in state
+        if not name.endswith("num_batches_tracked")
+        and f"{name.removesuffix('weight')}running_mean" not in state
     )
 
 

@@ -31,7 +31,9 @@ def conv_bn(x, name, strides=1, padding="same", activation="relu"):
     shape, has_bias = recipe.layers()[name]
     x = kl.Conv2D(shape[3], shape[:2], strides=strides, padding=padding, use_bias=has_bias, name=name)(x)
     if not has_bias:
-        x = kl.BatchNormalization(axis=-1, momentum=0.995, epsilon=0.001, scale=False, name=f"{name}_BatchNorm")(x)
+        x = kl.BatchNormalization(
+            axis=-1, momentum=0.995, epsilon=0.001, scale=False, name=f"{name}_BatchNorm"
+        )(x)
     return kl.Activation(activation, name=f"{name}_Activation")(x) if activation else x
 
 
@@ -62,7 +64,15 @@ def backbone():
     x = conv_bn(x, "Conv2d_4a_3x3", padding="valid")
     x = conv_bn(x, "Conv2d_4b_3x3", strides=2, padding="valid")
     for i in range(1, 6):
-        x = block(x, f"Block35_{i}", [["Branch_0_Conv2d_1x1"], ["Branch_1_Conv2d_0a_1x1", "Branch_1_Conv2d_0b_3x3"], ["Branch_2_Conv2d_0a_1x1", "Branch_2_Conv2d_0b_3x3", "Branch_2_Conv2d_0c_3x3"]])
+        x = block(
+            x,
+            f"Block35_{i}",
+            [
+                ["Branch_0_Conv2d_1x1"],
+                ["Branch_1_Conv2d_0a_1x1", "Branch_1_Conv2d_0b_3x3"],
+                ["Branch_2_Conv2d_0a_1x1", "Branch_2_Conv2d_0b_3x3", "Branch_2_Conv2d_0c_3x3"],
+            ],
+        )
     valid = {"strides": 2, "padding": "valid"}
     x = kl.Concatenate(axis=3, name="Mixed_6a")([
         chain(x, "Mixed_6a_Branch_0_Conv2d_1a_3x3", **valid),
@@ -70,7 +80,14 @@ def backbone():
         kl.MaxPooling2D(3, strides=2, name="Mixed_6a_Branch_2_MaxPool_1a_3x3")(x),
     ])  # fmt: skip
     for i in range(1, 11):
-        x = block(x, f"Block17_{i}", [["Branch_0_Conv2d_1x1"], ["Branch_1_Conv2d_0a_1x1", "Branch_1_Conv2d_0b_1x7", "Branch_1_Conv2d_0c_7x1"]])
+        x = block(
+            x,
+            f"Block17_{i}",
+            [
+                ["Branch_0_Conv2d_1x1"],
+                ["Branch_1_Conv2d_0a_1x1", "Branch_1_Conv2d_0b_1x7", "Branch_1_Conv2d_0c_7x1"],
+            ],
+        )
     x = kl.Concatenate(axis=3, name="Mixed_7a")([
         chain(x, "Mixed_7a_Branch_0_Conv2d_0a_1x1", "Mixed_7a_Branch_0_Conv2d_1a_3x3", **valid),
         chain(x, "Mixed_7a_Branch_1_Conv2d_0a_1x1", "Mixed_7a_Branch_1_Conv2d_1a_3x3", **valid),
@@ -78,7 +95,15 @@ def backbone():
         kl.MaxPooling2D(3, strides=2, name="Mixed_7a_Branch_3_MaxPool_1a_3x3")(x),
     ])  # fmt: skip
     for i in range(1, 7):
-        x = block(x, f"Block8_{i}", [["Branch_0_Conv2d_1x1"], ["Branch_1_Conv2d_0a_1x1", "Branch_1_Conv2d_0b_1x3", "Branch_1_Conv2d_0c_3x1"]], activation=None if i == 6 else "relu")
+        x = block(
+            x,
+            f"Block8_{i}",
+            [
+                ["Branch_0_Conv2d_1x1"],
+                ["Branch_1_Conv2d_0a_1x1", "Branch_1_Conv2d_0b_1x3", "Branch_1_Conv2d_0c_3x1"],
+            ],
+            activation=None if i == 6 else "relu",
+        )
     x = kl.GlobalAveragePooling2D(name="AvgPool")(x)
     x = kl.Dropout(0.2, name="Dropout")(x)
     x = kl.Dense(128, use_bias=False, name="Bottleneck")(x)

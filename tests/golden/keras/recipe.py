@@ -109,10 +109,19 @@ def inputs(seed: int = SEED, n: int = N_INPUTS) -> np.ndarray:
 
 def scale_of(block: str) -> float:
     """Residual scale of Block35_1 ... Block8_6."""
-    return 1.0 if block == "Block8_6" else {"Block35": 0.17, "Block17": 0.10, "Block8": 0.20}[block.split("_")[0]]
+    return (
+        1.0
+        if block == "Block8_6"
+        else {"Block35": 0.17, "Block17": 0.10, "Block8": 0.20}[block.split("_")[0]]
+    )
 
 
-def write_h5(path: Path, seed: int = SEED, head: tuple[str, str, str] = ("dense_1", "dense_1_BatchNorm", "dense_2"), **changes) -> Path:
+def write_h5(
+    path: Path,
+    seed: int = SEED,
+    head: tuple[str, str, str] = ("dense_1", "dense_1_BatchNorm", "dense_2"),
+    **changes,
+) -> Path:
     """A file in the published layout, written by h5py; ``changes`` name -> array or None replace or drop tensors.
 
     ``changes`` keys are "layer/variable" given through a dict argument ``replace``; ``root`` names the outer group
@@ -137,11 +146,31 @@ def write_h5(path: Path, seed: int = SEED, head: tuple[str, str, str] = ("dense_
 
 def describe() -> dict:
     """The part of model_config that the importer checks."""
-    blocks = [*(f"Block35_{i}" for i in range(1, 6)), *(f"Block17_{i}" for i in range(1, 11)), *(f"Block8_{i}" for i in range(1, 7))]
-    lambdas = [{"class_name": "Lambda", "config": {"name": f"{block}_ScaleSum", "arguments": {"scale": scale_of(block)}, "function": ["4wIAAAA=", None, None]}} for block in blocks]
+    blocks = [
+        *(f"Block35_{i}" for i in range(1, 6)),
+        *(f"Block17_{i}" for i in range(1, 11)),
+        *(f"Block8_{i}" for i in range(1, 7)),
+    ]
+    lambdas = [
+        {
+            "class_name": "Lambda",
+            "config": {
+                "name": f"{block}_ScaleSum",
+                "arguments": {"scale": scale_of(block)},
+                "function": ["4wIAAAA=", None, None],
+            },
+        }
+        for block in blocks
+    ]
     norms = [
-        {"class_name": "BatchNormalization", "config": {"name": f"{name}_BatchNorm", "epsilon": 0.001, "scale": False}}
+        {
+            "class_name": "BatchNormalization",
+            "config": {"name": f"{name}_BatchNorm", "epsilon": 0.001, "scale": False},
+        }
         for name, (_, has_bias) in layers().items()
         if not has_bias
     ]
-    return {"class_name": "Sequential", "config": {"layers": [{"class_name": "Model", "config": {"layers": lambdas + norms}}]}}
+    return {
+        "class_name": "Sequential",
+        "config": {"layers": [{"class_name": "Model", "config": {"layers": lambdas + norms}}]},
+    }

@@ -1,0 +1,45 @@
+"""Faces that mtcnn 0.1.1, the study's detector, finds on drawn and on real portraits: golden for tests/test_vision_detect.py.
+
+The pictures come from the project, so both environments are used, from the repository's top folder:
+
+    .venv/bin/python -m tests.golden.mtcnn.pictures pictures.npz
+    python3 -m venv mtcnn-env
+    mtcnn-env/bin/pip install tensorflow-cpu==2.15.1 'setuptools<81' opencv-python-headless==4.11.0.86
+    mtcnn-env/bin/pip install --no-deps mtcnn==0.1.1
+    mtcnn-env/bin/python -m tests.golden.mtcnn.make_golden pictures.npz
+
+writes tests/golden/mtcnn/golden.json: for each picture its faces in order, [x, y, width, height, confidence, ten landmark numbers].
+"""
+
+import json
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import tensorflow as tf
+from mtcnn import MTCNN
+
+if __name__ == "__main__":
+    detector = MTCNN()
+    faces = {}
+    with np.load(sys.argv[1]) as pictures:
+        for name in pictures.files:
+            found = detector.detect_faces(pictures[name])
+            points = [
+                [
+                    int(v)
+                    for key in ("left_eye", "right_eye", "nose", "mouth_left", "mouth_right")
+                    for v in face["keypoints"][key]
+                ]
+                for face in found
+            ]
+            faces[name] = [
+                [*map(int, face["box"]), float(face["confidence"]), *more]
+                for face, more in zip(found, points, strict=True)
+            ]
+    made_with = f"mtcnn 0.1.1, tensorflow {tf.__version__}, opencv {cv2.__version__}, numpy {np.__version__}"
+    lines = ",\n".join(f"  {json.dumps(name)}: {json.dumps(rows)}" for name, rows in faces.items())
+    Path(__file__).with_name("golden.json").write_text(
+        f'{{\n "made_with": {json.dumps(made_with)},\n "faces": {{\n{lines}\n }}\n}}\n'
+    )

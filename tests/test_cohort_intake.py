@@ -1,0 +1,263 @@
+"""Intake: what is wrong in any table is told with file, line, column and advice, all at once; nothing disappears."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from faceage_bio.cohort.intake import read_cohorts, write_cohorts
+from faceage_bio.cohort.ledger import flow, gather
+from faceage_bio.errors import CohortError
+
+MANIFEST = """photo_id,subject_id,path,photo_date
+p1,a,a.jpg,2020-01-01
+p2,b,b.jpg,2020-06-01
+p3,b,b2.jpg,2021-06-01
+"""
+CLINIC = """subject_id,birth_date,sex,smoking,bmi,ecog,group,followup_date,event,grade
+a,1950-01-01,F,never,22.5,0,cancer,2021-01-01,1,2
+b,1960-06-01,male,Current,,1,cancer,2023-06-01,0,3
+"""
+SAMPLES = "sample_id,subject_id,batch\ns1,a,x\ns2,b,x\n"
+COUNTS = "gene,s1,s2\nCDK6,5,7\nTP53,0,12\n"
+
+
+@pytest.fixture
+def study(tmp_path):
+    """A function that writes the study with some files changed and reads it."""
+    (tmp_path / "photos").mkdir()
+    for name in ("a.jpg", "b.jpg", "b2.jpg"):
+        (tmp_path / "photos" / name).write_text(name)
+
+    def read(manifest=MANIFEST, clinic=CLINIC, samples=SAMPLES, counts=COUNTS, **more):
+        files = {"manifest": manifest, "clinic": clinic, "samples": samples, "counts": counts}
+        cohort = {"photos": str(tmp_path / "photos")}
+        for name, text in files.items():
+            if text is not None:
+                (tmp_path / f"{name}.csv").write_text(text)
+                cohort[name] = str(tmp_path / f"{name}.csv")
+        return read_cohorts({"c": cohort | more})["c"]
+
+    read.folder = tmp_path
+    return read
+
+
+def test_a_good_study_is_read(study):
+    tables = study()
+    people = tables.subjects.set_index("subject_id")
+    assert people.sex.to_dict() == {"a": "female", "b": "male"}
+    assert people.smoking.to_dict() == {"a": "never", "b": "current"}
+    assert people.chronological_age["a"] == pytest.approx(25567 / 365.25)
+    assert people.followup_years["b"] == pytest.approx(1095 / 365.25)  # from the first photo
+    assert people.event.to_dict() == {"a": 1.0, "b": 0.0}
+    assert np.isnan(people.bmi["b"])
+    assert people.grade.to_dict() == {"a": 2, "b": 3}  # a column of the user's own
+    later = tables.photos.set_index("photo_id").chronological_age
+    assert later["p3"] - later["p2"] == pytest.approx(365 / 365.25)
+    assert tables.samples.subject_id.tolist() == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    ("table", "old", "new", "message"),
+    [
+        (
+            "clinic",
+            "a,1950-01-01,F",
+            "a,1950-01-01,0",
+            r"column 'sex': 1 row\(s\), line 2: '0'\. Write female or male, or declare",
+        ),
+        (
+            "clinic",
+            "male,Current",
+            "male,sometimes",
+            "'smoking': 1 row.*'sometimes'.*Write never, former, current",
+        ),
+        ("clinic", "22.5", '"22,5"', "'bmi': .*Write a decimal point, not a comma"),
+        ("clinic", "22.5", "225", "'bmi': .*line 2: 225.*Expected 8 to 100 kg/m2"),
+        ("clinic", "22.5,0", "22.5,7", "'ecog': .*Expected 0, 1, 2, 3 or 4"),
+        (
+            "clinic",
+            "2021-01-01,1",
+            "2019-12-31,1",
+            r"'followup_date': .*2019-12-31, photo 2020-01-01.*ends before the photo",
+        ),
+        ("clinic", "2021-01-01,1", "01/02/2021,1", "'followup_date': .*Write the date as YYYY-MM-DD"),
+        ("clinic", "2021-01-01,1", "2021-02-30,1", "'followup_date': .*2021-02-30"),
+        ("clinic", "1950-01-01", "2020-02-01", "'birth_date': .*The birth lies after the photo"),
+        ("clinic", "2021-01-01,1", "2021-01-01,", "'event': 1 row.*not whether the subject died"),
+        ("clinic", "2021-01-01,1", "2021-01-01,maybe", "'event': .*Write 1 .died. or 0"),
+        ("clinic", "b,1960", "a,1960", "'subject_id': 2 row.*stands more than once"),
+        ("clinic", "subject_id,", "patient,", "line 1 lacks the column.s. subject_id"),
+        ("manifest", "p2,b", "p1,b", "'photo_id': 2 row.*stands more than once"),
+        ("manifest", "b.jpg", "gone.jpg", "'path': .*'gone.jpg'.*There is no such file"),
+        ("manifest", "b2.jpg", "b.jpg", "'path': 2 row.*The same photo stands in several rows"),
+        ("manifest", "b.jpg", "../b.jpg", "'path': .*The path leaves the photo folder"),
+        ("manifest", "b.jpg", "/etc/hosts", "'path': .*The path leaves the photo folder"),
+        ("manifest", "p2,b", "p2,zoe", "1 photo.s. of subjects that .* does not have: line 3: 'zoe'"),
+        ("manifest", "2020-01-01", "20200101", "'photo_date': .*YYYY-MM-DD"),
+        ("samples", "s2,b", "s1,b", "'sample_id': 2 row.*stands more than once"),
+        ("samples", "s2,b", "s9,b", r"1 sample.s. have no column in .*counts\.csv: s9"),
+        ("samples", "s2,b", "s2,zoe", "1 sample.s. of subjects that the cohort does not have"),
+        (
+            "counts",
+            "5,7",
+            "5.25,7.5",
+            r"not whole numbers, such as 5\.25 for gene 'CDK6' in sample 's1'; the largest value is 12",
+        ),
+        ("counts", "5,7", "-5,7", "are negative"),
+        ("counts", "5,7", "5,", "are missing"),
+        ("counts", "TP53", "CDK6", r"1 gene.s. stand in more than one row: CDK6"),
+        ("counts", "5,7", "five,7", "hold words, not counts: s1"),
+    ],
+)
+def test_what_is_wrong_is_named(study, table, old, new, message):
+    text = {"manifest": MANIFEST, "clinic": CLINIC, "samples": SAMPLES, "counts": COUNTS}[table]
+    assert old in text
+    with pytest.raises(CohortError, match=message):
+        study(**{table: text.replace(old, new, 1)})
+
+
+def test_everything_wrong_in_all_tables_is_told_together(study):
+    with pytest.raises(CohortError, match="4 problems") as error:
+        study(
+            manifest=MANIFEST.replace("b.jpg", "gone.jpg"),
+            clinic=CLINIC.replace("22.5", "none of your business").replace(",F,", ",1,"),
+            counts=COUNTS.replace("5,7", "0.5,7"),
+        )
+    for part in ("manifest.csv", "clinic.csv", "counts.csv"):
+        assert part in str(error.value)
+
+
+def test_declared_codes_and_columns_are_understood(study):
+    clinic = CLINIC.replace(",F,", ",2,").replace(",male,", ",1,").replace("bmi", "BMI_kg")
+    tables = study(clinic=clinic, columns={"bmi": "BMI_kg"}, codings={"sex": {"1": "male", "2": "female"}})
+    assert tables.subjects.sex.tolist() == ["female", "male"]
+    assert tables.subjects.bmi[0] == 22.5
+    assert "BMI_kg" not in tables.subjects
+
+
+def test_one_table_may_serve_as_manifest_and_clinic(study):
+    people = "person,photo,when,born,sex\na,a.jpg,2020-01-01,1950-01-01,f\nb,b.jpg,2020-06-01,1960-06-01,m\n"
+    columns = {
+        "subject_id": "person",
+        "photo_id": "photo",
+        "path": "photo",
+        "photo_date": "when",
+        "birth_date": "born",
+    }
+    tables = study(manifest=people, clinic=people, samples=None, counts=None, columns=columns)
+    assert tables.photos.chronological_age.round().tolist() == [70, 60]
+
+
+def test_a_symlink_out_of_the_folder_is_refused(study):
+    secret = study.folder / "secret.jpg"
+    secret.write_text("x")
+    (study.folder / "photos" / "b.jpg").unlink()
+    (study.folder / "photos" / "b.jpg").symlink_to(secret)
+    with pytest.raises(CohortError, match=r"The path leaves the photo folder"):
+        study()
+
+
+def test_an_empty_photo_folder_is_told(study):
+    for path in (study.folder / "photos").iterdir():
+        path.unlink()
+    with pytest.raises(CohortError, match="the photo folder is empty"):
+        study()
+
+
+def test_age_given_and_age_from_dates_must_agree(study):
+    clinic = (
+        CLINIC.replace("birth_date,", "birth_date,chronological_age,")
+        .replace("1950-01-01,", "1950-01-01,75,")
+        .replace("1960-06-01,", "1960-06-01,60,")
+    )
+    with pytest.raises(CohortError, match="differs by more than a year"):
+        study(clinic=clinic)
+
+
+def test_entry_must_come_before_the_end(study):
+    clinic = (
+        CLINIC.replace("followup_date", "entry_years,followup_years")
+        .replace("2021-01-01", "2,1")
+        .replace("2023-06-01", ",3")
+    )
+    with pytest.raises(CohortError, match="Observation starts at or after its end"):
+        study(clinic=clinic)
+
+
+def test_the_same_subject_in_two_cohorts_is_told(study):
+    study()
+    cohort = {
+        "photos": str(study.folder / "photos"),
+        "manifest": str(study.folder / "manifest.csv"),
+        "clinic": str(study.folder / "clinic.csv"),
+    }
+    with pytest.raises(CohortError, match="2 subject.s. are in cohort 'one' and in cohort 'two': 'a'; 'b'"):
+        read_cohorts({"one": cohort, "two": cohort})
+
+
+def test_without_clinic_the_manifest_names_the_people(study):
+    tables = study(clinic=None, samples=None, counts=None)
+    assert tables.subjects.subject_id.tolist() == ["a", "b"]
+    assert tables.subjects.chronological_age.isna().all()
+
+
+def test_photos_and_people_left_over_stand_in_the_ledger(study):
+    (study.folder / "photos" / "stray.jpg").write_text("x")
+    ledger = study(clinic=CLINIC + "z,1940-01-01,f,never,20,0,cancer,,,1\n").ledger
+    reasons = ledger.set_index("photo_id").reason
+    assert reasons["stray.jpg"] == "not_in_manifest"
+    assert ledger[ledger.subject_id == "z"].reason.tolist() == ["no_photo"]
+
+
+def test_tables_are_written_for_their_owner_only(study, tmp_path):
+    write_cohorts({"c": study()}, tmp_path / "results")
+    files = [path for path in Path(tmp_path / "results").rglob("*") if path.is_file()]
+    assert len(files) == 4
+    assert {path.stat().st_mode & 0o777 for path in files} == {0o600}
+
+
+@settings(max_examples=20, deadline=None)
+@given(order=st.permutations(range(2)), photos=st.permutations(range(3)))
+def test_the_order_of_rows_does_not_matter(tmp_path_factory, order, photos):
+    folder = tmp_path_factory.mktemp("study")
+    (folder / "photos").mkdir()
+    lines = MANIFEST.strip().split("\n")
+    people = CLINIC.strip().split("\n")
+    for name in ("a.jpg", "b.jpg", "b2.jpg"):
+        (folder / "photos" / name).write_text(name)
+    (folder / "m.csv").write_text("\n".join([lines[0], *(lines[1 + n] for n in photos)]))
+    (folder / "c.csv").write_text("\n".join([people[0], *(people[1 + n] for n in order)]))
+    tables = read_cohorts(
+        {
+            "c": {
+                "photos": str(folder / "photos"),
+                "manifest": str(folder / "m.csv"),
+                "clinic": str(folder / "c.csv"),
+            }
+        }
+    )["c"]
+    people = tables.subjects.sort_values("subject_id")
+    assert people.followup_years.round(6).tolist() == [round(366 / 365.25, 6), round(1095 / 365.25, 6)]
+    assert tables.photos.sort_values("photo_id").subject_id.tolist() == ["a", "b", "b"]
+
+
+def test_ledger_adds_up_or_says_so():
+    def rows(*items):
+        columns = ["cohort", "subject_id", "photo_id", "sample_id", "stage", "status", "reason", "detail"]
+        return pd.DataFrame([dict(zip(columns, ("c", *item, ""), strict=True)) for item in items])
+
+    intake = rows(("a", "p1", "", "intake", "included", ""), ("a", "", "", "intake", "included", ""))
+    faces = rows(("a", "p1", "", "face_age", "excluded", "no_face"))
+    whole = gather([intake, faces])
+    assert len(whole) == 3
+    assert flow(whole).n.sum() == 3
+    with pytest.raises(CohortError, match=r"1 photo\(s\) of the intake are missing at the stage face_age"):
+        gather([intake, rows(("a", "p2", "", "face_age", "included", ""))])
+    with pytest.raises(CohortError, match="twice at one stage"):
+        gather([intake, intake])
+    with pytest.raises(CohortError, match="without a reason"):
+        gather([rows(("a", "p1", "", "face_age", "excluded", ""))])

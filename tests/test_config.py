@@ -1,0 +1,91 @@
+"""The config: wrong keys, types and combinations are told with the key and what to write."""
+
+import pytest
+import yaml
+
+from faceage_bio.config import Config, check_config, commented_yaml, demo_config, json_schema, load_config
+from faceage_bio.errors import ConfigError
+
+MINE = {"cohorts": {"mine": {"face_ages": "ages.tsv"}}}
+
+
+def test_defaults_fill_a_short_config():
+    config = check_config(MINE)
+    assert config.acceleration.fit_in == "cohort"
+    assert config.expression.panel[0] == "CDK6"
+
+
+def test_commented_yaml_reads_back_as_the_same_config():
+    config = demo_config()
+    assert check_config(yaml.safe_load(commented_yaml(config))) == config
+
+
+def test_every_setting_has_a_comment():
+    text = commented_yaml(demo_config())
+    for section in (
+        Config,
+        *(type(getattr(demo_config(), name)) for name in ("faceage", "survival", "expression", "report")),
+    ):
+        for name, field in section.model_fields.items():
+            if name not in {"faceage", "acceleration", "phenotype", "expression", "survival", "report"}:
+                assert field.description, name
+                assert field.description.splitlines()[0] in text, name
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"survivl": {}}, r"survivl: unknown key; did you mean 'survival'\?"),
+        ({"faceage": {"batchsize": 8}}, r"faceage\.batchsize: unknown key; did you mean 'batch_size'\?"),
+        (
+            {"cohorts": {"a": {"photo": "x", "manifest": "m"}}},
+            r"cohorts\.a\.photo: unknown key; did you mean 'photos'\?",
+        ),
+        ({"zzz": 1}, "zzz: unknown key; valid keys are: results_dir, cohorts"),
+        (
+            {"faceage": {"batch_size": "many"}},
+            r'faceage\.batch_size: found "many" \(str\), expected a valid integer',
+        ),
+        ({"faceage": {"min_probability": 1.5}}, "less than or equal to 1"),
+        ({"faceage": {"device": "gpu"}}, "expected 'auto', 'cpu' or 'cuda'"),
+        ({"cohorts": {"a": {"photos": "p"}}}, "photos and manifest go together, but 'manifest' is missing"),
+        ({"cohorts": {"a": {}}}, "give either photos with a manifest, or face_ages"),
+        (
+            {"cohorts": {"a": {"face_ages": "f", "counts": "c", "single_cell": "h"}}},
+            "give counts .* or single_cell, not both",
+        ),
+        ({"cohorts": {"a": {"face_ages": "f", "samples": "s"}}}, "no counts are given"),
+        ({"cohorts": {"2nd": {"face_ages": "f"}}}, "a cohort name needs letters"),
+        ({"cohorts": {"pooled": {"face_ages": "f"}}}, "the cohort name 'pooled' is taken"),
+        ({"cohorts": {"a": {"photos": "p", "manifest": "m"}}}, "the demo model is fitted on drawn faces"),
+        ({"cohorts": {}}, "at least 1 item"),
+    ],
+)
+def test_a_wrong_config_names_the_key_and_what_to_write(change, message):
+    with pytest.raises(ConfigError, match=message):
+        check_config(MINE | change)
+
+
+def test_all_problems_are_told_at_once():
+    with pytest.raises(ConfigError, match="3 problems") as error:
+        check_config(MINE | {"a": 1, "b": 2, "survival": {"per_years": -1}})
+    assert str(error.value).count("\n  - ") == 3
+
+
+def test_a_file_that_is_no_config(tmp_path):
+    path = tmp_path / "config.yaml"
+    with pytest.raises(ConfigError, match="cannot be read"):
+        load_config(path)
+    path.write_text("cohorts: [unclosed")
+    with pytest.raises(ConfigError, match="not valid YAML"):
+        load_config(path)
+    path.write_text("just words")
+    with pytest.raises(ConfigError, match="expected keys and values"):
+        load_config(path)
+
+
+def test_schema_is_closed_everywhere():
+    schema = json_schema()
+    assert schema["additionalProperties"] is False
+    for name, section in schema["$defs"].items():
+        assert section["additionalProperties"] is False, name

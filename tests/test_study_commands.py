@@ -1,0 +1,95 @@
+"""init, check and run, as a user calls them."""
+
+import subprocess
+import sys
+
+import pytest
+
+from faceage_bio.cohort.example import write_example
+from faceage_bio.errors import RunError
+
+
+def call(*arguments, cwd):
+    done = subprocess.run(
+        [sys.executable, "-m", "faceage_bio", *arguments], cwd=cwd, capture_output=True, text=True
+    )
+    return done.returncode, done.stdout + done.stderr
+
+
+def test_init_writes_a_study_that_check_reads(tmp_path):
+    status, output = call("init", "my-study", cwd=tmp_path)
+    assert status == 0
+    assert "faceage-bio check --configfile my-study/config.yaml" in output
+    status, output = call("check", "--configfile", "my-study/config.yaml", cwd=tmp_path)
+    assert status == 2
+    assert "Traceback" not in output
+    assert "my-study/model: found no card.json and no model.safetensors" in output
+    assert "my-study/photos: the photo folder is empty" in output
+
+
+def test_an_example_study_with_photos_and_model_passes(tmp_path):
+    from tests.golden.keras import recipe
+
+    call("init", "my-study", cwd=tmp_path)
+    for name in ("A001_first.jpg", "A001_second.jpg", "A002.jpg"):
+        (tmp_path / "my-study" / "photos" / name).write_text("x")
+    recipe.write_h5(tmp_path / "faceage_model.h5")
+    status, output = call("weights", "import", "faceage_model.h5", "--output", "my-study/model", cwd=tmp_path)
+    assert status == 0, output
+    status, output = call("check", "--configfile", "my-study/config.yaml", cwd=tmp_path)
+    assert status == 0, output
+    assert "Everything fits" in output
+
+
+def test_init_overwrites_nothing(tmp_path):
+    write_example(tmp_path / "study")
+    (tmp_path / "study" / "config.yaml").write_text("mine")
+    with pytest.raises(RunError, match="nothing was written"):
+        write_example(tmp_path / "study")
+    assert (tmp_path / "study" / "config.yaml").read_text() == "mine"
+
+
+def test_check_tells_a_misspelt_key_without_a_traceback(tmp_path):
+    (tmp_path / "config.yaml").write_text("cohorts: {a: {face_ages: f.tsv}}\nreportt: {}\n")
+    status, output = call("check", "--configfile", "config.yaml", cwd=tmp_path)
+    assert status == 2
+    assert "reportt: unknown key; did you mean 'report'?" in output
+    assert "Traceback" not in output
+
+
+def test_run_passes_options_on_to_snakemake(tmp_path):
+    call("init", "s", cwd=tmp_path)
+    status, output = call(
+        "run", "--configfile", "s/config.yaml", "--dry-run", "--quiet", "rules", cwd=tmp_path
+    )
+    assert status != 0  # no photos and no model yet, which snakemake says
+    assert "MissingInputException" in output
+    assert "s/model" in output
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "init",
+        "check",
+        "run",
+        "check-cohorts",
+        "predict-face-age",
+        "compute-acceleration",
+        "test-phenotypes",
+        "compare-groups",
+        "fit-expression",
+        "aggregate-cells",
+        "fit-survival",
+        "gather-ledger",
+        "render-association-report",
+        "render-survival-report",
+        "make-demo-cohorts",
+        "fit-demo-model",
+        "read-face-ages",
+    ],
+)
+def test_every_command_has_help_with_an_example(command, tmp_path):
+    status, output = call(command, "--help", cwd=tmp_path)
+    assert status == 0
+    assert f"Example: faceage-bio {command}" in " ".join(output.replace("│", " ").split())

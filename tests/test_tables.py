@@ -1,0 +1,68 @@
+"""Reading what users type, writing what must not be half there."""
+
+import pandas as pd
+import pytest
+
+from faceage_bio.errors import TableError
+from faceage_bio.tables import atomic_path, read_table, read_text_table, write_table
+
+
+@pytest.mark.parametrize("separator", ["\t", ",", ";"])
+def test_separator_is_told_from_the_header_and_lines_are_counted(tmp_path, separator):
+    path = tmp_path / "table.csv"
+    path.write_text(separator.join("ab") + "\n007" + separator + "x\n\n008" + separator + "\n")
+    table = read_text_table(path)
+    assert table.loc[2, "a"] == "007"
+    assert table.loc[4].tolist() == ["008", ""]
+
+
+def test_quoted_cells_may_hold_separators_and_line_ends(tmp_path):
+    path = tmp_path / "table.csv"
+    path.write_text('a,b\n"x, y","two\nlines"\nz,w\n')
+    assert read_text_table(path).iloc[0].tolist() == ["x, y", "two\nlines"]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "the file is empty"),
+        (b"a,a\n1,2\n", "line 1 names the column"),
+        (b"a,b\n1,2,3\n4\n", "line 2: 3 cells; line 3: 1 cells"),
+        (b"a,b\n\xff\xfe,1\n", "not UTF-8 text"),
+    ],
+)
+def test_a_broken_table_is_told(tmp_path, content, message):
+    path = tmp_path / "table.csv"
+    path.write_bytes(content)
+    with pytest.raises(TableError, match=message):
+        read_text_table(path)
+
+
+def test_a_missing_table_is_told(tmp_path):
+    with pytest.raises(TableError, match="no such file"):
+        read_text_table(tmp_path / "none.csv")
+    with pytest.raises(TableError, match="written by an earlier step"):
+        read_table(tmp_path / "none.parquet")
+
+
+@pytest.mark.parametrize("name", ["table.tsv", "table.parquet"])
+def test_tables_come_back_and_private_ones_are_private(tmp_path, name):
+    table = pd.DataFrame({"a": [1.5, None], "b": ["NA", "x"]})
+    write_table(table, tmp_path / name, private=True)
+    assert (tmp_path / name).stat().st_mode & 0o777 == 0o600
+    pd.testing.assert_frame_equal(read_table(tmp_path / name), table)
+
+
+def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):
+    path = tmp_path / "file"
+    path.write_text("old")
+
+    def fail():
+        with atomic_path(path) as temporary:
+            temporary.write_text("half")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail()
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
