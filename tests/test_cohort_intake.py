@@ -195,7 +195,7 @@ def test_the_same_subject_in_two_cohorts_is_told(study):
         "manifest": str(study.folder / "manifest.csv"),
         "clinic": str(study.folder / "clinic.csv"),
     }
-    with pytest.raises(CohortError, match="2 subject.s. are in cohort 'one' and in cohort 'two': 'a'; 'b'"):
+    with pytest.raises(CohortError, match=r"2 subject.s. are in cohort 'one' and in cohort 'two': 'a'; 'b'"):
         read_cohorts({"one": cohort, "two": cohort})
 
 

@@ -1,0 +1,191 @@
+"""Age gap and age acceleration."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from faceage_bio.acceleration.residual import age_acceleration, fit_line
+from faceage_bio.acceleration.stage import compute
+from faceage_bio.acceleration.subjects import one_per_subject
+from faceage_bio.errors import CohortError
+from faceage_bio.stats.cox import fit_cox
+
+COHORT = pd.DataFrame({
+    "chronological_age": [41, 45, 50, 52, 55, 58, 60, 63, 66, 70, 74, 79],
+    "face_age": [43.5, 44, 53, 50.5, 59, 57, 66, 62, 64, 75.5, 73, 84],
+    "followup_years": [9.1, 8.7, 7.9, 8.2, 6.5, 7.7, 5.1, 6.9, 7.2, 3.3, 4.8, 2.0],
+    "event": [0, 0, 1, 0, 1, 0, 1, 1, 0, 1, 0, 1],
+}).astype("float64")  # fmt: skip
+
+
+def test_hazard_ratio_of_acceleration_matches_r():
+    # R 4.2.2, survival 3.5-3: coxph(Surv(followup_years, event) ~ residuals(lm(face_age ~ chronological_age)))
+    excess = age_acceleration(COHORT.face_age, COHORT.chronological_age).rename("excess")
+    fit = fit_cox(COHORT.followup_years, COHORT.event, excess.to_frame())
+    assert fit.terms.loc["excess", "hazard_ratio"] == pytest.approx(1.6230363678, rel=1e-6)
+
+
+def test_gap_residual_and_raw_have_one_coefficient_once_age_is_in_the_model():
+    random = np.random.default_rng(1)
+    age = pd.Series(random.uniform(40, 80, 200))
+    face = age + random.normal(0, 7, 200)
+    years = pd.Series(random.exponential(5, 200) * np.exp(-0.03 * (face - 60)))
+    event = pd.Series(random.integers(0, 2, 200).astype(float))
+    forms = {"raw": face, "gap": face - age, "residual": age_acceleration(face, age)}
+    found = [
+        fit_cox(years, event, pd.DataFrame({"x": values, "age": age})).terms.loc["x", "log_hazard_ratio"]
+        for values in forms.values()
+    ]
+    np.testing.assert_allclose(found, found[0], rtol=1e-6)
+
+
+@given(st.floats(-40, 40), st.floats(0.2, 3))
+def test_the_same_years_on_every_face_change_nothing(years, factor):
+    plain = age_acceleration(COHORT.face_age, COHORT.chronological_age)
+    np.testing.assert_allclose(
+        age_acceleration(COHORT.face_age + years, COHORT.chronological_age), plain, atol=1e-9
+    )
+    np.testing.assert_allclose(
+        age_acceleration(COHORT.face_age * factor, COHORT.chronological_age), plain * factor, atol=1e-9
+    )
+
+
+@given(
+    st.lists(
+        st.tuples(st.floats(20, 90), st.floats(10, 110)),
+        min_size=12,
+        max_size=40,
+        unique_by=lambda pair: round(pair[0], 1),
+    )
+)
+def test_acceleration_is_free_of_age_and_sums_to_nothing(pairs):
+    table = pd.DataFrame(pairs, columns=["age", "face"])
+    excess = age_acceleration(table.face, table.age)
+    assert excess.mean() == pytest.approx(0, abs=1e-7)
+    assert np.dot(excess, table.age - table.age.mean()) == pytest.approx(0, abs=1e-4)
+
+
+def test_a_line_from_elsewhere_is_applied_as_it_is():
+    line = fit_line(COHORT.face_age, COHORT.chronological_age)
+    people = COHORT.head(2) + 1
+    expected = people.face_age - (line.intercept + line.slope * people.chronological_age)
+    np.testing.assert_allclose(age_acceleration(people.face_age, people.chronological_age, line), expected)
+
+
+@pytest.mark.parametrize(
+    ("face", "age", "message"),
+    [
+        (COHORT.face_age.head(5), COHORT.chronological_age.head(5), "5 subjects .* too few"),
+        (COHORT.face_age, COHORT.chronological_age * 0 + 60, "fewer than 3 distinct"),
+        (COHORT.face_age, COHORT.chronological_age.iloc[::-1], "different subjects"),
+        (COHORT.face_age.mask(COHORT.index == 3), COHORT.chronological_age, "missing"),
+    ],
+)
+def test_no_line_without_people_or_ages(face, age, message):
+    with pytest.raises(CohortError, match=message):
+        age_acceleration(face, age)
+
+
+def photo_tables():
+    photos = pd.DataFrame({
+        "photo_id": ["p1", "p2", "p3"], "subject_id": ["a", "a", "b"], "photo_date": ["2020-01-01", "2022-01-01", "2020-01-01"],
+        "chronological_age": [60.0, 62.0, np.nan],
+    })  # fmt: skip
+    faces = pd.DataFrame(
+        {"photo_id": ["p1", "p2", "p3"], "subject_id": ["a", "a", "b"], "face_age": [65.0, 70.0, 50.0]}
+    )
+    people = pd.DataFrame(
+        {
+            "subject_id": ["a", "b", "c"],
+            "chronological_age": [60.0, 48.0, 70.0],
+            "followup_years": [5.0, 3.0, 1.0],
+            "entry_years": np.nan,
+        }
+    )
+    return faces, photos, people
+
+
+@pytest.mark.parametrize(
+    ("rule", "face", "age", "followup"),
+    [
+        ("first", 65.0, 60.0, 5.0),
+        ("last", 70.0, 62.0, 5 - 731 / 365.25),
+        ("mean", 67.5, 61.0, 5 - 731 / 365.25),
+    ],
+)
+def test_which_photo_counts_and_where_time_starts(rule, face, age, followup):
+    table = one_per_subject(*photo_tables(), rule).set_index("subject_id")
+    assert table.face_age["a"] == face
+    assert table.chronological_age["a"] == age
+    assert table.followup_years["a"] == pytest.approx(followup)
+    assert table.n_photos.to_dict() == {"a": 2, "b": 1, "c": 0}
+    assert np.isnan(table.face_age["c"])
+
+
+def test_if_the_first_photo_is_unusable_time_starts_at_the_second():
+    faces, photos, people = photo_tables()
+    faces.loc[0, "face_age"] = np.nan
+    people.loc[0, "followup_years"] = 1.0  # died between the photos
+    table = one_per_subject(faces, photos, people, "first").set_index("subject_id")
+    assert table.face_age["a"] == 70.0
+    assert table.followup_years["a"] < 0
+    assert table.ended_before_photo["a"]
+
+
+def cohort_tables(n, group, shift, seed):
+    random = np.random.default_rng(seed)
+    age = random.uniform(40, 80, n)
+    ids = [f"{group}{k}" for k in range(n)]
+    people = pd.DataFrame(
+        {
+            "cohort": group,
+            "subject_id": ids,
+            "chronological_age": age,
+            "group": group,
+            "followup_years": np.nan,
+            "entry_years": np.nan,
+            "event": np.nan,
+        }
+    )
+    faces = pd.DataFrame(
+        {"photo_id": ids, "subject_id": ids, "face_age": age + shift + random.normal(0, 4, n)}
+    )
+    photos = pd.DataFrame(
+        {"photo_id": ids, "subject_id": ids, "photo_date": None, "chronological_age": np.nan}
+    )
+    return people, photos, faces
+
+
+def test_fitted_in_reference_people_the_difference_stays_and_within_cohorts_it_vanishes():
+    tables = [cohort_tables(200, "cancer", 5, 1), cohort_tables(200, "reference", 0, 2)]
+    inputs = [list(column) for column in zip(*tables, strict=True)]
+    names = ["cancer", "reference"]
+    own = compute(*inputs, names, "first", "cohort")
+    assert own["cancer"].table.age_acceleration.mean() == pytest.approx(0, abs=1e-9)
+    shared = compute(*inputs, names, "first", "reference")
+    assert shared["cancer"].table.age_acceleration.mean() == pytest.approx(5, abs=1)
+    assert shared["reference"].table.age_acceleration.mean() == pytest.approx(0, abs=1e-9)
+
+
+def test_no_reference_people_is_told():
+    people, photos, faces = cohort_tables(30, "cancer", 5, 1)
+    with pytest.raises(CohortError, match="Mark them with group = reference"):
+        compute([people], [photos], [faces], ["c"], "first", "reference")
+
+
+def test_face_ages_of_strangers_are_told():
+    people, photos, faces = cohort_tables(30, "cancer", 5, 1)
+    with pytest.raises(
+        CohortError, match=r"1 face age.s. are of subjects whom the clinic table does not have: cancer7"
+    ):
+        compute([people[people.subject_id != "cancer7"]], [photos], [faces], ["c"], "first", "cohort")
+
+
+def test_too_few_people_keep_their_rows_with_a_reason():
+    people, photos, faces = cohort_tables(6, "cancer", 5, 1)
+    result = compute([people], [photos], [faces], ["c"], "first", "cohort")["c"]
+    assert set(result.ledger.reason) == {"too_few_for_a_line"}
+    assert "not estimated, because 6 subjects" in result.summary.note.str.cat()
+    assert result.table.age_gap.notna().all()
