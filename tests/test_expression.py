@@ -22,12 +22,14 @@ def test_wald_tests_equal_deseq2():
     matrix.insert(0, "intercept", 1.0)
     table = wald_tests(counts.T, matrix, ["exposure"], workers=1)["exposure"].loc[GOLDEN.index]
     np.testing.assert_allclose(table.baseMean, GOLDEN.base_mean, rtol=1e-9)
+    # pydeseq2 fits dispersions a little differently (statistics with the same dispersions would agree to 1e-6)
     shift = (table.log2FoldChange - GOLDEN.estimate).abs() / GOLDEN.standard_error
-    assert shift.quantile(0.99) < 1e-2  # the two fit dispersions differently in the fourth digit
-    assert shift.median() < 1e-4
-    apart = (np.log10(table.pvalue) - np.log10(GOLDEN.p_value)).abs()
-    assert apart.quantile(0.95) < 0.01
-    assert apart.quantile(0.99) < 0.05
+    assert shift.median() < 1e-3
+    assert shift.quantile(0.99) < 1e-2
+    assert (table.lfcSE / GOLDEN.standard_error - 1).abs().quantile(0.99) < 0.03
+    strength = -np.log10(GOLDEN.p_value)
+    apart = (-np.log10(table.pvalue) - strength).abs() / strength.clip(lower=1)
+    assert apart.quantile(0.99) < 0.03
     assert table.pvalue.corr(GOLDEN.p_value, method="spearman") > 0.9999
 
 

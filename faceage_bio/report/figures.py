@@ -1,6 +1,7 @@
 """Figures as SVG that prints well and follows the page's light or dark colours; the volcano is interactive besides."""
 
 import json
+import re
 
 import pandas as pd
 
@@ -20,10 +21,20 @@ def to_svg(chart, label: str) -> str:
     """An Altair chart as an accessible SVG element."""
     import vl_convert
 
-    svg = vl_convert.vegalite_to_svg(_styled(chart).to_dict())
-    svg = svg.replace(INK, "currentColor")
+    svg = vl_convert.vegalite_to_svg(_specification(chart))
+    # one label tells the figure; thousands of labelled points would only make the page heavy
+    svg = re.sub(r' aria-(?:label|roledescription)="[^"]*"| role="[^"]*"', "", svg).replace(
+        INK, "currentColor"
+    )
     start = svg.index("<svg") + 4
     return f'{svg[:start]} role="img" aria-label="{_escape(label)}"{svg[start:]}'
+
+
+def _specification(chart) -> dict:
+    import altair as alt
+
+    with alt.data_transformers.enable("default", max_rows=None):
+        return _styled(chart).to_dict()
 
 
 def _styled(chart):
@@ -130,26 +141,31 @@ def survival_curves(curves: pd.DataFrame, order: list[str]) -> str:
 
 
 def volcano(genes: pd.DataFrame, panel: list[str]):
-    """Change per gene against its p-value, for the page's own interaction and for print."""
+    """Change per gene against its p-value, for the page's own interaction and for print.
+
+    Of genes with p above 0.05 that fall on one spot a single one is drawn, so that the page stays small.
+    """
     import altair as alt
     import numpy as np
 
     shown = genes[genes.p_value.notna()][["term", "estimate", "p_value", "q_value"]].copy()
     shown["strength"] = -np.log10(shown.p_value.clip(lower=1e-300))
-    shown["kind"] = np.where(
-        shown.term.isin(panel), "panel", np.where(shown.q_value < 0.05, "q below 0.05", "others")
-    )
+    declared = shown.term.isin(panel)
+    shown["kind"] = np.where(declared, "panel", np.where(shown.q_value < 0.05, "q below 0.05", "others"))
+    shown["area"] = shown.kind.map({"panel": 70, "q below 0.05": 40, "others": 16})
+    spot = shown.estimate.div(max(shown.estimate.abs().max(), 1e-9) / 150).round().astype(
+        str
+    ) + shown.strength.mul(25).round().astype(str)
+    shown = shown[~spot.duplicated() | declared | (shown.p_value < 0.05)]
     kinds, colours = ["panel", "q below 0.05", "others"], [ORANGE, BLUE, "#9aa0a8"]
-    shown = shown.sort_values(
-        "kind", key=lambda kind: kind.map({"others": 0, "q below 0.05": 1, "panel": 2})
-    ).round(5)
+    shown = shown.sort_values("area").round({"estimate": 4, "strength": 3})
     base = alt.Chart(shown).encode(
         x=alt.X("estimate:Q", title="Log2 fold change"),
         y=alt.Y("strength:Q", title="−log10 p"),
     )
     points = base.mark_circle(opacity=0.75).encode(
         color=alt.Color("kind:N", title=None, sort=kinds, scale=alt.Scale(domain=kinds, range=colours)),
-        size=alt.Size("kind:N", legend=None, scale=alt.Scale(domain=kinds, range=[70, 40, 16])),
+        size=alt.Size("area:Q", scale=None, legend=None),
         tooltip=[
             alt.Tooltip("term:N", title="gene"),
             alt.Tooltip("estimate:Q", title="log2", format=".3f"),
@@ -157,18 +173,20 @@ def volcano(genes: pd.DataFrame, panel: list[str]):
             alt.Tooltip("q_value:Q", title="q", format=".2g"),
         ],
     )
-    names = (
-        base.transform_filter("datum.kind == 'panel' && datum.q_value < 0.05")
-        .mark_text(dy=-9, fontSize=11)
-        .encode(text="term:N")
-    )
-    return alt.layer(points, names).properties(width=560, height=320)
+    named = shown[(shown.kind == "panel") & (shown.q_value < 0.05)]
+    layers = [points]
+    if len(named):
+        layers.append(
+            alt.Chart(named)
+            .mark_text(dy=-9, fontSize=11)
+            .encode(x="estimate:Q", y="strength:Q", text="term:N")
+        )
+    return alt.layer(*layers).properties(width=560, height=320)
 
 
 def interactive(chart) -> str:
     """The chart's specification as JSON that may stand inside a script element."""
-    spec = _styled(chart).to_dict()
-    return json.dumps(spec).replace(INK, "#6b7280").replace("</", "<\\/")
+    return json.dumps(_specification(chart)).replace(INK, "#6b7280").replace("</", "<\\/")
 
 
 def vega_bundle() -> str:

@@ -1,0 +1,344 @@
+"""The two pages: what they say, what they never say, and how a browser shows them."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from faceage_bio.config import check_config
+from faceage_bio.report import formats, words
+from faceage_bio.report.pages import association_page, survival_page
+from faceage_bio.report.tables import collect
+from faceage_bio.tables import result_rows, write_table
+from tests.browser import chromium
+
+EVIL = "<script>alert('x')</script>"
+CARD = {
+    "name": "FaceAge",
+    "kind": "faceage",
+    "synthetic": False,
+    "sha256": "ab" * 32,
+    "source": "faceage_model.h5",
+    "standardisation": "z",
+    "notice": "Research.",
+}
+DRAWN = CARD | {"name": "demo model (not FaceAge)", "synthetic": True}
+
+
+def config_of(names, **more):
+    return check_config({"cohorts": {name: {"face_ages": "f.tsv"} for name in names}} | more).model_dump(
+        mode="json"
+    )
+
+
+def write_study(folder, names, n_genes=300, rna=True, survival=True):
+    """Tables as the stages write them."""
+    random = np.random.default_rng(1)
+    paths = []
+
+    def write(table, *parts):
+        path = folder.joinpath(*parts)
+        write_table(table, path)
+        paths.append(path)
+
+    for name in names:
+        base = {"cohort": name, "n": 90}
+        flow = [
+            ("photo", "intake", "included", "", 100),
+            ("photo", "face_age", "included", "", 97),
+            ("photo", "face_age", "excluded", "no_face", 3),
+            ("subject", "acceleration", "included", "", 90),
+        ]
+        write(
+            pd.DataFrame(
+                [dict(zip(("unit", "stage", "status", "reason", "n"), row, strict=True)) for row in flow]
+            ).assign(cohort=name),
+            name,
+            "flow.tsv",
+        )
+        write(
+            result_rows(
+                [
+                    base
+                    | {
+                        "analysis": "acceleration",
+                        "term": "age_gap",
+                        "measure": "mean years",
+                        "estimate": 5.1,
+                        "ci_lower": 4.0,
+                        "ci_upper": 6.2,
+                    }
+                ]
+            ),
+            name,
+            "acceleration",
+            "summary.tsv",
+        )
+        write(
+            pd.DataFrame(
+                {
+                    "cohort": name,
+                    "age_band": ["50-59", "60-69", "80-89"],
+                    "age_lower": [50, 60, 80],
+                    "n": [40, 47, 3],
+                    "age_mean": [55, 65, 83.0],
+                    "face_age_mean": [58, 69, 99.25],
+                    "face_age_q25": [52, 63, 98.0],
+                    "face_age_median": [58, 69, 99.0],
+                    "face_age_q75": [63, 74, 99.5],
+                }
+            ),
+            name,
+            "acceleration",
+            "age_bands.tsv",
+        )
+        rows = [
+            base
+            | {
+                "analysis": "phenotype",
+                "term": f"grade: {EVIL} vs low",
+                "measure": "years",
+                "adjustment": a,
+                "estimate": 2.0,
+                "ci_lower": 1.0,
+                "ci_upper": 3.0,
+                "p_value": 0.001,
+            }
+            for a in ("none (raw age gap)", "age, sex")
+        ]
+        rows += [
+            base
+            | {
+                "term": "bmi",
+                "measure": "years",
+                "adjustment": a,
+                "note": "not estimated, because all 90 people have the same value",
+            }
+            for a in ("none (raw age gap)", "age, sex")
+        ]
+        write(result_rows(rows), name, "phenotype", "phenotypes.tsv")
+        if rna:
+            genes = ["CDK6", "TP53", *(f"GENE{k}" for k in range(max(0, n_genes - 2)))][:n_genes]
+            tables = []
+            for exposure in ("age_acceleration", "chronological_age"):
+                p = random.uniform(1e-9, 1, len(genes))
+                tables.append(
+                    result_rows(
+                        pd.DataFrame(
+                            {
+                                "cohort": name,
+                                "analysis": "expression",
+                                "term": genes,
+                                "measure": "log2 fold change",
+                                "estimate": random.normal(0, 0.3, len(genes)),
+                                "per": "10 years",
+                                "ci_lower": -1.0,
+                                "ci_upper": 1.0,
+                                "p_value": p,
+                                "q_value": np.minimum(1, p * 3),
+                                "n": 88,
+                                "model": "DESeq2, Wald test",
+                                "adjustment": "age, sex",
+                                "exposure": exposure,
+                                "base_mean": 100.0,
+                            }
+                        )
+                    )
+                )
+            table = pd.concat(tables)
+            write(table, name, "expression", "genes.tsv")
+            write(table[table.term.isin(["CDK6", "TP53"])], name, "expression", "panel.tsv")
+        if survival:
+            cox = [
+                base
+                | {
+                    "analysis": "cox",
+                    "term": "face_age",
+                    "measure": "hazard ratio",
+                    "per": "10 years",
+                    "model": model,
+                    "estimate": 1.5,
+                    "ci_lower": 1.1,
+                    "ci_upper": 2.05,
+                    "p_value": 0.01,
+                    "n_events": 40,
+                }
+                for model in ("univariable", "face age + age")
+            ]
+            cox.append(
+                base
+                | {
+                    "term": "ecog",
+                    "model": "univariable",
+                    "note": "not estimated, because ecog does not vary",
+                    "n_events": 40,
+                }
+            )
+            write(result_rows(cox), name, "survival", "cox.tsv")
+            curves = [
+                pd.DataFrame(
+                    {
+                        "cohort": name,
+                        "group": group,
+                        "years": [0.0, 1.2, 2.5],
+                        "at_risk": [size, size, 10],
+                        "events": [0, size - 10, 2],
+                        "censored": [0, 0, 8],
+                        "survival": [1.0, 0.8, 0.6],
+                        "ci_lower": 0.5,
+                        "ci_upper": 0.9,
+                    }
+                )
+                for group, size in (("all", 90), ("<= 65", 45), ("> 65", 45))
+            ]
+            write(pd.concat(curves), name, "survival", "kaplan_meier.tsv")
+            write(
+                result_rows(
+                    [
+                        base
+                        | {
+                            "term": "all",
+                            "measure": "median survival, years",
+                            "note": "not reached",
+                            "n_events": 40,
+                        }
+                    ]
+                ),
+                name,
+                "survival",
+                "summary.tsv",
+            )
+    return paths
+
+
+@pytest.fixture
+def study(tmp_path):
+    def build(names=("one",), cards=(CARD,), config=None, **options):
+        tables = collect(write_study(tmp_path, names, **options))
+        settings = config or config_of(names)
+        return association_page(tables, settings, list(cards)), survival_page(tables, settings, list(cards))
+
+    return build
+
+
+def test_answers_stand_with_estimate_interval_and_numbers(study):
+    association, survival = study()
+    assert "hazard ratio 1.50, 95 % interval 1.10 to 2.05, p = 0.010; 90 people, 40 deaths" in survival
+    assert "Without age in the model: 1.50" in survival
+    assert "CDK6 expression changed by" in association
+    assert "q in the panel" in association
+    assert "not for decisions" not in association
+    assert "nothing here is meant for decisions about individual people" in association
+
+
+def test_words_of_a_user_are_escaped(study):
+    for page in study(config=config_of(["one"], report={"title": EVIL, "governance": EVIL})):
+        assert "<script>alert" not in page
+        assert "&lt;script&gt;alert" in page
+
+
+def test_only_synthetic_models_are_called_drawn(study):
+    for page in study():
+        assert "drawn by code" not in page
+    for page in study(cards=[DRAWN]):
+        assert page.count("the model is not FaceAge") >= 2
+
+
+def test_stages_that_did_not_run_are_shown(study):
+    association, survival = study(rna=False, survival=False)
+    assert "not run, because the cohort has no RNA counts" in association
+    assert "Not run, because the cohort has no clinic table" in survival
+    assert "(not run)" in association
+
+
+def test_what_was_not_estimated_says_why_instead_of_a_number(study):
+    association, survival = study()
+    assert "not estimated, because all 90 people have the same value" in association
+    assert "not estimated, because ecog does not vary" in survival
+    assert ">nan<" not in (association + survival).lower()
+
+
+def test_small_groups_are_not_told(study):
+    association, _ = study()
+    assert "99.25" not in association  # mean of a band of three people
+    assert "− &lt; 5 no face found" in association
+
+
+def test_both_definitions_stand_together(study):
+    association, _ = study()
+    assert association.count("none (raw age gap)") == association.count("age, sex</td>")
+
+
+@pytest.mark.parametrize("names", [["one"], [f"c{k}" for k in range(20)]], ids=["1_cohort", "20_cohorts"])
+def test_any_number_of_cohorts(study, names):
+    association, survival = study(names=names, n_genes=1)
+    for name in names:
+        assert f"<h3>{name}</h3>" in association
+        assert f">{name}</h2>" in survival
+
+
+def test_a_volcano_of_20000_genes_stays_small(study):
+    association, _ = study(n_genes=20_000)
+    assert len(association.encode()) < 6_000_000
+    assert association.count('"CDK6"') >= 1
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0.0, "< 0.0001"), (1e-12, "< 0.0001"), (0.00034, "0.0003"), (0.0123, "0.012"), (float("nan"), "–")],
+)
+def test_p_values_are_never_zero(value, text):
+    assert formats.p_value(value) == text
+
+
+def test_numbers_have_true_minus_signs():
+    assert formats.number(-1.234) == "−1.23"
+    assert formats.number(-0.001) == "0.00"
+    assert formats.signed(2) == "+2.0"
+    assert formats.count(3, 5) == "< 5"
+
+
+def test_unknown_reasons_are_still_readable():
+    assert words.reason("missing_bmi") == "bmi not known"
+    assert words.reason("some_new_code") == "some new code"
+
+
+@pytest.mark.browser
+def test_pages_work_in_a_browser_without_errors_or_requests(study, tmp_path):
+    for name, page in zip(("association", "survival"), study(cards=[DRAWN]), strict=True):
+        (tmp_path / f"{name}.html").write_text(page)
+    with chromium(tmp_path / "profile") as browser:
+        for name in ("association", "survival"):
+            browser.get((tmp_path / f"{name}.html").as_uri())
+            if name == "association":
+                browser.execute_script("document.querySelector('.vega').scrollIntoView()")
+                browser.implicitly_wait(10)
+                assert browser.find_element("css selector", ".vega svg path[aria-label*='gene: CDK6']")
+                browser.execute_script("document.querySelector('details.genes').open = true")
+                field = browser.find_element("css selector", "input.find")
+                field.send_keys("cdk6")
+                shown = [
+                    row
+                    for row in browser.find_elements("css selector", "details.genes tbody tr")
+                    if row.is_displayed()
+                ]
+                assert [row.find_element("css selector", "th").text for row in shown] == ["CDK6"]
+            assert [
+                line for line in browser.get_log("browser") if line["level"] in {"SEVERE", "WARNING"}
+            ] == []
+            asked = [json.loads(line["message"])["message"] for line in browser.get_log("performance")]
+            urls = [
+                m["params"]["request"]["url"] for m in asked if m["method"] == "Network.requestWillBeSent"
+            ]
+            assert [url for url in urls if not url.startswith(("file:", "data:"))] == []
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("width", [500, 1280])
+def test_pages_do_not_overflow_their_width(study, tmp_path, width):
+    (tmp_path / "page.html").write_text(study()[0])
+    with chromium(tmp_path / "profile", width=width) as browser:
+        browser.get((tmp_path / "page.html").as_uri())
+        inside = browser.execute_script("return [document.documentElement.scrollWidth, window.innerWidth]")
+        assert inside[0] <= inside[1]
