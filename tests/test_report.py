@@ -232,6 +232,26 @@ def test_answers_stand_with_estimate_interval_and_numbers(study):
     assert "nothing here is meant for decisions about individual people" in association
 
 
+def test_an_answer_from_few_deaths_says_so():
+    cox = pd.DataFrame(
+        [
+            {
+                "model": "face age + age",
+                "term": "face_age",
+                "estimate": 2.6,
+                "ci_lower": 0.9,
+                "ci_upper": 7.9,
+                "p_value": 0.09,
+                "n": 55,
+                "n_events": 5,
+                "per": "10 years",
+                "note": "only 2.5 deaths per term",
+            }
+        ]
+    )
+    assert "Not to be relied on: only 2.5 deaths per term." in words.hazard_sentence(cox)
+
+
 def test_words_of_a_user_are_escaped(study):
     for page in study(config=config_of(["one"], report={"title": EVIL, "governance": EVIL})):
         assert "<script>alert" not in page

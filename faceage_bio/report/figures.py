@@ -13,7 +13,7 @@ BLUE, ORANGE, GREEN, PURPLE = (
     "#CC79A7",
 )  # Okabe and Ito, told apart by everybody
 CURVES = [BLUE, GREEN, "#E69F00", ORANGE, PURPLE, "#56B4E9"]
-FONT = "system-ui, sans-serif"
+FONT = "Arial, Helvetica, sans-serif"
 RAW_AND_ADJUSTED = [("raw age gap", "#8a8f98"), ("age held constant", BLUE)]
 
 
@@ -50,7 +50,7 @@ def _styled(chart):
     }
     return (
         chart.configure(
-            background="transparent", font=FONT, padding={"left": 28, "right": 28, "top": 5, "bottom": 5}
+            background="transparent", font=FONT, padding={"left": 44, "right": 28, "top": 5, "bottom": 5}
         )
         .configure_axis(**axis)
         .configure_view(stroke=None)

@@ -57,6 +57,8 @@ def hazard_sentence(cox: pd.DataFrame) -> str:
         f"(hazard ratio {number(row.estimate)}, 95 % interval {interval(row.ci_lower, row.ci_upper)}, p {_p(row.p_value)}; "
         f"{int(row.n)} people, {int(row.n_events)} deaths)."
     )
+    if "deaths per term" in row.note:
+        sentence += f" Not to be relied on: {row.note}."
     if len(raw) and pd.notna(raw.iloc[0].estimate):
         one = raw.iloc[0]
         sentence += (
