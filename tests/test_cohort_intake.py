@@ -164,7 +164,7 @@ def test_a_symlink_out_of_the_folder_is_refused(study):
 def test_an_empty_photo_folder_is_told(study):
     for path in (study.folder / "photos").iterdir():
         path.unlink()
-    with pytest.raises(CohortError, match="the photo folder is empty"):
+    with pytest.raises(CohortError, match=r"1 problem in .*\n.*the photo folder is empty"):
         study()
 
 

@@ -20,9 +20,8 @@ def init(folder: Annotated[Path, typer.Argument(help="A new folder for the study
     for path in write_example(folder):
         print(f"  {path}")
     print(f"Next: put your photos and tables there, edit {folder}/config.yaml, then")
-    print(
-        f"  faceage-bio weights fetch && faceage-bio weights import faceage_model.h5 --output {folder}/model"
-    )
+    print("  faceage-bio weights fetch                  (it prints where the file faceage_model.h5 lies)")
+    print(f"  faceage-bio weights import faceage_model.h5 --output {folder}/model")
     print(f"  faceage-bio check --configfile {folder}/config.yaml")
 
 

@@ -45,19 +45,7 @@ def read_manifest(cohort: str, settings: dict, problems: Problems) -> tuple[pd.D
         return empty, []
     file, folder = settings["manifest"], Path(settings["photos"])
     table = read(file, settings.get("columns") or {}, (PHOTO, SUBJECT, "path"), problems)
-    if not folder.is_dir():
-        problems.other(f"{folder}: no such folder. Give the folder that holds the photos under `photos:`.")
-        return empty, []
-    files = sorted(
-        str(item.relative_to(folder))
-        for item in folder.rglob("*")
-        if item.is_file() and not item.name.startswith(".")
-    )
-    if not files:
-        problems.other(
-            f"{folder}: the photo folder is empty. Put the photos of {file} there, or correct `photos:`."
-        )
-        return empty, []
+    files = _files_of(folder, file, problems)
     if table is None:
         return empty, []
     if table.empty:
@@ -70,9 +58,23 @@ def read_manifest(cohort: str, settings: dict, problems: Problems) -> tuple[pd.D
     schemas.check(table, schemas.PHOTOS, file, problems)
     for line in table.index[table[SUBJECT] == ""]:
         problems.cell(file, line, SUBJECT, "", "Every photo needs its subject.")
-    _check_paths(table, folder, file, problems)
+    if files:
+        _check_paths(table, folder, file, problems)
     unlisted = sorted(set(files) - set(table["path"].map(lambda path: str(Path(path)))))
     return table[[*PHOTO_COLUMNS]], unlisted
+
+
+def _files_of(folder: Path, manifest: str, problems: Problems) -> list[str]:
+    """Paths of all files in the photo folder, from that folder on; hidden ones are not photos."""
+    if not folder.is_dir():
+        problems.other(f"{folder}: no such folder. Give the folder that holds the photos under `photos:`.")
+        return []
+    files = [item for item in folder.rglob("*") if item.is_file() and not item.name.startswith(".")]
+    if not files:
+        problems.other(
+            f"{folder}: the photo folder is empty. Put the photos of {manifest} there, or correct `photos:`."
+        )
+    return sorted(str(item.relative_to(folder)) for item in files)
 
 
 def _check_paths(table: pd.DataFrame, folder: Path, file: str, problems: Problems) -> None:
