@@ -255,6 +255,53 @@ def test_face_ages_alone_give_reports_that_name_what_is_missing(demo, tmp_path):
     np.testing.assert_allclose(mine, theirs[mine.index], atol=1e-9)
 
 
+def test_single_cells_give_a_part_of_the_report_for_each_cell_type(demo, tmp_path):
+    import anndata
+
+    random = np.random.default_rng(1)
+    south = table(demo, "south/acceleration/acceleration.parquet").dropna(
+        subset=["face_age", "bmi", "smoking", "sex"]
+    )
+    donors = south.subject_id.head(40).tolist()
+    excess = south.set_index("subject_id").age_acceleration
+    obs = pd.DataFrame(
+        [(d, kind) for d in donors for kind in ["T cell"] * 15 + ["B cell"] * (15 if d != donors[0] else 2)],
+        columns=["subject_id", "cell_type"],
+    )
+    obs = pd.concat(
+        [obs, pd.DataFrame({"subject_id": south.subject_id.iloc[41], "cell_type": ["T cell"] * 3})],
+        ignore_index=True,
+    )
+    mean = np.full((len(obs), 30), 20.0)
+    mean[:, 0] *= 2 ** (0.6 * obs.subject_id.map(excess).to_numpy() / 10)
+    cells = anndata.AnnData(
+        random.poisson(mean).astype("float32"),
+        obs=obs.set_index(obs.index.astype(str)),
+        var=pd.DataFrame(index=["CDK6", *(f"G{k}" for k in range(29))]),
+    )
+    cells.write_h5ad(tmp_path / "cells.h5ad")
+    south[["subject_id", "face_age"]].to_csv(tmp_path / "face_ages.tsv", sep="\t", index=False)
+    cohort = {
+        "face_ages": "face_ages.tsv",
+        "clinic": str(demo / "results/demo/south/clinic.tsv"),
+        "single_cell": "cells.h5ad",
+    }
+    configfile = tmp_path / "config.yaml"
+    configfile.write_text(yaml.safe_dump({"cohorts": {"mine": cohort}}))
+    run = snakemake(tmp_path, configfile=configfile)
+    assert run.status == 0, run.output[-8000:]
+    panel = table(tmp_path, "mine/expression/panel.tsv")
+    cdk6 = panel[(panel.term == "CDK6") & (panel.exposure == "age_acceleration")].set_index("analysis")
+    assert set(cdk6.index) == {"expression in T cell", "expression in B cell"}
+    assert cdk6.n.to_dict() == {"expression in T cell": 40, "expression in B cell": 39}
+    assert (cdk6.ci_lower > 0).all()
+    ledger = pd.read_csv(
+        tmp_path / "results/mine/expression/ledger.tsv", sep="\t", dtype=str, keep_default_na=False
+    )
+    assert ledger[ledger.status == "excluded"].reason.tolist() == ["too_few_cells"]
+    assert "expression in T cell" in (tmp_path / "results/reports/association.html").read_text()
+
+
 def test_the_same_subject_in_two_cohorts_stops_before_anything_is_written(demo, tmp_path):
     cohorts = yaml.safe_load(DEMO_CONFIG.read_text())["cohorts"]
     one = {key: str(demo / path) for key, path in cohorts["healthy"].items()}
@@ -266,5 +313,5 @@ def test_the_same_subject_in_two_cohorts_stops_before_anything_is_written(demo, 
     )
     run = snakemake(tmp_path, configfile=configfile)
     assert run.status != 0
-    assert "in cohort" in run.output
+    assert "60 subject(s) are in cohort 'a' and in cohort 'b'" in run.output
     assert not list((tmp_path / "results").rglob("*.parquet"))

@@ -42,7 +42,7 @@ def fit_expression(
         Path | None, typer.Option(help="samples.parquet, or a .tsv with sample_id, subject_id.")
     ] = None,
     pseudobulk: Annotated[
-        Path | None, typer.Option(help="Instead of both: written by aggregate-cells.")
+        Path | None, typer.Option(help="Instead of counts: written by aggregate-cells.")
     ] = None,
     covariate: Annotated[list[str], typer.Option(help="A covariate of the design; repeat.")] = [
         "chronological_age"
@@ -60,31 +60,30 @@ def fit_expression(
     """
     import pandas as pd
 
+    from faceage_bio.columns import SAMPLE_COLUMNS
     from faceage_bio.errors import RunError
     from faceage_bio.expression.cells import samples_of
-    from faceage_bio.expression.counts import choose_samples, read_counts
+    from faceage_bio.expression.counts import choose_samples, one_row_per_sample, read_counts
     from faceage_bio.expression.deseq import result_tables
-    from faceage_bio.tables import ledger_rows, read_table, write_table
+    from faceage_bio.tables import read_table, write_table
 
-    if (pseudobulk is None) == (counts is None) or (counts is None) != (samples is None):
-        raise RunError("give --counts and --samples, or --pseudobulk.")
+    if (pseudobulk is None) == (counts is None) or samples is None:
+        raise RunError("give --samples, and either --counts or --pseudobulk.")
     table = read_table(acceleration)
     cohort = str(table["cohort"].iloc[0]) if len(table) else ""
+    sheet = read_table(samples)
+    sheet = sheet.reindex(columns=[*SAMPLE_COLUMNS, *(name for name in sheet if name not in SAMPLE_COLUMNS)])
+    sheet["cohort"] = cohort
     if counts is not None:
-        sheet = read_table(samples)
-        sheet = sheet.reindex(
-            columns=[*{"cohort", "sample_id", "subject_id", "batch", "sample_date"} | set(sheet)]
-        )
-        sheet["cohort"] = cohort
         inputs = {"expression": (read_counts(counts), sheet)}
     else:
         profiles = read_table(pseudobulk)
         types = sorted(profiles["cell_type"].unique())
         inputs = {f"expression in {name}": samples_of(profiles, name, cohort) for name in types}
     outputs = []
-    for analysis, (matrix, sheet) in inputs.items():
-        data = choose_samples(table, matrix, sheet, covariate)
-        print(f"{cohort}, {analysis}: {len(data.people)} of {len(sheet)} samples")
+    for analysis, (matrix, mine) in inputs.items():
+        data = choose_samples(table, matrix, mine, covariate)
+        print(f"{cohort}, {analysis}: {len(data.people)} of {len(mine)} samples")
         outputs.append(
             (
                 *result_tables(
@@ -95,10 +94,4 @@ def fit_expression(
         )
     write_table(pd.concat([one for one, _, _ in outputs], ignore_index=True), genes)
     write_table(pd.concat([one for _, one, _ in outputs], ignore_index=True), panel_table)
-    write_table(
-        ledger_rows(
-            pd.concat([one for _, _, one in outputs], ignore_index=True).drop_duplicates(["sample_id"])
-        ),
-        ledger,
-        private=True,
-    )
+    write_table(one_row_per_sample(sheet, [one for _, _, one in outputs]), ledger, private=True)

@@ -128,7 +128,7 @@ def _donors(cohort: str, path: str, known: set[str], problems: Problems) -> pd.D
     except (OSError, KeyError, ValueError) as error:
         problems.other(f"{path}: cannot be read as h5ad ({error}).")
         return empty
-    with cells.file:
+    try:
         lacking = [name for name in (SUBJECT, "cell_type") if name not in cells.obs]
         if lacking:
             problems.other(
@@ -142,6 +142,8 @@ def _donors(cohort: str, path: str, known: set[str], problems: Problems) -> pd.D
             block.data if hasattr(block, "data") and not isinstance(block, np.ndarray) else np.asarray(block)
         )
         values = np.asarray(values, dtype=np.float64)
+    finally:
+        cells.file.close()
     if values.size and ((values != np.round(values)).any() or (values < 0).any()):
         odd = values[(values != np.round(values)) | (values < 0)][0]
         problems.other(

@@ -84,3 +84,16 @@ def choose_samples(
         stage="expression", status=(reason == "").map({True: "included", False: "excluded"}), reason=reason
     )
     return Expression(counts[used.index].T, used, ledger_rows(ledger))
+
+
+def one_row_per_sample(samples: pd.DataFrame, ledgers: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """The stage's ledger: used in any analysis, or why in none; a donor without enough cells of any type is told so."""
+    rows = pd.concat(ledgers, ignore_index=True) if ledgers else ledger_rows([])
+    rows = rows.sort_values("status", key=lambda status: status != "included", kind="stable").drop_duplicates(
+        SAMPLE
+    )
+    left = samples[~samples[SAMPLE].astype(str).isin(rows[SAMPLE])]
+    more = left[[COHORT, SUBJECT, SAMPLE]].assign(
+        stage="expression", status="excluded", reason="too_few_cells"
+    )
+    return ledger_rows(pd.concat([rows, more], ignore_index=True))

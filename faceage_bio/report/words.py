@@ -12,6 +12,7 @@ REASONS = {
     "too_few_for_a_line": "too few people for a line", "no_acceleration": "no age acceleration", "no_follow_up": "no follow-up",
     "repeated_sample": "further sample of the same person", "followed_not_beyond_the_photo": "not followed beyond the photo",
     "entered_after_the_horizon": "entered after the horizon",
+    "too_few_cells": "too few cells of any type",
 }  # fmt: skip
 TERMS = {
     "face_age": "face age", "chronological_age": "chronological age", "age_acceleration": "age acceleration",

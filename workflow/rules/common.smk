@@ -97,12 +97,10 @@ def each_ledger(wildcards, input):
 def expression_inputs(wildcards):
     """Bulk counts and their samples, or the pseudobulk made of single cells."""
     name = wildcards.cohort
+    samples = f"<results>/{name}/cohort/samples.parquet"
     if name in WITH_CELLS:
-        return {"pseudobulk": f"<results>/{name}/expression/pseudobulk.parquet"}
-    return {
-        "counts": config["cohorts"][name]["counts"],
-        "samples": f"<results>/{name}/cohort/samples.parquet",
-    }
+        return {"pseudobulk": f"<results>/{name}/expression/pseudobulk.parquet", "samples": samples}
+    return {"counts": config["cohorts"][name]["counts"], "samples": samples}
 
 
 def expression_options(wildcards, input):
