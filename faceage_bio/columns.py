@@ -22,6 +22,11 @@ SEX_LEVELS = ("female", "male")
 SMOKING_LEVELS = ("never", "former", "current")
 GROUP_LEVELS = ("reference", "cancer")
 
+LEVELS = {"sex": SEX_LEVELS, "smoking": SMOKING_LEVELS, "group": GROUP_LEVELS}
+
+# what an estimate of a numeric covariate is given for
+UNITS = {"bmi": (5.0, "5 kg/m2"), "pack_years": (10.0, "10 pack-years"), "ecog": (1.0, "1 ECOG step")}
+
 # tables between stages, one row per photo, subject or sample
 PHOTO_COLUMNS = (COHORT, PHOTO, SUBJECT, "path", "photo_date", AGE)
 SUBJECT_COLUMNS = (

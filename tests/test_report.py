@@ -32,183 +32,105 @@ def config_of(names, **more):
     )
 
 
-def write_study(folder, names, n_genes=300, rna=True, survival=True):
-    """Tables as the stages write them."""
+def ages_tables(name):
+    """flow, summary and age bands of a cohort, one band of three people."""
+    flow = [
+        ("photo", "intake", "included", "", 100), ("photo", "face_age", "included", "", 97),
+        ("photo", "face_age", "excluded", "no_face", 3), ("subject", "acceleration", "included", "", 90),
+    ]  # fmt: skip
+    yield (
+        "flow.tsv",
+        pd.DataFrame(flow, columns=["unit", "stage", "status", "reason", "n"]).assign(cohort=name),
+    )
+    row = {"cohort": name, "n": 90, "analysis": "acceleration", "term": "age_gap", "measure": "mean years"}
+    yield "acceleration/summary.tsv", result_rows([row | {"estimate": 5.1, "ci_lower": 4.0, "ci_upper": 6.2}])
+    bands = {
+        "age_band": ["50-59", "60-69", "80-89"], "age_lower": [50, 60, 80], "n": [40, 47, 3], "age_mean": [55, 65, 83.0],
+        "face_age_mean": [58, 69, 99.25], "face_age_q25": [52, 63, 98.0], "face_age_median": [58, 69, 99.0],
+        "face_age_q75": [63, 74, 99.5],
+    }  # fmt: skip
+    yield "acceleration/age_bands.tsv", pd.DataFrame(bands | {"cohort": name})
+
+
+def phenotype_table(name):
+    """One contrast with a hostile name, and one that was not estimated."""
+    base = {"cohort": name, "n": 90, "analysis": "phenotype", "measure": "years"}
+    known = {
+        "term": f"grade: {EVIL} vs low",
+        "estimate": 2.0,
+        "ci_lower": 1.0,
+        "ci_upper": 3.0,
+        "p_value": 0.001,
+    }
+    unknown = {"term": "bmi", "note": "not estimated, because all 90 people have the same value"}
+    adjustments = ("none (raw age gap)", "age, sex")
+    rows = [base | row | {"adjustment": adjustment} for row in (known, unknown) for adjustment in adjustments]
+    yield "phenotype/phenotypes.tsv", result_rows(rows)
+
+
+def gene_tables(name, n_genes):
+    """All genes and the panel, for both exposures."""
     random = np.random.default_rng(1)
+    genes = ["CDK6", "TP53", *(f"GENE{k}" for k in range(max(0, n_genes - 2)))][:n_genes]
+    tables = []
+    for exposure in ("age_acceleration", "chronological_age"):
+        p_values = random.uniform(1e-9, 1, len(genes))
+        columns = {
+            "cohort": name, "analysis": "expression", "term": genes, "measure": "log2 fold change", "per": "10 years",
+            "estimate": random.normal(0, 0.3, len(genes)), "ci_lower": -1.0, "ci_upper": 1.0, "p_value": p_values,
+            "q_value": np.minimum(1, p_values * 3), "n": 88, "model": "DESeq2, Wald test", "adjustment": "age, sex",
+            "exposure": exposure, "base_mean": 100.0,
+        }  # fmt: skip
+        tables.append(result_rows(pd.DataFrame(columns)))
+    table = pd.concat(tables)
+    yield "expression/genes.tsv", table
+    yield "expression/panel.tsv", table[table.term.isin(["CDK6", "TP53"])]
+
+
+def survival_tables(name):
+    """Cox models, curves and summary."""
+    base = {
+        "cohort": name,
+        "n": 90,
+        "n_events": 40,
+        "analysis": "cox",
+        "measure": "hazard ratio",
+        "per": "10 years",
+    }
+    found = {"term": "face_age", "estimate": 1.5, "ci_lower": 1.1, "ci_upper": 2.05, "p_value": 0.01}
+    rows = [base | found | {"model": model} for model in ("univariable", "face age + age")]
+    rows.append(
+        base | {"term": "ecog", "model": "univariable", "note": "not estimated, because ecog does not vary"}
+    )
+    yield "survival/cox.tsv", result_rows(rows)
+    curves = [
+        pd.DataFrame({
+            "cohort": name, "group": group, "years": [0.0, 1.2, 2.5], "at_risk": [size, size, 10],
+            "events": [0, size - 10, 2], "censored": [0, 0, 8], "survival": [1.0, 0.8, 0.6], "ci_lower": 0.5, "ci_upper": 0.9,
+        })
+        for group, size in (("all", 90), ("<= 65", 45), ("> 65", 45))
+    ]  # fmt: skip
+    yield "survival/kaplan_meier.tsv", pd.concat(curves)
+    row = {
+        "cohort": name,
+        "term": "all",
+        "measure": "median survival, years",
+        "note": "not reached",
+        "n_events": 40,
+    }
+    yield "survival/summary.tsv", result_rows([row])
+
+
+def write_study(folder, names, n_genes=300, rna=True, survival=True):
+    """Tables as the stages write them, where they write them."""
     paths = []
-
-    def write(table, *parts):
-        path = folder.joinpath(*parts)
-        write_table(table, path)
-        paths.append(path)
-
     for name in names:
-        base = {"cohort": name, "n": 90}
-        flow = [
-            ("photo", "intake", "included", "", 100),
-            ("photo", "face_age", "included", "", 97),
-            ("photo", "face_age", "excluded", "no_face", 3),
-            ("subject", "acceleration", "included", "", 90),
-        ]
-        write(
-            pd.DataFrame(
-                [dict(zip(("unit", "stage", "status", "reason", "n"), row, strict=True)) for row in flow]
-            ).assign(cohort=name),
-            name,
-            "flow.tsv",
-        )
-        write(
-            result_rows(
-                [
-                    base
-                    | {
-                        "analysis": "acceleration",
-                        "term": "age_gap",
-                        "measure": "mean years",
-                        "estimate": 5.1,
-                        "ci_lower": 4.0,
-                        "ci_upper": 6.2,
-                    }
-                ]
-            ),
-            name,
-            "acceleration",
-            "summary.tsv",
-        )
-        write(
-            pd.DataFrame(
-                {
-                    "cohort": name,
-                    "age_band": ["50-59", "60-69", "80-89"],
-                    "age_lower": [50, 60, 80],
-                    "n": [40, 47, 3],
-                    "age_mean": [55, 65, 83.0],
-                    "face_age_mean": [58, 69, 99.25],
-                    "face_age_q25": [52, 63, 98.0],
-                    "face_age_median": [58, 69, 99.0],
-                    "face_age_q75": [63, 74, 99.5],
-                }
-            ),
-            name,
-            "acceleration",
-            "age_bands.tsv",
-        )
-        rows = [
-            base
-            | {
-                "analysis": "phenotype",
-                "term": f"grade: {EVIL} vs low",
-                "measure": "years",
-                "adjustment": a,
-                "estimate": 2.0,
-                "ci_lower": 1.0,
-                "ci_upper": 3.0,
-                "p_value": 0.001,
-            }
-            for a in ("none (raw age gap)", "age, sex")
-        ]
-        rows += [
-            base
-            | {
-                "term": "bmi",
-                "measure": "years",
-                "adjustment": a,
-                "note": "not estimated, because all 90 people have the same value",
-            }
-            for a in ("none (raw age gap)", "age, sex")
-        ]
-        write(result_rows(rows), name, "phenotype", "phenotypes.tsv")
-        if rna:
-            genes = ["CDK6", "TP53", *(f"GENE{k}" for k in range(max(0, n_genes - 2)))][:n_genes]
-            tables = []
-            for exposure in ("age_acceleration", "chronological_age"):
-                p = random.uniform(1e-9, 1, len(genes))
-                tables.append(
-                    result_rows(
-                        pd.DataFrame(
-                            {
-                                "cohort": name,
-                                "analysis": "expression",
-                                "term": genes,
-                                "measure": "log2 fold change",
-                                "estimate": random.normal(0, 0.3, len(genes)),
-                                "per": "10 years",
-                                "ci_lower": -1.0,
-                                "ci_upper": 1.0,
-                                "p_value": p,
-                                "q_value": np.minimum(1, p * 3),
-                                "n": 88,
-                                "model": "DESeq2, Wald test",
-                                "adjustment": "age, sex",
-                                "exposure": exposure,
-                                "base_mean": 100.0,
-                            }
-                        )
-                    )
-                )
-            table = pd.concat(tables)
-            write(table, name, "expression", "genes.tsv")
-            write(table[table.term.isin(["CDK6", "TP53"])], name, "expression", "panel.tsv")
-        if survival:
-            cox = [
-                base
-                | {
-                    "analysis": "cox",
-                    "term": "face_age",
-                    "measure": "hazard ratio",
-                    "per": "10 years",
-                    "model": model,
-                    "estimate": 1.5,
-                    "ci_lower": 1.1,
-                    "ci_upper": 2.05,
-                    "p_value": 0.01,
-                    "n_events": 40,
-                }
-                for model in ("univariable", "face age + age")
-            ]
-            cox.append(
-                base
-                | {
-                    "term": "ecog",
-                    "model": "univariable",
-                    "note": "not estimated, because ecog does not vary",
-                    "n_events": 40,
-                }
-            )
-            write(result_rows(cox), name, "survival", "cox.tsv")
-            curves = [
-                pd.DataFrame(
-                    {
-                        "cohort": name,
-                        "group": group,
-                        "years": [0.0, 1.2, 2.5],
-                        "at_risk": [size, size, 10],
-                        "events": [0, size - 10, 2],
-                        "censored": [0, 0, 8],
-                        "survival": [1.0, 0.8, 0.6],
-                        "ci_lower": 0.5,
-                        "ci_upper": 0.9,
-                    }
-                )
-                for group, size in (("all", 90), ("<= 65", 45), ("> 65", 45))
-            ]
-            write(pd.concat(curves), name, "survival", "kaplan_meier.tsv")
-            write(
-                result_rows(
-                    [
-                        base
-                        | {
-                            "term": "all",
-                            "measure": "median survival, years",
-                            "note": "not reached",
-                            "n_events": 40,
-                        }
-                    ]
-                ),
-                name,
-                "survival",
-                "summary.tsv",
-            )
+        tables = [*ages_tables(name), *phenotype_table(name)]
+        tables += gene_tables(name, n_genes) if rna else []
+        tables += survival_tables(name) if survival else []
+        for place, table in tables:
+            write_table(table, folder / name / place)
+            paths.append(folder / name / place)
     return paths
 
 

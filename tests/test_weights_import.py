@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from faceage_bio.errors import WeightsError
+from faceage_bio.vision.card import read_card
 from faceage_bio.vision.keras_file import read_keras_file
-from faceage_bio.vision.models import load_model, read_card
+from faceage_bio.vision.models import load_model
 from faceage_bio.vision.weights import import_weights, verify_weights
 from tests.golden.keras import recipe
 

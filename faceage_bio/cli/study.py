@@ -37,7 +37,7 @@ def check(configfile: ConfigFile) -> None:
     from faceage_bio.cohort.intake import overview, read_cohorts
     from faceage_bio.config import load_config
     from faceage_bio.errors import CohortError, FaceAgeBioError, WeightsError
-    from faceage_bio.vision.models import read_card
+    from faceage_bio.vision.card import read_card
 
     config = load_config(configfile)
     console = Console()

@@ -11,9 +11,9 @@ import faceage_bio
 from faceage_bio.demo.portraits import draw, imagine
 from faceage_bio.errors import RunError
 from faceage_bio.tables import atomic_path, sha256_of, write_json
-from faceage_bio.vision.crop import CROP_SIZE, crop_face
+from faceage_bio.vision.card import CARD_FILE, INPUT, WEIGHTS_FILE
+from faceage_bio.vision.crop import crop_face
 from faceage_bio.vision.detect import Detector
-from faceage_bio.vision.models import CARD_FILE, WEIGHTS_FILE
 from faceage_bio.vision.random_convolution import features, random_filters
 
 N_PEOPLE = 240
@@ -108,13 +108,7 @@ def fit_demo_model(
         "sha256": sha256_of(output / WEIGHTS_FILE),
         "source": f"fitted on {len(ages)} people drawn by code, seed {seed}",
         "leave_one_out_rmse_years": round(rmse, 2),
-        "crop": {
-            "size": CROP_SIZE,
-            "box_mode_default": "clip",
-            "resize_default": "bicubic",
-            "keeps_aspect": False,
-        },
-        "standardisation": "per photo: minus the mean, divided by the population standard deviation, over all pixels and channels",
+        **INPUT,
         "notice": NOTICE,
         "created_with": f"faceage_bio {faceage_bio.__version__}",
     }

@@ -7,14 +7,13 @@ import numpy as np
 import pandas as pd
 from scipy.stats import norm
 
-from faceage_bio.columns import AGE, AGE_ACCELERATION, COHORT, SEX_LEVELS, SMOKING_LEVELS
+from faceage_bio.columns import AGE, AGE_ACCELERATION, COHORT, LEVELS
 from faceage_bio.errors import FitError
 from faceage_bio.expression.counts import Expression
 from faceage_bio.stats.design import build_design, independent_columns
 from faceage_bio.stats.multiplicity import benjamini_hochberg
 from faceage_bio.tables import result_rows
 
-LEVELS = {"sex": SEX_LEVELS, "smoking": SMOKING_LEVELS}
 SPARE_SAMPLES = 3  # samples beyond the parameters, below which nothing is fitted
 FURTHER = ["exposure", "base_mean", "standard_error", "q_filtered"]
 NORMAL_975 = float(norm.ppf(0.975))

@@ -5,23 +5,13 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from faceage_bio.columns import (
-    AGE,
-    AGE_GAP,
-    COHORT,
-    FACE_AGE,
-    GROUP_LEVELS,
-    SEX_LEVELS,
-    SMOKING_LEVELS,
-)  # fmt: skip
+from faceage_bio.columns import AGE, AGE_GAP, COHORT, FACE_AGE, LEVELS, UNITS
 from faceage_bio.errors import FitError
 from faceage_bio.stats.design import build_design
 from faceage_bio.stats.linear import least_squares, welch
 from faceage_bio.stats.multiplicity import benjamini_hochberg
 from faceage_bio.tables import result_rows
 
-LEVELS = {"sex": SEX_LEVELS, "smoking": SMOKING_LEVELS, "group": GROUP_LEVELS}
-UNITS = {"bmi": (5.0, "5 kg/m2"), "pack_years": (10.0, "10 pack-years"), "ecog": (1.0, "1 ECOG step")}
 RAW = "none (raw age gap)"
 
 

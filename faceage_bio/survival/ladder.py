@@ -13,18 +13,16 @@ from faceage_bio.columns import (
     EVENT,
     FACE_AGE,
     FOLLOWUP,
-    SEX_LEVELS,
-    SMOKING_LEVELS,
+    LEVELS,
     SUBJECT,
+    UNITS,
 )  # fmt: skip
 from faceage_bio.errors import FitError
 from faceage_bio.stats.cox import fit_cox
 from faceage_bio.stats.design import build_design
 from faceage_bio.tables import ledger_rows, result_rows
 
-LEVELS = {"sex": SEX_LEVELS, "smoking": SMOKING_LEVELS}
 IN_YEARS = (FACE_AGE, AGE, AGE_ACCELERATION)
-UNITS = {"bmi": (5.0, "5 kg/m2"), "pack_years": (10.0, "10 pack-years"), "ecog": (1.0, "1 ECOG step")}
 METHOD = "Cox, Efron ties, Wald interval"
 
 

@@ -7,8 +7,8 @@ import torch
 from torch import nn
 
 from faceage_bio.errors import WeightsError
+from faceage_bio.vision.card import WEIGHTS_FILE, read_card
 from faceage_bio.vision.crop import CROP_SIZE, standardise
-from faceage_bio.vision.models import WEIGHTS_FILE, read_card
 
 EMBEDDING = 1792  # channels of the last block, averaged over the picture
 BOTTLENECK = 128
@@ -75,7 +75,7 @@ def load_faceage(folder: Path, device: str = "cpu") -> FaceAgePredictor:
     Raises
     ------
     WeightsError
-        See `models.read_card`; or a tensor is missing, unknown or of another shape.
+        See `card.read_card`; or a tensor is missing, unknown or of another shape.
     """
     from safetensors.torch import load_file
 

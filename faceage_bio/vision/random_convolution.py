@@ -6,8 +6,8 @@ import numpy as np
 import torch
 from torch.nn import functional
 
+from faceage_bio.vision.card import WEIGHTS_FILE, read_card
 from faceage_bio.vision.crop import standardise
-from faceage_bio.vision.models import WEIGHTS_FILE, read_card
 
 SIZE = 80  # pixels, half the crop
 CHANNELS = (32, 64)

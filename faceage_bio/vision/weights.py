@@ -8,9 +8,9 @@ import numpy as np
 import faceage_bio
 from faceage_bio.errors import WeightsError
 from faceage_bio.tables import atomic_path, sha256_of, write_json
+from faceage_bio.vision.card import CARD_FILE, INPUT, WEIGHTS_FILE
 from faceage_bio.vision.crop import CROP_SIZE
 from faceage_bio.vision.keras_file import read_keras_file
-from faceage_bio.vision.models import CARD_FILE, WEIGHTS_FILE
 
 NOTICE = (
     "The FaceAge weights are published by their authors (AIM-Harvard/FaceAge) without a licence and with a disclaimer: "
@@ -50,13 +50,7 @@ def import_weights(source: Path | str, output: Path | str) -> dict:
         "source_sha256": source_sha256,
         "architecture": "Inception-ResNet v1, bottleneck 128 without L2-normalisation; dense 128, ReLU, batch norm, dense 1",
         "parameters": _stored_numbers(state),
-        "crop": {
-            "size": CROP_SIZE,
-            "box_mode_default": "clip",
-            "resize_default": "bicubic",
-            "keeps_aspect": False,
-        },
-        "standardisation": "per photo: minus the mean, divided by the population standard deviation, over all pixels and channels",
+        **INPUT,
         "batch_norm_eps": 0.001,
         "notice": NOTICE,
         "created_with": f"faceage_bio {faceage_bio.__version__}",

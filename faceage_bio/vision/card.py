@@ -1,0 +1,44 @@
+"""The card beside a model's weights: what the model is, what it expects, and the checksum that ties both together."""
+
+from pathlib import Path
+
+from faceage_bio.errors import WeightsError
+from faceage_bio.tables import read_json, sha256_of
+from faceage_bio.vision.crop import CROP_SIZE
+
+WEIGHTS_FILE = "model.safetensors"
+CARD_FILE = "card.json"
+INPUT = {  # what every model of ours is fed
+    "crop": {
+        "size": CROP_SIZE,
+        "box_mode_default": "clip",
+        "resize_default": "bicubic",
+        "keeps_aspect": False,
+    },
+    "standardisation": "per photo: minus the mean, divided by the population standard deviation, over all pixels and channels",
+}
+
+
+def read_card(folder: Path | str) -> dict:
+    """The card of a model folder, after its weights were found to be those the card describes.
+
+    Raises
+    ------
+    WeightsError
+        No such folder, no card, or other weights than the card's checksum says.
+    """
+    folder = Path(folder)
+    missing = [name for name in (CARD_FILE, WEIGHTS_FILE) if not (folder / name).is_file()]
+    if missing:
+        raise WeightsError(
+            f"{folder}: found no {' and no '.join(missing)}. Make the folder with "
+            "`faceage-bio weights import faceage_model.h5 --output FOLDER`."
+        )
+    card = read_json(folder / CARD_FILE)
+    found = sha256_of(folder / WEIGHTS_FILE)
+    if found != card.get("sha256"):
+        raise WeightsError(
+            f"{folder / WEIGHTS_FILE}: its SHA-256 is {found}, but the card says {card.get('sha256')}. "
+            "The file was changed or damaged; import the weights again."
+        )
+    return card
