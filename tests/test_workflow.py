@@ -143,7 +143,8 @@ def test_bad_photos_become_rows_with_a_reason(demo):
 
 def test_individual_data_are_for_the_owner_only(demo):
     results = demo / "results"
-    individual = [*results.rglob("*.parquet"), *results.rglob("ledger.tsv")]
+    individual = [*results.rglob("*.parquet"), *results.rglob("ledger.tsv"), *results.rglob("*.log")]
+    individual += [path for path in results.glob("demo/*/*") if path.is_file()]
     assert len(individual) > 10
     for path in individual:
         assert stat.S_IMODE(path.stat().st_mode) == 0o600, path

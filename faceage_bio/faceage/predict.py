@@ -19,7 +19,7 @@ from faceage_bio.vision.decode import DecodeError, decode_photo
 from faceage_bio.vision.detect import Detector, Face
 from faceage_bio.vision.models import FaceAgeModel
 
-PART_SIZE = 256  # photos kept at once, so that an interrupted run loses no more
+PART_SIZE = 64  # photos kept at once, so that an interrupted run loses no more
 
 
 @dataclass(frozen=True)

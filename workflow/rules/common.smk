@@ -20,8 +20,9 @@ pathvars:
     logs=f"{config['results_dir']}/logs",
 
 
-# the environment that runs snakemake also runs the steps, whether or not it is activated
-shell.prefix(f"export PATH={shlex.quote(str(Path(sys.executable).parent))}:$PATH; ")
+# the environment that runs snakemake also runs the steps, whether or not it is activated; what a step writes is for its
+# owner only (a log may name a subject), unless the step says otherwise
+shell.prefix(f"umask 077; export PATH={shlex.quote(str(Path(sys.executable).parent))}:$PATH; ")
 
 VERSION = faceage_bio.__version__  # in the params of every rule: a new version runs it again
 
