@@ -1,17 +1,6 @@
 """Ages of a FaceAge-shaped Keras network with the weights of recipe.py: the golden values of tests/test_weights_import.py.
 
-In an environment of its own (Python 3.11), from the repository's top folder:
-
-    python3 -m venv keras-env
-    keras-env/bin/pip install tensorflow-cpu==2.15.1 'setuptools<81'
-    keras-env/bin/python -m tests.golden.keras.make_golden [file.h5]
-
-writes tests/golden/keras/golden.json and, if asked, the whole Keras file. Then, in the project's environment,
-
-    faceage-bio weights import file.h5 --output model
-    faceage-bio weights verify model --reference file.npz
-
-shows the largest difference on Keras's own file.
+make_golden.sh beside this file installs what it needs and runs it; it writes golden.json and, if asked, the whole Keras file.
 """
 
 import json

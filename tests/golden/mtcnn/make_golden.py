@@ -1,14 +1,7 @@
 """Faces that mtcnn 0.1.1, the study's detector, finds on drawn and on real portraits: golden for tests/test_vision_detect.py.
 
-The pictures come from the project, so both environments are used, from the repository's top folder:
-
-    .venv/bin/python -m tests.golden.mtcnn.pictures pictures.npz
-    python3 -m venv mtcnn-env
-    mtcnn-env/bin/pip install tensorflow-cpu==2.15.1 'setuptools<81' opencv-python-headless==4.11.0.86
-    mtcnn-env/bin/pip install --no-deps mtcnn==0.1.1
-    mtcnn-env/bin/python -m tests.golden.mtcnn.make_golden pictures.npz
-
-writes tests/golden/mtcnn/golden.json: for each picture its faces in order, [x, y, width, height, confidence, ten landmark numbers].
+make_golden.sh beside this file installs what it needs and runs it. It writes golden.json: for each picture its faces in order,
+[x, y, width, height, confidence, ten landmark numbers].
 """
 
 import json
