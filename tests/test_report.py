@@ -185,6 +185,7 @@ def test_only_synthetic_models_are_called_drawn(study):
         assert "drawn by code" not in page
     for page in study(cards=[DRAWN]):
         assert page.count("the model is not FaceAge") >= 2
+        assert '@top-center { content: "Demo: people drawn by code' in page  # on each sheet of paper
 
 
 def test_stages_that_did_not_run_are_shown(study):
