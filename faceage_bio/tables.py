@@ -12,9 +12,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from faceage_bio.columns import LEDGER_COLUMNS, RESULT_COLUMNS
+from faceage_bio.columns import COHORT, LEDGER_COLUMNS, PHOTO, RESULT_COLUMNS, SAMPLE, SUBJECT
 from faceage_bio.errors import TableError
 
+KEYS = (COHORT, SUBJECT, PHOTO, SAMPLE)
 PRIVATE = 0o600  # individual-level tables: the owner only
 SHARED = 0o644
 
@@ -95,8 +96,10 @@ def read_table(path: Path | str) -> pd.DataFrame:
         return pd.read_parquet(path)
     if path.suffix in {".tsv", ".csv"}:
         separator = "\t" if path.suffix == ".tsv" else ","
-        # an empty cell is missing, but the words NA, null or None in a name are not
-        return pd.read_csv(path, sep=separator, keep_default_na=False, na_values=[""])
+        # an empty cell is missing, but the words NA, null or None in a name are not; 007 is a name and not a number
+        return pd.read_csv(
+            path, sep=separator, keep_default_na=False, na_values=[""], dtype=dict.fromkeys(KEYS, str)
+        )
     raise TableError(f"{path}: expected a file ending in .parquet, .tsv or .csv.")
 
 

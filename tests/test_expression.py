@@ -160,3 +160,33 @@ def test_cells_are_summed_per_person_and_type(tmp_path):
     expected = x[(obs.subject_id == "s1") & (obs.cell_type == "T")].sum(axis=0)
     np.testing.assert_array_equal(counts["s1"], expected)
     assert samples.subject_id.tolist() == ["s0", "s1", "s2", "s3"]
+
+
+def test_a_gene_may_be_called_na(tmp_path):
+    (tmp_path / "counts.tsv").write_text("gene\ts1\nNA\t5\nCDK6\t7\n")
+    assert read_counts(tmp_path / "counts.tsv").s1.to_dict() == {"NA": 5, "CDK6": 7}
+
+
+def test_the_command_runs_on_plain_tables(tmp_path):
+    import subprocess
+    import sys
+
+    table, counts, samples = study()
+    table.to_csv(tmp_path / "people.tsv", sep="\t", index=False)
+    counts.rename_axis("gene").to_csv(tmp_path / "counts.tsv", sep="\t")
+    samples[["sample_id", "subject_id"]].to_csv(tmp_path / "samples.tsv", sep="\t", index=False)
+    command = [sys.executable, "-m", "faceage_bio", "fit-expression"]
+    options = {
+        "acceleration": "people",
+        "counts": "counts",
+        "samples": "samples",
+        "genes": "genes",
+        "panel-table": "panel",
+        "ledger": "ledger",
+    }
+    for option, name in options.items():
+        command += [f"--{option}", str(tmp_path / f"{name}.tsv")]
+    done = subprocess.run([*command, "--panel", "CDK6", "--workers", "1"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    panel = pd.read_csv(tmp_path / "panel.tsv", sep="\t")
+    assert panel[panel.exposure == "age_acceleration"].q_value[0] < 1e-4

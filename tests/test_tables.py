@@ -66,3 +66,10 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):
         fail()
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_identifiers_stay_as_they_were_typed(tmp_path):
+    (tmp_path / "table.tsv").write_text("subject_id\tvalue\n007\t1\nNA\t2\n")
+    table = read_table(tmp_path / "table.tsv")
+    assert table.subject_id.tolist() == ["007", "NA"]
+    assert table.value.tolist() == [1, 2]

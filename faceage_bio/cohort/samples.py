@@ -68,7 +68,9 @@ def check_counts(path: str, problems: Problems) -> list[str] | None:
         header = stream.readline()
     separator = max("\t,;", key=header.count)
     try:
-        table = pd.read_csv(path, sep=separator, index_col=0, encoding="utf-8-sig")
+        table = pd.read_csv(
+            path, sep=separator, index_col=0, encoding="utf-8-sig", keep_default_na=False, na_values=[""]
+        )
     except (ValueError, UnicodeDecodeError) as error:
         problems.other(f"{path}: cannot be read as a table ({error}).")
         return None

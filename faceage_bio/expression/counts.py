@@ -30,7 +30,14 @@ def read_counts(path: Path | str) -> pd.DataFrame:
     """
     with open(path, encoding="utf-8-sig") as stream:
         header = stream.readline()
-    table = pd.read_csv(path, sep=max("\t,;", key=header.count), index_col=0, encoding="utf-8-sig")
+    table = pd.read_csv(
+        path,
+        sep=max("\t,;", key=header.count),
+        index_col=0,
+        encoding="utf-8-sig",
+        keep_default_na=False,
+        na_values=[""],
+    )
     table.index = table.index.astype(str)
     doubled = table.index[table.index.duplicated()].unique().tolist()
     if doubled:
