@@ -243,7 +243,7 @@ def test_numbers_have_true_minus_signs():
 
 
 def test_unknown_reasons_are_still_readable():
-    assert words.reason("missing_bmi") == "bmi not known"
+    assert words.reason("missing_bmi") == "BMI not known"
     assert words.reason("some_new_code") == "some new code"
 
 

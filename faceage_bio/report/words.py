@@ -29,12 +29,9 @@ STAGES = {
 
 def reason(code: str) -> str:
     """A reason code in words."""
-    return REASONS.get(
-        code,
-        f"{code.removeprefix('missing_').replace('_', ' ')} not known"
-        if code.startswith("missing_")
-        else code.replace("_", " "),
-    )
+    if code.startswith("missing_"):
+        return f"{term(code.removeprefix('missing_')).replace('_', ' ')} not known"
+    return REASONS.get(code, code.replace("_", " "))
 
 
 def term(name: str) -> str:
