@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from faceage_bio.cohort.parse import dates
 from faceage_bio.cohort.photos import check_subjects_known, read_manifest
 from faceage_bio.cohort.problems import Problems
 from faceage_bio.cohort.samples import read_samples
@@ -105,8 +106,6 @@ def _photos_of_face_ages(name: str, settings: dict, problems: Problems) -> pd.Da
             f"{settings['face_ages']}: needs the columns subject_id and face_age; found {', '.join(table.columns)}."
         )
         table[SUBJECT] = ""
-    from faceage_bio.cohort.parse import dates
-
     dated = "photo_date" in table
     date = dates(table["photo_date"], "photo_date", settings["face_ages"], problems) if dated else pd.NaT
     photo = table[PHOTO] if PHOTO in table else table[SUBJECT]
