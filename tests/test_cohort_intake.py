@@ -205,6 +205,17 @@ def test_without_clinic_the_manifest_names_the_people(study):
     assert tables.subjects.chronological_age.isna().all()
 
 
+def test_dates_of_given_face_ages_reach_the_later_stages(tmp_path):
+    (tmp_path / "ages.csv").write_text(
+        "subject_id,photo_id,photo_date,face_age\na,z,2020-01-01,60\na,b,2022-01-01,66\n"
+    )
+    (tmp_path / "clinic.csv").write_text("subject_id,birth_date,sex\na,1960-01-01,f\n")
+    cohort = {"face_ages": str(tmp_path / "ages.csv"), "clinic": str(tmp_path / "clinic.csv")}
+    photos = read_cohorts({"c": cohort})["c"].photos.set_index("photo_id")
+    assert photos.photo_date.to_dict() == {"z": "2020-01-01", "b": "2022-01-01"}
+    assert photos.chronological_age.round().to_dict() == {"z": 60, "b": 62}
+
+
 def test_photos_and_people_left_over_stand_in_the_ledger(study):
     (study.folder / "photos" / "stray.jpg").write_text("x")
     ledger = study(clinic=CLINIC + "z,1940-01-01,f,never,20,0,cancer,,,1\n").ledger

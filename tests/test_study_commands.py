@@ -57,6 +57,16 @@ def test_check_tells_a_misspelt_key_without_a_traceback(tmp_path):
     assert "Traceback" not in output
 
 
+def test_check_reads_given_face_ages_too(tmp_path):
+    (tmp_path / "config.yaml").write_text("cohorts: {a: {face_ages: f.csv}}\n")
+    (tmp_path / "f.csv").write_text("subject_id,face_age\na,sixty\n")
+    status, output = call("check", "--configfile", "config.yaml", cwd=tmp_path)
+    assert status == 2
+    assert "line 2: 'sixty'" in output
+    (tmp_path / "f.csv").write_text("subject_id,face_age\na,60\n")
+    assert call("check", "--configfile", "config.yaml", cwd=tmp_path)[0] == 0
+
+
 def test_run_passes_options_on_to_snakemake(tmp_path):
     call("init", "s", cwd=tmp_path)
     status, output = call(

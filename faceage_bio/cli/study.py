@@ -36,7 +36,8 @@ def check(configfile: ConfigFile) -> None:
 
     from faceage_bio.cohort.intake import overview, read_cohorts
     from faceage_bio.config import load_config
-    from faceage_bio.errors import CohortError, FaceAgeBioError, WeightsError
+    from faceage_bio.errors import CohortError, FaceAgeBioError, TableError, WeightsError
+    from faceage_bio.faceage.given import read_face_ages
     from faceage_bio.vision.card import read_card
 
     config = load_config(configfile)
@@ -52,6 +53,12 @@ def check(configfile: ConfigFile) -> None:
             console.print(f"Model: {read_card(config.model)['name']}")
         except WeightsError as error:
             problems.append(error)
+    for name, cohort in config.cohorts.items():
+        if cohort.face_ages:
+            try:
+                read_face_ages(cohort.face_ages, name)
+            except (CohortError, TableError) as error:
+                problems.append(error)
     cohorts = {name: cohort.model_dump() for name, cohort in config.cohorts.items()}
     try:
         tables = read_cohorts(cohorts, config.survival.year_days)

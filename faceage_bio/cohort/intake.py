@@ -88,10 +88,7 @@ def _read_cohort(name: str, settings: dict, year_days: float, problems: Problems
         )
     samples = read_samples(name, settings, known, problems)
     ledger = _ledger(name, photos, subjects, samples, unlisted)
-    kept_photos = photos.iloc[:0] if settings.get("face_ages") else photos
-    return CohortTables(
-        _typed_photos(kept_photos), _typed_subjects(subjects), _typed_samples(samples), ledger
-    )
+    return CohortTables(_typed_photos(photos), _typed_subjects(subjects), _typed_samples(samples), ledger)
 
 
 def _photos_of_face_ages(name: str, settings: dict, problems: Problems) -> pd.DataFrame:
