@@ -78,13 +78,12 @@ def predict_face_age(
 def read_face_ages(
     cohort: Annotated[str, typer.Option(help="Name of the cohort.")],
     face_ages: Annotated[Path, typer.Option(help="TSV or CSV with subject_id and face_age.")],
-    photos: Annotated[Path, typer.Option(help="Photo table written by check-cohorts.")],
     output: Annotated[Path, typer.Option(help="Table of face ages, one row per photo.")],
     ledger: Annotated[Path, typer.Option(help="Ledger of this stage.")],
 ) -> None:
     """Take face ages that were computed elsewhere.
 
-    Example: faceage-bio read-face-ages --cohort mine --face-ages ages.csv --photos photos.parquet
+    Example: faceage-bio read-face-ages --cohort mine --face-ages ages.csv
     --output face_age.parquet --ledger ledger.tsv
     """
     from faceage_bio.faceage.given import read_face_ages as read

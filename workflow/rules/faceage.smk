@@ -33,7 +33,7 @@ rule predict_face_age:
 rule read_face_ages:
     input:
         face_ages=cohort_file("face_ages"),
-        photos="<results>/{cohort}/cohort/photos.parquet",
+        checked="<results>/{cohort}/cohort/photos.parquet",  # written once the study has passed its checks
     output:
         face_age="<results>/{cohort}/faceage/face_age.parquet",
         ledger="<results>/{cohort}/faceage/ledger.tsv",
@@ -45,4 +45,4 @@ rule read_face_ages:
         version=VERSION,
     shell:
         "faceage-bio read-face-ages --cohort {wildcards.cohort} --face-ages {input.face_ages:q}"
-        " --photos {input.photos:q} --output {output.face_age:q} --ledger {output.ledger:q} > {log:q} 2>&1"
+        " --output {output.face_age:q} --ledger {output.ledger:q} > {log:q} 2>&1"
