@@ -9,10 +9,10 @@ from PIL import Image
 from faceage_bio.demo.portraits import draw, imagine
 from faceage_bio.errors import CohortError, RunError
 from faceage_bio.faceage.given import read_face_ages
+from faceage_bio.faceage.ledger import ledger_of
 from faceage_bio.faceage.predict import (
     Settings,
     choose_device,
-    ledger_of,
     predict_face_ages,
     predict_in_batches,
 )  # fmt: skip

@@ -49,10 +49,10 @@ def predict_face_age(
     --output face_age.parquet --ledger ledger.tsv
     """
     from faceage_bio.cli.progress import counted
+    from faceage_bio.faceage.ledger import ledger_of
     from faceage_bio.faceage.predict import (
         Settings,
         choose_device,
-        ledger_of,
         predict_face_ages,
         remove_parts,
     )
@@ -87,7 +87,7 @@ def read_face_ages(
     --output face_age.parquet --ledger ledger.tsv
     """
     from faceage_bio.faceage.given import read_face_ages as read
-    from faceage_bio.faceage.predict import ledger_of
+    from faceage_bio.faceage.ledger import ledger_of
     from faceage_bio.tables import write_table
 
     table = read(face_ages, cohort)

@@ -13,7 +13,7 @@ import torch
 
 from faceage_bio.columns import COHORT, FACE_AGE, FACE_AGE_COLUMNS, PHOTO, SUBJECT
 from faceage_bio.errors import RunError
-from faceage_bio.tables import ledger_rows, write_table
+from faceage_bio.tables import write_table
 from faceage_bio.vision.crop import crop_face
 from faceage_bio.vision.decode import DecodeError, decode_photo
 from faceage_bio.vision.detect import Detector, Face
@@ -86,14 +86,6 @@ def predict_face_ages(
 def remove_parts(parts: Path) -> None:
     """Forget the finished parts once the whole table is written."""
     shutil.rmtree(parts, ignore_errors=True)
-
-
-def ledger_of(face_ages: pd.DataFrame) -> pd.DataFrame:
-    """What became of each photo at this stage."""
-    rows = face_ages[[COHORT, SUBJECT, PHOTO, "status", "reason"]].copy()
-    rows["stage"] = "face_age"
-    rows["status"] = rows["status"].map({"ok": "included", "flagged": "flagged", "excluded": "excluded"})
-    return ledger_rows(rows)
 
 
 def _types() -> dict[str, str]:
