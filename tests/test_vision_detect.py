@@ -3,12 +3,17 @@
 import json
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from faceage_bio.vision.detect import Detector, pyramid, suppress
+from faceage_bio.vision import detect, pixels
+from faceage_bio.vision.boxes import suppress
+from faceage_bio.vision.detect import Detector, first_level_for, pyramid
+from faceage_bio.vision.pixels import Pixels
 from tests.golden.mtcnn import pictures
 
 GOLDEN = json.loads((Path(__file__).parent / "golden" / "mtcnn" / "golden.json").read_text())["faces"]
@@ -65,3 +70,83 @@ def test_suppression_keeps_the_best_and_nothing_that_overlaps_it(rows):
         rows
     )
     assert sorted(suppress(boxes, 2.0)) == list(range(len(rows)))
+
+
+@pytest.mark.parametrize("name", list(pictures.drawn()))
+def test_the_arithmetic_of_the_gpu_finds_the_same(detector, name, monkeypatch):
+    """On a GPU the pyramid comes from the integral image instead of OpenCV; that path on the CPU."""
+    monkeypatch.setattr(pixels, "SMALL_LEVEL", 1.0)
+    assert_same(detector, name, pictures.drawn()[name])
+
+
+def test_levels_from_the_integral_image_equal_opencv():
+    image = np.random.default_rng(3).integers(0, 256, (301, 457, 3), np.uint8)
+    photo = Pixels(image, torch.device("cpu"))
+    for scale in pyramid(301, 457):
+        differ = (photo.level_from_integral(scale) - _by_opencv(image, scale)).abs() / 0.0078125
+        assert differ.max() <= 1.01
+        assert (differ > 0.5).float().mean() < 1e-3
+
+
+def _by_opencv(image, scale):
+    size = tuple(int(np.ceil(side * scale)) for side in image.shape[1::-1])
+    small = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+    return (torch.from_numpy(small).permute(2, 0, 1)[None].float() - 127.5) * 0.0078125
+
+
+boxes_anywhere = st.lists(
+    st.tuples(st.integers(-30, 80), st.integers(-30, 80), st.integers(1, 70)), min_size=1, max_size=8
+)
+
+
+@pytest.mark.parametrize("size", [24, 48])
+@given(squares=boxes_anywhere)
+def test_patches_equal_opencv_on_a_photo_padded_with_black(size, squares):
+    image = np.random.default_rng(4).integers(0, 256, (60, 71, 3), np.uint8)
+    padded = np.pad(image, ((200, 200), (200, 200), (0, 0))).astype(float)
+    boxes = np.array([[x, y, x + side - 1, y + side - 1] for x, y, side in squares], dtype=float)
+    expected = [
+        cv2.resize(
+            padded[199 + int(y1) : 200 + int(y2), 199 + int(x1) : 200 + int(x2)],
+            (size, size),
+            interpolation=cv2.INTER_AREA,
+        )
+        for x1, y1, x2, y2 in boxes
+    ]
+    expected = (np.stack(expected).transpose(0, 3, 1, 2) - 127.5) * 0.0078125
+    photo = Pixels(image, torch.device("cpu"))
+    np.testing.assert_allclose(photo.patches(boxes, size).numpy(), expected, atol=1e-5)
+    photo.huge = True  # cut one by one, as of a photo of 100 megapixels
+    np.testing.assert_allclose(photo.patches(boxes, size).numpy(), expected, atol=1e-5)
+
+
+def test_bands_change_nothing(detector, monkeypatch):
+    picture = next(iter(pictures.drawn().values()))
+    whole = detector.detect(picture)
+    monkeypatch.setattr(detect, "PNET_BAND", 1)
+    banded = detector.detect(picture)
+    assert [(face.box, face.landmarks) for face in banded] == [(face.box, face.landmarks) for face in whole]
+
+
+def test_fast_detection_finds_the_same_faces_on_the_portraits(detector):
+    """Of the photos that pass the rule on small faces, at least 99 % must have the same first box."""
+    portraits = pictures.real()
+    if not portraits:
+        pytest.skip("the portraits are not beside the repository")
+    fast = Detector(first_level=first_level_for(60))
+    same = []
+    for picture in portraits.values():
+        for width in (225, 160):  # as they are, and with faces hardly above the limit
+            scaled = (
+                picture if width == 225 else cv2.resize(picture, (160, 196), interpolation=cv2.INTER_AREA)
+            )
+            exact = detector.detect(scaled)
+            if exact and min(exact[0].width, exact[0].height) >= 60:
+                found = fast.detect(scaled)
+                same.append(bool(found) and found[0].box == exact[0].box)
+    assert len(same) > 300
+    assert np.mean(same) >= 0.99
+
+
+def test_fast_detection_skips_what_is_too_small():
+    assert [first_level_for(face) for face in (20, 40, 60, 80, 200)] == [0, 1, 2, 3, 5]

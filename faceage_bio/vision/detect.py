@@ -6,12 +6,20 @@ own move the first box by 5 pixels in the median. Zhang et al. 2016, doi:10.1109
 
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 import torch
 
+from faceage_bio.vision.batches import in_batches
+from faceage_bio.vision.boxes import shift, square, suppress
+from faceage_bio.vision.pixels import Pixels
+
 PNET_SIZE, RNET_SIZE, ONET_SIZE = 12, 24, 48  # pixels, the networks' fields of view
 PNET_STRIDE = 2
+PNET_BAND = (
+    80_000  # pixels of a pyramid level that go through P-net at once: its answers then stay in the cache
+)
+PATCHES_AT_ONCE = 1024
+MIN_FACE = 20  # pixels, the study's setting
 SCALE_FACTOR = 0.709  # from one level of the pyramid to the next
 THRESHOLDS = (0.6, 0.7, 0.7)  # face probability kept after P-, R- and O-net
 OVERLAP_IN_SCALE, OVERLAP = 0.5, 0.7
@@ -52,19 +60,20 @@ class Detector:
     ----------
     device : str
         "cpu" or "cuda".
-    min_face_size : int
-        Pixels; smaller faces are not looked for. The study used 20.
+    first_level : int
+        Levels of the pyramid that are left out at its large end: 0 looks for faces from 20 pixels on, as the study did,
+        and each further level from 1.41 times as many, at half the work. See `first_level_for`.
     """
 
-    def __init__(self, device: str = "cpu", min_face_size: int = 20) -> None:
+    def __init__(self, device: str = "cpu", first_level: int = 0) -> None:
         from facenet_pytorch.models.mtcnn import ONet, PNet, RNet
 
         self.device = torch.device(device)
-        self.min_face_size = min_face_size
-        # P-net sees whole photos, where channels-last convolutions are faster
-        self.pnet = PNet().eval().to(self.device, memory_format=torch.channels_last)
-        self.rnet = RNet().eval().to(self.device)
-        self.onet = ONet().eval().to(self.device)
+        self.first_level = first_level
+        self.pnet, self.rnet, self.onet = (
+            network().eval().to(self.device, memory_format=torch.channels_last)
+            for network in (PNet, RNet, ONet)
+        )
 
     @torch.inference_mode()
     def detect(self, image: np.ndarray) -> list[Face]:
@@ -74,19 +83,20 @@ class Detector:
         ----------
         image : uint8 array, shape (height, width, 3), RGB
         """
-        boxes = self._propose(image)
+        pixels = Pixels(image, self.device)
+        boxes = self._propose(pixels)
         if len(boxes):
-            boxes = self._refine(image, boxes)
-        return self._output(image, boxes) if len(boxes) else []
+            boxes = self._refine(pixels, boxes)
+        return self._output(pixels, boxes) if len(boxes) else []
 
-    def _propose(self, image: np.ndarray) -> np.ndarray:
+    def _propose(self, pixels: Pixels) -> np.ndarray:
         """P-net over the pyramid: squares (x1, y1, x2, y2) with whole numbers, shape (n, 4)."""
-        found = []
-        for scale in pyramid(*image.shape[:2], self.min_face_size):
-            height, width = (int(np.ceil(side * scale)) for side in image.shape[:2])
-            level = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)  # stays 8-bit, rounded
-            shifts, probabilities = self.pnet(self._tensor(level[None], channels_last=True))
-            found.append(_candidates(probabilities[0, 1].cpu().numpy(), shifts[0].cpu().numpy(), scale))
+        scales = pyramid(pixels.height, pixels.width)[self.first_level :]
+        maps = [self._slide(pixels.level(scale)) for scale in scales]
+        found = [
+            _candidates(one[0].cpu().numpy(), one[1:].cpu().numpy(), scale)
+            for one, scale in zip(maps, scales, strict=True)
+        ]
         candidates = np.concatenate(found) if found else np.empty((0, 9))
         if not len(candidates):
             return np.empty((0, 4))
@@ -95,26 +105,45 @@ class Detector:
         sides = np.tile(corners[:, 2:] - corners[:, :2], 2)  # without the pixel that counts elsewhere
         return np.fix(square(corners + shifts * sides))
 
-    def _refine(self, image: np.ndarray, boxes: np.ndarray) -> np.ndarray:
+    def _slide(self, level: torch.Tensor) -> torch.Tensor:
+        """P-net at every second pixel: probability and four shifts, shape (5, rows, columns).
+
+        Large levels go through in bands that share the 10 pixels which the network looks ahead; the answers are the same,
+        and memory stays bounded.
+        """
+        height, width = level.shape[2:]
+        rows = (height - PNET_SIZE + PNET_STRIDE) // PNET_STRIDE + (
+            height % PNET_STRIDE
+        )  # its pooling rounds up
+        band = max(8, PNET_BAND // width)
+        answers = []
+        for start in range(0, rows, band):
+            last = start + band >= rows
+            end = height if last else PNET_STRIDE * (start + band) + PNET_SIZE - PNET_STRIDE
+            shifts, probabilities = self.pnet(level[:, :, PNET_STRIDE * start : end])
+            answers.append(torch.cat([probabilities[0, 1:], shifts[0]]))
+        return torch.cat(answers, dim=1)
+
+    def _refine(self, pixels: Pixels, boxes: np.ndarray) -> np.ndarray:
         """R-net on the squares: better squares, shape (m, 4)."""
-        shifts, probabilities = self.rnet(self._tensor(patches(image, boxes, RNET_SIZE)))
-        scores, shifts = probabilities[:, 1].cpu().numpy(), shifts.cpu().numpy()
+        shifts, probabilities = self._judge(self.rnet, pixels, boxes, RNET_SIZE)
+        scores = probabilities[:, 1]
         kept = np.flatnonzero(scores > THRESHOLDS[1])
         boxes = np.column_stack([boxes[kept], scores[kept]])
         order = suppress(boxes, OVERLAP)
-        # the fourth stage of truncation: whole pixels again before the last network
+        # whole pixels again before the last network
         return np.fix(square(shift(boxes[order, :4], shifts[kept][order])))
 
-    def _output(self, image: np.ndarray, boxes: np.ndarray) -> list[Face]:
+    def _output(self, pixels: Pixels, boxes: np.ndarray) -> list[Face]:
         """O-net on the squares: the faces."""
-        shifts, points, probabilities = self.onet(self._tensor(patches(image, boxes, ONET_SIZE)))
-        scores = probabilities[:, 1].cpu().numpy()
+        shifts, points, probabilities = self._judge(self.onet, pixels, boxes, ONET_SIZE)
+        scores = probabilities[:, 1]
         kept = np.flatnonzero(scores > THRESHOLDS[2])
         squares, scores = boxes[kept], scores[kept]
-        points = points.cpu().numpy()[kept].reshape(-1, 2, 5)
+        points = points[kept].reshape(-1, 2, 5)
         sides = (squares[:, 2:] - squares[:, :2] + 1)[:, :, None]
         landmarks = sides * points + squares[:, :2, None] - 1
-        corners = shift(squares, shifts.cpu().numpy()[kept])
+        corners = shift(squares, shifts[kept])
         faces = []
         for index in suppress(np.column_stack([corners, scores]), OVERLAP, of_smaller=True):
             x1, y1, x2, y2 = corners[index]
@@ -128,22 +157,30 @@ class Detector:
             )  # fmt: skip
         return faces
 
-    def _tensor(self, pixels: np.ndarray, channels_last: bool = False) -> torch.Tensor:
-        """(n, height, width, 3) from 0 to 255 -> (n, 3, height, width) from -1 to 1."""
-        scaled = torch.from_numpy(((pixels - 127.5) * 0.0078125).astype(np.float32)).to(self.device)
-        planes = scaled.permute(0, 3, 1, 2)
-        return planes if channels_last else planes.contiguous()
+    def _judge(
+        self, network: torch.nn.Module, pixels: Pixels, boxes: np.ndarray, size: int
+    ) -> list[np.ndarray]:
+        """A network's answers for all boxes, in batches that the memory holds."""
+        answers = in_batches(lambda part: network(pixels.patches(part, size)), boxes, PATCHES_AT_ONCE)
+        return [torch.cat(parts).cpu().numpy() for parts in zip(*answers, strict=True)]
 
 
-def pyramid(height: int, width: int, min_face_size: int = 20) -> list[float]:
+def pyramid(height: int, width: int) -> list[float]:
     """Scales at which P-net looks, from the one where the smallest face fills its field of view."""
     scales = []
-    scale = PNET_SIZE / min_face_size
-    side = min(height, width) * scale
+    side = min(height, width) * PNET_SIZE / MIN_FACE
     while side >= PNET_SIZE:
-        scales.append(PNET_SIZE / min_face_size * SCALE_FACTOR ** len(scales))
+        scales.append(PNET_SIZE / MIN_FACE * SCALE_FACTOR ** len(scales))
         side *= SCALE_FACTOR
     return scales
+
+
+def first_level_for(face_pixels: float) -> int:
+    """The level of the pyramid from which on faces of at least this many pixels are found as from level 0.
+
+    One level is kept below the one whose smallest face is ``face_pixels``, since the best box of a face may come from it.
+    """
+    return max(0, int(np.floor(np.log(MIN_FACE / face_pixels) / np.log(SCALE_FACTOR))) - 1)
 
 
 def _candidates(probability: np.ndarray, shifts: np.ndarray, scale: float) -> np.ndarray:
@@ -163,65 +200,3 @@ def _candidates(probability: np.ndarray, shifts: np.ndarray, scale: float) -> np
         ]
     )
     return rows[suppress(rows[:, :5], OVERLAP_IN_SCALE)]
-
-
-def suppress(boxes: np.ndarray, threshold: float, of_smaller: bool = False) -> np.ndarray:
-    """Non-maximum suppression with inclusive pixels: indices of the boxes kept, highest score first.
-
-    Parameters
-    ----------
-    boxes : float array, shape (n, 5)
-        x1, y1, x2, y2, score.
-    threshold : float
-        Boxes that overlap a better one by more than this are dropped.
-    of_smaller : bool
-        The overlap is a share of the smaller box instead of the union.
-    """
-    x1, y1, x2, y2, score = boxes.T
-    area = (x2 - x1 + 1) * (y2 - y1 + 1)
-    left = np.argsort(score)
-    kept = []
-    while len(left):
-        best, left = left[-1], left[:-1]
-        kept.append(best)
-        width = np.maximum(0, np.minimum(x2[best], x2[left]) - np.maximum(x1[best], x1[left]) + 1)
-        height = np.maximum(0, np.minimum(y2[best], y2[left]) - np.maximum(y1[best], y1[left]) + 1)
-        common = width * height
-        whole = np.minimum(area[best], area[left]) if of_smaller else area[best] + area[left] - common
-        left = left[common / whole <= threshold]
-    return np.array(kept, dtype=np.intp)
-
-
-def square(corners: np.ndarray) -> np.ndarray:
-    """Grow boxes (n, 4) to squares about their centres."""
-    sides = corners[:, 2:] - corners[:, :2]
-    longest = sides.max(axis=1, keepdims=True)
-    start = corners[:, :2] + sides * 0.5 - longest * 0.5
-    return np.concatenate([start, start + longest], axis=1)
-
-
-def shift(corners: np.ndarray, shifts: np.ndarray) -> np.ndarray:
-    """Move the corners of boxes (n, 4) by shifts given as shares of their sides."""
-    sides = np.tile(corners[:, 2:] - corners[:, :2] + 1, 2)
-    return corners + shifts * sides
-
-
-def patches(image: np.ndarray, boxes: np.ndarray, size: int) -> np.ndarray:
-    """Cut whole-numbered boxes out of a photo, zeros where they leave it, scaled to ``size``.
-
-    Returns
-    -------
-    float64 array, shape (n, size, size, 3)
-        0 to 255, not rounded.
-    """
-    height, width = image.shape[:2]
-    result = np.empty((len(boxes), size, size, 3))
-    for index, (x1, y1, x2, y2) in enumerate(boxes.astype(int)):
-        patch = np.zeros((y2 - y1 + 1, x2 - x1 + 1, 3))
-        # box coordinates count from 1
-        top, left = max(y1, 1), max(x1, 1)
-        inside = image[top - 1 : min(y2, height), left - 1 : min(x2, width)]
-        if inside.size:
-            patch[top - y1 : top - y1 + inside.shape[0], left - x1 : left - x1 + inside.shape[1]] = inside
-        result[index] = cv2.resize(patch, (size, size), interpolation=cv2.INTER_AREA)
-    return result
