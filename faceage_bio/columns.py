@@ -9,6 +9,8 @@ SAMPLE = "sample_id"
 # ages, all in years
 AGE = "chronological_age"  # at the photo
 FACE_AGE = "face_age"  # predicted from the photo
+FACE_AGE_SD = "face_age_sd"  # standard deviation over shifted, scaled and mirrored crops of the same photo
+PRECISION_ERROR = "precision_error"  # bfloat16 minus float32, for the photos where both were computed
 AGE_GAP = "age_gap"  # face_age - chronological_age
 AGE_ACCELERATION = "age_acceleration"  # residual of face_age on chronological_age
 
@@ -34,10 +36,23 @@ SUBJECT_COLUMNS = (
     ENTRY, FOLLOWUP, EVENT,
 )  # fmt: skip
 SAMPLE_COLUMNS = (COHORT, SAMPLE, SUBJECT, "batch", "sample_date")
-FACE_AGE_COLUMNS = (
-    COHORT, PHOTO, SUBJECT, "status", "reason", "width", "height", "orientation", "n_faces",
-    "box_x", "box_y", "box_width", "box_height", "probability", FACE_AGE, "model",
+LANDMARK_COLUMNS = (
+    "left_eye_x", "left_eye_y", "right_eye_x", "right_eye_y", "nose_x", "nose_y",
+    "mouth_left_x", "mouth_left_y", "mouth_right_x", "mouth_right_y",
 )  # fmt: skip
+FACE_AGE_COLUMNS = (
+    COHORT, PHOTO, SUBJECT, "status", "reason", "flags", "width", "height", "orientation", "n_faces",
+    "box_x", "box_y", "box_width", "box_height", "probability",
+    *LANDMARK_COLUMNS, "face_short_side", "face_share", "inside_frame", "outside_share", "roll", "yaw",
+    "sharpness", "brightness", "contrast", "greyscale", FACE_AGE, FACE_AGE_SD,
+    "model", "detection", "face_choice", "box_mode", "resize", "precision", "pixel_hash", "perceptual_hash",
+)  # fmt: skip
+
+
+def other_age(number: int) -> str:
+    """The column of the ages of a further model: ``face_age_2`` for the second."""
+    return f"{FACE_AGE}_{number}"
+
 
 # the ledger: what became of each photo, subject and sample at each stage
 LEDGER_COLUMNS = (COHORT, SUBJECT, PHOTO, SAMPLE, "stage", "status", "reason", "detail")

@@ -63,21 +63,72 @@ class Demo(Closed):
     """Other seeds draw other people."""
 
 
+class Rule(Closed):
+    """What happens to photos that a rule catches, and from where on it catches them."""
+
+    action: Literal["exclude", "flag", "ignore"]
+    threshold: float
+
+
+def _rule(action: Literal["exclude", "flag", "ignore"], threshold: float) -> Any:
+    return Field(default=Rule(action=action, threshold=threshold))
+
+
+class Quality(Closed):
+    """Which photos are excluded, flagged or used without a word (ignore), after the study's own criteria."""
+
+    small_photo: Rule = _rule("exclude", 160)
+    """The photo's shorter side is below this many pixels."""
+    small_face: Rule = _rule("exclude", 60)
+    """The shorter side of the face box is below this many pixels."""
+    several_faces: Rule = _rule("flag", 1)
+    """More faces than this. The study kept no such photo; its program took the most certain face."""
+    face_leaves_frame: Rule = _rule("exclude", 0.05)
+    """More than this share of the face box lies outside the photo."""
+    little_of_frame: Rule = _rule("ignore", 0.8)
+    """The face fills less than this share of the photo. The study asked it of pictures that were already cut to the face."""
+    turned_head: Rule = _rule("flag", 35)
+    """Turned left or right by more than this many degrees (estimated from eyes and nose)."""
+    tilted_head: Rule = _rule("flag", 30)
+    """Tilted towards a shoulder by more than this many degrees."""
+    dark: Rule = _rule("flag", 45)
+    """The face's mean grey is below this (0 black, 255 white)."""
+    bright: Rule = _rule("flag", 215)
+    """The face's mean grey is above this."""
+    low_contrast: Rule = _rule("flag", 15)
+    """The face's grey levels have a standard deviation below this."""
+    blurred: Rule = _rule("flag", 25)
+    """Sharpness of the 160-pixel face (variance of the Laplacian) below this; sharp portraits have 60 to 700."""
+    greyscale: Rule = _rule("ignore", 0)
+    """The photo has no colour."""
+
+
 class FaceAge(Closed):
     """From photo to face age."""
 
     device: Literal["auto", "cpu", "cuda"] = "auto"
-    """auto takes a CUDA GPU where there is one."""
+    """auto takes a CUDA GPU where there is one. cuda also asks a cluster for one GPU per shard."""
+    shard_size: int = Field(default=2000, ge=1)
+    """Photos per job; a cluster works on several shards at once."""
     batch_size: int = Field(default=32, ge=1, le=4096)
-    """Faces per pass through the age network."""
+    """Faces per pass through the age network, at most; halved by itself where a GPU has not memory enough."""
+    precision: Literal["float32", "bfloat16"] = "float32"
+    """float32 is the study's. bfloat16 is faster and off by up to a year; the log tells by how much on your photos."""
+    detection: Literal["exact", "fast"] = "exact"
+    """exact: as the study. fast: skips faces below quality.small_face; for large photos, about twice as fast."""
+    face_choice: Literal["highest_confidence", "largest", "only"] = "highest_confidence"
+    """Of several faces: the most certain (the study's), the largest, or none (only: the photo is excluded)."""
     min_probability: float = Field(default=0.9, ge=0, le=1)
     """A detection below this probability is no face."""
-    min_face_pixels: int = Field(default=60, ge=20)
-    """Photos whose face box has a shorter side than this are excluded (reason: small_face)."""
     box_mode: Literal["clip", "abs_shift"] = "clip"
     """clip: detector 0.1.1, as in the released ages; abs_shift: 0.1.0 and older, as in the clinical runs."""
     resize: Literal["bicubic", "nearest"] = "bicubic"
     """bicubic: Pillow >= 7, as in the released ages; nearest: Pillow < 7, probably the clinical runs."""
+    jitters: int = Field(default=0, ge=0, le=64)
+    """Uncertainty of each age from this many shifted, scaled and mirrored crops; each costs one more pass. 0: none."""
+    same_photo: Literal["exclude", "flag"] = "flag"
+    """What happens to photos that occur again under another photo_id, exactly or nearly."""
+    quality: Quality = Field(default_factory=Quality)
 
 
 class Acceleration(Closed):
@@ -155,8 +206,9 @@ class Config(Closed):
     """Subjects analysed together, by name; a subject may be in one cohort only."""
     demo: Demo | None = None
     """Only in the demo: the cohorts' files are drawn, not found."""
-    model: str = Field(default="demo", min_length=1)
-    """Folder written by `faceage-bio weights import`; demo: a model fitted on drawn faces, not FaceAge."""
+    models: list[str] = Field(default=["demo"], min_length=1)
+    """Folders written by `faceage-bio weights import`. The first gives the face ages; others are compared with it.
+    demo: a model fitted on drawn faces, not FaceAge."""
     faceage: FaceAge = Field(default_factory=FaceAge)
     acceleration: Acceleration = Field(default_factory=Acceleration)
     phenotype: Phenotype = Field(default_factory=Phenotype)
@@ -169,10 +221,19 @@ class Config(Closed):
         reserved = sorted(RESERVED_COHORTS & set(self.cohorts))
         if reserved:
             raise ValueError(f"the cohort name {reserved[0]!r} is taken by a folder of ours; choose another")
-        if self.model == "demo" and self.demo is None and any(c.photos for c in self.cohorts.values()):
+        if "demo" in self.models and self.demo is None and any(c.photos for c in self.cohorts.values()):
             raise ValueError(
-                "model: the demo model is fitted on drawn faces and means nothing on real photos; give the folder "
+                "models: the demo model is fitted on drawn faces and means nothing on real photos; give the folder "
                 "written by `faceage-bio weights import`"
+            )
+        doubled = sorted({name for name in self.models if self.models.count(name) > 1})
+        if doubled:
+            raise ValueError(
+                f"models: {doubled[0]!r} stands more than once; a model cannot be compared with itself"
+            )
+        if self.faceage.detection == "fast" and self.faceage.quality.small_face.action != "exclude":
+            raise ValueError(
+                "faceage.detection: fast skips faces below quality.small_face, which therefore must have `action: exclude`"
             )
         return self
 
@@ -277,7 +338,9 @@ def _yaml_lines(section: Closed, indent: int) -> list[str]:
         lines += [
             f"{pad}# {line}" for line in (comment or "").splitlines() if not isinstance(section, Cohort)
         ]
-        if isinstance(value, Closed):
+        if isinstance(value, Rule):
+            lines.append(f"{pad}{name}: {{action: {value.action}, threshold: {value.threshold:g}}}")
+        elif isinstance(value, Closed):
             lines += [f"{pad}{name}:", *_yaml_lines(value, indent + 1)]
         elif inner and isinstance(value, dict):
             lines.append(f"{pad}{name}:")

@@ -25,7 +25,7 @@ def run(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("portraits")
     import_weights(recipe.write_h5(folder / "random.h5"), folder / "model")
     config = yaml.safe_load((ROOT / "tests" / "portraits.yaml").read_text())
-    config["model"] = str(folder / "model")
+    config["models"] = [str(folder / "model")]
     config["results_dir"] = "results"
     for key in ("photos", "manifest", "clinic"):
         config["cohorts"]["congress"][key] = str(ROOT / config["cohorts"]["congress"][key])

@@ -23,7 +23,7 @@ def test_init_writes_a_study_that_check_reads(tmp_path):
     status, output = call("check", "--configfile", "my-study/config.yaml", cwd=tmp_path)
     assert status == 2
     assert "Traceback" not in output
-    assert "my-study/model: found no card.json and no model.safetensors" in output
+    assert "my-study/model: found no card.json" in output
     assert "my-study/photos: the photo folder is empty" in output
 
 

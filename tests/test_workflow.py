@@ -206,7 +206,7 @@ def shuffled(demo, tmp_path_factory) -> Path:
         cohort["manifest"] = str(folder / f"{name}_manifest.tsv")
         manifest.to_csv(cohort["manifest"], sep="\t", index=False)
     configfile = write_config(
-        folder / "config.yaml", cohorts=cohorts, demo=None, model=str(demo / "results/model/demo")
+        folder / "config.yaml", cohorts=cohorts, demo=None, models=[str(demo / "results/model/demo")]
     )
     run = snakemake(folder, configfile=configfile)
     assert run.status == 0, run.output[-8000:]
@@ -310,7 +310,7 @@ def test_the_same_subject_in_two_cohorts_stops_before_anything_is_written(demo, 
         tmp_path / "config.yaml",
         cohorts={"a": one, "b": one},
         demo=None,
-        model=str(demo / "results/model/demo"),
+        models=[str(demo / "results/model/demo")],
     )
     run = snakemake(tmp_path, configfile=configfile)
     assert run.status != 0

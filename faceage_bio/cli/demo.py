@@ -19,7 +19,8 @@ def make_demo_cohorts(
     Example: faceage-bio make-demo-cohorts --output my-demo
     """
     from faceage_bio.cli.progress import counted
-    from faceage_bio.demo.cohorts import PLANS, make_cohort
+    from faceage_bio.demo.cohorts import make_cohort
+    from faceage_bio.demo.plans import PLANS
 
     with counted("photos drawn", sum(plan.n for plan in PLANS)) as progress:
         for plan in PLANS:

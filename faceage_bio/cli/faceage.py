@@ -15,6 +15,22 @@ class Device(StrEnum):
     cuda = "cuda"
 
 
+class Precision(StrEnum):
+    float32 = "float32"
+    bfloat16 = "bfloat16"
+
+
+class Detection(StrEnum):
+    exact = "exact"
+    fast = "fast"
+
+
+class FaceChoice(StrEnum):
+    highest_confidence = "highest_confidence"
+    largest = "largest"
+    only = "only"
+
+
 class BoxMode(StrEnum):
     clip = "clip"
     abs_shift = "abs_shift"
@@ -25,53 +41,127 @@ class Resize(StrEnum):
     nearest = "nearest"
 
 
+class SamePhoto(StrEnum):
+    exclude = "exclude"
+    flag = "flag"
+
+
 @app.command()
 def predict_face_age(
     photos: Annotated[Path, typer.Option(help="Photo table written by check-cohorts.")],
     photo_folder: Annotated[Path, typer.Option(help="Folder that the paths in it start from.")],
-    model: Annotated[Path, typer.Option(help="Folder written by `weights import`.")],
-    output: Annotated[Path, typer.Option(help="Table of face ages, one row per photo.")],
-    ledger: Annotated[Path, typer.Option(help="Ledger of this stage.")],
+    model: Annotated[
+        list[Path], typer.Option(help="Folder written by `weights import`; repeat for further models.")
+    ],
+    output: Annotated[Path, typer.Option(help="Table of face ages, one row per photo (private).")],
+    shard: Annotated[str, typer.Option(help="Which part of the photos, such as 2-of-5.")] = "1-of-1",
     device: Annotated[Device, typer.Option(help="auto takes a CUDA GPU where there is one.")] = Device.auto,
-    batch_size: Annotated[int, typer.Option(help="Faces per pass.", min=1)] = 32,
+    workers: Annotated[int, typer.Option(help="Processes side by side; 0: one per core.", min=0)] = 0,
+    batch_size: Annotated[int, typer.Option(help="Faces per pass, at most.", min=1)] = 32,
+    precision: Annotated[
+        Precision, typer.Option(help="bfloat16 is faster, and off by up to a year.")
+    ] = Precision.float32,
+    detection: Annotated[
+        Detection, typer.Option(help="fast skips faces below the rule small_face.")
+    ] = Detection.exact,
+    face_choice: Annotated[
+        FaceChoice, typer.Option(help="Which of several faces counts.")
+    ] = FaceChoice.highest_confidence,
     min_probability: Annotated[
         float, typer.Option(help="Below it a detection is no face.", min=0, max=1)
     ] = 0.9,
-    min_face_pixels: Annotated[int, typer.Option(help="Shortest side of a face box.", min=1)] = 60,
     box_mode: Annotated[
         BoxMode, typer.Option(help="What becomes of a box that leaves the photo.")
     ] = BoxMode.clip,
     resize: Annotated[Resize, typer.Option(help="Filter that scales the crop.")] = Resize.bicubic,
+    jitters: Annotated[int, typer.Option(help="Shifted and mirrored crops for the uncertainty.", min=0)] = 0,
+    rule: Annotated[
+        list[str],
+        typer.Option(
+            help="NAME=ACTION:THRESHOLD, such as blurred=exclude:25; repeat. Others: as in config.yaml."
+        ),
+    ] = [],
 ) -> None:
     """Find the face in each photo and predict its age; a photo that fails becomes a row with a reason.
 
     Example: faceage-bio predict-face-age --photos photos.parquet --photo-folder photos --model my-study/model
-    --output face_age.parquet --ledger ledger.tsv
+    --output face_age.parquet
     """
-    from faceage_bio.cli.progress import counted
-    from faceage_bio.faceage.ledger import ledger_of
-    from faceage_bio.faceage.predict import (
-        Settings,
-        choose_device,
-        predict_face_ages,
-        remove_parts,
-    )
-    from faceage_bio.tables import read_table, write_table
-    from faceage_bio.vision.detect import Detector
-    from faceage_bio.vision.models import load_model
+    from functools import partial
 
-    table = read_table(photos)
+    from faceage_bio.cli.progress import counted
+    from faceage_bio.config import FaceAge
+    from faceage_bio.faceage.photo import load_tools
+    from faceage_bio.faceage.precision import precision_sentence
+    from faceage_bio.faceage.predict import choose_device, count_workers, predict_face_ages, remove_parts
+    from faceage_bio.faceage.rules import parse_rule
+    from faceage_bio.faceage.settings import settings_of
+    from faceage_bio.faceage.shards import photos_of
+    from faceage_bio.tables import read_table, write_table
+    from faceage_bio.vision.card import read_card
+
+    rules = {one.name: {"action": one.action, "threshold": one.threshold} for one in map(parse_rule, rule)}
+    settings = settings_of(
+        FaceAge(
+            batch_size=batch_size, precision=precision.value, detection=detection.value, face_choice=face_choice.value,
+            min_probability=min_probability, box_mode=box_mode.value, resize=resize.value, jitters=jitters, quality=rules,
+        )
+    )  # fmt: skip
+    table = photos_of(read_table(photos), shard)
     chosen = choose_device(device.value)
-    network = load_model(model, chosen)
-    settings = Settings(min_probability, min_face_pixels, box_mode.value, resize.value, batch_size)
+    cards = [read_card(folder) for folder in model]
+    processes = count_workers(workers or None, chosen, len(table))
     parts = output.with_name(f".{output.stem}_parts")
-    print(f"{len(table)} photos on {chosen}, model {network.card['name']}")
+    names = ", ".join(card["name"] for card in cards)
+    print(
+        f"{len(table)} photos on {chosen}, {processes} worker(s), {detection.value} detection, model {names}",
+        flush=True,
+    )
     with counted("photos", len(table)) as progress:
-        ages = predict_face_ages(table, photo_folder, network, Detector(chosen), settings, parts, progress)
-    write_table(ledger_of(ages), ledger, private=True)
+        ages = predict_face_ages(
+            table, photo_folder, partial(load_tools, model, chosen, settings), cards, settings,
+            workers=processes, device=chosen, parts=parts, progress=progress,
+        )  # fmt: skip
     write_table(ages, output, private=True)
     remove_parts(parts)
-    print("\n".join(f"{status or 'ok'}: {n}" for status, n in ages["reason"].value_counts().items()))
+    print("\n".join(f"{reason or 'ok'}: {n}" for reason, n in ages["reason"].value_counts().items()))
+    if settings.precision != "float32":
+        print(precision_sentence(ages))
+
+
+@app.command()
+def gather_face_ages(
+    shard: Annotated[list[Path], typer.Option(help="Written by predict-face-age; repeat, in order.")],
+    results: Annotated[Path, typer.Option(help="Results folder.")],
+    model: Annotated[list[Path], typer.Option(help="The models' folders, the first gave the ages; repeat.")],
+    settings: Annotated[
+        str, typer.Option(help="The config's `faceage`, as JSON, for the run's model card.")
+    ] = "{}",
+    same_photo: Annotated[
+        SamePhoto, typer.Option(help="What becomes of photos that occur twice.")
+    ] = SamePhoto.flag,
+) -> None:
+    """Join the shards of all cohorts, look for photos that occur twice, and write ledger and model card.
+
+    Example: faceage-bio gather-face-ages --shard 1-of-2.parquet --shard 2-of-2.parquet --model my-study/model --results results
+    """
+    import json
+
+    from faceage_bio.faceage.gather import gather_shards
+    from faceage_bio.faceage.ledger import ledger_of
+    from faceage_bio.tables import read_table, write_json, write_table
+    from faceage_bio.vision.card import read_card
+
+    card = {"models": [read_card(folder) for folder in model], "inference": json.loads(settings)}
+    for name, table in gather_shards([read_table(path) for path in shard], same_photo.value).items():
+        folder = results / name / "faceage"
+        write_table(table, folder / "face_age.parquet", private=True)
+        write_table(ledger_of(table), folder / "ledger.tsv", private=True)
+        write_json(card, folder / "model_card.json")
+        same = table["flags"].str.contains("same_photo").sum()
+        print(
+            f"{name}: {len(table)} photos, {table['face_age'].notna().sum()} face ages, {same} photos that occur twice"
+        )
 
 
 @app.command()

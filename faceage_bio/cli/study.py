@@ -49,10 +49,11 @@ def check(configfile: ConfigFile) -> None:
         return
     problems: list[FaceAgeBioError] = []
     if any(cohort.photos for cohort in config.cohorts.values()):
-        try:
-            console.print(f"Model: {read_card(config.model)['name']}")
-        except WeightsError as error:
-            problems.append(error)
+        for folder in config.models:
+            try:
+                console.print(f"Model: {read_card(folder)['name']}")
+            except WeightsError as error:
+                problems.append(error)
     for name, cohort in config.cohorts.items():
         if cohort.face_ages:
             try:

@@ -58,7 +58,7 @@ def write_example(folder: Path) -> list[Path]:
     config = Config(
         results_dir=f"{folder}/results",
         cohorts={"mine": cohort},
-        model=f"{folder}/model",
+        models=[f"{folder}/model"],
         report=Report(title="My study"),
     )
     files = {

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 
@@ -11,29 +10,11 @@ import pandas as pd
 from PIL import Image
 
 from faceage_bio.demo.people import simulate_counts, simulate_people
+from faceage_bio.demo.plans import PLANS, Plan
 from faceage_bio.demo.portraits import draw, imagine
 from faceage_bio.tables import atomic_path, write_table
 
 JPEG_QUALITY = 90
-
-
-@dataclass(frozen=True)
-class Plan:
-    """One cohort of the demo."""
-
-    name: str
-    n: int
-    cancer: bool
-    prefix: str
-    dates: bool  # birth and follow-up as dates, or as years
-    rna: bool
-
-
-PLANS = (
-    Plan("north", 120, True, "N", dates=True, rna=True),
-    Plan("south", 120, True, "S", dates=False, rna=True),
-    Plan("healthy", 60, False, "H", dates=False, rna=False),
-)
 
 
 def make_cohort(

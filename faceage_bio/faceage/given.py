@@ -58,5 +58,6 @@ def read_face_ages(path: Path | str, cohort: str) -> pd.DataFrame:
         **{COHORT: cohort, FACE_AGE: years, "model": "given"},
         status=missing.map({True: "excluded", False: "ok"}),
         reason=missing.map({True: "no_value", False: "given"}),
+        flags="",
     )
     return table.reindex(columns=list(FACE_AGE_COLUMNS)).reset_index(drop=True)

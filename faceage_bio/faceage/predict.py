@@ -1,44 +1,60 @@
-"""From a table of photos to a table of face ages: every photo gets an age or a reason, and the run goes on."""
+"""From a table of photos to a table of face ages: worker processes, bounded memory, finished parts used again."""
 
 import hashlib
 import json
+import multiprocessing
+import os
 import shutil
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+import sys
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor, Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import asdict
 from pathlib import Path
 
-import numpy as np
+import cv2
 import pandas as pd
 import torch
 
-from faceage_bio.columns import COHORT, FACE_AGE, FACE_AGE_COLUMNS, PHOTO, SUBJECT
+from faceage_bio.columns import (
+    COHORT,
+    FACE_AGE,
+    FACE_AGE_COLUMNS,
+    FACE_AGE_SD,
+    LANDMARK_COLUMNS,
+    PHOTO,
+    PRECISION_ERROR,
+    SUBJECT,
+    other_age,
+)
 from faceage_bio.errors import RunError
+from faceage_bio.faceage.photo import Tools, add_ages, examine, inside
+from faceage_bio.faceage.settings import Settings
 from faceage_bio.tables import write_table
-from faceage_bio.vision.crop import crop_face
-from faceage_bio.vision.decode import DecodeError, decode_photo
-from faceage_bio.vision.detect import Detector, Face
-from faceage_bio.vision.models import FaceAgeModel
 
-PART_SIZE = 64  # photos kept at once, so that an interrupted run loses no more
-
-
-@dataclass(frozen=True)
-class Settings:
-    """How photos become ages; part of the key under which unfinished work is kept."""
-
-    min_probability: float = 0.9
-    min_face_pixels: int = 60
-    box_mode: str = "clip"
-    resize: str = "bicubic"
-    batch_size: int = 32
+PART_SIZE = 16  # photos that one worker takes at a time; an interrupted run loses no more per worker
+MAX_GPU_WORKERS = 8  # each holds a CUDA context of its own
+WHOLE = (
+    "width", "height", "orientation", "n_faces", "box_x", "box_y", "box_width", "box_height", "face_short_side",
+    *LANDMARK_COLUMNS,
+)  # fmt: skip
+NUMBERS = (
+    "probability", "face_share", "outside_share", "roll", "yaw", "sharpness", "brightness", "contrast",
+    FACE_AGE, FACE_AGE_SD,
+)  # fmt: skip
+TRUTHS = ("inside_frame", "greyscale")
 
 
 def predict_face_ages(
     photos: pd.DataFrame,
     folder: Path,
-    model: FaceAgeModel,
-    detector: Detector,
+    make_tools: Callable[[], Tools],
+    cards: Sequence[dict],
     settings: Settings,
+    *,
+    workers: int = 1,
+    device: str = "cpu",
     parts: Path | None = None,
     progress: Callable[[int], None] = lambda n: None,
 ) -> pd.DataFrame:
@@ -49,37 +65,43 @@ def predict_face_ages(
     photos : DataFrame
         Columns of ``columns.PHOTO_COLUMNS``.
     folder : path
-        The photos' folder; no path may leave it.
-    model, detector : the networks, made once
+        The photos' folder; no path may leave it, be it by a link.
+    make_tools : callable
+        Makes the networks; called once in each worker process (in this one if there is one worker only).
+    cards : list of dict
+        The models' cards, in the order of the models.
     settings : Settings
+    workers : int
+        Processes that work side by side, each with one thread.
+    device : str
+        "cpu" or "cuda", as in ``make_tools``.
     parts : path, optional
-        Folder for finished parts of an unfinished run, private to its owner. Parts of the same photos, model and
+        Folder for finished parts of an unfinished run, private to its owner. Parts of the same photos, models and
         settings are used again.
     progress : callable
         Told the number of photos done since the last call.
 
     Returns
     -------
-    DataFrame, columns ``columns.FACE_AGE_COLUMNS``, in the order of ``photos``
-        status "ok", "flagged" (with a reason: several_faces) or "excluded" (unreadable, no_face, low_probability,
-        small_face, flat_crop; no face_age).
+    DataFrame in the order of ``photos``
+        ``columns.FACE_AGE_COLUMNS``, ``face_age_2`` ... for further models, ``precision_error`` for bfloat16. Status
+        "ok", "flagged" or "excluded" with the reason; excluded photos have no face age.
+
+    Raises
+    ------
+    RunError
+        A worker process was killed, which mostly means that memory ran out.
     """
     tables = []
-    for start in range(0, len(photos), PART_SIZE):
-        part = photos.iloc[start : start + PART_SIZE]
-        kept = None if parts is None else parts / f"{_key(part, folder, model, settings)}.parquet"
-        if kept is not None and kept.exists():
-            table = pd.read_parquet(kept)
+    with _pool(workers, make_tools, device) as pool:
+        work = (
+            (photos.iloc[start : start + PART_SIZE], start == 0) for start in range(0, len(photos), PART_SIZE)
+        )
+        for part, table in _in_order(pool, work, folder, cards, settings, parts, ahead=2 * workers):
+            tables.append(table)
             progress(len(part))
-        else:
-            table = pd.DataFrame(_predict_part(part, folder, model, detector, settings, progress))
-            table = table.reindex(columns=list(FACE_AGE_COLUMNS)).astype(_types())
-            if kept is not None:
-                parts.mkdir(parents=True, exist_ok=True, mode=0o700)
-                write_table(table, kept, private=True)
-        tables.append(table)
     if not tables:
-        return pd.DataFrame(columns=list(FACE_AGE_COLUMNS)).astype(_types())
+        return _table([], cards, settings)
     return pd.concat(tables, ignore_index=True)
 
 
@@ -88,116 +110,122 @@ def remove_parts(parts: Path) -> None:
     shutil.rmtree(parts, ignore_errors=True)
 
 
-def _types() -> dict[str, str]:
-    whole = dict.fromkeys(
-        ("width", "height", "orientation", "n_faces", "box_x", "box_y", "box_width", "box_height"), "Int32"
+def count_workers(cores: int | None, device: str, photos: int) -> int:
+    """Processes that are of use: one per core, fewer on a GPU and for few photos.
+
+    Parameters
+    ----------
+    cores : int or None
+        None takes all cores that this process may use.
+    """
+    cores = cores or len(
+        os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else range(os.cpu_count() or 1)
     )
-    text = dict.fromkeys((COHORT, PHOTO, SUBJECT, "status", "reason", "model"), "str")
-    return whole | text | {"probability": "float64", FACE_AGE: "float64"}
+    most = MAX_GPU_WORKERS if device == "cuda" else cores
+    return max(1, min(cores, most, -(-photos // PART_SIZE)))
 
 
-def _key(part: pd.DataFrame, folder: Path, model: FaceAgeModel, settings: Settings) -> str:
-    """Changes when the model, the settings or a photo file does."""
+class _InThisProcess(Executor):
+    """A pool of one that works at once, without a second process."""
+
+    def submit(self, function, /, *args, **kwargs) -> Future:
+        done: Future = Future()
+        done.set_result(function(*args, **kwargs))
+        return done
+
+
+def _pool(workers: int, make_tools: Callable[[], Tools], device: str) -> Executor:
+    if workers == 1:
+        _start(make_tools, threads=torch.get_num_threads())
+        return _InThisProcess()
+    # a fork shares what is loaded; CUDA, and systems other than Linux, do not survive one
+    method = "fork" if device == "cpu" and sys.platform == "linux" else "spawn"
+    return ProcessPoolExecutor(
+        workers, multiprocessing.get_context(method), initializer=_start, initargs=(make_tools, 1)
+    )
+
+
+_tools: Tools  # of this worker process
+
+
+def _start(make_tools: Callable[[], Tools], threads: int) -> None:
+    global _tools
+    torch.set_num_threads(threads)
+    cv2.setNumThreads(1)
+    _tools = make_tools()
+
+
+def _in_order(
+    pool: Executor,
+    work: Iterator[tuple[pd.DataFrame, bool]],
+    folder: Path,
+    cards: Sequence[dict],
+    settings: Settings,
+    parts: Path | None,
+    ahead: int,
+) -> Iterator[tuple[pd.DataFrame, pd.DataFrame]]:
+    """Each part with its table, in order; no more than ``ahead`` parts are under way, whatever the number of photos."""
+    under_way: deque[tuple[pd.DataFrame, Path | None, Future | pd.DataFrame]] = deque()
+
+    def next_one() -> tuple[pd.DataFrame, pd.DataFrame]:
+        part, kept, result = under_way.popleft()
+        if isinstance(result, Future):
+            try:
+                rows = result.result()
+            except BrokenProcessPool:
+                raise RunError(
+                    "a worker process was killed, probably because memory ran out. Finished photos are kept: call again, "
+                    "with fewer --workers (threads in Snakemake) or more memory."
+                ) from None
+            result = _table(rows, cards, settings)
+            if kept is not None:
+                kept.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+                write_table(result, kept, private=True)
+        return part, result
+
+    for part, first in work:
+        kept = None if parts is None else parts / f"{_key(part, folder, cards, settings)}.parquet"
+        if kept is not None and kept.exists():
+            under_way.append((part, kept, pd.read_parquet(kept)))
+        else:
+            compare = first and settings.precision != "float32"
+            under_way.append((part, kept, pool.submit(_predict_part, part, folder, compare)))
+        if len(under_way) >= ahead:
+            yield next_one()
+    while under_way:
+        yield next_one()
+
+
+def _predict_part(part: pd.DataFrame, folder: Path, compare_precision: bool) -> list[dict]:
+    """The rows of some photos; runs in a worker process."""
+    photos = [examine(inside(folder, path), _tools) for path in part["path"]]
+    add_ages(photos, _tools, compare_precision)
+    keys = part[[COHORT, PHOTO, SUBJECT]].to_dict("records")
+    return [key | photo.row for key, photo in zip(keys, photos, strict=True)]
+
+
+def _table(rows: list[dict], cards: Sequence[dict], settings: Settings) -> pd.DataFrame:
+    others = [other_age(number) for number in range(2, len(cards) + 1)]
+    errors = [PRECISION_ERROR] if settings.precision != "float32" else []
+    table = pd.DataFrame(rows, columns=[*FACE_AGE_COLUMNS, *others, *errors])
+    table = table.assign(model=cards[0]["name"], **settings.stored())
+    types = dict.fromkeys(table.columns, "str") | dict.fromkeys(WHOLE, "Int32")
+    types |= dict.fromkeys((*NUMBERS, *others, *errors), "float64") | dict.fromkeys(TRUTHS, "boolean")
+    missing_text = {name: "" for name, kind in types.items() if kind == "str"}
+    return table.fillna(missing_text).astype(types)
+
+
+def _key(part: pd.DataFrame, folder: Path, cards: Sequence[dict], settings: Settings) -> str:
+    """Changes when a model, a setting or a photo file does."""
     files = []
     for row in part.itertuples():
         try:
             state = (folder / row.path).stat()
-            files.append([row.photo_id, row.path, state.st_size, state.st_mtime_ns])
+            files.append([row.photo_id, row.subject_id, row.path, state.st_size, state.st_mtime_ns])
         except OSError:
-            files.append([row.photo_id, row.path, -1, -1])
-    content = json.dumps([model.card["sha256"], asdict(settings), files])
+            files.append([row.photo_id, row.subject_id, row.path, -1, -1])
+    content = json.dumps([[card["sha256"] for card in cards], asdict(settings), files])
     return hashlib.sha256(content.encode()).hexdigest()[:32]
-
-
-def _predict_part(
-    part: pd.DataFrame,
-    folder: Path,
-    model: FaceAgeModel,
-    detector: Detector,
-    settings: Settings,
-    progress: Callable[[int], None],
-) -> list[dict]:
-    rows: list[dict] = []
-    waiting: list[tuple[int, np.ndarray]] = []  # (place in rows, crop)
-
-    def finish() -> None:
-        if waiting:
-            ages = predict_in_batches(model, np.stack([crop for _, crop in waiting]), settings.batch_size)
-            for (place, _), age in zip(waiting, ages, strict=True):
-                rows[place][FACE_AGE] = float(age)
-            waiting.clear()
-
-    for row in part.itertuples():
-        found, crop = examine(inside(folder, row.path), detector, settings)
-        keys = {COHORT: row.cohort, PHOTO: row.photo_id, SUBJECT: row.subject_id, "model": model.card["name"]}
-        rows.append(keys | found)
-        if crop is not None:
-            waiting.append((len(rows) - 1, crop))
-        if len(waiting) == settings.batch_size:
-            finish()
-        progress(1)
-    finish()
-    return rows
-
-
-def inside(folder: Path, path: str) -> Path | None:
-    """The photo's place, or None if it lies outside the folder."""
-    place = (folder / path).resolve()
-    return place if place.is_relative_to(folder.resolve()) else None
-
-
-def examine(path: Path | None, detector: Detector, settings: Settings) -> tuple[dict, np.ndarray | None]:
-    """Decode, detect and cut one photo: what is known of it, and the crop if there is one to age."""
-    if path is None:
-        return {"status": "excluded", "reason": "outside_folder"}, None
-    try:
-        photo = decode_photo(path)
-    except DecodeError:
-        return {"status": "excluded", "reason": "unreadable"}, None
-    known = {"width": photo.width, "height": photo.height, "orientation": photo.orientation}
-    faces = detector.detect(photo.image)
-    if not faces:
-        return known | {"status": "excluded", "reason": "no_face", "n_faces": 0}, None
-    best = faces[0]
-    likely = [face for face in faces if face.probability >= settings.min_probability]
-    known |= _described(best) | {"n_faces": len(likely)}
-    if not likely:
-        return known | {"status": "excluded", "reason": "low_probability"}, None
-    if min(best.width, best.height) < settings.min_face_pixels:
-        return known | {"status": "excluded", "reason": "small_face"}, None
-    box = best.box if settings.box_mode == "clip" else best.unclipped_box
-    crop = crop_face(photo.image, box, settings.box_mode, settings.resize)
-    if crop.min() == crop.max():
-        return known | {"status": "excluded", "reason": "flat_crop"}, None
-    several = len(likely) > 1
-    return known | {
-        "status": "flagged" if several else "ok",
-        "reason": "several_faces" if several else "",
-    }, crop
-
-
-def _described(face: Face) -> dict:
-    return {
-        "box_x": face.x, "box_y": face.y, "box_width": face.width, "box_height": face.height,
-        "probability": face.probability,
-    }  # fmt: skip
-
-
-def predict_in_batches(model: FaceAgeModel, crops: np.ndarray, batch_size: int) -> np.ndarray:
-    """Years for all crops; the batch is halved for as long as the GPU has not memory enough for it."""
-    ages: list[np.ndarray] = []
-    start = 0
-    while start < len(crops):
-        try:
-            ages.append(model.predict(crops[start : start + batch_size]))
-        except torch.cuda.OutOfMemoryError:
-            if batch_size == 1:
-                raise
-            batch_size = max(1, batch_size // 2)
-            torch.cuda.empty_cache()
-            continue
-        start += batch_size
-    return np.concatenate(ages) if ages else np.empty(0)
 
 
 def choose_device(device: str) -> str:

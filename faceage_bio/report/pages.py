@@ -65,9 +65,9 @@ def _render(template: str, config: dict, cards: list[dict], **content) -> str:
         "number": formats.number, "signed": formats.signed, "p": formats.p_value, "reason": words.reason, "term": words.term,
         "people": lambda value: formats.count(value, min_cell),
     }  # fmt: skip
-    environment.globals |= {"interval": formats.interval}
+    environment.globals |= {"interval": formats.interval, "quality_rules": words.quality_rules}
     settings = {
-        key: value for key, value in config.items() if key not in {"cohorts", "results_dir", "model", "demo"}
+        key: value for key, value in config.items() if key not in {"cohorts", "results_dir", "models", "demo"}
     }
     fingerprint = hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()[:12]
     return environment.get_template(template).render(

@@ -5,8 +5,17 @@ import pandas as pd
 from faceage_bio.report.formats import interval, number, p_value, signed
 
 REASONS = {
-    "": "", "unreadable": "file cannot be read", "no_face": "no face found", "low_probability": "no certain face",
-    "small_face": "face too small", "several_faces": "several faces; the most certain one used", "flat_crop": "blank crop",
+    "": "", "missing_file": "file is gone", "not_a_file": "not a file", "no_permission": "file may not be read",
+    "empty_file": "empty file", "not_an_image": "not an image", "damaged_image": "damaged image",
+    "too_many_pixels": "more pixels than a photo has", "needs_heif": "HEIC photo, but pillow-heif is not installed",
+    "no_face": "no face found", "low_probability": "no certain face", "flat_crop": "blank crop",
+    "small_photo": "photo too small", "small_face": "face too small", "several_faces": "several faces",
+    "face_leaves_frame": "face leaves the frame", "little_of_frame": "face fills little of the photo",
+    "turned_head": "head turned", "tilted_head": "head tilted", "dark": "face too dark", "bright": "face too bright",
+    "low_contrast": "face without contrast", "blurred": "face blurred", "greyscale": "no colour",
+    "same_photo_of_another_subject": "same photo as another subject's",
+    "nearly_same_photo_of_another_subject": "nearly the same photo as another subject's",
+    "same_photo_twice": "same photo twice", "nearly_same_photo_twice": "nearly the same photo twice",
     "outside_folder": "path leaves the folder", "not_in_manifest": "file not in the manifest", "no_photo": "no photo",
     "given": "face age given", "no_value": "face age missing", "no_face_age": "no usable photo", "no_age": "age not known",
     "too_few_for_a_line": "too few people for a line", "no_acceleration": "no age acceleration", "no_follow_up": "no follow-up",
@@ -37,6 +46,18 @@ def reason(code: str) -> str:
 def term(name: str) -> str:
     """A term as people say it."""
     return TERMS.get(name, name)
+
+
+UNITS_OF_RULES = {"small_photo": " px", "small_face": " px", "turned_head": "°", "tilted_head": "°"}
+
+
+def quality_rules(quality: dict, action: str) -> str:
+    """The rules with this action and their thresholds: "photo too small (160 px), ..."."""
+    return ", ".join(
+        f"{reason(name)} ({rule['threshold']:g}{UNITS_OF_RULES.get(name, '')})"
+        for name, rule in quality.items()
+        if rule["action"] == action
+    )
 
 
 def hazard_sentence(cox: pd.DataFrame) -> str:

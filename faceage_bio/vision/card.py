@@ -28,17 +28,21 @@ def read_card(folder: Path | str) -> dict:
         No such folder, no card, or other weights than the card's checksum says.
     """
     folder = Path(folder)
-    missing = [name for name in (CARD_FILE, WEIGHTS_FILE) if not (folder / name).is_file()]
-    if missing:
+    if not (folder / CARD_FILE).is_file():
         raise WeightsError(
-            f"{folder}: found no {' and no '.join(missing)}. Make the folder with "
+            f"{folder}: found no {CARD_FILE}. Make the folder with "
             "`faceage-bio weights import faceage_model.h5 --output FOLDER`."
         )
-    card = read_json(folder / CARD_FILE)
-    found = sha256_of(folder / WEIGHTS_FILE)
+    card = {"weights": WEIGHTS_FILE} | read_json(folder / CARD_FILE)
+    weights = folder / Path(str(card["weights"])).name  # never a file elsewhere
+    if not weights.is_file():
+        raise WeightsError(
+            f"{folder}: found no {weights.name}, which {CARD_FILE} names. Import the weights again."
+        )
+    found = sha256_of(weights)
     if found != card.get("sha256"):
         raise WeightsError(
-            f"{folder / WEIGHTS_FILE}: its SHA-256 is {found}, but the card says {card.get('sha256')}. "
+            f"{weights}: its SHA-256 is {found}, but the card says {card.get('sha256')}. "
             "The file was changed or damaged; import the weights again."
         )
     return card

@@ -8,6 +8,8 @@ from PIL import Image
 CROP_SIZE = 160  # pixels, width and height of the network's input
 BoxMode = Literal["clip", "abs_shift"]
 Resize = Literal["bicubic", "nearest"]
+JITTER = 0.03  # of the box's sides
+JITTER_SEED = 160  # fixed, so that an age's uncertainty does not change from run to run
 FILTERS = {"bicubic": Image.Resampling.BICUBIC, "nearest": Image.Resampling.NEAREST}
 
 
@@ -51,6 +53,26 @@ def crop_face(
     if part.size == 0:
         raise ValueError("the face box does not overlap the photo")
     return np.asarray(Image.fromarray(part).resize((CROP_SIZE, CROP_SIZE), FILTERS[resize]))
+
+
+def jittered_boxes(box: tuple[int, int, int, int], n: int) -> list[tuple[int, int, int, int]]:
+    """The same ``n`` small moves and scalings of any box: 3 % of its sides (standard deviation), whole pixels."""
+    x, y, width, height = box
+    moves = np.random.default_rng(JITTER_SEED).normal(scale=JITTER, size=(n, 4)) * [
+        width,
+        height,
+        width,
+        height,
+    ]
+    return [
+        (
+            x + round(dx - dw / 2),
+            y + round(dy - dh / 2),
+            max(1, width + round(dw)),
+            max(1, height + round(dh)),
+        )
+        for dx, dy, dw, dh in moves
+    ]
 
 
 def standardise(crop: np.ndarray) -> np.ndarray:

@@ -1,6 +1,6 @@
 """From an image file to upright RGB pixels, or a reason why not."""
 
-import os
+import stat
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,10 +9,25 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 EXIF_ORIENTATION = 274
+HEIF_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"}
+MEANINGS = {
+    "missing_file": "no such file",
+    "not_a_file": "a folder or something else that is not a file",
+    "no_permission": "no permission to read the file",
+    "empty_file": "the file is empty",
+    "not_an_image": "not an image format that can be read",
+    "damaged_image": "damaged or cut off",
+    "too_many_pixels": "more pixels than a photo has",
+    "needs_heif": "a HEIC photo; to read it, pip install 'faceage-bio[heif]'",
+}
 
 
 class DecodeError(Exception):
-    """The file holds no photo that can be read; the message says why without naming the file."""
+    """The file holds no photo that can be read: a key of ``MEANINGS`` as ``reason``, and no name of the file."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(MEANINGS[reason])
+        self.reason = reason
 
 
 @dataclass(frozen=True)
@@ -26,9 +41,10 @@ class Decoded:
 
 
 def decode_photo(path: Path | str) -> Decoded:
-    """Read a photo in any mode Pillow knows: turned upright by its EXIF, 8-bit RGB, first frame.
+    """Read a photo in any mode Pillow knows: turned upright by its EXIF, 8-bit RGB, first frame or page.
 
-    Transparent parts are laid over white. 16-bit and floating greys are scaled to the range of the file.
+    Transparent parts are laid over white. 16-bit and floating greys are scaled to the range of the file. Photos of up to
+    about 180 megapixels are read (twice Pillow's limit for a warning).
 
     Raises
     ------
@@ -36,34 +52,50 @@ def decode_photo(path: Path | str) -> Decoded:
         No such file, empty, truncated, not an image, or too large to be a photo.
     """
     path = Path(path)
-    if path.is_dir():
-        raise DecodeError("a folder, not a file")
     try:
-        if os.path.getsize(path) == 0:
-            raise DecodeError("the file is empty")
+        state = path.stat()
+        if not stat.S_ISREG(state.st_mode):  # reading a pipe would wait for ever
+            raise DecodeError("not_a_file")
+        if state.st_size == 0:
+            raise DecodeError("empty_file")
+        if _is_heif(path):
+            _learn_heif()
         with warnings.catch_warnings():
-            warnings.simplefilter("error", Image.DecompressionBombWarning)  # huge images become an error
-            warnings.simplefilter("ignore", UserWarning)  # damaged EXIF does not matter
+            warnings.simplefilter("ignore")  # damaged EXIF does not matter, and 100 megapixels are no bomb
             with Image.open(path) as opened:
                 opened.load()
                 orientation = _orientation(opened)
                 image = _rgb(ImageOps.exif_transpose(opened))
-    except FileNotFoundError:
-        raise DecodeError("no such file") from None
+    except (FileNotFoundError, NotADirectoryError):
+        raise DecodeError("missing_file") from None
     except PermissionError:
-        raise DecodeError("no permission to read the file") from None
+        raise DecodeError("no_permission") from None
     except UnidentifiedImageError:
-        raise DecodeError("not an image format that can be read") from None
-    except (Image.DecompressionBombWarning, Image.DecompressionBombError):
-        raise DecodeError("more pixels than a photo has") from None
+        raise DecodeError("not_an_image") from None
+    except (Image.DecompressionBombError, MemoryError):
+        raise DecodeError("too_many_pixels") from None
+    except DecodeError:
+        raise
     except (
-        OSError,
-        SyntaxError,
-        ValueError,
-        EOFError,
-    ) as error:  # Pillow's ways to say that a file is damaged
-        raise DecodeError(f"damaged image: {type(error).__name__}") from None
+        Exception
+    ):  # a damaged file can fail in any way inside a format's reader, and must not stop the others
+        raise DecodeError("damaged_image") from None
     return Decoded(image, width=image.shape[1], height=image.shape[0], orientation=orientation)
+
+
+def _is_heif(path: Path) -> bool:
+    with path.open("rb") as file:
+        head = file.read(12)
+    return head[4:8] == b"ftyp" and head[8:12] in HEIF_BRANDS
+
+
+def _learn_heif() -> None:
+    """Let Pillow read HEIC, if the extra is installed."""
+    try:
+        from pillow_heif import register_heif_opener
+    except ImportError:
+        raise DecodeError("needs_heif") from None
+    register_heif_opener()
 
 
 def _orientation(image: Image.Image) -> int:

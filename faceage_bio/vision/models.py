@@ -19,21 +19,42 @@ class FaceAgeModel(Protocol):
         ...
 
 
-def load_model(folder: Path | str, device: str = "cpu") -> FaceAgeModel:
-    """Load the model that a folder holds.
+def load_model(folder: Path | str, device: str = "cpu", precision: str = "float32") -> FaceAgeModel:
+    """Load the model that a folder holds; on a GPU with the whole mantissa of float32.
 
     Raises
     ------
     WeightsError
-        See `read_card`; or the card names a kind of model that this version does not know.
+        See `read_card`; the card names a kind of model that this version does not know, or bfloat16 is asked of a model
+        other than FaceAge.
     """
     card = read_card(folder)
-    if card.get("kind") == "faceage":
+    kind = card.get("kind")
+    if precision != "float32" and kind != "faceage":
+        raise WeightsError(
+            f"{folder}: faceage.precision {precision} is for the FaceAge network; {card.get('name')} needs float32."
+        )
+    use_whole_float32()
+    if kind == "faceage":
         from faceage_bio.vision.network import load_faceage
 
-        return load_faceage(Path(folder), device)
-    if card.get("kind") == "demo":
+        return load_faceage(Path(folder), device, precision)
+    if kind == "demo":
         from faceage_bio.vision.random_convolution import load_demo
 
         return load_demo(Path(folder), device)
-    raise WeightsError(f"{folder}: the card's kind is {card.get('kind')!r}, expected 'faceage' or 'demo'.")
+    if kind in ("torchscript", "onnx"):
+        from faceage_bio.vision.other_models import load_other
+
+        return load_other(Path(folder), device)
+    raise WeightsError(
+        f"{folder}: the card's kind is {kind!r}, expected 'faceage', 'demo', 'torchscript' or 'onnx'."
+    )
+
+
+def use_whole_float32() -> None:
+    """Forbid TF32, in which GPUs would otherwise shorten the mantissa of convolutions to 10 bits."""
+    import torch
+
+    torch.backends.cudnn.allow_tf32 = False
+    torch.backends.cuda.matmul.allow_tf32 = False

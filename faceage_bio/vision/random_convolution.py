@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from faceage_bio.vision.card import WEIGHTS_FILE, read_card
+from faceage_bio.vision.card import read_card
 from faceage_bio.vision.crop import standardise
 
 SIZE = 80  # pixels, half the crop
@@ -54,4 +54,5 @@ def load_demo(folder: Path, device: str = "cpu") -> RandomConvolution:
     """Load a model written by ``faceage-bio fit-demo-model``."""
     from safetensors.torch import load_file
 
-    return RandomConvolution(load_file(folder / WEIGHTS_FILE), read_card(folder), device)
+    card = read_card(folder)
+    return RandomConvolution(load_file(folder / card["weights"]), card, device)

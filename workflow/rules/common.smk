@@ -5,7 +5,9 @@ from pathlib import Path
 
 import faceage_bio
 from faceage_bio.config import check_config
+from faceage_bio.demo.plans import PLANS
 from faceage_bio.errors import ConfigError
+from faceage_bio.faceage.shards import count_photos, shard_names
 
 try:
     settings = check_config(config)
@@ -33,8 +35,34 @@ WITH_CLINIC = [name for name in COHORTS if config["cohorts"][name]["clinic"]]
 WITH_COUNTS = [name for name in COHORTS if config["cohorts"][name]["counts"]]
 WITH_CELLS = [name for name in COHORTS if config["cohorts"][name]["single_cell"]]
 WITH_RNA = [*WITH_COUNTS, *WITH_CELLS]
-MODEL = f"{config['results_dir']}/model/demo" if config["model"] == "demo" else config["model"]
+MODELS = [f"{config['results_dir']}/model/demo" if name == "demo" else name for name in config["models"]]
+MODEL_CARDS = [f"{folder}/card.json" for folder in MODELS] if WITH_PHOTOS else []
 GPUS = 1 if config["faceage"]["device"] == "cuda" else 0
+QUALITY_RULES = [
+    f"{name}={rule['action']}:{rule['threshold']}" for name, rule in config["faceage"]["quality"].items()
+]
+DEMO_PHOTOS = {plan.name: plan.n for plan in PLANS}  # the demo's manifests are not there when this is read
+
+
+def shards_of(name):
+    """The names of a cohort's shards, from the number of rows in its manifest."""
+    drawn = DEMO_PHOTOS.get(name, 0) if config["demo"] else 0
+    n_photos = drawn or count_photos(config["cohorts"][name]["manifest"])
+    return shard_names(n_photos, config["faceage"]["shard_size"])
+
+
+ALL_SHARDS = [
+    f"<results>/{name}/faceage/shards/{shard}.parquet" for name in WITH_PHOTOS for shard in shards_of(name)
+]
+
+
+def each_shard(wildcards, input):
+    return option("--shard", input.shards)
+
+
+def inference_memory(wildcards, threads):
+    """Each worker process holds the networks and a few photos."""
+    return 2000 + 1200 * threads
 
 
 def results_dir(wildcards):

@@ -2,32 +2,63 @@ rule predict_face_age:
     input:
         photos="<results>/{cohort}/cohort/photos.parquet",
         folder=cohort_file("photos"),
-        model=MODEL,
+        models=MODELS,
     output:
-        face_age="<results>/{cohort}/faceage/face_age.parquet",
-        ledger="<results>/{cohort}/faceage/ledger.tsv",
+        "<results>/{cohort}/faceage/shards/{shard}.parquet",
     log:
-        "<logs>/faceage/predict_face_age_{cohort}.log",
+        "<logs>/faceage/predict_face_age_{cohort}_{shard}.log",
     wildcard_constraints:
         cohort=any_of(WITH_PHOTOS),
+        shard=r"\d+-of-\d+",
     threads: 8
     resources:
-        mem_mb=4000,
+        mem_mb=inference_memory,
         gpu=GPUS,
     params:
+        models=option("--model", MODELS),
+        rules=option("--rule", QUALITY_RULES),
         device=config["faceage"]["device"],
         batch_size=config["faceage"]["batch_size"],
+        precision=config["faceage"]["precision"],
+        detection=config["faceage"]["detection"],
+        face_choice=config["faceage"]["face_choice"],
         min_probability=config["faceage"]["min_probability"],
-        min_face_pixels=config["faceage"]["min_face_pixels"],
         box_mode=config["faceage"]["box_mode"],
         resize=config["faceage"]["resize"],
+        jitters=config["faceage"]["jitters"],
         version=VERSION,
     shell:
         "faceage-bio predict-face-age --photos {input.photos:q} --photo-folder {input.folder:q}"
-        " --model {input.model:q} --device {params.device} --batch-size {params.batch_size}"
-        " --min-probability {params.min_probability} --min-face-pixels {params.min_face_pixels}"
-        " --box-mode {params.box_mode} --resize {params.resize}"
-        " --output {output.face_age:q} --ledger {output.ledger:q} > {log:q} 2>&1"
+        " --shard {wildcards.shard} {params.models:q} --device {params.device} --workers {threads}"
+        " --batch-size {params.batch_size} --precision {params.precision} --detection {params.detection}"
+        " --face-choice {params.face_choice} --min-probability {params.min_probability}"
+        " --box-mode {params.box_mode} --resize {params.resize} --jitters {params.jitters} {params.rules:q}"
+        " --output {output:q} > {log:q} 2>&1"
+
+
+# all cohorts together, since only so a photo that stands in two of them is seen
+rule gather_face_ages:
+    input:
+        shards=ALL_SHARDS,
+        models=MODELS,
+    output:
+        face_age=collect("<results>/{cohort}/faceage/face_age.parquet", cohort=WITH_PHOTOS),
+        ledger=collect("<results>/{cohort}/faceage/ledger.tsv", cohort=WITH_PHOTOS),
+        card=collect("<results>/{cohort}/faceage/model_card.json", cohort=WITH_PHOTOS),
+    log:
+        "<logs>/faceage/gather_face_ages.log",
+    resources:
+        mem_mb=4000,
+    params:
+        shards=each_shard,
+        models=option("--model", MODELS),
+        settings=json.dumps(config["faceage"]),
+        same_photo=config["faceage"]["same_photo"],
+        results=results_dir,
+        version=VERSION,
+    shell:
+        "faceage-bio gather-face-ages {params.shards:q} {params.models:q} --settings {params.settings:q}"
+        " --same-photo {params.same_photo} --results {params.results:q} > {log:q} 2>&1"
 
 
 rule read_face_ages:

@@ -9,7 +9,7 @@ rule render_association_report:
             *collect("<results>/{cohort}/expression/{table}.tsv", cohort=WITH_RNA, table=["genes", "panel"]),
             "<results>/pooled/phenotype/groups.tsv",
         ],
-        model=[MODEL] if WITH_PHOTOS else [],
+        models=MODELS if WITH_PHOTOS else [],
     output:
         report(
             "<results>/reports/association.html",
@@ -21,7 +21,7 @@ rule render_association_report:
         "<logs>/report/render_association_report.log",
     params:
         config=json.dumps(config),
-        cards=option("--model-card", [f"{MODEL}/card.json"] if WITH_PHOTOS else []),
+        cards=option("--model-card", MODEL_CARDS),
         version=VERSION,
     shell:
         "faceage-bio render-association-report --config {params.config:q} {params.cards:q}"
@@ -39,7 +39,7 @@ rule render_survival_report:
                 table=["cox", "kaplan_meier", "summary"],
             ),
         ],
-        model=[MODEL] if WITH_PHOTOS else [],
+        models=MODELS if WITH_PHOTOS else [],
     output:
         report(
             "<results>/reports/survival.html",
@@ -51,7 +51,7 @@ rule render_survival_report:
         "<logs>/report/render_survival_report.log",
     params:
         config=json.dumps(config),
-        cards=option("--model-card", [f"{MODEL}/card.json"] if WITH_PHOTOS else []),
+        cards=option("--model-card", MODEL_CARDS),
         version=VERSION,
     shell:
         "faceage-bio render-survival-report --config {params.config:q} {params.cards:q}"

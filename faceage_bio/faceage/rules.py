@@ -1,0 +1,106 @@
+"""Which photos are excluded or flagged, and why: the study's criteria for photos as rules with a threshold and an action.
+
+The study excluded photos below 160 x 160 pixels, without a face, with several faces, with a face that is not wholly in the
+frame, fills little of it, or cannot be made out for blur, light or colour.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from faceage_bio.errors import ConfigError
+
+Action = Literal["exclude", "flag", "ignore"]
+ACTIONS = ("exclude", "flag", "ignore")
+
+
+@dataclass(frozen=True)
+class Criterion:
+    """What a rule looks at: the photo is caught if ``measure`` is below (or above) the threshold."""
+
+    measure: str
+    below: bool
+
+
+# in the order in which a photo's first reason is chosen
+CRITERIA = {
+    "small_photo": Criterion("photo_short_side", below=True),
+    "small_face": Criterion("face_short_side", below=True),
+    "several_faces": Criterion("n_faces", below=False),
+    "face_leaves_frame": Criterion("outside_share", below=False),
+    "little_of_frame": Criterion("face_share", below=True),
+    "turned_head": Criterion("abs_yaw", below=False),
+    "tilted_head": Criterion("abs_roll", below=False),
+    "dark": Criterion("brightness", below=True),
+    "bright": Criterion("brightness", below=False),
+    "low_contrast": Criterion("contrast", below=True),
+    "blurred": Criterion("sharpness", below=True),
+    "greyscale": Criterion("greyscale", below=False),
+}
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One criterion with its threshold and what happens to a photo that it catches."""
+
+    name: str
+    action: Action
+    threshold: float
+
+    def catches(self, measures: Mapping[str, float]) -> bool:
+        """Whether a photo with these measures is caught; one that could not be measured is not."""
+        criterion = CRITERIA[self.name]
+        value = float(measures.get(criterion.measure, np.nan))
+        return value < self.threshold if criterion.below else value > self.threshold
+
+
+def parse_rule(text: str) -> Rule:
+    """ "small_face=exclude:60" as a rule.
+
+    Raises
+    ------
+    ConfigError
+        Another form, an unknown rule or action.
+    """
+    name, _, rest = text.partition("=")
+    action, _, threshold = rest.partition(":")
+    try:
+        if name not in CRITERIA or action not in ACTIONS:
+            raise ValueError
+        return Rule(name, action, float(threshold))  # type: ignore[arg-type]
+    except ValueError:
+        raise ConfigError(
+            f"--rule {text}: expected NAME=ACTION:THRESHOLD such as small_face=exclude:60; names are "
+            f"{', '.join(CRITERIA)}; actions are {', '.join(ACTIONS)}."
+        ) from None
+
+
+def judge(measures: Mapping[str, float], rules: tuple[Rule, ...]) -> dict[str, str]:
+    """What becomes of a photo with a face.
+
+    Returns
+    -------
+    dict
+        status "ok", "flagged" or "excluded"; reason, the first rule that led to it ("" for ok); flags, all rules that
+        caught the photo, parted by ";".
+    """
+    derived = {
+        **measures,
+        "photo_short_side": min(measures["width"], measures["height"]),
+        "abs_yaw": abs(measures["yaw"]),
+        "abs_roll": abs(measures["roll"]),
+    }
+    order = {name: place for place, name in enumerate(CRITERIA)}
+    caught = sorted(
+        (rule for rule in rules if rule.action != "ignore" and rule.catches(derived)),
+        key=lambda rule: (rule.action != "exclude", order[rule.name]),
+    )
+    if not caught:
+        return {"status": "ok", "reason": "", "flags": ""}
+    return {
+        "status": "excluded" if caught[0].action == "exclude" else "flagged",
+        "reason": caught[0].name,
+        "flags": ";".join(rule.name for rule in caught),
+    }

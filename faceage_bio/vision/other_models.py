@@ -1,0 +1,170 @@
+"""Any age regressor beside FaceAge: a TorchScript or ONNX file with a card that says how crops are to be fed to it."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+import faceage_bio
+from faceage_bio.errors import WeightsError
+from faceage_bio.tables import atomic_path, sha256_of, write_json
+from faceage_bio.vision.card import CARD_FILE, read_card
+from faceage_bio.vision.crop import CROP_SIZE, standardise
+
+KINDS = {".pt": "torchscript", ".ts": "torchscript", ".onnx": "onnx"}
+IMAGENET = np.array(
+    [[0.485, 0.456, 0.406], [0.229, 0.224, 0.225]]
+)  # mean and standard deviation of the channels
+STANDARDISATIONS = {
+    "per_photo": "minus the photo's mean, divided by its standard deviation, over all pixels and channels",
+    "imagenet": "0 to 1, then minus ImageNet's mean and divided by its standard deviation, per channel",
+    "zero_to_one": "0 to 1",
+    "minus_one_to_one": "-1 to 1",
+}
+OLDEST = 200.0  # years; beyond it the output cannot be an age
+
+
+def prepare(crops: np.ndarray, size: int, standardisation: str) -> np.ndarray:
+    """Crops as a model wants them.
+
+    Parameters
+    ----------
+    crops : uint8 array, shape (n, 160, 160, 3), RGB
+    size : int
+        Pixels; other sizes than 160 are interpolated from the crop.
+    standardisation : a key of ``STANDARDISATIONS``
+
+    Returns
+    -------
+    float32 array, shape (n, 3, size, size)
+    """
+    if size != CROP_SIZE:
+        how = cv2.INTER_AREA if size < CROP_SIZE else cv2.INTER_CUBIC
+        crops = np.stack([cv2.resize(crop, (size, size), interpolation=how) for crop in crops])
+    if standardisation == "per_photo":
+        values = standardise(crops)
+    elif standardisation == "imagenet":
+        values = (crops / 255.0 - IMAGENET[0]) / IMAGENET[1]
+    elif standardisation == "zero_to_one":
+        values = crops / 255.0
+    else:
+        values = crops / 127.5 - 1
+    return np.ascontiguousarray(values.transpose(0, 3, 1, 2), dtype=np.float32)
+
+
+class OtherModel:
+    """A loaded model of another kind behind the interface of all age models."""
+
+    def __init__(self, run: Callable[[np.ndarray], np.ndarray], card: dict) -> None:
+        self.card = card
+        self._run = run
+
+    def predict(self, crops: np.ndarray) -> np.ndarray:
+        """Years, float64 of shape (n,), for uint8 crops of shape (n, 160, 160, 3).
+
+        Raises
+        ------
+        WeightsError
+            The model gives something else than one plausible age per crop.
+        """
+        inputs = prepare(crops, self.card["input_size"], self.card["input_standardisation"])
+        years = np.asarray(self._run(inputs), dtype=np.float64)
+        if years.shape not in ((len(crops),), (len(crops), 1)) or not (np.abs(years) < OLDEST).all():
+            raise WeightsError(
+                f"the model {self.card['name']} gave {years.shape} values, from {np.min(years):g} to {np.max(years):g}, for "
+                f"{len(crops)} faces; expected one age in years for each. Look at input_size and "
+                "input_standardisation in its card."
+            )
+        return years.reshape(len(crops))
+
+
+def add_model(
+    file: Path | str, output: Path | str, *, name: str, size: int, standardisation: str, source: str
+) -> dict:
+    """Copy a TorchScript or ONNX regressor into a model folder, with a card, after a trial run; returns the card.
+
+    Raises
+    ------
+    WeightsError
+        Another ending, a folder that already holds a model, or a file that gives no ages.
+    """
+    file, output = Path(file), Path(output)
+    kind = KINDS.get(file.suffix.lower())
+    if kind is None or not file.is_file():
+        raise WeightsError(
+            f"{file}: expected an existing file ending in {', '.join(KINDS)}: a TorchScript or ONNX model that takes "
+            "faces of shape (n, 3, size, size) and gives ages in years."
+        )
+    if (output / CARD_FILE).exists():
+        raise WeightsError(f"{output}: already holds a model. Choose another --output.")
+    weights = f"model{file.suffix.lower()}"
+    card = {
+        "name": name,
+        "kind": kind,
+        "synthetic": False,
+        "weights": weights,
+        "sha256": sha256_of(file),
+        "source": source or file.name,
+        "input_size": size,
+        "input_standardisation": standardisation,
+        "standardisation": STANDARDISATIONS[standardisation],
+        "notice": "",
+        "created_with": f"faceage_bio {faceage_bio.__version__}",
+    }
+    trial = np.random.default_rng(1).integers(0, 256, (3, CROP_SIZE, CROP_SIZE, 3), np.uint8)
+    OtherModel(_runner(file, kind, "cpu"), card).predict(trial)
+    with atomic_path(output / weights) as temporary:
+        shutil.copyfile(file, temporary)
+    write_json(card, output / CARD_FILE)
+    return card
+
+
+def load_other(folder: Path, device: str = "cpu") -> OtherModel:
+    """Load a model written by `add_model`."""
+    card = read_card(folder)
+    return OtherModel(_runner(folder / card["weights"], card["kind"], device), card)
+
+
+def _runner(path: Path, kind: str, device: str) -> Callable[[np.ndarray], np.ndarray]:
+    """Function from prepared crops to whatever the model gives."""
+    return _torchscript(path, device) if kind == "torchscript" else _onnx(path, device)
+
+
+def _torchscript(path: Path, device: str) -> Callable[[np.ndarray], np.ndarray]:
+    import torch
+
+    try:
+        module = torch.jit.load(path, map_location=device).eval()
+    except (RuntimeError, ValueError) as error:
+        raise WeightsError(f"{path}: not a TorchScript file ({str(error).splitlines()[0]}).") from None
+
+    def run(inputs: np.ndarray) -> np.ndarray:
+        with torch.inference_mode():
+            return module(torch.from_numpy(inputs).to(device)).float().cpu().numpy()
+
+    return run
+
+
+def _onnx(path: Path, device: str) -> Callable[[np.ndarray], np.ndarray]:
+    try:
+        import onnxruntime
+    except ImportError:
+        raise WeightsError(f"{path}: an ONNX model; to run it, pip install 'faceage-bio[onnx]'.") from None
+    import torch
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = torch.get_num_threads()
+    wanted = ["CUDAExecutionProvider"] if device == "cuda" else []
+    providers = [
+        one for one in (*wanted, "CPUExecutionProvider") if one in onnxruntime.get_available_providers()
+    ]
+    try:
+        session = onnxruntime.InferenceSession(str(path), options, providers=providers)
+    except Exception as error:  # its exceptions share no base class of their own
+        raise WeightsError(
+            f"{path}: not an ONNX model that can run here ({str(error).splitlines()[0]})."
+        ) from None
+    name = session.get_inputs()[0].name
+    return lambda inputs: session.run(None, {name: inputs})[0]
