@@ -1,28 +1,38 @@
 """Inference: every photo an age or a reason, nothing lost, finished parts used again."""
 
+import os
+import signal
+import subprocess
+import sys
+import time
+from functools import partial
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
 import torch
 from PIL import Image
 
+from faceage_bio.columns import FACE_AGE_COLUMNS
+from faceage_bio.config import FaceAge
 from faceage_bio.demo.portraits import draw, imagine
 from faceage_bio.errors import CohortError, RunError
 from faceage_bio.faceage.given import read_face_ages
 from faceage_bio.faceage.ledger import ledger_of
-from faceage_bio.faceage.predict import (
-    Settings,
-    choose_device,
-    predict_face_ages,
-    predict_in_batches,
-)  # fmt: skip
+from faceage_bio.faceage.photo import Tools, load_tools
+from faceage_bio.faceage.precision import precision_sentence
+from faceage_bio.faceage.predict import choose_device, count_workers, predict_face_ages
+from faceage_bio.faceage.settings import settings_of
 from faceage_bio.vision.detect import Detector
+
+CARDS = ({"name": "brightness", "sha256": "0" * 64},)
 
 
 class Brightness:
     """A model whose answer is known: the mean of the crop."""
 
-    card = {"name": "brightness", "sha256": "0" * 64}  # noqa: RUF012
+    card = CARDS[0]
 
     def __init__(self):
         self.batches = []
@@ -30,6 +40,13 @@ class Brightness:
     def predict(self, crops):
         self.batches.append(len(crops))
         return crops.mean(axis=(1, 2, 3)).astype(np.float64)
+
+
+class Kills(Brightness):
+    """Ends its process as the kernel does when memory runs out."""
+
+    def predict(self, crops):
+        os.kill(os.getpid(), signal.SIGKILL)
 
 
 @pytest.fixture(scope="module")
@@ -47,21 +64,31 @@ def folder(tmp_path_factory):
     Image.fromarray(np.full((300, 300, 3), 128, np.uint8)).save(folder / "blank.jpg")
     Image.fromarray(np.concatenate([one, two], axis=1)).save(folder / "both.jpg")
     Image.fromarray(one).resize((64, 80)).save(folder / "small.png")
+    Image.fromarray(one[:, 120:]).save(folder / "half.jpg")
     (folder / "text.jpg").write_text("no photo")
+    outside = tmp_path_factory.mktemp("elsewhere") / "secret.jpg"
+    Image.fromarray(one).save(outside)
+    (folder / "link.jpg").symlink_to(outside)
+    (folder / "loop.jpg").symlink_to(folder / "loop.jpg")
+    os.mkfifo(folder / "pipe.jpg")
     return folder
 
 
-PATHS = [
-    "good one.jpg",
-    "text.jpg",
-    "blank.jpg",
-    "gut.zwei.ü.png",
-    "both.jpg",
-    "small.png",
-    "../outside.jpg",
-    "gone.jpg",
-]
-REASONS = ["", "unreadable", "no_face", "", "several_faces", "small_face", "outside_folder", "unreadable"]
+REASONS = {
+    "good one.jpg": "",
+    "text.jpg": "not_an_image",
+    "blank.jpg": "no_face",
+    "gut.zwei.ü.png": "",
+    "both.jpg": "several_faces",
+    "small.png": "small_photo",
+    "half.jpg": "face_leaves_frame",
+    "../outside.jpg": "outside_folder",
+    "link.jpg": "outside_folder",
+    "loop.jpg": "damaged_image",
+    "pipe.jpg": "not_a_file",
+    "gone.jpg": "missing_file",
+}
+PATHS = list(REASONS)
 
 
 def photos(paths=PATHS):
@@ -71,38 +98,130 @@ def photos(paths=PATHS):
     })  # fmt: skip
 
 
+def settings(quality=None, **changes):
+    return settings_of(FaceAge(**changes, quality=quality or {}))
+
+
+def predict(folder, detector, paths=PATHS, model=None, chosen=None, **options):
+    chosen = chosen or settings()
+    tools = Tools(detector, (model or Brightness(),), chosen)
+    return predict_face_ages(photos(paths), folder, lambda: tools, CARDS, chosen, **options)
+
+
 def test_every_photo_gets_an_age_or_a_reason(folder, detector):
-    table = predict_face_ages(photos(), folder, Brightness(), detector, Settings())
-    assert list(table.reason) == REASONS
-    has_age = table.status != "excluded"
-    assert table.face_age.notna().equals(has_age)
+    table = predict(folder, detector)
+    assert dict(zip(PATHS, table.reason, strict=True)) == REASONS
+    assert table.face_age.notna().equals(table.status != "excluded")
     assert list(table.photo_id) == [f"p{n}" for n in range(len(PATHS))]
-    assert table.n_faces[4] == 2
     assert set(ledger_of(table).status) == {"included", "flagged", "excluded"}
 
 
+def test_every_row_says_what_was_seen(folder, detector):
+    table = predict(folder, detector, chosen=settings(jitters=4)).set_index("photo_id")
+    assert set(FACE_AGE_COLUMNS) <= {*table.columns, "photo_id"}
+    good = table.loc["p0"]
+    measured = [name for name in FACE_AGE_COLUMNS if name not in ("photo_id", "reason", "flags")]
+    assert good[measured].notna().all()
+    assert (good[["width", "height", "orientation", "n_faces"]] == [320, 400, 1, 1]).all()
+    assert good.inside_frame
+    assert not good.greyscale
+    assert 0.1 < good.face_share < 0.9
+    assert good.face_short_side == min(good.box_width, good.box_height)
+    assert abs(good.roll) < 10
+    assert abs(good.yaw) < 25
+    assert good.model == "brightness"
+    assert (good[["detection", "face_choice", "box_mode", "resize", "precision"]] == [
+        "exact", "highest_confidence", "clip", "bicubic", "float32"]).all()  # fmt: skip
+    assert table.loc["p4"].n_faces == 2
+    assert not table.loc["p6"].inside_frame
+    assert table.loc["p2", "sharpness":"face_age_sd"].isna().all()  # no face
+
+
 def test_an_age_belongs_to_its_photo_whatever_the_batch(folder, detector):
-    one = predict_face_ages(photos(), folder, Brightness(), detector, Settings(batch_size=1))
-    many = predict_face_ages(photos(), folder, Brightness(), detector, Settings(batch_size=32))
+    one = predict(folder, detector, chosen=settings(batch_size=1))
+    many = predict(folder, detector, chosen=settings(batch_size=32))
     pd.testing.assert_frame_equal(one, many)
-    mirrored = predict_face_ages(photos(PATHS[::-1]), folder, Brightness(), detector, Settings())
+    mirrored = predict(folder, detector, PATHS[::-1])
     np.testing.assert_allclose(mirrored.face_age.to_numpy()[::-1], one.face_age, equal_nan=True)
 
 
-def test_thresholds_decide(folder, detector):
-    table = predict_face_ages(
-        photos(PATHS[:1]), folder, Brightness(), detector, Settings(min_face_pixels=1000)
-    )
-    assert list(table.reason) == ["small_face"]
-    table = predict_face_ages(
-        photos(PATHS[:1]), folder, Brightness(), detector, Settings(min_probability=1.0)
-    )
+def test_worker_processes_change_nothing(folder, detector, monkeypatch):
+    monkeypatch.setattr("faceage_bio.faceage.predict.PART_SIZE", 2)
+    done = []
+    table = predict(folder, detector, workers=2, progress=done.append)
+    pd.testing.assert_frame_equal(table, predict(folder, detector))
+    assert sum(done) == len(PATHS)
+
+
+def test_a_killed_worker_is_told_and_what_is_done_is_kept(folder, detector, monkeypatch, tmp_path):
+    monkeypatch.setattr("faceage_bio.faceage.predict.PART_SIZE", 4)
+    paths = ["blank.jpg"] * 4 + ["good one.jpg"] * 4
+    with pytest.raises(RunError, match="a worker process was killed"):
+        predict(folder, detector, paths, model=Kills(), workers=2, parts=tmp_path / "parts")
+    kept = list((tmp_path / "parts").iterdir())
+    assert len(kept) <= 1
+    assert len(predict(folder, detector, paths, parts=tmp_path / "parts")) == 8
+
+
+def test_each_quality_rule_can_exclude_flag_or_be_ignored(folder, detector):
+    for action, status in (("exclude", "excluded"), ("flag", "flagged"), ("ignore", "ok")):
+        chosen = settings({"blurred": {"action": action, "threshold": 1e9}})
+        row = predict(folder, detector, PATHS[:1], chosen=chosen).iloc[0]
+        assert row.status == status
+        assert row.reason == ("" if action == "ignore" else "blurred")
+        assert np.isnan(row.face_age) == (action == "exclude")
+
+
+def test_a_detection_below_the_probability_is_no_face(folder, detector):
+    table = predict(folder, detector, PATHS[:1], chosen=settings(min_probability=1.0))
     assert list(table.reason) == ["low_probability"]
+    assert table.n_faces[0] == 0
+
+
+def test_which_of_several_faces_counts(folder, detector):
+    tables = {
+        rule: predict(folder, detector, ["both.jpg"], chosen=settings(face_choice=rule)).iloc[0]
+        for rule in ("highest_confidence", "largest", "only")
+    }
+    assert tables["only"].status == "excluded"
+    assert tables["only"].reason == "several_faces"
+    faces = detector.detect(np.asarray(Image.open(folder / "both.jpg")))
+    assert len(faces) == 2
+    assert tables["highest_confidence"].probability == max(face.probability for face in faces)
+    areas = [face.width * face.height for face in faces]
+    assert tables["largest"].box_width * tables["largest"].box_height == max(areas)
+
+
+def test_jitters_give_a_spread_and_leave_the_age(folder, detector):
+    plain, jittered = predict(folder, detector), predict(folder, detector, chosen=settings(jitters=6))
+    np.testing.assert_allclose(jittered.face_age, plain.face_age, equal_nan=True)
+    assert plain.face_age_sd.isna().all()
+    aged = jittered.face_age.notna()
+    assert (jittered.face_age_sd[aged] > 0).all()
+    assert jittered.face_age_sd[~aged].isna().all()
+    pd.testing.assert_frame_equal(jittered, predict(folder, detector, chosen=settings(jitters=6)))
+
+    class Constant(Brightness):
+        def predict(self, crops):
+            return np.full(len(crops), 50.0)
+
+    steady = predict(folder, detector, PATHS[:1], model=Constant(), chosen=settings(jitters=6))
+    assert steady.face_age_sd[0] == 0
+
+
+def test_a_further_model_has_a_column_of_its_own(folder, detector):
+    class Twice(Brightness):
+        def predict(self, crops):
+            return 2 * super().predict(crops)
+
+    tools = Tools(detector, (Brightness(), Twice()), settings())
+    table = predict_face_ages(photos(), folder, lambda: tools, CARDS * 2, settings())
+    np.testing.assert_allclose(table.face_age_2, 2 * table.face_age, equal_nan=True)
 
 
 def test_an_interrupted_run_does_only_what_is_left(folder, detector, tmp_path, monkeypatch):
     monkeypatch.setattr("faceage_bio.faceage.predict.PART_SIZE", 3)
-    whole = predict_face_ages(photos(), folder, Brightness(), detector, Settings())
+    whole = predict(folder, detector)
 
     class Stops(Brightness):
         def predict(self, crops):
@@ -110,38 +229,119 @@ def test_an_interrupted_run_does_only_what_is_left(folder, detector, tmp_path, m
                 raise KeyboardInterrupt
             return super().predict(crops)
 
+    parts = tmp_path / "parts"
     with pytest.raises(KeyboardInterrupt):
-        predict_face_ages(photos(), folder, Stops(), detector, Settings(), tmp_path / "parts")
-    assert [item.stat().st_mode & 0o777 for item in (tmp_path / "parts").iterdir()] == [0o600]
+        predict(folder, detector, model=Stops(), parts=parts)
+    assert [item.stat().st_mode & 0o777 for item in parts.iterdir()] == [0o600]
     model = Brightness()
-    resumed = predict_face_ages(photos(), folder, model, detector, Settings(), tmp_path / "parts")
+    resumed = predict(folder, detector, model=model, parts=parts)
     pd.testing.assert_frame_equal(resumed, whole)
     assert sum(model.batches) == 2  # the first part's photo was not aged again
 
 
-def test_parts_of_other_settings_are_not_used(folder, detector, tmp_path):
-    predict_face_ages(photos(), folder, Brightness(), detector, Settings(), tmp_path)
-    table = predict_face_ages(
-        photos(), folder, Brightness(), detector, Settings(min_face_pixels=1000), tmp_path
-    )
+@pytest.mark.parametrize(
+    "change", [{"min_probability": 1.0}, {"quality": {"blurred": {"action": "exclude", "threshold": 1e9}}}]
+)
+def test_parts_of_other_settings_are_not_used(folder, detector, tmp_path, change):
+    predict(folder, detector, parts=tmp_path)
+    table = predict(folder, detector, chosen=settings(**change), parts=tmp_path)
     assert table.face_age.isna().all()
 
 
-def test_out_of_memory_halves_the_batch():
-    class Small(Brightness):
+def test_killed_from_outside_it_goes_on_where_it_was(tmp_path, folder):
+    """The command itself, killed with -9 in the middle, and called again."""
+    many = tmp_path / "photos"
+    many.mkdir()
+    for number in range(24):
+        Image.fromarray(draw(imagine(50, True, 900 + number))).save(many / f"{number}.jpg")
+    photos([f"{number}.jpg" for number in range(24)]).to_parquet(tmp_path / "photos.parquet")
+    write_brightness(tmp_path / "model")
+    output = tmp_path / "face_age.parquet"
+    code = "import faceage_bio.faceage.predict as p; p.PART_SIZE = 2; from faceage_bio.cli.main import main; main()"
+    command = [
+        sys.executable, "-c", code, "predict-face-age", "--photos", tmp_path / "photos.parquet",
+        "--photo-folder", many, "--model", tmp_path / "model", "--workers", "2", "--device", "cpu", "--output", output,
+    ]  # fmt: skip
+    first = subprocess.Popen(
+        command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+    )
+    parts = output.with_name(".face_age_parts")
+    deadline = time.monotonic() + 120
+    while not list(parts.glob("*.parquet")) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    os.killpg(first.pid, signal.SIGKILL)
+    first.wait()
+    kept = {path: path.stat().st_mtime_ns for path in parts.glob("*.parquet")}
+    assert kept
+    assert not output.exists()
+    assert not [path for path in tmp_path.iterdir() if path.suffix == ".tmp"]
+    again = subprocess.run(command, capture_output=True, text=True)
+    assert again.returncode == 0, again.stderr
+    assert len(pd.read_parquet(output)) == 24
+    assert not parts.exists()
+
+
+def write_brightness(folder: Path) -> None:
+    """A model folder whose network gives the mean of the crop, divided by 4, so that it is an age."""
+    from faceage_bio.vision.other_models import add_model
+
+    class Mean(torch.nn.Module):
+        def forward(self, crops):
+            return crops.mean(dim=(1, 2, 3)) * 64
+
+    path = folder.with_suffix(".pt")
+    torch.jit.trace(Mean(), torch.zeros(2, 3, 160, 160)).save(str(path))
+    add_model(path, folder, name="mean", size=160, standardisation="zero_to_one", source="a test")
+
+
+def test_memory_does_not_grow_with_the_number_of_photos(folder, detector, monkeypatch):
+    """No more parts are under way than twice the workers, however many photos wait."""
+    monkeypatch.setattr("faceage_bio.faceage.predict.PART_SIZE", 1)
+    started, finished, most = [], [], []
+
+    class Watched(Brightness):
         def predict(self, crops):
-            if len(crops) > 3:
-                raise torch.cuda.OutOfMemoryError("too much")
+            started.append(1)
+            most.append(len(started) - len(finished))
             return super().predict(crops)
 
-    crops = np.random.default_rng(1).integers(0, 255, (11, 160, 160, 3), np.uint8)
-    np.testing.assert_allclose(predict_in_batches(Small(), crops, 8), crops.mean(axis=(1, 2, 3)))
+    predict(folder, detector, ["good one.jpg"] * 12, model=Watched(), progress=finished.append)
+    assert len(started) == 12
+    assert max(most) <= 3
 
 
 def test_no_photos_give_an_empty_table(folder, detector):
-    table = predict_face_ages(photos([]), folder, Brightness(), detector, Settings())
+    table = predict(folder, detector, [])
     assert len(table) == 0
     assert "face_age" in table
+
+
+def test_bfloat16_says_how_far_it_is_off(folder, tmp_path):
+    from faceage_bio.vision.weights import import_weights
+    from tests.golden.keras import recipe
+
+    import_weights(recipe.write_h5(tmp_path / "faceage.h5"), tmp_path / "model")
+    exact, short = (
+        predict_face_ages(
+            photos(), folder, partial(load_tools, [tmp_path / "model"], "cpu", chosen), CARDS, chosen
+        )
+        for chosen in (settings(), settings(precision="bfloat16"))
+    )
+    aged = exact.face_age.notna()
+    np.testing.assert_allclose(
+        short.precision_error[aged], short.face_age[aged] - exact.face_age[aged], atol=1e-4
+    )
+    assert (short.precision_error[aged] != 0).any()
+    assert "precision_error" not in exact
+    assert f"{short.precision_error.abs().max():.2f} years" in precision_sentence(short)
+
+
+def test_workers_are_no_more_than_of_use():
+    assert count_workers(8, "cpu", 10) == 1
+    assert count_workers(8, "cpu", 40) == 3
+    assert count_workers(4, "cpu", 10_000) == 4
+    assert count_workers(64, "cuda", 10_000) == 8
+    assert count_workers(None, "cpu", 10_000) == len(os.sched_getaffinity(0))
 
 
 def test_cuda_is_not_pretended(monkeypatch):
@@ -179,15 +379,16 @@ def test_wrong_given_face_ages_are_told_together(tmp_path):
 def test_gpu_equals_cpu(folder, tmp_path):
     if not torch.cuda.is_available():
         pytest.skip("no CUDA device")
-    from faceage_bio.vision.models import load_model
     from faceage_bio.vision.weights import import_weights
     from tests.golden.keras import recipe
 
     import_weights(recipe.write_h5(tmp_path / "faceage.h5"), tmp_path / "model")
-    ages = [
+    tables = [
         predict_face_ages(
-            photos(), folder, load_model(tmp_path / "model", device), Detector(device), Settings()
-        ).face_age
+            photos(), folder, partial(load_tools, [tmp_path / "model"], device, settings()), CARDS, settings()
+        )
         for device in ("cpu", "cuda")
     ]
-    np.testing.assert_allclose(ages[0], ages[1], atol=0.01, equal_nan=True)
+    np.testing.assert_allclose(tables[0].face_age, tables[1].face_age, atol=0.01, equal_nan=True)
+    boxes = ["box_x", "box_y", "box_width", "box_height"]
+    pd.testing.assert_frame_equal(tables[0][boxes], tables[1][boxes])

@@ -11,7 +11,7 @@ from PIL import Image
 
 from faceage_bio.demo.people import simulate_counts, simulate_people
 from faceage_bio.demo.plans import PLANS, Plan
-from faceage_bio.demo.portraits import draw, imagine
+from faceage_bio.demo.portraits import another_day, draw, imagine
 from faceage_bio.tables import atomic_path, write_table
 
 JPEG_QUALITY = 90
@@ -37,6 +37,7 @@ def make_cohort(
             cohort_seed * 1000 + row.person,
             folder / "photos" / row.path,
             row.damage,
+            row.visit,
         )
         for row in manifest.itertuples()
     ]
@@ -57,12 +58,15 @@ def make_cohort(
 
 def _photos(people: pd.DataFrame, random: np.random.Generator) -> pd.DataFrame:
     """One row per photo; some people come back after a year or two, a handful of photos are bad."""
-    first = people[["subject_id", "sex", "biological_age", "photo_date"]].assign(person=range(len(people)))
+    first = people[["subject_id", "sex", "biological_age", "photo_date"]].assign(
+        person=range(len(people)), visit=0
+    )
     again = first.sample(n=max(4, len(people) // 15), random_state=int(random.integers(2**31)))
     years = random.uniform(0.8, 2.5, len(again))
     again = again.assign(
         photo_date=again.photo_date + pd.to_timedelta((years * 365).astype(int), unit="D"),
         biological_age=again.biological_age + years,
+        visit=1,
     )
     photos = pd.concat([first, again], ignore_index=True)
     photos["photo_id"] = [f"P{number:04d}" for number in random.permutation(9000)[: len(photos)] + 1000]
@@ -115,9 +119,10 @@ def _rna(
     return samples, counts
 
 
-def _draw_photo(job: tuple[float, bool, int, Path, str]) -> None:
-    age, male, seed, path, damage = job
-    picture = draw(imagine(age, male, seed))
+def _draw_photo(job: tuple[float, bool, int, Path, str, int]) -> None:
+    age, male, seed, path, damage, visit = job
+    person = imagine(age, male, seed)
+    picture = draw(another_day(person, visit) if visit else person)
     content = DAMAGES[damage](picture, seed) if damage else _jpeg(picture)
     with atomic_path(path, mode=0o600) as temporary:
         temporary.write_bytes(content)

@@ -3,7 +3,7 @@
 Each sign of age has a jitter of its own, so that none is the label and a model must weigh many.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
@@ -63,6 +63,19 @@ def imagine(age: float, male: bool, seed: int) -> Portrait:
         hair_length=random.uniform(0, 0.35) if male else random.uniform(0.35, 1),
         smile=random.normal(0.25, 0.35),
         seed=seed,
+    )
+
+
+def another_day(portrait: Portrait, visit: int) -> Portrait:
+    """The same person before another wall, in another light, held and smiling otherwise."""
+    random = np.random.default_rng([portrait.seed, 79, visit])
+    return replace(
+        portrait,
+        background=random.uniform(110, 225) + random.normal(0, 12, 3),
+        centre=(160 + random.normal(0, 9), 205 + random.normal(0, 9)),
+        yaw=float(np.clip(random.normal(0, 0.06), -0.12, 0.12)),
+        light=random.uniform(-0.6, 0.6),
+        smile=random.normal(0.25, 0.35),
     )
 
 
