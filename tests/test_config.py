@@ -3,7 +3,15 @@
 import pytest
 import yaml
 
-from faceage_bio.config import Config, check_config, commented_yaml, demo_config, json_schema, load_config
+from faceage_bio.config import (
+    Config,
+    Quality,
+    check_config,
+    commented_yaml,
+    demo_config,
+    json_schema,
+    load_config,
+)
 from faceage_bio.errors import ConfigError
 
 MINE = {"cohorts": {"mine": {"face_ages": "ages.tsv"}}}
@@ -24,10 +32,19 @@ def test_every_setting_has_a_comment():
     text = commented_yaml(demo_config())
     for section in (
         Config,
+        Quality,
         *(type(getattr(demo_config(), name)) for name in ("faceage", "survival", "expression", "report")),
     ):
         for name, field in section.model_fields.items():
-            if name not in {"faceage", "acceleration", "phenotype", "expression", "survival", "report"}:
+            if name not in {
+                "faceage",
+                "quality",
+                "acceleration",
+                "phenotype",
+                "expression",
+                "survival",
+                "report",
+            }:
                 assert field.description, name
                 assert field.description.splitlines()[0] in text, name
 

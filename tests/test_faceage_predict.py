@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+import warnings
 from functools import partial
 from pathlib import Path
 
@@ -64,7 +65,7 @@ def folder(tmp_path_factory):
     Image.fromarray(np.full((300, 300, 3), 128, np.uint8)).save(folder / "blank.jpg")
     Image.fromarray(np.concatenate([one, two], axis=1)).save(folder / "both.jpg")
     Image.fromarray(one).resize((64, 80)).save(folder / "small.png")
-    Image.fromarray(one[:, 120:]).save(folder / "half.jpg")
+    Image.fromarray(one[:, 140:]).save(folder / "half.jpg")
     (folder / "text.jpg").write_text("no photo")
     outside = tmp_path_factory.mktemp("elsewhere") / "secret.jpg"
     Image.fromarray(one).save(outside)
@@ -290,7 +291,9 @@ def write_brightness(folder: Path) -> None:
             return crops.mean(dim=(1, 2, 3)) * 64
 
     path = folder.with_suffix(".pt")
-    torch.jit.trace(Mean(), torch.zeros(2, 3, 160, 160)).save(str(path))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)
+        torch.jit.trace(Mean(), torch.zeros(2, 3, 160, 160)).save(str(path))
     add_model(path, folder, name="mean", size=160, standardisation="zero_to_one", source="a test")
 
 

@@ -12,31 +12,44 @@ SECONDS_BETWEEN_LINES = 10
 def counted(what: str, total: int) -> Iterator[Callable[[int], None]]:
     """A function to be told how many more of ``total`` are done."""
     if sys.stderr.isatty():
-        from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-        columns = (
-            BarColumn(), MofNCompleteColumn(), TextColumn(what), TimeRemainingColumn(),
-        )  # fmt: skip
-        with Progress(*columns, console=Console(stderr=True)) as bar:
+        with _bar(what) as bar:
             task = bar.add_task(what, total=total)
             yield lambda n: bar.advance(task, n)
-        return
+    else:
+        yield _lines(what, total)
+
+
+def _bar(what: str):
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn
+    from rich.progress import TimeRemainingColumn as TimeLeft
+    from rich.text import Text
+
+    class Speed(ProgressColumn):
+        def render(self, task: Task) -> Text:
+            speed = task.finished_speed or task.speed
+            return Text("" if speed is None else f"{speed:.1f} per second")
+
+    columns = (BarColumn(), MofNCompleteColumn(), TextColumn(what), Speed(), TimeLeft(), TextColumn("left"))
+    return Progress(*columns, console=Console(stderr=True))
+
+
+def _lines(what: str, total: int) -> Callable[[int], None]:
     begin = last = time.monotonic()
     done = 0
 
-    def line(n: int) -> None:
+    def tell(n: int) -> None:
         nonlocal done, last
         done += n
         now = time.monotonic()
         if now - last >= SECONDS_BETWEEN_LINES or done == total:
             last = now
             speed = done / max(now - begin, 1e-9)
-            left = (total - done) / speed
+            left = max(total - done, 0) / max(speed, 1e-9)
             print(
-                f"{done} of {total} {what}, {speed:.1f} per second, {max(left, 0):.0f} s left",
+                f"{done} of {total} {what}, {speed:.1f} per second, {left:.0f} s left",
                 file=sys.stderr,
                 flush=True,
             )
 
-    yield line
+    return tell

@@ -1,5 +1,6 @@
-"""faceage-bio weights: import, verify, fetch and show the published weights."""
+"""faceage-bio weights: import, verify, fetch and show the published weights; add another model."""
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -24,6 +25,40 @@ def import_(
         f"{output}: {card['parameters']:,} parameters, all used. SHA-256 of the source: {card['source_sha256']}"
     )
     print(card["notice"])
+
+
+class Standardisation(StrEnum):
+    per_photo = "per_photo"
+    imagenet = "imagenet"
+    zero_to_one = "zero_to_one"
+    minus_one_to_one = "minus_one_to_one"
+
+
+@app.command()
+def add(
+    file: Annotated[Path, typer.Argument(help="A TorchScript (.pt, .ts) or ONNX (.onnx) file.")],
+    output: Annotated[Path, typer.Option(help="Folder for the model and its card.json.")],
+    name: Annotated[str, typer.Option(help="What the reports call it.")],
+    size: Annotated[
+        int, typer.Option(help="Width and height of its input, in pixels.", min=16, max=1024)
+    ] = 160,
+    standardisation: Annotated[
+        Standardisation, typer.Option(help="How 0 to 255 becomes its input.")
+    ] = Standardisation.per_photo,
+    source: Annotated[str, typer.Option(help="Where it comes from: paper, version, licence.")] = "",
+) -> None:
+    """Add an age model of another kind, as a second opinion beside FaceAge.
+
+    It must take faces as float32 of shape (n, 3, size, size), RGB, and give one age in years for each. Name its folder in the
+    config after FaceAge's: `models: [my-study/model, my-study/second]`.
+
+    Example: faceage-bio weights add other.onnx --output my-study/second --name OtherAge --size 224 --standardisation imagenet
+    """
+    from faceage_bio.vision.other_models import add_model
+
+    card = add_model(file, output, name=name, size=size, standardisation=standardisation.value, source=source)
+    print(f"{output}: {card['name']}, {card['kind']}, gave plausible ages for three trial faces.")
+    print(f"Next: models: [FACEAGE_FOLDER, {output}] in the config.")
 
 
 @app.command()

@@ -93,11 +93,14 @@ def predict_face_ages(
         A worker process was killed, which mostly means that memory ran out.
     """
     tables = []
+    ahead = (
+        2 * workers if workers > 1 else 1
+    )  # enough to keep all busy; without processes each part is kept at once
     with _pool(workers, make_tools, device) as pool:
         work = (
             (photos.iloc[start : start + PART_SIZE], start == 0) for start in range(0, len(photos), PART_SIZE)
         )
-        for part, table in _in_order(pool, work, folder, cards, settings, parts, ahead=2 * workers):
+        for part, table in _in_order(pool, work, folder, cards, settings, parts, ahead):
             tables.append(table)
             progress(len(part))
     if not tables:

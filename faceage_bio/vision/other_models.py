@@ -1,6 +1,7 @@
 """Any age regressor beside FaceAge: a TorchScript or ONNX file with a card that says how crops are to be fed to it."""
 
 import shutil
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -136,7 +137,11 @@ def _torchscript(path: Path, device: str) -> Callable[[np.ndarray], np.ndarray]:
     import torch
 
     try:
-        module = torch.jit.load(path, map_location=device).eval()
+        with warnings.catch_warnings():
+            warnings.simplefilter(
+                "ignore", FutureWarning
+            )  # newer formats are recommended; existing files stay
+            module = torch.jit.load(path, map_location=device).eval()
     except (RuntimeError, ValueError) as error:
         raise WeightsError(f"{path}: not a TorchScript file ({str(error).splitlines()[0]}).") from None
 
