@@ -1,5 +1,13 @@
 """Whatever a photo folder holds becomes upright RGB or a reason."""
 
+import os
+import struct
+import sys
+import tracemalloc
+import zlib
+from pathlib import Path
+from unittest import mock
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -53,46 +61,126 @@ def test_transparent_parts_lie_over_white(tmp_path):
     assert (decode_photo(saved(tmp_path, Image.fromarray(pixels))).image == 255).all()
 
 
-def test_first_frame_of_an_animation(tmp_path):
+@pytest.mark.parametrize("name", ["photo.webp", "photo.gif", "photo.tiff", "photo.png"])
+def test_first_frame_or_page(tmp_path, name):
     frames = [Image.fromarray(COLOURS), Image.fromarray(255 - COLOURS)]
-    frames[0].save(tmp_path / "photo.webp", save_all=True, append_images=frames[1:], lossless=True)
-    np.testing.assert_array_equal(decode_photo(tmp_path / "photo.webp").image, COLOURS)
+    options = {"lossless": True} if name.endswith("webp") else {}
+    frames[0].save(tmp_path / name, save_all=True, append_images=frames[1:], **options)
+    with Image.open(tmp_path / name) as written:
+        assert written.n_frames == 2
+    np.testing.assert_array_equal(decode_photo(tmp_path / name).image, COLOURS)
+
+
+def test_a_heic_photo_is_read_and_turned_once(tmp_path):
+    heif = pytest.importorskip("pillow_heif")
+    exif = Image.Exif()
+    exif[274] = 6
+    picture = heif.from_pillow(
+        Image.fromarray(COLOURS).resize((120, 80), Image.Resampling.NEAREST).rotate(90, expand=True)
+    )
+    picture.save(tmp_path / "photo.jpg", quality=-1, exif=exif.tobytes())  # phones lie about the ending too
+    decoded = decode_photo(tmp_path / "photo.jpg")
+    assert (decoded.width, decoded.height) == (120, 80)
+    assert np.abs(decoded.image[::2, ::2].astype(int) - COLOURS).mean() < 3
+
+
+def test_without_the_extra_a_heic_photo_says_what_to_install(tmp_path, monkeypatch):
+    (tmp_path / "photo.heic").write_bytes(b"\0\0\0\x18ftypheic" + b"\0" * 100)
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)
+    with pytest.raises(DecodeError, match=r"pip install 'faceage-bio\[heif\]'") as error:
+        decode_photo(tmp_path / "photo.heic")
+    assert error.value.reason == "needs_heif"
+
+
+def test_one_pixel_is_a_photo(tmp_path):
+    decoded = decode_photo(saved(tmp_path, Image.new("RGB", (1, 1), (1, 2, 3))))
+    assert decoded.image.tolist() == [[[1, 2, 3]]]
+
+
+def test_a_hundred_megapixels_are_read(tmp_path):
+    decoded = decode_photo(saved(tmp_path, Image.new("RGB", (10_000, 10_000), "red"), "photo.jpg"))
+    assert decoded.image.shape == (10_000, 10_000, 3)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["with space.png", "with.dots.and.png", "ärztin_照片_🙂.png", "no ending", "-dash.png", "'quote\".png"],
+)
+def test_any_name(tmp_path, name):
+    (tmp_path / name).write_bytes(saved(tmp_path, Image.fromarray(COLOURS), "plain.png").read_bytes())
+    np.testing.assert_array_equal(decode_photo(tmp_path / name).image, COLOURS)
+
+
+def test_no_permission_is_told_as_such(tmp_path, monkeypatch):
+    path = saved(tmp_path, Image.fromarray(COLOURS))
+    path.chmod(0)
+    if os.access(path, os.R_OK):  # root may read everything: let the system refuse in its place
+        refuse = mock.Mock(side_effect=PermissionError(13, "Permission denied"))
+        monkeypatch.setattr(Path, "open", refuse)
+    with pytest.raises(DecodeError, match="no permission") as error:
+        decode_photo(path)
+    assert error.value.reason == "no_permission"
 
 
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        (b"", "empty"),
-        (b"This is not a photo.", "not an image"),
-        (b"\xff\xd8\xff\xe0 broken", "not an image|damaged"),
+        (b"", "empty_file"),
+        (b"This is not a photo.", "not_an_image"),
+        (b"\xff\xd8\xff\xe0 broken", "damaged_image"),
+        (b"\x89PNG\r\n\x1a\n broken", "not_an_image"),
+        (b"GIF89a", "not_an_image"),
     ],
 )
 def test_other_files_give_a_reason(tmp_path, content, reason):
     path = tmp_path / "photo.jpg"
     path.write_bytes(content)
-    with pytest.raises(DecodeError, match=reason):
+    with pytest.raises(DecodeError) as error:
         decode_photo(path)
+    assert error.value.reason == reason
 
 
-def test_truncated_photo_gives_a_reason(tmp_path):
-    path = saved(
-        tmp_path,
-        Image.fromarray(np.random.default_rng(1).integers(0, 255, (200, 200, 3), np.uint8)),
-        "photo.jpg",
-    )
+@pytest.mark.parametrize("ending", ["jpg", "png", "tiff", "webp", "gif", "bmp"])
+def test_truncated_photo_gives_a_reason(tmp_path, ending):
+    noise = np.random.default_rng(1).integers(0, 255, (200, 200, 3), np.uint8)
+    path = saved(tmp_path, Image.fromarray(noise), f"photo.{ending}")
     path.write_bytes(path.read_bytes()[:2000])
-    with pytest.raises(DecodeError, match="damaged"):
+    with pytest.raises(DecodeError) as error:
         decode_photo(path)
+    assert error.value.reason in ("damaged_image", "not_an_image")
 
 
-def test_missing_file_and_folder_give_a_reason(tmp_path):
+def test_a_file_without_pixels_or_a_pipe_gives_a_reason(tmp_path):
     with pytest.raises(DecodeError, match="no such file"):
         decode_photo(tmp_path / "none.jpg")
     with pytest.raises(DecodeError, match="a folder"):
         decode_photo(tmp_path)
+    os.mkfifo(tmp_path / "pipe.jpg")
+    with pytest.raises(DecodeError, match="not a file"):
+        decode_photo(tmp_path / "pipe.jpg")
 
 
-def test_decompression_bomb_gives_a_reason(tmp_path, monkeypatch):
-    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)
+def test_a_decompression_bomb_is_not_unpacked(tmp_path):
+    """A PNG of a few bytes that says it has 400 megapixels."""
+    header = struct.pack(">IIBBBBB", 20_000, 20_000, 8, 2, 0, 0, 0)
+    chunks = b"".join(
+        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        for kind, data in ((b"IHDR", header), (b"IDAT", zlib.compress(bytes(1000))), (b"IEND", b""))
+    )
+    path = tmp_path / "bomb.png"
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + chunks)
+    tracemalloc.start()
     with pytest.raises(DecodeError, match="more pixels than a photo has"):
-        decode_photo(saved(tmp_path, Image.fromarray(COLOURS)))
+        decode_photo(path)
+    assert tracemalloc.get_traced_memory()[1] < 10e6
+    tracemalloc.stop()
+
+
+def test_whatever_goes_wrong_inside_a_reader_is_a_reason(tmp_path, monkeypatch):
+    path = saved(tmp_path, Image.fromarray(COLOURS))
+    for error, reason in ((MemoryError(), "too_many_pixels"), (KeyError("x"), "damaged_image")):
+        monkeypatch.setattr(Image, "open", mock.Mock(side_effect=error))
+        with pytest.raises(DecodeError) as found:
+            decode_photo(path)
+        assert found.value.reason == reason
+        monkeypatch.undo()

@@ -1,0 +1,89 @@
+"""Quality rules and settings: which photo is excluded or flagged, and by which criterion."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from faceage_bio.config import FaceAge, Quality
+from faceage_bio.errors import ConfigError
+from faceage_bio.faceage.rules import ACTIONS, CRITERIA, Rule, judge, parse_rule
+from faceage_bio.faceage.settings import settings_of
+from faceage_bio.vision.detect import first_level_for
+
+FINE = {
+    "width": 640, "height": 800, "face_short_side": 300, "n_faces": 1, "outside_share": 0.0, "face_share": 0.4,
+    "yaw": 3.0, "roll": -2.0, "brightness": 120.0, "contrast": 50.0, "sharpness": 200.0, "greyscale": False,
+}  # fmt: skip
+CAUGHT = {
+    "small_photo": {"height": 100},
+    "small_face": {"face_short_side": 40},
+    "several_faces": {"n_faces": 2},
+    "face_leaves_frame": {"outside_share": 0.2},
+    "little_of_frame": {"face_share": 0.1},
+    "turned_head": {"yaw": -50.0},
+    "tilted_head": {"roll": 45.0},
+    "dark": {"brightness": 20.0},
+    "bright": {"brightness": 240.0},
+    "low_contrast": {"contrast": 5.0},
+    "blurred": {"sharpness": 4.0},
+    "greyscale": {"greyscale": True},
+}
+
+
+def rules(**actions):
+    """The default rules, some with another action."""
+    return tuple(Rule(name, actions.get(name, rule.action), rule.threshold) for name, rule in Quality())
+
+
+def test_a_good_photo_passes_every_rule():
+    strict = tuple(
+        Rule(name, "exclude", rule.threshold) for name, rule in Quality() if name != "little_of_frame"
+    )
+    assert judge(FINE, strict) == {"status": "ok", "reason": "", "flags": ""}
+
+
+def test_the_config_has_every_criterion_and_each_is_tried_here():
+    assert list(CRITERIA) == list(Quality.model_fields)
+    assert set(CAUGHT) == set(CRITERIA)
+
+
+@pytest.mark.parametrize("name", CRITERIA)
+def test_each_criterion_catches_what_it_names_and_obeys_its_action(name):
+    photo = FINE | {"face_share": 0.9} | CAUGHT[name]
+    off = dict.fromkeys(CRITERIA, "ignore")
+    assert judge(photo, rules(**off | {name: "exclude"})) == {
+        "status": "excluded", "reason": name, "flags": name}  # fmt: skip
+    assert judge(photo, rules(**off | {name: "flag"})) == {
+        "status": "flagged", "reason": name, "flags": name}  # fmt: skip
+    assert judge(photo, rules(**off))["status"] == "ok"
+
+
+def test_a_reason_to_exclude_stands_before_a_reason_to_flag():
+    photo = FINE | CAUGHT["several_faces"] | CAUGHT["blurred"]
+    found = judge(photo, rules(several_faces="flag", blurred="exclude"))
+    assert found == {"status": "excluded", "reason": "blurred", "flags": "blurred;several_faces"}
+
+
+def test_what_could_not_be_measured_is_not_held_against_a_photo():
+    every = dict.fromkeys(CRITERIA, "exclude") | {"little_of_frame": "ignore"}
+    assert judge(FINE | {"yaw": np.nan, "roll": np.nan}, rules(**every))["status"] == "ok"
+
+
+@given(st.sampled_from(list(CRITERIA)), st.sampled_from(ACTIONS), st.floats(0, 1e6))
+def test_a_rule_survives_the_command_line(name, action, threshold):
+    assert parse_rule(f"{name}={action}:{threshold}") == Rule(name, action, threshold)
+
+
+@pytest.mark.parametrize("text", ["", "blurred", "blurred=drop:3", "sharp=flag:3", "blurred=flag:high"])
+def test_a_wrong_rule_is_told_with_the_right_form(text):
+    with pytest.raises(ConfigError, match="expected NAME=ACTION:THRESHOLD such as small_face=exclude:60"):
+        parse_rule(text)
+
+
+def test_fast_detection_starts_below_the_smallest_face_and_needs_to_know_it():
+    fast = settings_of(FaceAge(detection="fast"))
+    assert fast.first_level == first_level_for(60) > 0
+    assert settings_of(FaceAge()).first_level == 0
+    with pytest.raises(ConfigError, match="must have `action: exclude`"):
+        settings_of(FaceAge(detection="fast", quality={"small_face": {"action": "flag", "threshold": 60}}))

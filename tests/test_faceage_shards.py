@@ -1,0 +1,110 @@
+"""Shards partition the photos; gathered, they are one table again, in which a photo that stands twice is seen."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from faceage_bio.demo.portraits import draw, imagine
+from faceage_bio.errors import RunError
+from faceage_bio.faceage.duplicates import find_same_photos
+from faceage_bio.faceage.gather import gather_shards
+from faceage_bio.faceage.shards import count_photos, photos_of, shard_names
+from faceage_bio.vision.measures import perceptual_hash, pixel_hash
+
+
+@given(n=st.integers(0, 300), size=st.integers(1, 120))
+def test_each_photo_is_in_one_shard_and_no_shard_is_too_large(n, size):
+    photos = pd.DataFrame({"photo_id": np.arange(n)})
+    shards = [photos_of(photos, name) for name in shard_names(n, size)]
+    assert all(len(shard) <= size for shard in shards)
+    pd.testing.assert_frame_equal(pd.concat(shards), photos)
+
+
+@pytest.mark.parametrize("name", ["", "1", "0-of-3", "4-of-3", "a-of-b", "1-of-0", "-1-of-3"])
+def test_another_name_is_no_shard(name):
+    with pytest.raises(RunError, match="expected a name such as 2-of-5"):
+        photos_of(pd.DataFrame(), name)
+
+
+def test_photos_of_a_manifest_are_counted_without_reading_it_as_a_table(tmp_path):
+    path = tmp_path / "manifest.tsv"
+    path.write_text("photo_id\tpath\na\tx\n\nb\ty")
+    assert count_photos(path) == 2
+    assert count_photos(tmp_path / "gone.tsv") == 0
+
+
+def row(photo, subject="s", cohort="c", image=None, age=50.0):
+    return {
+        "cohort": cohort, "photo_id": photo, "subject_id": subject, "status": "ok", "reason": "", "flags": "",
+        "face_age": age, "face_age_sd": 1.0,
+        "pixel_hash": "" if image is None else pixel_hash(image),
+        "perceptual_hash": "" if image is None else perceptual_hash(image),
+    }  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def pictures():
+    """Two people, and the first one's photo a little smaller."""
+    one, two = (draw(imagine(age, True, 300 + age)) for age in (40, 70))
+    return one, two, np.asarray(Image.fromarray(one).resize((300, 375)))
+
+
+def test_the_same_photo_is_found_whatever_its_name_and_size(pictures):
+    one, two, smaller = pictures
+    photos = pd.DataFrame([
+        row("a", "s1", image=one), row("b", "s1", image=one), row("c", "s2", image=two),
+        row("d", "s3", image=smaller), row("unread", "s4"), row("unread2", "s5"),
+    ])  # fmt: skip
+    found = dict(zip(photos.photo_id, find_same_photos(photos), strict=True))
+    assert found == {
+        "a": "nearly_same_photo_of_another_subject", "b": "nearly_same_photo_of_another_subject", "c": "",
+        "d": "nearly_same_photo_of_another_subject", "unread": "", "unread2": "",
+    }  # fmt: skip
+    assert list(find_same_photos(photos.iloc[:2])) == ["same_photo_twice"] * 2
+    other = photos.iloc[:2].assign(subject_id=["s1", "s9"])
+    assert list(find_same_photos(other)) == ["same_photo_of_another_subject"] * 2
+
+
+def test_one_subject_of_two_cohorts_is_two_subjects(pictures):
+    photos = pd.DataFrame([row("a", cohort="c", image=pictures[0]), row("b", cohort="d", image=pictures[0])])
+    assert list(find_same_photos(photos)) == ["same_photo_of_another_subject"] * 2
+
+
+@given(st.lists(st.integers(0, 255), min_size=32, max_size=32), st.sets(st.integers(0, 255), max_size=30))
+def test_hashes_are_near_up_to_twelve_bits(content, flipped):
+    other = bytearray(content)
+    for bit in flipped:
+        other[bit // 8] ^= 1 << bit % 8
+    photos = pd.DataFrame([row("a", "s1"), row("b", "s2")])
+    photos["pixel_hash"] = ["x", "y"]
+    photos["perceptual_hash"] = [bytes(content).hex(), other.hex()]
+    assert (find_same_photos(photos) != "").all() == (len(flipped) <= 12)
+
+
+@pytest.mark.parametrize("action", ["flag", "exclude"])
+def test_gathering_says_it_in_every_cohort_and_keeps_the_order(pictures, action):
+    one, two, _ = pictures
+    shards = [
+        pd.DataFrame([row("a", "s1", image=one), row("b", "s2", image=two)]),
+        pd.DataFrame([row("c", "s3")]).assign(status="excluded", reason="no_face", flags="no_face", face_age=np.nan),
+        pd.DataFrame([row("a", "s1", cohort="d", image=one)]),
+    ]  # fmt: skip
+    tables = gather_shards(shards, action)
+    assert list(tables) == ["c", "d"]
+    assert list(tables["c"].photo_id) == ["a", "b", "c"]
+    status = "flagged" if action == "flag" else "excluded"
+    assert list(tables["c"].status) == [status, "ok", "excluded"]
+    assert list(tables["c"].reason) == ["same_photo_of_another_subject", "", "no_face"]
+    assert list(tables["d"].status) == [status]
+    assert tables["d"].face_age.isna().all() == (action == "exclude")
+    assert tables["d"].face_age_sd.isna().all() == (action == "exclude")
+    assert tables["c"].face_age[1] == 50
+
+
+def test_shards_of_two_runs_are_refused(pictures):
+    shard = pd.DataFrame([row("a")])
+    with pytest.raises(RunError, match="1 photo\\(s\\) stand in more than one shard"):
+        gather_shards([shard, shard], "flag")

@@ -1,0 +1,145 @@
+"""A second age model: any TorchScript or ONNX regressor with a card."""
+
+import sys
+import warnings
+
+import numpy as np
+import pytest
+import torch
+
+from faceage_bio.errors import WeightsError
+from faceage_bio.tables import read_json, write_json
+from faceage_bio.vision.models import load_model
+from faceage_bio.vision.other_models import STANDARDISATIONS, add_model, prepare
+
+CROPS = np.random.default_rng(5).integers(0, 256, (5, 160, 160, 3), np.uint8)
+
+
+class Ages(torch.nn.Module):
+    """20 years, and 60 more for a white picture; ``shape`` is that of the output."""
+
+    def __init__(self, column: bool = False, per_year: float = 60.0):
+        super().__init__()
+        self.column, self.per_year = column, per_year
+
+    def forward(self, crops):
+        years = 20 + self.per_year * crops.mean(dim=(1, 2, 3))
+        return years[:, None] if self.column else years
+
+
+def torchscript(path, module, size=160):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)
+        torch.jit.trace(module, torch.zeros(2, 3, size, size)).save(str(path))
+    return path
+
+
+def onnx_file(path, size=160):
+    """The same ages as an ONNX graph, written node by node."""
+    onnx = pytest.importorskip("onnx")
+    from onnx import TensorProto, helper, numpy_helper
+
+    constants = {"axes": np.array([1, 2, 3]), "slope": np.float32([60]), "begin": np.float32([20])}
+    graph = helper.make_graph(
+        [
+            helper.make_node("ReduceMean", ["crops", "axes"], ["mean"], keepdims=0),
+            helper.make_node("Mul", ["mean", "slope"], ["more"]),
+            helper.make_node("Add", ["more", "begin"], ["years"]),
+        ],
+        "ages",
+        [helper.make_tensor_value_info("crops", TensorProto.FLOAT, ["n", 3, size, size])],
+        [helper.make_tensor_value_info("years", TensorProto.FLOAT, ["n"])],
+        [numpy_helper.from_array(value, name) for name, value in constants.items()],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
+    onnx.save(model, str(path))
+    return path
+
+
+@pytest.mark.parametrize("kind", ["torchscript", "column", "onnx"])
+@pytest.mark.parametrize("size", [160, 112, 224])
+def test_a_model_gives_the_ages_that_its_file_computes(tmp_path, kind, size):
+    if kind == "onnx":
+        pytest.importorskip("onnxruntime")
+        path = onnx_file(tmp_path / "ages.onnx", size)
+    else:
+        path = torchscript(tmp_path / "ages.pt", Ages(kind == "column"), size)
+    card = add_model(
+        path, tmp_path / "model", name="Other", size=size, standardisation="zero_to_one", source="here"
+    )
+    model = load_model(tmp_path / "model")
+    assert model.card == read_json(tmp_path / "model" / "card.json") == card
+    ages = model.predict(CROPS)
+    assert ages.shape == (5,)
+    np.testing.assert_allclose(
+        ages, 20 + 60 * CROPS.mean(axis=(1, 2, 3)) / 255, atol=0.2 if size != 160 else 1e-3
+    )
+
+
+@pytest.mark.parametrize("standardisation", STANDARDISATIONS)
+def test_each_standardisation_does_what_the_card_says(standardisation):
+    values = prepare(CROPS, 160, standardisation).transpose(0, 2, 3, 1)
+    whole = CROPS.astype(float)
+    expected = {
+        "per_photo": (whole - whole.mean((1, 2, 3), keepdims=True)) / whole.std((1, 2, 3), keepdims=True),
+        "imagenet": (whole / 255 - [0.485, 0.456, 0.406]) / [0.229, 0.224, 0.225],
+        "zero_to_one": whole / 255,
+        "minus_one_to_one": whole / 127.5 - 1,
+    }[standardisation]
+    np.testing.assert_allclose(values, expected, atol=1e-5)
+
+
+def test_what_gives_no_ages_is_refused_and_nothing_is_written(tmp_path):
+    add = {"name": "x", "size": 160, "standardisation": "zero_to_one", "source": ""}
+    cases = {
+        "gave .* values, from .* for 3 faces": torchscript(tmp_path / "a.pt", Ages(per_year=1e4)),
+        "not a TorchScript file": tmp_path / "b.pt",
+        "not an ONNX model": tmp_path / "c.onnx",
+        "expected an existing file ending in": tmp_path / "d.h5",
+    }
+    (tmp_path / "b.pt").write_bytes(b"nothing")
+    (tmp_path / "c.onnx").write_bytes(b"nothing")
+    for message, path in cases.items():
+        with pytest.raises(WeightsError, match=message):
+            add_model(path, tmp_path / "model", **add)
+    assert not (tmp_path / "model").exists()
+
+
+def test_a_model_that_was_exchanged_is_refused(tmp_path):
+    path = torchscript(tmp_path / "a.pt", Ages())
+    add = {"name": "x", "size": 160, "standardisation": "zero_to_one", "source": ""}
+    add_model(path, tmp_path / "model", **add)
+    with pytest.raises(WeightsError, match="already holds a model"):
+        add_model(path, tmp_path / "model", **add)
+    with pytest.raises(WeightsError, match="bfloat16 is for the FaceAge network"):
+        load_model(tmp_path / "model", precision="bfloat16")
+    card = read_json(tmp_path / "model" / "card.json")
+    write_json(card | {"weights": "../a.pt"}, tmp_path / "model" / "card.json")
+    with pytest.raises(WeightsError):
+        load_model(tmp_path / "model")
+    write_json(card, tmp_path / "model" / "card.json")
+    (tmp_path / "model" / "model.pt").write_bytes(b"other")
+    with pytest.raises(WeightsError, match="SHA-256"):
+        load_model(tmp_path / "model")
+
+
+def test_without_onnxruntime_it_says_what_to_install(tmp_path, monkeypatch):
+    path = onnx_file(tmp_path / "ages.onnx")
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    with pytest.raises(WeightsError, match=r"pip install 'faceage-bio\[onnx\]'"):
+        add_model(path, tmp_path / "model", name="x", size=160, standardisation="per_photo", source="")
+
+
+def test_the_command(tmp_path):
+    from typer.testing import CliRunner
+
+    from faceage_bio.cli.main import app
+
+    path = torchscript(tmp_path / "a.pt", Ages())
+    run = CliRunner().invoke(app, [
+        "weights", "add", str(path), "--output", str(tmp_path / "second"), "--name", "Second",
+        "--standardisation", "zero_to_one",
+    ])  # fmt: skip
+    assert run.exit_code == 0, run.output
+    assert "Second, torchscript" in run.output
+    assert load_model(tmp_path / "second").card["name"] == "Second"
