@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from faceage_bio.stats.agreement import bland_altman
 from faceage_bio.stats.cox import fit_cox
 from faceage_bio.stats.kaplan_meier import kaplan_meier, log_rank, median, median_followup
 from faceage_bio.stats.linear import correlation, least_squares, welch
@@ -99,3 +100,17 @@ def test_correlation_equals_cor_test():
 def test_benjamini_hochberg_leaves_missing_out_as_p_adjust_does():
     p_values = np.array([0.01, np.nan, 0.02, 0.03, 0.5, 0.01, 0.04])
     np.testing.assert_allclose(benjamini_hochberg(p_values), r("bh"), rtol=1e-12)
+
+
+def test_limits_of_agreement_equal_base_r():
+    crime = data.crime()
+    found = bland_altman(crime.urban.to_numpy(), crime.hs_grad.to_numpy())
+    for ours, quantity in (
+        (found.lower_limit, "limit -1"),
+        (found.upper_limit, "limit 1"),
+        (found.bias, "bias"),
+        (found.slope, "slope"),
+    ):
+        expected = r(f"agreement {quantity}")
+        numbers = [ours.estimate, ours.ci_lower, ours.ci_upper, ours.p_value][: len(expected)]
+        np.testing.assert_allclose(numbers, expected, rtol=1e-9)

@@ -165,6 +165,28 @@ def gather_face_ages(
 
 
 @app.command()
+def compare_models(
+    face_age: Annotated[Path, typer.Option(help="Face ages of a cohort, written by gather-face-ages.")],
+    model: Annotated[list[Path], typer.Option(help="The models' folders, in their order; repeat.")],
+    agreement: Annotated[Path, typer.Option(help="Result table (.tsv).")],
+    bands: Annotated[Path, typer.Option(help="Differences by band of age, for the figure (.tsv).")],
+) -> None:
+    """How far further age models agree with the first (Bland-Altman).
+
+    Example: faceage-bio compare-models --face-age face_age.parquet --model my-study/model --model my-study/second
+    --agreement agreement.tsv --bands agreement_bands.tsv
+    """
+    from faceage_bio.faceage.agreement import compare_models as compare
+    from faceage_bio.tables import read_table, write_table
+    from faceage_bio.vision.card import read_card
+
+    rows, by_band = compare(read_table(face_age), [read_card(folder) for folder in model])
+    write_table(by_band, bands)
+    write_table(rows, agreement)
+    print(f"{len(rows)} rows on {len(model) - 1} further model(s)")
+
+
+@app.command()
 def read_face_ages(
     cohort: Annotated[str, typer.Option(help="Name of the cohort.")],
     face_ages: Annotated[Path, typer.Option(help="TSV or CSV with subject_id and face_age.")],

@@ -90,6 +90,46 @@ def age_bands(table: pd.DataFrame, min_cell: int) -> str:
     return to_svg(chart, "Mean face age by chronological age for each cohort, with the line of equal ages")
 
 
+def agreement(bands: pd.DataFrame, rows: pd.DataFrame) -> str:
+    """Mean difference by band of age for each further model, with its bias and limits of agreement."""
+    import altair as alt
+
+    charts = []
+    for term in dict.fromkeys(bands["term"]):
+        mine = bands[bands.term == term]
+        kinds = {"bias": "bias", "lower limit": "limit", "upper limit": "limit"}
+        known = rows[(rows.term == term) & rows.estimate.notna()]
+        lines = pd.DataFrame([
+            {"y": row.estimate, "low": row.ci_lower, "high": row.ci_upper, "kind": kinds[start]}
+            for row in known.itertuples() for start in kinds if row.measure.startswith(start)
+        ])  # fmt: skip
+        difference = f"{term}, years {known.adjustment.iloc[0] if len(known) else ''}"
+        zero = alt.Chart(pd.DataFrame({"y": [0]})).mark_rule(color=INK, opacity=0.4, strokeDash=[2, 3])
+        colour = alt.Color(
+            "kind:N",
+            title=None,
+            scale=alt.Scale(domain=["bias", "limit"], range=[BLUE, ORANGE]),
+            legend=alt.Legend(
+                labelExpr="datum.label == 'bias' ? 'bias' : 'limits of agreement'", symbolType="stroke"
+            ),
+        )
+        charts.append(
+            alt.layer(
+                zero.encode(y=alt.Y("y:Q", title=difference)),
+                alt.Chart(lines).mark_rect(opacity=0.15).encode(y="low:Q", y2="high:Q", color=colour),
+                alt.Chart(lines).mark_rule(strokeWidth=2).encode(y="y:Q", color=colour),
+                alt.Chart(mine)
+                .mark_point(filled=True, color=INK, opacity=1)
+                .encode(
+                    x=alt.X("mean_age:Q", title="Mean of both models, years", scale=alt.Scale(zero=False)),
+                    y="mean_difference:Q",
+                    size=alt.Size("n:Q", title="People in the band", scale=alt.Scale(range=[30, 260])),
+                ),
+            ).properties(width=560, height=240)
+        )
+    return to_svg(alt.vconcat(*charts), "Difference between age models by mean age, with limits of agreement")
+
+
 def forest(
     table: pd.DataFrame,
     label: str,

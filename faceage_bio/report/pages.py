@@ -105,6 +105,7 @@ def _association_cohort(tables: ReportTables, name: str, config: dict) -> dict:
         "flow": _tiles(tables, name),
         "summary": _rows(tables.get("acceleration", "summary", name)),
         "bands": _rows(tables.get("acceleration", "age_bands", name)),
+        **_agreement(tables, name, config["report"]["min_cell"]),
         "phenotypes": _rows(phenotypes),
         "phenotype_figure": Markup(_phenotype_forest(phenotypes))
         if len(phenotypes) and phenotypes.estimate.notna().any()
@@ -127,6 +128,22 @@ def _association_cohort(tables: ReportTables, name: str, config: dict) -> dict:
         "volcano_print": Markup(figures.to_svg(chart, "Volcano plot of all genes"))
         if chart is not None
         else "",
+    }
+
+
+def _agreement(tables: ReportTables, name: str, min_cell: int) -> dict:
+    """The second opinion on a cohort: rows and sentences for each further model, and a figure of all."""
+    rows = tables.get("faceage", "agreement", name)
+    bands = tables.get("faceage", "agreement_bands", name)
+    shown = bands[bands.n >= min_cell] if len(bands) else bands
+    terms = list(dict.fromkeys(rows["term"])) if len(rows) else []
+    figure = (
+        figures.agreement(shown, rows) if len(shown) and len(rows) and rows.estimate.notna().any() else ""
+    )
+    return {
+        "agreement": _rows(rows),
+        "agreement_sentences": [words.agreement_sentence(rows[rows.term == term]) for term in terms],
+        "agreement_figure": Markup(figure),
     }
 
 

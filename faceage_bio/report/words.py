@@ -102,6 +102,22 @@ def group_sentence(groups: pd.DataFrame) -> str:
     )
 
 
+def agreement_sentence(rows: pd.DataFrame) -> str:
+    """How far a second age model agrees with the first."""
+    by_measure = {row.measure.split(",")[0]: row for row in rows.itertuples()}
+    bias = by_measure["bias"]
+    other = bias.adjustment.removeprefix("minus ")
+    if pd.isna(bias.estimate):
+        return f"{bias.term} against {other}: {bias.note}."
+    lower, upper = by_measure["lower limit of agreement"], by_measure["upper limit of agreement"]
+    older = "older" if bias.estimate >= 0 else "younger"
+    return (
+        f"{bias.term} took faces for {number(abs(bias.estimate), 1)} years {older} than {other} did, on average "
+        f"(95 % interval {interval(bias.ci_lower, bias.ci_upper, 1)}); for 95 in 100 people the difference lies between "
+        f"{signed(lower.estimate, 1)} and {signed(upper.estimate, 1)} years ({int(bias.n)} people)."
+    )
+
+
 def gene_sentence(panel: pd.DataFrame, gene: str) -> str:
     """The headline gene, whatever its p."""
     rows = panel[(panel.term == gene) & (panel.exposure == "age_acceleration")]

@@ -36,6 +36,7 @@ WITH_COUNTS = [name for name in COHORTS if config["cohorts"][name]["counts"]]
 WITH_CELLS = [name for name in COHORTS if config["cohorts"][name]["single_cell"]]
 WITH_RNA = [*WITH_COUNTS, *WITH_CELLS]
 MODELS = [f"{config['results_dir']}/model/demo" if name == "demo" else name for name in config["models"]]
+WITH_OPINIONS = WITH_PHOTOS if len(MODELS) > 1 else []  # cohorts aged by several models
 MODEL_CARDS = [f"{folder}/card.json" for folder in MODELS] if WITH_PHOTOS else []
 GPUS = 1 if config["faceage"]["device"] == "cuda" else 0
 QUALITY_RULES = [

@@ -61,6 +61,30 @@ rule gather_face_ages:
         " --same-photo {params.same_photo} --results {params.results:q} > {log:q} 2>&1"
 
 
+rule compare_models:
+    input:
+        face_age="<results>/{cohort}/faceage/face_age.parquet",
+        models=MODELS,
+    output:
+        agreement=report(
+            "<results>/{cohort}/faceage/agreement.tsv",
+            caption="../report/agreement.rst",
+            category="Face age",
+            labels={"cohort": "{cohort}", "table": "agreement of the models"},
+        ),
+        bands="<results>/{cohort}/faceage/agreement_bands.tsv",
+    log:
+        "<logs>/faceage/compare_models_{cohort}.log",
+    wildcard_constraints:
+        cohort=any_of(WITH_PHOTOS),
+    params:
+        models=option("--model", MODELS),
+        version=VERSION,
+    shell:
+        "faceage-bio compare-models --face-age {input.face_age:q} {params.models:q}"
+        " --agreement {output.agreement:q} --bands {output.bands:q} > {log:q} 2>&1"
+
+
 rule read_face_ages:
     input:
         face_ages=cohort_file("face_ages"),

@@ -5,6 +5,11 @@ rule render_association_report:
             *collect("<results>/{cohort}/flow.tsv", cohort=COHORTS),
             *collect("<results>/{cohort}/acceleration/summary.tsv", cohort=COHORTS),
             *collect("<results>/{cohort}/acceleration/age_bands.tsv", cohort=COHORTS),
+            *collect(
+                "<results>/{cohort}/faceage/{table}.tsv",
+                cohort=WITH_OPINIONS,
+                table=["agreement", "agreement_bands"],
+            ),
             *collect("<results>/{cohort}/phenotype/phenotypes.tsv", cohort=WITH_CLINIC),
             *collect("<results>/{cohort}/expression/{table}.tsv", cohort=WITH_RNA, table=["genes", "panel"]),
             "<results>/pooled/phenotype/groups.tsv",

@@ -39,6 +39,12 @@ for (t in rownames(ct)) add(paste("hc3", sub("(Intercept)", "intercept", t, fixe
 w <- t.test(b$murder[b$urban > 60], b$murder[b$urban <= 60]); add("welch", c(-diff(w$estimate), w$conf.int, w$p.value))
 r <- cor.test(b$murder, b$poverty); add("pearson", c(r$estimate, r$conf.int, r$p.value))
 add("bh", p.adjust(c(0.01, NA, 0.02, 0.03, 0.5, 0.01, 0.04), "BH"))
+# Bland and Altman 1999 by base R alone: two percentages of the same states
+difference <- b$hs_grad - b$urban; middle <- (b$hs_grad + b$urban) / 2; n <- length(difference)
+half <- qt(0.975, n - 1) * sd(difference) * sqrt(1 / n + 1.96^2 / (2 * (n - 1)))
+for (side in c(-1, 1)) { limit <- mean(difference) + side * 1.96 * sd(difference); add(paste("agreement limit", side), c(limit, limit - half, limit + half)) }
+add("agreement bias", c(mean(difference), t.test(difference)$conf.int, t.test(difference)$p.value))
+line <- lm(difference ~ middle); add("agreement slope", c(coef(line)[2], confint(line)[2, ], summary(line)$coefficients[2, 4]))
 write.table(do.call(rbind, out), "golden.tsv", sep = "\t", row.names = FALSE, quote = FALSE)
 writeLines(c(R.version.string, paste("survival", packageVersion("survival")), paste("sandwich", packageVersion("sandwich")),
              paste("lmtest", packageVersion("lmtest"))), "versions.txt")

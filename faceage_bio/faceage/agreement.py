@@ -1,0 +1,75 @@
+"""A second opinion: how far other age models agree with the one that gave the face ages."""
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from faceage_bio.columns import COHORT, FACE_AGE, SUBJECT, other_age
+from faceage_bio.errors import FitError
+from faceage_bio.stats.agreement import bland_altman
+from faceage_bio.stats.linear import correlation
+from faceage_bio.tables import result_rows
+
+BAND = 10  # years of mean face age
+METHOD = "Bland-Altman, one photo per person"
+
+
+def compare_models(face_ages: pd.DataFrame, cards: Sequence[dict]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Bias and limits of agreement of each further model against the first, in one cohort.
+
+    Parameters
+    ----------
+    face_ages : DataFrame, one row per photo, ``columns.FACE_AGE_COLUMNS`` and ``face_age_2`` ...
+        Each person's first photo with an age is used, since pairs must not depend on each other.
+    cards : list of dict
+        The models' cards, in order.
+
+    Returns
+    -------
+    result rows, analysis "agreement"
+        Term: the further model's name; measures bias, lower limit, upper limit, slope, standard deviation, correlation. A
+        model that cannot be compared keeps one row with the reason in ``note``.
+    DataFrame
+        By model and band of the mean of both ages: n, mean of both, mean difference: aggregates for the figure.
+    """
+    cohort = str(face_ages[COHORT].iloc[0]) if len(face_ages) else ""
+    people = face_ages[face_ages[FACE_AGE].notna()].drop_duplicates(SUBJECT)
+    rows: list[dict] = []
+    bands: list[dict] = []
+    for number, card in enumerate(cards[1:], start=2):
+        first, second = people[FACE_AGE], people[other_age(number)]
+        rows += _rows(first, second, card["name"], cards[0]["name"])
+        bands += _bands(first, second, card["name"])
+    table = result_rows(
+        pd.DataFrame(rows).assign(**{COHORT: cohort, "analysis": "agreement", "model": METHOD})
+    )
+    columns = [COHORT, "term", "band_lower", "n", "mean_age", "mean_difference"]
+    return table, pd.DataFrame(bands, columns=columns[1:]).assign(**{COHORT: cohort})[columns]
+
+
+def _rows(first: pd.Series, second: pd.Series, name: str, against: str) -> list[dict]:
+    base = {"term": name, "adjustment": f"minus {against}", "n": len(first)}
+    try:
+        found = bland_altman(first.to_numpy(), second.to_numpy())
+        together = correlation(first.to_numpy(), second.to_numpy())
+    except FitError as error:
+        return [base | {"measure": "bias, years", "note": f"not estimated, because {error}"}]
+    measured = {
+        "bias, years": found.bias, "lower limit of agreement, years": found.lower_limit,
+        "upper limit of agreement, years": found.upper_limit, "slope, years per year": found.slope,
+        "correlation": together,
+    }  # fmt: skip
+    rows = [base | {"measure": measure} | value.__dict__ for measure, value in measured.items()]
+    return [*rows, base | {"measure": "standard deviation, years", "estimate": found.standard_deviation}]
+
+
+def _bands(first: pd.Series, second: pd.Series, name: str) -> list[dict]:
+    both = pd.DataFrame({"mean": (first + second) / 2, "difference": second - first})
+    lower = (both["mean"] // BAND * BAND).astype("int64")
+    return [
+        {
+            "term": name, "band_lower": int(start), "n": len(band), "mean_age": band["mean"].mean(),
+            "mean_difference": band["difference"].mean(),
+        }
+        for start, band in both.groupby(lower)
+    ]  # fmt: skip
