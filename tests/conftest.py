@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,6 +37,23 @@ def write_config(path: Path, **changes) -> Path:
     content = yaml.safe_load(DEMO_CONFIG.read_text()) | changes
     path.write_text(yaml.safe_dump({key: value for key, value in content.items() if value is not None}))
     return path
+
+
+def add_mean_model(folder: Path) -> None:
+    """A second age model whose answer is known: the mean of the crop, as an age from 0 to 64."""
+    import torch
+
+    from faceage_bio.vision.other_models import add_model
+
+    class Mean(torch.nn.Module):
+        def forward(self, crops):
+            return crops.mean(dim=(1, 2, 3)) * 64
+
+    path = folder.with_suffix(".pt")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)
+        torch.jit.trace(Mean(), torch.zeros(2, 3, 160, 160)).save(str(path))
+    add_model(path, folder, name="Mean of the crop", size=160, standardisation="zero_to_one", source="a test")
 
 
 @pytest.fixture(scope="session")

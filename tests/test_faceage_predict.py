@@ -5,9 +5,7 @@ import signal
 import subprocess
 import sys
 import time
-import warnings
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -26,6 +24,7 @@ from faceage_bio.faceage.precision import precision_sentence
 from faceage_bio.faceage.predict import choose_device, count_workers, predict_face_ages
 from faceage_bio.faceage.settings import settings_of
 from faceage_bio.vision.detect import Detector
+from tests.conftest import add_mean_model
 
 CARDS = ({"name": "brightness", "sha256": "0" * 64},)
 
@@ -256,7 +255,7 @@ def test_killed_from_outside_it_goes_on_where_it_was(tmp_path, folder):
     for number in range(24):
         Image.fromarray(draw(imagine(50, True, 900 + number))).save(many / f"{number}.jpg")
     photos([f"{number}.jpg" for number in range(24)]).to_parquet(tmp_path / "photos.parquet")
-    write_brightness(tmp_path / "model")
+    add_mean_model(tmp_path / "model")
     output = tmp_path / "face_age.parquet"
     code = "import faceage_bio.faceage.predict as p; p.PART_SIZE = 2; from faceage_bio.cli.main import main; main()"
     command = [
@@ -280,21 +279,6 @@ def test_killed_from_outside_it_goes_on_where_it_was(tmp_path, folder):
     assert again.returncode == 0, again.stderr
     assert len(pd.read_parquet(output)) == 24
     assert not parts.exists()
-
-
-def write_brightness(folder: Path) -> None:
-    """A model folder whose network gives the mean of the crop, divided by 4, so that it is an age."""
-    from faceage_bio.vision.other_models import add_model
-
-    class Mean(torch.nn.Module):
-        def forward(self, crops):
-            return crops.mean(dim=(1, 2, 3)) * 64
-
-    path = folder.with_suffix(".pt")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", FutureWarning)
-        torch.jit.trace(Mean(), torch.zeros(2, 3, 160, 160)).save(str(path))
-    add_model(path, folder, name="mean", size=160, standardisation="zero_to_one", source="a test")
 
 
 def test_memory_does_not_grow_with_the_number_of_photos(folder, detector, monkeypatch):

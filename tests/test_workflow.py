@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from tests.conftest import DEMO_CONFIG, ROOT, snakemake, write_config
+from tests.conftest import DEMO_CONFIG, ROOT, add_mean_model, snakemake, write_config
 
 pytestmark = pytest.mark.workflow
 
@@ -136,7 +136,8 @@ def test_bad_photos_become_rows_with_a_reason(demo):
         [table(demo, f"{cohort}/faceage/face_age.parquet") for cohort in ("north", "south", "healthy")]
     )
     excluded = photos[photos.status == "excluded"]
-    assert {"unreadable", "no_face"} <= set(excluded.reason)
+    assert {"damaged_image", "no_face"} <= set(excluded.reason)
+    assert not set(photos.reason) & {"same_photo_twice", "nearly_same_photo_twice"}
     assert excluded.face_age.isna().all()
     assert photos.loc[photos.status != "excluded", "face_age"].notna().all()
 
@@ -223,6 +224,37 @@ def test_shuffled_photos_find_nothing(shuffled):
         genes = table(shuffled, f"{cohort}/expression/genes.tsv")
         tested = genes[(genes.exposure == "age_acceleration") & genes.p_value.notna()]
         assert (tested.q_value < 0.05).mean() < 0.01
+
+
+def test_shards_and_a_second_opinion_in_a_study_of_ones_own(demo, tmp_path):
+    cohort = demo / "results/demo/healthy"
+    add_mean_model(tmp_path / "second")
+    content = {
+        "cohorts": {"mine": {"photos": str(cohort / "photos"), "manifest": str(cohort / "manifest.tsv")}},
+        "models": [str(demo / "results/model/demo"), str(tmp_path / "second")],
+        "faceage": {"shard_size": 25, "jitters": 2},
+    }
+    configfile = tmp_path / "config.yaml"
+    configfile.write_text(yaml.safe_dump(content))
+    plan = jobs_planned(snakemake(tmp_path, "--dry-run", configfile=configfile).output)
+    n_photos = len(pd.read_csv(cohort / "manifest.tsv", sep="\t"))
+    assert plan["predict_face_age"] == -(-n_photos // 25) == 3
+    run = snakemake(tmp_path, configfile=configfile)
+    assert run.status == 0, run.output[-8000:]
+
+    ages = table(tmp_path, "mine/faceage/face_age.parquet")
+    before = table(demo, "healthy/faceage/face_age.parquet")
+    assert list(ages.photo_id) == list(before.photo_id)
+    np.testing.assert_allclose(ages.face_age, before.face_age, equal_nan=True)
+    aged = ages.face_age.notna()
+    assert (ages.face_age_sd[aged] > 0).all()
+    people = ages[aged].drop_duplicates("subject_id")
+    rows = table(tmp_path, "mine/faceage/agreement.tsv")
+    bias = rows[rows.measure == "bias, years"].iloc[0]
+    assert bias.estimate == pytest.approx((people.face_age_2 - people.face_age).mean())
+    page = (tmp_path / "results/reports/association.html").read_text()
+    assert "A second opinion" in page
+    assert "Mean of the crop took faces for" in page
 
 
 def test_face_ages_alone_give_reports_that_name_what_is_missing(demo, tmp_path):
