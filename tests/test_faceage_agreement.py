@@ -83,3 +83,9 @@ def test_turned_round_the_signs_turn(pairs):
     assert there.lower_limit.ci_lower == pytest.approx(-back.upper_limit.ci_upper)
     assert there.lower_limit.estimate < there.bias.estimate < there.upper_limit.estimate
     assert there.lower_limit.ci_upper >= there.lower_limit.estimate >= there.lower_limit.ci_lower
+
+
+def test_models_of_one_name_are_told_apart():
+    table = ages(30).assign(face_age_3=lambda known: known.face_age_2 + 1)
+    rows, bands = compare_models(table, [{"name": "A"}] * 3)
+    assert set(rows.term) == set(bands.term) == {"A, model 2", "A, model 3"}

@@ -36,15 +36,24 @@ def compare_models(face_ages: pd.DataFrame, cards: Sequence[dict]) -> tuple[pd.D
     people = face_ages[face_ages[FACE_AGE].notna()].drop_duplicates(SUBJECT)
     rows: list[dict] = []
     bands: list[dict] = []
-    for number, card in enumerate(cards[1:], start=2):
+    names = _told_apart([card["name"] for card in cards])
+    for number, name in enumerate(names[1:], start=2):
         first, second = people[FACE_AGE], people[other_age(number)]
-        rows += _rows(first, second, card["name"], cards[0]["name"])
-        bands += _bands(first, second, card["name"])
+        rows += _rows(first, second, name, names[0])
+        bands += _bands(first, second, name)
     table = result_rows(
         pd.DataFrame(rows).assign(**{COHORT: cohort, "analysis": "agreement", "model": METHOD})
     )
     columns = [COHORT, "term", "band_lower", "n", "mean_age", "mean_difference"]
     return table, pd.DataFrame(bands, columns=columns[1:]).assign(**{COHORT: cohort})[columns]
+
+
+def _told_apart(names: list[str]) -> list[str]:
+    """Names of the models; two that are called the same get their place in the list."""
+    return [
+        name if names.count(name) == 1 else f"{name}, model {place}"
+        for place, name in enumerate(names, start=1)
+    ]
 
 
 def _rows(first: pd.Series, second: pd.Series, name: str, against: str) -> list[dict]:

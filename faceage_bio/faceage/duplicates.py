@@ -6,9 +6,8 @@ import pandas as pd
 from faceage_bio.columns import COHORT, FACE_AGE, SUBJECT
 
 HASH_BITS = 256
-NEAR = (
-    12  # bits; 160 portraits of different people are 58 and more apart, one portrait scaled or compressed 2
-)
+# bits; a portrait scaled or compressed again moves by 2, two drawn people may be 8 apart, 160 real people are 58 and more
+NEAR = 6
 BAND_BITS = 16  # 16 bands: hashes that differ in at most 15 bits are equal in one band at least
 
 
@@ -67,14 +66,15 @@ def _near_within(raw: np.ndarray, group: np.ndarray) -> set[tuple[int, int]]:
 def mark_same_photos(photos: pd.DataFrame, action: str) -> pd.DataFrame:
     """The table of face ages with what ``find_same_photos`` found in status, reason and flags.
 
-    With "exclude" such photos lose their age; with "flag" they keep it. A photo that is excluded already stays as it is.
+    With "exclude" such photos lose their age; with "flag" they keep it. A photo that is excluded already keeps its reason.
     """
     same = find_same_photos(photos)
     marked = photos.copy()
-    hit = (same != "") & (photos["status"] != "excluded")
-    marked.loc[hit, "flags"] = [
-        ";".join(filter(None, both)) for both in zip(marked["flags"][hit], same[hit], strict=True)
+    again = same != ""
+    marked.loc[again, "flags"] = [
+        ";".join(filter(None, both)) for both in zip(marked["flags"][again], same[again], strict=True)
     ]
+    hit = again & (photos["status"] != "excluded")
     if action == "exclude":
         marked.loc[hit, "status"] = "excluded"
         marked.loc[hit, "reason"] = same[hit]

@@ -94,40 +94,40 @@ def agreement(bands: pd.DataFrame, rows: pd.DataFrame) -> str:
     """Mean difference by band of age for each further model, with its bias and limits of agreement."""
     import altair as alt
 
-    charts = []
-    for term in dict.fromkeys(bands["term"]):
-        mine = bands[bands.term == term]
-        kinds = {"bias": "bias", "lower limit": "limit", "upper limit": "limit"}
-        known = rows[(rows.term == term) & rows.estimate.notna()]
-        lines = pd.DataFrame([
-            {"y": row.estimate, "low": row.ci_lower, "high": row.ci_upper, "kind": kinds[start]}
-            for row in known.itertuples() for start in kinds if row.measure.startswith(start)
-        ])  # fmt: skip
-        difference = f"{term}, years {known.adjustment.iloc[0] if len(known) else ''}"
-        zero = alt.Chart(pd.DataFrame({"y": [0]})).mark_rule(color=INK, opacity=0.4, strokeDash=[2, 3])
-        colour = alt.Color(
-            "kind:N",
-            title=None,
-            scale=alt.Scale(domain=["bias", "limit"], range=[BLUE, ORANGE]),
-            legend=alt.Legend(
-                labelExpr="datum.label == 'bias' ? 'bias' : 'limits of agreement'", symbolType="stroke"
-            ),
-        )
-        charts.append(
-            alt.layer(
-                zero.encode(y=alt.Y("y:Q", title=difference)),
-                alt.Chart(lines).mark_rect(opacity=0.15).encode(y="low:Q", y2="high:Q", color=colour),
-                alt.Chart(lines).mark_rule(strokeWidth=2).encode(y="y:Q", color=colour),
-                alt.Chart(mine)
-                .mark_point(filled=True, color=INK, opacity=1)
-                .encode(
-                    x=alt.X("mean_age:Q", title="Mean of both models, years", scale=alt.Scale(zero=False)),
-                    y="mean_difference:Q",
-                    size=alt.Size("n:Q", title="People in the band", scale=alt.Scale(range=[30, 260])),
-                ),
-            ).properties(width=560, height=240)
-        )
-    return to_svg(alt.vconcat(*charts), "Difference between age models by mean age, with limits of agreement")
+    charts = [
+        _agreement_of(alt, term, bands[bands.term == term], rows[(rows.term == term) & rows.estimate.notna()])
+        for term in dict.fromkeys(bands["term"])
+    ]
+    label = "Difference between age models by mean age, with limits of agreement"
+    return to_svg(alt.vconcat(*charts), label)
+
+
+def _agreement_of(alt, term: str, bands: pd.DataFrame, rows: pd.DataFrame):
+    kinds = {"bias": "bias", "lower limit": "limits of agreement", "upper limit": "limits of agreement"}
+    lines = pd.DataFrame(
+        [
+            {"y": row.estimate, "low": row.ci_lower, "high": row.ci_upper, "kind": kind}
+            for row in rows.itertuples()
+            for start, kind in kinds.items()
+            if row.measure.startswith(start)
+        ],
+        columns=["y", "low", "high", "kind"],
+    )
+    scale = alt.Scale(domain=["bias", "limits of agreement"], range=[BLUE, ORANGE])
+    legend = alt.Legend(symbolType="square", symbolOpacity=1)
+    colour = alt.Color("kind:N", title=None, scale=scale, legend=legend)
+    points = alt.Chart(bands).encode(
+        x=alt.X("mean_age:Q", title="Mean of both models, years", scale=alt.Scale(zero=False, padding=18)),
+        y="mean_difference:Q",
+    )
+    zero = alt.Chart(pd.DataFrame({"y": [0]})).mark_rule(color=INK, opacity=0.4, strokeDash=[2, 3])
+    return alt.layer(
+        zero.encode(y=alt.Y("y:Q", title="Difference, years", scale=alt.Scale(nice=True, padding=8))),
+        alt.Chart(lines).mark_rect(opacity=0.15).encode(y="low:Q", y2="high:Q", color=colour),
+        alt.Chart(lines).mark_rule(strokeWidth=2).encode(y="y:Q", color=colour),
+        points.mark_point(filled=True, size=60, color=INK, opacity=1),
+        points.mark_text(dy=-12, color=INK, fontSize=11).encode(text="n:Q"),
+    ).properties(width=560, height=240, title=term)
 
 
 def forest(
