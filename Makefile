@@ -1,17 +1,20 @@
 # make demo   the whole workflow on drawn people, from set-up to two reports
-# make test   the whole test suite
+# make test   the whole test suite; what needs Chromium or SLURM is skipped where they are not installed
+# make test-slurm   the workflow on a SLURM of this machine, from Debian's or Ubuntu's packages
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 KEY := $(shell cat pyproject.toml constraints.txt | cksum | cut -d' ' -f1)
 INSTALLED := $(VENV)/installed-$(KEY)
 TESTABLE := $(VENV)/testable-$(KEY)
+SLURM := slurmctld slurmd slurm-client slurm-wlm-basic-plugins munge
+ROOT := $(if $(filter 0,$(shell id -u)),,sudo)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint clean
+.PHONY: help demo test test-slurm lint clean
 
 help:
-	@sed -n 's/^# //p' Makefile | head -4
+	@sed -n 's/^# //p' Makefile
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "faceage_bio needs Python 3.11 or newer; this is " + sys.version.split()[0] + ". Say which to use: make PYTHON=python3.11")'
@@ -36,6 +39,13 @@ demo: $(INSTALLED)
 
 test: $(TESTABLE)
 	$(BIN)/python -m pytest
+
+test-slurm: $(TESTABLE)
+	@PATH="$$PATH:/usr/sbin" which munged slurmctld slurmd sbatch > /dev/null || { \
+	    echo "Installing $(SLURM) ..."; \
+	    $(ROOT) apt-get update -qq && \
+	    $(ROOT) env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(SLURM) > /dev/null; }
+	$(BIN)/python -m pytest -m slurm
 
 # make lint   style of Python and Snakemake files
 lint: $(TESTABLE)

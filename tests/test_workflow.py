@@ -68,6 +68,20 @@ def test_the_workflow_file_alone_plans_the_same(tmp_path):
     assert plans[0] == plans[1]
 
 
+def test_each_shard_asks_for_a_gpu_where_the_study_says_cuda(tmp_path):
+    faceage = yaml.safe_load(DEMO_CONFIG.read_text())["faceage"] | {"device": "cuda", "shard_size": 60}
+    run = snakemake(tmp_path, "--dry-run", configfile=write_config(tmp_path / "config.yaml", faceage=faceage))
+    assert jobs_planned(run.output)["predict_face_age"] == 5
+    assert run.output.count("gpu=1") == 5
+
+
+def test_the_slurm_profile_names_rules_of_the_workflow():
+    rules = "\n".join(path.read_text() for path in (ROOT / "workflow" / "rules").glob("*.smk"))
+    profile = yaml.safe_load((ROOT / "workflow" / "profiles" / "slurm" / "config.yaml").read_text())
+    named = set(profile["set-resources"]) | set(profile["groups"])
+    assert named <= set(re.findall(r"^rule (\w+):", rules, flags=re.MULTILINE))
+
+
 def test_misspelt_key_stops_the_run_and_names_the_nearest(tmp_path):
     configfile = write_config(tmp_path / "config.yaml", survivl={"per_years": 5})
     run = snakemake(tmp_path, configfile=configfile)

@@ -26,6 +26,11 @@ pathvars:
 # owner only (a log may name a subject), unless the step says otherwise
 shell.prefix(f"umask 077; export PATH={shlex.quote(str(Path(sys.executable).parent))}:$PATH; ")
 
+# snakemake keeps what failed steps printed, on this machine and on a cluster
+own_folder = Path(".snakemake")
+own_folder.mkdir(exist_ok=True)
+own_folder.chmod(0o700)
+
 VERSION = faceage_bio.__version__  # in the params of every rule: a new version runs it again
 
 COHORTS = list(config["cohorts"])

@@ -1,0 +1,248 @@
+"""The workflow on a real SLURM with the profile that users copy: all the way, and with all that goes wrong on the way.
+
+The GPUs are pretended, so the studies keep `device: auto` and the calls ask for a GPU as `device: cuda` would.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from importlib.util import find_spec
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import yaml
+
+from tests.conftest import DEMO_CONFIG, ROOT, Run, write_config
+from tests.slurm.cluster import PACKAGES, Cluster, Job, missing_programs, running_slurm, wait_until
+
+pytestmark = pytest.mark.slurm
+
+PROFILE = ROOT / "workflow" / "profiles" / "slurm"
+FACE_AGES = "results/mine/faceage/face_age.parquet"
+SUMMARY = "results/mine/acceleration/summary.tsv"
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory) -> Iterator[Cluster]:
+    """A SLURM of this machine alone, for this file."""
+    if missing := missing_programs():
+        pytest.skip(f"{', '.join(missing)} not installed (Debian: {PACKAGES})")
+    if not find_spec("snakemake_executor_plugin_slurm"):
+        pytest.skip("the package snakemake-executor-plugin-slurm is not installed")
+    with running_slurm(tmp_path_factory.mktemp("slurm")) as cluster:
+        yield cluster
+
+
+class Study:
+    """A folder with a config in it, run on the cluster as often as a test likes."""
+
+    def __init__(self, folder: Path, cluster: Cluster):
+        self.folder = folder
+        self.cluster = cluster
+        self.held = folder / "held"  # as long as this file is there, face ages are not read
+        self.reached = folder / "reached"
+
+    def start(self, *arguments: str, bash: str = "") -> subprocess.Popen:
+        """The main process; each bash that it or a job starts reads the lines ``bash`` first."""
+        (self.folder / "bash.sh").write_text(bash)
+        command = [
+            sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), "--configfile", "config.yaml",
+            "--workflow-profile", str(PROFILE), "--latency-wait", "10", "--slurm-init-seconds-before-status-checks", "6",
+            *arguments,
+        ]  # fmt: skip
+        with (self.folder / "output.txt").open("wb") as output:
+            return subprocess.Popen(
+                command, cwd=self.folder, stdout=output, stderr=output,
+                env=self.cluster.environment | {"BASH_ENV": str(self.folder / "bash.sh")},
+            )  # fmt: skip
+
+    def finish(self, main: subprocess.Popen, seconds: float = 180) -> Run:
+        """Wait for the main process; one that never ends is ended, and the test with it."""
+        try:
+            main.wait(seconds)
+        finally:
+            main.kill()
+            main.wait()
+        return Run(main.returncode, (self.folder / "output.txt").read_text())
+
+    def run(self, *arguments: str, bash: str = "", seconds: float = 180) -> Run:
+        return self.finish(self.start(*arguments, bash=bash), seconds)
+
+    def start_and_hold(self, *arguments: str) -> tuple[subprocess.Popen, Job]:
+        """Start, and come back once the job that reads the face ages runs; it goes on when ``held`` is removed."""
+        self.held.touch()
+        main = self.start(
+            *arguments,
+            bash=step(
+                "read-face-ages", f"touch {self.reached}; while [ -e {self.held} ]; do sleep 0.2; done"
+            ),
+        )
+        try:
+            wait_until(self.reached.exists, "face ages are being read", 90)
+        except TimeoutError:
+            main.kill()
+            main.wait()
+            raise
+        return main, self.jobs("read_face_ages")[-1]
+
+    def jobs(self, rule: str = "") -> list[Job]:
+        """What was submitted from this folder, oldest first."""
+        jobs = [job for job in self.cluster.jobs() if job.fields["WorkDir"] == str(self.folder)]
+        return [job for job in jobs if not rule or job.rule == rule]
+
+    def state(self, job: Job) -> str:
+        return next(each.state for each in self.jobs() if each.number == job.number)
+
+
+def step(name: str, before: str) -> str:
+    """Bash that does something before one step of the workflow, or before ``*``, all of them."""
+    return f'faceage-bio() {{ case "$1" in {name}) {before};; esac; command faceage-bio "$@"; }}\n'
+
+
+@pytest.fixture
+def study(cluster, tmp_path) -> Study:
+    """Twelve people whose face ages are given: three small jobs to a table of their age acceleration."""
+    people = pd.DataFrame(
+        {
+            "subject_id": [f"subject{number}" for number in range(12)],
+            "chronological_age": [41, 45, 50, 52, 55, 58, 60, 63, 66, 70, 74, 79],
+            "face_age": [43.5, 44, 53, 50.5, 59, 57, 66, 62, 64, 75.5, 73, 84],
+        }
+    )
+    people[["subject_id", "chronological_age"]].to_csv(tmp_path / "clinic.tsv", sep="\t", index=False)
+    people[["subject_id", "face_age"]].to_csv(tmp_path / "face_ages.tsv", sep="\t", index=False)
+    cohorts = {"mine": {"face_ages": "face_ages.tsv", "clinic": "clinic.tsv"}}
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump({"cohorts": cohorts}))
+    return Study(tmp_path, cluster)
+
+
+@pytest.fixture(scope="module")
+def demo_on_slurm(cluster, tmp_path_factory) -> Study:
+    """The whole demo in five shards; ``journal`` has a line for each step: its name, SLURM job and GPU."""
+    folder = tmp_path_factory.mktemp("demo_on_slurm")
+    faceage = yaml.safe_load(DEMO_CONFIG.read_text())["faceage"] | {"shard_size": 60}
+    write_config(folder / "config.yaml", faceage=faceage)
+    study = Study(folder, cluster)
+    journal = f'echo "$1 ${{SLURM_JOB_ID:-none}} ${{CUDA_VISIBLE_DEVICES:-none}}" >> {folder}/journal'
+    run = study.run(
+        "--set-resources", "predict_face_age:gpu=1", "predict_face_age:slurm_partition=gpu",
+        "--set-threads", "predict_face_age=2", bash=step("*", journal), seconds=1200,
+    )  # fmt: skip
+    assert run.status == 0, run.output[-8000:]
+    return study
+
+
+@pytest.fixture(scope="module")
+def journal(demo_on_slurm) -> pd.DataFrame:
+    return pd.read_csv(
+        demo_on_slurm.folder / "journal",
+        sep=" ",
+        names=["step", "job", "gpu"],
+        dtype=str,
+        keep_default_na=False,
+    )
+
+
+def test_the_demo_goes_through_sbatch_to_both_reports(demo_on_slurm, journal):
+    jobs = demo_on_slurm.jobs()
+    assert {job.state for job in jobs} == {"COMPLETED"}
+    assert set(journal.job) == {job.number for job in jobs}
+    assert Counter(journal.step) == {
+        "make-demo-cohorts": 1, "fit-demo-model": 1, "check-cohorts": 1, "predict-face-age": 5, "gather-face-ages": 1,
+        "compute-acceleration": 1, "test-phenotypes": 3, "compare-groups": 1, "fit-expression": 2, "fit-survival": 3,
+        "gather-ledger": 3, "render-association-report": 1, "render-survival-report": 1,
+    }  # fmt: skip
+    reports = demo_on_slurm.folder / "results" / "reports"
+    association, survival = ((reports / f"{name}.html").read_text() for name in ("association", "survival"))
+    for title in ("Smoking, BMI, disease", "Gene expression", "How it was done"):
+        assert f">{title}</h2>" in association
+    assert survival.count(">Hazard of death</h3>") == 3
+    assert "Nothing to be done" in demo_on_slurm.run().output
+
+
+def test_light_steps_share_two_jobs(demo_on_slurm, journal):
+    steps = journal.groupby("job").step.nunique()
+    assert sorted(steps[steps > 1]) == [3, 5]
+    assert len(demo_on_slurm.jobs()) == 12
+
+
+def test_each_shard_has_a_gpu_of_its_own_and_nothing_else_has_one(demo_on_slurm, journal):
+    for job in demo_on_slurm.jobs():
+        shard = job.rule == "predict_face_age"
+        assert job.fields["JOB_GRES"] == ("gpu:pretended:1" if shard else "(null)")
+        assert job.fields["Partition"] == ("gpu" if shard else "cpu")
+    seen = journal.groupby("step").gpu.agg(set)
+    assert seen.pop("predict-face-age") <= {"0", "1"}
+    assert set.union(*seen) == {"none"}
+
+
+def test_slurm_is_told_no_name_of_a_person(demo_on_slurm):
+    told = demo_on_slurm.cluster.call("scontrol", "--details", "show", "job")
+    assert "predict_face_age_wildcards_north_1-of-2" in told
+    for cohort in ("north", "south", "healthy"):
+        folder = demo_on_slurm.folder / "results" / "demo" / cohort
+        manifest = pd.read_csv(folder / "manifest.tsv", sep="\t", dtype=str)
+        names = [*manifest.subject_id, *manifest.photo_id, *manifest.path]
+        assert not [name for name in names if name in told]
+
+
+def test_a_job_that_fails_once_is_submitted_again(study):
+    failed = study.folder / "failed"
+    run = study.run(
+        FACE_AGES,
+        bash=step(
+            "read-face-ages", f"if mkdir {failed} 2> /dev/null; then echo subject7 broke >&2; return 1; fi"
+        ),
+    )
+    assert run.status == 0, run.output[-8000:]
+    assert [job.state for job in study.jobs("check_cohorts")] == ["COMPLETED"]
+    first, second = study.jobs("read_face_ages")
+    assert (first.state, second.state) == ("FAILED", "COMPLETED")
+    assert len(pd.read_parquet(study.folder / FACE_AGES)) == 12
+    # what the failed job printed is told, and kept where only its owner can look
+    assert "subject7 broke" in run.output
+    own_folder = study.folder / ".snakemake"
+    assert own_folder.stat().st_mode & 0o077 == 0
+    assert Path(first.fields["StdOut"]).is_relative_to(own_folder)
+
+
+def test_after_a_cancelled_job_the_same_command_goes_on(study):
+    main, job = study.start_and_hold(FACE_AGES, "--retries", "0")
+    study.cluster.call("scancel", job.number)
+    run = study.finish(main)
+    assert run.status == 1
+    assert f"SLURM-job '{job.number}' failed, SLURM status is: 'CANCELLED'" in run.output
+    assert not (study.folder / FACE_AGES).exists()
+
+    study.held.unlink()
+    run = study.run(FACE_AGES)
+    assert run.status == 0, run.output[-8000:]
+    assert [job.state for job in study.jobs("read_face_ages")] == ["CANCELLED", "COMPLETED"]
+    assert len(study.jobs("check_cohorts")) == 1
+
+
+def test_after_the_main_process_is_killed_a_restart_goes_on(study):
+    main, job = study.start_and_hold(SUMMARY)
+    checked = study.folder / "results/mine/cohort/photos.parquet"
+    before = checked.stat().st_mtime_ns
+    os.kill(main.pid, signal.SIGKILL)
+    assert study.finish(main).status == -signal.SIGKILL
+    # its job runs on, and nobody starts a second main process unawares
+    assert "Directory cannot be locked" in study.run(SUMMARY).output
+    assert study.state(job) == "RUNNING"
+
+    study.held.unlink()
+    wait_until(lambda: study.state(job) == "COMPLETED", "the job left behind has ended")
+    assert study.run("--unlock").status == 0
+    run = study.run(SUMMARY)
+    assert run.status == 0, run.output[-8000:]
+    rules = [job.rule for job in study.jobs()]
+    assert rules[:2] == ["check_cohorts", "read_face_ages"]
+    assert len(rules) == 3
+    assert rules[2].endswith("compute_acceleration")
+    assert checked.stat().st_mtime_ns == before
+    assert (study.folder / SUMMARY).exists()
