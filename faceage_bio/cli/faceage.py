@@ -120,7 +120,7 @@ def predict_face_age(
     with counted("photos", len(table)) as progress:
         ages = predict_face_ages(
             table, photo_folder, partial(load_tools, model, chosen, settings), cards, settings,
-            workers=processes, device=chosen, parts=parts, progress=progress,
+            workers=processes, parts=parts, progress=progress,
         )  # fmt: skip
     write_table(ages, output, private=True)
     remove_parts(parts)
