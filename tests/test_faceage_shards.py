@@ -112,6 +112,18 @@ def test_gathering_says_it_in_every_cohort_and_keeps_the_order(pictures, action)
     assert tables["c"].face_age[1] == 50
 
 
+def test_of_a_subjects_own_copies_the_first_is_kept(pictures):
+    one, two, smaller = pictures
+    photos = pd.DataFrame([
+        row("a", "s1", image=one), row("b", "s1", image=one), row("c", "s2", image=two), row("d", "s2", image=two),
+    ])  # fmt: skip
+    gathered = gather_shards([photos], "exclude")["c"]
+    assert list(gathered.status) == ["flagged", "excluded", "flagged", "excluded"]
+    assert list(gathered.face_age.notna()) == [True, False, True, False]
+    near = pd.DataFrame([row("a", "s1", image=one), row("b", "s1", image=smaller)])
+    assert list(gather_shards([near], "exclude")["c"].status) == ["flagged", "excluded"]
+
+
 def test_an_excluded_photo_keeps_its_reason(pictures):
     photos = pd.DataFrame([row("a", "s1", image=pictures[0]), row("b", "s2", image=pictures[0])])
     photos.loc[1, ["status", "reason", "flags"]] = ["excluded", "blurred", "blurred"]

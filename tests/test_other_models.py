@@ -92,7 +92,7 @@ def test_each_standardisation_does_what_the_card_says(standardisation):
 def test_what_gives_no_ages_is_refused_and_nothing_is_written(tmp_path):
     add = {"name": "x", "size": 160, "standardisation": "zero_to_one", "source": ""}
     cases = {
-        "gave .* values, from .* for 3 faces": torchscript(tmp_path / "a.pt", Ages(per_year=1e4)),
+        "years for trial faces": torchscript(tmp_path / "a.pt", Ages(per_year=1e4)),
         "not a TorchScript file": tmp_path / "b.pt",
         "not an ONNX model": tmp_path / "c.onnx",
         "expected an existing file ending in": tmp_path / "d.h5",
@@ -102,7 +102,16 @@ def test_what_gives_no_ages_is_refused_and_nothing_is_written(tmp_path):
     for message, path in cases.items():
         with pytest.raises(WeightsError, match=message):
             add_model(path, tmp_path / "model", **add)
-    assert not (tmp_path / "model").exists()
+    assert not list(tmp_path.glob("model/*"))
+
+
+def test_a_model_that_wants_another_size_is_told_so(tmp_path):
+    path = onnx_file(tmp_path / "ages.onnx", 112)
+    with pytest.raises(
+        WeightsError, match=r"expected one age in years for each of 1 faces of shape \(3, 160, 160\)"
+    ):
+        add_model(path, tmp_path / "model", name="x", size=160, standardisation="zero_to_one", source="")
+    assert not list(tmp_path.glob("model/*"))
 
 
 def test_a_model_that_was_exchanged_is_refused(tmp_path):

@@ -34,7 +34,7 @@ def test_abs_shift_mirrors_a_negative_corner_and_keeps_the_size():
     np.testing.assert_array_equal(crop_face(PHOTO, (-10, -5, 80, 100), "abs_shift"), expected)
 
 
-def test_both_modes_agree_inside_the_photo():
+def test_both_modes_cut_the_same_from_a_box_inside_the_photo():
     np.testing.assert_array_equal(
         crop_face(PHOTO, (9, 8, 50, 60), "clip"), crop_face(PHOTO, (9, 8, 50, 60), "abs_shift")
     )

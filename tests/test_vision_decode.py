@@ -10,7 +10,7 @@ from unittest import mock
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, PngImagePlugin
 
 from faceage_bio.vision.decode import DecodeError, decode_photo
 
@@ -178,9 +178,50 @@ def test_a_decompression_bomb_is_not_unpacked(tmp_path):
 
 def test_whatever_goes_wrong_inside_a_reader_is_a_reason(tmp_path, monkeypatch):
     path = saved(tmp_path, Image.fromarray(COLOURS))
-    for error, reason in ((MemoryError(), "too_many_pixels"), (KeyError("x"), "damaged_image")):
+    for error, reason in (
+        (MemoryError(), "out_of_memory"),
+        (KeyError("x"), "damaged_image"),
+        (OSError(5, "I/O"), "cannot_be_read"),
+    ):
         monkeypatch.setattr(Image, "open", mock.Mock(side_effect=error))
         with pytest.raises(DecodeError) as found:
             decode_photo(path)
         assert found.value.reason == reason
         monkeypatch.undo()
+
+
+@pytest.mark.parametrize(
+    ("mode", "highest"), [("F", 1.0), ("F", 255.0), ("I;16", 4095), ("I;16", 65535), ("I", 255)]
+)
+def test_greys_of_any_depth_keep_their_brightness(tmp_path, mode, highest):
+    share = np.linspace(0, 1, 60 * 40).reshape(40, 60)
+    kind = {"F": np.float32, "I;16": np.uint16, "I": np.int32}[mode]
+    path = saved(tmp_path, Image.fromarray((share * highest).astype(kind)), "photo.tiff")
+    found = decode_photo(path).image[:, :, 0]
+    np.testing.assert_allclose(found, share * 255, atol=1.1)
+
+
+def test_damaged_exif_does_not_lose_the_pixels(tmp_path):
+    exif = Image.Exif()
+    exif[274] = 6
+    raw = bytearray(exif.tobytes())
+    raw[16:18] = b"\x63\x63"  # a type of value that there is none of
+    path = saved(tmp_path, Image.fromarray(COLOURS), "photo.jpg", exif=bytes(raw), quality=95)
+    decoded = decode_photo(path)
+    assert decoded.orientation == 1
+    assert np.abs(decoded.image.astype(int) - COLOURS).mean() < 12
+
+
+def test_a_png_with_much_text_is_read(tmp_path):
+    notes = PngImagePlugin.PngInfo()
+    notes.add_text("report", "x" * 3_000_000, zip=True)
+    decoded = decode_photo(saved(tmp_path, Image.fromarray(COLOURS), pnginfo=notes))
+    np.testing.assert_array_equal(decoded.image, COLOURS)
+
+
+def test_no_program_of_the_system_is_started(tmp_path):
+    path = tmp_path / "photo.jpg"
+    path.write_text("%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 100 100\n%%EndComments\nshowpage\n%%EOF\n")
+    with pytest.raises(DecodeError) as error:
+        decode_photo(path)
+    assert error.value.reason == "not_an_image"

@@ -16,7 +16,10 @@ from faceage_bio.vision.detect import Detector, first_level_for, pyramid
 from faceage_bio.vision.pixels import Pixels
 from tests.golden.mtcnn import pictures
 
-GOLDEN = json.loads((Path(__file__).parent / "golden" / "mtcnn" / "golden.json").read_text())["faces"]
+FOLDER = Path(__file__).parent / "golden" / "mtcnn"
+GOLDEN, OLDER = (
+    json.loads((FOLDER / name).read_text())["faces"] for name in ("golden.json", "golden_0.1.0.json")
+)
 
 
 @pytest.fixture(scope="module")
@@ -47,11 +50,16 @@ def test_real_portraits_equal_mtcnn(detector):
         assert_same(detector, name, picture)
 
 
-def test_boxes_of_older_detectors_may_start_outside(detector):
-    face = detector.detect(pictures.drawn()["cut left"])[0]
-    assert face.x == 0
-    assert face.unclipped_box[0] <= 0
-    assert face.unclipped_box[0] + face.unclipped_box[2] == face.x + face.width
+def test_boxes_of_older_detectors_equal_mtcnn_0_1_0(detector):
+    """They may start outside, and their sides are cut to whole pixels otherwise."""
+    photos = pictures.drawn() | pictures.real()
+    found = {
+        name: [list(face.unclipped_box) for face in detector.detect(photo)] for name, photo in photos.items()
+    }
+    assert found == {name: [row[:4] for row in OLDER[name]] for name in photos}
+    assert found["cut left"][0][0] < 0
+    differ = [name for name in found if found[name] != [row[:4] for row in GOLDEN[name]]]
+    assert len(differ) > 5
 
 
 def test_pyramid_starts_at_the_smallest_face():
@@ -126,6 +134,22 @@ def test_bands_change_nothing(detector, monkeypatch):
     monkeypatch.setattr(detect, "PNET_BAND", 1)
     banded = detector.detect(picture)
     assert [(face.box, face.landmarks) for face in banded] == [(face.box, face.landmarks) for face in whole]
+
+
+def test_a_photo_too_large_for_the_gpu_is_done_on_the_cpu(detector, monkeypatch):
+    picture = next(iter(pictures.drawn().values()))
+    gpu = Detector()
+    gpu.device = torch.device("cuda")  # only said: nothing is computed there
+    monkeypatch.setattr(torch.cuda, "empty_cache", lambda: None)
+    real = detect.Pixels
+
+    def full(image, device):
+        if device.type == "cuda":
+            raise torch.cuda.OutOfMemoryError("too much")
+        return real(image, device)
+
+    monkeypatch.setattr(detect, "Pixels", full)
+    assert gpu.detect(picture) == detector.detect(picture)
 
 
 def test_fast_detection_finds_the_same_faces_on_the_portraits(detector):

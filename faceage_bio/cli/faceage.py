@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 app = typer.Typer()
+MinCell = Annotated[int, typer.Option(help="Nothing is told of groups with fewer people or photos.", min=1)]
 
 
 class Device(StrEnum):
@@ -57,7 +58,7 @@ def predict_face_age(
     shard: Annotated[str, typer.Option(help="Which part of the photos, such as 2-of-5.")] = "1-of-1",
     device: Annotated[Device, typer.Option(help="auto takes a CUDA GPU where there is one.")] = Device.auto,
     workers: Annotated[int, typer.Option(help="Processes side by side; 0: one per core.", min=0)] = 0,
-    batch_size: Annotated[int, typer.Option(help="Faces per pass, at most.", min=1)] = 32,
+    batch_size: Annotated[int, typer.Option(help="Faces per pass, at most.", min=1, max=4096)] = 32,
     precision: Annotated[
         Precision, typer.Option(help="bfloat16 is faster, and off by up to a year.")
     ] = Precision.float32,
@@ -74,7 +75,9 @@ def predict_face_age(
         BoxMode, typer.Option(help="What becomes of a box that leaves the photo.")
     ] = BoxMode.clip,
     resize: Annotated[Resize, typer.Option(help="Filter that scales the crop.")] = Resize.bicubic,
-    jitters: Annotated[int, typer.Option(help="Shifted and mirrored crops for the uncertainty.", min=0)] = 0,
+    jitters: Annotated[
+        int, typer.Option(help="Shifted and mirrored crops for the uncertainty.", min=0, max=64)
+    ] = 0,
     rule: Annotated[
         list[str],
         typer.Option(
@@ -99,6 +102,7 @@ def predict_face_age(
     from faceage_bio.faceage.shards import photos_of
     from faceage_bio.tables import read_table, write_table
     from faceage_bio.vision.card import read_card
+    from faceage_bio.vision.decode import MEANINGS
 
     rules = {one.name: {"action": one.action, "threshold": one.threshold} for one in map(parse_rule, rule)}
     settings = settings_of(
@@ -124,7 +128,8 @@ def predict_face_age(
         )  # fmt: skip
     write_table(ages, output, private=True)
     remove_parts(parts)
-    print("\n".join(f"{reason or 'ok'}: {n}" for reason, n in ages["reason"].value_counts().items()))
+    for reason, n in ages["reason"].value_counts().items():
+        print(f"{reason or 'ok'}: {n}" + (f" ({MEANINGS[reason]})" if reason in MEANINGS else ""))
     if settings.precision != "float32":
         print(precision_sentence(ages))
 
@@ -140,6 +145,7 @@ def gather_face_ages(
     same_photo: Annotated[
         SamePhoto, typer.Option(help="What becomes of photos that occur twice.")
     ] = SamePhoto.flag,
+    min_cell: MinCell = 5,
 ) -> None:
     """Join the shards of all cohorts, look for photos that occur twice, and write summary, ledger and model card.
 
@@ -158,7 +164,7 @@ def gather_face_ages(
         folder = results / name / "faceage"
         write_table(table, folder / "face_age.parquet", private=True)
         write_table(ledger_of(table), folder / "ledger.tsv", private=True)
-        write_table(summarise_face_ages(table), folder / "summary.tsv")
+        write_table(summarise_face_ages(table, min_cell), folder / "summary.tsv")
         write_json(card, folder / "model_card.json")
         same = table["flags"].str.contains("same_photo").sum()
         print(
@@ -172,6 +178,7 @@ def compare_models(
     model: Annotated[list[Path], typer.Option(help="The models' folders, in their order; repeat.")],
     agreement: Annotated[Path, typer.Option(help="Result table (.tsv).")],
     bands: Annotated[Path, typer.Option(help="Differences by band of age, for the figure (.tsv).")],
+    min_cell: MinCell = 5,
 ) -> None:
     """How far further age models agree with the first (Bland-Altman).
 
@@ -182,7 +189,7 @@ def compare_models(
     from faceage_bio.tables import read_table, write_table
     from faceage_bio.vision.card import read_card
 
-    rows, by_band = compare(read_table(face_age), [read_card(folder) for folder in model])
+    rows, by_band = compare(read_table(face_age), [read_card(folder) for folder in model], min_cell)
     write_table(by_band, bands)
     write_table(rows, agreement)
     print(f"{len(rows)} rows on {len(model) - 1} further model(s)")

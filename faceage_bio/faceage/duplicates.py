@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from faceage_bio.columns import COHORT, FACE_AGE, SUBJECT
+from faceage_bio.columns import COHORT, FACE_AGE, PRECISION_ERROR, SUBJECT
 
 # bits; a portrait scaled or compressed again moves by 2, two drawn people may be 8 apart, 160 real people are 58 and more
 NEAR = 6
@@ -82,7 +82,8 @@ def _near_within(raw: np.ndarray, group: np.ndarray) -> set[tuple[int, int]]:
 def mark_same_photos(photos: pd.DataFrame, action: str) -> pd.DataFrame:
     """The table of face ages with what ``find_same_photos`` found in status, reason and flags.
 
-    With "exclude" such photos lose their age; with "flag" they keep it. A photo that is excluded already keeps its reason.
+    With "exclude" such photos lose their age, but the first of a subject's own copies is only flagged; with "flag" all keep
+    it. A photo that is excluded already keeps its reason.
     """
     same = find_same_photos(photos)
     marked = photos.copy()
@@ -91,12 +92,15 @@ def mark_same_photos(photos: pd.DataFrame, action: str) -> pd.DataFrame:
         ";".join(filter(None, both)) for both in zip(marked["flags"][again], same[again], strict=True)
     ]
     hit = again & (photos["status"] != "excluded")
-    if action == "exclude":
-        marked.loc[hit, "status"] = "excluded"
-        marked.loc[hit, "reason"] = same[hit]
-        marked.loc[hit, [name for name in photos if name.startswith(FACE_AGE)]] = np.nan
-    else:
-        unflagged = hit & (photos["status"] == "ok")
-        marked.loc[unflagged, "reason"] = same[unflagged]
-        marked.loc[hit, "status"] = "flagged"
-    return marked
+    lost = hit & (action == "exclude")
+    own = hit & same.str.endswith("twice")
+    marked["copy_of"] = marked["pixel_hash"].where(same == "same_photo_twice", "")
+    first = marked[own].drop_duplicates([COHORT, SUBJECT, "copy_of"]).index
+    lost &= ~lost.index.isin(first)
+    reasoned = lost | (hit & (photos["status"] == "ok"))
+    marked.loc[reasoned, "reason"] = same[reasoned]
+    marked.loc[hit, "status"] = "flagged"
+    marked.loc[lost, "status"] = "excluded"
+    ages = [name for name in photos if name.startswith(FACE_AGE) or name == PRECISION_ERROR]
+    marked.loc[lost, ages] = np.nan
+    return marked.drop(columns="copy_of")

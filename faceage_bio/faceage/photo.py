@@ -16,6 +16,8 @@ from faceage_bio.vision.detect import Detector, Face
 from faceage_bio.vision.measures import measure_crop, measure_face, perceptual_hash, pixel_hash
 from faceage_bio.vision.models import FaceAgeModel, load_model
 
+PLAUSIBLE = (-20.0, 150.0)  # years; newborns may come out below 0
+
 
 @dataclass(frozen=True)
 class Tools:
@@ -51,11 +53,11 @@ def examine(path: Path | None, tools: Tools) -> Examined:
     """Everything about one photo except its age; ``path`` is None for one outside the photo folder."""
     settings = tools.settings
     if path is None:
-        return _excluded({}, "outside_folder")
+        return excluded({}, "outside_folder")
     try:
         photo = decode_photo(path)
     except DecodeError as error:
-        return _excluded({}, error.reason)
+        return excluded({}, error.reason)
     known = {
         "width": photo.width, "height": photo.height, "orientation": photo.orientation,
         "pixel_hash": pixel_hash(photo.image), "perceptual_hash": perceptual_hash(photo.image),
@@ -64,28 +66,42 @@ def examine(path: Path | None, tools: Tools) -> Examined:
     likely = [face for face in faces if face.probability >= settings.min_probability]
     known["n_faces"] = len(likely)
     if not faces:
-        return _excluded(known, "no_face")
+        return excluded(known, "no_face")
     face = choose_face(likely or faces, settings.face_choice)
     known |= measure_face(face, photo.width, photo.height)
     if not likely:
-        return _excluded(known, "low_probability")
+        return excluded(known, "low_probability")
     box = face.box if settings.box_mode == "clip" else face.unclipped_box
-    boxes = [box, *jittered_boxes(box, settings.jitters)]
     try:
-        crops = [crop_face(photo.image, one, settings.box_mode, settings.resize) for one in boxes]
+        crop = crop_face(photo.image, box, settings.box_mode, settings.resize)
     except ValueError:
-        return _excluded(known, "face_leaves_frame")
-    crops[1::2] = [crop[:, ::-1] for crop in crops[1::2]]
-    known |= measure_crop(crops[0])
-    if any(crop.min() == crop.max() for crop in crops):
-        return _excluded(known, "flat_crop")
+        return excluded(known, "face_leaves_frame")
+    known |= measure_crop(crop)
+    if crop.min() == crop.max():
+        return excluded(known, "flat_crop")
     if settings.face_choice == "only" and len(likely) > 1:
-        return _excluded(known, "several_faces")
+        return excluded(known, "several_faces")
     known |= judge(known, settings.rules)
-    return Examined(known, [] if known["status"] == "excluded" else crops)
+    if known["status"] == "excluded":
+        return Examined(known, [])
+    return Examined(known, [crop, *_jittered(photo.image, box, settings)])
 
 
-def _excluded(known: dict, reason: str) -> Examined:
+def _jittered(image: np.ndarray, box: tuple[int, int, int, int], settings: Settings) -> list[np.ndarray]:
+    """Crops of shifted and scaled boxes, every other one mirrored; those that miss the photo or are blank are left out."""
+    crops = []
+    for place, one in enumerate(jittered_boxes(box, settings.jitters)):
+        try:
+            crop = crop_face(image, one, settings.box_mode, settings.resize)
+        except ValueError:
+            continue
+        if crop.min() < crop.max():
+            crops.append(crop if place % 2 else crop[:, ::-1])
+    return crops
+
+
+def excluded(known: dict, reason: str) -> Examined:
+    """A photo that gets no age, with what is known of it."""
     return Examined(known | {"status": "excluded", "reason": reason, "flags": reason}, [])
 
 
@@ -100,15 +116,16 @@ def inside(folder: Path, path: str) -> Path | None:
     """The photo's place, or None if it lies outside the folder, be it by a link."""
     try:
         place = (folder / path).resolve()
-    except (OSError, RuntimeError):  # a link that leads to itself
+    except (OSError, RuntimeError, ValueError):  # a link that leads to itself, a name that cannot be
         return folder / path
     return place if place.is_relative_to(folder.resolve()) else None
 
 
 def add_ages(photos: Sequence[Examined], tools: Tools, compare_precision: bool = False) -> None:
-    """Put the ages into the rows of all photos that have crops.
+    """Put the ages into the rows of all photos that have crops; a photo without a plausible age is excluded.
 
-    With ``compare_precision`` the row also says by how much the short precision is off.
+    A further model that gives no plausible age leaves its column empty and a flag. With ``compare_precision`` the row also
+    says by how much the short precision is off.
     """
     aged = [photo for photo in photos if photo.crops]
     if not aged:
@@ -121,17 +138,37 @@ def add_ages(photos: Sequence[Examined], tools: Tools, compare_precision: bool =
         photo.row[FACE_AGE] = float(age)
     for number, model in enumerate(others, start=2):
         for photo, age in zip(aged, _predict(model, own, batch_size), strict=True):
-            photo.row[other_age(number)] = float(age)
-    if tools.settings.jitters:
-        jittered = _predict(first, np.concatenate([np.stack(photo.crops[1:]) for photo in aged]), batch_size)
-        spreads = jittered.reshape(len(aged), -1)
+            if _plausible(age):
+                photo.row[other_age(number)] = float(age)
+            else:
+                photo.row["flags"] = ";".join(filter(None, [photo.row["flags"], "no_second_age"]))
+    jittered = [crop for photo in aged for crop in photo.crops[1:]]
+    if jittered:
+        ends = np.cumsum([len(photo.crops) - 1 for photo in aged])[:-1]
+        spreads = np.split(_predict(first, np.stack(jittered), batch_size), ends)
         for photo, values in zip(aged, spreads, strict=True):
-            around = np.append(values, photo.row[FACE_AGE])
-            photo.row[FACE_AGE_SD] = float(np.std(around, ddof=1))
+            if len(values):
+                with np.errstate(invalid="ignore"):  # ages that are not finite are dealt with below
+                    photo.row[FACE_AGE_SD] = float(np.std([*values, photo.row[FACE_AGE]], ddof=1))
     if compare_precision:
         exact = _predict(first.in_float32(), own, batch_size)
         for photo, age, full in zip(aged, ages, exact, strict=True):
             photo.row[PRECISION_ERROR] = float(age - full)
+    for photo in aged:
+        if not _plausible(photo.row[FACE_AGE]):
+            photo.row = excluded(_without_ages(photo.row), "implausible_age").row
+
+
+def _plausible(age: float) -> bool:
+    return bool(PLAUSIBLE[0] <= age <= PLAUSIBLE[1])
+
+
+def _without_ages(row: dict) -> dict:
+    return {
+        name: value
+        for name, value in row.items()
+        if not name.startswith(FACE_AGE) and name != PRECISION_ERROR
+    }
 
 
 def _predict(model: FaceAgeModel, crops: np.ndarray, batch_size: int) -> np.ndarray:

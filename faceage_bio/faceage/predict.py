@@ -11,13 +11,14 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import cv2
 import pandas as pd
 import torch
 
+import faceage_bio
 from faceage_bio.columns import (
     COHORT,
     FACE_AGE,
@@ -29,13 +30,20 @@ from faceage_bio.columns import (
     SUBJECT,
     other_age,
 )
-from faceage_bio.errors import RunError
-from faceage_bio.faceage.photo import Tools, add_ages, examine, inside
+from faceage_bio.errors import FaceAgeBioError, RunError
+from faceage_bio.faceage.photo import Examined, Tools, add_ages, examine, excluded, inside
 from faceage_bio.faceage.settings import Settings
 from faceage_bio.tables import write_table
 
-PART_SIZE = 16  # photos that one worker takes at a time; an interrupted run loses no more per worker
+PART_SIZE = 32  # photos that one worker takes at a time; an interrupted run loses no more per worker
+DEATHS = 3  # photos one after the other that end their worker; beyond it the photos are not to blame
 MAX_GPU_WORKERS = 8  # each holds a CUDA context of its own
+PASSING = (
+    "cannot_be_read",
+    "out_of_memory",
+    "not_computed",
+    "worker_died",
+)  # reasons that may not hold tomorrow
 WHOLE = (
     "width", "height", "orientation", "n_faces", "box_x", "box_y", "box_width", "box_height", "face_short_side",
     *LANDMARK_COLUMNS,
@@ -89,22 +97,23 @@ def predict_face_ages(
     Raises
     ------
     RunError
-        A worker process was killed, which mostly means that memory ran out.
+        Worker processes are killed again and again, which mostly means that memory ran out. A single photo that ends its
+        worker is excluded with the reason "worker_died".
     """
     tables = []
-    ahead = (
-        2 * workers if workers > 1 else 1
-    )  # enough to keep all busy; without processes each part is kept at once
-    with _pool(workers, make_tools) as pool:
-        work = (
-            (photos.iloc[start : start + PART_SIZE], start == 0) for start in range(0, len(photos), PART_SIZE)
-        )
-        for part, table in _in_order(pool, work, folder, cards, settings, parts, ahead):
-            tables.append(table)
-            progress(len(part))
+    store = _Store(folder, cards, settings, parts)
+    for part, table in _in_order(store, _split(photos, settings), workers, make_tools):
+        tables.append(table)
+        progress(len(part))
     if not tables:
         return _table([], cards, settings)
     return pd.concat(tables, ignore_index=True)
+
+
+def _split(photos: pd.DataFrame, settings: Settings) -> list[pd.DataFrame]:
+    """Parts that fill at least one batch of faces."""
+    size = PART_SIZE * -(-settings.batch_size // 32)
+    return [photos.iloc[start : start + size] for start in range(0, len(photos), size)]
 
 
 def remove_parts(parts: Path) -> None:
@@ -136,7 +145,8 @@ class _InThisProcess(Executor):
         return done
 
 
-def _pool(workers: int, make_tools: Callable[[], Tools]) -> Executor:
+def _pool(workers: int, make_tools: Callable[[], Tools], processes: int | None = None) -> Executor:
+    """``processes`` as many as workers, unless given; a single worker works in this process."""
     if workers == 1:
         _start(make_tools, threads=torch.get_num_threads())
         return _InThisProcess()
@@ -144,15 +154,21 @@ def _pool(workers: int, make_tools: Callable[[], Tools]) -> Executor:
     context = multiprocessing.get_context("forkserver" if sys.platform != "win32" else "spawn")
     if sys.platform != "win32":
         context.set_forkserver_preload(["faceage_bio.faceage.photo", "faceage_bio.vision.network"])
-    return ProcessPoolExecutor(workers, context, initializer=_start_worker, initargs=(make_tools,))
+    return ProcessPoolExecutor(
+        processes or workers, context, initializer=_start_worker, initargs=(make_tools,)
+    )
 
 
-_tools: Tools  # of this worker process
+_tools: Tools | FaceAgeBioError  # of this worker process, or why there are none
 
 
 def _start_worker(make_tools: Callable[[], Tools]) -> None:
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    _start(make_tools, threads=1)
+    try:
+        _start(make_tools, threads=1)
+    except FaceAgeBioError as error:  # an initialiser that raises would only say that the pool is broken
+        global _tools
+        _tools = error
 
 
 def _end_with_parent() -> None:
@@ -168,53 +184,116 @@ def _start(make_tools: Callable[[], Tools], threads: int) -> None:
     _tools = make_tools()
 
 
+@dataclass(frozen=True)
+class _Store:
+    """The finished parts of an unfinished run."""
+
+    folder: Path
+    cards: Sequence[dict]
+    settings: Settings
+    parts: Path | None
+
+    def place(self, part: pd.DataFrame) -> Path | None:
+        if self.parts is None:
+            return None
+        return self.parts / f"{_key(part, self.folder, self.cards, self.settings)}.parquet"
+
+    def read(self, part: pd.DataFrame) -> pd.DataFrame | None:
+        place = self.place(part)
+        return pd.read_parquet(place) if place is not None and place.exists() else None
+
+    def finish(self, part: pd.DataFrame, rows: list[dict]) -> pd.DataFrame:
+        """The part's table, kept for another run unless the system failed on one of its photos."""
+        table = _table(rows, self.cards, self.settings)
+        place = self.place(part)
+        if place is not None and not table["reason"].isin(PASSING).any():
+            place.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            write_table(table, place, private=True)
+        return table
+
+
 def _in_order(
-    pool: Executor,
-    work: Iterator[tuple[pd.DataFrame, bool]],
-    folder: Path,
-    cards: Sequence[dict],
-    settings: Settings,
-    parts: Path | None,
-    ahead: int,
+    store: _Store, work: list[pd.DataFrame], workers: int, make_tools: Callable[[], Tools]
 ) -> Iterator[tuple[pd.DataFrame, pd.DataFrame]]:
-    """Each part with its table, in order; no more than ``ahead`` parts are under way, whatever the number of photos."""
-    under_way: deque[tuple[pd.DataFrame, Path | None, Future | pd.DataFrame]] = deque()
+    """Each part with its table, in order; however many there are, only a few are under way at a time.
 
-    def next_one() -> tuple[pd.DataFrame, pd.DataFrame]:
-        part, kept, result = under_way.popleft()
-        if isinstance(result, Future):
-            try:
-                rows = result.result()
-            except BrokenProcessPool:
+    After a worker was killed, the photos under way are tried one by one, and then the others go on.
+    """
+    ahead = (
+        2 * workers if workers > 1 else 1
+    )  # enough to keep all busy; in this process each part is kept at once
+    waiting = deque(enumerate(work))
+    while waiting:
+        under_way: deque[tuple[pd.DataFrame, Future | pd.DataFrame]] = deque()
+        try:
+            with _pool(workers, make_tools) as pool:
+                while waiting or under_way:
+                    while waiting and len(under_way) < ahead:
+                        number, part = waiting[0]
+                        compare = number == 0 and store.settings.precision != "float32"
+                        table = store.read(part)
+                        job = (
+                            pool.submit(_predict_part, part, store.folder, compare)
+                            if table is None
+                            else table
+                        )
+                        under_way.append((part, job))
+                        waiting.popleft()
+                    part, job = under_way[0]
+                    table = store.finish(part, job.result()) if isinstance(job, Future) else job
+                    under_way.popleft()
+                    yield part, table
+        except BrokenProcessPool:
+            for part, job in under_way:
+                yield part, _rescued(part, job, store, make_tools)
+
+
+def _rescued(
+    part: pd.DataFrame, job: Future | pd.DataFrame, store: _Store, make_tools: Callable[[], Tools]
+) -> pd.DataFrame:
+    """A part that was under way when a worker was killed: as it is if it was finished, or photo by photo."""
+    if isinstance(job, pd.DataFrame):
+        return job
+    if job.done() and job.exception() is None:
+        return store.finish(part, job.result())
+    rows, deaths = [], 0
+    left = deque(part.iloc[[place]] for place in range(len(part)))
+    while left:
+        try:
+            with _pool(2, make_tools, processes=1) as pool:
+                while left:
+                    rows += pool.submit(_predict_part, left[0], store.folder, False).result()
+                    left.popleft()
+                    deaths = 0
+        except BrokenProcessPool:
+            deaths += 1
+            if deaths > DEATHS:
                 raise RunError(
-                    "a worker process was killed, probably because memory ran out. Finished photos are kept: call again, "
-                    "with fewer --workers (threads in Snakemake) or more memory."
+                    "worker processes are killed again and again, probably because memory ran out. Finished photos are kept: "
+                    "call again, with fewer --workers (threads in Snakemake) or more memory."
                 ) from None
-            result = _table(rows, cards, settings)
-            if kept is not None:
-                kept.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-                write_table(result, kept, private=True)
-        return part, result
-
-    for part, first in work:
-        kept = None if parts is None else parts / f"{_key(part, folder, cards, settings)}.parquet"
-        if kept is not None and kept.exists():
-            under_way.append((part, kept, pd.read_parquet(kept)))
-        else:
-            compare = first and settings.precision != "float32"
-            under_way.append((part, kept, pool.submit(_predict_part, part, folder, compare)))
-        if len(under_way) >= ahead:
-            yield next_one()
-    while under_way:
-        yield next_one()
+            keys = left.popleft()[[COHORT, PHOTO, SUBJECT]].to_dict("records")
+            rows += [key | excluded({}, "worker_died").row for key in keys]
+    return store.finish(part, rows)
 
 
 def _predict_part(part: pd.DataFrame, folder: Path, compare_precision: bool) -> list[dict]:
     """The rows of some photos; runs in a worker process."""
-    photos = [examine(inside(folder, path), _tools) for path in part["path"]]
+    if isinstance(_tools, FaceAgeBioError):
+        raise _tools
+    photos = [_examined(inside(folder, path), _tools) for path in part["path"]]
     add_ages(photos, _tools, compare_precision)
     keys = part[[COHORT, PHOTO, SUBJECT]].to_dict("records")
     return [key | photo.row for key, photo in zip(keys, photos, strict=True)]
+
+
+def _examined(path: Path | None, tools: Tools) -> Examined:
+    """One photo's failure must not stop the others."""
+    try:
+        return examine(path, tools)
+    except (RuntimeError, MemoryError, cv2.error) as error:
+        print(f"a photo could not be computed: {type(error).__name__}", file=sys.stderr)
+        return excluded({}, "not_computed")
 
 
 def _table(rows: list[dict], cards: Sequence[dict], settings: Settings) -> pd.DataFrame:
@@ -235,9 +314,11 @@ def _key(part: pd.DataFrame, folder: Path, cards: Sequence[dict], settings: Sett
         try:
             state = (folder / row.path).stat()
             files.append([row.photo_id, row.subject_id, row.path, state.st_size, state.st_mtime_ns])
-        except OSError:
+        except (OSError, ValueError):
             files.append([row.photo_id, row.subject_id, row.path, -1, -1])
-    content = json.dumps([[card["sha256"] for card in cards], asdict(settings), files])
+    content = json.dumps(
+        [faceage_bio.__version__, [card["sha256"] for card in cards], asdict(settings), files]
+    )
     return hashlib.sha256(content.encode()).hexdigest()[:32]
 
 

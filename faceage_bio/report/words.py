@@ -7,7 +7,9 @@ from faceage_bio.report.formats import interval, number, p_value, signed
 REASONS = {
     "": "", "missing_file": "file is gone", "not_a_file": "not a file", "no_permission": "file may not be read",
     "empty_file": "empty file", "not_an_image": "not an image", "damaged_image": "damaged image",
-    "too_many_pixels": "more pixels than a photo has", "needs_heif": "HEIC photo, but pillow-heif is not installed",
+    "too_many_pixels": "more pixels than a photo has", "needs_heif": "HEIC photo: to read it, pip install 'faceage-bio[heif]'",
+    "cannot_be_read": "the system could not read the file", "out_of_memory": "too large for the memory",
+    "implausible_age": "the model gave no plausible age", "not_computed": "the computation failed",
     "no_face": "no face found", "low_probability": "no certain face", "flat_crop": "blank crop",
     "small_photo": "photo too small", "small_face": "face too small", "several_faces": "several faces",
     "face_leaves_frame": "face leaves the frame", "little_of_frame": "face fills little of the photo",

@@ -6,9 +6,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, PngImagePlugin, UnidentifiedImageError
 
 EXIF_ORIENTATION = 274
+# turned so, a picture with this orientation is upright
+TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT, 3: Image.Transpose.ROTATE_180, 4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE, 6: Image.Transpose.ROTATE_270, 7: Image.Transpose.TRANSVERSE, 8: Image.Transpose.ROTATE_90,
+}  # fmt: skip
+# what cameras, scanners and web pages make; others, such as EPS, would start programs of the system
+FORMATS = ("JPEG", "MPO", "PNG", "TIFF", "WEBP", "GIF", "BMP", "JPEG2000", "AVIF", "PPM", "TGA", "HEIF")
+LARGEST_TEXT = 64 * 2**20  # bytes of text that a PNG may carry beside its pixels
 HEIF_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"}
 MEANINGS = {
     "missing_file": "no such file",
@@ -17,9 +25,14 @@ MEANINGS = {
     "empty_file": "the file is empty",
     "not_an_image": "not an image format that can be read",
     "damaged_image": "damaged or cut off",
+    "cannot_be_read": "the disk or the system refused; the log of the system may say why",
     "too_many_pixels": "more pixels than a photo has",
+    "out_of_memory": "not enough memory to unpack it",
     "needs_heif": "a HEIC photo; to read it, pip install 'faceage-bio[heif]'",
 }
+
+
+PngImagePlugin.MAX_TEXT_CHUNK = PngImagePlugin.MAX_TEXT_MEMORY = LARGEST_TEXT
 
 
 class DecodeError(Exception):
@@ -43,7 +56,8 @@ class Decoded:
 def decode_photo(path: Path | str) -> Decoded:
     """Read a photo in any mode Pillow knows: turned upright by its EXIF, 8-bit RGB, first frame or page.
 
-    Transparent parts are laid over white. 16-bit and floating greys are scaled to the range of the file. Photos of up to
+    Transparent parts are laid over white. Greys of more than 8 bits and floating ones are scaled by the least depth (0 to 1, 8,
+    10, 12, 14 or 16 bits) that holds the brightest pixel. Photos of up to
     about 180 megapixels are read (twice Pillow's limit for a warning).
 
     Raises
@@ -62,23 +76,28 @@ def decode_photo(path: Path | str) -> Decoded:
             _learn_heif()
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # damaged EXIF does not matter, and 100 megapixels are no bomb
-            with Image.open(path) as opened:
+            Image.init()  # learns all formats, not only the common ones
+            with Image.open(path, formats=[name for name in FORMATS if name in Image.OPEN]) as opened:
                 opened.load()
                 orientation = _orientation(opened)
-                image = _rgb(ImageOps.exif_transpose(opened))
+                upright = opened.transpose(TURNS[orientation]) if orientation > 1 else opened
+                image = _rgb(upright, opened.info)
+    except DecodeError:
+        raise
     except (FileNotFoundError, NotADirectoryError):
         raise DecodeError("missing_file") from None
     except PermissionError:
         raise DecodeError("no_permission") from None
     except UnidentifiedImageError:
         raise DecodeError("not_an_image") from None
-    except (Image.DecompressionBombError, MemoryError):
+    except Image.DecompressionBombError:
         raise DecodeError("too_many_pixels") from None
-    except DecodeError:
-        raise
-    except (
-        Exception
-    ):  # a damaged file can fail in any way inside a format's reader, and must not stop the others
+    except MemoryError:
+        raise DecodeError("out_of_memory") from None
+    except OSError as error:
+        # the readers of formats raise OSError without a number, the system with one
+        raise DecodeError("damaged_image" if error.errno is None else "cannot_be_read") from None
+    except Exception:  # a damaged file can fail in any way inside a reader, and must not stop the others
         raise DecodeError("damaged_image") from None
     return Decoded(image, width=image.shape[1], height=image.shape[0], orientation=orientation)
 
@@ -99,19 +118,27 @@ def _learn_heif() -> None:
 
 
 def _orientation(image: Image.Image) -> int:
-    value = image.getexif().get(EXIF_ORIENTATION, 1)
-    return value if value in range(1, 9) else 1
+    try:
+        value = image.getexif().get(EXIF_ORIENTATION, 1)
+    except Exception:  # damaged EXIF, whose reader can fail in any way; the pixels are there
+        return 1
+    return value if value in TURNS else 1
 
 
-def _rgb(image: Image.Image) -> np.ndarray:
+def _rgb(image: Image.Image, info: dict) -> np.ndarray:
     if image.mode.startswith("I") or image.mode == "F":
-        values = np.asarray(image, dtype=np.float64)
-        top = 65535.0 if image.mode.startswith("I;16") or values.max() > 255 else 255.0
-        top = max(top, float(values.max()), 1.0)
-        grey = np.clip(values / top * 255.0, 0, 255).round().astype(np.uint8)
+        values = np.asarray(image, dtype=np.float32)
+        grey = np.clip(values * (255 / _white(values, image.mode == "F")), 0, 255).round().astype(np.uint8)
         return np.repeat(grey[:, :, None], 3, axis=2)
-    if image.mode in {"RGBA", "LA", "PA", "La", "RGBa"} or "transparency" in image.info:
+    if image.mode in {"RGBA", "LA", "PA", "La", "RGBa"} or "transparency" in info:
         image = image.convert("RGBA")
         white = Image.new("RGBA", image.size, "white")
         image = Image.alpha_composite(white, image)
     return np.asarray(image.convert("RGB"))
+
+
+def _white(values: np.ndarray, floating: bool) -> float:
+    """The value that stands for white: of the depths in use (0 to 1, 8, 10, 12, 14, 16 bits), the least that holds all."""
+    highest = float(values.max(initial=0))
+    depths = [2.0**bits - 1 for bits in (8, 10, 12, 14, 16)]
+    return next((depth for depth in [1.0] * floating + depths if highest <= depth), highest)

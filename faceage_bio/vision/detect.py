@@ -5,6 +5,7 @@ own move the first box by 5 pixels in the median. Zhang et al. 2016, doi:10.1109
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -38,19 +39,13 @@ class Face:
     height: int
     probability: float
     landmarks: tuple[tuple[int, int], ...]
-    x_unclipped: int
-    y_unclipped: int
+    unclipped_box: tuple[int, int, int, int]
+    """(x, y, width, height) as detector 0.1.0 and older gave it: x and y may be negative, and sides are rounded otherwise."""
 
     @property
     def box(self) -> tuple[int, int, int, int]:
         """(x, y, width, height) as detector 0.1.1 gives it: cut at the left and upper border."""
         return self.x, self.y, self.width, self.height
-
-    @property
-    def unclipped_box(self) -> tuple[int, int, int, int]:
-        """(x, y, width, height) as detector 0.1.0 and older gave it: x and y may be negative."""
-        right, bottom = self.x + self.width, self.y + self.height
-        return self.x_unclipped, self.y_unclipped, right - self.x_unclipped, bottom - self.y_unclipped
 
 
 class Detector:
@@ -75,14 +70,27 @@ class Detector:
             for network in (PNet, RNet, ONet)
         )
 
-    @torch.inference_mode()
     def detect(self, image: np.ndarray) -> list[Face]:
-        """All faces of a photo, highest probability first.
+        """All faces of a photo, highest probability first. A photo too large for the GPU's memory is done on the CPU.
 
         Parameters
         ----------
         image : uint8 array, shape (height, width, 3), RGB
         """
+        try:
+            return self._detect(image)
+        except torch.cuda.OutOfMemoryError:
+            if self.device.type == "cpu":
+                raise
+        torch.cuda.empty_cache()
+        return self._on_cpu.detect(image)
+
+    @cached_property
+    def _on_cpu(self) -> "Detector":
+        return Detector("cpu", self.first_level)
+
+    @torch.inference_mode()
+    def _detect(self, image: np.ndarray) -> list[Face]:
         pixels = Pixels(image, self.device)
         boxes = self._propose(pixels)
         if len(boxes):
@@ -152,7 +160,7 @@ class Detector:
                 Face(
                     x=x, y=y, width=int(x2 - x), height=int(y2 - y), probability=float(scores[index]),
                     landmarks=tuple((int(px), int(py)) for px, py in landmarks[index].T),
-                    x_unclipped=int(x1), y_unclipped=int(y1),
+                    unclipped_box=(int(x1), int(y1), int(x2 - x1), int(y2 - y1)),
                 )
             )  # fmt: skip
         return faces

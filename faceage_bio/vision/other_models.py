@@ -7,6 +7,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import torch
 
 import faceage_bio
 from faceage_bio.errors import WeightsError
@@ -24,7 +25,7 @@ STANDARDISATIONS = {
     "zero_to_one": "0 to 1",
     "minus_one_to_one": "-1 to 1",
 }
-OLDEST = 200.0  # years; beyond it the output cannot be an age
+YOUNGEST, OLDEST = -20.0, 150.0  # years; beyond them the output cannot be an age, even of noise
 
 
 def prepare(crops: np.ndarray, size: int, standardisation: str) -> np.ndarray:
@@ -68,16 +69,19 @@ class OtherModel:
         Raises
         ------
         WeightsError
-            The model gives something else than one plausible age per crop.
+            The model fails, or gives something else than one number per crop.
         """
         inputs = prepare(crops, self.card["input_size"], self.card["input_standardisation"])
-        years = np.asarray(self._run(inputs), dtype=np.float64)
-        if years.shape not in ((len(crops),), (len(crops), 1)) or not (np.abs(years) < OLDEST).all():
-            raise WeightsError(
-                f"the model {self.card['name']} gave {years.shape} values, from {np.min(years):g} to {np.max(years):g}, for "
-                f"{len(crops)} faces; expected one age in years for each. Look at input_size and "
-                "input_standardisation in its card."
-            )
+        wanted = f"expected one age in years for each of {len(crops)} faces of shape {inputs.shape[1:]}. Look at its input size."
+        try:
+            years = np.asarray(self._run(inputs), dtype=np.float64)
+        except (torch.cuda.OutOfMemoryError, MemoryError):
+            raise
+        except Exception as error:  # a model of somebody else's may fail in any way
+            reason = str(error).strip().splitlines()[-1:] or [type(error).__name__]
+            raise WeightsError(f"the model {self.card['name']} failed ({reason[0]}); {wanted}") from None
+        if years.shape not in ((len(crops),), (len(crops), 1)):
+            raise WeightsError(f"the model {self.card['name']} gave values of shape {years.shape}; {wanted}")
         return years.reshape(len(crops))
 
 
@@ -114,12 +118,24 @@ def add_model(
         "notice": "",
         "created_with": f"faceage_bio {faceage_bio.__version__}",
     }
-    trial = np.random.default_rng(1).integers(0, 256, (3, CROP_SIZE, CROP_SIZE, 3), np.uint8)
-    OtherModel(_runner(file, kind, "cpu"), card).predict(trial)
     with atomic_path(output / weights) as temporary:
         shutil.copyfile(file, temporary)
+        _try(
+            OtherModel(_runner(temporary, kind, "cpu"), card)
+        )  # the copy: files beside the original do not come along
     write_json(card, output / CARD_FILE)
     return card
+
+
+def _try(model: OtherModel) -> None:
+    """Ages of one, and of three faces made of noise."""
+    noise = np.random.default_rng(1).integers(0, 256, (3, CROP_SIZE, CROP_SIZE, 3), np.uint8)
+    years = np.concatenate([model.predict(noise[:1]), model.predict(noise)])
+    if not ((years >= YOUNGEST) & (years <= OLDEST)).all():
+        raise WeightsError(
+            f"the model {model.card['name']} gave {np.min(years):g} to {np.max(years):g} years for trial faces. Look at its "
+            "standardisation, and whether it gives years."
+        )
 
 
 def load_other(folder: Path, device: str = "cpu") -> OtherModel:
@@ -134,8 +150,6 @@ def _runner(path: Path, kind: str, device: str) -> Callable[[np.ndarray], np.nda
 
 
 def _torchscript(path: Path, device: str) -> Callable[[np.ndarray], np.ndarray]:
-    import torch
-
     try:
         with warnings.catch_warnings():
             warnings.simplefilter(
@@ -157,8 +171,6 @@ def _onnx(path: Path, device: str) -> Callable[[np.ndarray], np.ndarray]:
         import onnxruntime
     except ImportError:
         raise WeightsError(f"{path}: an ONNX model; to run it, pip install 'faceage-bio[onnx]'.") from None
-    import torch
-
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = torch.get_num_threads()
     wanted = ["CUDAExecutionProvider"] if device == "cuda" else []

@@ -55,11 +55,12 @@ rule gather_face_ages:
         models=option("--model", MODELS),
         settings=json.dumps(config["faceage"]),
         same_photo=config["faceage"]["same_photo"],
+        min_cell=config["report"]["min_cell"],
         results=results_dir,
         version=VERSION,
     shell:
         "faceage-bio gather-face-ages {params.shards:q} {params.models:q} --settings {params.settings:q}"
-        " --same-photo {params.same_photo} --results {params.results:q} > {log:q} 2>&1"
+        " --same-photo {params.same_photo} --min-cell {params.min_cell} --results {params.results:q} > {log:q} 2>&1"
 
 
 rule compare_models:
@@ -80,10 +81,11 @@ rule compare_models:
         cohort=any_of(WITH_PHOTOS),
     params:
         models=option("--model", MODELS),
+        min_cell=config["report"]["min_cell"],
         version=VERSION,
     shell:
         "faceage-bio compare-models --face-age {input.face_age:q} {params.models:q}"
-        " --agreement {output.agreement:q} --bands {output.bands:q} > {log:q} 2>&1"
+        " --min-cell {params.min_cell} --agreement {output.agreement:q} --bands {output.bands:q} > {log:q} 2>&1"
 
 
 rule read_face_ages:

@@ -1,7 +1,8 @@
-"""Faces that mtcnn 0.1.1, the study's detector, finds on drawn and on real portraits: golden for tests/test_vision_detect.py.
+"""Faces that mtcnn 0.1.1, the study's detector, finds on drawn and on real portraits, and those of 0.1.0, the one before it:
+golden for tests/test_vision_detect.py.
 
-make_golden.sh beside this file installs what it needs and runs it. It writes golden.json: for each picture its faces in order,
-[x, y, width, height, confidence, ten landmark numbers].
+make_golden.sh beside this file installs what it needs and runs it. It writes golden.json and golden_0.1.0.json: for each picture
+its faces in order, [x, y, width, height, confidence, ten landmark numbers].
 """
 
 import json
@@ -31,8 +32,11 @@ if __name__ == "__main__":
                 [*map(int, face["box"]), float(face["confidence"]), *more]
                 for face, more in zip(found, points, strict=True)
             ]
-    made_with = f"mtcnn 0.1.1, tensorflow {tf.__version__}, opencv {cv2.__version__}, numpy {np.__version__}"
+    version, output = sys.argv[2:]
+    made_with = (
+        f"mtcnn {version}, tensorflow {tf.__version__}, opencv {cv2.__version__}, numpy {np.__version__}"
+    )
     lines = ",\n".join(f"  {json.dumps(name)}: {json.dumps(rows)}" for name, rows in faces.items())
-    Path(__file__).with_name("golden.json").write_text(
+    Path(__file__).with_name(output).write_text(
         f'{{\n "made_with": {json.dumps(made_with)},\n "faces": {{\n{lines}\n }}\n}}\n'
     )
