@@ -27,7 +27,7 @@ class Settings:
     definition: str = "linear"
     fit_in: str = "cohort"
     folds: int = 10
-    adjust_for: tuple[str, ...] = ("sex", "smoking", "bmi")
+    adjust_for: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -103,6 +103,32 @@ def describe(
     return {name: _one_cohort(name, table, defined, settings, validity) for name, table in tables.items()}
 
 
+def plain_people(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """A table given by hand as the cohorts that `describe` takes.
+
+    Raises
+    ------
+    CohortError
+        A column lacks, or an age is no number.
+    """
+    lacking = [name for name in (FACE_AGE, AGE) if name not in table]
+    if lacking:
+        raise CohortError(
+            f"the table of people lacks the column(s) {', '.join(lacking)}; found {', '.join(map(str, table.columns))}."
+        )
+    words = [name for name in (FACE_AGE, AGE) if not pd.api.types.is_numeric_dtype(table[name])]
+    if words:
+        raise CohortError(
+            f"the column(s) {', '.join(words)} hold words; write plain numbers of years such as 57.4."
+        )
+    table = table.copy()
+    if SUBJECT not in table:
+        table[SUBJECT] = [str(number) for number in range(1, len(table) + 1)]
+    if COHORT not in table:
+        table[COHORT] = "all"
+    return {str(name): people.reset_index(drop=True) for name, people in table.groupby(COHORT, sort=False)}
+
+
 def _one_cohort(
     name: str, own: pd.DataFrame, defined: Defined, settings: Settings, validity: Validity
 ) -> Acceleration:
