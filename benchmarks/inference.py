@@ -194,9 +194,7 @@ def whole(paths: list[Path], model: Path, device: str, cores: int, settings: Set
     make = partial(load_tools, [model], device, settings)
     workers = count_workers(cores, device, len(photos))
     begin = time.perf_counter()
-    table = predict_face_ages(
-        photos, paths[0].parent, make, [read_card(model)], settings, workers=workers, device=device
-    )
+    table = predict_face_ages(photos, paths[0].parent, make, [read_card(model)], settings, workers=workers)
     seconds = time.perf_counter() - begin
     print(
         f"{settings.detection + ', whole':14} {len(photos) / seconds:8.1f} photos/s with {workers} workers "

@@ -9,6 +9,7 @@ from functools import partial
 
 import numpy as np
 import pandas as pd
+import psutil
 import pytest
 import torch
 from PIL import Image
@@ -104,8 +105,8 @@ def settings(quality=None, **changes):
 
 def predict(folder, detector, paths=PATHS, model=None, chosen=None, **options):
     chosen = chosen or settings()
-    tools = Tools(detector, (model or Brightness(),), chosen)
-    return predict_face_ages(photos(paths), folder, lambda: tools, CARDS, chosen, **options)
+    make_tools = partial(Tools, detector, (model or Brightness(),), chosen)
+    return predict_face_ages(photos(paths), folder, make_tools, CARDS, chosen, **options)
 
 
 def test_every_photo_gets_an_age_or_a_reason(folder, detector):
@@ -151,6 +152,35 @@ def test_worker_processes_change_nothing(folder, detector, monkeypatch):
     table = predict(folder, detector, workers=2, progress=done.append)
     pd.testing.assert_frame_equal(table, predict(folder, detector))
     assert sum(done) == len(PATHS)
+
+
+def test_workers_start_after_computations_in_this_process(folder, detector, monkeypatch):
+    """A fork of a process whose threads have computed may hang; ours must not."""
+    monkeypatch.setattr("faceage_bio.faceage.predict.PART_SIZE", 2)
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    torch.randn(500, 500) @ torch.randn(500, 500)
+    torch.set_num_threads(before)
+    assert len(predict(folder, detector, workers=2)) == len(PATHS)
+
+
+def test_workers_end_with_the_process_that_started_them(tmp_path, folder):
+    Image.fromarray(draw(imagine(50, True, 900))).save(tmp_path / "0.jpg")
+    photos(["0.jpg"] * 2000).to_parquet(tmp_path / "photos.parquet")
+    add_mean_model(tmp_path / "model")
+    main = subprocess.Popen([
+        sys.executable, "-m", "faceage_bio", "predict-face-age", "--photos", tmp_path / "photos.parquet", "--photo-folder",
+        tmp_path, "--model", tmp_path / "model", "--workers", "2", "--device", "cpu", "--output", tmp_path / "face_age.parquet",
+    ], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # fmt: skip
+    family = psutil.Process(main.pid)
+    deadline = time.monotonic() + 120
+    while not list(tmp_path.glob(".face_age_parts/*")) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    workers = family.children(recursive=True)
+    assert len(workers) >= 2
+    main.kill()
+    main.wait()
+    assert not psutil.wait_procs(workers, timeout=30)[1]
 
 
 def test_a_killed_worker_is_told_and_what_is_done_is_kept(folder, detector, monkeypatch, tmp_path):

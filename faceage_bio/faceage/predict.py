@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import shutil
 import sys
+import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
@@ -54,7 +55,6 @@ def predict_face_ages(
     settings: Settings,
     *,
     workers: int = 1,
-    device: str = "cpu",
     parts: Path | None = None,
     progress: Callable[[int], None] = lambda n: None,
 ) -> pd.DataFrame:
@@ -67,14 +67,13 @@ def predict_face_ages(
     folder : path
         The photos' folder; no path may leave it, be it by a link.
     make_tools : callable
-        Makes the networks; called once in each worker process (in this one if there is one worker only).
+        Makes the networks; called once in each worker process (in this one if there is one worker only). It must be
+        picklable for several workers.
     cards : list of dict
         The models' cards, in the order of the models.
     settings : Settings
     workers : int
         Processes that work side by side, each with one thread.
-    device : str
-        "cpu" or "cuda", as in ``make_tools``.
     parts : path, optional
         Folder for finished parts of an unfinished run, private to its owner. Parts of the same photos, models and
         settings are used again.
@@ -96,7 +95,7 @@ def predict_face_ages(
     ahead = (
         2 * workers if workers > 1 else 1
     )  # enough to keep all busy; without processes each part is kept at once
-    with _pool(workers, make_tools, device) as pool:
+    with _pool(workers, make_tools) as pool:
         work = (
             (photos.iloc[start : start + PART_SIZE], start == 0) for start in range(0, len(photos), PART_SIZE)
         )
@@ -137,18 +136,29 @@ class _InThisProcess(Executor):
         return done
 
 
-def _pool(workers: int, make_tools: Callable[[], Tools], device: str) -> Executor:
+def _pool(workers: int, make_tools: Callable[[], Tools]) -> Executor:
     if workers == 1:
         _start(make_tools, threads=torch.get_num_threads())
         return _InThisProcess()
-    # a fork shares what is loaded; CUDA, and systems other than Linux, do not survive one
-    method = "fork" if device == "cpu" and sys.platform == "linux" else "spawn"
-    return ProcessPoolExecutor(
-        workers, multiprocessing.get_context(method), initializer=_start, initargs=(make_tools, 1)
-    )
+    # workers are forked from a small server that has loaded PyTorch but never computed: after a computation, a fork may hang
+    context = multiprocessing.get_context("forkserver" if sys.platform != "win32" else "spawn")
+    if sys.platform != "win32":
+        context.set_forkserver_preload(["faceage_bio.faceage.photo", "faceage_bio.vision.network"])
+    return ProcessPoolExecutor(workers, context, initializer=_start_worker, initargs=(make_tools,))
 
 
 _tools: Tools  # of this worker process
+
+
+def _start_worker(make_tools: Callable[[], Tools]) -> None:
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    _start(make_tools, threads=1)
+
+
+def _end_with_parent() -> None:
+    """A worker whose parent was killed would wait for work for ever."""
+    multiprocessing.parent_process().join()
+    os._exit(1)
 
 
 def _start(make_tools: Callable[[], Tools], threads: int) -> None:
