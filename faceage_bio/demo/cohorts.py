@@ -57,12 +57,15 @@ def make_cohort(
 
 
 def _photos(people: pd.DataFrame, random: np.random.Generator) -> pd.DataFrame:
-    """One row per photo; some people come back after a year or two, a handful of photos are bad."""
+    """One row per photo; one person in five comes back after a year or two, a handful of photos are bad."""
     first = people[["subject_id", "sex", "biological_age", "photo_date"]].assign(
         person=range(len(people)), visit=0
     )
-    again = first.sample(n=max(4, len(people) // 15), random_state=int(random.integers(2**31)))
-    years = random.uniform(0.8, 2.5, len(again))
+    years = random.uniform(0.8, 2.5, len(people))
+    alive = np.flatnonzero(people.followup_years > years + 0.1)
+    back = random.choice(alive, min(len(alive), max(4, len(people) // 5)), replace=False)
+    years = years[back]
+    again = first.iloc[back]
     again = again.assign(
         photo_date=again.photo_date + pd.to_timedelta((years * 365).astype(int), unit="D"),
         biological_age=again.biological_age + years,
