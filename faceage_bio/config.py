@@ -149,8 +149,9 @@ class Acceleration(Closed):
     """Columns in the definition `adjusted`, beside age."""
     valid_ages: list[float] = Field(default=[60.0, 120.0], min_length=2, max_length=2)
     """Ages in which the model was tested (FaceAge: 60 and older); results are also shown without the others."""
-    low_resolution: float = Field(default=160.0, ge=0)
-    """Faces whose shorter side has fewer pixels were enlarged for the network; results are also shown without them."""
+    low_resolution: float = Field(default=112.0, ge=0)
+    """Faces whose shorter side has fewer pixels are of low resolution (the network sees 160: below 112 more than half of them
+    are made up by enlarging); results are also shown without them."""
     repeats_within_days: int | None = Field(default=730, ge=0)
     """Two photos of a person tell the reliability of one if they are at most this far apart. null: any two."""
     outcomes: list[str] = ["bmi", "pack_years", "ecog"]

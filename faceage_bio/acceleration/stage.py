@@ -35,7 +35,7 @@ class Validity:
     """What counts as tested: years of age, and pixels of the face's shorter side."""
 
     ages: tuple[float, float] = (60.0, 120.0)
-    low_resolution: float = 160.0
+    low_resolution: float = 112.0
 
 
 @dataclass(frozen=True)

@@ -61,7 +61,7 @@ def compute_acceleration(
     folds: FOLDS = 10,
     adjust_for: ADJUST_FOR = [],
     valid_ages: VALID_AGES = (60.0, 120.0),
-    low_resolution: LOW_RESOLUTION = 160.0,
+    low_resolution: LOW_RESOLUTION = 112.0,
 ) -> None:
     """Age gap and age acceleration of every cohort.
 
@@ -112,7 +112,7 @@ def define_acceleration(
     folds: FOLDS = 10,
     adjust_for: ADJUST_FOR = [],
     valid_ages: VALID_AGES = (60.0, 120.0),
-    low_resolution: LOW_RESOLUTION = 160.0,
+    low_resolution: LOW_RESOLUTION = 112.0,
 ) -> None:
     """Every definition of age acceleration side by side, from a plain table of people with both ages.
 

@@ -15,6 +15,7 @@ from faceage_bio.demo.portraits import another_day, draw, imagine
 from faceage_bio.tables import atomic_path, write_table
 
 JPEG_QUALITY = 90
+SHRUNK = 8  # photos of each cohort that are used, but of few pixels
 
 
 def make_cohort(
@@ -76,7 +77,7 @@ def _photos(people: pd.DataFrame, random: np.random.Generator) -> pd.DataFrame:
     photos["path"] = photos.photo_id + ".jpg"
     photos["photo_date"] = photos.photo_date.dt.strftime("%Y-%m-%d")
     photos["damage"] = ""
-    kinds = list(DAMAGES)
+    kinds = [*DAMAGES, *["shrunk"] * (SHRUNK - 1)]
     places = random.choice(len(first), len(kinds), replace=False)
     photos.loc[places, "damage"] = kinds
     return photos
@@ -152,7 +153,12 @@ def _small(picture: np.ndarray, seed: int) -> bytes:
     return _jpeg(np.asarray(Image.fromarray(picture).resize((64, 80))))
 
 
-# what real folders hold besides good photos; the last two are good and must be read
+def _shrunk(picture: np.ndarray, seed: int) -> bytes:
+    """Scanned small: large enough to be used, but enlarged for the network."""
+    return _jpeg(np.asarray(Image.fromarray(picture).resize((224, 280))))
+
+
+# what real folders hold besides good photos; the last three are good and must be read
 DAMAGES: dict[str, Callable[[np.ndarray, int], bytes]] = {
     "no_face": lambda picture, seed: _jpeg(np.full_like(picture, 150)),
     "dark": lambda picture, seed: _jpeg((picture * 0.05).astype(np.uint8)),
@@ -162,4 +168,5 @@ DAMAGES: dict[str, Callable[[np.ndarray, int], bytes]] = {
     "text": lambda picture, seed: b"This is not a photo.\n",
     "grey": lambda picture, seed: _jpeg(picture.mean(axis=2).astype(np.uint8)),
     "turned": _turned,
+    "shrunk": _shrunk,
 }

@@ -3,7 +3,7 @@
 import pandas as pd
 from markupsafe import Markup
 
-from faceage_bio.report import figures, figures_acceleration
+from faceage_bio.report import figures, figures_acceleration, words
 from faceage_bio.report.tables import ReportTables
 
 KINDS = {
@@ -33,7 +33,7 @@ def definition_section(tables: ReportTables, name: str, config: dict) -> dict:
         "validity_figure": _validity_forest(validity, min_cell),
         "reliability": _enough(tables.get("acceleration", "reliability", name), min_cell).to_dict("records"),
         "attenuation": _enough(attenuation, min_cell).to_dict("records"),
-        "attenuation_figure": _attenuation_forest(attenuation, min_cell),
+        "attenuation_figure": _attenuation_figure(attenuation, min_cell),
     }
 
 
@@ -98,7 +98,7 @@ def _curves(bands: pd.DataFrame, fit_in: str, min_cell: int) -> Markup:
 
 def _validity(table: pd.DataFrame, min_cell: int) -> list[dict]:
     rows = []
-    table = _enough(table, min_cell)
+    table = _tellable(table, min_cell)
     for label in dict.fromkeys(table["adjustment"]) if len(table) else []:
         mine = table[table["adjustment"] == label].to_dict("records")
         cells = {VALIDITY[row["term"], row["measure"]]: row for row in mine}
@@ -106,8 +106,25 @@ def _validity(table: pd.DataFrame, min_cell: int) -> list[dict]:
     return rows
 
 
-def _validity_forest(table: pd.DataFrame, min_cell: int) -> Markup:
+def _tellable(table: pd.DataFrame, min_cell: int) -> pd.DataFrame:
+    """Without the rows that, taken from another, would tell of a few people who are in one and not in the other."""
     table = _enough(table, min_cell)
+    told: list[float] = []
+    for label in dict.fromkeys(table["adjustment"]) if len(table) else []:
+        mine = table["adjustment"] == label
+        n = table.loc[mine, "n"].max()
+        if any(0 < abs(n - other) < min_cell for other in told):
+            table.loc[mine, ["estimate", "ci_lower", "ci_upper", "p_value", "n"]] = float("nan")
+            table.loc[mine, "note"] = (
+                f"not shown, because fewer than {min_cell} people differ from a row above"
+            )
+        else:
+            told.append(n)
+    return table
+
+
+def _validity_forest(table: pd.DataFrame, min_cell: int) -> Markup:
+    table = _tellable(table, min_cell)
     shown = table[(table["measure"] == "mean years") & table["estimate"].notna()] if len(table) else table
     if not len(shown):
         return Markup("")
@@ -116,12 +133,13 @@ def _validity_forest(table: pd.DataFrame, min_cell: int) -> Markup:
     return Markup(figures.forest(shown, "adjustment", "kind", figures_acceleration.TERMS, 0, "Mean, years"))
 
 
-def _attenuation_forest(table: pd.DataFrame, min_cell: int) -> Markup:
+def _attenuation_figure(table: pd.DataFrame, min_cell: int) -> Markup:
     table = _enough(table, min_cell)
     shown = table[table["estimate"].notna()] if len(table) else table
     if not len(shown):
         return Markup("")
     kinds = {"least": "as measured", "regression": "regression calibration", "SIMEX,": "SIMEX"}
-    shown = shown.assign(kind=shown["model"].str.split().str[0].map(kinds), label=shown["term"])
-    title = f"Difference per {shown['per'].iloc[0]} of age acceleration, in units of each outcome"
-    return Markup(figures.forest(shown, "label", "kind", figures_acceleration.METHODS, 0, title))
+    shown = shown.assign(
+        kind=shown["model"].str.split().str[0].map(kinds), outcome=shown["term"].map(words.term)
+    )
+    return Markup(figures_acceleration.corrected_slopes(shown))

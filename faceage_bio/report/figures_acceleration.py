@@ -28,6 +28,7 @@ def definition_curves(bands: pd.DataFrame) -> str:
         "kind:N",
         title=None,
         sort=names,
+        legend=alt.Legend(symbolOpacity=1),
         scale=alt.Scale(domain=names, range=[known[name][0] for name in names]),
     )
     dash = alt.StrokeDash(
@@ -52,3 +53,26 @@ def definition_curves(bands: pd.DataFrame) -> str:
         base.mark_point(filled=True, size=40, opacity=1).encode(y="mean:Q"),
     ).properties(width=560, height=260)
     return to_svg(chart, "Mean age gap and age acceleration by chronological age, by definition")
+
+
+def corrected_slopes(table: pd.DataFrame) -> str:
+    """Slopes of each outcome by method, each outcome on a scale of its own, since their units differ."""
+    import altair as alt
+
+    names = [name for name, _ in METHODS]
+    colour = alt.Color("kind:N", legend=None, scale=alt.Scale(domain=names, range=[c for _, c in METHODS]))
+    zero = alt.Chart(pd.DataFrame({"x": [0]})).mark_rule(color=INK, opacity=0.6).encode(x="x:Q")
+    charts = []
+    for outcome, rows in table.groupby("outcome", sort=False):
+        base = alt.Chart(rows).encode(
+            y=alt.Y("kind:N", sort=names, title=None, axis=alt.Axis(labelLimit=320, grid=False)), color=colour
+        )
+        x = alt.X(
+            "ci_lower:Q", title=f"Difference of {outcome} per {rows['per'].iloc[0]} of age acceleration"
+        )
+        layers = [zero, base.mark_rule(strokeWidth=2).encode(x=x, x2="ci_upper:Q"),
+                  base.mark_point(filled=True, size=55, opacity=1).encode(x="estimate:Q")]  # fmt: skip
+        charts.append(alt.layer(*layers).properties(width=400, height=66))
+    return to_svg(
+        alt.vconcat(*charts), "Slopes on age acceleration, as measured and corrected for the error of a photo"
+    )
