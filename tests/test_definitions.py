@@ -254,6 +254,15 @@ def test_few_people_keep_every_row_with_a_reason(n):
     assert found.sensitivity.note.dropna().str.startswith("not estimated").all()
 
 
+def test_without_any_age_the_tables_still_name_their_cohort():
+    found = describe({"c": people(40, cohort="c").assign(chronological_age=np.nan)}, Settings(), Validity())[
+        "c"
+    ]
+    for table in (found.definitions, found.sensitivity):
+        assert set(table.cohort) == {"c"}
+        assert table.note.str.startswith("not estimated, because").all()
+
+
 def test_everybody_of_one_age_or_one_sex_crashes_nothing():
     one_age = people(80, cohort="c").assign(chronological_age=60.0, sex="male", smoking="never", bmi=27.0)
     table = describe({"c": one_age}, Settings(adjust_for=COVARIATES), Validity())["c"].definitions

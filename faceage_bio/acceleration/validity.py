@@ -28,6 +28,7 @@ def sensitivity(people: pd.DataFrame, valid_ages: tuple[float, float], low_resol
     DataFrame, result rows, analysis "validity"
         ``adjustment`` says who is counted. Acceleration is as analysed, so its mean need not be zero in a part of the cohort.
     """
+    cohort = str(people[COHORT].iloc[0]) if len(people) else ""
     people = people[people[AGE_GAP].notna()]
     ages = f"ages {valid_ages[0]:g} to {valid_ages[1]:g}"
     pixels = f"faces of {low_resolution:g} pixels and more"
@@ -36,7 +37,6 @@ def sensitivity(people: pd.DataFrame, valid_ages: tuple[float, float], low_resol
     known = bool(people[LOW_RESOLUTION].notna().any())
     parts = [("everybody", people, True), (ages, people[old_enough], True), (pixels, people[sharp], known),
              (f"{ages}, {pixels}", people[old_enough & sharp], known)]  # fmt: skip
-    cohort = str(people[COHORT].iloc[0]) if len(people) else ""
     rows = []
     for label, part, measured in parts:
         base = {COHORT: cohort, "analysis": "validity", "adjustment": label, "n": len(part), "per": ""}

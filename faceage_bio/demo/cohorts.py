@@ -78,7 +78,7 @@ def _photos(people: pd.DataFrame, random: np.random.Generator) -> pd.DataFrame:
     photos["photo_date"] = photos.photo_date.dt.strftime("%Y-%m-%d")
     photos["damage"] = ""
     kinds = [*DAMAGES, *["shrunk"] * (SHRUNK - 1)]
-    places = random.choice(len(first), len(kinds), replace=False)
+    places = random.choice(np.setdiff1d(np.arange(len(first)), back), len(kinds), replace=False)
     photos.loc[places, "damage"] = kinds
     return photos
 
