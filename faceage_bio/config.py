@@ -134,10 +134,41 @@ class FaceAge(Closed):
 class Acceleration(Closed):
     """From face age to how much older a face looks than its owner is."""
 
-    repeat_photos: Literal["first", "last", "mean"] = "first"
-    """Which photo of a subject counts, by date; mean averages face age and age over all of them."""
+    repeat_photos: Literal["first", "last", "mean", "nearest"] = "first"
+    """Which photo of a subject counts, by date; mean averages face age and age over all, nearest is to the date below."""
+    nearest_to: str | None = None
+    """For nearest: a column of the clinic table with dates YYYY-MM-DD, such as diagnosis_date."""
+    definition: Literal["linear", "linear_cross_fitted", "spline", "loess", "adjusted"] = "linear"
+    """What age acceleration is in all analyses; the report shows every definition side by side. linear: residual of face
+    age on age, and so of the same hazard ratio as face age beside age. All others are cross-fitted."""
     fit_in: Literal["cohort", "reference"] = "cohort"
     """Fit face age on age within each cohort, or in the reference people of all cohorts and apply it."""
+    folds: int = Field(default=10, ge=2, le=100)
+    """Cross-fitting: nobody is judged by a line fitted on himself, but by one of the other folds."""
+    adjust_for: list[str] = ["sex", "smoking", "bmi"]
+    """Columns in the definition `adjusted`, beside age."""
+    valid_ages: list[float] = Field(default=[60.0, 120.0], min_length=2, max_length=2)
+    """Ages in which the model was tested (FaceAge: 60 and older); results are also shown without the others."""
+    low_resolution: float = Field(default=112.0, ge=0)
+    """Faces whose shorter side has fewer pixels are of low resolution (the network sees 160: below 112 more than half of them
+    are made up by enlarging); results are also shown without them."""
+    repeats_within_days: int | None = Field(default=730, ge=0)
+    """Two photos of a person tell the reliability of one if they are at most this far apart. null: any two."""
+    outcomes: list[str] = ["bmi", "pack_years", "ecog"]
+    """Columns of numbers whose slopes on age acceleration are corrected for the error of a single photo."""
+    ageing_rate_days: list[int] = Field(default=[10, 1460], min_length=2, max_length=2)
+    """Least and most days between two photos that give a face ageing rate."""
+
+    @model_validator(mode="after")
+    def _sensible_together(self) -> "Acceleration":
+        if (self.repeat_photos == "nearest") != (self.nearest_to is not None):
+            raise ValueError("repeat_photos: nearest and nearest_to (a column with dates) go together")
+        for name in ("valid_ages", "ageing_rate_days"):
+            low, high = getattr(self, name)
+            if not 0 <= low < high:
+                default = type(self).model_fields[name].default
+                raise ValueError(f"{name}: give the lower end and then the higher, such as {default}")
+        return self
 
 
 class Phenotype(Closed):

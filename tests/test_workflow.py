@@ -107,6 +107,24 @@ def test_demo_makes_two_reports_that_say_it_is_drawn(demo):
         assert "not FaceAge" in page
 
 
+def test_demo_shows_definitions_repeats_and_ageing_rates(demo):
+    association = (demo / "results" / "reports" / "association.html").read_text()
+    assert "How age acceleration is defined" in association
+    assert "residual of loess" in association
+    for cohort in ("north", "south"):
+        reliability = table(demo, f"{cohort}/acceleration/reliability.tsv")
+        found = reliability[
+            (reliability.term == "age_acceleration") & (reliability.measure == "ICC(A,1)")
+        ].iloc[0]
+        assert found.ci_lower > 0.4
+        rates = table(demo, f"{cohort}/acceleration/ageing_rate.tsv")
+        assert rates[rates.measure == "hazard ratio"].estimate.notna().any()
+        people = table(demo, f"{cohort}/acceleration/acceleration.parquet")
+        assert 3 <= people.low_resolution.sum() <= 8
+        assert 0 < people.valid_age.mean() < 1
+    assert "Face ageing rate" in (demo / "results" / "reports" / "survival.html").read_text()
+
+
 def test_second_run_does_nothing(demo):
     assert "Nothing to be done" in snakemake(demo).output
 

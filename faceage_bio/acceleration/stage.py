@@ -1,12 +1,14 @@
 """The stage: all cohorts' subjects with their age gap and age acceleration, its ledger and its summaries."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
-import numpy as np
 import pandas as pd
 
-from faceage_bio.acceleration.residual import Line, age_acceleration, fit_line
+from faceage_bio.acceleration import definitions as definitions_
+from faceage_bio.acceleration.definitions import Defined, Settings, column_of, define, definition_bands
+from faceage_bio.acceleration.residual import Line, fit_line
 from faceage_bio.acceleration.subjects import one_per_subject
+from faceage_bio.acceleration.validity import flag, sensitivity
 from faceage_bio.columns import AGE, AGE_ACCELERATION, AGE_GAP, COHORT, FACE_AGE, SUBJECT
 from faceage_bio.errors import CohortError, FitError, examples
 from faceage_bio.stats.linear import Estimate, correlation, mean_interval
@@ -23,6 +25,26 @@ class Acceleration:
     ledger: pd.DataFrame
     summary: pd.DataFrame
     age_bands: pd.DataFrame
+    definitions: pd.DataFrame
+    definition_bands: pd.DataFrame
+    sensitivity: pd.DataFrame
+
+
+@dataclass(frozen=True)
+class Validity:
+    """What counts as tested: years of age, and pixels of the face's shorter side."""
+
+    ages: tuple[float, float] = (60.0, 120.0)
+    low_resolution: float = 112.0
+
+
+@dataclass(frozen=True)
+class Choices:
+    """Beside who counts: which definition, its fit, and the flags."""
+
+    definition: Settings = field(default_factory=Settings)
+    validity: Validity = field(default_factory=Validity)
+    nearest_to: str | None = None
 
 
 def compute(
@@ -32,6 +54,7 @@ def compute(
     names: list[str],
     repeat_photos: str,
     fit_in: str,
+    choices: Choices | None = None,
 ) -> dict[str, Acceleration]:
     """Age gap and acceleration of every cohort.
 
@@ -39,14 +62,17 @@ def compute(
     ----------
     subjects, photos, face_ages : lists of DataFrame, one per cohort
     names : the cohorts
-    repeat_photos : "first", "last" or "mean"
+    repeat_photos : "first", "last", "mean" or "nearest"
     fit_in : "cohort" (each cohort's own line) or "reference" (one line, fitted in the reference people of all cohorts)
+    choices : Choices
+        ``fit_in`` in it is not looked at.
 
     Raises
     ------
     CohortError
-        Face ages of subjects whom the cohort does not have; "reference" without enough reference people.
+        Face ages of subjects whom the cohort does not have; "reference" without enough reference people; "nearest" without dates.
     """
+    choices = choices or Choices()
     tables = {}
     for name, people, pictures, ages in zip(names, subjects, photos, face_ages, strict=True):
         strangers = sorted(set(ages[SUBJECT]) - set(people[SUBJECT]))
@@ -55,48 +81,101 @@ def compute(
                 f"cohort '{name}': {len(strangers)} face age(s) are of subjects whom the clinic table does not have: "
                 f"{examples(strangers)}. Add them there, or look for another spelling."
             )
-        tables[name] = one_per_subject(ages, pictures, people, repeat_photos)
-    shared = _reference_line(list(tables.values())) if fit_in == "reference" else None
-    return {name: _one_cohort(name, table, shared) for name, table in tables.items()}
+        one = one_per_subject(ages, pictures, people, repeat_photos, choices.nearest_to)
+        tables[name] = one.assign(**{COHORT: name})
+    return describe(tables, replace(choices.definition, fit_in=fit_in), choices.validity)
 
 
-def _reference_line(tables: list[pd.DataFrame]) -> Line:
-    people = pd.concat(tables, ignore_index=True)
-    people = people[(people["group"] == "reference") & people[FACE_AGE].notna() & people[AGE].notna()]
-    try:
-        return fit_line(people[FACE_AGE], people[AGE])
-    except CohortError as error:
+def describe(
+    tables: dict[str, pd.DataFrame], settings: Settings, validity: Validity
+) -> dict[str, Acceleration]:
+    """Every definition, flag and summary, from tables with one row per subject and both ages.
+
+    Parameters
+    ----------
+    tables : cohort -> DataFrame with cohort, subject_id, face_age, chronological_age; sex, group and covariates if there are any
+    """
+    everyone = flag(
+        pd.concat([table for table in tables.values() if len(table)] or tables.values(), ignore_index=True),
+        validity.ages, validity.low_resolution,
+    )  # fmt: skip
+    defined = define(everyone, settings)
+    return {name: _one_cohort(name, table, defined, settings, validity) for name, table in tables.items()}
+
+
+def plain_people(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """A table given by hand as the cohorts that `describe` takes.
+
+    Raises
+    ------
+    CohortError
+        A column lacks, or an age is no number.
+    """
+    lacking = [name for name in (FACE_AGE, AGE) if name not in table]
+    if lacking:
         raise CohortError(
-            f"acceleration.fit_in is 'reference', but no line can be fitted in the reference people: {error}. Mark them with "
-            "group = reference in the clinic table, or set fit_in: cohort."
-        ) from None
-
-
-def _one_cohort(name: str, table: pd.DataFrame, shared: Line | None) -> Acceleration:
-    table[AGE_GAP] = table[FACE_AGE] - table[AGE]
-    table[AGE_ACCELERATION] = np.nan
-    both = table[AGE_GAP].notna()
-    line, note = shared, ""
-    try:
-        line = line or fit_line(table.loc[both, FACE_AGE], table.loc[both, AGE])
-        table.loc[both, AGE_ACCELERATION] = age_acceleration(
-            table.loc[both, FACE_AGE], table.loc[both, AGE], line
+            f"the table of people lacks the column(s) {', '.join(lacking)}; found {', '.join(map(str, table.columns))}."
         )
-    except CohortError as error:
-        note = f"not estimated, because {error}"
+    words = [name for name in (FACE_AGE, AGE) if not pd.api.types.is_numeric_dtype(table[name])]
+    if words:
+        raise CohortError(
+            f"the column(s) {', '.join(words)} hold words; write plain numbers of years such as 57.4."
+        )
+    table = table.copy()
+    if SUBJECT not in table:
+        table[SUBJECT] = [str(number) for number in range(1, len(table) + 1)]
+    if COHORT not in table:
+        table[COHORT] = "all"
+    return {str(name): people.reset_index(drop=True) for name, people in table.groupby(COHORT, sort=False)}
+
+
+def _one_cohort(
+    name: str, own: pd.DataFrame, defined: Defined, settings: Settings, validity: Validity
+) -> Acceleration:
+    new = [column for column in defined.people if column not in own]
+    further = [column for column in own if column in defined.people]
+    table = defined.people.loc[defined.people[COHORT] == name, [*further, *new]].reset_index(drop=True)
+    both = table[AGE_GAP].notna()
+    chosen = column_of(settings.definition, settings.fit_in)
+    why = defined.notes.get((name, chosen), "")
     reason = pd.Series("", index=table.index)
-    reason[table[AGE_ACCELERATION].isna()] = "too_few_for_a_line"
+    none = "too_few_for_a_line" if why or not both.any() else "outside_the_definition"
+    reason[table[AGE_ACCELERATION].isna()] = none
     reason[table[AGE].isna()] = "no_age"
     reason[table[FACE_AGE].isna()] = "no_face_age"
+    if "no_nearest_photo" in table:
+        reason[table.pop("no_nearest_photo").astype(bool)] = "no_nearest_photo"
     ledger = table[[COHORT, SUBJECT]].assign(
         stage="acceleration", status=(reason == "").map({True: "included", False: "excluded"}), reason=reason
     )
-    fitted = "reference people" if shared else "the cohort"
-    summary = summarise(name, table[both], line, fitted, note)
-    return Acceleration(table, ledger_rows(ledger), summary, age_bands(name, table[both]))
+    shown = definitions_.definitions(settings, defined.norm)
+    people = defined.people
+    in_whom = (
+        people[people.get("group", pd.Series("", index=people.index)) == "reference"]
+        if settings.fit_in == "reference"
+        else table
+    )
+    in_whom = in_whom[in_whom[AGE_GAP].notna()]
+    try:
+        line = fit_line(in_whom[FACE_AGE], in_whom[AGE])
+    except CohortError:
+        line = None
+    title = next(one.title for one in shown if one.column == chosen)
+    fitted = "reference people" if settings.fit_in == "reference" else "the cohort"
+    model = ("least-squares line" if settings.definition == "linear" else title) + f" fitted in {fitted}"
+    note = f"not estimated, because {why}" if why else ""
+    return Acceleration(
+        table,
+        ledger_rows(ledger),
+        summarise(name, table[both], line, model, note),
+        age_bands(name, table[both]),
+        definitions_.definition_table(table, defined.notes, shown, chosen),
+        definition_bands(table, shown),
+        sensitivity(table, validity.ages, validity.low_resolution),
+    )
 
 
-def summarise(name: str, table: pd.DataFrame, line: Line | None, fitted_in: str, note: str) -> pd.DataFrame:
+def summarise(name: str, table: pd.DataFrame, line: Line | None, model: str, note: str) -> pd.DataFrame:
     """Means, spreads and the correlation with age of both definitions."""
     rows: list[dict] = []
     base = {COHORT: name, "analysis": "acceleration", "n": len(table)}
@@ -128,7 +207,7 @@ def summarise(name: str, table: pd.DataFrame, line: Line | None, fitted_in: str,
     if line is not None:
         add("line", "slope, face years per year", line.slope)
         add("line", "intercept, years", line.intercept)
-    return result_rows(rows).assign(model=f"least-squares line fitted in {fitted_in}")
+    return result_rows(rows).assign(model=model)
 
 
 def age_bands(name: str, table: pd.DataFrame) -> pd.DataFrame:

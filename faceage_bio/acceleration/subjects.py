@@ -3,12 +3,18 @@
 import pandas as pd
 
 from faceage_bio.columns import AGE, ENTRY, FACE_AGE, FOLLOWUP, PHOTO, SUBJECT
+from faceage_bio.errors import CohortError, examples
 
 DAYS_PER_YEAR = 365.25
+SHORT_SIDE = "face_short_side"
 
 
 def one_per_subject(
-    face_ages: pd.DataFrame, photos: pd.DataFrame, subjects: pd.DataFrame, rule: str
+    face_ages: pd.DataFrame,
+    photos: pd.DataFrame,
+    subjects: pd.DataFrame,
+    rule: str,
+    nearest_to: str | None = None,
 ) -> pd.DataFrame:
     """Subjects with the face age, the age and the follow-up that belong to the photo that counts.
 
@@ -21,15 +27,26 @@ def one_per_subject(
     face_ages : DataFrame, one row per photo, ``columns.FACE_AGE_COLUMNS``
     photos : DataFrame, one row per photo, ``columns.PHOTO_COLUMNS``; empty if face ages were given
     subjects : DataFrame, one row per subject
-    rule : "first", "last" or "mean"
+    rule : "first", "last", "mean" or "nearest"
+        The photo nearest in time to the subject's date in ``nearest_to``, of two equally near the earlier; a single photo
+        counts without any date.
+    nearest_to : column of ``subjects`` with dates YYYY-MM-DD
 
     Returns
     -------
     DataFrame
-        ``subjects`` with face_age, n_photos and ``ended_before_photo``; face_age NaN without a usable photo.
+        ``subjects`` with face_age, n_photos, face_short_side (pixels, of several photos the least), ``ended_before_photo``
+        and ``no_nearest_photo``; face_age NaN without a usable photo, or if none of several can be told to be nearest.
+
+    Raises
+    ------
+    CohortError
+        "nearest" without such a column, or with cells in it that are no dates.
     """
     known = photos[[PHOTO, "photo_date", AGE]].drop_duplicates(PHOTO)
-    table = face_ages[[PHOTO, SUBJECT, FACE_AGE]].merge(known, on=PHOTO, how="left")
+    table = face_ages.reindex(columns=[PHOTO, SUBJECT, FACE_AGE, SHORT_SIDE]).merge(
+        known, on=PHOTO, how="left"
+    )
     table["photo_date"] = pd.to_datetime(table["photo_date"])
     first_date = table.groupby(SUBJECT)["photo_date"].min()
     usable = table[table[FACE_AGE].notna()].sort_values(
@@ -38,12 +55,16 @@ def one_per_subject(
     grouped = usable.groupby(SUBJECT)
     if rule == "mean":
         chosen = grouped.agg(
-            **{FACE_AGE: (FACE_AGE, "mean"), "photo_age": (AGE, "mean"), "photo_date": ("photo_date", "max")}
-        )
+            **{FACE_AGE: (FACE_AGE, "mean"), "photo_age": (AGE, "mean"), "photo_date": ("photo_date", "max"),
+               SHORT_SIDE: (SHORT_SIDE, "min")}
+        )  # fmt: skip
     else:
-        one = grouped.head(1) if rule == "first" else grouped.tail(1)
+        if rule == "nearest":
+            one = _nearest(usable, _dates(subjects, nearest_to))
+        else:
+            one = grouped.head(1) if rule == "first" else grouped.tail(1)
         chosen = one.rename(columns={AGE: "photo_age"}).set_index(SUBJECT)[
-            [FACE_AGE, "photo_age", "photo_date"]
+            [FACE_AGE, "photo_age", "photo_date", SHORT_SIDE]
         ]
     chosen["n_photos"] = grouped.size()
     chosen["later_years"] = (
@@ -60,4 +81,33 @@ def one_per_subject(
     result[FOLLOWUP] = result[FOLLOWUP] - later
     result[ENTRY] = result[ENTRY] - later
     result["ended_before_photo"] = result[FOLLOWUP] <= 0
+    result["no_nearest_photo"] = result[SUBJECT].isin(usable[SUBJECT]) & result[FACE_AGE].isna()
     return result
+
+
+def _nearest(usable: pd.DataFrame, dates: pd.Series) -> pd.DataFrame:
+    """The one photo of each subject, or the nearest of several; rows are sorted by date."""
+    apart = (usable["photo_date"] - pd.to_datetime(usable[SUBJECT].map(dates))).abs()
+    single = ~usable[SUBJECT].duplicated(keep=False)
+    dated = usable[apart.notna()].loc[apart[apart.notna()].sort_values(kind="stable").index]
+    return pd.concat(
+        [usable[single], dated[~dated[SUBJECT].isin(usable.loc[single, SUBJECT])]]
+    ).drop_duplicates(SUBJECT)
+
+
+def _dates(subjects: pd.DataFrame, column: str | None) -> pd.Series:
+    """Dates of a column of the clinic table, by subject."""
+    if column not in subjects:
+        raise CohortError(
+            f"acceleration.repeat_photos is 'nearest', but the clinic table has no column {column!r} with dates that pass on to "
+            f"the analysis; it has {', '.join(map(str, subjects.columns))}. Name it under acceleration.nearest_to."
+        )
+    cells = subjects.set_index(SUBJECT)[column]
+    dates = pd.to_datetime(
+        cells.astype(object).where(cells.notna(), None), format="%Y-%m-%d", errors="coerce"
+    )
+    if wrong := sorted(cells[dates.isna() & cells.notna()].astype(str).unique()):
+        raise CohortError(
+            f"column {column!r} of the clinic table (acceleration.nearest_to) needs dates YYYY-MM-DD, but holds {examples(wrong)}."
+        )
+    return dates

@@ -15,6 +15,7 @@ from faceage_bio.demo.portraits import another_day, draw, imagine
 from faceage_bio.tables import atomic_path, write_table
 
 JPEG_QUALITY = 90
+SHRUNK = 8  # photos of each cohort that are used, but of few pixels
 
 
 def make_cohort(
@@ -57,12 +58,15 @@ def make_cohort(
 
 
 def _photos(people: pd.DataFrame, random: np.random.Generator) -> pd.DataFrame:
-    """One row per photo; some people come back after a year or two, a handful of photos are bad."""
+    """One row per photo; one person in five comes back after a year or two, a handful of photos are bad."""
     first = people[["subject_id", "sex", "biological_age", "photo_date"]].assign(
         person=range(len(people)), visit=0
     )
-    again = first.sample(n=max(4, len(people) // 15), random_state=int(random.integers(2**31)))
-    years = random.uniform(0.8, 2.5, len(again))
+    years = random.uniform(0.8, 2.5, len(people))
+    alive = np.flatnonzero(people.followup_years > years + 0.1)
+    back = random.choice(alive, min(len(alive), max(4, len(people) // 5)), replace=False)
+    years = years[back]
+    again = first.iloc[back]
     again = again.assign(
         photo_date=again.photo_date + pd.to_timedelta((years * 365).astype(int), unit="D"),
         biological_age=again.biological_age + years,
@@ -73,8 +77,8 @@ def _photos(people: pd.DataFrame, random: np.random.Generator) -> pd.DataFrame:
     photos["path"] = photos.photo_id + ".jpg"
     photos["photo_date"] = photos.photo_date.dt.strftime("%Y-%m-%d")
     photos["damage"] = ""
-    kinds = list(DAMAGES)
-    places = random.choice(len(first), len(kinds), replace=False)
+    kinds = [*DAMAGES, *["shrunk"] * (SHRUNK - 1)]
+    places = random.choice(np.setdiff1d(np.arange(len(first)), back), len(kinds), replace=False)
     photos.loc[places, "damage"] = kinds
     return photos
 
@@ -149,7 +153,12 @@ def _small(picture: np.ndarray, seed: int) -> bytes:
     return _jpeg(np.asarray(Image.fromarray(picture).resize((64, 80))))
 
 
-# what real folders hold besides good photos; the last two are good and must be read
+def _shrunk(picture: np.ndarray, seed: int) -> bytes:
+    """Scanned small: large enough to be used, but enlarged for the network."""
+    return _jpeg(np.asarray(Image.fromarray(picture).resize((224, 280))))
+
+
+# what real folders hold besides good photos; the last three are good and must be read
 DAMAGES: dict[str, Callable[[np.ndarray, int], bytes]] = {
     "no_face": lambda picture, seed: _jpeg(np.full_like(picture, 150)),
     "dark": lambda picture, seed: _jpeg((picture * 0.05).astype(np.uint8)),
@@ -159,4 +168,5 @@ DAMAGES: dict[str, Callable[[np.ndarray, int], bytes]] = {
     "text": lambda picture, seed: b"This is not a photo.\n",
     "grey": lambda picture, seed: _jpeg(picture.mean(axis=2).astype(np.uint8)),
     "turned": _turned,
+    "shrunk": _shrunk,
 }

@@ -12,6 +12,7 @@ from markupsafe import Markup
 
 import faceage_bio
 from faceage_bio.report import figures, formats, words
+from faceage_bio.report.acceleration import ageing_rate_section, definition_section
 from faceage_bio.report.tables import ReportTables
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -107,6 +108,7 @@ def _association_cohort(tables: ReportTables, name: str, config: dict) -> dict:
         "summary": _rows(tables.get("acceleration", "summary", name)),
         "bands": _rows(tables.get("acceleration", "age_bands", name)),
         **_agreement(tables, name, config["report"]["min_cell"]),
+        **definition_section(tables, name, config),
         "phenotypes": _rows(phenotypes),
         "phenotype_figure": Markup(_phenotype_forest(phenotypes))
         if len(phenotypes) and phenotypes.estimate.notna().any()
@@ -201,6 +203,7 @@ def _survival_cohort(tables: ReportTables, name: str, config: dict) -> dict:
         "summary": _rows(summary),
         "curves": Markup(figures.survival_curves(curves, order)) if order else "",
         "at_risk": _at_risk(curves, order),
+        **ageing_rate_section(tables, name, min_cell),
         "not_estimated": next(
             (row["note"] for row in _rows(summary) if row["note"].startswith("not estimated")), ""
         ),

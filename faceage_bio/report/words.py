@@ -20,7 +20,8 @@ REASONS = {
     "same_photo_twice": "same photo twice", "nearly_same_photo_twice": "nearly the same photo twice",
     "outside_folder": "path leaves the folder", "not_in_manifest": "file not in the manifest", "no_photo": "no photo",
     "given": "face age given", "no_value": "face age missing", "no_face_age": "no usable photo", "no_age": "age not known",
-    "too_few_for_a_line": "too few people for a line", "no_acceleration": "no age acceleration", "no_follow_up": "no follow-up",
+    "too_few_for_a_line": "too few people for a line", "no_acceleration": "no age acceleration",
+    "outside_the_definition": "a covariate is missing, or the age lies beyond the curve", "no_nearest_photo": "no date tells which photo counts", "no_follow_up": "no follow-up",
     "repeated_sample": "further sample of the same person", "followed_not_beyond_the_photo": "not followed beyond the photo",
     "entered_after_the_horizon": "entered after the horizon",
     "too_few_cells": "too few cells of any type",
@@ -28,6 +29,7 @@ REASONS = {
 TERMS = {
     "face_age": "face age", "chronological_age": "chronological age", "age_acceleration": "age acceleration",
     "age_gap": "age gap", "bmi": "BMI", "ecog": "ECOG", "pack_years": "pack-years",
+    "face_ageing_rate": "face ageing rate", "interval_years": "interval between the photos",
 }  # fmt: skip
 STAGES = {
     "intake": "Came in",

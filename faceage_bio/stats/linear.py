@@ -80,10 +80,18 @@ def welch(a: np.ndarray, b: np.ndarray) -> Estimate:
 
 
 def mean_interval(values: np.ndarray) -> Estimate:
-    """Mean with its t interval and the p-value of the test against zero."""
+    """Mean with its t interval and the p-value of the test against zero.
+
+    Raises
+    ------
+    FitError
+        Fewer than 2 values, or they do not vary.
+    """
     values = np.asarray(values, dtype=np.float64)
     if len(values) < 2:
         raise FitError("fewer than 2 values")
+    if np.ptp(values) <= 1e-12 * np.abs(values).max():
+        raise FitError("the values do not vary")
     test = stats.ttest_1samp(values, 0.0)
     interval = test.confidence_interval()
     return Estimate(float(values.mean()), float(interval.low), float(interval.high), float(test.pvalue))

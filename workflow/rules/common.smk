@@ -116,6 +116,28 @@ def acceleration_inputs(wildcards, input):
     ]
 
 
+def acceleration_options(wildcards):
+    settings = config["acceleration"]
+    given = ["repeat_photos", "definition", "fit_in", "folds", "low_resolution"]
+    given += ["nearest_to"] if settings["nearest_to"] else []
+    return [
+        *[part for name in given for part in option(f"--{name.replace('_', '-')}", [settings[name]])],
+        *["--valid-ages", *map(str, settings["valid_ages"])],
+        *option("--adjust-for", settings["adjust_for"]),
+    ]
+
+
+def reliability_options(wildcards):
+    settings = config["acceleration"]
+    within = settings["repeats_within_days"]
+    return [
+        *option("--within-days", [] if within is None else [within]),
+        *option("--outcome", settings["outcomes"]),
+        *option("--covariate", config["phenotype"]["adjust_for"]),
+        *(["--averaged"] if settings["repeat_photos"] == "mean" else []),
+    ]
+
+
 def stage_ledgers(wildcards):
     """The ledgers of the stages that a cohort goes through, in their order."""
     name = wildcards.cohort

@@ -5,6 +5,11 @@ rule render_association_report:
             *collect("<results>/{cohort}/flow.tsv", cohort=COHORTS),
             *collect("<results>/{cohort}/acceleration/summary.tsv", cohort=COHORTS),
             *collect("<results>/{cohort}/acceleration/age_bands.tsv", cohort=COHORTS),
+            *collect(
+                "<results>/{cohort}/acceleration/{table}.tsv",
+                cohort=COHORTS,
+                table=["definitions", "definition_bands", "sensitivity", "reliability", "attenuation"],
+            ),
             *collect("<results>/{cohort}/faceage/summary.tsv", cohort=WITH_PHOTOS),
             *collect(
                 "<results>/{cohort}/faceage/{table}.tsv",
@@ -39,6 +44,7 @@ rule render_survival_report:
         tables=[
             *collect("<results>/{cohort}/flow.tsv", cohort=COHORTS),
             *collect("<results>/{cohort}/acceleration/summary.tsv", cohort=COHORTS),
+            *collect("<results>/{cohort}/acceleration/ageing_rate.tsv", cohort=WITH_CLINIC),
             *collect(
                 "<results>/{cohort}/survival/{table}.tsv",
                 cohort=WITH_CLINIC,

@@ -1,0 +1,43 @@
+"""Where a face age lies among people of the same age and sex: z-score and centile."""
+
+import numpy as np
+import pandas as pd
+from scipy.stats import norm
+
+from faceage_bio.columns import AGE, FACE_AGE, SEX_LEVELS
+from faceage_bio.errors import FitError
+from faceage_bio.stats.location_scale import fit_location_scale
+
+Z, CENTILE = "age_z", "age_centile"
+
+
+def normative_scores(people: pd.DataFrame, fitted_in: pd.Series) -> tuple[pd.DataFrame, str]:
+    """Normative scores from a mean (natural spline) and a standard deviation (log-linear) by age, for each sex on its own.
+
+    Parameters
+    ----------
+    people : DataFrame, with both ages and sex
+    fitted_in : Series of bool
+        The people who are the norm.
+
+    Returns
+    -------
+    DataFrame with ``age_z`` and ``age_centile`` (0 to 100); NaN outside the ages of the norm or without a sex. And why a sex
+    has none, or "".
+    """
+    scores = pd.DataFrame({Z: np.nan, CENTILE: np.nan}, index=people.index)
+    why = []
+    if "sex" not in people or people["sex"].isna().all():
+        return scores, "nobody's sex is known"
+    for sex in SEX_LEVELS:
+        mine = people["sex"] == sex
+        norm_people = people[mine & fitted_in]
+        try:
+            model = fit_location_scale(norm_people[AGE], norm_people[FACE_AGE])
+        except FitError as error:
+            why += [f"{sex}: {error}"] if mine.any() else []
+            continue
+        mean, sd = model.at(people.loc[mine, AGE])
+        scores.loc[mine, Z] = (people.loc[mine, FACE_AGE] - mean) / sd
+    scores[CENTILE] = 100 * norm.cdf(scores[Z])
+    return scores, "; ".join(why)

@@ -1,0 +1,145 @@
+"""What the pages say of age acceleration itself: its definitions, who lies outside of the test, repeated photos."""
+
+import pandas as pd
+from markupsafe import Markup
+
+from faceage_bio.report import figures, figures_acceleration, words
+from faceage_bio.report.tables import ReportTables
+
+KINDS = {
+    "age_gap": "age gap",
+    "acceleration_linear": "line",
+    "acceleration_spline": "spline",
+    "acceleration_loess": "loess",
+}
+MEASURES = {"mean": "mean", "standard deviation": "sd", "correlation with age": "correlation"}
+VALIDITY = {
+    ("age_gap", "mean years"): "gap", ("age_acceleration", "mean years"): "acceleration",
+    ("age_acceleration", "standard deviation, years"): "sd", ("age_gap", "correlation with age"): "gap_correlation",
+    ("age_acceleration", "correlation with age"): "correlation", ("line", "slope, face years per year"): "slope",
+}  # fmt: skip
+
+
+def definition_section(tables: ReportTables, name: str, config: dict) -> dict:
+    """Rows and figures of a cohort's definitions, its validity flags and its repeated photos."""
+    min_cell = config["report"]["min_cell"]
+    bands = tables.get("acceleration", "definition_bands", name)
+    attenuation = tables.get("acceleration", "attenuation", name)
+    validity = tables.get("acceleration", "sensitivity", name)
+    return {
+        "definitions": _side_by_side(tables.get("acceleration", "definitions", name), min_cell),
+        "definition_figure": _curves(bands, config["acceleration"]["fit_in"], min_cell),
+        "validity": _validity(validity, min_cell),
+        "validity_figure": _validity_forest(validity, min_cell),
+        "reliability": _enough(tables.get("acceleration", "reliability", name), min_cell).to_dict("records"),
+        "attenuation": _enough(attenuation, min_cell).to_dict("records"),
+        "attenuation_figure": _attenuation_figure(attenuation, min_cell),
+    }
+
+
+def ageing_rate_section(tables: ReportTables, name: str, min_cell: int) -> dict:
+    """Rows and figure of a cohort's face ageing rate."""
+    table = _enough(tables.get("acceleration", "ageing_rate", name), min_cell)
+    cox = table[table["measure"] == "hazard ratio"] if len(table) else table
+    rate = cox[(cox["term"] == "face_ageing_rate") & cox["estimate"].notna()] if len(cox) else cox
+    figure = ""
+    if len(rate):
+        shown = rate.assign(label=rate["model"], kind="face ageing rate")
+        title = "Hazard ratio per 1 year of face age per year (log scale)"
+        figure = figures.forest(
+            shown, "label", "kind", figures_acceleration.RATE_COLOURS, 1, title, logarithmic=True
+        )
+    return {
+        "ageing_rate": table[table["measure"] != "hazard ratio"].to_dict("records") if len(table) else [],
+        "ageing_rate_cox": cox.to_dict("records"),
+        "ageing_rate_figure": Markup(figure),
+    }
+
+
+def _enough(table: pd.DataFrame, min_cell: int) -> pd.DataFrame:
+    """Numbers of fewer people than may be printed give way to a reason."""
+    if not len(table):
+        return table
+    table = table.copy()
+    few = (table["n"] > 0) & (table["n"] < min_cell)
+    table.loc[few, ["estimate", "ci_lower", "ci_upper", "p_value"]] = float("nan")
+    table.loc[few, "note"] = f"not shown, because fewer than {min_cell} people"
+    return table
+
+
+def _side_by_side(table: pd.DataFrame, min_cell: int) -> list[dict]:
+    rows = []
+    table = _enough(table, min_cell)
+    for term in dict.fromkeys(table["term"]) if len(table) else []:
+        mine = table[table["term"] == term]
+        first = mine.iloc[0]
+        cells = {MEASURES[row["measure"]]: row for row in mine.to_dict("records")}
+        rows.append({
+            "title": first["model"], "per": first["per"], "fitted_in": first["fitted_in"], "n": first["n"],
+            "cross_fitted": _true(first["cross_fitted"]), "chosen": _true(first["chosen"]), **cells,
+        })  # fmt: skip
+    return rows
+
+
+def _true(value: object) -> bool:
+    """A truth that may have passed through a text file."""
+    return str(value) == "True"
+
+
+def _curves(bands: pd.DataFrame, fit_in: str, min_cell: int) -> Markup:
+    if not len(bands):
+        return Markup("")
+    ending = "_reference" if fit_in == "reference" else ""
+    kinds = {f"{column}{'' if column == 'age_gap' else ending}": kind for column, kind in KINDS.items()}
+    shown = bands[(bands["n"] >= min_cell) & bands["definition"].isin(kinds)]
+    shown = shown.assign(kind=shown["definition"].map(kinds))
+    return Markup(figures_acceleration.definition_curves(shown)) if len(shown) else Markup("")
+
+
+def _validity(table: pd.DataFrame, min_cell: int) -> list[dict]:
+    rows = []
+    table = _tellable(table, min_cell)
+    for label in dict.fromkeys(table["adjustment"]) if len(table) else []:
+        mine = table[table["adjustment"] == label].to_dict("records")
+        cells = {VALIDITY[row["term"], row["measure"]]: row for row in mine}
+        rows.append({"people": label, "n": mine[0]["n"], "note": mine[0]["note"], **cells})
+    return rows
+
+
+def _tellable(table: pd.DataFrame, min_cell: int) -> pd.DataFrame:
+    """Without the rows that, taken from another, would tell of a few people who are in one and not in the other."""
+    table = _enough(table, min_cell)
+    told: list[float] = []
+    for label in dict.fromkeys(table["adjustment"]) if len(table) else []:
+        mine = table["adjustment"] == label
+        n = table.loc[mine, "n"].max()
+        if any(0 < abs(n - other) < min_cell for other in told):
+            table.loc[mine, ["estimate", "ci_lower", "ci_upper", "p_value", "n"]] = float("nan")
+            table.loc[mine, "note"] = (
+                f"not shown, because fewer than {min_cell} people differ from a row above"
+            )
+        else:
+            told.append(n)
+    return table
+
+
+def _validity_forest(table: pd.DataFrame, min_cell: int) -> Markup:
+    table = _tellable(table, min_cell)
+    shown = table[(table["measure"] == "mean years") & table["estimate"].notna()] if len(table) else table
+    if not len(shown):
+        return Markup("")
+    kinds = {"age_gap": "age gap", "age_acceleration": "age acceleration"}
+    shown = shown.assign(kind=shown["term"].map(kinds))
+    return Markup(figures.forest(shown, "adjustment", "kind", figures_acceleration.TERMS, 0, "Mean, years"))
+
+
+def _attenuation_figure(table: pd.DataFrame, min_cell: int) -> Markup:
+    table = _enough(table, min_cell)
+    shown = table[table["estimate"].notna()] if len(table) else table
+    if not len(shown):
+        return Markup("")
+    kinds = {"least": "as measured", "regression": "regression calibration", "SIMEX,": "SIMEX"}
+    shown = shown.assign(
+        kind=shown["model"].str.split().str[0].map(kinds), outcome=shown["term"].map(words.term)
+    )
+    return Markup(figures_acceleration.corrected_slopes(shown))

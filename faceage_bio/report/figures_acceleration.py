@@ -1,0 +1,78 @@
+"""Figures of how age acceleration is defined: each definition by age, with and without what lies outside of the test."""
+
+import pandas as pd
+
+from faceage_bio.report.figures import BLUE, GREEN, INK, ORANGE, PURPLE, to_svg
+
+SHOWN = [
+    ("age gap", "#8a8f98", [2, 2]),
+    ("line", BLUE, [1, 0]),
+    ("spline", ORANGE, [7, 3]),
+    ("loess", GREEN, [3, 3]),
+]
+METHODS = [("as measured", "#8a8f98"), ("regression calibration", BLUE), ("SIMEX", ORANGE)]
+TERMS = [("age gap", "#8a8f98"), ("age acceleration", BLUE)]
+RATE_COLOURS = [("face ageing rate", PURPLE)]
+
+
+def definition_curves(bands: pd.DataFrame) -> str:
+    """Mean of each definition by decade of age with its 95 % interval; flat at zero is free of age.
+
+    ``bands``: ``kind`` (a name of ``SHOWN``), age_mean, mean, ci_lower, ci_upper; people are not drawn.
+    """
+    import altair as alt
+
+    names = [name for name, _, _ in SHOWN if name in set(bands["kind"])]
+    known = {name: (colour, dash) for name, colour, dash in SHOWN}
+    colour = alt.Color(
+        "kind:N",
+        title=None,
+        sort=names,
+        legend=alt.Legend(symbolOpacity=1),
+        scale=alt.Scale(domain=names, range=[known[name][0] for name in names]),
+    )
+    dash = alt.StrokeDash(
+        "kind:N",
+        title=None,
+        sort=names,
+        scale=alt.Scale(domain=names, range=[known[name][1] for name in names]),
+    )
+    scale = alt.Scale(zero=False, nice=True)
+    # side by side by half a year, so that bars of one band can be told apart
+    place = {name: 0.5 * (number - (len(names) - 1) / 2) for number, name in enumerate(names)}
+    shown = bands[bands["kind"].isin(names)]
+    shown = shown.assign(x=shown["age_mean"] + shown["kind"].map(place))
+    base = alt.Chart(shown).encode(
+        x=alt.X("x:Q", title="Chronological age, years (mean of the band)", scale=scale), color=colour
+    )
+    zero = alt.Chart(pd.DataFrame({"y": [0]})).mark_rule(color=INK, opacity=0.5).encode(y="y:Q")
+    chart = alt.layer(
+        zero,
+        base.mark_rule(strokeWidth=1.5, opacity=0.6).encode(y="ci_lower:Q", y2="ci_upper:Q"),
+        base.mark_line(strokeWidth=2).encode(y=alt.Y("mean:Q", title="Mean, years"), strokeDash=dash),
+        base.mark_point(filled=True, size=40, opacity=1).encode(y="mean:Q"),
+    ).properties(width=560, height=260)
+    return to_svg(chart, "Mean age gap and age acceleration by chronological age, by definition")
+
+
+def corrected_slopes(table: pd.DataFrame) -> str:
+    """Slopes of each outcome by method, each outcome on a scale of its own, since their units differ."""
+    import altair as alt
+
+    names = [name for name, _ in METHODS]
+    colour = alt.Color("kind:N", legend=None, scale=alt.Scale(domain=names, range=[c for _, c in METHODS]))
+    zero = alt.Chart(pd.DataFrame({"x": [0]})).mark_rule(color=INK, opacity=0.6).encode(x="x:Q")
+    charts = []
+    for outcome, rows in table.groupby("outcome", sort=False):
+        base = alt.Chart(rows).encode(
+            y=alt.Y("kind:N", sort=names, title=None, axis=alt.Axis(labelLimit=320, grid=False)), color=colour
+        )
+        x = alt.X(
+            "ci_lower:Q", title=f"Difference of {outcome} per {rows['per'].iloc[0]} of age acceleration"
+        )
+        layers = [zero, base.mark_rule(strokeWidth=2).encode(x=x, x2="ci_upper:Q"),
+                  base.mark_point(filled=True, size=55, opacity=1).encode(x="estimate:Q")]  # fmt: skip
+        charts.append(alt.layer(*layers).properties(width=400, height=66))
+    return to_svg(
+        alt.vconcat(*charts), "Slopes on age acceleration, as measured and corrected for the error of a photo"
+    )

@@ -1,0 +1,436 @@
+"""Definitions of age acceleration side by side: cross-fitting, reference people, norms, flags, and the commands on plain tables."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.stats import norm
+from typer.testing import CliRunner
+
+from faceage_bio.acceleration import curves
+from faceage_bio.acceleration.definitions import KINDS, Settings, column_of, define
+from faceage_bio.acceleration.normative import normative_scores
+from faceage_bio.acceleration.stage import Choices, Validity, compute, describe, plain_people
+from faceage_bio.acceleration.subjects import one_per_subject
+from faceage_bio.acceleration.validity import flag, sensitivity
+from faceage_bio.cli.main import app
+from faceage_bio.config import check_config
+from faceage_bio.errors import CohortError, ConfigError
+from faceage_bio.stats.cox import fit_cox
+from faceage_bio.stats.smooth import natural_spline, spline_knots
+from faceage_bio.tables import read_table, write_table
+
+COVARIATES = ("sex", "smoking", "bmi")
+
+
+def people(n=240, seed=1, group="cancer", shift=0.0, curve=0.0, sex_effect=0.0, cohort=None):
+    """Faces that follow age by a line of slope 0.8, or bent by ``curve``; spread 5 years."""
+    random = np.random.default_rng(seed)
+    age = random.uniform(40, 85, n)
+    sex = random.choice(["female", "male"], n)
+    face = 12 + 0.8 * age + shift + curve * ((age - 62) / 10) ** 2 + sex_effect * (sex == "male")
+    return pd.DataFrame({
+        "cohort": cohort or group, "subject_id": [f"{cohort or group}{k:03d}" for k in range(n)], "chronological_age": age,
+        "face_age": face + random.normal(0, 5, n), "sex": sex, "smoking": random.choice(["never", "former", "current"], n),
+        "bmi": random.normal(27, 4, n), "group": group,
+    })  # fmt: skip
+
+
+def defined(table, **options):
+    return define(table, Settings(adjust_for=COVARIATES, **options)).people
+
+
+@pytest.mark.parametrize("kind", ["linear", "linear_cross_fitted", "spline", "loess", "adjusted"])
+def test_residuals_are_free_of_age_where_the_gap_is_not(kind):
+    table = defined(people(n=1500))
+    found = table[column_of(kind, "cohort")]
+    known = found.notna()
+    assert abs(np.corrcoef(found[known], table.chronological_age[known])[0, 1]) < 0.03
+    assert np.corrcoef(table.age_gap, table.chronological_age)[0, 1] < -0.4
+    assert abs(found.mean()) < 0.2
+    assert found.std() == pytest.approx(5, abs=0.3)
+
+
+@pytest.mark.parametrize(("kind", "flat"), [("linear", False), ("spline", True), ("loess", True)])
+def test_only_a_curve_takes_a_bend_out(kind, flat):
+    table = defined(people(n=1500, curve=3.0))
+    bend = ((table.chronological_age - 62) / 10) ** 2
+    found = table[column_of(kind, "cohort")]
+    r = np.corrcoef(found[found.notna()], bend[found.notna()])[0, 1]
+    assert (abs(r) < 0.05) == flat
+
+
+def test_gap_residual_and_raw_have_one_cox_coefficient_beside_age_and_curves_do_not():
+    table = defined(people(n=300))
+    random = np.random.default_rng(5)
+    years = pd.Series(random.exponential(5, 300) * np.exp(-0.03 * (table.face_age - 60)))
+    event = pd.Series(random.integers(0, 2, 300).astype(float))
+
+    def coefficient(column):
+        design = pd.DataFrame({"x": table[column], "age": table.chronological_age})
+        return fit_cox(years, event, design).terms.loc["x", "log_hazard_ratio"]
+
+    raw = coefficient("face_age")
+    for column in ("age_gap", "acceleration_linear", "age_acceleration"):
+        assert coefficient(column) == pytest.approx(raw, rel=1e-6)
+    assert coefficient("acceleration_spline") != pytest.approx(raw, rel=1e-4)
+
+
+def test_one_line_fitted_in_reference_people_keeps_that_equality():
+    table = defined(pd.concat([people(150), people(150, 2, "reference")]), fit_in="reference")
+    random = np.random.default_rng(5)
+    years, event = pd.Series(random.exponential(5, 300)), pd.Series(random.integers(0, 2, 300).astype(float))
+    found = [
+        fit_cox(years, event, pd.DataFrame({"x": table[column], "age": table.chronological_age})).terms.loc[
+            "x", "log_hazard_ratio"
+        ]
+        for column in ("face_age", "age_acceleration")
+    ]
+    assert found[0] == pytest.approx(found[1], rel=1e-6)
+
+
+def test_cross_fitted_residual_of_a_line_equals_the_textbook_with_as_many_folds_as_people():
+    # leaving each out: residual over one minus the leverage
+    table = people(40)
+    everybody = pd.Series(True, index=table.index)
+    left_out = table.face_age - curves.judge(table, everybody, curves.line, folds=40)
+    x = np.column_stack([np.ones(40), table.chronological_age])
+    leverage = np.diag(x @ np.linalg.inv(x.T @ x) @ x.T)
+    plain = table.face_age - curves.line(table)(table)
+    np.testing.assert_allclose(left_out, plain / (1 - leverage), rtol=1e-9)
+
+
+def test_cross_fitted_spline_is_the_one_fitted_without_the_fold():
+    table = people(60)
+    found = curves.judge(table, pd.Series(True, index=table.index), curves.spline, 5)
+    fold = curves.fold_of(table.subject_id, 5)
+    train = table[fold != 2]
+    knots = spline_knots(train.chronological_age)
+    basis = np.column_stack([np.ones(len(train)), natural_spline(train.chronological_age, knots)])
+    terms = np.linalg.lstsq(basis, train.face_age, rcond=None)[0]
+    expected = terms[0] + natural_spline(table[fold == 2].chronological_age, knots) @ terms[1:]
+    np.testing.assert_allclose(found[fold == 2], expected)
+
+
+@pytest.mark.parametrize("kind", ["linear_cross_fitted", "spline", "loess", "adjusted"])
+def test_nobody_is_judged_by_a_curve_fitted_on_himself(kind):
+    # whatever his face, what is expected of him stays
+    table = people(60)
+    other = table.copy()
+    other.loc[7, "face_age"] += 30
+    column = column_of(kind, "cohort")
+    one, two = defined(table), defined(other)
+    assert two[column][7] - one[column][7] == pytest.approx(30)
+    assert two["acceleration_linear"][7] - one["acceleration_linear"][7] < 29.9
+
+
+def test_cases_are_judged_by_reference_people_alone():
+    reference, cases = people(200, 1, "reference"), people(100, 2, shift=4.0)
+    plain = defined(pd.concat([reference, cases]))
+    cases.loc[3:, "face_age"] += 40
+    moved = defined(pd.concat([reference, cases]))
+    for kind in KINDS:
+        column = column_of(kind, "reference")
+        assert moved[column][203] == pytest.approx(plain[column][203] + 40)
+        assert moved[column][201] == pytest.approx(plain[column][201])
+        assert plain[column][plain.group == "cancer"].mean() == pytest.approx(4, abs=1.5)
+
+
+def test_folds_follow_the_names_and_not_the_order_of_rows():
+    table = people(50)
+    shuffled = table.sample(frac=1, random_state=1)
+    one, other = curves.fold_of(table.subject_id, 10), curves.fold_of(shuffled.subject_id, 10)
+    assert other.reindex(one.index).equals(one)
+    assert one.value_counts().eq(5).all()
+    first = defined(table).set_index("subject_id").acceleration_loess
+    second = defined(shuffled).set_index("subject_id").acceleration_loess
+    np.testing.assert_allclose(second.reindex(first.index), first)
+
+
+@settings(max_examples=10, deadline=None)
+@given(st.floats(-30, 30), st.floats(0.5, 2))
+def test_the_same_years_on_every_face_change_no_residual(years, factor):
+    table = people(45)
+    one = defined(table)
+    other = defined(table.assign(face_age=factor * table.face_age + years))
+    for kind in KINDS:
+        column = column_of(kind, "cohort")
+        np.testing.assert_allclose(other[column], factor * one[column], atol=1e-6)
+
+
+def test_adjusting_takes_out_what_a_covariate_brings():
+    table = defined(people(n=2000, sex_effect=6.0))
+    gap = table.groupby("sex")[["acceleration_linear", "acceleration_adjusted"]].mean().diff().loc["male"]
+    assert gap.acceleration_linear == pytest.approx(6, abs=0.6)
+    assert gap.acceleration_adjusted == pytest.approx(0, abs=0.6)
+
+
+def test_a_covariate_not_known_or_never_seen_in_the_fit_leaves_no_number():
+    table = people(60)
+    table.loc[0, "bmi"] = np.nan
+    table.loc[1, "smoking"] = "pipe"
+    found = defined(table)
+    assert found.acceleration_adjusted[[0, 1]].isna().all()
+    assert found.acceleration_adjusted[2:].notna().all()
+    assert found.acceleration_linear.notna().all()
+
+
+def test_norm_gives_standard_normal_scores_in_reference_people_and_finds_older_cases():
+    reference, cases = people(2000, 1, "reference", sex_effect=5.0), people(500, 2, shift=5.0, sex_effect=5.0)
+    table = defined(pd.concat([reference, cases]))
+    inside = table[table.group == "reference"]
+    assert abs(inside.age_z.mean()) < 0.02
+    assert inside.age_z.std() == pytest.approx(1, abs=0.02)
+    for sex in ("female", "male"):
+        assert abs(inside.age_z[inside.sex == sex].mean()) < 0.02
+    assert table.age_z[table.group == "cancer"].mean() == pytest.approx(1, abs=0.1)
+    np.testing.assert_allclose(table.age_centile, 100 * norm.cdf(table.age_z))
+
+
+def test_norm_says_nothing_beyond_its_ages_or_without_a_sex():
+    table = pd.concat([people(200, 1, "reference"), people(30, 2)], ignore_index=True)
+    table.loc[200, "chronological_age"] = 99.0
+    table.loc[201, "sex"] = None
+    scores, why = normative_scores(table, table.group == "reference")
+    assert scores.loc[[200, 201]].isna().all(axis=None)
+    assert why == ""
+    _, why = normative_scores(table, table.index < 10)
+    assert "female:" in why
+    assert "too few" in why
+
+
+def test_without_reference_people_the_norm_is_the_cohort_and_says_so():
+    found = describe({"c": people(120, cohort="c")}, Settings(adjust_for=COVARIATES), Validity())[
+        "c"
+    ].definitions
+    rows = found[found.term == "age_z"]
+    assert set(rows.fitted_in) == {"cohort"}
+    assert rows.estimate.notna().all()
+    reference = found[found.fitted_in == "reference"]
+    assert reference.estimate.isna().all()
+    assert reference.note.str.startswith("not estimated, because 0 ").all()
+
+
+def test_sex_units_have_spread_one_in_each_sex():
+    table = people(200)
+    table.loc[table.sex == "male", "face_age"] += np.random.default_rng(1).normal(
+        0, 12, (table.sex == "male").sum()
+    )
+    found = defined(table)
+    assert found.groupby("sex").acceleration_sex_sd.std().to_numpy() == pytest.approx([1, 1])
+
+
+def test_table_shows_every_definition_with_its_correlation():
+    study = {"a": people(100, 1, cohort="a"), "b": people(100, 2, "reference", cohort="b")}
+    for name, cohort in describe(
+        study, Settings(definition="spline", adjust_for=COVARIATES), Validity()
+    ).items():
+        table = cohort.definitions
+        assert (table.cohort == name).all()
+        assert (table.groupby("term").measure.nunique() == 3).all()
+        assert set(table.term) >= {
+            "age_gap",
+            "acceleration_loess_reference",
+            "age_z",
+            "age_centile",
+            "acceleration_sex_sd",
+        }
+        correlation = table[table.measure == "correlation with age"]
+        assert correlation[["ci_lower", "ci_upper", "n"]].notna().all(axis=None)
+        assert table[table.chosen].term.unique().tolist() == ["acceleration_spline"]
+        np.testing.assert_array_equal(cohort.table.age_acceleration, cohort.table.acceleration_spline)
+        assert "natural cubic spline" in cohort.summary.model[0]
+
+
+@pytest.mark.parametrize("n", [0, 3, 12, 25])
+def test_few_people_keep_every_row_with_a_reason(n):
+    found = describe({"c": people(240, cohort="c").head(n)}, Settings(adjust_for=COVARIATES), Validity())["c"]
+    table = found.definitions
+    assert len(table) == 42
+    missing = table[table.estimate.isna()]
+    assert missing.note.str.startswith("not estimated, because").all()
+    assert (table[table.term == "acceleration_spline"].estimate.isna()).all()
+    assert found.sensitivity.note.dropna().str.startswith("not estimated").all()
+
+
+def test_without_any_age_the_tables_still_name_their_cohort():
+    found = describe({"c": people(40, cohort="c").assign(chronological_age=np.nan)}, Settings(), Validity())[
+        "c"
+    ]
+    for table in (found.definitions, found.sensitivity):
+        assert set(table.cohort) == {"c"}
+        assert table.note.str.startswith("not estimated, because").all()
+
+
+def test_everybody_of_one_age_or_one_sex_crashes_nothing():
+    one_age = people(80, cohort="c").assign(chronological_age=60.0, sex="male", smoking="never", bmi=27.0)
+    table = describe({"c": one_age}, Settings(adjust_for=COVARIATES), Validity())["c"].definitions
+    assert "distinct" in table[table.term == "acceleration_linear"].note.iloc[0]
+    assert table[(table.term == "age_gap") & (table.measure == "mean")].estimate.notna().all()
+    assert table[(table.term == "age_gap") & (table.measure == "correlation with age")].estimate.isna().all()
+
+
+@pytest.mark.parametrize("kind", ["spline", "adjusted", "loess"])
+def test_a_chosen_definition_that_reference_people_do_not_bear_stops_the_run(kind):
+    with pytest.raises(CohortError, match="Mark them with group = reference"):
+        defined(people(60), definition=kind, fit_in="reference")
+
+
+def stage_tables(n=60):
+    table = people(n, cohort="c").assign(followup_years=np.nan, entry_years=np.nan, event=np.nan)
+    photos = pd.DataFrame(
+        {
+            "photo_id": table.subject_id,
+            "subject_id": table.subject_id,
+            "photo_date": None,
+            "chronological_age": np.nan,
+        }
+    )
+    faces = photos[["photo_id", "subject_id"]].assign(
+        face_age=table.face_age, face_short_side=np.where(np.arange(n) < 20, 90.0, 150.0)
+    )
+    return table.drop(columns="face_age"), photos, faces
+
+
+def test_stage_says_why_a_chosen_definition_has_no_number_for_somebody():
+    subjects, photos, faces = stage_tables()
+    subjects.loc[0, "bmi"] = np.nan
+    choices = Choices(Settings(definition="adjusted", adjust_for=COVARIATES))
+    found = compute([subjects], [photos], [faces], ["c"], "first", "cohort", choices)["c"]
+    assert found.ledger.reason.tolist() == ["outside_the_definition"] + [""] * 59
+    assert found.table.low_resolution.sum() == 20
+
+
+@pytest.mark.parametrize("day", ["2020-02-01", "2021-12-01", "2021-01-01"])
+def test_nearest_photo_counts(day):
+    photos = pd.DataFrame(
+        {
+            "photo_id": ["p1", "p2"],
+            "subject_id": "a",
+            "photo_date": ["2020-01-01", "2022-01-02"],
+            "chronological_age": np.nan,
+        }
+    )
+    faces = pd.DataFrame({"photo_id": ["p1", "p2"], "subject_id": "a", "face_age": [60.0, 70.0]})
+    subjects = pd.DataFrame({
+        "subject_id": ["a"], "chronological_age": 58.0, "followup_years": 5.0, "entry_years": np.nan, "diagnosis_date": [day],
+    })  # fmt: skip
+    one = one_per_subject(faces, photos, subjects, "nearest", "diagnosis_date").iloc[0]
+    late = day == "2021-12-01"  # of two equally near photos the earlier counts
+    assert one.face_age == (70 if late else 60)
+    assert one.chronological_age == pytest.approx(60 if late else 58, abs=0.01)
+    assert one.followup_years == pytest.approx(3 if late else 5, abs=0.01)
+
+
+def test_without_a_date_only_a_single_photo_counts():
+    photos = pd.DataFrame({
+        "photo_id": list("wxyz"), "subject_id": ["a", "a", "b", "c"], "photo_date": ["2020-01-01", "2022-01-01", None, "2020-01-01"],
+        "chronological_age": np.nan,
+    })  # fmt: skip
+    faces = photos[["photo_id", "subject_id"]].assign(face_age=60.0)
+    subjects = pd.DataFrame({
+        "cohort": "c", "subject_id": list("abcd"), "chronological_age": 58.0, "followup_years": 5.0, "entry_years": np.nan,
+        "diagnosis_date": None, "group": "cancer",
+    })  # fmt: skip
+    table = one_per_subject(faces, photos, subjects, "nearest", "diagnosis_date")
+    assert table.face_age.notna().tolist() == [False, True, True, False]
+    choices = Choices(nearest_to="diagnosis_date")
+    found = compute([subjects], [photos], [faces], ["c"], "nearest", "cohort", choices)["c"]
+    assert found.ledger.reason[0] == "no_nearest_photo"
+    assert found.ledger.reason[3] == "no_face_age"
+    assert "no_nearest_photo" not in found.table
+
+
+@pytest.mark.parametrize(
+    ("column", "cells", "message"),
+    [("diagnosis", ["2020-01-01"], "no column 'diagnosis'"), ("when", ["01.02.2020"], "needs dates YYYY-MM-DD, but holds 01.02.2020")],
+)  # fmt: skip
+def test_nearest_needs_dates(column, cells, message):
+    subjects = pd.DataFrame(
+        {
+            "subject_id": ["a"],
+            "chronological_age": 58.0,
+            "followup_years": 5.0,
+            "entry_years": 0.0,
+            "when": cells,
+        }
+    )
+    photos = pd.DataFrame(
+        {"photo_id": ["p"], "subject_id": ["a"], "photo_date": ["2020-01-01"], "chronological_age": np.nan}
+    )
+    with pytest.raises(CohortError, match=message):
+        one_per_subject(photos.assign(face_age=60.0), photos, subjects, "nearest", column)
+
+
+def test_flags_know_true_false_and_not_known():
+    table = pd.DataFrame(
+        {"chronological_age": [59.9, 60.0, np.nan], "face_short_side": [np.nan, 111.0, 112.0]}
+    )
+    found = flag(table, (60.0, 120.0), 112.0)
+    assert found.valid_age.tolist() == [False, True, pd.NA]
+    assert found.low_resolution.tolist() == [pd.NA, True, False]
+    assert not flag(table[["chronological_age"]], (60.0, 120.0), 112.0).low_resolution.notna().any()
+
+
+def test_sensitivity_counts_those_within_the_test():
+    table = flag(
+        defined(people(200)).assign(face_short_side=np.where(np.arange(200) < 50, 90.0, 150.0)),
+        (60.0, 120.0),
+        112.0,
+    )
+    found = sensitivity(table, (60.0, 120.0), 112.0)
+    n = found.groupby("adjustment", sort=False).n.first()
+    assert n.to_dict() == {
+        "everybody": 200, "ages 60 to 120": (table.chronological_age >= 60).sum(), "faces of 112 pixels and more": 150,
+        "ages 60 to 120, faces of 112 pixels and more": ((table.chronological_age >= 60) & (np.arange(200) >= 50)).sum(),
+    }  # fmt: skip
+    older = found[
+        (found.adjustment == "ages 60 to 120") & (found.term == "age_gap") & (found.measure == "mean years")
+    ].iloc[0]
+    assert older.estimate == pytest.approx(table.age_gap[table.chronological_age >= 60].mean())
+    # a cohort of young people, and photos of unknown size
+    young = flag(defined(people(80).query("chronological_age < 59")), (60.0, 120.0), 112.0)
+    notes = sensitivity(young, (60.0, 120.0), 112.0).groupby("adjustment", sort=False).note.first()
+    assert "nobody is left" in notes["ages 60 to 120"]
+    assert "size of the faces is not known" in notes["faces of 112 pixels and more"]
+
+
+@pytest.mark.parametrize(
+    ("section", "message"),
+    [
+        ({"repeat_photos": "nearest"}, "nearest and nearest_to"),
+        ({"nearest_to": "diagnosis_date"}, "nearest and nearest_to"),
+        ({"valid_ages": [80.0, 60.0]}, "valid_ages: give the lower end"),
+        ({"ageing_rate_days": [10]}, "ageing_rate_days"),
+        ({"definition": "lowess"}, "'linear', 'linear_cross_fitted', 'spline', 'loess' or 'adjusted'"),
+    ],
+)
+def test_settings_that_do_not_fit_are_told(section, message):
+    with pytest.raises(ConfigError, match=message):
+        check_config({"cohorts": {"a": {"face_ages": "f.tsv"}}, "acceleration": section})
+
+
+def test_command_on_a_plain_table(tmp_path):
+    write_table(people(80).drop(columns=["cohort", "subject_id", "group"]), tmp_path / "people.tsv")
+    arguments = ["define-acceleration", "--table", "people.tsv", "--definitions", "definitions.tsv", "--people", "accelerated.tsv",
+                 "--sensitivity", "sensitivity.tsv", "--definition", "loess", "--adjust-for", "sex"]  # fmt: skip
+    arguments = [str(tmp_path / word) if word.endswith(".tsv") else word for word in arguments]
+    done = CliRunner().invoke(app, arguments, catch_exceptions=False)
+    assert done.exit_code == 0
+    table = read_table(tmp_path / "definitions.tsv")
+    assert table[table.chosen.astype(str) == "True"].term.unique().tolist() == ["acceleration_loess"]
+    assert (tmp_path / "accelerated.tsv").stat().st_mode & 0o077 == 0
+    assert len(read_table(tmp_path / "sensitivity.tsv")) == 24
+
+
+@pytest.mark.parametrize(
+    ("table", "message"),
+    [
+        (pd.DataFrame({"face_age": [60.0]}), "lacks the column.s. chronological_age"),
+        (pd.DataFrame({"face_age": ["old"], "chronological_age": [60.0]}), "face_age hold words"),
+    ],
+)
+def test_plain_tables_that_do_not_fit_are_told(table, message):
+    with pytest.raises(CohortError, match=message):
+        plain_people(table)

@@ -1,0 +1,286 @@
+"""Several photos of a person: reliability, corrected slopes and the face ageing rate, planted and found, or told why not."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from typer.testing import CliRunner
+
+from faceage_bio.acceleration.repeats import (
+    ageing_rate_table,
+    ageing_rates,
+    attenuation_table,
+    closest_pairs,
+    dated_photos,
+    measured_error,
+    reliability_table,
+)
+from faceage_bio.cli.main import app
+from faceage_bio.errors import CohortError
+from faceage_bio.report.acceleration import ageing_rate_section, definition_section
+from faceage_bio.report.tables import collect
+from faceage_bio.stats.cox import fit_cox
+from faceage_bio.tables import read_table, write_table
+
+NONE = pd.DataFrame()
+
+
+def cohort(n=400, seed=1, error=3.0, rate_effect=0.0, twice=1.0):
+    """People photographed twice, 0.8 to 2.5 years apart; truth varies by 6 years, a face ages 1 (SD 4) years a year."""
+    random = np.random.default_rng(seed)
+    age, truth, years = random.uniform(45, 80, n), random.normal(0, 6, n), random.uniform(0.8, 2.5, n)
+    rate = 1 + random.normal(0, 4, n) * bool(rate_effect)
+    ids = [f"s{k:04d}" for k in range(n)]
+    first = pd.DataFrame({"subject_id": ids, "photo_id": [f"a{k}" for k in ids], "photo_date": "2018-01-01",
+                          "face_age": age + truth + random.normal(0, error, n)})  # fmt: skip
+    later = pd.Timestamp("2018-01-01") + pd.to_timedelta((years * 365.25).round(), unit="D")
+    second = first.assign(
+        photo_id=[f"b{k}" for k in ids], photo_date=later.strftime("%Y-%m-%d"),
+        face_age=age + truth + rate * years + random.normal(0, error, n),
+    ).head(round(n * twice))  # fmt: skip
+    death = random.exponential(4, n) / np.exp(rate_effect * (rate - 1))
+    subjects = pd.DataFrame({
+        "cohort": "c", "subject_id": ids, "chronological_age": age, "sex": random.choice(["female", "male"], n),
+        "followup_years": years + np.minimum(death, 6), "event": (death < 6).astype(float), "entry_years": np.nan,
+        "bmi": 27 + 0.3 * truth + random.normal(0, 3, n),
+    })  # fmt: skip
+    return pd.concat([first, second], ignore_index=True), subjects, truth
+
+
+def value(table, term, start):
+    return table[(table.term == term) & table.measure.str.startswith(start)].iloc[0]
+
+
+def test_planted_reliability_is_found_once_ageing_is_taken_out():
+    faces, subjects, _ = cohort(2000)
+    table = reliability_table(dated_photos(faces, NONE, subjects), None, "c")
+    assert value(table, "age_acceleration", "ICC(1,1)").estimate == pytest.approx(36 / 45, abs=0.02)
+    assert value(table, "age_acceleration", "standard error").estimate == pytest.approx(3, abs=0.15)
+    assert value(table, "age_acceleration", "mean change").estimate == pytest.approx(0, abs=0.3)
+    # face age itself grew meanwhile, and differs between people mostly by age
+    assert value(table, "face_age", "mean change").estimate == pytest.approx(1.65, abs=0.3)
+    assert value(table, "face_age", "ICC(1,1)").estimate > 0.9
+    assert measured_error(table)[1] == 2000
+
+
+def test_unrelated_photos_have_no_reliability():
+    faces, subjects, _ = cohort(500)
+    second = faces.photo_id.str.startswith("b")
+    faces.loc[second, "face_age"] = np.random.default_rng(2).permutation(faces.loc[second, "face_age"])
+    found = value(reliability_table(dated_photos(faces, NONE, subjects), None, "c"), "face_age", "ICC(A,1)")
+    assert found.ci_lower < 0 < found.ci_upper
+
+
+def photos_of(*rows):
+    return pd.DataFrame(rows, columns=["subject_id", "photo_id", "photo_date", "face_age", "flags"])
+
+
+def test_pairs_are_the_closest_and_copies_are_none():
+    faces = photos_of(
+        ("a", "1", "2018-01-01", 60.0, ""), ("a", "2", "2019-01-01", 61.0, ""), ("a", "3", "2019-02-01", 62.0, ""),
+        ("b", "4", "2018-01-01", 60.0, "blurred;same_photo_twice"), ("b", "5", "2018-06-01", 60.0, "same_photo_twice"),
+        ("c", "6", "2018-01-01", 60.0, ""), ("c", "7", "2022-01-01", 65.0, ""), ("d", "8", None, 60.0, ""), ("d", "9", None, 61.0, ""),
+        ("e", "x", "2018-01-01", np.nan, ""), ("e", "y", "2018-02-01", 50.0, ""),
+    )  # fmt: skip
+    subjects = pd.DataFrame({"subject_id": list("abcde"), "chronological_age": [60.0, 60, 60, 60, 60]})
+    photos = dated_photos(faces, NONE, subjects)
+    assert len(photos) == 9
+    close = closest_pairs(photos, 730)
+    assert close[["subject_id", "photo_id_1", "photo_id_2", "days"]].to_numpy().tolist() == [
+        ["a", "2", "3", 31]
+    ]
+    assert set(closest_pairs(photos, None).subject_id) == {"a", "c", "d"}
+    # the age at a photo, from the age at the first one, also if that was not usable
+    assert photos.set_index("photo_id").chronological_age["7"] == pytest.approx(64, abs=0.01)
+    assert photos.set_index("photo_id").chronological_age["y"] == pytest.approx(60.085, abs=0.01)
+
+
+def test_dates_may_stand_in_a_table_of_photos():
+    faces, subjects, _ = cohort(30)
+    photos = faces[["photo_id", "photo_date"]].assign(chronological_age=50.0)
+    one = dated_photos(faces.drop(columns="photo_date"), photos, subjects)
+    assert (one.chronological_age == 50).all()
+    assert one.photo_date.notna().all()
+
+
+@pytest.mark.parametrize(
+    ("faces", "message"),
+    [
+        (pd.DataFrame({"face_age": [60.0]}), "lacks the column.s. subject_id"),
+        (pd.DataFrame({"subject_id": ["a"], "face_age": [60.0], "photo_date": ["May 2018?"]}), "needs dates YYYY-MM-DD, but holds May 2018"),
+    ],
+)  # fmt: skip
+def test_photos_that_do_not_fit_are_told(faces, message):
+    with pytest.raises(CohortError, match=message):
+        dated_photos(faces, NONE, NONE)
+
+
+@pytest.mark.parametrize("twice", [0.0, 0.05])
+def test_too_few_repeats_keep_their_rows_with_the_reason(twice):
+    faces, subjects, _ = cohort(40, twice=twice)
+    photos = dated_photos(faces, NONE, subjects)
+    table = reliability_table(photos, 730, "c")
+    assert table[table.term != "photos"].note.str.startswith("not estimated, because").all()
+    assert np.isnan(measured_error(table)[0])
+    subjects["age_acceleration"] = 1.0
+    rows = attenuation_table(subjects, *measured_error(table), ["bmi"], ["sex"], 10, False)
+    assert rows.note.str.startswith("not estimated, because").all()
+    rates = ageing_rate_table(ageing_rates(photos, subjects, (10, 1460)), ["sex"], 10, "c")
+    assert len(rates) == 6
+    assert rates[rates.measure == "hazard ratio"].note.str.startswith("not estimated, because").all()
+
+
+def accelerated(n, seed=1):
+    faces, subjects, truth = cohort(n, seed)
+    first = faces[faces.photo_id.str.startswith("a")].set_index("subject_id").face_age
+    people = subjects.assign(face_age=subjects.subject_id.map(first), n_photos=1)
+    people["age_acceleration"] = people.face_age - people.chronological_age
+    return faces, people, truth
+
+
+def test_planted_slope_is_flattened_by_the_error_and_comes_back():
+    faces, people, _ = accelerated(4000)
+    error = measured_error(reliability_table(dated_photos(faces, NONE, people), None, "c"))
+    rows = attenuation_table(people, *error, ["bmi"], ["sex"], 10, False).set_index("model").estimate
+    assert rows["least squares, HC3 (t)"] == pytest.approx(3 * 36 / 45, abs=0.15)
+    assert rows["regression calibration"] == pytest.approx(3, abs=0.2)
+    assert rows["SIMEX, quadratic"] == pytest.approx(3, abs=0.3)
+
+
+def test_the_mean_of_two_photos_needs_less_correction():
+    _, people, _ = accelerated(300)
+    one = attenuation_table(people, 3.0, 50, ["bmi"], [], 10, True)
+    two = attenuation_table(people.assign(n_photos=2), 3.0, 50, ["bmi"], [], 10, True)
+    assert (1 - two.reliability[1]) == pytest.approx((1 - one.reliability[1]) / 2)
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ({"bmi": 27.0}, "does not vary"), ({"bmi": "high"}, "no column of numbers"), ({"age_acceleration": np.nan}, "nobody has all"),
+        ({"age_acceleration": 0.0}, "does not vary"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_corrected_says_why(change, why):
+    _, people, _ = accelerated(60)
+    rows = attenuation_table(people.assign(**change), 3.0, 50, ["bmi"], ["sex"], 10, False)
+    assert rows.note.str.contains(why).all()
+    assert rows.estimate.isna().all()
+
+
+def test_planted_ageing_rate_predicts_death_and_a_permuted_one_does_not():
+    faces, subjects, _ = cohort(600, error=0.3, rate_effect=0.3)
+    rates = ageing_rates(dated_photos(faces, NONE, subjects), subjects, (10, 1460))
+    table = ageing_rate_table(rates, ["sex"], 10, "c")
+    found = table[(table.measure == "hazard ratio") & (table.term == "face_ageing_rate")]
+    assert found.model.tolist()[:2] == ["ageing rate alone", "ageing rate + face age + age"]
+    for row in found.itertuples():
+        assert row.ci_lower < np.exp(0.3) < row.ci_upper + 0.1
+        assert row.ci_lower > 1.15
+    rates["face_ageing_rate"] = np.random.default_rng(1).permutation(rates.face_ageing_rate)
+    nothing = ageing_rate_table(rates, ["sex"], 10, "c")
+    row = nothing[(nothing.measure == "hazard ratio") & (nothing.term == "face_ageing_rate")].iloc[1]
+    assert row.ci_lower < 1 < row.ci_upper
+
+
+def test_rate_is_change_per_calendar_year_and_time_starts_at_the_later_photo():
+    faces = photos_of(
+        ("a", "1", "2018-01-01", 60.0, ""), ("a", "2", "2019-01-01", 99.0, ""), ("a", "3", "2020-01-01", 66.0, ""),
+        ("b", "4", "2018-01-01", 60.0, ""), ("b", "5", "2018-01-05", 70.0, ""),
+    )  # fmt: skip
+    subjects = pd.DataFrame(
+        {
+            "subject_id": ["a", "b"],
+            "chronological_age": 58.0,
+            "followup_years": 5.0,
+            "entry_years": [2.5, np.nan],
+            "event": 1.0,
+        }
+    )
+    rates = ageing_rates(dated_photos(faces, NONE, subjects), subjects, (10, 1460))
+    assert rates.subject_id.tolist() == ["a"]  # four days tell nothing
+    one = rates.iloc[0]
+    assert one.face_ageing_rate == pytest.approx(6 / (730 / 365.25))
+    assert one.followup_years == pytest.approx(5 - 730 / 365.25)
+    assert one.entry_years == pytest.approx(2.5 - 730 / 365.25)
+    assert (one.face_age, one.chronological_age) == (60, 58)
+
+
+def test_rate_model_is_the_cox_model_of_its_columns():
+    faces, subjects, _ = cohort(200, rate_effect=0.2)
+    rates = ageing_rates(dated_photos(faces, NONE, subjects), subjects, (10, 1460))
+    design = pd.DataFrame({
+        "face_ageing_rate": rates.face_ageing_rate, "face_age": rates.face_age / 10, "chronological_age": rates.chronological_age / 10,
+    })  # fmt: skip
+    expected = fit_cox(rates.followup_years, rates.event, design).terms.hazard_ratio
+    table = ageing_rate_table(rates, [], 10, "c")
+    found = table[table.model == "ageing rate + face age + age"].set_index("term").estimate
+    pd.testing.assert_series_equal(found, expected, check_names=False)
+
+
+def test_those_who_died_before_the_later_photo_are_not_followed():
+    faces, subjects, _ = cohort(50)
+    subjects.loc[:9, "followup_years"] = 0.5
+    table = ageing_rate_table(
+        ageing_rates(dated_photos(faces, NONE, subjects), subjects, (10, 1460)), [], 10, "c"
+    )
+    assert table[table.measure == "hazard ratio"].n.eq(40).all()
+    assert table[table.measure.str.startswith("mean")].n.eq(50).all()
+
+
+def run(*words):
+    done = CliRunner().invoke(app, [str(word) for word in words], catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+
+
+def test_commands_on_plain_tables_and_their_page(tmp_path):
+    faces, people, _ = accelerated(80)
+    write_table(faces, tmp_path / "photos.tsv")
+    write_table(people, tmp_path / "people.tsv")
+    folder = tmp_path / "one" / "acceleration"
+    run("measure-reliability", "--face-ages", tmp_path / "photos.tsv", "--subjects", tmp_path / "people.tsv",
+        "--reliability", folder / "reliability.tsv", "--acceleration", tmp_path / "people.tsv", "--outcome", "bmi",
+        "--covariate", "sex", "--attenuation", folder / "attenuation.tsv", "--cohort", "one")  # fmt: skip
+    run("fit-ageing-rate", "--face-ages", tmp_path / "photos.tsv", "--subjects", tmp_path / "people.tsv",
+        "--covariate", "sex", "--output", folder / "ageing_rate.tsv", "--cohort", "one")  # fmt: skip
+    run("define-acceleration", "--table", tmp_path / "people.tsv", "--definitions", folder / "definitions.tsv",
+        "--sensitivity", folder / "sensitivity.tsv")  # fmt: skip
+    for name in ("definitions", "sensitivity"):
+        write_table(read_table(folder / f"{name}.tsv").assign(cohort="one"), folder / f"{name}.tsv")
+    tables = collect(sorted(folder.glob("*.tsv")))
+    config = {"report": {"min_cell": 5}, "acceleration": {"fit_in": "cohort"}}
+    section = definition_section(tables, "one", config)
+    assert len(section["definitions"]) == 14
+    assert [row["title"] for row in section["definitions"] if row["chosen"]] == ["residual of a line"]
+    assert section["attenuation_figure"].startswith("<svg")
+    assert section["reliability"][0]["estimate"] > 100  # days
+    assert ageing_rate_section(tables, "one", 5)["ageing_rate_figure"].startswith("<svg")
+    # with a larger cell, nothing of these people is told
+    hidden = definition_section(
+        tables, "one", {"report": {"min_cell": 500}, "acceleration": {"fit_in": "cohort"}}
+    )
+    assert "fewer than 500" in hidden["definitions"][0]["mean"]["note"]
+    assert hidden["attenuation_figure"] == hidden["validity_figure"] == ""
+
+
+def test_two_rows_do_not_tell_of_the_few_who_are_in_one_of_them(tmp_path):
+    base = {
+        "cohort": "one",
+        "term": "age_gap",
+        "measure": "mean years",
+        "ci_lower": 1.0,
+        "ci_upper": 3.0,
+        "note": "",
+    }
+    rows = [
+        base | {"adjustment": "everybody", "n": 100, "estimate": 2.0}, base | {"adjustment": "older", "n": 97, "estimate": 2.1},
+        base | {"adjustment": "sharp", "n": 90, "estimate": 2.2},
+    ]  # fmt: skip
+    write_table(pd.DataFrame(rows), tmp_path / "one" / "acceleration" / "sensitivity.tsv")
+    tables = collect([tmp_path / "one" / "acceleration" / "sensitivity.tsv"])
+    section = definition_section(
+        tables, "one", {"report": {"min_cell": 5}, "acceleration": {"fit_in": "cohort"}}
+    )
+    told = {row["people"]: row["gap"]["estimate"] for row in section["validity"]}
+    assert told["everybody"] == 2.0
+    assert np.isnan(told["older"])
+    assert told["sharp"] == 2.2
