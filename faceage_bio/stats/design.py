@@ -73,6 +73,13 @@ def _indicators(values: pd.Series, name: str, declared: Sequence[str] | None) ->
     )
 
 
+def independent(matrix: pd.DataFrame) -> bool:
+    """Whether no column is a combination of an intercept and the others."""
+    wide = np.column_stack([np.ones(len(matrix)), matrix])
+    scaled = wide / np.maximum(np.linalg.norm(wide, axis=0), 1e-300)
+    return np.linalg.matrix_rank(scaled, tol=1e-8) == wide.shape[1]
+
+
 def independent_columns(matrix: pd.DataFrame) -> list[str]:
     """Names of columns that are not a combination of an intercept and the columns before them."""
     kept: list[str] = []

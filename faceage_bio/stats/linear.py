@@ -8,7 +8,7 @@ import pandas as pd
 from scipy import stats
 
 from faceage_bio.errors import FitError
-from faceage_bio.stats.design import independent_columns
+from faceage_bio.stats.design import independent, independent_columns
 
 
 @dataclass(frozen=True)
@@ -117,7 +117,8 @@ def fit_linear(y: pd.Series, design: pd.DataFrame) -> LinearFit:
     x.insert(0, "intercept", 1.0)
     if len(y) < x.shape[1] + 2:
         raise FitError(f"{len(y)} rows are too few for {x.shape[1]} terms")
-    if determined := sorted(set(design.columns) - set(independent_columns(design))):
+    if not independent(design):
+        determined = sorted(set(design.columns) - set(independent_columns(design)))
         raise FitError(f"{', '.join(determined)} follows from the other terms")
     # a row of leverage 1 is fitted exactly, and HC3 divides by one minus the leverage
     leverage = np.einsum("ij,ij->i", x.to_numpy(), np.linalg.pinv(x.to_numpy()).T)
