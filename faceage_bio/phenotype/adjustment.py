@@ -215,13 +215,7 @@ def _complete(people: pd.DataFrame, exposure: str, covariates: Sequence[str], _:
 
 
 def _fill(
-    people: pd.DataFrame,
-    table: pd.DataFrame,
-    exposures: Sequence[str],
-    plan: Plan,
-    m: int,
-    iterations: int,
-    seed: int,
+    people: pd.DataFrame, exposures: Sequence[str], plan: Plan, m: int, iterations: int, seed: int
 ) -> list[pd.DataFrame] | FitError:
     """Completed tables of everybody with both ages, or why there are none."""
     names = dict.fromkeys([*exposures, *plan.minimal, *plan.full])

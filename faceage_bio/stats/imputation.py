@@ -1,6 +1,6 @@
 """Missing values filled in several times by chained equations, and estimates pooled over the completed tables."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -47,46 +47,67 @@ def impute(table: pd.DataFrame, m: int, iterations: int, seed: int) -> list[pd.D
             raise FitError(f"nobody has a value of {name}")
         if not numeric[name] and table[name].nunique() > MAX_LEVELS:
             raise FitError(f"{name} has {table[name].nunique()} levels, more than {MAX_LEVELS}")
+    columns = {name: _Column.of(table[name], numeric[name]) for name in table}
     order = sorted(
-        (name for name in table if table[name].isna().any()), key=lambda name: table[name].isna().sum()
+        (name for name in table if columns[name].gap.any()), key=lambda name: columns[name].gap.sum()
     )
     random = np.random.default_rng(seed)
     tables = []
-    for _ in range(m if order else 0):
-        filled = table.reset_index(drop=True).copy()
-        gaps = {name: filled[name].isna().to_numpy() for name in order}
+    for _ in range(m):
+        values = {name: column.values.copy() for name, column in columns.items()}
         for name in order:
-            known = filled.loc[~gaps[name], name].to_numpy()
-            filled.loc[gaps[name], name] = random.choice(known, gaps[name].sum())
-        for _ in range(iterations):
+            gap = columns[name].gap
+            values[name][gap] = random.choice(values[name][~gap], gap.sum())
+        for _ in range(iterations if order else 0):
             for name in order:
-                x = _predictors(filled.drop(columns=name))
+                x = _predictors({other: columns[other] for other in columns if other != name}, values)
                 draw = _match_means if numeric[name] else _draw_words
-                filled.loc[gaps[name], name] = draw(filled[name].to_numpy(), x, gaps[name], random)
-        tables.append(filled.set_index(table.index))
-    return tables or [table.copy() for _ in range(m)]
+                gap = columns[name].gap
+                values[name][gap] = draw(values[name][~gap], x, gap, random)
+        tables.append(
+            pd.DataFrame({name: columns[name].decode(values[name]) for name in table}, index=table.index)
+        )
+    return tables
 
 
-def _predictors(table: pd.DataFrame) -> np.ndarray:
+@dataclass(frozen=True)
+class _Column:
+    """A column as numbers: its own, or the places of its words in ``words``."""
+
+    values: np.ndarray
+    gap: np.ndarray
+    words: np.ndarray | None
+
+    @classmethod
+    def of(cls, series: pd.Series, numeric: bool) -> "_Column":
+        gap = series.isna().to_numpy()
+        if numeric:
+            return cls(series.to_numpy(dtype=np.float64), gap, None)
+        words, places = np.unique(series[~gap].astype(str), return_inverse=True)
+        codes = np.zeros(len(series), dtype=np.int64)
+        codes[~gap] = places
+        return cls(codes, gap, words.astype(object))
+
+    def decode(self, values: np.ndarray) -> np.ndarray:
+        return values if self.words is None else self.words[values]
+
+
+def _predictors(columns: Mapping[str, "_Column"], values: Mapping[str, np.ndarray]) -> np.ndarray:
     """An intercept, numbers on one scale, and words as 0/1."""
-    columns = [np.ones(len(table))]
-    for name in table:
-        if pd.api.types.is_numeric_dtype(table[name]):
-            values = table[name].to_numpy(dtype=np.float64)
-            spread = values.std()
+    n = len(next(iter(values.values())))
+    parts = [np.ones(n)]
+    for name, column in columns.items():
+        if column.words is None:
+            spread = values[name].std()
             if spread > 0:
-                columns.append((values - values.mean()) / spread)
+                parts.append((values[name] - values[name].mean()) / spread)
         else:
-            words = sorted(table[name].astype(str).unique())[1:]
-            columns += [(table[name].astype(str) == word).to_numpy(dtype=np.float64) for word in words]
-    return np.column_stack(columns)
+            parts += [(values[name] == code).astype(np.float64) for code in range(1, len(column.words))]
+    return np.column_stack(parts)
 
 
-def _match_means(
-    values: np.ndarray, x: np.ndarray, gap: np.ndarray, random: np.random.Generator
-) -> np.ndarray:
+def _match_means(y: np.ndarray, x: np.ndarray, gap: np.ndarray, random: np.random.Generator) -> np.ndarray:
     """Predictive mean matching of type 1: observed people by the fitted, missing ones by drawn coefficients."""
-    y = values[~gap].astype(np.float64)
     observed, missing = x[~gap], x[gap]
     if len(y) <= x.shape[1]:
         raise FitError(f"{len(y)} known values are too few for {x.shape[1]} predictors")
@@ -104,21 +125,18 @@ def _match_means(
     return y[nearest[np.arange(len(wanted)), random.integers(donors, size=len(wanted))]]
 
 
-def _draw_words(
-    values: np.ndarray, x: np.ndarray, gap: np.ndarray, random: np.random.Generator
-) -> np.ndarray:
+def _draw_words(known: np.ndarray, x: np.ndarray, gap: np.ndarray, random: np.random.Generator) -> np.ndarray:
     """Logistic (two words) or polytomous regression with drawn coefficients."""
-    words, codes = np.unique(values[~gap].astype(str), return_inverse=True)
-    if len(words) == 1:
-        return np.full(gap.sum(), words[0], dtype=object)
-    rows, codes, weights = _augment(x[~gap], codes, len(words))
-    beta, covariance = _multinomial(rows, codes, weights, len(words))
+    n_words = int(known.max()) + 1
+    if n_words == 1:
+        return np.zeros(gap.sum(), dtype=np.int64)
+    rows, codes, weights = _augment(x[~gap], known, n_words)
+    beta, covariance = _multinomial(rows, codes, weights, n_words)
     root = np.linalg.cholesky(covariance + 1e-12 * np.eye(len(covariance)))
     drawn = (beta.ravel() + root @ random.standard_normal(beta.size)).reshape(beta.shape)
     score = np.column_stack([np.zeros(gap.sum()), x[gap] @ drawn.T])
     chance = special.softmax(score, axis=1).cumsum(axis=1)
-    chosen = (random.random((gap.sum(), 1)) > chance).sum(axis=1).clip(max=len(words) - 1)
-    return words[chosen].astype(object)
+    return (random.random((gap.sum(), 1)) > chance).sum(axis=1).clip(max=n_words - 1)
 
 
 def _augment(x: np.ndarray, codes: np.ndarray, n_words: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -111,7 +111,7 @@ def fit_linear(y: pd.Series, design: pd.DataFrame) -> LinearFit:
     FitError
         Fewer rows than terms + 2, a term that others determine, or a row that alone determines a term.
     """
-    import statsmodels.api as sm
+    from statsmodels.regression.linear_model import OLS
 
     x = design.astype("float64")
     x.insert(0, "intercept", 1.0)
@@ -124,7 +124,7 @@ def fit_linear(y: pd.Series, design: pd.DataFrame) -> LinearFit:
     leverage = np.einsum("ij,ij->i", x.to_numpy(), np.linalg.pinv(x.to_numpy()).T)
     if leverage.max() > 1 - 1e-10:
         raise FitError("one row alone determines a term; leave out groups of one")
-    fit = sm.OLS(y.to_numpy(dtype=np.float64), x).fit(cov_type="HC3", use_t=True)
+    fit = OLS(y.to_numpy(dtype=np.float64), x).fit(cov_type="HC3", use_t=True)
     interval = fit.conf_int()
     terms = pd.DataFrame({
         "estimate": fit.params, "standard_error": fit.bse, "ci_lower": interval[0], "ci_upper": interval[1],
