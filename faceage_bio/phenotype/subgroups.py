@@ -6,10 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from faceage_bio.columns import AGE, AGE_GAP, COHORT, FACE_AGE, UNITS
-from faceage_bio.phenotype.contrasts import LEAST_SQUARES, RAW, numbers, raw_and_adjusted
-from faceage_bio.phenotype.people import FEWEST, MAX_LEVELS, Frame, claims, levels_of, make_frame
-from faceage_bio.stats.design import build_design
+from faceage_bio.columns import AGE, AGE_GAP, COHORT, FACE_AGE
+from faceage_bio.phenotype.contrasts import RAW, raw_and_adjusted
+from faceage_bio.phenotype.headline import headline
+from faceage_bio.phenotype.people import FEWEST, MAX_LEVELS, claims, levels_of, make_frame
 from faceage_bio.stats.linear import fit_linear
 from faceage_bio.stats.multiplicity import benjamini_hochberg
 from faceage_bio.tables import result_rows
@@ -144,47 +144,3 @@ def _forest(
         name = f"{modifier}: {level:g}" if isinstance(level, float) else f"{modifier}: {level}"
         result += [{"subgroup": name} | row | {"p_value": np.nan} for row in headline(frame, whole)]
     return result
-
-
-def headline(frame: Frame, whole: Frame | None = None) -> list[dict]:
-    """The one contrast that stands for an exposure: its last group against the first, or years per unit.
-
-    Parameters
-    ----------
-    frame : the people
-    whole : Frame, optional
-        All people, if ``frame`` holds some: their groups say which contrast is meant.
-    """
-    levels = (whole or frame).levels
-    exposure, gap, face = frame.exposure, frame.people[AGE_GAP], frame.people[FACE_AGE]
-    unit, per = UNITS.get(exposure, (1.0, "1 unit"))
-    shared = {"n": len(frame.people), "model": LEAST_SQUARES, "note": frame.note}
-    if len(levels) > 1:
-        first, last = levels[0], levels[-1]
-        exposed, unexposed = frame.members(last), frame.members(first)
-        shared |= {
-            "term": f"{exposure}: {last} vs {first}", "n_exposed": int(exposed.sum()), "n_reference": int(unexposed.sum())
-        }  # fmt: skip
-        why = frame.why_not or (
-            "a group has fewer than 2 people" if min(exposed.sum(), unexposed.sum()) < 2 else ""
-        )
-        column, design = f"{exposure}: {last}", frame.design
-        if not why:
-            # the same reference in every subgroup, whoever is most frequent there
-            order = {exposure: [first, *(level for level in frame.levels if level != first)]}
-            own = build_design(frame.people, [exposure], order).matrix
-            design = own.join(frame.design.drop(columns=frame.own))
-    else:
-        shared |= {"term": exposure, "per": per}
-        why, column = frame.why_not, exposure
-        design = frame.design.assign(**{exposure: frame.design[exposure] / unit}) if not why else frame.design
-    if why:
-        return raw_and_adjusted(shared, frame.label, why, why)
-    own = [name for name in design if name == exposure or name.startswith(f"{exposure}: ")]
-
-    def estimate(outcome: pd.Series, x: pd.DataFrame) -> dict:
-        return numbers(fit_linear(outcome, x).terms, column)
-
-    return raw_and_adjusted(
-        shared, frame.label, lambda: estimate(gap, design[own]), lambda: estimate(face, design)
-    )
