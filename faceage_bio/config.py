@@ -409,7 +409,10 @@ def _yaml_lines(section: Closed, indent: int) -> list[str]:
             lines.append(f"{pad}{name}:")
             for key, item in value.items():
                 dumped = yaml.safe_dump(
-                    item.model_dump(), default_flow_style=True, width=10_000, sort_keys=False
+                    item.model_dump(exclude_defaults=True),
+                    default_flow_style=True,
+                    width=10_000,
+                    sort_keys=False,
                 )
                 lines.append(f"{pad}  {key}: {dumped.strip()}")
         elif inner and isinstance(value, dict):
