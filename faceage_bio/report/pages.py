@@ -12,6 +12,7 @@ from markupsafe import Markup
 
 import faceage_bio
 from faceage_bio.report import figures, formats, words
+from faceage_bio.report.associations import association_sections, paired
 from faceage_bio.report.tables import ReportTables
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -41,7 +42,8 @@ def association_page(tables: ReportTables, config: dict, cards: list[dict]) -> s
     cohorts = [_association_cohort(tables, name, config) for name in config["cohorts"]]
     figure = figures.age_bands(bands, min_cell) if len(bands) and (bands.n >= min_cell).any() else ""
     return _render(
-        "association.html.j2", config, cards, cohorts=cohorts, groups=_rows(groups), group_sentence=words.group_sentence(groups) if len(groups) else "",
+        "association.html.j2", config, cards, cohorts=cohorts, groups=_both(groups), group_sentence=words.group_sentence(groups) if len(groups) else "",
+        associations=association_sections(tables, config),
         bands_figure=Markup(figure), bundle=Markup(figures.vega_bundle()) if any(c["volcano"] for c in cohorts) else "",
     )  # fmt: skip
 
@@ -79,6 +81,11 @@ def _render(template: str, config: dict, cards: list[dict], **content) -> str:
     )  # fmt: skip
 
 
+def _both(table: pd.DataFrame) -> list[dict]:
+    """Rows of associations, each raw row followed by its adjusted one."""
+    return [row for pair in paired(table) for row in (pair["raw"], pair["adjusted"])]
+
+
 def _rows(table: pd.DataFrame) -> list[dict]:
     return table.to_dict("records")
 
@@ -107,7 +114,7 @@ def _association_cohort(tables: ReportTables, name: str, config: dict) -> dict:
         "summary": _rows(tables.get("acceleration", "summary", name)),
         "bands": _rows(tables.get("acceleration", "age_bands", name)),
         **_agreement(tables, name, config["report"]["min_cell"]),
-        "phenotypes": _rows(phenotypes),
+        "phenotypes": _both(phenotypes),
         "phenotype_figure": Markup(_phenotype_forest(phenotypes))
         if len(phenotypes) and phenotypes.estimate.notna().any()
         else "",
