@@ -51,7 +51,7 @@ def fit_dose_response(
     -------
     DoseResponse
         Rows: years per unit of the line; Wald F of the spline's curvature (natural spline, 3 degrees of freedom, R's knots);
-        years per unit squared; and the value at the lowest point with its delta-method interval, given only if the quadratic
+        the quadratic term; and the value at the lowest point with its delta-method interval, given only if the quadratic
         term is above zero with p < 0.05 and the point lies among the people. Curves: the middle 95 % of people.
     """
     rows, curves = [], []
@@ -105,8 +105,8 @@ def _rows(frame: Frame) -> list[dict]:
         (CURVATURE, {"model": f"natural spline, {SPLINE_DF} df, HC3 Wald"}, curvature),
         (
             QUADRATIC,
-            {"per": "1 unit squared"},
-            lambda y, others: numbers(quadratic(y, x, others)[0], "square"),
+            {"per": f"({per}) squared"},
+            lambda y, others: numbers(quadratic(y, x / unit, others)[0], "square"),
         ),
         (LOWEST, {}, lambda y, others: lowest_point(y, x, others)),
     ]
@@ -148,9 +148,7 @@ def lowest_point(outcome: pd.Series, x: pd.Series, others: pd.DataFrame) -> dict
     terms, covariance, df, middle = quadratic(outcome, x, others)
     (line, square), p_value = terms["estimate"], terms.loc["square", "p_value"]
     if square <= 0 or p_value >= ALPHA:
-        raise FitError(
-            f"a U shape is not supported (quadratic term {square:.3g}, p = {p_value:.3f}; above 0 with p < {ALPHA} is needed)"
-        )
+        raise FitError(f"a U shape is not supported (quadratic term {square:.2g}, p = {p_value:.3f})")
     place = middle - line / (2 * square)
     low, high = np.percentile(x, [EDGE, 100 - EDGE])
     if not low <= place <= high:

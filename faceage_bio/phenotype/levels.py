@@ -66,7 +66,7 @@ def compare_levels(table: pd.DataFrame, factors: Sequence[str], adjust_for: Sequ
 
 
 DIFFER = "partial omega squared"
-TREND = "years per step"
+TREND = "trend, years"
 BEYOND = "departure from the trend, F"
 
 

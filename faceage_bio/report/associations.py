@@ -101,7 +101,7 @@ def association_sections(tables: ReportTables, config: dict) -> dict:
         "scopes": [_scope(name, found, curves) for name in names],
         "matched": paired(found["matched"]),
         "balance": balance.assign(shown=balance.term.map(label)).to_dict("records") if len(balance) else [],
-        "balance_figure": _figure(figures_associations.balance, balance, balance),
+        "balance_figure": _figure(figures_associations.balance, balance, "before"),
         "roles": _roles(roles),
         "ran": any(len(table) for table in found.values()),
     }
@@ -121,16 +121,14 @@ def _scope(name: str, found: dict[str, pd.DataFrame], curves: pd.DataFrame) -> d
     return pairs | {
         "name": "All cohorts together" if name == POOLED else name,
         "any": any(pairs.values()),
-        "means_figure": _figure(figures_associations.means, part("means"), part("means")),
-        "dose_figure": _figure(figures_associations.dose, own_curves, own_curves),
-        "subgroup_figure": _figure(figures_associations.subgroups, part("subgroups"), part("subgroups")),
+        "means_figure": _figure(figures_associations.means, part("means")),
+        "dose_figure": _figure(figures_associations.dose, own_curves),
+        "subgroup_figure": _figure(figures_associations.subgroups, part("subgroups")),
         "has_subgroups": bool(paired(part("subgroups"))),
-        "adjustment_figure": _figure(
-            figures_associations.adjustments, part("adjustments"), part("adjustments")
-        ),
+        "adjustment_figure": _figure(figures_associations.adjustments, part("adjustments")),
         "summary": paired(summary),
         "specification_figures": [
-            _figure(figures_associations.specifications, rows, rows)
+            _figure(figures_associations.specifications, rows)
             for _, rows in (
                 part("specifications").groupby("exposure", sort=False) if len(part("specifications")) else ()
             )
@@ -138,9 +136,8 @@ def _scope(name: str, found: dict[str, pd.DataFrame], curves: pd.DataFrame) -> d
     }
 
 
-def _figure(draw: Callable[[pd.DataFrame], str], table: pd.DataFrame, values: pd.DataFrame) -> Markup:
-    column = "estimate" if "estimate" in values else "before"
-    return Markup(draw(table)) if len(values) and values[column].notna().any() else Markup("")
+def _figure(draw: Callable[[pd.DataFrame], str], table: pd.DataFrame, column: str = "estimate") -> Markup:
+    return Markup(draw(table)) if len(table) and table[column].notna().any() else Markup("")
 
 
 def _roles(roles: pd.DataFrame) -> list[dict]:

@@ -16,7 +16,13 @@ def _kind(table: pd.DataFrame) -> pd.Series:
 
 
 def _colour(alt):
-    return alt.Color("kind:N", title=None, sort=NAMES, scale=alt.Scale(domain=NAMES, range=COLOURS))
+    return alt.Color(
+        "kind:N",
+        title=None,
+        sort=NAMES,
+        scale=alt.Scale(domain=NAMES, range=COLOURS),
+        legend=alt.Legend(symbolOpacity=1),
+    )
 
 
 def means(table: pd.DataFrame) -> str:
@@ -135,7 +141,7 @@ def adjustments(table: pd.DataFrame) -> str:
             "kind:N", title=None, sort=kinds, scale=alt.Scale(domain=kinds, range=[GREY, BLUE, ORANGE])
         ),
     )
-    zero = alt.Chart(shown).mark_rule(color=INK, opacity=0.6).encode(x=alt.datum(0))
+    zero = alt.Chart(shown).mark_rule(color=INK, opacity=0.08).encode(x=alt.datum(0))
     chart = alt.layer(
         zero,
         base.mark_rule(strokeWidth=2).encode(
@@ -144,8 +150,8 @@ def adjustments(table: pd.DataFrame) -> str:
         base.mark_point(filled=True, size=50, opacity=1).encode(x="estimate:Q"),
     ).properties(width=400, height=110)
     rows = alt.Row("shown:N", title=None, sort=list(dict.fromkeys(shown["shown"])),
-                   header=alt.Header(labelAngle=0, labelAlign="left", labelAnchor="start", labelOrient="top", labelColor=INK, labelFontSize=13))  # fmt: skip
-    return to_svg(chart.facet(row=rows, spacing=8), "Years of face age under each adjustment set")
+                   header=alt.Header(labelAngle=0, labelAlign="left", labelAnchor="start", labelOrient="top", labelColor=INK, labelFontSize=13, labelPadding=1))  # fmt: skip
+    return to_svg(chart.facet(row=rows, spacing=20), "Years of face age under each adjustment set")
 
 
 def specifications(table: pd.DataFrame) -> str:
