@@ -146,7 +146,7 @@ def _specify(frame: Frame, found: Headline, definition: str, base: dict) -> list
 def _estimate(people: pd.DataFrame, found: Headline, definition: str) -> dict:
     if definition == LINE:
         return found.estimate(people[FACE_AGE], found.design)
-    rest = found.design.drop(columns=AGE)
+    rest = found.design.drop(columns=AGE, errors="ignore")  # an age that all share is no column
     if definition == CURVE:
         curve = natural_spline(people[AGE].to_numpy(), place_knots(people[AGE].to_numpy()), AGE)
         return found.estimate(people[FACE_AGE], rest.join(curve.set_axis(rest.index)))
