@@ -371,7 +371,7 @@ def test_the_reason_is_given(name, term, message):
 
 def test_forty_levels_are_not_compared_in_pairs():
     table = people(n=400)
-    table["site"] = [f"site{k % 40}" for k in range(400)]
+    table = table.assign(cohort="x", site=[f"site{k % 40}" for k in range(400)])
     found = compare_levels(table, ["site"], [])
     assert found.pairs.note.str.contains("40 groups are more than 12").all()
 

@@ -240,14 +240,16 @@ def _imputed(
     shared = {"n": len(known)}
     if isinstance(tables, FitError):
         return raw_and_adjusted(shared | {"term": exposure}, label, str(tables), str(tables))
-    if exposure not in tables[0] or tables[0][exposure].nunique() < 2:
-        why = make_frame(people, exposure, []).why_not or "the values do not vary"
-        return raw_and_adjusted(shared | {"term": exposure}, label, why, why)
     columns = [exposure, AGE, *held]
-    tables, alone = _without_lonely(tables, columns)
+    notes: list[str] = []
+    if exposure in tables[0]:
+        tables, notes = _without_lonely(tables, columns)
+    if exposure not in tables[0] or tables[0][exposure].nunique() < 2:
+        why = make_frame(people, exposure, []).why_not or "the values do not vary among groups of 2 and more"
+        return raw_and_adjusted(shared | {"term": exposure}, label, why, why)
     levels = levels_of(tables[0], columns)
     missing = int(known[[exposure, *held]].isna().any(axis=1).sum())
-    notes = [f"{missing} of {len(known)} people had gaps" if missing else "nothing was missing", *alone]
+    notes = [f"{missing} of {len(known)} people had gaps" if missing else "nothing was missing", *notes]
 
     @cache
     def fits(outcome: str) -> list[LinearFit]:

@@ -211,7 +211,7 @@ def pool(estimates: Sequence[float], standard_errors: Sequence[float], df_comple
     Raises
     ------
     FitError
-        Fewer than 2 estimates.
+        Fewer than 2 estimates, or standard errors of zero.
     """
     q, variances = np.asarray(estimates, dtype=np.float64), np.asarray(standard_errors, dtype=np.float64) ** 2
     m = len(q)
@@ -219,6 +219,8 @@ def pool(estimates: Sequence[float], standard_errors: Sequence[float], df_comple
         raise FitError("pooling needs 2 completed tables or more")
     within, between = variances.mean(), q.var(ddof=1)
     total = within + (1 + 1 / m) * between
+    if not within > 0:
+        raise FitError("the standard errors are zero")
     share = max((1 + 1 / m) * between / total, 1e-4)  # as mice: keeps the degrees of freedom finite
     old = (m - 1) / share**2
     observed = (df_complete + 1) / (df_complete + 3) * df_complete * (1 - share)

@@ -109,7 +109,7 @@ def fit_linear(y: pd.Series, design: pd.DataFrame) -> LinearFit:
     Raises
     ------
     FitError
-        Fewer rows than terms + 2, a term that others determine, or a row that alone determines a term.
+        Fewer rows than terms + 2, a term that others determine, a row that alone determines a term, or nothing left over.
     """
     from statsmodels.regression.linear_model import OLS
 
@@ -125,6 +125,8 @@ def fit_linear(y: pd.Series, design: pd.DataFrame) -> LinearFit:
     if leverage.max() > 1 - 1e-10:
         raise FitError("one row alone determines a term; leave out groups of one")
     fit = OLS(y.to_numpy(dtype=np.float64), x).fit(cov_type="HC3", use_t=True)
+    if fit.ssr == 0:
+        raise FitError("the outcome follows exactly from the terms, or does not vary")
     interval = fit.conf_int()
     terms = pd.DataFrame({
         "estimate": fit.params, "standard_error": fit.bse, "ci_lower": interval[0], "ci_upper": interval[1],
