@@ -1,5 +1,6 @@
 """Comparisons: raw beside age-adjusted, planted effects found, permuted ones not, what cannot be estimated said."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from faceage_bio.config import check_config
 from faceage_bio.errors import CohortError, ConfigError, FitError, TableError
 from faceage_bio.phenotype.adjustment import COMPLETE, IMPUTED, Plan, compare_adjustments, parse_covariates
 from faceage_bio.phenotype.contrasts import RAW
@@ -20,7 +22,10 @@ from faceage_bio.phenotype.people import BMI_CLASSES, gather
 from faceage_bio.phenotype.specifications import vary_specifications
 from faceage_bio.phenotype.subgroups import compare_subgroups
 from faceage_bio.report.associations import paired, without_small
+from faceage_bio.report.pages import association_page
+from faceage_bio.report.tables import collect
 from faceage_bio.tables import read_table, write_table
+from tests.browser import chromium
 from tests.golden.associations import data
 
 GOLDEN = pd.read_csv(Path(__file__).parent / "golden" / "associations" / "golden.tsv", sep="\t")
@@ -432,6 +437,87 @@ def test_small_groups_lose_their_numbers():
     assert shown.loc[0, ["estimate", "ci_lower", "p_value", "p_holm", "effect_size"]].isna().all()
     assert shown.note[0] == "not shown, because a group has fewer than 5 people"
     assert shown.estimate[1:].notna().all()
+
+
+def page_of(folder, table, change=lambda tables: None, **report) -> str:
+    """The association report of one study in which only the comparisons ran."""
+    tables = run_all(table)
+    found = vary_specifications(table, EXPOSURES, PLAN)
+    dose = fit_dose_response(table, ["bmi", "pack_years"], ["sex"])
+    tables |= {
+        "dose_curves": dose.curves, "specifications": found.rows,
+        "balance": match_groups(table, "group", ["sex"], 2.0, ["bmi", "smoking"]).balance,
+        "roles": compare_adjustments(table, EXPOSURES, PLAN, m=2, iterations=1, seed=1).roles,
+    }  # fmt: skip
+    change(tables)
+    paths = []
+    for name, rows in tables.items():
+        paths.append(folder / "pooled" / "phenotype" / f"{name}.tsv")
+        write_table(rows, paths[-1])
+    cohorts = {name: {"face_ages": "f.tsv"} for name in ("east", "west")}
+    config = check_config({"cohorts": cohorts, "report": report}).model_dump(mode="json")
+    return association_page(collect(paths), config, [])
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory):
+    return page_of(tmp_path_factory.mktemp("page"), people(n=200, smoking=4, seed=2))
+
+
+def test_the_page_shows_every_comparison_with_its_figure(page):
+    for title in (
+        "Cancer against matched reference people", "Groups, amounts, subgroups", "What is held constant, and what comes of it",
+        "Does it hang on one choice?",
+    ):  # fmt: skip
+        assert f">{title}</h2>" in page
+    for label in (
+        "Standardised differences before and after matching", "Years of face age by amount", "Years of face age in subgroups",
+        "Years of face age under each adjustment set", "Estimates under all specifications",
+    ):  # fmt: skip
+        assert f'aria-label="{label}' in page
+    assert "it differs" in page  # the reason for a role
+    assert "VanderWeele and Ding 2017" in page
+    assert ">nan<" not in page.lower()
+
+
+def test_every_table_of_associations_on_the_page_has_both_columns(page):
+    tables = re.findall(r"<table>.*?</table>", page, flags=re.DOTALL)
+    with_raw = [table for table in tables if "Raw age gap" in table]
+    assert len(with_raw) >= 12
+    assert all("Age held constant" in table for table in with_raw)
+    assert not [table for table in tables if "Age held constant" in table and table not in with_raw]
+
+
+@pytest.mark.parametrize(
+    "name", ["means", "tests", "subgroups", "interactions", "dose_response", "specification_summary"]
+)
+@pytest.mark.parametrize("raw_goes", [True, False])
+def test_the_page_is_not_made_where_a_twin_is_missing(tmp_path, name, raw_goes):
+    def drop(tables):
+        table = tables[name]
+        tables[name] = table[(table.adjustment == RAW) != raw_goes]
+
+    with pytest.raises(TableError, match="does not show one without the other"):
+        page_of(tmp_path, people(n=60), change=drop)
+
+
+def test_words_of_a_user_are_escaped_and_small_groups_untold(tmp_path):
+    table = people(n=120)
+    table.loc[table.index[:3], "site"] = "<script>alert(1)</script>"
+    page = page_of(tmp_path, table.assign(cohort="east"), min_cell=5)
+    assert "<script>alert" not in page
+    row = next(row for row in re.findall(r"<tr>.*?</tr>", page) if "&lt;script&gt;" in row)
+    assert "fewer than 5 people" in row
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("width", [500, 1280])
+def test_the_page_does_not_overflow_its_width(page, tmp_path, width):
+    (tmp_path / "page.html").write_text(page)
+    with chromium(tmp_path / "profile", width=width) as browser:
+        browser.get((tmp_path / "page.html").as_uri())
+        inside = browser.execute_script("return [document.documentElement.scrollWidth, window.innerWidth]")
+        assert inside[0] <= inside[1]
 
 
 # the command line
