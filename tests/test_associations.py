@@ -35,6 +35,10 @@ ROLES = parse_covariates(
 )
 PLAN = Plan(ROLES, ["sex"], ["sex", "smoking", "bmi", "ecog"])
 EXPOSURES = ["smoking", "pack_years", "bmi", "ecog", "group"]
+ASSOCIATIONS = [
+    "means", "pairs", "tests", "dose_response", "interactions", "subgroups", "matched", "adjustments",
+    "specification_summary",
+]  # fmt: skip
 
 
 def people(n=300, seed=1, **effects) -> pd.DataFrame:
@@ -70,6 +74,22 @@ def run_all(table) -> dict[str, pd.DataFrame]:
         "adjustments": compare_adjustments(table, EXPOSURES, PLAN, m=2, iterations=2, seed=1).rows,
         "specification_summary": vary_specifications(table, EXPOSURES, PLAN).summary,
     }  # fmt: skip
+
+
+def tables_of(table) -> dict[str, pd.DataFrame]:
+    """All that the page of the comparisons is made of."""
+    found = vary_specifications(table, EXPOSURES, PLAN)
+    dose = fit_dose_response(table, ["bmi", "pack_years"], ["sex"])
+    return run_all(table) | {
+        "dose_curves": dose.curves, "specifications": found.rows,
+        "balance": match_groups(table, "group", ["sex"], 2.0, ["bmi", "smoking"]).balance,
+        "roles": compare_adjustments(table, EXPOSURES, PLAN, m=2, iterations=1, seed=1).roles,
+    }  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def tables():
+    return tables_of(people(n=200, smoking=4, seed=2))
 
 
 def one(table, term, measure="years", cohort=None, **more) -> tuple[pd.Series, pd.Series]:
@@ -119,8 +139,9 @@ def test_the_difference_within_pairs_equals_r(voters):
     np.testing.assert_allclose(list(found.values()), r("paired"), rtol=1e-6)
 
 
-def test_every_association_stands_beside_its_raw_twin():
-    for name, table in run_all(people(smoking=4)).items():
+def test_every_association_stands_beside_its_raw_twin(tables):
+    for name in ASSOCIATIONS:
+        table = tables[name]
         assert paired(table), name
         for pair in paired(table):
             assert pair["raw"]["adjustment"] == RAW
@@ -423,8 +444,8 @@ def test_an_unknown_column_is_told():
 
 @pytest.mark.parametrize("kind", [RAW, "adjusted"])
 @pytest.mark.parametrize("name", ["means", "pairs", "matched", "adjustments", "specification_summary"])
-def test_a_row_without_its_twin_is_refused(name, kind):
-    table = run_all(people(n=120, smoking=4))[name]
+def test_a_row_without_its_twin_is_refused(tables, name, kind):
+    table = tables[name]
     lacking = table.drop(index=table.index[(table.adjustment == RAW) == (kind == RAW)][0])
     with pytest.raises(TableError, match="does not show one without the other"):
         paired(lacking)
@@ -439,17 +460,8 @@ def test_small_groups_lose_their_numbers():
     assert shown.estimate[1:].notna().all()
 
 
-def page_of(folder, table, change=lambda tables: None, **report) -> str:
-    """The association report of one study in which only the comparisons ran."""
-    tables = run_all(table)
-    found = vary_specifications(table, EXPOSURES, PLAN)
-    dose = fit_dose_response(table, ["bmi", "pack_years"], ["sex"])
-    tables |= {
-        "dose_curves": dose.curves, "specifications": found.rows,
-        "balance": match_groups(table, "group", ["sex"], 2.0, ["bmi", "smoking"]).balance,
-        "roles": compare_adjustments(table, EXPOSURES, PLAN, m=2, iterations=1, seed=1).roles,
-    }  # fmt: skip
-    change(tables)
+def page_of(folder, tables, **report) -> str:
+    """The association report of a study in which only the comparisons ran."""
     paths = []
     for name, rows in tables.items():
         paths.append(folder / "pooled" / "phenotype" / f"{name}.tsv")
@@ -460,8 +472,8 @@ def page_of(folder, table, change=lambda tables: None, **report) -> str:
 
 
 @pytest.fixture(scope="module")
-def page(tmp_path_factory):
-    return page_of(tmp_path_factory.mktemp("page"), people(n=200, smoking=4, seed=2))
+def page(tables, tmp_path_factory):
+    return page_of(tmp_path_factory.mktemp("page"), tables)
 
 
 def test_the_page_shows_every_comparison_with_its_figure(page):
@@ -492,19 +504,17 @@ def test_every_table_of_associations_on_the_page_has_both_columns(page):
     "name", ["means", "tests", "subgroups", "interactions", "dose_response", "specification_summary"]
 )
 @pytest.mark.parametrize("raw_goes", [True, False])
-def test_the_page_is_not_made_where_a_twin_is_missing(tmp_path, name, raw_goes):
-    def drop(tables):
-        table = tables[name]
-        tables[name] = table[(table.adjustment == RAW) != raw_goes]
-
+def test_the_page_is_not_made_where_a_twin_is_missing(tables, tmp_path, name, raw_goes):
+    table = tables[name]
+    lacking = tables | {name: table[(table.adjustment == RAW) != raw_goes]}
     with pytest.raises(TableError, match="does not show one without the other"):
-        page_of(tmp_path, people(n=60), change=drop)
+        page_of(tmp_path, lacking)
 
 
 def test_words_of_a_user_are_escaped_and_small_groups_untold(tmp_path):
     table = people(n=120)
     table.loc[table.index[:3], "site"] = "<script>alert(1)</script>"
-    page = page_of(tmp_path, table.assign(cohort="east"), min_cell=5)
+    page = page_of(tmp_path, tables_of(table.assign(cohort="east")), min_cell=5)
     assert "<script>alert" not in page
     row = next(row for row in re.findall(r"<tr>.*?</tr>", page) if "&lt;script&gt;" in row)
     assert "fewer than 5 people" in row
