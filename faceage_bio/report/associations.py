@@ -9,6 +9,7 @@ from markupsafe import Markup
 from faceage_bio.columns import COHORT
 from faceage_bio.errors import TableError
 from faceage_bio.report import figures_associations, words
+from faceage_bio.report.formats import interval, number, signed
 from faceage_bio.report.tables import ReportTables
 
 POOLED = "pooled"
@@ -126,6 +127,7 @@ def _scope(name: str, found: dict[str, pd.DataFrame], curves: pd.DataFrame) -> d
         "subgroup_figure": _figure(figures_associations.subgroups, part("subgroups")),
         "has_subgroups": bool(paired(part("subgroups"))),
         "adjustment_figure": _figure(figures_associations.adjustments, part("adjustments")),
+        "e_value_sentence": e_value_sentence(pairs["adjustments"]),
         "summary": paired(summary),
         "specification_figures": [
             _figure(figures_associations.specifications, rows)
@@ -154,14 +156,34 @@ def _roles(roles: pd.DataFrame) -> list[dict]:
     return rows
 
 
+def e_value_sentence(pairs: Sequence[dict]) -> str:
+    """What it would take to explain the first claim away: minimal set, complete cases."""
+    first = [
+        pair
+        for pair in pairs
+        if (pair["adjusted"]["adjustment_set"], pair["adjusted"]["missing"]) == ("minimal", "complete cases")
+    ]
+    if not first:
+        return ""
+    # of several groups the last against the reference is the headline
+    headline = [pair for pair in first if pair["adjusted"]["exposure"] == first[0]["adjusted"]["exposure"]][
+        -1
+    ]
+    raw, row = headline["raw"], headline["adjusted"]
+    if pd.isna(row["estimate"]) or pd.isna(row["e_value"]):
+        return ""
+    years = f"{signed(row['estimate'])} years ({interval(row['ci_lower'], row['ci_upper'], 1)}; raw age gap {signed(raw['estimate'])})"
+    enough = f"a risk ratio of {number(row['e_value'])} with both, and of {number(row['e_value_interval'])} for the interval to reach none"
+    if row["e_value_interval"] == 1:
+        enough = f"a risk ratio of {number(row['e_value'])} with both; the interval reaches none without it"
+    return (
+        f"{row['shown']}: {years}. To explain this away, something unmeasured would need {enough} (E-value)."
+    )
+
+
 def label(term: str, per: str = "") -> str:
     """A term as people say it: ``bmi_class: under 18.5`` becomes ``BMI class: under 18.5``."""
     name, colon, rest = str(term).partition(": ")
     one, times, other = name.partition(" x ")
     spoken = words.term(one) + (f" × {words.term(other)}" if times else "")
     return f"{spoken}{colon}{rest}{f', per {per}' if per else ''}"
-
-
-def held_constant(pairs: Sequence[dict]) -> str:
-    """What the adjusted rows of a table hold constant, each kind once."""
-    return "; ".join(dict.fromkeys(str(pair["adjusted"]["adjustment"]) for pair in pairs))
