@@ -132,6 +132,8 @@ def _as_numbers(values: pd.Series, name: str):
 
 def _one_balance(values: pd.Series, exposed: pd.Series, used: np.ndarray) -> dict:
     row: dict = {"n_before": int(values.notna().sum()), "n_after": int(values[used].notna().sum())}
+    if set(values.dropna().unique()) <= {0.0, 1.0}:
+        row["n_level"] = int(values.sum())
     for name, group in (("exposed", exposed), ("reference", ~exposed)):
         row |= {f"{name}_before": values[group].mean(), f"{name}_after": values[group & used].mean()}
     try:
@@ -146,6 +148,6 @@ def _one_balance(values: pd.Series, exposed: pd.Series, used: np.ndarray) -> dic
 def _balance_table(rows: list[dict]) -> pd.DataFrame:
     columns = [
         COHORT, "term", "before", "after", "exposed_before", "reference_before", "exposed_after", "reference_after",
-        "n_before", "n_after", "note",
+        "n_before", "n_after", "n_level", "note",
     ]  # fmt: skip
     return pd.DataFrame(rows).assign(**{COHORT: POOLED}).reindex(columns=columns)

@@ -14,10 +14,10 @@ from faceage_bio.report.tables import ReportTables
 
 POOLED = "pooled"
 RAW = "none (raw age gap)"
-COUNTS = ("n", "n_exposed", "n_reference")
+COUNTS = ("n", "n_exposed", "n_reference", "n_level")
 NUMBERS = (
     "estimate", "ci_lower", "ci_upper", "p_value", "q_value", "p_holm", "effect_size", "effect_lower", "effect_upper",
-    "f_statistic", "eta_squared", "e_value", "e_value_interval",
+    "f_statistic", "eta_squared", "e_value", "e_value_interval", "before", "after",
 )  # fmt: skip
 # what tells one association from another, beside who was compared
 KEYS = (COHORT, "analysis", "term", "measure", "level", "subgroup", "modifier", "adjustment_set", "missing")
@@ -49,12 +49,14 @@ def paired(table: pd.DataFrame) -> list[dict]:
 
 def without_small(table: pd.DataFrame, min_cell: int) -> pd.DataFrame:
     """The table without the numbers of groups of fewer than ``min_cell`` people."""
+    if not len(table):
+        return table
     small = pd.Series(False, index=table.index)
     for name in COUNTS:
         if name in table:
             small |= table[name].between(1, min_cell - 1)
     table = table.copy()
-    known = small & table["estimate"].notna() if "estimate" in table else small
+    known = small & table[[name for name in ("estimate", "before") if name in table]].notna().any(axis=1)
     for name in NUMBERS:
         if name in table:
             table[name] = table[name].astype("float64").mask(small)
@@ -97,6 +99,7 @@ def association_sections(tables: ReportTables, config: dict) -> dict:
     curves, balance, roles = (tables.get("phenotype", name) for name in ("dose_curves", "balance", "roles"))
     if len(curves):
         curves = curves[curves.n >= min_cell]
+    balance = without_small(balance, min_cell)
     names = [*config["cohorts"], POOLED]
     return {
         "scopes": [_scope(name, found, curves) for name in names],

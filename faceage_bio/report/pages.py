@@ -12,7 +12,7 @@ from markupsafe import Markup
 
 import faceage_bio
 from faceage_bio.report import figures, formats, words
-from faceage_bio.report.associations import association_sections, paired
+from faceage_bio.report.associations import association_sections, paired, without_small
 from faceage_bio.report.tables import ReportTables
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -38,7 +38,7 @@ def association_page(tables: ReportTables, config: dict, cards: list[dict]) -> s
     """What goes with looking older: smoking, BMI, disease and genes."""
     min_cell = config["report"]["min_cell"]
     bands = tables.get("acceleration", "age_bands")
-    groups = tables.get("phenotype", "groups")
+    groups = without_small(tables.get("phenotype", "groups"), min_cell)
     cohorts = [_association_cohort(tables, name, config) for name in config["cohorts"]]
     figure = figures.age_bands(bands, min_cell) if len(bands) and (bands.n >= min_cell).any() else ""
     return _render(
@@ -96,7 +96,7 @@ def _tiles(tables: ReportTables, name: str) -> list[dict]:
 
 
 def _association_cohort(tables: ReportTables, name: str, config: dict) -> dict:
-    phenotypes = tables.get("phenotype", "phenotypes", name)
+    phenotypes = without_small(tables.get("phenotype", "phenotypes", name), config["report"]["min_cell"])
     panel, genes = tables.get("expression", "panel", name), tables.get("expression", "genes", name)
     analyses = list(dict.fromkeys(panel["analysis"])) if len(panel) else []
     exposed = genes[genes.exposure == "age_acceleration"] if len(genes) else genes
