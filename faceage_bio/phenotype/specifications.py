@@ -18,7 +18,7 @@ from faceage_bio.tables import result_rows
 GAP = "age gap"
 LINE = "face age, age held constant"
 CURVE = "face age, spline of age held constant"
-RESIDUALS = (f"{AGE_ACCELERATION}", "acceleration_")  # how columns of residuals in years begin
+RESIDUALS = (AGE_ACCELERATION, "acceleration_")  # how columns of residuals in years begin
 OTHER_UNITS = ("_sd", "_z", "_centile")
 AGE_ONLY = "age only"
 EVERYBODY = "nobody"
@@ -78,7 +78,7 @@ def _tidy(rows: list[dict], analysis: str, further: list[str]) -> pd.DataFrame:
 
 
 def residual_columns(table: pd.DataFrame, reference_only: bool) -> list[str]:
-    """Columns of residuals in years that are there and differ from each other."""
+    """Columns of residuals in years that are there; of two that are the same the first."""
     kept: list[str] = []
     for name in table:
         usable = str(name).startswith(RESIDUALS) and not str(name).endswith(OTHER_UNITS)
@@ -88,8 +88,7 @@ def residual_columns(table: pd.DataFrame, reference_only: bool) -> list[str]:
             continue
         if not any(np.allclose(table[name], table[other], equal_nan=True) for other in kept):
             kept.append(name)
-    # the same residual under its own name says more than under the chosen one
-    return sorted(kept, key=lambda name: name != AGE_ACCELERATION)
+    return kept
 
 
 def exclusions(table: pd.DataFrame) -> dict[str, pd.Series]:
