@@ -130,23 +130,22 @@ def compare_adjustments(
     filled: dict[str, list[pd.DataFrame] | FitError] = {}
     for cohort, people, exposure in claims(table, exposures):
         sets = plan.sets(exposure)
-        make_frame(
-            people, exposure, [name for names in sets.values() for name in names]
-        )  # unknown columns are told
+        held = [name for names in sets.values() for name in names]
+        make_frame(people, exposure, held)  # an unknown column is told before the imputation
+        if cohort not in filled:  # a cohort's exposures are imputed from each other, once
+            within = ["group"] if cohort == POOLED else [other for other in exposures if other != "group"]
+            filled[cohort] = _fill(people, within, plan, m, iterations, seed)
         shared = {COHORT: cohort, "exposure": exposure}
         for name, covariates in sets.items():
-            for missing, estimate in ((COMPLETE, _complete), (IMPUTED, _imputed)):
-                more = shared | {"adjustment_set": name, "missing": missing}
-                tables = None
-                if missing == IMPUTED:
-                    # within a cohort nearly all exposures are imputed from each other once; disease over all cohorts anew
-                    if cohort not in filled:
-                        within = (
-                            ["group"] if cohort == POOLED else [name for name in exposures if name != "group"]
-                        )
-                        filled[cohort] = _fill(people, within, plan, m, iterations, seed)
-                    tables = filled[cohort]
-                rows += [more | row for row in estimate(people, exposure, covariates, tables)]
+            both = {
+                COMPLETE: _complete(people, exposure, covariates),
+                IMPUTED: _imputed(people, exposure, covariates, filled[cohort]),
+            }
+            rows += [
+                shared | {"adjustment_set": name, "missing": missing} | row
+                for missing, found in both.items()
+                for row in found
+            ]
         roles += [shared | row for row in _roles(exposure, plan, sets)]
     further = ["exposure", "adjustment_set", "missing", "e_value", "e_value_interval", "missing_information"]
     found = pd.DataFrame(rows).assign(analysis="adjustment")
@@ -190,7 +189,7 @@ def _numbers(fit: LinearFit, column: str) -> dict:
     return row[["estimate", "ci_lower", "ci_upper", "p_value"]].to_dict() | {"model": LEAST_SQUARES}
 
 
-def _complete(people: pd.DataFrame, exposure: str, covariates: Sequence[str], _: None) -> list[dict]:
+def _complete(people: pd.DataFrame, exposure: str, covariates: Sequence[str]) -> list[dict]:
     frame = make_frame(people, exposure, covariates)
     n = {"n": len(frame.people), "note": frame.note}
     if frame.why_not:
