@@ -171,13 +171,76 @@ class Acceleration(Closed):
         return self
 
 
+Role = Literal["confounder", "precision", "mediator", "collider", "part"]
+
+
+class Covariate(Closed):
+    """What a column is to the exposures and to face age, and why."""
+
+    role: Role
+    reason: str
+    exceptions: dict[str, Role] = Field(default_factory=dict)
+    """Exposures to which it has another role."""
+
+
+def _covariates() -> dict[str, Covariate]:
+    def one(role: Role, reason: str, **exceptions: Role) -> Covariate:
+        return Covariate(role=role, reason=reason, exceptions=exceptions)
+
+    return {
+        "sex": one("confounder", "Smoking, weight and disease differ by sex, and a network may judge women and men differently."),
+        "smoking": one("confounder", "It ages faces and goes with weight and disease; pack-years are the same exposure.", pack_years="part"),
+        "bmi": one("mediator", "Smoking and disease change weight, and weight changes faces; it comes before performance status.", ecog="confounder"),
+        "ecog": one("mediator", "Performance status follows from smoking, weight and disease."),
+        "site": one("confounder", "Tumours go with weight and performance; smoking causes some; reference people have none.",
+                    smoking="mediator", pack_years="mediator", group="part"),
+    }  # fmt: skip
+
+
+class Matching(Closed):
+    """Cancer against reference people in pairs."""
+
+    exact: list[str] = ["sex"]
+    """Columns on which the two of a pair are the same."""
+    caliper_years: float = Field(default=2.0, gt=0)
+    """Largest difference of age within a pair."""
+    balance_of: list[str] = ["smoking", "bmi", "ecog"]
+    """Further columns whose balance before and after is told."""
+
+
+class Imputation(Closed):
+    """Missing values of exposures and covariates, filled in several times (chained equations)."""
+
+    m: int = Field(default=20, ge=2, le=1000)
+    """Completed tables."""
+    iterations: int = Field(default=10, ge=1, le=1000)
+    """Rounds before a table is taken."""
+    seed: int = Field(default=1, ge=0)
+    """The same seed gives the same tables."""
+
+
 class Phenotype(Closed):
     """What goes with age acceleration: smoking, BMI, disease."""
 
     exposures: list[str] = Field(default=["smoking", "pack_years", "bmi", "ecog"], min_length=1)
-    """Columns of the clinic table, each tested on its own."""
+    """Columns of the clinic table, each tested on its own within each cohort; disease (group) is compared over all."""
     adjust_for: list[str] = ["sex"]
-    """Held constant in the adjusted column, beside chronological age, which always is."""
+    """The minimal set: held constant in the adjusted column, beside chronological age, which always is."""
+    factors: list[str] = ["smoking", "bmi_class", "ecog", "site", "sex"]
+    """Columns whose groups are compared in pairs; bmi_class is made of bmi (18.5, 25, 30)."""
+    amounts: list[str] = ["pack_years", "bmi"]
+    """Columns of numbers for dose-response curves."""
+    modifiers: list[str] = ["sex", "chronological_age", "site"]
+    """Columns by which an exposure's years might differ: interaction tests and subgroups."""
+    split_age: float = Field(default=65.0, gt=0)
+    """Age that divides the two age groups of the subgroup figure."""
+    full_set: list[str] = ["sex", "smoking", "bmi", "ecog", "site"]
+    """The full set; without its mediators and colliders it is a third one."""
+    covariates: dict[str, Covariate] = Field(default_factory=_covariates)
+    """Role of each covariate. confounder and precision: held constant; mediator: on the way from the exposure to the face;
+    collider: follows from both; part: belongs to the exposure and is never held constant."""
+    matching: Matching = Field(default_factory=Matching)
+    imputation: Imputation = Field(default_factory=Imputation)
 
 
 class Expression(Closed):
@@ -373,6 +436,16 @@ def _yaml_lines(section: Closed, indent: int) -> list[str]:
             lines.append(f"{pad}{name}: {{action: {value.action}, threshold: {value.threshold:g}}}")
         elif isinstance(value, Closed):
             lines += [f"{pad}{name}:", *_yaml_lines(value, indent + 1)]
+        elif inner is Covariate:
+            lines.append(f"{pad}{name}:")
+            for key, item in value.items():
+                dumped = yaml.safe_dump(
+                    item.model_dump(exclude_defaults=True),
+                    default_flow_style=True,
+                    width=10_000,
+                    sort_keys=False,
+                )
+                lines.append(f"{pad}  {key}: {dumped.strip()}")
         elif inner and isinstance(value, dict):
             lines.append(f"{pad}{name}:")
             for key, item in value.items():

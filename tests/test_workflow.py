@@ -147,6 +147,25 @@ def test_people_with_cancer_look_older_than_reference_people(demo):
     assert (adjusted.ci_lower > 0).all()
 
 
+def test_comparisons_find_what_was_planted_beside_the_raw_gap(demo):
+    pairs = table(demo, "pooled/phenotype/pairs.tsv")
+    rows = pairs[(pairs.term == "smoking: current vs never") & (pairs.cohort == "south")]
+    assert len(rows) == 2
+    assert (rows.ci_lower > 0).all()
+    matched = table(demo, "pooled/phenotype/matched.tsv")
+    assert (matched.ci_lower > 0).all()
+    summary = table(demo, "pooled/phenotype/specification_summary.tsv")
+    smoking = summary[summary.term == "smoking: current vs never"]
+    assert (smoking.share_same_sign == 1).all()
+    page = (demo / "results" / "reports" / "association.html").read_text()
+    for title in (
+        "Groups, amounts, subgroups",
+        "What is held constant, and what comes of it",
+        "Does it hang on one choice?",
+    ):
+        assert f">{title}</h2>" in page
+
+
 def test_every_photo_subject_and_sample_ends_in_the_ledger(demo):
     for cohort in ("north", "south", "healthy"):
         ledger = pd.read_csv(

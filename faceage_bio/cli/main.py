@@ -8,6 +8,7 @@ import typer
 import faceage_bio
 from faceage_bio.cli import (
     acceleration,
+    associations,
     cohort,
     demo,
     expression,
@@ -49,7 +50,7 @@ def _options(
 
 app.add_typer(study.app)
 app.add_typer(weights.app, name="weights", help="Import, check and show the published FaceAge weights.")
-for room in (cohort, faceage, acceleration, phenotype, expression, survival, report, demo):
+for room in (cohort, faceage, acceleration, phenotype, associations, expression, survival, report, demo):
     app.add_typer(room.app)
 
 

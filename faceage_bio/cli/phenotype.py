@@ -21,10 +21,11 @@ def contrast(
     Example: faceage-bio test-phenotypes --acceleration acceleration.parquet --exposure smoking --exposure bmi
     --adjust-for sex --output phenotypes.tsv
     """
+    from faceage_bio.cli.associations import read_people
     from faceage_bio.phenotype.contrasts import contrast_exposures
-    from faceage_bio.tables import read_table, write_table
+    from faceage_bio.tables import write_table
 
-    write_table(contrast_exposures(read_table(acceleration), exposure, adjust_for), output)
+    write_table(contrast_exposures(read_people([acceleration]), exposure, adjust_for), output)
 
 
 @app.command()
@@ -40,10 +41,8 @@ def compare_groups(
     Example: faceage-bio compare-groups --acceleration a/acceleration.parquet --acceleration b/acceleration.parquet
     --adjust-for sex --output groups.tsv
     """
-    import pandas as pd
-
+    from faceage_bio.cli.associations import read_people
     from faceage_bio.phenotype.contrasts import compare_groups as compare
-    from faceage_bio.tables import read_table, write_table
+    from faceage_bio.tables import write_table
 
-    tables = [read_table(path) for path in acceleration]
-    write_table(compare(pd.concat(tables, ignore_index=True), adjust_for), output)
+    write_table(compare(read_people(acceleration), adjust_for), output)

@@ -1,18 +1,19 @@
 """What goes with looking older: smoking, BMI, disease. The raw gap and the age-adjusted years always stand together."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pandas as pd
 
-from faceage_bio.columns import AGE, AGE_GAP, COHORT, FACE_AGE, LEVELS, UNITS
+from faceage_bio.columns import AGE_GAP, COHORT, FACE_AGE, UNITS
 from faceage_bio.errors import FitError
-from faceage_bio.stats.design import build_design
+from faceage_bio.phenotype.people import POOLED, Frame, make_frame
 from faceage_bio.stats.linear import least_squares, welch
 from faceage_bio.stats.multiplicity import benjamini_hochberg
 from faceage_bio.tables import result_rows
 
 RAW = "none (raw age gap)"
+LEAST_SQUARES = "least squares, HC3 (t)"
 
 
 def contrast_exposures(
@@ -33,7 +34,7 @@ def contrast_exposures(
         estimated keeps its rows, with the reason in ``note``.
     """
     rows = [row for exposure in exposures for row in raw_beside_adjusted(table, exposure, adjust_for)]
-    return _finish(rows, str(table[COHORT].iloc[0]) if len(table) else "", "phenotype")
+    return finish(rows, str(table[COHORT].iloc[0]) if len(table) else "", "phenotype")
 
 
 def compare_groups(table: pd.DataFrame, adjust_for: Sequence[str]) -> pd.DataFrame:
@@ -42,10 +43,11 @@ def compare_groups(table: pd.DataFrame, adjust_for: Sequence[str]) -> pd.DataFra
     Face age itself is the outcome, with age in the model. Residuals of each cohort's own line would not do: their mean is
     zero in every cohort, which would take the very difference away.
     """
-    return _finish(raw_beside_adjusted(table, "group", adjust_for), "pooled", "groups")
+    return finish(raw_beside_adjusted(table, "group", adjust_for), POOLED, "groups")
 
 
-def _finish(rows: list[dict], cohort: str, analysis: str) -> pd.DataFrame:
+def finish(rows: list[dict], cohort: str, analysis: str) -> pd.DataFrame:
+    """Result rows of one family: q values over its adjusted rows."""
     table = result_rows(pd.DataFrame(rows).assign(**{COHORT: cohort, "analysis": analysis}))
     adjusted = table["adjustment"] != RAW
     table["q_value"] = np.nan
@@ -55,75 +57,92 @@ def _finish(rows: list[dict], cohort: str, analysis: str) -> pd.DataFrame:
     return table
 
 
+def raw_and_adjusted(
+    shared: dict, label: str, raw: Callable[[], dict] | str, adjusted: Callable[[], dict] | str
+) -> list[dict]:
+    """Two rows that belong together: from the raw age gap, and with age (and more) held constant. No other way makes rows.
+
+    Parameters
+    ----------
+    shared : what both rows say, such as term, measure, n
+    label : what the second holds constant
+    raw, adjusted : functions that give the numbers, or the reason why there are none
+
+    Returns
+    -------
+    list of two rows
+        A FitError of either function becomes its row's ``note``, "not estimated, because ...".
+    """
+    rows = []
+    for adjustment, compute in ((RAW, raw), (label, adjusted)):
+        row = {"measure": "years"} | shared | {"adjustment": adjustment}
+        if isinstance(compute, str):
+            row["note"] = f"not estimated, because {compute}"
+        else:
+            try:
+                row |= compute()
+            except FitError as error:
+                row["note"] = f"not estimated, because {error}"
+        rows.append(row)
+    return rows
+
+
 def raw_beside_adjusted(table: pd.DataFrame, exposure: str, adjust_for: Sequence[str]) -> list[dict]:
     """For each contrast of an exposure a row from the raw age gap and one with age (and more) held constant.
 
     Both are of the same people: those whose ages, exposure and covariates are all known.
     """
-    others = [name for name in adjust_for if name != exposure and name != AGE]
-    label = ", ".join(["age", *others])
-    known = table[table[AGE_GAP].notna()].reset_index(drop=True)
-    design = build_design(known, [exposure, AGE, *others], LEVELS)
-    rows = (
-        known.loc[design.matrix.index]
-        if len(design.matrix.columns)
-        else known.drop(index=design.missing.index)
-    )
-    if exposure in design.constant or len(rows) == 0:
-        why = "nobody has a value" if len(rows) == 0 else f"all {len(rows)} people have the same value"
-        return _both(exposure, label, {"n": len(rows), "note": f"not estimated, because {why}"})
-    if pd.api.types.is_numeric_dtype(rows[exposure]):
-        return _slope(rows, design.matrix, exposure, label)
-    return _levels(rows, design.matrix, exposure, label)
+    frame = make_frame(table, exposure, adjust_for)
+    lonely = [row for level in frame.lonely for row in _lonely(frame, level)]
+    if frame.why_not:
+        shared = {"term": exposure, "n": len(frame.people)}
+        return lonely or raw_and_adjusted(shared, frame.label, frame.why_not, frame.why_not)
+    rows = _levels(frame) if frame.levels else _slope(frame)
+    return rows + lonely
 
 
-def _both(term: str, label: str, shared: dict) -> list[dict]:
-    return [
-        {"term": term, "measure": "years", "adjustment": adjustment} | shared for adjustment in (RAW, label)
-    ]
+def _lonely(frame: Frame, level: str) -> list[dict]:
+    against = f" vs {frame.levels[0]}" if frame.levels else ""
+    shared = {"term": f"{frame.exposure}: {level}{against}", "n": len(frame.people), "n_exposed": 1}
+    why = "a group has fewer than 2 people"
+    return raw_and_adjusted(shared, frame.label, why, why)
 
 
-def _attempt(row: dict, compute) -> dict:
-    try:
-        return row | compute()
-    except FitError as error:
-        return row | {"note": f"not estimated, because {error}"}
+def numbers(terms: pd.DataFrame, term: str) -> dict:
+    """A term's numbers as they stand in a result row."""
+    return terms.loc[term, ["estimate", "ci_lower", "ci_upper", "p_value"]].to_dict()
 
 
-def _slope(rows: pd.DataFrame, matrix: pd.DataFrame, exposure: str, label: str) -> list[dict]:
+def _slope(frame: Frame) -> list[dict]:
+    exposure = frame.exposure
     unit, per = UNITS.get(exposure, (1.0, "1 unit"))
-    scaled = matrix.assign(**{exposure: matrix[exposure] / unit})
-    shared = {"n": len(rows), "per": per, "model": "least squares, HC3 (t)"}
-    raw, adjusted = _both(exposure, label, shared)
-
-    def fit(outcome: str, design: pd.DataFrame) -> dict:
-        return least_squares(rows[outcome], design).loc[exposure].drop("standard_error").to_dict()
-
-    return [
-        _attempt(raw, lambda: fit(AGE_GAP, scaled[[exposure]])),
-        _attempt(adjusted, lambda: fit(FACE_AGE, scaled)),
-    ]
+    scaled = frame.design.assign(**{exposure: frame.design[exposure] / unit})
+    shared = {
+        "term": exposure, "n": len(frame.people), "per": per, "model": LEAST_SQUARES, "note": frame.note,
+    }  # fmt: skip
+    return raw_and_adjusted(
+        shared, frame.label,
+        lambda: numbers(least_squares(frame.people[AGE_GAP], scaled[[exposure]]), exposure),
+        lambda: numbers(least_squares(frame.people[FACE_AGE], scaled), exposure),
+    )  # fmt: skip
 
 
-def _levels(rows: pd.DataFrame, matrix: pd.DataFrame, exposure: str, label: str) -> list[dict]:
-    words = rows[exposure].astype(str)
-    indicators = [name for name in matrix if name.startswith(f"{exposure}: ")]
-    others = [name.removeprefix(f"{exposure}: ") for name in indicators]
-    reference = next(word for word in words.unique() if word not in others)
+def _levels(frame: Frame) -> list[dict]:
+    reference, *others = frame.levels
+    gap, face = frame.people[AGE_GAP], frame.people[FACE_AGE]
     result = []
-    for word, indicator in zip(others, indicators, strict=True):
-        exposed, unexposed = words == word, words == reference
-        shared = {"n": len(rows), "n_exposed": int(exposed.sum()), "n_reference": int(unexposed.sum())}
-        raw, adjusted = _both(f"{exposure}: {word} vs {reference}", label, shared)
+    for level in others:
+        exposed, unexposed, indicator = frame.members(level), frame.members(reference), frame.column(level)
+        shared = {
+            "term": f"{frame.exposure}: {level} vs {reference}", "n": len(frame.people), "note": frame.note,
+            "n_exposed": int(exposed.sum()), "n_reference": int(unexposed.sum()),
+        }  # fmt: skip
 
         def compare(exposed=exposed, unexposed=unexposed) -> dict:
-            return welch(rows.loc[exposed, AGE_GAP], rows.loc[unexposed, AGE_GAP]).__dict__
+            return {"model": "Welch"} | welch(gap[exposed], gap[unexposed]).__dict__
 
         def fit(indicator=indicator) -> dict:
-            return least_squares(rows[FACE_AGE], matrix).loc[indicator].drop("standard_error").to_dict()
+            return {"model": LEAST_SQUARES} | numbers(least_squares(face, frame.design), indicator)
 
-        result += [
-            _attempt(raw | {"model": "Welch"}, compare),
-            _attempt(adjusted | {"model": "least squares, HC3 (t)"}, fit),
-        ]
+        result += raw_and_adjusted(shared, frame.label, compare, fit)
     return result

@@ -13,6 +13,7 @@ from markupsafe import Markup
 import faceage_bio
 from faceage_bio.report import figures, formats, words
 from faceage_bio.report.acceleration import ageing_rate_section, definition_section
+from faceage_bio.report.associations import association_sections, paired, without_small
 from faceage_bio.report.tables import ReportTables
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -38,11 +39,12 @@ def association_page(tables: ReportTables, config: dict, cards: list[dict]) -> s
     """What goes with looking older: smoking, BMI, disease and genes."""
     min_cell = config["report"]["min_cell"]
     bands = tables.get("acceleration", "age_bands")
-    groups = tables.get("phenotype", "groups")
+    groups = without_small(tables.get("phenotype", "groups"), min_cell)
     cohorts = [_association_cohort(tables, name, config) for name in config["cohorts"]]
     figure = figures.age_bands(bands, min_cell) if len(bands) and (bands.n >= min_cell).any() else ""
     return _render(
-        "association.html.j2", config, cards, cohorts=cohorts, groups=_rows(groups), group_sentence=words.group_sentence(groups) if len(groups) else "",
+        "association.html.j2", config, cards, cohorts=cohorts, groups=_both(groups), group_sentence=words.group_sentence(groups) if len(groups) else "",
+        associations=association_sections(tables, config),
         bands_figure=Markup(figure), bundle=Markup(figures.vega_bundle()) if any(c["volcano"] for c in cohorts) else "",
     )  # fmt: skip
 
@@ -80,6 +82,11 @@ def _render(template: str, config: dict, cards: list[dict], **content) -> str:
     )  # fmt: skip
 
 
+def _both(table: pd.DataFrame) -> list[dict]:
+    """Rows of associations, each raw row followed by its adjusted one."""
+    return [row for pair in paired(table) for row in (pair["raw"], pair["adjusted"])]
+
+
 def _rows(table: pd.DataFrame) -> list[dict]:
     return table.to_dict("records")
 
@@ -90,7 +97,7 @@ def _tiles(tables: ReportTables, name: str) -> list[dict]:
 
 
 def _association_cohort(tables: ReportTables, name: str, config: dict) -> dict:
-    phenotypes = tables.get("phenotype", "phenotypes", name)
+    phenotypes = without_small(tables.get("phenotype", "phenotypes", name), config["report"]["min_cell"])
     panel, genes = tables.get("expression", "panel", name), tables.get("expression", "genes", name)
     analyses = list(dict.fromkeys(panel["analysis"])) if len(panel) else []
     exposed = genes[genes.exposure == "age_acceleration"] if len(genes) else genes
@@ -109,7 +116,7 @@ def _association_cohort(tables: ReportTables, name: str, config: dict) -> dict:
         "bands": _rows(tables.get("acceleration", "age_bands", name)),
         **_agreement(tables, name, config["report"]["min_cell"]),
         **definition_section(tables, name, config),
-        "phenotypes": _rows(phenotypes),
+        "phenotypes": _both(phenotypes),
         "phenotype_figure": Markup(_phenotype_forest(phenotypes))
         if len(phenotypes) and phenotypes.estimate.notna().any()
         else "",

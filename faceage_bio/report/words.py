@@ -28,8 +28,8 @@ REASONS = {
 }  # fmt: skip
 TERMS = {
     "face_age": "face age", "chronological_age": "chronological age", "age_acceleration": "age acceleration",
-    "age_gap": "age gap", "bmi": "BMI", "ecog": "ECOG", "pack_years": "pack-years",
     "face_ageing_rate": "face ageing rate", "interval_years": "interval between the photos",
+    "age_gap": "age gap", "bmi": "BMI", "ecog": "ECOG", "bmi_class": "BMI class", "pack_years": "pack-years",
 }  # fmt: skip
 STAGES = {
     "intake": "Came in",

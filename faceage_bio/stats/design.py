@@ -45,10 +45,11 @@ def build_design(
             f"the analysis table has no column {', '.join(map(repr, unknown))}; it has {', '.join(map(str, table.columns))}. "
             "Correct the covariates in the config, or add the column to the clinic table."
         )
-    missing = pd.Series("", index=table.index)
-    for name in columns:
-        missing[(missing == "") & table[name].isna()] = name
-    complete = table[missing == ""]
+    lacks = np.full(len(table), "", dtype=object)
+    for name in reversed(columns):  # the first column that a row lacks is the one named
+        lacks[table[name].isna().to_numpy()] = name
+    missing = pd.Series(lacks, index=table.index)
+    complete = table.loc[lacks == "", list(dict.fromkeys(columns))]
     parts, constant = [], []
     for name in columns:
         values = complete[name]
@@ -63,14 +64,22 @@ def build_design(
 
 
 def _indicators(values: pd.Series, name: str, declared: Sequence[str] | None) -> pd.DataFrame:
-    found = values.value_counts()
+    words = values.to_numpy()
+    found, sizes = np.unique(words, return_counts=True)
     if declared is None:
-        order = sorted(found.index, key=lambda word: (-found[word], word))
+        order = [word for _, word in sorted(zip(-sizes, found, strict=True))]
     else:
-        order = [word for word in declared if word in found] + sorted(set(found.index) - set(declared))
+        order = [word for word in declared if word in found] + sorted(set(found) - set(declared))
     return pd.DataFrame(
-        {f"{name}: {word}": (values == word).astype("float64") for word in order[1:]}, index=values.index
+        {f"{name}: {word}": (words == word).astype("float64") for word in order[1:]}, index=values.index
     )
+
+
+def independent(matrix: pd.DataFrame) -> bool:
+    """Whether no column is a combination of an intercept and the others."""
+    wide = np.column_stack([np.ones(len(matrix)), matrix])
+    scaled = wide / np.maximum(np.linalg.norm(wide, axis=0), 1e-300)
+    return np.linalg.matrix_rank(scaled, tol=1e-8) == wide.shape[1]
 
 
 def independent_columns(matrix: pd.DataFrame) -> list[str]:

@@ -1,5 +1,6 @@
 """Least squares with standard errors that do not assume equal variances, and Welch's comparison."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -7,7 +8,7 @@ import pandas as pd
 from scipy import stats
 
 from faceage_bio.errors import FitError
-from faceage_bio.stats.design import independent_columns
+from faceage_bio.stats.design import independent, independent_columns
 
 
 @dataclass(frozen=True)
@@ -20,7 +21,81 @@ class Estimate:
     p_value: float
 
 
+@dataclass(frozen=True)
+class LinearFit:
+    """A least-squares fit whose combinations of coefficients can be asked for.
+
+    ``terms``: one row per coefficient (``intercept`` first) with estimate, standard_error, ci_lower, ci_upper, p_value.
+    ``covariance``: HC3, same order. ``df``: n - p; ``rss``: residual sum of squares; ``sigma``: residual standard deviation.
+    """
+
+    terms: pd.DataFrame
+    covariance: pd.DataFrame
+    df: int
+    rss: float
+    n: int
+
+    @property
+    def sigma(self) -> float:
+        """Residual standard deviation."""
+        return float(np.sqrt(self.rss / self.df))
+
+    def combine(self, weights: pd.DataFrame) -> pd.DataFrame:
+        """Weighted sums of the coefficients, as emmeans makes them: t intervals with the fit's degrees of freedom.
+
+        Parameters
+        ----------
+        weights : DataFrame, one row per sum, columns are coefficients (those not named weigh nothing)
+
+        Returns
+        -------
+        DataFrame, one row per sum
+            Columns estimate, standard_error, ci_lower, ci_upper, p_value (of the test against zero).
+        """
+        full = weights.reindex(columns=self.terms.index, fill_value=0.0).to_numpy(dtype=np.float64)
+        estimate = full @ self.terms["estimate"].to_numpy()
+        error = np.sqrt(np.einsum("ij,jk,ik->i", full, self.covariance.to_numpy(), full))
+        half = stats.t.ppf(0.975, self.df) * error
+        ratio = np.divide(np.abs(estimate), error, out=np.zeros_like(error), where=error > 0)
+        return pd.DataFrame(
+            {
+                "estimate": estimate, "standard_error": error, "ci_lower": estimate - half, "ci_upper": estimate + half,
+                "p_value": 2 * stats.t.sf(ratio, self.df),
+            }, index=weights.index,
+        )  # fmt: skip
+
+    def wald(self, names: Sequence[str]) -> "WaldTest":
+        """Whether these coefficients are all zero, as R's ``linearHypothesis(fit, names, vcov. = vcovHC(fit, "HC3"))``.
+
+        Raises
+        ------
+        FitError
+            No name, or their covariance is singular.
+        """
+        beta = self.terms.loc[list(names), "estimate"].to_numpy()
+        covariance = self.covariance.loc[list(names), list(names)].to_numpy()
+        if len(beta) == 0 or np.linalg.matrix_rank(covariance) < len(beta):
+            raise FitError("too few people carry the terms that are tested together")
+        statistic = float(beta @ np.linalg.solve(covariance, beta)) / len(beta)
+        return WaldTest(statistic, len(beta), self.df, float(stats.f.sf(statistic, len(beta), self.df)))
+
+
+@dataclass(frozen=True)
+class WaldTest:
+    """F statistic with its degrees of freedom and p-value."""
+
+    f_statistic: float
+    df_terms: int
+    df_residual: int
+    p_value: float
+
+
 def least_squares(y: pd.Series, design: pd.DataFrame) -> pd.DataFrame:
+    """The coefficients of `fit_linear`: estimate, standard_error, ci_lower, ci_upper, p_value for each term."""
+    return fit_linear(y, design).terms
+
+
+def fit_linear(y: pd.Series, design: pd.DataFrame) -> LinearFit:
     """Ordinary least squares with an intercept; HC3 standard errors, t reference with n - p degrees of freedom.
 
     Equals R's ``coeftest(lm(...), vcovHC(..., type = "HC3"))``. MacKinnon and White 1985,
@@ -31,34 +106,33 @@ def least_squares(y: pd.Series, design: pd.DataFrame) -> pd.DataFrame:
     y : Series of float, shape (n,)
     design : DataFrame of float, shape (n, p), same index, without intercept
 
-    Returns
-    -------
-    DataFrame, one row per term (``intercept`` first)
-        Columns estimate, standard_error, ci_lower, ci_upper, p_value.
-
     Raises
     ------
     FitError
-        Fewer rows than terms + 2, a term that others determine, or a row that alone determines a term.
+        Fewer rows than terms + 2, a term that others determine, a row that alone determines a term, or nothing left over.
     """
-    import statsmodels.api as sm
+    from statsmodels.regression.linear_model import OLS
 
     x = design.astype("float64")
     x.insert(0, "intercept", 1.0)
     if len(y) < x.shape[1] + 2:
         raise FitError(f"{len(y)} rows are too few for {x.shape[1]} terms")
-    if determined := sorted(set(design.columns) - set(independent_columns(design))):
+    if not independent(design):
+        determined = sorted(set(design.columns) - set(independent_columns(design)))
         raise FitError(f"{', '.join(determined)} follows from the other terms")
     # a row of leverage 1 is fitted exactly, and HC3 divides by one minus the leverage
     leverage = np.einsum("ij,ij->i", x.to_numpy(), np.linalg.pinv(x.to_numpy()).T)
     if leverage.max() > 1 - 1e-10:
         raise FitError("one row alone determines a term; leave out groups of one")
-    fit = sm.OLS(y.to_numpy(dtype=np.float64), x).fit(cov_type="HC3", use_t=True)
+    fit = OLS(y.to_numpy(dtype=np.float64), x).fit(cov_type="HC3", use_t=True)
+    if fit.ssr == 0:
+        raise FitError("the outcome follows exactly from the terms, or does not vary")
     interval = fit.conf_int()
-    return pd.DataFrame({
+    terms = pd.DataFrame({
         "estimate": fit.params, "standard_error": fit.bse, "ci_lower": interval[0], "ci_upper": interval[1],
         "p_value": fit.pvalues,
     })  # fmt: skip
+    return LinearFit(terms, fit.cov_params(), int(fit.df_resid), float(fit.ssr), len(y))
 
 
 def welch(a: np.ndarray, b: np.ndarray) -> Estimate:

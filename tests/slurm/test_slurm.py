@@ -154,6 +154,8 @@ def test_the_demo_goes_through_sbatch_to_both_reports(demo_on_slurm, journal):
     assert Counter(journal.step) == {
         "make-demo-cohorts": 1, "fit-demo-model": 1, "check-cohorts": 1, "predict-face-age": 5, "gather-face-ages": 1,
         "compute-acceleration": 1, "test-phenotypes": 3, "compare-groups": 1, "fit-expression": 2, "fit-survival": 3,
+        "compare-levels": 1, "fit-dose-response": 1, "compare-subgroups": 1, "match-groups": 1, "compare-adjustments": 1,
+        "vary-specifications": 1,
         "gather-ledger": 3, "render-association-report": 1, "render-survival-report": 1,
     }  # fmt: skip
     reports = demo_on_slurm.folder / "results" / "reports"
@@ -166,7 +168,7 @@ def test_the_demo_goes_through_sbatch_to_both_reports(demo_on_slurm, journal):
 
 def test_light_steps_share_two_jobs(demo_on_slurm, journal):
     steps = journal.groupby("job").step.nunique()
-    assert sorted(steps[steps > 1]) == [3, 5]
+    assert sorted(steps[steps > 1]) == [3, 11]
     assert len(demo_on_slurm.jobs()) == 12
 
 

@@ -19,6 +19,9 @@ rule render_association_report:
             *collect("<results>/{cohort}/phenotype/phenotypes.tsv", cohort=WITH_CLINIC),
             *collect("<results>/{cohort}/expression/{table}.tsv", cohort=WITH_RNA, table=["genes", "panel"]),
             "<results>/pooled/phenotype/groups.tsv",
+            *collect(
+                "<results>/pooled/phenotype/{table}.tsv", table=WITH_COMPARISONS if WITH_CLINIC else []
+            ),
         ],
         models=MODELS if WITH_PHOTOS else [],
     output:

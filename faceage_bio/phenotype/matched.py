@@ -1,0 +1,153 @@
+"""Cancer against reference people in pairs of the same sex and nearly the same age."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from faceage_bio.columns import AGE, AGE_GAP, COHORT, FACE_AGE
+from faceage_bio.errors import FitError
+from faceage_bio.phenotype.contrasts import raw_and_adjusted
+from faceage_bio.phenotype.people import POOLED, Frame, as_words, make_frame, order_of
+from faceage_bio.stats.linear import fit_linear, welch
+from faceage_bio.stats.matching import common_spread, match_nearest, standardised_difference
+from faceage_bio.tables import result_rows
+
+FEWEST_PAIRS = 4
+
+
+@dataclass(frozen=True)
+class Matched:
+    """``rows``: years by which the exposed look older; ``balance``: how alike both groups are before and after."""
+
+    rows: pd.DataFrame
+    balance: pd.DataFrame
+
+
+def match_groups(
+    table: pd.DataFrame,
+    group: str,
+    exact: Sequence[str],
+    caliper: float,
+    balance_of: Sequence[str],
+) -> Matched:
+    """People with cancer, each beside a reference person of the same sex and nearly the same age.
+
+    The nearest pair of all is made first, nobody is used twice, nothing is random. Estimate: mean difference of face age
+    within pairs, with what is left of their difference in age held constant (HC3).
+
+    Parameters
+    ----------
+    table : rows of `gather`, of all cohorts
+    group : a column of two groups; the exposed are those that are not its reference
+    exact : columns on which a pair is the same
+    caliper : float
+        Largest difference of age in a pair, years.
+    balance_of : further columns whose balance is told
+
+    Returns
+    -------
+    Matched
+        Rows: raw (Welch of the age gap, everybody) and matched. Balance: standardised differences of age, of ``exact`` and of
+        ``balance_of``, before and after; each level of a factor has its own.
+    """
+    frame = make_frame(table, group, exact)
+    why = frame.why_not
+    if not why and len(frame.levels) != 2:
+        why = f"pairs need two groups, and {group} has {len(frame.levels)}"
+    label = (
+        f"age (within {caliper:g} years), {', '.join(exact)}" if exact else f"age (within {caliper:g} years)"
+    )
+    if why or not frame.levels:
+        rows = raw_and_adjusted({"term": group, "n": len(frame.people)}, label, why, why)
+        return Matched(_tidy(rows), _balance_table([]))
+    reference, exposed_level = frame.levels
+    exposed = frame.members(exposed_level)
+    pairs = match_nearest(exposed, frame.people[AGE], frame.people[list(exact)], caliper)
+    shared = {
+        "term": f"{group}: {exposed_level} vs {reference}", "n_exposed": int(exposed.sum()),
+        "n_reference": int((~exposed).sum()), "note": frame.note,
+    }  # fmt: skip
+    rows = raw_and_adjusted(
+        shared | {"n": len(frame.people)},
+        label,
+        lambda: _crude(frame, exposed),
+        lambda: _paired(frame.people, pairs),
+    )
+    return Matched(_tidy(rows), _balance(frame, exposed, pairs, [AGE, *exact, *balance_of]))
+
+
+def _crude(frame: Frame, exposed: pd.Series) -> dict:
+    gap = frame.people[AGE_GAP]
+    return {"model": "Welch, everybody"} | welch(gap[exposed], gap[~exposed]).__dict__
+
+
+def _paired(people: pd.DataFrame, pairs: pd.DataFrame) -> dict:
+    if len(pairs) < FEWEST_PAIRS:
+        raise FitError(
+            f"{len(pairs)} pairs are too few; {FEWEST_PAIRS} are needed (a wider caliper finds more)"
+        )
+    found = paired_difference(people, pairs)
+    n = {"n": 2 * len(pairs), "n_exposed": len(pairs), "n_reference": len(pairs)}
+    return {"model": "matched pairs, HC3 (t)"} | found | n
+
+
+def paired_difference(people: pd.DataFrame, pairs: pd.DataFrame) -> dict:
+    """Mean difference of face age within pairs at no difference of age."""
+    one, other = people.loc[pairs["exposed"]], people.loc[pairs["unexposed"]]
+    difference = pd.Series(one[FACE_AGE].to_numpy() - other[FACE_AGE].to_numpy())
+    age = pd.DataFrame({"age": one[AGE].to_numpy() - other[AGE].to_numpy()})
+    fit = fit_linear(difference, age if age["age"].nunique() > 1 else age[[]])
+    return fit.terms.loc["intercept", ["estimate", "ci_lower", "ci_upper", "p_value"]].to_dict()
+
+
+def _tidy(rows: list[dict]) -> pd.DataFrame:
+    table = pd.DataFrame(rows).assign(**{COHORT: POOLED, "analysis": "matched"})
+    return result_rows(table)
+
+
+def _balance(frame: Frame, exposed: pd.Series, pairs: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
+    used = frame.people.index.isin([*pairs["exposed"], *pairs["unexposed"]])
+    rows = []
+    for name in dict.fromkeys(columns):
+        if name not in frame.people or frame.people[name].notna().sum() == 0:
+            rows.append({"term": name, "note": "not estimated, because nobody has a value"})
+            continue
+        for term, values in _as_numbers(frame.people[name], name):
+            rows.append({"term": term} | _one_balance(values, exposed, used))
+    return _balance_table(rows)
+
+
+def _as_numbers(values: pd.Series, name: str):
+    if pd.api.types.is_numeric_dtype(values):
+        yield name, values.astype("float64")
+        return
+    known = as_words(values.dropna())
+    levels = order_of(known, name)
+    # of two levels one says it all
+    for level in levels[1:] if len(levels) == 2 else levels:
+        yield f"{name}: {level}", (known == level).astype("float64").reindex(values.index)
+
+
+def _one_balance(values: pd.Series, exposed: pd.Series, used: np.ndarray) -> dict:
+    row: dict = {"n_before": int(values.notna().sum()), "n_after": int(values[used].notna().sum())}
+    if set(values.dropna().unique()) <= {0.0, 1.0}:
+        row["n_level"] = int(values.sum())
+    for name, group in (("exposed", exposed), ("reference", ~exposed)):
+        row |= {f"{name}_before": values[group].mean(), f"{name}_after": values[group & used].mean()}
+    try:
+        spread = common_spread(values, exposed)
+        row["before"] = standardised_difference(values, exposed, spread)
+        row["after"] = standardised_difference(values[used], exposed[used], spread)
+    except FitError as error:
+        row["note"] = f"not estimated, because {error}"
+    return row
+
+
+def _balance_table(rows: list[dict]) -> pd.DataFrame:
+    columns = [
+        COHORT, "term", "before", "after", "exposed_before", "reference_before", "exposed_after", "reference_after",
+        "n_before", "n_after", "n_level", "note",
+    ]  # fmt: skip
+    return pd.DataFrame(rows).assign(**{COHORT: POOLED}).reindex(columns=columns)

@@ -1,0 +1,68 @@
+"""Smooth curves of one variable: natural cubic splines whose first column is the straight line."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from faceage_bio.errors import FitError
+
+
+@dataclass(frozen=True)
+class Knots:
+    """Ends beyond which the curve is straight, and the places between them where its third derivative may jump."""
+
+    lower: float
+    inner: tuple[float, ...]
+    upper: float
+
+
+def place_knots(x: np.ndarray, df: int = 3) -> Knots:
+    """Knots where R's ``ns(x, df)`` puts them: ends at the range, df - 1 inner ones at evenly spaced quantiles.
+
+    Where many people share the smallest value (no pack-years), the quantiles are of the others.
+
+    Raises
+    ------
+    FitError
+        Too few distinct values.
+    """
+    x = np.asarray(x, dtype=np.float64)
+    shares = np.arange(1, df) / df
+    for values in (x, x[x > x.min()]) if len(x) else ():
+        if len(values) == 0:
+            break
+        inner = np.quantile(values, shares)
+        if len(np.unique(inner)) == len(inner) and inner[0] > x.min() and inner[-1] < x.max():
+            return Knots(float(x.min()), tuple(float(value) for value in inner), float(x.max()))
+    raise FitError(f"a spline needs more than {len(np.unique(x))} distinct values, spread over the range")
+
+
+def natural_spline(x: np.ndarray, knots: Knots, name: str) -> pd.DataFrame:
+    """Natural cubic spline with the column space of R's ``ns(x, knots, Boundary.knots)``: a straight line and curvature.
+
+    Harrell's truncated powers: the tests and fitted values are ns's, and the curvature is tested by the columns after the
+    first.
+
+    Returns
+    -------
+    DataFrame, shape (n, n_inner + 1)
+        ``name`` (x itself), then ``name: curve 1``, ``name: curve 2`` ...
+    """
+    x = np.asarray(x, dtype=np.float64)
+    places = np.array([knots.lower, *knots.inner, knots.upper])
+    span = places[-1] - places[0]
+    last, before = places[-1], places[-2]
+
+    def cube(place: float) -> np.ndarray:
+        return np.clip(x - place, 0, None) ** 3
+
+    columns = {name: x}
+    for number, place in enumerate(places[:-2], start=1):
+        bend = (
+            cube(place)
+            - cube(before) * (last - place) / (last - before)
+            + cube(last) * (before - place) / (last - before)
+        )
+        columns[f"{name}: curve {number}"] = bend / span**2
+    return pd.DataFrame(columns)

@@ -1,0 +1,575 @@
+"""Comparisons: raw beside age-adjusted, planted effects found, permuted ones not, what cannot be estimated said."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from faceage_bio.config import check_config
+from faceage_bio.errors import CohortError, ConfigError, FitError, TableError
+from faceage_bio.phenotype.adjustment import COMPLETE, IMPUTED, Plan, compare_adjustments, parse_covariates
+from faceage_bio.phenotype.contrasts import RAW
+from faceage_bio.phenotype.dose import CURVATURE, LINE, LOWEST, fit_dose_response, lowest_point
+from faceage_bio.phenotype.levels import BEYOND, DIFFER, TREND, compare_levels
+from faceage_bio.phenotype.matched import match_groups, paired_difference
+from faceage_bio.phenotype.people import BMI_CLASSES, gather
+from faceage_bio.phenotype.specifications import vary_specifications
+from faceage_bio.phenotype.subgroups import compare_subgroups
+from faceage_bio.report.associations import paired, without_small
+from faceage_bio.report.pages import association_page
+from faceage_bio.report.tables import collect
+from faceage_bio.tables import read_table, write_table
+from tests.browser import chromium
+from tests.golden.associations import data
+
+GOLDEN = pd.read_csv(Path(__file__).parent / "golden" / "associations" / "golden.tsv", sep="\t")
+ROLES = parse_covariates(
+    ["sex=confounder", "bmi=mediator,ecog:confounder", "ecog=mediator", "smoking=confounder,pack_years:part"],
+    ["sex=it differs"],
+)
+PLAN = Plan(ROLES, ["sex"], ["sex", "smoking", "bmi", "ecog"])
+EXPOSURES = ["smoking", "pack_years", "bmi", "ecog", "group"]
+ASSOCIATIONS = [
+    "means", "pairs", "tests", "dose_response", "interactions", "subgroups", "matched", "adjustments",
+    "specification_summary",
+]  # fmt: skip
+
+
+def people(n=300, seed=1, **effects) -> pd.DataFrame:
+    """Drawn people of two cohorts; effects in years: smoking (current), bmi (per unit), u (BMI squared), women (smoking in
+    women beyond men), group (cancer)."""
+    random = np.random.default_rng(seed)
+    age = random.uniform(45, 85, n)
+    table = pd.DataFrame({
+        "cohort": random.choice(["east", "west"], n), "subject_id": [f"s{k}" for k in range(n)], "chronological_age": age,
+        "sex": random.choice(["female", "male"], n), "smoking": random.choice(["never", "former", "current"], n),
+        "bmi": random.normal(27, 4, n).round(1), "ecog": random.integers(0, 4, n).astype(float),
+        "site": random.choice(["breast", "lung", "other"], n), "group": random.choice(["reference", "cancer"], n),
+    })  # fmt: skip
+    table["pack_years"] = np.where(table.smoking == "never", 0.0, random.gamma(2, 10, n).round(1))
+    current = (table.smoking == "current").to_numpy()
+    face = 20 + 0.7 * age + random.normal(0, 5, n)
+    face += effects.get("smoking", 0) * current + effects.get("women", 0) * current * (table.sex == "female")
+    face += effects.get("bmi", 0) * (table.bmi - 27) + effects.get("u", 0) * (table.bmi - 25) ** 2
+    face += effects.get("group", 0) * (table.group == "cancer")
+    table["face_age"] = face
+    return gather([table], ["plain"])
+
+
+def run_all(table) -> dict[str, pd.DataFrame]:
+    """Every table of associations."""
+    levels = compare_levels(table, ["smoking", "bmi_class", "ecog", "site", "sex", "group"], ["sex"])
+    groups = compare_subgroups(table, EXPOSURES, ["sex", "chronological_age", "site"], ["sex"], 65)
+    return {
+        "means": levels.means, "pairs": levels.pairs, "tests": levels.tests,
+        "dose_response": fit_dose_response(table, ["bmi", "pack_years"], ["sex"]).rows,
+        "interactions": groups.interactions, "subgroups": groups.forest,
+        "matched": match_groups(table, "group", ["sex"], 2.0, ["bmi", "smoking"]).rows,
+        "adjustments": compare_adjustments(table, EXPOSURES, PLAN, m=2, iterations=2, seed=1).rows,
+        "specification_summary": vary_specifications(table, EXPOSURES, PLAN).summary,
+    }  # fmt: skip
+
+
+def tables_of(table) -> dict[str, pd.DataFrame]:
+    """All that the page of the comparisons is made of."""
+    found = vary_specifications(table, EXPOSURES, PLAN)
+    dose = fit_dose_response(table, ["bmi", "pack_years"], ["sex"])
+    return run_all(table) | {
+        "dose_curves": dose.curves, "specifications": found.rows,
+        "balance": match_groups(table, "group", ["sex"], 2.0, ["bmi", "smoking"]).balance,
+        "roles": compare_adjustments(table, EXPOSURES, PLAN, m=2, iterations=1, seed=1).roles,
+    }  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def tables():
+    return tables_of(people(n=200, smoking=4, seed=2))
+
+
+def one(table, term, measure="years", cohort=None, **more) -> tuple[pd.Series, pd.Series]:
+    rows = table[(table.term == term) & (table.measure == measure)]
+    for column, value in (({"cohort": cohort} if cohort else {}) | more).items():
+        rows = rows[rows[column] == value]
+    raw, adjusted = rows[rows.adjustment == RAW], rows[rows.adjustment != RAW]
+    assert (len(raw), len(adjusted)) == (1, 1)
+    return raw.iloc[0], adjusted.iloc[0]
+
+
+def r(quantity):
+    return GOLDEN.loc[GOLDEN.quantity == quantity, "value"].to_numpy()
+
+
+@pytest.fixture(scope="module")
+def voters():
+    table = data.voters().rename(columns={"income": "face_age", "age": "chronological_age"})
+    table["party"] = (
+        table["party"].map({name: number for number, name in enumerate(data.PARTIES)}).astype(float)
+    )
+    return gather([table], ["voters"])
+
+
+def test_trend_and_departure_equal_r(voters):
+    tests = compare_levels(voters, ["party"], []).tests
+    _, trend = one(tests, "party", TREND)
+    np.testing.assert_allclose([trend.estimate, trend.p_value], r("trend"), rtol=1e-6)
+    _, departure = one(tests, "party", BEYOND)
+    np.testing.assert_allclose(departure.p_value, r("departure")[0], rtol=1e-6)
+
+
+def test_the_lowest_point_equals_the_delta_method_of_car(voters):
+    # income is highest in the middle of life, so its negative is lowest there
+    found = lowest_point(-voters.face_age, voters.chronological_age, voters[["schooling"]])
+    np.testing.assert_allclose(
+        [found["estimate"], found["ci_lower"], found["ci_upper"]], r("turning point"), rtol=1e-6
+    )
+    assert found["p_value"] == pytest.approx(r("quadratic")[0], rel=1e-6)
+    with pytest.raises(FitError, match="a U shape is not supported"):
+        lowest_point(voters.face_age, voters.chronological_age, voters[["schooling"]])
+
+
+def test_the_difference_within_pairs_equals_r(voters):
+    pairs = pd.DataFrame({"exposed": range(60), "unexposed": range(60, 120)})
+    found = paired_difference(voters, pairs)
+    np.testing.assert_allclose(list(found.values()), r("paired"), rtol=1e-6)
+
+
+def test_every_association_stands_beside_its_raw_twin(tables):
+    for name in ASSOCIATIONS:
+        table = tables[name]
+        assert paired(table), name
+        for pair in paired(table):
+            assert pair["raw"]["adjustment"] == RAW
+            assert pair["adjusted"]["adjustment"].startswith(("age", "all specifications with age"))
+
+
+def test_planted_differences_are_found_with_their_size():
+    table = people(n=6000, smoking=4, group=3, bmi=0.5, seed=4)
+    pairs = compare_levels(table, ["smoking", "group"], ["sex"]).pairs
+    for cohort in ("east", "west"):
+        _, found = one(pairs, "smoking: current vs former", cohort=cohort)
+        assert found.ci_lower < 4 < found.ci_upper
+        assert found.p_holm < 1e-10
+        assert found.effect_size == pytest.approx(0.8, abs=0.15)  # 4 years of residuals with 5
+        assert one(pairs, "smoking: former vs never", cohort=cohort)[1].p_value > 0.001
+    _, found = one(pairs, "group: cancer vs reference", cohort="pooled")
+    assert found.ci_lower < 3 < found.ci_upper
+    _, slope = one(fit_dose_response(table, ["bmi"], []).rows, "bmi", cohort="east")
+    assert slope.ci_lower < 2.5 < slope.ci_upper  # per 5 kg/m2
+
+
+def test_what_is_due_to_age_alone_shows_raw_and_vanishes_adjusted():
+    table = people(n=4000, seed=2)
+    table.loc[table.chronological_age < 60, "smoking"] = "current"
+    pairs = compare_levels(table, ["smoking"], []).pairs
+    raw, adjusted = one(pairs, "smoking: current vs never", cohort="east")
+    assert raw.ci_lower > 1
+    assert adjusted.ci_lower < 0 < adjusted.ci_upper
+
+
+def test_permuted_groups_differ_as_often_as_chance():
+    table, random = people(n=150, smoking=4), np.random.default_rng(5)
+    p_values = []
+    for _ in range(60):
+        table["smoking"] = random.permutation(table.smoking)
+        tests = compare_levels(table, ["smoking"], ["sex"]).tests
+        p_values += list(tests[(tests.adjustment != RAW) & (tests.measure == DIFFER)].p_value)
+    assert np.mean(np.array(p_values) < 0.05) < 0.12
+    assert 0.4 < np.mean(p_values) < 0.6
+
+
+def test_a_u_shape_is_found_where_planted_and_nowhere_else():
+    _, curved = one(fit_dose_response(people(n=3000, u=0.08), ["bmi"], []).rows, "bmi", LOWEST, cohort="east")
+    assert curved.ci_lower < 25 < curved.ci_upper
+    rows = fit_dose_response(people(n=3000, bmi=0.4), ["bmi"], []).rows
+    _, straight = one(rows, "bmi", LOWEST, cohort="east")
+    assert np.isnan(straight.estimate)
+    assert "a U shape is not supported" in straight.note
+    assert one(rows, "bmi", CURVATURE, cohort="east")[1].p_value > 0.001
+    assert one(rows, "bmi", LINE, cohort="east")[1].p_value < 1e-6
+
+
+def test_curves_cross_zero_at_the_reference_and_end_before_the_extremes():
+    table = people(bmi=0.4)
+    curves = fit_dose_response(table, ["bmi", "pack_years"], []).curves
+    for (_, _, _), curve in curves.groupby(["cohort", "term", "adjustment"]):
+        assert (curve.ci_lower <= curve.estimate).all()
+        reference = curve.reference.iloc[0]
+        assert abs(np.interp(reference, curve.value, curve.estimate)) < 0.2
+    bmi = curves[curves.term == "bmi"]
+    assert table.bmi.min() < bmi.value.min()
+    assert bmi.value.max() < table.bmi.max()
+
+
+def test_a_planted_interaction_is_found_in_its_place_alone():
+    found = compare_subgroups(people(n=4000, smoking=1, women=5), ["smoking"], ["sex", "site"], [], 65)
+    _, by_sex = one(found.interactions, "smoking x sex", "interaction, F", cohort="east")
+    assert by_sex.q_value < 1e-6
+    assert one(found.interactions, "smoking x site", "interaction, F", cohort="east")[1].p_value > 0.001
+    forest = found.forest[(found.forest.cohort == "east") & (found.forest.adjustment != RAW)].set_index(
+        "subgroup"
+    )
+    assert forest.ci_lower["sex: female"] < 6 < forest.ci_upper["sex: female"]
+    assert forest.estimate["sex: male"] < 2
+    assert (forest.q_interaction[["sex: female", "sex: male"]] == by_sex.q_value).all()
+    assert forest.p_value.isna().all()
+
+
+def test_pairs_undo_what_age_does_to_the_raw_difference():
+    table = people(n=3000, group=5, seed=8)
+    old = table.chronological_age > 65
+    table = table[~old | (table.group == "cancer") | (np.arange(len(table)) % 4 == 0)].reset_index(drop=True)
+    found = match_groups(table, "group", ["sex"], 1.0, ["bmi", "smoking"])
+    raw, matched = one(found.rows, "group: cancer vs reference")
+    assert matched.ci_lower < 5 < matched.ci_upper
+    assert abs(raw.estimate - 5) > 0.5
+    age = found.balance.set_index("term").loc["chronological_age"]
+    assert abs(age.before) > 0.2
+    assert abs(age.after) < 0.02
+    assert matched.n == 2 * matched.n_exposed == age.n_after
+
+
+def test_sets_follow_the_declared_roles():
+    assert PLAN.sets("smoking") == {
+        "minimal": ["sex"], "full without mediators": ["sex"], "full": ["sex", "bmi", "ecog"],
+    }  # fmt: skip
+    assert PLAN.sets("pack_years")["full"] == ["sex", "bmi", "ecog"]  # smoking is a part of it
+    assert PLAN.sets("ecog")["full without mediators"] == ["sex", "smoking", "bmi"]
+
+
+def test_adjustments_hold_back_a_mediator_and_print_the_reason():
+    table = people(n=3000, seed=3, bmi=1.0)
+    table["bmi"] += 5 * (table.smoking == "current")
+    table["face_age"] += 5 * (table.smoking == "current")  # through weight alone
+    table["age_gap"] = table.face_age - table.chronological_age
+    found = compare_adjustments(table, ["smoking"], PLAN, m=2, iterations=1, seed=1)
+    rows = found.rows[(found.rows.term == "smoking: current vs never") & (found.rows.cohort == "east")]
+    rows = rows[(rows.missing == COMPLETE) & (rows.adjustment != RAW)].set_index("adjustment_set")
+    assert rows.ci_lower["minimal"] > 4
+    assert rows.ci_lower["full"] < 0 < rows.ci_upper["full"]
+    assert rows.e_value["minimal"] > rows.e_value["full"]
+    assert rows.e_value_interval["full"] == 1
+    sex = found.roles[found.roles.covariate == "sex"].iloc[0]
+    assert (sex.role, sex.reason) == ("confounder", "it differs")
+
+
+def test_nothing_missing_makes_both_ways_agree_and_gaps_make_them_differ():
+    table = people(n=600, smoking=4)
+
+    def both(rows):
+        found = compare_adjustments(rows, ["smoking"], PLAN, m=5, iterations=3, seed=1).rows
+        found = found[(found.cohort == "east") & (found.term == "smoking: current vs never")]
+        found = found[(found.adjustment_set == "full") & (found.adjustment != RAW)].set_index("missing")
+        return found.loc[COMPLETE], found.loc[IMPUTED]
+
+    complete, imputed = both(table)
+    assert imputed.estimate == pytest.approx(complete.estimate, rel=1e-9)
+    assert imputed.ci_lower == pytest.approx(complete.ci_lower, rel=1e-2)
+    table.loc[::3, "bmi"] = np.nan
+    complete, imputed = both(table)
+    assert imputed.n > 1.4 * complete.n
+    assert "people had gaps" in imputed.note
+    assert imputed.ci_lower < 4 < imputed.ci_upper
+
+
+def test_imputation_gives_the_same_numbers_again():
+    table = people()
+    table.loc[::4, "bmi"] = np.nan
+    runs = [compare_adjustments(table, ["bmi"], PLAN, m=3, iterations=2, seed=7).rows for _ in range(2)]
+    pd.testing.assert_frame_equal(*runs)
+
+
+def test_specifications_agree_on_a_planted_claim_and_not_on_a_permuted_one():
+    table = people(n=800, smoking=5)
+    table["age_acceleration"] = table.face_age - np.polyval(
+        np.polyfit(table.chronological_age, table.face_age, 1), table.chronological_age
+    )
+    table["acceleration_sex_sd"] = 1.0
+    table["flags"] = np.where(np.arange(800) % 5 == 0, "dark", "")
+    table["valid_age"] = pd.array(table.chronological_age > 60, dtype="boolean")
+    found = vary_specifications(table, ["smoking", "group"], PLAN)
+    rows = found.rows[found.rows.cohort == "east"]
+    assert set(rows.definition) == {
+        "age gap", "face age, age held constant", "face age, spline of age held constant", "age_acceleration",
+    }  # fmt: skip
+    assert set(rows.excluded) == {
+        "nobody",
+        "flagged photos",
+        "ages outside the band of validity",
+        "all of these",
+    }
+    assert len(rows) == 4 * (3 * 3 + 1)  # exclusions x (definitions x sets, and the raw gap once)
+    _, summary = one(found.summary, "smoking: current vs never", "median years", cohort="east")
+    assert summary.n_specifications == 36
+    assert summary.share_same_sign == summary.share_significant == 1
+    adjusted = rows[rows.adjustment != RAW].estimate
+    assert summary.estimate == pytest.approx(adjusted.median())
+    # residuals of each cohort's own line would take a difference between cohorts away
+    assert "age_acceleration" not in set(found.rows[found.rows.cohort == "pooled"].definition)
+    table["smoking"] = np.random.default_rng(1).permutation(table.smoking)
+    _, chance = one(
+        vary_specifications(table, ["smoking"], PLAN).summary,
+        "smoking: current vs never",
+        "median years",
+        cohort="east",
+    )
+    assert chance.share_significant < 0.5
+
+
+@given(st.floats(-20, 20))
+@settings(max_examples=8, deadline=None)
+def test_the_same_years_on_every_face_move_means_and_no_difference(years):
+    table = people(n=120, smoking=3)
+    moved = gather([table.assign(face_age=table.face_age + years)], ["moved"])
+    plain, shifted = (compare_levels(one_table, ["smoking"], ["sex"]) for one_table in (table, moved))
+    np.testing.assert_allclose(shifted.pairs.estimate, plain.pairs.estimate, atol=1e-7)
+    np.testing.assert_allclose(shifted.means.estimate, plain.means.estimate + years, atol=1e-7)
+
+
+def test_bmi_classes_begin_at_their_lower_ends():
+    table = pd.DataFrame(
+        {"face_age": 60.0, "chronological_age": 60.0, "bmi": [18.4, 18.5, 24.9, 25, 29.9, 30, np.nan]}
+    )
+    classes = gather([table], ["x"]).bmi_class
+    assert list(classes[:6]) == [BMI_CLASSES[k] for k in (0, 1, 1, 2, 2, 3)]
+    assert classes.isna().iloc[6]
+
+
+HOSTILE = {
+    "a group of one": {"smoking": ["current"] + ["never"] * 199, "site": ["lung"] + ["breast"] * 199},
+    "no reference people": {"group": "cancer"},
+    "one reference person": {"group": ["reference"] + ["cancer"] * 199},
+    "constant BMI": {"bmi": 27.0},
+    "all smokers": {"smoking": "current", "pack_years": 20.0},
+    "forty levels": {"site": [f"site{k % 40}" for k in range(200)], "smoking": [f"kind{k % 40}" for k in range(200)]},
+    "each a level": {"site": [f"site{k}" for k in range(200)]},
+    "nothing known": {"smoking": None, "bmi": np.nan, "ecog": np.nan, "site": None, "group": None, "pack_years": np.nan},
+    "sex unknown": {"sex": None},
+    "no face age": {"face_age": np.nan},
+    "one age": {"chronological_age": 60.0},
+    "face age is age": {"face_age": np.arange(200) / 4 + 40, "chronological_age": np.arange(200) / 4 + 40},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_what_cannot_be_estimated_is_said_and_nothing_crashes(name):
+    table = people(n=200).drop(columns=["bmi_class", "age_gap"]).assign(**HOSTILE[name])
+    for table_name, found in run_all(gather([table], ["x"])).items():
+        assert len(found), table_name
+        paired(found)
+        silent = found[
+            found.estimate.isna() & ~found.note.fillna("").str.startswith("not estimated, because")
+        ]
+        assert not len(silent), (table_name, silent[["term", "note"]])
+        assert np.isfinite(found.loc[found.estimate.notna(), "estimate"]).all(), table_name
+        shown = found[found.note.fillna("").str.startswith("not estimated")]
+        assert shown.estimate.isna().all()
+
+
+@pytest.mark.parametrize("n", [0, 1, 2, 5, 8])
+def test_a_handful_of_people_is_no_crash(n):
+    table = people(n=60).head(n)
+    for found in run_all(table).values():
+        paired(found)
+
+
+@pytest.mark.parametrize(
+    ("name", "term", "message"),
+    [
+        ("no reference people", "group", "all 200 people have the same value"),
+        ("all smokers", "smoking", "have the same value"),
+        ("constant BMI", "bmi", "have the same value"),
+        ("nothing known", "ecog", "nobody has a value"),
+    ],
+)
+def test_the_reason_is_given(name, term, message):
+    table = gather([people(n=200).drop(columns="bmi_class").assign(**HOSTILE[name])], ["x"])
+    found = compare_adjustments(
+        table, ["smoking", "bmi", "ecog", "group"], PLAN, m=2, iterations=1, seed=1
+    ).rows
+    assert found[found.term == term].note.str.contains(message).any()
+
+
+def test_forty_levels_are_not_compared_in_pairs():
+    table = people(n=400)
+    table = table.assign(cohort="x", site=[f"site{k % 40}" for k in range(400)])
+    found = compare_levels(table, ["site"], [])
+    assert found.pairs.note.str.contains("40 groups are more than 12").all()
+
+
+def test_a_lonely_group_does_not_spoil_the_others():
+    table = people(n=200, smoking=4).assign(cohort="x")
+    table.loc[0, "ecog"] = 4.0
+    found = compare_levels(table, ["ecog"], [])
+    alone = found.means[found.means.level == "4"]
+    assert alone.note.str.contains("fewer than 2 people").all()
+    assert found.pairs.estimate.notna().all()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda table: table.drop(columns="face_age"), "has no column 'face_age'"),
+        (
+            lambda table: table.assign(chronological_age="57y"),
+            "needs numbers in the column 'chronological_age'",
+        ),
+    ],
+)
+def test_a_plain_table_without_ages_is_refused(change, message):
+    with pytest.raises(CohortError, match=message):
+        gather([change(people(n=20))], ["plain"])
+
+
+@pytest.mark.parametrize("word", ["sex", "sex=", "sex=cause", "bmi=mediator,ecog", "bmi=mediator,ecog:cause"])
+def test_a_role_that_is_none_is_refused(word):
+    with pytest.raises(ConfigError, match="--covariate"):
+        parse_covariates([word], [])
+
+
+def test_an_unknown_column_is_told():
+    with pytest.raises(CohortError, match="no column 'smokng'"):
+        compare_levels(people(n=30), ["smokng"], [])
+    with pytest.raises(CohortError, match="no column 'bim'"):
+        vary_specifications(people(n=30), ["smoking"], Plan({}, ["bim"], []))
+
+
+# the report
+
+
+@pytest.mark.parametrize("kind", [RAW, "adjusted"])
+@pytest.mark.parametrize("name", ["means", "pairs", "matched", "adjustments", "specification_summary"])
+def test_a_row_without_its_twin_is_refused(tables, name, kind):
+    table = tables[name]
+    lacking = table.drop(index=table.index[(table.adjustment == RAW) == (kind == RAW)][0])
+    with pytest.raises(TableError, match="does not show one without the other"):
+        paired(lacking)
+
+
+def test_small_groups_lose_their_numbers():
+    table = compare_levels(people(n=200), ["smoking"], []).pairs
+    table.loc[0, "n_exposed"] = 4
+    shown = without_small(table, 5)
+    assert shown.loc[0, ["estimate", "ci_lower", "p_value", "p_holm", "effect_size"]].isna().all()
+    assert shown.note[0] == "not shown, because a group has fewer than 5 people"
+    assert shown.estimate[1:].notna().all()
+
+
+def page_of(folder, tables, **report) -> str:
+    """The association report of a study in which only the comparisons ran."""
+    paths = []
+    for name, rows in tables.items():
+        paths.append(folder / "pooled" / "phenotype" / f"{name}.tsv")
+        write_table(rows, paths[-1])
+    cohorts = {name: {"face_ages": "f.tsv"} for name in ("east", "west")}
+    config = check_config({"cohorts": cohorts, "report": report}).model_dump(mode="json")
+    return association_page(collect(paths), config, [])
+
+
+@pytest.fixture(scope="module")
+def page(tables, tmp_path_factory):
+    return page_of(tmp_path_factory.mktemp("page"), tables)
+
+
+def test_the_page_shows_every_comparison_with_its_figure(page):
+    for title in (
+        "Cancer against matched reference people", "Groups, amounts, subgroups", "What is held constant, and what comes of it",
+        "Does it hang on one choice?",
+    ):  # fmt: skip
+        assert f">{title}</h2>" in page
+    for label in (
+        "Standardised differences before and after matching", "Years of face age by amount", "Years of face age in subgroups",
+        "Years of face age under each adjustment set", "Estimates under all specifications",
+    ):  # fmt: skip
+        assert f'aria-label="{label}' in page
+    assert "it differs" in page  # the reason for a role
+    assert "VanderWeele and Ding 2017" in page
+    assert (
+        "smoking: current vs never: +" in page
+    )  # the first claim's E-value, with the raw years in the same sentence
+    assert re.search(
+        r"raw age gap \+[\d.]+\)\. To explain this away, something unmeasured would need a risk ratio", page
+    )
+    assert ">nan<" not in page.lower()
+
+
+def test_every_table_of_associations_on_the_page_has_both_columns(page):
+    tables = re.findall(r"<table>.*?</table>", page, flags=re.DOTALL)
+    with_raw = [table for table in tables if "Raw age gap" in table]
+    assert len(with_raw) >= 12
+    assert all("Age held constant" in table for table in with_raw)
+    assert not [table for table in tables if "Age held constant" in table and table not in with_raw]
+
+
+@pytest.mark.parametrize(
+    "name", ["means", "tests", "subgroups", "interactions", "dose_response", "specification_summary"]
+)
+@pytest.mark.parametrize("raw_goes", [True, False])
+def test_the_page_is_not_made_where_a_twin_is_missing(tables, tmp_path, name, raw_goes):
+    table = tables[name]
+    lacking = tables | {name: table[(table.adjustment == RAW) != raw_goes]}
+    with pytest.raises(TableError, match="does not show one without the other"):
+        page_of(tmp_path, lacking)
+
+
+def test_words_of_a_user_are_escaped_and_small_groups_untold(tmp_path):
+    table = people(n=120)
+    table.loc[table.index[:3], "site"] = "<script>alert(1)</script>"
+    page = page_of(tmp_path, tables_of(table.assign(cohort="east")), min_cell=5)
+    assert "<script>alert" not in page
+    row = next(row for row in re.findall(r"<tr>.*?</tr>", page) if "&lt;script&gt;" in row)
+    assert "fewer than 5 people" in row
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("width", [500, 1280])
+def test_the_page_does_not_overflow_its_width(page, tmp_path, width):
+    (tmp_path / "page.html").write_text(page)
+    with chromium(tmp_path / "profile", width=width) as browser:
+        browser.get((tmp_path / "page.html").as_uri())
+        inside = browser.execute_script("return [document.documentElement.scrollWidth, window.innerWidth]")
+        assert inside[0] <= inside[1]
+
+
+# the command line
+
+
+def test_commands_run_on_a_plain_table(tmp_path):
+    table = people(n=150, smoking=5).drop(columns=["cohort", "age_gap", "bmi_class"])
+    write_table(table, tmp_path / "plain.tsv")
+    commands = [
+        "compare-levels --factor smoking --factor bmi_class --adjust-for sex --means a.tsv --pairs b.tsv --tests c.tsv",
+        "fit-dose-response --amount bmi --output d.tsv --curves e.tsv",
+        "compare-subgroups --exposure smoking --modifier sex --interactions f.tsv --forest g.tsv",
+        "match-groups --exact sex --output h.tsv --balance i.tsv",
+        "compare-adjustments --exposure smoking --adjust-for sex --full-set bmi --covariate bmi=mediator --imputations 2"
+        " --iterations 1 --output j.tsv --roles k.tsv",
+        "vary-specifications --exposure smoking --adjust-for sex --output l.tsv --summary m.tsv",
+        "test-phenotypes --exposure smoking --output n.tsv",
+        "compare-groups --output o.tsv",
+    ]
+    for command in commands:
+        words = [sys.executable, "-m", "faceage_bio", *command.split(), "--acceleration", "plain.tsv"]
+        done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+    for name in "abcdefghijklmno":
+        assert len(read_table(tmp_path / f"{name}.tsv")), name
+    pairs = read_table(tmp_path / "b.tsv")
+    assert set(pairs.cohort) == {"plain"}
+    assert not set(table.subject_id) & set((tmp_path / "b.tsv").read_text().split())
+
+
+def test_a_command_tells_what_is_wrong_without_a_traceback(tmp_path):
+    write_table(people(n=30).drop(columns="face_age"), tmp_path / "plain.tsv")
+    words = ["match-groups", "--acceleration", "plain.tsv", "--output", "a.tsv", "--balance", "b.tsv"]
+    done = subprocess.run(
+        [sys.executable, "-m", "faceage_bio", *words], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert done.returncode == 2
+    assert "has no column 'face_age'" in done.stderr
+    assert "Traceback" not in done.stderr
