@@ -95,11 +95,11 @@ def predict_face_ages(
     ahead = (
         2 * workers if workers > 1 else 1
     )  # enough to keep all busy; without processes each part is kept at once
-    with _pool(workers, make_tools) as pool:
+    with pool(workers, make_tools) as processes:
         work = (
             (photos.iloc[start : start + PART_SIZE], start == 0) for start in range(0, len(photos), PART_SIZE)
         )
-        for part, table in _in_order(pool, work, folder, cards, settings, parts, ahead):
+        for part, table in _in_order(processes, work, folder, cards, settings, parts, ahead):
             tables.append(table)
             progress(len(part))
     if not tables:
@@ -136,7 +136,8 @@ class _InThisProcess(Executor):
         return done
 
 
-def _pool(workers: int, make_tools: Callable[[], Tools]) -> Executor:
+def pool(workers: int, make_tools: Callable[[], Tools]) -> Executor:
+    """Worker processes, each with its tools (see `tools_of_this_process`); one alone works in this process."""
     if workers == 1:
         _start(make_tools, threads=torch.get_num_threads())
         return _InThisProcess()
@@ -148,6 +149,11 @@ def _pool(workers: int, make_tools: Callable[[], Tools]) -> Executor:
 
 
 _tools: Tools  # of this worker process
+
+
+def tools_of_this_process() -> Tools:
+    """What ``make_tools`` made in this worker."""
+    return _tools
 
 
 def _start_worker(make_tools: Callable[[], Tools]) -> None:
