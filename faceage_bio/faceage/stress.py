@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from faceage_bio.columns import FACE_AGE, PHOTO, SUBJECT
+from faceage_bio.columns import AGE, COHORT, FACE_AGE, PHOTO, SUBJECT
 from faceage_bio.errors import RunError, TableError
 from faceage_bio.faceage import predict
 from faceage_bio.faceage.photo import Tools, add_ages, examine_image, inside
@@ -18,7 +18,6 @@ from faceage_bio.vision.decode import Decoded, DecodeError, decode_photo
 SEED = 2025  # of the sample
 SUFFIXES = {".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp", ".bmp", ".heic", ".heif"}
 NAMES = (PHOTO, SUBJECT, "path", "folder", "photo_date")  # end here
-PART_SIZE = 2  # photos that a worker takes at a time
 
 
 def sample_photos(photos: pd.DataFrame, n: int, face_ages: pd.DataFrame | None = None) -> pd.DataFrame:
@@ -37,7 +36,9 @@ def sample_photos(photos: pd.DataFrame, n: int, face_ages: pd.DataFrame | None =
         No column ``path``.
     """
     if "path" not in photos:
-        raise TableError(f"the photo table has no column 'path'; found {', '.join(map(str, photos.columns))}.")
+        raise TableError(
+            f"the photo table has no column 'path'; found {', '.join(map(str, photos.columns))}."
+        )
     known = photos.sort_values("path", kind="stable")
     if face_ages is not None:
         aged = face_ages.loc[face_ages[FACE_AGE].notna(), PHOTO]
@@ -50,8 +51,63 @@ def sample_photos(photos: pd.DataFrame, n: int, face_ages: pd.DataFrame | None =
     return known.iloc[np.sort(chosen)].reset_index(drop=True)
 
 
+def gather_samples(
+    folders: Sequence[Path],
+    photos: Sequence[pd.DataFrame],
+    face_ages: Sequence[pd.DataFrame],
+    people: Sequence[pd.DataFrame],
+    n: int,
+    columns: Sequence[str],
+) -> pd.DataFrame:
+    """A sample of each cohort with folder, path, cohort and, where people are given, their ``columns`` and ages.
+
+    Parameters
+    ----------
+    photos, face_ages, people : one table for each folder, or none at all
+        Without photo tables all pictures of a folder; the cohort is named after the folder.
+
+    Raises
+    ------
+    TableError
+        A table lacks a column that joins it to the others, or there is no photo.
+    """
+    samples = []
+    for place, folder in enumerate(folders):
+        table = photos[place] if photos else photos_in(folder)
+        sample = sample_photos(table, n, face_ages[place] if face_ages else None)
+        if COHORT not in sample:
+            sample[COHORT] = folder.resolve().name
+        wanted = [COHORT, "path", *(name for name in (*columns, AGE) if name in sample)]
+        if people:
+            known = people[place]
+            lacking = [name for name, one in (("photo", sample), ("people", known)) if SUBJECT not in one]
+            if lacking:
+                raise TableError(
+                    f"the {lacking[0]} table needs the column subject_id, which joins photos and people."
+                )
+            theirs = [name for name in (*columns, AGE) if name in known]
+            wanted = [COHORT, "path", SUBJECT]
+            sample = sample[wanted].merge(
+                known[[SUBJECT, *theirs]].drop_duplicates(SUBJECT), on=SUBJECT, how="left"
+            )
+            wanted += theirs
+        samples.append(sample[wanted].assign(folder=str(folder)))
+    together = pd.concat([sample.astype(object) for sample in samples], ignore_index=True).infer_objects()
+    if together.empty:
+        raise TableError(f"no photo to age again in {', '.join(map(str, folders))}.")
+    return together
+
+
 def photos_in(folder: Path) -> pd.DataFrame:
-    """The pictures of a folder as a photo table, known by their endings."""
+    """The pictures of a folder as a photo table, known by their endings.
+
+    Raises
+    ------
+    TableError
+        No such folder.
+    """
+    if not folder.is_dir():
+        raise TableError(f"{folder}: no such folder. Give the folder that holds the photos.")
     paths = sorted(
         str(item.relative_to(folder)) for item in folder.rglob("*") if item.suffix.lower() in SUFFIXES
     )
@@ -90,30 +146,30 @@ def stress_photos(
     """
     kept = [name for name in photos if name not in NAMES]
     paths = list(zip(photos["folder"].map(Path), photos["path"], strict=True))
-    parts = [paths[start : start + PART_SIZE] for start in range(0, len(paths), PART_SIZE)]
     found: list[list[dict]] = []
-    with predict.pool(workers, make_tools) as processes:
-        for part in [processes.submit(_stress_part, part) for part in parts]:
+    with predict.pool(min(workers, max(1, len(paths))), make_tools) as processes:
+        for running in [processes.submit(_stress_one, *path) for path in paths]:
             try:
-                found += part.result()
+                found.append(running.result())
             except BrokenProcessPool:
                 raise RunError(
                     "a worker process was killed, probably because memory ran out; use fewer --workers or more memory."
                 ) from None
-            progress(len(part.result()))
+            progress(1)
     known = [photos.iloc[number][kept].to_dict() for number in range(len(photos))]
     rows = [
         one | {"photo": number} | row
         for number, (one, steps) in enumerate(zip(known, found, strict=True))
         for row in steps
     ]
-    return pd.DataFrame(rows, columns=[*kept, "photo", "condition", "unit", "step", "before", "change", "lost"])
+    return pd.DataFrame(
+        rows, columns=[*kept, "photo", "condition", "unit", "step", "before", "change", "lost"]
+    )
 
 
-def _stress_part(paths: Sequence[tuple[Path, str]]) -> list[list[dict]]:
+def _stress_one(folder: Path, path: str) -> list[dict]:
     """Runs in a worker process."""
-    tools = predict.tools_of_this_process()
-    return [stress_one(inside(folder, path), tools) for folder, path in paths]
+    return stress_one(inside(folder, path), predict.tools_of_this_process())
 
 
 def stress_one(path: Path | None, tools: Tools) -> list[dict]:
@@ -135,7 +191,9 @@ def stress_one(path: Path | None, tools: Tools) -> list[dict]:
             image = condition.change(photo.image, step, face)
             steps.append({"condition": condition.name, "unit": condition.unit, "step": float(step)})
             changed.append(
-                examine_image(Decoded(image, width=image.shape[1], height=image.shape[0], orientation=1), tools)
+                examine_image(
+                    Decoded(image, width=image.shape[1], height=image.shape[0], orientation=1), tools
+                )
             )
     add_ages([asis, *changed], tools)
     before = asis.row[FACE_AGE]

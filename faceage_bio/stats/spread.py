@@ -87,9 +87,7 @@ def _variance(values: np.ndarray, age: np.ndarray | None) -> tuple[float, int]:
     return variance, df
 
 
-def correlation_difference(
-    a: tuple[np.ndarray, np.ndarray], b: tuple[np.ndarray, np.ndarray]
-) -> Estimate:
+def correlation_difference(a: tuple[np.ndarray, np.ndarray], b: tuple[np.ndarray, np.ndarray]) -> Estimate:
     """Pearson's r of one group minus that of another: Zou's interval from both Fisher intervals, and Fisher's z test.
 
     Zou 2007, doi:10.1037/1082-989X.12.4.399.

@@ -93,3 +93,4 @@ CONDITIONS = (
     Condition("noise", "grey levels (SD)", (5, 10, 20), add_noise),
     Condition("rotation", "degrees", (-15, 15), rotate),
 )
+N_STEPS = sum(len(condition.steps) for condition in CONDITIONS)
