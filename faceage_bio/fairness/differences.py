@@ -142,6 +142,8 @@ def _first(known: pd.DataFrame, factor: Factor) -> str:
 def _with_age(known: pd.DataFrame, outcome: str, factor: Factor, reference: str, term: str) -> Estimate:
     """A term of the model of all groups of 2 and more; a group of one would be fitted exactly."""
     known = known[known["age"].notna()]
+    if known.empty:
+        raise FitError("no age is known")
     sizes = known["group"].value_counts()
     usable = [level for level in factor.levels if sizes.get(level, 0) > 1]
     if not {reference, term} <= {*usable, "intercept"}:
