@@ -31,6 +31,7 @@ class Comparison:
     adjusted: Callable[[pd.DataFrame, Factor, str], Estimate] | None = None
     unadjusted: str = ""
     what: str = "people"
+    events: str = ""  # a column of yes and no of which the table says how often it is yes
 
 
 def compare(
@@ -69,6 +70,9 @@ def compare(
             row["note"] = f"not adjusted, {BY_AGE if factor.is_age else comparison.unadjusted}"
         else:
             row = attempt(row, comparison.adjusted, known, factor, level)
+        if comparison.events:
+            counts = {"exposed": mine, "reference": reference}
+            row |= {f"n_events_{name}": int(one[comparison.events].sum()) for name, one in counts.items()}
         small = too_small(min(len(mine), len(reference)), min_n, f"{comparison.what} in a group")
         rows.append(noted(row, small))
     return rows
@@ -97,7 +101,7 @@ def difference_of_shares(outcome: str, measure: str) -> Comparison:
         return adjusted_difference(known, outcome, factor, level)
 
     model = "least squares with age, HC3 (t); raw: Newcombe's interval, Fisher's exact test"
-    return Comparison(measure, model, raw, adjusted, what="photos")
+    return Comparison(measure, model, raw, adjusted, what="photos", events=outcome)
 
 
 def ratio_of_spreads(outcome: str, measure: str) -> Comparison:

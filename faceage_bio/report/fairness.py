@@ -24,7 +24,7 @@ CHANGES = {
 }  # fmt: skip
 RAW = ("raw_estimate", "raw_ci_lower", "raw_ci_upper", "raw_p_value")
 TEXTS = ("population", "factor", "group", "within", "condition", "unit", "raw_note")
-NUMBERS = (*RAW, "n_exposed", "n_reference", "step")
+NUMBERS = (*RAW, "n_exposed", "n_reference", "n_events_exposed", "n_events_reference", "step")
 
 
 def section(tables: ReportTables, config: dict) -> dict:
@@ -62,8 +62,8 @@ def _complete(table: pd.DataFrame) -> pd.DataFrame:
 def hide_small(rows: pd.DataFrame, min_cell: int) -> pd.DataFrame:
     """No estimate where a group, or the photos that failed in it, are fewer than may be told."""
     groups = rows[["n", "n_exposed", "n_reference"]].astype("float64")
-    events = rows["n_events"].astype("float64")
-    small = ((groups > 0) & (groups < min_cell)).any(axis=1) | ((events > 0) & (events < min_cell))
+    events = rows[["n_events", "n_events_exposed", "n_events_reference"]].astype("float64")
+    small = pd.concat([groups, events], axis=1).apply(lambda n: (n > 0) & (n < min_cell)).any(axis=1)
     rows = rows.copy()
     rows.loc[small, ["estimate", "ci_lower", "ci_upper", "p_value", "q_value", *RAW]] = np.nan
     rows.loc[small, ["note", "raw_note"]] = f"fewer than {min_cell}"
@@ -74,6 +74,7 @@ def _block(cohort: str, population: str, rows: pd.DataFrame, min_cell: int) -> d
     rows = hide_small(rows, min_cell)
     groups, differences = rows[rows["analysis"] == "groups"], rows[rows["analysis"] == "differences"]
     lines = [_line(line, ERRORS | SHARES) for _, line in groups.groupby(["factor", "group"], sort=False)]
+    main = (differences["within"] == "") & (differences["factor"] != "age band")
     crossed = [line for line in lines if "×" in line["factor"]]
     return {
         "cohort": "all cohorts" if cohort == POOLED else cohort,
@@ -81,8 +82,8 @@ def _block(cohort: str, population: str, rows: pd.DataFrame, min_cell: int) -> d
         "groups": [line for line in lines if "×" not in line["factor"]],
         "crossed": crossed,
         "has_photos": bool(groups["measure"].isin(SHARES).any()),
-        "differences": differences[differences["within"] == ""].to_dict("records"),
-        "differences_within": differences[differences["within"] != ""].to_dict("records"),
+        "differences": differences[main].to_dict("records"),
+        "differences_within": differences[~main].to_dict("records"),
         "sentences": _sentences(groups, differences),
         "figure": Markup(_error_figure(groups)),
     }
