@@ -116,7 +116,9 @@ def too_small(n: int, min_n: int, what: str = "people") -> str:
 
 
 def noted(row: dict, note: str) -> dict:
-    """The row with one more note before its own."""
+    """The row with a note on its numbers before its own note; a row without numbers needs none."""
+    if all(np.isnan(row.get(name, np.nan)) for name in ("estimate", "raw_estimate")):
+        return row
     return row | {"note": "; ".join(filter(None, [note, row.get("note", "")]))}
 
 

@@ -161,7 +161,6 @@ def _stress(cohort: str, rows: pd.DataFrame, min_cell: int) -> dict:
         "n": as_it_is["n"].iloc[0] if len(as_it_is) else 0,
         "n_unusable": as_it_is["n_events"].iloc[0] if len(as_it_is) else 0,
         "sentence": _stress_sentence(everybody),
-        "note": next((line["note"] for line in lines if line["note"].startswith("do not")), ""),
         "figure": Markup(_stress_figure(steps)),
     }
 

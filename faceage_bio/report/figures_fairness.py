@@ -55,6 +55,6 @@ def change_by_step(rows: pd.DataFrame) -> str:
             ),
             base.mark_point(filled=True, size=40).encode(y="estimate:Q"),
         )
-        panels.append(panel.properties(width=max(60, 48 * len(steps)), height=170, title=condition))
+        panels.append(panel.properties(width=150, height=170, title=condition))
     chart = alt.concat(*panels, columns=4, spacing=14)
     return to_svg(chart, "Mean change of face age against the step of each condition, by group")
