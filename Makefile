@@ -11,7 +11,7 @@ SLURM := slurmctld slurmd slurm-client slurm-wlm-basic-plugins munge
 ROOT := $(if $(filter 0,$(shell id -u)),,sudo)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slurm lint clean
+.PHONY: help demo test test-slurm bench-peers lint clean
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -47,6 +47,18 @@ test-slurm: $(TESTABLE)
 	    $(ROOT) env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(SLURM) > /dev/null; }
 	$(BIN)/python -m pytest -m slurm
 
+# make bench-peers   speed beside the study's own way; PHOTOS=folder takes photos of your own
+PEERS := .venv-peers
+bench-peers: $(TESTABLE) $(PEERS)/installed
+	$(BIN)/python -m benchmarks.compare_peers --peers-python $(PEERS)/bin/python $(if $(PHOTOS),--folder $(PHOTOS))
+
+$(PEERS)/installed: benchmarks/peers.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] > (3, 11) and "tensorflow-cpu 2.15.1 needs Python 3.9 to 3.11; say which: make bench-peers PYTHON=python3.11")'
+	$(PYTHON) -m venv $(PEERS)
+	$(PEERS)/bin/pip install --quiet --disable-pip-version-check -r benchmarks/peers.txt
+	$(PEERS)/bin/pip install --quiet --disable-pip-version-check --no-deps mtcnn==0.1.1
+	@touch $@
+
 # make lint   style of Python and Snakemake files
 lint: $(TESTABLE)
 	$(BIN)/ruff check .
@@ -56,4 +68,4 @@ lint: $(TESTABLE)
 
 # make clean  remove the environment and the demo's results
 clean:
-	rm -rf $(VENV) results .snakemake .pytest_cache
+	rm -rf $(VENV) $(PEERS) results .snakemake .pytest_cache

@@ -84,6 +84,14 @@ def test_hashes_are_near_up_to_six_bits(content, flipped):
     assert (find_same_photos(photos) != "").all() == (len(flipped) <= 6)
 
 
+def test_a_placeholder_that_stands_ten_thousand_times_is_no_burden():
+    n = 10_000
+    photos = pd.DataFrame({
+        "cohort": "c", "subject_id": [f"s{k}" for k in range(n)], "pixel_hash": "x", "perceptual_hash": "0f" * 32,
+    })  # fmt: skip
+    assert set(find_same_photos(photos)) == {"same_photo_of_another_subject"}
+
+
 @pytest.mark.parametrize("action", ["flag", "exclude"])
 def test_gathering_says_it_in_every_cohort_and_keeps_the_order(pictures, action):
     one, two, _ = pictures

@@ -87,6 +87,26 @@ def gene_tables(name, n_genes):
     yield "expression/panel.tsv", table[table.term.isin(["CDK6", "TP53"])]
 
 
+def opinion_tables(name, estimate=2.5):
+    """A second model that takes faces for older; one band of few people."""
+    base = {"cohort": name, "n": 90, "analysis": "agreement", "term": "Other", "adjustment": "minus FaceAge"}
+    rows = [
+        base | {"measure": measure, "estimate": value, "ci_lower": value - 1, "ci_upper": value + 1}
+        for measure, value in (
+            ("bias, years", estimate), ("lower limit of agreement, years", -6.5), ("upper limit of agreement, years", 11.5),
+        )
+    ]  # fmt: skip
+    yield "faceage/agreement.tsv", result_rows(rows)
+    bands = {"term": "Other", "band_lower": [50, 60, 70], "n": [40, 47, 3], "mean_age": [55, 65, 77.125],
+             "mean_difference": [2, 3, 7.875]}  # fmt: skip
+    yield "faceage/agreement_bands.tsv", pd.DataFrame(bands | {"cohort": name})
+    uncertain = {
+        "cohort": name, "n": 97, "analysis": "face_age", "term": "uncertainty of a face age",
+        "measure": "median standard deviation, years", "estimate": 2.34,
+    }  # fmt: skip
+    yield "faceage/summary.tsv", result_rows([uncertain])
+
+
 def survival_tables(name):
     """Cox models, curves and summary."""
     base = {
@@ -121,13 +141,14 @@ def survival_tables(name):
     yield "survival/summary.tsv", result_rows([row])
 
 
-def write_study(folder, names, n_genes=300, rna=True, survival=True):
+def write_study(folder, names, n_genes=300, rna=True, survival=True, opinion=False):
     """Tables as the stages write them, where they write them."""
     paths = []
     for name in names:
         tables = [*ages_tables(name), *phenotype_table(name)]
         tables += gene_tables(name, n_genes) if rna else []
         tables += survival_tables(name) if survival else []
+        tables += opinion_tables(name) if opinion else []
         for place, table in tables:
             write_table(table, folder / name / place)
             paths.append(folder / name / place)
@@ -206,6 +227,18 @@ def test_small_groups_are_not_told(study):
     association, _ = study()
     assert "99.25" not in association  # mean of a band of three people
     assert "− &lt; 5 no face found" in association
+
+
+def test_a_second_opinion_is_told_with_its_limits(study):
+    page, _ = study(opinion=True)
+    assert "Other took faces for 2.5 years older than FaceAge did, on average" in page
+    assert "between −6.5 and +11.5 years (90 people)" in page
+    assert "median standard deviation, years" in page
+    assert "2.34" in page
+    assert "7.875" not in page  # a band of three people
+    assert "77.125" not in page
+    without, _ = study()
+    assert "A second opinion" not in without
 
 
 def test_both_definitions_stand_together(study):

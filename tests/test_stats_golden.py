@@ -114,3 +114,16 @@ def test_limits_of_agreement_equal_base_r():
         expected = r(f"agreement {quantity}")
         numbers = [ours.estimate, ours.ci_lower, ours.ci_upper, ours.p_value][: len(expected)]
         np.testing.assert_allclose(numbers, expected, rtol=1e-9)
+
+
+@pytest.mark.parametrize("number", [1, 2, 3, 4])
+def test_medians_of_flat_curves_equal_survfit(number):
+    flat = data.flat()
+    mine = flat[flat.curve == number]
+    found = median(kaplan_meier(mine.time, mine.event))
+    np.testing.assert_allclose(
+        [found.estimate, found.ci_lower, found.ci_upper],
+        r(f"flat median {number}"),
+        rtol=1e-12,
+        equal_nan=True,
+    )

@@ -141,7 +141,7 @@ def gather_face_ages(
         SamePhoto, typer.Option(help="What becomes of photos that occur twice.")
     ] = SamePhoto.flag,
 ) -> None:
-    """Join the shards of all cohorts, look for photos that occur twice, and write ledger and model card.
+    """Join the shards of all cohorts, look for photos that occur twice, and write summary, ledger and model card.
 
     Example: faceage-bio gather-face-ages --shard 1-of-2.parquet --shard 2-of-2.parquet --model my-study/model --results results
     """
@@ -149,6 +149,7 @@ def gather_face_ages(
 
     from faceage_bio.faceage.gather import gather_shards
     from faceage_bio.faceage.ledger import ledger_of
+    from faceage_bio.faceage.summary import summarise_face_ages
     from faceage_bio.tables import read_table, write_json, write_table
     from faceage_bio.vision.card import read_card
 
@@ -157,6 +158,7 @@ def gather_face_ages(
         folder = results / name / "faceage"
         write_table(table, folder / "face_age.parquet", private=True)
         write_table(ledger_of(table), folder / "ledger.tsv", private=True)
+        write_table(summarise_face_ages(table), folder / "summary.tsv")
         write_json(card, folder / "model_card.json")
         same = table["flags"].str.contains("same_photo").sum()
         print(

@@ -5,10 +5,8 @@ import pandas as pd
 
 from faceage_bio.columns import COHORT, FACE_AGE, SUBJECT
 
-HASH_BITS = 256
 # bits; a portrait scaled or compressed again moves by 2, two drawn people may be 8 apart, 160 real people are 58 and more
 NEAR = 6
-BAND_BITS = 16  # 16 bands: hashes that differ in at most 15 bits are equal in one band at least
 
 
 def find_same_photos(photos: pd.DataFrame) -> pd.Series:
@@ -26,26 +24,44 @@ def find_same_photos(photos: pd.DataFrame) -> pd.Series:
         "nearly_same_photo_twice" (of the same subject), the first that holds; "" for a photo of its own.
     """
     readable = photos[photos["perceptual_hash"] != ""]
-    owners = list(zip(readable[COHORT], readable[SUBJECT], strict=True))
-    exact = readable["pixel_hash"].to_numpy()
-    graver: dict[int, tuple[bool, bool]] = {}
-    for one, other in _near_pairs(readable["perceptual_hash"]):
-        kind = (owners[one] != owners[other], exact[one] == exact[other])
-        for place in (one, other):
-            graver[place] = max(graver.get(place, kind), kind)
+    owner = readable[COHORT].str.cat(readable[SUBJECT], sep="\0")
+    exact, near = readable["pixel_hash"], readable["perceptual_hash"]
+    neighbours = _neighbours(near.unique())
+    owners = {one: set(names) for one, names in owner.groupby(near)}
+    around = {one: set().union(*(owners[other] for other in others)) for one, others in neighbours.items()}
+    count = owner.groupby([near, owner]).size().to_dict()
+    checks = {  # the gravest first
+        "same_photo_of_another_subject": owner.groupby(exact).transform("nunique") > 1,
+        "nearly_same_photo_of_another_subject": [len(around[one]) > 1 for one in near],
+        "same_photo_twice": owner.groupby([exact, owner]).transform("size") > 1,
+        "nearly_same_photo_twice": [
+            sum(count.get((other, name), 0) for other in neighbours[one]) > 1
+            for one, name in zip(near, owner, strict=True)
+        ],
+    }
     found = pd.Series("", index=photos.index, dtype=str)
-    for place, (another, equal) in graver.items():
-        whose = "of_another_subject" if another else "twice"
-        found.loc[readable.index[place]] = f"{'' if equal else 'nearly_'}same_photo_{whose}"
+    found[readable.index] = np.select(
+        [np.asarray(check, dtype=bool) for check in checks.values()], list(checks), ""
+    )
     return found
 
 
-def _near_pairs(hashes: pd.Series) -> set[tuple[int, int]]:
+def _neighbours(hashes: np.ndarray) -> dict[str, list[str]]:
+    """Each of the different hashes with those near it, itself the first."""
+    near = {one: [one] for one in hashes}
+    for one, other in _near_pairs(hashes):
+        near[hashes[one]].append(hashes[other])
+        near[hashes[other]].append(hashes[one])
+    return near
+
+
+def _near_pairs(hashes: np.ndarray) -> set[tuple[int, int]]:
     if not len(hashes):
         return set()
     raw = np.stack([np.frombuffer(bytes.fromhex(one), np.uint8) for one in hashes])
-    bands = raw.reshape(len(raw), HASH_BITS // BAND_BITS, BAND_BITS // 8)
-    keys = bands[:, :, 0].astype(np.int64) * 256 + bands[:, :, 1]
+    keys = raw.view(
+        np.uint32
+    )  # 8 bands of 32 bits: hashes that differ in at most 7 bits have one band in common
     pairs: set[tuple[int, int]] = set()
     for band in range(keys.shape[1]):
         order = np.argsort(keys[:, band], kind="stable")

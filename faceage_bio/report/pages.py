@@ -103,6 +103,7 @@ def _association_cohort(tables: ReportTables, name: str, config: dict) -> dict:
     return {
         "name": name,
         "flow": _tiles(tables, name),
+        "photos": [row for row in _rows(tables.get("faceage", "summary", name)) if row["term"] != "photos"],
         "summary": _rows(tables.get("acceleration", "summary", name)),
         "bands": _rows(tables.get("acceleration", "age_bands", name)),
         **_agreement(tables, name, config["report"]["min_cell"]),

@@ -60,20 +60,26 @@ class Median:
     ci_upper: float
 
 
+HALF_TOLERANCE = 2.0**-26  # R's: the square root of the machine precision
+
+
 def median(curve: pd.DataFrame) -> Median:
-    """Median survival and the times at which the interval's ends cross one half, as R's ``print(survfit)``."""
+    """Median survival and the times at which the interval's ends cross one half, as R's ``print(survfit)``.
+
+    A curve that stays at one half for a while gives the middle of that stretch, and so do the interval's ends.
+    """
 
     def crossing(values: pd.Series) -> float:
-        below = curve.loc[(values <= 0.5 + 1e-12).to_numpy(), "years"]
-        return float(below.iloc[0]) if len(below) else np.nan
+        low = curve.loc[(values < 0.5 + HALF_TOLERANCE).to_numpy(), "years"].to_numpy()
+        heights = values[values < 0.5 + HALF_TOLERANCE].to_numpy()
+        if not len(low):
+            return np.nan
+        further = np.flatnonzero(heights < heights[0])
+        if abs(heights[0] - 0.5) < HALF_TOLERANCE and len(further):
+            return float((low[0] + low[further[0]]) / 2)
+        return float(low[0])
 
-    exact = np.flatnonzero(np.isclose(curve["survival"], 0.5, atol=1e-12))
-    middle = crossing(curve["survival"])
-    if len(exact):  # a flat stretch at one half: its middle
-        after = curve.loc[curve["survival"] < 0.5 - 1e-12, "years"]
-        end = after.iloc[0] if len(after) else curve["years"].iloc[-1]
-        middle = float((curve["years"].iloc[exact[0]] + end) / 2)
-    return Median(middle, crossing(curve["ci_lower"]), crossing(curve["ci_upper"]))
+    return Median(crossing(curve["survival"]), crossing(curve["ci_lower"]), crossing(curve["ci_upper"]))
 
 
 def median_followup(years: np.ndarray, event: np.ndarray) -> Median:

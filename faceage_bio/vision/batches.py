@@ -20,12 +20,13 @@ def in_batches(function: Callable[[np.ndarray], Answer], rows: np.ndarray, batch
     answers: list[Answer] = []
     start = 0
     while start < len(rows):
+        batch_size = min(batch_size, len(rows) - start)
         try:
             answers.append(function(rows[start : start + batch_size]))
         except torch.cuda.OutOfMemoryError:
             if batch_size == 1:
                 raise
-            batch_size = max(1, batch_size // 2)
+            batch_size //= 2
             torch.cuda.empty_cache()
             continue
         start += batch_size

@@ -43,6 +43,7 @@ rule gather_face_ages:
         models=MODELS,
     output:
         face_age=collect("<results>/{cohort}/faceage/face_age.parquet", cohort=WITH_PHOTOS),
+        summary=collect("<results>/{cohort}/faceage/summary.tsv", cohort=WITH_PHOTOS),
         ledger=collect("<results>/{cohort}/faceage/ledger.tsv", cohort=WITH_PHOTOS),
         card=collect("<results>/{cohort}/faceage/model_card.json", cohort=WITH_PHOTOS),
     log:

@@ -5,6 +5,7 @@ rule render_association_report:
             *collect("<results>/{cohort}/flow.tsv", cohort=COHORTS),
             *collect("<results>/{cohort}/acceleration/summary.tsv", cohort=COHORTS),
             *collect("<results>/{cohort}/acceleration/age_bands.tsv", cohort=COHORTS),
+            *collect("<results>/{cohort}/faceage/summary.tsv", cohort=WITH_PHOTOS),
             *collect(
                 "<results>/{cohort}/faceage/{table}.tsv",
                 cohort=WITH_OPINIONS,

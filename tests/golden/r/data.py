@@ -32,6 +32,21 @@ def crime() -> pd.DataFrame:
     )
 
 
+def flat() -> pd.DataFrame:
+    """Four small curves: at one half for a while (twice), at one half to the end, and never below it."""
+    curves = [
+        ([1, 2, 3, 4], [1, 1, 1, 1]),
+        ([1, 2, 3, 4, 5, 6, 7, 8], [1, 1, 1, 1, 0, 0, 1, 1]),
+        ([1, 2, 3, 4], [1, 1, 0, 0]),
+        ([1, 2, 3, 4], [1, 0, 0, 0]),
+    ]
+    tables = [
+        pd.DataFrame({"curve": number, "time": times, "event": events})
+        for number, (times, events) in enumerate(curves, start=1)
+    ]
+    return pd.concat(tables, ignore_index=True).astype("float64")
+
+
 if __name__ == "__main__":
-    for make in (lung, rossi, heart, crime):
+    for make in (lung, rossi, heart, crime, flat):
         make().to_csv(Path(__file__).with_name(f"{make.__name__}.csv"), index=False)

@@ -45,6 +45,11 @@ half <- qt(0.975, n - 1) * sd(difference) * sqrt(1 / n + 1.96^2 / (2 * (n - 1)))
 for (side in c(-1, 1)) { limit <- mean(difference) + side * 1.96 * sd(difference); add(paste("agreement limit", side), c(limit, limit - half, limit + half)) }
 add("agreement bias", c(mean(difference), t.test(difference)$conf.int, t.test(difference)$p.value))
 line <- lm(difference ~ middle); add("agreement slope", c(coef(line)[2], confint(line)[2, ], summary(line)$coefficients[2, 4]))
+# medians of curves that stay at one half for a while, or never reach it
+for (i in 1:4) {
+  m <- read.csv("flat.csv"); m <- m[m$curve == i, ]
+  add(paste("flat median", i), summary(survfit(Surv(time, event) ~ 1, m, conf.type = "log-log"))$table[c("median", "0.95LCL", "0.95UCL")])
+}
 write.table(do.call(rbind, out), "golden.tsv", sep = "\t", row.names = FALSE, quote = FALSE)
 writeLines(c(R.version.string, paste("survival", packageVersion("survival")), paste("sandwich", packageVersion("sandwich")),
              paste("lmtest", packageVersion("lmtest"))), "versions.txt")

@@ -1,0 +1,28 @@
+"""A plain PyTorch port: facenet-pytorch's own detector, photo by photo, and the age network as it is; run by compare_peers.py."""
+
+import json
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+from facenet_pytorch import MTCNN
+from PIL import Image
+
+from faceage_bio.vision.crop import standardise
+from faceage_bio.vision.network import FaceAgeNetwork
+
+if __name__ == "__main__":
+    detector, network = MTCNN(keep_all=True, device="cpu"), FaceAgeNetwork()
+    paths = sorted(Path(sys.argv[1]).glob("*.jpg"))
+    detector.detect(Image.open(paths[0]).convert("RGB"))
+    begin = time.perf_counter()
+    with torch.inference_mode():
+        for path in paths:
+            image = Image.open(path).convert("RGB")
+            boxes, _ = detector.detect(image)
+            if boxes is not None:
+                crop = np.asarray(image.crop(tuple(boxes[0])).resize((160, 160)))
+                network(torch.from_numpy(standardise(crop)).permute(2, 0, 1)[None])
+    print(json.dumps({"photos": len(paths), "seconds": time.perf_counter() - begin}))

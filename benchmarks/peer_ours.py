@@ -1,0 +1,44 @@
+"""Our engine with worker processes, their start included; and our age network in batches of 32. Run by compare_peers.py."""
+
+import json
+import os
+import sys
+import time
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.photos import table_of
+from faceage_bio.config import FaceAge
+from faceage_bio.faceage.photo import load_tools
+from faceage_bio.faceage.predict import count_workers, predict_face_ages
+from faceage_bio.faceage.settings import settings_of
+from faceage_bio.vision.card import read_card
+from faceage_bio.vision.models import load_model
+
+
+def whole(folder: Path, model: Path, detection: str) -> dict:
+    paths = sorted(folder.glob("*.jpg"))
+    settings = settings_of(FaceAge(detection=detection))
+    photos = table_of(paths, max(len(paths), 160 * len(os.sched_getaffinity(0))))
+    workers = count_workers(None, "cpu", len(photos))
+    make = partial(load_tools, [model], "cpu", settings)
+    begin = time.perf_counter()
+    predict_face_ages(photos, folder, make, [read_card(model)], settings, workers=workers)
+    return {"photos": len(photos), "seconds": time.perf_counter() - begin}
+
+
+def network_alone(model: Path) -> dict:
+    network = load_model(model)
+    crops = np.random.default_rng(1).normal(size=(32, 160, 160, 3)).astype(np.float32)
+    network.predict_standardised(crops)
+    begin, done = time.perf_counter(), 0
+    while time.perf_counter() - begin < 6:
+        done += len(network.predict_standardised(crops))
+    return {"photos": done, "seconds": time.perf_counter() - begin}
+
+
+if __name__ == "__main__":
+    what, folder, model = sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3])
+    print(json.dumps(network_alone(model) if what == "network" else whole(folder, model, what)))
