@@ -362,3 +362,17 @@ def test_the_same_subject_in_two_cohorts_stops_before_anything_is_written(demo, 
     assert run.status != 0
     assert "60 subject(s) are in cohort 'a' and in cohort 'b'" in run.output
     assert not list((tmp_path / "results").rglob("*.parquet"))
+
+
+def test_fairness_is_shown_and_can_leave_the_photos_alone(demo, tmp_path):
+    page = (demo / "results" / "reports" / "association.html").read_text()
+    assert "When the photo is worse</h2>" in page
+    assert "do not interpret" in table(demo, "pooled/fairness/stress.tsv").note.str.cat(sep=" ")
+    sex = table(demo, "pooled/fairness/fairness.tsv")
+    rows = sex[(sex.term == "sex: male vs female") & (sex.measure == "difference of mean error, years")]
+    assert rows.raw_estimate.notna().all()
+    assert rows.estimate.notna().all()
+    configfile = write_config(tmp_path / "config.yaml", fairness={"stress_photos": 0})
+    jobs = jobs_planned(snakemake(tmp_path, "--dry-run", configfile=configfile).output)
+    assert "stress_photos" not in jobs
+    assert jobs["assess_fairness"] == 4
