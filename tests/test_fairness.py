@@ -10,11 +10,16 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from faceage_bio.cli.main import app
+from faceage_bio.config import check_config
 from faceage_bio.errors import FitError, TableError
 from faceage_bio.fairness.error import assess_fairness, judge_photos
 from faceage_bio.fairness.groups import age_bands, factor_of
+from faceage_bio.report.formats import number
+from faceage_bio.report.pages import association_page
+from faceage_bio.report.tables import collect
 from faceage_bio.stats.proportions import share_difference, wilson
 from faceage_bio.stats.spread import correlation_difference, root_mean_square, sd_ratio, standard_deviation
+from faceage_bio.tables import write_table
 from tests.golden.fairness import data
 
 GOLDEN = pd.read_csv(Path(__file__).parent / "golden" / "fairness" / "golden.tsv", sep="\t")
@@ -395,3 +400,57 @@ def test_no_name_of_a_person_is_in_the_table():
     table = people(n=60)
     text = assess_fairness(table, ["sex"], CUTS, 30, photos_of(table)).to_csv()
     assert not [name for name in table.subject_id if f",{name}," in text]
+
+
+def page_of(tmp_path, *tables, min_cell=5):
+    """The association page of cohort c with these tables of the room."""
+    paths = []
+    for name, table in tables:
+        paths.append(tmp_path / "c" / "fairness" / f"{name}.tsv")
+        write_table(table, paths[-1])
+    config = check_config({"cohorts": {"c": {"face_ages": "f.tsv"}}, "report": {"min_cell": min_cell}})
+    return association_page(collect(paths), config.model_dump(mode="json"), [])
+
+
+def test_the_page_tells_what_error_means_and_marks_small_groups(tmp_path):
+    table = people(n=300, race=["a"] * 280 + ["b"] * 17 + ["c"] * 3)
+    page = page_of(
+        tmp_path, ("fairness", assess_fairness(table, ["sex", "race", "skin"], CUTS, 30, photos_of(table)))
+    )
+    assert "calibration against chronological age" in page
+    assert "young faces are judged too old" in page
+    assert "Sex, male vs female: at the same age +" in page
+    assert "Race, b vs a" not in page  # not to be interpreted, so not said in a sentence
+    assert 'race: b <span class="why">†</span>' in page
+    assert "the clinic table has no column &#39;skin&#39;" in page
+    assert ">nan<" not in page.lower()
+
+
+def test_the_page_tells_no_number_of_small_groups_or_of_few_failed_photos(tmp_path):
+    table = people(n=200, race=["a"] * 197 + ["b"] * 3)
+    photos = photos_of(table, failing=0)
+    photos.loc[:2, ["status", "reason"]] = ["excluded", "no_face"]
+    result = assess_fairness(table, ["race"], CUTS, 30, photos)
+    mean = one(result, "race: b", "mean error, years").estimate
+    raw = one(result, "race: b vs a", "difference of mean error, years").raw_estimate
+    shown, hidden = (page_of(tmp_path, ("fairness", result), min_cell=cell) for cell in (1, 5))
+    assert f">{number(mean, 1)} <" in shown
+    assert f">{number(raw, 1)} <" in shown
+    assert f">{number(mean, 1)} <" not in hidden
+    assert f">{number(raw, 1)} <" not in hidden
+    assert "1.5 % <" in shown
+    assert "1.5 % <" not in hidden
+    assert "&lt; 5 photos" in hidden
+
+
+def test_a_hostile_group_is_escaped(tmp_path):
+    evil = "<script>alert('x')</script>"
+    table = people(n=100, race=[evil] * 50 + ["b"] * 50)
+    page = page_of(tmp_path, ("fairness", assess_fairness(table, ["race"], CUTS, 30)))
+    assert "<script>alert" not in page
+
+
+def test_without_tables_the_page_says_so(tmp_path):
+    page = page_of(tmp_path)
+    assert "<strong>Fairness: not run</strong>" in page
+    assert "<strong>Stress test: not run</strong>, because it is switched off" in page

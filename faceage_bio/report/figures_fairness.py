@@ -35,13 +35,21 @@ def change_by_step(rows: pd.DataFrame) -> str:
     colours = [INK, ORANGE, BLUE, GREEN, *(one for one in CURVES if one not in (ORANGE, BLUE, GREEN))]
     scale = alt.Scale(domain=series, range=colours[: len(series)])
     reach = alt.Scale(domain=[min(0, rows["ci_lower"].min()), max(0, rows["ci_upper"].max())], nice=True)
+    reach_of_series = 5 * (len(series) - 1)  # pixels on either side of the step
+    beside = alt.Scale(type="point", domain=series, range=[-reach_of_series, reach_of_series])
     panels = []
     for place, (condition, part) in enumerate(rows.groupby("condition", sort=False)):
         steps = list(dict.fromkeys(part["label"]))
         title = "Change, years" if place % 4 == 0 else None
         base = alt.Chart(part).encode(
-            x=alt.X("label:N", sort=steps, title=None, axis=alt.Axis(labelAngle=0, grid=False)),
-            xOffset=alt.XOffset("series:N", sort=series),
+            x=alt.X(
+                "label:N",
+                sort=steps,
+                title=None,
+                scale=alt.Scale(type="point", padding=0.5),
+                axis=alt.Axis(labelAngle=0, grid=False),
+            ),
+            xOffset=alt.XOffset("series:N", sort=series, scale=beside),
             color=alt.Color("series:N", title=None, sort=series, scale=scale),
             opacity=alt.Opacity(
                 "pale:N", scale=alt.Scale(domain=[False, True], range=[1, PALE]), legend=None
