@@ -68,11 +68,12 @@ def test_the_workflow_file_alone_plans_the_same(tmp_path):
     assert plans[0] == plans[1]
 
 
-def test_each_shard_asks_for_a_gpu_where_the_study_says_cuda(tmp_path):
+def test_each_shard_and_the_stress_test_ask_for_a_gpu_where_the_study_says_cuda(tmp_path):
     faceage = yaml.safe_load(DEMO_CONFIG.read_text())["faceage"] | {"device": "cuda", "shard_size": 60}
     run = snakemake(tmp_path, "--dry-run", configfile=write_config(tmp_path / "config.yaml", faceage=faceage))
     assert jobs_planned(run.output)["predict_face_age"] == 5
-    assert run.output.count("gpu=1") == 5
+    assert jobs_planned(run.output)["stress_photos"] == 1
+    assert run.output.count("gpu=1") == 5 + 1
 
 
 def test_the_slurm_profile_names_rules_of_the_workflow():
