@@ -243,6 +243,19 @@ class Phenotype(Closed):
     imputation: Imputation = Field(default_factory=Imputation)
 
 
+class Fairness(Closed):
+    """Whether face ages are as good for one group of people as for another."""
+
+    by: list[str] = ["sex", "race"]
+    """Columns of the clinic table whose groups are compared, such as sex, race or type of skin; bands of age always are."""
+    age_cut_points: list[float] = Field(default=[50.0, 60.0, 70.0, 80.0], min_length=1)
+    """Ages at which a new band starts."""
+    min_n: int = Field(default=30, ge=2)
+    """Numbers of groups of fewer people carry the note "do not interpret"."""
+    stress_photos: int = Field(default=50, ge=0)
+    """Photos per cohort that are aged again in worse light, blurred, compressed ... (19 times each). 0: none."""
+
+
 class Expression(Closed):
     """Genes against age acceleration (DESeq2)."""
 
@@ -306,6 +319,7 @@ class Config(Closed):
     faceage: FaceAge = Field(default_factory=FaceAge)
     acceleration: Acceleration = Field(default_factory=Acceleration)
     phenotype: Phenotype = Field(default_factory=Phenotype)
+    fairness: Fairness = Field(default_factory=Fairness)
     expression: Expression = Field(default_factory=Expression)
     survival: Survival = Field(default_factory=Survival)
     report: Report = Field(default_factory=Report)
@@ -475,6 +489,7 @@ def demo_config() -> Config:
     return Config(
         cohorts={"north": with_rna("north"), "south": with_rna("south"), "healthy": files("healthy")},
         demo=Demo(),
+        fairness=Fairness(stress_photos=12),
         report=Report(
             title="Demo study of drawn people", governance="No real person: faces, clinic and RNA are drawn."
         ),

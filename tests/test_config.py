@@ -41,6 +41,7 @@ def test_every_setting_has_a_comment():
                 "quality",
                 "acceleration",
                 "phenotype",
+                "fairness",
                 "expression",
                 "survival",
                 "report",

@@ -68,11 +68,12 @@ def test_the_workflow_file_alone_plans_the_same(tmp_path):
     assert plans[0] == plans[1]
 
 
-def test_each_shard_asks_for_a_gpu_where_the_study_says_cuda(tmp_path):
+def test_each_shard_and_the_stress_test_ask_for_a_gpu_where_the_study_says_cuda(tmp_path):
     faceage = yaml.safe_load(DEMO_CONFIG.read_text())["faceage"] | {"device": "cuda", "shard_size": 60}
     run = snakemake(tmp_path, "--dry-run", configfile=write_config(tmp_path / "config.yaml", faceage=faceage))
     assert jobs_planned(run.output)["predict_face_age"] == 5
-    assert run.output.count("gpu=1") == 5
+    assert jobs_planned(run.output)["stress_photos"] == 1
+    assert run.output.count("gpu=1") == 5 + 1
 
 
 def test_the_slurm_profile_names_rules_of_the_workflow():
@@ -399,3 +400,17 @@ def test_the_same_subject_in_two_cohorts_stops_before_anything_is_written(demo, 
     assert run.status != 0
     assert "60 subject(s) are in cohort 'a' and in cohort 'b'" in run.output
     assert not list((tmp_path / "results").rglob("*.parquet"))
+
+
+def test_fairness_is_shown_and_can_leave_the_photos_alone(demo, tmp_path):
+    page = (demo / "results" / "reports" / "association.html").read_text()
+    assert "When the photo is worse</h2>" in page
+    assert "do not interpret" in table(demo, "pooled/fairness/stress.tsv").note.str.cat(sep=" ")
+    sex = table(demo, "pooled/fairness/fairness.tsv")
+    rows = sex[(sex.term == "sex: male vs female") & (sex.measure == "difference of mean error, years")]
+    assert rows.raw_estimate.notna().all()
+    assert rows.estimate.notna().all()
+    configfile = write_config(tmp_path / "config.yaml", fairness={"stress_photos": 0})
+    jobs = jobs_planned(snakemake(tmp_path, "--dry-run", configfile=configfile).output)
+    assert "stress_photos" not in jobs
+    assert jobs["assess_fairness"] == 4

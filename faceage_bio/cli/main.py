@@ -13,6 +13,7 @@ from faceage_bio.cli import (
     demo,
     expression,
     faceage,
+    fairness,
     phenotype,
     report,
     study,
@@ -50,7 +51,18 @@ def _options(
 
 app.add_typer(study.app)
 app.add_typer(weights.app, name="weights", help="Import, check and show the published FaceAge weights.")
-for room in (cohort, faceage, acceleration, phenotype, associations, expression, survival, report, demo):
+for room in (
+    cohort,
+    faceage,
+    acceleration,
+    phenotype,
+    associations,
+    fairness,
+    expression,
+    survival,
+    report,
+    demo,
+):
     app.add_typer(room.app)
 
 

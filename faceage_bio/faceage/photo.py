@@ -11,7 +11,7 @@ from faceage_bio.faceage.rules import judge
 from faceage_bio.faceage.settings import Settings
 from faceage_bio.vision.batches import in_batches
 from faceage_bio.vision.crop import crop_face, jittered_boxes
-from faceage_bio.vision.decode import DecodeError, decode_photo
+from faceage_bio.vision.decode import Decoded, DecodeError, decode_photo
 from faceage_bio.vision.detect import Detector, Face
 from faceage_bio.vision.measures import measure_crop, measure_face, perceptual_hash, pixel_hash
 from faceage_bio.vision.models import FaceAgeModel, load_model
@@ -51,13 +51,18 @@ class Examined:
 
 def examine(path: Path | None, tools: Tools) -> Examined:
     """Everything about one photo except its age; ``path`` is None for one outside the photo folder."""
-    settings = tools.settings
     if path is None:
         return excluded({}, "outside_folder")
     try:
         photo = decode_photo(path)
     except DecodeError as error:
         return excluded({}, error.reason)
+    return examine_image(photo, tools)
+
+
+def examine_image(photo: Decoded, tools: Tools) -> Examined:
+    """Everything about a decoded photo except its age."""
+    settings = tools.settings
     known = {
         "width": photo.width, "height": photo.height, "orientation": photo.orientation,
         "pixel_hash": pixel_hash(photo.image), "perceptual_hash": perceptual_hash(photo.image),

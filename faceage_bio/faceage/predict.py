@@ -145,8 +145,11 @@ class _InThisProcess(Executor):
         return done
 
 
-def _pool(workers: int, make_tools: Callable[[], Tools], processes: int | None = None) -> Executor:
-    """``processes`` as many as workers, unless given; a single worker works in this process."""
+def pool(workers: int, make_tools: Callable[[], Tools], processes: int | None = None) -> Executor:
+    """Worker processes, each with its tools (see `tools_of_this_process`); ``processes`` as many as workers, unless given.
+
+    A single worker works in this process.
+    """
     if workers == 1:
         _start(make_tools, threads=torch.get_num_threads())
         return _InThisProcess()
@@ -160,6 +163,19 @@ def _pool(workers: int, make_tools: Callable[[], Tools], processes: int | None =
 
 
 _tools: Tools | FaceAgeBioError  # of this worker process, or why there are none
+
+
+def tools_of_this_process() -> Tools:
+    """What ``make_tools`` made in this worker.
+
+    Raises
+    ------
+    FaceAgeBioError
+        What it raised.
+    """
+    if isinstance(_tools, FaceAgeBioError):
+        raise _tools
+    return _tools
 
 
 def _start_worker(make_tools: Callable[[], Tools]) -> None:
@@ -226,14 +242,14 @@ def _in_order(
     while waiting:
         under_way: deque[tuple[pd.DataFrame, Future | pd.DataFrame]] = deque()
         try:
-            with _pool(workers, make_tools) as pool:
+            with pool(workers, make_tools) as running:
                 while waiting or under_way:
                     while waiting and len(under_way) < ahead:
                         number, part = waiting[0]
                         compare = number == 0 and store.settings.precision != "float32"
                         table = store.read(part)
                         job = (
-                            pool.submit(_predict_part, part, store.folder, compare)
+                            running.submit(_predict_part, part, store.folder, compare)
                             if table is None
                             else table
                         )
@@ -260,9 +276,9 @@ def _rescued(
     left = deque(part.iloc[[place]] for place in range(len(part)))
     while left:
         try:
-            with _pool(2, make_tools, processes=1) as pool:
+            with pool(2, make_tools, processes=1) as running:
                 while left:
-                    rows += pool.submit(_predict_part, left[0], store.folder, False).result()
+                    rows += running.submit(_predict_part, left[0], store.folder, False).result()
                     left.popleft()
                     deaths = 0
         except BrokenProcessPool:
@@ -279,10 +295,9 @@ def _rescued(
 
 def _predict_part(part: pd.DataFrame, folder: Path, compare_precision: bool) -> list[dict]:
     """The rows of some photos; runs in a worker process."""
-    if isinstance(_tools, FaceAgeBioError):
-        raise _tools
-    photos = [_examined(inside(folder, path), _tools) for path in part["path"]]
-    add_ages(photos, _tools, compare_precision)
+    tools = tools_of_this_process()
+    photos = [_examined(inside(folder, path), tools) for path in part["path"]]
+    add_ages(photos, tools, compare_precision)
     keys = part[[COHORT, PHOTO, SUBJECT]].to_dict("records")
     return [key | photo.row for key, photo in zip(keys, photos, strict=True)]
 

@@ -11,7 +11,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 import faceage_bio
-from faceage_bio.report import figures, formats, words
+from faceage_bio.report import fairness, figures, formats, words
 from faceage_bio.report.acceleration import ageing_rate_section, definition_section
 from faceage_bio.report.associations import association_sections, paired, without_small
 from faceage_bio.report.tables import ReportTables
@@ -44,7 +44,7 @@ def association_page(tables: ReportTables, config: dict, cards: list[dict]) -> s
     figure = figures.age_bands(bands, min_cell) if len(bands) and (bands.n >= min_cell).any() else ""
     return _render(
         "association.html.j2", config, cards, cohorts=cohorts, groups=_both(groups), group_sentence=words.group_sentence(groups) if len(groups) else "",
-        associations=association_sections(tables, config),
+        associations=association_sections(tables, config), fairness=fairness.section(tables, config),
         bands_figure=Markup(figure), bundle=Markup(figures.vega_bundle()) if any(c["volcano"] for c in cohorts) else "",
     )  # fmt: skip
 

@@ -130,7 +130,7 @@ def demo_on_slurm(cluster, tmp_path_factory) -> Study:
     journal = f'echo "$1 ${{SLURM_JOB_ID:-none}} ${{CUDA_VISIBLE_DEVICES:-none}}" >> {folder}/journal'
     run = study.run(
         "--set-resources", "predict_face_age:gpu=1", "predict_face_age:slurm_partition=gpu",
-        "--set-threads", "predict_face_age=2", bash=step("*", journal), seconds=1200,
+        "--set-threads", "predict_face_age=2", "stress_photos=2", bash=step("*", journal), seconds=1200,
     )  # fmt: skip
     assert run.status == 0, run.output[-8000:]
     return study
@@ -153,14 +153,14 @@ def test_the_demo_goes_through_sbatch_to_both_reports(demo_on_slurm, journal):
     assert set(journal.job) == {job.number for job in jobs}
     assert Counter(journal.step) == {
         "make-demo-cohorts": 1, "fit-demo-model": 1, "check-cohorts": 1, "predict-face-age": 5, "gather-face-ages": 1,
-        "compute-acceleration": 1, "test-phenotypes": 3, "compare-groups": 1, "fit-expression": 2, "fit-survival": 3,
+        "compute-acceleration": 1, "test-phenotypes": 3, "compare-groups": 1, "assess-fairness": 4, "stress-photos": 1, "measure-reliability": 3, "fit-ageing-rate": 3, "fit-expression": 2, "fit-survival": 3,
         "compare-levels": 1, "fit-dose-response": 1, "compare-subgroups": 1, "match-groups": 1, "compare-adjustments": 1,
         "vary-specifications": 1,
         "gather-ledger": 3, "render-association-report": 1, "render-survival-report": 1,
     }  # fmt: skip
     reports = demo_on_slurm.folder / "results" / "reports"
     association, survival = ((reports / f"{name}.html").read_text() for name in ("association", "survival"))
-    for title in ("Smoking, BMI, disease", "Gene expression", "How it was done"):
+    for title in ("Smoking, BMI, disease", "When the photo is worse", "Gene expression", "How it was done"):
         assert f">{title}</h2>" in association
     assert survival.count(">Hazard of death</h3>") == 3
     assert "Nothing to be done" in demo_on_slurm.run().output
@@ -168,8 +168,8 @@ def test_the_demo_goes_through_sbatch_to_both_reports(demo_on_slurm, journal):
 
 def test_light_steps_share_two_jobs(demo_on_slurm, journal):
     steps = journal.groupby("job").step.nunique()
-    assert sorted(steps[steps > 1]) == [3, 11]
-    assert len(demo_on_slurm.jobs()) == 12
+    assert sorted(steps[steps > 1]) == [3, 14]
+    assert len(demo_on_slurm.jobs()) == 13
 
 
 def test_each_shard_has_a_gpu_of_its_own_and_nothing_else_has_one(demo_on_slurm, journal):

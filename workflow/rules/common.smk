@@ -42,6 +42,8 @@ WITH_CELLS = [name for name in COHORTS if config["cohorts"][name]["single_cell"]
 WITH_RNA = [*WITH_COUNTS, *WITH_CELLS]
 MODELS = [f"{config['results_dir']}/model/demo" if name == "demo" else name for name in config["models"]]
 WITH_OPINIONS = WITH_PHOTOS if len(MODELS) > 1 else []  # cohorts aged by several models
+ASSESSED = [*COHORTS, *(["pooled"] if len(COHORTS) > 1 else [])]  # cohorts, and all together
+STRESSED = WITH_PHOTOS if config["fairness"]["stress_photos"] else []  # cohorts whose photos are aged again
 MODEL_CARDS = [f"{folder}/card.json" for folder in MODELS] if WITH_PHOTOS else []
 GPUS = 1 if config["faceage"]["device"] == "cuda" else 0
 QUALITY_RULES = [
@@ -135,6 +137,28 @@ def reliability_options(wildcards):
         *option("--outcome", settings["outcomes"]),
         *option("--covariate", config["phenotype"]["adjust_for"]),
         *(["--averaged"] if settings["repeat_photos"] == "mean" else []),
+    ]
+
+
+def fairness_tables(wildcards):
+    """Analysis table and face ages of a cohort, or of all."""
+    names = COHORTS if wildcards.cohort == "pooled" else [wildcards.cohort]
+    return {
+        "people": [f"<results>/{name}/acceleration/acceleration.parquet" for name in names],
+        "photos": [f"<results>/{name}/faceage/face_age.parquet" for name in names],
+    }
+
+
+def fairness_inputs(wildcards, input):
+    return [*option("--people", input.people), *option("--photos", input.photos)]
+
+
+def stress_inputs(wildcards, input):
+    return [
+        *option("--photo-folder", input.folders),
+        *option("--photos", input.photos),
+        *option("--face-ages", input.face_ages),
+        *option("--people", input.people),
     ]
 
 

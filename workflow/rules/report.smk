@@ -17,6 +17,8 @@ rule render_association_report:
                 table=["agreement", "agreement_bands"],
             ),
             *collect("<results>/{cohort}/phenotype/phenotypes.tsv", cohort=WITH_CLINIC),
+            *collect("<results>/{cohort}/fairness/fairness.tsv", cohort=ASSESSED),
+            *(["<results>/pooled/fairness/stress.tsv"] if STRESSED else []),
             *collect("<results>/{cohort}/expression/{table}.tsv", cohort=WITH_RNA, table=["genes", "panel"]),
             "<results>/pooled/phenotype/groups.tsv",
             *collect(

@@ -1,0 +1,199 @@
+"""The fairness section: whether face ages are as good for one group as for another, and how worse photos move them."""
+
+import numpy as np
+import pandas as pd
+from markupsafe import Markup
+
+from faceage_bio.report import figures_fairness as figures
+from faceage_bio.report.formats import interval, number, p_value, signed
+from faceage_bio.report.tables import ReportTables
+
+POOLED = "pooled"
+ERRORS = {
+    "mean error, years": "mean", "mean error at the same age, years": "at_age", "mean absolute error, years": "absolute",
+    "root mean squared error, years": "squared", "standard deviation of error, years": "spread",
+    "correlation with age": "correlation", "error per 10 years of age": "slope",
+}  # fmt: skip
+SHARES = {
+    "share of photos without a face": "without_face", "share of photos of low quality": "low_quality",
+    "share of photos without an age": "failed",
+}  # fmt: skip
+CHANGES = {
+    "mean change, years": "mean", "standard deviation of change, years": "spread",
+    "share of photos whose face was lost": "lost", "share of photos that the quality rules excluded": "excluded",
+}  # fmt: skip
+RAW = ("raw_estimate", "raw_ci_lower", "raw_ci_upper", "raw_p_value")
+TEXTS = ("population", "factor", "group", "within", "condition", "unit", "raw_note")
+NUMBERS = (*RAW, "n_exposed", "n_reference", "n_events_exposed", "n_events_reference", "step")
+
+
+def section(tables: ReportTables, config: dict) -> dict:
+    """What the template needs: blocks (one per cohort and population; the first is open) and the stress test."""
+    min_cell = config["report"]["min_cell"]
+    cohorts = list(config["cohorts"])
+    names = [POOLED, *cohorts] if len(cohorts) > 1 else cohorts
+    known = _complete(tables.get("fairness", "fairness"))
+    blocks = [
+        _block(name, population, rows, min_cell)
+        for name in names
+        for population, rows in known[known["cohort"] == name].groupby("population", sort=False)
+    ]
+    stress = _complete(tables.get("fairness", "stress"))
+    tests = [
+        _stress(name, stress[stress["cohort"] == name], min_cell)
+        for name in names
+        if (stress["cohort"] == name).any()
+    ]
+    return {"blocks": blocks, "stress": tests, "settings": config["fairness"]}
+
+
+def _complete(table: pd.DataFrame) -> pd.DataFrame:
+    """The table with all columns of the room; those that a table has not are empty."""
+    table = table.reindex(
+        columns=list(
+            dict.fromkeys([*table.columns, "cohort", "analysis", "term", "measure", "note", *TEXTS, *NUMBERS])
+        )
+    )
+    for name in (*TEXTS, "note"):
+        table[name] = table[name].astype(object).where(table[name].notna(), "").astype(str)
+    return table
+
+
+def hide_small(rows: pd.DataFrame, min_cell: int) -> pd.DataFrame:
+    """No estimate where a group, or the photos that failed in it, are fewer than may be told."""
+    groups = rows[["n", "n_exposed", "n_reference"]].astype("float64")
+    events = rows[["n_events", "n_events_exposed", "n_events_reference"]].astype("float64")
+    small = pd.concat([groups, events], axis=1).apply(lambda n: (n > 0) & (n < min_cell)).any(axis=1)
+    rows = rows.copy()
+    rows.loc[small, ["estimate", "ci_lower", "ci_upper", "p_value", "q_value", *RAW]] = np.nan
+    rows.loc[small, ["note", "raw_note"]] = f"fewer than {min_cell}"
+    return rows
+
+
+def _block(cohort: str, population: str, rows: pd.DataFrame, min_cell: int) -> dict:
+    rows = hide_small(rows, min_cell)
+    groups, differences = rows[rows["analysis"] == "groups"], rows[rows["analysis"] == "differences"]
+    lines = [_line(line, ERRORS | SHARES) for _, line in groups.groupby(["factor", "group"], sort=False)]
+    main = (differences["within"] == "") & (differences["factor"] != "age band")
+    crossed = [line for line in lines if "×" in line["factor"]]
+    return {
+        "cohort": "all cohorts" if cohort == POOLED else cohort,
+        "population": population,
+        "groups": [line for line in lines if "×" not in line["factor"]],
+        "crossed": crossed,
+        "has_photos": bool(groups["measure"].isin(SHARES).any()),
+        "differences": differences[main].to_dict("records"),
+        "differences_within": differences[~main].to_dict("records"),
+        "sentences": _sentences(groups, differences),
+        "figure": Markup(_error_figure(groups)),
+    }
+
+
+def _line(rows: pd.DataFrame, keys: dict[str, str]) -> dict:
+    """One line of the page's table: a group with all its measures."""
+    first = rows.iloc[0]
+    line = {name: first[name] for name in ("factor", "group", "condition", "step", "unit")}
+    found = {keys[row["measure"]]: row for row in rows.to_dict("records") if row["measure"] in keys}
+    people = rows[~rows["measure"].str.startswith("share")]
+    photos = rows[rows["measure"].str.startswith("share")]
+    return line | {
+        "measures": {key: found.get(key) for key in keys.values()},
+        "n": people["n"].iloc[0] if len(people) else np.nan,
+        "n_photos": photos["n"].iloc[0] if len(photos) else np.nan,
+        "note": next((note for note in people["note"] if note.startswith(("do not", "fewer"))), ""),
+    }
+
+
+def _error_figure(groups: pd.DataFrame) -> str:
+    kinds = {"mean error, years": figures.RAW, "mean error at the same age, years": figures.SAME_AGE}
+    shown = groups[
+        groups["measure"].isin(kinds) & groups["estimate"].notna() & ~groups["factor"].str.contains("×")
+    ]
+    if shown.empty:
+        return ""
+    marks = shown["note"].str.startswith("do not").map({True: " (few)", False: ""})
+    return figures.error_by_group(shown.assign(label=shown["term"] + marks, kind=shown["measure"].map(kinds)))
+
+
+def _sentences(groups: pd.DataFrame, differences: pd.DataFrame) -> list[str]:
+    said = []
+    everyone = groups[(groups["factor"] == "all") & groups["estimate"].notna()].set_index("measure")
+    if {"mean error, years", "error per 10 years of age"} <= set(everyone.index):
+        mean, slope = everyone.loc["mean error, years"], everyone.loc["error per 10 years of age"]
+        said.append(
+            f"Face age minus age was {signed(mean['estimate'])} years on average ({interval(mean['ci_lower'], mean['ci_upper'], 1)}; "
+            f"{int(mean['n'])} people), and changed by {signed(slope['estimate'])} years per 10 years of age "
+            f"({interval(slope['ci_lower'], slope['ci_upper'], 1)})."
+        )
+    mean = differences[
+        (differences["measure"] == "difference of mean error, years")
+        & (differences["within"] == "") & differences["estimate"].notna() & ~differences["note"].str.startswith("do not")
+    ]  # fmt: skip
+    for row in mean.to_dict("records"):
+        said.append(
+            f"{row['factor'].capitalize()}, {row['group']}: at the same age {signed(row['estimate'])} years "
+            f"({interval(row['ci_lower'], row['ci_upper'], 1)}, p {_p(row['p_value'])}); raw {signed(row['raw_estimate'])} years "
+            f"({interval(row['raw_ci_lower'], row['raw_ci_upper'], 1)})."
+        )
+    return said
+
+
+def _p(value: float) -> str:
+    text = p_value(value)
+    return text if text.startswith("<") else f"= {text}"
+
+
+def _stress(cohort: str, rows: pd.DataFrame, min_cell: int) -> dict:
+    rows = hide_small(rows, min_cell)
+    rows = rows.assign(label=[_step(row.condition, row.step, row.unit) for row in rows.itertuples()])
+    groups, differences = rows[rows["analysis"] == "stress"], rows[rows["analysis"] == "stress differences"]
+    steps = groups[groups["condition"] != "as it is"]
+    everybody = steps[steps["factor"] == "all"]
+    as_it_is = groups[groups["condition"] == "as it is"]
+    lines = [
+        _line(line, CHANGES) | {"label": label}
+        for (_, label), line in everybody.groupby(["condition", "label"], sort=False)
+    ]
+    return {
+        "cohort": "all cohorts" if cohort == POOLED else cohort,
+        "lines": lines,
+        "differences": differences.to_dict("records"),
+        "n": as_it_is["n"].iloc[0] if len(as_it_is) else 0,
+        "n_unusable": as_it_is["n_events"].iloc[0] if len(as_it_is) else 0,
+        "sentence": _stress_sentence(everybody),
+        "figure": Markup(_stress_figure(steps)),
+    }
+
+
+def _step(condition: str, step: float, unit: str) -> str:
+    if condition == "grey":
+        return "no colour"
+    return f"{signed(step, 0) if condition in ('light', 'rotation') else number(step, 0)}{f' {unit}' if unit else ''}"
+
+
+def _stress_sentence(everybody: pd.DataFrame) -> str:
+    mean = everybody[(everybody["measure"] == "mean change, years") & everybody["estimate"].notna()]
+    if mean.empty:
+        return ""
+    most = mean.loc[mean["estimate"].abs().idxmax()]
+    return (
+        f"Ages moved most with {most['condition']} ({most['label']}): {signed(most['estimate'])} years on average "
+        f"({interval(most['ci_lower'], most['ci_upper'], 1)}; {int(most['n'])} photos)."
+    )
+
+
+def _stress_figure(steps: pd.DataFrame) -> str:
+    """Everybody, and the groups of the first column that parts people."""
+    mean = steps[(steps["measure"] == "mean change, years") & steps["ci_lower"].notna()]
+    parted = [name for name in dict.fromkeys(mean["factor"]) if name not in ("all", "age band")]
+    shown = mean[mean["factor"].isin(["all", *parted[:1]])]
+    if shown.empty:
+        return ""
+    return figures.change_by_step(
+        shown.assign(
+            series=shown["group"].where(shown["factor"] != "all", "all photos"),
+            label=[_step(row.condition, row.step, "") for row in shown.itertuples()],
+            pale=shown["note"].str.startswith("do not"),
+            condition=[f"{row.condition}{f', {row.unit}' if row.unit else ''}" for row in shown.itertuples()],
+        )[["condition", "label", "series", "estimate", "ci_lower", "ci_upper", "pale"]]
+    )

@@ -1,0 +1,455 @@
+"""Fairness: numbers as R's, planted biases found and permuted ones not, and no number where there can be none."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from typer.testing import CliRunner
+
+from faceage_bio.cli.main import app
+from faceage_bio.config import check_config
+from faceage_bio.errors import FitError, TableError
+from faceage_bio.fairness.error import assess_fairness, judge_photos
+from faceage_bio.fairness.groups import age_bands, factor_of
+from faceage_bio.report import formats
+from faceage_bio.report.pages import association_page
+from faceage_bio.report.tables import collect
+from faceage_bio.stats.proportions import share_difference, wilson
+from faceage_bio.stats.spread import correlation_difference, root_mean_square, sd_ratio, standard_deviation
+from faceage_bio.tables import write_table
+from tests.golden.fairness import data
+
+GOLDEN = pd.read_csv(Path(__file__).parent / "golden" / "fairness" / "golden.tsv", sep="\t")
+CUTS = [50.0, 60.0, 70.0, 80.0]
+NUMBERS = ["estimate", "ci_lower", "ci_upper", "p_value"]
+
+
+def r(quantity: str) -> np.ndarray:
+    values = GOLDEN.loc[GOLDEN.quantity == quantity, "value"].to_numpy()
+    assert len(values), quantity
+    return values
+
+
+def people(n=600, seed=1, bias=3.0, **more):
+    """Face age regresses to the mean; men are judged ``bias`` years older."""
+    random = np.random.default_rng(seed)
+    age = random.uniform(40, 90, n)
+    sex = random.choice(["female", "male"], n)
+    face = 20 + 0.7 * age + bias * (sex == "male") + random.normal(0, 5, n)
+    columns = {
+        "cohort": "c",
+        "subject_id": [f"s{k}" for k in range(n)],
+        "chronological_age": age,
+        "face_age": face,
+        "sex": sex,
+    }
+    return pd.DataFrame(columns | more)
+
+
+def photos_of(table, failing=0.1, seed=2, reason="no_face"):
+    random = np.random.default_rng(seed)
+    failed = random.random(len(table)) < failing
+    return pd.DataFrame({
+        "subject_id": table.subject_id, "status": np.where(failed, "excluded", "ok"), "reason": np.where(failed, reason, ""),
+    })  # fmt: skip
+
+
+def one(table, term, measure, population="everybody"):
+    rows = table[(table.term == term) & (table.measure == measure) & (table.population == population)]
+    assert len(rows) == 1, (term, measure)
+    return rows.iloc[0]
+
+
+@pytest.fixture(scope="module")
+def of_lung():
+    known = data.people()
+    table = pd.DataFrame({
+        "cohort": "lung", "subject_id": [f"s{k}" for k in known.index], "chronological_age": known.age,
+        "face_age": known.age + known.error, "sex": known.sex.map({1: "female", 2: "male"}),
+    })  # fmt: skip
+    photos = pd.DataFrame({
+        "subject_id": table.subject_id, "status": np.where(known.failed == 1, "excluded", "ok"), "reason": np.where(known.failed == 1, "blurred", ""),
+    })  # fmt: skip
+    return assess_fairness(table, ["sex"], CUTS, 30, photos)
+
+
+@pytest.mark.parametrize(
+    ("measure", "quantity"),
+    [
+        ("mean error, years", "mean"), ("mean absolute error, years", "absolute"), ("root mean squared error, years", "root mean square"),
+        ("standard deviation of error, years", "sd"), ("correlation with age", "correlation"), ("error per 10 years of age", "slope"),
+        ("mean error at the same age, years", "mean at age"), ("share of photos of low quality", "wilson"),
+    ],
+)  # fmt: skip
+def test_groups_equal_r(of_lung, measure, quantity):
+    for sex, number in (("female", 1), ("male", 2)):
+        expected = r(f"{quantity} {number}")
+        found = one(of_lung, f"sex: {sex}", measure)[NUMBERS[: len(expected)]].to_numpy(float)
+        np.testing.assert_allclose(found, expected, rtol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("measure", "quantity"),
+    [
+        ("difference of mean error, years", "error"), ("difference of mean absolute error, years", "absolute"),
+        ("ratio of standard deviations of error", "spread"), ("difference of correlation with age", "correlation"),
+        ("difference of share of photos without an age", "share"),
+    ],
+)  # fmt: skip
+def test_differences_equal_r(of_lung, measure, quantity):
+    row = one(of_lung, "sex: male vs female", measure)
+    for kind, columns in (("raw", [f"raw_{name}" for name in NUMBERS]), ("adjusted", NUMBERS)):
+        if (kind, quantity) == ("adjusted", "correlation"):
+            continue
+        expected = r(f"{kind} {quantity}")
+        if len(expected) == 3:
+            expected = np.append(expected, r(f"{kind} {quantity} p"))
+        np.testing.assert_allclose(row[columns].to_numpy(float), expected, rtol=1e-8)
+
+
+@pytest.mark.parametrize("events", [0, 1, 7, 10])
+def test_wilson_equals_prop_test(events):
+    found = wilson(events, 10)
+    np.testing.assert_allclose(
+        [found.estimate, found.ci_lower, found.ci_upper], r(f"wilson of 10 {events}"), atol=1e-12
+    )
+
+
+@given(st.integers(0, 40), st.integers(1, 40), st.integers(0, 40), st.integers(1, 40))
+def test_shares_stay_shares_and_differences_turn_round(k, n, j, m):
+    k, j = min(k, n), min(j, m)
+    there, back = share_difference((k, j), (n, m)), share_difference((j, k), (m, n))
+    assert 0 <= wilson(k, n).ci_lower <= k / n <= wilson(k, n).ci_upper <= 1
+    assert -1 <= there.ci_lower - 1e-12 <= there.estimate <= there.ci_upper + 1e-12 <= 1 + 1e-9
+    assert there.estimate == pytest.approx(-back.estimate)
+    assert there.ci_lower == pytest.approx(-back.ci_upper)
+    assert there.p_value == pytest.approx(back.p_value)
+
+
+@given(st.integers(1, 9), st.floats(-50, 50))
+def test_ratios_of_spreads_are_free_of_place_and_turn_round(seed, shift):
+    random = np.random.default_rng(seed)
+    a, b = random.normal(0, 2, 30), random.normal(0, 1, 25)
+    there, back = sd_ratio(a + shift, b), sd_ratio(b, a)
+    assert there.estimate == pytest.approx(1 / back.estimate)
+    assert there.ci_lower == pytest.approx(1 / back.ci_upper)
+    assert there.p_value == pytest.approx(back.p_value)
+
+
+def test_bootstrap_intervals_are_the_same_each_time_and_cover():
+    random = np.random.default_rng(5)
+    first = root_mean_square(random.normal(1, 3, 80))
+    assert root_mean_square(np.random.default_rng(5).normal(1, 3, 80)) == first
+    found = [standard_deviation(random.standard_t(8, 100)) for _ in range(150)]
+    true = np.sqrt(8 / 6)
+    assert 0.86 < np.mean([value.ci_lower < true < value.ci_upper for value in found]) < 0.99
+
+
+def test_a_planted_bias_is_found_and_one_permuted_is_not():
+    table = people(n=2000, bias=3.0)
+    found = one(
+        assess_fairness(table, ["sex"], CUTS, 30), "sex: male vs female", "difference of mean error, years"
+    )
+    assert found.ci_lower < 3 < found.ci_upper
+    assert found.p_value < 1e-20
+    random = np.random.default_rng(4)
+    p_values = []
+    for _ in range(100):
+        table = people(n=100, bias=0, seed=random.integers(2**31))
+        table["sex"] = random.permutation(table["sex"])
+        p_values.append(
+            one(
+                assess_fairness(table, ["sex"], [60.0], 30),
+                "sex: male vs female",
+                "difference of mean error, years",
+            ).p_value
+        )
+    assert 0.005 <= np.mean(np.array(p_values) < 0.05) <= 0.12
+
+
+def test_groups_that_differ_in_age_alone_differ_raw_and_not_at_the_same_age():
+    table = people(n=3000, bias=0)
+    chance = np.random.default_rng(3).random(3000) < (table.chronological_age - 40) / 50
+    table["sex"] = np.where(chance, "male", "female")  # old men, young women
+    row = one(
+        assess_fairness(table, ["sex"], CUTS, 30), "sex: male vs female", "difference of mean error, years"
+    )
+    assert row.raw_ci_upper < -2
+    assert abs(row.estimate) < 0.8
+    assert row.ci_lower < 0 < row.ci_upper
+
+
+def test_error_falls_with_age_where_face_age_regresses():
+    table = assess_fairness(people(n=2000, bias=0), [], CUTS, 30)
+    slope = one(table, "all", "error per 10 years of age")
+    assert slope.ci_lower < -3 < slope.ci_upper
+    bands = table[(table.factor == "age band") & (table.measure == "mean error, years")]
+    assert list(bands.group) == ["under 50", "50-59", "60-69", "70-79", "80 and over"]
+    assert bands.estimate.is_monotonic_decreasing
+    assert (
+        table.loc[(table.factor == "age band") & (table.analysis == "differences"), "estimate"].isna().all()
+    )
+
+
+def test_failures_that_fall_on_one_group_are_found():
+    table = people(n=800)
+    photos = pd.concat(
+        [photos_of(table[table.sex == "male"], 0.3), photos_of(table[table.sex == "female"], 0.05)]
+    )
+    result = assess_fairness(table, ["sex"], CUTS, 30, photos)
+    row = one(result, "sex: male vs female", "difference of share of photos without an age")
+    assert row.ci_lower < 0.25 < row.ci_upper
+    assert row.raw_p_value < 1e-6
+    men = one(result, "sex: male", "share of photos without a face")
+    assert men.n == (table.sex == "male").sum()
+    assert men.n_events == round(men.estimate * men.n)
+
+
+def test_files_that_are_no_photos_given_ages_and_doubles_are_no_failures():
+    table = people(n=8)
+    reasons = [
+        "damaged_image",
+        "given",
+        "same_photo_twice",
+        "no_face",
+        "low_probability",
+        "blurred",
+        "several_faces",
+        "",
+    ]
+    status = ["excluded", "ok", "excluded", "excluded", "excluded", "excluded", "flagged", "ok"]
+    judged = judge_photos(
+        table, pd.DataFrame({"subject_id": table.subject_id, "status": status, "reason": reasons})
+    )
+    assert list(judged.person) == [3, 4, 5, 6, 7]
+    assert list(judged.without_face) == [True, True, False, False, False]
+    assert list(judged.low_quality) == [False, False, True, False, False]
+
+
+def test_crossings_compare_within_the_second_factor():
+    table = people(n=1500, race=np.random.default_rng(8).choice(["a", "b"], 1500))
+    table.loc[(table.sex == "male") & (table.race == "b"), "face_age"] += 6
+    result = assess_fairness(table, ["sex", "race"], CUTS, 30)
+    measure = "difference of mean error, years"
+    assert one(result, "sex: male vs female, race b", measure).estimate == pytest.approx(9, abs=1.5)
+    assert one(result, "sex: male vs female, race a", measure).estimate == pytest.approx(3, abs=1.5)
+    assert {"sex × race", "sex × age band", "race × age band"} <= set(result.factor)
+
+
+def test_reference_people_stand_beside_everybody():
+    table = people(n=400, group=["cancer"] * 300 + ["reference"] * 100)
+    table.loc[table.group == "cancer", "face_age"] += 5
+    result = assess_fairness(table, [], CUTS, 30)
+    measure = "mean error, years"
+    assert one(result, "all", measure).n == 400
+    assert one(result, "all", measure, "reference people").n == 100
+    assert one(result, "all", measure).estimate > one(result, "all", measure, "reference people").estimate + 2
+    assert set(assess_fairness(table.assign(group="reference"), [], CUTS, 30).population) == {
+        "reference people"
+    }
+
+
+def test_small_groups_are_not_to_be_interpreted_and_leave_the_family_of_tests():
+    table = people(n=200)
+    table.loc[10:, "sex"] = "female"
+    table.loc[:9, "sex"] = "male"
+    result = assess_fairness(table, ["sex"], CUTS, 30)
+    row = one(result, "sex: male vs female", "difference of mean error, years")
+    assert row.note == "do not interpret: fewer than 30 people in a group"
+    assert np.isnan(row.q_value)
+    assert one(result, "sex: male", "mean error, years").note == "do not interpret: fewer than 30 people"
+
+
+@pytest.mark.parametrize(
+    ("change", "term", "message"),
+    [
+        ({"sex": "female"}, "sex", "all 60 people have the same value"),
+        ({"sex": None}, "sex", "nobody has a value of 'sex'"),
+        ({"sex": [f"s{k}" for k in range(60)]}, "sex", "has 60 values, which are no groups"),
+        ({"sex": ["male"] + ["female"] * 59}, "sex: male vs female", "fewer than 2 people"),
+        ({"face_age": np.nan}, "all", "fewer than 2 values"),
+        ({"face_age": 60.0, "chronological_age": 60.0}, "all", "do not vary|does not vary|that vary|pairs"),
+    ],
+)
+def test_what_cannot_be_estimated_says_why(change, term, message):
+    result = assess_fairness(people(n=60).assign(**change), ["sex"], CUTS, 30)
+    rows = result[(result.term == term) & result.estimate.isna()]
+    assert len(rows)
+    notes = rows.note.fillna("") + rows.get("raw_note", pd.Series("", rows.index)).fillna("").astype(str)
+    assert notes.str.contains(message).any(), notes.to_list()
+
+
+def test_no_sex_column_keeps_a_row_that_says_so():
+    result = assess_fairness(people(n=60).drop(columns="sex"), ["sex"], CUTS, 30)
+    assert (
+        one(result, "sex", "difference of mean error, years").note
+        == "not estimated, because the clinic table has no column 'sex'"
+    )
+
+
+def test_a_group_of_one_does_not_spoil_the_others():
+    table = people(n=300)
+    table.loc[0, "sex"] = "other"
+    result = assess_fairness(table, ["sex"], CUTS, 30)
+    assert one(result, "sex: male vs female", "difference of mean error, years").estimate == pytest.approx(
+        3, abs=1.5
+    )
+    assert (
+        "fewer than 2 people" in one(result, "sex: other vs female", "difference of mean error, years").note
+    )
+
+
+def test_all_photos_fail():
+    table = people(n=50, face_age=np.nan)
+    result = assess_fairness(table, ["sex"], CUTS, 30, photos_of(table, failing=2))
+    assert one(result, "all", "share of photos without a face").estimate == 1
+    assert one(result, "all", "share of photos without a face").ci_lower == pytest.approx(0.9287, abs=1e-3)
+    assert result[result.measure.str.contains("error")].estimate.isna().all()
+
+
+def test_given_face_ages_have_no_failures_to_count():
+    table = people(n=50)
+    given = photos_of(table, failing=0).assign(reason="given")
+    result = assess_fairness(table, ["sex"], CUTS, 30, given)
+    assert (
+        one(result, "all", "share of photos without a face").note
+        == "not estimated, because there is nothing to count"
+    )
+
+
+def test_numbers_of_skin_types_are_groups_and_missing_ones_are_left_out():
+    values = pd.Series([1.0, 2.0, 2.0, None])
+    factor = factor_of(pd.DataFrame({"skin": values}), "skin")
+    assert factor.levels == ("2", "1")
+    assert factor.groups.to_list() == ["1", "2", "2", None]
+
+
+@given(
+    st.lists(st.integers(0, 120), min_size=1, max_size=40),
+    st.lists(st.sampled_from([30, 45, 50, 60, 72.5]), min_size=1),
+)
+def test_each_age_falls_into_one_band(ages, cuts):
+    factor = age_bands(pd.Series(ages, dtype=float), cuts)
+    assert len(factor.levels) == len(set(cuts)) + 1
+    assert factor.groups.notna().all()
+    order = [factor.levels.index(group) for group in factor.groups[np.argsort(ages, kind="stable")]]
+    assert order == sorted(order)
+
+
+@settings(deadline=None, max_examples=15)  # each computes two tables
+@given(st.integers(0, 10_000), st.floats(-20, 20))
+def test_years_added_to_every_face_move_the_mean_and_no_difference(seed, years):
+    table = people(n=40, seed=seed)
+    plain, moved = (
+        assess_fairness(one_table, ["sex"], [65.0], 5)
+        for one_table in (table, table.assign(face_age=table.face_age + years))
+    )
+    for measure, by in (("mean error, years", years), ("standard deviation of error, years", 0)):
+        assert one(moved, "all", measure).estimate == pytest.approx(
+            one(plain, "all", measure).estimate + by, abs=1e-8
+        )
+    measure = "difference of mean error, years"
+    assert one(moved, "sex: male vs female", measure).estimate == pytest.approx(
+        one(plain, "sex: male vs female", measure).estimate, abs=1e-8
+    )
+
+
+def test_statistics_refuse_what_has_none():
+    for refuse in (
+        lambda: wilson(0, 0),
+        lambda: root_mean_square(np.ones(9)),
+        lambda: sd_ratio(np.ones(9), np.arange(9.0)),
+        lambda: sd_ratio(np.arange(3.0), np.arange(9.0)),
+        lambda: correlation_difference(
+            (np.arange(9.0), np.arange(9.0)), (np.arange(9.0), np.arange(9.0) ** 2)
+        ),
+    ):
+        with pytest.raises(FitError):
+            refuse()
+
+
+def test_a_table_without_face_ages_is_refused():
+    with pytest.raises(TableError, match="face_age; found"):
+        assess_fairness(people(n=9).drop(columns="face_age"), [], CUTS, 30)
+
+
+def test_the_command_works_on_a_plain_table(tmp_path):
+    people(n=90)[["chronological_age", "face_age", "sex"]].to_csv(tmp_path / "ages.csv", index=False)
+    run = CliRunner().invoke(
+        app,
+        [
+            "assess-fairness",
+            "--people",
+            str(tmp_path / "ages.csv"),
+            "--by",
+            "sex",
+            "--output",
+            str(tmp_path / "out.tsv"),
+        ],
+    )
+    assert run.exit_code == 0, run.output
+    table = pd.read_csv(tmp_path / "out.tsv", sep="\t")
+    assert set(table.analysis) == {"groups", "differences"}
+    assert not table.measure.str.contains("photos").any()
+
+
+def test_no_name_of_a_person_is_in_the_table():
+    table = people(n=60)
+    text = assess_fairness(table, ["sex"], CUTS, 30, photos_of(table)).to_csv()
+    assert not [name for name in table.subject_id if f",{name}," in text]
+
+
+def page_of(tmp_path, *tables, min_cell=5):
+    """The association page of cohort c with these tables of the room."""
+    paths = []
+    for name, table in tables:
+        paths.append(tmp_path / "c" / "fairness" / f"{name}.tsv")
+        write_table(table, paths[-1])
+    config = check_config({"cohorts": {"c": {"face_ages": "f.tsv"}}, "report": {"min_cell": min_cell}})
+    return association_page(collect(paths), config.model_dump(mode="json"), [])
+
+
+def test_the_page_tells_what_error_means_and_marks_small_groups(tmp_path):
+    table = people(n=300, race=["a"] * 280 + ["b"] * 17 + ["c"] * 3)
+    page = page_of(
+        tmp_path, ("fairness", assess_fairness(table, ["sex", "race", "skin"], CUTS, 30, photos_of(table)))
+    )
+    assert "calibration against chronological age" in page
+    assert "young faces are judged too old" in page
+    assert "Sex, male vs female: at the same age +" in page
+    assert "Race, b vs a" not in page  # not to be interpreted, so not said in a sentence
+    assert 'race: b <span class="why">†</span>' in page
+    assert "the clinic table has no column &#39;skin&#39;" in page
+    assert ">nan<" not in page.lower()
+
+
+def test_the_page_tells_no_number_of_small_groups_or_of_few_failed_photos(tmp_path):
+    table = people(n=200, race=["a"] * 197 + ["b"] * 3)
+    photos = photos_of(table, failing=0)
+    photos.loc[:2, ["status", "reason"]] = ["excluded", "no_face"]
+    result = assess_fairness(table, ["race"], CUTS, 30, photos)
+    mean = one(result, "race: b", "mean error, years")
+    raw = one(result, "race: b vs a", "difference of mean error, years")
+    shown, hidden = (page_of(tmp_path, ("fairness", result), min_cell=cell) for cell in (1, 5))
+    for interval in ((mean.ci_lower, mean.ci_upper), (raw.raw_ci_lower, raw.raw_ci_upper)):
+        assert formats.interval(*interval, 1) in shown
+        assert formats.interval(*interval, 1) not in hidden
+    assert "1.5 % <" in shown
+    assert "1.5 % <" not in hidden
+    assert "&lt; 5 photos" in hidden
+
+
+def test_a_hostile_group_is_escaped(tmp_path):
+    evil = "<script>alert('x')</script>"
+    table = people(n=100, race=[evil] * 50 + ["b"] * 50)
+    page = page_of(tmp_path, ("fairness", assess_fairness(table, ["race"], CUTS, 30)))
+    assert "<script>alert" not in page
+
+
+def test_without_tables_the_page_says_so(tmp_path):
+    page = page_of(tmp_path)
+    assert "<strong>Fairness: not run</strong>" in page
+    assert "<strong>Stress test: not run</strong>, because it is switched off" in page
