@@ -166,10 +166,11 @@ def test_the_demo_goes_through_sbatch_to_both_reports(demo_on_slurm, journal):
     assert "Nothing to be done" in demo_on_slurm.run().output
 
 
-def test_light_steps_share_two_jobs(demo_on_slurm, journal):
+def test_light_steps_share_jobs(demo_on_slurm, journal):
     steps = journal.groupby("job").step.nunique()
-    assert sorted(steps[steps > 1]) == [3, 14]
-    assert len(demo_on_slurm.jobs()) == 13
+    assert sorted(steps[steps > 1]) == [3, 6, 7]
+    assert journal[journal.step == "assess-fairness"].job.nunique() == 1
+    assert len(demo_on_slurm.jobs()) == 15
 
 
 def test_each_shard_has_a_gpu_of_its_own_and_nothing_else_has_one(demo_on_slurm, journal):
