@@ -50,7 +50,7 @@ class SameBox:
             return []
         box = (int(FACE.x), int(FACE.y), int(FACE.width), int(FACE.height))
         eyes = ((120.0, 120.0), (200.0, 120.0), (160.0, 150.0), (130.0, 190.0), (190.0, 190.0))
-        return [Face(*box, probability=1.0, landmarks=eyes, x_unclipped=box[0], y_unclipped=box[1])]
+        return [Face(*box, probability=1.0, landmarks=eyes, unclipped_box=box)]
 
 
 def chosen(**changes):
