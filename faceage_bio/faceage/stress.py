@@ -196,12 +196,14 @@ def stress_one(path: Path | None, tools: Tools) -> list[dict]:
                 )
             )
     add_ages([asis, *changed], tools)
+    if FACE_AGE not in asis.row:
+        return [{"lost": asis.row["reason"]}]
     before = asis.row[FACE_AGE]
     return [
         step
         | {
             "before": before, "change": after.row.get(FACE_AGE, np.nan) - before,
-            "lost": "" if after.crops else after.row["reason"],
+            "lost": "" if FACE_AGE in after.row else after.row["reason"],
         }
         for step, after in zip(steps, changed, strict=True)
     ]  # fmt: skip
