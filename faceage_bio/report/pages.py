@@ -12,8 +12,9 @@ from markupsafe import Markup
 
 import faceage_bio
 from faceage_bio.report import fairness, figures, formats, words
-from faceage_bio.report.acceleration import ageing_rate_section, definition_section
+from faceage_bio.report.acceleration import definition_section
 from faceage_bio.report.associations import association_sections, paired, without_small
+from faceage_bio.report.survival import survival_cohort
 from faceage_bio.report.tables import ReportTables
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -51,7 +52,9 @@ def association_page(tables: ReportTables, config: dict, cards: list[dict]) -> s
 
 def survival_page(tables: ReportTables, config: dict, cards: list[dict]) -> str:
     """Whether looking older predicts death."""
-    cohorts = [_survival_cohort(tables, name, config) for name in config["cohorts"]]
+    cohorts = [
+        {"flow": _tiles(tables, name)} | survival_cohort(tables, name, config) for name in config["cohorts"]
+    ]
     return _render("survival.html.j2", config, cards, cohorts=cohorts)
 
 
@@ -185,61 +188,3 @@ def _panel_forest(panel: pd.DataFrame) -> str:
     )
     colours = [("age acceleration", figures.ORANGE), ("chronological age", "#8a8f98")]
     return figures.forest(shown, "term", "kind", colours, 0, f"Log2 fold change per {panel['per'].iloc[0]}")
-
-
-def _survival_cohort(tables: ReportTables, name: str, config: dict) -> dict:
-    cox, curves = tables.get("survival", "cox", name), tables.get("survival", "kaplan_meier", name)
-    summary = tables.get("survival", "summary", name)
-    min_cell = config["report"]["min_cell"]
-    order = [group for group in dict.fromkeys(curves["group"]) if group != "all"] if len(curves) else []
-    order = [
-        group
-        for group in order
-        if curves[(curves.group == group) & (curves.years == 0)].at_risk.iloc[0] >= min_cell
-    ]
-    ladder = cox[(cox.term == "face_age") & cox.estimate.notna()] if len(cox) else cox
-    return {
-        "name": name,
-        "flow": _tiles(tables, name),
-        "sentence": words.hazard_sentence(cox)
-        if len(cox)
-        else "Not run, because the cohort has no clinic table.",
-        "ran": bool(len(cox)),
-        "cox": _rows(cox),
-        "ladder_figure": Markup(_ladder(ladder)) if len(ladder) else "",
-        "summary": _rows(summary),
-        "curves": Markup(figures.survival_curves(curves, order)) if order else "",
-        "at_risk": _at_risk(curves, order),
-        **ageing_rate_section(tables, name, min_cell),
-        "not_estimated": next(
-            (row["note"] for row in _rows(summary) if row["note"].startswith("not estimated")), ""
-        ),
-    }
-
-
-def _ladder(rows: pd.DataFrame) -> str:
-    shown = rows.assign(label=rows.model.str.replace("univariable", "face age alone"), kind="face age")
-    return figures.forest(
-        shown,
-        "label",
-        "kind",
-        [("face age", figures.BLUE)],
-        1,
-        f"Hazard ratio of face age per {rows['per'].iloc[0]} (log scale)",
-        logarithmic=True,
-    )
-
-
-def _at_risk(curves: pd.DataFrame, order: list[str]) -> dict:
-    """Numbers at risk at whole years, by group."""
-    if not order:
-        return {"years": [], "rows": []}
-    years = list(range(int(curves.years.max()) + 1))
-    rows = []
-    for group in order:
-        mine = curves[curves.group == group].sort_values("years")
-        ends = mine.years.to_numpy()
-        # at risk at time t: those whose observation ends at t or later
-        numbers = [int((mine.events + mine.censored).to_numpy()[ends >= year].sum()) for year in years]
-        rows.append((group, numbers))
-    return {"years": years, "rows": rows}

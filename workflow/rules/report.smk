@@ -53,7 +53,11 @@ rule render_survival_report:
             *collect(
                 "<results>/{cohort}/survival/{table}.tsv",
                 cohort=WITH_CLINIC,
-                table=["cox", "kaplan_meier", "summary"],
+                table=[
+                    "cox",
+                    "kaplan_meier",
+                    "summary",
+                ],
             ),
         ],
         models=MODELS if WITH_PHOTOS else [],

@@ -1,0 +1,79 @@
+"""The survival page: for each cohort the sections of its templates, each a function of the tables it shows."""
+
+import pandas as pd
+from markupsafe import Markup
+
+from faceage_bio.report import figures, words
+from faceage_bio.report.acceleration import ageing_rate_section
+from faceage_bio.report.tables import ReportTables
+
+
+def survival_cohort(tables: ReportTables, name: str, config: dict) -> dict:
+    """What the templates of one cohort's sections show; a section's keys are its own."""
+    return {
+        "name": name,
+        **curves_section(tables, name, config),
+        **ladder_section(tables, name, config),
+        **ageing_rate_section(tables, name, config["report"]["min_cell"]),
+    }
+
+
+def curves_section(tables: ReportTables, name: str, config: dict) -> dict:
+    """Kaplan-Meier curves, numbers at risk, medians (survival_curves.html.j2)."""
+    curves, summary = tables.get("survival", "kaplan_meier", name), tables.get("survival", "summary", name)
+    order = [group for group in dict.fromkeys(curves["group"]) if group != "all"] if len(curves) else []
+    order = [
+        group
+        for group in order
+        if curves[(curves.group == group) & (curves.years == 0)].at_risk.iloc[0]
+        >= config["report"]["min_cell"]
+    ]
+    rows = summary.to_dict("records")
+    return {
+        "summary": rows,
+        "curves": Markup(figures.survival_curves(curves, order)) if order else "",
+        "at_risk": _at_risk(curves, order),
+        "not_estimated": next((row["note"] for row in rows if row["note"].startswith("not estimated")), ""),
+    }
+
+
+def _at_risk(curves: pd.DataFrame, order: list[str]) -> dict:
+    """Numbers at risk at whole years, by group."""
+    if not order:
+        return {"years": [], "rows": []}
+    years = list(range(int(curves.years.max()) + 1))
+    rows = []
+    for group in order:
+        mine = curves[curves.group == group].sort_values("years")
+        ends = mine.years.to_numpy()
+        # at risk at time t: those whose observation ends at t or later
+        numbers = [int((mine.events + mine.censored).to_numpy()[ends >= year].sum()) for year in years]
+        rows.append((group, numbers))
+    return {"years": years, "rows": rows}
+
+
+def ladder_section(tables: ReportTables, name: str, config: dict) -> dict:
+    """The headline and the Cox models (ladder.html.j2)."""
+    cox = tables.get("survival", "cox", name)
+    ladder = cox[(cox.term == "face_age") & cox.estimate.notna()] if len(cox) else cox
+    return {
+        "sentence": words.hazard_sentence(cox)
+        if len(cox)
+        else "Not run, because the cohort has no clinic table.",
+        "ran": bool(len(cox)),
+        "cox": cox.to_dict("records"),
+        "ladder_figure": Markup(_ladder(ladder)) if len(ladder) else "",
+    }
+
+
+def _ladder(rows: pd.DataFrame) -> str:
+    shown = rows.assign(label=rows.model.str.replace("univariable", "face age alone"), kind="face age")
+    return figures.forest(
+        shown,
+        "label",
+        "kind",
+        [("face age", figures.BLUE)],
+        1,
+        f"Hazard ratio of face age per {rows['per'].iloc[0]} (log scale)",
+        logarithmic=True,
+    )
