@@ -5,11 +5,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from faceage_bio.cohort import parse, schemas
+from faceage_bio import parse
+from faceage_bio.cohort import schemas
 from faceage_bio.cohort.photos import read
-from faceage_bio.cohort.problems import Problems
 from faceage_bio.columns import COHORT, SAMPLE, SAMPLE_COLUMNS, SUBJECT
 from faceage_bio.errors import examples
+from faceage_bio.problems import Problems
 
 
 def read_samples(cohort: str, settings: dict, known: set[str], problems: Problems) -> pd.DataFrame:

@@ -3,7 +3,7 @@
 import pandas as pd
 import pandera.pandas as pa
 
-from faceage_bio.cohort.problems import Problems
+from faceage_bio.problems import Problems
 
 
 def _between(low: float, high: float, unit: str) -> pa.Column:

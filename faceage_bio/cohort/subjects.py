@@ -6,10 +6,11 @@ Differences of dates keep their sign. The study's scripts took absolute values, 
 import numpy as np
 import pandas as pd
 
-from faceage_bio.cohort import parse, schemas
+from faceage_bio import parse
+from faceage_bio.cohort import schemas
 from faceage_bio.cohort.photos import read
-from faceage_bio.cohort.problems import Problems
 from faceage_bio.columns import AGE, COHORT, ENTRY, EVENT, FOLLOWUP, SUBJECT, SUBJECT_COLUMNS
+from faceage_bio.problems import Problems
 
 DAYS_PER_YEAR_OF_AGE = 365.25
 AGE_TOLERANCE = 1.0  # years by which a given age may differ from the dates

@@ -4,8 +4,8 @@ import re
 
 import pandas as pd
 
-from faceage_bio.cohort.problems import Problems
 from faceage_bio.columns import GROUP_LEVELS, SEX_LEVELS, SMOKING_LEVELS
+from faceage_bio.problems import Problems
 
 MISSING = {"", "na", "n/a", "nan", "null", "none", ".", "-", "unknown", "missing"}
 WORDS = {
