@@ -1,39 +1,94 @@
-"""Cox's proportional hazards, through lifelines where it agrees with R, with its warnings made errors."""
+"""Cox's proportional hazards by Newton's method on Efron's partial likelihood, equal to R's ``coxph``.
 
-import warnings
-from dataclasses import dataclass
+What a fit cannot tell honestly is an error: a Newton step that does not settle, or a hazard ratio without end.
+"""
+
+from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
-from scipy.stats import norm
+from scipy.stats import chi2, norm
 
 from faceage_bio.errors import FitError
+from faceage_bio.stats.cox_likelihood import (
+    EfronPass,
+    efron_pass,
+    information,
+    log_likelihood,
+    score,
+    score_residuals,
+)  # fmt: skip
 from faceage_bio.stats.design import independent_columns
+from faceage_bio.stats.risk_sets import RiskSets, risk_sets
 
-PRECISION = 1e-12  # lifelines' default stops about 1e-5 away from R
 EVENTS_PER_TERM = 10  # below it a fit is flagged
 NORMAL_975 = float(norm.ppf(0.975))
-TIME_UNIT = 1e-8  # times closer than this are ties, as R's timefix takes them
+SETTLED = 1e-7  # in standard deviations of a term; the error left is about its square
+MOST_STEPS = 40
+LONGEST_STEP = 4.0  # standard deviations; keeps exp() within range
+NO_END = 50.0  # a standard error of so many, grown tenfold on the way, is separation
+FIRTH = 'Firth\'s penalised likelihood (penalty="firth") gives a finite one'
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
+class FittedRows:
+    """The rows of a fit and its state, for what is computed after it; ``x`` is standardised."""
+
+    sets: RiskSets
+    x: np.ndarray  # (p, n)
+    center: np.ndarray  # (p,)
+    spread: np.ndarray  # (p,)
+    beta: np.ndarray  # (p,) per standard deviation
+    information: np.ndarray  # (p, p)
+
+    @cached_property
+    def at(self) -> EfronPass:
+        """The sums at the fitted coefficients."""
+        return efron_pass(self.sets, self.x, self.beta @ self.x)
+
+
+@dataclass(frozen=True, eq=False)
 class CoxFit:
     """A fitted model.
 
-    ``terms``: one row per term with log_hazard_ratio, standard_error, hazard_ratio, ci_lower, ci_upper, p_value.
+    ``terms``: one row per term with log_hazard_ratio, standard_error, hazard_ratio, ci_lower, ci_upper, p_value; with
+    robust errors all of these are robust and ``naive_error`` stands beside. ``covariance`` is that of the log hazard
+    ratios (robust where the errors are). ``rows`` is private to the functions that take a fit.
     """
 
     terms: pd.DataFrame
+    covariance: pd.DataFrame
     n: int
     n_events: int
     log_likelihood: float
     log_likelihood_null: float
-    concordance: float
     note: str
+    penalty: str = "none"
+    rows: FittedRows = field(repr=False, default=None)
+
+    @cached_property
+    def concordance(self) -> float:
+        """Share of pairs in which the one who died first had the higher hazard; NaN with delayed entry or strata."""
+        sets = self.rows.sets
+        if sets.entry is not None or len(sets.levels) > 1 or not len(self.terms):
+            return np.nan
+        from lifelines.utils import concordance_index
+
+        return float(concordance_index(sets.times, -(self.rows.beta @ self.rows.x), sets.event))
 
 
 def fit_cox(
-    years: pd.Series, event: pd.Series, design: pd.DataFrame, entry: pd.Series | None = None
+    years: pd.Series,
+    event: pd.Series,
+    design: pd.DataFrame,
+    entry: pd.Series | None = None,
+    *,
+    strata: pd.Series | None = None,
+    cluster: pd.Series | None = None,
+    robust: bool = False,
+    weights: pd.Series | None = None,
+    penalty: str = "none",
 ) -> CoxFit:
     """Fit by partial likelihood with Efron's ties; Wald intervals, as R's ``coxph``.
 
@@ -44,80 +99,226 @@ def fit_cox(
     event : Series, shape (n,)
         1 = died, 0 = censored.
     design : DataFrame of float, shape (n, p)
+        No columns give the null model.
     entry : Series of float, shape (n,), optional
-        Start of observation (delayed entry), before ``years``.
+        Start of observation (delayed entry), before ``years``. Who enters at the time of a death is not yet at risk.
+    strata : Series, shape (n,), optional
+        Labels; each stratum has its own baseline hazard.
+    cluster : Series, shape (n,), optional
+        Labels of rows that belong together: errors are robust against their dependence (Lin and Wei 1989).
+    robust : bool
+        Robust errors without clusters: each row by itself.
+    weights : Series of float, shape (n,), optional
+        Above 0.
+    penalty : "none" or "firth"
+        Firth's penalised likelihood (Heinze and Schemper 2001, doi:10.1111/j.0006-341X.2001.00114.x) with profile
+        intervals and likelihood-ratio p-values: for few deaths and for groups in which everybody or nobody died.
 
     Raises
     ------
     FitError
-        Times that are not positive, fewer than 2 events or fewer events than terms, a term that does not vary or that
-        others determine, no convergence, or complete separation.
+        Times that are not positive, values missing, fewer than 2 events or fewer events than terms, a term that does
+        not vary or that others determine, no convergence, or separation: the text names the term.
     """
-    n_events, n_terms = int(event.sum()), design.shape[1]
-    if (years <= 0).any() or years.isna().any():
-        raise FitError("a time of follow-up is missing or not positive")
-    if entry is not None and (entry >= years).any():
-        raise FitError("observation of somebody starts at or after its end")
-    if n_events < max(2, n_terms):
-        raise FitError(f"{n_events} deaths are too few for {n_terms} term(s)")
-    if determined := sorted(set(design.columns) - set(independent_columns(design))):
-        raise FitError(f"{', '.join(determined)} does not vary or follows from the other terms")
-    # columns on one scale, so that the optimiser's stopping rule means the same for all
-    spread = design.std(ddof=0)
-    scaled = (design - design.mean()) / spread
-    fitter = _fit(years, event, scaled, entry)
-    beta = fitter.params_.set_axis(design.columns) / spread
-    error = fitter.standard_errors_.set_axis(design.columns) / spread
-    if (error * spread > 50).any() or not np.isfinite(error).all():
-        worst = (error * spread).idxmax()
+    if penalty not in ("none", "firth"):
+        raise FitError(f"penalty {penalty!r} is unknown; use 'none' or 'firth'")
+    n_events, n_terms = _checked(years, event, design, entry, weights, penalty)
+    x = np.ascontiguousarray(design.to_numpy(dtype=np.float64).T)
+    center = x.mean(axis=1)
+    spread = x.std(axis=1)
+    _check_determined(design, x, center, spread)
+    sets = risk_sets(
+        years, event, *(None if part is None else np.asarray(part) for part in (entry, strata, weights))
+    )
+    x = (x[:, sets.order] - center[:, None]) / spread[:, None]
+    names = list(design.columns)
+    if penalty == "firth":
+        from faceage_bio.stats.cox_firth import fit_firth
+
+        return fit_firth(sets, x, center, spread, names, cluster is not None or robust)
+    beta, at, curvature = _newton(sets, x, names)
+    rows = FittedRows(sets, x, center, spread, beta, curvature)
+    naive = np.linalg.inv(curvature) if n_terms else np.zeros((0, 0))
+    scaled = naive if cluster is None and not robust else robust_covariance(rows, at, naive, cluster)
+    covariance = pd.DataFrame(scaled / np.outer(spread, spread), index=names, columns=names)
+    table = wald_table(beta / spread, covariance)
+    if scaled is not naive:
+        table["naive_error"] = np.sqrt(np.diag(naive)) / spread
+    thin = n_events < EVENTS_PER_TERM * n_terms
+    return CoxFit(
+        terms=table,
+        covariance=covariance,
+        n=len(design),
+        n_events=n_events,
+        log_likelihood=float(at.log_likelihood),
+        log_likelihood_null=float(log_likelihood(sets, np.zeros(len(design)))),
+        note=f"only {n_events / n_terms:.1f} deaths per term" if thin else "",
+        rows=rows,
+    )
+
+
+def likelihood_ratio_test(smaller: CoxFit, larger: CoxFit) -> tuple[float, int, float]:
+    """Do the further terms of the larger model tell anything? Chi-square, degrees of freedom and p-value.
+
+    Raises
+    ------
+    FitError
+        The models rest on different rows or strata, the smaller is not part of the larger, or one is penalised.
+    """
+    one, other = smaller.rows.sets, larger.rows.sets
+    if "firth" in (smaller.penalty, larger.penalty):
         raise FitError(
-            f"{worst} separates those who died from those who did not, so its hazard ratio has no end"
+            "penalised models have no likelihood-ratio test against each other; their p-values are one per term"
         )
-    table = pd.DataFrame({
+    same = len(one.order) == len(other.order) and all(
+        np.array_equal(getattr(one, name), getattr(other, name))
+        if getattr(one, name) is not None and getattr(other, name) is not None
+        else getattr(one, name) is getattr(other, name)
+        for name in ("order", "times", "event", "entry", "weights", "stratum")
+    )
+    if not same:
+        raise FitError(
+            "two models can only be compared on identical rows: times, deaths, entries, weights and strata. Fit both "
+            "on the people who have all covariates of the larger one"
+        )
+    degrees = len(larger.terms) - len(smaller.terms)
+    inner, outer = smaller.rows.x.T, larger.rows.x.T
+    left = inner - outer @ np.linalg.lstsq(outer, inner, rcond=None)[0] if outer.size else inner
+    if degrees < 1 or np.abs(left).max(initial=0.0) > 1e-6:
+        raise FitError(
+            f"the model with {', '.join(smaller.terms.index) or 'no terms'} is not part of the model with "
+            f"{', '.join(larger.terms.index) or 'no terms'}, so no likelihood-ratio test compares them"
+        )
+    chi_square = max(0.0, 2 * (larger.log_likelihood - smaller.log_likelihood))
+    return chi_square, degrees, float(chi2.sf(chi_square, degrees))
+
+
+def wald_table(beta: np.ndarray, covariance: pd.DataFrame) -> pd.DataFrame:
+    """Hazard ratios with Wald intervals and p-values."""
+    error = np.sqrt(np.diag(covariance))
+    table = {
         "log_hazard_ratio": beta,
         "standard_error": error,
         "hazard_ratio": np.exp(beta),
         "ci_lower": np.exp(beta - NORMAL_975 * error),
         "ci_upper": np.exp(beta + NORMAL_975 * error),
         "p_value": 2 * norm.sf(np.abs(beta / error)),
-    })  # fmt: skip
-    thin = n_events < EVENTS_PER_TERM * n_terms
-    return CoxFit(
-        terms=table,
-        n=len(years),
-        n_events=n_events,
-        log_likelihood=float(fitter.log_likelihood_),
-        log_likelihood_null=float(
-            fitter.log_likelihood_ - fitter.log_likelihood_ratio_test().test_statistic / 2
-        ),
-        concordance=float(fitter.concordance_index_) if entry is None else np.nan,
-        note=f"only {n_events / n_terms:.1f} deaths per term" if thin else "",
-    )
+    }
+    return pd.DataFrame(table, index=covariance.index)
 
 
-def _fit(years: pd.Series, event: pd.Series, design: pd.DataFrame, entry: pd.Series | None):
-    from lifelines import CoxPHFitter
-    from lifelines.exceptions import ConvergenceError, ConvergenceWarning
+def robust_covariance(
+    rows: FittedRows, at: EfronPass, naive: np.ndarray, cluster: pd.Series | None
+) -> np.ndarray:
+    """Sum over rows, or clusters, of the squared change that leaving each out would make, to first order.
 
-    names = [f"x{number}" for number in range(design.shape[1])]  # lifelines reads names as formulas
-    table = design.set_axis(names, axis=1).assign(
-        years=np.round(years / TIME_UNIT) * TIME_UNIT, event=event.astype("float64")
-    )
-    if entry is not None:
-        table["entry"] = np.round(entry / TIME_UNIT) * TIME_UNIT
-    fitter = CoxPHFitter()
-    with warnings.catch_warnings():
-        warnings.simplefilter("error", ConvergenceWarning)
-        warnings.simplefilter("ignore", FutureWarning)  # pandas' notices to lifelines
-        warnings.simplefilter("ignore", DeprecationWarning)
-        try:
-            fitter.fit(
-                table,
-                "years",
-                "event",
-                entry_col=None if entry is None else "entry",
-                fit_options={"precision": PRECISION},
+    Raises
+    ------
+    FitError
+        A cluster's label is missing, or there are no more clusters than terms.
+    """
+    changes = naive @ score_residuals(rows.sets, rows.x, at) * rows.sets.weights
+    if cluster is not None:
+        codes, levels = pd.factorize(pd.Series(np.asarray(cluster)[rows.sets.order]))
+        if (codes < 0).any():
+            raise FitError("the cluster of somebody is missing")
+        if len(levels) <= len(changes):
+            raise FitError(f"{len(levels)} clusters are too few for robust errors of {len(changes)} term(s)")
+        changes = np.array([np.bincount(codes, weights=change, minlength=len(levels)) for change in changes])
+    return changes @ changes.T
+
+
+def _newton(sets: RiskSets, x: np.ndarray, names: list[str]) -> tuple[np.ndarray, EfronPass, np.ndarray]:
+    beta = np.zeros(len(x))
+    at = efron_pass(sets, x, beta @ x)
+    curvature = information(sets, x, at)
+    if not len(x):
+        return beta, at, curvature
+    _check_informative(curvature, names)
+    start = np.sqrt(np.diag(np.linalg.inv(curvature)))
+    for _ in range(MOST_STEPS):
+        step = np.linalg.solve(curvature, score(sets, x, at))
+        step *= min(1.0, LONGEST_STEP / max(np.abs(step).max(), 1e-300))
+        beta, at = _uphill(sets, x, beta, step, at)
+        curvature = information(sets, x, at)
+        if np.abs(step).max() < SETTLED:
+            return beta, at, curvature
+        error = np.sqrt(np.abs(np.diag(np.linalg.pinv(curvature))))
+        if (endless := (error > NO_END) & (error > 10 * start)).any():
+            raise FitError(
+                f"{_named(names, endless)} separates those who died from those who did not, so its hazard ratio has no "
+                f"end. {FIRTH}"
             )
-        except (ConvergenceError, ConvergenceWarning, np.linalg.LinAlgError) as error:
-            raise FitError(f"Cox's model did not converge ({str(error).splitlines()[0][:120]})") from None
-    return fitter
+    moving = np.abs(step) > 0.1 * np.abs(step).max()
+    raise FitError(f"Cox's model did not converge: {_named(names, moving)} still moved. {FIRTH}")
+
+
+def _uphill(
+    sets: RiskSets, x: np.ndarray, beta: np.ndarray, step: np.ndarray, at: EfronPass
+) -> tuple[np.ndarray, EfronPass]:
+    slack = 1e-10 * (1 + abs(at.log_likelihood))  # rounding near the top is no descent
+    for halvings in range(30):
+        trial = beta + step / 2**halvings
+        then = efron_pass(sets, x, trial @ x)
+        if then.log_likelihood >= at.log_likelihood - slack:
+            return trial, then
+    return beta, at
+
+
+def _checked(years, event, design, entry, weights, penalty) -> tuple[int, int]:
+    given = {"event": event, "entry": entry, "weights": weights}
+    for name, part in {"years": years, **given}.items():
+        if part is None:
+            continue
+        if len(part) != len(design):
+            raise FitError(f"{name} has {len(part)} rows and the design {len(design)}")
+        if isinstance(part, pd.Series) and not part.index.equals(design.index):
+            raise FitError(f"the rows of {name} are not those of the design")
+    years = np.asarray(years, dtype=np.float64)
+    if not (years > 0).all() or not np.isfinite(years).all():
+        raise FitError("a time of follow-up is missing or not positive")
+    if entry is not None and not (np.asarray(entry, dtype=np.float64) < years).all():
+        raise FitError("observation of somebody starts at or after its end")
+    event = np.asarray(event, dtype=np.float64)
+    if not np.isin(event, (0.0, 1.0)).all():
+        raise FitError("an event is missing or neither 0 nor 1")
+    if weights is not None and not (np.asarray(weights, dtype=np.float64) > 0).all():
+        raise FitError("a weight is missing or not positive")
+    if holes := list(design.columns[design.isna().any()]):
+        raise FitError(f"{', '.join(map(str, holes))} has missing values")
+    n_events, n_terms = int(event.sum()), design.shape[1]
+    needed = max(2, n_terms) if penalty == "none" else 2
+    if n_events < needed:
+        advice = f". {FIRTH}" if n_events >= 2 else ""
+        raise FitError(f"{n_events} deaths are too few for {n_terms} term(s){advice}")
+    return n_events, n_terms
+
+
+def _check_determined(design: pd.DataFrame, x: np.ndarray, center: np.ndarray, spread: np.ndarray) -> None:
+    if not len(x):
+        return
+    with np.errstate(invalid="ignore", divide="ignore"):
+        standard = (x - center[:, None]) / spread[:, None]
+    alike = standard @ standard.T / x.shape[1]
+    if np.isfinite(alike).all() and np.linalg.eigvalsh(alike)[0] > 1e-6:
+        return  # the slow search below would find nothing
+    if determined := sorted(set(design.columns) - set(independent_columns(design))):
+        raise FitError(f"{', '.join(determined)} does not vary or follows from the other terms")
+
+
+def _check_informative(curvature: np.ndarray, names: list[str]) -> None:
+    """Constant among those at risk, though not among all: within each stratum, or up to the last death."""
+    scale = np.sqrt(np.abs(np.diag(curvature)))
+    empty = scale < 1e-7 * max(scale.max(), 1e-300)
+    if not empty.any():
+        values, vectors = np.linalg.eigh(curvature / np.outer(scale, scale))
+        empty = np.abs(vectors[:, 0]) > 0.1 if values[0] < 1e-11 else empty
+    if empty.any() or not scale.max() > 0:
+        raise FitError(
+            f"{_named(names, empty if empty.any() else empty | True)} does not vary, or follows from the other terms, "
+            "among those at risk when somebody dies"
+        )
+
+
+def _named(names: list[str], chosen: np.ndarray) -> str:
+    return ", ".join(name for name, is_chosen in zip(names, chosen, strict=True) if is_chosen)

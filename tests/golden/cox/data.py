@@ -1,0 +1,77 @@
+"""The data on which the Cox core is held to R's survival package.
+
+lung and heart ship with lifelines. veteran, pbc, rotterdam, colon and nafld are in no Python package: golden.R writes
+the few rows and columns used here from R's survival package as veteran.tsv and so on, with their source on top.
+``python -m tests.golden.cox.data`` writes all of them as CSV for golden.R (which makes the five TSV when they lack).
+"""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pandas as pd
+from lifelines import datasets
+
+from tests.golden.r import data as shared
+
+HERE = Path(__file__).parent
+
+
+@dataclass(frozen=True)
+class Case:
+    """One model: where its rows come from, and which columns mean what."""
+
+    data: str
+    terms: list[str]
+    entry: str | None = None
+    strata: str | None = None
+    cluster: str | None = None
+    weights: str | None = None
+    groups: dict[str, list[str]] = field(default_factory=dict)
+
+
+CASES = {
+    "lung": Case("lung", ["age", "sex", "ecog"]),
+    "lung_strata": Case("lung", ["age", "ecog"], strata="sex"),
+    "veteran": Case("veteran", ["trt", "squamous", "smallcell", "adeno", "karno"],
+                    groups={"trt": ["trt"], "celltype": ["squamous", "smallcell", "adeno"], "karno": ["karno"]}),
+    "pbc": Case("pbc", ["age", "edema", "log_bili", "albumin", "log_protime"]),
+    "pbc_weights": Case("pbc", ["age", "edema", "log_bili"], weights="weight"),
+    "pbc_strata": Case("pbc", ["edema", "age", "log_bili"], strata="sex", weights="weight"),
+    "rotterdam": Case("rotterdam", ["age", "meno", "nodes", "er", "hormon"]),
+    "colon": Case("colon", ["age", "sex", "node4", "lev5fu"], cluster="id", strata="etype"),
+    "colon_robust": Case("colon", ["age", "node4", "lev5fu"], cluster="row"),
+    "heart": Case("heart", ["age", "year", "surgery", "transplant"], entry="start"),
+    "heart_strata": Case("heart", ["age", "year"], entry="start", strata="surgery", cluster="id", weights="weight"),
+    "nafld": Case("nafld", ["male", "nafld", "bmi"], entry="age_in"),  # attained age: near-ties
+}  # fmt: skip
+
+
+def lung() -> pd.DataFrame:
+    return shared.lung().rename(columns={"status": "event"})
+
+
+def heart() -> pd.DataFrame:
+    table = datasets.load_stanford_heart_transplants()
+    table = table[["start", "stop", "event", "age", "year", "surgery", "transplant", "id"]].astype("float64")
+    weight = 1 + (table.index % 4) / 2
+    return table.rename(columns={"stop": "time"}).assign(weight=weight)
+
+
+def read(name: str) -> pd.DataFrame:
+    """The rows of a data set: time, event and what the cases name."""
+    if name in ("lung", "heart"):
+        return {"lung": lung, "heart": heart}[name]()
+    return pd.read_csv(HERE / f"{name}.tsv", sep="\t", comment="#").astype("float64")
+
+
+if __name__ == "__main__":
+    for dataset in ("lung", "heart"):
+        read(dataset).to_csv(HERE / f"{dataset}.csv", index=False)
+    pd.DataFrame(
+        [
+            {"case": name, "data": case.data, "terms": " ".join(case.terms), "entry": case.entry, "strata": case.strata,
+             "cluster": case.cluster, "weights": case.weights,
+             "groups": ";".join(f"{term}={' '.join(columns)}" for term, columns in case.groups.items())}
+            for name, case in CASES.items()
+        ]
+    ).to_csv(HERE / "cases.csv", index=False)  # fmt: skip

@@ -1,0 +1,304 @@
+"""The Cox core equals R's survival package (tests/golden/cox), and what holds of any right answer."""
+
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from faceage_bio.errors import FitError
+from faceage_bio.stats.cox import fit_cox, likelihood_ratio_test
+from faceage_bio.stats.cox_baseline import baseline_hazard, survival_at
+from faceage_bio.stats.cox_ph import hazard_over_time, proportional_hazards_test
+from tests.golden.cox.data import CASES, read
+
+GOLDEN = (
+    pd.read_csv(Path(__file__).parent / "golden" / "cox" / "golden.tsv", sep="\t")
+    .groupby("quantity")
+    .value.apply(np.array)
+)
+
+
+def r(*words) -> np.ndarray:
+    return GOLDEN[" ".join(map(str, words))]
+
+
+@cache
+def fitted(name, n_terms=None, clustered=True):
+    case = CASES[name]
+    table = read(case.data)
+
+    def column(key):
+        return None if key is None else table[key]
+
+    return fit_cox(
+        table.time, table.event, table[case.terms[:n_terms]], column(case.entry), strata=column(case.strata),
+        cluster=column(case.cluster) if clustered else None, weights=column(case.weights),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_fit_equals_coxph(name):
+    fit = fitted(name)
+    columns = ["log_hazard_ratio", "standard_error", "ci_lower", "ci_upper", "p_value"]
+    for term in CASES[name].terms:
+        expected = [r(name, term, column)[0] for column in columns]
+        np.testing.assert_allclose(
+            fit.terms.loc[term, columns].to_numpy(float), expected, rtol=1e-8, err_msg=term
+        )
+        if CASES[name].cluster:
+            assert fit.terms.naive_error[term] == pytest.approx(r(name, term, "naive_error")[0], rel=1e-9)
+    assert fit.log_likelihood == pytest.approx(r(name, "log_likelihood")[0], rel=1e-12)
+    assert fit.log_likelihood_null == pytest.approx(r(name, "log_likelihood_null")[0], rel=1e-12)
+    if not CASES[name].cluster:
+        covariance = r(name, "covariance").reshape(fit.covariance.shape)
+        np.testing.assert_allclose(
+            fit.covariance, covariance, rtol=1e-7, atol=1e-12 * np.abs(covariance).max()
+        )
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_likelihood_ratio_test_equals_anova(name):
+    found = likelihood_ratio_test(fitted(name, -1), fitted(name))
+    np.testing.assert_allclose(found, r(name, "lrt"), rtol=1e-8)
+
+
+@pytest.mark.parametrize("transform", ["km", "identity", "log", "rank"])
+@pytest.mark.parametrize("name", CASES)
+def test_proportional_hazards_test_equals_cox_zph(name, transform):
+    table = proportional_hazards_test(fitted(name), transform).set_index("term")
+    for term in [*CASES[name].terms, "GLOBAL"]:
+        np.testing.assert_allclose(
+            table.loc[term].to_numpy(float), r(name, "zph", transform, term), rtol=1e-8, err_msg=term
+        )
+    points = hazard_over_time(fitted(name), transform).points
+    # R sorts tied deaths in its own way, so values are compared in their order
+    np.testing.assert_allclose(
+        np.sort(points.g)[:6], r(name, "zph points", transform, "g"), rtol=1e-9, atol=1e-12
+    )
+    for term in CASES[name].terms:
+        expected = r(name, "zph points", transform, term)
+        np.testing.assert_allclose(
+            np.sort(points[term])[:6], expected, rtol=1e-8, atol=1e-9 * np.abs(expected).max()
+        )
+
+
+def test_terms_of_several_columns_are_tested_together_as_cox_zph_does():
+    groups = CASES["veteran"].groups
+    table = proportional_hazards_test(fitted("veteran"), "km", groups).set_index("term")
+    points = hazard_over_time(fitted("veteran"), "km", groups).points
+    for term in groups:
+        np.testing.assert_allclose(table.loc[term].to_numpy(float), r("veteran zph groups", term), rtol=1e-8)
+        np.testing.assert_allclose(np.sort(points[term])[:6], r("veteran zph group points", term), rtol=1e-7)
+    assert list(table.index) == [*groups, "GLOBAL"]
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_predicted_survival_equals_survfit(name):
+    case, fit = CASES[name], fitted(name)
+    table, times = read(case.data), r(name, "times")
+    rows = table.iloc[[0, 4, 16]]
+    strata = None if case.strata is None else rows[case.strata]
+    found = survival_at(fit, rows, times, strata)
+    for number, row in enumerate((0, 4, 16)):
+        np.testing.assert_allclose(found[number], r(name, "survival", row), rtol=1e-9, err_msg=str(row))
+    assert np.isnan(survival_at(fit, rows, [table.time.max() + 1], strata)).all()
+
+
+def test_baseline_is_the_hazard_of_somebody_whose_terms_are_all_0():
+    fit = fitted("lung")
+    baseline = baseline_hazard(fit)
+    nobody = pd.DataFrame(0.0, index=[0], columns=CASES["lung"].terms)
+    found = survival_at(fit, nobody, baseline.years.to_numpy())[0]
+    np.testing.assert_allclose(found, np.exp(-baseline.cumulative_hazard), rtol=1e-10)
+
+
+# -- what holds of any right answer
+
+
+def simulated(n=150, seed=3, effect=0.7, ties=False):
+    random = np.random.default_rng(seed)
+    x, z = random.normal(size=n), random.integers(0, 2, n).astype(float)
+    death = random.exponential(1, n) / np.exp(effect * x + 0.3 * z)
+    leave = random.uniform(0.2, 3, n)
+    years = np.minimum(death, leave)
+    years = np.ceil(years * 8) / 8 if ties else years
+    return pd.DataFrame({"years": years, "event": (death <= leave).astype(float), "x": x, "z": z})
+
+
+def fit_of(table, **more):
+    return fit_cox(table.years, table.event, table[["x", "z"]], **more)
+
+
+@settings(deadline=None, max_examples=20)
+@given(st.integers(0, 1000), st.floats(0.1, 50), st.floats(-1000, 1000), st.booleans())
+def test_units_and_order_do_not_matter(seed, factor, shift, ties):
+    table = simulated(seed=seed, ties=ties)
+    fit, zph = fit_of(table), proportional_hazards_test(fit_of(table))
+    other = table.assign(x=table.x * factor + shift, years=table.years * 2)
+    other = other.sample(frac=1, random_state=seed)
+    again = fit_of(other)
+    assert again.terms.log_hazard_ratio["x"] * factor == pytest.approx(
+        fit.terms.log_hazard_ratio["x"], rel=1e-8
+    )
+    assert again.terms.p_value["z"] == pytest.approx(fit.terms.p_value["z"], rel=1e-7)
+    assert again.log_likelihood == pytest.approx(fit.log_likelihood, rel=1e-11)
+    np.testing.assert_allclose(
+        proportional_hazards_test(again).chi_square, zph.chi_square, rtol=1e-6, atol=1e-9
+    )
+
+
+@settings(deadline=None, max_examples=10)
+@given(st.integers(0, 1000), st.booleans())
+def test_one_stratum_weights_of_one_and_entry_at_zero_change_nothing(seed, ties):
+    table = simulated(seed=seed, ties=ties)
+    plain = fit_of(table).terms
+    ones, zeros = pd.Series(1.0, index=table.index), pd.Series(0.0, index=table.index)
+    for more in ({"strata": ones}, {"weights": ones}, {"entry": zeros}):
+        pd.testing.assert_frame_equal(fit_of(table, **more).terms, plain, rtol=1e-9)
+
+
+@settings(deadline=None, max_examples=10)
+@given(st.integers(0, 1000), st.floats(0.05, 0.95))
+def test_a_row_split_in_two_is_one_person(seed, place):
+    table = simulated(seed=seed, ties=True)
+    early = table.assign(entry=0.0, years=table.years * place, event=0.0)
+    late = table.assign(entry=table.years * place)
+    both = pd.concat([early, late], ignore_index=True)
+    split = fit_of(both, entry=both.entry).terms
+    pd.testing.assert_frame_equal(split, fit_of(table).terms, rtol=1e-7)
+
+
+def test_strata_share_a_coefficient_but_no_baseline():
+    # the second stratum lives at a tenth of the pace: with strata nothing changes
+    table = simulated(n=300)
+    group = pd.Series(np.arange(300) % 2)
+    slower = table.assign(years=table.years * np.where(group, 10.0, 1.0))
+    pd.testing.assert_frame_equal(
+        fit_of(table, strata=group).terms, fit_of(slower, strata=group).terms, rtol=1e-9
+    )
+
+
+def test_integer_weights_without_ties_repeat_people_under_breslow_only_but_scale_the_likelihood():
+    table = simulated()
+    doubled = fit_of(table, weights=pd.Series(2.0, index=table.index))
+    assert doubled.terms.log_hazard_ratio["x"] == pytest.approx(
+        fit_of(table).terms.log_hazard_ratio["x"], rel=1e-9
+    )
+    assert doubled.terms.standard_error["x"] == pytest.approx(
+        fit_of(table).terms.standard_error["x"] / 2**0.5, rel=1e-9
+    )
+
+
+def test_permuted_exposure_has_uniform_p_values_and_proportional_hazards():
+    table, random = simulated(n=120), np.random.default_rng(2)
+    wald, zph = [], []
+    for _ in range(150):
+        fit = fit_of(table.assign(x=random.permutation(table.x)))
+        wald.append(fit.terms.p_value["x"])
+        zph.append(proportional_hazards_test(fit).p_value[0])
+    for found in (wald, zph):
+        assert np.mean(np.array(found) < 0.05) < 0.12
+        assert 0.4 < np.mean(found) < 0.6
+
+
+def test_a_hazard_that_fades_is_found_out():
+    random = np.random.default_rng(4)
+    x = random.integers(0, 2, 600).astype(float)
+    # hazard ratio 4 in the first half year, then 1
+    early = random.exponential(1, 600) / (0.5 * np.where(x == 1, 4.0, 1.0))
+    years = np.where(early < 0.5, early, 0.5 + random.exponential(2, 600))
+    table = pd.DataFrame({"years": years, "event": 1.0, "x": x, "z": random.normal(size=600)})
+    p_values = proportional_hazards_test(fit_of(table)).set_index("term").p_value
+    assert p_values["x"] < 1e-4
+    assert p_values["z"] > 0.01
+
+
+# -- what cannot be estimated
+
+
+@pytest.mark.parametrize(
+    ("change", "more", "message"),
+    [
+        (lambda t: t.assign(x=1.0), {}, "^x does not vary"),
+        (lambda t: t.assign(z=2 * t.x), {}, "z does not vary or follows from the other terms"),
+        (lambda t: t.assign(x=t.x.where(t.index > 3)), {}, "x has missing values"),
+        (lambda t: t.assign(event=t.event.where(t.index > 3)), {}, "neither 0 nor 1"),
+        (lambda t: t.assign(event=2.0), {}, "neither 0 nor 1"),
+        (lambda t: t.assign(z=t.event), {}, r'^z separates .* \(penalty="firth"\)'),
+        (lambda t: t.assign(z=t.event - t.x, x=t.x), {}, r"^x, z separates"),
+        (lambda t: t.assign(event=(t.index == 5) * 1.0), {}, "1 deaths are too few for 2"),
+        (lambda t: t, {"penalty": "lasso"}, "penalty 'lasso' is unknown"),
+    ],
+)
+def test_what_cannot_be_estimated_is_an_error_that_names_the_term(change, more, message):
+    with pytest.raises(FitError, match=message):
+        fit_of(change(simulated()), **more)
+
+
+def test_a_term_constant_within_strata_is_named():
+    table = simulated()
+    with pytest.raises(FitError, match=r"^z does not vary, or follows .* among those at risk"):
+        fit_of(table, strata=table.z)
+
+
+def test_missing_labels_and_wrong_lengths_are_errors():
+    table = simulated()
+    labels = pd.Series("a", index=table.index).mask(table.index == 3)
+    with pytest.raises(FitError, match="stratum of somebody is missing"):
+        fit_of(table, strata=labels)
+    with pytest.raises(FitError, match="cluster of somebody is missing"):
+        fit_of(table, cluster=labels)
+    with pytest.raises(FitError, match="2 clusters are too few"):
+        fit_of(table, cluster=table.z)
+    with pytest.raises(FitError, match="a weight is missing or not positive"):
+        fit_of(table, weights=table.z)
+    with pytest.raises(FitError, match="rows of event are not those of the design"):
+        fit_cox(table.years, table.event[::-1], table[["x"]])
+    with pytest.raises(FitError, match="years has 149 rows"):
+        fit_cox(table.years[1:], table.event, table[["x"]])
+
+
+def test_models_on_other_rows_or_not_nested_are_not_compared():
+    table = simulated()
+    full = fit_of(table)
+    one = fit_cox(table.years, table.event, table[["x"]])
+    none = fit_cox(table.years, table.event, table[[]])
+    assert likelihood_ratio_test(none, full)[1] == 2
+    assert none.log_likelihood == none.log_likelihood_null == full.log_likelihood_null
+    shorter = table.iloc[:-1]
+    with pytest.raises(FitError, match="identical rows"):
+        likelihood_ratio_test(fit_cox(shorter.years, shorter.event, shorter[["x"]]), full)
+    with pytest.raises(FitError, match="identical rows"):
+        likelihood_ratio_test(fit_cox(table.years, table.event, table[["x"]], strata=table.z), full)
+    other = fit_cox(table.years, table.event, table[["x"]].assign(x=table.x**3))
+    for smaller, larger in ((other, full), (full, one), (one, one)):
+        with pytest.raises(FitError, match="not part of the model"):
+            likelihood_ratio_test(smaller, larger)
+
+
+def test_predictions_need_the_terms_and_the_strata_of_the_model():
+    table = simulated()
+    fit = fit_of(table, strata=pd.Series(table.index % 2))
+    with pytest.raises(FitError, match="no column z of the model"):
+        survival_at(fit, table[["x"]], [1.0])
+    with pytest.raises(FitError, match="the stratum of everybody is needed"):
+        survival_at(fit, table, [1.0])
+    with pytest.raises(FitError, match="no stratum 7"):
+        survival_at(fit, table, [1.0], pd.Series(7, index=table.index))
+    with pytest.raises(FitError, match="transform 'sqrt' is unknown"):
+        proportional_hazards_test(fit, "sqrt")
+    with pytest.raises(FitError, match="no term q"):
+        proportional_hazards_test(fit, terms={"q": ["q"]})
+
+
+def test_lifelines_agrees_where_it_agrees_with_r():
+    from lifelines import CoxPHFitter
+
+    table = simulated(ties=True)
+    theirs = CoxPHFitter().fit(table, "years", "event", fit_options={"precision": 1e-12}).summary
+    np.testing.assert_allclose(fit_of(table).terms.log_hazard_ratio, theirs["coef"], rtol=1e-7)
+    np.testing.assert_allclose(fit_of(table).terms.standard_error, theirs["se(coef)"], rtol=1e-7)
