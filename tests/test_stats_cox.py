@@ -13,6 +13,13 @@ from faceage_bio.errors import FitError
 from faceage_bio.stats.cox import fit_cox, likelihood_ratio_test
 from faceage_bio.stats.cox_baseline import baseline_hazard, survival_at
 from faceage_bio.stats.cox_ph import hazard_over_time, proportional_hazards_test
+from faceage_bio.stats.cox_residuals import (
+    deviance_residuals,
+    dfbeta,
+    martingale_residuals,
+    schoenfeld_residuals_of,
+    score_residuals_of,
+)
 from tests.golden.cox.data import CASES, read
 
 GOLDEN = (
@@ -302,3 +309,100 @@ def test_lifelines_agrees_where_it_agrees_with_r():
     theirs = CoxPHFitter().fit(table, "years", "event", fit_options={"precision": 1e-12}).summary
     np.testing.assert_allclose(fit_of(table).terms.log_hazard_ratio, theirs["coef"], rtol=1e-7)
     np.testing.assert_allclose(fit_of(table).terms.standard_error, theirs["se(coef)"], rtol=1e-7)
+
+
+# -- residuals
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_residuals_equal_rs(name):
+    fit, terms = fitted(name), CASES[name].terms
+    found = {
+        "martingale": martingale_residuals(fit)[:, None],
+        "deviance": deviance_residuals(fit)[:, None],
+        "score": score_residuals_of(fit).to_numpy(),
+        "schoenfeld": schoenfeld_residuals_of(fit)[terms].to_numpy(),
+        "scaledsch": schoenfeld_residuals_of(fit, scaled=True)[terms].to_numpy(),
+        "dfbeta": dfbeta(fit).to_numpy(),
+    }
+    for kind, values in found.items():
+        np.testing.assert_allclose((values**2).sum(axis=0), r(name, kind, "squares"), rtol=1e-8, err_msg=kind)
+        first = r(name, kind, "first").reshape(-1, 4).T
+        np.testing.assert_allclose(
+            values[:4], first, rtol=1e-7, atol=1e-9 * np.abs(values).max(), err_msg=kind
+        )
+
+
+@settings(deadline=None, max_examples=10)
+@given(st.integers(0, 1000), st.booleans())
+def test_residuals_sum_to_zero_and_dfbeta_is_leaving_one_out(seed, ties):
+    table = simulated(n=120, seed=seed, ties=ties)
+    fit = fit_of(table)
+    assert martingale_residuals(fit).sum() == pytest.approx(0, abs=1e-9)
+    np.testing.assert_allclose(score_residuals_of(fit).sum(), 0, atol=1e-8)
+    np.testing.assert_allclose(schoenfeld_residuals_of(fit)[["x", "z"]].sum(), 0, atol=1e-8)
+    left_out = np.array([
+        fit.terms.log_hazard_ratio["x"] - fit_of(table.drop(index=k)).terms.log_hazard_ratio["x"] for k in range(25)
+    ])  # fmt: skip
+    assert np.corrcoef(left_out, dfbeta(fit)["x"].iloc[:25])[0, 1] > 0.98
+
+
+def test_robust_error_counts_copies_of_a_person_once():
+    table = simulated()
+    thrice = pd.concat([table] * 3, ignore_index=True)
+    people = pd.Series(list(range(len(table))) * 3)
+    once = fit_of(table, robust=True).terms
+    clustered = fit_of(thrice, cluster=people).terms
+    # copies die at one time, so Efron's ties differ a little from single deaths
+    assert clustered.standard_error["x"] == pytest.approx(once.standard_error["x"], rel=0.05)
+    assert clustered.naive_error["x"] < 0.65 * once.naive_error["x"]
+
+
+# -- Firth's penalty
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "terms", "entry", "strata"),
+    [
+        ("firth_separated", "separated", ["group", "x"], None, None),
+        ("firth_entry", "separated", ["group", "x"], "start", None),
+        ("firth_few", "few", ["karno", "adeno"], None, "trt"),
+    ],
+)
+def test_firth_is_the_top_of_the_penalised_likelihood(name, data, terms, entry, strata):
+    table = read(data)
+    fit = fit_cox(
+        table.time,
+        table.event,
+        table[terms],
+        entry and table[entry],
+        strata=strata and table[strata],
+        penalty="firth",
+    )
+    for term in terms:
+        # the derivatives of R's side are numerical
+        np.testing.assert_allclose(fit.terms.loc[term].to_numpy(), r(name, term), rtol=1e-7, err_msg=term)
+    assert fit.log_likelihood == pytest.approx(r(name, "log_likelihood")[0], rel=1e-10)
+    assert fit.log_likelihood_null == pytest.approx(r(name, "log_likelihood_null")[0], rel=1e-10)
+
+
+def test_firth_is_the_way_out_of_separation_and_fades_with_many_deaths():
+    table = read("separated")
+    with pytest.raises(FitError, match=r"^group separates"):
+        fit_cox(table.time, table.event, table[["group", "x"]])
+    many = simulated(n=4000)
+    plain, penalised = fit_of(many), fit_of(many, penalty="firth")
+    np.testing.assert_allclose(plain.terms, penalised.terms, rtol=0.01, atol=1e-4)
+    with pytest.raises(FitError, match="no robust errors"):
+        fit_of(many, penalty="firth", robust=True)
+    with pytest.raises(FitError, match="penalised models"):
+        likelihood_ratio_test(fit_cox(many.years, many.event, many[["x"]]), penalised)
+
+
+def test_firth_does_not_depend_on_units():
+    table = read("separated")
+    one = fit_cox(table.time, table.event, table[["group", "x"]], penalty="firth").terms
+    other = fit_cox(table.time, table.event, table[["group", "x"]] * [1, 100] + 5, penalty="firth").terms
+    np.testing.assert_allclose(other.loc["group"], one.loc["group"], rtol=1e-6)
+    np.testing.assert_allclose(other.log_hazard_ratio["x"] * 100, one.log_hazard_ratio["x"], rtol=1e-6)
+    assert other.p_value["x"] == pytest.approx(one.p_value["x"], rel=1e-6)

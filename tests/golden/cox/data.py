@@ -57,15 +57,35 @@ def heart() -> pd.DataFrame:
     return table.rename(columns={"stop": "time"}).assign(weight=weight)
 
 
+def separated() -> pd.DataFrame:
+    """Thirty people with ties; nobody of the group died, so that plain Cox has no end."""
+    place = pd.Series(range(30))
+    died = place % 3 != 0
+    time = 1 + place * 7 % 11
+    table = pd.DataFrame({
+        "time": time, "event": died * 1, "group": (place % 6 == 0) * 1, "x": (place * 13 % 17) / 5 - died * 0.4,
+        "start": (time - 1) * (place % 4) / 4,
+    })  # fmt: skip
+    return table.astype("float64")
+
+
+def few() -> pd.DataFrame:
+    """Every fourth of the veterans: few deaths for three terms, two strata."""
+    table = read("veteran").iloc[::4].reset_index(drop=True)
+    return table.assign(event=table.event.where(table.index % 3 == 0, 0.0))
+
+
 def read(name: str) -> pd.DataFrame:
     """The rows of a data set: time, event and what the cases name."""
-    if name in ("lung", "heart"):
-        return {"lung": lung, "heart": heart}[name]()
+    if name in MADE:
+        return MADE[name]()
     return pd.read_csv(HERE / f"{name}.tsv", sep="\t", comment="#").astype("float64")
 
 
+MADE = {"lung": lung, "heart": heart, "separated": separated, "few": few}
+
 if __name__ == "__main__":
-    for dataset in ("lung", "heart"):
+    for dataset in MADE:
         read(dataset).to_csv(HERE / f"{dataset}.csv", index=False)
     pd.DataFrame(
         [
