@@ -2,11 +2,20 @@
 
 import difflib
 import json
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    model_validator,
+)
 
 from faceage_bio.errors import ConfigError
 
@@ -278,11 +287,37 @@ class Expression(Closed):
     """Processor cores for DESeq2."""
 
 
+def _days(value: str | None) -> str | None:
+    if value is not None:
+        try:
+            date.fromisoformat(value)
+        except ValueError:
+            raise ValueError(f"{value!r} is no day; write YYYY-MM-DD in quotes") from None
+    return value
+
+
 class Survival(Closed):
     """Whether looking older predicts death (Cox, Kaplan-Meier)."""
 
+    time_zero: str = "photo"
+    """photo, or a column of the clinic table with dates (diagnosis_date) from which time runs; people are then at risk from
+    the photo on only, so that nobody is credited with time that he had to survive to be photographed."""
+    landmark_years: float | None = Field(default=None, gt=0)
+    """Only people still under observation so long after time zero, and time from there. null: everybody."""
+    end_date: Annotated[str | None, AfterValidator(_days)] = None
+    """Day (YYYY-MM-DD) on which observation ends for everybody. null: as the clinic table says."""
+    steps: list[str] = ["sex", "site"]
+    """Columns that enter the ladder of Cox models one after the other, after age."""
     covariates: list[str] = ["sex", "smoking", "ecog"]
-    """Columns in the full model, beside face age and chronological age."""
+    """Columns of the full model, which holds those of the steps too."""
+    groups: dict[str, list[float]] = Field(default_factory=dict)
+    """Numbers that enter as groups, with their cut-points: {ecog: [2]} makes "below 2" (the reference) and "2 and over"."""
+    strata: list[str] = []
+    """Columns whose levels have a baseline hazard of their own; they then are no covariates."""
+    cluster: str | None = None
+    """Column of units within which people are alike, such as a hospital: all standard errors are robust against it."""
+    firth: bool = False
+    """true: Firth's penalised estimates beside the others, for few deaths and groups in which nobody died."""
     per_years: float = Field(default=10.0, gt=0)
     """Hazard ratios are given per this many years."""
     cut_points: list[float] = Field(default=[65.0, 75.0, 85.0], min_length=1)

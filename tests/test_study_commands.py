@@ -90,6 +90,7 @@ def test_run_passes_options_on_to_snakemake(tmp_path):
         "compare-groups",
         "fit-expression",
         "aggregate-cells",
+        "prepare-follow-up",
         "fit-survival",
         "gather-ledger",
         "render-association-report",

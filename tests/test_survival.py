@@ -6,11 +6,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from faceage_bio.errors import FitError
+from faceage_bio.errors import CohortError, ConfigError, FitError
 from faceage_bio.stats.cox import fit_cox
 from faceage_bio.stats.kaplan_meier import kaplan_meier, median
+from faceage_bio.survival.age_comparison import compare_ages
+from faceage_bio.survival.check import hints, read_people
 from faceage_bio.survival.curves import curves_by_group, face_age_groups, summarise
-from faceage_bio.survival.ladder import cox_ladder, prepare, survival_ledger
+from faceage_bio.survival.follow_up import Time, mark, prepare, survival_ledger
+from faceage_bio.survival.ladder import cox_ladder as ladder
+from faceage_bio.survival.models import Choices, grouped, parse_groups
 
 
 def people(n=300, seed=1, hazard=0.06):
@@ -24,6 +28,10 @@ def people(n=300, seed=1, hazard=0.06):
         "age_acceleration": excess, "sex": random.choice(["female", "male"], n), "ecog": random.integers(0, 3, n).astype(float),
         "entry_years": np.nan, "followup_years": np.minimum(death, leave), "event": (death <= leave).astype(float),
     })  # fmt: skip
+
+
+def cox_ladder(data, covariates, per_years, cohort):
+    return ladder(data, Choices(per_years, ["sex"] if "sex" in covariates else [], covariates), cohort)
 
 
 def row(table, model, term="face_age"):
@@ -66,7 +74,7 @@ def test_permuted_faces_predict_nothing_more_often_than_chance():
 
 def test_horizon_cuts_time_and_event_and_leaves_the_hazard_ratio_of_cutting_events_alone():
     data = people()
-    cut, _ = prepare(data, 2.0)
+    cut, _ = prepare(data, Time(horizon_years=2.0))
     assert cut.followup_years.max() == 2.0
     late = data.followup_years > 2.0
     assert (cut.event[late] == 0).all()
@@ -147,8 +155,7 @@ def test_ledger_has_one_row_per_subject_with_the_reason():
     data.loc[1, "followup_years"] = np.nan
     data.loc[2, "ecog"] = np.nan
     data.loc[3, "followup_years"] = 0.0
-    usable, reasons = prepare(data)
-    ledger = survival_ledger(data, usable, reasons, ["sex", "ecog"]).set_index("subject_id")
+    ledger = survival_ledger(mark(data), ["sex", "ecog"]).set_index("subject_id")
     assert ledger.reason[["s0", "s1", "s2", "s3", "s4"]].tolist() == [
         "no_acceleration",
         "no_follow_up",
@@ -188,3 +195,249 @@ def test_curves_fall_and_count_everybody(rows):
     assert (curve.events + curve.censored).sum() == len(rows)
     found = median(curve)
     assert np.isnan(found.estimate) == (curve.survival.min() > 0.5 + 1e-12)
+
+
+def dated(n=60):
+    data = people(n=n)
+    photo = pd.Timestamp("2018-01-01") + pd.to_timedelta(np.arange(n) % 50, unit="D")
+    diagnosis = photo - pd.to_timedelta(np.where(np.arange(n) % 2, 365, -30), unit="D")
+    return data.assign(photo_date=photo.strftime("%Y-%m-%d"), diagnosis_date=diagnosis.strftime("%Y-%m-%d"))
+
+
+def test_time_from_diagnosis_puts_people_at_risk_from_the_photo_on_only():
+    data = dated()
+    usable, reasons = prepare(data, Time(zero="diagnosis_date", year_days=365))
+    before = usable.index % 2 == 1  # diagnosed a year before the photo
+    np.testing.assert_allclose(usable.entry_years[before], 1.0)
+    np.testing.assert_allclose(usable.followup_years[before], data.followup_years[usable.index][before] + 1)
+    # diagnosed after the photo: at risk from the diagnosis, and not before
+    np.testing.assert_allclose(usable.entry_years[~before], 0.0)
+    late = 30 / 365
+    np.testing.assert_allclose(
+        usable.followup_years[~before], data.followup_years[usable.index][~before] - late
+    )
+    assert set(reasons) <= {"ended_before_time_zero"}
+    assert (usable.entry_years < usable.followup_years).all()
+
+
+def test_immortal_time_would_have_hidden_the_hazard():
+    # nobody can die between diagnosis and photo, so time at risk there makes a long wait look protective
+    random = np.random.default_rng(2)
+    n = 800
+    wait = random.uniform(0, 4, n)
+    data = people(n=n, hazard=0.0).assign(face_age=lambda d: d.face_age + 3 * wait)
+    photo = pd.Timestamp("2019-01-01") + pd.to_timedelta(np.zeros(n), unit="D")
+    data["photo_date"] = photo.strftime("%Y-%m-%d")
+    data["diagnosis_date"] = (photo - pd.to_timedelta((wait * 365.25).round(), unit="D")).strftime("%Y-%m-%d")
+    guarded, _ = prepare(data, Time(zero="diagnosis_date"))
+    naive = fit_cox(guarded.followup_years, guarded.event, guarded[["face_age"]]).terms.loc["face_age"]
+    honest = fit_cox(
+        guarded.followup_years, guarded.event, guarded[["face_age"]], guarded.entry_years
+    ).terms.loc["face_age"]
+    assert naive.ci_upper < 1
+    assert honest.ci_lower < 1 < honest.ci_upper
+
+
+def test_landmark_takes_those_still_observed_and_time_from_there():
+    data = people()
+    usable, reasons = prepare(data, Time(landmark_years=1.0))
+    assert (data.followup_years[usable.index] > 1).all()
+    np.testing.assert_allclose(usable.followup_years, data.followup_years[usable.index] - 1)
+    assert set(reasons) == {"not_observed_at_the_landmark"}
+    assert len(usable) + len(reasons) == len(data)
+
+
+def test_study_end_cuts_time_and_event():
+    data = dated()
+    usable, reasons = prepare(data, Time(end_date="2018-02-01", year_days=365))
+    days = (pd.Timestamp("2018-02-01") - pd.to_datetime(data.photo_date)).dt.days / 365
+    assert set(reasons) == {"photo_after_the_end_of_the_study"}
+    assert (days[reasons.index] <= 0).all()
+    cut = data.followup_years[usable.index] > days[usable.index]
+    assert cut.any()
+    np.testing.assert_allclose(usable.followup_years, np.minimum(data.followup_years, days)[usable.index])
+    assert (usable.event[cut] == 0).all()
+
+
+def test_a_prepared_table_is_not_prepared_again():
+    data = people()
+    data.loc[:9, "followup_years"] = np.nan
+    once = mark(data, Time(landmark_years=0.5, horizon_years=2))
+    usable, reasons = prepare(once)
+    first, why = prepare(data, Time(landmark_years=0.5, horizon_years=2))
+    pd.testing.assert_frame_equal(usable[first.columns], first)
+    assert reasons.to_dict() == why.to_dict()
+    assert len(once) == len(data)
+
+
+@pytest.mark.parametrize(
+    ("change", "time", "message"),
+    [
+        ({}, Time(zero="operation_date"), "survival.time_zero: operation_date needs the column"),
+        (
+            {"diagnosis_date": "1.2.2018"},
+            Time(zero="diagnosis_date"),
+            "needs dates YYYY-MM-DD, but holds 1.2.2018",
+        ),
+    ],
+)
+def test_dates_that_are_none_are_told(change, time, message):
+    with pytest.raises(CohortError, match=message):
+        prepare(dated().assign(**change), time)
+
+
+def test_who_has_no_date_leaves_with_a_reason():
+    data = dated()
+    data.loc[3, "diagnosis_date"] = None
+    data.loc[5, "photo_date"] = None
+    _, reasons = prepare(data, Time(zero="diagnosis_date"))
+    assert reasons[3] == reasons[5] == "no_time_zero"
+    _, reasons = prepare(data, Time(end_date="2030-01-01"))
+    assert reasons.to_dict() == {5: "no_photo_date"}
+
+
+BAD = """subject_id,chronological_age,face_age,followup_years,event,entry_years,sex
+a,60,62,-1,1,,female
+b,61,sixty,2,1,,female
+c,62,64,,1,,female
+d,63,65,3,,,female
+e,64,66,3,2,,female
+f,65,67,3,1,4,female
+f,200,68,3,0,0,female
+"""
+
+
+def test_everything_wrong_with_a_table_is_told_at_once(tmp_path):
+    path = tmp_path / "people.csv"
+    path.write_text(BAD)
+    with pytest.raises(CohortError) as error:
+        read_people(path)
+    text = str(error.value)
+    for line in (
+        "'followup_years': 1 row(s), line 2: -1.0. Follow-up ends before the photo",
+        "'face_age': 1 row(s), line 3: 'sixty'. Write a plain number",
+        "'followup_years': 1 row(s), line 4. The person died, but the time is missing",
+        "'event': 1 row(s), line 5. Follow-up is given, but not whether the person died",
+        "'event': 1 row(s), line 6: 2.0. Write 1",
+        "'entry_years': 1 row(s), line 7: '4.0, exit 3.0'. Observation starts at or after its end",
+        "'subject_id': 2 row(s), line 7: 'f'; line 8: 'f'. It stands more than once",
+        "'chronological_age': 1 row(s), line 8: 200. Expected 0 to 120 years",
+    ):
+        assert line in text, text
+    assert text.startswith("8 problems")
+    path.write_text("subject_id,age\na,60\n")
+    with pytest.raises(
+        CohortError, match=r"lacks the column.* 'face_age', 'chronological_age', 'followup_years', 'event'"
+    ):
+        read_people(path)
+
+
+def test_a_plain_table_gets_what_it_lacks(tmp_path):
+    data = people(n=40)
+    path = tmp_path / "mine.tsv"
+    data[["chronological_age", "face_age", "followup_years", "event"]].to_csv(path, sep="\t", index=False)
+    table = read_people(path)
+    slope, intercept = np.polyfit(data.chronological_age, data.face_age, 1)
+    np.testing.assert_allclose(
+        table.age_acceleration, data.face_age - intercept - slope * data.chronological_age, atol=1e-9
+    )
+    assert table.cohort.unique() == ["mine"]
+    assert table.subject_id.tolist()[:2] == ["1", "2"]
+    assert table.entry_years.isna().all()
+
+
+def test_what_models_cannot_tell_is_told_beforehand():
+    data = people(n=40).assign(sex="male", site=["a", "b", "b", "b"] * 10, stage=None)
+    data.loc[data.site == "a", "event"] = 0.0
+    usable, _ = prepare(data)
+    text = "\n".join(hints(data, usable, ["sex", "site", "stage"], "p.tsv"))
+    assert "p.tsv: column 'sex': all 40 people have 'male'" in text
+    assert "p.tsv: column 'site': no death among the 10 people with 'a' (row 1; row 5" in text
+    assert "p.tsv: column 'stage' is empty for all 40 people" in text
+    usable["event"] = 0.0
+    assert "all 40 people with follow-up are censored" in hints(data, usable, [], "p.tsv")[0]
+
+
+def test_groups_are_rules_that_leave_nobody_to_the_reference():
+    data = people(n=200).assign(ecog=[0, 1, 2, 3, 4] * 40)
+    made = grouped(data, {"ecog": [1, 3]})
+    assert made.ecog.tolist()[:5] == ["below 1", "1 to 3", "1 to 3", "3 and over", "3 and over"]
+    choices = Choices(10, ["ecog"], [], groups={"ecog": [1, 3]})
+    rows = ladder(made, choices, "c")
+    step = rows[(rows.step == "+ ecog") & (rows.exposure == "face_age")]
+    assert step.term.tolist() == ["face_age", "chronological_age", "ecog: 1 to 3", "ecog: 3 and over"]
+    assert parse_groups(["ecog=1,3"]) == {"ecog": [1.0, 3.0]}
+    with pytest.raises(ConfigError, match="expected a column and its cut-points"):
+        parse_groups(["ecog"])
+
+
+def test_the_ladder_climbs_one_column_at_a_time_with_both_ages_in_the_same_people():
+    data = people().assign(site=np.random.default_rng(3).choice(["lung", "breast"], 300))
+    data.loc[:20, "site"] = None
+    rows = ladder(data, Choices(10, ["sex", "site"], ["ecog"]), "c")
+    heads = rows[rows.term == rows.exposure]
+    assert heads[heads.exposure == "face_age"].step.tolist() == [
+        "unadjusted",
+        "+ age",
+        "+ sex",
+        "+ site",
+        "full",
+    ]
+    for _, step in heads[heads.exposure.isin(["face_age", "age_acceleration", "chronological_age"])].groupby(
+        "step"
+    ):
+        assert step.n.nunique() == 1
+    sd = data.age_acceleration.std()
+    per_sd = heads[heads.per == f"1 SD ({sd:.1f} years)"].set_index("step")
+    decade = heads[(heads.exposure == "age_acceleration") & (heads.per == "10 years")].set_index("step")
+    np.testing.assert_allclose(np.log(per_sd.estimate), np.log(decade.estimate) * sd / 10)
+    assert (heads.events_per_term > 0).all()
+    assert rows.robust_lower.notna().all()
+
+
+def test_strata_and_clusters_are_used_and_named():
+    random = np.random.default_rng(4)
+    data = people().assign(site=random.choice(["lung", "breast"], 300), hospital=random.integers(0, 30, 300))
+    plain = row(ladder(data, Choices(10, ["sex"], []), "c"), "face age + age + sex")
+    other = row(
+        ladder(data, Choices(10, ["sex"], [], strata=["site"], cluster="hospital"), "c"),
+        "face age + age + sex",
+    )
+    assert other.method == "Cox, Efron ties, strata of site, errors robust by hospital, Wald interval"
+    assert other.estimate != pytest.approx(plain.estimate, rel=1e-6)
+    assert other.robust_lower == other.ci_lower
+    few = ladder(data, Choices(10, [], [], cluster="sex"), "c")
+    assert "only 2 clusters" in few.note[0]
+    # a column that makes strata is no covariate as well
+    both = ladder(data, Choices(10, ["site"], [], strata=["site"]), "c")
+    assert not both.term.str.startswith("site").any()
+
+
+def test_ages_are_compared_in_the_same_people():
+    data = people()
+    rows = compare_ages(data, Choices(10, ["sex"], ["ecog"]), "c")
+    two = rows[(rows.model == "two models") & (rows.step == "unadjusted")].set_index("term")
+    one = rows[(rows.model == "one model with both") & (rows.step == "unadjusted")].set_index("term")
+    alone = ladder(data, Choices(10, [], []), "c").set_index(["model", "term"]).sort_index()
+    assert two.estimate["face_age"] == pytest.approx(alone.estimate["univariable", "face_age"])
+    assert two.estimate["chronological_age"] == pytest.approx(
+        alone.estimate["univariable", "chronological_age"]
+    )
+    assert one.estimate["face_age"] == pytest.approx(alone.estimate["face age + age", "face_age"])
+    for found in (two, one):
+        ratio = found.estimate["face_age"] / found.estimate["chronological_age"]
+        assert found.estimate["face age against age"] == pytest.approx(ratio)
+    few = compare_ages(data.assign(event=(np.arange(300) < 2).astype(float)), Choices(10, ["sex"], []), "c")
+    assert "2 deaths are too few for 3 term(s)" in few.note.iloc[-1]
+
+
+def test_firth_stands_beside_what_separation_leaves_without_a_number():
+    data = people(n=80).assign(site=lambda d: np.where(np.arange(80) < 8, "rare", "common"))
+    data.loc[data.site == "rare", "event"] = 0.0
+    rows = ladder(data, Choices(10, ["site"], [], firth=True), "c")
+    steps = rows[rows.exposure == "face_age"].groupby("step").first()
+    assert "Firth" in steps.note["+ site"]
+    assert np.isfinite(steps.estimate["+ site, Firth"])
+    assert steps.ci_lower["+ site, Firth"] < steps.estimate["+ site, Firth"] < steps.ci_upper["+ site, Firth"]
+    rare = rows[(rows.term == "site: rare") & (rows.step == "unadjusted, Firth")].iloc[0]
+    assert 0 < rare.estimate < 1

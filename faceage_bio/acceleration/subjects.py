@@ -35,8 +35,9 @@ def one_per_subject(
     Returns
     -------
     DataFrame
-        ``subjects`` with face_age, n_photos, face_short_side (pixels, of several photos the least), ``ended_before_photo``
-        and ``no_nearest_photo``; face_age NaN without a usable photo, or if none of several can be told to be nearest.
+        ``subjects`` with face_age, n_photos, face_short_side (pixels, of several photos the least), ``photo_date`` (YYYY-MM-DD,
+        None where not known), ``flags`` of the photo (of several, of all of them), ``ended_before_photo`` and
+        ``no_nearest_photo``; face_age NaN without a usable photo, or if none of several can be told to be nearest.
 
     Raises
     ------
@@ -44,9 +45,10 @@ def one_per_subject(
         "nearest" without such a column, or with cells in it that are no dates.
     """
     known = photos[[PHOTO, "photo_date", AGE]].drop_duplicates(PHOTO)
-    table = face_ages.reindex(columns=[PHOTO, SUBJECT, FACE_AGE, SHORT_SIDE]).merge(
+    table = face_ages.reindex(columns=[PHOTO, SUBJECT, FACE_AGE, SHORT_SIDE, "flags"]).merge(
         known, on=PHOTO, how="left"
     )
+    table["flags"] = table["flags"].fillna("").astype(str)
     table["photo_date"] = pd.to_datetime(table["photo_date"])
     first_date = table.groupby(SUBJECT)["photo_date"].min()
     usable = table[table[FACE_AGE].notna()].sort_values(
@@ -56,7 +58,7 @@ def one_per_subject(
     if rule == "mean":
         chosen = grouped.agg(
             **{FACE_AGE: (FACE_AGE, "mean"), "photo_age": (AGE, "mean"), "photo_date": ("photo_date", "max"),
-               SHORT_SIDE: (SHORT_SIDE, "min")}
+               SHORT_SIDE: (SHORT_SIDE, "min"), "flags": ("flags", _all_flags)}
         )  # fmt: skip
     else:
         if rule == "nearest":
@@ -64,15 +66,15 @@ def one_per_subject(
         else:
             one = grouped.head(1) if rule == "first" else grouped.tail(1)
         chosen = one.rename(columns={AGE: "photo_age"}).set_index(SUBJECT)[
-            [FACE_AGE, "photo_age", "photo_date", SHORT_SIDE]
+            [FACE_AGE, "photo_age", "photo_date", SHORT_SIDE, "flags"]
         ]
     chosen["n_photos"] = grouped.size()
     chosen["later_years"] = (
         (chosen["photo_date"] - first_date.reindex(chosen.index)).dt.days / DAYS_PER_YEAR
     ).fillna(0.0)
-    result = subjects.merge(
-        chosen.drop(columns="photo_date"), left_on=SUBJECT, right_index=True, how="left", validate="1:1"
-    )
+    dates = chosen["photo_date"].dt.strftime("%Y-%m-%d")
+    chosen["photo_date"] = dates.astype(object).where(dates.notna(), None)
+    result = subjects.merge(chosen, left_on=SUBJECT, right_index=True, how="left", validate="1:1")
     later = result.pop("later_years").fillna(0.0)
     photo_age = result.pop("photo_age")
     # an age that came with the subject is the age at the first photo
@@ -83,6 +85,11 @@ def one_per_subject(
     result["ended_before_photo"] = result[FOLLOWUP] <= 0
     result["no_nearest_photo"] = result[SUBJECT].isin(usable[SUBJECT]) & result[FACE_AGE].isna()
     return result
+
+
+def _all_flags(flags: pd.Series) -> str:
+    """The flags of several photos, each once."""
+    return ";".join(dict.fromkeys(flag for cell in flags for flag in cell.split(";") if flag))
 
 
 def _nearest(usable: pd.DataFrame, dates: pd.Series) -> pd.DataFrame:

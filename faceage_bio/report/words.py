@@ -23,7 +23,11 @@ REASONS = {
     "too_few_for_a_line": "too few people for a line", "no_acceleration": "no age acceleration",
     "outside_the_definition": "a covariate is missing, or the age lies beyond the curve", "no_nearest_photo": "no date tells which photo counts", "no_follow_up": "no follow-up",
     "repeated_sample": "further sample of the same person", "followed_not_beyond_the_photo": "not followed beyond the photo",
-    "entered_after_the_horizon": "entered after the horizon",
+    "entered_after_the_horizon": "entered after the horizon", "no_photo_date": "date of the photo not known",
+    "photo_after_the_end_of_the_study": "photo after the end of the study",
+    "entered_after_the_end_of_the_study": "entered after the end of the study", "no_time_zero": "time zero not known",
+    "ended_before_time_zero": "observation ended before time zero",
+    "not_observed_at_the_landmark": "no longer observed at the landmark",
     "too_few_cells": "too few cells of any type",
 }  # fmt: skip
 TERMS = {

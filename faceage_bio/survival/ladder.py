@@ -1,151 +1,101 @@
-"""Does looking older predict death? A ladder of Cox models, from face age alone to all covariates."""
+"""Does looking older predict death? A ladder of Cox models, from each age alone to all covariates."""
 
 from collections.abc import Sequence
 
-import numpy as np
 import pandas as pd
 
-from faceage_bio.columns import (
-    AGE,
-    AGE_ACCELERATION,
-    COHORT,
-    ENTRY,
-    EVENT,
-    FACE_AGE,
-    FOLLOWUP,
-    LEVELS,
-    SUBJECT,
-    UNITS,
-)  # fmt: skip
+from faceage_bio.columns import AGE, AGE_ACCELERATION, COHORT, EVENT
 from faceage_bio.errors import FitError
-from faceage_bio.stats.cox import fit_cox
-from faceage_bio.stats.design import build_design
-from faceage_bio.tables import ledger_rows, result_rows
+from faceage_bio.survival.follow_up import IN_YEARS
+from faceage_bio.survival.models import (
+    Choices,
+    counts,
+    model_frame,
+    model_rows,
+    name_of,
+    not_estimated,
+    numbers,
+)  # fmt: skip
+from faceage_bio.tables import result_rows
 
-IN_YEARS = (FACE_AGE, AGE, AGE_ACCELERATION)
-METHOD = "Cox, Efron ties, Wald interval"
-
-
-def prepare(table: pd.DataFrame, horizon_years: float | None = None) -> tuple[pd.DataFrame, pd.Series]:
-    """Subjects with usable follow-up, and for the others the reason why not.
-
-    Parameters
-    ----------
-    table : DataFrame
-        The cohort's analysis table.
-    horizon_years : float, optional
-        Everybody still followed then is censored then: time and event are cut, so that risk tables hold too.
-
-    Returns
-    -------
-    DataFrame of the usable rows, Series of str with the reasons of the others, by the table's index
-    """
-    reason = pd.Series("", index=table.index)
-    ended = table.get("ended_before_photo", pd.Series(False, index=table.index)).fillna(False).astype(bool)
-    reason[table[AGE_ACCELERATION].isna()] = "no_acceleration"
-    reason[table[FOLLOWUP].isna() | table[EVENT].isna()] = "no_follow_up"
-    reason[(reason == "") & (ended | (table[FOLLOWUP] <= 0))] = "followed_not_beyond_the_photo"
-    usable = table[reason == ""].copy()
-    if horizon_years is not None:
-        later = usable[FOLLOWUP] > horizon_years
-        usable.loc[later, EVENT] = 0.0
-        usable.loc[later, FOLLOWUP] = horizon_years
-        too_late = usable[ENTRY].notna() & (usable[ENTRY] >= usable[FOLLOWUP])
-        reason[usable.index[too_late]] = "entered_after_the_horizon"
-        usable = usable[~too_late]
-    return usable, reason[reason != ""]
+UNADJUSTED, FULL = "unadjusted", "full"
 
 
-def cox_ladder(
-    usable: pd.DataFrame, covariates: Sequence[str], per_years: float, cohort: str
-) -> pd.DataFrame:
+def ladder_steps(choices: Choices) -> list[tuple[str, list[str]]]:
+    """(step, what is held constant): unadjusted, + age, then one column more at a time, and the full model."""
+    steps: list[tuple[str, list[str]]] = [(UNADJUSTED, []), ("+ age", [AGE])]
+    held = []
+    for name in dict.fromkeys(choices.steps):
+        if name not in IN_YEARS:
+            held.append(name)
+            steps.append((f"+ {name}", [AGE, *held]))
+    if len(choices.full) > len(held):
+        steps.append((FULL, [AGE, *choices.full]))
+    return steps
+
+
+def cox_ladder(usable: pd.DataFrame, choices: Choices, cohort: str) -> pd.DataFrame:
     """Hazard ratios of every model on the ladder.
 
-    In a model with chronological age, face age, age gap and age acceleration have the same coefficient, since they
-    differ by a multiple of age; both forms are printed so that nobody has to believe it.
+    Face age, age acceleration and chronological age climb it one by one, in the same people at each step. In a model with
+    age, face age and the plain residual have the same coefficient, since they differ by a multiple of age; both are printed
+    so that nobody has to believe it.
 
     Returns
     -------
     DataFrame, result rows, analysis "cox"
-        A model that cannot be fitted keeps a row with the reason.
+        ``exposure`` and ``step`` say which model a row is of. Age acceleration stands per ``per_years`` and per standard
+        deviation. A model that cannot be fitted keeps a row with the reason.
     """
-    covariates = [name for name in covariates if name not in IN_YEARS]
-    adjusted = [name for name in ("sex",) if name in covariates]
-    models = [("univariable", [name]) for name in (*IN_YEARS, *covariates)]
-    models += [("face age + age", [FACE_AGE, AGE]), ("age acceleration + age", [AGE_ACCELERATION, AGE])]
-    if adjusted and len(covariates) > 1:
-        models.append(("face age + age + sex", [FACE_AGE, AGE, *adjusted]))
-    if covariates:
-        models.append((full_model(covariates), [FACE_AGE, AGE, *covariates]))
-    rows = [row for name, columns in models for row in _fit(usable, name, columns, per_years)]
+    rows: list[dict] = []
+    for step, held in ladder_steps(choices):
+        for exposure in IN_YEARS:
+            if exposure == AGE and step == "+ age":
+                continue  # age is its own first step
+            columns = [exposure, *(name for name in held if name != exposure)]
+            about = {"exposure": exposure, "step": step} | ({} if held else {"model": "univariable"})
+            rows += _with_firth(usable, columns, choices, about)
+            if exposure == AGE_ACCELERATION:
+                rows += _per_sd(rows, usable, choices, step)
+    for name in (name for name in choices.full if name not in choices.strata):
+        about = {"exposure": name, "step": UNADJUSTED, "model": "univariable"}
+        rows += _with_firth(usable, [name], choices, about)
     return result_rows(pd.DataFrame(rows).assign(**{COHORT: cohort, "analysis": "cox"}))
 
 
-def full_model(covariates: Sequence[str]) -> str:
-    """Name of the model with all covariates."""
-    return " + ".join(["face age", "age", *covariates])
+def _with_firth(usable: pd.DataFrame, columns: Sequence[str], choices: Choices, about: dict) -> list[dict]:
+    """The rows of a model, and if wished the penalised estimates beside them."""
+    rows = model_rows(usable, columns, choices, **about)
+    return rows + firth_rows(usable, columns, choices, **about) if choices.firth else rows
 
 
-def _fit(usable: pd.DataFrame, name: str, columns: list[str], per_years: float) -> list[dict]:
-    design = build_design(usable, columns, LEVELS)
-    rows = usable.loc[usable.index.difference(design.missing.index, sort=False)]
-    matrix = design.matrix.reindex(rows.index)
-    words = {FACE_AGE: "face age", AGE: "age", AGE_ACCELERATION: "age acceleration"}
-    adjustment = ", ".join(words.get(column, column) for column in columns[1:]) or "none"
+def firth_rows(usable: pd.DataFrame, columns: Sequence[str], choices: Choices, **about) -> list[dict]:
+    """The penalised estimate of what a model is about (Heinze and Schemper 2001, doi:10.1111/j.0006-341X.2001.00114.x)."""
+    about = {"model": name_of(columns)} | about
     base = {
-        "measure": "hazard ratio",
-        "model": name,
-        "method": METHOD,
-        "adjustment": adjustment,
-        "n": len(rows),
-        "n_events": int(rows[EVENT].sum()),
-    }
-    unit = {**UNITS, **dict.fromkeys(IN_YEARS, (per_years, f"{per_years:g} years"))}
-    for column in matrix:
-        matrix[column] = matrix[column] / unit.get(column, (1.0, ""))[0]
-    missing = len(design.missing)
-    dropped = f"without {', '.join(design.constant)}, which does not vary" if design.constant else ""
+        "measure": "hazard ratio", "term": columns[0], "per": f"{choices.per_years:g} years" if columns[0] in IN_YEARS else "",
+        "adjustment": "as above", "method": "Cox, Firth's penalised likelihood, profile interval",
+        "n": len(usable), "n_events": int(usable[EVENT].sum()),
+    } | about | {"model": f"{about['model']}, Firth", "step": f"{about.get('step', '')}, Firth"}  # fmt: skip
     try:
-        if not len(rows):
-            raise FitError("nobody has follow-up and all covariates")
-        if columns[0] in design.constant or matrix.shape[1] == 0:
-            raise FitError(f"{columns[0]} does not vary")
-        entry = rows[ENTRY].fillna(0.0) if rows[ENTRY].notna().any() else None
-        fit = fit_cox(rows[FOLLOWUP], rows[EVENT], matrix, entry)
+        frame = model_frame(usable, columns, choices)
+        base |= counts(frame)
+        terms = frame.fit(penalty="firth", cluster=None).terms
     except FitError as error:
-        return [
-            base
-            | {
-                "term": columns[0],
-                "per": unit.get(columns[0], (1.0, ""))[1],
-                "note": f"not estimated, because {error}",
-            }
-        ]
-    notes = [fit.note, dropped, "complete cases only" if missing else ""]
-    shared = base | {
-        "note": "; ".join(note for note in notes if note),
-        "concordance": fit.concordance,
-        "log_likelihood": fit.log_likelihood,
+        return [base | {"note": not_estimated(error)}]
+    own = [term for term in terms.index if term == columns[0] or term.startswith(f"{columns[0]}: ")]
+    return [base | numbers(terms.loc[term]) | {"term": term, "note": frame.note} for term in own]
+
+
+def _per_sd(rows: list[dict], usable: pd.DataFrame, choices: Choices, step: str) -> list[dict]:
+    """The same model's acceleration for one standard deviation of it among everybody with follow-up."""
+    spread = float(usable[AGE_ACCELERATION].std())
+    found = [row for row in rows if row["term"] == AGE_ACCELERATION and row.get("step") == step]
+    if not found or "estimate" not in found[0]:
+        return []
+    power = spread / choices.per_years
+    scaled = {
+        name: found[0][name] ** power
+        for name in ("estimate", "ci_lower", "ci_upper", "robust_lower", "robust_upper")
     }
-    return [
-        shared | {
-            "term": term, "per": unit.get(term, (1.0, "1 unit" if ": " not in term else ""))[1], "estimate": row.hazard_ratio,
-            "ci_lower": row.ci_lower, "ci_upper": row.ci_upper, "p_value": row.p_value,
-        }
-        for term, row in fit.terms.iterrows()
-    ]  # fmt: skip
-
-
-def survival_ledger(
-    table: pd.DataFrame, usable: pd.DataFrame, reasons: pd.Series, covariates: Sequence[str]
-) -> pd.DataFrame:
-    """One row per subject: in the full model, or why not."""
-    names = [name for name in covariates if name not in IN_YEARS]
-    missing = build_design(usable, names, LEVELS).missing if names else pd.Series(dtype=str)
-    why = pd.Series("", index=table.index)
-    why[reasons.index] = reasons
-    why[missing.index] = "missing_" + missing
-    rows = table[[COHORT, SUBJECT]].assign(
-        stage="survival", status=np.where(why == "", "included", "excluded"), reason=why
-    )
-    return ledger_rows(rows)
+    return [found[0] | scaled | {"per": f"1 SD ({spread:.1f} years)"}]

@@ -55,6 +55,7 @@ rule render_survival_report:
                 cohort=WITH_CLINIC,
                 table=[
                     "cox",
+                    "age_comparison",
                     "kaplan_meier",
                     "summary",
                 ],

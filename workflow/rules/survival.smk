@@ -1,12 +1,63 @@
-rule fit_survival:
+# the people and times that all steps of this stage use: everybody with a usable follow-up, cut and shifted as configured
+FOLLOWED = "<results>/{cohort}/survival/follow_up.parquet"
+SURVIVAL_MODELS = [
+    *option("--step", config["survival"]["steps"]),
+    *option("--covariate", config["survival"]["covariates"]),
+    *option(
+        "--group",
+        [f"{name}={','.join(map(str, cuts))}" for name, cuts in config["survival"]["groups"].items()],
+    ),
+    *option("--stratum", config["survival"]["strata"]),
+    *option("--cluster", filter(None, [config["survival"]["cluster"]])),
+    *option("--per-years", [config["survival"]["per_years"]]),
+    *(["--firth"] if config["survival"]["firth"] else []),
+]
+
+SURVIVAL_TIME = [
+    part
+    for name in ("time_zero", "landmark_years", "horizon_years", "end_date", "year_days")
+    for part in option(f"--{name.replace('_', '-')}", [config["survival"][name]])
+    if config["survival"][name] is not None
+]
+
+
+rule prepare_follow_up:
     input:
         "<results>/{cohort}/acceleration/acceleration.parquet",
+    output:
+        table=FOLLOWED,
+        ledger="<results>/{cohort}/survival/ledger.tsv",
+    log:
+        "<logs>/survival/prepare_follow_up_{cohort}.log",
+    wildcard_constraints:
+        cohort=any_of(WITH_CLINIC),
+    params:
+        covariates=option(
+            "--covariate",
+            [*config["survival"]["steps"], *config["survival"]["covariates"]],
+        ),
+        time=SURVIVAL_TIME,
+        version=VERSION,
+    shell:
+        "faceage-bio prepare-follow-up --acceleration {input:q} {params.covariates:q} {params.time:q}"
+        " --output {output.table:q} --ledger {output.ledger:q} > {log:q} 2>&1"
+
+
+rule fit_survival:
+    input:
+        FOLLOWED,
     output:
         cox=report(
             "<results>/{cohort}/survival/cox.tsv",
             caption="../report/cox.rst",
             category="Survival",
             labels={"cohort": "{cohort}", "table": "Cox models"},
+        ),
+        comparison=report(
+            "<results>/{cohort}/survival/age_comparison.tsv",
+            caption="../report/age_comparison.rst",
+            category="Survival",
+            labels={"cohort": "{cohort}", "table": "face age against age"},
         ),
         kaplan_meier="<results>/{cohort}/survival/kaplan_meier.tsv",
         summary=report(
@@ -15,22 +66,15 @@ rule fit_survival:
             category="Survival",
             labels={"cohort": "{cohort}", "table": "follow-up, medians, log-rank"},
         ),
-        ledger="<results>/{cohort}/survival/ledger.tsv",
     log:
         "<logs>/survival/fit_survival_{cohort}.log",
     wildcard_constraints:
         cohort=any_of(WITH_CLINIC),
     params:
-        covariates=option("--covariate", config["survival"]["covariates"]),
+        models=SURVIVAL_MODELS,
         cut_points=option("--cut-point", config["survival"]["cut_points"]),
-        horizon=option(
-            "--horizon-years",
-            [config["survival"]["horizon_years"]] if config["survival"]["horizon_years"] else [],
-        ),
-        per_years=config["survival"]["per_years"],
         version=VERSION,
     shell:
-        "faceage-bio fit-survival --acceleration {input:q} {params.covariates:q} {params.cut_points:q}"
-        " {params.horizon:q} --per-years {params.per_years} --cox {output.cox:q}"
-        " --kaplan-meier {output.kaplan_meier:q} --summary {output.summary:q} --ledger {output.ledger:q}"
-        " > {log:q} 2>&1"
+        "faceage-bio fit-survival --acceleration {input:q} {params.models:q} {params.cut_points:q}"
+        " --cox {output.cox:q} --comparison {output.comparison:q}"
+        " --kaplan-meier {output.kaplan_meier:q} --summary {output.summary:q} > {log:q} 2>&1"

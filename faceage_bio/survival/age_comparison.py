@@ -1,0 +1,127 @@
+"""Does face age tell more of death than chronological age does? Both per decade, in the same people, and their difference."""
+
+import numpy as np
+import pandas as pd
+from scipy.stats import norm
+
+from faceage_bio.columns import AGE, COHORT, EVENT, FACE_AGE, FOLLOWUP
+from faceage_bio.errors import FitError
+from faceage_bio.stats.cox import EVENTS_PER_TERM, NORMAL_975, CoxFit, fit_cox
+from faceage_bio.survival.ladder import ladder_steps
+from faceage_bio.survival.models import (
+    WORDS,
+    Choices,
+    ModelFrame,
+    counts,
+    model_frame,
+    not_estimated,
+    numbers,
+)  # fmt: skip
+from faceage_bio.tables import result_rows
+
+SEPARATE, JOINT = "two models", "one model with both"
+RATIO = "face age against age"
+
+
+def compare_ages(usable: pd.DataFrame, choices: Choices, cohort: str) -> pd.DataFrame:
+    """Hazard ratios of face age and of chronological age per decade, and the ratio of the two with its test.
+
+    Two ways, at each step of the ladder without age: "two models", one with either age, compared by stacking them (each
+    person in both, robust errors by person or declared cluster: Wei, Lin and Weissfeld 1989,
+    doi:10.1080/01621459.1989.10478873); and "one model with both", by Wald's test of the difference.
+
+    Returns
+    -------
+    DataFrame, result rows, analysis "age comparison"
+        Three rows a way and step: face_age, chronological_age, and "face age against age" (ratio of the hazard ratios, with
+        the p-value of their difference).
+    """
+    rows = []
+    for step, held in ladder_steps(choices):
+        if step == "+ age":
+            continue
+        covariates = [name for name in held if name != AGE]
+        base = {
+            "measure": "hazard ratio", "per": f"{choices.per_years:g} years", "step": step,
+            "adjustment": ", ".join(WORDS.get(name, name) for name in covariates) or "none",
+            "n": len(usable), "n_events": int(usable[EVENT].sum()),
+        }  # fmt: skip
+        try:
+            frame = model_frame(usable, [FACE_AGE, AGE, *covariates], choices)
+            base |= counts(frame)
+            if AGE not in frame.design:
+                raise FitError("chronological_age does not vary")
+            ways = [(SEPARATE, two_models), (JOINT, one_model)]
+        except FitError as error:
+            rows.append(base | {"term": RATIO, "model": SEPARATE, "note": not_estimated(error)})
+            continue
+        for name, fit in ways:
+            try:
+                for row in fit(frame):
+                    notes = "; ".join(note for note in (row["note"], frame.note) if note)
+                    rows.append(base | {"model": name} | row | {"note": notes})
+            except FitError as error:
+                rows.append(base | {"term": RATIO, "model": name, "note": not_estimated(error)})
+    return result_rows(pd.DataFrame(rows).assign(**{COHORT: cohort, "analysis": "age comparison"}))
+
+
+def two_models(frame: ModelFrame) -> list[dict]:
+    """Separate models of either age, fitted as one: everybody twice, a stratum for each copy, errors by person."""
+    design = frame.design
+    deaths, terms = int(frame.people[EVENT].sum()), design.shape[1] - 1
+    if deaths < max(2, terms):
+        raise FitError(f"{deaths} deaths are too few for {terms} term(s)")
+    thin = f"only {deaths / terms:.1f} deaths per term" if deaths < EVENTS_PER_TERM * terms else ""
+    others = [name for name in design if name not in (FACE_AGE, AGE)]
+    copies = []
+    for age in (FACE_AGE, AGE):
+        copy = pd.DataFrame(
+            0.0, index=design.index, columns=pd.MultiIndex.from_product([(FACE_AGE, AGE), ("age", *others)])
+        )
+        copy[age, "age"] = design[age]
+        for name in others:
+            copy[age, name] = design[name]
+        copies.append(copy.set_axis([f"{age} / {name}" for age, name in copy.columns], axis=1))
+    stacked = pd.concat(copies, ignore_index=True)
+
+    def twice(values: pd.Series | None) -> pd.Series | None:
+        return None if values is None else pd.concat([values, values], ignore_index=True)
+
+    copy = pd.Series(np.repeat(["a", "b"], len(design)))
+    strata = copy if frame.strata is None else copy + twice(frame.strata)
+    person = pd.Series(np.tile(np.arange(len(design)), 2)) if frame.cluster is None else twice(frame.cluster)
+    fit = fit_cox(
+        twice(frame.people[FOLLOWUP]),
+        twice(frame.people[EVENT]),
+        stacked,
+        twice(frame.entry),
+        strata=strata,
+        cluster=person,
+    )
+    by = "person" if frame.cluster is None else str(frame.cluster.name)
+    rows = _rows(fit, f"{FACE_AGE} / age", f"{AGE} / age", f"two Cox models, stacked, errors robust by {by}")
+    return [row | {"note": thin} for row in rows]
+
+
+def one_model(frame: ModelFrame) -> list[dict]:
+    """Both ages in one model."""
+    fit = frame.fit()
+    return [
+        row | {"note": fit.note}
+        for row in _rows(fit, FACE_AGE, AGE, "one Cox model, Wald test of the difference")
+    ]
+
+
+def _rows(fit: CoxFit, face: str, age: str, method: str) -> list[dict]:
+    beta, covariance = fit.terms["log_hazard_ratio"], fit.covariance
+    difference = beta[face] - beta[age]
+    error = np.sqrt(covariance.loc[face, face] + covariance.loc[age, age] - 2 * covariance.loc[face, age])
+    return [
+        {"term": FACE_AGE, "method": method} | numbers(fit.terms.loc[face]),
+        {"term": AGE, "method": method} | numbers(fit.terms.loc[age]),
+        {
+            "term": RATIO, "measure": "ratio of hazard ratios", "method": method, "estimate": np.exp(difference),
+            "ci_lower": np.exp(difference - NORMAL_975 * error), "ci_upper": np.exp(difference + NORMAL_975 * error),
+            "p_value": 2 * norm.sf(abs(difference / error)),
+        },
+    ]  # fmt: skip

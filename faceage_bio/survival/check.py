@@ -1,0 +1,173 @@
+"""A table of people as somebody may hand it over: everything that is wrong with it, told at once, and what will not work."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from faceage_bio.columns import (
+    AGE,
+    AGE_ACCELERATION,
+    AGE_GAP,
+    COHORT,
+    ENTRY,
+    EVENT,
+    FACE_AGE,
+    FOLLOWUP,
+    SUBJECT,
+)  # fmt: skip
+from faceage_bio.errors import examples
+from faceage_bio.problems import Problems
+from faceage_bio.survival.follow_up import IN_YEARS
+from faceage_bio.tables import read_table
+
+NEEDED = (FACE_AGE, AGE, FOLLOWUP, EVENT)
+MOST_LEVELS = 20  # of a column whose levels are looked at
+
+
+def read_people(path: Path | str) -> pd.DataFrame:
+    """A cohort's analysis table, or a plain table with the same columns, checked.
+
+    A plain table may lack cohort (the file's name is taken), subject_id (the line), entry_years, and age_acceleration
+    (the residual of the least-squares line of face age on age within the table).
+
+    Raises
+    ------
+    TableError
+        It cannot be read.
+    CohortError
+        All its problems: file, column, line, value and what to write.
+    """
+    path = Path(path)
+    table = read_table(path)
+    _check(table, str(path), first_line=1 if path.suffix == ".parquet" else 2)
+    return _complete(table, path.stem)
+
+
+def _check(table: pd.DataFrame, source: str, first_line: int) -> None:
+    problems = Problems()
+    if lacking := [name for name in NEEDED if name not in table]:
+        problems.other(
+            f"{source}: line 1 lacks the column(s) {', '.join(map(repr, lacking))}; it has "
+            f"{', '.join(map(str, table.columns))}. Name them so: ages and follow-up in years, event 1 (died) or 0."
+        )
+    lines = pd.Series(np.arange(len(table)) + first_line, index=table.index)
+
+    def tell(column: str, bad: pd.Series, advice: str, found: pd.Series | None = None) -> None:
+        for row in table.index[bad]:
+            value = table.at[row, column] if found is None else found[row]
+            problems.cell(source, lines[row], column, None if value != value else _plain(value), advice)
+
+    numbers = {}
+    for column in (*NEEDED, ENTRY, AGE_ACCELERATION):
+        if column in table:
+            values = pd.to_numeric(table[column].astype(object), errors="coerce").astype("float64")
+            numbers[column] = values
+            odd = (values.isna() & table[column].notna()) | np.isinf(values)
+            tell(column, odd, "Write a plain number such as 57.4, or leave the cell empty.")
+    if AGE in numbers:
+        tell(AGE, (numbers[AGE] < 0) | (numbers[AGE] > 120), "Expected 0 to 120 years.")
+    if SUBJECT in table:
+        twice = table.duplicated(SUBJECT, keep=False) & table[SUBJECT].notna()
+        tell(SUBJECT, twice, "It stands more than once; keep one row per person.")
+        tell(SUBJECT, table[SUBJECT].isna(), "This row needs an identifier.")
+    if COHORT in table and table[COHORT].nunique() > 1:
+        names = ", ".join(map(str, table[COHORT].unique()))
+        problems.other(f"{source}: column 'cohort' holds {names}. Give one cohort at a time.")
+    if FOLLOWUP in numbers and EVENT in numbers:
+        _check_times(table, numbers, tell)
+    problems.stop_if_any()
+
+
+def _check_times(table: pd.DataFrame, numbers: dict[str, pd.Series], tell: Callable[..., None]) -> None:
+    years, event = numbers[FOLLOWUP], numbers[EVENT]
+    # a later photo may count than the first, from which the clinic's follow-up starts; the ledger says so
+    known = table.get("ended_before_photo", pd.Series(False, index=table.index)).fillna(False).astype(bool)
+    tell(FOLLOWUP, (years < 0) & ~known, "Follow-up ends before the photo; look at the dates it comes from.")
+    tell(EVENT, event.notna() & ~event.isin([0, 1]), "Write 1 (died) or 0 (alive when last seen).")
+    tell(
+        FOLLOWUP, table[FOLLOWUP].isna() & event.eq(1),
+        "The person died, but the time is missing, and a death left out would mislead. Give the years.",
+    )  # fmt: skip
+    tell(
+        EVENT, years.notna() & table[EVENT].isna(),
+        "Follow-up is given, but not whether the person died; write 1 or 0.",
+    )  # fmt: skip
+    if ENTRY in numbers:
+        both = table[ENTRY].astype(str) + ", exit " + table[FOLLOWUP].astype(str)
+        wrong = (numbers[ENTRY] >= years) & (years > 0)
+        tell(ENTRY, wrong, "Observation starts at or after its end; correct one of them.", both)
+
+
+def _plain(value: object) -> object:
+    """A cell without its numpy type."""
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _shown(value: object) -> str:
+    return f"{value:g}" if isinstance(value, (int, float)) else repr(value)
+
+
+def _complete(table: pd.DataFrame, name: str) -> pd.DataFrame:
+    table = table.copy()
+    for column in (FACE_AGE, AGE, FOLLOWUP, EVENT):
+        table[column] = table[column].astype("float64")
+    table[ENTRY] = table[ENTRY].astype("float64") if ENTRY in table else np.nan
+    if SUBJECT not in table:
+        table[SUBJECT] = [str(number) for number in range(1, len(table) + 1)]
+    if COHORT not in table:
+        table[COHORT] = name
+    if AGE_GAP not in table:
+        table[AGE_GAP] = table[FACE_AGE] - table[AGE]
+    if AGE_ACCELERATION not in table:
+        known = table[AGE_GAP].notna()
+        table[AGE_ACCELERATION] = np.nan
+        if known.sum() >= 3 and table.loc[known, AGE].nunique() >= 3:
+            slope, intercept = np.polyfit(table.loc[known, AGE], table.loc[known, FACE_AGE], deg=1)
+            table[AGE_ACCELERATION] = table[FACE_AGE] - (intercept + slope * table[AGE])
+    return table
+
+
+def hints(table: pd.DataFrame, usable: pd.DataFrame, covariates: Sequence[str], source: str) -> list[str]:
+    """What the models will not be able to tell, before they say so themselves: what was found and what to do.
+
+    Parameters
+    ----------
+    table, usable : everybody, and those with follow-up
+    covariates : columns of the models
+    source : file that the table came from
+    """
+    found = []
+    names = [name for name in dict.fromkeys(covariates) if name in usable and name not in IN_YEARS]
+    deaths = int(usable[EVENT].sum())
+    if len(usable) and not deaths:
+        found.append(
+            f"{source}: column '{EVENT}': all {len(usable)} people with follow-up are censored (0), so no hazard can be "
+            "estimated. Check what codes a death; if nobody died yet, come back with more follow-up."
+        )
+    for name in names:
+        values = usable[name].dropna()
+        if len(usable) and not len(values):
+            found.append(
+                f"{source}: column '{name}' is empty for all {len(usable)} people with follow-up; the models go without it."
+            )
+        elif len(values) and values.nunique() == 1:
+            found.append(
+                f"{source}: column '{name}': all {len(values)} people have {_shown(values.iloc[0])}; a constant tells nothing "
+                "and the models go without it. Take it out of the covariates, or look for a mistake."
+            )
+    for name in names:
+        values = usable[name]
+        words = not pd.api.types.is_numeric_dtype(values)
+        if not deaths or not words or not 1 < values.nunique() <= MOST_LEVELS:
+            continue
+        died = usable[EVENT].groupby(values.astype(object)).agg(["sum", "size"])
+        for level, size in died.loc[died["sum"] == 0, "size"].items():
+            lines = [f"row {place + 1}" for place in np.flatnonzero((table[name] == level).to_numpy())]
+            found.append(
+                f"{source}: column '{name}': no death among the {int(size)} people with '{level}' ({examples(lines)}); a "
+                "hazard ratio of this group has no end. Merge it with another (codings, groups), or ask for Firth's penalised "
+                "estimate (survival.firth: true, --firth)."
+            )
+    return found
