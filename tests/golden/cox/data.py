@@ -8,6 +8,7 @@ the few rows and columns used here from R's survival package as veteran.tsv and 
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 from lifelines import datasets
 
@@ -82,7 +83,25 @@ def read(name: str) -> pd.DataFrame:
     return pd.read_csv(HERE / f"{name}.tsv", sep="\t", comment="#").astype("float64")
 
 
-MADE = {"lung": lung, "heart": heart, "separated": separated, "few": few}
+def genes() -> pd.DataFrame:
+    """120 people, 40 made-up genes and two covariates; tied times, late entries, two strata."""
+    place = np.arange(120)
+    level = {
+        f"g{k}": np.round(5 + 2 * np.sin(place * (1.3 + 0.37 * k) + k) + np.cos(place**2 * 0.11), 4)
+        for k in range(40)
+    }
+    table = pd.DataFrame({"age": 50 + place * 29 % 31, "sex": place % 2, "stratum": place // 3 % 2, **level})
+    hazard = np.exp(0.03 * (table.age - 65) + 0.25 * (table.g0 - 5) - 0.2 * (table.g1 - 5))
+    time = np.ceil(-np.log((place * 37 % 120 + 0.5) / 120) / hazard * 40) / 10
+    leave = 1 + place * 53 % 90 / 10
+    event = (time <= leave) * 1
+    time = np.minimum(time, leave)
+    return table.assign(time=time, event=event, start=np.floor(time * (place % 3) * 2.5) / 10).astype(
+        "float64"
+    )
+
+
+MADE = {"genes": genes, "lung": lung, "heart": heart, "separated": separated, "few": few}
 
 if __name__ == "__main__":
     for dataset in MADE:

@@ -116,5 +116,13 @@ s <- read.csv("separated.csv"); f <- read.csv("few.csv")
 firth("firth_separated", Surv(time, event) ~ group + x, s, c("group", "x"))
 firth("firth_entry", Surv(start, time, event) ~ group + x, s, c("group", "x"))
 firth("firth_few", Surv(time, event) ~ karno + adeno + strata(trt), f, c("karno", "adeno"))
+# a model per gene beside the same covariates
+g <- read.csv("genes.csv")
+for (k in 0:39) {
+  gene <- paste0("g", k)
+  row <- function(f) summary(f)$coefficients[1, c(1, 3, 5)]
+  add("genes", k, row(coxph(as.formula(paste("Surv(time, event) ~", gene, "+ age + sex")), g, control = tight)))
+  add("genes late", k, row(coxph(as.formula(paste("Surv(start, time, event) ~", gene, "+ age + strata(stratum)")), g, control = tight)))
+}
 write.table(do.call(rbind, out), "golden.tsv", sep = "\t", row.names = FALSE, quote = FALSE)
 writeLines(c(R.version.string, paste("survival", packageVersion("survival"))), "versions.txt")
