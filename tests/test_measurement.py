@@ -12,9 +12,10 @@ from hypothesis.extra.numpy import arrays
 from faceage_bio.errors import FitError
 from faceage_bio.stats.linear import least_squares
 from faceage_bio.stats.location_scale import fit_location_scale
+from faceage_bio.stats.loess import loess
 from faceage_bio.stats.measurement_error import correct_slope, simex_slope
 from faceage_bio.stats.reliability import repeat_reliability
-from faceage_bio.stats.smooth import loess, natural_spline, spline_knots
+from faceage_bio.stats.splines import natural_spline, place_knots
 from tests.golden.acceleration import data
 
 GOLDEN = pd.read_csv(Path(__file__).parent / "golden" / "acceleration" / "golden.tsv", sep="\t")
@@ -34,12 +35,12 @@ def numbers(estimate):
 @pytest.mark.parametrize("df", [2, 3, 4])
 def test_natural_spline_fits_as_ns_within_and_beyond_its_knots(df):
     engel = data.engel()
-    knots = spline_knots(engel.income, df)
+    knots = place_knots(engel.income, df)
     basis = natural_spline(engel.income, knots)
     terms = np.linalg.lstsq(np.column_stack([np.ones(len(basis)), basis]), engel.foodexp, rcond=None)[0]
     places = np.array([300, *AT, 5500])
     np.testing.assert_allclose(
-        terms[0] + natural_spline(places, knots) @ terms[1:], r(f"spline {df}"), rtol=1e-9
+        terms[0] + natural_spline(places, knots).to_numpy() @ terms[1:], r(f"spline {df}"), rtol=1e-9
     )
 
 
@@ -174,6 +175,20 @@ def test_intervals_of_the_correction_hold_what_they_promise():
         null += correct_slope(table.y, table.x, table[["z"]], error_sd, 30).calibrated.p_value < 0.05
     assert 0.90 <= inside / 200 <= 0.99
     assert null / 200 <= 0.10
+
+
+def test_chance_hardly_moves_simex():
+    random = np.random.default_rng(8)
+    truth = random.normal(0, 6, 300)
+    exposure = pd.Series(truth + random.normal(0, 2.5, 300))
+    outcome = pd.Series(0.05 * truth + random.normal(0, 4, 300))
+    nothing = pd.DataFrame(index=outcome.index)
+    found = [
+        correct_slope(outcome, exposure, nothing, 2.5, 100, np.random.default_rng(seed)).simex
+        for seed in range(8)
+    ]
+    error = (found[0].ci_upper - found[0].ci_lower) / 4
+    assert np.std([one.estimate for one in found]) < 0.02 * error
 
 
 def test_without_error_nothing_is_corrected():

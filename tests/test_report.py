@@ -201,6 +201,25 @@ def test_words_of_a_user_are_escaped(study):
         assert "&lt;script&gt;alert" in page
 
 
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({}, "the residual of the least-squares line of face age on chronological age, fitted within each cohort;"),
+        (
+            {"definition": "adjusted", "adjust_for": ["sex", "bmi"], "fit_in": "reference"},
+            "the least-squares plane of face age on chronological age, sex, BMI, fitted in the reference people of all cohorts and "
+            "cross-fitted (10 folds);",
+        ),
+        ({"definition": "loess"}, "the residual of the loess curve of face age"),
+        ({"repeat_photos": "nearest", "nearest_to": "diagnosis_date"}, "the one nearest to diagnosis_date counts"),
+        ({"repeat_photos": "mean"}, "the mean counts"),
+    ],
+)  # fmt: skip
+def test_the_methods_tell_the_definition_that_was_used(study, settings, said):
+    for page in study(config=config_of(["one"], acceleration=settings)):
+        assert said in page
+
+
 def test_only_synthetic_models_are_called_drawn(study):
     for page in study():
         assert "drawn by code" not in page

@@ -9,7 +9,8 @@ from faceage_bio.acceleration.residual import fit_line
 from faceage_bio.columns import AGE, FACE_AGE, LEVELS, SUBJECT
 from faceage_bio.errors import FitError
 from faceage_bio.stats.design import build_design
-from faceage_bio.stats.smooth import loess, natural_spline, spline_knots
+from faceage_bio.stats.loess import loess
+from faceage_bio.stats.splines import natural_spline, place_knots
 
 MIN_PEOPLE = 30  # for a curve; a line has its own minimum
 SPLINE_DF = 3
@@ -28,7 +29,7 @@ def line(people: pd.DataFrame) -> Expected:
 def spline(people: pd.DataFrame) -> Expected:
     """Natural cubic spline of 3 degrees of freedom, knots as R's ``ns(age, 3)``; straight beyond the ages seen."""
     _enough(people)
-    knots = spline_knots(people[AGE], SPLINE_DF)
+    knots = place_knots(people[AGE], SPLINE_DF)
 
     def design(some: pd.DataFrame) -> np.ndarray:
         return np.column_stack([np.ones(len(some)), natural_spline(some[AGE], knots)])

@@ -71,7 +71,9 @@ def _render(template: str, config: dict, cards: list[dict], **content) -> str:
         "number": formats.number, "signed": formats.signed, "p": formats.p_value, "reason": words.reason, "term": words.term,
         "people": lambda value: formats.count(value, min_cell),
     }  # fmt: skip
-    environment.globals |= {"interval": formats.interval, "quality_rules": words.quality_rules}
+    environment.globals |= {
+        "interval": formats.interval, "quality_rules": words.quality_rules, "acceleration_words": words.acceleration_words,
+    }  # fmt: skip
     settings = {
         key: value for key, value in config.items() if key not in {"cohorts", "results_dir", "models", "demo"}
     }

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from faceage_bio.errors import FitError
-from faceage_bio.stats.smooth import natural_spline, spline_knots
+from faceage_bio.stats.splines import Knots, natural_spline, place_knots
 
 MEAN_DF = 3
 MIN_VALUES = 20
@@ -16,7 +16,7 @@ ROUNDS = 200
 class LocationScale:
     """Mean: natural cubic spline; log of the standard deviation: a line. Known from ``lower`` to ``upper``."""
 
-    knots: np.ndarray
+    knots: Knots
     mean_terms: np.ndarray
     scale_terms: np.ndarray
     lower: float
@@ -49,7 +49,7 @@ def fit_location_scale(x: np.ndarray, y: np.ndarray) -> LocationScale:
     x, y = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
     if len(x) < MIN_VALUES:
         raise FitError(f"{len(x)} people are too few (at least {MIN_VALUES})")
-    knots = spline_knots(x, MEAN_DF)
+    knots = place_knots(x, MEAN_DF)
     mean_design, scale_design = _designs(x, knots)
     scale_terms = np.zeros(2)
     previous = np.full(2 * len(x), np.inf)
@@ -80,7 +80,7 @@ def fit_location_scale(x: np.ndarray, y: np.ndarray) -> LocationScale:
     raise FitError("the model of mean and standard deviation did not converge")
 
 
-def _designs(x: np.ndarray, knots: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    middle, width = (knots[0] + knots[-1]) / 2, (knots[-1] - knots[0]) / 2
+def _designs(x: np.ndarray, knots: Knots) -> tuple[np.ndarray, np.ndarray]:
+    middle, width = (knots.lower + knots.upper) / 2, (knots.upper - knots.lower) / 2
     line = np.column_stack([np.ones_like(x), (x - middle) / width])
     return np.column_stack([np.ones_like(x), natural_spline(x, knots)]), line

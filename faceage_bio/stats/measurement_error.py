@@ -66,7 +66,10 @@ def correct_slope(
     slope = row["estimate"] / reliability
     error = np.sqrt((row["standard_error"] / reliability) ** 2 + slope**2 * noise / reliability**2)
     random = random or np.random.default_rng(0)
-    draws = random.standard_normal((len(STEPS), DRAWS, len(y)))
+    half = random.standard_normal((len(STEPS), DRAWS // 2, len(y)))
+    draws = np.concatenate(
+        [half, -half], axis=1
+    )  # each with its opposite, so that chance hardly moves the slope
     naive = Estimate(*(float(row[name]) for name in ("estimate", "ci_lower", "ci_upper", "p_value")))
     width = len(y) - design.shape[1] - 1
     return Corrected(

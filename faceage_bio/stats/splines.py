@@ -38,7 +38,7 @@ def place_knots(x: np.ndarray, df: int = 3) -> Knots:
     raise FitError(f"a spline needs more than {len(np.unique(x))} distinct values, spread over the range")
 
 
-def natural_spline(x: np.ndarray, knots: Knots, name: str) -> pd.DataFrame:
+def natural_spline(x: np.ndarray, knots: Knots, name: str = "x") -> pd.DataFrame:
     """Natural cubic spline with the column space of R's ``ns(x, knots, Boundary.knots)``: a straight line and curvature.
 
     Harrell's truncated powers: the tests and fitted values are ns's, and the curvature is tested by the columns after the

@@ -1,4 +1,4 @@
-"""Smooth curves of one variable: natural cubic splines and loess, as R's ``ns`` and ``loess``."""
+"""Local regression, as R's ``loess``."""
 
 import numpy as np
 
@@ -6,44 +6,6 @@ from faceage_bio.errors import FitError
 
 SPAN = 0.75  # R's default: each local fit sees three quarters of the points
 EXACT = 400  # up to this many distinct places loess is computed at each; beyond, on a grid of as many
-
-
-def spline_knots(x: np.ndarray, df: int = 3) -> np.ndarray:
-    """Knots of R's ``ns(x, df)``: the range, and ``df - 1`` quantiles at equal steps between.
-
-    Raises
-    ------
-    FitError
-        Knots that coincide, because too few distinct values.
-    """
-    knots = np.quantile(np.asarray(x, dtype=np.float64), np.linspace(0, 1, df + 1))
-    if (np.diff(knots) <= 0).any():
-        raise FitError(f"too few distinct values for a spline of {df} degrees of freedom")
-    return knots
-
-
-def natural_spline(x: np.ndarray, knots: np.ndarray) -> np.ndarray:
-    """Basis of the natural cubic splines with these knots, linear beyond the outer ones.
-
-    Spans, with an intercept, the same functions as R's ``ns(x, knots = inner, Boundary.knots = outer)``, so that fitted
-    values are equal (Hastie, Tibshirani and Friedman 2009, equation 5.4).
-
-    Parameters
-    ----------
-    x : float array, shape (n,)
-    knots : float array, shape (df + 1,), increasing
-
-    Returns
-    -------
-    float array, shape (n, df), of order one in size
-    """
-    x, knots = np.asarray(x, dtype=np.float64), np.asarray(knots, dtype=np.float64)
-    # on one scale, so that cubes of ages do not spoil the fit
-    width = knots[-1] - knots[0]
-    x, knots = (x - knots[0]) / width, (knots - knots[0]) / width
-    cubes = np.maximum(x[:, None] - knots, 0.0) ** 3
-    slopes = (cubes[:, :-1] - cubes[:, -1:]) / (knots[-1] - knots[:-1])
-    return np.column_stack([x, slopes[:, :-1] - slopes[:, -1:]])
 
 
 def loess(x: np.ndarray, y: np.ndarray, at: np.ndarray, span: float = SPAN) -> np.ndarray:
