@@ -324,6 +324,9 @@ class Survival(Closed):
     """Face ages that divide the Kaplan-Meier groups; the default are the study's."""
     horizon_years: float | None = Field(default=None, gt=0)
     """Follow-up beyond this is censored there. null: use all."""
+    gene_covariates: list[str] = ["chronological_age", "sex"]
+    """Columns beside each gene in its Cox model; `batch` of the samples table may be named too. `expression.panel` are the
+    genes declared beforehand."""
     year_days: Literal[365, 365.25] = 365.25
     """Days in a year where follow-up is computed from dates."""
 

@@ -53,7 +53,7 @@ def test_plain_dry_run_plans_the_demo(tmp_path):
     # the exit status alone would not see a default target that is missing
     jobs = jobs_planned(snakemake(tmp_path, "--dry-run").output)
     assert jobs["predict_face_age"] == 3
-    assert jobs["fit_expression"] == 2
+    assert jobs["fit_expression"] == jobs["fit_gene_survival"] == 2
     assert jobs["render_association_report"] == jobs["render_survival_report"] == 1
 
 
@@ -124,6 +124,21 @@ def test_demo_shows_definitions_repeats_and_ageing_rates(demo):
         assert 3 <= people.low_resolution.sum() <= 8
         assert 0 < people.valid_age.mean() < 1
     assert "Face ageing rate" in (demo / "results" / "reports" / "survival.html").read_text()
+
+
+def test_demo_shows_genes_and_survival(demo):
+    page = (demo / "results" / "reports" / "survival.html").read_text()
+    assert page.count("Twice the level of CDK6 went with a") == 2
+    assert "Genes and survival: not run" in page  # the cohort without RNA
+    for cohort in ("north", "south"):
+        panel = table(demo, f"{cohort}/survival/gene_panel.tsv").set_index("term")
+        assert panel.estimate["CDK6"] > 1
+        assert panel.hazards_p_value.notna().all()
+        genes = table(demo, f"{cohort}/survival/genes.tsv")
+        assert len(genes) > 1500
+        assert genes.p_value.notna().mean() > 0.99
+        levels = demo / "results" / cohort / "expression" / "log_cpm.parquet"
+        assert stat.S_IMODE(levels.stat().st_mode) == 0o600
 
 
 def test_second_run_does_nothing(demo):

@@ -14,6 +14,7 @@ from faceage_bio.cli import (
     expression,
     faceage,
     fairness,
+    gene_survival,
     phenotype,
     report,
     study,
@@ -60,6 +61,7 @@ for room in (
     fairness,
     expression,
     survival,
+    gene_survival,
     report,
     demo,
 ):

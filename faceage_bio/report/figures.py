@@ -180,7 +180,7 @@ def survival_curves(curves: pd.DataFrame, order: list[str]) -> str:
     return to_svg(chart.properties(width=560, height=300), "Share alive over time by group of face age")
 
 
-def volcano(genes: pd.DataFrame, panel: list[str]):
+def volcano(genes: pd.DataFrame, panel: list[str], title: str = "Log2 fold change"):
     """Change per gene against its p-value, for the page's own interaction and for print.
 
     Of genes with p above 0.05 that fall on one spot a single one is drawn, so that the page stays small.
@@ -200,7 +200,7 @@ def volcano(genes: pd.DataFrame, panel: list[str]):
     kinds, colours = ["panel", "q below 0.05", "others"], [ORANGE, BLUE, "#9aa0a8"]
     shown = shown.sort_values("area").round({"estimate": 4, "strength": 3})
     base = alt.Chart(shown).encode(
-        x=alt.X("estimate:Q", title="Log2 fold change"),
+        x=alt.X("estimate:Q", title=title),
         y=alt.Y("strength:Q", title="−log10 p"),
     )
     points = base.mark_circle(opacity=0.75).encode(

@@ -5,6 +5,7 @@ from markupsafe import Markup
 
 from faceage_bio.report import figures, words
 from faceage_bio.report.acceleration import ageing_rate_section
+from faceage_bio.report.gene_survival import gene_survival_section
 from faceage_bio.report.tables import ReportTables
 
 
@@ -15,6 +16,7 @@ def survival_cohort(tables: ReportTables, name: str, config: dict) -> dict:
         **curves_section(tables, name, config),
         **ladder_section(tables, name, config),
         **ageing_rate_section(tables, name, config["report"]["min_cell"]),
+        **gene_survival_section(tables, name, config),
     }
 
 

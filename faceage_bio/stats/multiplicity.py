@@ -26,6 +26,22 @@ def benjamini_hochberg(p_values: np.ndarray) -> np.ndarray:
     return adjusted
 
 
+def bonferroni(p_values: np.ndarray) -> np.ndarray:
+    """P-values times the number of tests, at most 1, as R's ``p.adjust(method = "bonferroni")``.
+
+    Parameters
+    ----------
+    p_values : float array, shape (n,)
+        NaN where nothing was tested; those neither count nor get a value.
+
+    Returns
+    -------
+    float array, shape (n,)
+    """
+    p_values = np.asarray(p_values, dtype=np.float64)
+    return np.minimum(1, p_values * np.count_nonzero(~np.isnan(p_values)))
+
+
 def holm(p_values: np.ndarray) -> np.ndarray:
     """P-values that hold the familywise error rate (Holm 1979), as R's ``p.adjust(method = "holm")``.
 

@@ -40,6 +40,7 @@ WITH_CLINIC = [name for name in COHORTS if config["cohorts"][name]["clinic"]]
 WITH_COUNTS = [name for name in COHORTS if config["cohorts"][name]["counts"]]
 WITH_CELLS = [name for name in COHORTS if config["cohorts"][name]["single_cell"]]
 WITH_RNA = [*WITH_COUNTS, *WITH_CELLS]
+WITH_GENE_SURVIVAL = [name for name in WITH_RNA if name in WITH_CLINIC]
 MODELS = [f"{config['results_dir']}/model/demo" if name == "demo" else name for name in config["models"]]
 WITH_OPINIONS = WITH_PHOTOS if len(MODELS) > 1 else []  # cohorts aged by several models
 ASSESSED = [*COHORTS, *(["pooled"] if len(COHORTS) > 1 else [])]  # cohorts, and all together

@@ -19,6 +19,27 @@ rule aggregate_cells:
         " --min-cells {params.min_cells} --output {output.pseudobulk:q} --ledger {output.ledger:q} > {log:q} 2>&1"
 
 
+rule normalise_expression:
+    input:
+        unpack(expression_inputs),
+    output:
+        "<results>/{cohort}/expression/log_cpm.parquet",
+    log:
+        "<logs>/expression/normalise_expression_{cohort}.log",
+    wildcard_constraints:
+        cohort=any_of(WITH_RNA),
+    resources:
+        mem_mb=4000,
+    params:
+        inputs=expression_options,
+        min_count=config["expression"]["min_count"],
+        min_samples=config["expression"]["min_samples"],
+        version=VERSION,
+    shell:
+        "faceage-bio normalise-expression {params.inputs:q} --min-count {params.min_count}"
+        " --min-samples {params.min_samples} --output {output:q} > {log:q} 2>&1"
+
+
 rule fit_expression:
     input:
         unpack(expression_inputs),

@@ -60,6 +60,11 @@ rule render_survival_report:
                     "summary",
                 ],
             ),
+            *collect(
+                "<results>/{cohort}/survival/{table}.tsv",
+                cohort=WITH_GENE_SURVIVAL,
+                table=["genes", "gene_panel"],
+            ),
         ],
         models=MODELS if WITH_PHOTOS else [],
     output:

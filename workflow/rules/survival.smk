@@ -19,6 +19,12 @@ SURVIVAL_TIME = [
     for part in option(f"--{name.replace('_', '-')}", [config["survival"][name]])
     if config["survival"][name] is not None
 ]
+GENE_TIME = [
+    part
+    for name in ("time_zero", "landmark_years", "year_days")
+    for part in option(f"--{name.replace('_', '-')}", [config["survival"][name]])
+    if config["survival"][name] is not None
+]
 
 
 rule prepare_follow_up:
@@ -78,3 +84,38 @@ rule fit_survival:
         "faceage-bio fit-survival --acceleration {input:q} {params.models:q} {params.cut_points:q}"
         " --cox {output.cox:q} --comparison {output.comparison:q}"
         " --kaplan-meier {output.kaplan_meier:q} --summary {output.summary:q} > {log:q} 2>&1"
+
+
+rule fit_gene_survival:
+    input:
+        followed=FOLLOWED,
+        levels="<results>/{cohort}/expression/log_cpm.parquet",
+    output:
+        genes=report(
+            "<results>/{cohort}/survival/genes.tsv",
+            caption="../report/gene_survival.rst",
+            category="Survival",
+            labels={"cohort": "{cohort}", "table": "all genes"},
+        ),
+        panel=report(
+            "<results>/{cohort}/survival/gene_panel.tsv",
+            caption="../report/gene_survival.rst",
+            category="Survival",
+            labels={"cohort": "{cohort}", "table": "genes declared beforehand"},
+        ),
+    log:
+        "<logs>/survival/fit_gene_survival_{cohort}.log",
+    wildcard_constraints:
+        cohort=any_of(WITH_GENE_SURVIVAL),
+    resources:
+        mem_mb=4000,
+    params:
+        covariates=option("--covariate", config["survival"]["gene_covariates"]),
+        strata=option("--stratum", config["survival"]["strata"]),
+        panel=option("--panel", config["expression"]["panel"]),
+        time=GENE_TIME,
+        version=VERSION,
+    shell:
+        "faceage-bio fit-gene-survival --followed {input.followed:q} --levels {input.levels:q} {params.covariates:q}"
+        " {params.strata:q} {params.panel:q} {params.time:q} --genes {output.genes:q}"
+        " --panel-table {output.panel:q} > {log:q} 2>&1"

@@ -1,0 +1,67 @@
+"""Expression levels on a scale that other stages can use: log2 counts per million, one sample per person."""
+
+import numpy as np
+import pandas as pd
+
+from faceage_bio.columns import SAMPLE, SUBJECT
+from faceage_bio.errors import CohortError, examples
+
+ABOUT = ["analysis", SAMPLE, SUBJECT, "sample_date", "batch"]  # columns before the genes
+
+
+def log_counts_per_million(counts: pd.DataFrame, min_count: int, min_samples: int) -> pd.DataFrame:
+    """log2(counts per million + 1), so that one step is a doubling of all but the lowest levels.
+
+    Parameters
+    ----------
+    counts : DataFrame of int, genes x samples
+    min_count, min_samples : int
+        A gene is kept if it has this count in so many samples (or in all, if there are fewer).
+
+    Returns
+    -------
+    DataFrame, samples x genes
+
+    Raises
+    ------
+    CohortError
+        A sample has no counts at all.
+    """
+    totals = counts.sum(axis=0)
+    if empty := [str(name) for name in counts.columns[totals == 0]]:
+        raise CohortError(
+            f"{len(empty)} sample(s) have no counts at all: {examples(empty)}. Take them out of the counts."
+        )
+    kept = (counts >= min_count).sum(axis=1) >= min(min_samples, counts.shape[1])
+    return np.log2(counts[kept] / totals * 1e6 + 1).T
+
+
+def levels_table(
+    inputs: dict[str, tuple[pd.DataFrame, pd.DataFrame]], min_count: int, min_samples: int
+) -> pd.DataFrame:
+    """Levels of every analysis (bulk, or each cell type) below each other: the first sample of each person.
+
+    Parameters
+    ----------
+    inputs : mapping of the analysis to counts (genes x samples) and samples table
+
+    Returns
+    -------
+    DataFrame
+        `ABOUT`, then one column per gene; NaN where a gene was left out of that analysis.
+    """
+    return pd.concat(
+        [_of(counts, samples, name, min_count, min_samples) for name, (counts, samples) in inputs.items()],
+        ignore_index=True,
+    )
+
+
+def _of(
+    counts: pd.DataFrame, samples: pd.DataFrame, analysis: str, min_count: int, min_samples: int
+) -> pd.DataFrame:
+    samples = samples.reindex(columns=[SAMPLE, SUBJECT, "sample_date", "batch"])
+    first = samples.sort_values(["sample_date", SAMPLE], na_position="last", kind="stable")
+    first = first.drop_duplicates(SUBJECT).reset_index(drop=True)
+    levels = log_counts_per_million(counts[first[SAMPLE]], min_count, min_samples)
+    about = first.assign(analysis=analysis)[ABOUT]
+    return pd.concat([about, levels.reset_index(drop=True)], axis=1)

@@ -1,0 +1,82 @@
+"""The section on genes and survival: the panel declared beforehand, then all genes (gene_survival.html.j2)."""
+
+import numpy as np
+import pandas as pd
+from markupsafe import Markup
+
+from faceage_bio.report import figures
+from faceage_bio.report.formats import count, interval, number, p_value
+from faceage_bio.report.tables import ReportTables
+
+MOST_SHOWN = 50
+
+
+def gene_survival_section(tables: ReportTables, name: str, config: dict) -> dict:
+    """Per analysis (bulk, or each cell type): sentence, panel with its figure, all genes with theirs."""
+    panel, genes = tables.get("survival", "gene_panel", name), tables.get("survival", "genes", name)
+    analyses = list(dict.fromkeys(panel["analysis"])) if len(panel) else []
+    headline = config["expression"]["panel"][0]
+    return {
+        "gene_survival": [
+            {
+                "analysis": analysis,
+                **_panel(panel[panel.analysis == analysis], headline, config["report"]["min_cell"]),
+                **_all(
+                    genes[genes.analysis == analysis] if len(genes) else genes, config["expression"]["panel"]
+                ),
+            }
+            for analysis in analyses
+        ]
+    }
+
+
+def _panel(panel: pd.DataFrame, headline: str, min_cell: int) -> dict:
+    shown = panel[panel.estimate.notna()].assign(kind="panel")
+    colours = [("panel", figures.BLUE)]
+    title = "Hazard ratio of death per doubling (log scale)"
+    forest = figures.forest(shown, "term", "kind", colours, 1, title, logarithmic=True) if len(shown) else ""
+    lacking = [
+        name for name in ("hazards_p_value", "p_bonferroni") if name not in panel
+    ]  # where nothing was estimated
+    rows = panel.assign(**dict.fromkeys(lacking, np.nan))
+    return {
+        "sentence": sentence(panel, headline, min_cell),
+        "panel": rows.to_dict("records"),
+        "forest": Markup(forest),
+        "adjustment": panel["adjustment"].iloc[0],
+    }
+
+
+def _all(genes: pd.DataFrame, panel: list[str]) -> dict:
+    tested = genes[genes.p_value.notna()] if len(genes) else genes
+    chart = ""
+    if len(tested):
+        points = figures.volcano(
+            tested.assign(estimate=np.log2(tested.estimate)), panel, "Log2 hazard ratio per doubling"
+        )
+        chart = figures.to_svg(points, "Hazard ratio of every gene against its p-value")
+    return {
+        "n_tested": len(tested),
+        "n_failed": len(genes) - len(tested),
+        "n_found": int((tested.q_value < 0.05).sum()) if len(tested) else 0,
+        "volcano": Markup(chart),
+        "genes": tested.sort_values("p_value").head(MOST_SHOWN).to_dict("records") if len(tested) else [],
+    }
+
+
+def sentence(panel: pd.DataFrame, gene: str, min_cell: int) -> str:
+    """The headline gene, whatever its p."""
+    rows = panel[panel.term == gene]
+    if not len(rows):
+        return f"{gene}: not in the panel."
+    row = rows.iloc[0]
+    if pd.isna(row.estimate):
+        return f"{gene}: {row.note}."
+    percent, more = abs(row.estimate - 1) * 100, "higher" if row.estimate >= 1 else "lower"
+    p = p_value(row.p_value)
+    told = (
+        f"Twice the level of {gene} went with a {percent:.0f} % {more} hazard of death (hazard ratio {number(row.estimate)}, "
+        f"95 % interval {interval(row.ci_lower, row.ci_upper)}, p {p if p.startswith('<') else f'= {p}'}; adjusted for "
+        f"{row.adjustment}; {count(row.n, min_cell)} people, {count(row.n_events, min_cell)} deaths)."
+    )
+    return f"{told} Not to be relied on: {row.note}." if "deaths per term" in row.note else told

@@ -1,0 +1,287 @@
+"""Genes and survival: planted genes found, samples in time, families apart, and what the report says of it."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from faceage_bio.errors import CohortError
+from faceage_bio.expression.levels import levels_table, log_counts_per_million
+from faceage_bio.report.gene_survival import gene_survival_section
+from faceage_bio.report.tables import collect
+from faceage_bio.stats.cox import fit_cox
+from faceage_bio.stats.cox_ph import proportional_hazards_test
+from faceage_bio.stats.multiplicity import bonferroni
+from faceage_bio.survival.genes import gene_survival, read_levels
+from faceage_bio.tables import write_table
+
+PANEL = ["CDK6", "TP53", "ABSENT"]
+
+
+def study(n=150, seed=1, effect=0.6, genes=40):
+    """People with follow-up from a photo on, and levels of which CDK6 raises the hazard."""
+    random = np.random.default_rng(seed)
+    ids = [f"s{k:03d}" for k in range(n)]
+    level = random.normal(6, 1, (n, genes))
+    age = random.normal(64, 9, n)
+    death = random.exponential(1, n) / (0.3 * np.exp(effect * (level[:, 0] - 6) + 0.03 * (age - 64)))
+    leave = random.uniform(1, 6, n)
+    people = pd.DataFrame({
+        "cohort": "c", "subject_id": ids, "chronological_age": age, "sex": random.choice(["female", "male"], n),
+        "entry_years": np.nan, "followup_years": np.minimum(death, leave), "event": (death <= leave).astype(float),
+        "photo_date": "2020-01-01",
+    })  # fmt: skip
+    names = ["CDK6", "TP53", *(f"G{k}" for k in range(genes - 2))]
+    levels = pd.DataFrame(level, columns=names)
+    about = {
+        "analysis": "expression",
+        "sample_id": ids,
+        "subject_id": ids,
+        "sample_date": "2020-01-01",
+        "batch": random.choice(["a", "b"], n),
+    }
+    return people, pd.concat([pd.DataFrame(about), levels], axis=1)
+
+
+def fit(people, levels, covariates=("chronological_age", "sex"), **more):
+    return gene_survival(people, levels, list(covariates), PANEL, "c", **more)
+
+
+def test_planted_gene_is_found_with_the_numbers_of_its_own_model():
+    people, levels = study()
+    genes, panel = fit(people, levels)
+    found = panel.set_index("term").loc["CDK6"]
+    assert found.ci_lower < np.exp(0.6) < found.ci_upper
+    assert (found.measure, found.per, found.adjustment, found.n) == (
+        "hazard ratio",
+        "doubling",
+        "age, sex",
+        150,
+    )
+    design = pd.DataFrame(
+        {"CDK6": levels.CDK6, "age": people.chronological_age, "male": (people.sex == "male") * 1.0}
+    )
+    own = fit_cox(people.followup_years, people.event, design)
+    np.testing.assert_allclose(
+        found[["estimate", "ci_lower", "ci_upper", "p_value"]].astype(float),
+        own.terms.loc["CDK6", ["hazard_ratio", "ci_lower", "ci_upper", "p_value"]],
+        rtol=1e-6,
+    )
+    assert found.hazards_p_value == pytest.approx(proportional_hazards_test(own).p_value[0], rel=1e-6)
+    assert genes.p_value.idxmin() == 0
+    assert len(genes) == 40
+
+
+def test_panel_and_all_genes_are_families_of_their_own():
+    genes, panel = fit(*study())
+    row, same = panel[panel.term == "CDK6"].iloc[0], genes[genes.term == "CDK6"].iloc[0]
+    assert row.p_value == same.p_value
+    assert row.p_bonferroni == pytest.approx(2 * row.p_value)  # ABSENT was not tested
+    assert same.p_bonferroni == pytest.approx(40 * same.p_value)
+    assert row.q_value < same.q_value
+    absent = panel.set_index("term").loc["ABSENT"]
+    assert np.isnan(absent.estimate)
+    assert absent.note == "not tested, because the counts do not have it, or too few of it"
+
+
+def test_bonferroni_leaves_missing_out():
+    np.testing.assert_array_equal(bonferroni([0.01, np.nan, 0.9]), [0.02, np.nan, 1.0])
+
+
+def test_permuted_levels_give_uniform_p():
+    people, levels = study(genes=300)
+    genes, _ = fit(people, levels.assign(subject_id=np.random.default_rng(3).permutation(levels.subject_id)))
+    assert (genes.p_value < 0.05).mean() < 0.09
+    assert 0.44 < genes.p_value.mean() < 0.56
+
+
+def test_people_are_at_risk_from_their_sample_on():
+    people, levels = study()
+    late = people.followup_years.to_numpy() * np.where(np.arange(150) % 2, 0.5, 0.0)
+    days = np.floor(late * 365.25)
+    levels["sample_date"] = (pd.Timestamp("2020-01-01") + pd.to_timedelta(days, unit="D")).strftime(
+        "%Y-%m-%d"
+    )
+    _, panel = fit(people, levels)
+    design = pd.DataFrame(
+        {"CDK6": levels.CDK6, "age": people.chronological_age, "male": (people.sex == "male") * 1.0}
+    )
+    own = fit_cox(people.followup_years, people.event, design, pd.Series(days / 365.25))
+    assert panel.estimate[0] == pytest.approx(own.terms.hazard_ratio["CDK6"], rel=1e-7)
+    # whoever is sampled after the end of follow-up tells nothing of it; who has no date counts from time zero
+    levels.loc[0, "sample_date"], levels.loc[1, "sample_date"] = "2030-01-01", None
+    _, panel = fit(people, levels)
+    assert panel.n[0] == 149
+    assert "without 1 people sampled at or after the end" in panel.note[0]
+    assert "time of sampling not known of 1 people" in panel.note[0]
+    # time from a diagnosis a year before the photo, at risk from the photo on
+    older = people.assign(diagnosis="2019-01-01", entry_years=1.0, followup_years=people.followup_years + 1.0)
+    levels = levels.assign(sample_date="2020-01-01")
+    shifted = fit(older, levels, zero="diagnosis")[1].estimate[0]
+    assert shifted == pytest.approx(
+        fit(people, levels)[1].estimate[0], rel=1e-3
+    )  # 365 days are no year of 365.25
+
+
+def test_immortal_time_of_late_samples_makes_no_gene():
+    # a level that only grows with the time of sampling, and samples of those who lived until their appointment
+    random = np.random.default_rng(7)
+    people, levels = study(n=900, effect=0.0, genes=3)
+    days = random.integers(0, 700, 900)
+    dates = pd.Series(pd.Timestamp("2020-01-01") + pd.to_timedelta(days, unit="D"))
+    levels = levels.assign(
+        sample_date=dates.dt.strftime("%Y-%m-%d"), CDK6=days / 365.25 + random.normal(0, 0.3, 900)
+    )
+    levels = levels[days / 365.25 < people.followup_years]
+    naive = fit(people, levels.assign(sample_date=None))[1].set_index("term").loc["CDK6"]
+    right = fit(people, levels)[1].set_index("term").loc["CDK6"]
+    assert naive.ci_upper < 0.9  # a protective gene out of nothing
+    assert right.ci_lower < 1 < right.ci_upper
+
+
+def test_strata_batches_and_constant_covariates():
+    people, levels = study()
+    _, panel = fit(people, levels, ["chronological_age", "batch"], strata=["sex"])
+    assert panel.adjustment[0] == "age, batch, strata of sex"
+    assert panel.estimate[0] == pytest.approx(fit(people, levels)[1].estimate[0], rel=0.1)
+    _, panel = fit(people.assign(sex="female"), levels)
+    assert "without sex, which does not vary" in panel.note[0]
+
+
+def test_each_cell_type_is_an_analysis_of_its_own():
+    people, levels = study()
+    both = pd.concat(
+        [
+            levels.assign(analysis="expression in T cells"),
+            levels.drop(columns="TP53").assign(analysis="expression in B cells"),
+        ]
+    )
+    genes, panel = fit(people, both)
+    assert list(dict.fromkeys(panel.analysis)) == ["gene survival in T cells", "gene survival in B cells"]
+    assert genes.groupby("analysis", sort=False).size().tolist() == [40, 39]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda p: p.assign(event=0.0), "0 deaths are too few"),
+        (lambda p: p.assign(event=p.event.where(p.event.cumsum() <= 3, 0.0)), "3 deaths are too few for 4"),
+        (lambda p: p.head(0), "nobody has follow-up"),
+        (lambda p: p.assign(sex=None), "nobody has follow-up, a sample and all covariates"),
+    ],
+)
+def test_what_cannot_be_fitted_is_said_in_the_panel(change, message):
+    people, levels = study()
+    genes, panel = fit(change(people), levels, ["chronological_age", "sex", "batch"])
+    assert len(genes) == 0
+    assert list(panel.term) == PANEL
+    assert panel.note.str.contains(message).all()
+
+
+def test_few_deaths_and_genes_without_variation_are_told():
+    people, levels = study()
+    people["event"] = people.event.where(people.event.cumsum() <= 15, 0.0)
+    genes, _ = fit(people, levels.assign(TP53=5.0))
+    assert "only 5.0 deaths per term" in genes.note[0]
+    assert genes.set_index("term").note["TP53"] == "not estimated, because it does not vary"
+
+
+def test_an_unknown_covariate_is_an_error():
+    with pytest.raises(CohortError, match="name 'plate', but neither"):
+        fit(*study(), ["plate"])
+
+
+# -- levels
+
+
+def test_levels_are_log_counts_per_million_of_the_first_sample():
+    counts = pd.DataFrame({"r1": [30, 70, 0], "r2": [50, 50, 1], "r3": [10, 90, 0]}, index=["A", "B", "C"])
+    samples = pd.DataFrame(
+        {
+            "sample_id": ["r1", "r2", "r3"],
+            "subject_id": ["x", "x", "y"],
+            "sample_date": ["2021-01-01", "2020-01-01", None],
+        }
+    )
+    table = levels_table({"expression": (counts, samples)}, 10, 2)
+    assert list(table.sample_id) == ["r2", "r3"]
+    assert list(table.columns[5:]) == ["A", "B"]
+    assert table.A.tolist() == pytest.approx([np.log2(50 / 101 * 1e6 + 1), np.log2(10 / 100 * 1e6 + 1)])
+    with pytest.raises(CohortError, match="no counts at all: r9"):
+        log_counts_per_million(counts.assign(r9=0), 10, 2)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda t: t.drop(columns="subject_id"), "lacks the column 'subject_id'"),
+        (lambda t: t.assign(subject_id="s1"), "150 rows are of people who stand twice: row 1: s1"),
+        (lambda t: t.assign(TP53="high"), "1 gene column.* hold words: TP53"),
+        (lambda t: t.assign(TP53=900.0), "above 40: TP53.* Give log2 levels"),
+    ],
+)
+def test_wrong_levels_are_told(tmp_path, change, message):
+    write_table(change(study()[1]), tmp_path / "levels.tsv")
+    with pytest.raises(CohortError, match=message):
+        read_levels(tmp_path / "levels.tsv")
+
+
+# -- the commands and the report
+
+
+def test_commands_run_on_plain_tables(tmp_path):
+    people, levels = study()
+    people = people.assign(face_age=people.chronological_age + 3 + np.arange(150) % 7)
+    people.drop(columns=["cohort", "entry_years", "photo_date"]).to_csv(
+        tmp_path / "people.tsv", sep="\t", index=False
+    )
+    counts = (
+        np.exp2(levels.drop(columns=["analysis", "sample_id", "subject_id", "sample_date", "batch"]))
+        .round()
+        .T.astype(int)
+    )
+    counts.columns = levels.sample_id
+    counts.rename_axis("gene").to_csv(tmp_path / "counts.tsv", sep="\t")
+    levels[["sample_id", "subject_id"]].to_csv(tmp_path / "samples.tsv", sep="\t", index=False)
+    for command in (
+        "normalise-expression --counts counts.tsv --samples samples.tsv --output levels.parquet",
+        "fit-gene-survival --followed people.tsv --levels levels.parquet --panel CDK6 --genes genes.tsv --panel-table panel.tsv",
+    ):
+        done = subprocess.run(
+            [sys.executable, "-m", "faceage_bio", *command.split()],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 0, done.stderr
+    assert (tmp_path / "levels.parquet").stat().st_mode & 0o777 == 0o600
+    panel = pd.read_csv(tmp_path / "panel.tsv", sep="\t")
+    assert panel.ci_lower[0] > 1
+    assert panel.cohort[0] == "people"
+    assert "time of sampling not known" in panel.note[0]
+
+
+def test_report_section_tells_the_headline_gene_and_shows_both_families(tmp_path):
+    config = {"expression": {"panel": PANEL}, "report": {"min_cell": 5}}
+    genes, panel = fit(*study())
+    for name, table in (("genes", genes), ("gene_panel", panel)):
+        write_table(table, tmp_path / "c" / "survival" / f"{name}.tsv")
+    part = gene_survival_section(collect(sorted((tmp_path / "c" / "survival").iterdir())), "c", config)[
+        "gene_survival"
+    ][0]
+    assert part["sentence"].startswith("Twice the level of CDK6 went with a")
+    assert "% higher hazard of death" in part["sentence"]
+    assert "<svg" in part["forest"]
+    assert "<svg" in part["volcano"]
+    assert (part["n_tested"], len(part["genes"]), len(part["panel"])) == (40, 40, 3)
+    assert gene_survival_section(collect([]), "c", config) == {"gene_survival": []}
+    people, levels = study()
+    _, panel = fit(people.assign(event=0.0), levels)
+    write_table(panel, tmp_path / "d" / "survival" / "gene_panel.tsv")
+    part = gene_survival_section(collect([tmp_path / "d" / "survival" / "gene_panel.tsv"]), "c", config)[
+        "gene_survival"
+    ][0]
+    assert part["sentence"] == "CDK6: not estimated, because 0 deaths are too few for 2 term(s)."
+    assert (part["forest"], part["n_tested"]) == ("", 0)
