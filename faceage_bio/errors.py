@@ -19,6 +19,14 @@ class CohortError(FaceAgeBioError):
     """Manifest, clinic, samples or counts do not hold what the study needs."""
 
 
+class CountsError(CohortError):
+    """A file of RNA counts is not what the study needs; ``problems`` holds each on its own."""
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = list(problems)
+
+
 class WeightsError(FaceAgeBioError):
     """A weight file is wrong, damaged or of another network."""
 

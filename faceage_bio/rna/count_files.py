@@ -1,0 +1,184 @@
+"""RNA counts from whatever file the sequencing facility sent, in one form: genes x samples, symbols where they are known."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from faceage_bio.errors import CountsError, examples
+from faceage_bio.rna import formats, gene_ids
+from faceage_bio.rna.raw import problems_of_values
+
+SUMMARY_ROWS = (
+    "__no_feature", "__ambiguous", "__too_low_aQual", "__not_aligned", "__alignment_not_unique",
+    "N_unmapped", "N_multimapping", "N_noFeature", "N_ambiguous",
+)  # fmt: skip
+ANNOTATION = {
+    "gene_name", "gene_symbol", "symbol", "gene_id", "geneid", "ensembl_id", "gene_biotype", "gene_type", "biotype", "description",
+    "chr", "chromosome", "start", "end", "strand", "length", "transcript_id(s)",
+}  # fmt: skip
+SYMBOL_COLUMNS = ("gene_name", "gene_symbol", "symbol")
+
+
+@dataclass(frozen=True)
+class CountTable:
+    """Raw counts (genes x samples, int64) and what was recognised, summed or left out, in sentences."""
+
+    counts: pd.DataFrame
+    said: list[str] = field(default_factory=list)
+
+
+def read_counts(
+    path: Path | str,
+    *,
+    kind: str = "counts",
+    strand: str | None = None,
+    mapping: Path | str | None = None,
+    samples: Sequence[str] = (),
+) -> CountTable:
+    """Read raw counts and check that they are raw and human.
+
+    Parameters
+    ----------
+    path : path
+        A table (TSV or CSV, genes x samples or samples x genes, ``.gz`` too), a featureCounts table, an h5ad with samples in
+        obs, or a folder of STAR ``ReadsPerGene.out.tab``, HTSeq, RSEM ``genes.results`` or salmon ``quant.genes.sf`` files.
+    kind : "counts" or "estimated"
+        Estimated counts (salmon, RSEM, tximport) have decimals and are rounded; raw counts have none.
+    strand : "unstranded", "forward", "reverse"
+        Which column of STAR's files counts; needed for them alone.
+    mapping : path, optional
+        GTF or table from identifier to symbol (`gene_ids.read_mapping`).
+    samples : names of samples, optional
+        If given, the axis that holds them is the samples'.
+
+    Returns
+    -------
+    CountTable
+        Rows of one gene (versions, PAR_Y, several identifiers of a symbol) are summed.
+
+    Raises
+    ------
+    CountsError
+        Every problem found: file, gene, sample, value and what to do.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise CountsError([f"{path}: no such file. Give the table of raw counts under `counts:`."])
+    symbols = gene_ids.read_mapping(mapping) if mapping else {}
+    table, said, decimals = _read(path, strand)
+    estimated = kind == "estimated" or decimals
+    table, found = _as_numbers(table, path, symbols, samples)
+    said += found
+    said += [sentence for step in (_without_summaries,) if (sentence := step(table))]
+    table = table.drop(index=[name for name in SUMMARY_ROWS if name in table.index])
+    problems = _problems_of_names(table, path) + problems_of_values(table, path, estimated=estimated)
+    if problems:
+        raise CountsError(problems)
+    return CountTable(*_by_symbol(table.round().astype("int64"), symbols, said))
+
+
+def _read(path: Path, strand: str | None) -> tuple[pd.DataFrame, list[str], bool]:
+    """The table as it stands in the file, what it was recognised as, and whether its format has decimals."""
+    if path.is_dir():
+        return formats.read_folder(path, strand)
+    if path.suffix == ".h5ad":
+        return formats.read_h5ad(path), ["h5ad, samples in obs"], False
+    header = formats.first_line(path)
+    if formats.is_feature_counts(header):
+        return formats.read_feature_counts(path), ["featureCounts table"], False
+    return formats.read_table(path), [], False
+
+
+def _as_numbers(
+    table: pd.DataFrame, path: Path, symbols: dict[str, str], samples: Sequence[str]
+) -> tuple[pd.DataFrame, list[str]]:
+    """Genes in rows, only numbers; annotation columns left out, symbols among them taken into ``symbols``."""
+    said = []
+    if table.shape[0] == 0 or table.shape[1] == 0:
+        raise CountsError([
+            f"{path}: no counts found. Expected genes in rows, samples in columns, gene names in the first column."
+        ])  # fmt: skip
+    table.index, table.columns = table.index.astype(str), table.columns.astype(str)
+    if _samples_in_rows(table, samples):
+        table, said = table.T, ["samples in rows, genes in columns: turned"]
+    annotation = [name for name in table if name.lower() in ANNOTATION]
+    for name in annotation:
+        if name.lower() in SYMBOL_COLUMNS:
+            named = table[name].astype(str)
+            keys = gene_ids.without_version(table.index)
+            symbols |= {
+                key: value for key, value in zip(keys, named, strict=True) if key not in symbols and value.strip()
+            }
+    if annotation:
+        said.append(f"annotation column(s) left out: {', '.join(annotation)}")
+    table = table.drop(columns=annotation)
+    words = [name for name in table if not pd.api.types.is_numeric_dtype(table[name])]
+    if words:
+        raise CountsError([
+            f"{path}: {len(words)} column(s) hold words, not counts: {examples(words)}. Leave annotation columns out."
+        ])  # fmt: skip
+    return table, said
+
+
+def _samples_in_rows(table: pd.DataFrame, samples: Sequence[str]) -> bool:
+    wanted = set(map(str, samples))
+    if wanted:
+        in_rows, in_columns = (sum(name in wanted for name in axis) for axis in (table.index, table.columns))
+        return in_rows > in_columns
+    known = gene_ids.known_genes()
+    genes = set(known.symbol) | set(known.ensembl_id)
+    in_rows, in_columns = (
+        sum(name in genes for name in gene_ids.without_version(axis)) for axis in (table.index, table.columns)
+    )
+    return in_columns > in_rows
+
+
+def _without_summaries(table: pd.DataFrame) -> str:
+    """What the aligner could not give to a gene, as a share of all reads of the file."""
+    present = [name for name in SUMMARY_ROWS if name in table.index]
+    if not present:
+        return ""
+    share = table.loc[present].to_numpy().sum() / max(table.to_numpy().sum(), 1)
+    return f"{len(present)} summary row(s) left out ({', '.join(present)}; {share:.0%} of all)"
+
+
+def _problems_of_names(table: pd.DataFrame, path: Path) -> list[str]:
+    problems = []
+    doubled = table.columns[table.columns.duplicated()].unique().tolist()
+    if doubled:
+        problems.append(f"{path}: {len(doubled)} sample(s) have more than one column: {examples(doubled)}.")
+    twice = table.index[table.index.duplicated()].unique().tolist()
+    if twice:
+        problems.append(
+            f"{path}: {len(twice)} gene(s) stand in more than one row: {examples(twice)}. Sum them, or keep one."
+        )
+    if species := gene_ids.problem_of_species(table.index):
+        problems.append(f"{path}: {species}")
+    dates = gene_ids.turned_into_dates(table.index)
+    if dates:
+        problems.append(
+            f"{path}: {len(dates)} gene name(s) were turned into dates by a spreadsheet: {examples(dates)}. Take the table as it "
+            "came from the counting program."
+        )
+    return problems
+
+
+def _by_symbol(
+    counts: pd.DataFrame, symbols: dict[str, str], said: list[str]
+) -> tuple[pd.DataFrame, list[str]]:
+    plain = gene_ids.without_version(counts.index)
+    named = gene_ids.to_symbols(counts.index, symbols)
+    if (n_versions := int(np.sum(plain != counts.index))) > 0:
+        said.append(f"version or PAR_Y suffix of {n_versions} identifier(s) left out")
+    if (n_renamed := int(np.sum(named != plain))) > 0:
+        said.append(f"{n_renamed} identifier(s) turned into symbols")
+    n_doubled = int(named.duplicated().sum())
+    if n_doubled:
+        said.append(f"{n_doubled} row(s) added to another of the same gene")
+        counts = counts.groupby(named, sort=False).sum()
+    else:
+        counts = counts.set_axis(named, axis=0)
+    return counts.rename_axis("gene"), said

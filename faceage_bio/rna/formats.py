@@ -1,0 +1,172 @@
+"""How counting programs write: featureCounts, STAR, HTSeq, RSEM, salmon, h5ad and plain tables; nothing is checked here."""
+
+import gzip
+import re
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from faceage_bio.errors import CountsError, examples
+
+STAR_STRANDS = {"unstranded": 1, "forward": 2, "reverse": 3}
+STAR = "ReadsPerGene.out.tab"
+STRANDED_BELOW = 0.3  # of one strand's reads that the other has, below which a library is stranded
+FEATURE_COUNTS_COLUMNS = ["Chr", "Start", "End", "Strand", "Length"]
+# what aligners append to the name of a sample
+ENDINGS = re.compile(r"(\.gz|\.bam|\.sam|\.txt|\.tsv|\.tab|\.counts?|\.htseq|Aligned(\.\w+)*?\.out|[._]sorted\w*|[._]dedup\w*)$")
+
+
+def first_line(path: Path) -> str:
+    """The first line of a text file, packed or not."""
+    with _open(path) as stream:
+        try:
+            return stream.readline()
+        except (UnicodeDecodeError, OSError, EOFError) as error:
+            raise CountsError([
+                f"{path}: not a text table ({error}). Give a TSV or CSV, an h5ad, or a folder of the counting program's files."
+            ]) from None  # fmt: skip
+
+
+def _open(path: Path):
+    if path.suffix == ".gz":
+        return gzip.open(path, "rt", encoding="utf-8-sig")
+    return path.open(encoding="utf-8-sig")
+
+
+def sample_of(name: str) -> str:
+    """``/data/s1Aligned.sortedByCoord.out.bam`` -> ``s1``."""
+    name = str(name).replace("\\", "/").rsplit("/", 1)[-1]
+    while (shorter := ENDINGS.sub("", name)) != name and shorter:
+        name = shorter
+    return name.rstrip("._-")
+
+
+def is_feature_counts(header: str) -> bool:
+    """Whether a table is featureCounts' own, by its first line."""
+    return header.startswith("# Program:featureCounts") or header.startswith("Geneid\tChr\tStart")
+
+
+def read_feature_counts(path: Path) -> pd.DataFrame:
+    """Its counts, with the samples' names in place of the paths of their BAM files."""
+    table = pd.read_csv(path, sep="\t", comment="#", index_col=0, keep_default_na=False, na_values=[""])
+    table = table.drop(columns=[name for name in FEATURE_COUNTS_COLUMNS if name in table])
+    return table.rename(columns=sample_of)
+
+
+def read_table(path: Path) -> pd.DataFrame:
+    """A plain table with names in the first column; the separator is told from the header."""
+    header = first_line(path).rstrip("\r\n")
+    separator = max("\t,;", key=header.count)
+    try:
+        table = pd.read_csv(
+            path, sep=separator, index_col=0, encoding="utf-8-sig", keep_default_na=False, na_values=[""], low_memory=False
+        )  # fmt: skip
+    except (ValueError, UnicodeDecodeError) as error:
+        raise CountsError([f"{path}: cannot be read as a table ({error})."]) from None
+    names = header.replace('"', "").split(separator)
+    names = names if len(names) == table.shape[1] else names[1:]  # R writes no name over the row names
+    if len(names) == table.shape[1]:
+        table.columns = names  # pandas would number a name that stands twice
+    return table
+
+
+def read_h5ad(path: Path) -> pd.DataFrame:
+    """Samples of obs as columns; raw counts of ``layers["counts"]``, else of ``X``."""
+    import anndata
+
+    try:
+        data = anndata.read_h5ad(path)
+    except (OSError, KeyError, ValueError) as error:
+        raise CountsError([f"{path}: cannot be read as h5ad ({error})."]) from None
+    values = data.layers["counts"] if "counts" in data.layers else data.X
+    if values is None:
+        raise CountsError([f"{path}: holds no values. Put raw counts into X or layers['counts']."])
+    values = values.toarray() if hasattr(values, "toarray") else np.asarray(values)
+    return pd.DataFrame(values.T, index=data.var_names.astype(str), columns=data.obs_names.astype(str))
+
+
+def read_folder(path: Path, strand: str | None) -> tuple[pd.DataFrame, list[str], bool]:
+    """All samples of a folder, one file each; what it was recognised as; whether the counts have decimals."""
+    files = sorted(file for file in path.rglob("*") if file.is_file() and not file.name.startswith("."))
+    star = [file for file in files if file.name.removesuffix(".gz").endswith(STAR)]
+    if star:
+        return _star(path, star, strand)
+    for ending, column, program in (
+        ("quant.genes.sf", "NumReads", "salmon"), (".genes.results", "expected_count", "RSEM"),
+    ):  # fmt: skip
+        found = [file for file in files if file.name.endswith(ending)]
+        if found:
+            tables = {_name(file, ending): _column(file, column) for file in found}
+            return _joined(path, tables), [f"{len(found)} files of {program}, estimated counts"], True
+    if any(file.name == "quant.sf" for file in files):
+        raise CountsError([
+            f"{path}: holds salmon's counts of transcripts (quant.sf), not of genes. Run salmon with --geneMap, which writes "
+            "quant.genes.sf beside them, or give tximport's table of counts with `counts_kind: estimated`."
+        ])  # fmt: skip
+    htseq = [file for file in files if _is_htseq(file)]
+    if htseq:
+        tables = {_name(file): pd.read_csv(file, sep="\t", header=None, index_col=0)[1] for file in htseq}
+        return _joined(path, tables), [f"{len(htseq)} files of HTSeq"], False
+    raise CountsError([
+        f"{path}: no counts found in this folder; it holds {examples([file.name for file in files]) or 'no file'}. Expected STAR's "
+        f"*{STAR}, HTSeq's two columns, RSEM's *.genes.results or salmon's quant.genes.sf."
+    ])  # fmt: skip
+
+
+def _star(path: Path, files: list[Path], strand: str | None) -> tuple[pd.DataFrame, list[str], bool]:
+    tables = {
+        _name(file, STAR): pd.read_csv(file, sep="\t", header=None, index_col=0) for file in files
+    }
+    wrong = [name for name, table in tables.items() if table.shape[1] != 3]
+    if wrong:
+        raise CountsError([
+            f"{path}: {len(wrong)} file(s) of STAR do not have 4 columns: {examples(wrong)}. Take them as STAR wrote them."
+        ])  # fmt: skip
+    genes = [table[~table.index.str.startswith("N_")] for table in tables.values()]
+    forward, reverse = (sum(float(table[place].sum()) for table in genes) for place in (2, 3))
+    if strand is None:
+        low, high = sorted((forward, reverse))
+        if low < STRANDED_BELOW * high:
+            which = "reverse" if reverse > forward else "forward"
+            raise CountsError([
+                f"{path}: STAR's files hold three counts per gene, and the library is stranded: {forward:.6g} reads forward, "
+                f"{reverse:.6g} reverse. Say `counts_strand: {which}`, or which of unstranded, forward, reverse counts."
+            ])  # fmt: skip
+        strand = "unstranded"
+    column = STAR_STRANDS[strand]
+    said = [f"{len(files)} files of STAR, {strand} counts ({forward:.6g} reads forward, {reverse:.6g} reverse)"]
+    return _joined(path, {name: table[column] for name, table in tables.items()}), said, False
+
+
+def _is_htseq(file: Path) -> bool:
+    try:
+        lines = pd.read_csv(file, sep="\t", header=None, dtype=str)
+    except (ValueError, OSError, UnicodeDecodeError):
+        return False
+    return lines.shape[1] == 2 and lines[0].str.startswith("__").any()
+
+
+def _name(file: Path, ending: str = "") -> str:
+    """A sample's name: what stands before the program's ending, or the folder if nothing does."""
+    own = sample_of(file.name.removesuffix(".gz").removesuffix(ending)) if ending else sample_of(file.name)
+    return own or file.parent.name
+
+
+def _column(file: Path, column: str) -> pd.Series:
+    table = pd.read_csv(file, sep="\t", index_col=0)
+    if column not in table:
+        raise CountsError([f"{file}: lacks the column {column}; found {', '.join(map(str, table.columns))}."])
+    return table[column]
+
+
+def _joined(path: Path, tables: dict[str, pd.Series]) -> pd.DataFrame:
+    """One column per sample; files with other genes were counted with another annotation."""
+    first, *others = tables.items()
+    differing = [name for name, column in others if set(column.index) != set(first[1].index)]
+    if differing:
+        raise CountsError([
+            f"{path}: {len(differing)} file(s) do not have the genes of {first[0]!r}: {examples(differing)}. Count all samples with "
+            "one annotation."
+        ])  # fmt: skip
+    return pd.DataFrame(tables)
