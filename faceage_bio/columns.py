@@ -5,6 +5,7 @@ COHORT = "cohort"
 SUBJECT = "subject_id"
 PHOTO = "photo_id"
 SAMPLE = "sample_id"
+SPECIMEN = "specimen_id"  # several libraries of one specimen are one sample
 
 # ages, all in years
 AGE = "chronological_age"  # at the photo

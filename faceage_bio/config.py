@@ -41,9 +41,17 @@ class Cohort(Closed):
     clinic: str | None = None
     """Table with one row per subject: chronological_age or birth_date, sex, smoking, bmi, follow-up ..."""
     counts: str | None = None
-    """Bulk RNA: raw counts, genes in rows, samples in columns."""
+    """Bulk RNA: raw counts in a table (genes x samples or the other way round), of featureCounts, in an h5ad, or a folder of
+    STAR, HTSeq, RSEM or salmon files."""
+    counts_kind: Literal["counts", "estimated"] | None = None
+    """estimated: counts with decimals of salmon, RSEM or tximport, which are rounded. Otherwise they must be whole."""
+    counts_strand: Literal["unstranded", "forward", "reverse"] | None = None
+    """Which count of STAR's three is meant."""
+    gene_ids: str | None = None
+    """Symbols of Ensembl identifiers: the GTF of the alignment, or a table gene_id, symbol. Genes of the panel need none."""
     samples: str | None = None
-    """Table with one row per RNA sample: sample_id, subject_id, batch. Without it sample = subject."""
+    """Table with one row per RNA sample: sample_id, subject_id; optional batch, sample_date, tissue, specimen_id (libraries of
+    one specimen are added). Without it sample = subject."""
     single_cell: str | None = None
     """Single-cell RNA: an h5ad file with raw counts and, in obs, `subject_id` and `cell_type`."""
     columns: dict[str, str] = Field(default_factory=dict)
@@ -281,6 +289,11 @@ class Expression(Closed):
     """A gene is tested if it has at least this count ..."""
     min_samples: int = Field(default=10, ge=1)
     """... in at least this many samples."""
+    tissue: str | None = None
+    """Of several tissues in the samples table (column tissue), the one that is analysed, such as tumour."""
+    repeated_samples: Literal["first", "last", "sum", "block"] = "first"
+    """Several samples of a person: the first or last by date, their sum, or all (block: a person's samples are taken together
+    in the errors)."""
     min_cells: int = Field(default=10, ge=1)
     """Single cell: a donor's cell type with fewer cells is dropped."""
     workers: int = Field(default=2, ge=1)

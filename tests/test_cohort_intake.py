@@ -227,7 +227,7 @@ def test_photos_and_people_left_over_stand_in_the_ledger(study):
 def test_tables_are_written_for_their_owner_only(study, tmp_path):
     write_cohorts({"c": study()}, tmp_path / "results")
     files = [path for path in Path(tmp_path / "results").rglob("*") if path.is_file()]
-    assert len(files) == 4
+    assert len(files) == 5  # photos, subjects, samples, counts, ledger
     assert {path.stat().st_mode & 0o777 for path in files} == {0o600}
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from faceage_bio.errors import CohortError
 from faceage_bio.expression.cells import aggregate_cells, samples_of
-from faceage_bio.expression.counts import choose_samples, read_counts
+from faceage_bio.expression.counts import choose_samples
 from faceage_bio.expression.deseq import result_tables, wald_tests
 from tests.golden.deseq2 import data
 
@@ -129,14 +129,42 @@ def test_an_unknown_covariate_is_told():
         choose_samples(*study(), ["plate"])
 
 
+def test_libraries_of_a_specimen_are_added_and_tissues_chosen():
+    table, counts, samples = study()
+    samples["specimen_id"] = None
+    samples.loc[[2, 3], ["specimen_id", "subject_id"]] = ["spec", "s2"]
+    samples["tissue"] = "tumour"
+    samples.loc[7, "tissue"] = "normal"
+    chosen = choose_samples(table, counts, samples, ["sex"], tissue="tumour")
+    rows = chosen.ledger.set_index("sample_id")
+    assert rows.loc[["r2", "r3", "r7"], "reason"].tolist() == ["", "added_library", "other_tissue"]
+    assert rows.loc["r3", "status"] == "flagged"
+    np.testing.assert_array_equal(chosen.counts.loc["r2"], counts.r2 + counts.r3)
+    assert len(chosen.people) == 58
+    with pytest.raises(CohortError, match="tissue is 'liver', but the samples are of: normal, tumour"):
+        choose_samples(table, counts, samples, ["sex"], tissue="liver")
+    with pytest.raises(CohortError, match="no column 'tissue'"):
+        choose_samples(table, counts, samples.drop(columns="tissue"), ["sex"], tissue="liver")
+
+
 @pytest.mark.parametrize(
-    ("text", "message"),
-    [("gene,a\nX,1\nX,2\n", "more than one row: X"), ("gene,a\nX,1.5\n", "not raw counts: a")],
+    ("repeated", "kept", "reasons"),
+    [
+        ("first", ["r4"], ["", "repeated_sample", "repeated_sample"]),
+        ("last", ["r6"], ["repeated_sample", "repeated_sample", ""]),
+        ("sum", ["r4"], ["", "added_sample", "added_sample"]),
+        ("block", ["r4", "r5", "r6"], ["", "", ""]),
+    ],
 )
-def test_wrong_counts_are_told(tmp_path, text, message):
-    (tmp_path / "counts.csv").write_text(text)
-    with pytest.raises(CohortError, match=message):
-        read_counts(tmp_path / "counts.csv")
+def test_several_samples_of_a_person_by_the_declared_rule(repeated, kept, reasons):
+    table, counts, samples = study()
+    samples.loc[[5, 6], "subject_id"] = "s4"
+    samples["sample_date"] = "2020-01-01"
+    chosen = choose_samples(table, counts, samples, ["sex"], repeated)
+    assert chosen.people.index[chosen.people.subject_id == "s4"].tolist() == kept
+    assert chosen.ledger.set_index("sample_id").reason[["r4", "r5", "r6"]].tolist() == reasons
+    if repeated == "sum":
+        np.testing.assert_array_equal(chosen.counts.loc["r4"], counts[["r4", "r5", "r6"]].sum(axis=1))
 
 
 def test_cells_are_summed_per_person_and_type(tmp_path):
@@ -160,11 +188,6 @@ def test_cells_are_summed_per_person_and_type(tmp_path):
     expected = x[(obs.subject_id == "s1") & (obs.cell_type == "T")].sum(axis=0)
     np.testing.assert_array_equal(counts["s1"], expected)
     assert samples.subject_id.tolist() == ["s0", "s1", "s2", "s3"]
-
-
-def test_a_gene_may_be_called_na(tmp_path):
-    (tmp_path / "counts.tsv").write_text("gene\ts1\nNA\t5\nCDK6\t7\n")
-    assert read_counts(tmp_path / "counts.tsv").s1.to_dict() == {"NA": 5, "CDK6": 7}
 
 
 def test_the_command_runs_on_plain_tables(tmp_path):

@@ -37,7 +37,12 @@ def fit_expression(
     genes: Annotated[Path, typer.Option(help="Result table of all genes.")],
     panel_table: Annotated[Path, typer.Option(help="Result table of the panel.")],
     ledger: Annotated[Path, typer.Option(help="Ledger of this stage.")],
-    counts: Annotated[Path | None, typer.Option(help="Raw counts, genes x samples.")] = None,
+    counts: Annotated[
+        Path | None,
+        typer.Option(
+            help="Raw counts: a table, featureCounts, h5ad, or a folder of STAR, HTSeq, RSEM, salmon."
+        ),
+    ] = None,
     samples: Annotated[
         Path | None, typer.Option(help="samples.parquet, or a .tsv with sample_id, subject_id.")
     ] = None,
@@ -52,6 +57,17 @@ def fit_expression(
     min_count: Annotated[int, typer.Option(help="A gene is tested with this count ...")] = 10,
     min_samples: Annotated[int, typer.Option(help="... in this many samples.")] = 10,
     workers: Annotated[int, typer.Option(help="Processor cores.", min=1)] = 2,
+    tissue: Annotated[
+        str | None, typer.Option(help="The tissue (column of samples) that is analysed.")
+    ] = None,
+    repeated_samples: Annotated[
+        str, typer.Option(help="Several samples of a person: first, last, sum or block.")
+    ] = "first",
+    counts_kind: Annotated[
+        str, typer.Option(help="counts, or estimated (salmon, RSEM, tximport).")
+    ] = "counts",
+    counts_strand: Annotated[str | None, typer.Option(help="STAR: unstranded, forward or reverse.")] = None,
+    gene_ids: Annotated[Path | None, typer.Option(help="GTF, or a table gene_id, symbol.")] = None,
 ) -> None:
     """Genes against age acceleration by DESeq2, with chronological age in the same model.
 
@@ -63,8 +79,9 @@ def fit_expression(
     from faceage_bio.columns import SAMPLE_COLUMNS
     from faceage_bio.errors import RunError
     from faceage_bio.expression.cells import samples_of
-    from faceage_bio.expression.counts import choose_samples, one_row_per_sample, read_counts
+    from faceage_bio.expression.counts import choose_samples, one_row_per_sample
     from faceage_bio.expression.deseq import result_tables
+    from faceage_bio.rna.count_files import read_counts
     from faceage_bio.tables import read_table, write_table
 
     if (pseudobulk is None) == (counts is None) or samples is None:
@@ -75,14 +92,23 @@ def fit_expression(
     sheet = sheet.reindex(columns=[*SAMPLE_COLUMNS, *(name for name in sheet if name not in SAMPLE_COLUMNS)])
     sheet["cohort"] = cohort
     if counts is not None:
-        inputs = {"expression": (read_counts(counts), sheet)}
+        names = sheet["sample_id"].astype(str).tolist()
+        if counts.suffix == ".parquet":  # checked at intake
+            matrix = read_table(counts).set_index("gene")
+        else:
+            found = read_counts(
+                counts, kind=counts_kind, strand=counts_strand, mapping=gene_ids, samples=names
+            )
+            matrix = found.counts
+            print(*(f"{counts}: {sentence}" for sentence in found.said), sep="\n")
+        inputs = {"expression": (matrix, sheet)}
     else:
         profiles = read_table(pseudobulk)
         types = sorted(profiles["cell_type"].unique())
         inputs = {f"expression in {name}": samples_of(profiles, name, cohort) for name in types}
     outputs = []
     for analysis, (matrix, mine) in inputs.items():
-        data = choose_samples(table, matrix, mine, covariate)
+        data = choose_samples(table, matrix, mine, covariate, repeated_samples, tissue)
         print(f"{cohort}, {analysis}: {len(data.people)} of {len(mine)} samples")
         outputs.append(
             (

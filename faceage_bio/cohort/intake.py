@@ -25,6 +25,7 @@ class CohortTables:
     subjects: pd.DataFrame
     samples: pd.DataFrame
     ledger: pd.DataFrame
+    counts: pd.DataFrame | None = None  # bulk RNA: genes x samples
 
 
 def read_cohorts(cohorts: dict[str, dict], year_days: float = 365.25) -> dict[str, CohortTables]:
@@ -56,6 +57,8 @@ def write_cohorts(tables: dict[str, CohortTables], results: Path) -> None:
         write_table(cohort.photos, folder / "photos.parquet", private=True)
         write_table(cohort.subjects, folder / "subjects.parquet", private=True)
         write_table(cohort.samples, folder / "samples.parquet", private=True)
+        if cohort.counts is not None:
+            write_table(cohort.counts.reset_index(), folder / "counts.parquet", private=True)
         write_table(cohort.ledger, folder / "ledger.tsv", private=True)
 
 
@@ -86,9 +89,11 @@ def _read_cohort(name: str, settings: dict, year_days: float, problems: Problems
         check_subjects_known(
             photos, known, settings.get("manifest") or settings["face_ages"], settings["clinic"], problems
         )
-    samples = read_samples(name, settings, known, problems)
+    samples, counts = read_samples(name, settings, known, problems)
     ledger = _ledger(name, photos, subjects, samples, unlisted)
-    return CohortTables(_typed_photos(photos), _typed_subjects(subjects), _typed_samples(samples), ledger)
+    return CohortTables(
+        _typed_photos(photos), _typed_subjects(subjects), _typed_samples(samples), ledger, counts
+    )
 
 
 def _photos_of_face_ages(name: str, settings: dict, problems: Problems) -> pd.DataFrame:

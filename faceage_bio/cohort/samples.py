@@ -1,40 +1,47 @@
 """RNA samples: whose they are, and whether the counts are raw counts."""
 
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 
 from faceage_bio import parse
 from faceage_bio.cohort import schemas
 from faceage_bio.cohort.photos import read
-from faceage_bio.columns import COHORT, SAMPLE, SAMPLE_COLUMNS, SUBJECT
-from faceage_bio.errors import examples
+from faceage_bio.columns import COHORT, SAMPLE, SAMPLE_COLUMNS, SPECIMEN, SUBJECT
+from faceage_bio.errors import CountsError, TableError, examples
 from faceage_bio.problems import Problems
+from faceage_bio.rna.count_files import read_counts
 
 
-def read_samples(cohort: str, settings: dict, known: set[str], problems: Problems) -> pd.DataFrame:
-    """The checked samples of a cohort, ``columns.SAMPLE_COLUMNS``; none if it has no RNA."""
+def read_samples(
+    cohort: str, settings: dict, known: set[str], problems: Problems
+) -> tuple[pd.DataFrame, pd.DataFrame | None]:
+    """The checked samples of a cohort, and its raw counts in one form (genes x samples) if they are bulk.
+
+    Returns
+    -------
+    DataFrame with ``columns.SAMPLE_COLUMNS`` and the table's further columns, DataFrame of int or None
+    """
     empty = pd.DataFrame(columns=list(SAMPLE_COLUMNS))
     if settings.get("single_cell"):
-        return _donors(cohort, settings["single_cell"], known, problems)
+        return _donors(cohort, settings["single_cell"], known, problems), None
     if not settings.get("counts"):
-        return empty
-    names = check_counts(settings["counts"], problems)
-    if names is None:
-        return empty
-    if not settings.get("samples"):
-        table = pd.DataFrame({SAMPLE: names, SUBJECT: names}, index=range(1, len(names) + 1))
-        file = settings["counts"]
-    else:
+        return empty, None
+    file, table = settings["counts"], None
+    if settings.get("samples"):
         file = settings["samples"]
         table = read(file, settings.get("columns") or {}, (SAMPLE, SUBJECT), problems)
-        if table is None:
-            return empty
+    counts = _read_counts(settings, table, known, problems)  # without a table a sample has its subject's name
+    if counts is None or (settings.get("samples") and table is None):
+        return empty, None
+    names = counts.columns.tolist()
+    if table is None:
+        table = pd.DataFrame({SAMPLE: names, SUBJECT: names}, index=range(1, len(names) + 1))
+    else:
         if "sample_date" in table:
             table["sample_date"] = parse.dates(table["sample_date"], "sample_date", file, problems)
         schemas.check(table, schemas.SAMPLES, file, problems)
         _check_same_names(table, names, file, settings["counts"], problems)
+        _check_specimens(table, file, problems)
     strangers = table[~table[SUBJECT].isin(known)]
     if len(strangers):
         found = [f"line {line}: {subject!r}" for line, subject in strangers[SUBJECT].items()]
@@ -42,7 +49,58 @@ def read_samples(cohort: str, settings: dict, known: set[str], problems: Problem
             f"{file}: {len(strangers)} sample(s) of subjects that the cohort does not have: {examples(found)}."
         )
     table[COHORT] = cohort
-    return table.reindex(columns=list(SAMPLE_COLUMNS))
+    table = _further_columns(table)
+    further = [name for name in table if name not in SAMPLE_COLUMNS]
+    return table.reindex(columns=[*SAMPLE_COLUMNS, *further]), counts
+
+
+def _read_counts(
+    settings: dict, table: pd.DataFrame | None, known: set[str], problems: Problems
+) -> pd.DataFrame | None:
+    try:
+        found = read_counts(
+            settings["counts"],
+            kind=settings.get("counts_kind") or "counts",
+            strand=settings.get("counts_strand"),
+            mapping=settings.get("gene_ids"),
+            samples=sorted(known) if table is None else table[SAMPLE].tolist(),
+        )
+    except CountsError as error:
+        for problem in error.problems:
+            problems.other(problem)
+    except TableError as error:
+        problems.other(str(error))
+    else:
+        for sentence in found.said:
+            print(f"{settings['counts']}: {sentence}")
+        return found.counts
+    return None
+
+
+def _further_columns(table: pd.DataFrame) -> pd.DataFrame:
+    """Columns that we do not know: numbers if all of them are (RNA integrity, share of tumour), words otherwise."""
+    for column in [name for name in table if name not in SAMPLE_COLUMNS]:
+        cells = table[column].where(~parse.is_missing(table[column]), None)
+        values = pd.to_numeric(cells, errors="coerce")
+        table[column] = values if values.notna().sum() == cells.notna().sum() > 0 else cells
+    return table
+
+
+def _check_specimens(table: pd.DataFrame, file: str, problems: Problems) -> None:
+    """Libraries of one specimen are of one person and one tissue, since their counts are added."""
+    if SPECIMEN not in table:
+        return
+    named = table[~parse.is_missing(table[SPECIMEN])]
+    for column in (SUBJECT, "tissue"):
+        if column not in named:
+            continue
+        several = named.groupby(SPECIMEN)[column].nunique()
+        for specimen in several.index[several > 1]:
+            lines = named.index[named[SPECIMEN] == specimen].tolist()
+            problems.other(
+                f"{file}: column '{SPECIMEN}': {specimen!r} has more than one {column} (lines {', '.join(map(str, lines))}). "
+                "Libraries of one specimen are added, so give each specimen a name of its own."
+            )
 
 
 def _check_same_names(
@@ -57,67 +115,6 @@ def _check_same_names(
     if without_row:
         problems.other(
             f"{counts}: {len(without_row)} column(s) have no row in {file}: {examples(without_row)}."
-        )
-
-
-def check_counts(path: str, problems: Problems) -> list[str] | None:
-    """Names of the samples in a table of raw counts, or None if it is something else."""
-    if not Path(path).is_file():
-        problems.other(f"{path}: no such file. Give the table of raw counts under `counts:`.")
-        return None
-    with open(path, encoding="utf-8-sig") as stream:
-        header = stream.readline()
-    separator = max("\t,;", key=header.count)
-    try:
-        table = pd.read_csv(
-            path, sep=separator, index_col=0, encoding="utf-8-sig", keep_default_na=False, na_values=[""]
-        )
-    except (ValueError, UnicodeDecodeError) as error:
-        problems.other(f"{path}: cannot be read as a table ({error}).")
-        return None
-    names = header.rstrip("\n\r").replace('"', "").split(separator)[1:]
-    doubled_samples = sorted({name for name in names if names.count(name) > 1})
-    doubled = table.index[table.index.duplicated()].unique().astype(str).tolist()
-    words = [name for name in table if not pd.api.types.is_numeric_dtype(table[name])]
-    if table.shape[0] == 0 or table.shape[1] == 0:
-        problems.other(
-            f"{path}: no counts found. Expected genes in rows, samples in columns, gene names in the first column."
-        )
-        return None
-    if doubled_samples:
-        problems.other(
-            f"{path}: {len(doubled_samples)} sample(s) have more than one column: {examples(doubled_samples)}."
-        )
-    if doubled:
-        problems.other(
-            f"{path}: {len(doubled)} gene(s) stand in more than one row: {examples(doubled)}. Sum them, or keep one."
-        )
-    if words:
-        problems.other(
-            f"{path}: {len(words)} column(s) hold words, not counts: {examples(words)}. Leave annotation columns out."
-        )
-        return names
-    _check_raw(table, path, problems)
-    return names
-
-
-def _check_raw(table: pd.DataFrame, path: str, problems: Problems) -> None:
-    """Normalised or log values are refused, with the evidence."""
-    values = table.to_numpy(dtype=np.float64)
-    missing, negative = ~np.isfinite(values), values < 0
-    broken = np.isfinite(values) & (values != np.round(values))
-    for mask, what in ((missing, "missing"), (negative, "negative"), (broken, "not whole numbers")):
-        if mask.any():
-            gene, sample = np.argwhere(mask)[0]
-            problems.other(
-                f"{path}: {mask.mean():.1%} of the values are {what}, such as {values[gene, sample]:.6g} for gene "
-                f"{table.index[gene]!r} in sample {table.columns[sample]!r}; the largest value is {np.nanmax(values):.6g}. "
-                "DESeq2 needs raw counts: not TPM, FPKM, CPM or logarithms."
-            )
-    shape_hint = table.shape[1] > 5 * table.shape[0] and table.shape[1] > 1000
-    if shape_hint:
-        problems.other(
-            f"{path}: {table.shape[0]} rows and {table.shape[1]} columns look like samples in rows. Put genes in rows."
         )
 
 

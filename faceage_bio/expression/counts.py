@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import pandas as pd
 
-from faceage_bio.columns import AGE_ACCELERATION, COHORT, SAMPLE, SUBJECT
-from faceage_bio.errors import CohortError, examples
+from faceage_bio.columns import AGE_ACCELERATION, COHORT, SAMPLE, SPECIMEN, SUBJECT
+from faceage_bio.errors import CohortError
 from faceage_bio.tables import ledger_rows
+
+TISSUE = "tissue"
 
 
 @dataclass(frozen=True)
@@ -20,61 +21,36 @@ class Expression:
     ledger: pd.DataFrame
 
 
-def read_counts(path: Path | str) -> pd.DataFrame:
-    """Raw counts, genes x samples, integers.
-
-    Raises
-    ------
-    CohortError
-        Values that are not counts, or genes that stand twice.
-    """
-    with open(path, encoding="utf-8-sig") as stream:
-        header = stream.readline()
-    table = pd.read_csv(
-        path,
-        sep=max("\t,;", key=header.count),
-        index_col=0,
-        encoding="utf-8-sig",
-        keep_default_na=False,
-        na_values=[""],
-    )
-    table.index = table.index.astype(str)
-    doubled = table.index[table.index.duplicated()].unique().tolist()
-    if doubled:
-        raise CohortError(
-            f"{path}: {len(doubled)} gene(s) stand in more than one row: {examples(doubled)}. Sum them, or keep one."
-        )
-    wrong = [
-        str(name)
-        for name in table
-        if not (
-            pd.api.types.is_numeric_dtype(table[name])
-            and (table[name] >= 0).all()
-            and (table[name] % 1 == 0).all()
-        )
-    ]
-    if wrong:
-        raise CohortError(
-            f"{path}: {len(wrong)} column(s) are not raw counts: {examples(wrong)}. Give counts, not TPM, FPKM, CPM or logarithms."
-        )
-    return table.astype("int64")
-
-
 def choose_samples(
-    table: pd.DataFrame, counts: pd.DataFrame, samples: pd.DataFrame, covariates: Sequence[str]
+    table: pd.DataFrame,
+    counts: pd.DataFrame,
+    samples: pd.DataFrame,
+    covariates: Sequence[str],
+    repeated: str = "first",
+    tissue: str | None = None,
 ) -> Expression:
-    """The first sample of each person who has an age acceleration and all covariates.
+    """The samples that are analysed, each with its person's row of the analysis table.
+
+    Libraries of one specimen (``specimen_id``) are added first. Of several samples of a person ``repeated`` says what becomes.
 
     Parameters
     ----------
     table : DataFrame
         The cohort's analysis table.
     counts : DataFrame, genes x samples
-    samples : DataFrame, ``columns.SAMPLE_COLUMNS``
-    covariates : names of columns of ``table``, or ``batch``
+    samples : DataFrame, ``columns.SAMPLE_COLUMNS`` and further ones
+    covariates : names of columns of ``table``, or of ``samples``
+    repeated : "first" or "last" by date, "sum" (their counts are added), or "block" (all of them are kept)
+    tissue : the value of ``tissue`` that is analysed; None takes all
+
+    Raises
+    ------
+    CohortError
+        A covariate that no table has, or a tissue that no sample is of.
     """
     ordered = samples.sort_values(["sample_date", SAMPLE], na_position="last", kind="stable")
-    people = ordered.merge(table.drop(columns=[COHORT, "batch"], errors="ignore"), on=SUBJECT, how="left")
+    further = [name for name in samples if name not in (COHORT, SUBJECT, SAMPLE)]
+    people = ordered.merge(table.drop(columns=[COHORT, *further], errors="ignore"), on=SUBJECT, how="left")
     unknown = [name for name in covariates if name not in people]
     if unknown:
         raise CohortError(
@@ -82,15 +58,59 @@ def choose_samples(
             f"There are: {', '.join(sorted(map(str, people.columns)))}."
         )
     reason = pd.Series("", index=people.index)
-    reason[people[SUBJECT].duplicated()] = "repeated_sample"
+    if tissue is not None:
+        reason[~_is_of(people, tissue)] = "other_tissue"
     reason[(reason == "") & people[AGE_ACCELERATION].isna()] = "no_acceleration"
     for name in covariates:
         reason[(reason == "") & people[name].isna()] = f"missing_{name}"
+    counts, added = _add_libraries(counts, people[reason == ""], repeated)
+    reason[added.index] = added
+    usable = people[reason == ""]
+    if repeated in ("first", "last"):
+        reason[usable.index[usable[SUBJECT].duplicated(keep=repeated)]] = "repeated_sample"
     used = people[reason == ""].set_index(SAMPLE)
-    ledger = people[[COHORT, SUBJECT, SAMPLE]].assign(
-        stage="expression", status=(reason == "").map({True: "included", False: "excluded"}), reason=reason
+    status = reason.map(
+        lambda why: {"": "included", "added_library": "flagged", "added_sample": "flagged"}.get(
+            why, "excluded"
+        )
     )
+    ledger = people[[COHORT, SUBJECT, SAMPLE]].assign(stage="expression", status=status, reason=reason)
     return Expression(counts[used.index].T, used, ledger_rows(ledger))
+
+
+def _is_of(people: pd.DataFrame, tissue: str) -> pd.Series:
+    if TISSUE not in people:
+        raise CohortError(
+            f"expression.tissue is {tissue!r}, but the samples table has no column '{TISSUE}'. Add it, or leave the setting out."
+        )
+    mine = people[TISSUE].astype(str) == tissue
+    if not mine.any():
+        there = sorted(people[TISSUE].dropna().astype(str).unique())
+        raise CohortError(f"expression.tissue is {tissue!r}, but the samples are of: {', '.join(there)}.")
+    return mine
+
+
+def _add_libraries(
+    counts: pd.DataFrame, people: pd.DataFrame, repeated: str
+) -> tuple[pd.DataFrame, pd.Series]:
+    """Counts in which the first library of each specimen (or person) holds the sum, and why the others are not rows of their own."""
+    counts = counts.copy()
+    why = pd.Series(dtype=object)
+    specimen = (
+        people[SPECIMEN].where(people[SPECIMEN].notna(), people[SAMPLE])
+        if SPECIMEN in people
+        else people[SAMPLE]
+    )
+    steps = [(specimen.astype(str), "added_library")]
+    if repeated == "sum":
+        steps.append((people[SUBJECT].astype(str), "added_sample"))
+    for group, reason in steps:
+        rows = people[~people.index.isin(why.index)]
+        for _, mine in rows.groupby(group.reindex(rows.index), sort=False):
+            if len(mine) > 1:
+                counts[mine[SAMPLE].iloc[0]] = counts[mine[SAMPLE].tolist()].sum(axis=1)
+                why = pd.concat([why, pd.Series(reason, index=mine.index[1:])])
+    return counts, why
 
 
 def one_row_per_sample(samples: pd.DataFrame, ledgers: Sequence[pd.DataFrame]) -> pd.DataFrame:

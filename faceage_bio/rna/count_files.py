@@ -1,6 +1,6 @@
 """RNA counts from whatever file the sequencing facility sent, in one form: genes x samples, symbols where they are known."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -72,8 +72,10 @@ def read_counts(
     estimated = kind == "estimated" or decimals
     table, found = _as_numbers(table, path, symbols, samples)
     said += found
-    said += [sentence for step in (_without_summaries,) if (sentence := step(table))]
-    table = table.drop(index=[name for name in SUMMARY_ROWS if name in table.index])
+    summaries = [name for name in SUMMARY_ROWS if name in table.index]
+    if summaries:
+        said.append(_summaries(table, summaries))
+        table = table.drop(index=summaries)
     problems = _problems_of_names(table, path) + problems_of_values(table, path, estimated=estimated)
     if problems:
         raise CountsError(problems)
@@ -110,12 +112,18 @@ def _as_numbers(
             named = table[name].astype(str)
             keys = gene_ids.without_version(table.index)
             symbols |= {
-                key: value for key, value in zip(keys, named, strict=True) if key not in symbols and value.strip()
+                key: value
+                for key, value in zip(keys, named, strict=True)
+                if key not in symbols and value.strip()
             }
     if annotation:
         said.append(f"annotation column(s) left out: {', '.join(annotation)}")
     table = table.drop(columns=annotation)
-    words = [name for name in table if not pd.api.types.is_numeric_dtype(table[name])]
+    words = [
+        name
+        for name, kind in zip(table, table.dtypes, strict=True)
+        if not pd.api.types.is_numeric_dtype(kind)
+    ]
     if words:
         raise CountsError([
             f"{path}: {len(words)} column(s) hold words, not counts: {examples(words)}. Leave annotation columns out."
@@ -136,13 +144,10 @@ def _samples_in_rows(table: pd.DataFrame, samples: Sequence[str]) -> bool:
     return in_columns > in_rows
 
 
-def _without_summaries(table: pd.DataFrame) -> str:
-    """What the aligner could not give to a gene, as a share of all reads of the file."""
-    present = [name for name in SUMMARY_ROWS if name in table.index]
-    if not present:
-        return ""
-    share = table.loc[present].to_numpy().sum() / max(table.to_numpy().sum(), 1)
-    return f"{len(present)} summary row(s) left out ({', '.join(present)}; {share:.0%} of all)"
+def _summaries(table: pd.DataFrame, names: Sequence[str]) -> str:
+    """What the program could not give to a gene, as a share of all reads of the file."""
+    share = table.loc[names].to_numpy().sum() / max(table.to_numpy().sum(), 1)
+    return f"{len(names)} summary row(s) left out ({', '.join(names)}; {share:.0%} of all)"
 
 
 def _problems_of_names(table: pd.DataFrame, path: Path) -> list[str]:

@@ -3,6 +3,7 @@
 import gzip
 import re
 from pathlib import Path
+from typing import TextIO
 
 import numpy as np
 import pandas as pd
@@ -14,12 +15,14 @@ STAR = "ReadsPerGene.out.tab"
 STRANDED_BELOW = 0.3  # of one strand's reads that the other has, below which a library is stranded
 FEATURE_COUNTS_COLUMNS = ["Chr", "Start", "End", "Strand", "Length"]
 # what aligners append to the name of a sample
-ENDINGS = re.compile(r"(\.gz|\.bam|\.sam|\.txt|\.tsv|\.tab|\.counts?|\.htseq|Aligned(\.\w+)*?\.out|[._]sorted\w*|[._]dedup\w*)$")
+ENDINGS = re.compile(
+    r"(\.gz|\.bam|\.sam|\.txt|\.tsv|\.tab|\.counts?|\.htseq|Aligned(\.\w+)*?\.out|[._]sorted\w*|[._]dedup\w*)$"
+)
 
 
 def first_line(path: Path) -> str:
     """The first line of a text file, packed or not."""
-    with _open(path) as stream:
+    with open_text(path) as stream:
         try:
             return stream.readline()
         except (UnicodeDecodeError, OSError, EOFError) as error:
@@ -28,10 +31,10 @@ def first_line(path: Path) -> str:
             ]) from None  # fmt: skip
 
 
-def _open(path: Path):
-    if path.suffix == ".gz":
-        return gzip.open(path, "rt", encoding="utf-8-sig")
-    return path.open(encoding="utf-8-sig")
+def open_text(path: Path) -> TextIO:
+    """A text file for reading, packed or not."""
+    opened = gzip.open if path.suffix == ".gz" else open
+    return opened(path, "rt", encoding="utf-8-sig")
 
 
 def sample_of(name: str) -> str:
@@ -79,7 +82,7 @@ def read_h5ad(path: Path) -> pd.DataFrame:
         data = anndata.read_h5ad(path)
     except (OSError, KeyError, ValueError) as error:
         raise CountsError([f"{path}: cannot be read as h5ad ({error})."]) from None
-    values = data.layers["counts"] if "counts" in data.layers else data.X
+    values = data.layers.get("counts", data.X)
     if values is None:
         raise CountsError([f"{path}: holds no values. Put raw counts into X or layers['counts']."])
     values = values.toarray() if hasattr(values, "toarray") else np.asarray(values)
@@ -115,9 +118,7 @@ def read_folder(path: Path, strand: str | None) -> tuple[pd.DataFrame, list[str]
 
 
 def _star(path: Path, files: list[Path], strand: str | None) -> tuple[pd.DataFrame, list[str], bool]:
-    tables = {
-        _name(file, STAR): pd.read_csv(file, sep="\t", header=None, index_col=0) for file in files
-    }
+    tables = {_name(file, STAR): pd.read_csv(file, sep="\t", header=None, index_col=0) for file in files}
     wrong = [name for name, table in tables.items() if table.shape[1] != 3]
     if wrong:
         raise CountsError([
@@ -135,7 +136,9 @@ def _star(path: Path, files: list[Path], strand: str | None) -> tuple[pd.DataFra
             ])  # fmt: skip
         strand = "unstranded"
     column = STAR_STRANDS[strand]
-    said = [f"{len(files)} files of STAR, {strand} counts ({forward:.6g} reads forward, {reverse:.6g} reverse)"]
+    said = [
+        f"{len(files)} files of STAR, {strand} counts ({forward:.6g} reads forward, {reverse:.6g} reverse)"
+    ]
     return _joined(path, {name: table[column] for name, table in tables.items()}), said, False
 
 

@@ -1,6 +1,5 @@
 """Names of genes: Ensembl identifiers and symbols to one form, and names of another species told by name."""
 
-import gzip
 import re
 from collections.abc import Sequence
 from importlib import resources
@@ -9,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from faceage_bio.errors import TableError, examples
+from faceage_bio.rna.formats import open_text
 
 ENSEMBL = re.compile(r"^(ENS[A-Z]*G\d{11})(?:\.\d+)?(?:_PAR_Y)?$")
 OTHER_SPECIES = {"ENSMUSG": "mouse", "ENSRNOG": "rat", "ENSDARG": "zebrafish", "ENSGALG": "chicken", "ENSSSCG": "pig", "ENSMMUG": "macaque"}  # fmt: skip
@@ -68,7 +68,9 @@ def read_mapping(path: Path | str) -> dict[str, str]:
         raise TableError(
             f"{path}: needs the columns gene_id and symbol; found {', '.join(map(str, table.columns))}."
         )
-    pairs = pd.DataFrame({"id": without_version(table[identifier]), "symbol": table[symbol]}).drop_duplicates()
+    pairs = pd.DataFrame(
+        {"id": without_version(table[identifier]), "symbol": table[symbol]}
+    ).drop_duplicates()
     pairs = pairs[pairs.symbol != ""]
     doubled = pairs.id[pairs.id.duplicated()].unique().tolist()
     if doubled:
@@ -80,8 +82,7 @@ def read_mapping(path: Path | str) -> dict[str, str]:
 
 def _mapping_of_gtf(path: Path) -> dict[str, str]:
     found: dict[str, str] = {}
-    opened = gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else path.open(encoding="utf-8")
-    with opened as stream:
+    with open_text(path) as stream:
         for line in stream:
             parts = line.split("\t")
             if len(parts) < 9 or parts[2] != "gene":
@@ -91,7 +92,9 @@ def _mapping_of_gtf(path: Path) -> dict[str, str]:
             if identifier and symbol:
                 found[without_version([identifier[1]])[0]] = symbol[1]
     if not found:
-        raise TableError(f"{path}: no line of a gene with gene_id and gene_name found. Give the GTF of the alignment.")
+        raise TableError(
+            f"{path}: no line of a gene with gene_id and gene_name found. Give the GTF of the alignment."
+        )
     return found
 
 
@@ -106,7 +109,9 @@ def problem_of_species(names: Sequence[str]) -> str:
                 "xenograft, those of the human reads."
             )
     letters = [name for name in names if name.isalnum() and name[:1].isalpha() and not ENSEMBL.match(name)]
-    like_mouse = [name for name in letters if len(name) > 2 and name[0].isupper() and name[1:] == name[1:].lower()]
+    like_mouse = [
+        name for name in letters if name[0].isupper() and name[1:] == name[1:].lower() != name[1:].upper()
+    ]
     if len(letters) >= 3 and len(like_mouse) > LEAST_SHARE * len(letters):
         return (
             f"{len(like_mouse)} of {len(letters)} symbols are written as those of mouse, such as {examples(like_mouse, 3)}; human "

@@ -5,6 +5,7 @@ rule check_cohorts:
         photos=collect("<results>/{cohort}/cohort/photos.parquet", cohort=COHORTS),
         subjects=collect("<results>/{cohort}/cohort/subjects.parquet", cohort=COHORTS),
         samples=collect("<results>/{cohort}/cohort/samples.parquet", cohort=COHORTS),
+        counts=collect("<results>/{cohort}/cohort/counts.parquet", cohort=WITH_COUNTS),
         ledger=collect("<results>/{cohort}/cohort/ledger.tsv", cohort=COHORTS),
     log:
         "<logs>/cohort/check_cohorts.log",

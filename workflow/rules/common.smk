@@ -103,7 +103,7 @@ def cohort_file(key):
 
 def cohort_files():
     """All files that the config names, so that a change of any of them is seen."""
-    keys = ("photos", "manifest", "face_ages", "clinic", "counts", "samples", "single_cell")
+    keys = ("photos", "manifest", "face_ages", "clinic", "counts", "samples", "gene_ids", "single_cell")
     return [cohort[key] for cohort in config["cohorts"].values() for key in keys if cohort[key]]
 
 
@@ -182,7 +182,7 @@ def expression_inputs(wildcards):
     samples = f"<results>/{name}/cohort/samples.parquet"
     if name in WITH_CELLS:
         return {"pseudobulk": f"<results>/{name}/expression/pseudobulk.parquet", "samples": samples}
-    return {"counts": config["cohorts"][name]["counts"], "samples": samples}
+    return {"counts": f"<results>/{name}/cohort/counts.parquet", "samples": samples}
 
 
 def expression_options(wildcards, input):

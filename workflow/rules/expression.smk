@@ -72,9 +72,11 @@ rule fit_expression:
         per_years=config["expression"]["per_years"],
         min_count=config["expression"]["min_count"],
         min_samples=config["expression"]["min_samples"],
+        choice=option("--repeated-samples", [config["expression"]["repeated_samples"]])
+        + option("--tissue", [config["expression"]["tissue"]] if config["expression"]["tissue"] else []),
         version=VERSION,
     shell:
         "faceage-bio fit-expression --acceleration {input.acceleration:q} {params.inputs:q}"
         " {params.covariates:q} {params.panel:q} --per-years {params.per_years} --min-count {params.min_count}"
-        " --min-samples {params.min_samples} --workers {threads} --genes {output.genes:q}"
+        " --min-samples {params.min_samples} {params.choice:q} --workers {threads} --genes {output.genes:q}"
         " --panel-table {output.panel:q} --ledger {output.ledger:q} > {log:q} 2>&1"

@@ -1,0 +1,264 @@
+"""Counts as facilities send them: each format read to the same table, what is not raw or not human refused by name."""
+
+import gzip
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from faceage_bio.errors import CountsError, TableError
+from faceage_bio.rna import gene_ids
+from faceage_bio.rna.count_files import read_counts
+from faceage_bio.rna.formats import sample_of
+
+COUNTS = pd.DataFrame(
+    {"s1": [523, 40, 8, 0], "s2": [611, 55, 3, 2], "s3": [208, 31, 9, 1]}, index=["CDK6", "TP53", "GDF15", "XIST"]
+)  # fmt: skip
+ENSEMBL = ["ENSG00000105810.12", "ENSG00000141510.5", "ENSG00000130513", "ENSG00000229807.1"]
+
+
+def same(found, expected=COUNTS):
+    pd.testing.assert_frame_equal(found.counts, expected.rename_axis("gene"), check_dtype=False)
+
+
+def write(path, table, **options):
+    table.to_csv(path, sep="\t", **options)
+    return path
+
+
+@pytest.mark.parametrize("separator", ["\t", ",", ";"])
+@pytest.mark.parametrize("ending", ["", ".gz"])
+def test_a_plain_table(tmp_path, separator, ending):
+    path = tmp_path / f"counts.txt{ending}"
+    COUNTS.to_csv(path, sep=separator)
+    same(read_counts(path))
+
+
+def test_a_table_as_r_writes_it(tmp_path):
+    text = COUNTS.to_csv(sep="\t", header=False)
+    (tmp_path / "counts.tsv").write_text("s1\ts2\ts3\n" + text)
+    same(read_counts(tmp_path / "counts.tsv"))
+
+
+def test_samples_in_rows_are_turned_and_it_is_said(tmp_path):
+    path = write(tmp_path / "counts.tsv", COUNTS.T)
+    for found in (read_counts(path), read_counts(path, samples=["s1", "s2", "s3"])):
+        same(found)
+        assert "samples in rows, genes in columns: turned" in found.said
+
+
+def test_ensembl_identifiers_lose_version_and_get_symbols(tmp_path):
+    table = COUNTS.set_axis(ENSEMBL)
+    table.loc["ENSG00000105810.12_PAR_Y"] = [1, 2, 3]
+    table.loc["ENSG00000999999.3"] = [4, 5, 6]
+    found = read_counts(write(tmp_path / "counts.tsv", table))
+    assert found.counts.loc["CDK6"].tolist() == [524, 613, 211]
+    assert "ENSG00000999999" in found.counts.index
+    assert "1 row(s) added to another of the same gene" in found.said
+    mapping = tmp_path / "ids.tsv"
+    mapping.write_text("gene_id\tsymbol\nENSG00000999999.1\tMINE\n")
+    assert "MINE" in read_counts(tmp_path / "counts.tsv", mapping=mapping).counts.index
+
+
+def test_a_gtf_names_genes(tmp_path):
+    path = tmp_path / "genes.gtf.gz"
+    line = 'chr7\tHAVANA\t{}\t1\t2\t.\t+\t.\tgene_id "ENSG00000999999.3"; gene_name "MINE";\n'
+    with gzip.open(path, "wt") as stream:
+        stream.write("#!genome\n" + line.format("gene") + line.format("exon"))
+    assert gene_ids.read_mapping(path) == {"ENSG00000999999": "MINE"}
+
+
+def test_a_column_of_symbols_is_used(tmp_path):
+    table = COUNTS.set_axis(["ENSG00000999991", *ENSEMBL[1:]])
+    table.insert(0, "gene_name", ["MINE", "TP53", "GDF15", "XIST"])
+    found = read_counts(write(tmp_path / "counts.tsv", table))
+    assert found.counts.index.tolist() == ["MINE", "TP53", "GDF15", "XIST"]
+    assert "annotation column(s) left out: gene_name" in found.said
+
+
+def test_older_symbols_are_known_unless_the_new_one_is_there():
+    assert gene_ids.to_symbols(["IL8", "PAI1", "X"]).tolist() == ["CXCL8", "SERPINE1", "X"]
+    assert gene_ids.to_symbols(["IL8", "CXCL8"]).tolist() == ["IL8", "CXCL8"]
+
+
+def test_feature_counts(tmp_path):
+    table = COUNTS.copy()
+    table.columns = [f"/data/bam/{name}Aligned.sortedByCoord.out.bam" for name in COUNTS]
+    for place, column in enumerate(["Chr", "Start", "End", "Strand", "Length"]):
+        table.insert(place, column, "1;1")
+    text = "# Program:featureCounts v2.0.3; Command:...\n" + table.rename_axis("Geneid").to_csv(sep="\t")
+    (tmp_path / "counts.txt").write_text(text)
+    same(read_counts(tmp_path / "counts.txt"))
+
+
+def star(folder, forward=0.5):
+    for name, column in COUNTS.items():
+        total = column.to_numpy()
+        first = np.floor(total * forward).astype(int)
+        rows = pd.DataFrame({0: total, 1: first, 2: total - first}, index=COUNTS.index)
+        rows = pd.concat([pd.DataFrame(7, index=["N_unmapped", "N_multimapping", "N_noFeature", "N_ambiguous"], columns=[0, 1, 2]), rows])  # fmt: skip
+        rows.to_csv(folder / f"{name}ReadsPerGene.out.tab", sep="\t", header=False)
+
+
+def test_star(tmp_path):
+    star(tmp_path)
+    found = read_counts(tmp_path)
+    same(found)
+    assert "3 files of STAR, unstranded" in found.said[0]
+
+
+def test_a_stranded_library_of_star_must_be_declared(tmp_path):
+    star(tmp_path, forward=0.02)
+    with pytest.raises(CountsError, match=r"library is stranded.*Say `counts_strand: reverse`"):
+        read_counts(tmp_path)
+    found = read_counts(tmp_path, strand="reverse").counts
+    assert found.loc["CDK6", "s1"] == 523 - 10
+
+
+def test_htseq_files_and_table_lose_their_summary_rows(tmp_path):
+    rows = ["__no_feature", "__ambiguous", "__too_low_aQual", "__not_aligned", "__alignment_not_unique"]
+    whole = pd.concat([COUNTS, pd.DataFrame(100, index=rows, columns=COUNTS.columns)])
+    folder = tmp_path / "files"
+    folder.mkdir()
+    for name in COUNTS:
+        whole[name].to_csv(folder / f"{name}.htseq.txt", sep="\t", header=False)
+    same(read_counts(folder))
+    found = read_counts(write(tmp_path / "counts.tsv", whole))
+    same(found)
+    assert any("5 summary row(s) left out" in sentence and "50%" in sentence for sentence in found.said)
+
+
+@pytest.mark.parametrize(
+    ("ending", "column"), [("quant.genes.sf", "NumReads"), ("genes.results", "expected_count")]
+)
+def test_estimated_counts_are_rounded(tmp_path, ending, column):
+    for name in COUNTS:
+        (tmp_path / name).mkdir()
+        file = tmp_path / name / ending if ending.endswith("sf") else tmp_path / f"{name}.{ending}"
+        pd.DataFrame({"TPM": 1.5, column: COUNTS[name] + 0.2}).to_csv(file, sep="\t")
+    same(read_counts(tmp_path))
+
+
+def test_estimated_counts_of_a_table_must_be_declared(tmp_path):
+    path = write(tmp_path / "counts.tsv", COUNTS + 0.25)
+    with pytest.raises(CountsError, match=r"not whole numbers.*say `counts_kind: estimated`"):
+        read_counts(path)
+    same(read_counts(path, kind="estimated"))
+
+
+def test_h5ad(tmp_path):
+    import anndata
+
+    data = anndata.AnnData(
+        np.log1p(COUNTS.T.to_numpy(dtype="float32")), obs=pd.DataFrame(index=COUNTS.columns), var=pd.DataFrame(index=COUNTS.index)
+    )  # fmt: skip
+    data.write_h5ad(tmp_path / "log.h5ad")
+    with pytest.raises(CountsError, match=r"not whole numbers.*as of logarithms"):
+        read_counts(tmp_path / "log.h5ad")
+    data.layers["counts"] = COUNTS.T.to_numpy(dtype="float32")
+    data.write_h5ad(tmp_path / "counts.h5ad")
+    same(read_counts(tmp_path / "counts.h5ad"))
+
+
+NORMALISED = {
+    "logarithms": (np.log2(COUNTS + 1), r"such as 9\.0\d+ for gene 'CDK6' in sample 's1'; the largest value is 9.*as of logarithms"),
+    "TPM": (COUNTS / COUNTS.sum() * 1e6, r"every sample sums to 1e\+06, so they were scaled"),
+    "scaled and rounded": (COUNTS.drop("XIST").assign(s2=[520, 43, 8], s3=[521, 42, 8]), "every sample sums to 571"),
+    "z-scores": (COUNTS - 300, "are negative, such as -92 for gene .CDK6. in sample .s3."),
+    "holes": (COUNTS.where(COUNTS != 3), "are missing"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", NORMALISED)
+def test_what_is_not_raw_is_refused_with_the_evidence(tmp_path, kind):
+    table, message = NORMALISED[kind]
+    with pytest.raises(CountsError, match=message):
+        read_counts(write(tmp_path / "counts.tsv", table))
+
+
+WRONG = {
+    "mouse symbols": (
+        "gene\ta\nCdk6\t5\nTrp53\t7\nGdf15\t8\n",
+        "symbols are written as those of mouse, such as Cdk6",
+    ),
+    "mouse identifiers": ("gene\ta\nENSMUSG00000040274\t5\n", "are of mouse, such as 'ENSMUSG00000040274'"),
+    "small letters": ("gene\ta\ncdk6\t5\ntp53\t7\ngdf15\t8\n", "in small letters, such as cdk6"),
+    "dates": ("gene\ta\nCDK6\t5\n1-Mar\t7\n", "turned into dates by a spreadsheet: 1-Mar"),
+    "gene twice": ("gene,a\nX,1\nX,2\n", "more than one row: X"),
+    "sample twice": ("gene,a,a\nX,1,2\n", "1 sample.s. have more than one column: a"),
+    "words": ("gene,a,b\nX,1,many\n", "hold words, not counts: b"),
+    "nothing": ("gene\n", "no counts found"),
+}
+
+
+@pytest.mark.parametrize("kind", WRONG)
+def test_wrong_names_are_told(tmp_path, kind):
+    text, message = WRONG[kind]
+    (tmp_path / "counts.txt").write_text(text)
+    with pytest.raises(CountsError, match=message):
+        read_counts(tmp_path / "counts.txt")
+
+
+def test_all_problems_are_told_at_once(tmp_path):
+    (tmp_path / "counts.txt").write_text("gene,a,a\nCdk6,1,-2\nTrp53,3,4.5\nGdf15,1,1\n")
+    with pytest.raises(CountsError) as caught:
+        read_counts(tmp_path / "counts.txt")
+    assert len(caught.value.problems) == 4
+
+
+def test_folders_that_hold_no_counts_are_told(tmp_path):
+    with pytest.raises(CountsError, match="no such file"):
+        read_counts(tmp_path / "absent")
+    (tmp_path / "notes.md").write_text("nothing")
+    with pytest.raises(CountsError, match=r"it holds notes\.md"):
+        read_counts(tmp_path)
+    (tmp_path / "quant.sf").write_text("Name\tNumReads\n")
+    with pytest.raises(CountsError, match="counts of transcripts"):
+        read_counts(tmp_path)
+
+
+def test_files_of_different_annotations_are_told(tmp_path):
+    star(tmp_path)
+    (tmp_path / "s4ReadsPerGene.out.tab").write_text("CDK6\t1\t1\t0\n")
+    with pytest.raises(CountsError, match=r"1 file.s. do not have the genes of 's1': s4"):
+        read_counts(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [("a,b\n1,2\n", "needs the columns gene_id and symbol"), ("gene_id,symbol\nE1,A\nE1,B\n", "1 identifier.* more than one symbol: E1")],
+)  # fmt: skip
+def test_wrong_mappings_are_told(tmp_path, text, message):
+    (tmp_path / "ids.csv").write_text(text)
+    with pytest.raises(TableError, match=message):
+        gene_ids.read_mapping(tmp_path / "ids.csv")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "s1.bam",
+        "/x/y/s1Aligned.sortedByCoord.out.bam",
+        "s1_sorted.bam",
+        "s1.counts.txt.gz",
+        "C:\\data\\s1.sam",
+    ],
+)
+def test_names_of_samples_lose_what_programs_append(name):
+    assert sample_of(name) == "s1"
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.permutations(range(4)), st.permutations(range(3)), st.booleans())
+def test_order_and_orientation_change_nothing(tmp_path_factory, genes, samples, turned):
+    table = COUNTS.iloc[genes, samples]
+    path = write(tmp_path_factory.mktemp("t") / "counts.tsv", table.T if turned else table)
+    found = read_counts(path).counts
+    np.testing.assert_array_equal(found.loc[COUNTS.index, list(COUNTS)], COUNTS)
+
+
+def test_a_gene_may_be_called_na(tmp_path):
+    (tmp_path / "counts.tsv").write_text("gene\ts1\nNA\t5\nCDK6\t7\n")
+    assert read_counts(tmp_path / "counts.tsv").counts.s1.to_dict() == {"NA": 5, "CDK6": 7}
