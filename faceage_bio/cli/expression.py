@@ -76,36 +76,19 @@ def fit_expression(
     """
     import pandas as pd
 
-    from faceage_bio.columns import SAMPLE_COLUMNS
     from faceage_bio.errors import RunError
-    from faceage_bio.expression.cells import samples_of
     from faceage_bio.expression.counts import choose_samples, one_row_per_sample
     from faceage_bio.expression.deseq import result_tables
-    from faceage_bio.rna.count_files import read_counts
+    from faceage_bio.expression.inputs import read_inputs
     from faceage_bio.tables import read_table, write_table
 
-    if (pseudobulk is None) == (counts is None) or samples is None:
+    if samples is None:
         raise RunError("give --samples, and either --counts or --pseudobulk.")
     table = read_table(acceleration)
     cohort = str(table["cohort"].iloc[0]) if len(table) else ""
-    sheet = read_table(samples)
-    sheet = sheet.reindex(columns=[*SAMPLE_COLUMNS, *(name for name in sheet if name not in SAMPLE_COLUMNS)])
-    sheet["cohort"] = cohort
-    if counts is not None:
-        names = sheet["sample_id"].astype(str).tolist()
-        if counts.suffix == ".parquet":  # checked at intake
-            matrix = read_table(counts).set_index("gene")
-        else:
-            found = read_counts(
-                counts, kind=counts_kind, strand=counts_strand, mapping=gene_ids, samples=names
-            )
-            matrix = found.counts
-            print(*(f"{counts}: {sentence}" for sentence in found.said), sep="\n")
-        inputs = {"expression": (matrix, sheet)}
-    else:
-        profiles = read_table(pseudobulk)
-        types = sorted(profiles["cell_type"].unique())
-        inputs = {f"expression in {name}": samples_of(profiles, name, cohort) for name in types}
+    inputs, sheet = read_inputs(
+        cohort, samples, counts, pseudobulk, kind=counts_kind, strand=counts_strand, gene_ids=gene_ids
+    )
     outputs = []
     for analysis, (matrix, mine) in inputs.items():
         data = choose_samples(table, matrix, mine, covariate, repeated_samples, tissue)

@@ -23,20 +23,11 @@ def normalise_expression(
 
     Example: faceage-bio normalise-expression --counts counts.tsv --samples samples.tsv --output log_cpm.parquet
     """
-    from faceage_bio.errors import RunError
-    from faceage_bio.expression.cells import samples_of
-    from faceage_bio.expression.counts import read_counts
+    from faceage_bio.expression.inputs import read_inputs
     from faceage_bio.expression.levels import levels_table
-    from faceage_bio.tables import read_table, write_table
+    from faceage_bio.tables import write_table
 
-    if (pseudobulk is None) == (counts is None):
-        raise RunError("give either --counts or --pseudobulk.")
-    if counts is not None:
-        inputs = {"expression": (read_counts(counts), read_table(samples))}
-    else:
-        profiles = read_table(pseudobulk)
-        types = sorted(profiles["cell_type"].unique())
-        inputs = {f"expression in {name}": samples_of(profiles, name, "") for name in types}
+    inputs, _ = read_inputs("", samples, counts, pseudobulk)
     table = levels_table(inputs, min_count, min_samples)
     write_table(table, output, private=True)
     print(f"levels of {table.shape[1] - 5} genes in {len(table)} samples")
