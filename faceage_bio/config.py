@@ -329,6 +329,17 @@ class Survival(Closed):
     """Columns whose levels have a baseline hazard of their own; they then are no covariates."""
     cluster: str | None = None
     """Column of units within which people are alike, such as a hospital: all standard errors are robust against it."""
+    panel_by: str = "site"
+    """Column within whose levels the hazard ratio of face age is shown, with the test that they differ."""
+    alpha: float = Field(default=0.05, gt=0, lt=1)
+    """Test of proportional hazards: a smaller p-value brings the remedy (strata, time interaction, stretches, mean time)."""
+    split_years: list[float] = Field(default=[1.0], min_length=1)
+    """Years that divide the follow-up into stretches, where hazards are not proportional."""
+    early_death_years: float = Field(default=0.5, gt=0)
+    """Results are also shown without the time before this."""
+    gap_classes: list[float] = Field(default=[-5.0, 10.0], min_length=2, max_length=2)
+    """Age gaps at or below, and at or above, which faces count as younger and older in a row of their own."""
+    imputation: Imputation = Field(default_factory=Imputation)
     firth: bool = False
     """true: Firth's penalised estimates beside the others, for few deaths and groups in which nobody died."""
     per_years: float = Field(default=10.0, gt=0)
@@ -342,6 +353,12 @@ class Survival(Closed):
     genes declared beforehand."""
     year_days: Literal[365, 365.25] = 365.25
     """Days in a year where follow-up is computed from dates."""
+
+    @model_validator(mode="after")
+    def _in_order(self) -> "Survival":
+        if self.gap_classes[0] >= self.gap_classes[1]:
+            raise ValueError("gap_classes: give the lower gap and then the higher, such as [-5.0, 10.0]")
+        return self
 
 
 class Report(Closed):

@@ -15,6 +15,7 @@ from faceage_bio.cli import (
     faceage,
     fairness,
     gene_survival,
+    hazards,
     phenotype,
     report,
     study,
@@ -62,6 +63,7 @@ for room in (
     expression,
     survival,
     gene_survival,
+    hazards,
     report,
     demo,
 ):

@@ -19,7 +19,7 @@ FEW_CLUSTERS = 20  # below it robust errors are too small
 
 @dataclass(frozen=True)
 class Choices:
-    """How a cohort's models are made; the settings of the same names under ``survival``."""
+    """How a cohort's models are made: the settings of the same names under ``survival``, and levels of made columns."""
 
     per_years: float = 10.0
     steps: Sequence[str] = ("sex", "site")
@@ -28,6 +28,7 @@ class Choices:
     strata: Sequence[str] = ()
     cluster: str | None = None
     firth: bool = False
+    further_levels: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     @property
     def full(self) -> list[str]:
@@ -37,7 +38,11 @@ class Choices:
     @property
     def levels(self) -> dict[str, Sequence[str]]:
         """Declared levels, the reference first; of others the most frequent is the reference."""
-        return LEVELS | {name: group_names(cuts) for name, cuts in self.groups.items()}
+        return (
+            LEVELS
+            | {name: group_names(cuts) for name, cuts in self.groups.items()}
+            | dict(self.further_levels)
+        )
 
     @property
     def method(self) -> str:

@@ -1,8 +1,7 @@
 # the people and times that all steps of this stage use: everybody with a usable follow-up, cut and shifted as configured
 FOLLOWED = "<results>/{cohort}/survival/follow_up.parquet"
-SURVIVAL_MODELS = [
+SURVIVAL_STEPS = [
     *option("--step", config["survival"]["steps"]),
-    *option("--covariate", config["survival"]["covariates"]),
     *option(
         "--group",
         [f"{name}={','.join(map(str, cuts))}" for name, cuts in config["survival"]["groups"].items()],
@@ -10,8 +9,8 @@ SURVIVAL_MODELS = [
     *option("--stratum", config["survival"]["strata"]),
     *option("--cluster", filter(None, [config["survival"]["cluster"]])),
     *option("--per-years", [config["survival"]["per_years"]]),
-    *(["--firth"] if config["survival"]["firth"] else []),
 ]
+SURVIVAL_MODELS = [*SURVIVAL_STEPS, *option("--covariate", config["survival"]["covariates"])]
 
 SURVIVAL_TIME = [
     part
@@ -78,10 +77,11 @@ rule fit_survival:
         cohort=any_of(WITH_CLINIC),
     params:
         models=SURVIVAL_MODELS,
+        firth=["--firth"] if config["survival"]["firth"] else [],
         cut_points=option("--cut-point", config["survival"]["cut_points"]),
         version=VERSION,
     shell:
-        "faceage-bio fit-survival --acceleration {input:q} {params.models:q} {params.cut_points:q}"
+        "faceage-bio fit-survival --acceleration {input:q} {params.models:q} {params.firth:q} {params.cut_points:q}"
         " --cox {output.cox:q} --comparison {output.comparison:q}"
         " --kaplan-meier {output.kaplan_meier:q} --summary {output.summary:q} > {log:q} 2>&1"
 

@@ -1,0 +1,140 @@
+"""Do hazard ratios hold over the whole follow-up? The test, the picture, and where they do not, what else can be said."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from faceage_bio.columns import COHORT, EVENT, FACE_AGE
+from faceage_bio.errors import FitError
+from faceage_bio.stats.cox import CoxFit
+from faceage_bio.stats.cox_ph import GLOBAL, hazard_over_time, proportional_hazards_test
+from faceage_bio.stats.hazard_smooth import smooth_over_time
+from faceage_bio.survival.hazard_curve import main_steps
+from faceage_bio.survival.models import Choices, ModelFrame, counts, model_frame, name_of, not_estimated
+from faceage_bio.survival.remedies import remedies
+from faceage_bio.tables import result_rows
+
+TRANSFORM = "km"
+BINS = 10
+FEWEST_DEATHS = 5  # of a bin
+MIDDLE = (0.05, 0.95)  # of the deaths, between which the curve is drawn
+
+
+@dataclass(frozen=True)
+class ProportionalHazards:
+    """``tests``: one row per term and GLOBAL; ``curve``: hazard ratios over time, smooth and binned; ``remedies``."""
+
+    tests: pd.DataFrame
+    curve: pd.DataFrame
+    remedies: pd.DataFrame
+
+
+def proportional_hazards(
+    usable: pd.DataFrame,
+    choices: Choices,
+    cohort: str,
+    *,
+    alpha: float = 0.05,
+    split_years: Sequence[float] = (1.0,),
+) -> ProportionalHazards:
+    """R's ``cox.zph`` of the model with age and of the last of the ladder; a factor's columns are one term.
+
+    Parameters
+    ----------
+    alpha : float
+        A term with a smaller p-value gets its remedy: strata of a factor, a number's hazard ratio that changes with the
+        logarithm of time and one for each stretch of follow-up; besides both, years lived within a horizon, which assume
+        nothing.
+    split_years : years after time zero that divide the stretches, declared beforehand
+
+    Returns
+    -------
+    ProportionalHazards
+        ``curve``: step, term, kind ("smooth" or "binned"), years, hazard_ratio, ci_lower, ci_upper, n_events (of a bin).
+    """
+    tests, curves, remedied = [], [], []
+    for step, held in main_steps(choices):
+        columns = [FACE_AGE, *held]
+        base = {
+            "step": step, "model": name_of(columns), "n": len(usable), "n_events": int(usable[EVENT].sum()),
+            "method": f"score test, transform {TRANSFORM}",
+        }  # fmt: skip
+        try:
+            frame = model_frame(usable, columns, choices)
+            base |= counts(frame)
+            fit = frame.fit(cluster=None)
+            terms = terms_of(frame)
+            found = proportional_hazards_test(fit, TRANSFORM, terms)
+        except (FitError, np.linalg.LinAlgError) as error:
+            tests.append(base | {"term": FACE_AGE, "measure": "chi-square", "note": not_estimated(error)})
+            continue
+        notes = "; ".join(note for note in (fit.note, frame.note) if note)
+        tests += [
+            base | {
+                "term": row.term, "measure": f"chi-square, {row.df} df", "estimate": row.chi_square, "p_value": row.p_value,
+                "note": notes,
+            }
+            for row in found.itertuples()
+        ]  # fmt: skip
+        curves.append(_curves(fit, terms).assign(step=step))
+        offending = [row.term for row in found.itertuples() if row.p_value < alpha and row.term != GLOBAL]
+        if offending or found["p_value"].iloc[-1] < alpha:
+            remedied += [
+                base | row for row in remedies(usable, columns, frame, terms, offending, choices, split_years)
+            ]
+    names = ["step", "term", "kind", "years", "hazard_ratio", "ci_lower", "ci_upper", "n_events"]
+    curve = pd.concat(curves, ignore_index=True)[names] if curves else pd.DataFrame(columns=names)
+    return ProportionalHazards(
+        result_rows(pd.DataFrame(tests).assign(**{COHORT: cohort, "analysis": "proportional hazards"})),
+        curve.assign(**{COHORT: cohort}),
+        result_rows(pd.DataFrame(remedied, columns=None if remedied else ["remedy", "step"]).assign(
+            **{COHORT: cohort, "analysis": "not proportional"})),
+    )  # fmt: skip
+
+
+def terms_of(frame: ModelFrame) -> dict[str, list[str]]:
+    """The columns of each covariate in the design."""
+    terms = {
+        name: [column for column in frame.design if column == name or column.startswith(f"{name}: ")]
+        for name in frame.columns
+    }
+    return {name: columns for name, columns in terms.items() if columns}
+
+
+def _curves(fit: CoxFit, terms: dict[str, list[str]]) -> pd.DataFrame:
+    """Smooth and binned hazard ratios of each term of one column; never one death alone."""
+    single = {columns[0]: columns for columns in terms.values() if len(columns) == 1}
+    parts = []
+    over_time = hazard_over_time(fit, TRANSFORM)
+    for term in single:
+        try:
+            smooth = smooth_over_time(fit, over_time, term)
+        except FitError:
+            continue
+        points = over_time.points[over_time.points[term].notna()].sort_values("years")
+        low, high = points["years"].quantile(MIDDLE)
+        smooth = smooth[smooth["years"].between(low, high)]
+        parts.append(
+            np.exp(smooth[["log_hazard_ratio", "ci_lower", "ci_upper"]])
+            .rename(columns={"log_hazard_ratio": "hazard_ratio"})
+            .assign(term=term, kind="smooth", years=smooth["years"], n_events=np.nan)
+        )
+        n_bins = min(BINS, len(points) // FEWEST_DEATHS)
+        if n_bins > 1:
+            number = np.arange(len(points)) * n_bins // len(points)
+            binned = points.groupby(number).agg(
+                years=("years", "mean"), value=(term, "mean"), n_events=(term, "size")
+            )
+            parts.append(
+                binned.assign(
+                    hazard_ratio=np.exp(binned["value"]),
+                    term=term,
+                    kind="binned",
+                    ci_lower=np.nan,
+                    ci_upper=np.nan,
+                )
+            )
+    names = ["term", "kind", "years", "hazard_ratio", "ci_lower", "ci_upper", "n_events"]
+    return pd.concat(parts, ignore_index=True)[names] if parts else pd.DataFrame(columns=names)

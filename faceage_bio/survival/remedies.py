@@ -1,0 +1,147 @@
+"""What is said where a hazard ratio changes over time: strata, a ratio for each time, and years lived, which assume nothing."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+
+from faceage_bio.columns import EVENT, FACE_AGE, FOLLOWUP
+from faceage_bio.errors import FitError
+from faceage_bio.stats.cox import CoxFit, fit_cox, likelihood_ratio_test
+from faceage_bio.stats.cox_ph import GLOBAL, proportional_hazards_test
+from faceage_bio.stats.time_split import split_follow_up
+from faceage_bio.survival.models import (
+    Choices,
+    ModelFrame,
+    counts,
+    model_frame,
+    not_estimated,
+    numbers,
+    unit_of,
+)  # fmt: skip
+
+MOST_ROWS = 1_000_000  # of start-stop rows; beyond, time goes in steps
+STEPS = 100
+STRATA, LOG_TIME, STRETCHES = "strata", "changing with log time", "stretches of follow-up"
+
+
+def remedies(
+    usable: pd.DataFrame,
+    columns: Sequence[str],
+    frame: ModelFrame,
+    terms: Mapping[str, Sequence[str]],
+    offending: Sequence[str],
+    choices: Choices,
+    split_years: Sequence[float],
+) -> list[dict]:
+    """Rows with ``remedy``: the model again with strata of the offending factors, and with each offending number let free."""
+    factors = [name for name in offending if len(terms[name]) > 1 or terms[name][0] != name]
+    numeric = [name for name in offending if name not in factors]
+    rows = []
+    if factors:
+        rows += _attempt(STRATA, FACE_AGE, lambda: _stratified(usable, columns, factors, choices))
+    for term in numeric:
+        rows += _attempt(LOG_TIME, term, lambda term=term: _log_time(frame, term, choices))
+        rows += _attempt(STRETCHES, term, lambda term=term: _stretches(frame, term, choices, split_years))
+    return rows
+
+
+def _attempt(remedy: str, term: str, compute) -> Iterator[dict]:
+    try:
+        return [{"remedy": remedy} | row for row in compute()]
+    except FitError as error:
+        return [{"remedy": remedy, "term": term, "measure": "hazard ratio", "note": not_estimated(error)}]
+
+
+def _stratified(
+    usable: pd.DataFrame, columns: Sequence[str], factors: list[str], choices: Choices
+) -> list[dict]:
+    """The same model with a baseline hazard for each level of the factors that are not proportional."""
+    within = replace(choices, strata=list(dict.fromkeys([*choices.strata, *factors])))
+    frame = model_frame(usable, columns, within)
+    fit = frame.fit()
+    left = proportional_hazards_test(frame.fit(cluster=None), terms=None).set_index("term")
+    note = f"strata of {' and '.join(factors)}; GLOBAL test p {left.loc[GLOBAL, 'p_value']:.3f} then"
+    return [
+        counts(frame) | numbers(row) | {
+            "term": term, "measure": "hazard ratio", "per": unit_of(term, choices.per_years)[1], "note": note,
+        }
+        for term, row in fit.terms.iterrows()
+    ]  # fmt: skip
+
+
+def _split(
+    frame: ModelFrame, cuts: np.ndarray
+) -> tuple[pd.DataFrame, pd.DataFrame, pd.Series | None, pd.Series | None]:
+    """Start-stop rows of a model: spells, design, strata, clusters."""
+    spells = split_follow_up(frame.people[FOLLOWUP], frame.people[EVENT], frame.entry, cuts)
+
+    def again(values):
+        return None if values is None else values.iloc[spells["row"]].reset_index(drop=True)
+
+    return spells, again(frame.design), again(frame.strata), again(frame.cluster)
+
+
+def _fit(spells: pd.DataFrame, design: pd.DataFrame, strata, cluster) -> CoxFit:
+    return fit_cox(spells["stop"], spells["event"], design, spells["start"], strata=strata, cluster=cluster)
+
+
+def _log_time(frame: ModelFrame, term: str, choices: Choices) -> list[dict]:
+    """Term times log(years), as R's ``tt()``: the ratio at one year, and by how much each doubling of time changes it."""
+    people = frame.people
+    cuts = np.unique(people.loc[people[EVENT] == 1, FOLLOWUP].to_numpy())
+    entry = 0.0 if frame.entry is None else frame.entry.to_numpy()
+    n_rows = int((np.searchsorted(cuts, people[FOLLOWUP]) - np.searchsorted(cuts, entry)).sum())
+    note = ""
+    if n_rows > MOST_ROWS:
+        cuts = np.unique(np.quantile(cuts, np.linspace(0, 1, STEPS + 1), method="nearest"))
+        note = f"time in {len(cuts)} steps"
+    spells, design, strata, cluster = _split(frame, cuts)
+    ends = np.concatenate([cuts, cuts[-1:]])[np.minimum(spells["spell"], len(cuts))]
+    product = f"{term} x log2(years)"
+    design = design.assign(**{product: design[term] * np.log2(ends)})
+    fit = _fit(spells, design, strata, cluster)
+    base = counts(frame) | {"per": unit_of(term, choices.per_years)[1], "note": note}
+    return [
+        base | numbers(fit.terms.loc[term]) | {"term": term, "measure": "hazard ratio at 1 year"},
+        base | numbers(fit.terms.loc[product]) | {"term": term, "measure": "ratio of hazard ratios per doubling of time"},
+    ]  # fmt: skip
+
+
+def _stretches(frame: ModelFrame, term: str, choices: Choices, split_years: Sequence[float]) -> list[dict]:
+    """A hazard ratio for each stretch of follow-up, and the test that they differ."""
+    cuts = np.array(sorted(split_years), dtype=np.float64)
+    spells, design, strata, cluster = _split(frame, cuts)
+    number = spells["spell"].to_numpy()
+    deaths = np.bincount(number, weights=spells["event"], minlength=len(cuts) + 1)
+    if (deaths < 2).any():
+        raise FitError(
+            f"a stretch of follow-up has {int(deaths.min())} deaths; declare other survival.split_years"
+        )
+    edges = [0.0, *cuts]
+    names = [
+        f"{low:g} to {high:g} years" if high else f"after {low:g} years"
+        for low, high in zip(edges, [*cuts, None], strict=True)
+    ]
+    own = pd.DataFrame({name: design[term] * (number == place) for place, name in enumerate(names)})
+    others = design.drop(columns=term)
+    fit = _fit(spells, pd.concat([own, others], axis=1), strata, cluster)
+    chi_square, df, p_value = likelihood_ratio_test(
+        _fit(spells, design, strata, None), _fit(spells, pd.concat([own, others], axis=1), strata, None)
+    )
+    base = counts(frame) | {"per": unit_of(term, choices.per_years)[1]}
+    rows = [
+        base | numbers(fit.terms.loc[name]) | {
+            "term": term, "measure": f"hazard ratio, {name}", "n": int((number == place).sum()),
+            "n_events": int(deaths[place]), "note": fit.note,
+        }
+        for place, name in enumerate(names)
+    ]  # fmt: skip
+    test = {
+        "term": term,
+        "measure": f"chi-square of a change, {df} df",
+        "estimate": chi_square,
+        "p_value": p_value,
+    }
+    return [*rows, base | test | {"per": ""}]

@@ -1,0 +1,99 @@
+"""Is the hazard of an older face the same everywhere? Hazard ratios within each site (or another column), and their test."""
+
+import numpy as np
+import pandas as pd
+
+from faceage_bio.columns import AGE, COHORT, EVENT, FACE_AGE
+from faceage_bio.errors import FitError
+from faceage_bio.stats.cox import likelihood_ratio_test
+from faceage_bio.stats.design import build_design
+from faceage_bio.stats.multiplicity import benjamini_hochberg
+from faceage_bio.survival.ladder import UNADJUSTED
+from faceage_bio.survival.models import WORDS, Choices, model_frame, model_rows, not_estimated
+from faceage_bio.tables import result_rows
+
+FEWEST_DEATHS = 2  # of a level that takes part in the interaction test
+
+
+def compare_sites(usable: pd.DataFrame, by: str, choices: Choices, cohort: str) -> pd.DataFrame:
+    """Face age within each level of a column, alone, with age, and with age and the ladder's other columns.
+
+    The test of interaction is a likelihood-ratio test of face age times level, in one model with a baseline hazard for each
+    level; levels of fewer than 2 deaths are left out of it.
+
+    Returns
+    -------
+    DataFrame, result rows, analysis "sites"
+        ``level``, ``step``; q-values (Benjamini and Hochberg) over the levels of a step. One row of the interaction a step.
+
+    Raises
+    ------
+    CohortError
+        The table has no such column.
+    """
+    others = [name for name in choices.steps if name not in (by, AGE)]
+    steps = [(UNADJUSTED, []), ("+ age", [AGE])]
+    steps += [("+ age, " + ", ".join(others), [AGE, *others])] if others else []
+    build_design(usable.head(0), [by])  # a column that is not there is told
+    known = usable[usable[by].notna()]
+    levels = _levels(known, by, choices)
+    rows: list[dict] = []
+    for step, held in steps:
+        base = {
+            "term": FACE_AGE, "step": step, "level": "", "n": len(known), "n_events": int(known[EVENT].sum()),
+            "model": "face age" + "".join(f" + {WORDS.get(name, name)}" for name in held),
+        }  # fmt: skip
+        if len(levels) < 2:
+            why = f"{by} does not vary" if levels else f"nobody has a {by}"
+            rows.append(base | {"measure": "interaction chi-square", "note": not_estimated(why)})
+            continue
+        found = []
+        for level in levels:
+            part = known[known[by].astype(str) == level]
+            about = {"step": step, "level": level, "model": base["model"]}
+            found += [
+                row
+                for row in model_rows(part, [FACE_AGE, *held], choices, **about)
+                if row["term"] == FACE_AGE
+            ]
+        q_values = benjamini_hochberg(np.array([row.get("p_value", np.nan) for row in found]))
+        rows += [row | {"q_value": q} for row, q in zip(found, q_values, strict=True)]
+        rows.append(base | _interaction(known, by, levels, held, choices))
+    return result_rows(pd.DataFrame(rows).assign(**{COHORT: cohort, "analysis": "sites", "by": by}))
+
+
+def _levels(known: pd.DataFrame, by: str, choices: Choices) -> list[str]:
+    """The declared order, or the largest first."""
+    sizes = known[by].astype(str).value_counts(sort=True)
+    declared = [level for level in choices.levels.get(by, ()) if level in sizes.index]
+    return [*declared, *(level for level in sizes.index if level not in declared)]
+
+
+def _interaction(known: pd.DataFrame, by: str, levels: list[str], held: list[str], choices: Choices) -> dict:
+    labels = known[by].astype(str)
+    deaths = known[EVENT].groupby(labels).sum()
+    used = [level for level in levels if deaths[level] >= FEWEST_DEATHS]
+    left_out = [level for level in levels if level not in used]
+    try:
+        if len(used) < 2:
+            raise FitError("fewer than 2 levels have deaths enough")
+        people = known[labels.isin(used)]
+        within = Choices(
+            choices.per_years, choices.steps, choices.covariates, choices.groups,
+            list(dict.fromkeys([by, *choices.strata])), None, False,
+        )  # fmt: skip
+        frame = model_frame(people, [FACE_AGE, *held], within)
+        own = frame.people[by].astype(str)
+        products = pd.DataFrame(
+            {f"{FACE_AGE} x {level}": frame.design[FACE_AGE] * (own == level) for level in used[1:]}
+        )
+        smaller, larger = frame.fit(), frame.fit(pd.concat([frame.design, products], axis=1))
+        chi_square, df, p_value = likelihood_ratio_test(smaller, larger)
+    except FitError as error:
+        return {"measure": "interaction chi-square", "note": not_estimated(error)}
+    notes = [f"without {', '.join(left_out)}, with fewer than {FEWEST_DEATHS} deaths"] if left_out else []
+    return {
+        "measure": f"interaction chi-square, {df} df", "estimate": chi_square, "p_value": p_value,
+        "n": len(frame.people), "n_events": int(frame.people[EVENT].sum()),
+        "note": "; ".join(part for part in (*notes, larger.note, frame.note) if part),
+    }  # fmt: skip
