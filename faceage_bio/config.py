@@ -340,6 +340,7 @@ class Survival(Closed):
     gap_classes: list[float] = Field(default=[-5.0, 10.0], min_length=2, max_length=2)
     """Age gaps at or below, and at or above, which faces count as younger and older in a row of their own."""
     imputation: Imputation = Field(default_factory=Imputation)
+    """Missing covariates of the full model, filled in beside complete cases."""
     firth: bool = False
     """true: Firth's penalised estimates beside the others, for few deaths and groups in which nobody died."""
     per_years: float = Field(default=10.0, gt=0)
