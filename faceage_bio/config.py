@@ -362,6 +362,42 @@ class Survival(Closed):
         return self
 
 
+class Readers(Closed):
+    """Whether people who see the face age tell better who dies: readers x cases x conditions."""
+
+    readings: str | None = None
+    """Table with one row per reader, case and condition: reader_id, reader_type, case_id, condition, and predicted_alive (yes, no)
+    or rating (0 to 1); optional predicted_age or predicted_age_decade. null: no reader study."""
+    cases: str | None = None
+    """Table of the cases: case_id, followup_years, event, chronological_age, face_age. null: the people of all cohorts."""
+    conditions: list[str] = Field(default=["photo", "chart", "face_age"], min_length=1)
+    """What was shown, each time with what came before; neighbours are compared."""
+    types: list[str] = Field(default=["staff", "resident", "lay"], min_length=1)
+    """Words of reader_type, in the order of the report."""
+    groups: dict[str, list[str]] = {"physicians": ["staff", "resident"]}
+    """Types that are also looked at together; all readers and each type always are."""
+    rating_of: Literal["death", "survival"] | None = None
+    """What a rating of 1 is certain of. Without this, ratings are refused."""
+    horizon_years: float = Field(default=0.5, gt=0)
+    """Readers say who is alive this long after the photo."""
+    model_column: str = "face_age"
+    """Column of the cases that orders them by the risk of the model alone; higher means more likely to die."""
+
+    @model_validator(mode="after")
+    def _known_types(self) -> "Readers":
+        for name, kinds in self.groups.items():
+            unknown = sorted(set(kinds) - set(self.types))
+            if unknown:
+                raise ValueError(
+                    f"groups.{name} names {unknown[0]!r}, which is not among types: {', '.join(self.types)}"
+                )
+        for key in ("conditions", "types"):
+            words = getattr(self, key)
+            if len(set(words)) < len(words):
+                raise ValueError(f"{key} names a word twice")
+        return self
+
+
 class Report(Closed):
     """What the pages say besides the results."""
 
@@ -391,6 +427,7 @@ class Config(Closed):
     fairness: Fairness = Field(default_factory=Fairness)
     expression: Expression = Field(default_factory=Expression)
     survival: Survival = Field(default_factory=Survival)
+    readers: Readers = Field(default_factory=Readers)
     report: Report = Field(default_factory=Report)
 
     @model_validator(mode="after")
@@ -407,6 +444,11 @@ class Config(Closed):
         if doubled:
             raise ValueError(
                 f"models: {doubled[0]!r} stands more than once; a model cannot be compared with itself"
+            )
+        clinics = any(cohort.clinic for cohort in self.cohorts.values())
+        if self.readers.readings and not self.readers.cases and not clinics:
+            raise ValueError(
+                "readers.readings: nobody's survival is known; give readers.cases, or a cohort a clinic table"
             )
         if self.faceage.detection == "fast" and self.faceage.quality.small_face.action != "exclude":
             raise ValueError(
@@ -559,6 +601,7 @@ def demo_config() -> Config:
         cohorts={"north": with_rna("north"), "south": with_rna("south"), "healthy": files("healthy")},
         demo=Demo(),
         fairness=Fairness(stress_photos=12),
+        readers=Readers(readings="results/demo/readings.tsv", rating_of="death", horizon_years=1.0),
         report=Report(
             title="Demo study of drawn people", governance="No real person: faces, clinic and RNA are drawn."
         ),

@@ -33,7 +33,10 @@ def test_every_setting_has_a_comment():
     for section in (
         Config,
         Quality,
-        *(type(getattr(demo_config(), name)) for name in ("faceage", "survival", "expression", "report")),
+        *(
+            type(getattr(demo_config(), name))
+            for name in ("faceage", "survival", "expression", "readers", "report")
+        ),
     ):
         for name, field in section.model_fields.items():
             if name not in {
@@ -44,6 +47,7 @@ def test_every_setting_has_a_comment():
                 "fairness",
                 "expression",
                 "survival",
+                "readers",
                 "report",
             }:
                 assert field.description, name

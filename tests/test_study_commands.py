@@ -96,6 +96,7 @@ def test_run_passes_options_on_to_snakemake(tmp_path):
         "fit-hazard-curve",
         "compare-sites",
         "fit-survival-sensitivity",
+        "compare-readers",
         "gather-ledger",
         "render-association-report",
         "render-survival-report",

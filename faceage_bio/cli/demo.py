@@ -14,17 +14,18 @@ def make_demo_cohorts(
     output: Annotated[Path, typer.Option(help="Folder for the cohorts north, south and healthy.")],
     seed: Seed = 2025,
 ) -> None:
-    """Draw three cohorts: photos, manifest, clinic, samples and counts.
+    """Draw three cohorts (photos, manifest, clinic, samples and counts) and the readings of a reader study.
 
     Example: faceage-bio make-demo-cohorts --output my-demo
     """
     from faceage_bio.cli.progress import counted
-    from faceage_bio.demo.cohorts import make_cohort
+    from faceage_bio.demo.cohorts import make_cohort, make_readings
     from faceage_bio.demo.plans import PLANS
 
     with counted("photos drawn", sum(plan.n for plan in PLANS)) as progress:
         for plan in PLANS:
             make_cohort(plan, seed, output / plan.name, progress)
+    make_readings(PLANS[0], seed, output / "readings.tsv")
 
 
 @app.command()

@@ -17,6 +17,7 @@ from faceage_bio.cli import (
     gene_survival,
     hazards,
     phenotype,
+    readers,
     report,
     study,
     survival,
@@ -64,6 +65,7 @@ for room in (
     survival,
     gene_survival,
     hazards,
+    readers,
     report,
     demo,
 ):

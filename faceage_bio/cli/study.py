@@ -35,9 +35,11 @@ def check(configfile: ConfigFile) -> None:
     from rich.table import Table
 
     from faceage_bio.cohort.intake import overview, read_cohorts
+    from faceage_bio.columns import SUBJECT
     from faceage_bio.config import load_config
     from faceage_bio.errors import CohortError, FaceAgeBioError, TableError, WeightsError
     from faceage_bio.faceage.given import read_face_ages
+    from faceage_bio.readers.stage import check_study
     from faceage_bio.vision.card import read_card
 
     config = load_config(configfile)
@@ -71,6 +73,12 @@ def check(configfile: ConfigFile) -> None:
         for row in rows:
             shown.add_row(*map(str, row.values()))
         console.print(shown)
+        if config.readers.readings:
+            people = [subject for cohort in tables.values() for subject in cohort.subjects[SUBJECT]]
+            try:
+                console.print(f"Reader study: {check_study(config.readers, people)} readings")
+            except (CohortError, TableError) as error:
+                problems.append(error)
     if problems:
         raise CohortError("\n".join(str(problem) for problem in problems))
     console.print(f"Everything fits. Start with: faceage-bio run --configfile {configfile}")

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from faceage_bio.config import Cohort, Config, Report, commented_yaml
+from faceage_bio.config import Cohort, Config, Readers, Report, commented_yaml
 from faceage_bio.errors import RunError
 from faceage_bio.tables import write_text
 
@@ -24,6 +24,16 @@ CDK6\t523\t611
 CDKN2A\t88\t41
 GAPDH\t9120\t8742
 """
+READINGS = """reader_id\treader_type\tcase_id\tcondition\tpredicted_alive\tpredicted_age_decade
+first\tstaff\tA001\tphoto\tyes\t6
+first\tstaff\tA001\tchart\tno\t
+first\tstaff\tA002\tphoto\tyes\t70-79
+first\tstaff\tA002\tchart\tyes\t
+second\tresident\tA001\tphoto\tno\t6
+second\tresident\tA001\tchart\tno\t
+second\tresident\tA002\tphoto\tno\t7
+second\tresident\tA002\tchart\tyes\t
+"""
 EXPLAINED = """# The tables of this study
 
 Replace the example rows by yours. Tables are UTF-8 text, tab, comma or semicolon between the columns; an empty cell means
@@ -36,9 +46,13 @@ Replace the example rows by yours. Tables are UTF-8 text, tab, comma or semicolo
                   followup_date, or followup_years after the photo; event (1 = died, 0 = alive when last seen)
 - counts.tsv      raw RNA counts (not TPM, not logarithms): one row per gene, one column per sample
 - samples.tsv     one row per RNA sample: sample_id, subject_id, batch, sample_date
+- readings.tsv    a reader study, one row per reader, person and condition: reader_id, reader_type (staff, resident, lay), case_id (a
+                  subject_id of clinic.tsv), condition (photo, chart, face_age), predicted_alive (yes = alive at the horizon,
+                  no = dead by then); a rating from 0 to 1 instead (then say in config.yaml what 1 means: rating_of);
+                  predicted_age_decade (6 or 60-69) or predicted_age
 - model/          made by: faceage-bio weights import faceage_model.h5 --output model
 
-No RNA? Delete the lines counts and samples in config.yaml. Face ages from elsewhere? Replace photos and manifest by
+No RNA? Delete the lines counts and samples in config.yaml. No reader study? Write readings: null. Face ages from elsewhere? Replace photos and manifest by
 face_ages: a table with subject_id and face_age.
 """
 
@@ -59,11 +73,12 @@ def write_example(folder: Path) -> list[Path]:
         results_dir=f"{folder}/results",
         cohorts={"mine": cohort},
         models=[f"{folder}/model"],
+        readers=Readers(readings=f"{folder}/readings.tsv"),
         report=Report(title="My study"),
     )
     files = {
         "config.yaml": commented_yaml(config), "manifest.tsv": MANIFEST, "clinic.tsv": CLINIC, "samples.tsv": SAMPLES,
-        "counts.tsv": COUNTS, "TABLES.md": EXPLAINED,
+        "counts.tsv": COUNTS, "readings.tsv": READINGS, "TABLES.md": EXPLAINED,
     }  # fmt: skip
     there = [name for name in files if (folder / name).exists()]
     if there:

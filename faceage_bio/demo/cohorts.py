@@ -12,6 +12,7 @@ from PIL import Image
 from faceage_bio.demo.people import simulate_counts, simulate_people
 from faceage_bio.demo.plans import PLANS, Plan
 from faceage_bio.demo.portraits import another_day, draw, imagine
+from faceage_bio.demo.readings import simulate_readings
 from faceage_bio.tables import atomic_path, write_table
 
 JPEG_QUALITY = 90
@@ -22,11 +23,7 @@ def make_cohort(
     plan: Plan, seed: int, folder: Path, progress: Callable[[int], None] = lambda n: None
 ) -> None:
     """Draw the photos of a cohort and write its tables to ``folder``."""
-    cohort_seed = seed * 10 + PLANS.index(plan)
-    random = np.random.default_rng([cohort_seed, 3])
-    people = simulate_people(plan.n, plan.cancer, cohort_seed)
-    numbers = random.permutation(plan.n) + 1
-    people.insert(0, "subject_id", [f"{plan.prefix}{number:03d}" for number in numbers])
+    cohort_seed, random, people = _people(plan, seed)
     people["photo_date"] = pd.Timestamp("2016-01-04") + pd.to_timedelta(
         random.integers(0, 1400, plan.n), unit="D"
     )
@@ -55,6 +52,22 @@ def make_cohort(
         samples, counts = _rna(people, plan, random, cohort_seed)
         write_table(samples, folder / "samples.tsv", private=True)
         write_table(counts.reset_index(), folder / "counts.tsv", private=True)
+
+
+def make_readings(plan: Plan, seed: int, path: Path) -> None:
+    """Write what readers said of cases of a cohort; the cohort itself need not be drawn."""
+    cohort_seed, _, people = _people(plan, seed)
+    write_table(simulate_readings(people, cohort_seed), path, private=True)
+
+
+def _people(plan: Plan, seed: int) -> tuple[int, np.random.Generator, pd.DataFrame]:
+    """The cohort's seed, its random numbers from here on, and its people with their identifiers."""
+    cohort_seed = seed * 10 + PLANS.index(plan)
+    random = np.random.default_rng([cohort_seed, 3])
+    people = simulate_people(plan.n, plan.cancer, cohort_seed)
+    numbers = random.permutation(plan.n) + 1
+    people.insert(0, "subject_id", [f"{plan.prefix}{number:03d}" for number in numbers])
+    return cohort_seed, random, people
 
 
 def _photos(people: pd.DataFrame, random: np.random.Generator) -> pd.DataFrame:

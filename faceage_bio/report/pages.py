@@ -11,7 +11,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 import faceage_bio
-from faceage_bio.report import fairness, figures, formats, words
+from faceage_bio.report import fairness, figures, formats, readers, words
 from faceage_bio.report.acceleration import definition_section
 from faceage_bio.report.associations import association_sections, paired, without_small
 from faceage_bio.report.survival import survival_cohort
@@ -55,7 +55,9 @@ def survival_page(tables: ReportTables, config: dict, cards: list[dict]) -> str:
     cohorts = [
         {"flow": _tiles(tables, name)} | survival_cohort(tables, name, config) for name in config["cohorts"]
     ]
-    return _render("survival.html.j2", config, cards, cohorts=cohorts)
+    return _render(
+        "survival.html.j2", config, cards, cohorts=cohorts, readers=readers.section(tables, config)
+    )
 
 
 def _render(template: str, config: dict, cards: list[dict], **content) -> str:

@@ -163,6 +163,33 @@ def stress_inputs(wildcards, input):
     ]
 
 
+def reader_tables(wildcards):
+    """The readings, and their cases: a table of its own, or the people of all cohorts with a clinic table."""
+    settings = config["readers"]
+    people = [f"<results>/{name}/acceleration/acceleration.parquet" for name in WITH_CLINIC]
+    return {
+        "readings": settings["readings"] or [],
+        "cases": [settings["cases"]] if settings["cases"] else people,
+    }
+
+
+def reader_inputs(wildcards, input):
+    return ["--readings", str(input.readings), *option("--cases", input.cases)]
+
+
+def reader_options(wildcards):
+    settings = config["readers"]
+    groups = [f"{name}={','.join(kinds)}" for name, kinds in settings["groups"].items()]
+    return [
+        *option("--condition", settings["conditions"]),
+        *option("--reader-type", settings["types"]),
+        *option("--group", groups),
+        *option("--rating-of", [settings["rating_of"]] if settings["rating_of"] else []),
+        *option("--horizon-years", [settings["horizon_years"]]),
+        *option("--model-column", [settings["model_column"]]),
+    ]
+
+
 def stage_ledgers(wildcards):
     """The ledgers of the stages that a cohort goes through, in their order."""
     name = wildcards.cohort

@@ -6,6 +6,7 @@ rule make_demo_cohorts:
             for name in ("north", "south", "healthy")
             for table in ("manifest", "clinic")
         ],
+        readings="<results>/demo/readings.tsv",
         rna=[
             f"<results>/demo/{name}/{table}.tsv"
             for name in ("north", "south")

@@ -74,6 +74,7 @@ rule render_survival_report:
                 cohort=WITH_GENE_SURVIVAL,
                 table=["genes", "gene_panel"],
             ),
+            *(["<results>/pooled/readers/readers.tsv"] if config["readers"]["readings"] else []),
         ],
         models=MODELS if WITH_PHOTOS else [],
     output:

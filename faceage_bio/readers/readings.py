@@ -1,0 +1,254 @@
+"""The two tables of a reader study: who judged which case under which condition, and what became of the cases.
+
+Which way an answer points is never guessed: yes and no stand under ``predicted_alive``, a number under ``rating`` means what
+``rating_of`` declares, and 0 and 1 under ``predicted_alive`` are refused, since both meanings occur.
+"""
+
+import difflib
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from faceage_bio import parse
+from faceage_bio.columns import AGE, COHORT, ENTRY, EVENT, FACE_AGE, FOLLOWUP, SUBJECT
+from faceage_bio.problems import Problems
+from faceage_bio.tables import read_table, read_text_table
+
+READER, TYPE, CASE, CONDITION = "reader_id", "reader_type", "case_id", "condition"
+ALIVE, RATING, YEARS, DECADE = "predicted_alive", "rating", "predicted_age", "predicted_age_decade"
+ANSWERS = {"yes": 0.0, "alive": 0.0, "no": 1.0, "dead": 1.0, "died": 1.0}  # 1 = dead within the horizon
+SPELT_DECADES = {
+    text: float(decade)
+    for decade in range(13)
+    for text in (f"{decade}", f"{10 * decade}s", f"{10 * decade}-{10 * decade + 9}")
+}
+HALF = 0.5  # a death rated at least this likely is a predicted one
+NUMBERS = (AGE, FACE_AGE, FOLLOWUP, ENTRY)
+
+
+def read_readings(
+    path: Path | str,
+    conditions: Sequence[str],
+    types: Sequence[str],
+    rating_of: str | None,
+    cases: Sequence[str],
+    problems: Problems,
+) -> pd.DataFrame:
+    """The readings, checked against the conditions, the types of readers and the cases.
+
+    Parameters
+    ----------
+    path : path
+        TSV or CSV with reader_id, case_id, condition, and predicted_alive or rating or both; optional reader_type,
+        predicted_age (years), predicted_age_decade (6 or 60-69).
+    conditions, types : sequences of str
+        All words that the columns may hold.
+    rating_of : "death", "survival" or None
+        What a rating of 1 is certain of.
+    cases : sequence of str
+        Identifiers of the cases.
+    problems : Problems
+        Every wrong cell and row is added.
+
+    Returns
+    -------
+    DataFrame
+        reader ("staff 1": the identifier is not kept), reader_type, case_id, condition, rating (of death, 0 to 1), dead (1.0
+        predicted to die, 0.0 to live), years, decade; NaN where nothing was answered.
+    """
+    file, table = str(path), read_text_table(path)
+    lacking = [name for name in (READER, CASE, CONDITION) if name not in table]
+    if ALIVE not in table and RATING not in table:
+        lacking.append(f"{ALIVE} or {RATING}")
+    if lacking:
+        problems.other(
+            f"{file}: needs the column(s) {', '.join(lacking)}; found {', '.join(table.columns)}. See the example in "
+            "`faceage-bio compare-readers --help`."
+        )
+        return pd.DataFrame()
+    for name in (ALIVE, RATING, YEARS, DECADE):
+        if name not in table:
+            table[name] = ""
+    if TYPE not in table:
+        table[TYPE] = types[0] if len(types) == 1 else "reader"
+        types = [*types, "reader"]
+    for column in (READER, CASE):
+        for line in table.index[table[column] == ""]:
+            problems.cell(file, line, column, None, "This row needs an identifier.")
+    _words(table, CONDITION, conditions, "readers.conditions", file, problems)
+    _words(table, TYPE, types, "readers.types", file, problems)
+    _one_type_each(table, file, problems)
+    _no_doubles(table, file, problems)
+    known = set(cases)
+    for line in table.index[~table[CASE].isin(known) & (table[CASE] != "")]:
+        problems.cell(
+            file, line, CASE, table.at[line, CASE],
+            "No case of that name; correct it, add the case to the cases table, or take the reading out.",
+        )  # fmt: skip
+    answer, rating = _answers(table, file, problems), _ratings(table, rating_of, file, problems)
+    years = parse.numbers(table[YEARS], YEARS, file, problems)
+    for line in years.index[(years < 0) | (years > 120)]:
+        problems.cell(file, line, YEARS, table.at[line, YEARS], "Expected 0 to 120 years.")
+    decade = _decades(table, file, problems)
+    decade = decade.where(decade.notna(), np.floor(years / 10))
+    silent = answer.isna() & rating.isna() & decade.isna()
+    for line in table.index[silent & parse.is_missing(table[ALIVE]) & parse.is_missing(table[RATING])]:
+        problems.cell(file, line, ALIVE, None, "This reading holds no answer; take the row out.")
+    readings = pd.DataFrame({
+        "reader": _pseudonyms(table), TYPE: table[TYPE], CASE: table[CASE], CONDITION: table[CONDITION],
+        "rating": rating.where(rating.notna(), answer),
+        "dead": answer.where(answer.notna(), (rating >= HALF).astype(float).where(rating.notna())),
+        "years": years, "decade": decade,
+    })  # fmt: skip
+    order = {kind: place for place, kind in enumerate(types)}
+    number = readings["reader"].str.rsplit(" ", n=1).str[-1].astype(int)
+    keys = readings.assign(kind=readings[TYPE].map(order), number=number)
+    return readings.loc[keys.sort_values(["kind", "number"], kind="stable").index].reset_index(drop=True)
+
+
+def _words(
+    table: pd.DataFrame, column: str, known: Sequence[str], key: str, file: str, problems: Problems
+) -> None:
+    for line in table.index[~table[column].isin(known)]:
+        value = table.at[line, column]
+        near = difflib.get_close_matches(value, known, n=1, cutoff=0.6)
+        advice = f"Expected {', '.join(known)} (declared as {key})"
+        problems.cell(
+            file, line, column, value, f"{advice}; did you mean {near[0]!r}?" if near else f"{advice}."
+        )
+
+
+def _one_type_each(table: pd.DataFrame, file: str, problems: Problems) -> None:
+    first = table.groupby(READER)[TYPE].transform("first")
+    for line in table.index[(table[TYPE] != first) & (table[READER] != "")]:
+        problems.cell(
+            file, line, TYPE, table.at[line, TYPE],
+            f"The reader is {first[line]!r} in an earlier row; a reader is of one type.",
+        )  # fmt: skip
+
+
+def _no_doubles(table: pd.DataFrame, file: str, problems: Problems) -> None:
+    keys = [READER, CASE, CONDITION]
+    for line in table.index[table.duplicated(keys) & (table[READER] != "") & (table[CASE] != "")]:
+        found = f"{table.at[line, CASE]} under {table.at[line, CONDITION]}"
+        problems.cell(file, line, CASE, found, "This reader has judged it already; keep one of the readings.")
+
+
+def _answers(table: pd.DataFrame, file: str, problems: Problems) -> pd.Series:
+    """1.0 predicted dead, 0.0 predicted alive, NaN not answered."""
+    cells = table[ALIVE].str.lower()
+    values = cells.map(ANSWERS)
+    for line in cells.index[values.isna() & ~parse.is_missing(cells)]:
+        number = pd.notna(pd.to_numeric(cells[line], errors="coerce"))
+        advice = (
+            "A number can mean alive or dead: write yes (alive at the horizon) or no (dead by then); put a probability "
+            "into a column 'rating' and declare rating_of: death or survival."
+            if number
+            else "Write yes (alive at the horizon) or no (dead by then)."
+        )
+        problems.cell(file, line, ALIVE, table.at[line, ALIVE], advice)
+    return values.astype("float64")
+
+
+def _ratings(table: pd.DataFrame, rating_of: str | None, file: str, problems: Problems) -> pd.Series:
+    """Probability of death, whichever way it was written."""
+    values = parse.numbers(table[RATING], RATING, file, problems)
+    for line in values.index[(values < 0) | (values > 1)]:
+        problems.cell(
+            file, line, RATING, table.at[line, RATING],
+            "Expected 0 to 1; divide percentages by 100, and a scale by its largest value.",
+        )  # fmt: skip
+    if values.notna().any() and rating_of is None:
+        problems.other(
+            f"{file}: column '{RATING}' holds numbers, but nobody said whether 1 means certain death or certain survival. "
+            "Declare it: rating_of: death, or rating_of: survival."
+        )
+    return 1 - values if rating_of == "survival" else values
+
+
+def _decades(table: pd.DataFrame, file: str, problems: Problems) -> pd.Series:
+    """The decade's number: 6 for 6, 60s and 60-69."""
+    cells = table[DECADE].str.lower().str.replace(" ", "").str.replace("–", "-")
+    values = cells.map(SPELT_DECADES)
+    for line in cells.index[values.isna() & ~parse.is_missing(cells)]:
+        problems.cell(file, line, DECADE, table.at[line, DECADE], "Write the decade as 6, 60s or 60-69.")
+    return values.astype("float64")
+
+
+def _pseudonyms(table: pd.DataFrame) -> pd.Series:
+    """ "staff 1" ...: the order is that of a digest, so that it tells nothing of names and does not hang on the rows."""
+    readers = table.drop_duplicates(READER)[[READER, TYPE]]
+    digest = readers[READER].map(lambda name: hashlib.sha256(name.encode()).hexdigest())
+    readers = readers.assign(digest=digest).sort_values("digest")
+    numbers = readers.groupby(TYPE).cumcount() + 1
+    names = readers[TYPE] + " " + numbers.astype(str)
+    return table[READER].map(dict(zip(readers[READER], names, strict=True)))
+
+
+def read_cases(paths: Sequence[Path | str], model_column: str, problems: Problems) -> pd.DataFrame:
+    """What is known of the cases: of plain tables, or of the cohorts' analysis tables.
+
+    Parameters
+    ----------
+    paths : sequence of paths
+        Plain: case_id (or subject_id), followup_years, event (1 died, 0 alive when last seen), chronological_age, face_age,
+        and the column that orders the cases by the model's risk; what is not known may lack.
+    model_column : str
+
+    Returns
+    -------
+    DataFrame
+        cohort, subject_id, followup_years, event, entry_years, chronological_age, face_age, model; one row per case.
+    """
+    wanted = dict.fromkeys([COHORT, SUBJECT, *NUMBERS, EVENT, model_column])
+    parts = []
+    for path in paths:
+        if Path(path).suffix == ".parquet":
+            table = read_table(path)
+        else:
+            table = _plain_cases(path, model_column, problems)
+        parts.append(table.reindex(columns=list(wanted)))
+    cases = pd.concat([part.astype(object) for part in parts if len(part)] or parts, ignore_index=True)
+    for name in {*NUMBERS, EVENT, model_column}:
+        cases[name] = cases[name].astype("float64")
+    doubled = cases[SUBJECT].duplicated(keep="first")
+    if doubled.any():
+        found = ", ".join(map(repr, cases.loc[doubled, SUBJECT].head()))
+        problems.other(
+            f"{', '.join(map(str, paths))}: {int(doubled.sum())} case(s) stand more than once ({found}). Keep one row of each."
+        )
+    return cases.assign(model=cases[model_column])
+
+
+def _plain_cases(path: Path | str, model_column: str, problems: Problems) -> pd.DataFrame:
+    file, table = str(path), read_text_table(path)
+    name = CASE if CASE in table else SUBJECT
+    if name not in table:
+        problems.other(f"{file}: needs the column case_id; found {', '.join(table.columns)}.")
+        return pd.DataFrame(columns=[SUBJECT])
+    for line in table.index[table[name] == ""]:
+        problems.cell(file, line, name, None, "This row needs an identifier.")
+    result = pd.DataFrame({SUBJECT: table[name], COHORT: table.get(COHORT, "cases")}, index=table.index)
+    for column in dict.fromkeys([*NUMBERS, model_column]):
+        if column in table:
+            result[column] = parse.numbers(table[column], column, file, problems)
+    for column, high in ((AGE, 120), (FACE_AGE, 130), (FOLLOWUP, 120)):
+        if column in result:
+            for line in result.index[(result[column] < 0) | (result[column] > high)]:
+                problems.cell(file, line, column, table.at[line, column], f"Expected 0 to {high} years.")
+    if EVENT in table:
+        result[EVENT] = parse.words(table[EVENT], EVENT, {}, file, problems)
+    if FOLLOWUP in result:
+        known = result.get(EVENT, pd.Series(np.nan, index=result.index)).notna()
+        for line in result.index[result[FOLLOWUP].notna() & ~known]:
+            problems.cell(
+                file,
+                line,
+                EVENT,
+                None,
+                "Follow-up is given, but not whether the case died; write died or alive.",
+            )
+    return result

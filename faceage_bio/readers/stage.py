@@ -1,0 +1,131 @@
+"""The reader study: readings and cases in, one tidy table out."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from faceage_bio.columns import COHORT, FACE_AGE, SUBJECT
+from faceage_bio.config import Readers
+from faceage_bio.problems import Problems
+from faceage_bio.readers.accuracy import compare_conditions, compare_with_model, estimate_areas
+from faceage_bio.readers.ages import judge_ages
+from faceage_bio.readers.decisions import judge_decisions
+from faceage_bio.readers.outcome import count_cases, followed
+from faceage_bio.readers.readings import TYPE, read_cases, read_readings
+from faceage_bio.readers.study import gather
+from faceage_bio.tables import result_rows
+
+EVERYBODY = "all readers"
+
+
+def read_study(
+    readings: Path | str,
+    cases: Sequence[Path | str],
+    conditions: Sequence[str],
+    types: Sequence[str],
+    rating_of: str | None,
+    model_column: str,
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Both tables, checked together.
+
+    Returns
+    -------
+    DataFrame of readings (see `readings.read_readings`), DataFrame of the cases that were read, indexed by case
+
+    Raises
+    ------
+    CohortError
+        Every problem of both tables, with file, line, column, value and what to write.
+    TableError
+        A file cannot be read.
+    """
+    problems = Problems()
+    known = read_cases(cases, model_column, problems)
+    read = read_readings(readings, conditions, types, rating_of, known[SUBJECT], problems)
+    problems.stop_if_any()
+    return read, known[known[SUBJECT].isin(read["case_id"])].set_index(SUBJECT)
+
+
+def check_study(settings: Readers, people: Sequence[str]) -> int:
+    """Check the readings before anything is computed; the number of readings.
+
+    Parameters
+    ----------
+    settings : Readers
+        With readings.
+    people : sequence of str
+        Subjects of all cohorts: the cases, where the settings name no table of cases.
+
+    Raises
+    ------
+    CohortError, TableError
+        As `read_study`.
+    """
+    if settings.cases:
+        study = (settings.readings, [settings.cases], settings.conditions, settings.types)
+        return len(read_study(*study, settings.rating_of, settings.model_column)[0])
+    problems = Problems()
+    read = read_readings(
+        settings.readings, settings.conditions, settings.types, settings.rating_of, people, problems
+    )
+    problems.stop_if_any()
+    return len(read)
+
+
+def compare_readers(
+    readings: pd.DataFrame,
+    cases: pd.DataFrame,
+    conditions: Sequence[str],
+    groups: dict[str, Sequence[str]],
+    horizon: float,
+    model_column: str = FACE_AGE,
+) -> pd.DataFrame:
+    """Areas, contrasts between neighbouring conditions and with the model, decisions and ages, of readers and their groups.
+
+    Parameters
+    ----------
+    readings, cases : DataFrames of `read_study`
+    conditions : sequence of str
+        In the order in which they were shown.
+    groups : dict
+        Name of a group to the types of readers in it; everybody and each type of two readers or more always are groups.
+    horizon : float
+        Years.
+    model_column : str
+        What ``cases["model"]`` is called.
+
+    Returns
+    -------
+    DataFrame of result rows
+        Further columns: level (reader, group, model), condition, against, status (how censoring is dealt with), random (who is a
+        sample of others), n_readers, standard_error, df. Readers are "staff 1" ...; no case is named.
+    """
+    outcome = followed(cases, horizon)
+    alone = f"{'face age' if model_column == FACE_AGE else model_column} alone"
+    seen = [condition for condition in conditions if (readings["condition"] == condition).any()]
+    study = gather(readings, seen, _groups(readings, groups), outcome, cases["model"], alone)
+    rows = count_cases(cases, outcome)
+    rows += estimate_areas(study) + compare_conditions(study) + compare_with_model(study)
+    rows += judge_decisions(study) + judge_ages(study, cases)
+    cohorts = cases[COHORT].dropna().unique()
+    further = dict.fromkeys(("level", "condition", "against", "status", "random"), "")
+    table = pd.DataFrame(rows).reindex(columns=[*dict.fromkeys([*pd.DataFrame(rows).columns, *further])])
+    return result_rows(
+        table.fillna(further).assign(
+            **{COHORT: cohorts[0] if len(cohorts) == 1 else "pooled", "adjustment": "none"}
+        )
+    )
+
+
+def _groups(readings: pd.DataFrame, groups: dict[str, Sequence[str]]) -> dict[str, list[str]]:
+    """Everybody, the declared groups, then the types of two or more; the same set of readers is named once."""
+    readers = readings.drop_duplicates("reader")
+    types = list(dict.fromkeys(readings[TYPE]))
+    wanted = {EVERYBODY: types, **groups, **{f"all {kind}": [kind] for kind in types}}
+    found: dict[str, list[str]] = {}
+    for name, kinds in wanted.items():
+        members = list(readers.loc[readers[TYPE].isin(kinds), "reader"])
+        if len(members) > 1 and members not in found.values():
+            found[name] = members
+    return found or {EVERYBODY: list(readers["reader"])}

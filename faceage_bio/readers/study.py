@@ -1,0 +1,113 @@
+"""A reader study in memory, and what the rows of its result table share."""
+
+from dataclasses import dataclass
+from itertools import product
+
+import pandas as pd
+
+from faceage_bio.errors import FitError
+from faceage_bio.readers.outcome import Outcome
+from faceage_bio.stats.delong import Areas
+from faceage_bio.stats.multi_reader import Inference
+
+RANDOM = {"both": "readers and cases", "cases": "cases", "readers": "readers"}  # who is a sample of others
+DELONG = "Mann-Whitney area, DeLong"
+OBUCHOWSKI = "Obuchowski-Rockette, Hillis' degrees of freedom"
+
+
+VALUES = ("rating", "dead", "years", "decade")
+
+
+@dataclass(frozen=True)
+class Study:
+    """Readings of known cases.
+
+    ``said``: for each of ``VALUES`` a table with a row per case and columns (condition, reader), NaN where nothing was said;
+    ``readers`` in the order of the report; ``groups`` names sets of readers; ``model`` holds the model's rating by case.
+    """
+
+    said: dict[str, pd.DataFrame]
+    readers: list[str]
+    conditions: list[str]
+    groups: dict[str, list[str]]
+    outcome: Outcome
+    model: pd.Series
+    model_name: str
+
+    def of_reader(self, reader: str, condition: str, value: str) -> pd.DataFrame:
+        """What a reader said under a condition: one column, one row per case of which something was said."""
+        table = self.said[value]
+        return table[[(condition, reader)]].dropna() if (condition, reader) in table else pd.DataFrame()
+
+    def crossed(self, value: str, readers: list[str], conditions: list[str]) -> tuple[pd.DataFrame, str]:
+        """What all these readers said of the same cases under all these conditions.
+
+        Readers who judged fewer than half of the cases under a condition are left out, and then the cases that not all
+        the others judged; both is said.
+
+        Returns
+        -------
+        DataFrame
+            One row per case, columns (condition, reader), condition by condition, nothing missing.
+        str
+            What was left out, or "".
+        """
+        wide = self.said[value].reindex(columns=list(product(conditions, readers))).dropna(how="all")
+        counts = wide.notna().to_numpy().sum(axis=0).reshape(len(conditions), len(readers))
+        enough = (counts >= len(wide) / 2).all(axis=0) & (len(wide) > 0)
+        kept = [reader for reader, is_kept in zip(readers, enough, strict=True) if is_kept]
+        table = wide[list(product(conditions, kept))].dropna()
+        notes = []
+        if without := [reader for reader in readers if reader not in kept]:
+            notes.append(f"without {', '.join(without)}, who judged fewer than half of the cases there")
+        if kept and len(table) < len(wide):
+            notes.append(f"{len(table)} of {len(wide)} cases: those that all readers judged")
+        return table, "; ".join(notes)
+
+
+def gather(
+    readings: pd.DataFrame,
+    conditions: list[str],
+    groups: dict[str, list[str]],
+    outcome: Outcome,
+    model: pd.Series,
+    model_name: str,
+) -> Study:
+    """The study that a table of readings holds."""
+    said = {}
+    for value in VALUES:
+        table = readings.pivot(index="case_id", columns=["condition", "reader"], values=value)
+        table.columns = table.columns.to_flat_index()
+        said[value] = table.dropna(axis=1, how="all").astype("float64")
+    readers = list(readings["reader"].unique())
+    return Study(said, readers, conditions, groups, outcome, model, model_name)
+
+
+def reader_row(reader: str) -> dict:
+    """What all rows of one reader say."""
+    return {"term": reader, "level": "reader", "n_readers": 1}
+
+
+def group_row(name: str) -> dict:
+    """What all rows of several readers say."""
+    return {"term": name, "level": "group"}
+
+
+def not_estimated(error: FitError, note: str = "") -> dict:
+    """The note of a row without a number."""
+    return {"note": f"not estimated, because {error}" + (f" ({note})" if note else "")}
+
+
+def inference(found: Inference) -> dict:
+    """The columns of an estimate with a standard error."""
+    return found.estimate.__dict__ | {"standard_error": found.standard_error, "df": found.df}
+
+
+def cut(row: dict, low: float = 0.0, high: float = 1.0) -> dict:
+    """The row with its interval cut at the ends of what is possible."""
+    return row | {"ci_lower": max(row["ci_lower"], low), "ci_upper": min(row["ci_upper"], high)}
+
+
+def counts(areas: Areas) -> dict:
+    """Cases that counted, and how many of them died."""
+    return {"n": areas.n_positive + areas.n_negative, "n_events": areas.n_positive}

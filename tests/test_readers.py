@@ -1,0 +1,440 @@
+"""The reader study: tables checked, areas and contrasts found, nobody named, the page."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from faceage_bio.config import Cohort, Config, Readers, check_config
+from faceage_bio.demo.cohorts import make_readings
+from faceage_bio.demo.people import simulate_people
+from faceage_bio.demo.plans import PLANS
+from faceage_bio.demo.readings import simulate_readings
+from faceage_bio.errors import CohortError, ConfigError
+from faceage_bio.readers.stage import compare_readers, read_study
+from faceage_bio.report.pages import survival_page
+from faceage_bio.report.tables import collect
+from faceage_bio.stats.delong import delong
+from faceage_bio.stats.multi_reader import ReaderStudy
+from faceage_bio.tables import result_rows, write_table
+from tests.browser import chromium
+
+CONDITIONS, TYPES = ["photo", "chart", "face_age"], ["staff", "resident", "lay"]
+GROUPS = {"physicians": ["staff", "resident"]}
+
+
+def simulated(seed=11, n=120):
+    """Readings, and the cases with some of them lost early."""
+    people = simulate_people(n, cancer=True, seed=seed)
+    people.insert(0, "subject_id", [f"NAME{k:03d}" for k in range(n)])
+    readings = simulate_readings(people, seed)
+    random = np.random.default_rng(seed)
+    lost = np.where(random.random(n) < 0.15, random.uniform(0.1, 0.9, n), 99)
+    cases = pd.DataFrame({
+        "case_id": people.subject_id, "followup_years": np.minimum(people.followup_years, lost).round(3),
+        "event": np.where((people.event == 1) & (people.followup_years <= lost), "died", "alive"),
+        "chronological_age": people.age.round(1), "face_age": (people.biological_age + random.normal(0, 4, n)).round(1),
+    })  # fmt: skip
+    return readings, cases
+
+
+def read(tmp_path, readings, cases, rating_of="death", conditions=CONDITIONS, types=TYPES):
+    readings.to_csv(tmp_path / "readings.tsv", sep="\t", index=False)
+    cases.to_csv(tmp_path / "cases.csv", index=False)
+    return read_study(
+        tmp_path / "readings.tsv", [tmp_path / "cases.csv"], conditions, types, rating_of, "face_age"
+    )
+
+
+def run(tmp_path, readings, cases, horizon=1.0, groups=GROUPS, **options):
+    known = read(tmp_path, readings, cases, **options)
+    return compare_readers(*known, options.get("conditions", CONDITIONS), groups, horizon)
+
+
+@pytest.fixture(scope="module")
+def table(tmp_path_factory):
+    return run(tmp_path_factory.mktemp("study"), *simulated())
+
+
+def pick(table, **wanted):
+    rows = table
+    for name, value in wanted.items():
+        rows = rows[rows[name] == value]
+    assert len(rows) == 1, rows[["term", "condition", "against", "status", "random", "measure"]]
+    return rows.iloc[0]
+
+
+def test_what_was_planted_is_found(table):
+    everybody = [
+        pick(table, term="all readers", measure="AUC", condition=condition, status="status known")
+        for condition in CONDITIONS
+    ]
+    assert 0.55 < everybody[0].estimate < everybody[1].estimate < everybody[2].estimate
+    wanted = {
+        "term": "all readers",
+        "measure": "difference of AUC",
+        "status": "status known",
+        "random": "readers and cases",
+    }
+    gain = pick(table, **wanted, condition="face_age", against="chart")
+    assert gain.estimate == pytest.approx(everybody[2].estimate - everybody[1].estimate)
+    assert gain.n_readers == 10
+    assert gain.n == everybody[0].n < 100  # some were lost before the horizon
+    assert gain.n_events == everybody[0].n_events
+    weighted = pick(
+        table, **(wanted | {"status": "weighted for censoring"}), condition="chart", against="photo"
+    )
+    assert weighted.n == gain.n
+    assert weighted.estimate != pick(table, **wanted, condition="chart", against="photo").estimate
+
+
+def test_the_stage_gives_what_the_methods_give(tmp_path):
+    readings, cases = simulated(3)
+    table = run(tmp_path, readings, cases)
+    wide = readings.pivot(index="case_id", columns=["condition", "reader_id"], values="rating").sort_index(
+        axis=1
+    )
+    mine = cases.set_index("case_id").loc[wide.index]
+    died = (mine.event == "died") & (mine.followup_years <= 1.0)
+    known = died | (mine.followup_years >= 1.0)
+    both = pd.concat([wide["face_age"], wide["chart"]], axis=1)[known]
+    assert both.notna().all().all()
+    areas = delong(both.to_numpy(), died[known].to_numpy())
+    expected = ReaderStudy(areas.area.reshape(2, -1), areas.covariance)
+    for random, kind in (("both", "readers and cases"), ("cases", "cases"), ("readers", "readers")):
+        row = pick(
+            table,
+            term="all readers",
+            measure="difference of AUC",
+            status="status known",
+            random=kind,
+            condition="face_age",
+            against="chart",
+        )
+        found = expected.difference(0, 1, random)
+        assert row.estimate == pytest.approx(found.estimate.estimate)
+        assert row.p_value == pytest.approx(found.estimate.p_value)
+        assert row.df == pytest.approx(found.df)
+    answers = readings[readings.condition == "chart"].pivot(
+        index="case_id", columns="reader_id", values="predicted_alive"
+    )
+    right = answers[known].eq(np.where(died[known], "no", "yes"), axis=0)
+    row = pick(table, term="all readers", measure="accuracy", condition="chart")
+    assert row.estimate == pytest.approx(right.to_numpy().mean())
+    decades = np.sign(
+        np.floor(readings.predicted_age.astype(float) / 10)
+        - np.floor(readings.case_id.map(cases.set_index("case_id").chronological_age) / 10)
+    )
+    row = pick(table, term="all readers", measure="share too young")
+    assert row.estimate == pytest.approx((decades[readings.condition == "photo"] == -1).mean())
+    face = cases.set_index("case_id").loc[wide.index]
+    row = pick(table, term="FaceAge alone", measure="share same decade")
+    assert row.estimate == pytest.approx((face.face_age // 10 == face.chronological_age // 10).mean())
+    row = pick(table, term="FaceAge alone", measure="mean absolute error, years")
+    assert row.estimate == pytest.approx((face.face_age - face.chronological_age).abs().mean())
+
+
+def test_the_legacy_test_is_named_and_tells_its_floor(table):
+    rows = table[(table.measure == "sum of positive ranks") & (table.term == "physicians")]
+    assert rows.model.str.contains("legacy").all()
+    assert rows.note.str.contains("with 8 readers p cannot be below 0.0078").all()
+    assert (rows.p_value >= 2 / 2**8).all()
+
+
+def test_shuffled_answers_find_nothing(tmp_path):
+    readings, cases = simulated(5)
+    random = np.random.default_rng(2)
+    new = dict(zip(cases.case_id, random.permutation(cases.case_id), strict=True))
+    cases = cases.assign(case_id=cases.case_id.map(new))
+    readings["case_id"] = readings["case_id"].where(readings["case_id"].isin(cases.case_id))
+    table = run(tmp_path, readings, cases)
+    for condition in CONDITIONS:
+        row = pick(table, term="all readers", measure="AUC", condition=condition, status="status known")
+        assert row.ci_lower < 0.5 < row.ci_upper
+
+
+def test_nobody_is_named(table, tmp_path):
+    write_table(table, tmp_path / "readers.tsv")
+    text = (tmp_path / "readers.tsv").read_text()
+    assert "NAME" not in text
+    assert "staff-" not in text
+    assert "staff 5" in text
+
+
+def test_numbers_of_readers_do_not_hang_on_the_order_of_rows(tmp_path):
+    readings, cases = simulated()
+    one, _ = read(tmp_path, readings, cases)
+    other, _ = read(tmp_path, readings.sample(frac=1, random_state=4), cases)
+    keys = ["reader", "case_id", "condition"]
+    pd.testing.assert_frame_equal(
+        one.sort_values(keys, ignore_index=True), other.sort_values(keys, ignore_index=True)
+    )
+    assert list(one["reader"].unique()) == [
+        f"{kind} {k}" for kind, n in zip(TYPES, (5, 3, 2), strict=True) for k in range(1, n + 1)
+    ]
+
+
+def test_a_rating_of_survival_is_the_same_study(tmp_path):
+    readings, cases = simulated()
+    turned = readings.assign(rating=(1 - readings.rating).round(2))
+    one, other = run(tmp_path, readings, cases), run(tmp_path, turned, cases, rating_of="survival")
+    pd.testing.assert_frame_equal(one, other)
+
+
+def test_the_wrong_direction_is_suspected(tmp_path):
+    readings, cases = simulated()
+    table = run(tmp_path, readings, cases, rating_of="survival")
+    row = pick(table, term="all readers", measure="AUC", condition="face_age", status="status known")
+    assert row.note == "below chance: is the direction of the answers (yes = alive; rating_of) right?"
+
+
+def test_words_alone_are_enough(tmp_path):
+    readings, cases = simulated()
+    table = run(tmp_path, readings.drop(columns=["rating", "predicted_age"]), cases, rating_of=None)
+    reader = pick(table, term="staff 1", measure="AUC", condition="chart", status="status known")
+    shares = [
+        pick(table, term="staff 1", measure=name, condition="chart").estimate
+        for name in ("sensitivity", "specificity")
+    ]
+    assert reader.estimate == pytest.approx(np.mean(shares))
+    assert not (table.analysis == "ages").any()
+
+
+def test_incomplete_crossing_is_said(tmp_path):
+    readings, cases = simulated()
+    drop = (readings.reader_id == "staff-1") & (readings.condition == "chart")
+    few = readings.case_id.isin(sorted(readings.case_id.unique())[:70])
+    other = (readings.reader_id == "lay-1") & readings.case_id.isin(sorted(readings.case_id.unique())[-4:])
+    table = run(tmp_path, readings[~(drop & few) & ~other], cases)
+    row = pick(
+        table, term="all readers", measure="difference of AUC", status="status known", random="readers and cases",
+        condition="chart", against="photo",
+    )  # fmt: skip
+    assert row.n_readers == 9
+    assert (
+        "who judged fewer than half of the cases there; 96 of 100 cases: those that all readers judged"
+        in row.note
+    )
+    assert row.note.startswith("without staff ")
+
+
+def test_two_cases_give_rows_that_say_why(tmp_path):
+    readings, cases = simulated()
+    readings = readings[readings.case_id.isin(readings.case_id.unique()[:2])]
+    table = run(tmp_path, readings, cases)
+    areas = table[table.analysis == "areas"]
+    assert areas.estimate.isna().all()
+    assert areas.note.str.startswith("not estimated, because there are").all()
+
+
+def test_one_reader_has_no_mean_of_readers(tmp_path):
+    readings, cases = simulated()
+    table = run(tmp_path, readings[readings.reader_id == "staff-1"], cases)
+    assert pick(table, term="staff 1", measure="AUC", condition="photo", status="status known").estimate > 0
+    row = pick(table, term="all readers", measure="AUC", condition="photo", status="status known")
+    assert "two of them" in row.note
+
+
+def test_late_entry_is_left_out_and_counted(tmp_path):
+    readings, cases = simulated()
+    late = readings.case_id.iloc[0]
+    cases["entry_years"] = np.where(cases.case_id == late, 0.2, np.nan)
+    row = pick(run(tmp_path, readings, cases), term="entered after the photo")
+    assert row.estimate == 1
+
+
+GOOD = {
+    "reader_id": "anna", "reader_type": "staff", "case_id": "A1", "condition": "photo", "predicted_alive": "yes", "rating": "",
+    "predicted_age_decade": "6",
+}  # fmt: skip
+CASES = pd.DataFrame({"case_id": ["A1", "A2"], "followup_years": [0.3, 2], "event": ["died", "alive"], "chronological_age": [63, 71], "face_age": [70, 69]})  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"case_id": "A9"}, r"readings.tsv: column 'case_id': 1 row\(s\), line 3: 'A9'. No case of that name"),
+        ({"condition": "chrt"}, r"column 'condition': 1 row\(s\), line 3: 'chrt'. Expected photo, chart, face_age .* did you mean 'chart'"),
+        ({"reader_type": "residnt", "reader_id": "b"}, r"line 3: 'residnt'.*did you mean 'resident'"),
+        ({"reader_type": "lay"}, r"line 3: 'lay'. The reader is 'staff' in an earlier row"),
+        ({}, r"line 3: 'A1 under photo'. This reader has judged it already"),
+        ({"reader_id": ""}, r"column 'reader_id': 1 row\(s\), line 3. This row needs an identifier"),
+        ({"predicted_alive": "1", "case_id": "A2"}, r"line 3: '1'. A number can mean alive or dead: write yes"),
+        ({"predicted_alive": "maybe", "case_id": "A2"}, r"line 3: 'maybe'. Write yes \(alive at the horizon\) or no"),
+        ({"predicted_alive": "", "rating": "", "predicted_age_decade": "", "case_id": "A2"}, "holds no answer"),
+        ({"rating": "0.3", "case_id": "A2"}, "nobody said whether 1 means certain death or certain survival"),
+        ({"rating": "70", "case_id": "A2"}, r"column 'rating': 1 row\(s\), line 3: '70'. Expected 0 to 1"),
+        ({"predicted_age_decade": "60", "case_id": "A2"}, "line 3: '60'. Write the decade as 6, 60s or 60-69"),
+    ],
+)  # fmt: skip
+def test_each_problem_names_file_line_column_value(tmp_path, change, said):
+    with pytest.raises(CohortError, match=said):
+        read(tmp_path, pd.DataFrame([GOOD, GOOD | change]), CASES, rating_of=None)
+
+
+def test_all_problems_come_together(tmp_path):
+    rows = pd.DataFrame([GOOD, GOOD | {"case_id": "A9"}, GOOD | {"condition": "x", "predicted_alive": "0"}])
+    with pytest.raises(CohortError) as error:
+        read(tmp_path, rows, CASES.assign(event=["died", ""], chronological_age=[63, 710]))
+    text = str(error.value)
+    assert text.startswith("5 problems")
+    for part in (
+        "'A9'",
+        "'x'",
+        "'0'",
+        "line 3. Follow-up is given, but not whether the case died",
+        "line 3: '710'. Expected 0 to 120 years",
+    ):
+        assert part in text
+
+
+def test_columns_that_lack_are_named(tmp_path):
+    with pytest.raises(
+        CohortError,
+        match=r"needs the column\(s\) condition, predicted_alive or rating; found reader_id, case_id",
+    ):
+        read(tmp_path, pd.DataFrame([{"reader_id": "a", "case_id": "A1"}]), CASES)
+    with pytest.raises(CohortError, match="needs the column case_id"):
+        read(tmp_path, pd.DataFrame([GOOD]), pd.DataFrame({"x": [1]}))
+    with pytest.raises(CohortError, match=r"1 case\(s\) stand more than once \('A1'\)"):
+        read(tmp_path, pd.DataFrame([GOOD]), pd.concat([CASES, CASES.head(1)]))
+
+
+@pytest.mark.parametrize("text", ["6", "60s", "60-69", "60–69", " 60 - 69 "])
+def test_decades_may_be_spelt(tmp_path, text):
+    known, _ = read(tmp_path, pd.DataFrame([GOOD | {"predicted_age_decade": text}]), CASES)
+    assert known["decade"].tolist() == [6.0]
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"groups": {"all": ["staff", "nurse"]}}, "groups.all names 'nurse', which is not among types"),
+        ({"conditions": ["photo", "photo"]}, "conditions names a word twice"),
+        ({"rating_of": "life"}, "rating_of"),
+        ({"horizon_years": 0.0}, "horizon_years"),
+    ],
+)
+def test_settings_are_checked(settings, said):
+    with pytest.raises(ConfigError, match=said):
+        check_config({"cohorts": {"a": {"face_ages": "f.tsv"}}, "readers": settings})
+
+
+def test_readings_need_cases():
+    with pytest.raises(ConfigError, match="nobody's survival is known"):
+        check_config({"cohorts": {"a": {"face_ages": "f.tsv"}}, "readers": {"readings": "r.tsv"}})
+
+
+def test_check_reads_the_readings_too(tmp_path):
+    pd.DataFrame([GOOD | {"case_id": "A9"}]).to_csv(tmp_path / "r.csv", index=False)
+    (tmp_path / "f.csv").write_text("subject_id,face_age\nA1,60\n")
+    (tmp_path / "clinic.csv").write_text("subject_id,chronological_age\nA1,60\n")
+    (tmp_path / "config.yaml").write_text(
+        "cohorts: {a: {face_ages: f.csv, clinic: clinic.csv}}\nreaders: {readings: r.csv}\n"
+    )
+    command = [sys.executable, "-m", "faceage_bio", "check", "--configfile", "config.yaml"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert "r.csv: column 'case_id': 1 row(s), line 2: 'A9'. No case of that name" in done.stderr
+    pd.DataFrame([GOOD]).to_csv(tmp_path / "r.csv", index=False)
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "Reader study: 1 readings" in done.stdout
+
+
+def test_the_command_runs_on_plain_tables(tmp_path):
+    readings, cases = simulated()
+    readings.to_csv(tmp_path / "readings.csv", index=False)
+    cases.to_csv(tmp_path / "cases.csv", index=False)
+    command = [
+        sys.executable, "-m", "faceage_bio", "compare-readers", "--readings", "readings.csv", "--cases", "cases.csv", "--rating-of",
+        "death", "--horizon-years", "1", "--group", "physicians=staff,resident", "--output", "readers.tsv",
+    ]  # fmt: skip
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "3000 readings of 100 cases by 10 readers" in done.stdout
+    assert (tmp_path / "readers.tsv").exists()
+    command[command.index("physicians=staff,resident")] = "physicians=nurse"
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert "expected name=type,type with types of staff, resident, lay" in done.stderr
+
+
+def test_the_demo_draws_the_same_readings_again(tmp_path):
+    make_readings(PLANS[0], 2025, tmp_path / "a.tsv")
+    make_readings(PLANS[0], 2025, tmp_path / "b.tsv")
+    assert (tmp_path / "a.tsv").read_bytes() == (tmp_path / "b.tsv").read_bytes()
+    drawn = pd.read_csv(tmp_path / "a.tsv", sep="\t")
+    assert drawn.groupby("reader_type")["reader_id"].nunique().to_dict() == {
+        "staff": 5,
+        "resident": 3,
+        "lay": 2,
+    }
+    assert drawn.case_id.nunique() == 100
+    assert not drawn.duplicated(["reader_id", "case_id", "condition"]).any()
+
+
+def page_of(folder, table=None):
+    """The survival page with nothing but the reader study."""
+    settings = Config(
+        cohorts={"one": Cohort(face_ages="f.tsv")}, readers=Readers(horizon_years=1.0)
+    ).model_dump(mode="json")
+    paths = []
+    if table is not None:
+        paths = [folder / "pooled" / "readers" / "readers.tsv"]
+        write_table(table, paths[0])
+    return survival_page(collect(paths), settings, [])
+
+
+def test_the_page_without_readings_says_so_in_one_line(tmp_path):
+    assert "<strong>Reader study: not run</strong>, because no readings table is given." in page_of(tmp_path)
+
+
+def test_the_page_tells_ladder_contrasts_and_legacy(table, tmp_path):
+    page = page_of(tmp_path, table)
+    row = pick(
+        table, term="all readers", measure="difference of AUC", status="status known", random="readers and cases",
+        condition="face_age", against="chart",
+    )  # fmt: skip
+    assert f"Face age against chart: +{row.estimate:.2f}" in page
+    assert "10 readers and" in page
+    for text in (
+        "Reader ladder",
+        "signed rank (legacy)",
+        "Weighted for censoring",
+        "face age alone",
+        "Sensitivity",
+        "Same decade",
+        "physicians",
+    ):
+        assert text in page
+    assert ">nan" not in page.lower()
+    assert "not adjusted for their number" in page
+
+
+def test_few_deaths_are_not_told(table, tmp_path):
+    few = table.assign(
+        n_events=table["n_events"].where(table["analysis"].isin(["cases", "decisions", "ages"]), 3)
+    )
+    page = page_of(tmp_path, result_rows(few))
+    assert "fewer than 5" in page
+    known = pick(table, term="all readers", measure="AUC", condition="chart", status="status known")
+    assert f"{known.estimate:.2f} <span" not in page
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("width", [1280, 360])
+def test_the_page_fits_the_screen(table, tmp_path, width):
+    (tmp_path / "survival.html").write_text(page_of(tmp_path, table))
+    with chromium(tmp_path / "profile") as browser:
+        # a window is never narrower than 500 pixels, the page of a telephone is
+        screen = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
+        browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", screen)
+        browser.get((tmp_path / "survival.html").as_uri())
+        inside = browser.execute_script("return [document.documentElement.scrollWidth, window.innerWidth]")
+        assert inside[1] == width
+        assert inside[0] <= width
+        assert not [line for line in browser.get_log("browser") if line["level"] in {"SEVERE", "WARNING"}]
+        assert browser.find_element("css selector", "#readers ~ figure svg").is_displayed()
