@@ -298,6 +298,16 @@ class Expression(Closed):
     """Single cell: a donor's cell type with fewer cells is dropped."""
     workers: int = Field(default=2, ge=1)
     """Processor cores for DESeq2."""
+    gene_sets: list[str] = [
+        "SenMayo", "CELLAGE", "FRIDMAN_SENESCENCE", "GO_CELLULAR_SENESCENCE", "REACTOME_CELLULAR_SENESCENCE",
+    ]  # fmt: skip
+    """Sets of senescence genes that ship (`faceage-bio list-gene-sets` tells their sources)."""
+    gmt: list[str] = []
+    """GMT files with sets of your own; NAME_UP and NAME_DOWN are taken for one set with directions."""
+    min_coverage: float = Field(default=0.5, ge=0, le=1)
+    """A set is scored if at least this share of its genes has enough counts."""
+    seed: int = Field(default=1, ge=0)
+    """Of the permutations of gene set enrichment."""
 
 
 def _days(value: str | None) -> str | None:

@@ -7,6 +7,8 @@ module: the cohort's files hold only what a hospital would have.
 import numpy as np
 import pandas as pd
 
+from faceage_bio.rna.gene_sets import shipped_sets
+
 ACCELERATION_SD = 8.0  # years, beyond what smoking, BMI and disease explain
 SMOKING_YEARS = {"never": -2.0, "former": 1.5, "current": 4.5}
 CANCER_YEARS = 5.0  # people with cancer look older than reference people of their age
@@ -16,6 +18,7 @@ LOG2_PER_DECADE = {  # of acceleration
     "CDK6": 0.60, "CDKN1A": 0.45, "CDKN2A": 0.50, "IL6": 0.42, "SERPINE1": 0.40, "GDF15": 0.60, "LMNB1": -0.42,
     "CXCL8": 0.35,
 }  # fmt: skip
+SENMAYO_LOG2_PER_DECADE = 0.12  # of acceleration, every other gene of that set
 NULL_PANEL = ("CDKN2B", "CDK4", "TP53", "RB1", "MMP3", "HMGB1", "GLB1", "TNFRSF10B")
 Y_GENES = ("RPS4Y1", "DDX3Y", "KDM5D", "UTY", "EIF1AY")
 N_GENES = 2000
@@ -70,6 +73,8 @@ def simulate_counts(people: pd.DataFrame, batch: np.ndarray, seed: int) -> pd.Da
     random = np.random.default_rng([seed, 2])
     panel = [*LOG2_PER_DECADE, *NULL_PANEL]
     genes = [*panel, "XIST", *Y_GENES]
+    sets = shipped_sets()
+    genes += sorted({gene for one in sets.values() for gene in one.directions} - set(genes))
     genes += [f"GENE{number:04d}" for number in range(1, N_GENES - len(genes) + 1)]
     base = random.normal(np.log(150), 1.3, N_GENES)
     base[: len(panel)] = random.normal(np.log(300), 0.5, len(panel))
@@ -77,6 +82,10 @@ def simulate_counts(people: pd.DataFrame, batch: np.ndarray, seed: int) -> pd.Da
     decades = (people["acceleration"].to_numpy() - people["acceleration"].mean()) / 10
     effects = np.zeros(N_GENES)
     effects[: len(LOG2_PER_DECADE)] = list(LOG2_PER_DECADE.values())
+    rising = [
+        place for place, gene in enumerate(genes) if gene in sets["SenMayo"].directions and gene not in panel
+    ]
+    effects[rising] = SENMAYO_LOG2_PER_DECADE
     log_mean = base[:, None] + np.log(2) * effects[:, None] * decades
     batches = pd.factorize(batch)[0]
     log_mean += random.normal(0, 0.25, (N_GENES, batches.max() + 1))[:, batches]

@@ -14,6 +14,7 @@ import faceage_bio
 from faceage_bio.report import fairness, figures, formats, readers, words
 from faceage_bio.report.acceleration import definition_section
 from faceage_bio.report.associations import association_sections, paired, without_small
+from faceage_bio.report.gene_sets import gene_set_section
 from faceage_bio.report.survival import survival_cohort
 from faceage_bio.report.tables import ReportTables
 
@@ -123,6 +124,7 @@ def _association_cohort(tables: ReportTables, name: str, config: dict) -> dict:
         "bands": _rows(tables.get("acceleration", "age_bands", name)),
         **_agreement(tables, name, config["report"]["min_cell"]),
         **definition_section(tables, name, config),
+        "gene_sets": gene_set_section(tables, name, config),
         "phenotypes": _both(phenotypes),
         "phenotype_figure": Markup(_phenotype_forest(phenotypes))
         if len(phenotypes) and phenotypes.estimate.notna().any()

@@ -213,7 +213,15 @@ def expression_inputs(wildcards):
 
 
 def expression_options(wildcards, input):
-    return [part for key in input.keys() if key != "acceleration" for part in (f"--{key}", input[key])]
+    given = ("counts", "pseudobulk", "samples")
+    return [part for key in given if key in input.keys() for part in (f"--{key}", input[key])]
+
+
+# of several samples of a person, and of several tissues
+SAMPLE_CHOICE = [
+    *option("--repeated-samples", [config["expression"]["repeated_samples"]]),
+    *option("--tissue", [config["expression"]["tissue"]] if config["expression"]["tissue"] else []),
+]
 
 
 wildcard_constraints:

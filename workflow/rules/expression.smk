@@ -72,11 +72,59 @@ rule fit_expression:
         per_years=config["expression"]["per_years"],
         min_count=config["expression"]["min_count"],
         min_samples=config["expression"]["min_samples"],
-        choice=option("--repeated-samples", [config["expression"]["repeated_samples"]])
-        + option("--tissue", [config["expression"]["tissue"]] if config["expression"]["tissue"] else []),
+        choice=SAMPLE_CHOICE,
         version=VERSION,
     shell:
         "faceage-bio fit-expression --acceleration {input.acceleration:q} {params.inputs:q}"
         " {params.covariates:q} {params.panel:q} --per-years {params.per_years} --min-count {params.min_count}"
         " --min-samples {params.min_samples} {params.choice:q} --workers {threads} --genes {output.genes:q}"
         " --panel-table {output.panel:q} --ledger {output.ledger:q} > {log:q} 2>&1"
+
+
+rule test_gene_sets:
+    input:
+        unpack(expression_inputs),
+        acceleration="<results>/{cohort}/acceleration/acceleration.parquet",
+        genes="<results>/{cohort}/expression/genes.tsv",
+        gmt=config["expression"]["gmt"],
+    output:
+        associations=report(
+            "<results>/{cohort}/expression/set_associations.tsv",
+            caption="../report/gene_sets.rst",
+            category="Gene expression",
+            labels={"cohort": "{cohort}", "table": "scores of gene sets"},
+        ),
+        coverage="<results>/{cohort}/expression/set_coverage.tsv",
+        gsea=report(
+            "<results>/{cohort}/expression/gsea.tsv",
+            caption="../report/gene_sets.rst",
+            category="Gene expression",
+            labels={"cohort": "{cohort}", "table": "gene set enrichment"},
+        ),
+        ora="<results>/{cohort}/expression/ora.tsv",
+        scores="<results>/{cohort}/expression/set_scores.parquet",
+    log:
+        "<logs>/expression/test_gene_sets_{cohort}.log",
+    wildcard_constraints:
+        cohort=any_of(WITH_RNA),
+    resources:
+        mem_mb=8000,
+    params:
+        inputs=expression_options,
+        covariates=option("--covariate", config["expression"]["covariates"]),
+        sets=option("--gene-set", config["expression"]["gene_sets"])
+        + option("--gmt", config["expression"]["gmt"]),
+        choice=SAMPLE_CHOICE,
+        headline=config["expression"]["panel"][0],
+        per_years=config["expression"]["per_years"],
+        min_coverage=config["expression"]["min_coverage"],
+        min_count=config["expression"]["min_count"],
+        min_samples=config["expression"]["min_samples"],
+        seed=config["expression"]["seed"],
+        version=VERSION,
+    shell:
+        "faceage-bio test-gene-sets --acceleration {input.acceleration:q} --genes {input.genes:q} {params.inputs:q}"
+        " {params.covariates:q} {params.sets:q} {params.choice:q} --headline {params.headline:q}"
+        " --per-years {params.per_years} --min-coverage {params.min_coverage} --min-count {params.min_count}"
+        " --min-samples {params.min_samples} --seed {params.seed} --output $(dirname {output.gsea:q})"
+        " --scores {output.scores:q} > {log:q} 2>&1"

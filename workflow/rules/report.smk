@@ -20,6 +20,11 @@ rule render_association_report:
             *collect("<results>/{cohort}/fairness/fairness.tsv", cohort=ASSESSED),
             *(["<results>/pooled/fairness/stress.tsv"] if STRESSED else []),
             *collect("<results>/{cohort}/expression/{table}.tsv", cohort=WITH_RNA, table=["genes", "panel"]),
+            *collect(
+                "<results>/{cohort}/expression/{table}.tsv",
+                cohort=WITH_RNA,
+                table=["set_associations", "set_coverage", "gsea", "ora"],
+            ),
             "<results>/pooled/phenotype/groups.tsv",
             *collect(
                 "<results>/pooled/phenotype/{table}.tsv", table=WITH_COMPARISONS if WITH_CLINIC else []

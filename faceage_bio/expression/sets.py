@@ -1,0 +1,261 @@
+"""Sets of senescence genes against face age: a score per person, and the sets' place among all genes."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+
+from faceage_bio.columns import AGE, AGE_ACCELERATION, AGE_GAP, COHORT, LEVELS, SAMPLE
+from faceage_bio.errors import FitError
+from faceage_bio.expression.counts import Expression
+from faceage_bio.expression.levels import log_counts_per_million
+from faceage_bio.rna.gene_sets import GeneSet, digest
+from faceage_bio.stats.design import build_design
+from faceage_bio.stats.enrichment import over_representation, preranked
+from faceage_bio.stats.linear import fit_linear
+from faceage_bio.stats.multiplicity import benjamini_hochberg
+from faceage_bio.stats.set_scores import METHODS, score
+from faceage_bio.tables import result_rows
+
+RAW = "none (raw age gap)"
+FOUND_BELOW = 0.05  # q of the genes that over-representation takes
+ENRICHMENT = "preranked GSEA, genes permuted"
+
+
+def coverage_table(
+    data: Expression,
+    sets: Mapping[str, GeneSet],
+    gene: str,
+    min_coverage: float,
+    min_count: int,
+    min_samples: int,
+) -> pd.DataFrame:
+    """How much of each set was measured, with its source and hash, and whether the headline gene is in it."""
+    kept = (
+        set(log_counts_per_million(data.counts.T, min_count, min_samples).columns)
+        if len(data.counts)
+        else set()
+    )
+    rows = []
+    for name, one in sets.items():
+        present, tested = (sum(g in pool for g in one.directions) for pool in (set(data.counts), kept))
+        share = tested / len(one.directions)
+        way = one.directions.get(gene)
+        rows.append({
+            "term": name, "measure": "share of the set with enough counts", "estimate": share, "n": len(data.people),
+            "genes": len(one.directions), "in_counts": present, "tested": tested, "signed": one.signed,
+            "headline": "no" if way is None else {1: "rises", -1: "falls", 0: "yes"}[way], "source": one.source,
+            "sha256": digest(one), "note": "" if share >= min_coverage else _too_few(share, min_coverage),
+        })  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def _too_few(share: float, least: float) -> str:
+    return f"not estimated, because {share:.0%} of its genes have enough counts, and {least:.0%} are needed"
+
+
+def score_people(
+    data: Expression, sets: Mapping[str, GeneSet], min_coverage: float, min_count: int, min_samples: int
+) -> pd.DataFrame:
+    """A score per sample, set and method; sets below the floor have none.
+
+    Returns
+    -------
+    DataFrame, samples x (set, method)
+    """
+    levels = log_counts_per_million(data.counts.T, min_count, min_samples)
+    found = {}
+    for name, one in sets.items():
+        if sum(gene in levels for gene in one.directions) >= min_coverage * len(one.directions):
+            for method in METHODS:
+                found[name, method] = score(levels, one.directions, method)
+    columns = pd.MultiIndex.from_tuples(list(found), names=["gene_set", "method"])
+    return (
+        pd.DataFrame(list(found.values()), index=columns).T.set_axis(levels.index, axis=0)
+        if found
+        else pd.DataFrame(index=levels.index)
+    )
+
+
+def associate(
+    data: Expression,
+    scores: pd.DataFrame,
+    sets: Mapping[str, GeneSet],
+    covariates: Sequence[str],
+    per_years: float,
+    notes: Mapping[str, str],
+) -> pd.DataFrame:
+    """Standard deviations of each score per ``per_years``: of the raw gap, of age acceleration and of age beside each other.
+
+    Least squares with HC3 errors. Age acceleration and chronological age stand in one model with the covariates; the raw age gap
+    alone in another, so that nobody reads it alone. q-values are over the sets, within exposure and method.
+
+    Returns
+    -------
+    DataFrame, result rows with ``exposure`` and ``method``; each set keeps its rows, with the reason where there is no number.
+    """
+    rows = []
+    people = data.people
+    if AGE_GAP not in people and {"face_age", AGE} <= set(people):
+        people = people.assign(**{AGE_GAP: people["face_age"] - people[AGE]})
+    others = [name for name in covariates if name != AGE]
+    models = [(RAW, [AGE_GAP], [AGE_GAP])] if AGE_GAP in people else []
+    models.append((", ".join(["age", *others]), [AGE_ACCELERATION, AGE, *others], [AGE_ACCELERATION, AGE]))
+    for name in sets:
+        for method in METHODS:
+            for adjustment, columns, exposures in models:
+                base = {
+                    "term": name, "measure": "standard deviations of the score", "per": f"{per_years:g} years", "method": method,
+                    "adjustment": adjustment, "model": "least squares, HC3",
+                }  # fmt: skip
+                why = notes.get(name, "")
+                try:
+                    if why:
+                        raise FitError(why.removeprefix("not estimated, because "))
+                    fitted, n = _fit(people, scores[name, method], columns, per_years)
+                except FitError as error:
+                    note = f"not estimated, because {error}"
+                    rows += [base | {"exposure": one, "n": len(people), "note": note} for one in exposures]
+                    continue
+                for one in exposures:
+                    found = fitted.loc[one, ["estimate", "ci_lower", "ci_upper", "p_value"]].to_dict()
+                    told = adjustment if one != AGE else ", ".join(["age acceleration", *others])
+                    rows.append(base | found | {"exposure": one, "n": n, "adjustment": told, "note": ""})
+    table = pd.DataFrame(rows)
+    if "p_value" not in table:
+        table["p_value"] = np.nan
+    table["q_value"] = table.groupby(["exposure", "method"])["p_value"].transform(
+        lambda values: benjamini_hochberg(values.to_numpy())
+    )
+    return table
+
+
+def _fit(people: pd.DataFrame, values: pd.Series, columns: Sequence[str], per_years: float):
+    spread = values.std(ddof=1)
+    if not spread > 0:
+        raise FitError("the score does not vary")
+    design = build_design(people, list(columns), LEVELS)
+    if columns[0] in design.constant or not len(design.matrix):
+        raise FitError(f"{columns[0].replace('_', ' ')} does not vary, or nobody has it")
+    matrix = design.matrix.copy()
+    for name in (AGE_GAP, AGE_ACCELERATION, AGE):
+        if name in matrix:
+            matrix[name] = matrix[name] / per_years
+    fit = fit_linear(values.reindex(matrix.index) / spread, matrix)
+    return fit.terms, len(matrix)
+
+
+def enrichment_tables(
+    genes: pd.DataFrame, sets: Mapping[str, GeneSet], seed: int
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Preranked GSEA by the Wald statistic, and over-representation among genes of q below 0.05, for each exposure.
+
+    Parameters
+    ----------
+    genes : DataFrame
+        Rows of the genome-wide table (term, exposure, estimate, standard_error, q_value) of one analysis.
+
+    Returns
+    -------
+    DataFrame, DataFrame: result rows; genes of a signed set that fall are ranked and counted the other way round.
+    """
+    gsea, ora = [], []
+    for exposure, rows in genes.groupby("exposure", sort=False):
+        rows = rows.dropna(subset=["p_value"]).drop_duplicates("term").set_index("term")
+        statistic = rows["estimate"] / rows["standard_error"]
+        for name, one in sets.items():
+            turned = statistic * pd.Series(
+                {gene: one.directions.get(gene, 1) or 1 for gene in statistic.index}
+            )
+            found = preranked(turned, {name: list(one.directions)}, seed)
+            base = {
+                "term": name,
+                "exposure": exposure,
+                "model": ENRICHMENT,
+                "measure": "normalised enrichment",
+            }
+            if not len(found):
+                gsea.append(
+                    base | {"n_genes": 0, "note": "not estimated, because none of its genes was tested"}
+                )
+                continue
+            row = found.iloc[0]
+            gsea.append(base | {
+                "estimate": row.normalised, "p_value": row.p_value, "enrichment": row.enrichment, "n_genes": row.n,
+                "leading": ", ".join(row.leading[:20]), "note": "",
+            })  # fmt: skip
+        chosen = rows.index[rows.q_value < FOUND_BELOW]
+        told = over_representation(
+            chosen, rows.index, {name: list(one.directions) for name, one in sets.items()}
+        )
+        for name, row in told.iterrows():
+            base = {
+                "term": name,
+                "exposure": exposure,
+                "model": "Fisher's exact test, one-sided",
+                "measure": "odds ratio",
+            }
+            counted = base | {"n_genes": row.n, "n_chosen": row.n_chosen, "n_found": len(chosen)}
+            if not len(chosen):
+                ora.append(counted | {"note": "not estimated, because no gene has q below 0.05"})
+            elif not row.n:
+                ora.append(counted | {"note": "not estimated, because none of its genes was tested"})
+            else:
+                note = (
+                    ""
+                    if np.isfinite(row.odds_ratio)
+                    else "all found genes are in the set, so the ratio has no end"
+                )
+                ora.append(counted | {"estimate": row.odds_ratio, "p_value": row.p_value, "note": note})
+    return tuple(_with_q(pd.DataFrame(rows)) for rows in (gsea, ora))
+
+
+def _with_q(table: pd.DataFrame) -> pd.DataFrame:
+    if not len(table):
+        return table
+    if "p_value" not in table:
+        table["p_value"] = np.nan
+    table["q_value"] = table.groupby("exposure")["p_value"].transform(
+        lambda values: benjamini_hochberg(values.to_numpy())
+    )
+    return table
+
+
+def set_tables(
+    data: Expression,
+    genes: pd.DataFrame,
+    sets: Mapping[str, GeneSet],
+    *,
+    cohort: str,
+    analysis: str,
+    covariates: Sequence[str],
+    headline: str,
+    per_years: float,
+    min_coverage: float,
+    min_count: int,
+    min_samples: int,
+    seed: int,
+) -> dict[str, pd.DataFrame]:
+    """All tables of one analysis by name: coverage, scores (one row per sample, private), associations, gsea, ora."""
+    coverage = coverage_table(data, sets, headline, min_coverage, min_count, min_samples)
+    if len(data.counts):
+        scores = score_people(data, sets, min_coverage, min_count, min_samples)
+    else:
+        scores = pd.DataFrame()
+    notes = coverage[coverage.note != ""].set_index("term")["note"].to_dict()
+    gsea, ora = enrichment_tables(genes, sets, seed)
+    label = {COHORT: cohort, "analysis": analysis}
+    flat = (
+        scores.set_axis([": ".join(pair) for pair in scores.columns], axis=1)
+        if len(scores.columns)
+        else scores
+    )
+    return {
+        "coverage": result_rows(coverage.assign(**label)),
+        "scores": flat.rename_axis(SAMPLE).reset_index().assign(analysis=analysis),
+        "associations": result_rows(
+            associate(data, scores, sets, covariates, per_years, notes).assign(**label)
+        ),
+        "gsea": result_rows(gsea.assign(**label)),
+        "ora": result_rows(ora.assign(**label)),
+    }

@@ -1,0 +1,103 @@
+"""The section on sets of senescence genes: how much of each was measured, scores per person, enrichment (gene_sets.html.j2)."""
+
+import pandas as pd
+from markupsafe import Markup
+
+from faceage_bio.columns import AGE, AGE_ACCELERATION, AGE_GAP
+from faceage_bio.report import figures
+from faceage_bio.report.formats import interval, p_value, signed
+from faceage_bio.report.tables import ReportTables
+
+MAIN_METHOD = "mean z"
+KINDS = {AGE_GAP: "raw age gap", AGE_ACCELERATION: "age acceleration", AGE: "chronological age"}
+COLOURS = [
+    ("raw age gap", "#8a8f98"),
+    ("age acceleration", figures.ORANGE),
+    ("chronological age", figures.BLUE),
+]
+
+
+def gene_set_section(tables: ReportTables, name: str, config: dict) -> list[dict]:
+    """One part per analysis (bulk, or each cell type)."""
+    found, coverage = (
+        tables.get("expression", table, name) for table in ("set_associations", "set_coverage")
+    )
+    gsea, ora = (tables.get("expression", table, name) for table in ("gsea", "ora"))
+    if not len(coverage):
+        return []
+    return [
+        _part(*(table[table.analysis == analysis] if len(table) else table for table in (found, coverage, gsea, ora)), analysis, config)
+        for analysis in dict.fromkeys(coverage["analysis"])
+    ]  # fmt: skip
+
+
+def _part(
+    found: pd.DataFrame,
+    coverage: pd.DataFrame,
+    gsea: pd.DataFrame,
+    ora: pd.DataFrame,
+    analysis: str,
+    config: dict,
+) -> dict:
+    main = found[found.method == MAIN_METHOD]
+    shown = main[main.estimate.notna()].assign(kind=main.exposure.map(KINDS))
+    colours = [pair for pair in COLOURS if pair[0] in set(shown.kind)]
+    title = f"Standard deviations of the score per {found['per'].iloc[0]}" if len(found) else ""
+    small = len(found) and found["n"].max() < config["report"]["min_cell"]
+    return {
+        "analysis": analysis,
+        "sentences": [] if small else [sentence(main[main.term == one]) for one in dict.fromkeys(main.term)],
+        "coverage": coverage.to_dict("records"),
+        "figure": Markup(figures.forest(shown, "term", "kind", colours, 0, title))
+        if len(shown) and not small
+        else "",
+        "rows": [] if small else _side_by_side(found),
+        "gsea": [] if small else _twins(gsea),
+        "ora": [] if small else _twins(ora),
+        "headline": config["expression"]["panel"][0],
+    }
+
+
+def _side_by_side(found: pd.DataFrame) -> list[dict]:
+    """One line per set and method, the three exposures beside each other: the raw gap is never read alone."""
+    rows = []
+    for (term, method), part in found.groupby(["term", "method"], sort=False):
+        by = {row["exposure"]: row for row in part.to_dict("records")}
+        rows.append(
+            {
+                "term": term,
+                "method": method,
+                "gap": by.get(AGE_GAP),
+                "own": by[AGE_ACCELERATION],
+                "age": by.get(AGE),
+            }
+        )
+    return rows
+
+
+def _twins(table: pd.DataFrame) -> list[dict]:
+    """Rows of age acceleration, each with that of chronological age."""
+    if not len(table):
+        return []
+    ages = {row["term"]: row for row in table[table.exposure == AGE].to_dict("records")}
+    own = table[table.exposure == AGE_ACCELERATION].to_dict("records")
+    return [row | {"twin": ages.get(row["term"])} for row in own]
+
+
+def sentence(rows: pd.DataFrame) -> str:
+    """What a set's score says of age acceleration, or why nothing."""
+    by = rows.set_index("exposure")
+    row = by.loc[AGE_ACCELERATION]
+    if pd.isna(row.estimate):
+        return f"{row.term}: {row.note}."
+    p = p_value(row.p_value)
+    text = (
+        f"{row.term}: {signed(row.estimate, 2)} standard deviations ({interval(row.ci_lower, row.ci_upper)}; "
+        f"p {p if p.startswith('<') else f'= {p}'}) per {row.per} of age acceleration"
+    )
+    if AGE in by.index and pd.notna(by.loc[AGE, "estimate"]):
+        twin = by.loc[AGE]
+        text += (
+            f"; {signed(twin.estimate, 2)} ({interval(twin.ci_lower, twin.ci_upper)}) of chronological age"
+        )
+    return f"{text}."
