@@ -25,7 +25,7 @@ def list_gene_sets() -> None:
 
 
 @app.command()
-def test_gene_sets(
+def score_gene_sets(
     acceleration: Annotated[Path, typer.Option(help="A cohort's analysis table (.parquet or .tsv).")],
     genes: Annotated[Path, typer.Option(help="Genome-wide table written by fit-expression.")],
     samples: Annotated[Path, typer.Option(help="samples.parquet, or a .tsv with sample_id, subject_id.")],
@@ -61,7 +61,7 @@ def test_gene_sets(
 ) -> None:
     """Sets of genes against age acceleration: a score per person, GSEA and over-representation.
 
-    Example: faceage-bio test-gene-sets --acceleration acceleration.parquet --counts counts.tsv --samples samples.tsv
+    Example: faceage-bio score-gene-sets --acceleration acceleration.parquet --counts counts.tsv --samples samples.tsv
     --genes genes.tsv --gene-set SenMayo --gmt mine.gmt --output sets --scores scores.parquet
     """
     import pandas as pd

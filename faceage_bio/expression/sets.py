@@ -101,26 +101,29 @@ def associate(
     others = [name for name in covariates if name != AGE]
     models = [(RAW, [AGE_GAP], [AGE_GAP])] if AGE_GAP in people else []
     models.append((", ".join(["age", *others]), [AGE_ACCELERATION, AGE, *others], [AGE_ACCELERATION, AGE]))
+    exposed = [(one, adjustment) for adjustment, _, exposures in models for one in exposures]
     for name in sets:
         for method in METHODS:
-            for adjustment, columns, exposures in models:
-                base = {
-                    "term": name, "measure": "standard deviations of the score", "per": f"{per_years:g} years", "method": method,
-                    "adjustment": adjustment, "model": "least squares, HC3",
-                }  # fmt: skip
-                why = notes.get(name, "")
-                try:
-                    if why:
-                        raise FitError(why.removeprefix("not estimated, because "))
-                    fitted, n = _fit(people, scores[name, method], columns, per_years)
-                except FitError as error:
-                    note = f"not estimated, because {error}"
-                    rows += [base | {"exposure": one, "n": len(people), "note": note} for one in exposures]
-                    continue
+            base = {
+                "term": name, "measure": "standard deviations of the score", "per": f"{per_years:g} years", "method": method,
+                "model": "least squares, HC3",
+            }  # fmt: skip
+            try:
+                if name in notes:
+                    raise FitError(notes[name].removeprefix("not estimated, because "))
+                # all of them or none: the raw gap never stands alone
+                fits = [_fit(people, scores[name, method], columns, per_years) for _, columns, _ in models]
+            except FitError as error:
+                told = {"n": len(people), "note": f"not estimated, because {error}"}
+                rows += [
+                    base | told | {"exposure": one, "adjustment": adjustment} for one, adjustment in exposed
+                ]
+                continue
+            for (fitted, n), (adjustment, _, exposures) in zip(fits, models, strict=True):
                 for one in exposures:
                     found = fitted.loc[one, ["estimate", "ci_lower", "ci_upper", "p_value"]].to_dict()
-                    told = adjustment if one != AGE else ", ".join(["age acceleration", *others])
-                    rows.append(base | found | {"exposure": one, "n": n, "adjustment": told, "note": ""})
+                    held = adjustment if one != AGE else ", ".join(["age acceleration", *others])
+                    rows.append(base | found | {"exposure": one, "n": n, "adjustment": held, "note": ""})
     table = pd.DataFrame(rows)
     if "p_value" not in table:
         table["p_value"] = np.nan

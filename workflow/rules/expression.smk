@@ -81,7 +81,7 @@ rule fit_expression:
         " --panel-table {output.panel:q} --ledger {output.ledger:q} > {log:q} 2>&1"
 
 
-rule test_gene_sets:
+rule score_gene_sets:
     input:
         unpack(expression_inputs),
         acceleration="<results>/{cohort}/acceleration/acceleration.parquet",
@@ -104,7 +104,7 @@ rule test_gene_sets:
         ora="<results>/{cohort}/expression/ora.tsv",
         scores="<results>/{cohort}/expression/set_scores.parquet",
     log:
-        "<logs>/expression/test_gene_sets_{cohort}.log",
+        "<logs>/expression/score_gene_sets_{cohort}.log",
     wildcard_constraints:
         cohort=any_of(WITH_RNA),
     resources:
@@ -123,7 +123,7 @@ rule test_gene_sets:
         seed=config["expression"]["seed"],
         version=VERSION,
     shell:
-        "faceage-bio test-gene-sets --acceleration {input.acceleration:q} --genes {input.genes:q} {params.inputs:q}"
+        "faceage-bio score-gene-sets --acceleration {input.acceleration:q} --genes {input.genes:q} {params.inputs:q}"
         " {params.covariates:q} {params.sets:q} {params.choice:q} --headline {params.headline:q}"
         " --per-years {params.per_years} --min-coverage {params.min_coverage} --min-count {params.min_count}"
         " --min-samples {params.min_samples} --seed {params.seed} --output $(dirname {output.gsea:q})"
