@@ -284,8 +284,8 @@ def _checked(years, event, design, entry, weights, penalty) -> tuple[int, int]:
         raise FitError("an event is missing or neither 0 nor 1")
     if weights is not None and not (np.asarray(weights, dtype=np.float64) > 0).all():
         raise FitError("a weight is missing or not positive")
-    if holes := list(design.columns[design.isna().any()]):
-        raise FitError(f"{', '.join(map(str, holes))} has missing values")
+    if holes := list(design.columns[~np.isfinite(design.to_numpy(dtype=np.float64)).all(axis=0)]):
+        raise FitError(f"{', '.join(map(str, holes))} has missing or infinite values")
     n_events, n_terms = int(event.sum()), design.shape[1]
     needed = max(2, n_terms) if penalty == "none" else 2
     if n_events < needed:
@@ -300,7 +300,10 @@ def _check_determined(design: pd.DataFrame, x: np.ndarray, center: np.ndarray, s
     with np.errstate(invalid="ignore", divide="ignore"):
         standard = (x - center[:, None]) / spread[:, None]
     alike = standard @ standard.T / x.shape[1]
-    if np.isfinite(alike).all() and np.linalg.eigvalsh(alike)[0] > 1e-6:
+    varies = (
+        spread > 1e-12 * np.abs(center)
+    ).all()  # the mean of one value may differ from it in the last digit
+    if varies and np.isfinite(alike).all() and np.linalg.eigvalsh(alike)[0] > 1e-6:
         return  # the slow search below would find nothing
     if determined := sorted(set(design.columns) - set(independent_columns(design))):
         raise FitError(f"{', '.join(determined)} does not vary or follows from the other terms")

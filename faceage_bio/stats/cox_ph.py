@@ -18,6 +18,7 @@ from faceage_bio.stats.risk_sets import RiskSets, risk_sets
 
 TRANSFORMS = ("km", "identity", "log", "rank")
 GLOBAL = "GLOBAL"
+UNTOLD = 1e-10  # share of the information on a change over time that is rounding
 
 
 def proportional_hazards_test(
@@ -41,7 +42,7 @@ def proportional_hazards_test(
     Raises
     ------
     FitError
-        An unknown transform or column, or a model without terms.
+        An unknown transform or column, a model without terms, or deaths too few to tell a term's change over time.
     """
     groups = _groups(fit, terms)
     rows = fit.rows
@@ -52,6 +53,12 @@ def proportional_hazards_test(
     twice = information(rows.sets, rows.x, rows.at, g**2)
     # what the fitted coefficients leave of the information on the further ones
     left = twice - once.T @ np.linalg.solve(rows.information, once)
+    untold = np.diag(left) <= UNTOLD * np.diag(rows.information) * max(float(g @ g), 1e-300) / len(g)
+    if untold.any():
+        lost = [name for name, is_untold in zip(fit.terms.index, untold, strict=True) if is_untold]
+        raise FitError(
+            f"the deaths are too few, or at too few times, to tell whether {', '.join(lost)} changes over time"
+        )
     found = []
     for name, places in {**groups, GLOBAL: list(range(len(slope)))}.items():
         u = slope[places]

@@ -191,10 +191,14 @@ def _at_risk_from_sample(
 def _proportional(
     people: pd.DataFrame, gene: str, matrix: pd.DataFrame, entry: pd.Series | None, labels: pd.Series | None
 ) -> float:
-    fit = fit_cox(
-        people[FOLLOWUP], people[EVENT], pd.concat([people[[gene]], matrix], axis=1), entry, strata=labels
-    )
-    return float(proportional_hazards_test(fit).p_value[0])
+    """P-value of the test whether the gene's hazard ratio changes; NaN where the deaths cannot tell."""
+    try:
+        fit = fit_cox(
+            people[FOLLOWUP], people[EVENT], pd.concat([people[[gene]], matrix], axis=1), entry, strata=labels
+        )
+        return float(proportional_hazards_test(fit).p_value[0])
+    except FitError:
+        return np.nan
 
 
 def _corrected(table: pd.DataFrame) -> pd.DataFrame:

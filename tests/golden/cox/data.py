@@ -43,7 +43,8 @@ CASES = {
     "colon_robust": Case("colon", ["age", "node4", "lev5fu"], cluster="row"),
     "heart": Case("heart", ["age", "year", "surgery", "transplant"], entry="start"),
     "heart_strata": Case("heart", ["age", "year"], entry="start", strata="surgery", cluster="id", weights="weight"),
-    "nafld": Case("nafld", ["male", "nafld", "bmi"], entry="age_in"),  # attained age: near-ties
+    "nafld": Case("nafld", ["male", "nafld", "bmi"], entry="age_in"),  # time is attained age
+    "attained": Case("attained", ["sex", "ecog"], entry="age_in"),  # its ties differ in the last digits
 }  # fmt: skip
 
 
@@ -56,6 +57,16 @@ def heart() -> pd.DataFrame:
     table = table[["start", "stop", "event", "age", "year", "surgery", "transplant", "id"]].astype("float64")
     weight = 1 + (table.index % 4) / 2
     return table.rename(columns={"stop": "time"}).assign(weight=weight)
+
+
+def attained() -> pd.DataFrame:
+    """lung twice on the scale of attained age; the second time the same ages come of another order of the sums."""
+    table = lung()
+    first = table.assign(age_in=table.age, time=table.age + table.time / 365.25)
+    again = table.assign(
+        age_in=table.age, time=(table.age * 365.25 + table.time) / 365.25, ecog=(table.ecog + 1) % 3
+    )
+    return pd.concat([first, again], ignore_index=True)
 
 
 def separated() -> pd.DataFrame:
@@ -101,7 +112,14 @@ def genes() -> pd.DataFrame:
     )
 
 
-MADE = {"genes": genes, "lung": lung, "heart": heart, "separated": separated, "few": few}
+MADE = {
+    "attained": attained,
+    "genes": genes,
+    "lung": lung,
+    "heart": heart,
+    "separated": separated,
+    "few": few,
+}
 
 if __name__ == "__main__":
     for dataset in MADE:
