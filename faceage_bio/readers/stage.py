@@ -122,7 +122,7 @@ def _groups(readings: pd.DataFrame, groups: dict[str, Sequence[str]]) -> dict[st
     """Everybody, the declared groups, then the types of two or more; the same set of readers is named once."""
     readers = readings.drop_duplicates("reader")
     types = list(dict.fromkeys(readings[TYPE]))
-    wanted = {EVERYBODY: types, **groups, **{f"all {kind}": [kind] for kind in types}}
+    wanted = {EVERYBODY: types, **groups, **{f"{kind} readers": [kind] for kind in types}}
     found: dict[str, list[str]] = {}
     for name, kinds in wanted.items():
         members = list(readers.loc[readers[TYPE].isin(kinds), "reader"])

@@ -110,4 +110,4 @@ def cut(row: dict, low: float = 0.0, high: float = 1.0) -> dict:
 
 def counts(areas: Areas) -> dict:
     """Cases that counted, and how many of them died."""
-    return {"n": areas.n_positive + areas.n_negative, "n_events": areas.n_positive}
+    return {"n": areas.n_positive + areas.n_negative + areas.n_unknown, "n_events": areas.n_positive}

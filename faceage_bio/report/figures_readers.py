@@ -13,7 +13,7 @@ def reader_ladder(rows: pd.DataFrame, conditions: list[str]) -> str:
     Parameters
     ----------
     rows : DataFrame
-        term, level (reader, group, model), kind (type of reader, "mean", or the model's name), condition, estimate, ci_lower,
+        term, level (reader, group, model), kind (type of reader, whose mean, or the model's name), condition, estimate, ci_lower,
         ci_upper.
     """
     import altair as alt

@@ -134,7 +134,7 @@ def _ladder(areas: pd.DataFrame, conditions: list[str]) -> pd.DataFrame:
     )
     parts = [
         readers.assign(kind=readers["term"].str.rsplit(" ", n=1).str[0]),
-        everybody.assign(kind="mean"),
+        everybody.assign(kind="mean of " + everybody["term"]),
         model.assign(kind=model["term"]),
     ]
     return pd.concat(parts)[["term", "level", "kind", "condition", "estimate", "ci_lower", "ci_upper"]]
@@ -158,7 +158,7 @@ def _sentences(areas: pd.DataFrame, gains: pd.DataFrame, conditions: list[str]) 
         if row["term"] != first or np.isnan(row["estimate"]):
             continue
         text = (
-            f"{_pair(row)}: {signed(row['estimate'], 2)} ({interval(row['ci_lower'], row['ci_upper'])}, p {_p(row['p_value'])}), with "
+            f"{_pair(row)}: {signed(row['estimate'], 3)} ({interval(row['ci_lower'], row['ci_upper'], 3)}, p {_p(row['p_value'])}), with "
             f"{int(row['n_readers'])} readers and {int(row['n'])} cases as samples of others; {int(row['n_events'])} of the cases died."
         )
         said.append(text)

@@ -50,7 +50,9 @@ def censored_areas(ratings: np.ndarray, years: np.ndarray, event: np.ndarray, ho
     # a case's weight would be larger had somebody been censored before its death
     influence += n * martingales[:, case] @ (weight[case][:, None] * (above - area)) / total
     centred = influence - influence.mean(axis=0)
-    return Areas(area, centred.T @ centred / (n - 1) / n, int(case.sum()), int(n_control))
+    return Areas(
+        area, centred.T @ centred / (n - 1) / n, int(case.sum()), int(n_control), int(np.isnan(status).sum())
+    )
 
 
 def _wins(high: np.ndarray, low: np.ndarray, share: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

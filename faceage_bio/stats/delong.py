@@ -15,13 +15,15 @@ CHANCE = 0.5
 class Areas:
     """Areas of k raters of the same cases, with their covariance.
 
-    ``area``: shape (k,); ``covariance``: shape (k, k), of the estimates; ``n_positive`` and ``n_negative`` cases.
+    ``area``: shape (k,); ``covariance``: shape (k, k), of the estimates; ``n_positive`` and ``n_negative`` cases, and
+    ``n_unknown`` whose kind nobody knows, who tell how many are lost (censored areas).
     """
 
     area: np.ndarray
     covariance: np.ndarray
     n_positive: int
     n_negative: int
+    n_unknown: int = 0
 
     def of(self, rater: int) -> Estimate:
         """One area with its normal interval, cut at 0 and 1 as pROC does, and the p-value of the test against 0.5.
