@@ -209,6 +209,19 @@ def test_levels_are_log_counts_per_million_of_the_first_sample():
     assert list(table.sample_id) == ["r2", "r3"]
     assert list(table.columns[5:]) == ["A", "B"]
     assert table.A.tolist() == pytest.approx([np.log2(50 / 101 * 1e6 + 1), np.log2(10 / 100 * 1e6 + 1)])
+    summed = levels_table({"expression": (counts, samples)}, 10, 2, repeated="sum")
+    assert summed.A[0] == pytest.approx(np.log2(80 / 201 * 1e6 + 1))
+    assert summed.sample_date[0] == "2021-01-01"  # known to be alive at the last of them
+    both = levels_table({"expression": (counts, samples)}, 10, 2, repeated="block")
+    pd.testing.assert_frame_equal(both, table)
+    tumour = samples.assign(tissue=["tumour", "blood", "tumour"])
+    assert list(levels_table({"expression": (counts, tumour)}, 10, 2, tissue="tumour").sample_id) == [
+        "r1",
+        "r3",
+    ]
+    specimens = samples.assign(specimen_id=["one", "one", None])
+    added = levels_table({"expression": (counts, specimens)}, 10, 2, repeated="last")
+    assert added.A[0] == pytest.approx(np.log2(80 / 201 * 1e6 + 1))
     with pytest.raises(CohortError, match="no counts at all: r9"):
         log_counts_per_million(counts.assign(r9=0), 10, 2)
 

@@ -18,8 +18,14 @@ def normalise_expression(
     ] = None,
     min_count: Annotated[int, typer.Option(help="A gene is kept with this count ...")] = 10,
     min_samples: Annotated[int, typer.Option(help="... in this many samples.")] = 10,
+    tissue: Annotated[
+        str | None, typer.Option(help="The tissue (column of samples) that is analysed.")
+    ] = None,
+    repeated_samples: Annotated[
+        str, typer.Option(help="Several samples of a person: first, last or sum (block: first).")
+    ] = "first",
 ) -> None:
-    """Log2 counts per million of the first sample of each person.
+    """Log2 counts per million, one row per person.
 
     Example: faceage-bio normalise-expression --counts counts.tsv --samples samples.tsv --output log_cpm.parquet
     """
@@ -28,7 +34,7 @@ def normalise_expression(
     from faceage_bio.tables import write_table
 
     inputs, _ = read_inputs("", samples, counts, pseudobulk)
-    table = levels_table(inputs, min_count, min_samples)
+    table = levels_table(inputs, min_count, min_samples, repeated_samples, tissue)
     write_table(table, output, private=True)
     print(f"levels of {table.shape[1] - 5} genes in {len(table)} samples")
 

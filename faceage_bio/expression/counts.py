@@ -59,15 +59,12 @@ def choose_samples(
         )
     reason = pd.Series("", index=people.index)
     if tissue is not None:
-        reason[~_is_of(people, tissue)] = "other_tissue"
+        reason[~is_of_tissue(people, tissue)] = "other_tissue"
     reason[(reason == "") & people[AGE_ACCELERATION].isna()] = "no_acceleration"
     for name in covariates:
         reason[(reason == "") & people[name].isna()] = f"missing_{name}"
-    counts, added = _add_libraries(counts, people[reason == ""], repeated)
-    reason[added.index] = added
-    usable = people[reason == ""]
-    if repeated in ("first", "last"):
-        reason[usable.index[usable[SUBJECT].duplicated(keep=repeated)]] = "repeated_sample"
+    counts, settled = settle_repeats(counts, people[reason == ""], repeated)
+    reason[settled.index] = settled
     used = people[reason == ""].set_index(SAMPLE)
     status = reason.map(
         lambda why: {"": "included", "added_library": "flagged", "added_sample": "flagged"}.get(
@@ -78,7 +75,14 @@ def choose_samples(
     return Expression(counts[used.index].T, used, ledger_rows(ledger))
 
 
-def _is_of(people: pd.DataFrame, tissue: str) -> pd.Series:
+def is_of_tissue(people: pd.DataFrame, tissue: str) -> pd.Series:
+    """Which samples are of this tissue.
+
+    Raises
+    ------
+    CohortError
+        No column ``tissue``, or no sample of it.
+    """
     if TISSUE not in people:
         raise CohortError(
             f"expression.tissue is {tissue!r}, but the samples table has no column '{TISSUE}'. Add it, or leave the setting out."
@@ -88,6 +92,25 @@ def _is_of(people: pd.DataFrame, tissue: str) -> pd.Series:
         there = sorted(people[TISSUE].dropna().astype(str).unique())
         raise CohortError(f"expression.tissue is {tissue!r}, but the samples are of: {', '.join(there)}.")
     return mine
+
+
+def settle_repeats(
+    counts: pd.DataFrame, samples: pd.DataFrame, repeated: str
+) -> tuple[pd.DataFrame, pd.Series]:
+    """Counts in which libraries of one specimen are added, and why some samples are no rows of their own.
+
+    Parameters
+    ----------
+    counts : DataFrame, genes x samples
+    samples : DataFrame, sorted by date
+    repeated : as in `choose_samples`
+    """
+    counts, why = _add_libraries(counts, samples, repeated)
+    left = samples[~samples.index.isin(why.index)]
+    if repeated in ("first", "last"):
+        doubled = left.index[left[SUBJECT].duplicated(keep=repeated)]
+        why = pd.concat([why, pd.Series("repeated_sample", index=doubled, dtype=object)])
+    return counts, why
 
 
 def _add_libraries(

@@ -5,6 +5,7 @@ import pandas as pd
 
 from faceage_bio.columns import SAMPLE, SUBJECT
 from faceage_bio.errors import CohortError, examples
+from faceage_bio.expression.counts import is_of_tissue, settle_repeats
 
 ABOUT = ["analysis", SAMPLE, SUBJECT, "sample_date", "batch"]  # columns before the genes
 
@@ -37,31 +38,49 @@ def log_counts_per_million(counts: pd.DataFrame, min_count: int, min_samples: in
 
 
 def levels_table(
-    inputs: dict[str, tuple[pd.DataFrame, pd.DataFrame]], min_count: int, min_samples: int
+    inputs: dict[str, tuple[pd.DataFrame, pd.DataFrame]],
+    min_count: int,
+    min_samples: int,
+    repeated: str = "first",
+    tissue: str | None = None,
 ) -> pd.DataFrame:
-    """Levels of every analysis (bulk, or each cell type) below each other: the first sample of each person.
+    """Levels of every analysis (bulk, or each cell type) below each other, one row per person in each.
 
     Parameters
     ----------
     inputs : mapping of the analysis to counts (genes x samples) and samples table
+    repeated, tissue
+        As in `choose_samples`, but with "block" the first sample of a person stands for him: he dies once.
 
     Returns
     -------
     DataFrame
-        `ABOUT`, then one column per gene; NaN where a gene was left out of that analysis.
+        `ABOUT`, then one column per gene; NaN where a gene was left out of that analysis. ``sample_date`` is that of the
+        last sample in a sum.
     """
+    repeated = "first" if repeated == "block" else repeated
     return pd.concat(
-        [_of(counts, samples, name, min_count, min_samples) for name, (counts, samples) in inputs.items()],
+        [
+            _of(counts, samples, name, min_count, min_samples, repeated, tissue)
+            for name, (counts, samples) in inputs.items()
+        ],
         ignore_index=True,
     )
 
 
 def _of(
-    counts: pd.DataFrame, samples: pd.DataFrame, analysis: str, min_count: int, min_samples: int
-) -> pd.DataFrame:
-    samples = samples.reindex(columns=[SAMPLE, SUBJECT, "sample_date", "batch"])
-    first = samples.sort_values(["sample_date", SAMPLE], na_position="last", kind="stable")
-    first = first.drop_duplicates(SUBJECT).reset_index(drop=True)
-    levels = log_counts_per_million(counts[first[SAMPLE]], min_count, min_samples)
-    about = first.assign(analysis=analysis)[ABOUT]
-    return pd.concat([about, levels.reset_index(drop=True)], axis=1)
+    counts: pd.DataFrame, samples: pd.DataFrame, analysis: str, min_count: int, min_samples: int, repeated: str,
+    tissue: str | None,
+) -> pd.DataFrame:  # fmt: skip
+    samples = samples.sort_values(["sample_date", SAMPLE], na_position="last", kind="stable").reset_index(
+        drop=True
+    )
+    if tissue is not None:
+        samples = samples[is_of_tissue(samples, tissue)]
+    counts, settled = settle_repeats(counts, samples, repeated)
+    kept = samples[~samples.index.isin(settled.index)]
+    if repeated == "sum":
+        kept = kept.assign(sample_date=kept[SUBJECT].map(samples.groupby(SUBJECT)["sample_date"].last()))
+    levels = log_counts_per_million(counts[kept[SAMPLE]], min_count, min_samples)
+    about = kept.assign(analysis=analysis).reindex(columns=ABOUT)
+    return pd.concat([about.reset_index(drop=True), levels.reset_index(drop=True)], axis=1)

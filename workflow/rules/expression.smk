@@ -34,10 +34,11 @@ rule normalise_expression:
         inputs=expression_options,
         min_count=config["expression"]["min_count"],
         min_samples=config["expression"]["min_samples"],
+        choice=SAMPLE_CHOICE,
         version=VERSION,
     shell:
         "faceage-bio normalise-expression {params.inputs:q} --min-count {params.min_count}"
-        " --min-samples {params.min_samples} --output {output:q} > {log:q} 2>&1"
+        " --min-samples {params.min_samples} {params.choice:q} --output {output:q} > {log:q} 2>&1"
 
 
 rule fit_expression:
