@@ -1,0 +1,242 @@
+"""DESeq2's method for bulk RNA counts, all genes at once: dispersions, means, tests, outlying counts.
+
+Love, Huber and Anders 2014 (doi:10.1186/s13059-014-0550-8). An implementation of its own, held to DESeq2 1.38.3 in the tests
+(tests/golden/deseq2); in place of its R it computes all genes of a block in the same array operations.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from faceage_bio.errors import FitError
+from faceage_bio.stats import outlying_counts
+from faceage_bio.stats.blocks import in_blocks
+from faceage_bio.stats.dispersion import Profile, gene_wise, projected, starting_values, with_prior
+from faceage_bio.stats.dispersion_trend import Trend, fit_trend, prior_variance
+from faceage_bio.stats.negative_binomial import LEAST_MEAN, NegativeBinomialFit, Pairs, fit_means, means
+
+SPARE_SAMPLES = 4  # with fewer beyond the parameters DESeq2 finds its prior by a random simulation
+REPLICATES = 7  # an outlying count is replaced where so many samples share its design row
+OUTLIER_SDS = 2.0  # a gene so far above the trend keeps its own dispersion
+
+
+@dataclass(frozen=True)
+class DeseqFit:
+    """Every gene's fit. Arrays have shape (n_genes,), and are NaN for a gene without counts.
+
+    ``base_mean``: mean of normalised counts. ``gene_dispersion``, ``trend``, ``dispersion``: by itself, expected at its mean,
+    and used. ``max_cooks``: largest Cook's distance among samples whose design row occurs three times (NaN: there are none,
+    as with a continuous exposure). ``replaced``: whether counts were replaced. ``fit``: of the genes in ``tested``.
+    """
+
+    base_mean: np.ndarray
+    gene_dispersion: np.ndarray
+    trend: np.ndarray
+    dispersion: np.ndarray
+    max_cooks: np.ndarray
+    replaced: np.ndarray
+    tested: np.ndarray
+    fit: NegativeBinomialFit
+    counts: np.ndarray
+    design: np.ndarray
+    size_factors: np.ndarray
+    trend_kind: str
+    prior_variance: float
+
+    @property
+    def outlying(self) -> np.ndarray:
+        """Genes whose result rests on an outlying count, so that DESeq2 gives no p-value."""
+        limit = outlying_counts.cutoff(*self.design.shape)
+        return np.nan_to_num(self.max_cooks, nan=-1) > limit
+
+    @property
+    def emptied(self) -> np.ndarray:
+        """Genes that had nothing but outlying counts: no change, p 1."""
+        return self.replaced & (self.base_mean == 0)
+
+    def wald(self, contrast: np.ndarray) -> np.ndarray:
+        """Log2 fold change, standard error, z, p of a weighted sum of coefficients, shape (4, n_genes)."""
+        columns = np.full((4, len(self.base_mean)), np.nan)
+        columns[:, self.tested] = self.fit.wald(np.asarray(contrast, dtype=np.float64))
+        columns[3, self.outlying] = np.nan
+        columns[:, self.emptied] = np.array([0.0, 0.0, 0.0, 1.0])[:, None]
+        return columns
+
+    def likelihood_ratio(self, reduced: np.ndarray, workers: int = 1) -> np.ndarray:
+        """Statistic and p of the test against a nested design (n_samples, fewer columns), shape (2, n_genes)."""
+        columns = np.full((2, len(self.base_mean)), np.nan)
+        left = self.base_mean[self.tested] > 0
+        genes = self.tested[left]
+        smaller = fit_means(
+            self.counts[:, genes], reduced, self.size_factors, self.dispersion[genes], workers
+        )
+        columns[:, genes] = self.fit.take(left).likelihood_ratio(smaller)
+        columns[1, self.outlying] = np.nan
+        columns[:, self.emptied] = np.array([0.0, 1.0])[:, None]
+        return columns
+
+
+def fit_deseq(counts: np.ndarray, design: np.ndarray, size_factors: np.ndarray, workers: int = 1) -> DeseqFit:
+    """DESeq2's chain: gene-wise dispersions, trend, prior, final dispersions, means, outlying counts.
+
+    Parameters
+    ----------
+    counts : int array, shape (n_samples, n_genes)
+    design : float array, shape (n_samples, p), of full rank, with its intercept
+    size_factors : float array, shape (n_samples,)
+    workers : processor cores
+
+    Raises
+    ------
+    FitError
+        Fewer than `SPARE_SAMPLES` samples beyond the parameters, or counts without dispersion.
+    """
+    n, p = design.shape
+    if n < p + SPARE_SAMPLES:
+        raise FitError(
+            f"{n} samples are too few for {p} parameters; there must be at least {p + SPARE_SAMPLES}"
+        )
+    base_mean = normalised_means(counts, size_factors)
+    genes = np.flatnonzero(base_mean > 0)
+    if not len(genes):
+        raise FitError("no gene has any counts")
+    chain = _Chain(counts, np.ascontiguousarray(design, dtype=np.float64), size_factors, workers)
+    own, beta = chain.gene_wise(genes)
+    trend = fit_trend(base_mean[genes], own)
+    expected = trend.at(base_mean[genes])
+    prior, seen = prior_variance(own, expected, n - p)
+    final = chain.final(genes, beta, own, expected, prior, seen)
+    fit = fit_means(counts[:, genes], chain.design, size_factors, final, workers)
+    result = DeseqFit(
+        base_mean, _spread(own, genes, base_mean), _spread(expected, genes, base_mean),
+        _spread(final, genes, base_mean), np.full(len(base_mean), np.nan), np.zeros(len(base_mean), bool), genes, fit,
+        counts, chain.design, size_factors, trend.kind, prior,
+    )  # fmt: skip
+    return chain.without_outliers(result, trend, seen)
+
+
+def normalised_means(counts: np.ndarray, size_factors: np.ndarray) -> np.ndarray:
+    """Mean of normalised counts, shape (n_genes,)."""
+    return (1 / size_factors) @ counts / len(counts)
+
+
+def _spread(values: np.ndarray, genes: np.ndarray, like: np.ndarray) -> np.ndarray:
+    whole = np.full(len(like), np.nan)
+    whole[genes] = values
+    return whole
+
+
+@dataclass(frozen=True)
+class _Chain:
+    """The steps for chosen genes (positions) of one table of counts."""
+
+    counts: np.ndarray
+    design: np.ndarray
+    size_factors: np.ndarray
+    workers: int
+
+    def _blocks(self, compute, genes: np.ndarray) -> tuple[np.ndarray, ...]:
+        return in_blocks(compute, np.arange(len(genes)), len(self.design), self.workers)
+
+    def _rows(self, genes: np.ndarray) -> np.ndarray:
+        return np.ascontiguousarray(self.counts[:, genes].T, dtype=np.float64)
+
+    def gene_wise(self, genes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Dispersions by themselves, and the coefficients whose means they belong to."""
+        pairs = Pairs.of(self.design)
+
+        def compute(part: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+            y = self._rows(genes[part])
+            start = starting_values(y / self.size_factors, self.design, self.size_factors)
+            beta = fit_means(y.T, self.design, self.size_factors, start).beta
+            return gene_wise(Profile(y, self._means(y, beta), pairs), start), beta
+
+        return self._blocks(compute, genes)
+
+    def _means(self, y: np.ndarray, beta: np.ndarray) -> np.ndarray:
+        # a design of groups alone has its means as plain averages, and DESeq2 takes those
+        if len(np.unique(self.design, axis=0)) == self.design.shape[1]:
+            mu = projected(y / self.size_factors, self.design) * self.size_factors
+        else:
+            mu = means(beta, self.design, self.size_factors)
+        return np.maximum(mu, LEAST_MEAN)
+
+    def final(
+        self,
+        genes: np.ndarray,
+        beta: np.ndarray,
+        own: np.ndarray,
+        expected: np.ndarray,
+        prior: float,
+        seen: float,
+    ) -> np.ndarray:
+        """Dispersions drawn to the trend, or the gene's own if it lies far above."""
+        pairs = Pairs.of(self.design)
+
+        def compute(part: np.ndarray) -> tuple[np.ndarray]:
+            y = self._rows(genes[part])
+            profile = Profile(y, self._means(y, beta[part]), pairs, np.log(expected[part]), prior)
+            return (with_prior(profile, np.where(own > 0.1 * expected, own, expected)[part]),)
+
+        (drawn,) = self._blocks(compute, genes)
+        return np.where(np.log(own) > np.log(expected) + OUTLIER_SDS * np.sqrt(seen), own, drawn)
+
+    def without_outliers(self, result: DeseqFit, trend: Trend, seen: float) -> DeseqFit:
+        """Cook's distances; where a cell has replicates enough, outlying counts are replaced and their genes fitted again."""
+        judged = outlying_counts.in_cells_of(self.design, 3)
+        if not judged.any():
+            return result
+        genes, limit = result.tested, outlying_counts.cutoff(*self.design.shape)
+        replaceable = outlying_counts.in_cells_of(self.design, REPLICATES)
+
+        def compute(part: np.ndarray) -> tuple[np.ndarray, ...]:
+            cooks = outlying_counts.cooks_distances(
+                self._rows(genes[part]), result.fit.beta[part], self.design, self.size_factors,
+                result.dispersion[genes[part]],
+            )  # fmt: skip
+            kept = np.where(judged & ~replaceable, cooks, 0.0)
+            worst = (kept if replaceable.any() else cooks[:, judged]).max(axis=1)
+            return worst, (cooks > limit).any(axis=1)
+
+        worst, outlying = self._blocks(compute, genes)
+        result.max_cooks[genes] = worst
+        again = np.flatnonzero(outlying) if replaceable.any() else np.array([], int)
+        return self._refit(result, trend, seen, again, replaceable, limit) if len(again) else result
+
+    def _refit(
+        self,
+        result: DeseqFit,
+        trend: Trend,
+        seen: float,
+        again: np.ndarray,
+        replaceable: np.ndarray,
+        limit: float,
+    ) -> DeseqFit:
+        genes = result.tested[again]
+        y = self._rows(genes)
+        cooks = outlying_counts.cooks_distances(
+            y, result.fit.beta[again], self.design, self.size_factors, result.dispersion[genes]
+        )
+        new = outlying_counts.replace(y, cooks > limit, replaceable, self.size_factors)
+        counts = self.counts.copy()
+        counts[:, genes] = new.T
+        base_mean = result.base_mean.copy()
+        base_mean[genes] = normalised_means(new.T, self.size_factors)
+        result.replaced[genes] = True
+        left = base_mean[genes] > 0
+        genes, again = genes[left], again[left]
+        chain = replace(self, counts=counts)
+        own, beta = chain.gene_wise(genes)
+        expected = trend.at(base_mean[genes])
+        final = chain.final(genes, beta, own, expected, result.prior_variance, seen)
+        fit = fit_means(counts[:, genes], self.design, self.size_factors, final, self.workers)
+        whole = result.fit
+        for name in ("beta", "covariance", "log_likelihood", "converged"):
+            getattr(whole, name)[again] = getattr(fit, name)
+        for values, part in (
+            (result.gene_dispersion, own),
+            (result.trend, expected),
+            (result.dispersion, final),
+        ):
+            values[genes] = part
+        return replace(result, base_mean=base_mean, counts=counts)

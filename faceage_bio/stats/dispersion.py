@@ -1,0 +1,174 @@
+"""Gene-wise dispersions of negative binomial counts, all genes at once, as DESeq2 estimates them.
+
+The Cox-Reid adjusted profile likelihood is climbed in log dispersion with DESeq2's steps and stopping rule (Love et al. 2014,
+doi:10.1186/s13059-014-0550-8): where the likelihood is flat, the place where a search stops is part of the method.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import digamma, gammaln
+
+from faceage_bio.stats.negative_binomial import Pairs
+
+LEAST = 1e-8  # dispersions are never smaller, nor larger than `largest`
+GRID = 20
+
+
+def largest(n_samples: int) -> float:
+    """Upper limit of dispersions."""
+    return max(10.0, float(n_samples))
+
+
+def starting_values(normalised: np.ndarray, design: np.ndarray, size_factors: np.ndarray) -> np.ndarray:
+    """The smaller of two moment estimates, shape (n_genes,).
+
+    Parameters
+    ----------
+    normalised : counts divided by size factors, shape (n_genes, n_samples)
+    """
+    n, p = design.shape
+    fitted = np.maximum(projected(normalised, design), 1.0)
+    rough = (((normalised - fitted) ** 2 - fitted) / fitted**2).sum(axis=1) / (n - p)
+    mean, variance = normalised.mean(axis=1), normalised.var(axis=1, ddof=1)
+    moments = (variance - np.mean(1 / size_factors) * mean) / mean**2
+    return np.clip(np.minimum(np.maximum(rough, 0), moments), LEAST, largest(n))
+
+
+def projected(values: np.ndarray, design: np.ndarray) -> np.ndarray:
+    """Least-squares fits of each row of ``values`` (n_genes, n_samples)."""
+    q, _ = np.linalg.qr(design)
+    return (values @ q) @ q.T
+
+
+@dataclass(frozen=True)
+class Profile:
+    """Log of the adjusted profile likelihood, with a normal prior on log dispersion if there is one.
+
+    ``y``, ``mu`` (n_genes, n_samples); ``prior_mean`` (n_genes,) or None.
+    """
+
+    y: np.ndarray
+    mu: np.ndarray
+    pairs: Pairs
+    prior_mean: np.ndarray | None = None
+    prior_variance: float = 1.0
+
+    def take(self, rows: np.ndarray) -> "Profile":
+        prior = None if self.prior_mean is None else self.prior_mean[rows]
+        return Profile(self.y[rows], self.mu[rows], self.pairs, prior, self.prior_variance)
+
+    def value(self, log_alpha: np.ndarray) -> np.ndarray:
+        alpha = np.exp(log_alpha)[:, None]
+        size = 1 / alpha
+        total = (gammaln(self.y + size) - gammaln(size)).sum(axis=1)
+        total += (self.y * -np.log(self.mu + size) - size * np.log1p(self.mu * alpha)).sum(axis=1)
+        information = self.pairs.information(self.mu / (1 + alpha * self.mu))
+        total -= 0.5 * np.log(np.maximum(np.linalg.det(information), 0))
+        if self.prior_mean is not None:
+            total -= 0.5 * (log_alpha - self.prior_mean) ** 2 / self.prior_variance
+        return total
+
+    def slope(self, log_alpha: np.ndarray) -> np.ndarray:
+        """Derivative by log dispersion."""
+        alpha = np.exp(log_alpha)[:, None]
+        size = 1 / alpha
+        product = self.mu * alpha
+        terms = digamma(size) + np.log1p(product) - product / (1 + product)
+        terms += self.y / (self.mu + size) - digamma(self.y + size)
+        total = size[:, 0] ** 2 * terms.sum(axis=1)
+        weights = self.mu / (1 + product)
+        information = self.pairs.information(weights)
+        change = self.pairs.information(weights**2)  # of the information, with its sign turned
+        total += 0.5 * np.trace(np.linalg.solve(information, change), axis1=1, axis2=2)
+        total *= alpha[:, 0]
+        if self.prior_mean is not None:
+            total -= (log_alpha - self.prior_mean) / self.prior_variance
+        return total
+
+
+@dataclass(frozen=True)
+class Climb:
+    """Where the line search ended: log dispersions, their iterations, first and last value of the profile."""
+
+    log_alpha: np.ndarray
+    iterations: np.ndarray
+    first: np.ndarray
+    last: np.ndarray
+
+
+def climb(profile: Profile, start: np.ndarray, tolerance: float = 1e-6, max_iterations: int = 100) -> Climb:
+    """Gradient ascent with step halving (Armijo), every gene with its own step, genes leaving as they finish."""
+    place = start.copy()
+    first = profile.value(place)
+    last, iterations = first.copy(), np.zeros(len(place), int)
+    active, profile_now = np.arange(len(place)), profile
+    slope, step, accepted = profile.slope(place), np.ones(len(place)), np.zeros(len(place), int)
+    for _ in range(max_iterations):
+        if not len(active):
+            break
+        iterations[active] += 1
+        here = place[active]
+        ahead = here + step * slope
+        with np.errstate(divide="ignore", invalid="ignore"):
+            step = np.where(ahead < -30, (-30 - here) / slope, step)
+            step = np.where(ahead > 10, (10 - here) / slope, step)
+        ahead = here + step * slope
+        value = profile_now.value(ahead)
+        good = -value <= -last[active] - step * 1e-4 * slope**2
+        accepted += good
+        change = value - last[active]
+        place[active[good]] = ahead[good]
+        flat = good & (change < tolerance)
+        last[active[flat]] = value[flat]
+        gone = flat | (good & (ahead < np.log(LEAST / 10)))
+        moved = good & ~gone
+        last[active[moved]] = value[moved]
+        step = np.where(moved, np.minimum(step * 1.1, 1.0), step / 2)
+        step = np.where(moved & (accepted % 5 == 0), step / 2, step)
+        if moved.any():
+            slope[moved] = profile_now.take(moved).slope(ahead[moved])
+        if gone.any():
+            keep = ~gone
+            active, slope, step, accepted = active[keep], slope[keep], step[keep], accepted[keep]
+            profile_now = profile_now.take(keep)
+    return Climb(place, iterations, first, last)
+
+
+def best_on_grid(profile: Profile, n_samples: int) -> np.ndarray:
+    """Log dispersions by trying 20 values, and then 20 around the best."""
+    coarse = np.linspace(np.log(LEAST), np.log(largest(n_samples)), GRID)
+    width = coarse[1] - coarse[0]
+    best = coarse[_best(profile, np.broadcast_to(coarse, (len(profile.y), GRID)))]
+    fine = np.linspace(best - width, best + width, GRID, axis=1)
+    return np.take_along_axis(fine, _best(profile, fine)[:, None], axis=1)[:, 0]
+
+
+def _best(profile: Profile, places: np.ndarray) -> np.ndarray:
+    return np.argmax(np.stack([profile.value(places[:, k]) for k in range(places.shape[1])], axis=1), axis=1)
+
+
+def gene_wise(profile: Profile, start: np.ndarray) -> np.ndarray:
+    """Dispersions of each gene by itself, shape (n_genes,).
+
+    A search that does not raise the profile keeps its start; one that does not end is replaced by the grid.
+    """
+    n = profile.y.shape[1]
+    found = climb(profile, np.log(start))
+    alpha = np.minimum(np.exp(found.log_alpha), largest(n))
+    alpha = np.where(found.last < found.first + np.abs(found.first) / 1e6, start, alpha)
+    unsettled = ((found.iterations >= 100) | (found.iterations == 1)) & (alpha > 10 * LEAST)
+    if unsettled.any():
+        alpha[unsettled] = np.exp(best_on_grid(profile.take(unsettled), n))
+    return np.clip(alpha, LEAST, largest(n))
+
+
+def with_prior(profile: Profile, start: np.ndarray) -> np.ndarray:
+    """Dispersions drawn towards the profile's prior mean (maximum a posteriori), shape (n_genes,)."""
+    n = profile.y.shape[1]
+    found = climb(profile, np.log(start))
+    alpha = np.exp(found.log_alpha)
+    unsettled = found.iterations >= 100
+    if unsettled.any():
+        alpha[unsettled] = np.exp(best_on_grid(profile.take(unsettled), n))
+    return np.clip(alpha, LEAST, largest(n))
