@@ -274,17 +274,18 @@ class Fairness(Closed):
 
 
 class Expression(Closed):
-    """Genes against age acceleration (DESeq2)."""
+    """Genes against age acceleration (DESeq2's method; limma-voom as second opinion)."""
 
     covariates: list[str] = ["chronological_age", "sex", "smoking", "bmi"]
-    """Columns beside age acceleration in the design; `batch` of the samples table may be named too."""
+    """Columns beside age acceleration in the design; `batch` of the samples table may be named too. Chronological age, the
+    twin, always is in it. Interactions as sex:smoking, beside both of their columns."""
     panel: list[str] = [
         "CDK6", "CDKN2A", "CDKN1A", "CDKN2B", "CDK4", "TP53", "RB1", "LMNB1", "SERPINE1", "GDF15", "IL6",
         "CXCL8", "MMP3", "HMGB1", "GLB1", "TNFRSF10B",
     ]  # fmt: skip
     """Genes declared beforehand, with a false discovery rate of their own; the first is the headline."""
     per_years: float = Field(default=10.0, gt=0)
-    """Fold changes are given per this many years of age acceleration."""
+    """Fold changes are given per this many years of age acceleration, and of chronological age."""
     min_count: int = Field(default=10, ge=0)
     """A gene is tested if it has at least this count ..."""
     min_samples: int = Field(default=10, ge=1)
@@ -297,7 +298,7 @@ class Expression(Closed):
     min_cells: int = Field(default=10, ge=1)
     """Single cell: a donor's cell type with fewer cells is dropped."""
     workers: int = Field(default=2, ge=1)
-    """Processor cores for DESeq2."""
+    """Processor cores for the models of genes, at most."""
     gene_sets: list[str] = [
         "SenMayo", "CELLAGE", "FRIDMAN_SENESCENCE", "GO_CELLULAR_SENESCENCE", "REACTOME_CELLULAR_SENESCENCE",
     ]  # fmt: skip

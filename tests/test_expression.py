@@ -1,6 +1,4 @@
-"""Genes against age acceleration: held to DESeq2, planted effects found, nothing lost. Golden: tests/golden/deseq2."""
-
-from pathlib import Path
+"""Counts, samples and cells of the expression stage; its models are in test_expression_models.py."""
 
 import numpy as np
 import pandas as pd
@@ -9,83 +7,7 @@ import pytest
 from faceage_bio.errors import CohortError
 from faceage_bio.expression.cells import aggregate_cells, samples_of
 from faceage_bio.expression.counts import choose_samples
-from faceage_bio.expression.deseq import result_tables, wald_tests
-from tests.golden.deseq2 import data
-
-GOLDEN = pd.read_csv(Path(__file__).parent / "golden" / "deseq2" / "golden.tsv", sep="\t", index_col="gene")
-PANEL = ["CDK6", "TP53", "LOW", "ABSENT"]
-
-
-def test_wald_tests_equal_deseq2():
-    counts, people = data.simulated()
-    matrix = people.copy()
-    matrix.insert(0, "intercept", 1.0)
-    table = wald_tests(counts.T, matrix, ["exposure"], workers=1)["exposure"].loc[GOLDEN.index]
-    np.testing.assert_allclose(table.baseMean, GOLDEN.base_mean, rtol=1e-9)
-    # pydeseq2 fits dispersions a little differently (statistics with the same dispersions would agree to 1e-6)
-    shift = (table.log2FoldChange - GOLDEN.estimate).abs() / GOLDEN.standard_error
-    assert shift.median() < 1e-3
-    assert shift.quantile(0.99) < 1e-2
-    assert (table.lfcSE / GOLDEN.standard_error - 1).abs().quantile(0.99) < 0.03
-    strength = -np.log10(GOLDEN.p_value)
-    apart = (-np.log10(table.pvalue) - strength).abs() / strength.clip(lower=1)
-    assert apart.quantile(0.99) < 0.03
-    assert table.pvalue.corr(GOLDEN.p_value, method="spearman") > 0.9999
-
-
-def study(n=60, seed=1, effect=0.8, genes=60):
-    random = np.random.default_rng(seed)
-    ids = [f"s{k}" for k in range(n)]
-    excess = random.normal(0, 8, n)
-    table = pd.DataFrame({
-        "cohort": "c", "subject_id": ids, "age_acceleration": excess, "chronological_age": random.normal(64, 9, n),
-        "sex": random.choice(["female", "male"], n), "bmi": random.normal(27, 4, n),
-    })  # fmt: skip
-    names = ["CDK6", "TP53", "LOW", *(f"G{k}" for k in range(genes - 3))]
-    mean = np.full((genes, n), 300.0)
-    mean[0] *= 2 ** (effect * excess / 10)
-    mean[2] = 0.05
-    counts = pd.DataFrame(
-        random.negative_binomial(8, 8 / (8 + mean)), index=names, columns=[f"r{k}" for k in range(n)]
-    )
-    samples = pd.DataFrame(
-        {"cohort": "c", "sample_id": counts.columns, "subject_id": ids, "batch": None, "sample_date": None}
-    )
-    return table, counts, samples
-
-
-def fit(table, counts, samples, covariates=("chronological_age", "sex")):
-    chosen = choose_samples(table, counts, samples, covariates)
-    return result_tables(chosen, "c", "expression", covariates, PANEL, 10, 10, 10, 1)
-
-
-def test_planted_gene_is_found_beside_its_twin():
-    genes, panel = fit(*study())
-    rows = panel[panel.term == "CDK6"].set_index("exposure")
-    assert rows.ci_lower["age_acceleration"] < 0.8 < rows.ci_upper["age_acceleration"]
-    assert rows.q_value["age_acceleration"] < 1e-4
-    assert rows.p_value["chronological_age"] > 0.001
-    assert rows.adjustment["age_acceleration"] == "age, sex"
-    assert rows.adjustment["chronological_age"] == "age acceleration, sex"
-    assert set(genes.per) == {"10 years"}
-    assert "LOW" not in set(genes.term)
-
-
-def test_every_panel_gene_is_there_with_a_reason_if_it_was_not_tested():
-    _, panel = fit(*study())
-    notes = panel[panel.exposure == "age_acceleration"].set_index("term").note
-    assert list(notes.index) == PANEL
-    assert notes["LOW"] == "not tested, because its counts are too low"
-    assert notes["ABSENT"] == "not tested, because the counts do not have it"
-
-
-def test_permuted_acceleration_gives_uniform_p():
-    table, counts, samples = study(genes=300)
-    table["age_acceleration"] = np.random.default_rng(9).permutation(table.age_acceleration)
-    genes, _ = fit(table, counts, samples)
-    p_values = genes[(genes.exposure == "age_acceleration")].p_value.dropna()
-    assert (p_values < 0.05).mean() < 0.11
-    assert 0.4 < p_values.mean() < 0.6
+from tests.expression_study import study
 
 
 def test_samples_left_out_are_in_the_ledger():
@@ -106,22 +28,6 @@ def test_samples_left_out_are_in_the_ledger():
     ]
     assert len(chosen.ledger) == 60
     assert list(chosen.counts.index) == list(chosen.people.index)
-
-
-@pytest.mark.parametrize(
-    ("change", "covariates", "message"),
-    [
-        (lambda t: t.head(6), ["chronological_age", "sex"], "samples are too few"),
-        (lambda t: t.assign(age_acceleration=1.0), ["sex"], "does not vary"),
-        (lambda t: t.assign(twin=t.bmi * 2), ["bmi", "twin"], "twin follows from the other covariates"),
-    ],
-)
-def test_what_cannot_be_fitted_is_said_in_the_panel(change, covariates, message):
-    table, counts, samples = study()
-    genes, panel = fit(change(table), counts, samples, covariates)
-    assert len(genes) == 0
-    assert panel.note.str.contains(message).all()
-    assert panel.estimate.isna().all()
 
 
 def test_an_unknown_covariate_is_told():
@@ -212,4 +118,5 @@ def test_the_command_runs_on_plain_tables(tmp_path):
     done = subprocess.run([*command, "--panel", "CDK6", "--workers", "1"], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     panel = pd.read_csv(tmp_path / "panel.tsv", sep="\t")
-    assert panel[panel.exposure == "age_acceleration"].q_value[0] < 1e-4
+    together = panel[panel.model == "together"].set_index("exposure")
+    assert together.q_value["age_acceleration"] < 1e-4

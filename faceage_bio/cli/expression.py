@@ -49,9 +49,9 @@ def fit_expression(
     pseudobulk: Annotated[
         Path | None, typer.Option(help="Instead of counts: written by aggregate-cells.")
     ] = None,
-    covariate: Annotated[list[str], typer.Option(help="A covariate of the design; repeat.")] = [
-        "chronological_age"
-    ],
+    covariate: Annotated[
+        list[str], typer.Option(help="A covariate, or an interaction such as sex:smoking; repeat.")
+    ] = ["chronological_age"],
     panel: Annotated[list[str], typer.Option(help="A gene declared beforehand; repeat.")] = ["CDK6"],
     per_years: Annotated[float, typer.Option(help="Years that fold changes are given for.")] = 10.0,
     min_count: Annotated[int, typer.Option(help="A gene is tested with this count ...")] = 10,
@@ -69,7 +69,7 @@ def fit_expression(
     counts_strand: Annotated[str | None, typer.Option(help="STAR: unstranded, forward or reverse.")] = None,
     gene_ids: Annotated[Path | None, typer.Option(help="GTF, or a table gene_id, symbol.")] = None,
 ) -> None:
-    """Genes against age acceleration by DESeq2, with chronological age in the same model.
+    """Genes against age acceleration by DESeq2's method, with chronological age as its twin; limma-voom as second opinion.
 
     Example: faceage-bio fit-expression --acceleration acceleration.parquet --counts counts.tsv --samples samples.tsv
     --covariate chronological_age --covariate sex --panel CDK6 --genes genes.tsv --panel-table panel.tsv --ledger ledger.tsv
@@ -78,8 +78,8 @@ def fit_expression(
 
     from faceage_bio.errors import RunError
     from faceage_bio.expression.counts import choose_samples, one_row_per_sample
-    from faceage_bio.expression.deseq import result_tables
     from faceage_bio.expression.inputs import read_inputs
+    from faceage_bio.expression.stage import result_tables
     from faceage_bio.tables import read_table, write_table
 
     if samples is None:

@@ -7,6 +7,7 @@ import pandas as pd
 
 from faceage_bio.columns import AGE_ACCELERATION, COHORT, SAMPLE, SPECIMEN, SUBJECT
 from faceage_bio.errors import CohortError
+from faceage_bio.expression.formula import columns_of
 from faceage_bio.tables import ledger_rows
 
 TISSUE = "tissue"
@@ -39,7 +40,7 @@ def choose_samples(
         The cohort's analysis table.
     counts : DataFrame, genes x samples
     samples : DataFrame, ``columns.SAMPLE_COLUMNS`` and further ones
-    covariates : names of columns of ``table``, or of ``samples``
+    covariates : names of columns of ``table``, or of ``samples``, and interactions ``a:b``
     repeated : "first" or "last" by date, "sum" (their counts are added), or "block" (all of them are kept)
     tissue : the value of ``tissue`` that is analysed; None takes all
 
@@ -48,10 +49,11 @@ def choose_samples(
     CohortError
         A covariate that no table has, or a tissue that no sample is of.
     """
+    columns = columns_of(covariates)
     ordered = samples.sort_values(["sample_date", SAMPLE], na_position="last", kind="stable")
     further = [name for name in samples if name not in (COHORT, SUBJECT, SAMPLE)]
     people = ordered.merge(table.drop(columns=[COHORT, *further], errors="ignore"), on=SUBJECT, how="left")
-    unknown = [name for name in covariates if name not in people]
+    unknown = [name for name in columns if name not in people]
     if unknown:
         raise CohortError(
             f"expression.covariates names {', '.join(map(repr, unknown))}, but neither the clinic nor the samples table has it. "
@@ -61,7 +63,7 @@ def choose_samples(
     if tissue is not None:
         reason[~is_of_tissue(people, tissue)] = "other_tissue"
     reason[(reason == "") & people[AGE_ACCELERATION].isna()] = "no_acceleration"
-    for name in covariates:
+    for name in columns:
         reason[(reason == "") & people[name].isna()] = f"missing_{name}"
     counts, settled = settle_repeats(counts, people[reason == ""], repeated)
     reason[settled.index] = settled

@@ -8,6 +8,7 @@ import pandas as pd
 from faceage_bio.columns import AGE, AGE_ACCELERATION, AGE_GAP, COHORT, LEVELS, SAMPLE
 from faceage_bio.errors import FitError
 from faceage_bio.expression.counts import Expression
+from faceage_bio.expression.formula import plain
 from faceage_bio.expression.levels import log_counts_per_million
 from faceage_bio.rna.gene_sets import GeneSet, digest
 from faceage_bio.stats.design import build_design
@@ -98,7 +99,7 @@ def associate(
     people = data.people
     if AGE_GAP not in people and {"face_age", AGE} <= set(people):
         people = people.assign(**{AGE_GAP: people["face_age"] - people[AGE]})
-    others = [name for name in covariates if name != AGE]
+    others = plain(covariates)
     models = [(RAW, [AGE_GAP], [AGE_GAP])] if AGE_GAP in people else []
     models.append((", ".join(["age", *others]), [AGE_ACCELERATION, AGE, *others], [AGE_ACCELERATION, AGE]))
     exposed = [(one, adjustment) for adjustment, _, exposures in models for one in exposures]
