@@ -205,7 +205,10 @@ def repeated_samples(n=40):
 def test_samples_of_one_person_count_as_alike():
     data = repeated_samples()
     genes, panel = result_tables(data, "c", "expression", ["sex"], ["CDK6"], 10, 10, 10, 1)
-    assert genes.method.str.fullmatch(r"limma-voom, samples of one person correlated by 0\.[6-9]\d").all()
+    assert genes.method.str.fullmatch(
+        r"limma-voom, 80 samples, those of one person correlated by 0\.[6-9]\d"
+    ).all()
+    assert set(genes.n) == {40}
     mine = genes[genes.exposure == "age_acceleration"].set_index("term")
     assert mine.p_value["CDK6"] < 1e-3
     assert (mine.drop("CDK6").p_value < 0.05).mean() < 0.13

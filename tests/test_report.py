@@ -73,13 +73,14 @@ def gene_tables(name, n_genes):
     random = np.random.default_rng(1)
     genes = ["CDK6", "TP53", *(f"GENE{k}" for k in range(max(0, n_genes - 2)))][:n_genes]
     tables = []
-    for exposure in ("age_acceleration", "chronological_age"):
+    for exposure in ("age_acceleration", "chronological_age", "difference"):
         p_values = random.uniform(1e-9, 1, len(genes))
         columns = {
             "cohort": name, "analysis": "expression", "term": genes, "measure": "log2 fold change", "per": "10 years",
             "estimate": random.normal(0, 0.3, len(genes)), "ci_lower": -1.0, "ci_upper": 1.0, "p_value": p_values,
-            "q_value": np.minimum(1, p_values * 3), "n": 88, "model": "DESeq2, Wald test", "adjustment": "age, sex",
-            "exposure": exposure, "base_mean": 100.0,
+            "q_value": np.minimum(1, p_values * 3), "n": 88, "model": "together", "adjustment": "smoking, sex",
+            "method": "DESeq2's method, Wald test", "exposure": exposure, "base_mean": 100.0, "n_tests": 2, "voom_estimate": 0.5,
+            "voom_ci_lower": 0.25, "voom_ci_upper": 0.75, "voom_p_value": 0.0321,
         }  # fmt: skip
         tables.append(result_rows(pd.DataFrame(columns)))
     table = pd.concat(tables)

@@ -50,8 +50,14 @@ class CountModels:
     def method(self) -> str:
         """What the estimates and p-values are made with."""
         if self.deseq is None:
-            return f"limma-voom, samples of one person correlated by {self.correlation:.2f}"
+            n, correlation = len(self.joint), self.correlation
+            return f"limma-voom, {n} samples, those of one person correlated by {correlation:.2f}"
         return "DESeq2's method, Wald test" + (", size factors of positive counts" if self.sparse else "")
+
+    @property
+    def n_people(self) -> int:
+        """People, not samples."""
+        return len(self.joint) if self.persons is None else int(self.persons.max()) + 1
 
     @property
     def note(self) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from faceage_bio.columns import AGE, AGE_ACCELERATION, COHORT
+from faceage_bio.columns import AGE, AGE_ACCELERATION, COHORT, SUBJECT
 from faceage_bio.errors import FitError
 from faceage_bio.expression.counts import Expression
 from faceage_bio.expression.formula import design_of
@@ -66,7 +66,7 @@ def result_tables(
         declared = pd.concat(
             pd.DataFrame({"term": list(panel), "exposure": test.exposure, "model": test.model})
             for test in TESTS
-        ).assign(n=len(data.people), note=f"not estimated, because {error}")
+        ).assign(n=data.people[SUBJECT].nunique(), note=f"not estimated, because {error}")
     columns = [*result_rows([]).columns, *FURTHER]
     return tuple(result_rows(table.assign(**label)).reindex(columns=columns) for table in (genes, declared))
 
@@ -75,7 +75,7 @@ def _labelled(
     table: pd.DataFrame, models: CountModels, test: Test, covariates: Sequence[str]
 ) -> pd.DataFrame:
     return table.rename_axis("term").reset_index().assign(
-        exposure=test.exposure, model=test.model, method=models.method, n=len(models.joint), 
+        exposure=test.exposure, model=test.model, method=models.method, n=models.n_people, 
         adjustment=adjustment_of(test, covariates, models.joint),
     )  # fmt: skip
 

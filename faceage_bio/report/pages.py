@@ -15,6 +15,7 @@ from faceage_bio.report import fairness, figures, formats, readers, words
 from faceage_bio.report.acceleration import definition_section
 from faceage_bio.report.associations import association_sections, paired, without_small
 from faceage_bio.report.gene_sets import gene_set_section
+from faceage_bio.report.genes import gene_section
 from faceage_bio.report.survival import survival_cohort
 from faceage_bio.report.tables import ReportTables
 
@@ -22,7 +23,6 @@ TEMPLATES = Path(__file__).parent / "templates"
 SOFTWARE = (
     "torch",
     "facenet-pytorch",
-    "pydeseq2",
     "lifelines",
     "statsmodels",
     "pandas",
@@ -30,7 +30,6 @@ SOFTWARE = (
     "scipy",
     "snakemake",
 )
-TOP_GENES = 500
 FLOW = [
     ("photo", "intake", "Photos in"), ("photo", "face_age", "Photos with a face age"), ("subject", "acceleration", "People with age acceleration"),
     ("sample", "expression", "RNA samples analysed"), ("subject", "survival", "People in the survival models"),
@@ -106,16 +105,6 @@ def _tiles(tables: ReportTables, name: str) -> list[dict]:
 
 def _association_cohort(tables: ReportTables, name: str, config: dict) -> dict:
     phenotypes = without_small(tables.get("phenotype", "phenotypes", name), config["report"]["min_cell"])
-    panel, genes = tables.get("expression", "panel", name), tables.get("expression", "genes", name)
-    analyses = list(dict.fromkeys(panel["analysis"])) if len(panel) else []
-    exposed = genes[genes.exposure == "age_acceleration"] if len(genes) else genes
-    first = exposed[exposed.analysis == analyses[0]] if len(exposed) and analyses else exposed
-    chart = (
-        figures.volcano(first, config["expression"]["panel"])
-        if len(first) and first.p_value.notna().any()
-        else None
-    )
-    gene = config["expression"]["panel"][0]
     return {
         "name": name,
         "flow": _tiles(tables, name),
@@ -129,24 +118,7 @@ def _association_cohort(tables: ReportTables, name: str, config: dict) -> dict:
         "phenotype_figure": Markup(_phenotype_forest(phenotypes))
         if len(phenotypes) and phenotypes.estimate.notna().any()
         else "",
-        "gene_sentences": [(one, words.gene_sentence(panel[panel.analysis == one], gene)) for one in analyses]
-        or [("expression", words.gene_sentence(panel.reindex(columns=["term", "exposure"]), gene))],
-        "panels": [
-            (
-                one,
-                _panel_rows(panel[panel.analysis == one]),
-                Markup(_panel_forest(panel[panel.analysis == one])),
-            )
-            for one in analyses
-        ],
-        "n_tested": int(first.p_value.notna().sum()) if len(first) else 0,
-        "n_found": int((first.q_value < 0.05).sum()) if len(first) else 0,
-        "genes": _rows(first.sort_values("p_value").head(TOP_GENES)) if len(first) else [],
-        "gene_model": _rows(first.head(1)),
-        "volcano": Markup(figures.interactive(chart)) if chart is not None else "",
-        "volcano_print": Markup(figures.to_svg(chart, "Volcano plot of all genes"))
-        if chart is not None
-        else "",
+        **gene_section(tables, name, config),
     }
 
 
@@ -174,23 +146,3 @@ def _phenotype_forest(table: pd.DataFrame) -> str:
         kind=table.adjustment.str.startswith("none").map({True: "raw age gap", False: "age held constant"}),
     )
     return figures.forest(shown, "label", "kind", figures.RAW_AND_ADJUSTED, 0, "Years of face age")
-
-
-def _panel_rows(panel: pd.DataFrame) -> list[dict]:
-    """One line per gene: age acceleration, and chronological age beside it."""
-    twins = {row["term"]: row for row in _rows(panel[panel.exposure == "chronological_age"])}
-    return [
-        row | {"twin": twins.get(row["term"])} for row in _rows(panel[panel.exposure == "age_acceleration"])
-    ]
-
-
-def _panel_forest(panel: pd.DataFrame) -> str:
-    if not panel.estimate.notna().any():
-        return ""
-    shown = panel.assign(
-        kind=panel.exposure.map(
-            {"age_acceleration": "age acceleration", "chronological_age": "chronological age"}
-        )
-    )
-    colours = [("age acceleration", figures.ORANGE), ("chronological age", "#8a8f98")]
-    return figures.forest(shown, "term", "kind", colours, 0, f"Log2 fold change per {panel['per'].iloc[0]}")

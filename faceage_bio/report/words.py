@@ -144,20 +144,23 @@ def agreement_sentence(rows: pd.DataFrame) -> str:
 
 def gene_sentence(panel: pd.DataFrame, gene: str) -> str:
     """The headline gene, whatever its p."""
-    rows = panel[(panel.term == gene) & (panel.exposure == "age_acceleration")]
-    if not len(rows):
+    together = panel[(panel.term == gene) & (panel.model == "together")].drop_duplicates("exposure")
+    by_exposure = together.set_index("exposure")
+    if "age_acceleration" not in by_exposure.index:
         return f"{gene}: not run, because the cohort has no RNA counts."
-    row = rows.iloc[0]
+    row = by_exposure.loc["age_acceleration"]
     if pd.isna(row.estimate):
         return f"{gene}: {row.note}."
-    twin = panel[(panel.term == gene) & (panel.exposure == "chronological_age")]
     sentence = (
         f"{gene} expression changed by {signed(row.estimate, 2)} log2 per {row['per']} of age acceleration "
         f"(95 % interval {interval(row.ci_lower, row.ci_upper)}, p {_p(row.p_value)}, q in the panel {_p(row.q_value)}; {int(row.n)} people)"
     )
-    if len(twin) and pd.notna(twin.iloc[0].estimate):
-        other = twin.iloc[0]
+    if "chronological_age" in by_exposure.index and pd.notna(by_exposure.estimate["chronological_age"]):
+        other = by_exposure.loc["chronological_age"]
         sentence += f"; per {other['per']} of chronological age, in the same model, by {signed(other.estimate, 2)} ({interval(other.ci_lower, other.ci_upper)})"
+    if "difference" in by_exposure.index and pd.notna(by_exposure.estimate["difference"]):
+        both = by_exposure.loc["difference"]
+        sentence += f"; the difference is {signed(both.estimate, 2)} ({interval(both.ci_lower, both.ci_upper)}, p {_p(both.p_value)})"
     return sentence + "."
 
 

@@ -1,0 +1,93 @@
+"""The gene section: age acceleration beside chronological age, their difference, and the second opinion (genes.html.j2)."""
+
+import pandas as pd
+from markupsafe import Markup
+
+from faceage_bio.report import figures, words
+from faceage_bio.report.tables import ReportTables
+
+TOP_GENES = 500
+TOGETHER = "together"
+EXPOSURES = [
+    ("age_acceleration", "age acceleration", figures.ORANGE),
+    ("chronological_age", "chronological age", "#8a8f98"),
+    ("difference", "difference of both", figures.BLUE),
+]
+MODELS = {
+    TOGETHER: "age acceleration and age", "face age and age": "face age and age", "alone": "each alone",
+    "raw gap": "age gap alone, not adjusted for age",
+}  # fmt: skip
+# columns that a table may lack, because nothing stands in them
+FURTHER = (
+    "standard_error", "base_mean", "p_lrt", "q_filtered", "p_bonferroni", "n_tests", "voom_estimate", "voom_ci_lower",
+    "voom_ci_upper", "voom_p_value", "hc3_p_value",
+)  # fmt: skip
+
+
+def gene_section(tables: ReportTables, name: str, config: dict) -> dict:
+    """What the template shows of one cohort; every number is read from its tables."""
+    panel, genes = (_complete(tables.get("expression", table, name)) for table in ("panel", "genes"))
+    headline = config["expression"]["panel"][0]
+    analyses = list(dict.fromkeys(panel["analysis"]))
+    first = genes[(genes.exposure == "age_acceleration") & (genes.analysis == (analyses or [""])[0])]
+    chart = figures.volcano(first, config["expression"]["panel"]) if first.p_value.notna().any() else None
+    return {
+        "gene_sentences": [(one, words.gene_sentence(panel[panel.analysis == one], headline)) for one in analyses]
+        or [("expression", words.gene_sentence(panel, headline))],
+        "panels": [_panel(one, panel[panel.analysis == one]) for one in analyses],
+        "n_tested": int(first.p_value.notna().sum()),
+        "n_found": int((first.q_value < 0.05).sum()),
+        "n_found_filtered": int((first.q_filtered < 0.05).sum()),
+        "genes": first.sort_values("p_value").head(TOP_GENES).to_dict("records"),
+        "gene_model": first.head(1).to_dict("records"),
+        "volcano": Markup(figures.interactive(chart)) if chart is not None else "",
+        "volcano_print": Markup(figures.to_svg(chart, "Volcano plot of all genes")) if chart is not None else "",
+    }  # fmt: skip
+
+
+def _complete(table: pd.DataFrame) -> pd.DataFrame:
+    words_of = ("analysis", "term", "exposure", "model", "method", "note")
+    numbers = ("estimate", "p_value", "q_value", *FURTHER)
+    table = table.reindex(columns=list(dict.fromkeys([*table.columns, *words_of, *numbers])))
+    return table.assign(**{column: table[column].fillna("") for column in words_of})
+
+
+def _panel(analysis: str, panel: pd.DataFrame) -> dict:
+    """One line per gene with both ages and their difference, and all models below."""
+    together = panel[panel.model == TOGETHER]
+    by_exposure = {
+        exposure: {row["term"]: row for row in together[together.exposure == exposure].to_dict("records")}
+        for exposure, _, _ in EXPOSURES
+    }
+    rows = [
+        row | {"twin": by_exposure["chronological_age"].get(term), "difference": by_exposure["difference"].get(term)}
+        for term, row in by_exposure["age_acceleration"].items()
+    ]  # fmt: skip
+    tests = panel.assign(
+        spoken_model=panel.model.map(lambda model: MODELS.get(model, model)),
+        spoken=[_spoken(row.model, row.exposure) for row in panel.itertuples()],
+    )
+    return {
+        "analysis": analysis,
+        "rows": rows,
+        "figure": Markup(_forest(together)),
+        "n_tests": int(max([row["n_tests"] for row in rows if row["n_tests"] == row["n_tests"]], default=0)),
+        "tests": tests.sort_values("term", key=lambda terms: terms.map(list(by_exposure["age_acceleration"]).index), kind="stable")
+        .to_dict("records"),
+    }  # fmt: skip
+
+
+def _spoken(model: str, exposure: str) -> str:
+    if exposure == "difference":
+        return "age acceleration − age" if model == TOGETHER else "face age − age"
+    return words.term(exposure)
+
+
+def _forest(together: pd.DataFrame) -> str:
+    kinds = {exposure: name for exposure, name, _ in EXPOSURES}
+    shown = together[together.exposure.isin(kinds)]
+    if not shown.estimate.notna().any():
+        return ""
+    colours = [(name, colour) for _, name, colour in EXPOSURES]
+    shown = shown.assign(kind=shown.exposure.map(kinds))
+    return figures.forest(shown, "term", "kind", colours, 0, f"Log2 fold change per {shown['per'].iloc[0]}")

@@ -1,0 +1,79 @@
+"""The gene section of the association page: both ages, their difference, the second opinion, numbers of tests."""
+
+import pandas as pd
+import pytest
+
+from faceage_bio.expression.counts import choose_samples
+from faceage_bio.expression.stage import result_tables
+from faceage_bio.report import words
+from faceage_bio.report.genes import gene_section
+from faceage_bio.report.pages import association_page
+from faceage_bio.report.tables import collect
+from faceage_bio.tables import write_table
+from tests.expression_study import study
+from tests.test_report import CARD, config_of
+
+PANEL = ["CDK6", "AGES", "ABSENT"]
+
+
+@pytest.fixture(scope="module")
+def tables(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("study")
+    paths = []
+    for name, covariates in (("one", ["sex"]), ("few", ["sex", "bmi"])):
+        table, counts, samples = study(effect=0.8)
+        table = table.head(7) if name == "few" else table
+        chosen = choose_samples(table, counts, samples, covariates)
+        found = result_tables(chosen, name, "expression", covariates, PANEL, 10, 10, 10, 1)
+        for kind, rows in zip(("genes", "panel"), found, strict=True):
+            paths.append(folder / name / "expression" / f"{kind}.tsv")
+            write_table(rows, paths[-1])
+    return collect(paths)
+
+
+def config(*names):
+    return config_of(list(names), expression={"panel": PANEL})
+
+
+def test_the_difference_stands_beside_both_ages(tables):
+    section = gene_section(tables, "one", config("one"))
+    (panel,) = section["panels"]
+    row = panel["rows"][0]
+    assert row["term"] == "CDK6"
+    assert row["estimate"] - row["twin"]["estimate"] == pytest.approx(row["difference"]["estimate"], abs=1e-4)
+    assert panel["n_tests"] == 2
+    assert "difference of both" in panel["figure"]
+    assert len(panel["tests"]) == 33
+    assert [test["term"] for test in panel["tests"][::11]] == PANEL
+    sentence = section["gene_sentences"][0][1]
+    assert "per 10 years of age acceleration" in sentence
+    assert "; the difference is +0." in sentence
+
+
+def test_the_page_shows_every_model_and_the_second_opinion(tables):
+    page = association_page(tables, config("one"), [CARD])
+    for text in (
+        "families of 2 tests each", "Second opinion (limma-voom)", "age gap alone, not adjusted for age", "face age − age",
+        "p × 2 (Bonferroni)", "held to DESeq2 1.38.3; no shrinkage", "after independent filtering",
+        "not tested, because the counts do not have it",
+    ):  # fmt: skip
+        assert text in page, text
+    assert "pydeseq2" not in page
+
+
+def test_a_cohort_of_too_few_samples_says_so(tables):
+    page = association_page(tables, config("few"), [CARD])
+    assert "CDK6: not estimated, because 7 samples are too few for 5 parameters" in page
+    assert "The twin" not in page
+
+
+def test_without_counts_nothing_is_said_of_genes():
+    section = gene_section(collect([]), "one", config("one"))
+    assert section["panels"] == section["genes"] == []
+    assert section["gene_sentences"][0][1] == "CDK6: not run, because the cohort has no RNA counts."
+
+
+def test_the_sentence_of_a_panel_without_a_twin():
+    row = {"term": "CDK6", "model": "together", "exposure": "age_acceleration", "estimate": 0.5, "ci_lower": 0.1, "ci_upper": 0.9,
+           "p_value": 0.01, "q_value": 0.02, "n": 50, "per": "10 years", "note": ""}  # fmt: skip
+    assert words.gene_sentence(pd.DataFrame([row]), "CDK6").endswith("q in the panel = 0.020; 50 people).")
