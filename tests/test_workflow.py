@@ -35,7 +35,7 @@ def headline(folder: Path, cohort: str) -> pd.Series:
 
 def panel_gene(folder: Path, cohort: str, gene: str = "CDK6") -> pd.Series:
     panel = table(folder, f"{cohort}/expression/panel.tsv")
-    rows = panel[(panel.term == gene) & (panel.exposure == "age_acceleration")]
+    rows = panel[(panel.term == gene) & (panel.exposure == "age_acceleration") & (panel.model == "together")]
     assert len(rows) == 1
     return rows.iloc[0]
 
@@ -393,7 +393,10 @@ def test_single_cells_give_a_part_of_the_report_for_each_cell_type(demo, tmp_pat
     run = snakemake(tmp_path, configfile=configfile)
     assert run.status == 0, run.output[-8000:]
     panel = table(tmp_path, "mine/expression/panel.tsv")
-    cdk6 = panel[(panel.term == "CDK6") & (panel.exposure == "age_acceleration")].set_index("analysis")
+    cdk6 = panel[
+        (panel.term == "CDK6") & (panel.exposure == "age_acceleration") & (panel.model == "together")
+    ]
+    cdk6 = cdk6.set_index("analysis")
     assert set(cdk6.index) == {"expression in T cell", "expression in B cell"}
     assert cdk6.n.to_dict() == {"expression in T cell": 40, "expression in B cell": 39}
     assert (cdk6.ci_lower > 0).all()

@@ -93,13 +93,13 @@ def fit_expression(
     for analysis, (matrix, mine) in inputs.items():
         data = choose_samples(table, matrix, mine, covariate, repeated_samples, tissue)
         print(f"{cohort}, {analysis}: {len(data.people)} of {len(mine)} samples")
-        outputs.append(
-            (
-                *result_tables(
-                    data, cohort, analysis, covariate, panel, per_years, min_count, min_samples, workers
-                ),
-                data.ledger,
-            )
+        tested, declared = result_tables(
+            data, cohort, analysis, covariate, panel, per_years, min_count, min_samples, workers
+        )
+        outputs.append((tested, declared, data.ledger))
+        print(
+            f"tests of age acceleration: {int((tested['exposure'] == 'age_acceleration').sum())} genes, "
+            f"and {int(declared['n_tests'].max()) if declared['n_tests'].notna().any() else 0} of the {len(panel)} declared"
         )
     write_table(pd.concat([one for one, _, _ in outputs], ignore_index=True), genes)
     write_table(pd.concat([one for _, one, _ in outputs], ignore_index=True), panel_table)
