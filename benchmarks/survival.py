@@ -92,7 +92,7 @@ def concordance(fit, data: dict) -> list[float]:
 
     years, event, design = data["people"]
     found = of(years, event, design.to_numpy() @ fit.terms.log_hazard_ratio.to_numpy())
-    return [found.estimate, found.standard_error]
+    return [float(found.value[0]), found.error(0)]
 
 
 def lifelines(data: dict) -> dict:

@@ -434,3 +434,9 @@ def test_near_ties_of_attained_age_are_merged_as_timefix_does():
     expected = r("attained", "ecog", "log_hazard_ratio")[0]
     assert broken.terms.log_hazard_ratio["ecog"] != pytest.approx(expected, rel=1e-5)
     assert fitted("attained").terms.log_hazard_ratio["ecog"] == pytest.approx(expected, rel=1e-8)
+
+
+def test_robust_without_clusters_takes_each_row_by_itself():
+    table, case = read("colon"), CASES["colon_robust"]
+    fit = fit_cox(table.time, table.event, table[case.terms], robust=True)
+    pd.testing.assert_frame_equal(fit.terms, fitted("colon_robust").terms, rtol=1e-10)

@@ -86,3 +86,27 @@ def test_planted_gene_is_first_and_permuted_genes_are_uniform():
     others = found.drop(index="g7").p_value
     assert 0.02 < (others < 0.05).mean() < 0.09
     assert 0.45 < others.mean() < 0.55
+
+
+@pytest.mark.parametrize("seed", [0, 4])
+def test_rare_and_heavy_tailed_genes_are_as_their_single_fits(seed):
+    # steps that go too far at first are not separation, and real separation is told by both
+    random, n = np.random.default_rng(seed), 25
+    draw = [
+        lambda: random.standard_t(1, n), lambda: np.exp(3 * random.normal(size=n)), lambda: (random.random(n) < 0.07) * 1.0,
+        lambda: random.normal(size=n), lambda: np.where(random.random(n) < 0.85, 0.0, random.normal(5, 1, n)),
+    ]  # fmt: skip
+    genes = pd.DataFrame({f"g{k}": draw[k % 5]() for k in range(80)})
+    covariates = pd.DataFrame({"z": random.integers(0, 3, n) * 1.0, "a": random.normal(size=n)})
+    years = pd.Series(np.ceil(random.exponential(1, n) / np.exp(0.4 * covariates.a) * 20))
+    event = pd.Series((random.random(n) < 0.5) * 1.0)
+    found = fit_cox_per_column(years, event, genes, covariates)
+    assert 0 < (found.note != "").sum() < 20
+    for gene, row in found.iterrows():
+        design = pd.concat([genes[[gene]], covariates], axis=1)
+        if row.note:
+            with pytest.raises(FitError, match=rf"^{gene}.*{row.note[:14]}"):
+                fit_cox(years, event, design)
+        else:
+            single = fit_cox(years, event, design).terms.loc[gene]
+            np.testing.assert_allclose(row[single.index].astype(float), single, rtol=1e-6, err_msg=gene)

@@ -238,17 +238,19 @@ def _newton(sets: RiskSets, x: np.ndarray, names: list[str]) -> tuple[np.ndarray
     start = np.sqrt(np.diag(np.linalg.inv(curvature)))
     for _ in range(MOST_STEPS):
         step = np.linalg.solve(curvature, score(sets, x, at))
+        error = np.sqrt(np.abs(np.diag(np.linalg.pinv(curvature))))
+        # a step that went too far comes back; one without end goes on
+        endless = (error > NO_END) & (error > 10 * start) & (step * beta > 0)
+        if endless.any():
+            raise FitError(
+                f"{_named(names, endless)} separates those who died from those who did not, so its hazard ratio has no "
+                f"end. {FIRTH}"
+            )
         step *= min(1.0, LONGEST_STEP / max(np.abs(step).max(), 1e-300))
         beta, at = _uphill(sets, x, beta, step, at)
         curvature = information(sets, x, at)
         if np.abs(step).max() < SETTLED:
             return beta, at, curvature
-        error = np.sqrt(np.abs(np.diag(np.linalg.pinv(curvature))))
-        if (endless := (error > NO_END) & (error > 10 * start)).any():
-            raise FitError(
-                f"{_named(names, endless)} separates those who died from those who did not, so its hazard ratio has no "
-                f"end. {FIRTH}"
-            )
     moving = np.abs(step) > 0.1 * np.abs(step).max()
     raise FitError(f"Cox's model did not converge: {_named(names, moving)} still moved. {FIRTH}")
 

@@ -107,11 +107,14 @@ def _newton(
         settled = uphill & regular & (np.abs(step).max(axis=1) < SETTLED)
         estimate[going[settled]] = (beta + step)[settled, 0]
         error[going[settled]] = now[settled]
-        endless = ~settled & regular & (now > NO_END) & (now > 10 * first_error)
+        # a step that went too far comes back; one without end goes on
+        outwards = uphill & regular & (ahead[:, 0] * beta[:, 0] > 0)
+        endless = outwards & ~settled & (now > NO_END) & (now > 10 * first_error)
+        lost = uphill & ~regular
         reason[going[settled]] = ""
         reason[going[endless]] = "separates those who died from those who did not"
-        reason[going[~regular]] = "does not vary among those at risk, or follows from the covariates"
-        stay = ~(settled | endless | ~regular)
+        reason[going[lost]] = "does not vary among those at risk, or follows from the covariates"
+        stay = ~(settled | endless | lost)
         if not stay.any():
             break
         if not stay.all():
