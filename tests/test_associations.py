@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from faceage_bio.config import check_config
 from faceage_bio.errors import CohortError, ConfigError, FitError, TableError
 from faceage_bio.phenotype.adjustment import COMPLETE, IMPUTED, Plan, compare_adjustments, parse_covariates
-from faceage_bio.phenotype.contrasts import RAW
+from faceage_bio.phenotype.contrasts import RAW, contrast_exposures
 from faceage_bio.phenotype.dose import CURVATURE, LINE, LOWEST, fit_dose_response, lowest_point
 from faceage_bio.phenotype.levels import BEYOND, DIFFER, TREND, compare_levels
 from faceage_bio.phenotype.matched import match_groups, paired_difference
@@ -24,6 +24,7 @@ from faceage_bio.phenotype.subgroups import compare_subgroups
 from faceage_bio.report.associations import paired, without_small
 from faceage_bio.report.pages import association_page
 from faceage_bio.report.tables import collect
+from faceage_bio.stats.linear import least_squares
 from faceage_bio.tables import read_table, write_table
 from tests.browser import chromium
 from tests.golden.associations import data
@@ -381,7 +382,7 @@ def test_a_handful_of_people_is_no_crash(n):
 @pytest.mark.parametrize(
     ("name", "term", "message"),
     [
-        ("no reference people", "group", "all 200 people have the same value"),
+        ("no reference people", "group", r"all 200 people have the same value \(cancer\)"),
         ("all smokers", "smoking", "have the same value"),
         ("constant BMI", "bmi", "have the same value"),
         ("nothing known", "ecog", "nobody has a value"),
@@ -409,6 +410,38 @@ def test_a_lonely_group_does_not_spoil_the_others():
     alone = found.means[found.means.level == "4"]
     assert alone.note.str.contains("fewer than 2 people").all()
     assert found.pairs.estimate.notna().all()
+
+
+def test_every_set_and_way_has_the_same_reference():
+    table = people(n=150, seed=6).assign(cohort="x")
+    table["site"] = ["lung", "breast", "other"] * 50
+    table.loc[table.index[table.site == "breast"][:20], "bmi"] = np.nan  # fewest of the complete cases
+    found = compare_adjustments(table, ["site"], Plan({}, ["sex"], ["sex", "bmi"]), m=2, iterations=1, seed=1)
+    assert set(found.rows.term) == {"site: lung vs breast", "site: other vs breast"}
+    assert found.rows.groupby(["adjustment_set", "missing"]).size().eq(4).all()
+
+
+def test_leaving_somebody_out_does_not_change_the_reference():
+    # breast is as frequent as lung, and so comes first, but one of its people is alone with a covariate
+    table = people(n=150, seed=6).assign(cohort="x")
+    table["site"] = ["lung", "breast", "other"] * 50
+    table.loc[1, "smoking"] = "pipe"
+    for rows in (
+        compare_levels(table, ["site"], ["smoking"]).pairs,
+        compare_adjustments(table, ["site"], Plan({}, ["smoking"], []), m=2, iterations=1, seed=1).rows,
+    ):
+        rows = rows[rows.adjustment.str.startswith("age, smoking")]
+        assert rows.estimate.notna().all()
+    rest = table.drop(index=1)
+    design = pd.get_dummies(rest[["site", "smoking"]], dtype=float).drop(
+        columns=["site_breast", "smoking_never"]
+    )
+    expected = least_squares(rest.face_age, design.assign(age=rest.chronological_age)).estimate
+    found = contrast_exposures(table, ["site"], ["smoking"])
+    for level in ("lung", "other"):
+        _, adjusted = one(found, f"site: {level} vs breast")
+        assert adjusted.estimate == pytest.approx(expected[f"site_{level}"])
+        assert adjusted.n == 149
 
 
 @pytest.mark.parametrize(

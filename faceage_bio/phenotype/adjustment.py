@@ -10,7 +10,7 @@ import pandas as pd
 from faceage_bio.columns import AGE, AGE_GAP, COHORT, FACE_AGE, UNITS
 from faceage_bio.errors import ConfigError, FitError
 from faceage_bio.phenotype.contrasts import LEAST_SQUARES, raw_and_adjusted
-from faceage_bio.phenotype.people import POOLED, as_words, claims, levels_of, make_frame
+from faceage_bio.phenotype.people import POOLED, as_words, claims, levels_in, levels_of, make_frame
 from faceage_bio.stats.design import build_design
 from faceage_bio.stats.evalue import e_value_of_difference
 from faceage_bio.stats.imputation import impute, pool
@@ -246,7 +246,9 @@ def _imputed(
     if exposure not in tables[0] or tables[0][exposure].nunique() < 2:
         why = make_frame(people, exposure, []).why_not or "the values do not vary among groups of 2 and more"
         return raw_and_adjusted(shared | {"term": exposure}, label, why, why)
-    levels = levels_of(tables[0], columns)
+    levels = dict(levels_of(tables[0], columns))
+    if exposure in levels:  # the reference of the complete cases
+        levels[exposure] = levels_in(known[exposure], exposure, tables[0][exposure])
     missing = int(known[[exposure, *held]].isna().any(axis=1).sum())
     notes = [f"{missing} of {len(known)} people had gaps" if missing else "nothing was missing", *notes]
 

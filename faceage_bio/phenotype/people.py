@@ -135,7 +135,7 @@ def make_frame(
     if factor or not pd.api.types.is_numeric_dtype(people[exposure]):
         people[exposure] = as_words(people[exposure])
         words.insert(0, exposure)
-    first_levels = order_of(people[exposure], exposure) if exposure in words else ()
+    first_levels = levels_in(known[exposure], exposure, people[exposure]) if exposure in words else ()
     while True:  # leaving one group out may leave another with one person
         small = {name: _small_levels(people[name]) for name in words}
         keep = ~np.logical_or.reduce(
@@ -152,20 +152,26 @@ def make_frame(
         people = people[keep].reset_index(drop=True)
     levels = tuple(level for level in first_levels if (people[exposure] == level).any())
     lonely = tuple(level for level in first_levels if level not in levels)
-    design = build_design(
-        people, [exposure, AGE, *others], {name: order_of(people[name], name) for name in words}
-    )
+    # those left out must not change which group is the reference
+    orders = {name: order_of(people[name], name) for name in words} | ({exposure: levels} if levels else {})
+    design = build_design(people, [exposure, AGE, *others], orders)
     held = [name for name in others if name not in design.constant]
     why_not = ""
     if len(people) == 0 or exposure in design.constant:
-        why_not = (
-            "nobody has a value"
-            if len(people) + len(lonely) == 0
-            else f"all {len(people)} people have the same value"
-        )
+        why_not = _nothing_to_compare(people[exposure], lonely)
     return Frame(
         exposure, people, design.matrix, levels, lonely, ", ".join(["age", *held]), "; ".join(notes), why_not
     )  # fmt: skip
+
+
+def _nothing_to_compare(values: pd.Series, lonely: Sequence[str]) -> str:
+    """Why people who all have one value, or nobody, cannot be compared; the value itself is theirs, but for disease."""
+    if len(values) == 0:
+        return "no group has 2 people" if lonely else "nobody has a value"
+    if len(values) == 1:
+        return "one person alone has a value"
+    which = f" ({values.iloc[0]})" if values.name == "group" else ""
+    return f"all {len(values)} people have the same value{which}"
 
 
 def as_words(values: pd.Series) -> pd.Series:
@@ -184,6 +190,15 @@ def order_of(words: pd.Series, name: str) -> tuple[str, ...]:
     if len(found) and all(_is_number(word) for word in found.index):
         return tuple(sorted(found.index, key=float))
     return tuple(sorted(found.index, key=lambda word: (-found[word], word)))
+
+
+def levels_in(everybody: pd.Series, name: str, people: pd.Series) -> tuple[str, ...]:
+    """The groups among some people in the order that they have among all who have a value.
+
+    So the reference is the same whoever lacks a covariate.
+    """
+    present = set(people)
+    return tuple(level for level in order_of(as_words(everybody.dropna()), name) if level in present)
 
 
 def ascending(levels: Sequence[str], name: str) -> tuple[str, ...]:
