@@ -10,7 +10,7 @@ from faceage_bio.acceleration import curves
 from faceage_bio.acceleration.normative import CENTILE, Z, normative_scores
 from faceage_bio.columns import AGE, AGE_ACCELERATION, AGE_GAP, COHORT, FACE_AGE, SEX_LEVELS
 from faceage_bio.errors import CohortError, FitError
-from faceage_bio.stats.linear import correlation, mean_interval
+from faceage_bio.stats.linear import correlation, mean_interval, spread
 from faceage_bio.tables import result_rows
 
 BAND = 10  # years
@@ -153,7 +153,7 @@ def _in_sex_sd(group: pd.DataFrame, all_people: pd.DataFrame, fit_in: str) -> tu
             result[mine] = group.loc[mine, AGE_ACCELERATION] / values.std()
         elif mine.any():
             why.append(f"{sex}: {len(values)} people are too few, or do not vary")
-    return result, "; ".join(why) or ("" if result.notna().any() else "nobody's sex is known")
+    return result, "; ".join(why) or ("" if result.notna().any() else "nobody is known to be female or male")
 
 
 def definition_table(
@@ -187,9 +187,9 @@ def _measure(measure: str, known: pd.DataFrame, column: str, why: str) -> dict:
         return {"note": f"not estimated, because {why or 'nobody has both ages'}"}
     if measure == "mean":
         return {"estimate": known[column].mean(), "note": partly}
-    if measure == "standard deviation":
-        return {"estimate": known[column].std(), "note": partly}
     try:
+        if measure == "standard deviation":
+            return {"estimate": spread(known[column]), "note": partly}
         return correlation(known[column], known[AGE]).__dict__ | {"note": partly}
     except FitError as error:
         return {"note": f"not estimated, because {error}"}

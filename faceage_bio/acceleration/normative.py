@@ -27,8 +27,8 @@ def normative_scores(people: pd.DataFrame, fitted_in: pd.Series) -> tuple[pd.Dat
     """
     scores = pd.DataFrame({Z: np.nan, CENTILE: np.nan}, index=people.index)
     why = []
-    if "sex" not in people or people["sex"].isna().all():
-        return scores, "nobody's sex is known"
+    if "sex" not in people or not people["sex"].isin(SEX_LEVELS).any():
+        return scores, "nobody is known to be female or male"
     for sex in SEX_LEVELS:
         mine = people["sex"] == sex
         norm_people = people[mine & fitted_in]

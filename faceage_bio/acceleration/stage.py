@@ -11,7 +11,7 @@ from faceage_bio.acceleration.subjects import one_per_subject
 from faceage_bio.acceleration.validity import flag, sensitivity
 from faceage_bio.columns import AGE, AGE_ACCELERATION, AGE_GAP, COHORT, FACE_AGE, SUBJECT
 from faceage_bio.errors import CohortError, FitError, examples
-from faceage_bio.stats.linear import Estimate, correlation, mean_interval
+from faceage_bio.stats.linear import Estimate, correlation, mean_interval, spread
 from faceage_bio.tables import ledger_rows, result_rows
 
 BAND = 10  # years
@@ -104,29 +104,14 @@ def describe(
 
 
 def plain_people(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """A table given by hand as the cohorts that `describe` takes.
-
-    Raises
-    ------
-    CohortError
-        A column lacks, or an age is no number.
-    """
-    lacking = [name for name in (FACE_AGE, AGE) if name not in table]
-    if lacking:
-        raise CohortError(
-            f"the table of people lacks the column(s) {', '.join(lacking)}; found {', '.join(map(str, table.columns))}."
-        )
-    words = [name for name in (FACE_AGE, AGE) if not pd.api.types.is_numeric_dtype(table[name])]
-    if words:
-        raise CohortError(
-            f"the column(s) {', '.join(words)} hold words; write plain numbers of years such as 57.4."
-        )
+    """A table given by hand as the cohorts that `describe` takes."""
     table = table.copy()
     if SUBJECT not in table:
         table[SUBJECT] = [str(number) for number in range(1, len(table) + 1)]
     if COHORT not in table:
         table[COHORT] = "all"
-    return {str(name): people.reset_index(drop=True) for name, people in table.groupby(COHORT, sort=False)}
+    cohorts = {str(name): people.reset_index(drop=True) for name, people in table.groupby(COHORT, sort=False)}
+    return cohorts or {"all": table}
 
 
 def _one_cohort(
@@ -182,6 +167,8 @@ def summarise(name: str, table: pd.DataFrame, line: Line | None, model: str, not
 
     def add(term: str, measure: str, value: Estimate | float | None, why: str = "") -> None:
         numbers = value.__dict__ if isinstance(value, Estimate) else {"estimate": value}
+        if not why and pd.isna(numbers["estimate"]):
+            why = "not estimated, because nobody has both ages"
         rows.append(base | {"term": term, "measure": measure, "note": why} | numbers)
 
     def attempt(term: str, measure: str, compute, *arguments) -> None:
@@ -191,7 +178,7 @@ def summarise(name: str, table: pd.DataFrame, line: Line | None, model: str, not
             add(term, measure, None, f"not estimated, because {error}")
 
     attempt(AGE_GAP, "mean years", mean_interval, table[AGE_GAP])
-    add(AGE_GAP, "standard deviation, years", table[AGE_GAP].std())
+    attempt(AGE_GAP, "standard deviation, years", spread, table[AGE_GAP])
     add(AGE_GAP, "mean absolute years", table[AGE_GAP].abs().mean())
     attempt(AGE_GAP, "correlation with age", correlation, table[AGE_GAP], table[AGE])
     attempt(FACE_AGE, "correlation with age", correlation, table[FACE_AGE], table[AGE])
@@ -202,7 +189,7 @@ def summarise(name: str, table: pd.DataFrame, line: Line | None, model: str, not
         add(
             AGE_ACCELERATION, "mean years", known[AGE_ACCELERATION].mean()
         )  # zero by construction in its own cohort
-        add(AGE_ACCELERATION, "standard deviation, years", known[AGE_ACCELERATION].std())
+        attempt(AGE_ACCELERATION, "standard deviation, years", spread, known[AGE_ACCELERATION])
         attempt(AGE_ACCELERATION, "correlation with age", correlation, known[AGE_ACCELERATION], known[AGE])
     if line is not None:
         add("line", "slope, face years per year", line.slope)

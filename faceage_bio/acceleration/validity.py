@@ -5,7 +5,7 @@ import pandas as pd
 from faceage_bio.acceleration.residual import fit_line
 from faceage_bio.columns import AGE, AGE_ACCELERATION, AGE_GAP, COHORT, FACE_AGE
 from faceage_bio.errors import CohortError, FitError
-from faceage_bio.stats.linear import correlation, mean_interval
+from faceage_bio.stats.linear import correlation, mean_interval, spread
 from faceage_bio.tables import result_rows
 
 VALID_AGE, LOW_RESOLUTION = "valid_age", "low_resolution"
@@ -59,7 +59,7 @@ def _quantities(part: pd.DataFrame) -> list[tuple]:
     return [
         (AGE_GAP, "mean years", lambda: _mean(part[AGE_GAP])),
         (AGE_ACCELERATION, "mean years", lambda: _mean(accelerated[AGE_ACCELERATION])),
-        (AGE_ACCELERATION, "standard deviation, years", lambda: {"estimate": accelerated[AGE_ACCELERATION].std()}),
+        (AGE_ACCELERATION, "standard deviation, years", lambda: {"estimate": spread(accelerated[AGE_ACCELERATION])}),
         (AGE_GAP, "correlation with age", lambda: correlation(part[AGE_GAP], part[AGE]).__dict__),
         (AGE_ACCELERATION, "correlation with age", lambda: correlation(accelerated[AGE_ACCELERATION], accelerated[AGE]).__dict__),
         ("line", "slope, face years per year", lambda: {"estimate": fit_line(part[FACE_AGE], part[AGE]).slope}),

@@ -122,10 +122,11 @@ def define_acceleration(
 
     from faceage_bio.acceleration.definitions import Settings
     from faceage_bio.acceleration.stage import Validity, describe, plain_people
-    from faceage_bio.tables import read_table, write_table
+    from faceage_bio.plain import read_plain
+    from faceage_bio.tables import write_table
 
     settings = Settings(definition.value, fit_in.value, folds, tuple(adjust_for))
-    found = describe(plain_people(read_table(table)), settings, Validity(valid_ages, low_resolution))
+    found = describe(plain_people(read_plain(table)), settings, Validity(valid_ages, low_resolution))
     for part, path, private in (
         ("definitions", definitions, False), ("sensitivity", sensitivity, False), ("table", people, True),
     ):  # fmt: skip
@@ -170,8 +171,10 @@ def measure_reliability(
         measured_error,
         reliability_table,
     )  # fmt: skip
+    from faceage_bio.columns import AGE, AGE_ACCELERATION
     from faceage_bio.errors import RunError
-    from faceage_bio.tables import read_table, write_table
+    from faceage_bio.plain import read_plain
+    from faceage_bio.tables import write_table
 
     if (acceleration is None) != (attenuation is None):
         raise RunError("--acceleration (a table to read) and --attenuation (a table to write) go together.")
@@ -180,7 +183,7 @@ def measure_reliability(
     write_table(table, reliability)
     if acceleration and attenuation:
         error_sd, error_df = measured_error(table)
-        people = read_table(acceleration)
+        people = read_plain(acceleration, (AGE_ACCELERATION, AGE))
         rows = attenuation_table(people, error_sd, error_df, outcome, covariate, per_years, averaged)
         write_table(rows.assign(cohort=cohort) if cohort else pd.DataFrame(rows), attenuation)
 
@@ -212,9 +215,11 @@ def fit_ageing_rate(
     Example: faceage-bio fit-ageing-rate --face-ages photos.tsv --subjects clinic.tsv --covariate sex --output rate.tsv
     """
     from faceage_bio.acceleration.repeats import ageing_rate_table, ageing_rates
-    from faceage_bio.tables import read_table, write_table
+    from faceage_bio.columns import SUBJECT
+    from faceage_bio.plain import read_plain
+    from faceage_bio.tables import write_table
 
-    people = read_table(subjects)
+    people = read_plain(subjects, (SUBJECT,))
     rates = ageing_rates(_dated(face_ages, photos, subjects), people, days)
     write_table(ageing_rate_table(rates, covariate, per_years, cohort), output)
 
@@ -224,11 +229,12 @@ def _dated(face_ages: Path, photos: Path | None, subjects: Path | None):
     import pandas as pd
 
     from faceage_bio.acceleration.repeats import dated_photos
-    from faceage_bio.tables import read_table
+    from faceage_bio.columns import FACE_AGE, PHOTO, SUBJECT
+    from faceage_bio.plain import read_plain
 
     none = pd.DataFrame()
     return dated_photos(
-        read_table(face_ages),
-        read_table(photos) if photos else none,
-        read_table(subjects) if subjects else none,
+        read_plain(face_ages, (SUBJECT, FACE_AGE), PHOTO),
+        read_plain(photos, (PHOTO,), PHOTO) if photos else none,
+        read_plain(subjects, (SUBJECT,)) if subjects else none,
     )

@@ -33,9 +33,9 @@ Roles = Annotated[
 def read_people(paths: Sequence[Path]):
     """The tables below each other; a plain table is called by its file's name."""
     from faceage_bio.phenotype.people import gather
-    from faceage_bio.tables import read_table
+    from faceage_bio.plain import read_plain
 
-    return gather([read_table(path) for path in paths], [path.stem for path in paths])
+    return gather([read_plain(path) for path in paths], [path.stem for path in paths])
 
 
 def read_plan(roles: Sequence[str], reasons: Sequence[str], minimal: Sequence[str], full: Sequence[str]):
@@ -174,6 +174,12 @@ def vary_specifications(
     summary: Annotated[Path, typer.Option(help="How many agree.")],
     adjust_for: AdjustFor = [],
     full_set: FullSet = [],
+    adjusted_for: Annotated[
+        list[str],
+        typer.Option(
+            help="A column that acceleration_adjusted is adjusted for (untold, it is left out); repeat."
+        ),
+    ] = [],
     covariate: Roles = [],
 ) -> None:
     """Each exposure's headline under all definitions of looking older, adjustment sets and exclusions.
@@ -184,6 +190,6 @@ def vary_specifications(
     from faceage_bio.phenotype.specifications import vary_specifications as vary
     from faceage_bio.tables import write_table
 
-    found = vary(read_people(tables), exposure, read_plan(covariate, [], adjust_for, full_set))
+    found = vary(read_people(tables), exposure, read_plan(covariate, [], adjust_for, full_set), adjusted_for)
     write_table(found.rows, output)
     write_table(found.summary, summary)

@@ -46,11 +46,12 @@ def assess_fairness(
 
     from faceage_bio.errors import RunError
     from faceage_bio.fairness.error import assess_fairness as assess
+    from faceage_bio.plain import read_plain
     from faceage_bio.tables import read_table, write_table
 
     if photos and len(photos) != len(people):
         raise RunError("--photos is needed once for each --people, in the same order, or not at all.")
-    tables = [read_table(path) for path in people]
+    tables = [read_plain(path) for path in people]
     judged = pd.concat([read_table(path) for path in photos], ignore_index=True) if photos else None
     together = pd.concat([table.astype(object) for table in tables], ignore_index=True).infer_objects()
     cohort = "pooled" if len(tables) > 1 else None

@@ -178,7 +178,10 @@ def uncompared(factor: Factor, n: int, measure: str) -> dict:
 def with_q(rows: Sequence[dict]) -> list[dict]:
     """q-values over the age-adjusted tests (Benjamini and Hochberg), without those that are not to be interpreted."""
     p_values = np.array(
-        [np.nan if row["note"].startswith(DO_NOT_INTERPRET) else row.get("p_value", np.nan) for row in rows],
+        [
+            np.nan if row.get("note", "").startswith(DO_NOT_INTERPRET) else row.get("p_value", np.nan)
+            for row in rows
+        ],
         dtype=np.float64,
     )
     return [row | {"q_value": float(q)} for row, q in zip(rows, benjamini_hochberg(p_values), strict=True)]

@@ -10,7 +10,7 @@ import pandas as pd
 from faceage_bio.columns import AGE, AGE_GAP, COHORT, FACE_AGE, UNITS
 from faceage_bio.errors import ConfigError, FitError
 from faceage_bio.phenotype.contrasts import LEAST_SQUARES, raw_and_adjusted
-from faceage_bio.phenotype.people import POOLED, as_words, claims, levels_in, levels_of, make_frame
+from faceage_bio.phenotype.people import POOLED, SAME, as_words, claims, levels_in, levels_of, make_frame
 from faceage_bio.stats.design import build_design
 from faceage_bio.stats.evalue import e_value_of_difference
 from faceage_bio.stats.imputation import impute, pool
@@ -49,14 +49,15 @@ class Plan:
         """A covariate, declared or not."""
         return self.covariates.get(name, Covariate())
 
+    def is_part(self, name: str, exposure: str) -> bool:
+        """Whether a column is the exposure itself, made of it, or declared a part of it."""
+        return name in (exposure, SAME.get(exposure)) or self.of(name).role_for(exposure) == "part"
+
     def sets(self, exposure: str) -> dict[str, list[str]]:
         """The covariates of each set for an exposure; never the exposure itself or a part of it."""
 
         def usable(names: Sequence[str]) -> list[str]:
-            return [
-                name for name in dict.fromkeys(names)
-                if name not in (exposure, AGE) and self.of(name).role_for(exposure) != "part"
-            ]  # fmt: skip
+            return [name for name in dict.fromkeys(names) if name != AGE and not self.is_part(name, exposure)]
 
         full = usable(self.full)
         direct = [name for name in full if self.of(name).role_for(exposure) in HELD_WITHOUT_MEDIATORS]

@@ -7,7 +7,6 @@ import numpy as np
 import pandas as pd
 
 from faceage_bio.columns import AGE, AGE_GAP, COHORT, FACE_AGE, LEVELS
-from faceage_bio.errors import CohortError
 from faceage_bio.stats.design import build_design
 
 POOLED = "pooled"
@@ -15,6 +14,7 @@ BMI_CUTS = [-np.inf, 18.5, 25.0, 30.0, np.inf]  # World Health Organization, the
 BMI_CLASSES = ("under 18.5", "18.5 to 25", "25 to 30", "30 and over")
 ORDERED = {"bmi_class": BMI_CLASSES, "smoking": LEVELS["smoking"]}  # beside columns of whole numbers
 REFERENCES = LEVELS | {"bmi_class": ("18.5 to 25", "under 18.5", "25 to 30", "30 and over")}
+SAME = {"bmi_class": "bmi", "bmi": "bmi_class"}  # one made of the other: never held constant against it
 MAX_LEVELS = 12  # of a column whose groups are compared in pairs
 FEWEST = 2  # people in a group
 
@@ -27,20 +27,9 @@ def gather(tables: Sequence[pd.DataFrame], names: Sequence[str]) -> pd.DataFrame
     tables : one analysis table for each cohort
         Columns face_age and chronological_age (years) and those that are compared.
     names : what a table's cohort is called if it does not say so
-
-    Raises
-    ------
-    CohortError
-        A table without either age, or ages that are not numbers.
     """
     ready = []
     for table, name in zip(tables, names, strict=True):
-        for column in (FACE_AGE, AGE):
-            if column not in table or not pd.api.types.is_numeric_dtype(table[column]):
-                what = "has no column" if column not in table else "needs numbers in the column"
-                raise CohortError(
-                    f"the table of '{name}' {what} '{column}' (years). Name it so, or write plain numbers such as 57.4."
-                )
         table = table.assign(**{AGE_GAP: table[FACE_AGE] - table[AGE]})
         if COHORT not in table:
             table[COHORT] = name
@@ -124,7 +113,7 @@ def make_frame(
     CohortError
         The table lacks a column.
     """
-    others = [name for name in dict.fromkeys(adjust_for) if name not in (exposure, AGE)]
+    others = [name for name in dict.fromkeys(adjust_for) if name not in (exposure, SAME.get(exposure), AGE)]
     build_design(table.head(0), [exposure, AGE, *others])  # an unknown column is told at once
     known = table[table[AGE_GAP].notna()]
     absent = [name for name in others if known[name].notna().sum() == 0]

@@ -19,6 +19,7 @@ GAP = "age gap"
 LINE = "face age, age held constant"
 CURVE = "face age, spline of age held constant"
 RESIDUALS = (AGE_ACCELERATION, "acceleration_")  # how columns of residuals in years begin
+ADJUSTED = "acceleration_adjusted"
 OTHER_UNITS = ("_sd", "_z", "_centile")
 AGE_ONLY = "age only"
 EVERYBODY = "nobody"
@@ -33,7 +34,9 @@ class SpecificationCurve:
     summary: pd.DataFrame
 
 
-def vary_specifications(table: pd.DataFrame, exposures: Sequence[str], plan: Plan) -> SpecificationCurve:
+def vary_specifications(
+    table: pd.DataFrame, exposures: Sequence[str], plan: Plan, adjusted_for: Sequence[str] = ()
+) -> SpecificationCurve:
     """The headline contrast of each exposure under all definitions x adjustment sets x exclusions.
 
     Simonsohn, Simmons and Nelson 2020, doi:10.1038/s41562-020-0912-z. The specifications are not independent, so the shares
@@ -48,6 +51,9 @@ def vary_specifications(table: pd.DataFrame, exposures: Sequence[str], plan: Pla
         (``low_resolution``), and all of them.
     exposures : names of columns
     plan : adjustment sets
+    adjusted_for : names of columns
+        What the residuals ``acceleration_adjusted...`` are adjusted for. They are left out where the exposure, or a part of it,
+        is among these, since nothing of it is left in them; and everywhere, if it is not told.
 
     Returns
     -------
@@ -59,7 +65,10 @@ def vary_specifications(table: pd.DataFrame, exposures: Sequence[str], plan: Pla
     rows, summary = [], []
     for cohort, people, exposure in claims(table, exposures):
         shared = {COHORT: cohort, "exposure": exposure}
-        found = _one_claim(people, exposure, plan, several=cohort == POOLED and people[COHORT].nunique() > 1)
+        residuals = residual_columns(people, cohort == POOLED and people[COHORT].nunique() > 1)
+        if not adjusted_for or any(plan.is_part(name, exposure) for name in adjusted_for):
+            residuals = [name for name in residuals if not name.startswith(ADJUSTED)]
+        found = _one_claim(people, exposure, plan, residuals)
         rows += [shared | row for row in found]
         summary += [shared | row for row in _summarise(found, exposure)]
     further = ["exposure", "definition", "adjustment_set", "excluded"]
@@ -109,7 +118,7 @@ def exclusions(table: pd.DataFrame) -> dict[str, pd.Series]:
     }
 
 
-def _one_claim(people: pd.DataFrame, exposure: str, plan: Plan, several: bool) -> list[dict]:
+def _one_claim(people: pd.DataFrame, exposure: str, plan: Plan, residuals: Sequence[str]) -> list[dict]:
     sets: dict[tuple[str, ...], str] = {}
     for name, covariates in ({AGE_ONLY: []} | plan.sets(exposure)).items():
         sets.setdefault(tuple(covariates), name)  # sets that are the same count once
@@ -120,7 +129,7 @@ def _one_claim(people: pd.DataFrame, exposure: str, plan: Plan, several: bool) -
             frame = make_frame(people[keep], exposure, covariates)
             found = find_headline(frame, whole)
             base = found.shared | {"adjustment_set": set_name, "excluded": excluded}
-            definitions = [LINE, CURVE, *residual_columns(people, several)]
+            definitions = [LINE, CURVE, *residuals]
             for definition in definitions:
                 raw, adjusted = _specify(frame, found, definition, base)
                 if (

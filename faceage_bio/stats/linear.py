@@ -171,6 +171,19 @@ def mean_interval(values: np.ndarray) -> Estimate:
     return Estimate(float(values.mean()), float(interval.low), float(interval.high), float(test.pvalue))
 
 
+def spread(values: pd.Series) -> float:
+    """Standard deviation (n - 1).
+
+    Raises
+    ------
+    FitError
+        Fewer than 2 values.
+    """
+    if len(values) < 2:
+        raise FitError("fewer than 2 values have no spread")
+    return float(values.std())
+
+
 def correlation(a: np.ndarray, b: np.ndarray) -> Estimate:
     """Pearson's r with Fisher's interval, as R's ``cor.test``.
 

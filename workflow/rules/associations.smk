@@ -175,7 +175,8 @@ rule vary_specifications:
         minimal=MINIMAL_SET,
         full=FULL_SET,
         covariates=ROLES,
+        adjusted_for=option("--adjusted-for", config["acceleration"]["adjust_for"]),
         version=VERSION,
     shell:
         "faceage-bio vary-specifications {params.tables:q} {params.exposures:q} {params.minimal:q} {params.full:q}"
-        " {params.covariates:q} --output {output.rows:q} --summary {output.summary:q} > {log:q} 2>&1"
+        " {params.covariates:q} {params.adjusted_for:q} --output {output.rows:q} --summary {output.summary:q} > {log:q} 2>&1"
