@@ -55,7 +55,13 @@ def _styled(chart):
         .configure_axis(**axis)
         .configure_view(stroke=None)
         .configure_legend(
-            labelColor=INK, titleColor=INK, labelFontSize=12, titleFontSize=12, orient="top", labelLimit=300
+            labelColor=INK,
+            titleColor=INK,
+            labelFontSize=12,
+            titleFontSize=12,
+            orient="top",
+            labelLimit=300,
+            columnPadding=24,
         )
         .configure_title(color=INK)
         .configure_text(color=INK)

@@ -3,9 +3,11 @@
 import pandas as pd
 from markupsafe import Markup
 
-from faceage_bio.report import figures, words
+from faceage_bio.report import figures
 from faceage_bio.report.acceleration import ageing_rate_section
 from faceage_bio.report.gene_survival import gene_survival_section
+from faceage_bio.report.hazards import hazard_sections
+from faceage_bio.report.ladder import ladder_section
 from faceage_bio.report.tables import ReportTables
 
 
@@ -15,6 +17,7 @@ def survival_cohort(tables: ReportTables, name: str, config: dict) -> dict:
         "name": name,
         **curves_section(tables, name, config),
         **ladder_section(tables, name, config),
+        **hazard_sections(tables, name, config),
         **ageing_rate_section(tables, name, config["report"]["min_cell"]),
         **gene_survival_section(tables, name, config),
     }
@@ -52,30 +55,3 @@ def _at_risk(curves: pd.DataFrame, order: list[str]) -> dict:
         numbers = [int((mine.events + mine.censored).to_numpy()[ends >= year].sum()) for year in years]
         rows.append((group, numbers))
     return {"years": years, "rows": rows}
-
-
-def ladder_section(tables: ReportTables, name: str, config: dict) -> dict:
-    """The headline and the Cox models (ladder.html.j2)."""
-    cox = tables.get("survival", "cox", name)
-    ladder = cox[(cox.term == "face_age") & cox.estimate.notna()] if len(cox) else cox
-    return {
-        "sentence": words.hazard_sentence(cox)
-        if len(cox)
-        else "Not run, because the cohort has no clinic table.",
-        "ran": bool(len(cox)),
-        "cox": cox.to_dict("records"),
-        "ladder_figure": Markup(_ladder(ladder)) if len(ladder) else "",
-    }
-
-
-def _ladder(rows: pd.DataFrame) -> str:
-    shown = rows.assign(label=rows.model.str.replace("univariable", "face age alone"), kind="face age")
-    return figures.forest(
-        shown,
-        "label",
-        "kind",
-        [("face age", figures.BLUE)],
-        1,
-        f"Hazard ratio of face age per {rows['per'].iloc[0]} (log scale)",
-        logarithmic=True,
-    )

@@ -34,7 +34,8 @@ def impute_full_model(
     Returns
     -------
     DataFrame, result rows, analysis "missing covariates"
-        ``missing``: "complete cases" or "multiple imputation"; ``missing_information``: share of it that gaps took.
+        ``missing``: "complete cases" or "multiple imputation"; ``n_gaps``: people whose gaps were filled;
+        ``missing_information``: share of it that gaps took.
     """
     columns = [FACE_AGE, AGE, *choices.full]
     rows = [row | {"missing": COMPLETE} for row in model_rows(usable, columns, choices)]
@@ -52,8 +53,9 @@ def impute_full_model(
         }
         rows.append(base | about)
     table = pd.DataFrame(rows).assign(**{COHORT: cohort, "analysis": "missing covariates"})
-    if "missing_information" not in table:
-        table["missing_information"] = np.nan
+    for column in ("n_gaps", "missing_information"):
+        if column not in table:
+            table[column] = np.nan
     return result_rows(table)
 
 
@@ -81,9 +83,9 @@ def _pooled(
     terms = list(fits[0].terms.index)
     if any(list(fit.terms.index) != terms for fit in fits):
         raise FitError("a group is empty in one of the completed tables")
-    notes = [f"{missing} of {len(usable)} people had gaps", fits[0].note]
+    notes = [fits[0].note]
     base = counts(frame) | {
-        "method": f"Cox, Efron ties, Rubin pooling of {m}", "note": "; ".join(note for note in notes if note),
+        "n_gaps": missing,        "method": f"Cox, Efron ties, Rubin pooling of {m}", "note": "; ".join(note for note in notes if note),
     }  # fmt: skip
     rows = []
     for term in terms:

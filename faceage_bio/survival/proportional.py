@@ -19,7 +19,6 @@ from faceage_bio.tables import result_rows
 TRANSFORM = "km"
 BINS = 10
 FEWEST_DEATHS = 5  # of a bin
-MIDDLE = (0.05, 0.95)  # of the deaths, between which the curve is drawn
 
 
 @dataclass(frozen=True)
@@ -114,27 +113,26 @@ def _curves(fit: CoxFit, terms: dict[str, list[str]]) -> pd.DataFrame:
         except FitError:
             continue
         points = over_time.points[over_time.points[term].notna()].sort_values("years")
-        low, high = points["years"].quantile(MIDDLE)
-        smooth = smooth[smooth["years"].between(low, high)]
-        parts.append(
+        n_bins = min(BINS, len(points) // FEWEST_DEATHS)
+        if n_bins < 2:
+            continue
+        number = np.arange(len(points)) * n_bins // len(points)
+        binned = points.groupby(number).agg(
+            years=("years", "mean"), value=(term, "mean"), n_events=(term, "size")
+        )
+        # from the first bin to the last, so that the ends tell of no single death
+        smooth = smooth[smooth["years"].between(binned["years"].min(), binned["years"].max())]
+        parts += [
             np.exp(smooth[["log_hazard_ratio", "ci_lower", "ci_upper"]])
             .rename(columns={"log_hazard_ratio": "hazard_ratio"})
-            .assign(term=term, kind="smooth", years=smooth["years"], n_events=np.nan)
-        )
-        n_bins = min(BINS, len(points) // FEWEST_DEATHS)
-        if n_bins > 1:
-            number = np.arange(len(points)) * n_bins // len(points)
-            binned = points.groupby(number).agg(
-                years=("years", "mean"), value=(term, "mean"), n_events=(term, "size")
-            )
-            parts.append(
-                binned.assign(
-                    hazard_ratio=np.exp(binned["value"]),
-                    term=term,
-                    kind="binned",
-                    ci_lower=np.nan,
-                    ci_upper=np.nan,
-                )
-            )
+            .assign(term=term, kind="smooth", years=smooth["years"], n_events=np.nan),
+            binned.assign(
+                hazard_ratio=np.exp(binned["value"]),
+                term=term,
+                kind="binned",
+                ci_lower=np.nan,
+                ci_upper=np.nan,
+            ),
+        ]
     names = ["term", "kind", "years", "hazard_ratio", "ci_lower", "ci_upper", "n_events"]
     return pd.concat(parts, ignore_index=True)[names] if parts else pd.DataFrame(columns=names)

@@ -80,20 +80,16 @@ def _parts(
         return None if bad is None else usable[~bad]
 
     every = [bad for bad in (flagged, small, outside) if bad is not None]
-    strict = usable[~pd.concat(every, axis=1).any(axis=1)] if len(every) > 1 else None
     parts = [
         (EVERYBODY, usable),
         ("people with all covariates of the full model", complete),
         ("without photos flagged for their quality", without(flagged)),
         ("without faces of low resolution", without(small)),
         ("without ages outside the valid band", without(outside)),
-        (f"at risk from {early_death_years:g} years on, without early deaths", late),
     ]
-    return (
-        parts
-        if strict is None
-        else [*parts, ("without flagged photos, low resolution and ages outside the band", strict)]
-    )
+    if len(every) > 1:
+        parts.append(("without any of these", usable[~pd.concat(every, axis=1).any(axis=1)]))
+    return [*parts, (f"at risk from {early_death_years:g} years on, without early deaths", late)]
 
 
 def _blank(columns: list[str], choices: Choices) -> dict:

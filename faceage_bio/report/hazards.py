@@ -1,0 +1,128 @@
+"""What the survival page asks of the Cox models: do they hold over time, is the hazard a line, is it the same everywhere,
+does it hang on a choice."""
+
+import pandas as pd
+from markupsafe import Markup
+
+from faceage_bio.report import figures, figures_hazards, words
+from faceage_bio.report.associations import without_small
+from faceage_bio.report.formats import p_value
+from faceage_bio.report.tables import ReportTables
+
+GLOBAL = "GLOBAL"
+
+
+def hazard_sections(tables: ReportTables, name: str, config: dict) -> dict:
+    """Proportional hazards, hazard curve, sites and sensitivity of one cohort."""
+
+    def get(table: str) -> pd.DataFrame:
+        return tables.get("survival", table, name)
+
+    min_cell = config["report"]["min_cell"]
+    alpha = config["survival"]["alpha"]
+    return {
+        **_proportional(
+            get("proportional_hazards"), get("proportional_hazards_curve"), get("remedies"), alpha
+        ),
+        **_curve(get("hazard_curve_tests"), get("hazard_curve"), get("hazard_curve_people"), min_cell),
+        **_sites(without_small(get("sites"), min_cell), min_cell),
+        **_sensitivity(without_small(get("sensitivity"), min_cell), get("imputed"), min_cell),
+    }
+
+
+def _proportional(tests: pd.DataFrame, curve: pd.DataFrame, remedies: pd.DataFrame, alpha: float) -> dict:
+    known = tests[tests["p_value"].notna()] if len(tests) else tests
+    offending = known[known["p_value"] < alpha] if len(known) else known
+    if not len(known):
+        sentence = ""
+    elif len(offending):
+        named = [
+            f"{words.term(row.term)} in {row.model} (p {_p(row.p_value)})" for row in offending.itertuples()
+        ]
+        sentence = f"Not proportional: {'; '.join(named)}. The hazard ratios above are averages over the follow-up; what else can be said stands below."
+    else:
+        low = known.loc[known["p_value"].idxmin()]
+        sentence = f"No term changes over time with p below {alpha:g} (smallest: {words.term(low.term)}, p {_p(low.p_value)}), so no remedy was fitted."
+    figure = ""
+    if len(curve):
+        wanted = set(offending["step"] + offending["term"]) if len(offending) else set()
+        keys = curve["step"] + curve["term"]
+        shown = curve[(curve["term"] == "face_age") | keys.isin(wanted)]
+        figure = figures_hazards.over_time(shown) if len(shown) else ""
+    return {
+        "ph": tests.to_dict("records"), "ph_sentence": sentence, "ph_figure": Markup(figure),
+        "remedies": remedies.to_dict("records"),
+    }  # fmt: skip
+
+
+def _p(value: float) -> str:
+    text = p_value(value)
+    return text if text.startswith("<") else f"= {text}"
+
+
+def _curve(tests: pd.DataFrame, curve: pd.DataFrame, people: pd.DataFrame, min_cell: int) -> dict:
+    people = people[people["n"] >= min_cell] if len(people) else people
+    figure = figures_hazards.curve(curve, people) if len(curve) and len(people) else ""
+    return {"curvature": tests.to_dict("records"), "curvature_figure": Markup(figure)}
+
+
+def _sites(sites: pd.DataFrame, min_cell: int) -> dict:
+    if not len(sites):
+        return {"sites": [], "sites_figure": "", "sites_by": ""}
+    sites = sites.assign(level=sites["level"].fillna("").astype(str))
+    adjusted = sites[(sites["step"] == "+ age") & (sites["level"] != "") & sites["estimate"].notna()]
+    figure = ""
+    if len(adjusted):
+        labels = [f"{row.level} ({row.n:.0f} people)" for row in adjusted.itertuples()]
+        title = f"Hazard ratio of face age per {adjusted['per'].iloc[0]}, age held constant (log scale)"
+        figure = figures.forest(
+            adjusted.assign(label=labels, kind="face age"),
+            "label",
+            "kind",
+            [("face age", figures.BLUE)],
+            1,
+            title,
+            logarithmic=True,
+        )
+    return {
+        "sites": sites.to_dict("records"),
+        "sites_figure": Markup(figure),
+        "sites_by": str(sites["by"].iloc[0]),
+    }
+
+
+def _sensitivity(rows: pd.DataFrame, imputed: pd.DataFrame, min_cell: int) -> dict:
+    if not len(rows):
+        return {"choices": [], "choices_figure": "", "gap_classes": [], "imputed": _beside(imputed)}
+    rows = rows.reindex(columns=list(dict.fromkeys([*rows.columns, "n_level", "n_events_level"])))
+    # taken from everybody's row, it would tell of a few people
+    few = rows["left_out"].between(1, min_cell - 1)
+    rows.loc[few, ["estimate", "ci_lower", "ci_upper", "p_value", "n", "n_events", "left_out"]] = float("nan")
+    rows.loc[few, "note"] = f"not shown, because it leaves out fewer than {min_cell} people"
+    classes = rows["term"].str.startswith("gap_class")
+    choices = []
+    for people, mine in rows[~classes].groupby("people", sort=False):
+        cells = [{"held": figures_hazards.held(row["model"]), "row": row} for row in mine.to_dict("records")]
+        choices.append({"people": people, "cells": cells})
+    shown = rows[rows["estimate"].notna() & ~classes]
+    return {
+        "choices": choices,
+        "choices_figure": Markup(figures_hazards.choices(shown) if len(shown) else ""),
+        "gap_classes": rows[classes].to_dict("records"),
+        "imputed": _beside(imputed),
+    }
+
+
+def _beside(imputed: pd.DataFrame) -> list[dict]:
+    """One row per term: complete cases and multiple imputation side by side."""
+    if not len(imputed):
+        return []
+    imputed = imputed.reindex(
+        columns=list(dict.fromkeys([*imputed.columns, "n_gaps", "missing_information"]))
+    )
+    rows = []
+    for term, mine in imputed.groupby("term", sort=False):
+        found = {row["missing"]: row for row in mine.to_dict("records")}
+        complete, filled = found.get("complete cases"), found.get("multiple imputation")
+        rows.append({"term": term, "per": mine["per"].iloc[0], "complete": complete, "filled": filled})
+    return rows

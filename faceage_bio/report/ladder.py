@@ -1,0 +1,119 @@
+"""The survival page's first answer: hazard ratios of both ages up the ladder of Cox models, and face age against age."""
+
+import pandas as pd
+from markupsafe import Markup
+
+from faceage_bio.report import figures, words
+from faceage_bio.report.formats import interval, number, p_value
+from faceage_bio.report.tables import ReportTables
+
+CELLS = (("face_age", "face"), ("age_acceleration", "acceleration"), ("chronological_age", "age"))
+EXTRA = ("exposure", "step", "events_per_term", "robust_lower", "robust_upper", "robust_p")
+
+
+def ladder_section(tables: ReportTables, name: str, config: dict) -> dict:
+    """The headline, the ladder and the comparison of both ages (ladder.html.j2)."""
+    cox = tables.get("survival", "cox", name)
+    comparison = tables.get("survival", "age_comparison", name)
+    cox = cox.reindex(columns=list(dict.fromkeys([*cox.columns, "term", "estimate", "model", *EXTRA])))
+    for column in ("exposure", "step"):
+        cox[column] = cox[column].fillna("").astype(str)
+    ladder = cox[(cox.term == "face_age") & (cox.exposure == "face_age") & cox.estimate.notna()]
+    return {
+        "sentence": words.hazard_sentence(cox)
+        if len(cox)
+        else "Not run, because the cohort has no clinic table.",
+        "ran": bool(len(cox)),
+        "cox": cox[
+            cox.exposure.isin(["face_age", ""]) | ~cox.exposure.isin([one for one, _ in CELLS])
+        ].to_dict("records"),
+        "ladder": ladder_rows(cox),
+        "ladder_notes": ladder_notes(cox),
+        "ladder_figure": Markup(_figure(ladder)) if len(ladder) else "",
+        "ages": age_rows(comparison),
+        "ages_sentence": ages_sentence(comparison),
+    }
+
+
+def step_words(step: str) -> str:
+    """What is held constant at a step of the ladder."""
+    step, comma, firth = step.partition(", ")
+    if step == "unadjusted":
+        return f"nothing{comma}{firth}"
+    return f"{'+ ' + words.term(step[2:]) if step.startswith('+ ') else step}{comma}{firth}"
+
+
+def ladder_rows(cox: pd.DataFrame) -> list[dict]:
+    """One row per step: the models' own terms side by side; age stands alone in its first step only."""
+    rows = []
+    own = cox[(cox.term == cox.exposure) & cox.exposure.isin([one for one, _ in CELLS])]
+    for step in dict.fromkeys(own["step"]):
+        mine = own[own["step"] == step]
+        cells: dict = {"step": step_words(step)}
+        for exposure, key in CELLS:
+            found = mine[mine.exposure == exposure].to_dict("records")
+            cells[key] = found[0] if found else None
+            if exposure == "age_acceleration":
+                cells["sd"] = found[1] if len(found) > 1 else None
+        rows.append(cells | {"first": cells["face"] or mine.iloc[0].to_dict()})
+    return rows
+
+
+def ladder_notes(cox: pd.DataFrame) -> list[str]:
+    """What is to be said of single steps, each once."""
+    own = cox[
+        (cox.term == cox.exposure) & (cox.exposure == "face_age") & cox.estimate.notna() & (cox.note != "")
+    ]
+    return [f"{step_words(row.step)}: {row.note}" for row in own.itertuples()]
+
+
+def age_rows(comparison: pd.DataFrame) -> list[dict]:
+    """One row per step and way: both hazard ratios and their ratio."""
+    rows = []
+    if not len(comparison):
+        return rows
+    for (step, model), mine in comparison.groupby(["step", "model"], sort=False):
+        found = {row["term"]: row for row in mine.to_dict("records")}
+        ratio = found["face age against age"]
+        rows.append({
+            "step": step_words(step), "way": model, "face": found.get("face_age"), "age": found.get("chronological_age"), "ratio": ratio,
+        })  # fmt: skip
+    return rows
+
+
+def ages_sentence(comparison: pd.DataFrame) -> str:
+    """Whether face age tells more than age does, unadjusted, both ways."""
+    if not len(comparison):
+        return ""
+    parts = []
+    people = ""
+    for model, way in (
+        ("two models", "each in a model of its own"),
+        ("one model with both", "both in one model"),
+    ):
+        mine = comparison[(comparison.step == "unadjusted") & (comparison.model == model)].set_index("term")
+        ratio = mine.loc["face age against age"]
+        if pd.isna(ratio.estimate):
+            continue
+        people = f"{int(ratio.n)} people, {int(ratio.n_events)} deaths"
+        parts.append(
+            f"{way}: {number(mine.estimate['face_age'])} against {number(mine.estimate['chronological_age'])}, "
+            f"ratio {number(ratio.estimate)} ({interval(ratio.ci_lower, ratio.ci_upper)}), p {_p(ratio.p_value)}"
+        )
+    per = comparison["per"].iloc[0]
+    return (
+        f"Hazard ratio per {per} of face age against that of chronological age ({people}); {'; '.join(parts)}."
+        if parts
+        else ""
+    )
+
+
+def _p(value: float) -> str:
+    text = p_value(value)
+    return text if text.startswith("<") else f"= {text}"
+
+
+def _figure(rows: pd.DataFrame) -> str:
+    shown = rows.assign(label=rows["step"].str.replace("unadjusted", "face age alone"), kind="face age")
+    title = f"Hazard ratio of face age per {rows['per'].iloc[0]} (log scale)"
+    return figures.forest(shown, "label", "kind", [("face age", figures.BLUE)], 1, title, logarithmic=True)

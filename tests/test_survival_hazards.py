@@ -1,0 +1,298 @@
+"""What is asked of the Cox models: planted departures are found, none where none are, and the page tells them."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from faceage_bio.errors import CohortError
+from faceage_bio.report.pages import survival_page
+from faceage_bio.report.tables import collect
+from faceage_bio.stats.cox import fit_cox
+from faceage_bio.stats.time_split import split_follow_up
+from faceage_bio.survival.age_comparison import compare_ages
+from faceage_bio.survival.hazard_curve import hazard_curve
+from faceage_bio.survival.imputed import impute_full_model
+from faceage_bio.survival.ladder import cox_ladder
+from faceage_bio.survival.models import Choices
+from faceage_bio.survival.proportional import proportional_hazards
+from faceage_bio.survival.sensitivity import sensitivity
+from faceage_bio.survival.sites import compare_sites
+from faceage_bio.tables import write_table
+from tests.test_report import CARD, ages_tables, config_of
+from tests.test_survival import people
+
+CHOICES = Choices(10, ["sex"], ["ecog"])
+
+
+def died(data, log_hazard, seed=3, base=0.25):
+    """The people with another time of death, of this hazard."""
+    random = np.random.default_rng(seed)
+    death = random.exponential(1, len(data)) / (base * np.exp(log_hazard))
+    leave = random.uniform(2, 7, len(data))
+    return data.assign(followup_years=np.minimum(death, leave), event=(death <= leave).astype(float))
+
+
+def fading(n=900, seed=4):
+    """Face age matters in the first year only."""
+    data = people(n=n, seed=seed)
+    random = np.random.default_rng(seed)
+    effect = np.exp(0.09 * (data.face_age - 64))
+    early = random.exponential(1, n) / (0.3 * effect)
+    late = 1 + random.exponential(1, n) / 0.3
+    death = np.where(early < 1, early, late)
+    leave = random.uniform(2, 7, n)
+    return data.assign(followup_years=np.minimum(death, leave), event=(death <= leave).astype(float))
+
+
+def test_a_hazard_ratio_that_fades_is_found_and_its_remedies_tell_how():
+    found = proportional_hazards(fading(), Choices(10, [], []), "c", alpha=0.05, split_years=[1.0])
+    tests = found.tests.set_index("term")
+    assert tests.p_value["face_age"] < 1e-4
+    assert tests.p_value["GLOBAL"] < 1e-4
+    rows = found.remedies[found.remedies.term == "face_age"].set_index("measure")
+    first, second = rows.loc["hazard ratio, 0 to 1 years"], rows.loc["hazard ratio, after 1 years"]
+    assert first.ci_lower > 1.5
+    assert second.ci_lower < 1.1 < first.ci_lower
+    assert rows.p_value["chi-square of a change, 1 df"] < 1e-4
+    assert rows.ci_upper["ratio of hazard ratios per doubling of time"] < 1
+    smooth = found.curve[(found.curve.kind == "smooth") & (found.curve.term == "face_age")]
+    assert smooth.hazard_ratio.iloc[0] > 1.5 > smooth.hazard_ratio.iloc[-1]
+    binned = found.curve[found.curve.kind == "binned"]
+    assert (binned.n_events >= 5).all()
+
+
+def test_a_factor_that_is_not_proportional_becomes_strata():
+    data = fading()
+    swapped = data.assign(sex=np.where(data.face_age > data.face_age.median(), "male", "female"))
+    found = proportional_hazards(swapped, Choices(10, ["sex"], []), "c", alpha=0.9, split_years=[1.0])
+    strata = found.remedies[found.remedies.remedy == "strata"]
+    assert set(strata.term) >= {"face_age"}
+    assert not strata.term.str.startswith("sex").any()
+    assert strata.note.str.contains("strata of sex; GLOBAL test p").all()
+
+
+def test_proportional_hazards_are_let_be():
+    found = [
+        proportional_hazards(
+            died(people(n=250, seed=seed), 0.05 * (people(n=250, seed=seed).face_age - 64), seed), Choices(10, [], []), "c",
+            alpha=1e-9,
+        ).tests.set_index("term").p_value["GLOBAL"]
+        for seed in range(40)
+    ]  # fmt: skip
+    assert np.mean(np.array(found) < 0.05) < 0.17
+    assert 0.35 < np.mean(found) < 0.65
+
+
+def test_few_deaths_make_no_curve_and_no_invented_test():
+    data = people(n=60)
+    data["event"] = (np.arange(60) < 3).astype(float)
+    found = proportional_hazards(data, CHOICES, "c")
+    assert found.curve.empty
+    curves = hazard_curve(data, CHOICES, "c")
+    assert curves.curve.empty
+    notes = curves.rows.note.str.cat(sep=" ")
+    assert "too few" in notes or "no curve below 5 deaths per term" in notes
+
+
+def test_a_bent_hazard_is_found_and_a_straight_one_is_not():
+    data = people(n=700)
+    bent = died(data, 0.008 * data.age_acceleration**2 - 0.5)
+    found = hazard_curve(bent, Choices(10, [], []), "c")
+    assert found.rows.p_value.iloc[0] < 1e-4
+    curve = found.curve
+    lowest = curve.years[curve.hazard_ratio.idxmin()]
+    assert abs(lowest) < 4
+    assert found.histogram.n.sum() == len(bent)
+    straight = hazard_curve(died(data, 0.06 * data.age_acceleration), Choices(10, [], []), "c")
+    assert straight.rows.p_value.iloc[0] > 0.01
+    assert straight.rows.p_value.iloc[1] < 1e-6
+    at_zero = np.interp(0, straight.curve.years, straight.curve.hazard_ratio)
+    assert at_zero == pytest.approx(1, rel=0.02)
+
+
+def with_sites(n=700, seed=1):
+    data = people(n=n, seed=seed)
+    return data.assign(site=np.random.default_rng(seed).choice(["lung", "breast", "throat"], n))
+
+
+def test_a_hazard_that_differs_between_sites_is_found():
+    data = with_sites()
+    effect = data.site.map({"lung": 0.12, "breast": 0.0, "throat": -0.05})
+    rows = compare_sites(died(data, effect * (data.face_age - 64)), "site", CHOICES, "c")
+    tests = rows[rows.level == ""]
+    assert (tests.p_value < 1e-6).all()
+    assert tests.measure.iloc[0] == "interaction chi-square, 2 df"
+    alone = rows[(rows.step == "unadjusted") & (rows.level != "")].set_index("level")
+    assert alone.ci_lower["lung"] > 1 > alone.ci_upper["throat"]
+    assert (alone.q_value >= alone.p_value).all()
+    same = compare_sites(died(data, 0.06 * (data.face_age - 64)), "site", CHOICES, "c")
+    assert (same[same.level == ""].p_value > 0.01).all()
+
+
+def test_sites_without_deaths_or_without_sites_say_so():
+    data = with_sites(n=200)
+    data.loc[data.site == "throat", "event"] = 0.0
+    rows = compare_sites(data, "site", CHOICES, "c")
+    assert "without throat, with fewer than 2 deaths" in rows[rows.level == ""].note.iloc[0]
+    assert "too few" in rows[rows.level == "throat"].note.iloc[0]
+    rows = compare_sites(data.assign(site=None), "site", CHOICES, "c")
+    assert rows.note.tolist()[0] == "not estimated, because nobody has a site"
+    rows = compare_sites(data.assign(site="lung"), "site", CHOICES, "c")
+    assert rows.note.tolist()[0] == "not estimated, because site does not vary"
+    with pytest.raises(CohortError, match="no column 'clinic'"):
+        compare_sites(data, "clinic", CHOICES, "c")
+
+
+def choices_of(data, **more):
+    return sensitivity(data, CHOICES, "c", **{"early_death_years": 0.5, "gap_classes": (-5.0, 10.0)} | more)
+
+
+def test_sensitivity_leaves_out_whom_it_says():
+    data = people(n=400).assign(
+        age_gap=lambda d: d.face_age - d.chronological_age, flags=["dark", ""] * 200,
+        low_resolution=pd.array([True, False, False, None] * 100, dtype="boolean"),
+        valid_age=lambda d: d.chronological_age >= 60,
+    )  # fmt: skip
+    rows = choices_of(data)
+    own = rows[(rows.model == "face age + age")].set_index("people")
+    assert own.n["without photos flagged for their quality"] == 200
+    assert own.n["without faces of low resolution"] == 200  # of unknown size is not known to be large
+    assert own.n["without ages outside the valid band"] == (data.chronological_age >= 60).sum()
+    late = own.loc["at risk from 0.5 years on, without early deaths"]
+    assert late.n == (data.followup_years > 0.5).sum()
+    assert (own.left_out + own.n == 400).all()
+    classes = rows[rows.term.str.startswith("gap_class")]
+    assert classes.n_level.tolist()[:2] == [(data.age_gap <= -5).sum(), (data.age_gap >= 10).sum()]
+    assert classes.estimate.iloc[0] < 1 < classes.estimate.iloc[1]
+    unknown = choices_of(data.drop(columns=["flags", "low_resolution", "valid_age"]))
+    assert (
+        unknown[unknown.people == "without faces of low resolution"].note.iloc[0].startswith("not estimated")
+    )
+
+
+def test_imputation_brings_back_what_complete_cases_lose():
+    data = people(n=1500, seed=7)
+    data["ecog"] = np.clip(
+        (data.face_age - 60) / 8 + np.random.default_rng(1).normal(0, 0.7, 1500), 0, 4
+    ).round()
+    data = died(data, 0.05 * (data.face_age - 64) + 0.3 * (data.ecog - 1))
+    truth = cox_ladder(data, CHOICES, "c")
+    truth = truth[(truth.step == "full") & (truth.term == "ecog") & (truth.exposure == "face_age")].iloc[0]
+    gappy = data.copy()
+    # those who died early and are ill lack it more often
+    lost = np.random.default_rng(2).random(1500) < np.where(
+        (data.event == 1) & (data.followup_years < 1.5), 0.7, 0.1
+    )
+    gappy.loc[lost, "ecog"] = np.nan
+    rows = impute_full_model(gappy, CHOICES, "c", m=8, iterations=3, seed=1)
+    rows = rows[rows.term == "ecog"].set_index("missing")
+    off = (np.log(rows.estimate) - np.log(truth.estimate)).abs()
+    assert off["multiple imputation"] < 0.1
+    assert rows.n.to_dict() == {"complete cases": int((~lost).sum()), "multiple imputation": 1500}
+    assert rows.missing_information["multiple imputation"] > 0.05
+    again = impute_full_model(gappy, CHOICES, "c", m=2, iterations=1, seed=1)
+    pd.testing.assert_frame_equal(again, impute_full_model(gappy, CHOICES, "c", m=2, iterations=1, seed=1))
+    whole = impute_full_model(data, CHOICES, "c", m=2, iterations=1, seed=1)
+    assert "nobody lacks a covariate" in whole.note.iloc[-1]
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    st.lists(st.tuples(st.integers(0, 9), st.integers(1, 12), st.booleans()), min_size=1, max_size=30),
+    st.lists(st.floats(0.1, 25), max_size=6),
+)
+def test_cut_follow_up_is_the_same_follow_up(rows, cuts):
+    entry = np.array([row[0] for row in rows], dtype=float)
+    years = entry + np.array([row[1] for row in rows], dtype=float)
+    event = np.array([row[2] for row in rows], dtype=float)
+    spells = split_follow_up(years, event, entry, cuts)
+    assert (spells.stop > spells.start).all()
+    np.testing.assert_allclose((spells.stop - spells.start).groupby(spells.row).sum(), years - entry)
+    np.testing.assert_array_equal(spells.event.groupby(spells.row).sum(), event)
+    assert set(spells.row) == set(range(len(rows)))
+
+
+def test_cutting_follow_up_leaves_the_hazard_ratio_alone():
+    data = people(n=150)
+    spells = split_follow_up(data.followup_years, data.event, None, [0.5, 1, 2.5])
+    design = data[["face_age"]].iloc[spells.row].reset_index(drop=True)
+    cut = fit_cox(spells.stop, spells.event, design, spells.start).terms
+    whole = fit_cox(data.followup_years, data.event, data[["face_age"]]).terms
+    np.testing.assert_allclose(cut.log_hazard_ratio, whole.log_hazard_ratio, rtol=1e-9)
+
+
+def page_of(tmp_path, data, name="mine", **survival):
+    ph = proportional_hazards(data, CHOICES, name)
+    curve = hazard_curve(data, CHOICES, name)
+    tables = {
+        "cox": cox_ladder(data, CHOICES, name), "age_comparison": compare_ages(data, CHOICES, name),
+        "proportional_hazards": ph.tests, "proportional_hazards_curve": ph.curve, "remedies": ph.remedies,
+        "hazard_curve_tests": curve.rows, "hazard_curve": curve.curve, "hazard_curve_people": curve.histogram,
+        "sites": compare_sites(data, "site", CHOICES, name), "sensitivity": choices_of(data),
+        "imputed": impute_full_model(data, CHOICES, name, m=2, iterations=1, seed=1),
+    }  # fmt: skip
+    paths = []
+    for key, table in [
+        *(ages_tables(name)),
+        *((f"survival/{key}.tsv", table) for key, table in tables.items()),
+    ]:
+        path = tmp_path / name / key
+        write_table(table.assign(cohort=name), path)
+        paths.append(path)
+    return survival_page(collect(paths), config_of([name], **survival), [CARD])
+
+
+def test_the_page_tells_all_of_it(tmp_path):
+    data = with_sites(n=400).assign(age_gap=lambda d: d.face_age - d.chronological_age)
+    data.loc[:20, "ecog"] = np.nan
+    page = page_of(tmp_path, data)
+    for words in (
+        "Do the hazard ratios hold over time?</h3>", "Is the hazard a straight line in age acceleration?</h3>",
+        "Is it the same everywhere?</h3>", "Does the hazard ratio hang on a choice?</h3>", "Face age against chronological age</h4>",
+        "interaction chi-square, 2 df", "chi-square of curvature, 2 df", "GLOBAL", "without ages outside the valid band",
+        "-5 years and below", "complete cases beside multiple imputation", "gaps of 21 people filled in", "cox.zph",
+    ):  # fmt: skip
+        assert words in page, words
+    assert page.count("<svg") >= 5
+    assert "Proportional hazards: not run" not in page
+    assert "nan" not in page.split("<body", 1)[-1].lower().replace("finance", "")
+
+
+def test_a_site_of_few_people_is_not_shown(tmp_path):
+    data = with_sites(n=300).assign(age_gap=lambda d: d.face_age - d.chronological_age)
+    data.loc[:3, "site"] = "secret place"
+    page = page_of(tmp_path, data)
+    rows = [row for row in page.split("<tr") if "secret place" in row]
+    assert rows
+    assert all('class="ci"' not in row and "&lt; 5" in row for row in rows)
+
+
+def test_every_command_runs_on_a_plain_table(tmp_path):
+    data = with_sites(n=150).assign(ecog=lambda d: d.ecog.where(np.arange(150) > 10))
+    path = tmp_path / "people.csv"
+    columns = ["face_age", "chronological_age", "sex", "ecog", "site", "followup_years", "event"]
+    data[columns].to_csv(path, index=False)
+    models = ["--acceleration", str(path), "--step", "sex"]
+    commands = {
+        "prepare-follow-up": ["--acceleration", str(path), "--covariate", "ecog", "--landmark-years", "0.2", "--output", "f.tsv", "--ledger", "l.tsv"],
+        "fit-survival": [*models, "--covariate", "ecog", "--firth", "--cox", "c.tsv", "--comparison", "a.tsv", "--kaplan-meier", "k.tsv", "--summary", "s.tsv"],
+        "test-proportional-hazards": [*models, "--output", "p.tsv", "--curve", "pc.tsv", "--remedies", "r.tsv", "--alpha", "0.9"],
+        "fit-hazard-curve": [*models, "--output", "h.tsv", "--curve", "hc.tsv", "--histogram", "hp.tsv"],
+        "compare-sites": [*models, "--by", "site", "--output", "si.tsv"],
+        "fit-survival-sensitivity": [*models, "--covariate", "ecog", "--imputations", "2", "--iterations", "1", "--output", "se.tsv", "--imputed", "i.tsv"],
+    }  # fmt: skip
+    script = "import sys\nfrom faceage_bio.cli.main import app\nfor line in sys.stdin.read().split('\\n'):\n    app(line.split('\\t'), standalone_mode=False)"
+    lines = "\n".join("\t".join([name, *options]) for name, options in commands.items())
+    done = subprocess.run(
+        [sys.executable, "-c", script], input=lines, capture_output=True, text=True, cwd=tmp_path
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    ledger = pd.read_csv(tmp_path / "l.tsv", sep="\t", dtype=str)
+    assert ledger.reason.value_counts().to_dict()["missing_ecog"] >= 5
+    assert (pd.read_csv(tmp_path / "si.tsv", sep="\t").level.dropna().unique()).tolist() != []
+    assert pd.read_csv(tmp_path / "c.tsv", sep="\t").step.str.contains("Firth").any()
