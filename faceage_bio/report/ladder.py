@@ -15,7 +15,9 @@ def ladder_section(tables: ReportTables, name: str, config: dict) -> dict:
     """The headline, the ladder and the comparison of both ages (ladder.html.j2)."""
     cox = tables.get("survival", "cox", name)
     comparison = tables.get("survival", "age_comparison", name)
-    cox = cox.reindex(columns=list(dict.fromkeys([*cox.columns, "term", "estimate", "model", *EXTRA])))
+    cox = cox.reindex(
+        columns=list(dict.fromkeys([*cox.columns, "term", "estimate", "model", "note", *EXTRA]))
+    )
     for column in ("exposure", "step"):
         cox[column] = cox[column].fillna("").astype(str)
     ladder = cox[(cox.term == "face_age") & (cox.exposure == "face_age") & cox.estimate.notna()]
