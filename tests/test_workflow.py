@@ -141,6 +141,25 @@ def test_demo_shows_genes_and_survival(demo):
         assert stat.S_IMODE(levels.stat().st_mode) == 0o600
 
 
+def test_the_reader_study_finds_what_was_planted_and_names_nobody(demo):
+    readers = table(demo, "pooled/readers/readers.tsv")
+    means = readers[
+        (readers.term == "all readers") & (readers.measure == "AUC") & (readers.status == "status known")
+    ]
+    assert list(means.condition) == ["photo", "chart", "face_age"]
+    assert means.estimate.is_monotonic_increasing
+    assert means.ci_lower.iloc[-1] > 0.6
+    assert (means.n_readers == 10).all()
+    page = (demo / "results" / "reports" / "survival.html").read_text()
+    assert "Do readers tell better who dies when they see the face age?" in page
+    assert "Reader ladder" in page
+    path = demo / "results" / "demo" / "readings.tsv"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    ids = pd.read_csv(path, sep="\t", dtype=str)
+    words = set(re.findall(r"[\w./-]+", (demo / "results/pooled/readers/readers.tsv").read_text() + page))
+    assert not words & (set(ids.reader_id) | set(ids.case_id))
+
+
 def test_second_run_does_nothing(demo):
     assert "Nothing to be done" in snakemake(demo).output
 
@@ -276,7 +295,11 @@ def shuffled(demo, tmp_path_factory) -> Path:
         cohort["manifest"] = str(folder / f"{name}_manifest.tsv")
         manifest.to_csv(cohort["manifest"], sep="\t", index=False)
     configfile = write_config(
-        folder / "config.yaml", cohorts=cohorts, demo=None, models=[str(demo / "results/model/demo")]
+        folder / "config.yaml",
+        cohorts=cohorts,
+        demo=None,
+        readers=None,
+        models=[str(demo / "results/model/demo")],
     )
     run = snakemake(folder, configfile=configfile)
     assert run.status == 0, run.output[-8000:]
@@ -414,6 +437,7 @@ def test_the_same_subject_in_two_cohorts_stops_before_anything_is_written(demo, 
         tmp_path / "config.yaml",
         cohorts={"a": one, "b": one},
         demo=None,
+        readers=None,
         models=[str(demo / "results/model/demo")],
     )
     run = snakemake(tmp_path, configfile=configfile)
