@@ -1,0 +1,229 @@
+"""Competing risks: how many die of a cause by a time while others die of something else, and whether groups differ in it.
+
+Causes are whole numbers: 0 = censored, 1, 2 ... = died of that cause. One minus Kaplan-Meier, which censors the other deaths,
+would count people as still able to die of the cause who are dead; these curves do not.
+"""
+
+import numpy as np
+import pandas as pd
+
+from faceage_bio.errors import FitError
+from faceage_bio.stats.kaplan_meier import (
+    DIGITS,
+    Interval,
+    checked_times,
+    confidence_limits,
+    number_at_risk,
+)
+from faceage_bio.stats.log_rank import Test, chi_square
+
+
+def cumulative_incidence(
+    years: np.ndarray,
+    cause: np.ndarray,
+    of: int,
+    entry: np.ndarray | None = None,
+    *,
+    interval: Interval = "log-log",
+) -> pd.DataFrame:
+    """Share that has died of a cause by each time, from time 0 (Aalen and Johansen), as R's multi-state ``survfit``.
+
+    Parameters
+    ----------
+    years : array of float, shape (n,)
+        End of observation.
+    cause : array of whole numbers, shape (n,)
+        0 = censored, otherwise the cause of death.
+    of : int
+        The cause that is counted.
+    entry : array of float, shape (n,), optional
+        Start of observation; NaN = from time 0.
+    interval : "log-log", "log" or "plain"
+
+    Returns
+    -------
+    DataFrame
+        years, at_risk, events (deaths of the cause), other_events, censored, incidence, standard_error (infinitesimal
+        jackknife), ci_lower, ci_upper (NaN where the type has none, such as at 0), interval.
+
+    Raises
+    ------
+    FitError
+        As `kaplan_meier.kaplan_meier`.
+    """
+    cause = np.asarray(cause, dtype=np.float64)
+    years, cause, entry = checked_times(years, cause, entry)
+    times, place = np.unique(years, return_inverse=True)
+    mine, any_cause = (np.bincount(place, weights=which, minlength=len(times)) for which in (cause == of, cause > 0))
+    at_risk = number_at_risk(times, years, entry)
+    survival = np.cumprod(1 - any_cause / at_risk)
+    before = np.concatenate([[1.0], survival[:-1]])
+    incidence = np.cumsum(before * mine / at_risk)
+    error = _jackknife(times, place, entry, cause, of, incidence, before, mine, any_cause, at_risk)
+    lower, upper = confidence_limits(incidence, error, interval)
+    known = incidence > 0  # before the first death of the cause there is no interval
+    censored = np.bincount(place, minlength=len(times)) - any_cause
+    start = {"years": [0.0], "at_risk": [int(np.sum(entry <= 0))], "incidence": [0.0], "standard_error": [0.0]}
+    curve = pd.concat([
+        pd.DataFrame(start | dict.fromkeys(("events", "other_events", "censored"), [0])),
+        pd.DataFrame({
+            "years": times, "at_risk": at_risk, "events": mine, "other_events": any_cause - mine, "censored": censored,
+            "incidence": incidence, "standard_error": error, "ci_lower": np.where(known, lower, np.nan),
+            "ci_upper": np.where(known, upper, np.nan),
+        }),
+    ], ignore_index=True)  # fmt: skip
+    return curve.astype(dict.fromkeys(("at_risk", "events", "other_events", "censored"), "int64")).assign(interval=interval)[
+        ["years", "at_risk", "events", "other_events", "censored", "incidence", "standard_error", "ci_lower", "ci_upper", "interval"]
+    ]  # fmt: skip
+
+
+def _jackknife(times, place, entry, cause, of, incidence, before, mine, any_cause, at_risk) -> np.ndarray:
+    """Standard errors: the root of the sum of squares of each one's influence on the incidence F(t).
+
+    Somebody's influence is U(t) = A(t) - F(t) B(t). A and B fall while he is at risk, by what those at risk share of each death,
+    and leap when he dies; so both are differences of curves that all have in common, and the squares of everybody can be
+    summed by cumulative sums, without a table of people by times.
+    """
+    n_times = len(times)
+    one, rest = before / at_risk, at_risk - any_cause
+    with np.errstate(divide="ignore"):
+        every = np.where(rest > 0, 1 / np.where(rest > 0, rest, 1), 0.0)  # 1 / (n (1 - d / n))
+    fall_a = np.cumsum(one * mine / at_risk + incidence * every * any_cause / at_risk)
+    fall_b = np.cumsum(every * any_cause / at_risk)
+    # what had fallen before somebody came
+    came = np.searchsorted(times, entry, side="right")
+    start_a, start_b = (np.concatenate([[0.0], fall])[came] for fall in (fall_a, fall_b))
+    died = cause > 0
+    last_a = start_a - fall_a[place] + np.where(cause == of, one[place], 0.0) + np.where(died, (incidence * every)[place], 0.0)
+    last_b = start_b - fall_b[place] + np.where(died, every[place], 0.0)
+
+    def left(values: np.ndarray) -> np.ndarray:  # summed over those who have left until each time
+        return np.cumsum(np.bincount(place, weights=values, minlength=n_times))
+
+    def there(values: np.ndarray) -> np.ndarray:  # summed over those who have come and have not left
+        return np.cumsum(np.bincount(came, weights=values, minlength=n_times + 1))[:n_times] - left(values)
+
+    everybody = np.ones(len(entry))
+    n, sum_a, sum_b = there(everybody), there(start_a), there(start_b)
+    square_a = left(last_a**2) + there(start_a**2) - 2 * fall_a * sum_a + n * fall_a**2
+    square_b = left(last_b**2) + there(start_b**2) - 2 * fall_b * sum_b + n * fall_b**2
+    both = left(last_a * last_b) + there(start_a * start_b) - fall_a * sum_b - fall_b * sum_a + n * fall_a * fall_b
+    return np.sqrt(np.maximum(square_a - 2 * incidence * both + incidence**2 * square_b, 0.0))
+
+
+def incidence_at(curve: pd.DataFrame, times: np.ndarray) -> pd.DataFrame:
+    """The curve's height at given times; NaN beyond the last time anybody was followed.
+
+    Returns
+    -------
+    DataFrame, one row per time
+        years, incidence, standard_error, ci_lower, ci_upper, events (of the cause, until then).
+    """
+    times = np.round(np.asarray(times, dtype=np.float64), DIGITS)
+    ends = curve["years"].to_numpy()
+    place = np.searchsorted(ends, times, side="right") - 1
+    numbers = ["incidence", "standard_error", "ci_lower", "ci_upper"]
+    found = curve[numbers].iloc[place].reset_index(drop=True)
+    found.loc[times > ends[-1], numbers] = np.nan
+    found.insert(0, "years", times)
+    return found.assign(events=curve["events"].cumsum().to_numpy()[place])
+
+
+def gray_test(
+    years: np.ndarray,
+    cause: np.ndarray,
+    of: int,
+    group: np.ndarray,
+    strata: np.ndarray | None = None,
+    rho: float = 0.0,
+) -> Test:
+    """Whether the cumulative incidence of a cause differs between k groups (Gray 1988), as cmprsk's ``cuminc``.
+
+    Parameters
+    ----------
+    years, cause, of : as in `cumulative_incidence`; the test knows no delayed entry
+    group : array, shape (n,)
+    strata : array, shape (n,), optional
+        Groups are compared within each stratum only.
+    rho : float
+        Deaths count (1 - F)^rho with F the common incidence just before.
+
+    Returns
+    -------
+    Test
+        NaN with one group, or if nobody died of the cause.
+    """
+    years, cause, _ = checked_times(years, np.asarray(cause, dtype=np.float64), None)
+    names, code = np.unique(np.asarray(group), return_inverse=True)
+    k = len(names)
+    if k < 2 or not (cause == of).any():
+        return Test(np.nan, max(k - 1, 0), np.nan)
+    parts = np.zeros(len(years), dtype=int) if strata is None else pd.factorize(np.asarray(strata))[0]
+    score, covariance = np.zeros(k), np.zeros((k, k))
+    for part in np.unique(parts):
+        mine = parts == part
+        found = _gray_scores(years[mine], cause[mine], of, code[mine], k, rho)
+        score, covariance = score + found[0], covariance + found[1]
+    inner = covariance[:-1, :-1]
+    if np.linalg.matrix_rank(inner) < k - 1:
+        return Test(np.nan, k - 1, np.nan)
+    return chi_square(score[:-1] @ np.linalg.solve(inner, score[:-1]), k - 1)
+
+
+def _gray_scores(years, cause, of, code, k: int, rho: float) -> tuple[np.ndarray, np.ndarray]:
+    """One stratum's scores (k,) and their covariance (k, k).
+
+    Deaths of the cause are compared with those expected if all groups had one subdistribution hazard, among those at risk of it:
+    the living, and those dead of other causes as far as they would not have been censored yet.
+    """
+    times = np.unique(years[cause > 0])
+    members = [code == one for one in range(k)]
+    always = np.full(len(years), -np.inf)
+    at_risk = np.array([number_at_risk(times, years[m], always[m]) for m in members], dtype=np.float64)
+
+    def deaths(which: np.ndarray) -> np.ndarray:
+        return np.array([np.bincount(np.searchsorted(times, years[m & which]), minlength=len(times)) for m in members])
+
+    mine, other = deaths(cause == of), deaths((cause > 0) & (cause != of))
+    there = at_risk > 0
+    safe = np.where(there, at_risk, 1.0)
+    after = np.cumprod(1 - (mine + other) / safe, axis=1)
+    before = np.column_stack([np.ones(k), after[:, :-1]])
+    incidence = np.cumsum(before * mine / safe, axis=1)
+    incidence_before = np.column_stack([np.zeros(k), incidence[:, :-1]])
+    # at risk as if nobody had died: each living stands for those whom his group has lost
+    weight = np.where(there, at_risk / np.where(there, before, 1.0), 0.0)
+    total, deaths_of = weight.sum(axis=0), mine.sum(axis=0)
+    exposed = weight * (1 - incidence_before)
+    pooled = np.cumsum(deaths_of / total)
+    pooled_before = np.concatenate([[0.0], pooled[:-1]])
+    early = (1 - pooled_before) ** rho
+    score = ((mine - exposed * deaths_of / exposed.sum(axis=0)) * early).sum(axis=1)
+    # how the score moves with a death in group j: at once (now), and later through the common curve (still)
+    now = early * (np.eye(k)[:, :, None] * weight[:, None, :] - weight[:, None, :] * weight[None, :, :] / total)
+    later = np.cumsum(now * deaths_of / (total * (1 - pooled_before)), axis=2)
+    still = later[:, :, -1:] - later
+    alive = after > 0
+    share = np.where(alive, (1 - pooled) / np.where(alive, after, 1.0), 0.0)
+    of_cause = np.where(alive, 1 - share, 1.0)
+    chance = np.where(there & (deaths_of > 0), before * deaths_of / (total * safe), 0.0)
+    drawn = total * before - 1
+    chance *= 1 - np.where(deaths_of > 1, (deaths_of - 1) / np.where(drawn > 0, drawn, 1.0), 0.0)
+    chance_other = np.where(alive & (other > 0), before**2 * other / safe**2, 0.0)
+    chance_other *= 1 - np.where(other > 1, (other - 1) / np.maximum(safe - 1, 1.0), 0.0)
+    moved, moved_other = now + of_cause * still, share * still
+    covariance = np.einsum("ijt,kjt,jt->ik", moved, moved, chance)
+    covariance += np.einsum("ijt,kjt,jt->ik", moved_other, moved_other, chance_other)
+    return score, covariance
+
+
+def check_causes(cause: np.ndarray, of: int) -> None:
+    """Refuse what no model of a cause can be fitted to.
+
+    Raises
+    ------
+    FitError
+        Nobody died of the cause.
+    """
+    if not (np.asarray(cause) == of).any():
+        raise FitError("nobody died of this cause")
