@@ -19,11 +19,13 @@ AGE_ACCELERATION = "age_acceleration"  # residual of face_age on chronological_a
 ENTRY = "entry_years"  # start of observation, years after the photo (0 = the photo)
 FOLLOWUP = "followup_years"  # end of observation, years after the photo
 EVENT = "event"  # 1 = died, 0 = censored
+CAUSE = "cause"  # of death
 
 # declared words of the categorical columns; the first is the reference level
 SEX_LEVELS = ("female", "male")
 SMOKING_LEVELS = ("never", "former", "current")
 GROUP_LEVELS = ("reference", "cancer")
+CAUSE_LEVELS = ("cancer", "cardiovascular", "other")
 
 LEVELS = {"sex": SEX_LEVELS, "smoking": SMOKING_LEVELS, "group": GROUP_LEVELS}
 
@@ -34,7 +36,7 @@ UNITS = {"bmi": (5.0, "5 kg/m2"), "pack_years": (10.0, "10 pack-years"), "ecog":
 PHOTO_COLUMNS = (COHORT, PHOTO, SUBJECT, "path", "photo_date", AGE)
 SUBJECT_COLUMNS = (
     COHORT, SUBJECT, AGE, "sex", "smoking", "pack_years", "bmi", "ecog", "site", "group", "intent",
-    ENTRY, FOLLOWUP, EVENT,
+    ENTRY, FOLLOWUP, EVENT, CAUSE,
 )  # fmt: skip
 SAMPLE_COLUMNS = (COHORT, SAMPLE, SUBJECT, "batch", "sample_date")
 LANDMARK_COLUMNS = (

@@ -17,6 +17,7 @@ from pydantic import (
     model_validator,
 )
 
+from faceage_bio.columns import CAUSE_LEVELS
 from faceage_bio.errors import ConfigError
 
 CohortName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,39}$")]
@@ -356,8 +357,27 @@ class Survival(Closed):
     """true: Firth's penalised estimates beside the others, for few deaths and groups in which nobody died."""
     per_years: float = Field(default=10.0, gt=0)
     """Hazard ratios are given per this many years."""
-    cut_points: list[float] = Field(default=[65.0, 75.0, 85.0], min_length=1)
-    """Face ages that divide the Kaplan-Meier groups; the default are the study's."""
+    curves: dict[str, Annotated[list[float], Field(min_length=1)] | Literal["tertiles", "levels"]] = {
+        "face_age": [65.0, 75.0, 85.0],
+        "age_acceleration": "tertiles",
+    }
+    """Groups whose curves are compared, declared beforehand: a column with cut-points (a value at a cut-point belongs to the
+    lower group; those of face_age are the study's), tertiles, or levels (its words or few numbers). Nothing looks for the
+    cut-point with the smallest p-value, since that finds differences where there are none."""
+    times_years: list[Annotated[float, Field(gt=0)]] = Field(default=[0.5, 1.0, 2.0, 5.0], min_length=1)
+    """Survival is told at these times, as far as people were followed."""
+    rmst_years: float = Field(default=3.0, gt=0)
+    """Horizon of the restricted mean survival: years lived on average within so many."""
+    interval: Literal["log-log", "log", "plain"] = "log-log"
+    """Scale of the intervals of curves and medians; log is R's default."""
+    log_rank_strata: list[str] = []
+    """Columns within whose levels the groups are compared by the log-rank tests."""
+    fleming_harrington: list[Annotated[float, Field(ge=0)]] | None = Field(
+        default=None, min_length=2, max_length=2
+    )
+    """Weights [p, q] of a further test: [1, 0] looks at early, [0, 1] at late differences. null: none."""
+    cause_of_interest: Literal[CAUSE_LEVELS] = "cancer"
+    """Word of the clinic table's column `cause`; deaths of other causes compete with it."""
     horizon_years: float | None = Field(default=None, gt=0)
     """Follow-up beyond this is censored there. null: use all."""
     gene_covariates: list[str] = ["chronological_age", "sex"]

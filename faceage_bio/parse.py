@@ -4,7 +4,7 @@ import re
 
 import pandas as pd
 
-from faceage_bio.columns import GROUP_LEVELS, SEX_LEVELS, SMOKING_LEVELS
+from faceage_bio.columns import CAUSE_LEVELS, GROUP_LEVELS, SEX_LEVELS, SMOKING_LEVELS
 from faceage_bio.problems import Problems
 
 MISSING = {"", "na", "n/a", "nan", "null", "none", ".", "-", "unknown", "missing"}
@@ -22,11 +22,16 @@ WORDS = {
         "1": 1.0, "0": 0.0, "1.0": 1.0, "0.0": 0.0, "died": 1.0, "dead": 1.0, "death": 1.0, "alive": 0.0, "censored": 0.0,
         "yes": 1.0, "no": 0.0, "true": 1.0, "false": 0.0,
     },
+    "cause": {
+        "cancer": "cancer", "tumour": "cancer", "tumor": "cancer", "cardiovascular": "cardiovascular", "cardiac": "cardiovascular",
+        "other": "other",
+    },
 }  # fmt: skip
 ADVICE = {
     "sex": f'Write {" or ".join(SEX_LEVELS)}, or declare what your codes mean in the config: codings: {{sex: {{"1": male, "2": female}}}}.',
     "smoking": f"Write {', '.join(SMOKING_LEVELS)}, or declare your codes under codings.",
     "group": f"Write {' or '.join(GROUP_LEVELS)}, or declare your codes under codings.",
+    "cause": f"Write {', '.join(CAUSE_LEVELS)} or nothing, or declare what your codes mean in the config: codings: {{cause: {{C34: cancer}}}}.",
     "event": "Write 1 (died) or 0 (alive when last seen), or declare your codes under codings.",
 }
 

@@ -1,17 +1,13 @@
-"""The survival stage: ladder, horizon, curves, bad input."""
+"""The survival stage: ladder, horizon, bad input."""
 
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from faceage_bio.errors import CohortError, ConfigError, FitError
 from faceage_bio.stats.cox import fit_cox
-from faceage_bio.stats.kaplan_meier import kaplan_meier, median
 from faceage_bio.survival.age_comparison import compare_ages
 from faceage_bio.survival.check import hints, read_people
-from faceage_bio.survival.curves import curves_by_group, face_age_groups, summarise
 from faceage_bio.survival.follow_up import Time, mark, prepare, survival_ledger
 from faceage_bio.survival.ladder import cox_ladder as ladder
 from faceage_bio.survival.models import Choices, grouped, parse_groups
@@ -92,8 +88,6 @@ def test_delayed_entry_is_used_where_given():
     assert late.estimate != pytest.approx(
         row(cox_ladder(people(), [], 10, "c"), "face age + age").estimate, rel=1e-6
     )
-    assert curves_by_group(data, [65], "c").empty
-    assert "enters after the photo" in summarise(data, 300, [65], "c").note[0]
 
 
 @pytest.mark.parametrize(
@@ -164,37 +158,6 @@ def test_ledger_has_one_row_per_subject_with_the_reason():
         "",
     ]
     assert len(ledger) == 20
-
-
-def test_groups_are_cut_as_the_study_cut_them():
-    groups = face_age_groups(pd.Series([50, 65, 65.1, 75, 85, 85.1]), [65, 75, 85])
-    assert list(groups) == ["<= 65", "<= 65", "65-75", "65-75", "75-85", "> 85"]
-
-
-def test_an_empty_group_is_said_to_be_empty():
-    table = summarise(people(), 300, [65, 200], "c")
-    assert table[table.term == "face age > 200"].note.iloc[0] == "not estimated, because the group is empty"
-
-
-def test_no_follow_up_is_said():
-    usable, _ = prepare(people().assign(followup_years=np.nan))
-    assert (
-        summarise(usable, 300, [65], "c").note[0]
-        == "not estimated, because no follow-up is known of any of 300 people"
-    )
-
-
-@settings(deadline=None)
-@given(st.lists(st.tuples(st.integers(1, 30), st.booleans()), min_size=1, max_size=40))
-def test_curves_fall_and_count_everybody(rows):
-    years, event = np.array([r[0] for r in rows], float), np.array([r[1] for r in rows], float)
-    curve = kaplan_meier(years, event)
-    assert curve.survival.is_monotonic_decreasing
-    assert curve.at_risk[0] == len(rows)
-    assert curve.events.sum() == event.sum()
-    assert (curve.events + curve.censored).sum() == len(rows)
-    found = median(curve)
-    assert np.isnan(found.estimate) == (curve.survival.min() > 0.5 + 1e-12)
 
 
 def dated(n=60):

@@ -10,6 +10,7 @@ from faceage_bio.cli import (
     acceleration,
     associations,
     cohort,
+    curves,
     demo,
     expression,
     faceage,
@@ -57,6 +58,7 @@ app.add_typer(study.app)
 app.add_typer(weights.app, name="weights", help="Import, check and show the published FaceAge weights.")
 for room in (
     cohort,
+    curves,
     faceage,
     acceleration,
     phenotype,

@@ -109,8 +109,6 @@ def prepare_follow_up(
 def fit_survival(
     acceleration: People,
     cox: Annotated[Path, typer.Option(help="Cox models.")],
-    kaplan_meier: Annotated[Path, typer.Option(help="Curves with numbers at risk.")],
-    summary: Annotated[Path, typer.Option(help="Follow-up, medians, log-rank.")],
     comparison: Annotated[Path, typer.Option(help="Face age against chronological age.")],
     step: Steps = [],
     covariate: Covariates = [],
@@ -119,19 +117,13 @@ def fit_survival(
     cluster: Cluster = None,
     firth: Firth = False,
     per_years: PerYears = 10.0,
-    cut_point: Annotated[list[float], typer.Option(help="Face age dividing the curves; repeat.")] = [
-        65.0,
-        75.0,
-        85.0,
-    ],
 ) -> None:
-    """Cox models from each age alone to all covariates, and Kaplan-Meier curves by face age.
+    """Cox models from each age alone to all covariates.
 
     Example: faceage-bio fit-survival --acceleration people.tsv --step sex --covariate ecog --cox cox.tsv
-    --comparison comparison.tsv --kaplan-meier km.tsv --summary summary.tsv
+    --comparison comparison.tsv
     """
     from faceage_bio.survival.age_comparison import compare_ages
-    from faceage_bio.survival.curves import curves_by_group, summarise
     from faceage_bio.survival.ladder import cox_ladder
     from faceage_bio.survival.models import grouped
     from faceage_bio.tables import write_table
@@ -142,5 +134,3 @@ def fit_survival(
     people = grouped(usable, choices.groups)
     write_table(cox_ladder(people, choices, name), cox)
     write_table(compare_ages(people, choices, name), comparison)
-    write_table(curves_by_group(usable, cut_point, name), kaplan_meier)
-    write_table(summarise(usable, len(table), cut_point, name), summary)

@@ -11,9 +11,9 @@ p1\tA001\tA001_first.jpg\t2021-03-04
 p2\tA001\tA001_second.jpg\t2022-05-11
 p3\tA002\tA002.jpg\t2021-06-30
 """
-CLINIC = """subject_id\tbirth_date\tsex\tsmoking\tpack_years\tbmi\tecog\tsite\tgroup\tintent\tfollowup_date\tevent
-A001\t1957-11-20\tfemale\tformer\t22\t27.1\t1\tlung\tcancer\tcurative\t2023-08-14\t1
-A002\t1949-02-03\tmale\tnever\t0\t24.8\t0\tbreast\tcancer\tpalliative\t2024-01-09\t0
+CLINIC = """subject_id\tbirth_date\tsex\tsmoking\tpack_years\tbmi\tecog\tsite\tgroup\tintent\tfollowup_date\tevent\tcause
+A001\t1957-11-20\tfemale\tformer\t22\t27.1\t1\tlung\tcancer\tcurative\t2023-08-14\t1\tcancer
+A002\t1949-02-03\tmale\tnever\t0\t24.8\t0\tbreast\tcancer\tpalliative\t2024-01-09\t0\t
 """
 SAMPLES = """sample_id\tsubject_id\tbatch\tsample_date
 S1\tA001\tplate1\t2021-03-10
@@ -43,7 +43,8 @@ Replace the example rows by yours. Tables are UTF-8 text, tab, comma or semicolo
 - manifest.tsv    one row per photo: photo_id, subject_id, path (inside photos/), photo_date (YYYY-MM-DD)
 - clinic.tsv      one row per person: birth_date, or chronological_age in years at the photo; sex (female, male); smoking (never,
                   former, current); pack_years; bmi in kg/m2; ecog 0-4; site; group (cancer, reference); intent;
-                  followup_date, or followup_years after the photo; event (1 = died, 0 = alive when last seen)
+                  followup_date, or followup_years after the photo; event (1 = died, 0 = alive when last seen); cause of death
+                  (cancer, cardiovascular, other), for competing risks
 - counts.tsv      raw RNA counts (not TPM, not logarithms): one row per gene, one column per sample
 - samples.tsv     one row per RNA sample: sample_id, subject_id, batch, sample_date
 - readings.tsv    a reader study, one row per reader, person and condition: reader_id, reader_type (staff, resident, lay), case_id (a

@@ -8,13 +8,13 @@ import pandas as pd
 from faceage_bio.cohort.photos import check_subjects_known, read_manifest
 from faceage_bio.cohort.samples import read_samples
 from faceage_bio.cohort.subjects import read_clinic
-from faceage_bio.columns import AGE, COHORT, PHOTO, SAMPLE, SUBJECT, SUBJECT_COLUMNS
+from faceage_bio.columns import AGE, CAUSE, COHORT, PHOTO, SAMPLE, SUBJECT, SUBJECT_COLUMNS
 from faceage_bio.errors import TableError, examples
 from faceage_bio.parse import dates
 from faceage_bio.problems import Problems
 from faceage_bio.tables import ledger_rows, read_text_table, write_table
 
-TEXT = (COHORT, SUBJECT, "sex", "smoking", "site", "group", "intent")
+TEXT = (COHORT, SUBJECT, "sex", "smoking", "site", "group", "intent", CAUSE)
 
 
 @dataclass(frozen=True)

@@ -9,13 +9,13 @@ import pandas as pd
 from faceage_bio import parse
 from faceage_bio.cohort import schemas
 from faceage_bio.cohort.photos import read
-from faceage_bio.columns import AGE, COHORT, ENTRY, EVENT, FOLLOWUP, SUBJECT, SUBJECT_COLUMNS
+from faceage_bio.columns import AGE, CAUSE, COHORT, ENTRY, EVENT, FOLLOWUP, SUBJECT, SUBJECT_COLUMNS
 from faceage_bio.problems import Problems
 
 DAYS_PER_YEAR_OF_AGE = 365.25
 AGE_TOLERANCE = 1.0  # years by which a given age may differ from the dates
 NUMBERS = ("pack_years", "bmi", "ecog", AGE)
-WORDS = ("sex", "smoking", "group", EVENT)
+WORDS = ("sex", "smoking", "group", EVENT, CAUSE)
 DATES = ("birth_date", "entry_date", "followup_date")
 
 
@@ -145,6 +145,9 @@ def _check_followup(table: pd.DataFrame, file: str, problems: Problems) -> None:
         problems.cell(
             file, line, EVENT, None, "Follow-up is given, but not whether the subject died; write 1 or 0."
         )
+    for line in table.index[table[CAUSE].notna() & (table[EVENT] != 1)]:
+        advice = "A cause of death is given, but the subject is not said to have died; correct the cause or the event."
+        problems.cell(file, line, CAUSE, table.at[line, CAUSE], advice)
     for line in table.index[table[ENTRY].notna() & (table[ENTRY] >= table[FOLLOWUP])]:
         found = f"{table.at[line, ENTRY]:.3g}, exit {table.at[line, FOLLOWUP]:.3g}"
         problems.cell(

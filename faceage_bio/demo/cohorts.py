@@ -110,6 +110,7 @@ def _clinic(people: pd.DataFrame, plan: Plan, random: np.random.Generator) -> pd
         clinic["chronological_age"] = people.age.round(1)
         clinic["followup_years"] = people.followup_years.round(3)
     clinic["event"] = people.event
+    clinic["cause"] = people.cause
     for column, share in (("bmi", 0.02), ("smoking", 0.01), ("ecog", 0.01)):
         clinic[column] = clinic[column].astype(object).mask(random.random(len(clinic)) < share, "")
     return clinic.sort_values("subject_id")

@@ -22,6 +22,8 @@ SENMAYO_LOG2_PER_DECADE = 0.12  # of acceleration, every other gene of that set
 NULL_PANEL = ("CDKN2B", "CDK4", "TP53", "RB1", "MMP3", "HMGB1", "GLB1", "TNFRSF10B")
 Y_GENES = ("RPS4Y1", "DDX3Y", "KDM5D", "UTY", "EIF1AY")
 N_GENES = 2000
+CANCER_DEATHS = {True: 0.75, False: 0.3}  # share of deaths that are of cancer, in patients and in others
+UNKNOWN_CAUSES = 0.04  # of deaths
 SITES = ("breast", "lung", "gastrointestinal", "genitourinary", "other")
 
 
@@ -31,7 +33,8 @@ def simulate_people(n: int, cancer: bool, seed: int) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        age, sex, smoking, pack_years, bmi, ecog, site, intent, acceleration, biological_age (years), followup_years, event.
+        age, sex, smoking, pack_years, bmi, ecog, site, intent, acceleration, biological_age (years), followup_years, event,
+        cause (of death; "" for the living and where it is not known).
     """
     random = np.random.default_rng([seed, 1])
     age = np.clip(random.normal(64, 10, n), 38, 86) if cancer else np.clip(random.normal(60, 12, n), 35, 86)
@@ -49,6 +52,7 @@ def simulate_people(n: int, cancer: bool, seed: int) -> pd.DataFrame:
     scale = 4.2 if cancer else 40.0
     death = scale * (random.exponential(1, n) / np.exp(log_hazard)) ** (1 / 1.25)
     leave = random.uniform(2, 7, n)
+    died = death <= leave
     return pd.DataFrame({
         "age": age,
         "sex": np.where(male, "male", "female"),
@@ -61,8 +65,19 @@ def simulate_people(n: int, cancer: bool, seed: int) -> pd.DataFrame:
         "acceleration": acceleration,
         "biological_age": biological,
         "followup_years": np.maximum(np.minimum(death, leave), 0.02),
-        "event": (death <= leave).astype(int),
+        "event": died.astype(int),
+        "cause": np.where(died, _causes(n, cancer, seed), ""),
     })  # fmt: skip
+
+
+def _causes(n: int, cancer: bool, seed: int) -> np.ndarray:
+    """Of what each would die; from a stream of its own, so that nothing else in the cohort hangs on it."""
+    random = np.random.default_rng([seed, 7])
+    share = CANCER_DEATHS[cancer]
+    causes = random.choice(
+        ["cancer", "cardiovascular", "other"], n, p=[share, 0.6 * (1 - share), 0.4 * (1 - share)]
+    )
+    return np.where(random.random(n) < UNKNOWN_CAUSES, "", causes)
 
 
 def simulate_counts(people: pd.DataFrame, batch: np.ndarray, seed: int) -> pd.DataFrame:

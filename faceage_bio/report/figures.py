@@ -173,19 +173,6 @@ def forest(
     return to_svg(chart, f"Estimates and 95 % intervals: {title}")
 
 
-def survival_curves(curves: pd.DataFrame, order: list[str]) -> str:
-    """Kaplan-Meier steps by group."""
-    import altair as alt
-
-    chart = alt.Chart(curves[curves.group.isin(order)]).mark_line(interpolate="step-after", strokeWidth=2.2).encode(
-        x=alt.X("years:Q", title="Years after the photo"),
-        y=alt.Y("survival:Q", title="Alive", axis=alt.Axis(format="%"), scale=alt.Scale(domain=[0, 1])),
-        color=alt.Color("group:N", title="Face age", sort=order, scale=alt.Scale(domain=order, range=CURVES)),
-        strokeDash=alt.StrokeDash("group:N", title="Face age", sort=order, scale=alt.Scale(domain=order, range=[[1, 0], [7, 3], [3, 3], [9, 3, 2, 3], [2, 2], [5, 2]])),
-    )  # fmt: skip
-    return to_svg(chart.properties(width=560, height=300), "Share alive over time by group of face age")
-
-
 def volcano(genes: pd.DataFrame, panel: list[str], title: str = "Log2 fold change"):
     """Change per gene against its p-value, for the page's own interaction and for print.
 

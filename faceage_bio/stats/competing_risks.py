@@ -7,7 +7,6 @@ would count people as still able to die of the cause who are dead; these curves 
 import numpy as np
 import pandas as pd
 
-from faceage_bio.errors import FitError
 from faceage_bio.stats.kaplan_meier import (
     DIGITS,
     Interval,
@@ -16,6 +15,8 @@ from faceage_bio.stats.kaplan_meier import (
     number_at_risk,
 )
 from faceage_bio.stats.log_rank import Test, chi_square
+
+ROUNDING = 1e-13  # what is left of a difference of equal sums
 
 
 def cumulative_incidence(
@@ -54,7 +55,9 @@ def cumulative_incidence(
     cause = np.asarray(cause, dtype=np.float64)
     years, cause, entry = checked_times(years, cause, entry)
     times, place = np.unique(years, return_inverse=True)
-    mine, any_cause = (np.bincount(place, weights=which, minlength=len(times)) for which in (cause == of, cause > 0))
+    mine, any_cause = (
+        np.bincount(place, weights=which, minlength=len(times)) for which in (cause == of, cause > 0)
+    )
     at_risk = number_at_risk(times, years, entry)
     survival = np.cumprod(1 - any_cause / at_risk)
     before = np.concatenate([[1.0], survival[:-1]])
@@ -63,18 +66,18 @@ def cumulative_incidence(
     lower, upper = confidence_limits(incidence, error, interval)
     known = incidence > 0  # before the first death of the cause there is no interval
     censored = np.bincount(place, minlength=len(times)) - any_cause
-    start = {"years": [0.0], "at_risk": [int(np.sum(entry <= 0))], "incidence": [0.0], "standard_error": [0.0]}
-    curve = pd.concat([
-        pd.DataFrame(start | dict.fromkeys(("events", "other_events", "censored"), [0])),
-        pd.DataFrame({
-            "years": times, "at_risk": at_risk, "events": mine, "other_events": any_cause - mine, "censored": censored,
-            "incidence": incidence, "standard_error": error, "ci_lower": np.where(known, lower, np.nan),
-            "ci_upper": np.where(known, upper, np.nan),
-        }),
-    ], ignore_index=True)  # fmt: skip
-    return curve.astype(dict.fromkeys(("at_risk", "events", "other_events", "censored"), "int64")).assign(interval=interval)[
-        ["years", "at_risk", "events", "other_events", "censored", "incidence", "standard_error", "ci_lower", "ci_upper", "interval"]
-    ]  # fmt: skip
+    start = {
+        "years": [0.0], "at_risk": [np.sum(entry <= 0)], "events": [0], "other_events": [0], "censored": [0],
+        "incidence": [0.0], "standard_error": [0.0], "ci_lower": [np.nan], "ci_upper": [np.nan],
+    }  # fmt: skip
+    later = {
+        "years": times, "at_risk": at_risk, "events": mine, "other_events": any_cause - mine, "censored": censored,
+        "incidence": incidence, "standard_error": error, "ci_lower": np.where(known, lower, np.nan),
+        "ci_upper": np.where(known, upper, np.nan),
+    }  # fmt: skip
+    curve = pd.DataFrame({column: np.concatenate([start[column], later[column]]) for column in later})
+    counted = dict.fromkeys(("at_risk", "events", "other_events", "censored"), "int64")
+    return curve.astype(counted).assign(interval=interval)
 
 
 def _jackknife(times, place, entry, cause, of, incidence, before, mine, any_cause, at_risk) -> np.ndarray:
@@ -94,7 +97,12 @@ def _jackknife(times, place, entry, cause, of, incidence, before, mine, any_caus
     came = np.searchsorted(times, entry, side="right")
     start_a, start_b = (np.concatenate([[0.0], fall])[came] for fall in (fall_a, fall_b))
     died = cause > 0
-    last_a = start_a - fall_a[place] + np.where(cause == of, one[place], 0.0) + np.where(died, (incidence * every)[place], 0.0)
+    last_a = (
+        start_a
+        - fall_a[place]
+        + np.where(cause == of, one[place], 0.0)
+        + np.where(died, (incidence * every)[place], 0.0)
+    )
     last_b = start_b - fall_b[place] + np.where(died, every[place], 0.0)
 
     def left(values: np.ndarray) -> np.ndarray:  # summed over those who have left until each time
@@ -107,8 +115,15 @@ def _jackknife(times, place, entry, cause, of, incidence, before, mine, any_caus
     n, sum_a, sum_b = there(everybody), there(start_a), there(start_b)
     square_a = left(last_a**2) + there(start_a**2) - 2 * fall_a * sum_a + n * fall_a**2
     square_b = left(last_b**2) + there(start_b**2) - 2 * fall_b * sum_b + n * fall_b**2
-    both = left(last_a * last_b) + there(start_a * start_b) - fall_a * sum_b - fall_b * sum_a + n * fall_a * fall_b
-    return np.sqrt(np.maximum(square_a - 2 * incidence * both + incidence**2 * square_b, 0.0))
+    both = (
+        left(last_a * last_b)
+        + there(start_a * start_b)
+        - fall_a * sum_b
+        - fall_b * sum_a
+        + n * fall_a * fall_b
+    )
+    squares = square_a - 2 * incidence * both + incidence**2 * square_b
+    return np.sqrt(np.where(squares > ROUNDING * square_a, squares, 0.0))
 
 
 def incidence_at(curve: pd.DataFrame, times: np.ndarray) -> pd.DataFrame:
@@ -182,7 +197,9 @@ def _gray_scores(years, cause, of, code, k: int, rho: float) -> tuple[np.ndarray
     at_risk = np.array([number_at_risk(times, years[m], always[m]) for m in members], dtype=np.float64)
 
     def deaths(which: np.ndarray) -> np.ndarray:
-        return np.array([np.bincount(np.searchsorted(times, years[m & which]), minlength=len(times)) for m in members])
+        return np.array(
+            [np.bincount(np.searchsorted(times, years[m & which]), minlength=len(times)) for m in members]
+        )
 
     mine, other = deaths(cause == of), deaths((cause > 0) & (cause != of))
     there = at_risk > 0
@@ -200,7 +217,9 @@ def _gray_scores(years, cause, of, code, k: int, rho: float) -> tuple[np.ndarray
     early = (1 - pooled_before) ** rho
     score = ((mine - exposed * deaths_of / exposed.sum(axis=0)) * early).sum(axis=1)
     # how the score moves with a death in group j: at once (now), and later through the common curve (still)
-    now = early * (np.eye(k)[:, :, None] * weight[:, None, :] - weight[:, None, :] * weight[None, :, :] / total)
+    now = early * (
+        np.eye(k)[:, :, None] * weight[:, None, :] - weight[:, None, :] * weight[None, :, :] / total
+    )
     later = np.cumsum(now * deaths_of / (total * (1 - pooled_before)), axis=2)
     still = later[:, :, -1:] - later
     alive = after > 0
@@ -215,15 +234,3 @@ def _gray_scores(years, cause, of, code, k: int, rho: float) -> tuple[np.ndarray
     covariance = np.einsum("ijt,kjt,jt->ik", moved, moved, chance)
     covariance += np.einsum("ijt,kjt,jt->ik", moved_other, moved_other, chance_other)
     return score, covariance
-
-
-def check_causes(cause: np.ndarray, of: int) -> None:
-    """Refuse what no model of a cause can be fitted to.
-
-    Raises
-    ------
-    FitError
-        Nobody died of the cause.
-    """
-    if not (np.asarray(cause) == of).any():
-        raise FitError("nobody died of this cause")

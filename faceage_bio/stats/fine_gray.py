@@ -17,7 +17,7 @@ from faceage_bio.stats.kaplan_meier import NORMAL_975, checked_times
 
 MAX_STEPS = 50
 PRECISION = 1e-10  # of the score, in units of its standard error
-LARGEST = 50.0  # of a coefficient per standard deviation; beyond it the term separates
+NO_END = 50.0  # a standard error of so many, per standard deviation of the term, is separation
 
 
 @dataclass(frozen=True)
@@ -77,11 +77,14 @@ def fit_fine_gray(years: pd.Series, cause: pd.Series, of: int, design: pd.DataFr
         while data.derivatives(beta + step)[0] < likelihood - 1e-9 * abs(likelihood):
             step = step / 2
         beta = beta + step
-        if np.abs(beta).max() > LARGEST:
-            worst = design.columns[np.abs(beta).argmax()]
-            raise FitError(f"{worst} separates those who died of this cause from the others, so its hazard ratio has no end")
     else:
         raise FitError(f"the model did not converge in {MAX_STEPS} steps")
+    flat = np.sqrt(np.diag(np.linalg.inv(information)))
+    if not np.isfinite(flat).all() or flat.max() > NO_END:
+        raise FitError(
+            f"{design.columns[flat.argmax()]} separates those who died of this cause from the others, so its hazard ratio has "
+            "no end"
+        )
     influence = np.linalg.solve(information, data.residuals(beta).T)
     log_ratio, error = beta / spread, np.sqrt(np.sum(influence**2, axis=1)) / spread
     terms = pd.DataFrame({

@@ -121,12 +121,17 @@ def confidence_limits(
         if interval == "plain":
             lower, upper = np.maximum(estimate - half, 0), np.minimum(estimate + half, 1)
         elif interval == "log":
-            lower, upper = estimate * np.exp(-half / estimate), np.minimum(estimate * np.exp(half / estimate), 1)
+            lower, upper = (
+                estimate * np.exp(-half / estimate),
+                np.minimum(estimate * np.exp(half / estimate), 1),
+            )
         else:
             power = np.exp(half / (estimate * np.log(estimate)))  # below 1, since the logarithm is negative
             lower, upper = estimate ** (1 / power), estimate**power
             inside = (estimate > 0) & (estimate < 1)
-            lower, upper = (np.where(inside, end, np.where(estimate == 1, 1.0, np.nan)) for end in (lower, upper))
+            lower, upper = (
+                np.where(inside, end, np.where(estimate == 1, 1.0, np.nan)) for end in (lower, upper)
+            )
     return lower, upper
 
 

@@ -64,7 +64,12 @@ def log_rank_scores(
         times = np.unique(years[mine & (event == 1)])
         members = [mine & (code == one) for one in range(k)]
         at_risk = np.array([number_at_risk(times, years[m], entry[m]) for m in members], dtype=np.float64)
-        died = np.array([np.bincount(np.searchsorted(times, years[m & (event == 1)]), minlength=len(times)) for m in members])
+        died = np.array(
+            [
+                np.bincount(np.searchsorted(times, years[m & (event == 1)]), minlength=len(times))
+                for m in members
+            ]
+        )
         n, d = at_risk.sum(axis=0), died.sum(axis=0)
         survival = np.concatenate([[1.0], np.cumprod(1 - d / n)[:-1]]) if len(times) else np.empty(0)
         weight = survival ** weights[0] * (1 - survival) ** weights[1]

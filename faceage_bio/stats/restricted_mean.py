@@ -54,7 +54,9 @@ def restricted_mean(curve: pd.DataFrame, horizon: float) -> RestrictedMean:
     if horizon <= 0:
         raise FitError(f"the horizon of {horizon:g} years is not after the start")
     if times[-1] < horizon and survival[-1] > 0:
-        raise FitError(f"the horizon of {horizon:g} years lies beyond the follow-up, which ends at {times[-1]:.3g}")
+        raise FitError(
+            f"the horizon of {horizon:g} years lies beyond the follow-up, which ends at {times[-1]:.3g}"
+        )
     inside = times < horizon
     widths = np.diff(np.append(times[inside], horizon))
     areas = survival[inside] * widths
@@ -83,5 +85,8 @@ def ratio(one: RestrictedMean, reference: RestrictedMean) -> Contrast:
 def _wald(estimate: float, error: float) -> Contrast:
     half = NORMAL_975 * error
     return Contrast(
-        float(estimate), float(estimate - half), float(estimate + half), float(2 * stats.norm.sf(abs(estimate) / error))
+        float(estimate),
+        float(estimate - half),
+        float(estimate + half),
+        float(2 * stats.norm.sf(abs(estimate) / error)),
     )

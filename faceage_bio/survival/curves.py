@@ -1,100 +1,127 @@
-"""Kaplan-Meier curves by groups of face age declared beforehand, and what a reader asks first of follow-up."""
+"""Kaplan-Meier curves by groups declared beforehand: the curves themselves, and who is at risk when."""
 
-from collections.abc import Sequence
-from itertools import pairwise
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
-from faceage_bio.columns import COHORT, ENTRY, EVENT, FACE_AGE, FOLLOWUP
-from faceage_bio.stats.kaplan_meier import Median, kaplan_meier, log_rank, median, median_followup
-from faceage_bio.tables import result_rows
+from faceage_bio.columns import COHORT, ENTRY, EVENT, FOLLOWUP
+from faceage_bio.errors import FitError
+from faceage_bio.stats.kaplan_meier import Interval, kaplan_meier, risk_table
+from faceage_bio.survival.groupings import Grouping
 
-INTERVAL = "Kaplan-Meier, log-log interval"
-
-
-def face_age_groups(face_age: pd.Series, cut_points: Sequence[float]) -> pd.Series:
-    """Labels such as "<= 65", "65-75", "> 75"; a face age at a cut-point belongs to the younger group."""
-    edges = sorted(cut_points)
-    names = [f"<= {edges[0]:g}"]
-    names += [f"{low:g}-{high:g}" for low, high in pairwise(edges)]
-    names.append(f"> {edges[-1]:g}")
-    return pd.cut(face_age, [-np.inf, *edges, np.inf], labels=names).astype(
-        pd.CategoricalDtype(names, ordered=True)
-    )
+ALL = "all"
+FEW_AT_RISK = 5  # at a death while others have not come yet: one such death moves the whole curve
+CURVE_COLUMNS = (
+    COHORT, "grouping", "group", "years", "at_risk", "entered", "events", "censored", "survival", "standard_error",
+    "ci_lower", "ci_upper", "interval",
+)  # fmt: skip
+RISK_COLUMNS = (COHORT, "grouping", "group", "years", "at_risk", "entered", "events", "censored")
 
 
-def curves_by_group(usable: pd.DataFrame, cut_points: Sequence[float], cohort: str) -> pd.DataFrame:
-    """One curve for everybody (group "all") and one per group that has people."""
-    columns = [COHORT, "group", "years", "at_risk", "events", "censored", "survival", "ci_lower", "ci_upper"]
-    if usable[ENTRY].fillna(0).gt(0).any() or not len(usable):
-        return pd.DataFrame(
-            columns=columns
-        )  # the curve of late entrants is not this estimator's; the summary says so
-    groups = face_age_groups(usable[FACE_AGE], cut_points)
-    parts = [kaplan_meier(usable[FOLLOWUP], usable[EVENT]).assign(group="all")]
-    for name in groups.cat.categories:
-        people = usable[groups == name]
-        if len(people):
-            parts.append(kaplan_meier(people[FOLLOWUP], people[EVENT]).assign(group=name))
-    return pd.concat(parts, ignore_index=True).assign(**{COHORT: cohort})[columns]
+@dataclass(frozen=True)
+class Group:
+    """People of one curve; ``term`` is their name in words. Everybody is the group "all" of the grouping "all"."""
+
+    grouping: str
+    name: str
+    term: str
+    people: pd.DataFrame
+
+    @property
+    def years(self) -> np.ndarray:
+        return self.people[FOLLOWUP].to_numpy(dtype=np.float64)
+
+    @property
+    def event(self) -> np.ndarray:
+        return self.people[EVENT].to_numpy(dtype=np.float64)
+
+    @property
+    def entry(self) -> np.ndarray | None:
+        """Start of observation, where anybody enters late."""
+        return late_entry(self.people)
 
 
-def summarise(usable: pd.DataFrame, n_all: int, cut_points: Sequence[float], cohort: str) -> pd.DataFrame:
-    """Deaths, median follow-up, median survival per group and the log-rank test."""
-    base = {COHORT: cohort, "analysis": "survival", "n": len(usable), "n_events": int(usable[EVENT].sum())}
-    if not len(usable):
-        why = f"not estimated, because no follow-up is known of any of {n_all} people"
-        return result_rows([base | {"term": "all", "measure": "median survival, years", "note": why}])
-    if usable[ENTRY].fillna(0).gt(0).any():
-        why = "not estimated, because somebody enters after the photo; see the Cox models, which allow for it"
-        return result_rows([base | {"term": "all", "measure": "median survival, years", "note": why}])
-    rows = [
-        base
-        | _median("all", "median follow-up, years", median_followup(usable[FOLLOWUP], usable[EVENT]))
-        | {"model": "reverse Kaplan-Meier, log-log interval"}
+def late_entry(people: pd.DataFrame) -> np.ndarray | None:
+    """Years at which observation starts; None if it starts at 0 for everybody."""
+    entry = people[ENTRY].fillna(0.0).to_numpy(dtype=np.float64)
+    return entry if (entry > 0).any() else None
+
+
+def each_group(usable: pd.DataFrame, groupings: Sequence[Grouping]) -> Iterator[Group]:
+    """Everybody, then the groups of each grouping in their order; empty ones too."""
+    yield Group(ALL, ALL, "all", usable)
+    for grouping in groupings:
+        groups = grouping.groups.reindex(usable.index)
+        for level in grouping.levels:
+            yield Group(grouping.column, level, grouping.term(level), usable[groups == level])
+
+
+def curve_of(group: Group, interval: Interval) -> tuple[pd.DataFrame, str]:
+    """A group's curve, and what its reader must know of it.
+
+    Raises
+    ------
+    FitError
+        The group is empty, or all who were at risk died before others entered: the curve falls to 0 and stays there.
+    """
+    if not len(group.people):
+        raise FitError("the group is empty")
+    curve = kaplan_meier(group.years, group.event, group.entry, interval=interval)
+    if group.entry is None:
+        return curve, ""
+    ended = curve.loc[curve["survival"] == 0, "years"]
+    if len(ended) and ended.iloc[0] < curve["years"].iloc[-1]:
+        raise FitError(
+            f"all who were at risk at {ended.iloc[0]:.3g} years died then and others entered later, to whom the curve would "
+            "give no chance"
+        )
+    notes = []
+    if (first := group.entry.min()) > 0:
+        notes.append(f"nobody is observed before {first:.2g} years: survival of those alive then")
+    deaths = curve[(curve["events"] > 0) & (curve["years"] <= group.entry.max())]
+    if len(deaths) and deaths["at_risk"].min() < FEW_AT_RISK:
+        notes.append(
+            f"fewer than {FEW_AT_RISK} people at risk at an early death, which moves the whole curve"
+        )
+    return curve, "; ".join(notes)
+
+
+def curves_by_group(
+    usable: pd.DataFrame, groupings: Sequence[Grouping], interval: Interval, cohort: str
+) -> pd.DataFrame:
+    """One curve for everybody and one per group that has people; columns ``CURVE_COLUMNS``."""
+    parts = []
+    for group in each_group(usable, groupings):
+        try:
+            curve, _ = curve_of(group, interval)
+        except FitError:
+            continue  # the summary says why
+        parts.append(curve.assign(grouping=group.grouping, group=group.name))
+    return _stack(parts, cohort, CURVE_COLUMNS)
+
+
+def risk_by_group(usable: pd.DataFrame, groupings: Sequence[Grouping], cohort: str) -> pd.DataFrame:
+    """Who is at risk, and who died or left until then, at `whole_years`; columns ``RISK_COLUMNS``."""
+    times = whole_years(usable)
+    parts = [
+        risk_table(times, group.years, group.event, group.entry).assign(
+            grouping=group.grouping, group=group.name
+        )
+        for group in each_group(usable, groupings)
+        if len(group.people)
     ]
-    rows.append(
-        base
-        | _median("all", "median survival, years", median(kaplan_meier(usable[FOLLOWUP], usable[EVENT])))
-        | {"model": INTERVAL}
-    )
-    groups = face_age_groups(usable[FACE_AGE], cut_points)
-    for name in groups.cat.categories:
-        people = usable[groups == name]
-        counted = base | {"n": len(people), "n_events": int(people[EVENT].sum()), "model": INTERVAL}
-        if len(people):
-            rows.append(
-                counted
-                | _median(
-                    f"face age {name}",
-                    "median survival, years",
-                    median(kaplan_meier(people[FOLLOWUP], people[EVENT])),
-                )
-            )
-        else:
-            rows.append(
-                counted
-                | {
-                    "term": f"face age {name}",
-                    "measure": "median survival, years",
-                    "note": "not estimated, because the group is empty",
-                }
-            )
-    chi_square, degrees, p_value = log_rank(usable[FOLLOWUP], usable[EVENT], groups.astype(str))
-    row = base | {
-        "term": "face age groups",
-        "measure": f"log-rank chi-square, {degrees} df",
-        "estimate": chi_square,
-        "p_value": p_value,
-        "model": "log-rank",
-    }
-    rows.append(
-        row | ({"note": "not estimated, because there is one group only"} if np.isnan(p_value) else {})
-    )
-    return result_rows(rows)
+    return _stack(parts, cohort, RISK_COLUMNS)
 
 
-def _median(term: str, measure: str, found: Median) -> dict:
-    note = "" if np.isfinite(found.estimate) else "not reached"
-    return {"term": term, "measure": measure, "note": note} | found.__dict__
+def whole_years(usable: pd.DataFrame) -> np.ndarray:
+    """0, 1, 2 ... while anybody is followed; quarters of a year where all follow-up ends within two years."""
+    last = usable[FOLLOWUP].max() if len(usable) else 0.0
+    step = 1.0 if last >= 2 else 0.25
+    return np.arange(0, last + 1e-9, step)
+
+
+def _stack(parts: list[pd.DataFrame], cohort: str, columns: Sequence[str]) -> pd.DataFrame:
+    table = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
+    return table.assign(**{COHORT: cohort}).reindex(columns=list(columns))

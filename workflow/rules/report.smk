@@ -71,7 +71,11 @@ rule render_survival_report:
                     "sensitivity",
                     "imputed",
                     "kaplan_meier",
+                    "at_risk",
                     "summary",
+                    "competing_risks",
+                    "cumulative_incidence",
+                    "incidence_at_risk",
                 ],
             ),
             *collect(

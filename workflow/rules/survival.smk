@@ -64,13 +64,6 @@ rule fit_survival:
             category="Survival",
             labels={"cohort": "{cohort}", "table": "face age against age"},
         ),
-        kaplan_meier="<results>/{cohort}/survival/kaplan_meier.tsv",
-        summary=report(
-            "<results>/{cohort}/survival/summary.tsv",
-            caption="../report/survival.rst",
-            category="Survival",
-            labels={"cohort": "{cohort}", "table": "follow-up, medians, log-rank"},
-        ),
     log:
         "<logs>/survival/fit_survival_{cohort}.log",
     wildcard_constraints:
@@ -78,12 +71,10 @@ rule fit_survival:
     params:
         models=SURVIVAL_MODELS,
         firth=["--firth"] if config["survival"]["firth"] else [],
-        cut_points=option("--cut-point", config["survival"]["cut_points"]),
         version=VERSION,
     shell:
-        "faceage-bio fit-survival --acceleration {input:q} {params.models:q} {params.firth:q} {params.cut_points:q}"
-        " --cox {output.cox:q} --comparison {output.comparison:q}"
-        " --kaplan-meier {output.kaplan_meier:q} --summary {output.summary:q} > {log:q} 2>&1"
+        "faceage-bio fit-survival --acceleration {input:q} {params.models:q} {params.firth:q}"
+        " --cox {output.cox:q} --comparison {output.comparison:q} > {log:q} 2>&1"
 
 
 rule fit_gene_survival:
@@ -119,3 +110,7 @@ rule fit_gene_survival:
         "faceage-bio fit-gene-survival --followed {input.followed:q} --levels {input.levels:q} {params.covariates:q}"
         " {params.strata:q} {params.panel:q} {params.time:q} --genes {output.genes:q}"
         " --panel-table {output.panel:q} > {log:q} 2>&1"
+        version=VERSION,
+    shell:
+        "faceage-bio fit-survival --acceleration {input:q} {params.models:q}"
+        " --cox {output.cox:q} --comparison {output.comparison:q} > {log:q} 2>&1"

@@ -1,0 +1,204 @@
+"""What the survival page shows of curves by groups and of competing risks."""
+
+import pandas as pd
+from markupsafe import Markup
+
+from faceage_bio.report import figures_survival, formats
+from faceage_bio.report.tables import ReportTables
+from faceage_bio.report.words import term
+
+ALL = "all"
+
+
+def curves_section(tables: ReportTables, name: str, config: dict) -> dict:
+    """Kaplan-Meier curves and what is read off them, one part for each declared grouping (curves.html.j2)."""
+    settings, min_cell = config["survival"], config["report"]["min_cell"]
+    summary = _rows(tables, "summary", name)
+    if not len(summary):
+        return {"curves": [], "curves_overall": {}, "curves_why": ""}
+    curves, at_risk = tables.get("survival", "kaplan_meier", name), tables.get("survival", "at_risk", name)
+    everybody = _by_measure(summary[summary["grouping"] == ALL])
+    why = next((row["note"] for row in everybody.values() if row["note"].startswith("not estimated")), "")
+    parts = []
+    for grouping in settings["curves"]:
+        rows = summary[summary["grouping"] == grouping]
+        if not len(rows):
+            continue
+        lines, hidden = _lines(rows, min_cell)
+        order = [line["group"] for line in lines]
+        tests = rows[rows["group"] == ""].to_dict("records")
+        parts.append({
+            "title": term(grouping).replace("_", " "), "detail": _detail(tests), "lines": lines, "hidden": hidden, "tests": tests,
+            "figure": _km_figure(curves, at_risk, grouping, order, config), "at_risk": _risk_rows(at_risk, grouping, order),
+        })  # fmt: skip
+    return {"curves": parts, "curves_overall": everybody, "curves_why": why if not len(curves) else ""}
+
+
+def competing_section(tables: ReportTables, name: str, config: dict) -> dict:
+    """Cumulative incidence by group, Gray's tests and both kinds of hazard ratio (competing_risks.html.j2)."""
+    rows = _rows(tables, "competing_risks", name)
+    none = {"competing": [], "competing_models": [], "competing_why": "", "competing_note": ""}
+    if not len(rows):
+        return none | {"competing_why": "no table came in"}
+    if not rows["estimate"].notna().any():
+        return none | {"competing_why": rows["note"].iloc[0].removeprefix("not run, because ")}
+    min_cell = config["report"]["min_cell"]
+    curves, at_risk = (
+        tables.get("survival", "cumulative_incidence", name),
+        tables.get("survival", "incidence_at_risk", name),
+    )
+    causes = list(dict.fromkeys(rows["cause"]))
+    parts = []
+    for grouping in config["survival"]["curves"]:
+        mine = rows[rows["grouping"] == grouping]
+        if not len(mine):
+            continue
+        shown, hidden = _incidence_lines(mine, causes, min_cell)
+        order = list(dict.fromkeys(line["group"] for line in shown))
+        tests = mine[mine["group"] == ""].to_dict("records")
+        parts.append({
+            "title": term(grouping).replace("_", " "), "detail": _detail(tests), "lines": shown, "hidden": hidden, "tests": tests,
+            "figure": _incidence_figure(curves, at_risk, grouping, order, causes, config),
+            "at_risk": _risk_rows(at_risk, grouping, order),
+        })  # fmt: skip
+    models = rows[rows["measure"].str.endswith("hazard ratio")]
+    unknown = next(
+        (note for row in models["note"] for note in row.split("; ") if "cause of death" in note), ""
+    )
+    return {
+        "competing": parts, "competing_models": models.to_dict("records"), "competing_why": "", "competing_note": unknown,
+    }  # fmt: skip
+
+
+def _rows(tables: ReportTables, table: str, name: str) -> pd.DataFrame:
+    """Result rows in which an empty group or grouping is "" again, after their way through a text file."""
+    rows = tables.get("survival", table, name)
+    words = rows.reindex(columns=["grouping", "group", "cause"]).fillna("").astype(str)
+    return rows.assign(**{column: words[column] for column in words})
+
+
+def _detail(tests: list[dict]) -> str:
+    """Where a grouping cuts, as its tests tell: "cut at 65, 75, 85"."""
+    text = tests[0]["term"] if tests else ""
+    return text[text.index("(") + 1 : -1].replace("-", "−") if "(" in text else ""
+
+
+def _by_measure(rows: pd.DataFrame) -> dict:
+    return {row["measure"]: row for row in rows.to_dict("records")}
+
+
+def _lines(rows: pd.DataFrame, min_cell: int) -> tuple[list[dict], list[str]]:
+    """One line per group that is large enough, and the names of the others."""
+    lines, hidden = [], []
+    for group in dict.fromkeys(rows.loc[rows["group"] != "", "group"]):
+        found = _by_measure(rows[rows["group"] == group])
+        first = next(iter(found.values()))
+        if 0 <= first["n"] < min_cell:
+            hidden.append(f"{group} (empty)" if first["n"] == 0 else group)
+            continue
+        at = [row for measure, row in found.items() if measure.startswith("survival at")]
+        lines.append({
+            "group": group, "n": first["n"], "n_events": first["n_events"], "at": at,
+            "followup": found.get("median follow-up, years"), "median": found.get("median survival, years"),
+            "mean": _starting(found, "restricted mean"), "difference": _starting(found, "difference of"),
+            "ratio": _starting(found, "ratio of"), "remark": _remark(found["median survival, years"]),
+        })  # fmt: skip
+    for line in lines:
+        contrast = line["difference"]
+        # a group that is not shown is not told through its differences either
+        if contrast and contrast["term"].split(" vs ")[1] in hidden:
+            line["difference"] = line["ratio"] = None
+    return lines, hidden
+
+
+def _starting(found: dict, words: str) -> dict | None:
+    return next((row for measure, row in found.items() if measure.startswith(words)), None)
+
+
+def _remark(row: dict) -> str:
+    note = "; ".join(part for part in row["note"].split("; ") if part != "not reached")
+    return "" if note.startswith("not estimated") else note
+
+
+def _incidence_lines(rows: pd.DataFrame, causes: list[str], min_cell: int) -> tuple[list[dict], list[str]]:
+    lines, hidden = [], []
+    for group in dict.fromkeys(rows.loc[rows["group"] != "", "group"]):
+        mine = rows[rows["group"] == group]
+        n = mine["n"].iloc[0]
+        if n < min_cell:
+            hidden.append(f"{group} (empty)" if n == 0 else group)
+            continue
+        for cause in causes:
+            found = mine[mine["cause"] == cause].to_dict("records")
+            if found:
+                lines.append(
+                    {"group": group, "cause": cause, "n": n, "n_events": found[0]["n_events"], "at": found}
+                )
+    return lines, hidden
+
+
+def time_title(settings: dict) -> str:
+    """Title of the axis of time."""
+    zero = "the photo" if settings["time_zero"] == "photo" else settings["time_zero"].replace("_", " ")
+    landmark = settings["landmark_years"]
+    return (
+        f"Years after {zero}"
+        if landmark is None
+        else f"Years after the landmark ({landmark:g} years after {zero})"
+    )
+
+
+def _numbers(at_risk: pd.DataFrame, grouping: str, min_cell: int) -> pd.DataFrame:
+    mine = at_risk[at_risk["grouping"] == grouping]
+    return mine.assign(shown=[formats.count(float(n), min_cell) for n in mine["at_risk"]])[
+        ["group", "years", "shown"]
+    ]
+
+
+def _km_figure(
+    curves: pd.DataFrame, at_risk: pd.DataFrame, grouping: str, order: list[str], config: dict
+) -> Markup:
+    mine = curves[curves["grouping"] == grouping] if len(curves) else curves
+    order = [group for group in order if len(mine) and (mine["group"] == group).any()]
+    if not order:
+        return Markup("")
+    shown = mine.rename(columns={"survival": "height"}).assign(panel="survival")
+    columns = ["group", "panel", "years", "height", "ci_lower", "ci_upper"]
+    numbers = _numbers(at_risk, grouping, config["report"]["min_cell"])
+    figure = figures_survival.step_curves(
+        shown[columns], numbers, order, [("survival", "Alive")], time_title(config["survival"]),
+        f"Kaplan-Meier curves by groups of {term(grouping)} with 95 % bands, and numbers at risk below",
+    )  # fmt: skip
+    return Markup(figure)
+
+
+def _incidence_figure(
+    curves: pd.DataFrame,
+    at_risk: pd.DataFrame,
+    grouping: str,
+    order: list[str],
+    causes: list[str],
+    config: dict,
+) -> Markup:
+    mine = curves[curves["grouping"] == grouping] if len(curves) else curves
+    order = [group for group in order if len(mine) and (mine["group"] == group).any()]
+    if not order:
+        return Markup("")
+    shown = mine.rename(columns={"incidence": "height", "cause": "panel"})
+    columns = ["group", "panel", "years", "height", "ci_lower", "ci_upper"]
+    figure = figures_survival.step_curves(
+        shown[columns], _numbers(at_risk, grouping, config["report"]["min_cell"]), order,
+        [(cause, f"Died of {cause}") for cause in causes], time_title(config["survival"]),
+        f"Cumulative incidence of death by cause and group of {term(grouping)} with 95 % bands, and numbers at risk below",
+    )  # fmt: skip
+    return Markup(figure)
+
+
+def _risk_rows(at_risk: pd.DataFrame, grouping: str, order: list[str]) -> dict:
+    """The numbers at risk, deaths and censorings until each time, as a table."""
+    mine = at_risk[at_risk["grouping"] == grouping] if len(at_risk) else at_risk
+    if not len(mine):
+        return {"years": [], "rows": []}
+    years = sorted(mine["years"].unique())
+    rows = [(group, mine[mine["group"] == group].sort_values("years").to_dict("records")) for group in order]
+    return {"years": [f"{year:g}" for year in years], "rows": rows}

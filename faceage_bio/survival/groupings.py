@@ -1,0 +1,125 @@
+"""Into which groups people fall for curves: by rules declared beforehand, never by looking for the cut-point that parts them best.
+
+A cut-point chosen because its p-value is small finds a difference where there is none (Altman et al. 1994).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+import pandas as pd
+
+from faceage_bio.columns import LEVELS
+from faceage_bio.errors import ConfigError
+from faceage_bio.survival.models import WORDS
+
+TERTILES, LEVELS_RULE = "tertiles", "levels"
+THIRDS = ("lowest third", "middle third", "highest third")
+ORDERED = ("smoking",)  # columns of words with an order, beside numbers
+MOST_GROUPS = 8
+
+Rule = Sequence[float] | str
+
+
+@dataclass(frozen=True)
+class Grouping:
+    """A way to part people.
+
+    ``groups``: each one's group, None where it is not known; ``levels``: all groups in order, the first is the reference, those
+    without people too; ``ordered``: from low to high, so that a trend has a meaning; ``detail``: where it cuts; ``note``: why
+    people cannot be parted so.
+    """
+
+    column: str
+    groups: pd.Series
+    levels: tuple[str, ...]
+    ordered: bool = False
+    detail: str = ""
+    note: str = ""
+
+    @property
+    def title(self) -> str:
+        """The column in words."""
+        return WORDS.get(self.column, self.column.replace("_", " "))
+
+    def term(self, level: str) -> str:
+        """A group in words: "face age 65-75"."""
+        return f"{self.title} {level}" if self.detail else f"{self.title}: {level}"
+
+
+def parse_rules(words: Sequence[str]) -> dict[str, Rule]:
+    """Rules as the command line gives them: "face_age=65,75,85", "age_acceleration=tertiles", "smoking=levels".
+
+    Raises
+    ------
+    ConfigError
+        Not of this form, or a column twice.
+    """
+    rules: dict[str, Rule] = {}
+    for word in words:
+        column, _, rule = word.partition("=")
+        if column in rules:
+            raise ConfigError(
+                f"--by {word!r}: the column {column!r} stands more than once; give it one rule."
+            )
+        try:
+            rules[column] = (
+                rule if rule in (TERTILES, LEVELS_RULE) else [float(cut) for cut in rule.split(",")]
+            )
+        except ValueError:
+            raise ConfigError(
+                f"--by {word!r}: expected a column and its cut-points, tertiles or levels, such as face_age=65,75,85, "
+                "age_acceleration=tertiles or smoking=levels."
+            ) from None
+    return rules
+
+
+def part(people: pd.DataFrame, column: str, rule: Rule) -> Grouping:
+    """Groups of a column by cut-points (a value at a cut-point belongs to the lower group), tertiles or its own words."""
+    nobody = pd.Series(None, index=people.index, dtype=object)
+    if column not in people:
+        return Grouping(column, nobody, (), note=f"the table has no column '{column}'")
+    values = people[column]
+    if not values.notna().any():
+        return Grouping(column, nobody, (), note=f"nobody has a value of '{column}'")
+    if rule == LEVELS_RULE:
+        return _levels(column, values)
+    if not pd.api.types.is_numeric_dtype(values):
+        return Grouping(
+            column, nobody, (), note=f"'{column}' holds words, which cannot be cut; declare it as levels"
+        )
+    if rule == TERTILES:
+        edges = np.quantile(values.dropna(), [1 / 3, 2 / 3]).tolist()
+        if values.min() > edges[0] or edges[0] >= edges[1] or values.max() <= edges[1]:
+            return Grouping(
+                column, nobody, (), note=f"too many people share values of '{column}' for three groups"
+            )
+        return _cut(column, values, edges, list(THIRDS))
+    return _cut(column, values, sorted(rule), None)
+
+
+def _cut(column: str, values: pd.Series, edges: list[float], names: list[str] | None) -> Grouping:
+    if names is None:
+        to = " to " if edges[0] < 0 else "-"
+        middle = [f"{low:g}{to}{high:g}" for low, high in pairwise(edges)]
+        names = [f"<= {edges[0]:g}", *middle, f"> {edges[-1]:g}"]
+    labels = pd.cut(values.astype("float64"), [-np.inf, *edges, np.inf], labels=names).astype(object)
+    detail = "cut at " + ", ".join(f"{edge:.3g}" for edge in edges)
+    return Grouping(column, labels.where(values.notna(), None), tuple(names), ordered=True, detail=detail)
+
+
+def _levels(column: str, values: pd.Series) -> Grouping:
+    number = pd.api.types.is_numeric_dtype(values)
+    words = values.map(
+        lambda value: f"{value:g}" if isinstance(value, float) else str(value), na_action="ignore"
+    )
+    words = words.astype(object).where(values.notna(), None)
+    counts = words.value_counts()
+    if len(counts) > MOST_GROUPS:
+        why = f"'{column}' has {len(counts)} values, more than {MOST_GROUPS}; declare cut-points or tertiles"
+        return Grouping(column, pd.Series(None, index=values.index, dtype=object), (), note=why)
+    declared = list(LEVELS.get(column, ()))
+    others = set(counts.index) - set(declared)
+    found = sorted(others, key=float) if number else sorted(others, key=lambda word: (-counts[word], word))
+    return Grouping(column, words, (*declared, *found), ordered=number or column in ORDERED)

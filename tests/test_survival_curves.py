@@ -1,0 +1,488 @@
+"""Curves by declared groups and competing risks: what is read off, what is not and why, the commands on plain tables."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from faceage_bio.config import check_config
+from faceage_bio.demo.people import simulate_people
+from faceage_bio.errors import CohortError, ConfigError
+from faceage_bio.stats.kaplan_meier import kaplan_meier, median
+from faceage_bio.survival.competing_risks import (
+    check_causes,
+    competing_rows,
+    incidence_curves,
+    with_codes,
+)
+from faceage_bio.survival.curve_summary import Reading, summarise
+from faceage_bio.survival.curves import curves_by_group, risk_by_group, whole_years
+from faceage_bio.survival.groupings import parse_rules, part
+from tests.test_survival import people
+
+RULES = {"face_age": [65.0, 75.0, 85.0], "age_acceleration": "tertiles", "sex": "levels"}
+
+
+def groupings(data, rules=RULES):
+    return [part(data, column, rule) for column, rule in rules.items()]
+
+
+def summary(data, rules=RULES, n_all=None, **options):
+    return summarise(data, n_all or len(data), groupings(data, rules), Reading(**options), "c")
+
+
+def row(table, term, measure):
+    found = table[(table.term == term) & table.measure.str.startswith(measure)]
+    assert len(found) == 1, (term, measure, len(found))
+    return found.iloc[0]
+
+
+# groups
+
+
+def test_groups_are_cut_as_the_study_cut_them():
+    data = pd.DataFrame({"face_age": [50, 65, 65.1, 75, 85, 85.1, np.nan]})
+    found = part(data, "face_age", [75, 65, 85])
+    assert list(found.groups)[:6] == ["<= 65", "<= 65", "65-75", "65-75", "75-85", "> 85"]
+    assert found.groups[6] is None
+    assert found.levels == ("<= 65", "65-75", "75-85", "> 85")
+    assert found.ordered
+    assert found.term("> 85") == "face age > 85"
+
+
+def test_tertiles_are_thirds_and_tell_where_they_cut():
+    data = pd.DataFrame({"age_acceleration": np.arange(-10.0, 11)})
+    found = part(data, "age_acceleration", "tertiles")
+    assert found.groups.value_counts().tolist() == [7, 7, 7]
+    assert found.detail == "cut at -3.33, 3.33"
+    assert part(data, "age_acceleration", [-5, 5]).levels == ("<= -5", "-5 to 5", "> 5")
+
+
+def test_levels_stand_in_their_declared_order_and_numbers_in_theirs():
+    data = pd.DataFrame(
+        {"smoking": ["current", "never", None], "ecog": [2.0, 0, 1], "site": ["lung", "lung", "breast"]}
+    )
+    smoking = part(data, "smoking", "levels")
+    assert smoking.levels == ("never", "former", "current")
+    assert smoking.ordered
+    assert part(data, "ecog", "levels").levels == ("0", "1", "2")
+    site = part(data, "site", "levels")
+    assert site.levels == ("lung", "breast")
+    assert not site.ordered
+    assert site.term("lung") == "site: lung"
+
+
+@pytest.mark.parametrize(
+    ("column", "rule", "why"),
+    [
+        ("height", "tertiles", "has no column 'height'"),
+        ("empty", "levels", "nobody has a value of 'empty'"),
+        ("sex", [1.0], "holds words, which cannot be cut"),
+        ("two", "tertiles", "too many people share values"),
+        ("subject_id", "levels", "has 300 values, more than 8"),
+    ],
+)
+def test_a_grouping_that_cannot_be_made_says_why_in_its_row(column, rule, why):
+    data = people().assign(empty=np.nan, two=[0.0, 1.0] * 150)
+    table = summary(data, {column: rule})
+    note = table[table.grouping == column].note
+    assert len(note) == 1
+    assert note.iloc[0].startswith("not estimated, because ")
+    assert why in note.iloc[0]
+
+
+@pytest.mark.parametrize("word", ["face_age", "face_age=", "face_age=65,x", "=3x"])
+def test_a_rule_of_another_form_is_an_error(word):
+    with pytest.raises(ConfigError, match=r"expected a column and its cut-points, tertiles or levels"):
+        parse_rules([word])
+
+
+def test_a_column_has_one_rule():
+    with pytest.raises(ConfigError, match="'sex' stands more than once"):
+        parse_rules(["sex=levels", "sex=tertiles"])
+    assert parse_rules(["face_age=65,75", "a=tertiles"]) == {"face_age": [65.0, 75.0], "a": "tertiles"}
+
+
+# what is read off
+
+
+def test_planted_hazard_parts_the_groups_and_each_row_names_its_interval():
+    table = summary(people())
+    assert row(table, "face age (cut at 65, 75, 85)", "log-rank chi").p_value < 1e-6
+    assert row(table, "face age (cut at 65, 75, 85)", "log-rank trend").p_value < 1e-6
+    assert row(table, "sex", "log-rank chi").p_value > 0.001
+    assert not (table.term == "sex").sum() > 1  # two groups without order: no trend
+    old = row(
+        table, "face age 75-85 vs <= 65", "difference of restricted mean survival within 3 years, years"
+    )
+    assert old.ci_upper < 0
+    ratio = row(table, "face age 75-85 vs <= 65", "ratio of restricted mean")
+    assert ratio.ci_upper < 1
+    assert ratio.p_value < 0.001
+    with_interval = table[table.measure.str.startswith(("median", "survival at"))]
+    assert with_interval.model.str.endswith("log-log interval").all()
+    plain = summary(people(), interval="plain")
+    assert plain[plain.measure.str.startswith("median")].model.str.endswith("plain interval").all()
+    curve = curves_by_group(people(), groupings(people()), "log", "c")
+    assert (curve.interval == "log").all()
+    assert set(curve.group) == {"all", "<= 65", "65-75", "75-85", "> 85", "lowest third", "middle third", "highest third", "female", "male"}  # fmt: skip
+
+
+def test_permuted_faces_part_nobody():
+    data, random = people(n=200), np.random.default_rng(11)
+    found = []
+    for _ in range(60):
+        shuffled = data.assign(face_age=random.permutation(data.face_age))
+        table = summarise(shuffled, 200, [part(shuffled, "face_age", "tertiles")], Reading(), "c")
+        tests = table[table.group == ""]
+        found.append([*tests.p_value, *table[table.measure.str.startswith("difference")].p_value])
+    assert (np.mean(np.array(found) < 0.05, axis=0) < 0.15).all()
+
+
+def test_nothing_is_read_beyond_the_follow_up():
+    data = people(n=80)
+    table = summary(data, {"face_age": [65.0]}, times_years=(1.0, 9.0), rmst_years=9.0)
+    note = row(table, "face age <= 65", "survival at 9 years").note
+    assert "nobody of the group was followed so long" in note
+    mean = row(table, "all", "restricted mean survival within 9 years")
+    assert "lies beyond the follow-up" in mean.note
+    assert np.isnan(mean.estimate)
+    assert "it is not known for <= 65" in row(table, "face age > 65 vs <= 65", "difference").note
+
+
+def test_a_group_without_deaths_has_no_interval_of_width_nothing():
+    data = people(n=120)
+    data.loc[data.face_age <= 65, "event"] = 0.0
+    table = summary(data, {"face_age": [65.0, 75.0]})
+    young = table[table.term == "face age <= 65"].set_index("measure")
+    assert young.note["median survival, years"] == "not reached"
+    assert young.estimate["survival at 1 year"] == 1
+    assert young.loc["survival at 1 year", ["ci_lower", "ci_upper"]].isna().all()
+    assert "nobody died until then" in young.note["survival at 1 year"]
+    assert "nobody died within 3 years" in young.note["restricted mean survival within 3 years, years"]
+    assert "it is not known for <= 65" in row(table, "face age 65-75 vs <= 65", "difference").note
+    assert np.isfinite(row(table, "face age (cut at 65, 75)", "log-rank chi").p_value)
+
+
+@pytest.mark.parametrize(
+    ("change", "rules", "term", "measure", "why"),
+    [
+        (lambda d: d.assign(event=0.0), RULES, "sex", "log-rank", "nobody died"),
+        (lambda d: d[d.sex == "male"], RULES, "sex", "log-rank", "there is one group only"),
+        (lambda d: d[d.sex == "male"], RULES, "sex: female", "median survival", "the group is empty"),
+        (lambda d: d, {"face_age": [65.0, 200.0]}, "face age > 200", "survival at 1", "the group is empty"),
+        (lambda d: d, {"face_age": [0.0, 65.0]}, "face age > 65 vs <= 0", "ratio", "not known for <= 0"),
+    ],
+)
+def test_what_cannot_be_told_keeps_its_row_and_says_why(change, rules, term, measure, why):
+    found = row(summary(change(people()), rules), term, measure)
+    assert np.isnan(found.estimate)
+    assert found.note.startswith("not estimated, because ")
+    assert why in found.note
+
+
+def test_no_follow_up_is_said():
+    table = summarise(people().head(0), 300, [], Reading(), "c")
+    assert table.note[0] == "not estimated, because no follow-up is known of any of 300 people"
+    assert curves_by_group(people().head(0), groupings(people().head(0)), "log-log", "c").empty
+
+
+def test_strata_and_weights_stand_in_the_rows():
+    data = people()
+    table = summary(data, {"face_age": [65.0, 75.0]}, log_rank_strata=("sex",), fleming_harrington=(0, 1))
+    tests = table[table.group == ""]
+    assert tests.model.tolist() == [
+        "log-rank, strata of sex", "log-rank for trend, strata of sex", "Fleming-Harrington (0, 1) weights, strata of sex",
+    ]  # fmt: skip
+    assert tests.p_value.notna().all()
+    without = summary(
+        data.assign(sex=data.sex.where(data.index > 4)), {"face_age": [65.0]}, log_rank_strata=("sex",)
+    )
+    assert without[without.group == ""].note.iloc[0].startswith("without 5 people")
+    with pytest.raises(CohortError, match=r"no column 'ward' .survival.log_rank_strata."):
+        summary(data, log_rank_strata=("ward",))
+
+
+# delayed entry
+
+
+def late(data, share=0.5):
+    return data.assign(
+        entry_years=np.where(data.index < 120, np.minimum(data.followup_years * share, 1.0), np.nan)
+    )
+
+
+def test_late_entrants_count_from_when_they_came():
+    data = late(people())
+    found = curves_by_group(data, groupings(data), "log-log", "c")
+    everybody = found[found.group == "all"]
+    assert everybody.at_risk.iloc[0] == 180
+    assert everybody.entered.sum() == 300
+    expected = kaplan_meier(data.followup_years, data.event, data.entry_years)
+    np.testing.assert_allclose(everybody.survival, expected.survival)
+    table = summary(data)
+    assert row(table, "face age (cut at 65, 75, 85)", "log-rank chi").p_value < 1e-6
+    risk = risk_by_group(data, groupings(data), "c")
+    at_one = risk[(risk.group == "all") & (risk.years == 1)].iloc[0]
+    assert at_one.at_risk == ((data.entry_years.fillna(0) < 1) & (data.followup_years >= 1)).sum()
+
+
+def test_ignoring_late_entry_would_flatter_and_heeding_it_finds_the_truth():
+    random = np.random.default_rng(8)
+    death = random.exponential(2, 4000)
+    entry = random.uniform(0, 3, 4000)
+    seen = death > entry
+    truth = np.log(2) * 2
+    heeded = median(kaplan_meier(death[seen], np.ones(seen.sum()), entry[seen]))
+    ignored = median(kaplan_meier(death[seen], np.ones(seen.sum())))
+    assert heeded.ci_lower < truth < heeded.ci_upper
+    assert ignored.ci_lower > truth * 1.5
+
+
+def test_everybody_late_is_said_and_so_are_few_at_risk():
+    data = people(n=200)
+    data["entry_years"] = np.where(data.index < 3, 0.2, 0.6)
+    data = data[data.followup_years > 0.7]
+    data.loc[data.index[0], ["followup_years", "event"]] = [0.5, 1.0]
+    note = row(summary(data, {}), "all", "median survival").note
+    assert "nobody is observed before 0.2 years" in note
+    assert "fewer than 5 people at risk at an early death" in note
+
+
+def test_a_curve_that_fell_to_zero_before_others_came_is_not_told():
+    data = people(n=100)
+    data["entry_years"] = 0.5
+    data = data[data.followup_years > 0.5]
+    data.loc[data.index[0], ["entry_years", "followup_years", "event"]] = [0.0, 0.3, 1.0]
+    table = summary(data, {})
+    assert table.estimate.isna().all()
+    assert table.note.str.contains(
+        "all who were at risk at 0.3 years died then and others entered later"
+    ).all()
+    assert curves_by_group(data, [], "log-log", "c").empty
+
+
+def test_times_of_the_risk_table_are_whole_years_or_quarters():
+    assert whole_years(people()).tolist() == [0, 1, 2, 3, 4, 5]
+    assert whole_years(people().assign(followup_years=0.6)).tolist() == [0, 0.25, 0.5]
+
+
+@settings(deadline=None)
+@given(st.lists(st.tuples(st.integers(1, 30), st.booleans()), min_size=1, max_size=40))
+def test_curves_fall_and_count_everybody(rows):
+    years, event = np.array([r[0] for r in rows], float), np.array([r[1] for r in rows], float)
+    curve = kaplan_meier(years, event)
+    assert curve.survival.is_monotonic_decreasing
+    assert curve.at_risk[0] == len(rows)
+    assert curve.events.sum() == event.sum()
+    assert (curve.events + curve.censored).sum() == len(rows)
+    assert np.isnan(median(curve).estimate) == (curve.survival.min() > 0.5 + 1e-12)
+
+
+# competing risks
+
+
+def with_causes(n=500, seed=3):
+    """Face age raises the hazard of cancer deaths and leaves the others alone."""
+    random = np.random.default_rng(seed)
+    data = people(n, seed)
+    death = random.exponential(1, n) / (0.2 * np.exp(0.06 * (data.face_age - 64)))
+    other = random.exponential(1, n) / 0.15
+    leave = random.uniform(1, 6, n)
+    end = np.minimum.reduce([death, other, leave])
+    cause = np.select([end == death, end == other], ["cancer", "cardiovascular"], "")
+    return data.assign(
+        followup_years=end,
+        event=(end < leave).astype(float),
+        cause=pd.Series(cause, dtype=object).where(cause != "", None),
+    )
+
+
+def competing(data, rules=RULES, cause="cancer"):
+    return competing_rows(data, groupings(data, rules), cause, [1.0, 2.0, 9.0], "log-log", 10.0, "c")
+
+
+def hazard(table, cause, measure, term="face_age"):
+    found = table[(table.cause == cause) & (table.measure == measure) & (table.term == term)]
+    assert len(found) == 1
+    return found.iloc[0]
+
+
+def test_planted_cause_is_found_and_the_other_is_not():
+    table = competing(with_causes())
+    mine = hazard(table, "cancer", "cause-specific hazard ratio")
+    assert mine.ci_lower < np.exp(0.6) < mine.ci_upper
+    assert mine.per == "10 years"
+    assert mine.adjustment == "age, sex"
+    other = hazard(table, "another cause", "cause-specific hazard ratio")
+    assert other.ci_lower < 1 < other.ci_upper
+    # who dies of cancer dies of nothing else, so the share of other deaths falls with face age although their hazard does not
+    assert hazard(table, "another cause", "subdistribution hazard ratio").estimate < other.estimate
+    assert hazard(table, "cancer", "subdistribution hazard ratio").ci_lower > 1
+    gray = table[(table.measure == "Gray chi-square, 3 df") & (table.cause == "cancer")].iloc[0]
+    assert gray.p_value < 1e-4
+    assert (
+        "followed so long" in row(table[table.cause == "cancer"], "all", "died of cancer within 9 years").note
+    )
+
+
+def test_incidences_of_both_causes_and_survival_make_one():
+    data = with_causes()
+    coded, unknown = with_codes(data, "cancer")
+    assert unknown == 0
+    curves = incidence_curves(coded, groupings(data), "cancer", "log-log", "c")
+    last = curves[curves.group == "all"].groupby("cause").incidence.max()
+    assert last.sum() + kaplan_meier(data.followup_years, data.event).survival.min() == pytest.approx(1)
+
+
+def test_deaths_of_unknown_cause_are_left_out_and_counted():
+    data = with_causes()
+    died = data.index[data.event == 1][:7]
+    table = competing(data.assign(cause=data.cause.mask(data.index.isin(died))))
+    assert table.note.str.contains("without 7 people whose cause of death is not known").all()
+    assert row(table[table.cause == "cancer"], "all", "died of cancer within 1 year").n == 493
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        (
+            lambda d: d.drop(columns="cause"),
+            "no cause of death is known; give the clinic table a column 'cause'",
+        ),
+        (lambda d: d.assign(cause=None), "no cause of death is known"),
+        (lambda d: d.assign(cause=d.cause.replace("cancer", "other")), "nobody died of cancer"),
+        (
+            lambda d: d.assign(cause=d.cause.replace("cardiovascular", "cancer")),
+            "nobody died of anything but cancer",
+        ),
+    ],
+)
+def test_competing_risks_that_cannot_run_say_why(change, why):
+    table = competing(change(with_causes()))
+    assert len(table) == 1
+    assert table.note[0].startswith("not run, because ")
+    assert why in table.note[0]
+
+
+def test_late_entry_leaves_incidence_and_cause_specific_hazards():
+    table = competing(late(with_causes()))
+    assert hazard(table, "cancer", "cause-specific hazard ratio").ci_lower > 1
+    assert "somebody enters late" in hazard(table, "cancer", "subdistribution hazard ratio").note
+    assert (
+        table[table.measure == "Gray chi-square"]
+        .note.str.contains("enters late, which Gray's test does not know")
+        .all()
+    )
+    assert np.isfinite(row(table[table.cause == "cancer"], "all", "died of cancer within 1 year").estimate)
+
+
+def test_empty_groups_and_constant_covariates_do_not_stop_competing_risks():
+    data = with_causes()
+    table = competing(
+        data[data.sex == "male"], {"face_age": [65.0, 200.0], "sex": "levels", "height": "tertiles"}
+    )
+    assert "the group is empty" in table[table.term == "face age > 200"].note.iloc[0]
+    assert "one group only" in table[(table.term == "sex") & (table.cause == "cancer")].note.iloc[0]
+    assert "no column 'height'" in table[table.grouping == "height"].note.iloc[0]
+    assert np.isfinite(hazard(table, "cancer", "subdistribution hazard ratio").estimate)
+
+
+def test_wrong_causes_are_told_by_line():
+    data = with_causes(n=20)
+    data.loc[0, ["cause", "event"]] = ["cancer", 0.0]
+    data.loc[1, ["cause", "event"]] = ["cancr", 1.0]
+    with pytest.raises(
+        CohortError,
+        match=r"(?s)line 2: 'cancer'. Only a death has a cause.*line 3: 'cancr'. Write cancer, card",
+    ):
+        check_causes(data, "t.tsv", 2)
+    data.loc[1, "cause"] = "cancer"
+    check_causes(data.assign(follow_up_reason=""), "t.tsv", 2)  # deaths beyond a horizon keep their cause
+
+
+def test_a_death_beyond_the_horizon_is_none_of_any_cause():
+    data = with_causes()
+    cut = data.assign(
+        event=data.event.where(data.followup_years <= 1, 0.0),
+        followup_years=data.followup_years.clip(upper=1),
+    )
+    coded, _ = with_codes(cut, "cancer")
+    assert (coded.cause_code > 0).sum() == cut.event.sum()
+
+
+# commands and settings
+
+
+def call(*arguments, cwd):
+    command = [sys.executable, "-m", "faceage_bio", *map(str, arguments)]
+    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True)
+    return done.returncode, done.stdout + done.stderr
+
+
+@pytest.fixture(scope="module")
+def plain_table(tmp_path_factory):
+    """A table as somebody may hand it over: no photos, no workflow."""
+    folder = tmp_path_factory.mktemp("plain")
+    drawn = simulate_people(200, True, 4)
+    columns = {"age": "chronological_age", "biological_age": "face_age"}
+    drawn.rename(columns=columns)[["chronological_age", "face_age", "sex", "smoking", "followup_years", "event", "cause"]].to_csv(
+        folder / "people.tsv", sep="\t", index=False
+    )  # fmt: skip
+    return folder
+
+
+def test_commands_run_on_a_plain_table(plain_table):
+    status, output = call(
+        "estimate-curves", "--acceleration", "people.tsv", "--by", "face_age=65,75", "--by", "smoking=levels",
+        "--interval", "log", "--kaplan-meier", "km.tsv", "--at-risk", "risk.tsv", "--summary", "summary.tsv", cwd=plain_table,
+    )  # fmt: skip
+    assert status == 0, output
+    table = pd.read_csv(plain_table / "summary.tsv", sep="\t")
+    assert table[table.measure == "log-rank chi-square, 2 df"].p_value.notna().all()
+    assert set(pd.read_csv(plain_table / "km.tsv", sep="\t").interval) == {"log"}
+    status, output = call(
+        "fit-competing-risks", "--acceleration", "people.tsv", "--competing-risks", "c.tsv", "--cumulative-incidence", "i.tsv",
+        "--at-risk", "r.tsv", cwd=plain_table,
+    )  # fmt: skip
+    assert status == 0, output
+    assert pd.read_csv(plain_table / "c.tsv", sep="\t").measure.str.startswith("subdistribution").sum() == 6
+
+
+def test_a_wrong_rule_or_cause_ends_with_words_and_no_traceback(plain_table):
+    outputs = [
+        "--acceleration",
+        "people.tsv",
+        "--competing-risks",
+        "x",
+        "--cumulative-incidence",
+        "x",
+        "--at-risk",
+        "x",
+    ]
+    for wrong, words in ((["--by", "face_age"], "expected a column and its cut-points"), (["--cause-of-interest", "flu"], "expected cancer, cardiovascular, other")):  # fmt: skip
+        status, output = call("fit-competing-risks", *outputs, *wrong, cwd=plain_table)
+        assert status == 2
+        assert words in output
+        assert "Traceback" not in output
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ({"curves": {"face_age": "best"}}, "survival.curves.face_age"),
+        ({"curves": {"face_age": []}}, "survival.curves.face_age"),
+        ({"times_years": [0.0]}, "survival.times_years.0"),
+        ({"interval": "arcsine"}, "survival.interval"),
+        ({"cause_of_interest": "flu"}, "survival.cause_of_interest"),
+        ({"fleming_harrington": [1.0]}, "survival.fleming_harrington"),
+        ({"cut_points": [65.0]}, "cut_points: unknown key"),
+    ],
+)
+def test_wrong_settings_are_told(setting, message):
+    with pytest.raises(ConfigError, match=message):
+        check_config({"cohorts": {"a": {"face_ages": "f.tsv"}}, "survival": setting})
