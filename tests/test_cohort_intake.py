@@ -120,6 +120,41 @@ def test_what_is_wrong_is_named(study, table, old, new, message):
         study(**{table: text.replace(old, new, 1)})
 
 
+CAUSES = (
+    CLINIC.replace(",event,grade", ",event,cause").replace(",1,2\n", ",1,C34\n").replace(",0,3\n", ",0,\n")
+)
+
+
+def test_causes_of_death_are_read_by_their_declared_words(study):
+    people = study(clinic=CAUSES, codings={"cause": {"C34": "cancer"}}).subjects.set_index("subject_id")
+    assert people.cause.to_dict() == {"a": "cancer", "b": None}
+    assert study().subjects.cause.isna().all()  # no such column
+    unknown = study(clinic=CAUSES.replace("C34", "unknown")).subjects
+    assert unknown.cause.isna().all()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        (
+            "C34",
+            "C34",
+            r"column 'cause': 1 row.s., line 2: 'C34'. Write cancer, cardiovascular, other or nothing",
+        ),
+        ("0,\n", "0,other\n", r"column 'cause': 1 row.s., line 3: 'other'. A cause of death is given, but"),
+        (
+            "2021-01-01,1,C34",
+            ",,cancer",
+            r"column 'cause': 1 row.s., line 2: 'cancer'. A cause of death is given",
+        ),
+    ],
+)
+def test_a_wrong_cause_of_death_is_named(study, old, new, message):
+    assert old in CAUSES
+    with pytest.raises(CohortError, match=message):
+        study(clinic=CAUSES.replace(old, new, 1))
+
+
 def test_everything_wrong_in_all_tables_is_told_together(study):
     with pytest.raises(CohortError, match="4 problems") as error:
         study(

@@ -92,6 +92,8 @@ def test_run_passes_options_on_to_snakemake(tmp_path):
         "aggregate-cells",
         "prepare-follow-up",
         "fit-survival",
+        "estimate-curves",
+        "fit-competing-risks",
         "test-proportional-hazards",
         "fit-hazard-curve",
         "compare-sites",

@@ -188,10 +188,14 @@ def reader_options(wildcards):
         *option("--horizon-years", [settings["horizon_years"]]),
         *option("--model-column", [settings["model_column"]]),
     ]
+
+
 def curve_groups():
     """The groups of the curves as column=rule."""
     rules = config["survival"]["curves"].items()
-    return [f"{column}={rule if isinstance(rule, str) else ','.join(map(str, rule))}" for column, rule in rules]
+    return [
+        f"{column}={rule if isinstance(rule, str) else ','.join(map(str, rule))}" for column, rule in rules
+    ]
 
 
 def fleming_harrington():

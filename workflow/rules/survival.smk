@@ -110,7 +110,3 @@ rule fit_gene_survival:
         "faceage-bio fit-gene-survival --followed {input.followed:q} --levels {input.levels:q} {params.covariates:q}"
         " {params.strata:q} {params.panel:q} {params.time:q} --genes {output.genes:q}"
         " --panel-table {output.panel:q} > {log:q} 2>&1"
-        version=VERSION,
-    shell:
-        "faceage-bio fit-survival --acceleration {input:q} {params.models:q}"
-        " --cox {output.cox:q} --comparison {output.comparison:q} > {log:q} 2>&1"

@@ -1,0 +1,146 @@
+"""The curves on the survival page: what stands there, what never does, and that numbers at risk stand under their times."""
+
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from faceage_bio.report.pages import survival_page
+from faceage_bio.report.tables import collect
+from faceage_bio.survival.competing_risks import (
+    competing_rows,
+    incidence_at_risk,
+    incidence_curves,
+    with_codes,
+)
+from faceage_bio.survival.curve_summary import Reading, summarise
+from faceage_bio.survival.curves import curves_by_group, risk_by_group
+from faceage_bio.survival.groupings import part
+from faceage_bio.tables import write_table
+from tests.browser import chromium
+from tests.test_report import config_of, survival_tables
+from tests.test_survival_curves import late, with_causes
+
+EVIL = "<script>alert('x')</script>"
+CURVES = {"face_age": [65.0, 75.0], "site": "levels"}
+
+
+def write_study(folder, data, curves=CURVES):
+    """The tables of one cohort as the commands write them."""
+    groups = [part(data, column, rule) for column, rule in curves.items()]
+    cox = next(table for name, table in survival_tables("c") if name.endswith("cox.tsv"))
+    tables = {
+        "cox": cox, "kaplan_meier": curves_by_group(data, groups, "log-log", "c"),
+        "at_risk": risk_by_group(data, groups, "c"),
+        "summary": summarise(data, len(data), groups, Reading(), "c"),
+        "competing_risks": competing_rows(data, groups, "cancer", [0.5, 1, 2, 5], "log-log", 10.0, "c"),
+    }  # fmt: skip
+    if "cause" in data:
+        coded, _ = with_codes(data, "cancer")
+        tables["cumulative_incidence"] = incidence_curves(coded, groups, "cancer", "log-log", "c")
+        tables["incidence_at_risk"] = incidence_at_risk(coded, groups, "c")
+    paths = [folder / "c" / "survival" / f"{name}.tsv" for name in tables]
+    for path, table in zip(paths, tables.values(), strict=True):
+        write_table(table, path)
+    return paths
+
+
+def page(folder, data, **settings):
+    settings = {"curves": CURVES} | settings
+    config = config_of(["c"], survival=settings)
+    return survival_page(collect(write_study(folder, data, settings["curves"])), config, [])
+
+
+def data_of():
+    """400 people; three of a site are few, and one site has a hostile name."""
+    data = with_causes(400)
+    site = np.where(data.index < 200, "lung", np.where(data.index < 397, EVIL, "rare"))
+    return data.assign(site=site)
+
+
+def test_the_page_tells_what_the_tables_hold(tmp_path):
+    data = data_of()
+    text = page(tmp_path, data)
+    summary = pd.read_csv(tmp_path / "c" / "survival" / "summary.tsv", sep="\t")
+    test = summary[summary.measure == "log-rank chi-square, 2 df"].iloc[0]
+    assert f"Log-rank: χ² {test.estimate:.2f}, 2 df, p" in text
+    assert "Log-rank for trend: χ²" in text
+    assert "cut at 65, 75" in text
+    assert "no cut-point was searched for" in text
+    assert "Years after the photo" in text
+    assert "Difference from &lt;= 65" in text
+    assert "subdistribution hazard" in text
+    assert "Gray&#39;s test, cancer: χ²" in text or "Gray's test, cancer: χ²" in text
+    assert EVIL not in text
+    assert ">nan" not in text.lower()
+
+
+def test_small_groups_are_named_and_not_told(tmp_path):
+    text = page(tmp_path, data_of())
+    assert "Not shown, because fewer than 5 people: rare" in text
+    assert text.count("rare") == 2  # once for survival, once for incidence
+    assert not re.search(r'<th scope="row">rare', text)
+
+
+def test_without_causes_or_people_the_page_says_why(tmp_path):
+    text = page(tmp_path / "a", data_of().drop(columns="cause"))
+    assert "Competing risks: not run" in text
+    assert "no cause of death is known; give the clinic table a column &#39;cause&#39;" in text
+    text = page(tmp_path / "b", data_of().head(0))
+    assert "Curves: not run" in text
+    assert "no follow-up is known of any of 0 people" in text
+
+
+def test_late_entry_is_shown_and_said(tmp_path):
+    text = page(tmp_path, late(data_of()), time_zero="diagnosis_date")
+    assert "Years after diagnosis date" in text
+    assert "<svg" in text
+    assert "somebody enters late, which this model does not know" in text
+
+
+def test_a_grouping_that_cannot_be_made_does_not_stop_the_page(tmp_path):
+    text = page(tmp_path, data_of(), curves={"face_age": [65.0], "height": "tertiles"})
+    assert "the table has no column &#39;height&#39;" in text
+
+
+def test_nobody_dead_does_not_stop_the_page(tmp_path):
+    text = page(tmp_path, data_of().assign(event=0.0, cause=None))
+    assert "not estimated, because nobody died" in text
+    assert "no cause of death is known" in text
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("width", [1280, 360])
+def test_numbers_at_risk_stand_under_their_times(tmp_path, width):
+    path = tmp_path / "page.html"
+    path.write_text(page(tmp_path, data_of()))
+    places = """
+      const svg = document.querySelector("figure .wide svg");
+      const texts = [...svg.querySelectorAll("text")];
+      const middle = (text) => { const box = text.getBoundingClientRect(); return [box.x + box.width / 2, box.y, box.height]; };
+      return {
+        all: texts.map((text) => [text.textContent, ...middle(text)]),
+        wide: document.documentElement.scrollWidth, screen: window.innerWidth,
+      };
+    """
+    with chromium(tmp_path / "profile", width=width) as browser:
+        browser.execute_cdp_cmd(
+            "Emulation.setDeviceMetricsOverride",
+            {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 500},
+        )
+        browser.get(path.as_uri())
+        found = browser.execute_script(places)
+        errors = [entry for entry in browser.get_log("browser") if entry["level"] == "SEVERE"]
+    assert not errors
+    assert found["wide"] <= found["screen"]  # the figure scrolls in its own frame
+    texts = found["all"]
+    title = next(one for one in texts if one[0].startswith("Years after"))
+    ticks = [one for one in texts if re.fullmatch(r"\d", one[0]) and one[2] < title[2]]
+    numbers = [one for one in texts if re.fullmatch(r"(< )?[\d,]+", one[0]) and one[2] > title[2]]
+    assert len(ticks) >= 5
+    assert len(numbers) == 3 * len(ticks)
+    for tick in ticks:
+        under = [one for one in numbers if abs(one[1] - tick[1]) < 1.5]
+        assert len(under) == 3, tick
+    assert max(one[3] for one in numbers) > 8  # and can be read
