@@ -146,7 +146,7 @@ def fit_of(table, **more):
     return fit_cox(table.years, table.event, table[["x", "z"]], **more)
 
 
-@settings(deadline=None, max_examples=20)
+@settings(deadline=None, max_examples=10)
 @given(st.integers(0, 1000), st.floats(0.1, 50), st.floats(-1000, 1000), st.booleans())
 def test_units_and_order_do_not_matter(seed, factor, shift, ties):
     table = simulated(seed=seed, ties=ties)
@@ -343,16 +343,21 @@ def test_residuals_equal_rs(name):
 
 @settings(deadline=None, max_examples=10)
 @given(st.integers(0, 1000), st.booleans())
-def test_residuals_sum_to_zero_and_dfbeta_is_leaving_one_out(seed, ties):
+def test_residuals_sum_to_zero_and_dfbeta_is_what_a_rows_weight_moves(seed, ties):
     table = simulated(n=120, seed=seed, ties=ties)
     fit = fit_of(table)
     assert martingale_residuals(fit).sum() == pytest.approx(0, abs=1e-9)
     np.testing.assert_allclose(score_residuals_of(fit).sum(), 0, atol=1e-8)
     np.testing.assert_allclose(schoenfeld_residuals_of(fit)[["x", "z"]].sum(), 0, atol=1e-8)
-    left_out = np.array([
-        fit.terms.log_hazard_ratio["x"] - fit_of(table.drop(index=k)).terms.log_hazard_ratio["x"] for k in range(25)
-    ])  # fmt: skip
-    assert np.corrcoef(left_out, dfbeta(fit)["x"].iloc[:25])[0, 1] > 0.98
+    if ties:
+        return  # with Efron's ties a weight also moves the others of its time
+    weight = pd.Series(1.0, index=table.index)
+    for row in (0, 7, 60):
+        one, other = (
+            fit_of(table, weights=weight.where(weight.index != row, 1 + h)).terms for h in (1e-3, -1e-3)
+        )
+        moved = (one.log_hazard_ratio - other.log_hazard_ratio) / 2e-3
+        np.testing.assert_allclose(dfbeta(fit).iloc[row], moved, rtol=1e-4, atol=1e-7)
 
 
 def test_robust_error_counts_copies_of_a_person_once():
