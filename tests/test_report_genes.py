@@ -53,7 +53,7 @@ def test_the_difference_stands_beside_both_ages(tables):
 def test_the_page_shows_every_model_and_the_second_opinion(tables):
     page = association_page(tables, config("one"), [CARD])
     for text in (
-        "families of 2 tests each", "Second opinion (limma-voom)", "age gap alone, not adjusted for age", "face age − age",
+        "families of 2 tests each", "limma-voom on age acceleration", "age gap alone, not adjusted for age", "face age − age",
         "p × 2 (Bonferroni)", "held to DESeq2 1.38.3; no shrinkage", "after independent filtering",
         "not tested, because the counts do not have it",
     ):  # fmt: skip
