@@ -1,6 +1,6 @@
 """Plain tables of people and photos, as the command line takes them: read as a study's tables are, all problems told at once."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +25,10 @@ YEARS = "Write plain numbers of years such as 57.4, and leave the cell empty if 
 
 
 def read_plain(
-    path: Path | str, needed: Sequence[str] = (FACE_AGE, AGE), one_row_per: str | None = SUBJECT
+    path: Path | str,
+    needed: Sequence[str] = (FACE_AGE, AGE),
+    one_row_per: str | None = SUBJECT,
+    check: Callable[[pd.DataFrame, str, Problems], None] | None = None,
 ) -> pd.DataFrame:
     """A table given by hand, or one of our own, ready for analysis.
 
@@ -37,6 +40,7 @@ def read_plain(
     path : .tsv, .csv or .parquet
     needed : columns that must be there
     one_row_per : the column, if there, in which nothing may stand twice (within a cohort)
+    check : what else must hold; takes the table (its index is the line), the file's name and the problems to add to
 
     Raises
     ------
@@ -65,6 +69,8 @@ def read_plain(
             problems.cell(
                 source, line, str(one_row_per), table.at[line, one_row_per], "It stands more than once; keep one row of each."
             )  # fmt: skip
+    if check:
+        check(table, source, problems)
     problems.stop_if_any()
     return table.astype({name: "float64" for name in NUMBERS if name in table}).reset_index(drop=True)
 

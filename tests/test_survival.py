@@ -278,19 +278,19 @@ def test_everything_wrong_with_a_table_is_told_at_once(tmp_path):
     text = str(error.value)
     for line in (
         "'followup_years': 1 row(s), line 2: -1.0. Follow-up ends before the photo",
-        "'face_age': 1 row(s), line 3: 'sixty'. Write a plain number",
+        "'face_age': 1 row(s), line 3: 'sixty'. Write plain numbers",
         "'followup_years': 1 row(s), line 4. The person died, but the time is missing",
         "'event': 1 row(s), line 5. Follow-up is given, but not whether the person died",
         "'event': 1 row(s), line 6: 2.0. Write 1",
         "'entry_years': 1 row(s), line 7: '4.0, exit 3.0'. Observation starts at or after its end",
         "'subject_id': 2 row(s), line 7: 'f'; line 8: 'f'. It stands more than once",
-        "'chronological_age': 1 row(s), line 8: 200. Expected 0 to 120 years",
+        "'chronological_age': 1 row(s), line 8: 200.0. Expected 0 to 120 years",
     ):
         assert line in text, text
     assert text.startswith("8 problems")
     path.write_text("subject_id,age\na,60\n")
     with pytest.raises(
-        CohortError, match=r"lacks the column.* 'face_age', 'chronological_age', 'followup_years', 'event'"
+        CohortError, match=r"has no column 'face_age', 'chronological_age', 'followup_years', 'event'"
     ):
         read_people(path)
 

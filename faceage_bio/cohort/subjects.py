@@ -148,6 +148,13 @@ def _check_followup(table: pd.DataFrame, file: str, problems: Problems) -> None:
     for line in table.index[table[CAUSE].notna() & (table[EVENT] != 1)]:
         advice = "A cause of death is given, but the subject is not said to have died; correct the cause or the event."
         problems.cell(file, line, CAUSE, table.at[line, CAUSE], advice)
+    silent = table[FOLLOWUP].isna() & table["followup_date"].isna()
+    for line in table.index[silent & table[EVENT].eq(1)]:
+        problems.cell(
+            file, line, FOLLOWUP, None,
+            "The subject died, but the time is missing, and a death left out would mislead. Give followup_years or "
+            "followup_date, or clear the event.",
+        )  # fmt: skip
     for line in table.index[table[ENTRY].notna() & (table[ENTRY] >= table[FOLLOWUP])]:
         found = f"{table.at[line, ENTRY]:.3g}, exit {table.at[line, FOLLOWUP]:.3g}"
         problems.cell(

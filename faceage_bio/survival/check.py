@@ -1,6 +1,6 @@
 """A table of people as somebody may hand it over: everything that is wrong with it, told at once, and what will not work."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -18,11 +18,12 @@ from faceage_bio.columns import (
     SUBJECT,
 )  # fmt: skip
 from faceage_bio.errors import examples
+from faceage_bio.plain import read_plain
 from faceage_bio.problems import Problems
 from faceage_bio.survival.follow_up import IN_YEARS
-from faceage_bio.tables import read_table
 
 NEEDED = (FACE_AGE, AGE, FOLLOWUP, EVENT)
+DEATH_WITHOUT_TIME = "The person died, but the time is missing, and a death left out would mislead. Give the time, or clear the event."
 MOST_LEVELS = 20  # of a column whose levels are looked at
 
 
@@ -40,56 +41,34 @@ def read_people(path: Path | str) -> pd.DataFrame:
         All its problems: file, column, line, value and what to write.
     """
     path = Path(path)
-    table = read_table(path)
-    _check(table, str(path), first_line=1 if path.suffix == ".parquet" else 2)
-    return _complete(table, path.stem)
+    return _complete(read_plain(path, NEEDED, check=_check_times), path.stem)
 
 
-def _check(table: pd.DataFrame, source: str, first_line: int) -> None:
-    problems = Problems()
-    if lacking := [name for name in NEEDED if name not in table]:
-        problems.other(
-            f"{source}: line 1 lacks the column(s) {', '.join(map(repr, lacking))}; it has "
-            f"{', '.join(map(str, table.columns))}. Name them so: ages and follow-up in years, event 1 (died) or 0."
-        )
-    lines = pd.Series(np.arange(len(table)) + first_line, index=table.index)
+def _check_times(table: pd.DataFrame, source: str, problems: Problems) -> None:
+    """Times and events that no analysis can take; the index is the line."""
 
     def tell(column: str, bad: pd.Series, advice: str, found: pd.Series | None = None) -> None:
-        for row in table.index[bad]:
-            value = table.at[row, column] if found is None else found[row]
-            problems.cell(source, lines[row], column, None if value != value else _plain(value), advice)
+        for line in table.index[bad]:
+            value = table.at[line, column] if found is None else found[line]
+            problems.cell(source, line, column, None if pd.isna(value) else _plain(value), advice)
 
-    numbers = {}
-    for column in (*NEEDED, ENTRY, AGE_ACCELERATION):
-        if column in table:
-            values = pd.to_numeric(table[column].astype(object), errors="coerce").astype("float64")
-            numbers[column] = values
-            odd = (values.isna() & table[column].notna()) | np.isinf(values)
-            tell(column, odd, "Write a plain number such as 57.4, or leave the cell empty.")
-    if AGE in numbers:
-        tell(AGE, (numbers[AGE] < 0) | (numbers[AGE] > 120), "Expected 0 to 120 years.")
-    if SUBJECT in table:
-        twice = table.duplicated(SUBJECT, keep=False) & table[SUBJECT].notna()
-        tell(SUBJECT, twice, "It stands more than once; keep one row per person.")
-        tell(SUBJECT, table[SUBJECT].isna(), "This row needs an identifier.")
     if COHORT in table and table[COHORT].nunique() > 1:
         names = ", ".join(map(str, table[COHORT].unique()))
         problems.other(f"{source}: column 'cohort' holds {names}. Give one cohort at a time.")
-    if FOLLOWUP in numbers and EVENT in numbers:
-        _check_times(table, numbers, tell)
-    problems.stop_if_any()
-
-
-def _check_times(table: pd.DataFrame, numbers: dict[str, pd.Series], tell: Callable[..., None]) -> None:
+    if SUBJECT in table:
+        tell(SUBJECT, table[SUBJECT].isna(), "This row needs an identifier.")
+    if FOLLOWUP not in table or EVENT not in table:
+        return
+    numbers = {
+        name: pd.to_numeric(table[name], errors="coerce").astype("float64")
+        for name in (FOLLOWUP, EVENT, ENTRY) if name in table
+    }  # fmt: skip
     years, event = numbers[FOLLOWUP], numbers[EVENT]
     # a later photo may count than the first, from which the clinic's follow-up starts; the ledger says so
     known = table.get("ended_before_photo", pd.Series(False, index=table.index)).fillna(False).astype(bool)
     tell(FOLLOWUP, (years < 0) & ~known, "Follow-up ends before the photo; look at the dates it comes from.")
     tell(EVENT, event.notna() & ~event.isin([0, 1]), "Write 1 (died) or 0 (alive when last seen).")
-    tell(
-        FOLLOWUP, table[FOLLOWUP].isna() & event.eq(1),
-        "The person died, but the time is missing, and a death left out would mislead. Give the years.",
-    )  # fmt: skip
+    tell(FOLLOWUP, table[FOLLOWUP].isna() & event.eq(1), DEATH_WITHOUT_TIME)
     tell(
         EVENT, years.notna() & table[EVENT].isna(),
         "Follow-up is given, but not whether the person died; write 1 or 0.",
@@ -111,9 +90,8 @@ def _shown(value: object) -> str:
 
 def _complete(table: pd.DataFrame, name: str) -> pd.DataFrame:
     table = table.copy()
-    for column in (FACE_AGE, AGE, FOLLOWUP, EVENT):
-        table[column] = table[column].astype("float64")
-    table[ENTRY] = table[ENTRY].astype("float64") if ENTRY in table else np.nan
+    if ENTRY not in table:
+        table[ENTRY] = np.nan
     if SUBJECT not in table:
         table[SUBJECT] = [str(number) for number in range(1, len(table) + 1)]
     if COHORT not in table:
