@@ -88,7 +88,12 @@ def test_a_good_study_is_read(study):
         ("clinic", "2021-01-01,1", "2021-02-30,1", "'followup_date': .*2021-02-30"),
         ("clinic", "1950-01-01", "2020-02-01", "'birth_date': .*The birth lies after the photo"),
         ("clinic", "2021-01-01,1", "2021-01-01,", "'event': 1 row.*not whether the subject died"),
-        ("clinic", "2021-01-01,1", ",1", "'followup_years': 1 row.*The subject died, but the time is missing"),
+        (
+            "clinic",
+            "2021-01-01,1",
+            ",1",
+            "'followup_years': 1 row.*The subject died, but the time is missing",
+        ),
         ("clinic", "2021-01-01,1", "2021-01-01,maybe", "'event': .*Write 1 .died. or 0"),
         ("clinic", "b,1960", "a,1960", "'subject_id': 2 row.*stands more than once"),
         ("clinic", "subject_id,", "patient,", "line 1 lacks the column.s. subject_id"),

@@ -143,11 +143,11 @@ def test_remedies_equal_strata_tt_and_survsplit():
     columns = ["face_age", "chronological_age", "sex", "site", "ecog"]
     frame = model_frame(data, columns, CHOICES)
     terms = {"face_age": ["face_age"], "site": ["site: breast", "site: lung", "site: throat"]}
-    rows = pd.DataFrame(remedies(data, columns, frame, terms, ["site"], CHOICES, [1.0]))
+    rows = pd.DataFrame(remedies(data, columns, frame, terms, ["site"], CHOICES, [1.0], 1.0))
     equal(rows[(rows.remedy == "strata") & (rows.term == "face_age")].iloc[0], r("remedy strata"))
     columns = columns[:2]
     frame = model_frame(data, columns, CHOICES)
-    rows = pd.DataFrame(remedies(data, columns, frame, terms, ["face_age"], CHOICES, [0.5, 1.5]))
+    rows = pd.DataFrame(remedies(data, columns, frame, terms, ["face_age"], CHOICES, [0.5, 1.5], 1.0))
     free = rows[rows.remedy == "changing with log time"]
     equal(free.iloc[0], r("remedy log time"))
     equal(free.iloc[1], r("remedy log time", "doubling"))
@@ -155,6 +155,8 @@ def test_remedies_equal_strata_tt_and_survsplit():
     for number in range(3):
         equal(stretches.iloc[number], r("remedy stretch", number))
     equal(stretches.iloc[3], r("remedy stretch", "test")[[0, 2]], ["estimate", "p_value"])
+    lived = rows[rows.remedy == "years lived"]
+    equal(lived.iloc[1], r("remedy years lived"))
 
 
 def test_pooled_estimates_equal_mice(monkeypatch):

@@ -61,6 +61,9 @@ def test_a_hazard_ratio_that_fades_is_found_and_its_remedies_tell_how():
     assert second.ci_lower < 1.1 < first.ci_lower
     assert rows.p_value["chi-square of a change, 1 df"] < 1e-4
     assert rows.ci_upper["ratio of hazard ratios per doubling of time"] < 1
+    lived = found.remedies[found.remedies.remedy == "years lived"]
+    assert lived.measure.iloc[-1] == "years lived within 3, highest third minus lowest third"
+    assert lived.ci_upper.iloc[-1] < 0
     smooth = found.curve[(found.curve.kind == "smooth") & (found.curve.term == "face_age")]
     assert smooth.hazard_ratio.iloc[0] > 1.5 > smooth.hazard_ratio.iloc[-1]
     binned = found.curve[found.curve.kind == "binned"]
@@ -282,7 +285,7 @@ def test_every_command_runs_on_a_plain_table(tmp_path):
     models = ["--acceleration", str(path), "--step", "sex"]
     commands = {
         "prepare-follow-up": ["--acceleration", str(path), "--covariate", "ecog", "--landmark-years", "0.2", "--output", "f.tsv", "--ledger", "l.tsv"],
-        "fit-survival": [*models, "--covariate", "ecog", "--firth", "--cox", "c.tsv", "--comparison", "a.tsv", "--kaplan-meier", "k.tsv", "--summary", "s.tsv"],
+        "fit-survival": [*models, "--covariate", "ecog", "--firth", "--cox", "c.tsv", "--comparison", "a.tsv"],
         "test-proportional-hazards": [*models, "--output", "p.tsv", "--curve", "pc.tsv", "--remedies", "r.tsv", "--alpha", "0.9"],
         "fit-hazard-curve": [*models, "--output", "h.tsv", "--curve", "hc.tsv", "--histogram", "hp.tsv"],
         "compare-sites": [*models, "--by", "site", "--output", "si.tsv"],

@@ -46,6 +46,9 @@ def check_proportional_hazards(
     split_years: Annotated[list[float], typer.Option(help="Years that divide the follow-up; repeat.")] = [
         1.0
     ],
+    rmst_years: Annotated[
+        float, typer.Option(help="Horizon of the years lived by thirds of acceleration.")
+    ] = 3.0,
 ) -> None:
     """Proportional hazards, as R's cox.zph: each term and GLOBAL, the hazard ratio over time, and remedies.
 
@@ -57,7 +60,9 @@ def check_proportional_hazards(
 
     choices = read_choices(per_years, step, covariate, group, stratum, cluster)
     people, name = _read(acceleration, choices)
-    found = proportional_hazards(people, choices, name, alpha=alpha, split_years=split_years)
+    found = proportional_hazards(
+        people, choices, name, alpha=alpha, split_years=split_years, rmst_years=rmst_years
+    )
     for table, path in ((found.tests, output), (found.curve, curve), (found.remedies, remedies)):
         write_table(table, path)
 

@@ -37,6 +37,7 @@ def proportional_hazards(
     *,
     alpha: float = 0.05,
     split_years: Sequence[float] = (1.0,),
+    rmst_years: float = 3.0,
 ) -> ProportionalHazards:
     """R's ``cox.zph`` of the model with age and of the last of the ladder; a factor's columns are one term.
 
@@ -46,6 +47,7 @@ def proportional_hazards(
         A term with a smaller p-value gets its remedy: strata of a factor, a number's hazard ratio that changes with the
         logarithm of time and one for each stretch of follow-up; besides both, years lived within a horizon, which assume
         nothing.
+    rmst_years : horizon of the years lived
     split_years : years after time zero that divide the stretches, declared beforehand
 
     Returns
@@ -81,7 +83,10 @@ def proportional_hazards(
         offending = [row.term for row in found.itertuples() if row.p_value < alpha and row.term != GLOBAL]
         if offending or found["p_value"].iloc[-1] < alpha:
             remedied += [
-                base | row for row in remedies(usable, columns, frame, terms, offending, choices, split_years)
+                base | row
+                for row in remedies(
+                    usable, columns, frame, terms, offending, choices, split_years, rmst_years
+                )
             ]
     names = ["step", "term", "kind", "years", "hazard_ratio", "ci_lower", "ci_upper", "n_events"]
     curve = pd.concat(curves, ignore_index=True)[names] if curves else pd.DataFrame(columns=names)

@@ -6,11 +6,14 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from faceage_bio.columns import EVENT, FACE_AGE, FOLLOWUP
+from faceage_bio.columns import AGE_ACCELERATION, ENTRY, EVENT, FACE_AGE, FOLLOWUP
 from faceage_bio.errors import FitError
 from faceage_bio.stats.cox import CoxFit, fit_cox, likelihood_ratio_test
 from faceage_bio.stats.cox_ph import GLOBAL, proportional_hazards_test
+from faceage_bio.stats.kaplan_meier import kaplan_meier
+from faceage_bio.stats.restricted_mean import difference, restricted_mean
 from faceage_bio.stats.time_split import split_follow_up
+from faceage_bio.survival.groupings import TERTILES, part
 from faceage_bio.survival.models import (
     Choices,
     ModelFrame,
@@ -21,6 +24,7 @@ from faceage_bio.survival.models import (
     unit_of,
 )  # fmt: skip
 
+YEARS_LIVED = "years lived"
 MOST_ROWS = 1_000_000  # of start-stop rows; beyond, time goes in steps
 STEPS = 100
 STRATA, LOG_TIME, STRETCHES = "strata", "changing with log time", "stretches of follow-up"
@@ -34,8 +38,10 @@ def remedies(
     offending: Sequence[str],
     choices: Choices,
     split_years: Sequence[float],
+    rmst_years: float,
 ) -> list[dict]:
-    """Rows with ``remedy``: the model again with strata of the offending factors, and with each offending number let free."""
+    """Rows with ``remedy``: the model again with strata of the offending factors, each offending number let free, and years
+    lived, which assume nothing (and hold nothing constant)."""
     factors = [name for name in offending if len(terms[name]) > 1 or terms[name][0] != name]
     numeric = [name for name in offending if name not in factors]
     rows = []
@@ -44,7 +50,7 @@ def remedies(
     for term in numeric:
         rows += _attempt(LOG_TIME, term, lambda term=term: _log_time(frame, term, choices))
         rows += _attempt(STRETCHES, term, lambda term=term: _stretches(frame, term, choices, split_years))
-    return rows
+    return rows + _attempt(YEARS_LIVED, AGE_ACCELERATION, lambda: _years_lived(frame.people, rmst_years))
 
 
 def _attempt(remedy: str, term: str, compute) -> Iterator[dict]:
@@ -69,6 +75,29 @@ def _stratified(
         }
         for term, row in fit.terms.iterrows()
     ]  # fmt: skip
+
+
+def _years_lived(people: pd.DataFrame, rmst_years: float) -> list[dict]:
+    """Restricted means of the thirds by age acceleration: the older-looking and the middle against the younger-looking."""
+    grouping = part(people, AGE_ACCELERATION, TERTILES)
+    if grouping.note:
+        raise FitError(grouping.note)
+    means = {}
+    for level in grouping.levels:
+        third = people[grouping.groups == level]
+        entry = third[ENTRY].fillna(0.0) if third[ENTRY].gt(0).any() else None
+        means[level] = restricted_mean(kaplan_meier(third[FOLLOWUP], third[EVENT], entry), rmst_years)
+    first, *others = grouping.levels
+    rows = []
+    for level in others:
+        both = people[grouping.groups.isin([first, level])]
+        rows.append(
+            difference(means[level], means[first]).__dict__ | {
+                "term": AGE_ACCELERATION, "measure": f"years lived within {rmst_years:g}, {level} minus {first}",
+                "n": len(both), "n_events": int(both[EVENT].sum()), "note": "nothing held constant",
+            }
+        )  # fmt: skip
+    return rows
 
 
 def _split(

@@ -28,9 +28,11 @@ rule test_proportional_hazards:
         models=SURVIVAL_MODELS,
         alpha=option("--alpha", [config["survival"]["alpha"]]),
         split_years=option("--split-years", config["survival"]["split_years"]),
+        rmst_years=config["survival"]["rmst_years"],
         version=VERSION,
     shell:
         "faceage-bio test-proportional-hazards --acceleration {input:q} {params.models:q} {params.alpha:q} {params.split_years:q}"
+        " --rmst-years {params.rmst_years}"
         " --output {output.table:q} --curve {output.curve:q} --remedies {output.remedies:q} > {log:q} 2>&1"
 
 
