@@ -4,7 +4,8 @@ import numpy as np
 import pandas as pd
 
 from faceage_bio.errors import FitError
-from faceage_bio.stats.cox import CoxFit
+from faceage_bio.stats.cox import NORMAL_975, CoxFit
+from faceage_bio.stats.risk_sets import RiskSets
 
 
 def baseline_hazard(fit: CoxFit) -> pd.DataFrame:
@@ -53,21 +54,12 @@ def cumulative_hazard_at(
     if lacking := [name for name in names if name not in design]:
         raise FitError(f"the table has no column {', '.join(lacking)} of the model")
     sets, times = fit.rows.sets, np.asarray(times, dtype=np.float64)
-    stratified = len(sets.levels) > 1
-    if stratified and strata is None:
-        raise FitError("the model has strata, so the stratum of everybody is needed")
-    labels = np.asarray(strata) if stratified else np.full(len(design), sets.levels[0])
-    if unknown := sorted(set(map(str, labels)) - set(map(str, sets.levels))):
-        raise FitError(f"the model has no stratum {', '.join(unknown)}")
     # to the centre of the fitted rows, so that no exponential leaves its range
     eta = (design[names].to_numpy(dtype=np.float64) - fit.rows.center) @ fit.terms.log_hazard_ratio.to_numpy()
     steps = np.concatenate([[0.0], np.cumsum(sets.over_ties(fit.rows.at.inverse))])
-    of_step = sets.stratum[sets.deaths[sets.starts]]
     found = np.empty((len(design), len(times)))
-    for number, level in enumerate(sets.levels):
-        mine = labels == level
-        first, last = np.searchsorted(of_step, [number, number + 1])
-        place = first + np.searchsorted(sets.event_times[first:last], times + _rounding(times), "right")
+    for number, mine in _strata_of(sets, design, strata):
+        first, place = _steps_until(sets, number, times)
         hazard = steps[place] - steps[first]
         known = sets.times[np.searchsorted(sets.stratum, number, "right") - 1]
         hazard[times > known + _rounding(times)] = np.nan
@@ -80,6 +72,55 @@ def survival_at(
 ) -> np.ndarray:
     """Predicted survival, exp of minus the cumulative hazard; see ``cumulative_hazard_at``."""
     return np.exp(-cumulative_hazard_at(fit, design, times, strata))
+
+
+def survival_interval_at(
+    fit: CoxFit, design: pd.DataFrame, times: np.ndarray, strata: pd.Series | None = None
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Predicted survival with the ends of its 95 % interval, each of shape (n, t); arguments as ``cumulative_hazard_at``.
+
+    The interval is symmetric in the log of the cumulative hazard, as R's ``survfit(fit, newdata, conf.type = "log-log")``; NaN
+    before the first death.
+    """
+    hazard = cumulative_hazard_at(fit, design, times, strata)
+    sets, at, names = fit.rows.sets, fit.rows.at, list(fit.terms.index)
+    x = (design[names].to_numpy(dtype=np.float64) - fit.rows.center) / fit.rows.spread
+    relative = np.exp(x @ fit.rows.beta)
+    covariance = fit.covariance.to_numpy() * np.outer(fit.rows.spread, fit.rows.spread)
+    # the baseline's own error, and how the hazard moves with the coefficients
+    parts = np.vstack([at.inverse**2 / sets.step_weight, at.inverse, at.means * at.inverse])
+    running = np.zeros((len(parts), len(sets.starts) + 1))
+    np.cumsum(sets.over_ties(parts), axis=1, out=running[:, 1:])
+    error = np.empty_like(hazard)
+    for number, mine in _strata_of(sets, design, strata):
+        first, place = _steps_until(sets, number, times)
+        own, steps, means = np.split(running[:, place] - running[:, [first]], [1, 2])
+        slope = x[mine][:, :, None] * steps - means  # (n, p, t)
+        spread = np.einsum("npt,pq,nqt->nt", slope, covariance, slope)
+        error[mine] = relative[mine][:, None] * np.sqrt(own + spread)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        factor = np.exp(NORMAL_975 * error / hazard)
+    return np.exp(-hazard), np.exp(-hazard * factor), np.exp(-hazard / factor)
+
+
+def _strata_of(sets: RiskSets, design: pd.DataFrame, strata: pd.Series | None) -> list[tuple[int, np.ndarray]]:
+    """Each stratum's number and its rows of ``design``."""
+    if len(sets.levels) == 1:
+        return [(0, np.ones(len(design), dtype=bool))]
+    if strata is None:
+        raise FitError("the model has strata, so the stratum of everybody is needed")
+    labels = np.asarray(strata)
+    if unknown := sorted(set(map(str, labels)) - set(map(str, sets.levels))):
+        raise FitError(f"the model has no stratum {', '.join(unknown)}")
+    return [(number, labels == level) for number, level in enumerate(sets.levels)]
+
+
+def _steps_until(sets: RiskSets, number: int, times: np.ndarray) -> tuple[int, np.ndarray]:
+    """Of a stratum: its first time of death, and how many of all times of death come before or at each of ``times``."""
+    of_step = sets.stratum[sets.deaths[sets.starts]]
+    first, last = np.searchsorted(of_step, [number, number + 1])
+    times = np.asarray(times, dtype=np.float64)
+    return first, first + np.searchsorted(sets.event_times[first:last], times + _rounding(times), "right")
 
 
 def _shift(fit: CoxFit) -> float:
