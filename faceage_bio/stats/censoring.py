@@ -33,13 +33,16 @@ class Censoring:
         parts = parts.reshape(len(self._years), -1)
         order = np.argsort(self._years, kind="stable")
         running = np.concatenate([np.zeros((1, parts.shape[1])), np.cumsum(parts[order], axis=0)])
-        beyond = (
-            running[-1]
-            - running[np.searchsorted(self._years, self._losses, "right", sorter=order)]
-        )
+        beyond = running[-1] - running[np.searchsorted(self._years, self._losses, "right", sorter=order)]
         beyond = beyond / self._share[:, None]
-        passed = np.concatenate([np.zeros((1, parts.shape[1])), np.cumsum(beyond * self._hazard[:, None], axis=0)])
-        own = np.where(self._lost_at[:, None] >= 0, np.append(beyond, np.zeros((1, parts.shape[1])), axis=0)[self._lost_at], 0.0)
+        passed = np.concatenate(
+            [np.zeros((1, parts.shape[1])), np.cumsum(beyond * self._hazard[:, None], axis=0)]
+        )
+        own = np.where(
+            self._lost_at[:, None] >= 0,
+            np.append(beyond, np.zeros((1, parts.shape[1])), axis=0)[self._lost_at],
+            0.0,
+        )
         return own - passed[np.searchsorted(self._losses, self._years, "right")]
 
 

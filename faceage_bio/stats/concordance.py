@@ -88,7 +88,9 @@ def _comparable(years, event, entry, strata, until) -> _Pairs:
     times = years if entry is None else np.concatenate([years, np.asarray(entry, dtype=np.float64)])
     by_time = np.argsort(times)
     ticks = _ranks(times, by_time, near=True)
-    stratum = np.zeros(n, dtype=np.int64) if strata is None else pd.factorize(pd.Series(np.asarray(strata)))[0]
+    stratum = (
+        np.zeros(n, dtype=np.int64) if strata is None else pd.factorize(pd.Series(np.asarray(strata)))[0]
+    )
     if (stratum < 0).any():
         raise FitError("the stratum of somebody is missing")
     first = stratum * 2 * (int(ticks.max(initial=0)) + 1)  # of the stratum

@@ -103,7 +103,9 @@ def survival_interval_at(
     return np.exp(-hazard), np.exp(-hazard * factor), np.exp(-hazard / factor)
 
 
-def _strata_of(sets: RiskSets, design: pd.DataFrame, strata: pd.Series | None) -> list[tuple[int, np.ndarray]]:
+def _strata_of(
+    sets: RiskSets, design: pd.DataFrame, strata: pd.Series | None
+) -> list[tuple[int, np.ndarray]]:
     """Each stratum's number and its rows of ``design``."""
     if len(sets.levels) == 1:
         return [(0, np.ones(len(design), dtype=bool))]

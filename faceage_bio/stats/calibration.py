@@ -1,0 +1,164 @@
+"""Do predicted risks come true? Observed against predicted at one time, where follow-up is censored."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from faceage_bio.errors import FitError
+from faceage_bio.stats.cox import fit_cox
+from faceage_bio.stats.cox_baseline import survival_interval_at
+from faceage_bio.stats.kaplan_meier import kaplan_meier, survival_at
+from faceage_bio.stats.linear import Estimate
+from faceage_bio.stats.splines import natural_spline, place_knots
+
+LEAST_RISK = 1e-8  # log(-log(1 - risk)) needs risks within 0 and 1
+CURVE_DF = 3  # of the spline
+
+
+def observed_risk(
+    years: np.ndarray, event: np.ndarray, horizon: float, entry: np.ndarray | None = None
+) -> Estimate:
+    """Share that has died by the horizon, by Kaplan-Meier, with its log-log interval; NaN if nobody is followed so long."""
+    curve = kaplan_meier(years, event, entry)
+    if curve["survival"].iloc[-1] == 0 and curve["years"].iloc[-1] <= horizon:
+        return Estimate(1.0, np.nan, np.nan, np.nan)  # all have died
+    found = survival_at(curve, np.array([horizon])).iloc[0]
+    return Estimate(1 - found.survival, 1 - found.ci_upper, 1 - found.ci_lower, np.nan)
+
+
+def calibration_in_the_large(
+    risk: np.ndarray, years: np.ndarray, event: np.ndarray, horizon: float, entry: np.ndarray | None = None
+) -> Estimate:
+    """Observed over mean predicted risk: 1 is right, above 1 more died than was predicted.
+
+    The interval is that of the observed risk; the mean prediction is taken as given. ``p_value`` is NaN.
+
+    Raises
+    ------
+    FitError
+        Nobody is followed so long, or the predicted risk is 0.
+    """
+    expected = float(np.mean(risk))
+    found = observed_risk(years, event, horizon, entry)
+    if np.isnan(found.estimate):
+        raise FitError("nobody is followed so long")
+    if not expected > 0:
+        raise FitError("no death is predicted")
+    return Estimate(*(end / expected for end in (found.estimate, found.ci_lower, found.ci_upper)), np.nan)
+
+
+def calibration_groups(
+    risk: np.ndarray,
+    years: np.ndarray,
+    event: np.ndarray,
+    horizon: float,
+    entry: np.ndarray | None = None,
+    n_groups: int = 5,
+) -> pd.DataFrame:
+    """Mean predicted and observed risk of groups of equal size, by rising predicted risk.
+
+    Returns
+    -------
+    DataFrame, one row per group (fewer than asked for where many people have the same risk)
+        group (from 1), predicted, observed, ci_lower, ci_upper, n, n_events (deaths by the horizon).
+    """
+    risk, years, event = (np.asarray(part, dtype=np.float64) for part in (risk, years, event))
+    edges = np.unique(np.quantile(risk, np.arange(1, n_groups) / n_groups))
+    group = np.searchsorted(edges, risk, "left")
+    rows = []
+    for number in np.unique(group):
+        mine = group == number
+        found = observed_risk(
+            years[mine], event[mine], horizon, None if entry is None else np.asarray(entry)[mine]
+        )
+        rows.append({
+            "group": len(rows) + 1, "predicted": risk[mine].mean(), "observed": found.estimate, "ci_lower": found.ci_lower,
+            "ci_upper": found.ci_upper, "n": int(mine.sum()), "n_events": int((event[mine] * (years[mine] <= horizon)).sum()),
+        })  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def calibration_slope(
+    linear_predictor: np.ndarray,
+    years: np.ndarray,
+    event: np.ndarray,
+    entry: np.ndarray | None = None,
+    *,
+    strata: np.ndarray | None = None,
+    cluster: np.ndarray | None = None,
+) -> Estimate:
+    """Coefficient of the linear predictor in a Cox model of its own: 1 is right, below 1 the predictions are too extreme.
+
+    ``p_value`` is of the test against 1.
+
+    Raises
+    ------
+    FitError
+        Too few deaths, or the linear predictor does not vary.
+    """
+    from scipy.stats import norm
+
+    design = pd.DataFrame({"linear predictor": np.asarray(linear_predictor, dtype=np.float64)})
+    row = fit_cox(years, event, design, entry, strata=strata, cluster=cluster).terms.iloc[0]
+    p_value = 2 * norm.sf(abs(row.log_hazard_ratio - 1) / row.standard_error)
+    return Estimate(row.log_hazard_ratio, np.log(row.ci_lower), np.log(row.ci_upper), float(p_value))
+
+
+@dataclass(frozen=True)
+class CalibrationCurve:
+    """Observed against predicted risk as a smooth curve, and how far apart they are over the people.
+
+    ``curve``: predicted, observed, ci_lower, ci_upper. ``mean_distance``: mean of |observed - predicted| over the people (the
+    integrated calibration index); ``median_distance`` and ``distance_90``: its quantiles (E50, E90).
+    """
+
+    curve: pd.DataFrame
+    mean_distance: float
+    median_distance: float
+    distance_90: float
+
+
+def calibration_curve(
+    risk: np.ndarray,
+    years: np.ndarray,
+    event: np.ndarray,
+    horizon: float,
+    entry: np.ndarray | None = None,
+    *,
+    grid: np.ndarray,
+) -> CalibrationCurve:
+    """A Cox model of the complementary log-log of the predicted risk, as a natural spline, predicts what is observed.
+
+    As Austin, Harrell and van Klaveren 2020, doi:10.1002/sim.8570. Intervals are those of the model's survival.
+
+    Parameters
+    ----------
+    grid : array, shape (m,)
+        Predicted risks at which the curve is given.
+
+    Raises
+    ------
+    FitError
+        Too few deaths or distinct risks.
+    """
+
+    def scale(values: np.ndarray) -> np.ndarray:
+        return np.log(-np.log1p(-np.clip(values, LEAST_RISK, 1 - LEAST_RISK)))
+
+    risk, grid = np.asarray(risk, dtype=np.float64), np.asarray(grid, dtype=np.float64)
+    knots = place_knots(scale(risk), CURVE_DF)
+    design = natural_spline(scale(risk), knots)
+    fit = fit_cox(years, event, design, entry)
+    survival, lower, upper = (
+        part[:, 0]
+        for part in survival_interval_at(fit, natural_spline(scale(grid), knots), np.array([horizon]))
+    )
+    own = 1 - survival_interval_at(fit, design, np.array([horizon]))[0][:, 0]
+    distance = np.abs(own - risk)
+    curve = pd.DataFrame(
+        {"predicted": grid, "observed": 1 - survival, "ci_lower": 1 - upper, "ci_upper": 1 - lower}
+    )
+    return CalibrationCurve(
+        curve, float(distance.mean()), float(np.median(distance)), float(np.quantile(distance, 0.9))
+    )
