@@ -11,6 +11,7 @@ import pandas as pd
 from scipy.stats import chi2, norm
 
 from faceage_bio.errors import FitError
+from faceage_bio.stats.concordance import concordance
 from faceage_bio.stats.cox_likelihood import (
     EfronPass,
     efron_pass,
@@ -69,13 +70,16 @@ class CoxFit:
 
     @cached_property
     def concordance(self) -> float:
-        """Share of pairs in which the one who died first had the higher hazard; NaN with delayed entry or strata."""
+        """Harrell's C of the fitted hazards, within strata; NaN without terms or pairs."""
         sets = self.rows.sets
-        if sets.entry is not None or len(sets.levels) > 1 or not len(self.terms):
+        if not len(self.terms):
             return np.nan
-        from lifelines.utils import concordance_index
-
-        return float(concordance_index(sets.times, -(self.rows.beta @ self.rows.x), sets.event))
+        hazard = np.round(self.rows.beta @ self.rows.x, 10)  # equal rows are ties
+        try:
+            found = concordance(sets.times, sets.event, hazard, sets.entry, strata=sets.stratum)
+        except FitError:
+            return np.nan
+        return float(found.value[0])
 
 
 def fit_cox(

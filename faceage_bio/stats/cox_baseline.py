@@ -50,12 +50,9 @@ def cumulative_hazard_at(
     FitError
         A column lacks, or a stratum was not in the fit.
     """
-    names = list(fit.terms.index)
-    if lacking := [name for name in names if name not in design]:
-        raise FitError(f"the table has no column {', '.join(lacking)} of the model")
     sets, times = fit.rows.sets, np.asarray(times, dtype=np.float64)
     # to the centre of the fitted rows, so that no exponential leaves its range
-    eta = (design[names].to_numpy(dtype=np.float64) - fit.rows.center) @ fit.terms.log_hazard_ratio.to_numpy()
+    eta = linear_predictor(fit, design)
     steps = np.concatenate([[0.0], np.cumsum(sets.over_ties(fit.rows.at.inverse))])
     found = np.empty((len(design), len(times)))
     for number, mine in _strata_of(sets, design, strata):
@@ -65,6 +62,23 @@ def cumulative_hazard_at(
         hazard[times > known + _rounding(times)] = np.nan
         found[mine] = np.exp(eta[mine])[:, None] * hazard
     return found
+
+
+def linear_predictor(fit: CoxFit, design: pd.DataFrame) -> np.ndarray:
+    """Log hazard ratio of each row of ``design`` against the mean of the fitted rows, shape (n,).
+
+    Rounded to ten digits, so that rows with the same values are ties wherever they stand.
+
+    Raises
+    ------
+    FitError
+        A column lacks.
+    """
+    names = list(fit.terms.index)
+    if lacking := [name for name in names if name not in design]:
+        raise FitError(f"the table has no column {', '.join(lacking)} of the model")
+    centred = design[names].to_numpy(dtype=np.float64) - fit.rows.center
+    return np.round(centred @ fit.terms.log_hazard_ratio.to_numpy(), 10)
 
 
 def survival_at(

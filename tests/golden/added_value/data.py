@@ -52,11 +52,7 @@ def risks(name: str) -> pd.DataFrame:
         score = [table.log_bili * 0.9 - 2.4, table.age / 25 - 3.4]
     else:
         score = [table.nodes / 6 - 2.2, table.age / 20 - 4.2]
-    columns = {
-        f"h{k}m{m}": expit(score[m] + 0.8 * k)
-        for k in range(len(HORIZONS))
-        for m in range(2)
-    }
+    columns = {f"h{k}m{m}": expit(score[m] + 0.8 * k) for k in range(len(HORIZONS)) for m in range(2)}
     return pd.DataFrame(columns)
 
 
@@ -77,6 +73,6 @@ if __name__ == "__main__":
         risks(dataset).to_csv(HERE / f"{dataset}_risks.csv", index=False, float_format="%.17g")
     small().to_csv(HERE / "small.csv", index=False)
     resampled().to_csv(HERE / "resampled.csv", index=False)
-    pd.DataFrame([{"case": name} | case.__dict__ | {"scores": " ".join(case.scores)} for name, case in CASES.items()]).to_csv(
-        HERE / "cases.csv", index=False
-    )
+    pd.DataFrame(
+        [{"case": name} | case.__dict__ | {"scores": " ".join(case.scores)} for name, case in CASES.items()]
+    ).to_csv(HERE / "cases.csv", index=False)

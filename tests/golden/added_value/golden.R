@@ -73,10 +73,15 @@ for (name in c("pbc", "rotterdam")) {
   t <- c(0, grid); add("integrated brier", name, apply(rbind(0, score), 2, function(v) sum(diff(t) * (head(v, -1) + tail(v, -1)) / 2) / max(t)))
 }
 
+# survival that a stratified model predicts, with its interval
+d <- read.csv("pbc.csv"); f <- coxph(Surv(time, event) ~ age + log_bili + strata(sex), d, control = tight)
+for (i in c(1, 7)) { at <- summary(survfit(f, newdata = d[i, ], conf.type = "log-log"), times = horizons); add("predicted", i - 1, c(at$surv, at$lower, at$upper)) }
+
 # optimism of two models
 d <- read.csv("small.csv"); samples <- read.csv("resampled.csv") + 1; h <- 1500.5
 c_of <- function(data, lp) survival:::concordancefit(Surv(data$time, data$event), lp, reverse = TRUE)$concordance
-scores <- function(data, lp, risk) { s <- Score(list(m = risk), Hist(time, event) ~ 1, data = data, times = h, metrics = c("auc", "brier"), null.model = FALSE, se.fit = FALSE)
+# rounded, so that equal rows are ties on any machine
+scores <- function(data, lp, risk) { lp <- round(lp, 10); risk <- round(risk, 10); s <- Score(list(m = risk), Hist(time, event) ~ 1, data = data, times = h, metrics = c("auc", "brier"), null.model = FALSE, se.fit = FALSE)
   c(c_of(data, lp), unname(coef(coxph(Surv(time, event) ~ lp, cbind(data, lp = lp), control = tight))), s$AUC$score$AUC, s$Brier$score$Brier) }
 for (right in c("age", "age + nodes")) {
   measure <- function(fitted_to, seen) {
