@@ -429,6 +429,22 @@ class Readers(Closed):
         return self
 
 
+class Scores(Closed):
+    """Clinical scores such as TEACHH, with chronological age and with face age in its place."""
+
+    definitions: list[str] = Field(default=["teachh_publication"], min_length=1)
+    """teachh_publication (chemotherapy >= 2), teachh_faceage_repository (> 2), or a YAML file of your own; see
+    `faceage-bio show-score teachh_publication`. Columns of the clinic table with other names are declared under columns."""
+    reference_group: str | None = None
+    """Group that the others' hazard ratios are given against. null: the one that the score's file declares."""
+    horizons_months: list[Annotated[float, Field(gt=0)]] = Field(default=[3.0, 6.0, 12.0], min_length=1)
+    """Months after the photo at which areas under ROC curves are taken."""
+    bootstraps: int = Field(default=1000, ge=100, le=100_000)
+    """Resamples of people for the intervals of C, areas and their differences."""
+    seed: int = Field(default=1, ge=0)
+    """The same seed gives the same resamples."""
+
+
 class Report(Closed):
     """What the pages say besides the results."""
 
@@ -459,6 +475,7 @@ class Config(Closed):
     expression: Expression = Field(default_factory=Expression)
     survival: Survival = Field(default_factory=Survival)
     readers: Readers = Field(default_factory=Readers)
+    scores: Scores = Field(default_factory=Scores)
     report: Report = Field(default_factory=Report)
 
     @model_validator(mode="after")
@@ -522,17 +539,17 @@ def check_config(content: dict[str, Any], source: str = "config") -> Config:
     try:
         return Config.model_validate(content)
     except ValidationError as error:
-        problems = [f"  - {_explain(item)}" for item in error.errors()]
+        problems = [f"  - {explain(item, Config)}" for item in error.errors()]
         noun = "problem" if len(problems) == 1 else "problems"
         raise ConfigError(f"{source}: {len(problems)} {noun}:\n" + "\n".join(problems)) from None
 
 
-def _explain(item: dict[str, Any]) -> str:
-    """One pydantic error in the words of somebody who writes YAML."""
+def explain(item: dict[str, Any], root: type[Closed]) -> str:
+    """One pydantic error of a file whose keys are those of ``root``, in the words of somebody who writes YAML."""
     where = ".".join(str(part) for part in item["loc"] if part != "[key]") or "the whole file"
     found = item["input"]
     if item["type"] == "extra_forbidden":
-        keys = _valid_keys(item["loc"][:-1])
+        keys = _valid_keys(item["loc"][:-1], root)
         near = difflib.get_close_matches(str(item["loc"][-1]), keys, n=1, cutoff=0.5)
         advice = f"did you mean '{near[0]}'?" if near else f"valid keys are: {', '.join(keys)}."
         return f"{where}: unknown key; {advice}"
@@ -546,9 +563,9 @@ def _explain(item: dict[str, Any]) -> str:
     return f"{where}: found {json.dumps(found, default=str)} ({type(found).__name__}), expected {message}."
 
 
-def _valid_keys(location: tuple[int | str, ...]) -> list[str]:
+def _valid_keys(location: tuple[int | str, ...], root: type[Closed]) -> list[str]:
     """The keys of the section at ``location``."""
-    model: type[BaseModel] = Config
+    model: type[BaseModel] = root
     for part in location:
         if isinstance(part, str) and part in model.model_fields:
             inner = _section(model.model_fields[part].annotation)
@@ -633,6 +650,7 @@ def demo_config() -> Config:
         demo=Demo(),
         fairness=Fairness(stress_photos=12),
         readers=Readers(readings="results/demo/readings.tsv", rating_of="death", horizon_years=1.0),
+        scores=Scores(definitions=["teachh_publication", "teachh_faceage_repository"]),
         report=Report(
             title="Demo study of drawn people", governance="No real person: faces, clinic and RNA are drawn."
         ),

@@ -21,6 +21,7 @@ from faceage_bio.cli import (
     phenotype,
     readers,
     report,
+    scores,
     study,
     survival,
     weights,
@@ -70,6 +71,7 @@ for room in (
     gene_survival,
     hazards,
     readers,
+    scores,
     report,
     demo,
 ):

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from faceage_bio.demo.people import simulate_counts, simulate_people
+from faceage_bio.demo.people import simulate_counts, simulate_history, simulate_people
 from faceage_bio.demo.plans import PLANS, Plan
 from faceage_bio.demo.portraits import another_day, draw, imagine
 from faceage_bio.demo.readings import simulate_readings
@@ -47,7 +47,10 @@ def make_cohort(
     write_table(
         manifest[columns].sample(frac=1, random_state=cohort_seed), folder / "manifest.tsv", private=True
     )
-    write_table(_clinic(people, plan, random), folder / "clinic.tsv", private=True)
+    clinic = _clinic(people, plan, random)
+    if plan.cancer:
+        clinic = clinic.join(simulate_history(people, cohort_seed))
+    write_table(clinic, folder / "clinic.tsv", private=True)
     if plan.rna:
         samples, counts = _rna(people, plan, random, cohort_seed)
         write_table(samples, folder / "samples.tsv", private=True)

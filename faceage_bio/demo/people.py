@@ -25,6 +25,10 @@ N_GENES = 2000
 CANCER_DEATHS = {True: 0.75, False: 0.3}  # share of deaths that are of cancer, in patients and in others
 UNKNOWN_CAUSES = 0.04  # of deaths
 SITES = ("breast", "lung", "gastrointestinal", "genitourinary", "other")
+PRIMARIES = {  # of each site, where it is not the site itself
+    "gastrointestinal": ("colorectal", "pancreatic", "gastric"), "genitourinary": ("prostate", "bladder", "kidney"),
+    "other": ("melanoma", "head and neck", "other"),
+}  # fmt: skip
 
 
 def simulate_people(n: int, cancer: bool, seed: int) -> pd.DataFrame:
@@ -78,6 +82,36 @@ def _causes(n: int, cancer: bool, seed: int) -> np.ndarray:
         ["cancer", "cardiovascular", "other"], n, p=[share, 0.6 * (1 - share), 0.4 * (1 - share)]
     )
     return np.where(random.random(n) < UNKNOWN_CAUSES, "", causes)
+
+
+def simulate_history(people: pd.DataFrame, seed: int) -> pd.DataFrame:
+    """What clinical scores ask of people with cancer, by a generator of its own, so that nothing else of the demo changes.
+
+    Who will die soon has more chemotherapy, stays in hospital and liver metastases behind him; some values are not known.
+
+    Returns
+    -------
+    DataFrame
+        primary_cancer, chemotherapy_courses, hospitalisations_3_months (numbers, "" where not known), liver_metastases (yes, no).
+    """
+    random = np.random.default_rng([seed, 8])
+    n = len(people)
+    soon = 1 - people["followup_years"].rank(pct=True).to_numpy()
+    chosen = random.random(n)
+    primary = [
+        site if site not in PRIMARIES else PRIMARIES[site][int(3 * share)]
+        for site, share in zip(people["site"], chosen, strict=True)
+    ]
+    palliative = (people["intent"] == "palliative").to_numpy()
+    history = pd.DataFrame({
+        "primary_cancer": primary,
+        "chemotherapy_courses": random.poisson(0.7 + 1.2 * soon + 0.8 * palliative),
+        "hospitalisations_3_months": random.poisson(0.2 + 1.0 * soon),
+        "liver_metastases": np.where(random.random(n) < 0.1 + 0.4 * soon, "yes", "no"),
+    }, index=people.index)  # fmt: skip
+    for column in ("chemotherapy_courses", "hospitalisations_3_months"):
+        history[column] = history[column].astype(object).mask(random.random(n) < 0.02, "")
+    return history
 
 
 def simulate_counts(people: pd.DataFrame, batch: np.ndarray, seed: int) -> pd.DataFrame:

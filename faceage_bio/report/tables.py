@@ -9,7 +9,7 @@ import pandas as pd
 from faceage_bio.columns import COHORT
 from faceage_bio.tables import read_table
 
-ROOMS = {"faceage", "acceleration", "phenotype", "fairness", "expression", "survival", "readers"}
+ROOMS = {"faceage", "acceleration", "phenotype", "fairness", "expression", "survival", "scores", "readers"}
 
 
 @dataclass(frozen=True)

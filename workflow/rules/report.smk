@@ -84,6 +84,8 @@ rule render_survival_report:
                 table=["genes", "gene_panel"],
             ),
             *(["<results>/pooled/readers/readers.tsv"] if config["readers"]["readings"] else []),
+                "<results>/{cohort}/scores/{table}.tsv", cohort=WITH_CLINIC, table=["scored", "comparison"]
+            ),
         ],
         models=MODELS if WITH_PHOTOS else [],
     output:

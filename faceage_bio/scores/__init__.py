@@ -1,0 +1,1 @@
+"""Clinical scores with chronological age, and with face age in its place."""

@@ -1,0 +1,560 @@
+"""Clinical scores: the published rule at each of its boundaries, the swap against R, users' own scores, everything told that is wrong."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from typer.testing import CliRunner
+
+from faceage_bio.cli.main import app
+from faceage_bio.errors import CohortError, ConfigError, FitError
+from faceage_bio.scores.calculate import absent_columns, renamed, score_people, summarise_scores
+from faceage_bio.scores.compare import Choices, compare_score
+from faceage_bio.scores.definition import SHIPPED, load_score, shipped
+from faceage_bio.scores.swap import matched_cut
+from faceage_bio.stats.censored_auc import censored_areas
+from faceage_bio.stats.resampling import areas, concordances, draw_counts
+from faceage_bio.tables import read_table, read_text_table
+from tests.golden.scores import data
+
+GOLDEN = pd.read_csv(Path(__file__).parent / "golden" / "scores" / "golden.tsv", sep="\t")
+TEACHH, REPOSITORY = load_score("teachh_publication"), load_score("teachh_faceage_repository")
+# nobody gets a point: breast, 60 years, ECOG 1, one course, no stay, no metastasis
+NO_POINT = {
+    "subject_id": "a", "primary_cancer": "breast", "chronological_age": 60.0, "ecog": 1, "chemotherapy_courses": 1,
+    "hospitalisations_3_months": 0, "liver_metastases": "no",
+}  # fmt: skip
+
+
+def r(quantity: str) -> np.ndarray:
+    values = GOLDEN.loc[GOLDEN.quantity == quantity, "value"].to_numpy()
+    assert len(values), quantity
+    return values
+
+
+def scored(rows, score=TEACHH):
+    table = pd.DataFrame([NO_POINT | row for row in rows])
+    return score_people(table, score, "x", "clinic.tsv", range(2, len(table) + 2))
+
+
+def compared(people=None, score=TEACHH, **choices):
+    people = data.people() if people is None else people
+    choices = Choices(**{"bootstraps": 100} | choices)
+    people = people.assign(entry_years=people.get("entry_years", np.nan))
+    return compare_score(people, score, "t", choices, "c", "people.tsv", range(2, len(people) + 2))
+
+
+# -- the rule, worked by hand from the publication's text ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("item", "without", "point"),
+    [
+        ("primary_cancer", ["breast", "prostate", "Breast", "PROSTATE"], ["lung", "other", "Colorectal"]),
+        ("chronological_age", [59.9, 60, "60", "60.0", 9], [60.1, "60.01", 61, 75.0, 99.9, 100, "100", 100.5, "103"]),
+        ("ecog", [0, 1, "1", "1.0"], [2, 3, 4, "2"]),
+        ("chemotherapy_courses", [0, 1, "1"], [2, "2", 3, 9, 10, "10", "11", 25]),
+        ("hospitalisations_3_months", [0, "0"], [1, "1", 2, 9, 10, "12"]),
+        ("liver_metastases", ["no", 0, "0", "absent", False], ["yes", 1, "1", "present", "Yes", True]),
+    ],
+)  # fmt: skip
+def test_each_item_at_its_boundary(item, without, point):
+    for value in without:
+        assert scored([{item: value}]).total.tolist() == [0.0], value
+    for value in point:
+        assert scored([{item: value}]).total.tolist() == [1.0], value
+
+
+def test_the_two_published_rules_differ_in_chemotherapy_alone():
+    courses = [{"chemotherapy_courses": number} for number in (0, 1, 2, 3, 10)]
+    assert scored(courses, TEACHH).total.tolist() == [0, 0, 1, 1, 1]
+    assert scored(courses, REPOSITORY).total.tolist() == [0, 0, 0, 1, 1]
+    one, other = (score.model_dump()["items"] for score in (TEACHH, REPOSITORY))
+    assert [item["column"] for item, twin in zip(one, other, strict=True) if item != twin] == [
+        "chemotherapy_courses"
+    ]
+
+
+def test_totals_and_groups_of_whole_people():
+    points = [
+        {"primary_cancer": "lung"}, {"chronological_age": 101}, {"ecog": 3}, {"chemotherapy_courses": 12},
+        {"hospitalisations_3_months": 10}, {"liver_metastases": "yes"},
+    ]  # fmt: skip
+    rows, person = [{}], {}
+    for point in points:
+        person = person | point
+        rows.append(person)
+    found = scored(rows)
+    assert found.total.tolist() == [0, 1, 2, 3, 4, 5, 6]
+    assert found.group.tolist() == ["A", "A", "B", "B", "B", "C", "C"]
+
+
+def test_one_old_or_much_treated_person_changes_nobody_elses_points(tmp_path):
+    # the study's program made text of the whole table once one age had three digits or one count two (trap T8)
+    ages = [{"chronological_age": age, "chemotherapy_courses": 3} for age in (61, 75, 59)]
+    alone = scored(ages).total.tolist()
+    among = scored([*ages, {"chronological_age": 100.5, "chemotherapy_courses": 10}]).total.tolist()
+    assert among == [*alone, 2.0] == [2.0, 2.0, 1.0, 2.0]
+    path = tmp_path / "clinic.tsv"
+    pd.DataFrame([NO_POINT | row for row in [*ages, {"chronological_age": 100.5}]]).to_csv(
+        path, sep="\t", index=False
+    )
+    typed = read_text_table(path)
+    assert score_people(typed, TEACHH, "x", "c", typed.index).total.tolist() == [2.0, 2.0, 1.0, 1.0]
+
+
+@settings(deadline=None)
+@given(
+    st.lists(st.tuples(st.integers(0, 1200), st.integers(0, 30), st.integers(0, 30)), min_size=1, max_size=12)
+)
+def test_text_and_numbers_give_the_same_points(rows):
+    rows = [
+        {"chronological_age": age / 10, "chemotherapy_courses": courses, "hospitalisations_3_months": stays}
+        for age, courses, stays in rows
+    ]
+    numbers, text = scored(rows), scored([{key: str(value) for key, value in row.items()} for row in rows])
+    by_hand = [
+        (row["chronological_age"] > 60)
+        + (row["chemotherapy_courses"] >= 2)
+        + (row["hospitalisations_3_months"] >= 1)
+        for row in rows
+    ]
+    assert numbers.total.tolist() == text.total.tolist() == by_hand
+
+
+def test_what_is_missing_is_no_zero_but_no_score_with_the_reason():
+    rows = [
+        {},
+        {"ecog": ""},
+        {"ecog": "NA", "liver_metastases": None},
+        {"primary_cancer": "genitourinary"},
+        {"ecog": np.nan},
+    ]
+    found = scored(rows)
+    assert found.total.isna().tolist() == [False, True, True, True, True]
+    assert found.group.isna().tolist() == [False, True, True, True, True]
+    assert found.reason.tolist() == [
+        "", "ecog not known", "ecog not known; liver_metastases not known", "primary_cancer does not tell", "ecog not known",
+    ]  # fmt: skip
+    summary = summarise_scores(found, TEACHH, "x", "c")
+    without = summary[summary.analysis == "no score"].set_index("term").estimate
+    assert without.to_dict() == {
+        "ecog not known": 2, "ecog not known; liver_metastases not known": 1, "primary_cancer does not tell": 1,
+    }  # fmt: skip
+    groups = summary[(summary.analysis == "groups")].set_index("term")
+    assert groups.estimate.to_dict() == {"A": 1, "B": 0, "C": 0}
+    assert (groups.n == 1).all()
+    assert summary[summary.term == "ECOG 2 to 4"].n.tolist() == [2]
+
+
+def test_every_bad_cell_is_told_with_file_line_column_value_and_expectation():
+    rows = [
+        {"ecog": 5}, {"ecog": "two"}, {"chemotherapy_courses": "2.5"}, {"chemotherapy_courses": "1,5"},
+        {"hospitalisations_3_months": -1}, {"chronological_age": "640"}, {"primary_cancer": "prostata"}, {"liver_metastases": "maybe"},
+        {"liver_metastases": 3}, {"ecog": "1e400"},
+    ]  # fmt: skip
+    with pytest.raises(CohortError) as error:
+        scored(rows)
+    text = str(error.value)
+    for line in (
+        "clinic.tsv: column 'ecog': 2 row(s), line 3: 'two'; line 11: '1e400'. Write a plain number",
+        "'ecog': 1 row(s), line 2: '5'. Expected a whole number from 0 to 4 for \"ECOG 2 to 4\"",
+        "'chemotherapy_courses': 1 row(s), line 4: '2.5'. Expected a whole number from 0 to 50 (courses before radiotherapy)",
+        "'chemotherapy_courses': 1 row(s), line 5: '1,5'. Write a decimal point, not a comma",
+        "'hospitalisations_3_months': 1 row(s), line 6: '-1'. Expected a whole number from 0 to 40",
+        "'chronological_age': 1 row(s), line 7: '640'",
+        "'primary_cancer': 1 row(s), line 8: 'prostata'. Expected one of breast, prostate, lung",
+        "'liver_metastases': 1 row(s), line 9: 'maybe'",
+        "'liver_metastases': 1 row(s), line 10: '3'. Expected a whole number from 0 to 1, or yes, no",
+    ):
+        assert line in text, (line, text)
+    with pytest.raises(
+        CohortError, match=r"clinic.tsv: line 1 lacks the column.* 'ecog' of TEACHH \(publication\)"
+    ):
+        score_people(pd.DataFrame([NO_POINT]).drop(columns="ecog"), TEACHH, "x", "clinic.tsv", [2])
+
+
+# -- a score is data ----------------------------------------------------------------------------------------------------
+
+MADE_UP = {
+    "name": "Made-up", "citation": "nobody", "reference_group": "low", "more_points": "better",
+    "items": [
+        {"label": "CRP low", "column": "crp", "rule": "<=", "threshold": 10, "points": 2, "range": [0, 600]},
+        {"label": "Stage", "column": "stage", "rule": "in", "values": ["I", "II"], "points": 1, "allowed": ["I", "II", "III", "IV"]},
+        {"label": "Young", "column": "chronological_age", "rule": "<", "threshold": 70, "points": 0.5, "range": [0, 120]},
+        {"label": "ECOG", "column": "ecog", "rule": "in", "values": [0.0, 1.0], "points": 1, "range": [0, 4], "whole": True},
+    ],
+    "groups": [{"name": "high", "points": [0, 1.5]}, {"name": "low", "points": [2, 4.5]}],
+}  # fmt: skip
+
+
+def write(path, **changes):
+    path.write_text(yaml.safe_dump(MADE_UP | changes, sort_keys=False))
+    return str(path)
+
+
+def test_a_score_of_the_users_own_needs_no_code(tmp_path):
+    score = load_score(write(tmp_path / "mine.yaml"))
+    table = pd.DataFrame({
+        "subject_id": list("abc"), "crp": [10, 10.1, "4"], "stage": ["II", "iii", "I"], "chronological_age": [69.9, 70, 102],
+        "ecog": [1, 2, 0],
+    })  # fmt: skip
+    found = score_people(table, score, "mine", "t.tsv", range(2, 5))
+    assert found.total.tolist() == [4.5, 0.0, 4.0]
+    assert found.group.tolist() == ["low", "high", "low"]
+    people = data.people().assign(crp=lambda d: 5 + 2 * d.chemotherapy_courses, stage="II")
+    rows = compared(people, score)
+    assert rows[rows.analysis == "groups"].term.unique().tolist() == ["high", "low"]
+    assert (rows[(rows.analysis == "cox") & (rows.version == "age")]["per"] == "against group low").all()
+    # more points are better, so C is that of dying later
+    assert rows[(rows.measure == "Harrell's C")].estimate.min() > 0.5
+
+
+def items(change, place=0):
+    return {"items": [item | (change if k == place else {}) for k, item in enumerate(MADE_UP["items"])]}
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (items({"treshold": 3}), r"item 1 \(CRP low\): items.0.treshold: unknown key; did you mean 'threshold'\?"),
+        (items({"threshold": "10"}), r'item 1 \(CRP low\): items.0.threshold: found "10" \(str\), expected a valid number'),
+        (items({"threshold": None}), r'item 1 \(CRP low\): items.0: the rule "<=" needs a threshold'),
+        (items({"rule": "=<"}), r"item 1 \(CRP low\): items.0.rule: .*expected '>', '>=', '<', '<=', 'in' or 'not in'"),
+        (items({"range": None}), "numbers need range"),
+        (items({"range": [5, 5]}), "give the lower end and then the higher"),
+        (items({"range": [5]}), "at least 2 items"),
+        (items({"points": True}), "items.0.points: found true"),
+        (items({"words": {True: 1.0}}), "items.0.words"),
+        (items({"allowed": ["a"]}), "allowed and unclear are for words"),
+        (items({"allowed": None}, 1), r"item 2 \(Stage\): items.1: words need allowed"),
+        (items({"values": ["V"]}, 1), "values holds V, which allowed does not"),
+        (items({"threshold": 3}, 1), 'the rule "in" needs values'),
+        (items({"whole": True}, 1), "range, whole and words are for numbers"),
+        (items({"label": "Stage"}), "items: 'Stage' stands more than once"),
+        ({"reference_group": "B"}, r"reference_group: 'B' is none of the groups \(high, low\)"),
+        ({"groups": [{"name": "low", "points": [0, 4]}]}, "a total of 4.5 points can occur and falls into no group"),
+        ({"groups": [{"name": "low", "points": [0, 4.5]}, {"name": "high", "points": [2, 9]}]},
+         "a total of 2 points can occur and falls into the groups low and high"),
+        ({"groups": [{"name": "low", "point": [0, 4.5]}]}, r"group 1 \(low\): groups.0.point: unknown key; did you mean 'points'\?"),
+        ({"citation": None}, "citation: found null"),
+    ],
+)  # fmt: skip
+def test_a_wrong_definition_names_file_item_key_and_what_to_write(tmp_path, change, message):
+    path = tmp_path / "mine.yaml"
+    with pytest.raises(ConfigError, match=message) as error:
+        load_score(write(path, **change))
+    assert str(error.value).startswith(str(path))
+
+
+def test_a_score_that_is_no_file_or_no_shipped_one(tmp_path):
+    with pytest.raises(ConfigError, match="did you mean 'teachh_publication'"):
+        load_score("teach_publication")
+    with pytest.raises(ConfigError, match="there are: teachh_faceage_repository, teachh_publication"):
+        load_score("zzz")
+    with pytest.raises(ConfigError, match="cannot be read"):
+        load_score(str(tmp_path / "none.yaml"))
+    for content, message in (("a: [", "not valid YAML"), ("- a", "expected keys and values")):
+        (tmp_path / "bad.yaml").write_text(content)
+        with pytest.raises(ConfigError, match=message):
+            load_score(str(tmp_path / "bad.yaml"))
+
+
+def test_shipped_scores_say_where_they_come_from_and_invent_nothing():
+    assert shipped() == ["teachh_faceage_repository", "teachh_publication"]
+    assert TEACHH.doi == "10.1002/cncr.28408"
+    for fact in ("862 people", "19.9 months (95 % interval 13.9 to 31.1)", "5.0 months (4.3 to 5.6)"):
+        assert fact in TEACHH.published
+    assert "group C: the value is not in the text" in TEACHH.published
+    for path in SHIPPED.glob("*.yaml"):
+        for item in yaml.safe_load(path.read_text())["items"]:
+            assert not isinstance(item.get("threshold"), str)
+
+
+# -- the swap against R ---------------------------------------------------------------------------------------------------
+
+VERSIONS = {"age": "age", "fixed": "face age, fixed cut", "matched": "face age, matched cut"}
+
+
+@pytest.fixture(scope="module", params=["publication", "repository"])
+def swapped(request):
+    score = {"publication": TEACHH, "repository": REPOSITORY}[request.param]
+    return request.param, compared(score=score)
+
+
+def numbers(rows, columns=("estimate", "ci_lower", "ci_upper")):
+    return rows[list(columns)].to_numpy(dtype=np.float64).ravel()
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_groups_hazards_and_discrimination_equal_r(swapped, version):
+    rule, rows = swapped
+    mine = rows[rows.version == VERSIONS[version]]
+    name = f"{rule} {version}"
+    groups, cox = mine[mine.analysis == "groups"], mine[mine.analysis == "cox"]
+    assert groups.n.tolist() == r(f"{name} n").tolist()
+    assert groups.n_events.tolist() == r(f"{name} deaths").tolist()
+    np.testing.assert_allclose(numbers(groups), r(f"{name} median"), rtol=1e-6)
+    np.testing.assert_allclose(
+        numbers(cox, ("estimate", "ci_lower", "ci_upper", "p_value")), r(f"{name} cox"), rtol=1e-6
+    )
+    told = (
+        rows[(rows.analysis == "discrimination") & (rows.term == VERSIONS[version])]
+        .set_index("measure")
+        .estimate
+    )
+    assert told["Harrell's C"] == pytest.approx(r(f"{name} C")[0], rel=1e-6)
+    found = [told[f"AUC at {months} months"] for months in (3, 6, 12)]
+    np.testing.assert_allclose(found, r(f"{name} AUC"), rtol=1e-6)
+    if version != "age":
+        moves = mine[mine.analysis == "movers"]
+        assert moves.n.tolist() == r(f"{name} moves").tolist()
+        assert mine[mine.analysis == "points"].n.tolist() == r(f"{name} points").tolist()
+        assert moves.n.sum() == len(data.people())
+
+
+def test_totals_and_cuts_equal_r(swapped):
+    rule, rows = swapped
+    score = {"publication": TEACHH, "repository": REPOSITORY}[rule]
+    people = data.people()
+    found = score_people(people, score, "x", "p", range(len(people)))
+    assert found.total.tolist() == r(f"{rule} age total").tolist()
+    cut, by_age, matched, fixed = r("cut")
+    cuts = rows[rows.analysis == "cut"].set_index(["version", "measure"]).sort_index().estimate
+    assert cuts["face age, matched cut", "cut, years"] == pytest.approx(cut)
+    assert cuts["face age, fixed cut", "cut, years"] == 60
+    assert [cuts[VERSIONS[name], "people"] for name in VERSIONS] == [by_age, fixed, matched]
+    assert cuts["face age, fixed cut", "people more than by age"] == fixed - by_age
+    assert cuts["face age, matched cut", "people more than by age"] == 0
+
+
+def test_models_without_cuts_and_their_likelihood_ratio_tests_equal_r(swapped):
+    rule, rows = swapped
+    cox = rows[rows.version.isin(["age, continuous", "face age, continuous"])]
+    np.testing.assert_allclose(
+        numbers(cox, ("estimate", "ci_lower", "ci_upper", "p_value")), r(f"{rule} continuous"), rtol=1e-6
+    )
+    told = rows[rows.measure == "Harrell's C"].set_index("term").estimate
+    np.testing.assert_allclose(
+        told[["age, continuous", "face age, continuous"]], r(f"{rule} continuous C"), rtol=1e-6
+    )
+    tests = rows[rows.analysis == "likelihood ratio"]
+    np.testing.assert_allclose(numbers(tests.iloc[:2], ("estimate", "p_value")), r(f"{rule} LRT"), rtol=1e-6)
+    # what is not nested has no likelihood-ratio test, and the row says so
+    assert np.isnan(tests.estimate.iloc[2])
+    assert "neither model is part of the other" in tests.note.iloc[2]
+
+
+def test_who_enters_late_is_compared_from_then_on_as_in_r():
+    people = data.people()
+    late = np.where(np.arange(len(people)) % 2 == 0, (people.followup_years / 3).round(2), np.nan)
+    rows = compared(people.assign(entry_years=late))
+    told = rows[(rows.measure == "Harrell's C") & (rows.term == "age")].estimate
+    assert told.item() == pytest.approx(r("late C")[0], rel=1e-6)
+    cox = rows[(rows.analysis == "cox") & (rows.version == "age")]
+    np.testing.assert_allclose(
+        numbers(cox, ("estimate", "ci_lower", "ci_upper", "p_value")), r("late cox"), rtol=1e-6
+    )
+
+
+# -- resampling -----------------------------------------------------------------------------------------------------------
+
+
+def test_weights_are_resamples_written_shorter():
+    people = data.people().iloc[:60]
+    years, event = people.followup_years.to_numpy(), people.event.to_numpy()
+    risk = np.round(people.face_age / 8).to_numpy()
+    counts = draw_counts(60, 25, seed=3)
+    assert (counts.sum(axis=1) == 60).all()
+    c, area = concordances(years, event, risk, counts), areas(years, event, risk, 0.5, counts)
+    from lifelines.utils import concordance_index
+
+    for row, one, other in zip(counts.astype(int), c, area, strict=True):
+        drawn = np.repeat(np.arange(60), row)
+        assert one == pytest.approx(concordance_index(years[drawn], -risk[drawn], event[drawn]), rel=1e-12)
+        expected = censored_areas(risk[drawn], years[drawn], event[drawn], 0.5).area[0]
+        assert other == pytest.approx(expected, rel=1e-12)
+
+
+def test_the_same_seed_gives_the_same_interval_and_differences_are_paired():
+    one, same, other = compared(seed=1), compared(seed=1), compared(seed=2)
+    pd.testing.assert_frame_equal(one, same)
+    told = one[one.analysis == "discrimination"].set_index(["term", "measure"])
+    assert told.method.str.fullmatch(
+        "100 paired bootstrap resamples of people, percentile interval, seed 1"
+    ).all()
+    again = other[other.analysis == "discrimination"].set_index(["term", "measure"])
+    assert (told.estimate == again.estimate).all()
+    assert (told.ci_lower != again.ci_lower).any()
+    difference = told.loc["face age, fixed cut minus age", "difference of Harrell's C"]
+    by_hand = told.estimate["face age, fixed cut", "Harrell's C"] - told.estimate["age", "Harrell's C"]
+    assert difference.estimate == pytest.approx(by_hand)
+    # two scores that share five of six items agree, so their difference is known better than either
+    width = told.ci_upper - told.ci_lower
+    assert width["face age, fixed cut minus age", "difference of Harrell's C"] < width["age", "Harrell's C"]
+
+
+def test_identical_ages_move_nobody_and_differ_in_nothing():
+    rows = compared(data.people().assign(face_age=lambda d: d.chronological_age))
+    moved = rows[(rows.analysis == "movers") & (rows.from_group != rows.to_group)]
+    assert (moved.n == 0).all()
+    differences = rows[rows.measure.str.startswith("difference")]
+    assert (differences[["estimate", "ci_lower", "ci_upper"]] == 0).all(axis=None)
+
+
+def planted(seed, n=400, shuffled=False):
+    """Death follows face age; the clinic's items tell nothing."""
+    random = np.random.default_rng(seed)
+    age = random.normal(61, 8, n)
+    face = age + random.normal(0, 9, n)
+    death = random.exponential(1, n) / np.exp(0.09 * (face - 61))
+    leave = random.uniform(0.5, 3, n)
+    return pd.DataFrame({
+        "chronological_age": age, "face_age": random.permutation(face) if shuffled else face,
+        "primary_cancer": random.choice(["breast", "lung"], n), "ecog": random.integers(0, 5, n),
+        "chemotherapy_courses": random.poisson(1.5, n), "hospitalisations_3_months": random.poisson(0.5, n),
+        "liver_metastases": random.integers(0, 2, n), "followup_years": np.minimum(death, leave) + 0.001,
+        "event": (death <= leave).astype(float),
+    })  # fmt: skip
+
+
+def test_a_planted_gain_is_found_and_shuffled_faces_have_none():
+    gain = compared(planted(1)).set_index(["term", "measure"]).sort_index()
+    pair = ("face age, continuous minus age, continuous", "difference of Harrell's C")
+    assert gain.loc[pair, "ci_lower"].item() > 0
+    lost = compared(planted(1, shuffled=True)).set_index(["term", "measure"]).sort_index()
+    assert lost.loc[pair, "ci_upper"].item() < 0
+    assert lost.loc[("face age, beside the other items and age", "chi-square, 1 df"), "p_value"].item() > 0.05
+
+
+# -- the matched cut ------------------------------------------------------------------------------------------------------
+
+
+@settings(deadline=None)
+@given(
+    st.lists(
+        st.tuples(st.integers(300, 900), st.integers(300, 900)),
+        min_size=3,
+        max_size=40,
+        unique_by=lambda pair: pair[1],
+    )
+)
+def test_as_many_are_above_the_matched_cut_as_above_sixty(pairs):
+    ages, faces = (pd.Series([pair[k] / 10 for pair in pairs]) for k in (0, 1))
+    item = TEACHH.items[1]
+    above = int((ages > 60).sum())
+    if above in (0, len(pairs)):
+        with pytest.raises(FitError, match="no cut of face age is like it"):
+            matched_cut(ages, faces, item)
+    else:
+        assert int((faces > matched_cut(ages, faces, item)).sum()) == above
+
+
+def test_tied_face_ages_give_the_nearest_share_and_say_so():
+    people = data.people().assign(face_age=lambda d: np.where(d.face_age > 50, 70.0, 45.0))
+    rows = compared(people)
+    note = rows[(rows.analysis == "cut") & (rows.version == "face age, matched cut")].note
+    assert (note == "tied face ages, so the shares are equal only nearly").all()
+
+
+# -- what cannot be had ---------------------------------------------------------------------------------------------------
+
+
+def test_a_cohort_without_the_columns_says_which():
+    people = data.people().drop(columns="liver_metastases").assign(primary_cancer=None)
+    assert absent_columns(people, TEACHH) == ["primary_cancer", "liver_metastases"]
+    rows = compared(people)
+    assert rows.note.tolist() == [
+        "not estimated, because the clinic table has no primary_cancer and no liver_metastases"
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("change", "where", "message"),
+    [
+        (lambda d: d.assign(ecog=np.where(np.arange(len(d)) < 1, 1, np.nan), primary_cancer="genitourinary"),
+         ("groups", "all"), "nobody of 160 people with follow-up has every item"),
+        (lambda d: d.assign(event=0), ("cox", "A"), "0 deaths are too few"),
+        (lambda d: d.assign(primary_cancer="breast", ecog=0, chemotherapy_courses=0), ("cox", "C"), "nobody is in it"),
+        (lambda d: d.assign(chronological_age=55.0), ("groups", "all"), "nobody fulfils > 60 by age"),
+        (lambda d: d.assign(face_age=71.0), ("groups", "all"), "all face ages are the same"),
+        (lambda d: d.assign(entry_years=0.001), ("groups", "B"), "somebody enters after the photo"),
+        (lambda d: d.assign(entry_years=0.001), ("discrimination", "age"), "areas at a horizon do not allow for it"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_estimated_keeps_its_row_and_says_why(change, where, message):
+    rows = compared(change(data.people()))
+    found = rows[(rows.analysis == where[0]) & (rows.term == where[1]) & rows.estimate.isna()]
+    assert found.note.str.contains(message, regex=False).any(), rows[
+        ["analysis", "version", "term", "note"]
+    ].to_string()
+
+
+def test_a_score_without_age_or_a_strange_reference_group(tmp_path):
+    without = load_score(write(tmp_path / "mine.yaml", items=MADE_UP["items"][:2], groups=[
+        {"name": "high", "points": [0, 1.5]}, {"name": "low", "points": [2, 3]}]))  # fmt: skip
+    rows = compared(data.people().assign(crp=5, stage="I"), without)
+    assert "no item on chronological_age" in rows.note[0]
+    with pytest.raises(
+        ConfigError, match=r"scores.reference_group: 'D' is no group of TEACHH \(publication\) \(A, B, C\)"
+    ):
+        compared(reference_group="D")
+    rows = compared(reference_group="A")
+    assert rows[rows.version == "age"]["per"].dropna().unique().tolist() == ["against group A"]
+
+
+# -- commands -------------------------------------------------------------------------------------------------------------
+
+
+def run(*arguments):
+    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+
+def test_commands_run_on_a_plain_table(tmp_path):
+    path = tmp_path / "people.tsv"
+    data.people().rename(columns={"ecog": "PS"}).to_csv(path, sep="\t", index=False)
+    done = run(
+        "score-clinic", "--clinic", path, "--column", "ecog=PS", "--output", tmp_path / "s.tsv", "--summary",
+        tmp_path / "t.tsv", "--definition", "teachh_publication", "--definition", "teachh_faceage_repository",
+    )  # fmt: skip
+    assert done.exit_code == 0, done.exception
+    assert "people: TEACHH (publication): 160 of 160 people have a score" in done.output
+    assert (tmp_path / "s.tsv").stat().st_mode & 0o777 == 0o600
+    own = read_table(tmp_path / "s.tsv")
+    assert own[own.definition == "teachh_publication"].total.tolist() == r("publication age total").tolist()
+    path = tmp_path / "full.tsv"
+    data.people().to_csv(path, sep="\t", index=False)
+    done = run("compare-scores", "--people", path, "--output", tmp_path / "c.tsv", "--bootstraps", 100)
+    assert done.exit_code == 0, done.exception
+    assert read_table(tmp_path / "c.tsv").analysis.nunique() == 7
+    done = run("show-score", "teachh_publication")
+    (tmp_path / "copy.yaml").write_text(done.output)
+    assert load_score(str(tmp_path / "copy.yaml")) == TEACHH
+
+
+def test_a_table_without_the_columns_stops_a_person_and_is_told_in_the_workflow(tmp_path):
+    path = tmp_path / "people.tsv"
+    data.people().drop(columns="ecog").to_csv(path, sep="\t", index=False)
+    given = (
+        "score-clinic",
+        "--clinic",
+        path,
+        "--output",
+        tmp_path / "s.tsv",
+        "--summary",
+        tmp_path / "t.tsv",
+    )
+    done = run(*given)
+    assert isinstance(done.exception, CohortError)
+    assert "lacks the column(s) 'ecog'" in str(done.exception)
+    done = run(*given, "--when-absent", "tell")
+    assert done.exit_code == 0
+    assert "note: people: no TEACHH (publication), because the clinic table has no ecog" in done.output
+    assert read_table(tmp_path / "s.tsv").empty
+    assert read_table(tmp_path / "t.tsv").note[1] == "not estimated, because the clinic table has no ecog"
+    with pytest.raises(CohortError, match="--column 'age=Alter': expected ours=yours"):
+        renamed(data.people(), ["age=Alter"], "p.tsv")
