@@ -5,6 +5,7 @@ from faceage_bio.report.curves import competing_section, curves_section
 from faceage_bio.report.gene_survival import gene_survival_section
 from faceage_bio.report.hazards import hazard_sections
 from faceage_bio.report.ladder import ladder_section
+from faceage_bio.report.scores import scores_section
 from faceage_bio.report.tables import ReportTables
 
 
@@ -16,6 +17,7 @@ def survival_cohort(tables: ReportTables, name: str, config: dict) -> dict:
         **ladder_section(tables, name, config),
         **hazard_sections(tables, name, config),
         **competing_section(tables, name, config),
+        **scores_section(tables, name, config),
         **ageing_rate_section(tables, name, config["report"]["min_cell"]),
         **gene_survival_section(tables, name, config),
     }

@@ -40,11 +40,11 @@ class Item(Closed):
     """Lowest and highest plausible number; needed for numbers."""
     whole: bool = False
     """Only whole numbers."""
-    words: dict[str, float] = {}
+    words: dict[str, float] = Field(default_factory=dict)
     """Words that stand for numbers: {"yes": 1, "no": 0}."""
     allowed: list[str] | None = None
     """All words that may occur; needed for words, so that no misspelt one falls into "not in"."""
-    unclear: list[str] = []
+    unclear: list[str] = Field(default_factory=list)
     """Words that do not tell whether the rule is fulfilled: no score."""
 
     @property
@@ -127,6 +127,15 @@ class Score(Closed):
     def group_of(self, total: float) -> str:
         """The group that a total falls into."""
         return next(g.name for g in self.groups if g.points[0] - TINY <= total <= g.points[1] + TINY)
+
+    def moves_between(self, column: str) -> set[tuple[str, str]]:
+        """Pairs of groups (from, to) between which people can move if only the points for one column change."""
+        own = _totals([item.points for item in self.items if item.column == column])
+        others = _totals([item.points for item in self.items if item.column != column])
+        return {
+            (self.group_of(other + before), self.group_of(other + after))
+            for other in others for before in own for after in own
+        }  # fmt: skip
 
     @model_validator(mode="after")
     def _complete(self) -> "Score":

@@ -37,22 +37,24 @@ def discrimination_rows(
     base = {"analysis": "discrimination", "n": len(people), "n_events": int(event.sum()), "method": method}
     counts = np.vstack([np.ones(len(people)), draw_counts(len(people), resamples, seed)])
     entry = entry_of(people)
-    rows = []
+    rows, deaths = [], {}
     measures = {"Harrell's C": lambda risk: concordances(years, event, risk, counts, entry)}
     for months in horizons_months:
         measure = f"AUC at {months:g} months"
+        deaths[measure] = int(((event == 1) & (years <= months / MONTHS)).sum())
         if entry is None:
             measures[measure] = lambda risk, months=months: areas(years, event, risk, months / MONTHS, counts)
         else:
             why = "not estimated, because somebody enters after the photo, and areas at a horizon do not allow for it"
             rows += [base | {"term": name, "measure": measure, "note": why} for name in risks]
     for measure, compute in measures.items():
+        told = base | {"n_events": deaths.get(measure, base["n_events"])}
         found = {name: compute(risk.to_numpy(dtype=np.float64)) for name, risk in risks.items()}
         rows += [
-            base | {"term": name, "measure": measure} | _estimate(values) for name, values in found.items()
+            told | {"term": name, "measure": measure} | _estimate(values) for name, values in found.items()
         ]
         rows += [
-            base
+            told
             | {"term": f"{other} minus {first}", "measure": f"difference of {measure}"}
             | _estimate(found[other] - found[first])
             for other, first in pairs

@@ -14,6 +14,7 @@ MONTHS = 12  # in a year
 MEDIAN = "median survival, months"
 INTERVAL = "Kaplan-Meier, log-log interval"
 COX = "Cox, Efron ties, Wald interval"
+CANNOT = "not estimated, because the points for age are too few for this move"
 KEPT, NEVER, GAINED, LOST = "points both ways", "points neither way", "gained points", "lost points"
 
 
@@ -72,13 +73,14 @@ def hazard_rows(people: pd.DataFrame, version: Version, score: Score, reference:
 
 def move_rows(people: pd.DataFrame, before: Version, after: Version, score: Score) -> list[dict]:
     """Who goes from which group to which, and who gains or loses points for age; survival of each."""
-    rows = []
+    rows, possible = [], score.moves_between(AGE)
     for one in score.group_names:
         for other in score.group_names:
             chosen = people[(before.groups == one) & (after.groups == other)]
             rows.append(
                 {"analysis": "movers", "term": f"{one} to {other}", "from_group": one, "to_group": other}
                 | median_months(chosen)
+                | ({} if (one, other) in possible else {"note": CANNOT})
             )
     change = after.age_points - before.age_points
     kinds = {

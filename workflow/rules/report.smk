@@ -84,6 +84,7 @@ rule render_survival_report:
                 table=["genes", "gene_panel"],
             ),
             *(["<results>/pooled/readers/readers.tsv"] if config["readers"]["readings"] else []),
+            *collect(
                 "<results>/{cohort}/scores/{table}.tsv", cohort=WITH_CLINIC, table=["scored", "comparison"]
             ),
         ],
