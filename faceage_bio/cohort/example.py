@@ -44,7 +44,8 @@ Replace the example rows by yours. Tables are UTF-8 text, tab, comma or semicolo
 - clinic.tsv      one row per person: birth_date, or chronological_age in years at the photo; sex (female, male); smoking (never,
                   former, current); pack_years; bmi in kg/m2; ecog 0-4; site; group (cancer, reference); intent;
                   followup_date, or followup_years after the photo; event (1 = died, 0 = alive when last seen); cause of death
-                  (cancer, cardiovascular, other), for competing risks
+                  (cancer, cardiovascular, other), for competing risks; for the TEACHH score primary_cancer (breast, prostate, lung ...),
+                  chemotherapy_courses, hospitalisations_3_months, liver_metastases
 - counts.tsv      raw RNA counts (not TPM, not logarithms): one row per gene, one column per sample
 - samples.tsv     one row per RNA sample: sample_id, subject_id, batch, sample_date
 - readings.tsv    a reader study, one row per reader, person and condition: reader_id, reader_type (staff, resident, lay), case_id (a

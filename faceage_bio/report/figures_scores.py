@@ -25,7 +25,9 @@ def medians(table: pd.DataFrame, versions: list[str]) -> str:
     base = alt.Chart(shown).encode(
         y=alt.Y("group:N", sort=list(dict.fromkeys(shown["group"])), title=None, axis=alt.Axis(grid=False)),
         yOffset=alt.YOffset("version:N", sort=versions, scale=alt.Scale(paddingOuter=0.35)),
-        color=alt.Color("version:N", title=None, sort=versions, scale=scale),
+        color=alt.Color(
+            "version:N", title=None, sort=versions, scale=scale, legend=alt.Legend(columnPadding=28)
+        ),
     )
     chart = alt.layer(
         base.mark_rule(strokeWidth=2).encode(

@@ -29,9 +29,7 @@ def median_months(people: pd.DataFrame) -> dict:
     row = {"measure": MEDIAN, "n": len(people), "n_events": int(people[EVENT].sum()), "method": INTERVAL}
     if not len(people):
         return row | {"note": "not estimated, because nobody is in it"}
-    if entry_of(people) is not None:
-        return row | {"note": "not estimated, because somebody enters after the photo; see the hazard ratios"}
-    found = median(kaplan_meier(people[FOLLOWUP], people[EVENT]))
+    found = median(kaplan_meier(people[FOLLOWUP], people[EVENT], people[ENTRY]))
     months = {name: getattr(found, name) * MONTHS for name in ("estimate", "ci_lower", "ci_upper")}
     return row | months | {"note": "" if np.isfinite(found.estimate) else "not reached"}
 

@@ -39,7 +39,9 @@ for (rule in names(rules)) {
 }
 entry <- ifelse(seq_len(nrow(d)) %% 2 == 1, round(d$followup_years / 3, 2), 0); s <- rules$publication + points$age
 add("late C", concordance(Surv(entry, d$followup_years, d$event) ~ s, reverse = TRUE)$concordance)
-fit <- summary(coxph(Surv(entry, d$followup_years, d$event) ~ relevel(cut(s, c(-1, 1, 4, 6), labels = c("A", "B", "C")), "B")))
+g <- cut(s, c(-1, 1, 4, 6), labels = c("A", "B", "C")); late <- Surv(entry, d$followup_years, d$event)
+add("late median", t(summary(survfit(late ~ g, conf.type = "log-log"))$table[, c("median", "0.95LCL", "0.95UCL")]) * 12)
+fit <- summary(coxph(late ~ relevel(g, "B")))
 add("late cox", t(cbind(fit$conf.int[, c(1, 3, 4)], fit$coefficients[, 5])))
 write.table(do.call(rbind, out), "golden.tsv", sep = "\t", row.names = FALSE, quote = FALSE)
 writeLines(c(R.version.string, sapply(c("survival", "riskRegression"), function(p) paste(p, packageVersion(p)))), "versions.txt")
