@@ -12,10 +12,10 @@ from typer.testing import CliRunner
 
 from faceage_bio.cli.main import app
 from faceage_bio.errors import CohortError, ConfigError, FitError
-from faceage_bio.scores.calculate import absent_columns, renamed, score_people, summarise_scores
+from faceage_bio.scores.calculate import absent_columns, read_answers, renamed, score_people, summarise_scores
 from faceage_bio.scores.compare import Choices, compare_score
 from faceage_bio.scores.definition import SHIPPED, load_score, shipped
-from faceage_bio.scores.swap import matched_cut
+from faceage_bio.scores.swap import matched_cut, swap_ages
 from faceage_bio.stats.censored_auc import censored_areas
 from faceage_bio.stats.resampling import areas, concordances, draw_counts
 from faceage_bio.tables import read_table, read_text_table
@@ -454,6 +454,20 @@ def test_as_many_are_above_the_matched_cut_as_above_sixty(pairs):
             matched_cut(ages, faces, item)
     else:
         assert int((faces > matched_cut(ages, faces, item)).sum()) == above
+
+
+@settings(deadline=None, max_examples=10)
+@given(st.integers(-300, 300))
+def test_the_same_years_on_every_face_move_the_fixed_cut_alone(tenths):
+    people = data.people()
+    older = people.assign(face_age=people.face_age + tenths / 10)
+    answers = read_answers(people, TEACHH, "p", range(len(people)))
+    one, other = (swap_ages(table, answers, TEACHH) for table in (people, older))
+    by_age, fixed, matched = other.versions
+    assert (by_age.totals == one.versions[0].totals).all()
+    assert (matched.totals == one.versions[2].totals).all()
+    change = fixed.totals - one.versions[1].totals
+    assert (change >= 0).all() if tenths >= 0 else (change <= 0).all()
 
 
 def test_tied_face_ages_give_the_nearest_share_and_say_so():

@@ -160,6 +160,23 @@ def test_the_reader_study_finds_what_was_planted_and_names_nobody(demo):
     assert not words & (set(ids.reader_id) | set(ids.case_id))
 
 
+def test_demo_shows_a_clinical_score_with_age_and_with_face_age(demo):
+    page = (demo / "results" / "reports" / "survival.html").read_text()
+    assert page.count("The fixed 60-year cut gave the age point to") == 4  # two cohorts, both published rules
+    assert "the clinic table has no primary_cancer and no chemotherapy_courses" in page  # reference people
+    for cohort in ("north", "south"):
+        rows = table(demo, f"{cohort}/scores/comparison.tsv")
+        hazards = rows[(rows.analysis == "cox") & (rows.definition == "teachh_publication")].set_index(
+            ["version", "term"]
+        )
+        assert hazards.estimate["age", "A"] < 1 < hazards.estimate["age", "C"]
+        people = table(demo, f"{cohort}/scores/scores.parquet")
+        assert people.total.isna().any()
+        assert (people.total.isna() == (people.reason != "")).all()
+    mode = (demo / "results" / "north" / "scores" / "scores.parquet").stat().st_mode
+    assert stat.S_IMODE(mode) == 0o600
+
+
 def test_second_run_does_nothing(demo):
     assert "Nothing to be done" in snakemake(demo).output
 

@@ -138,12 +138,13 @@ def score_people(
     Returns
     -------
     DataFrame
-        cohort, subject_id, definition (``name``), "points: ..." per item, total, group, reason.
+        cohort and subject_id where the table has them, line (in the file), definition (``name``), "points: ..." per item, total,
+        group, reason.
     """
     answers = read_answers(table, score, source, lines)
     points = item_points(answers, score)
     totals, groups = totals_and_groups(points, score)
-    keys = table[[name for name in (COHORT, SUBJECT) if name in table]]
+    keys = table[[name for name in (COHORT, SUBJECT) if name in table]].assign(line=list(lines))
     return keys.assign(
         definition=name,
         **{f"points: {label}": points[label] for label in points},
