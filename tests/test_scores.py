@@ -17,6 +17,7 @@ from faceage_bio.scores.compare import Choices, compare_score
 from faceage_bio.scores.definition import SHIPPED, load_score, shipped
 from faceage_bio.scores.swap import matched_cut, swap_ages
 from faceage_bio.stats.censored_auc import censored_areas
+from faceage_bio.stats.concordance import concordance
 from faceage_bio.stats.resampling import areas, concordances, draw_counts
 from faceage_bio.tables import read_table, read_text_table
 from tests.golden.scores import data
@@ -373,11 +374,9 @@ def test_weights_are_resamples_written_shorter():
     counts = draw_counts(60, 25, seed=3)
     assert (counts.sum(axis=1) == 60).all()
     c, area = concordances(years, event, risk, counts), areas(years, event, risk, 0.5, counts)
-    from lifelines.utils import concordance_index
-
     for row, one, other in zip(counts.astype(int), c, area, strict=True):
         drawn = np.repeat(np.arange(60), row)
-        assert one == pytest.approx(concordance_index(years[drawn], -risk[drawn], event[drawn]), rel=1e-12)
+        assert one == pytest.approx(concordance(years[drawn], event[drawn], risk[drawn]).value[0], rel=1e-12)
         expected = censored_areas(risk[drawn], years[drawn], event[drawn], 0.5).area[0]
         assert other == pytest.approx(expected, rel=1e-12)
 
