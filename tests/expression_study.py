@@ -1,9 +1,9 @@
-"""A drawn study of counts: CDK6 follows age acceleration, AGES follows age, BOTH both alike, LOW hardly occurs."""
+"""A drawn study of counts: CDK6 follows age acceleration, AGES follows age, BOTH both alike, LOW hardly occurs, ZERO never."""
 
 import numpy as np
 import pandas as pd
 
-NAMED = ["CDK6", "AGES", "BOTH", "TP53", "LOW"]
+NAMED = ["CDK6", "AGES", "BOTH", "TP53", "LOW", "ZERO"]
 
 
 def study(n=60, seed=1, effect=0.8, genes=60):
@@ -23,6 +23,7 @@ def study(n=60, seed=1, effect=0.8, genes=60):
     mean[1] *= 2 ** (effect * (age - 64) / 10)
     mean[2] *= 2 ** (effect * (excess + age - 64) / 10)
     mean[4] = 0.05
+    mean[5] = 0
     counts = pd.DataFrame(
         random.negative_binomial(8, 8 / (8 + mean)), index=names, columns=[f"r{k}" for k in range(n)]
     )

@@ -60,7 +60,7 @@ def result_tables(
             raise FitError(f"no gene has {min_count} counts in {min_samples} samples")
         models = fit_models(data.counts.loc[:, tested], people, joint, workers)
         genes = _genes(models, covariates)
-        declared = _panel(models, people, covariates, per_years, panel, set(data.counts.columns))
+        declared = _panel(models, people, covariates, per_years, panel, data.counts)
     except FitError as error:
         genes = pd.DataFrame(columns=["term"])
         declared = pd.concat(
@@ -75,7 +75,7 @@ def _labelled(
     table: pd.DataFrame, models: CountModels, test: Test, covariates: Sequence[str]
 ) -> pd.DataFrame:
     return table.rename_axis("term").reset_index().assign(
-        exposure=test.exposure, model=test.model, method=models.method, n=models.n_people, 
+        exposure=test.exposure, model=test.model, method=models.method, n=models.n_people,
         adjustment=adjustment_of(test, covariates, models.joint),
     )  # fmt: skip
 
@@ -110,14 +110,10 @@ def _panel(
     covariates: Sequence[str],
     per_years: float,
     panel: Sequence[str],
-    known: set[str],
+    counts: pd.DataFrame,
 ) -> pd.DataFrame:
     present = models.genes[models.genes.isin(panel)]
-    why = {
-        gene: "not tested, because its counts are too low" if gene in known else "not tested, because the counts do not have it"
-        for gene in panel
-        if gene not in present
-    }  # fmt: skip
+    why = {gene: _why_not(gene, counts) for gene in panel if gene not in present}
     means, parts = base_means(models), []
     for test, table in panel_tests(models, people, covariates, per_years, present):
         table = table.reindex(list(panel)).assign(base_mean=means)
@@ -129,3 +125,11 @@ def _panel(
             table["n_tests"] = n_tests
         parts.append(_labelled(table, models, test, covariates))
     return pd.concat(parts, ignore_index=True)
+
+
+def _why_not(gene: str, counts: pd.DataFrame) -> str:
+    if gene not in counts:
+        return "not tested, because the counts do not have it"
+    if not counts[gene].any():
+        return "not tested, because no sample has a count of it"
+    return "not tested, because its counts are too low"
