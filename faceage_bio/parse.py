@@ -7,6 +7,7 @@ import pandas as pd
 from faceage_bio.columns import CAUSE_LEVELS, GROUP_LEVELS, SEX_LEVELS, SMOKING_LEVELS
 from faceage_bio.problems import Problems
 
+HUGE_EXPONENT = re.compile(r"[eE][+-]?\d{4,}")
 MISSING = {"", "na", "n/a", "nan", "null", "none", ".", "-", "unknown", "missing"}
 WORDS = {
     "sex": {
@@ -53,9 +54,21 @@ def words(cells: pd.Series, column: str, coding: dict[str, str], file: str, prob
     )
 
 
+def to_numbers(cells: pd.Series) -> pd.Series:
+    """Cells as numbers, NaN where they are none.
+
+    pandas' own conversion breaks down (a segmentation fault) on exponents such as that of 12e45678901234567890, which a hash or
+    an identifier may look like; those are no numbers here.
+    """
+    if cells.dtype != object:
+        return pd.to_numeric(cells, errors="coerce")
+    huge = cells.map(lambda cell: isinstance(cell, str) and HUGE_EXPONENT.search(cell) is not None)
+    return pd.to_numeric(cells.mask(huge.astype(bool), None), errors="coerce")
+
+
 def numbers(cells: pd.Series, column: str, file: str, problems: Problems) -> pd.Series:
     """Numbers with a decimal point; NaN where missing."""
-    values = pd.to_numeric(cells.where(~is_missing(cells), None), errors="coerce")
+    values = to_numbers(cells.where(~is_missing(cells), None))
     for line in cells.index[(values.isna() & ~is_missing(cells)) | values.abs().eq(float("inf"))]:
         comma = re.fullmatch(r"-?\d+,\d+", cells[line])
         advice = (

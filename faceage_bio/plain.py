@@ -87,7 +87,7 @@ def _understood(cells: pd.Series) -> pd.Series:
         cells = cells.where(cells.isna(), spoken.map(known))
     if cells.name in KEYS:
         return cells
-    values = pd.to_numeric(cells, errors="coerce")
+    values = parse.to_numbers(cells)
     return (
         values
         if values.notna().sum() == cells.notna().sum() > 0 and not cells.map(_is_truth).any()
@@ -103,7 +103,7 @@ def _check_numbers(table: pd.DataFrame, name: str, source: str, problems: Proble
     cells = table[name]
     if name not in NUMBERS and not pd.api.types.is_numeric_dtype(cells):
         return
-    values = pd.to_numeric(cells, errors="coerce").astype("float64")
+    values = parse.to_numbers(cells).astype("float64")
     odd = (values.isna() & cells.notna()) | np.isinf(values)
     advice = YEARS if name in (AGE, FACE_AGE) else "Write a plain number such as 27.1, without a unit."
     for line in table.index[odd]:

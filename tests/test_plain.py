@@ -93,3 +93,10 @@ def test_our_own_tables_pass_as_they_are(tmp_path_factory, rows):
     path = tmp_path_factory.mktemp("own") / "acceleration.parquet"
     write_table(table, path)
     pd.testing.assert_frame_equal(read_plain(path), table)
+
+
+def test_hashes_that_look_like_numbers_break_nothing(read):
+    table = read("face_age chronological_age pixel_hash\n60 61 12e45678901234567890\n62 63 1e5\n")
+    assert table.pixel_hash.tolist() == ["12e45678901234567890", "1e5"]
+    with pytest.raises(CohortError, match="'face_age': 1 row"):
+        read("face_age chronological_age\n1e99999999999999999999 61\n62 63\n")

@@ -81,7 +81,7 @@ def _further_columns(table: pd.DataFrame) -> pd.DataFrame:
     """Columns that we do not know: numbers if all of them are (RNA integrity, share of tumour), words otherwise."""
     for column in [name for name in table if name not in SAMPLE_COLUMNS]:
         cells = table[column].where(~parse.is_missing(table[column]), None)
-        values = pd.to_numeric(cells, errors="coerce")
+        values = parse.to_numbers(cells)
         table[column] = values if values.notna().sum() == cells.notna().sum() > 0 else cells
     return table
 

@@ -68,7 +68,7 @@ def _further_columns(table: pd.DataFrame, codings: dict) -> pd.DataFrame:
     for column in [name for name in table if name not in SUBJECT_COLUMNS and name not in DATES]:
         cells = table[column].replace(codings.get(column, {}))
         cells = cells.where(~parse.is_missing(cells), None)
-        values = pd.to_numeric(cells, errors="coerce")
+        values = parse.to_numbers(cells)
         table[column] = values if values.notna().sum() == cells.notna().sum() > 0 else cells
     for column in ("site", "intent"):
         if column in table:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from faceage_bio import parse
 from faceage_bio.columns import COHORT, FACE_AGE, FACE_AGE_COLUMNS, PHOTO, SUBJECT
 from faceage_bio.errors import CohortError, examples
 from faceage_bio.tables import read_text_table
@@ -33,7 +34,7 @@ def read_face_ages(path: Path | str, cohort: str) -> pd.DataFrame:
         )
     if PHOTO not in table:
         table[PHOTO] = table[SUBJECT]
-    years = pd.to_numeric(table[FACE_AGE].replace("", None), errors="coerce")
+    years = parse.to_numbers(table[FACE_AGE].replace("", None))
     wrong = (table[FACE_AGE] != "") & ~years.between(0, OLDEST)
     unnamed = (table[SUBJECT] == "") | (table[PHOTO] == "")
     doubled = table[PHOTO].duplicated(keep=False) & ~unnamed

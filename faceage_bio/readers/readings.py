@@ -142,7 +142,7 @@ def _answers(table: pd.DataFrame, file: str, problems: Problems) -> pd.Series:
     cells = table[ALIVE].str.lower()
     values = cells.map(ANSWERS)
     for line in cells.index[values.isna() & ~parse.is_missing(cells)]:
-        number = pd.notna(pd.to_numeric(cells[line], errors="coerce"))
+        number = parse.to_numbers(cells.loc[[line]]).notna().all()
         advice = (
             "A number can mean alive or dead: write yes (alive at the horizon) or no (dead by then); put a probability "
             "into a column 'rating' and declare rating_of: death or survival."

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from faceage_bio import parse
 from faceage_bio.columns import (
     AGE,
     AGE_ACCELERATION,
@@ -60,7 +61,7 @@ def _check_times(table: pd.DataFrame, source: str, problems: Problems) -> None:
     if FOLLOWUP not in table or EVENT not in table:
         return
     numbers = {
-        name: pd.to_numeric(table[name], errors="coerce").astype("float64")
+        name: parse.to_numbers(table[name]).astype("float64")
         for name in (FOLLOWUP, EVENT, ENTRY) if name in table
     }  # fmt: skip
     years, event = numbers[FOLLOWUP], numbers[EVENT]
