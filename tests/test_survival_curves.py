@@ -369,6 +369,15 @@ def test_competing_risks_that_cannot_run_say_why(change, why):
     assert why in table.note[0]
 
 
+def test_few_deaths_of_a_cause_are_flagged_in_both_models():
+    data = with_causes()
+    few = data.cause.where((data.cause != "cardiovascular") | (data.index < 100), "cancer")
+    table = competing(data.assign(cause=few))
+    for measure in ("cause-specific hazard ratio", "subdistribution hazard ratio"):
+        assert "deaths per term" in hazard(table, "another cause", measure).note
+        assert "deaths per term" not in hazard(table, "cancer", measure).note
+
+
 def test_late_entry_leaves_incidence_and_cause_specific_hazards():
     table = competing(late(with_causes()))
     assert hazard(table, "cancer", "cause-specific hazard ratio").ci_lower > 1

@@ -192,6 +192,20 @@ def test_demo_finds_what_was_planted(demo, cohort):
     assert current_against_never(demo, cohort).estimate > 0
 
 
+def test_curves_and_competing_risks_find_what_was_planted(demo):
+    for cohort in ("north", "south"):
+        summary = table(demo, f"{cohort}/survival/summary.tsv")
+        trend = summary[(summary.grouping == "face_age") & summary.measure.str.startswith("log-rank trend")]
+        assert trend.p_value.item() < 0.01
+        risks = table(demo, f"{cohort}/survival/competing_risks.tsv")
+        mine = risks[(risks.term == "face_age") & (risks.cause == "cancer")]
+        assert (mine.estimate > 1).all()
+        assert len(mine) == 2
+    page = (demo / "results" / "reports" / "survival.html").read_text()
+    assert "Survival by groups declared beforehand" in page
+    assert "Competing risks: death of cancer against other causes" in page
+
+
 def test_people_with_cancer_look_older_than_reference_people(demo):
     groups = table(demo, "pooled/phenotype/groups.tsv")
     adjusted = groups[groups.adjustment.str.contains("age")]

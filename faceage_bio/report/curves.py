@@ -8,6 +8,7 @@ from faceage_bio.report.tables import ReportTables
 from faceage_bio.report.words import term
 
 ALL = "all"
+UNKNOWN = "whose cause of death is not known"  # the same in every row, told once
 
 
 def curves_section(tables: ReportTables, name: str, config: dict) -> dict:

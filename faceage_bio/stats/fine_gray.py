@@ -12,6 +12,7 @@ import pandas as pd
 from scipy.stats import norm
 
 from faceage_bio.errors import FitError
+from faceage_bio.stats.cox import EVENTS_PER_TERM
 from faceage_bio.stats.design import independent_columns
 from faceage_bio.stats.kaplan_meier import NORMAL_975, checked_times
 
@@ -25,7 +26,7 @@ class FineGrayFit:
     """A fitted model.
 
     ``terms``: one row per term with log_hazard_ratio, standard_error, hazard_ratio (of the subdistribution), ci_lower,
-    ci_upper, p_value.
+    ci_upper, p_value. ``note`` flags few deaths per term.
     """
 
     terms: pd.DataFrame
@@ -33,6 +34,7 @@ class FineGrayFit:
     n_events: int
     log_likelihood: float
     log_likelihood_null: float
+    note: str
 
 
 def fit_fine_gray(years: pd.Series, cause: pd.Series, of: int, design: pd.DataFrame) -> FineGrayFit:
@@ -92,7 +94,9 @@ def fit_fine_gray(years: pd.Series, cause: pd.Series, of: int, design: pd.DataFr
         "ci_lower": np.exp(log_ratio - NORMAL_975 * error), "ci_upper": np.exp(log_ratio + NORMAL_975 * error),
         "p_value": 2 * norm.sf(np.abs(log_ratio / error)),
     }, index=design.columns)  # fmt: skip
-    return FineGrayFit(terms, len(time), n_events, float(likelihood), float(null))
+    thin = n_events < EVENTS_PER_TERM * design.shape[1]
+    note = f"only {n_events / design.shape[1]:.1f} deaths per term" if thin else ""
+    return FineGrayFit(terms, len(time), n_events, float(likelihood), float(null), note)
 
 
 class _Weighted:

@@ -253,7 +253,8 @@ def _fine_gray(
     return [
         base | {
             "term": term, "per": unit_of(term, choices.per_years)[1], "estimate": row["hazard_ratio"],
-            "ci_lower": row["ci_lower"], "ci_upper": row["ci_upper"], "p_value": row["p_value"], "note": frame.note,
+            "ci_lower": row["ci_lower"], "ci_upper": row["ci_upper"], "p_value": row["p_value"],
+            "note": "; ".join(filter(None, [fit.note, frame.note])),
         }
         for term, row in fit.terms.iterrows()
     ]  # fmt: skip
