@@ -624,7 +624,9 @@ def _yaml_lines(section: Closed, indent: int) -> list[str]:
             for key, item in value.items():
                 lines += [f"{pad}  {key}:", *_yaml_lines(item, indent + 2)]
         else:
-            dumped = yaml.safe_dump(value, default_flow_style=True, width=10_000, allow_unicode=True)
+            dumped = yaml.safe_dump(
+                value, default_flow_style=True, width=10_000, allow_unicode=True, sort_keys=False
+            )
             lines.append(f"{pad}{name}: {dumped.removesuffix(chr(10)).removesuffix(chr(10) + '...')}")
     return lines
 

@@ -76,6 +76,13 @@ def test_the_page_tells_what_the_tables_hold(tmp_path):
     assert ">nan" not in text.lower()
 
 
+def test_what_all_rows_share_is_told_once(tmp_path):
+    data = data_of()
+    died = data.index[data.event == 1][:7]
+    text = page(tmp_path, data.assign(cause=data.cause.mask(data.index.isin(died))))
+    assert text.count("ithout 7 people whose cause of death is not known") == 1
+
+
 def test_small_groups_are_named_and_not_told(tmp_path):
     text = page(tmp_path, data_of())
     assert "Not shown, because fewer than 5 people: rare" in text

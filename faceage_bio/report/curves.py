@@ -43,6 +43,9 @@ def competing_section(tables: ReportTables, name: str, config: dict) -> dict:
         return none | {"competing_why": "no table came in"}
     if not rows["estimate"].notna().any():
         return none | {"competing_why": rows["note"].iloc[0].removeprefix("not run, because ")}
+    unknown = next((note for row in rows["note"] for note in row.split("; ") if UNKNOWN in note), "")
+    notes = ["; ".join(note for note in row.split("; ") if UNKNOWN not in note) for row in rows["note"]]
+    rows = rows.assign(note=notes)
     min_cell = config["report"]["min_cell"]
     curves, at_risk = (
         tables.get("survival", "cumulative_incidence", name),
@@ -63,9 +66,6 @@ def competing_section(tables: ReportTables, name: str, config: dict) -> dict:
             "at_risk": _risk_rows(at_risk, grouping, order),
         })  # fmt: skip
     models = rows[rows["measure"].str.endswith("hazard ratio")]
-    unknown = next(
-        (note for row in models["note"] for note in row.split("; ") if "cause of death" in note), ""
-    )
     return {
         "competing": parts, "competing_models": models.to_dict("records"), "competing_why": "", "competing_note": unknown,
     }  # fmt: skip
