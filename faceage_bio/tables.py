@@ -97,9 +97,11 @@ def read_table(path: Path | str) -> pd.DataFrame:
     if path.suffix in {".tsv", ".csv"}:
         separator = "\t" if path.suffix == ".tsv" else ","
         # an empty cell is missing, but the words NA, null or None in a name are not; 007 is a name and not a number
+        # round_trip: exact, and the only one that survives identifiers such as 12e45678901234567890
         return pd.read_csv(
-            path, sep=separator, keep_default_na=False, na_values=[""], dtype=dict.fromkeys(KEYS, str)
-        )
+            path, sep=separator, keep_default_na=False, na_values=[""], dtype=dict.fromkeys(KEYS, str),
+            float_precision="round_trip",
+        )  # fmt: skip
     raise TableError(f"{path}: expected a file ending in .parquet, .tsv or .csv.")
 
 
