@@ -224,6 +224,28 @@ def fit_ageing_rate(
     write_table(ageing_rate_table(rates, covariate, per_years, cohort), output)
 
 
+@app.command()
+def compare_definitions(
+    acceleration: Annotated[
+        Path,
+        typer.Option(
+            help="One row per person: the table written by define-acceleration --people, with followup_years and event."
+        ),
+    ],
+    output: Annotated[Path, typer.Option(help="Result table.")],
+    per_years: Annotated[float, typer.Option(help="Hazard ratios of years are per this many.")] = 10.0,
+) -> None:
+    """Hazard ratio of every definition of looking older, without and with chronological age in the model.
+
+    Example: faceage-bio compare-definitions --acceleration accelerated.tsv --output definition_hazards.tsv
+    """
+    from faceage_bio.acceleration.hazards import definition_hazards
+    from faceage_bio.plain import read_plain
+    from faceage_bio.tables import write_table
+
+    write_table(definition_hazards(read_plain(acceleration), per_years), output)
+
+
 def _dated(face_ages: Path, photos: Path | None, subjects: Path | None):
     """Usable photos with dates and ages, from tables of the workflow or plain ones."""
     import pandas as pd

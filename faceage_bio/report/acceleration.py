@@ -3,6 +3,7 @@
 import pandas as pd
 from markupsafe import Markup
 
+from faceage_bio.errors import TableError
 from faceage_bio.report import figures, figures_acceleration, words
 from faceage_bio.report.tables import ReportTables
 
@@ -29,6 +30,7 @@ def definition_section(tables: ReportTables, name: str, config: dict) -> dict:
     return {
         "definitions": _side_by_side(tables.get("acceleration", "definitions", name), min_cell),
         "definition_figure": _curves(bands, config["acceleration"]["fit_in"], min_cell),
+        **_hazards(tables, name, min_cell),
         "validity": _validity(validity, min_cell),
         "validity_figure": _validity_forest(validity, min_cell),
         "reliability": _enough(tables.get("acceleration", "reliability", name), min_cell).to_dict("records"),
@@ -79,6 +81,40 @@ def _side_by_side(table: pd.DataFrame, min_cell: int) -> list[dict]:
             "cross_fitted": _true(first["cross_fitted"]), "chosen": _true(first["chosen"]), **cells,
         })  # fmt: skip
     return rows
+
+
+def _hazards(tables: ReportTables, name: str, min_cell: int) -> dict:
+    """Hazard ratios of face age and of each definition, alone beside with age, and their figure."""
+    table = _enough(tables.get("acceleration", "definition_hazards", name), min_cell)
+    if not len(table):
+        return {"hazards": [], "hazard_figure": Markup("")}
+    known = tables.get("acceleration", "definitions", name)
+    titles = {} if not len(known) else dict(zip(known["term"], known["model"], strict=True))
+    places = {} if not len(known) else dict(zip(known["term"], known["fitted_in"], strict=True))
+    pairs = []
+    for term, rows in table.groupby("term", sort=False):
+        alone, with_age = rows[rows["adjustment"] == "none"], rows[rows["adjustment"] == "age"]
+        if len(alone) != 1 or len(with_age) != 1:
+            raise TableError(
+                f"the hazard ratios of '{term}' in '{name}' need one row alone and one with age; run compare-definitions again."
+            )
+        title = titles.get(term, words.term(str(term)))
+        if places.get(term) == "reference" and title.startswith("residual"):
+            title += ", from reference people"
+        pairs.append(
+            {"title": title, "alone": alone.iloc[0].to_dict(), "with_age": with_age.iloc[0].to_dict()}
+        )
+    shown = pd.DataFrame([
+        pair[key] | {"label": f"{pair['title']}, per {pair[key]['per']}", "kind": kind}
+        for pair in pairs for key, kind in (("alone", "alone"), ("with_age", "with age in the model"))
+    ])  # fmt: skip
+    figure = ""
+    if shown["estimate"].notna().any():
+        title = "Hazard ratio (log scale)"
+        figure = figures.forest(
+            shown, "label", "kind", figures_acceleration.HAZARDS, 1, title, logarithmic=True
+        )
+    return {"hazards": pairs, "hazard_figure": Markup(figure)}
 
 
 def _true(value: object) -> bool:

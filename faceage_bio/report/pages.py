@@ -13,9 +13,10 @@ from markupsafe import Markup
 import faceage_bio
 from faceage_bio.report import fairness, figures, formats, readers, words
 from faceage_bio.report.acceleration import definition_section
-from faceage_bio.report.associations import association_sections, paired, without_small
+from faceage_bio.report.associations import association_sections
 from faceage_bio.report.gene_sets import gene_set_section
 from faceage_bio.report.genes import gene_section
+from faceage_bio.report.phenotypes import group_section, phenotype_section
 from faceage_bio.report.survival import survival_cohort
 from faceage_bio.report.tables import ReportTables
 
@@ -40,24 +41,41 @@ def association_page(tables: ReportTables, config: dict, cards: list[dict]) -> s
     """What goes with looking older: smoking, BMI, disease and genes."""
     min_cell = config["report"]["min_cell"]
     bands = tables.get("acceleration", "age_bands")
-    groups = without_small(tables.get("phenotype", "groups"), min_cell)
     cohorts = [_association_cohort(tables, name, config) for name in config["cohorts"]]
     figure = figures.age_bands(bands, min_cell) if len(bands) and (bands.n >= min_cell).any() else ""
     return _render(
-        "association.html.j2", config, cards, cohorts=cohorts, groups=_both(groups), group_sentence=words.group_sentence(groups) if len(groups) else "",
-        associations=association_sections(tables, config), fairness=fairness.section(tables, config),
-        bands_figure=Markup(figure), bundle=Markup(figures.vega_bundle()) if any(c["volcano"] for c in cohorts) else "",
+        "association.html.j2", config, cards, cohorts=cohorts, **_shared(tables, config), bands_figure=Markup(figure), bundle=Markup(figures.vega_bundle()) if any(c["volcano"] for c in cohorts) else "",
     )  # fmt: skip
 
 
 def survival_page(tables: ReportTables, config: dict, cards: list[dict]) -> str:
     """Whether looking older predicts death."""
     cohorts = [
-        {"flow": _tiles(tables, name)} | survival_cohort(tables, name, config) for name in config["cohorts"]
+        {"flow": _tiles(tables, name)}
+        | definition_section(tables, name, config)
+        | phenotype_section(tables, name, config)
+        | survival_cohort(tables, name, config)
+        for name in config["cohorts"]
     ]
-    return _render(
-        "survival.html.j2", config, cards, cohorts=cohorts, readers=readers.section(tables, config)
+    shared = _shared(tables, config)
+    known = (
+        shared["associations"]["ran"]
+        or shared["fairness"]["blocks"]
+        or any(one["definitions"] for one in cohorts)
     )
+    return _render(
+        "survival.html.j2", config, cards, cohorts=cohorts, readers=readers.section(tables, config), **shared,
+        has_appendix=bool(known),
+    )  # fmt: skip
+
+
+def _shared(tables: ReportTables, config: dict) -> dict:
+    """What stands on both pages: on the survival page as an appendix (appendix.html.j2)."""
+    return {
+        **group_section(tables, config),
+        "associations": association_sections(tables, config),
+        "fairness": fairness.section(tables, config),
+    }
 
 
 def _render(template: str, config: dict, cards: list[dict], **content) -> str:
@@ -89,11 +107,6 @@ def _render(template: str, config: dict, cards: list[dict], **content) -> str:
     )  # fmt: skip
 
 
-def _both(table: pd.DataFrame) -> list[dict]:
-    """Rows of associations, each raw row followed by its adjusted one."""
-    return [row for pair in paired(table) for row in (pair["raw"], pair["adjusted"])]
-
-
 def _rows(table: pd.DataFrame) -> list[dict]:
     return table.to_dict("records")
 
@@ -104,7 +117,6 @@ def _tiles(tables: ReportTables, name: str) -> list[dict]:
 
 
 def _association_cohort(tables: ReportTables, name: str, config: dict) -> dict:
-    phenotypes = without_small(tables.get("phenotype", "phenotypes", name), config["report"]["min_cell"])
     return {
         "name": name,
         "flow": _tiles(tables, name),
@@ -114,10 +126,7 @@ def _association_cohort(tables: ReportTables, name: str, config: dict) -> dict:
         **_agreement(tables, name, config["report"]["min_cell"]),
         **definition_section(tables, name, config),
         "gene_sets": gene_set_section(tables, name, config),
-        "phenotypes": _both(phenotypes),
-        "phenotype_figure": Markup(_phenotype_forest(phenotypes))
-        if len(phenotypes) and phenotypes.estimate.notna().any()
-        else "",
+        **phenotype_section(tables, name, config),
         **gene_section(tables, name, config),
     }
 
@@ -136,13 +145,3 @@ def _agreement(tables: ReportTables, name: str, min_cell: int) -> dict:
         "agreement_sentences": [words.agreement_sentence(rows[rows.term == term]) for term in terms],
         "agreement_figure": Markup(figure),
     }
-
-
-def _phenotype_forest(table: pd.DataFrame) -> str:
-    shown = table.assign(
-        label=[
-            f"{words.term(row.term)}{f', per {row.per}' if row.per else ''}" for row in table.itertuples()
-        ],
-        kind=table.adjustment.str.startswith("none").map({True: "raw age gap", False: "age held constant"}),
-    )
-    return figures.forest(shown, "label", "kind", figures.RAW_AND_ADJUSTED, 0, "Years of face age")

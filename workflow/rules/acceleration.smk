@@ -94,3 +94,26 @@ rule fit_ageing_rate:
         "faceage-bio fit-ageing-rate --cohort {wildcards.cohort} --subjects {input.subjects:q}"
         " --photos {input.photos:q} --face-ages {input.face_ages:q} --days {params.days}"
         " --per-years {params.per_years} {params.covariates:q} --output {output:q} > {log:q} 2>&1"
+
+
+# hazards on the time of the survival stage, so that both pages speak of the same people
+rule compare_definitions:
+    input:
+        "<results>/{cohort}/survival/follow_up.parquet",
+    output:
+        report(
+            "<results>/{cohort}/acceleration/definition_hazards.tsv",
+            caption="../report/definition_hazards.rst",
+            category="Age acceleration",
+            labels={"cohort": "{cohort}", "table": "hazard ratio of each definition"},
+        ),
+    log:
+        "<logs>/acceleration/compare_definitions_{cohort}.log",
+    wildcard_constraints:
+        cohort=any_of(WITH_CLINIC),
+    params:
+        per_years=config["survival"]["per_years"],
+        version=VERSION,
+    shell:
+        "faceage-bio compare-definitions --acceleration {input:q} --per-years {params.per_years} --output {output:q}"
+        " > {log:q} 2>&1"

@@ -1,33 +1,37 @@
 # the report knows a table by its path: {cohort}/{room}/{table}.tsv
+ON_BOTH_PAGES = [
+    *collect("<results>/{cohort}/flow.tsv", cohort=COHORTS),
+    *collect("<results>/{cohort}/acceleration/summary.tsv", cohort=COHORTS),
+    *collect(
+        "<results>/{cohort}/acceleration/{table}.tsv",
+        cohort=COHORTS,
+        table=["definitions", "definition_bands", "sensitivity", "reliability", "attenuation"],
+    ),
+    *collect("<results>/{cohort}/acceleration/definition_hazards.tsv", cohort=WITH_CLINIC),
+    *collect("<results>/{cohort}/phenotype/phenotypes.tsv", cohort=WITH_CLINIC),
+    "<results>/pooled/phenotype/groups.tsv",
+    *collect("<results>/pooled/phenotype/{table}.tsv", table=WITH_COMPARISONS if WITH_CLINIC else []),
+    *collect("<results>/{cohort}/fairness/fairness.tsv", cohort=ASSESSED),
+    *(["<results>/pooled/fairness/stress.tsv"] if STRESSED else []),
+]
+
+
 rule render_association_report:
     input:
         tables=[
-            *collect("<results>/{cohort}/flow.tsv", cohort=COHORTS),
-            *collect("<results>/{cohort}/acceleration/summary.tsv", cohort=COHORTS),
+            *ON_BOTH_PAGES,
             *collect("<results>/{cohort}/acceleration/age_bands.tsv", cohort=COHORTS),
-            *collect(
-                "<results>/{cohort}/acceleration/{table}.tsv",
-                cohort=COHORTS,
-                table=["definitions", "definition_bands", "sensitivity", "reliability", "attenuation"],
-            ),
             *collect("<results>/{cohort}/faceage/summary.tsv", cohort=WITH_PHOTOS),
             *collect(
                 "<results>/{cohort}/faceage/{table}.tsv",
                 cohort=WITH_OPINIONS,
                 table=["agreement", "agreement_bands"],
             ),
-            *collect("<results>/{cohort}/phenotype/phenotypes.tsv", cohort=WITH_CLINIC),
-            *collect("<results>/{cohort}/fairness/fairness.tsv", cohort=ASSESSED),
-            *(["<results>/pooled/fairness/stress.tsv"] if STRESSED else []),
             *collect("<results>/{cohort}/expression/{table}.tsv", cohort=WITH_RNA, table=["genes", "panel"]),
             *collect(
                 "<results>/{cohort}/expression/{table}.tsv",
                 cohort=WITH_RNA,
                 table=["set_associations", "set_coverage", "gsea", "ora"],
-            ),
-            "<results>/pooled/phenotype/groups.tsv",
-            *collect(
-                "<results>/pooled/phenotype/{table}.tsv", table=WITH_COMPARISONS if WITH_CLINIC else []
             ),
         ],
         models=MODELS if WITH_PHOTOS else [],
@@ -52,8 +56,7 @@ rule render_association_report:
 rule render_survival_report:
     input:
         tables=[
-            *collect("<results>/{cohort}/flow.tsv", cohort=COHORTS),
-            *collect("<results>/{cohort}/acceleration/summary.tsv", cohort=COHORTS),
+            *ON_BOTH_PAGES,
             *collect("<results>/{cohort}/acceleration/ageing_rate.tsv", cohort=WITH_CLINIC),
             *collect(
                 "<results>/{cohort}/survival/{table}.tsv",

@@ -1,0 +1,89 @@
+"""Whether each definition of looking older goes with death: without age in the model, and with it."""
+
+import pandas as pd
+
+from faceage_bio.acceleration.definitions import Settings, definitions
+from faceage_bio.columns import AGE, COHORT, ENTRY, EVENT, FACE_AGE, FOLLOWUP
+from faceage_bio.errors import CohortError, FitError
+from faceage_bio.stats.cox import fit_cox
+from faceage_bio.tables import result_rows
+
+ALONE, WITH_AGE = "none", "age"
+LEFT_OUT = "follow_up_reason"  # of a table on the survival stage's time: why somebody is not followed
+MODEL = "Cox, Efron ties, Wald interval"
+
+
+def definition_hazards(people: pd.DataFrame, per_years: float) -> pd.DataFrame:
+    """Hazard ratio of face age and of each definition that the table has, alone and with chronological age in the model.
+
+    With age in the model face age, age gap and the residual of a line that all people share have one coefficient, since each
+    is another plus a multiple of age; other definitions have one near it. Without it they differ by how much of age is in them.
+
+    Parameters
+    ----------
+    people : DataFrame, one row per subject
+        chronological_age, face_age, followup_years (from the photo), event, entry_years if there is delayed entry, and columns
+        as `definitions.define` makes them.
+    per_years : float
+        Hazard ratios of years are given for this many; others per standard deviation, or per 10 centiles.
+
+    Returns
+    -------
+    DataFrame, result rows, analysis "definition hazards"
+        Two rows per definition, ``adjustment`` "none" and "age".
+
+    Raises
+    ------
+    CohortError
+        No follow-up, event or age.
+    """
+    if lacking := [name for name in (FACE_AGE, AGE, FOLLOWUP, EVENT) if name not in people]:
+        raise CohortError(
+            f"the table has no column {', '.join(map(repr, lacking))}; hazards need both ages, followup_years and event."
+        )
+    cohort = str(people[COHORT].iloc[0]) if COHORT in people and len(people) else ""
+    followed = people[(people[FOLLOWUP] > 0) & people[EVENT].notna() & people[AGE].notna()]
+    if LEFT_OUT in followed:
+        followed = followed[followed[LEFT_OUT].fillna("") == ""]
+    units = {
+        "years": (per_years, f"{per_years:g} years"),
+        "SD": (1.0, "1 SD"),
+        "centiles": (10.0, "10 centiles"),
+    }
+    shown = [(one.column, units[one.per]) for one in definitions(Settings(), "") if one.column in people]
+    rows = []
+    for column, (unit, per) in [(FACE_AGE, units["years"]), *shown]:
+        base = {
+            COHORT: cohort,
+            "analysis": "definition hazards",
+            "term": column,
+            "measure": "hazard ratio",
+            "per": per,
+        }
+        rows += [base | row for row in _alone_and_with_age(followed, column, unit)]
+    return result_rows(rows)
+
+
+def _alone_and_with_age(followed: pd.DataFrame, column: str, unit: float) -> list[dict]:
+    """Both rows of a definition; there is no other way to make one of them."""
+    known = followed[followed[column].notna()]
+    design = pd.DataFrame({column: known[column] / unit, AGE: known[AGE] / 10})
+    entry = (
+        known[ENTRY].fillna(0.0).clip(lower=0.0) if ENTRY in known and known[ENTRY].notna().any() else None
+    )
+    rows = []
+    for adjustment, terms in ((ALONE, [column]), (WITH_AGE, [column, AGE])):
+        row = {"adjustment": adjustment, "model": MODEL, "n": len(known), "n_events": int(known[EVENT].sum())}
+        try:
+            if not len(known):
+                raise FitError("nobody with follow-up has a value")
+            fit = fit_cox(known[FOLLOWUP], known[EVENT], design[terms], entry)
+            found = fit.terms.loc[column]
+            row |= {
+                "estimate": found.hazard_ratio, "ci_lower": found.ci_lower, "ci_upper": found.ci_upper,
+                "p_value": found.p_value, "note": fit.note,
+            }  # fmt: skip
+        except FitError as error:
+            row["note"] = f"not estimated, because {error}"
+        rows.append(row)
+    return rows

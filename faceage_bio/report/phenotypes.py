@@ -1,0 +1,39 @@
+"""Cancer against reference people, and each exposure on its own: raw beside age-adjusted (phenotypes.html.j2)."""
+
+import pandas as pd
+from markupsafe import Markup
+
+from faceage_bio.report import figures, words
+from faceage_bio.report.associations import paired, without_small
+from faceage_bio.report.tables import ReportTables
+
+
+def group_section(tables: ReportTables, config: dict) -> dict:
+    """Cancer against reference people over all cohorts: rows, and the sentence of the first screen."""
+    groups = without_small(tables.get("phenotype", "groups"), config["report"]["min_cell"])
+    return {
+        "groups": _both(groups),
+        "group_sentence": words.group_sentence(groups) if len(groups) else "",
+    }
+
+
+def phenotype_section(tables: ReportTables, name: str, config: dict) -> dict:
+    """A cohort's exposures, one at a time."""
+    table = without_small(tables.get("phenotype", "phenotypes", name), config["report"]["min_cell"])
+    drawn = len(table) and table.estimate.notna().any()
+    return {"phenotypes": _both(table), "phenotype_figure": Markup(_forest(table)) if drawn else ""}
+
+
+def _both(table: pd.DataFrame) -> list[dict]:
+    """Rows of associations, each raw row followed by its adjusted one."""
+    return [row for pair in paired(table) for row in (pair["raw"], pair["adjusted"])]
+
+
+def _forest(table: pd.DataFrame) -> str:
+    shown = table.assign(
+        label=[
+            f"{words.term(row.term)}{f', per {row.per}' if row.per else ''}" for row in table.itertuples()
+        ],
+        kind=table.adjustment.str.startswith("none").map({True: "raw age gap", False: "age held constant"}),
+    )
+    return figures.forest(shown, "label", "kind", figures.RAW_AND_ADJUSTED, 0, "Years of face age")
