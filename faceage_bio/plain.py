@@ -58,7 +58,8 @@ def read_plain(
             f"{source}: the table has no column {', '.join(map(repr, lacking))}; it has {', '.join(map(str, table.columns))}. "
             "Name the columns so; ages are in years."
         )
-    table = pd.DataFrame({name: _understood(table[name]) for name in table}, index=table.index)
+    if first_line == 2:  # our own tables have their types
+        table = pd.DataFrame({name: _understood(table[name]) for name in table}, index=table.index)
     for name in table:
         _check_numbers(table, name, source, problems)
     if "sex" in table and pd.api.types.is_numeric_dtype(table["sex"]) and table["sex"].notna().any():

@@ -83,6 +83,14 @@ def test_one_row_per_photo_where_photos_are_asked(read):
         read(text.replace("a 2", "a 1"), needed=("face_age",), one_row_per="photo_id")
 
 
+def test_identifiers_that_look_like_huge_numbers_end_nothing(read):
+    # pandas' to_numeric dies of such text
+    table = read("face_age chronological_age checksum sex\n60 61 8e123456789012345 f\n62 63 a1b2 m\n")
+    assert table.checksum.tolist() == ["8e123456789012345", "a1b2"]
+    with pytest.raises(CohortError, match="'bmi': 2 row"):
+        read("face_age chronological_age bmi\n60 61 8e123456789012345\n62 63 1_000\n")
+
+
 @given(st.lists(st.tuples(st.floats(0, 120), st.floats(-50, 200)), min_size=1, max_size=20))
 @settings(max_examples=20, deadline=None)
 def test_our_own_tables_pass_as_they_are(tmp_path_factory, rows):
