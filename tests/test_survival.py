@@ -399,7 +399,7 @@ def test_firth_stands_beside_what_separation_leaves_without_a_number():
     data.loc[data.site == "rare", "event"] = 0.0
     rows = ladder(data, Choices(10, ["site"], [], firth=True), "c")
     steps = rows[rows.exposure == "face_age"].groupby("step").first()
-    assert "Firth" in steps.note["+ site"]
+    assert "Firth's penalised likelihood (survival.firth: true)" in steps.note["+ site"]
     assert np.isfinite(steps.estimate["+ site, Firth"])
     assert steps.ci_lower["+ site, Firth"] < steps.estimate["+ site, Firth"] < steps.ci_upper["+ site, Firth"]
     rare = rows[(rows.term == "site: rare") & (rows.step == "unadjusted, Firth")].iloc[0]

@@ -248,5 +248,5 @@ def numbers(row: pd.Series) -> dict:
 
 
 def not_estimated(error: object) -> str:
-    """The note of a row without a number."""
-    return f"not estimated, because {error}"
+    """The note of a row without a number; it names the setting where the fit names its own argument."""
+    return f"not estimated, because {error}".replace('(penalty="firth")', "(survival.firth: true)")
