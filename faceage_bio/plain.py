@@ -7,13 +7,25 @@ import numpy as np
 import pandas as pd
 
 from faceage_bio import parse
-from faceage_bio.columns import AGE, COHORT, ENTRY, EVENT, FACE_AGE, FOLLOWUP, SUBJECT
+from faceage_bio.columns import (
+    AGE,
+    AGE_ACCELERATION,
+    AGE_GAP,
+    COHORT,
+    ENTRY,
+    EVENT,
+    FACE_AGE,
+    FOLLOWUP,
+    SUBJECT,
+)
 from faceage_bio.problems import Problems
 from faceage_bio.tables import KEYS, read_table
 
 NUMBERS = (
     AGE,
     FACE_AGE,
+    AGE_ACCELERATION,
+    AGE_GAP,
     "bmi",
     "pack_years",
     FOLLOWUP,

@@ -101,6 +101,8 @@ def test_the_command_runs_on_plain_tables(tmp_path):
     import sys
 
     table, counts, samples = study()
+    table = table.drop(columns="cohort").astype({"age_acceleration": object})
+    table.loc[3, "age_acceleration"] = "NA"
     table.to_csv(tmp_path / "people.tsv", sep="\t", index=False)
     counts.rename_axis("gene").to_csv(tmp_path / "counts.tsv", sep="\t")
     samples[["sample_id", "subject_id"]].to_csv(tmp_path / "samples.tsv", sep="\t", index=False)
@@ -115,8 +117,20 @@ def test_the_command_runs_on_plain_tables(tmp_path):
     }
     for option, name in options.items():
         command += [f"--{option}", str(tmp_path / f"{name}.tsv")]
-    done = subprocess.run([*command, "--panel", "CDK6", "--workers", "1"], capture_output=True, text=True)
+    command += ["--panel", "CDK6", "--workers", "1"]
+    for covariate in ("sex", "bmi", "sex:bmi"):
+        command += ["--covariate", covariate]
+    done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+    assert "59 of 60 samples" in done.stdout
+    assert "58 genes, and 1 of the 1 declared" in done.stdout
     panel = pd.read_csv(tmp_path / "panel.tsv", sep="\t")
     together = panel[panel.model == "together"].set_index("exposure")
     assert together.q_value["age_acceleration"] < 1e-4
+    assert together.adjustment["age_acceleration"] == "age, sex, bmi, sex x bmi"
+    table.loc[4, "age_acceleration"] = "older"
+    table.to_csv(tmp_path / "people.tsv", sep="\t", index=False)
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert "older" in done.stderr + done.stdout
+    assert "line 6" in done.stderr + done.stdout

@@ -76,16 +76,18 @@ def fit_expression(
     """
     import pandas as pd
 
+    from faceage_bio.columns import AGE, AGE_ACCELERATION, COHORT, SUBJECT
     from faceage_bio.errors import RunError
     from faceage_bio.expression.counts import choose_samples, one_row_per_sample
     from faceage_bio.expression.inputs import read_inputs
     from faceage_bio.expression.stage import result_tables
-    from faceage_bio.tables import read_table, write_table
+    from faceage_bio.plain import read_plain
+    from faceage_bio.tables import write_table
 
     if samples is None:
         raise RunError("give --samples, and either --counts or --pseudobulk.")
-    table = read_table(acceleration)
-    cohort = str(table["cohort"].iloc[0]) if len(table) else ""
+    table = read_plain(acceleration, (SUBJECT, AGE, AGE_ACCELERATION))
+    cohort = str(table[COHORT].iloc[0]) if COHORT in table and len(table) else ""
     inputs, sheet = read_inputs(
         cohort, samples, counts, pseudobulk, kind=counts_kind, strand=counts_strand, gene_ids=gene_ids
     )
