@@ -77,7 +77,8 @@ def linear_predictor(fit: CoxFit, design: pd.DataFrame) -> np.ndarray:
     names = list(fit.terms.index)
     if lacking := [name for name in names if name not in design]:
         raise FitError(f"the table has no column {', '.join(lacking)} of the model")
-    centred = design[names].to_numpy(dtype=np.float64) - fit.rows.center
+    design = design if list(design.columns) == names else design[names]
+    centred = design.to_numpy(dtype=np.float64) - fit.rows.center
     return np.round(centred @ fit.terms.log_hazard_ratio.to_numpy(), 10)
 
 

@@ -1,0 +1,128 @@
+"""Rows of two models' predictions: calibration, and net benefit of acting on them."""
+
+import numpy as np
+import pandas as pd
+
+from faceage_bio.errors import FitError
+from faceage_bio.stats.calibration import (
+    calibration_curve,
+    calibration_groups,
+    calibration_in_the_large,
+    calibration_slope,
+)
+from faceage_bio.stats.decision_curve import net_benefit
+from faceage_bio.survival.models import not_estimated
+from faceage_bio.survival.predictions import SLOPE, Outcome
+from faceage_bio.survival.questions import Asked
+
+FEWEST_PER_GROUP = 20  # people
+CURVE_POINTS = 41
+INNER = (0.025, 0.975)  # share of the people whose predictions the curve spans
+THRESHOLD_STEP = 0.01
+MOST_THRESHOLDS = 60
+OVER_PREDICTED = "observed over predicted risk"
+
+
+def calibration_rows(asked: Asked, flattery: dict[tuple[str, float], np.ndarray], groups: int) -> list[dict]:
+    """Slope, and at each time the risk observed against the risk predicted: on the whole, by groups, and as a curve.
+
+    Parameters
+    ----------
+    flattery : optimism of the slope by (measure, time), from the bootstrap
+    groups : of equal size by predicted risk, fewer where they would hold too few people
+    """
+    outcome, rows = asked.outcome, []
+    for number, name in enumerate(asked.names):
+        base = {"term": name, "model": name, "adjustment": asked.held}
+        rows.append(base | _slope(asked, number, flattery))
+        for place, time in enumerate(asked.times):
+            at = base | {"at_years": time}
+            if why := outcome.why_not(time):
+                rows.append(
+                    at | {"kind": "in the large", "measure": OVER_PREDICTED, "note": not_estimated(why)}
+                )
+                continue
+            rows += [at | row for row in _at(asked.predictions.risk[:, number, place], outcome, time, groups)]
+    return rows
+
+
+def _slope(asked: Asked, number: int, flattery: dict[tuple[str, float], np.ndarray]) -> dict:
+    outcome = asked.outcome
+    found = calibration_slope(
+        asked.predictions.line[:, number],
+        *outcome.seen,
+        outcome.entry,
+        strata=outcome.strata,
+        cluster=outcome.cluster,
+    )
+    excess = flattery[SLOPE, np.nan][number] if flattery else np.nan
+    return {
+        "kind": "slope", "measure": SLOPE, "estimate": found.estimate, "ci_lower": found.ci_lower, "ci_upper": found.ci_upper,
+        "optimism": excess, "corrected": found.estimate - excess, "method": "Cox model of the linear predictor",
+    }  # fmt: skip
+
+
+def _at(risk: np.ndarray, outcome: Outcome, time: float, groups: int) -> list[dict]:
+    seen = (risk, *outcome.seen, time, outcome.entry)
+    large = calibration_in_the_large(*seen)
+    rows = [{
+        "kind": "in the large", "measure": OVER_PREDICTED, "estimate": large.estimate, "ci_lower": large.ci_lower,
+        "ci_upper": large.ci_upper, "predicted": risk.mean(), "method": "Kaplan-Meier, log-log interval",
+    }]  # fmt: skip
+    n_groups = max(1, min(groups, len(risk) // FEWEST_PER_GROUP))
+    for row in calibration_groups(*seen, n_groups=n_groups).to_dict("records"):
+        rows.append({
+            "kind": "group", "measure": "observed risk", "estimate": row.pop("observed"),
+            "method": "Kaplan-Meier, log-log interval",
+        } | row)  # fmt: skip
+    method = "Cox model of the predicted risk (complementary log-log, natural spline)"
+    grid = np.linspace(*np.quantile(risk, INNER), CURVE_POINTS)
+    try:
+        smooth = calibration_curve(*seen, grid=grid)
+    except FitError as error:
+        return [*rows, {"kind": "distance", "measure": "mean distance", "note": not_estimated(error)}]
+    for row in smooth.curve.to_dict("records"):
+        rows.append(
+            {"kind": "curve", "measure": "observed risk", "estimate": row.pop("observed"), "method": method}
+            | row
+        )
+    distances = {
+        "mean distance": smooth.mean_distance, "median distance": smooth.median_distance,
+        "90th percentile of the distance": smooth.distance_90,
+    }  # fmt: skip
+    return rows + [
+        {"kind": "distance", "measure": measure, "estimate": value, "method": method}
+        for measure, value in distances.items()
+    ]
+
+
+def decision_rows(asked: Asked) -> list[dict]:
+    """Net benefit over thresholds of the predicted risk, of each model, of treating everybody and of treating nobody."""
+    outcome, rows = asked.outcome, []
+    for place, time in enumerate(asked.times):
+        base = {"measure": "net benefit", "at_years": time, "adjustment": asked.held}
+        if why := outcome.why_not(time):
+            rows.append(base | {"term": "all models", "note": not_estimated(why)})
+            continue
+        risk = asked.predictions.risk[:, :, place]
+        # up to where a twentieth of the people would still be treated
+        last = min(int(np.quantile(risk, 0.95) / THRESHOLD_STEP), MOST_THRESHOLDS)
+        thresholds = [round(THRESHOLD_STEP * number, 10) for number in range(1, max(last, 1) + 1)]
+        for number, name in enumerate(asked.names):
+            found = net_benefit(risk[:, number], *outcome.seen, time, thresholds, outcome.entry)
+            if not number:
+                rows += _lines(
+                    base | {"term": "treat everybody"}, found.assign(net_benefit=found["everybody"]), False
+                )
+                rows += _lines(base | {"term": "treat nobody"}, found.assign(net_benefit=0.0), False)
+            rows += _lines(base | {"term": name, "model": name}, found, True)
+    return rows
+
+
+def _lines(base: dict, found: pd.DataFrame, tell_n: bool) -> list[dict]:
+    return [
+        base
+        | {"threshold": row.threshold, "estimate": row.net_benefit}
+        | ({"n_high": row.n_high} if tell_n else {})
+        for row in found.itertuples()
+    ]
