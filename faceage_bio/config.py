@@ -321,6 +321,19 @@ def _days(value: str | None) -> str | None:
     return value
 
 
+class AddedValue(Closed):
+    """Models with and without face age on the same people: C, AUC, Brier score, calibration, net benefit."""
+
+    times_years: list[Annotated[float, Field(gt=0)]] = Field(default=[0.5, 1.0, 2.0], min_length=1)
+    """Risks are predicted for these times; those at which fewer than 10 people died or were followed are not told."""
+    bootstraps: int = Field(default=200, ge=0, le=10_000)
+    """Samples that tell how much each measure flatters its model (optimism). 0: none."""
+    seed: int = Field(default=1, ge=0)
+    """The same seed gives the same samples."""
+    risk_groups: int = Field(default=5, ge=2, le=20)
+    """Groups of equal size by predicted risk, in which it is held against what happened."""
+
+
 class Survival(Closed):
     """Whether looking older predicts death (Cox, Kaplan-Meier)."""
 
@@ -353,6 +366,8 @@ class Survival(Closed):
     """Age gaps at or below, and at or above, which faces count as younger and older in a row of their own."""
     imputation: Imputation = Field(default_factory=Imputation)
     """Missing covariates of the full model, filled in beside complete cases."""
+    added_value: AddedValue = Field(default_factory=AddedValue)
+    """Whether face age tells anything that age, sex and the other covariates do not."""
     firth: bool = False
     """true: Firth's penalised estimates beside the others, for few deaths and groups in which nobody died."""
     per_years: float = Field(default=10.0, gt=0)

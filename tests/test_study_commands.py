@@ -98,6 +98,7 @@ def test_run_passes_options_on_to_snakemake(tmp_path):
         "fit-hazard-curve",
         "compare-sites",
         "fit-survival-sensitivity",
+        "measure-added-value",
         "compare-readers",
         "show-score",
         "score-clinic",

@@ -8,6 +8,7 @@ import typer
 import faceage_bio
 from faceage_bio.cli import (
     acceleration,
+    added_value,
     associations,
     cohort,
     curves,
@@ -70,6 +71,7 @@ for room in (
     survival,
     gene_survival,
     hazards,
+    added_value,
     readers,
     scores,
     report,

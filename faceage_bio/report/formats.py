@@ -38,3 +38,11 @@ def count(value: float, min_cell: int) -> str:
     if value is None or not math.isfinite(value):
         return "–"
     return f"< {min_cell}" if 0 < value < min_cell else f"{int(value):,}"
+
+
+def time_words(years: float) -> str:
+    """Years as months up to two years, as clinicians say them."""
+    months = years * 12
+    if years <= 2 and abs(months - round(months)) < 1e-6:
+        return f"{months:.0f} months"
+    return f"{years:g} years"

@@ -1,6 +1,7 @@
 """The survival page: for each cohort the sections of its templates, each a function of the tables it shows."""
 
 from faceage_bio.report.acceleration import ageing_rate_section
+from faceage_bio.report.added_value import added_value_section
 from faceage_bio.report.curves import competing_section, curves_section
 from faceage_bio.report.gene_survival import gene_survival_section
 from faceage_bio.report.hazards import hazard_sections
@@ -16,6 +17,7 @@ def survival_cohort(tables: ReportTables, name: str, config: dict) -> dict:
         **curves_section(tables, name, config),
         **ladder_section(tables, name, config),
         **hazard_sections(tables, name, config),
+        **added_value_section(tables, name, config),
         **competing_section(tables, name, config),
         **scores_section(tables, name, config),
         **ageing_rate_section(tables, name, config["report"]["min_cell"]),

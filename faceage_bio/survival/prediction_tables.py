@@ -19,7 +19,7 @@ FEWEST_PER_GROUP = 20  # people
 CURVE_POINTS = 41
 INNER = (0.025, 0.975)  # share of the people whose predictions the curve spans
 THRESHOLD_STEP = 0.01
-MOST_THRESHOLDS = 60
+SPAN = (0.05, 0.95)  # of the predicted risks, between which thresholds lie
 OVER_PREDICTED = "observed over predicted risk"
 
 
@@ -105,9 +105,11 @@ def decision_rows(asked: Asked) -> list[dict]:
             rows.append(base | {"term": "all models", "note": not_estimated(why)})
             continue
         risk = asked.predictions.risk[:, :, place]
-        # up to where a twentieth of the people would still be treated
-        last = min(int(np.quantile(risk, 0.95) / THRESHOLD_STEP), MOST_THRESHOLDS)
-        thresholds = [round(THRESHOLD_STEP * number, 10) for number in range(1, max(last, 1) + 1)]
+        # where neither nearly everybody nor hardly anybody would be treated
+        first, last = (int(end / THRESHOLD_STEP) for end in np.quantile(risk, SPAN))
+        thresholds = [
+            round(THRESHOLD_STEP * number, 10) for number in range(max(first, 1), max(last, first, 1) + 1)
+        ]
         for number, name in enumerate(asked.names):
             found = net_benefit(risk[:, number], *outcome.seen, time, thresholds, outcome.entry)
             if not number:

@@ -154,7 +154,7 @@ def test_the_demo_goes_through_sbatch_to_both_reports(demo_on_slurm, journal):
     assert Counter(journal.step) == {
         "make-demo-cohorts": 1, "fit-demo-model": 1, "check-cohorts": 1, "predict-face-age": 5, "gather-face-ages": 1,
         "compute-acceleration": 1, "test-phenotypes": 3, "compare-groups": 1, "assess-fairness": 4, "stress-photos": 1, "measure-reliability": 3, "fit-ageing-rate": 3, "fit-expression": 2, "prepare-follow-up": 3, "fit-survival": 3,
-        "test-proportional-hazards": 3, "fit-hazard-curve": 3, "compare-sites": 3, "fit-survival-sensitivity": 3,
+        "test-proportional-hazards": 3, "fit-hazard-curve": 3, "compare-sites": 3, "fit-survival-sensitivity": 3, "measure-added-value": 3,
         "normalise-expression": 2, "fit-gene-survival": 2,
         "compare-levels": 1, "fit-dose-response": 1, "compare-subgroups": 1, "match-groups": 1, "compare-adjustments": 1,
         "vary-specifications": 1,

@@ -1,0 +1,175 @@
+"""The section on what face age adds to what is known without it (added_value.html.j2)."""
+
+import pandas as pd
+from markupsafe import Markup
+
+from faceage_bio.report import figures_added_value as figures
+from faceage_bio.report import words
+from faceage_bio.report.formats import count, interval, number, p_value, signed, time_words
+from faceage_bio.report.tables import ReportTables
+
+AGES = "face age against age"
+TOLD_P = 0.05  # of the likelihood ratio, below which the sentence says that face age adds
+DIGITS = 3
+FURTHER = ("at_years", "optimism", "corrected")
+CALIBRATION = (*FURTHER, "predicted", "group")
+DECISION = ("at_years", "threshold", "n_high")
+
+
+def added_value_section(tables: ReportTables, name: str, config: dict) -> dict:
+    """Per question: sentence, measures of both models and their difference, figures."""
+    min_cell = config["report"]["min_cell"]
+    rows, calibration, decisions = (
+        _complete(tables.get("survival", table, name), further)
+        for table, further in (
+            ("added_value", FURTHER), ("calibration", CALIBRATION), ("decision_curve", DECISION),
+        )
+    )  # fmt: skip
+    told = [
+        _question(
+            rows[rows.question == question],
+            calibration[calibration.question == question],
+            decisions[decisions.question == question],
+            min_cell,
+        )
+        for question in dict.fromkeys(rows["question"])
+    ]
+    areas = rows[(rows.measure == "AUC") & (rows.kind == "model") & rows.estimate.notna()]
+    return {
+        "added": told,
+        "added_figure": Markup(
+            figures.areas(areas.assign(model=_in_words(areas.model))) if len(areas) else ""
+        ),
+    }
+
+
+def _complete(table: pd.DataFrame, further: tuple[str, ...]) -> pd.DataFrame:
+    """Columns that a table has only where something was estimated."""
+    numbers, texts = ["estimate", "ci_lower", "ci_upper", "p_value", "n", "n_events", *further], [
+        "question", "kind", "term", "measure", "model", "note",
+    ]  # fmt: skip
+    table = table.reindex(columns=list(dict.fromkeys([*table.columns, *numbers, *texts])))
+    table[numbers] = table[numbers].astype("float64")
+    table[texts] = table[texts].fillna("").astype(str)
+    return table
+
+
+def _question(rows: pd.DataFrame, calibration: pd.DataFrame, decisions: pd.DataFrame, min_cell: int) -> dict:
+    question = rows["question"].iloc[0]
+    models = list(dict.fromkeys(rows.loc[rows.kind == "model", "term"]))
+    names = [model_words(model) for model in models]
+    titles = names if question == AGES else ["without face age", "with face age"]
+    shown = calibration[~calibration.kind.eq("group") | (calibration.n >= min_cell)]
+    shown = shown[shown.estimate.notna()].assign(model=_in_words(shown.model))
+    # a benefit that rests on a few people, treated or left out, would tell of them
+    few = decisions.n_high.between(1, min_cell - 1) | (decisions.n - decisions.n_high).between(
+        1, min_cell - 1
+    )
+    curves = decisions[decisions.estimate.notna() & ~few]
+    curves = curves.assign(term=_in_words(curves.term))
+    return {
+        "question": question,
+        "title": _title(question),
+        "sentence": sentence(rows, min_cell),
+        "names": names,
+        "n": rows["n"].iloc[0],
+        "n_events": rows["n_events"].iloc[0],
+        "note": next(iter(rows.loc[rows.estimate.notna(), "note"]), ""),
+        "tests": rows[(rows.kind == "test") & rows.estimate.notna()].to_dict("records"),
+        "measures": [_measure(mine, models) for _, mine in rows[rows.kind != "test"].groupby(["measure", "at_years"], sort=False, dropna=False)],
+        "slopes": shown[shown.kind == "slope"].to_dict("records"),
+        "large": [
+            row | {"model": model_words(row["model"]), "label": label(row["measure"], row["at_years"])}
+            for row in calibration[calibration.kind == "in the large"].to_dict("records")
+        ],
+        "calibration_figure": Markup(figures.calibration(shown, names, titles) if len(names) and (shown.kind == "curve").any() else ""),
+        "decision_figure": Markup(figures.decisions(curves, names) if len(names) and len(curves) else ""),
+    }  # fmt: skip
+
+
+def _title(question: str) -> str:
+    return f"{question[0].upper()}{question[1:]}"
+
+
+def model_words(model: str) -> str:
+    """A model's name as people say its columns."""
+    return " + ".join(words.term(part).replace("_", " ") for part in model.split(" + "))
+
+
+def _in_words(names: pd.Series) -> pd.Series:
+    return names.map(model_words)
+
+
+def _measure(rows: pd.DataFrame, models: list[str]) -> dict:
+    """One line of the table: both models, and the second less the first."""
+    found = {row["term"]: row for row in rows.to_dict("records")}
+    first = rows.iloc[0]
+    return {
+        "measure": label(first.measure, first.at_years),
+        "models": [found.get(model) for model in models],
+        "difference": found.get("difference"),
+        "note": first.note if pd.isna(first.estimate) else "",
+    }
+
+
+def label(measure: str, at_years: float) -> str:
+    """A measure and its time: "AUC at 6 months"."""
+    return measure if pd.isna(at_years) else f"{measure} at {time_words(at_years)}"
+
+
+def sentence(rows: pd.DataFrame, min_cell: int) -> str:
+    """What the question's models say, also where they say nothing."""
+    question = rows["question"].iloc[0]
+    tests = rows[(rows.kind == "test") & rows.estimate.notna()]
+    if not len(tests):
+        return f"{_title(question)}: {rows['note'].iloc[0]}."
+    c = rows[rows.measure == "Harrell's C"].set_index("kind")
+    first, second = c.loc["model"].iloc[0], c.loc["model"].iloc[1]
+    difference = c.loc["difference"]
+    people = f"On the same {count(first.n, min_cell)} people ({count(first.n_events, min_cell)} deaths)"
+    told = f"difference {signed(difference.estimate, DIGITS)}"
+    details = []
+    if pd.notna(difference.ci_lower):
+        details.append(f"95 % interval {interval(difference.ci_lower, difference.ci_upper, DIGITS)}")
+    if pd.notna(difference.corrected):
+        details.append(f"{signed(difference.corrected, DIGITS)} after correction for optimism")
+    told += f" ({'; '.join(details)})" if details else ""
+    if question == AGES:
+        return (
+            f"{people}, face age alone had a C of {number(second.estimate, DIGITS)} and chronological age alone one of "
+            f"{number(first.estimate, DIGITS)}, {told}. {_beside(tests)}{_thin(first.note)}"
+        )
+    held = " and ".join(model_words(first.term).rsplit(" + ", 1)).replace(" + ", ", ")
+    moved = round(second.estimate, DIGITS) - round(first.estimate, DIGITS)
+    verb = "raised" if moved > 0 else "lowered" if moved < 0 else "left"
+    values = (
+        f"from {number(first.estimate, DIGITS)} to {number(second.estimate, DIGITS)}"
+        if moved
+        else f"at {number(first.estimate, DIGITS)}"
+    )
+    p = tests["p_value"].iloc[0]
+    verdict = (
+        f"By the likelihood-ratio test face age adds to them (p {_p(p)})."
+        if p < TOLD_P
+        else f"The likelihood-ratio test does not show that face age adds anything to them (p {_p(p)}), which does not prove that it adds nothing."
+    )
+    return f"{people}, adding face age to {held} {verb} C {values}, {told}. {verdict}{_thin(first.note)}"
+
+
+def _beside(tests: pd.DataFrame) -> str:
+    parts = []
+    for row in tests.itertuples():
+        which, other = row.term.split(" beside ")
+        adds = "adds" if row.p_value < TOLD_P else "was not shown to add anything"
+        parts.append(f"{which} {adds} beside {other} (p {_p(row.p_value)})")
+    return f"By likelihood-ratio tests {' and '.join(parts)}."
+
+
+def _thin(note: str) -> str:
+    thin = [part for part in note.split("; ") if "deaths per term" in part]
+    return f" Not to be relied on: {thin[0]}." if thin else ""
+
+
+def _p(value: float) -> str:
+    text = p_value(value)
+    return text if text.startswith("<") else f"= {text}"
