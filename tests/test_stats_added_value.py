@@ -17,6 +17,7 @@ from faceage_bio.stats.calibration import (
     calibration_groups,
     calibration_in_the_large,
     calibration_slope,
+    observed_risk,
 )
 from faceage_bio.stats.censored_auc import censored_auc
 from faceage_bio.stats.concordance import concordance, uno_concordance
@@ -113,8 +114,6 @@ def test_auc_over_time_equals_risk_regression(name, k):
 @pytest.mark.parametrize(("name", "k"), RISKS)
 def test_brier_scores_equal_risk_regression(name, k):
     table, risk = data(name, k)
-    from faceage_bio.stats.calibration import observed_risk
-
     nothing = observed_risk(table.time, table.event, HORIZONS[k]).estimate
     found = brier(np.column_stack([np.full(len(table), nothing), risk]), table.time, table.event, HORIZONS[k])
     rows = [[found.of(m).estimate, found.error(m), *numbers(found.of(m))[1:3]] for m in range(3)]
@@ -340,6 +339,19 @@ def test_risks_that_are_true_are_calibrated_and_doubled_ones_are_not():
     assert calibration_curve(true, years, event, horizon, grid=np.array([0.3])).mean_distance < 0.02
     benefit = net_benefit(true, years, event, horizon, [0.2, 0.4])
     assert (benefit.net_benefit > np.maximum(benefit.everybody, 0)).all()
+
+
+def test_net_benefit_with_delayed_entry_is_that_of_each_groups_curve():
+    generator = np.random.default_rng(6)
+    n, horizon = 150, 4.0
+    years, event = generator.integers(1, 12, n).astype(float), generator.random(n) < 0.5
+    entry, risk = np.floor(years * generator.random(n)), generator.random(n)
+    found = net_benefit(risk, years, event, horizon, [0.3, 0.7, 0.99], entry)
+    for row in found.itertuples():
+        high = risk >= row.threshold
+        died = observed_risk(years[high], event[high], horizon, entry[high]).estimate
+        odds = row.threshold / (1 - row.threshold)
+        assert row.net_benefit == pytest.approx(high.mean() * (died - (1 - died) * odds), abs=1e-12)
 
 
 def test_without_censoring_brier_is_the_mean_squared_distance():

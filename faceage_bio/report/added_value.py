@@ -11,6 +11,7 @@ from faceage_bio.report.tables import ReportTables
 AGES = "face age against age"
 TOLD_P = 0.05  # of the likelihood ratio, below which the sentence says that face age adds
 DIGITS = 3
+ORDER = ("Harrell's C", "Uno's C", "AUC", "Brier score", "scaled Brier score", "integrated Brier score")
 FURTHER = ("at_years", "optimism", "corrected")
 CALIBRATION = (*FURTHER, "predicted", "group")
 DECISION = ("at_years", "threshold", "n_high")
@@ -76,12 +77,9 @@ def _question(rows: pd.DataFrame, calibration: pd.DataFrame, decisions: pd.DataF
         "n_events": rows["n_events"].iloc[0],
         "note": next(iter(rows.loc[rows.estimate.notna(), "note"]), ""),
         "tests": rows[(rows.kind == "test") & rows.estimate.notna()].to_dict("records"),
-        "measures": [_measure(mine, models) for _, mine in rows[rows.kind != "test"].groupby(["measure", "at_years"], sort=False, dropna=False)],
-        "slopes": shown[shown.kind == "slope"].to_dict("records"),
-        "large": [
-            row | {"model": model_words(row["model"]), "label": label(row["measure"], row["at_years"])}
-            for row in calibration[calibration.kind == "in the large"].to_dict("records")
-        ],
+        "measures": _measures(rows[rows.kind != "test"], models),
+        "calibrated": _calibrated(calibration),
+        "large_times": [time_words(time) for time in sorted(calibration.loc[calibration.kind == "in the large", "at_years"].unique())],
         "calibration_figure": Markup(figures.calibration(shown, names, titles) if len(names) and (shown.kind == "curve").any() else ""),
         "decision_figure": Markup(figures.decisions(curves, names) if len(names) and len(curves) else ""),
     }  # fmt: skip
@@ -98,6 +96,24 @@ def model_words(model: str) -> str:
 
 def _in_words(names: pd.Series) -> pd.Series:
     return names.map(model_words)
+
+
+def _calibrated(rows: pd.DataFrame) -> list[dict]:
+    """One line per model: its slope, and observed over predicted risk at each time."""
+    lines = []
+    for model, mine in rows.groupby("model", sort=False):
+        slope = mine[mine.kind == "slope"].to_dict("records")[0]
+        large = mine[mine.kind == "in the large"].sort_values("at_years").to_dict("records")
+        lines.append({"model": model_words(model), "slope": slope, "large": large})
+    return lines
+
+
+def _measures(rows: pd.DataFrame, models: list[str]) -> list[dict]:
+    """The lines of the table, measure by measure, each at its times."""
+    found = dict(iter(rows.groupby(["measure", "at_years"], dropna=False)))
+    order = {measure: place for place, measure in enumerate(ORDER)}
+    keys = sorted(found, key=lambda key: (order[key[0]], key[1]))
+    return [_measure(found[key], models) for key in keys]
 
 
 def _measure(rows: pd.DataFrame, models: list[str]) -> dict:

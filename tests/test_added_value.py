@@ -1,0 +1,341 @@
+"""What face age adds: the stage, its command, and the report's section."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from faceage_bio.errors import CohortError
+from faceage_bio.report import added_value as section
+from faceage_bio.report.pages import survival_page
+from faceage_bio.report.tables import collect
+from faceage_bio.stats.concordance import concordance
+from faceage_bio.stats.cox import fit_cox, likelihood_ratio_test
+from faceage_bio.survival.added_value import added_value
+from faceage_bio.survival.models import Choices
+from faceage_bio.survival.questions import AGES
+from faceage_bio.tables import write_table
+from tests.browser import chromium
+from tests.test_report import config_of, survival_tables
+from tests.test_study_commands import call
+
+CHOICES = Choices(steps=("sex",), covariates=("sex", "ecog"))
+FIRST, CLINICAL = "beyond age and sex", "beyond age and the clinical covariates"
+
+
+def people(n=300, seed=0, effect=0.08, longest=6.0) -> pd.DataFrame:
+    """Drawn people whose hazard rises with age, and with age acceleration by ``effect`` per year."""
+    generator = np.random.default_rng(seed)
+    age, acceleration = generator.uniform(50, 85, n), generator.normal(0, 6, n)
+    sex, ecog = generator.choice(["female", "male"], n), generator.integers(0, 4, n).astype(float)
+    hazard = np.exp(0.05 * (age - 65) + effect * acceleration + 0.3 * ecog - 1)
+    death, lost = generator.exponential(size=n) / hazard, generator.uniform(0.3, longest, n)
+    ecog[:12] = np.nan
+    return pd.DataFrame({
+        "subject_id": [str(i) for i in range(n)], "chronological_age": age, "face_age": age + acceleration,
+        "age_acceleration": acceleration, "sex": sex, "ecog": ecog, "site": generator.choice(["lung", "breast"], n),
+        "followup_years": np.minimum(death, lost), "event": (death <= lost).astype(float), "entry_years": np.nan,
+    })  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def found():
+    return added_value(people(), CHOICES, "c", bootstraps=8)
+
+
+def of(table, **wanted):
+    for column, value in wanted.items():
+        table = table[table[column] == value]
+    return table
+
+
+def test_both_models_stand_on_identical_rows(found):
+    table = people()
+    rows = found.rows
+    assert list(dict.fromkeys(rows.question)) == [FIRST, CLINICAL, AGES]
+    assert rows.groupby("question").n.nunique().eq(1).all()
+    assert of(rows, question=CLINICAL).n.iloc[0] == table.ecog.notna().sum()
+    assert of(rows, question=FIRST).n.iloc[0] == len(table)
+    complete = table[table.ecog.notna()]
+    design = (
+        complete[["chronological_age", "ecog", "face_age"]].assign(male=complete.sex == "male").astype(float)
+    )
+    seen = (complete.followup_years, complete.event)
+    small, large = fit_cox(*seen, design.drop(columns="face_age")), fit_cox(*seen, design)
+    test = of(rows, question=CLINICAL, kind="test").iloc[0]
+    assert test.measure == "likelihood-ratio chi-square, 1 df"
+    np.testing.assert_allclose(
+        [test.estimate, test.p_value], np.array(likelihood_ratio_test(small, large))[[0, 2]], rtol=1e-8
+    )
+    c = of(rows, question=CLINICAL, measure="Harrell's C")
+    scores = np.column_stack([
+        part.to_numpy() @ fit.terms.log_hazard_ratio.to_numpy()
+        for part, fit in ((design.drop(columns="face_age"), small), (design, large))
+    ])  # fmt: skip
+    expected = concordance(*seen, scores)
+    np.testing.assert_allclose(of(c, kind="model").estimate, expected.value, rtol=1e-9)
+    difference = of(c, kind="difference").iloc[0]
+    paired = expected.difference(1, 0)
+    np.testing.assert_allclose(
+        [difference.estimate, difference.ci_lower, difference.p_value],
+        [paired.estimate, paired.ci_lower, paired.p_value],
+        rtol=1e-6,
+    )
+
+
+def test_every_measure_has_both_models_and_their_difference(found):
+    for question in (FIRST, CLINICAL, AGES):
+        rows = of(found.rows, question=question)
+        for measure in ("Harrell's C", "Uno's C", "integrated Brier score"):
+            assert list(of(rows, measure=measure).kind) == ["model", "model", "difference"]
+        for measure in ("AUC", "Brier score", "scaled Brier score"):
+            for time in (0.5, 1.0, 2.0):
+                mine = of(rows, measure=measure, at_years=time)
+                assert list(mine.kind) == ["model", "model", "difference"]
+                assert mine.corrected.notna().all()
+                np.testing.assert_allclose(
+                    mine.estimate.iloc[2], mine.estimate.iloc[1] - mine.estimate.iloc[0], rtol=1e-12
+                )
+                np.testing.assert_allclose(
+                    mine.corrected.iloc[2], mine.corrected.iloc[1] - mine.corrected.iloc[0], rtol=1e-9
+                )
+    assert list(of(found.rows, question=AGES, kind="test").term) == [
+        "face age beside age",
+        "age beside face age",
+    ]
+
+
+def test_calibration_and_decisions_of_every_time(found):
+    for question in (FIRST, CLINICAL, AGES):
+        mine = of(found.calibration, question=question)
+        slopes = of(mine, kind="slope")
+        np.testing.assert_allclose(slopes.estimate, 1, rtol=1e-6)
+        assert slopes.corrected.notna().all()
+        large = of(mine, kind="in the large")
+        assert list(large.at_years) == [0.5, 1, 2] * 2
+        assert ((large.ci_lower < 1) & (large.ci_upper > 1)).all()
+        assert of(mine, kind="group").groupby(["model", "at_years"]).size().eq(5).all()
+        assert len(of(mine, kind="distance")) == 3 * 3 * 2
+        curves = of(found.decisions, question=question)
+        assert set(curves.at_years) == {0.5, 1, 2}
+        assert (of(curves, term="treat nobody").estimate == 0).all()
+
+
+def test_an_effect_that_was_planted_is_found_and_a_permuted_one_is_not():
+    table = people(400, effect=0.09)
+    planted = of(added_value(table, CHOICES, "c", bootstraps=0).rows, question=FIRST)
+    assert of(planted, kind="test").p_value.iloc[0] < 1e-4
+    assert of(planted, kind="difference", measure="Harrell's C").ci_lower.iloc[0] > 0
+    shuffled = table.assign(
+        face_age=table.chronological_age + np.random.default_rng(4).permutation(table.age_acceleration)
+    )
+    idle = of(added_value(shuffled, CHOICES, "c", bootstraps=0).rows, question=FIRST)
+    assert of(idle, kind="test").p_value.iloc[0] > 0.05
+    for measure in ("Harrell's C", "AUC", "Brier score"):
+        difference = of(idle, kind="difference", measure=measure)
+        assert ((difference.ci_lower < 0) & (difference.ci_upper > 0)).all()
+    assert idle.optimism.isna().all()
+
+
+def test_terms_that_tell_nothing_make_a_model_look_better_than_it_is():
+    table = people(120)
+    idle = [f"idle_{number}" for number in range(12)]
+    table[idle] = np.random.default_rng(8).normal(size=(len(table), len(idle)))
+    found = added_value(table, Choices(steps=("sex",), covariates=idle), "c", times=[1.0], bootstraps=12)
+    for measure, better in (("Harrell's C", 1), ("AUC", 1), ("Brier score", -1)):
+        many = of(found.rows, question=CLINICAL, kind="model", measure=measure)
+        few = of(found.rows, question=FIRST, kind="model", measure=measure)
+        assert (many.optimism * better > 0.01).all()
+        assert (many.optimism * better > few.optimism.to_numpy() * better).all()
+    slopes = of(found.calibration, question=CLINICAL, kind="slope").corrected
+    assert (slopes < 0.9).all()
+
+
+def test_the_seed_fixes_the_bootstrap():
+    table = people(120)
+    one, same, other = (
+        added_value(
+            table, Choices(steps=("sex",), covariates=()), "c", times=[1.0], bootstraps=4, seed=seed
+        ).rows.optimism
+        for seed in (1, 1, 2)
+    )
+    pd.testing.assert_series_equal(one, same)
+    assert not np.allclose(one.dropna(), other.dropna())
+
+
+def test_a_time_that_few_reach_says_so():
+    table = people(60, longest=1.5)
+    found = added_value(table, CHOICES, "c", times=[0.01, 0.5, 4.0], bootstraps=0)
+    areas = of(found.rows, question=FIRST, measure="AUC").set_index("at_years")
+    assert areas.note[0.01] == "not estimated, because fewer than 10 people died by then"
+    assert areas.note[4.0] == "not estimated, because fewer than 10 people were still followed then"
+    assert areas.estimate[0.5].notna().all()
+    assert found.calibration.note.str.contains("fewer than 10 people died by then").any()
+    assert found.decisions.note.str.contains("still followed then").any()
+    nobody = added_value(table.assign(event=0.0), CHOICES, "c")
+    assert set(nobody.rows.note) == {"not estimated, because fewer than 10 people died"}
+    assert not len(nobody.calibration)
+    never = added_value(table, CHOICES, "c", times=[9.0], bootstraps=2).rows
+    assert of(never, measure="Uno's C").note.str.contains("at each of the times").all()
+
+
+def test_delayed_entry_tells_what_it_can():
+    table = people(250)
+    late = table.assign(entry_years=table.followup_years * 0.3)
+    found = added_value(late, CHOICES, "c", times=[1.0], bootstraps=3)
+    assert of(found.rows, measure="AUC").note.str.contains("somebody enters after time zero").all()
+    assert of(found.rows, measure="Uno's C").estimate.isna().all()
+    assert of(found.rows, measure="Harrell's C").estimate.notna().all()
+    assert of(found.rows, measure="Harrell's C").corrected.notna().all()
+    assert of(found.calibration, kind="in the large").estimate.notna().all()
+
+
+def test_strata_and_clusters():
+    table = people(250)
+    table["hospital"] = np.arange(len(table)) // 5
+    found = added_value(
+        table, Choices(steps=("sex",), covariates=(), strata=("site",)), "c", bootstraps=4
+    ).rows
+    assert list(dict.fromkeys(found.question)) == [FIRST, AGES]
+    assert of(found, measure="AUC").corrected.notna().all()
+    plain, clustered = (
+        of(
+            added_value(
+                table, Choices(steps=("sex",), covariates=(), cluster=cluster), "c", bootstraps=2
+            ).rows,
+            measure="Harrell's C",
+        )
+        for cluster in (None, "hospital")
+    )
+    np.testing.assert_allclose(plain.estimate, clustered.estimate)
+    assert not np.allclose(plain.ci_lower, clustered.ci_lower)
+
+
+def test_a_column_that_is_not_there_is_told():
+    with pytest.raises(CohortError, match="no column 'stage'"):
+        added_value(people(60), Choices(steps=("stage",), covariates=()), "c", bootstraps=0)
+
+
+def test_the_command_runs_on_a_plain_table(tmp_path):
+    people(120).drop(columns=["age_acceleration", "entry_years"]).to_csv(
+        tmp_path / "people.tsv", sep="\t", index=False
+    )
+    status, output = call(
+        "measure-added-value", "--acceleration", "people.tsv", "--covariate", "sex", "--covariate", "ecog", "--bootstraps", "5",
+        "--times-years", "0.5", "--times-years", "1", "--output", "added.tsv", "--calibration", "calibration.tsv",
+        "--decision-curve", "decisions.tsv", cwd=tmp_path,
+    )  # fmt: skip
+    assert status == 0, output
+    assert "15 of 15 bootstrap samples" in output
+    assert "people: beyond age and sex, face age added: p" in output
+    assert set(pd.read_csv(tmp_path / "added.tsv", sep="\t").at_years.dropna()) == {0.5, 1.0}
+
+
+# the report
+
+
+def write_page(folder, found):
+    cox = next(part for name, part in survival_tables("c") if name.endswith("cox.tsv"))
+    tables = {
+        "cox": cox,
+        "added_value": found.rows,
+        "calibration": found.calibration,
+        "decision_curve": found.decisions,
+    }
+    paths = [folder / "c" / "survival" / f"{name}.tsv" for name in tables]
+    for path, part in zip(paths, tables.values(), strict=True):
+        write_table(part, path)
+    return survival_page(collect(paths), config_of(["c"]), [])
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory, found):
+    return write_page(tmp_path_factory.mktemp("page"), found)
+
+
+def test_the_page_says_it_in_a_sentence(page, found):
+    c = of(found.rows, question=FIRST, measure="Harrell's C")
+    low, high = of(c, kind="model").estimate
+    people_and_deaths = f"On the same 300 people ({c.n_events.iloc[0]:.0f} deaths)"
+    text = " ".join(page.split())
+    raised = (
+        f"adding face age to age and sex raised C from {low:.3f} to {high:.3f}, difference +{high - low:.3f}"
+    )
+    assert f"{people_and_deaths}, {raised}" in text
+    assert "By the likelihood-ratio test face age adds to them (p &lt; 0.0001)" in text
+    assert "face age adds beside age" in text
+    assert "AUC at 6 months" in text
+    assert "AUC at 24 months" in text
+    assert "Observed over predicted at 12 months" in text
+    assert text.count("<figcaption>Decision curves") == 3
+
+
+def test_sentences_for_nothing_added_and_for_nothing_known(found):
+    rows = of(found.rows, question=FIRST).assign(note="only 3.2 deaths per term")
+    idle = rows.assign(p_value=rows.p_value.mask(rows.kind == "test", 0.4))
+    told = section.sentence(section._complete(idle, section.FURTHER), 5)
+    assert (
+        "does not show that face age adds anything to them (p = 0.400), which does not prove that it adds nothing"
+        in told
+    )
+    assert told.endswith("Not to be relied on: only 3.2 deaths per term.")
+    none = added_value(people(60).assign(event=0.0), CHOICES, "c", bootstraps=0).rows
+    told = section.sentence(section._complete(of(none, question=FIRST), section.FURTHER), 5)
+    assert told == "Beyond age and sex: not estimated, because fewer than 10 people died."
+
+
+def test_the_page_without_deaths_times_or_tables_says_why(tmp_path):
+    def told(folder, table, **settings):
+        return write_page(
+            tmp_path / folder,
+            added_value(table, Choices(steps=("sex",), covariates=()), "c", bootstraps=0, **settings),
+        )
+
+    assert "fewer than 10 people died" in told("a", people(60).assign(event=0.0))
+    assert "fewer than 10 people were still followed then" in told("b", people(80), times=[9.0])
+    late = people(150)
+    text = told("c", late.assign(entry_years=late.followup_years / 3), times=[1.0])
+    assert "somebody enters after time zero" in text
+    bare = survival_page(collect([tmp_path / "c" / "c" / "survival" / "cox.tsv"]), config_of(["c"]), [])
+    assert "What face age adds: not run" in bare
+
+
+def test_small_groups_are_not_drawn(found, monkeypatch):
+    drawn = {}
+    monkeypatch.setattr(
+        section.figures, "calibration", lambda rows, *_: drawn.update(groups=rows[rows.kind == "group"]) or ""
+    )
+    monkeypatch.setattr(section.figures, "decisions", lambda rows, *_: drawn.update(decisions=rows) or "")
+    parts = [
+        of(section._complete(table, further), question=FIRST)
+        for table, further in (
+            (found.rows, section.FURTHER), (found.calibration, section.CALIBRATION), (found.decisions, section.DECISION),
+        )
+    ]  # fmt: skip
+    section._question(*parts, 5)
+    few = len(drawn["decisions"])
+    assert len(drawn["groups"]) == 30
+    section._question(*parts, 61)
+    assert not len(drawn["groups"])
+    n_high = drawn["decisions"].n_high.dropna()
+    assert len(drawn["decisions"]) < few
+    assert ((n_high == 0) | (n_high >= 61)).all()
+    assert ((n_high == 300) | (300 - n_high >= 61)).all()
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("width", [1280, 360])
+def test_the_section_fits_the_screen(tmp_path, page, width):
+    path = tmp_path / "page.html"
+    path.write_text(page)
+    with chromium(tmp_path / "profile", width=width) as browser:
+        browser.execute_cdp_cmd(
+            "Emulation.setDeviceMetricsOverride",
+            {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 500},
+        )
+        browser.get(path.as_uri())
+        wide, screen = browser.execute_script(
+            "return [document.documentElement.scrollWidth, window.innerWidth]"
+        )
+        errors = [entry for entry in browser.get_log("browser") if entry["level"] == "SEVERE"]
+    assert not errors
+    assert wide <= screen
