@@ -82,7 +82,7 @@ class Demo(Closed):
 
 
 class Rule(Closed):
-    """What happens to photos that a rule catches, and from where on it catches them."""
+    """What happens to photos or samples that a rule catches, and from where on it catches them."""
 
     action: Literal["exclude", "flag", "ignore"]
     threshold: float
@@ -274,6 +274,20 @@ class Fairness(Closed):
     """Photos per cohort that are aged again in worse light, blurred, compressed ... (19 times each). 0: none."""
 
 
+class SampleQuality(Closed):
+    """RNA samples that differ: excluded from the models, flagged in the ledger, or used without a word (ignore). Those without
+    any count are always excluded."""
+
+    outlier: Rule = _rule("flag", 5)
+    """Further than this many robust standard deviations from the median, in log library size or on one of the components."""
+    sex_mismatch: Rule = _rule("flag", 2)
+    """XIST against genes of the Y chromosome tells another sex than recorded, by at least this many log2 units."""
+    components: int = Field(default=5, ge=1, le=20)
+    """Principal components that are looked at."""
+    variable_genes: int = Field(default=500, ge=2)
+    """They are made of so many genes, those that vary most."""
+
+
 class Expression(Closed):
     """Genes against age acceleration (DESeq2's method; limma-voom as second opinion)."""
 
@@ -298,6 +312,7 @@ class Expression(Closed):
     in the errors)."""
     min_cells: int = Field(default=10, ge=1)
     """Single cell: a donor's cell type with fewer cells is dropped."""
+    quality: SampleQuality = Field(default_factory=SampleQuality)
     workers: int = Field(default=2, ge=1)
     """Processor cores for the models of genes, at most."""
     gene_sets: list[str] = [

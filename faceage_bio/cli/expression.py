@@ -68,6 +68,9 @@ def fit_expression(
     ] = "counts",
     counts_strand: Annotated[str | None, typer.Option(help="STAR: unstranded, forward or reverse.")] = None,
     gene_ids: Annotated[Path | None, typer.Option(help="GTF, or a table gene_id, symbol.")] = None,
+    quality: Annotated[
+        Path | None, typer.Option(help="Written by check-expression: samples excluded or flagged.")
+    ] = None,
 ) -> None:
     """Genes against age acceleration by DESeq2's method, with chronological age as its twin; limma-voom as second opinion.
 
@@ -80,20 +83,24 @@ def fit_expression(
     from faceage_bio.errors import RunError
     from faceage_bio.expression.counts import choose_samples, one_row_per_sample
     from faceage_bio.expression.inputs import read_inputs
+    from faceage_bio.expression.quality import verdicts_of
     from faceage_bio.expression.stage import result_tables
     from faceage_bio.plain import read_plain
-    from faceage_bio.tables import write_table
+    from faceage_bio.tables import read_table, write_table
 
     if samples is None:
         raise RunError("give --samples, and either --counts or --pseudobulk.")
     table = read_plain(acceleration, (SUBJECT, AGE, AGE_ACCELERATION))
+    judged = read_table(quality) if quality else None
     cohort = str(table[COHORT].iloc[0]) if COHORT in table and len(table) else ""
     inputs, sheet = read_inputs(
         cohort, samples, counts, pseudobulk, kind=counts_kind, strand=counts_strand, gene_ids=gene_ids
     )
     outputs = []
     for analysis, (matrix, mine) in inputs.items():
-        data = choose_samples(table, matrix, mine, covariate, repeated_samples, tissue)
+        data = choose_samples(
+            table, matrix, mine, covariate, repeated_samples, tissue, verdicts_of(judged, analysis)
+        )
         print(f"{cohort}, {analysis}: {len(data.people)} of {len(mine)} samples")
         tested, declared = result_tables(
             data, cohort, analysis, covariate, panel, per_years, min_count, min_samples, workers

@@ -58,6 +58,9 @@ def score_gene_sets(
         str, typer.Option(help="Several samples of a person: first, last, sum or block.")
     ] = "first",
     seed: Annotated[int, typer.Option(help="Of the permutations.")] = 1,
+    quality: Annotated[
+        Path | None, typer.Option(help="Written by check-expression: samples excluded or flagged.")
+    ] = None,
 ) -> None:
     """Sets of genes against age acceleration: a score per person, GSEA and over-representation.
 
@@ -68,11 +71,13 @@ def score_gene_sets(
 
     from faceage_bio.expression.counts import choose_samples
     from faceage_bio.expression.inputs import read_inputs
+    from faceage_bio.expression.quality import verdicts_of
     from faceage_bio.expression.sets import set_tables
     from faceage_bio.rna.gene_sets import choose_sets
     from faceage_bio.tables import read_table, write_table
 
     sets = choose_sets(gene_set, gmt)
+    judged = read_table(quality) if quality else None
     table, found = read_table(acceleration), read_table(genes)
     cohort = str(table["cohort"].iloc[0]) if len(table) else ""
     inputs, _ = read_inputs(cohort, samples, counts, pseudobulk)
@@ -80,7 +85,7 @@ def score_gene_sets(
     repeated = "first" if repeated_samples == "block" else repeated_samples
     parts: dict[str, list[pd.DataFrame]] = {}
     for analysis, (matrix, mine) in inputs.items():
-        data = choose_samples(table, matrix, mine, covariate, repeated, tissue)
+        data = choose_samples(table, matrix, mine, covariate, repeated, tissue, verdicts_of(judged, analysis))
         tables = set_tables(
             data, found[found["analysis"] == analysis] if len(found) else found, sets, cohort=cohort, analysis=analysis,
             covariates=covariate, headline=headline, per_years=per_years, min_coverage=min_coverage, min_count=min_count,

@@ -24,6 +24,9 @@ def normalise_expression(
     repeated_samples: Annotated[
         str, typer.Option(help="Several samples of a person: first, last or sum (block: first).")
     ] = "first",
+    quality: Annotated[
+        Path | None, typer.Option(help="Written by check-expression: samples it excludes are left out.")
+    ] = None,
 ) -> None:
     """Log2 counts per million, one row per person.
 
@@ -31,9 +34,11 @@ def normalise_expression(
     """
     from faceage_bio.expression.inputs import read_inputs
     from faceage_bio.expression.levels import levels_table
-    from faceage_bio.tables import write_table
+    from faceage_bio.expression.quality import without_excluded
+    from faceage_bio.tables import read_table, write_table
 
     inputs, _ = read_inputs("", samples, counts, pseudobulk)
+    inputs = without_excluded(inputs, read_table(quality) if quality else None)
     table = levels_table(inputs, min_count, min_samples, repeated_samples, tissue)
     write_table(table, output, private=True)
     print(f"levels of {table.shape[1] - 5} genes in {len(table)} samples")

@@ -29,10 +29,12 @@ def choose_samples(
     covariates: Sequence[str],
     repeated: str = "first",
     tissue: str | None = None,
+    verdicts: pd.DataFrame | None = None,
 ) -> Expression:
     """The samples that are analysed, each with its person's row of the analysis table.
 
-    Libraries of one specimen (``specimen_id``) are added first. Of several samples of a person ``repeated`` says what becomes.
+    What quality excludes is gone first. Then libraries of one specimen (``specimen_id``) are added. Of several samples of a
+    person ``repeated`` says what becomes.
 
     Parameters
     ----------
@@ -43,6 +45,8 @@ def choose_samples(
     covariates : names of columns of ``table``, or of ``samples``, and interactions ``a:b``
     repeated : "first" or "last" by date, "sum" (their counts are added), or "block" (all of them are kept)
     tissue : the value of ``tissue`` that is analysed; None takes all
+    verdicts : status, reason and detail of each sample, indexed by sample_id, from `quality.check_samples`; those that it
+        does not name are used
 
     Raises
     ------
@@ -62,6 +66,9 @@ def choose_samples(
     reason = pd.Series("", index=people.index)
     if tissue is not None:
         reason[~is_of_tissue(people, tissue)] = "other_tissue"
+    judged = _judged(people, verdicts)
+    out = (reason == "") & (judged["status"] == "excluded")
+    reason[out] = judged.loc[out, "reason"]
     reason[(reason == "") & people[AGE_ACCELERATION].isna()] = "no_acceleration"
     for name in columns:
         reason[(reason == "") & people[name].isna()] = f"missing_{name}"
@@ -73,8 +80,19 @@ def choose_samples(
             why, "excluded"
         )
     )
-    ledger = people[[COHORT, SUBJECT, SAMPLE]].assign(stage="expression", status=status, reason=reason)
+    flagged = (reason == "") & (judged["status"] == "flagged")
+    ledger = people[[COHORT, SUBJECT, SAMPLE]].assign(
+        stage="expression", status=status.mask(flagged, "flagged"), reason=reason.mask(flagged, judged["reason"]),
+        detail=judged["detail"].where(out | flagged, ""),
+    )  # fmt: skip
     return Expression(counts[used.index].T, used, ledger_rows(ledger))
+
+
+def _judged(people: pd.DataFrame, verdicts: pd.DataFrame | None) -> pd.DataFrame:
+    """Status, reason and detail of quality for each row."""
+    columns = ["status", "reason", "detail"]
+    table = pd.DataFrame(columns=columns) if verdicts is None else verdicts[columns]
+    return table.reindex(people[SAMPLE]).fillna("").set_axis(people.index, axis=0)
 
 
 def is_of_tissue(people: pd.DataFrame, tissue: str) -> pd.Series:
@@ -141,9 +159,9 @@ def _add_libraries(
 def one_row_per_sample(samples: pd.DataFrame, ledgers: Sequence[pd.DataFrame]) -> pd.DataFrame:
     """The stage's ledger: used in any analysis, or why in none; a donor without enough cells of any type is told so."""
     rows = pd.concat(ledgers, ignore_index=True) if ledgers else ledger_rows([])
-    rows = rows.sort_values("status", key=lambda status: status != "included", kind="stable").drop_duplicates(
-        SAMPLE
-    )
+    order = {"included": 0, "flagged": 1}
+    rows = rows.sort_values("status", key=lambda status: status.map(order).fillna(2), kind="stable")
+    rows = rows.drop_duplicates(SAMPLE)
     left = samples[~samples[SAMPLE].astype(str).isin(rows[SAMPLE])]
     more = left[[COHORT, SUBJECT, SAMPLE]].assign(
         stage="expression", status="excluded", reason="too_few_cells"

@@ -14,6 +14,7 @@ import faceage_bio
 from faceage_bio.report import fairness, figures, formats, readers, words
 from faceage_bio.report.acceleration import definition_section
 from faceage_bio.report.associations import association_sections
+from faceage_bio.report.expression_quality import quality_section, rule_words
 from faceage_bio.report.gene_sets import gene_set_section
 from faceage_bio.report.genes import gene_section
 from faceage_bio.report.phenotypes import group_section, phenotype_section
@@ -44,7 +45,7 @@ def association_page(tables: ReportTables, config: dict, cards: list[dict]) -> s
     cohorts = [_association_cohort(tables, name, config) for name in config["cohorts"]]
     figure = figures.age_bands(bands, min_cell) if len(bands) and (bands.n >= min_cell).any() else ""
     return _render(
-        "association.html.j2", config, cards, cohorts=cohorts, **_shared(tables, config), bands_figure=Markup(figure), bundle=Markup(figures.vega_bundle()) if any(c["volcano"] for c in cohorts) else "",
+        "association.html.j2", config, cards, cohorts=cohorts, **_shared(tables, config), rna_rules=rule_words(config["expression"]["quality"]), bands_figure=Markup(figure), bundle=Markup(figures.vega_bundle()) if any(c["volcano"] for c in cohorts) else "",
     )  # fmt: skip
 
 
@@ -125,6 +126,7 @@ def _association_cohort(tables: ReportTables, name: str, config: dict) -> dict:
         "bands": _rows(tables.get("acceleration", "age_bands", name)),
         **_agreement(tables, name, config["report"]["min_cell"]),
         **definition_section(tables, name, config),
+        "rna_quality": quality_section(tables, name, config),
         "gene_sets": gene_set_section(tables, name, config),
         **phenotype_section(tables, name, config),
         **gene_section(tables, name, config),

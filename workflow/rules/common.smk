@@ -231,9 +231,17 @@ def expression_options(wildcards, input):
 
 
 # of several samples of a person, and of several tissues
-SAMPLE_CHOICE = [
-    *option("--repeated-samples", [config["expression"]["repeated_samples"]]),
-    *option("--tissue", [config["expression"]["tissue"]] if config["expression"]["tissue"] else []),
+TISSUE = option("--tissue", [config["expression"]["tissue"]] if config["expression"]["tissue"] else [])
+SAMPLE_CHOICE = [*option("--repeated-samples", [config["expression"]["repeated_samples"]]), *TISSUE]
+
+# which samples differ from the others, and what becomes of them
+QUALITY_LIMITS = [
+    *option("--outliers", [config["expression"]["quality"]["outlier"]["action"]]),
+    *option("--deviations", [config["expression"]["quality"]["outlier"]["threshold"]]),
+    *option("--sex-mismatches", [config["expression"]["quality"]["sex_mismatch"]["action"]]),
+    *option("--sex-difference", [config["expression"]["quality"]["sex_mismatch"]["threshold"]]),
+    *option("--components", [config["expression"]["quality"]["components"]]),
+    *option("--variable-genes", [config["expression"]["quality"]["variable_genes"]]),
 ]
 
 

@@ -19,9 +19,46 @@ rule aggregate_cells:
         " --min-cells {params.min_cells} --output {output.pseudobulk:q} --ledger {output.ledger:q} > {log:q} 2>&1"
 
 
+rule check_expression:
+    input:
+        unpack(expression_inputs),
+        acceleration="<results>/{cohort}/acceleration/acceleration.parquet",
+    output:
+        quality=report(
+            "<results>/{cohort}/expression/quality.tsv",
+            caption="../report/expression_quality.rst",
+            category="Gene expression",
+            labels={"cohort": "{cohort}", "table": "quality of samples"},
+        ),
+        components="<results>/{cohort}/expression/components.tsv",
+        confounding="<results>/{cohort}/expression/confounding.tsv",
+        samples="<results>/{cohort}/expression/sample_quality.parquet",
+    log:
+        "<logs>/expression/check_expression_{cohort}.log",
+    wildcard_constraints:
+        cohort=any_of(WITH_RNA),
+    resources:
+        mem_mb=4000,
+    params:
+        inputs=expression_options,
+        covariates=option("--covariate", config["expression"]["covariates"]),
+        limits=QUALITY_LIMITS,
+        min_count=config["expression"]["min_count"],
+        min_samples=config["expression"]["min_samples"],
+        min_cell=config["report"]["min_cell"],
+        tissue=TISSUE,
+        version=VERSION,
+    shell:
+        "faceage-bio check-expression --acceleration {input.acceleration:q} {params.inputs:q} {params.covariates:q}"
+        " {params.limits:q} {params.tissue:q} --min-count {params.min_count} --min-samples {params.min_samples}"
+        " --min-cell {params.min_cell} --output $(dirname {output.quality:q}) --quality {output.samples:q}"
+        " > {log:q} 2>&1"
+
+
 rule normalise_expression:
     input:
         unpack(expression_inputs),
+        quality="<results>/{cohort}/expression/sample_quality.parquet",
     output:
         "<results>/{cohort}/expression/log_cpm.parquet",
     log:
@@ -37,13 +74,14 @@ rule normalise_expression:
         choice=SAMPLE_CHOICE,
         version=VERSION,
     shell:
-        "faceage-bio normalise-expression {params.inputs:q} --min-count {params.min_count}"
+        "faceage-bio normalise-expression {params.inputs:q} --quality {input.quality:q} --min-count {params.min_count}"
         " --min-samples {params.min_samples} {params.choice:q} --output {output:q} > {log:q} 2>&1"
 
 
 rule fit_expression:
     input:
         unpack(expression_inputs),
+        quality="<results>/{cohort}/expression/sample_quality.parquet",
         acceleration="<results>/{cohort}/acceleration/acceleration.parquet",
     output:
         genes=report(
@@ -76,7 +114,7 @@ rule fit_expression:
         choice=SAMPLE_CHOICE,
         version=VERSION,
     shell:
-        "faceage-bio fit-expression --acceleration {input.acceleration:q} {params.inputs:q}"
+        "faceage-bio fit-expression --acceleration {input.acceleration:q} {params.inputs:q} --quality {input.quality:q}"
         " {params.covariates:q} {params.panel:q} --per-years {params.per_years} --min-count {params.min_count}"
         " --min-samples {params.min_samples} {params.choice:q} --workers {threads} --genes {output.genes:q}"
         " --panel-table {output.panel:q} --ledger {output.ledger:q} > {log:q} 2>&1"
@@ -85,6 +123,7 @@ rule fit_expression:
 rule score_gene_sets:
     input:
         unpack(expression_inputs),
+        quality="<results>/{cohort}/expression/sample_quality.parquet",
         acceleration="<results>/{cohort}/acceleration/acceleration.parquet",
         genes="<results>/{cohort}/expression/genes.tsv",
         gmt=config["expression"]["gmt"],
@@ -125,6 +164,7 @@ rule score_gene_sets:
         version=VERSION,
     shell:
         "faceage-bio score-gene-sets --acceleration {input.acceleration:q} --genes {input.genes:q} {params.inputs:q}"
+        " --quality {input.quality:q}"
         " {params.covariates:q} {params.sets:q} {params.choice:q} --headline {params.headline:q}"
         " --per-years {params.per_years} --min-coverage {params.min_coverage} --min-count {params.min_count}"
         " --min-samples {params.min_samples} --seed {params.seed} --output $(dirname {output.gsea:q})"

@@ -33,6 +33,11 @@ rule render_association_report:
                 cohort=WITH_RNA,
                 table=["set_associations", "set_coverage", "gsea", "ora"],
             ),
+            *collect(
+                "<results>/{cohort}/expression/{table}.tsv",
+                cohort=WITH_RNA,
+                table=["quality", "components", "confounding"],
+            ),
         ],
         models=MODELS if WITH_PHOTOS else [],
     output:

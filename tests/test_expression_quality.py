@@ -1,0 +1,350 @@
+"""Quality of RNA samples: depth, sex by RNA, components, outliers, batches. Golden: tests/golden/expression_checks (R)."""
+
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.stats import kstest
+
+from faceage_bio.errors import FitError
+from faceage_bio.expression.counts import choose_samples, one_row_per_sample
+from faceage_bio.expression.quality import (
+    NO_COUNTS,
+    OUTLIER,
+    SEX,
+    Limits,
+    check_samples,
+    deviations,
+    tell_sex,
+    verdicts_of,
+    without_excluded,
+)  # fmt: skip
+from faceage_bio.expression.quality_tables import confounding_table, quality_tables
+from faceage_bio.report.expression_quality import sentence
+from faceage_bio.report.pages import association_page
+from faceage_bio.report.tables import collect
+from faceage_bio.stats.explained import association_of_words, explained
+from faceage_bio.tables import write_table
+from tests.golden.expression_checks.data import OUTCOMES, voters
+from tests.test_report import CARD, config_of
+
+GOLDEN = pd.read_csv(
+    Path(__file__).parent / "golden" / "expression_checks" / "golden.tsv", sep="\t"
+).set_index("what")["value"]  # fmt: skip
+Y = ["RPS4Y1", "DDX3Y"]
+
+
+def study(n=60, seed=1, genes=300, batch=0.0, linked=False):
+    """Counts with XIST and Y genes that follow sex, and two batches; ``linked``: the batch follows age acceleration."""
+    random = np.random.default_rng(seed)
+    names = ["XIST", *Y, *(f"G{k}" for k in range(genes - 3))]
+    excess, sex = random.normal(0, 8, n), random.choice(["female", "male"], n)
+    plate = (excess > 0) if linked else random.random(n) < 0.5
+    mean = np.exp(random.normal(5, 1, genes))[:, None] * np.ones(n)
+    mean *= np.exp(random.normal(0, batch, genes))[:, None] ** plate
+    mean[0] = np.where(sex == "female", 300, 0.2)
+    mean[1:3] = np.where(sex == "male", 300, 0.2)
+    mean *= random.uniform(0.7, 1.4, n)
+    counts = pd.DataFrame(
+        random.negative_binomial(10, 10 / (10 + mean)), index=names, columns=[f"r{k}" for k in range(n)]
+    )
+    ids = [f"s{k}" for k in range(n)]
+    table = pd.DataFrame({
+        "cohort": "c", "subject_id": ids, "age_acceleration": excess, "chronological_age": random.normal(64, 9, n), "sex": sex,
+        "smoking": random.choice(["never", "current"], n),
+    })  # fmt: skip
+    samples = pd.DataFrame({
+        "cohort": "c", "sample_id": counts.columns, "subject_id": ids, "batch": np.where(plate, "p1", "p2"), "sample_date": None,
+    })  # fmt: skip
+    return table, counts, samples
+
+
+def check(table, counts, samples, **limits):
+    return check_samples(counts, samples, table, Limits(**limits), 10, 10)
+
+
+def tables_of(table, counts, samples, **limits):
+    checked = check(table, counts, samples, **limits)
+    return quality_tables(checked, samples, table, ["sex", "smoking"], "c", "expression", 5)
+
+
+def test_shares_explained_equal_r():
+    data = voters()
+    party = pd.get_dummies(data.party).drop(columns="democrat").astype(float)
+    for term, design in (("age", data[["age"]]), ("party", party)):
+        share, p = explained(data[OUTCOMES[:3]].to_numpy(), design.to_numpy())
+        np.testing.assert_allclose(share, [GOLDEN[f"r2 {name} {term}"] for name in OUTCOMES[:3]], rtol=1e-8)
+        np.testing.assert_allclose(p, [GOLDEN[f"p {name} {term}"] for name in OUTCOMES[:3]], rtol=1e-8)
+    v, p = association_of_words(data.party, data.vote)
+    assert v == pytest.approx(GOLDEN["v party vote"], rel=1e-9)
+    assert p == pytest.approx(GOLDEN["p party vote"], rel=1e-8)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 10_000), st.floats(0.1, 50), st.floats(-100, 100))
+def test_shares_explained_know_no_unit(seed, scale, shift):
+    random = np.random.default_rng(seed)
+    y, x = random.normal(size=(20, 2)), random.normal(size=(20, 2))
+    share, p = explained(y, x)
+    np.testing.assert_allclose(explained(y * scale + shift, x), (share, p), rtol=1e-6)
+    np.testing.assert_allclose(explained(y, x * scale + shift), (share, p), rtol=1e-6)
+    assert ((share >= 0) & (share <= 1)).all()
+
+
+def test_what_cannot_be_explained_is_told():
+    y = np.arange(6.0)
+    with pytest.raises(FitError, match="does not vary"):
+        explained(y, np.empty((6, 0)))
+    with pytest.raises(FitError, match="6 samples are too few for 5 terms"):
+        explained(y, np.random.default_rng(1).normal(size=(6, 5)))
+    with pytest.raises(FitError, match="follow from each other"):
+        explained(y, np.column_stack([y, y]))
+    assert np.isnan(explained(np.ones(6), y)).all()
+    with pytest.raises(FitError, match="does not vary"):
+        association_of_words(["a", "a"], ["x", "y"])
+
+
+def test_components_are_those_of_a_singular_value_decomposition():
+    table, counts, samples = study()
+    checked = check(table, counts, samples)
+    levels = np.log2((counts + 0.5) / (counts.sum() + 1) * 1e6).T
+    levels = levels.loc[:, (counts >= 10).sum(axis=1) >= 10].drop(columns=["XIST", *Y])
+    u, s, _ = np.linalg.svd(levels - levels.mean(), full_matrices=False)
+    np.testing.assert_allclose(checked.components.abs(), np.abs(u[:, :5] * s[:5]), rtol=1e-6, atol=1e-8)
+    np.testing.assert_allclose(checked.shares, s[:5] ** 2 / (s**2).sum(), rtol=1e-8)
+
+
+def test_components_equal_those_of_r(monkeypatch):
+    from faceage_bio.expression import quality
+
+    data = voters()[OUTCOMES]
+    monkeypatch.setattr(quality, "levels_of", lambda counts: data)
+    scores, shares, _ = quality.principal_components(pd.DataFrame(1, OUTCOMES, data.index), 5, 2, 0, 0)
+    for k in (1, 2):
+        assert shares[f"PC{k}"] == pytest.approx(GOLDEN[f"pc share {k}"], rel=1e-9)
+        for i in (1, 2, 3):
+            assert abs(scores.iloc[i - 1, k - 1]) == pytest.approx(GOLDEN[f"pc {k} {i}"], rel=1e-8)
+
+
+def test_a_planted_batch_is_found_on_a_component_and_in_the_confounding_table():
+    tables = tables_of(*study(batch=0.5, linked=True))
+    components = tables["components"].set_index(["term", "component"])
+    assert components.estimate["batch", "PC1"] > 0.9
+    assert components.q_value["batch", "PC1"] < 1e-10
+    assert components.q_value["smoking", "PC1"] > 0.05
+    confounding = tables["confounding"].set_index("term")
+    assert confounding.estimate["age_acceleration"] > 0.4
+    assert confounding.p_value["age_acceleration"] < 1e-6
+    assert confounding.estimate["batch: p1"] > 3 > -3 > confounding.estimate["batch: p2"]
+    assert confounding.measure["sex"] == "Cramer's V"
+
+
+def test_without_effect_the_p_values_of_components_are_uniform():
+    table, counts, samples = study(batch=0.0)
+    checked, random, found = check(table, counts, samples), np.random.default_rng(3), []
+    for _ in range(40):
+        found.append(explained(checked.components.to_numpy(), random.permutation(table.age_acceleration))[1])
+    assert kstest(np.concatenate(found), "uniform").pvalue > 0.01
+    assert (
+        tables_of(*study(batch=0.0))["components"].set_index("term").q_value["age_acceleration"] > 0.01
+    ).all()
+
+
+def test_a_swapped_sex_is_found_and_flagged_or_excluded():
+    table, counts, samples = study()
+    table.loc[7, "sex"] = {"female": "male", "male": "female"}[table.sex[7]]
+    found = check(table, counts, samples).samples.set_index("sample_id")
+    assert found.index[found.reason == SEX].tolist() == ["r7"]
+    assert found.status["r7"] == "flagged"
+    assert found.detail["r7"] == f"recorded {table.sex[7]}, by RNA {found.rna_sex['r7']}"
+    summary = tables_of(table, counts, samples)["quality"].set_index("term")
+    assert summary.estimate["RNA tells another sex"] == 1
+    assert not {"r7", "s7"} & set(summary.astype(str).to_numpy().ravel())
+
+    out = check(table, counts, samples, sex_mismatches="exclude").samples.assign(analysis="expression")
+    verdicts = verdicts_of(out, "expression")
+    data = choose_samples(table, counts, samples, ["sex"], verdicts=verdicts)
+    assert "r7" not in data.counts.index
+    row = data.ledger.set_index("sample_id").loc["r7"]
+    assert (row.status, row.reason) == ("excluded", SEX)
+    assert row.detail.startswith("recorded ")
+    assert (
+        "r7"
+        not in without_excluded({"expression": (counts, samples)}, out)["expression"][1].sample_id.tolist()
+    )
+    flagged = verdicts_of(check(table, counts, samples).samples.assign(analysis="expression"), "expression")
+    data = choose_samples(table, counts, samples, ["sex"], verdicts=flagged)
+    assert "r7" in data.counts.index
+    assert data.ledger.status.value_counts().to_dict() == {"included": 59, "flagged": 1}
+    assert len(one_row_per_sample(samples, [data.ledger])) == 60
+
+
+def test_an_outlier_is_found_and_two_batches_are_none():
+    table, counts, samples = study(n=80, batch=1.0)
+    assert (check(table, counts, samples).samples.status == "included").all()
+    random = np.random.default_rng(5)
+    counts["r3"] = random.permutation(counts["r3"].to_numpy())
+    counts["r9"] //= 60
+    found = check(table, counts, samples, sex_mismatches="ignore").samples.set_index("sample_id")
+    assert set(found.index[found.reason == OUTLIER]) == {"r3", "r9"}
+    assert found.detail["r9"].endswith("robust standard deviations from the median")
+    ignored = check(table, counts, samples, sex_mismatches="ignore", outliers="ignore").samples
+    assert (ignored.status == "included").all()
+
+
+def test_a_sample_without_counts_is_excluded_and_the_others_are_checked():
+    table, counts, samples = study()
+    counts["r0"] = 0
+    checked = check(table, counts, samples)
+    row = checked.samples.set_index("sample_id").loc["r0"]
+    assert (row.status, row.reason, row.detail) == ("excluded", NO_COUNTS, "no counts at all")
+    assert len(checked.components) == 59
+    tables = tables_of(table, counts, samples)
+    assert tables["quality"].set_index("term").estimate[["without counts", "excluded"]].tolist() == [1, 1]
+    data = choose_samples(
+        table, counts, samples, [], verdicts=verdicts_of(checked.samples.assign(analysis="a"), "a")
+    )
+    assert len(data.counts) == 59
+
+
+@pytest.mark.parametrize(
+    ("gone", "why"), [(["XIST"], "the counts have no XIST"), (Y, "the counts have no Y genes"), (["XIST", *Y], "no XIST and no Y")]
+)  # fmt: skip
+def test_without_sex_genes_the_sex_check_says_so(gone, why):
+    table, counts, samples = study()
+    tables = tables_of(table, counts.drop(index=gone), samples)
+    row = tables["quality"].set_index("term").loc["RNA tells another sex"]
+    assert np.isnan(row.estimate)
+    assert row.note.startswith("not run, because")
+    assert why in row.note
+    assert "Sex was not told by RNA, because" in sentence(tables["quality"])
+
+
+def test_sex_between_both_is_not_told():
+    counts = pd.DataFrame({"f": [900, 0, 99100], "m": [0, 900, 99100], "mixed": [500, 400, 99100]}, index=["XIST", "DDX3Y", "G"])  # fmt: skip
+    assert tell_sex(counts, 2.0)[0].rna_sex.to_dict() == {"f": "female", "m": "male", "mixed": "not told"}
+
+
+def test_few_samples_have_no_components():
+    table, counts, samples = study()
+    three = samples.head(3)
+    checked = check(table, counts, three)
+    assert checked.notes["components"] == "3 samples are too few; there must be 4"
+    rows = quality_tables(checked, three, table, ["sex"], "c", "expression", 5)["components"]
+    assert rows.note.str.contains("3 samples are too few").all()
+
+
+@pytest.mark.parametrize(
+    ("batches", "note"),
+    [
+        (lambda n: ["p1"] * n, "not run, because all samples are of one batch"),
+        (lambda n: [f"p{k}" for k in range(n)], "age acceleration cannot be told apart"),
+        (lambda n: [None] * n, "not run, because the samples table names no batch"),
+    ],
+)
+def test_batches_that_compare_nothing_are_told(batches, note):
+    table, _, samples = study()
+    people = table.assign(batch=batches(len(samples)))
+    rows = confounding_table(people, ["age_acceleration", "sex"], 5).set_index("term")
+    assert note in rows.note["age_acceleration"]
+
+
+def test_one_batch_per_group_cannot_be_told_apart():
+    table, _, _ = study()
+    rows = confounding_table(table.assign(batch="of " + table.sex), ["age_acceleration", "sex"], 5).set_index(
+        "term"
+    )
+    assert rows.note["sex"] == "batch and sex cannot be told apart"
+    assert rows.estimate["sex"] == pytest.approx(1)
+    assert rows.note["age_acceleration"] == ""
+    two = table.assign(batch="p" + (table.age_acceleration > 0).astype(str))
+    two["age_acceleration"] = two.batch.map({"pTrue": 5.0, "pFalse": -5.0})
+    rows = confounding_table(two, ["age_acceleration"], 5).set_index("term")
+    assert rows.note["age_acceleration"] == "batch and age acceleration cannot be told apart"
+
+
+def test_batches_of_few_people_have_no_mean():
+    table, _, _ = study()
+    people = table.assign(batch=["rare"] * 4 + ["p1"] * 56)
+    row = confounding_table(people, [], 5).set_index("term").loc["batch: rare"]
+    assert np.isnan(row.estimate)
+    assert row.note == "not shown, because it has fewer than 5 people"
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 10_000), st.floats(0.1, 9), st.floats(-50, 50))
+def test_deviations_know_no_unit(seed, scale, shift):
+    random = np.random.default_rng(seed)
+    table, alike = pd.DataFrame(random.normal(size=(30, 2))), pd.Series(random.choice(list("ab"), 30))
+    np.testing.assert_allclose(deviations(table * scale + shift, alike), deviations(table, alike), rtol=1e-6)
+
+
+def test_the_page_shows_samples_heat_map_and_batches(tmp_path):
+    for name, one in tables_of(*study(batch=0.5, linked=True)).items():
+        write_table(one.assign(cohort="one"), tmp_path / "one" / "expression" / f"{name}.tsv")
+    config = config_of(["one"])
+    page = association_page(collect(list((tmp_path / "one" / "expression").glob("*.tsv"))), config, [CARD])
+    for text in ("60 samples were checked; none is excluded or flagged.", "share of each principal component", "<strong>1.00</strong>",
+                 "age acceleration of each batch", "RNA unlike the others: flagged, RNA tells another sex: flagged"):  # fmt: skip
+        assert text in page, text
+    assert association_page(collect([]), config, [CARD]).count("the cohort has no RNA counts") >= 2
+
+
+def test_the_command_runs_on_plain_tables_and_the_fit_leaves_out_what_it_excludes(tmp_path):
+    table, counts, samples = study(n=40, genes=120)
+    table.loc[7, "sex"] = {"female": "male", "male": "female"}[table.sex[7]]
+    table.to_csv(tmp_path / "people.tsv", sep="\t", index=False)
+    counts.rename_axis("gene").to_csv(tmp_path / "counts.tsv", sep="\t")
+    samples[["sample_id", "subject_id", "batch"]].to_csv(tmp_path / "samples.tsv", sep="\t", index=False)
+    common = [
+        "--acceleration",
+        "people.tsv",
+        "--counts",
+        "counts.tsv",
+        "--samples",
+        "samples.tsv",
+        "--covariate",
+        "sex",
+    ]
+    run(
+        tmp_path,
+        "check-expression",
+        *common,
+        "--sex-mismatches",
+        "exclude",
+        "--output",
+        ".",
+        "--quality",
+        "samples_q.tsv",
+    )
+    private = tmp_path / "samples_q.tsv"
+    assert stat.S_IMODE(private.stat().st_mode) == 0o600
+    assert pd.read_csv(private, sep="\t").set_index("sample_id").status["r7"] == "excluded"
+    for name in ("quality", "components", "confounding"):
+        text = (tmp_path / f"{name}.tsv").read_text()
+        assert "r7" not in text
+        assert "s7" not in text
+    run(
+        tmp_path, "fit-expression", *common, "--quality", "samples_q.tsv", "--panel", "G1", "--genes", "genes.tsv",
+        "--panel-table", "panel.tsv", "--ledger", "ledger.tsv", "--workers", "1",
+    )  # fmt: skip
+    assert (pd.read_csv(tmp_path / "panel.tsv", sep="\t").n == 39).all()
+    ledger = pd.read_csv(tmp_path / "ledger.tsv", sep="\t").set_index("sample_id")
+    assert (ledger.status["r7"], ledger.reason["r7"]) == ("excluded", SEX)
+
+
+def run(folder, *command):
+    done = subprocess.run(
+        [sys.executable, "-m", "faceage_bio", *command],
+        capture_output=True,
+        text=True,
+        cwd=folder,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
