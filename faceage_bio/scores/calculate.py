@@ -203,8 +203,13 @@ def _about(score: Score) -> dict:
 
 
 def _cells(column: pd.Series) -> pd.Series:
-    """Cells as text, as they would be typed; floats keep all their digits."""
-    return column.map(lambda value: "" if pd.isna(value) else str(value).strip()).astype(object)
+    """Cells as text, as they would be typed; numbers keep all their digits."""
+
+    def typed(value: object) -> str:
+        text = "" if pd.isna(value) else str(value).strip()
+        return text.removesuffix(".0") if isinstance(value, float) else text
+
+    return column.map(typed).astype(object)
 
 
 def _numbers(cells: pd.Series, item: Item, source: str, problems: Problems) -> tuple[pd.Series, np.ndarray]:
