@@ -265,7 +265,7 @@ def test_the_page_says_it_in_a_sentence(page, found):
     assert "face age adds beside age" in text
     assert "AUC at 6 months" in text
     assert "AUC at 24 months" in text
-    assert "Observed over predicted at 12 months" in text
+    assert "observed over predicted risk at each time" in text
     assert text.count("<figcaption>Decision curves") == 3
 
 

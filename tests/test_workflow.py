@@ -206,6 +206,23 @@ def test_curves_and_competing_risks_find_what_was_planted(demo):
     assert "Competing risks: death of cancer against other causes" in page
 
 
+def test_what_face_age_adds_is_told_and_found(demo):
+    for cohort in ("north", "south"):
+        rows = table(demo, f"{cohort}/survival/added_value.tsv")
+        first = rows[rows.question == "beyond age and sex"]
+        assert first.p_value[first.kind == "test"].item() < 0.01
+        c = first[(first.measure == "Harrell's C") & (first.kind == "difference")]
+        assert c.estimate.item() > 0
+        assert c.corrected.notna().all()
+        calibration = table(demo, f"{cohort}/survival/calibration.tsv")
+        assert {"slope", "in the large", "group", "curve", "distance"} == set(calibration.kind)
+        decisions = table(demo, f"{cohort}/survival/decision_curve.tsv")
+        assert decisions.estimate.notna().any()
+    page = (demo / "results" / "reports" / "survival.html").read_text()
+    assert page.count(">Does face age add anything?</h3>") == 3
+    assert "adding face age to age and sex raised C from" in page
+
+
 def test_people_with_cancer_look_older_than_reference_people(demo):
     groups = table(demo, "pooled/phenotype/groups.tsv")
     adjusted = groups[groups.adjustment.str.contains("age")]

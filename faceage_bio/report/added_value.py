@@ -67,21 +67,23 @@ def _question(rows: pd.DataFrame, calibration: pd.DataFrame, decisions: pd.DataF
         1, min_cell - 1
     )
     curves = decisions[decisions.estimate.notna() & ~few]
-    curves = curves.assign(term=_in_words(curves.term))
+    curves = curves.assign(term=curves.term.replace(dict(zip(models, titles, strict=False))))
     return {
         "question": question,
         "title": _title(question),
         "sentence": sentence(rows, min_cell),
         "names": names,
+        "titles": titles,
+        "models": " against ".join(names) if question == AGES else f"{names[0]}, without and with face age" if names else "",
         "n": rows["n"].iloc[0],
         "n_events": rows["n_events"].iloc[0],
         "note": next(iter(rows.loc[rows.estimate.notna(), "note"]), ""),
         "tests": rows[(rows.kind == "test") & rows.estimate.notna()].to_dict("records"),
         "measures": _measures(rows[rows.kind != "test"], models),
-        "calibrated": _calibrated(calibration),
+        "calibrated": _calibrated(calibration, titles),
         "large_times": [time_words(time) for time in sorted(calibration.loc[calibration.kind == "in the large", "at_years"].unique())],
         "calibration_figure": Markup(figures.calibration(shown, names, titles) if len(names) and (shown.kind == "curve").any() else ""),
-        "decision_figure": Markup(figures.decisions(curves, names) if len(names) and len(curves) else ""),
+        "decision_figure": Markup(figures.decisions(curves, titles) if len(names) and len(curves) else ""),
     }  # fmt: skip
 
 
@@ -98,13 +100,13 @@ def _in_words(names: pd.Series) -> pd.Series:
     return names.map(model_words)
 
 
-def _calibrated(rows: pd.DataFrame) -> list[dict]:
+def _calibrated(rows: pd.DataFrame, titles: list[str]) -> list[dict]:
     """One line per model: its slope, and observed over predicted risk at each time."""
     lines = []
-    for model, mine in rows.groupby("model", sort=False):
+    for title, (_, mine) in zip(titles, rows.groupby("model", sort=False), strict=False):
         slope = mine[mine.kind == "slope"].to_dict("records")[0]
         large = mine[mine.kind == "in the large"].sort_values("at_years").to_dict("records")
-        lines.append({"model": model_words(model), "slope": slope, "large": large})
+        lines.append({"title": title, "slope": slope, "large": large})
     return lines
 
 

@@ -104,11 +104,11 @@ def calibration(rows: pd.DataFrame, names: list[str], titles: list[str]) -> str:
     )
 
 
-def decisions(rows: pd.DataFrame, names: list[str]) -> str:
+def decisions(rows: pd.DataFrame, titles: list[str]) -> str:
     """Net benefit by threshold, a panel per time: either model, treating everybody, treating nobody."""
     import altair as alt
 
-    order = [*names, "treat everybody", "treat nobody"]
+    order = [*titles, "treat everybody", "treat nobody"]
     ranges = [WITHOUT, WITH, "#8a8f98", INK]
     dashes = [[1, 0], [1, 0], [6, 3], [2, 3]]
     panels = []
