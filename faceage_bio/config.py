@@ -323,8 +323,18 @@ class Expression(Closed):
     """GMT files with sets of your own; NAME_UP and NAME_DOWN are taken for one set with directions."""
     min_coverage: float = Field(default=0.5, ge=0, le=1)
     """A set is scored if at least this share of its genes has enough counts."""
+    hidden_components: int = Field(default=2, ge=0, le=20)
+    """Sensitivity: with up to so many hidden components (singular vectors of the residuals) in the model."""
+    composition: list[str] = []
+    """Sensitivity: columns of the samples table with shares of cell types. Leave one type out, since shares add up to 1."""
+    purity: str | None = None
+    """Sensitivity: column of the samples table with the tumour's share of the sample."""
+    mediator: str | None = "smoking"
+    """Sensitivity: column by way of which looking older may go with a gene, if it is a mediator. null: none."""
+    bootstraps: int = Field(default=1000, ge=100, le=100_000)
+    """Resamples for the interval of the mediated part."""
     seed: int = Field(default=1, ge=0)
-    """Of the permutations of gene set enrichment."""
+    """Of the permutations of gene set enrichment, and of the resamples."""
 
 
 def _days(value: str | None) -> str | None:

@@ -126,6 +126,21 @@ def test_demo_shows_definitions_repeats_and_ageing_rates(demo):
     assert "Face ageing rate" in (demo / "results" / "reports" / "survival.html").read_text()
 
 
+def test_demo_shows_rna_samples_other_models_and_gene_cards(demo):
+    page = (demo / "results" / "reports" / "association.html").read_text()
+    assert page.count("113 samples were checked") == 2
+    assert page.count('<details class="card">') == 2 * 16
+    assert page.count("If smoking is a mediator") == 2
+    for cohort in ("north", "south"):
+        components = table(demo, f"{cohort}/expression/components.tsv").set_index(["term", "component"])
+        assert components.estimate["batch", "PC1"] > 0.9
+        varied = table(demo, f"{cohort}/expression/sensitivity.tsv")
+        main = varied[(varied.term == "CDK6") & (varied.variant == "main model")].iloc[0]
+        assert main.ci_lower > 0
+        private = demo / "results" / cohort / "expression" / "sample_quality.parquet"
+        assert stat.S_IMODE(private.stat().st_mode) == 0o600
+
+
 def test_demo_shows_genes_and_survival(demo):
     page = (demo / "results" / "reports" / "survival.html").read_text()
     assert page.count("Twice the level of CDK6 went with a") == 2

@@ -15,6 +15,8 @@ from faceage_bio.report import fairness, figures, formats, readers, words
 from faceage_bio.report.acceleration import definition_section
 from faceage_bio.report.associations import association_sections
 from faceage_bio.report.expression_quality import quality_section, rule_words
+from faceage_bio.report.expression_sensitivity import sensitivity_section
+from faceage_bio.report.gene_cards import gene_cards
 from faceage_bio.report.gene_sets import gene_set_section
 from faceage_bio.report.genes import gene_section
 from faceage_bio.report.phenotypes import group_section, phenotype_section
@@ -127,6 +129,8 @@ def _association_cohort(tables: ReportTables, name: str, config: dict) -> dict:
         **_agreement(tables, name, config["report"]["min_cell"]),
         **definition_section(tables, name, config),
         "rna_quality": quality_section(tables, name, config),
+        "gene_sensitivity": sensitivity_section(tables, name, config),
+        "gene_cards": gene_cards(tables, name, config),
         "gene_sets": gene_set_section(tables, name, config),
         **phenotype_section(tables, name, config),
         **gene_section(tables, name, config),

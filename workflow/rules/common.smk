@@ -234,6 +234,16 @@ def expression_options(wildcards, input):
 TISSUE = option("--tissue", [config["expression"]["tissue"]] if config["expression"]["tissue"] else [])
 SAMPLE_CHOICE = [*option("--repeated-samples", [config["expression"]["repeated_samples"]]), *TISSUE]
 
+# how the models of the declared genes are varied
+SENSITIVITY_CHOICES = [
+    *option("--hidden-components", [config["expression"]["hidden_components"]]),
+    *option("--composition", config["expression"]["composition"]),
+    *option("--purity", [config["expression"]["purity"]] if config["expression"]["purity"] else []),
+    *option("--mediator", [config["expression"]["mediator"]] if config["expression"]["mediator"] else []),
+    *option("--bootstraps", [config["expression"]["bootstraps"]]),
+    *option("--seed", [config["expression"]["seed"]]),
+]
+
 # which samples differ from the others, and what becomes of them
 QUALITY_LIMITS = [
     *option("--outliers", [config["expression"]["quality"]["outlier"]["action"]]),

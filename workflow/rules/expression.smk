@@ -120,6 +120,43 @@ rule fit_expression:
         " --panel-table {output.panel:q} --ledger {output.ledger:q} > {log:q} 2>&1"
 
 
+rule fit_expression_sensitivity:
+    input:
+        unpack(expression_inputs),
+        quality="<results>/{cohort}/expression/sample_quality.parquet",
+        acceleration="<results>/{cohort}/acceleration/acceleration.parquet",
+    output:
+        sensitivity=report(
+            "<results>/{cohort}/expression/sensitivity.tsv",
+            caption="../report/expression_sensitivity.rst",
+            category="Gene expression",
+            labels={"cohort": "{cohort}", "table": "sensitivity of the panel"},
+        ),
+        residuals="<results>/{cohort}/expression/partial_residuals.tsv",
+    log:
+        "<logs>/expression/fit_expression_sensitivity_{cohort}.log",
+    wildcard_constraints:
+        cohort=any_of(WITH_RNA),
+    resources:
+        mem_mb=4000,
+    params:
+        inputs=expression_options,
+        covariates=option("--covariate", config["expression"]["covariates"]),
+        panel=option("--panel", config["expression"]["panel"]),
+        varied=SENSITIVITY_CHOICES,
+        choice=SAMPLE_CHOICE,
+        per_years=config["expression"]["per_years"],
+        min_count=config["expression"]["min_count"],
+        min_samples=config["expression"]["min_samples"],
+        min_cell=config["report"]["min_cell"],
+        version=VERSION,
+    shell:
+        "faceage-bio fit-expression-sensitivity --acceleration {input.acceleration:q} {params.inputs:q}"
+        " --quality {input.quality:q} {params.covariates:q} {params.panel:q} {params.varied:q} {params.choice:q}"
+        " --per-years {params.per_years} --min-count {params.min_count} --min-samples {params.min_samples}"
+        " --min-cell {params.min_cell} --output {output.sensitivity:q} --residuals {output.residuals:q} > {log:q} 2>&1"
+
+
 rule score_gene_sets:
     input:
         unpack(expression_inputs),

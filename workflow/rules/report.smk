@@ -36,8 +36,9 @@ rule render_association_report:
             *collect(
                 "<results>/{cohort}/expression/{table}.tsv",
                 cohort=WITH_RNA,
-                table=["quality", "components", "confounding"],
+                table=["quality", "components", "confounding", "sensitivity", "partial_residuals"],
             ),
+            *collect("<results>/{cohort}/survival/gene_panel.tsv", cohort=WITH_GENE_SURVIVAL),
         ],
         models=MODELS if WITH_PHOTOS else [],
     output:

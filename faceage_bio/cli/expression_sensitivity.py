@@ -1,0 +1,86 @@
+"""Commands that fit the declared genes' models otherwise."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer()
+
+
+@app.command()
+def fit_expression_sensitivity(
+    acceleration: Annotated[Path, typer.Option(help="A cohort's analysis table (.parquet or .tsv).")],
+    samples: Annotated[Path, typer.Option(help="samples.parquet, or a .tsv with sample_id, subject_id.")],
+    output: Annotated[
+        Path, typer.Option(help="Result table: the coefficient of age acceleration in each variant.")
+    ],
+    residuals: Annotated[
+        Path, typer.Option(help="Result table: partial residuals as means of groups of people.")
+    ],
+    counts: Annotated[Path | None, typer.Option(help="Raw counts, as for fit-expression.")] = None,
+    pseudobulk: Annotated[
+        Path | None, typer.Option(help="Instead of counts: written by aggregate-cells.")
+    ] = None,
+    quality: Annotated[
+        Path | None, typer.Option(help="Written by check-expression: samples excluded or flagged.")
+    ] = None,
+    covariate: Annotated[
+        list[str], typer.Option(help="A covariate, or an interaction such as sex:smoking; repeat.")
+    ] = ["chronological_age"],
+    panel: Annotated[list[str], typer.Option(help="A gene declared beforehand; repeat.")] = ["CDK6"],
+    hidden_components: Annotated[int, typer.Option(help="Up to so many hidden components.", min=0)] = 2,
+    composition: Annotated[
+        list[str], typer.Option(help="Column of samples with the share of a cell type; repeat.")
+    ] = [],
+    purity: Annotated[
+        str | None, typer.Option(help="Column of samples with the tumour's share of the sample.")
+    ] = None,
+    mediator: Annotated[str | None, typer.Option(help="Column that may mediate, such as smoking.")] = None,
+    bootstraps: Annotated[int, typer.Option(help="Resamples for the mediated part.", min=100)] = 1000,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same resamples.")] = 1,
+    per_years: Annotated[float, typer.Option(help="Years that fold changes are given for.")] = 10.0,
+    min_count: Annotated[int, typer.Option(help="A gene is tested with this count ...")] = 10,
+    min_samples: Annotated[int, typer.Option(help="... in this many samples.")] = 10,
+    min_cell: Annotated[int, typer.Option(help="No group of fewer people is told.", min=1)] = 5,
+    tissue: Annotated[
+        str | None, typer.Option(help="The tissue (column of samples) that is analysed.")
+    ] = None,
+    repeated_samples: Annotated[
+        str, typer.Option(help="Several samples of a person: first, last or sum (block: first).")
+    ] = "first",
+) -> None:
+    """The declared genes with hidden components, cell composition, purity, each sample left out, a mediator; partial residuals.
+
+    Example: faceage-bio fit-expression-sensitivity --acceleration acceleration.parquet --counts counts.tsv
+    --samples samples.tsv --covariate sex --panel CDK6 --mediator smoking --output sensitivity.tsv --residuals residuals.tsv
+    """
+    import pandas as pd
+
+    from faceage_bio.columns import AGE, AGE_ACCELERATION, COHORT, SUBJECT
+    from faceage_bio.expression.counts import choose_samples
+    from faceage_bio.expression.inputs import read_inputs
+    from faceage_bio.expression.partial import partial_residuals
+    from faceage_bio.expression.quality import verdicts_of
+    from faceage_bio.expression.sensitivity import Choices, sensitivity_table
+    from faceage_bio.plain import read_plain
+    from faceage_bio.tables import read_table, write_table
+
+    table = read_plain(acceleration, (SUBJECT, AGE, AGE_ACCELERATION))
+    judged = read_table(quality) if quality else None
+    cohort = str(table[COHORT].iloc[0]) if COHORT in table and len(table) else ""
+    inputs, _ = read_inputs(cohort, samples, counts, pseudobulk)
+    # a sample is left out of a model at a time, so the first of a person stands for him
+    repeated = "first" if repeated_samples == "block" else repeated_samples
+    choices = Choices(hidden_components, tuple(composition), purity, mediator, bootstraps, seed)
+    found, binned = [], []
+    for analysis, (matrix, mine) in inputs.items():
+        data = choose_samples(table, matrix, mine, covariate, repeated, tissue, verdicts_of(judged, analysis))
+        shared = {
+            "cohort": cohort, "analysis": analysis, "per_years": per_years, "min_count": min_count, "min_samples": min_samples,
+        }  # fmt: skip
+        found.append(sensitivity_table(data, panel, covariate, choices, **shared))
+        binned.append(partial_residuals(data, panel, covariate, min_cell=min_cell, **shared))
+        print(f"{cohort}, {analysis}: {len(data.people)} people, {found[-1]['variant'].nunique()} variants")
+    write_table(pd.concat(found, ignore_index=True), output)
+    write_table(pd.concat(binned, ignore_index=True), residuals)
