@@ -55,6 +55,16 @@ class Cohort(Closed):
     one specimen are added). Without it sample = subject."""
     single_cell: str | None = None
     """Single-cell RNA: an h5ad file with raw counts and, in obs, `subject_id` and `cell_type`."""
+    variants: str | None = None
+    """DNA variants: a VCF (.vcf, .vcf.gz), or a table with one row per variant: variant_id, gene, then one column per sample with
+    0, 1 or 2 copies of one allele."""
+    variant_genes: str | None = None
+    """Which gene each variant lies in; a VCF needs it. A table with gene and variant_id, or chrom, pos, ref, alt, or chrom, start,
+    end as in BED."""
+    variant_samples: str | None = None
+    """Table sample_id, subject_id, where the variants' samples are not named by subject_id."""
+    ancestry: str | None = None
+    """Ancestry components that enter the models of variants: a table subject_id, PC1, PC2 ..."""
     columns: dict[str, str] = Field(default_factory=dict)
     """Your name of a column, where it differs from ours: {bmi: BMI_at_baseline}."""
     codings: dict[str, dict[str, str]] = Field(default_factory=dict)
@@ -71,6 +81,9 @@ class Cohort(Closed):
             raise ValueError("give counts (bulk) or single_cell, not both; make two cohorts of them")
         if self.samples and not self.counts:
             raise ValueError("samples describe the columns of counts, but no counts are given")
+        lonely = [name for name in ("variant_genes", "variant_samples", "ancestry") if getattr(self, name)]
+        if lonely and not self.variants:
+            raise ValueError(f"{lonely[0]} goes with variants, but no variants are given")
         return self
 
 
@@ -337,6 +350,24 @@ class Expression(Closed):
     """Of the permutations of gene set enrichment, and of the resamples."""
 
 
+class Variants(Closed):
+    """DNA variants of the genes of expression.panel against age acceleration, chronological age as negative control."""
+
+    maf: float = Field(default=0.01, gt=0, le=0.5)
+    """Variants up to this minor allele frequency (among the people analysed) are rare, and tested together per gene."""
+    call_rate: float = Field(default=0.95, ge=0, le=1)
+    """Least share of known genotypes, per person and per variant."""
+    weights: Literal["carriers", "alleles", "weighted"] = "carriers"
+    """What of a gene's rare variants the burden test counts: whether a person carries any, how many alleles, or alleles weighted by
+    rarity. SKAT always weighs by Beta(1, 25)."""
+    min_carriers: int = Field(default=5, ge=1)
+    """With fewer carriers nothing is estimated."""
+    covariates: list[str] = ["sex"]
+    """Columns beside chronological age and the ancestry components."""
+    common: bool = True
+    """Whether common variants of these genes are tested one by one."""
+
+
 def _days(value: str | None) -> str | None:
     if value is not None:
         try:
@@ -513,6 +544,7 @@ class Config(Closed):
     phenotype: Phenotype = Field(default_factory=Phenotype)
     fairness: Fairness = Field(default_factory=Fairness)
     expression: Expression = Field(default_factory=Expression)
+    variants: Variants = Field(default_factory=Variants)
     survival: Survival = Field(default_factory=Survival)
     readers: Readers = Field(default_factory=Readers)
     scores: Scores = Field(default_factory=Scores)
@@ -683,12 +715,18 @@ def demo_config() -> Config:
             **more,
         )
 
-    def with_rna(name: str) -> Cohort:
+    def with_rna(name: str, **more: str) -> Cohort:
         folder = f"results/demo/{name}"
-        return files(name, counts=f"{folder}/counts.tsv", samples=f"{folder}/samples.tsv")
+        return files(name, counts=f"{folder}/counts.tsv", samples=f"{folder}/samples.tsv", **more)
+
+    dna = {
+        "variants": "variants.vcf.gz", "variant_genes": "variant_genes.bed", "variant_samples": "variant_samples.tsv",
+        "ancestry": "ancestry.tsv",
+    }  # fmt: skip
+    north = with_rna("north", **{key: f"results/demo/north/{file}" for key, file in dna.items()})
 
     return Config(
-        cohorts={"north": with_rna("north"), "south": with_rna("south"), "healthy": files("healthy")},
+        cohorts={"north": north, "south": with_rna("south"), "healthy": files("healthy")},
         demo=Demo(),
         fairness=Fairness(stress_photos=12),
         readers=Readers(readings="results/demo/readings.tsv", rating_of="death", horizon_years=1.0),

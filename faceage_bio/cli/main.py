@@ -27,6 +27,7 @@ from faceage_bio.cli import (
     scores,
     study,
     survival,
+    variants,
     weights,
 )
 from faceage_bio.errors import FaceAgeBioError
@@ -72,6 +73,7 @@ for room in (
     expression,
     expression_sensitivity,
     gene_sets,
+    variants,
     survival,
     gene_survival,
     hazards,

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from faceage_bio.cohort.genotypes import read_variant_people
 from faceage_bio.cohort.photos import check_subjects_known, read_manifest
 from faceage_bio.cohort.samples import read_samples
 from faceage_bio.cohort.subjects import read_clinic
@@ -26,6 +27,7 @@ class CohortTables:
     samples: pd.DataFrame
     ledger: pd.DataFrame
     counts: pd.DataFrame | None = None  # bulk RNA: genes x samples
+    variant_people: pd.DataFrame | None = None  # DNA: whose each sample is, with ancestry components
 
 
 def read_cohorts(cohorts: dict[str, dict], year_days: float = 365.25) -> dict[str, CohortTables]:
@@ -59,6 +61,8 @@ def write_cohorts(tables: dict[str, CohortTables], results: Path) -> None:
         write_table(cohort.samples, folder / "samples.parquet", private=True)
         if cohort.counts is not None:
             write_table(cohort.counts.reset_index(), folder / "counts.parquet", private=True)
+        if cohort.variant_people is not None:
+            write_table(cohort.variant_people, folder / "variant_people.parquet", private=True)
         write_table(cohort.ledger, folder / "ledger.tsv", private=True)
 
 
@@ -90,10 +94,11 @@ def _read_cohort(name: str, settings: dict, year_days: float, problems: Problems
             photos, known, settings.get("manifest") or settings["face_ages"], settings["clinic"], problems
         )
     samples, counts = read_samples(name, settings, known, problems)
+    variant_people = read_variant_people(name, settings, samples, known, problems)
     ledger = _ledger(name, photos, subjects, samples, unlisted)
     return CohortTables(
-        _typed_photos(photos), _typed_subjects(subjects), _typed_samples(samples), ledger, counts
-    )
+        _typed_photos(photos), _typed_subjects(subjects), _typed_samples(samples), ledger, counts, variant_people,
+    )  # fmt: skip
 
 
 def _photos_of_face_ages(name: str, settings: dict, problems: Problems) -> pd.DataFrame:

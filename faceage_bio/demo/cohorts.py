@@ -13,6 +13,7 @@ from faceage_bio.demo.people import simulate_counts, simulate_history, simulate_
 from faceage_bio.demo.plans import PLANS, Plan
 from faceage_bio.demo.portraits import another_day, draw, imagine
 from faceage_bio.demo.readings import simulate_readings
+from faceage_bio.demo.variants import write_variants
 from faceage_bio.tables import atomic_path, write_table
 
 JPEG_QUALITY = 90
@@ -55,6 +56,8 @@ def make_cohort(
         samples, counts = _rna(people, plan, random, cohort_seed)
         write_table(samples, folder / "samples.tsv", private=True)
         write_table(counts.reset_index(), folder / "counts.tsv", private=True)
+    if plan.dna:
+        write_variants(people, cohort_seed, folder)
 
 
 def make_readings(plan: Plan, seed: int, path: Path) -> None:

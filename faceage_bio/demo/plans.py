@@ -13,10 +13,11 @@ class Plan:
     prefix: str
     dates: bool  # birth and follow-up as dates, or as years
     rna: bool
+    dna: bool = False
 
 
 PLANS = (
-    Plan("north", 120, True, "N", dates=True, rna=True),
+    Plan("north", 120, True, "N", dates=True, rna=True, dna=True),
     Plan("south", 120, True, "S", dates=False, rna=True),
     Plan("healthy", 60, False, "H", dates=False, rna=False),
 )

@@ -40,7 +40,7 @@ def _part(
     config: dict,
 ) -> dict:
     main = found[found.method == MAIN_METHOD]
-    shown = main[main.estimate.notna()].assign(kind=main.exposure.map(KINDS))
+    shown = main.assign(kind=main.exposure.map(KINDS))[main.estimate.notna()]
     colours = [pair for pair in COLOURS if pair[0] in set(shown.kind)]
     title = f"Standard deviations of the score per {found['per'].iloc[0]}" if len(found) else ""
     small = len(found) and found["n"].max() < config["report"]["min_cell"]

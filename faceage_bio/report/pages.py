@@ -22,6 +22,7 @@ from faceage_bio.report.genes import gene_section
 from faceage_bio.report.phenotypes import group_section, phenotype_section
 from faceage_bio.report.survival import survival_cohort
 from faceage_bio.report.tables import ReportTables
+from faceage_bio.report.variants import PUBLISHED, variant_section
 
 TEMPLATES = Path(__file__).parent / "templates"
 SOFTWARE = (
@@ -47,7 +48,7 @@ def association_page(tables: ReportTables, config: dict, cards: list[dict]) -> s
     cohorts = [_association_cohort(tables, name, config) for name in config["cohorts"]]
     figure = figures.age_bands(bands, min_cell) if len(bands) and (bands.n >= min_cell).any() else ""
     return _render(
-        "association.html.j2", config, cards, cohorts=cohorts, **_shared(tables, config), rna_rules=rule_words(config["expression"]["quality"]), bands_figure=Markup(figure), bundle=Markup(figures.vega_bundle()) if any(c["volcano"] for c in cohorts) else "",
+        "association.html.j2", config, cards, cohorts=cohorts, **_shared(tables, config), rna_rules=rule_words(config["expression"]["quality"]), variants_published=PUBLISHED, bands_figure=Markup(figure), bundle=Markup(figures.vega_bundle()) if any(c["volcano"] for c in cohorts) else "",
     )  # fmt: skip
 
 
@@ -133,6 +134,7 @@ def _association_cohort(tables: ReportTables, name: str, config: dict) -> dict:
         "gene_cards": gene_cards(tables, name, config),
         "gene_sets": gene_set_section(tables, name, config),
         **phenotype_section(tables, name, config),
+        "variants": variant_section(tables, name, config),
         **gene_section(tables, name, config),
     }
 

@@ -9,7 +9,9 @@ import pandas as pd
 from faceage_bio.columns import COHORT
 from faceage_bio.tables import read_table
 
-ROOMS = {"faceage", "acceleration", "phenotype", "fairness", "expression", "survival", "scores", "readers"}
+ROOMS = {
+    "faceage", "acceleration", "phenotype", "fairness", "expression", "variants", "survival", "scores", "readers",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)

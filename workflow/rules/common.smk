@@ -40,6 +40,7 @@ WITH_CLINIC = [name for name in COHORTS if config["cohorts"][name]["clinic"]]
 WITH_COUNTS = [name for name in COHORTS if config["cohorts"][name]["counts"]]
 WITH_CELLS = [name for name in COHORTS if config["cohorts"][name]["single_cell"]]
 WITH_RNA = [*WITH_COUNTS, *WITH_CELLS]
+WITH_VARIANTS = [name for name in COHORTS if config["cohorts"][name]["variants"]]
 WITH_GENE_SURVIVAL = [name for name in WITH_RNA if name in WITH_CLINIC]
 MODELS = [f"{config['results_dir']}/model/demo" if name == "demo" else name for name in config["models"]]
 WITH_OPINIONS = WITH_PHOTOS if len(MODELS) > 1 else []  # cohorts aged by several models
@@ -104,6 +105,7 @@ def cohort_file(key):
 def cohort_files():
     """All files that the config names, so that a change of any of them is seen."""
     keys = ("photos", "manifest", "face_ages", "clinic", "counts", "samples", "gene_ids", "single_cell")
+    keys += ("variants", "variant_genes", "variant_samples", "ancestry")
     return [cohort[key] for cohort in config["cohorts"].values() for key in keys if cohort[key]]
 
 
@@ -228,6 +230,15 @@ def expression_inputs(wildcards):
 def expression_options(wildcards, input):
     given = ("counts", "pseudobulk", "samples")
     return [part for key in given if key in input.keys() for part in (f"--{key}", input[key])]
+
+
+def variant_options(wildcards, input):
+    """Genes of the variants, and ancestry components, if the cohort has them."""
+    components = [input.people] if config["cohorts"][wildcards.cohort]["ancestry"] else []
+    return [
+        *option("--variant-genes", [input.genes] if input.genes else []),
+        *option("--ancestry", components),
+    ]
 
 
 # of several samples of a person, and of several tissues

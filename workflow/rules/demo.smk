@@ -12,6 +12,10 @@ rule make_demo_cohorts:
             for name in ("north", "south")
             for table in ("counts", "samples")
         ],
+        variants=[
+            f"<results>/demo/north/{file}"
+            for file in ("variants.vcf.gz", "variant_genes.bed", "variant_samples.tsv", "ancestry.tsv")
+        ],
     log:
         "<logs>/demo/make_demo_cohorts.log",
     resources:

@@ -34,6 +34,11 @@ rule render_association_report:
                 table=["set_associations", "set_coverage", "gsea", "ora"],
             ),
             *collect(
+                "<results>/{cohort}/variants/{table}.tsv",
+                cohort=WITH_VARIANTS,
+                table=["genes", "common", "quality"],
+            ),
+            *collect(
                 "<results>/{cohort}/expression/{table}.tsv",
                 cohort=WITH_RNA,
                 table=["quality", "components", "confounding", "sensitivity", "partial_residuals"],

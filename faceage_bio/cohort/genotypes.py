@@ -1,0 +1,65 @@
+"""DNA variants at intake: whether the genotypes can be read, whose they are, and their ancestry components."""
+
+import pandas as pd
+
+from faceage_bio import parse
+from faceage_bio.cohort.photos import read
+from faceage_bio.columns import COHORT, SAMPLE, SUBJECT
+from faceage_bio.dna.genotypes import of_people, read_genotypes
+from faceage_bio.errors import examples
+from faceage_bio.problems import Problems
+
+
+def read_variant_people(
+    cohort: str, settings: dict, samples: pd.DataFrame, known: set[str], problems: Problems
+) -> pd.DataFrame | None:
+    """One row per sample of the cohort's variants: cohort, sample_id, subject_id and the ancestry components; None without any.
+
+    A sample is named by its subject_id, by a sample_id of ``variant_samples``, or by that of the RNA ``samples``.
+    """
+    if not settings.get("variants"):
+        return None
+    genotypes = read_genotypes(settings["variants"], settings.get("variant_genes"), problems)
+    aliases = dict(zip(samples[SAMPLE], samples[SUBJECT], strict=True))
+    file = settings.get("variant_samples")
+    if file:
+        table = read(file, settings.get("columns") or {}, (SAMPLE, SUBJECT), problems)
+        if table is None:
+            return None
+        for line in table.index[table[SAMPLE].duplicated(keep=False)]:
+            problems.cell(file, line, SAMPLE, table.at[line, SAMPLE], "It stands more than once; keep one row of each.")  # fmt: skip
+        for line in table.index[~table[SUBJECT].isin(known)]:
+            problems.cell(
+                file, line, SUBJECT, table.at[line, SUBJECT], "The cohort has no such subject; correct it, or leave the row out."
+            )  # fmt: skip
+        aliases |= dict(zip(table[SAMPLE], table[SUBJECT], strict=True))
+    components = _components(settings, known, problems)
+    if genotypes is None:
+        return None
+    named = of_people(genotypes, known, aliases, settings["variants"], problems)
+    names = {sample: sample if sample in known else aliases.get(sample) for sample in genotypes.copies.columns}  # fmt: skip
+    people = pd.DataFrame({COHORT: cohort, SAMPLE: list(names), SUBJECT: list(names.values())})
+    people = people[people[SUBJECT].isin(named.copies.columns)]
+    if components is None:
+        return people.reset_index(drop=True)
+    return people.merge(components, on=SUBJECT, how="left")
+
+
+def _components(settings: dict, known: set[str], problems: Problems) -> pd.DataFrame | None:
+    """subject_id and the numbers beside it."""
+    file = settings.get("ancestry")
+    if not file:
+        return None
+    table = read(file, settings.get("columns") or {}, (SUBJECT,), problems)
+    if table is None:
+        return None
+    names = [name for name in table if name not in (COHORT, SUBJECT, SAMPLE)]
+    if not names:
+        problems.other(f"{file}: no component beside {SUBJECT}. Name them PC1, PC2 ...")
+    for line in table.index[table[SUBJECT].duplicated(keep=False)]:
+        problems.cell(file, line, SUBJECT, table.at[line, SUBJECT], "It stands more than once; keep one row of each.")  # fmt: skip
+    strangers = [f"line {line}: {cell!r}" for line, cell in table[SUBJECT].items() if cell not in known]
+    if strangers:
+        problems.other(f"{file}: {len(strangers)} subject(s) that the cohort does not have: {examples(strangers)}.")  # fmt: skip
+    numbers = {name: parse.numbers(table[name], name, file, problems) for name in names}
+    return pd.DataFrame({SUBJECT: table[SUBJECT], **numbers}).drop_duplicates(SUBJECT)

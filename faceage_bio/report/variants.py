@@ -1,0 +1,105 @@
+"""The section on DNA variants of the declared genes: burden and SKAT, age as negative control, what was left out (variants.html.j2)."""
+
+import numpy as np
+import pandas as pd
+from markupsafe import Markup
+
+from faceage_bio.columns import AGE, AGE_ACCELERATION
+from faceage_bio.report import figures
+from faceage_bio.report.formats import interval, p_value, signed
+from faceage_bio.report.tables import ReportTables
+
+KINDS = {AGE_ACCELERATION: "age acceleration", AGE: "chronological age (negative control)"}
+COLOURS = [(KINDS[AGE_ACCELERATION], figures.ORANGE), (KINDS[AGE], figures.BLUE)]
+NUMBERS = ("estimate", "ci_lower", "ci_upper", "p_value", "q_value", "p_bonferroni")
+# said wherever a result of variants is told
+PUBLISHED = (
+    "The published gene analysis was probably of DNA variants (not verified), in 146 patients by a secondary source. This is no "
+    "replication of it as long as nobody here has read its methods."
+)
+
+
+def variant_section(tables: ReportTables, name: str, config: dict) -> dict | None:
+    """What the template shows of one cohort, or None if it has no variants."""
+    genes, common, quality = (tables.get("variants", table, name) for table in ("genes", "common", "quality"))
+    if not len(genes):
+        return None
+    min_cell = config["report"]["min_cell"]
+    genes, common = hidden(genes, min_cell), hidden(common, min_cell)
+    burden = genes[genes.test == "burden"]
+    shown = burden.assign(kind=burden.outcome.map(KINDS))[burden.estimate.notna()]
+    per = burden["per"].iloc[0]
+    figure = ""
+    if len(shown):
+        colours = [pair for pair in COLOURS if pair[0] in set(shown.kind)]
+        figure = figures.forest(shown, "term", "kind", colours, 0, f"Years per {per}")
+    own = genes[genes.outcome == AGE_ACCELERATION]
+    return {
+        "sentences": [sentence(own[own.term == gene], per) for gene in dict.fromkeys(own.term)],
+        "figure": Markup(figure),
+        "rows": side_by_side(genes),
+        "common": _twins(common),
+        "quality": [row | {"small": row["measure"] == "people"} for row in quality.to_dict("records")],
+        "per": per,
+        "n_tests": int(own["n_tests"].max()) if own["n_tests"].notna().any() else 0,
+        "adjustment": own["adjustment"].iloc[0],
+        "control": next(iter(genes[genes.outcome == AGE]["adjustment"]), ""),
+        "ancestry": "ancestry" in own["adjustment"].iloc[0],
+    }
+
+
+def hidden(table: pd.DataFrame, min_cell: int) -> pd.DataFrame:
+    """Without the numbers of carriers, or of all others, who are fewer than ``min_cell``."""
+    if not len(table):
+        return table
+    table = table.copy()
+    rest = table["n"] - table["n_carriers"]
+    small = table["n_carriers"].between(1, min_cell - 1) | rest.between(1, min_cell - 1)
+    told = small & table["estimate"].notna()
+    for column in NUMBERS:
+        table[column] = table[column].astype("float64").mask(small)
+    if "n_alleles" in table:
+        table["n_alleles"] = table["n_alleles"].astype("float64").mask(small)
+    if "frequency" in table:
+        table["frequency"] = table["frequency"].mask(small)
+    table["n_carriers"] = table["n_carriers"].astype("float64").mask(rest.between(1, min_cell - 1), np.nan)
+    table.loc[told, "note"] = f"not shown, because fewer than {min_cell} people carry it, or do not"
+    return table
+
+
+def side_by_side(genes: pd.DataFrame) -> list[dict]:
+    """One line per gene: both tests of age acceleration, and beside them those of chronological age."""
+    rows = []
+    for gene, part in genes.groupby("term", sort=False):
+        by = {(row["outcome"], row["test"]): row for row in part.to_dict("records")}
+        rows.append({
+            "term": gene, "burden": by[AGE_ACCELERATION, "burden"], "skat": by[AGE_ACCELERATION, "SKAT"],
+            "age_burden": by[AGE, "burden"], "age_skat": by[AGE, "SKAT"],
+        })  # fmt: skip
+    return rows
+
+
+def _twins(table: pd.DataFrame) -> list[dict]:
+    if not len(table):
+        return []
+    ages = {row["term"]: row for row in table[table.outcome == AGE].to_dict("records")}
+    own = table[table.outcome == AGE_ACCELERATION].to_dict("records")
+    return [row | {"twin": ages[row["term"]]} for row in own]
+
+
+def sentence(rows: pd.DataFrame, per: str) -> str:
+    """What rare variants of one gene say, or why nothing."""
+    by = rows.set_index("test")
+    burden, skat = by.loc["burden"], by.loc["SKAT"]
+    if pd.isna(burden.estimate):
+        return f"Rare variants of {burden.term}: {burden.note}."
+    text = (
+        f"Rare variants of {burden.term}: {signed(burden.estimate)} years of age acceleration per {per} "
+        f"({interval(burden.ci_lower, burden.ci_upper, 1)}; p {_p(burden.p_value)}, q in the panel {_p(burden.q_value)})"
+    )
+    return f"{text}; SKAT p {_p(skat.p_value)}, q {_p(skat.q_value)}."
+
+
+def _p(value: float) -> str:
+    text = p_value(value)
+    return text if text.startswith("<") else f"= {text}"

@@ -1,0 +1,426 @@
+"""DNA variants: files of any fault are told whole, filters are counted, planted genes found, and the page's words."""
+
+import gzip
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from faceage_bio.cohort.intake import read_cohorts
+from faceage_bio.demo.variants import PLANTED, write_variants
+from faceage_bio.dna.genotypes import Genotypes, of_people, read_genotypes
+from faceage_bio.errors import CohortError, ConfigError
+from faceage_bio.problems import Problems
+from faceage_bio.report.tables import collect
+from faceage_bio.report.variants import PUBLISHED, variant_section
+from faceage_bio.stats.linear import fit_linear
+from faceage_bio.stats.multiplicity import benjamini_hochberg
+from faceage_bio.tables import write_table
+from faceage_bio.variants.stage import variant_tables
+from tests.test_report import CARD, config_of
+
+HEADER = "#CHROM POS ID REF ALT QUAL FILTER INFO FORMAT a b c d".replace(" ", "\t")
+BED = "chr1\t99\t200\tCDK6\nchr1\t150\t300\tTP53\n"
+
+
+def vcf(folder, *lines, name="x.vcf", bed=BED):
+    """A VCF of four samples, and genes at chr1:100-200 and 151-300."""
+    text = "\n".join(["##fileformat=VCFv4.2", HEADER, *(line.replace(" ", "\t") for line in lines)]) + "\n"
+    path = folder / name
+    path.write_bytes(gzip.compress(text.encode()) if name.endswith(".gz") else text.encode())
+    (folder / "genes.bed").write_text(bed)
+    return path
+
+
+def read(path, genes, problems=None):
+    problems = problems or Problems()
+    found = read_genotypes(path, genes, problems)
+    problems.stop_if_any()
+    return found
+
+
+@pytest.mark.parametrize("name", ["x.vcf", "x.vcf.gz"])
+def test_a_vcf_becomes_copies_and_what_is_left_out_is_counted(tmp_path, name):
+    path = vcf(
+        tmp_path,
+        "1 120 rs1 A G . PASS . GT:DP 0/0:9 0|1:9 1/1:9 ./.:0",
+        "chr1 160 . C T,A . . . DP:GT 9:0/1 9:1/2 9:0/2 9:./1",
+        "1 170 . C T . q10 . GT 0/1 0/0 0/0 0/0",
+        "1 180 . C <DEL>,* . PASS . GT 0/1 0/0 0/0 0/2",
+        "1 500 . C T . PASS . GT 0/1 0/0 0/0 0/0",
+        name=name,
+    )
+    found = read(path, tmp_path / "genes.bed")
+    assert found.variants["variant_id"].tolist() == ["rs1", "1:160:C:T", "1:160:C:A"]
+    assert found.variants["gene"].tolist() == ["CDK6", "CDK6;TP53", "CDK6;TP53"]
+    np.testing.assert_array_equal(
+        found.copies, [[0, 1, 2, np.nan], [1, 1, 0, np.nan], [0, 1, 1, np.nan]]
+    )  # fmt: skip
+    assert found.variants["half_calls"].tolist() == [0, 1, 1]
+    assert found.left_out == {
+        "marked by the caller's FILTER": 1,
+        "without an allele of letters (deletions over the site, symbols, breakends)": 2,
+        "in no gene that is asked for": 1,
+    }
+
+
+def test_genes_come_by_name_or_by_place(tmp_path):
+    path = vcf(
+        tmp_path, "chr1 120 rs1 A G . PASS . GT 0/0 0/1 1/1 0/0", "1 130 . C T . PASS . GT 0/0 0/1 0/0 0/0"
+    )
+    (tmp_path / "names.tsv").write_text("variant_id\tgene\nrs1\tCDK6\n1:130:C:T\tTP53\n")
+    (tmp_path / "places.csv").write_text("chrom,pos,ref,alt,gene\nchr1,120,A,G,CDK6\n")
+    assert read(path, tmp_path / "names.tsv").variants["gene"].tolist() == ["CDK6", "TP53"]
+    assert read(path, tmp_path / "places.csv").variants["gene"].tolist() == ["CDK6"]
+
+
+def test_a_table_says_the_gene_itself(tmp_path):
+    path = tmp_path / "table.tsv"
+    path.write_text("variant_id\tgene\ts1\ts2\nv1\tCDK6\t0\t1\nv2\tTP53\t\t2\n")
+    found = read(path, None)
+    np.testing.assert_array_equal(found.copies, [[0, 1], [np.nan, 2]])
+
+
+def test_all_that_is_wrong_in_a_vcf_is_told_at_once(tmp_path):
+    path = vcf(
+        tmp_path,
+        "1 120 rs1 A G . PASS . GT 0/0 0/3 1 0/0/1",
+        "1 x rs2 A G . PASS . GT 0/0 0/0 0/0 0/0",
+        "1 125 rs3 A G . PASS . DP 1 2 3 4",
+        "1 126 rs4 A G . PASS . GT 0/0",
+        "1 127 rs5 A G . PASS . GT 0/0 0/0 0/1 0/0",
+        "1 127 rs5 A G . PASS . GT 0/0 0/0 0/1 0/0",
+    )
+    with pytest.raises(CohortError) as told:
+        read(path, tmp_path / "genes.bed")
+    text = str(told.value)
+    for part in (
+        "column 'b': 1 row(s), line 3: '0/3'", "column 'c': 1 row(s), line 3: '1'", "column 'd': 1 row(s), line 3: '0/0/1'",
+        "column 'POS': 1 row(s), line 4: 'x'", "column 'FORMAT': 1 row(s), line 5: 'DP'", "line 6. The line has 10 cells, and the header 13",
+        "line 8: 'rs5'. The variant stands in line 7 already",
+    ):  # fmt: skip
+        assert part in text, text
+
+
+def test_alleles_the_other_way_round_are_told(tmp_path):
+    path = vcf(tmp_path, "1 120 . A G . PASS . GT 0/0 0/1 1/1 0/0", "1 130 . A G . PASS . GT 0/0 0/1 1/1 0/0")
+    (tmp_path / "places.tsv").write_text(
+        "chrom\tpos\tref\talt\tgene\n1\t120\tG\tA\tCDK6\n1\t130\tA\tG\tCDK6\n"
+    )
+    with pytest.raises(CohortError, match=r"line 3: 'A, ALT G'. places.tsv has both alleles the other way"):
+        read(path, tmp_path / "places.tsv")
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("variant_id\tgene\ts1\nv1\tCDK6\t0/1\n", "column 's1': 1 row.s., line 2: '0/1'. Write 0, 1 or 2 copies"),
+        ("variant_id\tgene\ts1\nv1\tCDK6\t0.9\n", "line 2: '0.9'. Write 0, 1 or 2"),
+        ("variant_id\tgene\ts1\nv1\t\t1\n", "column 'gene': 1 row.s., line 2: ''. Name the gene"),
+        ("variant_id\tgene\ts1\nv1\tCDK6\t1\nv1\tCDK6\t0\n", "line 3: 'v1'. The variant stands more than once"),
+        ("name\tgene\ts1\nv1\tCDK6\t1\n", "lacks the column.s. variant_id; found name, gene, s1"),
+        ("variant_id\tgene\nv1\tCDK6\n", "no column of a sample"),
+    ],
+)  # fmt: skip
+def test_faults_of_a_genotype_table_are_told(tmp_path, content, message):
+    (tmp_path / "t.tsv").write_text(content)
+    with pytest.raises(CohortError, match=message):
+        read(tmp_path / "t.tsv", None)
+
+
+def test_files_that_are_none_are_told(tmp_path):
+    path = vcf(tmp_path, "1 120 . A G . PASS . GT 0/0 0/1 1/1 0/0")
+    with pytest.raises(CohortError, match="a VCF does not say which gene"):
+        read(path, None)
+    with pytest.raises(CohortError, match=r"absent.vcf: no such file"):
+        read(tmp_path / "absent.vcf", tmp_path / "genes.bed")
+    (tmp_path / "far.bed").write_text("chr2\t0\t9\tCDK6\n")
+    with pytest.raises(CohortError, match=r"no usable variant lies in a gene of far.bed .1 in no gene"):
+        read(path, tmp_path / "far.bed")
+    (tmp_path / "bad.tsv").write_text("chrom\tstart\tend\tgene\n1\t5\t5\tCDK6\n1\t-3\t9\tTP53\n1\t1\t9\t\n")
+    with pytest.raises(CohortError) as told:
+        read(path, tmp_path / "bad.tsv")
+    assert all(part in str(told.value) for part in ("line 2: '5'. An interval ends", "line 3: '-3'", "line 4: ''. Name the gene"))  # fmt: skip
+    (tmp_path / "none.tsv").write_text("symbol\nCDK6\n")
+    with pytest.raises(CohortError, match="needs the column gene and either variant_id"):
+        read(path, tmp_path / "none.tsv")
+    (tmp_path / "no.vcf").write_text("hello\n")
+    with pytest.raises(CohortError, match="not a VCF with genotypes"):
+        read(tmp_path / "no.vcf", tmp_path / "genes.bed")
+    (tmp_path / "no.vcf.gz").write_bytes(gzip.compress(b"x" * 999)[:20])
+    with pytest.raises(CohortError, match="cannot be read to its end"):
+        read(tmp_path / "no.vcf.gz", tmp_path / "genes.bed")
+
+
+def test_samples_get_the_names_of_people_and_strangers_are_told():
+    genotypes = Genotypes(pd.DataFrame(), pd.DataFrame([[0, 1, 2]], columns=["d1", "P2", "d3"]))
+    problems = Problems()
+    found = of_people(genotypes, {"P1", "P2", "P3"}, {"d1": "P1", "d3": "P3"}, "x.vcf", problems)
+    problems.stop_if_any()
+    assert list(found.copies) == ["P1", "P2", "P3"]
+    of_people(genotypes, {"P1", "P2"}, {"d1": "P2"}, "x.vcf", problems)
+    with pytest.raises(CohortError, match=r"1 sample.s. are neither a subject_id") as told:
+        problems.stop_if_any()
+    assert "1 subject(s) have more than one sample: P2" in str(told.value)
+
+
+def test_intake_tells_faults_of_variants_with_all_others(tmp_path):
+    (tmp_path / "f.tsv").write_text("subject_id\tface_age\nP1\t60\nP2\t70\n")
+    (tmp_path / "v.tsv").write_text("variant_id\tgene\td1\tP2\nv1\tCDK6\t0\t7\n")
+    (tmp_path / "s.tsv").write_text("sample_id\tsubject_id\nd1\tP1\nd9\tP9\n")
+    (tmp_path / "a.tsv").write_text("subject_id\tPC1\nP1\t0.1\nP2\tx\nP7\t0.1\n")
+    settings = {
+        "face_ages": str(tmp_path / "f.tsv"), "variants": str(tmp_path / "v.tsv"), "variant_samples": str(tmp_path / "s.tsv"),
+        "ancestry": str(tmp_path / "a.tsv"),
+    }  # fmt: skip
+    with pytest.raises(CohortError) as told:
+        read_cohorts({"one": settings})
+    for part in ("'P2': 1 row(s), line 2: '7'", "line 3: 'P9'", "'PC1': 1 row(s), line 3: 'x'", "line 4: 'P7'"):  # fmt: skip
+        assert part in str(told.value), told.value
+    (tmp_path / "v.tsv").write_text("variant_id\tgene\td1\tP2\nv1\tCDK6\t0\t1\n")
+    (tmp_path / "s.tsv").write_text("sample_id\tsubject_id\nd1\tP1\n")
+    (tmp_path / "a.tsv").write_text("subject_id\tPC1\nP1\t0.1\nP2\t0.2\n")
+    people = read_cohorts({"one": settings})["one"].variant_people
+    assert people.to_dict("list") == {
+        "cohort": ["one"] * 2, "sample_id": ["d1", "P2"], "subject_id": ["P1", "P2"], "PC1": [0.1, 0.2],
+    }  # fmt: skip
+
+
+def test_the_config_wants_variants_beside_what_goes_with_them():
+    with pytest.raises(ConfigError, match="ancestry goes with variants, but no variants are given"):
+        config_of(["one"], cohorts={"one": {"face_ages": "f.tsv", "ancestry": "a.tsv"}})
+
+
+def study(n=300, seed=1, years=8.0, per_gene=8, genes=("CDK6", "CDKN2A", "TP53")):
+    """People, and genotypes of which rare ones of CDKN2A make faces look older."""
+    random = np.random.default_rng(seed)
+    people = pd.DataFrame({
+        "cohort": "c", "subject_id": [f"s{k}" for k in range(n)], "chronological_age": random.normal(64, 9, n),
+        "sex": random.choice(["female", "male"], n), "PC1": random.normal(0, 1, n),
+    })  # fmt: skip
+    rows, copies = [], []
+    for gene in genes:
+        for k in range(per_gene + 1):
+            rows.append({"variant_id": f"{gene}-{k}", "gene": gene, "half_calls": 0, "split": False})
+            alleles = np.zeros(n)
+            if k < per_gene:
+                alleles[random.choice(n, 4, replace=False)] = 1
+            else:
+                alleles = random.binomial(2, 0.3, n).astype(float)
+            copies.append(alleles)
+    genotypes = Genotypes(pd.DataFrame(rows), pd.DataFrame(copies, columns=people["subject_id"]))
+    mine = [
+        k
+        for k, row in enumerate(rows)
+        if row["gene"] == "CDKN2A" and not row["variant_id"].endswith(f"-{per_gene}")
+    ]
+    burden = np.minimum(np.array(copies)[mine].sum(axis=0), 1)
+    people["age_acceleration"] = random.normal(0, 6, n) + years * burden
+    return people, genotypes
+
+
+def fit(people, genotypes, components=("PC1",), panel=("CDK6", "CDKN2A", "TP53"), **more):
+    return variant_tables(people, genotypes, components, cohort="c", panel=panel, **more)
+
+
+def test_a_planted_gene_is_found_with_the_numbers_of_its_own_model_and_age_is_not():
+    people, genotypes = study()
+    genes = fit(people, genotypes)["genes"].set_index(["outcome", "test", "term"])
+    found = genes.loc["age_acceleration", "burden", "CDKN2A"]
+    assert found.ci_lower < 8 < found.ci_upper
+    assert found.q_value < 0.001
+    assert genes.loc[("age_acceleration", "SKAT", "CDKN2A"), "p_value"] < 0.001
+    assert genes.loc["chronological_age"].p_value.min() > 0.01
+    rare = genotypes.copies[(genotypes.variants.gene == "CDKN2A").to_numpy()].iloc[:8]
+    design = pd.DataFrame({
+        "x": np.minimum(rare.sum().to_numpy(), 1), "age": people.chronological_age, "male": (people.sex == "male") * 1.0,
+        "PC1": people.PC1,
+    })  # fmt: skip
+    own = fit_linear(people.age_acceleration, design).terms.loc["x"]
+    for column in ("estimate", "ci_lower", "ci_upper", "p_value"):
+        assert found[column] == pytest.approx(own[column], rel=1e-9)
+    assert (found.n, found.n_carriers, found.n_variants) == (300, int(design.x.sum()), 8)
+    assert found.adjustment == "age, sex, 1 ancestry component"
+    assert genes.loc["chronological_age", "burden", "CDKN2A"].adjustment == "sex, 1 ancestry component"
+
+
+def test_panel_is_one_family_for_each_test_and_outcome():
+    genes = fit(*study(), panel=("CDK6", "CDKN2A", "TP53", "ABSENT"))["genes"]
+    for _, rows in genes.groupby(["outcome", "test"]):
+        np.testing.assert_allclose(rows.q_value, benjamini_hochberg(rows.p_value.to_numpy()), equal_nan=True)
+        assert (rows.n_tests == 3).all()
+        known = rows.dropna(subset=["p_value"])
+        np.testing.assert_allclose(known.p_bonferroni, np.minimum(1, 3 * known.p_value))
+    assert (genes[genes.term == "ABSENT"].note == "not estimated, because the genotypes have no variant of it").all()  # fmt: skip
+
+
+def test_orders_and_the_counted_allele_do_not_matter():
+    people, genotypes = study()
+    one = fit(people, genotypes)
+    random = np.random.default_rng(2)
+    rows = random.permutation(len(genotypes.variants))
+    turned = genotypes.copies.copy()
+    turned.iloc[::3] = 2 - turned.iloc[::3]
+    other = Genotypes(
+        genotypes.variants.iloc[rows].reset_index(drop=True),
+        turned.iloc[rows, random.permutation(len(people))].reset_index(drop=True),
+    )
+    two = fit(people.sample(frac=1, random_state=1), other)
+    for column in ("estimate", "ci_lower", "p_value", "q_value", "n_carriers"):
+        np.testing.assert_allclose(one["genes"][column].astype(float), two["genes"][column].astype(float), rtol=1e-8)  # fmt: skip
+    quality = two["quality"].set_index("term")["estimate"]
+    assert quality["of them with the other allele counted, since it is the rarer one"] == 9
+    common = one["common"].set_index(["term", "outcome"]).p_value
+    pd.testing.assert_series_equal(two["common"].set_index(["term", "outcome"]).p_value.reindex(common.index), common)  # fmt: skip
+
+
+def test_filters_are_counted_and_everybody_is_in_the_count():
+    people, genotypes = study()
+    copies = genotypes.copies.copy()
+    copies.iloc[:, 0] = np.nan  # a person without genotypes
+    copies.iloc[2, 10:60] = np.nan  # a variant with many missing
+    copies.iloc[3] = 0.0  # one that does not vary
+    copies.iloc[4, 70] = np.nan
+    people.loc[1, "age_acceleration"] = np.nan
+    people.loc[2, "PC1"] = np.nan
+    tables = fit(people, Genotypes(genotypes.variants, copies, {"marked by the caller's FILTER": 3}))
+    counts = tables["quality"].set_index(["measure", "term"])["estimate"].astype(int).to_dict()
+    assert counts["people", "with genotypes"] == 300
+    assert counts["people", "without age acceleration"] == 1
+    assert counts["people", "call rate too low"] == 1
+    assert counts["people", "a covariate or ancestry component is not known"] == 1
+    assert counts["people", "analysed"] == 297
+    assert counts["variants", "alleles in the file"] == 30
+    assert counts["variants", "marked by the caller's FILTER"] == 3
+    assert counts["variants", "call rate too low"] == 1
+    assert counts["variants", "all analysed people have the same genotype"] == 1
+    assert counts["variants", "analysed as rare"] == 22
+    assert counts["variants", "analysed as common"] == 3
+    assert counts["genotypes", "missing, filled with the variant's mean"] == 1
+    fates = tables["variants"].set_index("variant_id")["fate"]
+    assert fates["CDK6-2"] == "call rate too low"
+    assert len(fates) == 27
+
+
+def test_few_carriers_and_too_few_people_keep_their_rows_with_the_reason():
+    people, genotypes = study()
+    few = fit(people, genotypes, min_carriers=100)
+    assert few["genes"].note.unique().tolist() == ["not estimated, because fewer than 100 people carry a rare variant of it"]  # fmt: skip
+    assert few["genes"].p_value.isna().all()
+    none = fit(people, genotypes, max_maf=0.001)["genes"]
+    assert (none.note == "not estimated, because none of its variants is rare and passed the filters").all()
+    tiny = fit(
+        people[:4], Genotypes(genotypes.variants, genotypes.copies.iloc[:, :4]), max_maf=0.5, min_carriers=1
+    )["genes"]
+    assert tiny.loc[tiny.outcome == "age_acceleration", "estimate"].isna().all()
+    assert tiny.note.str.contains("rows are too few|is rare and passed").any()
+    nobody = fit(people.assign(age_acceleration=np.nan), genotypes)
+    assert nobody["genes"].estimate.isna().all()
+    assert (nobody["genes"].note != "").all()
+    with pytest.raises(CohortError, match="no column 'smoke'"):
+        fit(people, genotypes, covariates=["smoke"])
+
+
+def test_shuffled_faces_give_uniform_p():
+    people, genotypes = study(years=8.0)
+    random = np.random.default_rng(4)
+    found = []
+    for _ in range(60):
+        shuffled = people.assign(age_acceleration=random.permutation(people.age_acceleration))
+        genes = fit(shuffled, genotypes, common=False)["genes"]
+        found += genes.loc[genes.outcome == "age_acceleration", "p_value"].tolist()
+    assert 0.01 < np.mean(np.array(found) < 0.05) < 0.10
+    assert 0.40 < np.median(found) < 0.60
+
+
+@pytest.mark.parametrize("burden", ["carriers", "alleles", "weighted"])
+def test_every_burden_finds_the_planted_gene(burden):
+    genes = fit(*study(), burden=burden)["genes"]
+    own = genes[(genes.outcome == "age_acceleration") & (genes.test == "burden")].set_index("term")
+    assert own.p_value.idxmin() == "CDKN2A"
+
+
+def test_the_command_runs_on_plain_tables(tmp_path):
+    people, genotypes = study(n=150)
+    people.drop(columns="PC1").to_csv(tmp_path / "people.tsv", sep="\t", index=False)
+    people[["subject_id", "PC1"]].to_csv(tmp_path / "ancestry.tsv", sep="\t", index=False)
+    table = genotypes.variants[["variant_id", "gene"]].join(genotypes.copies.astype(int))
+    table.to_csv(tmp_path / "genotypes.tsv", sep="\t", index=False)
+    command = [
+        sys.executable, "-m", "faceage_bio", "fit-variants", "--acceleration", tmp_path / "people.tsv", "--variants",
+        tmp_path / "genotypes.tsv", "--ancestry", tmp_path / "ancestry.tsv", "--gene", "CDK6", "--gene", "CDKN2A", "--max-maf", "0.03",
+        "--output", tmp_path / "out", "--variants-table", tmp_path / "out" / "variants.parquet",
+    ]  # fmt: skip
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    genes = pd.read_csv(tmp_path / "out" / "genes.tsv", sep="\t")
+    assert len(genes) == 2 * 2 * 2
+    assert "people: analysed: 150" in done.stdout
+    assert (tmp_path / "out" / "variants.parquet").stat().st_mode & 0o777 == 0o600
+    (tmp_path / "ancestry.tsv").write_text("subject_id\tPC1\tclub\ns1\t0.2\tred\n")
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert "column 'club': 1 row(s), line 2: 'red'. Ancestry components are numbers" in done.stderr
+
+
+def test_demo_variants_are_read_and_the_planted_carriers_look_older(tmp_path):
+    from faceage_bio.demo.cohorts import _people
+    from faceage_bio.demo.plans import PLANS
+
+    seed, _, people = _people(PLANS[0], 2025)
+    write_variants(people, seed, tmp_path)
+    found = read(tmp_path / "variants.vcf.gz", tmp_path / "variant_genes.bed")
+    samples = pd.read_csv(tmp_path / "variant_samples.tsv", sep="\t").set_index("sample_id").subject_id
+    mine = found.copies[(found.variants.gene == PLANTED).to_numpy()].rename(columns=samples)
+    rare = mine[mine.mean(axis=1) < 0.05]
+    carriers = rare.columns[(rare > 0).any()]
+    older = people.set_index("subject_id").acceleration
+    assert 8 <= len(carriers) <= 14
+    assert older[carriers].mean() - older.drop(carriers).mean() > 4
+    assert set(samples) == set(people.subject_id)
+
+
+def section(tmp_path, **more):
+    people, genotypes = study()
+    people["cohort"] = "one"
+    tables = variant_tables(
+        people, genotypes, ["PC1"], cohort="one", panel=["CDK6", "CDKN2A", "ABSENT"], **more
+    )
+    paths = []
+    for name in ("genes", "common", "quality"):
+        paths.append(tmp_path / "one" / "variants" / f"{name}.tsv")
+        write_table(tables[name], paths[-1])
+    return collect(paths)
+
+
+def test_the_page_tells_variants_apart_from_expression(tmp_path):
+    from faceage_bio.report.pages import association_page
+
+    page = association_page(section(tmp_path), config_of(["one", "two"]), [CARD])
+    part = page[page.index('<section aria-labelledby="variants">') :]
+    part = part[: part.index("</section>")]
+    assert PUBLISHED in part
+    assert "146 patients by a secondary source" in part
+    assert part.count("expression") == 1  # "not expression"
+    assert "Rare variants of CDKN2A: +" in part
+    assert "Rare variants of ABSENT: not estimated, because the genotypes have no variant of it." in part
+    assert "two, DNA variants: not run</strong>, because no variants are given" in part
+    assert "<svg" in part
+    methods = page[page.index("<strong>DNA variants</strong>") :]
+    assert "at most 0.01" in methods
+    assert PUBLISHED in methods
+
+
+def test_numbers_of_few_carriers_are_not_shown(tmp_path):
+    tables = section(tmp_path)
+    config = config_of(["one"], report={"min_cell": 40})
+    found = variant_section(tables, "one", config)
+    row = next(row for row in found["rows"] if row["term"] == "CDKN2A")
+    assert row["burden"]["n_carriers"] < 40
+    for part in ("burden", "skat", "age_burden", "age_skat"):
+        assert np.isnan(row[part]["estimate"])
+        assert np.isnan(row[part]["p_value"])
+    assert "not shown, because fewer than 40 people" in found["sentences"][1]
+    assert found["figure"] == ""
