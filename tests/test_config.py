@@ -46,6 +46,7 @@ def test_every_setting_has_a_comment():
                 "phenotype",
                 "fairness",
                 "expression",
+                "variants",
                 "survival",
                 "readers",
                 "scores",
