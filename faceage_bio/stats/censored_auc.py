@@ -1,7 +1,6 @@
 """Areas under ROC curves where the status at a horizon is not known of everybody: censored follow-up."""
 
 import numpy as np
-from scipy.stats import rankdata
 
 from faceage_bio.stats.censoring import censoring
 from faceage_bio.stats.delong import CHANCE, Areas, check_kinds
@@ -62,8 +61,13 @@ def censored_auc(ratings: np.ndarray, years: np.ndarray, event: np.ndarray, hori
 
 def _wins(high: np.ndarray, low: np.ndarray, share: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The share of controls below each case, and of the cases' weights above each control; ties count one half."""
-    above = (rankdata(np.concatenate([high, low]))[: len(high)] - rankdata(high)) / len(low)
-    order = np.argsort(high)
-    running = np.concatenate([[0.0], np.cumsum(share[order])])
-    upto, under = (running[np.searchsorted(high[order], low, side)] for side in ("right", "left"))
-    return above, running[-1] - (upto + under) / 2
+    above = _below(low, np.ones(len(low)), high) / len(low)
+    return above, share.sum() - _below(high, share, low)
+
+
+def _below(values: np.ndarray, weights: np.ndarray, at: np.ndarray) -> np.ndarray:
+    """Weight of the ``values`` below each of ``at``, half of those equal to it."""
+    order = np.argsort(values)
+    running = np.concatenate([[0.0], np.cumsum(weights[order])])
+    upto, under = (running[np.searchsorted(values[order], at, side)] for side in ("right", "left"))
+    return (upto + under) / 2
