@@ -405,7 +405,8 @@ def test_the_page_tells_variants_apart_from_expression(tmp_path):
     assert "146 patients by a secondary source" in part
     assert part.count("expression") == 1  # "not expression"
     assert "Rare variants of CDKN2A: +" in part
-    assert "Rare variants of ABSENT: not estimated, because the genotypes have no variant of it." in part
+    assert "1 of 2 genes had q below 0.05 in either test; 1 of the panel have no estimate." in part
+    assert "not estimated, because the genotypes have no variant of it" in part
     assert "two, DNA variants: not run</strong>, because no variants are given" in part
     assert "<svg" in part
     methods = page[page.index("<strong>DNA variants</strong>") :]
@@ -422,5 +423,5 @@ def test_numbers_of_few_carriers_are_not_shown(tmp_path):
     for part in ("burden", "skat", "age_burden", "age_skat"):
         assert np.isnan(row[part]["estimate"])
         assert np.isnan(row[part]["p_value"])
-    assert "not shown, because fewer than 40 people" in found["sentences"][1]
+    assert "not shown, because fewer than 40 people" in found["sentences"][0]
     assert found["figure"] == ""

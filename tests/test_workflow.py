@@ -156,6 +156,17 @@ def test_demo_shows_genes_and_survival(demo):
         assert stat.S_IMODE(levels.stat().st_mode) == 0o600
 
 
+def test_demo_finds_the_planted_variants_and_says_where_there_are_none(demo):
+    genes = table(demo, "north/variants/genes.tsv")
+    own = genes[(genes.outcome == "age_acceleration") & (genes.test == "burden")].set_index("term")
+    assert own.p_value.idxmin() == "CDKN2A"
+    assert own.estimate["CDKN2A"] > 0
+    assert own.p_value.notna().all()
+    page = (demo / "results/reports/association.html").read_text()
+    assert "Rare variants of CDK6:" in page
+    assert "south, DNA variants: not run" in page
+
+
 def test_the_reader_study_finds_what_was_planted_and_names_nobody(demo):
     readers = table(demo, "pooled/readers/readers.tsv")
     means = readers[

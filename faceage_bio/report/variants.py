@@ -12,6 +12,7 @@ from faceage_bio.report.tables import ReportTables
 KINDS = {AGE_ACCELERATION: "age acceleration", AGE: "chronological age (negative control)"}
 COLOURS = [(KINDS[AGE_ACCELERATION], figures.ORANGE), (KINDS[AGE], figures.BLUE)]
 NUMBERS = ("estimate", "ci_lower", "ci_upper", "p_value", "q_value", "p_bonferroni")
+FOUND_BELOW = 0.05
 # said wherever a result of variants is told
 PUBLISHED = (
     "The published gene analysis was probably of DNA variants (not verified), in 146 patients by a secondary source. This is no "
@@ -35,7 +36,7 @@ def variant_section(tables: ReportTables, name: str, config: dict) -> dict | Non
         figure = figures.forest(shown, "term", "kind", colours, 0, f"Years per {per}")
     own = genes[genes.outcome == AGE_ACCELERATION]
     return {
-        "sentences": [sentence(own[own.term == gene], per) for gene in dict.fromkeys(own.term)],
+        "sentences": sentences(own, per, config["expression"]["panel"][0]),
         "figure": Markup(figure),
         "rows": side_by_side(genes),
         "common": _twins(common),
@@ -85,6 +86,19 @@ def _twins(table: pd.DataFrame) -> list[dict]:
     ages = {row["term"]: row for row in table[table.outcome == AGE].to_dict("records")}
     own = table[table.outcome == AGE_ACCELERATION].to_dict("records")
     return [row | {"twin": ages[row["term"]]} for row in own]
+
+
+def sentences(own: pd.DataFrame, per: str, headline: str) -> list[str]:
+    """The headline gene whatever its p, every gene that stands out of the panel, and how many were tested."""
+    tested = own[(own.test == "burden") & own["p_value"].notna()]
+    found = own[(own["q_value"] < FOUND_BELOW).groupby(own["term"]).transform("any")]
+    genes = dict.fromkeys([headline, *found["term"]])
+    lines = [sentence(own[own.term == gene], per) for gene in genes if gene in set(own.term)]
+    others = (
+        f"{len(found['term'].unique())} of {len(tested)} genes had q below {FOUND_BELOW:g} in either test"
+    )
+    lack = own["term"].nunique() - len(tested)
+    return [*lines, f"{others}; {lack} of the panel have no estimate." if lack else f"{others}."]
 
 
 def sentence(rows: pd.DataFrame, per: str) -> str:
