@@ -1,6 +1,7 @@
 """What several test files share: the workflow started as a user starts it, and one finished demo run."""
 
 import os
+import re
 import subprocess
 import sys
 import warnings
@@ -30,6 +31,11 @@ def snakemake(folder: Path, *arguments: str, configfile: Path = DEMO_CONFIG) -> 
     ]  # fmt: skip
     done = subprocess.run(command, capture_output=True, text=True)
     return Run(done.returncode, done.stdout + done.stderr)
+
+
+def jobs_planned(output: str) -> dict[str, int]:
+    """Rule names and counts from the table that a dry run prints."""
+    return {name: int(count) for name, count in re.findall(r"^(\w+) +(\d+)$", output, flags=re.MULTILINE)}
 
 
 def write_config(path: Path, **changes) -> Path:

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from tests.conftest import DEMO_CONFIG, ROOT, add_mean_model, snakemake, write_config
+from tests.conftest import DEMO_CONFIG, ROOT, add_mean_model, jobs_planned, snakemake, write_config
 
 pytestmark = pytest.mark.workflow
 
@@ -18,11 +18,6 @@ pytestmark = pytest.mark.workflow
 def table(folder: Path, name: str) -> pd.DataFrame:
     path = folder / "results" / name
     return pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path, sep="\t")
-
-
-def jobs_planned(output: str) -> dict[str, int]:
-    """Rule names and counts from the table that a dry run prints."""
-    return {name: int(count) for name, count in re.findall(r"^(\w+) +(\d+)$", output, flags=re.MULTILINE)}
 
 
 def headline(folder: Path, cohort: str) -> pd.Series:
