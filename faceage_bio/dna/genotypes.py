@@ -52,7 +52,6 @@ def read_genotypes(path: Path | str, genes: Path | str | None, problems: Problem
         Of a VCF only what lies in a gene of the map.
     """
     path = Path(path)
-    before = len(problems.others) + len(problems.cells)
     gene_map = read_gene_map(genes, problems) if genes else None
     if genes and gene_map is None:
         return None
@@ -69,8 +68,7 @@ def read_genotypes(path: Path | str, genes: Path | str | None, problems: Problem
             )
             return None
         return _of_vcf(path, gene_map, problems)
-    found = _of_table(path, gene_map, problems)
-    return found if len(problems.others) + len(problems.cells) == before or found is not None else None
+    return _of_table(path, gene_map, problems)
 
 
 def _of_vcf(path: Path, gene_map: GeneMap, problems: Problems) -> Genotypes | None:
