@@ -42,24 +42,25 @@ FLOW = [
 
 
 def association_page(tables: ReportTables, config: dict, cards: list[dict]) -> str:
-    """What goes with looking older: smoking, BMI, disease and genes."""
+    """What goes with looking older: smoking, BMI, disease and genes; survival as an appendix."""
     min_cell = config["report"]["min_cell"]
     bands = tables.get("acceleration", "age_bands")
     cohorts = [_association_cohort(tables, name, config) for name in config["cohorts"]]
     figure = figures.age_bands(bands, min_cell) if len(bands) and (bands.n >= min_cell).any() else ""
     return _render(
-        "association.html.j2", config, cards, cohorts=cohorts, **_shared(tables, config), rna_rules=rule_words(config["expression"]["quality"]), variants_published=PUBLISHED, bands_figure=Markup(figure), bundle=Markup(figures.vega_bundle()) if any(c["volcano"] for c in cohorts) else "",
+        "association.html.j2", config, cards, cohorts=cohorts, **_shared(tables, config), **_survival(tables, config), rna_rules=rule_words(config["expression"]["quality"]), variants_published=PUBLISHED, bands_figure=Markup(figure), bundle=Markup(figures.vega_bundle()) if any(c["volcano"] for c in cohorts) else "",
     )  # fmt: skip
 
 
 def survival_page(tables: ReportTables, config: dict, cards: list[dict]) -> str:
     """Whether looking older predicts death."""
+    told = _survival(tables, config)
     cohorts = [
-        {"flow": _tiles(tables, name)}
-        | definition_section(tables, name, config)
-        | phenotype_section(tables, name, config)
-        | survival_cohort(tables, name, config)
-        for name in config["cohorts"]
+        {"flow": _tiles(tables, one["name"])}
+        | definition_section(tables, one["name"], config)
+        | phenotype_section(tables, one["name"], config)
+        | one
+        for one in told["survival"]
     ]
     shared = _shared(tables, config)
     known = (
@@ -68,13 +69,20 @@ def survival_page(tables: ReportTables, config: dict, cards: list[dict]) -> str:
         or any(one["definitions"] for one in cohorts)
     )
     return _render(
-        "survival.html.j2", config, cards, cohorts=cohorts, readers=readers.section(tables, config), **shared,
-        has_appendix=bool(known),
+        "survival.html.j2", config, cards, cohorts=cohorts, readers=told["readers"], **shared, has_appendix=bool(known),
     )  # fmt: skip
 
 
+def _survival(tables: ReportTables, config: dict) -> dict:
+    """What the survival page tells: on the association page as an appendix (survival_appendix.html.j2)."""
+    return {
+        "survival": [survival_cohort(tables, name, config) for name in config["cohorts"]],
+        "readers": readers.section(tables, config),
+    }
+
+
 def _shared(tables: ReportTables, config: dict) -> dict:
-    """What stands on both pages: on the survival page as an appendix (appendix.html.j2)."""
+    """What the association page tells: on the survival page as an appendix (appendix.html.j2)."""
     return {
         **group_section(tables, config),
         "associations": association_sections(tables, config),

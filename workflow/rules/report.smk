@@ -13,6 +13,42 @@ ON_BOTH_PAGES = [
     *collect("<results>/pooled/phenotype/{table}.tsv", table=WITH_COMPARISONS if WITH_CLINIC else []),
     *collect("<results>/{cohort}/fairness/fairness.tsv", cohort=ASSESSED),
     *(["<results>/pooled/fairness/stress.tsv"] if STRESSED else []),
+    *collect("<results>/{cohort}/acceleration/ageing_rate.tsv", cohort=WITH_CLINIC),
+    *collect(
+        "<results>/{cohort}/survival/{table}.tsv",
+        cohort=WITH_CLINIC,
+        table=[
+            "cox",
+            "age_comparison",
+            "proportional_hazards",
+            "proportional_hazards_curve",
+            "remedies",
+            "hazard_curve_tests",
+            "hazard_curve",
+            "hazard_curve_people",
+            "sites",
+            "sensitivity",
+            "imputed",
+            "added_value",
+            "calibration",
+            "decision_curve",
+            "kaplan_meier",
+            "at_risk",
+            "summary",
+            "competing_risks",
+            "cumulative_incidence",
+            "incidence_at_risk",
+        ],
+    ),
+    *collect(
+        "<results>/{cohort}/survival/{table}.tsv",
+        cohort=WITH_GENE_SURVIVAL,
+        table=["genes", "gene_panel"],
+    ),
+    *(["<results>/pooled/readers/readers.tsv"] if config["readers"]["readings"] else []),
+    *collect(
+        "<results>/{cohort}/scores/{table}.tsv", cohort=WITH_CLINIC, table=["scored", "comparison"]
+    ),
 ]
 
 
@@ -68,42 +104,6 @@ rule render_survival_report:
     input:
         tables=[
             *ON_BOTH_PAGES,
-            *collect("<results>/{cohort}/acceleration/ageing_rate.tsv", cohort=WITH_CLINIC),
-            *collect(
-                "<results>/{cohort}/survival/{table}.tsv",
-                cohort=WITH_CLINIC,
-                table=[
-                    "cox",
-                    "age_comparison",
-                    "proportional_hazards",
-                    "proportional_hazards_curve",
-                    "remedies",
-                    "hazard_curve_tests",
-                    "hazard_curve",
-                    "hazard_curve_people",
-                    "sites",
-                    "sensitivity",
-                    "imputed",
-                    "added_value",
-                    "calibration",
-                    "decision_curve",
-                    "kaplan_meier",
-                    "at_risk",
-                    "summary",
-                    "competing_risks",
-                    "cumulative_incidence",
-                    "incidence_at_risk",
-                ],
-            ),
-            *collect(
-                "<results>/{cohort}/survival/{table}.tsv",
-                cohort=WITH_GENE_SURVIVAL,
-                table=["genes", "gene_panel"],
-            ),
-            *(["<results>/pooled/readers/readers.tsv"] if config["readers"]["readings"] else []),
-            *collect(
-                "<results>/{cohort}/scores/{table}.tsv", cohort=WITH_CLINIC, table=["scored", "comparison"]
-            ),
         ],
         models=MODELS if WITH_PHOTOS else [],
     output:
