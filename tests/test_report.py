@@ -1,15 +1,16 @@
 """The two pages: what they say, what they never say, and how a browser shows them."""
 
 import json
+import re
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from faceage_bio.config import check_config
-from faceage_bio.report import formats, words
+from faceage_bio.report import figures, formats, words
 from faceage_bio.report.pages import association_page, survival_page
-from faceage_bio.report.tables import collect
+from faceage_bio.report.tables import ReportTables, collect
 from faceage_bio.tables import result_rows, write_table
 from tests.browser import chromium
 
@@ -194,6 +195,58 @@ def test_an_answer_from_few_deaths_says_so():
         ]
     )
     assert "Not to be relied on: only 2.5 deaths per term." in words.hazard_sentence(cox)
+
+
+def test_numbers_on_an_axis_stay_as_they_are_where_places_are_rounded():
+    import altair as alt
+
+    table = pd.DataFrame({"x": [0.02, 0.043], "y": [1.123456, 2.345678]})
+    scale = alt.Scale(domain=[0.0, 0.06])
+    chart = alt.Chart(table).mark_point(filled=True).encode(
+        x=alt.X("x:Q", scale=scale, axis=alt.Axis(values=[0.025, 0.0375], format=".4f")), y="y:Q"
+    )  # fmt: skip
+    svg = figures.to_svg(chart, "two points")
+    assert ">0.0250<" in svg
+    assert ">0.0375<" in svg
+    assert svg.count("<circle ") == 2
+    assert not re.search(r'="[^"]*\d\.\d{3}', svg.split(">", 1)[1])
+
+
+def test_the_association_page_shows_survival_as_an_appendix(study):
+    association, survival = study(("one", "two"))
+    sentence = "hazard ratio 1.50, 95 % interval 1.10 to 2.05, p = 0.010; 90 people, 40 deaths"
+    assert association.count(sentence) == survival.count(sentence) == 2
+    assert "Does it predict survival?" in association
+    assert "Survival in two: curves" in association
+    for heading in re.findall(
+        r"<h3>[^<]*</h3>",
+        survival[: survival.index('id="appendix"') if 'id="appendix"' in survival else None],
+    ):
+        assert heading in association, heading
+    assert "<strong>Face ageing rate</strong>" in association  # its methods
+    for page in (association, survival):
+        ids = re.findall(r'\sid="([^"]+)"', page)
+        assert len(ids) == len(set(ids))
+
+
+def test_without_a_clinic_the_association_page_says_that_survival_did_not_run(study):
+    association, _ = study(survival=False)
+    assert "Survival: not run" in association
+    assert "Face ageing rate" not in association
+
+
+@pytest.mark.parametrize(
+    ("note", "told"),
+    [
+        ("without 3 people whose cause of death is not known", "without fewer than 5 people whose cause of death is not known"),
+        ("4 of 90 people had gaps; complete cases only", "fewer than 5 of 90 people had gaps; complete cases only"),
+        ("2 deaths are too few for 3 term(s)", "fewer than 5 deaths are too few for 3 term(s)"),
+        ("5 people; 0 deaths; only 2.3 deaths per term; fewer than 3 people at risk", None),
+    ],
+)  # fmt: skip
+def test_notes_do_not_tell_small_numbers_either(note, told):
+    tables = ReportTables({("survival", "cox"): pd.DataFrame({"note": [note]})})
+    assert tables.without_small_notes(5).get("survival", "cox")["note"].iloc[0] == (told or note)
 
 
 def test_words_of_a_user_are_escaped(study):

@@ -90,6 +90,15 @@ def test_small_groups_are_named_and_not_told(tmp_path):
     assert not re.search(r'<th scope="row">rare', text)
 
 
+def test_a_few_unknown_causes_are_not_counted_on_the_page(tmp_path):
+    data = data_of()
+    data.loc[data.index[data["event"] == 1][:3], "cause"] = None
+    assert (data["cause"].isna() & (data["event"] == 1)).sum() == 3
+    told = page(tmp_path, data)
+    assert "ithout fewer than 5 people whose cause of death is not known" in told
+    assert "ithout 3 people" not in told
+
+
 def test_without_causes_or_people_the_page_says_why(tmp_path):
     text = page(tmp_path / "a", data_of().drop(columns="cause"))
     assert "Competing risks: not run" in text

@@ -34,13 +34,23 @@ GRANTED = re.compile(
 )
 
 
+CIRCLE = re.compile(
+    r'<path transform="translate\(([-\d.]+),([-\d.]+)\)" d="M([\d.]+),0A\3,\3,0,1,1,-\3,0A\3,\3,0,1,1,\3,0"'
+)
+LONG = re.compile(r"-?\d+\.\d{3,}(?:e-?\d+)?")
+
+
+def _tenth(found: re.Match) -> str:
+    return f"{float(found[0]):.1f}".removesuffix(".0")
+
+
 def _lighter(svg: str) -> str:
     """The same picture in two thirds of the text; one label on the whole tells the figure, not one on every mark."""
     head = svg.index(">", svg.index("<svg"))
     body = GRANTED.sub("", svg[head:])
-    body = re.sub(
-        r"-?\d+\.\d{2,}(?:e-?\d+)?", lambda found: f"{float(found[0]):.1f}".removesuffix(".0"), body
-    )
+    body = CIRCLE.sub(r'<circle cx="\1" cy="\2" r="\3"', body)
+    # places, which are within tags; numbers that people read, such as those of an axis, stay
+    body = re.sub(r"<[^>]*>", lambda tag: LONG.sub(_tenth, tag[0]), body)
     return f'{svg[:head]} font-family="Arial, Helvetica, sans-serif"{body}'
 
 

@@ -44,6 +44,7 @@ FLOW = [
 def association_page(tables: ReportTables, config: dict, cards: list[dict]) -> str:
     """What goes with looking older: smoking, BMI, disease and genes; survival as an appendix."""
     min_cell = config["report"]["min_cell"]
+    tables = tables.without_small_notes(min_cell)
     bands = tables.get("acceleration", "age_bands")
     cohorts = [_association_cohort(tables, name, config) for name in config["cohorts"]]
     figure = figures.age_bands(bands, min_cell) if len(bands) and (bands.n >= min_cell).any() else ""
@@ -54,6 +55,7 @@ def association_page(tables: ReportTables, config: dict, cards: list[dict]) -> s
 
 def survival_page(tables: ReportTables, config: dict, cards: list[dict]) -> str:
     """Whether looking older predicts death."""
+    tables = tables.without_small_notes(config["report"]["min_cell"])
     told = _survival(tables, config)
     cohorts = [
         {"flow": _tiles(tables, one["name"])}

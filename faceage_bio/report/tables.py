@@ -1,5 +1,6 @@
 """The tidy tables that a report is made of, known by their place {cohort}/{room}/{table}.tsv."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +27,29 @@ class ReportTables:
         if table is None:
             return pd.DataFrame()
         return table if cohort is None else table[table[COHORT] == cohort]
+
+    def without_small_notes(self, min_cell: int) -> "ReportTables":
+        """The same, where notes do not tell a small number of people, samples or deaths either."""
+
+        def told(note: object) -> object:
+            return SAID.sub(lambda found: _few(found[0], min_cell), note) if isinstance(note, str) else note
+
+        return ReportTables(
+            {
+                key: table.assign(note=table["note"].map(told)) if "note" in table else table
+                for key, table in self.by_name.items()
+            }
+        )
+
+
+# a whole number of them, unless it is a bound that a method sets
+SAID = re.compile(
+    r"(?<![\d.,])(?<!than )(?<!least )\d+(?= (?:of \d+ )?(?:people|person|samples?|deaths?|events?)\b)"
+)
+
+
+def _few(number: str, min_cell: int) -> str:
+    return f"fewer than {min_cell}" if 0 < int(number) < min_cell else number
 
 
 def collect(paths: Sequence[Path]) -> ReportTables:

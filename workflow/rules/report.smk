@@ -46,9 +46,7 @@ ON_BOTH_PAGES = [
         table=["genes", "gene_panel"],
     ),
     *(["<results>/pooled/readers/readers.tsv"] if config["readers"]["readings"] else []),
-    *collect(
-        "<results>/{cohort}/scores/{table}.tsv", cohort=WITH_CLINIC, table=["scored", "comparison"]
-    ),
+    *collect("<results>/{cohort}/scores/{table}.tsv", cohort=WITH_CLINIC, table=["scored", "comparison"]),
 ]
 
 
