@@ -9,6 +9,7 @@ import pytest
 
 from faceage_bio.config import check_config
 from faceage_bio.report import figures, formats, words
+from faceage_bio.report.ladder import ages_sentence
 from faceage_bio.report.pages import association_page, survival_page
 from faceage_bio.report.tables import ReportTables, collect
 from faceage_bio.tables import result_rows, write_table
@@ -194,7 +195,7 @@ def test_an_answer_from_few_deaths_says_so():
             }
         ]
     )
-    assert "Not to be relied on: only 2.5 deaths per term." in words.hazard_sentence(cox)
+    assert "Not to be relied on: only 2.5 deaths per term." in words.hazard_sentence(cox, 5)
 
 
 def test_numbers_on_an_axis_stay_as_they_are_where_places_are_rounded():
@@ -247,6 +248,39 @@ def test_without_a_clinic_the_association_page_says_that_survival_did_not_run(st
 def test_notes_do_not_tell_small_numbers_either(note, told):
     tables = ReportTables({("survival", "cox"): pd.DataFrame({"note": [note]})})
     assert tables.without_small_notes(5).get("survival", "cox")["note"].iloc[0] == (told or note)
+
+
+def test_the_answers_do_not_tell_a_few_deaths():
+    base = {
+        "n": 55,
+        "n_events": 4,
+        "estimate": 1.2,
+        "ci_lower": 0.5,
+        "ci_upper": 2.9,
+        "p_value": 0.6,
+        "per": "10 years",
+    }
+    cox = result_rows(
+        [base | {"term": "face_age", "model": "face age + age", "cohort": "one", "analysis": "cox"}]
+    )
+    assert "55 people, < 5 deaths" in words.hazard_sentence(cox, 5)
+    ages = result_rows(
+        [
+            base
+            | {
+                "term": term,
+                "model": model,
+                "cohort": "one",
+                "analysis": "age comparison",
+                "step": "unadjusted",
+            }
+            for term in ("face_age", "chronological_age", "face age against age")
+            for model in ("two models", "one model with both")
+        ]
+    )
+    told = ages_sentence(ages, 5)
+    assert "55 people, < 5 deaths" in told
+    assert "4 deaths" not in told
 
 
 def test_words_of_a_user_are_escaped(study):

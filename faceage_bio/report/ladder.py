@@ -4,7 +4,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from faceage_bio.report import figures, words
-from faceage_bio.report.formats import interval, number, p_value
+from faceage_bio.report.formats import count, interval, number, p_value
 from faceage_bio.report.tables import ReportTables
 
 CELLS = (("face_age", "face"), ("age_acceleration", "acceleration"), ("chronological_age", "age"))
@@ -22,7 +22,7 @@ def ladder_section(tables: ReportTables, name: str, config: dict) -> dict:
         cox[column] = cox[column].fillna("").astype(str)
     ladder = cox[(cox.term == "face_age") & (cox.exposure == "face_age") & cox.estimate.notna()]
     return {
-        "sentence": words.hazard_sentence(cox)
+        "sentence": words.hazard_sentence(cox, config["report"]["min_cell"])
         if len(cox)
         else "Not run, because the cohort has no clinic table.",
         "ran": bool(len(cox)),
@@ -33,7 +33,7 @@ def ladder_section(tables: ReportTables, name: str, config: dict) -> dict:
         "ladder_notes": ladder_notes(cox),
         "ladder_figure": Markup(_figure(ladder)) if len(ladder) else "",
         "ages": age_rows(comparison),
-        "ages_sentence": ages_sentence(comparison),
+        "ages_sentence": ages_sentence(comparison, config["report"]["min_cell"]),
     }
 
 
@@ -83,7 +83,7 @@ def age_rows(comparison: pd.DataFrame) -> list[dict]:
     return rows
 
 
-def ages_sentence(comparison: pd.DataFrame) -> str:
+def ages_sentence(comparison: pd.DataFrame, min_cell: int) -> str:
     """Whether face age tells more than age does, unadjusted, both ways."""
     if not len(comparison):
         return ""
@@ -97,7 +97,7 @@ def ages_sentence(comparison: pd.DataFrame) -> str:
         ratio = mine.loc["face age against age"]
         if pd.isna(ratio.estimate):
             continue
-        people = f"{int(ratio.n)} people, {int(ratio.n_events)} deaths"
+        people = f"{count(ratio.n, min_cell)} people, {count(ratio.n_events, min_cell)} deaths"
         parts.append(
             f"{way}: {number(mine.estimate['face_age'])} against {number(mine.estimate['chronological_age'])}, "
             f"ratio {number(ratio.estimate)} ({interval(ratio.ci_lower, ratio.ci_upper)}), p {_p(ratio.p_value)}"

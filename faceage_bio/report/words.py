@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from faceage_bio.report.formats import interval, number, p_value, signed
+from faceage_bio.report.formats import count, interval, number, p_value, signed
 
 REASONS = {
     "": "", "missing_file": "file is gone", "not_a_file": "not a file", "no_permission": "file may not be read",
@@ -85,7 +85,7 @@ def acceleration_words(settings: dict) -> str:
     return f"the residual of {curves[definition]} of face age on {', '.join(on)}, fitted {where}{folds}"
 
 
-def hazard_sentence(cox: pd.DataFrame) -> str:
+def hazard_sentence(cox: pd.DataFrame, min_cell: int) -> str:
     """The survival answer of one cohort: age-adjusted first, raw beside it."""
     adjusted = cox[(cox.model == "face age + age") & (cox.term == "face_age")]
     raw = cox[(cox.model == "univariable") & (cox.term == "face_age")]
@@ -99,7 +99,7 @@ def hazard_sentence(cox: pd.DataFrame) -> str:
     sentence = (
         f"At the same chronological age, a face {row['per']} older went with a {abs(percent):.0f} % {more} hazard of death "
         f"(hazard ratio {number(row.estimate)}, 95 % interval {interval(row.ci_lower, row.ci_upper)}, p {_p(row.p_value)}; "
-        f"{int(row.n)} people, {int(row.n_events)} deaths)."
+        f"{count(row.n, min_cell)} people, {count(row.n_events, min_cell)} deaths)."
     )
     if "deaths per term" in row.note:
         sentence += f" Not to be relied on: {row.note}."
