@@ -253,6 +253,7 @@ def test_notes_do_not_tell_small_numbers_either(note, told):
 def test_the_answers_do_not_tell_a_few_deaths():
     base = {
         "n": 55,
+        "note": "",
         "n_events": 4,
         "estimate": 1.2,
         "ci_lower": 0.5,
