@@ -257,7 +257,7 @@ class Phenotype(Closed):
     """Columns of the clinic table, each tested on its own within each cohort; disease (group) is compared over all."""
     adjust_for: list[str] = ["sex"]
     """The minimal set: held constant in the adjusted column, beside chronological age, which always is."""
-    factors: list[str] = ["smoking", "bmi_class", "ecog", "site", "sex"]
+    factors: list[str] = ["smoking", "bmi_class", "ecog", "site", "sex", "race"]
     """Columns whose groups are compared in pairs; bmi_class is made of bmi (18.5, 25, 30)."""
     amounts: list[str] = ["pack_years", "bmi"]
     """Columns of numbers for dose-response curves."""
@@ -728,7 +728,8 @@ def demo_config() -> Config:
     return Config(
         cohorts={"north": north, "south": with_rna("south"), "healthy": files("healthy")},
         demo=Demo(),
-        fairness=Fairness(stress_photos=12),
+        phenotype=Phenotype(factors=["smoking", "bmi_class", "ecog", "site", "sex", "skin_type"]),
+        fairness=Fairness(by=["sex", "skin_type"], stress_photos=12),
         readers=Readers(readings="results/demo/readings.tsv", rating_of="death", horizon_years=1.0),
         scores=Scores(definitions=["teachh_publication", "teachh_faceage_repository"]),
         report=Report(

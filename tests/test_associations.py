@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from faceage_bio.columns import RESULT_COLUMNS
 from faceage_bio.config import check_config
 from faceage_bio.errors import CohortError, ConfigError, FitError, TableError
 from faceage_bio.phenotype.adjustment import COMPLETE, IMPUTED, Plan, compare_adjustments, parse_covariates
@@ -229,10 +230,12 @@ def test_pairs_undo_what_age_does_to_the_raw_difference():
     raw, matched = one(found.rows, "group: cancer vs reference")
     assert matched.ci_lower < 5 < matched.ci_upper
     assert abs(raw.estimate - 5) > 0.5
-    age = found.balance.set_index("term").loc["chronological_age"]
-    assert abs(age.before) > 0.2
-    assert abs(age.after) < 0.02
-    assert matched.n == 2 * matched.n_exposed == age.n_after
+    age = found.balance[found.balance.term == "chronological_age"].set_index("adjustment")
+    before, after = age.loc["none (everybody)"], age.loc["matched pairs"]
+    assert abs(before.estimate) > 0.2
+    assert abs(after.estimate) < 0.02
+    assert matched.n == 2 * matched.n_exposed == after.n
+    assert list(found.balance.columns[: len(RESULT_COLUMNS)]) == list(RESULT_COLUMNS)
 
 
 def test_sets_follow_the_declared_roles():
@@ -528,6 +531,7 @@ def test_the_page_shows_every_comparison_with_its_figure(page):
     for label in (
         "Standardised differences before and after matching", "Years of face age by amount", "Years of face age in subgroups",
         "Years of face age under each adjustment set", "Estimates under all specifications",
+        "Estimates and 95 % intervals: Difference between groups, years of face age",
     ):  # fmt: skip
         assert f'aria-label="{label}' in page
     assert "it differs" in page  # the reason for a role

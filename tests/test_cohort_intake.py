@@ -180,6 +180,18 @@ def test_declared_codes_and_columns_are_understood(study):
     assert "BMI_kg" not in tables.subjects
 
 
+def test_codes_of_site_and_race_are_understood_and_words_for_nothing_are_missing(study):
+    clinic = (
+        CLINIC.replace("grade", "site,race")
+        .replace(",1,2\n", ",1,1,NA\n")
+        .replace(",0,3\n", ",0,unknown,2\n")
+    )
+    people = study(clinic=clinic, codings={"site": {"1": "lung"}, "race": {"2": "black"}}).subjects
+    assert people.site.tolist() == ["lung", None]
+    assert people.race.tolist() == [None, "black"]
+    assert study().subjects.race.isna().all()  # so that naming it in the config stops no study without it
+
+
 def test_one_table_may_serve_as_manifest_and_clinic(study):
     people = "person,photo,when,born,sex\na,a.jpg,2020-01-01,1950-01-01,f\nb,b.jpg,2020-06-01,1960-06-01,m\n"
     columns = {

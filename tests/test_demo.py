@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from faceage_bio.demo.cohorts import DAMAGES
+from faceage_bio.demo.cohorts import DAMAGES, skin_type
 from faceage_bio.demo.model import fit_demo_model, fit_ridge, training_people
 from faceage_bio.demo.people import LOG2_PER_DECADE, NULL_PANEL, simulate_counts, simulate_people
 from faceage_bio.demo.portraits import draw, imagine
@@ -82,3 +82,12 @@ def test_damaged_photos_are_damaged():
     contents = {name: damage(picture, 1) for name, damage in DAMAGES.items()}
     assert contents["text"].startswith(b"This is not")
     assert len(contents["truncated"]) == 4000
+
+
+def test_skin_types_are_of_the_faces_and_none_is_rare():
+    seeds = range(300)
+    types = pd.Series([skin_type(seed) for seed in seeds])
+    assert types.value_counts().min() > 60
+    brightness = [float(imagine(40, False, seed).skin.mean()) for seed in seeds]
+    means = pd.Series(brightness).groupby(types).mean()
+    assert means["light"] > means["medium"] > means["dark"]

@@ -252,6 +252,7 @@ def test_commands_on_plain_tables_and_their_page(tmp_path):
     assert len(section["definitions"]) == 14
     assert [row["title"] for row in section["definitions"] if row["chosen"]] == ["residual of a line"]
     assert section["attenuation_figure"].startswith("<svg")
+    assert section["reliability_figure"].startswith("<svg")
     assert section["reliability"][0]["estimate"] > 100  # days
     assert ageing_rate_section(tables, "one", 5)["ageing_rate_figure"].startswith("<svg")
     # with a larger cell, nothing of these people is told
@@ -259,7 +260,7 @@ def test_commands_on_plain_tables_and_their_page(tmp_path):
         tables, "one", {"report": {"min_cell": 500}, "acceleration": {"fit_in": "cohort"}}
     )
     assert "fewer than 500" in hidden["definitions"][0]["mean"]["note"]
-    assert hidden["attenuation_figure"] == hidden["validity_figure"] == ""
+    assert hidden["attenuation_figure"] == hidden["validity_figure"] == hidden["reliability_figure"] == ""
 
 
 def test_two_rows_do_not_tell_of_the_few_who_are_in_one_of_them(tmp_path):

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 import yaml
 
+from tests import pages
 from tests.conftest import DEMO_CONFIG, ROOT, add_mean_model, jobs_planned, snakemake, write_config
 
 pytestmark = pytest.mark.workflow
@@ -134,6 +135,24 @@ def test_demo_shows_rna_samples_other_models_and_gene_cards(demo):
         assert main.ci_lower > 0
         private = demo / "results" / cohort / "expression" / "sample_quality.parquet"
         assert stat.S_IMODE(private.stat().st_mode) == 0o600
+
+
+def test_demo_pages_are_sound_and_tell_this_stage_twice(demo):
+    association, survival = (
+        (demo / "results" / "reports" / f"{name}.html").read_text() for name in ("association", "survival")
+    )
+    for page in (association, survival):
+        pages.check_structure(page)
+        assert len(page.encode()) < 6_000_000
+    for name in pages.SHARED:
+        assert pages.section(survival, name) == pages.section(association, name) != "", name
+    assert "skin_type: medium vs" in association
+    for cohort in ("north", "south", "healthy"):
+        rows = table(demo, f"{cohort}/acceleration/definition_hazards.tsv")
+        with_age = rows[rows.adjustment == "age"].set_index("term").estimate
+        np.testing.assert_allclose(
+            with_age[["age_gap", "acceleration_linear"]], with_age["face_age"], rtol=1e-6
+        )
 
 
 def test_demo_shows_genes_and_survival(demo):

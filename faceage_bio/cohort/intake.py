@@ -15,7 +15,7 @@ from faceage_bio.parse import dates
 from faceage_bio.problems import Problems
 from faceage_bio.tables import ledger_rows, read_text_table, write_table
 
-TEXT = (COHORT, SUBJECT, "sex", "smoking", "site", "group", "intent", CAUSE)
+TEXT = (COHORT, SUBJECT, "sex", "smoking", "site", "race", "group", "intent", CAUSE)
 
 
 @dataclass(frozen=True)

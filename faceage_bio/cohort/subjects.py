@@ -70,9 +70,10 @@ def _further_columns(table: pd.DataFrame, codings: dict) -> pd.DataFrame:
         cells = cells.where(~parse.is_missing(cells), None)
         values = parse.to_numbers(cells)
         table[column] = values if values.notna().sum() == cells.notna().sum() > 0 else cells
-    for column in ("site", "intent"):
+    for column in ("site", "race", "intent"):
         if column in table:
-            table[column] = table[column].where(table[column] != "", None)
+            cells = table[column].replace(codings.get(column, {}))
+            table[column] = cells.where(~parse.is_missing(cells), None)
     return table
 
 

@@ -28,12 +28,13 @@ def make_cohort(
     people["photo_date"] = pd.Timestamp("2016-01-04") + pd.to_timedelta(
         random.integers(0, 1400, plan.n), unit="D"
     )
+    people["skin_type"] = [skin_type(_seed(cohort_seed, person)) for person in range(plan.n)]
     manifest = _photos(people, random)
     jobs = [
         (
             row.biological_age,
             row.sex == "male",
-            cohort_seed * 1000 + row.person,
+            _seed(cohort_seed, row.person),
             folder / "photos" / row.path,
             row.damage,
             row.visit,
@@ -76,6 +77,17 @@ def _people(plan: Plan, seed: int) -> tuple[int, np.random.Generator, pd.DataFra
     return cohort_seed, random, people
 
 
+def _seed(cohort_seed: int, person: int) -> int:
+    """What a person's face is drawn from."""
+    return cohort_seed * 1000 + person
+
+
+def skin_type(seed: int) -> str:
+    """Light, medium or dark, as the face of this seed is drawn."""
+    tone = imagine(50, True, seed).tone  # of age and sex it does not depend
+    return "light" if tone < 0.35 else "medium" if tone < 0.55 else "dark"
+
+
 def _photos(people: pd.DataFrame, random: np.random.Generator) -> pd.DataFrame:
     """One row per photo; one person in five comes back after a year or two, a handful of photos are bad."""
     first = people[["subject_id", "sex", "biological_age", "photo_date"]].assign(
@@ -103,7 +115,9 @@ def _photos(people: pd.DataFrame, random: np.random.Generator) -> pd.DataFrame:
 
 
 def _clinic(people: pd.DataFrame, plan: Plan, random: np.random.Generator) -> pd.DataFrame:
-    clinic = people[["subject_id", "sex", "smoking", "pack_years", "bmi", "ecog", "site", "intent"]].copy()
+    clinic = people[
+        ["subject_id", "sex", "smoking", "pack_years", "bmi", "ecog", "site", "intent", "skin_type"]
+    ].copy()
     clinic["group"] = "cancer" if plan.cancer else "reference"
     if plan.dates:
         clinic["birth_date"] = (

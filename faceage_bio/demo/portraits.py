@@ -23,6 +23,7 @@ class Portrait:
 
     male: bool
     signs: dict[str, float]
+    tone: float  # of the skin, 0 light to 1 dark
     skin: np.ndarray
     hair: np.ndarray
     iris: np.ndarray
@@ -50,6 +51,7 @@ def imagine(age: float, male: bool, seed: int) -> Portrait:
     return Portrait(
         male=male,
         signs=signs,
+        tone=tone,
         skin=skin,
         hair=hair + random.normal(0, 6, 3),
         iris=irises[random.integers(4)],

@@ -15,6 +15,7 @@ from faceage_bio.stats.matching import common_spread, match_nearest, standardise
 from faceage_bio.tables import result_rows
 
 FEWEST_PAIRS = 4
+EVERYBODY, IN_PAIRS = "none (everybody)", "matched pairs"
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ def match_groups(
     -------
     Matched
         Rows: raw (Welch of the age gap, everybody) and matched. Balance: standardised differences of age, of ``exact`` and of
-        ``balance_of``, before and after; each level of a factor has its own.
+        ``balance_of``, among everybody and in the pairs; each level of a factor has its own.
     """
     frame = make_frame(table, group, exact)
     why = frame.why_not
@@ -112,10 +113,10 @@ def _balance(frame: Frame, exposed: pd.Series, pairs: pd.DataFrame, columns: Seq
     rows = []
     for name in dict.fromkeys(columns):
         if name not in frame.people or frame.people[name].notna().sum() == 0:
-            rows.append({"term": name, "note": "not estimated, because nobody has a value"})
+            rows += _both({"term": name, "note": "not estimated, because nobody has a value"})
             continue
         for term, values in _as_numbers(frame.people[name], name):
-            rows.append({"term": term} | _one_balance(values, exposed, used))
+            rows += _one_balance({"term": term}, values, exposed, used)
     return _balance_table(rows)
 
 
@@ -130,24 +131,36 @@ def _as_numbers(values: pd.Series, name: str):
         yield f"{name}: {level}", (known == level).astype("float64").reindex(values.index)
 
 
-def _one_balance(values: pd.Series, exposed: pd.Series, used: np.ndarray) -> dict:
-    row: dict = {"n_before": int(values.notna().sum()), "n_after": int(values[used].notna().sum())}
+def _both(row: dict) -> list[dict]:
+    return [row | {"adjustment": adjustment} for adjustment in (EVERYBODY, IN_PAIRS)]
+
+
+def _one_balance(row: dict, values: pd.Series, exposed: pd.Series, used: np.ndarray) -> list[dict]:
     if set(values.dropna().unique()) <= {0.0, 1.0}:
         row["n_level"] = int(values.sum())
-    for name, group in (("exposed", exposed), ("reference", ~exposed)):
-        row |= {f"{name}_before": values[group].mean(), f"{name}_after": values[group & used].mean()}
     try:
         spread = common_spread(values, exposed)
-        row["before"] = standardised_difference(values, exposed, spread)
-        row["after"] = standardised_difference(values[used], exposed[used], spread)
     except FitError as error:
-        row["note"] = f"not estimated, because {error}"
-    return row
+        return _both(row | {"note": f"not estimated, because {error}"})
+    rows = []
+    for one, counted in zip(_both(row), (np.ones(len(values), dtype=bool), used), strict=True):
+        mine = values[counted]
+        one |= {
+            "n": int(mine.notna().sum()), "exposed_mean": mine[exposed[counted]].mean(),
+            "reference_mean": mine[~exposed[counted]].mean(),
+        }  # fmt: skip
+        try:
+            one["estimate"] = standardised_difference(mine, exposed[counted], spread)
+        except FitError as error:
+            one["note"] = f"not estimated, because {error}"
+        rows.append(one)
+    return rows
 
 
 def _balance_table(rows: list[dict]) -> pd.DataFrame:
-    columns = [
-        COHORT, "term", "before", "after", "exposed_before", "reference_before", "exposed_after", "reference_after",
-        "n_before", "n_after", "n_level", "note",
-    ]  # fmt: skip
-    return pd.DataFrame(rows).assign(**{COHORT: POOLED}).reindex(columns=columns)
+    shared = {COHORT: POOLED, "analysis": "balance", "measure": "standardised difference"}
+    table = pd.DataFrame(rows).assign(**shared)
+    for name in ("term", "adjustment", "n_level", "exposed_mean", "reference_mean"):
+        if name not in table:
+            table[name] = np.nan
+    return result_rows(table)

@@ -34,6 +34,7 @@ def definition_section(tables: ReportTables, name: str, config: dict) -> dict:
         "validity": _validity(validity, min_cell),
         "validity_figure": _validity_forest(validity, min_cell),
         "reliability": _enough(tables.get("acceleration", "reliability", name), min_cell).to_dict("records"),
+        "reliability_figure": _reliability_forest(tables.get("acceleration", "reliability", name), min_cell),
         "attenuation": _enough(attenuation, min_cell).to_dict("records"),
         "attenuation_figure": _attenuation_figure(attenuation, min_cell),
     }
@@ -167,6 +168,17 @@ def _validity_forest(table: pd.DataFrame, min_cell: int) -> Markup:
     kinds = {"age_gap": "age gap", "age_acceleration": "age acceleration"}
     shown = shown.assign(kind=shown["term"].map(kinds))
     return Markup(figures.forest(shown, "adjustment", "kind", figures_acceleration.TERMS, 0, "Mean, years"))
+
+
+def _reliability_forest(table: pd.DataFrame, min_cell: int) -> Markup:
+    """Intraclass correlations, which have no unit."""
+    table = _enough(table, min_cell)
+    shown = table[table["measure"].str.startswith("ICC") & table["estimate"].notna()] if len(table) else table
+    if not len(shown):
+        return Markup("")
+    shown = shown.assign(label=shown["term"].map(words.term), kind=shown["measure"])
+    title = "Intraclass correlation of one photo (1: two photos agree fully)"
+    return Markup(figures.forest(shown, "label", "kind", figures_acceleration.RELIABILITIES, 1, title))
 
 
 def _attenuation_figure(table: pd.DataFrame, min_cell: int) -> Markup:

@@ -17,7 +17,7 @@ RAW = "none (raw age gap)"
 COUNTS = ("n", "n_exposed", "n_reference", "n_level")
 NUMBERS = (
     "estimate", "ci_lower", "ci_upper", "p_value", "q_value", "p_holm", "effect_size", "effect_lower", "effect_upper",
-    "f_statistic", "eta_squared", "e_value", "e_value_interval", "before", "after",
+    "f_statistic", "eta_squared", "e_value", "e_value_interval", "exposed_mean", "reference_mean",
 )  # fmt: skip
 # what tells one association from another, beside who was compared
 KEYS = (COHORT, "analysis", "term", "measure", "level", "subgroup", "modifier", "adjustment_set", "missing")
@@ -56,7 +56,7 @@ def without_small(table: pd.DataFrame, min_cell: int) -> pd.DataFrame:
         if name in table:
             small |= table[name].between(1, min_cell - 1)
     table = table.copy()
-    known = small & table[[name for name in ("estimate", "before") if name in table]].notna().any(axis=1)
+    known = small & table["estimate"].notna()
     for name in NUMBERS:
         if name in table:
             table[name] = table[name].astype("float64").mask(small)
@@ -104,8 +104,8 @@ def association_sections(tables: ReportTables, config: dict) -> dict:
     return {
         "scopes": [_scope(name, found, curves) for name in names],
         "matched": paired(found["matched"]),
-        "balance": balance.assign(shown=balance.term.map(label)).to_dict("records") if len(balance) else [],
-        "balance_figure": _figure(figures_associations.balance, balance, "before"),
+        "balance": _before_and_after(balance),
+        "balance_figure": _figure(figures_associations.balance, balance),
         "roles": _roles(roles),
         "ran": any(len(table) for table in found.values()),
     }
@@ -126,6 +126,7 @@ def _scope(name: str, found: dict[str, pd.DataFrame], curves: pd.DataFrame) -> d
         "name": "All cohorts together" if name == POOLED else name,
         "any": any(pairs.values()),
         "means_figure": _figure(figures_associations.means, part("means")),
+        "pairs_figure": _figure(figures_associations.pairs, part("pairs")),
         "dose_figure": _figure(figures_associations.dose, own_curves),
         "subgroup_figure": _figure(figures_associations.subgroups, part("subgroups")),
         "has_subgroups": bool(paired(part("subgroups"))),
@@ -141,8 +142,18 @@ def _scope(name: str, found: dict[str, pd.DataFrame], curves: pd.DataFrame) -> d
     }
 
 
-def _figure(draw: Callable[[pd.DataFrame], str], table: pd.DataFrame, column: str = "estimate") -> Markup:
-    return Markup(draw(table)) if len(table) and table[column].notna().any() else Markup("")
+def _before_and_after(balance: pd.DataFrame) -> list[dict]:
+    """A covariate's standardised difference among everybody, and in the pairs."""
+    if not len(balance):
+        return []
+    return [
+        {"shown": label(str(term)), "before": rows.iloc[0].to_dict(), "after": rows.iloc[-1].to_dict()}
+        for term, rows in balance.groupby("term", sort=False)
+    ]
+
+
+def _figure(draw: Callable[[pd.DataFrame], str], table: pd.DataFrame) -> Markup:
+    return Markup(draw(table)) if len(table) and table["estimate"].notna().any() else Markup("")
 
 
 def _roles(roles: pd.DataFrame) -> list[dict]:

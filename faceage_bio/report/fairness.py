@@ -86,6 +86,7 @@ def _block(cohort: str, population: str, rows: pd.DataFrame, min_cell: int) -> d
         "differences_within": differences[~main].to_dict("records"),
         "sentences": _sentences(groups, differences),
         "figure": Markup(_error_figure(groups)),
+        "difference_figure": Markup(_difference_figure(differences[main])),
     }
 
 
@@ -113,6 +114,20 @@ def _error_figure(groups: pd.DataFrame) -> str:
         return ""
     marks = shown["note"].str.startswith("do not").map({True: " (few)", False: ""})
     return figures.error_by_group(shown.assign(label=shown["term"] + marks, kind=shown["measure"].map(kinds)))
+
+
+def _difference_figure(rows: pd.DataFrame) -> str:
+    """Differences of mean and of mean absolute error, both in years: raw, and at the same age."""
+    shown = rows[rows["measure"].str.endswith("error, years") & rows["estimate"].notna()]
+    if shown.empty:
+        return ""
+    raw = shown.assign(
+        **{name.removeprefix("raw_"): shown[name] for name in RAW[:3]}, kind=figures.RAW_DIFFERENCE
+    )
+    both = pd.concat([raw, shown.assign(kind=figures.DIFFERENCE_AT_AGE)])
+    what = both["measure"].str.removeprefix("difference of ").str.removesuffix(", years")
+    marks = both["note"].str.startswith("do not").map({True: " (few)", False: ""})
+    return figures.differences(both.assign(label=both["term"] + ", " + what + marks))
 
 
 def _sentences(groups: pd.DataFrame, differences: pd.DataFrame) -> list[str]:

@@ -34,6 +34,12 @@ def means(table: pd.DataFrame) -> str:
     )
 
 
+def pairs(table: pd.DataFrame) -> str:
+    """Differences between all pairs of groups."""
+    shown = table.assign(kind=_kind(table), label=table["shown"])
+    return forest(shown, "label", "kind", RAW_AND_ADJUSTED, 0, "Difference between groups, years of face age")
+
+
 def dose(curves: pd.DataFrame) -> str:
     """Years against the reference value, by amount, with a band."""
     import altair as alt
@@ -204,10 +210,9 @@ def balance(table: pd.DataFrame) -> str:
 
     from faceage_bio.report.associations import label
 
-    shown = table[table.before.notna()].assign(label=table.term.map(label))
-    long = shown.melt(
-        id_vars=["label"], value_vars=["before", "after"], var_name="kind", value_name="difference"
-    ).dropna()
+    shown = table[table.estimate.notna()]
+    kind = shown.adjustment.str.startswith("none").map({True: "before", False: "after"})
+    shown = shown.assign(label=shown.term.map(label), kind=kind)[["label", "kind", "estimate"]]
     kinds = ["before", "after"]
     order = list(dict.fromkeys(shown["label"]))
     limits = (
@@ -215,8 +220,8 @@ def balance(table: pd.DataFrame) -> str:
         .mark_rule(color=INK, opacity=0.5, strokeDash=[3, 3])
         .encode(x="x:Q")
     )
-    points = alt.Chart(long).mark_point(filled=True, size=60, opacity=1).encode(
-        x=alt.X("difference:Q", title="Standardised difference, exposed minus reference"),
+    points = alt.Chart(shown).mark_point(filled=True, size=60, opacity=1).encode(
+        x=alt.X("estimate:Q", title="Standardised difference, exposed minus reference"),
         y=alt.Y("label:N", sort=order, title=None, axis=alt.Axis(labelLimit=260, grid=True)),
         color=alt.Color("kind:N", title=None, sort=kinds, scale=alt.Scale(domain=kinds, range=[GREY, BLUE])),
     )  # fmt: skip

@@ -5,6 +5,7 @@ import pandas as pd
 from faceage_bio.report.figures import BLUE, CURVES, GREEN, INK, ORANGE, forest, to_svg
 
 RAW, SAME_AGE = "mean error", "mean error at the same age"
+RAW_DIFFERENCE, DIFFERENCE_AT_AGE = "raw difference", "difference at the same age"
 PALE = 0.3  # what is not to be interpreted
 
 
@@ -18,6 +19,12 @@ def error_by_group(rows: pd.DataFrame) -> str:
     """
     colours = [(RAW, "#8a8f98"), (SAME_AGE, BLUE)]
     return forest(rows, "label", "kind", colours, 0, "Face age minus age, years")
+
+
+def differences(rows: pd.DataFrame) -> str:
+    """Differences between groups with their intervals, raw and at the same age; columns as in `error_by_group`."""
+    colours = [(RAW_DIFFERENCE, "#8a8f98"), (DIFFERENCE_AT_AGE, BLUE)]
+    return forest(rows, "label", "kind", colours, 0, "Difference between groups, years")
 
 
 def change_by_step(rows: pd.DataFrame) -> str:

@@ -1,0 +1,187 @@
+"""What each definition of looking older says of death, and the appendix of the survival page that shows it."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from typer.testing import CliRunner
+
+from faceage_bio.acceleration.hazards import definition_hazards
+from faceage_bio.cli.main import app
+from faceage_bio.config import check_config
+from faceage_bio.errors import CohortError, TableError
+from faceage_bio.fairness.error import assess_fairness
+from faceage_bio.report.acceleration import definition_section
+from faceage_bio.report.pages import association_page, survival_page
+from faceage_bio.report.tables import collect
+from faceage_bio.tables import read_table, write_table
+from tests import pages
+from tests.test_acceleration import COHORT
+from tests.test_associations import people, tables_of
+from tests.test_definitions import people as drawn
+
+YEARS = ("face_age", "age_gap", "acceleration_linear")
+
+
+def followed(n=400, hazard=0.05, seed=4) -> pd.DataFrame:
+    """People whose hazard grows by a factor exp(``hazard``) with every year that they look older than others of their age."""
+    random = np.random.default_rng(seed)
+    table = drawn(n, seed=seed, cohort="c").assign(group="reference")
+    older = table.face_age - 12 - 0.8 * table.chronological_age
+    death = random.exponential(6 / np.exp(0.03 * (table.chronological_age - 62) + hazard * older))
+    leave = random.uniform(1, 8, n)
+    return table.assign(followup_years=np.minimum(death, leave), event=(death <= leave).astype(float))
+
+
+@pytest.fixture(scope="module")
+def accelerated(tmp_path_factory):
+    """The table that a user of the commands has."""
+    folder = tmp_path_factory.mktemp("accelerated")
+    write_table(followed(), folder / "people.tsv")
+    run("define-acceleration", "--table", folder / "people.tsv", "--definitions", folder / "definitions.tsv",
+        "--people", folder / "accelerated.tsv", "--adjust-for", "sex")  # fmt: skip
+    return folder
+
+
+def run(*words):
+    done = CliRunner().invoke(app, [str(word) for word in words], catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+
+
+def ratios(rows: pd.DataFrame, adjustment: str) -> pd.Series:
+    return rows[rows.adjustment == adjustment].set_index("term").estimate
+
+
+def test_the_residual_alone_equals_r():
+    # R 4.2.2, survival 3.5-3: coxph(Surv(followup_years, event) ~ resid(lm(face_age ~ chronological_age)))
+    slope, intercept = np.polyfit(COHORT.chronological_age, COHORT.face_age, 1)
+    table = COHORT.assign(acceleration_linear=COHORT.face_age - intercept - slope * COHORT.chronological_age)
+    found = ratios(definition_hazards(table, 1.0), "none")
+    assert found["acceleration_linear"] == pytest.approx(1.6230363678, rel=1e-6)
+
+
+def test_every_definition_has_both_rows_and_with_age_three_of_them_agree(accelerated):
+    rows = definition_hazards(read_table(accelerated / "accelerated.tsv"), 10)
+    assert rows.groupby("term").adjustment.agg(list).map(lambda two: two == ["none", "age"]).all()
+    assert len(rows) == 2 * 15  # face age and fourteen definitions
+    with_age, alone = ratios(rows, "age"), ratios(rows, "none")
+    for term in YEARS[1:]:
+        assert with_age[term] == pytest.approx(with_age["face_age"], rel=1e-8)
+        assert abs(alone[term] - alone["face_age"]) > 0.05
+    assert with_age["acceleration_spline"] != pytest.approx(with_age["face_age"], rel=1e-4)
+    per = rows.drop_duplicates("term").set_index("term").per
+    assert (per["age_gap"], per["age_z"], per["age_centile"]) == ("10 years", "1 SD", "10 centiles")
+
+
+def test_a_planted_hazard_is_found_by_every_definition_and_a_permuted_one_by_none(accelerated):
+    table = read_table(accelerated / "accelerated.tsv")
+    found = definition_hazards(table, 10)
+    assert (found[found.adjustment == "age"].p_value < 0.01).all()
+    random = np.random.default_rng(7)
+    order = random.permutation(len(table))
+    table[["followup_years", "event"]] = table[["followup_years", "event"]].to_numpy()[order]
+    assert (definition_hazards(table, 10).p_value > 0.001).all()
+
+
+def test_those_whom_the_survival_stage_leaves_out_are_left_out(accelerated):
+    table = read_table(accelerated / "accelerated.tsv")
+    table["follow_up_reason"] = np.where(np.arange(len(table)) < 50, "no_follow_up", "")
+    assert definition_hazards(table, 10).n.max() == len(table) - 50
+    late = definition_hazards(table.assign(entry_years=0.5 * table.followup_years), 10)
+    assert ratios(late, "age")["face_age"] != pytest.approx(
+        ratios(definition_hazards(table, 10), "age")["face_age"]
+    )
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ({"event": 0.0}, "0 deaths are too few"), ({"followup_years": np.nan}, "nobody with follow-up has a value"),
+        ({"face_age": 60.0, "age_gap": np.nan}, "face_age"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_estimated_says_why(accelerated, change, why):
+    rows = definition_hazards(read_table(accelerated / "accelerated.tsv").assign(**change), 10)
+    first = rows[rows.term == "face_age"]
+    assert first.estimate.isna().all()
+    assert first.note.str.startswith("not estimated, because").all()
+    assert first.note.str.contains(why).all()
+
+
+def test_a_table_without_follow_up_is_refused(accelerated):
+    with pytest.raises(CohortError, match="no column 'event'; hazards need"):
+        definition_hazards(read_table(accelerated / "accelerated.tsv").drop(columns="event"), 10)
+
+
+def test_the_command_runs_on_a_plain_table(accelerated):
+    run("compare-definitions", "--acceleration", accelerated / "accelerated.tsv", "--output", accelerated / "hazards.tsv",
+        "--per-years", "5")  # fmt: skip
+    rows = read_table(accelerated / "hazards.tsv")
+    assert set(rows.per) == {"5 years", "1 SD", "10 centiles"}
+    assert not set(read_table(accelerated / "accelerated.tsv").subject_id) & set(
+        (accelerated / "hazards.tsv").read_text().split()
+    )
+
+
+def test_one_hazard_ratio_is_not_shown_without_the_other(accelerated, tmp_path):
+    rows = definition_hazards(read_table(accelerated / "accelerated.tsv"), 10)
+    write_table(rows.drop(index=rows.index[1]), tmp_path / "c" / "acceleration" / "definition_hazards.tsv")
+    tables = collect([tmp_path / "c" / "acceleration" / "definition_hazards.tsv"])
+    with pytest.raises(TableError, match="need one row alone and one with age"):
+        definition_section(tables, "c", check_config({"cohorts": {"c": {"face_ages": "f"}}}).model_dump())
+
+
+# the appendix
+
+
+@pytest.fixture(scope="module")
+def both_pages(accelerated, tmp_path_factory):
+    """Both pages of a study with every table of this stage, and none of survival or genes."""
+    folder, config = (
+        tmp_path_factory.mktemp("pages"),
+        {"cohorts": {n: {"face_ages": "f"} for n in ("east", "west")}},
+    )
+    table = people(n=200, smoking=4, seed=2)
+    paths = {}
+    for name, rows in tables_of(table).items():
+        paths[folder / "pooled" / "phenotype" / f"{name}.tsv"] = rows
+    for cohort in ("east", "west"):
+        rows = read_table(accelerated / "definitions.tsv").assign(cohort=cohort)
+        paths[folder / cohort / "acceleration" / "definitions.tsv"] = rows
+        hazards = definition_hazards(read_table(accelerated / "accelerated.tsv"), 10).assign(cohort=cohort)
+        paths[folder / cohort / "acceleration" / "definition_hazards.tsv"] = hazards
+        own = table[table.cohort == cohort]
+        paths[folder / cohort / "fairness" / "fairness.tsv"] = assess_fairness(own, ["sex"], [60.0], 10)
+    for path, rows in paths.items():
+        write_table(rows, path)
+    settings = check_config(config).model_dump(mode="json")
+    tables = collect(list(paths))
+    return association_page(tables, settings, []), survival_page(tables, settings, [])
+
+
+def test_pages_have_each_id_once_and_headings_in_order(both_pages):
+    for page in both_pages:
+        pages.check_structure(page)
+
+
+@pytest.mark.parametrize(
+    "name", [name for name in pages.SHARED if name not in ("stress", "groups", "phenotypes")]
+)
+def test_the_survival_page_shows_what_the_association_page_shows(both_pages, name):
+    association, survival = (pages.section(page, name) for page in both_pages)
+    assert len(survival) > 2000
+    assert survival == association
+
+
+def test_the_hazards_of_definitions_stand_on_both_pages(both_pages):
+    for page in both_pages:
+        assert page.count("definitions side by side, hazard of death</caption>") == 2
+        assert "With age: hazard ratio" in page
+        assert "residual of a line, from reference people" in page
+        assert "z-score against people of the same age and sex" in page
+
+
+def test_without_these_tables_there_is_no_appendix():
+    settings = check_config({"cohorts": {"c": {"face_ages": "f"}}}).model_dump(mode="json")
+    page = survival_page(collect([]), settings, [])
+    assert 'id="appendix"' not in page
+    pages.check_structure(page)
