@@ -146,7 +146,7 @@ def test_demo_pages_are_sound_and_tell_this_stage_twice(demo):
         assert len(page.encode()) < 6_000_000
     for name in pages.SHARED:
         assert pages.section(survival, name) == pages.section(association, name) != "", name
-    assert "skin_type: medium vs" in association
+    assert "skin type: medium vs" in association
     for cohort in ("north", "south", "healthy"):
         rows = table(demo, f"{cohort}/acceleration/definition_hazards.tsv")
         with_age = rows[rows.adjustment == "age"].set_index("term").estimate

@@ -35,7 +35,7 @@ REASONS = {
 TERMS = {
     "face_age": "face age", "chronological_age": "chronological age", "age_acceleration": "age acceleration",
     "face_ageing_rate": "face ageing rate", "interval_years": "interval between the photos",
-    "age_gap": "age gap", "bmi": "BMI", "ecog": "ECOG", "bmi_class": "BMI class", "pack_years": "pack-years",
+    "age_gap": "age gap", "bmi": "BMI", "ecog": "ECOG", "bmi_class": "BMI class", "skin_type": "skin type", "pack_years": "pack-years",
 }  # fmt: skip
 STAGES = {
     "intake": "Came in",
