@@ -12,7 +12,7 @@ from faceage_bio.errors import FitError
 from faceage_bio.stats.design import build_design
 from faceage_bio.stats.effect_size import adjusted_difference, hedges_g, variance_share
 from faceage_bio.stats.evalue import e_value_of_difference
-from faceage_bio.stats.imputation import impute, pool
+from faceage_bio.stats.imputation import _augment, impute, pool
 from faceage_bio.stats.linear import fit_linear, welch
 from faceage_bio.stats.margins import marginal_means
 from faceage_bio.stats.matching import common_spread, match_nearest, standardised_difference
@@ -291,6 +291,17 @@ def test_imputation_recovers_an_effect_that_complete_cases_get_wrong():
     assert abs(pooled.estimate - truth) < abs(complete - truth) / 2
     assert abs(pooled.estimate - truth) < 3 * pooled.standard_error
     assert pooled.missing_information > 0.1
+
+
+def test_added_people_weigh_together_as_much_as_there_are_coefficients():
+    # White, Daniel and Royston 2010: each predictor moved up and down one SD, once with each word
+    x = np.column_stack([np.ones(30), np.arange(30.0), np.arange(30.0) % 4])
+    rows, codes, weights = _augment(x, np.arange(30) % 3, 3)
+    assert len(rows) == 30 + 2 * 2 * 3
+    assert weights[:30].tolist() == [1.0] * 30
+    assert weights[30:].sum() == pytest.approx(3)
+    np.testing.assert_allclose(np.average(rows[30:], axis=0), x.mean(axis=0))
+    assert np.bincount(codes[30:]).tolist() == [4, 4, 4]
 
 
 def test_perfect_prediction_does_not_break_the_imputation():
