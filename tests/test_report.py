@@ -383,6 +383,23 @@ def test_numbers_have_true_minus_signs():
     assert formats.count(3, 5) == "< 5"
 
 
+def test_what_is_written_in_a_figure_is_not_rounded():
+    import altair as alt
+
+    table = pd.DataFrame(
+        {"x": [0.85, 0.875, 0.9], "kind": ["p below 0.05", 'said "x="0" 0.7512', "span 0.75"]}
+    )
+    chart = alt.Chart(table).mark_point(opacity=0.16).encode(
+        x=alt.X("x:Q", scale=alt.Scale(domain=[0.84, 0.91], nice=False), axis=alt.Axis(values=[0.85, 0.875], format=".3f")),
+        color=alt.Color("kind:N", legend=alt.Legend(labelLimit=500)),
+    )  # fmt: skip
+    svg = figures.to_svg(chart, "A figure")
+    for text in ("0.850", "0.875", "p below 0.05", "0.7512", "span 0.75", 'opacity="0.16"'):
+        assert text in svg, text
+    assert not re.search(r'transform="translate\(\d+\.\d{2}', svg)
+    assert svg.count("aria-label") == 1
+
+
 def test_unknown_reasons_are_still_readable():
     assert words.reason("missing_bmi") == "BMI not known"
     assert words.reason("some_new_code") == "some new code"

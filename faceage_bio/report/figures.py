@@ -37,21 +37,27 @@ GRANTED = re.compile(
 CIRCLE = re.compile(
     r'<path transform="translate\(([-\d.]+),([-\d.]+)\)" d="M([\d.]+),0A\3,\3,0,1,1,-\3,0A\3,\3,0,1,1,\3,0"'
 )
-LONG = re.compile(r"-?\d+\.\d{3,}(?:e-?\d+)?")
-
-
-def _tenth(found: re.Match) -> str:
-    return f"{float(found[0]):.1f}".removesuffix(".0")
+TAG = re.compile(r"<[^>]+>")
+PLACE = re.compile(r' (?:d|transform|points|[xy][12]?|c[xy]|r|width|height)="[^"]*"')
+LONG = re.compile(r"-?\d+\.\d{2,}(?:e-?\d+)?")
 
 
 def _lighter(svg: str) -> str:
-    """The same picture in two thirds of the text; one label on the whole tells the figure, not one on every mark."""
+    """The same picture in two thirds of the text; one label on the whole tells the figure, not one on every mark.
+
+    Places are rounded to a tenth of a pixel; what is written in the figure, such as 0.05 or 0.85, stays as it is.
+    """
     head = svg.index(">", svg.index("<svg"))
-    body = GRANTED.sub("", svg[head:])
-    body = CIRCLE.sub(r'<circle cx="\1" cy="\2" r="\3"', body)
-    # places, which are within tags; numbers that people read, such as those of an axis, stay
-    body = re.sub(r"<[^>]*>", lambda tag: LONG.sub(_tenth, tag[0]), body)
+    body = TAG.sub(lambda tag: _light_tag(tag[0]), svg[head:])
     return f'{svg[:head]} font-family="Arial, Helvetica, sans-serif"{body}'
+
+
+def _light_tag(tag: str) -> str:
+    return PLACE.sub(_rounded, CIRCLE.sub(r'<circle cx="\1" cy="\2" r="\3"', GRANTED.sub("", tag)))
+
+
+def _rounded(place: re.Match) -> str:
+    return LONG.sub(lambda number: f"{float(number[0]):.1f}".removesuffix(".0"), place[0])
 
 
 def _specification(chart) -> dict:

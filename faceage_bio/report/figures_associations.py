@@ -194,7 +194,7 @@ def specifications(table: pd.DataFrame) -> str:
         part = shown.assign(choice=shown[column].map(lambda option: f"{term(option)}".replace("_", " ")))
         order = [f"{term(option)}".replace("_", " ") for option in options]
         choices.append(
-            alt.Chart(part).mark_point(filled=True, size=26, opacity=1).encode(
+            alt.Chart(part).mark_tick(thickness=2.4, size=9, opacity=1).encode(
                 x=x, color=colour,
                 y=alt.Y("choice:N", sort=order, title=name, axis=alt.Axis(labelLimit=250, titleAnchor="middle")),
             ).properties(width=520, height=17 * len(order))
