@@ -141,7 +141,7 @@ def demo_on_slurm(cluster, tmp_path_factory) -> Study:
     journal = f'echo "$1 ${{SLURM_JOB_ID:-none}} ${{CUDA_VISIBLE_DEVICES:-none}}" >> {folder}/journal'
     run = study.run(
         "--set-resources", "predict_face_age:gpu=1", "predict_face_age:slurm_partition=gpu",
-        "--set-threads", "predict_face_age=2", "stress_photos=2", bash=step("*", journal), seconds=1200,
+        "--set-threads", "predict_face_age=2", "stress_photos=2", bash=step("*", journal), seconds=2400,
     )  # fmt: skip
     assert run.status == 0, run.output[-8000:]
     return study
