@@ -323,8 +323,18 @@ class Expression(Closed):
     repeated_samples: Literal["first", "last", "sum", "block"] = "first"
     """Several samples of a person: the first or last by date, their sum, or all (block: a person's samples are taken together
     in the errors)."""
+    min_genes_per_cell: int = Field(default=200, ge=0)
+    """Single cell: cells with fewer genes detected are dropped (empty droplets, broken cells; 200 is Seurat's and scanpy's
+    tutorial default, neutrophils may need less)."""
+    max_mitochondrial: float = Field(default=0.2, ge=0, le=1)
+    """Single cell: cells of which a greater share of the counts is of mitochondrial genes (MT-...) are dropped, as dying ones
+    (0.2 suits most tissues; heart, kidney and liver have more, nuclei hardly any: 0.05). 1 drops none."""
     min_cells: int = Field(default=10, ge=1)
-    """Single cell: a donor's cell type with fewer cells is dropped."""
+    """Single cell: a donor's cell type with fewer cells is dropped. Its cells still count in the composition."""
+    min_profile_counts: int = Field(default=10_000, ge=0)
+    """Single cell: a donor's cell type whose cells sum to fewer counts is dropped."""
+    min_donors: int = Field(default=10, ge=2)
+    """Single cell: the share of a cell type is compared if at least this many donors have cells of it."""
     quality: SampleQuality = Field(default_factory=SampleQuality)
     workers: int = Field(default=2, ge=1)
     """Processor cores for the models of genes, at most."""

@@ -9,29 +9,6 @@ app = typer.Typer()
 
 
 @app.command()
-def aggregate_cells(
-    single_cell: Annotated[Path, typer.Option(help="h5ad with raw counts, subject_id and cell_type.")],
-    cohort: Annotated[str, typer.Option(help="Name of the cohort.")],
-    output: Annotated[Path, typer.Option(help="Profiles per person and cell type (.parquet, private).")],
-    ledger: Annotated[Path, typer.Option(help="Profiles that were dropped (private).")],
-    min_cells: Annotated[int, typer.Option(help="Profiles of fewer cells are dropped.", min=1)] = 10,
-) -> None:
-    """Sum the cells of each person and cell type.
-
-    Example: faceage-bio aggregate-cells --cohort mine --single-cell cells.h5ad --output pseudobulk.parquet --ledger dropped.tsv
-    """
-    from faceage_bio.expression.cells import aggregate_cells as aggregate
-    from faceage_bio.tables import write_table
-
-    profiles, dropped = aggregate(single_cell, min_cells)
-    write_table(dropped.assign(cohort=cohort, reason="too_few_cells"), ledger, private=True)
-    write_table(profiles, output, private=True)
-    print(
-        f"{len(profiles)} profiles of {profiles['cell_type'].nunique()} cell types; {len(dropped)} dropped for too few cells"
-    )
-
-
-@app.command()
 def fit_expression(
     acceleration: Annotated[Path, typer.Option(help="A cohort's analysis table (.parquet or .tsv).")],
     genes: Annotated[Path, typer.Option(help="Result table of all genes.")],
@@ -44,7 +21,8 @@ def fit_expression(
         ),
     ] = None,
     samples: Annotated[
-        Path | None, typer.Option(help="samples.parquet, or a .tsv with sample_id, subject_id.")
+        Path | None,
+        typer.Option(help="samples.parquet, or a .tsv with sample_id, subject_id; beside --counts."),
     ] = None,
     pseudobulk: Annotated[
         Path | None, typer.Option(help="Instead of counts: written by aggregate-cells.")
@@ -80,16 +58,14 @@ def fit_expression(
     import pandas as pd
 
     from faceage_bio.columns import AGE, AGE_ACCELERATION, COHORT, SUBJECT
-    from faceage_bio.errors import RunError
+    from faceage_bio.expression.cells import donors_left_out
     from faceage_bio.expression.counts import choose_samples, one_row_per_sample
-    from faceage_bio.expression.inputs import read_inputs
+    from faceage_bio.expression.inputs import read_inputs, read_profiles
     from faceage_bio.expression.quality import verdicts_of
     from faceage_bio.expression.stage import result_tables
     from faceage_bio.plain import read_plain
     from faceage_bio.tables import read_table, write_table
 
-    if samples is None:
-        raise RunError("give --samples, and either --counts or --pseudobulk.")
     table = read_plain(acceleration, (SUBJECT, AGE, AGE_ACCELERATION))
     judged = read_table(quality) if quality else None
     cohort = str(table[COHORT].iloc[0]) if COHORT in table and len(table) else ""
@@ -112,4 +88,5 @@ def fit_expression(
         )
     write_table(pd.concat([one for one, _, _ in outputs], ignore_index=True), genes)
     write_table(pd.concat([one for _, one, _ in outputs], ignore_index=True), panel_table)
-    write_table(one_row_per_sample(sheet, [one for _, _, one in outputs]), ledger, private=True)
+    left_out = donors_left_out(read_profiles(pseudobulk)) if pseudobulk else None
+    write_table(one_row_per_sample(sheet, [one for _, _, one in outputs], left_out), ledger, private=True)

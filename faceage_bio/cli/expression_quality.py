@@ -65,25 +65,29 @@ def check_expression(
     from faceage_bio.expression.quality import PRIVATE_COLUMNS, Limits, check_samples
     from faceage_bio.expression.quality_tables import quality_tables
     from faceage_bio.plain import read_plain
-    from faceage_bio.tables import write_table
+    from faceage_bio.tables import result_rows, write_table
 
     table = read_plain(acceleration, (SUBJECT, AGE_ACCELERATION))
     cohort = str(table[COHORT].iloc[0]) if COHORT in table and len(table) else ""
     inputs, _ = read_inputs(cohort, samples, counts, pseudobulk)
     limits = Limits(outliers, deviations, sex_mismatches, sex_difference, components, variable_genes)
     private: list[pd.DataFrame] = []
-    shared: dict[str, list[pd.DataFrame]] = {}
+    shared: dict[str, list[pd.DataFrame]] = {name: [] for name in ("quality", "components", "confounding")}
     for analysis, (matrix, mine) in inputs.items():
+        if not len(mine):
+            print(f"{cohort}, {analysis}: not checked, because no sample is left")
+            continue
         checked = check_samples(matrix, mine, table, limits, min_count, min_samples, tissue)
         found = checked.samples.assign(analysis=analysis)
         components_of = checked.components.rename_axis("sample_id").reset_index()
         private.append(found[PRIVATE_COLUMNS].merge(components_of, on="sample_id", how="left"))
         for name, one in quality_tables(checked, mine, table, covariate, cohort, analysis, min_cell).items():
-            shared.setdefault(name, []).append(one)
+            shared[name].append(one)
         states = found["status"].value_counts()
         print(
             f"{cohort}, {analysis}: {len(found)} samples, {states.get('flagged', 0)} flagged, {states.get('excluded', 0)} excluded"
         )
     for name, parts in shared.items():
-        write_table(pd.concat(parts, ignore_index=True), output / f"{name}.tsv")
-    write_table(pd.concat(private, ignore_index=True), quality, private=True)
+        write_table(pd.concat(parts or [result_rows([])], ignore_index=True), output / f"{name}.tsv")
+    nobody = pd.DataFrame(columns=PRIVATE_COLUMNS)
+    write_table(pd.concat(private or [nobody], ignore_index=True), quality, private=True)

@@ -1,6 +1,5 @@
 """RNA samples: whose they are, and whether the counts are raw counts."""
 
-import numpy as np
 import pandas as pd
 
 from faceage_bio import parse
@@ -9,6 +8,7 @@ from faceage_bio.cohort.photos import read
 from faceage_bio.columns import COHORT, SAMPLE, SAMPLE_COLUMNS, SPECIMEN, SUBJECT
 from faceage_bio.errors import CountsError, TableError, examples
 from faceage_bio.problems import Problems
+from faceage_bio.rna.cells import open_cells
 from faceage_bio.rna.count_files import read_counts
 
 
@@ -23,7 +23,7 @@ def read_samples(
     """
     empty = pd.DataFrame(columns=list(SAMPLE_COLUMNS))
     if settings.get("single_cell"):
-        return _donors(cohort, settings["single_cell"], known, problems), None
+        return _donors(cohort, settings["single_cell"], settings.get("gene_ids"), known, problems), None
     if not settings.get("counts"):
         return empty, None
     file, table = settings["counts"], None
@@ -118,37 +118,19 @@ def _check_same_names(
         )
 
 
-def _donors(cohort: str, path: str, known: set[str], problems: Problems) -> pd.DataFrame:
+def _donors(cohort: str, path: str, mapping: str | None, known: set[str], problems: Problems) -> pd.DataFrame:
     """One sample per donor of a single-cell file."""
-    import anndata
-
     empty = pd.DataFrame(columns=list(SAMPLE_COLUMNS))
     try:
-        cells = anndata.read_h5ad(path, backed="r")
-    except (OSError, KeyError, ValueError) as error:
-        problems.other(f"{path}: cannot be read as h5ad ({error}).")
+        cells = open_cells(path, mapping)
+    except CountsError as error:
+        for problem in error.problems:
+            problems.other(problem)
         return empty
-    try:
-        lacking = [name for name in (SUBJECT, "cell_type") if name not in cells.obs]
-        if lacking:
-            problems.other(
-                f"{path}: obs lacks {', '.join(lacking)}; found {', '.join(map(str, cells.obs.columns))}."
-            )
-            return empty
-        donors = sorted(cells.obs[SUBJECT].astype(str).unique())
-        layer = cells.layers.get("counts", cells.X)
-        block = layer[: min(500, cells.n_obs)]
-        values = (
-            block.data if hasattr(block, "data") and not isinstance(block, np.ndarray) else np.asarray(block)
-        )
-        values = np.asarray(values, dtype=np.float64)
-    finally:
-        cells.file.close()
-    if values.size and ((values != np.round(values)).any() or (values < 0).any()):
-        odd = values[(values != np.round(values)) | (values < 0)][0]
-        problems.other(
-            f"{path}: X holds values such as {odd:.6g}. Put raw counts into X or layers['counts']."
-        )
+    except TableError as error:
+        problems.other(str(error))
+        return empty
+    donors = sorted(set(cells.obs[SUBJECT]) - {""})
     strangers = [donor for donor in donors if donor not in known]
     if strangers:
         problems.other(

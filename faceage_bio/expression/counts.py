@@ -156,14 +156,17 @@ def _add_libraries(
     return counts, why
 
 
-def one_row_per_sample(samples: pd.DataFrame, ledgers: Sequence[pd.DataFrame]) -> pd.DataFrame:
-    """The stage's ledger: used in any analysis, or why in none; a donor without enough cells of any type is told so."""
+def one_row_per_sample(
+    samples: pd.DataFrame, ledgers: Sequence[pd.DataFrame], left_out: pd.Series | None = None
+) -> pd.DataFrame:
+    """The stage's ledger: used in any analysis, or why in none; ``left_out`` says it of donors without any profile."""
     rows = pd.concat(ledgers, ignore_index=True) if ledgers else ledger_rows([])
     order = {"included": 0, "flagged": 1}
     rows = rows.sort_values("status", key=lambda status: status.map(order).fillna(2), kind="stable")
     rows = rows.drop_duplicates(SAMPLE)
     left = samples[~samples[SAMPLE].astype(str).isin(rows[SAMPLE])]
-    more = left[[COHORT, SUBJECT, SAMPLE]].assign(
-        stage="expression", status="excluded", reason="too_few_cells"
+    why = (
+        left[SUBJECT].astype(str).map({} if left_out is None else left_out.to_dict()).fillna("no_cells_left")
     )
+    more = left[[COHORT, SUBJECT, SAMPLE]].assign(stage="expression", status="excluded", reason=why)
     return ledger_rows(pd.concat([rows, more], ignore_index=True))

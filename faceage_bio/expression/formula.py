@@ -72,13 +72,15 @@ def design_of(
     Raises
     ------
     FitError
-        Too few samples, an age that does not vary or is not in the table, or what cannot be told apart.
+        No or too few samples, an age that does not vary or is not in the table, or what cannot be told apart.
     CohortError
         See `interactions_of`.
     """
     pairs = interactions_of(covariates, ages)
     if lacking := [SPOKEN[name] for name in ages if name not in people]:
         raise FitError(f"the analysis table has no {', '.join(lacking)}")
+    if not len(people):
+        raise FitError("no sample is left")
     design = build_design(people, [*ages, *plain(covariates)], LEVELS)
     if still := [SPOKEN[name] for name in ages if name in design.constant or not len(people)]:
         raise FitError(f"{', '.join(still)} does not vary, or nobody has it")

@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from faceage_bio.columns import COHORT, SAMPLE, SAMPLE_COLUMNS
-from faceage_bio.errors import RunError
-from faceage_bio.expression.cells import samples_of
+from faceage_bio.columns import COHORT, SAMPLE, SAMPLE_COLUMNS, SUBJECT
+from faceage_bio.errors import RunError, TableError
+from faceage_bio.expression.cells import ABOUT, samples_of
+from faceage_bio.rna.cells import CELL_TYPE
 from faceage_bio.rna.count_files import read_counts
 from faceage_bio.tables import read_table
 
@@ -15,7 +16,7 @@ Inputs = dict[str, tuple[pd.DataFrame, pd.DataFrame]]  # analysis -> counts (gen
 
 def read_inputs(
     cohort: str,
-    samples: Path,
+    samples: Path | None,
     counts: Path | None = None,
     pseudobulk: Path | None = None,
     *,
@@ -25,21 +26,27 @@ def read_inputs(
 ) -> tuple[Inputs, pd.DataFrame]:
     """Counts and samples of each analysis (bulk: one; single cell: one for each cell type), and the samples table.
 
+    A cell type of which no profile is left stays, with no sample. Of single cells ``samples`` may be None: each donor is one.
+
     Raises
     ------
     RunError
-        Neither or both of counts and pseudobulk.
+        Neither or both of counts and pseudobulk; counts without samples.
+    TableError
+        The pseudobulk is none.
     CountsError
         See `read_counts`.
     """
     if (pseudobulk is None) == (counts is None):
         raise RunError("give either --counts or --pseudobulk.")
-    sheet = read_table(samples)
+    if samples is None and pseudobulk is None:
+        raise RunError("give --samples beside --counts: whose each sample is.")
+    profiles = read_profiles(pseudobulk) if pseudobulk is not None else None
+    sheet = read_table(samples) if samples is not None else donors_of(profiles)
     sheet = sheet.reindex(columns=[*SAMPLE_COLUMNS, *(name for name in sheet if name not in SAMPLE_COLUMNS)])
     sheet[COHORT] = cohort
-    if pseudobulk is not None:
-        profiles = read_table(pseudobulk)
-        types = sorted(profiles["cell_type"].unique())
+    if profiles is not None:
+        types = sorted(profiles[CELL_TYPE].unique())
         return {f"expression in {name}": samples_of(profiles, name, cohort) for name in types}, sheet
     if counts.suffix == ".parquet":  # checked at intake
         return {"expression": (read_table(counts).set_index("gene"), sheet)}, sheet
@@ -48,3 +55,25 @@ def read_inputs(
     for sentence in found.said:
         print(f"{counts}: {sentence}")
     return {"expression": (found.counts, sheet)}, sheet
+
+
+def read_profiles(path: Path) -> pd.DataFrame:
+    """The pseudobulk written by aggregate-cells.
+
+    Raises
+    ------
+    TableError
+        It lacks the columns that stand before the genes.
+    """
+    profiles = read_table(path)
+    if lacking := [name for name in ABOUT if name not in profiles]:
+        raise TableError(
+            f"{path}: lacks the column(s) {', '.join(lacking)}. Give the table that faceage-bio aggregate-cells writes."
+        )
+    return profiles
+
+
+def donors_of(profiles: pd.DataFrame) -> pd.DataFrame:
+    """A samples table with each donor as one sample."""
+    donors = sorted(profiles[SUBJECT].unique())
+    return pd.DataFrame({SAMPLE: donors, SUBJECT: donors})

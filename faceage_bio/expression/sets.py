@@ -113,7 +113,8 @@ def associate(
                 if name in notes:
                     raise FitError(notes[name].removeprefix("not estimated, because "))
                 # all of them or none: the raw gap never stands alone
-                fits = [_fit(people, scores[name, method], columns, per_years) for _, columns, _ in models]
+                level = scores[name, method] / scores[name, method].std(ddof=1)
+                fits = [fit_ages(people, level, columns, per_years) for _, columns, _ in models]
             except FitError as error:
                 told = {"n": len(people), "note": f"not estimated, because {error}"}
                 rows += [
@@ -134,10 +135,18 @@ def associate(
     return table
 
 
-def _fit(people: pd.DataFrame, values: pd.Series, columns: Sequence[str], per_years: float):
-    spread = values.std(ddof=1)
-    if not spread > 0:
-        raise FitError("the score does not vary")
+def fit_ages(
+    people: pd.DataFrame, values: pd.Series, columns: Sequence[str], per_years: float
+) -> tuple[pd.DataFrame, int]:
+    """Least squares with HC3 errors of values on columns of people, ages per ``per_years``: terms, and how many people.
+
+    Raises
+    ------
+    FitError
+        The values, or the first column, do not vary; or see `fit_linear`.
+    """
+    if not values.std(ddof=1) > 0:
+        raise FitError("the values do not vary")
     design = build_design(people, list(columns), LEVELS)
     if columns[0] in design.constant or not len(design.matrix):
         raise FitError(f"{columns[0].replace('_', ' ')} does not vary, or nobody has it")
@@ -145,8 +154,7 @@ def _fit(people: pd.DataFrame, values: pd.Series, columns: Sequence[str], per_ye
     for name in (AGE_GAP, AGE_ACCELERATION, AGE):
         if name in matrix:
             matrix[name] = matrix[name] / per_years
-    fit = fit_linear(values.reindex(matrix.index) / spread, matrix)
-    return fit.terms, len(matrix)
+    return fit_linear(values.reindex(matrix.index), matrix).terms, len(matrix)
 
 
 def enrichment_tables(

@@ -13,12 +13,14 @@ from faceage_bio.expression.models import CountModels, contrast_of, fit_models
 from faceage_bio.expression.twin import TESTS, TOGETHER, Test, adjustment_of, panel_tests
 from faceage_bio.stats.filtering import filtered_discovery_rate
 from faceage_bio.stats.multiplicity import benjamini_hochberg
+from faceage_bio.stats.power import smallest_detectable
 from faceage_bio.tables import result_rows
 
 ALPHA = 0.05  # the false discovery rate that independent filtering aims at, and reports count by
 SECOND_OPINION = ["voom_estimate", "voom_ci_lower", "voom_ci_upper", "voom_p_value", "hc3_p_value"]
 FURTHER = [
-    "exposure", "method", "base_mean", "standard_error", "p_lrt", "q_filtered", "p_bonferroni", "n_tests", *SECOND_OPINION,
+    "exposure", "method", "base_mean", "standard_error", "p_lrt", "q_filtered", "p_bonferroni", "n_tests", "detectable",
+    *SECOND_OPINION,
 ]  # fmt: skip
 
 
@@ -44,7 +46,8 @@ def result_tables(
         Exposures are age_acceleration, chronological_age and their interactions. ``q_value``: Benjamini and Hochberg over all
         tested genes; ``q_filtered``: after independent filtering; ``p_lrt``: likelihood-ratio test.
     panel : DataFrame, result rows, one per declared gene and test of `twin.TESTS`
-        ``exposure`` is an age or "difference"; ``q_value`` and ``p_bonferroni`` over the panel's ``n_tests`` of the same test.
+        ``exposure`` is an age or "difference"; ``q_value`` and ``p_bonferroni`` over the panel's ``n_tests`` of the same test;
+        ``detectable``: the smallest change that this study would have found with 80 % power.
     """
     label = {
         COHORT: cohort,
@@ -123,6 +126,7 @@ def _panel(
             table["q_value"] = benjamini_hochberg(table["p_value"].to_numpy())
             table["p_bonferroni"] = (table["p_value"] * n_tests).clip(upper=1)
             table["n_tests"] = n_tests
+            table["detectable"] = smallest_detectable(table["standard_error"])
         parts.append(_labelled(table, models, test, covariates))
     return pd.concat(parts, ignore_index=True)
 

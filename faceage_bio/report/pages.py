@@ -20,6 +20,7 @@ from faceage_bio.report.gene_cards import gene_cards
 from faceage_bio.report.gene_sets import gene_set_section
 from faceage_bio.report.genes import gene_section
 from faceage_bio.report.phenotypes import group_section, phenotype_section
+from faceage_bio.report.single_cell import single_cell_section
 from faceage_bio.report.survival import survival_cohort
 from faceage_bio.report.tables import ReportTables
 from faceage_bio.report.variants import PUBLISHED, variant_section
@@ -143,6 +144,7 @@ def _association_cohort(tables: ReportTables, name: str, config: dict) -> dict:
         "gene_sensitivity": sensitivity_section(tables, name, config),
         "gene_cards": gene_cards(tables, name, config),
         "gene_sets": gene_set_section(tables, name, config),
+        "single_cell": single_cell_section(tables, name, config),
         **phenotype_section(tables, name, config),
         "variants": variant_section(tables, name, config),
         **gene_section(tables, name, config),

@@ -29,7 +29,9 @@ REASONS = {
     "entered_after_the_end_of_the_study": "entered after the end of the study", "no_time_zero": "time zero not known",
     "ended_before_time_zero": "observation ended before time zero",
     "not_observed_at_the_landmark": "no longer observed at the landmark",
-    "too_few_cells": "too few cells of any type", "no_counts": "no RNA counts", "rna_outlier": "RNA unlike the others",
+    "too_few_cells": "too few cells of any type", "too_few_counts": "too few counts in every cell type",
+    "no_cells_left": "no cell passed quality", "cell_without_donor": "no donor", "cell_without_type": "no cell type",
+    "doublet": "doublets", "few_genes": "few genes", "many_mitochondrial": "mitochondrial", "no_counts": "no RNA counts", "rna_outlier": "RNA unlike the others",
     "sex_mismatch": "RNA tells another sex",
 }  # fmt: skip
 TERMS = {

@@ -265,6 +265,18 @@ QUALITY_LIMITS = [
     *option("--variable-genes", [config["expression"]["quality"]["variable_genes"]]),
 ]
 
+# which cells, and which sums of them, are dropped
+CELL_LIMITS = [
+    *option("--min-genes", [config["expression"]["min_genes_per_cell"]]),
+    *option("--max-mitochondrial", [config["expression"]["max_mitochondrial"]]),
+    *option("--min-cells", [config["expression"]["min_cells"]]),
+    *option("--min-counts", [config["expression"]["min_profile_counts"]]),
+]
+
+
+def gene_ids_option(wildcards, input):
+    return option("--gene-ids", [input.gene_ids] if input.gene_ids else [])
+
 
 wildcard_constraints:
     cohort=any_of(COHORTS),

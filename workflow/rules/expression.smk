@@ -1,22 +1,60 @@
 rule aggregate_cells:
     input:
         single_cell=cohort_file("single_cell"),
+        gene_ids=cohort_file("gene_ids"),
         samples="<results>/{cohort}/cohort/samples.parquet",  # written once the file has passed its checks
     output:
         pseudobulk="<results>/{cohort}/expression/pseudobulk.parquet",
         ledger="<results>/{cohort}/expression/cells_ledger.tsv",
+        quality=report(
+            "<results>/{cohort}/expression/cell_quality.tsv",
+            caption="../report/cell_quality.rst",
+            category="Gene expression",
+            labels={"cohort": "{cohort}", "table": "quality of cells"},
+        ),
     log:
         "<logs>/expression/aggregate_cells_{cohort}.log",
     wildcard_constraints:
         cohort=any_of(WITH_CELLS),
     resources:
-        mem_mb=16000,
+        mem_mb=4000,
     params:
-        min_cells=config["expression"]["min_cells"],
+        gene_ids=gene_ids_option,
+        limits=CELL_LIMITS,
         version=VERSION,
     shell:
-        "faceage-bio aggregate-cells --cohort {wildcards.cohort} --single-cell {input.single_cell:q}"
-        " --min-cells {params.min_cells} --output {output.pseudobulk:q} --ledger {output.ledger:q} > {log:q} 2>&1"
+        "faceage-bio aggregate-cells --cohort {wildcards.cohort} --single-cell {input.single_cell:q} {params.gene_ids:q}"
+        " {params.limits:q} --output {output.pseudobulk:q} --ledger {output.ledger:q} --quality {output.quality:q}"
+        " > {log:q} 2>&1"
+
+
+rule compare_composition:
+    input:
+        acceleration="<results>/{cohort}/acceleration/acceleration.parquet",
+        pseudobulk="<results>/{cohort}/expression/pseudobulk.parquet",
+    output:
+        report(
+            "<results>/{cohort}/expression/composition.tsv",
+            caption="../report/composition.rst",
+            category="Gene expression",
+            labels={"cohort": "{cohort}", "table": "composition of cells"},
+        ),
+    log:
+        "<logs>/expression/compare_composition_{cohort}.log",
+    wildcard_constraints:
+        cohort=any_of(WITH_CELLS),
+    resources:
+        mem_mb=4000,
+    params:
+        covariates=option("--covariate", config["expression"]["covariates"]),
+        per_years=config["expression"]["per_years"],
+        min_cells=config["expression"]["min_cells"],
+        min_donors=config["expression"]["min_donors"],
+        version=VERSION,
+    shell:
+        "faceage-bio compare-composition --acceleration {input.acceleration:q} --pseudobulk {input.pseudobulk:q}"
+        " {params.covariates:q} --per-years {params.per_years} --min-cells {params.min_cells}"
+        " --min-donors {params.min_donors} --output {output:q} > {log:q} 2>&1"
 
 
 rule check_expression:

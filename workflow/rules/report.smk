@@ -64,6 +64,11 @@ rule render_association_report:
             *collect("<results>/{cohort}/expression/{table}.tsv", cohort=WITH_RNA, table=["genes", "panel"]),
             *collect(
                 "<results>/{cohort}/expression/{table}.tsv",
+                cohort=WITH_CELLS,
+                table=["cell_quality", "composition"],
+            ),
+            *collect(
+                "<results>/{cohort}/expression/{table}.tsv",
                 cohort=WITH_RNA,
                 table=["set_associations", "set_coverage", "gsea", "ora"],
             ),

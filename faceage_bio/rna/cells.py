@@ -1,0 +1,202 @@
+"""A single-cell file (h5ad) read in blocks, so that it need not fit into memory, and checked: raw, human, donors and types told."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from scipy import sparse
+
+from faceage_bio.columns import SUBJECT
+from faceage_bio.errors import CountsError, examples
+from faceage_bio.rna import gene_ids
+
+CELL_TYPE = "cell_type"
+DOUBLET = "predicted_doublet"  # as scanpy's scrublet writes it
+SYMBOL_COLUMNS = ("feature_name", "gene_symbols", "gene_symbol", "gene_name", "gene_names", "symbol")
+BLOCK_VALUES = 20_000_000  # at once: some 250 MB
+LOGARITHM_AT_MOST = 40.0  # log2 of a count hardly exceeds 25
+NEEDED = "Pseudobulk needs raw counts: put them into layers['counts'] (or X) and write the file again."
+
+
+@dataclass(frozen=True)
+class CellFile:
+    """What an h5ad holds: its cells' donors and types, its genes, and where the raw counts are.
+
+    ``obs``: subject_id and cell_type as text ("" if not known), doublet as bool, one row per cell in the file's order.
+    ``genes``: a symbol for each column of the counts; several columns may have the same one.
+    """
+
+    path: Path
+    place: str
+    obs: pd.DataFrame
+    genes: pd.Index
+    said: list[str] = field(default_factory=list)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Cells and columns."""
+        return len(self.obs), len(self.genes)
+
+
+def open_cells(path: Path | str, mapping: Path | str | None = None) -> CellFile:
+    """The file's cells and genes; of its counts, the first block is checked here and the others by `blocks`.
+
+    Parameters
+    ----------
+    path : h5ad with raw counts in ``layers["counts"]``, ``X`` or ``raw.X`` (the first that is there and whole), and
+        ``subject_id``, ``cell_type`` in obs; a column ``predicted_doublet`` there is heeded
+    mapping : GTF or table from identifier to symbol; without it, a column of var with symbols, if there is one
+
+    Raises
+    ------
+    CountsError
+        Every problem found: not an h5ad, no such columns, no raw counts, genes of another species.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise CountsError([f"{path}: no such file. Give the h5ad under `single_cell:`."])
+    symbols = gene_ids.read_mapping(mapping) if mapping else None
+    try:
+        with _file(path) as file:
+            obs, var = _table(file["obs"]), None
+            place, problem = _place(file, path)
+            if place:
+                var = _table(file["raw/var"] if place.startswith("raw/") else file["var"])
+    except (OSError, KeyError, ValueError, TypeError, AttributeError) as error:
+        raise CountsError([f"{path}: cannot be read as h5ad ({error})."]) from None
+    problems = [problem] if problem else []
+    lacking = [name for name in (SUBJECT, CELL_TYPE) if name not in obs]
+    if lacking:
+        problems.append(
+            f"{path}: obs lacks {', '.join(map(repr, lacking))}; it has {', '.join(map(str, obs.columns)) or 'no column'}. "
+            "Name the donor's column subject_id and the annotation's cell_type."
+        )
+    genes, said = pd.Index([]), []
+    if var is not None:
+        names = var.index.astype(str)
+        if species := gene_ids.problem_of_species(names):
+            problems.append(f"{path}: {species}")
+        if dates := gene_ids.turned_into_dates(names):
+            problems.append(
+                f"{path}: {len(dates)} gene name(s) were turned into dates by a spreadsheet: {examples(dates)}."
+            )
+        if symbols is None:
+            symbols = _symbols_of(var)
+        genes = gene_ids.to_symbols(names, symbols)
+        said = [f"raw counts taken from {place}"]
+        if n_renamed := int(np.sum(genes != gene_ids.without_version(names))):
+            said.append(f"{n_renamed} identifier(s) turned into symbols")
+    if problems:
+        raise CountsError(problems)
+    cells = pd.DataFrame(
+        {name: _words(obs[name]) for name in (SUBJECT, CELL_TYPE)}
+        | {"doublet": _truths(obs[DOUBLET]) if DOUBLET in obs else False}
+    ).reset_index(drop=True)
+    return CellFile(path, place, cells, genes, said)
+
+
+def blocks(cells: CellFile) -> Iterator[tuple[slice, slice, sparse.csr_matrix]]:
+    """The raw counts piece by piece: rows, columns and values (cells x genes) of each piece.
+
+    Raises
+    ------
+    CountsError
+        A value that is no raw count.
+    """
+    with _file(cells.path) as file:
+        source, by_columns = _source(file[cells.place])
+        across, along = cells.shape if by_columns else cells.shape[::-1]
+        step = _step(source, across, along)
+        for start in range(0, along, step):
+            own = slice(start, min(start + step, along))
+            block = sparse.csr_matrix(source[:, own] if by_columns else source[own])
+            if problem := problem_of_values(block, cells.path, cells.place):
+                raise CountsError([problem])
+            every = slice(0, across)
+            yield (every, own, block) if by_columns else (own, every, block)
+
+
+def problem_of_values(block: sparse.csr_matrix, path: Path | str, place: str) -> str:
+    """What makes these values no raw counts, or ``""``."""
+    values = np.asarray(block.data, dtype=np.float64)
+    odd = ~np.isfinite(values) | (values < 0) | (values != np.round(values))
+    if not odd.any():
+        return ""
+    largest = np.nanmax(np.abs(values))
+    like = ", as of logarithms" if largest < LOGARITHM_AT_MOST else ""
+    found = f"{place} holds values such as {values[odd][0]:.6g} (the largest is {largest:.6g}{like})"
+    lacks = "" if place == "layers/counts" else ", and there is no layers['counts']"
+    return f"{path}: {found}{lacks}. {NEEDED}"
+
+
+@contextmanager
+def _file(path: Path) -> Iterator:
+    import h5py
+
+    with h5py.File(path, "r") as file:
+        yield file
+
+
+def _table(group) -> pd.DataFrame:
+    from anndata.io import read_elem
+
+    return read_elem(group)
+
+
+def _source(element) -> tuple[object, bool]:
+    """The matrix on disk, and whether it lies there column by column."""
+    import h5py
+    from anndata.io import sparse_dataset
+
+    if isinstance(element, h5py.Dataset):
+        return element, False
+    source = sparse_dataset(element)
+    return source, source.format == "csc"
+
+
+def _step(source, across: int, along: int) -> int:
+    """Rows (or columns) of a piece: sparse ones by the values that they hold on average."""
+    stored = source.group["data"].shape[0] / max(along, 1) if hasattr(source, "group") else across
+    return max(1, int(BLOCK_VALUES / max(stored, 1)))
+
+
+def _place(file, path: Path) -> tuple[str, str]:
+    """Where the raw counts are, and what is wrong if they are nowhere."""
+    there = [place for place in ("layers/counts", "X", "raw/X") if place in file]
+    if not there:
+        return "", f"{path}: holds no values. {NEEDED}"
+    problems = []
+    for place in there:
+        source, by_columns = _source(file[place])
+        first = sparse.csr_matrix(source[:, :20] if by_columns else source[:200])
+        problem = problem_of_values(first, path, place)
+        if not problem:
+            return place, ""
+        problems.append(problem)
+        if place == "layers/counts":  # who writes this means it
+            break
+    return there[0], problems[0]
+
+
+def _symbols_of(var: pd.DataFrame) -> dict[str, str] | None:
+    """Symbols in a column of var, where the names are Ensembl identifiers."""
+    names = [str(name) for name in var.index]
+    if sum(bool(gene_ids.ENSEMBL.match(name)) for name in names) < len(names) / 2:
+        return None
+    column = next((name for name in SYMBOL_COLUMNS if name in var), None)
+    if column is None:
+        return None
+    pairs = zip(gene_ids.without_version(names), _words(var[column]), strict=True)
+    return {name: symbol for name, symbol in pairs if symbol}
+
+
+def _words(column: pd.Series) -> pd.Series:
+    text = column.astype(object)
+    return text.where(text.notna(), "").astype(str).str.strip()
+
+
+def _truths(column: pd.Series) -> pd.Series:
+    return column.astype(str).str.lower().isin(("true", "1", "1.0"))
