@@ -9,7 +9,7 @@ import pytest
 from scipy import sparse
 
 from faceage_bio.cohort.samples import read_samples
-from faceage_bio.errors import CountsError
+from faceage_bio.errors import CohortError, CountsError
 from faceage_bio.expression import cells as cells_module
 from faceage_bio.expression.cells import (
     Limits,
@@ -20,10 +20,16 @@ from faceage_bio.expression.cells import (
     quality_table,
     samples_of,
 )
+from faceage_bio.expression.composition import centred_log_ratio, composition_table
 from faceage_bio.problems import Problems
+from faceage_bio.report.pages import association_page
+from faceage_bio.report.tables import collect
 from faceage_bio.rna import cells as cell_files
 from faceage_bio.rna.cells import open_cells
-from tests.cells_study import GENES
+from faceage_bio.stats.power import smallest_detectable
+from tests.browser import chromium
+from tests.cells_study import GENES, cells_of, people_of
+from tests.test_report import CARD, config_of
 
 LOOSE = Limits(min_genes=5, max_mitochondrial=0.2, min_cells=10, min_counts=1000)
 
@@ -167,7 +173,7 @@ def bad_columns(data):
 
 
 def bad_species(data):
-    data.var_names = [name.capitalize() for name in GENES]
+    data.var_names = ["Cdk6", "Trp53", "mt-Nd1", "mt-Co1", *(f"Gene{k}" for k in range(46))]
     return "written as those of mouse"
 
 
@@ -239,5 +245,234 @@ def test_without_mitochondrial_genes_the_rule_is_said_to_rest(tmp_path):
 
 
 def call(*arguments):
-    command = [sys.executable, "-m", "faceage_bio", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True)
+    command = [sys.executable, "-W", "error", "-m", "faceage_bio", *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory):
+    """All commands on plain files: three cell types, mast cells of 7 donors, platelets of 2; d39 has dying cells alone."""
+    import anndata
+
+    folder = tmp_path_factory.mktemp("cells")
+    people = people_of()
+    data = cells_of(people)
+    rare = []
+    for kind, donors in (("Mast cell", 7), ("Platelet", 2)):
+        some = data[
+            data.obs.subject_id.isin([f"d{k}" for k in range(donors)]) & (data.obs.cell_type == "B cell")
+        ].copy()
+        some = some[: 4 if kind == "Platelet" else None].copy()
+        some.obs["cell_type"] = kind
+        some.obs_names = [f"{kind} {k}" for k in range(some.n_obs)]
+        rare.append(some)
+    data = anndata.concat([data, *rare])
+    counts = data.X.tolil()
+    for row in np.flatnonzero(data.obs.subject_id == "d39"):
+        counts[row, 2] = 5000
+    data.X = counts.tocsr()
+    data.write_h5ad(folder / "cells.h5ad")
+    people.to_csv(folder / "people.tsv", sep="\t", index=False)
+    out = folder / "c" / "expression"
+    call(
+        "aggregate-cells", "--cohort", "c", "--single-cell", folder / "cells.h5ad", "--min-genes", 20, "--min-counts", 2000,
+        "--output", out / "pseudobulk.parquet", "--ledger", out / "cells_ledger.tsv", "--quality", out / "cell_quality.tsv",
+    )  # fmt: skip
+    given = [
+        "--acceleration",
+        folder / "people.tsv",
+        "--pseudobulk",
+        out / "pseudobulk.parquet",
+        "--covariate",
+        "sex",
+    ]
+    call(
+        "fit-expression", *given, "--panel", "CDK6", "--panel", "TP53", "--workers", 1, "--genes", out / "genes.tsv",
+        "--panel-table", out / "panel.tsv", "--ledger", out / "ledger.tsv",
+    )  # fmt: skip
+    call("compare-composition", *given, "--output", out / "composition.tsv")
+    return out
+
+
+def read(study, name):
+    return pd.read_csv(study / f"{name}.tsv", sep="\t", keep_default_na=False, na_values=[""])
+
+
+def test_a_gene_planted_in_one_cell_type_is_found_there_and_nowhere_else(study):
+    panel = read(study, "panel")
+    own = panel[(panel.exposure == "age_acceleration") & (panel.model == "together")].set_index(
+        ["analysis", "term"]
+    )
+    t, b = own.loc[("expression in T cell", "CDK6")], own.loc[("expression in B cell", "CDK6")]
+    assert t.q_value < 1e-6
+    assert t.ci_lower < 0.8 < t.ci_upper
+    assert b.q_value > 0.05
+    assert t.n_tests == b.n_tests == 2  # families of their own
+    assert (own.detectable / own.standard_error).dropna().to_numpy() == pytest.approx(2.8015851, rel=1e-6)
+    genes = read(study, "genes")
+    mine = genes[genes.exposure == "age_acceleration"]
+    found = mine[mine.q_value < 0.05]
+    assert ("expression in T cell", "CDK6") in set(zip(found.analysis, found.term, strict=True))
+    assert mine.groupby("analysis").n_tests.first().eq(len(GENES)).all()
+
+
+def test_a_cell_type_of_few_or_no_donors_keeps_its_rows(study):
+    panel = read(study, "panel").groupby("analysis").note.first()
+    assert panel["expression in Mast cell"].startswith(
+        "not estimated, because 7 samples are too few for 4 parameters"
+    )
+    assert panel["expression in Platelet"] == "not estimated, because no sample is left"
+
+
+def test_a_donor_whose_cells_are_all_dropped_is_in_the_ledger(study):
+    ledger = read(study, "ledger").set_index("sample_id")
+    assert len(ledger) == 40
+    assert ledger.loc["d39", ["stage", "status", "reason"]].tolist() == [
+        "expression",
+        "excluded",
+        "no_cells_left",
+    ]
+    assert (ledger.status == "excluded").sum() == 1
+    mine = read(study, "cells_ledger").query("subject_id == 'd39'")
+    assert (mine.many_mitochondrial == mine.cells).all()
+    assert (study / "cells_ledger.tsv").stat().st_mode & 0o077 == 0
+    assert (study / "pseudobulk.parquet").stat().st_mode & 0o077 == 0
+    assert not any(
+        "d39" in (study / f"{name}.tsv").read_text() for name in ("cell_quality", "composition", "panel")
+    )
+
+
+def test_a_planted_change_of_composition_is_found_beside_age_and_the_raw_gap(study):
+    table = read(study, "composition").set_index(["term", "exposure"])
+    nk = table.loc[("NK cell", "age_acceleration")]
+    assert nk.q_value < 0.05
+    # log2 growth of 0.5 of one of three cell types is 0.5 minus its third
+    assert nk.ci_lower < 0.5 * 2 / 3 < nk.ci_upper
+    assert nk.adjustment == "age, sex"
+    assert table.loc[("NK cell", "age_gap"), "adjustment"] == "none (raw age gap)"
+    assert table.loc[("NK cell", "chronological_age"), "q_value"] > 0.05
+    assert table.loc[("B cell", "age_acceleration"), "q_value"] > 0.05
+    assert table.loc[("Mast cell", "age_acceleration"), "note"] == (
+        "not estimated, because 7 of 39 donors have cells of it, and 10 are needed"
+    )
+
+
+def composition_of(people, numbers, **more):
+    profiles = (
+        numbers.rename_axis("subject_id")
+        .reset_index()
+        .melt("subject_id", var_name="cell_type", value_name="n_cells")
+    )
+    settings = {"covariates": ["sex"], "per_years": 10, "min_cells": 10, "min_donors": 10} | more
+    return composition_table(profiles, people, "c", **settings).set_index(["term", "exposure"])
+
+
+def drawn_numbers(people, seed=3):
+    random = np.random.default_rng(seed)
+    shares = random.dirichlet([6, 4, 2, 1], len(people))
+    return pd.DataFrame(
+        random.poisson(200 * shares), index=people.subject_id, columns=["T", "B", "NK", "Mono"]
+    )
+
+
+def test_permuted_acceleration_finds_no_composition():
+    people = people_of()
+    numbers, random, p = drawn_numbers(people), np.random.default_rng(4), []
+    for _ in range(60):
+        people["age_acceleration"] = random.permutation(people.age_acceleration)
+        table = composition_of(people.drop(columns=["face_age", "age_gap"]), numbers)
+        p += table.xs("age_acceleration", level="exposure").p_value.tolist()
+    assert 0.01 < np.mean(np.array(p) < 0.05) < 0.11  # 5 % of 240 that hang together
+    assert 0.4 < np.mean(p) < 0.6
+
+
+def test_composition_equals_r(golden):
+    from tests.golden.composition import data
+
+    people, numbers = data.people(), data.numbers()
+    found = composition_of(people, numbers, covariates=["bmi"], per_years=1)
+    for row in golden.itertuples():
+        mine = found.loc[(row.term, row.exposure)]
+        assert mine.estimate == pytest.approx(row.estimate, rel=1e-6)
+        assert mine.standard_error == pytest.approx(row.standard_error, rel=1e-6)
+        assert mine.p_value == pytest.approx(row.p_value, rel=1e-6)
+        assert mine.q_value == pytest.approx(row.q_value, rel=1e-6)
+
+
+@pytest.fixture
+def golden():
+    from tests.golden.composition import data
+
+    return pd.read_csv(data.FOLDER / "golden.tsv", sep="\t", float_precision="round_trip")
+
+
+def test_ratios_add_to_zero_and_do_not_ask_how_many_cells_were_caught():
+    numbers = pd.DataFrame({"a": [100, 0], "b": [400, 7], "c": [1600, 3]})
+    ratios = centred_log_ratio(numbers)
+    np.testing.assert_allclose(ratios.sum(axis=1), 0, atol=1e-12)
+    np.testing.assert_allclose(ratios.iloc[0], [-2, 0, 2], atol=0.01)
+    assert np.isfinite(ratios).all(axis=None)
+
+
+def test_one_cell_type_alone_and_few_donors_have_no_composition():
+    people = people_of()
+    alone = composition_of(people, drawn_numbers(people)[["T"]])
+    assert (
+        alone.note == "not estimated, because shares need at least two cell types that enough donors have"
+    ).all()
+    few = people.head(6)
+    rows = composition_of(few, drawn_numbers(people).head(6), min_donors=3, covariates=["sex", "bmi"][:1])
+    assert rows.estimate.notna().any() or rows.note.str.contains("donors are too few for").all()
+    two = composition_of(people.head(4), drawn_numbers(people).head(4), min_donors=2)
+    assert two.note.str.contains("4 donors are too few for .* terms").any()
+    with pytest.raises(
+        CohortError, match=r"expression\.covariates names 'shoe', which the analysis table does not have"
+    ):
+        composition_of(people, drawn_numbers(people), covariates=["shoe"])
+
+
+def test_power_is_that_of_the_wald_test():
+    from scipy.stats import norm
+
+    effect = smallest_detectable(0.3)
+    power = norm.sf(1.959964 - effect / 0.3) + norm.cdf(-1.959964 - effect / 0.3)
+    assert power == pytest.approx(0.8, abs=1e-5)
+
+
+def page_of(study, **report):
+    names = ("cell_quality", "composition", "panel", "genes")
+    config = config_of(["c"], expression={"panel": ["CDK6", "TP53"]}, **report)
+    return association_page(collect([study / f"{name}.tsv" for name in names]), config, [CARD])
+
+
+def test_the_page_tells_found_and_not_found_alike(study):
+    page = page_of(study)
+    for text in (
+        "<h4>expression in T cell</h4>", "<h4>expression in Mast cell</h4>", "T cell: 1 of 2 genes declared beforehand have q below 0.05 (CDK6)",
+        "B cell: none of the 2 genes declared beforehand has q below 0.05.", "would have been found with 80 % power",
+        "that nothing was found here is no evidence that there is nothing", "Mast cell: not estimated, because 7 donors are too few for 4 parameters",
+        "Platelet: not estimated, because no donor is left", "half a cell was added to every number of cells",
+        "Platelet: not estimated, because too few donors have cells of it", "q over the 50 genes of this cell type",
+    ):  # fmt: skip
+        assert text in page, text
+    hidden = page_of(study, report={"min_cell": 8})
+    assert "7 donors" not in hidden.split('id="single-cell"')[1]
+    assert "Mast cell: not estimated, because too few donors are left" in hidden
+
+
+def test_a_study_without_single_cells_says_so_in_a_line():
+    page = association_page(collect([]), config_of(["c"]), [CARD])
+    assert "<strong>Single cells: not run</strong>, because no single-cell data are given." in page
+    assert "half a cell" not in page
+
+
+def test_the_section_fits_into_the_browser(study, tmp_path):
+    (tmp_path / "page.html").write_text(page_of(study))
+    with chromium(tmp_path / "profile", 1000) as browser:
+        browser.get((tmp_path / "page.html").as_uri())
+        assert browser.execute_script("return document.documentElement.scrollWidth") <= 1000
+        section = browser.find_element("css selector", "section[aria-labelledby='single-cell']")
+        assert len(section.find_elements("css selector", "figure svg")) == 1
+        assert not [line for line in browser.get_log("browser") if line["level"] == "SEVERE"]
