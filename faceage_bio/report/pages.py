@@ -29,7 +29,6 @@ TEMPLATES = Path(__file__).parent / "templates"
 SOFTWARE = (
     "torch",
     "facenet-pytorch",
-    "lifelines",
     "statsmodels",
     "pandas",
     "numpy",
