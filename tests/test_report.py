@@ -383,6 +383,11 @@ def test_numbers_have_true_minus_signs():
     assert formats.count(3, 5) == "< 5"
 
 
+def test_columns_are_said_in_words_wherever_they_stand():
+    assert words.spoken("sex × skin_type: female, dark") == "sex × skin type: female, dark"
+    assert words.spoken("ecog_like") == "ecog_like"  # a column of the user's own
+
+
 def test_what_is_written_in_a_figure_is_not_rounded():
     import altair as alt
 

@@ -78,7 +78,7 @@ def _side_by_side(table: pd.DataFrame, min_cell: int) -> list[dict]:
         first = mine.iloc[0]
         cells = {MEASURES[row["measure"]]: row for row in mine.to_dict("records")}
         rows.append({
-            "title": first["model"], "per": first["per"], "fitted_in": first["fitted_in"], "n": first["n"],
+            "title": _spoken(first["model"]), "per": first["per"], "fitted_in": first["fitted_in"], "n": first["n"],
             "cross_fitted": _true(first["cross_fitted"]), "chosen": _true(first["chosen"]), **cells,
         })  # fmt: skip
     return rows
@@ -99,23 +99,29 @@ def _hazards(tables: ReportTables, name: str, min_cell: int) -> dict:
             raise TableError(
                 f"the hazard ratios of '{term}' in '{name}' need one row alone and one with age; run compare-definitions again."
             )
-        title = titles.get(term, words.term(str(term)))
+        title = _spoken(titles.get(term, words.term(str(term))))
         if places.get(term) == "reference" and title.startswith("residual"):
             title += ", from reference people"
         pairs.append(
             {"title": title, "alone": alone.iloc[0].to_dict(), "with_age": with_age.iloc[0].to_dict()}
         )
     shown = pd.DataFrame([
-        pair[key] | {"label": f"{pair['title']}, per {pair[key]['per']}", "kind": kind}
+        pair[key] | {"label": pair["title"].replace("standard deviations", "SDs") + ("" if "years" in pair[key]["per"] else f", per {pair[key]['per']}"), "kind": kind}
         for pair in pairs for key, kind in (("alone", "alone"), ("with_age", "with age in the model"))
     ])  # fmt: skip
     figure = ""
     if shown["estimate"].notna().any():
-        title = "Hazard ratio (log scale)"
+        title = f"Hazard ratio per {pairs[0]['alone']['per']} where nothing else is said (log scale)"
         figure = figures.forest(
-            shown, "label", "kind", figures_acceleration.HAZARDS, 1, title, logarithmic=True
+            shown, "label", "kind", figures_acceleration.HAZARDS, 1, title, logarithmic=True, label_limit=460
         )
     return {"hazards": pairs, "hazard_figure": Markup(figure)}
+
+
+def _spoken(title: str) -> str:
+    """The title of a definition with its covariates as people say them."""
+    start, with_, names = title.partition(" with ")
+    return start + with_ + ", ".join(words.term(name) for name in names.split(", "))
 
 
 def _true(value: object) -> bool:

@@ -5,6 +5,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from faceage_bio.report import figures_fairness as figures
+from faceage_bio.report import words
 from faceage_bio.report.formats import interval, number, p_value, signed
 from faceage_bio.report.tables import ReportTables
 
@@ -56,6 +57,8 @@ def _complete(table: pd.DataFrame) -> pd.DataFrame:
     )
     for name in (*TEXTS, "note"):
         table[name] = table[name].astype(object).where(table[name].notna(), "").astype(str)
+    for name in ("term", "factor", "within"):
+        table[name] = table[name].astype(str).map(words.spoken)
     return table
 
 

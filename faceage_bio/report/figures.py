@@ -174,6 +174,7 @@ def forest(
     reference: float,
     title: str,
     logarithmic: bool = False,
+    label_limit: int = 320,
 ) -> str:
     """Estimates with intervals, one line per ``label``; ``colour`` tells rows of one line apart."""
     import altair as alt
@@ -183,7 +184,7 @@ def forest(
     names = [name for name, _ in colours]
     scale = alt.Scale(type="log" if logarithmic else "linear", zero=False, nice=not logarithmic)
     base = alt.Chart(shown).encode(
-        y=alt.Y(f"{label}:N", sort=order, title=None, axis=alt.Axis(labelLimit=320, grid=False)),
+        y=alt.Y(f"{label}:N", sort=order, title=None, axis=alt.Axis(labelLimit=label_limit, grid=False)),
         yOffset=alt.YOffset(f"{colour}:N", sort=names, scale=alt.Scale(paddingOuter=0.35)),
         color=alt.Color(
             f"{colour}:N",

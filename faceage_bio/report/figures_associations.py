@@ -196,7 +196,7 @@ def specifications(table: pd.DataFrame) -> str:
         choices.append(
             alt.Chart(part).mark_tick(thickness=2.4, size=9, opacity=1).encode(
                 x=x, color=colour,
-                y=alt.Y("choice:N", sort=order, title=name, axis=alt.Axis(labelLimit=250, titleAnchor="middle")),
+                y=alt.Y("choice:N", sort=order, title=name, axis=alt.Axis(labelLimit=250, titleAnchor="middle", titlePadding=34)),
             ).properties(width=520, height=17 * len(order))
         )  # fmt: skip
     return to_svg(

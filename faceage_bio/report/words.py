@@ -60,6 +60,13 @@ def term(name: str) -> str:
     return TERMS.get(name, name)
 
 
+def spoken(text: str) -> str:
+    """A text in which names of columns are written as people say them: ``sex × skin_type`` becomes ``sex × skin type``."""
+    for name, said in TERMS.items():
+        text = text.replace(name, said) if "_" in name else text
+    return text
+
+
 UNITS_OF_RULES = {"small_photo": " px", "small_face": " px", "turned_head": "°", "tilted_head": "°"}
 
 
