@@ -14,7 +14,7 @@ from scipy.stats import kstest
 
 from faceage_bio.errors import TableError
 from faceage_bio.expression.counts import choose_samples
-from faceage_bio.expression.sets import set_tables
+from faceage_bio.expression.sets import enrichment_tables, set_tables
 from faceage_bio.report.gene_sets import sentence
 from faceage_bio.rna.gene_sets import GeneSet, choose_sets, digest, read_gmt, shipped_sets, sources
 from faceage_bio.stats.enrichment import SMALLEST_P, over_representation, preranked
@@ -176,6 +176,16 @@ def test_signed_sets_are_ranked_with_their_directions(tables):
     assert gsea.p_value["SIGNED"] < 1e-4
     assert ora.n_chosen["SIGNED"] > 15
     assert ora.p_value["SIGNED"] < 1e-6
+
+
+def test_a_set_found_whole_among_others_has_no_ratio_and_no_wrong_reason():
+    *_, found, sets = study(genes=80)
+    found["q_value"] = np.where(found.term.isin([*sets["SIGNED"].directions, "CDK6"]), 0.01, 0.5)
+    ora = enrichment_tables(found, sets, seed=1)[1].set_index("term")
+    assert np.isnan(ora.estimate["SIGNED"])
+    assert (ora.n_chosen["SIGNED"], ora.n_found["SIGNED"]) == (30, 31)
+    assert ora.note["SIGNED"].startswith("all genes of the set were found, or all found genes are of it")
+    assert 0 < ora.p_value["SIGNED"] < 1e-10
 
 
 def test_permuted_acceleration_gives_uniform_p():

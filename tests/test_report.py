@@ -241,6 +241,8 @@ def test_without_a_clinic_the_association_page_says_that_survival_did_not_run(st
     [
         ("without 3 people whose cause of death is not known", "without fewer than 5 people whose cause of death is not known"),
         ("4 of 90 people had gaps; complete cases only", "fewer than 5 of 90 people had gaps; complete cases only"),
+        ("not estimated, because 3 rows are too few for 4 terms", "not estimated, because fewer than 5 rows are too few for 4 terms"),
+        ("4 donors are too few for 9 parameters", "fewer than 5 donors are too few for 9 parameters"),
         ("2 deaths are too few for 3 term(s)", "fewer than 5 deaths are too few for 3 term(s)"),
         ("5 people; 0 deaths; only 2.3 deaths per term; fewer than 3 people at risk", None),
     ],

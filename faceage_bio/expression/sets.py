@@ -216,7 +216,7 @@ def enrichment_tables(
                 note = (
                     ""
                     if np.isfinite(row.odds_ratio)
-                    else "all found genes are in the set, so the ratio has no end"
+                    else "all genes of the set were found, or all found genes are of it, so the ratio has no end"
                 )
                 ora.append(counted | {"estimate": row.odds_ratio, "p_value": row.p_value, "note": note})
     return tuple(_with_q(pd.DataFrame(rows)) for rows in (gsea, ora))

@@ -44,7 +44,7 @@ class ReportTables:
 
 # a whole number of them, unless it is a bound that a method sets
 SAID = re.compile(
-    r"(?<![\d.,])(?<!than )(?<!least )\d+(?= (?:of \d+ )?(?:people|person|samples?|deaths?|events?)\b)"
+    r"(?<![\d.,])(?<!than )(?<!least )\d+(?= (?:of \d+ )?(?:people|person|donors?|samples?|rows?|deaths?|events?)\b)"
 )
 
 
