@@ -5,7 +5,6 @@ import pandas as pd
 import pytest
 
 from faceage_bio.errors import CohortError
-from faceage_bio.expression.cells import aggregate_cells, samples_of
 from faceage_bio.expression.counts import choose_samples
 from tests.expression_study import study
 
@@ -71,29 +70,6 @@ def test_several_samples_of_a_person_by_the_declared_rule(repeated, kept, reason
     assert chosen.ledger.set_index("sample_id").reason[["r4", "r5", "r6"]].tolist() == reasons
     if repeated == "sum":
         np.testing.assert_array_equal(chosen.counts.loc["r4"], counts[["r4", "r5", "r6"]].sum(axis=1))
-
-
-def test_cells_are_summed_per_person_and_type(tmp_path):
-    import anndata
-
-    random = np.random.default_rng(1)
-    x = random.poisson(3, (200, 5)).astype("float32")
-    obs = pd.DataFrame(
-        {
-            "subject_id": [f"s{k % 4}" for k in range(200)],
-            "cell_type": np.where(np.arange(200) < 190, "T", "B"),
-        },
-        index=[f"c{k}" for k in range(200)],
-    )
-    cells = anndata.AnnData(x, obs=obs, var=pd.DataFrame(index=list("ABCDE")))
-    cells.write_h5ad(tmp_path / "cells.h5ad")
-    profiles, dropped = aggregate_cells(tmp_path / "cells.h5ad", min_cells=10)
-    assert len(profiles) == 4
-    assert set(dropped.cell_type) == {"B"}
-    counts, samples = samples_of(profiles, "T", "c")
-    expected = x[(obs.subject_id == "s1") & (obs.cell_type == "T")].sum(axis=0)
-    np.testing.assert_array_equal(counts["s1"], expected)
-    assert samples.subject_id.tolist() == ["s0", "s1", "s2", "s3"]
 
 
 def test_the_command_runs_on_plain_tables(tmp_path):

@@ -500,7 +500,8 @@ def test_single_cells_give_a_part_of_the_report_for_each_cell_type(demo, tmp_pat
         "single_cell": "cells.h5ad",
     }
     configfile = tmp_path / "config.yaml"
-    configfile.write_text(yaml.safe_dump({"cohorts": {"mine": cohort}}))
+    expression = {"min_genes_per_cell": 20, "min_profile_counts": 2000}  # 30 genes were drawn
+    configfile.write_text(yaml.safe_dump({"cohorts": {"mine": cohort}, "expression": expression}))
     run = snakemake(tmp_path, configfile=configfile)
     assert run.status == 0, run.output[-8000:]
     panel = table(tmp_path, "mine/expression/panel.tsv")
@@ -515,7 +516,18 @@ def test_single_cells_give_a_part_of_the_report_for_each_cell_type(demo, tmp_pat
         tmp_path / "results/mine/expression/ledger.tsv", sep="\t", dtype=str, keep_default_na=False
     )
     assert ledger[ledger.status == "excluded"].reason.tolist() == ["too_few_cells"]
-    assert "expression in T cell" in (tmp_path / "results/reports/association.html").read_text()
+    survival = table(tmp_path, "mine/survival/gene_panel.tsv")
+    assert set(survival.analysis) == {"gene survival in T cell", "gene survival in B cell"}
+    sets = table(tmp_path, "mine/expression/set_coverage.tsv")
+    assert set(sets.analysis) == set(cdk6.index)
+    composition = table(tmp_path, "mine/expression/composition.tsv")
+    assert set(composition.exposure) == {"age_gap", "age_acceleration", "chronological_age"}
+    assert composition.estimate.notna().all()
+    quality = table(tmp_path, "mine/expression/cell_quality.tsv").set_index(["term", "measure"]).estimate
+    assert quality["T cell", "profiles dropped: too_few_cells"] == 1
+    page = (tmp_path / "results/reports/association.html").read_text()
+    for text in ("expression in T cell", "CDK6 changed by", "<h4>Composition</h4>"):
+        assert text in page
 
 
 def test_the_same_subject_in_two_cohorts_stops_before_anything_is_written(demo, tmp_path):
