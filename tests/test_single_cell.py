@@ -458,6 +458,7 @@ def test_the_page_tells_found_and_not_found_alike(study):
         "Platelet: not estimated, because too few donors have cells of it", "q over the 50 genes of this cell type",
     ):  # fmt: skip
         assert text in page, text
+    assert "<strong>expression in B cell</strong> (all genes of every cell type: under" in page
     # the mean share of a cell type that few donors have is as good as their own
     assert '<tr><th scope="row">Platelet</th><td class="num">–</td><td colspan="6">' in page
     assert '<tr><th scope="row">Platelet</th><td class="num">0.' in page_of(study, report={"min_cell": 1})

@@ -29,12 +29,17 @@ def gene_section(tables: ReportTables, name: str, config: dict) -> dict:
     panel, genes = (_complete(tables.get("expression", table, name)) for table in ("panel", "genes"))
     headline = config["expression"]["panel"][0]
     analyses = list(dict.fromkeys(panel["analysis"]))
-    first = genes[(genes.exposure == "age_acceleration") & (genes.analysis == (analyses or [""])[0])]
+    own = genes[(genes.exposure == "age_acceleration") & genes.p_value.notna()]
+    shown = next(
+        (one for one in analyses if (own.analysis == one).any()), ""
+    )  # a cell type may have too few donors
+    first = genes[(genes.exposure == "age_acceleration") & (genes.analysis == shown)]
     chart = figures.volcano(first, config["expression"]["panel"]) if first.p_value.notna().any() else None
     return {
         "gene_sentences": [(one, words.gene_sentence(panel[panel.analysis == one], headline)) for one in analyses]
         or [("expression", words.gene_sentence(panel, headline))],
         "panels": [_panel(one, panel[panel.analysis == one]) for one in analyses],
+        "genes_of": shown if len(analyses) > 1 else "",
         "n_tested": int(first.p_value.notna().sum()),
         "n_found": int((first.q_value < 0.05).sum()),
         "n_found_filtered": int((first.q_filtered < 0.05).sum()),
