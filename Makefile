@@ -38,7 +38,7 @@ demo: $(INSTALLED)
 	@echo "Open them in a browser; they need no network."
 
 test: $(TESTABLE)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 test-slurm: $(TESTABLE)
 	@PATH="$$PATH:/usr/sbin" which munged slurmctld slurmd sbatch > /dev/null || { \

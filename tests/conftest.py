@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from filelock import FileLock
 
 ROOT = Path(__file__).parent.parent
 DEMO_CONFIG = ROOT / "config" / "config.yaml"
@@ -62,10 +63,24 @@ def add_mean_model(folder: Path) -> None:
     add_model(path, folder, name="Mean of the crop", size=160, standardisation="zero_to_one", source="a test")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Whole runs first, so that no test process is left alone with them at the end."""
+    items.sort(key=lambda item: not (item.get_closest_marker("slurm") or item.get_closest_marker("workflow")))
+
+
 @pytest.fixture(scope="session")
 def demo(tmp_path_factory) -> Path:
-    """A folder in which the whole demo ran once; read it, do not change it."""
-    folder = tmp_path_factory.mktemp("demo")
-    run = snakemake(folder)
-    assert run.status == 0, run.output[-8000:]
+    """A folder in which the whole demo ran once, for all test processes; read it, do not change it."""
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent
+    folder /= "demo"
+    with FileLock(folder.with_suffix(".lock")):
+        log = folder.with_suffix(".log")
+        if not folder.exists():
+            folder.mkdir()
+            run = snakemake(folder)
+            log.write_text(f"{run.status}\n{run.output}")
+        status, _, output = log.read_text().partition("\n")
+    assert status == "0", output[-8000:]
     return folder

@@ -7,6 +7,7 @@ from faceage_bio.report import figures, words
 from faceage_bio.report.formats import count, interval, number, p_value
 from faceage_bio.report.tables import ReportTables
 
+AGES = "face age against age"
 CELLS = (("face_age", "face"), ("age_acceleration", "acceleration"), ("chronological_age", "age"))
 EXTRA = ("exposure", "step", "events_per_term", "robust_lower", "robust_upper", "robust_p")
 
@@ -76,7 +77,7 @@ def age_rows(comparison: pd.DataFrame) -> list[dict]:
         return rows
     for (step, model), mine in comparison.groupby(["step", "model"], sort=False):
         found = {row["term"]: row for row in mine.to_dict("records")}
-        ratio = found["face age against age"]
+        ratio = found[AGES]
         rows.append({
             "step": step_words(step), "way": model, "face": found.get("face_age"), "age": found.get("chronological_age"), "ratio": ratio,
         })  # fmt: skip
@@ -94,9 +95,9 @@ def ages_sentence(comparison: pd.DataFrame, min_cell: int) -> str:
         ("one model with both", "both in one model"),
     ):
         mine = comparison[(comparison.step == "unadjusted") & (comparison.model == model)].set_index("term")
-        ratio = mine.loc["face age against age"]
-        if pd.isna(ratio.estimate):
+        if AGES not in mine.index or pd.isna(mine.estimate[AGES]):
             continue
+        ratio = mine.loc[AGES]
         people = f"{count(ratio.n, min_cell)} people, {count(ratio.n_events, min_cell)} deaths"
         parts.append(
             f"{way}: {number(mine.estimate['face_age'])} against {number(mine.estimate['chronological_age'])}, "
