@@ -5,7 +5,6 @@ import yaml
 
 from faceage_bio.config import (
     Config,
-    Quality,
     check_config,
     commented_yaml,
     demo_config,
@@ -13,6 +12,7 @@ from faceage_bio.config import (
     load_config,
 )
 from faceage_bio.errors import ConfigError
+from faceage_bio.settings.photos import Quality
 
 MINE = {"cohorts": {"mine": {"face_ages": "ages.tsv"}}}
 

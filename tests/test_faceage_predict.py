@@ -15,7 +15,6 @@ import torch
 from PIL import Image
 
 from faceage_bio.columns import FACE_AGE_COLUMNS
-from faceage_bio.config import FaceAge
 from faceage_bio.demo.portraits import draw, imagine
 from faceage_bio.errors import CohortError, RunError, WeightsError
 from faceage_bio.faceage.given import read_face_ages
@@ -24,6 +23,7 @@ from faceage_bio.faceage.photo import Tools, load_tools
 from faceage_bio.faceage.precision import precision_sentence
 from faceage_bio.faceage.predict import choose_device, count_workers, predict_face_ages
 from faceage_bio.faceage.settings import settings_of
+from faceage_bio.settings.photos import FaceAge
 from faceage_bio.vision.detect import Detector
 from tests.conftest import add_mean_model
 

@@ -5,10 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from faceage_bio.config import FaceAge, Quality
 from faceage_bio.errors import ConfigError
 from faceage_bio.faceage.rules import ACTIONS, CRITERIA, Rule, judge, parse_rule
 from faceage_bio.faceage.settings import settings_of
+from faceage_bio.settings.photos import FaceAge, Quality
 from faceage_bio.vision.detect import first_level_for
 
 FINE = {

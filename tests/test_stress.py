@@ -13,13 +13,13 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from faceage_bio.cli.main import app
-from faceage_bio.config import FaceAge
 from faceage_bio.demo.portraits import draw, imagine
 from faceage_bio.errors import TableError
 from faceage_bio.faceage.photo import Tools, add_ages, examine, examine_image
 from faceage_bio.faceage.settings import settings_of
 from faceage_bio.faceage.stress import gather_samples, photos_in, sample_photos, stress_one, stress_photos
 from faceage_bio.fairness.stress import summarise_cohorts, summarise_stress
+from faceage_bio.settings.photos import FaceAge
 from faceage_bio.vision import conditions
 from faceage_bio.vision.conditions import CONDITIONS, N_STEPS, Box
 from faceage_bio.vision.crop import crop_face

@@ -93,13 +93,13 @@ def predict_face_age(
     from functools import partial
 
     from faceage_bio.cli.progress import counted
-    from faceage_bio.config import FaceAge
     from faceage_bio.faceage.photo import load_tools
     from faceage_bio.faceage.precision import precision_sentence
     from faceage_bio.faceage.predict import choose_device, count_workers, predict_face_ages, remove_parts
     from faceage_bio.faceage.rules import parse_rule
     from faceage_bio.faceage.settings import settings_of
     from faceage_bio.faceage.shards import photos_of
+    from faceage_bio.settings.photos import FaceAge
     from faceage_bio.tables import read_table, write_table
     from faceage_bio.vision.card import read_card
     from faceage_bio.vision.decode import MEANINGS

@@ -105,7 +105,6 @@ def stress_photos(
     from functools import partial
 
     from faceage_bio.cli.progress import counted
-    from faceage_bio.config import FaceAge
     from faceage_bio.errors import RunError
     from faceage_bio.faceage.photo import load_tools
     from faceage_bio.faceage.predict import choose_device, count_workers
@@ -114,6 +113,7 @@ def stress_photos(
     from faceage_bio.faceage.stress import gather_samples
     from faceage_bio.faceage.stress import stress_photos as stress
     from faceage_bio.fairness.stress import summarise_cohorts
+    from faceage_bio.settings.photos import FaceAge
     from faceage_bio.tables import read_table, write_table
     from faceage_bio.vision.conditions import N_STEPS
 

@@ -2,8 +2,11 @@
 
 from pathlib import Path
 
-from faceage_bio.config import Cohort, Config, Readers, Report, commented_yaml
+from faceage_bio.config import Config, commented_yaml
 from faceage_bio.errors import RunError
+from faceage_bio.settings.cohort import Cohort
+from faceage_bio.settings.report import Report
+from faceage_bio.settings.survival import Readers
 from faceage_bio.tables import write_text
 
 MANIFEST = """photo_id\tsubject_id\tpath\tphoto_date

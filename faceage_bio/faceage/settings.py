@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
-from faceage_bio.config import FaceAge
 from faceage_bio.errors import ConfigError
 from faceage_bio.faceage.rules import Rule
+from faceage_bio.settings.photos import FaceAge
 from faceage_bio.vision.detect import first_level_for
 
 

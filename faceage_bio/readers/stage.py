@@ -6,7 +6,6 @@ from pathlib import Path
 import pandas as pd
 
 from faceage_bio.columns import COHORT, FACE_AGE, SUBJECT
-from faceage_bio.config import Readers
 from faceage_bio.problems import Problems
 from faceage_bio.readers.accuracy import compare_conditions, compare_with_model, estimate_areas
 from faceage_bio.readers.ages import judge_ages
@@ -14,6 +13,7 @@ from faceage_bio.readers.decisions import judge_decisions
 from faceage_bio.readers.outcome import count_cases, followed
 from faceage_bio.readers.readings import TYPE, read_cases, read_readings
 from faceage_bio.readers.study import gather
+from faceage_bio.settings.survival import Readers
 from faceage_bio.tables import result_rows
 
 EVERYBODY = "all readers"

@@ -11,8 +11,9 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import Field, ValidationError, model_validator
 
-from faceage_bio.config import Closed, explain
+from faceage_bio.config import explain
 from faceage_bio.errors import ConfigError
+from faceage_bio.settings.closed import Closed
 
 SHIPPED = Path(__file__).parent / "definitions"
 ENDINGS = (".yaml", ".yml")

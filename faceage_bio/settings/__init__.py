@@ -1,0 +1,1 @@
+"""Sections of the configuration: pydantic models, the only home of defaults."""

@@ -1,0 +1,16 @@
+"""What the pages say besides the results."""
+
+from pydantic import Field
+
+from faceage_bio.settings.closed import Closed
+
+
+class Report(Closed):
+    """What the pages say besides the results."""
+
+    title: str = "FaceAge study"
+    """Heads both reports."""
+    governance: str = ""
+    """Ethics approval and consent, printed as given."""
+    min_cell: int = Field(default=5, ge=1)
+    """Groups of fewer people are not printed."""

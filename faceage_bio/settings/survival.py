@@ -1,0 +1,158 @@
+"""Survival, clinical scores and readers."""
+
+from datetime import date
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field, model_validator
+
+from faceage_bio.columns import CAUSE_LEVELS
+from faceage_bio.settings.acceleration import Imputation
+from faceage_bio.settings.closed import Closed
+
+
+def _days(value: str | None) -> str | None:
+    if value is not None:
+        try:
+            date.fromisoformat(value)
+        except ValueError:
+            raise ValueError(f"{value!r} is no day; write YYYY-MM-DD in quotes") from None
+    return value
+
+
+class AddedValue(Closed):
+    """Models with and without face age on the same people: C, AUC, Brier score, calibration, net benefit."""
+
+    times_years: list[Annotated[float, Field(gt=0)]] = Field(default=[0.5, 1.0, 2.0], min_length=1)
+    """Risks are predicted for these times; those at which fewer than 10 people died or were followed are not told."""
+    bootstraps: int = Field(default=200, ge=0, le=10_000)
+    """Samples that tell how much each measure flatters its model (optimism). 0: none."""
+    seed: int = Field(default=1, ge=0)
+    """The same seed gives the same samples."""
+    risk_groups: int = Field(default=5, ge=2, le=20)
+    """Groups of equal size by predicted risk, in which it is held against what happened."""
+
+
+class Survival(Closed):
+    """Whether looking older predicts death (Cox, Kaplan-Meier)."""
+
+    time_zero: str = "photo"
+    """photo, or a column of the clinic table with dates (diagnosis_date) from which time runs; people are then at risk from
+    the photo on only, so that nobody is credited with time that he had to survive to be photographed."""
+    landmark_years: float | None = Field(default=None, gt=0)
+    """Only people still under observation so long after time zero, and time from there. null: everybody."""
+    end_date: Annotated[str | None, AfterValidator(_days)] = None
+    """Day (YYYY-MM-DD) on which observation ends for everybody. null: as the clinic table says."""
+    steps: list[str] = ["sex", "site"]
+    """Columns that enter the ladder of Cox models one after the other, after age."""
+    covariates: list[str] = ["sex", "smoking", "ecog"]
+    """Columns of the full model, which holds those of the steps too."""
+    groups: dict[str, list[float]] = Field(default_factory=dict)
+    """Numbers that enter as groups, with their cut-points: {ecog: [2]} makes "below 2" (the reference) and "2 and over"."""
+    strata: list[str] = []
+    """Columns whose levels have a baseline hazard of their own; they then are no covariates."""
+    cluster: str | None = None
+    """Column of units within which people are alike, such as a hospital: all standard errors are robust against it."""
+    panel_by: str = "site"
+    """Column within whose levels the hazard ratio of face age is shown, with the test that they differ."""
+    alpha: float = Field(default=0.05, gt=0, lt=1)
+    """Test of proportional hazards: a smaller p-value brings the remedy (strata, time interaction, stretches, mean time)."""
+    split_years: list[float] = Field(default=[1.0], min_length=1)
+    """Years that divide the follow-up into stretches, where hazards are not proportional."""
+    early_death_years: float = Field(default=0.5, gt=0)
+    """Results are also shown without the time before this."""
+    gap_classes: list[float] = Field(default=[-5.0, 10.0], min_length=2, max_length=2)
+    """Age gaps at or below, and at or above, which faces count as younger and older in a row of their own."""
+    imputation: Imputation = Field(default_factory=Imputation)
+    """Missing covariates of the full model, filled in beside complete cases."""
+    added_value: AddedValue = Field(default_factory=AddedValue)
+    """Whether face age tells anything that age, sex and the other covariates do not."""
+    firth: bool = False
+    """true: Firth's penalised estimates beside the others, for few deaths and groups in which nobody died."""
+    per_years: float = Field(default=10.0, gt=0)
+    """Hazard ratios are given per this many years."""
+    curves: dict[str, Annotated[list[float], Field(min_length=1)] | Literal["tertiles", "levels"]] = {
+        "face_age": [65.0, 75.0, 85.0],
+        "age_acceleration": "tertiles",
+    }
+    """Groups whose curves are compared, declared beforehand: a column with cut-points (a value at a cut-point belongs to the
+    lower group; those of face_age are the study's), tertiles, or levels (its words or few numbers). Nothing looks for the
+    cut-point with the smallest p-value, since that finds differences where there are none."""
+    times_years: list[Annotated[float, Field(gt=0)]] = Field(default=[0.5, 1.0, 2.0, 5.0], min_length=1)
+    """Survival is told at these times, as far as people were followed."""
+    rmst_years: float = Field(default=3.0, gt=0)
+    """Horizon of the restricted mean survival: years lived on average within so many."""
+    interval: Literal["log-log", "log", "plain"] = "log-log"
+    """Scale of the intervals of curves and medians; log is R's default."""
+    log_rank_strata: list[str] = []
+    """Columns within whose levels the groups are compared by the log-rank tests."""
+    fleming_harrington: list[Annotated[float, Field(ge=0)]] | None = Field(
+        default=None, min_length=2, max_length=2
+    )
+    """Weights [p, q] of a further test: [1, 0] looks at early, [0, 1] at late differences. null: none."""
+    cause_of_interest: Literal[CAUSE_LEVELS] = "cancer"
+    """Word of the clinic table's column `cause`; deaths of other causes compete with it."""
+    horizon_years: float | None = Field(default=None, gt=0)
+    """Follow-up beyond this is censored there. null: use all."""
+    gene_covariates: list[str] = ["chronological_age", "sex"]
+    """Columns beside each gene in its Cox model; `batch` of the samples table may be named too. `expression.panel` are the
+    genes declared beforehand."""
+    year_days: Literal[365, 365.25] = 365.25
+    """Days in a year where follow-up is computed from dates."""
+
+    @model_validator(mode="after")
+    def _in_order(self) -> "Survival":
+        if self.gap_classes[0] >= self.gap_classes[1]:
+            raise ValueError("gap_classes: give the lower gap and then the higher, such as [-5.0, 10.0]")
+        return self
+
+
+class Readers(Closed):
+    """Whether people who see the face age tell better who dies: readers x cases x conditions."""
+
+    readings: str | None = None
+    """Table with one row per reader, case and condition: reader_id, reader_type, case_id, condition, and predicted_alive (yes, no)
+    or rating (0 to 1); optional predicted_age or predicted_age_decade. null: no reader study."""
+    cases: str | None = None
+    """Table of the cases: case_id, followup_years, event, chronological_age, face_age. null: the people of all cohorts."""
+    conditions: list[str] = Field(default=["photo", "chart", "face_age"], min_length=1)
+    """What was shown, each time with what came before; neighbours are compared."""
+    types: list[str] = Field(default=["staff", "resident", "lay"], min_length=1)
+    """Words of reader_type, in the order of the report."""
+    groups: dict[str, list[str]] = {"physicians": ["staff", "resident"]}
+    """Types that are also looked at together; all readers and each type always are."""
+    rating_of: Literal["death", "survival"] | None = None
+    """What a rating of 1 is certain of. Without this, ratings are refused."""
+    horizon_years: float = Field(default=0.5, gt=0)
+    """Readers say who is alive this long after the photo."""
+    model_column: str = "face_age"
+    """Column of the cases that orders them by the risk of the model alone; higher means more likely to die."""
+
+    @model_validator(mode="after")
+    def _known_types(self) -> "Readers":
+        for name, kinds in self.groups.items():
+            unknown = sorted(set(kinds) - set(self.types))
+            if unknown:
+                raise ValueError(
+                    f"groups.{name} names {unknown[0]!r}, which is not among types: {', '.join(self.types)}"
+                )
+        for key in ("conditions", "types"):
+            words = getattr(self, key)
+            if len(set(words)) < len(words):
+                raise ValueError(f"{key} names a word twice")
+        return self
+
+
+class Scores(Closed):
+    """Clinical scores such as TEACHH, with chronological age and with face age in its place."""
+
+    definitions: list[str] = Field(default=["teachh_publication"], min_length=1)
+    """teachh_publication (chemotherapy >= 2), teachh_faceage_repository (> 2), or a YAML file of your own; see
+    `faceage-bio show-score teachh_publication`. Columns of the clinic table with other names are declared under columns."""
+    reference_group: str | None = None
+    """Group that the others' hazard ratios are given against. null: the one that the score's file declares."""
+    horizons_months: list[Annotated[float, Field(gt=0)]] = Field(default=[3.0, 6.0, 12.0], min_length=1)
+    """Months after the photo at which areas under ROC curves are taken."""
+    bootstraps: int = Field(default=1000, ge=100, le=100_000)
+    """Resamples of people for the intervals of C, areas and their differences."""
+    seed: int = Field(default=1, ge=0)
+    """The same seed gives the same resamples."""
