@@ -15,6 +15,7 @@ SHARED = (
     "fairness",
     "stress",
 )
+GENES = ("rna-samples", "gene-sensitivity", "gene-cards", "gene-sets", "single-cell", "variants")
 
 
 def body_of(page: str) -> str:

@@ -7,9 +7,10 @@ from faceage_bio.expression.counts import choose_samples
 from faceage_bio.expression.stage import result_tables
 from faceage_bio.report import words
 from faceage_bio.report.genes import gene_section
-from faceage_bio.report.pages import association_page
+from faceage_bio.report.pages import association_page, survival_page
 from faceage_bio.report.tables import collect
 from faceage_bio.tables import write_table
+from tests import pages
 from tests.expression_study import study
 from tests.test_report import CARD, config_of
 
@@ -59,6 +60,20 @@ def test_the_page_shows_every_model_and_the_second_opinion(tables):
     ):  # fmt: skip
         assert text in page, text
     assert "pydeseq2" not in page
+
+
+def test_the_survival_page_tells_the_same_of_genes(tables):
+    association, survival = (
+        page(tables, config("one", "few"), [CARD]) for page in (association_page, survival_page)
+    )
+    pages.check_structure(survival)
+    for name in pages.GENES:
+        assert pages.section(survival, name) == pages.section(association, name), name
+    assert pages.section(survival, "genes")
+    assert "vegaEmbed(" in association  # its library comes with the association page alone
+    assert 'class="spec"' not in survival
+    for text in ("Genes and age acceleration</h2>", "CDK6 expression changed by", "held to DESeq2 1.38.3"):
+        assert text in survival, text
 
 
 def test_a_cohort_of_too_few_samples_says_so(tables):

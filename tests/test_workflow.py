@@ -144,7 +144,7 @@ def test_demo_pages_are_sound_and_tell_this_stage_twice(demo):
     for page in (association, survival):
         pages.check_structure(page)
         assert len(page.encode()) < 6_000_000
-    for name in pages.SHARED:
+    for name in (*pages.SHARED, *pages.GENES):
         assert pages.section(survival, name) == pages.section(association, name) != "", name
     assert "skin type: medium vs" in association
     for cohort in ("north", "south", "healthy"):

@@ -49,7 +49,7 @@ def association_page(tables: ReportTables, config: dict, cards: list[dict]) -> s
     cohorts = [_association_cohort(tables, name, config) for name in config["cohorts"]]
     figure = figures.age_bands(bands, min_cell) if len(bands) and (bands.n >= min_cell).any() else ""
     return _render(
-        "association.html.j2", config, cards, cohorts=cohorts, **_shared(tables, config), **_survival(tables, config), rna_rules=rule_words(config["expression"]["quality"]), variants_published=PUBLISHED, bands_figure=Markup(figure), bundle=Markup(figures.vega_bundle()) if any(c["volcano"] for c in cohorts) else "",
+        "association.html.j2", config, cards, cohorts=cohorts, **_shared(tables, config), **_survival(tables, config), bands_figure=Markup(figure), bundle=Markup(figures.vega_bundle()) if any(c["volcano"] for c in cohorts) else "",
     )  # fmt: skip
 
 
@@ -61,6 +61,7 @@ def survival_page(tables: ReportTables, config: dict, cards: list[dict]) -> str:
         {"flow": _tiles(tables, one["name"])}
         | definition_section(tables, one["name"], config)
         | phenotype_section(tables, one["name"], config)
+        | _genes_of(tables, one["name"], config)
         | one
         for one in told["survival"]
     ]
@@ -70,8 +71,9 @@ def survival_page(tables: ReportTables, config: dict, cards: list[dict]) -> str:
         or shared["fairness"]["blocks"]
         or any(one["definitions"] for one in cohorts)
     )
+    has_genes = any(one["panels"] or one["variants"] for one in cohorts)
     return _render(
-        "survival.html.j2", config, cards, cohorts=cohorts, readers=told["readers"], **shared, has_appendix=bool(known),
+        "survival.html.j2", config, cards, cohorts=cohorts, readers=told["readers"], **shared, has_appendix=bool(known), has_genes=has_genes, bundle="",
     )  # fmt: skip
 
 
@@ -89,6 +91,8 @@ def _shared(tables: ReportTables, config: dict) -> dict:
         **group_section(tables, config),
         "associations": association_sections(tables, config),
         "fairness": fairness.section(tables, config),
+        "rna_rules": rule_words(config["expression"]["quality"]),
+        "variants_published": PUBLISHED,
     }
 
 
@@ -139,12 +143,19 @@ def _association_cohort(tables: ReportTables, name: str, config: dict) -> dict:
         "bands": _rows(tables.get("acceleration", "age_bands", name)),
         **_agreement(tables, name, config["report"]["min_cell"]),
         **definition_section(tables, name, config),
+        **phenotype_section(tables, name, config),
+        **_genes_of(tables, name, config),
+    }
+
+
+def _genes_of(tables: ReportTables, name: str, config: dict) -> dict:
+    """What is told of a cohort's RNA and DNA: on the survival page as an appendix (genes_appendix.html.j2)."""
+    return {
         "rna_quality": quality_section(tables, name, config),
         "gene_sensitivity": sensitivity_section(tables, name, config),
         "gene_cards": gene_cards(tables, name, config),
         "gene_sets": gene_set_section(tables, name, config),
         "single_cell": single_cell_section(tables, name, config),
-        **phenotype_section(tables, name, config),
         "variants": variant_section(tables, name, config),
         **gene_section(tables, name, config),
     }

@@ -45,6 +45,33 @@ ON_BOTH_PAGES = [
         cohort=WITH_GENE_SURVIVAL,
         table=["genes", "gene_panel"],
     ),
+    *collect(
+        "<results>/{cohort}/expression/{table}.tsv",
+        cohort=WITH_RNA,
+        table=[
+            "genes",
+            "panel",
+            "set_associations",
+            "set_coverage",
+            "gsea",
+            "ora",
+            "quality",
+            "components",
+            "confounding",
+            "sensitivity",
+            "partial_residuals",
+        ],
+    ),
+    *collect(
+        "<results>/{cohort}/expression/{table}.tsv",
+        cohort=WITH_CELLS,
+        table=["cell_quality", "composition"],
+    ),
+    *collect(
+        "<results>/{cohort}/variants/{table}.tsv",
+        cohort=WITH_VARIANTS,
+        table=["genes", "common", "quality"],
+    ),
     *(["<results>/pooled/readers/readers.tsv"] if config["readers"]["readings"] else []),
     *collect("<results>/{cohort}/scores/{table}.tsv", cohort=WITH_CLINIC, table=["scored", "comparison"]),
 ]
@@ -61,28 +88,6 @@ rule render_association_report:
                 cohort=WITH_OPINIONS,
                 table=["agreement", "agreement_bands"],
             ),
-            *collect("<results>/{cohort}/expression/{table}.tsv", cohort=WITH_RNA, table=["genes", "panel"]),
-            *collect(
-                "<results>/{cohort}/expression/{table}.tsv",
-                cohort=WITH_CELLS,
-                table=["cell_quality", "composition"],
-            ),
-            *collect(
-                "<results>/{cohort}/expression/{table}.tsv",
-                cohort=WITH_RNA,
-                table=["set_associations", "set_coverage", "gsea", "ora"],
-            ),
-            *collect(
-                "<results>/{cohort}/variants/{table}.tsv",
-                cohort=WITH_VARIANTS,
-                table=["genes", "common", "quality"],
-            ),
-            *collect(
-                "<results>/{cohort}/expression/{table}.tsv",
-                cohort=WITH_RNA,
-                table=["quality", "components", "confounding", "sensitivity", "partial_residuals"],
-            ),
-            *collect("<results>/{cohort}/survival/gene_panel.tsv", cohort=WITH_GENE_SURVIVAL),
         ],
         models=MODELS if WITH_PHOTOS else [],
     output:
@@ -105,9 +110,7 @@ rule render_association_report:
 
 rule render_survival_report:
     input:
-        tables=[
-            *ON_BOTH_PAGES,
-        ],
+        tables=ON_BOTH_PAGES,
         models=MODELS if WITH_PHOTOS else [],
     output:
         report(
