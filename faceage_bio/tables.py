@@ -153,8 +153,24 @@ def atomic_path(path: Path, *, mode: int = SHARED) -> Iterator[Path]:
         yield temporary
         temporary.chmod(mode)
         temporary.replace(path)
+        for written in _watched:
+            written.append(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+_watched: list[list[Path]] = []
+
+
+@contextmanager
+def watch_writing() -> Iterator[list[Path]]:
+    """A list to which each file written within the block is added."""
+    written: list[Path] = []
+    _watched.append(written)
+    try:
+        yield written
+    finally:
+        _watched.remove(written)
 
 
 def sha256_of(path: Path | str) -> str:

@@ -22,7 +22,12 @@ def check_cohorts(
     import json
 
     from faceage_bio.cohort.intake import read_cohorts, write_cohorts
+    from faceage_bio.records import note_input
 
+    for name, files in json.loads(cohorts).items():
+        for key, path in files.items():
+            if isinstance(path, str):
+                note_input(f"{key} of {name}", path)
     tables = read_cohorts(json.loads(cohorts), year_days)
     write_cohorts(tables, results)
     for name, cohort in tables.items():

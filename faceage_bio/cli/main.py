@@ -1,6 +1,8 @@
 """The command line: one command per step of the workflow, and those that a user starts with."""
 
 import sys
+from collections.abc import Callable
+from functools import wraps
 from typing import Annotated
 
 import typer
@@ -60,6 +62,19 @@ def _options(
     """Options before the command."""
 
 
+def _recorded(step: Callable[..., None]) -> Callable[..., None]:
+    """The same command, which leaves a record beside what it wrote."""
+
+    @wraps(step)
+    def run(**parameters: object) -> None:
+        from faceage_bio.records import recorded  # pandas, which the command needs anyway
+
+        with recorded(step.__name__.replace("_", "-"), parameters):
+            step(**parameters)
+
+    return run
+
+
 app.add_typer(study.app)
 app.add_typer(weights.app, name="weights", help="Import, check and show the published FaceAge weights.")
 for room in (
@@ -85,6 +100,8 @@ for room in (
     report,
     demo,
 ):
+    for command in room.app.registered_commands:
+        command.callback = _recorded(command.callback)
     app.add_typer(room.app)
 
 

@@ -19,11 +19,12 @@ def _render(page: str, tables: list[Path], config: str, output: Path, cards: lis
 
     from faceage_bio.report import pages
     from faceage_bio.report.tables import collect
+    from faceage_bio.report.trail import read_trail
     from faceage_bio.tables import read_json, write_text
 
-    write_text(
-        getattr(pages, page)(collect(tables), json.loads(config), [read_json(card) for card in cards]), output
-    )
+    make = getattr(pages, page)
+    model_cards = [read_json(card) for card in cards]
+    write_text(make(collect(tables), json.loads(config), model_cards, read_trail(tables)), output)
 
 
 @app.command()

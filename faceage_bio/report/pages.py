@@ -23,6 +23,7 @@ from faceage_bio.report.phenotypes import group_section, phenotype_section
 from faceage_bio.report.single_cell import single_cell_section
 from faceage_bio.report.survival import survival_cohort
 from faceage_bio.report.tables import ReportTables
+from faceage_bio.report.trail import Trail
 from faceage_bio.report.variants import PUBLISHED, variant_section
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -41,7 +42,9 @@ FLOW = [
 ]  # fmt: skip
 
 
-def association_page(tables: ReportTables, config: dict, cards: list[dict]) -> str:
+def association_page(
+    tables: ReportTables, config: dict, cards: list[dict], trail: Trail | None = None
+) -> str:
     """What goes with looking older: smoking, BMI, disease and genes; survival as an appendix."""
     min_cell = config["report"]["min_cell"]
     tables = tables.without_small_notes(min_cell)
@@ -49,11 +52,11 @@ def association_page(tables: ReportTables, config: dict, cards: list[dict]) -> s
     cohorts = [_association_cohort(tables, name, config) for name in config["cohorts"]]
     figure = figures.age_bands(bands, min_cell) if len(bands) and (bands.n >= min_cell).any() else ""
     return _render(
-        "association.html.j2", config, cards, cohorts=cohorts, **_shared(tables, config), **_survival(tables, config), bands_figure=Markup(figure), bundle=Markup(figures.vega_bundle()) if any(c["volcano"] for c in cohorts) else "",
+        "association.html.j2", config, cards, tables, trail, cohorts=cohorts, **_shared(tables, config), **_survival(tables, config), bands_figure=Markup(figure), bundle=Markup(figures.vega_bundle()) if any(c["volcano"] for c in cohorts) else "",
     )  # fmt: skip
 
 
-def survival_page(tables: ReportTables, config: dict, cards: list[dict]) -> str:
+def survival_page(tables: ReportTables, config: dict, cards: list[dict], trail: Trail | None = None) -> str:
     """Whether looking older predicts death."""
     tables = tables.without_small_notes(config["report"]["min_cell"])
     told = _survival(tables, config)
@@ -73,7 +76,7 @@ def survival_page(tables: ReportTables, config: dict, cards: list[dict]) -> str:
     )
     has_genes = any(one["panels"] or one["variants"] for one in cohorts)
     return _render(
-        "survival.html.j2", config, cards, cohorts=cohorts, readers=told["readers"], **shared, has_appendix=bool(known), has_genes=has_genes, bundle="",
+        "survival.html.j2", config, cards, tables, trail, cohorts=cohorts, readers=told["readers"], **shared, has_appendix=bool(known), has_genes=has_genes, bundle="",
     )  # fmt: skip
 
 
@@ -96,7 +99,10 @@ def _shared(tables: ReportTables, config: dict) -> dict:
     }
 
 
-def _render(template: str, config: dict, cards: list[dict], **content) -> str:
+def _render(
+    template: str, config: dict, cards: list[dict], tables: ReportTables, trail: Trail | None, **content
+) -> str:
+    trail = trail or Trail()
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
@@ -111,6 +117,7 @@ def _render(template: str, config: dict, cards: list[dict], **content) -> str:
     }  # fmt: skip
     environment.globals |= {
         "interval": formats.interval, "quality_rules": words.quality_rules, "acceleration_words": words.acceleration_words,
+        "of": trail.of,
     }  # fmt: skip
     settings = {
         key: value for key, value in config.items() if key not in {"cohorts", "results_dir", "models", "demo"}

@@ -1,0 +1,158 @@
+"""What each command did, kept beside what it made: options, hashes of inputs and outputs, software.
+
+The record of ``north/survival/cox.tsv`` is ``north/survival/records/cox.tsv.json``. It holds no path and no value of a table: inputs
+and outputs are named by their option and their SHA-256, so that a record says whether it belongs to a file that it stands beside.
+"""
+
+import json
+import platform
+import re
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+
+import faceage_bio
+from faceage_bio import tables
+
+FOLDER = "records"
+UNTOLD = {"cohorts", "config", "settings"}  # whole parts of the config, which name files
+
+
+def note_input(role: str, path: Path | str) -> None:
+    """Say that the command that runs read this file, where its options do not name it."""
+    _further[role] = Path(path)
+
+
+_further: dict[str, Path] = {}
+
+
+@contextmanager
+def recorded(command: str, parameters: Mapping[str, object]) -> Iterator[None]:
+    """If the block ends well, write the record of the command beside each file that it wrote.
+
+    Parameters
+    ----------
+    command : str
+    parameters : mapping
+        The command's options by their Python names; paths among them are inputs if they existed before and were not written.
+    """
+    _further.clear()
+    with tables.watch_writing() as written:
+        yield
+    outputs = {path: tables.sha256_of(path) for path in written if path.is_file() and path.suffix in KEPT}
+    if not outputs:
+        return
+    inputs = [
+        {"role": role, "sha256": digest}
+        for role, path in (*_paths(parameters), *_further.items())
+        if path.resolve() not in {made.resolve() for made in outputs} and (digest := _hash(path))
+    ]
+    record = {
+        "command": command,
+        "options": {name: _plain(value) for name, value in parameters.items() if _told(name, value)},
+        "inputs": inputs,
+        "software": software(),
+    }
+    for path, digest in outputs.items():
+        tables.write_json({"sha256": digest, **record}, record_of(path))
+
+
+KEPT = {".tsv", ".parquet", ".json", ".html"}
+
+
+def record_of(path: Path) -> Path:
+    """Where the record of a file lies."""
+    return path.parent / FOLDER / f"{path.name}.json"
+
+
+def file_of(record: Path) -> Path:
+    """The file that a record tells of."""
+    return record.parent.parent / record.name.removesuffix(".json")
+
+
+def read_record(path: Path) -> dict | None:
+    """What a record file holds, or None if it is not one."""
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return record if isinstance(record, dict) and "sha256" in record and "command" in record else None
+
+
+def _paths(parameters: Mapping[str, object]) -> list[tuple[str, Path]]:
+    found = []
+    for name, value in parameters.items():
+        for one in value if isinstance(value, (list, tuple)) else [value]:
+            if isinstance(one, Path):
+                found.append((name, one))
+    return found
+
+
+def _hash(path: Path) -> str:
+    """Of a file; of a model, of its card, which holds the hash of the weights; of another folder none."""
+    card = path / "card.json"
+    path = card if path.is_dir() and card.exists() else path
+    return tables.sha256_of(path) if path.is_file() else ""
+
+
+def _told(name: str, value: object) -> bool:
+    """Whether an option may be kept: no path, and no part of the config that names some."""
+    values = value if isinstance(value, (list, tuple)) else [value]
+    return name not in UNTOLD and not any(
+        isinstance(one, Path) or (isinstance(one, str) and ("/" in one or "\\" in one)) for one in values
+    )
+
+
+def _plain(value: object) -> object:
+    """As JSON can hold it."""
+    if isinstance(value, (list, tuple)):
+        return [_plain(one) for one in value]
+    return value if value is None or isinstance(value, (bool, int, float)) else str(value)
+
+
+def software() -> dict[str, str]:
+    """Python, ourselves, and those of our packages that this process imported, with their versions."""
+    imported = [name for name in _required() if OTHER_NAMES.get(name, name.replace("-", "_")) in sys.modules]
+    return {
+        "python": platform.python_version(),
+        "faceage-bio": version(),
+        **{name: metadata.version(name) for name in sorted(imported)},
+    }
+
+
+OTHER_NAMES = {
+    "opencv-python-headless": "cv2",
+    "pillow": "PIL",
+    "pyyaml": "yaml",
+    "vl-convert-python": "vl_convert",
+}  # packages whose module is called otherwise
+
+
+@cache
+def _required() -> set[str]:
+    """Packages that ours names, and not what these need in turn; none if it was not installed."""
+    try:
+        said = metadata.requires("faceage-bio") or []
+    except metadata.PackageNotFoundError:
+        return set()
+    return {re.split(r"[^\w.-]", line)[0].lower() for line in said if "extra ==" not in line}
+
+
+@cache
+def version() -> str:
+    """Our version, and the commit if this is a copy of the repository: ``0.1.0 (git 1a2b3c4, changed)``."""
+    folder = Path(faceage_bio.__file__).parent.parent
+    if not (folder / ".git").exists():
+        return faceage_bio.__version__
+    try:
+        said = subprocess.run(
+            ["git", "-C", str(folder), "describe", "--always", "--dirty=, changed"],
+            capture_output=True, text=True, check=True, timeout=10,
+        ).stdout.strip()  # fmt: skip
+    except (OSError, subprocess.SubprocessError):
+        return faceage_bio.__version__
+    return f"{faceage_bio.__version__} (git {said})"
