@@ -15,10 +15,11 @@ from faceage_bio.settings.cohort import Cohort, Demo
 from faceage_bio.settings.genes import Expression, Variants
 from faceage_bio.settings.photos import FaceAge, Rule
 from faceage_bio.settings.report import Report
+from faceage_bio.settings.review import Review
 from faceage_bio.settings.survival import Readers, Scores, Survival
 
 CohortName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,39}$")]
-RESERVED_COHORTS = {"pooled", "reports", "logs", "share", "demo", "model", "all"}
+RESERVED_COHORTS = {"pooled", "reports", "logs", "share", "local", "demo", "model", "all"}
 
 
 class Config(Closed):
@@ -34,6 +35,7 @@ class Config(Closed):
     """Folders written by `faceage-bio weights import`. The first gives the face ages; others are compared with it.
     demo: a model fitted on drawn faces, not FaceAge."""
     faceage: FaceAge = Field(default_factory=FaceAge)
+    review: Review = Field(default_factory=Review)
     acceleration: Acceleration = Field(default_factory=Acceleration)
     phenotype: Phenotype = Field(default_factory=Phenotype)
     fairness: Fairness = Field(default_factory=Fairness)

@@ -35,13 +35,23 @@ def test_every_setting_has_a_comment():
         Quality,
         *(
             type(getattr(demo_config(), name))
-            for name in ("faceage", "survival", "scores", "expression", "variants", "readers", "report")
+            for name in (
+                "faceage",
+                "review",
+                "survival",
+                "scores",
+                "expression",
+                "variants",
+                "readers",
+                "report",
+            )
         ),
     ):
         for name, field in section.model_fields.items():
             if name not in {
                 "faceage",
                 "quality",
+                "review",
                 "acceleration",
                 "phenotype",
                 "fairness",

@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from faceage_bio.cli.review import Disagreement
+
 app = typer.Typer()
 MinCell = Annotated[int, typer.Option(help="Nothing is told of groups with fewer people or photos.", min=1)]
 
@@ -145,6 +147,10 @@ def gather_face_ages(
     same_photo: Annotated[
         SamePhoto, typer.Option(help="What becomes of photos that occur twice.")
     ] = SamePhoto.flag,
+    review: Annotated[
+        Path | None, typer.Option(help="What people decided on photos, written by read-review.")
+    ] = None,
+    disagreement: Disagreement = Disagreement.exclude,
     min_cell: MinCell = 5,
 ) -> None:
     """Join the shards of all cohorts, look for photos that occur twice, and write summary, ledger and model card.
@@ -153,14 +159,22 @@ def gather_face_ages(
     """
     import json
 
+    import pandas as pd
+
     from faceage_bio.faceage.gather import gather_shards
     from faceage_bio.faceage.ledger import ledger_of
+    from faceage_bio.faceage.review import mark_reviewed, settle
+    from faceage_bio.faceage.review_tables import read_review
     from faceage_bio.faceage.summary import summarise_face_ages
     from faceage_bio.tables import read_table, write_json, write_table
     from faceage_bio.vision.card import read_card
 
     card = {"models": [read_card(folder) for folder in model], "inference": json.loads(settings)}
-    for name, table in gather_shards([read_table(path) for path in shard], same_photo.value).items():
+    gathered = gather_shards([read_table(path) for path in shard], same_photo.value)
+    if review:
+        verdicts = settle(read_review(review, pd.concat(gathered.values())), disagreement.value)
+        gathered = {name: mark_reviewed(table, verdicts) for name, table in gathered.items()}
+    for name, table in gathered.items():
         folder = results / name / "faceage"
         write_table(table, folder / "face_age.parquet", private=True)
         write_table(ledger_of(table), folder / "ledger.tsv", private=True)

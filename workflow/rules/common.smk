@@ -45,6 +45,7 @@ WITH_GENE_SURVIVAL = [name for name in WITH_RNA if name in WITH_CLINIC]
 MODELS = [f"{config['results_dir']}/model/demo" if name == "demo" else name for name in config["models"]]
 WITH_OPINIONS = WITH_PHOTOS if len(MODELS) > 1 else []  # cohorts aged by several models
 ASSESSED = [*COHORTS, *(["pooled"] if len(COHORTS) > 1 else [])]  # cohorts, and all together
+REVIEW = config["review"]["decisions"] if WITH_PHOTOS else None  # what people decided on photos
 STRESSED = WITH_PHOTOS if config["fairness"]["stress_photos"] else []  # cohorts whose photos are aged again
 MODEL_CARDS = [f"{folder}/card.json" for folder in MODELS] if WITH_PHOTOS else []
 GPUS = 1 if config["faceage"]["device"] == "cuda" else 0
@@ -154,6 +155,18 @@ def fairness_tables(wildcards):
 
 def fairness_inputs(wildcards, input):
     return [*option("--people", input.people), *option("--photos", input.photos)]
+
+
+def each_photo_table(wildcards, input):
+    return option("--photos", input.photos)
+
+
+def sheet_inputs(wildcards, input):
+    return [
+        *option("--photo-folder", input.folders),
+        *option("--photos", input.photos),
+        *option("--face-ages", input.face_ages),
+    ]
 
 
 def stress_inputs(wildcards, input):

@@ -41,6 +41,7 @@ rule gather_face_ages:
     input:
         shards=ALL_SHARDS,
         models=MODELS,
+        review=REVIEW or [],
     output:
         face_age=collect("<results>/{cohort}/faceage/face_age.parquet", cohort=WITH_PHOTOS),
         summary=collect("<results>/{cohort}/faceage/summary.tsv", cohort=WITH_PHOTOS),
@@ -55,12 +56,14 @@ rule gather_face_ages:
         models=option("--model", MODELS),
         settings=json.dumps(config["faceage"]),
         same_photo=config["faceage"]["same_photo"],
+        review=option("--review", [REVIEW] if REVIEW else []),
+        disagreement=config["review"]["disagreement"],
         min_cell=config["report"]["min_cell"],
         results=results_dir,
         version=VERSION,
     shell:
         "faceage-bio gather-face-ages {params.shards:q} {params.models:q} --settings {params.settings:q}"
-        " --same-photo {params.same_photo} --min-cell {params.min_cell} --results {params.results:q} > {log:q} 2>&1"
+        " --same-photo {params.same_photo} {params.review:q} --disagreement {params.disagreement} --min-cell {params.min_cell} --results {params.results:q} > {log:q} 2>&1"
 
 
 rule compare_models:

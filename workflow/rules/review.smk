@@ -1,0 +1,43 @@
+# LOCAL ONLY: it holds faces. Made when asked for (`faceage-bio run --configfile CONFIG make_review_sheet`). The key is no output,
+# since snakemake would delete it before the step: it keeps the numbers of earlier sheets.
+rule make_review_sheet:
+    input:
+        folders=[config["cohorts"][name]["photos"] for name in WITH_PHOTOS],
+        photos=collect("<results>/{cohort}/cohort/photos.parquet", cohort=WITH_PHOTOS),
+        face_ages=collect("<results>/{cohort}/faceage/face_age.parquet", cohort=WITH_PHOTOS),
+    output:
+        "<results>/local/LOCAL_ONLY_review_sheet.html",
+    log:
+        "<logs>/faceage/make_review_sheet.log",
+    params:
+        inputs=sheet_inputs,
+        key=f"{config['results_dir']}/local/review_key.tsv",
+        n_photos=config["review"]["photos"],
+        seed=config["review"]["seed"],
+        version=VERSION,
+    shell:
+        "faceage-bio make-review-sheet {params.inputs:q} --n-photos {params.n_photos} --seed {params.seed}"
+        " --key {params.key:q} --output {output:q} > {log:q} 2>&1"
+
+
+rule summarise_review:
+    input:
+        review=REVIEW or [],
+        photos=collect("<results>/{cohort}/cohort/photos.parquet", cohort=WITH_PHOTOS),
+    output:
+        report(
+            "<results>/pooled/faceage/review.tsv",
+            caption="../report/review.rst",
+            category="Face age",
+            labels={"cohort": "all", "table": "agreement of the reviewers of photos"},
+        ),
+    log:
+        "<logs>/faceage/summarise_review.log",
+    params:
+        photos=each_photo_table,
+        disagreement=config["review"]["disagreement"],
+        min_cell=config["report"]["min_cell"],
+        version=VERSION,
+    shell:
+        "faceage-bio summarise-review --review {input.review:q} {params.photos:q} --disagreement {params.disagreement}"
+        " --min-cell {params.min_cell} --output {output:q} > {log:q} 2>&1"
