@@ -48,10 +48,14 @@ def read_decisions(
         _check_numbers(table, file, keys, problems)
         _check_words(table, file, problems, empty_is_missing=partial)
         rows.append(table.assign(file=file, line=table.index))
-    problems.stop_if_any()
-    whole = pd.concat(rows, ignore_index=True)
+    whole = (
+        pd.concat(rows, ignore_index=True)
+        if rows
+        else pd.DataFrame(columns=[*DECISION_COLUMNS, "file", "line"])
+    )
     whole = whole[whole["decision"] != ""]
     _check_doubled(whole, ["sheet", "photo", "reviewer"], "photo", problems)
+    problems.stop_if_any()
     if not partial:
         _check_complete(whole, keys, problems)
     problems.stop_if_any()
@@ -102,7 +106,8 @@ def read_review(file: Path | str, photos: pd.DataFrame) -> pd.DataFrame:
                 str(file), line, PHOTO, row[PHOTO],
                 "Expected a photo_id of the study's manifests (and its cohort, if that is a column). Correct it, or leave the row out.",
             )  # fmt: skip
-    _check_doubled(table.assign(file=str(file), line=table.index), [COHORT, PHOTO, "reviewer"], PHOTO, problems)  # fmt: skip
+    table = table.rename_axis(None).assign(file=str(file), line=table.index)
+    _check_doubled(table, [COHORT, PHOTO, "reviewer"], PHOTO, problems)  # fmt: skip
     problems.stop_if_any()
     return table[list(REVIEW_COLUMNS)].reset_index(drop=True)
 

@@ -1,0 +1,30 @@
+"""Photos in the demo: the sheet for a review by people, and the page on photo quality."""
+
+import subprocess
+import sys
+
+import pytest
+
+from tests.conftest import jobs_planned, snakemake
+
+pytestmark = pytest.mark.workflow
+
+
+def test_the_review_sheet_is_made_when_asked_for_only(demo, tmp_path):
+    assert not (demo / "results" / "local").exists()
+    plan = snakemake(demo, "--dry-run", "make_review_sheet")
+    assert jobs_planned(plan.output)["make_review_sheet"] == 1
+    options = [
+        part
+        for name in ("north", "healthy")
+        for part in (
+            "--photo-folder", f"results/demo/{name}/photos", "--photos", f"results/{name}/cohort/photos.parquet", "--face-ages", f"results/{name}/faceage/face_age.parquet",
+        )
+    ]  # fmt: skip
+    sheet = tmp_path / "LOCAL_ONLY_review_sheet.html"
+    done = subprocess.run(
+        [sys.executable, "-m", "faceage_bio", "make-review-sheet", *options, "--n-photos", "30", "--output", str(sheet), "--key", str(tmp_path / "key.tsv")],
+        cwd=demo, capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert sheet.read_text().count("data:image/jpeg") >= 30
