@@ -9,7 +9,8 @@ from faceage_bio.report import added_value as section
 from faceage_bio.report.pages import survival_page
 from faceage_bio.report.tables import collect
 from faceage_bio.stats.concordance import concordance
-from faceage_bio.stats.cox import fit_cox, likelihood_ratio_test
+from faceage_bio.stats.cox import fit_cox
+from faceage_bio.stats.cox_fit import likelihood_ratio_test
 from faceage_bio.survival.added_value import added_value
 from faceage_bio.survival.models import Choices
 from faceage_bio.survival.questions import AGES

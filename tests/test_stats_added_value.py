@@ -21,8 +21,9 @@ from faceage_bio.stats.calibration import (
 )
 from faceage_bio.stats.censored_auc import censored_auc
 from faceage_bio.stats.concordance import concordance, uno_concordance
-from faceage_bio.stats.cox import fit_cox, likelihood_ratio_test
+from faceage_bio.stats.cox import fit_cox
 from faceage_bio.stats.cox_baseline import linear_predictor, survival_at, survival_interval_at
+from faceage_bio.stats.cox_fit import likelihood_ratio_test
 from faceage_bio.stats.decision_curve import net_benefit
 from faceage_bio.stats.optimism import draws, optimism
 from tests.golden.added_value.data import (

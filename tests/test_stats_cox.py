@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from faceage_bio.errors import FitError
-from faceage_bio.stats.cox import fit_cox, likelihood_ratio_test
+from faceage_bio.stats.cox import fit_cox
 from faceage_bio.stats.cox_baseline import baseline_hazard, survival_at
+from faceage_bio.stats.cox_fit import likelihood_ratio_test
 from faceage_bio.stats.cox_ph import hazard_over_time, proportional_hazards_test
 from faceage_bio.stats.cox_residuals import (
     deviance_residuals,

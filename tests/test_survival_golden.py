@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from scipy.stats import norm
 
-from faceage_bio.stats.cox import NORMAL_975
+from faceage_bio.stats.cox_fit import NORMAL_975
 from faceage_bio.stats.cox_ph import hazard_over_time
 from faceage_bio.stats.cumulative_hazard import nelson_aalen
 from faceage_bio.stats.hazard_smooth import smooth_over_time

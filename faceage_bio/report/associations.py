@@ -86,7 +86,7 @@ def association_sections(tables: ReportTables, config: dict) -> dict:
             if column not in table:
                 table[column] = np.nan
         if "term" in table:
-            table["shown"] = [label(row.term, row.per) for row in table.itertuples()]
+            table["shown"] = [words.label(str(row.term), row.per) for row in table.itertuples()]
         return without_small(table, min_cell)
 
     found = {
@@ -147,7 +147,7 @@ def _before_and_after(balance: pd.DataFrame) -> list[dict]:
     if not len(balance):
         return []
     return [
-        {"shown": label(str(term)), "before": rows.iloc[0].to_dict(), "after": rows.iloc[-1].to_dict()}
+        {"shown": words.label(str(term)), "before": rows.iloc[0].to_dict(), "after": rows.iloc[-1].to_dict()}
         for term, rows in balance.groupby("term", sort=False)
     ]
 
@@ -193,11 +193,3 @@ def e_value_sentence(pairs: Sequence[dict]) -> str:
     return (
         f"{row['shown']}: {years}. To explain this away, something unmeasured would need {enough} (E-value)."
     )
-
-
-def label(term: str, per: str = "") -> str:
-    """A term as people say it: ``bmi_class: under 18.5`` becomes ``BMI class: under 18.5``."""
-    name, colon, rest = str(term).partition(": ")
-    one, times, other = name.partition(" x ")
-    spoken = words.term(one) + (f" × {words.term(other)}" if times else "")
-    return f"{spoken}{colon}{rest}{f', per {per}' if per else ''}"

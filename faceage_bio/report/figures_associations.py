@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from faceage_bio.report.figures import BLUE, INK, ORANGE, RAW_AND_ADJUSTED, forest, to_svg
-from faceage_bio.report.words import term
+from faceage_bio.report.words import label, term
 
 GREY = RAW_AND_ADJUSTED[0][1]
 NAMES = [name for name, _ in RAW_AND_ADJUSTED]
@@ -207,8 +207,6 @@ def specifications(table: pd.DataFrame) -> str:
 def balance(table: pd.DataFrame) -> str:
     """Standardised differences before and after matching."""
     import altair as alt
-
-    from faceage_bio.report.associations import label
 
     shown = table[table.estimate.notna()]
     kind = shown.adjustment.str.startswith("none").map({True: "before", False: "after"})

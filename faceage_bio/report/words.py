@@ -66,6 +66,14 @@ def term(name: str) -> str:
     return TERMS.get(name, name)
 
 
+def label(name: str, per: str = "") -> str:
+    """A row's term as people say it: ``bmi_class: under 18.5`` becomes ``BMI class: under 18.5``."""
+    first, colon, rest = name.partition(": ")
+    one, times, other = first.partition(" x ")
+    both = term(one) + (f" × {term(other)}" if times else "")
+    return f"{both}{colon}{rest}{f', per {per}' if per else ''}"
+
+
 def spoken(text: str) -> str:
     """A text in which names of columns are written as people say them: ``sex × skin_type`` becomes ``sex × skin type``."""
     for name, said in TERMS.items():

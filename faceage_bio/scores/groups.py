@@ -7,7 +7,8 @@ from faceage_bio.columns import AGE, ENTRY, EVENT, FACE_AGE, FOLLOWUP
 from faceage_bio.errors import FitError
 from faceage_bio.scores.definition import Score
 from faceage_bio.scores.swap import CONTINUOUS_AGE, CONTINUOUS_FACE, Swap, Version
-from faceage_bio.stats.cox import CoxFit, fit_cox, likelihood_ratio_test
+from faceage_bio.stats.cox import fit_cox
+from faceage_bio.stats.cox_fit import CoxFit, likelihood_ratio_test
 from faceage_bio.stats.kaplan_meier import kaplan_meier, median
 
 MONTHS = 12  # in a year

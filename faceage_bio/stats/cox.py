@@ -3,15 +3,12 @@
 What a fit cannot tell honestly is an error: a Newton step that does not settle, or a hazard ratio without end.
 """
 
-from dataclasses import dataclass, field
-from functools import cached_property
-
 import numpy as np
 import pandas as pd
-from scipy.stats import chi2, norm
 
 from faceage_bio.errors import FitError
-from faceage_bio.stats.concordance import concordance
+from faceage_bio.stats.cox_firth import fit_firth
+from faceage_bio.stats.cox_fit import EVENTS_PER_TERM, CoxFit, FittedRows, wald_table
 from faceage_bio.stats.cox_likelihood import (
     EfronPass,
     efron_pass,
@@ -23,63 +20,11 @@ from faceage_bio.stats.cox_likelihood import (
 from faceage_bio.stats.design import independent_columns
 from faceage_bio.stats.risk_sets import RiskSets, risk_sets
 
-EVENTS_PER_TERM = 10  # below it a fit is flagged
-NORMAL_975 = float(norm.ppf(0.975))
 SETTLED = 1e-7  # in standard deviations of a term; the error left is about its square
 MOST_STEPS = 40
 LONGEST_STEP = 4.0  # standard deviations; keeps exp() within range
 NO_END = 50.0  # a standard error of so many, grown tenfold on the way, is separation
 FIRTH = 'Firth\'s penalised likelihood (penalty="firth") gives a finite one'
-
-
-@dataclass(frozen=True, eq=False)
-class FittedRows:
-    """The rows of a fit and its state, for what is computed after it; ``x`` is standardised."""
-
-    sets: RiskSets
-    x: np.ndarray  # (p, n)
-    center: np.ndarray  # (p,)
-    spread: np.ndarray  # (p,)
-    beta: np.ndarray  # (p,) per standard deviation
-    information: np.ndarray  # (p, p)
-
-    @cached_property
-    def at(self) -> EfronPass:
-        """The sums at the fitted coefficients."""
-        return efron_pass(self.sets, self.x, self.beta @ self.x)
-
-
-@dataclass(frozen=True, eq=False)
-class CoxFit:
-    """A fitted model.
-
-    ``terms``: one row per term with log_hazard_ratio, standard_error, hazard_ratio, ci_lower, ci_upper, p_value; with
-    robust errors all of these are robust and ``naive_error`` stands beside. ``covariance`` is that of the log hazard
-    ratios (robust where the errors are). ``rows`` is private to the functions that take a fit.
-    """
-
-    terms: pd.DataFrame
-    covariance: pd.DataFrame
-    n: int
-    n_events: int
-    log_likelihood: float
-    log_likelihood_null: float
-    note: str
-    penalty: str = "none"
-    rows: FittedRows = field(repr=False, default=None)
-
-    @cached_property
-    def concordance(self) -> float:
-        """Harrell's C of the fitted hazards, within strata; NaN without terms or pairs."""
-        sets = self.rows.sets
-        if not len(self.terms):
-            return np.nan
-        hazard = np.round(self.rows.beta @ self.rows.x, 10)  # equal rows are ties
-        try:
-            found = concordance(sets.times, sets.event, hazard, sets.entry, strata=sets.stratum)
-        except FitError:
-            return np.nan
-        return float(found.value[0])
 
 
 def fit_cox(
@@ -137,8 +82,6 @@ def fit_cox(
     x = (x[:, sets.order] - center[:, None]) / spread[:, None]
     names = list(design.columns)
     if penalty == "firth":
-        from faceage_bio.stats.cox_firth import fit_firth
-
         return fit_firth(sets, x, center, spread, names, cluster is not None or robust)
     beta, at, curvature = _newton(sets, x, names)
     rows = FittedRows(sets, x, center, spread, beta, curvature)
@@ -159,56 +102,6 @@ def fit_cox(
         note=f"only {n_events / n_terms:.1f} deaths per term" if thin else "",
         rows=rows,
     )
-
-
-def likelihood_ratio_test(smaller: CoxFit, larger: CoxFit) -> tuple[float, int, float]:
-    """Do the further terms of the larger model tell anything? Chi-square, degrees of freedom and p-value.
-
-    Raises
-    ------
-    FitError
-        The models rest on different rows or strata, the smaller is not part of the larger, or one is penalised.
-    """
-    one, other = smaller.rows.sets, larger.rows.sets
-    if "firth" in (smaller.penalty, larger.penalty):
-        raise FitError(
-            "penalised models have no likelihood-ratio test against each other; their p-values are one per term"
-        )
-    same = len(one.order) == len(other.order) and all(
-        np.array_equal(getattr(one, name), getattr(other, name))
-        if getattr(one, name) is not None and getattr(other, name) is not None
-        else getattr(one, name) is getattr(other, name)
-        for name in ("order", "times", "event", "entry", "weights", "stratum")
-    )
-    if not same:
-        raise FitError(
-            "two models can only be compared on identical rows: times, deaths, entries, weights and strata. Fit both "
-            "on the people who have all covariates of the larger one"
-        )
-    degrees = len(larger.terms) - len(smaller.terms)
-    inner, outer = smaller.rows.x.T, larger.rows.x.T
-    left = inner - outer @ np.linalg.lstsq(outer, inner, rcond=None)[0] if outer.size else inner
-    if degrees < 1 or np.abs(left).max(initial=0.0) > 1e-6:
-        raise FitError(
-            f"the model with {', '.join(smaller.terms.index) or 'no terms'} is not part of the model with "
-            f"{', '.join(larger.terms.index) or 'no terms'}, so no likelihood-ratio test compares them"
-        )
-    chi_square = max(0.0, 2 * (larger.log_likelihood - smaller.log_likelihood))
-    return chi_square, degrees, float(chi2.sf(chi_square, degrees))
-
-
-def wald_table(beta: np.ndarray, covariance: pd.DataFrame) -> pd.DataFrame:
-    """Hazard ratios with Wald intervals and p-values."""
-    error = np.sqrt(np.diag(covariance))
-    table = {
-        "log_hazard_ratio": beta,
-        "standard_error": error,
-        "hazard_ratio": np.exp(beta),
-        "ci_lower": np.exp(beta - NORMAL_975 * error),
-        "ci_upper": np.exp(beta + NORMAL_975 * error),
-        "p_value": 2 * norm.sf(np.abs(beta / error)),
-    }
-    return pd.DataFrame(table, index=covariance.index)
 
 
 def robust_covariance(

@@ -9,7 +9,8 @@ import pandas as pd
 from scipy.stats import norm
 
 from faceage_bio.errors import FitError
-from faceage_bio.stats.cox import LONGEST_STEP, MOST_STEPS, NO_END, NORMAL_975, fit_cox
+from faceage_bio.stats.cox import LONGEST_STEP, MOST_STEPS, NO_END, fit_cox
+from faceage_bio.stats.cox_fit import NORMAL_975
 from faceage_bio.stats.cox_likelihood import efron_pass, information, score
 from faceage_bio.stats.risk_sets import RiskSets
 

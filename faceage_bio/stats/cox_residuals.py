@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from faceage_bio.stats.cox import CoxFit
+from faceage_bio.stats.cox_fit import CoxFit
 from faceage_bio.stats.cox_likelihood import schoenfeld_residuals, score_residuals
 
 

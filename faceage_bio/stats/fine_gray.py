@@ -12,7 +12,7 @@ import pandas as pd
 from scipy.stats import norm
 
 from faceage_bio.errors import FitError
-from faceage_bio.stats.cox import EVENTS_PER_TERM
+from faceage_bio.stats.cox_fit import EVENTS_PER_TERM
 from faceage_bio.stats.design import independent_columns
 from faceage_bio.stats.kaplan_meier import NORMAL_975, checked_times
 

@@ -6,7 +6,8 @@ from scipy.stats import norm
 
 from faceage_bio.columns import AGE, COHORT, EVENT, FACE_AGE, FOLLOWUP
 from faceage_bio.errors import FitError
-from faceage_bio.stats.cox import EVENTS_PER_TERM, NORMAL_975, CoxFit, fit_cox
+from faceage_bio.stats.cox import fit_cox
+from faceage_bio.stats.cox_fit import EVENTS_PER_TERM, NORMAL_975, CoxFit
 from faceage_bio.survival.ladder import ladder_steps
 from faceage_bio.survival.models import (
     WORDS,

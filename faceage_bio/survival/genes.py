@@ -8,8 +8,9 @@ import pandas as pd
 
 from faceage_bio.columns import AGE, COHORT, ENTRY, EVENT, FOLLOWUP, LEVELS, SAMPLE, SUBJECT
 from faceage_bio.errors import CohortError, FitError, examples
-from faceage_bio.stats.cox import EVENTS_PER_TERM, fit_cox
+from faceage_bio.stats.cox import fit_cox
 from faceage_bio.stats.cox_batch import fit_cox_per_column
+from faceage_bio.stats.cox_fit import EVENTS_PER_TERM
 from faceage_bio.stats.cox_ph import proportional_hazards_test
 from faceage_bio.stats.design import build_design
 from faceage_bio.stats.multiplicity import benjamini_hochberg, bonferroni

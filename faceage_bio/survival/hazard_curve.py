@@ -7,7 +7,7 @@ import pandas as pd
 
 from faceage_bio.columns import AGE, AGE_ACCELERATION, COHORT, EVENT
 from faceage_bio.errors import FitError
-from faceage_bio.stats.cox import NORMAL_975, likelihood_ratio_test
+from faceage_bio.stats.cox_fit import NORMAL_975, likelihood_ratio_test
 from faceage_bio.stats.splines import natural_spline, place_knots
 from faceage_bio.survival.ladder import ladder_steps
 from faceage_bio.survival.models import Choices, counts, model_frame, name_of, not_estimated

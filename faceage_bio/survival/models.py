@@ -9,7 +9,8 @@ import pandas as pd
 
 from faceage_bio.columns import AGE, AGE_ACCELERATION, ENTRY, EVENT, FACE_AGE, FOLLOWUP, LEVELS, UNITS
 from faceage_bio.errors import ConfigError, FitError
-from faceage_bio.stats.cox import CoxFit, fit_cox
+from faceage_bio.stats.cox import fit_cox
+from faceage_bio.stats.cox_fit import CoxFit
 from faceage_bio.stats.design import build_design
 from faceage_bio.survival.follow_up import IN_YEARS
 

@@ -12,8 +12,9 @@ from faceage_bio.stats.brier import against, brier, integrated
 from faceage_bio.stats.calibration import calibration_slope, observed_risk
 from faceage_bio.stats.censored_auc import censored_auc
 from faceage_bio.stats.concordance import concordance, uno_concordance
-from faceage_bio.stats.cox import CoxFit, fit_cox
+from faceage_bio.stats.cox import fit_cox
 from faceage_bio.stats.cox_baseline import linear_predictor, survival_at
+from faceage_bio.stats.cox_fit import CoxFit
 from faceage_bio.stats.influence import Measured
 from faceage_bio.stats.optimism import Optimism, draws, optimism
 from faceage_bio.survival.models import ModelFrame

@@ -8,7 +8,7 @@ import pandas as pd
 
 from faceage_bio.columns import COHORT, EVENT, FACE_AGE
 from faceage_bio.errors import FitError
-from faceage_bio.stats.cox import CoxFit
+from faceage_bio.stats.cox_fit import CoxFit
 from faceage_bio.stats.cox_ph import GLOBAL, hazard_over_time, proportional_hazards_test
 from faceage_bio.stats.hazard_smooth import smooth_over_time
 from faceage_bio.survival.hazard_curve import main_steps

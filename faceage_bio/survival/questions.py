@@ -7,7 +7,7 @@ import pandas as pd
 
 from faceage_bio.columns import AGE, EVENT, FACE_AGE
 from faceage_bio.errors import FitError
-from faceage_bio.stats.cox import CoxFit, likelihood_ratio_test
+from faceage_bio.stats.cox_fit import CoxFit, likelihood_ratio_test
 from faceage_bio.survival.models import WORDS, Choices, ModelFrame, model_frame, name_of
 from faceage_bio.survival.predictions import FEWEST, Outcome, Predictions, fit_all, outcome_of, predict
 

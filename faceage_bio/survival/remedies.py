@@ -8,7 +8,8 @@ import pandas as pd
 
 from faceage_bio.columns import AGE_ACCELERATION, ENTRY, EVENT, FACE_AGE, FOLLOWUP
 from faceage_bio.errors import FitError
-from faceage_bio.stats.cox import CoxFit, fit_cox, likelihood_ratio_test
+from faceage_bio.stats.cox import fit_cox
+from faceage_bio.stats.cox_fit import CoxFit, likelihood_ratio_test
 from faceage_bio.stats.cox_ph import GLOBAL, proportional_hazards_test
 from faceage_bio.stats.kaplan_meier import kaplan_meier
 from faceage_bio.stats.restricted_mean import difference, restricted_mean

@@ -5,7 +5,7 @@ import pandas as pd
 
 from faceage_bio.columns import AGE, COHORT, EVENT, FACE_AGE
 from faceage_bio.errors import FitError
-from faceage_bio.stats.cox import likelihood_ratio_test
+from faceage_bio.stats.cox_fit import likelihood_ratio_test
 from faceage_bio.stats.design import build_design
 from faceage_bio.stats.multiplicity import benjamini_hochberg
 from faceage_bio.survival.ladder import UNADJUSTED
