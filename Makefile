@@ -11,7 +11,7 @@ SLURM := slurmctld slurmd slurm-client slurm-wlm-basic-plugins munge
 ROOT := $(if $(filter 0,$(shell id -u)),,sudo)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slurm bench-peers lint clean
+.PHONY: help demo test test-slurm bench-peers docs picture lint clean
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -59,6 +59,15 @@ $(PEERS)/installed: benchmarks/peers.txt
 	$(PEERS)/bin/pip install --quiet --disable-pip-version-check --no-deps mtcnn==0.1.1
 	@touch $@
 
+# make docs   the pages under docs/ as a site that needs no network
+docs: $(TESTABLE)
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	@echo "Open $(CURDIR)/site/index.html in a browser."
+
+# make picture   the picture of a report in README and docs, from the demo's page (needs Chromium)
+picture: demo $(TESTABLE)
+	$(BIN)/python docs/picture.py results/reports/association.html docs/report.webp
+
 # make lint   style of Python and Snakemake files
 lint: $(TESTABLE)
 	$(BIN)/ruff check .
@@ -68,4 +77,4 @@ lint: $(TESTABLE)
 
 # make clean  remove the environment and the demo's results
 clean:
-	rm -rf $(VENV) $(PEERS) results .snakemake .pytest_cache
+	rm -rf $(VENV) $(PEERS) results site .snakemake .pytest_cache

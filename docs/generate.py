@@ -1,0 +1,272 @@
+"""The pages that are written from the code at every build, so that they cannot fall behind it.
+
+mkdocs calls the functions ``on_...`` by their names (its hooks).
+"""
+
+import ast
+import enum
+import inspect
+import re
+import types
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+
+import typer
+from mkdocs.structure.files import File, Files
+from pydantic import BaseModel
+
+from faceage_bio.cli.main import app
+from faceage_bio.config import Config
+
+ROOT = Path(__file__).parent.parent
+PACKAGE = ROOT / "faceage_bio"
+ROOMS = {  # what a room holds, in one line; rooms that are not named have no page
+    "stats": "Statistical methods that know nothing of faces, each held to R's numbers.",
+    "vision": "Photos and networks that know nothing of patients.",
+    "rna": "Count files, gene identifiers and gene sets.",
+    "dna": "Genotype files.",
+    "cohort": "The study's tables, checked together, and the ledger.",
+    "faceage": "From photo to face age.",
+    "acceleration": "From face age to age gap and age acceleration.",
+    "phenotype": "What goes with looking older.",
+    "fairness": "Whether face ages are as good for one group of people as for another.",
+    "expression": "Genes, gene sets, single cells.",
+    "variants": "DNA variants of the declared genes.",
+    "survival": "Whether looking older predicts death.",
+    "scores": "Clinical scores such as TEACHH, with age and with face age.",
+    "readers": "The reader study.",
+    "privacy": "What may leave the house.",
+}
+
+
+def on_files(files: Files, config: Any) -> Files:
+    """Add the written pages to those of the folder."""
+    pages = {
+        "configuration.md": configuration(),
+        "commands.md": commands(),
+        "changelog.md": (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"),
+        "api/index.md": api_index(),
+        **{f"api/{room}.md": api(room) for room in rooms()},
+    }
+    for name, text in pages.items():
+        files.append(File.generated(config, name, content=text))
+    return files
+
+
+def on_config(config: Any) -> Any:
+    """One entry of the navigation for each room."""
+    reference = next(entry["Reference"] for entry in config.nav if "Reference" in entry)
+    interface = next(entry["API"] for entry in reference if "API" in entry)
+    interface[:] = ["api/index.md", *({room: f"api/{room}.md"} for room in rooms())]
+    return config
+
+
+# ---------------------------------------------------------------- configuration
+
+
+def configuration() -> str:
+    """Every key of the config with type, default and meaning."""
+    lines = [
+        "# Configuration",
+        "",
+        "Every key of `config.yaml`, written from the code that checks it. A key that does not stand here stops the run, and the nearest",
+        "valid one is named. `faceage-bio init my-study` writes a config with all keys, their defaults and these comments.",
+        "Paths start at the folder in which you run.",
+        "",
+        *settings(Config, "", 2),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def settings(section: type[BaseModel], place: str, level: int) -> Iterator[str]:
+    """A table of the keys of a section, then its inner sections."""
+    inner = []
+    rows = []
+    for name, field in section.model_fields.items():
+        found = section_of(field.annotation)
+        if found is not None and found.__name__ != "Rule":
+            inner.append((name, found, field))
+            continue
+        rows.append(
+            f"| `{name}` | {kind(field.annotation)} | {default(field)} | {cell(field.description or '')} |"
+        )
+    if rows:
+        yield from ("| key | value | default | meaning |", "|---|---|---|---|", *rows, "")
+    for name, found, field in inner:
+        many = "{name}." if get_origin(field.annotation) is dict else ""
+        path = f"{place}{name}."
+        yield f"{'#' * min(level, 4)} `{path[:-1]}` {{ #{path[:-1].replace('.', '-')} }}"
+        yield ""
+        yield (field.description or inspect.getdoc(found) or "").replace("\n", " ")
+        yield ""
+        yield from settings(found, path + many, level + 1)
+
+
+def section_of(annotation: Any) -> type[BaseModel] | None:
+    """The section inside an annotation such as ``Demo | None`` or ``dict[str, Cohort]``."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return next((found for part in get_args(annotation) if (found := section_of(part))), None)
+
+
+def kind(annotation: Any) -> str:
+    """A type in words."""
+    plain = {
+        str: "text",
+        int: "whole number",
+        float: "number",
+        bool: "true or false",
+        type(None): "null",
+        Path: "file or folder",
+    }
+    if annotation in plain:
+        return plain[annotation]
+    if isinstance(annotation, type) and issubclass(annotation, enum.Enum):
+        return ", ".join(f"`{member.value}`" for member in annotation)
+    origin, parts = get_origin(annotation), get_args(annotation)
+    if origin is Literal:
+        return ", ".join(f"`{part}`" for part in parts)
+    if origin in (Union, types.UnionType):
+        return " or ".join(kind(part) for part in parts)
+    if origin is list:
+        return f"list of {kind(parts[0])}"
+    if origin is dict:
+        return f"{kind(parts[0])}: {kind(parts[1])}"
+    if hasattr(annotation, "__metadata__"):
+        return kind(parts[0])
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return "{" + ", ".join(annotation.model_fields) + "}"
+    return "text"
+
+
+def default(field: Any) -> str:
+    """A default as it stands in YAML."""
+    if field.is_required():
+        return "needed"
+    value = field.get_default(call_default_factory=True)
+    return f"`{yaml_of(value)}`"
+
+
+def yaml_of(value: Any) -> str:
+    """A value on one line of YAML."""
+    if isinstance(value, BaseModel):
+        return "{" + ", ".join(f"{name}: {yaml_of(inner)}" for name, inner in value) + "}"
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{name}: {yaml_of(inner)}" for name, inner in value.items()) + "}"
+    if isinstance(value, (list, tuple)):
+        return "[" + ", ".join(map(yaml_of, value)) + "]"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if value is None:
+        return "null"
+    return f"{value:g}" if isinstance(value, float) else str(value) or "''"
+
+
+def cell(text: str) -> str:
+    """Text inside of a table."""
+    return " ".join(text.split()).replace("|", "\\|").replace("<", "&lt;")
+
+
+# --------------------------------------------------------------------- commands
+
+
+def each_command() -> Iterator[tuple[str, Any]]:
+    """Name and click command of every command, those of groups as "weights import"."""
+
+    def walk(group: Any, before: str) -> Iterator[tuple[str, Any]]:
+        for name, command in group.commands.items():
+            if hasattr(command, "commands"):
+                yield from walk(command, f"{before}{name} ")
+            else:
+                yield f"{before}{name}", command
+
+    yield from walk(typer.main.get_command(app), "")
+
+
+def commands() -> str:
+    """Every command with its arguments, options and example."""
+    lines = [
+        "# Commands",
+        "",
+        "Every step of the workflow is a command that also runs by hand on a plain table. `faceage-bio COMMAND --help` prints what",
+        "stands here. Tables are TSV, CSV or Parquet by their ending. A command ends with 0 when it succeeded and with 2 when you can",
+        "mend what it tells.",
+        "",
+    ]
+    for name, command in each_command():
+        text, example = split_example(command.help or "")
+        lines += [f"## `{name}` {{ #{name.replace(' ', '-')} }}", "", text, ""]
+        if example:
+            lines += ["```console", "$ " + example, "```", ""]
+        hints = get_type_hints(command.callback, include_extras=True)
+        rows = [
+            parameter_row(parameter, hints[parameter.name])
+            for parameter in command.params
+            if parameter.name in hints
+        ]
+        if rows:
+            lines += ["| argument or option | value | default | meaning |", "|---|---|---|---|", *rows, ""]
+    return "\n".join(lines) + "\n"
+
+
+def split_example(text: str) -> tuple[str, str]:
+    """What a command's help says, and its first example on its own."""
+    text = inspect.cleandoc(text).replace("\b", "")
+    found = re.search(r"^Example: (.+?)(?:\n\n|\Z)", text, flags=re.DOTALL | re.MULTILINE)
+    if not found:
+        return text, ""
+    rest = (text[: found.start()] + text[found.end() :]).strip()
+    return rest, " \\\n    ".join(found[1].split("\n"))
+
+
+def parameter_row(parameter: Any, annotation: Any) -> str:
+    """One argument or option of a command, whose type is ``annotation``."""
+    option = parameter.opts[0].startswith("-")
+    names = ", ".join((*parameter.opts, *parameter.secondary_opts)) if option else parameter.name.upper()
+    words = kind(annotation)
+    if option and (parameter.multiple or words.startswith("list of ")):
+        words = words.removeprefix("list of ") + "; may stand several times"
+    value = getattr(parameter.default, "value", parameter.default)
+    empty = parameter.required or value is None or value in ("", [], ())
+    shown = "needed" if parameter.required else "" if empty else f"`{yaml_of(value)}`"
+    return f"| `{names}` | {words} | {shown} | {cell(parameter.help or '')} |"
+
+
+# -------------------------------------------------------------------------- API
+
+
+def rooms() -> list[str]:
+    """Rooms that have a page."""
+    return [room for room in ROOMS if (PACKAGE / room).is_dir()]
+
+
+def modules(room: str) -> list[Path]:
+    """The modules of a room."""
+    return sorted(path for path in (PACKAGE / room).glob("*.py") if path.name != "__init__.py")
+
+
+def api_index() -> str:
+    """The rooms and their modules, each with its first line."""
+    lines = [
+        "# API",
+        "",
+        "Functions that take tables or arrays and give tables or arrays, from their docstrings. How the rooms hang together stands under",
+        "[architecture](../architecture.md).",
+        "",
+    ]
+    for room in rooms():
+        lines += [f"## [{room}]({room}.md)", "", ROOMS[room], "", "| module | what it does |", "|---|---|"]
+        for path in modules(room):
+            about = (ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or "").split("\n")[0]
+            lines.append(f"| [`{path.stem}`]({room}.md#faceage_bio.{room}.{path.stem}) | {cell(about)} |")
+        lines.append("")
+    return "\n".join(lines) + "\n"
+
+
+def api(room: str) -> str:
+    """The public functions of a room's modules."""
+    lines = [f"# {room}", "", ROOMS[room], ""]
+    for path in modules(room):
+        lines += [f"::: faceage_bio.{room}.{path.stem}", ""]
+    return "\n".join(lines)

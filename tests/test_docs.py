@@ -1,0 +1,340 @@
+"""The pages of the docs: they build without a warning, load nothing from elsewhere, and say what the code does."""
+
+import ast
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import yaml
+
+import faceage_bio
+from faceage_bio.cohort import subjects
+from faceage_bio.cohort.intake import read_cohorts
+from faceage_bio.columns import (
+    COHORT,
+    FACE_AGE,
+    LEDGER_COLUMNS,
+    LEVELS,
+    PHOTO,
+    PHOTO_COLUMNS,
+    RESULT_COLUMNS,
+    SAMPLE_COLUMNS,
+    SPECIMEN,
+    SUBJECT,
+    SUBJECT_COLUMNS,
+)
+from faceage_bio.config import Config
+from faceage_bio.expression.counts import TISSUE
+from faceage_bio.faceage.given import read_face_ages
+from faceage_bio.readers import readings
+from faceage_bio.readers.stage import check_study
+from faceage_bio.scores.definition import load_score
+from faceage_bio.settings.photos import Rule
+from faceage_bio.settings.survival import Readers
+from tests.browser import chromium
+from tests.pages_of_docs import DOCS, PAGES, ROOT, blocks, first_cells, section
+from tests.test_architecture import FLOORS, MODULES
+from tests.test_docs_commands import EACH
+
+INPUTS = DOCS / "inputs.md"
+
+
+# ------------------------------------------------------------------------------ the site
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory) -> Path:
+    """The built pages; a warning of mkdocs, such as a link to nowhere, is an error."""
+    folder = tmp_path_factory.mktemp("site")
+    done = subprocess.run(
+        [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", str(folder)],
+        cwd=ROOT, env=os.environ | {"NO_MKDOCS_2_WARNING": "1", "PYTHONPATH": str(ROOT)}, capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    return folder
+
+
+def test_nothing_is_loaded_from_elsewhere(site):
+    for page in site.rglob("*.html"):
+        text = page.read_text()
+        loaded = re.findall(r"<(?:script|img|link|iframe)\b[^>]*(?:src|href)=\"?(https?:)?//[^>]*>", text)
+        assert not loaded, page.name
+
+
+def places(model, before=""):
+    """Dotted names of all keys of the config."""
+    for name, field in model.model_fields.items():
+        yield before + name
+        if hasattr(field.annotation, "model_fields") and field.annotation is not Rule:
+            yield from places(field.annotation, f"{before}{name}.")
+
+
+def test_every_setting_command_and_module_has_its_place(site):
+    configuration = (site / "configuration.html").read_text()
+    for place in places(Config):
+        key = place.rpartition(".")[2]
+        assert f"<code>{key}</code>" in configuration or f'id="{place.replace(".", "-")}"' in configuration, (
+            place
+        )
+    commands = (site / "commands.html").read_text()
+    for name, (_, command) in EACH.items():
+        assert f'id="{name.replace(" ", "-")}"' in commands, name
+        for parameter in command.params:
+            if parameter.name != "help" and parameter.opts[0].startswith("-"):
+                assert parameter.opts[0] in commands, (name, parameter.opts[0])
+    rooms = {path.stem for path in (site / "api").glob("*.html")} - {"index"}
+    assert rooms >= {"stats", "vision", "cohort", "survival", "expression"}
+    for path in MODULES:
+        room = path.parent.name
+        if room in rooms:
+            assert f'id="faceage_bio.{room}.{path.stem}"' in (site / "api" / f"{room}.html").read_text(), path
+
+
+@pytest.mark.browser
+def test_search_works_in_a_page_opened_as_a_file_and_asks_nobody(site, tmp_path):
+    from selenium.webdriver.common.by import By
+    from selenium.webdriver.support.ui import WebDriverWait
+
+    with chromium(tmp_path / "profile") as browser:
+        browser.get_log("performance")
+        browser.get((site / "index.html").as_uri())
+        browser.execute_script("document.querySelector('[data-md-toggle=search]').click()")
+        field = browser.find_element(By.CSS_SELECTOR, ".md-search__input")
+        WebDriverWait(browser, 20).until(lambda _: field.is_displayed())
+        field.send_keys("hazard ratio")
+        WebDriverWait(browser, 20).until(
+            lambda _: browser.find_elements(By.CSS_SELECTOR, ".md-search-result__item")
+        )
+        assert not browser.get_log("browser")
+        messages = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]
+    asked = {
+        message["params"]["request"]["url"].split(":")[0]
+        for message in messages
+        if message["method"] == "Network.requestWillBeSent"
+    }
+    assert "file" in asked
+    assert not asked & {"http", "https", "ws", "wss"}
+
+
+# ------------------------------------------------------------------------------ README
+
+
+def test_links_of_the_readme_lead_somewhere():
+    links = re.findall(r"\]\(([^)]+)\)", (ROOT / "README.md").read_text())
+    assert len(links) > 10
+    for link in links:
+        assert (ROOT / link.split("#")[0]).is_file(), link
+
+
+def test_the_picture_is_small():
+    picture = DOCS / "report.webp"
+    assert picture.read_bytes()[8:12] == b"WEBP"
+    assert picture.stat().st_size < 200_000
+
+
+@pytest.mark.parametrize("page", [ROOT / "README.md", DOCS / "architecture.md"], ids=lambda page: page.name)
+def test_the_house_is_drawn_as_it_stands(page):
+    drawing = next(text for text in page.read_text().split("```") if "stats/ vision/" in text)
+    for room, floor in FLOORS.items():
+        if floor < 5:
+            line = next(line for line in drawing.splitlines() if line.startswith(str(floor)))
+            assert re.search(rf"\b{room}\b", line), f"{room} is not on floor {floor}"
+
+
+def test_no_path_of_a_machine_stands_in_the_pages():
+    for page in PAGES:
+        assert not re.search(r"(?<![\w.])/(?:home|work|root|tmp|Users)/", page.read_text()), page.name
+
+
+def test_the_citation_names_this_version():
+    content = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    assert {"cff-version", "message", "title", "authors", "license", "references"} <= set(content)
+    assert content["version"] == faceage_bio.__version__
+    assert "FaceAge" in content["references"][0]["title"]
+    assert "CITATION.cff" in (DOCS / "cite.md").read_text()
+
+
+# ------------------------------------------------------------------------------ inputs
+
+
+def columns_of_code() -> dict[str, set[str]]:
+    """The columns that the readers of the tables know."""
+    scores = {
+        item.column
+        for name in ("teachh_publication", "teachh_faceage_repository")
+        for item in load_score(name).items
+    }
+    return {
+        "manifest": set(PHOTO_COLUMNS) - {COHORT},
+        "clinic": set(SUBJECT_COLUMNS) - {COHORT} | set(subjects.DATES) | scores,
+        "samples": set(SAMPLE_COLUMNS) - {COHORT} | {TISSUE, SPECIMEN},
+        "face_ages": {SUBJECT, FACE_AGE, PHOTO, "photo_date"},
+        "readers.readings": {
+            readings.READER, readings.TYPE, readings.CASE, readings.CONDITION, readings.ALIVE, readings.RATING,
+            readings.YEARS, readings.DECADE,
+        },
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("table", columns_of_code())
+def test_the_columns_of_an_input_are_those_of_the_code(table):
+    told = section(INPUTS, f"`{table}`").split("```")[0]
+    assert set(first_cells(told)) == columns_of_code()[table]
+
+
+def test_every_file_of_a_cohort_is_explained():
+    from faceage_bio.settings.cohort import Cohort
+
+    text = INPUTS.read_text()
+    for name in Cohort.model_fields:
+        assert f"`{name}`" in text or f"`{name}:" in text, name
+
+
+@pytest.mark.parametrize("column", LEVELS)
+def test_the_words_of_a_column_are_told(column):
+    row = next(line for line in INPUTS.read_text().splitlines() if line.startswith(f"| `{column}` |"))
+    for word in LEVELS[column]:
+        assert word in row
+
+
+def test_the_example_rows_are_read(tmp_path):
+    for name, text in blocks(INPUTS, "tsv"):
+        (tmp_path / name).write_text(text)
+    (tmp_path / "photos").mkdir()
+    for path in pd.read_csv(tmp_path / "manifest.tsv", sep="\t").path:
+        (tmp_path / "photos" / path).write_text("x")
+    names = {"photos": "photos"} | {
+        key: f"{key}.tsv" for key in ("manifest", "clinic", "counts", "samples", "variants", "ancestry")
+    } | {"variant_genes": "genes.tsv", "variant_samples": "variant_samples.tsv"}  # fmt: skip
+    files = {key: str(tmp_path / name) for key, name in names.items()}
+    table = read_cohorts({"mine": files})["mine"]
+    assert (len(table.photos), len(table.subjects), len(table.samples)) == (3, 2, 2)
+    assert table.subjects.followup_years.notna().all()
+    assert len(read_face_ages(tmp_path / "face_ages.tsv", "mine")) == 2
+    study = Readers(readings=str(tmp_path / "readings.tsv"))
+    assert check_study(study, list(table.subjects[SUBJECT])) == 4
+
+
+def test_the_rows_of_the_readme_are_those_of_the_examples():
+    rows = {tuple(line.split("\t")) for _, text in blocks(INPUTS, "tsv") for line in text.splitlines()}
+    readme = section(ROOT / "README.md", "What goes in")
+    told = [
+        row
+        for line in readme.splitlines()
+        if line.startswith("| `")
+        for row in re.findall(r"`([^`]+)`", line.split("|")[-2])
+    ]
+    assert len(told) >= 8
+    for row in told:
+        cells = row.split(", ")
+        assert any(set(cells) <= set(full) for full in rows), row
+
+
+# ------------------------------------------------------------------------------ results
+
+
+def test_the_columns_of_a_result_are_told():
+    told = section(DOCS / "outputs.md", "The columns of a result")
+    assert first_cells(told) == list(RESULT_COLUMNS)
+    ledger = section(DOCS / "outputs.md", "The ledger")
+    for column in LEDGER_COLUMNS:
+        assert column == COHORT or f"`{column}`" in ledger
+
+
+def messages() -> str:
+    """Every text in the code, with … for what is filled in."""
+    texts = []
+    for path in MODULES:
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                texts.append(node.value)
+            elif isinstance(node, ast.JoinedStr):
+                parts = [part.value if isinstance(part, ast.Constant) else "…" for part in node.values]
+                texts.append("".join(parts))
+    return "\n".join(texts)
+
+
+def test_the_messages_in_troubleshooting_are_those_of_the_code():
+    code = messages()
+    text = (DOCS / "troubleshooting.md").read_text()
+    told = re.findall(r"^\| `(.+)` \|", text, flags=re.MULTILINE)
+    assert len(told) > 20
+    for message in told:
+        message = message.strip("` ")
+        assert message in code, message
+
+
+def test_every_method_and_golden_folder_is_listed():
+    text = (DOCS / "statistics.md").read_text()
+    for path in MODULES:
+        if path.parent.name == "stats":
+            assert f"`{path.stem}`" in text, path.stem
+    for folder in (ROOT / "tests" / "golden").iterdir():
+        if folder.is_dir() and folder.name != "__pycache__":
+            assert f"`{folder.name}`" in text, folder.name
+
+
+def test_versions_of_r_are_those_of_the_golden_values():
+    text = (DOCS / "statistics.md").read_text()
+    for path in (ROOT / "tests" / "golden").glob("*/versions.txt"):
+        for line in path.read_text().splitlines():
+            package, _, version = (
+                line.removesuffix(" Patched (2022-11-10 r83330)").replace("R version", "R").partition(" ")
+            )
+            if re.search(rf"\b{package} \d", text):
+                told = re.search(rf"\b{package} ([\d.-]+\d)", text)[1]
+                assert told.replace("-", ".") == version.strip().replace("-", "."), line
+
+
+@pytest.mark.workflow
+def test_the_worked_reading_is_of_the_demo(demo):
+    results = demo / "results"
+    text = " ".join((DOCS / "numbers.md").read_text().replace(">", " ").split())
+
+    def row(path, **choices):
+        table = pd.read_csv(results / path, sep="\t")
+        for column, value in choices.items():
+            table = table[table[column] == value]
+        return table.iloc[0]
+
+    cox = "north/survival/cox.tsv"
+    adjusted = row(cox, term="face_age", step="+ age")
+    said = (
+        f"{adjusted.estimate:.2f}, 95 % interval {adjusted.ci_lower:.2f} to {adjusted.ci_upper:.2f}, "
+        f"p < 0.0001; {adjusted.n:.0f} people, {adjusted.n_events:.0f} deaths)"
+    )
+    assert said in text, said
+    assert f"{adjusted.events_per_term} deaths per term" in text
+    for choices in (
+        {"term": "face_age", "step": "unadjusted"},
+        {"term": "chronological_age", "step": "+ age"},
+    ):
+        found = row(cox, **choices)
+        assert f"{found.estimate:.2f} ({found.ci_lower:.2f} to {found.ci_upper:.2f})" in text, choices
+    added = {
+        "path": "north/survival/added_value.tsv",
+        "question": "beyond age and sex",
+        "measure": "Harrell's C",
+    }
+    without, with_, more = (
+        row(**added, term=term) for term in ("age + sex", "age + sex + face age", "difference")
+    )
+    assert (
+        f"raised C from {without.estimate:.3f} to {with_.estimate:.3f}, difference {more.estimate:+.3f}"
+        in text
+    )
+    assert f"({more.ci_lower:.3f} to {more.ci_upper:.3f}" in text.replace("(95 % interval ", "(")
+    assert f"{more.corrected:+.3f} after correction" in text
+    groups = row("pooled/phenotype/groups.tsv", model="least squares, HC3 (t)")
+    assert f"{groups.estimate:.1f} years older" in text
+    assert f"{groups.ci_lower:.1f} to {groups.ci_upper:.1f}" in text
+    points = pd.read_csv(results / "north/scores/comparison.tsv", sep="\t").query("term == 'points for age'")
+    assert (
+        f"{points.estimate.iloc[1]:.0f} people get the point by face age and {points.estimate.iloc[0]:.0f} by age"
+        in text
+    )

@@ -1,0 +1,186 @@
+"""Every command in README and docs is run, or named here with the reason why it is not; every example of a command's help fits it."""
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import typer
+from PIL import Image
+
+from faceage_bio.cli.main import app
+from faceage_bio.demo.people import simulate_people
+from tests.pages_of_docs import PAGES, ROOT, commands
+
+NOT_RUN = {  # what the test's summary shows; nothing else is left out
+    r"pip install": "it would change the environment",
+    r"python3 -m venv|\. \.venv/bin/activate": "the tests run in such an environment already",
+    r"faceage-bio weights fetch": "it needs the network; tests/test_weights_fetch.py runs it against a server of its own",
+    r"python -m pytest": "the tests run already",
+}
+DRY = {  # what would take long or change the folder is planned and not done
+    r"^make (.+)": rf"make --silent --dry-run --directory {shlex.quote(str(ROOT))} \1",
+    r"^faceage-bio run (.+)": r"python -m faceage_bio run \1 --dry-run --quiet rules",
+    r"^snakemake (.+)": r"python -m snakemake \1 --cores 1 --dry-run --quiet rules",
+}
+
+
+def planned(line: str) -> str:
+    """The line as the test runs it; what is only planned is so however it was written."""
+    for pattern, instead in DRY.items():
+        if re.search(pattern, line):
+            return re.sub(pattern, instead, line.replace(" --dry-run", ""))
+    return line
+
+
+LINES = [
+    (page.relative_to(ROOT).as_posix(), re.split(r"\s+#\s", line)[0].strip())
+    for page in PAGES
+    for line in commands(page)
+]
+COMMANDS = list({planned(line): (page, line) for page, line in reversed(LINES)}.values())[::-1]  # each once
+
+
+def fill(study: Path) -> None:
+    """Photos for the example tables that `faceage-bio init` writes."""
+    for name in ("A001_first.jpg", "A001_second.jpg", "A002.jpg"):
+        Image.new("RGB", (200, 200), "grey").save(study / "photos" / name)
+
+
+def people(n: int = 150) -> pd.DataFrame:
+    """A plain table as somebody may bring it."""
+    drawn = simulate_people(n, cancer=True, seed=3)
+    noise = np.random.default_rng(3).normal(0, 4, n)
+    table = drawn[["sex", "smoking", "bmi", "ecog", "followup_years", "event"]].assign(
+        subject_id=[f"N{k:03d}" for k in range(n)],
+        chronological_age=drawn["age"].round(1),
+        face_age=(drawn["biological_age"] + noise).round(1),
+    )
+    return table.round({"bmi": 1, "followup_years": 3})
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    """A folder as somebody has it who followed the pages: the project's files, my-study with photos and model, people.tsv."""
+    from tests.golden.keras import recipe
+    from tests.test_other_models import onnx_file
+    from tests.test_weights_import import GOLDEN
+
+    folder = tmp_path_factory.mktemp("docs")
+    for name in ("Snakefile", "workflow", "config"):
+        (folder / name).symlink_to(ROOT / name)
+    recipe.write_h5(folder / "faceage_model.h5")
+    np.savez(folder / "reference.npz", inputs=recipe.inputs(), ages=np.array(GOLDEN["ages"]))
+    onnx_file(folder / "other.onnx", 224)
+    people().to_csv(folder / "people.tsv", sep="\t", index=False)
+    before = Path.cwd()
+    os.chdir(folder)
+    try:
+        own("faceage-bio init my-study")
+        fill(folder / "my-study")
+        own("faceage-bio weights import faceage_model.h5 --output my-study/model")
+        own("faceage-bio define-acceleration --table people.tsv --definitions d.tsv --people accelerated.tsv")
+    finally:
+        os.chdir(before)
+    return folder
+
+
+def own(line: str) -> None:
+    """A command of ours in this process, whose libraries are loaded once."""
+    status = app(shlex.split(line)[1:], standalone_mode=False)
+    assert not status, f"{line}: exit status {status}"
+
+
+def is_ours(line: str) -> bool:
+    return line.startswith("faceage-bio ") and not re.search(r"[|><&;$]", line)
+
+
+@pytest.mark.parametrize(("page", "line"), COMMANDS, ids=[f"{page}: {line}" for page, line in COMMANDS])
+def test_a_command_of_the_docs(page, line, folder, tmp_path, monkeypatch):
+    for pattern, reason in NOT_RUN.items():
+        if re.search(pattern, line):
+            pytest.skip(f"{line}: not run, because {reason}")
+    monkeypatch.chdir(tmp_path if line.startswith("faceage-bio init") else folder)
+    line = planned(line)
+    if is_ours(line):
+        own(line)
+        return
+    environment = os.environ | {
+        "EDITOR": "true", "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "PYTHONPATH": str(ROOT),
+    }  # fmt: skip
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", line], env=environment, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+
+
+def test_what_is_not_run_still_stands_in_the_docs():
+    for pattern in (*NOT_RUN, *DRY):
+        assert any(re.search(pattern, line) for _, line in COMMANDS), pattern
+
+
+def test_the_two_commands_stand_in_the_readme():
+    lines = commands(ROOT / "README.md")
+    for line in (
+        "make demo",
+        "faceage-bio init my-study",
+        "faceage-bio check --configfile my-study/config.yaml",
+    ):
+        assert any(found.startswith(line) for found in lines), line
+
+
+# ------------------------------------------------------------------ help of the commands
+
+
+def each_command():
+    def walk(group, before):
+        for name, command in group.commands.items():
+            if hasattr(command, "commands"):
+                yield from walk(command, [*before, name])
+            else:
+                yield [*before, name], command
+
+    yield from walk(typer.main.get_command(app), [])
+
+
+def examples(text: str) -> list[str]:
+    """The command lines in a help text: from the program's name to the next empty line."""
+    found = re.findall(r"(?:Example|does): (faceage-bio .+?)(?=\n\s*\n|\Z)", text, flags=re.DOTALL)
+    return [" ".join(line.split()).split(" > ")[0] for line in found]
+
+
+EACH = {" ".join(names): (names, command) for names, command in each_command()}
+
+
+@pytest.mark.parametrize("name", EACH)
+def test_the_example_of_a_command_fits_it(name):
+    names, command = EACH[name]
+    lines = examples(command.help or "")
+    assert lines, "no example"
+    for line in lines:
+        words = shlex.split(line)
+        assert words[1 : 1 + len(names)] == names, line
+        with command.make_context(name, words[1 + len(names) :]):
+            pass
+
+
+@pytest.mark.parametrize(
+    "words", [["check", "--confgfile", "x"], ["init"], ["weights", "import", "a", "--output"]], ids=" ".join
+)
+def test_an_example_that_does_not_fit_is_found(words):
+    names = words[:2] if words[0] == "weights" else words[:1]
+    _, command = EACH[" ".join(names)]
+    with pytest.raises(Exception, match=r"(?i)no such option|missing|requires an argument"):
+        command.make_context(" ".join(names), words[len(names) :])
+
+
+@pytest.mark.parametrize("name", EACH)
+def test_every_argument_of_a_command_is_explained(name):
+    _, command = EACH[name]
+    for parameter in command.params:
+        assert parameter.name == "help" or parameter.help, parameter.name
