@@ -78,11 +78,18 @@ def folder(tmp_path_factory) -> Path:
     np.savez(folder / "reference.npz", inputs=recipe.inputs(), ages=np.array(GOLDEN["ages"]))
     onnx_file(folder / "other.onnx", 224)
     people().to_csv(folder / "people.tsv", sep="\t", index=False)
+    for name in ("anna", "ben"):
+        (folder / f"{name}.tsv").write_text(
+            f"sheet\tphoto\tdecision\treason\treviewer\ns1\t1\tuse\t\t{name}\n"
+        )
     before = Path.cwd()
     os.chdir(folder)
     try:
         own("faceage-bio init my-study")
         fill(folder / "my-study")
+        (folder / "my-study" / "results" / "local").mkdir(parents=True)
+        key = folder / "my-study" / "results" / "local" / "review_key.tsv"
+        key.write_text("sheet\tphoto\tcohort\tphoto_id\ns1\t1\tmine\tp1\n")
         own("faceage-bio weights import faceage_model.h5 --output my-study/model")
         own("faceage-bio define-acceleration --table people.tsv --definitions d.tsv --people accelerated.tsv")
     finally:

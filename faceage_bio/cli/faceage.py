@@ -150,7 +150,9 @@ def gather_face_ages(
     review: Annotated[
         Path | None, typer.Option(help="What people decided on photos, written by read-review.")
     ] = None,
-    disagreement: Disagreement = Disagreement.exclude,
+    disagreement: Annotated[
+        Disagreement, typer.Option(help="What becomes of a photo on which reviewers differ.")
+    ] = Disagreement.exclude,
     min_cell: MinCell = 5,
 ) -> None:
     """Join the shards of all cohorts, look for photos that occur twice, and write summary, ledger and model card.
