@@ -292,6 +292,23 @@ def test_versions_of_r_are_those_of_the_golden_values():
 
 
 @pytest.mark.workflow
+def test_every_file_of_the_demo_is_told_and_private_ones_as_such(demo):
+    lines = (DOCS / "outputs.md").read_text().splitlines()
+    for path in sorted((demo / "results").rglob("*")):
+        place = path.relative_to(demo / "results")
+        if (
+            not path.is_file()
+            or {"demo", "logs", "shards", "records"} & set(place.parts[:-1])
+            or path.suffix == ".safetensors"
+        ):
+            continue
+        rows = [line for line in lines if re.search(rf"`[^`]*\b{re.escape(path.name)}`", line)]
+        assert rows, place
+        private = not path.stat().st_mode & 0o077
+        assert any(("| private |" in row) == private for row in rows), place
+
+
+@pytest.mark.workflow
 def test_the_worked_reading_is_of_the_demo(demo):
     results = demo / "results"
     text = " ".join((DOCS / "numbers.md").read_text().replace(">", " ").split())
