@@ -35,6 +35,10 @@ class FitError(FaceAgeBioError):
     """A statistical model could not be fitted, so no number is given."""
 
 
+class PrivacyError(FaceAgeBioError):
+    """Something that may not leave is in what is to be shared."""
+
+
 class RunError(FaceAgeBioError):
     """A command cannot run here or with these inputs."""
 

@@ -51,6 +51,11 @@ def read_text_table(path: Path | str) -> pd.DataFrame:
         ) from None
     except OSError as error:
         raise TableError(f"{path}: cannot be read ({error.strerror}).") from None
+    return parse_text_table(text, path)
+
+
+def parse_text_table(text: str, path: Path | str) -> pd.DataFrame:
+    """What `read_text_table` makes of a file's text; ``path`` names it in messages."""
     header_line = text.split("\n", 1)[0]
     delimiter = max("\t,;", key=header_line.count)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)

@@ -12,11 +12,11 @@ from scipy.optimize import linprog
 from faceage_bio.config import check_config
 from faceage_bio.report.pages import survival_page
 from faceage_bio.report.scores import scores_section
-from faceage_bio.report.small_cells import hidden_counts, hidden_in_line
 from faceage_bio.report.tables import collect
 from faceage_bio.scores.calculate import not_scored, score_people, summarise_scores
 from faceage_bio.scores.compare import Choices, compare_score
 from faceage_bio.scores.definition import load_score
+from faceage_bio.stats.small_cells import hidden_counts, hidden_in_line
 from faceage_bio.tables import write_table
 from tests.browser import chromium
 from tests.golden.scores import data

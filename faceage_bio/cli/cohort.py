@@ -22,6 +22,7 @@ def check_cohorts(
     import json
 
     from faceage_bio.cohort.intake import read_cohorts, write_cohorts
+    from faceage_bio.privacy.publish import mark_local
     from faceage_bio.records import note_input
 
     for name, files in json.loads(cohorts).items():
@@ -29,6 +30,7 @@ def check_cohorts(
             if isinstance(path, str):
                 note_input(f"{key} of {name}", path)
     tables = read_cohorts(json.loads(cohorts), year_days)
+    mark_local(results)
     write_cohorts(tables, results)
     for name, cohort in tables.items():
         print(

@@ -24,6 +24,7 @@ from faceage_bio.cli import (
     gene_survival,
     hazards,
     phenotype,
+    privacy,
     readers,
     report,
     review,
@@ -100,6 +101,7 @@ for room in (
     readers,
     scores,
     report,
+    privacy,
     demo,
 ):
     for command in room.app.registered_commands:

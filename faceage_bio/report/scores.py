@@ -6,10 +6,11 @@ import numpy as np
 import pandas as pd
 from markupsafe import Markup
 
+from faceage_bio.privacy.movers import BOTH, GAINED, LOST, NEITHER, hidden_moves, matrix
 from faceage_bio.report import figures_scores as figures
 from faceage_bio.report.formats import count, interval, number, signed
-from faceage_bio.report.small_cells import hidden_counts, hidden_in_line
 from faceage_bio.report.tables import ReportTables
+from faceage_bio.stats.small_cells import hidden_in_line
 
 AGE, FIXED, MATCHED = "age", "face age, fixed cut", "face age, matched cut"
 VERSIONS = (AGE, FIXED, MATCHED)
@@ -17,7 +18,6 @@ PAIRS = (
     (FIXED, AGE), (MATCHED, AGE), ("face age, continuous", "age, continuous"),
 )  # fmt: skip
 C = "Harrell's C"
-BOTH, NEITHER, GAINED, LOST = "points both ways", "points neither way", "gained points", "lost points"
 TEXTS = (
     "cohort",
     "definition",
@@ -106,13 +106,8 @@ def _moves(rows: pd.DataFrame, versions: Sequence[str], min_cell: int) -> list[d
     Sums of rows (the groups by age) are common to all matrices, so what one leaves out, all do.
     """
     others = [version for version in versions if version != AGE]
-    matrices = {version: _matrix(rows, version, "n").astype(int) for version in others}
-    possible = {
-        version: ~_matrix(rows, version, "note").map(lambda note: note.endswith("this move"))
-        for version in others
-    }
-    points = {version: _points(rows, version) for version in others}
-    parts = [_hidden_in_all(matrices, possible, min_cell), _hidden_in_all(points, {}, min_cell)]
+    matrices = {version: matrix(rows, version, "n").astype(int) for version in others}
+    parts = hidden_moves(rows[rows["version"].isin(others)], min_cell)
     return [
         {
             "version": version,
@@ -125,30 +120,6 @@ def _moves(rows: pd.DataFrame, versions: Sequence[str], min_cell: int) -> list[d
         }
         for version in others
     ]
-
-
-def _hidden_in_all(tables: dict[str, pd.DataFrame], possible: dict[str, pd.DataFrame], min_cell: int) -> dict:
-    """What `hidden_counts` leaves out of each of some tables with the same sums of rows."""
-    sums, masks = None, {}
-    for _ in range(len(tables) + 1):  # as often as one may leave out a sum for the others
-        for name, table in tables.items():
-            can = possible[name].to_numpy() if possible else None
-            masks[name] = hidden_counts(table.to_numpy(), min_cell, possible=can, hidden_sums=sums)
-            sums = masks[name][1]
-    return masks
-
-
-def _matrix(rows: pd.DataFrame, version: str, value: str) -> pd.DataFrame:
-    """A field of the movers by group with age (rows) and with face age (columns)."""
-    moves = rows[(rows["analysis"] == "movers") & (rows["version"] == version)]
-    order = list(dict.fromkeys(moves["from_group"]))
-    return moves.pivot(index="from_group", columns="to_group", values=value).loc[order, order]
-
-
-def _points(rows: pd.DataFrame, version: str) -> pd.DataFrame:
-    """People by points for age with age (rows: yes, no) and with face age (columns: yes, no)."""
-    n = rows[(rows["analysis"] == "points") & (rows["version"] == version)].set_index("term")["n"].astype(int)
-    return pd.DataFrame([[n[BOTH], n[LOST]], [n[GAINED], n[NEITHER]]])
 
 
 def _printed(

@@ -128,3 +128,23 @@ rule render_survival_report:
     shell:
         "faceage-bio render-survival-report --config {params.config:q} {params.cards:q}"
         " --output {output:q} {input.tables:q} > {log:q} 2>&1"
+
+
+# what may be handed to others; a deliberate act, so no part of `all`: snakemake publish
+rule publish:
+    input:
+        "<results>/reports/association.html",
+        "<results>/reports/survival.html",
+        ledgers=collect("<results>/{cohort}/ledger.tsv", cohort=COHORTS),
+    output:
+        "<results>/share/manifest.json",
+    log:
+        "<logs>/report/publish.log",
+    params:
+        people=option("--table", cohort_files()),
+        min_cell=config["report"]["min_cell"],
+        results=results_dir,
+        version=VERSION,
+    shell:
+        "faceage-bio publish --results {params.results:q} --output $(dirname {output:q}) {params.people:q}"
+        " --min-cell {params.min_cell} > {log:q} 2>&1"

@@ -97,3 +97,58 @@ def _hide_beside(place: tuple[int, int], full: np.ndarray, usable: np.ndarray, h
     if free:
         hidden[min(free, key=lambda cell: full[cell])] = True
     return bool(free)
+
+
+def hidden_in_marked_line(counts: np.ndarray, min_cell: int, already: np.ndarray | None = None) -> np.ndarray:
+    """The same where a reader sees which numbers are left out for being small, and which for the others' sake.
+
+    Then two times 4 under a threshold of 5 are given away by their sum of 8, and 1 beside 5 by their sum of 6; so that every
+    small number has at least two values that fit, one more is left out.
+    """
+    counts = np.asarray(counts)
+    nothing = np.zeros(len(counts), dtype=bool)
+    hidden = hidden_in_line(counts, min_cell, nothing if already is None else already)
+    while not _open(counts, hidden, min_cell):
+        free = np.flatnonzero(~hidden & (counts > 0))
+        if not len(free):
+            break
+        hidden = hidden_in_line(
+            counts, min_cell, hidden | (np.arange(len(counts)) == free[np.argmin(counts[free])])
+        )
+    return hidden
+
+
+def _open(counts: np.ndarray, hidden: np.ndarray, min_cell: int) -> bool:
+    """Whether each small number that is left out has two values that fit the sum of all that are."""
+    small = hidden & (counts > 0) & (counts < min_cell)
+    k, others, lacking = int(small.sum()), int((hidden & ~small).sum()), int(counts[hidden].sum())
+    if not k:
+        return True
+    most = min(min_cell - 1, lacking - (k - 1) - others * min_cell)
+    least = 1 if others else max(1, lacking - (k - 1) * (min_cell - 1))
+    return most > least
+
+
+def hidden_in_chain(counts: np.ndarray, min_cell: int) -> np.ndarray:
+    """Which of some numbers that only grow, or only fall, to leave out so that no two that are told differ by a small number.
+
+    Parameters
+    ----------
+    counts : int array, such as deaths until each of some times, ascending or descending
+
+    Returns
+    -------
+    bool array
+        A small number itself is left out too; the first that is not small is told.
+    """
+    counts = np.asarray(counts)
+    hidden = (counts > 0) & (counts < min_cell)
+    told: int | None = None
+    for place, count in enumerate(counts):
+        if hidden[place]:
+            continue
+        if told is not None and 0 < abs(int(count) - told) < min_cell:
+            hidden[place] = True
+        else:
+            told = int(count)
+    return hidden

@@ -1,0 +1,136 @@
+"""Commands for what may leave: check-privacy, publish, pseudonymise."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer()
+Results = Annotated[
+    list[Path],
+    typer.Option(help="Folder of a run, whose people must not be found in what leaves; repeat."),
+]
+Table = Annotated[
+    list[Path],
+    typer.Option(
+        "--table", help="Manifest, clinic, samples ... whose identifiers and dates are looked for; repeat."
+    ),
+]
+ConfigFile = Annotated[
+    Path | None, typer.Option("--configfile", help="The study's config.yaml, for its tables and threshold.")
+]
+MinCell = Annotated[
+    int | None, typer.Option(help="Smallest number of people that is told; the config's, else 5.", min=1)
+]
+
+
+def _known(results: list[Path], tables: list[Path], config):
+    """Who must not be found: people of the results, of the config's tables and of further ones."""
+    from faceage_bio.errors import PrivacyError
+    from faceage_bio.privacy.known import Known, known_of_inputs, known_of_results
+
+    known = Known()
+    for folder in results:
+        if not folder.is_dir():
+            raise PrivacyError(f"{folder}: no such folder of results.")
+        known |= known_of_results(folder)
+    paths = list(tables)
+    if config is not None:
+        for cohort in config.cohorts.values():
+            paths += [
+                Path(value)
+                for value in cohort.model_dump().values()
+                if isinstance(value, str) and Path(value).exists()
+            ]
+        given = (config.readers.readings, config.readers.cases)
+        paths += [Path(path) for path in given if path and Path(path).exists()]
+    return known | known_of_inputs(paths)
+
+
+def _settings(configfile: Path | None, min_cell: int | None):
+    from faceage_bio.config import load_config
+
+    config = load_config(configfile) if configfile else None
+    return config, min_cell or (config.report.min_cell if config else 5)
+
+
+@app.command()
+def check_privacy(
+    folder: Annotated[Path, typer.Argument(help="What is to leave: a folder, a zip or a file.")],
+    results: Results = [],
+    table: Table = [],
+    configfile: ConfigFile = None,
+    min_cell: MinCell = None,
+) -> None:
+    """Look in every file for pictures, identifiers, file names, paths, dates of people, vectors and small numbers of people.
+
+    Ends with status 2 and a list if anything is found; nothing that is found is printed in full.
+
+    Example: faceage-bio check-privacy results/share --results results
+    """
+    from faceage_bio.privacy.gate import check_folder, stop_if_any
+
+    config, smallest = _settings(configfile, min_cell)
+    known = _known(results, table, config)
+    stop_if_any(check_folder(folder, known, smallest), str(folder))
+    print(
+        f"{folder}: nothing found; looked for {len(known.identifiers)} identifiers, {len(known.files)} file names, {len(known.dates)} dates"
+    )
+
+
+@app.command()
+def publish(
+    results: Annotated[Path, typer.Option(help="Folder of a finished run.")] = Path("results"),
+    output: Annotated[
+        Path | None, typer.Option(help="Folder or .zip to write; share/ in the results if not given.")
+    ] = None,
+    table: Table = [],
+    configfile: ConfigFile = None,
+    min_cell: MinCell = None,
+) -> None:
+    """Write what may be handed to others: pages, tables without small numbers, figures, manifest. All of it, or nothing.
+
+    Example: faceage-bio publish --results results --configfile my-study/config.yaml --output share.zip
+    """
+    from faceage_bio.privacy.publish import mark_local
+    from faceage_bio.privacy.publish import publish as write
+
+    config, smallest = _settings(configfile, min_cell)
+    known = _known([results], table, config)
+    done = write(results, output or results / "share", known, smallest)
+    mark_local(results)
+    print(
+        f"{done.target}: {len(done.files)} files, checked against {len(known.identifiers)} identifiers; they may leave"
+    )
+
+
+@app.command()
+def pseudonymise(
+    table: Annotated[
+        Path, typer.Argument(help="A table with a row per person, photo or sample (.parquet, .tsv, .csv).")
+    ],
+    output: Annotated[
+        Path, typer.Option(help="The same with pseudonyms, without dates and file names; for its owner only.")
+    ],
+    key: Annotated[
+        Path | None,
+        typer.Option(help="File of the secret key, made if absent; in your folder of settings if not given."),
+    ] = None,
+    results: Results = [Path("results")],
+) -> None:
+    """Replace identifiers by pseudonyms that only the holder of the key can make again, for a collaborator under a contract.
+
+    The same key gives the same pseudonyms in every table and run. Keep it apart from the results; who has it has the names.
+
+    Example: faceage-bio pseudonymise results/north/acceleration/acceleration.parquet --output for_partner.tsv
+    """
+    from faceage_bio.privacy.pseudonyms import default_key_path, load_key
+    from faceage_bio.privacy.pseudonyms import pseudonymise as replace
+    from faceage_bio.tables import read_table, write_table
+
+    place = key or default_key_path()
+    made = replace(
+        read_table(table), load_key(place, [*results, output.parent if output.parent != Path() else output])
+    )
+    write_table(made, output, private=True)
+    print(f"{output}: {len(made)} rows; the key lies in {place}")

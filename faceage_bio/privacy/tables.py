@@ -1,0 +1,144 @@
+"""Every table that a run writes, and how it leaves: a closed list. A table that is not in it does not leave."""
+
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+
+@dataclass(frozen=True)
+class Rule:
+    """How a table is made fit to leave, besides what holds for all (`suppress`).
+
+    Attributes
+    ----------
+    lines : tuples of columns; rows alike in them add up to a number that is told, or that a reader can guess
+    chains : (columns, order, number): rows alike in the columns have numbers that grow or fall along ``order``
+    linked : columns that name the groups of people of one kind, so that what is left out once is left out in all rows
+    special : name of a further step: "flow", "curves", "movers", "cells"
+    """
+
+    lines: tuple[tuple[str, ...], ...] = ()
+    chains: tuple[tuple[tuple[str, ...], str, str], ...] = ()
+    linked: tuple[str, ...] = ()
+    special: str = ""
+
+    @property
+    def words(self) -> str:
+        """How the table leaves, in words."""
+        parts = ["small numbers, and estimates on few people, left out"]
+        parts += ["others of the same sum with them"] if self.lines or self.special else []
+        parts += ["steps of fewer people joined"] if self.chains or self.special == "curves" else []
+        return "; ".join(parts)
+
+
+NEVER = Rule(special="never")  # rows about single people
+PLAIN = Rule()
+_GROUPS = ("cohort", "analysis", "measure", "model", "adjustment")
+_CURVES = Rule(lines=(("cohort", "grouping", "measure", "cause"),), special="curves")
+
+TABLES: dict[str, Rule] = {
+    # who was analysed
+    "flow": Rule(special="flow"),
+    "ledger": NEVER,
+    "*/ledger": NEVER,
+    "cells_ledger": NEVER,
+    # ages of faces
+    "faceage/summary": Rule(lines=(("cohort", "analysis"),)),
+    "faceage/agreement": PLAIN,
+    "faceage/agreement_bands": Rule(lines=(("cohort", "term"),)),
+    "acceleration/age_bands": Rule(lines=(("cohort",),)),
+    "acceleration/definition_bands": Rule(lines=(("cohort", "definition"),)),
+    "acceleration/definitions": PLAIN,
+    "acceleration/definition_hazards": PLAIN,
+    "acceleration/sensitivity": PLAIN,
+    "acceleration/summary": PLAIN,
+    "acceleration/reliability": PLAIN,
+    "acceleration/attenuation": PLAIN,
+    "acceleration/ageing_rate": PLAIN,
+    # smoking, BMI, disease
+    "phenotype/phenotypes": PLAIN,
+    "phenotype/groups": PLAIN,
+    "phenotype/means": Rule(lines=((*_GROUPS, "factor"),), linked=("cohort", "factor")),
+    "phenotype/pairs": Rule(linked=("cohort", "factor")),
+    "phenotype/tests": PLAIN,
+    "phenotype/dose_response": PLAIN,
+    "phenotype/dose_curves": PLAIN,
+    "phenotype/interactions": PLAIN,
+    "phenotype/subgroups": Rule(lines=((*_GROUPS, "exposure", "modifier", "term"),), linked=("cohort", "exposure", "modifier")),
+    "phenotype/matched": PLAIN,
+    "phenotype/balance": Rule(lines=(("cohort", "factor", "adjustment"),)),
+    "phenotype/adjustments": PLAIN,
+    "phenotype/roles": PLAIN,
+    "phenotype/specifications": PLAIN,
+    "phenotype/specification_summary": PLAIN,
+    # fairness
+    "fairness/fairness": Rule(
+        lines=(("cohort", "analysis", "measure", "population", "factor", "within"),), linked=("cohort", "population", "factor", "within")
+    ),
+    "fairness/stress": Rule(
+        lines=(("cohort", "analysis", "measure", "condition", "step", "factor", "within"),), linked=("cohort", "factor", "within")
+    ),
+    # genes
+    "expression/genes": PLAIN,
+    "expression/panel": PLAIN,
+    "expression/quality": PLAIN,
+    "expression/components": PLAIN,
+    "expression/confounding": Rule(lines=(("cohort", "analysis", "measure"),)),
+    "expression/sensitivity": PLAIN,
+    "expression/partial_residuals": PLAIN,
+    "expression/set_associations": PLAIN,
+    "expression/set_coverage": PLAIN,
+    "expression/gsea": PLAIN,
+    "expression/ora": PLAIN,
+    "expression/cell_quality": Rule(special="cells"),
+    "expression/composition": PLAIN,
+    "variants/genes": PLAIN,
+    "variants/common": PLAIN,
+    "variants/quality": Rule(lines=(("cohort", "measure"),)),
+    # survival
+    "survival/cox": PLAIN,
+    "survival/age_comparison": PLAIN,
+    "survival/proportional_hazards": PLAIN,
+    "survival/proportional_hazards_curve": PLAIN,
+    "survival/remedies": PLAIN,
+    "survival/hazard_curve_tests": PLAIN,
+    "survival/hazard_curve": PLAIN,
+    "survival/hazard_curve_people": Rule(lines=(("cohort",),)),
+    "survival/sites": Rule(lines=((*_GROUPS, "step", "by"),)),
+    "survival/sensitivity": PLAIN,
+    "survival/imputed": PLAIN,
+    "survival/added_value": PLAIN,
+    "survival/calibration": Rule(
+        lines=(("cohort", "question", "model", "kind", "at_years"),),
+        chains=((("cohort", "question", "model", "kind", "group"), "at_years", "n_events"),),
+    ),
+    "survival/decision_curve": Rule(chains=((("cohort", "question", "model", "term", "at_years"), "threshold", "n_high"),)),
+    "survival/kaplan_meier": Rule(special="curves"),
+    "survival/at_risk": Rule(special="curves"),
+    "survival/summary": _CURVES,
+    "survival/competing_risks": _CURVES,
+    "survival/cumulative_incidence": Rule(special="curves"),
+    "survival/incidence_at_risk": Rule(special="curves"),
+    "survival/genes": PLAIN,
+    "survival/gene_panel": PLAIN,
+    # scores, readers
+    "scores/scored": Rule(lines=(("cohort", "definition", "analysis"),)),
+    "scores/comparison": Rule(special="movers"),
+    "readers/readers": PLAIN,
+}  # fmt: skip
+
+
+def key_of(name: str) -> str:
+    """A table's key in `TABLES`: ``survival/cox`` of ``north/survival/cox.tsv``, ``flow`` of ``north/flow.tsv``."""
+    path = PurePosixPath(name.rpartition(":")[2])
+    stem = path.stem
+    inside = f"{path.parent.name}/{stem}"
+    if inside in TABLES:
+        return inside
+    if stem in TABLES:
+        return stem
+    return f"*/{stem}" if f"*/{stem}" in TABLES else inside
+
+
+def declared(name: str) -> Rule | None:
+    """The rule of a table by its place, or None if it is not in the list."""
+    return TABLES.get(key_of(name))

@@ -1,0 +1,188 @@
+"""The gate finds what may not leave, each kind by its name, and nothing where there is nothing."""
+
+import base64
+import io
+import json
+import zipfile
+from datetime import date
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+from typer.testing import CliRunner
+
+from faceage_bio.cli.main import app
+from faceage_bio.errors import PrivacyError
+from faceage_bio.privacy.findings import ADVICE, Finding, listed, masked
+from faceage_bio.privacy.gate import check_folder, stop_if_any
+from faceage_bio.privacy.known import Known, known_of_inputs, known_of_results
+
+KNOWN = Known(
+    identifiers={"N0912", "H912", "ward-b", "1", "7734521", "S1", "anna", "Zoë/12"},
+    files={"IMG_2201.jpg"},
+    births={date(1950, 4, 3)},
+    dates={date(1950, 4, 3), date(2019, 8, 7)},
+)
+PAGE = "<!doctype html><html><body>{}</body></html>"
+
+
+def picture(kind: str = "PNG") -> bytes:
+    stream = io.BytesIO()
+    Image.fromarray(np.zeros((8, 8, 3), dtype=np.uint8)).save(stream, format=kind)
+    return stream.getvalue()
+
+
+def uri(content: bytes, kind: str) -> str:
+    return f"data:{kind};base64,{base64.b64encode(content).decode()}"
+
+
+def kinds(tmp_path, files: dict[str, str | bytes], known: Known = KNOWN, min_cell: int = 5) -> set[str]:
+    for name, content in files.items():
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return {finding.kind for finding in check_folder(tmp_path, known, min_cell)}
+
+
+CLEAN = {
+    "report.html": PAGE.format(
+        "<p>114 people, 79 deaths; hazard ratio 1.62 (1.10 to 2.40), p = 0.0912</p>"
+        '<svg><path d="M0 0 H912 V3"/><text>0.7734521</text></svg><p>N09123 and XN0912 are others, 1950-04-04 a day</p>'
+        "<table><thead><tr><th>Group</th><th>People</th></tr></thead><tr><td>1</td><td>12</td></tr><tr><td>anna</td><td>&lt; 5</td></tr></table>"
+    ),
+    "tables/north/survival/cox.tsv": "cohort\tterm\testimate\tn\tn_events\nnorth\tface_age\t1.5\t114\t79\nnorth\tage\t1\t114\t[c]\n",
+    "notes.md": "See https://example.org/data/home and the section 1/2.\n",
+}  # fmt: skip
+
+
+def test_nothing_is_found_where_nothing_is(tmp_path):
+    # the short identifier "1", the word "anna" and longer words around an identifier are in all of it
+    assert check_folder_text(tmp_path, CLEAN) == []
+
+
+def check_folder_text(tmp_path, files) -> list[str]:
+    kinds(tmp_path, files)
+    return [str(finding) for finding in check_folder(tmp_path, KNOWN, 5)]
+
+
+LEAKS = {
+    "png": ("image", {"figure.png": picture()}),
+    "jpeg under another name": ("image", {"figure.svg": picture("JPEG")}),
+    "webp": ("image", {"a.webp": picture("WEBP")}),
+    "embedded picture": ("image", {"a.html": PAGE.format(f"<div style='background:url({uri(picture(), 'image/png')})'></div>")}),
+    "embedded picture, percent-encoded": ("image", {"a.svg": "<svg><a b='data:image/gif,GIF89a%01%00%01'/></svg>"}),
+    "picture in JSON": ("image", {"a.json": json.dumps({"spec": {"values": base64.b64encode(picture() * 2).decode()}})}),
+    "svg image": ("image", {"a.svg": '<svg><image width="3" href="x"/></svg>'}),
+    "img element": ("image", {"a.html": PAGE.format("<img src='faces/1'>")}),
+    "svg in a data URI with an image": ("image", {"a.html": PAGE.format(f"<a href=\"{uri(b'<svg><image/></svg>', 'image/svg+xml')}\">")}),
+    "exif": ("metadata", {"a.json": b'{"a": "Exif\x00\x00"}'}),
+    "xmp": ("metadata", {"a.svg": "<svg><x:xmpmeta></x:xmpmeta></svg>"}),
+    "numpy array": ("embedding", {"a.npy": b"\x93NUMPY"}),
+    "parquet": ("embedding", {"people.parquet": b"PAR1"}),
+    "pickle": ("embedding", {"a.pkl": b"\x80\x04"}),
+    "vector in JSON": ("embedding", {"a.json": json.dumps([x / 7 for x in range(1, 129)])}),
+    "vector in a table": ("embedding", {"a.tsv": "\t".join(f"v{k}" for k in range(128)) + "\n" + "\t".join(f"{k / 7:.4f}" for k in range(128))}),
+    "identifier in HTML": ("identifier", {"a.html": PAGE.format("<p>see N0912.</p>")}),
+    "identifier in an attribute": ("identifier", {"a.html": PAGE.format('<p title="n0912">x</p>')}),
+    "identifier as entities": ("identifier", {"a.html": PAGE.format("<p>&#78;0912</p>")}),
+    "identifier in a script": ("identifier", {"a.html": PAGE.format('<script>var x = ["N0912"]</script>')}),
+    "identifier in SVG": ("identifier", {"a.svg": "<svg><text>ward-b</text></svg>"}),
+    "identifier in JSON": ("identifier", {"a.json": '{"a": "Zo\\u00eb/12"}'}),
+    "identifier in base64": ("identifier", {"a.html": PAGE.format(f"<a href='{uri(b'term: N0912', 'text/plain')}'>")}),
+    "identifier in a file's name": ("identifier", {"N0912.svg": "<svg/>"}),
+    "identifier in a zip": ("identifier", {}),
+    "long number": ("identifier", {"a.md": "case 7734521 died"}),
+    "short identifier alone in a cell": ("identifier", {"a.tsv": "term\testimate\nS1\t2.5\n"}),
+    "number in a column of identifiers": ("identifier", {"a.tsv": "subject_id\tx\n1\t2.5\n"}),
+    "word in a column of identifiers": ("identifier", {"a.html": PAGE.format("<table><thead><tr><th>Patient ID</th></tr></thead><tr><td>anna</td></tr></table>")}),
+    "photo's name": ("file name", {"a.html": PAGE.format("<p>IMG_2201.jpg</p>")}),
+    "photo's name without its ending": ("identifier", {"a.md": "IMG_2201 is blurred"}),
+    "some photo's name": ("file name", {"a.json": '["smith-left.JPEG"]'}),
+    "absolute path": ("path", {"a.html": PAGE.format("<p>read from /home/someone/photos/a</p>")}),
+    "home": ("path", {"a.json": '{"folder": "~/study"}'}),
+    "Windows path": ("path", {"a.json": json.dumps({"folder": "C:\\Users\\someone"})}),
+    "share": ("path", {"a.md": r"\\server\photos"}),
+    "file URL": ("path", {"a.html": PAGE.format('<a href="file:///study/a">a</a>')}),
+    "date of birth": ("date", {"a.html": PAGE.format("<p>born 3.4.1950</p>")}),
+    "date of birth, the American way": ("date", {"a.json": '"04/03/1950"'}),
+    "date of a photo": ("date", {"a.md": "taken 2019-08-07"}),
+    "rows of people": ("individual rows", {"a.tsv": "cohort\tfollowup_years\nnorth\t2.5\n"}),
+    "ledger": ("individual rows", {"north/ledger.tsv": "cohort\tstage\tstatus\nnorth\tintake\tincluded\n"}),
+    "column of dates": ("individual rows", {"a.tsv": "photo_date\tx\n2001-01-01\t2.5\n"}),
+    "small n": ("small count", {"tables/north/survival/cox.tsv": "cohort\tn\nnorth\t4\n"}),
+    "small count as a float": ("small count", {"tables/north/survival/cox.tsv": "cohort\tn_events\nnorth\t3.0\n"}),
+    "small estimate that is a count": ("small count", {"tables/n/expression/quality.tsv": "measure\testimate\nsamples\t2\n"}),
+    "small number at risk by subtraction": ("small count", {"t/n/survival/at_risk.tsv": "grouping\tgroup\tyears\tat_risk\na\tb\t0\t20\na\tb\t1\t17\n"}),
+    "exact times": ("small count", {"t/n/survival/kaplan_meier.tsv": "grouping\tgroup\tyears\tat_risk\tsurvival\na\tb\t0.3713\t\t0.9\n"}),
+    "small number in a page": ("small count", {"a.html": PAGE.format("<table><thead><tr><th rowspan=2>Group</th><th colspan=2>All</th></tr><tr><th>People</th><th>Deaths</th></tr></thead><tr><td>a</td><td>20</td><td>3</td></tr></table>")}),
+    "small number in a figure's data": ("small count", {"a.html": PAGE.format('<script type="application/json">{"values": [{"n": 3}]}</script>')}),
+    "unknown table": ("unknown table", {"tables/north/survival/new.tsv": "cohort\testimate\nnorth\t1.5\n"}),
+    "spreadsheet": ("kind of file", {"a.xlsx": b"\xd0\xcf"}),
+    "not text": ("kind of file", {"a.html": b"\xff\xfe\x00<"}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("leak", LEAKS)
+def test_each_planted_leak_is_caught_by_name(tmp_path, leak):
+    kind, files = LEAKS[leak]
+    if leak == "identifier in a zip":
+        with zipfile.ZipFile(tmp_path / "a.zip", "w") as packed:
+            packed.writestr("inside/a.md", "N0912")
+    assert kind in kinds(tmp_path, {**CLEAN, **files})
+
+
+def test_a_link_is_refused(tmp_path):
+    (tmp_path / "a.html").symlink_to("/etc/hostname")
+    assert kinds(tmp_path, {}) == {"kind of file"}
+
+
+def test_nothing_to_check_is_an_error(tmp_path):
+    with pytest.raises(PrivacyError, match="nothing to check"):
+        check_folder(tmp_path / "nowhere", KNOWN, 5)
+
+
+def test_findings_tell_the_place_and_not_the_identifier(tmp_path):
+    kinds(tmp_path, {"a.html": PAGE.format("\n\n<p>N0912</p>")})
+    found = [one for one in check_folder(tmp_path, KNOWN, 5) if one.kind == "identifier"]
+    assert [(one.file, one.place, one.what) for one in found] == [("a.html", "line 3", "N0…")]
+    assert masked("S1") == "…"
+    with pytest.raises(PrivacyError, match=r"may not leave: 1 thing found") as told:
+        stop_if_any(found, "share")
+    assert "N0912" not in str(told.value)
+    assert ADVICE["identifier"] in str(told.value)
+    many = [Finding("a", f"line {k}", "path", "/home…") for k in range(9)]
+    assert "and 4 more" in listed(many)
+
+
+def test_people_are_known_from_every_private_table(tmp_path):
+    results = tmp_path / "results"
+    for folder in ("north/cohort", "north", "model", "demo/north/photos"):
+        (results / folder).mkdir(parents=True, exist_ok=True)
+    pd.DataFrame({"subject_id": ["A101"], "path": ["x/IMG_1.JPG"], "photo_date": ["2020-05-06"], "gene_id": ["ENSG1234"]}).to_parquet(
+        results / "north/cohort/photos.parquet"
+    )  # fmt: skip
+    (results / "north/ledger.tsv").write_text("cohort\tsubject_id\tsample_id\nnorth\tB202\tRN77\n")
+    (results / "demo/north/photos/P1234.jpg").write_bytes(b"")
+    (results / "demo/clinic.csv").write_text("subject_id;birth_date\nC303;1944-02-12\n")
+    (results / "model/card.tsv").write_text("subject_id\nnobody9\n")
+    known = known_of_results(results)
+    assert {"A101", "B202", "RN77", "C303"} <= known.identifiers
+    assert not {"ENSG1234", "nobody9"} & known.identifiers
+    assert known.files == {"IMG_1.JPG", "P1234.jpg"}
+    assert known.births == {date(1944, 2, 12)}
+    assert date(2020, 5, 6) in known.dates
+    assert known_of_inputs([results / "demo"]).files == {"P1234.jpg"}
+
+
+def test_the_command_ends_with_status_2(tmp_path, capsys):
+    folder = tmp_path / "share"
+    kinds(folder, {"a.html": PAGE.format("<p>A1017</p>")})
+    clinic = tmp_path / "clinic.tsv"
+    clinic.write_text("subject_id\tbirth_date\nA1017\t1950-01-02\n")
+    done = CliRunner().invoke(app, ["check-privacy", str(folder), "--table", str(clinic)])
+    assert isinstance(done.exception, PrivacyError)
+    (folder / "a.html").write_text(PAGE.format("<p>114 people</p>"))
+    done = CliRunner().invoke(app, ["check-privacy", str(folder), "--table", str(clinic)])
+    assert done.exit_code == 0
+    assert "nothing found; looked for 1 identifiers" in done.output

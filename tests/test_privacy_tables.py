@@ -1,0 +1,380 @@
+"""Tables leave without small numbers, and nobody can compute one from what is told."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.optimize import linprog
+
+from faceage_bio.privacy.curves import Told, told_times
+from faceage_bio.privacy.suppress import MARK, suppress
+from faceage_bio.privacy.tables import NEVER, TABLES, declared, key_of
+from faceage_bio.stats.kaplan_meier import kaplan_meier, risk_table
+from faceage_bio.stats.small_cells import hidden_in_chain, hidden_in_marked_line
+
+SMALL = 5
+
+
+def bounds(equations: np.ndarray, sums: np.ndarray, limits: list[tuple], k: int) -> tuple[float, float]:
+    """The least and the most that number ``k`` can be, for a reader who knows the equations."""
+    cost = np.zeros(equations.shape[1])
+    cost[k] = 1.0
+    ends = [
+        linprog(sign * cost, A_eq=equations, b_eq=sums, bounds=limits, method="highs") for sign in (1, -1)
+    ]
+    assert all(end.success for end in ends)
+    return ends[0].fun, -ends[1].fun
+
+
+def as_text(key: str, table: pd.DataFrame, min_cell: int = SMALL) -> pd.DataFrame:
+    return suppress({key: table}, min_cell)[key].as_text()
+
+
+counts_of_line = st.lists(st.integers(0, 40), min_size=2, max_size=7)
+
+
+@given(counts_of_line)
+@settings(max_examples=80, deadline=None)
+def test_no_small_number_of_a_line_can_be_computed_although_marks_tell_why(counts):
+    counts = np.array(counts)
+    hidden = hidden_in_marked_line(counts, SMALL)
+    small = (counts > 0) & (counts < SMALL)
+    assert hidden[small].all()
+    assert not hidden[(counts == 0)].any() or hidden.all() or counts.sum() < 2 * SMALL
+    places = np.flatnonzero(hidden)
+    if not small.any() or len(places) == len(counts) or (counts[~hidden] == 0).all():
+        return  # everything is left out: the sum alone tells nothing of one of several
+    limits = [(1, SMALL - 1) if small[place] else (SMALL, None) for place in places]
+    for k, place in enumerate(places):
+        if small[place]:
+            low, high = bounds(np.ones((1, len(places))), np.array([counts[hidden].sum()]), limits, k)
+            assert high - low >= 1
+
+
+def test_marks_give_no_sum_away():
+    assert hidden_in_marked_line([4, 4, 30, 9], SMALL).tolist() == [
+        True,
+        True,
+        False,
+        True,
+    ]  # 4 + 4 = 8 fits nothing else
+    assert hidden_in_marked_line([1, 5, 30], SMALL).all()  # 1 + 5 = 6 neither
+    assert hidden_in_marked_line([3, 60, 20], SMALL).tolist() == [True, False, True]
+    assert not hidden_in_marked_line([9, 60, 7], SMALL).any()
+
+
+@given(st.lists(st.integers(0, 8), min_size=1, max_size=15))
+def test_told_numbers_of_a_chain_never_differ_by_few(steps):
+    counts = np.cumsum(steps)
+    told = counts[~hidden_in_chain(counts, SMALL)]
+    differences = np.diff(told)
+    assert ((differences == 0) | (differences >= SMALL)).all()
+    assert ((told == 0) | (told >= SMALL)).all()
+
+
+@given(st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4)), min_size=1, max_size=20), st.booleans())
+def test_told_times_leave_no_small_number_between_them_or_after(steps, secret):
+    until = np.cumsum(np.array(steps), axis=0)
+    total = until[-1]
+    told = told_times(np.arange(len(steps)), until, total, SMALL, secret=secret)
+    seen = np.vstack(
+        [np.zeros((1, 2)), *(until[[place]] for place in told), *([] if secret else [total[None]])]
+    )
+    between = np.diff(seen, axis=0)
+    if told:
+        assert ((between == 0) | (between >= SMALL)).all()
+        if secret:
+            assert (total - until[told[-1]] >= SMALL).all()
+
+
+def test_no_sum_of_groups_gives_one_away():
+    told = Told({
+        ("all", "all"): [1.0, 2.0, 3.0, 4.0], ("sex", "f"): [1.0, 2.0, 4.0], ("sex", "m"): [1.0, 4.0],
+        ("arm", "a"): [1.0, 4.0], ("arm", "b"): [1.0], ("arm", "c"): [1.0],
+    })  # fmt: skip
+    told.settle()
+    assert told.times["all", "all"] == [1.0, 3.0]  # at 2 and 4 some but not all groups of a grouping are told
+    assert told.times["sex", "f"] == [1.0, 2.0, 4.0]
+    assert told.times["arm", "a"] == [
+        1.0
+    ]  # sex tells everybody at 4, so that arm would tell b and c together
+
+
+def rows(**columns) -> pd.DataFrame:
+    return pd.DataFrame({"cohort": "north", "analysis": "x", **columns})
+
+
+def test_what_few_people_give_is_left_out_with_their_number():
+    table = rows(
+        age_band=["30-39", "40-49", "50-59"],
+        age_lower=[30, 40, 50],
+        n=[3, 20, 7],
+        face_age_mean=[41.3, 50.0, 60.1],
+    )
+    told = as_text("acceleration/age_bands", table)
+    assert told["n"].tolist() == [MARK, 20, MARK]
+    assert told["face_age_mean"].tolist() == [MARK, 50.0, 60.1]
+    assert told["age_lower"].tolist() == [30, 40, 50]
+    assert suppress({"acceleration/age_bands": table}, 1)["acceleration/age_bands"].as_text().equals(table)
+    page = suppress({"acceleration/age_bands": table}, SMALL)["acceleration/age_bands"].as_numbers(SMALL)
+    assert page["n"].tolist()[:2] == [1.0, 20.0]  # printed as "< 5", and not as 3
+    assert np.isnan(page["n"][2])
+
+
+def test_groups_of_a_contrast_are_left_out_together():
+    table = rows(
+        term=["a vs b", "c vs b"], factor="f", n=[60, 60], n_exposed=[3, 30], n_reference=[27, 27], estimate=[2.0, 1.0], p_value=[0.1, 0.2], note=""
+    )  # fmt: skip
+    told = as_text("phenotype/pairs", table)
+    assert told.loc[0, ["n_exposed", "estimate", "p_value"]].tolist() == [MARK] * 3
+    assert told.loc[0, "note"].startswith("not shown, because fewer than 5 people")
+    assert told.loc[1, "n_reference"] == MARK  # 27 was left out above
+    assert told.loc[1, "estimate"] == 1.0
+
+
+def test_few_deaths_leave_the_hazard_ratio_and_nothing_that_counts_them():
+    table = rows(measure="hazard ratio", estimate=[1.5], n=[40], n_events=[4], events_per_term=[2.0], note="")
+    told = as_text("survival/cox", table).loc[0]
+    assert (told["estimate"], told["n"], told["n_events"], told["events_per_term"]) == (1.5, 40, MARK, MARK)
+    survivors = rows(measure="hazard ratio", estimate=[1.5], n=[40], n_events=[38], note="")
+    assert as_text("survival/cox", survivors)["n_events"].tolist() == [MARK]
+
+
+@pytest.mark.parametrize(("share", "told"), [(1 / 70, MARK), (69 / 70, MARK), (0.0, 0.0), (0.5, 0.5)])
+def test_shares_that_are_few_people_are_left_out(share, told):
+    table = rows(
+        measure=["share of photos without a face"], estimate=[share], n=[70], n_events=[np.nan], note=""
+    )
+    assert as_text("fairness/fairness", table)["estimate"].tolist() == [told]
+
+
+def test_carriers_and_those_who_are_none():
+    table = rows(
+        term=["A", "B", "C"],
+        n=[114, 114, 114],
+        n_carriers=[3, 111, 12],
+        n_alleles=[3, 120, 12],
+        estimate=[1.0, 2.0, 3.0],
+        note="",
+    )
+    told = as_text("variants/genes", table)
+    assert told["estimate"].tolist() == [MARK, MARK, 3.0]
+    assert told["n_carriers"].tolist() == [MARK, MARK, 12]
+    assert told["n"].tolist() == [114, 114, 114]
+
+
+def test_cells_of_few_donors_are_not_the_difference_of_the_others():
+    measures = ["cells", "cells kept", "cells dropped: too_few_genes", "cells dropped: doublet", "donors", "profiles kept", "profiles dropped: too_few_cells", "profiles dropped: no_cells_left"]  # fmt: skip
+    table = rows(
+        term="T",
+        measure=measures,
+        estimate=[1000, 900, 60, 40, 20, 15, 3, 2],
+        n=[20, 20, 3, 18, 20, 15, 3, 2],
+        note="",
+    )
+    told = as_text("expression/cell_quality", table).set_index("measure")["estimate"]
+    assert (
+        told[
+            [
+                "cells dropped: too_few_genes",
+                "profiles dropped: too_few_cells",
+                "profiles dropped: no_cells_left",
+            ]
+        ]
+        == MARK
+    ).all()
+    assert (told[["cells kept", "cells dropped: too_few_genes", "cells dropped: doublet"]] == MARK).sum() == 2
+
+
+def test_variants_quality_is_a_line():
+    table = rows(
+        term=["with genotypes", "call rate too low", "analysed"],
+        measure="people",
+        estimate=[120, 3, 117],
+        n=117,
+        note="",
+    )
+    told = as_text("variants/quality", table)["estimate"].astype(str).tolist()
+    assert told[1] == MARK
+    assert MARK in (told[0], told[2])
+
+
+def flow_table(photos: list[int], missing: int, passed: int) -> pd.DataFrame:
+    lines = [("photo", "intake", "included", "", sum(photos))]
+    lines += [("photo", "face_age", "excluded", f"r{k}", n) for k, n in enumerate(photos[1:])]
+    lines += [("photo", "face_age", "included", "", photos[0]), ("subject", "intake", "included", "", 120)]
+    lines += [
+        ("subject", "acceleration", "excluded", "no_face_age", 120 - passed),
+        ("subject", "acceleration", "included", "", passed),
+    ]
+    lines += [
+        ("subject", "survival", "excluded", "no_acceleration", 120 - passed),
+        ("subject", "survival", "excluded", "missing", missing),
+    ]
+    lines += [("subject", "survival", "included", "", passed - missing)]
+    table = pd.DataFrame(lines, columns=["unit", "stage", "status", "reason", "n"])
+    return table[table["n"] > 0].assign(cohort="north").reset_index(drop=True)
+
+
+@given(st.lists(st.integers(0, 9), min_size=1, max_size=4), st.integers(0, 9), st.integers(0, 12))
+@settings(max_examples=40, deadline=None)
+def test_no_exclusion_of_few_can_be_computed_from_the_flow(reasons, missing, lost):
+    table = flow_table([137, *reasons], missing, 120 - lost)
+    told = as_text("flow", table)
+    hidden = (told["n"] == MARK).to_numpy()
+    numbers = table["n"].to_numpy()
+    assert hidden[(numbers > 0) & (numbers < SMALL)].all()
+    places = np.flatnonzero(hidden)
+    equations, sums = [], []
+    unit, stage = table["unit"].to_numpy(), table["stage"].to_numpy()
+    lines = [
+        np.flatnonzero((unit == one) & (stage == step))
+        for one, step in {*zip(unit, stage, strict=True)}
+        if step != "intake"
+    ]
+    for line in lines:  # who came in is who goes on and who does not
+        equations.append(np.isin(places, line).astype(float))
+        sums.append(numbers[line].sum() - numbers[line][~hidden[line]].sum())
+    same = [
+        np.flatnonzero(table["reason"] == "no_face_age"),
+        np.flatnonzero(table["reason"] == "no_acceleration"),
+    ]
+    if all(map(len, same)):  # people without a face age are those without acceleration
+        first, second = (place[0] for place in same)
+        equation = np.zeros(len(places))
+        total = 0.0
+        for place, sign in ((first, 1.0), (second, -1.0)):
+            if hidden[place]:
+                equation[places == place] = sign
+            else:
+                total -= sign * numbers[place]
+        equations.append(equation)
+        sums.append(total)
+    for k, place in enumerate(places):
+        if numbers[place] < SMALL:
+            low, high = bounds(np.array(equations), np.array(sums), [(0, None)] * len(places), k)
+            assert high - low >= 1, (table.assign(told=told["n"]), place)
+
+
+def survival_tables(rng: np.random.Generator, n: int) -> dict[str, pd.DataFrame]:
+    """Curves, numbers at risk and readings of three groups and of everybody, as the survival stage writes them."""
+    years, event = rng.exponential(3, n).round(3) + 0.001, rng.integers(0, 2, n)
+    group = rng.integers(0, 3, n)
+    curves, risks, readings = [], [], []
+    for grouping, name, mine in [
+        ("all", "all", group >= 0),
+        *(("arm", f"g{k}", group == k) for k in range(3)),
+    ]:
+        if not mine.any():
+            continue
+        at = {"cohort": "north", "grouping": grouping, "group": name}
+        curve = kaplan_meier(years[mine], event[mine].astype(float), None)
+        curves.append(curve.assign(**at))
+        risks.append(
+            risk_table(np.arange(0.0, 7.0), years[mine], event[mine].astype(float), None).assign(**at)
+        )
+        for time in (0.5, 1, 2, 5):
+            height = curve.loc[curve["years"] <= time, "survival"]
+            readings.append(
+                at | {"analysis": "survival", "measure": f"survival at {time:g} year{'' if time == 1 else 's'}", "note": "",
+                "estimate": height.iloc[-1] if len(height) else 1.0, "n": mine.sum(), "n_events": event[mine].sum()}
+            )  # fmt: skip
+    return {
+        "survival/kaplan_meier": pd.concat(curves, ignore_index=True), "survival/at_risk": pd.concat(risks, ignore_index=True),
+        "survival/summary": pd.DataFrame(readings),
+    }  # fmt: skip
+
+
+@given(st.integers(0, 10_000), st.integers(6, 90))
+@settings(max_examples=25, deadline=None)
+def test_curves_tell_no_step_of_few_deaths(seed, n):
+    raw = survival_tables(np.random.default_rng(seed), n)
+    told = {key: one.as_text() for key, one in suppress(raw, SMALL).items()}
+    km = raw["survival/kaplan_meier"]
+    for (grouping, group), whole in km.groupby(["grouping", "group"]):
+        whole = whole.sort_values("years")
+
+        def deaths(time: float, whole=whole) -> int:
+            return int(whole.loc[whole["years"] <= time + 1e-9, "events"].sum())
+
+        mine = {
+            key: table[(table["grouping"] == grouping) & (table["group"] == group)]
+            for key, table in told.items()
+        }
+        curve, risk, read = (mine[f"survival/{name}"] for name in ("kaplan_meier", "at_risk", "summary"))
+        shown = read[read["estimate"] != MARK]
+        times = sorted({*curve["years"], *shown["measure"].str.extract(r"([\d.]+)")[0].astype(float)})
+        steps = np.diff([deaths(time) for time in times], prepend=0)
+        assert ((steps == 0) | (steps >= SMALL)).all()
+        assert all(abs(time * 24 - round(time * 24)) < 1e-6 for time in curve["years"])
+        if times and (read["n_events"] != MARK).any():
+            after = deaths(np.inf) - deaths(times[-1])
+            assert after == 0 or after >= SMALL
+        numbers = risk.loc[risk["at_risk"].astype(str) != MARK, "at_risk"].astype(int)
+        assert ((numbers == 0) | (numbers >= SMALL)).all()
+        gaps = numbers.diff().abs().dropna()
+        assert ((gaps == 0) | (gaps >= SMALL)).all()
+
+
+@given(st.integers(0, 10_000), st.integers(20, 120))
+@settings(max_examples=15, deadline=None)
+def test_no_group_is_what_everybody_lacks(seed, n):
+    raw = survival_tables(np.random.default_rng(seed), n)
+    told = suppress(raw, SMALL)
+    for key in ("survival/at_risk", "survival/kaplan_meier"):
+        shown = told[key].as_text()
+        column = "at_risk" if key.endswith("at_risk") else "survival"
+        shown = shown[shown[column].astype(str) != MARK]
+        groups = raw[key].loc[raw[key]["grouping"] == "arm", "group"].nunique()
+        for _, at in shown.groupby("years"):
+            n_told = (at["grouping"] == "arm").sum()
+            assert not (at["grouping"] == "all").any() or n_told in (0, groups)
+
+
+def test_curves_are_whole_where_everything_may_be_told():
+    raw = survival_tables(np.random.default_rng(1), 40)
+    told = suppress(raw, 1)
+    assert all(told[key].as_text().equals(table) for key, table in raw.items())
+
+
+def test_movers_leave_as_the_page_tells_them():
+    groups = ["A", "B"]
+    n = {("A", "A"): 16, ("A", "B"): 3, ("B", "A"): 3, ("B", "B"): 78}
+    moves = [
+        {"analysis": "movers", "term": f"{a} to {b}", "measure": "median survival, months", "estimate": 9.0, "n": k, "n_events": k // 2,
+         "version": "face age, fixed cut", "from_group": a, "to_group": b, "note": ""}
+        for (a, b), k in n.items()
+    ]  # fmt: skip
+    points = {"points both ways": 62, "points neither way": 17, "gained points": 12, "lost points": 9}
+    moves += [
+        {
+            "analysis": "points",
+            "term": term,
+            "measure": "x",
+            "n": k,
+            "n_events": 6,
+            "version": "face age, fixed cut",
+            "note": "",
+        }
+        for term, k in points.items()
+    ]
+    moves += [
+        {"analysis": "groups", "term": one, "measure": "x", "n": 19 if one == "A" else 81, "n_events": 9, "version": version, "note": ""}
+        for version in ("age", "face age, fixed cut") for one in groups
+    ]  # fmt: skip
+    table = pd.DataFrame(moves).assign(cohort="north", definition="d")
+    told = as_text("scores/comparison", table)
+    moved = told[told["analysis"] == "movers"]
+    assert (moved["n"] == MARK).all()  # with the sums told, 3 would be 19 - 16
+    assert (moved["n_events"] == MARK).all()
+    assert told.loc[told["analysis"] == "points", "n"].astype(int).tolist() == [62, 17, 12, 9]
+
+
+def test_the_list_of_tables_is_closed():
+    assert key_of("tables/north/survival/cox.tsv") == "survival/cox"
+    assert key_of("north/flow.tsv") == "flow"
+    assert declared("north/survival/ledger.tsv") is NEVER
+    assert declared("north/ledger.tsv") is NEVER
+    assert declared("north/survival/something_new.tsv") is None
+    assert all(rule.words for rule in TABLES.values())
