@@ -1,5 +1,8 @@
 """Tables leave without small numbers, and nobody can compute one from what is told."""
 
+import re
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -378,3 +381,14 @@ def test_the_list_of_tables_is_closed():
     assert declared("north/ledger.tsv") is NEVER
     assert declared("north/survival/something_new.tsv") is None
     assert all(rule.words for rule in TABLES.values())
+
+
+def test_every_table_that_a_rule_writes_is_declared():
+    """So that a new table is thought about before anybody publishes it."""
+    root = Path(__file__).parent.parent
+    text = "\n".join(path.read_text() for path in (root / "workflow" / "rules").glob("*.smk"))
+    written = set(re.findall(r"<results>/(?:\{cohort\}|pooled)/([\w/]+)\.tsv", text))
+    assert len(written) > 40
+    assert written - set(TABLES) - {"ledger", *(name for name in written if name.endswith("ledger"))} == set()
+    for name in written:
+        assert (declared(f"north/{name}.tsv") is NEVER) == name.endswith("ledger"), name

@@ -122,7 +122,9 @@ def shareable_tables(results: Path, min_cell: int) -> Iterator[tuple[str, Suppre
     unknown, places = [], {}
     for path in sorted(results.glob("*/**/*.tsv")):
         inside = path.relative_to(results)
-        if inside.parts[0] in NOT_OF_PEOPLE | {"demo"} or any(part.startswith(".") for part in inside.parts):
+        if inside.parts[0] in NOT_OF_PEOPLE | {"demo", "local"} or any(
+            part.startswith(".") for part in inside.parts
+        ):
             continue
         key = key_of(inside.as_posix())
         if key not in TABLES:

@@ -44,6 +44,7 @@ TABLES: dict[str, Rule] = {
     # ages of faces
     "faceage/summary": Rule(lines=(("cohort", "analysis"),)),
     "faceage/agreement": PLAIN,
+    "faceage/review": Rule(lines=(("cohort", "analysis"),)),
     "faceage/agreement_bands": Rule(lines=(("cohort", "term"),)),
     "acceleration/age_bands": Rule(lines=(("cohort",),)),
     "acceleration/definition_bands": Rule(lines=(("cohort", "definition"),)),
