@@ -21,6 +21,7 @@ from faceage_bio.config import Config
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "faceage_bio"
+GROUND = ("errors", "columns", "config", "tables", "records", "parse", "plain", "problems")
 ROOMS = {  # what a room holds, in one line; rooms that are not named have no page
     "stats": "Statistical methods that know nothing of faces, each held to R's numbers.",
     "vision": "Photos and networks that know nothing of patients.",
@@ -37,6 +38,7 @@ ROOMS = {  # what a room holds, in one line; rooms that are not named have no pa
     "scores": "Clinical scores such as TEACHH, with age and with face age.",
     "readers": "The reader study.",
     "privacy": "What may leave the house.",
+    "ground": "What all others stand on: errors, names of columns, config, reading and writing of tables.",
 }
 
 
@@ -238,12 +240,19 @@ def parameter_row(parameter: Any, annotation: Any) -> str:
 
 def rooms() -> list[str]:
     """Rooms that have a page."""
-    return [room for room in ROOMS if (PACKAGE / room).is_dir()]
+    return [room for room in ROOMS if room == "ground" or (PACKAGE / room).is_dir()]
 
 
 def modules(room: str) -> list[Path]:
     """The modules of a room."""
+    if room == "ground":
+        return [PACKAGE / f"{name}.py" for name in GROUND]
     return sorted(path for path in (PACKAGE / room).glob("*.py") if path.name != "__init__.py")
+
+
+def name_of(path: Path) -> str:
+    """A module as it is imported."""
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts)
 
 
 def api_index() -> str:
@@ -259,7 +268,7 @@ def api_index() -> str:
         lines += [f"## [{room}]({room}.md)", "", ROOMS[room], "", "| module | what it does |", "|---|---|"]
         for path in modules(room):
             about = (ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or "").split("\n")[0]
-            lines.append(f"| [`{path.stem}`]({room}.md#faceage_bio.{room}.{path.stem}) | {cell(about)} |")
+            lines.append(f"| [`{path.stem}`]({room}.md#{name_of(path)}) | {cell(about)} |")
         lines.append("")
     return "\n".join(lines) + "\n"
 
@@ -268,5 +277,5 @@ def api(room: str) -> str:
     """The public functions of a room's modules."""
     lines = [f"# {room}", "", ROOMS[room], ""]
     for path in modules(room):
-        lines += [f"::: faceage_bio.{room}.{path.stem}", ""]
+        lines += [f"::: {name_of(path)}", ""]
     return "\n".join(lines)

@@ -88,7 +88,8 @@ def test_every_setting_command_and_module_has_its_place(site):
             if parameter.name != "help" and parameter.opts[0].startswith("-"):
                 assert parameter.opts[0] in commands, (name, parameter.opts[0])
     rooms = {path.stem for path in (site / "api").glob("*.html")} - {"index"}
-    assert rooms >= {"stats", "vision", "cohort", "survival", "expression"}
+    assert rooms >= {"stats", "vision", "cohort", "survival", "expression", "ground"}
+    assert 'id="faceage_bio.tables"' in (site / "api" / "ground.html").read_text()
     for path in MODULES:
         room = path.parent.name
         if room in rooms:
@@ -313,7 +314,7 @@ def test_the_worked_reading_is_of_the_demo(demo):
     results = demo / "results"
     text = " ".join((DOCS / "numbers.md").read_text().replace(">", " ").split())
 
-    def row(path, **choices):
+    def row(path, **choices):  # the first row of a table with these values
         table = pd.read_csv(results / path, sep="\t")
         for column, value in choices.items():
             table = table[table[column] == value]
@@ -355,3 +356,14 @@ def test_the_worked_reading_is_of_the_demo(demo):
         f"{points.estimate.iloc[1]:.0f} people get the point by face age and {points.estimate.iloc[0]:.0f} by age"
         in text
     )
+    panel = {"path": "north/expression/panel.tsv", "term": "CDK6", "model": "together"}
+    for exposure in ("age_acceleration", "chronological_age", "difference"):
+        found = row(**panel, exposure=exposure)
+        said = f"{found.estimate:+.2f}", f"{found.ci_lower:.2f} to {found.ci_upper:.2f}".replace("-", "−")
+        assert all(words in text for words in said), (exposure, said)
+    swap = {"path": "north/scores/comparison.tsv", "model": "TEACHH (publication)"}
+    one, other = (row(**swap, term=term, measure="Harrell's C") for term in ("age", "face age, fixed cut"))
+    more = row(**swap, term="face age, fixed cut minus age")
+    assert f"C {one.estimate:.2f} with age, {other.estimate:.2f} with face age" in text
+    interval = f"{more.ci_lower:.3f} to {more.ci_upper:.3f}".replace("-", "−")
+    assert f"difference {more.estimate:+.3f}, 95 % interval {interval}" in text
