@@ -28,7 +28,8 @@ from faceage_bio.columns import (
     SUBJECT,
     SUBJECT_COLUMNS,
 )
-from faceage_bio.config import Config
+from faceage_bio.config import Config, check_config
+from faceage_bio.errors import ConfigError
 from faceage_bio.expression.counts import TISSUE
 from faceage_bio.faceage.given import read_face_ages
 from faceage_bio.readers import readings
@@ -234,6 +235,26 @@ def test_the_rows_of_the_readme_are_those_of_the_examples():
     for row in told:
         cells = row.split(", ")
         assert any(set(cells) <= set(full) for full in rows), row
+
+
+def test_the_settings_named_in_the_pages_exist():
+    known = {re.sub(r"^cohorts\.", "", place) for place in places(Config)} | set(places(Config))
+    sections = {
+        name for name, field in Config.model_fields.items() if hasattr(field.annotation, "model_fields")
+    }
+    for page in PAGES:
+        for words in re.findall(r"`([a-z_]+(?:\.[a-z_]+)+)(?::[^`]*)?`", page.read_text()):
+            assert words.split(".")[0] not in sections or words in known, f"{page.name}: {words}"
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if blocks(page, "yaml")], ids=lambda page: page.name)
+def test_the_configs_in_the_pages_have_no_unknown_key(page):
+    for _, text in blocks(page, "yaml"):
+        if "cohorts:" in text:
+            try:
+                check_config(yaml.safe_load(text))
+            except ConfigError as error:
+                assert "unknown key" not in str(error)
 
 
 # ------------------------------------------------------------------------------ results

@@ -64,6 +64,17 @@ def people(n: int = 150) -> pd.DataFrame:
     return table.round({"bmi": 1, "followup_years": 3})
 
 
+def finish(results: Path) -> None:
+    """What the commands after a run need of its results."""
+    for name in ("local", "reports", "mine/acceleration"):
+        (results / name).mkdir(parents=True)
+    (results / "local" / "review_key.tsv").write_text("sheet\tphoto\tcohort\tphoto_id\ns1\t1\tmine\tp1\n")
+    (results / "reports" / "survival.html").write_text(
+        "<!doctype html><title>Survival</title><p>A page.</p>\n"
+    )
+    people(20).assign(cohort="mine").to_parquet(results / "mine" / "acceleration" / "acceleration.parquet")
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory) -> Path:
     """A folder as somebody has it who followed the pages: the project's files, my-study with photos and model, people.tsv."""
@@ -87,9 +98,7 @@ def folder(tmp_path_factory) -> Path:
     try:
         own("faceage-bio init my-study")
         fill(folder / "my-study")
-        (folder / "my-study" / "results" / "local").mkdir(parents=True)
-        key = folder / "my-study" / "results" / "local" / "review_key.tsv"
-        key.write_text("sheet\tphoto\tcohort\tphoto_id\ns1\t1\tmine\tp1\n")
+        finish(folder / "my-study" / "results")
         own("faceage-bio weights import faceage_model.h5 --output my-study/model")
         own("faceage-bio define-acceleration --table people.tsv --definitions d.tsv --people accelerated.tsv")
     finally:
@@ -112,6 +121,8 @@ def test_a_command_of_the_docs(page, line, folder, tmp_path, monkeypatch):
     for pattern, reason in NOT_RUN.items():
         if re.search(pattern, line):
             pytest.skip(f"{line}: not run, because {reason}")
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "settings"))
+    monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.chdir(tmp_path if line.startswith("faceage-bio init") else folder)
     line = planned(line)
     if is_ours(line):
@@ -124,6 +135,27 @@ def test_a_command_of_the_docs(page, line, folder, tmp_path, monkeypatch):
         ["bash", "-euo", "pipefail", "-c", line], env=environment, capture_output=True, text=True
     )
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+
+
+INLINE = sorted({
+    (page.relative_to(ROOT).as_posix(), " ".join(words.split()))
+    for page in PAGES
+    for words in re.findall(r"(?<!`)`((?:faceage-bio|make) [^`]+)`", re.sub(r"```.*?```", "", page.read_text(), flags=re.DOTALL))
+})  # fmt: skip
+
+
+@pytest.mark.parametrize(("page", "words"), INLINE, ids=[f"{page}: {words}" for page, words in INLINE])
+def test_a_command_named_in_a_sentence_exists(page, words):
+    program, *rest = words.split()
+    if program == "make":
+        assert re.search(rf"^{rest[0]}:", (ROOT / "Makefile").read_text(), flags=re.MULTILINE)
+        return
+    if rest[0] in {"--help", "COMMAND"}:
+        return
+    name = next(name for name in (" ".join(rest[:2]), rest[0], f"{rest[0]} fetch") if name in EACH)
+    known = {option for parameter in EACH[name][1].params for option in parameter.opts} | {"--help"}
+    given = {word for word in rest if word.startswith("--")}
+    assert given <= known or name == "run", given - known
 
 
 def test_what_is_not_run_still_stands_in_the_docs():
