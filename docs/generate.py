@@ -196,9 +196,14 @@ def commands() -> str:
         "mend what it tells.",
         "",
     ]
+    last = None
     for name, command in each_command():
+        module = inspect.getmodule(command.callback)
+        if module is not last:
+            lines += [f"## {(module.__doc__ or '').splitlines()[0].rstrip('.')}", ""]
+            last = module
         text, example = split_example(command.help or "")
-        lines += [f"## `{name}` {{ #{name.replace(' ', '-')} }}", "", text, ""]
+        lines += [f"### `{name}` {{ #{name.replace(' ', '-')} }}", "", text, ""]
         if example:
             lines += ["```console", "$ " + example, "```", ""]
         hints = get_type_hints(command.callback, include_extras=True)

@@ -5,6 +5,7 @@ Only for the demo's pages, whose people are drawn. `make picture` calls
     python docs/picture.py results/reports/association.html docs/report.webp
 """
 
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -20,6 +21,8 @@ def photograph(page: Path, picture: Path) -> int:
     """Write the top of ``page`` as Chromium draws it; returns the bytes of the picture."""
     if "drawn by code" not in page.read_text(encoding="utf-8"):
         raise SystemExit(f"{page}: not a page of the demo; a picture of real results does not belong here.")
+    if not shutil.which("chromium"):
+        raise SystemExit("Chromium is not installed (Debian: apt-get install chromium).")
     with tempfile.TemporaryDirectory() as folder:
         shot = Path(folder) / "page.png"
         subprocess.run(

@@ -139,6 +139,17 @@ def test_the_picture_is_small():
     assert picture.stat().st_size < 200_000
 
 
+def test_no_picture_is_made_of_a_page_about_real_people(tmp_path):
+    (tmp_path / "page.html").write_text("<p>Our study</p>")
+    done = subprocess.run(
+        [sys.executable, DOCS / "picture.py", tmp_path / "page.html", tmp_path / "page.webp"],
+        capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert "not a page of the demo" in done.stderr
+    assert not (tmp_path / "page.webp").exists()
+
+
 @pytest.mark.parametrize("page", [ROOT / "README.md", DOCS / "architecture.md"], ids=lambda page: page.name)
 def test_the_house_is_drawn_as_it_stands(page):
     drawing = next(text for text in page.read_text().split("```") if "stats/ vision/" in text)
