@@ -168,7 +168,10 @@ def test_the_citation_names_this_version():
     content = yaml.safe_load((ROOT / "CITATION.cff").read_text())
     assert {"cff-version", "message", "title", "authors", "license", "references"} <= set(content)
     assert content["version"] == faceage_bio.__version__
-    assert "FaceAge" in content["references"][0]["title"]
+    study = content["references"][0]
+    assert "FaceAge" in study["title"]
+    assert study["title"] in " ".join((DOCS / "cite.md").read_text().replace("\n>", "").split())
+    assert study["doi"] in (DOCS / "cite.md").read_text()
     assert "CITATION.cff" in (DOCS / "cite.md").read_text()
 
 
