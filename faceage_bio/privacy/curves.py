@@ -34,7 +34,12 @@ CURVES = tuple(
 )
 READ_AT = re.compile(r"(?:survival at|within) ([\d.]+) years?$")
 SUMS = ("at_risk", "entered", "events", "censored")
+COMPARED = ("difference", "ratio")  # measures of a group and the first one, with the people of both
 HEIGHTS = ("survival", "incidence", "standard_error", "ci_lower", "ci_upper")
+NEEDED = {  # columns without which a table holds no curves
+    "kaplan_meier": {"years", "at_risk", "events", "censored"}, "at_risk": {"years", *SUMS}, "incidence_at_risk": {"years", *SUMS},
+    "summary": {"measure", "n", "n_events"}, "competing_risks": {"measure"}, "cumulative_incidence": {"years", "cause", "events"},
+}  # fmt: skip
 NEAR = 1e-9
 Key = tuple[str, str]  # grouping, group
 
@@ -104,17 +109,17 @@ def suppress_curves(tables: Mapping[str, Suppressed], min_cell: int) -> dict[str
     tables : those of `CURVES` that there are
     """
     done = dict(tables)
-    cohorts = {
-        cohort
-        for one in tables.values()
-        if "cohort" in one.table
-        for cohort in one.table["cohort"].dropna().unique()
+    whole = {
+        key: one
+        for key, one in tables.items()
+        if {"cohort", "grouping", "group", *NEEDED[key.split("/")[1]]} <= set(one.table)
     }
+    cohorts = {cohort for one in whole.values() for cohort in one.table["cohort"].dropna().unique()}
     parts: dict[str, list[pd.DataFrame]] = {}
     for cohort in sorted(cohorts):
         mine = {
             key.split("/")[1]: one.table[one.table["cohort"] == cohort]
-            for key, one in tables.items()
+            for key, one in whole.items()
             if len(one.table)
         }
         for key, table in _one_cohort(mine, done, min_cell).items():
@@ -134,26 +139,31 @@ def _one_cohort(
     risk, cif_risk = mine.get("at_risk", pd.DataFrame()), mine.get("incidence_at_risk", pd.DataFrame())
     deaths, by_cause = _deaths(km, ["events"]), _by_cause(cif)
     groups = _groups_of(summary, risk, km)
-    able, secret = _able_groups(done.get("survival/summary"), summary, groups, deaths, min_cell)
-    able_causes = _able_causes(done.get("survival/competing_risks"), competing, by_cause, able, min_cell)
+    able, no_people, secret = _able_groups(done.get("survival/summary"), summary, groups, deaths, min_cell)
+    able_causes, secret_causes = _able_causes(
+        done.get("survival/competing_risks"), competing, by_cause, able, secret, min_cell
+    )
     reading = sorted({*_years(risk), *_years(cif_risk), *_read_at(summary), *_read_at(competing)})
+    left = _left(km)
 
     # deaths of all causes
     told = Told({key: [] for key in groups})
     for key in able & set(deaths):
-        told.times[key] = _tell(deaths[key], reading, min_cell, secret=key in secret)
+        times = [time for time in reading if _many_left(left[key], time, min_cell)]
+        told.times[key] = _tell(deaths[key], times, min_cell, secret=key in secret)
     told.settle()
     fine = Told({key: [] for key in groups})
     for key in able & set(deaths):
         fine.times[key] = _tell_between(
             deaths[key], told.times[key], min_cell, odd=key[0] == ALL, secret=key in secret
         )
+        fine.times[key] = [time for time in fine.times[key] if _many_left(left[key], time, min_cell)]
     fine.settle()
     points = {key: sorted({*told.times[key], *fine.times[key]}) for key in groups}
 
     # numbers at risk
     numbers = Told({key: [] for key in groups})
-    for key in able:
+    for key in able - no_people:
         numbers.times[key] = _tell_at_risk(risk, key, told.times[key], min_cell)
     numbers.settle()
 
@@ -161,7 +171,7 @@ def _one_cohort(
     causes = Told({key: [] for key in groups})
     for key in able_causes & set(by_cause):
         causes.times[key] = _tell(
-            by_cause[key], points[key] if len(km) else reading, min_cell, secret=key in secret
+            by_cause[key], points[key] if len(km) else reading, min_cell, secret=key in secret_causes
         )
     causes.settle()
 
@@ -205,6 +215,26 @@ def _deaths(table: pd.DataFrame, columns: list[str]) -> dict[Key, tuple[np.ndarr
     }
 
 
+def _left(km: pd.DataFrame) -> dict[Key, tuple[np.ndarray, np.ndarray]]:
+    """Times, and who is still followed after each, of each group."""
+    if not len(km):
+        return {}
+    after = km["at_risk"] - km["events"] - km["censored"]
+    return {
+        (str(grouping), str(group)): (rows["years"].to_numpy(float), rows["after"].to_numpy(float))
+        for (grouping, group), rows in km.assign(after=after)
+        .sort_values("years")
+        .groupby(["grouping", "group"])
+    }
+
+
+def _many_left(left: tuple[np.ndarray, np.ndarray], time: float, min_cell: int) -> bool:
+    """Whether nobody, or not only a few, are followed beyond a time: a curve's height tells how many of them live."""
+    years, after = left
+    place = int(np.searchsorted(years, time + NEAR, side="right")) - 1
+    return place < 0 or after[place] == 0 or after[place] >= min_cell
+
+
 def _by_cause(cif: pd.DataFrame) -> dict[Key, tuple[np.ndarray, np.ndarray]]:
     """Times and numbers of deaths of each cause (columns) of each group."""
     if not len(cif):
@@ -224,38 +254,52 @@ def _able_groups(
     groups: list[Key],
     deaths: Mapping[Key, tuple],
     min_cell: int,
-) -> tuple[set[Key], set[Key]]:
-    """Groups that can have a curve, and those of them whose number of deaths is not told; what is not is hidden in the summary."""
+) -> tuple[set[Key], set[Key], set[Key]]:
+    """Groups that can have a curve, those whose people are not told, and those whose deaths are not.
+
+    What is not told is hidden in the summary, also where two groups are compared and counted together.
+    """
     totals, died = _totals(summary, groups), {key: int(both[1].sum()) for key, both in deaths.items()}
-    able, secret = set(), set()
+    able, no_people, no_deaths = set(), set(), set()
     for grouping in dict.fromkeys(key[0] for key in groups):
         keys = [key for key in groups if key[0] == grouping]
         found = [totals.get(key, (max(min_cell, 2 * died.get(key, 0)), died.get(key, 0))) for key in keys]
         n, d = np.array(found, dtype=int).reshape(-1, 2).T
-        few = ((d > 0) & (d < min_cell)) | ((n - d > 0) & (n - d < min_cell))
-        if grouping == ALL:
-            no_people, no_deaths = (n > 0) & (n < min_cell), few
-        else:
-            no_people = hidden_in_marked_line(n, min_cell)
-            no_deaths = hidden_in_marked_line(d, min_cell, no_people | few)
-        for key, people, events, count in zip(keys, no_people, no_deaths, d, strict=True):
-            if not people and (count >= min_cell or (count == 0 and not events)):
-                able.add(key)
-                secret |= {key} if events else set()
-            if one is not None and len(summary):
+        people = (n > 0) & (n < min_cell)
+        few = ((d > 0) & (d < min_cell)) | ((n - d > 0) & (n - d < min_cell)) | people
+        if grouping != ALL:
+            people, few = hidden_in_marked_line(n, min_cell), hidden_in_marked_line(d, min_cell, few)
+        no_people |= {key for key, lost in zip(keys, people, strict=True) if lost}
+        no_deaths |= {key for key, lost in zip(keys, few, strict=True) if lost}
+        able |= {
+            key
+            for key, m, k in zip(keys, n, d, strict=True)
+            if m >= min_cell and (k >= min_cell or (k == 0 and key not in no_deaths))
+        }
+        if one is not None and len(summary):
+            for key in keys:
                 rows = one.table.index.isin(_rows_of(summary, key))
-                one.hide(rows & bool(people), ["n"])
-                one.hide(rows & bool(events), ["n_events"])
-    return able, secret
+                compared = rows & one.table["measure"].astype(str).str.startswith(COMPARED).to_numpy()
+                lost_people, lost_deaths = (
+                    key in no_people or keys[0] in no_people,
+                    key in no_deaths or keys[0] in no_deaths,
+                )
+                one.hide((rows & (key in no_people)) | (compared & lost_people), ["n"])
+                one.hide((rows & (key in no_deaths)) | (compared & lost_deaths), ["n_events"])
+    return able, no_people, no_deaths
 
 
 def _totals(summary: pd.DataFrame, groups: list[Key]) -> dict[Key, tuple[int, int]]:
-    found = {}
-    for key in groups if len(summary) else []:
-        rows = summary.loc[_rows_of(summary, key)]
-        if len(rows) and rows["n"].notna().any():
-            found[key] = int(rows["n"].max()), int(rows["n_events"].fillna(0).max())
-    return found
+    """People and deaths of each group, as the summary tells them."""
+    if not len(summary):
+        return {}
+    own = summary[~summary["measure"].astype(str).str.startswith(COMPARED) & summary["n"].notna()]
+    found = {key: own.loc[_rows_of(own, key)] for key in groups}
+    return {
+        key: (int(rows["n"].iloc[0]), int(rows["n_events"].fillna(0).iloc[0]))
+        for key, rows in found.items()
+        if len(rows)
+    }
 
 
 def _able_causes(
@@ -263,32 +307,33 @@ def _able_causes(
     competing: pd.DataFrame,
     by_cause: Mapping[Key, tuple],
     able: set[Key],
+    secret: set[Key],
     min_cell: int,
-) -> set[Key]:
-    """Groups whose deaths of each cause are told; those of the others are hidden."""
-    ready = set()
+) -> tuple[set[Key], set[Key]]:
+    """Groups that can have curves by cause, with enough deaths of each, and those whose deaths by cause are not told."""
+    ready, untold = set(), set()
     for grouping in dict.fromkeys(key[0] for key in by_cause):
         keys = [key for key in by_cause if key[0] == grouping]
         width = max(by_cause[key][1].shape[1] for key in keys)
-        table = np.array(
-            [np.pad(by_cause[key][1].sum(axis=0), (0, width - by_cause[key][1].shape[1])) for key in keys]
-        ).astype(int)
-        sums = np.array([key not in able for key in keys])
-        cells, _, _ = (
-            hidden_counts(table, min_cell, hidden_sums=sums)
-            if len(keys) > 1
-            else ((table > 0) & (table < min_cell), None, None)
-        )
-        lost = cells.any(axis=1) | sums
-        if grouping == ALL:
-            lost = lost | ((table > 0) & (table < min_cell)).any(axis=1)
-        ready |= {key for key, gone in zip(keys, lost, strict=True) if not gone}
+        table = np.array([
+            np.pad(by_cause[key][1].sum(axis=0), (0, width - by_cause[key][1].shape[1])) for key in keys
+        ]).astype(int)  # fmt: skip
+        few = (table > 0) & (table < min_cell)
+        sums = np.array([key in secret or key not in able for key in keys])
+        if len(keys) > 1:
+            lost, _, _ = hidden_counts(
+                table, min_cell, hidden_sums=sums, hidden=np.repeat(sums[:, None], width, axis=1)
+            )
+        else:
+            lost = few
+        ready |= {key for key, row in zip(keys, few, strict=True) if key in able and not row.any()}
+        untold |= {key for key, row in zip(keys, lost, strict=True) if row.any()}
         if one is not None and len(competing):
-            for key, gone in zip(keys, lost, strict=True):
-                one.hide(
-                    one.table.index.isin(_rows_of(competing, key)) & bool(gone), ["n_events", *ESTIMATES]
-                )
-    return ready
+            for key, row in zip(keys, lost, strict=True):
+                rows = one.table.index.isin(_rows_of(competing, key))
+                one.hide(rows & bool(row.any()), ["n_events"])
+                one.hide(rows & (key not in ready), ESTIMATES)
+    return ready, untold
 
 
 def _rows_of(table: pd.DataFrame, key: Key) -> pd.Index:
@@ -308,8 +353,7 @@ def _read_at(table: pd.DataFrame) -> set[float]:
     return {
         float(found[1])
         for measure in table["measure"].astype(str)
-        if (found := READ_AT.search(measure))
-        and not measure.startswith(("restricted", "difference", "ratio"))
+        if (found := READ_AT.search(measure)) and not measure.startswith(("restricted", *COMPARED))
     }
 
 
@@ -389,7 +433,7 @@ def _hide_readings(
         if key[1] == "":
             continue
         measure = str(row["measure"])
-        compares = measure.startswith(("difference", "ratio"))
+        compares = measure.startswith(COMPARED)
         first = references.setdefault(key[0], key in able)
         lost = key not in able or (compares and not first)
         if (read := READ_AT.search(measure)) and not measure.startswith(

@@ -2,12 +2,14 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pandas as pd
 
 from faceage_bio.columns import COHORT
+from faceage_bio.privacy.suppress import suppress
+from faceage_bio.privacy.tables import TABLES
 from faceage_bio.tables import read_table
 
 ROOMS = {
@@ -29,19 +31,38 @@ class ReportTables:
         return table if cohort is None else table[table[COHORT] == cohort]
 
     def without_small_notes(self, min_cell: int) -> "ReportTables":
-        """The same, where notes do not tell a small number of people, samples or deaths either."""
+        """The same as it may be told: tables without small numbers and what gives them away, notes without such numbers.
+
+        A small number is 1, which `formats.count` prints as "< 5"; what else is not told is missing (`privacy.suppress`).
+        """
+        keys = {
+            key: place
+            for place in self.by_name
+            if (key := "/".join(place)) in TABLES and key not in TOLD_BY_SECTION
+        }
+        protected = suppress({key: self.by_name[place] for key, place in keys.items()}, min_cell)
+        shown = self.by_name | {keys[key]: one.as_numbers(min_cell) for key, one in protected.items()}
 
         def told(note: object) -> object:
             return SAID.sub(lambda found: _few(found[0], min_cell), note) if isinstance(note, str) else note
 
-        return ReportTables(
-            {
+        return replace(
+            self,
+            by_name={
                 key: table.assign(note=table["note"].map(told)) if "note" in table else table
-                for key, table in self.by_name.items()
-            }
+                for key, table in shown.items()
+            },
         )
 
 
+# sections that see to the sums of their numbers themselves; the flow is "ledger/flow" here, which is no table's key
+TOLD_BY_SECTION = {
+    "scores/comparison",
+    "scores/scored",
+    "phenotype/table_one",
+    "phenotype/distributions",
+    "phenotype/age_squares",
+}
 # a whole number of them, unless it is a bound that a method sets
 SAID = re.compile(
     r"(?<![\d.,])(?<!than )(?<!least )\d+(?= (?:of \d+ )?(?:people|person|donors?|samples?|rows?|deaths?|events?)\b)"

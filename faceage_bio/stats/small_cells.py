@@ -9,6 +9,7 @@ def hidden_counts(
     *,
     possible: np.ndarray | None = None,
     hidden_sums: np.ndarray | None = None,
+    hidden: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Which counts of a table to leave out where its sums are told beside it.
 
@@ -22,6 +23,8 @@ def hidden_counts(
         False where a reader knows that there is nobody, so that leaving out the zero would protect nothing.
     hidden_sums : bool array, shape (r,), optional
         Sums of rows that are left out elsewhere already.
+    hidden : bool array, shape (r, c), optional
+        Counts that are left out in any case.
 
     Returns
     -------
@@ -35,7 +38,10 @@ def hidden_counts(
     )
     usable = np.pad(possible, (0, 1), constant_values=True)
     usable[-1, -1] = False
+    before = hidden
     hidden = (full > 0) & (full < min_cell)
+    if before is not None:
+        hidden[:-1, :-1] |= before
     if hidden_sums is not None:
         hidden[:-1, -1] |= hidden_sums
     views = ((full, usable, hidden), (full.T, usable.T, hidden.T))
