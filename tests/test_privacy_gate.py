@@ -1,6 +1,7 @@
 """The gate finds what may not leave, each kind by its name, and nothing where there is nothing."""
 
 import base64
+import gzip
 import io
 import json
 import zipfile
@@ -37,6 +38,17 @@ def uri(content: bytes, kind: str) -> str:
     return f"data:{kind};base64,{base64.b64encode(content).decode()}"
 
 
+def packed(text: str) -> str:
+    """As the pages hold the lines of a figure."""
+    return base64.b64encode(gzip.compress(text.encode())).decode()
+
+
+LINES = "group\tn\testimate\n" + "".join(f"g{k}\t{k}\t{k / 7:.5f}\n" for k in range(1, 90))
+GENES = json.dumps(
+    [[f"GENE{k}" for k in range(300)], [k / 7 for k in range(300)]]
+)  # a table by columns is no vector
+
+
 def kinds(tmp_path, files: dict[str, str | bytes], known: Known = KNOWN, min_cell: int = 5) -> set[str]:
     for name, content in files.items():
         path = tmp_path / name
@@ -50,6 +62,7 @@ CLEAN = {
         "<p>114 people, 79 deaths; hazard ratio 1.62 (1.10 to 2.40), p = 0.0912</p>"
         '<svg><path d="M0 0 H912 V3"/><text>0.7734521</text></svg><p>N09123 and XN0912 are others, 1950-04-04 a day</p>'
         "<table><thead><tr><th>Group</th><th>People</th></tr></thead><tr><td>1</td><td>12</td></tr><tr><td>anna</td><td>&lt; 5</td></tr></table>"
+        f"<script class=genes>{packed(GENES)}</script>"
     ),
     "tables/north/survival/cox.tsv": "cohort\tterm\testimate\tn\tn_events\nnorth\tface_age\t1.5\t114\t79\nnorth\tage\t1\t114\t[c]\n",
     "notes.md": "See https://example.org/data/home and the section 1/2.\n",
@@ -90,6 +103,9 @@ LEAKS = {
     "identifier in SVG": ("identifier", {"a.svg": "<svg><text>ward-b</text></svg>"}),
     "identifier in JSON": ("identifier", {"a.json": '{"a": "Zo\\u00eb/12"}'}),
     "identifier in base64": ("identifier", {"a.html": PAGE.format(f"<a href='{uri(b'term: N0912', 'text/plain')}'>")}),
+    "identifier in packed data": ("identifier", {"a.html": PAGE.format(f"<script class=data>{packed('term N0912 ' * 30)}</script>")}),
+    "small number in a figure's packed lines": ("small count", {"a.html": PAGE.format(f"<script class=data>{packed(LINES)}</script>")}),
+    "vector in packed data": ("embedding", {"a.html": PAGE.format(f"<script>{packed(json.dumps([[x / 7 for x in range(1, 129)]]))}</script>")}),
     "identifier in a file's name": ("identifier", {"N0912.svg": "<svg/>"}),
     "identifier in a zip": ("identifier", {}),
     "long number": ("identifier", {"a.md": "case 7734521 died"}),

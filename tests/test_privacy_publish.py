@@ -21,6 +21,7 @@ from faceage_bio.privacy.publish import ABOUT, MANIFEST, mark_local, publish
 from faceage_bio.privacy.suppress import MARK
 from faceage_bio.privacy.tables import NEVER, TABLES, key_of
 from faceage_bio.tables import read_text_table, sha256_of
+from tests.conftest import jobs_planned, snakemake
 
 PEOPLE = Known(identifiers={"N0912"})
 COX = "cohort\tterm\testimate\tn\tn_events\nnorth\tface_age\t1.5\t114\t79\nnorth\tage\t1.2\t40\t4\n"
@@ -206,6 +207,14 @@ def test_the_demo_may_leave(published, demo):
     leak = published.parent / "leak.html"
     leak.write_text(page.read_text().replace("</body>", "<p>N001</p></body>"))
     assert {finding.kind for finding in check_folder(leak, people, 5)} == {"identifier"}
+
+
+@pytest.mark.workflow
+def test_publishing_is_a_deliberate_act(demo, tmp_path):
+    assert not (demo / "results" / "share").exists()  # no part of a run
+    run = snakemake(tmp_path, "publish", "--dry-run", "--quiet", "host")
+    assert run.status == 0, run.output
+    assert jobs_planned(run.output)["publish"] == 1
 
 
 @pytest.mark.workflow

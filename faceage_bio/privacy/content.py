@@ -4,9 +4,12 @@ import base64
 import binascii
 import contextlib
 import getpass
+import gzip
 import html
+import json
 import re
 import socket
+import zlib
 from collections.abc import Iterator
 from functools import cache
 from urllib.parse import unquote, unquote_to_bytes
@@ -22,7 +25,7 @@ VECTORS = re.compile(rf"(?:{NUMBER}\s*[,;\t ]\s*){{{VECTOR - 1},}}{NUMBER}")
 DATA_URI = re.compile(
     r"data:(?P<type>[\w.+-]+/[\w.+-]+)?(?P<more>(?:;[\w=.+-]+)*),(?P<body>[^\"'\s)<>]*)", re.IGNORECASE
 )
-BASE64 = re.compile(r"(?<![\w+/=])[A-Za-z0-9+/]{80,}={0,2}(?![\w+/=])")
+BASE64 = re.compile(r"(?<![\w+/=])[A-Za-z0-9+/]{40,}={0,2}(?![\w+/=])")
 PICTURE_TAGS = re.compile(
     r"<\s*(?:svg:)?(img|image|picture|feimage|object|embed|video|iframe)\b[^>]*>", re.IGNORECASE
 )
@@ -84,9 +87,9 @@ def in_text(text: str) -> Iterator[Found]:
     for found in PICTURE_TAGS.finditer(shown):
         yield found.start(), "image", f"an element <{found[1]}>"
     for where, content in embedded(text):
-        yield from ((where, kind, f"{what}, embedded") for _, kind, what in in_bytes(content))
-    for found in VECTORS.finditer(text):
-        yield found.start(), "embedding", f"more than {VECTOR - 1} numbers in a row"
+        yield from ((where, kind, f"{what}, embedded") for _, kind, what in in_bytes(unpacked(content)))
+    for where in vectors(text):
+        yield where, "embedding", f"more than {VECTOR - 1} numbers in a row"
     for pattern in (PATHS, WINDOWS):
         for found in pattern.finditer(text):
             yield found.start(), "path", f"{found[0][:6]}…"
@@ -118,6 +121,40 @@ def embedded(text: str) -> Iterator[tuple[int, bytes]]:
         content = _decoded(found[0])
         if kind_of_bytes(content) not in {"", "BMP"} or content[:2] == b"\x1f\x8b":
             yield found.start(), content
+
+
+def vectors(text: str) -> Iterator[int]:
+    """Where many numbers stand in a row. In JSON, columns of a table whose rows have names beside them are none."""
+    if text.lstrip()[:1] in {"[", "{"}:
+        with contextlib.suppress(ValueError):
+            if not _holds_vector(json.loads(text), beside_names=False):
+                return
+    yield from (found.start() for found in VECTORS.finditer(text))
+
+
+def _holds_vector(value: object, *, beside_names: bool) -> bool:
+    if isinstance(value, dict):
+        value = list(value.values())
+    elif not isinstance(value, list):
+        return False
+    elif len(value) >= VECTOR and sum(isinstance(one, float) for one in value) > len(value) / 2:
+        return not beside_names
+    named = {
+        len(one)
+        for one in value
+        if isinstance(one, list) and one and all(isinstance(name, str) for name in one)
+    }
+    return any(_holds_vector(one, beside_names=isinstance(one, list) and len(one) in named) for one in value)
+
+
+def unpacked(content: bytes) -> bytes:
+    """What gzip has packed, or the bytes as they are."""
+    if content[:2] != b"\x1f\x8b":
+        return content
+    try:
+        return gzip.decompress(content)
+    except (OSError, EOFError, zlib.error):
+        return content
 
 
 def readings_of(text: str) -> Iterator[str]:

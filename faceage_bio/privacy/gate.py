@@ -28,6 +28,7 @@ TEXTS = {
     ".yaml",
     ".yml",
 }
+DATA = "data"  # a table inside of a page
 PAGES = {".html", ".htm", ".svg"}
 VECTORS = {
     ".npy",
@@ -132,16 +133,18 @@ def _in_text(name: str, text: str, ending: str, known: Known, min_cell: int) -> 
         for where, kind, what in known.in_text(reading):
             yield Finding(name, f"line {at(where)}", kind, what if kind == "date" else masked(what))
     for where, inner in content.embedded(text):
+        inner = content.unpacked(inner)
         if not content.kind_of_bytes(inner):
             shown = inner.decode("utf-8", errors="replace")
-            for one in _in_text(name, shown, ".svg" if "<svg" in shown else ".txt", known, min_cell):
+            kind = ".svg" if "<svg" in shown else DATA if "\t" in shown.split("\n", 1)[0] else ".txt"
+            for one in _in_text(name, shown, kind, known, min_cell):
                 yield Finding(name, f"line {line_of(where)}, embedded", one.kind, one.what)
     for where, key, what in counts.small_in_json(text, min_cell):
         yield Finding(name, f"line {line_of(where)}, key '{key}'", "small count", what)
     if ending in PAGES:
         yield from _in_page(name, text, known, min_cell)
-    if ending in {".tsv", ".csv"}:
-        yield from _in_table(name, text, known, min_cell)
+    if ending in {".tsv", ".csv", DATA}:
+        yield from _in_table(name, text, known, min_cell, listed=ending != DATA)
 
 
 def _in_page(name: str, text: str, known: Known, min_cell: int) -> Iterator[Finding]:
@@ -153,14 +156,16 @@ def _in_page(name: str, text: str, known: Known, min_cell: int) -> Iterator[Find
         yield Finding(name, f"line {line}, column '{head}'", "small count", what)
 
 
-def _in_table(name: str, text: str, known: Known, min_cell: int) -> Iterator[Finding]:
+def _in_table(name: str, text: str, known: Known, min_cell: int, *, listed: bool) -> Iterator[Finding]:
     try:
         table = parse_text_table(text, Path(name))
     except TableError:
         yield Finding(name, "", "kind of file", "no table: lines of unequal length, or nothing in it")
         return
     rule = declared(name)
-    if rule is None:
+    if not listed:
+        pass  # the lines of a figure, inside of a page
+    elif rule is None:
         yield Finding(name, "", "unknown table", "not in the list of tables that may leave")
     elif rule is NEVER:
         yield Finding(name, "", "individual rows", "a table that never leaves")
