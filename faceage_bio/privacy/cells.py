@@ -21,8 +21,8 @@ def hide_cells(one: Suppressed, min_cell: int) -> None:
             parts = rows[[name.startswith(head) for name in measure.to_numpy()[rows]]]
             total = rows[measure.to_numpy()[rows] == whole]
             counts = numbers[parts].astype(int)
-            before = (one.hidden["estimate"] | one.hidden["n"]).to_numpy()[parts]
-            if one.hidden["estimate"].to_numpy()[total].any():
+            before = (one.hidden["estimate"] | one.hidden["n"])[parts]
+            if one.hidden["estimate"][total].any():
                 before = before | (counts > 0)
             lost = np.zeros(len(table), dtype=bool)
             lost[parts] = rule(counts, min_cell, before)

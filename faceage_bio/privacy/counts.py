@@ -28,6 +28,16 @@ INDIVIDUAL = {  # columns that only a table with a row per person, photo or samp
 }  # fmt: skip
 WHOLE = re.compile(r"\d+(?:\.0*)?")
 KEY_VALUE = re.compile(r'"([a-z_]+)"\s*:\s*(\d+)(?:\.0+)?(?=\s*[,}\]])')
+SPOKEN = {
+    "title",
+    "alt",
+    "aria-label",
+    "content",
+    "value",
+    "id",
+    "name",
+    "href",
+}  # attributes that say something
 MONTHS = 24  # halves of a month in a year: curves are told at these times, not at those of single people
 
 
@@ -130,9 +140,7 @@ class _Page(HTMLParser):
                 "span": _span(given, "colspan"),
                 "rows": _span(given, "rowspan"),
             }
-        for value in given.values():
-            if value and len(value) < 500 and not value.startswith(("M", "translate", "rotate")):
-                self.found.append((self.getpos()[0], "", value))
+        self.found += [(self.getpos()[0], "", given[name]) for name in SPOKEN & given.keys() if given[name]]
 
     def handle_endtag(self, tag: str) -> None:
         if tag in {"script", "style"}:

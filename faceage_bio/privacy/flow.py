@@ -15,7 +15,7 @@ def hide_flow(one: Suppressed, min_cell: int) -> None:
     person left out of 114 hides the 113 who go on.
     """
     table, numbers = one.table, one.numbers("n").to_numpy().astype(int)
-    reasons, hidden = table["reason"].isin(CARRIED).to_numpy(), one.hidden["n"].to_numpy().copy()
+    reasons, hidden = table["reason"].isin(CARRIED).to_numpy(), one.hidden["n"].copy()
     for (_, unit, _), rows in _groups(table, ("cohort", "unit", "stage")):
         carried = reasons[rows] & (unit == "subject")
         for part in (rows[~carried], rows[carried]):

@@ -49,22 +49,23 @@ ESTIMATES = ("estimate", "ci_lower", "ci_upper", "standard_error", "p_value", "c
 
 @dataclass
 class Suppressed:
-    """A table and which of its cells are not told; ``table`` still holds them, so it does not leave the process."""
+    """A table and which of its cells are not told, by column; ``table`` still holds them, so it does not leave the process."""
 
     table: pd.DataFrame
-    hidden: pd.DataFrame
+    hidden: dict[str, np.ndarray]
 
     @classmethod
     def of(cls, table: pd.DataFrame) -> "Suppressed":
         """Nothing hidden yet."""
         table = table.reset_index(drop=True)
-        return cls(table, pd.DataFrame(False, index=table.index, columns=table.columns))
+        return cls(table, {name: np.zeros(len(table), dtype=bool) for name in table})
 
     def hide(self, rows: pd.Series | np.ndarray, columns: Iterable[str]) -> None:
         """Leave out cells of some rows."""
+        rows = np.asarray(rows, dtype=bool)
         for column in columns:
             if column in self.hidden:
-                self.hidden[column] |= np.asarray(rows, dtype=bool)
+                self.hidden[column] = self.hidden[column] | rows
 
     def numbers(self, column: str) -> pd.Series:
         """A column as numbers; NaN if there is no such column."""
@@ -82,7 +83,7 @@ class Suppressed:
     def as_text(self) -> pd.DataFrame:
         """The table to be written: what is not told is ``[c]``."""
         out = self.table.copy()
-        for column in out.columns[self.hidden.any()]:
+        for column in [name for name, mask in self.hidden.items() if mask.any()]:
             known = out[column].dropna()
             whole = (
                 pd.api.types.is_numeric_dtype(out[column])
@@ -96,7 +97,7 @@ class Suppressed:
     def as_numbers(self, min_cell: int) -> pd.DataFrame:
         """The table for a page: small numbers are 1 (printed as "< 5"), whatever else is not told is missing."""
         out = self.table.copy()
-        for column in out.columns[self.hidden.any()]:
+        for column in [name for name, mask in self.hidden.items() if mask.any()]:
             if not pd.api.types.is_numeric_dtype(out[column]):
                 continue
             counted = self._counted(column)
@@ -209,7 +210,7 @@ def _hide_lines(one: Suppressed, keys: tuple[str, ...], min_cell: int) -> None:
     for name in ("n", "n_events", "estimate"):
         if name not in one.hidden or not one.hidden[name].any() or (name == "estimate" and counted is None):
             continue
-        numbers, hidden = one.numbers(name).to_numpy(float), one.hidden[name].to_numpy().copy()
+        numbers, hidden = one.numbers(name).to_numpy(float), one.hidden[name].copy()
         for _, rows in _groups(one.table, keys):
             mine = rows[counted[rows]] if name == "estimate" else rows
             counts = np.nan_to_num(numbers[mine])
@@ -235,11 +236,11 @@ def _hide_linked(one: Suppressed, keys: tuple[str, ...]) -> None:
     """A number of people that is left out in one row is left out in all rows about the same kind of groups."""
     names = [name for name in one.table if is_count(name)]
     numbers = np.column_stack([one.numbers(name).to_numpy(float) for name in names])
-    hidden = one.hidden[names].to_numpy().copy()
+    hidden = np.column_stack([one.hidden[name] for name in names])
     for _, rows in _groups(one.table, keys):
         lost = np.unique(numbers[rows][hidden[rows]])
         hidden[rows] |= np.isin(numbers[rows], lost[~np.isnan(lost)])
-    one.hidden[names] = hidden
+    one.hidden |= {name: hidden[:, place] for place, name in enumerate(names)}
 
 
 def _groups(table: pd.DataFrame, keys: tuple[str, ...]) -> Iterator[tuple[object, np.ndarray]]:
