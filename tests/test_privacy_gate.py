@@ -133,6 +133,8 @@ LEAKS = {
     "exact times": ("small count", {"t/n/survival/kaplan_meier.tsv": "grouping\tgroup\tyears\tat_risk\tsurvival\na\tb\t0.3713\t\t0.9\n"}),
     "small number in a page": ("small count", {"a.html": PAGE.format("<table><thead><tr><th rowspan=2>Group</th><th colspan=2>All</th></tr><tr><th>People</th><th>Deaths</th></tr></thead><tr><td>a</td><td>20</td><td>3</td></tr></table>")}),
     "small number in a figure's data": ("small count", {"a.html": PAGE.format('<script type="application/json">{"values": [{"n": 3}]}</script>')}),
+    "small number in words": ("small count", {"t/n/survival/cox.tsv": "note\tn\twithout 3 people whose cause is not known\t40\n".replace("\tn\t", "\tn\n", 1)}),
+    "small number in a sentence": ("small count", {"a.html": PAGE.format("<p>Of all, 2 of 90 people died.</p>")}),
     "unknown table": ("unknown table", {"tables/north/survival/new.tsv": "cohort\testimate\nnorth\t1.5\n"}),
     "spreadsheet": ("kind of file", {"a.xlsx": b"\xd0\xcf"}),
     "not text": ("kind of file", {"a.html": b"\xff\xfe\x00<"}),

@@ -10,6 +10,7 @@ from faceage_bio.errors import PrivacyError, TableError
 from faceage_bio.privacy import content, counts
 from faceage_bio.privacy.findings import Finding, listed, masked
 from faceage_bio.privacy.known import Known, holds_dates, holds_identifiers
+from faceage_bio.privacy.notes import says_small_number
 from faceage_bio.privacy.tables import NEVER, declared
 from faceage_bio.tables import parse_text_table
 
@@ -152,6 +153,8 @@ def _in_page(name: str, text: str, known: Known, min_cell: int) -> Iterator[Find
     for line, head, piece in pieces:
         if known.is_whole(piece, of_identifiers=holds_identifiers(head.replace(" ", "_"))):
             yield Finding(name, f"line {line}", "identifier", masked(piece))
+        if says_small_number(piece, min_cell):
+            yield Finding(name, f"line {line}", "small count", "said in words")
     for line, head, what in counts.small_in_page(pieces, min_cell):
         yield Finding(name, f"line {line}, column '{head}'", "small count", what)
 
@@ -178,6 +181,8 @@ def _in_table(name: str, text: str, known: Known, min_cell: int, *, listed: bool
         for line, cell in table[column].items():
             if cell and known.is_whole(cell, of_identifiers=identifiers):
                 yield Finding(name, f"line {line}, column '{column}'", "identifier", masked(cell))
+            if says_small_number(cell, min_cell):
+                yield Finding(name, f"line {line}, column '{column}'", "small count", "said in words")
     for line, column, what in counts.small_in_table(table, min_cell):
         yield Finding(name, f"line {line}, column '{column}'", "small count", what)
 

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from faceage_bio.privacy.counts import COUNTED, is_count
+from faceage_bio.privacy.notes import without_small_numbers
 from faceage_bio.privacy.tables import TABLES, Rule
 from faceage_bio.stats.small_cells import hidden_in_chain, hidden_in_marked_line
 
@@ -34,6 +35,7 @@ PARTS = {
     "n_high": "n",
     "n_with_cells": "n",
 }  # a part of the people beside it
+NOTES = {"note", "raw_note"}
 TELL_DEATHS = (
     "observed risk",
     "survival at",
@@ -139,6 +141,8 @@ def suppress(tables: Mapping[str, pd.DataFrame], min_cell: int) -> dict[str, Sup
     for key, one in found.items():
         if not len(one.table):
             continue
+        for column in NOTES & set(one.table):
+            one.table[column] = [without_small_numbers(note, min_cell) for note in one.table[column]]
         rule = TABLES[key]
         _hide_in(one, rule, min_cell)
         if rule.special in further:
@@ -164,7 +168,8 @@ def _hide_in(one: Suppressed, rule: Rule, min_cell: int) -> None:
         one.hide(one.numbers(name).between(1, min_cell - 1), [name])
     one.hide((one.numbers("n") - one.numbers("n_events")).between(1, min_cell - 1), ["n_events"])
     _hide_counted(one, min_cell)
-    _hide_shares(one, min_cell)
+    if rule.special != "decisions":
+        _hide_shares(one, min_cell)
     for keys in rule.lines:
         _hide_lines(one, keys, min_cell)
     for keys, order, number in rule.chains:
@@ -175,7 +180,7 @@ def _hide_in(one: Suppressed, rule: Rule, min_cell: int) -> None:
         measures = table["measure"].astype(str) if "measure" in table else pd.Series("", index=table.index)
         lost, few = one.hidden["n_events"], one.numbers("n_events").between(1, min_cell - 1)
         one.hide(lost, ["events_per_term"])
-        if rule.special != "curves":
+        if rule.special not in {"curves", "decisions"}:
             one.hide(lost & measures.str.startswith(TELL_DEATHS), ESTIMATES)
         one.hide(few & measures.str.startswith(OF_DEATHS), ESTIMATES)
 

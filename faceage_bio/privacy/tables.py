@@ -13,7 +13,7 @@ class Rule:
     lines : tuples of columns; rows alike in them add up to a number that is told, or that a reader can guess
     chains : (columns, order, number): rows alike in the columns have numbers that grow or fall along ``order``
     linked : columns that name the groups of people of one kind, so that what is left out once is left out in all rows
-    special : name of a further step: "flow", "curves", "movers", "cells"
+    special : name of a further step: "flow", "curves", "movers", "cells", "decisions"
     """
 
     lines: tuple[tuple[str, ...], ...] = ()
@@ -124,7 +124,7 @@ TABLES: dict[str, Rule] = {
     # scores, readers
     "scores/scored": Rule(lines=(("cohort", "definition", "analysis"),)),
     "scores/comparison": Rule(special="movers"),
-    "readers/readers": PLAIN,
+    "readers/readers": Rule(special="decisions"),  # shares of a reader's decisions are not shares of people
 }  # fmt: skip
 
 

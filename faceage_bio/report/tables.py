@@ -1,6 +1,5 @@
 """The tidy tables that a report is made of, known by their place {cohort}/{room}/{table}.tsv."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -8,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from faceage_bio.columns import COHORT
+from faceage_bio.privacy.notes import without_small_numbers
 from faceage_bio.privacy.suppress import suppress
 from faceage_bio.privacy.tables import TABLES
 from faceage_bio.tables import read_table
@@ -43,13 +43,12 @@ class ReportTables:
         protected = suppress({key: self.by_name[place] for key, place in keys.items()}, min_cell)
         shown = self.by_name | {keys[key]: one.as_numbers(min_cell) for key, one in protected.items()}
 
-        def told(note: object) -> object:
-            return SAID.sub(lambda found: _few(found[0], min_cell), note) if isinstance(note, str) else note
-
         return replace(
             self,
             by_name={
-                key: table.assign(note=table["note"].map(told)) if "note" in table else table
+                key: table.assign(note=[without_small_numbers(note, min_cell) for note in table["note"]])
+                if "note" in table
+                else table
                 for key, table in shown.items()
             },
         )
@@ -63,14 +62,6 @@ TOLD_BY_SECTION = {
     "phenotype/distributions",
     "phenotype/age_squares",
 }
-# a whole number of them, unless it is a bound that a method sets
-SAID = re.compile(
-    r"(?<![\d.,])(?<!than )(?<!least )\d+(?= (?:of \d+ )?(?:people|person|donors?|samples?|rows?|deaths?|events?)\b)"
-)
-
-
-def _few(number: str, min_cell: int) -> str:
-    return f"fewer than {min_cell}" if 0 < int(number) < min_cell else number
 
 
 def collect(paths: Sequence[Path]) -> ReportTables:
