@@ -203,6 +203,76 @@ def test_variants_quality_is_a_line():
     assert MARK in (told[0], told[2])
 
 
+def table_one_of(levels: np.ndarray, numbers: list[int], sizes: np.ndarray) -> pd.DataFrame:
+    groups = [f"g{k}" for k in range(len(sizes))]
+    heads = [("", "", "people", "all", sizes.sum())] + [
+        ("", "", "people", g, k) for g, k in zip(groups, sizes, strict=True)
+    ]
+    shares = [
+        ("smoking", f"l{place}", "share", name, count)
+        for place, line in enumerate(levels)
+        for name, count in zip(["all", *groups], [line.sum(), *line], strict=True)
+    ]
+    gone = sizes - levels.sum(axis=0)
+    shares.append(("smoking", "", "missing", "all", gone.sum()))
+    means = [
+        ("bmi", "", "mean", name, n)
+        for name, n in zip(["all", *groups], [sum(numbers), *numbers], strict=True)
+    ]
+    means.append(("bmi", "", "missing", "all", sizes.sum() - sum(numbers)))
+    table = pd.DataFrame([*heads, *shares, *means], columns=["variable", "level", "measure", "group", "n"])
+    return table.assign(cohort="north", analysis="table one", estimate=0.5, note="")
+
+
+@given(
+    st.lists(st.lists(st.integers(0, 20), min_size=2, max_size=2), min_size=2, max_size=3),
+    st.lists(st.integers(0, 6), min_size=2, max_size=2),
+)
+@settings(max_examples=40, deadline=None)
+def test_no_small_number_of_table_one_can_be_computed(levels, gone):
+    levels = np.array(levels)
+    sizes = levels.sum(axis=0) + np.array(gone)
+    if (sizes < SMALL).any():
+        return
+    table = table_one_of(levels, [int(size) for size in sizes], sizes)
+    told = as_text("phenotype/table_one", table)
+    shares = told[told["measure"] == "share"]
+    wide = shares.pivot(index="level", columns="group", values="n")
+    full = np.vstack([levels, gone])
+    parts = (wide[["g0", "g1"]] == MARK).to_numpy()
+    hidden = np.vstack([parts, [True, True]])  # who has no value stands nowhere by group
+    sums = np.append(
+        (wide["all"] == MARK).to_numpy(),
+        told.loc[(told["measure"] == "missing") & (told["variable"] == "smoking"), "n"].iloc[0] == MARK,
+    )
+    assert hidden[(full > 0) & (full < SMALL)].all()
+    places = [tuple(place) for place in np.argwhere(hidden)]
+    equations, right = [], []
+    for line in range(len(full)):
+        if not sums[line]:
+            equations.append([float(place[0] == line) for place in places])
+            right.append(full[line][hidden[line]].sum())
+    for column in range(2):
+        equations.append([float(place[1] == column) for place in places])
+        right.append(full[:, column][hidden[:, column]].sum())
+    for k, place in enumerate(places):
+        if 0 < full[place] < SMALL and place[0] < len(levels):
+            low, high = bounds(np.array(equations), np.array(right), [(0, None)] * len(places), k)
+            assert high - low >= 1, (full, told)
+
+
+def test_table_one_of_few():
+    sizes = np.array([20, 30])
+    told = as_text("phenotype/table_one", table_one_of(np.array([[10, 15], [10, 15]]), [18, 30], sizes))
+    means = told[told["measure"] == "mean"].set_index("group")["n"]
+    assert means.tolist() == [MARK] * 3  # 20 - 18 have no value, so 30 of 30 would tell how many in all
+    few = as_text(
+        "phenotype/table_one", table_one_of(np.array([[2, 15], [1, 15]]), [3, 30], np.array([3, 30]))
+    )
+    assert (few.loc[few["group"].isin(["g0", "g1"]), "n"] == MARK).all()
+    assert few.loc[(few["measure"] == "people") & (few["group"] == "all"), "n"].tolist() == [33]
+
+
 def flow_table(photos: list[int], missing: int, passed: int) -> pd.DataFrame:
     lines = [("photo", "intake", "included", "", sum(photos))]
     lines += [("photo", "face_age", "excluded", f"r{k}", n) for k, n in enumerate(photos[1:])]

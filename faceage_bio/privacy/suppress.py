@@ -133,11 +133,12 @@ def suppress(tables: Mapping[str, pd.DataFrame], min_cell: int) -> dict[str, Sup
     from faceage_bio.privacy.curves import CURVES, suppress_curves
     from faceage_bio.privacy.flow import hide_flow
     from faceage_bio.privacy.movers import hide_movers
+    from faceage_bio.privacy.table_one import hide_table_one
 
     found = {key: Suppressed.of(table) for key, table in tables.items()}
     if min_cell <= 1:
         return found
-    further = {"flow": hide_flow, "movers": hide_movers, "cells": hide_cells}
+    further = {"flow": hide_flow, "movers": hide_movers, "cells": hide_cells, "table one": hide_table_one}
     for key, one in found.items():
         if not len(one.table):
             continue

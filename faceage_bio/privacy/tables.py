@@ -13,7 +13,7 @@ class Rule:
     lines : tuples of columns; rows alike in them add up to a number that is told, or that a reader can guess
     chains : (columns, order, number): rows alike in the columns have numbers that grow or fall along ``order``
     linked : columns that name the groups of people of one kind, so that what is left out once is left out in all rows
-    special : name of a further step: "flow", "curves", "movers", "cells", "decisions"
+    special : name of a further step: "flow", "curves", "movers", "cells", "decisions", "table one"
     """
 
     lines: tuple[tuple[str, ...], ...] = ()
@@ -57,6 +57,9 @@ TABLES: dict[str, Rule] = {
     "acceleration/ageing_rate": PLAIN,
     # smoking, BMI, disease
     "phenotype/phenotypes": PLAIN,
+    "phenotype/table_one": Rule(special="table one"),
+    "phenotype/distributions": Rule(lines=(("cohort", "factor"),)),
+    "phenotype/age_squares": PLAIN,
     "phenotype/groups": PLAIN,
     "phenotype/means": Rule(lines=((*_GROUPS, "factor"),), linked=("cohort", "factor")),
     "phenotype/pairs": Rule(linked=("cohort", "factor")),
