@@ -1,6 +1,5 @@
-"""Figures as SVG that prints well and follows the page's light or dark colours; the volcano is interactive besides."""
+"""Figures as SVG that prints well and follows the page's light or dark colours."""
 
-import json
 import re
 
 import pandas as pd
@@ -60,42 +59,26 @@ def _rounded(place: re.Match) -> str:
     return LONG.sub(lambda number: f"{float(number[0]):.1f}".removesuffix(".0"), place[0])
 
 
+LETTERS = {"labelColor": INK, "titleColor": INK, "labelFontSize": 12, "titleFontSize": 12}
+CONFIG = {
+    "background": "transparent",
+    "font": FONT,
+    "padding": {"left": 44, "right": 28, "top": 5, "bottom": 5},
+    "axis": LETTERS
+    | {"domainColor": INK, "tickColor": INK, "gridColor": "#8888884d", "titleFontWeight": 500},
+    "view": {"stroke": None, "continuousWidth": 300, "continuousHeight": 300},
+    "legend": LETTERS | {"orient": "top", "labelLimit": 300, "columnPadding": 24},
+    "title": {"color": INK},
+    "text": {"color": INK},
+}
+
+
 def _specification(chart) -> dict:
+    """Vega-Lite's words for the chart; set here as one, for each step of Altair's own copies all of the data."""
     import altair as alt
 
     with alt.data_transformers.enable("default", max_rows=None):
-        return _styled(chart).to_dict()
-
-
-def _styled(chart):
-    axis = {
-        "labelColor": INK,
-        "titleColor": INK,
-        "domainColor": INK,
-        "tickColor": INK,
-        "gridColor": "#8888884d",
-        "titleFontWeight": 500,
-        "labelFontSize": 12,
-        "titleFontSize": 12,
-    }
-    return (
-        chart.configure(
-            background="transparent", font=FONT, padding={"left": 44, "right": 28, "top": 5, "bottom": 5}
-        )
-        .configure_axis(**axis)
-        .configure_view(stroke=None)
-        .configure_legend(
-            labelColor=INK,
-            titleColor=INK,
-            labelFontSize=12,
-            titleFontSize=12,
-            orient="top",
-            labelLimit=300,
-            columnPadding=24,
-        )
-        .configure_title(color=INK)
-        .configure_text(color=INK)
-    )
+        return chart.to_dict(validate=False) | {"config": CONFIG}
 
 
 def _escape(text: str) -> str:
@@ -202,62 +185,6 @@ def forest(
         base.mark_point(filled=True, size=55, opacity=1).encode(x="estimate:Q"),
     ).properties(width=400, height=max(70, 30 * len(order)))
     return to_svg(chart, f"Estimates and 95 % intervals: {title}")
-
-
-def volcano(genes: pd.DataFrame, panel: list[str], title: str = "Log2 fold change"):
-    """Change per gene against its p-value, for the page's own interaction and for print.
-
-    Of genes with p above 0.05 that fall on one spot a single one is drawn, so that the page stays small.
-    """
-    import altair as alt
-    import numpy as np
-
-    shown = genes[genes.p_value.notna()][["term", "estimate", "p_value", "q_value"]].copy()
-    shown["strength"] = -np.log10(shown.p_value.clip(lower=1e-300))
-    declared = shown.term.isin(panel)
-    shown["kind"] = np.where(declared, "panel", np.where(shown.q_value < 0.05, "q below 0.05", "others"))
-    shown["area"] = shown.kind.map({"panel": 70, "q below 0.05": 40, "others": 16})
-    spot = shown.estimate.div(max(shown.estimate.abs().max(), 1e-9) / 150).round().astype(
-        str
-    ) + shown.strength.mul(25).round().astype(str)
-    shown = shown[~spot.duplicated() | declared | (shown.p_value < 0.05)]
-    kinds, colours = ["panel", "q below 0.05", "others"], [ORANGE, BLUE, "#9aa0a8"]
-    shown = shown.sort_values("area").round({"estimate": 4, "strength": 3})
-    base = alt.Chart(shown).encode(
-        x=alt.X("estimate:Q", title=title),
-        y=alt.Y("strength:Q", title="−log10 p"),
-    )
-    points = base.mark_circle(opacity=0.75).encode(
-        color=alt.Color("kind:N", title=None, sort=kinds, scale=alt.Scale(domain=kinds, range=colours)),
-        size=alt.Size("area:Q", scale=None, legend=None),
-        tooltip=[
-            alt.Tooltip("term:N", title="gene"),
-            alt.Tooltip("estimate:Q", title="log2", format=".3f"),
-            alt.Tooltip("p_value:Q", title="p", format=".2g"),
-            alt.Tooltip("q_value:Q", title="q", format=".2g"),
-        ],
-    )
-    named = shown[(shown.kind == "panel") & (shown.q_value < 0.05)]
-    layers = [points]
-    if len(named):
-        layers.append(
-            alt.Chart(named)
-            .mark_text(dy=-9, fontSize=11)
-            .encode(x="estimate:Q", y="strength:Q", text="term:N")
-        )
-    return alt.layer(*layers).properties(width=560, height=320)
-
-
-def interactive(chart) -> str:
-    """The chart's specification as JSON that may stand inside a script element."""
-    return json.dumps(_specification(chart)).replace(INK, "#6b7280").replace("</", "<\\/")
-
-
-def vega_bundle() -> str:
-    """Vega, Vega-Lite and Vega-Embed as one script, so that the page asks for nothing."""
-    import vl_convert
-
-    return vl_convert.javascript_bundle().replace("</script", "<\\/script")
 
 
 def flow(table: pd.DataFrame, stages: list[tuple[str, str, str]], words, min_cell: int) -> list[dict]:

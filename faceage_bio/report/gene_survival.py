@@ -5,10 +5,10 @@ import pandas as pd
 from markupsafe import Markup
 
 from faceage_bio.report import figures
+from faceage_bio.report.all_genes import Column, all_genes, identifier_of, tables_of
 from faceage_bio.report.formats import count, interval, number, p_value
 from faceage_bio.report.tables import ReportTables
-
-MOST_SHOWN = 50
+from faceage_bio.report.volcano import FOUND
 
 
 def gene_survival_section(tables: ReportTables, name: str, config: dict) -> dict:
@@ -22,12 +22,13 @@ def gene_survival_section(tables: ReportTables, name: str, config: dict) -> dict
                 "analysis": analysis,
                 **_panel(panel[panel.analysis == analysis], headline, config["report"]["min_cell"]),
                 **_all(
-                    genes[genes.analysis == analysis] if len(genes) else genes, config["expression"]["panel"]
+                    genes[genes.analysis == analysis] if len(genes) else genes, config["expression"]["panel"], f"{name}, {analysis}",
+                    identifier_of("gene-survival", name, analysis, config), tables_of(tables),
                 ),
             }
             for analysis in analyses
         ]
-    }
+    }  # fmt: skip
 
 
 def _panel(panel: pd.DataFrame, headline: str, min_cell: int) -> dict:
@@ -47,21 +48,25 @@ def _panel(panel: pd.DataFrame, headline: str, min_cell: int) -> dict:
     }
 
 
-def _all(genes: pd.DataFrame, panel: list[str]) -> dict:
+COLUMNS = (
+    Column("Hazard ratio per doubling (95 % interval)", ("estimate", "ci_lower", "ci_upper"), "estimate"),
+    Column("p", ("p_value",), "p"),
+    Column("q", ("q_value",), "p"),
+    Column("Bonferroni", ("p_bonferroni",), "p"),
+    Column("Mean log2 level", ("mean_level",), "number", digits=1),
+)  # fmt: skip
+
+
+def _all(genes: pd.DataFrame, panel: list[str], what: str, identifier: str, share: int) -> dict:
     tested = genes[genes.p_value.notna()] if len(genes) else genes
-    chart = ""
-    if len(tested):
-        points = figures.volcano(
-            tested.assign(estimate=np.log2(tested.estimate)), panel, "Log2 hazard ratio per doubling"
-        )
-        chart = figures.to_svg(points, "Hazard ratio of every gene against its p-value")
     return {
         "n_tested": len(tested),
         "n_failed": len(genes) - len(tested),
-        "n_found": int((tested.q_value < 0.05).sum()) if len(tested) else 0,
-        "volcano": Markup(chart),
-        "genes": tested.sort_values("p_value").head(MOST_SHOWN).to_dict("records") if len(tested) else [],
-    }
+        "n_found": int((tested.q_value < FOUND).sum()) if len(tested) else 0,
+        "all_genes": all_genes(
+            tested, panel, COLUMNS, "Log2 hazard ratio per doubling", f"{what}: genes and death", identifier, share, logarithmic=True,
+        ),
+    }  # fmt: skip
 
 
 def sentence(panel: pd.DataFrame, gene: str, min_cell: int) -> str:

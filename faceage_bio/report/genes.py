@@ -4,9 +4,10 @@ import pandas as pd
 from markupsafe import Markup
 
 from faceage_bio.report import figures, words
+from faceage_bio.report.all_genes import Column, all_genes, identifier_of, tables_of
 from faceage_bio.report.tables import ReportTables
+from faceage_bio.report.volcano import FOUND
 
-TOP_GENES = 500
 TOGETHER = "together"
 EXPOSURES = [
     ("age_acceleration", "age acceleration", figures.ORANGE),
@@ -29,24 +30,18 @@ def gene_section(tables: ReportTables, name: str, config: dict) -> dict:
     panel, genes = (_complete(tables.get("expression", table, name)) for table in ("panel", "genes"))
     headline = config["expression"]["panel"][0]
     analyses = list(dict.fromkeys(panel["analysis"]))
-    own = genes[(genes.exposure == "age_acceleration") & genes.p_value.notna()]
-    shown = next(
-        (one for one in analyses if (own.analysis == one).any()), ""
-    )  # a cell type may have too few donors
-    first = genes[(genes.exposure == "age_acceleration") & (genes.analysis == shown)]
-    chart = figures.volcano(first, config["expression"]["panel"]) if first.p_value.notna().any() else None
+    own = genes[genes.exposure == "age_acceleration"]
+    share = tables_of(tables)
+    parts = [
+        {"analysis": one, **part} for one in analyses if (part := _all(own[own.analysis == one], name, one, config, share))
+    ]  # fmt: skip
     return {
         "gene_sentences": [(one, words.gene_sentence(panel[panel.analysis == one], headline)) for one in analyses]
         or [("expression", words.gene_sentence(panel, headline))],
         "panels": [_panel(one, panel[panel.analysis == one]) for one in analyses],
-        "genes_of": shown if len(analyses) > 1 else "",
-        "n_tested": int(first.p_value.notna().sum()),
-        "n_found": int((first.q_value < 0.05).sum()),
-        "n_found_filtered": int((first.q_filtered < 0.05).sum()),
-        "genes": first.sort_values("p_value").head(TOP_GENES).to_dict("records"),
-        "gene_model": first.head(1).to_dict("records"),
-        "volcano": Markup(figures.interactive(chart)) if chart is not None else "",
-        "volcano_print": Markup(figures.to_svg(chart, "Volcano plot of all genes")) if chart is not None else "",
+        "all_genes": parts,
+        "n_tested": parts[0]["n_tested"] if parts else 0,
+        "gene_model": own[own.analysis == parts[0]["analysis"]].head(1).to_dict("records") if parts else [],
     }  # fmt: skip
 
 
@@ -55,6 +50,30 @@ def _complete(table: pd.DataFrame) -> pd.DataFrame:
     numbers = ("estimate", "p_value", "q_value", *FURTHER)
     table = table.reindex(columns=list(dict.fromkeys([*table.columns, *words_of, *numbers])))
     return table.assign(**{column: table[column].fillna("") for column in words_of})
+
+
+def _all(genes: pd.DataFrame, cohort: str, analysis: str, config: dict, share: int) -> dict:
+    """Every gene of one analysis, with how many were found."""
+    per = genes["per"].iloc[0] if len(genes) else ""
+    columns = [
+        Column(f"Log2 per {per} (95 % interval)", ("estimate", "ci_lower", "ci_upper"), "estimate"),
+        Column("p", ("p_value",), "p"),
+        Column("q", ("q_value",), "p"),
+        Column("q, filtered", ("q_filtered",), "p"),
+        Column("limma-voom: log2 (95 % interval)", ("voom_estimate", "voom_ci_lower", "voom_ci_upper"), "estimate"),
+        Column("Mean count", ("base_mean",), "number", digits=0),
+    ]  # fmt: skip
+    axis, what = (
+        f"Log2 fold change per {per} of age acceleration",
+        f"{cohort}, {analysis}: genes against age acceleration",
+    )
+    identifier = identifier_of("genes", cohort, analysis, config)
+    part = all_genes(genes, config["expression"]["panel"], columns, axis, what, identifier, share)
+    counted = {
+        "n_tested": int(genes.p_value.notna().sum()), "n_found": int((genes.q_value < FOUND).sum()),
+        "n_found_filtered": int((genes.q_filtered < FOUND).sum()),
+    }  # fmt: skip
+    return part | counted if part else {}
 
 
 def _panel(analysis: str, panel: pd.DataFrame) -> dict:

@@ -27,6 +27,7 @@ from faceage_bio.report.trail import Trail
 from faceage_bio.report.variants import PUBLISHED, variant_section
 
 TEMPLATES = Path(__file__).parent / "templates"
+SCRIPTS = ("page.js", "genes.js")
 SOFTWARE = (
     "torch",
     "facenet-pytorch",
@@ -52,7 +53,7 @@ def association_page(
     cohorts = [_association_cohort(tables, name, config) for name in config["cohorts"]]
     figure = figures.age_bands(bands, min_cell) if len(bands) and (bands.n >= min_cell).any() else ""
     return _render(
-        "association.html.j2", config, cards, tables, trail, cohorts=cohorts, **_shared(tables, config), **_survival(tables, config), bands_figure=Markup(figure), bundle=Markup(figures.vega_bundle()) if any(c["volcano"] for c in cohorts) else "",
+        "association.html.j2", config, cards, tables, trail, cohorts=cohorts, **_shared(tables, config), **_survival(tables, config), bands_figure=Markup(figure),
     )  # fmt: skip
 
 
@@ -76,7 +77,7 @@ def survival_page(tables: ReportTables, config: dict, cards: list[dict], trail: 
     )
     has_genes = any(one["panels"] or one["variants"] for one in cohorts)
     return _render(
-        "survival.html.j2", config, cards, tables, trail, cohorts=cohorts, readers=told["readers"], **shared, has_appendix=bool(known), has_genes=has_genes, bundle="",
+        "survival.html.j2", config, cards, tables, trail, cohorts=cohorts, readers=told["readers"], **shared, has_appendix=bool(known), has_genes=has_genes,
     )  # fmt: skip
 
 
@@ -128,7 +129,7 @@ def _render(
         version=faceage_bio.__version__, cards=cards, synthetic=any(card.get("synthetic") for card in cards), settings=settings, min_cell=min_cell,
         given=[name for name, cohort in config["cohorts"].items() if cohort.get("face_ages")],
         software=[(name, metadata.version(name)) for name in SOFTWARE], style=Markup((TEMPLATES / "style.css").read_text()),
-        script=Markup((TEMPLATES / "page.js").read_text()), **content,
+        script=Markup("\n".join((TEMPLATES / name).read_text() for name in SCRIPTS)), **content,
     )  # fmt: skip
 
 

@@ -10,7 +10,6 @@ from faceage_bio.report.tables import ReportTables
 
 PREFIX = "expression in "
 FOUND_BELOW = 0.05  # q
-MOST_SHOWN = 25
 KINDS = [
     (AGE_GAP, "raw age gap", "#8a8f98"),
     (AGE_ACCELERATION, "age acceleration", figures.ORANGE),
@@ -99,7 +98,6 @@ def _cell_type(
         "n_panel_found": int((own.q_value < FOUND_BELOW).sum()),
         "n_genes": len(tested),
         "n_genes_found": int((tested.q_value < FOUND_BELOW).sum()),
-        "genes": tested.sort_values("p_value").head(MOST_SHOWN).to_dict("records"),
     }
 
 

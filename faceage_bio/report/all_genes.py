@@ -1,0 +1,171 @@
+"""Every gene of an analysis on the page: a volcano, and a table to search and to sort (all_genes.html.j2, genes.js).
+
+The numbers travel as columns of JSON, compressed, each with as many digits as its printed form needs.
+"""
+
+import base64
+import gzip
+import hashlib
+import json
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from markupsafe import Markup
+
+from faceage_bio.report.formats import number, p_value
+from faceage_bio.report.tables import ReportTables
+from faceage_bio.report.volcano import volcano
+from faceage_bio.rna.gene_ids import known_genes
+
+BUDGET = 2_800_000  # bytes that all genes of a page may take together, of 6 MB
+ROWS_SHOWN = 10  # before the reader asks for more, and where scripts are off
+DRAWN = ("estimate", "p_value")  # where a dot stands
+FEWEST = 200  # genes that a table keeps however many tables there are
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of the table: ``keys`` are one column of the numbers, or estimate, lower and upper end."""
+
+    title: str
+    keys: tuple[str, ...]
+    kind: str  # "name", "id", "estimate", "number", "p" or "panel"
+    digits: int = 2
+
+
+def identifier_of(kind: str, name: str, analysis: str, config: dict) -> str:
+    """An element's id that no name of a user stands in."""
+    return f"{kind}-{list(config['cohorts']).index(name) + 1}-{hashlib.sha256(analysis.encode()).hexdigest()[:6]}"
+
+
+def tables_of(tables: ReportTables) -> int:
+    """How many tables of all genes share the page's room: each cohort's analyses, of expression and of survival."""
+    found = [tables.get(room, "genes") for room in ("expression", "survival")]
+    return sum(len(table[["cohort", "analysis"]].drop_duplicates()) for table in found if len(table))
+
+
+def all_genes(
+    genes: pd.DataFrame,
+    panel: list[str],
+    columns: Sequence[Column],
+    axis: str,
+    what: str,
+    identifier: str,
+    share: int = 1,
+    logarithmic: bool = False,
+) -> dict:
+    """What the template shows of one analysis, {} if no gene has a p-value.
+
+    Parameters
+    ----------
+    genes : DataFrame of result rows, one per gene
+    panel : genes declared beforehand
+    columns : what stands between the gene's names and its panel
+    axis : words of the volcano's horizontal axis
+    what : words that name the table
+    identifier : of the element on the page
+    share : how many such tables the page has
+    logarithmic : the estimate is a ratio, drawn as its log2
+    """
+    if not len(genes) or not genes["p_value"].notna().any():
+        return {}
+    rows = genes.sort_values("p_value", kind="stable", na_position="last")
+    declared = rows["term"].isin(panel)
+    ids = rows["gene_id"].fillna("") if "gene_id" in rows else rows["term"].map(_known_ids()).fillna("")
+    ids = ids.where(ids != rows["term"], "")
+    rows = rows.assign(gene_id=ids, panel=declared.astype(int))
+    columns = [
+        Column("Gene", ("term",), "name"),
+        *([Column("Ensembl", ("gene_id",), "id")] if (ids != "").any() else []),
+        *columns,
+        Column("Panel", ("panel",), "panel"),
+    ]
+    kept, packed = _fitting(rows, columns, max(1, share))
+    drawn = rows.assign(estimate=np.log2(rows["estimate"])) if logarithmic else rows
+    at, spec = 0, []
+    for column in columns:
+        spec.append({"kind": column.kind, "at": at, "digits": column.digits})
+        at += len(column.keys)
+    place = next(cell["at"] for cell in spec if cell["kind"] == "estimate")
+    told = {
+        "cells": spec, "x": place, "log": logarithmic, "p": next(cell["at"] for cell in spec if cell["kind"] == "p"), "axis": axis,
+        "names": [column.title for column in columns], "data": packed,
+    }  # fmt: skip
+    return {
+        "svg": Markup(volcano(drawn, panel, axis, f"Volcano plot: {what}")),
+        "columns": columns,
+        "rows": [[_printed(column, row) for column in columns] for row in rows.head(ROWS_SHOWN).to_dict("records")],
+        "n": len(rows),
+        "n_left_out": len(rows) - len(kept),
+        "what": what,
+        "id": identifier,
+        "spec": Markup(json.dumps(told, ensure_ascii=False).replace("<", "\\u003c")),
+    }  # fmt: skip
+
+
+def _known_ids() -> dict[str, str]:
+    known = known_genes()
+    return dict(zip(known["symbol"], known["ensembl_id"], strict=True))
+
+
+def _fitting(rows: pd.DataFrame, columns: Sequence[Column], share: int) -> tuple[pd.DataFrame, str]:
+    """The genes with the smallest p that the room suffices for, and the whole panel."""
+    n, kept = len(rows), rows
+    while len(packed := _packed(kept, columns)) > BUDGET / share and n > FEWEST:
+        n = max(FEWEST, int(n * BUDGET / share / len(packed) * 0.97))
+        kept = rows[(np.arange(len(rows)) < n) | (rows["panel"] == 1)]
+    return kept, packed
+
+
+def _packed(rows: pd.DataFrame, columns: Sequence[Column]) -> str:
+    parts = []
+    for column in columns:
+        plain = column.kind in {"name", "id", "panel"}
+        for key in column.keys:
+            values = rows[key].tolist()
+            parts.append(values if plain else [_short(value, column, key in DRAWN) for value in values])
+    text = json.dumps(parts, ensure_ascii=False, separators=(",", ":"))
+    return base64.b64encode(gzip.compress(text.encode(), 9, mtime=0)).decode()
+
+
+def _short(value: float, column: Column, drawn: bool) -> float | int | None:
+    if value is None or not math.isfinite(value):
+        return None
+    if drawn or (column.kind == "p" and value < 0.001):
+        return brief(value, p_value if column.kind == "p" else lambda one: number(one, column.digits))
+    return _plain(round(value, 3 if column.kind == "p" else column.digits))
+
+
+def _plain(value: float) -> float | int:
+    return int(value) if value == int(value) else value
+
+
+def brief(value: float, say: Callable[[float], str], digits: int = 3) -> float | int:
+    """The number with few digits, but enough that it is printed as the whole number is, by Python and by a browser.
+
+    (A browser rounds a tie such as 0.125 up, Python to the even digit; so no tie is left.)
+    """
+    wanted = say(value)
+    for length in range(digits, digits + 5):
+        short = float(f"{value:.{length}g}")
+        if say(short) == wanted and say(short * (1 + 1e-12)) == wanted:
+            return _plain(short)
+    return float(wanted.replace("−", "-"))
+
+
+def _printed(column: Column, row: dict) -> dict:
+    """A cell as genes.js writes it."""
+    first = row[column.keys[0]]
+    cell = {"kind": column.kind, "text": "", "low": None, "high": None, "digits": column.digits}
+    if column.kind in {"name", "id"}:
+        return cell | {"text": first}
+    if column.kind == "panel":
+        return cell | {"text": "declared" if first else ""}
+    if column.kind == "p":
+        return cell | {"text": p_value(first)}
+    if column.kind == "estimate":
+        cell |= {"low": row[column.keys[1]], "high": row[column.keys[2]]}
+    return cell | {"text": number(first, column.digits)}

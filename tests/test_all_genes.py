@@ -1,0 +1,201 @@
+"""Every gene of a cohort on the page: the numbers travel small and unchanged, the picture stays small, a browser finds and sorts."""
+
+import base64
+import gzip
+import itertools
+import json
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from faceage_bio.report import all_genes as module
+from faceage_bio.report import formats
+from faceage_bio.report.all_genes import brief
+from faceage_bio.report.pages import association_page
+from faceage_bio.report.tables import ReportTables
+from faceage_bio.report.volcano import ticks, volcano
+from faceage_bio.tables import result_rows
+from tests.browser import chromium
+from tests.test_report import CARD, config_of
+
+PANEL = ["CDK6", "TP53", "CDKN2A"]
+
+
+def real_looking(name: str, n_genes: int, seed: int = 1) -> pd.DataFrame:
+    """Gene rows whose numbers compress no better than those of a study: nothing repeats."""
+    random = np.random.default_rng(seed)
+    genes = [*PANEL, *(f"ENSG{k:011d}" for k in random.permutation(300_000)[:n_genes])][:n_genes]
+    error = random.gamma(4, 0.03, n_genes)
+    z = random.normal(0, 1.4, n_genes)
+    p_values = np.exp(-(z**2) / 2 - 0.2 * np.abs(z))
+    voom = z * error + random.normal(0, 0.02, n_genes)
+    columns = {
+        "cohort": name, "analysis": "expression", "term": genes, "measure": "log2 fold change", "per": "10 years",
+        "estimate": z * error, "ci_lower": (z - 1.96) * error, "ci_upper": (z + 1.96) * error, "p_value": p_values,
+        "q_value": np.minimum(1, p_values * 9), "q_filtered": np.minimum(1, p_values * 8), "n": 88, "model": "together",
+        "adjustment": "smoking, sex", "method": "DESeq2's method, Wald test", "exposure": "age_acceleration",
+        "base_mean": np.exp(random.normal(5, 2, n_genes)), "voom_estimate": voom, "voom_ci_lower": voom - 1.96 * error,
+        "voom_ci_upper": voom + 1.96 * error, "voom_p_value": p_values,
+    }  # fmt: skip
+    return result_rows(pd.DataFrame(columns))
+
+
+def tables(names: list[str], n_genes: int) -> ReportTables:
+    genes = pd.concat([real_looking(name, n_genes, seed) for seed, name in enumerate(names)])
+    return ReportTables({
+        ("expression", "genes"): genes,
+        ("expression", "panel"): genes[genes.term.isin(PANEL)],
+    })  # fmt: skip
+
+
+def page_of(names: list[str], n_genes: int) -> str:
+    return association_page(
+        tables(names, n_genes), config_of(names, expression={"panel": [*PANEL, "ABSENT"]}), [CARD]
+    )
+
+
+def unpacked(page: str) -> list[dict]:
+    """The columns of each table of all genes, as the page's script sees them."""
+    found = re.findall(r'<script type="application/json" class="genes">(.*?)</script>', page, flags=re.DOTALL)
+    told = [json.loads(one) for one in found]
+    return [one | {"columns": json.loads(gzip.decompress(base64.b64decode(one["data"])))} for one in told]
+
+
+@given(st.floats(-1e6, 1e6), st.integers(0, 3))
+def test_a_number_in_few_digits_is_printed_as_the_whole_number_is(value, digits):
+    def say(number):
+        return formats.number(number, digits)
+
+    assert say(float(brief(value, say))) == say(value)
+
+
+@given(st.floats(1e-12, 1))
+def test_a_p_value_in_few_digits_is_printed_as_the_whole_one_is(value):
+    assert formats.p_value(float(brief(value, formats.p_value))) == formats.p_value(value)
+    assert brief(value, formats.p_value) == pytest.approx(
+        value, rel=0.05
+    )  # its dot moves by 0.02 of −log10 p
+
+
+def test_ties_are_decided_before_a_browser_rounds_them():
+    assert brief(0.125, lambda value: formats.number(value, 2)) == 0.12  # Python's, to the even digit
+
+
+@pytest.mark.parametrize(("low", "high"), [(-0.3, 0.3), (0, 310), (0, 0), (-1e-9, 1e-9), (-7, 7)])
+def test_ticks_are_round_and_reach_both_ends(low, high):
+    found = ticks(low, high)
+    assert found[0] <= low
+    assert found[-1] >= high
+    assert 2 <= len(found) <= 9
+    assert len({round(b - a, 9) for a, b in itertools.pairwise(found)}) == 1
+
+
+def test_three_cohorts_of_20000_genes_are_whole_and_below_6_mb():
+    page = page_of(["one", "two", "three"], 20_000)
+    assert len(page.encode()) < 4_000_000  # what else a page shows has 2 MB
+    assert "are left out" not in page
+    shown = unpacked(page)
+    assert [len(one["columns"][0]) for one in shown] == [20_000] * 3
+    assert page.count('class="volcano"') == 3
+    genes = tables(["one"], 20_000).get("expression", "genes").sort_values("p_value", kind="stable")
+    assert shown[0]["columns"][0] == genes.term.tolist()
+    at = next(cell["at"] for cell in shown[0]["cells"] if cell["kind"] == "estimate")
+    for place, name in enumerate(("estimate", "ci_lower", "ci_upper")):
+        mine = np.array(shown[0]["columns"][at + place], dtype=float)
+        assert np.abs(mine - genes[name].to_numpy()).max() <= 0.005
+
+
+def test_more_genes_than_fit_are_said_and_the_panel_stays(monkeypatch):
+    monkeypatch.setattr(module, "BUDGET", 60_000)
+    page = page_of(["one", "two"], 6_000)
+    for one in unpacked(page):
+        names = one["columns"][0]
+        assert set(PANEL) <= set(names)
+        assert 500 < len(names) < 3_000
+        assert f"the {6_000 - len(names):,} genes with the largest p are left out of the table" in page
+        assert len(one["data"]) <= 30_000
+
+
+def test_a_picture_of_60000_genes_is_small_and_names_its_panel():
+    svg = volcano(real_looking("one", 60_000), PANEL, "Log2", "All genes")
+    assert len(svg) < 120_000
+    assert [name for name in PANEL if f">{name}</text>" in svg] == PANEL
+
+
+def test_one_gene_is_a_table_and_a_picture():
+    page = page_of(["one"], 1)
+    assert "1 genes were tested" in page
+    assert unpacked(page)[0]["columns"][0] == ["CDK6"]
+
+
+def test_names_of_one_place_do_not_stand_on_each_other():
+    names = [f"GENE{k}" for k in range(12)]
+    table = pd.DataFrame({"term": names, "estimate": 0.5, "p_value": 0.01, "q_value": 0.2})
+    svg = volcano(table, names, "Log2", "All genes")
+    places = [
+        (int(x), int(y)) for x, y in re.findall(r'<text x="(\d+)" y="(\d+)"[^>]*font-weight="600"', svg)
+    ]
+    assert len(places) >= 8
+    for k, (x, y) in enumerate(places):
+        assert not [1 for other in places[:k] if abs(other[0] - x) < 36 and abs(other[1] - y) < 12]
+
+
+@pytest.mark.browser
+def test_a_browser_finds_sorts_and_names_genes(tmp_path):
+    page = page_of(["one"], 20_000)
+    (tmp_path / "page.html").write_text(page)
+    genes = real_looking("one", 20_000, 0)
+    with chromium(tmp_path / "profile") as browser:
+        browser.get((tmp_path / "page.html").as_uri())
+        script = browser.execute_script
+        static = script(
+            "return [...document.querySelectorAll('.explorer tbody tr')].map((row) => [...row.cells].map((cell) => cell.textContent))"
+        )
+        assert len(static) == 10
+        script("document.querySelector('.explorer').scrollIntoView()")
+        browser.implicitly_wait(10)
+        place = browser.find_element("css selector", ".explorer[data-ready]")
+
+        def rows():
+            return script(
+                "return [...document.querySelectorAll('.explorer tbody tr')].map((row) => [...row.cells].map((cell) => cell.textContent))"
+            )
+
+        assert rows() == static  # the script writes numbers as Python does
+        place.find_element("css selector", ".more").click()
+        assert len(rows()) == 60
+        field = place.find_element("css selector", "input[type=search]")
+        field.send_keys("cdk6")
+        assert [row[0] for row in rows()] == ["CDK6"]
+        assert place.find_element("css selector", ".found").text == "1 of 20,000 genes"
+        assert "CDK6" in place.find_element("css selector", ".tip").text
+        field.clear()
+        field.send_keys("ensg00000105810")  # the same gene by its identifier
+        assert [row[0] for row in rows()] == ["CDK6"]
+        field.clear()
+        field.send_keys("x")
+        field.send_keys("\b")
+        heads = place.find_elements("css selector", "thead button")
+        heads[2].click()  # log2, from small to large
+        assert rows()[0][0] == genes.loc[genes.estimate.idxmin(), "term"]
+        heads[2].click()
+        assert rows()[0][0] == genes.loc[genes.estimate.idxmax(), "term"]
+        assert script("return document.querySelectorAll('[aria-sort]').length") == 1
+        heads[-1].click()  # the panel first
+        assert {row[0] for row in rows()[:3]} == set(PANEL)
+        # the dot of the gene with the largest estimate, under the pointer
+        told = script(
+            """const svg = document.querySelector('.explorer svg'); svg.scrollIntoView();
+            const ends = svg.dataset.across.split(' ').map(Number), up = svg.dataset.up.split(' ').map(Number);
+            const at = (value, e) => e[2] + (value - e[0]) / (e[1] - e[0]) * (e[3] - e[2]);
+            const point = new DOMPoint(at(arguments[0], ends), at(arguments[1], up)).matrixTransform(svg.getScreenCTM());
+            svg.dispatchEvent(new PointerEvent('pointermove', { clientX: point.x, clientY: point.y, bubbles: true }));
+            return document.querySelector('.explorer .tip').textContent""",
+            float(genes.estimate.max()), float(-np.log10(genes.p_value[genes.estimate.idxmax()])),
+        )  # fmt: skip
+        assert told.startswith(genes.loc[genes.estimate.idxmax(), "term"])
+        assert [line for line in browser.get_log("browser") if line["level"] in {"SEVERE", "WARNING"}] == []
