@@ -277,7 +277,7 @@ def test_commands_run_on_plain_tables(tmp_path):
 
 
 def test_report_section_tells_the_headline_gene_and_shows_both_families(tmp_path):
-    config = {"expression": {"panel": PANEL}, "report": {"min_cell": 5}}
+    config = {"expression": {"panel": PANEL}, "report": {"min_cell": 5}, "cohorts": {"c": {}}}
     genes, panel = fit(*study())
     for name, table in (("genes", genes), ("gene_panel", panel)):
         write_table(table, tmp_path / "c" / "survival" / f"{name}.tsv")
@@ -287,8 +287,8 @@ def test_report_section_tells_the_headline_gene_and_shows_both_families(tmp_path
     assert part["sentence"].startswith("Twice the level of CDK6 went with a")
     assert "% higher hazard of death" in part["sentence"]
     assert "<svg" in part["forest"]
-    assert "<svg" in part["volcano"]
-    assert (part["n_tested"], len(part["genes"]), len(part["panel"])) == (40, 40, 3)
+    assert "<svg" in part["all_genes"]["svg"]
+    assert (part["n_tested"], part["all_genes"]["n"], len(part["panel"])) == (40, 40, 3)
     assert gene_survival_section(collect([]), "c", config) == {"gene_survival": []}
     people, levels = study()
     _, panel = fit(people.assign(event=0.0), levels)

@@ -1,6 +1,5 @@
-"""The two pages: what they say, what they never say, and how a browser shows them."""
+"""The two pages: what they say and what they never say."""
 
-import json
 import re
 
 import numpy as np
@@ -13,7 +12,6 @@ from faceage_bio.report.ladder import ages_sentence
 from faceage_bio.report.pages import association_page, survival_page
 from faceage_bio.report.tables import ReportTables, collect
 from faceage_bio.tables import result_rows, write_table
-from tests.browser import chromium
 
 EVIL = "<script>alert('x')</script>"
 CARD = {
@@ -364,12 +362,6 @@ def test_any_number_of_cohorts(study, names):
         assert f">{name}</h2>" in survival
 
 
-def test_a_volcano_of_20000_genes_stays_small(study):
-    association, _ = study(n_genes=20_000)
-    assert len(association.encode()) < 6_000_000
-    assert association.count('"CDK6"') >= 1
-
-
 @pytest.mark.parametrize(
     ("value", "text"),
     [(0.0, "< 0.0001"), (1e-12, "< 0.0001"), (0.00034, "0.0003"), (0.0123, "0.012"), (float("nan"), "–")],
@@ -410,43 +402,3 @@ def test_what_is_written_in_a_figure_is_not_rounded():
 def test_unknown_reasons_are_still_readable():
     assert words.reason("missing_bmi") == "BMI not known"
     assert words.reason("some_new_code") == "some new code"
-
-
-@pytest.mark.browser
-def test_pages_work_in_a_browser_without_errors_or_requests(study, tmp_path):
-    for name, page in zip(("association", "survival"), study(cards=[DRAWN]), strict=True):
-        (tmp_path / f"{name}.html").write_text(page)
-    with chromium(tmp_path / "profile") as browser:
-        for name in ("association", "survival"):
-            browser.get((tmp_path / f"{name}.html").as_uri())
-            if name == "association":
-                browser.execute_script("document.querySelector('.vega').scrollIntoView()")
-                browser.implicitly_wait(10)
-                assert browser.find_element("css selector", ".vega svg path[aria-label*='gene: CDK6']")
-                browser.execute_script("document.querySelector('details.genes').open = true")
-                field = browser.find_element("css selector", "input.find")
-                field.send_keys("cdk6")
-                shown = [
-                    row
-                    for row in browser.find_elements("css selector", "details.genes tbody tr")
-                    if row.is_displayed()
-                ]
-                assert [row.find_element("css selector", "th").text for row in shown] == ["CDK6"]
-            assert [
-                line for line in browser.get_log("browser") if line["level"] in {"SEVERE", "WARNING"}
-            ] == []
-            asked = [json.loads(line["message"])["message"] for line in browser.get_log("performance")]
-            urls = [
-                m["params"]["request"]["url"] for m in asked if m["method"] == "Network.requestWillBeSent"
-            ]
-            assert [url for url in urls if not url.startswith(("file:", "data:", "blob:", "chrome:"))] == []
-
-
-@pytest.mark.browser
-@pytest.mark.parametrize("width", [500, 1280])
-def test_pages_do_not_overflow_their_width(study, tmp_path, width):
-    (tmp_path / "page.html").write_text(study()[0])
-    with chromium(tmp_path / "profile", width=width) as browser:
-        browser.get((tmp_path / "page.html").as_uri())
-        inside = browser.execute_script("return [document.documentElement.scrollWidth, window.innerWidth]")
-        assert inside[0] <= inside[1]

@@ -64,7 +64,7 @@ def _all(genes: pd.DataFrame, panel: list[str], what: str, identifier: str, shar
         "n_failed": len(genes) - len(tested),
         "n_found": int((tested.q_value < FOUND).sum()) if len(tested) else 0,
         "all_genes": all_genes(
-            tested, panel, COLUMNS, "Log2 hazard ratio per doubling", f"{what}: genes and death", identifier, share, logarithmic=True,
+            tested, panel, COLUMNS, "Log2 hazard ratio per doubling", f"{what}: genes and death (q over the {len(tested):,} genes tested)", identifier, share, logarithmic=True,
         ),
     }  # fmt: skip
 

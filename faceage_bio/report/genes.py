@@ -63,16 +63,16 @@ def _all(genes: pd.DataFrame, cohort: str, analysis: str, config: dict, share: i
         Column("limma-voom: log2 (95 % interval)", ("voom_estimate", "voom_ci_lower", "voom_ci_upper"), "estimate"),
         Column("Mean count", ("base_mean",), "number", digits=0),
     ]  # fmt: skip
-    axis, what = (
-        f"Log2 fold change per {per} of age acceleration",
-        f"{cohort}, {analysis}: genes against age acceleration",
-    )
+    n_tested = int(genes.p_value.notna().sum())
+    axis = f"Log2 fold change per {per} of age acceleration"
+    what = f"{cohort}, {analysis}: genes against age acceleration (q over the {n_tested:,} genes tested)"
     identifier = identifier_of("genes", cohort, analysis, config)
     part = all_genes(genes, config["expression"]["panel"], columns, axis, what, identifier, share)
     counted = {
-        "n_tested": int(genes.p_value.notna().sum()), "n_found": int((genes.q_value < FOUND).sum()),
+        "n_tested": n_tested,
+        "n_found": int((genes.q_value < FOUND).sum()),
         "n_found_filtered": int((genes.q_filtered < FOUND).sum()),
-    }  # fmt: skip
+    }
     return part | counted if part else {}
 
 
