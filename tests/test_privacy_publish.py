@@ -4,6 +4,7 @@ import ast
 import json
 import os
 import socket
+import sys
 import zipfile
 from pathlib import Path
 
@@ -273,6 +274,39 @@ def test_commands_need_no_network(tmp_path, monkeypatch):
         "--at-risk", tmp_path / "risk.tsv", "--summary", tmp_path / "summary.tsv",
     )  # fmt: skip
     run("assess-fairness", "--people", table, "--by", "sex", "--output", tmp_path / "fairness.tsv")
+
+
+@pytest.mark.workflow
+def test_a_photo_is_aged_without_any_file_but_the_table(demo, tmp_path, monkeypatch):
+    """Crops stay in memory: every file that is opened for writing is the table's, or its record."""
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+    photos = pd.read_parquet(demo / "results/healthy/cohort/photos.parquet").head(2)
+    photos.to_parquet(tmp_path / "photos.parquet")
+    written = []
+
+    def watch(event: str, given: tuple) -> None:
+        if watching and event == "open" and isinstance(given[0], (str, bytes, os.PathLike)):
+            mode, flags = given[1] or "", given[2] or 0
+            if set(mode) & set("wax+") or flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT):
+                written.append(Path(os.fsdecode(given[0])))
+
+    watching = True
+    sys.addaudithook(watch)
+    try:
+        done = CliRunner().invoke(app, [
+            "predict-face-age", "--photos", str(tmp_path / "photos.parquet"), "--photo-folder", str(demo / "results/demo/healthy/photos"),
+            "--model", str(demo / "results/model/demo"), "--output", str(tmp_path / "out" / "face_age.parquet"), "--device", "cpu", "--workers", "1",
+        ])  # fmt: skip
+    finally:
+        watching = False
+    assert done.exit_code == 0, (done.output, done.exception)
+    assert any(path.is_relative_to(tmp_path / "out") for path in written)
+    others = [
+        path for path in written if not path.is_relative_to(tmp_path / "out") and path != Path(os.devnull)
+    ]
+    assert not [
+        path for path in others if path.suffix.lower() not in {".pyc"} and "__pycache__" not in path.parts
+    ], others
 
 
 @pytest.mark.workflow
