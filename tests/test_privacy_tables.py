@@ -13,6 +13,8 @@ from scipy.optimize import linprog
 from faceage_bio.privacy.curves import Told, told_times
 from faceage_bio.privacy.suppress import MARK, suppress
 from faceage_bio.privacy.tables import NEVER, TABLES, declared, key_of
+from faceage_bio.report.formats import without_folders
+from faceage_bio.report.tables import ReportTables
 from faceage_bio.stats.kaplan_meier import kaplan_meier, risk_table
 from faceage_bio.stats.small_cells import hidden_in_chain, hidden_in_marked_line
 
@@ -462,3 +464,33 @@ def test_every_table_that_a_rule_writes_is_declared():
     assert written - set(TABLES) - {"ledger", *(name for name in written if name.endswith("ledger"))} == set()
     for name in written:
         assert (declared(f"north/{name}.tsv") is NEVER) == name.endswith("ledger"), name
+
+
+def test_settings_on_a_page_name_files_without_folders():
+    given = {
+        "readings": "/srv/study/readings.tsv",
+        "own": ["C:\\x\\score.yaml", "teachh_publication"],
+        "per": "5 kg/m2",
+        "n": 3,
+    }
+    told = {"readings": "readings.tsv", "own": ["score.yaml", "teachh_publication"], "per": "5 kg/m2", "n": 3}
+    assert without_folders(given) == told
+    assert (
+        without_folders("https://doi.org/10.1016/j.landig.2025.03.002")
+        == "https://doi.org/10.1016/j.landig.2025.03.002"
+    )
+
+
+def test_pages_are_made_of_what_may_be_told():
+    table = rows(
+        age_band=["30-39", "40-49", "50-59"],
+        age_lower=[30, 40, 50],
+        n=[3, 20, 7],
+        face_age_mean=[41.3, 50.0, 60.1],
+    )
+    tables = ReportTables(
+        {("acceleration", "age_bands"): table, ("ledger", "flow"): flow_table([137, 2, 3], 1, 114)}
+    )
+    bands = tables.without_small_notes(SMALL).get("acceleration", "age_bands")
+    assert bands["n"].tolist()[:2] == [1.0, 20.0]
+    assert bands["face_age_mean"].isna().tolist() == [True, False, False]

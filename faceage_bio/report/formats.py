@@ -1,6 +1,7 @@
 """Numbers as they are printed."""
 
 import math
+import re
 
 
 def number(value: float, digits: int = 2) -> str:
@@ -46,3 +47,17 @@ def time_words(years: float) -> str:
     if years <= 2 and abs(months - round(months)) < 1e-6:
         return f"{months:.0f} months"
     return f"{years:g} years"
+
+
+FILE = re.compile(r"(?:[^/\\]*[/\\])+[^/\\]+\.\w{1,6}")
+
+
+def without_folders(value: object) -> object:
+    """Settings with the names of files alone: folders tell user, machine and project."""
+    if isinstance(value, dict):
+        return {key: without_folders(one) for key, one in value.items()}
+    if isinstance(value, list):
+        return [without_folders(one) for one in value]
+    if isinstance(value, str) and "://" not in value and FILE.fullmatch(value):
+        return re.split(r"[/\\]", value)[-1]
+    return value

@@ -121,7 +121,9 @@ def _render(
         "of": trail.of,
     }  # fmt: skip
     settings = {
-        key: value for key, value in config.items() if key not in {"cohorts", "results_dir", "models", "demo"}
+        key: formats.without_folders(value)
+        for key, value in config.items()
+        if key not in {"cohorts", "results_dir", "models", "demo"}
     }
     fingerprint = hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()[:12]
     return environment.get_template(template).render(
