@@ -146,6 +146,32 @@ def test_few_deaths_leave_the_hazard_ratio_and_nothing_that_counts_them():
     assert as_text("survival/cox", survivors)["n_events"].tolist() == [MARK]
 
 
+def test_few_who_are_left_out_are_not_the_difference_of_two_numbers():
+    table = rows(
+        measure="hazard ratio",
+        people=["all", "without a year"],
+        left_out=[0, 3],
+        estimate=[1.5, 1.6],
+        n=[114, 111],
+        n_events=[79, 78],
+        note="",
+    )
+    told = as_text("survival/sensitivity", table)
+    assert told.loc[0, ["left_out", "n", "n_events"]].tolist() == [0, 114, 79]
+    assert told.loc[1, ["left_out", "n", "n_events"]].tolist() == [MARK] * 3
+    assert told.loc[1, "estimate"] == 1.6
+
+
+def test_numbers_of_people_as_estimates_and_those_who_lack_it():
+    table = rows(
+        term=["a", "b", "c"],
+        measure="people who have the points",
+        estimate=[3.0, 117.0, 60.0],
+        n=[120, 120, 120],
+    )
+    assert as_text("scores/scored", table)["estimate"].tolist() == [MARK, MARK, 60.0]
+
+
 @pytest.mark.parametrize(("share", "told"), [(1 / 70, MARK), (69 / 70, MARK), (0.0, 0.0), (0.5, 0.5)])
 def test_shares_that_are_few_people_are_left_out(share, told):
     table = rows(

@@ -15,7 +15,7 @@ FURTHER = {
     "photos", "subjects", "missing_n",
 }  # fmt: skip
 COUNTED = {  # measures whose estimate is a number of people, photos or samples
-    "people", "samples", "photos", "donors", "cases", "carriers", "ok", "flagged", "excluded", "people more than by age", "deaths",
+    "people", "samples", "photos", "donors", "cases", "carriers", "ok", "flagged", "excluded", "deaths",
     "donors with cells",
 }  # fmt: skip
 HEADS = re.compile(
@@ -47,6 +47,11 @@ def is_count(column: str) -> bool:
     return name in FURTHER or ((name == "n" or name.startswith("n_")) and name not in OTHERS)
 
 
+def counted_measures(measures: pd.Series) -> pd.Series:
+    """Which rows' estimates are numbers of people, photos or samples."""
+    return measures.isin(COUNTED) | measures.astype(str).str.startswith("people")
+
+
 def is_small(text: object, min_cell: int) -> bool:
     """Whether a cell is a whole number from 1 to ``min_cell`` - 1."""
     word = str(text).strip().replace(",", "")
@@ -60,7 +65,7 @@ def small_in_table(table: pd.DataFrame, min_cell: int) -> Iterator[tuple[int, st
             if is_small(cell, min_cell):
                 yield line, column, f"from 1 to {min_cell - 1}"
     if {"measure", "estimate"} <= set(table.columns):
-        counted = table[table["measure"].isin(COUNTED)]
+        counted = table[counted_measures(table["measure"])]
         for line, cell in counted["estimate"].items():
             if is_small(cell, min_cell):
                 yield line, "estimate", f"from 1 to {min_cell - 1}"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from faceage_bio.privacy.counts import COUNTED, is_count
+from faceage_bio.privacy.counts import counted_measures, is_count
 from faceage_bio.privacy.notes import without_small_numbers
 from faceage_bio.privacy.tables import TABLES, Rule
 from faceage_bio.stats.small_cells import hidden_in_chain, hidden_in_marked_line
@@ -112,7 +112,7 @@ class Suppressed:
         if is_count(column):
             return pd.Series(True, index=self.table.index)
         if column == "estimate" and "measure" in self.table:
-            return self.table["measure"].isin(COUNTED)
+            return counted_measures(self.table["measure"])
         return pd.Series(False, index=self.table.index)
 
 
@@ -168,6 +168,9 @@ def _hide_in(one: Suppressed, rule: Rule, min_cell: int) -> None:
     for name in filter(is_count, values):
         one.hide(one.numbers(name).between(1, min_cell - 1), [name])
     one.hide((one.numbers("n") - one.numbers("n_events")).between(1, min_cell - 1), ["n_events"])
+    one.hide(
+        one.numbers("left_out").between(1, min_cell - 1), ["n", "n_events"]
+    )  # which all others would give away
     _hide_counted(one, min_cell)
     if rule.special != "decisions":
         _hide_shares(one, min_cell)
@@ -189,8 +192,9 @@ def _hide_in(one: Suppressed, rule: Rule, min_cell: int) -> None:
 def _hide_counted(one: Suppressed, min_cell: int) -> None:
     """Estimates that are themselves numbers of people."""
     if "measure" in one.table:
-        counted = one.table["measure"].isin(COUNTED)
-        one.hide(counted & one.numbers("estimate").between(1, min_cell - 1), ESTIMATES)
+        counted, number = counted_measures(one.table["measure"]), one.numbers("estimate")
+        rest = one.numbers("n") - number  # few have not what all others have
+        one.hide(counted & (number.between(1, min_cell - 1) | rest.between(1, min_cell - 1)), ESTIMATES)
 
 
 def _hide_shares(one: Suppressed, min_cell: int) -> None:
@@ -212,7 +216,7 @@ def _small_share(share: pd.Series, n: pd.Series, min_cell: int) -> pd.Series:
 
 def _hide_lines(one: Suppressed, keys: tuple[str, ...], min_cell: int) -> None:
     """Numbers of rows that add up to one that is told."""
-    counted = one.table["measure"].isin(COUNTED).to_numpy() if "measure" in one.table else None
+    counted = counted_measures(one.table["measure"]).to_numpy() if "measure" in one.table else None
     for name in ("n", "n_events", "estimate"):
         if name not in one.hidden or not one.hidden[name].any() or (name == "estimate" and counted is None):
             continue
