@@ -172,6 +172,13 @@ def test_numbers_of_people_as_estimates_and_those_who_lack_it():
     assert as_text("scores/scored", table)["estimate"].tolist() == [MARK, MARK, 60.0]
 
 
+def test_few_whose_score_lacks_a_value_are_not_the_difference_of_two_numbers():
+    table = rows(
+        definition="d", measure=["people who have the points"] * 3 + ["people"] * 2, estimate=[60.0, 50.0, 40.0, 90.0, 25.0], n=[120, 117, 118, 115, 115]
+    ).assign(analysis=["items"] * 3 + ["groups"] * 2)  # fmt: skip
+    assert as_text("scores/scored", table)["n"].tolist() == [120, MARK, MARK, 115, 115]
+
+
 @pytest.mark.parametrize(("share", "told"), [(1 / 70, MARK), (69 / 70, MARK), (0.0, 0.0), (0.5, 0.5)])
 def test_shares_that_are_few_people_are_left_out(share, told):
     table = rows(

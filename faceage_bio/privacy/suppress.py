@@ -178,6 +178,8 @@ def _hide_in(one: Suppressed, rule: Rule, min_cell: int) -> None:
         _hide_lines(one, keys, min_cell)
     for keys, order, number in rule.chains:
         _hide_chains(one, keys, order, number, min_cell)
+    if rule.nested:
+        _hide_nested(one, rule.nested, min_cell)
     if rule.linked:
         _hide_linked(one, rule.linked)
     if "n_events" in one.hidden:
@@ -240,6 +242,20 @@ def _hide_chains(one: Suppressed, keys: tuple[str, ...], order: str, number: str
         known = known[np.argsort(places[known], kind="stable")]
         skip[known] = hidden_in_chain(numbers[known].astype(int), min_cell)
     one.hide(skip, [number, *ESTIMATES])
+
+
+def _hide_nested(one: Suppressed, keys: tuple[str, ...], min_cell: int) -> None:
+    """Numbers of people that are only a little larger than one that is told."""
+    numbers, hidden = one.numbers("n").to_numpy(float), one.hidden["n"].copy()
+    for _, rows in _groups(one.table, keys):
+        hidden[rows] |= nearly_told(numbers[rows], min_cell)
+    one.hidden["n"] = hidden
+
+
+def nearly_told(numbers: np.ndarray, min_cell: int) -> np.ndarray:
+    """Which of some numbers of people to leave out so that no two that are told differ by few; the smallest is told."""
+    different = np.unique(numbers[~np.isnan(numbers)])
+    return np.isin(numbers, different[hidden_in_chain(different, min_cell)])
 
 
 def _hide_linked(one: Suppressed, keys: tuple[str, ...]) -> None:

@@ -12,12 +12,14 @@ class Rule:
     ----------
     lines : tuples of columns; rows alike in them add up to a number that is told, or that a reader can guess
     chains : (columns, order, number): rows alike in the columns have numbers that grow or fall along ``order``
+    nested : columns; rows alike in them are about people of whom some lack a value, so that two numbers of people give away how many
     linked : columns that name the groups of people of one kind, so that what is left out once is left out in all rows
     special : name of a further step: "flow", "curves", "movers", "cells", "decisions", "table one"
     """
 
     lines: tuple[tuple[str, ...], ...] = ()
     chains: tuple[tuple[tuple[str, ...], str, str], ...] = ()
+    nested: tuple[str, ...] = ()
     linked: tuple[str, ...] = ()
     special: str = ""
 
@@ -125,7 +127,7 @@ TABLES: dict[str, Rule] = {
     "survival/genes": PLAIN,
     "survival/gene_panel": PLAIN,
     # scores, readers
-    "scores/scored": Rule(lines=(("cohort", "definition", "analysis"),)),
+    "scores/scored": Rule(lines=(("cohort", "definition", "analysis"),), nested=("cohort", "definition")),
     "scores/comparison": Rule(special="movers"),
     "readers/readers": Rule(special="decisions"),  # shares of a reader's decisions are not shares of people
 }  # fmt: skip

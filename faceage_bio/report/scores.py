@@ -7,6 +7,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from faceage_bio.privacy.movers import BOTH, GAINED, LOST, NEITHER, hidden_moves, matrix
+from faceage_bio.privacy.suppress import nearly_told
 from faceage_bio.report import figures_scores as figures
 from faceage_bio.report.formats import count, interval, number, signed
 from faceage_bio.report.tables import ReportTables
@@ -94,7 +95,10 @@ def _block(scored: pd.DataFrame, rows: pd.DataFrame, min_cell: int) -> dict:
         ),
         "tests": rows[rows["analysis"] == "likelihood ratio"].to_dict("records"),
         "questions": [
-            _share(row, min_cell) for row in scored[scored["analysis"] == "items"].to_dict("records")
+            _share(row, min_cell)
+            for row in scored.assign(untold=nearly_told(scored["n"].to_numpy(float), min_cell))[
+                scored["analysis"] == "items"
+            ].to_dict("records")
         ],
         "without": scored[scored["analysis"] == "no score"].to_dict("records"),
     }
@@ -214,12 +218,12 @@ def _discrimination(rows: pd.DataFrame) -> list[dict]:
 
 
 def _share(row: dict, min_cell: int) -> dict:
-    """An item with how many have its points; few who have them are not told, and neither are few who have not."""
+    """An item with how many have its points; few who have them are not told, neither few who have not, nor few who are not known."""
     have, known = row["estimate"], row["n"]
     text = count(have, min_cell)
     if 0 < known - have < min_cell:
         text = f"> {known - min_cell:,.0f}"
-    return row | {"have": text}
+    return row | {"have": text} | ({"n": None} if row["untold"] else {})
 
 
 def _sentences(scored: pd.DataFrame, rows: pd.DataFrame, moves: Sequence[dict], min_cell: int) -> list[str]:
