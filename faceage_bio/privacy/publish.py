@@ -16,7 +16,7 @@ from faceage_bio.privacy.gate import check_folder
 from faceage_bio.privacy.known import NOT_OF_PEOPLE, Known
 from faceage_bio.privacy.suppress import MARK, Suppressed, suppress
 from faceage_bio.privacy.tables import NEVER, TABLES, key_of
-from faceage_bio.tables import read_table, sha256_of, write_table
+from faceage_bio.tables import read_table, sha256_of, write_table, write_text
 
 PAGES = ("association.html", "survival.html", "photos.html")
 MANIFEST, ABOUT, MARKER = "manifest.json", "README.txt", "LOCAL_ONLY.txt"
@@ -146,8 +146,7 @@ def mark_local(results: Path) -> None:
     """Say in the folder of a run that it stays where it is."""
     marker = Path(results) / MARKER
     if not marker.exists():
-        marker.parent.mkdir(parents=True, exist_ok=True)
-        marker.write_text(LOCAL, encoding="utf-8")
+        write_text(LOCAL, marker)
 
 
 def _check_target(target: Path) -> None:
