@@ -45,6 +45,9 @@ TABLES: dict[str, Rule] = {
     "cells_ledger": NEVER,
     # ages of faces
     "faceage/summary": Rule(lines=(("cohort", "analysis"),)),
+    "faceage/photo_counts": NEVER,  # exact, for the page on photo quality, which leaves out what is small
+    "faceage/photo_measures": NEVER,
+    "faceage/photo_speed": PLAIN,
     "faceage/agreement": PLAIN,
     "faceage/review": Rule(lines=(("cohort", "analysis"),)),
     "faceage/agreement_bands": Rule(lines=(("cohort", "term"),)),

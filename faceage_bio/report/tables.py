@@ -9,7 +9,7 @@ import pandas as pd
 from faceage_bio.columns import COHORT
 from faceage_bio.privacy.notes import without_small_numbers
 from faceage_bio.privacy.suppress import suppress
-from faceage_bio.privacy.tables import TABLES
+from faceage_bio.privacy.tables import NEVER, TABLES
 from faceage_bio.tables import read_table
 
 ROOMS = {
@@ -38,7 +38,7 @@ class ReportTables:
         keys = {
             key: place
             for place in self.by_name
-            if (key := "/".join(place)) in TABLES and key not in TOLD_BY_SECTION
+            if TABLES.get(key := "/".join(place), NEVER) is not NEVER and key not in TOLD_BY_SECTION
         }
         protected = suppress({key: self.by_name[place] for key, place in keys.items()}, min_cell)
         shown = self.by_name | {keys[key]: one.as_numbers(min_cell) for key, one in protected.items()}
