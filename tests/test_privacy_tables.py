@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import linprog
 
-from faceage_bio.privacy.curves import Told, told_times
 from faceage_bio.privacy.suppress import MARK, suppress
 from faceage_bio.privacy.tables import NEVER, TABLES, declared, key_of
+from faceage_bio.privacy.told_times import Told, told_times
 from faceage_bio.report.formats import without_folders
 from faceage_bio.report.tables import ReportTables
 from faceage_bio.stats.kaplan_meier import kaplan_meier, risk_table

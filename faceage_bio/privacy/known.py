@@ -98,8 +98,8 @@ class Known:
                 name.casefold() for name in self.identifiers | stems if _distinct(name)
             } | self._file_names
             for name in names:
-                if first := WORD.match(name):
-                    index[first[0]].add(name)
+                if first := WORD.search(name):  # "#12-A" is found as "12-A"
+                    index[first[0]].add(name[first.start() :])
             self._index = dict(index)
         return self._index
 
