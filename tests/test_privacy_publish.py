@@ -53,6 +53,7 @@ def test_the_bundle_is_pages_tables_figures_and_a_manifest(results, tmp_path):
     manifest = json.loads((tmp_path / "share" / MANIFEST).read_text())
     assert manifest["files"]["association.html"] == sha256_of(tmp_path / "share/association.html")
     assert set(manifest["files"]) == set(done.files) - {MANIFEST}
+    assert "small numbers" in manifest["tables"]["tables/north/survival/cox.tsv"]
     table = read_text_table(tmp_path / "share/tables/north/survival/cox.tsv")
     assert table["n_events"].tolist() == ["79", MARK]
     again = publish(results, tmp_path / "share", PEOPLE, 1)  # an earlier bundle is replaced

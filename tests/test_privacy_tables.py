@@ -138,6 +138,17 @@ def test_groups_of_a_contrast_are_left_out_together():
     assert told.loc[1, "estimate"] == 1.0
 
 
+def test_no_interval_tells_the_number_that_is_left_out():
+    table = rows(
+        measure=["mean error, years"] * 3 + ["share of photos without a face"] * 3, population="all", factor="race", within="", group=["a", "b", "c"] * 2,
+        n=[3, 20, 50] * 2, estimate=[1.0, 2.0, 3.0, 0.0, 0.5, 0.5], ci_lower=0.1, ci_upper=0.9, n_events=np.nan, note="",
+    )  # fmt: skip
+    told = as_text("fairness/fairness", table)
+    assert told["n"].tolist() == [MARK, MARK, 50] * 2
+    assert told["estimate"].tolist() == [MARK, 2.0, 3.0, MARK, MARK, 0.5]
+    assert told["ci_lower"].tolist() == [MARK, MARK, 0.1] * 2
+
+
 def test_few_deaths_leave_the_hazard_ratio_and_nothing_that_counts_them():
     table = rows(measure="hazard ratio", estimate=[1.5], n=[40], n_events=[4], events_per_term=[2.0], note="")
     told = as_text("survival/cox", table).loc[0]

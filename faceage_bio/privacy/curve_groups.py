@@ -85,7 +85,8 @@ def able_groups(
         able |= {
             key
             for key, m, k in zip(keys, n, d, strict=True)
-            if m >= min_cell and (k >= min_cell or (k == 0 and key not in no_deaths))
+            # steps and intervals of a curve give the number of people away
+            if m >= min_cell and key not in no_people and (k >= min_cell or (k == 0 and key not in no_deaths))
         }
         if one is not None and len(summary):
             for key in keys:

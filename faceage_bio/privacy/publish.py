@@ -101,6 +101,11 @@ def write_bundle(results: Path, bundle: Path, min_cell: int) -> None:
     manifest = {
         "faceage_bio": faceage_bio.__version__,
         "smallest_number_told": min_cell,
+        "tables": {
+            name: TABLES[key_of(name)].words
+            for name in (path.relative_to(bundle).as_posix() for path in files)
+            if name.endswith(".tsv")
+        },
         "files": {path.relative_to(bundle).as_posix(): sha256_of(path) for path in files},
     }
     (bundle / MANIFEST).write_text(

@@ -182,6 +182,8 @@ def _hide_in(one: Suppressed, rule: Rule, min_cell: int) -> None:
         _hide_nested(one, rule.nested, min_cell)
     if rule.linked:
         _hide_linked(one, rule.linked)
+    if rule.spread:
+        _hide_intervals(one)
     if "n_events" in one.hidden:
         measures = table["measure"].astype(str) if "measure" in table else pd.Series("", index=table.index)
         lost, few = one.hidden["n_events"], one.numbers("n_events").between(1, min_cell - 1)
@@ -242,6 +244,20 @@ def _hide_chains(one: Suppressed, keys: tuple[str, ...], order: str, number: str
         known = known[np.argsort(places[known], kind="stable")]
         skip[known] = hidden_in_chain(numbers[known].astype(int), min_cell)
     one.hide(skip, [number, *ESTIMATES])
+
+
+def _hide_intervals(one: Suppressed) -> None:
+    """Intervals, p-values and shares of rows whose number of people is not told."""
+    lost = np.zeros(len(one.table), dtype=bool)
+    for name in ("n", "n_exposed", "n_reference"):
+        if name in one.hidden:
+            lost |= one.hidden[name] & one.numbers(name).notna().to_numpy()
+    one.hide(
+        lost,
+        [name for name in one.values() if not is_count(name) and name not in ("estimate", "raw_estimate")],
+    )
+    if "measure" in one.table:
+        one.hide(lost & one.table["measure"].astype(str).str.match(SHARES).to_numpy(), ESTIMATES)
 
 
 def _hide_nested(one: Suppressed, keys: tuple[str, ...], min_cell: int) -> None:

@@ -14,6 +14,7 @@ class Rule:
     chains : (columns, order, number): rows alike in the columns have numbers that grow or fall along ``order``
     nested : columns; rows alike in them are about people of whom some lack a value, so that two numbers of people give away how many
     linked : columns that name the groups of people of one kind, so that what is left out once is left out in all rows
+    spread : whether standard deviations are told beside intervals, so that the two give the number of people away
     special : name of a further step: "flow", "curves", "movers", "cells", "decisions", "table one"
     """
 
@@ -21,6 +22,7 @@ class Rule:
     chains: tuple[tuple[tuple[str, ...], str, str], ...] = ()
     nested: tuple[str, ...] = ()
     linked: tuple[str, ...] = ()
+    spread: bool = False
     special: str = ""
 
     @property
@@ -81,10 +83,10 @@ TABLES: dict[str, Rule] = {
     "phenotype/specification_summary": PLAIN,
     # fairness
     "fairness/fairness": Rule(
-        lines=(("cohort", "analysis", "measure", "population", "factor", "within"),), linked=("cohort", "population", "factor", "within")
+        lines=(("cohort", "analysis", "measure", "population", "factor", "within"),), linked=("cohort", "population", "factor", "within"), spread=True,
     ),
     "fairness/stress": Rule(
-        lines=(("cohort", "analysis", "measure", "condition", "step", "factor", "within"),), linked=("cohort", "factor", "within")
+        lines=(("cohort", "analysis", "measure", "condition", "step", "factor", "within"),), linked=("cohort", "factor", "within"), spread=True,
     ),
     # genes
     "expression/genes": PLAIN,
