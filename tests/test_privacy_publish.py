@@ -18,7 +18,7 @@ from faceage_bio.errors import PrivacyError
 from faceage_bio.privacy.known import Known, known_of_results
 from faceage_bio.privacy.pseudonyms import load_key, pseudonym, pseudonymise
 from faceage_bio.privacy.publish import ABOUT, MANIFEST, mark_local, publish
-from faceage_bio.privacy.suppress import MARK
+from faceage_bio.privacy.suppressed import MARK
 from faceage_bio.privacy.tables import NEVER, TABLES, key_of
 from faceage_bio.tables import read_text_table, sha256_of
 from tests.conftest import jobs_planned, snakemake

@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import linprog
 
-from faceage_bio.privacy.suppress import MARK, suppress
+from faceage_bio.privacy.suppress import suppress
+from faceage_bio.privacy.suppressed import MARK
 from faceage_bio.privacy.tables import NEVER, TABLES, declared, key_of
 from faceage_bio.privacy.told_times import Told, told_times
 from faceage_bio.report.formats import without_folders
@@ -147,6 +148,36 @@ def test_no_interval_tells_the_number_that_is_left_out():
     assert told["n"].tolist() == [MARK, MARK, 50] * 2
     assert told["estimate"].tolist() == [MARK, 2.0, 3.0, MARK, MARK, 0.5]
     assert told["ci_lower"].tolist() == [MARK, MARK, 0.1] * 2
+
+
+def test_the_size_of_a_group_is_left_out_wherever_it_stands():
+    means = rows(factor="site", level=["a", "b", "c"], measure="mean", n=[3, 20, 50], estimate=1.0, note="")
+    pairs = rows(
+        factor="site", term="b vs c", n=[73], n_exposed=[20], n_reference=[50], estimate=1.0, note=""
+    )
+    other = rows(
+        term=["site: b vs c", "sex: male vs female"],
+        n=73,
+        n_exposed=20,
+        n_reference=50,
+        estimate=1.0,
+        note="",
+    )
+    parts = rows(
+        exposure="smoking", modifier=["site", "sex"], n=20, n_exposed=20, n_reference=8, estimate=1.0, note=""
+    )
+    tables = {
+        "phenotype/means": means,
+        "phenotype/pairs": pairs,
+        "phenotype/phenotypes": other,
+        "phenotype/subgroups": parts,
+    }
+    told = {key: one.as_text() for key, one in suppress(tables, SMALL).items()}
+    assert told["phenotype/means"]["n"].tolist() == [MARK, MARK, 50]
+    assert told["phenotype/pairs"]["n_exposed"].tolist() == [MARK]
+    assert told["phenotype/phenotypes"]["n_exposed"].tolist() == [MARK, 20]
+    assert told["phenotype/subgroups"]["n"].tolist() == [MARK, 20]
+    assert told["phenotype/subgroups"]["n_exposed"].tolist() == [20, 20]
 
 
 def test_few_deaths_leave_the_hazard_ratio_and_nothing_that_counts_them():

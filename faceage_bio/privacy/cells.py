@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from faceage_bio.privacy.suppress import Suppressed, _groups
+from faceage_bio.privacy.suppressed import Suppressed, groups_of_rows
 from faceage_bio.stats.small_cells import hidden_in_line, hidden_in_marked_line
 
 
@@ -13,7 +13,7 @@ def hide_cells(one: Suppressed, min_cell: int) -> None:
     donors = measure.eq("donors") | measure.str.startswith("profiles")
     one.hide(donors & one.numbers("estimate").between(1, min_cell - 1), ["estimate", "n"])
     numbers = one.numbers("estimate").fillna(0).to_numpy()
-    for _, rows in _groups(table, ("cohort", "analysis", "term")):
+    for _, rows in groups_of_rows(table, ("cohort", "analysis", "term")):
         for head, whole, rule in (
             ("cells ", "cells", hidden_in_line),
             ("profiles ", "donors", hidden_in_marked_line),

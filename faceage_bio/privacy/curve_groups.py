@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from faceage_bio.privacy.suppress import ESTIMATES, Suppressed
+from faceage_bio.privacy.suppressed import ESTIMATES, Suppressed
 from faceage_bio.privacy.told_times import ALL, Curve, Key
 from faceage_bio.stats.small_cells import hidden_counts, hidden_in_marked_line
 

@@ -16,7 +16,7 @@ from faceage_bio.privacy.curve_groups import (
     left_of,
     rows_of,
 )
-from faceage_bio.privacy.suppress import ESTIMATES, Suppressed
+from faceage_bio.privacy.suppressed import ESTIMATES, Suppressed
 from faceage_bio.privacy.told_times import (
     ALL,
     NEAR,

@@ -1,6 +1,6 @@
 """Who was left out and why, without small numbers and what gives them away."""
 
-from faceage_bio.privacy.suppress import Suppressed, _groups
+from faceage_bio.privacy.suppressed import Suppressed, groups_of_rows
 from faceage_bio.stats.small_cells import hidden_in_marked_line
 
 CARRIED = {
@@ -16,7 +16,7 @@ def hide_flow(one: Suppressed, min_cell: int) -> None:
     """
     table, numbers = one.table, one.numbers("n").to_numpy().astype(int)
     reasons, hidden = table["reason"].isin(CARRIED).to_numpy(), one.hidden["n"].copy()
-    for (_, unit, _), rows in _groups(table, ("cohort", "unit", "stage")):
+    for (_, unit, _), rows in groups_of_rows(table, ("cohort", "unit", "stage")):
         carried = reasons[rows] & (unit == "subject")
         for part in (rows[~carried], rows[carried]):
             hidden[part] = hidden_in_marked_line(numbers[part], min_cell, hidden[part])

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from faceage_bio.privacy.suppress import ESTIMATES, Suppressed, _groups
+from faceage_bio.privacy.suppressed import ESTIMATES, Suppressed, groups_of_rows
 from faceage_bio.stats.small_cells import hidden_counts, hidden_in_line
 
 AGE = "age"
@@ -53,7 +53,7 @@ def _hidden_in_all(tables: dict[str, pd.DataFrame], possible: dict[str, pd.DataF
 def hide_movers(one: Suppressed, min_cell: int) -> None:
     """The same in the result table: groups, moves, points for age and what the cuts say of them."""
     table = one.table
-    for _, rows in _groups(table, ("cohort", "definition")):
+    for _, rows in groups_of_rows(table, ("cohort", "definition")):
         mine = table.loc[rows]
         if not (mine["analysis"] == "movers").any():
             continue

@@ -14,7 +14,8 @@ from faceage_bio.errors import PrivacyError
 from faceage_bio.privacy.findings import listed
 from faceage_bio.privacy.gate import check_folder
 from faceage_bio.privacy.known import NOT_OF_PEOPLE, Known
-from faceage_bio.privacy.suppress import MARK, Suppressed, suppress
+from faceage_bio.privacy.suppress import suppress
+from faceage_bio.privacy.suppressed import MARK, Suppressed
 from faceage_bio.privacy.tables import NEVER, TABLES, key_of
 from faceage_bio.tables import read_table, sha256_of, write_table, write_text
 

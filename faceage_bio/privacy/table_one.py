@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from faceage_bio.privacy.suppress import Suppressed, _groups
+from faceage_bio.privacy.suppressed import Suppressed, groups_of_rows
 from faceage_bio.stats.small_cells import hidden_counts, hidden_in_marked_line
 
 ALL = "all"
@@ -16,7 +16,7 @@ def hide_table_one(one: Suppressed, min_cell: int) -> None:
     group, measure = table["group"].fillna("").astype(str).to_numpy(), table["measure"].astype(str).to_numpy()
     n = one.numbers("n").fillna(0).to_numpy().astype(int)
     variables = table["variable"].fillna("").astype(str)
-    for _, rows in _groups(table, ("cohort",)):
+    for _, rows in groups_of_rows(table, ("cohort",)):
         heads = {group[place]: n[place] for place in rows if measure[place] == "people"}
         parts = [name for name in heads if name != ALL] or [ALL]
         if any(0 < heads[name] < min_cell for name in parts):  # groups of a few: only everybody is told

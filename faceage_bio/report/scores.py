@@ -7,7 +7,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from faceage_bio.privacy.movers import BOTH, GAINED, LOST, NEITHER, hidden_moves, matrix
-from faceage_bio.privacy.suppress import nearly_told
+from faceage_bio.privacy.sums import nearly_told
 from faceage_bio.report import figures_scores as figures
 from faceage_bio.report.formats import count, interval, number, signed
 from faceage_bio.report.tables import ReportTables
