@@ -31,3 +31,31 @@ def chromium(profile: Path, width: int = 1280, height: int = 900) -> Iterator:
         yield running
     finally:
         running.quit()
+
+
+def emulate(browser, width: int, height: int = 900, *, dark: bool = False, paper: bool = False) -> None:
+    """Another screen, down to a telephone, which a window cannot be made as narrow as; or paper."""
+    size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    colours = [{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}]
+    media = {"media": "print" if paper else "screen", "features": colours}
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", media)
+
+
+def axe_findings(browser, **options) -> list[str]:
+    """What axe-core finds serious or critical: rule, words and the first places."""
+    from importlib.util import find_spec
+
+    code = Path(find_spec("axe_playwright_python").origin).with_name("axe.min.js").read_text()
+    browser.execute_script(code)
+    browser.set_script_timeout(300)
+    options |= {"resultTypes": ["violations"]}
+    found = browser.execute_async_script(
+        "const done = arguments[1]; axe.run(document, arguments[0]).then((found) => done(found.violations))", options
+    )
+    return [
+        f"{one['id']} ({one['impact']}): {one['help']}; {len(one['nodes'])} places: "
+        + " | ".join(node["html"][:160] for node in one["nodes"][:4])
+        for one in found
+        if one["impact"] in {"serious", "critical"}
+    ]

@@ -1,8 +1,8 @@
 """Figures as SVG that prints well and follows the page's light or dark colours."""
 
-import re
-
 import pandas as pd
+
+from faceage_bio.report.svg import FONT, lighter
 
 INK = "#010203"  # replaced by the page's own text colour
 BLUE, ORANGE, GREEN, PURPLE = (
@@ -12,7 +12,6 @@ BLUE, ORANGE, GREEN, PURPLE = (
     "#CC79A7",
 )  # Okabe and Ito, told apart by everybody
 CURVES = [BLUE, GREEN, "#E69F00", ORANGE, PURPLE, "#56B4E9"]
-FONT = "Arial, Helvetica, sans-serif"
 RAW_AND_ADJUSTED = [("raw age gap", "#8a8f98"), ("age held constant", BLUE)]
 
 
@@ -21,42 +20,9 @@ def to_svg(chart, label: str) -> str:
     import vl_convert
 
     svg = vl_convert.vegalite_to_svg(_specification(chart))
-    svg = _lighter(svg).replace(INK, "currentColor")
+    svg = lighter(svg).replace(INK, "currentColor")
     start = svg.index("<svg") + 4
     return f'{svg[:start]} role="img" aria-label="{_escape(label)}"{svg[start:]}'
-
-
-# said of every mark, though a browser takes it for granted
-GRANTED = re.compile(
-    r' (?:role|class|aria-[a-z]+|pointer-events)="[^"]*"| (?:stroke-|fill-)?opacity="1"| stroke-width="1"| [xy][12]?="0"'
-    r'| transform="translate\(0,0\)"| font-family="[^"]*"'
-)
-
-
-CIRCLE = re.compile(
-    r'<path transform="translate\(([-\d.]+),([-\d.]+)\)" d="M([\d.]+),0A\3,\3,0,1,1,-\3,0A\3,\3,0,1,1,\3,0"'
-)
-TAG = re.compile(r"<[^>]+>")
-PLACE = re.compile(r' (?:d|transform|points|[xy][12]?|c[xy]|r|width|height)="[^"]*"')
-LONG = re.compile(r"-?\d+\.\d{2,}(?:e-?\d+)?")
-
-
-def _lighter(svg: str) -> str:
-    """The same picture in two thirds of the text; one label on the whole tells the figure, not one on every mark.
-
-    Places are rounded to a tenth of a pixel; what is written in the figure, such as 0.05 or 0.85, stays as it is.
-    """
-    head = svg.index(">", svg.index("<svg"))
-    body = TAG.sub(lambda tag: _light_tag(tag[0]), svg[head:])
-    return f'{svg[:head]} font-family="Arial, Helvetica, sans-serif"{body}'
-
-
-def _light_tag(tag: str) -> str:
-    return PLACE.sub(_rounded, CIRCLE.sub(r'<circle cx="\1" cy="\2" r="\3"', GRANTED.sub("", tag)))
-
-
-def _rounded(place: re.Match) -> str:
-    return LONG.sub(lambda number: f"{float(number[0]):.1f}".removesuffix(".0"), place[0])
 
 
 LETTERS = {"labelColor": INK, "titleColor": INK, "labelFontSize": 12, "titleFontSize": 12}

@@ -9,8 +9,9 @@ from html import escape
 import numpy as np
 import pandas as pd
 
-from faceage_bio.report.figures import BLUE, FONT, ORANGE
+from faceage_bio.report.figures import BLUE, ORANGE
 from faceage_bio.report.formats import number
+from faceage_bio.report.svg import FONT
 
 GREY = "#80868f"
 WIDTH, HEIGHT, LEFT, RIGHT, TOP, FOOT = 600, 380, 52, 16, 34, 44
