@@ -1,5 +1,7 @@
 """Headless Chromium from Debian's packages, for what only a browser can tell."""
 
+import base64
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -51,7 +53,8 @@ def axe_findings(browser, **options) -> list[str]:
     browser.set_script_timeout(300)
     options |= {"resultTypes": ["violations"]}
     found = browser.execute_async_script(
-        "const done = arguments[1]; axe.run(document, arguments[0]).then((found) => done(found.violations))", options
+        "const done = arguments[1]; axe.run(document, arguments[0]).then((found) => done(found.violations))",
+        options,
     )
     return [
         f"{one['id']} ({one['impact']}): {one['help']}; {len(one['nodes'])} places: "
@@ -59,3 +62,33 @@ def axe_findings(browser, **options) -> list[str]:
         for one in found
         if one["impact"] in {"serious", "critical"}
     ]
+
+
+def sheets_of_figures(browser) -> tuple[int, dict[str, list[int]]]:
+    """How many sheets the page prints to, and for each figure the sheets on which its top and its bottom stand.
+
+    A link at both ends of each figure is an annotation of one sheet in the PDF, which needs no reader of PDF.
+    """
+    browser.execute_script("""
+        [...document.querySelectorAll("figure")].forEach((figure, k) => {
+          figure.style.position = "relative";
+          for (const end of ["top", "bottom"]) {
+            const mark = document.createElement("a");
+            mark.href = `https://mark.invalid/${k}/${end}`;
+            mark.textContent = ".";
+            mark.style.cssText = `position: absolute; ${end}: 3px; left: 0; line-height: 1; font-size: 4px`;
+            figure.append(mark);
+          }
+        });""")
+    printed = browser.execute_cdp_cmd("Page.printToPDF", {"preferCSSPageSize": True, "printBackground": True})
+    pdf = base64.b64decode(printed["data"])
+    objects = dict(re.findall(rb"(\d+) 0 obj\n(.*?)\nendobj", pdf, flags=re.DOTALL))
+    pages = [body for body in objects.values() if re.search(rb"/Type\s*/Page\b", body)]
+    found: dict[str, list[int]] = {}
+    for number, page in enumerate(pages, 1):
+        for name in re.findall(
+            rb"(\d+) 0 R", (re.search(rb"/Annots\s*\[(.*?)\]", page, re.DOTALL) or [b"", b""])[1]
+        ):
+            if uri := re.search(rb"mark\.invalid/(\d+)/", objects[name]):
+                found.setdefault(uri[1].decode(), []).append(number)
+    return len(pages), found

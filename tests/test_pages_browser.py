@@ -1,14 +1,40 @@
-"""Both pages as a browser shows them: no error, no request, room enough on a telephone, for everybody to read, and on paper."""
+"""Both pages as a browser shows them: no error, no request, room enough on a telephone, for everybody to read, and on paper.
+
+Pictures of the demo's pages at three widths, light and dark, are kept in ci-output/.
+"""
 
 import json
+from pathlib import Path
 
 import pytest
 
-from tests.browser import chromium
-from tests.test_report import DRAWN, study  # noqa: F401
+from tests.browser import axe_findings, chromium, emulate, sheets_of_figures
+from tests.conftest import ROOT
 
 PAGES = ("association", "survival")
+WIDTHS = (360, 768, 1280)
+UNFOLD = "document.querySelectorAll('details').forEach((part) => { part.open = true; })"
+OVERFLOW = "return document.documentElement.scrollWidth - window.innerWidth"
+# what stands outside of the sheet, or is higher than one: 180 by 267 mm at 96 pixels an inch
+TOO_LARGE = """return [...document.querySelectorAll("figure, figure svg, table, pre, p, ul, ol, h2, h3")].filter((place) => {
+    const box = place.getBoundingClientRect();
+    return box.width && (box.right > 681 || (place.closest("figure") && box.height > 1009));
+}).map((place) => place.outerHTML.slice(0, 200))"""
+# rows, marks and cards after the first ones are of the same make, and take axe minutes
+FEW_ROWS = """document.querySelectorAll("tbody tr:nth-child(n+3), svg text ~ text ~ text, svg path, svg circle, details.card ~ details.card ~ details.card")
+    .forEach((place) => place.remove())"""
 pytestmark = pytest.mark.browser
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory):
+    with chromium(tmp_path_factory.mktemp("profile")) as running:
+        yield running
+
+
+def show(browser, demo: Path, page: str, width: int, **screen) -> None:
+    emulate(browser, width, **screen)
+    browser.get((demo / f"results/reports/{page}.html").as_uri())
 
 
 def complaints(browser) -> list[dict]:
@@ -16,21 +42,60 @@ def complaints(browser) -> list[dict]:
 
 
 def requests(browser) -> list[str]:
-    """What the page asked for beside itself."""
+    """What the pages asked for beside themselves."""
     asked = [json.loads(line["message"])["message"] for line in browser.get_log("performance")]
     urls = [one["params"]["request"]["url"] for one in asked if one["method"] == "Network.requestWillBeSent"]
     return [url for url in urls if not url.startswith(("file:", "data:", "chrome:"))]
 
 
-def test_pages_work_without_errors_or_requests(study, tmp_path):  # noqa: F811
-    for name, page in zip(PAGES, study(cards=[DRAWN]), strict=True):
-        (tmp_path / f"{name}.html").write_text(page)
-    with chromium(tmp_path / "profile") as browser:
-        for name in PAGES:
-            browser.get((tmp_path / f"{name}.html").as_uri())
-            browser.execute_script(
-                "document.querySelectorAll('details').forEach((part) => { part.open = true; })"
-            )
-            browser.execute_script("scrollTo(0, document.body.scrollHeight)")
-            assert complaints(browser) == []
-            assert requests(browser) == []
+@pytest.mark.parametrize("page", PAGES)
+def test_pages_fit_every_width_without_errors_or_requests(demo, browser, page):
+    kept = ROOT / "ci-output"
+    kept.mkdir(exist_ok=True)
+    for width in WIDTHS:
+        for dark in (True, False) if width == max(WIDTHS) else (False,):
+            show(browser, demo, page, width, height=2400, dark=dark)
+            browser.save_screenshot(str(kept / f"{page}-{width}{'-dark' if dark else ''}.png"))
+        browser.execute_script(UNFOLD)
+        assert browser.execute_script(OVERFLOW) <= 0
+        browser.execute_script("document.querySelector('.explorer').scrollIntoView()")
+        browser.implicitly_wait(10)
+        assert browser.find_element("css selector", ".explorer[data-ready]")
+    assert complaints(browser) == []
+    assert requests(browser) == []
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_pages_are_small_and_quick(demo, browser, page):
+    assert (demo / f"results/reports/{page}.html").stat().st_size < 6_000_000
+    show(browser, demo, page, 1280)
+    times = browser.execute_script("return performance.getEntriesByType('navigation')[0].toJSON()")
+    assert 0 < times["loadEventEnd"] < 2000  # milliseconds
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_nothing_hinders_a_screen_reader_or_a_keyboard(demo, browser, page):
+    show(browser, demo, page, 360)
+    browser.execute_script(UNFOLD)
+    browser.execute_script(FEW_ROWS)
+    assert axe_findings(browser, rules={"color-contrast": {"enabled": False}}) == []
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+def test_words_stand_out_from_their_ground(demo, browser, dark):
+    show(browser, demo, "association", 1280, dark=dark)
+    browser.execute_script(UNFOLD)
+    browser.execute_script(FEW_ROWS)
+    assert axe_findings(browser, runOnly=["color-contrast"]) == []
+
+
+def test_no_figure_is_cut_on_paper(demo, browser):
+    show(browser, demo, "association", 680, height=1009, paper=True)
+    browser.execute_script("dispatchEvent(new Event('beforeprint'))")
+    assert browser.execute_script(TOO_LARGE) == []
+    n_sheets, figures = sheets_of_figures(browser)
+    assert n_sheets > len(PAGES)
+    assert len(figures) == len(browser.find_elements("css selector", "figure"))
+    assert {
+        name: sheets for name, sheets in figures.items() if len(sheets) != 2 or sheets[0] != sheets[1]
+    } == {}
