@@ -546,7 +546,7 @@ def test_the_page_shows_every_comparison_with_its_figure(page):
 
 
 def test_every_table_of_associations_on_the_page_has_both_columns(page):
-    tables = re.findall(r"<table>.*?</table>", page, flags=re.DOTALL)
+    tables = re.findall(r"<table[ >].*?</table>", page, flags=re.DOTALL)
     with_raw = [table for table in tables if "Raw age gap" in table]
     assert len(with_raw) >= 12
     assert all("Age held constant" in table for table in with_raw)

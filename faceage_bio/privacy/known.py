@@ -22,7 +22,7 @@ from faceage_bio.errors import TableError
 from faceage_bio.tables import read_text_table
 
 IDENTIFIERS = re.compile(
-    r"(^|_)(id|ids|identifier|mrn|nhs|donor|subject|patient|photo|sample|specimen|case|reader|barcode|library)(_id|_name|_number)?$"
+    r"(^|_)(id|ids|identifier|mrn|nhs|donor|subject|patient|photo|sample|specimen|case|reader|reviewer|barcode|library)(_id|_name|_number)?$"
 )
 NOT_PEOPLE = ("gene", "variant", "ensembl", "transcript", "protein", "set", "term", "model", "definition")
 FILES = {"path", "file", "filename", "file_name", "photo_path"}

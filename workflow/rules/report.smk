@@ -141,7 +141,9 @@ rule publish:
     log:
         "<logs>/report/publish.log",
     params:
-        people=option("--table", cohort_files()),
+        people=option(
+            "--table", [*cohort_files(), *filter(None, map(config["readers"].get, ("readings", "cases")))]
+        ),
         min_cell=config["report"]["min_cell"],
         results=results_dir,
         version=VERSION,
