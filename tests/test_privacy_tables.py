@@ -128,6 +128,16 @@ def test_what_few_people_give_is_left_out_with_their_number():
     assert np.isnan(page["n"][2])
 
 
+def test_quantiles_of_few_people_are_left_out():
+    table = rows(
+        age_band=["a", "b"], n=[19, 20], face_age_q25=40.0, face_age_median=50.0, face_age_q75=60.0, q10=30.0
+    )
+    told = as_text("acceleration/age_bands", table)
+    assert told["face_age_q25"].tolist() == [MARK, 40.0]
+    assert told["face_age_median"].tolist() == [50.0, 50.0]
+    assert told["q10"].tolist() == [MARK, MARK]
+
+
 def test_groups_of_a_contrast_are_left_out_together():
     table = rows(
         term=["a vs b", "c vs b"], factor="f", n=[60, 60], n_exposed=[3, 30], n_reference=[27, 27], estimate=[2.0, 1.0], p_value=[0.1, 0.2], note=""

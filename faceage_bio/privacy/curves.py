@@ -231,5 +231,5 @@ def _thinned(table: pd.DataFrame, points: Mapping[Key, list[float]], further: li
             if name in shown:
                 shown[name] = np.nan
         until = counted_until((rows["years"].to_numpy(float), rows[["events"]].to_numpy(float)), told)[:, 0]
-        parts.append(shown.assign(years=told, events=np.diff(until, prepend=0.0).astype(int)))
+        parts.append(shown.assign(years=np.round(told, 9), events=np.diff(until, prepend=0.0).astype(int)))
     return pd.concat(parts, ignore_index=True) if parts else table.iloc[:0]

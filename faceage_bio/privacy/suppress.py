@@ -1,5 +1,6 @@
 """From result tables to those that may leave: small numbers of people are left out, and what would give them away."""
 
+import re
 from collections.abc import Mapping
 
 import numpy as np
@@ -43,6 +44,7 @@ PARTS = {
     "n_with_cells": "n",
 }  # a part of the people beside it
 NOTES = {"note", "raw_note"}
+QUANTILES = re.compile(r"(^|_)(q(?P<share>\d\d)|median|(lower|upper)_quartile)$")
 TELL_DEATHS = (
     "observed risk",
     "survival at",
@@ -105,6 +107,7 @@ def _hide_in(one: Suppressed, rule: Rule, min_cell: int) -> None:
     one.hide(
         one.numbers("left_out").between(1, min_cell - 1), ["n", "n_events"]
     )  # which all others would give away
+    _hide_quantiles(one, min_cell)
     _hide_counted(one, min_cell)
     if rule.special != "decisions":
         _hide_shares(one, min_cell)
@@ -125,6 +128,14 @@ def _hide_in(one: Suppressed, rule: Rule, min_cell: int) -> None:
         if rule.special not in {"curves", "decisions"}:
             one.hide(lost & measures.str.startswith(TELL_DEATHS), ESTIMATES)
         one.hide(few & measures.str.startswith(OF_DEATHS), ESTIMATES)
+
+
+def _hide_quantiles(one: Suppressed, min_cell: int) -> None:
+    """Quantiles beyond which fewer than ``min_cell`` people lie: they are the value of one of them."""
+    for name in one.table:
+        if found := QUANTILES.search(name):
+            share = int(found["share"]) / 100 if found["share"] else 0.5 if "median" in name else 0.25
+            one.hide(one.numbers("n") * min(share, 1 - share) < min_cell, [name])
 
 
 def _hide_counted(one: Suppressed, min_cell: int) -> None:

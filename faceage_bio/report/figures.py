@@ -66,9 +66,10 @@ def age_bands(table: pd.DataFrame, min_cell: int) -> str:
         color=alt.Color("cohort:N", title=None, scale=alt.Scale(range=CURVES)),
         xOffset=alt.value(0),
     )
+    halves = base.properties(data=shown.dropna(subset=["face_age_q25", "face_age_q75"]))  # of few people none
     chart = alt.layer(
         equal.encode(x="x:Q", y=alt.Y("x:Q", title="Face age, years", scale=scale)),
-        base.mark_rule(strokeWidth=6, opacity=0.3).encode(y="face_age_q25:Q", y2="face_age_q75:Q"),
+        halves.mark_rule(strokeWidth=6, opacity=0.3).encode(y="face_age_q25:Q", y2="face_age_q75:Q"),
         base.mark_line(strokeWidth=1.5).encode(y="face_age_mean:Q"),
         base.mark_point(filled=True, size=60, opacity=1).encode(y="face_age_mean:Q"),
     ).properties(width=560, height=300)
