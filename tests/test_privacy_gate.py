@@ -116,6 +116,7 @@ LEAKS = {
     "photo's name without its ending": ("identifier", {"a.md": "IMG_2201 is blurred"}),
     "some photo's name": ("file name", {"a.json": '["smith-left.JPEG"]'}),
     "absolute path": ("path", {"a.html": PAGE.format("<p>read from /home/someone/photos/a</p>")}),
+    "path of an unusual folder": ("path", {"a.json": '{"folder": "/onko7/faces/2024/b"}'}),
     "home": ("path", {"a.json": '{"folder": "~/study"}'}),
     "Windows path": ("path", {"a.json": json.dumps({"folder": "C:\\Users\\someone"})}),
     "share": ("path", {"a.md": r"\\server\photos"}),

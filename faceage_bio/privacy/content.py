@@ -34,6 +34,7 @@ PATHS = re.compile(
     r"share|export|private|volumes|ngs|hpc|storage|beegfs|cluster|etc|usr|run))/[\w.@+-]+(?:/[\w.@+ -]+)*",
     re.IGNORECASE,
 )
+ABSOLUTE = re.compile(r"(?<=[\"'\s=(>])/[A-Za-z][\w.-]*(?:/[\w.-]+){2,}")
 WINDOWS = re.compile(
     r"(?<![\w/])[A-Za-z]:\\{1,2}[\w.$-]+|(?<![\\\w])\\\\[\w.$-]+\\[\w.$-]+|\bfile:/{2,3}[\w.~%-]+"
 )
@@ -90,8 +91,8 @@ def in_text(text: str) -> Iterator[Found]:
         yield from ((where, kind, f"{what}, embedded") for _, kind, what in in_bytes(unpacked(content)))
     for where in vectors(text):
         yield where, "embedding", f"more than {VECTOR - 1} numbers in a row"
-    for pattern in (PATHS, WINDOWS):
-        for found in pattern.finditer(text):
+    for pattern, searched in ((PATHS, text), (WINDOWS, text), (ABSOLUTE, shown)):
+        for found in pattern.finditer(searched):
             yield found.start(), "path", f"{found[0][:6]}…"
     for found in PHOTO_NAME.finditer(shown):
         yield found.start(), "file name", f"a photo's file name, …{found[0][found[0].rindex('.') :]}"

@@ -3,7 +3,7 @@
 import io
 import zipfile
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
 
 from faceage_bio.errors import PrivacyError, TableError
@@ -11,7 +11,7 @@ from faceage_bio.privacy import content, counts
 from faceage_bio.privacy.findings import Finding, listed, masked
 from faceage_bio.privacy.known import Known, holds_dates, holds_identifiers
 from faceage_bio.privacy.notes import says_small_number
-from faceage_bio.privacy.tables import NEVER, declared
+from faceage_bio.privacy.tables import NEVER, PLAIN, declared
 from faceage_bio.tables import parse_text_table
 
 TEXTS = {
@@ -165,10 +165,8 @@ def _in_table(name: str, text: str, known: Known, min_cell: int, *, listed: bool
     except TableError:
         yield Finding(name, "", "kind of file", "no table: lines of unequal length, or nothing in it")
         return
-    rule = declared(name)
-    if not listed:
-        pass  # the lines of a figure, inside of a page
-    elif rule is None:
+    rule = declared(name) if listed else PLAIN  # the lines of a figure, inside of a page, need not be listed
+    if rule is None:
         yield Finding(name, "", "unknown table", "not in the list of tables that may leave")
     elif rule is NEVER:
         yield Finding(name, "", "individual rows", "a table that never leaves")
@@ -198,7 +196,7 @@ def _limited(findings: Iterator[Finding]) -> list[Finding]:
     return kept
 
 
-def _lines(text: str):
+def _lines(text: str) -> Callable[[int], int]:
     """A function from a place in a text to its line."""
     starts = [0]
     place = text.find("\n")
