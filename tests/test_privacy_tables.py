@@ -14,7 +14,7 @@ from faceage_bio.privacy.suppress import suppress
 from faceage_bio.privacy.suppressed import MARK
 from faceage_bio.privacy.tables import NEVER, TABLES, declared, key_of
 from faceage_bio.privacy.told_times import Told, told_times
-from faceage_bio.report.formats import without_folders
+from faceage_bio.report.formats import beside, without_folders
 from faceage_bio.report.tables import ReportTables
 from faceage_bio.stats.kaplan_meier import kaplan_meier, risk_table
 from faceage_bio.stats.small_cells import hidden_in_chain, hidden_in_marked_line
@@ -588,3 +588,9 @@ def test_pages_are_made_of_what_may_be_told():
     bands = tables.without_small_notes(SMALL).get("acceleration", "age_bands")
     assert bands["n"].tolist()[:2] == [1.0, 20.0]
     assert bands["face_age_mean"].isna().tolist() == [True, False, False]
+
+
+def test_a_group_whose_number_is_not_told_is_named_without_one():
+    assert beside(52.0, "people") == " (52 people)"
+    assert beside(7.0) == " (7)"
+    assert beside(float("nan"), "people") == ""

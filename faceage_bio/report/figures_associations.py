@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 
 from faceage_bio.report.figures import BLUE, INK, ORANGE, RAW_AND_ADJUSTED, forest, to_svg
+from faceage_bio.report.formats import beside
 from faceage_bio.report.words import label, term
 
 GREY = RAW_AND_ADJUSTED[0][1]
@@ -28,7 +29,7 @@ def _colour(alt):
 def means(table: pd.DataFrame) -> str:
     """Years above one's own age in each group, factor by factor."""
     shown = table.assign(kind=_kind(table))
-    shown["label"] = shown["shown"] + " (" + shown["n"].map(lambda n: f"{n:.0f}") + ")"
+    shown["label"] = shown["shown"] + shown["n"].map(beside)
     return forest(
         shown, "label", "kind", RAW_AND_ADJUSTED, 0, "Years that faces look older than their owners are"
     )
@@ -74,7 +75,7 @@ def subgroups(table: pd.DataFrame) -> str:
 
     shown = table[table.estimate.notna()].assign(kind=_kind(table))
     shown["label"] = [
-        f"{_subgroup(row.subgroup)} ({row.n:.0f})" for row in shown[["subgroup", "n"]].itertuples()
+        _subgroup(row.subgroup) + beside(row.n) for row in shown[["subgroup", "n"]].itertuples()
     ]
     charts = []
     for name, part in shown.groupby("shown", sort=False):

@@ -41,6 +41,11 @@ def count(value: float, min_cell: int) -> str:
     return f"< {min_cell}" if 0 < value < min_cell else f"{int(value):,}"
 
 
+def beside(value: float, word: str = "") -> str:
+    """A number of people behind the name of their group, as `` (52 people)``; nothing where it is not told."""
+    return f" ({value:.0f}{word and ' '}{word})" if math.isfinite(value) else ""
+
+
 def time_words(years: float) -> str:
     """Years as months up to two years, as clinicians say them."""
     months = years * 12

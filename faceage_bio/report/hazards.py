@@ -6,7 +6,7 @@ from markupsafe import Markup
 
 from faceage_bio.report import figures, figures_hazards, words
 from faceage_bio.report.associations import without_small
-from faceage_bio.report.formats import p_value
+from faceage_bio.report.formats import beside, p_value
 from faceage_bio.report.tables import ReportTables
 
 GLOBAL = "GLOBAL"
@@ -73,7 +73,7 @@ def _sites(sites: pd.DataFrame, min_cell: int) -> dict:
     adjusted = sites[(sites["step"] == "+ age") & (sites["level"] != "") & sites["estimate"].notna()]
     figure = ""
     if len(adjusted):
-        labels = [f"{row.level} ({row.n:.0f} people)" for row in adjusted.itertuples()]
+        labels = [row.level + beside(row.n, "people") for row in adjusted.itertuples()]
         title = f"Hazard ratio of face age per {adjusted['per'].iloc[0]}, age held constant (log scale)"
         figure = figures.forest(
             adjusted.assign(label=labels, kind="face age"),
