@@ -106,6 +106,7 @@ def test_run_passes_options_on_to_snakemake(tmp_path):
         "gather-ledger",
         "render-association-report",
         "render-survival-report",
+        "draw-figures",
         "make-demo-cohorts",
         "fit-demo-model",
         "read-face-ages",

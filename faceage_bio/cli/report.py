@@ -45,3 +45,18 @@ def render_survival_report(tables: Tables, config: Settings, output: Output, mod
     Example: faceage-bio render-survival-report --config "$(cat config.json)" --output survival.html results/*/*/*.tsv
     """
     _render("survival_page", tables, config, output, model_card)
+
+
+@app.command()
+def draw_figures(
+    pages: Annotated[list[Path], typer.Argument(help="Pages of the report (.html).")],
+    output: Annotated[Path, typer.Option(help="The folder of the figures.")],
+) -> None:
+    """The figures of the pages as SVG files, {room}/{table}/{cohort}-{number}.svg, for slides and Snakemake's report.
+
+    Example: faceage-bio draw-figures --output figures association.html survival.html
+    """
+    from faceage_bio.report.figure_files import write_figures
+
+    output.mkdir(parents=True, exist_ok=True)
+    print(f"{output}: {len(write_figures(pages, output))} figures")

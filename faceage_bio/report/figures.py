@@ -11,7 +11,7 @@ BLUE, ORANGE, GREEN, PURPLE = (
     "#009E73",
     "#CC79A7",
 )  # Okabe and Ito, told apart by everybody
-CURVES = [BLUE, GREEN, "#E69F00", ORANGE, PURPLE, "#56B4E9"]
+CURVES = [BLUE, GREEN, ORANGE, PURPLE, "#E69F00", "#56B4E9"]  # the paler ones only where six are needed
 RAW_AND_ADJUSTED = [("raw age gap", "#8a8f98"), ("age held constant", BLUE)]
 
 
@@ -63,7 +63,9 @@ def age_bands(table: pd.DataFrame, min_cell: int) -> str:
     scale = alt.Scale(zero=False, nice=True)
     base = alt.Chart(shown).encode(
         x=alt.X("age_mean:Q", title="Chronological age, years (mean of the band)", scale=scale),
-        color=alt.Color("cohort:N", title=None, scale=alt.Scale(range=CURVES)),
+        color=alt.Color(
+            "cohort:N", title=None, scale=alt.Scale(range=CURVES), legend=alt.Legend(symbolOpacity=1)
+        ),
         xOffset=alt.value(0),
     )
     halves = base.properties(data=shown.dropna(subset=["face_age_q25", "face_age_q75"]))  # of few people none

@@ -130,11 +130,34 @@ rule render_survival_report:
         " --output {output:q} {input.tables:q} > {log:q} 2>&1"
 
 
+# the plots of both pages once more, each with its labels, for slides and for `snakemake --report report.zip`
+rule draw_figures:
+    input:
+        "<results>/reports/association.html",
+        "<results>/reports/survival.html",
+    output:
+        report(
+            directory("<results>/reports/figures"),
+            patterns=["{room}/{table}/{cohort}-{number}.svg"],
+            caption="../report/figure.rst",
+            category="Figures",
+            subcategory="{room}",
+            labels={"result table": "{table}", "cohort": "{cohort}", "figure": "{number}"},
+        ),
+    log:
+        "<logs>/report/draw_figures.log",
+    params:
+        version=VERSION,
+    shell:
+        "faceage-bio draw-figures --output {output:q} {input:q} > {log:q} 2>&1"
+
+
 # what may be handed to others; a deliberate act, so no part of `all`: snakemake publish
 rule publish:
     input:
         "<results>/reports/association.html",
         "<results>/reports/survival.html",
+        "<results>/reports/figures",
         ledgers=collect("<results>/{cohort}/ledger.tsv", cohort=COHORTS),
     output:
         "<results>/share/manifest.json",

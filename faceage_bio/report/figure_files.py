@@ -1,0 +1,70 @@
+"""The figures of the pages as files: the same plots, for slides and for Snakemake's own report."""
+
+import html
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from faceage_bio.tables import write_text
+
+FIGURE = re.compile(r"<figure([^>]*)>(.*?)</figure>", flags=re.DOTALL)
+PICTURE = re.compile(r"<svg\b.*?</svg>", flags=re.DOTALL)
+CAPTION = re.compile(r"<figcaption>(.*?)</figcaption>", flags=re.DOTALL)
+ORIGIN = re.compile(r'data-from="(\w+)/(\w+)/(\w+)')
+CLIP = re.compile(r"clip\d+")  # numbered through by the renderer, otherwise on each page
+INK, PAPER = "#1c2430", "#ffffff"
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One picture of a page: of which cohort (or pooled), from which result table, with the words below it."""
+
+    cohort: str
+    room: str
+    table: str
+    svg: str
+    caption: str
+
+
+def figures_of(page: str) -> list[Figure]:
+    """The figures of a page, in its order; those that are not tied to a result table are left out."""
+    found = []
+    for attributes, body in FIGURE.findall(page):
+        origin, picture, caption = ORIGIN.search(attributes), PICTURE.search(body), CAPTION.search(body)
+        if origin and picture:
+            cohort, room, table = origin.groups()
+            words = html.unescape(re.sub(r"<[^>]+>", "", caption[1])) if caption else ""
+            found.append(Figure(cohort, room, table, picture[0], " ".join(words.split())))
+    return found
+
+
+def standalone(figure: Figure) -> str:
+    """The picture as a file: on white, with its caption as description, without the page's colours."""
+    start = figure.svg.index(">") + 1
+    head = figure.svg[:start]
+    if "xmlns=" not in head:
+        head = head.replace("<svg", '<svg xmlns="http://www.w3.org/2000/svg"', 1)
+    caption = html.escape(figure.caption)
+    ground = f'<desc>{caption}</desc><rect width="100%" height="100%" fill="{PAPER}"/>'
+    picture = head + ground + figure.svg[start:]
+    picture = picture.replace("currentColor", INK)
+    return re.sub(r"var\(--\w+, ?(#\w+)\)", r"\1", picture) + "\n"
+
+
+def write_figures(pages: Sequence[Path], folder: Path) -> list[Path]:
+    """Write each figure of the pages once, as ``room/table/cohort-1.svg``, ``-2`` and so on in the order of the pages."""
+    written: dict[str, Path] = {}
+    counted: dict[tuple[str, str, str], int] = {}
+    for page in pages:
+        for figure in figures_of(page.read_text(encoding="utf-8")):
+            picture = standalone(figure)
+            drawn = CLIP.sub("clip", picture)
+            if drawn in written:
+                continue
+            place = (figure.room, figure.table, figure.cohort)
+            counted[place] = counted.get(place, 0) + 1
+            path = folder / figure.room / figure.table / f"{figure.cohort}-{counted[place]}.svg"
+            write_text(picture, path)
+            written[drawn] = path
+    return list(written.values())

@@ -1,0 +1,85 @@
+"""The figures of the pages as files, and colours that everybody tells apart."""
+
+import itertools
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+
+from faceage_bio.report import figures, figures_readers, genes, volcano
+from faceage_bio.report.figure_files import figures_of, standalone, write_figures
+from tests.test_all_genes import page_of
+
+SVG = "{http://www.w3.org/2000/svg}"
+# deuteranopia and protanopia at full strength, on linear RGB: Machado, Oliveira and Fernandes 2009, doi:10.1109/TVCG.2009.113
+VISION = {
+    "deuteranopia": [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.011820, 0.042940, 0.968881]],
+    "protanopia": [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]],
+}  # fmt: skip
+TO_XYZ = np.array([[0.4124564, 0.3575761, 0.1804375], [0.2126729, 0.7151522, 0.0721750], [0.0193339, 0.1191920, 0.9503041]])  # fmt: skip
+WHITE = np.array([0.95047, 1, 1.08883])
+PAPERS = {"light": "#ffffff", "dark": "#14181e"}  # --paper of style.css
+TOGETHER = {
+    "curves": figures.CURVES,
+    "raw and adjusted": [colour for _, colour in figures.RAW_AND_ADJUSTED],
+    "genes": [colour for _, _, colour in genes.EXPOSURES],
+    "volcano": [figures.ORANGE, figures.BLUE, volcano.GREY],
+    "readers": figures_readers.KINDS,
+}
+
+
+def linear(colour: str) -> np.ndarray:
+    values = np.array([int(colour[k : k + 2], 16) / 255 for k in (1, 3, 5)])
+    return np.where(values <= 0.04045, values / 12.92, ((values + 0.055) / 1.055) ** 2.4)
+
+
+def lab(rgb: np.ndarray) -> np.ndarray:
+    part = TO_XYZ @ rgb / WHITE
+    f = np.where(part > 0.008856, np.cbrt(part), 7.787 * part + 16 / 116)
+    return np.array([116 * f[1] - 16, 500 * (f[0] - f[1]), 200 * (f[1] - f[2])])
+
+
+def contrast(one: str, other: str) -> float:
+    low, high = sorted((TO_XYZ @ linear(colour))[1] for colour in (one, other))
+    return (high + 0.05) / (low + 0.05)
+
+
+@pytest.mark.parametrize("vision", VISION)
+@pytest.mark.parametrize("colours", TOGETHER.values(), ids=TOGETHER.keys())
+def test_colours_that_stand_together_are_told_apart(colours, vision):
+    seen = {colour: lab(np.clip(np.array(VISION[vision]) @ linear(colour), 0, 1)) for colour in set(colours)}
+    for one, other in itertools.combinations(seen, 2):
+        assert np.linalg.norm(seen[one] - seen[other]) > 15, (one, other)  # CIE 1976; 2.3 is just noticed
+
+
+@pytest.mark.parametrize("paper", PAPERS)
+def test_colours_stand_out_from_the_paper(paper):
+    # WCAG 2.2, 1.4.11: 3 to 1 for graphical objects; the two palest of six curves are dashed besides
+    paler = figures.CURVES[4:]
+    for colour in {colour for colours in TOGETHER.values() for colour in colours}.difference(paler):
+        assert contrast(colour, PAPERS[paper]) >= 3, colour
+
+
+def test_each_figure_is_a_file_that_stands_alone(tmp_path):
+    page = page_of(["one"], 300)
+    for name in ("first", "second"):
+        (tmp_path / f"{name}.html").write_text(page)
+    written = write_figures([tmp_path / "first.html", tmp_path / "second.html"], tmp_path / "figures")
+    names = {path.relative_to(tmp_path / "figures").as_posix() for path in written}
+    assert len(written) == len(figures_of(page)) == page.count("<figure")  # once, though two pages have it
+    assert names >= {"expression/genes/one-1.svg", "expression/panel/one-1.svg"}
+    for path in written:
+        picture = ElementTree.parse(path).getroot()
+        assert picture.tag == f"{SVG}svg"
+        assert len(picture.find(f"{SVG}desc").text) > 20
+        text = path.read_text()
+        assert "var(" not in text
+        assert "currentColor" not in text
+
+
+def test_the_caption_of_a_figure_is_its_description():
+    page = '<figure data-from="one/survival/cox one/x/y"><svg viewBox="0 0 1 1"><path stroke="var(--paper,#fff)"/></svg><figcaption>a &lt; <b>b</b></figcaption></figure>'
+    (figure,) = figures_of(page + "<figure><svg></svg></figure>")
+    assert (figure.cohort, figure.room, figure.table, figure.caption) == ("one", "survival", "cox", "a < b")
+    assert "<desc>a &lt; b</desc>" in standalone(figure)
+    assert 'stroke="#fff"' in standalone(figure)
