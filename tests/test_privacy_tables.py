@@ -507,6 +507,24 @@ def test_curves_are_whole_where_everything_may_be_told():
     assert all(told[key].as_text().equals(table) for key, table in raw.items())
 
 
+@given(st.lists(st.lists(st.integers(0, 7), min_size=3, max_size=3), min_size=3, max_size=4))
+@settings(max_examples=40, deadline=None)
+def test_deaths_of_risk_groups_are_no_difference_of_groups_or_times(steps):
+    """Deaths until each time in groups of predicted risk: neither two times nor the other groups tell few."""
+    until = np.cumsum(np.array(steps), axis=0) + 6
+    lines = [
+        {"question": "q", "model": "m", "kind": "group", "measure": "observed risk", "group": g, "at_years": float(t), "n": 90, "estimate": 0.5, "n_events": until[t, g], "note": ""}
+        for t in range(len(steps)) for g in range(3)
+    ]  # fmt: skip
+    told = as_text("survival/calibration", pd.DataFrame(lines).assign(cohort="north"))
+    hidden = (told["n_events"].astype(str) == MARK).to_numpy().reshape(len(steps), 3)
+    assert (told["estimate"].astype(str) == MARK).to_numpy().reshape(len(steps), 3)[hidden].all()
+    assert not (hidden.sum(axis=1) == 1).any()
+    for g in range(3):
+        differences = np.diff(until[~hidden[:, g], g])
+        assert ((differences == 0) | (differences >= SMALL)).all()
+
+
 def test_movers_leave_as_the_page_tells_them():
     groups = ["A", "B"]
     n = {("A", "A"): 16, ("A", "B"): 3, ("B", "A"): 3, ("B", "B"): 78}

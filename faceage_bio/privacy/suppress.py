@@ -111,10 +111,10 @@ def _hide_in(one: Suppressed, rule: Rule, min_cell: int) -> None:
     _hide_counted(one, min_cell)
     if rule.special != "decisions":
         _hide_shares(one, min_cell)
-    for keys in rule.lines:
-        hide_lines(one, keys, min_cell)
     for keys, order, number in rule.chains:
         hide_chains(one, keys, order, number, min_cell)
+    for keys in rule.lines:
+        hide_lines(one, keys, min_cell)
     if rule.nested:
         hide_nested(one, rule.nested, min_cell)
     if rule.linked:
