@@ -33,7 +33,7 @@ def results(tmp_path) -> Path:
     folder = tmp_path / "results"
     files = {
         "reports/association.html": "<html><p>114 people</p></html>",
-        "reports/forest.svg": "<svg/>",
+        "reports/figures/survival/forest.svg": "<svg/>",
         "north/survival/cox.tsv": COX,
         "north/survival/ledger.tsv": "cohort\tsubject_id\nnorth\tN0912\n",
         "north/ledger.tsv": "cohort\tsubject_id\nnorth\tN0912\n",
@@ -48,7 +48,7 @@ def results(tmp_path) -> Path:
 def test_the_bundle_is_pages_tables_figures_and_a_manifest(results, tmp_path):
     done = publish(results, tmp_path / "share", PEOPLE, 5)
     assert done.files == sorted(
-        [ABOUT, "association.html", "figures/forest.svg", MANIFEST, "tables/north/survival/cox.tsv"]
+        [ABOUT, "association.html", "figures/survival/forest.svg", MANIFEST, "tables/north/survival/cox.tsv"]
     )
     manifest = json.loads((tmp_path / "share" / MANIFEST).read_text())
     assert manifest["files"]["association.html"] == sha256_of(tmp_path / "share/association.html")
@@ -74,7 +74,7 @@ def test_a_zip_is_the_same_every_time(results, tmp_path):
     ("name", "text"),
     [
         ("reports/association.html", "<html><p title='N0912'>a</p></html>"),
-        ("reports/forest.svg", "<svg><text>N0912</text></svg>"),
+        ("reports/figures/survival/forest.svg", "<svg><text>N0912</text></svg>"),
         ("reports/association.html", '<html><script type="application/json">{"v": "N0912"}</script></html>'),
         ("north/survival/cox.tsv", COX.replace("face_age", "N0912")),
     ],

@@ -8,34 +8,14 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.optimize import linprog
 
 from faceage_bio.privacy.suppress import suppress
 from faceage_bio.privacy.suppressed import MARK
 from faceage_bio.privacy.tables import NEVER, TABLES, declared, key_of
-from faceage_bio.privacy.told_times import Told, told_times
 from faceage_bio.report.formats import beside, without_folders
 from faceage_bio.report.tables import ReportTables
-from faceage_bio.stats.kaplan_meier import kaplan_meier, risk_table
 from faceage_bio.stats.small_cells import hidden_in_chain, hidden_in_marked_line
-
-SMALL = 5
-
-
-def bounds(equations: np.ndarray, sums: np.ndarray, limits: list[tuple], k: int) -> tuple[float, float]:
-    """The least and the most that number ``k`` can be, for a reader who knows the equations."""
-    cost = np.zeros(equations.shape[1])
-    cost[k] = 1.0
-    ends = [
-        linprog(sign * cost, A_eq=equations, b_eq=sums, bounds=limits, method="highs") for sign in (1, -1)
-    ]
-    assert all(end.success for end in ends)
-    return ends[0].fun, -ends[1].fun
-
-
-def as_text(key: str, table: pd.DataFrame, min_cell: int = SMALL) -> pd.DataFrame:
-    return suppress({key: table}, min_cell)[key].as_text()
-
+from tests.leaving import SMALL, as_text, bounds
 
 counts_of_line = st.lists(st.integers(0, 40), min_size=2, max_size=7)
 
@@ -77,34 +57,6 @@ def test_told_numbers_of_a_chain_never_differ_by_few(steps):
     differences = np.diff(told)
     assert ((differences == 0) | (differences >= SMALL)).all()
     assert ((told == 0) | (told >= SMALL)).all()
-
-
-@given(st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4)), min_size=1, max_size=20), st.booleans())
-def test_told_times_leave_no_small_number_between_them_or_after(steps, secret):
-    until = np.cumsum(np.array(steps), axis=0)
-    total = until[-1]
-    told = told_times(np.arange(len(steps)), until, total, SMALL, secret=secret)
-    seen = np.vstack(
-        [np.zeros((1, 2)), *(until[[place]] for place in told), *([] if secret else [total[None]])]
-    )
-    between = np.diff(seen, axis=0)
-    if told:
-        assert ((between == 0) | (between >= SMALL)).all()
-        if secret:
-            assert (total - until[told[-1]] >= SMALL).all()
-
-
-def test_no_sum_of_groups_gives_one_away():
-    told = Told({
-        ("all", "all"): [1.0, 2.0, 3.0, 4.0], ("sex", "f"): [1.0, 2.0, 4.0], ("sex", "m"): [1.0, 4.0],
-        ("arm", "a"): [1.0, 4.0], ("arm", "b"): [1.0], ("arm", "c"): [1.0],
-    })  # fmt: skip
-    told.settle()
-    assert told.times["all", "all"] == [1.0, 3.0]  # at 2 and 4 some but not all groups of a grouping are told
-    assert told.times["sex", "f"] == [1.0, 2.0, 4.0]
-    assert told.times["arm", "a"] == [
-        1.0
-    ]  # sex tells everybody at 4, so that arm would tell b and c together
 
 
 def rows(**columns) -> pd.DataFrame:
@@ -290,223 +242,6 @@ def test_variants_quality_is_a_line():
     assert MARK in (told[0], told[2])
 
 
-def table_one_of(levels: np.ndarray, numbers: list[int], sizes: np.ndarray) -> pd.DataFrame:
-    groups = [f"g{k}" for k in range(len(sizes))]
-    heads = [("", "", "people", "all", sizes.sum())] + [
-        ("", "", "people", g, k) for g, k in zip(groups, sizes, strict=True)
-    ]
-    shares = [
-        ("smoking", f"l{place}", "share", name, count)
-        for place, line in enumerate(levels)
-        for name, count in zip(["all", *groups], [line.sum(), *line], strict=True)
-    ]
-    gone = sizes - levels.sum(axis=0)
-    shares.append(("smoking", "", "missing", "all", gone.sum()))
-    means = [
-        ("bmi", "", "mean", name, n)
-        for name, n in zip(["all", *groups], [sum(numbers), *numbers], strict=True)
-    ]
-    means.append(("bmi", "", "missing", "all", sizes.sum() - sum(numbers)))
-    table = pd.DataFrame([*heads, *shares, *means], columns=["variable", "level", "measure", "group", "n"])
-    return table.assign(cohort="north", analysis="table one", estimate=0.5, note="")
-
-
-@given(
-    st.lists(st.lists(st.integers(0, 20), min_size=2, max_size=2), min_size=2, max_size=3),
-    st.lists(st.integers(0, 6), min_size=2, max_size=2),
-)
-@settings(max_examples=40, deadline=None)
-def test_no_small_number_of_table_one_can_be_computed(levels, gone):
-    levels = np.array(levels)
-    sizes = levels.sum(axis=0) + np.array(gone)
-    if (sizes < SMALL).any():
-        return
-    table = table_one_of(levels, [int(size) for size in sizes], sizes)
-    told = as_text("phenotype/table_one", table)
-    shares = told[told["measure"] == "share"]
-    wide = shares.pivot(index="level", columns="group", values="n")
-    full = np.vstack([levels, gone])
-    parts = (wide[["g0", "g1"]] == MARK).to_numpy()
-    hidden = np.vstack([parts, [True, True]])  # who has no value stands nowhere by group
-    sums = np.append(
-        (wide["all"] == MARK).to_numpy(),
-        told.loc[(told["measure"] == "missing") & (told["variable"] == "smoking"), "n"].iloc[0] == MARK,
-    )
-    assert hidden[(full > 0) & (full < SMALL)].all()
-    places = [tuple(place) for place in np.argwhere(hidden)]
-    equations, right = [], []
-    for line in range(len(full)):
-        if not sums[line]:
-            equations.append([float(place[0] == line) for place in places])
-            right.append(full[line][hidden[line]].sum())
-    for column in range(2):
-        equations.append([float(place[1] == column) for place in places])
-        right.append(full[:, column][hidden[:, column]].sum())
-    for k, place in enumerate(places):
-        if 0 < full[place] < SMALL and place[0] < len(levels):
-            low, high = bounds(np.array(equations), np.array(right), [(0, None)] * len(places), k)
-            assert high - low >= 1, (full, told)
-
-
-def test_table_one_of_few():
-    sizes = np.array([20, 30])
-    told = as_text("phenotype/table_one", table_one_of(np.array([[10, 15], [10, 15]]), [18, 30], sizes))
-    means = told[told["measure"] == "mean"].set_index("group")["n"]
-    assert means.tolist() == [MARK] * 3  # 20 - 18 have no value, so 30 of 30 would tell how many in all
-    few = as_text(
-        "phenotype/table_one", table_one_of(np.array([[2, 15], [1, 15]]), [3, 30], np.array([3, 30]))
-    )
-    assert (few.loc[few["group"].isin(["g0", "g1"]), "n"] == MARK).all()
-    assert few.loc[(few["measure"] == "people") & (few["group"] == "all"), "n"].tolist() == [33]
-
-
-def flow_table(photos: list[int], flagged: int, missing: int, passed: int) -> pd.DataFrame:
-    lines = [("photo", "intake", "included", "", sum(photos) + flagged)]
-    lines += [("photo", "face_age", "excluded", f"r{k}", n) for k, n in enumerate(photos[1:])]
-    lines += [
-        ("photo", "face_age", "flagged", "dark", flagged),
-        ("photo", "face_age", "included", "", photos[0]),
-    ]
-    lines += [("subject", "intake", "included", "", 120), ("subject", "acceleration", "included", "", passed)]
-    lines += [("subject", "acceleration", "excluded", "no_face_age", 120 - passed)]
-    lines += [
-        ("subject", "survival", "excluded", "no_acceleration", 120 - passed),
-        ("subject", "survival", "excluded", "missing", missing),
-    ]
-    lines += [("subject", "survival", "included", "", passed - missing)]
-    table = pd.DataFrame(lines, columns=["unit", "stage", "status", "reason", "n"])
-    return table[table["n"] > 0].assign(cohort="north").reset_index(drop=True)
-
-
-@given(
-    st.lists(st.integers(0, 9), min_size=1, max_size=4),
-    st.integers(0, 9),
-    st.integers(0, 9),
-    st.integers(0, 12),
-)
-@settings(max_examples=60, deadline=None)
-def test_no_exclusion_of_few_can_be_computed_from_the_flow(reasons, flagged, missing, lost):
-    table = flow_table([137, *reasons], flagged, missing, 120 - lost)
-    told = as_text("flow", table)
-    hidden = (told["n"] == MARK).to_numpy()
-    numbers = table["n"].to_numpy()
-    assert hidden[(numbers > 0) & (numbers < SMALL)].all()
-    places = np.flatnonzero(hidden)
-    equations, sums = [], []
-
-    def tell(rows: np.ndarray) -> None:
-        equations.append(np.isin(places, rows).astype(float))
-        sums.append(numbers[rows][hidden[rows]].sum())
-
-    unit, stage, out = (
-        table["unit"].to_numpy(),
-        table["stage"].to_numpy(),
-        (table["status"] == "excluded").to_numpy(),
-    )
-    for one, step in {*zip(unit, stage, strict=True)}:
-        rows = np.flatnonzero((unit == one) & (stage == step))
-        if step == "intake":
-            continue
-        tell(rows)  # who came in is who goes on and who does not
-        new = rows[out[rows] & (table["reason"].to_numpy()[rows] != "no_acceleration")]
-        lost_at = [numbers[part].sum() for part in (new, rows[out[rows]])]
-        if all(n == 0 or n >= SMALL for n in lost_at):
-            tell(rows[~out[rows]])  # a page may tell how many are used
-    same = [np.flatnonzero(table["reason"] == name) for name in ("no_face_age", "no_acceleration")]
-    if all(map(len, same)):  # people without a face age are those without acceleration
-        equation, total = np.zeros(len(places)), 0.0
-        for (place,), sign in zip(same, (1.0, -1.0), strict=True):
-            equation[places == place] = sign
-            total += 0.0 if hidden[place] else -sign * numbers[place]
-        equations.append(equation)
-        sums.append(total)
-    for k, place in enumerate(places):
-        if numbers[place] < SMALL:
-            low, high = bounds(np.array(equations), np.array(sums), [(0, None)] * len(places), k)
-            assert high - low >= 1, (table.assign(told=told["n"]), place)
-
-
-def survival_tables(rng: np.random.Generator, n: int) -> dict[str, pd.DataFrame]:
-    """Curves, numbers at risk and readings of three groups and of everybody, as the survival stage writes them."""
-    years, event = rng.exponential(3, n).round(3) + 0.001, rng.integers(0, 2, n)
-    group = rng.integers(0, 3, n)
-    curves, risks, readings = [], [], []
-    for grouping, name, mine in [
-        ("all", "all", group >= 0),
-        *(("arm", f"g{k}", group == k) for k in range(3)),
-    ]:
-        if not mine.any():
-            continue
-        at = {"cohort": "north", "grouping": grouping, "group": name}
-        curve = kaplan_meier(years[mine], event[mine].astype(float), None)
-        curves.append(curve.assign(**at))
-        risks.append(
-            risk_table(np.arange(0.0, 7.0), years[mine], event[mine].astype(float), None).assign(**at)
-        )
-        for time in (0.5, 1, 2, 5):
-            height = curve.loc[curve["years"] <= time, "survival"]
-            readings.append(
-                at | {"analysis": "survival", "measure": f"survival at {time:g} year{'' if time == 1 else 's'}", "note": "",
-                "estimate": height.iloc[-1] if len(height) else 1.0, "n": mine.sum(), "n_events": event[mine].sum()}
-            )  # fmt: skip
-    return {
-        "survival/kaplan_meier": pd.concat(curves, ignore_index=True), "survival/at_risk": pd.concat(risks, ignore_index=True),
-        "survival/summary": pd.DataFrame(readings),
-    }  # fmt: skip
-
-
-@given(st.integers(0, 10_000), st.integers(6, 90))
-@settings(max_examples=25, deadline=None)
-def test_curves_tell_no_step_of_few_deaths(seed, n):
-    raw = survival_tables(np.random.default_rng(seed), n)
-    told = {key: one.as_text() for key, one in suppress(raw, SMALL).items()}
-    km = raw["survival/kaplan_meier"]
-    for (grouping, group), whole in km.groupby(["grouping", "group"]):
-        whole = whole.sort_values("years")
-
-        def deaths(time: float, whole=whole) -> int:
-            return int(whole.loc[whole["years"] <= time + 1e-9, "events"].sum())
-
-        mine = {
-            key: table[(table["grouping"] == grouping) & (table["group"] == group)]
-            for key, table in told.items()
-        }
-        curve, risk, read = (mine[f"survival/{name}"] for name in ("kaplan_meier", "at_risk", "summary"))
-        shown = read[read["estimate"] != MARK]
-        times = sorted({*curve["years"], *shown["measure"].str.extract(r"([\d.]+)")[0].astype(float)})
-        steps = np.diff([deaths(time) for time in times], prepend=0)
-        assert ((steps == 0) | (steps >= SMALL)).all()
-        assert all(abs(time * 24 - round(time * 24)) < 1e-6 for time in curve["years"])
-        if times and (read["n_events"] != MARK).any():
-            after = deaths(np.inf) - deaths(times[-1])
-            assert after == 0 or after >= SMALL
-        numbers = risk.loc[risk["at_risk"].astype(str) != MARK, "at_risk"].astype(int)
-        assert ((numbers == 0) | (numbers >= SMALL)).all()
-        gaps = numbers.diff().abs().dropna()
-        assert ((gaps == 0) | (gaps >= SMALL)).all()
-
-
-@given(st.integers(0, 10_000), st.integers(20, 120))
-@settings(max_examples=15, deadline=None)
-def test_no_group_is_what_everybody_lacks(seed, n):
-    raw = survival_tables(np.random.default_rng(seed), n)
-    told = suppress(raw, SMALL)
-    for key in ("survival/at_risk", "survival/kaplan_meier"):
-        shown = told[key].as_text()
-        column = "at_risk" if key.endswith("at_risk") else "survival"
-        shown = shown[shown[column].astype(str) != MARK]
-        groups = raw[key].loc[raw[key]["grouping"] == "arm", "group"].nunique()
-        for _, at in shown.groupby("years"):
-            n_told = (at["grouping"] == "arm").sum()
-            assert not (at["grouping"] == "all").any() or n_told in (0, groups)
-
-
-def test_curves_are_whole_where_everything_may_be_told():
-    raw = survival_tables(np.random.default_rng(1), 40)
-    told = suppress(raw, 1)
-    assert all(told[key].as_text().equals(table) for key, table in raw.items())
-
-
 @given(st.lists(st.lists(st.integers(0, 7), min_size=3, max_size=3), min_size=3, max_size=4))
 @settings(max_examples=40, deadline=None)
 def test_deaths_of_risk_groups_are_no_difference_of_groups_or_times(steps):
@@ -600,9 +335,7 @@ def test_pages_are_made_of_what_may_be_told():
         n=[3, 20, 7],
         face_age_mean=[41.3, 50.0, 60.1],
     )
-    tables = ReportTables(
-        {("acceleration", "age_bands"): table, ("ledger", "flow"): flow_table([137, 2, 3], 0, 1, 114)}
-    )
+    tables = ReportTables({("acceleration", "age_bands"): table})
     bands = tables.without_small_notes(SMALL).get("acceleration", "age_bands")
     assert bands["n"].tolist()[:2] == [1.0, 20.0]
     assert bands["face_age_mean"].isna().tolist() == [True, False, False]

@@ -93,7 +93,8 @@ def write_bundle(results: Path, bundle: Path, min_cell: int) -> None:
     for name, table in shareable_tables(results, min_cell):
         write_table(table.as_text(), bundle / "tables" / name)
     for figure in sorted((results / "reports").rglob("*.svg")):
-        place = bundle / "figures" / figure.relative_to(results / "reports")
+        inside = figure.relative_to(results / "reports").as_posix().removeprefix("figures/")
+        place = bundle / "figures" / inside
         place.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(figure, place)
     about = SHARED.format(version=faceage_bio.__version__, mark=MARK, most=min_cell - 1, min_cell=min_cell)

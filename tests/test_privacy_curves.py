@@ -1,0 +1,121 @@
+"""Curves leave without steps of few deaths, and no sum of groups gives one away."""
+
+import numpy as np
+import pandas as pd
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from faceage_bio.privacy.suppress import suppress
+from faceage_bio.privacy.suppressed import MARK
+from faceage_bio.privacy.told_times import Told, told_times
+from faceage_bio.stats.kaplan_meier import kaplan_meier, risk_table
+from tests.leaving import SMALL
+
+
+@given(st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4)), min_size=1, max_size=20), st.booleans())
+def test_told_times_leave_no_small_number_between_them_or_after(steps, secret):
+    until = np.cumsum(np.array(steps), axis=0)
+    total = until[-1]
+    told = told_times(np.arange(len(steps)), until, total, SMALL, secret=secret)
+    seen = np.vstack(
+        [np.zeros((1, 2)), *(until[[place]] for place in told), *([] if secret else [total[None]])]
+    )
+    between = np.diff(seen, axis=0)
+    if told:
+        assert ((between == 0) | (between >= SMALL)).all()
+        if secret:
+            assert (total - until[told[-1]] >= SMALL).all()
+
+
+def test_no_sum_of_groups_gives_one_away():
+    told = Told({
+        ("all", "all"): [1.0, 2.0, 3.0, 4.0], ("sex", "f"): [1.0, 2.0, 4.0], ("sex", "m"): [1.0, 4.0],
+        ("arm", "a"): [1.0, 4.0], ("arm", "b"): [1.0], ("arm", "c"): [1.0],
+    })  # fmt: skip
+    told.settle()
+    assert told.times["all", "all"] == [1.0, 3.0]  # at 2 and 4 some but not all groups of a grouping are told
+    assert told.times["sex", "f"] == [1.0, 2.0, 4.0]
+    assert told.times["arm", "a"] == [
+        1.0
+    ]  # sex tells everybody at 4, so that arm would tell b and c together
+
+
+def survival_tables(rng: np.random.Generator, n: int) -> dict[str, pd.DataFrame]:
+    """Curves, numbers at risk and readings of three groups and of everybody, as the survival stage writes them."""
+    years, event = rng.exponential(3, n).round(3) + 0.001, rng.integers(0, 2, n)
+    group = rng.integers(0, 3, n)
+    curves, risks, readings = [], [], []
+    for grouping, name, mine in [
+        ("all", "all", group >= 0),
+        *(("arm", f"g{k}", group == k) for k in range(3)),
+    ]:
+        if not mine.any():
+            continue
+        at = {"cohort": "north", "grouping": grouping, "group": name}
+        curve = kaplan_meier(years[mine], event[mine].astype(float), None)
+        curves.append(curve.assign(**at))
+        risks.append(
+            risk_table(np.arange(0.0, 7.0), years[mine], event[mine].astype(float), None).assign(**at)
+        )
+        for time in (0.5, 1, 2, 5):
+            height = curve.loc[curve["years"] <= time, "survival"]
+            readings.append(
+                at | {"analysis": "survival", "measure": f"survival at {time:g} year{'' if time == 1 else 's'}", "note": "",
+                "estimate": height.iloc[-1] if len(height) else 1.0, "n": mine.sum(), "n_events": event[mine].sum()}
+            )  # fmt: skip
+    return {
+        "survival/kaplan_meier": pd.concat(curves, ignore_index=True), "survival/at_risk": pd.concat(risks, ignore_index=True),
+        "survival/summary": pd.DataFrame(readings),
+    }  # fmt: skip
+
+
+@given(st.integers(0, 10_000), st.integers(6, 90))
+@settings(max_examples=25, deadline=None)
+def test_curves_tell_no_step_of_few_deaths(seed, n):
+    raw = survival_tables(np.random.default_rng(seed), n)
+    told = {key: one.as_text() for key, one in suppress(raw, SMALL).items()}
+    km = raw["survival/kaplan_meier"]
+    for (grouping, group), whole in km.groupby(["grouping", "group"]):
+        whole = whole.sort_values("years")
+
+        def deaths(time: float, whole=whole) -> int:
+            return int(whole.loc[whole["years"] <= time + 1e-9, "events"].sum())
+
+        mine = {
+            key: table[(table["grouping"] == grouping) & (table["group"] == group)]
+            for key, table in told.items()
+        }
+        curve, risk, read = (mine[f"survival/{name}"] for name in ("kaplan_meier", "at_risk", "summary"))
+        shown = read[read["estimate"] != MARK]
+        times = sorted({*curve["years"], *shown["measure"].str.extract(r"([\d.]+)")[0].astype(float)})
+        steps = np.diff([deaths(time) for time in times], prepend=0)
+        assert ((steps == 0) | (steps >= SMALL)).all()
+        assert all(abs(time * 24 - round(time * 24)) < 1e-6 for time in curve["years"])
+        if times and (read["n_events"] != MARK).any():
+            after = deaths(np.inf) - deaths(times[-1])
+            assert after == 0 or after >= SMALL
+        numbers = risk.loc[risk["at_risk"].astype(str) != MARK, "at_risk"].astype(int)
+        assert ((numbers == 0) | (numbers >= SMALL)).all()
+        gaps = numbers.diff().abs().dropna()
+        assert ((gaps == 0) | (gaps >= SMALL)).all()
+
+
+@given(st.integers(0, 10_000), st.integers(20, 120))
+@settings(max_examples=15, deadline=None)
+def test_no_group_is_what_everybody_lacks(seed, n):
+    raw = survival_tables(np.random.default_rng(seed), n)
+    told = suppress(raw, SMALL)
+    for key in ("survival/at_risk", "survival/kaplan_meier"):
+        shown = told[key].as_text()
+        column = "at_risk" if key.endswith("at_risk") else "survival"
+        shown = shown[shown[column].astype(str) != MARK]
+        groups = raw[key].loc[raw[key]["grouping"] == "arm", "group"].nunique()
+        for _, at in shown.groupby("years"):
+            n_told = (at["grouping"] == "arm").sum()
+            assert not (at["grouping"] == "all").any() or n_told in (0, groups)
+
+
+def test_curves_are_whole_where_everything_may_be_told():
+    raw = survival_tables(np.random.default_rng(1), 40)
+    told = suppress(raw, 1)
+    assert all(told[key].as_text().equals(table) for key, table in raw.items())
