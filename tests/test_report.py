@@ -222,7 +222,7 @@ def test_the_association_page_shows_survival_as_an_appendix(study):
         survival[: survival.index('id="appendix"') if 'id="appendix"' in survival else None],
     ):
         assert heading in association, heading
-    assert "<strong>Face ageing rate</strong>" in association  # its methods
+    assert "<strong>Cox models</strong>" in association  # its methods
     for page in (association, survival):
         ids = re.findall(r'\sid="([^"]+)"', page)
         assert len(ids) == len(set(ids))
@@ -293,18 +293,11 @@ def test_words_of_a_user_are_escaped(study):
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
-        ({}, "the residual of the least-squares line of face age on chronological age, fitted within each cohort;"),
-        (
-            {"definition": "adjusted", "adjust_for": ["sex", "bmi"], "fit_in": "reference"},
-            "the least-squares plane of face age on chronological age, sex, BMI, fitted in the reference people of all cohorts and "
-            "cross-fitted (10 folds);",
-        ),
-        ({"definition": "loess"}, "the residual of the loess curve of face age"),
         ({"repeat_photos": "nearest", "nearest_to": "diagnosis_date"}, "the one nearest to diagnosis_date counts"),
         ({"repeat_photos": "mean"}, "the mean counts"),
     ],
 )  # fmt: skip
-def test_the_methods_tell_the_definition_that_was_used(study, settings, said):
+def test_the_methods_tell_which_photo_counts(study, settings, said):
     for page in study(config=config_of(["one"], acceleration=settings)):
         assert said in page
 

@@ -64,14 +64,14 @@ def _options(
     """Options before the command."""
 
 
-def _recorded(step: Callable[..., None]) -> Callable[..., None]:
+def _recorded(name: str, step: Callable[..., None]) -> Callable[..., None]:
     """The same command, which leaves a record beside what it wrote."""
 
     @wraps(step)
     def run(**parameters: object) -> None:
         from faceage_bio.records import recorded  # pandas, which the command needs anyway
 
-        with recorded(step.__name__.replace("_", "-"), parameters):
+        with recorded(name, parameters):
             step(**parameters)
 
     return run
@@ -105,7 +105,8 @@ for room in (
     demo,
 ):
     for command in room.app.registered_commands:
-        command.callback = _recorded(command.callback)
+        name = command.name or command.callback.__name__.replace("_", "-")
+        command.callback = _recorded(name, command.callback)
     app.add_typer(room.app)
 
 

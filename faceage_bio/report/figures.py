@@ -2,6 +2,7 @@
 
 import pandas as pd
 
+from faceage_bio.report.figure_data import packed
 from faceage_bio.report.svg import FONT, lighter
 
 INK = "#010203"  # replaced by the page's own text colour
@@ -16,13 +17,13 @@ RAW_AND_ADJUSTED = [("raw age gap", "#8a8f98"), ("age held constant", BLUE)]
 
 
 def to_svg(chart, label: str) -> str:
-    """An Altair chart as an accessible SVG element."""
+    """An Altair chart as an accessible SVG element, followed by its data for those who want them as a table."""
     import vl_convert
 
-    svg = vl_convert.vegalite_to_svg(_specification(chart))
-    svg = lighter(svg).replace(INK, "currentColor")
+    specification = _specification(chart)
+    svg = lighter(vl_convert.vegalite_to_svg(specification)).replace(INK, "currentColor")
     start = svg.index("<svg") + 4
-    return f'{svg[:start]} role="img" aria-label="{_escape(label)}"{svg[start:]}'
+    return f'{svg[:start]} role="img" aria-label="{_escape(label)}"{svg[start:]}{packed(specification)}'
 
 
 LETTERS = {"labelColor": INK, "titleColor": INK, "labelFontSize": 12, "titleFontSize": 12}

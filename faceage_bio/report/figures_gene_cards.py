@@ -5,11 +5,13 @@ from html import escape
 import pandas as pd
 
 from faceage_bio.columns import AGE, AGE_ACCELERATION
+from faceage_bio.report.figure_data import packed_rows
 from faceage_bio.report.figures import BLUE, ORANGE
 from faceage_bio.report.formats import number
 
 WIDTH, HEIGHT, LEFT, TOP, GAP, FOOT = 560, 176, 46, 8, 34, 36
 PANELS = ((AGE_ACCELERATION, "Age acceleration, years", ORANGE), (AGE, "Chronological age, years", BLUE))
+DRAWN = ["exposure", "bin_centre", "estimate", "ci_lower", "ci_upper"]
 
 
 def partial_residual_figure(bins: pd.DataFrame, gene: str) -> str:
@@ -71,7 +73,7 @@ def partial_residual_figure(bins: pd.DataFrame, gene: str) -> str:
     )
     return (
         f'<svg role="img" aria-label="{label}" viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" height="{HEIGHT}" '
-        f'font-size="11" font-family="Arial, Helvetica, sans-serif">{"".join(parts)}</svg>'
+        f'font-size="11" font-family="Arial, Helvetica, sans-serif">{"".join(parts)}</svg>{packed_rows(bins[DRAWN])}'
     )
 
 

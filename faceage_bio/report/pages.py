@@ -1,9 +1,6 @@
 """The two pages: tables in, one self-contained HTML file out."""
 
-import hashlib
-import json
 from datetime import date
-from importlib import metadata
 from pathlib import Path
 
 import pandas as pd
@@ -12,14 +9,17 @@ from markupsafe import Markup
 
 import faceage_bio
 from faceage_bio.report import fairness, figures, formats, readers, words
+from faceage_bio.report.about import about
 from faceage_bio.report.acceleration import definition_section
 from faceage_bio.report.associations import association_sections
+from faceage_bio.report.checklists import filled, mark_places
 from faceage_bio.report.expression_quality import quality_section, rule_words
 from faceage_bio.report.expression_sensitivity import sensitivity_section
 from faceage_bio.report.gene_cards import gene_cards
 from faceage_bio.report.gene_sets import gene_set_section
 from faceage_bio.report.genes import gene_section
 from faceage_bio.report.phenotypes import group_section, phenotype_section
+from faceage_bio.report.references import Citations
 from faceage_bio.report.single_cell import single_cell_section
 from faceage_bio.report.survival import survival_cohort
 from faceage_bio.report.tables import ReportTables
@@ -27,16 +27,8 @@ from faceage_bio.report.trail import Trail
 from faceage_bio.report.variants import PUBLISHED, variant_section
 
 TEMPLATES = Path(__file__).parent / "templates"
-SCRIPTS = ("page.js", "genes.js")
-SOFTWARE = (
-    "torch",
-    "facenet-pytorch",
-    "statsmodels",
-    "pandas",
-    "numpy",
-    "scipy",
-    "snakemake",
-)
+SCRIPTS = ("page.js", "genes.js", "downloads.js")
+CHECKLISTS_HERE = Markup("<!-- checklists -->")  # they link to places, which are known once the page is made
 FLOW = [
     ("photo", "intake", "Photos in"), ("photo", "face_age", "Photos with a face age"), ("subject", "acceleration", "People with age acceleration"),
     ("sample", "expression", "RNA samples analysed"), ("subject", "survival", "People in the survival models"),
@@ -103,7 +95,7 @@ def _shared(tables: ReportTables, config: dict) -> dict:
 def _render(
     template: str, config: dict, cards: list[dict], tables: ReportTables, trail: Trail | None, **content
 ) -> str:
-    trail = trail or Trail()
+    trail, citations = trail or Trail(), Citations()
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
@@ -117,22 +109,20 @@ def _render(
         "people": lambda value: formats.count(value, min_cell),
     }  # fmt: skip
     environment.globals |= {
-        "interval": formats.interval, "quality_rules": words.quality_rules, "acceleration_words": words.acceleration_words,
-        "of": trail.of,
+        "interval": formats.interval, "quality_rules": words.quality_rules,
+        "of": trail.of, "cite": citations.cite,
     }  # fmt: skip
-    settings = {
-        key: formats.without_folders(value)
-        for key, value in config.items()
-        if key not in {"cohorts", "results_dir", "models", "demo"}
-    }
-    fingerprint = hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()[:12]
-    return environment.get_template(template).render(
-        title=config["report"]["title"], governance=config["report"]["governance"], today=date.today().isoformat(), fingerprint=fingerprint,
-        version=faceage_bio.__version__, cards=cards, synthetic=any(card.get("synthetic") for card in cards), settings=settings, min_cell=min_cell,
+    told = about(tables, trail, config, cards)
+    page = environment.get_template(template).render(
+        title=config["report"]["title"], governance=config["report"]["governance"], today=date.today().isoformat(), fingerprint=told["config_hash"][:12],
+        version=faceage_bio.__version__, cards=cards, synthetic=any(card.get("synthetic") for card in cards), min_cell=min_cell,
         given=[name for name, cohort in config["cohorts"].items() if cohort.get("face_ages")],
-        software=[(name, metadata.version(name)) for name in SOFTWARE], style=Markup((TEMPLATES / "style.css").read_text()),
-        script=Markup("\n".join((TEMPLATES / name).read_text() for name in SCRIPTS)), **content,
+        style=Markup((TEMPLATES / "style.css").read_text()), script=Markup("\n".join((TEMPLATES / name).read_text() for name in SCRIPTS)),
+        citations=citations, checklists_here=CHECKLISTS_HERE, **told, **content,
     )  # fmt: skip
+    page, places = mark_places(page)
+    lists = environment.get_template("checklists.html.j2").render(checklists=filled(places))
+    return page.replace(CHECKLISTS_HERE, lists)
 
 
 def _rows(table: pd.DataFrame) -> list[dict]:

@@ -93,21 +93,6 @@ def quality_rules(quality: dict, action: str) -> str:
     )
 
 
-def acceleration_words(settings: dict) -> str:
-    """What age acceleration is in this study, by the config's section ``acceleration``."""
-    curves = {
-        "linear": "the least-squares line", "linear_cross_fitted": "the least-squares line", "spline": "the natural cubic spline",
-        "loess": "the loess curve", "adjusted": "the least-squares plane",
-    }  # fmt: skip
-    definition = settings["definition"]
-    on = ["chronological age", *(map(term, settings["adjust_for"]) if definition == "adjusted" else ())]
-    where = {"cohort": "within each cohort", "reference": "in the reference people of all cohorts"}[
-        settings["fit_in"]
-    ]
-    folds = "" if definition == "linear" else f" and cross-fitted ({settings['folds']} folds)"
-    return f"the residual of {curves[definition]} of face age on {', '.join(on)}, fitted {where}{folds}"
-
-
 def hazard_sentence(cox: pd.DataFrame, min_cell: int) -> str:
     """The survival answer of one cohort: age-adjusted first, raw beside it."""
     adjusted = cox[(cox.model == "face age + age") & (cox.term == "face_age")]

@@ -1,0 +1,235 @@
+"""What ran, for the methods: questions to the result tables, and the options that the steps were given.
+
+The words of the methods come from here and not from the config: a stage without a row has no paragraph, and a setting is told as
+the step's record has it (records.py). Where a step left no record, the config that the page was made with is all there is; the
+page then says so.
+"""
+
+from collections.abc import Iterable
+from copy import deepcopy
+from dataclasses import dataclass
+
+import pandas as pd
+
+from faceage_bio.columns import COHORT
+from faceage_bio.report.tables import ReportTables
+from faceage_bio.report.words import reason, term
+
+# command, option, where the config has it
+OPTIONS: dict[tuple[str, str], str] = {
+    ("check-cohorts", "year_days"): "survival.year_days",
+    ("predict-face-age", "face_choice"): "faceage.face_choice",
+    ("predict-face-age", "box_mode"): "faceage.box_mode",
+    ("predict-face-age", "resize"): "faceage.resize",
+    ("predict-face-age", "min_probability"): "faceage.min_probability",
+    ("predict-face-age", "detection"): "faceage.detection",
+    ("predict-face-age", "precision"): "faceage.precision",
+    ("compute-acceleration", "repeat_photos"): "acceleration.repeat_photos",
+    ("compute-acceleration", "nearest_to"): "acceleration.nearest_to",
+    ("compute-acceleration", "definition"): "acceleration.definition",
+    ("compute-acceleration", "fit_in"): "acceleration.fit_in",
+    ("compute-acceleration", "folds"): "acceleration.folds",
+    ("compute-acceleration", "adjust_for"): "acceleration.adjust_for",
+    ("compute-acceleration", "valid_ages"): "acceleration.valid_ages",
+    ("compute-acceleration", "low_resolution"): "acceleration.low_resolution",
+    ("measure-reliability", "within_days"): "acceleration.repeats_within_days",
+    ("fit-ageing-rate", "days"): "acceleration.ageing_rate_days",
+    ("test-phenotypes", "adjust_for"): "phenotype.adjust_for",
+    ("compare-subgroups", "split_age"): "phenotype.split_age",
+    ("match-groups", "exact"): "phenotype.matching.exact",
+    ("match-groups", "caliper_years"): "phenotype.matching.caliper_years",
+    ("compare-adjustments", "imputations"): "phenotype.imputation.m",
+    ("compare-adjustments", "iterations"): "phenotype.imputation.iterations",
+    ("compare-adjustments", "seed"): "phenotype.imputation.seed",
+    ("stress-photos", "n_photos"): "fairness.stress_photos",
+    ("check-expression", "components"): "expression.quality.components",
+    ("check-expression", "variable_genes"): "expression.quality.variable_genes",
+    ("check-expression", "deviations"): "expression.quality.outlier.threshold",
+    ("check-expression", "sex_difference"): "expression.quality.sex_mismatch.threshold",
+    ("fit-expression", "min_count"): "expression.min_count",
+    ("fit-expression", "min_samples"): "expression.min_samples",
+    ("fit-expression", "repeated_samples"): "expression.repeated_samples",
+    ("fit-expression-sensitivity", "composition"): "expression.composition",
+    ("fit-expression-sensitivity", "purity"): "expression.purity",
+    ("fit-expression-sensitivity", "mediator"): "expression.mediator",
+    ("fit-expression-sensitivity", "bootstraps"): "expression.bootstraps",
+    ("score-gene-sets", "min_coverage"): "expression.min_coverage",
+    ("aggregate-cells", "min_genes"): "expression.min_genes_per_cell",
+    ("aggregate-cells", "max_mitochondrial"): "expression.max_mitochondrial",
+    ("aggregate-cells", "min_cells"): "expression.min_cells",
+    ("aggregate-cells", "min_counts"): "expression.min_profile_counts",
+    ("compare-composition", "min_donors"): "expression.min_donors",
+    ("fit-variants", "max_maf"): "variants.maf",
+    ("fit-variants", "min_call_rate"): "variants.call_rate",
+    ("fit-variants", "burden"): "variants.weights",
+    ("fit-variants", "min_carriers"): "variants.min_carriers",
+    ("fit-variants", "covariate"): "variants.covariates",
+    ("prepare-follow-up", "time_zero"): "survival.time_zero",
+    ("prepare-follow-up", "landmark_years"): "survival.landmark_years",
+    ("prepare-follow-up", "horizon_years"): "survival.horizon_years",
+    ("prepare-follow-up", "end_date"): "survival.end_date",
+    ("estimate-curves", "rmst_years"): "survival.rmst_years",
+    ("estimate-curves", "interval"): "survival.interval",
+    ("estimate-curves", "log_rank_stratum"): "survival.log_rank_strata",
+    ("estimate-curves", "fleming_harrington"): "survival.fleming_harrington",
+    ("fit-competing-risks", "cause_of_interest"): "survival.cause_of_interest",
+    ("fit-survival", "per_years"): "survival.per_years",
+    ("fit-survival", "stratum"): "survival.strata",
+    ("fit-survival", "cluster"): "survival.cluster",
+    ("fit-survival", "firth"): "survival.firth",
+    ("test-proportional-hazards", "alpha"): "survival.alpha",
+    ("test-proportional-hazards", "split_years"): "survival.split_years",
+    ("compare-sites", "by"): "survival.panel_by",
+    ("fit-survival-sensitivity", "early_death_years"): "survival.early_death_years",
+    ("fit-survival-sensitivity", "gap_classes"): "survival.gap_classes",
+    ("fit-survival-sensitivity", "imputations"): "survival.imputation.m",
+    ("measure-added-value", "times_years"): "survival.added_value.times_years",
+    ("measure-added-value", "bootstraps"): "survival.added_value.bootstraps",
+    ("measure-added-value", "seed"): "survival.added_value.seed",
+    ("measure-added-value", "risk_groups"): "survival.added_value.risk_groups",
+    ("fit-gene-survival", "covariate"): "survival.gene_covariates",
+    ("compare-readers", "horizon_years"): "readers.horizon_years",
+    ("compare-scores", "bootstraps"): "scores.bootstraps",
+    ("compare-scores", "seed"): "scores.seed",
+    ("compare-scores", "horizon_months"): "scores.horizons_months",
+    ("compare-scores", "reference_group"): "scores.reference_group",
+}  # fmt: skip
+
+
+def settings_that_ran(settings: dict, records: Iterable[dict]) -> tuple[dict, list[str]]:
+    """The settings as the steps were given them, and in words where that is not what the config says.
+
+    Parameters
+    ----------
+    settings : dict
+        The config's sections.
+    records : iterable of dict
+        Of the steps whose tables the page tells.
+    """
+    told, differ = deepcopy(settings), {}
+    for record in records:
+        for name, value in record["options"].items():
+            place = OPTIONS.get((record["command"], name))
+            if place and _set(told, place, value):
+                differ[place] = (
+                    f"{place}: the config says {_get(settings, place)}, {record['command']} ran with {value}"
+                )
+    return told, list(differ.values())
+
+
+def _get(settings: dict, place: str) -> object:
+    for key in place.split("."):
+        settings = settings[key]
+    return settings
+
+
+def _set(settings: dict, place: str, value: object) -> bool:
+    """Whether that changed anything; 10 and 10.0 are one."""
+    *way, last = place.split(".")
+    for key in way:
+        settings = settings.get(key)
+        if not isinstance(settings, dict):
+            return False
+    if last not in settings or settings[last] == value:
+        return False
+    settings[last] = value
+    return True
+
+
+@dataclass(frozen=True)
+class Ran:
+    """Questions that the templates of the methods ask of the result tables."""
+
+    tables: ReportTables
+
+    def rows(self, table: str, **wanted: object) -> pd.DataFrame:
+        """Rows of ``room/table`` with an estimate, where the named columns hold these values (or begin with them)."""
+        found = self.tables.get(*table.split("/"))
+        if len(found) and "estimate" in found and found["estimate"].notna().any():
+            found = found[found["estimate"].notna()]
+        elif len(found) and "estimate" in found and "note" in found:
+            found = found[found["note"].astype(str) == ""]
+        for column, value in wanted.items():
+            if column not in found:
+                return found.iloc[:0]
+            found = found[found[column].astype(str).str.contains(str(value), regex=False)]
+        return found
+
+    def has(self, table: str, **wanted: object) -> bool:
+        """Whether that was estimated for anybody."""
+        return len(self.rows(table, **wanted)) > 0
+
+    def holds(self, table: str, column: str) -> bool:
+        """Whether a column has any value."""
+        found = self.tables.get(*table.split("/"))
+        return column in found and bool(found[column].replace("", pd.NA).notna().any())
+
+    def said(self, table: str, column: str, **wanted: object) -> str:
+        """The different words of a column, joined."""
+        found = self.rows(table, **wanted)
+        words = dict.fromkeys(found[column].dropna().astype(str)) if column in found else {}
+        return "; ".join(word for word in words if word)
+
+    def reasons(self, unit: str, status: str) -> str:
+        """For what reasons photos, people or samples were excluded or flagged, by the ledger; no numbers."""
+        flow = self.tables.get("ledger", "flow")
+        if not len(flow):
+            return ""
+        found = flow[(flow["unit"] == unit) & (flow["status"] == status)]
+        return ", ".join(
+            dict.fromkeys(reason(str(code)) for code in found["reason"] if str(code) not in ("", "nan"))
+        )
+
+    def acceleration(self) -> str:
+        """The definition that all analyses used, by the tables: its words and in whom it was fitted."""
+        chosen = self.tables.get("acceleration", "definitions")
+        if len(chosen) and "chosen" in chosen:
+            mine = chosen[chosen["chosen"].astype(str).isin({"True", "1", "1.0"})]
+            words = dict.fromkeys(
+                f"{row.model} of face age on age, fitted in {'reference people' if row.fitted_in == 'reference' else 'each cohort'}"
+                for row in mine.itertuples()
+            )
+            if words:
+                return "the " + "; ".join(words)
+        summary = self.said("acceleration/summary", "model")
+        if summary or self.has("acceleration/summary"):
+            return "the residual of face age on age" + (f": {summary}" if summary else "")
+        return ""
+
+    def families(self) -> list[tuple[str, str]]:
+        """(family, how many tests) of each kind of adjustment for many tests."""
+        told = []
+        for table, words in FAMILIES.items():
+            found = self.tables.get(*table.split("/"))
+            if len(found) and "q_value" in found and found["q_value"].notna().any():
+                known = found[found["q_value"].notna()]
+                column = "n_tests" if "n_tests" in known and known["n_tests"].notna().any() else ""
+                sizes = known[column].dropna() if column else known.groupby(COHORT)["q_value"].size()
+                low, high = int(sizes.min()), int(sizes.max())
+                told.append((words, f"{low:,}" if low == high else f"{low:,} to {high:,}"))
+        return told
+
+    def follow_up(self) -> list[dict]:
+        """Of each cohort: median follow-up by reverse Kaplan-Meier."""
+        rows = self.rows("survival/summary", measure="median follow-up")
+        rows = rows[rows["group"] == "all"] if "group" in rows else rows
+        return rows.drop_duplicates(COHORT).to_dict("records") if len(rows) else []
+
+    def held(self, table: str, **wanted: object) -> str:
+        """What was held constant, in words people say."""
+        return ", ".join(map(term, self.said(table, "adjustment", **wanted).split(", ")))
+
+
+FAMILIES = {
+    "phenotype/phenotypes": "smoking, BMI and further exposures, adjusted rows of a cohort",
+    "phenotype/pairs": "pairs of groups, within a factor",
+    "phenotype/interactions": "interactions of a cohort",
+    "fairness/fairness": "fairness, age-adjusted tests of a table",
+    "expression/genes": "all genes, for each age",
+    "expression/panel": "genes declared beforehand, within each test",
+    "expression/set_associations": "sets of genes, within each score and exposure",
+    "survival/gene_panel": "genes declared beforehand against survival",
+    "survival/genes": "all genes against survival",
+    "survival/sites": "levels within a model",
+    "variants/genes": "genes with variants, within each test and outcome",
+}

@@ -1,0 +1,212 @@
+"""The methods are written from what ran: tables and records decide on the words, the config does not."""
+
+import re
+import shlex
+
+import pandas as pd
+import pytest
+import typer
+
+from faceage_bio.cli.main import app
+from faceage_bio.config import load_config
+from faceage_bio.records import _plain
+from faceage_bio.report.about import NOT_SHOWN
+from faceage_bio.report.checklists import LISTS, PLACES, filled, items_of, mark_places
+from faceage_bio.report.limits import limits
+from faceage_bio.report.pages import survival_page
+from faceage_bio.report.ran import OPTIONS, Ran, settings_that_ran
+from faceage_bio.report.references import Citations, known
+from faceage_bio.report.tables import ReportTables, collect
+from faceage_bio.report.trail import read_trail
+from tests.conftest import DEMO_CONFIG, snakemake
+from tests.pages import check_structure
+from tests.test_report import CARD, config_of
+from tests.test_trail import study, tables_of  # noqa: F401
+
+
+def page_of(tables, trail=None, cards=(CARD,)):
+    return survival_page(tables, config_of(["one"]), list(cards), trail)
+
+
+def methods_of(page):
+    return re.sub(
+        r"<[^>]+>",
+        "",
+        page[page.index('<h2 id="methods">') : page.index('<section aria-labelledby="checklists">')],
+    )
+
+
+def without(tables, room, name):
+    return ReportTables({key: table for key, table in tables.by_name.items() if key != (room, name)})
+
+
+def test_a_stage_that_did_not_run_has_no_paragraph_no_source_and_no_limit(study):  # noqa: F811
+    tables = collect(tables_of(study))
+    whole, less = page_of(tables), page_of(without(tables, "survival", "cox"))
+    assert "Cox models (Cox 1972; Efron 1977)" in methods_of(whole)
+    assert "@article{efron1977" in whole
+    assert "<strong>Survival</strong>: hazard ratios are means" in whole
+    assert "Efron" not in methods_of(less)
+    assert "efron1977" not in less
+    assert "hazard ratios are means" not in less
+    for stage in (
+        "Curves",
+        "Competing risks",
+        "Proportional hazards",
+        "Clinical scores",
+        "Reader study",
+        "Genes in",
+        "DNA variants",
+        "Stress test",
+    ):
+        assert stage not in methods_of(whole), stage
+    assert "Missing covariates: complete cases; nothing was imputed." in methods_of(whole)
+
+
+def test_other_tables_have_other_words(study):  # noqa: F811
+    tables = collect(tables_of(study))
+    cox = tables.get("survival", "cox")
+    firth = pd.concat(
+        [cox, cox.head(1).assign(method="Firth, profile interval", adjustment="age, tumour stage")]
+    )
+    changed = ReportTables(tables.by_name | {("survival", "cox"): firth})
+    assert "Firth" not in methods_of(page_of(tables))
+    told = methods_of(page_of(changed))
+    assert "Firth's penalised likelihood (profile intervals) (Firth 1993; Heinze and Schemper 2001)" in told
+    assert "age, tumour stage" in told
+
+
+@pytest.mark.parametrize(
+    ("model", "fitted_in", "said"),
+    [
+        ("residual of a line", "cohort", "Age acceleration is the residual of a line of face age on age, fitted in each cohort"),
+        ("residual of loess (span 0.75)", "reference", "the residual of loess (span 0.75) of face age on age, fitted in reference people"),
+    ],
+)  # fmt: skip
+def test_the_definition_is_that_of_the_tables(study, model, fitted_in, said):  # noqa: F811
+    tables = collect(tables_of(study))
+    row = {"cohort": "one", "term": "age_acceleration", "measure": "mean", "estimate": 0.1, "model": model, "fitted_in": fitted_in,
+           "cross_fitted": False, "chosen": True, "note": "", "per": "years", "n": 90, "ci_lower": 0.0, "ci_upper": 0.2}  # fmt: skip
+    rows = [row, row | {"measure": "standard deviation"}, row | {"measure": "correlation with age"}]
+    told = methods_of(
+        page_of(ReportTables(tables.by_name | {("acceleration", "definitions"): pd.DataFrame(rows)}))
+    )
+    assert said in told
+    assert "Age acceleration: not run." in methods_of(page_of(tables))
+
+
+def test_settings_are_those_of_the_record_and_not_of_the_config(study):  # noqa: F811
+    tables, trail = collect(tables_of(study)), read_trail(tables_of(study))
+    told = methods_of(page_of(tables, trail))
+    assert "after 4.0 years at most" in told
+    assert "survival.horizon_years: the config says None, prepare-follow-up ran with 4.0" in told
+    without_record = methods_of(page_of(tables))
+    assert "years at most" not in without_record
+    assert "the steps left no record" in without_record
+
+
+def test_software_and_inputs_are_those_of_the_records(study):  # noqa: F811
+    page = page_of(collect(tables_of(study)), read_trail(tables_of(study)))
+    software = page[page.index('<details id="software">') : page.index('<details id="references">')]
+    assert "Input: acceleration" in software
+    assert '<tr><th scope="row">scipy</th>' in software
+    assert CARD["sha256"] in software
+    check_structure(page)
+
+
+def test_all_steps_options_are_known_to_the_workflow_and_agree_with_the_config(tmp_path):
+    """What the workflow gives the steps, read as their records hold it, is what the config says: nothing differs."""
+    run = snakemake(tmp_path, "--dry-run", "--printshellcmds")
+    commands, records = typer.main.get_command(app).commands, []
+    for line in re.findall(r"^Shell command: faceage-bio (.*)$", run.output, flags=re.MULTILINE):
+        words = shlex.split(re.sub(r"\$\(dirname (\S+)\)", r"\1", line))
+        if words[0] in {command for command, _ in OPTIONS}:
+            arguments = words[1 : words.index(">")] if ">" in words else words[1:]
+            context = commands[words[0]].make_context(words[0], arguments, resilient_parsing=False)
+            records.append(
+                {
+                    "command": words[0],
+                    "options": {name: _plain(value) for name, value in context.params.items()},
+                }
+            )
+    planned = {(record["command"], name) for record in records for name in record["options"]}
+    assert not {pair for pair in OPTIONS if pair[0] in {command for command, _ in planned}} - planned
+    assert len({command for command, _ in planned}) >= 15
+    config = load_config(DEMO_CONFIG).model_dump(mode="json")
+    settings, differ = settings_that_ran(
+        {key: value for key, value in config.items() if key not in NOT_SHOWN}, records
+    )
+    assert differ == []
+    assert settings == {key: value for key, value in config.items() if key not in NOT_SHOWN}
+
+
+@pytest.mark.parametrize("pair", OPTIONS, ids="-".join)
+def test_each_option_is_one_of_its_command_and_has_a_setting(pair):
+    command, option = pair
+    options = {one.name for one in typer.main.get_command(app).commands[command].params}
+    assert option in options
+    place = load_config(DEMO_CONFIG).model_dump(mode="json")
+    for key in OPTIONS[pair].split("."):
+        place = place[key]
+
+
+def test_rows_that_were_not_estimated_did_not_run():
+    table = pd.DataFrame({"estimate": [float("nan")], "note": ["not estimated, because"], "model": ["SIMEX"]})
+    ran = Ran(ReportTables({("acceleration", "attenuation"): table}))
+    assert not ran.has("acceleration/attenuation", model="SIMEX")
+    assert ran.has("acceleration/none") is False
+
+
+def test_every_source_has_a_doi_or_a_place_and_every_citation_is_known():
+    for key, entry in known().items():
+        assert entry["author"], key
+        assert entry["title"], key
+        assert {"doi", "url", "pages"} & set(entry), key
+    templates = (DEMO_CONFIG.parent.parent / "faceage_bio" / "report" / "templates").glob("*.j2")
+    text = "".join(path.read_text() for path in templates)
+    cited = {key for call in re.findall(r"cite\(([^)]*)\)", text) for key in re.findall(r'"(\w+)"', call)}
+    assert cited <= set(known())
+    assert set(known()) - cited <= {"molder2021"}
+    citations = Citations()
+    assert str(citations.cite("lin1989")) == '(<a href="#ref-lin1989">Lin and Wei 1989</a>)'
+    assert [row["key"] for row in citations.listed()] == ["lin1989"]
+
+
+@pytest.mark.parametrize(("name", "numbers"), [("strobe", 22), ("remark", 20), ("tripod_ai", 27)])
+def test_checklists_have_every_published_item_and_places_that_exist(name, numbers):
+    items = items_of(name)
+    main = [re.match(r"\d+", number)[0] for number in items.number]
+    assert list(dict.fromkeys(main)) == [str(one) for one in range(1, numbers + 1)]
+    assert items.number.is_unique
+    for row in items.itertuples():
+        assert row.words
+        assert set(row.places.split()) <= set(PLACES)
+        assert row.places or row.author, row.number
+
+
+def test_an_item_links_to_what_the_page_has_and_to_nothing_else(study):  # noqa: F811
+    page = page_of(collect(tables_of(study)))
+    for link in re.findall(r'href="#([^"]+)"', page):
+        assert f' id="{link}"' in page, link
+    assert re.search(r'<(?:table|figure)[^>]* data-from="one/survival/cox"[^>]* id="at-survival-cox"', page)
+    marked, places = mark_places('<main id="main"><figure data-from="one/survival/cox">')
+    assert places == {"answers": "main", "cox": "at-survival-cox"}
+    assert 'id="at-survival-cox"' in marked
+    assert [one["title"] for one in filled(places)] == [title for title, _ in LISTS.values()]
+    remark = {item.number: item for item in filled(places)[1]["rows"]}
+    assert [place for place, _ in remark["16"].places] == ["at-survival-cox"]
+    assert remark["3"].author
+
+
+def test_limits_follow_the_model_and_the_stages():
+    settings = load_config(DEMO_CONFIG).model_dump(mode="json")
+    none = dict(limits(Ran(ReportTables({})), [CARD], settings))
+    assert "The model's training" in none
+    assert "Genes" not in none
+    assert "Association, not cause" in none
+    assert "Another model" in dict(limits(Ran(ReportTables({})), [CARD | {"kind": "other"}], settings))
+    genes = pd.DataFrame({"estimate": [1.0], "note": [""]})
+    assert (
+        "no replication"
+        in dict(limits(Ran(ReportTables({("expression", "genes"): genes})), [CARD], settings))["Genes"]
+    )

@@ -1,0 +1,185 @@
+"""Records of the steps, the trail of each figure and table, and what a reader takes from the page."""
+
+import base64
+import gzip
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from typer.testing import CliRunner
+
+from faceage_bio import records
+from faceage_bio.cli.main import app
+from faceage_bio.report.figure_data import packed
+from faceage_bio.report.pages import survival_page
+from faceage_bio.report.tables import collect
+from faceage_bio.report.trail import read_trail
+from faceage_bio.tables import sha256_of, write_table
+from tests.browser import chromium
+from tests.test_report import CARD, config_of
+
+
+def people(n=120):
+    chance = np.random.default_rng(1)
+    age = chance.uniform(50, 85, n)
+    face_age = age + chance.normal(0, 6, n)
+    years = chance.exponential(4 * np.exp(-0.04 * (face_age - 65)))
+    return pd.DataFrame(
+        {
+            "cohort": "one", "subject_id": [f"p{k:03}" for k in range(n)], "chronological_age": age, "face_age": face_age,
+            "age_gap": face_age - age, "age_acceleration": face_age - age - (face_age - age).mean(),
+            "sex": chance.choice(["female", "male"], n), "followup_years": np.minimum(years, 5), "event": (years < 5).astype(int),
+        }
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory):
+    """A folder of results in which two steps ran as the workflow runs them."""
+    folder = tmp_path_factory.mktemp("results")
+    table = folder.parent / "people.tsv"
+    write_table(people(), table)
+    survival = folder / "one" / "survival"
+    for arguments in (
+        ["prepare-follow-up", "--acceleration", table, "--output", survival / "follow_up.parquet", "--ledger", survival / "ledger.tsv",
+         "--horizon-years", 4],
+        ["fit-survival", "--acceleration", survival / "follow_up.parquet", "--cox", survival / "cox.tsv", "--comparison",
+         survival / "age_comparison.tsv", "--step", "sex"],
+    ):  # fmt: skip
+        done = CliRunner().invoke(app, [str(one) for one in arguments])
+        assert done.exit_code == 0, done.output
+    return folder
+
+
+def tables_of(study):
+    return sorted(path for path in study.glob("*/*/*.tsv") if path.name != "ledger.tsv")
+
+
+def test_a_record_tells_command_options_inputs_and_software_by_hash_and_holds_no_path(study):
+    cox = study / "one" / "survival" / "cox.tsv"
+    record = records.read_record(records.record_of(cox))
+    assert record["sha256"] == sha256_of(cox)
+    assert record["command"] == "fit-survival"
+    assert record["options"]["step"] == ["sex"]
+    assert record["options"]["per_years"] == 10.0
+    follow_up = study / "one" / "survival" / "follow_up.parquet"
+    assert record["inputs"] == [{"role": "acceleration", "sha256": sha256_of(follow_up)}]
+    assert {"python", "faceage-bio", "numpy", "scipy"} <= set(record["software"])
+    assert "altair" not in record["software"] or "altair" in __import__("sys").modules
+    text = records.record_of(cox).read_text()
+    assert str(study) not in text
+    assert "people.tsv" not in text
+    assert "p001" not in text
+
+
+def test_options_that_name_files_are_not_kept(tmp_path):
+    with records.recorded(
+        "x", {"cohorts": '{"a": "b"}', "folder": tmp_path, "covariate": ["a/b"], "seed": 3}
+    ):
+        write_table(pd.DataFrame({"a": [1]}), tmp_path / "t.tsv")
+    assert records.read_record(records.record_of(tmp_path / "t.tsv"))["options"] == {"seed": 3}
+
+
+def test_a_failed_command_leaves_no_record(tmp_path):
+    with pytest.raises(ValueError, match="stop"), records.recorded("x", {}):  # noqa: PT012
+        write_table(pd.DataFrame({"a": [1]}), tmp_path / "t.tsv")
+        raise ValueError("stop")
+    assert not records.record_of(tmp_path / "t.tsv").exists()
+
+
+def test_the_modules_of_our_packages_are_known_by_name():
+    installed = __import__("importlib.metadata").metadata.packages_distributions()
+    by_package = {package.lower(): module for module, packages in installed.items() for package in packages}
+    for package in records._required():
+        module = records.OTHER_NAMES.get(package, package.replace("-", "_"))
+        assert by_package[package] == module or package in map(str.lower, installed[module])
+
+
+def test_the_trail_goes_from_table_to_what_came_from_outside(study):
+    trail = read_trail(tables_of(study))
+    trail.of("one", "survival/cox")
+    rows = {row["name"]: row for row in trail.rows(collect(tables_of(study)))}
+    assert list(rows) == ["one/survival/cox", "one/survival/follow_up"]
+    assert rows["one/survival/cox"]["inputs"][0]["name"] == "one/survival/follow_up"
+    assert "face age + age" in rows["one/survival/cox"]["models"]
+    outside = rows["one/survival/follow_up"]["inputs"][0]
+    assert (outside["name"], outside["sha256"]) == ("", sha256_of(study.parent / "people.tsv"))
+    assert ("acceleration", outside["sha256"]) in trail.sources()
+
+
+def test_a_record_of_another_file_of_that_name_is_not_believed(study, tmp_path):
+    table = tmp_path / "one" / "survival" / "cox.tsv"
+    write_table(pd.read_csv(study / "one" / "survival" / "cox.tsv", sep="\t").head(2), table)
+    records.record_of(table).parent.mkdir()
+    records.record_of(table).write_text(records.record_of(study / "one" / "survival" / "cox.tsv").read_text())
+    trail = read_trail([table])
+    assert trail.files["one/survival/cox"].record is None
+    assert trail.records() == []
+
+
+def test_a_figures_data_hold_what_it_draws_and_nothing_else():
+    import altair as alt
+
+    from faceage_bio.report.figures import _specification
+
+    rows = pd.DataFrame({"x": [1.23456, 2], "y": [3, 4], "kind": ["a", "b"], "n_events": [1, 2]})
+    line = alt.Chart(pd.DataFrame({"x": [0, 9]})).mark_rule().encode(x="x:Q")
+    script = packed(
+        _specification(line + alt.Chart(rows).mark_point().encode(x="x:Q", y="y:Q", color="kind:N"))
+    )
+    body = script.split(">")[1].split("<")[0]
+    assert gzip.decompress(base64.b64decode(body)).decode() == "x\ty\tkind\n1.235\t3\ta\n2\t4\tb\n"
+
+
+TAKE_ALL = """
+const done = arguments[0], taken = [], names = [];
+URL.createObjectURL = (blob) => { taken.push(blob); return "blob:none"; };
+HTMLAnchorElement.prototype.click = function () { names.push(this.download); };
+(async () => {
+  for (const button of document.querySelectorAll("main button.take")) await button.onclick();
+  done([await Promise.all(taken.map((blob) => blob.text())), names]);
+})();
+"""
+PARTS = """
+return [...document.querySelectorAll("main figure, main table")].map((part) => {
+  const bar = part.tagName === "FIGURE" ? part : (part.closest(".scroll") ?? part).nextElementSibling;
+  return [part.tagName, part.dataset.from ?? "", [...bar.querySelectorAll("button.take")].map((one) => one.textContent)];
+});
+"""
+OPEN_TRAIL = """
+const figure = document.querySelector('figure[data-from="one/survival/cox"]'), trail = figure.querySelector(".trail");
+trail.querySelector("summary").click();
+return new Promise((done) => setTimeout(() => done(trail.textContent), 200));
+"""
+
+
+def test_every_figure_and_table_gives_its_data_its_picture_and_its_trail(study, tmp_path):
+    tables = tables_of(study)
+    page = tmp_path / "survival.html"
+    page.write_text(survival_page(collect(tables), config_of(["one"]), [CARD], read_trail(tables)))
+    with chromium(tmp_path / "profile") as browser:
+        browser.get(page.as_uri())
+        for kind, made_from, buttons in browser.execute_script(PARTS):
+            assert buttons == (["TSV", "SVG"] if kind == "FIGURE" else ["TSV"]), made_from
+        told = browser.execute_script(OPEN_TRAIL)
+        assert "fit-survival" in told
+        assert "one/survival/follow_up" in told
+        assert sha256_of(tables[1])[:12] in told
+        texts, names = browser.execute_async_script(TAKE_ALL)
+        assert not [entry for entry in browser.get_log("browser") if entry["level"] == "SEVERE"]
+    taken = dict(zip(names, texts, strict=True))
+    pictures = [text for name, text in taken.items() if name.endswith(".svg")]
+    assert pictures
+    assert all(text.startswith("<svg") and "currentColor" in text for text in pictures)
+    rows = [text.rstrip("\n").split("\n") for name, text in taken.items() if name.endswith(".tsv")]
+    assert all(len({line.count("\t") for line in lines}) == 1 and len(lines) > 1 for lines in rows)
+    ladder = next(text for name, text in taken.items() if name.startswith("one-survival-cox-one-hazard"))
+    cox = pd.read_csv(study / "one" / "survival" / "cox.tsv", sep="\t")
+    alone = cox[(cox.model == "univariable") & (cox.term == "face_age")].iloc[0]
+    assert f"{alone.estimate:.2f}\t{alone.ci_lower:.2f}\t{alone.ci_upper:.2f}" in ladder
+
+
+def test_records_are_json_that_anybody_can_read(study):
+    for path in study.rglob("records/*.json"):
+        assert set(json.loads(path.read_text())) == {"sha256", "command", "options", "inputs", "software"}
