@@ -176,10 +176,13 @@ def _in_table(name: str, text: str, known: Known, min_cell: int, *, listed: bool
             yield Finding(
                 name, f"column '{column}'", "individual rows", "a column of a table with a row per person"
             )
-        for line, cell in table[column].items():
-            if cell and known.is_whole(cell, of_identifiers=identifiers):
+        words = [word for word in table[column].unique() if word]
+        whole = {word for word in words if known.is_whole(word, of_identifiers=identifiers)}
+        told = {word for word in words if says_small_number(word, min_cell)}
+        for line, cell in table[column][table[column].isin(whole | told)].items():
+            if cell in whole:
                 yield Finding(name, f"line {line}, column '{column}'", "identifier", masked(cell))
-            if says_small_number(cell, min_cell):
+            if cell in told:
                 yield Finding(name, f"line {line}, column '{column}'", "small count", "said in words")
     for line, column, what in counts.small_in_table(table, min_cell):
         yield Finding(name, f"line {line}, column '{column}'", "small count", what)
