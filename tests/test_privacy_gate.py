@@ -174,6 +174,14 @@ def test_findings_tell_the_place_and_not_the_identifier(tmp_path):
     assert "and 4 more" in listed(many)
 
 
+def test_identifiers_that_are_not_looked_for_in_texts_are_counted():
+    assert (
+        KNOWN.words
+        == "8 identifiers, 1 file names, 2 dates; 3 identifiers are too short or too plain to be looked for in texts"
+    )
+    assert Known(identifiers={"N0912"}).words == "1 identifiers, 0 file names, 0 dates"
+
+
 def test_people_are_known_from_every_private_table(tmp_path):
     results = tmp_path / "results"
     for folder in ("north/cohort", "north", "model", "demo/north/photos"):

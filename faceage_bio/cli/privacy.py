@@ -73,9 +73,7 @@ def check_privacy(
     config, smallest = _settings(configfile, min_cell)
     known = _known(results, table, config)
     stop_if_any(check_folder(folder, known, smallest), str(folder))
-    print(
-        f"{folder}: nothing found; looked for {len(known.identifiers)} identifiers, {len(known.files)} file names, {len(known.dates)} dates"
-    )
+    print(f"{folder}: nothing found; looked for {known.words}")
 
 
 @app.command()
@@ -99,9 +97,7 @@ def publish(
     known = _known([results], table, config)
     done = write(results, output or results / "share", known, smallest)
     mark_local(results)
-    print(
-        f"{done.target}: {len(done.files)} files, checked against {len(known.identifiers)} identifiers; they may leave"
-    )
+    print(f"{done.target}: {len(done.files)} files may leave; looked for {known.words}")
 
 
 @app.command()

@@ -62,6 +62,17 @@ class Known:
             self.dates | other.dates,
         )
 
+    @property
+    def words(self) -> str:
+        """How many are looked for, and how many of them not in texts."""
+        plain = sum(not _distinct(name) for name in self.identifiers)
+        said = f"{len(self.identifiers)} identifiers, {len(self.files)} file names, {len(self.dates)} dates"
+        return (
+            f"{said}; {plain} identifiers are too short or too plain to be looked for in texts"
+            if plain
+            else said
+        )
+
     def in_text(self, text: str) -> Iterator[tuple[int, str, str]]:
         """Where, which kind, and which: identifiers and file names that stand in a text as whole words, and dates."""
         index = self._by_first_word()
