@@ -119,3 +119,81 @@ def test_curves_are_whole_where_everything_may_be_told():
     raw = survival_tables(np.random.default_rng(1), 40)
     told = suppress(raw, 1)
     assert all(told[key].as_text().equals(table) for key, table in raw.items())
+
+
+def cause_tables(rng: np.random.Generator, n: int) -> dict[str, pd.DataFrame]:
+    """The tables of `survival_tables` and those of deaths by cause, of the same people."""
+    years, event, cause = rng.exponential(3, n).round(3) + 0.001, rng.integers(0, 2, n), rng.integers(0, 2, n)
+    group = rng.integers(0, 3, n)
+    parts: dict[str, list] = {
+        name: [] for name in ("kaplan_meier", "at_risk", "cumulative_incidence", "competing_risks")
+    }
+    for grouping, name, mine in [
+        ("all", "all", group >= 0),
+        *(("arm", f"g{k}", group == k) for k in range(3)),
+    ]:
+        if not mine.any():
+            continue
+        at = {"cohort": "north", "grouping": grouping, "group": name}
+        curve = kaplan_meier(years[mine], event[mine].astype(float), None)
+        parts["kaplan_meier"].append(curve.assign(**at))
+        parts["at_risk"].append(
+            risk_table(np.arange(0.0, 7.0), years[mine], event[mine].astype(float), None).assign(**at)
+        )
+        for number, word in enumerate(("cancer", "other")):
+            died = [
+                int(((years == t) & mine & (event == 1) & (cause == number)).sum()) for t in curve["years"]
+            ]
+            rows = curve.assign(
+                **at, cause=word, events=died, other_events=0, incidence=np.cumsum(died) / mine.sum()
+            )
+            parts["cumulative_incidence"].append(rows.drop(columns="survival"))
+            parts["competing_risks"].append(pd.DataFrame([
+                at | {"measure": f"died of {word} within {t} year{'' if t == 1 else 's'}", "cause": word, "estimate": 0.1, "n": mine.sum(), "n_events": sum(died), "note": ""}
+                for t in (1, 2, 5)
+            ]))  # fmt: skip
+    return {f"survival/{key}": pd.concat(found, ignore_index=True) for key, found in parts.items()}
+
+
+@given(st.integers(0, 10_000), st.integers(30, 150))
+@settings(max_examples=12, deadline=None)
+def test_curves_by_cause_tell_no_step_of_few_deaths(seed, n):
+    raw = cause_tables(np.random.default_rng(seed), n)
+    told = {key: one.as_text() for key, one in suppress(raw, SMALL).items()}
+    whole, shown, read = (
+        raw["survival/cumulative_incidence"],
+        told["survival/cumulative_incidence"],
+        told["survival/competing_risks"],
+    )
+    for keys, mine in whole.groupby(["grouping", "group", "cause"]):
+
+        def deaths(time: float, mine=mine) -> int:
+            return int(mine.loc[mine["years"] <= time + 1e-9, "events"].sum())
+
+        def same(table: pd.DataFrame, keys=keys) -> pd.DataFrame:
+            return table[(table[["grouping", "group", "cause"]] == list(keys)).all(axis=1)]
+
+        rows = same(read)
+        at = (
+            rows.loc[rows["estimate"].astype(str) != MARK, "measure"]
+            .str.extract(r"([\d.]+)")[0]
+            .astype(float)
+        )
+        steps = np.diff([deaths(time) for time in sorted({*same(shown)["years"], *at})], prepend=0)
+        assert ((steps == 0) | (steps >= SMALL)).all()
+        total = rows["n_events"].iloc[0]
+        assert str(total) == MARK or int(total) == 0 or int(total) >= SMALL
+    causes = (
+        read[read["grouping"] == "arm"]
+        .drop_duplicates(["group", "cause"])
+        .pivot(index="cause", columns="group", values="n_events")
+    )
+    assert not (
+        (causes.astype(str) == MARK).sum(axis=1) == 1
+    ).any()  # which everybody's number would give away
+    for (_, _), rows in shown.groupby(["cause", "years"]):
+        here = (rows["grouping"] == "arm").sum()
+        assert not (rows["grouping"] == "all").any() or here in (
+            0,
+            whole.loc[whole["grouping"] == "arm", "group"].nunique(),
+        )
