@@ -14,7 +14,7 @@ from faceage_bio.cli.main import app
 from faceage_bio.report.figure_data import packed
 from faceage_bio.report.pages import survival_page
 from faceage_bio.report.tables import collect
-from faceage_bio.report.trail import read_trail
+from faceage_bio.report.trail import File, Trail, read_trail
 from faceage_bio.tables import sha256_of, write_table
 from tests.browser import chromium
 from tests.test_report import CARD, config_of
@@ -108,6 +108,17 @@ def test_the_trail_goes_from_table_to_what_came_from_outside(study):
     assert ("acceleration", outside["sha256"]) in trail.sources()
 
 
+def test_tables_of_the_demo_count_as_what_came_from_outside():
+    made = {"command": "make-demo-cohorts", "inputs": [], "options": {}}
+    checked = {
+        "command": "check-cohorts",
+        "inputs": [{"role": "clinic of one", "sha256": "a"}],
+        "options": {},
+    }
+    files = [File("demo/one/clinic", "a", made), File("one/cohort/subjects", "b", checked)]
+    assert Trail({file.name: file for file in files}).sources() == [("clinic of one", "a")]
+
+
 def test_a_record_of_another_file_of_that_name_is_not_believed(study, tmp_path):
     table = tmp_path / "one" / "survival" / "cox.tsv"
     write_table(pd.read_csv(study / "one" / "survival" / "cox.tsv", sep="\t").head(2), table)
@@ -162,6 +173,7 @@ def test_every_figure_and_table_gives_its_data_its_picture_and_its_trail(study, 
         browser.get(page.as_uri())
         for kind, made_from, buttons in browser.execute_script(PARTS):
             assert buttons == (["TSV", "SVG"] if kind == "FIGURE" else ["TSV"]), made_from
+            assert made_from or kind == "TABLE"
         told = browser.execute_script(OPEN_TRAIL)
         assert "fit-survival" in told
         assert "one/survival/follow_up" in told
@@ -183,3 +195,28 @@ def test_every_figure_and_table_gives_its_data_its_picture_and_its_trail(study, 
 def test_records_are_json_that_anybody_can_read(study):
     for path in study.rglob("records/*.json"):
         assert set(json.loads(path.read_text())) == {"sha256", "command", "options", "inputs", "software"}
+
+
+CHAIN = """
+const named = [...document.querySelectorAll("[data-from]")].flatMap((part) => part.dataset.from.split(" "));
+const row = (name) => document.getElementById("trail-" + name.replace(/[^\\p{L}\\d]/gu, "-"));
+return {
+  lost: named.filter((name) => !row(name)), without: [...document.querySelectorAll("#origins tbody tr")].filter((line) => line.cells[2].textContent === "–").map((line) => line.id),
+  untied: [...document.querySelectorAll("main figure, main table")].filter((part) => !part.dataset.from && !part.closest("#origins, #software, [aria-labelledby=checklists]")).map((part) => part.textContent.slice(0, 60)),
+  bare: [...document.querySelectorAll("main figure, main table")].filter((part) => { const bar = part.tagName === "FIGURE" ? part : (part.closest(".scroll") ?? part).nextElementSibling; return bar.querySelectorAll("button.take").length < (part.tagName === "FIGURE" ? 2 : 1); }).map((part) => part.textContent.slice(0, 60)),
+};
+"""
+
+
+@pytest.mark.workflow
+def test_each_figure_and_table_of_the_demo_goes_back_to_the_tables_that_came_in(demo, tmp_path):
+    for name in ("association", "survival"):
+        page = demo / "results" / "reports" / f"{name}.html"
+        text = page.read_text()
+        assert "Input: clinic of north" in text
+        assert "every setting told above is what the steps" in text
+        assert page.stat().st_size < 6e6
+        with chromium(tmp_path / name) as browser:
+            browser.get(page.as_uri())
+            found = browser.execute_script(CHAIN)
+        assert found == {"lost": [], "without": [], "untied": [], "bare": []}

@@ -55,7 +55,7 @@ def _software(records: Sequence[dict]) -> list[dict]:
     for record in records:
         for pair in record["software"].items():
             used.setdefault(pair, {})[record["command"]] = None
-    used[("snakemake", metadata.version("snakemake"))] = {"the workflow": None}
+    used[("snakemake", metadata.version("snakemake"))] = {"the workflow, as installed here": None}
     everything = {record["command"] for record in records}
     return [
         {"name": name, "version": number, "steps": "every step" if everything <= set(steps) else ", ".join(sorted(steps))}

@@ -80,7 +80,7 @@ class Trail:
             (told["role"].replace("_", " "), told["sha256"])
             for record in self.records()
             for told in record["inputs"]
-            if told["sha256"] not in known
+            if told["sha256"] not in known or _drawn(known[told["sha256"]])
         }
         return sorted(found)
 
@@ -93,6 +93,11 @@ class Trail:
                 told = one.record["inputs"] if one.record else []
                 waiting += [known[each["sha256"]].name for each in told if each["sha256"] in known]
         return list(found.values())
+
+
+def _drawn(file: File) -> bool:
+    """Whether it is the demo's own: that stands for what a study brings from outside."""
+    return file.record is not None and file.record["command"] == "make-demo-cohorts"
 
 
 def anchor(name: str) -> str:
