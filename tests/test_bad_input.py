@@ -1,0 +1,168 @@
+"""Whatever comes in, both pages are made: parts missing, nobody in a group, few or many genes and cohorts, hostile names."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from selenium.common.exceptions import NoAlertPresentException
+
+from faceage_bio.report.pages import association_page, survival_page
+from faceage_bio.report.tables import ReportTables, collect
+from tests import pages
+from tests.browser import chromium, emulate
+from tests.test_all_genes import page_of, unpacked
+from tests.test_report import CARD, EVIL, config_of, write_study
+
+IMAGE = "</script></textarea><img src=x onerror=alert(1)>"
+UNICODE = "Ünïcödé 基因 🧬 \u202eright to left\u202c, 'single' \"double\" & <b>"
+LONG = "L" + "o" * 198 + "g"
+HOSTILE = [EVIL, IMAGE, UNICODE, LONG]
+UNFOLD = "document.querySelectorAll('details').forEach((part) => { part.open = true; })"
+
+
+def both(tables: ReportTables, config: dict) -> list[str]:
+    found = [page(tables, config, [CARD]) for page in (association_page, survival_page)]
+    for page in found:
+        pages.check_structure(page)
+        assert not re.search(r">\s*(nan|None|NaN)\s*<", page)
+    return found
+
+
+@pytest.fixture(scope="module")
+def hostile(tmp_path_factory) -> dict[str, str]:
+    """Both pages of a study in which whatever a user may name has a hostile name."""
+    folder = tmp_path_factory.mktemp("hostile")
+    tables = dict(collect(write_study(folder, ["one", "a" * 40], n_genes=60, opinion=True)).by_name)
+
+    def renamed(table: pd.DataFrame, column: str, names: list[str]) -> pd.DataFrame:
+        known = list(dict.fromkeys(table[column]))
+        new = dict(zip(known, [*names, *known[len(names) :]], strict=False))
+        return table.assign(**{column: table[column].map(new)})
+
+    genes = tables["expression", "genes"]
+    names = ["CDK6", *HOSTILE]
+    genes = renamed(genes, "term", names)
+    tables["expression", "genes"] = genes
+    tables["expression", "panel"] = genes[genes.term.isin(names)]
+    tables["faceage", "agreement"] = renamed(tables["faceage", "agreement"], "term", [IMAGE])
+    tables["faceage", "agreement_bands"] = renamed(tables["faceage", "agreement_bands"], "term", [IMAGE])
+    flow = tables["ledger", "flow"]
+    tables["ledger", "flow"] = flow.assign(reason=flow.reason.replace("no_face", LONG))
+    phenotypes = tables["phenotype", "phenotypes"]
+    more = [
+        phenotypes[phenotypes.term.str.startswith("grade")].assign(term=f"site: {name} vs {name}")
+        for name in HOSTILE
+    ]
+    tables["phenotype", "phenotypes"] = pd.concat([phenotypes, *more], ignore_index=True)
+    tables["survival", "cox"] = tables["survival", "cox"].assign(note=f"only few; {UNICODE}; {EVIL}; {LONG}")
+    config = config_of(
+        ["one", "a" * 40],
+        expression={"panel": names},
+        report={"title": LONG, "governance": f"{EVIL}{UNICODE}{LONG}"},
+    )
+    found = both(ReportTables(tables), config)
+    return dict(zip(("association", "survival"), found, strict=True))
+
+
+@pytest.mark.parametrize("name", ["association", "survival"])
+def test_hostile_names_are_escaped(hostile, name):
+    page = hostile[name]
+    assert "<script>alert" not in page
+    assert "<img" not in page
+    assert "&lt;script&gt;alert" in page
+    assert "基因 🧬" in page
+    assert page.count("<script>") == 1  # our own
+
+
+@pytest.mark.browser
+def test_hostile_names_do_nothing_in_a_browser(hostile, tmp_path):
+    with chromium(tmp_path / "profile") as browser:
+        browser.implicitly_wait(10)
+        for name, page in hostile.items():
+            (tmp_path / f"{name}.html").write_text(page)
+            for width in (360, 1280):
+                emulate(browser, width)
+                browser.get((tmp_path / f"{name}.html").as_uri())
+                browser.execute_script(UNFOLD)
+                browser.execute_script("document.querySelector('.explorer').scrollIntoView()")
+                assert browser.find_element("css selector", ".explorer[data-ready]")
+                assert browser.execute_script("return document.documentElement.scrollWidth") <= width
+            field = browser.find_element("css selector", ".explorer input")
+            field.send_keys("onerror")
+            first = browser.find_element("css selector", ".explorer tbody th")
+            assert first.text == IMAGE
+            assert browser.find_element("css selector", ".explorer .tip strong").text == IMAGE
+            with pytest.raises(NoAlertPresentException):
+                _ = browser.switch_to.alert.text
+            assert [
+                line for line in browser.get_log("browser") if line["level"] in {"SEVERE", "WARNING"}
+            ] == []
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory) -> list[Path]:
+    return write_study(tmp_path_factory.mktemp("whole"), ["one"], n_genes=20, opinion=True)
+
+
+STAGES = ("ledger", "acceleration", "phenotype", "faceage", "expression", "survival")
+
+
+@pytest.mark.parametrize("lost", STAGES)
+def test_each_stage_may_not_have_run(whole, lost):
+    tables = collect(whole).by_name
+    assert {room for room, _ in tables} == set(STAGES)
+    left = ReportTables({key: table for key, table in tables.items() if key[0] != lost})
+    page = association_page(left, config_of(["one"]), [CARD])  # survival is its appendix
+    pages.check_structure(page)
+    assert not re.search(r">\s*(nan|None|NaN)\s*<", page)
+
+
+def test_nothing_at_all_is_said_to_be_so():
+    association, survival = both(collect([]), config_of(["one", "two"]))
+    assert association.count("not run") >= 6
+    assert "Not run, because the cohort has no clinic table" in survival
+    assert "<svg" not in association + survival
+
+
+def test_a_group_of_nobody_has_no_numbers(whole):
+    tables = dict(collect(whole).by_name)
+    curves = tables["survival", "kaplan_meier"]
+    empty = curves[curves.group == "all"].head(1).assign(
+        group="> 95", at_risk=0, events=0, censored=0, survival=np.nan, ci_lower=np.nan, ci_upper=np.nan
+    )  # fmt: skip
+    tables["survival", "kaplan_meier"] = pd.concat([curves, empty], ignore_index=True)
+    bands = tables["acceleration", "age_bands"]
+    tables["acceleration", "age_bands"] = bands.assign(n=0, age_mean=np.nan, face_age_mean=np.nan)
+    phenotypes = tables["phenotype", "phenotypes"]
+    tables["phenotype", "phenotypes"] = phenotypes.assign(
+        n=0, estimate=np.nan, ci_lower=np.nan, ci_upper=np.nan, p_value=np.nan, note="not estimated, because nobody smokes"
+    )  # fmt: skip
+    association, _ = both(ReportTables(tables), config_of(["one"]))
+    assert "not estimated, because nobody smokes" in association
+    assert "Face age by age: not run" in association
+
+
+def test_genes_of_which_none_could_be_tested(whole):
+    tables = dict(collect(whole).by_name)
+    for table in ("genes", "panel"):
+        tables["expression", table] = tables["expression", table].assign(
+            estimate=np.nan, ci_lower=np.nan, ci_upper=np.nan, p_value=np.nan, q_value=np.nan, note="not estimated, because 3 samples"
+        )  # fmt: skip
+    association, _ = both(ReportTables(tables), config_of(["one"]))
+    assert 'class="explorer"' not in association
+    assert "not estimated, because" in association
+
+
+def test_60000_genes_are_all_on_the_page():
+    page = page_of(["one"], 60_000)
+    assert len(page.encode()) < 3_000_000
+    assert len(unpacked(page)[0]["columns"][0]) == 60_000
+
+
+def test_20_cohorts_have_their_genes(tmp_path):
+    names = [f"cohort_{k}" for k in range(20)]
+    page = page_of(names, 60)
+    assert [len(one["columns"][0]) for one in unpacked(page)] == [60] * 20
+    pages.check_structure(page)
