@@ -97,7 +97,7 @@ def test_ticks_are_round_and_reach_both_ends(low, high):
 def test_three_cohorts_of_20000_genes_are_whole_and_below_6_mb():
     page = page_of(["one", "two", "three"], 20_000)
     assert len(page.encode()) < 4_000_000  # what else a page shows has 2 MB
-    assert "are left out" not in page
+    assert "with the largest p are left out" not in page
     shown = unpacked(page)
     assert [len(one["columns"][0]) for one in shown] == [20_000] * 3
     assert page.count('class="volcano"') == 3
@@ -173,6 +173,10 @@ def test_a_browser_finds_sorts_and_names_genes(tmp_path):
         assert [row[0] for row in rows()] == ["CDK6"]
         assert place.find_element("css selector", ".found").text == "1 of 20,000 genes"
         assert "CDK6" in place.find_element("css selector", ".tip").text
+        script("document.querySelector('.explorer tbody button').blur()")
+        script("document.querySelector('.explorer tbody button').focus()")  # as a keyboard does
+        assert place.find_element("css selector", ".tip strong").text == "CDK6"
+        assert place.find_element("css selector", ".tip").is_displayed()
         field.clear()
         field.send_keys("ensg00000105810")  # the same gene by its identifier
         assert [row[0] for row in rows()] == ["CDK6"]

@@ -17,7 +17,7 @@ GREY = "#80868f"
 WIDTH, HEIGHT, LEFT, RIGHT, TOP, FOOT = 600, 380, 52, 16, 34, 44
 SMALLEST_P = 1e-300
 FOUND = 0.05  # q
-NAME_HEIGHT, LETTER = 13, 7.2  # room that a name of 12 pixels takes
+NAME_HEIGHT, LETTER = 13, 8.8  # room that a name of 12 pixels takes
 NAME_LIMIT = 24  # letters; the whole name stands in the table
 
 

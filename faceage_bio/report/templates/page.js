@@ -8,11 +8,11 @@
   });
   addEventListener("afterprint", () => { for (const part of folded) part.open = false; });
 }
-// what is wider than its place can be moved with the keyboard too
+// what a narrow screen moves sideways can be moved with the keyboard too
 {
-  const places = document.querySelectorAll("figure, pre");
-  const reach = () => { for (const place of places) place.toggleAttribute("tabindex", false); for (const place of places) if (place.scrollWidth > place.clientWidth) place.tabIndex = 0; };
-  addEventListener("load", reach);
-  addEventListener("resize", reach);
-  addEventListener("toggle", reach, true); // a part was folded or unfolded
+  const narrow = matchMedia("(max-width: 40rem)");
+  const reach = () => { for (const figure of document.querySelectorAll("figure")) if (narrow.matches) figure.tabIndex = 0; else figure.removeAttribute("tabindex"); };
+  if (narrow.matches) reach();
+  narrow.addEventListener("change", reach);
+  for (const words of document.querySelectorAll("pre")) words.tabIndex = 0;
 }
