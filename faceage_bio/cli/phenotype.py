@@ -46,3 +46,50 @@ def compare_groups(
     from faceage_bio.tables import write_table
 
     write_table(compare(read_people(acceleration), adjust_for), output)
+
+
+@app.command()
+def describe_groups(
+    acceleration: Annotated[
+        Path,
+        typer.Option(help="A cohort's table (.parquet, .tsv, .csv) with both ages and age_acceleration."),
+    ],
+    table_one: Annotated[Path, typer.Option(help="Table 1 by age acceleration.")],
+    column: Annotated[list[str], typer.Option(help="What Table 1 tells of people; repeat.")],
+    distributions: Annotated[
+        Path | None, typer.Option(help="Age acceleration in each group, as quantiles.")
+    ] = None,
+    squares: Annotated[Path | None, typer.Option(help="People in squares of age and face age.")] = None,
+    factor: Annotated[
+        list[str],
+        typer.Option(help="A column of groups (numbers such as ECOG too); bmi_class is made of bmi; repeat."),
+    ] = [],
+    groups: Annotated[
+        str, typer.Option(help="tertiles, or cut-points in years of age acceleration such as -5,5.")
+    ] = "tertiles",
+    min_cell: Annotated[
+        int, typer.Option(min=1, help="Fewest people of whom a quantile or a square is told.")
+    ] = 5,
+    cohort: Annotated[str, typer.Option(help="Its name in the tables.")] = "",
+) -> None:
+    """Who the people are: Table 1 by age acceleration, its distribution in each group, face age against age.
+
+    Example: faceage-bio describe-groups --acceleration people.tsv --column chronological_age --column sex --column bmi
+    --factor sex --table-one table_one.tsv --distributions distributions.tsv --squares squares.tsv
+    """
+    from faceage_bio.columns import AGE, AGE_ACCELERATION, FACE_AGE
+    from faceage_bio.phenotype import distributions as spread
+    from faceage_bio.phenotype.people import gather
+    from faceage_bio.phenotype.table_one import parse_rule
+    from faceage_bio.phenotype.table_one import table_one as describe
+    from faceage_bio.plain import read_plain
+    from faceage_bio.tables import write_table
+
+    rule = parse_rule(groups)
+    name = cohort or acceleration.stem
+    people = gather([read_plain(acceleration, (FACE_AGE, AGE, AGE_ACCELERATION))], [name])
+    write_table(describe(people, column, factor, rule, name), table_one)
+    if distributions:
+        write_table(spread.distributions(people, factor, min_cell, name), distributions)
+    if squares:
+        write_table(spread.age_squares(people, min_cell, name), squares)

@@ -12,9 +12,14 @@ Tables = Annotated[
 Settings = Annotated[str, typer.Option("--config", help="The whole config as JSON.")]
 Output = Annotated[Path, typer.Option(help="The page (.html).")]
 Cards = Annotated[list[Path], typer.Option("--model-card", help="Card of a model; repeat.")]
+Run = Annotated[
+    Path | None, typer.Option("--run", help="What changed since the last run, as record-run writes it.")
+]
 
 
-def _render(page: str, tables: list[Path], config: str, output: Path, cards: list[Path]) -> None:
+def _render(
+    page: str, tables: list[Path], config: str, output: Path, cards: list[Path], run: Path | None
+) -> None:
     import json
 
     from faceage_bio.report import pages
@@ -24,27 +29,57 @@ def _render(page: str, tables: list[Path], config: str, output: Path, cards: lis
 
     make = getattr(pages, page)
     model_cards = [read_json(card) for card in cards]
-    write_text(make(collect(tables), json.loads(config), model_cards, read_trail(tables)), output)
+    changes = read_json(run) if run else None
+    write_text(make(collect(tables), json.loads(config), model_cards, read_trail(tables), changes), output)
+
+
+@app.command()
+def record_run(
+    tables: Tables,
+    config: Settings,
+    history: Annotated[
+        Path, typer.Option(help="Folder of the records of all runs; made if it is not there.")
+    ],
+    output: Annotated[
+        Path, typer.Option(help="This run's headline, and what changed since the last (.json).")
+    ],
+) -> None:
+    """Remember the headline of this run, as aggregates, and tell what changed since the last one.
+
+    Example: faceage-bio record-run --config "$(cat config.json)" --history results/reports/history
+    --output results/reports/run.json results/*/*/*.tsv
+    """
+    import json
+
+    from faceage_bio.report import history as runs
+    from faceage_bio.report.tables import collect
+    from faceage_bio.tables import write_json
+
+    settings = json.loads(config)
+    new = runs.record(collect(tables), settings)
+    write_json(runs.keep(new, history, settings["report"]["min_cell"]), output)
 
 
 @app.command()
 def render_association_report(
-    tables: Tables, config: Settings, output: Output, model_card: Cards = []
+    tables: Tables, config: Settings, output: Output, model_card: Cards = [], run: Run = None
 ) -> None:
     """What goes with looking older: one HTML file that needs no network.
 
     Example: faceage-bio render-association-report --config "$(cat config.json)" --output association.html results/*/*/*.tsv
     """
-    _render("association_page", tables, config, output, model_card)
+    _render("association_page", tables, config, output, model_card, run)
 
 
 @app.command()
-def render_survival_report(tables: Tables, config: Settings, output: Output, model_card: Cards = []) -> None:
+def render_survival_report(
+    tables: Tables, config: Settings, output: Output, model_card: Cards = [], run: Run = None
+) -> None:
     """Whether looking older predicts death: one HTML file that needs no network.
 
     Example: faceage-bio render-survival-report --config "$(cat config.json)" --output survival.html results/*/*/*.tsv
     """
-    _render("survival_page", tables, config, output, model_card)
+    _render("survival_page", tables, config, output, model_card, run)
 
 
 @app.command()

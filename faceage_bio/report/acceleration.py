@@ -141,7 +141,7 @@ def _curves(bands: pd.DataFrame, fit_in: str, min_cell: int) -> Markup:
 
 def _validity(table: pd.DataFrame, min_cell: int) -> list[dict]:
     rows = []
-    table = _tellable(table, min_cell)
+    table = tellable(table, min_cell)
     for label in dict.fromkeys(table["adjustment"]) if len(table) else []:
         mine = table[table["adjustment"] == label].to_dict("records")
         cells = {VALIDITY[row["term"], row["measure"]]: row for row in mine}
@@ -149,7 +149,7 @@ def _validity(table: pd.DataFrame, min_cell: int) -> list[dict]:
     return rows
 
 
-def _tellable(table: pd.DataFrame, min_cell: int) -> pd.DataFrame:
+def tellable(table: pd.DataFrame, min_cell: int) -> pd.DataFrame:
     """Without the rows that, taken from another, would tell of a few people who are in one and not in the other."""
     table = _enough(table, min_cell)
     told: list[float] = []
@@ -167,7 +167,7 @@ def _tellable(table: pd.DataFrame, min_cell: int) -> pd.DataFrame:
 
 
 def _validity_forest(table: pd.DataFrame, min_cell: int) -> Markup:
-    table = _tellable(table, min_cell)
+    table = tellable(table, min_cell)
     shown = table[(table["measure"] == "mean years") & table["estimate"].notna()] if len(table) else table
     if not len(shown):
         return Markup("")

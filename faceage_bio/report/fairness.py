@@ -33,13 +33,13 @@ def section(tables: ReportTables, config: dict) -> dict:
     min_cell = config["report"]["min_cell"]
     cohorts = list(config["cohorts"])
     names = [POOLED, *cohorts] if len(cohorts) > 1 else cohorts
-    known = _complete(tables.get("fairness", "fairness"))
+    known = complete(tables.get("fairness", "fairness"))
     blocks = [
         _block(name, population, rows, min_cell)
         for name in names
         for population, rows in known[known["cohort"] == name].groupby("population", sort=False)
     ]
-    stress = _complete(tables.get("fairness", "stress"))
+    stress = complete(tables.get("fairness", "stress"))
     tests = [
         _stress(name, stress[stress["cohort"] == name], min_cell)
         for name in names
@@ -48,7 +48,7 @@ def section(tables: ReportTables, config: dict) -> dict:
     return {"blocks": blocks, "stress": tests, "settings": config["fairness"]}
 
 
-def _complete(table: pd.DataFrame) -> pd.DataFrame:
+def complete(table: pd.DataFrame) -> pd.DataFrame:
     """The table with all columns of the room; those that a table has not are empty."""
     table = table.reindex(
         columns=list(

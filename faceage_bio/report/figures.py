@@ -155,21 +155,3 @@ def forest(
         base.mark_point(filled=True, size=55, opacity=1).encode(x="estimate:Q"),
     ).properties(width=400, height=max(70, 30 * len(order)))
     return to_svg(chart, f"Estimates and 95 % intervals: {title}")
-
-
-def flow(table: pd.DataFrame, stages: list[tuple[str, str, str]], words, min_cell: int) -> list[dict]:
-    """Boxes of the exclusion diagram: for each (unit, stage, title) who goes on, and who does not and why."""
-    boxes = []
-    for unit, stage, title in stages:
-        rows = table[(table.unit == unit) & (table.stage == stage)]
-        if not len(rows):
-            boxes.append({"title": title, "unit": unit, "ran": False})
-            continue
-        excluded = rows[rows.status == "excluded"]
-        flagged = rows[rows.status == "flagged"]
-        boxes.append({
-            "title": title, "unit": unit, "ran": True, "n": int(rows.n.sum() - excluded.n.sum()),
-            "excluded": [(words.reason(row.reason), int(row.n)) for row in excluded.itertuples()],
-            "flagged": [(words.reason(row.reason), int(row.n)) for row in flagged.itertuples()],
-        })  # fmt: skip
-    return boxes

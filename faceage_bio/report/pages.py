@@ -1,5 +1,6 @@
 """The two pages: tables in, one self-contained HTML file out."""
 
+import re
 from datetime import date
 from pathlib import Path
 
@@ -13,11 +14,14 @@ from faceage_bio.report.about import about
 from faceage_bio.report.acceleration import definition_section
 from faceage_bio.report.associations import association_sections
 from faceage_bio.report.checklists import filled, mark_places
+from faceage_bio.report.cohort_forest import cohort_forest
 from faceage_bio.report.expression_quality import quality_section, rule_words
 from faceage_bio.report.expression_sensitivity import sensitivity_section
+from faceage_bio.report.first_screen import first_screen
 from faceage_bio.report.gene_cards import gene_cards
 from faceage_bio.report.gene_sets import gene_set_section
 from faceage_bio.report.genes import gene_section
+from faceage_bio.report.people import people_section, squares_figure
 from faceage_bio.report.phenotypes import group_section, phenotype_section
 from faceage_bio.report.references import Citations
 from faceage_bio.report.single_cell import single_cell_section
@@ -27,35 +31,37 @@ from faceage_bio.report.trail import Trail
 from faceage_bio.report.variants import PUBLISHED, variant_section
 
 TEMPLATES = Path(__file__).parent / "templates"
+STYLES = ("style.css", "first_screen.css")
 SCRIPTS = ("page.js", "genes.js", "downloads.js")
 CHECKLISTS_HERE = Markup("<!-- checklists -->")  # they link to places, which are known once the page is made
-FLOW = [
-    ("photo", "intake", "Photos in"), ("photo", "face_age", "Photos with a face age"), ("subject", "acceleration", "People with age acceleration"),
-    ("sample", "expression", "RNA samples analysed"), ("subject", "survival", "People in the survival models"),
-]  # fmt: skip
+LINK = re.compile(r'<a href="#([^"]+)"')
 
 
 def association_page(
-    tables: ReportTables, config: dict, cards: list[dict], trail: Trail | None = None
+    tables: ReportTables, config: dict, cards: list[dict], trail: Trail | None = None, run: dict | None = None
 ) -> str:
-    """What goes with looking older: smoking, BMI, disease and genes; survival as an appendix."""
+    """What goes with looking older: smoking, BMI, disease and genes; survival as an appendix.
+
+    ``run`` (of `history.keep`) tells what changed since the last run.
+    """
     min_cell = config["report"]["min_cell"]
     tables = tables.without_small_notes(min_cell)
     bands = tables.get("acceleration", "age_bands")
     cohorts = [_association_cohort(tables, name, config) for name in config["cohorts"]]
     figure = figures.age_bands(bands, min_cell) if len(bands) and (bands.n >= min_cell).any() else ""
     return _render(
-        "association.html.j2", config, cards, tables, trail, cohorts=cohorts, **_shared(tables, config), **_survival(tables, config), bands_figure=Markup(figure),
+        "association.html.j2", config, cards, tables, trail, cohorts=cohorts, first=first_screen(tables, config, "association", run), **_shared(tables, config), **_survival(tables, config), bands_figure=Markup(figure),
     )  # fmt: skip
 
 
-def survival_page(tables: ReportTables, config: dict, cards: list[dict], trail: Trail | None = None) -> str:
-    """Whether looking older predicts death."""
+def survival_page(
+    tables: ReportTables, config: dict, cards: list[dict], trail: Trail | None = None, run: dict | None = None
+) -> str:
+    """Whether looking older predicts death. ``run`` as for `association_page`."""
     tables = tables.without_small_notes(config["report"]["min_cell"])
     told = _survival(tables, config)
     cohorts = [
-        {"flow": _tiles(tables, one["name"])}
-        | definition_section(tables, one["name"], config)
+        definition_section(tables, one["name"], config)
         | phenotype_section(tables, one["name"], config)
         | _genes_of(tables, one["name"], config)
         | one
@@ -69,7 +75,7 @@ def survival_page(tables: ReportTables, config: dict, cards: list[dict], trail: 
     )
     has_genes = any(one["panels"] or one["variants"] for one in cohorts)
     return _render(
-        "survival.html.j2", config, cards, tables, trail, cohorts=cohorts, readers=told["readers"], **shared, has_appendix=bool(known), has_genes=has_genes,
+        "survival.html.j2", config, cards, tables, trail, cohorts=cohorts, first=first_screen(tables, config, "survival", run), readers=told["readers"], **shared, has_appendix=bool(known), has_genes=has_genes,
     )  # fmt: skip
 
 
@@ -84,6 +90,8 @@ def _survival(tables: ReportTables, config: dict) -> dict:
 def _shared(tables: ReportTables, config: dict) -> dict:
     """What the association page tells: on the survival page as an appendix (appendix.html.j2)."""
     return {
+        "people": [people_section(tables, name, config) for name in config["cohorts"]],
+        "forests": cohort_forest(tables, config),
         **group_section(tables, config),
         "associations": association_sections(tables, config),
         "fairness": fairness.section(tables, config),
@@ -117,27 +125,29 @@ def _render(
         title=config["report"]["title"], governance=config["report"]["governance"], today=date.today().isoformat(), fingerprint=told["config_hash"][:12],
         version=faceage_bio.__version__, cards=cards, synthetic=any(card.get("synthetic") for card in cards), min_cell=min_cell,
         given=[name for name, cohort in config["cohorts"].items() if cohort.get("face_ages")],
-        style=Markup((TEMPLATES / "style.css").read_text()), script=Markup("\n".join((TEMPLATES / name).read_text() for name in SCRIPTS)),
+        style=Markup("".join((TEMPLATES / name).read_text() for name in STYLES)),
+        script=Markup("\n".join((TEMPLATES / name).read_text() for name in SCRIPTS)),
         citations=citations, checklists_here=CHECKLISTS_HERE, **told, **content,
     )  # fmt: skip
     page, places = mark_places(page)
     lists = environment.get_template("checklists.html.j2").render(checklists=filled(places))
-    return page.replace(CHECKLISTS_HERE, lists)
+    return only_known_links(page.replace(CHECKLISTS_HERE, lists))
+
+
+def only_known_links(page: str) -> str:
+    """The page with links to places that it has not, because that stage did not run, sent to the list of who was analysed."""
+    known = set(re.findall(r'\sid="([^"]+)"', page))
+    return LINK.sub(lambda link: link[0] if link[1] in known else '<a href="#who"', page)
 
 
 def _rows(table: pd.DataFrame) -> list[dict]:
     return table.to_dict("records")
 
 
-def _tiles(tables: ReportTables, name: str) -> list[dict]:
-    flow = tables.get("ledger", "flow", name)
-    return figures.flow(flow, FLOW, words, 0) if len(flow) else []
-
-
 def _association_cohort(tables: ReportTables, name: str, config: dict) -> dict:
     return {
         "name": name,
-        "flow": _tiles(tables, name),
+        "squares_figure": squares_figure(tables, name, config),
         "photos": [row for row in _rows(tables.get("faceage", "summary", name)) if row["term"] != "photos"],
         "summary": _rows(tables.get("acceleration", "summary", name)),
         "bands": _rows(tables.get("acceleration", "age_bands", name)),

@@ -1,5 +1,6 @@
 """The tidy tables that a report is made of, known by their place {cohort}/{room}/{table}.tsv."""
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,7 +11,7 @@ from faceage_bio.columns import COHORT
 from faceage_bio.privacy.notes import without_small_numbers
 from faceage_bio.privacy.suppress import suppress
 from faceage_bio.privacy.tables import NEVER, TABLES
-from faceage_bio.tables import read_table
+from faceage_bio.tables import read_table, sha256_of
 
 ROOMS = {
     "faceage", "acceleration", "phenotype", "fairness", "expression", "variants", "survival", "scores", "readers",
@@ -19,9 +20,13 @@ ROOMS = {
 
 @dataclass(frozen=True)
 class ReportTables:
-    """Tables by (room, name), all cohorts below each other; ``flow`` is the room "ledger"."""
+    """Tables by (room, name), all cohorts below each other; ``flow`` is the room "ledger".
+
+    ``fingerprint``: first 12 digits of the SHA-256 of their places and contents.
+    """
 
     by_name: dict[tuple[str, str], pd.DataFrame]
+    fingerprint: str = ""
 
     def get(self, room: str, name: str, cohort: str | None = None) -> pd.DataFrame:
         """A table, or an empty one if that stage did not run (for this cohort)."""
@@ -73,8 +78,15 @@ def collect(paths: Sequence[Path]) -> ReportTables:
         if len(table):
             parts.setdefault((room, path.stem), []).append(table.dropna(axis=1, how="all"))
     return ReportTables(
-        {key: _complete(pd.concat(tables, ignore_index=True)) for key, tables in parts.items()}
+        {key: _complete(pd.concat(tables, ignore_index=True)) for key, tables in parts.items()},
+        fingerprint(paths),
     )
+
+
+def fingerprint(paths: Sequence[Path]) -> str:
+    """The same for the same tables, wherever the results folder lies and in whichever order they are given."""
+    told = sorted(f"{'/'.join(path.parts[-3:])} {sha256_of(path)}" for path in map(Path.absolute, paths))
+    return hashlib.sha256("\n".join(told).encode()).hexdigest()[:12]
 
 
 def _complete(table: pd.DataFrame) -> pd.DataFrame:

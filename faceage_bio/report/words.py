@@ -45,13 +45,6 @@ TERMS = {
     "face_ageing_rate": "face ageing rate", "interval_years": "interval between the photos",
     "age_gap": "age gap", "bmi": "BMI", "ecog": "ECOG", "bmi_class": "BMI class", "skin_type": "skin type", "pack_years": "pack-years",
 }  # fmt: skip
-STAGES = {
-    "intake": "Came in",
-    "face_age": "Face age",
-    "acceleration": "Age acceleration",
-    "expression": "Gene expression",
-    "survival": "Survival",
-}
 
 
 def reason(code: str) -> str:

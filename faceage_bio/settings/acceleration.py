@@ -1,6 +1,6 @@
 """Age acceleration and what goes with it."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
@@ -95,6 +95,29 @@ class Imputation(Closed):
     """The same seed gives the same tables."""
 
 
+class TableOne(Closed):
+    """Table 1: who the people are, by how much older they look."""
+
+    groups: Literal["tertiles"] | Annotated[list[float], Field(min_length=1)] = "tertiles"
+    """tertiles of age acceleration within each cohort, or cut-points in years such as [-5.0, 5.0]."""
+    columns: list[str] = Field(
+        default=[
+            "chronological_age",
+            "face_age",
+            "sex",
+            "group",
+            "smoking",
+            "pack_years",
+            "bmi",
+            "ecog",
+            "site",
+            "race",
+        ],
+        min_length=1,
+    )
+    """Columns of the clinic table in the order of the page; those named under factors are told as groups."""
+
+
 class Phenotype(Closed):
     """What goes with age acceleration: smoking, BMI, disease."""
 
@@ -115,6 +138,7 @@ class Phenotype(Closed):
     covariates: dict[str, Covariate] = Field(default_factory=_covariates)
     """Role of each covariate. confounder and precision: held constant; mediator: on the way from the exposure to the face;
     collider: follows from both; part: belongs to the exposure and is never held constant."""
+    table_one: TableOne = Field(default_factory=TableOne)
     matching: Matching = Field(default_factory=Matching)
     imputation: Imputation = Field(default_factory=Imputation)
 

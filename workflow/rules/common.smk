@@ -213,6 +213,12 @@ def curve_groups():
     ]
 
 
+def table_one_groups():
+    """The groups of Table 1 as the command line takes them."""
+    groups = config["phenotype"]["table_one"]["groups"]
+    return groups if isinstance(groups, str) else ",".join(map(str, groups))
+
+
 def fleming_harrington():
     weights = config["survival"]["fleming_harrington"]
     return ["--fleming-harrington", *map(str, weights)] if weights else []

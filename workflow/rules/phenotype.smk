@@ -38,3 +38,29 @@ rule compare_groups:
     shell:
         "faceage-bio compare-groups {params.accelerations:q} {params.adjust_for:q} --output {output:q}"
         " > {log:q} 2>&1"
+
+
+rule describe_groups:
+    input:
+        "<results>/{cohort}/acceleration/acceleration.parquet",
+    output:
+        table_one=report(
+            "<results>/{cohort}/phenotype/table_one.tsv",
+            caption="../report/table_one.rst",
+            category="Who was analysed",
+            labels={"cohort": "{cohort}", "table": "Table 1 by age acceleration"},
+        ),
+        distributions="<results>/{cohort}/phenotype/distributions.tsv",
+        squares="<results>/{cohort}/phenotype/age_squares.tsv",
+    log:
+        "<logs>/phenotype/describe_groups_{cohort}.log",
+    params:
+        columns=option("--column", config["phenotype"]["table_one"]["columns"]),
+        factors=option("--factor", [*config["phenotype"]["factors"], "group"]),
+        groups=table_one_groups(),
+        min_cell=config["report"]["min_cell"],
+        version=VERSION,
+    shell:
+        "faceage-bio describe-groups --cohort {wildcards.cohort} --acceleration {input:q} {params.columns:q}"
+        " {params.factors:q} --groups={params.groups} --min-cell {params.min_cell} --table-one {output.table_one:q}"
+        " --distributions {output.distributions:q} --squares {output.squares:q} > {log:q} 2>&1"

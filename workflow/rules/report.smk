@@ -9,6 +9,12 @@ ON_BOTH_PAGES = [
     ),
     *collect("<results>/{cohort}/acceleration/definition_hazards.tsv", cohort=WITH_CLINIC),
     *collect("<results>/{cohort}/phenotype/phenotypes.tsv", cohort=WITH_CLINIC),
+    *collect(
+        "<results>/{cohort}/phenotype/{table}.tsv",
+        cohort=COHORTS,
+        table=["table_one", "distributions", "age_squares"],
+    ),
+    *collect("<results>/{cohort}/acceleration/age_bands.tsv", cohort=COHORTS),
     "<results>/pooled/phenotype/groups.tsv",
     *collect("<results>/pooled/phenotype/{table}.tsv", table=WITH_COMPARISONS if WITH_CLINIC else []),
     *collect("<results>/{cohort}/fairness/fairness.tsv", cohort=ASSESSED),
@@ -76,19 +82,38 @@ ON_BOTH_PAGES = [
     *collect("<results>/{cohort}/scores/{table}.tsv", cohort=WITH_CLINIC, table=["scored", "comparison"]),
 ]
 
+ASSOCIATION_PAGE = [
+    *ON_BOTH_PAGES,
+    *collect("<results>/{cohort}/faceage/summary.tsv", cohort=WITH_PHOTOS),
+    *collect(
+        "<results>/{cohort}/faceage/{table}.tsv",
+        cohort=WITH_OPINIONS,
+        table=["agreement", "agreement_bands"],
+    ),
+]
+
+
+# the records of earlier runs are no output, because Snakemake would remove them
+rule record_run:
+    input:
+        ASSOCIATION_PAGE,
+    output:
+        "<results>/reports/run.json",
+    log:
+        "<logs>/report/record_run.log",
+    params:
+        config=json.dumps(config),
+        history=f"{config['results_dir']}/reports/history",
+        version=VERSION,
+    shell:
+        "faceage-bio record-run --config {params.config:q} --history {params.history:q} --output {output:q}"
+        " {input:q} > {log:q} 2>&1"
+
 
 rule render_association_report:
     input:
-        tables=[
-            *ON_BOTH_PAGES,
-            *collect("<results>/{cohort}/acceleration/age_bands.tsv", cohort=COHORTS),
-            *collect("<results>/{cohort}/faceage/summary.tsv", cohort=WITH_PHOTOS),
-            *collect(
-                "<results>/{cohort}/faceage/{table}.tsv",
-                cohort=WITH_OPINIONS,
-                table=["agreement", "agreement_bands"],
-            ),
-        ],
+        tables=ASSOCIATION_PAGE,
+        run="<results>/reports/run.json",
         models=MODELS if WITH_PHOTOS else [],
     output:
         report(
@@ -105,12 +130,13 @@ rule render_association_report:
         version=VERSION,
     shell:
         "faceage-bio render-association-report --config {params.config:q} {params.cards:q}"
-        " --output {output:q} {input.tables:q} > {log:q} 2>&1"
+        " --run {input.run:q} --output {output:q} {input.tables:q} > {log:q} 2>&1"
 
 
 rule render_survival_report:
     input:
         tables=ON_BOTH_PAGES,
+        run="<results>/reports/run.json",
         models=MODELS if WITH_PHOTOS else [],
     output:
         report(
@@ -127,7 +153,7 @@ rule render_survival_report:
         version=VERSION,
     shell:
         "faceage-bio render-survival-report --config {params.config:q} {params.cards:q}"
-        " --output {output:q} {input.tables:q} > {log:q} 2>&1"
+        " --run {input.run:q} --output {output:q} {input.tables:q} > {log:q} 2>&1"
 
 
 # the plots of both pages once more, each with its labels, for slides and for `snakemake --report report.zip`

@@ -1,0 +1,178 @@
+"""Table 1: who the people of a cohort are, by how much older they look, with what is missing and how far the groups lie apart.
+
+Without p-values: they would ask whether a difference seen in a sample is chance, and not whether it is large enough to matter.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import combinations, pairwise
+
+import numpy as np
+import pandas as pd
+
+from faceage_bio.columns import AGE_ACCELERATION, COHORT
+from faceage_bio.errors import ConfigError
+from faceage_bio.phenotype.people import as_words, ascending, order_of
+from faceage_bio.stats.group_balance import all_pairs, difference_of_numbers, difference_of_shares
+from faceage_bio.tables import result_rows
+
+ALL = "all"
+TERTILES = "tertiles"
+THIRDS = ("lowest third", "middle third", "highest third")
+AVERAGE, LARGEST = "mean of all pairs", "largest of all pairs"
+NOT_KNOWN = "not estimated, because nobody has a value"
+
+Rule = Sequence[float] | str
+
+
+@dataclass(frozen=True)
+class Parted:
+    """Each person's group (None where it is not known), the groups from low to high, and why there are none."""
+
+    groups: pd.Series
+    levels: tuple[str, ...]
+    note: str = ""
+
+
+def parse_rule(text: str) -> Rule:
+    """The rule as the command line gives it: "tertiles" or "-5,5".
+
+    Raises
+    ------
+    ConfigError
+        Neither.
+    """
+    if text == TERTILES:
+        return text
+    try:
+        cuts = [float(cut) for cut in text.split(",")]
+    except ValueError:
+        cuts = []
+    if not cuts or not np.isfinite(cuts).all() or len(set(cuts)) < len(cuts):
+        raise ConfigError(
+            f"--groups {text!r}: expected tertiles, or different cut-points in years of age acceleration such as -5,5."
+        )
+    return cuts
+
+
+def part_by_acceleration(values: pd.Series, rule: Rule) -> Parted:
+    """Thirds, or the classes between declared cut-points (years); a value at a cut-point belongs to the lower one."""
+    nobody = Parted(pd.Series(None, index=values.index, dtype=object), ())
+    known = values.dropna()
+    if not len(known):
+        return Parted(nobody.groups, (), "nobody has an age acceleration")
+    if isinstance(rule, str):
+        edges, names = np.quantile(known, [1 / 3, 2 / 3]).tolist(), list(THIRDS)
+        if known.min() > edges[0] or edges[0] >= edges[1] or known.max() <= edges[1]:
+            return Parted(nobody.groups, (), "too many people share an age acceleration for three groups")
+    else:
+        edges = sorted(rule)
+        middle = [f"{low:+g} to {high:+g} years" for low, high in pairwise(edges)]
+        names = [f"up to {edges[0]:+g} years", *middle, f"above {edges[-1]:+g} years"]
+    labels = pd.cut(values.astype("float64"), [-np.inf, *edges, np.inf], labels=names).astype(object)
+    return Parted(labels.where(values.notna(), None), tuple(names))
+
+
+def table_one(
+    people: pd.DataFrame, columns: Sequence[str], factors: Sequence[str], rule: Rule, cohort: str
+) -> pd.DataFrame:
+    """Means, medians and shares in each group and among all, what is missing, and standardised differences.
+
+    Parameters
+    ----------
+    people : rows of `gather` of one cohort; those without age acceleration are left out
+    columns : what is told of them, in this order; a column that the table lacks keeps a row that says so
+    factors : columns of numbers, such as ECOG, that are groups
+    rule : "tertiles", or cut-points in years of age acceleration
+
+    Returns
+    -------
+    DataFrame
+        Result rows with ``variable``, ``level``, ``group`` ("all" for everybody), ``standard_deviation``, ``lower_quartile``,
+        ``upper_quartile``. Measures: people; mean, median (numbers); share (each level of a factor; among people with a value);
+        missing; standardised difference (``group``: "a vs b", or mean and largest of all pairs).
+    """
+    parted = part_by_acceleration(people[AGE_ACCELERATION], rule)
+    people = people[people[AGE_ACCELERATION].notna()]
+    parts = [(ALL, people)] + [
+        (level, people[parted.groups[people.index] == level]) for level in parted.levels
+    ]
+    rows = [
+        {"term": "people", "measure": "people", "group": name, "n": len(part), "estimate": float(len(part)), "note": parted.note}
+        for name, part in parts
+    ]  # fmt: skip
+    for column in dict.fromkeys(columns):
+        if column not in people or not people[column].notna().any():
+            rows.append(
+                {
+                    "term": column,
+                    "variable": column,
+                    "measure": "missing",
+                    "group": ALL,
+                    "n": len(people),
+                    "note": NOT_KNOWN,
+                }
+            )
+            continue
+        numbers = pd.api.types.is_numeric_dtype(people[column]) and column not in factors
+        describe = _numbers if numbers else _levels
+        rows += [
+            {"term": column, "variable": column} | row for row in describe(column, people[column], parts)
+        ]
+        missing = int(people[column].isna().sum())
+        rows.append({"term": column, "variable": column, "measure": "missing", "group": ALL, "n": missing, "estimate": missing / len(people)})  # fmt: skip
+    table = pd.DataFrame(rows).assign(**{COHORT: cohort, "analysis": "table one"})
+    further = ["variable", "level", "group", "standard_deviation", "lower_quartile", "upper_quartile"]
+    return result_rows(table.reindex(columns=list(dict.fromkeys([*table.columns, *further]))))
+
+
+def _numbers(column: str, values: pd.Series, parts: Sequence[tuple[str, pd.DataFrame]]) -> Iterator[dict]:
+    found = [part[column].dropna().to_numpy(float) for _, part in parts]
+    for (name, _), mine in zip(parts, found, strict=True):
+        base = {"group": name, "n": len(mine)}
+        if not len(mine):
+            yield base | {"measure": "mean", "note": NOT_KNOWN}
+            continue
+        spread = float(mine.std(ddof=1)) if len(mine) > 1 else np.nan
+        lower, middle, upper = np.quantile(mine, [0.25, 0.5, 0.75]).tolist()
+        yield base | {"measure": "mean", "estimate": float(mine.mean()), "standard_deviation": spread}
+        yield base | {
+            "measure": "median",
+            "estimate": middle,
+            "lower_quartile": lower,
+            "upper_quartile": upper,
+        }
+    yield from _differences([name for name, _ in parts[1:]], all_pairs(found[1:], difference_of_numbers))
+
+
+def _levels(column: str, values: pd.Series, parts: Sequence[tuple[str, pd.DataFrame]]) -> Iterator[dict]:
+    words = as_words(values.dropna())
+    levels = order_of(words, column)
+    levels = ascending(levels, column) or levels
+    counts = [
+        as_words(part[column].dropna()).value_counts().reindex(list(levels), fill_value=0).to_numpy()
+        for _, part in parts
+    ]
+    for place, level in enumerate(levels):
+        for (name, _), mine in zip(parts, counts, strict=True):
+            yield {
+                "term": f"{column}: {level}", "level": level, "measure": "share", "group": name, "n": int(mine[place]),
+                "estimate": float(mine[place] / mine.sum()) if mine.sum() else np.nan,
+            }  # fmt: skip
+    yield from _differences([name for name, _ in parts[1:]], all_pairs(counts[1:], difference_of_shares))
+
+
+def _differences(groups: Sequence[str], pairs: np.ndarray) -> Iterator[dict]:
+    base = {"measure": "standardised difference"}
+    if not len(pairs):
+        return
+    if np.isnan(pairs).any():
+        yield base | {
+            "group": AVERAGE,
+            "note": "not estimated, because a group has too few people with a value, or nobody differs",
+        }
+        return
+    yield base | {"group": AVERAGE, "estimate": float(pairs.mean())}
+    yield base | {"group": LARGEST, "estimate": float(pairs.max())}
+    for (one, other), value in zip(combinations(groups, 2), pairs, strict=True):
+        yield base | {"group": f"{one} vs {other}", "estimate": float(value)}

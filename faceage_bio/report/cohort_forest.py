@@ -1,0 +1,67 @@
+"""The headline of each cohort below each other: hazard ratio of face age, and the first gene of the panel (cohort_forest.html.j2)."""
+
+import pandas as pd
+from markupsafe import Markup
+
+from faceage_bio.report import figures
+from faceage_bio.report.formats import count
+from faceage_bio.report.tables import ReportTables
+
+HAZARDS = {"univariable": "age not held constant", "face age + age": "age held constant"}
+GENES = {
+    ("raw gap", "age_gap"): "raw age gap", ("together", "age_acceleration"): "age acceleration, age held constant",
+    ("together", "chronological_age"): "chronological age",
+}  # fmt: skip
+GREY = "#8a8f98"
+
+
+def cohort_forest(tables: ReportTables, config: dict) -> dict:
+    """Two figures; empty where fewer than two cohorts have an estimate."""
+    min_cell, gene = config["report"]["min_cell"], config["expression"]["panel"][0]
+    cox = _known(tables.get("survival", "cox"))
+    cox = cox[(cox["term"] == "face_age") & cox["model"].isin(HAZARDS)] if len(cox) else cox
+    panel = _known(tables.get("expression", "panel"))
+    panel = panel[panel["term"] == gene] if len(panel) else panel
+    kinds = (
+        [GENES.get(key, "") for key in zip(panel["model"], panel["exposure"], strict=True)]
+        if len(panel)
+        else []
+    )
+    panel = panel.assign(kind=kinds)
+    panel = panel[panel["kind"] != ""]
+    return {
+        "hazards": _figure(
+            cox.assign(kind=cox["model"].map(HAZARDS)) if len(cox) else cox, config, min_cell, 1.0,
+            [("age not held constant", GREY), ("age held constant", figures.BLUE)], "Hazard ratio of face age", "deaths",
+        ),
+        "genes": _figure(
+            panel, config, min_cell, 0.0,
+            [("raw age gap", GREY), ("age acceleration, age held constant", figures.BLUE), ("chronological age", figures.ORANGE)],
+            f"Log2 change of {gene}", "people",
+        ),
+        "gene": gene,
+    }  # fmt: skip
+
+
+def _known(table: pd.DataFrame) -> pd.DataFrame:
+    return table[table["estimate"].notna()] if len(table) else table
+
+
+def _figure(
+    rows: pd.DataFrame, config: dict, min_cell: int, reference: float, colours: list[tuple[str, str]], title: str, counted: str
+) -> Markup:  # fmt: skip
+    if not len(rows) or rows["cohort"].nunique() < 2:
+        return Markup("")
+    several = rows["analysis"].nunique() > 1
+    rows = rows.assign(
+        place=rows["cohort"].map({name: place for place, name in enumerate(config["cohorts"])}),
+        whom=rows["cohort"] + (", " + rows["analysis"] if several else ""),
+    ).sort_values("place", kind="stable")
+    column = "n_events" if counted == "deaths" else "n"
+    labels = [f"{row.whom} ({count(getattr(row, column), min_cell)} {counted})" for row in rows.itertuples()]
+    # one label for each, though a raw model may rest on other people
+    first = dict(zip(reversed(rows["whom"].tolist()), reversed(labels), strict=True))
+    rows = rows.assign(label=rows["whom"].map(first))
+    logarithmic = reference == 1
+    title = f"{title} per {rows['per'].iloc[0]}{' (log scale)' if logarithmic else ''}"
+    return Markup(figures.forest(rows, "label", "kind", colours, reference, title, logarithmic=logarithmic))

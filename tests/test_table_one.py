@@ -1,0 +1,218 @@
+"""Table 1, distributions and squares: equal to R (tests/golden/table_one), and nobody is told alone."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from typer.testing import CliRunner
+
+from faceage_bio.cli.main import app
+from faceage_bio.errors import ConfigError
+from faceage_bio.phenotype.distributions import age_squares, distributions
+from faceage_bio.phenotype.people import gather
+from faceage_bio.phenotype.table_one import (
+    AVERAGE,
+    LARGEST,
+    THIRDS,
+    parse_rule,
+    part_by_acceleration,
+    table_one,
+)
+from faceage_bio.stats.group_balance import all_pairs, difference_of_numbers, difference_of_shares
+from tests.golden.associations.data import PARTIES
+from tests.golden.table_one import data
+
+GOLDEN = pd.read_csv(Path(__file__).parent / "golden" / "table_one" / "golden.tsv", sep="\t")
+LEVELS = {"vote": ["clinton", "dole"], "news": ["few", "some", "daily"]}
+
+
+def r(quantity):
+    values = GOLDEN.loc[GOLDEN.quantity == quantity, "value"].to_numpy()
+    assert len(values), quantity
+    return values
+
+
+@pytest.fixture(scope="module")
+def voters_table():
+    """The voters, with an age acceleration whose classes are the three parties."""
+    people = data.voters()
+    people["age_acceleration"] = people["party"].map(dict(zip(PARTIES, (-10.0, 0.0, 10.0), strict=True)))
+    people = people.assign(chronological_age=people["age"], face_age=people["age"], cohort="c")
+    return table_one(gather([people], ["c"]), ["age", "income", "vote", "news"], [], [-5.0, 5.0], "c")
+
+
+def cell(table, column, measure, group, level=None):
+    rows = table[(table.variable == column) & (table.measure == measure) & (table.group == group)]
+    rows = rows if level is None else rows[rows.level == level]
+    assert len(rows) == 1
+    return rows.iloc[0]
+
+
+GROUPS = dict(zip(PARTIES, ("up to -5 years", "-5 to +5 years", "above +5 years"), strict=True))
+PAIRS = [f"{GROUPS[a]} vs {GROUPS[b]}" for a, b in ((PARTIES[0], PARTIES[1]), (PARTIES[0], PARTIES[2]), (PARTIES[1], PARTIES[2]))]  # fmt: skip
+
+
+@pytest.mark.parametrize("column", ["age", "income"])
+def test_numbers_equal_r(voters_table, column):
+    for party, group in GROUPS.items():
+        mean, median = (cell(voters_table, column, name, group) for name in ("mean", "median"))
+        ours = [
+            mean.n,
+            mean.estimate,
+            mean.standard_deviation,
+            median.lower_quartile,
+            median.estimate,
+            median.upper_quartile,
+        ]
+        np.testing.assert_allclose(ours, r(f"{column} {party}"), rtol=1e-12)
+
+
+@pytest.mark.parametrize("column", ["vote", "news"])
+def test_shares_equal_r(voters_table, column):
+    for party, group in GROUPS.items():
+        rows = [cell(voters_table, column, "share", group, level) for level in LEVELS[column]]
+        np.testing.assert_allclose(
+            [*(row.n for row in rows), *(row.estimate for row in rows)], r(f"{column} {party}"), rtol=1e-12
+        )
+
+
+@pytest.mark.parametrize("column", ["age", "income", "vote", "news"])
+def test_standardised_differences_and_missing_equal_r(voters_table, column):
+    smd = r(f"{column} smd")
+    ours = [cell(voters_table, column, "standardised difference", pair).estimate for pair in PAIRS]
+    np.testing.assert_allclose(ours, smd, rtol=1e-9)
+    summary = [
+        cell(voters_table, column, "standardised difference", name).estimate for name in (AVERAGE, LARGEST)
+    ]
+    np.testing.assert_allclose(summary, [smd.mean(), smd.max()], rtol=1e-9)
+    missing = cell(voters_table, column, "missing", "all")
+    assert missing.n == r(f"{column} missing").item()
+    assert missing.estimate == missing.n / 400
+
+
+def test_table_one_has_no_p(voters_table):
+    assert voters_table.p_value.isna().all()
+
+
+@given(st.lists(st.integers(0, 30), min_size=2, max_size=6), st.integers(0, 5))
+@settings(max_examples=60, deadline=None)
+def test_a_factor_of_two_levels_is_a_number_of_zeros_and_ones(counts, more):
+    a, b = np.array([counts[0] + 1, counts[1] + 1]), np.array([more + 1, 7])
+    p, q = a[1] / a.sum(), b[1] / b.sum()
+    expected = abs(p - q) / np.sqrt((p * (1 - p) + q * (1 - q)) / 2)
+    assert difference_of_shares(a, b) == pytest.approx(expected, abs=1e-12)
+    same = np.array(counts) + 1
+    assert difference_of_shares(same, same) == pytest.approx(0, abs=1e-9)
+    # a level that nobody has, and the order of levels, change nothing
+    assert difference_of_shares(np.append(a, 0), np.append(b, 0)) == pytest.approx(expected, abs=1e-9)
+    assert difference_of_shares(a[::-1], b[::-1]) == pytest.approx(expected, abs=1e-9)
+
+
+def test_what_has_no_difference_is_none():
+    assert np.isnan(difference_of_numbers(np.array([1.0]), np.array([1.0, 2.0])))
+    assert np.isnan(difference_of_numbers(np.array([1.0, 1.0]), np.array([1.0, 1.0])))
+    assert np.isnan(difference_of_shares(np.array([4, 0]), np.array([3, 0])))
+    assert np.isnan(difference_of_shares(np.array([0, 0]), np.array([3, 1])))
+    assert all_pairs([np.array([1.0, 3.0])], difference_of_numbers).shape == (0,)
+
+
+def drawn(n=300, seed=1):
+    random = np.random.default_rng(seed)
+    age = random.uniform(40, 85, n)
+    return pd.DataFrame({
+        "chronological_age": age, "face_age": age + random.normal(0, 6, n), "age_acceleration": random.normal(0, 6, n),
+        "sex": random.choice(["female", "male"], n), "ecog": random.choice([0.0, 1.0, 2.0], n), "bmi": random.normal(26, 4, n),
+    })  # fmt: skip
+
+
+def test_a_planted_difference_is_found_and_a_permuted_one_is_not():
+    people = drawn()
+    people["bmi"] += people["age_acceleration"] / 2
+    shuffled = people.assign(
+        age_acceleration=np.random.default_rng(2).permutation(people["age_acceleration"])
+    )
+    found, none = (
+        cell(table_one(gather([p], ["c"]), ["bmi"], [], "tertiles", "c"), "bmi", "standardised difference", AVERAGE).estimate
+        for p in (people, shuffled)
+    )  # fmt: skip
+    assert found > 0.5
+    assert none < 0.25
+
+
+def test_thirds_hold_a_third_each_and_cut_points_are_as_declared():
+    values = pd.Series(np.arange(9.0))
+    parted = part_by_acceleration(values, "tertiles")
+    assert parted.levels == THIRDS
+    assert parted.groups.value_counts().tolist() == [3, 3, 3]
+    parted = part_by_acceleration(pd.Series([-6.0, -5.0, 5.0, 5.1, np.nan]), [-5.0, 5.0])
+    assert parted.groups.tolist() == [GROUPS["democrat"]] * 2 + [
+        GROUPS["independent"],
+        GROUPS["republican"],
+        None,
+    ]
+
+
+def test_people_who_cannot_be_parted_are_told_all_together():
+    people = drawn(20).assign(age_acceleration=1.0)
+    table = table_one(gather([people], ["c"]), ["bmi", "race"], [], "tertiles", "c")
+    assert set(table.group) == {"all"}
+    assert table.note.iloc[0] == "too many people share an age acceleration for three groups"
+    assert cell(table, "race", "missing", "all").note == "not estimated, because nobody has a value"
+    nobody = table_one(gather([people.assign(age_acceleration=np.nan)], ["c"]), ["bmi"], [], "tertiles", "c")
+    assert nobody.note.iloc[0] == "nobody has an age acceleration"
+
+
+@pytest.mark.parametrize("text", ["thirds", "1,x", "5,5", "inf", ""])
+def test_a_rule_that_is_none_is_told(text):
+    with pytest.raises(ConfigError, match="expected tertiles, or different cut-points"):
+        parse_rule(text)
+
+
+@given(st.lists(st.integers(1, 60), min_size=1, max_size=6), st.integers(0, 8), st.integers(2, 10))
+@settings(max_examples=60, deadline=None)
+def test_no_group_of_a_few_is_told_or_left_over(sizes, without, min_cell):
+    words = [f"g{k}" for k, size in enumerate(sizes) for _ in range(size)] + [None] * without
+    n = len(words)
+    people = pd.DataFrame({"age_acceleration": np.random.default_rng(0).normal(size=n), "site": words})
+    people = people.assign(chronological_age=50.0, face_age=50.0)
+    table = distributions(gather([people], ["c"]), ["site"], min_cell, "c")
+    groups = table[(table.factor == "site") & table.estimate.notna()]
+    assert (groups.n >= min_cell).all()
+    assert groups.n.isna().sum() == 0
+    if n >= min_cell and len(groups):
+        assert n - groups.n.sum() == 0 or n - groups.n.sum() >= min_cell
+    hidden = table[(table.factor == "site") & table.estimate.isna()]
+    assert hidden.n.isna().all()
+    for name, share in (("q10", 0.1), ("q25", 0.25), ("q50", 0.5), ("q90", 0.1)):
+        told = table[table[name].notna()]
+        assert (np.floor(told.n * share) >= min_cell).all() or (told.n * share >= min_cell - 1e-9).all()
+
+
+@given(st.integers(0, 400), st.integers(2, 10), st.integers(0, 50))
+@settings(max_examples=40, deadline=None)
+def test_no_square_is_of_a_few_and_none_can_be_computed(n, min_cell, seed):
+    table = age_squares(gather([drawn(n, seed)], ["c"]), min_cell, "c") if n else pd.DataFrame({"n": []})
+    assert (table.n >= min_cell).all()
+    outside = n - table.n.sum()
+    assert not 0 < outside < min_cell or not len(table)
+
+
+def test_the_command_writes_three_tables_from_a_plain_table(tmp_path):
+    drawn().to_csv(tmp_path / "people.tsv", sep="\t", index=False)
+    names = ("table_one", "distributions", "squares")
+    options = [
+        part for name in names for part in (f"--{name.replace('_', '-')}", str(tmp_path / f"{name}.tsv"))
+    ]
+    run = CliRunner().invoke(
+        app,
+        ["describe-groups", "--acceleration", str(tmp_path / "people.tsv"), "--column", "sex", "--column", "ecog",
+         "--factor", "ecog", "--factor", "bmi_class", "--groups=-4,4", *options],
+    )  # fmt: skip
+    assert run.exit_code == 0, run.output
+    found = {name: pd.read_csv(tmp_path / f"{name}.tsv", sep="\t") for name in names}
+    assert set(found["table_one"].level.dropna()) == {"female", "male", "0", "1", "2"}
+    assert "bmi_class: 25 to 30" in set(found["distributions"].term)
+    assert found["squares"].n.sum() > 200
