@@ -121,21 +121,20 @@ def events_per_parameter(tables: ReportTables, config: dict) -> Check:
     name, min_cell = "Deaths per parameter", config["report"]["min_cell"]
     found = []
     for cohort, rows in _rows(tables, "survival", "cox", config):
-        if "events_per_term" not in rows:
-            continue
-        mine = rows[(rows["term"] == "face_age") & rows["events_per_term"].notna()]
-        found += [
-            (row.events_per_term, row.n_events, row.model, cohort)
-            for row in mine.itertuples()
-            if row.model != "univariable"
-        ]
+        mine = rows[(rows["term"] == "face_age") & (rows["model"] != "univariable")]
+        few = mine["n_events"].between(1, min_cell - 1)
+        if few.any():
+            return Check(
+                name, PROBLEM, f"fewer than {min_cell} deaths in all in {cohort}", f"ladder-{cohort}"
+            )
+        known = mine[mine["events_per_term"].notna()] if "events_per_term" in mine else mine.head(0)
+        found += [(row.events_per_term, row.model, cohort) for row in known.itertuples()]
     if not found:
-        return Check(name, NOT_RUN, "no Cox model was fitted", "survival")
-    fewest, deaths, model, cohort = min(found, key=lambda one: one[0])
+        return Check(name, NOT_RUN, "no Cox model was fitted, or its deaths are not told", "survival")
+    fewest, model, cohort = min(found)
     which = "face age + age" if model == "face age + age" else "the largest model"
-    few = 0 < deaths < min_cell
-    said = f"fewest: {f'fewer than {min_cell} deaths in all' if few else f'{number(fewest, 1)} deaths per term'} in {which}, {cohort}"
-    headline = min((one[0] for one in found if one[2] == "face age + age"), default=fewest)
+    said = f"fewest: {number(fewest, 1)} deaths per term in {which}, {cohort}"
+    headline = min((one[0] for one in found if one[1] == "face age + age"), default=fewest)
     state = PROBLEM if headline < DEATHS[1] else LOOK if fewest < DEATHS[0] else OK
     return Check(name, state, said, f"ladder-{cohort}")
 
@@ -300,7 +299,7 @@ def _p(value: float) -> str:
 LIMITS: tuple[tuple[str, str], ...] = (
     ("Age dependence", f"look from a correlation with age of {CORRELATION[0]:g}, problem from {CORRELATION[1]:g}"),
     ("Proportional hazards", "look where a test of face age or of the whole model has p below the setting survival.alpha, problem where no remedy could be fitted"),
-    ("Deaths per parameter", f"look below {DEATHS[0]:g} in any model, problem below {DEATHS[1]:g} in that of face age and age"),
+    ("Deaths per parameter", f"look below {DEATHS[0]:g} in any model, problem below {DEATHS[1]:g} in that of face age and age, or where deaths are too few to be told"),
     ("Missing data", f"look from {100 * MISSING[0]:g} % of any column of Table 1, problem from {100 * MISSING[1]:g} %"),
     ("Site and camera", f"look at p below {FALSE_ALARM:g} of any test between sites, problem where RNA batch and age acceleration cannot be told apart"),
     ("Fairness", f"look at p below {FALSE_ALARM:g} of a difference of mean error at the same age, problem from {FAIR_YEARS:g} years on"),

@@ -136,19 +136,21 @@ def exposures(tables: ReportTables, config: dict) -> Answer:
     """Smoking, BMI ...: each exposure of the first cohort, and the first exposure of the others."""
     question, min_cell = "What of smoking and weight?", config["report"]["min_cell"]
     told = []
+    known = config["phenotype"]["exposures"]
+    wanted = list(dict.fromkeys([known[0], *(name for name in known if name == "bmi")]))
     for name in config["cohorts"]:
         pairs = paired(without_small(tables.get("phenotype", "phenotypes", name), min_cell))
         last = {
             pair["adjusted"]["term"].partition(": ")[0]: pair for pair in pairs
         }  # of several groups the last
         first = not told
-        for exposure in config["phenotype"]["exposures"] if first else config["phenotype"]["exposures"][:1]:
+        for exposure in wanted if first else wanted[:1]:
             if exposure in last:
                 told.append(_exposure(name, last[exposure], min_cell))
         if first and told:
             told = sorted(told, key=lambda one: not one[1])  # one that was estimated gives the sentence
-    known = [(whom, sentence or line, line) for whom, sentence, line in told]
-    return _answer(question, "phenotypes", known, "Not run, because no cohort has a clinic table.")
+    told = [(whom, sentence or line, line) for whom, sentence, line in told]
+    return _answer(question, "phenotypes", told, "Not run, because no cohort has a clinic table.")
 
 
 def _exposure(name: str, pair: dict, min_cell: int) -> tuple[str, str, str]:

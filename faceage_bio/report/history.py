@@ -28,6 +28,7 @@ def config_fingerprint(config: Mapping[str, Any]) -> str:
 
 def record(tables: ReportTables, config: dict) -> dict:
     """The headline of a run: estimates and counts as the pages print them, settings, fingerprints. No person's data, no path."""
+    tables = tables.without_small_notes(config["report"]["min_cell"])
     return {
         "date": date.today().isoformat(),
         "version": faceage_bio.__version__,

@@ -80,6 +80,7 @@ def table_one(table: pd.DataFrame, min_cell: int) -> dict:
     variables = [
         _variable(str(variable), rows, dict(groups), min_cell)
         for variable, rows in table[table["variable"] != ""].groupby("variable", sort=False)
+        if names
     ]
     note = (
         f"not parted, because a group would have fewer than {min_cell} people"
@@ -88,7 +89,7 @@ def table_one(table: pd.DataFrame, min_cell: int) -> dict:
     )
     return {
         "groups": [(name, count(n, min_cell)) for name, n in groups],
-        "variables": variables if names else [],
+        "variables": variables,
         "note": note,
     }
 

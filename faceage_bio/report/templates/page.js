@@ -1,14 +1,4 @@
 "use strict";
-// a link into something folded away opens it
-const open = () => {
-  const place = location.hash && document.getElementById(decodeURIComponent(location.hash.slice(1)));
-  if (!place) return;
-  let folded = false;
-  for (let part = place.closest("details"); part; part = part.parentElement.closest("details")) { folded ||= !part.open; part.open = true; }
-  if (folded) place.scrollIntoView();
-};
-addEventListener("hashchange", open);
-open();
 // on paper nothing is folded away
 {
   let folded = [];
