@@ -86,23 +86,33 @@ def predict_face_age(
             help="NAME=ACTION:THRESHOLD, such as blurred=exclude:25; repeat. Others: as in config.yaml."
         ),
     ] = [],
+    speed: Annotated[
+        Path | None, typer.Option(help="Where to write photos, seconds and device (.json).")
+    ] = None,
 ) -> None:
     """Find the face in each photo and predict its age; a photo that fails becomes a row with a reason.
 
     Example: faceage-bio predict-face-age --photos photos.parquet --photo-folder photos --model my-study/model
     --output face_age.parquet
     """
+    import time
     from functools import partial
 
     from faceage_bio.cli.progress import counted
     from faceage_bio.faceage.photo import load_tools
     from faceage_bio.faceage.precision import precision_sentence
-    from faceage_bio.faceage.predict import choose_device, count_workers, predict_face_ages, remove_parts
+    from faceage_bio.faceage.predict import (
+        choose_device,
+        count_workers,
+        device_name,
+        predict_face_ages,
+        remove_parts,
+    )
     from faceage_bio.faceage.rules import parse_rule
     from faceage_bio.faceage.settings import settings_of
     from faceage_bio.faceage.shards import photos_of
     from faceage_bio.settings.photos import FaceAge
-    from faceage_bio.tables import read_table, write_table
+    from faceage_bio.tables import read_table, write_json, write_table
     from faceage_bio.vision.card import read_card
     from faceage_bio.vision.decode import MEANINGS
 
@@ -123,6 +133,7 @@ def predict_face_age(
         f"{len(table)} photos on {chosen}, {processes} worker(s), {detection.value} detection, model {names}",
         flush=True,
     )
+    resumed, begin = parts.exists(), time.monotonic()
     with counted("photos", len(table)) as progress:
         ages = predict_face_ages(
             table, photo_folder, partial(load_tools, model, chosen, settings), cards, settings,
@@ -130,6 +141,10 @@ def predict_face_age(
         )  # fmt: skip
     write_table(ages, output, private=True)
     remove_parts(parts)
+    if speed:
+        seconds = None if resumed else round(time.monotonic() - begin, 3)
+        run = {"device": device_name(chosen), "workers": processes, "photos": len(table), "seconds": seconds}
+        write_json(run, speed, private=True)
     for reason, n in ages["reason"].value_counts().items():
         print(f"{reason or 'ok'}: {n}" + (f" ({MEANINGS[reason]})" if reason in MEANINGS else ""))
     if settings.precision != "float32":
@@ -186,6 +201,32 @@ def gather_face_ages(
         print(
             f"{name}: {len(table)} photos, {table['face_age'].notna().sum()} face ages, {same} photos that occur twice"
         )
+
+
+@app.command()
+def summarise_photos(
+    face_age: Annotated[Path, typer.Option(help="Face ages of a cohort, written by gather-face-ages.")],
+    people: Annotated[Path, typer.Option(help="Table with subject_id and the groups.")],
+    counts: Annotated[Path, typer.Option(help="What became of the photos (.tsv, exact, private).")],
+    measures: Annotated[Path, typer.Option(help="How the photos measure, in bins (.tsv, exact, private).")],
+    speeds: Annotated[Path, typer.Option(help="Photos, seconds and device (.tsv).")],
+    by: Annotated[list[str], typer.Option(help="Column with groups of people; repeat.")] = [],
+    speed: Annotated[list[Path], typer.Option(help="Written by predict-face-age --speed; repeat.")] = [],
+) -> None:
+    """Count a cohort's photos for the page on photo quality.
+
+    Example: faceage-bio summarise-photos --face-age face_age.parquet --people subjects.parquet --by sex
+    --counts photo_counts.tsv --measures photo_measures.tsv --speeds photo_speed.tsv
+    """
+    from faceage_bio.faceage.photo_quality import bin_measures, count_photos, summarise_speed
+    from faceage_bio.tables import read_json, read_table, write_table
+
+    table = read_table(face_age)
+    counted = count_photos(table, read_table(people), by)
+    write_table(counted, counts, private=True)
+    write_table(bin_measures(table), measures, private=True)
+    write_table(summarise_speed([read_json(path) for path in speed], counted["cohort"].iloc[0]), speeds)
+    print(f"{len(table)} photos")
 
 
 @app.command()

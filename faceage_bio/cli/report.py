@@ -18,7 +18,7 @@ Run = Annotated[
 
 
 def _render(
-    page: str, tables: list[Path], config: str, output: Path, cards: list[Path], run: Path | None
+    page: str, tables: list[Path], config: str, output: Path, cards: list[Path], run: Path | None = None
 ) -> None:
     import json
 
@@ -29,8 +29,8 @@ def _render(
 
     make = getattr(pages, page)
     model_cards = [read_json(card) for card in cards]
-    changes = read_json(run) if run else None
-    write_text(make(collect(tables), json.loads(config), model_cards, read_trail(tables), changes), output)
+    changes = {"run": read_json(run)} if run else {}
+    write_text(make(collect(tables), json.loads(config), model_cards, read_trail(tables), **changes), output)
 
 
 @app.command()
@@ -69,6 +69,15 @@ def render_association_report(
     Example: faceage-bio render-association-report --config "$(cat config.json)" --output association.html results/*/*/*.tsv
     """
     _render("association_page", tables, config, output, model_card, run)
+
+
+@app.command()
+def render_photo_report(tables: Tables, config: Settings, output: Output, model_card: Cards = []) -> None:
+    """Which photos could be used and how good they are: one HTML file that needs no network and shows no photo.
+
+    Example: faceage-bio render-photo-report --config "$(cat config.json)" --output photos.html results/*/faceage/*.tsv
+    """
+    _render("photo_page", tables, config, output, model_card)
 
 
 @app.command()

@@ -337,6 +337,11 @@ def _key(part: pd.DataFrame, folder: Path, cards: Sequence[dict], settings: Sett
     return hashlib.sha256(content.encode()).hexdigest()[:32]
 
 
+def device_name(device: str) -> str:
+    """What a device is called: the kind of GPU, or "CPU"."""
+    return torch.cuda.get_device_name() if device == "cuda" else "CPU"
+
+
 def choose_device(device: str) -> str:
     """ "cuda" or "cpu" for "auto", "cpu" or "cuda".
 

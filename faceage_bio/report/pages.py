@@ -9,7 +9,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 import faceage_bio
-from faceage_bio.report import fairness, figures, formats, readers, words
+from faceage_bio.report import fairness, figures, formats, photos, readers, words
 from faceage_bio.report.about import about
 from faceage_bio.report.acceleration import definition_section
 from faceage_bio.report.associations import association_sections
@@ -76,6 +76,13 @@ def survival_page(
     has_genes = any(one["panels"] or one["variants"] for one in cohorts)
     return _render(
         "survival.html.j2", config, cards, tables, trail, cohorts=cohorts, first=first_screen(tables, config, "survival", run), readers=told["readers"], **shared, has_appendix=bool(known), has_genes=has_genes,
+    )  # fmt: skip
+
+
+def photo_page(tables: ReportTables, config: dict, cards: list[dict], trail: Trail | None = None) -> str:
+    """Which photos could be used, why others were not, and how they measure; no photo and no name."""
+    return _render(
+        "photos.html.j2", config, cards, tables, trail, photos=photos.section(tables, config), statuses=photos.STATUSES, made=photos.made(config["faceage"]),
     )  # fmt: skip
 
 

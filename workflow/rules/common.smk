@@ -71,6 +71,16 @@ def each_shard(wildcards, input):
     return option("--shard", input.shards)
 
 
+def speeds_of(wildcards):
+    """How fast each shard of a cohort was computed."""
+    folder = f"<results>/{wildcards.cohort}/faceage/shards"
+    return [f"{folder}/{shard}.json" for shard in shards_of(wildcards.cohort)]
+
+
+def each_speed(wildcards, input):
+    return option("--speed", input.speed)
+
+
 def inference_memory(wildcards, threads):
     """Each worker process holds the networks and a few photos."""
     return 2000 + 1200 * threads

@@ -4,7 +4,8 @@ rule predict_face_age:
         folder=cohort_file("photos"),
         models=MODELS,
     output:
-        "<results>/{cohort}/faceage/shards/{shard}.parquet",
+        table="<results>/{cohort}/faceage/shards/{shard}.parquet",
+        speed="<results>/{cohort}/faceage/shards/{shard}.json",
     log:
         "<logs>/faceage/predict_face_age_{cohort}_{shard}.log",
     wildcard_constraints:
@@ -33,7 +34,7 @@ rule predict_face_age:
         " --batch-size {params.batch_size} --precision {params.precision} --detection {params.detection}"
         " --face-choice {params.face_choice} --min-probability {params.min_probability}"
         " --box-mode {params.box_mode} --resize {params.resize} --jitters {params.jitters} {params.rules:q}"
-        " --output {output:q} > {log:q} 2>&1"
+        " --output {output.table:q} --speed {output.speed:q} > {log:q} 2>&1"
 
 
 # all cohorts together, since only so a photo that stands in two of them is seen
@@ -64,6 +65,29 @@ rule gather_face_ages:
     shell:
         "faceage-bio gather-face-ages {params.shards:q} {params.models:q} --settings {params.settings:q}"
         " --same-photo {params.same_photo} {params.review:q} --disagreement {params.disagreement} --min-cell {params.min_cell} --results {params.results:q} > {log:q} 2>&1"
+
+
+rule summarise_photos:
+    input:
+        face_age="<results>/{cohort}/faceage/face_age.parquet",
+        people="<results>/{cohort}/cohort/subjects.parquet",
+        speed=speeds_of,
+    output:
+        counts="<results>/{cohort}/faceage/photo_counts.tsv",
+        measures="<results>/{cohort}/faceage/photo_measures.tsv",
+        speeds="<results>/{cohort}/faceage/photo_speed.tsv",
+    log:
+        "<logs>/faceage/summarise_photos_{cohort}.log",
+    wildcard_constraints:
+        cohort=any_of(WITH_PHOTOS),
+    params:
+        speed=each_speed,
+        by=option("--by", dict.fromkeys(["group", *config["fairness"]["by"]])),
+        version=VERSION,
+    shell:
+        "faceage-bio summarise-photos --face-age {input.face_age:q} --people {input.people:q} {params.speed:q}"
+        " {params.by:q} --counts {output.counts:q} --measures {output.measures:q} --speeds {output.speeds:q}"
+        " > {log:q} 2>&1"
 
 
 rule compare_models:

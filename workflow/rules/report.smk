@@ -133,6 +133,36 @@ rule render_association_report:
         " --run {input.run:q} --output {output:q} {input.tables:q} > {log:q} 2>&1"
 
 
+rule render_photo_report:
+    input:
+        tables=[
+            *collect("<results>/{cohort}/flow.tsv", cohort=COHORTS),
+            *collect(
+                "<results>/{cohort}/faceage/{table}.tsv",
+                cohort=WITH_PHOTOS,
+                table=["photo_counts", "photo_measures", "photo_speed", "summary"],
+            ),
+            *(["<results>/pooled/faceage/review.tsv"] if REVIEW else []),
+        ],
+        models=MODELS if WITH_PHOTOS else [],
+    output:
+        report(
+            "<results>/reports/photos.html",
+            caption="../report/photos.rst",
+            category="Reports",
+            labels={"report": "The photos: which could be used, and why others not"},
+        ),
+    log:
+        "<logs>/report/render_photo_report.log",
+    params:
+        config=json.dumps(config),
+        cards=option("--model-card", MODEL_CARDS),
+        version=VERSION,
+    shell:
+        "faceage-bio render-photo-report --config {params.config:q} {params.cards:q}"
+        " --output {output:q} {input.tables:q} > {log:q} 2>&1"
+
+
 rule render_survival_report:
     input:
         tables=ON_BOTH_PAGES,

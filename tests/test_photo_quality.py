@@ -1,0 +1,123 @@
+"""The page on photo quality: photos by what became of them, bins of measures, speed; small numbers cannot be computed back."""
+
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from faceage_bio.faceage.photo_quality import EDGES, bin_measures, count_photos, summarise_speed
+from faceage_bio.report import photos
+from faceage_bio.report.pages import photo_page
+from faceage_bio.report.tables import ReportTables
+from tests.pages import check_structure
+from tests.test_report import CARD, config_of
+
+OUTCOMES = [
+    ("ok", ""), ("flagged", "blurred"), ("excluded", "no_face"), ("excluded", "damaged_image"), ("excluded", "small_photo"),
+]  # fmt: skip
+
+
+def face_ages(numbers: list[int], again: int = 0) -> pd.DataFrame:
+    """So many photos of each outcome, with measures that grow from photo to photo."""
+    rows = [outcome for outcome, n in zip(OUTCOMES, numbers, strict=True) for _ in range(n)]
+    table = pd.DataFrame(rows, columns=["status", "reason"])
+    n = len(table)
+    measures = {name: np.linspace(0, 1, n) for name in ("face_share", "outside_share", "probability")}
+    measures |= {
+        name: np.linspace(1, 200, n) for name in ("sharpness", "brightness", "contrast", "face_short_side")
+    }
+    return table.assign(
+        cohort="one", subject_id=[f"s{k % 40}" for k in range(n)], width=np.linspace(100, 3000, n), height=5000.0,
+        yaw=np.linspace(-60, 60, n), roll=0.0, flags=["same_photo_twice"] * again + [""] * (n - again), **measures,
+    )  # fmt: skip
+
+
+def people() -> pd.DataFrame:
+    return pd.DataFrame({
+        "subject_id": [f"s{k}" for k in range(40)], "sex": ["female", "male"] * 20, "site": [None] + ["lung"] * 39,
+    })  # fmt: skip
+
+
+def test_every_photo_is_counted_once_in_all_and_once_in_each_column():
+    table = count_photos(face_ages([60, 10, 8, 1, 2], again=6), people(), ["sex", "site", "not there"])
+    counted = table[table.measure == "photos"]
+    assert counted.groupby("factor").estimate.sum().to_dict() == {"all": 81, "sex": 81, "site": 81}
+    assert counted[(counted.factor == "all") & (counted.reason == "no_face")].estimate.item() == 8
+    assert set(counted[counted.factor == "site"].group) == {"lung", "not known"}
+    assert table[table.measure == "photos that occur again"].estimate.item() == 6
+
+
+def test_bins_hold_every_photo_with_a_measure():
+    ages = face_ages([60, 10, 8, 1, 2])
+    ages.loc[:8, "sharpness"] = np.nan
+    bins = bin_measures(ages)
+    sums = bins.groupby("measure").n.sum()
+    assert sums["sharpness"] == 81 - 9
+    assert sums["abs_yaw"] == 81
+    small = bins[(bins.measure == "photo_short_side") & (bins.lower == 0)].n.item()
+    assert small == (ages.width < 160).sum()
+    assert set(bins.measure) == set(EDGES)
+
+
+def test_speed_leaves_out_what_was_partly_done_before():
+    runs = [
+        {"device": "cpu", "workers": 2, "photos": 100, "seconds": 50.0},
+        {"device": "cpu", "workers": 2, "photos": 100, "seconds": 30.0},
+        {"device": "cpu", "workers": 2, "photos": 900, "seconds": None},
+    ]
+    row = summarise_speed(runs, "one").iloc[0]
+    assert (row.photos, row.seconds) == (200, 80.0)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(st.integers(0, 12), min_size=5, max_size=5), st.integers(2, 8))
+def test_no_small_number_is_told_or_follows_from_what_is(numbers, min_cell):
+    counts = count_photos(face_ages(numbers), people(), []) if sum(numbers) else pd.DataFrame()
+    told = photos.cohort_photos(counts, "one", min_cell)
+    if not told["ran"] or told["small"]:
+        return
+    lines = {(line.status, line.reason): line.n for line in told["lines"]}
+    known = {key: n for key, n in zip(OUTCOMES, numbers, strict=True) if key in lines}
+    assert all(lines[key] == n for key, n in known.items())
+    assert all(n == 0 or n >= min_cell for n in lines.values())
+    left = [n for key, n in zip(OUTCOMES, numbers, strict=True) if key not in lines and n]
+    # what is left out adds up to a sum that can be computed: it is of several, and no small number
+    if told["came"] is not None and left:
+        assert len(left) > 1
+        assert sum(left) >= min_cell
+        lost = sum(n for (status, _), n in zip(OUTCOMES, numbers, strict=True) if status == "excluded")
+        assert lost == 0 or lost >= min_cell
+
+
+def page_of(numbers: list[int], name: str = "one") -> str:
+    ages = face_ages(numbers).assign(cohort=name)
+    tables = ReportTables({
+        ("faceage", "photo_counts"): count_photos(ages, people(), ["sex"]).assign(note=""),
+        ("faceage", "photo_measures"): bin_measures(ages), ("faceage", "photo_speed"): summarise_speed([], name),
+    })  # fmt: skip
+    config = config_of([name])
+    config["cohorts"][name] |= {"photos": "photos", "manifest": "manifest.tsv", "face_ages": None}
+    return photo_page(tables, config, [CARD])
+
+
+def test_the_page_tells_reasons_measures_and_rules():
+    page = page_of([160, 20, 18, 6, 12])
+    check_structure(page)
+    assert "180 of 216 photos (83 %) gave a face age" in page
+    assert re.search(r"no face found</t[dh]>\s*<td class=\"num\">(<[^>]*>)?18<", page), re.findall(r".*no face found.*", page)
+    assert "Sharpness (variance of the Laplacian)" in page
+    assert 'data-from="one/faceage/photo_counts"' in page
+    assert "Rules: what they look for" in page
+
+
+@pytest.mark.parametrize("numbers", [[0, 0, 0, 0, 0], [3, 0, 0, 0, 0], [30, 0, 1, 0, 0]])
+def test_few_photos_are_not_told(numbers):
+    if not sum(numbers):
+        page = photo_page(ReportTables({}), config_of(["one"]), [CARD])
+        assert "No cohort has photos" in page
+        return
+    page = page_of(numbers)
+    assert "too few photos to tell numbers" in page if sum(numbers) < 10 else "All photos but a few" in page
