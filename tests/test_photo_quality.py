@@ -107,7 +107,9 @@ def test_the_page_tells_reasons_measures_and_rules():
     page = page_of([160, 20, 18, 6, 12])
     check_structure(page)
     assert "180 of 216 photos (83 %) gave a face age" in page
-    assert re.search(r"no face found</t[dh]>\s*<td class=\"num\">(<[^>]*>)?18<", page), re.findall(r".*no face found.*", page)
+    assert re.search(r"no face found</t[dh]>\s*<td class=\"num\">(<[^>]*>)?18<", page), re.findall(
+        r".*no face found.*", page
+    )
     assert "Sharpness (variance of the Laplacian)" in page
     assert 'data-from="one/faceage/photo_counts"' in page
     assert "Rules: what they look for" in page
