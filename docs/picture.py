@@ -13,7 +13,7 @@ from pathlib import Path
 
 from PIL import Image
 
-WIDTH, HEIGHT = 1180, 1000  # pixels of the window
+WIDTH, HEIGHT = 1180, 960  # pixels of the window
 LIMIT = 200_000  # bytes
 
 
