@@ -270,7 +270,7 @@ def test_what_moved_since_the_last_run_is_told_and_stays_told(tmp_path):
     assert changes["estimates"] == [
         ("one: hazard ratio of face age, age held constant", "1.50 (1.10 to 2.00)", "1.70 (1.10 to 2.00)")
     ]
-    assert changes["counts"] == [("one: people in the clinic table", "120", "160")]
+    assert changes["counts"] == [("one: People in the clinic table", "120", "160")]
     assert changes["settings"] == [("report.title", '"FaceAge study"', '"Another"')]
     assert "1 estimate moved, 1 count differs, 1 setting differs" in change_sentence(changes)
     assert history.keep(new, tmp_path, 5) == told  # rendered again with the same data
@@ -279,7 +279,7 @@ def test_what_moved_since_the_last_run_is_told_and_stays_told(tmp_path):
 def test_a_count_that_a_few_people_changed_has_no_before(tmp_path):
     history.keep(record(), tmp_path, 5)
     changes = history.keep(record(n=121, data="b"), tmp_path, 5)["changes"]
-    assert changes["counts"] == [("one: people in the clinic table", "changed by fewer than 5", "121")]
+    assert changes["counts"] == [("one: People in the clinic table", "changed by fewer than 5", "121")]
 
 
 def test_a_damaged_record_is_no_run_and_is_not_overwritten(tmp_path):

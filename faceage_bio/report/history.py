@@ -84,7 +84,7 @@ def counts(tables: ReportTables, config: dict) -> Iterator[tuple[str, str]]:
     for name in config["cohorts"]:
         for chain in flow.cohort_flow(tables, name, config["report"]["min_cell"]).values():
             for box in chain:
-                yield f"{name}: {box.title[0].lower()}{box.title[1:]}", flow.number_text(box)
+                yield f"{name}: {box.title}", flow.number_text(box)
 
 
 def flat_settings(config: Any, prefix: str = "") -> Iterator[tuple[str, str]]:
