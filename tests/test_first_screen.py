@@ -13,10 +13,11 @@ from faceage_bio.report import history
 from faceage_bio.report.checks import LOOK, NOT_RUN, OK, PROBLEM, all_checks
 from faceage_bio.report.first_screen import change_sentence, first_screen
 from faceage_bio.report.flow import Step, chains, cohort_flow, draw, lost_lines, number_text, protect
+from faceage_bio.report.pages import survival_page
 from faceage_bio.report.people import table_one
 from faceage_bio.report.tables import ReportTables
 from faceage_bio.tables import result_rows
-from tests.test_report import EVIL, config_of
+from tests.test_report import CARD, EVIL, config_of
 
 CHECKS = [
     "Age dependence", "Proportional hazards", "Deaths per parameter", "Missing data", "Site and camera", "Fairness", "Validity range",
@@ -54,6 +55,7 @@ def test_the_flow_is_a_chain_and_tells_nobody_apart():
     assert "RNA samples analysed: not run" in text
     assert not re.search(r">(1|3|113) ", text)
     assert text.count("<svg") == 1
+    assert "<script" not in str(draw(boxes, 5, EVIL))
     assert 'role="img"' in text
 
 
@@ -294,3 +296,19 @@ def test_the_record_holds_no_path():
     text = str(record(config=config))
     assert "anna" not in text
     assert "faces.tsv" not in text
+
+
+def test_the_page_escapes_levels_and_opens_with_checks_that_lead_somewhere(tmp_path):
+    table = one_table(np.array([[20, 20, 20], [30, 30, 30]]), np.array([0, 0, 0])).replace(
+        {"level": {"l0": f"Löwe {EVIL}"}}
+    )
+    flow = FLOW.assign(reason=FLOW["reason"].replace({"no_face": EVIL}))
+    tables = ReportTables({("ledger", "flow"): flow, ("phenotype", "table_one"): table})
+    text = survival_page(tables, config_of(["one"]), [CARD], run=history.keep(record(), tmp_path, 5))
+    assert "<script>alert" not in text
+    assert "Löwe &lt;script&gt;" in text
+    assert "First run: there is nothing to compare with." in text
+    assert "trained mainly on photographs of public figures" in text
+    assert text.count('<li class="notrun">') == 6  # all checks but missing data and small cells
+    ids = set(re.findall(r'\sid="([^"]+)"', text))
+    assert set(re.findall(r'<a href="#([^"]+)"', text)) <= ids

@@ -9,7 +9,7 @@ from faceage_bio.report.tables import ReportTables
 
 HAZARDS = {"univariable": "age not held constant", "face age + age": "age held constant"}
 GENES = {
-    ("raw gap", "age_gap"): "raw age gap", ("together", "age_acceleration"): "age acceleration, age held constant",
+    ("raw gap", "age_gap"): "raw age gap", ("together", "age_acceleration"): "age acceleration",
     ("together", "chronological_age"): "chronological age",
 }  # fmt: skip
 GREY = "#8a8f98"
@@ -36,7 +36,7 @@ def cohort_forest(tables: ReportTables, config: dict) -> dict:
         ),
         "genes": _figure(
             panel, config, min_cell, 0.0,
-            [("raw age gap", GREY), ("age acceleration, age held constant", figures.BLUE), ("chronological age", figures.ORANGE)],
+            [("raw age gap", GREY), ("age acceleration", figures.BLUE), ("chronological age", figures.ORANGE)],
             f"Log2 change of {gene}", "people",
         ),
         "gene": gene,

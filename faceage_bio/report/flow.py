@@ -265,7 +265,7 @@ def _main(parts: list[str], top: int, box: Box, min_cell: int) -> int:
 
 
 def _arrow(parts: list[str], top: int, box: Box, min_cell: int) -> int:
-    lines = [line for said in lost_lines(box, min_cell) for line in wrap(said, 60, subsequent_indent="  ")]
+    lines = [line for said in lost_lines(box, min_cell) for line in wrap(said, 54, subsequent_indent="  ")]
     height = 2 * PAD + LINE * (len(lines) + 1) - 4 if lines else 0
     below = top + max(height + 16, 34)
     x = 1 + MAIN // 2

@@ -97,7 +97,7 @@ def table_one(table: pd.DataFrame, min_cell: int) -> dict:
 def _variable(variable: str, rows: pd.DataFrame, sizes: dict[str, int], min_cell: int) -> dict:
     missing = rows[rows["measure"] == "missing"].iloc[0]
     told = {
-        "term": words.term(variable).replace("_", " "),
+        "term": _capital(words.term(variable).replace("_", " ")),
         "rows": [],
         "missing": "",
         "average": NOT_TOLD,
@@ -164,3 +164,7 @@ def _levels(shares: pd.DataFrame, missing: int, sizes: dict[str, int], min_cell:
 
 def _cell(n: int, of: int, hidden: bool) -> str:
     return NOT_TOLD if hidden or not of else f"{n:,} ({100 * n / of:.0f} %)"
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
