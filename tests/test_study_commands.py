@@ -39,6 +39,8 @@ def test_an_example_study_with_photos_and_model_passes(tmp_path):
     status, output = call("check", "--configfile", "my-study/config.yaml", cwd=tmp_path)
     assert status == 0, output
     assert "Everything fits" in output
+    assert "Will it run here?" in output
+    assert "SHA-256 as in its card" in " ".join(output.replace("│", " ").split())
 
 
 def test_init_overwrites_nothing(tmp_path):

@@ -1,9 +1,15 @@
 """What a user starts with: init, check, run."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from faceage_bio.config import Config
+    from faceage_bio.machine import Answer
 
 app = typer.Typer()
 ConfigFile = Annotated[Path, typer.Option("--configfile", help="The study's config.yaml.")]
@@ -27,18 +33,23 @@ def init(folder: Annotated[Path, typer.Argument(help="A new folder for the study
 
 @app.command()
 def check(configfile: ConfigFile) -> None:
-    """Tell whether config, photos, clinic, counts and weights fit together, before anything is computed.
+    """Tell whether config, photos, clinic, counts and weights fit together, and whether they will run here.
+
+    Nothing is computed. Exit status 2 if anything is wrong or missing.
 
     Example: faceage-bio check --configfile my-study/config.yaml
     """
+    import pandas as pd
     from rich.console import Console
     from rich.table import Table
 
     from faceage_bio.cohort.intake import overview, read_cohorts
     from faceage_bio.columns import SUBJECT
     from faceage_bio.config import load_config
-    from faceage_bio.errors import CohortError, FaceAgeBioError, TableError, WeightsError
+    from faceage_bio.errors import CohortError, FaceAgeBioError, RunError, TableError, WeightsError
     from faceage_bio.faceage.given import read_face_ages
+    from faceage_bio.faceage.review_tables import read_review
+    from faceage_bio.machine import MISSING, OK, Answer
     from faceage_bio.readers.stage import check_study
     from faceage_bio.vision.card import read_card
 
@@ -48,13 +59,16 @@ def check(configfile: ConfigFile) -> None:
         console.print(
             "The cohorts of this config are the demo's: they will be drawn, so there is nothing to check."
         )
+        _tell_computer(config, console, [])
         return
     problems: list[FaceAgeBioError] = []
+    weights = []
     if any(cohort.photos for cohort in config.cohorts.values()):
         for folder in config.models:
             try:
-                console.print(f"Model: {read_card(folder)['name']}")
+                weights.append(Answer("Weights", OK, f"{read_card(folder)['name']}, SHA-256 as in its card"))
             except WeightsError as error:
+                weights.append(Answer("Weights", MISSING, folder, "See the problem below."))
                 problems.append(error)
     for name, cohort in config.cohorts.items():
         if cohort.face_ages:
@@ -79,9 +93,61 @@ def check(configfile: ConfigFile) -> None:
                 console.print(f"Reader study: {check_study(config.readers, people)} readings")
             except (CohortError, TableError) as error:
                 problems.append(error)
+        if config.review.decisions:
+            try:
+                known = pd.concat([cohort.photos for cohort in tables.values()])
+                console.print(
+                    f"Review of photos: {len(read_review(config.review.decisions, known))} decisions"
+                )
+            except CohortError as error:
+                problems.append(error)
+    ready = _tell_computer(config, console, weights)
     if problems:
         raise CohortError("\n".join(str(problem) for problem in problems))
+    if not ready:
+        raise RunError(
+            "the study fits together, but will not run here: see what is missing in the table above."
+        )
     console.print(f"Everything fits. Start with: faceage-bio run --configfile {configfile}")
+
+
+def _tell_computer(config: "Config", console: "Console", weights: list["Answer"]) -> bool:
+    """Print whether the study will run on this computer; False if something that it needs is missing."""
+    import sys
+
+    from rich.table import Table
+
+    from faceage_bio import machine
+    from faceage_bio.demo.plans import PLANS
+    from faceage_bio.faceage.shards import count_photos
+
+    cohorts = list(config.cohorts.values())
+    files = [file for one in cohorts for file in (one.counts, one.single_cell, one.variants) if file]
+    photos = sum(count_photos(one.manifest) for one in cohorts if one.manifest)
+    if config.demo is not None:
+        photos = sum(plan.n for plan in PLANS)
+    folders = [Path(one.photos) for one in cohorts if one.photos and Path(one.photos).is_dir()]
+    paths = [path for folder in folders for path in sorted(folder.rglob("*")) if path.is_file()]
+    answers = [
+        machine.Answer("Python", machine.OK, sys.version.split()[0]),
+        *weights,
+        *machine.answers(
+            machine.look(Path(config.results_dir).resolve()), photos=photos, table_bytes=sum(_bytes_of(Path(file)) for file in files),
+            device=config.faceage.device, detection=config.faceage.detection, jitters=config.faceage.jitters, megapixels=machine.usual_megapixels(paths),
+        ),
+    ]  # fmt: skip
+    table = Table("What", "", "Found", "What to do", title="Will it run here?")
+    for answer in answers:
+        table.add_row(answer.what, answer.state, answer.found, answer.advice)
+    console.print(table)
+    return not any(answer.state == machine.MISSING for answer in answers)
+
+
+def _bytes_of(path: Path) -> int:
+    """Of a file, or of all files in a folder; 0 if there is none."""
+    if path.is_dir():
+        return sum(one.stat().st_size for one in path.rglob("*") if one.is_file())
+    return path.stat().st_size if path.is_file() else 0
 
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
