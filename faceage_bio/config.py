@@ -187,7 +187,7 @@ def _yaml_lines(section: Closed, indent: int) -> list[str]:
                     sort_keys=False,
                 )
                 lines.append(f"{pad}  {key}: {dumped.strip()}")
-        elif inner and isinstance(value, dict):
+        elif inner and isinstance(value, dict) and value:
             lines.append(f"{pad}{name}:")
             for key, item in value.items():
                 lines += [f"{pad}  {key}:", *_yaml_lines(item, indent + 2)]
@@ -221,11 +221,14 @@ def demo_config() -> Config:
     }  # fmt: skip
     north = with_rna("north", **{key: f"results/demo/north/{file}" for key, file in dna.items()})
 
+    healthy = files("healthy", single_cell="results/demo/healthy/cells.h5ad")
+
     return Config(
-        cohorts={"north": north, "south": with_rna("south"), "healthy": files("healthy")},
+        cohorts={"north": north, "south": with_rna("south"), "healthy": healthy},
         demo=Demo(),
         phenotype=Phenotype(factors=["smoking", "bmi_class", "ecog", "site", "sex", "skin_type"]),
         fairness=Fairness(by=["sex", "skin_type"], stress_photos=12),
+        expression=Expression(composition=["lymphocytes", "myeloid_cells"], purity="tumour_purity"),
         readers=Readers(readings="results/demo/readings.tsv", rating_of="death", horizon_years=1.0),
         scores=Scores(definitions=["teachh_publication", "teachh_faceage_repository"]),
         report=Report(

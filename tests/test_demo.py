@@ -6,7 +6,13 @@ import pytest
 
 from faceage_bio.demo.cohorts import DAMAGES, skin_type
 from faceage_bio.demo.model import fit_demo_model, fit_ridge, training_people
-from faceage_bio.demo.people import LOG2_PER_DECADE, NULL_PANEL, simulate_counts, simulate_people
+from faceage_bio.demo.people import (
+    LOG2_PER_DECADE,
+    NULL_PANEL,
+    simulate_composition,
+    simulate_counts,
+    simulate_people,
+)
 from faceage_bio.demo.portraits import draw, imagine
 from faceage_bio.stats.cox import fit_cox
 from faceage_bio.vision.detect import Detector
@@ -41,7 +47,8 @@ def test_planted_effects_are_in_the_simulation():
     decades = people[["biological_age"]] / 10
     hazard = fit_cox(people.followup_years, people.event, decades).terms
     assert hazard.loc["biological_age", "ci_lower"] < 2.0 < hazard.loc["biological_age", "ci_upper"] + 0.1
-    counts = simulate_counts(people, np.repeat("one", len(people)), seed=3)
+    composition = simulate_composition(len(people), seed=3)
+    counts = simulate_counts(people, np.repeat("one", len(people)), composition, seed=3)
     log_counts = np.log2(counts / counts.sum() * 1e6 + 1)
     slopes = pd.Series(
         {gene: np.polyfit(people.acceleration / 10, row, 1)[0] for gene, row in log_counts.iterrows()}
@@ -50,6 +57,8 @@ def test_planted_effects_are_in_the_simulation():
         assert slopes[gene] == pytest.approx(planted, abs=0.08)
     for gene in NULL_PANEL:
         assert abs(slopes[gene]) < 0.08
+    marker = log_counts.loc[counts.index[-1]]
+    assert np.corrcoef(marker, composition.lymphocytes)[0, 1] > 0.2
     sex = people.sex.to_numpy()
     assert counts.loc["XIST", sex == "female"].median() > 10 * counts.loc["XIST", sex == "male"].median()
 

@@ -140,10 +140,40 @@ def test_profiles_of_few_cells_or_few_counts_are_dropped_and_kept_in_view(tmp_pa
     poor = aggregate_cells(open_cells(path), Limits(0, 1.0, 1, 1500)).profiles
     assert ((poor.n_counts < 1500) == (poor.reason == "too_few_counts")).all()
     assert set(poor.reason) == {"", "too_few_counts"}
-    counts, samples = samples_of(few, "B", "c")
+    donors = pd.DataFrame(
+        {"cohort": "c", "sample_id": ["d0", "d1"], "subject_id": ["d0", "d1"], "batch": ["one", "two"]}
+    )
+    counts, samples = samples_of(few, "B", "c", donors)
     assert counts.shape == (len(GENES), 0)
     assert len(samples) == 0
     assert few.n_cells.sum() == 130
+    _, samples = samples_of(few, "T", "c", donors)
+    assert samples.batch.head(2).tolist() == ["one", "two"]
+    assert samples.batch.tail(-2).isna().all()
+
+
+def test_what_obs_tells_of_donors_may_be_a_covariate_and_never_stands_for_the_clinic(tmp_path):
+    data = drawn()
+    number = data.obs.subject_id.str.slice(1).astype(int)
+    data.obs["batch"] = pd.Categorical(np.where(number % 2, "one", "two"))
+    data.obs["yield"] = 10.0 * number
+    data.obs["sample_date"] = "2020-03-04"
+    data.obs["sex"], data.obs["race"] = "male", "unknown"
+    data.obs["lane"] = [f"lane{k % 3}" for k in range(data.n_obs)]
+    data.obs["n_genes"] = range(data.n_obs)
+    path = written(data, tmp_path)
+    said = open_cells(path).said
+    assert "of donors obs also tells batch, yield, sample_date, sex, race" in said
+    assert "not of donors, because cells of one donor differ in it: lane" in said
+    problems = Problems()
+    samples, _ = read_samples(
+        "c", {"single_cell": str(path)}, {"d0", "d1", "d2", "d3"}, problems, ["sex", "yields"]
+    )
+    problems.stop_if_any()
+    assert list(samples) == ["cohort", "sample_id", "subject_id", "batch", "sample_date", "yield"]
+    assert samples["batch"].tolist() == ["two", "one", "two", "one"]
+    assert samples["yield"].tolist() == [0, 10, 20, 30]
+    assert str(samples["sample_date"].iloc[0].date()) == "2020-03-04"
 
 
 def test_names_go_through_the_same_door_as_those_of_bulk(tmp_path):

@@ -93,7 +93,7 @@ def _read_cohort(name: str, settings: dict, year_days: float, problems: Problems
         check_subjects_known(
             photos, known, settings.get("manifest") or settings["face_ages"], settings["clinic"], problems
         )
-    samples, counts = read_samples(name, settings, known, problems)
+    samples, counts = read_samples(name, settings, known, problems, subjects.columns)
     variant_people = read_variant_people(name, settings, samples, known, problems)
     ledger = _ledger(name, photos, subjects, samples, unlisted)
     return CohortTables(

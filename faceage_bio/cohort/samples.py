@@ -1,21 +1,38 @@
 """RNA samples: whose they are, and whether the counts are raw counts."""
 
+from collections.abc import Collection
+
 import pandas as pd
 
 from faceage_bio import parse
 from faceage_bio.cohort import schemas
 from faceage_bio.cohort.photos import read
-from faceage_bio.columns import COHORT, SAMPLE, SAMPLE_COLUMNS, SPECIMEN, SUBJECT
+from faceage_bio.columns import (
+    AGE_ACCELERATION,
+    AGE_GAP,
+    COHORT,
+    FACE_AGE,
+    SAMPLE,
+    SAMPLE_COLUMNS,
+    SPECIMEN,
+    SUBJECT,
+    SUBJECT_COLUMNS,
+)
 from faceage_bio.errors import CountsError, TableError, examples
 from faceage_bio.problems import Problems
 from faceage_bio.rna.cells import open_cells
 from faceage_bio.rna.count_files import read_counts
 
+# what the clinic table and the photos say of people; a file of RNA does not
+OF_PEOPLE = (*SUBJECT_COLUMNS, FACE_AGE, AGE_GAP, AGE_ACCELERATION)
+
 
 def read_samples(
-    cohort: str, settings: dict, known: set[str], problems: Problems
+    cohort: str, settings: dict, known: set[str], problems: Problems, of_clinic: Collection[str] = ()
 ) -> tuple[pd.DataFrame, pd.DataFrame | None]:
     """The checked samples of a cohort, and its raw counts in one form (genes x samples) if they are bulk.
+
+    ``of_clinic`` are columns of the clinic table: what an h5ad tells of its donors in them is not taken.
 
     Returns
     -------
@@ -23,7 +40,7 @@ def read_samples(
     """
     empty = pd.DataFrame(columns=list(SAMPLE_COLUMNS))
     if settings.get("single_cell"):
-        return _donors(cohort, settings["single_cell"], settings.get("gene_ids"), known, problems), None
+        return _donors(cohort, settings, known, problems, of_clinic), None
     if not settings.get("counts"):
         return empty, None
     file, table = settings["counts"], None
@@ -118,11 +135,14 @@ def _check_same_names(
         )
 
 
-def _donors(cohort: str, path: str, mapping: str | None, known: set[str], problems: Problems) -> pd.DataFrame:
-    """One sample per donor of a single-cell file."""
+def _donors(
+    cohort: str, settings: dict, known: set[str], problems: Problems, of_clinic: Collection[str]
+) -> pd.DataFrame:
+    """One sample per donor of a single-cell file, with what obs tells of donors and the clinic table does not, such as batch."""
     empty = pd.DataFrame(columns=list(SAMPLE_COLUMNS))
+    path = settings["single_cell"]
     try:
-        cells = open_cells(path, mapping)
+        cells = open_cells(path, settings.get("gene_ids"))
     except CountsError as error:
         for problem in error.problems:
             problems.other(problem)
@@ -136,6 +156,11 @@ def _donors(cohort: str, path: str, mapping: str | None, known: set[str], proble
         problems.other(
             f"{path}: {len(strangers)} donor(s) that the cohort does not have: {examples(strangers)}."
         )
-    return pd.DataFrame({COHORT: cohort, SAMPLE: donors, SUBJECT: donors}).reindex(
-        columns=list(SAMPLE_COLUMNS)
-    )
+    table = pd.DataFrame({COHORT: cohort, SAMPLE: donors, SUBJECT: donors})
+    taken = {*OF_PEOPLE, *of_clinic, COHORT, SAMPLE}
+    further = cells.donors.drop(columns=[name for name in cells.donors if name in taken])
+    table = table.join(further, on=SUBJECT)
+    if "sample_date" in table:
+        words = table["sample_date"].astype(str).str.slice(0, 10).where(table["sample_date"].notna(), "")
+        table["sample_date"] = parse.dates(words, "sample_date", path, problems)
+    return table.reindex(columns=[*SAMPLE_COLUMNS, *(name for name in further if name not in SAMPLE_COLUMNS)])

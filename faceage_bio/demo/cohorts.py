@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from faceage_bio.demo.people import simulate_counts, simulate_history, simulate_people
+from faceage_bio.demo.cells import write_cells
+from faceage_bio.demo.people import simulate_composition, simulate_counts, simulate_history, simulate_people
 from faceage_bio.demo.plans import PLANS, Plan
 from faceage_bio.demo.portraits import another_day, draw, imagine
 from faceage_bio.demo.readings import simulate_readings
@@ -59,6 +60,8 @@ def make_cohort(
         write_table(counts.reset_index(), folder / "counts.tsv", private=True)
     if plan.dna:
         write_variants(people, cohort_seed, folder)
+    if plan.cells:
+        write_cells(people, cohort_seed, folder / "cells.h5ad")
 
 
 def make_readings(plan: Plan, seed: int, path: Path) -> None:
@@ -144,7 +147,8 @@ def _rna(
     twice = sampled.sample(n=3, random_state=seed)
     sampled = pd.concat([sampled, twice], ignore_index=True)
     batch = random.choice(["plate1", "plate2"], len(sampled))
-    counts = simulate_counts(sampled, batch, seed)
+    composition = simulate_composition(len(sampled), seed)
+    counts = simulate_counts(sampled, batch, composition, seed)
     names = [f"R{plan.prefix}{number:03d}" for number in random.permutation(len(sampled)) + 1]
     counts.columns = names
     days = pd.to_timedelta(random.integers(0, 30, len(sampled)), unit="D")
@@ -154,7 +158,7 @@ def _rna(
         "batch": batch,
         "sample_date": (sampled.photo_date + days).dt.strftime("%Y-%m-%d"),
     })  # fmt: skip
-    return samples, counts
+    return samples.join(composition), counts
 
 
 def _draw_photo(job: tuple[float, bool, int, Path, str, int]) -> None:

@@ -22,6 +22,7 @@ SENMAYO_LOG2_PER_DECADE = 0.12  # of acceleration, every other gene of that set
 NULL_PANEL = ("CDKN2B", "CDK4", "TP53", "RB1", "MMP3", "HMGB1", "GLB1", "TNFRSF10B")
 Y_GENES = ("RPS4Y1", "DDX3Y", "KDM5D", "UTY", "EIF1AY")
 N_GENES = 2000
+MARKERS = 40  # genes of each kind of cell
 CANCER_DEATHS = {True: 0.75, False: 0.3}  # share of deaths that are of cancer, in patients and in others
 UNKNOWN_CAUSES = 0.04  # of deaths
 SITES = ("breast", "lung", "gastrointestinal", "genitourinary", "other")
@@ -114,10 +115,20 @@ def simulate_history(people: pd.DataFrame, seed: int) -> pd.DataFrame:
     return history
 
 
-def simulate_counts(people: pd.DataFrame, batch: np.ndarray, seed: int) -> pd.DataFrame:
+def simulate_composition(n: int, seed: int) -> pd.DataFrame:
+    """Shares of the samples of tumour cells, lymphocytes and myeloid cells (the rest is stroma), of a generator of its own."""
+    random = np.random.default_rng([seed, 12])
+    shares = random.dirichlet([12, 4, 3, 3], n)[:, :3].round(3)
+    return pd.DataFrame(shares, columns=["tumour_purity", "lymphocytes", "myeloid_cells"])
+
+
+def simulate_counts(
+    people: pd.DataFrame, batch: np.ndarray, composition: pd.DataFrame, seed: int
+) -> pd.DataFrame:
     """Raw counts, genes x people, in which the genes of ``LOG2_PER_DECADE`` follow acceleration and no other does.
 
-    Negative binomial with a dispersion per gene, library sizes that differ, and a batch effect on every gene.
+    Negative binomial with a dispersion per gene, library sizes that differ, a batch effect on every gene, and two times
+    ``MARKERS`` genes that follow the shares of lymphocytes and of myeloid cells.
     """
     random = np.random.default_rng([seed, 2])
     panel = [*LOG2_PER_DECADE, *NULL_PANEL]
@@ -139,6 +150,9 @@ def simulate_counts(people: pd.DataFrame, batch: np.ndarray, seed: int) -> pd.Da
     batches = pd.factorize(batch)[0]
     log_mean += random.normal(0, 0.25, (N_GENES, batches.max() + 1))[:, batches]
     log_mean += random.normal(0, 0.25, len(people))  # library size
+    for place, cells in enumerate(("lymphocytes", "myeloid_cells")):  # of the last genes, which are in no set
+        first = N_GENES - (place + 1) * MARKERS
+        log_mean[first : first + MARKERS] += 4 * (composition[cells] - composition[cells].mean()).to_numpy()
     male = (people["sex"] == "male").to_numpy()
     for gene in ("XIST", *Y_GENES):
         absent = male if gene == "XIST" else ~male

@@ -136,15 +136,20 @@ def sum_cells(
     return sums, pd.Index(symbols)
 
 
-def samples_of(profiles: pd.DataFrame, cell_type: str, cohort: str) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Counts (genes x samples) and samples table of the kept profiles of one cell type."""
+def samples_of(
+    profiles: pd.DataFrame, cell_type: str, cohort: str, donors: pd.DataFrame
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Counts (genes x samples) and samples table of the kept profiles of one cell type.
+
+    Parameters
+    ----------
+    donors : DataFrame with subject_id, batch, sample_date and whatever else is known of donors
+    """
     mine = profiles[(profiles[CELL_TYPE] == cell_type) & (profiles["reason"] == "")]
     counts = mine.drop(columns=ABOUT).set_axis(mine[SUBJECT].to_numpy(), axis=0).T
-    donors = mine[SUBJECT].to_numpy()
-    samples = pd.DataFrame(
-        {COHORT: cohort, SAMPLE: donors, SUBJECT: donors, "batch": None, "sample_date": None}
-    )
-    return counts, samples
+    names = mine[SUBJECT].to_numpy()
+    samples = donors.drop_duplicates(SUBJECT).set_index(SUBJECT).reindex(names).reset_index()
+    return counts, samples.assign(**{COHORT: cohort, SAMPLE: names})[donors.columns]
 
 
 def donors_left_out(profiles: pd.DataFrame) -> pd.Series:

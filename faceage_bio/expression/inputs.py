@@ -26,7 +26,8 @@ def read_inputs(
 ) -> tuple[Inputs, pd.DataFrame]:
     """Counts and samples of each analysis (bulk: one; single cell: one for each cell type), and the samples table.
 
-    A cell type of which no profile is left stays, with no sample. Of single cells ``samples`` may be None: each donor is one.
+    A cell type of which no profile is left stays, with no sample. Of single cells ``samples`` may be None: each donor is one; if
+    given, it has one row per donor, and its further columns (batch) may be covariates.
 
     Raises
     ------
@@ -47,7 +48,7 @@ def read_inputs(
     sheet[COHORT] = cohort
     if profiles is not None:
         types = sorted(profiles[CELL_TYPE].unique())
-        return {f"expression in {name}": samples_of(profiles, name, cohort) for name in types}, sheet
+        return {f"expression in {name}": samples_of(profiles, name, cohort, sheet) for name in types}, sheet
     if counts.suffix == ".parquet":  # checked at intake
         return {"expression": (read_table(counts).set_index("gene"), sheet)}, sheet
     names = sheet[SAMPLE].astype(str).tolist()

@@ -7,6 +7,7 @@ from faceage_bio.report import figures, words
 from faceage_bio.report.all_genes import Column, all_genes, identifier_of, tables_of
 from faceage_bio.report.tables import ReportTables
 from faceage_bio.report.volcano import FOUND
+from faceage_bio.rna.panel import panel_reasons
 
 TOGETHER = "together"
 EXPOSURES = [
@@ -43,6 +44,16 @@ def gene_section(tables: ReportTables, name: str, config: dict) -> dict:
         "n_tested": parts[0]["n_tested"] if parts else 0,
         "gene_model": own[own.analysis == parts[0]["analysis"]].head(1).to_dict("records") if parts else [],
     }  # fmt: skip
+
+
+def why_these(config: dict) -> list[dict]:
+    """Each declared gene with the reason and its source."""
+    settings = config["expression"]
+    given = {
+        symbol: {key: value for key, value in reason.items() if value}
+        for symbol, reason in settings["panel_reasons"].items()
+    }
+    return panel_reasons(settings["panel"], given).to_dict("records")
 
 
 def _complete(table: pd.DataFrame) -> pd.DataFrame:

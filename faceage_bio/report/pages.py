@@ -20,7 +20,7 @@ from faceage_bio.report.expression_sensitivity import sensitivity_section
 from faceage_bio.report.first_screen import first_screen
 from faceage_bio.report.gene_cards import gene_cards
 from faceage_bio.report.gene_sets import gene_set_section
-from faceage_bio.report.genes import gene_section
+from faceage_bio.report.genes import gene_section, why_these
 from faceage_bio.report.people import people_section, squares_figure
 from faceage_bio.report.phenotypes import group_section, phenotype_section
 from faceage_bio.report.references import Citations
@@ -104,6 +104,7 @@ def _shared(tables: ReportTables, config: dict) -> dict:
         "fairness": fairness.section(tables, config),
         "rna_rules": rule_words(config["expression"]["quality"]),
         "variants_published": PUBLISHED,
+        "why_these": why_these(config),
     }
 
 

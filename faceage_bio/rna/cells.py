@@ -27,6 +27,7 @@ class CellFile:
 
     ``obs``: subject_id and cell_type as text ("" if not known), doublet as bool, one row per cell in the file's order.
     ``genes``: a symbol for each column of the counts; several columns may have the same one.
+    ``donors``: what else obs tells of donors, such as batch: columns that have one value in all cells of each, by subject_id.
     """
 
     path: Path
@@ -34,6 +35,7 @@ class CellFile:
     obs: pd.DataFrame
     genes: pd.Index
     said: list[str] = field(default_factory=list)
+    donors: pd.DataFrame = field(default_factory=pd.DataFrame)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -95,7 +97,37 @@ def open_cells(path: Path | str, mapping: Path | str | None = None) -> CellFile:
         {name: _words(obs[name]) for name in (SUBJECT, CELL_TYPE)}
         | {"doublet": _truths(obs[DOUBLET]) if DOUBLET in obs else False}
     ).reset_index(drop=True)
-    return CellFile(path, place, cells, genes, said)
+    donors, differing = donor_columns(
+        obs.drop(columns=[SUBJECT, CELL_TYPE, DOUBLET], errors="ignore"), cells[SUBJECT]
+    )
+    if len(donors.columns):
+        said.append(f"of donors obs also tells {', '.join(donors)}")
+    if differing:
+        said.append(f"not of donors, because cells of one donor differ in it: {', '.join(differing)}")
+    return CellFile(path, place, cells, genes, said, donors)
+
+
+def donor_columns(obs: pd.DataFrame, subject: pd.Series) -> tuple[pd.DataFrame, list[str]]:
+    """Columns of obs that have one value in all cells of each donor, one row per donor; and names of columns of words that do not.
+
+    Parameters
+    ----------
+    obs : DataFrame, one row per cell
+    subject : Series of str, each cell's donor; "" if not known
+    """
+    named = (subject != "").to_numpy()
+    whose = subject[named].to_numpy()
+    columns, differing = {}, []
+    for name in obs:
+        values = obs[name][named]
+        groups = values.astype(object).groupby(whose)
+        if not values.notna().any():
+            continue
+        if groups.nunique().max() <= 1:
+            columns[str(name)] = groups.first()
+        elif not pd.api.types.is_numeric_dtype(values):
+            differing.append(str(name))
+    return pd.DataFrame(columns, index=pd.Index(sorted(set(whose)), name=SUBJECT)), differing
 
 
 def blocks(cells: CellFile) -> Iterator[tuple[slice, slice, sparse.csr_matrix]]:

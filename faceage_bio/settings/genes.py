@@ -22,6 +22,16 @@ class SampleQuality(Closed):
     """They are made of so many genes, those that vary most."""
 
 
+class PanelReason(Closed):
+    """Why a gene is in the panel."""
+
+    why: str
+    source: str
+    """A publication, such as a DOI."""
+    expected: Literal["up", "down", "either"] = "either"
+    """Which way its RNA goes with senescence."""
+
+
 class Expression(Closed):
     """Genes against age acceleration (DESeq2's method; limma-voom as second opinion)."""
 
@@ -32,7 +42,10 @@ class Expression(Closed):
         "CDK6", "CDKN2A", "CDKN1A", "CDKN2B", "CDK4", "TP53", "RB1", "LMNB1", "SERPINE1", "GDF15", "IL6",
         "CXCL8", "MMP3", "HMGB1", "GLB1", "TNFRSF10B",
     ]  # fmt: skip
-    """Genes declared beforehand, with a false discovery rate of their own; the first is the headline."""
+    """Genes declared beforehand, with a false discovery rate of their own; the first is the headline. Why each of these is here
+    stands in the report, with its source."""
+    panel_reasons: dict[str, PanelReason] = Field(default_factory=dict)
+    """Why genes of your own are in the panel: {MYC: {why: amplified in this tumour, source: "doi:10.1038/..."}}."""
     per_years: float = Field(default=10.0, gt=0)
     """Fold changes are given per this many years of age acceleration, and of chronological age."""
     min_count: int = Field(default=10, ge=0)

@@ -16,6 +16,7 @@ rule make_demo_cohorts:
             f"<results>/demo/north/{file}"
             for file in ("variants.vcf.gz", "variant_genes.bed", "variant_samples.tsv", "ancestry.tsv")
         ],
+        cells="<results>/demo/healthy/cells.h5ad",
     log:
         "<logs>/demo/make_demo_cohorts.log",
     resources:
