@@ -101,6 +101,7 @@ def folder(tmp_path_factory) -> Path:
         finish(folder / "my-study" / "results")
         own("faceage-bio weights import faceage_model.h5 --output my-study/model")
         own("faceage-bio define-acceleration --table people.tsv --definitions d.tsv --people accelerated.tsv")
+        own("faceage-bio publish --results my-study/results --configfile my-study/config.yaml")
     finally:
         os.chdir(before)
     return folder
