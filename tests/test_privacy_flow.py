@@ -143,3 +143,11 @@ def test_no_exclusion_of_few_can_be_computed_from_the_flow(reasons, flagged, mis
         if numbers[place] < SMALL:
             low, high = bounds(np.array(equations), np.array(sums), [(0, None)] * len(places), k)
             assert high - low >= 1, (table.assign(told=told["n"]), place)
+
+
+def test_shares_do_not_tell_who_has_no_value():
+    told = as_text(
+        "phenotype/table_one", table_one_of(np.array([[10, 15], [10, 13]]), [20, 30], np.array([20, 30]))
+    )
+    shares = told[told["measure"] == "share"]
+    assert (shares["estimate"] == MARK).all()  # 13 of 28, where the group has 30

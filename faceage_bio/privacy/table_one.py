@@ -67,6 +67,12 @@ def _hide_levels(
         )
         if lost:
             _hide(one, np.array([place]), ["n", "estimate"])
+    if (
+        cells[-1].any()
+        or ((matrix[-1] > 0) & (matrix[-1] < min_cell)).any()
+        or 0 < matrix[-1].sum() < min_cell
+    ):
+        _hide(one, shares, ["estimate"])  # a share of those with a value tells how many have none
     if sums[-1] or (parts == [ALL] and cells[-1, 0]):
         _hide(one, rows[measure[rows] == "missing"], ["n", "estimate"])
 
