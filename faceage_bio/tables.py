@@ -50,7 +50,9 @@ def read_text_table(path: Path | str) -> pd.DataFrame:
             f"{path}: not UTF-8 text ({error.reason} at byte {error.start}). Save it as a UTF-8 TSV or CSV, not as a workbook."
         ) from None
     except OSError as error:
-        raise TableError(f"{path}: cannot be read ({error.strerror}).") from None
+        raise TableError(
+            f"{path}: cannot be read ({error.strerror}). Expected a text table that you may read; check its rights and the path."
+        ) from None
     return parse_text_table(text, path)
 
 
@@ -142,9 +144,13 @@ def read_json(path: Path | str) -> dict:
     try:
         return json.loads(Path(path).read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise TableError(f"{path}: no such file.") from None
+        raise TableError(
+            f"{path}: no such file. Expected JSON that an earlier step wrote; check the path, or run that step."
+        ) from None
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise TableError(f"{path}: not valid JSON ({error}).") from None
+        raise TableError(
+            f"{path}: not valid JSON ({error}). Expected what an earlier step wrote; delete it and run that step again."
+        ) from None
 
 
 @contextmanager

@@ -105,8 +105,18 @@ def test_a_good_study_is_read(study):
         ("manifest", "p2,b", "p2,zoe", "1 photo.s. of subjects that .* does not have: line 3: 'zoe'"),
         ("manifest", "2020-01-01", "20200101", "'photo_date': .*YYYY-MM-DD"),
         ("samples", "s2,b", "s1,b", "'sample_id': 2 row.*stands more than once"),
-        ("samples", "s2,b", "s9,b", r"1 sample.s. have no column in .*counts\.csv: s9"),
-        ("samples", "s2,b", "s2,zoe", "1 sample.s. of subjects that the cohort does not have"),
+        (
+            "samples",
+            "s2,b",
+            "s9,b",
+            r"samples\.csv: 1 sample.s. have no column in .*counts\.csv: s9\. Expected the same names in both; correct",
+        ),
+        (
+            "samples",
+            "s2,b",
+            "s2,zoe",
+            "samples.csv: 1 sample.s. of subjects .* column 'subject_id', line 3: 'zoe'. Expected subjects of the clinic table; add",
+        ),
         (
             "counts",
             "5,7",

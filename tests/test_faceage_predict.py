@@ -468,7 +468,7 @@ def test_wrong_given_face_ages_are_told_together(tmp_path):
         "line 2: '61y'",
         "line 5: '200'",
         "line 4",
-        "stands more than once: line 2: 'a'; line 3: 'a'",
+        "column 'subject_id' needs a name of its own in every row, but line 2: 'a'; line 3: 'a' stand more than once. Give each photo",
     ):
         assert part in str(error.value)
 

@@ -6,6 +6,7 @@ import pytest
 
 from faceage_bio.errors import CohortError
 from faceage_bio.phenotype.contrasts import RAW, compare_groups, contrast_exposures
+from faceage_bio.phenotype.matched import match_groups
 
 
 def people(n=400, seed=1, smoking_effect=4.0, age_trap=False):
@@ -107,3 +108,14 @@ def test_no_reference_people_is_said():
 def test_an_unknown_column_is_told():
     with pytest.raises(CohortError, match="no column 'smokng'"):
         contrast_exposures(people(), ["smokng"], [])
+
+
+def test_without_a_column_group_the_comparison_by_disease_is_a_row_and_no_error():
+    table = people(60).drop(columns="group")
+    for rows in (compare_groups(table, ["sex"]), match_groups(table, "group", ["sex"], 2.0, []).rows):
+        assert rows.term.tolist() == ["group", "group"]
+        assert rows.estimate.isna().all()
+        assert rows.note.str.startswith("not estimated, because no table has the column group").all()
+    assert len(match_groups(table, "group", ["sex"], 2.0, []).balance) == 0
+    with pytest.raises(CohortError, match="no column 'grop'"):
+        match_groups(table, "grop", [], 2.0, [])

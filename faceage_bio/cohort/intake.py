@@ -110,7 +110,8 @@ def _photos_of_face_ages(name: str, settings: dict, problems: Problems) -> pd.Da
         table = pd.DataFrame({SUBJECT: []}, dtype=str)
     if SUBJECT not in table:
         problems.other(
-            f"{settings['face_ages']}: needs the columns subject_id and face_age; found {', '.join(table.columns)}."
+            f"{settings['face_ages']}: line 1 lacks the column subject_id; found {', '.join(table.columns)}. Expected subject_id and "
+            "face_age (years). Name the columns so."
         )
         table[SUBJECT] = ""
     dated = "photo_date" in table

@@ -63,7 +63,7 @@ def read_samples(
     if len(strangers):
         found = [f"line {line}: {subject!r}" for line, subject in strangers[SUBJECT].items()]
         problems.other(
-            f"{file}: {len(strangers)} sample(s) of subjects that the cohort does not have: {examples(found)}."
+            f"{file}: {len(strangers)} sample(s) of subjects that the cohort does not have: column 'subject_id', {examples(found)}. Expected subjects of the clinic table; add them there, or look for another spelling."
         )
     table[COHORT] = cohort
     table = _further_columns(table)
@@ -127,11 +127,11 @@ def _check_same_names(
     without_row = sorted(set(names) - set(table[SAMPLE]))
     if without_counts:
         problems.other(
-            f"{file}: {len(without_counts)} sample(s) have no column in {counts}: {examples(without_counts)}."
+            f"{file}: {len(without_counts)} sample(s) have no column in {counts}: {examples(without_counts)}. Expected the same names in both; correct them, or leave the rows out."
         )
     if without_row:
         problems.other(
-            f"{counts}: {len(without_row)} column(s) have no row in {file}: {examples(without_row)}."
+            f"{counts}: {len(without_row)} column(s) have no row in {file}: {examples(without_row)}. Expected the same names in both; add the rows, or leave the columns out."
         )
 
 
@@ -154,7 +154,7 @@ def _donors(
     strangers = [donor for donor in donors if donor not in known]
     if strangers:
         problems.other(
-            f"{path}: {len(strangers)} donor(s) that the cohort does not have: {examples(strangers)}."
+            f"{path}: {len(strangers)} donor(s) that the cohort does not have: obs column 'subject_id', {examples(strangers)}. Expected subjects of the clinic table; add them there, or look for another spelling."
         )
     table = pd.DataFrame({COHORT: cohort, SAMPLE: donors, SUBJECT: donors})
     taken = {*OF_PEOPLE, *of_clinic, COHORT, SAMPLE}

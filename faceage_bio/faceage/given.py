@@ -30,8 +30,10 @@ def read_face_ages(path: Path | str, cohort: str) -> pd.DataFrame:
     lacking = [name for name in (SUBJECT, FACE_AGE) if name not in table]
     if lacking:
         raise CohortError(
-            f"{path}: needs the column(s) {', '.join(lacking)}; found {', '.join(table.columns)}."
+            f"{path}: line 1 lacks the column(s) {', '.join(lacking)}; found {', '.join(table.columns)}. Expected subject_id and "
+            "face_age (years). Name the columns so."
         )
+    given = list(table.columns)
     if PHOTO not in table:
         table[PHOTO] = table[SUBJECT]
     years = parse.to_numbers(table[FACE_AGE].replace("", None))
@@ -45,11 +47,18 @@ def read_face_ages(path: Path | str, cohort: str) -> pd.DataFrame:
             f"column 'face_age' needs years from 0 to {OLDEST}, but {examples(lines)}. Write numbers such as 66.2."
         )
     if unnamed.any():
-        lines = [f"line {line}" for line in table.index[unnamed]]
-        problems.append(f"the subject or photo has no name in {examples(lines)}.")
+        column = SUBJECT if (table[SUBJECT] == "").any() else PHOTO
+        lines = [f"line {line}: ''" for line in table.index[unnamed]]
+        problems.append(
+            f"column '{column}' needs a name in every row, but {examples(lines)}. Fill it in, or leave the row out."
+        )
     if doubled.any():
         lines = [f"line {line}: {value!r}" for line, value in table.loc[doubled, PHOTO].items()]
-        problems.append(f"stands more than once: {examples(lines)}. Give each photo its own photo_id.")
+        column = PHOTO if PHOTO in given else SUBJECT
+        problems.append(
+            f"column '{column}' needs a name of its own in every row, but {examples(lines)} stand more than once. Give each photo its "
+            "own photo_id, or keep one row of each subject."
+        )
     if problems:
         raise CohortError(
             f"{path}: {len(problems)} problem(s):\n" + "\n".join(f"  - {problem}" for problem in problems)

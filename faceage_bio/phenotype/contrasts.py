@@ -7,7 +7,7 @@ import pandas as pd
 
 from faceage_bio.columns import AGE_GAP, COHORT, FACE_AGE, UNITS
 from faceage_bio.errors import FitError
-from faceage_bio.phenotype.people import POOLED, Frame, make_frame
+from faceage_bio.phenotype.people import DISEASE, POOLED, Frame, make_frame, no_disease
 from faceage_bio.stats.linear import least_squares, welch
 from faceage_bio.stats.multiplicity import benjamini_hochberg
 from faceage_bio.tables import result_rows
@@ -43,7 +43,11 @@ def compare_groups(table: pd.DataFrame, adjust_for: Sequence[str]) -> pd.DataFra
     Face age itself is the outcome, with age in the model. Residuals of each cohort's own line would not do: their mean is
     zero in every cohort, which would take the very difference away.
     """
-    return finish(raw_beside_adjusted(table, "group", adjust_for), POOLED, "groups")
+    if why := no_disease(table):
+        rows = raw_and_adjusted({"term": DISEASE, "n": len(table)}, ", ".join(["age", *adjust_for]), why, why)
+    else:
+        rows = raw_beside_adjusted(table, DISEASE, adjust_for)
+    return finish(rows, POOLED, "groups")
 
 
 def finish(rows: list[dict], cohort: str, analysis: str) -> pd.DataFrame:

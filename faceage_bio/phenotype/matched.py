@@ -9,7 +9,7 @@ import pandas as pd
 from faceage_bio.columns import AGE, AGE_GAP, COHORT, FACE_AGE
 from faceage_bio.errors import FitError
 from faceage_bio.phenotype.contrasts import raw_and_adjusted
-from faceage_bio.phenotype.people import POOLED, Frame, as_words, make_frame, order_of
+from faceage_bio.phenotype.people import POOLED, Frame, as_words, make_frame, no_disease, order_of
 from faceage_bio.stats.linear import fit_linear, welch
 from faceage_bio.stats.matching import common_spread, match_nearest, standardised_difference
 from faceage_bio.tables import result_rows
@@ -53,6 +53,9 @@ def match_groups(
         Rows: raw (Welch of the age gap, everybody) and matched. Balance: standardised differences of age, of ``exact`` and of
         ``balance_of``, among everybody and in the pairs; each level of a factor has its own.
     """
+    if why := no_disease(table, group):
+        rows = raw_and_adjusted({"term": group, "n": len(table)}, f"age (within {caliper:g} years)", why, why)
+        return Matched(_tidy(rows), _balance_table([]))
     frame = make_frame(table, group, exact)
     why = frame.why_not
     if not why and len(frame.levels) != 2:

@@ -153,6 +153,16 @@ def make_frame(
     )  # fmt: skip
 
 
+DISEASE = "group"  # cancer or reference; a clinic table may lack it
+
+
+def no_disease(table: pd.DataFrame, group: str = DISEASE) -> str:
+    """Why people cannot be compared by disease: "" if they can. Any other column that lacks is an error of the one who named it."""
+    if group != DISEASE or DISEASE in table:
+        return ""
+    return f"no table has the column {DISEASE} (cancer or reference), so nobody is known to be of either"
+
+
 def _nothing_to_compare(values: pd.Series, lonely: Sequence[str]) -> str:
     """Why people who all have one value, or nobody, cannot be compared; the value itself is theirs, but for disease."""
     if len(values) == 0:

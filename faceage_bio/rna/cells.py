@@ -68,7 +68,11 @@ def open_cells(path: Path | str, mapping: Path | str | None = None) -> CellFile:
             if place:
                 var = _table(file["raw/var"] if place.startswith("raw/") else file["var"])
     except (OSError, KeyError, ValueError, TypeError, AttributeError) as error:
-        raise CountsError([f"{path}: cannot be read as h5ad ({error})."]) from None
+        raise CountsError(
+            [
+                f"{path}: cannot be read as h5ad ({error}). Expected what anndata writes; write it again with adata.write_h5ad."
+            ]
+        ) from None
     problems = [problem] if problem else []
     lacking = [name for name in (SUBJECT, CELL_TYPE) if name not in obs]
     if lacking:

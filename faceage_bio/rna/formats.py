@@ -66,7 +66,11 @@ def read_table(path: Path) -> pd.DataFrame:
             path, sep=separator, index_col=0, encoding="utf-8-sig", keep_default_na=False, na_values=[""], low_memory=False
         )  # fmt: skip
     except (ValueError, UnicodeDecodeError) as error:
-        raise CountsError([f"{path}: cannot be read as a table ({error})."]) from None
+        raise CountsError(
+            [
+                f"{path}: cannot be read as a table ({error}). Expected genes in rows and samples in columns; save it as TSV or CSV."
+            ]
+        ) from None
     names = header.replace('"', "").split(separator)
     names = names if len(names) == table.shape[1] else names[1:]  # R writes no name over the row names
     if len(names) == table.shape[1]:
@@ -81,7 +85,11 @@ def read_h5ad(path: Path) -> pd.DataFrame:
     try:
         data = anndata.read_h5ad(path)
     except (OSError, KeyError, ValueError) as error:
-        raise CountsError([f"{path}: cannot be read as h5ad ({error})."]) from None
+        raise CountsError(
+            [
+                f"{path}: cannot be read as h5ad ({error}). Expected what anndata writes; write it again with adata.write_h5ad."
+            ]
+        ) from None
     values = data.layers.get("counts", data.X)
     if values is None:
         raise CountsError([f"{path}: holds no values. Put raw counts into X or layers['counts']."])
@@ -159,7 +167,11 @@ def _name(file: Path, ending: str = "") -> str:
 def _column(file: Path, column: str) -> pd.Series:
     table = pd.read_csv(file, sep="\t", index_col=0)
     if column not in table:
-        raise CountsError([f"{file}: lacks the column {column}; found {', '.join(map(str, table.columns))}."])
+        raise CountsError(
+            [
+                f"{file}: lacks the column {column}; found {', '.join(map(str, table.columns))}. Take it as the program wrote it."
+            ]
+        )
     return table[column]
 
 

@@ -66,7 +66,7 @@ def read_mapping(path: Path | str) -> dict[str, str]:
     )
     if symbol is None or identifier is None:
         raise TableError(
-            f"{path}: needs the columns gene_id and symbol; found {', '.join(map(str, table.columns))}."
+            f"{path}: line 1 lacks gene_id or symbol; found {', '.join(map(str, table.columns))}. Name the columns so, or give a GTF."
         )
     pairs = pd.DataFrame(
         {"id": without_version(table[identifier]), "symbol": table[symbol]}
