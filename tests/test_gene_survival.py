@@ -298,3 +298,20 @@ def test_report_section_tells_the_headline_gene_and_shows_both_families(tmp_path
     ][0]
     assert part["sentence"] == "CDK6: not estimated, because 0 deaths are too few for 2 term(s)."
     assert (part["forest"], part["n_tested"]) == ("", 0)
+
+
+def test_a_cell_type_without_profiles_keeps_its_row_and_says_why():
+    counts = pd.DataFrame({f"s{k}": [50 + k, 80, 90 + 3 * k] for k in range(30)}, index=["CDK6", "A", "B"])
+    samples = pd.DataFrame(
+        {"sample_id": list(counts), "subject_id": list(counts), "sample_date": None, "batch": None}
+    )
+    levels = levels_table({"expression in T": (counts, samples), "expression in B": (counts.iloc[:, :0], samples.iloc[:0])}, 1, 1)  # fmt: skip
+    random = np.random.default_rng(1)
+    people = pd.DataFrame({
+        "subject_id": list(counts), "entry_years": 0.0, "followup_years": random.exponential(2, 30) + 0.1,
+        "event": 1, "sex": ["female", "male"] * 15, "photo_date": pd.Timestamp("2020-01-01"),
+    })  # fmt: skip
+    _, panel = gene_survival(people, levels, ["sex"], ["CDK6"], cohort="c")
+    rows = panel.set_index("analysis")
+    assert rows.estimate["gene survival in T"] > 0
+    assert rows.note["gene survival in B"].startswith("not estimated, because nobody has follow-up")

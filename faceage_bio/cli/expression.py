@@ -6,6 +6,9 @@ from typing import Annotated
 import typer
 
 app = typer.Typer()
+CountsKind = Annotated[str, typer.Option(help="counts, or estimated (salmon, RSEM, tximport).")]
+CountsStrand = Annotated[str | None, typer.Option(help="STAR: unstranded, forward or reverse.")]
+GeneIds = Annotated[Path | None, typer.Option(help="GTF, or a table gene_id, symbol.")]
 
 
 @app.command()
@@ -41,11 +44,9 @@ def fit_expression(
     repeated_samples: Annotated[
         str, typer.Option(help="Several samples of a person: first, last, sum or block.")
     ] = "first",
-    counts_kind: Annotated[
-        str, typer.Option(help="counts, or estimated (salmon, RSEM, tximport).")
-    ] = "counts",
-    counts_strand: Annotated[str | None, typer.Option(help="STAR: unstranded, forward or reverse.")] = None,
-    gene_ids: Annotated[Path | None, typer.Option(help="GTF, or a table gene_id, symbol.")] = None,
+    counts_kind: CountsKind = "counts",
+    counts_strand: CountsStrand = None,
+    gene_ids: GeneIds = None,
     quality: Annotated[
         Path | None, typer.Option(help="Written by check-expression: samples excluded or flagged.")
     ] = None,

@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from faceage_bio.cli.expression import CountsKind, CountsStrand, GeneIds
+
 app = typer.Typer()
 
 
@@ -52,6 +54,9 @@ def check_expression(
     tissue: Annotated[
         str | None, typer.Option(help="The tissue (column of samples) that is analysed.")
     ] = None,
+    counts_kind: CountsKind = "counts",
+    counts_strand: CountsStrand = None,
+    gene_ids: GeneIds = None,
 ) -> None:
     """Depth, sex told by the RNA, components, outliers; what loads on which component; batch against age acceleration.
 
@@ -69,7 +74,9 @@ def check_expression(
 
     table = read_plain(acceleration, (SUBJECT, AGE_ACCELERATION))
     cohort = str(table[COHORT].iloc[0]) if COHORT in table and len(table) else ""
-    inputs, _ = read_inputs(cohort, samples, counts, pseudobulk)
+    inputs, _ = read_inputs(
+        cohort, samples, counts, pseudobulk, kind=counts_kind, strand=counts_strand, gene_ids=gene_ids
+    )
     limits = Limits(outliers, deviations, sex_mismatches, sex_difference, components, variable_genes)
     private: list[pd.DataFrame] = []
     shared: dict[str, list[pd.DataFrame]] = {name: [] for name in ("quality", "components", "confounding")}

@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from faceage_bio.cli.expression import CountsKind, CountsStrand, GeneIds
+
 app = typer.Typer()
 
 
@@ -49,6 +51,9 @@ def fit_expression_sensitivity(
     repeated_samples: Annotated[
         str, typer.Option(help="Several samples of a person: first, last or sum (block: first).")
     ] = "first",
+    counts_kind: CountsKind = "counts",
+    counts_strand: CountsStrand = None,
+    gene_ids: GeneIds = None,
 ) -> None:
     """The declared genes with hidden components, cell composition, purity, each sample left out, a mediator; partial residuals.
 
@@ -69,7 +74,9 @@ def fit_expression_sensitivity(
     table = read_plain(acceleration, (SUBJECT, AGE, AGE_ACCELERATION))
     judged = read_table(quality) if quality else None
     cohort = str(table[COHORT].iloc[0]) if COHORT in table and len(table) else ""
-    inputs, _ = read_inputs(cohort, samples, counts, pseudobulk)
+    inputs, _ = read_inputs(
+        cohort, samples, counts, pseudobulk, kind=counts_kind, strand=counts_strand, gene_ids=gene_ids
+    )
     # a sample is left out of a model at a time, so the first of a person stands for him
     repeated = "first" if repeated_samples == "block" else repeated_samples
     choices = Choices(hidden_components, tuple(composition), purity, mediator, bootstraps, seed)

@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from faceage_bio.cli.expression import CountsKind, CountsStrand, GeneIds
+
 app = typer.Typer()
 
 
@@ -61,6 +63,9 @@ def score_gene_sets(
     quality: Annotated[
         Path | None, typer.Option(help="Written by check-expression: samples excluded or flagged.")
     ] = None,
+    counts_kind: CountsKind = "counts",
+    counts_strand: CountsStrand = None,
+    gene_ids: GeneIds = None,
 ) -> None:
     """Sets of genes against age acceleration: a score per person, GSEA and over-representation.
 
@@ -80,7 +85,9 @@ def score_gene_sets(
     judged = read_table(quality) if quality else None
     table, found = read_table(acceleration), read_table(genes)
     cohort = str(table["cohort"].iloc[0]) if len(table) else ""
-    inputs, _ = read_inputs(cohort, samples, counts, pseudobulk)
+    inputs, _ = read_inputs(
+        cohort, samples, counts, pseudobulk, kind=counts_kind, strand=counts_strand, gene_ids=gene_ids
+    )
     # a person's several samples cannot all be in a model without errors of their own, so the first stands for them
     repeated = "first" if repeated_samples == "block" else repeated_samples
     parts: dict[str, list[pd.DataFrame]] = {}

@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from faceage_bio.cli.expression import CountsKind, CountsStrand, GeneIds
+
 app = typer.Typer()
 
 
@@ -27,6 +29,9 @@ def normalise_expression(
     quality: Annotated[
         Path | None, typer.Option(help="Written by check-expression: samples it excludes are left out.")
     ] = None,
+    counts_kind: CountsKind = "counts",
+    counts_strand: CountsStrand = None,
+    gene_ids: GeneIds = None,
 ) -> None:
     """Log2 counts per million, one row per person.
 
@@ -37,7 +42,9 @@ def normalise_expression(
     from faceage_bio.expression.quality import without_excluded
     from faceage_bio.tables import read_table, write_table
 
-    inputs, _ = read_inputs("", samples, counts, pseudobulk)
+    inputs, _ = read_inputs(
+        "", samples, counts, pseudobulk, kind=counts_kind, strand=counts_strand, gene_ids=gene_ids
+    )
     inputs = without_excluded(inputs, read_table(quality) if quality else None)
     table = levels_table(inputs, min_count, min_samples, repeated_samples, tissue)
     write_table(table, output, private=True)

@@ -46,6 +46,8 @@ def levels_table(
 ) -> pd.DataFrame:
     """Levels of every analysis (bulk, or each cell type) below each other, one row per person in each.
 
+    An analysis without samples, such as a cell type of few cells, has one row of nobody, so that later stages know of it.
+
     Parameters
     ----------
     inputs : mapping of the analysis to counts (genes x samples) and samples table
@@ -83,4 +85,6 @@ def _of(
         kept = kept.assign(sample_date=kept[SUBJECT].map(samples.groupby(SUBJECT)["sample_date"].last()))
     levels = log_counts_per_million(counts[kept[SAMPLE]], min_count, min_samples)
     about = kept.assign(analysis=analysis).reindex(columns=ABOUT)
+    if about.empty:
+        return pd.DataFrame({"analysis": [analysis]}).reindex(columns=ABOUT)
     return pd.concat([about.reset_index(drop=True), levels.reset_index(drop=True)], axis=1)

@@ -144,7 +144,7 @@ def agreement_sentence(rows: pd.DataFrame) -> str:
     )
 
 
-def gene_sentence(panel: pd.DataFrame, gene: str) -> str:
+def gene_sentence(panel: pd.DataFrame, gene: str, min_cell: int) -> str:
     """The headline gene, whatever its p."""
     together = panel[(panel.term == gene) & (panel.model == "together")].drop_duplicates("exposure")
     by_exposure = together.set_index("exposure")
@@ -155,7 +155,7 @@ def gene_sentence(panel: pd.DataFrame, gene: str) -> str:
         return f"{gene}: {row.note}."
     sentence = (
         f"{gene} expression changed by {signed(row.estimate, 2)} log2 per {row['per']} of age acceleration "
-        f"(95 % interval {interval(row.ci_lower, row.ci_upper)}, p {_p(row.p_value)}, q in the panel {_p(row.q_value)}; {int(row.n)} people)"
+        f"(95 % interval {interval(row.ci_lower, row.ci_upper)}, p {_p(row.p_value)}, q in the panel {_p(row.q_value)}; {count(row.n, min_cell)} people)"
     )
     if "chronological_age" in by_exposure.index and pd.notna(by_exposure.estimate["chronological_age"]):
         other = by_exposure.loc["chronological_age"]
