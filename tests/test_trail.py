@@ -198,11 +198,11 @@ def test_records_are_json_that_anybody_can_read(study):
 
 
 CHAIN = """
-const named = [...document.querySelectorAll("[data-from]")].flatMap((part) => part.dataset.from.split(" "));
+const named = [...document.querySelectorAll("[data-from]")].flatMap((part) => part.dataset.from.split(" ")).filter(Boolean);
 const row = (name) => document.getElementById("trail-" + name.replace(/[^\\p{L}\\d]/gu, "-"));
 return {
   lost: named.filter((name) => !row(name)), without: [...document.querySelectorAll("#origins tbody tr")].filter((line) => line.cells[2].textContent === "–").map((line) => line.id),
-  untied: [...document.querySelectorAll("main figure, main table")].filter((part) => !part.dataset.from && !part.closest("#origins, #software, [aria-labelledby=checklists]")).map((part) => part.textContent.slice(0, 60)),
+  untied: [...document.querySelectorAll("main figure, main table")].filter((part) => !part.hasAttribute("data-from") && !part.closest("#origins, #software, [aria-labelledby=checklists]")).map((part) => part.textContent.slice(0, 60)),
   bare: [...document.querySelectorAll("main figure, main table")].filter((part) => { const bar = part.tagName === "FIGURE" ? part : (part.closest(".scroll") ?? part).nextElementSibling; return bar.querySelectorAll("button.take").length < (part.tagName === "FIGURE" ? 2 : 1); }).map((part) => part.textContent.slice(0, 60)),
 };
 """
