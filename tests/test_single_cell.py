@@ -264,7 +264,9 @@ def test_strangers_among_the_donors_are_told_and_cells_without_a_donor_are_none(
         "c", {"single_cell": str(written(data, tmp_path))}, {"d0", "d1", "d2"}, problems
     )
     assert samples.sample_id.tolist() == ["d0", "d1", "d2", "d3"]
-    with pytest.raises(Exception, match=r"1 donor\(s\) that the cohort does not have: d3"):
+    with pytest.raises(
+        Exception, match=r"1 donor\(s\) that the cohort does not have: obs column 'subject_id', d3. Expected"
+    ):
         problems.stop_if_any()
 
 
