@@ -13,6 +13,8 @@ from faceage_bio.stats.cox import fit_cox
 from faceage_bio.stats.cox_fit import likelihood_ratio_test
 from faceage_bio.survival.added_value import added_value
 from faceage_bio.survival.models import Choices
+from faceage_bio.survival.prediction_tables import _at as calibration_at
+from faceage_bio.survival.predictions import Outcome
 from faceage_bio.survival.questions import AGES
 from faceage_bio.tables import write_table
 from tests.browser import chromium
@@ -340,3 +342,12 @@ def test_the_section_fits_the_screen(tmp_path, page, width):
         errors = [entry for entry in browser.get_log("browser") if entry["level"] == "SEVERE"]
     assert not errors
     assert wide <= screen
+
+
+def test_a_group_of_risk_in_which_nobody_died_has_no_interval():
+    years, event = np.append(np.arange(31.0, 61), np.arange(1.0, 31)), np.repeat([0.0, 1.0], 30)
+    outcome = Outcome(years, event, None, None, None)
+    rows = pd.DataFrame(calibration_at(np.repeat([0.1, 0.6], 30), outcome, 20.0, 2))
+    groups = rows[rows.kind == "group"]
+    assert groups.estimate.iloc[0] == 0
+    assert groups[["ci_lower", "ci_upper"]].isna().all(axis=1).tolist() == [True, False]

@@ -404,3 +404,17 @@ def test_firth_stands_beside_what_separation_leaves_without_a_number():
     assert steps.ci_lower["+ site, Firth"] < steps.estimate["+ site, Firth"] < steps.ci_upper["+ site, Firth"]
     rare = rows[(rows.term == "site: rare") & (rows.step == "unadjusted, Firth")].iloc[0]
     assert 0 < rare.estimate < 1
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"end_date": "2020-13-01"}, "survival.end_date is '2020-13-01', which is no day"),
+        ({"landmark_years": -1.0}, "survival.landmark_years is -1"),
+        ({"horizon_years": 0.0}, "survival.horizon_years is 0; write a number above 0"),
+        ({"year_days": 0.0}, "survival.year_days is 0"),
+    ],
+)
+def test_a_time_that_cannot_be_meant_is_told(wrong, message):
+    with pytest.raises(ConfigError, match=message):
+        Time(**wrong)

@@ -11,7 +11,7 @@ import pandas as pd
 
 from faceage_bio.errors import FitError
 from faceage_bio.stats.influence import Measured
-from faceage_bio.stats.ordered_pairs import ordered_pairs
+from faceage_bio.stats.ordered_pairs import ordered_pairs, rising
 from faceage_bio.stats.risk_sets import TIE
 
 CHANCE = 0.5
@@ -163,19 +163,27 @@ def _sums(
         # falling from stratum to stratum, so that no pair of two strata has the earlier row below the later one
         rank = _ranks(score, np.argsort(score))
         rank = (rank - stratum * (int(rank.max()) + 1)).astype(np.float64)
-    # those of one turn are no pair: by falling score none of them has the earlier one below
-    order = np.lexsort((-rank, turn)) if (turn[1:] == turn[:-1]).any() else np.arange(n)
+    order = _falling_within(turn, rank)
+    by_rank, tied_ranks = rising(rank[order])
     below, above = np.empty(n), np.empty(n)
-    below[order], above[order] = ordered_pairs(rank[order], gives[order], takes[order])
+    below[order], above[order] = ordered_pairs(rank[order], gives[order], takes[order], by_rank)
     before, after = _passed(stratum, turn, gives, takes)
     excess = takes * (before - 2 * below) + gives * (after - 2 * above)
-    ordered = np.sort(rank)
-    if (ordered[1:] == ordered[:-1]).any():
+    if tied_ranks:
         level = _ranks(rank, np.argsort(rank))
         tied = np.lexsort((turn, level))
         equal = _passed(level[tied], turn[tied], gives[tied], takes[tied])
         excess[tied] -= takes[tied] * equal[0] + gives[tied] * equal[1]
     return excess, takes * before + gives * after
+
+
+def _falling_within(turn: np.ndarray, rank: np.ndarray) -> np.ndarray:
+    """Order in which those of one turn, who are no pair, fall in rank, so that none of them has the earlier one below."""
+    order = np.arange(len(turn))
+    same = turn[1:] == turn[:-1]
+    shared = np.flatnonzero(np.append(same, False) | np.append(False, same))
+    order[shared] = shared[np.lexsort((-rank[shared], turn[shared]))]
+    return order
 
 
 def _passed(

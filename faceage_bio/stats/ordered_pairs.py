@@ -5,7 +5,18 @@ import numpy as np
 LEAF = 32  # blocks of so many rows are compared pair by pair
 
 
-def ordered_pairs(x: np.ndarray, earlier: np.ndarray, later: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def rising(x: np.ndarray) -> tuple[np.ndarray, bool]:
+    """Order of the rows by ``x``, of equal values the later row first; and whether there are equal values."""
+    order = np.argsort(x)
+    ordered = x[order]
+    if not (ordered[1:] == ordered[:-1]).any():
+        return order, False
+    return len(x) - 1 - np.argsort(x[::-1], kind="stable"), True
+
+
+def ordered_pairs(
+    x: np.ndarray, earlier: np.ndarray, later: np.ndarray, by_x: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """Sums over the pairs whose earlier row has the lower ``x``; equal values make no pair.
 
     Rows are halved by place again and again, in the order of ``x`` all the while; at each halving running sums pass from the
@@ -17,6 +28,8 @@ def ordered_pairs(x: np.ndarray, earlier: np.ndarray, later: np.ndarray) -> tupl
         Rows in the order of time.
     earlier, later : arrays of float, shape (n,)
         What a row gives to its partners where it is the earlier, and where it is the later one.
+    by_x : array of int, shape (n,)
+        From `rising`: of equal values the later row comes first, so that no running sum counts it.
 
     Returns
     -------
@@ -28,8 +41,7 @@ def ordered_pairs(x: np.ndarray, earlier: np.ndarray, later: np.ndarray) -> tupl
     halvings = max(0, int(np.ceil(np.log2(max(n, 1) / LEAF))))
     leaf = -(-n // 2**halvings)
     size = leaf << halvings
-    # by x, and of equal values the later row first, so that no running sum counts it
-    at = np.concatenate([n - 1 - np.argsort(x[::-1], kind="stable"), np.arange(n, size)]).astype(np.int32)
+    at = np.concatenate([by_x, np.arange(n, size)]).astype(np.int32)
     gives, takes = np.zeros(size), np.zeros(size)
     gives[:n], takes[:n] = earlier, later
     above, below = _in_leaves(x, gives, takes, leaf)

@@ -1,7 +1,8 @@
 """Concordance and areas under ROC curves of several resamples of the same people at once.
 
 A resample is a row of counts: how often each person was drawn. Comparing every two people once serves all resamples, so that
-a thousand of them cost a matrix product.
+a thousand of them cost a matrix product. `concordance` and `censored_auc` give one sample's values with their errors in n log n
+steps, for hundreds of thousands of people; here the values alone of many samples of hundreds of people are wanted.
 """
 
 import numpy as np

@@ -133,7 +133,7 @@ def hints(table: pd.DataFrame, usable: pd.DataFrame, covariates: Sequence[str], 
             )
         elif len(values) and values.nunique() == 1:
             found.append(
-                f"{source}: column '{name}': all {len(values)} people have {_shown(values.iloc[0])}; a constant tells nothing "
+                f"{source}: column '{name}': all {len(values)} people have {_shown(_plain(values.iloc[0]))}; a constant tells nothing "
                 "and the models go without it. Take it out of the covariates, or look for a mistake."
             )
     for name in names:

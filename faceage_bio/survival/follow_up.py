@@ -16,7 +16,7 @@ from faceage_bio.columns import (
     FOLLOWUP,
     SUBJECT,
 )  # fmt: skip
-from faceage_bio.errors import CohortError, examples
+from faceage_bio.errors import CohortError, ConfigError, examples
 from faceage_bio.tables import ledger_rows
 
 PHOTO_DATE = "photo_date"
@@ -40,6 +40,17 @@ class Time:
     horizon_years: float | None = None
     end_date: str | None = None
     year_days: float = 365.25
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be meant with a `ConfigError`."""
+        for name in ("landmark_years", "horizon_years", "year_days"):
+            value = getattr(self, name)
+            if value is not None and not 0 < value < np.inf:
+                raise ConfigError(f"survival.{name} is {value:g}; write a number above 0.")
+        if self.end_date is not None and pd.isna(
+            pd.to_datetime(self.end_date, format="%Y-%m-%d", errors="coerce")
+        ):
+            raise ConfigError(f"survival.end_date is {self.end_date!r}, which is no day; write YYYY-MM-DD.")
 
 
 def prepare(table: pd.DataFrame, time: Time = Time()) -> tuple[pd.DataFrame, pd.Series]:

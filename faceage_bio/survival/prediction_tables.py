@@ -71,6 +71,8 @@ def _at(risk: np.ndarray, outcome: Outcome, time: float, groups: int) -> list[di
     }]  # fmt: skip
     n_groups = max(1, min(groups, len(risk) // FEWEST_PER_GROUP))
     for row in calibration_groups(*seen, n_groups=n_groups).to_dict("records"):
+        if row["observed"] == 0:  # limits of 0 and 0 would claim that nobody ever dies
+            row |= {"ci_lower": np.nan, "ci_upper": np.nan}
         rows.append({
             "kind": "group", "measure": "observed risk", "estimate": row.pop("observed"),
             "method": "Kaplan-Meier, log-log interval",
