@@ -3,17 +3,19 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from faceage_bio.columns import COHORT, FACE_AGE, SUBJECT
 from faceage_bio.problems import Problems
-from faceage_bio.readers.accuracy import compare_conditions, compare_with_model, estimate_areas
+from faceage_bio.readers.accuracy import GAIN, compare_conditions, compare_with_model, estimate_areas
 from faceage_bio.readers.ages import judge_ages
 from faceage_bio.readers.decisions import judge_decisions
-from faceage_bio.readers.outcome import count_cases, followed
+from faceage_bio.readers.outcome import KNOWN, count_cases, followed
 from faceage_bio.readers.readings import TYPE, read_cases, read_readings
-from faceage_bio.readers.study import gather
+from faceage_bio.readers.study import RANDOM, gather
 from faceage_bio.settings.survival import Readers
+from faceage_bio.stats.multiplicity import benjamini_hochberg
 from faceage_bio.tables import result_rows
 
 EVERYBODY = "all readers"
@@ -108,6 +110,7 @@ def compare_readers(
     rows = count_cases(cases, outcome)
     rows += estimate_areas(study) + compare_conditions(study) + compare_with_model(study)
     rows += judge_decisions(study) + judge_ages(study, cases)
+    _add_q_values(rows)
     cohorts = cases[COHORT].dropna().unique()
     further = dict.fromkeys(("level", "condition", "against", "status", "random"), "")
     table = pd.DataFrame(rows).reindex(columns=[*dict.fromkeys([*pd.DataFrame(rows).columns, *further])])
@@ -116,6 +119,20 @@ def compare_readers(
             **{COHORT: cohorts[0] if len(cohorts) == 1 else "pooled", "adjustment": "none"}
         )
     )
+
+
+def _add_q_values(rows: list[dict]) -> None:
+    """q-values (Benjamini and Hochberg) of the main contrasts: all groups and pairs of conditions, and all against the model."""
+    for analysis in ("conditions", "against the model"):
+        family = [
+            row
+            for row in rows
+            if (row["analysis"], row["measure"], row.get("level")) == (analysis, GAIN, "group")
+            and (row.get("status"), row.get("random")) == (KNOWN, RANDOM["both"])
+        ]
+        found = benjamini_hochberg(np.array([row.get("p_value", np.nan) for row in family]))
+        for row, q_value in zip(family, found, strict=True):
+            row["q_value"] = q_value
 
 
 def _groups(readings: pd.DataFrame, groups: dict[str, Sequence[str]]) -> dict[str, list[str]]:

@@ -77,7 +77,7 @@ def _hide_small(rows: pd.DataFrame, min_cell: int) -> pd.DataFrame:
     hidden = small["n"] | (of_deaths & small.any(axis=1))
     hidden &= rows["analysis"] != "cases"
     rows = rows.copy()
-    rows.loc[hidden, ["estimate", "ci_lower", "ci_upper", "p_value"]] = np.nan
+    rows.loc[hidden, ["estimate", "ci_lower", "ci_upper", "p_value", "q_value"]] = np.nan
     rows.loc[hidden, "note"] = f"fewer than {min_cell}"
     return rows
 
