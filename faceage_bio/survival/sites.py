@@ -18,8 +18,10 @@ FEWEST_DEATHS = 2  # of a level that takes part in the interaction test
 def compare_sites(usable: pd.DataFrame, by: str, choices: Choices, cohort: str) -> pd.DataFrame:
     """Face age within each level of a column, alone, with age, and with age and the ladder's other columns.
 
-    The test of interaction is a likelihood-ratio test of face age times level, in one model with a baseline hazard for each
-    level; levels of fewer than 2 deaths are left out of it.
+    The test of interaction asks of the same models whether they could share one hazard ratio of face age: a likelihood-ratio test
+    of one for all against one for each level, both in one model in which each level has a baseline hazard and coefficients of the
+    covariates of its own. (Were these common, age could take up what differs in face age, since the two are alike.) Levels of
+    fewer than 2 deaths are left out of it.
 
     Returns
     -------
@@ -84,10 +86,9 @@ def _interaction(known: pd.DataFrame, by: str, levels: list[str], held: list[str
         )  # fmt: skip
         frame = model_frame(people, [FACE_AGE, *held], within)
         own = frame.people[by].astype(str)
-        products = pd.DataFrame(
-            {f"{FACE_AGE} x {level}": frame.design[FACE_AGE] * (own == level) for level in used[1:]}
-        )
-        smaller, larger = frame.fit(), frame.fit(pd.concat([frame.design, products], axis=1))
+        covariates = by_level(frame.design.drop(columns=FACE_AGE), own)
+        smaller = frame.fit(frame.design[[FACE_AGE]].join(covariates))
+        larger = frame.fit(by_level(frame.design[[FACE_AGE]], own).join(covariates))
         chi_square, df, p_value = likelihood_ratio_test(smaller, larger)
     except FitError as error:
         return {"measure": "interaction chi-square", "note": not_estimated(error)}
@@ -97,3 +98,16 @@ def _interaction(known: pd.DataFrame, by: str, levels: list[str], held: list[str
         "n": len(frame.people), "n_events": int(frame.people[EVENT].sum()),
         "note": "; ".join(part for part in (*notes, larger.note, frame.note) if part),
     }  # fmt: skip
+
+
+def by_level(design: pd.DataFrame, level: pd.Series) -> pd.DataFrame:
+    """Each column once per level, 0 in all others; not where it is the same for everybody of the level."""
+    return pd.DataFrame(
+        {
+            f"{name} in {one}": design[name] * (level == one)
+            for name in design
+            for one in dict.fromkeys(level)
+            if design.loc[level == one, name].nunique() > 1
+        },
+        index=design.index,
+    )

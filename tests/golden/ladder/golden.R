@@ -62,10 +62,11 @@ for (s in c("age", "full")) {
   v <- L %*% coef(curved)[1:3]; se <- sqrt(diag(L %*% vcov(curved)[1:3, 1:3] %*% t(L)))
   add("spline", s, "curve", c(at, exp(v), exp(v - qnorm(.975) * se), exp(v + qnorm(.975) * se)))
 }
-# interaction with site, a baseline hazard for each
+# interaction with site, a baseline hazard and covariates of its own for each
+own <- list(unadjusted = "", age = "+ age:site", sex = "+ age:site + I(sex == 'male'):site")
 for (s in c("unadjusted", "age", "sex")) {
-  a <- anova(coxph(as.formula(paste("Y ~ face + strata(site)", steps[[s]])), d, control = tight),
-             coxph(as.formula(paste("Y ~ face:site + strata(site)", steps[[s]])), d, control = tight))
+  a <- anova(coxph(as.formula(paste("Y ~ face + strata(site)", own[[s]])), d, control = tight),
+             coxph(as.formula(paste("Y ~ face:site + strata(site)", own[[s]])), d, control = tight))
   add("interaction", s, c(a$Chisq[2], abs(a$Df[2]), a[2, 4]))
   p <- c()
   for (l in c("other", "breast", "lung", "throat")) {
