@@ -7,6 +7,7 @@ and outputs are named by their option and their SHA-256, so that a record says w
 import json
 import platform
 import re
+import stat
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -58,7 +59,8 @@ def recorded(command: str, parameters: Mapping[str, object]) -> Iterator[None]:
         "software": software(),
     }
     for path, digest in outputs.items():
-        tables.write_json({"sha256": digest, **record}, record_of(path))
+        private = stat.S_IMODE(path.stat().st_mode) == tables.PRIVATE  # as the file, so the record
+        tables.write_json({"sha256": digest, **record}, record_of(path), private=private)
 
 
 KEPT = {".tsv", ".parquet", ".json", ".html"}

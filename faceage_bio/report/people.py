@@ -7,6 +7,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from faceage_bio.report import figures_people, flow, words
+from faceage_bio.report.figure_data import packed_rows
 from faceage_bio.report.formats import count, number
 from faceage_bio.report.tables import ReportTables
 from faceage_bio.stats.small_cells import hidden_counts
@@ -20,15 +21,22 @@ def people_section(tables: ReportTables, name: str, config: dict) -> dict:
     """Flow, Table 1 and distributions of one cohort."""
     min_cell = config["report"]["min_cell"]
     boxes = flow.cohort_flow(tables, name, min_cell)
+    lines = flow.as_list(boxes, min_cell)
     spread = tables.get("phenotype", "distributions", name)
     drawn = len(spread) and spread["estimate"].notna().any()
     return {
         "name": name,
-        "flow_figure": flow.draw(boxes, min_cell, name),
-        "flow_lines": flow.as_list(boxes, min_cell),
+        "flow_figure": flow.draw(boxes, min_cell, name) + packed_rows(_as_rows(lines)),
+        "flow_lines": lines,
         "table_one": table_one(tables.get("phenotype", "table_one", name), min_cell),
         "spread_figure": Markup(figures_people.spread(spread)) if drawn else "",
     }
+
+
+def _as_rows(lines: list) -> pd.DataFrame:
+    """The flow's boxes as rows, for whoever takes its data."""
+    rows = [{"box": title, "n": n, "left out or flagged before": "; ".join(lost)} for title, n, lost in lines]
+    return pd.DataFrame(rows)
 
 
 def squares_figure(tables: ReportTables, name: str, config: dict) -> Markup:
