@@ -122,7 +122,7 @@ def test_each_stage_may_not_have_run(whole, lost):
 def test_nothing_at_all_is_said_to_be_so():
     association, survival = both(collect([]), config_of(["one", "two"]))
     assert association.count("not run") >= 6
-    assert "Not run, because the cohort has no clinic table" in survival
+    assert "Not run, because no cohort has a clinic table" in survival
     assert "<svg" not in association + survival
 
 
