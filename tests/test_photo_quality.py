@@ -83,6 +83,11 @@ def test_no_small_number_is_told_or_follows_from_what_is(numbers, min_cell):
     known = {key: n for key, n in zip(OUTCOMES, numbers, strict=True) if key in lines}
     assert all(lines[key] == n for key, n in known.items())
     assert all(n == 0 or n >= min_cell for n in lines.values())
+    flagged, ok = numbers[1], numbers[0]
+    if 0 < flagged < min_cell:  # ok + flagged stands elsewhere
+        assert ("ok", "") not in lines
+        if ("ok", photos.SOME_FLAGGED) in lines:
+            lines |= {("ok", ""): ok, ("flagged", "blurred"): flagged}  # counted as one
     left = [n for key, n in zip(OUTCOMES, numbers, strict=True) if key not in lines and n]
     # what is left out adds up to a sum that can be computed: it is of several, and no small number
     if told["came"] is not None and left:

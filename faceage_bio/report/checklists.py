@@ -24,7 +24,7 @@ LISTS = {
 PLACES = {
     "answers": ("answers", "#main"), "methods": ("methods", "#methods"), "limits": ("limits", "#limits"),
     "origins": ("origins", "#origins"), "software": ("software", "#software"), "governance": ("governance", "#governance"),
-    "flow": ("flow", "#flow"), "table-one": ("Table 1", "#table-one", "phenotype/table_one"),
+    "flow": ("flow", "#who"), "table-one": ("Table 1", "#table-one", "phenotype/table_one"),
     "definitions": ("definitions", "#definitions"), "photos": ("certainty of a face age", "faceage/summary"),
     "summary": ("age acceleration", "acceleration/summary"), "bands": ("face age by age", "acceleration/age_bands"),
     "reliability": ("reliability", "acceleration/reliability"), "agreement": ("second model", "faceage/agreement"),
@@ -41,7 +41,6 @@ PLACES = {
     "calibration": ("calibration", "survival/calibration"), "decision": ("net benefit", "survival/decision_curve"),
 }  # fmt: skip
 PART = re.compile(r"<(?:table|figure)\b[^>]*?\sdata-from=\"([^\"]*)\"[^>]*>")
-FLOW = re.compile(r"<(?:ol|ul|figure|svg|div)\b[^>]*\bclass=\"[^\"]*\bflow\b[^\"]*\"[^>]*>")
 
 
 @dataclass(frozen=True)
@@ -100,17 +99,12 @@ def filled(places: dict[str, str]) -> list[dict]:
 def _mark(page: str, place: str) -> tuple[str, str]:
     if place.startswith("#"):
         anchor = place[1:]
-        if f' id="{anchor}"' in page:
-            return page, anchor
-        tag = FLOW.search(page) if anchor == "flow" else None
-    else:
-        anchor = f"at-{place.replace('/', '-').replace('_', '-')}"
-        wanted = (
-            found
-            for found in PART.finditer(page)
-            if any(one.endswith(f"/{place}") for one in found[1].split())
-        )
-        tag = next(wanted, None)
+        return page, anchor if f' id="{anchor}"' in page else ""
+    anchor = f"at-{place.replace('/', '-').replace('_', '-')}"
+    wanted = (
+        found for found in PART.finditer(page) if any(one.endswith(f"/{place}") for one in found[1].split())
+    )
+    tag = next(wanted, None)
     if tag is None:
         return page, ""
     known = re.search(r'\sid="([^"]+)"', tag[0])

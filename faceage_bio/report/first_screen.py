@@ -255,7 +255,8 @@ def _hazard(name: str, row: pd.Series, raw: pd.Series | None, min_cell: int) -> 
     if raw is not None and pd.notna(raw["estimate"]):
         sentence += f" Age not held constant: {_value(raw, 2)}."
         line += f"; age not held constant {_value(raw, 2)}"
-    return name, sentence, f"{line}; {people}"
+    doubt = "; too few deaths to be relied on" if "deaths per term" in row["note"] else ""
+    return name, sentence, f"{line}; {people}{doubt}"
 
 
 def added(tables: ReportTables, config: dict) -> Answer:

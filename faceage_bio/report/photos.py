@@ -16,6 +16,7 @@ EVERYBODY = "all"
 TOGETHER = "all others together"
 STATUSES = {"ok": "used", "flagged": "used, but flagged", "excluded": "not used"}
 AGAIN = "photos that occur again"
+SOME_FLAGGED = "a few of them flagged"
 FEWEST_BINS = (
     3  # with fewer there is nothing to see, and their numbers might tell those of photos without a face
 )
@@ -80,7 +81,7 @@ def cohort_photos(counts: pd.DataFrame, name: str, min_cell: int) -> dict:
         return {"name": name, "ran": False}
     counts = counts.assign(reason=counts["reason"].fillna(""))  # photos of which there is nothing to say
     again = counts[counts["measure"] == AGAIN]
-    counts = counts[counts["measure"] != AGAIN]
+    counts = _few_flagged_joined(counts[counts["measure"] != AGAIN], min_cell)
     everybody = counts[counts["factor"] == EVERYBODY]
     n = everybody["estimate"].to_numpy(dtype=int)
     hidden = not_told(everybody, min_cell)
@@ -103,6 +104,19 @@ def cohort_photos(counts: pd.DataFrame, name: str, min_cell: int) -> dict:
         "again": _again(again, everybody[hidden], came, min_cell),
         "factors": [] if small or few_lost else _factors(counts, everybody[hidden], min_cell),
     }  # fmt: skip
+
+
+def _few_flagged_joined(counts: pd.DataFrame, min_cell: int) -> pd.DataFrame:
+    """Where only a few photos are flagged, one line of all that are used: other places tell their sum."""
+    everybody = counts[counts["factor"] == EVERYBODY]
+    flagged = everybody.loc[everybody["status"] == "flagged", "estimate"].sum()
+    if not 0 < flagged < min_cell:
+        return counts
+    used = counts["status"].isin(["ok", "flagged"])
+    joined = (
+        counts[used].groupby(["factor", "group"], dropna=False, sort=False, as_index=False)["estimate"].sum()
+    )
+    return pd.concat([counts[~used], joined.assign(status="ok", reason=SOME_FLAGGED)], ignore_index=True)
 
 
 def not_told(everybody: pd.DataFrame, min_cell: int) -> np.ndarray:
