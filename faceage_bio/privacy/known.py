@@ -5,8 +5,11 @@ How an identifier is looked for depends on how easily it is something else:
 - letters and digits, at least 4 characters (``N091``), two words with a separator (``ward-b``), or at least 6 digits:
   anywhere in a text, as a whole word (``N0912`` is not ``N091``, and the digits of 0.123456 are no identifier);
 - letters and digits, 2 or 3 characters (``S1``): where it is all that a cell or a piece of text says;
-- short numbers (``1``, ``0042``) and single words (``anna``): where it is all that a cell says in a column whose name tells
-  that it holds identifiers. Such a column is not shared in any case.
+- numbers of 4 or 5 digits (``48213``) and single words of at least 4 letters (``anna``): after a word such as patient, case or ID;
+- those and shorter numbers (``1``, ``0042``): where it is all that a cell says in a column whose name tells that it holds
+  identifiers. Such a column is not shared in any case.
+
+Dates are looked for in numbers (1950-04-03, 3.4.1950) and in English words (3 April 1950, April 3, 1950).
 """
 
 import re
@@ -40,6 +43,17 @@ NOT_OF_PEOPLE = {
 WORD = re.compile(r"[^\W_]+")
 DAY = re.compile(
     r"(?<![\d.])(?:(\d{4})[-/.](\d{1,2})[-/.](\d{1,2})|(\d{1,2})[-/.](\d{1,2})[-/.](\d{4})|(\d{4})(\d\d)(\d\d))(?![\d])"
+)
+MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+_MONTH = rf"(?P<month>{'|'.join(MONTHS)})[a-z]*\.?"
+SPOKEN_DAY = re.compile(
+    rf"\b(?:(?P<day>\d{{1,2}})(?:st|nd|rd|th|\.)?\s+(?:of\s+)?{_MONTH},?\s+(?P<year>\d{{4}})"
+    rf"|{_MONTH.replace('month', 'month2')}\s+(?P<day2>\d{{1,2}})(?:st|nd|rd|th)?,?\s+(?P<year2>\d{{4}}))\b",
+    re.IGNORECASE,
+)
+CALLED = re.compile(
+    r"\b(?:patient|subject|person|participant|case|donor|sample|photo|reader|mrn|id|no|number)s?\b[\s:#.=]*(?:no\.?|number|id)?[\s:#.=]*(?P<name>[^\W_][\w-]*)",
+    re.IGNORECASE,
 )
 PATH_SHAPES = re.compile(r"[MmLlHhVvCcSsQqTtAaZz\d\s.,+eE-]*")
 
@@ -85,9 +99,13 @@ class Known:
                 if searched[start:end] == name and not _goes_on(searched, start, end, name):
                     kind = "file name" if name in self._file_names else "identifier"
                     yield start, kind, text[start:end] if same_length else name
+        for found in CALLED.finditer(text):
+            name = found["name"]
+            if name in self.identifiers and len(name) >= 4 and not _distinct(name):
+                yield found.start("name"), "identifier", name
         if self.births or self.dates:
-            for found in DAY.finditer(text):
-                days = set(_days(found))
+            for found in (*DAY.finditer(text), *SPOKEN_DAY.finditer(text)):
+                days = set(_days(found) if found.re is DAY else _spoken_day(found))
                 if days & self.births:
                     yield found.start(), "date", f"{masked_day(found[0])} is the date of birth of a person"
                 elif days & self.dates - {date.today()}:
@@ -113,6 +131,14 @@ class Known:
                     index[first[0]].add(name[first.start() :])
             self._index = dict(index)
         return self._index
+
+
+def _spoken_day(found: re.Match) -> Iterator[date]:
+    day, month, year = (found[name] or found[f"{name}2"] for name in ("day", "month", "year"))
+    try:
+        yield date(int(year), MONTHS.index(month[:3].lower()) + 1, int(day))
+    except ValueError:  # 31 April
+        return
 
 
 def masked_day(text: str) -> str:
