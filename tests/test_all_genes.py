@@ -96,7 +96,8 @@ def test_ticks_are_round_and_reach_both_ends(low, high):
 
 def test_three_cohorts_of_20000_genes_are_whole_and_below_6_mb():
     page = page_of(["one", "two", "three"], 20_000)
-    assert len(page.encode()) < 4_000_000  # what else a page shows has 2 MB
+    assert sum(len(one["data"]) for one in unpacked(page)) <= module.BUDGET
+    assert len(page.encode()) < 4_000_000
     assert "with the largest p are left out" not in page
     shown = unpacked(page)
     assert [len(one["columns"][0]) for one in shown] == [20_000] * 3

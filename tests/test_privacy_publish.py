@@ -45,6 +45,12 @@ def results(tmp_path) -> Path:
     return folder
 
 
+def test_a_bundle_that_keeps_nothing_back_is_refused(results, tmp_path):
+    with pytest.raises(PrivacyError, match=r"told is 1, so nothing would be kept back; expected 2 or more"):
+        publish(results, tmp_path / "share", PEOPLE, 1)
+    assert not (tmp_path / "share").exists()
+
+
 def test_the_bundle_is_pages_tables_figures_and_a_manifest(results, tmp_path):
     done = publish(results, tmp_path / "share", PEOPLE, 5)
     assert done.files == sorted(
@@ -56,7 +62,7 @@ def test_the_bundle_is_pages_tables_figures_and_a_manifest(results, tmp_path):
     assert "small numbers" in manifest["tables"]["tables/north/survival/cox.tsv"]
     table = read_text_table(tmp_path / "share/tables/north/survival/cox.tsv")
     assert table["n_events"].tolist() == ["79", MARK]
-    again = publish(results, tmp_path / "share", PEOPLE, 1)  # an earlier bundle is replaced
+    again = publish(results, tmp_path / "share", PEOPLE, 2)  # an earlier bundle is replaced
     assert read_text_table(again.target / "tables/north/survival/cox.tsv")["n_events"].tolist() == ["79", "4"]
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".publish")] == []
 

@@ -56,8 +56,13 @@ def publish(results: Path, target: Path, known: Known, min_cell: int) -> Publish
     Raises
     ------
     PrivacyError
-        No finished run there; a table that is not declared; a target that was not published; anything that the gate finds.
+        A smallest number of 1, which keeps nothing back; no finished run there; a table that is not declared; a target that was not published; anything that the gate finds.
     """
+    if min_cell < 2:
+        raise PrivacyError(
+            f"the smallest number of people that is told is {min_cell}, so nothing would be kept back; expected 2 or more. Set "
+            "report.min_cell (5 is usual) and run again, so that the pages keep it too."
+        )
     results, target = Path(results), Path(target)
     if not (results / "reports").is_dir():
         raise PrivacyError(
