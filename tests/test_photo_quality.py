@@ -128,3 +128,11 @@ def test_few_photos_are_not_told(numbers):
         return
     page = page_of(numbers)
     assert "too few photos to tell numbers" in page if sum(numbers) < 10 else "All photos but a few" in page
+
+
+def test_photos_of_which_there_is_nothing_to_say():
+    """Read from a file, columns that hold nothing are not there."""
+    counts = count_photos(face_ages([40, 0, 0, 0, 0]), people(), ["sex"])
+    told = photos.cohort_photos(counts.drop(columns=["reason"]), "one", 5)
+    assert (told["came"], told["aged"]) == (40, 40)
+    assert [(line.status, line.n) for line in told["lines"]] == [("ok", 40)]

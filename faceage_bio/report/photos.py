@@ -16,6 +16,7 @@ EVERYBODY = "all"
 TOGETHER = "all others together"
 STATUSES = {"ok": "used", "flagged": "used, but flagged", "excluded": "not used"}
 AGAIN = "photos that occur again"
+WORDS = ("factor", "group", "status", "reason")
 SOME_FLAGGED = "a few of them flagged"
 FEWEST_BINS = (
     3  # with fewer there is nothing to see, and their numbers might tell those of photos without a face
@@ -79,7 +80,10 @@ def cohort_photos(counts: pd.DataFrame, name: str, min_cell: int) -> dict:
     """
     if counts.empty:
         return {"name": name, "ran": False}
-    counts = counts.assign(reason=counts["reason"].fillna(""))  # photos of which there is nothing to say
+    counts = counts.reindex(columns=list(dict.fromkeys([*counts.columns, *WORDS])))
+    counts = counts.assign(
+        **{name: counts[name].fillna("") for name in WORDS}
+    )  # a column of nothing is not read
     again = counts[counts["measure"] == AGAIN]
     counts = _few_flagged_joined(counts[counts["measure"] != AGAIN], min_cell)
     everybody = counts[counts["factor"] == EVERYBODY]
