@@ -4,8 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from faceage_bio.errors import CohortError
+from faceage_bio.errors import CohortError, TableError
 from faceage_bio.expression.counts import choose_samples
+from faceage_bio.expression.inputs import read_inputs
+from faceage_bio.expression.stage import result_tables
 from tests.expression_study import study
 
 
@@ -110,3 +112,78 @@ def test_the_command_runs_on_plain_tables(tmp_path):
     assert done.returncode == 2
     assert "older" in done.stderr + done.stdout
     assert "line 6" in done.stderr + done.stdout
+
+
+@pytest.fixture
+def plain(tmp_path):
+    """A samples table, and a function that reads the study's files with another one."""
+    table, counts, samples = study(n=20, genes=20)
+    table.to_csv(tmp_path / "people.tsv", sep="\t", index=False)
+    counts.rename_axis("gene").to_csv(tmp_path / "counts.tsv", sep="\t")
+
+    def attempt(samples):
+        samples.to_csv(tmp_path / "samples.tsv", sep="\t", index=False)
+        return read_inputs("c", tmp_path / "samples.tsv", tmp_path / "counts.tsv")
+
+    return samples.drop(columns="cohort"), attempt
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "match"),
+    [
+        (
+            lambda s: s.drop(columns="subject_id"),
+            TableError,
+            r"lacks the column\(s\) subject_id; it has sample_id",
+        ),
+        (lambda s: s.rename(columns={"sample_id": "id"}), TableError, r"lacks the column\(s\) sample_id"),
+        (
+            lambda s: s.assign(subject_id=["", *s.subject_id[1:]]),
+            CohortError,
+            "column 'subject_id': 1 row.*line 2. Write whose",
+        ),
+        (
+            lambda s: pd.concat([s, s.head(1)]),
+            CohortError,
+            "line 2: 'r0'; line 22: 'r0'. It stands more than once",
+        ),
+        (
+            lambda s: s.assign(sample_id="x" + s.sample_id),
+            CohortError,
+            r"20 sample\(s\) have no column in .*counts.tsv: xr0",
+        ),
+    ],
+)
+def test_a_samples_table_that_does_not_tell_whose_each_sample_is_is_refused(plain, change, error, match):
+    samples, attempt = plain
+    with pytest.raises(error, match=match):
+        attempt(change(samples))
+
+
+def test_samples_without_a_row_are_left_out_and_said(plain, capsys):
+    samples, attempt = plain
+    inputs, _ = attempt(samples.head(15))
+    assert inputs["expression"][0].shape == (20, 15)
+    assert "5 sample(s) have no row in" in capsys.readouterr().out
+
+
+def test_samples_of_other_people_are_refused():
+    table, counts, samples = study(n=20)
+    with pytest.raises(CohortError, match="none of the 20 samples is of a person of the analysis table"):
+        choose_samples(table, counts, samples.assign(subject_id="p" + samples.subject_id), ["sex"])
+
+
+@pytest.mark.parametrize("repeated", ["first", "block"])
+def test_a_panel_of_which_nothing_can_be_tested_keeps_its_rows_and_the_genes_theirs(repeated):
+    table, counts, samples = study()
+    if repeated == "block":
+        samples.loc[1, "subject_id"] = "s0"
+    data = choose_samples(table, counts, samples, ["sex"], repeated)
+    genes, panel = result_tables(data, "c", "expression", ["sex"], ["ABSENT", "ZERO", "LOW"], 10, 10, 10, 1)
+    assert genes.p_value.notna().sum() > 50
+    assert panel.estimate.isna().all()
+    assert panel.groupby("term").note.unique().map(list).to_dict() == {
+        "ABSENT": ["not tested, because the counts do not have it"],
+        "ZERO": ["not tested, because no sample has a count of it"],
+        "LOW": ["not tested, because its counts are too low"],
+    }

@@ -1,13 +1,23 @@
 """Commands for gene expression."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
 app = typer.Typer()
-CountsKind = Annotated[str, typer.Option(help="counts, or estimated (salmon, RSEM, tximport).")]
-CountsStrand = Annotated[str | None, typer.Option(help="STAR: unstranded, forward or reverse.")]
+CountsKind = Annotated[
+    Literal["counts", "estimated"], typer.Option(help="estimated: of salmon, RSEM, tximport.")
+]
+CountsStrand = Annotated[
+    Literal["unstranded", "forward", "reverse"] | None, typer.Option(help="Which of STAR's three counts.")
+]
+RepeatedSamples = Annotated[
+    Literal["first", "last", "sum", "block"],
+    typer.Option(
+        help="Several samples of a person; block (all of them) is for fit-expression, first elsewhere."
+    ),
+]
 GeneIds = Annotated[Path | None, typer.Option(help="GTF, or a table gene_id, symbol.")]
 
 
@@ -41,9 +51,7 @@ def fit_expression(
     tissue: Annotated[
         str | None, typer.Option(help="The tissue (column of samples) that is analysed.")
     ] = None,
-    repeated_samples: Annotated[
-        str, typer.Option(help="Several samples of a person: first, last, sum or block.")
-    ] = "first",
+    repeated_samples: RepeatedSamples = "first",
     counts_kind: CountsKind = "counts",
     counts_strand: CountsStrand = None,
     gene_ids: GeneIds = None,

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from faceage_bio.cli.expression import CountsKind, CountsStrand, GeneIds
+from faceage_bio.cli.expression import CountsKind, CountsStrand, GeneIds, RepeatedSamples
 
 app = typer.Typer()
 
@@ -48,9 +48,7 @@ def fit_expression_sensitivity(
     tissue: Annotated[
         str | None, typer.Option(help="The tissue (column of samples) that is analysed.")
     ] = None,
-    repeated_samples: Annotated[
-        str, typer.Option(help="Several samples of a person: first, last or sum (block: first).")
-    ] = "first",
+    repeated_samples: RepeatedSamples = "first",
     counts_kind: CountsKind = "counts",
     counts_strand: CountsStrand = None,
     gene_ids: GeneIds = None,

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from faceage_bio.cli.expression import CountsKind, CountsStrand, GeneIds
+from faceage_bio.cli.expression import CountsKind, CountsStrand, GeneIds, RepeatedSamples
 
 app = typer.Typer()
 
@@ -56,9 +56,7 @@ def score_gene_sets(
     tissue: Annotated[
         str | None, typer.Option(help="The tissue (column of samples) that is analysed.")
     ] = None,
-    repeated_samples: Annotated[
-        str, typer.Option(help="Several samples of a person: first, last, sum or block.")
-    ] = "first",
+    repeated_samples: RepeatedSamples = "first",
     seed: Annotated[int, typer.Option(help="Of the permutations.")] = 1,
     quality: Annotated[
         Path | None, typer.Option(help="Written by check-expression: samples excluded or flagged.")
@@ -74,17 +72,25 @@ def score_gene_sets(
     """
     import pandas as pd
 
+    from faceage_bio.columns import AGE, AGE_ACCELERATION, COHORT, SUBJECT
+    from faceage_bio.errors import TableError
     from faceage_bio.expression.counts import choose_samples
     from faceage_bio.expression.inputs import read_inputs
     from faceage_bio.expression.quality import verdicts_of
     from faceage_bio.expression.sets import set_tables
+    from faceage_bio.plain import read_plain
     from faceage_bio.rna.gene_sets import choose_sets
     from faceage_bio.tables import read_table, write_table
 
     sets = choose_sets(gene_set, gmt)
     judged = read_table(quality) if quality else None
-    table, found = read_table(acceleration), read_table(genes)
-    cohort = str(table["cohort"].iloc[0]) if len(table) else ""
+    table, found = read_plain(acceleration, (SUBJECT, AGE, AGE_ACCELERATION)), read_table(genes)
+    needed = ("analysis", "term", "exposure", "estimate", "standard_error", "p_value", "q_value")
+    if lacking := [name for name in needed if name not in found]:
+        raise TableError(
+            f"{genes}: lacks the column(s) {', '.join(lacking)}. Give the table of all genes that faceage-bio fit-expression writes."
+        )
+    cohort = str(table[COHORT].iloc[0]) if COHORT in table and len(table) else ""
     inputs, _ = read_inputs(
         cohort, samples, counts, pseudobulk, kind=counts_kind, strand=counts_strand, gene_ids=gene_ids
     )

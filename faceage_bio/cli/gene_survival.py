@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from faceage_bio.cli.expression import CountsKind, CountsStrand, GeneIds
+from faceage_bio.cli.expression import CountsKind, CountsStrand, GeneIds, RepeatedSamples
 
 app = typer.Typer()
 
@@ -23,9 +23,7 @@ def normalise_expression(
     tissue: Annotated[
         str | None, typer.Option(help="The tissue (column of samples) that is analysed.")
     ] = None,
-    repeated_samples: Annotated[
-        str, typer.Option(help="Several samples of a person: first, last or sum (block: first).")
-    ] = "first",
+    repeated_samples: RepeatedSamples = "first",
     quality: Annotated[
         Path | None, typer.Option(help="Written by check-expression: samples it excludes are left out.")
     ] = None,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from faceage_bio.columns import AGE_ACCELERATION, COHORT, SAMPLE, SPECIMEN, SUBJECT
-from faceage_bio.errors import CohortError
+from faceage_bio.errors import CohortError, examples
 from faceage_bio.expression.formula import columns_of
 from faceage_bio.tables import ledger_rows
 
@@ -51,7 +51,7 @@ def choose_samples(
     Raises
     ------
     CohortError
-        A covariate that no table has, or a tissue that no sample is of.
+        A covariate that no table has, a tissue that no sample is of, or no sample of anybody in the analysis table.
     """
     columns = columns_of(covariates)
     ordered = samples.sort_values(["sample_date", SAMPLE], na_position="last", kind="stable")
@@ -62,6 +62,11 @@ def choose_samples(
         raise CohortError(
             f"expression.covariates names {', '.join(map(repr, unknown))}, but neither the clinic nor the samples table has it. "
             f"There are: {', '.join(sorted(map(str, people.columns)))}."
+        )
+    if len(samples) and not samples[SUBJECT].isin(table[SUBJECT]).any():
+        raise CohortError(
+            f"none of the {len(samples)} samples is of a person of the analysis table: the samples name {examples(list(samples[SUBJECT]), 3)}, "
+            f"the table {examples(list(table[SUBJECT]), 3)}. Write subject_id in both in one way."
         )
     reason = pd.Series("", index=people.index)
     if tissue is not None:

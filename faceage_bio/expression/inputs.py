@@ -2,11 +2,13 @@
 
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from faceage_bio.columns import COHORT, SAMPLE, SAMPLE_COLUMNS, SUBJECT
-from faceage_bio.errors import RunError, TableError
+from faceage_bio.errors import CohortError, RunError, TableError, examples
 from faceage_bio.expression.cells import ABOUT, samples_of
+from faceage_bio.problems import Problems
 from faceage_bio.rna.cells import CELL_TYPE
 from faceage_bio.rna.count_files import read_counts
 from faceage_bio.tables import read_table
@@ -34,7 +36,9 @@ def read_inputs(
     RunError
         Neither or both of counts and pseudobulk; counts without samples.
     TableError
-        The pseudobulk is none.
+        The pseudobulk is none, or the samples table lacks a column.
+    CohortError
+        A sample without a name or a person, one that stands twice, or one that the counts do not have.
     CountsError
         See `read_counts`.
     """
@@ -44,6 +48,8 @@ def read_inputs(
         raise RunError("give --samples beside --counts: whose each sample is.")
     profiles = read_profiles(pseudobulk) if pseudobulk is not None else None
     sheet = read_table(samples) if samples is not None else donors_of(profiles)
+    if samples is not None:
+        check_samples_table(sheet, samples)
     sheet = sheet.reindex(columns=[*SAMPLE_COLUMNS, *(name for name in sheet if name not in SAMPLE_COLUMNS)])
     sheet[COHORT] = cohort
     if profiles is not None:
@@ -55,7 +61,43 @@ def read_inputs(
     found = read_counts(counts, kind=kind, strand=strand, mapping=gene_ids, samples=names)
     for sentence in found.said:
         print(f"{counts}: {sentence}")
-    return {"expression": (found.counts, sheet)}, sheet
+    if lacking := [name for name in names if name not in found.counts]:
+        raise CohortError(
+            f"{samples}: {len(lacking)} sample(s) have no column in {counts}: {examples(lacking)}; it has "
+            f"{examples(list(found.counts))}. Write sample_id as the counts name their samples."
+        )
+    if unnamed := found.counts.shape[1] - len(names):
+        print(f"{counts}: {unnamed} sample(s) have no row in {samples} and are left out")
+    return {"expression": (found.counts[names], sheet)}, sheet
+
+
+def check_samples_table(sheet: pd.DataFrame, file: Path) -> None:
+    """Whose each sample is must be told, once.
+
+    Raises
+    ------
+    TableError
+        No column sample_id or subject_id.
+    CohortError
+        A row without one of them, or a sample_id that stands twice.
+    """
+    if lacking := [name for name in (SAMPLE, SUBJECT) if name not in sheet]:
+        raise TableError(
+            f"{file}: lacks the column(s) {', '.join(lacking)}; it has {', '.join(map(str, sheet.columns))}. Write one row per "
+            "sample: sample_id, subject_id."
+        )
+    problems = Problems()
+    for name in (SAMPLE, SUBJECT):
+        for row in np.flatnonzero(sheet[name].isna()):
+            problems.cell(
+                str(file), int(row) + 2, name, None, "Write whose sample this is, or leave the row out."
+            )
+    for row in np.flatnonzero(sheet[SAMPLE].duplicated(keep=False) & sheet[SAMPLE].notna()):
+        told = str(sheet[SAMPLE].iloc[row])
+        problems.cell(
+            str(file), int(row) + 2, SAMPLE, told, "It stands more than once; keep one row of each."
+        )
+    problems.stop_if_any()
 
 
 def read_profiles(path: Path) -> pd.DataFrame:

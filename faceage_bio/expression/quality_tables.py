@@ -75,6 +75,8 @@ def component_table(checked: Checked, people: pd.DataFrame, covariates: Sequence
         try:
             if checked.notes["components"]:
                 raise FitError(checked.notes["components"])
+            if not len(known):
+                raise FitError("nobody has it")
             share, p = explained(checked.components.loc[known.index].to_numpy(), _terms(known, name))
         except FitError as error:
             rows.append(base | {"component": "all", "note": f"not estimated, because {error}"})

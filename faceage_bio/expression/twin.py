@@ -56,6 +56,8 @@ def panel_tests(
 
     for test in TESTS:
         try:
+            if not len(genes):
+                raise FitError("no gene of the panel was tested")
             if test.model == ALONE and len(test.tested) == 2:
                 one, other = (design(age) for age in test.ages)
                 # the exposure stands behind the intercept in both
