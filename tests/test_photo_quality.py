@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from faceage_bio.faceage.photo_quality import EDGES, bin_measures, count_photos, summarise_speed
 from faceage_bio.report import photos
 from faceage_bio.report.pages import photo_page
-from faceage_bio.report.tables import ReportTables
+from faceage_bio.report.tables import ReportTables, collect
+from faceage_bio.tables import write_table
 from tests.pages import check_structure
 from tests.test_report import CARD, config_of
 
@@ -130,9 +131,11 @@ def test_few_photos_are_not_told(numbers):
     assert "too few photos to tell numbers" in page if sum(numbers) < 10 else "All photos but a few" in page
 
 
-def test_photos_of_which_there_is_nothing_to_say():
-    """Read from a file, columns that hold nothing are not there."""
-    counts = count_photos(face_ages([40, 0, 0, 0, 0]), people(), ["sex"])
-    told = photos.cohort_photos(counts.drop(columns=["reason"]), "one", 5)
+def test_photos_of_which_there_is_nothing_to_say(tmp_path):
+    path = tmp_path / "one" / "faceage" / "photo_counts.tsv"
+    path.parent.mkdir(parents=True)
+    write_table(count_photos(face_ages([40, 0, 0, 0, 0]), people(), ["sex"]), path)
+    counts = collect([path]).get("faceage", "photo_counts")
+    told = photos.cohort_photos(counts, "one", 5)
     assert (told["came"], told["aged"]) == (40, 40)
     assert [(line.status, line.n) for line in told["lines"]] == [("ok", 40)]

@@ -13,6 +13,7 @@ COMPARED = ("difference", "ratio")  # measures of a group and the first one, wit
 
 
 def groups_of(*tables: pd.DataFrame) -> list[Key]:
+    """All (grouping, group) that the tables name, in their order."""
     found: dict[Key, None] = {}
     for table in tables:
         if len(table):
@@ -149,6 +150,7 @@ def able_causes_of(
 
 
 def rows_of(table: pd.DataFrame, key: Key) -> pd.Index:
+    """The rows of one group."""
     same = (table["grouping"].fillna("").astype(str) == key[0]) & (
         table["group"].fillna("").astype(str) == key[1]
     )

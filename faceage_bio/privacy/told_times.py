@@ -75,16 +75,19 @@ def told_times(
 
 
 def enough(counts: np.ndarray, min_cell: int) -> bool:
+    """Whether each number is 0 or one that may be told."""
     return bool(((counts == 0) | (counts >= min_cell)).all())
 
 
 def counted_until(curve: Curve, times: Iterable[float]) -> np.ndarray:
+    """Deaths up to and at each time; shape (n_times, n_causes)."""
     years, counts = curve
     sums = np.vstack([np.zeros(counts.shape[1]), np.cumsum(counts, axis=0)])
     return sums[np.searchsorted(years, np.asarray(list(times)) + NEAR, side="right")]
 
 
 def tell(curve: Curve, times: Iterable[float], min_cell: int, *, secret: bool) -> list[float]:
+    """Those of the times at which a step of the curve may stand."""
     times = sorted(times)
     if not times:
         return []
@@ -134,8 +137,10 @@ def many_left(left: Curve, time: float, min_cell: int) -> bool:
 
 
 def has(times: Iterable[float], time: float) -> bool:
+    """Whether the time is among them, but for rounding."""
     return any(abs(one - time) <= NEAR for one in times)
 
 
 def in_both(first: list[float], second: list[float]) -> list[float]:
+    """Times of the first that are among the second too."""
     return [time for time in first if has(second, time)]

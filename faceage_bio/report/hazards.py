@@ -69,7 +69,6 @@ def _curve(tests: pd.DataFrame, curve: pd.DataFrame, people: pd.DataFrame, min_c
 def _sites(sites: pd.DataFrame, min_cell: int) -> dict:
     if not len(sites):
         return {"sites": [], "sites_figure": "", "sites_by": ""}
-    sites = sites.reindex(columns=list(dict.fromkeys([*sites.columns, "level", "step", "by"])))
     sites = sites.assign(level=sites["level"].fillna("").astype(str))
     adjusted = sites[(sites["step"] == "+ age") & (sites["level"] != "") & sites["estimate"].notna()]
     figure = ""

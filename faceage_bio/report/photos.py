@@ -80,10 +80,7 @@ def cohort_photos(counts: pd.DataFrame, name: str, min_cell: int) -> dict:
     """
     if counts.empty:
         return {"name": name, "ran": False}
-    counts = counts.reindex(columns=list(dict.fromkeys([*counts.columns, *WORDS])))
-    counts = counts.assign(
-        **{name: counts[name].fillna("") for name in WORDS}
-    )  # a column of nothing is not read
+    counts = counts.assign(**{name: counts[name].fillna("") for name in WORDS})
     again = counts[counts["measure"] == AGAIN]
     counts = _few_flagged_joined(counts[counts["measure"] != AGAIN], min_cell)
     everybody = counts[counts["factor"] == EVERYBODY]

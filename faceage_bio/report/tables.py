@@ -76,9 +76,9 @@ def collect(paths: Sequence[Path]) -> ReportTables:
         room = path.parent.name if path.parent.name in ROOMS else "ledger"
         table = read_table(path)
         if len(table):
-            parts.setdefault((room, path.stem), []).append(table.dropna(axis=1, how="all"))
+            parts.setdefault((room, path.stem), []).append(table)
     return ReportTables(
-        {key: _complete(pd.concat(tables, ignore_index=True)) for key, tables in parts.items()},
+        {key: _complete(_below_each_other(tables)) for key, tables in parts.items()},
         fingerprint(paths),
     )
 
@@ -87,6 +87,15 @@ def fingerprint(paths: Sequence[Path]) -> str:
     """The same for the same tables, wherever the results folder lies and in whichever order they are given."""
     told = sorted(f"{'/'.join(path.parts[-3:])} {sha256_of(path)}" for path in map(Path.absolute, paths))
     return hashlib.sha256("\n".join(told).encode()).hexdigest()[:12]
+
+
+def _below_each_other(tables: list[pd.DataFrame]) -> pd.DataFrame:
+    """One table; a column that is empty everywhere stays, so that a page finds it."""
+    columns = dict.fromkeys(name for table in tables for name in table)
+    filled = [
+        table.dropna(axis=1, how="all") for table in tables
+    ]  # empty ones would blur the types of the others
+    return pd.concat(filled, ignore_index=True).reindex(columns=list(columns))
 
 
 def _complete(table: pd.DataFrame) -> pd.DataFrame:

@@ -15,6 +15,7 @@ class Rule(Closed):
 
 
 def rule_of(action: Literal["exclude", "flag", "ignore"], threshold: float) -> Any:
+    """A field whose default is this rule."""
     return Field(default=Rule(action=action, threshold=threshold))
 
 
