@@ -6,6 +6,7 @@ import sys
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import false_discovery_control
 
 from faceage_bio.config import Cohort, Config, Readers, check_config
 from faceage_bio.demo.cohorts import make_readings
@@ -438,3 +439,14 @@ def test_the_page_fits_the_screen(table, tmp_path, width):
         assert inside[0] <= width
         assert not [line for line in browser.get_log("browser") if line["level"] in {"SEVERE", "WARNING"}]
         assert browser.find_element("css selector", "#readers ~ figure svg").is_displayed()
+
+
+def test_q_values_are_over_the_main_contrasts_and_apart_for_the_model(table):
+    for analysis in ("conditions", "against the model"):
+        mine = table[(table.analysis == analysis) & table.q_value.notna()]
+        assert len(mine) > 2
+        assert set(mine.status) == {"status known"}
+        assert set(mine.level) == {"group"}
+        np.testing.assert_allclose(mine.q_value, false_discovery_control(mine.p_value), rtol=1e-12)
+    # contrasts of single readers, other answers to censoring and other measures are in no family
+    assert table[~table.analysis.isin(["conditions", "against the model"])].q_value.isna().all()
