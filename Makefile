@@ -1,4 +1,4 @@
-# make demo   the whole workflow on drawn people, from set-up to two reports
+# make demo   the whole workflow on drawn people, from set-up to two reports and a page on the photos
 # make test   the whole test suite; what needs Chromium or SLURM is skipped where they are not installed
 # make test-slurm   the workflow on a SLURM of this machine, from Debian's or Ubuntu's packages
 PYTHON ?= python3
@@ -35,6 +35,7 @@ demo: $(INSTALLED)
 	@echo
 	@echo "What goes with looking older:  $(CURDIR)/results/reports/association.html"
 	@echo "Does it predict survival:      $(CURDIR)/results/reports/survival.html"
+	@echo "Are the photos good enough:    $(CURDIR)/results/reports/photos.html"
 	@echo "Open them in a browser; they need no network."
 
 test: $(TESTABLE)
