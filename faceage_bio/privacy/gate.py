@@ -94,7 +94,8 @@ def check_file(name: str, raw: bytes, known: Known, min_cell: int) -> list[Findi
     """What may not leave in one file, given its name in the folder and its bytes."""
     ending = PurePosixPath(name).suffix.lower()
     found = [
-        Finding(name, "its name", kind, masked(who)) for _, kind, who in known.in_text(name) if kind != "date"
+        Finding(name, "its name", kind, what if kind == "date" else masked(what))
+        for _, kind, what in known.in_text(name)
     ]
     found += [Finding(name, "", kind, what) for _, kind, what in content.in_bytes(raw)]
     if raw[:4] == b"PK\x03\x04" or ending == ".zip":

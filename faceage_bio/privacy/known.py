@@ -9,7 +9,7 @@ How an identifier is looked for depends on how easily it is something else:
 - those and shorter numbers (``1``, ``0042``): where it is all that a cell says in a column whose name tells that it holds
   identifiers. Such a column is not shared in any case.
 
-Dates are looked for in numbers (1950-04-03, 3.4.1950) and in English words (3 April 1950, April 3, 1950).
+Dates are looked for in every way of writing that `dates` reads: a day of a person that it can mean is found, births first.
 """
 
 import re
@@ -22,6 +22,7 @@ from pathlib import Path
 import pandas as pd
 
 from faceage_bio.errors import TableError
+from faceage_bio.privacy.dates import days_in, days_of_cell, masked_day
 from faceage_bio.tables import read_text_table
 
 IDENTIFIERS = re.compile(
@@ -41,21 +42,10 @@ NOT_OF_PEOPLE = {
 }  # folders of results that hold no tables about single people
 
 WORD = re.compile(r"[^\W_]+")
-DAY = re.compile(
-    r"(?<![\d.])(?:(\d{4})[-/.](\d{1,2})[-/.](\d{1,2})|(\d{1,2})[-/.](\d{1,2})[-/.](\d{4})|(\d{4})(\d\d)(\d\d))(?![\d])"
-)
-MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
-_MONTH = rf"(?P<month>{'|'.join(MONTHS)})[a-z]*\.?"
-SPOKEN_DAY = re.compile(
-    rf"\b(?:(?P<day>\d{{1,2}})(?:st|nd|rd|th|\.)?\s+(?:of\s+)?{_MONTH},?\s+(?P<year>\d{{4}})"
-    rf"|{_MONTH.replace('month', 'month2')}\s+(?P<day2>\d{{1,2}})(?:st|nd|rd|th)?,?\s+(?P<year2>\d{{4}}))\b",
-    re.IGNORECASE,
-)
 CALLED = re.compile(
     r"\b(?:patient|subject|person|participant|case|donor|sample|photo|reader|mrn|id|no|number)s?\b[\s:#.=]*(?:no\.?|number|id)?[\s:#.=]*(?P<name>[^\W_][\w-]*)",
     re.IGNORECASE,
 )
-PATH_SHAPES = re.compile(r"[MmLlHhVvCcSsQqTtAaZz\d\s.,+eE-]*")
 
 
 @dataclass
@@ -104,12 +94,12 @@ class Known:
             if name in self.identifiers and len(name) >= 4 and not _distinct(name):
                 yield found.start("name"), "identifier", name
         if self.births or self.dates:
-            for found in (*DAY.finditer(text), *SPOKEN_DAY.finditer(text)):
-                days = set(_days(found) if found.re is DAY else _spoken_day(found))
-                if days & self.births:
-                    yield found.start(), "date", f"{masked_day(found[0])} is the date of birth of a person"
-                elif days & self.dates - {date.today()}:
-                    yield found.start(), "date", f"{masked_day(found[0])} is a date of a person"
+            others = self.dates - {date.today()}
+            for found in days_in(text):
+                if found.days & self.births:
+                    yield found.start, "date", f"{masked_day(found.words)} is the date of birth of a person"
+                elif found.days & others and not found.plain:
+                    yield found.start, "date", f"{masked_day(found.words)} is a date of a person"
 
     def is_whole(self, text: str, *, of_identifiers: bool = False) -> bool:
         """Whether a cell or a piece of text is nothing but an identifier that is too short to be looked for in texts."""
@@ -131,20 +121,6 @@ class Known:
                     index[first[0]].add(name[first.start() :])
             self._index = dict(index)
         return self._index
-
-
-def _spoken_day(found: re.Match) -> Iterator[date]:
-    day, month, year = (found[name] or found[f"{name}2"] for name in ("day", "month", "year"))
-    try:
-        yield date(int(year), MONTHS.index(month[:3].lower()) + 1, int(day))
-    except ValueError:  # 31 April
-        return
-
-
-def masked_day(text: str) -> str:
-    """The year of a date at most."""
-    years = re.search(r"\d{4}", text)
-    return f"{years[0]}-…" if years and len(text) > 8 else "…"
 
 
 def known_of_results(results: Path) -> Known:
@@ -221,7 +197,7 @@ def known_of_columns(columns: Mapping[str, pd.Series]) -> Known:
         elif told == "file":
             known.files |= {re.split(r"[/\\]", word)[-1] for word in words}
         else:
-            days = {day for word in words if (day := _day(word))}
+            days = {day for word in words for day in days_of_cell(word)}
             known.dates |= days
             if "birth" in name.lower() or "dob" in name.lower():
                 known.births |= days
@@ -271,20 +247,3 @@ def _goes_on(text: str, start: int, end: int, name: str) -> bool:
         return False
     decimal = text[max(start - 1, 0) : start] in {".", ","} and text[max(start - 2, 0) : start - 1].isdigit()
     return decimal or (after in {".", ","} and text[end + 1 : end + 2].isdigit())
-
-
-def _days(found: re.Match) -> Iterator[date]:
-    """The days that a date can mean; 03/04/1950 is two."""
-    y1, m1, d1, a, b, y2, y3, m3, d3 = found.groups()
-    readings = [(y1, m1, d1), (y2, b, a), (y2, a, b), (y3, m3, d3)]
-    for year, month, day in readings:
-        if year:
-            try:
-                yield date(int(year), int(month), int(day))
-            except ValueError:
-                continue
-
-
-def _day(word: str) -> date | None:
-    found = DAY.match(word.strip())
-    return next(_days(found), None) if found else None
