@@ -99,6 +99,7 @@ def test_run_passes_options_on_to_snakemake(tmp_path):
         "test-proportional-hazards",
         "fit-hazard-curve",
         "compare-sites",
+        "fit-subgroup-hazards",
         "fit-survival-sensitivity",
         "measure-added-value",
         "compare-readers",

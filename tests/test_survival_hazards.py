@@ -23,6 +23,7 @@ from faceage_bio.survival.models import Choices
 from faceage_bio.survival.proportional import proportional_hazards
 from faceage_bio.survival.sensitivity import sensitivity
 from faceage_bio.survival.sites import compare_sites
+from faceage_bio.survival.subgroups import subgroup_hazards
 from faceage_bio.tables import write_table
 from tests.test_report import CARD, ages_tables, config_of
 from tests.test_survival import people
@@ -238,6 +239,7 @@ def page_of(tmp_path, data, name="mine", **survival):
         "proportional_hazards": ph.tests, "proportional_hazards_curve": ph.curve, "remedies": ph.remedies,
         "hazard_curve_tests": curve.rows, "hazard_curve": curve.curve, "hazard_curve_people": curve.histogram,
         "sites": compare_sites(data, "site", CHOICES, name), "sensitivity": choices_of(data),
+        "subgroups": subgroup_hazards(data, ["sex", "chronological_age", "site"], CHOICES, name),
         "imputed": impute_full_model(data, CHOICES, name, m=2, iterations=1, seed=1),
     }  # fmt: skip
     paths = []
@@ -257,12 +259,17 @@ def test_the_page_tells_all_of_it(tmp_path):
     page = page_of(tmp_path, data)
     for words in (
         "Do the hazard ratios hold over time?</h3>", "Is the hazard a straight line in age acceleration?</h3>",
-        "Is it the same everywhere?</h3>", "Does the hazard ratio hang on a choice?</h3>", "Face age against chronological age</h4>",
+        "Is it the same everywhere?</h3>", "Is it the same for everybody?</h3>", "chronological age: under 65", "Does the hazard ratio hang on a choice?</h3>", "Face age against chronological age</h4>",
         "interaction chi-square, 2 df", "chi-square of curvature, 2 df", "GLOBAL", "without ages outside the valid band",
         "-5 years and below", "complete cases beside multiple imputation", "gaps of 21 people filled in", "cox.zph",
     ):  # fmt: skip
         assert words in page, words
-    assert page.count("<svg") >= 5
+    assert page.count("<svg") >= 6
+    forest = page.partition("Hazard ratio of age acceleration in subgroups, with p and q of the interaction")[
+        2
+    ].partition("</svg>")[0]
+    for words in ("everybody (", "sex: male (", "site: throat (", " deaths)", "p 0.", ", q "):
+        assert words in forest, words
     assert "Proportional hazards: not run" not in page
     assert not re.search(r"[>( ]nan\b", page)
 
@@ -289,6 +296,7 @@ def test_every_command_runs_on_a_plain_table(tmp_path):
         "test-proportional-hazards": [*models, "--output", "p.tsv", "--curve", "pc.tsv", "--remedies", "r.tsv", "--alpha", "0.9"],
         "fit-hazard-curve": [*models, "--output", "h.tsv", "--curve", "hc.tsv", "--histogram", "hp.tsv"],
         "compare-sites": [*models, "--by", "site", "--output", "si.tsv"],
+        "fit-subgroup-hazards": [*models, "--modifier", "sex", "--modifier", "chronological_age", "--split-age", "60", "--output", "su.tsv"],
         "fit-survival-sensitivity": [*models, "--covariate", "ecog", "--imputations", "2", "--iterations", "1", "--output", "se.tsv", "--imputed", "i.tsv"],
     }  # fmt: skip
     script = "import sys\nfrom faceage_bio.cli.main import app\nfor line in sys.stdin.read().split('\\n'):\n    app(line.split('\\t'), standalone_mode=False)"
@@ -300,4 +308,5 @@ def test_every_command_runs_on_a_plain_table(tmp_path):
     ledger = pd.read_csv(tmp_path / "l.tsv", sep="\t", dtype=str)
     assert ledger.reason.value_counts().to_dict()["missing_ecog"] >= 5
     assert (pd.read_csv(tmp_path / "si.tsv", sep="\t").level.dropna().unique()).tolist() != []
+    assert "under 60" in pd.read_csv(tmp_path / "su.tsv", sep="\t").subgroup.tolist()
     assert pd.read_csv(tmp_path / "c.tsv", sep="\t").step.str.contains("Firth").any()

@@ -1,4 +1,4 @@
-"""Commands that look into the Cox models: proportional hazards, curvature, sites, other choices."""
+"""Commands that look into the Cox models: proportional hazards, curvature, sites, subgroups, other choices."""
 
 from pathlib import Path
 from typing import Annotated
@@ -116,6 +116,34 @@ def compare_sites(
     choices = read_choices(per_years, step, [], group, stratum, cluster)
     people, name = _read(acceleration, choices)
     write_table(compare(people, by, choices, name), output)
+
+
+@app.command()
+def fit_subgroup_hazards(
+    acceleration: People,
+    output: Output,
+    modifier: Annotated[
+        list[str], typer.Option(help="A column by which the hazard ratio might differ; repeat.")
+    ] = [],
+    step: Steps = [],
+    covariate: Covariates = [],
+    group: Groups = [],
+    stratum: Strata = [],
+    cluster: Cluster = None,
+    per_years: PerYears = 10.0,
+    split_age: Annotated[float, typer.Option(help="Age that divides two groups, fixed beforehand.")] = 65.0,
+) -> None:
+    """Hazard ratio of age acceleration in subgroups, from one model for each modifier, and the test that they differ.
+
+    Example: faceage-bio fit-subgroup-hazards --acceleration people.tsv --modifier sex --modifier chronological_age
+    --step sex --output subgroups.tsv
+    """
+    from faceage_bio.survival.subgroups import subgroup_hazards
+    from faceage_bio.tables import write_table
+
+    choices = read_choices(per_years, step, covariate, group, stratum, cluster)
+    people, name = _read(acceleration, choices)
+    write_table(subgroup_hazards(people, modifier, choices, name, split_age=split_age), output)
 
 
 @app.command()

@@ -115,6 +115,7 @@ TABLES: dict[str, Rule] = {
     "survival/hazard_curve": PLAIN,
     "survival/hazard_curve_people": Rule(lines=(("cohort",),)),
     "survival/sites": Rule(lines=((*_GROUPS, "step", "by"),)),
+    "survival/subgroups": Rule(lines=((*_GROUPS, "step", "modifier"),), linked=("cohort", "modifier")),
     "survival/sensitivity": PLAIN,
     "survival/imputed": PLAIN,
     "survival/added_value": PLAIN,

@@ -37,6 +37,7 @@ PLACES = {
     "curves": ("curves", "survival/summary", "survival/kaplan_meier"), "cox": ("Cox models", "survival/cox"),
     "hazards": ("proportional hazards", "survival/proportional_hazards"), "curve": ("hazard curve", "survival/hazard_curve"),
     "sites": ("sites", "survival/sites"), "sensitivity": ("other choices", "survival/sensitivity"), "imputed": ("imputation", "survival/imputed"),
+    "subgroup-hazards": ("hazard in subgroups", "survival/subgroups"),
     "incidence": ("cumulative incidence", "survival/competing_risks"), "added-value": ("added value", "survival/added_value"),
     "calibration": ("calibration", "survival/calibration"), "decision": ("net benefit", "survival/decision_curve"),
 }  # fmt: skip

@@ -5,6 +5,7 @@ import pandas as pd
 from faceage_bio.report.figures import BLUE, INK, ORANGE, forest, to_svg
 from faceage_bio.report.words import term
 
+WIDTH = 320
 WIDEST = (0.05, 20.0)  # hazard ratios beyond are cut off
 
 
@@ -100,6 +101,39 @@ def curve(table: pd.DataFrame, people: pd.DataFrame) -> str:
         alt.vconcat(top, bars, spacing=4),
         "Hazard ratio by years of age acceleration, and how many people have them",
     )
+
+
+def subgroups(rows: pd.DataFrame) -> str:
+    """Hazard ratios in subgroups, with the p and q of the interaction beside the first of each modifier."""
+    import altair as alt
+
+    colours = [("age held constant", BLUE), ("all covariates held constant", ORANGE)]
+    names = [name for name, _ in colours]
+    shown = rows.assign(kind=rows["step"].map(lambda step: names[step != "+ age"]))
+    order = list(dict.fromkeys(shown["label"]))
+    title = f"Hazard ratio of age acceleration per {shown['per'].iloc[0]} (log scale)"
+    y = alt.Y("label:N", sort=order, title=None, axis=alt.Axis(labelLimit=330, grid=False))
+    shared = {
+        "y": y, "yOffset": alt.YOffset("kind:N", sort=names, scale=alt.Scale(paddingOuter=0.35)),
+        "color": alt.Color("kind:N", title=None, sort=names, scale=alt.Scale(domain=names, range=[c for _, c in colours]), legend=alt.Legend(symbolOpacity=1)),
+    }  # fmt: skip
+    base = alt.Chart(shown).encode(**shared)
+    scale = _ratio_scale(alt, min(0.9, shown["ci_lower"].min()), max(1.1, shown["ci_upper"].max()))
+    layers = [
+        alt.Chart(pd.DataFrame({"x": [1]})).mark_rule(color=INK, opacity=0.6).encode(x="x:Q"),
+        base.mark_rule(strokeWidth=2, clip=True).encode(
+            x=alt.X("ci_lower:Q", title=title, scale=scale), x2="ci_upper:Q"
+        ),
+        base.mark_point(filled=True, size=55, opacity=1, clip=True).encode(x="estimate:Q"),
+    ]
+    tests = shown[shown["test"] != ""].drop_duplicates(["modifier", "kind"])
+    if len(tests):
+        beside = alt.Chart(tests).encode(**shared)
+        layers.append(
+            beside.mark_text(align="left", fontSize=11).encode(x=alt.value(WIDTH + 8), text="test:N")
+        )
+    chart = alt.layer(*layers).properties(width=WIDTH, height=max(80, 34 * len(order)))
+    return to_svg(chart, "Hazard ratio of age acceleration in subgroups, with p and q of the interaction")
 
 
 def held(model: str) -> str:

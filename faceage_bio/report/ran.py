@@ -80,6 +80,7 @@ OPTIONS: dict[tuple[str, str], str] = {
     ("test-proportional-hazards", "alpha"): "survival.alpha",
     ("test-proportional-hazards", "split_years"): "survival.split_years",
     ("compare-sites", "by"): "survival.panel_by",
+    ("fit-subgroup-hazards", "split_age"): "survival.split_age",
     ("fit-survival-sensitivity", "early_death_years"): "survival.early_death_years",
     ("fit-survival-sensitivity", "gap_classes"): "survival.gap_classes",
     ("fit-survival-sensitivity", "imputations"): "survival.imputation.m",
@@ -231,5 +232,6 @@ FAMILIES = {
     "survival/gene_panel": "genes declared beforehand against survival",
     "survival/genes": "all genes against survival",
     "survival/sites": "levels within a model",
+    "survival/subgroups": "interactions with the hazard ratio, within a model",
     "variants/genes": "genes with variants, within each test and outcome",
 }

@@ -7,6 +7,7 @@ from faceage_bio.report.gene_survival import gene_survival_section
 from faceage_bio.report.hazards import hazard_sections
 from faceage_bio.report.ladder import ladder_section
 from faceage_bio.report.scores import scores_section
+from faceage_bio.report.subgroup_hazards import subgroup_section
 from faceage_bio.report.tables import ReportTables
 
 
@@ -17,6 +18,7 @@ def survival_cohort(tables: ReportTables, name: str, config: dict) -> dict:
         **curves_section(tables, name, config),
         **ladder_section(tables, name, config),
         **hazard_sections(tables, name, config),
+        **subgroup_section(tables, name, config),
         **added_value_section(tables, name, config),
         **competing_section(tables, name, config),
         **scores_section(tables, name, config),

@@ -54,6 +54,11 @@ class Survival(Closed):
     """Column of units within which people are alike, such as a hospital: all standard errors are robust against it."""
     panel_by: str = "site"
     """Column within whose levels the hazard ratio of face age is shown, with the test that they differ."""
+    modifiers: list[str] = ["sex", "chronological_age", "site"]
+    """Columns by which the hazard ratio of age acceleration might differ: interaction tests and subgroups. Words are
+    subgroups; numbers enter as they are, or as `groups` says."""
+    split_age: float = Field(default=65.0, gt=0)
+    """Age that divides the two age groups of the subgroups; age is also tested as a number, without a cut."""
     alpha: float = Field(default=0.05, gt=0, lt=1)
     """Test of proportional hazards: a smaller p-value brings the remedy (strata, time interaction, stretches, mean time)."""
     split_years: list[float] = Field(default=[1.0], min_length=1)

@@ -38,7 +38,7 @@ def compare_sites(usable: pd.DataFrame, by: str, choices: Choices, cohort: str) 
     steps += [("+ age, " + ", ".join(others), [AGE, *others])] if others else []
     build_design(usable.head(0), [by])  # a column that is not there is told
     known = usable[usable[by].notna()]
-    levels = _levels(known, by, choices)
+    levels = ordered_levels(known, by, choices)
     rows: list[dict] = []
     for step, held in steps:
         base = {
@@ -64,7 +64,7 @@ def compare_sites(usable: pd.DataFrame, by: str, choices: Choices, cohort: str) 
     return result_rows(pd.DataFrame(rows).assign(**{COHORT: cohort, "analysis": "sites", "by": by}))
 
 
-def _levels(known: pd.DataFrame, by: str, choices: Choices) -> list[str]:
+def ordered_levels(known: pd.DataFrame, by: str, choices: Choices) -> list[str]:
     """The declared order, or the largest first."""
     sizes = known[by].astype(str).value_counts(sort=True)
     declared = [level for level in choices.levels.get(by, ()) if level in sizes.index]

@@ -83,6 +83,30 @@ rule compare_sites:
         " --output {output.table:q} > {log:q} 2>&1"
 
 
+rule fit_subgroup_hazards:
+    input:
+        FOLLOWED,
+    output:
+        table=report(
+            "<results>/{cohort}/survival/subgroups.tsv",
+            caption="../report/subgroup_hazards.rst",
+            category="Survival",
+            labels={"cohort": "{cohort}", "table": "subgroups"},
+        ),
+    log:
+        "<logs>/survival/fit_subgroup_hazards_{cohort}.log",
+    wildcard_constraints:
+        cohort=any_of(WITH_CLINIC),
+    params:
+        models=SURVIVAL_MODELS,
+        modifiers=option("--modifier", config["survival"]["modifiers"]),
+        split_age=config["survival"]["split_age"],
+        version=VERSION,
+    shell:
+        "faceage-bio fit-subgroup-hazards --acceleration {input:q} {params.models:q} {params.modifiers:q}"
+        " --split-age {params.split_age} --output {output.table:q} > {log:q} 2>&1"
+
+
 rule fit_survival_sensitivity:
     input:
         FOLLOWED,

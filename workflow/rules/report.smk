@@ -33,6 +33,7 @@ ON_BOTH_PAGES = [
             "hazard_curve",
             "hazard_curve_people",
             "sites",
+            "subgroups",
             "sensitivity",
             "imputed",
             "added_value",

@@ -1,0 +1,216 @@
+"""Is the hazard of an older face the same for women and men, young and old, one disease and another? Subgroups and interactions."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+
+from faceage_bio.columns import AGE, AGE_ACCELERATION, COHORT, EVENT, RESULT_COLUMNS
+from faceage_bio.errors import FitError
+from faceage_bio.stats.cox_fit import CoxFit, likelihood_ratio_test
+from faceage_bio.stats.design import build_design
+from faceage_bio.stats.multiplicity import benjamini_hochberg
+from faceage_bio.survival.hazard_curve import main_steps
+from faceage_bio.survival.models import (
+    WORDS,
+    Choices,
+    ModelFrame,
+    model_frame,
+    model_rows,
+    name_of,
+    not_estimated,
+    numbers,
+    unit_of,
+)  # fmt: skip
+from faceage_bio.survival.sites import by_level, ordered_levels
+from faceage_bio.tables import result_rows
+
+FEWEST_DEATHS = 5  # of a subgroup whose hazard ratio is estimated
+FEW_DEATHS = 10  # of a subgroup whose hazard ratio is flagged
+MAX_LEVELS = 12
+BAND = "age_band"
+EVERYBODY = "everybody"
+RATIO = "ratio of hazard ratios"
+FURTHER = ("step", "modifier", "subgroup", "p_interaction", "q_interaction", "n_tests", "method")
+
+
+def subgroup_hazards(
+    usable: pd.DataFrame, modifiers: Sequence[str], choices: Choices, cohort: str, *, split_age: float = 65.0
+) -> pd.DataFrame:
+    """Hazard ratio of age acceleration in each subgroup, and the test that subgroups differ.
+
+    Of each modifier one Cox model of everybody, with the modifier and a hazard ratio of age acceleration for each of its
+    groups, once with age and once with all columns of the ladder's last step held constant. The test is a likelihood-ratio
+    test against the same model with one hazard ratio for all.
+
+    Parameters
+    ----------
+    usable : DataFrame
+        People with follow-up, covariates grouped (`grouped`).
+    modifiers : names of columns
+        Words are subgroups. Numbers enter as such, a row with the change of the hazard ratio per unit; age does so too, and
+        is shown in two groups beside.
+    choices : Choices
+    cohort : str
+    split_age : float
+        Age that divides the two groups, fixed beforehand.
+
+    Returns
+    -------
+    DataFrame, result rows, analysis "subgroups"
+        ``step``, ``modifier``, ``subgroup``. Rows of subgroups have no p-value of their own, which would be no test of the
+        difference between them, but ``p_interaction`` and ``q_interaction``; q-values are Benjamini and Hochberg's over
+        the ``n_tests`` interactions of a step. A subgroup of fewer than 5 deaths keeps a row and is in no model.
+
+    Raises
+    ------
+    CohortError
+        The table lacks a modifier.
+    """
+    build_design(usable.head(0), modifiers)  # a column that is not there is told
+    rows: list[dict] = []
+    for step, held in main_steps(choices):
+        columns = [AGE_ACCELERATION, *held]
+        whole = model_rows(usable, columns, choices, step=step)
+        rows.append(
+            next(row for row in whole if row["term"] == AGE_ACCELERATION)
+            | {"modifier": "", "subgroup": EVERYBODY, "p_value": np.nan}
+        )
+        found = [part for name in modifiers for part in _of_one(usable, name, columns, choices, split_age)]
+        p_values = np.array([part[-1].get("p_value", np.nan) for part in found])
+        n_tests = int(np.count_nonzero(~np.isnan(p_values)))
+        for part, q in zip(found, benjamini_hochberg(p_values), strict=True):
+            *groups, test = part
+            both = {"p_interaction": test.get("p_value", np.nan), "q_interaction": q}
+            rows += [row | both | {"step": step} for row in groups]
+            rows.append(test | {"q_value": q, "n_tests": n_tests, "step": step})
+    table = pd.DataFrame(rows).assign(**{COHORT: cohort, "analysis": "subgroups"})
+    return result_rows(table.reindex(columns=[*RESULT_COLUMNS, *FURTHER]))
+
+
+def _of_one(
+    usable: pd.DataFrame, modifier: str, columns: list[str], choices: Choices, split_age: float
+) -> list[list[dict]]:
+    """Rows of a modifier's interactions, each the rows of its subgroups and at last that of its test."""
+    known = usable[modifier].notna()
+    if not known.any():
+        return [[_base(usable, modifier, columns, choices) | _no_test(f"nobody has a {modifier}")]]
+    if modifier == AGE:
+        words = [f"under {split_age:g}", f"{split_age:g} and over"]
+        banded = usable.assign(**{BAND: np.where(usable[AGE] < split_age, *words)})
+        with_bands = replace(choices, further_levels={**choices.further_levels, BAND: words})
+        named = {"modifier": AGE}
+        groups = [row | named for row in _groups(banded[known], BAND, columns, with_bands)]
+        return [groups, [_as_number(usable, AGE, columns, choices)]]
+    if pd.api.types.is_numeric_dtype(usable[modifier]):
+        return [[_as_number(usable, modifier, columns, choices)]]
+    return [_groups(usable[known], modifier, columns, choices)]
+
+
+def _base(people: pd.DataFrame, modifier: str, columns: list[str], choices: Choices) -> dict:
+    held = list(dict.fromkeys([*columns[1:], modifier]))
+    own = WORDS.get(modifier, modifier.replace("_", " "))
+    return {
+        "term": AGE_ACCELERATION, "modifier": modifier, "subgroup": "", "method": choices.method,
+        "model": f"{WORDS[AGE_ACCELERATION]} x {own} + {name_of(held).replace(BAND, own)}",
+        "adjustment": ", ".join(WORDS.get(name, name) for name in columns[1:]),
+        "n": len(people), "n_events": int(people[EVENT].sum()),
+    }  # fmt: skip
+
+
+def _no_test(why: object) -> dict:
+    return {"measure": "interaction chi-square", "note": not_estimated(why)}
+
+
+def _groups(known: pd.DataFrame, modifier: str, columns: list[str], choices: Choices) -> list[dict]:
+    """One row per subgroup, and the test that they differ."""
+    base = _base(known, modifier, columns, choices)
+    levels = ordered_levels(known, modifier, choices)
+    if len(levels) > MAX_LEVELS:
+        return [base | _no_test(f"{modifier} has more than {MAX_LEVELS} groups")]
+    shared = {"measure": "hazard ratio", "per": unit_of(AGE_ACCELERATION, choices.per_years)[1]}
+    rows = {
+        level: base | shared | _counted(known[known[modifier].astype(str) == level]) | {"subgroup": level}
+        for level in levels
+    }
+    try:
+        frame, left_out = _with_deaths(known, modifier, columns, choices)
+        for level, row in rows.items():
+            rows[level] = row | _counted(frame.people[frame.people[modifier].astype(str) == level])
+        own = frame.people[modifier].astype(str)
+        others = frame.design.drop(columns=AGE_ACCELERATION)
+        larger = by_level(frame.design[[AGE_ACCELERATION]], own).join(others)
+        if flat := [level for level in own.unique() if f"{AGE_ACCELERATION} in {level}" not in larger]:
+            raise FitError(f"age acceleration does not vary in {flat[0]}")
+        test, fit = _tested(frame, frame.design, larger)
+    except FitError as error:
+        note = {"note": not_estimated(error)}
+        return [*(row | note for row in rows.values()), base | _no_test(error)]
+    for level, row in rows.items():
+        if level in left_out:
+            of_all = _counted(known[known[modifier].astype(str) == level])
+            note = not_estimated(f"fewer than {FEWEST_DEATHS} of its people died")
+            rows[level] = row | of_all | {"note": note}
+        else:
+            few = row["n_events"] < FEW_DEATHS
+            found = numbers(fit.terms.loc[f"{AGE_ACCELERATION} in {level}"])
+            note = f"fewer than {FEW_DEATHS} of its people died" if few else ""
+            rows[level] = row | found | {"p_value": np.nan, "note": note}
+    notes = [f"without {', '.join(left_out)}, with fewer than {FEWEST_DEATHS} deaths"] if left_out else []
+    test["note"] = "; ".join(part for part in (*notes, fit.note, frame.note) if part)
+    return [*rows.values(), base | test | _counted(frame.people)]
+
+
+def _with_deaths(
+    known: pd.DataFrame, modifier: str, columns: list[str], choices: Choices
+) -> tuple[ModelFrame, list[str]]:
+    """The model of the subgroups that have deaths enough, and the names of the others."""
+    every = ordered_levels(known, modifier, choices)
+    if len(every) < 2:
+        raise FitError(f"{modifier.replace('_', ' ')} does not vary")
+    wanted = list(dict.fromkeys([*columns, modifier]))
+    people = model_frame(known, wanted, choices).people
+    labels = known[modifier].astype(str)
+    deaths = people[EVENT].groupby(labels[people.index]).sum()
+    used = [level for level in every if deaths.get(level, 0) >= FEWEST_DEATHS]
+    if len(used) < 2:
+        raise FitError(f"fewer than 2 subgroups have {FEWEST_DEATHS} deaths")
+    left_out = [level for level in every if level not in used]
+    return model_frame(known[labels.isin(used)], wanted, choices), left_out
+
+
+def _tested(frame: ModelFrame, smaller: pd.DataFrame, larger: pd.DataFrame) -> tuple[dict, CoxFit]:
+    """The likelihood-ratio test, and the larger model with the errors that the choices ask for."""
+    # likelihoods do not know of clusters, so the test is of the models without
+    fit = frame.fit(larger, cluster=None)
+    chi_square, df, p_value = likelihood_ratio_test(frame.fit(smaller, cluster=None), fit)
+    test = {"measure": f"interaction chi-square, {df} df", "estimate": chi_square, "p_value": p_value}
+    return test, fit if frame.cluster is None else frame.fit(larger)
+
+
+def _as_number(usable: pd.DataFrame, modifier: str, columns: list[str], choices: Choices) -> dict:
+    """How the hazard ratio changes along a number, so that nobody needs a cut."""
+    size, unit = unit_of(modifier, choices.per_years)
+    years = unit_of(AGE_ACCELERATION, choices.per_years)[1]
+    base = _base(usable, modifier, columns, choices) | {
+        "measure": RATIO,
+        "per": f"{years}, for each {unit}{f' of {WORDS[modifier]}' if modifier in WORDS else ''}",
+    }
+    product = f"{AGE_ACCELERATION} x {modifier}"
+    try:
+        frame = model_frame(usable, list(dict.fromkeys([*columns, modifier])), choices)
+        if frame.people[modifier].nunique() < 2:
+            raise FitError(f"{WORDS.get(modifier, modifier)} does not vary")
+        along = (frame.people[modifier] - frame.people[modifier].mean()) / size
+        larger = frame.design.assign(**{product: frame.design[AGE_ACCELERATION] * along})
+        test, fit = _tested(frame, frame.design, larger)
+    except FitError as error:
+        return base | {"note": not_estimated(error)}
+    note = "; ".join(part for part in (fit.note, frame.note) if part)
+    found = numbers(fit.terms.loc[product]) | {"p_value": test["p_value"], "note": note}
+    return base | found | _counted(frame.people) | {"method": f"{choices.method}, p by likelihood-ratio test"}
+
+
+def _counted(people: pd.DataFrame) -> dict:
+    return {"n": len(people), "n_events": int(people[EVENT].sum())}
