@@ -100,19 +100,25 @@ def hours_of_photos(photos: int, megapixels: float, detection: str, cores: int, 
     return photos * seconds / max(1, min(cores, MOST_WORKERS)) / 3600
 
 
-def usual_megapixels(paths: Sequence[Path], most: int = 20) -> float:
-    """The median size of some photos, millions of pixels, from their heads alone; NaN if none can be read."""
-    import statistics
-
+def sizes_of(paths: Sequence[Path], most: int = 20) -> dict[Path, float]:
+    """Millions of pixels of some photos, from their heads alone; files that are none are left out."""
     from PIL import Image
 
-    sizes = []
+    sizes = {}
     for path in list(paths)[:: max(1, len(paths) // most)][:most]:
         try:
             with Image.open(path) as photo:
-                sizes.append(photo.width * photo.height / 1e6)
+                sizes[path] = photo.width * photo.height / 1e6
         except (OSError, ValueError):
             continue
+    return sizes
+
+
+def usual_megapixels(paths: Sequence[Path]) -> float:
+    """The median size of some photos, millions of pixels; NaN if none can be read."""
+    import statistics
+
+    sizes = sizes_of(paths).values()
     return statistics.median(sizes) if sizes else float("nan")
 
 
@@ -125,10 +131,13 @@ def answers(
     detection: str,
     jitters: int,
     megapixels: float,
+    photos_per_second: float | None = None,
 ) -> list[Answer]:
-    """Whether the study will run on a computer like this, line by line."""
+    """Whether the study will run on a computer like this, line by line; ``photos_per_second`` if they were timed on it."""
     rows = [_gpu(computer, device, photos), _memory(computer, photos), _disk(computer, photos, table_bytes), _slurm(computer)]  # fmt: skip
-    return [*rows, _time(computer, photos, detection, jitters, megapixels)]
+    if photos_per_second:
+        return [*rows, _measured_time(computer, device, photos, megapixels, photos_per_second)]
+    return [*rows, _time(computer, device, photos, detection, jitters, megapixels)]
 
 
 def _gpu(computer: Computer, device: str, photos: int) -> Answer:
@@ -169,14 +178,34 @@ def _slurm(computer: Computer) -> Answer:
     return Answer("SLURM", OK, "sbatch and its plugin are here; copy workflow/profiles/slurm to use it")
 
 
-def _time(computer: Computer, photos: int, detection: str, jitters: int, megapixels: float) -> Answer:
+def _time(
+    computer: Computer, device: str, photos: int, detection: str, jitters: int, megapixels: float
+) -> Answer:
     size = megapixels if megapixels == megapixels else PIXELS
     hours = hours_of_photos(photos, size, detection, computer.cores, jitters) + STATISTICS_HOURS
-    of = f"{photos:,} photos of about {size:.1f} million pixels" if photos else "no photos"
-    least = f"about {hours:.1f} hours" if hours >= 1 else f"about {max(5, round(hours * 60 / 5) * 5)} minutes"
     note = "An estimate from rates measured on another computer; other programs make it longer."
-    if computer.gpu:
-        note = "An estimate for the processors alone; how much faster a GPU is was not measured."
-    return Answer(
-        "Expected time", OK if hours < 24 else LOOK, f"{least} on {computer.cores} core(s): {of}", note
-    )
+    where = f"{computer.cores} core(s)"
+    if computer.gpu and device != "cpu" and photos:
+        where += " without the GPU"
+        note = "No rate of a GPU was measured."
+    advice = f"{note} To measure it here: faceage-bio check --time-photos 32." if photos else note
+    state = OK if hours < 24 else LOOK
+    return Answer("Expected time", state, f"{_said(hours)} on {where}: {_of(photos, size)}", advice)
+
+
+def _measured_time(
+    computer: Computer, device: str, photos: int, megapixels: float, photos_per_second: float
+) -> Answer:
+    hours = photos / photos_per_second / 3600 + STATISTICS_HOURS
+    where = computer.gpu if computer.gpu and device != "cpu" else "the processor"
+    found = f"{_said(hours)}: {_of(photos, megapixels)}, {photos_per_second:.1f} a second on {where}"
+    note = "Measured here, with a network of random weights; the steps after the photos are estimated. Other programs make it longer."
+    return Answer("Expected time", OK if hours < 24 else LOOK, found, note)
+
+
+def _said(hours: float) -> str:
+    return f"about {hours:.1f} hours" if hours >= 1 else f"about {max(5, round(hours * 60 / 5) * 5)} minutes"
+
+
+def _of(photos: int, megapixels: float) -> str:
+    return f"{photos:,} photos of about {megapixels:.1f} million pixels" if photos else "no photos"

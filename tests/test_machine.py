@@ -1,11 +1,18 @@
 """Whether a study will run on this computer, and how long it may take."""
 
+import pickle
+
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from faceage_bio import machine
+from faceage_bio.errors import RunError
+from faceage_bio.faceage import timing
+from faceage_bio.faceage.settings import settings_of
 from faceage_bio.machine import Computer
+from faceage_bio.settings.photos import FaceAge
 
 GOOD = Computer(cores=8, memory_gb=32, disk_free_gb=500)
 STUDY = {
@@ -45,7 +52,31 @@ def test_a_good_computer_without_a_gpu_will_do():
         ({"slurm": True, "slurm_plugin": True}, {}, "SLURM", "ok", "profiles/slurm"),
         ({}, {"photos": 10**7}, "Expected time", "look", "estimate"),
         ({}, {"photos": 0}, "Expected time", "ok", "no photos"),
-        ({"gpu": "NVIDIA H100"}, {}, "Expected time", "ok", "was not measured"),
+        ({}, {}, "Expected time", "ok", "on 8 core(s): 2,000 photos"),
+        ({"gpu": "NVIDIA H100"}, {}, "Expected time", "ok", "on 8 core(s) without the GPU: 2,000 photos"),
+        (
+            {"gpu": "NVIDIA H100"},
+            {},
+            "Expected time",
+            "ok",
+            "No rate of a GPU was measured. To measure it here: faceage-bio check --time-photos 32.",
+        ),
+        ({"gpu": "NVIDIA H100"}, {"device": "cpu"}, "Expected time", "ok", "measured on another computer"),
+        (
+            {"gpu": "NVIDIA H100"},
+            {"photos_per_second": 0.5},
+            "Expected time",
+            "ok",
+            "about 1.4 hours: 2,000 photos of about 5.0 million pixels, 0.5 a second on NVIDIA H100",
+        ),
+        (
+            {"gpu": "NVIDIA H100"},
+            {"device": "cpu", "photos_per_second": 0.5},
+            "Expected time",
+            "ok",
+            "0.5 a second on the processor",
+        ),
+        ({}, {"photos_per_second": 0.01}, "Expected time", "look", "about 55.8 hours"),
     ],
 )
 def test_what_is_missing_is_told_with_advice(computer, changes, what, expected, said):
@@ -78,3 +109,65 @@ def test_this_computer_can_be_looked_at(tmp_path):
     assert found.cores >= 1
     assert found.memory_gb > 0
     assert found.disk_free_gb > 0
+
+
+def timed(folder, device="cpu", n=2, workers=1, megapixels=0.05, **faceage):
+    paths = timing.draw_noise(folder, n, megapixels)
+    return timing.photos_per_second(paths, device, settings_of(FaceAge(**faceage)), workers)
+
+
+def test_noise_is_of_the_size_asked_for(tmp_path):
+    paths = timing.draw_noise(tmp_path, 3, 0.5)
+    assert len(set(paths)) == 3
+    assert machine.usual_megapixels(paths) == pytest.approx(0.5, rel=0.01)
+
+
+def test_larger_photos_and_more_crops_take_longer(tmp_path):
+    speed = timed(tmp_path)
+    assert speed > 0
+    assert timed(tmp_path, megapixels=0.8) < speed
+    assert timed(tmp_path, jitters=16) < speed
+
+
+def test_processes_are_timed_while_all_of_them_work(tmp_path, monkeypatch):
+    seen = []
+
+    class Pool:
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *gone):
+            pass
+
+        def map(self, function, paths, barriers):
+            pickle.dumps(function)
+            seen.append((len(paths), {barrier.parties for barrier in barriers}))
+            return [0.5, 1.0]
+
+    monkeypatch.setattr(timing, "pool", lambda workers, make: Pool())
+    assert timed(tmp_path, n=4, workers=2) == 4 / 0.5 + 4 / 1.0
+    assert seen == [(2, {2})]
+
+
+def test_two_processes_give_a_rate_and_end(tmp_path):
+    assert timed(tmp_path, workers=2) > 0
+
+
+def end_at_once(device, settings):
+    import os
+
+    os._exit(1)
+
+
+def test_a_process_that_is_ended_is_told(tmp_path, monkeypatch):
+    monkeypatch.setattr(timing, "random_tools", end_at_once)
+    with pytest.raises(RunError, match="--time-photos: one of 2 processes was ended"):
+        timed(tmp_path, workers=2)
+
+
+@pytest.mark.gpu
+def test_a_gpu_is_timed_and_faster_than_one_core(tmp_path):
+    if not torch.cuda.is_available():
+        pytest.skip("no CUDA device")
+    on_gpu = timed(tmp_path, "cuda", n=16, workers=2, megapixels=2.0)
+    assert on_gpu > timed(tmp_path, "cpu", n=4, megapixels=2.0)

@@ -7,6 +7,7 @@ import pytest
 
 from faceage_bio.cohort.example import write_example
 from faceage_bio.errors import RunError
+from faceage_bio.faceage.timing import draw_noise
 
 
 def call(*arguments, cwd):
@@ -41,6 +42,20 @@ def test_an_example_study_with_photos_and_model_passes(tmp_path):
     assert "Everything fits" in output
     assert "Will it run here?" in output
     assert "SHA-256 as in its card" in " ".join(output.replace("│", " ").split())
+
+
+def test_check_times_the_studys_own_photos_without_weights(tmp_path):
+    call("init", "my-study", cwd=tmp_path)
+    draw_noise(tmp_path / "my-study" / "photos", 3, 0.05)
+    (tmp_path / "my-study" / "photos" / "notes.txt").write_text("no photo")
+    before = sorted(tmp_path.rglob("*"))
+    status, output = call("check", "--configfile", "my-study/config.yaml", "--time-photos", "2", cwd=tmp_path)
+    words = " ".join(output.replace("│", " ").split())
+    assert "Timing 2 of the study's photos in each of 1 process(es)" in words
+    assert "Measured here" in words
+    assert status == 2  # weights are still missing
+    assert "my-study/model: found no card.json" in words
+    assert sorted(tmp_path.rglob("*")) == before
 
 
 def test_init_overwrites_nothing(tmp_path):

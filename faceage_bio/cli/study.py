@@ -32,10 +32,20 @@ def init(folder: Annotated[Path, typer.Argument(help="A new folder for the study
 
 
 @app.command()
-def check(configfile: ConfigFile) -> None:
+def check(
+    configfile: ConfigFile,
+    time_photos: Annotated[
+        int,
+        typer.Option(
+            help="Time the way from photo to age here, on so many photos per process.", min=0, max=10_000
+        ),
+    ] = 0,
+) -> None:
     """Tell whether config, photos, clinic, counts and weights fit together, and whether they will run here.
 
-    Nothing is computed. Exit status 2 if anything is wrong or missing.
+    Nothing is computed, unless --time-photos asks how long the study will take on this computer: then a few of its photos
+    (or noise, where there are none) go through detector and network with random weights, and their ages are thrown away.
+    Exit status 2 if anything is wrong or missing.
 
     Example: faceage-bio check --configfile my-study/config.yaml
     """
@@ -59,7 +69,7 @@ def check(configfile: ConfigFile) -> None:
         console.print(
             "The cohorts of this config are the demo's: they will be drawn, so there is nothing to check."
         )
-        _tell_computer(config, console, [])
+        _tell_computer(config, console, [], time_photos)
         return
     problems: list[FaceAgeBioError] = []
     weights = []
@@ -101,7 +111,7 @@ def check(configfile: ConfigFile) -> None:
                 )
             except CohortError as error:
                 problems.append(error)
-    ready = _tell_computer(config, console, weights)
+    ready = _tell_computer(config, console, weights, time_photos)
     if problems:
         raise CohortError("\n".join(str(problem) for problem in problems))
     if not ready:
@@ -111,7 +121,7 @@ def check(configfile: ConfigFile) -> None:
     console.print(f"Everything fits. Start with: faceage-bio run --configfile {configfile}")
 
 
-def _tell_computer(config: "Config", console: "Console", weights: list["Answer"]) -> bool:
+def _tell_computer(config: "Config", console: "Console", weights: list["Answer"], time_photos: int) -> bool:
     """Print whether the study will run on this computer; False if something that it needs is missing."""
     import sys
 
@@ -128,12 +138,17 @@ def _tell_computer(config: "Config", console: "Console", weights: list["Answer"]
         photos = sum(plan.n for plan in PLANS)
     folders = [Path(one.photos) for one in cohorts if one.photos and Path(one.photos).is_dir()]
     paths = [path for folder in folders for path in sorted(folder.rglob("*")) if path.is_file()]
+    megapixels = machine.usual_megapixels(paths)
+    rate = None
+    if time_photos and photos:
+        megapixels = megapixels if megapixels == megapixels else machine.PIXELS
+        rate = _time_photos(config, paths, time_photos, photos, megapixels)
     answers = [
         machine.Answer("Python", machine.OK, sys.version.split()[0]),
         *weights,
         *machine.answers(
             machine.look(Path(config.results_dir).resolve()), photos=photos, table_bytes=sum(_bytes_of(Path(file)) for file in files),
-            device=config.faceage.device, detection=config.faceage.detection, jitters=config.faceage.jitters, megapixels=machine.usual_megapixels(paths),
+            device=config.faceage.device, detection=config.faceage.detection, jitters=config.faceage.jitters, megapixels=megapixels, photos_per_second=rate,
         ),
     ]  # fmt: skip
     table = Table("What", "", "Found", "What to do", title="Will it run here?")
@@ -141,6 +156,30 @@ def _tell_computer(config: "Config", console: "Console", weights: list["Answer"]
         table.add_row(answer.what, answer.state, answer.found, answer.advice)
     console.print(table)
     return not any(answer.state == machine.MISSING for answer in answers)
+
+
+def _time_photos(config: "Config", paths: list[Path], n: int, photos: int, megapixels: float) -> float | None:
+    """Photos per second of as many processes as a run would have; None where the GPU that is asked for is not there."""
+    import tempfile
+
+    import torch
+
+    from faceage_bio import machine
+    from faceage_bio.faceage.predict import choose_device, count_workers
+    from faceage_bio.faceage.settings import settings_of
+    from faceage_bio.faceage.timing import draw_noise, photos_per_second
+
+    if config.faceage.device == "cuda" and not torch.cuda.is_available():
+        return None
+    device = choose_device(config.faceage.device)
+    shard = min(photos, config.faceage.shard_size)
+    workers = min(machine.MOST_WORKERS, count_workers(None, device, shard))
+    with tempfile.TemporaryDirectory() as folder:
+        own = list(machine.sizes_of(paths, n))
+        timed = own or draw_noise(Path(folder), n, megapixels)
+        what = "of the study's photos" if own else "pictures of noise"
+        print(f"Timing {len(timed)} {what} in each of {workers} process(es) on {device} ...", flush=True)
+        return photos_per_second(timed, device, settings_of(config.faceage), workers)
 
 
 def _bytes_of(path: Path) -> int:
