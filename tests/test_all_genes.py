@@ -127,6 +127,71 @@ def test_a_picture_of_60000_genes_is_small_and_names_its_panel():
     assert [name for name in PANEL if f">{name}</text>" in svg] == PANEL
 
 
+def named(n_genes: int, cohorts: list[str], rooms=("expression",)) -> ReportTables:
+    """Genes by symbols, with the identifiers that a mapping at intake leaves, the same in all cohorts."""
+    made = {}
+    for room in rooms:
+        parts = [real_looking(name, n_genes, seed) for seed, name in enumerate(cohorts)]
+        for part in parts:
+            number = part.index.to_numpy()
+            part["gene_id"] = [f"ENSG{k * 7919 % 300_007:011d}" for k in number]
+            part["term"] = [part.term[k] if k < len(PANEL) else f"S{k * 7907 % 99_991:05d}" for k in number]
+        made[room, "genes"] = pd.concat(parts)
+    return ReportTables(made | {("expression", "panel"): made["expression", "genes"].query("term in @PANEL")})
+
+
+def ids_on(page: str) -> dict[str, str]:
+    packed = json.loads(
+        re.search(r'<script type="application/json" class="gene-ids">(.*?)</script>', page)[1]
+    )
+    return dict(zip(*json.loads(gzip.decompress(base64.b64decode(packed))), strict=True))
+
+
+def test_identifiers_of_a_mapping_stand_on_the_page_once_and_within_the_room():
+    cohorts = ["one", "two", "three"]
+    found = named(20_000, cohorts)
+    page = association_page(found, config_of(cohorts, expression={"panel": PANEL}), [CARD])
+    genes = found.get("expression", "genes")
+    assert ids_on(page) == dict(zip(genes.term, genes.gene_id, strict=True))
+    assert page.count('class="gene-ids"') == 1
+    packed = re.search(r'class="gene-ids">(.*?)</script>', page)[1]
+    assert sum(len(one["data"]) for one in unpacked(page)) + len(packed) <= module.BUDGET
+    assert "with the largest p are left out" not in page
+    assert "Find a gene, by symbol or Ensembl identifier" in page
+    assert [cell["kind"] for cell in unpacked(page)[0]["cells"]][:3] == ["name", "id", "estimate"]
+
+
+def test_identifiers_take_their_room_from_the_tables(monkeypatch):
+    monkeypatch.setattr(module, "BUDGET", 200_000)
+    found = named(6_000, ["one", "two"])
+    page = association_page(found, config_of(["one", "two"], expression={"panel": PANEL}), [CARD])
+    packed = re.search(r'class="gene-ids">(.*?)</script>', page)[1]
+    assert 20_000 < len(packed) < 100_000
+    assert sum(len(one["data"]) for one in unpacked(page)) + len(packed) <= 200_000
+    assert "with the largest p are left out" in page
+
+
+@pytest.mark.parametrize(
+    ("given", "title", "expected"),
+    [
+        ([1021, 7157.0, np.nan], "Identifier", {"CDK6": "1021", "TP53": "7157", "CDKN2A": "ENSG00000147889"}),
+        (
+            ["ENSG00000105810 ENSG00000999999", None, None],
+            "Ensembl",
+            {"CDK6": "ENSG00000105810 ENSG00000999999"},
+        ),
+    ],
+)
+def test_identifiers_of_another_kind_several_or_none(given, title, expected):
+    genes = real_looking("one", 3).assign(gene_id=given)
+    page = module.PageGenes.of(ReportTables({("expression", "genes"): genes}))
+    assert page.title == title
+    assert expected.items() <= page.ids.items()
+    assert page.ids.keys() == set(PANEL)  # the declared table knows those that have none
+    bare = module.PageGenes.of(ReportTables({}))
+    assert (bare.ids, bare.packed, bare.room) == ({}, "", module.BUDGET)
+
+
 def test_one_gene_is_a_table_and_a_picture():
     page = page_of(["one"], 1)
     assert "1 genes were tested" in page
@@ -203,4 +268,31 @@ def test_a_browser_finds_sorts_and_names_genes(tmp_path):
             float(genes.estimate.max()), float(-np.log10(genes.p_value[genes.estimate.idxmax()])),
         )  # fmt: skip
         assert told.startswith(genes.loc[genes.estimate.idxmax(), "term"])
+        assert [line for line in browser.get_log("browser") if line["level"] in {"SEVERE", "WARNING"}] == []
+
+
+@pytest.mark.browser
+def test_a_browser_finds_genes_by_the_identifiers_of_a_mapping(tmp_path):
+    found = named(2_000, ["one"])
+    page = association_page(found, config_of(["one"], expression={"panel": PANEL}), [CARD])
+    (tmp_path / "page.html").write_text(page)
+    genes = found.get("expression", "genes").reset_index(drop=True)
+    with chromium(tmp_path / "profile") as browser:
+        browser.get((tmp_path / "page.html").as_uri())
+        browser.execute_script("document.querySelector('.explorer').scrollIntoView()")
+        browser.implicitly_wait(10)
+        place = browser.find_element("css selector", ".explorer[data-ready]")
+        rows = """return [...document.querySelectorAll('.explorer tbody tr')].map((row) => [...row.cells].map((cell) => cell.textContent))"""
+        first = browser.execute_script(rows)
+        place.find_element("css selector", "input[type=search]").send_keys(genes.gene_id[1234].lower())
+        assert [row[:2] for row in browser.execute_script(rows)] == [[genes.term[1234], genes.gene_id[1234]]]
+        place.find_element("css selector", "input[type=search]").clear()
+        place.find_element("css selector", "input[type=search]").send_keys(genes.term[77])
+        assert browser.execute_script(rows)[0][0] == genes.term[77]
+        assert len(first) == 10
+        place.find_elements("css selector", "thead button")[1].click()  # by identifier
+        place.find_element("css selector", "input[type=search]").clear()
+        place.find_element("css selector", "input[type=search]").send_keys("e")
+        found_ids = [row[1] for row in browser.execute_script(rows)]
+        assert found_ids[0] == min(genes.gene_id)
         assert [line for line in browser.get_log("browser") if line["level"] in {"SEVERE", "WARNING"}] == []

@@ -8,6 +8,8 @@ from faceage_bio.errors import CohortError, TableError
 from faceage_bio.expression.counts import choose_samples
 from faceage_bio.expression.inputs import read_inputs
 from faceage_bio.expression.stage import result_tables
+from faceage_bio.rna.count_files import CountTable
+from faceage_bio.tables import write_table
 from tests.expression_study import study
 
 
@@ -82,7 +84,10 @@ def test_the_command_runs_on_plain_tables(tmp_path):
     table = table.drop(columns="cohort").astype({"age_acceleration": object})
     table.loc[3, "age_acceleration"] = "NA"
     table.to_csv(tmp_path / "people.tsv", sep="\t", index=False)
-    counts.rename_axis("gene").to_csv(tmp_path / "counts.tsv", sep="\t")
+    counts.rename(index={"G7": "ENSG00000000007.2"}).rename_axis("gene").to_csv(
+        tmp_path / "counts.tsv", sep="\t"
+    )
+    (tmp_path / "ids.tsv").write_text("gene_id\tsymbol\nENSG00000000007\tG7\n")
     samples[["sample_id", "subject_id"]].to_csv(tmp_path / "samples.tsv", sep="\t", index=False)
     command = [sys.executable, "-m", "faceage_bio", "fit-expression"]
     options = {
@@ -95,13 +100,15 @@ def test_the_command_runs_on_plain_tables(tmp_path):
     }
     for option, name in options.items():
         command += [f"--{option}", str(tmp_path / f"{name}.tsv")]
-    command += ["--panel", "CDK6", "--workers", "1"]
+    command += ["--panel", "CDK6", "--workers", "1", "--gene-ids", str(tmp_path / "ids.tsv")]
     for covariate in ("sex", "bmi", "sex:bmi"):
         command += ["--covariate", covariate]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert "59 of 60 samples" in done.stdout
     assert "58 genes, and 1 of the 1 declared" in done.stdout
+    genes = pd.read_csv(tmp_path / "genes.tsv", sep="\t").set_index("term")
+    assert genes.gene_id.dropna().to_dict() == {"G7": "ENSG00000000007"}
     panel = pd.read_csv(tmp_path / "panel.tsv", sep="\t")
     together = panel[panel.model == "together"].set_index("exposure")
     assert together.q_value["age_acceleration"] < 1e-4
@@ -162,9 +169,20 @@ def test_a_samples_table_that_does_not_tell_whose_each_sample_is_is_refused(plai
 
 def test_samples_without_a_row_are_left_out_and_said(plain, capsys):
     samples, attempt = plain
-    inputs, _ = attempt(samples.head(15))
+    inputs, *_ = attempt(samples.head(15))
     assert inputs["expression"][0].shape == (20, 15)
     assert "5 sample(s) have no row in" in capsys.readouterr().out
+
+
+def test_a_table_checked_at_intake_keeps_the_identifiers(tmp_path):
+    _, counts, samples = study(n=20, genes=20)
+    ids = pd.Series({"G7": "ENSG00000000007"}).rename_axis("gene")
+    checked = CountTable(counts.rename_axis("gene"), identifiers=ids)
+    write_table(checked.to_table(), tmp_path / "counts.parquet")
+    write_table(samples, tmp_path / "samples.parquet")
+    inputs, _, found = read_inputs("c", tmp_path / "samples.parquet", tmp_path / "counts.parquet")
+    assert found.to_dict() == ids.to_dict()
+    pd.testing.assert_frame_equal(inputs["expression"][0], counts.rename_axis("gene"))
 
 
 def test_samples_of_other_people_are_refused():

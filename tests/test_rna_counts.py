@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from faceage_bio.errors import CountsError, TableError
 from faceage_bio.rna import gene_ids
-from faceage_bio.rna.count_files import read_counts
+from faceage_bio.rna.count_files import CountTable, read_counts
 from faceage_bio.rna.formats import sample_of
 
 COUNTS = pd.DataFrame(
@@ -60,6 +60,22 @@ def test_ensembl_identifiers_lose_version_and_get_symbols(tmp_path):
     mapping = tmp_path / "ids.tsv"
     mapping.write_text("gene_id\tsymbol\nENSG00000999999.1\tMINE\n")
     assert "MINE" in read_counts(tmp_path / "counts.tsv", mapping=mapping).counts.index
+
+
+def test_identifiers_of_genes_that_got_a_symbol_are_kept_through_the_checked_table(tmp_path):
+    table = COUNTS.set_axis(["ENSG00000999999.3", "ENSG00000999998", "MDS006", "IL8"])
+    mapping = tmp_path / "ids.tsv"
+    mapping.write_text("gene_id\tsymbol\nENSG00000999999\tMINE\nENSG00000999998.1\tMINE\nMDS006\tYOURS\n")
+    found = read_counts(write(tmp_path / "counts.tsv", table), mapping=mapping)
+    # IL8 is an older symbol of CXCL8 and no identifier
+    assert found.identifiers.to_dict() == {"MINE": "ENSG00000999999 ENSG00000999998", "YOURS": "MDS006"}
+    assert found.counts.index.tolist() == ["MINE", "YOURS", "CXCL8"]
+    kept = CountTable.from_table(found.to_table())
+    pd.testing.assert_frame_equal(kept.counts, found.counts)
+    assert kept.identifiers.to_dict() == found.identifiers.to_dict()
+    plain = read_counts(write(tmp_path / "plain.tsv", COUNTS))
+    assert list(plain.to_table()) == ["gene", "s1", "s2", "s3"]
+    assert CountTable.from_table(plain.to_table()).identifiers.empty
 
 
 def test_a_gtf_names_genes(tmp_path):

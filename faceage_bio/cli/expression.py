@@ -71,14 +71,14 @@ def fit_expression(
     from faceage_bio.expression.counts import choose_samples, one_row_per_sample
     from faceage_bio.expression.inputs import read_inputs, read_profiles
     from faceage_bio.expression.quality import verdicts_of
-    from faceage_bio.expression.stage import result_tables
+    from faceage_bio.expression.stage import result_tables, with_identifiers
     from faceage_bio.plain import read_plain
     from faceage_bio.tables import read_table, write_table
 
     table = read_plain(acceleration, (SUBJECT, AGE, AGE_ACCELERATION))
     judged = read_table(quality) if quality else None
     cohort = str(table[COHORT].iloc[0]) if COHORT in table and len(table) else ""
-    inputs, sheet = read_inputs(
+    inputs, sheet, identifiers = read_inputs(
         cohort, samples, counts, pseudobulk, kind=counts_kind, strand=counts_strand, gene_ids=gene_ids
     )
     outputs = []
@@ -90,7 +90,7 @@ def fit_expression(
         tested, declared = result_tables(
             data, cohort, analysis, covariate, panel, per_years, min_count, min_samples, workers
         )
-        outputs.append((tested, declared, data.ledger))
+        outputs.append((with_identifiers(tested, identifiers), declared, data.ledger))
         print(
             f"tests of age acceleration: {int((tested['exposure'] == 'age_acceleration').sum())} genes, "
             f"and {int(declared['n_tests'].max()) if declared['n_tests'].notna().any() else 0} of the {len(panel)} declared"

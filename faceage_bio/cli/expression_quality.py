@@ -74,7 +74,7 @@ def check_expression(
 
     table = read_plain(acceleration, (SUBJECT, AGE_ACCELERATION))
     cohort = str(table[COHORT].iloc[0]) if COHORT in table and len(table) else ""
-    inputs, _ = read_inputs(
+    inputs, *_ = read_inputs(
         cohort, samples, counts, pseudobulk, kind=counts_kind, strand=counts_strand, gene_ids=gene_ids
     )
     limits = Limits(outliers, deviations, sex_mismatches, sex_difference, components, variable_genes)

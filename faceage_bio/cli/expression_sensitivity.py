@@ -72,7 +72,7 @@ def fit_expression_sensitivity(
     table = read_plain(acceleration, (SUBJECT, AGE, AGE_ACCELERATION))
     judged = read_table(quality) if quality else None
     cohort = str(table[COHORT].iloc[0]) if COHORT in table and len(table) else ""
-    inputs, _ = read_inputs(
+    inputs, *_ = read_inputs(
         cohort, samples, counts, pseudobulk, kind=counts_kind, strand=counts_strand, gene_ids=gene_ids
     )
     # a sample is left out of a model at a time, so the first of a person stands for him

@@ -91,7 +91,7 @@ def score_gene_sets(
             f"{genes}: lacks the column(s) {', '.join(lacking)}. Give the table of all genes that faceage-bio fit-expression writes."
         )
     cohort = str(table[COHORT].iloc[0]) if COHORT in table and len(table) else ""
-    inputs, _ = read_inputs(
+    inputs, *_ = read_inputs(
         cohort, samples, counts, pseudobulk, kind=counts_kind, strand=counts_strand, gene_ids=gene_ids
     )
     # a person's several samples cannot all be in a model without errors of their own, so the first stands for them

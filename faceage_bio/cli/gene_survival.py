@@ -40,7 +40,7 @@ def normalise_expression(
     from faceage_bio.expression.quality import without_excluded
     from faceage_bio.tables import read_table, write_table
 
-    inputs, _ = read_inputs(
+    inputs, *_ = read_inputs(
         "", samples, counts, pseudobulk, kind=counts_kind, strand=counts_strand, gene_ids=gene_ids
     )
     inputs = without_excluded(inputs, read_table(quality) if quality else None)

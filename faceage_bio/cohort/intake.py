@@ -13,6 +13,7 @@ from faceage_bio.columns import AGE, CAUSE, COHORT, PHOTO, SAMPLE, SUBJECT, SUBJ
 from faceage_bio.errors import TableError, examples
 from faceage_bio.parse import dates
 from faceage_bio.problems import Problems
+from faceage_bio.rna.count_files import CountTable
 from faceage_bio.tables import ledger_rows, read_text_table, write_table
 
 TEXT = (COHORT, SUBJECT, "sex", "smoking", "site", "race", "group", "intent", CAUSE)
@@ -26,7 +27,7 @@ class CohortTables:
     subjects: pd.DataFrame
     samples: pd.DataFrame
     ledger: pd.DataFrame
-    counts: pd.DataFrame | None = None  # bulk RNA: genes x samples
+    counts: CountTable | None = None  # bulk RNA
     variant_people: pd.DataFrame | None = None  # DNA: whose each sample is, with ancestry components
 
 
@@ -60,7 +61,7 @@ def write_cohorts(tables: dict[str, CohortTables], results: Path) -> None:
         write_table(cohort.subjects, folder / "subjects.parquet", private=True)
         write_table(cohort.samples, folder / "samples.parquet", private=True)
         if cohort.counts is not None:
-            write_table(cohort.counts.reset_index(), folder / "counts.parquet", private=True)
+            write_table(cohort.counts.to_table(), folder / "counts.parquet", private=True)
         if cohort.variant_people is not None:
             write_table(cohort.variant_people, folder / "variant_people.parquet", private=True)
         write_table(cohort.ledger, folder / "ledger.tsv", private=True)

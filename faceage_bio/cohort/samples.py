@@ -21,7 +21,7 @@ from faceage_bio.columns import (
 from faceage_bio.errors import CountsError, TableError, examples
 from faceage_bio.problems import Problems
 from faceage_bio.rna.cells import open_cells
-from faceage_bio.rna.count_files import read_counts
+from faceage_bio.rna.count_files import CountTable, read_counts
 
 # what the clinic table and the photos say of people; a file of RNA does not
 OF_PEOPLE = (*SUBJECT_COLUMNS, FACE_AGE, AGE_GAP, AGE_ACCELERATION)
@@ -29,14 +29,14 @@ OF_PEOPLE = (*SUBJECT_COLUMNS, FACE_AGE, AGE_GAP, AGE_ACCELERATION)
 
 def read_samples(
     cohort: str, settings: dict, known: set[str], problems: Problems, of_clinic: Collection[str] = ()
-) -> tuple[pd.DataFrame, pd.DataFrame | None]:
-    """The checked samples of a cohort, and its raw counts in one form (genes x samples) if they are bulk.
+) -> tuple[pd.DataFrame, CountTable | None]:
+    """The checked samples of a cohort, and its raw counts in one form if they are bulk.
 
     ``of_clinic`` are columns of the clinic table: what an h5ad tells of its donors in them is not taken.
 
     Returns
     -------
-    DataFrame with ``columns.SAMPLE_COLUMNS`` and the table's further columns, DataFrame of int or None
+    DataFrame with ``columns.SAMPLE_COLUMNS`` and the table's further columns, CountTable or None
     """
     empty = pd.DataFrame(columns=list(SAMPLE_COLUMNS))
     if settings.get("single_cell"):
@@ -50,7 +50,7 @@ def read_samples(
     counts = _read_counts(settings, table, known, problems)  # without a table a sample has its subject's name
     if counts is None or (settings.get("samples") and table is None):
         return empty, None
-    names = counts.columns.tolist()
+    names = counts.counts.columns.tolist()
     if table is None:
         table = pd.DataFrame({SAMPLE: names, SUBJECT: names}, index=range(1, len(names) + 1))
     else:
@@ -73,7 +73,7 @@ def read_samples(
 
 def _read_counts(
     settings: dict, table: pd.DataFrame | None, known: set[str], problems: Problems
-) -> pd.DataFrame | None:
+) -> CountTable | None:
     try:
         found = read_counts(
             settings["counts"],
@@ -90,7 +90,7 @@ def _read_counts(
     else:
         for sentence in found.said:
             print(f"{settings['counts']}: {sentence}")
-        return found.counts
+        return found
     return None
 
 

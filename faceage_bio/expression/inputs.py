@@ -10,7 +10,7 @@ from faceage_bio.errors import CohortError, RunError, TableError, examples
 from faceage_bio.expression.cells import ABOUT, samples_of
 from faceage_bio.problems import Problems
 from faceage_bio.rna.cells import CELL_TYPE
-from faceage_bio.rna.count_files import read_counts
+from faceage_bio.rna.count_files import CountTable, read_counts
 from faceage_bio.tables import read_table
 
 Inputs = dict[str, tuple[pd.DataFrame, pd.DataFrame]]  # analysis -> counts (genes x samples), samples table
@@ -25,8 +25,10 @@ def read_inputs(
     kind: str = "counts",
     strand: str | None = None,
     gene_ids: Path | None = None,
-) -> tuple[Inputs, pd.DataFrame]:
-    """Counts and samples of each analysis (bulk: one; single cell: one for each cell type), and the samples table.
+) -> tuple[Inputs, pd.DataFrame, pd.Series]:
+    """Counts and samples of each analysis (bulk: one; single cell: one for each cell type), the samples table, identifiers.
+
+    Identifiers are those of bulk genes that got a symbol, by symbol; for others there is none.
 
     A cell type of which no profile is left stays, with no sample. Of single cells ``samples`` may be None: each donor is one; if
     given, it has one row per donor, and its further columns (batch) may be covariates.
@@ -54,9 +56,11 @@ def read_inputs(
     sheet[COHORT] = cohort
     if profiles is not None:
         types = sorted(profiles[CELL_TYPE].unique())
-        return {f"expression in {name}": samples_of(profiles, name, cohort, sheet) for name in types}, sheet
+        analyses = {f"expression in {name}": samples_of(profiles, name, cohort, sheet) for name in types}
+        return analyses, sheet, pd.Series(dtype=object)
     if counts.suffix == ".parquet":  # checked at intake
-        return {"expression": (read_table(counts).set_index("gene"), sheet)}, sheet
+        found = CountTable.from_table(read_table(counts))
+        return {"expression": (found.counts, sheet)}, sheet, found.identifiers
     names = sheet[SAMPLE].astype(str).tolist()
     found = read_counts(counts, kind=kind, strand=strand, mapping=gene_ids, samples=names)
     for sentence in found.said:
@@ -68,7 +72,7 @@ def read_inputs(
         )
     if unnamed := found.counts.shape[1] - len(names):
         print(f"{counts}: {unnamed} sample(s) have no row in {samples} and are left out")
-    return {"expression": (found.counts[names], sheet)}, sheet
+    return {"expression": (found.counts[names], sheet)}, sheet, found.identifiers
 
 
 def check_samples_table(sheet: pd.DataFrame, file: Path) -> None:

@@ -74,6 +74,11 @@ def result_tables(
     return tuple(result_rows(table.assign(**label)).reindex(columns=columns) for table in (genes, declared))
 
 
+def with_identifiers(genes: pd.DataFrame, identifiers: pd.Series) -> pd.DataFrame:
+    """The table with ``gene_id``: what the counts file calls a gene that is named by its symbol; as it is where there is none."""
+    return genes.assign(gene_id=genes["term"].map(identifiers)) if len(identifiers) else genes
+
+
 def _labelled(
     table: pd.DataFrame, models: CountModels, test: Test, covariates: Sequence[str]
 ) -> pd.DataFrame:

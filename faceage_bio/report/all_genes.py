@@ -1,6 +1,7 @@
 """Every gene of an analysis on the page: a volcano, and a table to search and to sort (all_genes.html.j2, genes.js).
 
-The numbers travel as columns of JSON, compressed, each with as many digits as its printed form needs.
+The numbers travel as columns of JSON, compressed, each with as many digits as its printed form needs. Identifiers of genes travel once
+for all tables of a page (`PageGenes`).
 """
 
 import base64
@@ -10,6 +11,7 @@ import json
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -41,10 +43,41 @@ def identifier_of(kind: str, name: str, analysis: str, config: dict) -> str:
     return f"{kind}-{list(config['cohorts']).index(name) + 1}-{hashlib.sha256(analysis.encode()).hexdigest()[:6]}"
 
 
-def tables_of(tables: ReportTables) -> int:
-    """How many tables of all genes share the page's room: each cohort's analyses, of expression and of survival."""
-    found = [tables.get(room, "genes") for room in ("expression", "survival")]
-    return sum(len(table[["cohort", "analysis"]].drop_duplicates()) for table in found if len(table))
+@dataclass(frozen=True)
+class PageGenes:
+    """What all tables of genes on a page share: identifiers by symbol, and how many tables there are."""
+
+    ids: dict[str, str]
+    n_tables: int
+
+    @classmethod
+    def of(cls, tables: ReportTables) -> "PageGenes":
+        """Of each cohort's analyses, of expression and of survival; identifiers as the counts had them, or the declared ones."""
+        found = [table for room in ("expression", "survival") if len(table := tables.get(room, "genes"))]
+        names = set().union(*(table["term"] for table in found))
+        given = [table[["term", "gene_id"]].dropna() for table in found if "gene_id" in table]
+        ids = {symbol: gene_id for symbol, gene_id in _known_ids().items() if symbol in names}
+        if given:
+            pairs = pd.concat(given).drop_duplicates()
+            text = pairs["gene_id"].map(lambda one: f"{one:.0f}" if isinstance(one, float) else str(one))
+            ids |= text.groupby(pairs["term"]).agg(lambda mine: " ".join(dict.fromkeys(mine))).to_dict()
+        n_tables = sum(len(table[["cohort", "analysis"]].drop_duplicates()) for table in found)
+        return cls({symbol: gene_id for symbol, gene_id in ids.items() if symbol != gene_id}, n_tables)
+
+    @property
+    def title(self) -> str:
+        """Of the column of identifiers."""
+        return "Ensembl" if all(one.startswith("ENS") for one in self.ids.values()) else "Identifier"
+
+    @cached_property
+    def packed(self) -> str:
+        """Symbols and their identifiers for genes.js; "" if there are none."""
+        return _compressed([list(self.ids), list(self.ids.values())]) if self.ids else ""
+
+    @property
+    def room(self) -> float:
+        """Bytes that each table may take."""
+        return (BUDGET - len(self.packed)) / max(1, self.n_tables)
 
 
 def all_genes(
@@ -54,7 +87,7 @@ def all_genes(
     axis: str,
     what: str,
     identifier: str,
-    share: int = 1,
+    page: PageGenes,
     logarithmic: bool = False,
 ) -> dict:
     """What the template shows of one analysis, {} if no gene has a p-value.
@@ -67,28 +100,26 @@ def all_genes(
     axis : words of the volcano's horizontal axis
     what : words that name the table
     identifier : of the element on the page
-    share : how many such tables the page has
+    page : what it shares with the page's other such tables
     logarithmic : the estimate is a ratio, drawn as its log2
     """
     if not len(genes) or not genes["p_value"].notna().any():
         return {}
     rows = genes.sort_values("p_value", kind="stable", na_position="last")
     declared = rows["term"].isin(panel)
-    ids = rows["gene_id"].fillna("") if "gene_id" in rows else rows["term"].map(_known_ids()).fillna("")
-    ids = ids.where(ids != rows["term"], "")
-    rows = rows.assign(gene_id=ids, panel=declared.astype(int))
+    rows = rows.assign(gene_id=rows["term"].map(page.ids).fillna(""), panel=declared.astype(int))
     columns = [
         Column("Gene", ("term",), "name"),
-        *([Column("Ensembl", ("gene_id",), "id")] if (ids != "").any() else []),
+        *([Column(page.title, ("gene_id",), "id")] if (rows["gene_id"] != "").any() else []),
         *columns,
         Column("Panel", ("panel",), "panel"),
     ]
-    kept, packed = _fitting(rows, columns, max(1, share))
+    kept, packed = _fitting(rows, [column for column in columns if column.kind != "id"], page.room)
     drawn = rows.assign(estimate=np.log2(rows["estimate"])) if logarithmic else rows
     at, spec = 0, []
     for column in columns:
         spec.append({"kind": column.kind, "at": at, "digits": column.digits})
-        at += len(column.keys)
+        at += len(column.keys) if column.kind != "id" else 0
     place = next(cell["at"] for cell in spec if cell["kind"] == "estimate")
     told = {
         "cells": spec, "x": place, "log": logarithmic, "p": next(cell["at"] for cell in spec if cell["kind"] == "p"), "axis": axis,
@@ -111,11 +142,11 @@ def _known_ids() -> dict[str, str]:
     return dict(zip(known["symbol"], known["ensembl_id"], strict=True))
 
 
-def _fitting(rows: pd.DataFrame, columns: Sequence[Column], share: int) -> tuple[pd.DataFrame, str]:
+def _fitting(rows: pd.DataFrame, columns: Sequence[Column], room: float) -> tuple[pd.DataFrame, str]:
     """The genes with the smallest p that the room suffices for, and the whole panel."""
     n, kept = len(rows), rows
-    while len(packed := _packed(kept, columns)) > BUDGET / share and n > FEWEST:
-        n = max(FEWEST, int(n * BUDGET / share / len(packed) * 0.97))
+    while len(packed := _packed(kept, columns)) > room and n > FEWEST:
+        n = max(FEWEST, int(n * room / len(packed) * 0.97))
         kept = rows[(np.arange(len(rows)) < n) | (rows["panel"] == 1)]
     return kept, packed
 
@@ -123,10 +154,14 @@ def _fitting(rows: pd.DataFrame, columns: Sequence[Column], share: int) -> tuple
 def _packed(rows: pd.DataFrame, columns: Sequence[Column]) -> str:
     parts = []
     for column in columns:
-        plain = column.kind in {"name", "id", "panel"}
+        plain = column.kind in {"name", "panel"}
         for key in column.keys:
             values = rows[key].tolist()
             parts.append(values if plain else [_short(value, column, key in DRAWN) for value in values])
+    return _compressed(parts)
+
+
+def _compressed(parts: list[list]) -> str:
     text = json.dumps(parts, ensure_ascii=False, separators=(",", ":"))
     return base64.b64encode(gzip.compress(text.encode(), 9, mtime=0)).decode()
 

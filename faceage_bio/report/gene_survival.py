@@ -5,7 +5,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from faceage_bio.report import figures
-from faceage_bio.report.all_genes import Column, all_genes, identifier_of, tables_of
+from faceage_bio.report.all_genes import Column, PageGenes, all_genes, identifier_of
 from faceage_bio.report.formats import count, interval, number, p_value
 from faceage_bio.report.tables import ReportTables
 from faceage_bio.report.volcano import FOUND
@@ -15,7 +15,7 @@ def gene_survival_section(tables: ReportTables, name: str, config: dict) -> dict
     """Per analysis (bulk, or each cell type): sentence, panel with its figure, all genes with theirs."""
     panel, genes = tables.get("survival", "gene_panel", name), tables.get("survival", "genes", name)
     analyses = list(dict.fromkeys(panel["analysis"])) if len(panel) else []
-    headline = config["expression"]["panel"][0]
+    headline, page = config["expression"]["panel"][0], PageGenes.of(tables)
     return {
         "gene_survival": [
             {
@@ -23,7 +23,7 @@ def gene_survival_section(tables: ReportTables, name: str, config: dict) -> dict
                 **_panel(panel[panel.analysis == analysis], headline, config["report"]["min_cell"]),
                 **_all(
                     genes[genes.analysis == analysis] if len(genes) else genes, config["expression"]["panel"], f"{name}, {analysis}",
-                    identifier_of("gene-survival", name, analysis, config), tables_of(tables),
+                    identifier_of("gene-survival", name, analysis, config), page,
                 ),
             }
             for analysis in analyses
@@ -57,14 +57,14 @@ COLUMNS = (
 )  # fmt: skip
 
 
-def _all(genes: pd.DataFrame, panel: list[str], what: str, identifier: str, share: int) -> dict:
+def _all(genes: pd.DataFrame, panel: list[str], what: str, identifier: str, page: PageGenes) -> dict:
     tested = genes[genes.p_value.notna()] if len(genes) else genes
     return {
         "n_tested": len(tested),
         "n_failed": len(genes) - len(tested),
         "n_found": int((tested.q_value < FOUND).sum()) if len(tested) else 0,
         "all_genes": all_genes(
-            tested, panel, COLUMNS, "Log2 hazard ratio per doubling", f"{what}: genes and death (q over the {len(tested):,} genes tested)", identifier, share, logarithmic=True,
+            tested, panel, COLUMNS, "Log2 hazard ratio per doubling", f"{what}: genes and death (q over the {len(tested):,} genes tested)", identifier, page, logarithmic=True,
         ),
     }  # fmt: skip
 

@@ -4,7 +4,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from faceage_bio.report import figures, words
-from faceage_bio.report.all_genes import Column, all_genes, identifier_of, tables_of
+from faceage_bio.report.all_genes import Column, PageGenes, all_genes, identifier_of
 from faceage_bio.report.tables import ReportTables
 from faceage_bio.report.volcano import FOUND
 from faceage_bio.rna.panel import panel_reasons
@@ -32,9 +32,9 @@ def gene_section(tables: ReportTables, name: str, config: dict) -> dict:
     headline, min_cell = config["expression"]["panel"][0], config["report"]["min_cell"]
     analyses = list(dict.fromkeys(panel["analysis"]))
     own = genes[genes.exposure == "age_acceleration"]
-    share = tables_of(tables)
+    page = PageGenes.of(tables)
     parts = [
-        {"analysis": one, **part} for one in analyses if (part := _all(own[own.analysis == one], name, one, config, share))
+        {"analysis": one, **part} for one in analyses if (part := _all(own[own.analysis == one], name, one, config, page))
     ]  # fmt: skip
     return {
         "gene_sentences": [
@@ -65,7 +65,7 @@ def _complete(table: pd.DataFrame) -> pd.DataFrame:
     return table.assign(**{column: table[column].fillna("") for column in words_of})
 
 
-def _all(genes: pd.DataFrame, cohort: str, analysis: str, config: dict, share: int) -> dict:
+def _all(genes: pd.DataFrame, cohort: str, analysis: str, config: dict, page: PageGenes) -> dict:
     """Every gene of one analysis, with how many were found."""
     per = genes["per"].iloc[0] if len(genes) else ""
     columns = [
@@ -80,7 +80,7 @@ def _all(genes: pd.DataFrame, cohort: str, analysis: str, config: dict, share: i
     axis = f"Log2 fold change per {per} of age acceleration"
     what = f"{cohort}, {analysis}: genes against age acceleration (q over the {n_tested:,} genes tested)"
     identifier = identifier_of("genes", cohort, analysis, config)
-    part = all_genes(genes, config["expression"]["panel"], columns, axis, what, identifier, share)
+    part = all_genes(genes, config["expression"]["panel"], columns, axis, what, identifier, page)
     counted = {
         "n_tested": n_tested,
         "n_found": int((genes.q_value < FOUND).sum()),

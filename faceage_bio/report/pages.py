@@ -12,6 +12,7 @@ import faceage_bio
 from faceage_bio.report import fairness, figures, formats, photos, readers, words
 from faceage_bio.report.about import about
 from faceage_bio.report.acceleration import definition_section
+from faceage_bio.report.all_genes import PageGenes
 from faceage_bio.report.associations import association_sections
 from faceage_bio.report.checklists import filled, mark_places
 from faceage_bio.report.cohort_forest import cohort_forest
@@ -135,7 +136,7 @@ def _render(
         given=[name for name, cohort in config["cohorts"].items() if cohort.get("face_ages")],
         style=Markup("".join((TEMPLATES / name).read_text() for name in STYLES)),
         script=Markup("\n".join((TEMPLATES / name).read_text() for name in SCRIPTS)),
-        citations=citations, checklists_here=CHECKLISTS_HERE, **told, **content,
+        gene_ids=PageGenes.of(tables).packed, citations=citations, checklists_here=CHECKLISTS_HERE, **told, **content,
     )  # fmt: skip
     page, places = mark_places(page)
     lists = environment.get_template("checklists.html.j2").render(checklists=filled(places))

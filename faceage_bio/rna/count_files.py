@@ -22,12 +22,35 @@ ANNOTATION = {
 SYMBOL_COLUMNS = ("gene_name", "gene_symbol", "symbol")
 
 
+GENE, GENE_ID = "gene", "gene_id"  # columns of the checked table before its samples
+
+
 @dataclass(frozen=True)
 class CountTable:
-    """Raw counts (genes x samples, int64) and what was recognised, summed or left out, in sentences."""
+    """Raw counts (genes x samples, int64) and what was recognised, summed or left out, in sentences.
+
+    ``identifiers``: of genes that got a symbol, the identifiers that the file has them by, joined by a blank where they are
+    several.
+    """
 
     counts: pd.DataFrame
     said: list[str] = field(default_factory=list)
+    identifiers: pd.Series = field(default_factory=lambda: pd.Series(dtype=object))
+
+    def to_table(self) -> pd.DataFrame:
+        """One row per gene: gene, gene_id (if any gene has one), samples."""
+        table = self.counts.reset_index()
+        if len(self.identifiers):
+            table.insert(1, GENE_ID, table[GENE].map(self.identifiers))
+        return table
+
+    @classmethod
+    def from_table(cls, table: pd.DataFrame) -> "CountTable":
+        """What `to_table` gave."""
+        counts = table.set_index(GENE)
+        if GENE_ID not in counts:
+            return cls(counts)
+        return cls(counts.drop(columns=GENE_ID), identifiers=counts[GENE_ID].dropna())
 
 
 def read_counts(
@@ -173,11 +196,20 @@ def _problems_of_names(table: pd.DataFrame, path: Path) -> list[str]:
 
 def _by_symbol(
     counts: pd.DataFrame, symbols: dict[str, str], said: list[str]
-) -> tuple[pd.DataFrame, list[str]]:
+) -> tuple[pd.DataFrame, list[str], pd.Series]:
     plain = gene_ids.without_version(counts.index)
     named = gene_ids.to_symbols(counts.index, symbols)
     if (n_versions := int(np.sum(plain != counts.index))) > 0:
         said.append(f"version or PAR_Y suffix of {n_versions} identifier(s) left out")
+    # an older symbol is no identifier
+    given = (named != plain) & np.array(
+        [name in symbols or bool(gene_ids.ENSEMBL.match(name)) for name in plain], dtype=bool
+    )
+    identifiers = (
+        pd.Series(plain[given], index=named[given], dtype=object)
+        .groupby(level=0, sort=False)
+        .agg(lambda ids: " ".join(dict.fromkeys(ids)))
+    )
     if (n_renamed := int(np.sum(named != plain))) > 0:
         said.append(f"{n_renamed} identifier(s) turned into symbols")
     n_doubled = int(named.duplicated().sum())
@@ -186,4 +218,4 @@ def _by_symbol(
         counts = counts.groupby(named, sort=False).sum()
     else:
         counts = counts.set_axis(named, axis=0)
-    return counts.rename_axis("gene"), said
+    return counts.rename_axis(GENE), said, identifiers.rename_axis(GENE)

@@ -16,21 +16,26 @@
     return JSON.parse(await new Response(stream).text());
   }
 
+  // identifiers by symbol, once for all tables of the page
+  const known = document.querySelector("script.gene-ids");
+  const identifiers = known ? unpack(JSON.parse(known.textContent)).then(([symbols, ids]) => new Map(symbols.map((symbol, k) => [symbol, ids[k]])), () => new Map()) : new Map();
+
   async function explore(place) {
     const told = JSON.parse(place.querySelector("script.genes").textContent);
     const [field, found, more, which] = ["input", ".found", ".more", ".which"].map((name) => place.querySelector(name));
     let columns;
     try { columns = await unpack(told.data); } catch { found.textContent = "This browser is too old to unpack the genes; the list below is all it can show."; return; }
     const names = columns[0], count = names.length, all = [...names.keys()];
-    const ids = told.cells[1].kind === "id" ? columns[1] : names;
+    const symbols = await identifiers, ids = names.map((name) => symbols.get(name) ?? "");
     const lower = names.map((name, k) => (name + "\n" + ids[k]).toLowerCase());
     let order = all, shown = all, limit = place.querySelectorAll("tbody tr").length;
 
     const words = (cell, k) => {
+      if (cell.kind === "id") return ids[k];
       const value = columns[cell.at][k];
       if (cell.kind === "panel") return value ? "declared" : "";
       if (cell.kind === "p") return probability(value);
-      return cell.kind === "name" || cell.kind === "id" ? value : fixed(value, cell.digits);
+      return cell.kind === "name" ? value : fixed(value, cell.digits);
     };
     const interval = (cell, k) => {
       const [low, high] = [columns[cell.at + 1][k], columns[cell.at + 2][k]];
@@ -79,7 +84,7 @@
         const down = (head.getAttribute("aria-sort") === first) === (first === "ascending");
         heads.forEach((other) => other.removeAttribute("aria-sort"));
         head.setAttribute("aria-sort", down ? "descending" : "ascending");
-        const values = columns[told.cells[n].at];
+        const values = told.cells[n].kind === "id" ? ids : columns[told.cells[n].at];
         const compare = typeof values[0] === "string" ? (a, b) => values[a].localeCompare(values[b]) : (a, b) => values[a] - values[b];
         const missing = (k) => values[k] === null || values[k] === "";
         order = all.filter((k) => !missing(k)).sort((a, b) => (down ? -1 : 1) * compare(a, b)).concat(all.filter(missing));
