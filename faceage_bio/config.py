@@ -85,13 +85,15 @@ def load_config(path: Path | str) -> Config:
         content = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
     except OSError as error:
         raise ConfigError(
-            f"{path}: cannot be read ({error.strerror}). Write one with `faceage-bio init`."
+            f"{path}: cannot be read ({error.strerror}). Expected the study's config. Check the path, or write one with `faceage-bio init`."
         ) from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: not valid YAML: {error}") from None
+        raise ConfigError(
+            f"{path}: not valid YAML: {error}. Expected keys and values such as those that `faceage-bio init` writes. Correct that place."
+        ) from None
     if not isinstance(content, dict):
         raise ConfigError(
-            f"{path}: expected keys and values such as `cohorts:`, found {type(content).__name__}."
+            f"{path}: expected keys and values such as `cohorts:`, found {type(content).__name__}. Write one with `faceage-bio init`."
         )
     return check_config(content, source=str(path))
 

@@ -29,11 +29,11 @@ WORDS = {
     },
 }  # fmt: skip
 ADVICE = {
-    "sex": f'Write {" or ".join(SEX_LEVELS)}, or declare what your codes mean in the config: codings: {{sex: {{"1": male, "2": female}}}}.',
-    "smoking": f"Write {', '.join(SMOKING_LEVELS)}, or declare your codes under codings.",
-    "group": f"Write {' or '.join(GROUP_LEVELS)}, or declare your codes under codings.",
-    "cause": f"Write {', '.join(CAUSE_LEVELS)} or nothing, or declare what your codes mean in the config: codings: {{cause: {{C34: cancer}}}}.",
-    "event": "Write 1 (died) or 0 (alive when last seen), or declare your codes under codings.",
+    "sex": f'Expected {" or ".join(SEX_LEVELS)}. Write one of them, or declare what your codes mean in the config: codings: {{sex: {{"1": male, "2": female}}}}.',
+    "smoking": f"Expected {', '.join(SMOKING_LEVELS)}. Write one of them, or declare your codes under codings.",
+    "group": f"Expected {' or '.join(GROUP_LEVELS)}. Write one of them, or declare your codes under codings.",
+    "cause": f"Expected {', '.join(CAUSE_LEVELS)} or nothing. Write one of them, or declare what your codes mean in the config: codings: {{cause: {{C34: cancer}}}}.",
+    "event": "Expected 1 (died) or 0 (alive when last seen). Write one of them, or declare your codes under codings.",
 }
 
 
@@ -72,9 +72,9 @@ def numbers(cells: pd.Series, column: str, file: str, problems: Problems) -> pd.
     for line in cells.index[(values.isna() & ~is_missing(cells)) | values.abs().eq(float("inf"))]:
         comma = re.fullmatch(r"-?\d+,\d+", cells[line])
         advice = (
-            "Write a decimal point, not a comma."
+            "Expected a number. Write a decimal point, not a comma."
             if comma
-            else "Write a plain number such as 57.4, without a unit."
+            else "Expected a number. Write a plain number such as 57.4, without a unit."
         )
         problems.cell(file, line, column, cells[line], advice)
     return values.astype("float64")
@@ -90,6 +90,6 @@ def dates(cells: pd.Series, column: str, file: str, problems: Problems) -> pd.Se
             line,
             column,
             cells[line],
-            "Write the date as YYYY-MM-DD; day and month cannot be told apart otherwise.",
+            "Expected a date. Write it as YYYY-MM-DD; day and month cannot be told apart otherwise.",
         )
     return values

@@ -18,7 +18,7 @@ from faceage_bio.columns import (
     FOLLOWUP,
     SUBJECT,
 )
-from faceage_bio.problems import Problems
+from faceage_bio.problems import DOUBLED, Problems
 from faceage_bio.tables import KEYS, read_table
 
 NUMBERS = (
@@ -33,7 +33,9 @@ NUMBERS = (
     EVENT,
 )  # columns that words would make useless
 WORDS = ("sex", "smoking", "group", EVENT)
-YEARS = "Write plain numbers of years such as 57.4, and leave the cell empty if it is not known."
+YEARS = (
+    "Expected years. Write plain numbers of years such as 57.4, and leave the cell empty if it is not known."
+)
 
 
 def read_plain(
@@ -68,19 +70,19 @@ def read_plain(
     if lacking := [name for name in needed if name not in table]:
         problems.other(
             f"{source}: the table has no column {', '.join(map(repr, lacking))}; it has {', '.join(map(str, table.columns))}. "
-            "Name the columns so; ages are in years."
+            f"Expected {', '.join(map(str, needed))}. Name the columns so; ages are in years."
         )
     if first_line == 2:  # our own tables have their types
         table = pd.DataFrame({name: _understood(table[name]) for name in table}, index=table.index)
     for name in table:
         _check_numbers(table, name, source, problems)
     if "sex" in table and pd.api.types.is_numeric_dtype(table["sex"]) and table["sex"].notna().any():
-        problems.other(f"{source}: column 'sex' holds bare numbers. Write female or male.")
+        problems.other(f"{source}: column 'sex' holds bare numbers. Expected words. Write female or male.")
     if one_row_per in table:
         keys = [name for name in (COHORT, one_row_per) if name in table]
         for line in table.index[table.duplicated(keys, keep=False) & table[one_row_per].notna()]:
             problems.cell(
-                source, line, str(one_row_per), table.at[line, one_row_per], "It stands more than once; keep one row of each."
+                source, line, str(one_row_per), table.at[line, one_row_per], DOUBLED
             )  # fmt: skip
     if check:
         check(table, source, problems)
@@ -118,11 +120,21 @@ def _check_numbers(table: pd.DataFrame, name: str, source: str, problems: Proble
         return
     values = parse.to_numbers(cells).astype("float64")
     odd = (values.isna() & cells.notna()) | np.isinf(values)
-    advice = YEARS if name in (AGE, FACE_AGE) else "Write a plain number such as 27.1, without a unit."
+    advice = (
+        YEARS
+        if name in (AGE, FACE_AGE)
+        else "Expected a number. Write a plain number such as 27.1, without a unit."
+    )
     for line in table.index[odd]:
         problems.cell(
             source, line, name, cells[line] if isinstance(cells[line], str) else float(values[line]), advice
         )
     if name == AGE:
         for line in table.index[(values < 0) | (values > 120) & ~odd]:
-            problems.cell(source, line, name, float(values[line]), "Expected 0 to 120 years.")
+            problems.cell(
+                source,
+                line,
+                name,
+                float(values[line]),
+                "Expected 0 to 120 years. Correct it, or leave the cell empty.",
+            )

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from faceage_bio.errors import CohortError, examples
 
 EXAMPLES = 5
+DOUBLED = "It stands more than once. Expected one row of each. Keep one, or give each a name of its own."
+NAMELESS = "This row needs an identifier. Write it, or leave the row out."
 
 
 @dataclass

@@ -43,11 +43,11 @@ def read_text_table(path: Path | str) -> pd.DataFrame:
         text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
         raise TableError(
-            f"{path}: no such file. Check the path in the config (it starts at the folder you run in)."
+            f"{path}: no such file. Expected a table. Check the path in the config (it starts at the folder you run in)."
         ) from None
     except UnicodeDecodeError as error:
         raise TableError(
-            f"{path}: not UTF-8 text ({error.reason} at byte {error.start}). Save it as a UTF-8 TSV or CSV, not as a workbook."
+            f"{path}: not UTF-8 text ({error.reason} at byte {error.start}). Expected a text table. Save it as a UTF-8 TSV or CSV, not as a workbook."
         ) from None
     except OSError as error:
         raise TableError(
@@ -67,12 +67,14 @@ def parse_text_table(text: str, path: Path | str) -> pd.DataFrame:
             rows.append([cell.strip() for cell in row])
             lines.append(reader.line_num)
     if not rows:
-        raise TableError(f"{path}: the file is empty. Its first line must hold the column names.")
+        raise TableError(
+            f"{path}: the file is empty. Expected the column names in its first line. Save the table again."
+        )
     header, body = rows[0], rows[1:]
     doubled = sorted({name for name in header if header.count(name) > 1})
     if doubled:
         raise TableError(
-            f"{path}: line 1 names the column(s) {', '.join(map(repr, doubled))} more than once. Keep one of each."
+            f"{path}: line 1 names the column(s) {', '.join(map(repr, doubled))} more than once. Expected each once. Keep one of each."
         )
     ragged = [
         f"line {line}: {len(row)} cells"
@@ -81,7 +83,7 @@ def parse_text_table(text: str, path: Path | str) -> pd.DataFrame:
     ]
     if ragged:
         raise TableError(
-            f"{path}: the header has {len(header)} columns, but {'; '.join(ragged[:5])}. Look for a stray separator or quote."
+            f"{path}: the header has {len(header)} columns, but {'; '.join(ragged[:5])}. Expected as many cells in each line. Look for a stray separator or quote."
         )
     return pd.DataFrame(body, columns=header, index=pd.Index(lines[1:], name="line"), dtype=str)
 
@@ -97,7 +99,7 @@ def read_table(path: Path | str) -> pd.DataFrame:
     path = Path(path)
     if not path.exists():
         raise TableError(
-            f"{path}: no such file. It is written by an earlier step; run the workflow or that step first."
+            f"{path}: no such file. Expected what an earlier step writes. Run the workflow or that step first."
         )
     if path.suffix == ".parquet":
         return pd.read_parquet(path)
@@ -109,7 +111,7 @@ def read_table(path: Path | str) -> pd.DataFrame:
             path, sep=separator, keep_default_na=False, na_values=[""], dtype=dict.fromkeys(KEYS, str),
             float_precision="round_trip",
         )  # fmt: skip
-    raise TableError(f"{path}: expected a file ending in .parquet, .tsv or .csv.")
+    raise TableError(f"{path}: expected a file ending in .parquet, .tsv or .csv. Save it as one of them.")
 
 
 def write_table(table: pd.DataFrame, path: Path | str, *, private: bool = False) -> None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from faceage_bio.acceleration.residual import age_acceleration, fit_line
 from faceage_bio.acceleration.stage import compute
 from faceage_bio.acceleration.subjects import one_per_subject
-from faceage_bio.errors import CohortError
+from faceage_bio.errors import CohortError, FitError
 from faceage_bio.stats.cox import fit_cox
 
 COHORT = pd.DataFrame({
@@ -77,14 +77,18 @@ def test_a_line_from_elsewhere_is_applied_as_it_is():
 @pytest.mark.parametrize(
     ("face", "age", "message"),
     [
-        (COHORT.face_age.head(5), COHORT.chronological_age.head(5), "5 subjects .* too few"),
-        (COHORT.face_age, COHORT.chronological_age * 0 + 60, "fewer than 3 distinct"),
-        (COHORT.face_age, COHORT.chronological_age.iloc[::-1], "different subjects"),
-        (COHORT.face_age.mask(COHORT.index == 3), COHORT.chronological_age, "missing"),
+        (
+            COHORT.face_age.head(5),
+            COHORT.chronological_age.head(5),
+            r"5 subjects with both ages are too few for a line .at least 10.",
+        ),
+        (COHORT.face_age, COHORT.chronological_age * 0 + 60, "fewer than 3 distinct chronological ages"),
+        (COHORT.face_age, COHORT.chronological_age.iloc[::-1], "ages are of different subjects"),
+        (COHORT.face_age.mask(COHORT.index == 3), COHORT.chronological_age, "an age is missing"),
     ],
 )
 def test_no_line_without_people_or_ages(face, age, message):
-    with pytest.raises(CohortError, match=message):
+    with pytest.raises(FitError, match=message):
         age_acceleration(face, age)
 
 

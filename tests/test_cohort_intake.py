@@ -67,15 +67,15 @@ def test_a_good_study_is_read(study):
             "clinic",
             "a,1950-01-01,F",
             "a,1950-01-01,0",
-            r"column 'sex': 1 row\(s\), line 2: '0'\. Write female or male, or declare",
+            r"column 'sex': 1 row\(s\), line 2: '0'\. Expected female or male\. Write one of them, or declare",
         ),
         (
             "clinic",
             "male,Current",
             "male,sometimes",
-            "'smoking': 1 row.*'sometimes'.*Write never, former, current",
+            "'smoking': 1 row.*'sometimes'.*Expected never, former, current. Write one of them, or declare",
         ),
-        ("clinic", "22.5", '"22,5"', "'bmi': .*Write a decimal point, not a comma"),
+        ("clinic", "22.5", '"22,5"', "'bmi': .*Expected a number. Write a decimal point, not a comma"),
         ("clinic", "22.5", "225", "'bmi': .*line 2: 225.*Expected 8 to 100 kg/m2"),
         ("clinic", "22.5,0", "22.5,7", "'ecog': .*Expected 0, 1, 2, 3 or 4"),
         (
@@ -84,7 +84,12 @@ def test_a_good_study_is_read(study):
             "2019-12-31,1",
             r"'followup_date': .*2019-12-31, photo 2020-01-01.*ends before the photo",
         ),
-        ("clinic", "2021-01-01,1", "01/02/2021,1", "'followup_date': .*Write the date as YYYY-MM-DD"),
+        (
+            "clinic",
+            "2021-01-01,1",
+            "01/02/2021,1",
+            "'followup_date': .*Expected a date. Write it as YYYY-MM-DD",
+        ),
         ("clinic", "2021-01-01,1", "2021-02-30,1", "'followup_date': .*2021-02-30"),
         ("clinic", "1950-01-01", "2020-02-01", "'birth_date': .*The birth lies after the photo"),
         ("clinic", "2021-01-01,1", "2021-01-01,", "'event': 1 row.*not whether the subject died"),
@@ -94,15 +99,45 @@ def test_a_good_study_is_read(study):
             ",1",
             "'followup_years': 1 row.*The subject died, but the time is missing",
         ),
-        ("clinic", "2021-01-01,1", "2021-01-01,maybe", "'event': .*Write 1 .died. or 0"),
+        (
+            "clinic",
+            "2021-01-01,1",
+            "2021-01-01,maybe",
+            r"'event': .*Expected 1 .died. or 0 .alive when last seen.\. Write one",
+        ),
         ("clinic", "b,1960", "a,1960", "'subject_id': 2 row.*stands more than once"),
         ("clinic", "subject_id,", "patient,", "line 1 lacks the column.s. subject_id"),
         ("manifest", "p2,b", "p1,b", "'photo_id': 2 row.*stands more than once"),
-        ("manifest", "b.jpg", "gone.jpg", "'path': .*'gone.jpg'.*There is no such file"),
-        ("manifest", "b2.jpg", "b.jpg", "'path': 2 row.*The same photo stands in several rows"),
-        ("manifest", "b.jpg", "../b.jpg", "'path': .*The path leaves the photo folder"),
-        ("manifest", "b.jpg", "/etc/hosts", "'path': .*The path leaves the photo folder"),
-        ("manifest", "p2,b", "p2,zoe", "1 photo.s. of subjects that .* does not have: line 3: 'zoe'"),
+        (
+            "manifest",
+            "b.jpg",
+            "gone.jpg",
+            "'path': .*'gone.jpg'.*Expected a file in .*, where none has that name. Correct the name",
+        ),
+        (
+            "manifest",
+            "b2.jpg",
+            "b.jpg",
+            "'path': 2 row.*Expected one row of each photo, but it stands in several. Keep one",
+        ),
+        (
+            "manifest",
+            "b.jpg",
+            "../b.jpg",
+            "'path': .*Expected a file inside of the photo folder, but the path leaves it. Copy",
+        ),
+        (
+            "manifest",
+            "b.jpg",
+            "/etc/hosts",
+            "'path': .*Expected a file inside of the photo folder, but the path leaves it. Copy",
+        ),
+        (
+            "manifest",
+            "p2,b",
+            "p2,zoe",
+            "1 photo.s. of subjects that .* does not have: line 3: 'zoe'. Expected subjects of that table. Add them there",
+        ),
         ("manifest", "2020-01-01", "20200101", "'photo_date': .*YYYY-MM-DD"),
         ("samples", "s2,b", "s1,b", "'sample_id': 2 row.*stands more than once"),
         (
@@ -155,7 +190,7 @@ def test_causes_of_death_are_read_by_their_declared_words(study):
         (
             "C34",
             "C34",
-            r"column 'cause': 1 row.s., line 2: 'C34'. Write cancer, cardiovascular, other or nothing",
+            r"column 'cause': 1 row.s., line 2: 'C34'. Expected cancer, cardiovascular, other or nothing. Write one",
         ),
         ("0,\n", "0,other\n", r"column 'cause': 1 row.s., line 3: 'other'. A cause of death is given, but"),
         (
@@ -220,7 +255,7 @@ def test_a_symlink_out_of_the_folder_is_refused(study):
     secret.write_text("x")
     (study.folder / "photos" / "b.jpg").unlink()
     (study.folder / "photos" / "b.jpg").symlink_to(secret)
-    with pytest.raises(CohortError, match=r"The path leaves the photo folder"):
+    with pytest.raises(CohortError, match=r"but the path leaves it\. Copy the photo into it"):
         study()
 
 

@@ -147,7 +147,7 @@ def plain(tmp_path):
         (
             lambda s: s.assign(subject_id=["", *s.subject_id[1:]]),
             CohortError,
-            "column 'subject_id': 1 row.*line 2. Write whose",
+            "column 'subject_id': 1 row.*line 2. Expected a sample and its subject in every row. Write whose sample",
         ),
         (
             lambda s: pd.concat([s, s.head(1)]),

@@ -240,7 +240,9 @@ def test_wrong_gmt_files_are_told(tmp_path, text, message):
 
 
 def test_unknown_and_doubled_sets_are_told(tmp_path):
-    with pytest.raises(TableError, match=r"no such gene set: SenMayor. There are: SenMayo"):
+    with pytest.raises(
+        TableError, match=r"no such gene set: SenMayor. Expected one of SenMayo, .*Correct the name"
+    ):
         choose_sets(["SenMayor"])
     (tmp_path / "mine.gmt").write_text("SenMayo\tx\tCDK6\n")
     with pytest.raises(TableError, match=r"the name.s. SenMayo are taken"):

@@ -55,9 +55,9 @@ def test_every_problem_is_told_at_once_with_its_line(read):
             name="people.csv",
         )
     for told in (
-        "people.csv: column 'face_age': 2 row(s), line 2: '61y'; line 3: 'inf'. Write plain numbers of years such as 57.4",
+        "people.csv: column 'face_age': 2 row(s), line 2: '61y'; line 3: 'inf'. Expected years. Write plain numbers of years such as 57.4",
         "column 'chronological_age': 1 row(s), line 3: 130.0", "Expected 0 to 120 years",
-        "column 'bmi': 1 row(s), line 3: 'obese'", "column 'height': 1 row(s), line 3: inf",
+        "column 'bmi': 1 row(s), line 3: 'obese'. Expected a number. Write a plain number such as 27.1", "column 'height': 1 row(s), line 3: inf",
         "column 'subject_id': 2 row(s), line 3: 'b'; line 4: 'b'. It stands more than once",
     ):  # fmt: skip
         assert told in str(caught.value)

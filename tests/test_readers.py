@@ -256,18 +256,18 @@ CASES = pd.DataFrame({"case_id": ["A1", "A2"], "followup_years": [0.3, 2], "even
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"case_id": "A9"}, r"readings.tsv: column 'case_id': 1 row\(s\), line 3: 'A9'. No case of that name"),
-        ({"condition": "chrt"}, r"column 'condition': 1 row\(s\), line 3: 'chrt'. Expected photo, chart, face_age .* did you mean 'chart'"),
-        ({"reader_type": "residnt", "reader_id": "b"}, r"line 3: 'residnt'.*did you mean 'resident'"),
+        ({"case_id": "A9"}, r"readings.tsv: column 'case_id': 1 row\(s\), line 3: 'A9'. Expected a case of the cases table, which has none of that name. Correct it"),
+        ({"condition": "chrt"}, r"column 'condition': 1 row\(s\), line 3: 'chrt'. Expected photo, chart, face_age .declared as .*. Write one of them, or declare this word. Did you mean 'chart'"),
+        ({"reader_type": "residnt", "reader_id": "b"}, r"line 3: 'residnt'.*Did you mean 'resident'"),
         ({"reader_type": "lay"}, r"line 3: 'lay'. The reader is 'staff' in an earlier row"),
         ({}, r"line 3: 'A1 under photo'. This reader has judged it already"),
         ({"reader_id": ""}, r"column 'reader_id': 1 row\(s\), line 3. This row needs an identifier"),
-        ({"predicted_alive": "1", "case_id": "A2"}, r"line 3: '1'. A number can mean alive or dead: write yes"),
-        ({"predicted_alive": "maybe", "case_id": "A2"}, r"line 3: 'maybe'. Write yes \(alive at the horizon\) or no"),
-        ({"predicted_alive": "", "rating": "", "predicted_age_decade": "", "case_id": "A2"}, "holds no answer"),
+        ({"predicted_alive": "1", "case_id": "A2"}, r"line 3: '1'. Expected yes or no, because a number can mean alive or dead. Write yes"),
+        ({"predicted_alive": "maybe", "case_id": "A2"}, r"line 3: 'maybe'. Expected yes or no. Write yes \(alive at the horizon\) or no"),
+        ({"predicted_alive": "", "rating": "", "predicted_age_decade": "", "case_id": "A2"}, "Expected an answer, but this reading holds none. Take the row out"),
         ({"rating": "0.3", "case_id": "A2"}, "nobody said whether 1 means certain death or certain survival"),
         ({"rating": "70", "case_id": "A2"}, r"column 'rating': 1 row\(s\), line 3: '70'. Expected 0 to 1"),
-        ({"predicted_age_decade": "60", "case_id": "A2"}, "line 3: '60'. Write the decade as 6, 60s or 60-69"),
+        ({"predicted_age_decade": "60", "case_id": "A2"}, "line 3: '60'. Expected a decade of life. Write it as 6, 60s or 60-69"),
     ],
 )  # fmt: skip
 def test_each_problem_names_file_line_column_value(tmp_path, change, said):
@@ -338,7 +338,10 @@ def test_check_reads_the_readings_too(tmp_path):
     command = [sys.executable, "-m", "faceage_bio", "check", "--configfile", "config.yaml"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 2
-    assert "r.csv: column 'case_id': 1 row(s), line 2: 'A9'. No case of that name" in done.stderr
+    assert (
+        "r.csv: column 'case_id': 1 row(s), line 2: 'A9'. Expected a case of the cases table, which has none of that name"
+        in done.stderr
+    )
     pd.DataFrame([GOOD]).to_csv(tmp_path / "r.csv", index=False)
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

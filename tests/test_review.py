@@ -176,7 +176,7 @@ def test_a_review_may_be_written_by_hand(tmp_path):
         ("photo_id,decision\np7,exclude\n", r"column 'reason': 1 row.s., line 2: ''\. Expected one of"),
         ("photo_id,decision\np7,use\np7,unsure\n", r"column 'photo_id': 2 row.s., line 2: 'p7'; line 3: 'p7'\. Expected one decision"),
         ("photo_id,verdict\np7,use\n", r"r\.csv: line 1 lacks the column.s. decision; found photo_id, verdict"),
-        ("photo_id,decision\ntwin,use\n", r"column 'photo_id': 1 row.s., line 2: 'twin'\. Several cohorts have a photo of that name; add"),
+        ("photo_id,decision\ntwin,use\n", r"column 'photo_id': 1 row.s., line 2: 'twin'\. Several cohorts have a photo of that name\. Expected a column cohort that tells which is meant. Add it"),
     ],
 )  # fmt: skip
 def test_a_bad_review_is_named(tmp_path, text, message):

@@ -244,7 +244,7 @@ def test_files_of_different_annotations_are_told(tmp_path):
 
 @pytest.mark.parametrize(
     ("text", "message"),
-    [("a,b\n1,2\n", r"m.*: line 1 lacks gene_id or symbol; found a, b\. Name the columns so"), ("gene_id,symbol\nE1,A\nE1,B\n", "1 identifier.* more than one symbol: E1")],
+    [("a,b\n1,2\n", r"m.*: line 1 lacks gene_id or symbol; found a, b\. Expected both. Name the columns so"), ("gene_id,symbol\nE1,A\nE1,B\n", "1 identifier.* have more than one symbol: E1. Expected one of each")],
 )  # fmt: skip
 def test_wrong_mappings_are_told(tmp_path, text, message):
     (tmp_path / "ids.csv").write_text(text)

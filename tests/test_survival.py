@@ -278,10 +278,10 @@ def test_everything_wrong_with_a_table_is_told_at_once(tmp_path):
     text = str(error.value)
     for line in (
         "'followup_years': 1 row(s), line 2: -1.0. Follow-up ends before the photo",
-        "'face_age': 1 row(s), line 3: 'sixty'. Write plain numbers",
+        "'face_age': 1 row(s), line 3: 'sixty'. Expected years. Write plain numbers",
         "'followup_years': 1 row(s), line 4. The person died, but the time is missing",
         "'event': 1 row(s), line 5. Follow-up is given, but not whether the person died",
-        "'event': 1 row(s), line 6: 2.0. Write 1",
+        "'event': 1 row(s), line 6: 2.0. Expected 1 (died) or 0 (alive when last seen). Write one",
         "'entry_years': 1 row(s), line 7: '4.0, exit 3.0'. Observation starts at or after its end",
         "'subject_id': 2 row(s), line 7: 'f'; line 8: 'f'. It stands more than once",
         "'chronological_age': 1 row(s), line 8: 200.0. Expected 0 to 120 years",
@@ -411,7 +411,7 @@ def test_firth_stands_beside_what_separation_leaves_without_a_number():
     [
         ({"end_date": "2020-13-01"}, "survival.end_date is '2020-13-01', which is no day"),
         ({"landmark_years": -1.0}, "survival.landmark_years is -1"),
-        ({"horizon_years": 0.0}, "survival.horizon_years is 0; write a number above 0"),
+        ({"horizon_years": 0.0}, "survival.horizon_years is 0. Expected a number above 0. Write one"),
         ({"year_days": 0.0}, "survival.year_days is 0"),
     ],
 )

@@ -407,7 +407,7 @@ def test_wrong_causes_are_told_by_line():
     data.loc[1, ["cause", "event"]] = ["cancr", 1.0]
     with pytest.raises(
         CohortError,
-        match=r"(?s)line 2: 'cancer'. Only a death has a cause.*line 3: 'cancr'. Write cancer, card",
+        match=r"(?s)line 2: 'cancer'. Expected nothing, because only a death has a cause. Correct it.*line 3: 'cancr'. Expected cancer, card",
     ):
         check_causes(data, "t.tsv", 2)
     data.loc[1, "cause"] = "cancer"

@@ -41,7 +41,10 @@ def test_a_broken_table_is_told(tmp_path, content, message):
 def test_a_missing_table_is_told(tmp_path):
     with pytest.raises(TableError, match="no such file"):
         read_text_table(tmp_path / "none.csv")
-    with pytest.raises(TableError, match="written by an earlier step"):
+    with pytest.raises(
+        TableError,
+        match=r"none.parquet: no such file. Expected what an earlier step writes. Run the workflow",
+    ):
         read_table(tmp_path / "none.parquet")
 
 

@@ -97,8 +97,9 @@ def test_all_that_is_wrong_in_a_vcf_is_told_at_once(tmp_path):
         read(path, tmp_path / "genes.bed")
     text = str(told.value)
     for part in (
-        "column 'b': 1 row(s), line 3: '0/3'", "column 'c': 1 row(s), line 3: '1'", "column 'd': 1 row(s), line 3: '0/0/1'",
-        "column 'POS': 1 row(s), line 4: 'x'", "column 'FORMAT': 1 row(s), line 5: 'DP'", "line 6. The line has 10 cells, and the header 13",
+        "column 'b': 1 row(s), line 3: '0/3'. Expected two alleles such as 0/1", "column 'c': 1 row(s), line 3: '1'", "column 'd': 1 row(s), line 3: '0/0/1'",
+        "column 'POS': 1 row(s), line 4: 'x'. Expected a whole number, counted from 1. Write", "line 5: 'DP'. Expected GT among the kinds: the samples need genotypes. Call them",
+        "line 6. Expected 13 cells, as the header has, and found 10. Give the file as the variant caller wrote it.",
         "line 8: 'rs5'. The variant stands in line 7 already",
     ):  # fmt: skip
         assert part in text, text
@@ -116,9 +117,9 @@ def test_alleles_the_other_way_round_are_told(tmp_path):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("variant_id\tgene\ts1\nv1\tCDK6\t0/1\n", "column 's1': 1 row.s., line 2: '0/1'. Write 0, 1 or 2 copies"),
-        ("variant_id\tgene\ts1\nv1\tCDK6\t0.9\n", "line 2: '0.9'. Write 0, 1 or 2"),
-        ("variant_id\tgene\ts1\nv1\t\t1\n", "column 'gene': 1 row.s., line 2: ''. Name the gene"),
+        ("variant_id\tgene\ts1\nv1\tCDK6\t0/1\n", "column 's1': 1 row.s., line 2: '0/1'. Expected 0, 1 or 2. Write the copies of the counted allele"),
+        ("variant_id\tgene\ts1\nv1\tCDK6\t0.9\n", "line 2: '0.9'. Expected 0, 1 or 2. Write the copies"),
+        ("variant_id\tgene\ts1\nv1\t\t1\n", "column 'gene': 1 row.s., line 2: ''. Expected the symbol of the gene that it lies in. Name the gene"),
         ("variant_id\tgene\ts1\nv1\tCDK6\t1\nv1\tCDK6\t0\n", "line 3: 'v1'. The variant stands more than once"),
         ("name\tgene\ts1\nv1\tCDK6\t1\n", "lacks the column.s. variant_id; found name, gene, s1"),
         ("variant_id\tgene\nv1\tCDK6\n", "no column of a sample"),
@@ -142,7 +143,7 @@ def test_files_that_are_none_are_told(tmp_path):
     (tmp_path / "bad.tsv").write_text("chrom\tstart\tend\tgene\n1\t5\t5\tCDK6\n1\t-3\t9\tTP53\n1\t1\t9\t\n")
     with pytest.raises(CohortError) as told:
         read(path, tmp_path / "bad.tsv")
-    assert all(part in str(told.value) for part in ("line 2: '5'. An interval ends", "line 3: '-3'", "line 4: ''. Name the gene"))  # fmt: skip
+    assert all(part in str(told.value) for part in ("line 2: '5'. Expected an end above the start, as in BED", "line 3: '-3'. Expected a whole number. Write it", "line 4: ''. Expected the gene's symbol. Name the gene"))  # fmt: skip
     (tmp_path / "none.tsv").write_text("symbol\nCDK6\n")
     with pytest.raises(CohortError, match="needs the column gene and either variant_id"):
         read(path, tmp_path / "none.tsv")
@@ -362,7 +363,10 @@ def test_the_command_runs_on_plain_tables(tmp_path):
     (tmp_path / "ancestry.tsv").write_text("subject_id\tPC1\tclub\ns1\t0.2\tred\n")
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 2
-    assert "column 'club': 1 row(s), line 2: 'red'. Ancestry components are numbers" in done.stderr
+    assert (
+        "column 'club': 1 row(s), line 2: 'red'. Expected numbers: ancestry components are (PC1, PC2 ...). Leave other columns out."
+        in done.stderr
+    )
 
 
 def test_demo_variants_are_read_and_the_planted_carriers_look_older(tmp_path):

@@ -111,7 +111,7 @@ def define(people: pd.DataFrame, settings: Settings) -> Defined:
                     if place == settings.fit_in == "reference" and kind == settings.definition:
                         raise CohortError(
                             f"acceleration.fit_in is 'reference', but nothing can be fitted in the reference people: {error}. "
-                            "Mark them with group = reference in the clinic table, or set fit_in: cohort."
+                            "Expected enough of them with both ages. Mark them with group = reference in the clinic table, or set fit_in: cohort."
                         ) from None
                     cohorts = [name] if place == "cohort" else people[COHORT].unique()
                     notes |= {(cohort, column): str(error) for cohort in cohorts}

@@ -39,7 +39,8 @@ def definition_hazards(people: pd.DataFrame, per_years: float) -> pd.DataFrame:
     """
     if lacking := [name for name in (FACE_AGE, AGE, FOLLOWUP, EVENT) if name not in people]:
         raise CohortError(
-            f"the table has no column {', '.join(map(repr, lacking))}; hazards need both ages, followup_years and event."
+            f"the table has no column {', '.join(map(repr, lacking))}; it has {', '.join(map(str, people.columns))}. Expected both ages, "
+            "followup_years and event. Give the table that compute-acceleration writes."
         )
     cohort = str(people[COHORT].iloc[0]) if COHORT in people and len(people) else ""
     followed = people[(people[FOLLOWUP] > 0) & people[EVENT].notna() & people[AGE].notna()]

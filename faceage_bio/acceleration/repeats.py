@@ -56,7 +56,8 @@ def dated_photos(face_ages: pd.DataFrame, photos: pd.DataFrame, subjects: pd.Dat
     lacking = [name for name in (SUBJECT, FACE_AGE) if name not in face_ages]
     if lacking:
         raise CohortError(
-            f"the table of photos lacks the column(s) {', '.join(lacking)}; found {', '.join(map(str, face_ages.columns))}."
+            f"the table of photos lacks the column(s) {', '.join(lacking)}; found {', '.join(map(str, face_ages.columns))}. Expected "
+            "what predict-face-age or read-face-ages writes. Give that table."
         )
     table = face_ages.copy()
     if PHOTO not in table:
@@ -70,7 +71,10 @@ def dated_photos(face_ages: pd.DataFrame, photos: pd.DataFrame, subjects: pd.Dat
     if wrong := sorted(
         table.loc[dates.isna() & table["photo_date"].notna(), "photo_date"].astype(str).unique()
     ):
-        raise CohortError(f"column 'photo_date' needs dates YYYY-MM-DD, but holds {examples(wrong)}.")
+        raise CohortError(
+            f"column 'photo_date' of the manifest needs dates YYYY-MM-DD, but holds {examples(wrong)}. "
+            "Write them so, and leave the cell empty where the date is not known."
+        )
     table["photo_date"] = dates
     first = table.groupby(SUBJECT)["photo_date"].transform("min")
     table["years"] = (table["photo_date"] - first).dt.days / DAYS_PER_YEAR
@@ -130,7 +134,7 @@ def reliability_table(photos: pd.DataFrame, within_days: int | None, cohort: str
         expected = line.expected(pairs[[f"{AGE}_1", f"{AGE}_2"]]).to_numpy()
         values[AGE_ACCELERATION] = values[FACE_AGE] - expected
         values[AGE_ACCELERATION] = values[AGE_ACCELERATION][~np.isnan(expected).any(axis=1)]
-    except CohortError as error:
+    except FitError as error:
         why = str(error)
     for term in (FACE_AGE, AGE_ACCELERATION):
         rows += _reliability_rows(base | {"term": term}, values.get(term), why)

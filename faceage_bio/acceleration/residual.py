@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from faceage_bio.errors import CohortError
+from faceage_bio.errors import FitError
 
 MIN_SUBJECTS = 10
 MIN_AGES = 3
@@ -33,19 +33,19 @@ def fit_line(face_age: pd.Series, chronological_age: pd.Series) -> Line:
 
     Raises
     ------
-    CohortError
+    FitError
         Indexes differ, values are missing, fewer than 10 subjects or fewer than 3 distinct ages.
     """
     if not face_age.index.equals(chronological_age.index):
-        raise CohortError("face ages and chronological ages are of different subjects")
+        raise FitError("face ages and chronological ages are of different subjects")
     if face_age.isna().any() or chronological_age.isna().any():
-        raise CohortError("an age is missing")
+        raise FitError("an age is missing")
     if len(face_age) < MIN_SUBJECTS:
-        raise CohortError(
+        raise FitError(
             f"{len(face_age)} subjects with both ages are too few for a line (at least {MIN_SUBJECTS})"
         )
     if chronological_age.nunique() < MIN_AGES:
-        raise CohortError(f"fewer than {MIN_AGES} distinct chronological ages")
+        raise FitError(f"fewer than {MIN_AGES} distinct chronological ages")
     slope, intercept = np.polyfit(chronological_age, face_age, deg=1)
     return Line(float(slope), float(intercept))
 
@@ -72,7 +72,7 @@ def age_acceleration(
 
     Raises
     ------
-    CohortError
+    FitError
         See `fit_line`.
     """
     line = line or fit_line(face_age, chronological_age)

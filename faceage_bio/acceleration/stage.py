@@ -79,7 +79,7 @@ def compute(
         if strangers:
             raise CohortError(
                 f"cohort '{name}': {len(strangers)} face age(s) are of subjects whom the clinic table does not have: "
-                f"{examples(strangers)}. Add them there, or look for another spelling."
+                f"{examples(strangers)}. Expected subjects of the clinic table. Add them there, or look for another spelling."
             )
         one = one_per_subject(ages, pictures, people, repeat_photos, choices.nearest_to)
         tables[name] = one.assign(**{COHORT: name})
@@ -143,7 +143,7 @@ def _one_cohort(
     in_whom = in_whom[in_whom[AGE_GAP].notna()]
     try:
         line = fit_line(in_whom[FACE_AGE], in_whom[AGE])
-    except CohortError:
+    except FitError:
         line = None
     title = next(one.title for one in shown if one.column == chosen)
     fitted = "reference people" if settings.fit_in == "reference" else "the cohort"

@@ -107,7 +107,7 @@ def _dates(subjects: pd.DataFrame, column: str | None) -> pd.Series:
     if column not in subjects:
         raise CohortError(
             f"acceleration.repeat_photos is 'nearest', but the clinic table has no column {column!r} with dates that pass on to "
-            f"the analysis; it has {', '.join(map(str, subjects.columns))}. Name it under acceleration.nearest_to."
+            f"the analysis; it has {', '.join(map(str, subjects.columns))}. Expected one of these with dates YYYY-MM-DD. Name it under acceleration.nearest_to."
         )
     cells = subjects.set_index(SUBJECT)[column]
     dates = pd.to_datetime(
@@ -115,6 +115,7 @@ def _dates(subjects: pd.DataFrame, column: str | None) -> pd.Series:
     )
     if wrong := sorted(cells[dates.isna() & cells.notna()].astype(str).unique()):
         raise CohortError(
-            f"column {column!r} of the clinic table (acceleration.nearest_to) needs dates YYYY-MM-DD, but holds {examples(wrong)}."
+            f"column {column!r} of the clinic table (acceleration.nearest_to) needs dates YYYY-MM-DD, but holds {examples(wrong)}. "
+            "Write them so, or name another column."
         )
     return dates

@@ -75,7 +75,8 @@ def compute_acceleration(
 
     if not len(subjects) == len(photos) == len(face_ages):
         raise RunError(
-            "--subjects, --photos and --face-ages are needed once for each cohort, in the same order."
+            f"--subjects, --photos and --face-ages: expected once for each cohort, in the same order; found {len(subjects)}, {len(photos)} "
+            f"and {len(face_ages)}. Give as many of each."
         )
     names = [path.parts[-3] if len(path.parts) > 2 else path.stem for path in map(Path.absolute, subjects)]
     tables = [[read_table(path) for path in paths] for paths in (subjects, photos, face_ages)]
@@ -177,7 +178,9 @@ def measure_reliability(
     from faceage_bio.tables import write_table
 
     if (acceleration is None) != (attenuation is None):
-        raise RunError("--acceleration (a table to read) and --attenuation (a table to write) go together.")
+        raise RunError(
+            "--acceleration and --attenuation: expected both or neither, found one. Give the table to read and the one to write, or leave out both."
+        )
     dated = _dated(face_ages, photos, subjects)
     table = reliability_table(dated, within_days, cohort)
     write_table(table, reliability)

@@ -110,7 +110,9 @@ def fit_competing_risks(
     from faceage_bio.tables import write_table
 
     if cause_of_interest not in CAUSE_LEVELS:
-        raise ConfigError(f"--cause-of-interest {cause_of_interest!r}: expected {', '.join(CAUSE_LEVELS)}.")
+        raise ConfigError(
+            f"--cause-of-interest {cause_of_interest!r}: expected {', '.join(CAUSE_LEVELS)}. Name one of them."
+        )
     rules = parse_rules(by)
     table, usable = read_followed(acceleration)
     check_causes(table, str(acceleration), 1 if acceleration.suffix == ".parquet" else 2)

@@ -50,7 +50,9 @@ def assess_fairness(
     from faceage_bio.tables import read_table, write_table
 
     if photos and len(photos) != len(people):
-        raise RunError("--photos is needed once for each --people, in the same order, or not at all.")
+        raise RunError(
+            f"--photos: expected once for each --people ({len(people)}), in the same order, or not at all; found {len(photos)}. Give as many, or none."
+        )
     tables = [read_plain(path) for path in people]
     judged = pd.concat([read_table(path) for path in photos], ignore_index=True) if photos else None
     together = pd.concat([table.astype(object) for table in tables], ignore_index=True).infer_objects()
@@ -120,7 +122,7 @@ def stress_photos(
     for name, given in (("photos", photos), ("face-ages", face_ages), ("people", people)):
         if given and len(given) != len(photo_folder):
             raise RunError(
-                f"--{name} is needed once for each --photo-folder, in the same order, or not at all."
+                f"--{name}: expected once for each --photo-folder ({len(photo_folder)}), in the same order, or not at all; found {len(given)}. Give as many, or none."
             )
     rules = {one.name: {"action": one.action, "threshold": one.threshold} for one in map(parse_rule, rule)}
     settings = settings_of(

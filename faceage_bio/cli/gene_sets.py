@@ -88,7 +88,8 @@ def score_gene_sets(
     needed = ("analysis", "term", "exposure", "estimate", "standard_error", "p_value", "q_value")
     if lacking := [name for name in needed if name not in found]:
         raise TableError(
-            f"{genes}: lacks the column(s) {', '.join(lacking)}. Give the table of all genes that faceage-bio fit-expression writes."
+            f"{genes}: lacks the column(s) {', '.join(lacking)}; found {', '.join(map(str, found.columns))}. Expected {', '.join(needed)}. "
+            "Give the table of all genes that faceage-bio fit-expression writes."
         )
     cohort = str(table[COHORT].iloc[0]) if COHORT in table and len(table) else ""
     inputs, *_ = read_inputs(

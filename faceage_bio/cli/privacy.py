@@ -32,7 +32,9 @@ def _known(results: list[Path], tables: list[Path], config):
     known = Known()
     for folder in results:
         if not folder.is_dir():
-            raise PrivacyError(f"{folder}: no such folder of results.")
+            raise PrivacyError(
+                f"{folder}: no such folder. Expected the results of a finished run, whose people are looked for. Check the path of --results."
+            )
         known |= known_of_results(folder)
     paths = list(tables)
     if config is not None:

@@ -61,13 +61,17 @@ def compare_readers(
     from faceage_bio.tables import write_table
 
     if rating_of not in (None, "death", "survival"):
-        raise RunError(f"--rating-of is {rating_of!r}; expected death or survival.")
+        raise RunError(
+            f"--rating-of is {rating_of!r}; expected death or survival. Say which of them a rating of 1 means."
+        )
     groups = {}
     for text in group:
         name, _, kinds = text.partition("=")
         unknown = [kind for kind in kinds.split(",") if kind not in reader_type]
         if not kinds or unknown:
-            raise RunError(f"--group {text}: expected name=type,type with types of {', '.join(reader_type)}.")
+            raise RunError(
+                f"--group {text}: expected name=type,type with types of {', '.join(reader_type)}. Write for example all={','.join(reader_type)}."
+            )
         groups[name] = kinds.split(",")
     read, known = stage.read_study(readings, cases, condition, reader_type, rating_of, model_column)
     table = stage.compare_readers(read, known, condition, groups, horizon_years, model_column)

@@ -57,8 +57,8 @@ def make_review_sheet(
 
     if not len(photo_folder) == len(photos) == len(face_ages):
         raise RunError(
-            f"--photo-folder, --photos and --face-ages are needed once for each cohort, in the same order; found "
-            f"{len(photo_folder)}, {len(photos)} and {len(face_ages)}."
+            f"--photo-folder, --photos and --face-ages: expected once for each cohort, in the same order; found "
+            f"{len(photo_folder)}, {len(photos)} and {len(face_ages)}. Give as many of each."
         )
     ages = pd.concat([read_table(path) for path in face_ages], ignore_index=True)
     places = pd.concat(

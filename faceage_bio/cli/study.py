@@ -116,7 +116,7 @@ def check(
         raise CohortError("\n".join(str(problem) for problem in problems))
     if not ready:
         raise RunError(
-            "the study fits together, but will not run here: see what is missing in the table above."
+            "the study fits together, but will not run here. Expected no line that says missing in the table above. Add what it names, and check again."
         )
     console.print(f"Everything fits. Start with: faceage-bio run --configfile {configfile}")
 
@@ -218,4 +218,6 @@ def workflow_folder() -> Path:
     for folder in (package / "_workflow", package.parent / "workflow"):
         if (folder / "Snakefile").is_file():
             return folder
-    raise RunError(f"no workflow beside {package}. Install faceage_bio from its repository.")
+    raise RunError(
+        f"no workflow beside {package}. Expected the file Snakefile in a folder workflow there. Install faceage_bio from its repository."
+    )

@@ -88,7 +88,7 @@ def write_example(folder: Path) -> list[Path]:
     there = [name for name in files if (folder / name).exists()]
     if there:
         raise RunError(
-            f"{folder}: {', '.join(there)} already there; nothing was written. Choose another folder."
+            f"{folder}: {', '.join(there)} already there; nothing was written. Expected a folder without them. Choose another one, or move them."
         )
     (folder / "photos").mkdir(parents=True, exist_ok=True, mode=0o700)
     for name, text in files.items():

@@ -7,7 +7,7 @@ from faceage_bio.cohort.photos import read
 from faceage_bio.columns import COHORT, SAMPLE, SUBJECT
 from faceage_bio.dna.genotypes import of_people, read_genotypes
 from faceage_bio.errors import examples
-from faceage_bio.problems import Problems
+from faceage_bio.problems import DOUBLED, Problems
 
 
 def read_variant_people(
@@ -27,10 +27,10 @@ def read_variant_people(
         if table is None:
             return None
         for line in table.index[table[SAMPLE].duplicated(keep=False)]:
-            problems.cell(file, line, SAMPLE, table.at[line, SAMPLE], "It stands more than once; keep one row of each.")  # fmt: skip
+            problems.cell(file, line, SAMPLE, table.at[line, SAMPLE], DOUBLED)  # fmt: skip
         for line in table.index[~table[SUBJECT].isin(known)]:
             problems.cell(
-                file, line, SUBJECT, table.at[line, SUBJECT], "The cohort has no such subject; correct it, or leave the row out."
+                file, line, SUBJECT, table.at[line, SUBJECT], "Expected a subject of the clinic table, which has none of that name. Correct it, or leave the row out."
             )  # fmt: skip
         aliases |= dict(zip(table[SAMPLE], table[SUBJECT], strict=True))
     components = _components(settings, known, problems)
@@ -55,11 +55,13 @@ def _components(settings: dict, known: set[str], problems: Problems) -> pd.DataF
         return None
     names = [name for name in table if name not in (COHORT, SUBJECT, SAMPLE)]
     if not names:
-        problems.other(f"{file}: no component beside {SUBJECT}. Name them PC1, PC2 ...")
+        problems.other(
+            f"{file}: no component beside {SUBJECT}. Expected a column of numbers for each ancestry component. Name them PC1, PC2 ..."
+        )
     for line in table.index[table[SUBJECT].duplicated(keep=False)]:
-        problems.cell(file, line, SUBJECT, table.at[line, SUBJECT], "It stands more than once; keep one row of each.")  # fmt: skip
+        problems.cell(file, line, SUBJECT, table.at[line, SUBJECT], DOUBLED)  # fmt: skip
     strangers = [f"line {line}: {cell!r}" for line, cell in table[SUBJECT].items() if cell not in known]
     if strangers:
-        problems.other(f"{file}: {len(strangers)} subject(s) that the cohort does not have: {examples(strangers)}.")  # fmt: skip
+        problems.other(f"{file}: {len(strangers)} subject(s) that the cohort does not have: {examples(strangers)}. Expected subjects of the clinic table. Correct the name, or leave the row out.")  # fmt: skip
     numbers = {name: parse.numbers(table[name], name, file, problems) for name in names}
     return pd.DataFrame({SUBJECT: table[SUBJECT], **numbers}).drop_duplicates(SUBJECT)

@@ -157,8 +157,8 @@ def _check_no_subject_twice(tables: dict[str, CohortTables], problems: Problems)
             seen.setdefault(subject, name)
     for (one, other), found in twice.items():
         problems.other(
-            f"{len(found)} subject(s) are in cohort '{one}' and in cohort '{other}': {examples(found)}. A person may be in one "
-            "cohort only; if these are different people, give them different identifiers."
+            f"{len(found)} subject(s) are in cohort '{one}' and in cohort '{other}': {examples(found)}. Expected each "
+            "person in one cohort only. If these are different people, give them different identifiers."
         )
 
 

@@ -48,7 +48,7 @@ def gather(ledgers: list[pd.DataFrame]) -> pd.DataFrame:
                 faults.append(f"{len(lost)} {unit}(s) of the intake are missing at the stage {stage}")
     if faults:
         raise CohortError(
-            f"the ledger does not add up: {'; '.join(faults)}. Please report this; the results are not to be used."
+            f"the ledger does not add up: {'; '.join(faults)}. Expected each of the intake once at each stage. Do not use these results; report this as a bug."
         )
     return ledger
 

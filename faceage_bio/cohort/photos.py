@@ -27,7 +27,8 @@ def read(
     missing = [name for name in needed if name not in table]
     if missing:
         problems.other(
-            f"{path}: line 1 lacks the column(s) {', '.join(missing)}; found {', '.join(table.columns)}. "
+            f"{path}: line 1 lacks the column(s) {', '.join(missing)}; found {', '.join(table.columns)}. Expected "
+            f"{', '.join(needed)}. "
             "Name them so, or declare yours in the config, such as columns: {subject_id: PatientNr}."
         )
         return None
@@ -50,7 +51,7 @@ def read_manifest(cohort: str, settings: dict, problems: Problems) -> tuple[pd.D
     if table is None:
         return empty, []
     if table.empty:
-        problems.other(f"{file}: no rows below the header. Write one row per photo.")
+        problems.other(f"{file}: no rows below the header. Expected one row per photo. Write them there.")
     table["photo_date"] = (
         parse.dates(table["photo_date"], "photo_date", file, problems) if "photo_date" in table else pd.NaT
     )
@@ -58,7 +59,13 @@ def read_manifest(cohort: str, settings: dict, problems: Problems) -> tuple[pd.D
     table[COHORT] = cohort
     schemas.check(table, schemas.PHOTOS, file, problems)
     for line in table.index[table[SUBJECT] == ""]:
-        problems.cell(file, line, SUBJECT, "", "Every photo needs its subject.")
+        problems.cell(
+            file,
+            line,
+            SUBJECT,
+            "",
+            "Expected the subject of every photo. Write whose it is, or leave the row out.",
+        )
     if files:
         _check_paths(table, folder, file, problems)
     unlisted = sorted(set(files) - set(table["path"].map(lambda path: str(Path(path)))))
@@ -68,12 +75,14 @@ def read_manifest(cohort: str, settings: dict, problems: Problems) -> tuple[pd.D
 def _files_of(folder: Path, manifest: str, problems: Problems) -> list[str]:
     """Paths of all files in the photo folder, from that folder on; hidden ones are not photos."""
     if not folder.is_dir():
-        problems.other(f"{folder}: no such folder. Give the folder that holds the photos under `photos:`.")
+        problems.other(
+            f"{folder}: no such folder. Expected one with the photos of the manifest. Give the folder that holds the photos under `photos:`."
+        )
         return []
     files = [item for item in folder.rglob("*") if item.is_file() and not item.name.startswith(".")]
     if not files:
         problems.other(
-            f"{folder}: the photo folder is empty. Put the photos of {manifest} there, or correct `photos:`."
+            f"{folder}: the photo folder is empty. Expected the photos of the manifest. Put the photos of {manifest} there, or correct `photos:`."
         )
     return sorted(str(item.relative_to(folder)) for item in files)
 
@@ -83,10 +92,20 @@ def _check_paths(table: pd.DataFrame, folder: Path, file: str, problems: Problem
     for line, path in table["path"].items():
         place = folder / path
         if path == "":
-            problems.cell(file, line, "path", path, "Write the photo's file name inside the photo folder.")
+            problems.cell(
+                file,
+                line,
+                "path",
+                path,
+                "Expected a file name. Write the photo's name inside of the photo folder.",
+            )
         elif Path(path).is_absolute() or ".." in Path(path).parts or not place.resolve().is_relative_to(root):
             problems.cell(
-                file, line, "path", path, "The path leaves the photo folder; copy the photo into it."
+                file,
+                line,
+                "path",
+                path,
+                "Expected a file inside of the photo folder, but the path leaves it. Copy the photo into it.",
             )
         elif not place.exists():
             problems.cell(
@@ -94,11 +113,13 @@ def _check_paths(table: pd.DataFrame, folder: Path, file: str, problems: Problem
                 line,
                 "path",
                 path,
-                f"There is no such file in {folder}. Correct the name or leave the row out.",
+                f"Expected a file in {folder}, where none has that name. Correct the name or leave the row out.",
             )
     doubled = table["path"].duplicated(keep=False) & (table["path"] != "")
     for line, path in table.loc[doubled, "path"].items():
-        problems.cell(file, line, "path", path, "The same photo stands in several rows; keep one.")
+        problems.cell(
+            file, line, "path", path, "Expected one row of each photo, but it stands in several. Keep one."
+        )
 
 
 def check_subjects_known(
@@ -110,5 +131,5 @@ def check_subjects_known(
         found = [f"line {line}: {subject!r}" for line, subject in strangers[SUBJECT].items()]
         problems.other(
             f"{file}: {len(strangers)} photo(s) of subjects that {clinic} does not have: {examples(found)}. "
-            "Add them there, or look for another spelling."
+            "Expected subjects of that table. Add them there, or look for another spelling."
         )

@@ -116,7 +116,7 @@ def _check_specimens(table: pd.DataFrame, file: str, problems: Problems) -> None
             lines = named.index[named[SPECIMEN] == specimen].tolist()
             problems.other(
                 f"{file}: column '{SPECIMEN}': {specimen!r} has more than one {column} (lines {', '.join(map(str, lines))}). "
-                "Libraries of one specimen are added, so give each specimen a name of its own."
+                f"Expected one, because libraries of one specimen are added. Give each specimen a name of its own."
             )
 
 

@@ -3,12 +3,14 @@
 import pandas as pd
 import pandera.pandas as pa
 
-from faceage_bio.problems import Problems
+from faceage_bio.problems import DOUBLED, NAMELESS, Problems
 
 
 def _between(low: float, high: float, unit: str) -> pa.Column:
     check = pa.Check.in_range(
-        low, high, error=f"Expected {low:g} to {high:g} {unit}; leave the cell empty if it is not known."
+        low,
+        high,
+        error=f"Expected {low:g} to {high:g} {unit}. Correct it, or leave the cell empty if it is not known.",
     )
     return pa.Column(float, check, nullable=True, required=False)
 
@@ -16,10 +18,10 @@ def _between(low: float, high: float, unit: str) -> pa.Column:
 _ID = pa.Column(
     str,
     [
-        pa.Check.str_matches(r"^\S(.*\S)?$", error="This row needs an identifier."),
+        pa.Check.str_matches(r"^\S(.*\S)?$", error=NAMELESS),
         pa.Check(
             lambda ids: ~ids.duplicated(keep=False),
-            error="It stands more than once; keep one row, or give each its own identifier.",
+            error=DOUBLED,
         ),
     ],
 )
@@ -28,7 +30,7 @@ SUBJECTS = pa.DataFrameSchema({
     "chronological_age": _between(0, 120, "years"),
     "bmi": _between(8, 100, "kg/m2"),
     "pack_years": _between(0, 300, "pack-years"),
-    "ecog": pa.Column(float, pa.Check.isin([0, 1, 2, 3, 4], error="Expected 0, 1, 2, 3 or 4."), nullable=True, required=False),
+    "ecog": pa.Column(float, pa.Check.isin([0, 1, 2, 3, 4], error="Expected 0, 1, 2, 3 or 4. Correct it, or leave the cell empty if it is not known."), nullable=True, required=False),
     "followup_years": _between(0, 120, "years after the photo; a death or last visit before the photo is an error in the dates"),
     "entry_years": _between(-120, 120, "years after the photo"),
 })  # fmt: skip
@@ -44,6 +46,6 @@ def check(table: pd.DataFrame, schema: pa.DataFrameSchema, file: str, problems: 
         for failure in errors.failure_cases.itertuples():
             column = failure.column or "the table"
             if failure.index is None or pd.isna(failure.index):
-                problems.other(f"{file}: column '{column}': {failure.check}")
+                problems.other(f"{file}: column '{column}': expected {failure.check}. Correct the column.")
             else:
                 problems.cell(file, int(failure.index), column, failure.failure_case, str(failure.check))

@@ -94,7 +94,7 @@ def _ages_from_dates(
             line,
             "birth_date",
             str(table.at[line, "birth_date"].date()),
-            "The birth lies after the photo; correct one of the dates.",
+            "The birth lies after the photo. Expected it before. Correct one of the dates.",
         )
     given = table[AGE]
     apart = (given - from_dates).abs() > AGE_TOLERANCE
@@ -104,7 +104,7 @@ def _ages_from_dates(
             line,
             AGE,
             float(given[line]),
-            "It differs by more than a year from the age that birth_date and photo_date give; correct one of them.",
+            "It differs by more than a year from the age that birth_date and photo_date give. Expected the age at the photo. Correct one of them.",
         )
     table[AGE] = given.where(given.notna(), from_dates)
     birth = photos[SUBJECT].map(table.drop_duplicates(SUBJECT).set_index(SUBJECT)["birth_date"])
@@ -135,7 +135,11 @@ def _followup_from_dates(
             for line in table.index[from_dates < 0]:
                 found = f"{table.at[line, date].date()}, photo {first[line].date()}"
                 problems.cell(
-                    file, line, date, found, "Follow-up ends before the photo; correct one of the dates."
+                    file,
+                    line,
+                    date,
+                    found,
+                    "Follow-up ends before the photo. Expected its end after the photo. Correct one of the dates.",
                 )
             from_dates = from_dates.where(~(from_dates < 0))
         table[years] = table[years].where(table[years].notna(), from_dates)
@@ -144,20 +148,28 @@ def _followup_from_dates(
 def _check_followup(table: pd.DataFrame, file: str, problems: Problems) -> None:
     for line in table.index[table[FOLLOWUP].notna() & table[EVENT].isna()]:
         problems.cell(
-            file, line, EVENT, None, "Follow-up is given, but not whether the subject died; write 1 or 0."
+            file,
+            line,
+            EVENT,
+            None,
+            "Follow-up is given, but not whether the subject died. Expected 1 (died) or 0. Write one of them.",
         )
     for line in table.index[table[CAUSE].notna() & (table[EVENT] != 1)]:
-        advice = "A cause of death is given, but the subject is not said to have died; correct the cause or the event."
+        advice = "A cause of death is given, but the subject is not said to have died. Expected a cause only where event is 1. Correct the cause or the event."
         problems.cell(file, line, CAUSE, table.at[line, CAUSE], advice)
     silent = table[FOLLOWUP].isna() & table["followup_date"].isna()
     for line in table.index[silent & table[EVENT].eq(1)]:
         problems.cell(
             file, line, FOLLOWUP, None,
-            "The subject died, but the time is missing, and a death left out would mislead. Give followup_years or "
+            "The subject died, but the time is missing, and a death left out would mislead. Expected when. Give followup_years or "
             "followup_date, or clear the event.",
         )  # fmt: skip
     for line in table.index[table[ENTRY].notna() & (table[ENTRY] >= table[FOLLOWUP])]:
         found = f"{table.at[line, ENTRY]:.3g}, exit {table.at[line, FOLLOWUP]:.3g}"
         problems.cell(
-            file, line, ENTRY, found, "Observation starts at or after its end; correct one of them."
+            file,
+            line,
+            ENTRY,
+            found,
+            "Observation starts at or after its end. Expected entry before exit. Correct one of them.",
         )

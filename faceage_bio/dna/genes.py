@@ -12,9 +12,7 @@ from faceage_bio.problems import Problems
 from faceage_bio.tables import read_text_table
 
 GENE_SEPARATOR = ";"  # a variant may lie in several
-WHOLE = (
-    "Write a whole number, counted as the file's kind counts (VCF from 1; starts of BED intervals from 0)."
-)
+WHOLE = "Expected a whole number. Write it as it is, counted as the file's kind counts (VCF from 1; starts of BED intervals from 0)."
 
 
 def chromosome(name: str) -> str:
@@ -60,7 +58,7 @@ def read_gene_map(path: Path | str, problems: Problems) -> GeneMap | None:
     if kind is None:
         problems.other(
             f"{path}: needs the column gene and either variant_id, or chrom, pos, ref, alt, or chrom, start, end (as in BED); found "
-            f"{', '.join(table.columns)}."
+            f"{', '.join(table.columns)}. Name the columns so, or give a BED file."
         )
         return None
     found = GeneMap(path.name)
@@ -68,7 +66,11 @@ def read_gene_map(path: Path | str, problems: Problems) -> GeneMap | None:
         genes = [gene.strip() for gene in row["gene"].split(GENE_SEPARATOR) if gene.strip()]
         if not genes or row["gene"].lower() in parse.MISSING:
             problems.cell(
-                str(path), line, "gene", row["gene"], "Name the gene (symbol), or leave the row out."
+                str(path),
+                line,
+                "gene",
+                row["gene"],
+                "Expected the gene's symbol. Name the gene, or leave the row out.",
             )
             continue
         numbers = {name: row[name] for name in kind if name in ("pos", "start", "end")}
@@ -89,7 +91,11 @@ def _add(found: GeneMap, kind: tuple[str, ...], row: dict, genes: list[str], lin
         found.by_place.setdefault(key, []).extend(genes)
     elif int(row["start"]) >= int(row["end"]):
         problems.cell(
-            source, line, "end", row["end"], "An interval ends after it starts (start from 0, end exclusive)."
+            source,
+            line,
+            "end",
+            row["end"],
+            "Expected an end above the start, as in BED (start from 0, end exclusive): an interval ends after it starts. Correct one of them.",
         )
     else:
         place = found.intervals.setdefault(chromosome(row["chrom"]), [])
@@ -105,7 +111,9 @@ def _read(path: Path, problems: Problems) -> pd.DataFrame | None:
         problems.other(str(error))
         return None
     except (OSError, UnicodeDecodeError) as error:
-        problems.other(f"{path}: cannot be read as text ({error}).")
+        problems.other(
+            f"{path}: cannot be read as text ({error}). Expected a TSV, CSV or BED file. Save it as UTF-8 text."
+        )
         return None
     cells = {
         number: line.split("\t")[:4]
@@ -114,6 +122,6 @@ def _read(path: Path, problems: Problems) -> pd.DataFrame | None:
     }
     short = [number for number, row in cells.items() if len(row) < 4]
     for number in short:
-        problems.cell(str(path), number, "gene", None, "A BED line needs chrom, start, end and the gene's symbol, tab-separated.")  # fmt: skip
+        problems.cell(str(path), number, "gene", None, "A BED line needs chrom, start, end and the gene's symbol, tab-separated. Add what is missing, or leave the line out.")  # fmt: skip
     rows = {number: row for number, row in cells.items() if number not in short}
     return pd.DataFrame(rows.values(), index=list(rows), columns=["chrom", "start", "end", "gene"], dtype=str)

@@ -19,7 +19,7 @@ VARIANT, GENE = "variant_id", "gene"
 PLACE = ("chrom", "pos", "ref", "alt")
 COPIES = {"0": 0.0, "1": 1.0, "2": 2.0}
 ALLELES_ADVICE = (
-    "Write 0, 1 or 2 copies of the counted allele, and leave the cell empty if the genotype is not known. Imputed dosages and "
+    "Expected 0, 1 or 2. Write the copies of the counted allele, and leave the cell empty if the genotype is not known. Imputed dosages and "
     "genotypes such as 0/1 are not taken here (a VCF holds the latter)."
 )
 
@@ -57,13 +57,13 @@ def read_genotypes(path: Path | str, genes: Path | str | None, problems: Problem
         return None
     if not path.is_file():
         problems.other(
-            f"{path}: no such file. Check the path in the config (it starts at the folder you run in)."
+            f"{path}: no such file. Expected a VCF or a table of genotypes. Check the path in the config (it starts at the folder you run in)."
         )
         return None
     if is_vcf(path):
         if gene_map is None:
             problems.other(
-                f"{path}: a VCF does not say which gene a variant lies in. Give variant_genes: a table variant_id (or chrom, pos, "
+                f"{path}: a VCF does not say which gene a variant lies in. Expected a table that does. Give variant_genes: a table variant_id (or chrom, pos, "
                 "ref, alt) and gene, or intervals chrom, start, end, gene as in BED."
             )
             return None
@@ -86,7 +86,7 @@ def _of_vcf(path: Path, gene_map: GeneMap, problems: Problems) -> Genotypes | No
                 if gene_map.genes_of(site.chrom, site.pos, alt, site.ref, ()) and not gene_map.intervals:
                     problems.cell(
                         str(path), site.line, "REF", f"{site.ref}, ALT {alt}",
-                        f"{gene_map.source} has both alleles the other way round, so it is not clear which is counted; correct one of both.",
+                        f"{gene_map.source} has both alleles the other way round, so it is not clear which is counted. Expected the same REF and ALT. Correct one of both.",
                     )  # fmt: skip
                 left_out["in no gene that is asked for"] += 1
                 continue
@@ -96,7 +96,7 @@ def _of_vcf(path: Path, gene_map: GeneMap, problems: Problems) -> Genotypes | No
             name = site.names[0] if site.names and len(site.alts) == 1 else key
             if name in seen or key in seen:
                 problems.cell(
-                    str(path), site.line, "ID", name, f"The variant stands in line {seen.get(name) or seen[key]} already; keep one."
+                    str(path), site.line, "ID", name, f"The variant stands in line {seen.get(name) or seen[key]} already. Expected it once. Keep one."
                 )  # fmt: skip
                 continue
             seen[name] = seen[key] = site.line
@@ -108,8 +108,8 @@ def _of_vcf(path: Path, gene_map: GeneMap, problems: Problems) -> Genotypes | No
             columns.append(copies)
     if not rows:
         problems.other(
-            f"{path}: no usable variant lies in a gene of {gene_map.source} ({_told(left_out)}). Do both use the same genome build and "
-            "names of chromosomes?"
+            f"{path}: no usable variant lies in a gene of {gene_map.source} ({_told(left_out)}). Expected both of the same genome build "
+            "with the same names of chromosomes. Give them so."
         )
         return None
     variants = pd.DataFrame(rows)
@@ -138,22 +138,24 @@ def _of_table(path: Path, gene_map: GeneMap | None, problems: Problems) -> Genot
     needed = [VARIANT] if gene_map is not None else [VARIANT, GENE]
     if missing := [name for name in needed if name not in table]:
         problems.other(
-            f"{path}: line 1 lacks the column(s) {', '.join(missing)}; found {', '.join(table.columns[:8])}. A table of genotypes has "
-            "one row per variant: variant_id, gene, then one column per sample. Another kind of file ends in .vcf or .vcf.gz."
+            f"{path}: line 1 lacks the column(s) {', '.join(missing)}; found {', '.join(table.columns[:8])}. Expected "
+            "one row per variant: variant_id, gene, then one column per sample. Name the columns so; a VCF ends in .vcf or .vcf.gz."
         )
         return None
     source = str(path)
     variants = table[[name for name in (VARIANT, GENE, *PLACE) if name in table]].copy()
     if gene_map is not None:
         variants[GENE] = [_mapped(row, gene_map) for row in variants.to_dict("records")]
-    for column, advice in ((VARIANT, "Give each variant a name."), (GENE, "Name the gene (symbol) that it lies in, or leave the variant out.")):  # fmt: skip
+    for column, advice in ((VARIANT, "Expected a name. Give each variant one."), (GENE, "Expected the symbol of the gene that it lies in. Name the gene, or leave the variant out.")):  # fmt: skip
         for line in variants.index[parse.is_missing(variants[column])]:
             problems.cell(source, line, column, variants.at[line, column], advice)
     for line in variants.index[variants[VARIANT].duplicated() & (variants[VARIANT] != "")]:
-        problems.cell(source, line, VARIANT, variants.at[line, VARIANT], "The variant stands more than once; keep one row.")  # fmt: skip
+        problems.cell(source, line, VARIANT, variants.at[line, VARIANT], "The variant stands more than once. Expected one row of each. Keep one.")  # fmt: skip
     cells = table.drop(columns=[name for name in (VARIANT, GENE, *PLACE) if name in table])
     if cells.empty:
-        problems.other(f"{path}: no column of a sample beside {', '.join(table.columns)}, or no row.")
+        problems.other(
+            f"{path}: no column of a sample beside {', '.join(table.columns)}, or no row. Expected one row per variant and one column per sample. Add them."
+        )
         return None
     copies = cells.apply(lambda column: column.map(COPIES)).astype("float64")
     odd = copies.isna() & ~cells.apply(parse.is_missing)
@@ -183,12 +185,12 @@ def of_people(
     if strangers:
         problems.other(
             f"{source}: {len(strangers)} sample(s) are neither a subject_id of the cohort nor a sample_id of one: "
-            f"{examples(strangers)}. Give a table sample_id, subject_id, or leave them out."
+            f"{examples(strangers)}. Expected samples of these people. Give a table sample_id, subject_id, or leave them out."
         )
     doubled = sorted({name for name in names if names.count(name) > 1 and name in people})
     if doubled:
         problems.other(
-            f"{source}: {len(doubled)} subject(s) have more than one sample: {examples(doubled)}. Keep one of each."
+            f"{source}: {len(doubled)} subject(s) have more than one sample: {examples(doubled)}. Expected one of each. Leave the others out."
         )
     kept = [
         place

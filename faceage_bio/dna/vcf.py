@@ -14,8 +14,9 @@ from faceage_bio.problems import Problems
 FIXED = ["#CHROM", "POS", "ID", "REF", "ALT", "QUAL", "FILTER", "INFO", "FORMAT"]
 GENOTYPE = re.compile(r"(\.|\d+)[/|](\.|\d+)")
 ADVICE = (
-    "A genotype is two alleles such as 0/1 or 0|1, of which each is 0, the number of an alternative allele, or a point if it is not "
-    "known. Sites with one or more than two alleles per person (sex chromosomes of men, mitochondria, copy number) are not taken."
+    "Expected two alleles such as 0/1 or 0|1, of which each is 0, the number of an alternative allele, or a point if it is not "
+    "known. Sites with one or more than two alleles per person (sex chromosomes of men, mitochondria, copy number) are not taken. "
+    "Leave them out."
 )
 
 
@@ -84,13 +85,13 @@ def read_sites(path: Path, problems: Problems) -> tuple[list[str] | None, Iterat
             break
     if header is None or header[:9] != FIXED or len(header) < 10:
         problems.other(
-            f"{path}: not a VCF with genotypes. After lines that start with ## its header is {' '.join(FIXED)} and the samples' names, "
-            "tab-separated."
+            f"{path}: not a VCF with genotypes. Expected, after lines that start with ##, a header of {' '.join(FIXED)} and the samples' names, "
+            "tab-separated. Give the file as the variant caller wrote it."
         )
         return None, iter(())
     doubled = sorted({name for name in header[9:] if header[9:].count(name) > 1})
     if doubled:
-        problems.other(f"{path}: the header names the sample(s) {', '.join(doubled)} more than once. Keep one of each.")  # fmt: skip
+        problems.other(f"{path}: the header names the sample(s) {', '.join(doubled)} more than once. Expected each once. Keep one of each.")  # fmt: skip
         return None, iter(())
     return header[9:], _sites(path, lines, len(header), problems)
 
@@ -101,7 +102,7 @@ def _lines(path: Path, problems: Problems) -> Iterator[tuple[int, str]]:
         with opened(path, "rt", encoding="utf-8-sig") as stream:
             yield from enumerate(stream, start=1)
     except (OSError, EOFError, UnicodeDecodeError) as error:
-        problems.other(f"{path}: cannot be read to its end ({error}). Is it cut off, or packed in another way than gzip?")  # fmt: skip
+        problems.other(f"{path}: cannot be read to its end ({error}). Expected a whole VCF, plain or packed by gzip or bgzip. Copy it again, or pack it so.")  # fmt: skip
 
 
 def _sites(path: Path, lines: Iterator[tuple[int, str]], width: int, problems: Problems) -> Iterator[Site]:
@@ -110,13 +111,21 @@ def _sites(path: Path, lines: Iterator[tuple[int, str]], width: int, problems: P
             continue
         cells = line.rstrip("\r\n").split("\t")
         if len(cells) != width:
-            problems.cell(str(path), number, "#CHROM", None, f"The line has {len(cells)} cells, and the header {width}.")  # fmt: skip
+            problems.cell(str(path), number, "#CHROM", None, f"Expected {width} cells, as the header has, and found {len(cells)}. Give the file as the variant caller wrote it.")  # fmt: skip
             continue
         chrom, pos, name, ref, alt, _, marks, _, kinds = cells[:9]
         if not pos.isdigit():
-            problems.cell(str(path), number, "POS", pos, "Write a whole number, counted from 1.")
+            problems.cell(
+                str(path), number, "POS", pos, "Expected a whole number, counted from 1. Write the place so."
+            )
         elif "GT" not in kinds.split(":"):
-            problems.cell(str(path), number, "FORMAT", kinds, "The samples need genotypes (GT).")
+            problems.cell(
+                str(path),
+                number,
+                "FORMAT",
+                kinds,
+                "Expected GT among the kinds: the samples need genotypes. Call them, or leave the line out.",
+            )
         else:
             yield Site(
                 number, chromosome(chrom), int(pos), tuple(part for part in name.split(";") if part != "."), ref,

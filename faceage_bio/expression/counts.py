@@ -61,12 +61,12 @@ def choose_samples(
     if unknown:
         raise CohortError(
             f"expression.covariates names {', '.join(map(repr, unknown))}, but neither the clinic nor the samples table has it. "
-            f"There are: {', '.join(sorted(map(str, people.columns)))}."
+            f"There are: {', '.join(sorted(map(str, people.columns)))}. Expected some of these. Correct the name, or add the column to one of the tables."
         )
     if len(samples) and not samples[SUBJECT].isin(table[SUBJECT]).any():
         raise CohortError(
             f"none of the {len(samples)} samples is of a person of the analysis table: the samples name {examples(list(samples[SUBJECT]), 3)}, "
-            f"the table {examples(list(table[SUBJECT]), 3)}. Write subject_id in both in one way."
+            f"the table {examples(list(table[SUBJECT]), 3)}. Expected the same people in both. Write subject_id in both in one way."
         )
     reason = pd.Series("", index=people.index)
     if tissue is not None:
@@ -110,12 +110,14 @@ def is_of_tissue(people: pd.DataFrame, tissue: str) -> pd.Series:
     """
     if TISSUE not in people:
         raise CohortError(
-            f"expression.tissue is {tissue!r}, but the samples table has no column '{TISSUE}'. Add it, or leave the setting out."
+            f"expression.tissue is {tissue!r}, but the samples table has no column '{TISSUE}'. Expected one that tells each sample's tissue. Add it, or leave the setting out."
         )
     mine = people[TISSUE].astype(str) == tissue
     if not mine.any():
         there = sorted(people[TISSUE].dropna().astype(str).unique())
-        raise CohortError(f"expression.tissue is {tissue!r}, but the samples are of: {', '.join(there)}.")
+        raise CohortError(
+            f"expression.tissue is {tissue!r}, but the samples are of: {', '.join(there)}. Expected one of these. Name it, or leave the setting out."
+        )
     return mine
 
 

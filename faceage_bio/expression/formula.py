@@ -45,7 +45,7 @@ def interactions_of(covariates: Sequence[str], ages: Sequence[str]) -> list[tupl
                 else "name two columns"
             )
             raise CohortError(
-                f"expression.covariates: the interaction '{name}' cannot be fitted; {why}. Write for example "
+                f"expression.covariates: the interaction '{name}' cannot be fitted; {why}. Expected two columns of the analysis table with a colon between them. Write for example "
                 "[sex, smoking, 'sex:smoking']."
             )
         if not set(parts) & set(AGES) - set(ages):

@@ -8,7 +8,7 @@ import pandas as pd
 from faceage_bio.columns import COHORT, SAMPLE, SAMPLE_COLUMNS, SUBJECT
 from faceage_bio.errors import CohortError, RunError, TableError, examples
 from faceage_bio.expression.cells import ABOUT, samples_of
-from faceage_bio.problems import Problems
+from faceage_bio.problems import DOUBLED, Problems
 from faceage_bio.rna.cells import CELL_TYPE
 from faceage_bio.rna.count_files import CountTable, read_counts
 from faceage_bio.tables import read_table
@@ -45,9 +45,13 @@ def read_inputs(
         See `read_counts`.
     """
     if (pseudobulk is None) == (counts is None):
-        raise RunError("give either --counts or --pseudobulk.")
+        raise RunError(
+            "--counts and --pseudobulk: expected one of them, found both or none. Give either --counts or --pseudobulk."
+        )
     if samples is None and pseudobulk is None:
-        raise RunError("give --samples beside --counts: whose each sample is.")
+        raise RunError(
+            "--counts: expected --samples beside it, which tells whose each sample is. Give --samples too."
+        )
     profiles = read_profiles(pseudobulk) if pseudobulk is not None else None
     sheet = read_table(samples) if samples is not None else donors_of(profiles)
     if samples is not None:
@@ -68,7 +72,7 @@ def read_inputs(
     if lacking := [name for name in names if name not in found.counts]:
         raise CohortError(
             f"{samples}: {len(lacking)} sample(s) have no column in {counts}: {examples(lacking)}; it has "
-            f"{examples(list(found.counts))}. Write sample_id as the counts name their samples."
+            f"{examples(list(found.counts))}. Expected a column of counts for each. Write sample_id as the counts name their samples."
         )
     if unnamed := found.counts.shape[1] - len(names):
         print(f"{counts}: {unnamed} sample(s) have no row in {samples} and are left out")
@@ -87,20 +91,22 @@ def check_samples_table(sheet: pd.DataFrame, file: Path) -> None:
     """
     if lacking := [name for name in (SAMPLE, SUBJECT) if name not in sheet]:
         raise TableError(
-            f"{file}: lacks the column(s) {', '.join(lacking)}; it has {', '.join(map(str, sheet.columns))}. Write one row per "
-            "sample: sample_id, subject_id."
+            f"{file}: lacks the column(s) {', '.join(lacking)}; it has {', '.join(map(str, sheet.columns))}. Expected one row per "
+            "sample: sample_id, subject_id. Name the columns so."
         )
     problems = Problems()
     for name in (SAMPLE, SUBJECT):
         for row in np.flatnonzero(sheet[name].isna()):
             problems.cell(
-                str(file), int(row) + 2, name, None, "Write whose sample this is, or leave the row out."
+                str(file),
+                int(row) + 2,
+                name,
+                None,
+                "Expected a sample and its subject in every row. Write whose sample this is, or leave the row out.",
             )
     for row in np.flatnonzero(sheet[SAMPLE].duplicated(keep=False) & sheet[SAMPLE].notna()):
         told = str(sheet[SAMPLE].iloc[row])
-        problems.cell(
-            str(file), int(row) + 2, SAMPLE, told, "It stands more than once; keep one row of each."
-        )
+        problems.cell(str(file), int(row) + 2, SAMPLE, told, DOUBLED)
     problems.stop_if_any()
 
 
@@ -115,7 +121,8 @@ def read_profiles(path: Path) -> pd.DataFrame:
     profiles = read_table(path)
     if lacking := [name for name in ABOUT if name not in profiles]:
         raise TableError(
-            f"{path}: lacks the column(s) {', '.join(lacking)}. Give the table that faceage-bio aggregate-cells writes."
+            f"{path}: lacks the column(s) {', '.join(lacking)}; found {', '.join(map(str, profiles.columns[:12]))}. Expected those beside the genes. "
+            "Give the table that faceage-bio aggregate-cells writes."
         )
     return profiles
 

@@ -31,7 +31,7 @@ def log_counts_per_million(counts: pd.DataFrame, min_count: int, min_samples: in
     totals = counts.sum(axis=0)
     if empty := [str(name) for name in counts.columns[totals == 0]]:
         raise CohortError(
-            f"{len(empty)} sample(s) have no counts at all: {examples(empty)}. Take them out of the counts."
+            f"{len(empty)} sample(s) have no counts at all: {examples(empty)}. Expected some in each. Take them out of the counts."
         )
     kept = (counts >= min_count).sum(axis=1) >= min(min_samples, counts.shape[1])
     return np.log2(counts[kept] / totals * 1e6 + 1).T

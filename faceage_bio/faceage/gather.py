@@ -26,7 +26,7 @@ def gather_shards(shards: list[pd.DataFrame], same_photo: str) -> dict[str, pd.D
     doubled = whole.duplicated([COHORT, PHOTO])
     if doubled.any():
         raise RunError(
-            f"{doubled.sum()} photo(s) stand in more than one shard. The shards are not of one run; delete the folder "
+            f"{doubled.sum()} photo(s) stand in more than one shard. Expected each photo in one. The shards are not of one run; delete the folder "
             "faceage/shards of the cohort and run again."
         )
     return {str(name): table.reset_index(drop=True) for name, table in whole.groupby(COHORT, sort=False)}

@@ -285,7 +285,7 @@ def _rescued(
             deaths += 1
             if deaths > DEATHS:
                 raise RunError(
-                    "worker processes are killed again and again, probably because memory ran out. Finished photos are kept: "
+                    "worker processes are killed again and again, probably because memory ran out. Expected enough memory for each. Finished photos are kept: "
                     "call again, with fewer --workers (threads in Snakemake) or more memory."
                 ) from None
             keys = left.popleft()[[COHORT, PHOTO, SUBJECT]].to_dict("records")
@@ -353,7 +353,7 @@ def choose_device(device: str) -> str:
     available = torch.cuda.is_available()
     if device == "cuda" and not available:
         raise RunError(
-            "faceage.device is cuda, but PyTorch finds no CUDA device here. Set it to auto or cpu, or check the driver "
+            "faceage.device is cuda, but PyTorch finds no CUDA device here. Expected one. Set it to auto or cpu, or check the driver "
             "with nvidia-smi and that the job was given a GPU."
         )
     return "cuda" if device != "cpu" and available else "cpu"

@@ -52,7 +52,9 @@ def choose_photos(face_ages: pd.DataFrame, n: int | None, seed: int) -> pd.DataF
     by_review = face_ages["reason"].str.startswith(REVIEWED)
     photos = face_ages[(face_ages["status"] != "excluded") | by_review].sort_values([COHORT, PHOTO])
     if photos.empty:
-        raise RunError("no photo of these tables has a face age, so there is nothing to look at.")
+        raise RunError(
+            "no photo of these tables has a face age, so there is nothing to look at. Expected at least one with a face. Run predict-face-age on photos first."
+        )
     flagged = photos["flags"].map(_flagged_by_a_rule).to_numpy(dtype=bool)
     rng = np.random.default_rng(seed)
     others = rng.permutation(np.flatnonzero(~flagged))

@@ -96,9 +96,7 @@ def read_review(file: Path | str, photos: pd.DataFrame) -> pd.DataFrame:
     if COHORT not in table:
         table[COHORT] = [(cohorts.get(photo) or [""])[0] for photo in table[PHOTO]]
         for line in table.index[[len(cohorts.get(photo, [])) > 1 for photo in table[PHOTO]]]:
-            advice = (
-                "Several cohorts have a photo of that name; add a column cohort that tells which is meant."
-            )
+            advice = "Several cohorts have a photo of that name. Expected a column cohort that tells which is meant. Add it."
             problems.cell(str(file), line, PHOTO, table.at[line, PHOTO], advice)
     for line, row in table.iterrows():
         if row[COHORT] not in cohorts.get(row[PHOTO], []):

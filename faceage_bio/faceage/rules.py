@@ -73,7 +73,7 @@ def parse_rule(text: str) -> Rule:
     except ValueError:
         raise ConfigError(
             f"--rule {text}: expected NAME=ACTION:THRESHOLD such as small_face=exclude:60; names are "
-            f"{', '.join(CRITERIA)}; actions are {', '.join(ACTIONS)}."
+            f"{', '.join(CRITERIA)}; actions are {', '.join(ACTIONS)}. Write it so."
         ) from None
 
 

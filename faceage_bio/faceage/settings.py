@@ -31,8 +31,8 @@ class Settings:
     def __post_init__(self) -> None:
         if self.detection == "fast" and not self._smallest_face():
             raise ConfigError(
-                "faceage.detection: fast skips faces below quality.small_face, which therefore must have "
-                "`action: exclude`. Set it so, or use `detection: exact`."
+                "faceage.detection: fast skips faces below quality.small_face. Expected `action: exclude` there. "
+                "Set it so, or use `detection: exact`."
             )
 
     @property

@@ -39,6 +39,8 @@ def photos_of(photos: pd.DataFrame, shard: str) -> pd.DataFrame:
     """
     number, _, n = shard.partition("-of-")
     if not (number.isdigit() and n.isdigit() and 1 <= int(number) <= int(n)):
-        raise RunError(f"--shard {shard}: expected a name such as 2-of-5.")
+        raise RunError(
+            f"--shard {shard}: expected a name such as 2-of-5. Give the number of the shard and how many there are."
+        )
     start, end = (len(photos) * edge // int(n) for edge in (int(number) - 1, int(number)))
     return photos.iloc[start:end]

@@ -37,7 +37,7 @@ def sample_photos(photos: pd.DataFrame, n: int, face_ages: pd.DataFrame | None =
     """
     if "path" not in photos:
         raise TableError(
-            f"the photo table has no column 'path'; found {', '.join(map(str, photos.columns))}."
+            f"the photo table has no column 'path'; found {', '.join(map(str, photos.columns))}. Expected what check-cohorts writes. Give that table."
         )
     known = photos.sort_values("path", kind="stable")
     if face_ages is not None:
@@ -83,7 +83,7 @@ def gather_samples(
             lacking = [name for name, one in (("photo", sample), ("people", known)) if SUBJECT not in one]
             if lacking:
                 raise TableError(
-                    f"the {lacking[0]} table needs the column subject_id, which joins photos and people."
+                    f"the {lacking[0]} table needs the column subject_id, which joins photos and people. Add it, or leave --people out."
                 )
             theirs = [name for name in (*columns, AGE) if name in known]
             wanted = [COHORT, "path", SUBJECT]
@@ -94,7 +94,9 @@ def gather_samples(
         samples.append(sample[wanted].assign(folder=str(folder)))
     together = pd.concat([sample.astype(object) for sample in samples], ignore_index=True).infer_objects()
     if together.empty:
-        raise TableError(f"no photo to age again in {', '.join(map(str, folders))}.")
+        raise TableError(
+            f"no photo to age again in {', '.join(map(str, folders))}. Expected at least one that gave a face age. Give other photos, or leave the test out."
+        )
     return together
 
 
@@ -107,7 +109,9 @@ def photos_in(folder: Path) -> pd.DataFrame:
         No such folder.
     """
     if not folder.is_dir():
-        raise TableError(f"{folder}: no such folder. Give the folder that holds the photos.")
+        raise TableError(
+            f"{folder}: no such folder. Expected that of the photos. Give the folder that holds them."
+        )
     paths = sorted(
         str(item.relative_to(folder)) for item in folder.rglob("*") if item.suffix.lower() in SUFFIXES
     )
@@ -153,7 +157,7 @@ def stress_photos(
                 found.append(running.result())
             except BrokenProcessPool:
                 raise RunError(
-                    "a worker process was killed, probably because memory ran out; use fewer --workers or more memory."
+                    "a worker process was killed, probably because memory ran out. Expected enough memory for each. Use fewer --workers or more memory."
                 ) from None
             progress(1)
     known = [photos.iloc[number][kept].to_dict() for number in range(len(photos))]

@@ -86,7 +86,7 @@ def parse_covariates(words: Sequence[str], reasons: Sequence[str]) -> dict[str, 
         unknown = sorted({role, *exceptions.values()} - set(ROLES))
         if unknown or len(exceptions) != len(others):
             raise ConfigError(
-                f"--covariate {word!r}: expected name=role or name=role,exposure:role with the roles {', '.join(ROLES)}."
+                f"--covariate {word!r}: expected name=role or name=role,exposure:role with the roles {', '.join(ROLES)}. Write it so."
             )
         found[name] = Covariate(role, why.get(name) or NOT_STATED, exceptions)
     return found
@@ -95,7 +95,7 @@ def parse_covariates(words: Sequence[str], reasons: Sequence[str]) -> dict[str, 
 def _split(word: str, option: str) -> tuple[str, str]:
     name, equals, value = word.partition("=")
     if not (name and equals and value):
-        raise ConfigError(f"{option} {word!r}: expected name=value.")
+        raise ConfigError(f"{option} {word!r}: expected name=value. Write it so.")
     return name, value
 
 

@@ -50,7 +50,7 @@ def parse_rule(text: str) -> Rule:
         cuts = []
     if not cuts or not np.isfinite(cuts).all() or len(set(cuts)) < len(cuts):
         raise ConfigError(
-            f"--groups {text!r}: expected tertiles, or different cut-points in years of age acceleration such as -5,5."
+            f"--groups {text!r}: expected tertiles, or different cut-points in years of age acceleration such as -5,5. Write one of both."
         )
     return cuts
 

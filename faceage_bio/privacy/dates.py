@@ -28,6 +28,9 @@ SHORT_DAY = re.compile(
 )
 PACKED_DAY = re.compile(r"(?<![\w.+-])(\d\d)(\d\d)(\d{4})(?!\w|\.\d)")
 PUBMED = re.compile(r"(?:pmid|pubmed)\W*(?:id)?\W*$", re.IGNORECASE)  # numbers of 2009 begin with 19
+LABELS = re.compile(
+    r"\b10\.\d{4,9}/[^\s\"'<>]+|\b[0-9a-f]{32,}\b"
+)  # DOIs and hashes, in which digits stand that mean no day
 VERSION = re.compile(r"\b(?:v|version|release|build)[\s:=\"']{0,4}$", re.IGNORECASE)
 
 MONTHS = (
@@ -74,6 +77,7 @@ class Written:
 
 def days_in(text: str) -> Iterator[Written]:
     """Everything in a text that can be a date, with all days that it can mean."""
+    text = LABELS.sub(lambda found: " " * len(found[0]), text)
     for found in DAY.finditer(text):
         if not _follows(PUBMED, text, found.start()) and found[0] not in _versions():
             yield _written(found, _of_numbers(*found.groups()))

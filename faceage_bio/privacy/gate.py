@@ -65,7 +65,9 @@ def check_folder(folder: Path, known: Known, min_cell: int) -> list[Finding]:
     """
     folder = Path(folder)
     if not folder.exists():
-        raise PrivacyError(f"{folder}: no such folder or file, so there is nothing to check.")
+        raise PrivacyError(
+            f"{folder}: no such folder or file, so there is nothing to check. Expected what is to leave. Check the path."
+        )
     paths = [folder] if folder.is_file() else sorted(folder.rglob("*"))
     findings: list[Finding] = []
     for path in paths:
@@ -87,7 +89,9 @@ def stop_if_any(findings: list[Finding], what: str) -> None:
     """
     if findings:
         noun = "thing" if len(findings) == 1 else "things"
-        raise PrivacyError(f"{what} may not leave: {len(findings)} {noun} found.\n{listed(findings)}")
+        raise PrivacyError(
+            f"{what} may not leave: {len(findings)} {noun} found. Expected none. Take out what is listed.\n{listed(findings)}"
+        )
 
 
 def check_file(name: str, raw: bytes, known: Known, min_cell: int) -> list[Finding]:

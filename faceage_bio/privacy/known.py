@@ -179,7 +179,10 @@ def _of_parquet(path: Path) -> Known:
     try:
         names = pq.read_schema(path).names
     except (OSError, ValueError) as error:
-        raise TableError(f"{path}: cannot be read ({error}), so its people cannot be looked for.") from None
+        raise TableError(
+            f"{path}: cannot be read ({error}), so its people cannot be looked for. Expected a table of a finished run. "
+            "Run the workflow again, which writes it anew."
+        ) from None
     wanted = [name for name in names if _told_by(name)]
     return known_of_columns(pd.read_parquet(path, columns=wanted)) if wanted else Known()
 

@@ -47,22 +47,24 @@ def load_key(path: Path, results: Sequence[Path] = (), *, create: bool = True) -
     for folder in results:
         if place.is_relative_to(Path(folder).resolve()):
             raise PrivacyError(
-                f"{path}: the key lies inside {folder}, so that whoever gets the results gets the names. "
+                f"{path}: the key lies inside {folder}, so that whoever gets the results gets the names. Expected it elsewhere. "
                 f"Put it elsewhere, such as {default_key_path()}."
             )
     if any((parent / "LOCAL_ONLY.txt").is_file() for parent in place.parents):
         raise PrivacyError(
-            f"{path}: the key lies inside a folder of results. Put it elsewhere, such as {default_key_path()}."
+            f"{path}: the key lies inside a folder of results. Expected it outside of them. Put it elsewhere, such as {default_key_path()}."
         )
     if not path.exists():
         if not create:
             raise PrivacyError(
-                f"{path}: no such key. Without the key that made them, pseudonyms cannot be made again."
+                f"{path}: no such key. Expected the one that made the pseudonyms, which cannot be made again without it. Restore it, or check the path."
             )
         _create(path)
     mode = path.stat().st_mode & 0o077
     if mode:
-        raise PrivacyError(f"{path}: others than its owner can read the key. Run: chmod 600 {path}")
+        raise PrivacyError(
+            f"{path}: others than its owner can read the key. Expected mode 0600. Run: chmod 600 {path}"
+        )
     text = path.read_text(encoding="ascii", errors="replace").strip()
     if not re.fullmatch(r"[0-9a-f]{64}", text):
         raise PrivacyError(
@@ -100,7 +102,7 @@ def pseudonymise(table: pd.DataFrame, key: bytes) -> pd.DataFrame:
     names = [name for name in table if holds_identifiers(name) and name.lower() not in FILES]
     if not names:
         raise PrivacyError(
-            f"no column holds identifiers; there are {', '.join(map(repr, table.columns[:12]))}. Expected subject_id, photo_id, sample_id or the like."
+            f"no column holds identifiers; there are {', '.join(map(repr, table.columns[:12]))}. Expected subject_id, photo_id, sample_id or the like. Name the columns so."
         )
     left_out = [
         name for name in table if holds_dates(name) or name.lower() in FILES or name.lower().endswith("_hash")
@@ -110,7 +112,9 @@ def pseudonymise(table: pd.DataFrame, key: bytes) -> pd.DataFrame:
         words = table[name].astype(object)
         known = {word: pseudonym(str(word), key, name) for word in words.dropna().unique() if str(word) != ""}
         if len(set(known.values())) < len(known):
-            raise PrivacyError(f"column '{name}': two identifiers got the same pseudonym. Use another key.")
+            raise PrivacyError(
+                f"column '{name}': two identifiers got the same pseudonym. Expected one of each. Use another key."
+            )
         table[name] = words.map(lambda word, known=known: known.get(word, word))
     keys = [name for name in (COHORT, *names) if name in table]
     return table.sort_values(keys, ignore_index=True)  # the order of the rows tells nothing either

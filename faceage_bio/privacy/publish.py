@@ -66,7 +66,7 @@ def publish(results: Path, target: Path, known: Known, min_cell: int) -> Publish
     results, target = Path(results), Path(target)
     if not (results / "reports").is_dir():
         raise PrivacyError(
-            f"{results}: no folder reports/ there. Run the workflow first, or name the folder of its results."
+            f"{results}: no folder reports/ there. Expected the results of a finished run. Run the workflow first, or name the folder of its results."
         )
     _check_target(target)
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -78,7 +78,7 @@ def publish(results: Path, target: Path, known: Known, min_cell: int) -> Publish
         if findings:
             noun = "thing" if len(findings) == 1 else "things"
             raise PrivacyError(
-                f"nothing was published, because {len(findings)} {noun} may not leave.\n{listed(findings)}"
+                f"nothing was published, because {len(findings)} {noun} may not leave. Expected none. Take out what is listed.\n{listed(findings)}"
             )
         files = sorted(path.relative_to(bundle).as_posix() for path in bundle.rglob("*") if path.is_file())
         _take_place(_zipped(bundle, building) if target.suffix == ".zip" else bundle, target, building)
@@ -92,7 +92,9 @@ def write_bundle(results: Path, bundle: Path, min_cell: int) -> None:
     bundle.mkdir(parents=True)
     pages = [results / "reports" / name for name in PAGES if (results / "reports" / name).is_file()]
     if not pages:
-        raise PrivacyError(f"{results}/reports: no page there. Run the workflow to its end first.")
+        raise PrivacyError(
+            f"{results}/reports: no page there. Expected at least one. Run the workflow to its end first."
+        )
     for page in pages:
         shutil.copyfile(page, bundle / page.name)
     for name, table in shareable_tables(results, min_cell):
@@ -146,7 +148,7 @@ def shareable_tables(results: Path, min_cell: int) -> Iterator[tuple[str, Suppre
     if unknown:
         raise PrivacyError(
             f"nothing was published, because {len(unknown)} table(s) are not declared: {', '.join(unknown[:10])}. "
-            "Declare them in faceage_bio/privacy/tables.py: as they are, which numbers add up, or never."
+            "Expected those of the list only. Declare them in faceage_bio/privacy/tables.py: as they are, which numbers add up, or never."
         )
     for cohort, mine in places.items():
         found = suppress({key: read_table(results / name) for key, name in mine.items()}, min_cell)
@@ -170,7 +172,7 @@ def _check_target(target: Path) -> None:
     )
     if target.exists() and not (target.is_dir() and (ours or not any(target.iterdir()))):
         raise PrivacyError(
-            f"{target}: there is something else, which publishing would replace. Name a new folder or a file ending in .zip."
+            f"{target}: there is something else, which publishing would replace. Expected nothing there, or an earlier bundle. Name a new folder or a file ending in .zip."
         )
 
 

@@ -14,7 +14,7 @@ import pandas as pd
 
 from faceage_bio import parse
 from faceage_bio.columns import AGE, COHORT, ENTRY, EVENT, FACE_AGE, FOLLOWUP, SUBJECT
-from faceage_bio.problems import Problems
+from faceage_bio.problems import NAMELESS, Problems
 from faceage_bio.tables import read_table, read_text_table
 
 READER, TYPE, CASE, CONDITION = "reader_id", "reader_type", "case_id", "condition"
@@ -65,7 +65,7 @@ def read_readings(
         lacking.append(f"{ALIVE} or {RATING}")
     if lacking:
         problems.other(
-            f"{file}: needs the column(s) {', '.join(lacking)}; found {', '.join(table.columns)}. See the example in "
+            f"{file}: needs the column(s) {', '.join(lacking)}; found {', '.join(table.columns)}. Name the columns so, as in the example of "
             "`faceage-bio compare-readers --help`."
         )
         return pd.DataFrame()
@@ -77,7 +77,7 @@ def read_readings(
         types = [*types, "reader"]
     for column in (READER, CASE):
         for line in table.index[table[column] == ""]:
-            problems.cell(file, line, column, None, "This row needs an identifier.")
+            problems.cell(file, line, column, None, NAMELESS)
     _words(table, CONDITION, conditions, "readers.conditions", file, problems)
     _words(table, TYPE, types, "readers.types", file, problems)
     _one_type_each(table, file, problems)
@@ -86,17 +86,25 @@ def read_readings(
     for line in table.index[~table[CASE].isin(known) & (table[CASE] != "")]:
         problems.cell(
             file, line, CASE, table.at[line, CASE],
-            "No case of that name; correct it, add the case to the cases table, or take the reading out.",
+            "Expected a case of the cases table, which has none of that name. Correct it, add the case to the cases table, or take the reading out.",
         )  # fmt: skip
     answer, rating = _answers(table, file, problems), _ratings(table, rating_of, file, problems)
     years = parse.numbers(table[YEARS], YEARS, file, problems)
     for line in years.index[(years < 0) | (years > 120)]:
-        problems.cell(file, line, YEARS, table.at[line, YEARS], "Expected 0 to 120 years.")
+        problems.cell(
+            file,
+            line,
+            YEARS,
+            table.at[line, YEARS],
+            "Expected 0 to 120 years. Correct it, or leave the cell empty.",
+        )
     decade = _decades(table, file, problems)
     decade = decade.where(decade.notna(), np.floor(years / 10))
     silent = answer.isna() & rating.isna() & decade.isna()
     for line in table.index[silent & parse.is_missing(table[ALIVE]) & parse.is_missing(table[RATING])]:
-        problems.cell(file, line, ALIVE, None, "This reading holds no answer; take the row out.")
+        problems.cell(
+            file, line, ALIVE, None, "Expected an answer, but this reading holds none. Take the row out."
+        )
     readings = pd.DataFrame({
         "reader": _pseudonyms(table), TYPE: table[TYPE], CASE: table[CASE], CONDITION: table[CONDITION],
         "rating": rating.where(rating.notna(), answer),
@@ -115,10 +123,11 @@ def _words(
     for line in table.index[~table[column].isin(known)]:
         value = table.at[line, column]
         near = difflib.get_close_matches(value, known, n=1, cutoff=0.6)
-        advice = f"Expected {', '.join(known)} (declared as {key})"
+        meant = f" Did you mean {near[0]!r}?" if near else ""
         problems.cell(
-            file, line, column, value, f"{advice}; did you mean {near[0]!r}?" if near else f"{advice}."
-        )
+            file, line, column, value,
+            f"Expected {', '.join(known)} (declared as {key}). Write one of them, or declare this word.{meant}",
+        )  # fmt: skip
 
 
 def _one_type_each(table: pd.DataFrame, file: str, problems: Problems) -> None:
@@ -126,7 +135,7 @@ def _one_type_each(table: pd.DataFrame, file: str, problems: Problems) -> None:
     for line in table.index[(table[TYPE] != first) & (table[READER] != "")]:
         problems.cell(
             file, line, TYPE, table.at[line, TYPE],
-            f"The reader is {first[line]!r} in an earlier row; a reader is of one type.",
+            f"The reader is {first[line]!r} in an earlier row. Expected one type of each reader. Correct one of the rows.",
         )  # fmt: skip
 
 
@@ -134,7 +143,13 @@ def _no_doubles(table: pd.DataFrame, file: str, problems: Problems) -> None:
     keys = [READER, CASE, CONDITION]
     for line in table.index[table.duplicated(keys) & (table[READER] != "") & (table[CASE] != "")]:
         found = f"{table.at[line, CASE]} under {table.at[line, CONDITION]}"
-        problems.cell(file, line, CASE, found, "This reader has judged it already; keep one of the readings.")
+        problems.cell(
+            file,
+            line,
+            CASE,
+            found,
+            "This reader has judged it already. Expected one reading of each case under a condition. Keep one of them.",
+        )
 
 
 def _answers(table: pd.DataFrame, file: str, problems: Problems) -> pd.Series:
@@ -144,10 +159,10 @@ def _answers(table: pd.DataFrame, file: str, problems: Problems) -> pd.Series:
     for line in cells.index[values.isna() & ~parse.is_missing(cells)]:
         number = parse.to_numbers(cells.loc[[line]]).notna().all()
         advice = (
-            "A number can mean alive or dead: write yes (alive at the horizon) or no (dead by then); put a probability "
+            "Expected yes or no, because a number can mean alive or dead. Write yes (alive at the horizon) or no (dead by then); put a probability "
             "into a column 'rating' and declare rating_of: death or survival."
             if number
-            else "Write yes (alive at the horizon) or no (dead by then)."
+            else "Expected yes or no. Write yes (alive at the horizon) or no (dead by then)."
         )
         problems.cell(file, line, ALIVE, table.at[line, ALIVE], advice)
     return values.astype("float64")
@@ -159,12 +174,12 @@ def _ratings(table: pd.DataFrame, rating_of: str | None, file: str, problems: Pr
     for line in values.index[(values < 0) | (values > 1)]:
         problems.cell(
             file, line, RATING, table.at[line, RATING],
-            "Expected 0 to 1; divide percentages by 100, and a scale by its largest value.",
+            "Expected 0 to 1. Write such numbers: divide percentages by 100, and a scale by its largest value.",
         )  # fmt: skip
     if values.notna().any() and rating_of is None:
         problems.other(
             f"{file}: column '{RATING}' holds numbers, but nobody said whether 1 means certain death or certain survival. "
-            "Declare it: rating_of: death, or rating_of: survival."
+            "Expected one of both. Declare it: rating_of: death, or rating_of: survival."
         )
     return 1 - values if rating_of == "survival" else values
 
@@ -174,7 +189,13 @@ def _decades(table: pd.DataFrame, file: str, problems: Problems) -> pd.Series:
     cells = table[DECADE].str.lower().str.replace(" ", "").str.replace("–", "-")
     values = cells.map(SPELT_DECADES)
     for line in cells.index[values.isna() & ~parse.is_missing(cells)]:
-        problems.cell(file, line, DECADE, table.at[line, DECADE], "Write the decade as 6, 60s or 60-69.")
+        problems.cell(
+            file,
+            line,
+            DECADE,
+            table.at[line, DECADE],
+            "Expected a decade of life. Write it as 6, 60s or 60-69.",
+        )
     return values.astype("float64")
 
 
@@ -218,7 +239,7 @@ def read_cases(paths: Sequence[Path | str], model_column: str, problems: Problem
     if doubled.any():
         found = ", ".join(map(repr, cases.loc[doubled, SUBJECT].head()))
         problems.other(
-            f"{', '.join(map(str, paths))}: {int(doubled.sum())} case(s) stand more than once ({found}). Keep one row of each."
+            f"{', '.join(map(str, paths))}: {int(doubled.sum())} case(s) stand more than once ({found}). Expected one row of each. Keep one row of each."
         )
     return cases.assign(model=cases[model_column])
 
@@ -227,10 +248,12 @@ def _plain_cases(path: Path | str, model_column: str, problems: Problems) -> pd.
     file, table = str(path), read_text_table(path)
     name = CASE if CASE in table else SUBJECT
     if name not in table:
-        problems.other(f"{file}: needs the column case_id; found {', '.join(table.columns)}.")
+        problems.other(
+            f"{file}: needs the column case_id; found {', '.join(table.columns)}. Name the column so."
+        )
         return pd.DataFrame(columns=[SUBJECT])
     for line in table.index[table[name] == ""]:
-        problems.cell(file, line, name, None, "This row needs an identifier.")
+        problems.cell(file, line, name, None, NAMELESS)
     result = pd.DataFrame({SUBJECT: table[name], COHORT: table.get(COHORT, "cases")}, index=table.index)
     for column in dict.fromkeys([*NUMBERS, model_column]):
         if column in table:
@@ -238,7 +261,13 @@ def _plain_cases(path: Path | str, model_column: str, problems: Problems) -> pd.
     for column, high in ((AGE, 120), (FACE_AGE, 130), (FOLLOWUP, 120)):
         if column in result:
             for line in result.index[(result[column] < 0) | (result[column] > high)]:
-                problems.cell(file, line, column, table.at[line, column], f"Expected 0 to {high} years.")
+                problems.cell(
+                    file,
+                    line,
+                    column,
+                    table.at[line, column],
+                    f"Expected 0 to {high} years. Correct it, or leave the cell empty.",
+                )
     if EVENT in table:
         result[EVENT] = parse.words(table[EVENT], EVENT, {}, file, problems)
     if FOLLOWUP in result:
@@ -249,6 +278,6 @@ def _plain_cases(path: Path | str, model_column: str, problems: Problems) -> pd.
                 line,
                 EVENT,
                 None,
-                "Follow-up is given, but not whether the case died; write died or alive.",
+                "Follow-up is given, but not whether the case died. Expected died or alive. Write one of them.",
             )
     return result

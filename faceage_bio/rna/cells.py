@@ -59,7 +59,9 @@ def open_cells(path: Path | str, mapping: Path | str | None = None) -> CellFile:
     """
     path = Path(path)
     if not path.is_file():
-        raise CountsError([f"{path}: no such file. Give the h5ad under `single_cell:`."])
+        raise CountsError(
+            [f"{path}: no such file. Expected one of single cells. Give the h5ad under `single_cell:`."]
+        )
     symbols = gene_ids.read_mapping(mapping) if mapping else None
     try:
         with _file(path) as file:
@@ -78,7 +80,7 @@ def open_cells(path: Path | str, mapping: Path | str | None = None) -> CellFile:
     if lacking:
         problems.append(
             f"{path}: obs lacks {', '.join(map(repr, lacking))}; it has {', '.join(map(str, obs.columns)) or 'no column'}. "
-            "Name the donor's column subject_id and the annotation's cell_type."
+            "Expected the donor and the kind of each cell. Name the donor's column subject_id and the annotation's cell_type."
         )
     genes, said = pd.Index([]), []
     if var is not None:
@@ -87,7 +89,8 @@ def open_cells(path: Path | str, mapping: Path | str | None = None) -> CellFile:
             problems.append(f"{path}: {species}")
         if dates := gene_ids.turned_into_dates(names):
             problems.append(
-                f"{path}: {len(dates)} gene name(s) were turned into dates by a spreadsheet: {examples(dates)}."
+                f"{path}: {len(dates)} gene name(s) were turned into dates by a spreadsheet: {examples(dates)}. Expected names of genes. "
+                "Take the h5ad as it was before."
             )
         if symbols is None:
             symbols = _symbols_of(var)

@@ -89,7 +89,9 @@ def read_counts(
     """
     path = Path(path)
     if not path.exists():
-        raise CountsError([f"{path}: no such file. Give the table of raw counts under `counts:`."])
+        raise CountsError(
+            [f"{path}: no such file. Expected raw counts. Give the table of raw counts under `counts:`."]
+        )
     symbols = gene_ids.read_mapping(mapping) if mapping else {}
     table, said, decimals = _read(path, strand)
     estimated = kind == "estimated" or decimals
@@ -124,7 +126,7 @@ def _as_numbers(
     said = []
     if table.shape[0] == 0 or table.shape[1] == 0:
         raise CountsError([
-            f"{path}: no counts found. Expected genes in rows, samples in columns, gene names in the first column."
+            f"{path}: no counts found. Expected genes in rows, samples in columns, gene names in the first column. Give such a table."
         ])  # fmt: skip
     table.index, table.columns = table.index.astype(str), table.columns.astype(str)
     if _samples_in_rows(table, samples):
@@ -149,7 +151,7 @@ def _as_numbers(
     ]
     if words:
         raise CountsError([
-            f"{path}: {len(words)} column(s) hold words, not counts: {examples(words)}. Leave annotation columns out."
+            f"{path}: {len(words)} column(s) hold words, not counts: {examples(words)}. Expected numbers beside the genes. Leave annotation columns out."
         ])  # fmt: skip
     return table, said
 
@@ -177,18 +179,20 @@ def _problems_of_names(table: pd.DataFrame, path: Path) -> list[str]:
     problems = []
     doubled = table.columns[table.columns.duplicated()].unique().tolist()
     if doubled:
-        problems.append(f"{path}: {len(doubled)} sample(s) have more than one column: {examples(doubled)}.")
+        problems.append(
+            f"{path}: {len(doubled)} sample(s) have more than one column: {examples(doubled)}. Expected one of each. Give each sample a name of its own."
+        )
     twice = table.index[table.index.duplicated()].unique().tolist()
     if twice:
         problems.append(
-            f"{path}: {len(twice)} gene(s) stand in more than one row: {examples(twice)}. Sum them, or keep one."
+            f"{path}: {len(twice)} gene(s) stand in more than one row: {examples(twice)}. Expected one of each. Sum them, or keep one."
         )
     if species := gene_ids.problem_of_species(table.index):
         problems.append(f"{path}: {species}")
     dates = gene_ids.turned_into_dates(table.index)
     if dates:
         problems.append(
-            f"{path}: {len(dates)} gene name(s) were turned into dates by a spreadsheet: {examples(dates)}. Take the table as it "
+            f"{path}: {len(dates)} gene name(s) were turned into dates by a spreadsheet: {examples(dates)}. Expected names of genes. Take the table as it "
             "came from the counting program."
         )
     return problems

@@ -27,7 +27,7 @@ def first_line(path: Path) -> str:
             return stream.readline()
         except (UnicodeDecodeError, OSError, EOFError) as error:
             raise CountsError([
-                f"{path}: not a text table ({error}). Give a TSV or CSV, an h5ad, or a folder of the counting program's files."
+                f"{path}: not a text table ({error}). Expected raw counts. Give a TSV or CSV, an h5ad, or a folder of the counting program's files."
             ]) from None  # fmt: skip
 
 
@@ -92,7 +92,9 @@ def read_h5ad(path: Path) -> pd.DataFrame:
         ) from None
     values = data.layers.get("counts", data.X)
     if values is None:
-        raise CountsError([f"{path}: holds no values. Put raw counts into X or layers['counts']."])
+        raise CountsError(
+            [f"{path}: holds no values. Expected raw counts. Put raw counts into X or layers['counts']."]
+        )
     values = values.toarray() if hasattr(values, "toarray") else np.asarray(values)
     return pd.DataFrame(values.T, index=data.var_names.astype(str), columns=data.obs_names.astype(str))
 
@@ -112,7 +114,7 @@ def read_folder(path: Path, strand: str | None) -> tuple[pd.DataFrame, list[str]
             return _joined(path, tables), [f"{len(found)} files of {program}, estimated counts"], True
     if any(file.name == "quant.sf" for file in files):
         raise CountsError([
-            f"{path}: holds salmon's counts of transcripts (quant.sf), not of genes. Run salmon with --geneMap, which writes "
+            f"{path}: holds salmon's counts of transcripts (quant.sf), not of genes. Expected those of genes. Run salmon with --geneMap, which writes "
             "quant.genes.sf beside them, or give tximport's table of counts with `counts_kind: estimated`."
         ])  # fmt: skip
     htseq = [file for file in files if _is_htseq(file)]
@@ -121,7 +123,7 @@ def read_folder(path: Path, strand: str | None) -> tuple[pd.DataFrame, list[str]
         return _joined(path, tables), [f"{len(htseq)} files of HTSeq"], False
     raise CountsError([
         f"{path}: no counts found in this folder; it holds {examples([file.name for file in files]) or 'no file'}. Expected STAR's "
-        f"*{STAR}, HTSeq's two columns, RSEM's *.genes.results or salmon's quant.genes.sf."
+        f"*{STAR}, HTSeq's two columns, RSEM's *.genes.results or salmon's quant.genes.sf. Put one kind of them there."
     ])  # fmt: skip
 
 
@@ -130,7 +132,7 @@ def _star(path: Path, files: list[Path], strand: str | None) -> tuple[pd.DataFra
     wrong = [name for name, table in tables.items() if table.shape[1] != 3]
     if wrong:
         raise CountsError([
-            f"{path}: {len(wrong)} file(s) of STAR do not have 4 columns: {examples(wrong)}. Take them as STAR wrote them."
+            f"{path}: {len(wrong)} file(s) of STAR do not have 4 columns: {examples(wrong)}. Expected a gene and three counts. Take them as STAR wrote them."
         ])  # fmt: skip
     genes = [table[~table.index.str.startswith("N_")] for table in tables.values()]
     forward, reverse = (sum(float(table[place].sum()) for table in genes) for place in (2, 3))
@@ -140,7 +142,7 @@ def _star(path: Path, files: list[Path], strand: str | None) -> tuple[pd.DataFra
             which = "reverse" if reverse > forward else "forward"
             raise CountsError([
                 f"{path}: STAR's files hold three counts per gene, and the library is stranded: {forward:.6g} reads forward, "
-                f"{reverse:.6g} reverse. Say `counts_strand: {which}`, or which of unstranded, forward, reverse counts."
+                f"{reverse:.6g} reverse. Expected one of them. Say `counts_strand: {which}`, or which of unstranded, forward, reverse counts."
             ])  # fmt: skip
         strand = "unstranded"
     column = STAR_STRANDS[strand]
@@ -169,7 +171,7 @@ def _column(file: Path, column: str) -> pd.Series:
     if column not in table:
         raise CountsError(
             [
-                f"{file}: lacks the column {column}; found {', '.join(map(str, table.columns))}. Take it as the program wrote it."
+                f"{file}: lacks the column {column}; found {', '.join(map(str, table.columns))}. Expected it beside the genes. Take it as the program wrote it."
             ]
         )
     return table[column]
@@ -181,7 +183,7 @@ def _joined(path: Path, tables: dict[str, pd.Series]) -> pd.DataFrame:
     differing = [name for name, column in others if set(column.index) != set(first[1].index)]
     if differing:
         raise CountsError([
-            f"{path}: {len(differing)} file(s) do not have the genes of {first[0]!r}: {examples(differing)}. Count all samples with "
+            f"{path}: {len(differing)} file(s) do not have the genes of {first[0]!r}: {examples(differing)}. Expected the same in all. Give files counted with "
             "one annotation."
         ])  # fmt: skip
     return pd.DataFrame(tables)

@@ -53,7 +53,7 @@ def read_mapping(path: Path | str) -> dict[str, str]:
     path = Path(path)
     if not path.is_file():
         raise TableError(
-            f"{path}: no such file. Give a GTF, or a table with the columns gene_id and symbol, under `gene_ids:`."
+            f"{path}: no such file. Expected the names of genes. Give a GTF, or a table with the columns gene_id and symbol, under `gene_ids:`."
         )
     if ".gtf" in path.suffixes:
         return _mapping_of_gtf(path)
@@ -66,7 +66,7 @@ def read_mapping(path: Path | str) -> dict[str, str]:
     )
     if symbol is None or identifier is None:
         raise TableError(
-            f"{path}: line 1 lacks gene_id or symbol; found {', '.join(map(str, table.columns))}. Name the columns so, or give a GTF."
+            f"{path}: line 1 lacks gene_id or symbol; found {', '.join(map(str, table.columns))}. Expected both. Name the columns so, or give a GTF."
         )
     pairs = pd.DataFrame(
         {"id": without_version(table[identifier]), "symbol": table[symbol]}
@@ -75,7 +75,7 @@ def read_mapping(path: Path | str) -> dict[str, str]:
     doubled = pairs.id[pairs.id.duplicated()].unique().tolist()
     if doubled:
         raise TableError(
-            f"{path}: {len(doubled)} identifier(s) have more than one symbol: {examples(doubled)}. Keep one of each."
+            f"{path}: {len(doubled)} identifier(s) have more than one symbol: {examples(doubled)}. Expected one of each. Keep one of each."
         )
     return dict(zip(pairs.id, pairs.symbol, strict=True))
 
@@ -93,7 +93,7 @@ def _mapping_of_gtf(path: Path) -> dict[str, str]:
                 found[without_version([identifier[1]])[0]] = symbol[1]
     if not found:
         raise TableError(
-            f"{path}: no line of a gene with gene_id and gene_name found. Give the GTF of the alignment."
+            f"{path}: no line of a gene with gene_id and gene_name found. Expected one for each gene. Give the GTF of the alignment."
         )
     return found
 

@@ -68,7 +68,7 @@ def read_gmt(path: Path | str) -> dict[str, GeneSet]:
     path = Path(path)
     if not path.is_file():
         raise TableError(
-            f"{path}: no such file. Give a GMT file: name, description and symbols, tab-separated."
+            f"{path}: no such file. Expected gene sets. Give a GMT file: name, description and symbols, tab-separated."
         )
     found: dict[str, list[str]] = {}
     wrong = []
@@ -86,7 +86,7 @@ def read_gmt(path: Path | str) -> dict[str, GeneSet]:
     if wrong or not found:
         raise TableError(
             f"{path}: expected one set a line, with a name of its own, a description and at least one symbol, tab-separated; found "
-            f"{examples(wrong) if wrong else 'no set'}."
+            f"{examples(wrong) if wrong else 'no set'}. Write each set so."
         )
     return _signed(found, path.name)
 
@@ -102,7 +102,7 @@ def _signed(found: dict[str, list[str]], file: str) -> dict[str, GeneSet]:
             both = set(genes) & set(down)
             if both:
                 raise TableError(
-                    f"{file}: {len(both)} gene(s) both rise and fall in {stem!r}: {examples(sorted(both))}. Keep one of each."
+                    f"{file}: {len(both)} gene(s) both rise and fall in {stem!r}: {examples(sorted(both))}. Expected each in one direction. Keep one of each."
                 )
             sets[stem] = GeneSet(
                 stem, dict.fromkeys(genes, 1) | dict.fromkeys(down, -1), f"given by the user, {file}"
@@ -124,13 +124,15 @@ def choose_sets(names: Collection[str], gmt: Collection[Path | str] = ()) -> dic
     unknown = [name for name in names if name not in shipped]
     if unknown:
         raise TableError(
-            f"no such gene set: {examples(unknown)}. There are: {', '.join(shipped)}; give others as GMT."
+            f"no such gene set: {examples(unknown)}. Expected one of {', '.join(shipped)}. Correct the name; give others as GMT."
         )
     chosen = {name: shipped[name] for name in names}
     for path in gmt:
         own = read_gmt(path)
         twice = sorted(set(own) & set(chosen))
         if twice:
-            raise TableError(f"{path}: the name(s) {', '.join(twice)} are taken by another set; rename them.")
+            raise TableError(
+                f"{path}: the name(s) {', '.join(twice)} are taken by another set. Expected a name of its own for each. Give them other names."
+            )
         chosen |= own
     return chosen

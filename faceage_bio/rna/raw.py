@@ -7,7 +7,7 @@ import pandas as pd
 
 LOGARITHM_AT_MOST = 40.0  # log2 of a count hardly exceeds 25
 EQUAL_SUMS = 1e-3  # relative spread of the samples' sums below which they were scaled to one total
-NEEDED = "DESeq2 needs raw counts: not TPM, FPKM, CPM or logarithms."
+NEEDED = "DESeq2 needs raw counts: not TPM, FPKM, CPM or logarithms. Give the counts as the counting program wrote them."
 ESTIMATED = "If these are estimated counts of salmon, RSEM or tximport, say `counts_kind: estimated`."
 
 

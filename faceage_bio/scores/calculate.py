@@ -55,7 +55,7 @@ def renamed(table: pd.DataFrame, columns: Sequence[str], source: str) -> pd.Data
         if theirs not in table:
             raise CohortError(
                 f"{source}: --column {pair!r}: expected ours=yours with a column that the table has: "
-                f"{', '.join(map(str, table.columns))}."
+                f"{', '.join(map(str, table.columns))}. Correct the name."
             )
         table[ours] = table[theirs]
     return table
@@ -77,7 +77,7 @@ def read_answers(table: pd.DataFrame, score: Score, source: str, lines: Sequence
     if lacking := [name for name in score.columns if name not in table]:
         raise CohortError(
             f"{source}: line 1 lacks the column(s) {', '.join(map(repr, lacking))} of {score.title}; it has "
-            f"{', '.join(map(str, table.columns))}. Name them so, or say which of yours they are (columns in the config, --column)."
+            f"{', '.join(map(str, table.columns))}. Expected all of them. Name them so, or say which of yours they are (columns in the config, --column)."
         )
     problems = Problems()
     values, reasons = {}, []

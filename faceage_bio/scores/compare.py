@@ -134,7 +134,7 @@ def _reference(score: Score, choices: Choices) -> str:
     reference = choices.reference_group or score.reference_group
     if reference not in score.group_names:
         raise ConfigError(
-            f"scores.reference_group: {reference!r} is no group of {score.title} ({', '.join(score.group_names)}). Name one of "
+            f"scores.reference_group: {reference!r} is no group of {score.title}. Expected one of {', '.join(score.group_names)}. Name one of "
             "them, or leave it empty (null) for the one that the score's own file declares."
         )
     return reference

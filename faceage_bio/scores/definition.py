@@ -189,9 +189,10 @@ def path_of(name: str) -> Path:
     if name in shipped():
         return SHIPPED / f"{name}.yaml"
     near = difflib.get_close_matches(name, shipped(), n=1, cutoff=0.5)
-    advice = f"did you mean '{near[0]}'?" if near else f"there are: {', '.join(shipped())}."
+    advice = f"did you mean '{near[0]}'?" if near else "no other is like it."
     raise ConfigError(
-        f"score {name!r}: not shipped; {advice} A score of your own is named by its file, which ends in .yaml."
+        f"score {name!r}: not shipped; {advice} Expected one of {', '.join(shipped())}, or a file that ends in .yaml. "
+        "Correct the name; a score of your own is named by its file."
     )
 
 
@@ -208,13 +209,15 @@ def load_score(name: str) -> Score:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ConfigError(
-            f"{path}: cannot be read ({error.strerror}). See a shipped one with `faceage-bio show-score {shipped()[0]}`."
+            f"{path}: cannot be read ({error.strerror}). Expected the file of a score. Check the path, and see a shipped one with `faceage-bio show-score {shipped()[0]}`."
         ) from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: not valid YAML: {error}") from None
+        raise ConfigError(
+            f"{path}: not valid YAML: {error}. Expected keys and values. Correct that place."
+        ) from None
     if not isinstance(content, dict):
         raise ConfigError(
-            f"{path}: expected keys and values such as `name:`, found {type(content).__name__}."
+            f"{path}: expected keys and values such as `name:`, found {type(content).__name__}. Write them as a shipped score does."
         )
     try:
         return Score.model_validate(content)

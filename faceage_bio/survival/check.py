@@ -20,11 +20,11 @@ from faceage_bio.columns import (
 )  # fmt: skip
 from faceage_bio.errors import examples
 from faceage_bio.plain import read_plain
-from faceage_bio.problems import Problems
+from faceage_bio.problems import NAMELESS, Problems
 from faceage_bio.survival.follow_up import IN_YEARS
 
 NEEDED = (FACE_AGE, AGE, FOLLOWUP, EVENT)
-DEATH_WITHOUT_TIME = "The person died, but the time is missing, and a death left out would mislead. Give the time, or clear the event."
+DEATH_WITHOUT_TIME = "The person died, but the time is missing, and a death left out would mislead. Expected when. Give the time, or clear the event."
 MOST_LEVELS = 20  # of a column whose levels are looked at
 
 
@@ -55,9 +55,11 @@ def _check_times(table: pd.DataFrame, source: str, problems: Problems) -> None:
 
     if COHORT in table and table[COHORT].nunique() > 1:
         names = ", ".join(map(str, table[COHORT].unique()))
-        problems.other(f"{source}: column 'cohort' holds {names}. Give one cohort at a time.")
+        problems.other(
+            f"{source}: column 'cohort' holds {names}. Expected one name. Give one cohort at a time."
+        )
     if SUBJECT in table:
-        tell(SUBJECT, table[SUBJECT].isna(), "This row needs an identifier.")
+        tell(SUBJECT, table[SUBJECT].isna(), NAMELESS)
     if FOLLOWUP not in table or EVENT not in table:
         return
     numbers = {
@@ -67,17 +69,30 @@ def _check_times(table: pd.DataFrame, source: str, problems: Problems) -> None:
     years, event = numbers[FOLLOWUP], numbers[EVENT]
     # a later photo may count than the first, from which the clinic's follow-up starts; the ledger says so
     known = table.get("ended_before_photo", pd.Series(False, index=table.index)).fillna(False).astype(bool)
-    tell(FOLLOWUP, (years < 0) & ~known, "Follow-up ends before the photo; look at the dates it comes from.")
-    tell(EVENT, event.notna() & ~event.isin([0, 1]), "Write 1 (died) or 0 (alive when last seen).")
+    tell(
+        FOLLOWUP,
+        (years < 0) & ~known,
+        "Follow-up ends before the photo. Expected its end after the photo. Look at the dates it comes from.",
+    )
+    tell(
+        EVENT,
+        event.notna() & ~event.isin([0, 1]),
+        "Expected 1 (died) or 0 (alive when last seen). Write one of them.",
+    )
     tell(FOLLOWUP, table[FOLLOWUP].isna() & event.eq(1), DEATH_WITHOUT_TIME)
     tell(
         EVENT, years.notna() & table[EVENT].isna(),
-        "Follow-up is given, but not whether the person died; write 1 or 0.",
+        "Follow-up is given, but not whether the person died. Expected 1 or 0. Write one of them.",
     )  # fmt: skip
     if ENTRY in numbers:
         both = table[ENTRY].astype(str) + ", exit " + table[FOLLOWUP].astype(str)
         wrong = (numbers[ENTRY] >= years) & (years > 0)
-        tell(ENTRY, wrong, "Observation starts at or after its end; correct one of them.", both)
+        tell(
+            ENTRY,
+            wrong,
+            "Observation starts at or after its end. Expected entry before exit. Correct one of them.",
+            both,
+        )
 
 
 def _plain(value: object) -> object:

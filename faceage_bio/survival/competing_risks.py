@@ -74,11 +74,19 @@ def check_causes(table: pd.DataFrame, source: str, first_line: int) -> None:
             continue
         if cause not in CAUSE_LEVELS:
             problems.cell(
-                source, place + first_line, CAUSE, cause, f"Write {', '.join(CAUSE_LEVELS)}, or nothing."
+                source,
+                place + first_line,
+                CAUSE,
+                cause,
+                f"Expected {', '.join(CAUSE_LEVELS)}, or nothing. Write one of them.",
             )
         elif event != 1 and REASON not in table:
             problems.cell(
-                source, place + first_line, CAUSE, cause, "Only a death has a cause; correct it or the event."
+                source,
+                place + first_line,
+                CAUSE,
+                cause,
+                "Expected nothing, because only a death has a cause. Correct it or the event.",
             )
     problems.stop_if_any()
 

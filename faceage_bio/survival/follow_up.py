@@ -46,11 +46,13 @@ class Time:
         for name in ("landmark_years", "horizon_years", "year_days"):
             value = getattr(self, name)
             if value is not None and not 0 < value < np.inf:
-                raise ConfigError(f"survival.{name} is {value:g}; write a number above 0.")
+                raise ConfigError(f"survival.{name} is {value:g}. Expected a number above 0. Write one.")
         if self.end_date is not None and pd.isna(
             pd.to_datetime(self.end_date, format="%Y-%m-%d", errors="coerce")
         ):
-            raise ConfigError(f"survival.end_date is {self.end_date!r}, which is no day; write YYYY-MM-DD.")
+            raise ConfigError(
+                f"survival.end_date is {self.end_date!r}, which is no day. Expected YYYY-MM-DD. Write it so."
+            )
 
 
 def prepare(table: pd.DataFrame, time: Time = Time()) -> tuple[pd.DataFrame, pd.Series]:
@@ -159,7 +161,7 @@ def _dates(table: pd.DataFrame, column: str, setting: str) -> pd.Series:
     dates = pd.to_datetime(cells, format="%Y-%m-%d", errors="coerce")
     if wrong := sorted(cells[dates.isna() & cells.notna()].astype(str).unique()):
         raise CohortError(
-            f"column '{column}' ({setting}) needs dates YYYY-MM-DD, but holds {examples(wrong)}."
+            f"column '{column}' ({setting}) needs dates YYYY-MM-DD, but holds {examples(wrong)}. Write them so."
         )
     return dates
 

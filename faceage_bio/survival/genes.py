@@ -38,7 +38,8 @@ def read_levels(path: Path | str) -> pd.DataFrame:
     table = read_table(path)
     if SUBJECT not in table:
         raise CohortError(
-            f"{path}: line 1 lacks the column '{SUBJECT}', which tells whose levels a row holds; it has {examples(list(table))}."
+            f"{path}: line 1 lacks the column '{SUBJECT}', which tells whose levels a row holds; it has {examples(list(table))}. "
+            "Expected it in each. Give the table that normalise-expression writes."
         )
     table[SUBJECT] = table[SUBJECT].astype(str)
     missing = {ANALYSIS: "expression", SAMPLE: table[SUBJECT], SAMPLE_DATE: None, "batch": None}
@@ -47,19 +48,19 @@ def read_levels(path: Path | str) -> pd.DataFrame:
     if len(doubled):
         found = [f"row {row + 1}: {subject}" for row, subject in doubled[SUBJECT].items()]
         raise CohortError(
-            f"{path}: {len(doubled)} rows are of people who stand twice: {examples(found)}. Keep one sample per person."
+            f"{path}: {len(doubled)} rows are of people who stand twice: {examples(found)}. Expected one of each. Keep one sample per person."
         )
     genes = table.drop(columns=list(ABOUT))
     words = [name for name in genes if not pd.api.types.is_numeric_dtype(genes[name])]
     if words:
         raise CohortError(
-            f"{path}: {len(words)} gene column(s) hold words: {examples(words)}. Write numbers; leave further columns out."
+            f"{path}: {len(words)} gene column(s) hold words: {examples(words)}. Expected log2 levels. Write numbers; leave further columns out."
         )
     large = genes.columns[(genes > HIGHEST_LEVEL).any()]
     if len(large):
         raise CohortError(
             f"{path}: {len(large)} gene column(s) hold values above {HIGHEST_LEVEL}: {examples(list(large))}, which no log2 level "
-            "reaches. Give log2 levels, such as those that normalise-expression writes, and not counts."
+            "reaches. Expected log2 levels. Give log2 levels, such as those that normalise-expression writes, and not counts."
         )
     return table
 
@@ -211,7 +212,7 @@ def _check_columns(people: pd.DataFrame, names: Sequence[str]) -> None:
     if unknown := [name for name in names if name not in people]:
         raise CohortError(
             f"survival.gene_covariates or strata name {', '.join(map(repr, unknown))}, but neither the people nor the samples have "
-            "it. Correct the config, or add the column to the clinic table."
+            "it. Expected columns of these. Correct the config, or add the column to the clinic table."
         )
 
 

@@ -61,7 +61,7 @@ def parse_rules(words: Sequence[str]) -> dict[str, Rule]:
         column, _, rule = word.partition("=")
         if column in rules:
             raise ConfigError(
-                f"--by {word!r}: the column {column!r} stands more than once; give it one rule."
+                f"--by {word!r}: the column {column!r} stands more than once. Expected one rule for it. Keep one."
             )
         try:
             rules[column] = (
@@ -70,7 +70,7 @@ def parse_rules(words: Sequence[str]) -> dict[str, Rule]:
         except ValueError:
             raise ConfigError(
                 f"--by {word!r}: expected a column and its cut-points, tertiles or levels, such as face_age=65,75,85, "
-                "age_acceleration=tertiles or smoking=levels."
+                "age_acceleration=tertiles or smoking=levels. Write it so."
             ) from None
     return rules
 

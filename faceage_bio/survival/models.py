@@ -75,7 +75,7 @@ def parse_groups(words: Sequence[str]) -> dict[str, list[float]]:
             found[name] = [float(cut) for cut in cuts.split(",")]
         except ValueError:
             raise ConfigError(
-                f"--group {word!r}: expected a column and its cut-points, such as ecog=1,2."
+                f"--group {word!r}: expected a column and its cut-points, such as ecog=1,2. Write it so."
             ) from None
     return found
 

@@ -51,6 +51,8 @@ def _numbers_only(table: pd.DataFrame, source: str, problems: Problems) -> None:
     words = [name for name in names if not pd.api.types.is_numeric_dtype(table[name])]
     for name in words:
         line = table[name].notna().idxmax()
-        problems.cell(source, line, name, table.at[line, name], "Ancestry components are numbers (PC1, PC2 ...); leave other columns out.")  # fmt: skip
+        problems.cell(source, line, name, table.at[line, name], "Expected numbers: ancestry components are (PC1, PC2 ...). Leave other columns out.")  # fmt: skip
     if not names:
-        problems.other(f"{source}: no component beside {', '.join(table.columns)}. Name them PC1, PC2 ...")
+        problems.other(
+            f"{source}: no component beside {', '.join(table.columns)}. Expected a column of numbers for each ancestry component. Name them PC1, PC2 ..."
+        )

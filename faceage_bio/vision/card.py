@@ -30,19 +30,19 @@ def read_card(folder: Path | str) -> dict:
     folder = Path(folder)
     if not (folder / CARD_FILE).is_file():
         raise WeightsError(
-            f"{folder}: found no {CARD_FILE}. Make the folder with "
+            f"{folder}: found no {CARD_FILE}. Expected a folder of a model. Make the folder with "
             "`faceage-bio weights import faceage_model.h5 --output FOLDER`."
         )
     card = {"weights": WEIGHTS_FILE} | read_json(folder / CARD_FILE)
     weights = folder / Path(str(card["weights"])).name  # never a file elsewhere
     if not weights.is_file():
         raise WeightsError(
-            f"{folder}: found no {weights.name}, which {CARD_FILE} names. Import the weights again."
+            f"{folder}: found no {weights.name}, which {CARD_FILE} names. Expected it beside the card. Import the weights again."
         )
     found = sha256_of(weights)
     if found != card.get("sha256"):
         raise WeightsError(
             f"{weights}: its SHA-256 is {found}, but the card says {card.get('sha256')}. "
-            "The file was changed or damaged; import the weights again."
+            "Expected both alike: the file was changed or damaged. Import the weights again."
         )
     return card

@@ -48,7 +48,7 @@ def fetch(
         found, recorded = sha256_of(target), json.loads(record.read_text())["sha256"]
         if found != recorded:
             raise WeightsError(
-                f"{target}: changed since it was fetched (SHA-256 {found}, recorded {recorded}). Delete it and fetch again."
+                f"{target}: changed since it was fetched (SHA-256 {found}, recorded {recorded}). Expected what was fetched. Delete it and fetch again."
             )
         return target, found
     folder.mkdir(parents=True, exist_ok=True)
@@ -88,15 +88,15 @@ def _download(url: str, part: Path, tag: Path, progress: Callable[[int, int | No
             _download(url, part, tag, progress)
             return
         raise WeightsError(
-            f"{url}: the server answered {error.code} {error.reason}. Check the address, or fetch the file with a browser "
+            f"{url}: the server answered {error.code} {error.reason}. Expected the file. Check the address, or fetch the file with a browser "
             "and give its path to `faceage-bio weights import`."
         ) from None
     except OSError as error:  # no connection, time-out, broken off
         reason = getattr(error, "reason", None) or error
         raise WeightsError(
-            f"{url}: the download broke off ({reason}). Call again to go on after {done:,} bytes."
+            f"{url}: the download broke off ({reason}). Expected the whole file. Call again to go on after {done:,} bytes."
         ) from None
     if total is not None and done < total:
         raise WeightsError(
-            f"{url}: the download broke off after {done:,} of {total:,} bytes. Call again to go on."
+            f"{url}: the download broke off after {done:,} of {total:,} bytes. Expected all of them. Call again to go on."
         )

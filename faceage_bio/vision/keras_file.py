@@ -38,7 +38,9 @@ def read_keras_file(path: Path | str) -> dict[str, np.ndarray]:
     """
     path = Path(path)
     if not path.is_file():
-        raise WeightsError(f"{path}: no such file. Fetch it with `faceage-bio weights fetch`.")
+        raise WeightsError(
+            f"{path}: no such file. Expected the Keras file faceage_model.h5. Fetch it with `faceage-bio weights fetch`."
+        )
     try:
         with h5py.File(path, "r") as file:
             _check_declared_constants(path, file)
@@ -54,20 +56,20 @@ def read_keras_file(path: Path | str) -> dict[str, np.ndarray]:
 def _collect(path: Path, file: h5py.File) -> dict[tuple[str, str], np.ndarray]:
     """(layer, variable) -> array, from the last two parts of each dataset's path."""
     tensors: dict[tuple[str, str], np.ndarray] = {}
-    problems: list[str] = []
+    odd: list[str] = []
 
     def walk(group: h5py.Group, depth: int) -> None:
         for name in group:
             link = group.get(name, getlink=True)
             if not isinstance(link, h5py.HardLink):
-                problems.append(f"{group.name}/{name} is a link to another place or file")
+                odd.append(f"{group.name}/{name} is a link to another place or file")
                 continue
             item = group[name]
             if isinstance(item, h5py.Group):
                 if name == "optimizer_weights":
                     continue
                 if depth > 12:
-                    problems.append(f"{item.name} is nested too deeply")
+                    odd.append(f"{item.name} is nested too deeply")
                 else:
                     walk(item, depth + 1)
             elif isinstance(item, h5py.Dataset):
@@ -76,27 +78,30 @@ def _collect(path: Path, file: h5py.File) -> dict[tuple[str, str], np.ndarray]:
     def read(item: h5py.Dataset) -> None:
         parts = item.name.strip("/").split("/")
         if len(parts) < 2:
-            problems.append(f"{item.name} stands outside any layer")
+            odd.append(f"{item.name} stands outside any layer")
             return
         key = parts[-2], parts[-1].split(":")[0]
         if item.external or item.is_virtual:
-            problems.append(f"{item.name} keeps its numbers in another file")
+            odd.append(f"{item.name} keeps its numbers in another file")
         elif not np.issubdtype(item.dtype, np.floating) or item.size == 0 or item.size > MAX_TENSOR:
-            problems.append(f"{item.name} has type {item.dtype} and shape {item.shape}")
+            odd.append(f"{item.name} has type {item.dtype} and shape {item.shape}")
         elif key in tensors:
-            problems.append(f"{item.name}: a second tensor for layer {key[0]}")
+            odd.append(f"{item.name}: a second tensor for layer {key[0]}")
         else:
             tensors[key] = np.asarray(item, dtype=np.float32)
             if not np.isfinite(tensors[key]).all():
-                problems.append(f"{item.name} holds numbers that are not finite")
+                odd.append(f"{item.name} holds numbers that are not finite")
 
     walk(file, 0)
-    if problems:
+    if odd:
         raise WeightsError(
-            f"{path}: {len(problems)} tensor(s) that a FaceAge file does not have: {examples(problems)}."
+            f"{path}: {len(odd)} tensor(s) that a FaceAge file does not have: {examples(odd)}. "
+            "Expected plain layers of numbers, as in faceage_model.h5. Fetch that file."
         )
     if not tensors:
-        raise WeightsError(f"{path}: an HDF5 file without weights. Expected the Keras file faceage_model.h5.")
+        raise WeightsError(
+            f"{path}: an HDF5 file without weights. Expected the Keras file faceage_model.h5. Fetch it with `faceage-bio weights fetch`."
+        )
     return tensors
 
 
@@ -137,7 +142,7 @@ def _to_torch_names(path: Path, tensors: dict[tuple[str, str], np.ndarray]) -> d
     if complaints:
         raise WeightsError(
             f"{path}: not the weights of the FaceAge network. Tensors {'; '.join(complaints)}. "
-            "Expected faceage_model.h5 (Inception-ResNet v1 with 128 units, release v1)."
+            "Expected faceage_model.h5 (Inception-ResNet v1 with 128 units, release v1). Fetch that file."
         )
     return state
 
@@ -153,7 +158,7 @@ def _name_head(path: Path, tensors: dict[tuple[str, str], np.ndarray]) -> dict[t
     if set(kernels) != set(HEAD_SHAPES) or len(norms) != 1 or len(head) != 3:
         raise WeightsError(
             f"{path}: the head of the network was not found. Expected dense layers of shapes {HEAD_SHAPES} and one batch "
-            f"normalisation, found {examples(head) or 'none'}. Is this a file of facenet without the age head?"
+            f"normalisation, found {examples(head) or 'none'}. Give faceage_model.h5, and not facenet without the age head."
         )
     names = {
         kernels[HEAD_SHAPES[0]]: "dense_1",
@@ -237,7 +242,9 @@ def _check_declared_constants(path: Path, file: h5py.File) -> None:
     try:
         description = json.loads(text.decode() if isinstance(text, bytes) else text)
     except (ValueError, UnicodeDecodeError):
-        raise WeightsError(f"{path}: its model_config is not JSON; the file is damaged.") from None
+        raise WeightsError(
+            f"{path}: its model_config is not JSON. Expected a whole file, and this one is damaged. Fetch it again."
+        ) from None
     wrong = []
     for layer in _layers(description):
         settings = layer.get("config", {})
@@ -252,7 +259,9 @@ def _check_declared_constants(path: Path, file: h5py.File) -> None:
             if expected is not None and abs(scale - expected) > 1e-9:
                 wrong.append(f"{name} scales by {scale}, expected {expected}")
     if wrong:
-        raise WeightsError(f"{path}: describes another network: {examples(wrong)}.")
+        raise WeightsError(
+            f"{path}: describes another network: {examples(wrong)}. Expected that of faceage_model.h5. Fetch that file."
+        )
 
 
 def _layers(node: object) -> list[dict]:

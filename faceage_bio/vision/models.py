@@ -32,7 +32,7 @@ def load_model(folder: Path | str, device: str = "cpu", precision: str = "float3
     kind = card.get("kind")
     if precision != "float32" and kind != "faceage":
         raise WeightsError(
-            f"{folder}: faceage.precision {precision} is for the FaceAge network; {card.get('name')} needs float32."
+            f"{folder}: faceage.precision {precision} is for the FaceAge network; {card.get('name')} needs float32. Set it so."
         )
     use_whole_float32()
     if kind == "faceage":
@@ -48,7 +48,7 @@ def load_model(folder: Path | str, device: str = "cpu", precision: str = "float3
 
         return load_other(Path(folder), device)
     raise WeightsError(
-        f"{folder}: the card's kind is {kind!r}, expected 'faceage', 'demo', 'torchscript' or 'onnx'."
+        f"{folder}: the card's kind is {kind!r}, expected 'faceage', 'demo', 'torchscript' or 'onnx'. Import the weights again."
     )
 
 

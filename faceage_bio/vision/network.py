@@ -122,6 +122,6 @@ def load_faceage(folder: Path, device: str = "cpu", precision: str = "float32") 
         network.load_state_dict(load_file(folder / card["weights"]), strict=True)
     except (RuntimeError, ValueError) as error:
         raise WeightsError(
-            f"{folder / card['weights']}: not the weights of the FaceAge network: {error}"
+            f"{folder / card['weights']}: not the weights of the FaceAge network: {error}. Expected what `faceage-bio weights import` wrote. Import them again."
         ) from None
     return FaceAgePredictor(network, card, device, precision)

@@ -100,10 +100,12 @@ def add_model(
     if kind is None or not file.is_file():
         raise WeightsError(
             f"{file}: expected an existing file ending in {', '.join(KINDS)}: a TorchScript or ONNX model that takes "
-            "faces of shape (n, 3, size, size) and gives ages in years."
+            "faces of shape (n, 3, size, size) and gives ages in years. Export it so, and check the path."
         )
     if (output / CARD_FILE).exists():
-        raise WeightsError(f"{output}: already holds a model. Choose another --output.")
+        raise WeightsError(
+            f"{output}: already holds a model. Expected a new folder. Choose another --output."
+        )
     weights = f"model{file.suffix.lower()}"
     card = {
         "name": name,
@@ -133,8 +135,8 @@ def _try(model: OtherModel) -> None:
     years = np.concatenate([model.predict(noise[:1]), model.predict(noise)])
     if not ((years >= YOUNGEST) & (years <= OLDEST)).all():
         raise WeightsError(
-            f"the model {model.card['name']} gave {np.min(years):g} to {np.max(years):g} years for trial faces. Look at its "
-            "standardisation, and whether it gives years."
+            f"the model {model.card['name']} gave {np.min(years):g} to {np.max(years):g} years for trial faces. Expected "
+            f"{YOUNGEST:g} to {OLDEST:g}. Look at its standardisation, and whether it gives years."
         )
 
 
@@ -157,7 +159,9 @@ def _torchscript(path: Path, device: str) -> Callable[[np.ndarray], np.ndarray]:
             )  # newer formats are recommended; existing files stay
             module = torch.jit.load(path, map_location=device).eval()
     except (RuntimeError, ValueError) as error:
-        raise WeightsError(f"{path}: not a TorchScript file ({str(error).splitlines()[0]}).") from None
+        raise WeightsError(
+            f"{path}: not a TorchScript file ({str(error).splitlines()[0]}). Expected what torch.jit.save wrote. Export it again."
+        ) from None
 
     def run(inputs: np.ndarray) -> np.ndarray:
         with torch.inference_mode():
@@ -170,18 +174,20 @@ def _onnx(path: Path, device: str) -> Callable[[np.ndarray], np.ndarray]:
     try:
         import onnxruntime
     except ImportError:
-        raise WeightsError(f"{path}: an ONNX model; to run it, pip install 'faceage-bio[onnx]'.") from None
+        raise WeightsError(
+            f"{path}: an ONNX model, which needs onnxruntime. Install it: pip install 'faceage-bio[onnx]'."
+        ) from None
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = torch.get_num_threads()
-    wanted = ["CUDAExecutionProvider"] if device == "cuda" else []
+    preferred = ["CUDAExecutionProvider"] if device == "cuda" else []
     providers = [
-        one for one in (*wanted, "CPUExecutionProvider") if one in onnxruntime.get_available_providers()
+        one for one in (*preferred, "CPUExecutionProvider") if one in onnxruntime.get_available_providers()
     ]
     try:
         session = onnxruntime.InferenceSession(str(path), options, providers=providers)
     except Exception as error:  # its exceptions share no base class of their own
         raise WeightsError(
-            f"{path}: not an ONNX model that can run here ({str(error).splitlines()[0]})."
+            f"{path}: not an ONNX model that can run here ({str(error).splitlines()[0]}). Expected one that onnxruntime reads. Export it again."
         ) from None
     name = session.get_inputs()[0].name
     return lambda inputs: session.run(None, {name: inputs})[0]

@@ -37,7 +37,7 @@ def import_weights(source: Path | str, output: Path | str) -> dict:
         held = read_json(output / CARD_FILE).get("source_sha256")
         if held != source_sha256:
             raise WeightsError(
-                f"{output}: already holds a model made from another file. Choose another --output."
+                f"{output}: already holds a model made from another file. Expected a new folder, or one made from this file. Choose another --output."
             )
     with atomic_path(output / WEIGHTS_FILE) as temporary:
         save_file(state, temporary)
@@ -103,7 +103,9 @@ def verify_weights(folder: Path | str, reference: Path | str, batch_size: int = 
     ]
     difference = np.abs(np.concatenate(parts) - ages)
     if not np.isfinite(difference).all():
-        raise WeightsError(f"{folder}: the model gives ages that are not finite on the reference crops.")
+        raise WeightsError(
+            f"{folder}: the model gives ages that are not finite on the reference crops. Expected numbers of years. Import the weights again."
+        )
     return Agreement(n=len(ages), largest=float(difference.max()), mean=float(difference.mean()))
 
 
@@ -114,13 +116,17 @@ def _read_reference(path: Path) -> tuple[np.ndarray, np.ndarray]:
         with np.load(path, allow_pickle=False) as arrays:
             found = {name: arrays[name] for name in arrays.files}
     except FileNotFoundError:
-        raise WeightsError(f"{path}: no such file.") from None
+        raise WeightsError(
+            f"{path}: no such file. Expected a reference, an .npz file. Check the path."
+        ) from None
     except (OSError, ValueError, zipfile.BadZipFile) as error:
-        raise WeightsError(f"{path}: not a NumPy .npz file of plain arrays ({error}).") from None
+        raise WeightsError(
+            f"{path}: not a NumPy .npz file of plain arrays ({error}). Expected the arrays `inputs` and `ages`. Save it with numpy.savez."
+        ) from None
     inputs, ages = found.get("inputs"), found.get("ages")
     if inputs is None or ages is None:
         raise WeightsError(
-            f"{path}: expected the arrays `inputs` and `ages`, found {sorted(found) or 'none'}."
+            f"{path}: expected the arrays `inputs` and `ages`, found {sorted(found) or 'none'}. Save the reference so."
         )
     if (
         inputs.ndim != 4
@@ -130,6 +136,6 @@ def _read_reference(path: Path) -> tuple[np.ndarray, np.ndarray]:
     ):
         raise WeightsError(
             f"{path}: expected inputs of shape (n, {CROP_SIZE}, {CROP_SIZE}, 3) and ages of shape (n,), "
-            f"found {inputs.shape} and {ages.shape}."
+            f"found {inputs.shape} and {ages.shape}. Save the reference so."
         )
     return inputs.astype(np.float32), ages.astype(np.float64)
