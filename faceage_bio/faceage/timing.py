@@ -61,8 +61,8 @@ def photos_per_second(paths: Sequence[Path], device: str, settings: Settings, wo
             seconds = list(executor.map(_time, [list(paths)] * workers, [barrier] * workers))
     except BrokenProcessPool:
         raise RunError(
-            f"--time-photos: one of {workers} processes was ended while it aged photos, mostly because memory ran out. Free some, "
-            "or run with fewer cores."
+            f"--time-photos: one of {workers} processes was ended while it aged photos, mostly because memory ran out. Expected enough "
+            "memory for each. Free some, or run with fewer cores."
         ) from None
     return sum(len(paths) / spent for spent in seconds)
 
