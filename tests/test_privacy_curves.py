@@ -182,7 +182,7 @@ def test_curves_by_cause_tell_no_step_of_few_deaths(seed, n):
         steps = np.diff([deaths(time) for time in sorted({*same(shown)["years"], *at})], prepend=0)
         assert ((steps == 0) | (steps >= SMALL)).all()
         total = rows["n_events"].iloc[0]
-        assert str(total) == MARK or int(total) == 0 or int(total) >= SMALL
+        assert str(total) == MARK or int(str(total).lstrip("~")) == 0 or int(str(total).lstrip("~")) >= SMALL
     causes = (
         read[read["grouping"] == "arm"]
         .drop_duplicates(["group", "cause"])

@@ -6,6 +6,7 @@ import os
 import socket
 import sys
 import zipfile
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -324,3 +325,35 @@ def test_no_crop_and_no_metadata_of_a_photo_is_left_by_the_demo(demo):
             path = Path(folder) / name
             if path.suffix.lower() in {".jpg", ".jpeg", ".png", ".heic", ".npy", ".npz"}:
                 assert "photos" in path.parts, path
+
+
+def told_exactly(table: pd.DataFrame, column: str = "n") -> list[int]:
+    """Numbers that are told as they are."""
+    return [int(float(word)) for word in table[column] if word.replace(".", "").isdigit()]
+
+
+@pytest.mark.workflow
+def test_the_bundle_of_the_demo_tells_no_difference_of_few(published):
+    """Read again without the rules: tables whose rows are about everybody, and levels of the factors of the means."""
+    whole = {"survival/cox", "survival/age_comparison", "survival/proportional_hazards", "survival/imputed", "survival/added_value",
+             "phenotype/phenotypes", "phenotype/tests", "phenotype/adjustments", "phenotype/dose_response", "acceleration/definitions"}  # fmt: skip
+    numbers: dict[tuple[str, str], set[int]] = {}
+    hidden = 0
+    for path in (published / "tables").rglob("*.tsv"):
+        if key_of(path.relative_to(published).as_posix()) in whole:
+            table = read_text_table(path)
+            for column in ("n", "n_events"):
+                hidden += int(table[column].str.startswith("~").sum())
+                for cohort, rows in table.groupby("cohort"):
+                    numbers.setdefault((cohort, column), set()).update(
+                        n for n in told_exactly(rows, column) if n
+                    )
+    assert hidden > 50  # the demo has people without a smoking status
+    assert len(numbers) > 5
+    assert all(second - first >= 5 for found in numbers.values() for first, second in pairwise(sorted(found)))
+    means = read_text_table(published / "tables" / "pooled" / "phenotype" / "means.tsv")
+    for (cohort, _), levels in means[means["model"] == "mean (t)"].groupby(["cohort", "factor"]):
+        everybody = max(numbers[cohort, "n"], default=0)
+        if len(told_exactly(levels)) == len(levels):
+            lacking = everybody - sum(told_exactly(levels))
+            assert lacking == 0 or abs(lacking) >= 5

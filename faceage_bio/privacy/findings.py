@@ -14,6 +14,7 @@ ADVICE = {
     "date": "Take the date out, or write years of age or of follow-up.",
     "individual rows": "Share a table of groups instead; rows about single people stay in results/.",
     "small count": "Let `faceage-bio publish` write the table: it leaves small numbers out, and what gives them away.",
+    "small difference": "Let `faceage-bio publish` write all tables together: it tells numbers of the same people that differ by few as one.",
     "kind of file": "Share .html, .tsv, .svg, .json, .md, .txt or .bib; leave everything else in results/.",
     "unknown table": "Declare the table in faceage_bio/privacy/tables.py: as it is, which counts, or never.",
 }

@@ -1,16 +1,19 @@
 """The gate: reads every file that is to leave and collects what may not."""
 
+import contextlib
 import io
 import zipfile
 from bisect import bisect_right
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
 from faceage_bio.errors import PrivacyError, TableError
 from faceage_bio.privacy import content, counts
+from faceage_bio.privacy.alike import too_near
 from faceage_bio.privacy.findings import Finding, listed, masked
 from faceage_bio.privacy.known import Known, holds_dates, holds_identifiers
 from faceage_bio.privacy.notes import says_small_number
+from faceage_bio.privacy.suppressed import Suppressed
 from faceage_bio.privacy.tables import NEVER, PLAIN, declared
 from faceage_bio.tables import parse_text_table
 
@@ -47,6 +50,7 @@ VECTORS = {
     ".arrow",
     ".zarr",
 }
+UNREADABLE = (zipfile.BadZipFile, RuntimeError, NotImplementedError)
 MOST = 200  # findings of one kind in one file; more of the same say nothing new
 
 
@@ -76,6 +80,7 @@ def check_folder(folder: Path, known: Known, min_cell: int) -> list[Finding]:
             findings.append(Finding(name, "", "kind of file", "a link, which leads out of the folder"))
         elif path.is_file():
             findings += check_file(name, path.read_bytes(), known, min_cell)
+    findings += _across_tables(paths, folder, min_cell)
     return sorted(set(findings))
 
 
@@ -118,6 +123,32 @@ def check_file(name: str, raw: bytes, known: Known, min_cell: int) -> list[Findi
     return found + _limited(_in_text(name, text, ending, known, min_cell))
 
 
+def _across_tables(paths: Sequence[Path], folder: Path, min_cell: int) -> Iterator[Finding]:
+    """Numbers of the same people in the tables of a folder or a zip that differ by few."""
+    found: list[tuple[str, bytes]] = []
+    for path in paths:
+        if path.is_symlink() or not path.is_file():
+            continue
+        if path.suffix.lower() == ".zip":
+            with contextlib.suppress(*UNREADABLE), zipfile.ZipFile(path) as bundle:
+                found += [
+                    (f"{path.name}:{name}", bundle.read(name))
+                    for name in bundle.namelist()
+                    if name.endswith(".tsv")
+                ]
+        elif path.suffix.lower() == ".tsv":
+            found.append(
+                (path.relative_to(folder).as_posix() if path != folder else path.name, path.read_bytes())
+            )
+    tables = []
+    for name, raw in found:
+        if declared(name) not in {None, NEVER}:
+            with contextlib.suppress(TableError, UnicodeDecodeError):
+                tables.append((name, Suppressed.of(parse_text_table(raw.decode("utf-8-sig"), Path(name)))))
+    for name, column, what in too_near(tables, min_cell):
+        yield Finding(name, f"column '{column}'", "small difference", what)
+
+
 def _in_zip(name: str, raw: bytes, known: Known, min_cell: int) -> list[Finding]:
     found: list[Finding] = []
     try:
@@ -125,7 +156,7 @@ def _in_zip(name: str, raw: bytes, known: Known, min_cell: int) -> list[Finding]
             for member in bundle.infolist():
                 if not member.is_dir():
                     found += check_file(f"{name}:{member.filename}", bundle.read(member), known, min_cell)
-    except (zipfile.BadZipFile, RuntimeError, NotImplementedError) as error:
+    except UNREADABLE as error:
         return [Finding(name, "", "kind of file", f"a zip that cannot be read ({error})")]
     return found
 

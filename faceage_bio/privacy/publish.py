@@ -11,11 +11,12 @@ from pathlib import Path
 
 import faceage_bio
 from faceage_bio.errors import PrivacyError
+from faceage_bio.privacy.alike import tell_alike
 from faceage_bio.privacy.findings import listed
 from faceage_bio.privacy.gate import check_folder
 from faceage_bio.privacy.known import NOT_OF_PEOPLE, Known
-from faceage_bio.privacy.suppress import suppress
-from faceage_bio.privacy.suppressed import MARK, Suppressed
+from faceage_bio.privacy.suppress import suppress_each
+from faceage_bio.privacy.suppressed import MARK, NEAR, Suppressed
 from faceage_bio.privacy.tables import NEVER, TABLES, key_of
 from faceage_bio.tables import read_table, sha256_of, write_table, write_text
 
@@ -28,8 +29,9 @@ It stays on this machine. What may be handed to others is what `faceage-bio publ
 SHARED = """Results of faceage_bio, version {version}.
 
 Pages open in a browser without a network. tables/ holds every result table that may leave; {mark} stands for a number that is
-not told, because it is a number of people from 1 to {most}, or would give one away. Curves are told at times between which at
-least {min_cell} people died. manifest.json lists the files with their SHA-256.
+not told, because it is a number of people from 1 to {most}, or would give one away; {near}114 for one that is less than {min_cell}
+away from 114, which another table tells of the same people. Curves are told at times between which at least {min_cell} people
+died. manifest.json lists the files with their SHA-256.
 
 Research use only; not for decisions about a person.
 """
@@ -104,7 +106,9 @@ def write_bundle(results: Path, bundle: Path, min_cell: int) -> None:
         place = bundle / "figures" / inside
         place.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(figure, place)
-    about = SHARED.format(version=faceage_bio.__version__, mark=MARK, most=min_cell - 1, min_cell=min_cell)
+    about = SHARED.format(
+        version=faceage_bio.__version__, mark=MARK, near=NEAR, most=min_cell - 1, min_cell=min_cell
+    )
     (bundle / ABOUT).write_text(about, encoding="utf-8")
     files = sorted(path for path in bundle.rglob("*") if path.is_file())
     manifest = {
@@ -150,10 +154,15 @@ def shareable_tables(results: Path, min_cell: int) -> Iterator[tuple[str, Suppre
             f"nothing was published, because {len(unknown)} table(s) are not declared: {', '.join(unknown[:10])}. "
             "Expected those of the list only. Declare them in faceage_bio/privacy/tables.py: as they are, which numbers add up, or never."
         )
+    found = {
+        cohort: suppress_each({key: read_table(results / name) for key, name in mine.items()}, min_cell)
+        for cohort, mine in places.items()
+    }
+    if min_cell > 1:  # people of a cohort stand in the tables of all cohorts together too
+        tell_alike([pair for mine in found.values() for pair in mine.items()], min_cell)
     for cohort, mine in places.items():
-        found = suppress({key: read_table(results / name) for key, name in mine.items()}, min_cell)
         for key, name in mine.items():
-            yield f"{cohort}/{name.partition('/')[2]}", found[key]
+            yield f"{cohort}/{name.partition('/')[2]}", found[cohort][key]
 
 
 def mark_local(results: Path) -> None:

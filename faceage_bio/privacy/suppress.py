@@ -6,6 +6,7 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
+from faceage_bio.privacy.alike import tell_alike
 from faceage_bio.privacy.cells import hide_cells
 from faceage_bio.privacy.counts import counted_measures, is_count
 from faceage_bio.privacy.curves import CURVES, suppress_curves
@@ -70,6 +71,14 @@ def suppress(tables: Mapping[str, pd.DataFrame], min_cell: int) -> dict[str, Sup
     min_cell : the smallest number that is told; 1 tells everything
     """
 
+    found = suppress_each(tables, min_cell)
+    if min_cell > 1:
+        tell_alike(list(found.items()), min_cell)
+    return found
+
+
+def suppress_each(tables: Mapping[str, pd.DataFrame], min_cell: int) -> dict[str, Suppressed]:
+    """The same before numbers of the same people in different tables are held against each other (`alike.tell_alike`)."""
     found = {key: Suppressed.of(table) for key, table in tables.items()}
     if min_cell <= 1:
         return found

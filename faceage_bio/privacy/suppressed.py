@@ -1,7 +1,7 @@
 """A table and which of its cells are not told, and the two forms in which it leaves."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
@@ -9,19 +9,30 @@ import pandas as pd
 from faceage_bio.privacy.counts import counted_measures, is_count
 
 MARK = "[c]"  # confidential; what official statistics write for it
+NEAR = "~"  # before a number that differs by few from the true one (`alike`)
+NOT_EXACT = 0.25  # what such a number has behind the comma on a page, where numbers of people are whole (`formats.count`)
 PLACES = {  # numbers that say where a row stands, not what was found there
     "age_lower", "lower", "upper", "at_years", "threshold", "years", "value", "bin", "step", "component", "df", "df_terms", "df_residual",
     "n_tests", "n_readers", "n_variants", "n_genes", "n_specifications", "genes", "in_counts", "tested", "reference", "group",
 }  # fmt: skip
+AS_IT_IS = {
+    "log_likelihood",
+    "events_per_term",
+}  # tell nothing of it, or were made to go with the deaths that are told
+DIGITS = 3
 ESTIMATES = ("estimate", "ci_lower", "ci_upper", "standard_error", "p_value", "corrected", "optimism")
 
 
 @dataclass
 class Suppressed:
-    """A table and which of its cells are not told, by column; ``table`` still holds them, so it does not leave the process."""
+    """A table and which of its cells are not told, by column; ``table`` still holds them, so it does not leave the process.
+
+    ``about``: by column, the number that is told instead of one that differs from it by few; NaN where the cell is told as it is.
+    """
 
     table: pd.DataFrame
     hidden: dict[str, np.ndarray]
+    about: dict[str, np.ndarray] = field(default_factory=dict)
 
     @classmethod
     def of(cls, table: pd.DataFrame) -> "Suppressed":
@@ -35,6 +46,26 @@ class Suppressed:
         for column in columns:
             if column in self.hidden:
                 self.hidden[column] = self.hidden[column] | rows
+
+    def tell_about(self, rows: np.ndarray, column: str, told: np.ndarray | float) -> None:
+        """Tell another number instead, marked as such, in some rows; what is hidden stays hidden."""
+        if column in self.hidden:
+            before = self.about.get(column, np.full(len(self.table), np.nan))
+            self.about[column] = np.where(np.asarray(rows) & ~self.hidden[column], told, before)
+
+    def is_about(self, column: str) -> np.ndarray:
+        """In which rows another number is told instead."""
+        return (
+            ~np.isnan(self.about[column]) if column in self.about else np.zeros(len(self.table), dtype=bool)
+        )
+
+    def exact(self, column: str) -> np.ndarray:
+        """Numbers that are told as they are; NaN elsewhere."""
+        if column not in self.hidden:
+            return np.full(len(self.table), np.nan)
+        return np.where(
+            self.hidden[column] | self.is_about(column), np.nan, self.numbers(column).to_numpy(float)
+        )
 
     def numbers(self, column: str) -> pd.Series:
         """A column as numbers; NaN if there is no such column."""
@@ -50,9 +81,9 @@ class Suppressed:
         ]  # fmt: skip
 
     def as_text(self) -> pd.DataFrame:
-        """The table to be written: what is not told is ``[c]``."""
+        """The table to be written: what is not told is ``[c]``, what is told by another number has ``~`` before it."""
         out = self.table.copy()
-        for column in [name for name, mask in self.hidden.items() if mask.any()]:
+        for column in [name for name, mask in self.hidden.items() if mask.any() or self.is_about(name).any()]:
             known = out[column].dropna()
             whole = (
                 pd.api.types.is_numeric_dtype(out[column])
@@ -60,12 +91,35 @@ class Suppressed:
                 and bool((known % 1 == 0).all())
             )
             text = pd.Series([_text(value, whole) for value in out[column]], index=out.index, dtype=object)
+            if self.is_about(column).any():
+                about = pd.Series([f"{NEAR}{told:.0f}" for told in self.about[column]], index=out.index)
+                text = text.mask(self.is_about(column), about)
             out[column] = text.mask(self.hidden[column] & out[column].notna(), MARK)
+        return self._coarse(out)
+
+    def _coarse(self, out: pd.DataFrame) -> pd.DataFrame:
+        """Fewer digits where the number of people is not told: an interval beside its standard error tells the degrees of freedom."""
+        rows = self.is_about("n") | self.is_about("n_events")
+        for column in self.values() if rows.any() else ():
+            if column == "standard_error":
+                out[column] = out[column].astype(object).mask(rows & out[column].notna(), MARK)
+            elif (
+                not is_count(column) and column not in AS_IT_IS and pd.api.types.is_numeric_dtype(out[column])
+            ):
+                out[column] = out[column].astype(float).mask(rows, _with_digits(out[column].to_numpy(float)))
+        return out
+
+    def with_about(self) -> pd.DataFrame:
+        """The table with numbers that are told instead of others: these have a quarter behind the comma (printed as "≈ 114")."""
+        out = self.table.copy()
+        for column, told in self.about.items():
+            if pd.api.types.is_numeric_dtype(out[column]):
+                out[column] = out[column].astype(float).mask(self.is_about(column), told + NOT_EXACT)
         return out
 
     def as_numbers(self, min_cell: int) -> pd.DataFrame:
-        """The table for a page: small numbers are 1 (printed as "< 5"), whatever else is not told is missing."""
-        out = self.table.copy()
+        """The same for a page: small numbers are 1 (printed as "< 5"), whatever else is not told is missing."""
+        out = self.with_about()
         for column in [name for name, mask in self.hidden.items() if mask.any()]:
             if not pd.api.types.is_numeric_dtype(out[column]):
                 continue
@@ -96,3 +150,10 @@ def _text(value: object, whole: bool) -> object:
     if isinstance(value, float) and whole and not np.isnan(value):
         return str(int(value))
     return value
+
+
+def _with_digits(numbers: np.ndarray) -> np.ndarray:
+    """Numbers with no more digits that count than `DIGITS`."""
+    size = np.where(np.isfinite(numbers) & (numbers != 0), np.abs(numbers), 1.0)
+    places = DIGITS - 1 - np.floor(np.log10(size))
+    return np.round(numbers * 10.0**places) / 10.0**places

@@ -14,6 +14,9 @@ class Rule:
     chains : (columns, order, number): rows alike in the columns have numbers that grow or fall along ``order``
     nested : columns; rows alike in them are about people of whom some lack a value, so that two numbers of people give away how many
     linked : columns that name the groups of people of one kind, so that what is left out once is left out in all rows
+    who : columns that name the group whose people a row counts, the last one its level; none, or a level such as "all": everybody
+    subset : name of those whom the whole table is about, where they are fewer than those who were analysed for some other reason
+        than a value that is not known
     spread : whether standard deviations are told beside intervals, so that the two give the number of people away
     special : name of a further step: "flow", "curves", "movers", "cells", "decisions", "table one"
     """
@@ -22,6 +25,8 @@ class Rule:
     chains: tuple[tuple[tuple[str, ...], str, str], ...] = ()
     nested: tuple[str, ...] = ()
     linked: tuple[str, ...] = ()
+    who: tuple[str, ...] = ()
+    subset: str = ""
     spread: bool = False
     special: str = ""
 
@@ -36,8 +41,13 @@ class Rule:
 
 NEVER = Rule(special="never")  # rows about single people
 PLAIN = Rule()
+SAMPLES = Rule(subset="people with RNA")
+RESTRICTED = Rule(subset="people whom a sensitivity analysis keeps")
+REPEATED = Rule(subset="people with several photos")
 _GROUPS = ("cohort", "analysis", "measure", "model", "adjustment")
-_CURVES = Rule(lines=(("cohort", "grouping", "measure", "cause"),), special="curves")
+_CURVES = Rule(
+    lines=(("cohort", "grouping", "measure", "cause"),), who=("grouping", "group"), special="curves"
+)
 
 TABLES: dict[str, Rule] = {
     # who was analysed
@@ -52,56 +62,56 @@ TABLES: dict[str, Rule] = {
     "faceage/photo_speed": PLAIN,
     "faceage/agreement": PLAIN,
     "faceage/review": Rule(lines=(("cohort", "analysis"),)),
-    "faceage/agreement_bands": Rule(lines=(("cohort", "term"),)),
-    "acceleration/age_bands": Rule(lines=(("cohort",),)),
-    "acceleration/definition_bands": Rule(lines=(("cohort", "definition"),)),
+    "faceage/agreement_bands": Rule(lines=(("cohort", "term"),), who=("age_lower",)),
+    "acceleration/age_bands": Rule(lines=(("cohort",),), who=("age_lower",)),
+    "acceleration/definition_bands": Rule(lines=(("cohort", "definition"),), who=("age_lower",)),
     "acceleration/definitions": PLAIN,
     "acceleration/definition_hazards": PLAIN,
-    "acceleration/sensitivity": PLAIN,
+    "acceleration/sensitivity": RESTRICTED,
     "acceleration/summary": PLAIN,
-    "acceleration/reliability": PLAIN,
+    "acceleration/reliability": REPEATED,
     "acceleration/attenuation": PLAIN,
-    "acceleration/ageing_rate": PLAIN,
+    "acceleration/ageing_rate": REPEATED,
     # smoking, BMI, disease
     "phenotype/phenotypes": PLAIN,
     "phenotype/table_one": Rule(special="table one"),
-    "phenotype/distributions": Rule(lines=(("cohort", "factor"),)),
-    "phenotype/age_squares": PLAIN,
+    "phenotype/distributions": Rule(lines=(("cohort", "factor"),), who=("factor", "group")),
+    "phenotype/age_squares": Rule(who=("age_lower", "face_age_lower")),
     "phenotype/groups": PLAIN,
-    "phenotype/means": Rule(lines=((*_GROUPS, "factor"),), linked=("cohort", "factor")),
+    "phenotype/means": Rule(lines=((*_GROUPS, "factor"),), linked=("cohort", "factor"), who=("factor", "level")),
     "phenotype/pairs": Rule(linked=("cohort", "factor")),
     "phenotype/tests": PLAIN,
     "phenotype/dose_response": PLAIN,
     "phenotype/dose_curves": PLAIN,
     "phenotype/interactions": PLAIN,
-    "phenotype/subgroups": Rule(lines=((*_GROUPS, "exposure", "modifier", "term"),), linked=("cohort", "exposure", "modifier")),
+    "phenotype/subgroups": Rule(lines=((*_GROUPS, "exposure", "modifier", "term"),), linked=("cohort", "exposure", "modifier"), who=("subgroup",)),
     "phenotype/matched": PLAIN,
     "phenotype/balance": Rule(lines=(("cohort", "factor", "adjustment"),)),
     "phenotype/adjustments": PLAIN,
     "phenotype/roles": PLAIN,
-    "phenotype/specifications": PLAIN,
-    "phenotype/specification_summary": PLAIN,
+    "phenotype/specifications": RESTRICTED,
+    "phenotype/specification_summary": RESTRICTED,
     # fairness
     "fairness/fairness": Rule(
-        lines=(("cohort", "analysis", "measure", "population", "factor", "within"),), linked=("cohort", "population", "factor", "within"), spread=True,
+        lines=(("cohort", "analysis", "measure", "population", "factor", "within"),), linked=("cohort", "population", "factor", "within"), who=("population", "within", "factor", "group"), spread=True,
     ),
     "fairness/stress": Rule(
-        lines=(("cohort", "analysis", "measure", "condition", "step", "factor", "within"),), linked=("cohort", "factor", "within"), spread=True,
+        lines=(("cohort", "analysis", "measure", "condition", "step", "factor", "within"),), linked=("cohort", "factor", "within"), who=("condition", "step", "within", "factor", "group"), spread=True,
     ),
     # genes
-    "expression/genes": PLAIN,
-    "expression/panel": PLAIN,
-    "expression/quality": PLAIN,
-    "expression/components": PLAIN,
-    "expression/confounding": Rule(lines=(("cohort", "analysis", "measure"),)),
-    "expression/sensitivity": PLAIN,
-    "expression/partial_residuals": PLAIN,
-    "expression/set_associations": PLAIN,
-    "expression/set_coverage": PLAIN,
-    "expression/gsea": PLAIN,
-    "expression/ora": PLAIN,
-    "expression/cell_quality": Rule(special="cells"),
-    "expression/composition": PLAIN,
+    "expression/genes": SAMPLES,
+    "expression/panel": SAMPLES,
+    "expression/quality": SAMPLES,
+    "expression/components": SAMPLES,
+    "expression/confounding": Rule(lines=(("cohort", "analysis", "measure"),), subset=SAMPLES.subset),
+    "expression/sensitivity": SAMPLES,
+    "expression/partial_residuals": Rule(lines=(("cohort", "analysis", "term", "exposure"),), who=("analysis", "exposure", "bin")),
+    "expression/set_associations": SAMPLES,
+    "expression/set_coverage": SAMPLES,
+    "expression/gsea": SAMPLES,
+    "expression/ora": SAMPLES,
+    "expression/cell_quality": Rule(special="cells", subset=SAMPLES.subset),
+    "expression/composition": SAMPLES,
     "variants/genes": PLAIN,
     "variants/common": PLAIN,
     "variants/quality": Rule(lines=(("cohort", "measure"),)),
@@ -113,13 +123,14 @@ TABLES: dict[str, Rule] = {
     "survival/remedies": PLAIN,
     "survival/hazard_curve_tests": PLAIN,
     "survival/hazard_curve": PLAIN,
-    "survival/hazard_curve_people": Rule(lines=(("cohort",),)),
-    "survival/sites": Rule(lines=((*_GROUPS, "step", "by"),)),
-    "survival/subgroups": Rule(lines=((*_GROUPS, "step", "modifier"),), linked=("cohort", "modifier")),
-    "survival/sensitivity": PLAIN,
+    "survival/hazard_curve_people": Rule(lines=(("cohort",),), who=("lower",)),
+    "survival/sites": Rule(lines=((*_GROUPS, "step", "by"),), who=("by", "level")),
+    "survival/subgroups": Rule(lines=((*_GROUPS, "step", "modifier"),), linked=("cohort", "modifier"), who=("modifier", "subgroup")),
+    "survival/sensitivity": RESTRICTED,
     "survival/imputed": PLAIN,
     "survival/added_value": PLAIN,
     "survival/calibration": Rule(
+        who=("question", "model", "kind", "group"),
         lines=(("cohort", "question", "model", "kind", "at_years"),),
         chains=((("cohort", "question", "model", "kind", "group"), "at_years", "n_events"),),
     ),
@@ -130,12 +141,12 @@ TABLES: dict[str, Rule] = {
     "survival/competing_risks": _CURVES,
     "survival/cumulative_incidence": Rule(special="curves"),
     "survival/incidence_at_risk": Rule(special="curves"),
-    "survival/genes": PLAIN,
-    "survival/gene_panel": PLAIN,
+    "survival/genes": SAMPLES,
+    "survival/gene_panel": SAMPLES,
     # scores, readers
     "scores/scored": Rule(lines=(("cohort", "definition", "analysis"),), nested=("cohort", "definition")),
     "scores/comparison": Rule(special="movers"),
-    "readers/readers": Rule(special="decisions"),  # shares of a reader's decisions are not shares of people
+    "readers/readers": Rule(special="decisions", subset="people whose photos were read"),  # shares of a reader's decisions are not shares of people
 }  # fmt: skip
 
 

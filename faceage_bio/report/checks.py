@@ -284,7 +284,7 @@ def small_cells(tables: ReportTables, config: dict) -> Check:
     if min_cell < 2:
         return Check(name, PROBLEM, "nothing is kept back: report.min_cell is 1", link)
     said = (
-        f"numbers of fewer than {min_cell} are kept back ({few:,} rows of tables); the n of two models may differ by fewer"
+        f"numbers of fewer than {min_cell} are kept back ({few:,} rows of tables)"
         if few
         else f"no number of fewer than {min_cell} in any table"
     )

@@ -6,7 +6,7 @@ from markupsafe import Markup
 
 from faceage_bio.report import figures_fairness as figures
 from faceage_bio.report import words
-from faceage_bio.report.formats import interval, number, p_value, signed
+from faceage_bio.report.formats import interval, number, p_value, people, signed
 from faceage_bio.report.tables import ReportTables
 
 POOLED = "pooled"
@@ -140,7 +140,7 @@ def _sentences(groups: pd.DataFrame, differences: pd.DataFrame) -> list[str]:
         mean, slope = everyone.loc["mean error, years"], everyone.loc["error per 10 years of age"]
         said.append(
             f"Face age minus age was {signed(mean['estimate'])} years on average ({interval(mean['ci_lower'], mean['ci_upper'], 1)}; "
-            f"{int(mean['n'])} people), and changed by {signed(slope['estimate'])} years per 10 years of age "
+            f"{people(mean['n'])} people), and changed by {signed(slope['estimate'])} years per 10 years of age "
             f"({interval(slope['ci_lower'], slope['ci_upper'], 1)})."
         )
     mean = differences[
@@ -196,7 +196,7 @@ def _stress_sentence(everybody: pd.DataFrame) -> str:
     most = mean.loc[mean["estimate"].abs().idxmax()]
     return (
         f"Ages moved most with {most['condition']} ({most['label']}): {signed(most['estimate'])} years on average "
-        f"({interval(most['ci_lower'], most['ci_upper'], 1)}; {int(most['n'])} photos)."
+        f"({interval(most['ci_lower'], most['ci_upper'], 1)}; {people(most['n'])} photos)."
     )
 
 

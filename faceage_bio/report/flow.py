@@ -12,6 +12,7 @@ from textwrap import wrap
 import pandas as pd
 from markupsafe import Markup, escape
 
+from faceage_bio.privacy.alike import UNITS
 from faceage_bio.report import words
 from faceage_bio.report.tables import ReportTables
 
@@ -111,13 +112,14 @@ def _survival(before: Step, title: str, n: int, reasons: dict[str, int]) -> list
     return [*steps, Step("full model", FULL_MODEL, n, covariates)] if covariates else steps
 
 
-def protect(steps: Sequence[Step], exact: str, min_cell: int) -> list[Box]:
+def protect(steps: Sequence[Step], exact: str, min_cell: int, told: Sequence[int] = ()) -> list[Box]:
     """What may be printed of a chain.
 
     Parameters
     ----------
     steps : the chain, each step's ``n`` being that of the last less its reasons
-    exact : stage of the box that is never a range; boxes before it and after it give way
+    exact : stage of the box that gives way to no other; where its number is not among those ``told``, a box that is takes its place
+    told : numbers that the page tells exactly elsewhere; if that box differs from one of them by few, it is a range around it
 
     Returns
     -------
@@ -126,9 +128,11 @@ def protect(steps: Sequence[Step], exact: str, min_cell: int) -> list[Box]:
         number from 1 to ``min_cell`` - 1, nor a sum of reasons that small.
     """
     anchor = next((place for place, step in enumerate(steps) if step.stage == exact), len(steps) - 1)
+    if steps[anchor].n not in told:
+        anchor = max((place for place, step in enumerate(steps) if step.n in told), default=anchor)
     parts = [_reasons(step.reasons, min_cell) for step in steps]
     # by how much the number of each box may be off: below and above
-    slack = [(0, 0)] * len(steps)
+    slack = [_around(steps[anchor].n, told, min_cell)] * len(steps)
     for place in range(anchor, 0, -1):
         slack[place - 1] = _wider(slack[place], parts[place], min_cell, up=True)
     for place in range(anchor + 1, len(steps)):
@@ -165,6 +169,14 @@ def _reasons(reasons: dict[str, int], min_cell: int) -> tuple[list[tuple[str, in
     return told, sorted(few, key=words.reason), lost
 
 
+def _around(n: int, told: Sequence[int], min_cell: int) -> tuple[int, int]:
+    """How far below and above a number its range reaches, so that it may lie on either side of one that is told."""
+    near = min(told, key=lambda one: abs(one - n), default=None)
+    if near in {n, None} or abs(near - n) >= min_cell:
+        return 0, 0
+    return n - near + min_cell - 1, near - n + min_cell - 1
+
+
 def _wider(slack: tuple[int, int], part: tuple, min_cell: int, up: bool) -> tuple[int, int]:
     """The range of the next box: as wide as that of the last, and as what is lost between them if only a few are."""
     below, above = slack
@@ -181,7 +193,10 @@ def cohort_flow(tables: ReportTables, name: str, min_cell: int) -> dict[str, lis
     flow = tables.get("ledger", "flow", name)
     if not len(flow):
         return {}
-    return {unit: protect(steps, TOLD[unit], min_cell) for unit, steps in chains(flow).items()}
+    told = {unit: tables.told.get((name, "n", group), ()) for unit, group in UNITS.items()}
+    return {
+        unit: protect(steps, TOLD[unit], min_cell, told.get(unit, ())) for unit, steps in chains(flow).items()
+    }
 
 
 def not_run(boxes: dict[str, list[Box]]) -> list[str]:

@@ -35,15 +35,20 @@ def p_value(value: float) -> str:
 
 
 def count(value: float, min_cell: int) -> str:
-    """A number of people; small ones are not told."""
+    """A number of people; small ones are not told, and one that is told instead of another says so (`privacy.alike`)."""
     if value is None or not math.isfinite(value):
         return "–"
-    return f"< {min_cell}" if 0 < value < min_cell else f"{int(value):,}"
+    return f"< {min_cell}" if 0 < value < min_cell else people(value)
+
+
+def people(value: float) -> str:
+    """A number of people; a part of one behind the comma marks a number that is not exact."""
+    return f"{'' if float(value).is_integer() else '≈ '}{int(value):,}"
 
 
 def beside(value: float, word: str = "") -> str:
     """A number of people behind the name of their group, as `` (52 people)``; nothing where it is not told."""
-    return f" ({value:.0f}{word and ' '}{word})" if math.isfinite(value) else ""
+    return f" ({people(value)}{word and ' '}{word})" if math.isfinite(value) else ""
 
 
 def time_words(years: float) -> str:

@@ -5,7 +5,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from faceage_bio.report import figures_readers
-from faceage_bio.report.formats import interval, number, p_value, signed
+from faceage_bio.report.formats import interval, number, p_value, people, signed
 from faceage_bio.report.tables import ReportTables
 
 TEXTS = ("level", "condition", "against", "status", "random")
@@ -159,7 +159,7 @@ def _sentences(areas: pd.DataFrame, gains: pd.DataFrame, conditions: list[str]) 
             continue
         text = (
             f"{_pair(row)}: {signed(row['estimate'], 3)} ({interval(row['ci_lower'], row['ci_upper'], 3)}, p {_p(row['p_value'])}), with "
-            f"{int(row['n_readers'])} readers and {int(row['n'])} cases as samples of others; {int(row['n_events'])} of the cases died."
+            f"{int(row['n_readers'])} readers and {people(row['n'])} cases as samples of others; {people(row['n_events'])} of the cases died."
         )
         said.append(text)
     return said

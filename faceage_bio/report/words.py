@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from faceage_bio.report.formats import count, interval, number, p_value, signed
+from faceage_bio.report.formats import count, interval, number, p_value, people, signed
 
 REASONS = {
     "": "", "missing_file": "file is gone", "not_a_file": "not a file", "no_permission": "file may not be read",
@@ -123,7 +123,7 @@ def group_sentence(groups: pd.DataFrame) -> str:
     older = "older" if row.estimate >= 0 else "younger"
     return (
         f"People with cancer looked {number(abs(row.estimate), 1)} years {older} than reference people of the same age "
-        f"(95 % interval {interval(row.ci_lower, row.ci_upper, 1)}, p {_p(row.p_value)}; {int(row.n)} people). "
+        f"(95 % interval {interval(row.ci_lower, row.ci_upper, 1)}, p {_p(row.p_value)}; {people(row.n)} people). "
         f"Raw age gap: {signed(raw.estimate)} years ({interval(raw.ci_lower, raw.ci_upper, 1)})."
     )
 
@@ -140,7 +140,7 @@ def agreement_sentence(rows: pd.DataFrame) -> str:
     return (
         f"{bias.term} took faces for {number(abs(bias.estimate), 1)} years {older} than {other} did, on average "
         f"(95 % interval {interval(bias.ci_lower, bias.ci_upper, 1)}); for 95 in 100 people the difference lies between "
-        f"{signed(lower.estimate, 1)} and {signed(upper.estimate, 1)} years ({int(bias.n)} people)."
+        f"{signed(lower.estimate, 1)} and {signed(upper.estimate, 1)} years ({people(bias.n)} people)."
     )
 
 

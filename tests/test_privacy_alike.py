@@ -1,0 +1,197 @@
+"""Numbers of the same people in different tables: nobody can subtract two of them and learn of a few."""
+
+import re
+import zipfile
+from itertools import pairwise
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+
+from faceage_bio.privacy.gate import check_folder
+from faceage_bio.privacy.known import Known
+from faceage_bio.privacy.suppress import suppress
+from faceage_bio.report.flow import cohort_flow, number_text
+from faceage_bio.report.formats import beside, count
+from faceage_bio.report.tables import ReportTables
+from faceage_bio.report.words import hazard_sentence
+from faceage_bio.tables import write_table
+from tests.leaving import SMALL
+
+
+def models(*numbers: tuple[int, int], **more: object) -> pd.DataFrame:
+    """Rows of Cox models with these numbers of people and deaths."""
+    n, deaths = zip(*numbers, strict=True)
+    base = {
+        "cohort": "north", "analysis": "cox", "term": "face_age", "measure": "hazard ratio", "estimate": 1.5, "per": "10 years",
+        "ci_lower": 1.1, "ci_upper": 2.0, "p_value": 0.01, "q_value": np.nan, "n": n, "n_events": deaths, "model": "face age + age",
+        "adjustment": "age", "note": "",
+    }  # fmt: skip
+    return pd.DataFrame(base | more)
+
+
+def sizes(told: pd.DataFrame, column: str = "n") -> list[int]:
+    """Numbers that are told as they are."""
+    return [int(float(word)) for word in told[column].astype(str) if re.fullmatch(r"\d+(\.0)?", word)]
+
+
+def apart(numbers: list[int]) -> bool:
+    return all(second - first >= SMALL for first, second in pairwise(sorted(set(numbers))))
+
+
+numbers_of_models = st.lists(
+    st.tuples(st.integers(60, 130), st.integers(10, 50)), min_size=1, max_size=6
+)  # fmt: skip
+
+
+@given(st.lists(numbers_of_models, min_size=2, max_size=4))
+@settings(max_examples=60, deadline=None)
+def test_no_two_numbers_of_the_same_people_differ_by_few(tables):
+    keys = ("survival/cox", "survival/age_comparison", "survival/added_value", "phenotype/phenotypes")
+    raw = {key: models(*numbers) for key, numbers in zip(keys, tables, strict=False)}
+    told = {key: one.as_text() for key, one in suppress(raw, SMALL).items()}
+    for column in ("n", "n_events"):
+        assert apart([n for table in told.values() for n in sizes(table, column)])
+        for key, table in told.items():
+            for word, true in zip(table[column].astype(str), raw[key][column], strict=True):
+                assert abs(float(word.lstrip("~")) - true) < SMALL  # whoever reads it is not misled
+
+
+def test_a_person_without_a_value_is_no_difference_of_two_models():
+    """114 people of whom 79 died; one of them, who died, has no smoking status."""
+    told = suppress(
+        {
+            "survival/cox": models((114, 79), (114, 79), (113, 78), events_per_term=[79.0, 39.5, 7.8],
+                                   note=["", "", "only 7.8 deaths per term; complete cases only"]),
+            "survival/imputed": models((113, 78), (114, 79)),
+            "phenotype/phenotypes": models((113, 0), (114, 0)),
+        },
+        SMALL,
+    )  # fmt: skip
+    cox = told["survival/cox"].as_text()
+    assert cox["n"].astype(str).tolist() == ["114", "114", "~114"]
+    assert cox["n_events"].astype(str).tolist() == ["79", "79", "~79"]
+    assert cox["events_per_term"].tolist() == pytest.approx([79.0, 39.5, 7.9])
+    assert cox["note"].tolist()[2] == "few deaths per term; complete cases only"
+    assert told["phenotype/phenotypes"].as_text()["n"].astype(str).tolist() == ["~114", "114"]
+    page = told["survival/cox"].as_numbers(SMALL)
+    assert [count(n, SMALL) for n in page["n"]] == ["114", "114", "≈ 114"]
+    assert beside(page["n"][2], "people") == " (≈ 114 people)"
+    assert "≈ 114 people, ≈ 79 deaths" in hazard_sentence(page.iloc[2:], SMALL)
+    everything = suppress({"survival/cox": models((114, 79), (113, 78))}, 1)["survival/cox"].as_text()
+    assert everything["n"].tolist() == [114, 113]
+
+
+def test_levels_are_not_all_told_where_their_sum_is_few_fewer_than_everybody():
+    levels = {"never": 36, "former": 45, "current": 32}  # of 114
+    means = models(
+        *((n, 0) for n in levels.values()), factor="smoking", level=list(levels), measure="mean years"
+    )
+    pairs = models((113, 0), factor="smoking", n_exposed=45, n_reference=36, term="smoking: former vs never")
+    told = suppress(
+        {"phenotype/means": means, "phenotype/pairs": pairs, "survival/cox": models((114, 79))}, SMALL
+    )
+    assert told["phenotype/means"].as_text()["n"].astype(str).tolist() == ["36", "~45", "32"]
+    told_pairs = told["phenotype/pairs"].as_text()
+    assert told_pairs[["n", "n_exposed", "n_reference"]].iloc[0].astype(str).tolist() == ["~114", "~45", "36"]
+    whole = means.assign(n=[36, 45, 33])
+    told = suppress({"phenotype/means": whole, "survival/cox": models((114, 79))}, SMALL)
+    assert sizes(told["phenotype/means"].as_text()) == [36, 45, 33]  # adds up to everybody: nothing to keep
+
+
+def test_a_group_that_one_table_leaves_out_is_not_told_by_another():
+    levels = {"never": 36, "former": 45, "current": 32}
+    means = models(
+        *((n, 0) for n in levels.values()), factor="smoking", level=list(levels), measure="mean years"
+    )
+    spread = means.rename(columns={"level": "group"}).assign(n=[36, 45, np.nan])
+    told = suppress(
+        {"phenotype/means": means, "phenotype/distributions": spread, "survival/cox": models((114, 79))},
+        SMALL,
+    )
+    assert told["phenotype/means"].as_text()["n"].astype(str).tolist() == ["36", "45", "~30"]
+
+
+def test_no_interval_tells_the_degrees_of_freedom():
+    """A reader who solves the interval, the p-value and every digit for the degrees of freedom finds more than one that fits."""
+    true, estimate, error = 18, 1.2345678, 0.4567891
+    wide = stats.t.ppf(0.975, true) * error
+    row = models(
+        (20, 0), (21, 0), (21, 0), estimate=estimate, ci_lower=estimate - wide, ci_upper=estimate + wide, standard_error=error,
+        p_value=2 * stats.t.sf(estimate / error, true), df_residual=true,
+    )  # fmt: skip
+    told = suppress({"phenotype/phenotypes": row}, SMALL)["phenotype/phenotypes"].as_text().iloc[0]
+    assert told[["n", "df_residual", "standard_error"]].tolist() == ["~21", "[c]", "[c]"]
+
+    def fits(df: int) -> bool:
+        """Whether some estimate and error, within what rounding hides, give all that is told with so many degrees of freedom."""
+        low, middle, high, p = (float(told[name]) for name in ("ci_lower", "estimate", "ci_upper", "p_value"))
+        half = 10.0 ** (np.floor(np.log10(np.abs([low, middle, high, p]))) - 2) / 2
+        widths = np.linspace((high - half[2] - low - half[0]) / 2, (high + half[2] - low + half[0]) / 2, 60)
+        middles = np.linspace(middle - half[1], middle + half[1], 60)
+        found = 2 * stats.t.sf(middles[:, None] / (widths / stats.t.ppf(0.975, df)), df)
+        return bool((np.abs(found - p) <= half[3]).any())
+
+    assert fits(true)
+    assert sum(fits(df) for df in range(true - SMALL + 1, true + SMALL)) >= 3
+
+
+def test_numbers_at_risk_whose_cause_is_known_are_not_the_difference_from_all():
+    curve = pd.DataFrame(
+        {"cohort": "north", "grouping": "all", "group": "all", "years": [0.0, 1.0, 2.0], "at_risk": [114, 90, 60], "entered": [114] * 3,
+         "events": [0, 20, 45], "censored": [0, 4, 9]}
+    )  # fmt: skip
+    known = curve.assign(at_risk=[111, 88, 59], entered=111, events=[0, 19, 43])
+    causes = models(
+        (111, 76), grouping="all", group="all", cause="cancer", measure="died of cancer within 1 year"
+    )
+    told = suppress(
+        {"survival/at_risk": curve, "survival/incidence_at_risk": known, "survival/competing_risks": causes, "survival/cox": models((114, 79))},
+        SMALL,
+    )  # fmt: skip
+    table = told["survival/incidence_at_risk"].as_text()
+    both = zip(sizes(told["survival/at_risk"].as_text(), "at_risk"), sizes(table, "at_risk"), strict=False)
+    assert all(abs(first - second) >= SMALL for first, second in both)
+    assert not sizes(table, "events")
+    assert not sizes(table, "entered")
+
+
+def flow_of(*rows: tuple) -> pd.DataFrame:
+    return pd.DataFrame(rows, columns=["unit", "stage", "status", "reason", "n"]).assign(cohort="north")
+
+
+def test_the_diagram_gives_way_to_a_number_that_the_page_tells():
+    flow = flow_of(
+        ("subject", "intake", "included", "", 120), ("subject", "acceleration", "included", "", 114),
+        ("subject", "acceleration", "excluded", "no_face_age", 6), ("subject", "survival", "included", "", 107),
+        ("subject", "survival", "excluded", "no_outcome", 7), ("photo", "intake", "included", "", 112),
+    )  # fmt: skip
+    tables = ReportTables(
+        {("ledger", "flow"): flow, ("survival", "cox"): models((107, 70), (109, 71), (114, 79))}
+    )
+    shown = tables.without_small_notes(SMALL)
+    boxes = cohort_flow(shown, "north", SMALL)
+    assert [number_text(box) for box in boxes["subject"]] == ["120", "114", "107"]
+    assert [count(n, SMALL) for n in shown.get("survival", "cox")["n"]] == ["107", "≈ 107", "114"]
+    assert number_text(boxes["photo"][0]) == "112"  # no people
+
+
+def test_the_gate_refuses_tables_that_tell_two(tmp_path):
+    write_table(models((114, 79)), tmp_path / "north" / "survival" / "cox.tsv")
+    write_table(models((113, 79)), tmp_path / "pooled" / "phenotype" / "phenotypes.tsv")
+    found = check_folder(tmp_path, Known(), SMALL)
+    assert [(one.file, one.kind) for one in found] == [
+        ("pooled/phenotype/phenotypes.tsv", "small difference")
+    ]
+    assert "113 people beside 114" in str(found[0])
+    assert "publish" in str(found[0])
+    with zipfile.ZipFile(tmp_path / "all.zip", "w") as bundle:
+        for path in tmp_path.rglob("*.tsv"):
+            bundle.write(path, path.relative_to(tmp_path))
+    assert any(one.kind == "small difference" for one in check_folder(tmp_path / "all.zip", Known(), SMALL))
+    write_table(models((108, 79)), tmp_path / "pooled" / "phenotype" / "phenotypes.tsv")
+    (tmp_path / "all.zip").unlink()
+    assert check_folder(tmp_path, Known(), SMALL) == []
