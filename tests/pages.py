@@ -3,6 +3,17 @@
 import itertools
 import re
 from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import yaml
+
+from faceage_bio.config import check_config
+from faceage_bio.report.tables import ROOMS, ReportTables, collect
+from faceage_bio.tables import read_json
+from tests.conftest import DEMO_CONFIG
 
 SHARED = (
     "definitions",
@@ -15,6 +26,7 @@ SHARED = (
     "fairness",
     "stress",
 )
+GENE_TABLES = ("cohort", "analysis", "exposure", "model")  # one row per gene in each
 GENES = ("rna-samples", "gene-sensitivity", "gene-cards", "gene-sets", "single-cell", "variants")
 
 
@@ -42,3 +54,37 @@ def section(page: str, name: str) -> str:
     """A section without what a renderer numbers through (clip paths of its figures)."""
     found = re.search(rf'<section aria-labelledby="{name}">.*?</section>', body_of(page), flags=re.DOTALL)
     return re.sub(r"clip\d+", "clip", found[0]) if found else ""
+
+
+def study_of(folder: Path) -> tuple[ReportTables, dict, list[dict]]:
+    """Tables, config and model cards of a finished run of the demo, as the commands that make its pages get them."""
+    tables = sorted(path for path in folder.glob("results/*/*/*.tsv") if path.parent.name in ROOMS)
+    flows = sorted(folder.glob("results/*/flow.tsv"))
+    config = check_config(yaml.safe_load(DEMO_CONFIG.read_text())).model_dump(mode="json")
+    cards = [read_json(path) for path in sorted(folder.glob("results/model/*/card.json"))]
+    return collect([path for path in [*tables, *flows] if path.stem != "ledger"]), config, cards
+
+
+def with_genes(tables: ReportTables, n_genes: int) -> ReportTables:
+    """The same study with more genes, whose numbers compress no better than measured ones."""
+    random = np.random.default_rng(1)
+    grown = {}
+    for key in (("expression", "genes"), ("survival", "genes")):
+        table = tables.by_name[key]
+        parts = [
+            part for _, part in table.groupby([name for name in GENE_TABLES if name in table], sort=False)
+        ]
+        grown[key] = pd.concat([_more(part, n_genes, random) for part in parts], ignore_index=True)
+    return replace(tables, by_name=tables.by_name | grown)
+
+
+def _more(genes: pd.DataFrame, n_genes: int, random: np.random.Generator) -> pd.DataFrame:
+    """Beside the genes themselves some that are drawn from them, with a tenth of noise on each number."""
+    n = n_genes - len(genes)
+    drawn = genes.sample(n, replace=True, random_state=1).assign(term=[f"ENSG{k:011d}" for k in range(n)])
+    for name in drawn.select_dtypes("float"):
+        values = drawn[name] * random.normal(1, 0.1, n)
+        drawn[name] = (
+            values.clip(0, 1) if name.startswith(("p_", "q_")) or name.endswith("p_value") else values
+        )
+    return pd.concat([genes, drawn], ignore_index=True)

@@ -52,10 +52,8 @@ def tables(names: list[str], n_genes: int) -> ReportTables:
     })  # fmt: skip
 
 
-def page_of(names: list[str], n_genes: int) -> str:
-    return association_page(
-        tables(names, n_genes), config_of(names, expression={"panel": [*PANEL, "ABSENT"]}), [CARD]
-    )
+def page_of(names: list[str], n_genes: int, page=association_page) -> str:
+    return page(tables(names, n_genes), config_of(names, expression={"panel": [*PANEL, "ABSENT"]}), [CARD])
 
 
 def unpacked(page: str) -> list[dict]:

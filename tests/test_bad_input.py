@@ -19,6 +19,8 @@ IMAGE = "</script></textarea><img src=x onerror=alert(1)>"
 UNICODE = "Ünïcödé 基因 🧬 \u202eright to left\u202c, 'single' \"double\" & <b>"
 LONG = "L" + "o" * 198 + "g"
 HOSTILE = [EVIL, IMAGE, UNICODE, LONG]
+# 20 cohorts, two of them with the longest names that the config takes
+COHORTS = ["one", "a" * 40, "B" * 40, *(f"cohort_{k}" for k in range(17))]
 UNFOLD = "document.querySelectorAll('details').forEach((part) => { part.open = true; })"
 
 
@@ -32,9 +34,10 @@ def both(tables: ReportTables, config: dict) -> list[str]:
 
 @pytest.fixture(scope="module")
 def hostile(tmp_path_factory) -> dict[str, str]:
-    """Both pages of a study in which whatever a user may name has a hostile name."""
+    """Both pages of 20 cohorts in which whatever a user may name has a hostile name."""
     folder = tmp_path_factory.mktemp("hostile")
-    tables = dict(collect(write_study(folder, ["one", "a" * 40], n_genes=60, opinion=True)).by_name)
+    written = write_study(folder, COHORTS[:2], n_genes=60, opinion=True)
+    tables = dict(collect([*written, *write_study(folder, COHORTS[2:], n_genes=60)]).by_name)
 
     def renamed(table: pd.DataFrame, column: str, names: list[str]) -> pd.DataFrame:
         known = list(dict.fromkeys(table[column]))
@@ -57,8 +60,11 @@ def hostile(tmp_path_factory) -> dict[str, str]:
     ]
     tables["phenotype", "phenotypes"] = pd.concat([phenotypes, *more], ignore_index=True)
     tables["survival", "cox"] = tables["survival", "cox"].assign(note=f"only few; {UNICODE}; {EVIL}; {LONG}")
+    curves = tables["survival", "kaplan_meier"]
+    more = [curves[curves.group == "> 65"].assign(group=f"site: {name}") for name in HOSTILE]
+    tables["survival", "kaplan_meier"] = pd.concat([curves, *more], ignore_index=True)
     config = config_of(
-        ["one", "a" * 40],
+        COHORTS,
         expression={"panel": names},
         report={"title": LONG, "governance": f"{EVIL}{UNICODE}{LONG}"},
     )
@@ -74,6 +80,9 @@ def test_hostile_names_are_escaped(hostile, name):
     assert "&lt;script&gt;alert" in page
     assert "基因 🧬" in page
     assert page.count("<script>") == 1  # our own
+    assert [len(one["columns"][0]) for one in unpacked(page)] == [60] * len(COHORTS)
+    for cohort in COHORTS:
+        assert re.search(rf"<h[23][^>]*>{cohort}[<:]", page), cohort
 
 
 @pytest.mark.browser
@@ -114,9 +123,7 @@ def test_each_stage_may_not_have_run(whole, lost):
     tables = collect(whole).by_name
     assert {room for room, _ in tables} == set(STAGES)
     left = ReportTables({key: table for key, table in tables.items() if key[0] != lost})
-    page = association_page(left, config_of(["one"]), [CARD])  # survival is its appendix
-    pages.check_structure(page)
-    assert not re.search(r">\s*(nan|None|NaN)\s*<", page)
+    both(left, config_of(["one"]))
 
 
 def test_nothing_at_all_is_said_to_be_so():
@@ -155,14 +162,8 @@ def test_genes_of_which_none_could_be_tested(whole):
     assert "not estimated, because" in association
 
 
-def test_60000_genes_are_all_on_the_page():
-    page = page_of(["one"], 60_000)
-    assert len(page.encode()) < 3_000_000
-    assert len(unpacked(page)[0]["columns"][0]) == 60_000
-
-
-def test_20_cohorts_have_their_genes(tmp_path):
-    names = [f"cohort_{k}" for k in range(20)]
-    page = page_of(names, 60)
-    assert [len(one["columns"][0]) for one in unpacked(page)] == [60] * 20
-    pages.check_structure(page)
+@pytest.mark.parametrize("page", [association_page, survival_page])
+def test_60000_genes_are_all_on_the_page(page):
+    text = page_of(["one"], 60_000, page)
+    assert len(text.encode()) < 3_000_000
+    assert len(unpacked(text)[0]["columns"][0]) == 60_000

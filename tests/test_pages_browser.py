@@ -1,4 +1,4 @@
-"""Both pages as a browser shows them: no error, no request, room enough on a telephone, for everybody to read, and on paper.
+"""The pages as a browser shows them: no error, no request, room enough on a telephone, for everybody to read, and on paper.
 
 Pictures of the demo's pages at three widths, light and dark, are kept in ci-output/.
 """
@@ -7,14 +7,22 @@ import json
 from pathlib import Path
 
 import pytest
+from selenium.webdriver.common.action_chains import ActionChains
+from selenium.webdriver.common.keys import Keys
 
 from tests.browser import axe_findings, chromium, emulate, sheets_of_figures
 from tests.conftest import ROOT
 
-PAGES = ("association", "survival")
+REPORTS = ("association", "survival")
+PAGES = (*REPORTS, "photos")
 WIDTHS = (360, 768, 1280)
 UNFOLD = "document.querySelectorAll('details').forEach((part) => { part.open = true; })"
 OVERFLOW = "return document.documentElement.scrollWidth - window.innerWidth"
+# letters of figures that are drawn with less than 9 pixels
+TINY = """return [...document.querySelectorAll("figure svg text")].filter((words) => {
+    const scale = Math.hypot(words.getScreenCTM().c, words.getScreenCTM().d);
+    return words.getBoundingClientRect().width && parseFloat(getComputedStyle(words).fontSize) * scale < 9;
+}).map((words) => words.textContent)"""
 # what stands outside of the sheet, or is higher than one: 180 by 267 mm at 96 pixels an inch
 TOO_LARGE = """return [...document.querySelectorAll("figure, figure svg, table, pre, p, ul, ol, h2, h3")].filter((place) => {
     const box = place.getBoundingClientRect();
@@ -66,9 +74,11 @@ def test_pages_fit_every_width_without_errors_or_requests(demo, browser, page):
             browser.save_screenshot(str(kept / f"{page}-{width}{'-dark' if dark else ''}.png"))
         browser.execute_script(UNFOLD)
         assert browser.execute_script(OVERFLOW) <= 0
-        browser.execute_script("document.querySelector('.explorer').scrollIntoView()")
-        browser.implicitly_wait(10)
-        assert browser.find_element("css selector", ".explorer[data-ready]")
+        assert browser.execute_script(TINY) == []
+        if page in REPORTS:
+            browser.execute_script("document.querySelector('.explorer').scrollIntoView()")
+            browser.implicitly_wait(10)
+            assert browser.find_element("css selector", ".explorer[data-ready]")
     assert complaints(browser) == []
     assert requests(browser) == []
 
@@ -93,21 +103,43 @@ def test_nothing_hinders_a_screen_reader_or_a_keyboard(demo, browser, page):
     assert axe_findings(browser, rules={"color-contrast": {"enabled": False}}) == []
 
 
+@pytest.mark.parametrize("page", PAGES)
+def test_a_keyboard_goes_on_and_shows_where_it_is(demo, browser, page):
+    show(browser, demo, page, 1280)
+    seen = []
+    for _ in range(25):
+        ActionChains(browser).send_keys(Keys.TAB).perform()
+        place = browser.switch_to.active_element
+        assert place.value_of_css_property("outline-style") != "none", place.get_attribute("outerHTML")[:200]
+        seen.append(place)
+        if place.tag_name == "summary":
+            part = place.find_element("xpath", "..")
+            before = part.get_attribute("open")
+            place.send_keys(Keys.ENTER)
+            assert part.get_attribute("open") != before
+    assert seen[0].get_attribute("class") == "skip"
+    assert len(set(seen)) == len(seen)
+    seen[0].send_keys(Keys.ENTER)
+    assert browser.current_url.endswith("#main")
+
+
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-def test_words_stand_out_from_their_ground(demo, browser, dark):
-    show(browser, demo, "association", 1280, dark=dark)
+@pytest.mark.parametrize("page", PAGES)
+def test_words_stand_out_from_their_ground(demo, browser, page, dark):
+    show(browser, demo, page, 1280, dark=dark)
     browser.execute_script(UNFOLD)
     browser.execute_script(FEW_ROWS)
     browser.execute_script(FEW_WORDS)
     assert axe_findings(browser, runOnly=["color-contrast"]) == []
 
 
-def test_no_figure_is_cut_on_paper(demo, browser):
-    show(browser, demo, "association", 680, height=1009, paper=True)
+@pytest.mark.parametrize("page", PAGES)
+def test_no_figure_is_cut_on_paper(demo, browser, page):
+    show(browser, demo, page, 680, height=1009, paper=True)
     browser.execute_script("dispatchEvent(new Event('beforeprint'))")
     assert browser.execute_script(TOO_LARGE) == []
     n_sheets, figures = sheets_of_figures(browser)
-    assert n_sheets > len(PAGES)
+    assert n_sheets > 2
     assert len(figures) == len(browser.find_elements("css selector", "figure"))
     assert {
         name: sheets for name, sheets in figures.items() if len(sheets) != 2 or sheets[0] != sheets[1]

@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from faceage_bio.faceage.photo_quality import EDGES, bin_measures, count_photos, summarise_speed
-from faceage_bio.report import photos
+from faceage_bio.report import figures_photos, photos
+from faceage_bio.report.figures import CURVES
 from faceage_bio.report.pages import photo_page
 from faceage_bio.report.tables import ReportTables, collect
 from faceage_bio.tables import write_table
@@ -139,3 +140,10 @@ def test_photos_of_which_there_is_nothing_to_say(tmp_path):
     told = photos.cohort_photos(counts, "one", 5)
     assert (told["came"], told["aged"]) == (40, 40)
     assert [(line.status, line.n) for line in told["lines"]] == [("ok", 40)]
+
+
+def test_a_cohort_keeps_its_colour_where_others_are_not_shown():
+    rows = pd.DataFrame({"bin": "below 5", "cohort": ["south"], "share": [60]})
+    svg = figures_photos.measure(rows, ["below 5"], "Head tilted", ["north", "south"])
+    assert CURVES[1] in svg
+    assert CURVES[0] not in svg

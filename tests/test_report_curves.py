@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from faceage_bio.report.figures_survival import WIDTH, step_curves
 from faceage_bio.report.pages import survival_page
 from faceage_bio.report.tables import collect
 from faceage_bio.survival.competing_risks import (
@@ -124,6 +125,16 @@ def test_nobody_dead_does_not_stop_the_page(tmp_path):
     text = page(tmp_path, data_of().assign(event=0.0, cause=None))
     assert "not estimated, because nobody died" in text
     assert "no cause of death is known" in text
+
+
+def test_numbers_that_go_on_after_the_curves_keep_the_figure_in_its_width():
+    # where few died, a curve is told for half a year and the numbers at risk for six
+    curves = pd.DataFrame(
+        {"group": "a", "panel": "p", "years": [0, 0.5], "height": [1, 0.9], "ci_lower": 0.8, "ci_upper": 1.0}
+    )
+    at_risk = pd.DataFrame({"group": "a", "years": range(7), "shown": [*"987654", "< 5"]})
+    svg = step_curves(curves, at_risk, ["a"], [("p", "Alive")], "Years", "Curves")
+    assert float(re.search(r'<svg[^>]* width="([\d.]+)"', svg)[1]) < 1.5 * WIDTH
 
 
 @pytest.mark.browser

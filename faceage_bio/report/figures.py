@@ -32,7 +32,13 @@ CONFIG = {
     "font": FONT,
     "padding": {"left": 44, "right": 28, "top": 5, "bottom": 5},
     "axis": LETTERS
-    | {"domainColor": INK, "tickColor": INK, "gridColor": "#8888884d", "titleFontWeight": 500},
+    | {
+        "domainColor": INK,
+        "tickColor": INK,
+        "gridColor": "#8888884d",
+        "titleFontWeight": 500,
+        "labelSeparation": 5,
+    },
     "view": {"stroke": None, "continuousWidth": 300, "continuousHeight": 300},
     "legend": LETTERS | {"orient": "top", "labelLimit": 300, "columnPadding": 24},
     "title": {"color": INK},
@@ -65,7 +71,11 @@ def age_bands(table: pd.DataFrame, min_cell: int) -> str:
     base = alt.Chart(shown).encode(
         x=alt.X("age_mean:Q", title="Chronological age, years (mean of the band)", scale=scale),
         color=alt.Color(
-            "cohort:N", title=None, scale=alt.Scale(range=CURVES), legend=alt.Legend(symbolOpacity=1)
+            "cohort:N",
+            title=None,
+            sort=None,
+            scale=alt.Scale(range=CURVES),
+            legend=alt.Legend(symbolOpacity=1),
         ),
         xOffset=alt.value(0),
     )

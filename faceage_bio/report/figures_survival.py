@@ -38,7 +38,9 @@ def step_curves(
     ticks = sorted(at_risk["years"].unique())
     ticks = ticks[:: 1 + (len(ticks) - 1) // MOST_TICKS]
     at_risk = at_risk[at_risk["years"].isin(ticks)]
-    scale = alt.Scale(domain=[0, float(curves["years"].max())], nice=False)
+    # curves that end early, because few died later, leave room for the numbers that go on below them
+    end = max(float(curves["years"].max()), *map(float, ticks))
+    scale = alt.Scale(domain=[0, end], nice=False)
     n = len(order)
     colours = alt.Scale(domain=list(order), range=[CURVES[place % len(CURVES)] for place in range(n)])
     dashes = alt.Scale(domain=list(order), range=[DASHES[place % len(DASHES)] for place in range(n)])

@@ -64,7 +64,7 @@ def section(tables: ReportTables, config: dict) -> dict:
     ]
     return {
         "cohorts": cohorts,
-        "figure": Markup(_figure(cohorts)),
+        "figure": Markup(_figure(cohorts, names)),
         "measures": [one for one in shown if one["bins"]],
         "speeds": _speeds(tables.get("faceage", "photo_speed")),
         "review": review_sentences(tables.get("faceage", "review"), config["review"], min_cell),
@@ -185,14 +185,14 @@ def _factors(counts: pd.DataFrame, rarer: pd.DataFrame, min_cell: int) -> list[d
     return told
 
 
-def _figure(cohorts: list[dict]) -> str:
+def _figure(cohorts: list[dict], names: list[str]) -> str:
     """Shares of each cohort's photos by what became of them, where these are told."""
     rows = [
         {"cohort": cohort["name"], "outcome": line.words, "share": 100 * line.n / cohort["came"], "status": STATUSES[line.status]}
         for cohort in cohorts if cohort["ran"] and cohort["came"]
         for line in cohort["lines"] if line.status in ("flagged", "excluded")
     ]  # fmt: skip
-    return figures.outcomes(pd.DataFrame(rows)) if rows else ""
+    return figures.outcomes(pd.DataFrame(rows), names) if rows else ""
 
 
 def measure_section(bins: pd.DataFrame, title: str, unit: str, names: list[str], min_cell: int) -> dict:
@@ -220,7 +220,8 @@ def measure_section(bins: pd.DataFrame, title: str, unit: str, names: list[str],
         ]
     )
     name = f"{title}{f', {unit}' if unit else ''}"
-    return {"bins": table, "names": list(shares), "figure": Markup(figures.measure(rows, labels[start:end], name))}  # fmt: skip
+    figure = figures.measure(rows, labels[start:end], name, names)
+    return {"bins": table, "names": list(shares), "figure": Markup(figure)}
 
 
 def bin_label(lower: float, upper: float) -> str:
