@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+UNFOLD = "document.querySelectorAll('details').forEach((part) => { part.open = true; })"
+
 
 @contextmanager
 def chromium(profile: Path, width: int = 1280, height: int = 900) -> Iterator:

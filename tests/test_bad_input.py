@@ -1,6 +1,8 @@
 """Whatever comes in, both pages are made: parts missing, nobody in a group, few or many genes and cohorts, hostile names."""
 
 import re
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +13,7 @@ from selenium.common.exceptions import NoAlertPresentException
 from faceage_bio.report.pages import association_page, survival_page
 from faceage_bio.report.tables import ReportTables, collect
 from tests import pages
-from tests.browser import chromium, emulate
+from tests.browser import UNFOLD, chromium, emulate
 from tests.test_all_genes import page_of, unpacked
 from tests.test_report import CARD, EVIL, config_of, write_study
 
@@ -21,7 +23,6 @@ LONG = "L" + "o" * 198 + "g"
 HOSTILE = [EVIL, IMAGE, UNICODE, LONG]
 # 20 cohorts, two of them with the longest names that the config takes
 COHORTS = ["one", "a" * 40, "B" * 40, *(f"cohort_{k}" for k in range(17))]
-UNFOLD = "document.querySelectorAll('details').forEach((part) => { part.open = true; })"
 
 
 def both(tables: ReportTables, config: dict) -> list[str]:
@@ -118,12 +119,40 @@ def whole(tmp_path_factory) -> list[Path]:
 STAGES = ("ledger", "acceleration", "phenotype", "faceage", "expression", "survival")
 
 
-@pytest.mark.parametrize("lost", STAGES)
-def test_each_stage_may_not_have_run(whole, lost):
+@pytest.fixture(scope="module")
+def without(whole) -> Callable[[str], list[str]]:
+    """Both pages of a study of which one stage did not run."""
     tables = collect(whole).by_name
     assert {room for room, _ in tables} == set(STAGES)
-    left = ReportTables({key: table for key, table in tables.items() if key[0] != lost})
-    both(left, config_of(["one"]))
+
+    @cache
+    def made(lost: str) -> list[str]:
+        left = ReportTables({key: table for key, table in tables.items() if key[0] != lost})
+        return both(left, config_of(["one"]))
+
+    return made
+
+
+@pytest.mark.parametrize("lost", STAGES)
+def test_each_stage_may_not_have_run(without, lost):
+    for page in without(lost):
+        assert '<li class="notrun">' in page
+
+
+@pytest.mark.browser
+def test_a_browser_shows_what_is_left_without_a_stage(without, tmp_path):
+    with chromium(tmp_path / "profile") as browser:
+        for lost in STAGES:
+            for number, page in enumerate(without(lost)):
+                path = tmp_path / f"{lost}-{number}.html"
+                path.write_text(page)
+                emulate(browser, 360)
+                browser.get(path.as_uri())
+                browser.execute_script(UNFOLD)
+                assert browser.execute_script("return document.documentElement.scrollWidth") <= 360
+                (checks,) = browser.find_elements("css selector", ".checks")
+                assert checks.is_displayed()
+        assert [line for line in browser.get_log("browser") if line["level"] in {"SEVERE", "WARNING"}] == []
 
 
 def test_nothing_at_all_is_said_to_be_so():

@@ -10,13 +10,12 @@ import pytest
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.keys import Keys
 
-from tests.browser import axe_findings, chromium, emulate, sheets_of_figures
+from tests.browser import UNFOLD, axe_findings, chromium, emulate, sheets_of_figures
 from tests.conftest import ROOT
 
 REPORTS = ("association", "survival")
 PAGES = (*REPORTS, "photos")
 WIDTHS = (360, 768, 1280)
-UNFOLD = "document.querySelectorAll('details').forEach((part) => { part.open = true; })"
 OVERFLOW = "return document.documentElement.scrollWidth - window.innerWidth"
 # letters of figures that are drawn with less than 9 pixels
 TINY = """return [...document.querySelectorAll("figure svg text")].filter((words) => {

@@ -1,0 +1,60 @@
+"""The demo's own tables on pages of another make: with 20,000 genes, and without what one stage gives."""
+
+import pytest
+
+from faceage_bio.report.checks import NOT_RUN, all_checks
+from faceage_bio.report.pages import association_page, survival_page
+from faceage_bio.report.tables import ReportTables
+from tests import pages
+from tests.browser import UNFOLD, chromium
+from tests.test_all_genes import PANEL, unpacked
+
+LIMIT = 6_000_000  # bytes
+GREY = {
+    "acceleration": ["Age dependence", "Validity range"],
+    "fairness": ["Fairness"],
+    "phenotype": ["Missing data"],
+    "survival": ["Proportional hazards", "Deaths per parameter"],
+}
+
+
+@pytest.fixture(scope="module")
+def study(demo):
+    return pages.study_of(demo)
+
+
+def test_the_checks_of_a_stage_that_did_not_run_are_grey(study):
+    tables, config, _ = study
+    rooms = {room for room, _ in tables.by_name}
+    assert rooms > set(GREY)
+    assert not [check for check in all_checks(tables, config) if check.state == NOT_RUN]
+    for lost in rooms:
+        left = ReportTables({place: table for place, table in tables.by_name.items() if place[0] != lost})
+        grey = [check.name for check in all_checks(left, config) if check.state == NOT_RUN]
+        assert grey == GREY.get(lost, []), lost
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("page", [association_page, survival_page])
+def test_all_of_the_demo_with_20000_genes_is_small_and_runs(study, tmp_path, page):
+    tables, config, cards = study
+    text = page(pages.with_genes(tables, 20_000), config, cards)
+    assert len(text.encode()) < LIMIT
+    shown = unpacked(text)
+    assert len(shown) == 6
+    assert text.count("q over the 20,000 genes tested") >= len(shown)
+    for one in shown:
+        assert set(PANEL) <= set(one["columns"][0])
+    path = tmp_path / "page.html"
+    path.write_text(text, encoding="utf-8")
+    with chromium(tmp_path / "profile") as browser:
+        browser.get(path.as_uri())
+        browser.execute_script(UNFOLD)
+        browser.implicitly_wait(20)
+        for place in browser.find_elements("css selector", ".explorer"):
+            browser.execute_script("arguments[0].scrollIntoView()", place)
+            identifier = place.get_attribute("id")
+            assert browser.find_element("css selector", f"#{identifier}[data-ready]")
+            place.find_element("css selector", "input[type=search]").send_keys("cdk6")
+            assert place.find_element("css selector", "tbody th").text == "CDK6"
+        assert [line for line in browser.get_log("browser") if line["level"] in {"SEVERE", "WARNING"}] == []
