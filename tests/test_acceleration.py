@@ -182,7 +182,8 @@ def test_no_reference_people_is_told():
 def test_face_ages_of_strangers_are_told():
     people, photos, faces = cohort_tables(30, "cancer", 5, 1)
     with pytest.raises(
-        CohortError, match=r"1 face age.s. are of subjects whom the clinic table does not have: cancer7"
+        CohortError,
+        match=r"1 face age.s. are of subjects whom the clinic table does not have: cancer7.*Expected subjects of the clinic table. Add them there",
     ):
         compute([people[people.subject_id != "cancer7"]], [photos], [faces], ["c"], "first", "cohort")
 

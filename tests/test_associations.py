@@ -14,7 +14,14 @@ from hypothesis import strategies as st
 from faceage_bio.columns import RESULT_COLUMNS
 from faceage_bio.config import check_config
 from faceage_bio.errors import CohortError, ConfigError, FitError, TableError
-from faceage_bio.phenotype.adjustment import COMPLETE, IMPUTED, Plan, compare_adjustments, parse_covariates
+from faceage_bio.phenotype.adjustment import (
+    COMPLETE,
+    IMPUTED,
+    Plan,
+    _pool,
+    compare_adjustments,
+    parse_covariates,
+)
 from faceage_bio.phenotype.contrasts import RAW, contrast_exposures
 from faceage_bio.phenotype.dose import CURVATURE, LINE, LOWEST, fit_dose_response, lowest_point
 from faceage_bio.phenotype.levels import BEYOND, DIFFER, TREND, compare_levels
@@ -25,7 +32,7 @@ from faceage_bio.phenotype.subgroups import compare_subgroups
 from faceage_bio.report.associations import paired, without_small
 from faceage_bio.report.pages import association_page
 from faceage_bio.report.tables import collect
-from faceage_bio.stats.linear import least_squares
+from faceage_bio.stats.linear import fit_linear, least_squares
 from faceage_bio.tables import read_table, write_table
 from tests.browser import chromium
 from tests.golden.associations import data
@@ -133,6 +140,27 @@ def test_the_lowest_point_equals_the_delta_method_of_car(voters):
     assert found["p_value"] == pytest.approx(r("quadratic")[0], rel=1e-6)
     with pytest.raises(FitError, match="a U shape is not supported"):
         lowest_point(voters.face_age, voters.chronological_age, voters[["schooling"]])
+
+
+def test_few_pairs_are_not_compared():
+    found = match_groups(people(n=40), "group", ["sex"], 1e-6, ["bmi"]).rows
+    assert found.note.str.contains(r"pairs are too few; \d+ are needed .a wider caliper finds more.").any()
+
+
+def test_a_term_that_one_completed_table_lacks_is_not_pooled():
+    x = pd.DataFrame({"x": np.arange(9.0)})
+    fit = fit_linear(pd.Series(np.random.default_rng(1).normal(size=9)), x)
+    with pytest.raises(FitError, match="a group is empty in one of the completed tables"):
+        _pool([fit, fit], "site: lung")
+
+
+def test_a_lowest_point_where_hardly_anybody_is_is_none():
+    age = pd.Series(np.linspace(40, 80, 200))
+    outcome = (age - 30) ** 2 + np.random.default_rng(1).normal(0, 1, 200)
+    with pytest.raises(
+        FitError, match=r"the curve's lowest point lies beyond the middle 95 % of people .41 to 79."
+    ):
+        lowest_point(outcome, age, pd.DataFrame(index=age.index))
 
 
 def test_the_difference_within_pairs_equals_r(voters):

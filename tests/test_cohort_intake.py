@@ -97,7 +97,7 @@ def test_a_good_study_is_read(study):
             "clinic",
             "2021-01-01,1",
             ",1",
-            "'followup_years': 1 row.*The subject died, but the time is missing",
+            "'followup_years': 1 row.*The subject died, but the time is missing, and a death left out would mislead. Expected when. Give",
         ),
         (
             "clinic",
@@ -137,6 +137,18 @@ def test_a_good_study_is_read(study):
             "p2,b",
             "p2,zoe",
             "1 photo.s. of subjects that .* does not have: line 3: 'zoe'. Expected subjects of that table. Add them there",
+        ),
+        (
+            "manifest",
+            "p2,b",
+            "p2,",
+            "'subject_id': 1 row.*line 3: ''. Expected the subject of every photo. Write whose it is",
+        ),
+        (
+            "manifest",
+            "a.jpg,2020-01-01",
+            "a.jpg,",
+            "'followup_date': 1 row.*It needs the subject's photo_date; give that, or followup_years instead",
         ),
         ("manifest", "2020-01-01", "20200101", "'photo_date': .*YYYY-MM-DD"),
         ("samples", "s2,b", "s1,b", "'sample_id': 2 row.*stands more than once"),
@@ -364,7 +376,10 @@ def test_ledger_adds_up_or_says_so():
     whole = gather([intake, faces])
     assert len(whole) == 3
     assert flow(whole).n.sum() == 3
-    with pytest.raises(CohortError, match=r"1 photo\(s\) of the intake are missing at the stage face_age"):
+    with pytest.raises(
+        CohortError,
+        match=r"the ledger does not add up: 1 photo\(s\) of the intake are missing at the stage face_age.*Expected each of the intake once",
+    ):
         gather([intake, rows(("a", "p2", "", "face_age", "included", ""))])
     with pytest.raises(CohortError, match="twice at one stage"):
         gather([intake, intake])

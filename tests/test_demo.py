@@ -14,6 +14,7 @@ from faceage_bio.demo.people import (
     simulate_people,
 )
 from faceage_bio.demo.portraits import draw, imagine
+from faceage_bio.errors import RunError
 from faceage_bio.stats.cox import fit_cox
 from faceage_bio.vision.detect import Detector
 from faceage_bio.vision.models import load_model
@@ -24,6 +25,14 @@ def test_a_seed_draws_the_same_portrait_and_another_a_different_one():
     np.testing.assert_array_equal(one, same)
     assert np.abs(one.astype(int) - other).mean() > 5
     assert one.shape == (400, 320, 3)
+
+
+def test_a_demo_model_is_not_fitted_on_faces_that_are_not_found(monkeypatch):
+    monkeypatch.setattr(Detector, "detect", lambda *_: [])
+    with pytest.raises(
+        RunError, match="only 0 of 3 drawn faces were detected; the demo model would mean nothing"
+    ):
+        training_people(3, seed=1)
 
 
 def test_drawn_faces_are_found():

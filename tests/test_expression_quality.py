@@ -25,7 +25,7 @@ from faceage_bio.expression.quality import (
     verdicts_of,
     without_excluded,
 )  # fmt: skip
-from faceage_bio.expression.quality_tables import confounding_table, quality_tables
+from faceage_bio.expression.quality_tables import component_table, confounding_table, quality_tables
 from faceage_bio.report.expression_quality import sentence
 from faceage_bio.report.pages import association_page
 from faceage_bio.report.tables import collect
@@ -253,6 +253,23 @@ def test_batches_that_compare_nothing_are_told(batches, note):
     people = table.assign(batch=batches(len(samples)))
     rows = confounding_table(people, ["age_acceleration", "sex"], 5).set_index("term")
     assert note in rows.note["age_acceleration"]
+
+
+def test_covariates_that_a_batch_cannot_explain_are_told():
+    table, counts, samples = study()
+    people = table.assign(
+        batch=["p1"] * 30 + ["p2"] * 30, bmi=[25.0 + k / 9 for k in range(30)] + [np.nan] * 30, flat=1.0
+    )
+    rows = confounding_table(people, ["bmi", "flat"], 5).set_index("term")
+    assert rows.note["bmi"] == "not estimated, because those who have it are of one batch"
+    assert rows.note["flat"] == "not estimated, because it does not vary"
+    rows = confounding_table(people.assign(batch=[f"p{k}" for k in range(60)]), ["sex"], 5).set_index("term")
+    assert rows.note["sex"].startswith("not estimated, because nearly every sample is a batch of its own")
+    checked = check(table, counts, samples)
+    people = table.set_index(checked.components.index).assign(nobody=None, word=[f"w{k}" for k in range(60)])
+    rows = component_table(checked, people, ["nobody", "word"]).set_index("term")
+    assert rows.note["nobody"] == "not estimated, because nobody has it"
+    assert rows.note["word"] == "not estimated, because nearly everybody has a word of his own"
 
 
 def test_one_batch_per_group_cannot_be_told_apart():

@@ -12,8 +12,9 @@ from typer.testing import CliRunner
 from faceage_bio.cli.main import app
 from faceage_bio.config import check_config
 from faceage_bio.errors import FitError, TableError
+from faceage_bio.fairness.differences import adjusted_difference
 from faceage_bio.fairness.error import assess_fairness, judge_photos
-from faceage_bio.fairness.groups import age_bands, factor_of
+from faceage_bio.fairness.groups import Factor, age_bands, factor_of
 from faceage_bio.report import formats
 from faceage_bio.report.pages import association_page
 from faceage_bio.report.tables import collect
@@ -271,6 +272,7 @@ def test_small_groups_are_not_to_be_interpreted_and_leave_the_family_of_tests():
         ({"sex": [f"s{k}" for k in range(60)]}, "sex", "has 60 values, which are no groups"),
         ({"sex": ["male"] + ["female"] * 59}, "sex: male vs female", "fewer than 2 people"),
         ({"face_age": np.nan}, "all", "fewer than 2 values"),
+        ({"chronological_age": 60.0}, "all", "age or error does not vary"),
         ({"face_age": 60.0, "chronological_age": 60.0}, "all", "do not vary|does not vary|that vary|pairs"),
     ],
 )
@@ -280,6 +282,12 @@ def test_what_cannot_be_estimated_says_why(change, term, message):
     assert len(rows)
     notes = rows.note.fillna("") + rows.get("raw_note", pd.Series("", rows.index)).fillna("").astype(str)
     assert notes.str.contains(message).any(), notes.to_list()
+
+
+def test_nobody_is_compared_at_the_same_age_without_ages():
+    known = pd.DataFrame({"group": ["a", "a", "b", "b"], "age": np.nan, "error": range(4)})
+    with pytest.raises(FitError, match="no age is known"):
+        adjusted_difference(known, "error", Factor("sex", known["group"], ("a", "b")), "b")
 
 
 def test_no_sex_column_keeps_a_row_that_says_so():
@@ -358,16 +366,15 @@ def test_years_added_to_every_face_move_the_mean_and_no_difference(seed, years):
 
 
 def test_statistics_refuse_what_has_none():
-    for refuse in (
-        lambda: wilson(0, 0),
-        lambda: root_mean_square(np.ones(9)),
-        lambda: sd_ratio(np.ones(9), np.arange(9.0)),
-        lambda: sd_ratio(np.arange(3.0), np.arange(9.0)),
-        lambda: correlation_difference(
-            (np.arange(9.0), np.arange(9.0)), (np.arange(9.0), np.arange(9.0) ** 2)
-        ),
+    line = (np.arange(9.0), np.arange(9.0))
+    for refuse, message in (
+        (lambda: wilson(0, 0), "there is nothing to count"),
+        (lambda: root_mean_square(np.ones(9)), "a spread needs 3 values that vary"),
+        (lambda: sd_ratio(np.ones(9), np.arange(9.0)), "the values of a group do not vary"),
+        (lambda: sd_ratio(np.arange(3.0), np.arange(9.0)), "a group has fewer than 4 people"),
+        (lambda: correlation_difference(line, (line[0], line[1] ** 2)), "a correlation is exactly 1 or −1"),
     ):
-        with pytest.raises(FitError):
+        with pytest.raises(FitError, match=message):
             refuse()
 
 

@@ -228,9 +228,15 @@ def test_gmt_files_join_up_and_down(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("A\tx\tCDK6\nB\tx\nA\tx\tRB1\n", r"line 2: 2 cell.s.; line 3: 'A' stands a second time"),
+        (
+            "A\tx\tCDK6\nB\tx\nA\tx\tRB1\n",
+            r"expected one set a line, with a name of its own, .*found line 2: 2 cell.s.; line 3: 'A' stands a second time. Write each set so",
+        ),
         ("", "found no set"),
-        ("A_UP\tx\tCDK6\nA_DOWN\tx\tCDK6\n", "both rise and fall in 'A': CDK6"),
+        (
+            "A_UP\tx\tCDK6\nA_DOWN\tx\tCDK6\n",
+            "1 gene.s. both rise and fall in 'A': CDK6. Expected each in one direction. Keep one",
+        ),
     ],
 )
 def test_wrong_gmt_files_are_told(tmp_path, text, message):
@@ -245,7 +251,10 @@ def test_unknown_and_doubled_sets_are_told(tmp_path):
     ):
         choose_sets(["SenMayor"])
     (tmp_path / "mine.gmt").write_text("SenMayo\tx\tCDK6\n")
-    with pytest.raises(TableError, match=r"the name.s. SenMayo are taken"):
+    with pytest.raises(
+        TableError,
+        match=r"the name.s. SenMayo are taken by another set. Expected a name of its own for each. Give",
+    ):
         choose_sets(["SenMayo"], [tmp_path / "mine.gmt"])
     with pytest.raises(TableError, match="no such file"):
         choose_sets([], [tmp_path / "absent.gmt"])

@@ -122,10 +122,10 @@ def test_reliability_knows_no_unit(values, shift, factor):
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        (np.ones((3, 2)), "3 people"),
-        (np.ones((8, 1)), "twice"),
-        (np.ones((8, 2)), "do not vary"),
-        (np.arange(16.0).reshape(8, 2) * np.where(np.eye(8, 2) == 1, np.nan, 1), "missing"),
+        (np.ones((3, 2)), r"3 people measured 2 times are too few .at least 5."),
+        (np.ones((8, 1)), "nobody was measured twice"),
+        (np.ones((8, 2)), "people or their measurements do not vary"),
+        (np.arange(16.0).reshape(8, 2) * np.where(np.eye(8, 2) == 1, np.nan, 1), "a measurement is missing"),
     ],
 )
 def test_no_reliability_without_repeats(values, message):
@@ -200,7 +200,9 @@ def test_without_error_nothing_is_corrected():
 
 def test_an_error_as_large_as_the_exposure_is_not_corrected():
     table = data.exposed()
-    with pytest.raises(FitError, match="mostly noise"):
+    with pytest.raises(
+        FitError, match=r"measurement error leaves a reliability of .* a correction is mostly noise"
+    ):
         correct_slope(table.outcome, table.exposure, table[["covariate"]], 6.0)
 
 
@@ -215,8 +217,8 @@ def test_naive_slope_is_least_squares_without_covariates_too():
 @pytest.mark.parametrize(
     ("x", "y", "message"),
     [
-        (np.arange(10.0), np.arange(10.0), "too few"),
-        (np.ones(30), np.arange(30.0), "distinct"),
+        (np.arange(10.0), np.arange(10.0), r"10 people are too few .at least 20."),
+        (np.ones(30), np.arange(30.0), "a spline needs more than 1 distinct values, spread over the range"),
         (np.arange(30.0), np.full(30, 5.0), "without any spread"),
     ],
 )
@@ -226,5 +228,17 @@ def test_no_model_of_the_spread_without_people(x, y, message):
 
 
 def test_no_local_curve_through_two_ages():
-    with pytest.raises(FitError, match="distinct"):
+    with pytest.raises(FitError, match="too few distinct values for a local curve"):
         loess(np.repeat([50.0, 60.0], 10), np.arange(20.0), np.array([55.0]))
+
+
+def test_no_local_curve_through_few_points():
+    with pytest.raises(FitError, match="3 points are too few for a local curve"):
+        loess(np.arange(3.0), np.arange(3.0), np.array([1.0]))
+
+
+def test_no_slope_from_simulated_error_that_drowns_the_exposure():
+    random = np.random.default_rng(1)
+    exposure = random.normal(0, 0.1, 12)
+    with pytest.raises(FitError, match="SIMEX gives no positive variance"):
+        simex_slope(exposure, exposure, np.ones((12, 1)), 30.0, random.normal(0, 1, (4, 20, 12)))

@@ -1,6 +1,9 @@
-"""Each message to the owner of the data says what was expected and what to do."""
+"""Each message to the owner of the data says what was expected and what to do, and a test quotes it."""
 
+import ast
 import re
+from collections.abc import Iterator
+from pathlib import Path
 
 from tests.messages import HOLE, Message, messages
 
@@ -10,6 +13,8 @@ VERBS = (
     "install", "keep", "leave", "look", "make", "mark", "name", "pack", "put", "report", "restore", "run", "save", "say", "set", "take", "use", "write",
 )  # fmt: skip
 ADVICE = re.compile(rf"(?:^|[.;:,)]\s|\band\s|\bor\s|{HOLE})\s*(?:{'|'.join(VERBS)})\b", re.IGNORECASE)
+SHORTEST = 10  # characters of a part between values that is told apart from others
+QUOTED = 18  # characters in a row that a test must quote of a message
 
 
 def whole() -> list[Message]:
@@ -20,6 +25,28 @@ def whole() -> list[Message]:
 def test_each_message_says_what_was_expected_and_what_to_do():
     silent = [one for one in whole() if not (EXPECTATION.search(one.words) and ADVICE.search(one.words))]
     assert silent == [], "\n".join(map(str, silent))
+
+
+def quotes() -> Iterator[str]:
+    """All texts and patterns in the other tests, without their docstrings."""
+    for path in set(Path(__file__).parent.glob("test_*.py")) - {Path(__file__)}:
+        tree = ast.parse(path.read_text())
+        documented = (ast.Module, ast.FunctionDef, ast.ClassDef)
+        docstrings = {id(node.body[0].value) for node in ast.walk(tree) if isinstance(node, documented) and isinstance(node.body[0], ast.Expr)}  # fmt: skip
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docstrings:
+                yield re.sub(r"\\([^a-zA-Z])", r"\1", node.value)  # a pattern as the text that it stands for
+
+
+def test_each_message_is_quoted_by_a_test():
+    quoted = "\n".join(set(quotes()))
+    unquoted = []
+    for one in messages():
+        parts = [part.strip(" .,;:\n") for part in one.words.split(HOLE)]
+        pieces = [part[k : k + QUOTED] for part in parts if len(part) >= SHORTEST for k in range(max(1, len(part) - QUOTED + 1))]  # fmt: skip
+        if pieces and not any(piece in quoted for piece in pieces):
+            unquoted.append(one)
+    assert unquoted == [], f"{len(unquoted)}\n" + "\n".join(map(str, unquoted))
 
 
 def test_the_rule_takes_no_half_a_message():

@@ -94,7 +94,7 @@ def test_what_gives_no_ages_is_refused_and_nothing_is_written(tmp_path):
     cases = {
         "years for trial faces": torchscript(tmp_path / "a.pt", Ages(per_year=1e4)),
         "not a TorchScript file": tmp_path / "b.pt",
-        "not an ONNX model": tmp_path / "c.onnx",
+        "not an ONNX model that can run here": tmp_path / "c.onnx",
         "expected an existing file ending in": tmp_path / "d.h5",
     }
     (tmp_path / "b.pt").write_bytes(b"nothing")
@@ -124,7 +124,21 @@ def test_a_model_that_was_exchanged_is_refused(tmp_path):
         load_model(tmp_path / "model", precision="bfloat16")
     card = read_json(tmp_path / "model" / "card.json")
     write_json(card | {"weights": "../a.pt"}, tmp_path / "model" / "card.json")
-    with pytest.raises(WeightsError):
+    with pytest.raises(
+        WeightsError, match=r"found no a.pt, which card.json names. Expected it beside the card. Import"
+    ):
+        load_model(tmp_path / "model")
+    write_json(card | {"kind": "oracle"}, tmp_path / "model" / "card.json")
+    with pytest.raises(
+        WeightsError,
+        match=r"the card's kind is 'oracle', expected 'faceage', 'demo', 'torchscript' or 'onnx'. Import",
+    ):
+        load_model(tmp_path / "model")
+    write_json(card | {"kind": "faceage"}, tmp_path / "model" / "card.json")
+    with pytest.raises(
+        WeightsError,
+        match=r"model.pt: not the weights of the FaceAge network: .*Expected what .faceage-bio weights import. wrote",
+    ):
         load_model(tmp_path / "model")
     write_json(card, tmp_path / "model" / "card.json")
     (tmp_path / "model" / "model.pt").write_bytes(b"other")

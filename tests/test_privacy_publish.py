@@ -138,11 +138,13 @@ def test_key_is_private_outside_of_results_and_lasts(tmp_path):
     with pytest.raises(PrivacyError, match="inside a folder of results"):
         load_key(tmp_path / "other/deep/a.key")
     path.chmod(0o644)
-    with pytest.raises(PrivacyError, match="chmod 600"):
+    with pytest.raises(
+        PrivacyError, match=r"others than its owner can read the key. Expected mode 0600. Run: chmod 600"
+    ):
         load_key(path)
     path.chmod(0o600)
     path.write_text("short")
-    with pytest.raises(PrivacyError, match="64 hexadecimal"):
+    with pytest.raises(PrivacyError, match=r"expected a key of 64 hexadecimal letters. Restore it"):
         load_key(path)
     with pytest.raises(PrivacyError, match="no such key"):
         load_key(tmp_path / "absent", create=False)

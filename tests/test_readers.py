@@ -13,7 +13,9 @@ from faceage_bio.demo.cohorts import make_readings
 from faceage_bio.demo.people import simulate_people
 from faceage_bio.demo.plans import PLANS
 from faceage_bio.demo.readings import simulate_readings
-from faceage_bio.errors import CohortError, ConfigError
+from faceage_bio.errors import CohortError, ConfigError, FitError
+from faceage_bio.readers.decisions import group_mean
+from faceage_bio.readers.outcome import WEIGHTED, Outcome
 from faceage_bio.readers.stage import compare_readers, read_study
 from faceage_bio.report.pages import survival_page
 from faceage_bio.report.tables import collect
@@ -230,6 +232,14 @@ def test_two_cases_give_rows_that_say_why(tmp_path):
     assert areas.note.str.startswith("not estimated, because there are").all()
 
 
+def test_without_cases_there_is_no_area_and_no_mean_over_readers():
+    row = group_mean(pd.DataFrame([[0.5, 0.6]]), "")
+    assert row["note"] == "not estimated, because fewer than two cases count"
+    outcome = Outcome(pd.Series([2.0], ["A1"]), pd.Series([0.0], ["A1"]), 1.0)
+    with pytest.raises(FitError, match="no case of known status was judged by all the readers"):
+        outcome.areas(pd.DataFrame(columns=["a", "b"], dtype=float), WEIGHTED)
+
+
 def test_one_reader_has_no_mean_of_readers(tmp_path):
     readings, cases = simulated()
     table = run(tmp_path, readings[readings.reader_id == "staff-1"], cases)
@@ -266,7 +276,7 @@ CASES = pd.DataFrame({"case_id": ["A1", "A2"], "followup_years": [0.3, 2], "even
         ({"predicted_alive": "maybe", "case_id": "A2"}, r"line 3: 'maybe'. Expected yes or no. Write yes \(alive at the horizon\) or no"),
         ({"predicted_alive": "", "rating": "", "predicted_age_decade": "", "case_id": "A2"}, "Expected an answer, but this reading holds none. Take the row out"),
         ({"rating": "0.3", "case_id": "A2"}, "nobody said whether 1 means certain death or certain survival"),
-        ({"rating": "70", "case_id": "A2"}, r"column 'rating': 1 row\(s\), line 3: '70'. Expected 0 to 1"),
+        ({"rating": "70", "case_id": "A2"}, r"column 'rating': 1 row\(s\), line 3: '70'. Expected 0 to 1. Write such numbers: divide percentages by 100"),
         ({"predicted_age_decade": "60", "case_id": "A2"}, "line 3: '60'. Expected a decade of life. Write it as 6, 60s or 60-69"),
     ],
 )  # fmt: skip

@@ -156,7 +156,7 @@ def test_the_mean_of_two_photos_needs_less_correction():
 @pytest.mark.parametrize(
     ("change", "why"),
     [
-        ({"bmi": 27.0}, "does not vary"), ({"bmi": "high"}, "no column of numbers"), ({"age_acceleration": np.nan}, "nobody has all"),
+        ({"bmi": 27.0}, "does not vary"), ({"bmi": "high"}, "no column of numbers"), ({"age_acceleration": np.nan}, "nobody has all values"),
         ({"age_acceleration": 0.0}, "does not vary"),
     ],
 )  # fmt: skip
@@ -165,6 +165,18 @@ def test_what_cannot_be_corrected_says_why(change, why):
     rows = attenuation_table(people.assign(**change), 3.0, 50, ["bmi"], ["sex"], 10, False)
     assert rows.note.str.contains(why).all()
     assert rows.estimate.isna().all()
+
+
+def test_nothing_is_corrected_without_a_reliability_and_no_rate_without_spread():
+    faces, people, subjects = accelerated(60)
+    rows = attenuation_table(people, np.nan, 50, ["bmi"], ["sex"], 10, False)
+    assert (rows.note == "not estimated, because the reliability of a photo is not known").all()
+    faces, subjects, _ = cohort(60)
+    rates = ageing_rates(dated_photos(faces, NONE, subjects), subjects, (10, 1460))
+    flat = ageing_rate_table(rates.assign(face_ageing_rate=1.0), [], 10, "c")
+    assert (
+        flat[flat.measure == "hazard ratio"].note == "not estimated, because the rate does not vary"
+    ).any()
 
 
 def test_planted_ageing_rate_predicts_death_and_a_permuted_one_does_not():

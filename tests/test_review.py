@@ -125,13 +125,13 @@ def test_decisions_become_photos(tmp_path):
         ("blurred", "ugly", r"ann\.tsv: column 'reason': 1 row.s., line 3: 'ugly'\. Expected one of not_a_face, .*Write the code"),
         ("blurred", "", r"column 'reason': 1 row.s., line 3: ''\. Expected one of not_a_face"),
         ("use\t", "use\tturned", r"column 'reason': 1 row.s., line 2: 'turned'\. Expected nothing, because the decision is use"),
-        ("unsure", "maybe", r"ann\.tsv: column 'decision': 1 row.s., line 4: 'maybe'\. Expected use, unsure, exclude\. Decide"),
+        ("unsure", "maybe", r"ann\.tsv: column 'decision': 1 row.s., line 4: 'maybe'\. Expected use, unsure, exclude\. Decide on this photo, or correct the word"),
         ("unsure", "", r"column 'decision': 1 row.s., line 4: ''\. Expected use, unsure, exclude"),
-        ("s1\t2\texclude", "s1\t1\texclude", r"column 'photo': 2 row.s., line 2: '1'; line 3: '1'\. Expected one decision of a reviewer"),
+        ("s1\t2\texclude", "s1\t1\texclude", r"column 'photo': 2 row.s., line 2: '1'; line 3: '1'\. Expected one decision of a reviewer on a photo, but it stands more than once. Keep"),
         ("s1\t3\tunsure\t\tann\n", "", r"reviewer 'ann' decided on 2 of 3 photos; no row for photo 3\. Expected a decision on each\. Finish"),
         ("unsure\t\tann", "unsure\t\t", r"column 'reviewer': 1 row.s., line 4: ''\. Expected who decided"),
         ("reason", "why", r"line 1 lacks the column.s. reason; found sheet, photo, decision, why, reviewer\. Expected sheet"),
-        (GOOD.partition("\n")[2], "", r"ann\.tsv: no rows below the header\. Expected one row per photo"),
+        (GOOD.partition("\n")[2], "", r"ann\.tsv: no rows below the header\. Expected one row per photo; save the decisions"),
     ],
 )  # fmt: skip
 def test_bad_decisions_are_named(tmp_path, old, new, message):

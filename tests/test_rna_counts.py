@@ -181,7 +181,7 @@ def test_h5ad(tmp_path):
 NORMALISED = {
     "logarithms": (np.log2(COUNTS + 1), r"such as 9\.0\d+ for gene 'CDK6' in sample 's1'; the largest value is 9.*as of logarithms"),
     "TPM": (COUNTS / COUNTS.sum() * 1e6, r"every sample sums to 1e\+06, so they were scaled"),
-    "scaled and rounded": (COUNTS.drop("XIST").assign(s2=[520, 43, 8], s3=[521, 42, 8]), "every sample sums to 571"),
+    "scaled and rounded": (COUNTS.drop("XIST").assign(s2=[520, 43, 8], s3=[521, 42, 8]), "every sample sums to 571.* DESeq2 needs raw counts: not TPM, FPKM, CPM or logarithms. Give"),
     "z-scores": (COUNTS - 300, "are negative, such as -92 for gene .CDK6. in sample .s3."),
     "holes": (COUNTS.where(COUNTS != 3), "are missing"),
 }  # fmt: skip
@@ -201,11 +201,20 @@ WRONG = {
     ),
     "mouse identifiers": ("gene\ta\nENSMUSG00000040274\t5\n", "are of mouse, such as 'ENSMUSG00000040274'"),
     "small letters": ("gene\ta\ncdk6\t5\ntp53\t7\ngdf15\t8\n", "in small letters, such as cdk6"),
-    "dates": ("gene\ta\nCDK6\t5\n1-Mar\t7\n", "turned into dates by a spreadsheet: 1-Mar"),
-    "gene twice": ("gene,a\nX,1\nX,2\n", "more than one row: X"),
-    "sample twice": ("gene,a,a\nX,1,2\n", "1 sample.s. have more than one column: a"),
+    "dates": (
+        "gene\ta\nCDK6\t5\n1-Mar\t7\n",
+        "turned into dates by a spreadsheet: 1-Mar. Expected names of genes. Take the table",
+    ),
+    "gene twice": (
+        "gene,a\nX,1\nX,2\n",
+        "1 gene.s. stand in more than one row: X. Expected one of each. Sum them",
+    ),
+    "sample twice": (
+        "gene,a,a\nX,1,2\n",
+        "1 sample.s. have more than one column: a. Expected one of each. Give each sample",
+    ),
     "words": ("gene,a,b\nX,1,many\n", "hold words, not counts: b"),
-    "nothing": ("gene\n", "no counts found"),
+    "nothing": ("gene\n", "no counts found. Expected genes in rows, samples in columns"),
 }
 
 
@@ -231,15 +240,44 @@ def test_folders_that_hold_no_counts_are_told(tmp_path):
     with pytest.raises(CountsError, match=r"it holds notes\.md"):
         read_counts(tmp_path)
     (tmp_path / "quant.sf").write_text("Name\tNumReads\n")
-    with pytest.raises(CountsError, match="counts of transcripts"):
+    with pytest.raises(
+        CountsError,
+        match=r"counts of transcripts .quant.sf., not of genes. Expected those of genes. Run salmon",
+    ):
         read_counts(tmp_path)
 
 
 def test_files_of_different_annotations_are_told(tmp_path):
     star(tmp_path)
     (tmp_path / "s4ReadsPerGene.out.tab").write_text("CDK6\t1\t1\t0\n")
-    with pytest.raises(CountsError, match=r"1 file.s. do not have the genes of 's1': s4"):
+    with pytest.raises(
+        CountsError,
+        match=r"1 file.s. do not have the genes of 's1': s4. Expected the same in all. Give files counted with one",
+    ):
         read_counts(tmp_path)
+
+
+def test_files_of_star_that_are_cut_and_files_that_are_no_text_are_told(tmp_path):
+    (tmp_path / "s1ReadsPerGene.out.tab").write_text("CDK6\t1\t1\n")
+    with pytest.raises(
+        CountsError,
+        match=r"1 file.s. of STAR do not have 4 columns: s1. Expected a gene and three counts. Take",
+    ):
+        read_counts(tmp_path)
+    (tmp_path / "counts.txt").write_bytes(b"\xff\xfe\x00g\n")
+    with pytest.raises(
+        CountsError, match=r"counts.txt: not a text table .*Expected raw counts. Give a TSV or CSV"
+    ):
+        read_counts(tmp_path / "counts.txt")
+
+
+def test_a_gtf_without_genes_is_told(tmp_path):
+    (tmp_path / "ids.gtf").write_text('1\tx\texon\t1\t2\t.\t+\t.\tgene_id "E1"; gene_name "A";\n')
+    with pytest.raises(
+        TableError,
+        match=r"ids.gtf: no line of a gene with gene_id and gene_name found. Expected one for each",
+    ):
+        gene_ids.read_mapping(tmp_path / "ids.gtf")
 
 
 @pytest.mark.parametrize(

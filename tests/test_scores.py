@@ -511,6 +511,12 @@ def test_what_cannot_be_estimated_keeps_its_row_and_says_why(change, where, mess
     ].to_string()
 
 
+def test_a_reference_group_of_nobody_is_told():
+    old = data.people().assign(ecog=4, chemotherapy_courses=9, chronological_age=80.0)
+    rows = compared(old, reference_group="A")
+    assert (rows.note == "not estimated, because nobody is in the reference group A").any()
+
+
 def test_a_score_without_age_or_a_strange_reference_group(tmp_path):
     without = load_score(write(tmp_path / "mine.yaml", items=MADE_UP["items"][:2], groups=[
         {"name": "high", "points": [0, 1.5]}, {"name": "low", "points": [2, 3]}]))  # fmt: skip

@@ -12,8 +12,8 @@ from faceage_bio.errors import FitError
 from faceage_bio.stats.design import build_design
 from faceage_bio.stats.effect_size import adjusted_difference, hedges_g, variance_share
 from faceage_bio.stats.evalue import e_value_of_difference
-from faceage_bio.stats.imputation import _augment, impute, pool
-from faceage_bio.stats.linear import fit_linear, welch
+from faceage_bio.stats.imputation import _augment, _multinomial, impute, pool
+from faceage_bio.stats.linear import correlation, fit_linear, mean_interval, welch
 from faceage_bio.stats.margins import marginal_means
 from faceage_bio.stats.matching import common_spread, match_nearest, standardised_difference
 from faceage_bio.stats.multiplicity import benjamini_hochberg, holm
@@ -324,3 +324,41 @@ def test_what_cannot_be_imputed_is_said(change, message):
     _, table = incomplete()
     with pytest.raises(FitError, match=message):
         impute(table.assign(**change), 2, 2, seed=1)
+
+
+def test_a_regression_of_the_imputation_that_does_not_settle_is_told():
+    with pytest.raises(FitError, match="a regression of the imputation did not converge"):
+        _multinomial(np.full((6, 1), np.nan), np.array([0, 1, 2, 0, 1, 2]), np.ones(6), 3)
+
+
+def test_what_does_not_vary_has_no_error():
+    same, exposed = np.ones(4), pd.Series([True, True, False, False])
+    for refuse in (lambda: hedges_g(same, same), lambda: welch(same, same), lambda: mean_interval(same)):
+        with pytest.raises(FitError, match="the values do not vary"):
+            refuse()
+    with pytest.raises(FitError, match="the values do not vary within the groups"):
+        standardised_difference(exposed.astype(float), exposed, 0.0)
+    with pytest.raises(FitError, match="the outcome follows exactly from the terms, or does not vary"):
+        fit_linear(pd.Series(np.ones(6)), pd.DataFrame({"x": np.arange(6.0)}))
+    with pytest.raises(FitError, match="the standard errors are zero"):
+        pool([1.0, 2.0], [0.0, 0.0], 10)
+
+
+def test_one_table_is_not_pooled():
+    with pytest.raises(FitError, match="pooling needs 2 completed tables or more"):
+        pool([1.0], [0.5], 10)
+
+
+def test_groups_without_values_are_not_compared():
+    exposed = pd.Series([True, True, False])
+    with pytest.raises(FitError, match="nobody in one of the groups has a value"):
+        standardised_difference(pd.Series([1.0, 2.0, np.nan]), exposed, 1.0)
+
+
+def test_what_has_no_correlation_and_no_joint_test_is_told():
+    with pytest.raises(FitError, match="a correlation needs 4 pairs that vary"):
+        correlation(np.arange(3.0), np.arange(3.0))
+    random = np.random.default_rng(1)
+    fit = fit_linear(pd.Series(random.normal(size=9)), pd.DataFrame({"x": random.normal(size=9)}))
+    with pytest.raises(FitError, match="too few people carry the terms that are tested together"):
+        fit.wald([])

@@ -242,12 +242,12 @@ def test_a_hazard_that_fades_is_found_out():
         (lambda t: t.assign(x=t.x.mask(t.index == 3, np.inf)), {}, "x has missing or infinite values"),
         (lambda t: t.assign(z=2 * t.x), {}, "z does not vary or follows from the other terms"),
         (lambda t: t.assign(x=t.x.where(t.index > 3)), {}, "x has missing or infinite values"),
-        (lambda t: t.assign(event=t.event.where(t.index > 3)), {}, "neither 0 nor 1"),
+        (lambda t: t.assign(event=t.event.where(t.index > 3)), {}, "an event is missing or neither 0 nor 1"),
         (lambda t: t.assign(event=2.0), {}, "neither 0 nor 1"),
         (lambda t: t.assign(z=t.event), {}, r'^z separates .* \(penalty="firth"\)'),
         (lambda t: t.assign(z=t.event - t.x, x=t.x), {}, r"^x, z separates"),
         (lambda t: t.assign(event=(t.index == 5) * 1.0), {}, "1 deaths are too few for 2"),
-        (lambda t: t, {"penalty": "lasso"}, "penalty 'lasso' is unknown"),
+        (lambda t: t, {"penalty": "lasso"}, "penalty 'lasso' is unknown; use 'none' or 'firth'"),
     ],
 )
 def test_what_cannot_be_estimated_is_an_error_that_names_the_term(change, more, message):
@@ -274,7 +274,7 @@ def test_missing_labels_and_wrong_lengths_are_errors():
         fit_of(table, weights=table.z)
     with pytest.raises(FitError, match="rows of event are not those of the design"):
         fit_cox(table.years, table.event[::-1], table[["x"]])
-    with pytest.raises(FitError, match="years has 149 rows"):
+    with pytest.raises(FitError, match="years has 149 rows and the design 150"):
         fit_cox(table.years[1:], table.event, table[["x"]])
 
 
@@ -286,7 +286,7 @@ def test_models_on_other_rows_or_not_nested_are_not_compared():
     assert likelihood_ratio_test(none, full)[1] == 2
     assert none.log_likelihood == none.log_likelihood_null == full.log_likelihood_null
     shorter = table.iloc[:-1]
-    with pytest.raises(FitError, match="identical rows"):
+    with pytest.raises(FitError, match="two models can only be compared on identical rows"):
         likelihood_ratio_test(fit_cox(shorter.years, shorter.event, shorter[["x"]]), full)
     with pytest.raises(FitError, match="identical rows"):
         likelihood_ratio_test(fit_cox(table.years, table.event, table[["x"]], strata=table.z), full)
@@ -303,12 +303,14 @@ def test_predictions_need_the_terms_and_the_strata_of_the_model():
         survival_at(fit, table[["x"]], [1.0])
     with pytest.raises(FitError, match="the stratum of everybody is needed"):
         survival_at(fit, table, [1.0])
-    with pytest.raises(FitError, match="no stratum 7"):
+    with pytest.raises(FitError, match="the model has no stratum 7"):
         survival_at(fit, table, [1.0], pd.Series(7, index=table.index))
-    with pytest.raises(FitError, match="transform 'sqrt' is unknown"):
+    with pytest.raises(FitError, match="transform 'sqrt' is unknown; use one of km"):
         proportional_hazards_test(fit, "sqrt")
-    with pytest.raises(FitError, match="no term q"):
+    with pytest.raises(FitError, match="the model has no term q; it has x, z"):
         proportional_hazards_test(fit, terms={"q": ["q"]})
+    with pytest.raises(FitError, match="a model without terms has no hazard ratio to test"):
+        proportional_hazards_test(fit_cox(table.years, table.event, table[[]]))
 
 
 def test_lifelines_agrees_where_it_agrees_with_r():

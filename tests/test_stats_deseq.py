@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from faceage_bio.errors import FitError
+from faceage_bio.stats import dispersion_trend
 from faceage_bio.stats.deseq import fit_deseq
-from faceage_bio.stats.dispersion_trend import fit_trend
+from faceage_bio.stats.dispersion_trend import fit_trend, gamma_regression
 from faceage_bio.stats.filtering import filtered_discovery_rate
 from faceage_bio.stats.multiplicity import benjamini_hochberg
 from faceage_bio.stats.negative_binomial import fit_means
@@ -232,6 +233,16 @@ def test_size_factors_that_do_not_exist_are_told():
         median_of_ratios(np.array([[0, 1], [1, 0]]))
     with pytest.raises(FitError, match="1 samples have no counts"):
         positive_counts(np.array([[0, 0], [1, 0]]))
+
+
+def test_a_trend_that_does_not_settle_is_none(monkeypatch):
+    with pytest.raises(FitError, match="too few genes for a trend"):
+        gamma_regression(np.ones((1, 2)), np.ones(1), np.ones(2))
+    with pytest.raises(FitError, match="fitted dispersions are not positive"):
+        gamma_regression(np.ones((3, 1)), np.ones(3), -np.ones(1))
+    monkeypatch.setattr(dispersion_trend, "gamma_regression", lambda x, y, start: (start * 2, False))
+    with pytest.raises(FitError, match="the parametric trend did not converge"):
+        dispersion_trend._parametric(np.arange(1.0, 9), np.full(8, 0.1))
 
 
 def test_a_trend_needs_dispersion_and_falls_back_to_one_number():

@@ -425,11 +425,11 @@ def test_what_cannot_be_estimated_says_why():
         delong(np.arange(4.0), np.array([True, False, False, False]))
     with pytest.raises(FitError, match="two conditions and two readers"):
         ReaderStudy(np.ones((2, 1)), np.eye(2)).test()
-    with pytest.raises(FitError, match="do not fit"):
+    with pytest.raises(FitError, match=r"conditions x \d readers do not fit a covariance of"):
         ReaderStudy(np.ones((2, 2)), np.eye(3))
     with pytest.raises(FitError, match="differ between the conditions by nothing"):
         ReaderStudy(np.array([[0.7, 0.8], [0.8, 0.9]]), np.zeros((4, 4))).difference(1, 0)
-    with pytest.raises(FitError, match="takes two of them"):
+    with pytest.raises(FitError, match="a mean of readers takes two of them"):
         mean_accuracy(np.array([0.7]), np.eye(1))
     with pytest.raises(FitError, match="neither readers nor cases vary"):
         mean_accuracy(np.ones(3), np.zeros((3, 3)))

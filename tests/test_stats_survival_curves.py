@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from faceage_bio.errors import FitError
+from faceage_bio.stats import fine_gray
 from faceage_bio.stats import restricted_mean as rmst
 from faceage_bio.stats.competing_risks import cumulative_incidence, gray_test, incidence_at
 from faceage_bio.stats.cox import fit_cox
@@ -366,6 +367,27 @@ def test_a_fine_gray_model_that_cannot_be_fitted_is_an_error(change, message):
     table = change(data.untied())
     with pytest.raises(FitError, match=message):
         fit_fine_gray(table.time, table.cause, 1, table[["age", "marker"]])
+
+
+def test_a_fine_gray_model_that_does_not_settle_is_an_error(monkeypatch):
+    table = data.untied()
+    monkeypatch.setattr(fine_gray, "MAX_STEPS", 1)
+    with pytest.raises(FitError, match="the model did not converge in 1 steps"):
+        fit_fine_gray(table.time, table.cause, 1, table[["age", "marker"]])
+    monkeypatch.setattr(fine_gray._Weighted, "derivatives", lambda *_: (0.0, np.zeros(2), np.zeros((2, 2))))
+    with pytest.raises(FitError, match=r"the model did not converge .its information is singular"):
+        fit_fine_gray(table.time, table.cause, 1, table[["age", "marker"]])
+
+
+def test_a_term_that_nobody_at_risk_has_is_an_error():
+    died = pd.Series([1, 2, 3, 4, 5, 6, 7, 8], dtype="float64")
+    cause = pd.Series([0, 1, 1, 2, 1, 0, 1, 1])
+    first = pd.DataFrame({"x": [1.0, 0, 0, 0, 0, 0, 0, 0]})  # of one who is not followed to the first death
+    with pytest.raises(
+        FitError,
+        match="x separates those who died of this cause from the others, so its hazard ratio has no end",
+    ):
+        fit_fine_gray(died, cause, 1, first)
 
 
 def test_near_ties_are_ties_with_delayed_entry_too():

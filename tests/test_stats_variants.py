@@ -92,6 +92,12 @@ def test_tail_of_awkward_weights_falls_and_is_between_bounds(weights):
     assert (np.array(tails) >= largest - 1e-12).all()
 
 
+def test_a_tail_whose_integral_is_not_known_is_an_error(monkeypatch):
+    monkeypatch.setattr("scipy.integrate.quad", lambda *_, **__: (1.0, 1.0))
+    with pytest.raises(FitError, match="the integral of a sum of chi-squares did not converge"):
+        chi_square_mixture_tail(10.0, WEIGHTS)
+
+
 def test_tail_is_never_zero_and_refuses_what_is_no_sum():
     assert 0 < chi_square_mixture_tail(1e7, WEIGHTS) < 1e-300
     assert chi_square_mixture_tail(0.0, WEIGHTS) == 1.0
@@ -184,7 +190,7 @@ def test_what_cannot_be_tested_says_why():
         skat(data.y, design, np.zeros((len(data), 2)))
     with pytest.raises(FitError, match="too few for 3 terms"):
         skat(data.y[:4], design[:4], genotypes[:4])
-    with pytest.raises(FitError, match="follows exactly"):
+    with pytest.raises(FitError, match="the outcome follows exactly from the terms, or does not vary"):
         skat(2 * design["age"], design, genotypes)
     with pytest.raises(FitError, match="follows from the others"):
         skat(data.y, design.assign(twice=2 * design["age"]), genotypes)

@@ -54,6 +54,7 @@ def test_check_times_the_studys_own_photos_without_weights(tmp_path):
     assert "Timing 2 of the study's photos in each of 1 process(es)" in words
     assert "Measured here" in words
     assert status == 2  # weights are still missing
+    assert "the study fits together, but will not run here. Expected no line that says missing" in words
     assert "my-study/model: found no card.json" in words
     assert sorted(tmp_path.rglob("*")) == before
 

@@ -10,7 +10,7 @@ from faceage_bio.survival.age_comparison import compare_ages
 from faceage_bio.survival.check import hints, read_people
 from faceage_bio.survival.follow_up import Time, mark, prepare, survival_ledger
 from faceage_bio.survival.ladder import cox_ladder as ladder
-from faceage_bio.survival.models import Choices, grouped, parse_groups
+from faceage_bio.survival.models import Choices, grouped, model_frame, parse_groups
 
 
 def people(n=300, seed=1, hazard=0.06):
@@ -279,7 +279,7 @@ def test_everything_wrong_with_a_table_is_told_at_once(tmp_path):
     for line in (
         "'followup_years': 1 row(s), line 2: -1.0. Follow-up ends before the photo",
         "'face_age': 1 row(s), line 3: 'sixty'. Expected years. Write plain numbers",
-        "'followup_years': 1 row(s), line 4. The person died, but the time is missing",
+        "'followup_years': 1 row(s), line 4. The person died, but the time is missing, and a death left out would mislead. Expected when. Give",
         "'event': 1 row(s), line 5. Follow-up is given, but not whether the person died",
         "'event': 1 row(s), line 6: 2.0. Expected 1 (died) or 0 (alive when last seen). Write one",
         "'entry_years': 1 row(s), line 7: '4.0, exit 3.0'. Observation starts at or after its end",
@@ -293,6 +293,22 @@ def test_everything_wrong_with_a_table_is_told_at_once(tmp_path):
         CohortError, match=r"has no column 'face_age', 'chronological_age', 'followup_years', 'event'"
     ):
         read_people(path)
+
+
+def test_two_cohorts_in_one_table_are_told(tmp_path):
+    path = tmp_path / "people.csv"
+    path.write_text(
+        "subject_id,cohort,face_age,chronological_age,followup_years,event\na,x,60,60,1,1\nb,y,60,60,1,1\n"
+    )
+    with pytest.raises(
+        CohortError, match=r"column 'cohort' holds x, y. Expected one name. Give one cohort at a time"
+    ):
+        read_people(path)
+
+
+def test_what_a_model_is_about_cannot_make_its_strata():
+    with pytest.raises(FitError, match="face_age makes the strata"):
+        model_frame(people(n=30), ["face_age"], Choices(10, [], [], strata=["face_age"]))
 
 
 def test_a_plain_table_gets_what_it_lacks(tmp_path):

@@ -71,6 +71,24 @@ def test_a_hazard_ratio_that_fades_is_found_and_its_remedies_tell_how():
     assert (binned.n_events >= 5).all()
 
 
+def test_a_stretch_without_deaths_has_no_hazard_ratio():
+    found = proportional_hazards(fading(), Choices(10, [], []), "c", alpha=0.05, split_years=[50.0])
+    why = "not estimated, because a stretch of follow-up has 0 deaths; declare other survival.split_years"
+    assert (found.remedies.note == why).any()
+
+
+def test_a_group_that_one_completed_table_lacks_is_not_pooled(monkeypatch):
+    def uneven(table, m, iterations, seed):
+        whole = table.assign(sex=table.sex.ffill().bfill())
+        return [whole, whole.assign(sex="female")]
+
+    monkeypatch.setattr("faceage_bio.survival.imputed.impute", uneven)
+    gappy = people(n=200)
+    gappy.loc[:20, "sex"] = None
+    rows = impute_full_model(gappy, CHOICES, "c", m=2, iterations=1, seed=1)
+    assert rows.note.iloc[-1] == "not estimated, because a group is empty in one of the completed tables"
+
+
 def test_a_factor_that_is_not_proportional_becomes_strata():
     data = fading()
     swapped = data.assign(sex=np.where(data.face_age > data.face_age.median(), "male", "female"))
@@ -149,6 +167,9 @@ def test_sites_without_deaths_or_without_sites_say_so():
     assert rows.note.tolist()[0] == "not estimated, because nobody has a site"
     rows = compare_sites(data.assign(site="lung"), "site", CHOICES, "c")
     assert rows.note.tolist()[0] == "not estimated, because site does not vary"
+    data["event"] = (data.site == "lung") * data.event
+    rows = compare_sites(data, "site", CHOICES, "c")
+    assert "fewer than 2 levels have deaths enough" in rows[rows.level == ""].note.iloc[0]
     with pytest.raises(CohortError, match="no column 'clinic'"):
         compare_sites(data, "clinic", CHOICES, "c")
 

@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from faceage_bio.errors import TableError
-from faceage_bio.tables import atomic_path, read_table, read_text_table, write_table
+from faceage_bio.tables import atomic_path, read_json, read_table, read_text_table, write_table
 
 
 @pytest.mark.parametrize("separator", ["\t", ",", ";"])
@@ -25,10 +25,16 @@ def test_quoted_cells_may_hold_separators_and_line_ends(tmp_path):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"", "the file is empty"),
+        (b"", "the file is empty. Expected the column names in its first line. Save"),
         (b"a,a\n1,2\n", "line 1 names the column"),
-        (b"a,b\n1,2,3\n4\n", "line 2: 3 cells; line 3: 1 cells"),
-        (b"a,b\n\xff\xfe,1\n", "not UTF-8 text"),
+        (
+            b"a,b\n1,2,3\n4\n",
+            "the header has 2 columns, but line 2: 3 cells; line 3: 1 cells. Expected as many cells in each line",
+        ),
+        (
+            b"a,b\n\xff\xfe,1\n",
+            r"not UTF-8 text .*at byte 4.. Expected a text table. Save it as a UTF-8 TSV or CSV",
+        ),
     ],
 )
 def test_a_broken_table_is_told(tmp_path, content, message):
@@ -46,6 +52,28 @@ def test_a_missing_table_is_told(tmp_path):
         match=r"none.parquet: no such file. Expected what an earlier step writes. Run the workflow",
     ):
         read_table(tmp_path / "none.parquet")
+    with pytest.raises(
+        TableError, match=r"cannot be read .*Expected a text table that you may read; check its rights"
+    ):
+        read_text_table(tmp_path)
+    (tmp_path / "table.xlsx").write_bytes(b"PK")
+    with pytest.raises(
+        TableError,
+        match=r"table.xlsx: expected a file ending in .parquet, .tsv or .csv. Save it as one of them",
+    ):
+        read_table(tmp_path / "table.xlsx")
+
+
+def test_json_that_is_none_is_told(tmp_path):
+    (tmp_path / "card.json").write_text("{")
+    with pytest.raises(
+        TableError, match=r"card.json: not valid JSON .*Expected what an earlier step wrote; delete it"
+    ):
+        read_json(tmp_path / "card.json")
+    with pytest.raises(
+        TableError, match=r"none.json: no such file. Expected JSON that an earlier step wrote"
+    ):
+        read_json(tmp_path / "none.json")
 
 
 @pytest.mark.parametrize("name", ["table.tsv", "table.parquet"])

@@ -110,7 +110,10 @@ def test_alleles_the_other_way_round_are_told(tmp_path):
     (tmp_path / "places.tsv").write_text(
         "chrom\tpos\tref\talt\tgene\n1\t120\tG\tA\tCDK6\n1\t130\tA\tG\tCDK6\n"
     )
-    with pytest.raises(CohortError, match=r"line 3: 'A, ALT G'. places.tsv has both alleles the other way"):
+    with pytest.raises(
+        CohortError,
+        match=r"line 3: 'A, ALT G'. places.tsv has both alleles the other way round, so it is not clear which is counted. Expected the same",
+    ):
         read(path, tmp_path / "places.tsv")
 
 
@@ -121,6 +124,7 @@ def test_alleles_the_other_way_round_are_told(tmp_path):
         ("variant_id\tgene\ts1\nv1\tCDK6\t0.9\n", "line 2: '0.9'. Expected 0, 1 or 2. Write the copies"),
         ("variant_id\tgene\ts1\nv1\t\t1\n", "column 'gene': 1 row.s., line 2: ''. Expected the symbol of the gene that it lies in. Name the gene"),
         ("variant_id\tgene\ts1\nv1\tCDK6\t1\nv1\tCDK6\t0\n", "line 3: 'v1'. The variant stands more than once"),
+        ("variant_id\tgene\ts1\n\tCDK6\t1\n", "column 'variant_id': 1 row.s., line 2: ''. Expected a name. Give each variant one"),
         ("name\tgene\ts1\nv1\tCDK6\t1\n", "lacks the column.s. variant_id; found name, gene, s1"),
         ("variant_id\tgene\nv1\tCDK6\n", "no column of a sample"),
     ],
@@ -155,6 +159,15 @@ def test_files_that_are_none_are_told(tmp_path):
         read(tmp_path / "no.vcf.gz", tmp_path / "genes.bed")
 
 
+def test_a_vcf_that_names_a_sample_twice_is_told(tmp_path):
+    path = vcf(tmp_path, "1 120 . A G . PASS . GT 0/0 0/1 1/1 0/0")
+    path.write_text(path.read_text().replace("\tb\t", "\ta\t"))
+    with pytest.raises(
+        CohortError, match=r"the header names the sample.s. a more than once. Expected each once. Keep one"
+    ):
+        read(path, tmp_path / "genes.bed")
+
+
 def test_samples_get_the_names_of_people_and_strangers_are_told():
     genotypes = Genotypes(pd.DataFrame(), pd.DataFrame([[0, 1, 2]], columns=["d1", "P2", "d3"]))
     problems = Problems()
@@ -162,7 +175,10 @@ def test_samples_get_the_names_of_people_and_strangers_are_told():
     problems.stop_if_any()
     assert list(found.copies) == ["P1", "P2", "P3"]
     of_people(genotypes, {"P1", "P2"}, {"d1": "P2"}, "x.vcf", problems)
-    with pytest.raises(CohortError, match=r"1 sample.s. are neither a subject_id") as told:
+    with pytest.raises(
+        CohortError,
+        match=r"1 sample.s. are neither a subject_id of the cohort nor a sample_id of one: .d3.*Expected samples of these people",
+    ) as told:
         problems.stop_if_any()
     assert "1 subject(s) have more than one sample: P2" in str(told.value)
 

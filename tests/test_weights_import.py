@@ -105,8 +105,14 @@ def test_scope_counters_of_tensorflow_1_are_understood(file, tmp_path):
             r"of another shape: backbone\.conv2d_1a\.conv\.weight is \(32, 4, 3, 3\)",
         ),
         ({"dense_1/bias": np.full(128, np.nan, "f4")}, "not finite"),
-        ({"dense_1/bias": np.array([b"x"] * 128)}, "has type"),
-        ({"Conv2d_1a_3x3_BatchNorm/moving_variance": np.full(32, -1, "f4")}, "negative variances"),
+        (
+            {"dense_1/bias": np.array([b"x"] * 128)},
+            r"1 tensor.s. that a FaceAge file does not have: .*has type .*Expected plain layers of numbers",
+        ),
+        (
+            {"Conv2d_1a_3x3_BatchNorm/moving_variance": np.full(32, -1, "f4")},
+            r"not the weights of the FaceAge network. Tensors .*negative variances.*Fetch that file",
+        ),
         ({"dense_1/kernel": None, "dense_1/bias": None}, "head of the network was not found"),
         ({"dense_1/kernel": np.zeros((512, 128), "f4")}, "head of the network was not found"),
     ],
@@ -132,8 +138,22 @@ def test_another_residual_scale_is_refused(tmp_path):
     description["config"]["layers"][0]["config"]["layers"][20]["config"]["arguments"]["scale"] = (
         0.2  # as two public ports have it
     )
-    with pytest.raises(WeightsError, match=r"Block8_6_ScaleSum scales by 0\.2, expected 1\.0"):
+    with pytest.raises(
+        WeightsError,
+        match=r"describes another network: .*Block8_6_ScaleSum scales by 0\.2, expected 1\.0.*Expected that of faceage_model.h5",
+    ):
         read_keras_file(recipe.write_h5(tmp_path / "scale.h5", description=description))
+
+
+def test_a_damaged_description_is_refused(tmp_path):
+    path = recipe.write_h5(tmp_path / "description.h5", description=recipe.describe())
+    with h5py.File(path, "a") as file:
+        file.attrs["model_config"] = "{"
+    with pytest.raises(
+        WeightsError,
+        match=r"its model_config is not JSON. Expected a whole file, and this one is damaged. Fetch",
+    ):
+        read_keras_file(path)
 
 
 def test_links_out_of_the_file_are_refused(tmp_path):

@@ -81,7 +81,8 @@ def fit_fine_gray(years: pd.Series, cause: pd.Series, of: int, design: pd.DataFr
         beta = beta + step
     else:
         raise FitError(f"the model did not converge in {MAX_STEPS} steps")
-    flat = np.sqrt(np.diag(np.linalg.inv(information)))
+    with np.errstate(invalid="ignore"):  # rounding makes the variance of an undetermined term negative
+        flat = np.sqrt(np.diag(np.linalg.inv(information)))
     if not np.isfinite(flat).all() or flat.max() > NO_END:
         raise FitError(
             f"{design.columns[flat.argmax()]} separates those who died of this cause from the others, so its hazard ratio has "

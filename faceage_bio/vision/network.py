@@ -114,13 +114,14 @@ def load_faceage(folder: Path, device: str = "cpu", precision: str = "float32") 
     WeightsError
         See `card.read_card`; or a tensor is missing, unknown or of another shape.
     """
+    from safetensors import SafetensorError
     from safetensors.torch import load_file
 
     card = read_card(folder)
     network = FaceAgeNetwork()
     try:
         network.load_state_dict(load_file(folder / card["weights"]), strict=True)
-    except (RuntimeError, ValueError) as error:
+    except (RuntimeError, ValueError, SafetensorError) as error:
         raise WeightsError(
             f"{folder / card['weights']}: not the weights of the FaceAge network: {error}. Expected what `faceage-bio weights import` wrote. Import them again."
         ) from None

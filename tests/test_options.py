@@ -1,0 +1,81 @@
+"""What is wrong with the options of a command is told with what was expected and what to do, before any work."""
+
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+import faceage_bio
+from faceage_bio.cli.main import app
+from faceage_bio.cli.study import workflow_folder
+from faceage_bio.errors import FaceAgeBioError, RunError
+from faceage_bio.expression.inputs import read_inputs
+
+
+@pytest.mark.parametrize(
+    ("command", "message"),
+    [
+        (
+            "compute-acceleration --subjects a.parquet --photos b.parquet --photos c.parquet --face-ages d.parquet --results x",
+            "--subjects, --photos and --face-ages: expected once for each cohort, in the same order; found 1, 2 and 1. Give as many of each",
+        ),
+        (
+            "measure-reliability --face-ages b.parquet --reliability c.tsv --acceleration d.parquet",
+            "--acceleration and --attenuation: expected both or neither, found one. Give the table to read",
+        ),
+        (
+            "assess-fairness --people a.csv --people b.csv --photos c.parquet --output d.tsv",
+            r"--photos: expected once for each --people \(2\), in the same order, or not at all; found 1. Give as many, or none",
+        ),
+        (
+            "stress-photos --photo-folder a --model b --output c.tsv --people d.parquet --people e.parquet",
+            r"--people: expected once for each --photo-folder \(1\), in the same order, or not at all; found 2. Give as many, or none",
+        ),
+        (
+            "stress-photos --photo-folder a --model b --output c.tsv --photos d.parquet --photos e.parquet",
+            r"--photos: expected once for each --photo-folder \(1\), in the same order",
+        ),
+        (
+            "stress-photos --photo-folder a --model b --output c.tsv --face-ages d.parquet --face-ages e.parquet",
+            r"--face-ages: expected once for each --photo-folder \(1\), in the same order",
+        ),
+        (
+            "compare-readers --readings a.csv --cases b.csv --output c.tsv --rating-of life",
+            "--rating-of is 'life'; expected death or survival. Say which of them a rating of 1 means",
+        ),
+        (
+            "make-review-sheet --photo-folder a --photos b.parquet --photos c.parquet --face-ages d.parquet --output e.html --key f.tsv",
+            "--photo-folder, --photos and --face-ages: expected once for each cohort, in the same order; found 1, 2 and 1. Give as many",
+        ),
+        ("check-privacy a.html --results nowhere", "nowhere: no such folder. Expected the results of a finished run, whose people are looked for"),
+        ("fit-competing-risks --acceleration a.tsv --competing-risks b.tsv --cumulative-incidence c.tsv --at-risk d.tsv --cause-of-interest cold", "--cause-of-interest 'cold': expected cancer, .* Name one of them"),
+        ("compare-adjustments --acceleration a.tsv --exposure bmi --covariate sex --output b.tsv --roles c.tsv", "--covariate 'sex': expected name=value. Write it so"),
+    ],
+)  # fmt: skip
+def test_options_that_do_not_fit_are_told(command, message, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    done = CliRunner().invoke(app, command.split())
+    assert isinstance(done.exception, FaceAgeBioError), done.output
+    with pytest.raises(FaceAgeBioError, match=message):
+        raise done.exception
+
+
+def test_counts_come_from_one_place_and_with_their_samples():
+    with pytest.raises(
+        RunError, match=r"--counts and --pseudobulk: expected one of them, found both or none. Give either"
+    ):
+        read_inputs("north", None)
+    with pytest.raises(
+        RunError,
+        match=r"--counts: expected --samples beside it, which tells whose each sample is. Give --samples too",
+    ):
+        read_inputs("north", None, Path("counts.tsv"))
+
+
+def test_a_package_without_its_workflow_is_told(tmp_path, monkeypatch):
+    monkeypatch.setattr(faceage_bio, "__file__", str(tmp_path / "faceage_bio" / "__init__.py"))
+    with pytest.raises(
+        RunError,
+        match=r"no workflow beside .*faceage_bio. Expected the file Snakefile in a folder workflow there",
+    ):
+        workflow_folder()
