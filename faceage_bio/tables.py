@@ -13,7 +13,7 @@ from pathlib import Path
 import pandas as pd
 
 from faceage_bio.columns import COHORT, LEDGER_COLUMNS, PHOTO, RESULT_COLUMNS, SAMPLE, SUBJECT
-from faceage_bio.errors import TableError
+from faceage_bio.errors import CohortError, FitError, TableError, examples
 
 KEYS = (COHORT, SUBJECT, PHOTO, SAMPLE)
 PRIVATE = 0o600  # individual-level tables: the owner only
@@ -39,6 +39,7 @@ def read_text_table(path: Path | str) -> pd.DataFrame:
         No file, not text, no header, a doubled column or rows of unequal length.
     """
     path = Path(path)
+    _note_reading(path)
     try:
         text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
@@ -97,6 +98,7 @@ def read_table(path: Path | str) -> pd.DataFrame:
         No such file, or another ending.
     """
     path = Path(path)
+    _note_reading(path)
     if not path.exists():
         raise TableError(
             f"{path}: no such file. Expected what an earlier step writes. Run the workflow or that step first."
@@ -184,6 +186,30 @@ def watch_writing() -> Iterator[list[Path]]:
         yield written
     finally:
         _watched.remove(written)
+
+
+@contextmanager
+def naming_tables() -> Iterator[None]:
+    """Put the tables that were read within the block before a message about them that names none of them."""
+    read: list[Path] = []
+    _reading.append(read)
+    try:
+        yield
+    except (TableError, CohortError, FitError) as error:
+        names = [str(path) for path in dict.fromkeys(read)]
+        if names and not any(name in str(error) for name in names):
+            error.args = (f"{examples(names)}: {error}",)
+        raise
+    finally:
+        _reading.remove(read)
+
+
+_reading: list[list[Path]] = []
+
+
+def _note_reading(path: Path) -> None:
+    for read in _reading:
+        read.append(path)
 
 
 def sha256_of(path: Path | str) -> str:

@@ -60,6 +60,23 @@ def test_options_that_do_not_fit_are_told(command, message, tmp_path, monkeypatc
         raise done.exception
 
 
+def test_a_message_about_a_table_names_its_file(tmp_path):
+    path = tmp_path / "people.tsv"
+    path.write_text("face_age\tchronological_age\n" + "".join(f"{50 + k}\t{51 + k % 7}\n" for k in range(20)))
+    command = ["compare-levels", "--acceleration", str(path), "--factor", "smokng"]
+    for table in ("means", "pairs", "tests"):
+        command += [f"--{table}", str(tmp_path / f"{table}.tsv")]
+    done = CliRunner().invoke(app, command)
+    with pytest.raises(
+        FaceAgeBioError,
+        match=rf"^{path}: the analysis table has no column 'smokng'; it has .*Expected each of them. Correct",
+    ):
+        raise done.exception
+    path.write_text("chronological_age\n60\n")  # a message that names it is left as it is
+    done = CliRunner().invoke(app, command)
+    assert str(done.exception).count("people.tsv") == 1
+
+
 def test_counts_come_from_one_place_and_with_their_samples():
     with pytest.raises(
         RunError, match=r"--counts and --pseudobulk: expected one of them, found both or none. Give either"

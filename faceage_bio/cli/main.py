@@ -65,13 +65,14 @@ def _options(
 
 
 def _recorded(name: str, step: Callable[..., None]) -> Callable[..., None]:
-    """The same command, which leaves a record beside what it wrote."""
+    """The same command, which leaves a record beside what it wrote and names its tables where it fails."""
 
     @wraps(step)
     def run(**parameters: object) -> None:
         from faceage_bio.records import recorded  # pandas, which the command needs anyway
+        from faceage_bio.tables import naming_tables
 
-        with recorded(name, parameters):
+        with recorded(name, parameters), naming_tables():
             step(**parameters)
 
     return run
