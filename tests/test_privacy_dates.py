@@ -101,7 +101,7 @@ def test_another_day_is_not_found(birth, more, way, around):
         "1/03/04/50", "03/04/50/2", "a/3/4/50", "3/4/50.5", "3/4/501", "0.03/04/50",  # paths and fractions
         "set 3, 50 genes", "April 3 50", "3 April 50.5", "0.3 April 50", "p = 0.03 apr 50", "3 april 501", "3 apricots 50", "3 Monat 50",
         "PMID: 19500403", "pubmed/19500403", "PMID 03041950", "0.19500403", "chr1:119500403", "195004030", "x03041950", "03041950.5", "19500431",
-        "doi:10.1002/(SICI)1097-0258(19500403)15:4", "https://doi.org/10.1182/blood-1950-04-03-1", "e" * 30 + "19500403f",
+        "doi:10.1002/(SICI)1097-0258(19500403)15:4", "https://doi.org/10.1182/blood-1950-04-03-1", "e" * 30 + "19500403f", "e19500403f7e…", "60d19500403b…",
     ],
 )  # fmt: skip
 def test_what_is_no_date_is_not_found(text):

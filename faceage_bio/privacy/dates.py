@@ -28,9 +28,8 @@ SHORT_DAY = re.compile(
 )
 PACKED_DAY = re.compile(r"(?<![\w.+-])(\d\d)(\d\d)(\d{4})(?!\w|\.\d)")
 PUBMED = re.compile(r"(?:pmid|pubmed)\W*(?:id)?\W*$", re.IGNORECASE)  # numbers of 2009 begin with 19
-LABELS = re.compile(
-    r"\b10\.\d{4,9}/[^\s\"'<>]+|\b[0-9a-f]{32,}\b"
-)  # DOIs and hashes, in which digits stand that mean no day
+# DOIs and hashes, also their first 12 letters as the pages show them, in which digits stand that mean no day
+LABELS = re.compile(r"\b10\.\d{4,9}/[^\s\"'<>]+|\b(?=\d*[a-f])[0-9a-f]{12,}\b")
 VERSION = re.compile(r"\b(?:v|version|release|build)[\s:=\"']{0,4}$", re.IGNORECASE)
 
 MONTHS = (
