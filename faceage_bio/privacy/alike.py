@@ -1,10 +1,9 @@
 """Numbers of the same people that differ by few: 113 people in one model and 114 in another give away the one who lacks a value.
 
 Such numbers are told as one of them, marked ("~114" in a table, "≈ 114" on a page): the true one is fewer than ``min_cell`` away.
-Numbers of the exclusion diagram
-are told as they are, then those that most tables have. Who is counted tells `tables.Rule.who`: everybody with the values that an analysis
-needs, or the people of a named group; numbers of everybody, and those of the same group, are held against each other wherever they
-stand.
+Numbers of the exclusion diagram are told as they are, then those that most tables have. Who is counted tells `tables.Rule.who`:
+everybody with the values that an analysis needs, or the people of a named group; numbers of everybody, and those of the same group,
+are held against each other wherever they stand. So pages and bundles must be made of the same tables.
 """
 
 from collections import Counter
@@ -23,24 +22,13 @@ from faceage_bio.privacy.tables import SAMPLES, TABLES, Rule, key_of
 COUNTED = ("n", "n_events")  # people, deaths
 EVERYBODY = {"", "all", "everybody"}
 SIZES = ("n", "n_exposed", "n_reference", "n_level")
-KINDS = (
-    "factor",
-    "exposure",
-    "modifier",
-    "by",
-    "grouping",
-)  # columns that name what parts people into groups
+KINDS = ("factor", "exposure", "modifier", "by", "grouping")  # name what parts people into groups
 IN_THE_FLOW = 1000  # tables would have to tell another number, for that to be told rather than one of the exclusion diagram
 OWN_RULES = {"flow", "movers", "table one"}  # tables that are made fit in their own way
 LEFT_OUT = "phenotype/distributions"  # leaves out the size of one group where few people are of no group that is known
-UNITS = {
-    "subject": "",
-    "sample": SAMPLES.subset,
-}  # of the flow: whose numbers in tables they are held against
+UNITS = {"subject": "", "sample": SAMPLES.subset}  # of the flow: with whom tables share their numbers
 GIVEN_AWAY = ("df_residual", "error_df")  # people less what was estimated
-Told = dict[
-    tuple[str, str, str], list[int]
-]  # cohort, column, group ("" for everybody): numbers that are told as they are
+Told = dict[tuple[str, str, str], list[int]]  # cohort, column, group: numbers that are told as they are
 
 
 @dataclass

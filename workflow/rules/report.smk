@@ -1,4 +1,5 @@
-# the report knows a table by its path: {cohort}/{room}/{table}.tsv
+# the report knows a table by its path: {cohort}/{room}/{table}.tsv; both pages read the same tables, so that numbers of the same people
+# that differ by few are told as the same one on both
 ON_BOTH_PAGES = [
     *collect("<results>/{cohort}/flow.tsv", cohort=COHORTS),
     *collect("<results>/{cohort}/acceleration/summary.tsv", cohort=COHORTS),
@@ -81,10 +82,6 @@ ON_BOTH_PAGES = [
     ),
     *(["<results>/pooled/readers/readers.tsv"] if config["readers"]["readings"] else []),
     *collect("<results>/{cohort}/scores/{table}.tsv", cohort=WITH_CLINIC, table=["scored", "comparison"]),
-]
-
-ASSOCIATION_PAGE = [
-    *ON_BOTH_PAGES,
     *collect("<results>/{cohort}/faceage/summary.tsv", cohort=WITH_PHOTOS),
     *collect(
         "<results>/{cohort}/faceage/{table}.tsv",
@@ -97,7 +94,7 @@ ASSOCIATION_PAGE = [
 # the records of earlier runs are no output, because Snakemake would remove them
 rule record_run:
     input:
-        ASSOCIATION_PAGE,
+        ON_BOTH_PAGES,
     output:
         "<results>/reports/run.json",
     log:
@@ -113,7 +110,7 @@ rule record_run:
 
 rule render_association_report:
     input:
-        tables=ASSOCIATION_PAGE,
+        tables=ON_BOTH_PAGES,
         run="<results>/reports/run.json",
         models=MODELS if WITH_PHOTOS else [],
     output:
