@@ -114,12 +114,8 @@ def too_near(tables: Sequence[tuple[str, Suppressed]], min_cell: int) -> Iterato
 
 def _takes_part(key: str, one: Suppressed) -> bool:
     rule = TABLES[key]
-    return (
-        rule.special not in OWN_RULES
-        and not rule.nested
-        and {"cohort", "n"} <= set(one.table)
-        and len(one.table) > 0
-    )
+    counts = any(one.numbers(column).notna().any() for column in COUNTED)
+    return rule.special not in OWN_RULES and not rule.nested and "cohort" in one.table and counts
 
 
 def _near(value: int, others: Sequence[int], min_cell: int) -> int | None:

@@ -119,7 +119,7 @@ TABLES: dict[str, Rule] = {
     "survival/cox": PLAIN,
     "survival/age_comparison": PLAIN,
     "survival/proportional_hazards": PLAIN,
-    "survival/proportional_hazards_curve": PLAIN,
+    "survival/proportional_hazards_curve": Rule(lines=(("cohort", "step", "term", "kind"),), who=("step", "term", "kind", "years")),
     "survival/remedies": PLAIN,
     "survival/hazard_curve_tests": PLAIN,
     "survival/hazard_curve": PLAIN,
