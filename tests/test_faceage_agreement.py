@@ -68,7 +68,7 @@ def test_too_few_people_are_told():
 
 
 def test_values_that_do_not_vary_are_refused():
-    with pytest.raises(FitError):
+    with pytest.raises(FitError, match="agreement needs 4 pairs whose differences and means vary"):
         bland_altman(np.ones(10), np.ones(10))
 
 

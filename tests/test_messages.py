@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.messages import HOLE, Message, messages
+from tests.messages import ERRORS, HOLE, Message, messages
 
 EXPECTATION = re.compile(r"\bexpected\b|\bneeds?\b", re.IGNORECASE)
 VERBS = (
@@ -47,6 +47,19 @@ def test_each_message_is_quoted_by_a_test():
         if pieces and not any(piece in quoted for piece in pieces):
             unquoted.append(one)
     assert unquoted == [], f"{len(unquoted)}\n" + "\n".join(map(str, unquoted))
+
+
+def test_no_test_takes_any_message_for_the_right_one():
+    loose = []
+    for path in Path(__file__).parent.glob("test_*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.With):
+                for item in node.items:
+                    said = ast.unparse(item.context_expr)
+                    ours = re.match(rf"pytest\.raises\((?:{'|'.join((*ERRORS, 'FaceAgeBioError'))})\b", said)
+                    if ours and "match=" not in said and item.optional_vars is None:
+                        loose.append(f"{path.name}:{node.lineno} {said}")
+    assert loose == []
 
 
 def test_the_rule_takes_no_half_a_message():

@@ -96,7 +96,7 @@ def test_nothing_is_written_where_anything_is_found(results, tmp_path, name, tex
     ):
         publish(results, tmp_path / "share", PEOPLE, 5)
     assert (tmp_path / "share/association.html").read_text() == before  # the earlier bundle is untouched
-    with pytest.raises(PrivacyError):
+    with pytest.raises(PrivacyError, match=r"Expected none. Take out what is listed"):
         publish(results, tmp_path / "new", PEOPLE, 5)
     assert not (tmp_path / "new").exists()
     assert not [path for path in tmp_path.iterdir() if path.name.startswith(".publish")]

@@ -86,7 +86,7 @@ def test_goes_on_where_it_broke_off(server, tmp_path, ranges):
 
 def test_a_file_that_changed_meanwhile_is_not_mixed(server, tmp_path):
     server.break_after = 500_000
-    with pytest.raises(WeightsError):
+    with pytest.raises(WeightsError, match="the download broke off after 500,000 of"):
         fetch(server.url, tmp_path)
     server.break_after, server.content, server.etag = None, CONTENT[::-1], '"two"'
     path, _ = fetch(server.url, tmp_path)

@@ -203,7 +203,7 @@ def test_pickled_code_is_never_run(tmp_path, monkeypatch):
 
 def test_nothing_is_left_behind_by_a_failed_import(tmp_path):
     path = recipe.write_h5(tmp_path / "wrong.h5", replace={"Bottleneck/kernel": None})
-    with pytest.raises(WeightsError):
+    with pytest.raises(WeightsError, match="1 missing: "):
         import_weights(path, tmp_path / "model")
     assert not (tmp_path / "model").exists() or not list((tmp_path / "model").iterdir())
 
