@@ -11,6 +11,10 @@ from pathlib import Path
 import pytest
 import yaml
 from filelock import FileLock
+from hypothesis import settings
+
+settings.register_profile("shared machine", deadline=None)  # how long an example takes says nothing there
+settings.load_profile("shared machine")
 
 ROOT = Path(__file__).parent.parent
 DEMO_CONFIG = ROOT / "config" / "config.yaml"

@@ -8,6 +8,7 @@ import torch
 from PIL import Image
 
 from faceage_bio import machine
+from faceage_bio.demo.noise import draw_noise
 from faceage_bio.errors import RunError
 from faceage_bio.faceage import timing
 from faceage_bio.faceage.settings import settings_of
@@ -112,12 +113,12 @@ def test_this_computer_can_be_looked_at(tmp_path):
 
 
 def timed(folder, device="cpu", n=2, workers=1, megapixels=0.05, **faceage):
-    paths = timing.draw_noise(folder, n, megapixels)
+    paths = draw_noise(folder, n, megapixels)
     return timing.photos_per_second(paths, device, settings_of(FaceAge(**faceage)), workers)
 
 
 def test_noise_is_of_the_size_asked_for(tmp_path):
-    paths = timing.draw_noise(tmp_path, 3, 0.5)
+    paths = draw_noise(tmp_path, 3, 0.5)
     assert len(set(paths)) == 3
     assert machine.usual_megapixels(paths) == pytest.approx(0.5, rel=0.01)
 

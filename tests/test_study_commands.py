@@ -6,8 +6,8 @@ import sys
 import pytest
 
 from faceage_bio.cohort.example import write_example
+from faceage_bio.demo.noise import draw_noise
 from faceage_bio.errors import RunError
-from faceage_bio.faceage.timing import draw_noise
 
 
 def call(*arguments, cwd):
@@ -34,6 +34,10 @@ def test_an_example_study_with_photos_and_model_passes(tmp_path):
     call("init", "my-study", cwd=tmp_path)
     for name in ("A001_first.jpg", "A001_second.jpg", "A002.jpg"):
         (tmp_path / "my-study" / "photos" / name).write_text("x")
+    status, output = call("check", "--configfile", "my-study/config.yaml", cwd=tmp_path)
+    assert status == 2
+    words = " ".join(output.replace("│", " ").split())
+    assert "the study fits together, but will not run here. Expected no line that says missing" in words
     recipe.write_h5(tmp_path / "faceage_model.h5")
     status, output = call("weights", "import", "faceage_model.h5", "--output", "my-study/model", cwd=tmp_path)
     assert status == 0, output
@@ -54,7 +58,6 @@ def test_check_times_the_studys_own_photos_without_weights(tmp_path):
     assert "Timing 2 of the study's photos in each of 1 process(es)" in words
     assert "Measured here" in words
     assert status == 2  # weights are still missing
-    assert "the study fits together, but will not run here. Expected no line that says missing" in words
     assert "my-study/model: found no card.json" in words
     assert sorted(tmp_path.rglob("*")) == before
 

@@ -165,9 +165,10 @@ def _time_photos(config: "Config", paths: list[Path], n: int, photos: int, megap
     import torch
 
     from faceage_bio import machine
+    from faceage_bio.demo.noise import draw_noise
     from faceage_bio.faceage.predict import choose_device, count_workers
     from faceage_bio.faceage.settings import settings_of
-    from faceage_bio.faceage.timing import draw_noise, photos_per_second
+    from faceage_bio.faceage.timing import photos_per_second
 
     if config.faceage.device == "cuda" and not torch.cuda.is_available():
         return None

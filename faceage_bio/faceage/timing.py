@@ -12,7 +12,6 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 from faceage_bio.errors import RunError
 from faceage_bio.faceage.photo import Tools, examine
@@ -33,16 +32,6 @@ def random_tools(device: str, settings: Settings) -> Tools:
     use_whole_float32()
     model = FaceAgePredictor(FaceAgeNetwork(), {"name": "random weights"}, device, settings.precision)
     return Tools(Detector(device, settings.first_level), (model,), settings)
-
-
-def draw_noise(folder: Path, n: int, megapixels: float) -> list[Path]:
-    """Photos of noise, 4 by 3; the detector spends about as long on one as on a portrait of the same size."""
-    height = max(CROP_SIZE, round((megapixels * 1e6 * 3 / 4) ** 0.5))
-    random = np.random.default_rng(1)
-    paths = [folder / f"{number}.jpg" for number in range(n)]
-    for path in paths:
-        Image.fromarray(random.integers(0, 256, (height, height * 4 // 3, 3), dtype=np.uint8)).save(path)
-    return paths
 
 
 def photos_per_second(paths: Sequence[Path], device: str, settings: Settings, workers: int) -> float:
