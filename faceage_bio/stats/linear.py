@@ -125,7 +125,9 @@ def fit_linear(y: pd.Series, design: pd.DataFrame) -> LinearFit:
     if leverage.max() > 1 - 1e-10:
         raise FitError("one row alone determines a term; leave out groups of one")
     fit = OLS(y.to_numpy(dtype=np.float64), x).fit(cov_type="HC3", use_t=True)
-    if fit.ssr == 0:
+    if fit.ssr <= 1e-20 * max(
+        float(np.square(fit.model.endog).sum()), 1e-300
+    ):  # rounding leaves some of nothing
         raise FitError("the outcome follows exactly from the terms, or does not vary")
     interval = fit.conf_int()
     terms = pd.DataFrame({
