@@ -105,7 +105,9 @@
     const target = location.hash.length > 1 && document.getElementById(decodeURIComponent(location.hash.slice(1)));
     if (!target) return;
     for (let part = target; part; part = part.parentElement) if (part.tagName === "DETAILS") part.open = true;
-    target.scrollIntoView();
+    const go = () => target.scrollIntoView();
+    go();
+    requestAnimationFrame(() => requestAnimationFrame(go)); // what came near on the way now has its true height
   };
   addEventListener("hashchange", unfold);
   unfold();
