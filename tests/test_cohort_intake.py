@@ -366,6 +366,30 @@ def test_the_order_of_rows_does_not_matter(tmp_path_factory, order, photos):
     assert tables.photos.sort_values("photo_id").subject_id.tolist() == ["a", "b", "b"]
 
 
+def test_a_manifest_without_rows_paths_or_photos_is_told(study):
+    with pytest.raises(
+        CohortError, match=r"manifest.csv: no rows below the header. Expected one row per photo. Write"
+    ):
+        study(manifest=MANIFEST.partition("\n")[0] + "\n")
+    with pytest.raises(
+        CohortError, match=r"'path': 1 row.*line 3: ''. Expected a file name. Write the photo's name"
+    ):
+        study(manifest=MANIFEST.replace("p2,b,b.jpg", "p2,b,"))
+    with pytest.raises(
+        CohortError, match=r"gone: no such folder. Expected one with the photos of the manifest. Give"
+    ):
+        study(photos=str(study.folder / "gone"))
+
+
+def test_a_specimen_of_two_people_is_told(study):
+    samples = "sample_id,subject_id,specimen_id\ns1,a,x\ns2,b,x\n"
+    with pytest.raises(
+        CohortError,
+        match=r"'specimen_id': 'x' has more than one subject_id .lines 2, 3.. Expected one, because libraries",
+    ):
+        study(samples=samples)
+
+
 def test_ledger_adds_up_or_says_so():
     def rows(*items):
         columns = ["cohort", "subject_id", "photo_id", "sample_id", "stage", "status", "reason", "detail"]

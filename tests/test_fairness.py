@@ -378,6 +378,14 @@ def test_statistics_refuse_what_has_none():
             refuse()
 
 
+def test_photos_that_cannot_be_joined_are_refused():
+    with pytest.raises(
+        TableError,
+        match=r"people and photos are joined by subject_id, .*lacking: status, reason. Give the tables",
+    ):
+        judge_photos(people(n=9).assign(subject_id="a"), pd.DataFrame({"subject_id": ["a"]}))
+
+
 def test_a_table_without_face_ages_is_refused():
     with pytest.raises(TableError, match="face_age; found"):
         assess_fairness(people(n=9).drop(columns="face_age"), [], CUTS, 30)

@@ -14,7 +14,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from faceage_bio.cli.main import app
-from faceage_bio.errors import PrivacyError
+from faceage_bio.errors import PrivacyError, TableError
 from faceage_bio.privacy.findings import ADVICE, Finding, listed, masked
 from faceage_bio.privacy.gate import check_folder, stop_if_any
 from faceage_bio.privacy.known import Known, known_of_inputs, known_of_results
@@ -203,6 +203,16 @@ def test_people_are_known_from_every_private_table(tmp_path):
     assert known.births == {date(1944, 2, 12)}
     assert date(2020, 5, 6) in known.dates
     assert known_of_inputs([results / "demo"]).files == {"P1234.jpg"}
+
+
+def test_a_private_table_that_cannot_be_read_stops_the_gate(tmp_path):
+    (tmp_path / "north").mkdir()
+    (tmp_path / "north/people.parquet").write_bytes(b"nothing")
+    with pytest.raises(
+        TableError,
+        match=r"people.parquet: cannot be read .*so its people cannot be looked for. Expected a table of a",
+    ):
+        known_of_results(tmp_path)
 
 
 def test_the_command_ends_with_status_2(tmp_path, capsys):

@@ -119,6 +119,20 @@ def test_what_is_no_bundle_is_not_replaced(results, tmp_path):
     assert (other / "thesis.txt").read_text() == "mine"
 
 
+def test_results_without_a_page_are_not_published(results, tmp_path):
+    (results / "reports/association.html").unlink()
+    with pytest.raises(
+        PrivacyError, match=r"reports: no page there. Expected at least one. Run the workflow to its end"
+    ):
+        publish(results, tmp_path / "share", PEOPLE, 5)
+
+
+def test_two_people_do_not_share_a_pseudonym(monkeypatch):
+    monkeypatch.setattr("faceage_bio.privacy.pseudonyms.pseudonym", lambda *_: "same")
+    with pytest.raises(PrivacyError, match="column 'subject_id': two identifiers got the same pseudonym"):
+        pseudonymise(pd.DataFrame({"subject_id": ["N1", "N2"]}), bytes(32))
+
+
 def test_the_command_publishes_and_marks_the_results(results):
     done = CliRunner().invoke(app, ["publish", "--results", str(results)])
     assert done.exit_code == 0, done.output

@@ -316,3 +316,38 @@ def test_order_and_orientation_change_nothing(tmp_path_factory, genes, samples, 
 def test_a_gene_may_be_called_na(tmp_path):
     (tmp_path / "counts.tsv").write_text("gene\ts1\nNA\t5\nCDK6\t7\n")
     assert read_counts(tmp_path / "counts.tsv").counts.s1.to_dict() == {"NA": 5, "CDK6": 7}
+
+
+def test_files_that_are_not_what_their_names_say_are_told(tmp_path):
+    (tmp_path / "counts.tsv").write_text("gene\ta\nX\t1\t2\t3\nY\t1\n")
+    with pytest.raises(
+        CountsError,
+        match=r"counts.tsv: cannot be read as a table .*Expected genes in rows and samples in columns",
+    ):
+        read_counts(tmp_path / "counts.tsv")
+    (tmp_path / "counts.h5ad").write_bytes(b"nothing")
+    with pytest.raises(
+        CountsError,
+        match=r"counts.h5ad: cannot be read as h5ad .*Expected what anndata writes; write it again",
+    ):
+        read_counts(tmp_path / "counts.h5ad")
+    with pytest.raises(TableError, match=r"ids.gtf: no such file. Expected the names of genes. Give a GTF"):
+        gene_ids.read_mapping(tmp_path / "ids.gtf")
+
+
+def test_an_h5ad_without_values_and_a_file_without_its_column_are_told(tmp_path):
+    import anndata
+
+    anndata.AnnData(obs=pd.DataFrame(index=["s1"])).write_h5ad(tmp_path / "empty.h5ad")
+    with pytest.raises(
+        CountsError, match=r"empty.h5ad: holds no values. Expected raw counts. Put raw counts into X"
+    ):
+        read_counts(tmp_path / "empty.h5ad")
+    folder = tmp_path / "rsem"
+    folder.mkdir()
+    (folder / "s1.genes.results").write_text("gene_id\tTPM\nCDK6\t1\n")
+    with pytest.raises(
+        CountsError,
+        match=r"lacks the column expected_count; found TPM. Expected it beside the genes. Take it",
+    ):
+        read_counts(folder)

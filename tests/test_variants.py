@@ -168,6 +168,20 @@ def test_a_vcf_that_names_a_sample_twice_is_told(tmp_path):
         read(path, tmp_path / "genes.bed")
 
 
+def test_lists_of_genes_that_are_cut_or_no_text_are_told(tmp_path):
+    path = vcf(tmp_path, "1 120 . A G . PASS . GT 0/0 0/1 1/1 0/0", bed="chr1\t99\t200\n")
+    with pytest.raises(
+        CohortError,
+        match=r"genes.bed: column 'gene': 1 row.s., line 1. A BED line needs chrom, start, end and the gene's symbol",
+    ):
+        read(path, tmp_path / "genes.bed")
+    (tmp_path / "genes.bed").write_bytes(b"chr1\t\xff\xfe")
+    with pytest.raises(
+        CohortError, match=r"genes.bed: cannot be read as text .*Expected a TSV, CSV or BED file. Save"
+    ):
+        read(path, tmp_path / "genes.bed")
+
+
 def test_samples_get_the_names_of_people_and_strangers_are_told():
     genotypes = Genotypes(pd.DataFrame(), pd.DataFrame([[0, 1, 2]], columns=["d1", "P2", "d3"]))
     problems = Problems()
@@ -196,6 +210,25 @@ def test_intake_tells_faults_of_variants_with_all_others(tmp_path):
         read_cohorts({"one": settings})
     for part in ("'P2': 1 row(s), line 2: '7'", "line 3: 'P9'", "'PC1': 1 row(s), line 3: 'x'", "line 4: 'P7'"):  # fmt: skip
         assert part in str(told.value), told.value
+    (tmp_path / "s.tsv").write_text("sample_id\tsubject_id\nd1\tP1\nd1\tP2\n")
+    (tmp_path / "a.tsv").write_text("subject_id\tPC1\nP1\t0.1\nP1\t0.2\n")
+    with pytest.raises(CohortError) as told:
+        read_cohorts({"one": settings})
+    for part in ("'sample_id': 2 row(s), line 2: 'd1'; line 3: 'd1'. It stands", "'subject_id': 2 row(s), line 2: 'P1'; line 3: 'P1'. It stands"):  # fmt: skip
+        assert part in str(told.value), told.value
+    (tmp_path / "a.tsv").write_text("subject_id\nP1\n")
+    with pytest.raises(
+        CohortError,
+        match=r"a.tsv: no component beside subject_id. Expected a column of numbers for each ancestry",
+    ):
+        read_cohorts({"one": settings})
+    (tmp_path / "f.tsv").write_text("person\tface_age\nP1\t60\n")
+    with pytest.raises(
+        CohortError,
+        match=r"f.tsv: line 1 lacks the column subject_id; found person, face_age. Expected subject_id and",
+    ):
+        read_cohorts({"one": settings})
+    (tmp_path / "f.tsv").write_text("subject_id\tface_age\nP1\t60\nP2\t70\n")
     (tmp_path / "v.tsv").write_text("variant_id\tgene\td1\tP2\nv1\tCDK6\t0\t1\n")
     (tmp_path / "s.tsv").write_text("sample_id\tsubject_id\nd1\tP1\n")
     (tmp_path / "a.tsv").write_text("subject_id\tPC1\nP1\t0.1\nP2\t0.2\n")

@@ -236,3 +236,36 @@ def test_a_reference_of_another_form_is_refused(arrays, message, model, tmp_path
     np.savez(tmp_path / "reference.npz", **arrays)
     with pytest.raises(WeightsError, match=message):
         verify_weights(model, tmp_path / "reference.npz")
+
+
+def test_a_reference_that_is_none_is_refused(model, tmp_path):
+    with pytest.raises(
+        WeightsError, match=r"absent.npz: no such file. Expected a reference, an .npz file. Check the path"
+    ):
+        verify_weights(model, tmp_path / "absent.npz")
+    (tmp_path / "text.npz").write_text("ages")
+    with pytest.raises(
+        WeightsError,
+        match=r"text.npz: not a NumPy .npz file of plain arrays .*Expected the arrays .inputs. and .ages.",
+    ):
+        verify_weights(model, tmp_path / "text.npz")
+    np.savez(tmp_path / "reference.npz", inputs=np.zeros((1, 160, 160, 3)), ages=np.array([np.nan]))
+    with pytest.raises(
+        WeightsError,
+        match=r"the model gives ages that are not finite on the reference crops. Expected numbers",
+    ):
+        verify_weights(model, tmp_path / "reference.npz")
+
+
+def test_an_absent_file_and_one_without_layers_are_refused(tmp_path):
+    with pytest.raises(
+        WeightsError, match=r"absent.h5: no such file. Expected the Keras file faceage_model.h5. Fetch it"
+    ):
+        read_keras_file(tmp_path / "absent.h5")
+    with h5py.File(tmp_path / "empty.h5", "w") as file:
+        file.create_group("model_weights")
+    with pytest.raises(
+        WeightsError,
+        match=r"empty.h5: an HDF5 file without weights. Expected the Keras file faceage_model.h5. Fetch",
+    ):
+        read_keras_file(tmp_path / "empty.h5")
