@@ -195,3 +195,76 @@ def test_the_gate_refuses_tables_that_tell_two(tmp_path):
     write_table(models((108, 79)), tmp_path / "pooled" / "phenotype" / "phenotypes.tsv")
     (tmp_path / "all.zip").unlink()
     assert check_folder(tmp_path, Known(), SMALL) == []
+
+
+def test_a_group_left_out_in_one_table_is_told_by_none_and_no_band_inside_of_another():
+    """9 people of 40 to 49 beside one person of 30 to 39, and 10 "under 50"."""
+    bands = pd.DataFrame(
+        {"cohort": "north", "age_lower": [30, 40, 50, 60], "n": [1, 9, 40, 64], "face_age_mean": 50.0}
+    )
+    defined = pd.DataFrame(
+        {"cohort": "north", "definition": "loess", "age_lower": [40, 50, 60], "n": [9, 40, 64], "mean": 0.1}
+    )
+    fair = models((10, 0), (40, 0), (64, 0), population="everybody", within="", factor="age band",
+                  group=["under 50", "50-59", "60 and over"], measure="mean error, years")  # fmt: skip
+    told = suppress(
+        {
+            "acceleration/age_bands": bands,
+            "acceleration/definition_bands": defined,
+            "fairness/fairness": fair,
+        },
+        SMALL,
+    )
+    assert told["acceleration/age_bands"].as_text()["n"].astype(str).tolist() == ["[c]", "[c]", "40", "64"]
+    assert told["acceleration/definition_bands"].as_text()["n"].astype(str).tolist()[0] == "[c]"
+    assert 9 not in sizes(told["fairness/fairness"].as_text())
+    assert 10 not in sizes(told["fairness/fairness"].as_text())
+
+
+def test_a_cohort_is_not_what_all_cohorts_together_have_more():
+    one = models(
+        (4, 0), (30, 0), (40, 0), factor="sex", group=["other", "female", "male"], measure="mean error, years"
+    )
+    cohorts = [
+        one.assign(cohort=name, n=n)
+        for name, n in (("north", [4, 30, 40]), ("south", [20, 31, 44]), ("pooled", [24, 61, 84]))
+    ]
+    told = suppress({"fairness/fairness": pd.concat(cohorts, ignore_index=True)}, SMALL)[
+        "fairness/fairness"
+    ].as_text()
+    pooled = told[told["cohort"] == "pooled"]["n"].astype(str).tolist()
+    assert not pooled[0].isdigit()
+    assert (
+        sum(word.isdigit() for word in pooled) != len(pooled) - 1
+    )  # nor is it what the sum of the others leaves
+
+
+def test_people_of_one_level_in_all_subgroups_are_not_told_where_the_level_is_not():
+    levels = {"never": 36, "former": 45, "current": 32}
+    means = models(
+        *((n, 0) for n in levels.values()), factor="smoking", level=list(levels), measure="mean years"
+    )
+    spread = means.rename(columns={"level": "group"}).assign(n=[36, 45, np.nan])
+    parts = models((33, 0), (35, 0), exposure="smoking", modifier="sex", subgroup=["sex: female", "sex: male"],
+                   n_exposed=[19, 13], n_reference=[14, 22], term="smoking: current vs never")  # fmt: skip
+    raw = {
+        "phenotype/means": means,
+        "phenotype/distributions": spread,
+        "phenotype/subgroups": parts,
+        "survival/cox": models((114, 79)),
+    }
+    told = suppress(raw, SMALL)["phenotype/subgroups"].as_text()
+    assert len(sizes(told, "n_exposed")) < 2
+    assert sizes(told, "n_reference") == [14, 22]
+
+
+def test_squares_that_are_left_empty_hold_nobody_or_many():
+    bands = pd.DataFrame({"cohort": "north", "age_lower": [50, 60], "n": [31, 42], "face_age_mean": 50.0})
+    squares = pd.DataFrame(
+        {"cohort": "north", "age_lower": [50.0, 50.0, 50.0, 60.0, 60.0], "face_age_lower": [40.0, 50.0, 60.0, 60.0, 70.0],
+         "width": 10.0, "n": [11, 10, 6, 20, 22]}
+    )  # fmt: skip
+    told = suppress({"acceleration/age_bands": bands, "phenotype/age_squares": squares}, SMALL)[
+        "phenotype/age_squares"
+    ].as_text()
+    assert told["n"].astype(str).tolist() == ["11", "10", "[c]", "20", "22"]

@@ -197,3 +197,20 @@ def test_curves_by_cause_tell_no_step_of_few_deaths(seed, n):
             0,
             whole.loc[whole["grouping"] == "arm", "group"].nunique(),
         )
+
+
+@given(st.integers(0, 10_000), st.integers(30, 150))
+@settings(max_examples=10, deadline=None)
+def test_groups_together_and_everybody_tell_no_few_deaths_between_two_times(seed, n):
+    """Where all groups of a grouping are told at a time, their deaths add up to everybody's at a time that may be another one."""
+    raw = survival_tables(np.random.default_rng(seed), n)
+    told = suppress(raw, SMALL)["survival/kaplan_meier"].as_text()
+    whole = raw["survival/kaplan_meier"]
+    everybody = whole[whole["grouping"] == "all"]
+    times = set(told.loc[told["grouping"] == "all", "years"].astype(float))
+    for grouping, groups in whole[whole["grouping"] != "all"].groupby("grouping")["group"].nunique().items():
+        at = told[told["grouping"] == grouping].groupby("years")["group"].nunique()
+        times |= set(at.index[at == groups].astype(float))
+    died = [int(everybody.loc[everybody["years"] <= time + 1e-9, "events"].sum()) for time in sorted(times)]
+    steps = np.diff(died)
+    assert ((steps == 0) | (steps >= SMALL)).all()

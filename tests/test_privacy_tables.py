@@ -345,3 +345,67 @@ def test_a_group_whose_number_is_not_told_is_named_without_one():
     assert beside(52.0, "people") == " (52 people)"
     assert beside(7.0) == " (7)"
     assert beside(float("nan"), "people") == ""
+
+
+def test_people_with_two_rare_alleles_are_not_alleles_less_carriers():
+    table = rows(
+        n=[114, 114],
+        n_alleles=[44, 60],
+        n_carriers=[41, 50],
+        frequency=[44 / 226, 60 / 228],
+        hardy_weinberg_p=[0.3, 0.4],
+    )
+    told = as_text("variants/common", table)
+    assert told["n_alleles"].astype(str).tolist() == [MARK, "60"]
+    assert told["hardy_weinberg_p"].astype(str).tolist()[0] == MARK
+    # what is left of the frequency fits more than one number of people who were genotyped, whatever the alleles not told are
+    assert (
+        len(
+            {
+                n
+                for n in range(100, 115)
+                for alleles in range(42, 46)
+                if round(alleles / (2 * n), 2) == told["frequency"].iloc[0]
+            }
+        )
+        > 4
+    )
+
+
+def test_few_flagged_photos_are_not_those_used_less_those_without_a_flag():
+    table = rows(term="photos", measure=["ok", "flagged", "excluded"], estimate=[137.0, 1.0, 6.0], n=144)
+    told = as_text("faceage/summary", table)["estimate"].astype(str)
+    assert told.tolist()[:2] == [MARK, MARK]
+    many = as_text("faceage/summary", table.assign(estimate=[118.0, 20.0, 6.0]))["estimate"]
+    assert many.astype(float).tolist() == [118.0, 20.0, 6.0]
+
+
+def test_what_is_left_out_has_one_note_whether_small_or_for_the_others_sake():
+    table = rows(
+        factor="ecog",
+        level=["0", "1", "3"],
+        n=[40, 8, 2],
+        estimate=1.0,
+        note=["", "", "a group has fewer than 2 people"],
+    )
+    told = as_text("phenotype/means", table.assign(model="mean", measure="mean years", adjustment="none"))
+    assert told["n"].astype(str).tolist() == ["40", MARK, MARK]
+    assert told["note"].iloc[1] == told["note"].iloc[2]
+
+
+def test_deaths_left_out_together_have_many_survivors():
+    """Two groups of whom 20 and 21 of 22 died: their deaths together, 41, are what the third leaves of all."""
+    summary = pd.DataFrame(
+        {"cohort": "north", "grouping": ["all", *["arm"] * 3], "group": ["all", "a", "b", "c"], "measure": "median survival, years",
+         "estimate": 1.0, "n": [104, 22, 22, 60], "n_events": [71, 20, 21, 30], "note": ""}
+    )  # fmt: skip
+    told = suppress({"survival/summary": summary}, SMALL)["survival/summary"].as_text()
+    assert told["n_events"].astype(str).tolist()[1:] == [MARK, MARK, MARK]
+
+
+def test_no_share_is_written_with_all_its_digits():
+    table = rows(measure="died of cancer within 1 year", estimate=[24 / 111], n=[111], n_events=[57])
+    assert as_text("survival/competing_risks", table)["estimate"].tolist() == [0.216]
+    assert suppress({"survival/competing_risks": table}, 1)["survival/competing_risks"].as_text()[
+        "estimate"
+    ].tolist() == [24 / 111]

@@ -81,6 +81,7 @@ def able_groups(
         few = ((d > 0) & (d < min_cell)) | ((n - d > 0) & (n - d < min_cell)) | people
         if grouping != ALL:
             people, few = hidden_in_marked_line(n, min_cell), hidden_in_marked_line(d, min_cell, few)
+            few = _with_survivors(n, d, few, min_cell)
         no_people |= {key for key, lost in zip(keys, people, strict=True) if lost}
         no_deaths |= {key for key, lost in zip(keys, few, strict=True) if lost}
         able |= {
@@ -100,6 +101,17 @@ def able_groups(
                 one.hide((rows & (key in no_people)) | (compared & lost_people), ["n"])
                 one.hide((rows & (key in no_deaths)) | (compared & lost_deaths), ["n_events"])
     return able, no_people, no_deaths
+
+
+def _with_survivors(n: np.ndarray, d: np.ndarray, few: np.ndarray, min_cell: int) -> np.ndarray:
+    """Further groups whose deaths are left out, so that those left out together have many survivors, or none.
+
+    Their people are told, and their deaths together are what the others leave of all.
+    """
+    few = few.copy()
+    while 0 < (n - d)[few].sum() < min_cell and not few.all():
+        few[np.flatnonzero(~few)[np.argmax((n - d)[~few])]] = True
+    return few
 
 
 def _totals(summary: pd.DataFrame, groups: list[Key]) -> dict[Key, tuple[int, int]]:

@@ -27,6 +27,7 @@ from faceage_bio.privacy.told_times import (
     has,
     in_both,
     many_left,
+    settle_sums,
     tell,
     tell_between,
 )
@@ -109,6 +110,8 @@ def _one_cohort(
         )
         fine.times[key] = [time for time in fine.times[key] if many_left(left[key], time, min_cell)]
     fine.settle()
+    if (ALL, ALL) in deaths:
+        settle_sums([told, fine], deaths[ALL, ALL], min_cell)
     points = {key: sorted({*told.times[key], *fine.times[key]}) for key in groups}
 
     # numbers at risk
@@ -167,6 +170,10 @@ def _tell_at_risk(risk: pd.DataFrame, key: Key, told: list[float], min_cell: int
     for year, *now in rows[["years", *SUMS]].fillna(0).itertuples(index=False):
         now = np.array(now, dtype=float)
         read = has(told, year)
+        if (
+            not read and year > 0
+        ):  # beside deaths told before and after, the number at risk would tell those in between
+            continue
         fits = enough(now[:2], min_cell) and (last is None or enough(np.abs(now - last)[:2], min_cell))
         if fits and read:
             fits = enough(now[2:], min_cell) and (
@@ -230,6 +237,9 @@ def _thinned(table: pd.DataFrame, points: Mapping[Key, list[float]], further: li
         for name in ("at_risk", "entered", "censored", "other_events"):
             if name in shown:
                 shown[name] = np.nan
+        for name in HEIGHTS:  # with all their digits, heights tell who was censored in between
+            if name in shown:
+                shown[name] = shown[name].astype(float).round(3)
         until = counted_until((rows["years"].to_numpy(float), rows[["events"]].to_numpy(float)), told)[:, 0]
         parts.append(shown.assign(years=np.round(told, 9), events=np.diff(until, prepend=0.0).astype(int)))
     return pd.concat(parts, ignore_index=True) if parts else table.iloc[:0]

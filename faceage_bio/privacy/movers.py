@@ -8,6 +8,7 @@ from faceage_bio.stats.small_cells import hidden_counts, hidden_in_line
 
 AGE = "age"
 BOTH, NEITHER, GAINED, LOST = "points both ways", "points neither way", "gained points", "lost points"
+POINTS = {BOTH: (0, 0), LOST: (0, 1), GAINED: (1, 0), NEITHER: (1, 1)}  # places in `points`
 
 
 def hidden_moves(rows: pd.DataFrame, min_cell: int) -> tuple[dict, dict]:
@@ -50,6 +51,23 @@ def _hidden_in_all(tables: dict[str, pd.DataFrame], possible: dict[str, pd.DataF
     return masks
 
 
+def hidden_deaths(rows: pd.DataFrame, by_points: dict, min_cell: int) -> bool:
+    """Whether the deaths of those who keep, gain or lose points for age are left out: of all versions, if of any.
+
+    The deaths of those with the points for age are the same in each version, so one tells what another leaves out.
+
+    Parameters
+    ----------
+    by_points : the second part of `hidden_moves`
+    """
+    for version, (cells, _, _) in by_points.items():
+        at = rows[(rows["analysis"] == "points") & (rows["version"] == version)]
+        lost = np.array([cells[POINTS[term]] for term in at["term"]])
+        if _few_deaths(at, lost, min_cell).any():
+            return True
+    return False
+
+
 def hide_movers(one: Suppressed, min_cell: int) -> None:
     """The same in the result table: groups, moves, points for age and what the cuts say of them."""
     table = one.table
@@ -68,9 +86,9 @@ def hide_movers(one: Suppressed, min_cell: int) -> None:
                 _hide_rows(one, groups.index, sums, _few_deaths(groups, sums, min_cell))
         for version, (cells, of_age, of_face) in by_points.items():
             at = mine[(mine["analysis"] == "points") & (mine["version"] == version)]
-            places = {BOTH: (0, 0), LOST: (0, 1), GAINED: (1, 0), NEITHER: (1, 1)}
-            lost = np.array([cells[places[term]] for term in at["term"]])
-            _hide_rows(one, at.index, lost, _few_deaths(at, lost, min_cell))
+            lost = np.array([cells[POINTS[term]] for term in at["term"]])
+            few_deaths = hidden_deaths(mine, by_points, min_cell)
+            _hide_rows(one, at.index, lost, np.full(len(at), few_deaths))
             if cells.any() or of_age.any() or of_face.any():
                 cuts = mine[
                     (mine["analysis"] == "cut")

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 SAID = re.compile(
     r"(?<![\d.,])(?<!than )(?<!least )\d+(?= (?:of \d+ )?(?:people|person|donors?|samples?|rows?|deaths?|events?)\b)"
 )
+FEWER = re.compile(r"fewer than (?P<n>\d+)(?= (?:people|samples?|deaths?)\b)")
 QUOTIENT = re.compile(r"only (?P<n>[\d.]+) deaths per term")
 
 
@@ -14,7 +15,10 @@ def without_small_numbers(text: object, min_cell: int) -> object:
     """The text, where a small number of people, samples or deaths is "fewer than 5"; what is no text stays as it is."""
     if not isinstance(text, str):
         return text
-    return SAID.sub(lambda found: f"fewer than {min_cell}" if _small(found, min_cell) else found[0], text)
+    text = SAID.sub(lambda found: f"fewer than {min_cell}" if _small(found, min_cell) else found[0], text)
+    return FEWER.sub(
+        lambda found: f"fewer than {min_cell}" if _small(found, min_cell, "n") else found[0], text
+    )
 
 
 def with_about(text: object, about: Mapping[str, Mapping[int, int]]) -> object:
@@ -47,5 +51,5 @@ def says_small_number(text: str, min_cell: int) -> bool:
     return any(_small(found, min_cell) for found in SAID.finditer(text))
 
 
-def _small(found: re.Match, min_cell: int) -> bool:
-    return 0 < int(found[0]) < min_cell
+def _small(found: re.Match, min_cell: int, group: int | str = 0) -> bool:
+    return 0 < int(found[group]) < min_cell

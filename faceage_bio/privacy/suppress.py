@@ -22,7 +22,7 @@ from faceage_bio.privacy.sums import (
     hide_linked,
     hide_nested,
 )
-from faceage_bio.privacy.suppressed import ESTIMATES, Suppressed
+from faceage_bio.privacy.suppressed import DIGITS, ESTIMATES, Suppressed
 from faceage_bio.privacy.table_one import hide_table_one
 from faceage_bio.privacy.tables import TABLES, Rule
 
@@ -45,6 +45,7 @@ PARTS = {
     "n_with_cells": "n",
 }  # a part of the people beside it
 NOTES = {"note", "raw_note"}
+WHY = "not shown, because fewer than {} people, or because it would tell of so few"
 QUANTILES = re.compile(r"(^|_)(q(?P<share>\d\d)|median|(lower|upper)_quartile)$")
 TELL_DEATHS = (
     "observed risk",
@@ -93,7 +94,11 @@ def suppress_each(tables: Mapping[str, pd.DataFrame], min_cell: int) -> dict[str
         if rule.special in further:
             further[rule.special](one, min_cell)
     hide_elsewhere(found)
-    return found | suppress_curves({key: found[key] for key in CURVES if key in found}, min_cell)
+    found |= suppress_curves({key: found[key] for key in CURVES if key in found}, min_cell)
+    for one in found.values():
+        one.digits = DIGITS
+        _say_the_same(one, min_cell)
+    return found
 
 
 def _hide_in(one: Suppressed, rule: Rule, min_cell: int) -> None:
@@ -116,6 +121,18 @@ def _hide_in(one: Suppressed, rule: Rule, min_cell: int) -> None:
     one.hide(
         one.numbers("left_out").between(1, min_cell - 1), ["n", "n_events"]
     )  # which all others would give away
+    if (
+        "n_alleles" in one.hidden
+    ):  # beside the carriers, those who have two; beside the frequency, those not genotyped
+        two = (one.numbers("n_alleles") - one.numbers("n_carriers")).between(1, min_cell - 1)
+        one.hide(two, ["n_alleles", "hardy_weinberg_p"])
+        if "frequency" in table:
+            table["frequency"] = one.numbers("frequency").round(2)
+    if {"term", "measure"} <= set(table):  # photos used: those told on the page, less the flagged ones
+        flagged = table["measure"].eq("flagged") & one.numbers("estimate").between(1, min_cell - 1)
+        places = [name for name in ("cohort", "analysis", "term", "model") if name in table]
+        few_flagged = flagged.groupby([table[name].astype(str) for name in places]).transform("any")
+        one.hide(few_flagged & table["measure"].eq("ok"), ["estimate"])
     _hide_quantiles(one, min_cell)
     _hide_counted(one, min_cell)
     if rule.special != "decisions":
@@ -133,7 +150,11 @@ def _hide_in(one: Suppressed, rule: Rule, min_cell: int) -> None:
     if "n_events" in one.hidden:
         measures = table["measure"].astype(str) if "measure" in table else pd.Series("", index=table.index)
         lost, few = one.hidden["n_events"], one.numbers("n_events").between(1, min_cell - 1)
-        one.hide(lost, ["events_per_term"])
+        one.hide(
+            lost, ["events_per_term", "log_likelihood", "concordance"]
+        )  # tell how many died, or at least
+        if "measure" in table:
+            one.hide(lost & measures.str.match(SHARES) & (one.numbers("n_events") > 0), ESTIMATES)
         if rule.special not in {"curves", "decisions"}:
             one.hide(lost & measures.str.startswith(TELL_DEATHS), ESTIMATES)
         one.hide(few & measures.str.startswith(OF_DEATHS), ESTIMATES)
@@ -174,5 +195,11 @@ def _small_share(share: pd.Series, n: pd.Series, min_cell: int) -> pd.Series:
 
 def _say(one: Suppressed, rows: pd.Series, min_cell: int) -> None:
     if "note" in one.table and rows.any():
-        why = f"not shown, because fewer than {min_cell} people, or all but fewer than {min_cell}"
-        one.table["note"] = one.table["note"].astype(object).mask(rows, why)
+        one.table["note"] = one.table["note"].astype(object).mask(rows, WHY.format(min_cell))
+
+
+def _say_the_same(one: Suppressed, min_cell: int) -> None:
+    """One note for all numbers that are left out, so that none tells which of them is the small one."""
+    if {"note", "n"} <= set(one.table):
+        lost = one.hidden["n"] & one.numbers("n").notna().to_numpy()
+        one.table["note"] = one.table["note"].astype(object).mask(lost, WHY.format(min_cell))

@@ -20,7 +20,10 @@ AS_IT_IS = {
     "events_per_term",
 }  # tell nothing of it, or were made to go with the deaths that are told
 DIGITS = 3
-ESTIMATES = ("estimate", "ci_lower", "ci_upper", "standard_error", "p_value", "corrected", "optimism")
+ESTIMATES = (
+    "estimate", "ci_lower", "ci_upper", "standard_error", "p_value", "corrected", "optimism", "raw_estimate", "raw_ci_lower", "raw_ci_upper",
+    "raw_p_value",
+)  # fmt: skip
 
 
 @dataclass
@@ -28,11 +31,13 @@ class Suppressed:
     """A table and which of its cells are not told, by column; ``table`` still holds them, so it does not leave the process.
 
     ``about``: by column, the number that is told instead of one that differs from it by few; NaN where the cell is told as it is.
+    ``digits``: how many count of a number that is written; quotients with all of theirs tell what was divided by what. None: all.
     """
 
     table: pd.DataFrame
     hidden: dict[str, np.ndarray]
     about: dict[str, np.ndarray] = field(default_factory=dict)
+    digits: int | None = None
 
     @classmethod
     def of(cls, table: pd.DataFrame) -> "Suppressed":
@@ -82,7 +87,7 @@ class Suppressed:
 
     def as_text(self) -> pd.DataFrame:
         """The table to be written: what is not told is ``[c]``, what is told by another number has ``~`` before it."""
-        out = self.table.copy()
+        out = self._coarse()
         for column in [name for name, mask in self.hidden.items() if mask.any() or self.is_about(name).any()]:
             known = out[column].dropna()
             whole = (
@@ -95,18 +100,14 @@ class Suppressed:
                 about = pd.Series([f"{NEAR}{told:.0f}" for told in self.about[column]], index=out.index)
                 text = text.mask(self.is_about(column), about)
             out[column] = text.mask(self.hidden[column] & out[column].notna(), MARK)
-        return self._coarse(out)
+        return out
 
-    def _coarse(self, out: pd.DataFrame) -> pd.DataFrame:
-        """Fewer digits where the number of people is not told: an interval beside its standard error tells the degrees of freedom."""
-        rows = self.is_about("n") | self.is_about("n_events")
-        for column in self.values() if rows.any() else ():
-            if column == "standard_error":
-                out[column] = out[column].astype(object).mask(rows & out[column].notna(), MARK)
-            elif (
-                not is_count(column) and column not in AS_IT_IS and pd.api.types.is_numeric_dtype(out[column])
-            ):
-                out[column] = out[column].astype(float).mask(rows, _with_digits(out[column].to_numpy(float)))
+    def _coarse(self) -> pd.DataFrame:
+        """The table with no more digits than may be told."""
+        out = self.table.copy()
+        for column in self.values() if self.digits else ():
+            if not is_count(column):
+                out[column] = _with_digits(out[column].to_numpy(float), self.digits)
         return out
 
     def with_about(self) -> pd.DataFrame:
@@ -152,8 +153,8 @@ def _text(value: object, whole: bool) -> object:
     return value
 
 
-def _with_digits(numbers: np.ndarray) -> np.ndarray:
-    """Numbers with no more digits that count than `DIGITS`."""
+def _with_digits(numbers: np.ndarray, digits: int) -> np.ndarray:
+    """Numbers with no more digits that count."""
     size = np.where(np.isfinite(numbers) & (numbers != 0), np.abs(numbers), 1.0)
-    places = DIGITS - 1 - np.floor(np.log10(size))
+    places = digits - 1 - np.floor(np.log10(size))
     return np.round(numbers * 10.0**places) / 10.0**places

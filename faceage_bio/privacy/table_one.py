@@ -7,6 +7,7 @@ from faceage_bio.privacy.suppressed import Suppressed, groups_of_rows
 from faceage_bio.stats.small_cells import hidden_counts, hidden_in_marked_line
 
 ALL = "all"
+TOGETHER = ("mean of all pairs", "largest of all pairs")  # standardised differences
 SPREAD = ("standard_deviation", "lower_quartile", "upper_quartile")
 
 
@@ -48,6 +49,7 @@ def _hide_levels(
         }
     )
     wide = counts.pivot(index="level", columns="group", values="n").fillna(0).astype(int)
+    wide = wide.loc[list(dict.fromkeys(counts["level"]))]  # as on the page, so that both leave out the same
     levels, parts = list(wide.index), list(sizes)
     matrix = wide[parts].to_numpy()
     matrix = np.vstack(
@@ -67,6 +69,13 @@ def _hide_levels(
         )
         if lost:
             _hide(one, np.array([place]), ["n", "estimate"])
+    if cells.any() or sums.any():  # with more digits, only one set of hidden numbers gives these
+        differences = rows[measure[rows] == "standardised difference"]
+        together = np.isin(group[differences], TOGETHER)
+        _hide(one, differences[~together], ["estimate"])
+        values = one.numbers("estimate").to_numpy(float).copy()
+        values[differences[together]] = np.round(values[differences[together]], 1)
+        one.table["estimate"] = values
     if (
         cells[-1].any()
         or ((matrix[-1] > 0) & (matrix[-1] < min_cell)).any()

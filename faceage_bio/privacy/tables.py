@@ -15,6 +15,7 @@ class Rule:
     nested : columns; rows alike in them are about people of whom some lack a value, so that two numbers of people give away how many
     linked : columns that name the groups of people of one kind, so that what is left out once is left out in all rows
     who : columns that name the group whose people a row counts, the last one its level; none, or a level such as "all": everybody
+    kind : what the groups of ``who`` are, where no column names it
     subset : name of those whom the whole table is about, where they are fewer than those who were analysed for some other reason
         than a value that is not known
     spread : whether standard deviations are told beside intervals, so that the two give the number of people away
@@ -26,6 +27,7 @@ class Rule:
     nested: tuple[str, ...] = ()
     linked: tuple[str, ...] = ()
     who: tuple[str, ...] = ()
+    kind: str = ""
     subset: str = ""
     spread: bool = False
     special: str = ""
@@ -63,8 +65,8 @@ TABLES: dict[str, Rule] = {
     "faceage/agreement": PLAIN,
     "faceage/review": Rule(lines=(("cohort", "analysis"),)),
     "faceage/agreement_bands": Rule(lines=(("cohort", "term"),), who=("age_lower",)),
-    "acceleration/age_bands": Rule(lines=(("cohort",),), who=("age_lower",)),
-    "acceleration/definition_bands": Rule(lines=(("cohort", "definition"),), who=("age_lower",)),
+    "acceleration/age_bands": Rule(lines=(("cohort",),), who=("age_lower",), kind="age band"),
+    "acceleration/definition_bands": Rule(lines=(("cohort", "definition"),), who=("age_lower",), kind="age band"),
     "acceleration/definitions": PLAIN,
     "acceleration/definition_hazards": PLAIN,
     "acceleration/sensitivity": RESTRICTED,

@@ -8,7 +8,7 @@ Groups and everybody: at a time at which all groups but some are told, the other
 another grouping of the same people. So at each time either all groups of a grouping are told, or nobody's sum is.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -40,14 +40,42 @@ class Told:
             }
             partial = [name for name, told in share.items() if 0 < told < 1]
             if partial:
-                self._drop(groupings.get(ALL, []), time)
+                self.drop(groupings.get(ALL, []), time)
             if any(told == 1 for told in share.values()):
                 for name in partial:
-                    self._drop(groupings[name], time)
+                    self.drop(groupings[name], time)
 
-    def _drop(self, keys: Iterable[Key], time: float) -> None:
+    def drop(self, keys: Iterable[Key], time: float) -> None:
+        """A time is not told of these groups."""
         for key in keys:
             self.times[key] = [one for one in self.times[key] if abs(one - time) > NEAR]
+
+
+def settle_sums(parts: Sequence[Told], everybody: Curve, min_cell: int) -> None:
+    """Drop times at which the deaths of everybody, told as such or as the sum of all groups, differ by few from another such time.
+
+    Parameters
+    ----------
+    parts : times that go first, then further ones
+    everybody : times and numbers of all deaths
+    """
+
+    def died(time: float) -> int:
+        return int(counted_until(everybody, [time])[0].sum())
+
+    fixed: list[int] = []
+    for part in parts:
+        groupings: dict[str, list[Key]] = {}
+        for key in part.times:
+            groupings.setdefault(key[0], []).append(key)
+        for name in sorted(groupings, key=lambda name: (part is not parts[0]) == (name == ALL)):
+            keys = groupings[name]
+            for time in list(part.times[keys[0]]):
+                if all(has(part.times[key], time) for key in keys):
+                    if any(0 < abs(died(time) - other) < min_cell for other in fixed):
+                        part.drop(keys, time)
+                    else:
+                        fixed.append(died(time))
 
 
 def told_times(

@@ -12,7 +12,7 @@ from textwrap import wrap
 import pandas as pd
 from markupsafe import Markup, escape
 
-from faceage_bio.privacy.alike import UNITS
+from faceage_bio.privacy.who import UNITS
 from faceage_bio.report import words
 from faceage_bio.report.tables import ReportTables
 

@@ -122,7 +122,15 @@ def _variable(variable: str, rows: pd.DataFrame, sizes: dict[str, int], min_cell
         }
     shares = rows[rows["measure"] == "share"]
     if len(shares):
-        return told | _levels(shares, int(missing["n"]), sizes, min_cell)
+        levels = _levels(shares, int(missing["n"]), sizes, min_cell)
+        if (
+            levels.pop("hidden", False) and len(sizes) > 1
+        ):  # with more digits, only one set of hidden numbers gives them
+            told |= {
+                key: number(differences.get(name, np.nan), 1)
+                for key, name in (("average", AVERAGE), ("largest", LARGEST))
+            }
+        return told | levels
     return told | {"rows": _numbers(rows, list(sizes), min_cell), "missing": count(missing["n"], min_cell)}
 
 
@@ -167,7 +175,12 @@ def _levels(shares: pd.DataFrame, missing: int, sizes: dict[str, int], min_cell:
         total = _cell(int(matrix[place].sum()), int(n.sum()), bool(hidden_rows[place]))
         rows.append((str(level), [total, *cells] if len(sizes) > 1 else [total]))
     told = "" if hidden_rows[-1] else f"{missing:,}"
-    return {"rows": rows, "missing": told or (f"< {min_cell}" if 0 < missing < min_cell else NOT_TOLD)}
+    few = bool(hidden.any() or hidden_rows.any())
+    return {
+        "rows": rows,
+        "hidden": few,
+        "missing": told or (f"< {min_cell}" if 0 < missing < min_cell else NOT_TOLD),
+    }
 
 
 def _cell(n: int, of: int, hidden: bool) -> str:

@@ -6,7 +6,16 @@ import numpy as np
 import pandas as pd
 from markupsafe import Markup
 
-from faceage_bio.privacy.movers import BOTH, GAINED, LOST, NEITHER, hidden_moves, matrix
+from faceage_bio.privacy.movers import (
+    BOTH,
+    GAINED,
+    LOST,
+    NEITHER,
+    POINTS,
+    hidden_deaths,
+    hidden_moves,
+    matrix,
+)
 from faceage_bio.privacy.sums import nearly_told
 from faceage_bio.report import figures_scores as figures
 from faceage_bio.report.formats import count, interval, number, signed
@@ -42,7 +51,12 @@ def scores_section(tables: ReportTables, name: str, config: dict) -> dict:
     min_cell = config["report"]["min_cell"]
     return {
         "scores": [
-            _block(scored[scored["definition"] == one], compared[compared["definition"] == one], min_cell)
+            _block(
+                scored[scored["definition"] == one],
+                compared[compared["definition"] == one],
+                tables.told.get((name, "n", ""), ()),
+                min_cell,
+            )
             for one in config["scores"]["definitions"]
             if (compared["definition"] == one).any()
         ]
@@ -61,7 +75,7 @@ def _complete(table: pd.DataFrame) -> pd.DataFrame:
     return table
 
 
-def _block(scored: pd.DataFrame, rows: pd.DataFrame, min_cell: int) -> dict:
+def _block(scored: pd.DataFrame, rows: pd.DataFrame, told: Sequence[int], min_cell: int) -> dict:
     nothing = rows[(rows["analysis"] == "groups") & (rows["term"] == "all")]
     about = scored[scored["analysis"] == "definition"].iloc[0] if len(scored) else None
     title = rows["model"].iloc[0]
@@ -96,7 +110,7 @@ def _block(scored: pd.DataFrame, rows: pd.DataFrame, min_cell: int) -> dict:
         "tests": rows[rows["analysis"] == "likelihood ratio"].to_dict("records"),
         "questions": [
             _share(row, min_cell)
-            for row in scored.assign(untold=nearly_told(scored["n"].to_numpy(float), min_cell))[
+            for row in scored.assign(untold=_untold(scored["n"].to_numpy(float), told, min_cell))[
                 scored["analysis"] == "items"
             ].to_dict("records")
         ],
@@ -112,6 +126,7 @@ def _moves(rows: pd.DataFrame, versions: Sequence[str], min_cell: int) -> list[d
     others = [version for version in versions if version != AGE]
     matrices = {version: matrix(rows, version, "n").astype(int) for version in others}
     parts = hidden_moves(rows[rows["version"].isin(others)], min_cell)
+    few_deaths = hidden_deaths(rows, parts[1], min_cell)
     return [
         {
             "version": version,
@@ -119,7 +134,7 @@ def _moves(rows: pd.DataFrame, versions: Sequence[str], min_cell: int) -> list[d
             "matrix": _printed(matrices[version], *parts[0][version]),
             "hidden": parts[0][version],
             "points_hidden": parts[1][version],
-            "kinds": _kinds(rows, version, parts[1][version][0], min_cell),
+            "kinds": _kinds(rows, version, parts[1][version][0], few_deaths),
             "movers": _movers(rows, version, matrices[version], parts[0][version][0]),
         }
         for version in others
@@ -141,16 +156,13 @@ def _printed(
     return [*lines, ("All", [*map(text, matrix.sum(), column_sums), text(matrix.to_numpy().sum(), False)])]
 
 
-def _kinds(rows: pd.DataFrame, version: str, hidden: np.ndarray, min_cell: int) -> list[dict]:
+def _kinds(rows: pd.DataFrame, version: str, hidden: np.ndarray, few_deaths: bool) -> list[dict]:
     """Who keeps, gains and loses points for age, and how long they lived."""
     found = rows[(rows["analysis"] == "points") & (rows["version"] == version)].set_index("term")
-    places = {GAINED: (1, 0), LOST: (0, 1), BOTH: (0, 0), NEITHER: (1, 1)}
-    people = np.array([hidden[place] for place in places.values()])
-    deaths = hidden_in_line(found.loc[list(places), "n_events"].to_numpy(), min_cell, people)
     return [
-        {"term": term, "hidden": bool(people[k]), "deaths_hidden": bool(deaths[k])}
+        {"term": term, "hidden": bool(hidden[POINTS[term]]), "deaths_hidden": few_deaths}
         | found.loc[term].to_dict()
-        for k, term in enumerate(places)
+        for term in (GAINED, LOST, BOTH, NEITHER)
     ]
 
 
@@ -215,6 +227,12 @@ def _discrimination(rows: pd.DataFrame) -> list[dict]:
         }
         for other, first in PAIRS for measure in measures if (measure, other) in found
     ]  # fmt: skip
+
+
+def _untold(known: np.ndarray, told: Sequence[int], min_cell: int) -> np.ndarray:
+    """Of the people whose answers are known, the numbers that differ by few from each other or from one that the page tells."""
+    near = [any(0 < abs(n - other) < min_cell for other in told) for n in known]
+    return nearly_told(np.where(near, np.nan, known), min_cell) | near
 
 
 def _share(row: dict, min_cell: int) -> dict:

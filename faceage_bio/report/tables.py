@@ -8,11 +8,12 @@ from pathlib import Path
 import pandas as pd
 
 from faceage_bio.columns import COHORT
-from faceage_bio.privacy.alike import Told, tell_alike
+from faceage_bio.privacy.alike import tell_alike
 from faceage_bio.privacy.notes import without_small_numbers
 from faceage_bio.privacy.suppress import suppress_each
 from faceage_bio.privacy.suppressed import Suppressed
 from faceage_bio.privacy.tables import NEVER, TABLES
+from faceage_bio.privacy.who import Told
 from faceage_bio.tables import read_table, sha256_of
 
 ROOMS = {
@@ -73,7 +74,6 @@ TOLD_BY_SECTION = {
     "scores/scored",
     "phenotype/table_one",
     "phenotype/distributions",
-    "phenotype/age_squares",
 }
 
 
