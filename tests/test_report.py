@@ -242,7 +242,8 @@ def test_without_a_clinic_the_association_page_says_that_survival_did_not_run(st
         ("not estimated, because 3 rows are too few for 4 terms", "not estimated, because fewer than 5 rows are too few for 4 terms"),
         ("4 donors are too few for 9 parameters", "fewer than 5 donors are too few for 9 parameters"),
         ("2 deaths are too few for 3 term(s)", "fewer than 5 deaths are too few for 3 term(s)"),
-        ("5 people; 0 deaths; only 2.3 deaths per term; fewer than 3 people at risk", None),
+        ("5 people; 0 deaths; only 2.3 deaths per term; fewer than 30 people at risk", None),
+        ("fewer than 3 people at risk", "fewer than 5 people at risk"),
     ],
 )  # fmt: skip
 def test_notes_do_not_tell_small_numbers_either(note, told):

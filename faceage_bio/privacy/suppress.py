@@ -201,5 +201,6 @@ def _say(one: Suppressed, rows: pd.Series, min_cell: int) -> None:
 def _say_the_same(one: Suppressed, min_cell: int) -> None:
     """One note for all numbers that are left out, so that none tells which of them is the small one."""
     if {"note", "n"} <= set(one.table):
-        lost = one.hidden["n"] & one.numbers("n").notna().to_numpy()
+        kept = one.table["note"].astype(str).str.startswith("do not").to_numpy()  # interpret: pages go by it
+        lost = one.hidden["n"] & one.numbers("n").notna().to_numpy() & ~kept
         one.table["note"] = one.table["note"].astype(object).mask(lost, WHY.format(min_cell))
