@@ -95,7 +95,7 @@ TABLES: dict[str, Rule] = {
     "phenotype/specification_summary": RESTRICTED,
     # fairness
     "fairness/fairness": Rule(
-        lines=(("cohort", "analysis", "measure", "population", "factor", "within"),), linked=("cohort", "population", "factor", "within"), who=("population", "within", "factor", "group"), spread=True,
+        lines=(("cohort", "analysis", "measure", "population", "factor", "within"),), linked=("cohort", "population", "factor", "within"), who=("within", "factor", "group"), spread=True,
     ),
     "fairness/stress": Rule(
         lines=(("cohort", "analysis", "measure", "condition", "step", "factor", "within"),), linked=("cohort", "factor", "within"), who=("condition", "step", "within", "factor", "group"), spread=True,
