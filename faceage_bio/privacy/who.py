@@ -53,4 +53,5 @@ def nearest(value: int, others: Sequence[int], min_cell: int) -> int | None:
 
 
 def rounded(numbers: np.ndarray | float, min_cell: int) -> np.ndarray:
+    """To the nearest multiple of ``min_cell``; the true number is fewer than that away."""
     return min_cell * np.round(np.asarray(numbers, dtype=float) / min_cell)
