@@ -2,6 +2,7 @@
 
 # keys
 COHORT = "cohort"
+POOLED = "pooled"  # the cohort of results of all cohorts together
 SUBJECT = "subject_id"
 PHOTO = "photo_id"
 SAMPLE = "sample_id"

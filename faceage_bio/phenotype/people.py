@@ -6,10 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from faceage_bio.columns import AGE, AGE_GAP, COHORT, FACE_AGE, LEVELS
+from faceage_bio.columns import AGE, AGE_GAP, COHORT, FACE_AGE, LEVELS, POOLED
 from faceage_bio.stats.design import build_design
 
-POOLED = "pooled"
 BMI_CUTS = [-np.inf, 18.5, 25.0, 30.0, np.inf]  # World Health Organization, the lower end belongs to a class
 BMI_CLASSES = ("under 18.5", "18.5 to 25", "25 to 30", "30 and over")
 ORDERED = {"bmi_class": BMI_CLASSES, "smoking": LEVELS["smoking"]}  # beside columns of whole numbers

@@ -22,6 +22,7 @@ from faceage_bio.privacy.tables import TABLES, Rule, key_of
 from faceage_bio.privacy.who import COUNTED, UNITS, Told, nearest, who_is_counted
 
 IN_THE_FLOW = 1000  # tables would have to tell another number, for that to be told rather than one of the exclusion diagram
+WORDS = {"n": "people", "n_events": "deaths"}
 OWN_RULES = {"flow", "movers", "table one"}  # tables that are made fit in their own way
 
 
@@ -103,7 +104,11 @@ def too_near(tables: Sequence[tuple[str, Suppressed]], min_cell: int) -> Iterato
                         & (who_is_counted(rule, one.table, column) == group)
                     ).any()
                 )
-                yield place, column, f"{first:,} people beside {second:,} of the same in another table or row"
+                yield (
+                    place,
+                    column,
+                    f"{first:,} {WORDS[column]} beside {second:,} of the same in another table or row",
+                )
 
 
 def _takes_part(key: str, one: Suppressed) -> bool:

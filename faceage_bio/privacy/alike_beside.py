@@ -7,7 +7,7 @@ import pandas as pd
 
 from faceage_bio.privacy.counts import counted_measures
 from faceage_bio.privacy.notes import without_quotient
-from faceage_bio.privacy.sums import SHARES
+from faceage_bio.privacy.sums import SHARES, TELL_DEATHS
 from faceage_bio.privacy.suppressed import ESTIMATES, Suppressed, groups_of_rows
 from faceage_bio.privacy.tables import TABLES
 from faceage_bio.privacy.who import UNITS, Told, nearest, rounded
@@ -18,11 +18,6 @@ GIVEN_AWAY = (
     "standard_error",
 )  # people less what was estimated, or tell it beside an interval
 OF_CAUSES = {"survival/incidence_at_risk", "survival/cumulative_incidence"}
-OF_ALL = (
-    "observed risk",
-    "survival at",
-    "died of",
-)  # measures that are shares of people as long as nobody was lost
 
 
 def tell_at_risk(tables: Sequence[tuple[str, Suppressed]], min_cell: int) -> None:
@@ -81,7 +76,7 @@ def tell_with(one: Suppressed, told: Told, min_cell: int) -> None:
     not_exact = one.is_about("n_events")
     if "measure" in one.table:
         measures = one.table["measure"].astype(str)
-        shares = measures.str.match(SHARES) | measures.str.startswith(OF_ALL)
+        shares = measures.str.match(SHARES) | measures.str.startswith(TELL_DEATHS)
         _round_shares(one, people & shares.to_numpy(), ["estimate"])
         one.hide(not_exact & measures.str.match(SHARES).to_numpy(), ESTIMATES)
     if not_exact.any() and "events_per_term" in one.table:

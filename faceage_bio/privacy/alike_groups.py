@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 import numpy as np
 import pandas as pd
 
+from faceage_bio.columns import POOLED
 from faceage_bio.privacy.suppressed import Suppressed, groups_of_rows
 from faceage_bio.privacy.tables import Rule
 from faceage_bio.privacy.who import COUNTED, EVERYBODY, Told, nearest, rounded, who_is_counted
@@ -12,7 +13,6 @@ from faceage_bio.privacy.who import COUNTED, EVERYBODY, Told, nearest, rounded, 
 SIZES = ("n", "n_exposed", "n_reference", "n_level")
 KINDS = ("factor", "exposure", "modifier", "by", "grouping")  # name what parts people into groups
 LEFT_OUT = "phenotype/distributions"  # leaves out the size of one group where few people are of no group that is known
-POOLED = "pooled"  # all cohorts together
 ROUNDS = (
     4  # a group that one table does not tell exactly is not told by another, whose lines then need one more
 )

@@ -9,6 +9,12 @@ from faceage_bio.privacy.suppressed import ESTIMATES, Suppressed, groups_of_rows
 from faceage_bio.stats.small_cells import hidden_in_chain, hidden_in_marked_line
 
 SHARES = re.compile(r"share (?!of the set)|accuracy|specificity|sensitivity")
+TELL_DEATHS = (
+    "observed risk",
+    "survival at",
+    "died of",
+    "sensitivity",
+)  # measures that give the number of deaths away
 SIZES = "phenotype/means"  # tells how large the groups of each factor are
 COMPARE = (
     "phenotype/pairs",

@@ -15,6 +15,7 @@ from faceage_bio.privacy.movers import hide_movers
 from faceage_bio.privacy.notes import without_small_numbers
 from faceage_bio.privacy.sums import (
     SHARES,
+    TELL_DEATHS,
     hide_chains,
     hide_elsewhere,
     hide_intervals,
@@ -47,12 +48,6 @@ PARTS = {
 NOTES = {"note", "raw_note"}
 WHY = "not shown, because fewer than {} people, or because it would tell of so few"
 QUANTILES = re.compile(r"(^|_)(q(?P<share>\d\d)|median|(lower|upper)_quartile)$")
-TELL_DEATHS = (
-    "observed risk",
-    "survival at",
-    "died of",
-    "sensitivity",
-)  # measures that give the number of deaths away
 OF_DEATHS = (  # measures that tell about the people who died, if those are few
     "restricted mean", "median survival", "difference of restricted", "ratio of restricted",
 )  # fmt: skip

@@ -6,13 +6,12 @@ import numpy as np
 import pandas as pd
 from markupsafe import Markup
 
-from faceage_bio.columns import COHORT
+from faceage_bio.columns import COHORT, POOLED
 from faceage_bio.errors import TableError
 from faceage_bio.report import figures_associations, words
 from faceage_bio.report.formats import interval, number, signed
 from faceage_bio.report.tables import ReportTables
 
-POOLED = "pooled"
 RAW = "none (raw age gap)"
 COUNTS = ("n", "n_exposed", "n_reference", "n_level")
 NUMBERS = (

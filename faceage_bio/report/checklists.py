@@ -2,7 +2,8 @@
 
 Numbers and topics of the items are those of the published lists: STROBE for cohort studies (von Elm and others 2007,
 doi:10.1371/journal.pmed.0040296), REMARK (McShane and others 2005; Altman and others 2012, doi:10.1371/journal.pmed.1001216, table 1)
-and TRIPOD+AI (Collins and others 2024, doi:10.1136/bmj-2023-078378, table 2). The words are ours.
+and TRIPOD+AI (Collins and others 2024, doi:10.1136/bmj-2023-078378, table 2), as far as published copies could be read: REMARK 14
+and 16 could not. The words are ours.
 
 A place is known once the page is made: a section by its id, a table or figure by the result table that it was made of. An item
 whose stage did not run has no link; what only the authors can know is left to them.

@@ -4,12 +4,12 @@ import numpy as np
 import pandas as pd
 from markupsafe import Markup
 
+from faceage_bio.columns import POOLED
 from faceage_bio.report import figures_fairness as figures
 from faceage_bio.report import words
 from faceage_bio.report.formats import interval, number, p_value, people, signed
 from faceage_bio.report.tables import ReportTables
 
-POOLED = "pooled"
 ERRORS = {
     "mean error, years": "mean", "mean error at the same age, years": "at_age", "mean absolute error, years": "absolute",
     "root mean squared error, years": "squared", "standard deviation of error, years": "spread",

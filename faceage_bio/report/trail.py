@@ -10,11 +10,10 @@ from pathlib import Path
 
 from markupsafe import Markup
 
+from faceage_bio.columns import POOLED
 from faceage_bio.records import FOLDER, file_of, read_record
 from faceage_bio.report.tables import ROOMS, ReportTables
 from faceage_bio.tables import sha256_of
-
-POOLED = "pooled"
 
 
 @dataclass(frozen=True)
