@@ -2,10 +2,12 @@
 
 import re
 from datetime import date
+from functools import cache
 from pathlib import Path
 
 import pandas as pd
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
+from jinja2.runtime import Context
 from markupsafe import Markup
 
 import faceage_bio
@@ -109,10 +111,9 @@ def _shared(tables: ReportTables, config: dict) -> dict:
     }
 
 
-def _render(
-    template: str, config: dict, cards: list[dict], tables: ReportTables, trail: Trail | None, **content
-) -> str:
-    trail, citations = trail or Trail(), Citations()
+@cache
+def templates() -> Environment:
+    """All templates, each compiled once; what differs from page to page is in the context of each."""
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
@@ -120,15 +121,23 @@ def _render(
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    min_cell = config["report"]["min_cell"]
     environment.filters |= {
-        "number": formats.number, "signed": formats.signed, "p": formats.p_value, "reason": words.reason, "term": words.term,
-        "people": lambda value: formats.count(value, min_cell),
+        "number": formats.number, "signed": formats.signed, "p": formats.p_value, "reason": words.reason, "term": words.term, "people": _people,
     }  # fmt: skip
-    environment.globals |= {
-        "interval": formats.interval, "quality_rules": words.quality_rules,
-        "of": trail.of, "cite": citations.cite,
-    }  # fmt: skip
+    environment.globals |= {"interval": formats.interval, "quality_rules": words.quality_rules}
+    return environment
+
+
+@pass_context
+def _people(context: Context, value: float) -> str:
+    return formats.count(value, context["min_cell"])
+
+
+def _render(
+    template: str, config: dict, cards: list[dict], tables: ReportTables, trail: Trail | None, **content
+) -> str:
+    trail, citations = trail or Trail(), Citations()
+    environment, min_cell = templates(), config["report"]["min_cell"]
     told = about(tables, trail, config, cards)
     page = environment.get_template(template).render(
         title=config["report"]["title"], governance=config["report"]["governance"], today=date.today().isoformat(), fingerprint=told["config_hash"][:12],
@@ -136,7 +145,7 @@ def _render(
         given=[name for name, cohort in config["cohorts"].items() if cohort.get("face_ages")],
         style=Markup("".join((TEMPLATES / name).read_text() for name in STYLES)),
         script=Markup("\n".join((TEMPLATES / name).read_text() for name in SCRIPTS)),
-        gene_ids=PageGenes.of(tables).packed, citations=citations, checklists_here=CHECKLISTS_HERE, **told, **content,
+        gene_ids=PageGenes.of(tables).packed, of=trail.of, cite=citations.cite, citations=citations, checklists_here=CHECKLISTS_HERE, **told, **content,
     )  # fmt: skip
     page, places = mark_places(page)
     lists = environment.get_template("checklists.html.j2").render(checklists=filled(places))
