@@ -39,6 +39,36 @@ def check_cohorts(
 
 
 @app.command()
+def check_analyses(
+    cohorts: Annotated[str, typer.Option(help="The config's `cohorts`, as JSON.")],
+    settings: Annotated[str, typer.Option(help="Settings of the analyses by dotted name, as JSON.")],
+    results: Annotated[Path, typer.Option(help="Results folder, into which check-cohorts has written.")],
+) -> None:
+    """Check that the tables hold what the analyses ask of them, before face ages are computed.
+
+    Example: faceage-bio check-analyses --results results --cohorts '{"mine": {"clinic": "clinic.tsv", "counts": "counts.tsv"}}'
+    --settings '{"expression.covariates": ["sex", "bmi"], "expression.tissue": null, "expression.repeated_samples": "first",
+    "survival.gene_covariates": ["sex"], "survival.strata": [], "variants.covariates": ["sex"], "acceleration.definition": "linear",
+    "acceleration.adjust_for": []}'
+    """
+    import json
+
+    from faceage_bio.cohort.analyses import check_analyses
+    from faceage_bio.problems import Problems
+    from faceage_bio.tables import read_table, write_table
+
+    problems, found = Problems(), {}
+    for name, files in json.loads(cohorts).items():
+        folder = results / name / "cohort"
+        tables = [read_table(folder / f"{table}.parquet") for table in ("subjects", "samples")]
+        variants = read_table(folder / "variant_people.parquet") if files.get("variants") else None
+        found[folder] = check_analyses(name, files, *tables, variants, json.loads(settings), problems)
+    problems.stop_if_any()
+    for folder, table in found.items():
+        write_table(table, folder / "covariates.tsv", private=True)
+
+
+@app.command()
 def gather_ledger(
     ledger: Annotated[list[Path], typer.Option(help="A stage's ledger; repeat in the order of the stages.")],
     output: Annotated[Path, typer.Option(help="The whole ledger (private).")],

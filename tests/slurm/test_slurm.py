@@ -187,6 +187,7 @@ def test_light_steps_share_jobs(demo_on_slurm, journal):
         "make_demo_cohorts",
         "fit_demo_model",
         "check_cohorts",
+        "check_analyses",
         "predict_face_age",
         "fit_expression",
         "stress_photos",
@@ -264,8 +265,8 @@ def test_after_the_main_process_is_killed_a_restart_goes_on(study):
     run = study.run(SUMMARY)
     assert run.status == 0, run.output[-8000:]
     rules = [job.rule for job in study.jobs()]
-    assert rules[:2] == ["check_cohorts", "read_face_ages"]
-    assert len(rules) == 3
-    assert rules[2].endswith("compute_acceleration")
+    assert rules[:3] == ["check_cohorts", "check_analyses", "read_face_ages"]
+    assert len(rules) == 4
+    assert rules[3].endswith("compute_acceleration")
     assert checked.stat().st_mtime_ns == before
     assert (study.folder / SUMMARY).exists()

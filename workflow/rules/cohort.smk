@@ -22,6 +22,25 @@ rule check_cohorts:
         " --results {params.results:q} > {log:q} 2>&1"
 
 
+rule check_analyses:
+    input:
+        subjects=collect("<results>/{cohort}/cohort/subjects.parquet", cohort=COHORTS),
+        samples=collect("<results>/{cohort}/cohort/samples.parquet", cohort=COHORTS),
+        variants=collect("<results>/{cohort}/cohort/variant_people.parquet", cohort=WITH_VARIANTS),
+    output:
+        covariates=collect("<results>/{cohort}/cohort/covariates.tsv", cohort=COHORTS),
+    log:
+        "<logs>/cohort/check_analyses.log",
+    params:
+        cohorts=json.dumps(config["cohorts"]),
+        settings=json.dumps(analysis_settings(config)),
+        results=results_dir,
+        version=VERSION,
+    shell:
+        "faceage-bio check-analyses --cohorts {params.cohorts:q} --settings {params.settings:q}"
+        " --results {params.results:q} > {log:q} 2>&1"
+
+
 rule gather_ledger:
     input:
         stage_ledgers,

@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 
 import faceage_bio
-from faceage_bio.config import check_config
+from faceage_bio.config import analysis_settings, check_config
 from faceage_bio.demo.plans import PLANS
 from faceage_bio.errors import ConfigError
 from faceage_bio.faceage.shards import count_photos, shard_names
