@@ -206,9 +206,13 @@ def test_check_and_the_workflow_refuse_the_same_study_with_the_same_words(tmp_pa
     assert "expression.covariates names 'bmi' (known of 0), so that 0 of 8 samples" in words
     cohorts, results = json.dumps({"lusc": cohort}), str(tmp_path / "results")
     settings = analysis_settings(check_config({"cohorts": {"lusc": cohort}}).model_dump())
-    made = CliRunner().invoke(app, ["check-cohorts", "--cohorts", cohorts, "--results", results])
+    command = ["--cohorts", cohorts, "--results", results, "--settings"]
+    refused = CliRunner().invoke(app, ["check-cohorts", *command, json.dumps(settings)])
+    assert str(refused.exception) == words
+    assert not (tmp_path / "results").exists()
+    made = CliRunner().invoke(app, ["check-cohorts", *command[:-1]])
     assert made.exit_code == 0, made.output
-    command = ["check-analyses", "--cohorts", cohorts, "--results", results, "--settings"]
+    command.insert(0, "check-analyses")  # a setting that was edited later
     refused = CliRunner().invoke(app, [*command, json.dumps(settings)])
     assert str(refused.exception).endswith(words)
     table = tmp_path / "results" / "lusc" / "cohort" / "covariates.tsv"

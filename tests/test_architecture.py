@@ -107,4 +107,8 @@ def test_snakemake_lint():
         if line.startswith("    * ")
     }
     # one installed environment serves all rules (README, "On a cluster"), so no rule names a container of its own
-    assert findings <= {"Specify a conda environment or container for each rule."}
+    # settings that the intake checks and does not depend on are no params, so that an edit computes no face age again
+    assert findings <= {
+        "Specify a conda environment or container for each rule.",
+        "Shell command directly uses variable ANALYSES from outside of the rule",
+    }

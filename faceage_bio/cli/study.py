@@ -53,7 +53,7 @@ def check(
     from rich.console import Console
     from rich.table import Table
 
-    from faceage_bio.cohort.analyses import check_analyses
+    from faceage_bio.cohort.analyses import check_tables
     from faceage_bio.cohort.intake import overview, read_cohorts
     from faceage_bio.columns import SUBJECT
     from faceage_bio.config import analysis_settings, load_config
@@ -61,7 +61,6 @@ def check(
     from faceage_bio.faceage.given import read_face_ages
     from faceage_bio.faceage.review_tables import read_review
     from faceage_bio.machine import MISSING, OK, Answer
-    from faceage_bio.problems import Problems
     from faceage_bio.readers.stage import check_study
     from faceage_bio.vision.card import read_card
 
@@ -99,13 +98,8 @@ def check(
         for row in rows:
             shown.add_row(*map(str, row.values()))
         console.print(shown)
-        found, settings = Problems(), analysis_settings(config.model_dump())
-        for name, one in tables.items():
-            check_analyses(
-                name, cohorts[name], one.subjects, one.samples, one.variant_people, settings, found,
-            )  # fmt: skip
         try:
-            found.stop_if_any()
+            check_tables(cohorts, tables, analysis_settings(config.model_dump()))
         except CohortError as error:
             problems.append(error)
         if config.readers.readings:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from faceage_bio.cohort.intake import CohortTables
 from faceage_bio.columns import AGE, COHORT, EVENT, FACE_AGE, FOLLOWUP, SAMPLE, SUBJECT
 from faceage_bio.errors import CohortError
 from faceage_bio.problems import Problems
@@ -20,6 +21,15 @@ COLUMNS = [COHORT, "setting", "column", "n", "n_known", "n_complete"]
 
 
 @dataclass(frozen=True)
+class Tables:
+    """The checked tables of a cohort that analyses take columns from, as in `intake.CohortTables`."""
+
+    subjects: pd.DataFrame
+    samples: pd.DataFrame
+    variant_people: pd.DataFrame | None = None
+
+
+@dataclass(frozen=True)
 class Needed:
     """Columns that a setting names, and of whose rows none may be without them all."""
 
@@ -28,6 +38,29 @@ class Needed:
     rows: pd.DataFrame
     unit: str  # of the rows
     analysis: str
+
+
+def check_tables(
+    cohorts: Mapping[str, Mapping],
+    tables: Mapping[str, Tables | CohortTables],
+    settings: Mapping[str, object],
+) -> dict[str, pd.DataFrame]:
+    """`check_analyses` of all cohorts.
+
+    Raises
+    ------
+    CohortError
+        Every problem of every cohort.
+    """
+    problems = Problems()
+    found = {
+        name: check_analyses(
+            name, cohorts[name], one.subjects, one.samples, one.variant_people, settings, problems
+        )
+        for name, one in tables.items()
+    }  # fmt: skip
+    problems.stop_if_any()
+    return found
 
 
 def check_analyses(

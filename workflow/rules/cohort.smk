@@ -1,3 +1,4 @@
+# ANALYSES is no param: face ages and the rest of the intake do not depend on it, but nothing starts before it is checked
 rule check_cohorts:
     input:
         cohort_files(),
@@ -18,10 +19,11 @@ rule check_cohorts:
         results=results_dir,
         version=VERSION,
     shell:
-        "faceage-bio check-cohorts --cohorts {params.cohorts:q} --year-days {params.year_days}"
+        "faceage-bio check-cohorts --cohorts {params.cohorts:q} --year-days {params.year_days} --settings {ANALYSES:q}"
         " --results {params.results:q} > {log:q} 2>&1"
 
 
+# the same check where a setting was edited later
 rule check_analyses:
     input:
         subjects=collect("<results>/{cohort}/cohort/subjects.parquet", cohort=COHORTS),
@@ -31,9 +33,10 @@ rule check_analyses:
         covariates=collect("<results>/{cohort}/cohort/covariates.tsv", cohort=COHORTS),
     log:
         "<logs>/cohort/check_analyses.log",
+    priority: 100
     params:
         cohorts=json.dumps(config["cohorts"]),
-        settings=json.dumps(analysis_settings(config)),
+        settings=ANALYSES,
         results=results_dir,
         version=VERSION,
     shell:

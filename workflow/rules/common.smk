@@ -53,6 +53,7 @@ QUALITY_RULES = [
     f"{name}={rule['action']}:{rule['threshold']}" for name, rule in config["faceage"]["quality"].items()
 ]
 DEMO_PHOTOS = {plan.name: plan.n for plan in PLANS}  # the demo's manifests are not there when this is read
+ANALYSES = json.dumps(analysis_settings(config))
 
 
 def shards_of(name):

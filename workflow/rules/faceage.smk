@@ -3,8 +3,6 @@ rule predict_face_age:
         photos="<results>/{cohort}/cohort/photos.parquet",
         folder=cohort_file("photos"),
         models=MODELS,
-        # before hours of inference; ancient, because another covariate makes no other face age
-        analyses=ancient("<results>/{cohort}/cohort/covariates.tsv"),
     output:
         table="<results>/{cohort}/faceage/shards/{shard}.parquet",
         speed="<results>/{cohort}/faceage/shards/{shard}.json",
@@ -121,7 +119,6 @@ rule read_face_ages:
     input:
         face_ages=cohort_file("face_ages"),
         checked="<results>/{cohort}/cohort/photos.parquet",  # written once the study has passed its checks
-        analyses=ancient("<results>/{cohort}/cohort/covariates.tsv"),
     output:
         face_age="<results>/{cohort}/faceage/face_age.parquet",
         ledger="<results>/{cohort}/faceage/ledger.tsv",
