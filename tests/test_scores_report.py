@@ -104,6 +104,19 @@ def test_small_cells_and_what_gives_them_away_are_dots(tables):
     assert told[-1] == ("All", ["18", "128", "14", "160"])
 
 
+@pytest.mark.parametrize("min_cell", [1, 5])
+def test_moves_of_many_participants_are_on_the_page(tmp_path, min_cell):
+    people = pd.concat(
+        [data.people().assign(subject_id=lambda d, k=k: d.subject_id + f"_{k}") for k in range(4)]
+    )
+    tables = write_tables(tmp_path, people.reset_index(drop=True), NAMES[:1])
+    config = CONFIG | {"report": CONFIG["report"] | {"min_cell": min_cell}}
+    page = survival_page(tables, config, [CARD])
+    moves = section(tables, min_cell=min_cell)[0]["moves"]
+    assert any(not row["hidden"] and row["n"] >= 5 for move in moves for row in move["movers"])
+    assert re.search(r"from B to A</th><td class=\"num\">12</td>", page)
+
+
 def test_numbers_of_small_groups_are_not_on_the_page(tmp_path):
     # two people in group C by age, and nobody leaves it
     people = data.people()

@@ -34,7 +34,7 @@ def tell_at_risk(tables: Sequence[tuple[str, Suppressed]], min_cell: int) -> Non
     near = {
         tuple(group)
         for key, one in tables
-        if key == "survival/competing_risks" and one.is_about("n").any()
+        if key == "survival/competing_risks" and set(place[:3]) <= set(one.table) and one.is_about("n").any()
         for group in one.table.loc[one.is_about("n"), place[:3]].itertuples(index=False)
     }
     for key, one in tables:

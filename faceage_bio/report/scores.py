@@ -135,7 +135,8 @@ def _moves(rows: pd.DataFrame, versions: Sequence[str], min_cell: int) -> list[d
             "hidden": parts[0][version],
             "points_hidden": parts[1][version],
             "kinds": _kinds(rows, version, parts[1][version][0], few_deaths),
-            "movers": _movers(rows, version, matrices[version], parts[0][version][0]),
+            # deaths by move are in no released table (`movers.hide_movers`)
+            "movers": _movers(rows, version, matrices[version], parts[0][version][0], min_cell > 1),
         }
         for version in others
     ]
@@ -166,7 +167,9 @@ def _kinds(rows: pd.DataFrame, version: str, hidden: np.ndarray, few_deaths: boo
     ]
 
 
-def _movers(rows: pd.DataFrame, version: str, matrix: pd.DataFrame, hidden: np.ndarray) -> list[dict]:
+def _movers(
+    rows: pd.DataFrame, version: str, matrix: pd.DataFrame, hidden: np.ndarray, deaths_hidden: bool
+) -> list[dict]:
     """Each move that somebody makes, and how long they lived."""
     found = rows[(rows["analysis"] == "movers") & (rows["version"] == version)]
     return [
@@ -174,7 +177,8 @@ def _movers(rows: pd.DataFrame, version: str, matrix: pd.DataFrame, hidden: np.n
         | {
             "hidden": bool(
                 hidden[matrix.index.get_loc(row["from_group"]), matrix.columns.get_loc(row["to_group"])]
-            )
+            ),
+            "deaths_hidden": deaths_hidden,
         }
         for row in found.to_dict("records")
         if row["from_group"] != row["to_group"] and row["n"] > 0
