@@ -11,7 +11,7 @@ from faceage_bio.tables import result_rows
 
 QUANTILES = {"q10": 0.10, "q25": 0.25, "q50": 0.50, "q75": 0.75, "q90": 0.90}
 NOBODY = "not estimated, because nobody has a value"
-WIDTHS = (2.0, 2.5, 5.0, 10.0)  # of a square, years
+WIDTH = 5.0  # of a square, years
 
 
 def distributions(people: pd.DataFrame, factors: Sequence[str], cohort: str) -> pd.DataFrame:
@@ -60,10 +60,7 @@ def _spread(values: pd.Series) -> dict:
 
 
 def age_squares(people: pd.DataFrame, cohort: str) -> pd.DataFrame:
-    """Participants in squares of age and face age.
-
-    The width of the squares is the one of `WIDTHS` nearest to Scott's rule in two dimensions (3.5 standard deviations divided by
-    the fourth root of n; Scott 1979, doi:10.1093/biomet/66.3.605), so that a small cohort is not a scatter of squares of one.
+    """Participants in squares of age and face age, of one width in every cohort, so that cohorts can be compared.
 
     Returns
     -------
@@ -72,11 +69,8 @@ def age_squares(people: pd.DataFrame, cohort: str) -> pd.DataFrame:
     """
     known = people[people[AGE].notna() & people[FACE_AGE].notna()]
     columns = [COHORT, "age_lower", "face_age_lower", "width", "n"]
-    spread = known[[AGE, FACE_AGE]].std(ddof=1).min() if len(known) > 1 else np.inf
-    wanted = 3.5 * spread / max(len(known), 1) ** 0.25
-    width = min(WIDTHS, key=lambda one: abs(one - wanted)) if np.isfinite(wanted) else WIDTHS[-1]
     cut = pd.DataFrame({
-        "age_lower": np.floor(known[AGE] / width) * width, "face_age_lower": np.floor(known[FACE_AGE] / width) * width,
+        "age_lower": np.floor(known[AGE] / WIDTH) * WIDTH, "face_age_lower": np.floor(known[FACE_AGE] / WIDTH) * WIDTH,
     })  # fmt: skip
-    counted = cut.value_counts().rename("n").reset_index()
-    return counted.assign(**{COHORT: cohort, "width": width})[columns].sort_values(columns[1:3], ignore_index=True)
+    counted = cut.value_counts().rename("n").reset_index().assign(**{COHORT: cohort, "width": WIDTH})
+    return counted[columns].sort_values(columns[1:3], ignore_index=True)
