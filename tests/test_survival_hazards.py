@@ -161,7 +161,7 @@ def test_sites_without_deaths_or_without_sites_say_so():
     data = with_sites(n=200)
     data.loc[data.site == "throat", "event"] = 0.0
     rows = compare_sites(data, "site", CHOICES, "c")
-    assert "without throat, with fewer than 2 deaths" in rows[rows.level == ""].note.iloc[0]
+    assert "without throat, with fewer than 5 deaths" in rows[rows.level == ""].note.iloc[0]
     assert "too few" in rows[rows.level == "throat"].note.iloc[0]
     rows = compare_sites(data.assign(site=None), "site", CHOICES, "c")
     assert rows.note.tolist()[0] == "not estimated, because nobody has a site"

@@ -173,33 +173,38 @@ def test_a_rule_that_is_none_is_told(text):
         parse_rule(text)
 
 
-@given(st.lists(st.integers(1, 60), min_size=1, max_size=6), st.integers(0, 8), st.integers(2, 10))
+@given(st.lists(st.integers(1, 60), min_size=1, max_size=6), st.integers(0, 8))
 @settings(max_examples=60, deadline=None)
-def test_no_group_of_a_few_is_told_or_left_over(sizes, without, min_cell):
+def test_every_group_has_its_number_and_all_quantiles(sizes, without):
     words = [f"g{k}" for k, size in enumerate(sizes) for _ in range(size)] + [None] * without
     n = len(words)
     people = pd.DataFrame({"age_acceleration": np.random.default_rng(0).normal(size=n), "site": words})
     people = people.assign(chronological_age=50.0, face_age=50.0)
-    table = distributions(gather([people], ["c"]), ["site"], min_cell, "c")
-    groups = table[(table.factor == "site") & table.estimate.notna()]
-    assert (groups.n >= min_cell).all()
-    assert groups.n.isna().sum() == 0
-    if n >= min_cell and len(groups):
-        assert n - groups.n.sum() == 0 or n - groups.n.sum() >= min_cell
-    hidden = table[(table.factor == "site") & table.estimate.isna()]
-    assert hidden.n.isna().all()
-    for name, share in (("q10", 0.1), ("q25", 0.25), ("q50", 0.5), ("q90", 0.1)):
-        told = table[table[name].notna()]
-        assert (np.floor(told.n * share) >= min_cell).all() or (told.n * share >= min_cell - 1e-9).all()
+    table = distributions(gather([people], ["c"]), ["site"], "c").set_index("term")
+    assert table.n["all"] == n
+    groups = table[table.factor == "site"]
+    assert dict(groups.n) == {f"site: g{k}": size for k, size in enumerate(sizes)}
+    for group, row in groups.iterrows():
+        mine = people.loc[people.site == group.removeprefix("site: "), "age_acceleration"]
+        expected = np.quantile(mine, [0.1, 0.25, 0.5, 0.75, 0.9])
+        np.testing.assert_allclose(row[["q10", "q25", "q50", "q75", "q90"]].astype(float), expected)
+        assert row.estimate == pytest.approx(mine.mean())
+    assert (groups.note.fillna("") == "").all()
 
 
-@given(st.integers(0, 400), st.integers(2, 10), st.integers(0, 50))
+@given(st.integers(0, 400), st.integers(0, 50))
 @settings(max_examples=40, deadline=None)
-def test_no_square_is_of_a_few_and_none_can_be_computed(n, min_cell, seed):
-    table = age_squares(gather([drawn(n, seed)], ["c"]), min_cell, "c") if n else pd.DataFrame({"n": []})
-    assert (table.n >= min_cell).all()
-    outside = n - table.n.sum()
-    assert not 0 < outside < min_cell or not len(table)
+def test_squares_hold_every_participant(n, seed):
+    people = gather([drawn(max(n, 1), seed).head(n)], ["c"])
+    table = age_squares(people, "c")
+    assert table.n.sum() == n
+    assert table.width.nunique() == min(n, 1)
+    for row in table.itertuples():
+        inside = people.chronological_age.between(row.age_lower, row.age_lower + row.width, inclusive="left")
+        inside &= people.face_age.between(
+            row.face_age_lower, row.face_age_lower + row.width, inclusive="left"
+        )
+        assert inside.sum() == row.n
 
 
 def test_the_command_writes_three_tables_from_a_plain_table(tmp_path):
