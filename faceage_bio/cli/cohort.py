@@ -22,7 +22,7 @@ def check_cohorts(
     import json
 
     from faceage_bio.cohort.intake import read_cohorts, write_cohorts
-    from faceage_bio.privacy.publish import mark_local
+    from faceage_bio.release.marker import mark_local
     from faceage_bio.records import note_input
 
     for name, files in json.loads(cohorts).items():

@@ -24,7 +24,7 @@ from faceage_bio.cli import (
     gene_survival,
     hazards,
     phenotype,
-    privacy,
+    release,
     readers,
     report,
     review,
@@ -102,7 +102,7 @@ for room in (
     readers,
     scores,
     report,
-    privacy,
+    release,
     demo,
 ):
     for command in room.app.registered_commands:

@@ -221,9 +221,9 @@ rule publish:
         people=option(
             "--table", [*cohort_files(), *filter(None, map(config["readers"].get, ("readings", "cases")))]
         ),
-        rounding=config["release"]["rounding"],
+        config=json.dumps(config),
         results=results_dir,
         version=VERSION,
     shell:
-        "faceage-bio publish --results {params.results:q} --output $(dirname {output:q}) {params.people:q}"
-        " --rounding {params.rounding} > {log:q} 2>&1"
+        "faceage-bio publish --results {params.results:q} --output {params.results:q}/share {params.people:q}"
+        " --config {params.config:q} > {log:q} 2>&1"
