@@ -159,7 +159,7 @@ def _km_figure(
     shown = mine.rename(columns={"survival": "height"}).assign(panel="survival")
     numbers = _numbers(at_risk, grouping)
     figure = figures_survival.step_curves(
-        shown[CURVE], numbers, order, [("survival", "Overall survival")], time_title(config["survival"]),
+        shown.reindex(columns=CURVE), numbers, order, [("survival", "Overall survival")], time_title(config["survival"]),
         f"Kaplan-Meier curves by groups of {term(grouping)} with 95 % bands and censoring marks, and numbers at risk below",
     )  # fmt: skip
     return Markup(figure)
@@ -179,7 +179,7 @@ def _incidence_figure(
         return Markup("")
     shown = mine.rename(columns={"incidence": "height", "cause": "panel"})
     figure = figures_survival.step_curves(
-        shown[CURVE], _numbers(at_risk, grouping), order,
+        shown.reindex(columns=CURVE), _numbers(at_risk, grouping), order,
         [(cause, f"Died of {cause}") for cause in causes], time_title(config["survival"]),
         f"Cumulative incidence of death by cause and group of {term(grouping)} with 95 % bands and censoring marks, and numbers at risk below",
     )  # fmt: skip
