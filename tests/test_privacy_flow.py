@@ -6,8 +6,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from faceage_bio.privacy.suppressed import MARK
-from faceage_bio.report.flow import cohort_flow
-from faceage_bio.report.tables import ReportTables
 from tests.leaving import SMALL, as_text, bounds
 
 
@@ -153,20 +151,3 @@ def test_shares_do_not_tell_who_has_no_value():
     )
     shares = told[told["measure"] == "share"]
     assert (shares["estimate"] == MARK).all()  # 13 of 28, where the group has 30
-
-
-def test_the_page_and_the_table_together_do_not_tell_a_few_left_out():
-    """The page tells exactly who goes on; the table then must not tell who came in."""
-    rows = [
-        ("photo", "intake", "included", "", 144), ("photo", "face_age", "included", "", 141), ("photo", "face_age", "excluded", "no_face", 3),
-        ("subject", "intake", "included", "", 120), ("subject", "acceleration", "included", "", 118),
-        ("subject", "acceleration", "excluded", "no_face_age", 2), ("subject", "survival", "included", "", 118),
-    ]  # fmt: skip
-    table = pd.DataFrame(rows, columns=["unit", "stage", "status", "reason", "n"]).assign(cohort="one")
-    told = as_text("flow", table)
-    assert (told.loc[told["stage"] == "intake", "n"] == MARK).all()
-    boxes = cohort_flow(ReportTables({("ledger", "flow"): table}), "one", SMALL)
-    for unit, came in (("photo", 144), ("subject", 120)):
-        first = boxes[unit][0]
-        assert first.high - first.low >= SMALL - 2
-        assert first.low <= came <= first.high
