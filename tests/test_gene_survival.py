@@ -286,7 +286,7 @@ def test_commands_run_on_plain_tables(tmp_path):
 
 
 def test_report_section_tells_the_headline_gene_and_shows_both_families(tmp_path):
-    config = {"expression": {"panel": PANEL}, "report": {"min_cell": 5}, "cohorts": {"c": {}}}
+    config = {"expression": {"panel": PANEL}, "cohorts": {"c": {}}}
     genes, panel = fit(*study())
     for name, table in (("genes", genes), ("gene_panel", panel)):
         write_table(table, tmp_path / "c" / "survival" / f"{name}.tsv")

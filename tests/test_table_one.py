@@ -21,8 +21,6 @@ from faceage_bio.phenotype.table_one import (
     part_by_acceleration,
     table_one,
 )
-from faceage_bio.privacy.suppress import suppress
-from faceage_bio.report import people as page_of_people
 from faceage_bio.stats.group_balance import all_pairs, difference_of_numbers, difference_of_shares
 from tests.golden.associations.data import PARTIES
 from tests.golden.table_one import data
@@ -223,37 +221,3 @@ def test_the_command_writes_three_tables_from_a_plain_table(tmp_path):
     assert set(found["table_one"].level.dropna()) == {"female", "male", "0", "1", "2"}
     assert "bmi_class: 25 to 30" in set(found["distributions"].term)
     assert found["squares"].n.sum() > 200
-
-
-@pytest.mark.parametrize("seed", range(4))
-def test_the_page_and_the_shared_table_leave_out_the_same_cells(seed):
-    """Each leaves out further cells for the small ones' sake; two choices together would tell them."""
-    random = np.random.default_rng(seed)
-    counts = {level: random.integers(1, 20, 2) for level in ("never", "former", "current")}
-    sizes = sum(counts.values()) + 1  # of each group one whose value is missing
-    groups = {"all": sizes.sum(), "low": sizes[0], "high": sizes[1]}
-    base = {
-        "cohort": "north",
-        "analysis": "groups",
-        "term": "",
-        "model": "",
-        "adjustment": "",
-        "note": "",
-        "variable": "",
-        "level": "",
-    }
-    table = pd.DataFrame([
-        *({**base, "measure": "people", "group": name, "estimate": float(n), "n": n} for name, n in groups.items()),
-        *({**base, "measure": "share", "variable": "smoking", "level": level, "group": name, "estimate": n / groups[name], "n": n}
-          for level, found in counts.items() for name, n in zip(groups, (found.sum(), *found), strict=True)),
-        {**base, "measure": "missing", "variable": "smoking", "group": "all", "estimate": 2.0, "n": 2},
-    ])  # fmt: skip
-    told = suppress({"phenotype/table_one": table}, 5)["phenotype/table_one"].as_text()
-    page = next(one for one in page_of_people.table_one(table, 5)["variables"] if one["term"] == "Smoking")
-    if page["note"]:
-        return
-    for level, cells in page["rows"]:
-        mine = (
-            told[(told["measure"] == "share") & (told["level"] == level)].set_index("group")["n"].astype(str)
-        )
-        assert [cell != "–" for cell in cells] == [mine[name].isdigit() for name in groups], level

@@ -146,7 +146,7 @@ def missing_data(tables: ReportTables, config: dict) -> Check:
         return Check(name, NOT_RUN, "Table 1 was not made", link)
     share, n, term, cohort = max(found, key=lambda one: one[0])
     said = (
-        f"at most {100 * share:.0f}% ({term}, {cohort}; {count(n)} participants)"
+        f"at most {100 * share:.0f}% ({term}, {cohort}: {count(n)} missing)"
         if share
         else "nothing is missing"
     )

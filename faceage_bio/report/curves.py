@@ -107,8 +107,8 @@ def _lines(rows: pd.DataFrame) -> list[dict]:
 
 def _reference(lines: list[dict]) -> str:
     """The group from which the differences of restricted means are taken."""
-    named = (line["difference"]["term"] for line in lines if line["difference"])
-    return next((term.split(" vs ")[1] for term in named if " vs " in term), lines[0]["group"] if lines else "")
+    contrasts = (line["difference"]["term"] for line in lines if line["difference"])
+    return next((one.split(" vs ")[1] for one in contrasts if " vs " in one), lines[0]["group"] if lines else "")
 
 
 def _starting(found: dict, words: str) -> dict | None:
@@ -159,7 +159,7 @@ def _km_figure(
     shown = mine.rename(columns={"survival": "height"}).assign(panel="survival")
     numbers = _numbers(at_risk, grouping)
     figure = figures_survival.step_curves(
-        shown[CURVE], numbers, order, [("survival", "Overall survival")], time_title(config["survival"]),
+        shown.reindex(columns=CURVE), numbers, order, [("survival", "Overall survival")], time_title(config["survival"]),
         f"Kaplan-Meier curves by groups of {term(grouping)} with 95 % bands and censoring marks, and numbers at risk below",
     )  # fmt: skip
     return Markup(figure)
@@ -179,7 +179,7 @@ def _incidence_figure(
         return Markup("")
     shown = mine.rename(columns={"incidence": "height", "cause": "panel"})
     figure = figures_survival.step_curves(
-        shown[CURVE], _numbers(at_risk, grouping), order,
+        shown.reindex(columns=CURVE), _numbers(at_risk, grouping), order,
         [(cause, f"Died of {cause}") for cause in causes], time_title(config["survival"]),
         f"Cumulative incidence of death by cause and group of {term(grouping)} with 95 % bands and censoring marks, and numbers at risk below",
     )  # fmt: skip
