@@ -108,7 +108,9 @@ def _lines(rows: pd.DataFrame) -> list[dict]:
 def _reference(lines: list[dict]) -> str:
     """The group from which the differences of restricted means are taken."""
     contrasts = (line["difference"]["term"] for line in lines if line["difference"])
-    return next((one.split(" vs ")[1] for one in contrasts if " vs " in one), lines[0]["group"] if lines else "")
+    return next(
+        (one.split(" vs ")[1] for one in contrasts if " vs " in one), lines[0]["group"] if lines else ""
+    )
 
 
 def _starting(found: dict, words: str) -> dict | None:

@@ -26,9 +26,7 @@ def quality_section(tables: ReportTables, name: str, config: dict) -> list[dict]
     ]
 
 
-def _part(
-    summary: pd.DataFrame, components: pd.DataFrame, confounding: pd.DataFrame, analysis: str
-) -> dict:
+def _part(summary: pd.DataFrame, components: pd.DataFrame, confounding: pd.DataFrame, analysis: str) -> dict:
     counted = summary[summary.measure == "samples"].to_dict("records")
     batches = confounding[confounding.term.str.startswith("batch: ")]
     return {
@@ -63,9 +61,7 @@ def sentence(summary: pd.DataFrame) -> str:
     """How many samples were checked, and what became of those that differ."""
     by = summary[summary.measure == "samples"].set_index("term")
     said = f"{people(by.n['excluded'])} samples were checked"
-    parts = [
-        f"{people(by.estimate[term])} {term}" for term in EXCLUDED_OR_FLAGGED if by.estimate[term]
-    ]
+    parts = [f"{people(by.estimate[term])} {term}" for term in EXCLUDED_OR_FLAGGED if by.estimate[term]]
     said += f": {', '.join(parts)}" if parts else "; none is excluded or flagged"
     why = by.note["RNA tells another sex"].removeprefix("not run, because ")
     return f"{said}. {'Sex was not told by RNA, because ' + why + '. ' if why else ''}".strip()

@@ -40,9 +40,7 @@ def section(tables: ReportTables, config: dict) -> dict:
     ]
     stress = complete(tables.get("fairness", "stress"))
     tests = [
-        _stress(name, stress[stress["cohort"] == name])
-        for name in names
-        if (stress["cohort"] == name).any()
+        _stress(name, stress[stress["cohort"] == name]) for name in names if (stress["cohort"] == name).any()
     ]
     return {"blocks": blocks, "stress": tests, "settings": config["fairness"]}
 

@@ -68,7 +68,9 @@ def step_curves(
             .mark_tick(orient="vertical", size=9, thickness=1.4, opacity=0.9)
             .encode(x=x, y=heights, color=colour)
         )
-        rows.append(alt.layer(band, line, marks).properties(width=WIDTH, height=300 if len(panels) == 1 else 200))
+        rows.append(
+            alt.layer(band, line, marks).properties(width=WIDTH, height=300 if len(panels) == 1 else 200)
+        )
     names = alt.Axis(title=None, domain=False, ticks=False, grid=False, labelPadding=28, labelLimit=170)
     numbers = (
         alt.Chart(at_risk)

@@ -47,9 +47,7 @@ def _part(
         "analysis": analysis,
         "sentences": [sentence(main[main.term == one]) for one in dict.fromkeys(main.term)],
         "coverage": coverage.to_dict("records"),
-        "figure": Markup(figures.forest(shown, "term", "kind", colours, 0, title))
-        if len(shown)
-        else "",
+        "figure": Markup(figures.forest(shown, "term", "kind", colours, 0, title)) if len(shown) else "",
         "rows": _side_by_side(found),
         "gsea": _twins(gsea),
         "ora": _twins(ora),

@@ -78,9 +78,7 @@ SHORT = {
 }
 
 
-def _cell_type(
-    cell_type: str, panel: pd.DataFrame, genes: pd.DataFrame, headline: str
-) -> dict:
+def _cell_type(cell_type: str, panel: pd.DataFrame, genes: pd.DataFrame, headline: str) -> dict:
     analysis = f"{PREFIX}{cell_type}"
     own = panel[
         (panel.analysis == analysis) & (panel.exposure == AGE_ACCELERATION) & (panel.model == "together")
