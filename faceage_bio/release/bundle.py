@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import tempfile
 import zipfile
@@ -26,12 +27,13 @@ from faceage_bio.tables import read_table, sha256_of, write_table
 PAGES = {
     "association.html": pages.association_page, "survival.html": pages.survival_page, "photos.html": pages.photo_page,
 }  # fmt: skip
-MANIFEST, ABOUT, LOG = "manifest.json", "README.txt", "release.tsv"
+MANIFEST, ABOUT = "manifest.json", "README.txt"
+CLIP = re.compile(r"clip\d+")  # of figures, numbered by the renderer through all that it ever drew
 SHARED = """Results of faceage_bio, version {version}.
 
 Pages open in a browser without a network. They are rendered from tables/, which holds every result table that may leave.
 {rule}
-{log} lists per table what was rounded and redacted. manifest.json lists the files with their SHA-256.
+manifest.json lists per table what was rounded and redacted, and the files with their SHA-256.
 
 Research use only; not for decisions about a person.
 """
@@ -110,7 +112,13 @@ def released_config(config: Mapping) -> dict:
 def render(folder: Path, config: Mapping, cards: Sequence[dict]) -> dict[str, str]:
     """Every page, from the released tables of a bundle alone."""
     tables = collect(sorted((folder / "tables").rglob("*.tsv")))
-    return {name: make(tables, config, list(cards), internal=False) for name, make in PAGES.items()}
+    return {name: _renumbered(make(tables, config, list(cards), internal=False)) for name, make in PAGES.items()}
+
+
+def _renumbered(page: str) -> str:
+    """The page with its clips numbered from 1, so that the same tables give the same bytes."""
+    numbers: dict[str, str] = {}
+    return CLIP.sub(lambda found: numbers.setdefault(found[0], f"clip{len(numbers) + 1}"), page)
 
 
 def result_tables(results: Path) -> dict[str, pd.DataFrame]:
@@ -151,13 +159,13 @@ def _write_bundle(results: Path, bundle: Path, config: dict, cards: Sequence[dic
     for name, page in render(bundle, config, cards).items():
         (bundle / name).write_text(page, encoding="utf-8")
     write_figures([bundle / name for name in PAGES], bundle / "figures")
-    write_table(released.log, bundle / LOG)
     rule = RULE.format(k=k) if k > 1 else UNROUNDED
-    (bundle / ABOUT).write_text(SHARED.format(version=faceage_bio.__version__, rule=rule, log=LOG), encoding="utf-8")
+    (bundle / ABOUT).write_text(SHARED.format(version=faceage_bio.__version__, rule=rule), encoding="utf-8")
     files = sorted(path for path in bundle.rglob("*") if path.is_file())
     manifest = {
         "faceage_bio": faceage_bio.__version__,
         "rounding": k,
+        "tables": released.log.to_dict("records"),
         "files": {path.relative_to(bundle).as_posix(): sha256_of(path) for path in files},
     }
     (bundle / MANIFEST).write_text(json.dumps(manifest, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

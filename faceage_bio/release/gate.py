@@ -9,11 +9,12 @@ from pathlib import Path, PurePosixPath
 
 from faceage_bio.errors import PrivacyError, TableError
 from faceage_bio.release import content
+from faceage_bio.release.curves import SURVIVAL_TABLES
 from faceage_bio.release.findings import Finding, listed, masked
 from faceage_bio.release.known import Known, holds_dates, holds_identifiers
 from faceage_bio.release.page_text import texts_of_page
 from faceage_bio.release.rounding import midpoint
-from faceage_bio.release.tables import is_count, is_result, never_released
+from faceage_bio.release.tables import is_count, is_result, key_of, never_released
 from faceage_bio.tables import parse_text_table
 
 TEXTS = {
@@ -187,17 +188,20 @@ def _in_table(name: str, text: str, known: Known, k: int, *, listed: bool) -> It
             yield Finding(name, f"line {line}, column '{column}'", "identifier", masked(cell))
         if listed and is_count(column):
             for line, cell in table[column].items():
-                if cell and not _is_rounded(cell, k):
-                    yield Finding(name, f"line {line}, column '{column}'", "exact count", f"no midpoint of {k}")
+                if cell and not _is_rounded(cell, k, of_curve=key_of(name) in SURVIVAL_TABLES):
+                    yield Finding(name, f"line {line}, column '{column}'", "exact count", f"not rounded to {k}")
 
 
-def _is_rounded(cell: str, k: int) -> bool:
-    """Whether a cell of a count column is a number that midpoint rounding leaves as it is."""
+def _is_rounded(cell: str, k: int, of_curve: bool) -> bool:
+    """Whether a cell of a count column is a midpoint; in curves, a difference of up to three of them."""
     try:
         value = float(cell)
     except ValueError:
         return False
-    return math.isfinite(value) and value >= 0 and float(midpoint(value, k)) == value
+    if not math.isfinite(value) or value < 0:
+        return False
+    offset = float(midpoint(1, k)) % k
+    return float(midpoint(value, k)) == value or (of_curve and value % k in {0.0, offset, -offset % k})
 
 
 def _limited(findings: Iterator[Finding]) -> list[Finding]:
