@@ -14,9 +14,7 @@ from scipy import stats
 from faceage_bio.privacy.gate import check_folder
 from faceage_bio.privacy.known import Known
 from faceage_bio.privacy.suppress import suppress
-from faceage_bio.report.flow import cohort_flow, number_text
 from faceage_bio.report.formats import beside, count
-from faceage_bio.report.tables import ReportTables
 from faceage_bio.report.words import hazard_sentence
 from faceage_bio.tables import write_table
 from tests.leaving import SMALL
@@ -161,22 +159,6 @@ def test_numbers_at_risk_whose_cause_is_known_are_not_the_difference_from_all():
 
 def flow_of(*rows: tuple) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["unit", "stage", "status", "reason", "n"]).assign(cohort="north")
-
-
-def test_the_diagram_gives_way_to_a_number_that_the_page_tells():
-    flow = flow_of(
-        ("subject", "intake", "included", "", 120), ("subject", "acceleration", "included", "", 114),
-        ("subject", "acceleration", "excluded", "no_face_age", 6), ("subject", "survival", "included", "", 107),
-        ("subject", "survival", "excluded", "no_outcome", 7), ("photo", "intake", "included", "", 112),
-    )  # fmt: skip
-    tables = ReportTables(
-        {("ledger", "flow"): flow, ("survival", "cox"): models((107, 70), (109, 71), (114, 79))}
-    )
-    shown = tables.without_small_notes(SMALL)
-    boxes = cohort_flow(shown, "north", SMALL)
-    assert [number_text(box) for box in boxes["subject"]] == ["120", "114", "107"]
-    assert [count(n, SMALL) for n in shown.get("survival", "cox")["n"]] == ["107", "≈ 107", "114"]
-    assert number_text(boxes["photo"][0]) == "112"  # no people
 
 
 def test_the_gate_refuses_tables_that_tell_two(tmp_path):

@@ -13,7 +13,6 @@ from faceage_bio.privacy.suppress import suppress
 from faceage_bio.privacy.suppressed import MARK
 from faceage_bio.privacy.tables import NEVER, TABLES, declared, key_of
 from faceage_bio.report.formats import beside, without_folders
-from faceage_bio.report.tables import ReportTables
 from faceage_bio.stats.small_cells import hidden_in_chain, hidden_in_marked_line
 from tests.leaving import SMALL, as_text, bounds
 
@@ -326,19 +325,6 @@ def test_settings_on_a_page_name_files_without_folders():
         without_folders("https://doi.org/10.1016/j.landig.2025.03.002")
         == "https://doi.org/10.1016/j.landig.2025.03.002"
     )
-
-
-def test_pages_are_made_of_what_may_be_told():
-    table = rows(
-        age_band=["30-39", "40-49", "50-59"],
-        age_lower=[30, 40, 50],
-        n=[3, 20, 7],
-        face_age_mean=[41.3, 50.0, 60.1],
-    )
-    tables = ReportTables({("acceleration", "age_bands"): table})
-    bands = tables.without_small_notes(SMALL).get("acceleration", "age_bands")
-    assert bands["n"].tolist()[:2] == [1.0, 20.0]
-    assert bands["face_age_mean"].isna().tolist() == [True, False, False]
 
 
 def test_a_group_whose_number_is_not_told_is_named_without_one():
