@@ -21,8 +21,7 @@ from faceage_bio.privacy.pseudonyms import load_key, pseudonym, pseudonymise
 from faceage_bio.privacy.publish import ABOUT, MANIFEST, mark_local, publish
 from faceage_bio.privacy.suppressed import MARK
 from faceage_bio.privacy.tables import NEVER, TABLES, key_of
-from faceage_bio.report.tables import TOLD_BY_SECTION, collect
-from faceage_bio.tables import read_json, read_text_table, sha256_of
+from faceage_bio.tables import read_text_table, sha256_of
 from tests.conftest import jobs_planned, snakemake
 
 PEOPLE = Known(identifiers={"N0912"})
@@ -374,49 +373,3 @@ def test_the_bundle_of_the_demo_tells_no_difference_of_few(published):
         if len(told_exactly(levels)) == len(levels):
             lacking = everybody - sum(told_exactly(levels))
             assert lacking == 0 or abs(lacking) >= 5
-
-
-@pytest.mark.workflow
-def test_the_pages_of_the_demo_tell_the_numbers_of_its_bundle(published, demo):
-    """Both are made of the same tables, so that a number is not told as another one here, and as itself there."""
-    results = demo / "results"
-    told = {
-        name: {
-            one["sha256"]
-            for one in read_json(results / "reports" / "records" / f"{name}.html.json")["inputs"]
-        }
-        for name in ("association", "survival")
-    }
-    paths = [
-        path
-        for path in results.glob("*/**/*.tsv")
-        if sha256_of(path) in told["association"] & told["survival"]
-    ]
-    page, compared = collect(paths).without_small_notes(5), 0
-    for (room, table), rows in page.by_name.items():
-        if TABLES.get(f"{room}/{table}", NEVER) is NEVER or f"{room}/{table}" in TOLD_BY_SECTION:
-            continue
-        files = [
-            published / "tables" / path.relative_to(results)
-            for path in paths
-            if (path.parent.name, path.stem) == (room, table)
-        ]
-        bundle = pd.concat([read_text_table(path) for path in files], ignore_index=True)
-        bundle = (
-            pd.concat([part for _, part in bundle.groupby("cohort", sort=False)])
-            if "cohort" in bundle
-            else bundle
-        )
-        for column in {"n", "n_events", "n_exposed", "n_reference"} & set(bundle):
-            for cohort, mine in rows.groupby("cohort"):
-                words = bundle.loc[bundle["cohort"] == cohort, column]
-                assert len(words) == len(mine), table
-                on_page = pd.to_numeric(mine[column]).to_numpy(float)
-                marked = words.str.startswith("~").to_numpy()
-                assert (marked == (on_page % 1 > 0)).all(), (room, table, column)
-                assert (words[marked].str[1:].astype(int).to_numpy() == np.floor(on_page[marked])).all(), (
-                    room,
-                    table,
-                )
-                compared += int(marked.sum())
-    assert compared > 500
