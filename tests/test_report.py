@@ -280,7 +280,9 @@ def test_the_answers_do_not_tell_a_few_deaths():
             for model in ("two models", "one model with both")
         ]
     )
-    assert "55 people, 4 deaths" in ages_sentence(ages)
+    told = ages_sentence(ages, 5)
+    assert "55 people, < 5 deaths" in told
+    assert "4 deaths" not in told
 
 
 def test_words_of_a_user_are_escaped(study):
