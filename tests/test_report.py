@@ -265,11 +265,7 @@ def test_the_answers_show_a_few_deaths():
             for model in ("two models", "one model with both")
         ]
     )
-<<<<<<< .merge_file_bh2U4Y
     assert "55 people, 4 deaths" in ages_sentence(ages)
-=======
-    assert "55 people, 4 deaths" in ages_sentence(ages, 5)
->>>>>>> .merge_file_vm5WLX
 
 
 def test_words_of_a_user_are_escaped(study):

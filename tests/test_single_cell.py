@@ -1,6 +1,5 @@
 """Single cells: quality, pseudobulk, the same models for each cell type, composition, and what is wrong told by name."""
 
-import re
 import subprocess
 import sys
 
