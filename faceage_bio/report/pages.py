@@ -2,6 +2,7 @@
 
 import re
 from datetime import date
+from functools import cache
 from pathlib import Path
 
 import pandas as pd
@@ -108,6 +109,23 @@ def _shared(tables: ReportTables, config: dict) -> dict:
     }
 
 
+@cache
+def templates() -> Environment:
+    """All templates, each compiled once; what differs from page to page is in the context of each."""
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "number": formats.number, "signed": formats.signed, "p": formats.p_value, "reason": words.reason, "term": words.term, "people": formats.count,
+    }  # fmt: skip
+    environment.globals |= {"interval": formats.interval, "quality_rules": words.quality_rules}
+    return environment
+
+
 def _render(
     template: str,
     config: dict,
@@ -118,30 +136,15 @@ def _render(
     **content,
 ) -> str:
     trail, citations = trail or Trail(), Citations()
-    environment = Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {
-        "number": formats.number, "signed": formats.signed, "p": formats.p_value, "reason": words.reason, "term": words.term,
-        "people": formats.count,
-    }  # fmt: skip
-    environment.globals |= {
-        "interval": formats.interval, "quality_rules": words.quality_rules,
-        "of": trail.of, "cite": citations.cite,
-    }  # fmt: skip
+    environment = templates()
     told = about(tables, trail, config, cards)
     page = environment.get_template(template).render(
         title=config["report"]["title"], governance=config["report"]["governance"], today=date.today().isoformat(), fingerprint=told["config_hash"][:12],
         version=faceage_bio.__version__, cards=cards, synthetic=any(card.get("synthetic") for card in cards), internal=internal,
-        min_cell=1,  # for sections that still ask
         given=[name for name, cohort in config["cohorts"].items() if cohort.get("face_ages")],
         style=Markup("".join((TEMPLATES / name).read_text() for name in STYLES)),
         script=Markup("\n".join((TEMPLATES / name).read_text() for name in SCRIPTS)),
-        gene_ids=PageGenes.of(tables).packed, citations=citations, checklists_here=CHECKLISTS_HERE, **told, **content,
+        gene_ids=PageGenes.of(tables).packed, of=trail.of, cite=citations.cite, citations=citations, checklists_here=CHECKLISTS_HERE, **told, **content,
     )  # fmt: skip
     page, places = mark_places(page)
     lists = environment.get_template("checklists.html.j2").render(checklists=filled(places))
