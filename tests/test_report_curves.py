@@ -218,3 +218,14 @@ def test_numbers_at_risk_stand_under_their_times(tmp_path, width):
         under = [one for one in numbers if abs(one[1] - tick[1]) < 1.5]
         assert len(under) == 3, tick
     assert max(one[3] for one in numbers) > 8  # and can be read
+
+
+def test_a_study_without_causes_of_death_and_with_some_participants_lost_has_a_page(tmp_path):
+    # 90 participants have an age acceleration, 88 of them follow-up: two numbers that differ by few
+    data = data_of().drop(columns="cause").head(88)
+    stages = [("intake", 90), ("acceleration", 90)]
+    flow = [("c", "subject", stage, "included", "", n) for stage, n in stages]
+    paths = [*write_study(tmp_path, data), tmp_path / "c" / "flow.tsv"]
+    write_table(pd.DataFrame(flow, columns=["cohort", "unit", "stage", "status", "reason", "n"]), paths[-1])
+    text = survival_page(collect(paths), config_of(["c"], survival={"curves": CURVES}), [])
+    assert "no cause of death is known; give the clinic table a column" in text
