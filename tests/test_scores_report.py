@@ -160,3 +160,11 @@ def test_the_section_fits_and_its_figure_is_labelled(tables, tmp_path, width):
         assert inside[0] <= inside[1]
         figure = browser.find_element("css selector", "svg[aria-label^='Median survival of each group']")
         assert figure.is_displayed()
+
+
+def test_moves_of_many_participants_are_on_the_page(tmp_path):
+    people = pd.concat(
+        [data.people().assign(subject_id=lambda d, k=k: d.subject_id + f"_{k}") for k in range(4)]
+    )
+    page = survival_page(write_tables(tmp_path, people.reset_index(drop=True), NAMES[:1]), CONFIG, [CARD])
+    assert re.search(r"from B to A</th><td class=\"num\">12</td>", page)

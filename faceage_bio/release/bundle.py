@@ -28,7 +28,7 @@ PAGES = {
     "association.html": pages.association_page, "survival.html": pages.survival_page, "photos.html": pages.photo_page,
 }  # fmt: skip
 MANIFEST, ABOUT = "manifest.json", "README.txt"
-CLIP = re.compile(r"clip\d+")  # of figures, numbered by the renderer through all that it ever drew
+DRAWN = re.compile(r"(clip|gradient_)\d+")  # names in figures, numbered by the renderer through all that it ever drew
 SHARED = """Results of faceage_bio, version {version}.
 
 Pages open in a browser without a network. They are rendered from tables/, which holds every result table that may leave.
@@ -116,9 +116,9 @@ def render(folder: Path, config: Mapping, cards: Sequence[dict]) -> dict[str, st
 
 
 def _renumbered(page: str) -> str:
-    """The page with its clips numbered from 1, so that the same tables give the same bytes."""
+    """The page with its clips and gradients numbered from 1, so that the same tables give the same bytes."""
     numbers: dict[str, str] = {}
-    return CLIP.sub(lambda found: numbers.setdefault(found[0], f"clip{len(numbers) + 1}"), page)
+    return DRAWN.sub(lambda found: numbers.setdefault(found[0], f"{found[1]}{len(numbers) + 1}"), page)
 
 
 def result_tables(results: Path) -> dict[str, pd.DataFrame]:

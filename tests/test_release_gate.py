@@ -15,9 +15,9 @@ from typer.testing import CliRunner
 
 from faceage_bio.cli.main import app
 from faceage_bio.errors import PrivacyError, TableError
-from faceage_bio.privacy.findings import ADVICE, Finding, listed, masked
-from faceage_bio.privacy.gate import check_folder, stop_if_any
-from faceage_bio.privacy.known import Known, known_of_inputs, known_of_results
+from faceage_bio.release.findings import ADVICE, Finding, listed, masked
+from faceage_bio.release.gate import check_folder, stop_if_any
+from faceage_bio.release.known import Known, known_of_inputs, known_of_results
 
 KNOWN = Known(
     identifiers={"N0912", "H912", "ward-b", "1", "7734521", "S1", "anna", "Zoë/12"},
