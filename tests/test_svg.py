@@ -2,6 +2,11 @@
 
 import re
 
+import altair as alt
+import numpy as np
+import pandas as pd
+
+from faceage_bio.report import figures
 from faceage_bio.report.svg import lighter
 
 HEAD = '<svg width="9" height="9"><g><g fill="none">'
@@ -45,3 +50,21 @@ def test_groups_that_say_nothing_go_and_words_stay():
     assert light(body) == '<g transform="translate(1,2)"><text x="3.3" y="4">x="0.0512" 7</text></g>'
     whole = lighter(HEAD + body + TAIL)
     assert len(re.findall(r"<g[ >]", whole)) == whole.count("</g>")
+
+
+def test_tables_of_a_chart_are_told_as_altair_tells_them():
+    table = pd.DataFrame(
+        {
+            "kind": pd.Categorical(["a", None, "b"]), "word": ["c", np.nan, "d"], "years": [1.5, np.nan, np.inf], "n": [1, 2, 3],
+            "known": [False, True, True], "mixed": pd.Series([None, "e", np.int64(1)], dtype=object), "never drawn": [7, 8, 9],
+        }
+    )  # fmt: skip
+    base = alt.Chart(table).encode(x="years:Q", y="n:Q", color="kind:N", detail=["word:N", "mixed:N"])
+    few = alt.Chart(table[table.known]).mark_point().encode(x="years:Q", shape="known:N")
+    chart = alt.layer(base.mark_line(), base.mark_point(), few)
+    theirs = [
+        [{name: value for name, value in row.items() if name != "never drawn"} for row in rows]
+        for rows in chart.to_dict()["datasets"].values()
+    ]
+    assert len(theirs) == 2
+    assert list(figures._specification(chart)["datasets"].values()) == theirs

@@ -397,7 +397,12 @@ def shuffled(demo, tmp_path_factory) -> Path:
         readers=None,
         models=[str(demo / "results/model/demo")],
     )
-    run = snakemake(folder, configfile=configfile)
+    asserted = [
+        f"results/{cohort}/{table}.tsv"
+        for cohort in ("north", "south")
+        for table in ("survival/cox", "phenotype/phenotypes", "expression/panel", "expression/genes")
+    ]
+    run = snakemake(folder, *asserted, configfile=configfile)
     assert run.status == 0, run.output[-8000:]
     return folder
 

@@ -1,5 +1,8 @@
 """Figures as SVG that prints well and follows the page's light or dark colours."""
 
+import json
+
+import numpy as np
 import pandas as pd
 
 from faceage_bio.report.figure_data import packed
@@ -47,11 +50,43 @@ CONFIG = {
 
 
 def _specification(chart) -> dict:
-    """Vega-Lite's words for the chart; set here as one, for each step of Altair's own copies all of the data."""
+    """Vega-Lite's words for the chart; set here as one, for each step of Altair's own copies all of the data.
+
+    The tables are put in at the end, each once and without the columns that the chart does not name: Altair would clean and hash
+    all of a table again for each layer.
+    """
     import altair as alt
 
-    with alt.data_transformers.enable("default", max_rows=None):
-        return chart.to_dict(validate=False) | {"config": CONFIG}
+    tables: list[pd.DataFrame] = []
+
+    def by_name(table: pd.DataFrame) -> dict:
+        known = (k for k, other in enumerate(tables) if other is table or other.equals(table))
+        number = next(known, len(tables))
+        if number == len(tables):
+            tables.append(table)
+        return {"name": f"data-{number}"}
+
+    alt.data_transformers.register("by name", by_name)
+    with alt.data_transformers.enable("by name"):
+        specification = chart.to_dict(validate=False) | {"config": CONFIG}
+    words = json.dumps(specification, ensure_ascii=False)
+    datasets = {
+        f"data-{number}": _rows(table[[name for name in table if name in words]])
+        for number, table in enumerate(tables)
+    }
+    return specification | {"datasets": datasets}
+
+
+def _rows(table: pd.DataFrame) -> list[dict]:
+    """Numbers, words and truth values as JSON has them, what is missing or infinite as null."""
+    columns = [_plain(column) for _, column in table.items()]
+    return [dict(zip(table, row, strict=True)) for row in zip(*columns, strict=True)]
+
+
+def _plain(column: pd.Series) -> list:
+    lacking = ~np.isfinite(column) if column.dtype.kind == "f" else column.isna()
+    values = [value.item() if isinstance(value, np.generic) else value for value in column.tolist()]
+    return [None if gone else value for value, gone in zip(values, lacking, strict=True)]
 
 
 def _escape(text: str) -> str:
