@@ -122,6 +122,15 @@ def check_config(content: dict[str, Any], source: str = "config") -> Config:
         raise ConfigError(f"{source}: {len(problems)} {noun}:\n" + "\n".join(problems)) from None
 
 
+def analysis_settings(config: dict[str, Any]) -> dict[str, Any]:
+    """What `cohort.analyses.check_analyses` takes of a config, by dotted name."""
+    sections = {
+        "expression": ("covariates", "tissue", "repeated_samples"), "survival": ("gene_covariates", "strata"),
+        "variants": ("covariates",), "acceleration": ("definition", "adjust_for"),
+    }  # fmt: skip
+    return {f"{section}.{key}": config[section][key] for section, keys in sections.items() for key in keys}
+
+
 def explain(item: dict[str, Any], root: type[Closed]) -> str:
     """One pydantic error of a file whose keys are those of ``root``, in the words of somebody who writes YAML."""
     where = ".".join(str(part) for part in item["loc"] if part != "[key]") or "the whole file"

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from faceage_bio import parse
+from faceage_bio.age_reached import check_years
 from faceage_bio.columns import (
     AGE,
     AGE_ACCELERATION,
@@ -61,7 +62,8 @@ def read_plain(
     TableError
         It cannot be read.
     CohortError
-        A column lacks; a number is none, or infinite; an age beyond 0 to 120; a bare code for sex; a row that stands twice.
+        A column lacks; a number is none, or infinite; an age beyond 0 to 120; follow-up that is not in years; a bare code for
+        sex; a row that stands twice.
     """
     table = read_table(path)
     source, problems = str(path), Problems()
@@ -76,6 +78,7 @@ def read_plain(
         table = pd.DataFrame({name: _understood(table[name]) for name in table}, index=table.index)
     for name in table:
         _check_numbers(table, name, source, problems)
+    check_years(table, source, problems)
     if "sex" in table and pd.api.types.is_numeric_dtype(table["sex"]) and table["sex"].notna().any():
         problems.other(f"{source}: column 'sex' holds bare numbers. Expected words. Write female or male.")
     if one_row_per in table:

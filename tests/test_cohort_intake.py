@@ -298,6 +298,24 @@ def test_entry_must_come_before_the_end(study):
         study(clinic=clinic)
 
 
+def test_months_of_follow_up_taken_for_years_are_told_once_with_line_and_advice(study):
+    clinic = (
+        CLINIC.replace("followup_date", "followup_years")
+        .replace("2021-01-01", "130")
+        .replace("2023-06-01", "54")
+    )
+    with pytest.raises(CohortError, match="older than 100 years at the end of") as told:
+        study(clinic=clinic)
+    assert "clinic.csv: column 'followup_years': 2 of 2 participants" in str(told.value)
+    assert "(line 2: age 69.9986, followed for 130; line 3: age 60" in str(told.value)
+    assert "Write years (months divided by 12, days by 365.25), or give followup_date" in str(told.value)
+    assert str(told.value).startswith("1 problem ")
+    with pytest.raises(
+        CohortError, match=r"'followup_years': 1 row.*-1.*Expected 0 or more years after the photo; a death"
+    ):
+        study(clinic=clinic.replace("130", "-1").replace(",54,", ",4,"))
+
+
 def test_the_same_subject_in_two_cohorts_is_told(study):
     study()
     cohort = {

@@ -30,11 +30,11 @@ from faceage_bio.columns import (
 )
 from faceage_bio.config import Config, check_config
 from faceage_bio.errors import ConfigError
-from faceage_bio.expression.counts import TISSUE
 from faceage_bio.faceage.given import read_face_ages
 from faceage_bio.readers import readings
 from faceage_bio.readers.stage import check_study
 from faceage_bio.report.checks import LIMITS
+from faceage_bio.rna.tissues import TISSUE
 from faceage_bio.scores.definition import load_score
 from faceage_bio.settings.photos import Rule
 from faceage_bio.settings.survival import Readers

@@ -167,6 +167,21 @@ def test_what_cannot_be_corrected_says_why(change, why):
     assert rows.estimate.isna().all()
 
 
+def test_a_covariate_that_no_participant_has_is_left_out_and_said():
+    faces, people, _ = accelerated(200)
+    bare, without = people.assign(sex=None), people.drop(columns="sex")
+    rows = attenuation_table(bare, 3.0, 50, ["bmi"], ["sex"], 10, False)
+    assert (rows.note == "without sex, which nobody has").all()
+    assert (rows.adjustment == "age").all()
+    expected = attenuation_table(without, 3.0, 50, ["bmi"], [], 10, False)
+    np.testing.assert_allclose(rows.estimate, expected.estimate)
+    rates = ageing_rates(dated_photos(faces, NONE, bare), bare, (10, 1460))
+    table = ageing_rate_table(rates, ["sex"], 10, "c")
+    last = table[table.model.str.endswith("+ sex")]
+    assert (last.note.str.contains("without sex, which nobody has")).all()
+    assert last.estimate.notna().all()
+
+
 def test_nothing_is_corrected_without_a_reliability_and_no_rate_without_spread():
     faces, people, subjects = accelerated(60)
     rows = attenuation_table(people, np.nan, 50, ["bmi"], ["sex"], 10, False)

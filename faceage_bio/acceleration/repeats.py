@@ -219,7 +219,7 @@ def attenuation_table(
 def _attenuation_rows(
     base, people, error_sd, error_df, outcome, covariates, per_years, averaged
 ) -> list[dict]:
-    others = [name for name in covariates if name not in (outcome, AGE)]
+    others, without = _with_values(people, [name for name in covariates if name not in (outcome, AGE)])
     base = base | {"adjustment": ", ".join(["age", *others])}
     models = ("least squares, HC3 (t)", "regression calibration", "SIMEX, quadratic")
     if outcome not in people or not pd.api.types.is_numeric_dtype(people[outcome]):
@@ -250,9 +250,16 @@ def _attenuation_rows(
         return [base | {"model": model, "note": f"not estimated, because {error}"} for model in models]
     estimates = (found.naive, found.calibrated, found.simex)
     return [
-        base | {"model": model, "reliability": found.reliability} | estimate.__dict__
+        base | {"model": model, "reliability": found.reliability, "note": without} | estimate.__dict__
         for model, estimate in zip(models, estimates, strict=True)
     ]
+
+
+def _with_values(people: pd.DataFrame, covariates: Sequence[str]) -> tuple[list[str], str]:
+    """Covariates without those that are known of none, which would exclude all participants, and a note of the latter."""
+    absent = [name for name in covariates if len(people) and name in people and people[name].isna().all()]
+    note = f"without {', '.join(absent)}, which nobody has" if absent else ""
+    return [name for name in covariates if name not in absent], note
 
 
 def ageing_rates(photos: pd.DataFrame, subjects: pd.DataFrame, days: tuple[int, int]) -> pd.DataFrame:
@@ -353,6 +360,7 @@ def _cox_rows(
     units = UNITS | dict.fromkeys((FACE_AGE, AGE), (per_years, f"{per_years:g} years")) | {
         RATE: (1.0, "1 year per year"), INTERVAL: (1.0, "1 year")}  # fmt: skip
     words = {FACE_AGE: "earlier face age", AGE: "age", INTERVAL: "interval"}
+    columns, without = _with_values(usable, columns)
     design = build_design(usable, columns, LEVELS)
     rows = usable.drop(index=design.missing.index)
     base = base | {
@@ -373,7 +381,7 @@ def _cox_rows(
     except FitError as error:
         return [base | {"term": RATE, "per": "1 year per year", "note": f"not estimated, because {error}"}]
     dropped = f"without {', '.join(design.constant)}, which does not vary" if design.constant else ""
-    note = "; ".join(part for part in (fit.note, dropped) if part)
+    note = "; ".join(part for part in (fit.note, without, dropped) if part)
     return [
         base | {
             "term": term, "per": units.get(term, (1.0, ""))[1], "estimate": row.hazard_ratio, "ci_lower": row.ci_lower,

@@ -13,6 +13,10 @@ def check_cohorts(
     cohorts: Annotated[str, typer.Option(help="The config's `cohorts`, as JSON.")],
     results: Annotated[Path, typer.Option(help="Results folder.")],
     year_days: Annotated[float, typer.Option(help="Days in a year of follow-up.")] = 365.25,
+    settings: Annotated[
+        str | None,
+        typer.Option(help="What check-analyses takes, to check that too before anything is written."),
+    ] = None,
 ) -> None:
     """Check all tables of all cohorts together and write them in one form.
 
@@ -21,6 +25,7 @@ def check_cohorts(
     """
     import json
 
+    from faceage_bio.cohort.analyses import check_tables
     from faceage_bio.cohort.intake import read_cohorts, write_cohorts
     from faceage_bio.release.marker import mark_local
     from faceage_bio.records import note_input
@@ -30,12 +35,43 @@ def check_cohorts(
             if isinstance(path, str):
                 note_input(f"{key} of {name}", path)
     tables = read_cohorts(json.loads(cohorts), year_days)
+    if settings:
+        check_tables(json.loads(cohorts), tables, json.loads(settings))
     mark_local(results)
     write_cohorts(tables, results)
     for name, cohort in tables.items():
         print(
             f"{name}: {len(cohort.photos)} photos, {len(cohort.subjects)} subjects, {len(cohort.samples)} RNA samples"
         )
+
+
+@app.command()
+def check_analyses(
+    cohorts: Annotated[str, typer.Option(help="The config's `cohorts`, as JSON.")],
+    settings: Annotated[str, typer.Option(help="Settings of the analyses by dotted name, as JSON.")],
+    results: Annotated[Path, typer.Option(help="Results folder, into which check-cohorts has written.")],
+) -> None:
+    """Check that the tables hold what the analyses ask of them: covariates, and one tissue per participant.
+
+    Example: faceage-bio check-analyses --results results --cohorts '{"mine": {"clinic": "clinic.tsv", "counts": "counts.tsv"}}'
+    --settings '{"expression.covariates": ["sex", "bmi"], "expression.tissue": null, "expression.repeated_samples": "first",
+    "survival.gene_covariates": ["sex"], "survival.strata": [], "variants.covariates": ["sex"], "acceleration.definition": "linear",
+    "acceleration.adjust_for": []}'
+    """
+    import json
+
+    from faceage_bio.cohort.analyses import Tables, check_tables
+    from faceage_bio.tables import read_table, write_table
+
+    tables = {}
+    for name, files in json.loads(cohorts).items():
+        folder = results / name / "cohort"
+        variants = read_table(folder / "variant_people.parquet") if files.get("variants") else None
+        tables[name] = Tables(
+            read_table(folder / "subjects.parquet"), read_table(folder / "samples.parquet"), variants
+        )
+    for name, found in check_tables(json.loads(cohorts), tables, json.loads(settings)).items():
+        write_table(found, results / name / "cohort" / "covariates.tsv", private=True)
 
 
 @app.command()

@@ -53,9 +53,10 @@ def check(
     from rich.console import Console
     from rich.table import Table
 
+    from faceage_bio.cohort.analyses import check_tables
     from faceage_bio.cohort.intake import overview, read_cohorts
     from faceage_bio.columns import SUBJECT
-    from faceage_bio.config import load_config
+    from faceage_bio.config import analysis_settings, load_config
     from faceage_bio.errors import CohortError, FaceAgeBioError, RunError, TableError, WeightsError
     from faceage_bio.faceage.given import read_face_ages
     from faceage_bio.faceage.review_tables import read_review
@@ -97,6 +98,10 @@ def check(
         for row in rows:
             shown.add_row(*map(str, row.values()))
         console.print(shown)
+        try:
+            check_tables(cohorts, tables, analysis_settings(config.model_dump()))
+        except CohortError as error:
+            problems.append(error)
         if config.readers.readings:
             people = [subject for cohort in tables.values() for subject in cohort.subjects[SUBJECT]]
             try:

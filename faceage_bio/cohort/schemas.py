@@ -31,7 +31,8 @@ SUBJECTS = pa.DataFrameSchema({
     "bmi": _between(8, 100, "kg/m2"),
     "pack_years": _between(0, 300, "pack-years"),
     "ecog": pa.Column(float, pa.Check.isin([0, 1, 2, 3, 4], error="Expected 0, 1, 2, 3 or 4. Correct it, or leave the cell empty if it is not known."), nullable=True, required=False),
-    "followup_years": _between(0, 120, "years after the photo; a death or last visit before the photo is an error in the dates"),
+    # age_reached.check_years looks for the other end
+    "followup_years": pa.Column(float, pa.Check.ge(0, error="Expected 0 or more years after the photo; a death or last visit before the photo is an error in the dates. Correct it, or leave the cell empty if it is not known."), nullable=True, required=False),
     "entry_years": _between(-120, 120, "years after the photo"),
 })  # fmt: skip
 PHOTOS = pa.DataFrameSchema({"photo_id": _ID, "chronological_age": _between(0, 120, "years")})

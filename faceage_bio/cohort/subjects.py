@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from faceage_bio import parse
+from faceage_bio.age_reached import check_years
 from faceage_bio.cohort import schemas
 from faceage_bio.cohort.photos import read
 from faceage_bio.columns import AGE, CAUSE, COHORT, ENTRY, EVENT, FOLLOWUP, SUBJECT, SUBJECT_COLUMNS
@@ -50,6 +51,7 @@ def read_clinic(
     photos = _ages_from_dates(table, photos, file, problems)
     _followup_from_dates(table, photos, file, year_days, problems)
     _check_followup(table, file, problems)
+    check_years(table, file, problems)
     schemas.check(table, schemas.SUBJECTS, file, problems)
     table[COHORT] = cohort
     further = [name for name in table if name not in SUBJECT_COLUMNS and name not in DATES]

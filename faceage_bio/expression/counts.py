@@ -8,9 +8,9 @@ import pandas as pd
 from faceage_bio.columns import AGE_ACCELERATION, COHORT, SAMPLE, SPECIMEN, SUBJECT
 from faceage_bio.errors import CohortError, examples
 from faceage_bio.expression.formula import columns_of
+from faceage_bio.problems import Problems
+from faceage_bio.rna.tissues import check_one_tissue, is_of_tissue
 from faceage_bio.tables import ledger_rows
-
-TISSUE = "tissue"
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,8 @@ def choose_samples(
     Raises
     ------
     CohortError
-        A covariate that no table has, a tissue that no sample is of, or no sample of anybody in the analysis table.
+        A covariate that no table has, a tissue that no sample is of, several tissues of a participant among which nothing
+        decides, or no sample of anybody in the analysis table.
     """
     columns = columns_of(covariates)
     ordered = samples.sort_values(["sample_date", SAMPLE], na_position="last", kind="stable")
@@ -71,6 +72,10 @@ def choose_samples(
     reason = pd.Series("", index=people.index)
     if tissue is not None:
         reason[~is_of_tissue(people, tissue)] = "other_tissue"
+    else:
+        problems = Problems()
+        check_one_tissue(samples, repeated, columns, "the samples table", problems)
+        problems.stop_if_any()
     judged = _judged(people, verdicts)
     out = (reason == "") & (judged["status"] == "excluded")
     reason[out] = judged.loc[out, "reason"]
@@ -98,27 +103,6 @@ def _judged(people: pd.DataFrame, verdicts: pd.DataFrame | None) -> pd.DataFrame
     columns = ["status", "reason", "detail"]
     table = pd.DataFrame(columns=columns) if verdicts is None else verdicts[columns]
     return table.reindex(people[SAMPLE]).fillna("").set_axis(people.index, axis=0)
-
-
-def is_of_tissue(people: pd.DataFrame, tissue: str) -> pd.Series:
-    """Which samples are of this tissue.
-
-    Raises
-    ------
-    CohortError
-        No column ``tissue``, or no sample of it.
-    """
-    if TISSUE not in people:
-        raise CohortError(
-            f"expression.tissue is {tissue!r}, but the samples table has no column '{TISSUE}'. Expected one that tells each sample's tissue. Add it, or leave the setting out."
-        )
-    mine = people[TISSUE].astype(str) == tissue
-    if not mine.any():
-        there = sorted(people[TISSUE].dropna().astype(str).unique())
-        raise CohortError(
-            f"expression.tissue is {tissue!r}, but the samples are of: {', '.join(there)}. Expected one of these. Name it, or leave the setting out."
-        )
-    return mine
 
 
 def settle_repeats(

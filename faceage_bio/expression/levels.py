@@ -5,7 +5,9 @@ import pandas as pd
 
 from faceage_bio.columns import SAMPLE, SUBJECT
 from faceage_bio.errors import CohortError, examples
-from faceage_bio.expression.counts import is_of_tissue, settle_repeats
+from faceage_bio.expression.counts import settle_repeats
+from faceage_bio.problems import Problems
+from faceage_bio.rna.tissues import check_one_tissue, is_of_tissue
 
 ABOUT = ["analysis", SAMPLE, SUBJECT, "sample_date", "batch"]  # columns before the genes
 
@@ -79,6 +81,10 @@ def _of(
     )
     if tissue is not None:
         samples = samples[is_of_tissue(samples, tissue)]
+    else:
+        problems = Problems()
+        check_one_tissue(samples, repeated, (), "the samples table", problems)
+        problems.stop_if_any()
     counts, settled = settle_repeats(counts, samples, repeated)
     kept = samples[~samples.index.isin(settled.index)]
     if repeated == "sum":

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from faceage_bio.columns import SAMPLE, SUBJECT
-from faceage_bio.expression.counts import is_of_tissue
+from faceage_bio.rna.tissues import is_of_tissue
 from faceage_bio.stats.voom import log_counts_per_million
 
 X_GENE = "XIST"  # of inactivated X chromosomes

@@ -187,6 +187,7 @@ def test_light_steps_share_jobs(demo_on_slurm, journal):
         "make_demo_cohorts",
         "fit_demo_model",
         "check_cohorts",
+        "check_analyses",
         "predict_face_age",
         "fit_expression",
         "stress_photos",

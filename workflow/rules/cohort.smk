@@ -1,3 +1,4 @@
+# ANALYSES is no param: face ages and the rest of the intake do not depend on it, but nothing starts before it is checked
 rule check_cohorts:
     input:
         cohort_files(),
@@ -18,7 +19,28 @@ rule check_cohorts:
         results=results_dir,
         version=VERSION,
     shell:
-        "faceage-bio check-cohorts --cohorts {params.cohorts:q} --year-days {params.year_days}"
+        "faceage-bio check-cohorts --cohorts {params.cohorts:q} --year-days {params.year_days} --settings {ANALYSES:q}"
+        " --results {params.results:q} > {log:q} 2>&1"
+
+
+# the same check where a setting was edited later
+rule check_analyses:
+    input:
+        subjects=collect("<results>/{cohort}/cohort/subjects.parquet", cohort=COHORTS),
+        samples=collect("<results>/{cohort}/cohort/samples.parquet", cohort=COHORTS),
+        variants=collect("<results>/{cohort}/cohort/variant_people.parquet", cohort=WITH_VARIANTS),
+    output:
+        covariates=collect("<results>/{cohort}/cohort/covariates.tsv", cohort=COHORTS),
+    log:
+        "<logs>/cohort/check_analyses.log",
+    priority: 100
+    params:
+        cohorts=json.dumps(config["cohorts"]),
+        settings=ANALYSES,
+        results=results_dir,
+        version=VERSION,
+    shell:
+        "faceage-bio check-analyses --cohorts {params.cohorts:q} --settings {params.settings:q}"
         " --results {params.results:q} > {log:q} 2>&1"
 
 

@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 
 import faceage_bio
-from faceage_bio.config import check_config
+from faceage_bio.config import analysis_settings, check_config
 from faceage_bio.demo.plans import PLANS
 from faceage_bio.errors import ConfigError
 from faceage_bio.faceage.shards import count_photos, shard_names
@@ -53,6 +53,7 @@ QUALITY_RULES = [
     f"{name}={rule['action']}:{rule['threshold']}" for name, rule in config["faceage"]["quality"].items()
 ]
 DEMO_PHOTOS = {plan.name: plan.n for plan in PLANS}  # the demo's manifests are not there when this is read
+ANALYSES = json.dumps(analysis_settings(config))
 
 
 def shards_of(name):
