@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-
-from faceage_bio.errors import CohortError
 from faceage_bio.release.suppress import suppress
 from faceage_bio.release.suppressed import MARK
+
+from faceage_bio.errors import CohortError
 from faceage_bio.survival.models import Choices, grouped
 from faceage_bio.survival.subgroups import EVERYBODY, RATIO, subgroup_hazards
 from tests.golden.ladder.data import people as lung

@@ -21,7 +21,9 @@ ConfigFile = Annotated[
 ]
 Rounding = Annotated[
     int | None,
-    typer.Option(help="Rounding of counts; the config's release.rounding, else 6. 1: none, for public data.", min=1),
+    typer.Option(
+        help="Rounding of counts; the config's release.rounding, else 6. 1: none, for public data.", min=1
+    ),
 ]
 
 
@@ -87,20 +89,21 @@ def publish(
     ] = None,
     table: Table = [],
     configfile: ConfigFile = None,
-    config: Annotated[str | None, typer.Option(help="The whole config as JSON, in place of --configfile.")] = None,
+    config: Annotated[
+        str | None, typer.Option(help="The whole config as JSON, in place of --configfile.")
+    ] = None,
     rounding: Rounding = None,
 ) -> None:
     """Write what may be handed to others: rounded tables, and pages and figures rendered from them. All of it, or nothing.
 
     Example: faceage-bio publish --results results --configfile my-study/config.yaml --output share.zip
     """
-    from faceage_bio.release.bundle import publish as write
-    from faceage_bio.release.marker import mark_local
-
     import json
 
     from faceage_bio.config import check_config
     from faceage_bio.errors import PrivacyError
+    from faceage_bio.release.bundle import publish as write
+    from faceage_bio.release.marker import mark_local
     from faceage_bio.tables import read_json
 
     settings, k = _settings(configfile, rounding)
@@ -119,7 +122,9 @@ def publish(
     done = write(results, output or results / "share", known, settings.model_dump(mode="json"), cards, k)
     mark_local(results)
     for row in done.log[done.log.counts_rounded + done.log.statistics_redacted > 0].itertuples():
-        print(f"{row.table}: {row.counts_rounded} counts rounded, {row.statistics_redacted} statistics redacted")
+        print(
+            f"{row.table}: {row.counts_rounded} counts rounded, {row.statistics_redacted} statistics redacted"
+        )
     print(f"{done.target}: {len(done.files)} files may leave; looked for {known.words}")
 
 

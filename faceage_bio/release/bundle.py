@@ -28,7 +28,9 @@ PAGES = {
     "association.html": pages.association_page, "survival.html": pages.survival_page, "photos.html": pages.photo_page,
 }  # fmt: skip
 MANIFEST, ABOUT = "manifest.json", "README.txt"
-DRAWN = re.compile(r"(clip|gradient_)\d+")  # names in figures, numbered by the renderer through all that it ever drew
+DRAWN = re.compile(
+    r"(clip|gradient_)\d+"
+)  # names in figures, numbered by the renderer through all that it ever drew
 SHARED = """Results of faceage_bio, version {version}.
 
 Pages open in a browser without a network. They are rendered from tables/, which holds every result table that may leave.
@@ -105,14 +107,19 @@ def released_config(config: Mapping) -> dict:
     models = [Path(model).name for model in config["models"]]
     shown = {**config, "cohorts": cohorts, "models": models, "results_dir": "results", "readers": readers}
     if shown.get("review"):
-        shown["review"] = {**shown["review"], "decisions": "given" if shown["review"].get("decisions") else None}
+        shown["review"] = {
+            **shown["review"],
+            "decisions": "given" if shown["review"].get("decisions") else None,
+        }
     return shown
 
 
 def render(folder: Path, config: Mapping, cards: Sequence[dict]) -> dict[str, str]:
     """Every page, from the released tables of a bundle alone."""
     tables = collect(sorted((folder / "tables").rglob("*.tsv")))
-    return {name: _renumbered(make(tables, config, list(cards), internal=False)) for name, make in PAGES.items()}
+    return {
+        name: _renumbered(make(tables, config, list(cards), internal=False)) for name, make in PAGES.items()
+    }
 
 
 def _renumbered(page: str) -> str:
@@ -154,7 +161,9 @@ def _write_bundle(results: Path, bundle: Path, config: dict, cards: Sequence[dic
     bundle.mkdir(parents=True)
     released = release(result_tables(results), k)
     for place, table in released.tables.items():
-        whole = {name: table[name].astype("Int64") for name in table if is_count(name) and _is_whole(table[name])}
+        whole = {
+            name: table[name].astype("Int64") for name in table if is_count(name) and _is_whole(table[name])
+        }
         write_table(table.assign(**whole), bundle / "tables" / f"{place}.tsv")
     for name, page in render(bundle, config, cards).items():
         (bundle / name).write_text(page, encoding="utf-8")
@@ -168,7 +177,9 @@ def _write_bundle(results: Path, bundle: Path, config: dict, cards: Sequence[dic
         "tables": released.log.to_dict("records"),
         "files": {path.relative_to(bundle).as_posix(): sha256_of(path) for path in files},
     }
-    (bundle / MANIFEST).write_text(json.dumps(manifest, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    (bundle / MANIFEST).write_text(
+        json.dumps(manifest, indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
+    )
     for path in bundle.rglob("*"):
         path.chmod(0o755 if path.is_dir() else 0o644)
     bundle.chmod(0o755)

@@ -40,7 +40,9 @@ def _each_curve(table: pd.DataFrame, make: Callable, k: int) -> pd.DataFrame:
     if not len(table):
         return table.copy()
     names = [name for name in CURVE if name in table]
-    parts = [make(curve.sort_values("years", kind="stable"), k) for _, curve in table.groupby(names, sort=False)]
+    parts = [
+        make(curve.sort_values("years", kind="stable"), k) for _, curve in table.groupby(names, sort=False)
+    ]
     parts = [part for part in parts if len(part)]
     if not parts:
         return table.iloc[:0].copy()
@@ -69,7 +71,9 @@ def _counts(curve: pd.DataFrame, events: list[str], k: int) -> pd.DataFrame | No
     )
     gone = sum(left.values())
     before = np.concatenate([[0.0], gone[:-1]])
-    made = curve.assign(at_risk=np.maximum(came - before, 0.0), **{name: _differences(one) for name, one in left.items()})
+    made = curve.assign(
+        at_risk=np.maximum(came - before, 0.0), **{name: _differences(one) for name, one in left.items()}
+    )
     if "entered" in curve:
         made["entered"] = _differences(came)
     for name in events:  # more events than participants at risk would make survival negative

@@ -189,7 +189,9 @@ def _in_table(name: str, text: str, known: Known, k: int, *, listed: bool) -> It
         if listed and is_count(column):
             for line, cell in table[column].items():
                 if cell and not _is_rounded(cell, k, of_curve=key_of(name) in SURVIVAL_TABLES):
-                    yield Finding(name, f"line {line}, column '{column}'", "exact count", f"not rounded to {k}")
+                    yield Finding(
+                        name, f"line {line}, column '{column}'", "exact count", f"not rounded to {k}"
+                    )
 
 
 def _is_rounded(cell: str, k: int, of_curve: bool) -> bool:

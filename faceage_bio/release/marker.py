@@ -11,6 +11,7 @@ Its pages and result tables are exact and internal.
 It stays on this machine. What may be handed to others is what `faceage-bio publish` writes, and nothing else.
 """
 
+
 def mark_local(results: Path) -> None:
     """Say in the folder of a run that it stays where it is."""
     marker = Path(results) / MARKER

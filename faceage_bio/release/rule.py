@@ -28,7 +28,9 @@ ESTIMATE_OF_COUNTS = re.compile(  # measures whose estimate gives counts away
     r"^share|observed over|net benefit|reclassification|kappa|odds ratio|risk (?:ratio|difference)|sensitivity|specificity|predictive|"
     r"^died of .* within|^survival at|Cramer"
 )
-EXTREMES = re.compile(r"^(?:lowest|highest|largest|smallest|min|max)\b|(?:^|_)(?:min|max|minimum|maximum)(?:$|_)|Cook|leverage")
+EXTREMES = re.compile(
+    r"^(?:lowest|highest|largest|smallest|min|max)\b|(?:^|_)(?:min|max|minimum|maximum)(?:$|_)|Cook|leverage"
+)
 TAILS = (
     (re.compile(r"(?:^|_)q(?:10|90)$|1?[19]0th percentile"), 0.10),
     (re.compile(r"(?:^|_)(?:q25|q75)$|quartile"), 0.25),
@@ -101,7 +103,9 @@ def _release_table(table: pd.DataFrame, k: int) -> pd.DataFrame:
     for name in statistics:
         values = pd.to_numeric(made[name], errors="coerce").astype(float)
         redacted = (small & ~counted if name == "estimate" else small).copy()
-        redacted |= _beyond(measure if name == "estimate" else pd.Series(name, index=made.index), exact.get("n"), k)
+        redacted |= _beyond(
+            measure if name == "estimate" else pd.Series(name, index=made.index), exact.get("n"), k
+        )
         if name in INTERVALS:
             redacted |= measure.str.contains(INTERVAL_OF_COUNTS)
         if name in RAW:
@@ -114,7 +118,9 @@ def _release_table(table: pd.DataFrame, k: int) -> pd.DataFrame:
         if name == "events_per_term" and "n_events" in exact:
             terms = (exact["n_events"] / values).round()
             values = made["n_events"] / terms
-        made[name] = np.where(redacted, np.nan, np.where(counted & (name == "estimate"), values, significant(values)))
+        made[name] = np.where(
+            redacted, np.nan, np.where(counted & (name == "estimate"), values, significant(values))
+        )
     _release_shares(made, measure, exact, small)
     lost = small & ~counted
     for name in (one for one in NOTES if one in made):
@@ -130,7 +136,11 @@ def _residual_df(table: pd.DataFrame, exact: dict, measure: pd.Series) -> pd.Ser
     unknown = pd.Series(np.inf, index=table.index)
     if "n" not in exact or "estimate" not in table:
         return unknown
-    adjustment = table["adjustment"].fillna("").astype(str) if "adjustment" in table else pd.Series("", index=table.index)
+    adjustment = (
+        table["adjustment"].fillna("").astype(str)
+        if "adjustment" in table
+        else pd.Series("", index=table.index)
+    )
     terms = 1 + adjustment.str.count(",") + (adjustment.str.len() > 0)
     rows = exact["n"]
     if "n_events" in exact:
@@ -172,9 +182,15 @@ def _log(pairs: dict[str, tuple[pd.DataFrame, pd.DataFrame]]) -> pd.DataFrame:
     for place, (before, after) in pairs.items():
         counts = [name for name in before if is_count(name)]
         same = len(before) == len(after)
-        rounded = sum(int((before[name].fillna(-1) != after[name].fillna(-1)).sum()) for name in counts) if same else len(before)
+        rounded = (
+            sum(int((before[name].fillna(-1) != after[name].fillna(-1)).sum()) for name in counts)
+            if same
+            else len(before)
+        )
         others = [name for name in before if name not in counts and name in after]
-        redacted = sum(int((before[name].notna() & after[name].isna()).sum()) for name in others) if same else 0
+        redacted = (
+            sum(int((before[name].notna() & after[name].isna()).sum()) for name in others) if same else 0
+        )
         rows.append(
             {"table": place, "rows": len(after), "counts_rounded": rounded, "statistics_redacted": redacted}
         )
