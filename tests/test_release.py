@@ -8,8 +8,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from faceage_bio.errors import PrivacyError
-from faceage_bio.release.pseudonyms import pseudonymise
 from faceage_bio.release.rounding import midpoint, significant
 from faceage_bio.release.rule import release
 from faceage_bio.release.tables import RESULTS, key_of, never_released
@@ -95,9 +93,3 @@ def test_an_attacker_with_every_margin_finds_no_count():
 
 def test_three_significant_digits():
     assert significant(np.array([123456.0, 0.00123456, 0.0, -1.5])).tolist() == [123000.0, 0.00123, 0.0, -1.5]
-
-
-def test_two_participants_do_not_share_a_pseudonym(monkeypatch):
-    monkeypatch.setattr("faceage_bio.release.pseudonyms.pseudonym", lambda *_: "same")
-    with pytest.raises(PrivacyError, match="column 'subject_id': two identifiers got the same pseudonym"):
-        pseudonymise(pd.DataFrame({"subject_id": ["N1", "N2"]}), bytes(32))

@@ -64,7 +64,7 @@ CLEAN = {
         "<table><thead><tr><th>Group</th><th>People</th></tr></thead><tr><td>1</td><td>12</td></tr><tr><td>anna</td><td>&lt; 5</td></tr></table>"
         f"<script class=genes>{packed(GENES)}</script>"
     ),
-    "tables/north/survival/cox.tsv": "cohort\tterm\testimate\tn\tn_events\nnorth\tface_age\t1.5\t114\t79\nnorth\tage\t1\t114\t[c]\n",
+    "tables/north/survival/cox.tsv": "cohort\tterm\testimate\tn\tn_events\nnorth\tface_age\t1.5\t114\t79\nnorth\tage\t1\t114\t0\n",
     "notes.md": "See https://example.org/data/home and the section 1/2.\n",
 }  # fmt: skip
 

@@ -85,9 +85,8 @@ def publish(
         log = _write_bundle(results, bundle, released_config(config), cards, k)
         findings = [*check_folder(bundle, known, k), *_not_of_tables(bundle, released_config(config), cards)]
         if findings:
-            noun = "thing" if len(findings) == 1 else "things"
             raise PrivacyError(
-                f"nothing was published, because {len(findings)} {noun} may not leave. Expected none. Take out what is listed.\n{listed(findings)}"
+                f"nothing was published, because {len(findings)} things may not leave. Expected none. Take out what is listed.\n{listed(findings)}"
             )
         files = sorted(path.relative_to(bundle).as_posix() for path in bundle.rglob("*") if path.is_file())
         _take_place(_zipped(bundle, building) if target.suffix == ".zip" else bundle, target, building)
