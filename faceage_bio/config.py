@@ -14,11 +14,18 @@ from faceage_bio.settings.closed import Closed
 from faceage_bio.settings.cohort import Cohort, Demo
 from faceage_bio.settings.genes import Expression, Variants
 from faceage_bio.settings.photos import FaceAge, Rule
+from faceage_bio.settings.release import Release
 from faceage_bio.settings.report import Report
 from faceage_bio.settings.review import Review
 from faceage_bio.settings.survival import Readers, Scores, Survival
 
 CohortName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,39}$")]
+RENAMED = {
+    ("report", "min_cell"): (
+        "release.rounding",
+        "results are exact, and `publish` rounds counts to this number (default 6; 1 = no rounding, for public data)",
+    )
+}  # (old key): new key, and what it does
 RESERVED_COHORTS = {"pooled", "reports", "logs", "share", "local", "demo", "model", "all"}
 
 
@@ -45,6 +52,7 @@ class Config(Closed):
     readers: Readers = Field(default_factory=Readers)
     scores: Scores = Field(default_factory=Scores)
     report: Report = Field(default_factory=Report)
+    release: Release = Field(default_factory=Release)
 
     @model_validator(mode="after")
     def _sensible_together(self) -> "Config":
@@ -128,6 +136,9 @@ def explain(item: dict[str, Any], root: type[Closed]) -> str:
     where = ".".join(str(part) for part in item["loc"] if part != "[key]") or "the whole file"
     found = item["input"]
     if item["type"] == "extra_forbidden":
+        if root is Config and item["loc"] in RENAMED:
+            new, meaning = RENAMED[item["loc"]]
+            return f"{where}: this key is no longer used; write '{new}' instead: {meaning}."
         keys = _valid_keys(item["loc"][:-1], root)
         near = difflib.get_close_matches(str(item["loc"][-1]), keys, n=1, cutoff=0.5)
         advice = f"did you mean '{near[0]}'?" if near else f"valid keys are: {', '.join(keys)}."

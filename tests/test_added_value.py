@@ -275,14 +275,14 @@ def test_the_page_says_it_in_a_sentence(page, found):
 def test_sentences_for_nothing_added_and_for_nothing_known(found):
     rows = of(found.rows, question=FIRST).assign(note="only 3.2 deaths per term")
     idle = rows.assign(p_value=rows.p_value.mask(rows.kind == "test", 0.4))
-    told = section.sentence(section._complete(idle, section.FURTHER), 5)
+    told = section.sentence(section._complete(idle, section.FURTHER))
     assert (
         "does not show that face age adds anything to them (p = 0.400), which does not prove that it adds nothing"
         in told
     )
     assert told.endswith("Not to be relied on: only 3.2 deaths per term.")
     none = added_value(people(60).assign(event=0.0), CHOICES, "c", bootstraps=0).rows
-    told = section.sentence(section._complete(of(none, question=FIRST), section.FURTHER), 5)
+    told = section.sentence(section._complete(of(none, question=FIRST), section.FURTHER))
     assert told == "Beyond age and sex: not estimated, because fewer than 10 people died."
 
 

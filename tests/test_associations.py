@@ -29,7 +29,7 @@ from faceage_bio.phenotype.matched import match_groups, paired_difference
 from faceage_bio.phenotype.people import BMI_CLASSES, gather
 from faceage_bio.phenotype.specifications import vary_specifications
 from faceage_bio.phenotype.subgroups import compare_subgroups
-from faceage_bio.report.associations import paired, without_small
+from faceage_bio.report.associations import paired
 from faceage_bio.report.pages import association_page
 from faceage_bio.report.tables import collect
 from faceage_bio.stats.linear import fit_linear, least_squares
@@ -525,15 +525,6 @@ def test_a_row_without_its_twin_is_refused(tables, name, kind):
         paired(lacking)
 
 
-def test_small_groups_lose_their_numbers():
-    table = compare_levels(people(n=200), ["smoking"], []).pairs
-    table.loc[0, "n_exposed"] = 4
-    shown = without_small(table, 5)
-    assert shown.loc[0, ["estimate", "ci_lower", "p_value", "p_holm", "effect_size"]].isna().all()
-    assert shown.note[0] == "not shown, because a group has fewer than 5 people"
-    assert shown.estimate[1:].notna().all()
-
-
 def page_of(folder, tables, **report) -> str:
     """The association report of a study in which only the comparisons ran."""
     paths = []
@@ -592,13 +583,13 @@ def test_the_page_is_not_made_where_a_twin_is_missing(tables, tmp_path, name, ra
         page_of(tmp_path, lacking)
 
 
-def test_words_of_a_user_are_escaped_and_small_groups_untold(tmp_path):
+def test_words_of_a_user_are_escaped_and_small_groups_shown(tmp_path):
     table = people(n=120)
     table.loc[table.index[:3], "site"] = "<script>alert(1)</script>"
-    page = page_of(tmp_path, tables_of(table.assign(cohort="east")), min_cell=5)
+    page = page_of(tmp_path, tables_of(table.assign(cohort="east")))
     assert "<script>alert" not in page
     row = next(row for row in re.findall(r"<tr>.*?</tr>", page) if "&lt;script&gt;" in row)
-    assert "fewer than 5 people" in row
+    assert "not shown" not in row
 
 
 @pytest.mark.browser

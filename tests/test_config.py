@@ -44,6 +44,7 @@ def test_every_setting_has_a_comment():
                 "variants",
                 "readers",
                 "report",
+                "release",
             )
         ),
     ):
@@ -61,6 +62,7 @@ def test_every_setting_has_a_comment():
                 "readers",
                 "scores",
                 "report",
+                "release",
             }:
                 assert field.description, name
                 assert field.description.splitlines()[0] in text, name
@@ -80,6 +82,12 @@ def test_every_setting_has_a_comment():
             {"faceage": {"batch_size": "many"}},
             r'faceage\.batch_size: found "many" \(str\), expected a valid integer',
         ),
+        (
+            {"report": {"min_cell": 5}},
+            r"report\.min_cell: this key is no longer used; write 'release\.rounding' instead: .*default 6; 1 = no rounding",
+        ),
+        ({"release": {"rounding": 0}}, r"release\.rounding: .*greater than or equal to 1"),
+        ({"release": {"roundng": 6}}, r"release\.roundng: unknown key; did you mean 'rounding'\?"),
         ({"faceage": {"min_probability": 1.5}}, "less than or equal to 1"),
         ({"faceage": {"device": "gpu"}}, "expected 'auto', 'cpu' or 'cuda'"),
         ({"cohorts": {"a": {"photos": "p"}}}, "photos and manifest go together, but 'manifest' is missing"),

@@ -71,7 +71,7 @@ def check(table, counts, samples, **limits):
 
 def tables_of(table, counts, samples, **limits):
     checked = check(table, counts, samples, **limits)
-    return quality_tables(checked, samples, table, ["sex", "smoking"], "c", "expression", 5)
+    return quality_tables(checked, samples, table, ["sex", "smoking"], "c", "expression")
 
 
 def test_shares_explained_equal_r():
@@ -223,7 +223,7 @@ def test_without_sex_genes_the_sex_check_says_so(gone, why):
     assert np.isnan(row.estimate)
     assert row.note.startswith("not run, because")
     assert why in row.note
-    assert "Sex was not told by RNA, because" in sentence(tables["quality"], 5)
+    assert "Sex was not told by RNA, because" in sentence(tables["quality"])
 
 
 def test_sex_between_both_is_not_told():
@@ -236,7 +236,7 @@ def test_few_samples_have_no_components():
     three = samples.head(3)
     checked = check(table, counts, three)
     assert checked.notes["components"] == "3 samples are too few; there must be 4"
-    rows = quality_tables(checked, three, table, ["sex"], "c", "expression", 5)["components"]
+    rows = quality_tables(checked, three, table, ["sex"], "c", "expression")["components"]
     assert rows.note.str.contains("3 samples are too few").all()
 
 
@@ -251,7 +251,7 @@ def test_few_samples_have_no_components():
 def test_batches_that_compare_nothing_are_told(batches, note):
     table, _, samples = study()
     people = table.assign(batch=batches(len(samples)))
-    rows = confounding_table(people, ["age_acceleration", "sex"], 5).set_index("term")
+    rows = confounding_table(people, ["age_acceleration", "sex"]).set_index("term")
     assert note in rows.note["age_acceleration"]
 
 
@@ -260,10 +260,10 @@ def test_covariates_that_a_batch_cannot_explain_are_told():
     people = table.assign(
         batch=["p1"] * 30 + ["p2"] * 30, bmi=[25.0 + k / 9 for k in range(30)] + [np.nan] * 30, flat=1.0
     )
-    rows = confounding_table(people, ["bmi", "flat"], 5).set_index("term")
+    rows = confounding_table(people, ["bmi", "flat"]).set_index("term")
     assert rows.note["bmi"] == "not estimated, because those who have it are of one batch"
     assert rows.note["flat"] == "not estimated, because it does not vary"
-    rows = confounding_table(people.assign(batch=[f"p{k}" for k in range(60)]), ["sex"], 5).set_index("term")
+    rows = confounding_table(people.assign(batch=[f"p{k}" for k in range(60)]), ["sex"]).set_index("term")
     assert rows.note["sex"].startswith("not estimated, because nearly every sample is a batch of its own")
     checked = check(table, counts, samples)
     people = table.set_index(checked.components.index).assign(nobody=None, word=[f"w{k}" for k in range(60)])
@@ -274,7 +274,7 @@ def test_covariates_that_a_batch_cannot_explain_are_told():
 
 def test_one_batch_per_group_cannot_be_told_apart():
     table, _, _ = study()
-    rows = confounding_table(table.assign(batch="of " + table.sex), ["age_acceleration", "sex"], 5).set_index(
+    rows = confounding_table(table.assign(batch="of " + table.sex), ["age_acceleration", "sex"]).set_index(
         "term"
     )
     assert rows.note["sex"] == "batch and sex cannot be told apart"
@@ -282,16 +282,18 @@ def test_one_batch_per_group_cannot_be_told_apart():
     assert rows.note["age_acceleration"] == ""
     two = table.assign(batch="p" + (table.age_acceleration > 0).astype(str))
     two["age_acceleration"] = two.batch.map({"pTrue": 5.0, "pFalse": -5.0})
-    rows = confounding_table(two, ["age_acceleration"], 5).set_index("term")
+    rows = confounding_table(two, ["age_acceleration"]).set_index("term")
     assert rows.note["age_acceleration"] == "batch and age acceleration cannot be told apart"
 
 
-def test_batches_of_few_people_have_no_mean():
+def test_a_batch_of_one_participant_has_a_mean_and_no_interval():
     table, _, _ = study()
-    people = table.assign(batch=["rare"] * 4 + ["p1"] * 56)
-    row = confounding_table(people, [], 5).set_index("term").loc["batch: rare"]
-    assert np.isnan(row.estimate)
-    assert row.note == "not shown, because it has fewer than 5 people"
+    people = table.assign(batch=["rare"] * 4 + ["single"] + ["p1"] * 55)
+    rows = confounding_table(people, []).set_index("term")
+    assert rows.estimate["batch: rare"] == pytest.approx(people.age_acceleration.head(4).mean())
+    assert rows.estimate["batch: single"] == pytest.approx(people.age_acceleration.iloc[4])
+    assert np.isnan(rows.ci_lower["batch: single"])
+    assert rows.note["batch: single"] == "interval not estimated, because fewer than 2 values"
 
 
 @settings(max_examples=25, deadline=None)
@@ -313,20 +315,16 @@ def test_the_page_shows_samples_heat_map_and_batches(tmp_path):
     assert association_page(collect([]), config, [CARD]).count("the cohort has no RNA counts") >= 2
 
 
-def test_few_samples_that_differ_are_not_counted_on_the_page(tmp_path):
+def test_samples_that_differ_are_counted_on_the_page(tmp_path):
     table, counts, samples = study(n=40, genes=60)
     counts["r0"] = 0
     found = tables_of(table, counts, samples)
-    assert sentence(found["quality"], 5).startswith("40 samples were checked: < 5 excluded")
-    assert sentence(found["quality"], 1).startswith("40 samples were checked: 1 excluded")
+    assert sentence(found["quality"]).startswith("40 samples were checked: 1 excluded")
     for name, one in found.items():
         write_table(one.assign(cohort="one"), tmp_path / "one" / "expression" / f"{name}.tsv")
     tables = collect(list((tmp_path / "one" / "expression").glob("*.tsv")))
-    row = '<th scope="row">Without counts</th><td class="num">{}</td><td class="num">{}</td>'
-    # the other tables tell the 39 who are left, so the 40 who were checked would tell the one
-    for min_cell, told, checked in ((5, "&lt; 5", "≈ 39"), (1, "1", "40")):
-        page = association_page(tables, config_of(["one"], report={"min_cell": min_cell}), [CARD])
-        assert row.format(told, checked) in page
+    page = association_page(tables, config_of(["one"]), [CARD])
+    assert '<th scope="row">Without counts</th><td class="num">1</td><td class="num">40</td>' in page
 
 
 def test_the_command_runs_on_plain_tables_and_the_fit_leaves_out_what_it_excludes(tmp_path):

@@ -167,7 +167,10 @@ def test_each_cell_type_is_an_analysis_of_its_own():
     ("change", "message"),
     [
         (lambda p: p.assign(event=0.0), "0 deaths are too few"),
-        (lambda p: p.assign(event=p.event.where(p.event.cumsum() <= 3, 0.0)), "3 deaths are too few for 4"),
+        (
+            lambda p: p.assign(event=p.event.where(p.event.cumsum() <= 3, 0.0)),
+            "3 deaths are too few; a hazard ratio needs at least 5",
+        ),
         (lambda p: p.head(0), "nobody has follow-up"),
         (lambda p: p.assign(sex=None), "nobody has follow-up, a sample and all covariates"),
     ],
@@ -283,7 +286,7 @@ def test_commands_run_on_plain_tables(tmp_path):
 
 
 def test_report_section_tells_the_headline_gene_and_shows_both_families(tmp_path):
-    config = {"expression": {"panel": PANEL}, "report": {"min_cell": 5}, "cohorts": {"c": {}}}
+    config = {"expression": {"panel": PANEL}, "cohorts": {"c": {}}}
     genes, panel = fit(*study())
     for name, table in (("genes", genes), ("gene_panel", panel)):
         write_table(table, tmp_path / "c" / "survival" / f"{name}.tsv")
@@ -302,7 +305,10 @@ def test_report_section_tells_the_headline_gene_and_shows_both_families(tmp_path
     part = gene_survival_section(collect([tmp_path / "d" / "survival" / "gene_panel.tsv"]), "c", config)[
         "gene_survival"
     ][0]
-    assert part["sentence"] == "CDK6: not estimated, because 0 deaths are too few for 2 term(s)."
+    assert (
+        part["sentence"]
+        == "CDK6: not estimated, because 0 deaths are too few; a hazard ratio needs at least 5."
+    )
     assert (part["forest"], part["n_tested"]) == ("", 0)
 
 

@@ -1,11 +1,13 @@
 """The curves on the survival page: what stands there, what never does, and that numbers at risk stand under their times."""
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from faceage_bio.report.curves import _km_figure
 from faceage_bio.report.figures_survival import WIDTH, step_curves
 from faceage_bio.report.pages import survival_page
 from faceage_bio.report.tables import collect
@@ -84,20 +86,58 @@ def test_what_all_rows_share_is_told_once(tmp_path):
     assert text.count("ithout 7 people whose cause of death is not known") == 1
 
 
-def test_small_groups_are_named_and_not_told(tmp_path):
+def test_small_groups_are_shown(tmp_path):
     text = page(tmp_path, data_of())
-    assert "Not shown, because fewer than 5 people: rare" in text
-    assert text.count("rare") == 2  # once for survival, once for incidence
-    assert not re.search(r'<th scope="row">rare', text)
+    assert '<th scope="row">rare</th><td class="num">3</td><td class="num">2</td>' in text  # survival
+    for cause in ("cancer", "another cause"):
+        assert (
+            f'<th scope="row">rare</th><td>{cause}</td><td class="num">3</td><td class="num">1</td>' in text
+        )
+    assert len(re.findall(r'<th scope="row">rare</th><td class="num">3<br>', text)) == 2  # numbers at risk
+    assert "Not shown" not in text
 
 
-def test_a_few_unknown_causes_are_not_counted_on_the_page(tmp_path):
+def test_few_unknown_causes_are_counted(tmp_path):
     data = data_of()
     data.loc[data.index[data["event"] == 1][:3], "cause"] = None
     assert (data["cause"].isna() & (data["event"] == 1)).sum() == 3
-    told = page(tmp_path, data)
-    assert "ithout fewer than 5 people whose cause of death is not known" in told
-    assert "ithout 3 people" not in told
+    assert "ithout 3 people whose cause of death is not known" in page(tmp_path, data)
+
+
+def test_curves_and_numbers_at_risk_are_the_whole_tables(tmp_path):
+    data = data_of()
+    text = page(tmp_path, data)
+    curves, at_risk = (
+        pd.read_csv(tmp_path / "c" / "survival" / f"{name}.tsv", sep="\t")
+        for name in ("kaplan_meier", "at_risk")
+    )
+    drawn = curves[curves.grouping == "face_age"]
+    order, config = list(dict.fromkeys(drawn.group)), config_of(["c"])
+    marked, plain = (
+        _km_figure(table, at_risk, "face_age", order, config) for table in (curves, curves.assign(censored=0))
+    )
+    # one mark for each time at which anyone was censored, to the last
+    assert marked.count("<path") - plain.count("<path") == (drawn.censored > 0).sum()
+    row = at_risk[(at_risk.grouping == "site") & (at_risk.group == "rare")]
+    for n in row.itertuples():
+        numbers = f'<td class="num">{n.at_risk}<br><span class="ci">{n.events} · {n.censored}</span></td>'
+        assert numbers in text
+
+
+def test_curves_with_missing_numbers_are_drawn(tmp_path):
+    paths = write_study(tmp_path, data_of())
+    tables = collect(paths)
+    hollow = {}
+    for key in ("kaplan_meier", "at_risk", "summary", "competing_risks", "cumulative_incidence"):
+        table = tables.get("survival", key).copy()
+        counts = [name for name in ("at_risk", "events", "censored", "n", "n_events") if name in table]
+        table[counts] = table[counts].mask(table[counts] < 6)
+        hollow["survival", key] = table
+    text = survival_page(
+        replace(tables, by_name=tables.by_name | hollow), config_of(["c"], survival={"curves": CURVES}), []
+    )
+    assert ">nan" not in text.lower()
+    assert '<td class="num">–<br>' in text
 
 
 def test_without_causes_or_people_the_page_says_why(tmp_path):
@@ -128,11 +168,18 @@ def test_nobody_dead_does_not_stop_the_page(tmp_path):
 
 
 def test_numbers_that_go_on_after_the_curves_keep_the_figure_in_its_width():
-    # where few died, a curve is told for half a year and the numbers at risk for six
     curves = pd.DataFrame(
-        {"group": "a", "panel": "p", "years": [0, 0.5], "height": [1, 0.9], "ci_lower": 0.8, "ci_upper": 1.0}
+        {
+            "group": "a",
+            "panel": "p",
+            "years": [0, 0.5],
+            "height": [1, 0.9],
+            "ci_lower": 0.8,
+            "ci_upper": 1.0,
+            "censored": 0,
+        }
     )
-    at_risk = pd.DataFrame({"group": "a", "years": range(7), "shown": [*"987654", "< 5"]})
+    at_risk = pd.DataFrame({"group": "a", "years": range(7), "shown": [*"9876543"]})
     svg = step_curves(curves, at_risk, ["a"], [("p", "Alive")], "Years", "Curves")
     assert float(re.search(r'<svg[^>]* width="([\d.]+)"', svg)[1]) < 1.5 * WIDTH
 
@@ -164,8 +211,7 @@ def test_numbers_at_risk_stand_under_their_times(tmp_path, width):
     texts = found["all"]
     title = next(one for one in texts if one[0].startswith("Years after"))
     ticks = [one for one in texts if re.fullmatch(r"\d", one[0]) and one[2] < title[2]]
-    # a dash stands where a number is not told
-    numbers = [one for one in texts if re.fullmatch(r"(< )?[\d,]+|–", one[0]) and one[2] > title[2]]
+    numbers = [one for one in texts if re.fullmatch(r"[\d,]+", one[0]) and one[2] > title[2]]
     assert len(ticks) >= 5
     assert len(numbers) == 3 * len(ticks)
     for tick in ticks:

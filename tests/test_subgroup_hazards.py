@@ -8,8 +8,6 @@ import pandas as pd
 import pytest
 
 from faceage_bio.errors import CohortError
-from faceage_bio.privacy.suppress import suppress
-from faceage_bio.privacy.suppressed import MARK
 from faceage_bio.survival.models import Choices, grouped
 from faceage_bio.survival.subgroups import EVERYBODY, RATIO, subgroup_hazards
 from tests.golden.ladder.data import people as lung
@@ -184,14 +182,3 @@ def test_numbers_are_modifiers_as_they_are_or_in_declared_groups():
     choices = Choices(10, [], [], groups={"ecog": [2]})
     rows = subgroup_hazards(grouped(data, choices.groups), ["ecog"], choices, "c")
     assert rows.subgroup.tolist() == [EVERYBODY, "below 2", "2 and over", ""]
-
-
-def test_a_small_subgroup_is_not_told_nor_found_by_subtraction():
-    data = people(n=300).assign(site=["lung"] * 150 + ["breast"] * 90 + ["throat"] * 56 + ["skin"] * 4)
-    table = subgroup_hazards(data, ["site"], Choices(10, [], []), "c")
-    told = suppress({"survival/subgroups": table}, 5)["survival/subgroups"].as_text()
-    groups = told[told.modifier == "site"].set_index("subgroup")
-    assert groups.n["skin"] == MARK
-    # everybody and the other subgroups would give it away
-    assert (groups.n == MARK).sum() == 2
-    assert str(groups.n["lung"]) == "150"

@@ -407,7 +407,7 @@ def test_ages_are_compared_in_the_same_people():
         ratio = found.estimate["face_age"] / found.estimate["chronological_age"]
         assert found.estimate["face age against age"] == pytest.approx(ratio)
     few = compare_ages(data.assign(event=(np.arange(300) < 2).astype(float)), Choices(10, ["sex"], []), "c")
-    assert "2 deaths are too few for 3 term(s)" in few.note.iloc[-1]
+    assert "2 deaths are too few; a hazard ratio needs at least 5" in few.note.iloc[-1]
 
 
 def test_firth_stands_beside_what_separation_leaves_without_a_number():

@@ -6,6 +6,7 @@ from faceage_bio.acceleration.definitions import Settings, definitions
 from faceage_bio.columns import AGE, COHORT, ENTRY, EVENT, FACE_AGE, FOLLOWUP
 from faceage_bio.errors import CohortError, FitError
 from faceage_bio.stats.cox import fit_cox
+from faceage_bio.stats.fewest_events import check_events
 from faceage_bio.tables import result_rows
 
 ALONE, WITH_AGE = "none", "age"
@@ -78,6 +79,7 @@ def _alone_and_with_age(followed: pd.DataFrame, column: str, unit: float) -> lis
         try:
             if not len(known):
                 raise FitError("nobody with follow-up has a value")
+            check_events(known[EVENT])
             fit = fit_cox(known[FOLLOWUP], known[EVENT], design[terms], entry)
             found = fit.terms.loc[column]
             row |= {

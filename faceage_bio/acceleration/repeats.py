@@ -23,6 +23,7 @@ from faceage_bio.columns import (
 from faceage_bio.errors import CohortError, FitError, examples
 from faceage_bio.stats.cox import fit_cox
 from faceage_bio.stats.design import build_design
+from faceage_bio.stats.fewest_events import check_events
 from faceage_bio.stats.linear import mean_interval
 from faceage_bio.stats.measurement_error import correct_slope
 from faceage_bio.stats.reliability import repeat_reliability
@@ -375,6 +376,7 @@ def _cox_rows(
         if RATE in design.constant:
             raise FitError("the rate does not vary")
         entry = rows[ENTRY].fillna(0.0) if (rows[ENTRY] > 0).any() else None
+        check_events(rows[EVENT])
         fit = fit_cox(rows[FOLLOWUP], rows[EVENT], matrix, entry)
     except FitError as error:
         return [base | {"term": RATE, "per": "1 year per year", "note": f"not estimated, because {error}"}]

@@ -27,8 +27,8 @@ def check_cohorts(
 
     from faceage_bio.cohort.analyses import check_tables
     from faceage_bio.cohort.intake import read_cohorts, write_cohorts
-    from faceage_bio.privacy.publish import mark_local
     from faceage_bio.records import note_input
+    from faceage_bio.release.marker import mark_local
 
     for name, files in json.loads(cohorts).items():
         for key, path in files.items():

@@ -50,7 +50,6 @@ def check_expression(
     variable_genes: Annotated[int, typer.Option(help="Genes they are made of.", min=2)] = 500,
     min_count: Annotated[int, typer.Option(help="A gene has enough counts with this count ...")] = 10,
     min_samples: Annotated[int, typer.Option(help="... in this many samples.")] = 10,
-    min_cell: Annotated[int, typer.Option(help="Batches of fewer people have no mean.", min=1)] = 5,
     tissue: Annotated[
         str | None, typer.Option(help="The tissue (column of samples) that is analysed.")
     ] = None,
@@ -88,7 +87,7 @@ def check_expression(
         found = checked.samples.assign(analysis=analysis)
         components_of = checked.components.rename_axis("sample_id").reset_index()
         private.append(found[PRIVATE_COLUMNS].merge(components_of, on="sample_id", how="left"))
-        for name, one in quality_tables(checked, mine, table, covariate, cohort, analysis, min_cell).items():
+        for name, one in quality_tables(checked, mine, table, covariate, cohort, analysis).items():
             shared[name].append(one)
         states = found["status"].value_counts()
         print(

@@ -44,7 +44,6 @@ def fit_expression_sensitivity(
     per_years: Annotated[float, typer.Option(help="Years that fold changes are given for.")] = 10.0,
     min_count: Annotated[int, typer.Option(help="A gene is tested with this count ...")] = 10,
     min_samples: Annotated[int, typer.Option(help="... in this many samples.")] = 10,
-    min_cell: Annotated[int, typer.Option(help="No group of fewer people is told.", min=1)] = 5,
     tissue: Annotated[
         str | None, typer.Option(help="The tissue (column of samples) that is analysed.")
     ] = None,
@@ -85,7 +84,7 @@ def fit_expression_sensitivity(
             "cohort": cohort, "analysis": analysis, "per_years": per_years, "min_count": min_count, "min_samples": min_samples,
         }  # fmt: skip
         found.append(sensitivity_table(data, panel, covariate, choices, **shared))
-        binned.append(partial_residuals(data, panel, covariate, min_cell=min_cell, **shared))
+        binned.append(partial_residuals(data, panel, covariate, **shared))
         print(f"{cohort}, {analysis}: {len(data.people)} people, {found[-1]['variant'].nunique()} variants")
     write_table(pd.concat(found, ignore_index=True), output)
     write_table(pd.concat(binned, ignore_index=True), residuals)

@@ -9,7 +9,6 @@ import typer
 from faceage_bio.cli.review import Disagreement
 
 app = typer.Typer()
-MinCell = Annotated[int, typer.Option(help="Nothing is told of groups with fewer people or photos.", min=1)]
 
 
 class Device(StrEnum):
@@ -168,7 +167,6 @@ def gather_face_ages(
     disagreement: Annotated[
         Disagreement, typer.Option(help="What becomes of a photo on which reviewers differ.")
     ] = Disagreement.exclude,
-    min_cell: MinCell = 5,
 ) -> None:
     """Join the shards of all cohorts, look for photos that occur twice, and write summary, ledger and model card.
 
@@ -195,7 +193,7 @@ def gather_face_ages(
         folder = results / name / "faceage"
         write_table(table, folder / "face_age.parquet", private=True)
         write_table(ledger_of(table), folder / "ledger.tsv", private=True)
-        write_table(summarise_face_ages(table, min_cell), folder / "summary.tsv")
+        write_table(summarise_face_ages(table), folder / "summary.tsv")
         write_json(card, folder / "model_card.json")
         same = table["flags"].str.contains("same_photo").sum()
         print(
@@ -235,7 +233,6 @@ def compare_models(
     model: Annotated[list[Path], typer.Option(help="The models' folders, in their order; repeat.")],
     agreement: Annotated[Path, typer.Option(help="Result table (.tsv).")],
     bands: Annotated[Path, typer.Option(help="Differences by band of age, for the figure (.tsv).")],
-    min_cell: MinCell = 5,
 ) -> None:
     """How far further age models agree with the first (Bland-Altman).
 
@@ -246,7 +243,7 @@ def compare_models(
     from faceage_bio.tables import read_table, write_table
     from faceage_bio.vision.card import read_card
 
-    rows, by_band = compare(read_table(face_age), [read_card(folder) for folder in model], min_cell)
+    rows, by_band = compare(read_table(face_age), [read_card(folder) for folder in model])
     write_table(by_band, bands)
     write_table(rows, agreement)
     print(f"{len(rows)} rows on {len(model) - 1} further model(s)")

@@ -24,8 +24,8 @@ from faceage_bio.cli import (
     gene_survival,
     hazards,
     phenotype,
-    privacy,
     readers,
+    release,
     report,
     review,
     scores,
@@ -102,7 +102,7 @@ for room in (
     readers,
     scores,
     report,
-    privacy,
+    release,
     demo,
 ):
     for command in room.app.registered_commands:

@@ -67,9 +67,6 @@ def describe_groups(
     groups: Annotated[
         str, typer.Option(help="tertiles, or cut-points in years of age acceleration such as -5,5.")
     ] = "tertiles",
-    min_cell: Annotated[
-        int, typer.Option(min=1, help="Fewest people of whom a quantile or a square is told.")
-    ] = 5,
     cohort: Annotated[str, typer.Option(help="Its name in the tables.")] = "",
 ) -> None:
     """Who the people are: Table 1 by age acceleration, its distribution in each group, face age against age.
@@ -90,6 +87,6 @@ def describe_groups(
     people = gather([read_plain(acceleration, (FACE_AGE, AGE, AGE_ACCELERATION))], [name])
     write_table(describe(people, column, factor, rule, name), table_one)
     if distributions:
-        write_table(spread.distributions(people, factor, min_cell, name), distributions)
+        write_table(spread.distributions(people, factor, name), distributions)
     if squares:
-        write_table(spread.age_squares(people, min_cell, name), squares)
+        write_table(spread.age_squares(people, name), squares)

@@ -55,9 +55,8 @@ def record_run(
     from faceage_bio.report.tables import collect
     from faceage_bio.tables import write_json
 
-    settings = json.loads(config)
-    new = runs.record(collect(tables), settings)
-    write_json(runs.keep(new, history, settings["report"]["min_cell"]), output)
+    new = runs.record(collect(tables), json.loads(config))
+    write_json(runs.keep(new, history), output)
 
 
 @app.command()

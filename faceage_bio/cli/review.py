@@ -129,7 +129,6 @@ def summarise_review(
     photos: Annotated[list[Path], typer.Option(help="Face ages or photo tables of the study; repeat.")],
     output: Annotated[Path, typer.Option(help="Result table: numbers only.")],
     disagreement: Rule = Disagreement.exclude,
-    min_cell: Annotated[int, typer.Option(help="Smaller numbers are not told.", min=1)] = 5,
 ) -> None:
     """How many photos people looked at, and how far they agree (Cohen's kappa).
 
@@ -143,6 +142,6 @@ def summarise_review(
     from faceage_bio.tables import read_table, write_table
 
     known = pd.concat([read_table(path)[[COHORT, PHOTO]] for path in photos], ignore_index=True)
-    table = summarise(read(review, known), disagreement.value, min_cell)
+    table = summarise(read(review, known), disagreement.value)
     write_table(table, output)
     print(f"{len(table)} rows")

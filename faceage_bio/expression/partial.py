@@ -1,4 +1,4 @@
-"""Partial residuals of the declared genes as means of groups of people: what the model sees, and nobody's own point."""
+"""Partial residuals of the declared genes as means of groups of people: what the model sees."""
 
 from collections.abc import Sequence
 
@@ -14,12 +14,12 @@ from faceage_bio.expression.sensitivity import AGES, levels_of
 from faceage_bio.tables import result_rows
 
 MOST_BINS = 10
-FEWEST = 5  # people in a bin, at the least
+FEWEST = 5  # people in a bin, since the t interval of a mean of fewer is too wide to show a shape
 
 
-def bins_of(values: np.ndarray, min_cell: int) -> list[np.ndarray]:
+def bins_of(values: np.ndarray) -> list[np.ndarray]:
     """Places of people in the order of ``values``, in up to `MOST_BINS` bins of like size; none if there are not two."""
-    k = min(MOST_BINS, len(values) // max(min_cell, FEWEST))
+    k = min(MOST_BINS, len(values) // FEWEST)
     return np.array_split(np.argsort(values, kind="stable"), k) if k >= 2 else []
 
 
@@ -33,7 +33,6 @@ def partial_residuals(
     per_years: float,
     min_count: int,
     min_samples: int,
-    min_cell: int,
 ) -> pd.DataFrame:
     """Residual plus the exposure's own part (log2 from the mean), averaged over bins of the exposure.
 
@@ -47,7 +46,7 @@ def partial_residuals(
     try:
         levels = levels_of(data, min_count, min_samples)
         matrix = design_of(data.people, AGES, covariates, per_years)
-        bins = {age: bins_of(data.people[age].to_numpy(dtype=float), min_cell) for age in AGES}
+        bins = {age: bins_of(data.people[age].to_numpy(dtype=float)) for age in AGES}
         if not all(bins.values()):
             raise FitError(f"{len(matrix)} people are too few for two groups")
         design = matrix.to_numpy()

@@ -98,15 +98,12 @@ def _terms(people: pd.DataFrame, name: str) -> pd.DataFrame:
     return build_design(people, [name], LEVELS).matrix
 
 
-def confounding_table(
-    people: pd.DataFrame, covariates: Sequence[str], min_cell: int, batch: str = BATCH
-) -> pd.DataFrame:
+def confounding_table(people: pd.DataFrame, covariates: Sequence[str], batch: str = BATCH) -> pd.DataFrame:
     """Mean age acceleration of each batch, and how much of it and of each covariate the batch explains.
 
     Parameters
     ----------
     people : DataFrame, one row per person
-    min_cell : batches of fewer people have no mean
 
     Returns
     -------
@@ -125,8 +122,6 @@ def confounding_table(
         mine = mine.dropna()
         row = {"term": f"batch: {word}", "measure": "mean age acceleration, years", "n": len(mine)}
         try:
-            if len(mine) < min_cell:
-                raise FitError(f"it has fewer than {min_cell} people")
             found = mean_interval(mine.to_numpy())
             row |= {
                 "estimate": found.estimate,
@@ -135,7 +130,8 @@ def confounding_table(
                 "note": "",
             }
         except FitError as error:
-            row["note"] = f"not shown, because {error}"
+            one = {"estimate": mine.mean()} if len(mine) else {}
+            row |= one | {"note": f"interval not estimated, because {error}"}
         rows.append(row)
     skipped = {batch, "library_size", "genes_detected"}
     rows += [_against(known, batch, name) for name in covariates if name not in skipped]
@@ -175,7 +171,6 @@ def quality_tables(
     covariates: Sequence[str],
     cohort: str,
     analysis: str,
-    min_cell: int,
 ) -> dict[str, pd.DataFrame]:
     """All shared tables of one analysis by name: quality, components, confounding.
 
@@ -199,7 +194,7 @@ def quality_tables(
     parts = {
         "quality": summary_table(checked),
         "components": component_table(checked, people, names),
-        "confounding": confounding_table(people[people[AGE_ACCELERATION].notna()], names, min_cell),
+        "confounding": confounding_table(people[people[AGE_ACCELERATION].notna()], names),
     }
     label = {COHORT: cohort, "analysis": analysis}
     return {name: result_rows(part.assign(**label)) for name, part in parts.items()}

@@ -14,9 +14,7 @@ BAND = 10  # years of mean face age
 METHOD = "Bland-Altman, one photo per person"
 
 
-def compare_models(
-    face_ages: pd.DataFrame, cards: Sequence[dict], min_cell: int = 1
-) -> tuple[pd.DataFrame, pd.DataFrame]:
+def compare_models(face_ages: pd.DataFrame, cards: Sequence[dict]) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Bias and limits of agreement of each further model against the first, in one cohort.
 
     Parameters
@@ -25,8 +23,6 @@ def compare_models(
         Each person's first photo with an age is used, since pairs must not depend on each other.
     cards : list of dict
         The models' cards, in order.
-    min_cell : int
-        Bands of fewer people are left out, and fewer people in all are not compared.
 
     Returns
     -------
@@ -44,8 +40,8 @@ def compare_models(
     for number, name in enumerate(names[1:], start=2):
         both = people[people[other_age(number)].notna()]
         first, second = both[FACE_AGE], both[other_age(number)]
-        rows += _rows(first, second, name, names[0], min_cell)
-        bands += [band for band in _bands(first, second, name) if band["n"] >= min_cell]
+        rows += _rows(first, second, name, names[0])
+        bands += _bands(first, second, name)
     table = result_rows(
         pd.DataFrame(rows).assign(**{COHORT: cohort, "analysis": "agreement", "model": METHOD})
     )
@@ -61,12 +57,8 @@ def _told_apart(names: list[str]) -> list[str]:
     ]
 
 
-def _rows(first: pd.Series, second: pd.Series, name: str, against: str, min_cell: int) -> list[dict]:
+def _rows(first: pd.Series, second: pd.Series, name: str, against: str) -> list[dict]:
     base = {"term": name, "adjustment": f"minus {against}", "n": len(first)}
-    if len(first) < min_cell:
-        return [
-            base | {"measure": "bias, years", "note": f"not estimated, because fewer than {min_cell} people"}
-        ]
     try:
         found = bland_altman(first.to_numpy(), second.to_numpy())
         together = correlation(first.to_numpy(), second.to_numpy())

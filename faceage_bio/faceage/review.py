@@ -75,11 +75,10 @@ def mark_reviewed(photos: pd.DataFrame, verdicts: pd.DataFrame) -> pd.DataFrame:
     return marked
 
 
-def summarise_review(review: pd.DataFrame, disagreement: str, min_cell: int = 1) -> pd.DataFrame:
+def summarise_review(review: pd.DataFrame, disagreement: str) -> pd.DataFrame:
     """Result rows, analysis "review": photos looked at, and for each two reviewers how far they agree on excluding.
 
-    Reviewers are numbered, not named. Where nearly all answers are the same, the share of equal answers is not told, since that
-    would count the few others.
+    Reviewers are numbered, not named.
     """
     verdicts = settle(review, disagreement)
     seen = review.groupby([COHORT, PHOTO])["reviewer"].nunique()
@@ -88,8 +87,8 @@ def summarise_review(review: pd.DataFrame, disagreement: str, min_cell: int = 1)
         base
         | {"term": "photos looked at", "measure": "photos", "estimate": len(verdicts), "n": len(verdicts)}
     ]
-    if (several := int((seen > 1).sum())) >= min_cell:
-        rows.append(base | {"term": "photos looked at by several", "measure": "photos", "estimate": several, "n": len(verdicts)})  # fmt: skip
+    several = int((seen > 1).sum())
+    rows.append(base | {"term": "photos looked at by several", "measure": "photos", "estimate": several, "n": len(verdicts)})  # fmt: skip
     names = sorted(review["reviewer"].unique())
     answers = review.assign(out=review["decision"] == "exclude").pivot_table(
         index=[COHORT, PHOTO], columns="reviewer", values="out", aggfunc="first"
@@ -97,15 +96,15 @@ def summarise_review(review: pd.DataFrame, disagreement: str, min_cell: int = 1)
     for one, other in combinations(range(len(names)), 2):
         both = answers[[names[one], names[other]]].dropna().astype(bool)
         term = f"reviewers {one + 1} and {other + 1}"
-        rows += [base | {"term": term, "n": len(both)} | row for row in _agreement(both, min_cell)]
+        rows += [base | {"term": term, "n": len(both)} | row for row in _agreement(both)]
     return result_rows(pd.DataFrame(rows).assign(**{COHORT: "pooled"}))
 
 
-def _agreement(both: pd.DataFrame, min_cell: int) -> list[dict]:
+def _agreement(both: pd.DataFrame) -> list[dict]:
     first, second = both.iloc[:, 0], both.iloc[:, 1]
     kappa, share = {"measure": "Cohen's kappa, excluded or not"}, {"measure": "share of equal answers"}
-    if len(both) < max(min_cell, 1):
-        why = "not estimated, because they looked at too few photos in common"
+    if not len(both):
+        why = "not estimated, because they looked at no photo in common"
         return [kappa | {"note": why}, share | {"note": why}]
     counts = np.array([[((first == a) & (second == b)).sum() for b in (True, False)] for a in (True, False)])
     try:
@@ -113,9 +112,4 @@ def _agreement(both: pd.DataFrame, min_cell: int) -> list[dict]:
     except FitError as error:
         kappa |= {"note": f"not estimated, because {error}"}
     differ = int((first != second).sum())
-    if 0 < differ < min_cell:
-        return [
-            kappa,
-            share | {"note": f"not told, because fewer than {min_cell} photos were answered differently"},
-        ]
     return [kappa, share | wilson(len(both) - differ, len(both)).__dict__]

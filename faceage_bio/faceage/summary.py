@@ -6,14 +6,12 @@ from faceage_bio.columns import COHORT, FACE_AGE, FACE_AGE_SD, PRECISION_ERROR
 from faceage_bio.tables import result_rows
 
 
-def summarise_face_ages(face_ages: pd.DataFrame, min_cell: int = 1) -> pd.DataFrame:
+def summarise_face_ages(face_ages: pd.DataFrame) -> pd.DataFrame:
     """Result rows, analysis "face_age": photos by what became of them, uncertainty, and the error of bfloat16.
 
     Parameters
     ----------
     face_ages : DataFrame, one row per photo of one cohort, ``columns.FACE_AGE_COLUMNS``
-    min_cell : int
-        Nothing but their number is said of fewer photos.
     """
     n = len(face_ages)
     rows = [
@@ -21,14 +19,14 @@ def summarise_face_ages(face_ages: pd.DataFrame, min_cell: int = 1) -> pd.DataFr
         for status in ("ok", "flagged", "excluded")
     ]
     spread = face_ages[FACE_AGE_SD].dropna()
-    if len(spread) >= min_cell:
+    if len(spread):
         rows += [
             _row("uncertainty of a face age", f"{name} standard deviation, years", value, len(spread))
             for name, value in (("median", spread.median()), ("95th percentile", spread.quantile(0.95)))
         ]
     if PRECISION_ERROR in face_ages:
         error = face_ages[PRECISION_ERROR].dropna().abs()
-        if len(error) >= min_cell:
+        if len(error):
             rows += [
                 _row("bfloat16 against float32", f"{name} difference, years", value, len(error))
                 for name, value in (("mean", error.mean()), ("largest", error.max()))

@@ -23,26 +23,25 @@ VALIDITY = {
 
 def definition_section(tables: ReportTables, name: str, config: dict) -> dict:
     """Rows and figures of a cohort's definitions, its validity flags and its repeated photos."""
-    min_cell = config["report"]["min_cell"]
     bands = tables.get("acceleration", "definition_bands", name)
     attenuation = tables.get("acceleration", "attenuation", name)
     validity = tables.get("acceleration", "sensitivity", name)
     return {
-        "definitions": _side_by_side(tables.get("acceleration", "definitions", name), min_cell),
-        "definition_figure": _curves(bands, config["acceleration"]["fit_in"], min_cell),
-        **_hazards(tables, name, min_cell),
-        "validity": _validity(validity, min_cell),
-        "validity_figure": _validity_forest(validity, min_cell),
-        "reliability": _enough(tables.get("acceleration", "reliability", name), min_cell).to_dict("records"),
-        "reliability_figure": _reliability_forest(tables.get("acceleration", "reliability", name), min_cell),
-        "attenuation": _enough(attenuation, min_cell).to_dict("records"),
-        "attenuation_figure": _attenuation_figure(attenuation, min_cell),
+        "definitions": _side_by_side(tables.get("acceleration", "definitions", name)),
+        "definition_figure": _curves(bands, config["acceleration"]["fit_in"]),
+        **_hazards(tables, name),
+        "validity": _validity(validity),
+        "validity_figure": _validity_forest(validity),
+        "reliability": tables.get("acceleration", "reliability", name).to_dict("records"),
+        "reliability_figure": _reliability_forest(tables.get("acceleration", "reliability", name)),
+        "attenuation": attenuation.to_dict("records"),
+        "attenuation_figure": _attenuation_figure(attenuation),
     }
 
 
-def ageing_rate_section(tables: ReportTables, name: str, min_cell: int) -> dict:
+def ageing_rate_section(tables: ReportTables, name: str, min_cell: int | None = None) -> dict:
     """Rows and figure of a cohort's face ageing rate."""
-    table = _enough(tables.get("acceleration", "ageing_rate", name), min_cell)
+    table = tables.get("acceleration", "ageing_rate", name)
     cox = table[table["measure"] == "hazard ratio"] if len(table) else table
     rate = cox[(cox["term"] == "face_ageing_rate") & cox["estimate"].notna()] if len(cox) else cox
     figure = ""
@@ -59,20 +58,8 @@ def ageing_rate_section(tables: ReportTables, name: str, min_cell: int) -> dict:
     }
 
 
-def _enough(table: pd.DataFrame, min_cell: int) -> pd.DataFrame:
-    """Numbers of fewer people than may be printed give way to a reason."""
-    if not len(table):
-        return table
-    table = table.copy()
-    few = (table["n"] > 0) & (table["n"] < min_cell)
-    table.loc[few, ["estimate", "ci_lower", "ci_upper", "p_value"]] = float("nan")
-    table.loc[few, "note"] = f"not shown, because fewer than {min_cell} people"
-    return table
-
-
-def _side_by_side(table: pd.DataFrame, min_cell: int) -> list[dict]:
+def _side_by_side(table: pd.DataFrame) -> list[dict]:
     rows = []
-    table = _enough(table, min_cell)
     for term in dict.fromkeys(table["term"]) if len(table) else []:
         mine = table[table["term"] == term]
         first = mine.iloc[0]
@@ -84,9 +71,9 @@ def _side_by_side(table: pd.DataFrame, min_cell: int) -> list[dict]:
     return rows
 
 
-def _hazards(tables: ReportTables, name: str, min_cell: int) -> dict:
+def _hazards(tables: ReportTables, name: str) -> dict:
     """Hazard ratios of face age and of each definition, alone beside with age, and their figure."""
-    table = _enough(tables.get("acceleration", "definition_hazards", name), min_cell)
+    table = tables.get("acceleration", "definition_hazards", name)
     if not len(table):
         return {"hazards": [], "hazard_figure": Markup("")}
     known = tables.get("acceleration", "definitions", name)
@@ -129,19 +116,18 @@ def _true(value: object) -> bool:
     return str(value) == "True"
 
 
-def _curves(bands: pd.DataFrame, fit_in: str, min_cell: int) -> Markup:
+def _curves(bands: pd.DataFrame, fit_in: str) -> Markup:
     if not len(bands):
         return Markup("")
     ending = "_reference" if fit_in == "reference" else ""
     kinds = {f"{column}{'' if column == 'age_gap' else ending}": kind for column, kind in KINDS.items()}
-    shown = bands[(bands["n"] >= min_cell) & bands["definition"].isin(kinds)]
+    shown = bands[bands["definition"].isin(kinds)]
     shown = shown.assign(kind=shown["definition"].map(kinds))
     return Markup(figures_acceleration.definition_curves(shown)) if len(shown) else Markup("")
 
 
-def _validity(table: pd.DataFrame, min_cell: int) -> list[dict]:
+def _validity(table: pd.DataFrame) -> list[dict]:
     rows = []
-    table = tellable(table, min_cell)
     for label in dict.fromkeys(table["adjustment"]) if len(table) else []:
         mine = table[table["adjustment"] == label].to_dict("records")
         cells = {VALIDITY[row["term"], row["measure"]]: row for row in mine}
@@ -149,25 +135,7 @@ def _validity(table: pd.DataFrame, min_cell: int) -> list[dict]:
     return rows
 
 
-def tellable(table: pd.DataFrame, min_cell: int) -> pd.DataFrame:
-    """Without the rows that, taken from another, would tell of a few people who are in one and not in the other."""
-    table = _enough(table, min_cell)
-    told: list[float] = []
-    for label in dict.fromkeys(table["adjustment"]) if len(table) else []:
-        mine = table["adjustment"] == label
-        n = table.loc[mine, "n"].max()
-        if any(0 < abs(n - other) < min_cell for other in told):
-            table.loc[mine, ["estimate", "ci_lower", "ci_upper", "p_value", "n"]] = float("nan")
-            table.loc[mine, "note"] = (
-                f"not shown, because fewer than {min_cell} people differ from a row above"
-            )
-        else:
-            told.append(n)
-    return table
-
-
-def _validity_forest(table: pd.DataFrame, min_cell: int) -> Markup:
-    table = tellable(table, min_cell)
+def _validity_forest(table: pd.DataFrame) -> Markup:
     shown = table[(table["measure"] == "mean years") & table["estimate"].notna()] if len(table) else table
     if not len(shown):
         return Markup("")
@@ -176,9 +144,8 @@ def _validity_forest(table: pd.DataFrame, min_cell: int) -> Markup:
     return Markup(figures.forest(shown, "adjustment", "kind", figures_acceleration.TERMS, 0, "Mean, years"))
 
 
-def _reliability_forest(table: pd.DataFrame, min_cell: int) -> Markup:
+def _reliability_forest(table: pd.DataFrame) -> Markup:
     """Intraclass correlations, which have no unit."""
-    table = _enough(table, min_cell)
     shown = table[table["measure"].str.startswith("ICC") & table["estimate"].notna()] if len(table) else table
     if not len(shown):
         return Markup("")
@@ -187,8 +154,7 @@ def _reliability_forest(table: pd.DataFrame, min_cell: int) -> Markup:
     return Markup(figures.forest(shown, "label", "kind", figures_acceleration.RELIABILITIES, 1, title))
 
 
-def _attenuation_figure(table: pd.DataFrame, min_cell: int) -> Markup:
-    table = _enough(table, min_cell)
+def _attenuation_figure(table: pd.DataFrame) -> Markup:
     shown = table[table["estimate"].notna()] if len(table) else table
     if not len(shown):
         return Markup("")

@@ -5,7 +5,7 @@ from markupsafe import Markup
 
 from faceage_bio.report import figures_added_value as figures
 from faceage_bio.report import words
-from faceage_bio.report.formats import count, interval, number, p_value, signed, time_words
+from faceage_bio.report.formats import interval, number, p_value, people, signed, time_words
 from faceage_bio.report.tables import ReportTables
 
 AGES = "face age against age"
@@ -19,7 +19,6 @@ DECISION = ("at_years", "threshold", "n_high")
 
 def added_value_section(tables: ReportTables, name: str, config: dict) -> dict:
     """Per question: sentence, measures of both models and their difference, figures."""
-    min_cell = config["report"]["min_cell"]
     rows, calibration, decisions = (
         _complete(tables.get("survival", table, name), further)
         for table, further in (
@@ -31,7 +30,6 @@ def added_value_section(tables: ReportTables, name: str, config: dict) -> dict:
             rows[rows.question == question],
             calibration[calibration.question == question],
             decisions[decisions.question == question],
-            min_cell,
         )
         for question in dict.fromkeys(rows["question"])
     ]
@@ -55,23 +53,19 @@ def _complete(table: pd.DataFrame, further: tuple[str, ...]) -> pd.DataFrame:
     return table
 
 
-def _question(rows: pd.DataFrame, calibration: pd.DataFrame, decisions: pd.DataFrame, min_cell: int) -> dict:
+def _question(rows: pd.DataFrame, calibration: pd.DataFrame, decisions: pd.DataFrame) -> dict:
     question = rows["question"].iloc[0]
     models = list(dict.fromkeys(rows.loc[rows.kind == "model", "term"]))
     names = [model_words(model) for model in models]
     titles = names if question == AGES else ["without face age", "with face age"]
-    shown = calibration[~calibration.kind.eq("group") | (calibration.n >= min_cell)]
-    shown = shown[shown.estimate.notna()].assign(model=_in_words(shown.model))
-    # a benefit that rests on a few people, treated or left out, would tell of them
-    few = decisions.n_high.between(1, min_cell - 1) | (decisions.n - decisions.n_high).between(
-        1, min_cell - 1
-    )
-    curves = decisions[decisions.estimate.notna() & ~few]
+    shown = calibration[calibration.estimate.notna()]
+    shown = shown.assign(model=_in_words(shown.model))
+    curves = decisions[decisions.estimate.notna()]
     curves = curves.assign(term=curves.term.replace(dict(zip(models, titles, strict=False))))
     return {
         "question": question,
         "title": _title(question),
-        "sentence": sentence(rows, min_cell),
+        "sentence": sentence(rows),
         "names": names,
         "titles": titles,
         "models": " against ".join(names) if question == AGES else f"{names[0]}, without and with face age" if names else "",
@@ -135,7 +129,7 @@ def label(measure: str, at_years: float) -> str:
     return measure if pd.isna(at_years) else f"{measure} at {time_words(at_years)}"
 
 
-def sentence(rows: pd.DataFrame, min_cell: int) -> str:
+def sentence(rows: pd.DataFrame) -> str:
     """What the question's models say, also where they say nothing."""
     question = rows["question"].iloc[0]
     tests = rows[(rows.kind == "test") & rows.estimate.notna()]
@@ -144,7 +138,7 @@ def sentence(rows: pd.DataFrame, min_cell: int) -> str:
     c = rows[rows.measure == "Harrell's C"].set_index("kind")
     first, second = c.loc["model"].iloc[0], c.loc["model"].iloc[1]
     difference = c.loc["difference"]
-    people = f"On the same {count(first.n, min_cell)} people ({count(first.n_events, min_cell)} deaths)"
+    on_whom = f"On the same {people(first.n)} people ({people(first.n_events)} deaths)"
     told = f"difference {signed(difference.estimate, DIGITS)}"
     details = []
     if pd.notna(difference.ci_lower):
@@ -154,7 +148,7 @@ def sentence(rows: pd.DataFrame, min_cell: int) -> str:
     told += f" ({'; '.join(details)})" if details else ""
     if question == AGES:
         return (
-            f"{people}, face age alone had a C of {number(second.estimate, DIGITS)} and chronological age alone one of "
+            f"{on_whom}, face age alone had a C of {number(second.estimate, DIGITS)} and chronological age alone one of "
             f"{number(first.estimate, DIGITS)}, {told}. {_beside(tests)}{_thin(first.note)}"
         )
     held = " and ".join(model_words(first.term).rsplit(" + ", 1)).replace(" + ", ", ")
@@ -171,7 +165,7 @@ def sentence(rows: pd.DataFrame, min_cell: int) -> str:
         if p < TOLD_P
         else f"The likelihood-ratio test does not show that face age adds anything to them (p {_p(p)}), which does not prove that it adds nothing."
     )
-    return f"{people}, adding face age to {held} {verb} C {values}, {told}. {verdict}{_thin(first.note)}"
+    return f"{on_whom}, adding face age to {held} {verb} C {values}, {told}. {verdict}{_thin(first.note)}"
 
 
 def _beside(tests: pd.DataFrame) -> str:

@@ -13,7 +13,6 @@ from faceage_bio.report.formats import interval, number, signed
 from faceage_bio.report.tables import ReportTables
 
 RAW = "none (raw age gap)"
-COUNTS = ("n", "n_exposed", "n_reference", "n_level")
 NUMBERS = (
     "estimate", "ci_lower", "ci_upper", "p_value", "q_value", "p_holm", "effect_size", "effect_lower", "effect_upper",
     "f_statistic", "eta_squared", "e_value", "e_value_interval", "exposed_mean", "reference_mean",
@@ -46,26 +45,8 @@ def paired(table: pd.DataFrame) -> list[dict]:
     return pairs
 
 
-def without_small(table: pd.DataFrame, min_cell: int) -> pd.DataFrame:
-    """The table without the numbers of groups of fewer than ``min_cell`` people."""
-    if not len(table):
-        return table
-    small = pd.Series(False, index=table.index)
-    for name in COUNTS:
-        if name in table:
-            small |= table[name].between(1, min_cell - 1)
-    table = table.copy()
-    known = small & table["estimate"].notna()
-    for name in NUMBERS:
-        if name in table:
-            table[name] = table[name].astype("float64").mask(small)
-    table.loc[known, "note"] = f"not shown, because a group has fewer than {min_cell} people"
-    return table
-
-
 def association_sections(tables: ReportTables, config: dict) -> dict:
     """What the template of the comparisons shows, for each cohort and for all together."""
-    min_cell = config["report"]["min_cell"]
 
     def get(name: str) -> pd.DataFrame:
         table = tables.get("phenotype", name)
@@ -86,7 +67,7 @@ def association_sections(tables: ReportTables, config: dict) -> dict:
                 table[column] = np.nan
         if "term" in table:
             table["shown"] = [words.label(str(row.term), row.per) for row in table.itertuples()]
-        return without_small(table, min_cell)
+        return table
 
     found = {
         name: get(name)
@@ -96,9 +77,6 @@ def association_sections(tables: ReportTables, config: dict) -> dict:
         )
     }  # fmt: skip
     curves, balance, roles = (tables.get("phenotype", name) for name in ("dose_curves", "balance", "roles"))
-    if len(curves):
-        curves = curves[curves.n >= min_cell]
-    balance = without_small(balance, min_cell)
     names = [*config["cohorts"], POOLED]
     return {
         "scopes": [_scope(name, found, curves) for name in names],

@@ -9,9 +9,8 @@ from dataclasses import dataclass
 import pandas as pd
 
 from faceage_bio.report import words
-from faceage_bio.report.acceleration import tellable
-from faceage_bio.report.fairness import complete, hide_small
-from faceage_bio.report.formats import number, p_value, signed
+from faceage_bio.report.fairness import complete
+from faceage_bio.report.formats import count, number, p_value, signed
 from faceage_bio.report.tables import ReportTables
 
 OK, LOOK, PROBLEM, NOT_RUN = "ok", "look", "problem", "not run"
@@ -24,7 +23,6 @@ MISSING = (0.05, 0.20)  # share of a column
 OUTSIDE = (0.05, 0.50)  # share of people
 FAIR_YEARS = 5.0  # a difference of mean error at the same age that is a problem
 FALSE_ALARM = 0.05
-USUAL_MIN_CELL = 5
 CAMERAS = ("camera", "device", "scanner", "hospital", "centre", "center", "clinic")
 
 
@@ -48,7 +46,7 @@ def all_checks(tables: ReportTables, config: dict) -> list[Check]:
     return [
         check(tables, config)
         for check in (
-            age_dependence, proportional_hazards, events_per_parameter, missing_data, site_and_camera, fairness, validity_range, small_cells,
+            age_dependence, proportional_hazards, events_per_parameter, missing_data, site_and_camera, fairness, validity_range,
         )
     ]  # fmt: skip
 
@@ -118,19 +116,14 @@ def proportional_hazards(tables: ReportTables, config: dict) -> Check:
 
 def events_per_parameter(tables: ReportTables, config: dict) -> Check:
     """Whether there are enough deaths for the terms of the Cox models."""
-    name, min_cell = "Deaths per parameter", config["report"]["min_cell"]
+    name = "Deaths per parameter"
     found = []
     for cohort, rows in _rows(tables, "survival", "cox", config):
         mine = rows[(rows["term"] == "face_age") & (rows["model"] != "univariable")]
-        few = mine["n_events"].between(1, min_cell - 1)
-        if few.any():
-            return Check(
-                name, PROBLEM, f"fewer than {min_cell} deaths in all in {cohort}", f"ladder-{cohort}"
-            )
         known = mine[mine["events_per_term"].notna()] if "events_per_term" in mine else mine.head(0)
         found += [(row.events_per_term, row.model, cohort) for row in known.itertuples()]
     if not found:
-        return Check(name, NOT_RUN, "no Cox model was fitted, or its deaths are not told", "survival")
+        return Check(name, NOT_RUN, "no Cox model was fitted", "survival")
     fewest, model, cohort = min(found)
     which = "face age + age" if model == "face age + age" else "the largest model"
     said = f"fewest: {number(fewest, 1)} deaths per term in {which}, {cohort}"
@@ -141,7 +134,7 @@ def events_per_parameter(tables: ReportTables, config: dict) -> Check:
 
 def missing_data(tables: ReportTables, config: dict) -> Check:
     """How much is missing of what Table 1 tells."""
-    name, link, min_cell = "Missing data", "table-one", config["report"]["min_cell"]
+    name, link = "Missing data", "table-one"
     found, nowhere = [], set()
     for cohort, rows in _rows(tables, "phenotype", "table_one", config):
         for row in rows[rows["measure"] == "missing"].itertuples():
@@ -152,12 +145,11 @@ def missing_data(tables: ReportTables, config: dict) -> Check:
     if not found:
         return Check(name, NOT_RUN, "Table 1 was not made", link)
     share, n, term, cohort = max(found, key=lambda one: one[0])
-    if not n:
-        said = "nothing is missing"
-    elif n < min_cell:
-        said = f"at most fewer than {min_cell} people ({term}, {cohort})"
-    else:
-        said = f"at most {100 * share:.0f} % ({term}, {cohort})"
+    said = (
+        f"at most {100 * share:.0f}% ({term}, {cohort}: {count(n)} missing)"
+        if share
+        else "nothing is missing"
+    )
     nowhere -= {one[2] for one in found}
     if nowhere:
         said += f"; not recorded: {', '.join(sorted(nowhere))}"
@@ -215,7 +207,7 @@ def fairness(tables: ReportTables, config: dict) -> Check:
     rows = tables.get("fairness", "fairness")
     if not len(rows):
         return Check(name, NOT_RUN, "no groups were compared", link)
-    rows = hide_small(complete(rows), config["report"]["min_cell"])
+    rows = complete(rows)
     rows = rows[
         (rows["analysis"] == "differences") & (rows["measure"] == "difference of mean error, years")
         & (rows["within"] == "") & (rows["factor"] != "age band") & rows["p_value"].notna()
@@ -243,13 +235,12 @@ def fairness(tables: ReportTables, config: dict) -> Check:
 
 def validity_range(tables: ReportTables, config: dict) -> Check:
     """How many people are of ages in which the model was tested."""
-    name, link, min_cell = "Validity range", "definitions", config["report"]["min_cell"]
+    name, link = "Validity range", "definitions"
     low, high = config["acceleration"]["valid_ages"]
     label = f"ages {low:g} to {high:g}"
     inside = everybody = 0.0
     least: tuple[float, str] | None = None
     for cohort, rows in _rows(tables, "acceleration", "sensitivity", config):
-        rows = tellable(rows, min_cell)
         n = rows.groupby("adjustment", sort=False)["n"].max()
         if (
             "everybody" not in n.index
@@ -265,30 +256,13 @@ def validity_range(tables: ReportTables, config: dict) -> Check:
         return Check(
             name,
             NOT_RUN,
-            "ages were not held against those of the model's test, or only a few people differ",
+            "ages were not compared with those of the model's test",
             link,
         )
     said = f"{100 * inside / everybody:.0f} % of people are of the ages tested ({low:g} to {high:g})"
     if len(config["cohorts"]) > 1:
         said += f"; fewest in {least[1]} ({100 * least[0]:.0f} %)"
     return Check(name, _graded(1 - least[0], OUTSIDE), said, link)
-
-
-def small_cells(tables: ReportTables, config: dict) -> Check:
-    """Whether numbers of a few people are kept back."""
-    name, link, min_cell = "Small cells", "who", config["report"]["min_cell"]
-    few = 0
-    for table in tables.by_name.values():
-        counts = table.reindex(columns=["n", "n_events"]).astype("float64")
-        few += int(((counts > 0) & (counts < min_cell)).any(axis=1).sum())
-    if min_cell < 2:
-        return Check(name, PROBLEM, "nothing is kept back: report.min_cell is 1", link)
-    said = (
-        f"numbers of fewer than {min_cell} are kept back ({few:,} rows of tables)"
-        if few
-        else f"no number of fewer than {min_cell} in any table"
-    )
-    return Check(name, OK if min_cell >= USUAL_MIN_CELL else LOOK, said, link)
 
 
 def _p(value: float) -> str:
@@ -299,10 +273,9 @@ def _p(value: float) -> str:
 LIMITS: tuple[tuple[str, str], ...] = (
     ("Age dependence", f"look from a correlation with age of {CORRELATION[0]:g}, problem from {CORRELATION[1]:g}"),
     ("Proportional hazards", "look where a test of face age or of the whole model has p below the setting survival.alpha, problem where no remedy could be fitted"),
-    ("Deaths per parameter", f"look below {DEATHS[0]:g} in any model, problem below {DEATHS[1]:g} in that of face age and age, or where deaths are too few to be told"),
+    ("Deaths per parameter", f"look below {DEATHS[0]:g} in any model, problem below {DEATHS[1]:g} in that of face age and age"),
     ("Missing data", f"look from {100 * MISSING[0]:g} % of any column of Table 1, problem from {100 * MISSING[1]:g} %"),
     ("Site and camera", f"look at p below {FALSE_ALARM:g} of any test between sites, problem where RNA batch and age acceleration cannot be told apart"),
     ("Fairness", f"look at p below {FALSE_ALARM:g} of a difference of mean error at the same age, problem from {FAIR_YEARS:g} years on"),
     ("Validity range", f"look from {100 * OUTSIDE[0]:g} % of a cohort outside of the ages tested, problem from {100 * OUTSIDE[1]:g} %"),
-    ("Small cells", f"look where the setting report.min_cell is below {USUAL_MIN_CELL}, problem where it is 1"),
 )  # fmt: skip

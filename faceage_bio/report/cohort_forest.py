@@ -4,7 +4,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from faceage_bio.report import figures
-from faceage_bio.report.formats import count
+from faceage_bio.report.formats import people
 from faceage_bio.report.tables import ReportTables
 
 HAZARDS = {"univariable": "age not held constant", "face age + age": "age held constant"}
@@ -17,7 +17,7 @@ GREY = "#8a8f98"
 
 def cohort_forest(tables: ReportTables, config: dict) -> dict:
     """Two figures; empty where fewer than two cohorts have an estimate."""
-    min_cell, gene = config["report"]["min_cell"], config["expression"]["panel"][0]
+    gene = config["expression"]["panel"][0]
     cox = _known(tables.get("survival", "cox"))
     cox = cox[(cox["term"] == "face_age") & cox["model"].isin(HAZARDS)] if len(cox) else cox
     panel = _known(tables.get("expression", "panel"))
@@ -31,11 +31,11 @@ def cohort_forest(tables: ReportTables, config: dict) -> dict:
     panel = panel[panel["kind"] != ""]
     return {
         "hazards": _figure(
-            cox.assign(kind=cox["model"].map(HAZARDS)) if len(cox) else cox, config, min_cell, 1.0,
+            cox.assign(kind=cox["model"].map(HAZARDS)) if len(cox) else cox, config, 1.0,
             [("age not held constant", GREY), ("age held constant", figures.BLUE)], "Hazard ratio of face age", "deaths",
         ),
         "genes": _figure(
-            panel, config, min_cell, 0.0,
+            panel, config, 0.0,
             [("raw age gap", GREY), ("age acceleration", figures.BLUE), ("chronological age", figures.ORANGE)],
             f"Log2 change of {gene}", "people",
         ),
@@ -48,7 +48,7 @@ def _known(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _figure(
-    rows: pd.DataFrame, config: dict, min_cell: int, reference: float, colours: list[tuple[str, str]], title: str, counted: str
+    rows: pd.DataFrame, config: dict, reference: float, colours: list[tuple[str, str]], title: str, counted: str
 ) -> Markup:  # fmt: skip
     if not len(rows) or rows["cohort"].nunique() < 2:
         return Markup("")
@@ -58,7 +58,7 @@ def _figure(
         whom=rows["cohort"] + (", " + rows["analysis"] if several else ""),
     ).sort_values("place", kind="stable")
     column = "n_events" if counted == "deaths" else "n"
-    labels = [f"{row.whom} ({count(getattr(row, column), min_cell)} {counted})" for row in rows.itertuples()]
+    labels = [f"{row.whom} ({people(getattr(row, column))} {counted})" for row in rows.itertuples()]
     # one label for each, though a raw model may rest on other people
     first = dict(zip(reversed(rows["whom"].tolist()), reversed(labels), strict=True))
     rows = rows.assign(label=rows["whom"].map(first))

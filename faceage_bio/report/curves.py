@@ -1,19 +1,21 @@
-"""What the survival page shows of curves by groups and of competing risks."""
+"""Kaplan-Meier curves by group and competing risks on the survival page."""
 
 import pandas as pd
 from markupsafe import Markup
 
-from faceage_bio.report import figures_survival, formats
+from faceage_bio.report import figures_survival
+from faceage_bio.report.formats import people
 from faceage_bio.report.tables import ReportTables
 from faceage_bio.report.words import term
 
 ALL = "all"
+CURVE = ["group", "panel", "years", "height", "ci_lower", "ci_upper", "censored"]  # of `step_curves`
 UNKNOWN = "whose cause of death is not known"  # the same in every row, told once
 
 
 def curves_section(tables: ReportTables, name: str, config: dict) -> dict:
     """Kaplan-Meier curves and what is read off them, one part for each declared grouping (curves.html.j2)."""
-    settings, min_cell = config["survival"], config["report"]["min_cell"]
+    settings = config["survival"]
     summary = _rows(tables, "summary", name)
     if not len(summary):
         return {"curves": [], "curves_overall": {}, "curves_why": ""}
@@ -25,11 +27,11 @@ def curves_section(tables: ReportTables, name: str, config: dict) -> dict:
         rows = summary[summary["grouping"] == grouping]
         if not len(rows):
             continue
-        lines, hidden = _lines(rows, min_cell)
+        lines = _lines(rows)
         order = [line["group"] for line in lines]
         tests = rows[rows["group"] == ""].to_dict("records")
         parts.append({
-            "title": term(grouping).replace("_", " "), "detail": _detail(tests), "lines": lines, "hidden": hidden, "tests": tests,
+            "title": term(grouping).replace("_", " "), "detail": _detail(tests), "lines": lines, "tests": tests, "reference": _reference(lines),
             "figure": _km_figure(curves, at_risk, grouping, order, config), "at_risk": _risk_rows(at_risk, grouping, order),
         })  # fmt: skip
     return {"curves": parts, "curves_overall": everybody, "curves_why": why if not len(curves) else ""}
@@ -46,7 +48,6 @@ def competing_section(tables: ReportTables, name: str, config: dict) -> dict:
     unknown = next((note for row in rows["note"] for note in row.split("; ") if UNKNOWN in note), "")
     notes = ["; ".join(note for note in row.split("; ") if UNKNOWN not in note) for row in rows["note"]]
     rows = rows.assign(note=notes)
-    min_cell = config["report"]["min_cell"]
     curves, at_risk = (
         tables.get("survival", "cumulative_incidence", name),
         tables.get("survival", "incidence_at_risk", name),
@@ -57,11 +58,11 @@ def competing_section(tables: ReportTables, name: str, config: dict) -> dict:
         mine = rows[rows["grouping"] == grouping]
         if not len(mine):
             continue
-        shown, hidden = _incidence_lines(mine, causes, min_cell)
+        shown = _incidence_lines(mine, causes)
         order = list(dict.fromkeys(line["group"] for line in shown))
         tests = mine[mine["group"] == ""].to_dict("records")
         parts.append({
-            "title": term(grouping).replace("_", " "), "detail": _detail(tests), "lines": shown, "hidden": hidden, "tests": tests,
+            "title": term(grouping).replace("_", " "), "detail": _detail(tests), "lines": shown, "tests": tests,
             "figure": _incidence_figure(curves, at_risk, grouping, order, causes, config),
             "at_risk": _risk_rows(at_risk, grouping, order),
         })  # fmt: skip
@@ -88,54 +89,50 @@ def _by_measure(rows: pd.DataFrame) -> dict:
     return {row["measure"]: row for row in rows.to_dict("records")}
 
 
-def _lines(rows: pd.DataFrame, min_cell: int) -> tuple[list[dict], list[str]]:
-    """One line per group that is large enough, and the names of the others."""
-    lines, hidden = [], []
+def _lines(rows: pd.DataFrame) -> list[dict]:
+    """One line per group."""
+    lines = []
     for group in dict.fromkeys(rows.loc[rows["group"] != "", "group"]):
         found = _by_measure(rows[rows["group"] == group])
         first = next(iter(found.values()))
-        if 0 <= first["n"] < min_cell:
-            hidden.append(f"{group} (empty)" if first["n"] == 0 else group)
-            continue
-        at = [row for measure, row in found.items() if measure.startswith("survival at")]
         lines.append({
-            "group": group, "n": first["n"], "n_events": first["n_events"], "at": at,
+            "group": group, "n": first["n"], "n_events": first["n_events"],
+            "at": [row for measure, row in found.items() if measure.startswith("survival at")],
             "followup": found.get("median follow-up, years"), "median": found.get("median survival, years"),
             "mean": _starting(found, "restricted mean"), "difference": _starting(found, "difference of"),
-            "ratio": _starting(found, "ratio of"), "remark": _remark(found["median survival, years"]),
+            "ratio": _starting(found, "ratio of"), "remark": _remark(found.get("median survival, years")),
         })  # fmt: skip
-    for line in lines:
-        contrast = line["difference"]
-        # a group that is not shown is not told through its differences either
-        if contrast and contrast["term"].split(" vs ")[1] in hidden:
-            line["difference"] = line["ratio"] = None
-    return lines, hidden
+    return lines
+
+
+def _reference(lines: list[dict]) -> str:
+    """The group from which the differences of restricted means are taken."""
+    contrasts = (line["difference"]["term"] for line in lines if line["difference"])
+    return next(
+        (one.split(" vs ")[1] for one in contrasts if " vs " in one), lines[0]["group"] if lines else ""
+    )
 
 
 def _starting(found: dict, words: str) -> dict | None:
     return next((row for measure, row in found.items() if measure.startswith(words)), None)
 
 
-def _remark(row: dict) -> str:
-    note = "; ".join(part for part in row["note"].split("; ") if part != "not reached")
+def _remark(row: dict | None) -> str:
+    note = "; ".join(part for part in row["note"].split("; ") if part != "not reached") if row else ""
     return "" if note.startswith("not estimated") else note
 
 
-def _incidence_lines(rows: pd.DataFrame, causes: list[str], min_cell: int) -> tuple[list[dict], list[str]]:
-    lines, hidden = [], []
+def _incidence_lines(rows: pd.DataFrame, causes: list[str]) -> list[dict]:
+    """One line per group and cause."""
+    lines = []
     for group in dict.fromkeys(rows.loc[rows["group"] != "", "group"]):
         mine = rows[rows["group"] == group]
-        n = mine["n"].iloc[0]
-        if n < min_cell:
-            hidden.append(f"{group} (empty)" if n == 0 else group)
-            continue
         for cause in causes:
             found = mine[mine["cause"] == cause].to_dict("records")
             if found:
-                lines.append(
-                    {"group": group, "cause": cause, "n": n, "n_events": found[0]["n_events"], "at": found}
-                )
-    return lines, hidden
+                counts = {name: found[0][name] for name in ("n", "n_events")}
+                lines.append({"group": group, "cause": cause, "at": found} | counts)
+    return lines
 
 
 def time_title(settings: dict) -> str:
@@ -149,11 +146,9 @@ def time_title(settings: dict) -> str:
     )
 
 
-def _numbers(at_risk: pd.DataFrame, grouping: str, min_cell: int) -> pd.DataFrame:
+def _numbers(at_risk: pd.DataFrame, grouping: str) -> pd.DataFrame:
     mine = at_risk[at_risk["grouping"] == grouping]
-    return mine.assign(shown=[formats.count(float(n), min_cell) for n in mine["at_risk"]])[
-        ["group", "years", "shown"]
-    ]
+    return mine.assign(shown=[people(n) for n in mine["at_risk"]])[["group", "years", "shown"]]
 
 
 def _km_figure(
@@ -164,11 +159,10 @@ def _km_figure(
     if not order:
         return Markup("")
     shown = mine.rename(columns={"survival": "height"}).assign(panel="survival")
-    columns = ["group", "panel", "years", "height", "ci_lower", "ci_upper"]
-    numbers = _numbers(at_risk, grouping, config["report"]["min_cell"])
+    numbers = _numbers(at_risk, grouping)
     figure = figures_survival.step_curves(
-        shown[columns], numbers, order, [("survival", "Alive")], time_title(config["survival"]),
-        f"Kaplan-Meier curves by groups of {term(grouping)} with 95 % bands, and numbers at risk below",
+        shown.reindex(columns=CURVE), numbers, order, [("survival", "Overall survival")], time_title(config["survival"]),
+        f"Kaplan-Meier curves by groups of {term(grouping)} with 95 % bands and censoring marks, and numbers at risk below",
     )  # fmt: skip
     return Markup(figure)
 
@@ -186,11 +180,10 @@ def _incidence_figure(
     if not order:
         return Markup("")
     shown = mine.rename(columns={"incidence": "height", "cause": "panel"})
-    columns = ["group", "panel", "years", "height", "ci_lower", "ci_upper"]
     figure = figures_survival.step_curves(
-        shown[columns], _numbers(at_risk, grouping, config["report"]["min_cell"]), order,
+        shown.reindex(columns=CURVE), _numbers(at_risk, grouping), order,
         [(cause, f"Died of {cause}") for cause in causes], time_title(config["survival"]),
-        f"Cumulative incidence of death by cause and group of {term(grouping)} with 95 % bands, and numbers at risk below",
+        f"Cumulative incidence of death by cause and group of {term(grouping)} with 95 % bands and censoring marks, and numbers at risk below",
     )  # fmt: skip
     return Markup(figure)
 

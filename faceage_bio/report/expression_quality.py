@@ -3,7 +3,7 @@
 import pandas as pd
 
 from faceage_bio.report import words
-from faceage_bio.report.formats import count
+from faceage_bio.report.formats import people
 from faceage_bio.report.tables import ReportTables
 
 FOUND = 0.05  # q below which a cell of the heat map is in bold
@@ -21,20 +21,17 @@ def quality_section(tables: ReportTables, name: str, config: dict) -> list[dict]
         _part(
             *(table[table.analysis == analysis] for table in (summary, components, confounding)),
             analysis,
-            config["report"]["min_cell"],
         )
         for analysis in dict.fromkeys(summary["analysis"])
     ]
 
 
-def _part(
-    summary: pd.DataFrame, components: pd.DataFrame, confounding: pd.DataFrame, analysis: str, min_cell: int
-) -> dict:
+def _part(summary: pd.DataFrame, components: pd.DataFrame, confounding: pd.DataFrame, analysis: str) -> dict:
     counted = summary[summary.measure == "samples"].to_dict("records")
     batches = confounding[confounding.term.str.startswith("batch: ")]
     return {
         "analysis": analysis,
-        "sentence": sentence(summary, min_cell),
+        "sentence": sentence(summary),
         "counted": counted,
         "measured": summary[summary.measure != "samples"].to_dict("records"),
         **_heat_map(components),
@@ -60,13 +57,11 @@ def _heat_map(table: pd.DataFrame) -> dict:
     return {"components": [(name, shares[name]) for name in names], "heat_map": rows}
 
 
-def sentence(summary: pd.DataFrame, min_cell: int) -> str:
-    """How many samples were checked, and what became of those that differ; small numbers are not told."""
+def sentence(summary: pd.DataFrame) -> str:
+    """How many samples were checked, and what became of those that differ."""
     by = summary[summary.measure == "samples"].set_index("term")
-    said = f"{count(by.n['excluded'], min_cell)} samples were checked"
-    parts = [
-        f"{count(by.estimate[term], min_cell)} {term}" for term in EXCLUDED_OR_FLAGGED if by.estimate[term]
-    ]
+    said = f"{people(by.n['excluded'])} samples were checked"
+    parts = [f"{people(by.estimate[term])} {term}" for term in EXCLUDED_OR_FLAGGED if by.estimate[term]]
     said += f": {', '.join(parts)}" if parts else "; none is excluded or flagged"
     why = by.note["RNA tells another sex"].removeprefix("not run, because ")
     return f"{said}. {'Sex was not told by RNA, because ' + why + '. ' if why else ''}".strip()

@@ -30,20 +30,17 @@ NUMBERS = (*RAW, "n_exposed", "n_reference", "n_events_exposed", "n_events_refer
 
 def section(tables: ReportTables, config: dict) -> dict:
     """What the template needs: blocks (one per cohort and population; the first is open) and the stress test."""
-    min_cell = config["report"]["min_cell"]
     cohorts = list(config["cohorts"])
     names = [POOLED, *cohorts] if len(cohorts) > 1 else cohorts
     known = complete(tables.get("fairness", "fairness"))
     blocks = [
-        _block(name, population, rows, min_cell)
+        _block(name, population, rows)
         for name in names
         for population, rows in known[known["cohort"] == name].groupby("population", sort=False)
     ]
     stress = complete(tables.get("fairness", "stress"))
     tests = [
-        _stress(name, stress[stress["cohort"] == name], min_cell)
-        for name in names
-        if (stress["cohort"] == name).any()
+        _stress(name, stress[stress["cohort"] == name]) for name in names if (stress["cohort"] == name).any()
     ]
     return {"blocks": blocks, "stress": tests, "settings": config["fairness"]}
 
@@ -62,19 +59,7 @@ def complete(table: pd.DataFrame) -> pd.DataFrame:
     return table
 
 
-def hide_small(rows: pd.DataFrame, min_cell: int) -> pd.DataFrame:
-    """No estimate where a group, or the photos that failed in it, are fewer than may be told."""
-    groups = rows[["n", "n_exposed", "n_reference"]].astype("float64")
-    events = rows[["n_events", "n_events_exposed", "n_events_reference"]].astype("float64")
-    small = pd.concat([groups, events], axis=1).apply(lambda n: (n > 0) & (n < min_cell)).any(axis=1)
-    rows = rows.copy()
-    rows.loc[small, ["estimate", "ci_lower", "ci_upper", "p_value", "q_value", *RAW]] = np.nan
-    rows.loc[small, ["note", "raw_note"]] = f"fewer than {min_cell}"
-    return rows
-
-
-def _block(cohort: str, population: str, rows: pd.DataFrame, min_cell: int) -> dict:
-    rows = hide_small(rows, min_cell)
+def _block(cohort: str, population: str, rows: pd.DataFrame) -> dict:
     groups, differences = rows[rows["analysis"] == "groups"], rows[rows["analysis"] == "differences"]
     lines = [_line(line, ERRORS | SHARES) for _, line in groups.groupby(["factor", "group"], sort=False)]
     main = (differences["within"] == "") & (differences["factor"] != "age band")
@@ -104,7 +89,7 @@ def _line(rows: pd.DataFrame, keys: dict[str, str]) -> dict:
         "measures": {key: found.get(key) for key in keys.values()},
         "n": people["n"].iloc[0] if len(people) else np.nan,
         "n_photos": photos["n"].iloc[0] if len(photos) else np.nan,
-        "note": next((note for note in people["note"] if note.startswith(("do not", "fewer"))), ""),
+        "note": next((note for note in people["note"] if note.startswith("do not")), ""),
     }
 
 
@@ -161,8 +146,7 @@ def _p(value: float) -> str:
     return text if text.startswith("<") else f"= {text}"
 
 
-def _stress(cohort: str, rows: pd.DataFrame, min_cell: int) -> dict:
-    rows = hide_small(rows, min_cell)
+def _stress(cohort: str, rows: pd.DataFrame) -> dict:
     rows = rows.assign(label=[_step(row.condition, row.step, row.unit) for row in rows.itertuples()])
     groups, differences = rows[rows["analysis"] == "stress"], rows[rows["analysis"] == "stress differences"]
     steps = groups[groups["condition"] != "as it is"]

@@ -95,11 +95,11 @@ def _escape(text: str) -> str:
     return escape(text, quote=True)
 
 
-def age_bands(table: pd.DataFrame, min_cell: int) -> str:
+def age_bands(table: pd.DataFrame) -> str:
     """Mean face age and its middle half by decade of age, one colour per cohort, against the line of equal ages."""
     import altair as alt
 
-    shown = table[table.n >= min_cell]
+    shown = table.dropna(subset=["age_mean", "face_age_mean"])
     low, high = shown.age_mean.min() - 5, shown.age_mean.max() + 5
     equal = alt.Chart(pd.DataFrame({"x": [low, high]})).mark_line(strokeDash=[4, 4], color=INK, opacity=0.5)
     scale = alt.Scale(zero=False, nice=True)
@@ -114,7 +114,7 @@ def age_bands(table: pd.DataFrame, min_cell: int) -> str:
         ),
         xOffset=alt.value(0),
     )
-    halves = base.properties(data=shown.dropna(subset=["face_age_q25", "face_age_q75"]))  # of few people none
+    halves = base.properties(data=shown.dropna(subset=["face_age_q25", "face_age_q75"]))
     chart = alt.layer(
         equal.encode(x="x:Q", y=alt.Y("x:Q", title="Face age, years", scale=scale)),
         halves.mark_rule(strokeWidth=6, opacity=0.3).encode(y="face_age_q25:Q", y2="face_age_q75:Q"),
@@ -150,17 +150,16 @@ def _agreement_of(alt, term: str, bands: pd.DataFrame, rows: pd.DataFrame):
     scale = alt.Scale(domain=["bias", "limits of agreement"], range=[BLUE, ORANGE])
     legend = alt.Legend(symbolType="square", symbolOpacity=1)
     colour = alt.Color("kind:N", title=None, scale=scale, legend=legend)
-    points = alt.Chart(bands).encode(
-        x=alt.X("mean_age:Q", title="Mean of both models, years", scale=alt.Scale(zero=False, padding=18)),
-        y="mean_difference:Q",
-    )
+    x = alt.X("mean_age:Q", title="Mean of both models, years", scale=alt.Scale(zero=False, padding=18))
+    points = alt.Chart(bands).encode(x=x, y="mean_difference:Q")
+    numbered = alt.Chart(bands.dropna(subset=["n"])).encode(x=x, y="mean_difference:Q")
     zero = alt.Chart(pd.DataFrame({"y": [0]})).mark_rule(color=INK, opacity=0.4, strokeDash=[2, 3])
     return alt.layer(
         zero.encode(y=alt.Y("y:Q", title="Difference, years", scale=alt.Scale(nice=True, padding=8))),
         alt.Chart(lines).mark_rect(opacity=0.15).encode(y="low:Q", y2="high:Q", color=colour),
         alt.Chart(lines).mark_rule(strokeWidth=2).encode(y="y:Q", color=colour),
         points.mark_point(filled=True, size=60, color=INK, opacity=1),
-        points.mark_text(dy=-12, color=INK, fontSize=11).encode(text="n:Q"),
+        numbered.mark_text(dy=-12, color=INK, fontSize=11).encode(text="n:Q"),
     ).properties(width=560, height=240, title=term)
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from faceage_bio.report.figures import BLUE, INK, ORANGE, to_svg
-from faceage_bio.report.formats import people
+from faceage_bio.report.formats import count
 from faceage_bio.report.words import term
 
 
@@ -16,7 +16,7 @@ def spread(table: pd.DataFrame) -> str:
         columns=["term", "factor", "group", "n", "estimate", "q10", "q25", "q50", "q75", "q90"]
     )
     labels = [
-        f"{'all people' if row.factor == 'all' else f'{term(row.factor)}: {row.group}'} ({people(row.n)})".replace(
+        f"{'all people' if row.factor == 'all' else f'{term(row.factor)}: {row.group}'} ({count(row.n)})".replace(
             "_", " "
         )
         for row in shown.itertuples()

@@ -19,12 +19,12 @@ def step_curves(
     time: str,
     label: str,
 ) -> str:
-    """Steps with their 95 % bands, never smoothed, and below them how many are at risk.
+    """Steps with their 95 % bands and a mark at each censoring, never smoothed, and below them how many are at risk.
 
     Parameters
     ----------
     curves : DataFrame
-        group, panel, years, height, ci_lower, ci_upper.
+        group, panel, years, height, ci_lower, ci_upper, censored (how many at that time); until the end of follow-up.
     at_risk : DataFrame
         group, years, shown (the number as text); at the ticks of the axis of time.
     order : groups as they are to stand
@@ -34,11 +34,11 @@ def step_curves(
     """
     import altair as alt
 
-    curves, at_risk = curves[curves["group"].isin(order)], at_risk[at_risk["group"].isin(order)]
+    curves = curves[curves["group"].isin(order) & curves["height"].notna()]
+    at_risk = at_risk[at_risk["group"].isin(order)]
     ticks = sorted(at_risk["years"].unique())
     ticks = ticks[:: 1 + (len(ticks) - 1) // MOST_TICKS]
     at_risk = at_risk[at_risk["years"].isin(ticks)]
-    # curves that end early, because few died later, leave room for the numbers that go on below them
     end = max(float(curves["years"].max()), *map(float, ticks))
     scale = alt.Scale(domain=[0, end], nice=False)
     n = len(order)
@@ -63,7 +63,14 @@ def step_curves(
             .encode(x=x, color=colour, y=alt.Y("ci_lower:Q", scale=alt.Scale(domain=[0, 1])), y2="ci_upper:Q")
         )
         line = base.mark_line(interpolate="step-after", strokeWidth=2.2).encode(y=heights, strokeDash=dash)
-        rows.append(alt.layer(band, line).properties(width=WIDTH, height=300 if len(panels) == 1 else 200))
+        marks = (
+            alt.Chart(mine[mine["censored"] > 0])
+            .mark_tick(orient="vertical", size=9, thickness=1.4, opacity=0.9)
+            .encode(x=x, y=heights, color=colour)
+        )
+        rows.append(
+            alt.layer(band, line, marks).properties(width=WIDTH, height=300 if len(panels) == 1 else 200)
+        )
     names = alt.Axis(title=None, domain=False, ticks=False, grid=False, labelPadding=28, labelLimit=170)
     numbers = (
         alt.Chart(at_risk)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import pandas as pd
 
 from faceage_bio.report import flow, words
-from faceage_bio.report.associations import paired, without_small
+from faceage_bio.report.associations import paired
 from faceage_bio.report.checks import LIMITS, NOT_RUN, all_checks
 from faceage_bio.report.formats import count, interval, number, p_value, signed
 from faceage_bio.report.tables import ReportTables
@@ -79,18 +79,17 @@ def change_sentence(changes: dict) -> str:
 
 def tiles(tables: ReportTables, config: dict) -> list[dict]:
     """From photos to survival: the boxes of the flow, all cohorts together and each on its own."""
-    flows = {name: flow.cohort_flow(tables, name, config["report"]["min_cell"]) for name in config["cohorts"]}
+    flows = {name: flow.cohort_flow(tables, name) for name in config["cohorts"]}
     made = []
     for title, unit, stage in TILES:
         boxes = {name: flow.box_of(boxes, unit, stage) for name, boxes in flows.items()}
         ran = {name: box for name, box in boxes.items() if box}
         total = ""
         if ran:
-            low, high = sum(box.low for box in ran.values()), sum(box.high for box in ran.values())
-            total = f"{low:,}" if low == high else f"{low:,} to {high:,}"
+            total = count(sum(box.n for box in ran.values()))
         made.append({
             "title": title, "total": total,
-            "cohorts": [(name, flow.number_text(box) if box else "not run") for name, box in boxes.items()] if len(boxes) > 1 else [],
+            "cohorts": [(name, count(box.n) if box else "not run") for name, box in boxes.items()] if len(boxes) > 1 else [],
         })  # fmt: skip
     return made
 
@@ -112,8 +111,8 @@ def _answer(question: str, link: str, told: Sequence[tuple[str, str, str]], noth
 
 def disease(tables: ReportTables, config: dict) -> Answer:
     """Cancer against reference people, over all cohorts."""
-    question, link, min_cell = "Do people with cancer look older?", "groups", config["report"]["min_cell"]
-    rows = without_small(tables.get("phenotype", "groups"), min_cell)
+    question, link = "Do people with cancer look older?", "groups"
+    rows = tables.get("phenotype", "groups")
     told = [pair for pair in paired(rows) if pd.notna(pair["adjusted"]["estimate"])]
     if not told:
         why = (
@@ -126,7 +125,7 @@ def disease(tables: ReportTables, config: dict) -> Answer:
     older = "older" if row["estimate"] >= 0 else "younger"
     sentence = (
         f"They looked {number(abs(row['estimate']), 1)} years {older} than reference people of the same age "
-        f"(95 % interval {interval(row['ci_lower'], row['ci_upper'], 1)}; p {_p(row['p_value'])}; {count(row['n'], min_cell)} people). "
+        f"(95 % interval {interval(row['ci_lower'], row['ci_upper'], 1)}; p {_p(row['p_value'])}; {count(row['n'])} people). "
         f"Raw age gap: {_value(raw, 1, signed)}."
     )  # fmt: skip
     return Answer(question, sentence, link)
@@ -134,26 +133,26 @@ def disease(tables: ReportTables, config: dict) -> Answer:
 
 def exposures(tables: ReportTables, config: dict) -> Answer:
     """Smoking, BMI ...: each exposure of the first cohort, and the first exposure of the others."""
-    question, min_cell = "What of smoking and weight?", config["report"]["min_cell"]
+    question = "What of smoking and weight?"
     told = []
     known = config["phenotype"]["exposures"]
     wanted = list(dict.fromkeys([known[0], *(name for name in known if name == "bmi")]))
     for name in config["cohorts"]:
-        pairs = paired(without_small(tables.get("phenotype", "phenotypes", name), min_cell))
+        pairs = paired(tables.get("phenotype", "phenotypes", name))
         last = {
             pair["adjusted"]["term"].partition(": ")[0]: pair for pair in pairs
         }  # of several groups the last
         first = not told
         for exposure in wanted if first else wanted[:1]:
             if exposure in last:
-                told.append(_exposure(name, last[exposure], min_cell))
+                told.append(_exposure(name, last[exposure]))
         if first and told:
             told = sorted(told, key=lambda one: not one[1])  # one that was estimated gives the sentence
     told = [(whom, sentence or line, line) for whom, sentence, line in told]
     return _answer(question, "phenotypes", told, "Not run, because no cohort has a clinic table.")
 
 
-def _exposure(name: str, pair: dict, min_cell: int) -> tuple[str, str, str]:
+def _exposure(name: str, pair: dict) -> tuple[str, str, str]:
     raw, row = pair["raw"], pair["adjusted"]
     what = words.label(row["term"], row["per"])
     if pd.isna(row["estimate"]):
@@ -161,32 +160,32 @@ def _exposure(name: str, pair: dict, min_cell: int) -> tuple[str, str, str]:
     older = "older" if row["estimate"] >= 0 else "younger"
     sentence = (
         f"{what} went with a face {number(abs(row['estimate']), 1)} years {older} at the same age "
-        f"(95 % interval {interval(row['ci_lower'], row['ci_upper'], 1)}; p {_p(row['p_value'])}; {count(row['n'], min_cell)} people). "
+        f"(95 % interval {interval(row['ci_lower'], row['ci_upper'], 1)}; p {_p(row['p_value'])}; {count(row['n'])} people). "
         f"Raw age gap: {_value(raw, 1, signed)}."
     )  # fmt: skip
     return (
         name,
         sentence,
-        f"{what} {_value(row, 1, signed)}; raw {_value(raw, 1, signed)}; {count(row['n'], min_cell)} people",
+        f"{what} {_value(row, 1, signed)}; raw {_value(raw, 1, signed)}; {count(row['n'])} people",
     )
 
 
 def genes(tables: ReportTables, config: dict) -> Answer:
     """The first gene of the panel in each cohort, whatever its p."""
-    gene, min_cell = config["expression"]["panel"][0], config["report"]["min_cell"]
+    gene = config["expression"]["panel"][0]
     told = []
     for name in config["cohorts"]:
         panel = tables.get("expression", "panel", name)
         panel = panel[panel["term"] == gene] if len(panel) else panel
         for analysis in dict.fromkeys(panel["analysis"]) if len(panel) else []:
             whom = name if analysis == "expression" else f"{name}, {analysis}"
-            told.append(_gene(whom, gene, panel[panel["analysis"] == analysis], min_cell))
+            told.append(_gene(whom, gene, panel[panel["analysis"] == analysis]))
     told = sorted(told, key=lambda one: not one[1])
     known = [(whom, sentence or line, line) for whom, sentence, line in told]
     return _answer(f"And {gene}?", "genes", known, f"{gene}: not run, because no cohort has RNA counts.")
 
 
-def _gene(whom: str, gene: str, rows: pd.DataFrame, min_cell: int) -> tuple[str, str, str]:
+def _gene(whom: str, gene: str, rows: pd.DataFrame) -> tuple[str, str, str]:
     def row(model: str, exposure: str) -> pd.Series | None:
         found = rows[(rows["model"] == model) & (rows["exposure"] == exposure) & rows["estimate"].notna()]
         return found.iloc[0] if len(found) else None
@@ -198,7 +197,7 @@ def _gene(whom: str, gene: str, rows: pd.DataFrame, min_cell: int) -> tuple[str,
     )
     if own is None:
         return whom, "", f"{gene}: {next((note for note in rows['note'] if note), 'not estimated')}"
-    n = count(own["n"], min_cell)
+    n = count(own["n"])
     sentence = (
         f"its log2 level changed by {_value(own, 2, signed)} per {own['per']} of age acceleration, age held constant "
         f"(p {_p(own['p_value'])}, q in the panel {_p(own['q_value'])}; {n} people)"
@@ -215,7 +214,6 @@ def _gene(whom: str, gene: str, rows: pd.DataFrame, min_cell: int) -> tuple[str,
 
 def survival(tables: ReportTables, config: dict) -> Answer:
     """The hazard ratio of face age in each cohort; the one with most deaths comes first."""
-    min_cell = config["report"]["min_cell"]
     told = []
     for name in config["cohorts"]:
         cox = tables.get("survival", "cox", name)
@@ -227,7 +225,7 @@ def survival(tables: ReportTables, config: dict) -> Answer:
             told.append(
                 (
                     adjusted.iloc[0],
-                    _hazard(name, adjusted.iloc[0], raw.iloc[0] if len(raw) else None, min_cell),
+                    _hazard(name, adjusted.iloc[0], raw.iloc[0] if len(raw) else None),
                 )
             )
     told.sort(key=lambda one: -one[0]["n_events"] if pd.notna(one[0]["estimate"]) else 1)
@@ -239,8 +237,8 @@ def survival(tables: ReportTables, config: dict) -> Answer:
     )
 
 
-def _hazard(name: str, row: pd.Series, raw: pd.Series | None, min_cell: int) -> tuple[str, str, str]:
-    people = f"{count(row['n'], min_cell)} people, {count(row['n_events'], min_cell)} deaths"
+def _hazard(name: str, row: pd.Series, raw: pd.Series | None) -> tuple[str, str, str]:
+    people = f"{count(row['n'])} people, {count(row['n_events'])} deaths"
     if pd.isna(row["estimate"]):
         return name, f"{row['note']}.", row["note"]
     percent = (row["estimate"] - 1) * 100
@@ -261,7 +259,6 @@ def _hazard(name: str, row: pd.Series, raw: pd.Series | None, min_cell: int) -> 
 
 def added(tables: ReportTables, config: dict) -> Answer:
     """What face age adds to age and sex, by Harrell's C."""
-    min_cell = config["report"]["min_cell"]
     told = []
     for name in config["cohorts"]:
         rows = tables.get("survival", "added_value", name)
@@ -272,7 +269,7 @@ def added(tables: ReportTables, config: dict) -> Answer:
         pair, difference = c[c["kind"] == "model"], c[c["kind"] == "difference"]
         test = rows[rows["kind"] == "test"]
         if len(pair) == 2 and len(difference) and difference["estimate"].notna().all():
-            told.append((difference.iloc[0], _added(name, pair, difference.iloc[0], test, min_cell)))
+            told.append((difference.iloc[0], _added(name, pair, difference.iloc[0], test)))
     told.sort(key=lambda one: -one[0]["n_events"])
     question = "Does it add to age and sex?"
     return _answer(
@@ -283,11 +280,9 @@ def added(tables: ReportTables, config: dict) -> Answer:
     )
 
 
-def _added(
-    name: str, pair: pd.DataFrame, difference: pd.Series, test: pd.DataFrame, min_cell: int
-) -> tuple[str, str, str]:
+def _added(name: str, pair: pd.DataFrame, difference: pd.Series, test: pd.DataFrame) -> tuple[str, str, str]:
     without, with_it = pair["estimate"]
-    people = f"{count(difference['n'], min_cell)} people, {count(difference['n_events'], min_cell)} deaths"
+    people = f"{count(difference['n'])} people, {count(difference['n_events'])} deaths"
     p = (
         f"p {_p(test['p_value'].iloc[0])}"
         if len(test) and pd.notna(test["p_value"].iloc[0])

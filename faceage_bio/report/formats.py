@@ -34,21 +34,22 @@ def p_value(value: float) -> str:
     return f"{value:.4f}" if value < 0.001 else f"{value:.3f}"
 
 
-def count(value: float, min_cell: int) -> str:
-    """A number of people; small ones are not told, and one that is told instead of another says so (`privacy.alike`)."""
+def count(value: float | None, min_cell: int | None = None) -> str:
+    """A number of participants as it stands in its table, or an en dash where it is missing.
+
+    ``min_cell`` has no effect; sections that still pass it need not change at once.
+    """
     if value is None or not math.isfinite(value):
         return "–"
-    return f"< {min_cell}" if 0 < value < min_cell else people(value)
+    return f"{int(value):,}" if float(value).is_integer() else f"{value:,.1f}"
 
 
-def people(value: float) -> str:
-    """A number of people; a part of one behind the comma marks a number that is not exact."""
-    return f"{'' if float(value).is_integer() else '≈ '}{int(value):,}"
+people = count
 
 
-def beside(value: float, word: str = "") -> str:
-    """A number of people behind the name of their group, as `` (52 people)``; nothing where it is not told."""
-    return f" ({people(value)}{word and ' '}{word})" if math.isfinite(value) else ""
+def beside(value: float | None, word: str = "") -> str:
+    """A number of participants behind the name of their group, as `` (52 people)``; empty where it is missing."""
+    return f" ({count(value)}{word and ' '}{word})" if value is not None and math.isfinite(value) else ""
 
 
 def time_words(years: float) -> str:

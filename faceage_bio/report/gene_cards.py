@@ -33,7 +33,7 @@ def gene_cards(tables: ReportTables, name: str, config: dict) -> list[dict]:
             for table in (panel, binned, varied, deaths)
         ]
         cards = [
-            _card(gene, *(table[table.term == gene] if len(table) else table for table in mine), sets, config)
+            _card(gene, *(table[table.term == gene] if len(table) else table for table in mine), sets)
             for gene in dict.fromkeys(mine[1]["term"])
         ]
         parts.append({"analysis": analysis, "cards": cards})
@@ -41,9 +41,9 @@ def gene_cards(tables: ReportTables, name: str, config: dict) -> list[dict]:
 
 
 def _card(
-    gene: str, panel: pd.DataFrame, binned: pd.DataFrame, varied: pd.DataFrame, deaths: pd.DataFrame, sets: dict, config: dict
+    gene: str, panel: pd.DataFrame, binned: pd.DataFrame, varied: pd.DataFrame, deaths: pd.DataFrame, sets: dict
 ) -> dict:  # fmt: skip
-    shown = binned[binned.estimate.notna() & (binned.n >= config["report"]["min_cell"])]
+    shown = binned[binned.estimate.notna() & binned.n.notna()]
     main = _of(varied, variant=MAIN, measure=FOLD)
     notes = [note for note in binned.note if note]
     return {

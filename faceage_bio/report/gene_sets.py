@@ -43,17 +43,14 @@ def _part(
     shown = main.assign(kind=main.exposure.map(KINDS))[main.estimate.notna()]
     colours = [pair for pair in COLOURS if pair[0] in set(shown.kind)]
     title = f"Standard deviations of the score per {found['per'].iloc[0]}" if len(found) else ""
-    small = len(found) and found["n"].max() < config["report"]["min_cell"]
     return {
         "analysis": analysis,
-        "sentences": [] if small else [sentence(main[main.term == one]) for one in dict.fromkeys(main.term)],
+        "sentences": [sentence(main[main.term == one]) for one in dict.fromkeys(main.term)],
         "coverage": coverage.to_dict("records"),
-        "figure": Markup(figures.forest(shown, "term", "kind", colours, 0, title))
-        if len(shown) and not small
-        else "",
-        "rows": [] if small else _side_by_side(found),
-        "gsea": [] if small else _twins(gsea),
-        "ora": [] if small else _twins(ora),
+        "figure": Markup(figures.forest(shown, "term", "kind", colours, 0, title)) if len(shown) else "",
+        "rows": _side_by_side(found),
+        "gsea": _twins(gsea),
+        "ora": _twins(ora),
         "headline": config["expression"]["panel"][0],
     }
 

@@ -6,7 +6,7 @@ from markupsafe import Markup
 
 from faceage_bio.report import figures
 from faceage_bio.report.all_genes import Column, PageGenes, all_genes, identifier_of
-from faceage_bio.report.formats import count, interval, number, p_value
+from faceage_bio.report.formats import interval, number, p_value, people
 from faceage_bio.report.tables import ReportTables
 from faceage_bio.report.volcano import FOUND
 
@@ -20,7 +20,7 @@ def gene_survival_section(tables: ReportTables, name: str, config: dict) -> dict
         "gene_survival": [
             {
                 "analysis": analysis,
-                **_panel(panel[panel.analysis == analysis], headline, config["report"]["min_cell"]),
+                **_panel(panel[panel.analysis == analysis], headline),
                 **_all(
                     genes[genes.analysis == analysis] if len(genes) else genes, config["expression"]["panel"], f"{name}, {analysis}",
                     identifier_of("gene-survival", name, analysis, config), page,
@@ -31,7 +31,7 @@ def gene_survival_section(tables: ReportTables, name: str, config: dict) -> dict
     }  # fmt: skip
 
 
-def _panel(panel: pd.DataFrame, headline: str, min_cell: int) -> dict:
+def _panel(panel: pd.DataFrame, headline: str) -> dict:
     shown = panel[panel.estimate.notna()].assign(kind="panel")
     colours = [("panel", figures.BLUE)]
     title = "Hazard ratio of death per doubling (log scale)"
@@ -41,7 +41,7 @@ def _panel(panel: pd.DataFrame, headline: str, min_cell: int) -> dict:
     ]  # where nothing was estimated
     rows = panel.assign(**dict.fromkeys(lacking, np.nan))
     return {
-        "sentence": sentence(panel, headline, min_cell),
+        "sentence": sentence(panel, headline),
         "panel": rows.to_dict("records"),
         "forest": Markup(forest),
         "adjustment": panel["adjustment"].iloc[0],
@@ -69,7 +69,7 @@ def _all(genes: pd.DataFrame, panel: list[str], what: str, identifier: str, page
     }  # fmt: skip
 
 
-def sentence(panel: pd.DataFrame, gene: str, min_cell: int) -> str:
+def sentence(panel: pd.DataFrame, gene: str) -> str:
     """The headline gene, whatever its p."""
     rows = panel[panel.term == gene]
     if not len(rows):
@@ -82,6 +82,6 @@ def sentence(panel: pd.DataFrame, gene: str, min_cell: int) -> str:
     told = (
         f"Twice the level of {gene} went with a {percent:.0f} % {more} hazard of death (hazard ratio {number(row.estimate)}, "
         f"95 % interval {interval(row.ci_lower, row.ci_upper)}, p {p if p.startswith('<') else f'= {p}'}; adjusted for "
-        f"{row.adjustment}; {count(row.n, min_cell)} people, {count(row.n_events, min_cell)} deaths)."
+        f"{row.adjustment}; {people(row.n)} people, {people(row.n_events)} deaths)."
     )
     return f"{told} Not to be relied on: {row.note}." if "deaths per term" in row.note else told

@@ -29,7 +29,7 @@ FURTHER = (
 def gene_section(tables: ReportTables, name: str, config: dict) -> dict:
     """What the template shows of one cohort; every number is read from its tables."""
     panel, genes = (_complete(tables.get("expression", table, name)) for table in ("panel", "genes"))
-    headline, min_cell = config["expression"]["panel"][0], config["report"]["min_cell"]
+    headline = config["expression"]["panel"][0]
     analyses = list(dict.fromkeys(panel["analysis"]))
     own = genes[genes.exposure == "age_acceleration"]
     page = PageGenes.of(tables)
@@ -38,9 +38,9 @@ def gene_section(tables: ReportTables, name: str, config: dict) -> dict:
     ]  # fmt: skip
     return {
         "gene_sentences": [
-            (one, words.gene_sentence(panel[panel.analysis == one], headline, min_cell)) for one in analyses
+            (one, words.gene_sentence(panel[panel.analysis == one], headline)) for one in analyses
         ]
-        or [("expression", words.gene_sentence(panel, headline, min_cell))],
+        or [("expression", words.gene_sentence(panel, headline))],
         "panels": [_panel(one, panel[panel.analysis == one]) for one in analyses],
         "all_genes": parts,
         "n_tested": parts[0]["n_tested"] if parts else 0,

@@ -5,7 +5,6 @@ import pandas as pd
 from markupsafe import Markup
 
 from faceage_bio.report import figures, figures_hazards, words
-from faceage_bio.report.associations import without_small
 from faceage_bio.report.formats import beside, p_value
 from faceage_bio.report.tables import ReportTables
 
@@ -18,15 +17,14 @@ def hazard_sections(tables: ReportTables, name: str, config: dict) -> dict:
     def get(table: str) -> pd.DataFrame:
         return tables.get("survival", table, name)
 
-    min_cell = config["report"]["min_cell"]
     alpha = config["survival"]["alpha"]
     return {
         **_proportional(
             get("proportional_hazards"), get("proportional_hazards_curve"), get("remedies"), alpha
         ),
-        **_curve(get("hazard_curve_tests"), get("hazard_curve"), get("hazard_curve_people"), min_cell),
-        **_sites(without_small(get("sites"), min_cell), min_cell),
-        **_sensitivity(without_small(get("sensitivity"), min_cell), get("imputed"), min_cell),
+        **_curve(get("hazard_curve_tests"), get("hazard_curve"), get("hazard_curve_people")),
+        **_sites(get("sites")),
+        **_sensitivity(get("sensitivity"), get("imputed")),
     }
 
 
@@ -60,13 +58,13 @@ def _p(value: float) -> str:
     return text if text.startswith("<") else f"= {text}"
 
 
-def _curve(tests: pd.DataFrame, curve: pd.DataFrame, people: pd.DataFrame, min_cell: int) -> dict:
-    people = people[people["n"] >= min_cell] if len(people) else people
+def _curve(tests: pd.DataFrame, curve: pd.DataFrame, people: pd.DataFrame) -> dict:
+    people = people[people["n"].notna()] if len(people) else people
     figure = figures_hazards.curve(curve, people) if len(curve) and len(people) else ""
     return {"curvature": tests.to_dict("records"), "curvature_figure": Markup(figure)}
 
 
-def _sites(sites: pd.DataFrame, min_cell: int) -> dict:
+def _sites(sites: pd.DataFrame) -> dict:
     if not len(sites):
         return {"sites": [], "sites_figure": "", "sites_by": ""}
     sites = sites.assign(level=sites["level"].fillna("").astype(str))
@@ -91,14 +89,10 @@ def _sites(sites: pd.DataFrame, min_cell: int) -> dict:
     }
 
 
-def _sensitivity(rows: pd.DataFrame, imputed: pd.DataFrame, min_cell: int) -> dict:
+def _sensitivity(rows: pd.DataFrame, imputed: pd.DataFrame) -> dict:
     if not len(rows):
         return {"choices": [], "choices_figure": "", "gap_classes": [], "imputed": _beside(imputed)}
     rows = rows.reindex(columns=list(dict.fromkeys([*rows.columns, "n_level", "n_events_level"])))
-    # taken from everybody's row, it would tell of a few people
-    few = rows["left_out"].between(1, min_cell - 1)
-    rows.loc[few, ["estimate", "ci_lower", "ci_upper", "p_value", "n", "n_events", "left_out"]] = float("nan")
-    rows.loc[few, "note"] = f"not shown, because it leaves out fewer than {min_cell} people"
     classes = rows["term"].str.startswith("gap_class")
     choices = []
     for people, mine in rows[~classes].groupby("people", sort=False):

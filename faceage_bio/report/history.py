@@ -12,7 +12,7 @@ import pandas as pd
 import faceage_bio
 from faceage_bio.errors import TableError
 from faceage_bio.report import flow
-from faceage_bio.report.formats import interval, number
+from faceage_bio.report.formats import count, interval, number
 from faceage_bio.report.tables import ReportTables
 from faceage_bio.tables import read_json, write_json
 
@@ -28,7 +28,6 @@ def config_fingerprint(config: Mapping[str, Any]) -> str:
 
 def record(tables: ReportTables, config: dict) -> dict:
     """The headline of a run: estimates and counts as the pages print them, settings, fingerprints. No person's data, no path."""
-    tables = tables.without_small_notes(config["report"]["min_cell"])
     return {
         "date": date.today().isoformat(),
         "version": faceage_bio.__version__,
@@ -82,9 +81,9 @@ def _told(what: str, rows: pd.DataFrame, digits: int) -> Iterator[tuple[str, str
 def counts(tables: ReportTables, config: dict) -> Iterator[tuple[str, str]]:
     """The boxes of each cohort's flow as the page prints them."""
     for name in config["cohorts"]:
-        for chain in flow.cohort_flow(tables, name, config["report"]["min_cell"]).values():
+        for chain in flow.cohort_flow(tables, name).values():
             for box in chain:
-                yield f"{name}: {box.title}", flow.number_text(box)
+                yield f"{name}: {box.title}", count(box.n)
 
 
 def flat_settings(config: Any, prefix: str = "") -> Iterator[tuple[str, str]]:
@@ -99,14 +98,14 @@ def flat_settings(config: Any, prefix: str = "") -> Iterator[tuple[str, str]]:
     yield prefix, text
 
 
-def compare(old: dict | None, new: dict, min_cell: int) -> dict:
+def compare(old: dict | None, new: dict) -> dict:
     """What differs between two records.
 
     Returns
     -------
     dict
         ``first`` (there is no earlier run), ``since`` (its date), ``data`` and ``version`` (whether they differ), and lists of
-        (what, before, now) of ``estimates``, ``counts`` and ``settings``. A count that a few people changed has no before.
+        (what, before, now) of ``estimates``, ``counts`` and ``settings``.
     """
     if old is None:
         return {
@@ -124,7 +123,7 @@ def compare(old: dict | None, new: dict, min_cell: int) -> dict:
         "data": old.get("data") != new["data"],
         "version": old.get("version") != new["version"],
         "estimates": _moved(old, new, "estimates"),
-        "counts": [_few(row, min_cell) for row in _moved(old, new, "counts")],
+        "counts": _moved(old, new, "counts"),
         "settings": [_file(row) for row in _moved(old, new, "settings")],
     }
 
@@ -139,21 +138,12 @@ def _moved(old: dict, new: dict, part: str) -> list[tuple[str, str, str]]:
     ]
 
 
-def _few(row: tuple[str, str, str], min_cell: int) -> tuple[str, str, str]:
-    what, before, now = row
-    try:
-        difference = abs(int(before.replace(",", "")) - int(now.replace(",", "")))
-    except ValueError:
-        return row
-    return (what, f"changed by fewer than {min_cell}", now) if 0 < difference < min_cell else row
-
-
 def _file(row: tuple[str, str, str]) -> tuple[str, str, str]:
     what, before, now = row
     return (what, "another file", CHANGED) if before.startswith("file ") and now.startswith("file ") else row
 
 
-def keep(new: dict, folder: Path, min_cell: int) -> dict:
+def keep(new: dict, folder: Path) -> dict:
     """Add a run to the history and tell what it changed.
 
     A run whose data, configuration and version are those of the last record is that run made again: nothing is added, and it is
@@ -174,7 +164,7 @@ def keep(new: dict, folder: Path, min_cell: int) -> dict:
     else:
         last = max((place for place, _ in _numbered(folder)), default=0)
         write_json(new, folder / f"run-{last + 1:04d}.json")
-    return {"run": new, "changes": compare(records[-1][1] if records else None, new, min_cell)}
+    return {"run": new, "changes": compare(records[-1][1] if records else None, new)}
 
 
 def _numbered(folder: Path) -> list[tuple[int, Path]]:

@@ -4,7 +4,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from faceage_bio.report import figures, words
-from faceage_bio.report.formats import count, interval, number, p_value
+from faceage_bio.report.formats import interval, number, p_value, people
 from faceage_bio.report.tables import ReportTables
 
 AGES = "face age against age"
@@ -23,7 +23,7 @@ def ladder_section(tables: ReportTables, name: str, config: dict) -> dict:
         cox[column] = cox[column].fillna("").astype(str)
     ladder = cox[(cox.term == "face_age") & (cox.exposure == "face_age") & cox.estimate.notna()]
     return {
-        "sentence": words.hazard_sentence(cox, config["report"]["min_cell"])
+        "sentence": words.hazard_sentence(cox)
         if len(cox)
         else "Not run, because the cohort has no clinic table.",
         "ran": bool(len(cox)),
@@ -34,7 +34,7 @@ def ladder_section(tables: ReportTables, name: str, config: dict) -> dict:
         "ladder_notes": ladder_notes(cox),
         "ladder_figure": Markup(_figure(ladder)) if len(ladder) else "",
         "ages": age_rows(comparison),
-        "ages_sentence": ages_sentence(comparison, config["report"]["min_cell"]),
+        "ages_sentence": ages_sentence(comparison),
     }
 
 
@@ -84,12 +84,12 @@ def age_rows(comparison: pd.DataFrame) -> list[dict]:
     return rows
 
 
-def ages_sentence(comparison: pd.DataFrame, min_cell: int) -> str:
+def ages_sentence(comparison: pd.DataFrame) -> str:
     """Whether face age tells more than age does, unadjusted, both ways."""
     if not len(comparison):
         return ""
     parts = []
-    people = ""
+    analysed = ""
     for model, way in (
         ("two models", "each in a model of its own"),
         ("one model with both", "both in one model"),
@@ -98,14 +98,14 @@ def ages_sentence(comparison: pd.DataFrame, min_cell: int) -> str:
         if AGES not in mine.index or pd.isna(mine.estimate[AGES]):
             continue
         ratio = mine.loc[AGES]
-        people = f"{count(ratio.n, min_cell)} people, {count(ratio.n_events, min_cell)} deaths"
+        analysed = f"{people(ratio.n)} people, {people(ratio.n_events)} deaths"
         parts.append(
             f"{way}: {number(mine.estimate['face_age'])} against {number(mine.estimate['chronological_age'])}, "
             f"ratio {number(ratio.estimate)} ({interval(ratio.ci_lower, ratio.ci_upper)}), p {_p(ratio.p_value)}"
         )
     per = comparison["per"].iloc[0]
     return (
-        f"Hazard ratio per {per} of face age against that of chronological age ({people}); {'; '.join(parts)}."
+        f"Hazard ratio per {per} of face age against that of chronological age ({analysed}); {'; '.join(parts)}."
         if parts
         else ""
     )

@@ -6,8 +6,7 @@ from functools import cache
 from pathlib import Path
 
 import pandas as pd
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
-from jinja2.runtime import Context
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 import faceage_bio
@@ -41,27 +40,24 @@ LINK = re.compile(r'<a href="#([^"]+)"')
 
 
 def association_page(
-    tables: ReportTables, config: dict, cards: list[dict], trail: Trail | None = None, run: dict | None = None
-) -> str:
+    tables: ReportTables, config: dict, cards: list[dict], trail: Trail | None = None, run: dict | None = None, internal: bool = True,
+) -> str:  # fmt: skip
     """What goes with looking older: smoking, BMI, disease and genes; survival as an appendix.
 
-    ``run`` (of `history.keep`) tells what changed since the last run.
+    ``run`` (of `history.keep`): what changed since the last run. ``internal``: whether the page is marked as not for release.
     """
-    min_cell = config["report"]["min_cell"]
-    tables = tables.without_small_notes(min_cell)
     bands = tables.get("acceleration", "age_bands")
     cohorts = [_association_cohort(tables, name, config) for name in config["cohorts"]]
-    figure = figures.age_bands(bands, min_cell) if len(bands) and (bands.n >= min_cell).any() else ""
+    figure = figures.age_bands(bands) if len(bands) and bands.face_age_mean.notna().any() else ""
     return _render(
-        "association.html.j2", config, cards, tables, trail, cohorts=cohorts, first=first_screen(tables, config, "association", run), **_shared(tables, config), **_survival(tables, config), bands_figure=Markup(figure),
+        "association.html.j2", config, cards, tables, trail, internal, cohorts=cohorts, first=first_screen(tables, config, "association", run), **_shared(tables, config), **_survival(tables, config), bands_figure=Markup(figure),
     )  # fmt: skip
 
 
 def survival_page(
-    tables: ReportTables, config: dict, cards: list[dict], trail: Trail | None = None, run: dict | None = None
-) -> str:
-    """Whether looking older predicts death. ``run`` as for `association_page`."""
-    tables = tables.without_small_notes(config["report"]["min_cell"])
+    tables: ReportTables, config: dict, cards: list[dict], trail: Trail | None = None, run: dict | None = None, internal: bool = True,
+) -> str:  # fmt: skip
+    """Whether looking older predicts death. ``run`` and ``internal`` as for `association_page`."""
     told = _survival(tables, config)
     cohorts = [
         definition_section(tables, one["name"], config)
@@ -78,14 +74,16 @@ def survival_page(
     )
     has_genes = any(one["panels"] or one["variants"] for one in cohorts)
     return _render(
-        "survival.html.j2", config, cards, tables, trail, cohorts=cohorts, first=first_screen(tables, config, "survival", run), readers=told["readers"], **shared, has_appendix=bool(known), has_genes=has_genes,
+        "survival.html.j2", config, cards, tables, trail, internal, cohorts=cohorts, first=first_screen(tables, config, "survival", run), readers=told["readers"], **shared, has_appendix=bool(known), has_genes=has_genes,
     )  # fmt: skip
 
 
-def photo_page(tables: ReportTables, config: dict, cards: list[dict], trail: Trail | None = None) -> str:
+def photo_page(
+    tables: ReportTables, config: dict, cards: list[dict], trail: Trail | None = None, internal: bool = True
+) -> str:
     """Which photos could be used, why others were not, and how they measure; no photo and no name."""
     return _render(
-        "photos.html.j2", config, cards, tables, trail, photos=photos.section(tables, config), statuses=photos.STATUSES, made=photos.made(config["faceage"]),
+        "photos.html.j2", config, cards, tables, trail, internal, photos=photos.section(tables, config), statuses=photos.STATUSES, made=photos.made(config["faceage"]),
     )  # fmt: skip
 
 
@@ -122,26 +120,27 @@ def templates() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters |= {
-        "number": formats.number, "signed": formats.signed, "p": formats.p_value, "reason": words.reason, "term": words.term, "people": _people,
+        "number": formats.number, "signed": formats.signed, "p": formats.p_value, "reason": words.reason, "term": words.term, "people": formats.count,
     }  # fmt: skip
     environment.globals |= {"interval": formats.interval, "quality_rules": words.quality_rules}
     return environment
 
 
-@pass_context
-def _people(context: Context, value: float) -> str:
-    return formats.count(value, context["min_cell"])
-
-
 def _render(
-    template: str, config: dict, cards: list[dict], tables: ReportTables, trail: Trail | None, **content
+    template: str,
+    config: dict,
+    cards: list[dict],
+    tables: ReportTables,
+    trail: Trail | None,
+    internal: bool,
+    **content,
 ) -> str:
     trail, citations = trail or Trail(), Citations()
-    environment, min_cell = templates(), config["report"]["min_cell"]
+    environment = templates()
     told = about(tables, trail, config, cards)
     page = environment.get_template(template).render(
         title=config["report"]["title"], governance=config["report"]["governance"], today=date.today().isoformat(), fingerprint=told["config_hash"][:12],
-        version=faceage_bio.__version__, cards=cards, synthetic=any(card.get("synthetic") for card in cards), min_cell=min_cell,
+        version=faceage_bio.__version__, cards=cards, synthetic=any(card.get("synthetic") for card in cards), internal=internal,
         given=[name for name, cohort in config["cohorts"].items() if cohort.get("face_ages")],
         style=Markup("".join((TEMPLATES / name).read_text() for name in STYLES)),
         script=Markup("\n".join((TEMPLATES / name).read_text() for name in SCRIPTS)),
@@ -169,7 +168,7 @@ def _association_cohort(tables: ReportTables, name: str, config: dict) -> dict:
         "photos": [row for row in _rows(tables.get("faceage", "summary", name)) if row["term"] != "photos"],
         "summary": _rows(tables.get("acceleration", "summary", name)),
         "bands": _rows(tables.get("acceleration", "age_bands", name)),
-        **_agreement(tables, name, config["report"]["min_cell"]),
+        **_agreement(tables, name),
         **definition_section(tables, name, config),
         **phenotype_section(tables, name, config),
         **_genes_of(tables, name, config),
@@ -189,11 +188,11 @@ def _genes_of(tables: ReportTables, name: str, config: dict) -> dict:
     }
 
 
-def _agreement(tables: ReportTables, name: str, min_cell: int) -> dict:
+def _agreement(tables: ReportTables, name: str) -> dict:
     """The second opinion on a cohort: rows and sentences for each further model, and a figure of all."""
     rows = tables.get("faceage", "agreement", name)
     bands = tables.get("faceage", "agreement_bands", name)
-    shown = bands[bands.n >= min_cell] if len(bands) else bands
+    shown = bands.dropna(subset=["mean_age", "mean_difference"]) if len(bands) else bands
     terms = list(dict.fromkeys(rows["term"])) if len(rows) else []
     figure = (
         figures.agreement(shown, rows) if len(shown) and len(rows) and rows.estimate.notna().any() else ""

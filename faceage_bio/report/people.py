@@ -1,8 +1,7 @@
 """Who was analysed: the flow, Table 1, how age acceleration is spread, face age against age (people.html.j2, age_squares.html.j2)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-import numpy as np
 import pandas as pd
 from markupsafe import Markup
 
@@ -10,25 +9,23 @@ from faceage_bio.report import figures_people, flow, words
 from faceage_bio.report.figure_data import packed_rows
 from faceage_bio.report.formats import count, number
 from faceage_bio.report.tables import ReportTables
-from faceage_bio.stats.small_cells import hidden_counts
 
 ALL = "all"
 AVERAGE, LARGEST = "mean of all pairs", "largest of all pairs"
-NOT_TOLD = "–"
+MISSING = "–"
 
 
 def people_section(tables: ReportTables, name: str, config: dict) -> dict:
     """Flow, Table 1 and distributions of one cohort."""
-    min_cell = config["report"]["min_cell"]
-    boxes = flow.cohort_flow(tables, name, min_cell)
-    lines = flow.as_list(boxes, min_cell)
+    boxes = flow.cohort_flow(tables, name)
+    lines = flow.as_list(boxes)
     spread = tables.get("phenotype", "distributions", name)
     drawn = len(spread) and spread["estimate"].notna().any()
     return {
         "name": name,
-        "flow_figure": flow.draw(boxes, min_cell, name) + packed_rows(_as_rows(lines)),
+        "flow_figure": flow.draw(boxes, name) + packed_rows(_as_rows(lines)),
         "flow_lines": lines,
-        "table_one": table_one(tables.get("phenotype", "table_one", name), min_cell),
+        "table_one": table_one(tables.get("phenotype", "table_one", name)),
         "spread_figure": Markup(figures_people.spread(spread)) if drawn else "",
     }
 
@@ -40,10 +37,9 @@ def _as_rows(lines: list) -> pd.DataFrame:
 
 
 def squares_figure(tables: ReportTables, name: str, config: dict) -> Markup:
-    """Face age against age of one cohort; nothing where no square holds enough people."""
-    min_cell = config["report"]["min_cell"]
+    """Face age against age of one cohort; nothing where no square was counted."""
     squares = tables.get("phenotype", "age_squares", name)
-    squares = squares[squares["n"] >= min_cell] if len(squares) else squares
+    squares = squares[squares["n"].notna()] if len(squares) else squares
     if not len(squares):
         return Markup("")
     summary = tables.get("acceleration", "summary", name)
@@ -53,7 +49,6 @@ def squares_figure(tables: ReportTables, name: str, config: dict) -> Markup:
         else pd.Series(dtype=float)
     )
     bands = tables.get("acceleration", "age_bands", name)
-    bands = bands[bands["n"] >= min_cell] if len(bands) else bands
     return Markup(
         figures_people.squares(
             squares, bands, line.get("slope, face years per year"), line.get("intercept, years"), name
@@ -61,13 +56,13 @@ def squares_figure(tables: ReportTables, name: str, config: dict) -> Markup:
     )
 
 
-def table_one(table: pd.DataFrame, min_cell: int) -> dict:
-    """Table 1 as the template prints it, without small numbers and what would give them away.
+def table_one(table: pd.DataFrame) -> dict:
+    """Table 1 as the template prints it.
 
     Returns
     -------
     dict
-        ``groups``: (name, people); ``variables``: each with ``term``, ``rows`` of (label, cells), ``missing``, ``average`` and
+        ``groups``: (name, number); ``variables``: each with ``term``, ``rows`` of (label, cells), ``missing``, ``average`` and
         ``largest`` standardised difference, ``note``; empty if the step did not run.
     """
     if not len(table):
@@ -80,111 +75,67 @@ def table_one(table: pd.DataFrame, min_cell: int) -> dict:
         }
     )
     heads = table[table["measure"] == "people"]
-    groups = list(zip(heads["group"], heads["n"].astype(int), strict=True))
-    small = any(0 < n < min_cell for _, n in groups)
-    if small:  # groups of a few, or of nobody beside a few: only everybody is told
-        groups = [one for one in groups if one[0] == ALL and one[1] >= min_cell]
-    names = [name for name, _ in groups]
-    variables = [
-        _variable(str(variable), rows, dict(groups), min_cell)
-        for variable, rows in table[table["variable"] != ""].groupby("variable", sort=False)
-        if names
-    ]
-    note = (
-        f"not parted, because a group would have fewer than {min_cell} people"
-        if small
-        else next((x for x in heads["note"] if x), "")
-    )
+    sizes = dict(zip(heads["group"], heads["n"], strict=True))
+    variables = table[table["variable"] != ""].groupby("variable", sort=False)
     return {
-        "groups": [(name, count(n, min_cell)) for name, n in groups],
-        "variables": variables,
-        "note": note,
+        "groups": [(name, count(n)) for name, n in sizes.items()],
+        "variables": [_variable(str(variable), rows, sizes) for variable, rows in variables],
+        "note": next((note for note in heads["note"] if note), ""),
     }
 
 
-def _variable(variable: str, rows: pd.DataFrame, sizes: dict[str, int], min_cell: int) -> dict:
-    missing = rows[rows["measure"] == "missing"].iloc[0]
-    told = {
+def _variable(variable: str, rows: pd.DataFrame, sizes: Mapping[str, float]) -> dict:
+    missing = rows[rows["measure"] == "missing"].head(1)
+    n_missing = missing["n"].iloc[0] if len(missing) else float("nan")
+    differences = rows[rows["measure"] == "standardised difference"].set_index("group")["estimate"]
+    shown = {
         "term": _capital(words.term(variable).replace("_", " ")),
         "rows": [],
-        "missing": "",
-        "average": NOT_TOLD,
-        "largest": NOT_TOLD,
+        "missing": count(n_missing),
+        "average": number(differences.get(AVERAGE)),
+        "largest": number(differences.get(LARGEST)),
         "note": "",
     }
-    if pd.isna(missing["estimate"]):
-        return told | {"note": "not recorded", "missing": "all"}
-    differences = rows[rows["measure"] == "standardised difference"].set_index("group")["estimate"]
-    if len(sizes) > 1:
-        told |= {
-            key: number(differences.get(name, np.nan))
-            for key, name in (("average", AVERAGE), ("largest", LARGEST))
-        }
-    shares = rows[rows["measure"] == "share"]
-    if len(shares):
-        levels = _levels(shares, int(missing["n"]), sizes, min_cell)
-        if (
-            levels.pop("hidden", False) and len(sizes) > 1
-        ):  # with more digits, only one set of hidden numbers gives them
-            told |= {
-                key: number(differences.get(name, np.nan), 1)
-                for key, name in (("average", AVERAGE), ("largest", LARGEST))
-            }
-        return told | levels
-    return told | {"rows": _numbers(rows, list(sizes), min_cell), "missing": count(missing["n"], min_cell)}
+    described = rows[rows["measure"].isin(["share", "mean", "median"])]
+    if not len(described):
+        return shown | {"note": "not recorded", "missing": "all"}
+    shares = described[described["measure"] == "share"]
+    return shown | {"rows": _levels(shares, sizes) if len(shares) else _numbers(described, list(sizes))}
 
 
-def _numbers(rows: pd.DataFrame, names: Sequence[str], min_cell: int) -> list[tuple[str, list[str]]]:
-    """Mean and spread, and the middle half where at least ``min_cell`` people lie beyond each of its ends."""
-    mean, middle = (rows[rows["measure"] == measure].set_index("group") for measure in ("mean", "median"))
-    means, halves = [], []
-    for name in names:
-        one = mean.loc[name] if name in mean.index else None
-        enough = one is not None and one["n"] >= min_cell and pd.notna(one["estimate"])
-        means.append(
-            f"{number(one['estimate'], 1)} ({number(one['standard_deviation'], 1)})" if enough else NOT_TOLD
-        )
-        half = middle.loc[name] if enough and name in middle.index and one["n"] >= 4 * min_cell else None
-        halves.append(
-            NOT_TOLD
-            if half is None
-            else f"{number(half['estimate'], 1)} ({number(half['lower_quartile'], 1)} to {number(half['upper_quartile'], 1)})"
-        )
-    told = [("mean (SD)", means)]
-    return [*told, ("median (middle half)", halves)] if set(halves) != {NOT_TOLD} else told
+def _numbers(rows: pd.DataFrame, names: Sequence[str]) -> list[tuple[str, list[str]]]:
+    """Mean and standard deviation, median and quartiles."""
+    mean, median = (rows[rows["measure"] == measure].set_index("group") for measure in ("mean", "median"))
+    means = [_with(one, f"({number(one['standard_deviation'], 1)})") for one in _of(mean, names)]
+    medians = [
+        _with(one, f"({number(one['lower_quartile'], 1)} to {number(one['upper_quartile'], 1)})")
+        for one in _of(median, names)
+    ]
+    return [("mean (SD)", means), ("median (IQR)", medians)]
 
 
-def _levels(shares: pd.DataFrame, missing: int, sizes: dict[str, int], min_cell: int) -> dict:
-    """Counts and percentages of all people of the group; those whose value is missing are a level of their own to what is hidden."""
-    parts = [name for name in sizes if name != ALL] or [ALL]
-    counts = (
-        shares.pivot(index="level", columns="group", values="n")
-        .loc[list(dict.fromkeys(shares["level"]))]
-        .fillna(0)
-        .astype(int)
-    )
-    matrix = counts[parts].to_numpy()
-    n = np.array([sizes[name] for name in parts])
-    matrix = np.vstack([matrix, n - matrix.sum(axis=0)])
-    hidden, hidden_rows, hidden_columns = hidden_counts(matrix, min_cell)
-    if hidden_columns.any():
-        return {"note": "not shown, because it would tell of a few people"}
-    rows = []
-    for place, level in enumerate(counts.index):
-        cells = [_cell(int(matrix[place, k]), int(n[k]), bool(hidden[place, k])) for k in range(len(parts))]
-        total = _cell(int(matrix[place].sum()), int(n.sum()), bool(hidden_rows[place]))
-        rows.append((str(level), [total, *cells] if len(sizes) > 1 else [total]))
-    told = "" if hidden_rows[-1] else f"{missing:,}"
-    few = bool(hidden.any() or hidden_rows.any())
-    return {
-        "rows": rows,
-        "hidden": few,
-        "missing": told or (f"< {min_cell}" if 0 < missing < min_cell else NOT_TOLD),
-    }
+def _of(rows: pd.DataFrame, names: Sequence[str]) -> list[pd.Series]:
+    """The row of each group; all missing where there is none."""
+    return [one for _, one in rows.reindex(names).iterrows()]
 
 
-def _cell(n: int, of: int, hidden: bool) -> str:
-    return NOT_TOLD if hidden or not of else f"{n:,} ({100 * n / of:.0f} %)"
+def _with(one: pd.Series, spread: str) -> str:
+    return f"{number(one['estimate'], 1)} {spread}" if pd.notna(one["estimate"]) else MISSING
+
+
+def _levels(shares: pd.DataFrame, sizes: Mapping[str, float]) -> list[tuple[str, list[str]]]:
+    """Numbers, and percentages of all participants of the group."""
+    counts = shares.set_index(["level", "group"])["n"]
+    return [
+        (str(level), [_cell(counts.get((level, name)), n) for name, n in sizes.items()])
+        for level in dict.fromkeys(shares["level"])
+    ]
+
+
+def _cell(n: float | None, of: float) -> str:
+    if n is None or pd.isna(n) or not of > 0:
+        return count(n)
+    return f"{count(n)} ({100 * n / of:.0f}%)"
 
 
 def _capital(text: str) -> str:

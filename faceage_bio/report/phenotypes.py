@@ -4,13 +4,13 @@ import pandas as pd
 from markupsafe import Markup
 
 from faceage_bio.report import figures, words
-from faceage_bio.report.associations import paired, without_small
+from faceage_bio.report.associations import paired
 from faceage_bio.report.tables import ReportTables
 
 
 def group_section(tables: ReportTables, config: dict) -> dict:
     """Cancer against reference people over all cohorts: rows, and the sentence of the first screen."""
-    groups = without_small(tables.get("phenotype", "groups"), config["report"]["min_cell"])
+    groups = tables.get("phenotype", "groups")
     return {
         "groups": _both(groups),
         "group_sentence": words.group_sentence(groups) if len(groups) else "",
@@ -19,7 +19,7 @@ def group_section(tables: ReportTables, config: dict) -> dict:
 
 def phenotype_section(tables: ReportTables, name: str, config: dict) -> dict:
     """A cohort's exposures, one at a time."""
-    table = without_small(tables.get("phenotype", "phenotypes", name), config["report"]["min_cell"])
+    table = tables.get("phenotype", "phenotypes", name)
     drawn = len(table) and table.estimate.notna().any()
     return {"phenotypes": _both(table), "phenotype_figure": Markup(_forest(table)) if drawn else ""}
 

@@ -1,26 +1,19 @@
-"""The page on photo quality: which photos could be used, why others were not, and how they measure; aggregates only."""
+"""The page on photo quality: which photos could be used, why others were not, and how they measure; numbers of photos only."""
 
 from dataclasses import dataclass
 
-import numpy as np
 import pandas as pd
 from markupsafe import Markup
 
 from faceage_bio.report import figures_photos as figures
 from faceage_bio.report import words
-from faceage_bio.report.formats import interval, number
+from faceage_bio.report.formats import count, interval, number
 from faceage_bio.report.tables import ReportTables
-from faceage_bio.stats.small_cells import hidden_counts, hidden_in_line
 
 EVERYBODY = "all"
-TOGETHER = "all others together"
 STATUSES = {"ok": "used", "flagged": "used, but flagged", "excluded": "not used"}
 AGAIN = "photos that occur again"
 WORDS = ("factor", "group", "status", "reason")
-SOME_FLAGGED = "a few of them flagged"
-FEWEST_BINS = (
-    3  # with fewer there is nothing to see, and their numbers might tell those of photos without a face
-)
 # measure: name, unit, the rule that looks at it and from which side
 MEASURES = {
     "photo_short_side": ("Shorter side of the photo", "pixels", [("small_photo", "below")]),
@@ -38,28 +31,25 @@ MEASURES = {
 
 @dataclass(frozen=True)
 class Line:
-    """What became of some photos: ``n`` is None where the number is not told."""
+    """What became of some photos."""
 
     status: str
     reason: str
-    n: int | None
+    n: float
 
     @property
     def words(self) -> str:
-        if self.reason == TOGETHER:
-            return TOGETHER
         return words.reason(self.reason) or "nothing found"
 
 
 def section(tables: ReportTables, config: dict) -> dict:
     """What the template needs."""
-    min_cell = config["report"]["min_cell"]
     names = [name for name, cohort in config["cohorts"].items() if cohort.get("photos")]
-    cohorts = [cohort_photos(tables.get("faceage", "photo_counts", name), name, min_cell) for name in names]
+    cohorts = [cohort_photos(tables.get("faceage", "photo_counts", name), name) for name in names]
     bins = tables.get("faceage", "photo_measures")
     shown = [
         {"title": title, "unit": unit, "limits": limits_of(rules, config["faceage"]["quality"])}
-        | measure_section(bins[bins["measure"] == name] if len(bins) else bins, title, unit, names, min_cell)
+        | measure_section(bins[bins["measure"] == name] if len(bins) else bins, title, unit, names)
         for name, (title, unit, rules) in MEASURES.items()
     ]
     return {
@@ -67,161 +57,107 @@ def section(tables: ReportTables, config: dict) -> dict:
         "figure": Markup(_figure(cohorts, names)),
         "measures": [one for one in shown if one["bins"]],
         "speeds": _speeds(tables.get("faceage", "photo_speed")),
-        "review": review_sentences(tables.get("faceage", "review"), config["review"], min_cell),
+        "review": review_sentences(tables.get("faceage", "review"), config["review"]),
         "uncertainty": _uncertainty(tables, names),
         "rules": rule_table(config["faceage"]["quality"]),
     }
 
 
-def cohort_photos(counts: pd.DataFrame, name: str, min_cell: int) -> dict:
-    """What became of a cohort's photos, and for each group, without small numbers and what gives them away.
-
-    If only a few photos have no age, neither all photos nor those with an age are told here: other pages tell one of the two.
-    """
+def cohort_photos(counts: pd.DataFrame, name: str) -> dict:
+    """What became of a cohort's photos, in all and for each group."""
     if counts.empty:
         return {"name": name, "ran": False}
     counts = counts.assign(**{name: counts[name].fillna("") for name in WORDS})
     again = counts[counts["measure"] == AGAIN]
-    counts = _few_flagged_joined(counts[counts["measure"] != AGAIN], min_cell)
+    counts = counts[counts["measure"] != AGAIN]
     everybody = counts[counts["factor"] == EVERYBODY]
-    n = everybody["estimate"].to_numpy(dtype=int)
-    hidden = not_told(everybody, min_cell)
-    lines = [
-        Line(row.status, row.reason, int(row.estimate))
-        for row, out in zip(everybody.itertuples(), hidden, strict=True) if not out
-    ]  # fmt: skip
-    came, lost = int(n.sum()), int(n[everybody["status"].to_numpy() == "excluded"].sum())
-    few_lost = 0 < lost < min_cell
-    small = came < 2 * min_cell
-    together = int(n[hidden].sum()) if not few_lost else 0
-    if together >= min_cell:
-        lines.append(Line("", TOGETHER, together))
-    rarer = everybody[hidden]
+    n = everybody["estimate"].astype("float64")
     return {
-        "name": name, "ran": True, "small": small, "few_lost": few_lost,
-        "came": None if few_lost or small else came, "aged": None if few_lost or small else came - lost,
-        "lines": [] if small else _ordered(lines),
-        "rarer": [] if small else [f"{words.reason(row.reason) or 'nothing found'} ({STATUSES[row.status]})" for row in rarer.itertuples() if row.estimate > 0],
-        "again": _again(again, everybody[hidden], came, min_cell),
-        "factors": [] if small or few_lost else _factors(counts, everybody[hidden], min_cell),
+        "name": name, "ran": True,
+        "came": n.sum(skipna=False), "aged": n[everybody["status"] != "excluded"].sum(skipna=False),
+        "lines": _ordered([Line(row.status, row.reason, row.estimate) for row in everybody.itertuples()]),
+        "again": _again(again),
+        "factors": _factors(counts),
     }  # fmt: skip
 
 
-def _few_flagged_joined(counts: pd.DataFrame, min_cell: int) -> pd.DataFrame:
-    """Where only a few photos are flagged, one line of all that are used: other places tell their sum."""
-    everybody = counts[counts["factor"] == EVERYBODY]
-    flagged = everybody.loc[everybody["status"] == "flagged", "estimate"].sum()
-    if not 0 < flagged < min_cell:
-        return counts
-    used = counts["status"].isin(["ok", "flagged"])
-    joined = (
-        counts[used].groupby(["factor", "group"], dropna=False, sort=False, as_index=False)["estimate"].sum()
-    )
-    return pd.concat([counts[~used], joined.assign(status="ok", reason=SOME_FLAGGED)], ignore_index=True)
-
-
-def not_told(everybody: pd.DataFrame, min_cell: int) -> np.ndarray:
-    """Which outcomes of a cohort are told together only: the rare ones, and those from which they could be computed.
-
-    Other places tell the same outcomes: as parts of all photos, and the excluded ones as parts of those. Whatever either would
-    leave out is left out here, so that two places do not tell together what each keeps.
-    """
-    n = everybody["estimate"].to_numpy(dtype=int)
-    none = np.zeros(len(n), dtype=bool)
-    hidden = hidden_in_line(n, min_cell, none)
-    for status in STATUSES:
-        part = (everybody["status"] == status).to_numpy()
-        if part.any():
-            hidden[part] |= hidden_in_line(n[part], min_cell, none[part])
-    return hidden_in_line(n, min_cell, hidden)
-
-
 def _ordered(lines: list[Line]) -> list[Line]:
-    order = [*STATUSES, ""]
-    return sorted(lines, key=lambda line: (order.index(line.status), -(line.n or 0)))
+    order = list(STATUSES)
+    return sorted(lines, key=lambda line: (order.index(line.status), -line.n if line.n == line.n else 0))
 
 
-def _again(rows: pd.DataFrame, hidden: pd.DataFrame, came: int, min_cell: int) -> str:
+def _again(rows: pd.DataFrame) -> str:
     """How many photos occur again under another name."""
     if rows.empty:
         return ""
-    n = int(rows["estimate"].iloc[0])
+    n = rows["estimate"].iloc[0]
     if n == 0:
         return "No photo occurs again under another name."
-    if 0 < n < min_cell or 0 < came - n < min_cell or hidden["reason"].str.contains("same_photo").any():
-        return "Some photos occur again under another name; how many is not told."
-    return f"{n:,} photos occur again under another name, exactly or nearly."
+    verb = "photo occurs" if n == 1 else "photos occur"
+    return f"{count(n)} {verb} again under another name, exactly or nearly."
 
 
-def _factors(counts: pd.DataFrame, rarer: pd.DataFrame, min_cell: int) -> list[dict]:
-    """For each column with groups a table of outcomes by group; a table that would tell small numbers is left out."""
-    told = []
-    pooled = set(zip(rarer["status"], rarer["reason"], strict=True))
+def _factors(counts: pd.DataFrame) -> list[dict]:
+    """For each column with groups a table of outcomes by group."""
+    found = []
     for factor, rows in counts[counts["factor"] != EVERYBODY].groupby("factor", sort=False):
-        keys = [
-            ("", TOGETHER) if key in pooled else key
-            for key in zip(rows["status"], rows["reason"], strict=True)
-        ]
-        table = rows.assign(outcome=keys).pivot_table(
-            index="outcome", columns="group", values="estimate", aggfunc="sum", fill_value=0, observed=True
+        groups = list(dict.fromkeys(rows["group"]))
+        if len(groups) < 2:
+            continue
+        known = rows.set_index(["status", "reason", "group"])["estimate"].astype("float64")
+        keys = sorted(
+            dict.fromkeys(zip(rows["status"], rows["reason"], strict=True)),
+            key=lambda key: (list(STATUSES).index(key[0]), Line(*key, 0).words),
         )
-        if table.shape[1] < 2:
-            continue
-        values = table.to_numpy(dtype=int)
-        hidden, row_sums, column_sums = hidden_counts(values, min_cell)
-        if row_sums.any() or column_sums.any():
-            told.append({"factor": words.term(factor), "ran": False})
-            continue
-        lines = [
-            (Line(*key, None), [None if out else int(n) for n, out in zip(row, mask, strict=True)])
-            for key, row, mask in zip(table.index, values, hidden, strict=True)
-        ]
-        order = [*STATUSES, ""]
-        lines.sort(key=lambda line: (order.index(line[0].status), line[0].words))
-        told.append({
-            "factor": words.term(factor), "ran": True, "groups": list(map(str, table.columns)), "lines": lines,
-            "sums": [int(n) for n in values.sum(axis=0)],
+        lines = [(Line(*key, 0), [known.get((*key, group), 0.0) for group in groups]) for key in keys]
+        found.append({
+            "factor": words.term(str(factor)), "groups": list(map(str, groups)), "lines": lines,
+            "sums": [known.xs(group, level="group").sum(skipna=False) for group in groups],
         })  # fmt: skip
-    return told
+    return found
 
 
 def _figure(cohorts: list[dict], names: list[str]) -> str:
-    """Shares of each cohort's photos by what became of them, where these are told."""
+    """Shares of each cohort's photos by what became of them."""
     rows = [
         {"cohort": cohort["name"], "outcome": line.words, "share": 100 * line.n / cohort["came"], "status": STATUSES[line.status]}
-        for cohort in cohorts if cohort["ran"] and cohort["came"]
-        for line in cohort["lines"] if line.status in ("flagged", "excluded")
+        for cohort in cohorts if cohort["ran"] and cohort["came"] > 0
+        for line in cohort["lines"] if line.status in ("flagged", "excluded") and line.n > 0
     ]  # fmt: skip
     return figures.outcomes(pd.DataFrame(rows), names) if rows else ""
 
 
-def measure_section(bins: pd.DataFrame, title: str, unit: str, names: list[str], min_cell: int) -> dict:
-    """A measure's bins as shares of each cohort's photos, from numbers rounded to multiples of ``min_cell``."""
-    shares = {}
+def measure_section(bins: pd.DataFrame, title: str, unit: str, names: list[str]) -> dict:
+    """A measure's bins: photos of each cohort, and their shares in the figure."""
+    counts = {}
     for name in names:
         mine = bins[bins["cohort"] == name] if len(bins) else bins
         if mine.empty:
             continue
-        rounded = (mine["n"] / min_cell).round() * min_cell
-        if (rounded > 0).sum() >= FEWEST_BINS:
-            shares[name] = (100 * rounded / rounded.sum()).round().astype(int).tolist()
-    if not shares:
+        if (mine["n"] > 0).any():
+            counts[name] = mine["n"].astype("float64").tolist()
+    if not counts:
         return {"bins": [], "figure": ""}
-    first = bins[bins["cohort"] == next(iter(shares))]
+    first = bins[bins["cohort"] == next(iter(counts))]
     labels = [bin_label(row.lower, row.upper) for row in first.itertuples()]
-    used = [k for k in range(len(labels)) if any(one[k] for one in shares.values())]
-    start, end = used[0], used[-1] + 1
-    table = [{"label": labels[k], "shares": [one[k] for one in shares.values()]} for k in range(start, end)]
-    rows = pd.DataFrame(
-        [
-            {"bin": labels[k], "cohort": name, "share": one[k]}
-            for name, one in shares.items()
-            for k in range(start, end)
-        ]
-    )
+    used = [k for k in range(len(labels)) if any(one[k] != 0 for one in counts.values())]
+    shown = range(used[0], used[-1] + 1)
+    sums = {name: sum(n for n in one if n == n) for name, one in counts.items()}
+    table = [
+        {"label": labels[k], "cells": [_with_share(one[k], sums[name]) for name, one in counts.items()]}
+        for k in shown
+    ]
+    rows = pd.DataFrame([
+        {"bin": labels[k], "cohort": name, "share": 100 * one[k] / sums[name]}
+        for name, one in counts.items() for k in shown if one[k] == one[k]
+    ])  # fmt: skip
     name = f"{title}{f', {unit}' if unit else ''}"
-    figure = figures.measure(rows, labels[start:end], name, names)
-    return {"bins": table, "names": list(shares), "figure": Markup(figure)}
+    figure = figures.measure(rows, [labels[k] for k in shown], name, names)
+    return {"bins": table, "names": list(counts), "figure": Markup(figure)}
+
+
+def _with_share(n: float, of: float) -> str:
+    return f"{count(n)} ({number(100 * n / of, 1)}%)" if n == n else count(n)
 
 
 def bin_label(lower: float, upper: float) -> str:
@@ -291,17 +227,17 @@ def _uncertainty(tables: ReportTables, names: list[str]) -> list[dict]:
     return found
 
 
-def review_sentences(rows: pd.DataFrame, settings: dict, min_cell: int) -> list[str]:
+def review_sentences(rows: pd.DataFrame, settings: dict) -> list[str]:
     """What people who looked at the photos did, and how far they agree."""
     if rows.empty:
         return []
     looked = rows[rows["measure"] == "photos"].set_index("term")["estimate"]
     n = looked["photos looked at"]
-    said = [f"People looked at {'fewer than ' + str(min_cell) if n < min_cell else f'{int(n):,}'} photos without knowing whose they are."]  # fmt: skip
+    said = [f"People looked at {count(n)} photos without knowing whose they are."]
     if "photos looked at by several" in looked.index:
         rule = rows["model"].iloc[0]
         said[0] = (
-            f"{said[0].removesuffix('.')}; {int(looked['photos looked at by several']):,} were seen by more than one, and {rule}."
+            f"{said[0].removesuffix('.')}; {count(looked['photos looked at by several'])} were seen by more than one, and {rule}."
         )
     for term, pair in rows[rows["measure"] != "photos"].groupby("term", sort=False):
         found = {row["measure"]: row for row in pair.to_dict("records")}

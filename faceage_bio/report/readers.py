@@ -24,7 +24,7 @@ def section(tables: ReportTables, config: dict) -> dict:
     rows = tables.get("readers", "readers")
     if rows.empty:
         return {"ran": False, "settings": settings}
-    rows = _hide_small(_complete(rows), config["report"]["min_cell"])
+    rows = _complete(rows)
     present = list(dict.fromkeys(rows.loc[rows["analysis"] == "areas", "condition"]))
     conditions = [condition for condition in settings["conditions"] if condition in present]
     areas, gains, model = (
@@ -65,21 +65,6 @@ def _complete(table: pd.DataFrame) -> pd.DataFrame:
     for name in TEXTS:
         table[name] = table[name].astype(object).where(table[name].notna(), "").astype(str)
     return table
-
-
-def _hide_small(rows: pd.DataFrame, min_cell: int) -> pd.DataFrame:
-    """No estimate where the cases, or those of them who died or lived, are fewer than may be told."""
-    counts = (
-        rows[["n", "n_events"]].astype("float64").assign(rest=lambda table: table["n"] - table["n_events"])
-    )
-    of_deaths = rows["analysis"].isin(["areas", "conditions", "against the model"])
-    small = counts.apply(lambda n: (n > 0) & (n < min_cell))
-    hidden = small["n"] | (of_deaths & small.any(axis=1))
-    hidden &= rows["analysis"] != "cases"
-    rows = rows.copy()
-    rows.loc[hidden, ["estimate", "ci_lower", "ci_upper", "p_value", "q_value"]] = np.nan
-    rows.loc[hidden, "note"] = f"fewer than {min_cell}"
-    return rows
 
 
 def _by_condition(areas: pd.DataFrame, conditions: list[str]) -> list[dict]:

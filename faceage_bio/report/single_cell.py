@@ -5,7 +5,7 @@ from markupsafe import Markup
 
 from faceage_bio.columns import AGE, AGE_ACCELERATION, AGE_GAP
 from faceage_bio.report import figures, words
-from faceage_bio.report.formats import count, interval, number, p_value, signed
+from faceage_bio.report.formats import interval, number, p_value, people, signed
 from faceage_bio.report.tables import ReportTables
 
 PREFIX = "expression in "
@@ -26,17 +26,17 @@ def single_cell_section(tables: ReportTables, name: str, config: dict) -> dict:
     panel, genes, composition = (
         _complete(tables.get("expression", table, name)) for table in ("panel", "genes", "composition")
     )
-    min_cell, headline = config["report"]["min_cell"], config["expression"]["panel"][0]
+    headline = config["expression"]["panel"][0]
     counted = _quality(quality)
     types = [row["term"] for row in counted if row["donors"]["estimate"]]
     return {
         "quality": counted,
         "reasons": _reasons(quality),
-        "types": [_cell_type(one, panel, genes, headline, min_cell) for one in types],
+        "types": [_cell_type(one, panel, genes, headline) for one in types],
         "headline": headline,
         "composition": _side_by_side(composition),
-        "composition_sentences": [composition_sentence(row, min_cell) for row in _side_by_side(composition)],
-        "composition_figure": _forest(composition, min_cell),
+        "composition_sentences": [composition_sentence(row) for row in _side_by_side(composition)],
+        "composition_figure": _forest(composition),
     }
 
 
@@ -78,9 +78,7 @@ SHORT = {
 }
 
 
-def _cell_type(
-    cell_type: str, panel: pd.DataFrame, genes: pd.DataFrame, headline: str, min_cell: int
-) -> dict:
+def _cell_type(cell_type: str, panel: pd.DataFrame, genes: pd.DataFrame, headline: str) -> dict:
     analysis = f"{PREFIX}{cell_type}"
     own = panel[
         (panel.analysis == analysis) & (panel.exposure == AGE_ACCELERATION) & (panel.model == "together")
@@ -92,8 +90,8 @@ def _cell_type(
     return {
         "term": cell_type,
         "row": first[0] if first else None,
-        "why": _why_not(first[0], min_cell) if first else f"{headline} is not in the panel",
-        "sentence": power_sentence(cell_type, own, headline, min_cell),
+        "why": _why_not(first[0]) if first else f"{headline} is not in the panel",
+        "sentence": power_sentence(cell_type, own, headline),
         "n_panel": int(own.n_tests.max()) if own.n_tests.notna().any() else 0,
         "n_panel_found": int((own.q_value < FOUND_BELOW).sum()),
         "n_genes": len(tested),
@@ -101,14 +99,12 @@ def _cell_type(
     }
 
 
-def _why_not(row: dict, min_cell: int) -> str:
-    """Why a cell type has no estimate, in the words of single cells and without small numbers of donors."""
-    if 0 < row["n"] < min_cell:
-        return "not estimated, because too few donors are left"
+def _why_not(row: dict) -> str:
+    """Why a cell type has no estimate, in the words of single cells."""
     return row["note"].replace(" samples are", " donors are").replace("no sample", "no donor")
 
 
-def power_sentence(cell_type: str, panel: pd.DataFrame, headline: str, min_cell: int) -> str:
+def power_sentence(cell_type: str, panel: pd.DataFrame, headline: str) -> str:
     """What was found in a cell type; where nothing, how much could have been there unseen.
 
     Parameters
@@ -121,9 +117,9 @@ def power_sentence(cell_type: str, panel: pd.DataFrame, headline: str, min_cell:
     if row is None:
         return f"{cell_type}: {headline} is not in the panel."
     if not panel.estimate.notna().any():
-        return f"{cell_type}: {_why_not(row.to_dict(), min_cell)}; so {nothing}."
+        return f"{cell_type}: {_why_not(row.to_dict())}; so {nothing}."
     found = panel[panel.q_value < FOUND_BELOW]
-    donors = count(row.n, min_cell)
+    donors = people(row.n)
     told = f"{cell_type}: " + (
         f"{len(found)} of {int(panel.n_tests.max())} genes declared beforehand have q below 0.05 ({', '.join(found.term)})."
         if len(found)
@@ -155,14 +151,11 @@ def _side_by_side(composition: pd.DataFrame) -> list[dict]:
     return rows
 
 
-def composition_sentence(row: dict, min_cell: int) -> str:
+def composition_sentence(row: dict) -> str:
     """The share of one cell type, whatever its p."""
     own = row["own"]
     if pd.isna(own["estimate"]):
-        why = own["note"]
-        if 0 < own["n_with_cells"] < min_cell:
-            why = "not estimated, because too few donors have cells of it"
-        return f"{row['term']}: {why}."
+        return f"{row['term']}: {own['note']}."
     p, q = (
         f"{name} {text if (text := p_value(own[key])).startswith('<') else f'= {text}'}"
         for name, key in (("p", "p_value"), ("q", "q_value"))
@@ -176,12 +169,8 @@ def composition_sentence(row: dict, min_cell: int) -> str:
     return f"{told}; {number(own['detectable'])} would have been found with 80 % power."
 
 
-def _forest(composition: pd.DataFrame, min_cell: int) -> Markup:
-    shown = (
-        composition[composition.estimate.notna() & (composition.n >= min_cell)]
-        if len(composition)
-        else composition
-    )
+def _forest(composition: pd.DataFrame) -> Markup:
+    shown = composition[composition.estimate.notna()] if len(composition) else composition
     if not len(shown):
         return Markup("")
     kinds = {exposure: spoken for exposure, spoken, _ in KINDS}

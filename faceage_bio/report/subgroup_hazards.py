@@ -6,8 +6,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from faceage_bio.report import figures_hazards, words
-from faceage_bio.report.associations import without_small
-from faceage_bio.report.formats import count, p_value
+from faceage_bio.report.formats import p_value, people
 from faceage_bio.report.tables import ReportTables
 
 COLUMNS = ("modifier", "subgroup", "p_interaction", "q_interaction")
@@ -19,14 +18,12 @@ def subgroup_section(tables: ReportTables, name: str, config: dict) -> dict:
     if not len(table):
         return {"subgroups": [], "subgroup_figure": ""}
     table = table.reindex(columns=list(dict.fromkeys([*table.columns, *COLUMNS])))
-    min_cell = config["report"]["min_cell"]
-    table = without_small(table, min_cell)
     for column in ("modifier", "subgroup", "note"):
         table[column] = table[column].fillna("").astype(str)
     table["shown"] = [_shown(row) for row in table.itertuples()]
     figure = table[(table["subgroup"] != "") & table["estimate"].notna()]
     # models may lack different people; the line tells those of the first, the table those of each
-    numbers = {row.shown: _people(row, min_cell) for row in reversed(list(figure.itertuples()))}
+    numbers = {row.shown: _people(row) for row in reversed(list(figure.itertuples()))}
     figure = figure.assign(
         label=figure["shown"] + figure["shown"].map(numbers), test=[_test(row) for row in figure.itertuples()]
     )
@@ -40,9 +37,9 @@ def _shown(row) -> str:
     return f"{words.term(row.modifier)}: {'as a number' if row.measure.startswith('ratio') else 'do they differ?'}"
 
 
-def _people(row, min_cell: int) -> str:
+def _people(row) -> str:
     parts = [
-        f"{count(value, min_cell)} {word}"
+        f"{people(value)} {word}"
         for value, word in ((row.n, "people"), (row.n_events, "deaths"))
         if math.isfinite(value)
     ]

@@ -22,6 +22,6 @@ def survival_cohort(tables: ReportTables, name: str, config: dict) -> dict:
         **added_value_section(tables, name, config),
         **competing_section(tables, name, config),
         **scores_section(tables, name, config),
-        **ageing_rate_section(tables, name, config["report"]["min_cell"]),
+        **ageing_rate_section(tables, name),
         **gene_survival_section(tables, name, config),
     }

@@ -2,18 +2,12 @@
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
 from faceage_bio.columns import COHORT
-from faceage_bio.privacy.alike import tell_alike
-from faceage_bio.privacy.notes import without_small_numbers
-from faceage_bio.privacy.suppress import suppress_each
-from faceage_bio.privacy.suppressed import Suppressed
-from faceage_bio.privacy.tables import NEVER, TABLES
-from faceage_bio.privacy.who import Told
 from faceage_bio.tables import read_table, sha256_of
 
 ROOMS = {
@@ -25,12 +19,11 @@ ROOMS = {
 class ReportTables:
     """Tables by (room, name), all cohorts below each other; ``flow`` is the room "ledger".
 
-    ``told``: by cohort, column (n, n_events) and group, numbers that are told as they are (`privacy.alike`); ``fingerprint``: first 12 digits of the SHA-256 of their places and contents.
+    ``fingerprint``: first 12 digits of the SHA-256 of their places and contents.
     """
 
     by_name: dict[tuple[str, str], pd.DataFrame]
     fingerprint: str = ""
-    told: Told = field(default_factory=dict)
 
     def get(self, room: str, name: str, cohort: str | None = None) -> pd.DataFrame:
         """A table, or an empty one if that stage did not run (for this cohort)."""
@@ -38,43 +31,6 @@ class ReportTables:
         if table is None:
             return pd.DataFrame()
         return table if cohort is None else table[table[COHORT] == cohort]
-
-    def without_small_notes(self, min_cell: int) -> "ReportTables":
-        """The same as it may be told: tables without small numbers and what gives them away, notes without such numbers.
-
-        A small number is 1, which `formats.count` prints as "< 5"; one that is told instead of another is printed as "≈ 114"; what
-        else is not told is missing (`privacy.suppress`).
-        """
-        keys = {
-            key: place for place in self.by_name if TABLES.get(key := "/".join(place), NEVER) is not NEVER
-        }
-        protected = suppress_each({key: self.by_name[place] for key, place in keys.items()}, min_cell)
-        flow = [("flow", Suppressed.of(table)) for key, table in self.by_name.items() if key == FLOW]
-        told = tell_alike([*protected.items(), *flow], min_cell) if min_cell > 1 else {}
-        shown = self.by_name | {
-            keys[key]: one.with_about() if key in TOLD_BY_SECTION else one.as_numbers(min_cell)
-            for key, one in protected.items()
-        }
-        return replace(
-            self,
-            told=told,
-            by_name={
-                key: table.assign(note=[without_small_numbers(note, min_cell) for note in table["note"]])
-                if "note" in table
-                else table
-                for key, table in shown.items()
-            },
-        )
-
-
-FLOW = ("ledger", "flow")
-# sections that see to the sums of their numbers themselves; the flow is "ledger/flow" here, which is no table's key
-TOLD_BY_SECTION = {
-    "scores/comparison",
-    "scores/scored",
-    "phenotype/table_one",
-    "phenotype/distributions",
-}
 
 
 def collect(paths: Sequence[Path]) -> ReportTables:

@@ -1,6 +1,5 @@
 """The section on DNA variants of the declared genes: burden and SKAT, age as negative control, what was left out (variants.html.j2)."""
 
-import numpy as np
 import pandas as pd
 from markupsafe import Markup
 
@@ -11,7 +10,6 @@ from faceage_bio.report.tables import ReportTables
 
 KINDS = {AGE_ACCELERATION: "age acceleration", AGE: "chronological age (negative control)"}
 COLOURS = [(KINDS[AGE_ACCELERATION], figures.ORANGE), (KINDS[AGE], figures.BLUE)]
-NUMBERS = ("estimate", "ci_lower", "ci_upper", "p_value", "q_value", "p_bonferroni")
 FOUND_BELOW = 0.05
 # said wherever a result of variants is told
 PUBLISHED = (
@@ -25,8 +23,6 @@ def variant_section(tables: ReportTables, name: str, config: dict) -> dict | Non
     genes, common, quality = (tables.get("variants", table, name) for table in ("genes", "common", "quality"))
     if not len(genes):
         return None
-    min_cell = config["report"]["min_cell"]
-    genes, common = hidden(genes, min_cell), hidden(common, min_cell)
     burden = genes[genes.test == "burden"]
     shown = burden.assign(kind=burden.outcome.map(KINDS))[burden.estimate.notna()]
     per = burden["per"].iloc[0]
@@ -40,32 +36,13 @@ def variant_section(tables: ReportTables, name: str, config: dict) -> dict | Non
         "figure": Markup(figure),
         "rows": side_by_side(genes),
         "common": _twins(common),
-        "quality": [row | {"small": row["measure"] == "people"} for row in quality.to_dict("records")],
+        "quality": quality.to_dict("records"),
         "per": per,
         "n_tests": int(own["n_tests"].max()) if own["n_tests"].notna().any() else 0,
         "adjustment": own["adjustment"].iloc[0],
         "control": next(iter(genes[genes.outcome == AGE]["adjustment"]), ""),
         "ancestry": "ancestry" in own["adjustment"].iloc[0],
     }
-
-
-def hidden(table: pd.DataFrame, min_cell: int) -> pd.DataFrame:
-    """Without the numbers of carriers, or of all others, who are fewer than ``min_cell``."""
-    if not len(table):
-        return table
-    table = table.copy()
-    rest = table["n"] - table["n_carriers"]
-    small = table["n_carriers"].between(1, min_cell - 1) | rest.between(1, min_cell - 1)
-    told = small & table["estimate"].notna()
-    for column in NUMBERS:
-        table[column] = table[column].astype("float64").mask(small)
-    if "n_alleles" in table:
-        table["n_alleles"] = table["n_alleles"].astype("float64").mask(small)
-    if "frequency" in table:
-        table["frequency"] = table["frequency"].mask(small)
-    table["n_carriers"] = table["n_carriers"].astype("float64").mask(rest.between(1, min_cell - 1), np.nan)
-    table.loc[told, "note"] = f"not shown, because fewer than {min_cell} people carry it, or do not"
-    return table
 
 
 def side_by_side(genes: pd.DataFrame) -> list[dict]:

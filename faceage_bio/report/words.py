@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from faceage_bio.report.formats import count, interval, number, p_value, people, signed
+from faceage_bio.report.formats import count, interval, number, p_value, signed
 
 REASONS = {
     "": "", "missing_file": "file is gone", "not_a_file": "not a file", "no_permission": "file may not be read",
@@ -86,7 +86,7 @@ def quality_rules(quality: dict, action: str) -> str:
     )
 
 
-def hazard_sentence(cox: pd.DataFrame, min_cell: int) -> str:
+def hazard_sentence(cox: pd.DataFrame, min_cell: int | None = None) -> str:
     """The survival answer of one cohort: age-adjusted first, raw beside it."""
     adjusted = cox[(cox.model == "face age + age") & (cox.term == "face_age")]
     raw = cox[(cox.model == "univariable") & (cox.term == "face_age")]
@@ -100,7 +100,7 @@ def hazard_sentence(cox: pd.DataFrame, min_cell: int) -> str:
     sentence = (
         f"At the same chronological age, a face {row['per']} older went with a {abs(percent):.0f} % {more} hazard of death "
         f"(hazard ratio {number(row.estimate)}, 95 % interval {interval(row.ci_lower, row.ci_upper)}, p {_p(row.p_value)}; "
-        f"{count(row.n, min_cell)} people, {count(row.n_events, min_cell)} deaths)."
+        f"{count(row.n)} people, {count(row.n_events)} deaths)."
     )
     if "deaths per term" in row.note:
         sentence += f" Not to be relied on: {row.note}."
@@ -123,7 +123,7 @@ def group_sentence(groups: pd.DataFrame) -> str:
     older = "older" if row.estimate >= 0 else "younger"
     return (
         f"People with cancer looked {number(abs(row.estimate), 1)} years {older} than reference people of the same age "
-        f"(95 % interval {interval(row.ci_lower, row.ci_upper, 1)}, p {_p(row.p_value)}; {people(row.n)} people). "
+        f"(95 % interval {interval(row.ci_lower, row.ci_upper, 1)}, p {_p(row.p_value)}; {count(row.n)} people). "
         f"Raw age gap: {signed(raw.estimate)} years ({interval(raw.ci_lower, raw.ci_upper, 1)})."
     )
 
@@ -140,11 +140,11 @@ def agreement_sentence(rows: pd.DataFrame) -> str:
     return (
         f"{bias.term} took faces for {number(abs(bias.estimate), 1)} years {older} than {other} did, on average "
         f"(95 % interval {interval(bias.ci_lower, bias.ci_upper, 1)}); for 95 in 100 people the difference lies between "
-        f"{signed(lower.estimate, 1)} and {signed(upper.estimate, 1)} years ({people(bias.n)} people)."
+        f"{signed(lower.estimate, 1)} and {signed(upper.estimate, 1)} years ({count(bias.n)} people)."
     )
 
 
-def gene_sentence(panel: pd.DataFrame, gene: str, min_cell: int) -> str:
+def gene_sentence(panel: pd.DataFrame, gene: str, min_cell: int | None = None) -> str:
     """The headline gene, whatever its p."""
     together = panel[(panel.term == gene) & (panel.model == "together")].drop_duplicates("exposure")
     by_exposure = together.set_index("exposure")
@@ -155,7 +155,7 @@ def gene_sentence(panel: pd.DataFrame, gene: str, min_cell: int) -> str:
         return f"{gene}: {row.note}."
     sentence = (
         f"{gene} expression changed by {signed(row.estimate, 2)} log2 per {row['per']} of age acceleration "
-        f"(95 % interval {interval(row.ci_lower, row.ci_upper)}, p {_p(row.p_value)}, q in the panel {_p(row.q_value)}; {count(row.n, min_cell)} people)"
+        f"(95 % interval {interval(row.ci_lower, row.ci_upper)}, p {_p(row.p_value)}, q in the panel {_p(row.q_value)}; {count(row.n)} people)"
     )
     if "chronological_age" in by_exposure.index and pd.notna(by_exposure.estimate["chronological_age"]):
         other = by_exposure.loc["chronological_age"]

@@ -9,6 +9,7 @@ from faceage_bio.scores.definition import Score
 from faceage_bio.scores.swap import CONTINUOUS_AGE, CONTINUOUS_FACE, Swap, Version
 from faceage_bio.stats.cox import fit_cox
 from faceage_bio.stats.cox_fit import CoxFit, likelihood_ratio_test
+from faceage_bio.stats.fewest_events import check_events
 from faceage_bio.stats.kaplan_meier import kaplan_meier, median
 
 MONTHS = 12  # in a year
@@ -63,11 +64,19 @@ def hazard_rows(people: pd.DataFrame, version: Version, score: Score, reference:
             raise FitError(f"nobody is in the reference group {reference}")
         if not present:
             raise FitError("there is one group only")
+        check_events(people[EVENT])
         design = pd.DataFrame({name: (version.groups == name).astype("float64") for name in present})
         fit = fit_cox(people[FOLLOWUP], people[EVENT], design, entry_of(people))
     except FitError as error:
         return [base | {"term": name, "note": f"not estimated, because {error}"} for name in present] + empty
-    return [base | {"term": name, "note": fit.note} | _ratio(fit, name) for name in present] + empty
+    rows = []
+    for name in present:
+        try:
+            check_events(people.loc[version.groups == name, EVENT])
+            rows.append(base | {"term": name, "note": fit.note} | _ratio(fit, name))
+        except FitError as error:
+            rows.append(base | {"term": name, "note": f"not estimated, because {error}"})
+    return rows + empty
 
 
 def move_rows(people: pd.DataFrame, before: Version, after: Version, score: Score) -> list[dict]:
@@ -120,6 +129,7 @@ def continuous_fits(people: pd.DataFrame, swap: Swap, per_years: float) -> dict[
     FitError
         One of them cannot be fitted.
     """
+    check_events(people[EVENT])
     terms = {"other items": swap.other_points} if swap.other_points.nunique() > 1 else {}
     ages = {AGE: people[AGE] / per_years, FACE_AGE: people[FACE_AGE] / per_years}
 

@@ -1,7 +1,5 @@
 """What the pages say besides the results."""
 
-from pydantic import Field
-
 from faceage_bio.settings.closed import Closed
 
 
@@ -12,5 +10,3 @@ class Report(Closed):
     """Heads both reports."""
     governance: str = ""
     """Ethics approval and consent, printed as given."""
-    min_cell: int = Field(default=5, ge=1)
-    """Groups of fewer people are not printed."""

@@ -8,6 +8,7 @@ from faceage_bio.columns import AGE, COHORT, EVENT, FACE_AGE, FOLLOWUP
 from faceage_bio.errors import FitError
 from faceage_bio.stats.cox import fit_cox
 from faceage_bio.stats.cox_fit import EVENTS_PER_TERM, NORMAL_975, CoxFit
+from faceage_bio.stats.fewest_events import check_events
 from faceage_bio.survival.ladder import ladder_steps
 from faceage_bio.survival.models import (
     WORDS,
@@ -68,6 +69,7 @@ def compare_ages(usable: pd.DataFrame, choices: Choices, cohort: str) -> pd.Data
 
 def two_models(frame: ModelFrame) -> list[dict]:
     """Separate models of either age, fitted as one: everybody twice, a stratum for each copy, errors by person."""
+    check_events(frame.people[EVENT])
     design = frame.design
     deaths, terms = int(frame.people[EVENT].sum()), design.shape[1] - 1
     if deaths < max(2, terms):

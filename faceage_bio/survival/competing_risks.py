@@ -21,6 +21,7 @@ from faceage_bio.columns import (
 from faceage_bio.errors import FitError
 from faceage_bio.problems import Problems
 from faceage_bio.stats.competing_risks import cumulative_incidence, gray_test, incidence_at
+from faceage_bio.stats.fewest_events import check_events
 from faceage_bio.stats.fine_gray import fit_fine_gray
 from faceage_bio.stats.kaplan_meier import Interval, risk_table
 from faceage_bio.survival.curves import Group, each_group, late_entry, whole_years
@@ -254,6 +255,7 @@ def _fine_gray(
             raise FitError(
                 "somebody enters late, which this model does not know; read the cause-specific hazard"
             )
+        check_events(frame.people[EVENT])
         fit = fit_fine_gray(frame.people[FOLLOWUP], frame.people[CODE], code, frame.design)
     except FitError as error:
         per = unit_of(columns[0], choices.per_years)[1]

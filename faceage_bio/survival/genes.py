@@ -13,6 +13,7 @@ from faceage_bio.stats.cox_batch import fit_cox_per_column
 from faceage_bio.stats.cox_fit import EVENTS_PER_TERM
 from faceage_bio.stats.cox_ph import proportional_hazards_test
 from faceage_bio.stats.design import build_design
+from faceage_bio.stats.fewest_events import check_events
 from faceage_bio.stats.multiplicity import benjamini_hochberg, bonferroni
 from faceage_bio.tables import read_table, result_rows
 
@@ -143,6 +144,7 @@ def _analysis(
     try:
         if not len(people):
             raise FitError("nobody has follow-up, a sample and all covariates")
+        check_events(people[EVENT])
         found = fit_cox_per_column(
             people[FOLLOWUP], people[EVENT], people[names], matrix, entry, strata=labels
         )

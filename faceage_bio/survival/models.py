@@ -12,6 +12,7 @@ from faceage_bio.errors import ConfigError, FitError
 from faceage_bio.stats.cox import fit_cox
 from faceage_bio.stats.cox_fit import CoxFit
 from faceage_bio.stats.design import build_design
+from faceage_bio.stats.fewest_events import check_events
 from faceage_bio.survival.follow_up import IN_YEARS
 
 WORDS = {FACE_AGE: "face age", AGE: "age", AGE_ACCELERATION: "age acceleration"}
@@ -118,7 +119,14 @@ class ModelFrame:
         return late.fillna(0.0) if late.gt(0).any() else None
 
     def fit(self, design: pd.DataFrame | None = None, **options) -> CoxFit:
-        """Fit this design, or another on the same rows; errors are robust if the choices name clusters."""
+        """Fit this design, or another on the same rows; errors are robust if the choices name clusters.
+
+        Raises
+        ------
+        FitError
+            Fewer deaths than a hazard ratio needs (`fewest_events`), or what ``fit_cox`` refuses.
+        """
+        check_events(self.people[EVENT])
         return fit_cox(
             self.people[FOLLOWUP], self.people[EVENT], self.design if design is None else design, self.entry,
             **{"strata": self.strata, "cluster": self.cluster} | options,

@@ -18,7 +18,7 @@ from faceage_bio.tables import result_rows
 
 TRANSFORM = "km"
 BINS = 10
-FEWEST_DEATHS = 5  # of a bin
+FEWEST_DEATHS = 5  # of a bin, since the mean of fewer Schoenfeld residuals is mostly noise
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from faceage_bio.errors import FitError
 from faceage_bio.stats.cox import fit_cox
 from faceage_bio.stats.cox_fit import CoxFit, likelihood_ratio_test
 from faceage_bio.stats.cox_ph import GLOBAL, proportional_hazards_test
+from faceage_bio.stats.fewest_events import FEWEST_EVENTS
 from faceage_bio.stats.kaplan_meier import kaplan_meier
 from faceage_bio.stats.restricted_mean import difference, restricted_mean
 from faceage_bio.stats.time_split import split_follow_up
@@ -145,7 +146,7 @@ def _stretches(frame: ModelFrame, term: str, choices: Choices, split_years: Sequ
     spells, design, strata, cluster = _split(frame, cuts)
     number = spells["spell"].to_numpy()
     deaths = np.bincount(number, weights=spells["event"], minlength=len(cuts) + 1)
-    if (deaths < 2).any():
+    if (deaths < FEWEST_EVENTS).any():
         raise FitError(
             f"a stretch of follow-up has {int(deaths.min())} deaths; declare other survival.split_years"
         )

@@ -5,13 +5,15 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from faceage_bio.columns import AGE, AGE_GAP, COHORT, ENTRY, FACE_AGE, FOLLOWUP
+from faceage_bio.columns import AGE, AGE_GAP, COHORT, ENTRY, EVENT, FACE_AGE, FOLLOWUP
 from faceage_bio.errors import FitError
+from faceage_bio.stats.fewest_events import check_events
 from faceage_bio.survival.models import Choices, model_frame, model_rows, name_of, not_estimated, unit_of
 from faceage_bio.tables import result_rows
 
 EVERYBODY = "everybody"
 GAP_CLASS = "gap_class"
+ESTIMATES = ("estimate", "ci_lower", "ci_upper", "p_value", "robust_lower", "robust_upper", "robust_p")
 
 
 def sensitivity(
@@ -115,5 +117,9 @@ def _gap_rows(usable: pd.DataFrame, choices: Choices, gap_classes: tuple[float, 
         level = row["term"].partition(": ")[2]
         if level in names:
             inside = people[people[GAP_CLASS] == level]
-            row["n_level"], row["n_events_level"] = len(inside), int(inside["event"].sum())
+            row["n_level"], row["n_events_level"] = len(inside), int(inside[EVENT].sum())
+            try:
+                check_events(inside[EVENT])
+            except FitError as error:
+                row.update(dict.fromkeys(ESTIMATES, np.nan), note=not_estimated(error))
     return rows

@@ -7,12 +7,11 @@ from faceage_bio.columns import AGE, COHORT, EVENT, FACE_AGE
 from faceage_bio.errors import FitError
 from faceage_bio.stats.cox_fit import likelihood_ratio_test
 from faceage_bio.stats.design import build_design
+from faceage_bio.stats.fewest_events import FEWEST_EVENTS
 from faceage_bio.stats.multiplicity import benjamini_hochberg
 from faceage_bio.survival.ladder import UNADJUSTED
 from faceage_bio.survival.models import WORDS, Choices, model_frame, model_rows, not_estimated
 from faceage_bio.tables import result_rows
-
-FEWEST_DEATHS = 2  # of a level that takes part in the interaction test
 
 
 def compare_sites(usable: pd.DataFrame, by: str, choices: Choices, cohort: str) -> pd.DataFrame:
@@ -21,7 +20,7 @@ def compare_sites(usable: pd.DataFrame, by: str, choices: Choices, cohort: str) 
     The test of interaction asks of the same models whether they could share one hazard ratio of face age: a likelihood-ratio test
     of one for all against one for each level, both in one model in which each level has a baseline hazard and coefficients of the
     covariates of its own. (Were these common, age could take up what differs in face age, since the two are alike.) Levels of
-    fewer than 2 deaths are left out of it.
+    fewer than 5 deaths are left out of it.
 
     Returns
     -------
@@ -74,7 +73,7 @@ def ordered_levels(known: pd.DataFrame, by: str, choices: Choices) -> list[str]:
 def _interaction(known: pd.DataFrame, by: str, levels: list[str], held: list[str], choices: Choices) -> dict:
     labels = known[by].astype(str)
     deaths = known[EVENT].groupby(labels).sum()
-    used = [level for level in levels if deaths[level] >= FEWEST_DEATHS]
+    used = [level for level in levels if deaths[level] >= FEWEST_EVENTS]
     left_out = [level for level in levels if level not in used]
     try:
         if len(used) < 2:
@@ -92,7 +91,7 @@ def _interaction(known: pd.DataFrame, by: str, levels: list[str], held: list[str
         chi_square, df, p_value = likelihood_ratio_test(smaller, larger)
     except FitError as error:
         return {"measure": "interaction chi-square", "note": not_estimated(error)}
-    notes = [f"without {', '.join(left_out)}, with fewer than {FEWEST_DEATHS} deaths"] if left_out else []
+    notes = [f"without {', '.join(left_out)}, with fewer than {FEWEST_EVENTS} deaths"] if left_out else []
     return {
         "measure": f"interaction chi-square, {df} df", "estimate": chi_square, "p_value": p_value,
         "n": len(frame.people), "n_events": int(frame.people[EVENT].sum()),

@@ -10,6 +10,7 @@ from faceage_bio.columns import AGE, AGE_ACCELERATION, COHORT, EVENT, RESULT_COL
 from faceage_bio.errors import FitError
 from faceage_bio.stats.cox_fit import CoxFit, likelihood_ratio_test
 from faceage_bio.stats.design import build_design
+from faceage_bio.stats.fewest_events import FEWEST_EVENTS
 from faceage_bio.stats.multiplicity import benjamini_hochberg
 from faceage_bio.survival.hazard_curve import main_steps
 from faceage_bio.survival.models import (
@@ -26,7 +27,6 @@ from faceage_bio.survival.models import (
 from faceage_bio.survival.sites import by_level, ordered_levels
 from faceage_bio.tables import result_rows
 
-FEWEST_DEATHS = 5  # of a subgroup whose hazard ratio is estimated
 FEW_DEATHS = 10  # of a subgroup whose hazard ratio is flagged
 MAX_LEVELS = 12
 BAND = "age_band"
@@ -150,14 +150,14 @@ def _groups(known: pd.DataFrame, modifier: str, columns: list[str], choices: Cho
     for level, row in rows.items():
         if level in left_out:
             of_all = _counted(known[known[modifier].astype(str) == level])
-            note = not_estimated(f"fewer than {FEWEST_DEATHS} of its people died")
+            note = not_estimated(f"fewer than {FEWEST_EVENTS} of its people died")
             rows[level] = row | of_all | {"note": note}
         else:
             few = row["n_events"] < FEW_DEATHS
             found = numbers(fit.terms.loc[f"{AGE_ACCELERATION} in {level}"])
             note = f"fewer than {FEW_DEATHS} of its people died" if few else ""
             rows[level] = row | found | {"p_value": np.nan, "note": note}
-    notes = [f"without {', '.join(left_out)}, with fewer than {FEWEST_DEATHS} deaths"] if left_out else []
+    notes = [f"without {', '.join(left_out)}, with fewer than {FEWEST_EVENTS} deaths"] if left_out else []
     test["note"] = "; ".join(part for part in (*notes, fit.note, frame.note) if part)
     return [*rows.values(), base | test | _counted(frame.people)]
 
@@ -173,9 +173,9 @@ def _with_deaths(
     people = model_frame(known, wanted, choices).people
     labels = known[modifier].astype(str)
     deaths = people[EVENT].groupby(labels[people.index]).sum()
-    used = [level for level in every if deaths.get(level, 0) >= FEWEST_DEATHS]
+    used = [level for level in every if deaths.get(level, 0) >= FEWEST_EVENTS]
     if len(used) < 2:
-        raise FitError(f"fewer than 2 subgroups have {FEWEST_DEATHS} deaths")
+        raise FitError(f"fewer than 2 subgroups have {FEWEST_EVENTS} deaths")
     left_out = [level for level in every if level not in used]
     return model_frame(known[labels.isin(used)], wanted, choices), left_out
 

@@ -83,13 +83,12 @@ rule check_expression:
         limits=QUALITY_LIMITS,
         min_count=config["expression"]["min_count"],
         min_samples=config["expression"]["min_samples"],
-        min_cell=config["report"]["min_cell"],
         tissue=TISSUE,
         version=VERSION,
     shell:
         "faceage-bio check-expression --acceleration {input.acceleration:q} {params.inputs:q} {params.covariates:q}"
         " {params.limits:q} {params.tissue:q} --min-count {params.min_count} --min-samples {params.min_samples}"
-        " --min-cell {params.min_cell} --output $(dirname {output.quality:q}) --quality {output.samples:q}"
+        " --output $(dirname {output.quality:q}) --quality {output.samples:q}"
         " > {log:q} 2>&1"
 
 
@@ -186,13 +185,12 @@ rule fit_expression_sensitivity:
         per_years=config["expression"]["per_years"],
         min_count=config["expression"]["min_count"],
         min_samples=config["expression"]["min_samples"],
-        min_cell=config["report"]["min_cell"],
         version=VERSION,
     shell:
         "faceage-bio fit-expression-sensitivity --acceleration {input.acceleration:q} {params.inputs:q}"
         " --quality {input.quality:q} {params.covariates:q} {params.panel:q} {params.varied:q} {params.choice:q}"
         " --per-years {params.per_years} --min-count {params.min_count} --min-samples {params.min_samples}"
-        " --min-cell {params.min_cell} --output {output.sensitivity:q} --residuals {output.residuals:q} > {log:q} 2>&1"
+        " --output {output.sensitivity:q} --residuals {output.residuals:q} > {log:q} 2>&1"
 
 
 rule score_gene_sets:

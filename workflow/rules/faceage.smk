@@ -59,12 +59,11 @@ rule gather_face_ages:
         same_photo=config["faceage"]["same_photo"],
         review=option("--review", [REVIEW] if REVIEW else []),
         disagreement=config["review"]["disagreement"],
-        min_cell=config["report"]["min_cell"],
         results=results_dir,
         version=VERSION,
     shell:
         "faceage-bio gather-face-ages {params.shards:q} {params.models:q} --settings {params.settings:q}"
-        " --same-photo {params.same_photo} {params.review:q} --disagreement {params.disagreement} --min-cell {params.min_cell} --results {params.results:q} > {log:q} 2>&1"
+        " --same-photo {params.same_photo} {params.review:q} --disagreement {params.disagreement} --results {params.results:q} > {log:q} 2>&1"
 
 
 rule summarise_photos:
@@ -108,11 +107,10 @@ rule compare_models:
         cohort=any_of(WITH_PHOTOS),
     params:
         models=option("--model", MODELS),
-        min_cell=config["report"]["min_cell"],
         version=VERSION,
     shell:
         "faceage-bio compare-models --face-age {input.face_age:q} {params.models:q}"
-        " --min-cell {params.min_cell} --agreement {output.agreement:q} --bands {output.bands:q} > {log:q} 2>&1"
+        " --agreement {output.agreement:q} --bands {output.bands:q} > {log:q} 2>&1"
 
 
 rule read_face_ages:

@@ -58,9 +58,8 @@ rule describe_groups:
         columns=option("--column", config["phenotype"]["table_one"]["columns"]),
         factors=option("--factor", [*config["phenotype"]["factors"], "group"]),
         groups=table_one_groups(),
-        min_cell=config["report"]["min_cell"],
         version=VERSION,
     shell:
         "faceage-bio describe-groups --cohort {wildcards.cohort} --acceleration {input:q} {params.columns:q}"
-        " {params.factors:q} --groups={params.groups} --min-cell {params.min_cell} --table-one {output.table_one:q}"
+        " {params.factors:q} --groups={params.groups} --table-one {output.table_one:q}"
         " --distributions {output.distributions:q} --squares {output.squares:q} > {log:q} 2>&1"

@@ -221,9 +221,9 @@ rule publish:
         people=option(
             "--table", [*cohort_files(), *filter(None, map(config["readers"].get, ("readings", "cases")))]
         ),
-        min_cell=config["report"]["min_cell"],
+        config=json.dumps(config),
         results=results_dir,
         version=VERSION,
     shell:
-        "faceage-bio publish --results {params.results:q} --output $(dirname {output:q}) {params.people:q}"
-        " --min-cell {params.min_cell} > {log:q} 2>&1"
+        "faceage-bio publish --results {params.results:q} --output {params.results:q}/share {params.people:q}"
+        " --config {params.config:q} > {log:q} 2>&1"

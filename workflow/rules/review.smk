@@ -36,8 +36,7 @@ rule summarise_review:
     params:
         photos=each_photo_table,
         disagreement=config["review"]["disagreement"],
-        min_cell=config["report"]["min_cell"],
         version=VERSION,
     shell:
         "faceage-bio summarise-review --review {input.review:q} {params.photos:q} --disagreement {params.disagreement}"
-        " --min-cell {params.min_cell} --output {output:q} > {log:q} 2>&1"
+        " --output {output:q} > {log:q} 2>&1"

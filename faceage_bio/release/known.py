@@ -22,7 +22,7 @@ from pathlib import Path
 import pandas as pd
 
 from faceage_bio.errors import TableError
-from faceage_bio.privacy.dates import days_in, days_of_cell, masked_day
+from faceage_bio.release.dates import days_in, days_of_cell, masked_day
 from faceage_bio.tables import read_text_table
 
 IDENTIFIERS = re.compile(

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from faceage_bio.privacy.dates import MONTHS, days_of_cell
-from faceage_bio.privacy.gate import check_folder
-from faceage_bio.privacy.known import Known, known_of_columns
+from faceage_bio.release.dates import MONTHS, days_of_cell
+from faceage_bio.release.gate import check_folder
+from faceage_bio.release.known import Known, known_of_columns
 
 BIRTH = date(1950, 4, 3)
 PHOTO = date(2019, 8, 7)

@@ -13,10 +13,10 @@ ADVICE = {
     "user or host": "Take the name of the user or machine out.",
     "date": "Take the date out, or write years of age or of follow-up.",
     "individual rows": "Share a table of groups instead; rows about single people stay in results/.",
-    "small count": "Let `faceage-bio publish` write the table: it leaves small numbers out, and what gives them away.",
-    "small difference": "Let `faceage-bio publish` write all tables together: it tells numbers of the same people that differ by few as one.",
+    "exact count": "Let `faceage-bio publish` write the table: it rounds counts.",
+    "other page": "Let `faceage-bio publish` render the pages from the released tables, and change neither.",
     "kind of file": "Share .html, .tsv, .svg, .json, .md, .txt or .bib; leave everything else in results/.",
-    "unknown table": "Declare the table in faceage_bio/privacy/tables.py: as it is, which counts, or never.",
+    "unknown table": "Declare the table in faceage_bio/release/tables.py, as a result table or as one that never leaves.",
 }
 
 

@@ -19,15 +19,18 @@ Table = Annotated[
 ConfigFile = Annotated[
     Path | None, typer.Option("--configfile", help="The study's config.yaml, for its tables and threshold.")
 ]
-MinCell = Annotated[
-    int | None, typer.Option(help="Smallest number of people that is told; the config's, else 5.", min=1)
+Rounding = Annotated[
+    int | None,
+    typer.Option(
+        help="Rounding of counts; the config's release.rounding, else 6. 1: none, for public data.", min=1
+    ),
 ]
 
 
 def _known(results: list[Path], tables: list[Path], config):
     """Who must not be found: people of the results, of the config's tables and of further ones."""
     from faceage_bio.errors import PrivacyError
-    from faceage_bio.privacy.known import Known, known_of_inputs, known_of_results
+    from faceage_bio.release.known import Known, known_of_inputs, known_of_results
 
     known = Known()
     for folder in results:
@@ -49,11 +52,11 @@ def _known(results: list[Path], tables: list[Path], config):
     return known | known_of_inputs(paths)
 
 
-def _settings(configfile: Path | None, min_cell: int | None):
+def _settings(configfile: Path | None, rounding: int | None):
     from faceage_bio.config import load_config
 
     config = load_config(configfile) if configfile else None
-    return config, min_cell or (config.report.min_cell if config else 5)
+    return config, rounding or (config.release.rounding if config else 6)
 
 
 @app.command()
@@ -62,19 +65,19 @@ def check_privacy(
     results: Results = [],
     table: Table = [],
     configfile: ConfigFile = None,
-    min_cell: MinCell = None,
+    rounding: Rounding = None,
 ) -> None:
-    """Look in every file for pictures, identifiers, file names, paths, dates of people, vectors and small numbers of people.
+    """Look in every file for pictures, identifiers, file names, paths, dates of participants, vectors and counts that are not rounded.
 
     Ends with status 2 and a list if anything is found; nothing that is found is printed in full.
 
     Example: faceage-bio check-privacy results/share --results results
     """
-    from faceage_bio.privacy.gate import check_folder, stop_if_any
+    from faceage_bio.release.gate import check_folder, stop_if_any
 
-    config, smallest = _settings(configfile, min_cell)
+    config, k = _settings(configfile, rounding)
     known = _known(results, table, config)
-    stop_if_any(check_folder(folder, known, smallest), str(folder))
+    stop_if_any(check_folder(folder, known, k), str(folder))
     print(f"{folder}: nothing found; looked for {known.words}")
 
 
@@ -86,19 +89,42 @@ def publish(
     ] = None,
     table: Table = [],
     configfile: ConfigFile = None,
-    min_cell: MinCell = None,
+    config: Annotated[
+        str | None, typer.Option(help="The whole config as JSON, in place of --configfile.")
+    ] = None,
+    rounding: Rounding = None,
 ) -> None:
-    """Write what may be handed to others: pages, tables without small numbers, figures, manifest. All of it, or nothing.
+    """Write what may be handed to others: rounded tables, and pages and figures rendered from them. All of it, or nothing.
 
     Example: faceage-bio publish --results results --configfile my-study/config.yaml --output share.zip
     """
-    from faceage_bio.privacy.publish import mark_local
-    from faceage_bio.privacy.publish import publish as write
+    import json
 
-    config, smallest = _settings(configfile, min_cell)
-    known = _known([results], table, config)
-    done = write(results, output or results / "share", known, smallest)
+    from faceage_bio.config import check_config
+    from faceage_bio.errors import PrivacyError
+    from faceage_bio.release.bundle import publish as write
+    from faceage_bio.release.marker import mark_local
+    from faceage_bio.tables import read_json
+
+    settings, k = _settings(configfile, rounding)
+    if config is not None:
+        settings = check_config(json.loads(config))
+        k = rounding or settings.release.rounding
+    if settings is None:
+        raise PrivacyError(
+            "no config was given. Expected the study's config, with which the pages are rendered from the released tables. "
+            "Add --configfile my-study/config.yaml."
+        )
+    known = _known([results], table, settings)
+    folders = [results / "model" / "demo" if name == "demo" else Path(name) for name in settings.models]
+    with_photos = any(cohort.photos for cohort in settings.cohorts.values())
+    cards = [read_json(folder / "card.json") for folder in folders] if with_photos else []
+    done = write(results, output or results / "share", known, settings.model_dump(mode="json"), cards, k)
     mark_local(results)
+    for row in done.log[done.log.counts_rounded + done.log.statistics_redacted > 0].itertuples():
+        print(
+            f"{row.table}: {row.counts_rounded} counts rounded, {row.statistics_redacted} statistics redacted"
+        )
     print(f"{done.target}: {len(done.files)} files may leave; looked for {known.words}")
 
 
@@ -122,8 +148,8 @@ def pseudonymise(
 
     Example: faceage-bio pseudonymise results/north/acceleration/acceleration.parquet --output for_partner.tsv
     """
-    from faceage_bio.privacy.pseudonyms import default_key_path, load_key
-    from faceage_bio.privacy.pseudonyms import pseudonymise as replace
+    from faceage_bio.release.pseudonyms import default_key_path, load_key
+    from faceage_bio.release.pseudonyms import pseudonymise as replace
     from faceage_bio.tables import read_table, write_table
 
     place = key or default_key_path()

@@ -16,7 +16,7 @@ import pandas as pd
 
 from faceage_bio.columns import COHORT
 from faceage_bio.errors import PrivacyError
-from faceage_bio.privacy.known import FILES, holds_dates, holds_identifiers
+from faceage_bio.release.known import FILES, holds_dates, holds_identifiers
 
 KEY_BYTES = 32
 LENGTH = 12  # letters of a pseudonym: 60 bits, so that two of a million people share one with a chance of 4 in 10 million

@@ -1,20 +1,20 @@
 """The gate: reads every file that is to leave and collects what may not."""
 
-import contextlib
 import io
+import math
 import zipfile
 from bisect import bisect_right
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
 
 from faceage_bio.errors import PrivacyError, TableError
-from faceage_bio.privacy import content, counts
-from faceage_bio.privacy.alike import too_near
-from faceage_bio.privacy.findings import Finding, listed, masked
-from faceage_bio.privacy.known import Known, holds_dates, holds_identifiers
-from faceage_bio.privacy.notes import says_small_number
-from faceage_bio.privacy.suppressed import Suppressed
-from faceage_bio.privacy.tables import NEVER, PLAIN, declared
+from faceage_bio.release import content
+from faceage_bio.release.curves import SURVIVAL_TABLES
+from faceage_bio.release.findings import Finding, listed, masked
+from faceage_bio.release.known import Known, holds_dates, holds_identifiers
+from faceage_bio.release.page_text import texts_of_page
+from faceage_bio.release.rounding import midpoint
+from faceage_bio.release.tables import is_count, is_result, key_of, never_released
 from faceage_bio.tables import parse_text_table
 
 TEXTS = {
@@ -50,17 +50,21 @@ VECTORS = {
     ".arrow",
     ".zarr",
 }
+INDIVIDUAL = {  # columns that only a table with a row per person, photo or sample has
+    "followup_years", "entry_years", "event", "perceptual_hash", "pixel_hash", "box_x", "box_y", "path",
+    "photo_date", "birth_date", "sample_date", "followup_date", "entry_date",
+}  # fmt: skip
 UNREADABLE = (zipfile.BadZipFile, RuntimeError, NotImplementedError)
 MOST = 200  # findings of one kind in one file; more of the same say nothing new
 
 
-def check_folder(folder: Path, known: Known, min_cell: int) -> list[Finding]:
+def check_folder(folder: Path, known: Known, k: int) -> list[Finding]:
     """What may not leave in a folder, a zip or a single file.
 
     Parameters
     ----------
     known : whose identifiers, file names and dates are looked for
-    min_cell : numbers of people from 1 to one less are small
+    k : rounding of counts in the tables; 1 lets any whole number through
 
     Raises
     ------
@@ -79,8 +83,7 @@ def check_folder(folder: Path, known: Known, min_cell: int) -> list[Finding]:
         if path.is_symlink():
             findings.append(Finding(name, "", "kind of file", "a link, which leads out of the folder"))
         elif path.is_file():
-            findings += check_file(name, path.read_bytes(), known, min_cell)
-    findings += _across_tables(paths, folder, min_cell)
+            findings += check_file(name, path.read_bytes(), known, k)
     return sorted(set(findings))
 
 
@@ -99,7 +102,7 @@ def stop_if_any(findings: list[Finding], what: str) -> None:
         )
 
 
-def check_file(name: str, raw: bytes, known: Known, min_cell: int) -> list[Finding]:
+def check_file(name: str, raw: bytes, known: Known, k: int) -> list[Finding]:
     """What may not leave in one file, given its name in the folder and its bytes."""
     ending = PurePosixPath(name).suffix.lower()
     found = [
@@ -108,7 +111,7 @@ def check_file(name: str, raw: bytes, known: Known, min_cell: int) -> list[Findi
     ]
     found += [Finding(name, "", kind, what) for _, kind, what in content.in_bytes(raw)]
     if raw[:4] == b"PK\x03\x04" or ending == ".zip":
-        return found + _in_zip(name, raw, known, min_cell)
+        return found + _in_zip(name, raw, known, k)
     if ending in VECTORS:
         return [*found, Finding(name, "", "embedding", f"a file of arrays or single people ({ending})")]
     if ending not in TEXTS:
@@ -120,48 +123,22 @@ def check_file(name: str, raw: bytes, known: Known, min_cell: int) -> list[Findi
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError:
         return [*found, Finding(name, "", "kind of file", "not UTF-8 text, whatever its name says")]
-    return found + _limited(_in_text(name, text, ending, known, min_cell))
+    return found + _limited(_in_text(name, text, ending, known, k))
 
 
-def _across_tables(paths: Sequence[Path], folder: Path, min_cell: int) -> Iterator[Finding]:
-    """Numbers of the same people in the tables of a folder or a zip that differ by few."""
-    found: list[tuple[str, bytes]] = []
-    for path in paths:
-        if path.is_symlink() or not path.is_file():
-            continue
-        if path.suffix.lower() == ".zip":
-            with contextlib.suppress(*UNREADABLE), zipfile.ZipFile(path) as bundle:
-                found += [
-                    (f"{path.name}:{name}", bundle.read(name))
-                    for name in bundle.namelist()
-                    if name.endswith(".tsv")
-                ]
-        elif path.suffix.lower() == ".tsv":
-            found.append(
-                (path.relative_to(folder).as_posix() if path != folder else path.name, path.read_bytes())
-            )
-    tables = []
-    for name, raw in found:
-        if declared(name) not in {None, NEVER}:
-            with contextlib.suppress(TableError, UnicodeDecodeError):
-                tables.append((name, Suppressed.of(parse_text_table(raw.decode("utf-8-sig"), Path(name)))))
-    for name, column, what in too_near(tables, min_cell):
-        yield Finding(name, f"column '{column}'", "small difference", what)
-
-
-def _in_zip(name: str, raw: bytes, known: Known, min_cell: int) -> list[Finding]:
+def _in_zip(name: str, raw: bytes, known: Known, k: int) -> list[Finding]:
     found: list[Finding] = []
     try:
         with zipfile.ZipFile(io.BytesIO(raw)) as bundle:
             for member in bundle.infolist():
                 if not member.is_dir():
-                    found += check_file(f"{name}:{member.filename}", bundle.read(member), known, min_cell)
+                    found += check_file(f"{name}:{member.filename}", bundle.read(member), known, k)
     except UNREADABLE as error:
         return [Finding(name, "", "kind of file", f"a zip that cannot be read ({error})")]
     return found
 
 
-def _in_text(name: str, text: str, ending: str, known: Known, min_cell: int) -> Iterator[Finding]:
+def _in_text(name: str, text: str, ending: str, known: Known, k: int) -> Iterator[Finding]:
     line_of = _lines(text)
     for where, kind, what in content.in_text(text):
         yield Finding(name, f"line {line_of(where)}", kind, what)
@@ -174,54 +151,59 @@ def _in_text(name: str, text: str, ending: str, known: Known, min_cell: int) -> 
         if not content.kind_of_bytes(inner):
             shown = inner.decode("utf-8", errors="replace")
             kind = ".svg" if "<svg" in shown else DATA if "\t" in shown.split("\n", 1)[0] else ".txt"
-            for one in _in_text(name, shown, kind, known, min_cell):
+            for one in _in_text(name, shown, kind, known, k):
                 yield Finding(name, f"line {line_of(where)}, embedded", one.kind, one.what)
-    for where, key, what in counts.small_in_json(text, min_cell):
-        yield Finding(name, f"line {line_of(where)}, key '{key}'", "small count", what)
     if ending in PAGES:
-        yield from _in_page(name, text, known, min_cell)
+        yield from _in_page(name, text, known, k)
     if ending in {".tsv", ".csv", DATA}:
-        yield from _in_table(name, text, known, min_cell, listed=ending != DATA)
+        yield from _in_table(name, text, known, k, listed=ending != DATA)
 
 
-def _in_page(name: str, text: str, known: Known, min_cell: int) -> Iterator[Finding]:
-    pieces = counts.texts_of_page(text)
+def _in_page(name: str, text: str, known: Known, k: int) -> Iterator[Finding]:
+    pieces = texts_of_page(text)
     for line, head, piece in pieces:
         if known.is_whole(piece, of_identifiers=holds_identifiers(head.replace(" ", "_"))):
             yield Finding(name, f"line {line}", "identifier", masked(piece))
-        if says_small_number(piece, min_cell):
-            yield Finding(name, f"line {line}", "small count", "said in words")
-    for line, head, what in counts.small_in_page(pieces, min_cell):
-        yield Finding(name, f"line {line}, column '{head}'", "small count", what)
 
 
-def _in_table(name: str, text: str, known: Known, min_cell: int, *, listed: bool) -> Iterator[Finding]:
+def _in_table(name: str, text: str, known: Known, k: int, *, listed: bool) -> Iterator[Finding]:
     try:
         table = parse_text_table(text, Path(name))
     except TableError:
         yield Finding(name, "", "kind of file", "no table: lines of unequal length, or nothing in it")
         return
-    rule = declared(name) if listed else PLAIN  # the lines of a figure, inside of a page, need not be listed
-    if rule is None:
-        yield Finding(name, "", "unknown table", "not in the list of tables that may leave")
-    elif rule is NEVER:
+    if listed and never_released(name):  # the lines of a figure, inside of a page, need not be listed
         yield Finding(name, "", "individual rows", "a table that never leaves")
+    elif listed and not is_result(name):
+        yield Finding(name, "", "unknown table", "not in the list of tables that may leave")
     for column in table.columns:
         identifiers = holds_identifiers(column)
-        if identifiers or holds_dates(column) or column.lower() in counts.INDIVIDUAL:
+        if identifiers or holds_dates(column) or column.lower() in INDIVIDUAL:
             yield Finding(
                 name, f"column '{column}'", "individual rows", "a column of a table with a row per person"
             )
         words = [word for word in table[column].unique() if word]
         whole = {word for word in words if known.is_whole(word, of_identifiers=identifiers)}
-        told = {word for word in words if says_small_number(word, min_cell)}
-        for line, cell in table[column][table[column].isin(whole | told)].items():
-            if cell in whole:
-                yield Finding(name, f"line {line}, column '{column}'", "identifier", masked(cell))
-            if cell in told:
-                yield Finding(name, f"line {line}, column '{column}'", "small count", "said in words")
-    for line, column, what in counts.small_in_table(table, min_cell):
-        yield Finding(name, f"line {line}, column '{column}'", "small count", what)
+        for line, cell in table[column][table[column].isin(whole)].items():
+            yield Finding(name, f"line {line}, column '{column}'", "identifier", masked(cell))
+        if listed and is_count(column):
+            for line, cell in table[column].items():
+                if cell and not _is_rounded(cell, k, of_curve=key_of(name) in SURVIVAL_TABLES):
+                    yield Finding(
+                        name, f"line {line}, column '{column}'", "exact count", f"not rounded to {k}"
+                    )
+
+
+def _is_rounded(cell: str, k: int, of_curve: bool) -> bool:
+    """Whether a cell of a count column is a midpoint; in curves, a difference of up to three of them."""
+    try:
+        value = float(cell)
+    except ValueError:
+        return False
+    if not math.isfinite(value) or value < 0:
+        return False
+    offset = float(midpoint(1, k)) % k
+    return float(midpoint(value, k)) == value or (of_curve and value % k in {0.0, offset, -offset % k})
 
 
 def _limited(findings: Iterator[Finding]) -> list[Finding]:

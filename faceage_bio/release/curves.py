@@ -1,0 +1,146 @@
+"""Survival curves for release: every number from rounded cumulative counts, as OpenSAFELY's Kaplan-Meier action.
+
+Per curve, cumulative entries, events and censorings are rounded, then differenced. Numbers at risk, survival, its standard error and
+interval, and cumulative incidence follow from the rounded numbers, at the times at which a rounded number changes.
+"""
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+import pandas as pd
+
+from faceage_bio.release.rounding import midpoint
+from faceage_bio.stats.kaplan_meier import NORMAL_975
+
+SURVIVAL_TABLES = {
+    "survival/kaplan_meier", "survival/at_risk", "survival/cumulative_incidence", "survival/incidence_at_risk",
+}  # fmt: skip
+DAYS = 2  # decimals of years of a released time
+CURVE = ("cohort", "grouping", "group", "cause")
+
+
+def release_survival(tables: Mapping[str, pd.DataFrame], k: int) -> dict[str, pd.DataFrame]:
+    """Kaplan-Meier, cumulative incidence and numbers at risk of one cohort from rounded counts.
+
+    Parameters
+    ----------
+    tables : by name in `SURVIVAL_TABLES`; some may be absent or empty
+    k : rounding of counts, 2 or more
+    """
+    steps = {"survival/kaplan_meier": _kaplan_meier, "survival/cumulative_incidence": _incidence}
+    made = {}
+    for name, table in tables.items():
+        made[name] = (
+            _each_curve(table, steps[name], k) if name in steps else _each_curve(table, _numbers_at_risk, k)
+        )
+    return made
+
+
+def _each_curve(table: pd.DataFrame, make: Callable, k: int) -> pd.DataFrame:
+    if not len(table):
+        return table.copy()
+    names = [name for name in CURVE if name in table]
+    parts = [
+        make(curve.sort_values("years", kind="stable"), k) for _, curve in table.groupby(names, sort=False)
+    ]
+    parts = [part for part in parts if len(part)]
+    if not parts:
+        return table.iloc[:0].copy()
+    return pd.concat(parts, ignore_index=True)[list(table.columns)]
+
+
+def _rounded(curve: pd.DataFrame, column: str, k: int) -> np.ndarray:
+    """Cumulative counts at the curve's times, rounded."""
+    return midpoint(curve[column].fillna(0).cumsum().to_numpy(dtype=float), k)
+
+
+def _differences(cumulative: np.ndarray) -> np.ndarray:
+    return np.diff(cumulative, prepend=0.0)
+
+
+def _counts(curve: pd.DataFrame, events: list[str], k: int) -> pd.DataFrame | None:
+    """At risk and changes from the rounded cumulative counts; None for a curve of 1 to k participants."""
+    all_participants = curve["entered"].sum() if "entered" in curve else curve["at_risk"].iloc[0]
+    if all_participants <= k:
+        return None
+    left = {name: _rounded(curve, name, k) for name in (*events, "censored")}
+    came = (
+        _rounded(curve, "entered", k)
+        if "entered" in curve
+        else np.full(len(curve), midpoint(float(all_participants), k))
+    )
+    gone = sum(left.values())
+    before = np.concatenate([[0.0], gone[:-1]])
+    made = curve.assign(
+        at_risk=np.maximum(came - before, 0.0), **{name: _differences(one) for name, one in left.items()}
+    )
+    if "entered" in curve:
+        made["entered"] = _differences(came)
+    for name in events:  # more events than participants at risk would make survival negative
+        made[name] = np.minimum(made[name], made["at_risk"])
+    made["years"] = made["years"].round(DAYS)
+    changes = np.zeros(len(made), dtype=bool)
+    changes[0] = True
+    for name in (*events, "censored", *(["entered"] if "entered" in curve else [])):
+        changes |= made[name].to_numpy() != 0
+    return made[changes]
+
+
+def _kaplan_meier(curve: pd.DataFrame, k: int) -> pd.DataFrame:
+    made = _counts(curve, ["events"], k)
+    if made is None:
+        return curve.iloc[:0]
+    at_risk, events = made["at_risk"].to_numpy(), made["events"].to_numpy()
+    with np.errstate(divide="ignore", invalid="ignore"):
+        survival = np.cumprod(np.where(at_risk > 0, 1 - events / at_risk, 1.0))
+        terms = np.where(events > 0, events / (at_risk * (at_risk - events)), 0.0)
+        greenwood = np.sqrt(np.cumsum(terms))
+        error = survival * greenwood
+    made["survival"] = survival
+    made["standard_error"] = np.where(np.isfinite(error), error, np.nan)
+    if {"ci_lower", "ci_upper"} <= set(made):
+        kind = str(made["interval"].iloc[0]) if "interval" in made else "log-log"
+        made["ci_lower"], made["ci_upper"] = _interval(survival, greenwood, kind)
+    return made
+
+
+def _interval(survival: np.ndarray, greenwood: np.ndarray, kind: str) -> tuple[np.ndarray, np.ndarray]:
+    """95% interval of a survival probability from the standard error of its logarithm."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        if kind == "log":
+            low, high = survival * np.exp(-NORMAL_975 * greenwood), survival * np.exp(NORMAL_975 * greenwood)
+        elif kind == "plain":
+            low, high = survival * (1 - NORMAL_975 * greenwood), survival * (1 + NORMAL_975 * greenwood)
+        else:
+            spread = NORMAL_975 * greenwood / np.log(survival)
+            low, high = survival ** np.exp(-spread), survival ** np.exp(spread)
+    edge = survival == 1
+    low, high = np.where(edge, 1.0, low), np.where(edge, 1.0, high)
+    return np.clip(np.minimum(low, high), 0, 1), np.clip(np.maximum(low, high), 0, 1)
+
+
+def _incidence(curve: pd.DataFrame, k: int) -> pd.DataFrame:
+    """Aalen-Johansen from rounded counts; without intervals, which the rounded counts give anybody who needs them."""
+    made = _counts(curve, ["events", "other_events"], k)
+    if made is None:
+        return curve.iloc[:0]
+    at_risk = made["at_risk"].to_numpy()
+    events, both = made["events"].to_numpy(), (made["events"] + made["other_events"]).to_numpy()
+    with np.errstate(divide="ignore", invalid="ignore"):
+        free = np.cumprod(np.where(at_risk > 0, 1 - np.minimum(both, at_risk) / at_risk, 1.0))
+        step = np.where(at_risk > 0, events / at_risk, 0.0)
+    made["incidence"] = np.minimum(np.cumsum(np.concatenate([[1.0], free[:-1]]) * step), 1.0)
+    for name in {"standard_error", "ci_lower", "ci_upper"} & set(made):
+        made[name] = np.nan
+    return made
+
+
+def _numbers_at_risk(table: pd.DataFrame, k: int) -> pd.DataFrame:
+    """Numbers at risk at round times, whose entries, events and censorings are cumulative: each rounded, at risk their difference."""
+    if table["entered"].max() <= k:
+        return table.iloc[:0]
+    made = table.copy()
+    for name in ("entered", "events", "censored"):
+        made[name] = midpoint(made[name].astype(float), k)
+    made["at_risk"] = np.maximum(made["entered"] - made["events"] - made["censored"], 0.0)
+    return made

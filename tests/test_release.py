@@ -1,0 +1,95 @@
+"""The release rule: midpoint rounding, redaction, curves from rounded counts, and an attacker who knows the rule."""
+
+import itertools
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from faceage_bio.release.rounding import midpoint, significant
+from faceage_bio.release.rule import release
+from faceage_bio.release.tables import RESULTS, key_of, never_released
+
+COX = pd.DataFrame({
+    "cohort": "north", "analysis": "cox", "term": "face_age", "measure": "hazard ratio",
+    "estimate": [1.234567, 2.5], "ci_lower": [1.01234, 1.1], "ci_upper": [1.4567, 4.0], "p_value": [0.012345, 0.04],
+    "n": [114, 40], "n_events": [79, 4], "adjustment": ["age", "age"], "note": ["", ""],
+})  # fmt: skip
+
+
+def test_midpoint_6_is_that_of_opensafely():
+    assert midpoint(np.arange(14), 6).tolist() == [0, 3, 3, 3, 3, 3, 3, 9, 9, 9, 9, 9, 9, 15]
+
+
+@given(st.integers(0, 10_000), st.integers(2, 12))
+def test_a_non_zero_count_is_never_told_apart_from_others(count, k):
+    alike = [
+        one for one in range(max(0, count - 2 * k), count + 2 * k) if midpoint(one, k) == midpoint(count, k)
+    ]
+    assert len(alike) == (1 if count == 0 else k)
+    assert midpoint(midpoint(count, k), k) == midpoint(count, k)
+    assert midpoint(count, 1) == count
+
+
+def test_counts_are_rounded_and_statistics_of_few_redacted():
+    told = release({"north/survival/cox": COX}, 6).tables["north/survival/cox"]
+    assert told["n"].tolist() == [111, 39]
+    assert told["n_events"].tolist() == [81, 3]
+    assert told["estimate"].tolist()[0] == 1.23
+    assert told.loc[1, ["estimate", "ci_lower", "ci_upper", "p_value"]].isna().all()
+    assert "redacted" in told["note"][1]
+
+
+def test_rounding_of_1_changes_nothing():
+    pd.testing.assert_frame_equal(release({"north/survival/cox": COX}, 1).tables["north/survival/cox"], COX)
+
+
+def test_rows_about_participants_are_never_released():
+    assert all(
+        never_released(place)
+        for place in ("north/ledger", "north/survival/ledger", "north/expression/cells_ledger")
+    )
+    assert not any(map(never_released, RESULTS))
+    assert key_of("north/survival/cox.tsv") == "survival/cox"
+    assert release({"north/ledger": COX}, 6).tables == {}
+
+
+def curve(times, events) -> pd.DataFrame:
+    at_risk = len(times) - np.arange(len(times))
+    rows = pd.DataFrame({
+        "cohort": "c", "grouping": "all", "group": "all", "years": times, "at_risk": at_risk, "entered": 0, "events": events,
+        "censored": 1 - np.asarray(events), "survival": 1.0, "standard_error": 0.0, "ci_lower": 1.0, "ci_upper": 1.0, "interval": "log-log",
+    })  # fmt: skip
+    start = rows.iloc[:1].assign(years=0.0, entered=len(times), events=0, censored=0)
+    return pd.concat([start, rows], ignore_index=True)
+
+
+@given(st.lists(st.integers(0, 1), min_size=8, max_size=60))
+def test_curves_follow_from_rounded_counts(events):
+    exact = curve(np.arange(1, len(events) + 1) / 10, events)
+    told = release({"c/survival/kaplan_meier": exact}, 6).tables["c/survival/kaplan_meier"]
+    assert told["events"].sum() <= midpoint(sum(events), 6)
+    assert ((told["at_risk"] % 3) == 0).all()
+    step = 1 - told["events"] / told["at_risk"].where(told["at_risk"] > 0)
+    assert told["survival"].to_numpy() == pytest.approx(step.fillna(1).cumprod().to_numpy())
+    assert told["survival"].between(0, 1).all()
+    assert (told["ci_lower"].fillna(0) <= told["ci_upper"].fillna(1)).all()
+
+
+def test_an_attacker_with_every_margin_finds_no_count():
+    remaining = []
+    cells = list(itertools.product(range(13), repeat=2))
+    for a, b in cells:
+        shown = (midpoint(a, 6), midpoint(b, 6), midpoint(a + b, 6))
+        possible = [(x, y) for x, y in cells if (midpoint(x, 6), midpoint(y, 6), midpoint(x + y, 6)) == shown]
+        for value, values in ((a, {x for x, _ in possible}), (b, {y for _, y in possible})):
+            if value:
+                remaining.append(len(values))
+    print(f"values that remain for a count: minimum {min(remaining)}, median {np.median(remaining):g}")
+    assert min(remaining) > 1
+
+
+def test_three_significant_digits():
+    assert significant(np.array([123456.0, 0.00123456, 0.0, -1.5])).tolist() == [123000.0, 0.00123, 0.0, -1.5]

@@ -1,0 +1,91 @@
+"""The bundle: pages rendered from released tables, checked as a whole before any of it is there."""
+
+import json
+import zipfile
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from faceage_bio.errors import FitError, PrivacyError
+from faceage_bio.release.bundle import MANIFEST, publish, released_config
+from faceage_bio.release.known import Known
+from faceage_bio.stats.linear import fit_linear
+from faceage_bio.tables import read_text_table, sha256_of
+from tests.test_report_curves import CURVES, config_of, data_of, write_study
+
+PEOPLE = Known(identifiers={"N0912"})
+CONFIG = config_of(["c"], survival={"curves": CURVES})
+
+
+@pytest.fixture
+def results(tmp_path) -> Path:
+    """The smallest folder of a finished run."""
+    folder = tmp_path / "results"
+    write_study(folder, data_of())
+    for name, text in {
+        "reports/survival.html": "<html><p>exact</p></html>",
+        "c/ledger.tsv": "cohort\tsubject_id\nc\tN0912\n",
+        "logs/a.tsv": "subject_id\nN0912\n",
+    }.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text)
+    return folder
+
+
+def test_pages_are_rendered_from_released_tables(results, tmp_path):
+    done = publish(results, tmp_path / "share", PEOPLE, CONFIG, [], 6)
+    manifest = json.loads((tmp_path / "share" / MANIFEST).read_text())
+    assert set(manifest["files"]) == set(done.files) - {MANIFEST}
+    assert manifest["rounding"] == 6
+    assert manifest["files"]["survival.html"] == sha256_of(tmp_path / "share/survival.html")
+    assert not any("ledger" in name for name in done.files)
+    page = (tmp_path / "share/survival.html").read_text()
+    assert "INTERNAL" not in page
+    assert "exact" not in page[:200]
+    at_risk = read_text_table(tmp_path / "share/tables/c/survival/at_risk.tsv")
+    assert all(int(float(cell)) % 3 == 0 for cell in at_risk["at_risk"])
+    assert done.log["counts_rounded"].sum() > 0
+    publish(results, tmp_path / "a.zip", PEOPLE, CONFIG, [], 6)
+    with zipfile.ZipFile(tmp_path / "a.zip") as bundle:  # an independent run gives the same bytes
+        assert bundle.read("survival.html").decode() == page
+
+
+def test_nothing_is_written_where_anything_is_found(results, tmp_path):
+    cox = results / "c/survival/cox.tsv"
+    cox.write_text(cox.read_text().replace("face_age", "N0912"))
+    with pytest.raises(
+        PrivacyError, match=r"nothing was published, because \d+ things? may not leave(.|\n)*identifier"
+    ):
+        publish(results, tmp_path / "share", PEOPLE, CONFIG, [], 6)
+    with pytest.raises(PrivacyError, match=r"may not leave. Expected none. Take out what is listed"):
+        publish(results, tmp_path / "share", PEOPLE, CONFIG, [], 6)
+    assert not (tmp_path / "share").exists()
+    assert not [path for path in tmp_path.iterdir() if path.name.startswith(".publish")]
+
+
+def test_what_cannot_be_published(results, tmp_path):
+    (results / "c/survival/novel.tsv").write_text("cohort\testimate\nc\t1.5\n")
+    with pytest.raises(PrivacyError, match=r"not declared: c/survival/novel\.tsv"):
+        publish(results, tmp_path / "share", PEOPLE, CONFIG, [], 6)
+    other = tmp_path / "mine"
+    other.mkdir()
+    (other / "thesis.txt").write_text("mine")
+    with pytest.raises(
+        PrivacyError, match=r"something else, which publishing would replace. Expected nothing there"
+    ):
+        publish(results, other, PEOPLE, CONFIG, [], 6)
+    with pytest.raises(
+        PrivacyError,
+        match=r"reports: no page there. Expected the results of a finished run. Run the workflow to its end",
+    ):
+        publish(tmp_path / "empty", tmp_path / "share", PEOPLE, CONFIG, [], 6)
+
+
+def test_a_released_config_names_no_file():
+    assert "/" not in json.dumps(released_config(CONFIG)["cohorts"])
+
+
+def test_three_rows_are_too_few_for_a_line():
+    with pytest.raises(FitError, match="3 rows are too few for 2 terms"):
+        fit_linear(pd.Series([1.0, 2.0, 4.0]), pd.DataFrame({"x": [1.0, 2.0, 3.0]}))
