@@ -34,6 +34,7 @@ def check_years(table: pd.DataFrame, source: str, problems: Problems) -> None:
     if ENTRY in numbers:
         observed = observed - numbers[ENTRY].fillna(0.0).clip(lower=0.0)
     age = numbers[AGE] if AGE in numbers else pd.Series(float("nan"), index=table.index)
+    age = age.where(age.between(0, OLDEST))  # others are told by their own check
     limit, beyond = _beyond(age, observed)
     if not beyond.any():
         return

@@ -1,6 +1,8 @@
 """The release rule: midpoint rounding, redaction, curves from rounded counts, and an attacker who knows the rule."""
 
 import itertools
+import re
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -44,6 +46,18 @@ def test_counts_are_rounded_and_statistics_of_few_redacted():
 
 def test_rounding_of_1_changes_nothing():
     pd.testing.assert_frame_equal(release({"north/survival/cox": COX}, 1).tables["north/survival/cox"], COX)
+
+
+def test_every_table_that_a_rule_writes_is_declared():
+    rules = (Path(__file__).parent.parent / "workflow" / "rules").glob("*.smk")
+    text = "\n".join(path.read_text() for path in rules)
+    written = set(re.findall(r"<results>/(?:\{cohort\}|pooled)/([\w/]+)\.tsv", text))
+    assert len(written) > 40
+    assert {
+        name
+        for name in written
+        if key_of(f"north/{name}") not in RESULTS and not never_released(f"north/{name}")
+    } == set()
 
 
 def test_rows_about_participants_are_never_released():

@@ -2,7 +2,8 @@
 
 from pathlib import PurePosixPath
 
-NEVER = {"ledger", "cells_ledger", "photo_list"}  # rows about single participants, photos or samples
+# rows about single participants, photos or samples; what was found of covariates before any analysis
+NEVER = {"ledger", "cells_ledger", "photo_list", "covariates"}
 RESULTS = {
     "flow", "faceage/summary", "faceage/photo_counts", "faceage/photo_measures", "faceage/photo_speed", "faceage/agreement",
     "faceage/agreement_bands", "faceage/review", "acceleration/age_bands", "acceleration/definition_bands", "acceleration/definitions",
@@ -50,7 +51,7 @@ def key_of(place: str) -> str:
 
 
 def never_released(place: str) -> bool:
-    """Whether the table holds rows about single participants, photos or samples."""
+    """Whether the table stays: rows about single participants, photos or samples, and checks of the input."""
     return key_of(place) in NEVER
 
 
