@@ -294,3 +294,9 @@ def test_a_browser_finds_genes_by_the_identifiers_of_a_mapping(tmp_path):
         found_ids = [row[1] for row in browser.execute_script(rows)]
         assert found_ids[0] == min(genes.gene_id)
         assert [line for line in browser.get_log("browser") if line["level"] in {"SEVERE", "WARNING"}] == []
+
+
+def test_genes_without_an_estimate_have_no_volcano():
+    genes = real_looking("one", 50).assign(estimate=np.nan)
+    page = module.PageGenes.of(ReportTables({}))
+    assert module.all_genes(genes, PANEL, [], "Log2", "All genes", "all", page) == {}
