@@ -107,3 +107,13 @@ def test_an_attacker_with_every_margin_finds_no_count():
 
 def test_three_significant_digits():
     assert significant(np.array([123456.0, 0.00123456, 0.0, -1.5])).tolist() == [123000.0, 0.00123, 0.0, -1.5]
+
+
+def test_shares_of_table_one_come_from_rounded_counts():
+    exact = pd.DataFrame({
+        "cohort": "c", "analysis": "table one", "measure": ["people", "missing", "share", "share"], "group": "all",
+        "variable": ["", "sex", "sex", "sex"], "estimate": [40.0, 2 / 40, 20 / 38, 18 / 38], "n": [40, 2, 20, 18], "note": "",
+    })  # fmt: skip
+    told = release({"c/phenotype/table_one": exact}, 6).tables["c/phenotype/table_one"]
+    assert told["n"].tolist() == [39, 3, 21, 15]
+    assert told["estimate"].tolist() == [39, 0.0769, 0.583, 0.417]  # 3/39, 21/36, 15/36

@@ -42,6 +42,7 @@ def test_pages_are_rendered_from_released_tables(results, tmp_path):
     assert not any("ledger" in name for name in done.files)
     page = (tmp_path / "share/survival.html").read_text()
     assert "INTERNAL" not in page
+    assert "counts are rounded to the midpoints of 6" in page
     assert "exact" not in page[:200]
     at_risk = read_text_table(tmp_path / "share/tables/c/survival/at_risk.tsv")
     assert all(int(float(cell)) % 3 == 0 for cell in at_risk["at_risk"])
@@ -49,6 +50,14 @@ def test_pages_are_rendered_from_released_tables(results, tmp_path):
     publish(results, tmp_path / "a.zip", PEOPLE, CONFIG, [], 6)
     with zipfile.ZipFile(tmp_path / "a.zip") as bundle:  # an independent run gives the same bytes
         assert bundle.read("survival.html").decode() == page
+
+
+def test_a_release_of_public_data_says_that_it_is_not_rounded(results, tmp_path):
+    publish(results, tmp_path / "share", PEOPLE, CONFIG, [], 1)
+    assert (
+        "counts are not rounded, because the data are public"
+        in (tmp_path / "share/survival.html").read_text()
+    )
 
 
 def test_nothing_is_written_where_anything_is_found(results, tmp_path):

@@ -82,8 +82,9 @@ def publish(
     building = Path(tempfile.mkdtemp(prefix=".publish-", dir=target.parent))  # mode 0700
     try:
         bundle = building / "bundle"
-        log = _write_bundle(results, bundle, released_config(config), cards, k)
-        findings = [*check_folder(bundle, known, k), *_not_of_tables(bundle, released_config(config), cards)]
+        told = {**released_config(config), "release": {"rounding": k}}
+        log = _write_bundle(results, bundle, told, cards, k)
+        findings = [*check_folder(bundle, known, k), *_not_of_tables(bundle, told, cards)]
         if findings:
             raise PrivacyError(
                 f"nothing was published, because {len(findings)} things may not leave. Expected none. Take out what is listed.\n{listed(findings)}"

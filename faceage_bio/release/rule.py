@@ -18,14 +18,14 @@ from faceage_bio.release.tables import KEYS, is_count, key_of, never_released
 
 RESIDUAL_DF = 10  # fewer are redacted (SDC Handbook, 2019: class of regression coefficients)
 COUNT_MEASURES = re.compile(  # measures whose estimate is a count
-    r"^(people.*|participants.*|samples|photos.*|donors.*|cases|carriers|deaths|ok|flagged|excluded|profiles kept|missing)$"
+    r"^(people.*|participants.*|samples|photos.*|donors.*|cases|carriers|deaths|ok|flagged|excluded|profiles kept)$"
 )
 INTERVAL_OF_COUNTS = re.compile(  # measures whose interval or p is a closed function of n
     r"correlation|^ICC|^mean\b|^difference of mean|share|squared|Cramer|kappa|odds ratio|risk|sensitivity|specificity|predictive|"
     r"standard deviation|error, years|chi-square(?!.*df)|^log2 change of the share"
 )
 ESTIMATE_OF_COUNTS = re.compile(  # measures whose estimate gives counts away
-    r"^share|observed over|net benefit|reclassification|kappa|odds ratio|risk (?:ratio|difference)|sensitivity|specificity|predictive|"
+    r"^share|^missing$|observed over|net benefit|reclassification|kappa|odds ratio|risk (?:ratio|difference)|sensitivity|specificity|predictive|"
     r"^died of .* within|^survival at|Cramer"
 )
 EXTREMES = re.compile(
@@ -66,7 +66,10 @@ def release(tables: Mapping[str, pd.DataFrame], k: int) -> Released:
     shared = {place: table for place, table in tables.items() if not never_released(place)}
     if k == 1:
         return Released(dict(shared), _log({place: (table, table) for place, table in shared.items()}))
-    made = {place: _release_table(table, k) for place, table in shared.items()}
+    made = {
+        place: (_release_table_one if key_of(place) == "phenotype/table_one" else _release_table)(table, k)
+        for place, table in shared.items()
+    }
     for cohort in dict.fromkeys(place.partition("/")[0] for place in shared):
         own = {
             key_of(place): place
@@ -167,6 +170,33 @@ def _release_shares(made: pd.DataFrame, measure: pd.Series, exact: dict, small: 
         return
     shares = measure.eq("share") & exact[part].notna() & ~small
     made.loc[shares, "estimate"] = significant((made[part] / made["n"].where(made["n"] > 0))[shares])
+
+
+def _release_table_one(table: pd.DataFrame, k: int) -> pd.DataFrame:
+    """Table 1: shares of a level, and of missing values, from the rounded counts of the row, its group and its variable."""
+    made = _release_table(table, k)
+    if not len(made):
+        return made
+    people = (
+        made[made["measure"] == "people"]
+        .drop_duplicates(["cohort", "group"])
+        .set_index(["cohort", "group"])["n"]
+    )
+    missing = made[made["measure"] == "missing"].drop_duplicates(["cohort", "group", "variable"])
+    missing = missing.set_index(["cohort", "group", "variable"])["n"]
+    groups = pd.MultiIndex.from_frame(made[["cohort", "group"]])
+    everybody = people.reindex(groups).to_numpy(dtype=float)
+    unknown = (
+        missing.reindex(pd.MultiIndex.from_frame(made[["cohort", "group", "variable"]]))
+        .fillna(0)
+        .to_numpy(dtype=float)
+    )
+    whole = np.where(made["measure"] == "missing", everybody, everybody - unknown)
+    part = made["n"].to_numpy(dtype=float)
+    share = np.divide(part, whole, out=np.full(len(made), np.nan), where=whole > 0)
+    told = made["measure"].isin(["share", "missing"]).to_numpy() & table["estimate"].notna().to_numpy()
+    made["estimate"] = np.where(told, np.minimum(significant(share), 1.0), made["estimate"])
+    return made
 
 
 def _without_numbers(note: str) -> str:

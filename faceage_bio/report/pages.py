@@ -141,6 +141,7 @@ def _render(
     page = environment.get_template(template).render(
         title=config["report"]["title"], governance=config["report"]["governance"], today=date.today().isoformat(), fingerprint=told["config_hash"][:12],
         version=faceage_bio.__version__, cards=cards, synthetic=any(card.get("synthetic") for card in cards), internal=internal,
+        rounding=config.get("release", {}).get("rounding", 6),
         given=[name for name, cohort in config["cohorts"].items() if cohort.get("face_ages")],
         style=Markup("".join((TEMPLATES / name).read_text() for name in STYLES)),
         script=Markup("\n".join((TEMPLATES / name).read_text() for name in SCRIPTS)),
