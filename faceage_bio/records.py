@@ -10,7 +10,7 @@ import re
 import stat
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
 from importlib import metadata
@@ -18,6 +18,7 @@ from pathlib import Path
 
 import faceage_bio
 from faceage_bio import tables
+from faceage_bio.errors import TableError, examples
 
 FOLDER = "records"
 UNTOLD = {"cohorts", "config", "settings"}  # whole parts of the config, which name files
@@ -83,6 +84,30 @@ def read_record(path: Path) -> dict | None:
     except (OSError, ValueError):
         return None
     return record if isinstance(record, dict) and "sha256" in record and "command" in record else None
+
+
+def check_unchanged(paths: Iterable[Path]) -> None:
+    """Refuse tables that are no longer what their step wrote.
+
+    Parameters
+    ----------
+    paths : files that steps wrote; one without a record, such as a table made by hand, passes
+
+    Raises
+    ------
+    TableError
+        A file whose SHA-256 is not that of its record; all such files are listed.
+    """
+    changed = [
+        f"{path} (written by {record['command']})"
+        for path in paths
+        if (record := read_record(record_of(Path(path)))) and record["sha256"] != tables.sha256_of(path)
+    ]
+    if changed:
+        raise TableError(
+            f"{len(changed)} result table(s) are not what their step wrote: {examples(changed)}. Expected each with the SHA-256 of its record. "
+            "Delete the table, so that the step makes it again, and keep edits in a copy."
+        )
 
 
 def _paths(parameters: Mapping[str, object]) -> list[tuple[str, Path]]:

@@ -3,6 +3,7 @@
 import base64
 import gzip
 import json
+import shutil
 
 import numpy as np
 import pandas as pd
@@ -11,6 +12,7 @@ from typer.testing import CliRunner
 
 from faceage_bio import records
 from faceage_bio.cli.main import app
+from faceage_bio.errors import TableError
 from faceage_bio.report.figure_data import packed
 from faceage_bio.report.pages import survival_page
 from faceage_bio.report.tables import collect
@@ -79,6 +81,28 @@ def test_options_that_name_files_are_not_kept(tmp_path):
     ):
         write_table(pd.DataFrame({"a": [1]}), tmp_path / "t.tsv")
     assert records.read_record(records.record_of(tmp_path / "t.tsv"))["options"] == {"seed": 3}
+
+
+def test_a_table_that_is_not_what_its_step_wrote_gives_no_page(study, tmp_path):
+    cox = study / "one" / "survival" / "cox.tsv"
+    records.check_unchanged([cox])
+    edited = tmp_path / "c" / "survival" / "cox.tsv"
+    shutil.copytree(cox.parent, edited.parent)
+    edited.write_text(edited.read_text().replace("hazard ratio", "hazard ratio ", 1))
+    with pytest.raises(
+        TableError,
+        match=r"1 result table\(s\) are not what their step wrote: .*cox.tsv \(written by fit-survival\). Expected each",
+    ):
+        records.check_unchanged([edited])
+    done = CliRunner().invoke(
+        app,
+        ["render-survival-report", "--config", "{}", "--output", str(tmp_path / "page.html"), str(edited)],
+    )
+    assert isinstance(done.exception, TableError)
+    assert "Delete the table, so that the step makes it again" in str(done.exception)
+    assert not (tmp_path / "page.html").exists()
+    records.record_of(edited).unlink()
+    records.check_unchanged([edited])  # a table made by hand has no record
 
 
 def test_a_failed_command_leaves_no_record(tmp_path):

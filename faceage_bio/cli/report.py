@@ -22,11 +22,13 @@ def _render(
 ) -> None:
     import json
 
+    from faceage_bio.records import check_unchanged
     from faceage_bio.report import pages
     from faceage_bio.report.tables import collect
     from faceage_bio.report.trail import read_trail
     from faceage_bio.tables import read_json, write_text
 
+    check_unchanged(tables)
     make = getattr(pages, page)
     model_cards = [read_json(card) for card in cards]
     changes = {"run": read_json(run)} if run else {}

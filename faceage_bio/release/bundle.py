@@ -14,6 +14,7 @@ import pandas as pd
 
 import faceage_bio
 from faceage_bio.errors import PrivacyError
+from faceage_bio.records import check_unchanged
 from faceage_bio.release.findings import Finding, listed
 from faceage_bio.release.gate import check_folder
 from faceage_bio.release.known import NOT_OF_PEOPLE, Known
@@ -135,6 +136,8 @@ def result_tables(results: Path) -> dict[str, pd.DataFrame]:
     ------
     PrivacyError
         A table that is in neither list of `release.tables`.
+    TableError
+        A table that is not what its step wrote.
     """
     found, unknown = {}, []
     for path in sorted(results.glob("*/**/*.tsv")):
@@ -145,7 +148,7 @@ def result_tables(results: Path) -> dict[str, pd.DataFrame]:
             continue
         place = inside.with_suffix("").as_posix()
         if is_result(place):
-            found[place] = read_table(path)
+            found[place] = path
         elif not never_released(place):
             unknown.append(inside.as_posix())
     if unknown:
@@ -153,7 +156,8 @@ def result_tables(results: Path) -> dict[str, pd.DataFrame]:
             f"nothing was published, because {len(unknown)} table(s) are not declared: {', '.join(unknown[:10])}. "
             "Expected those of the list only. Declare them in faceage_bio/release/tables.py, as result tables or as tables that never leave."
         )
-    return found
+    check_unchanged(found.values())
+    return {place: read_table(path) for place, path in found.items()}
 
 
 def _write_bundle(results: Path, bundle: Path, config: dict, cards: Sequence[dict], k: int) -> pd.DataFrame:
