@@ -16,6 +16,7 @@ from faceage_bio.settings.genes import Expression, Variants
 from faceage_bio.settings.photos import FaceAge, Rule
 from faceage_bio.settings.release import Release
 from faceage_bio.settings.report import Report
+from faceage_bio.settings.results import Results
 from faceage_bio.settings.review import Review
 from faceage_bio.settings.survival import Readers, Scores, Survival
 
@@ -34,6 +35,7 @@ class Config(Closed):
 
     results_dir: str = "results"
     """Where everything is written."""
+    results: Results = Field(default_factory=Results)
     cohorts: dict[CohortName, Cohort] = Field(min_length=1)
     """Subjects analysed together, by name; a subject may be in one cohort only."""
     demo: Demo | None = None

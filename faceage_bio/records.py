@@ -7,7 +7,6 @@ and outputs are named by their option and their SHA-256, so that a record says w
 import json
 import platform
 import re
-import stat
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator, Mapping
@@ -60,8 +59,7 @@ def recorded(command: str, parameters: Mapping[str, object]) -> Iterator[None]:
         "software": software(),
     }
     for path, digest in outputs.items():
-        private = stat.S_IMODE(path.stat().st_mode) == tables.PRIVATE  # as the file, so the record
-        tables.write_json({"sha256": digest, **record}, record_of(path), private=private)
+        tables.write_json({"sha256": digest, **record}, record_of(path))
 
 
 KEPT = {".tsv", ".parquet", ".json", ".html"}

@@ -1,4 +1,4 @@
-"""Reading and writing tables: delimiter by content, atomic writing, private files for individual data."""
+"""Reading and writing tables: delimiter by content, atomic writing, files for the owner or the group."""
 
 import csv
 import hashlib
@@ -16,8 +16,13 @@ from faceage_bio.columns import COHORT, LEDGER_COLUMNS, PHOTO, RESULT_COLUMNS, S
 from faceage_bio.errors import CohortError, FitError, TableError, examples
 
 KEYS = (COHORT, SUBJECT, PHOTO, SAMPLE)
-PRIVATE = 0o600  # individual-level tables: the owner only
-SHARED = 0o644
+ACCESS = "FACEAGE_BIO_ACCESS"  # the workflow sets it from results.access
+OWNER_ONLY = 0o600  # keys and faces, whatever the config says
+READABLE = 0o644  # what is about no participant: weights
+MODES = {
+    "owner": 0o600,
+    "group": 0o640,
+}  # of everything in results: exact numbers, and rows about participants
 
 
 def read_text_table(path: Path | str) -> pd.DataFrame:
@@ -116,25 +121,30 @@ def read_table(path: Path | str) -> pd.DataFrame:
     raise TableError(f"{path}: expected a file ending in .parquet, .tsv or .csv. Save it as one of them.")
 
 
-def write_table(table: pd.DataFrame, path: Path | str, *, private: bool = False) -> None:
-    """Write ``.parquet`` or ``.tsv`` atomically; ``private`` makes it readable by its owner only."""
+def results_mode() -> int:
+    """Who may read what a step writes: the owner, or the group too where results.access is "group"."""
+    return MODES[os.environ.get(ACCESS, "owner")]
+
+
+def write_table(table: pd.DataFrame, path: Path | str, *, mode: int | None = None) -> None:
+    """Write ``.parquet`` or ``.tsv`` atomically, readable by whom `results_mode` says unless ``mode`` is given."""
     path = Path(path)
-    with atomic_path(path, mode=PRIVATE if private else SHARED) as temporary:
+    with atomic_path(path, mode=mode) as temporary:
         if path.suffix == ".parquet":
             table.to_parquet(temporary, index=False)
         else:
             table.to_csv(temporary, sep="\t", index=False, lineterminator="\n")
 
 
-def write_text(text: str, path: Path | str, *, private: bool = False) -> None:
+def write_text(text: str, path: Path | str, *, mode: int | None = None) -> None:
     """Write UTF-8 text atomically."""
-    with atomic_path(Path(path), mode=PRIVATE if private else SHARED) as temporary:
+    with atomic_path(Path(path), mode=mode) as temporary:
         temporary.write_text(text, encoding="utf-8")
 
 
-def write_json(value: object, path: Path | str, *, private: bool = False) -> None:
+def write_json(value: object, path: Path | str, *, mode: int | None = None) -> None:
     """Write indented JSON atomically."""
-    write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", path, private=private)
+    write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", path, mode=mode)
 
 
 def read_json(path: Path | str) -> dict:
@@ -158,7 +168,7 @@ def read_json(path: Path | str) -> dict:
 
 
 @contextmanager
-def atomic_path(path: Path, *, mode: int = SHARED) -> Iterator[Path]:
+def atomic_path(path: Path, *, mode: int | None = None) -> Iterator[Path]:
     """A temporary path beside ``path`` that takes its place only if the block ends well."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")  # created with mode 0600
@@ -166,7 +176,7 @@ def atomic_path(path: Path, *, mode: int = SHARED) -> Iterator[Path]:
     temporary = Path(name)
     try:
         yield temporary
-        temporary.chmod(mode)
+        temporary.chmod(results_mode() if mode is None else mode)
         temporary.replace(path)
         for written in _watched:
             written.append(path)

@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from faceage_bio.errors import TableError
-from faceage_bio.tables import atomic_path, read_json, read_table, read_text_table, write_table
+from faceage_bio.tables import OWNER_ONLY, atomic_path, read_json, read_table, read_text_table, write_table
 
 
 @pytest.mark.parametrize("separator", ["\t", ",", ";"])
@@ -79,7 +79,7 @@ def test_json_that_is_none_is_told(tmp_path):
 @pytest.mark.parametrize("name", ["table.tsv", "table.parquet"])
 def test_tables_come_back_and_private_ones_are_private(tmp_path, name):
     table = pd.DataFrame({"a": [1.5, None], "b": ["NA", "x"]})
-    write_table(table, tmp_path / name, private=True)
+    write_table(table, tmp_path / name)
     assert (tmp_path / name).stat().st_mode & 0o777 == 0o600
     pd.testing.assert_frame_equal(read_table(tmp_path / name), table)
 
@@ -104,3 +104,12 @@ def test_identifiers_stay_as_they_were_typed(tmp_path):
     table = read_table(tmp_path / "table.tsv")
     assert table.subject_id.tolist() == ["007", "NA"]
     assert table.value.tolist() == [1, 2]
+
+
+@pytest.mark.parametrize(("access", "mode"), [("owner", 0o600), ("group", 0o640)])
+def test_results_are_readable_by_whom_the_config_says(tmp_path, monkeypatch, access, mode):
+    monkeypatch.setenv("FACEAGE_BIO_ACCESS", access)
+    write_table(pd.DataFrame({"a": [1]}), tmp_path / "t.tsv")
+    assert (tmp_path / "t.tsv").stat().st_mode & 0o777 == mode
+    write_table(pd.DataFrame({"a": [1]}), tmp_path / "key.tsv", mode=OWNER_ONLY)
+    assert (tmp_path / "key.tsv").stat().st_mode & 0o777 == 0o600

@@ -84,8 +84,8 @@ def compute_acceleration(
     choices = Choices(settings, Validity(valid_ages, low_resolution), nearest_to)
     for name, cohort in compute(*tables, names, repeat_photos.value, fit_in.value, choices).items():
         folder = results / name / "acceleration"
-        write_table(cohort.table, folder / "acceleration.parquet", private=True)
-        write_table(cohort.ledger, folder / "ledger.tsv", private=True)
+        write_table(cohort.table, folder / "acceleration.parquet")
+        write_table(cohort.ledger, folder / "ledger.tsv")
         for part in ("summary", "age_bands", "definitions", "definition_bands", "sensitivity"):
             write_table(getattr(cohort, part), folder / f"{part}.tsv")
         print(
@@ -128,12 +128,10 @@ def define_acceleration(
 
     settings = Settings(definition.value, fit_in.value, folds, tuple(adjust_for))
     found = describe(plain_people(read_plain(table)), settings, Validity(valid_ages, low_resolution))
-    for part, path, private in (
-        ("definitions", definitions, False), ("sensitivity", sensitivity, False), ("table", people, True),
-    ):  # fmt: skip
+    for part, path in (("definitions", definitions), ("sensitivity", sensitivity), ("table", people)):
         if path:
             parts = [getattr(cohort, part) for cohort in found.values()]
-            write_table(pd.concat(parts, ignore_index=True), path, private=private)
+            write_table(pd.concat(parts, ignore_index=True), path)
 
 
 @app.command()

@@ -71,7 +71,7 @@ def check_analyses(
             read_table(folder / "subjects.parquet"), read_table(folder / "samples.parquet"), variants
         )
     for name, found in check_tables(json.loads(cohorts), tables, json.loads(settings)).items():
-        write_table(found, results / name / "cohort" / "covariates.tsv", private=True)
+        write_table(found, results / name / "cohort" / "covariates.tsv")
 
 
 @app.command()
@@ -89,5 +89,5 @@ def gather_ledger(
     from faceage_bio.tables import read_ledger, write_table
 
     whole = gather([read_ledger(path) for path in ledger])
-    write_table(whole, output, private=True)
+    write_table(whole, output)
     write_table(count(whole), flow)

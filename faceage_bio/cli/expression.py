@@ -98,4 +98,4 @@ def fit_expression(
     write_table(pd.concat([one for one, _, _ in outputs], ignore_index=True), genes)
     write_table(pd.concat([one for _, one, _ in outputs], ignore_index=True), panel_table)
     left_out = donors_left_out(read_profiles(pseudobulk)) if pseudobulk else None
-    write_table(one_row_per_sample(sheet, [one for _, _, one in outputs], left_out), ledger, private=True)
+    write_table(one_row_per_sample(sheet, [one for _, _, one in outputs], left_out), ledger)

@@ -96,4 +96,4 @@ def check_expression(
     for name, parts in shared.items():
         write_table(pd.concat(parts or [result_rows([])], ignore_index=True), output / f"{name}.tsv")
     nobody = pd.DataFrame(columns=PRIVATE_COLUMNS)
-    write_table(pd.concat(private or [nobody], ignore_index=True), quality, private=True)
+    write_table(pd.concat(private or [nobody], ignore_index=True), quality)

@@ -138,12 +138,12 @@ def predict_face_age(
             table, photo_folder, partial(load_tools, model, chosen, settings), cards, settings,
             workers=processes, parts=parts, progress=progress,
         )  # fmt: skip
-    write_table(ages, output, private=True)
+    write_table(ages, output)
     remove_parts(parts)
     if speed:
         seconds = None if resumed else round(time.monotonic() - begin, 3)
         run = {"device": device_name(chosen), "workers": processes, "photos": len(table), "seconds": seconds}
-        write_json(run, speed, private=True)
+        write_json(run, speed)
     for reason, n in ages["reason"].value_counts().items():
         print(f"{reason or 'ok'}: {n}" + (f" ({MEANINGS[reason]})" if reason in MEANINGS else ""))
     if settings.precision != "float32":
@@ -191,8 +191,8 @@ def gather_face_ages(
         gathered = {name: mark_reviewed(table, verdicts) for name, table in gathered.items()}
     for name, table in gathered.items():
         folder = results / name / "faceage"
-        write_table(table, folder / "face_age.parquet", private=True)
-        write_table(ledger_of(table), folder / "ledger.tsv", private=True)
+        write_table(table, folder / "face_age.parquet")
+        write_table(ledger_of(table), folder / "ledger.tsv")
         write_table(summarise_face_ages(table), folder / "summary.tsv")
         write_json(card, folder / "model_card.json")
         same = table["flags"].str.contains("same_photo").sum()
@@ -221,8 +221,8 @@ def summarise_photos(
 
     table = read_table(face_age)
     counted = count_photos(table, read_table(people), by)
-    write_table(counted, counts, private=True)
-    write_table(bin_measures(table), measures, private=True)
+    write_table(counted, counts)
+    write_table(bin_measures(table), measures)
     write_table(summarise_speed([read_json(path) for path in speed], counted["cohort"].iloc[0]), speeds)
     print(f"{len(table)} photos")
 
@@ -266,6 +266,6 @@ def read_face_ages(
     from faceage_bio.tables import write_table
 
     table = read(face_ages, cohort)
-    write_table(ledger_of(table), ledger, private=True)
-    write_table(table, output, private=True)
+    write_table(ledger_of(table), ledger)
+    write_table(table, output)
     print(f"{len(table)} face ages read")

@@ -111,4 +111,4 @@ def score_gene_sets(
     names = {"coverage": "set_coverage", "associations": "set_associations", "gsea": "gsea", "ora": "ora"}
     for name, file in names.items():
         write_table(pd.concat(parts[name], ignore_index=True), output / f"{file}.tsv")
-    write_table(pd.concat(parts["scores"], ignore_index=True), scores, private=True)
+    write_table(pd.concat(parts["scores"], ignore_index=True), scores)

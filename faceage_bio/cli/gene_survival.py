@@ -45,7 +45,7 @@ def normalise_expression(
     )
     inputs = without_excluded(inputs, read_table(quality) if quality else None)
     table = levels_table(inputs, min_count, min_samples, repeated_samples, tissue)
-    write_table(table, output, private=True)
+    write_table(table, output)
     print(f"levels of {table.shape[1] - 5} genes in {len(table)} samples")
 
 

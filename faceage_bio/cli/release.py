@@ -150,11 +150,11 @@ def pseudonymise(
     """
     from faceage_bio.release.pseudonyms import default_key_path, load_key
     from faceage_bio.release.pseudonyms import pseudonymise as replace
-    from faceage_bio.tables import read_table, write_table
+    from faceage_bio.tables import OWNER_ONLY, read_table, write_table
 
     place = key or default_key_path()
     made = replace(
         read_table(table), load_key(place, [*results, output.parent if output.parent != Path() else output])
     )
-    write_table(made, output, private=True)
+    write_table(made, output, mode=OWNER_ONLY)
     print(f"{output}: {len(made)} rows; the key lies in {place}")

@@ -53,7 +53,7 @@ def make_review_sheet(
     from faceage_bio.errors import RunError
     from faceage_bio.faceage.review_sheet import Shown, add_to_keys, choose_photos, cut_face
     from faceage_bio.report.review_sheet import review_sheet
-    from faceage_bio.tables import read_table, write_table, write_text
+    from faceage_bio.tables import OWNER_ONLY, read_table, write_table, write_text
 
     if not len(photo_folder) == len(photos) == len(face_ages):
         raise RunError(
@@ -73,9 +73,9 @@ def make_review_sheet(
             shown.append(Shown(row["photo"], cut_face(Path(row["folder"]), row["path"], box)))
             progress(1)
     output.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    write_table(add_to_keys(read_table(key) if key.exists() else None, chosen), key, private=True)
+    write_table(add_to_keys(read_table(key) if key.exists() else None, chosen), key, mode=OWNER_ONLY)
     sheet = str(chosen["sheet"].iloc[0])
-    write_text(review_sheet(shown, sheet), output, private=True)
+    write_text(review_sheet(shown, sheet), output, mode=OWNER_ONLY)
     print(
         f"{output}: sheet {sheet} with {len(chosen)} of {len(ages)} photos. It holds faces: keep it on this computer."
     )
@@ -105,10 +105,10 @@ def read_review(
     """
     from faceage_bio.faceage.review import settle, summarise_review
     from faceage_bio.faceage.review_tables import read_decisions
-    from faceage_bio.tables import read_table, write_table
+    from faceage_bio.tables import OWNER_ONLY, read_table, write_table
 
     review = read_decisions(decisions, read_table(key), str(key), partial)
-    write_table(review, output, private=True)
+    write_table(review, output, mode=OWNER_ONLY)
     verdicts = settle(review, disagreement.value)
     for (status, reason), n in verdicts.groupby(["status", "reason"]).size().items():
         print(f"{status}{f', {reason}' if reason else ''}: {n} photo(s)")

@@ -82,7 +82,7 @@ def score_clinic(
             f"{cohort}: {score.title}: {scored['group'].notna().sum()} of {len(scored)} people have a score"
         )
     empty = pd.DataFrame(columns=["subject_id", "definition", "total", "group", "reason"])
-    write_table(pd.concat(people, ignore_index=True) if people else empty, output, private=True)
+    write_table(pd.concat(people, ignore_index=True) if people else empty, output)
     write_table(pd.concat(summaries, ignore_index=True), summary)
 
 

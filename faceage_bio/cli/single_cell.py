@@ -43,9 +43,9 @@ def aggregate_cells(
     for sentence in [*cells.said, *result.said]:
         print(f"{single_cell}: {sentence}")
     told = cells_ledger(result, cohort)
-    write_table(told, ledger, private=True)
+    write_table(told, ledger)
     write_table(quality_table(told, cohort), quality)
-    write_table(result.profiles, output, private=True)
+    write_table(result.profiles, output)
     kept = result.profiles["reason"] == ""
     print(
         f"{told.n_cells.sum():,} of {told.cells.sum():,} cells kept; {kept.sum()} of {len(kept)} profiles of "

@@ -96,8 +96,8 @@ def prepare_follow_up(
 
     table = read_people(acceleration)
     marked = mark(table, Time(time_zero, landmark_years, horizon_years, end_date, year_days))
-    write_table(marked, output, private=True)
-    write_table(survival_ledger(marked, covariate), ledger, private=True)
+    write_table(marked, output)
+    write_table(survival_ledger(marked, covariate), ledger)
     followed = marked[marked[REASON] == ""]
     deaths = int(followed["event"].sum())
     print(

@@ -74,6 +74,6 @@ def fit_variants(
     )  # fmt: skip
     for row in tables["quality"].itertuples():
         print(f"{row.measure}: {row.term}: {int(row.estimate)}")
-    write_table(tables.pop("variants"), variants_table, private=True)
+    write_table(tables.pop("variants"), variants_table)
     for name, table in tables.items():
         write_table(table, output / f"{name}.tsv")

@@ -92,5 +92,5 @@ def write_example(folder: Path) -> list[Path]:
         )
     (folder / "photos").mkdir(parents=True, exist_ok=True, mode=0o700)
     for name, text in files.items():
-        write_text(text, folder / name, private=True)
+        write_text(text, folder / name)
     return [folder / name for name in files]

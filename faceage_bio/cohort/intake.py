@@ -57,14 +57,14 @@ def write_cohorts(tables: dict[str, CohortTables], results: Path) -> None:
     """Write each cohort's tables, readable by their owner only."""
     for name, cohort in tables.items():
         folder = results / name / "cohort"
-        write_table(cohort.photos, folder / "photos.parquet", private=True)
-        write_table(cohort.subjects, folder / "subjects.parquet", private=True)
-        write_table(cohort.samples, folder / "samples.parquet", private=True)
+        write_table(cohort.photos, folder / "photos.parquet")
+        write_table(cohort.subjects, folder / "subjects.parquet")
+        write_table(cohort.samples, folder / "samples.parquet")
         if cohort.counts is not None:
-            write_table(cohort.counts.to_table(), folder / "counts.parquet", private=True)
+            write_table(cohort.counts.to_table(), folder / "counts.parquet")
         if cohort.variant_people is not None:
-            write_table(cohort.variant_people, folder / "variant_people.parquet", private=True)
-        write_table(cohort.ledger, folder / "ledger.tsv", private=True)
+            write_table(cohort.variant_people, folder / "variant_people.parquet")
+        write_table(cohort.ledger, folder / "ledger.tsv")
 
 
 def overview(tables: dict[str, CohortTables]) -> list[dict[str, object]]:

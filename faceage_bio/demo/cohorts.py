@@ -47,17 +47,15 @@ def make_cohort(
         for _ in pool.map(_draw_photo, jobs, chunksize=8):
             progress(1)
     columns = ["photo_id", "subject_id", "path", "photo_date"]
-    write_table(
-        manifest[columns].sample(frac=1, random_state=cohort_seed), folder / "manifest.tsv", private=True
-    )
+    write_table(manifest[columns].sample(frac=1, random_state=cohort_seed), folder / "manifest.tsv")
     clinic = _clinic(people, plan, random)
     if plan.cancer:
         clinic = clinic.join(simulate_history(people, cohort_seed))
-    write_table(clinic, folder / "clinic.tsv", private=True)
+    write_table(clinic, folder / "clinic.tsv")
     if plan.rna:
         samples, counts = _rna(people, plan, random, cohort_seed)
-        write_table(samples, folder / "samples.tsv", private=True)
-        write_table(counts.reset_index(), folder / "counts.tsv", private=True)
+        write_table(samples, folder / "samples.tsv")
+        write_table(counts.reset_index(), folder / "counts.tsv")
     if plan.dna:
         write_variants(people, cohort_seed, folder)
     if plan.cells:
@@ -67,7 +65,7 @@ def make_cohort(
 def make_readings(plan: Plan, seed: int, path: Path) -> None:
     """Write what readers said of cases of a cohort; the cohort itself need not be drawn."""
     cohort_seed, _, people = _people(plan, seed)
-    write_table(simulate_readings(people, cohort_seed), path, private=True)
+    write_table(simulate_readings(people, cohort_seed), path)
 
 
 def _people(plan: Plan, seed: int) -> tuple[int, np.random.Generator, pd.DataFrame]:

@@ -10,7 +10,7 @@ import torch
 import faceage_bio
 from faceage_bio.demo.portraits import draw, imagine
 from faceage_bio.errors import RunError
-from faceage_bio.tables import atomic_path, sha256_of, write_json
+from faceage_bio.tables import READABLE, atomic_path, sha256_of, write_json
 from faceage_bio.vision.card import CARD_FILE, INPUT, WEIGHTS_FILE
 from faceage_bio.vision.crop import crop_face
 from faceage_bio.vision.detect import Detector
@@ -100,7 +100,7 @@ def fit_demo_model(
         "coefficients": torch.from_numpy(coefficients),
         "intercept": torch.tensor(intercept).double(),
     }
-    with atomic_path(output / WEIGHTS_FILE) as temporary:
+    with atomic_path(output / WEIGHTS_FILE, mode=READABLE) as temporary:
         save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, temporary)
     card = {
         "name": "demo model (not FaceAge)",
@@ -113,5 +113,5 @@ def fit_demo_model(
         "notice": NOTICE,
         "created_with": f"faceage_bio {faceage_bio.__version__}",
     }
-    write_json(card, output / CARD_FILE)
+    write_json(card, output / CARD_FILE, mode=READABLE)
     return card

@@ -89,7 +89,7 @@ def write_variants(people: pd.DataFrame, seed: int, folder: Path) -> None:
         f"chr7\t{FIRST + place * 2 * GENE_LENGTH}\t{FIRST + place * 2 * GENE_LENGTH + GENE_LENGTH}\t{gene}"
         for place, gene in enumerate(GENES)
     ]
-    write_text("\n".join(bed) + "\n", folder / "variant_genes.bed", private=True)
+    write_text("\n".join(bed) + "\n", folder / "variant_genes.bed")
     named = pd.DataFrame({"sample_id": samples, "subject_id": people["subject_id"].to_numpy()})
-    write_table(named.sort_values("sample_id"), folder / "variant_samples.tsv", private=True)
-    write_table(ancestry_of(people, seed)[1], folder / "ancestry.tsv", private=True)
+    write_table(named.sort_values("sample_id"), folder / "variant_samples.tsv")
+    write_table(ancestry_of(people, seed)[1], folder / "ancestry.tsv")

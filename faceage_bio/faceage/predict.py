@@ -224,7 +224,7 @@ class _Store:
         place = self.place(part)
         if place is not None and not table["reason"].isin(PASSING).any():
             place.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            write_table(table, place, private=True)
+            write_table(table, place)
         return table
 
 

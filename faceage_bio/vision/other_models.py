@@ -11,7 +11,7 @@ import torch
 
 import faceage_bio
 from faceage_bio.errors import WeightsError
-from faceage_bio.tables import atomic_path, sha256_of, write_json
+from faceage_bio.tables import READABLE, atomic_path, sha256_of, write_json
 from faceage_bio.vision.card import CARD_FILE, read_card
 from faceage_bio.vision.crop import CROP_SIZE, standardise
 
@@ -120,12 +120,12 @@ def add_model(
         "notice": "",
         "created_with": f"faceage_bio {faceage_bio.__version__}",
     }
-    with atomic_path(output / weights) as temporary:
+    with atomic_path(output / weights, mode=READABLE) as temporary:
         shutil.copyfile(file, temporary)
         _try(
             OtherModel(_runner(temporary, kind, "cpu"), card)
         )  # the copy: files beside the original do not come along
-    write_json(card, output / CARD_FILE)
+    write_json(card, output / CARD_FILE, mode=READABLE)
     return card
 
 

@@ -7,7 +7,7 @@ import numpy as np
 
 import faceage_bio
 from faceage_bio.errors import WeightsError
-from faceage_bio.tables import atomic_path, sha256_of, write_json
+from faceage_bio.tables import READABLE, atomic_path, sha256_of, write_json
 from faceage_bio.vision.card import CARD_FILE, INPUT, WEIGHTS_FILE
 from faceage_bio.vision.crop import CROP_SIZE
 from faceage_bio.vision.keras_file import read_keras_file
@@ -39,7 +39,7 @@ def import_weights(source: Path | str, output: Path | str) -> dict:
             raise WeightsError(
                 f"{output}: already holds a model made from another file. Expected a new folder, or one made from this file. Choose another --output."
             )
-    with atomic_path(output / WEIGHTS_FILE) as temporary:
+    with atomic_path(output / WEIGHTS_FILE, mode=READABLE) as temporary:
         save_file(state, temporary)
     card = {
         "name": "FaceAge",
@@ -55,7 +55,7 @@ def import_weights(source: Path | str, output: Path | str) -> dict:
         "notice": NOTICE,
         "created_with": f"faceage_bio {faceage_bio.__version__}",
     }
-    write_json(card, output / CARD_FILE)
+    write_json(card, output / CARD_FILE, mode=READABLE)
     return card
 
 

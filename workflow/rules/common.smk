@@ -22,9 +22,17 @@ pathvars:
     logs=f"{config['results_dir']}/logs",
 
 
-# the environment that runs snakemake also runs the steps, whether or not it is activated; what a step writes is for its
-# owner only (a log may name a subject), unless the step says otherwise
-shell.prefix(f"umask 077; export PATH={shlex.quote(str(Path(sys.executable).parent))}:$PATH; ")
+# the environment that runs snakemake also runs the steps, whether or not it is activated; what a step writes, its log
+# included, is for its owner, or for the group too
+ACCESS = config["results"]["access"]
+shell.prefix(
+    f"umask {'027' if ACCESS == 'group' else '077'}; export FACEAGE_BIO_ACCESS={ACCESS};"
+    f" export PATH={shlex.quote(str(Path(sys.executable).parent))}:$PATH; "
+)
+if ACCESS == "group":
+    results_folder = Path(config["results_dir"])
+    results_folder.mkdir(parents=True, exist_ok=True)
+    results_folder.chmod(0o2750)  # what is made in it has its group
 
 # snakemake keeps what failed steps printed, on this machine and on a cluster
 own_folder = Path(".snakemake")
