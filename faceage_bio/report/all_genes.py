@@ -103,7 +103,7 @@ def all_genes(
     page : what it shares with the page's other such tables
     logarithmic : the estimate is a ratio, drawn as its log2
     """
-    if not (genes[list(DRAWN)].notna().all(axis=1)).any():
+    if not len(genes) or not genes[list(DRAWN)].notna().all(axis=1).any():
         return {}
     rows = genes.sort_values("p_value", kind="stable", na_position="last")
     declared = rows["term"].isin(panel)
