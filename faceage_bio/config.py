@@ -35,7 +35,6 @@ class Config(Closed):
 
     results_dir: str = "results"
     """Where everything is written."""
-    results: Results = Field(default_factory=Results)
     cohorts: dict[CohortName, Cohort] = Field(min_length=1)
     """Subjects analysed together, by name; a subject may be in one cohort only."""
     demo: Demo | None = None
@@ -55,6 +54,7 @@ class Config(Closed):
     scores: Scores = Field(default_factory=Scores)
     report: Report = Field(default_factory=Report)
     release: Release = Field(default_factory=Release)
+    results: Results = Field(default_factory=Results)
 
     @model_validator(mode="after")
     def _sensible_together(self) -> "Config":

@@ -45,6 +45,7 @@ def test_every_setting_has_a_comment():
                 "readers",
                 "report",
                 "release",
+                "results",
             )
         ),
     ):
@@ -63,6 +64,7 @@ def test_every_setting_has_a_comment():
                 "scores",
                 "report",
                 "release",
+                "results",
             }:
                 assert field.description, name
                 assert field.description.splitlines()[0] in text, name
