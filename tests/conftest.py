@@ -72,19 +72,38 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: not (item.get_closest_marker("slurm") or item.get_closest_marker("workflow")))
 
 
-@pytest.fixture(scope="session")
-def demo(tmp_path_factory) -> Path:
-    """A folder in which the whole demo ran once, for all test processes; read it, do not change it."""
+def made_once(tmp_path_factory, name: str, *targets: str) -> Path:
+    """The folder "demo", shared by all test processes, once the first of them has made these targets in it."""
     folder = tmp_path_factory.getbasetemp()
     if "PYTEST_XDIST_WORKER" in os.environ:
         folder = folder.parent
-    folder /= "demo"
-    with FileLock(folder.with_suffix(".lock")):
-        log = folder.with_suffix(".log")
-        if not folder.exists():
-            folder.mkdir()
-            run = snakemake(folder)
+    with FileLock(folder / f"{name}.lock"):
+        log = folder / f"{name}.log"
+        if not log.exists():
+            (folder / "demo").mkdir(exist_ok=True)
+            run = snakemake(folder / "demo", *targets)
             log.write_text(f"{run.status}\n{run.output}")
         status, _, output = log.read_text().partition("\n")
     assert status == "0", output[-8000:]
-    return folder
+    return folder / "demo"
+
+
+@pytest.fixture(scope="session")
+def drawn(tmp_path_factory) -> Path:
+    """A folder in which the demo's people were drawn and its model was fitted once, for all test processes; read it, do not change it."""
+    return made_once(tmp_path_factory, "drawn", "make_demo_cohorts", "fit_demo_model")
+
+
+@pytest.fixture(scope="session")
+def demo(drawn, tmp_path_factory) -> Path:
+    """The same folder once the whole demo ran in it."""
+    return made_once(tmp_path_factory, "demo")
+
+
+def cohorts_of(folder: Path, *names: str) -> dict:
+    """What names the demo's cohorts (all, unless some are named) and its model in the config of a study elsewhere."""
+    cohorts = yaml.safe_load(DEMO_CONFIG.read_text())["cohorts"]
+    places = {
+        name: {key: str(folder / path) for key, path in cohorts[name].items()} for name in names or cohorts
+    }
+    return {"cohorts": places, "demo": None, "models": [str(folder / "results/model/demo")]}

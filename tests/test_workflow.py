@@ -12,7 +12,15 @@ import yaml
 
 from faceage_bio.stats.fewest_events import FEWEST_EVENTS
 from tests import pages
-from tests.conftest import DEMO_CONFIG, ROOT, add_mean_model, jobs_planned, snakemake, write_config
+from tests.conftest import (
+    DEMO_CONFIG,
+    ROOT,
+    add_mean_model,
+    cohorts_of,
+    jobs_planned,
+    snakemake,
+    write_config,
+)
 
 pytestmark = pytest.mark.workflow
 
@@ -391,25 +399,17 @@ def test_a_lost_file_is_made_again_alone(demo, tmp_path):
 
 
 @pytest.fixture(scope="module")
-def shuffled(demo, tmp_path_factory) -> Path:
+def shuffled(drawn, tmp_path_factory) -> Path:
     """The demo's cohorts with the photos shuffled among the subjects of each cohort."""
     folder = tmp_path_factory.mktemp("shuffled")
-    cohorts = yaml.safe_load(DEMO_CONFIG.read_text())["cohorts"]
-    for name, cohort in cohorts.items():
-        for key, path in cohort.items():
-            cohort[key] = str(demo / path)
+    study = cohorts_of(drawn)
+    for name, cohort in study["cohorts"].items():
         manifest = pd.read_csv(cohort["manifest"], sep="\t", dtype=str, keep_default_na=False)
         random = np.random.default_rng(1)
         manifest["path"] = random.permutation(manifest["path"])
         cohort["manifest"] = str(folder / f"{name}_manifest.tsv")
         manifest.to_csv(cohort["manifest"], sep="\t", index=False)
-    configfile = write_config(
-        folder / "config.yaml",
-        cohorts=cohorts,
-        demo=None,
-        readers=None,
-        models=[str(demo / "results/model/demo")],
-    )
+    configfile = write_config(folder / "config.yaml", **study, readers=None)
     asserted = [
         f"results/{cohort}/{table}.tsv"
         for cohort in ("north", "south")
@@ -530,16 +530,10 @@ def test_demo_tells_genes_with_shares_of_cells_and_purity_held_constant(demo):
         assert (mine.ci_lower > 0).any()
 
 
-def test_the_same_subject_in_two_cohorts_stops_before_anything_is_written(demo, tmp_path):
-    cohorts = yaml.safe_load(DEMO_CONFIG.read_text())["cohorts"]
-    one = {key: str(demo / path) for key, path in cohorts["healthy"].items()}
-    configfile = write_config(
-        tmp_path / "config.yaml",
-        cohorts={"a": one, "b": one},
-        demo=None,
-        readers=None,
-        models=[str(demo / "results/model/demo")],
-    )
+def test_the_same_subject_in_two_cohorts_stops_before_anything_is_written(drawn, tmp_path):
+    one = cohorts_of(drawn, "healthy")
+    study = one | {"cohorts": {name: one["cohorts"]["healthy"] for name in ("a", "b")}}
+    configfile = write_config(tmp_path / "config.yaml", **study, readers=None)
     run = snakemake(tmp_path, configfile=configfile)
     assert run.status != 0
     assert "60 subject(s) are in cohort 'a' and in cohort 'b'" in run.output
