@@ -6,7 +6,9 @@ import sys
 import pytest
 import torch
 import yaml
+from typer.testing import CliRunner
 
+from faceage_bio.cli.main import app
 from faceage_bio.cohort.example import write_example
 from faceage_bio.demo.noise import draw_noise
 from faceage_bio.errors import RunError
@@ -142,7 +144,7 @@ def test_run_passes_options_on_to_snakemake(tmp_path):
         "read-face-ages",
     ],
 )
-def test_every_command_has_help_with_an_example(command, tmp_path):
-    status, output = call(command, "--help", cwd=tmp_path)
-    assert status == 0
-    assert f"Example: faceage-bio {command}" in " ".join(output.replace("│", " ").split())
+def test_every_command_has_help_with_an_example(command):
+    done = CliRunner().invoke(app, [command, "--help"])
+    assert done.exit_code == 0
+    assert f"Example: faceage-bio {command}" in " ".join(done.output.replace("│", " ").split())
