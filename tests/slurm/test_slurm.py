@@ -16,7 +16,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from tests.conftest import DEMO_CONFIG, ROOT, Run, jobs_planned, write_config
+from tests.conftest import DEMO_CONFIG, ROOT, Run, cohorts_of, jobs_planned, snakemake, write_config
 from tests.slurm.cluster import PACKAGES, Cluster, Job, missing_programs, running_slurm, wait_until
 
 pytestmark = pytest.mark.slurm
@@ -98,6 +98,7 @@ class Study:
         return next(each.state for each in self.jobs() if each.number == job.number)
 
 
+COHORTS = ("north", "healthy")
 LOCAL = {"all", "default", "total"}
 
 
@@ -131,12 +132,35 @@ def study(cluster, tmp_path) -> Study:
     return Study(tmp_path, cluster)
 
 
+def with_donors(cells: str, clinic: str, path: Path) -> Path:
+    """The same cells as of subjects of another clinic table."""
+    import anndata
+
+    data = anndata.read_h5ad(cells)
+    donors, subjects = data.obs["subject_id"].unique(), pd.read_csv(clinic, sep="\t", dtype=str)["subject_id"]
+    data.obs["subject_id"] = data.obs["subject_id"].astype(str).map(dict(zip(donors, subjects, strict=False)))
+    data.write_h5ad(path)
+    return path
+
+
 @pytest.fixture(scope="module")
-def demo_on_slurm(cluster, tmp_path_factory) -> Study:
-    """The whole demo in five shards; ``journal`` has a line for each step: its name, SLURM job and GPU."""
-    folder = tmp_path_factory.mktemp("demo_on_slurm")
-    faceage = yaml.safe_load(DEMO_CONFIG.read_text())["faceage"] | {"shard_size": 60}
-    write_config(folder / "config.yaml", faceage=faceage)
+def study_on_slurm(cluster, drawn, tmp_path_factory) -> Study:
+    """Every step of the demo, most of them once: one cohort of the demo with all kinds of data, and the photos of another.
+
+    ``journal`` has a line for each step: its name, SLURM job and GPU.
+    """
+    folder = tmp_path_factory.mktemp("study_on_slurm")
+    places = cohorts_of(drawn, *COHORTS)
+    north, healthy = places["cohorts"].values()
+    del north["counts"], north["samples"]
+    north["single_cell"] = str(with_donors(healthy["single_cell"], north["clinic"], folder / "cells.h5ad"))
+    places["cohorts"]["healthy"] = {key: healthy[key] for key in ("photos", "manifest")}
+    config = yaml.safe_load(DEMO_CONFIG.read_text())
+    config["faceage"]["shard_size"] = 80
+    config["fairness"]["stress_photos"] = 2
+    config["readers"]["readings"] = str(drawn / config["readers"]["readings"])
+    config["expression"]["bootstraps"] = config["scores"]["bootstraps"] = 100
+    write_config(folder / "config.yaml", **config | places)
     study = Study(folder, cluster)
     journal = f'echo "$1 ${{SLURM_JOB_ID:-none}} ${{CUDA_VISIBLE_DEVICES:-none}}" >> {folder}/journal'
     run = study.run(
@@ -148,9 +172,9 @@ def demo_on_slurm(cluster, tmp_path_factory) -> Study:
 
 
 @pytest.fixture(scope="module")
-def journal(demo_on_slurm) -> pd.DataFrame:
+def journal(study_on_slurm) -> pd.DataFrame:
     return pd.read_csv(
-        demo_on_slurm.folder / "journal",
+        study_on_slurm.folder / "journal",
         sep=" ",
         names=["step", "job", "gpu"],
         dtype=str,
@@ -158,44 +182,41 @@ def journal(demo_on_slurm) -> pd.DataFrame:
     )
 
 
-def test_the_demo_goes_through_sbatch_to_both_reports(demo_on_slurm, journal):
-    jobs = demo_on_slurm.jobs()
+def test_a_study_goes_through_sbatch_to_both_reports(study_on_slurm, journal):
+    jobs = study_on_slurm.jobs()
     assert {job.state for job in jobs} == {"COMPLETED"}
     assert set(journal.job) == {job.number for job in jobs}
     # every step of the plan ran once, under the name of its rule
-    plan = jobs_planned(run_plan(demo_on_slurm.folder))
-    assert plan["predict_face_age"] == 5
+    plan = jobs_planned(run_plan(study_on_slurm.folder))
+    assert plan["predict_face_age"] == 3
     assert Counter(journal.step.str.replace("-", "_")) == {
         rule: n for rule, n in plan.items() if rule not in LOCAL
     }
-    reports = demo_on_slurm.folder / "results" / "reports"
+    reports = study_on_slurm.folder / "results" / "reports"
     association, survival = ((reports / f"{name}.html").read_text() for name in ("association", "survival"))
     for title in ("Smoking, BMI, disease", "When the photo is worse", "Gene expression", "How it was done"):
         assert f">{title}</h2>" in association
-    assert survival.count(">Hazard of death</h3>") == 3
-    assert "Nothing to be done" in demo_on_slurm.run().output
+    assert survival.count(">Hazard of death</h3>") == 1
+    assert "Nothing to be done" in study_on_slurm.run().output
 
 
-def test_light_steps_share_jobs(demo_on_slurm, journal):
+def test_light_steps_share_jobs(journal, tmp_path):
     groups = yaml.safe_load((PROFILE / "config.yaml").read_text())["groups"]
     steps = journal.step.str.replace("-", "_")
     shared = steps.map(groups)
     # a group is one job, or one for each cohort
-    assert journal.job[shared.notna()].groupby(shared).nunique().max() <= 3
-    alone = set(steps[shared.isna()])
-    assert alone == {
-        "make_demo_cohorts",
-        "fit_demo_model",
-        "check_cohorts",
-        "check_analyses",
-        "predict_face_age",
-        "fit_expression",
-        "stress_photos",
-    }
+    assert journal.job[shared.notna()].groupby(shared).nunique().max() == len(COHORTS)
+    alone = {"check_cohorts", "check_analyses", "predict_face_age", "fit_expression", "stress_photos"}
+    assert set(steps[shared.isna()]) == alone
+    # the demo has no further step but those that draw its people and fit its model, which share no job either
+    demo = set(jobs_planned(snakemake(tmp_path, "--dry-run").output)) - LOCAL
+    made = {"make_demo_cohorts", "fit_demo_model"}
+    assert demo - set(steps) == made
+    assert not made & set(groups)
 
 
-def test_each_shard_has_a_gpu_of_its_own_and_nothing_else_has_one(demo_on_slurm, journal):
-    for job in demo_on_slurm.jobs():
+def test_each_shard_has_a_gpu_of_its_own_and_nothing_else_has_one(study_on_slurm, journal):
+    for job in study_on_slurm.jobs():
         shard = job.rule == "predict_face_age"
         assert job.fields["JOB_GRES"] == ("gpu:pretended:1" if shard else "(null)")
         assert job.fields["Partition"] == ("gpu" if shard else "cpu")
@@ -204,12 +225,11 @@ def test_each_shard_has_a_gpu_of_its_own_and_nothing_else_has_one(demo_on_slurm,
     assert set.union(*seen) == {"none"}
 
 
-def test_slurm_is_told_no_name_of_a_person(demo_on_slurm):
-    told = demo_on_slurm.cluster.call("scontrol", "--details", "show", "job")
+def test_slurm_is_told_no_name_of_a_person(study_on_slurm, drawn):
+    told = study_on_slurm.cluster.call("scontrol", "--details", "show", "job")
     assert "predict_face_age_wildcards_north_1-of-2" in told
-    for cohort in ("north", "south", "healthy"):
-        folder = demo_on_slurm.folder / "results" / "demo" / cohort
-        manifest = pd.read_csv(folder / "manifest.tsv", sep="\t", dtype=str)
+    for cohort in COHORTS:
+        manifest = pd.read_csv(drawn / "results" / "demo" / cohort / "manifest.tsv", sep="\t", dtype=str)
         names = [*manifest.subject_id, *manifest.photo_id, *manifest.path]
         assert not [name for name in names if name in told]
 
