@@ -27,8 +27,19 @@ def detector() -> Detector:
     return Detector()
 
 
-def assert_same(detector: Detector, name: str, picture: np.ndarray) -> None:
-    found = detector.detect(picture)
+@pytest.fixture(scope="module")
+def photos() -> dict[str, np.ndarray]:
+    """Drawn portraits, and real ones where they are beside the repository."""
+    return pictures.drawn() | pictures.real()
+
+
+@pytest.fixture(scope="module")
+def found(detector, photos) -> dict[str, list]:
+    """The faces of each photo."""
+    return {name: detector.detect(photo) for name, photo in photos.items()}
+
+
+def assert_same(found: list, name: str) -> None:
     expected = GOLDEN[name]
     assert [list(face.box) for face in found] == [row[:4] for row in expected], name
     assert [[v for point in face.landmarks for v in point] for face in found] == [
@@ -38,27 +49,24 @@ def assert_same(detector: Detector, name: str, picture: np.ndarray) -> None:
 
 
 @pytest.mark.parametrize("name", list(pictures.drawn()))
-def test_drawn_portraits_equal_mtcnn(detector, name):
-    assert_same(detector, name, pictures.drawn()[name])
+def test_drawn_portraits_equal_mtcnn(found, name):
+    assert_same(found[name], name)
 
 
-def test_real_portraits_equal_mtcnn(detector):
+def test_real_portraits_equal_mtcnn(found):
     portraits = pictures.real()
     if not portraits:
         pytest.skip("the portraits are not beside the repository")
-    for name, picture in portraits.items():
-        assert_same(detector, name, picture)
+    for name in portraits:
+        assert_same(found[name], name)
 
 
-def test_boxes_of_older_detectors_equal_mtcnn_0_1_0(detector):
+def test_boxes_of_older_detectors_equal_mtcnn_0_1_0(found):
     """They may start outside, and their sides are cut to whole pixels otherwise."""
-    photos = pictures.drawn() | pictures.real()
-    found = {
-        name: [list(face.unclipped_box) for face in detector.detect(photo)] for name, photo in photos.items()
-    }
-    assert found == {name: [row[:4] for row in OLDER[name]] for name in photos}
-    assert found["cut left"][0][0] < 0
-    differ = [name for name in found if found[name] != [row[:4] for row in GOLDEN[name]]]
+    boxes = {name: [list(face.unclipped_box) for face in faces] for name, faces in found.items()}
+    assert boxes == {name: [row[:4] for row in OLDER[name]] for name in found}
+    assert boxes["cut left"][0][0] < 0
+    differ = [name for name in boxes if boxes[name] != [row[:4] for row in GOLDEN[name]]]
     assert len(differ) > 5
 
 
@@ -81,10 +89,10 @@ def test_suppression_keeps_the_best_and_nothing_that_overlaps_it(rows):
 
 
 @pytest.mark.parametrize("name", list(pictures.drawn()))
-def test_the_arithmetic_of_the_gpu_finds_the_same(detector, name, monkeypatch):
+def test_the_arithmetic_of_the_gpu_finds_the_same(detector, photos, name, monkeypatch):
     """On a GPU the pyramid comes from the integral image instead of OpenCV; that path on the CPU."""
     monkeypatch.setattr(pixels, "SMALL_LEVEL", 1.0)
-    assert_same(detector, name, pictures.drawn()[name])
+    assert_same(detector.detect(photos[name]), name)
 
 
 def test_levels_from_the_integral_image_equal_opencv():
@@ -128,16 +136,16 @@ def test_patches_equal_opencv_on_a_photo_padded_with_black(size, squares):
     np.testing.assert_allclose(photo.patches(boxes, size).numpy(), expected, atol=1e-5)
 
 
-def test_bands_change_nothing(detector, monkeypatch):
-    picture = next(iter(pictures.drawn().values()))
+def test_bands_change_nothing(detector, photos, monkeypatch):
+    picture = next(iter(photos.values()))
     whole = detector.detect(picture)
     monkeypatch.setattr(detect, "PNET_BAND", 1)
     banded = detector.detect(picture)
     assert [(face.box, face.landmarks) for face in banded] == [(face.box, face.landmarks) for face in whole]
 
 
-def test_a_photo_too_large_for_the_gpu_is_done_on_the_cpu(detector, monkeypatch):
-    picture = next(iter(pictures.drawn().values()))
+def test_a_photo_too_large_for_the_gpu_is_done_on_the_cpu(detector, photos, monkeypatch):
+    picture = next(iter(photos.values()))
     gpu = Detector()
     gpu.device = torch.device("cuda")  # only said: nothing is computed there
     monkeypatch.setattr(torch.cuda, "empty_cache", lambda: None)
@@ -152,22 +160,20 @@ def test_a_photo_too_large_for_the_gpu_is_done_on_the_cpu(detector, monkeypatch)
     assert gpu.detect(picture) == detector.detect(picture)
 
 
-def test_fast_detection_finds_the_same_faces_on_the_portraits(detector):
+def test_fast_detection_finds_the_same_faces_on_the_portraits(detector, found):
     """Of the photos that pass the rule on small faces, at least 99 % must have the same first box."""
     portraits = pictures.real()
     if not portraits:
         pytest.skip("the portraits are not beside the repository")
     fast = Detector(first_level=first_level_for(60))
     same = []
-    for picture in portraits.values():
-        for width in (225, 160):  # as they are, and with faces hardly above the limit
-            scaled = (
-                picture if width == 225 else cv2.resize(picture, (160, 196), interpolation=cv2.INTER_AREA)
-            )
-            exact = detector.detect(scaled)
+    for name, picture in portraits.items():
+        # as they are, and with faces hardly above the limit
+        small = cv2.resize(picture, (160, 196), interpolation=cv2.INTER_AREA)
+        for photo, exact in ((picture, found[name]), (small, detector.detect(small))):
             if exact and min(exact[0].width, exact[0].height) >= 60:
-                found = fast.detect(scaled)
-                same.append(bool(found) and found[0].box == exact[0].box)
+                faces = fast.detect(photo)
+                same.append(bool(faces) and faces[0].box == exact[0].box)
     assert len(same) > 300
     assert np.mean(same) >= 0.99
 
