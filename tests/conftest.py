@@ -13,6 +13,9 @@ import yaml
 from filelock import FileLock
 from hypothesis import settings
 
+# test processes share the cores, and threads that wait for each other's keep theirs busy
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 settings.register_profile("shared machine", deadline=None)  # how long an example takes says nothing there
 settings.load_profile("shared machine")
 
@@ -70,6 +73,13 @@ def add_mean_model(folder: Path) -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Whole runs first, so that no test process is left alone with them at the end."""
     items.sort(key=lambda item: not (item.get_closest_marker("slurm") or item.get_closest_marker("workflow")))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """PyTorch computes on one core, whatever another library (Numba, imported by Scanpy) told OpenMP since."""
+    if torch := sys.modules.get("torch"):
+        torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
 
 
 def made_once(tmp_path_factory, name: str, *targets: str) -> Path:
