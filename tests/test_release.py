@@ -92,17 +92,48 @@ def test_curves_follow_from_rounded_counts(events):
     assert (told["ci_lower"].fillna(0) <= told["ci_upper"].fillna(1)).all()
 
 
+def random_study(seed: int) -> pd.DataFrame:
+    """20 to 60 participants in three groups, as rows of a Cox table: everybody and each group, with events."""
+    chance = np.random.default_rng(seed)
+    n = chance.multinomial(chance.integers(20, 61), chance.dirichlet([1.5, 1.5, 0.7]))
+    events = chance.binomial(n, 0.5)
+    counts = [(n.sum(), events.sum()), *zip(n, events, strict=True)]
+    return pd.DataFrame({
+        "cohort": "c", "analysis": "sites", "measure": "hazard ratio", "term": "face_age", "level": ["", "a", "b", "c"],
+        "estimate": 1.5, "ci_lower": 1.0, "ci_upper": 2.0, "n": [one for one, _ in counts], "n_events": [one for _, one in counts],
+        "adjustment": "age", "note": "",
+    })  # fmt: skip
+
+
 def test_an_attacker_with_every_margin_finds_no_count():
+    # everything that could have given the same release: counts of each group, with their sums and events within participants
     remaining = []
-    cells = list(itertools.product(range(13), repeat=2))
-    for a, b in cells:
-        shown = (midpoint(a, 6), midpoint(b, 6), midpoint(a + b, 6))
-        possible = [(x, y) for x, y in cells if (midpoint(x, 6), midpoint(y, 6), midpoint(x + y, 6)) == shown]
-        for value, values in ((a, {x for x, _ in possible}), (b, {y for _, y in possible})):
-            if value:
-                remaining.append(len(values))
+    for seed in range(25):
+        exact = random_study(seed)
+        told = release({"c/survival/sites": exact}, 6).tables["c/survival/sites"]
+        fits = {name: [range_of(value) for value in told[name]] for name in ("n", "n_events")}
+        groups = [
+            list(itertools.product(n, e)) for n, e in zip(fits["n"][1:], fits["n_events"][1:], strict=True)
+        ]
+        groups = [[(n, e) for n, e in group if e <= n] for group in groups]
+        possible = [
+            study for study in itertools.product(*groups)
+            if sum(n for n, _ in study) in fits["n"][0] and sum(e for _, e in study) in fits["n_events"][0]
+        ]  # fmt: skip
+        truth = tuple(zip(exact["n"][1:], exact["n_events"][1:], strict=True))
+        assert truth in possible
+        for group, (n, events) in enumerate(truth):
+            for which, value in enumerate((n, events)):
+                if value:
+                    remaining.append(len({study[group][which] for study in possible}))
+        remaining.append(len({sum(n for n, _ in study) for study in possible}))
     print(f"values that remain for a count: minimum {min(remaining)}, median {np.median(remaining):g}")
     assert min(remaining) > 1
+
+
+def range_of(released: float) -> list[int]:
+    """The counts that are told as this one."""
+    return [count for count in range(80) if midpoint(count, 6) == released]
 
 
 def test_three_significant_digits():

@@ -1,0 +1,50 @@
+"""Studies of 2, 12 and 30 participants, without any optional table or column, end in pages and in a bundle."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from typer.testing import CliRunner
+
+from faceage_bio.cli.main import app
+from faceage_bio.tables import read_table, read_text_table
+from tests.conftest import snakemake
+
+pytestmark = pytest.mark.workflow
+SIZES = {"two": 2, "twelve": 12, "thirty": 30}
+
+
+def write_study(folder) -> None:
+    """A config with a cohort of each size: face ages and a clinic table of age, sex and follow-up."""
+    chance = np.random.default_rng(3)
+    for name, n in SIZES.items():
+        subjects = [f"{name}-{k:03}" for k in range(n)]
+        age = chance.uniform(45, 80, n).round(1)
+        pd.DataFrame({"subject_id": subjects, "face_age": age + chance.normal(0, 6, n).round(1)}).to_csv(
+            folder / f"{name}_ages.tsv", sep="\t", index=False
+        )
+        pd.DataFrame({
+            "subject_id": subjects, "chronological_age": age, "sex": chance.choice(["female", "male"], n),
+            "followup_years": chance.uniform(0.2, 6, n).round(2), "event": chance.integers(0, 2, n),
+        }).to_csv(folder / f"{name}_clinic.tsv", sep="\t", index=False)  # fmt: skip
+    cohorts = {name: {"face_ages": f"{name}_ages.tsv", "clinic": f"{name}_clinic.tsv"} for name in SIZES}
+    (folder / "config.yaml").write_text(yaml.safe_dump({"cohorts": cohorts}))
+
+
+def test_small_studies_have_exact_pages_and_a_bundle(tmp_path, monkeypatch):
+    write_study(tmp_path)
+    run = snakemake(tmp_path, "all", configfile=tmp_path / "config.yaml")
+    assert run.status == 0, run.output[-4000:]
+    for name in ("twelve", "thirty"):
+        at_risk = read_table(tmp_path / f"results/{name}/survival/at_risk.tsv")
+        assert at_risk["at_risk"].iloc[0] == SIZES[name]
+    flow = read_table(tmp_path / "results/two/flow.tsv")  # a line through two points leaves no residual
+    assert flow.loc[flow.reason == "too_few_for_a_line", "n"].tolist() == [2]
+    page = (tmp_path / "results/reports/survival.html").read_text()
+    assert "INTERNAL: not for release" in page
+    monkeypatch.chdir(tmp_path)
+    done = CliRunner().invoke(app, ["publish", "--configfile", "config.yaml"])
+    assert done.exit_code == 0, done.output
+    told = read_text_table(tmp_path / "results/share/tables/twelve/survival/at_risk.tsv")
+    assert told["at_risk"].iloc[0] == "9"
+    assert not list((tmp_path / "results/share").rglob("ledger*"))
