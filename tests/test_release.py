@@ -136,6 +136,20 @@ def range_of(released: float) -> list[int]:
     return [count for count in range(80) if midpoint(count, 6) == released]
 
 
+def test_survival_at_a_time_is_that_of_the_released_curve():
+    exact = curve(np.arange(1, 41) / 10, [1, 0] * 20)
+    summary = pd.DataFrame({
+        "cohort": "c", "analysis": "survival", "measure": ["survival at 1 year", "survival at 2 years"], "estimate": [0.8, 0.6],
+        "ci_lower": [0.7, 0.5], "ci_upper": [0.9, 0.7], "n": 40, "n_events": 20, "note": "", "grouping": "all", "group": "all",
+    })  # fmt: skip
+    told = release({"c/survival/kaplan_meier": exact, "c/survival/summary": summary}, 6).tables
+    steps, made = told["c/survival/kaplan_meier"], told["c/survival/summary"]
+    for row, years in ((0, 1.0), (1, 2.0)):
+        last = steps[steps["years"] <= years].iloc[-1]
+        assert made["estimate"][row] == pytest.approx(last["survival"], rel=5e-3)
+        assert made["ci_lower"][row] == pytest.approx(last["ci_lower"], rel=5e-3)
+
+
 def test_three_significant_digits():
     assert significant(np.array([123456.0, 0.00123456, 0.0, -1.5])).tolist() == [123000.0, 0.00123, 0.0, -1.5]
 

@@ -4,18 +4,20 @@ Per curve, cumulative entries, events and censorings are rounded, then differenc
 interval, and cumulative incidence follow from the rounded numbers, at the times at which a rounded number changes.
 """
 
+import re
 from collections.abc import Callable, Mapping
 
 import numpy as np
 import pandas as pd
 
-from faceage_bio.release.rounding import midpoint
+from faceage_bio.release.rounding import midpoint, significant
 from faceage_bio.stats.kaplan_meier import NORMAL_975
 
 SURVIVAL_TABLES = {
     "survival/kaplan_meier", "survival/at_risk", "survival/cumulative_incidence", "survival/incidence_at_risk",
 }  # fmt: skip
 DAYS = 2  # decimals of years of a released time
+AT_A_TIME = re.compile(r"^(?:survival at|died of .* within) ([\d.]+) years?$")
 CURVE = ("cohort", "grouping", "group", "cause")
 
 
@@ -33,6 +35,31 @@ def release_survival(tables: Mapping[str, pd.DataFrame], k: int) -> dict[str, pd
         made[name] = (
             _each_curve(table, steps[name], k) if name in steps else _each_curve(table, _numbers_at_risk, k)
         )
+    return made
+
+
+def release_probabilities(
+    released: pd.DataFrame, exact: pd.DataFrame, curves: pd.DataFrame, value: str
+) -> pd.DataFrame:
+    """Survival or incidence at a time, read off the released curve, with its interval where the curve has one.
+
+    Parameters
+    ----------
+    released, exact : survival/summary or survival/competing_risks after and before the rule
+    curves : the released curves
+    value : column of ``curves``: survival, incidence
+    """
+    made = released.copy()
+    names = [name for name in CURVE if name in curves and name in exact]
+    by_group = dict(list(curves.groupby(names, dropna=False))) if len(curves) else {}
+    for row in exact.index:
+        at = AT_A_TIME.match(str(exact.at[row, "measure"]))
+        curve = by_group.get(tuple(exact.at[row, name] for name in names))
+        if at is None or curve is None or pd.isna(exact.at[row, "estimate"]):
+            continue
+        last = curve[curve["years"] <= float(at[1])].iloc[-1]
+        for column, told in (("estimate", value), ("ci_lower", "ci_lower"), ("ci_upper", "ci_upper")):
+            made.at[row, column] = significant([last[told]])[0]
     return made
 
 

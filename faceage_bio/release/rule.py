@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from faceage_bio.release.curves import SURVIVAL_TABLES, release_survival
+from faceage_bio.release.curves import SURVIVAL_TABLES, release_probabilities, release_survival
 from faceage_bio.release.rounding import midpoint, significant
 from faceage_bio.release.tables import KEYS, is_count, key_of, never_released
 
@@ -36,6 +36,10 @@ TAILS = (
     (re.compile(r"(?:^|_)(?:q25|q75)$|quartile"), 0.25),
     (re.compile(r"(?:^|_)(?:q50|median)$|^median"), 0.50),
 )
+PROBABILITIES = {  # tables of probabilities at a time: the curve that they are read off, and its column
+    "survival/summary": ("survival/kaplan_meier", "survival"),
+    "survival/competing_risks": ("survival/cumulative_incidence", "incidence"),
+}
 INTERVALS = ("ci_lower", "ci_upper", "p_value", "q_value", "standard_error", "statistic")
 RAW = ("raw_ci_lower", "raw_ci_upper", "raw_p_value")
 NOTES = ("note", "raw_note")
@@ -78,6 +82,9 @@ def release(tables: Mapping[str, pd.DataFrame], k: int) -> Released:
         }
         curves = release_survival({key: shared[place] for key, place in own.items()}, k)
         made |= {own[key]: table for key, table in curves.items()}
+        for name, (curve, value) in PROBABILITIES.items():
+            if (place := f"{cohort}/{name}") in made and curve in curves:
+                made[place] = release_probabilities(made[place], shared[place], curves[curve], value)
     return Released(made, _log({place: (table, made[place]) for place, table in shared.items()}))
 
 
