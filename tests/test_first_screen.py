@@ -274,3 +274,16 @@ def test_the_page_escapes_levels_and_opens_with_checks_that_lead_somewhere(tmp_p
     assert text.count('<li class="notrun">') == 6  # all checks but missing data
     ids = set(re.findall(r'\sid="([^"]+)"', text))
     assert set(re.findall(r'<a href="#([^"]+)"', text)) <= ids
+
+
+def test_rounded_numbers_never_rise_along_the_flow():
+    rows = [
+        ("acceleration", "included", "", 111),
+        ("survival", "included", "", 111),
+        ("survival", "excluded", "missing_smoking", 3),
+    ]
+    flow = pd.DataFrame(
+        [("c", "subject", "intake", "included", "", 117), *(("c", "subject", *row) for row in rows)],
+        columns=["cohort", "unit", "stage", "status", "reason", "n"],
+    )
+    assert [box.n for box in chains(flow)["subject"]] == [117, 111, 111, 111]

@@ -86,6 +86,8 @@ def _survival(before: Box, title: str, n: float, reasons: dict[str, float]) -> l
     own = {code: number for code, number in reasons.items() if code != NO_ACCELERATION}
     covariates = {code: number for code, number in own.items() if code.startswith(MISSING)}
     followed = n + sum(covariates.values())
+    if followed > before.n:  # of rounded numbers only, whose sum may exceed the box before
+        followed = before.n
     earlier = {code: number for code, number in own.items() if code not in covariates}
     lost = before.n - followed
     if (
