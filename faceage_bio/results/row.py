@@ -76,6 +76,12 @@ def result_rows(rows: Sequence[dict] | pd.DataFrame, table: str) -> pd.DataFrame
     return made
 
 
+def tested(measure: str, test: tuple[float, int, float]) -> dict:
+    """A chi-square, its degrees of freedom and its p-value as fields of a row."""
+    chi_square, df, p_value = test
+    return {"measure": measure, "estimate": chi_square, "df": df, "p_value": p_value}
+
+
 def is_result(table: pd.DataFrame) -> bool:
     """Whether a table holds result rows."""
     return {"question", "measure", "status"} <= set(table.columns)

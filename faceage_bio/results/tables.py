@@ -104,15 +104,15 @@ TABLES = {
     "phenotype/table_one": Table(keys=("group", "variable"), statistics=("standard_deviation", "lower_quartile", "upper_quartile")),
     "phenotype/tests": Table(keys=("factor",), statistics=("f_statistic", "df_terms", "df_residual", "eta_squared")),
     "readers/readers": Table(keys=("n_readers", "condition", "random", "against")),
-    "scores/comparison": Table(keys=("version", "from_group", "to_group", "method")),
-    "scores/scored": Table(keys=("citation", "published", "rule", "column", "points")),
-    "survival/added_value": Table(keys=("question", "kind", "method", "at_years"), statistics=("events_per_term", "optimism", "corrected")),
+    "scores/comparison": Table(keys=("score", "version", "from_group", "to_group", "method")),
+    "scores/scored": Table(keys=("score", "citation", "published", "rule", "column", "points")),
+    "survival/added_value": Table(keys=("comparison", "kind", "method"), statistics=("events_per_term", "optimism", "corrected")),
     "survival/age_comparison": Table(keys=("step", "method"), statistics=("events_per_term",)),
     "survival/at_risk": Table(
         keys=("cohort", "grouping", "group", "years"), counts=("at_risk", "entered", "events", "censored"), rows=False,
     ),
     "survival/calibration": Table(
-        keys=("question", "kind", "method", "at_years", "group"), statistics=("events_per_term", "optimism", "corrected", "predicted"),
+        keys=("comparison", "kind", "method", "group"), statistics=("events_per_term", "optimism", "corrected", "predicted"),
     ),
     "survival/competing_risks": Table(keys=("grouping", "group", "cause", "method")),
     "survival/cox": Table(
@@ -123,7 +123,7 @@ TABLES = {
         keys=("cohort", "grouping", "group", "cause", "years", "interval"), counts=("at_risk", "events", "other_events", "censored"),
         statistics=("incidence", "standard_error", "ci_lower", "ci_upper"), rows=False,
     ),
-    "survival/decision_curve": Table(keys=("question", "at_years", "threshold"), counts=("n_high",), statistics=("events_per_term",)),
+    "survival/decision_curve": Table(keys=("comparison", "threshold"), counts=("n_high",), statistics=("events_per_term",)),
     "survival/gene_panel": Table(statistics=("p_bonferroni", "mean_level", "hazards_p_value")),
     "survival/genes": Table(statistics=("p_bonferroni", "mean_level", "hazards_p_value")),
     "survival/hazard_curve": Table(keys=("step", "years", "cohort"), statistics=("hazard_ratio", "ci_lower", "ci_upper"), rows=False),
@@ -145,7 +145,7 @@ TABLES = {
         keys=("step", "term", "kind", "years", "cohort"), counts=("n_events",), statistics=("hazard_ratio", "ci_lower", "ci_upper"),
         rows=False,
     ),
-    "survival/remedies": Table(keys=("remedy", "step")),
+    "survival/remedies": Table(keys=("method", "remedy", "period", "step"), statistics=("events_per_term",)),
     "survival/sensitivity": Table(
         keys=("method", "people"), counts=("left_out", "n_level", "n_events_level"),
         statistics=("events_per_term", "concordance", "log_likelihood", "robust_lower", "robust_upper", "robust_p"),

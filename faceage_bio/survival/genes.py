@@ -8,22 +8,23 @@ import pandas as pd
 
 from faceage_bio.columns import AGE, COHORT, ENTRY, EVENT, FOLLOWUP, LEVELS, SAMPLE, SUBJECT
 from faceage_bio.errors import CohortError, FitError, examples
+from faceage_bio.results.reasons import Reason, encode, reason
+from faceage_bio.results.row import result_rows
 from faceage_bio.stats.cox import fit_cox
 from faceage_bio.stats.cox_batch import fit_cox_per_column
-from faceage_bio.stats.cox_fit import EVENTS_PER_TERM
+from faceage_bio.stats.cox_fit import few_per_term
 from faceage_bio.stats.cox_ph import proportional_hazards_test
 from faceage_bio.stats.design import build_design
 from faceage_bio.stats.fewest_events import check_events
 from faceage_bio.stats.multiplicity import benjamini_hochberg, bonferroni
-from faceage_bio.tables import read_table, result_rows
+from faceage_bio.survival.models import of_question
+from faceage_bio.tables import read_table
 
 ANALYSIS = "analysis"
 SAMPLE_DATE = "sample_date"
 ABOUT = (ANALYSIS, SAMPLE, SUBJECT, SAMPLE_DATE, "batch")  # columns of a table of levels before its genes
 METHOD = "Cox per gene, Efron ties, Wald interval"
-FURTHER = ["p_bonferroni", "mean_level", "hazards_p_value"]
 HIGHEST_LEVEL = 40  # a log2 level above it is a count
-ORDER = [*result_rows([]).columns, *FURTHER]
 
 
 def read_levels(path: Path | str) -> pd.DataFrame:
@@ -109,13 +110,11 @@ def gene_survival(
         _analysis(followed, mine.loc[:, mine.notna().any() | mine.columns.isin(ABOUT)], name, covariates, panel, strata, zero, landmark_years, year_days)
         for name, mine in levels.groupby(ANALYSIS, sort=False)
     ]  # fmt: skip
-    genes, declared = (
-        pd.concat([part[place] for part in parts], ignore_index=True) if parts else pd.DataFrame()
-        for place in (0, 1)
-    )
-    return tuple(
-        result_rows(table.assign(**{COHORT: cohort})).reindex(columns=ORDER) for table in (genes, declared)
-    )
+    found = []
+    for place, (table, role) in enumerate((("genes", "exploratory"), ("gene_panel", "secondary"))):
+        rows = pd.concat([part[place] for part in parts], ignore_index=True) if parts else pd.DataFrame()
+        found.append(result_rows(rows.assign(**{COHORT: cohort, "role": role}), f"survival/{table}"))
+    return tuple(found)
 
 
 def _analysis(
@@ -123,73 +122,70 @@ def _analysis(
     strata: Sequence[str], zero: str, landmark_years: float | None, year_days: float,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:  # fmt: skip
     names = [name for name in levels if name not in ABOUT]
-    base = {ANALYSIS: _words(analysis), "measure": "hazard ratio", "per": "doubling", "model": METHOD}
+    base = of_question("", _words(analysis)) | {
+        "exposure": "expression", "measure": "hazard ratio", "per": "doubling", "model": METHOD,
+    }  # fmt: skip
     people = followed.drop(columns="batch", errors="ignore").merge(
         levels, on=SUBJECT, suffixes=("", "_of_sample")
     )
-    people, notes = _at_risk_from_sample(people, zero, landmark_years, year_days)
+    people, reasons = _at_risk_from_sample(people, zero, landmark_years, year_days)
     _check_columns(people, [*covariates, *strata])
     design = build_design(people, [*covariates, *strata], LEVELS)
     people = people.drop(index=design.missing.index)
     base |= {"n": len(people), "n_events": int(people[EVENT].sum())}
     held = [name for name in covariates if name not in strata]
-    base["adjustment"] = (
-        ", ".join([*(_adjusted(name) for name in held), *(f"strata of {name}" for name in strata)]) or "none"
-    )
+    base["adjustment"] = "unadjusted" if not held else "age" if held == [AGE] else "minimal"
+    base["covariates"] = ", ".join([*map(_adjusted, held), *(f"strata of {name}" for name in strata)])
     matrix = build_design(people, [name for name in held if name not in design.constant], LEVELS).matrix
     if dropped := [name for name in held if name in design.constant]:
-        notes.append(f"without {', '.join(dropped)}, which does not vary")
+        reasons.append(reason("without_constant", columns=dropped))
     labels = people[list(strata)].astype(str).agg(" / ".join, axis=1) if strata else None
     entry = people[ENTRY].fillna(0.0) if (people[ENTRY] > 0).any() else None
     try:
         if not len(people):
-            raise FitError("nobody has follow-up, a sample and all covariates")
+            raise FitError("no_sample_or_follow_up")
         check_events(people[EVENT])
         found = fit_cox_per_column(
             people[FOLLOWUP], people[EVENT], people[names], matrix, entry, strata=labels
         )
     except FitError as error:
-        return pd.DataFrame(), pd.DataFrame(
-            {"term": list(panel), "note": f"not estimated, because {error}"}
-        ).assign(**base)
-    terms = 1 + matrix.shape[1]
-    if base["n_events"] < EVENTS_PER_TERM * terms:
-        notes.append(f"only {base['n_events'] / terms:.1f} deaths per term")
+        return pd.DataFrame(), pd.DataFrame({"term": list(panel), "reason": error.reason.encoded}).assign(
+            **base
+        )
+    remarks = encode([*reasons, *few_per_term(base["n_events"], 1 + matrix.shape[1])])
     table = pd.DataFrame({
         "term": found.index, "estimate": found.hazard_ratio.to_numpy(), "ci_lower": found.ci_lower.to_numpy(),
-        "ci_upper": found.ci_upper.to_numpy(), "p_value": found.p_value.to_numpy(), "mean_level": people[names].mean().to_numpy(),
-        "note": ["not estimated, because it " + why if why else "; ".join(notes) for why in found.note],
+        "ci_upper": found.ci_upper.to_numpy(), "standard_error": found.standard_error.to_numpy(),
+        "statistic": (found.log_hazard_ratio / found.standard_error).to_numpy(), "p_value": found.p_value.to_numpy(), "mean_level": people[names].mean().to_numpy(),
+        "reason": [remarks if why is None else why.encoded for why in found.reason],
     }).assign(**base)  # fmt: skip
     declared = table.set_index("term").reindex(list(panel)).assign(**base).rename_axis("term").reset_index()
-    absent = declared.note.isna()
-    declared.loc[absent, "note"] = "not tested, because the counts do not have it, or too few of it"
+    declared["reason"] = declared["reason"].fillna(reason("gene_not_tested").encoded)
     declared["hazards_p_value"] = [
         _proportional(people, gene, matrix, entry, labels) if not np.isnan(estimate) else np.nan
         for gene, estimate in zip(declared.term, declared.estimate, strict=True)
     ]
-    return _corrected(table), _corrected(declared)
+    return _corrected(table, "all genes"), _corrected(declared, "prespecified genes")
 
 
 def _at_risk_from_sample(
     people: pd.DataFrame, zero: str, landmark_years: float | None, year_days: float
-) -> tuple[pd.DataFrame, list[str]]:
-    """Entry moved to the sample where it came later, and notes on samples without a date or after the end."""
+) -> tuple[pd.DataFrame, list[Reason]]:
+    """Entry moved to the sample where it came later, and remarks on samples without a date or after the end."""
     if zero not in people or people[SAMPLE_DATE].isna().all():
-        return people, ["time of sampling not known, taken as time zero"]
+        return people, [reason("sampling_unknown")]
     start = pd.to_datetime(people[zero], errors="coerce")
     later = (pd.to_datetime(people[SAMPLE_DATE], errors="coerce") - start).dt.days / year_days - (
         landmark_years or 0.0
     )
     entry = np.fmax(people[ENTRY].fillna(0.0), later.clip(lower=0.0))
-    notes = []
+    reasons = []
     if undated := int(later.isna().sum()):
-        notes.append(f"time of sampling not known of {undated} people, taken as time zero")
+        reasons.append(reason("sampling_unknown_of", n=undated))
     sampled_after = entry >= people[FOLLOWUP]
     if sampled_after.any():
-        notes.append(
-            f"without {int(sampled_after.sum())} people sampled at or after the end of their follow-up"
-        )
-    return people.assign(**{ENTRY: entry})[~sampled_after], notes
+        reasons.append(reason("without_sampled_late", n=int(sampled_after.sum())))
+    return people.assign(**{ENTRY: entry})[~sampled_after], reasons
 
 
 def _proportional(
@@ -205,9 +201,11 @@ def _proportional(
         return np.nan
 
 
-def _corrected(table: pd.DataFrame) -> pd.DataFrame:
+def _corrected(table: pd.DataFrame, family: str) -> pd.DataFrame:
     p_values = table["p_value"].to_numpy(dtype=np.float64)
-    return table.assign(q_value=benjamini_hochberg(p_values), p_bonferroni=bonferroni(p_values))
+    return table.assign(
+        q_value=benjamini_hochberg(p_values), p_bonferroni=bonferroni(p_values), family=family
+    )
 
 
 def _check_columns(people: pd.DataFrame, names: Sequence[str]) -> None:
