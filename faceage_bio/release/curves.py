@@ -4,7 +4,6 @@ Per curve, cumulative entries, events and censorings are rounded, then differenc
 interval, and cumulative incidence follow from the rounded numbers, at the times at which a rounded number changes.
 """
 
-import re
 from collections.abc import Callable, Mapping
 
 import numpy as np
@@ -17,7 +16,7 @@ SURVIVAL_TABLES = {
     "survival/kaplan_meier", "survival/at_risk", "survival/cumulative_incidence", "survival/incidence_at_risk",
 }  # fmt: skip
 DAYS = 2  # decimals of years of a released time
-AT_A_TIME = re.compile(r"^(?:survival at|died of .* within) ([\d.]+) years?$")
+AT_A_TIME = {"survival", "cumulative incidence"}  # measures that are read off a curve
 CURVE = ("cohort", "grouping", "group", "cause")
 
 
@@ -53,11 +52,10 @@ def release_probabilities(
     names = [name for name in CURVE if name in curves and name in exact]
     by_group = dict(list(curves.groupby(names, dropna=False))) if len(curves) else {}
     for row in exact.index:
-        at = AT_A_TIME.match(str(exact.at[row, "measure"]))
         curve = by_group.get(tuple(exact.at[row, name] for name in names))
-        if at is None or curve is None or pd.isna(exact.at[row, "estimate"]):
+        if exact.at[row, "measure"] not in AT_A_TIME or curve is None or pd.isna(exact.at[row, "estimate"]):
             continue
-        last = curve[curve["years"] <= float(at[1])].iloc[-1]
+        last = curve[curve["years"] <= exact.at[row, "horizon"]].iloc[-1]
         for column, told in (("estimate", value), ("ci_lower", "ci_lower"), ("ci_upper", "ci_upper")):
             made.at[row, column] = significant([last[told]])[0]
     return made

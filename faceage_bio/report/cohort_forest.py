@@ -7,7 +7,7 @@ from faceage_bio.report import figures
 from faceage_bio.report.formats import people
 from faceage_bio.report.tables import ReportTables
 
-HAZARDS = {"univariable": "age not held constant", "face age + age": "age held constant"}
+HAZARDS = {"unadjusted": "age not held constant", "+ age": "age held constant"}  # by step
 GENES = {
     ("raw gap", "age_gap"): "raw age gap", ("together", "age_acceleration"): "age acceleration",
     ("together", "chronological_age"): "chronological age",
@@ -19,7 +19,7 @@ def cohort_forest(tables: ReportTables, config: dict) -> dict:
     """Two figures; empty where fewer than two cohorts have an estimate."""
     gene = config["expression"]["panel"][0]
     cox = _known(tables.get("survival", "cox"))
-    cox = cox[(cox["term"] == "face_age") & cox["model"].isin(HAZARDS)] if len(cox) else cox
+    cox = cox[(cox["term"] == cox["exposure"]) & (cox["term"] == "face_age") & cox["step"].isin(HAZARDS)]
     panel = _known(tables.get("expression", "panel"))
     panel = panel[panel["term"] == gene] if len(panel) else panel
     kinds = (
@@ -31,7 +31,7 @@ def cohort_forest(tables: ReportTables, config: dict) -> dict:
     panel = panel[panel["kind"] != ""]
     return {
         "hazards": _figure(
-            cox.assign(kind=cox["model"].map(HAZARDS)) if len(cox) else cox, config, 1.0,
+            cox.assign(kind=cox["step"].map(HAZARDS)), config, 1.0,
             [("age not held constant", GREY), ("age held constant", figures.BLUE)], "Hazard ratio of face age", "deaths",
         ),
         "genes": _figure(
@@ -52,10 +52,11 @@ def _figure(
 ) -> Markup:  # fmt: skip
     if not len(rows) or rows["cohort"].nunique() < 2:
         return Markup("")
-    several = rows["analysis"].nunique() > 1
+    question = "question" if "question" in rows and rows["question"].ne("").all() else "analysis"
+    several = rows[question].nunique() > 1
     rows = rows.assign(
         place=rows["cohort"].map({name: place for place, name in enumerate(config["cohorts"])}),
-        whom=rows["cohort"] + (", " + rows["analysis"] if several else ""),
+        whom=rows["cohort"] + (", " + rows[question] if several else ""),
     ).sort_values("place", kind="stable")
     column = "n_events" if counted == "deaths" else "n"
     labels = [f"{row.whom} ({people(getattr(row, column))} {counted})" for row in rows.itertuples()]

@@ -136,14 +136,14 @@ def subgroups(rows: pd.DataFrame) -> str:
     return to_svg(chart, "Hazard ratio of age acceleration in subgroups, with p and q of the interaction")
 
 
-def held(model: str) -> str:
-    """What a model of face age holds constant, in short."""
-    return "age held constant" if model == "face age + age" else "all covariates held constant"
+def held(adjustment: str) -> str:
+    """What a model of face age is adjusted for, in short."""
+    return "age held constant" if adjustment == "age" else "all covariates held constant"
 
 
 def choices(rows: pd.DataFrame) -> str:
     """The headline under other choices of who counts."""
-    shown = rows.assign(kind=rows["model"].map(held))
+    shown = rows.assign(kind=rows["adjustment"].map(held))
     colours = [("age held constant", BLUE), ("all covariates held constant", ORANGE)]
     title = f"Hazard ratio of face age per {rows['per'].iloc[0]} (log scale)"
     return forest(shown, "people", "kind", colours, 1, title, logarithmic=True)

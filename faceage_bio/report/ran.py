@@ -212,13 +212,13 @@ class Ran:
 
     def follow_up(self) -> list[dict]:
         """Of each cohort: median follow-up by reverse Kaplan-Meier."""
-        rows = self.rows("survival/summary", measure="median follow-up")
-        rows = rows[rows["group"] == "all"] if "group" in rows else rows
+        rows = self.rows("survival/summary", measure="median follow-up", group="all")
         return rows.drop_duplicates(COHORT).to_dict("records") if len(rows) else []
 
     def held(self, table: str, **wanted: object) -> str:
         """What was held constant, in words people say."""
-        return ", ".join(map(term, self.said(table, "adjustment", **wanted).split(", ")))
+        held = self.said(table, "covariates", **wanted) or self.said(table, "adjustment", **wanted)
+        return ", ".join(map(term, held.split(", ")))
 
 
 FAMILIES = {
