@@ -139,7 +139,7 @@ def range_of(released: float) -> list[int]:
 def test_survival_at_a_time_is_that_of_the_released_curve():
     exact = curve(np.arange(1, 41) / 10, [1, 0] * 20)
     summary = pd.DataFrame({
-        "cohort": "c", "analysis": "survival", "measure": ["survival at 1 year", "survival at 2 years"], "estimate": [0.8, 0.6],
+        "cohort": "c", "analysis": "survival", "measure": "survival", "horizon": [1.0, 2.0], "estimate": [0.8, 0.6],
         "ci_lower": [0.7, 0.5], "ci_upper": [0.9, 0.7], "n": 40, "n_events": 20, "note": "", "grouping": "all", "group": "all",
     })  # fmt: skip
     told = release({"c/survival/kaplan_meier": exact, "c/survival/summary": summary}, 6).tables
