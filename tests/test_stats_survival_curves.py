@@ -338,7 +338,7 @@ def test_nothing_to_compare_is_nan_and_no_number():
 @pytest.mark.parametrize(
     ("years", "event", "entry", "message"),
     [
-        ([1, -1], [1, 1], None, "missing or negative"),
+        ([1, -1], [1, 1], None, "a time of follow-up is missing or negative"),
         ([1, np.nan], [1, 1], None, "missing or negative"),
         ([1, 2], [1, np.nan], None, "whether the follow-up ended"),
         ([1, 2], [1, 1], [0, 2], "starts at or after its end"),

@@ -122,7 +122,7 @@ def test_separation_is_an_error_and_not_a_huge_hazard_ratio():
     ("years", "entry", "message"),
     [
         (-1.0, None, "not positive"),
-        (np.nan, None, "missing or not positive"),
+        (np.nan, None, "a time of follow-up is missing or not positive"),
         (2.0, 3.0, "starts at or after its end"),
     ],
 )
