@@ -86,6 +86,8 @@ def without_version(names: Sequence[str]) -> pd.Index:
 def are_entrez(names: Sequence[str]) -> bool:
     """Whether names are Entrez identifiers: numbers, most of which are genes'."""
     numbers = [match[1] for name in names if (match := ENTREZ.match(str(name)))]
+    if set(map(int, numbers)) in ({*range(len(names))}, {*range(1, len(names) + 1)}):  # numbers of rows
+        return False
     known = sum(number in _names().by_entrez for number in numbers)
     return len(numbers) > LEAST_SHARE * len(names) and known > LEAST_SHARE * len(numbers)
 
