@@ -1,5 +1,6 @@
 """A single-cell file (h5ad) read in blocks, so that it need not fit into memory, and checked: raw, human, donors and types told."""
 
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -192,7 +193,9 @@ def _table(file, place: str, path: Path) -> pd.DataFrame:
     if isinstance(
         file[place], h5py.Dataset
     ):  # of anndata 0.6 and older, whose words are numbers with a list elsewhere
-        whole = anndata.read_h5ad(path)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", anndata.OldFormatWarning)
+            whole = anndata.read_h5ad(path)
         return {"obs": whole.obs, "var": whole.var}.get(place, whole.raw.var if whole.raw else whole.var)
     return read_elem(file[place])
 
