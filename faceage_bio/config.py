@@ -92,11 +92,13 @@ def load_config(path: Path | str) -> Config:
         No such file, not YAML, or any problem found by `check_config`.
     """
     try:
-        content = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+        content = yaml.load(Path(path).read_text(encoding="utf-8"), Loader=_Once)
     except OSError as error:
         raise ConfigError(
             f"{path}: cannot be read ({error.strerror}). Expected the study's config. Check the path, or write one with `faceage-bio init`."
         ) from None
+    except _TwiceError as error:
+        raise ConfigError(f"{path}: {error}") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ConfigError(
             f"{path}: not valid YAML: {error}. Expected keys and values such as those that `faceage-bio init` writes. Correct that place."
@@ -106,6 +108,25 @@ def load_config(path: Path | str) -> Config:
             f"{path}: expected keys and values such as `cohorts:`, found {type(content).__name__}. Write one with `faceage-bio init`."
         )
     return check_config(content, source=str(path))
+
+
+class _TwiceError(Exception):
+    """A key that stands more than once."""
+
+
+class _Once(yaml.SafeLoader):
+    """YAML in which each key stands once; of two, YAML itself would silently take the last."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
+        lines: dict[str, int] = {}
+        for key, _ in node.value:
+            name, line = str(key.value), key.start_mark.line + 1
+            if name in lines and key.tag != "tag:yaml.org,2002:merge":
+                raise _TwiceError(
+                    f"the key {name!r} stands in line {lines[name]} and again in line {line}. Expected each key once. Give one another name, or take it out."
+                )
+            lines[name] = line
+        return super().construct_mapping(node, deep)
 
 
 def check_config(content: dict[str, Any], source: str = "config") -> Config:
@@ -125,12 +146,40 @@ def check_config(content: dict[str, Any], source: str = "config") -> Config:
 
 
 def analysis_settings(config: dict[str, Any]) -> dict[str, Any]:
-    """What `cohort.analyses.check_analyses` takes of a config, by dotted name."""
+    """What `cohort.analyses` and `cohort.names` take of a config, by dotted name; "names": the columns that each setting names."""
     sections = {
-        "expression": ("covariates", "tissue", "repeated_samples"), "survival": ("gene_covariates", "strata"),
-        "variants": ("covariates",), "acceleration": ("definition", "adjust_for"),
+        "expression": ("covariates", "tissue", "repeated_samples", "panel", "gene_sets", "gmt"), "survival": ("gene_covariates", "strata"),
+        "variants": ("covariates",), "acceleration": ("definition", "adjust_for", "fit_in"),
     }  # fmt: skip
-    return {f"{section}.{key}": config[section][key] for section, keys in sections.items() for key in keys}
+    found = {f"{section}.{key}": config[section][key] for section, keys in sections.items() for key in keys}
+    return found | {"names": named_columns(config)}
+
+
+def named_columns(config: dict[str, Any]) -> dict[str, list[str]]:
+    """The columns that each setting names; of an interaction a:b both."""
+    found = {}
+    for setting in COLUMN_SETTINGS:
+        value: Any = config
+        for part in setting.split("."):
+            value = value[part]
+        names = [value] if isinstance(value, str) else list(value or [])
+        found[setting] = [part for name in names for part in name.split(":")]
+    return found
+
+
+COLUMN_SETTINGS = (
+    "acceleration.adjust_for", "acceleration.outcomes", "phenotype.exposures", "phenotype.adjust_for", "phenotype.factors",
+    "phenotype.amounts", "phenotype.modifiers", "phenotype.full_set", "phenotype.matching.exact", "phenotype.matching.balance_of",
+    "fairness.by", "expression.covariates", "expression.composition", "expression.purity", "expression.mediator",
+    "variants.covariates", "survival.steps", "survival.covariates", "survival.strata", "survival.cluster", "survival.panel_by",
+    "survival.modifiers", "survival.groups", "survival.gene_covariates", "survival.log_rank_strata",
+)  # fmt: skip
+DEFAULT_COLUMNS = named_columns(
+    {name: section().model_dump() for name, section in (
+        ("acceleration", Acceleration), ("phenotype", Phenotype), ("fairness", Fairness), ("expression", Expression),
+        ("variants", Variants), ("survival", Survival),
+    )}
+)  # fmt: skip
 
 
 def explain(item: dict[str, Any], root: type[Closed]) -> str:

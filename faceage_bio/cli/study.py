@@ -55,12 +55,14 @@ def check(
 
     from faceage_bio.cohort.analyses import check_tables
     from faceage_bio.cohort.intake import overview, read_cohorts
+    from faceage_bio.cohort.names import check_names
     from faceage_bio.columns import SUBJECT
     from faceage_bio.config import analysis_settings, load_config
     from faceage_bio.errors import CohortError, FaceAgeBioError, RunError, TableError, WeightsError
     from faceage_bio.faceage.given import read_face_ages
     from faceage_bio.faceage.review_tables import read_review
     from faceage_bio.machine import MISSING, OK, Answer
+    from faceage_bio.problems import Problems
     from faceage_bio.readers.stage import check_study
     from faceage_bio.vision.card import read_card
 
@@ -98,8 +100,13 @@ def check(
         for row in rows:
             shown.add_row(*map(str, row.values()))
         console.print(shown)
+        settings = analysis_settings(config.model_dump())
         try:
-            check_tables(cohorts, tables, analysis_settings(config.model_dump()))
+            named = Problems()
+            for line in check_names(cohorts, tables, settings, named):
+                console.print(line, markup=False, highlight=False)
+            named.stop_if_any()
+            check_tables(cohorts, tables, settings)
         except CohortError as error:
             problems.append(error)
         if config.readers.readings:
