@@ -89,7 +89,18 @@ def load_config(path: Path | str) -> Config:
     Raises
     ------
     ConfigError
-        No such file, not YAML, or any problem found by `check_config`.
+        As `read_yaml`, or any problem found by `check_config`.
+    """
+    return check_config(read_yaml(path), source=str(path))
+
+
+def read_yaml(path: Path | str) -> dict[str, Any]:
+    """Keys and values of a YAML file in which each key stands once.
+
+    Raises
+    ------
+    ConfigError
+        No such file, not YAML, a key that stands twice, no keys and values.
     """
     try:
         content = yaml.load(Path(path).read_text(encoding="utf-8"), Loader=_Once)
@@ -107,7 +118,7 @@ def load_config(path: Path | str) -> Config:
         raise ConfigError(
             f"{path}: expected keys and values such as `cohorts:`, found {type(content).__name__}. Write one with `faceage-bio init`."
         )
-    return check_config(content, source=str(path))
+    return content
 
 
 class _TwiceError(Exception):

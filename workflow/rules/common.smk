@@ -4,12 +4,14 @@ import sys
 from pathlib import Path
 
 import faceage_bio
-from faceage_bio.config import analysis_settings, check_config
+from faceage_bio.config import analysis_settings, check_config, read_yaml
 from faceage_bio.demo.plans import PLANS
 from faceage_bio.errors import ConfigError
 from faceage_bio.faceage.shards import count_photos, shard_names
 
 try:
+    for file in workflow.configfiles:
+        read_yaml(file)  # snakemake itself silently takes the last of two keys of one name
     settings = check_config(config)
 except ConfigError as error:
     raise WorkflowError(str(error))
