@@ -62,7 +62,7 @@ def recorded(command: str, parameters: Mapping[str, object]) -> Iterator[None]:
         tables.write_json({"sha256": digest, **record}, record_of(path))
 
 
-KEPT = {".tsv", ".parquet", ".json", ".html"}
+KEPT = {".tsv", ".parquet", ".json", ".html", ".docx", ".tex"}
 
 
 def record_of(path: Path) -> Path:

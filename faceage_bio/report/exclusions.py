@@ -7,9 +7,9 @@ import pandas as pd
 from faceage_bio.columns import COHORT, PHOTO, SAMPLE, SUBJECT
 from faceage_bio.report import words
 
-FOLDER = "tables"  # beside the pages
 PREFIX = "INTERNAL_"  # of every file of exact numbers or of single participants
 PHOTOS, SAMPLES = f"{PREFIX}photos_not_used.tsv", f"{PREFIX}samples_flagged.tsv"
+LINKS = {"photos": f"tables/{PHOTOS}", "samples": f"tables/{SAMPLES}"}  # from the pages
 COLUMNS = (COHORT, "{id}", SUBJECT, "stage", "status", "reason", "detail")
 
 

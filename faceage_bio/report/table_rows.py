@@ -18,6 +18,7 @@ JOINT, GAP = "together", "raw gap"  # gene models: both ages in one model; age g
 UNITS = {
     "chronological_age": "years", "face_age": "years", "age_acceleration": "years", "bmi": "kg/m²", "followup_years": "years",
 }  # fmt: skip
+WHY = "not estimated, because "
 SPOKEN = {"group: cancer vs reference": "Cancer vs controls"}
 
 
@@ -233,11 +234,10 @@ def cells_of(analysis: str) -> str:
 
 
 def reasons(rows: Sequence[Mapping]) -> list[str]:
-    """Why rows were not estimated, each reason once."""
-    told = [
-        str(row["note"]).removeprefix("not estimated, because ") for row in rows if pd.isna(row["estimate"])
-    ]
-    return list(dict.fromkeys(filter(None, told)))
+    """Why rows were not estimated, each reason once; nothing where only that is known."""
+    notes = [str(row["note"]) for row in rows if pd.isna(row["estimate"])]
+    told = [note.removeprefix(WHY) for note in notes if note.startswith(WHY)]
+    return list(dict.fromkeys(told))
 
 
 def _capital(text: str) -> str:
