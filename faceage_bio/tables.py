@@ -63,10 +63,10 @@ def read_text_table(path: Path | str) -> pd.DataFrame:
     return parse_text_table(text, path)
 
 
-def parse_text_table(text: str, path: Path | str) -> pd.DataFrame:
-    """What `read_text_table` makes of a file's text; ``path`` names it in messages."""
+def parse_text_table(text: str, path: Path | str, delimiters: str = "\t,;") -> pd.DataFrame:
+    """What `read_text_table` makes of a file's text; ``path`` names it in messages; the commonest of ``delimiters`` in the header."""
     header_line = text.split("\n", 1)[0]
-    delimiter = max("\t,;", key=header_line.count)
+    delimiter = max(delimiters, key=header_line.count)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
     rows, lines = [], []
     for row in reader:

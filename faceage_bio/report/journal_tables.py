@@ -1,7 +1,8 @@
 """Tables as a journal prints them: Table 1, Cox models, group comparisons, prespecified genes, key results (table_files.py writes them)."""
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import pandas as pd
@@ -12,6 +13,7 @@ from faceage_bio.report.formats import clinical_p, confidence_interval, count, g
 from faceage_bio.report.table_rows import Group, Key
 from faceage_bio.report.tables import ReportTables
 
+UNPRINTABLE = re.compile(r"[\s\x00-\x1f\x7f\ufffe\uffff]+")
 NONE = "–"
 MARK = "*"  # of sparse data
 CI = "CI: confidence interval."
@@ -77,11 +79,23 @@ def journal_tables(tables: ReportTables, config: Mapping, rounding: int = 1) -> 
         _key_results(tables, config),
     ]
     rule = (ROUNDED.format(k=rounding),) if rounding > 1 else ()
-    return [
-        JournalTable(one.name, one.title, one.heads, one.rows, (*one.notes, *rule), one.spanners)
-        for one in made
-        if one is not None
+    return [_printable(replace(one, notes=(*one.notes, *rule))) for one in made if one is not None]
+
+
+def _printable(table: JournalTable) -> JournalTable:
+    """The table without control characters and line breaks, which a name may hold and a Word file may not."""
+
+    def told(text: str) -> str:
+        return type(text)(UNPRINTABLE.sub(" ", text))
+
+    rows = [
+        replace(
+            row,
+            cells=tuple(told(one) if isinstance(one, str) else tuple(map(told, one)) for one in row.cells),
+        )
+        for row in table.rows
     ]
+    return replace(table, title=told(table.title), rows=tuple(rows), notes=tuple(map(told, table.notes)))
 
 
 # ------------------------------------------------------------------------------ Table 1
