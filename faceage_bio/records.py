@@ -152,6 +152,7 @@ def software() -> dict[str, str]:
 OTHER_NAMES = {
     "opencv-python-headless": "cv2",
     "pillow": "PIL",
+    "python-docx": "docx",
     "pyyaml": "yaml",
     "vl-convert-python": "vl_convert",
 }  # packages whose module is called otherwise
