@@ -6,7 +6,8 @@ import io
 import json
 import os
 import tempfile
-from collections.abc import Iterator, Sequence
+import zipfile
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -189,10 +190,30 @@ def write_table(table: pd.DataFrame, path: Path | str, *, mode: int | None = Non
             told.to_csv(temporary, sep="\t", index=False, lineterminator="\n")
 
 
+def write_bytes(content: bytes, path: Path | str, *, mode: int | None = None) -> None:
+    """Write a file atomically."""
+    with atomic_path(Path(path), mode=mode) as temporary:
+        temporary.write_bytes(content)
+
+
 def write_text(text: str, path: Path | str, *, mode: int | None = None) -> None:
     """Write UTF-8 text atomically."""
-    with atomic_path(Path(path), mode=mode) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+    write_bytes(text.encode("utf-8"), path, mode=mode)
+
+
+def zipped(members: Mapping[str, bytes]) -> bytes:
+    """A zip of files by name, without times or owners: the same files give the same bytes."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as bundle:
+        for name, content in members.items():
+            entry = zipfile.ZipInfo(name, date_time=(1980, 1, 1, 0, 0, 0))
+            entry.external_attr, entry.compress_type, entry.create_system = (
+                0o644 << 16,
+                zipfile.ZIP_DEFLATED,
+                3,
+            )
+            bundle.writestr(entry, content)
+    return packed.getvalue()
 
 
 def write_json(value: object, path: Path | str, *, mode: int | None = None) -> None:

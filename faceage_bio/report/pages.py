@@ -17,6 +17,7 @@ from faceage_bio.report.all_genes import PageGenes
 from faceage_bio.report.associations import association_sections
 from faceage_bio.report.checklists import filled, mark_places
 from faceage_bio.report.cohort_forest import cohort_forest
+from faceage_bio.report.exclusions import LINKS
 from faceage_bio.report.expression_quality import quality_section, rule_words
 from faceage_bio.report.expression_sensitivity import sensitivity_section
 from faceage_bio.report.first_screen import first_screen
@@ -122,7 +123,11 @@ def templates() -> Environment:
     environment.filters |= {
         "number": formats.number, "signed": formats.signed, "p": formats.p_value, "reason": words.reason, "term": words.term, "people": formats.count,
     }  # fmt: skip
-    environment.globals |= {"interval": formats.interval, "quality_rules": words.quality_rules}
+    environment.globals |= {
+        "interval": formats.interval,
+        "quality_rules": words.quality_rules,
+        "lists": LINKS,
+    }
     return environment
 
 

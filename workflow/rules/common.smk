@@ -131,6 +131,10 @@ def cohort_files():
     return [cohort[key] for cohort in config["cohorts"].values() for key in keys if cohort[key]]
 
 
+def each_ledger(wildcards, input):
+    return option("--ledger", input.ledgers)
+
+
 def each_acceleration(wildcards, input):
     return option("--acceleration", input)
 

@@ -206,6 +206,32 @@ rule draw_figures:
         "faceage-bio draw-figures --output {output:q} {input:q} > {log:q} 2>&1"
 
 
+# no part of Snakemake's report: exact numbers, and lists of photos and samples
+rule write_tables:
+    input:
+        tables=[
+            *collect("<results>/{cohort}/phenotype/table_one.tsv", cohort=COHORTS),
+            *collect("<results>/{cohort}/phenotype/phenotypes.tsv", cohort=WITH_CLINIC),
+            "<results>/pooled/phenotype/groups.tsv",
+            *collect(
+                "<results>/{cohort}/survival/{table}.tsv", cohort=WITH_CLINIC, table=["cox", "added_value"]
+            ),
+            *collect("<results>/{cohort}/expression/panel.tsv", cohort=WITH_RNA),
+        ],
+        ledgers=collect("<results>/{cohort}/ledger.tsv", cohort=COHORTS),
+    output:
+        directory("<results>/reports/tables"),
+    log:
+        "<logs>/report/write_tables.log",
+    params:
+        config=json.dumps(config),
+        ledgers=each_ledger,
+        version=VERSION,
+    shell:
+        "faceage-bio write-tables --config {params.config:q} {params.ledgers:q} --output {output:q}"
+        " {input.tables:q} > {log:q} 2>&1"
+
+
 # what may be handed to others; a deliberate act, so no part of `all`: snakemake publish
 rule publish:
     input:
