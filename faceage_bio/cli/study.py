@@ -50,9 +50,9 @@ def check(
     Example: faceage-bio check --configfile my-study/config.yaml
     """
     import pandas as pd
-    from rich.console import Console
     from rich.table import Table
 
+    from faceage_bio.cli import terminal
     from faceage_bio.cohort.analyses import check_tables
     from faceage_bio.cohort.intake import overview, read_cohorts
     from faceage_bio.columns import SUBJECT
@@ -65,7 +65,7 @@ def check(
     from faceage_bio.vision.card import read_card
 
     config = load_config(configfile)
-    console = Console()
+    console = terminal.console()
     if config.demo is not None:
         console.print(
             "The cohorts of this config are the demo's: they will be drawn, so there is nothing to check."
