@@ -203,16 +203,25 @@ def run(
 ) -> None:
     """Run the whole workflow; anything else on the line is passed on to snakemake.
 
+    Shows each finished step with the time that it took, and the last lines of the log of a step that failed; ends with the key
+    results and the pages. Ctrl-C stops it, and the same command goes on from there. With --dry-run, --quiet or --verbose it
+    prints what snakemake prints.
+
     Example: faceage-bio run --configfile my-study/config.yaml --dry-run
     """
-    import subprocess
-    import sys
+    from faceage_bio.cli.workflow_run import run_workflow
 
     snakefile = workflow_folder() / "Snakefile"
     command = [
-        sys.executable, "-m", "snakemake", "--snakefile", str(snakefile), "--configfile", str(configfile), "--cores", cores, *context.args,
-    ]  # fmt: skip
-    raise typer.Exit(subprocess.run(command).returncode)
+        "--snakefile",
+        str(snakefile),
+        "--configfile",
+        str(configfile),
+        "--cores",
+        cores,
+        *context.args,
+    ]
+    raise typer.Exit(run_workflow(command))
 
 
 def workflow_folder() -> Path:
