@@ -87,7 +87,7 @@ def test_ctrl_c_stops_the_run_and_leaves_no_lock(study):
     until_locked(study)
     other_status, other = finished(study, CHECKED)
     assert other_status == 2
-    assert f"another run is at work there (process {run.pid}). Expected none. Wait for its end" in other
+    assert f"another run is at work there (process {run.pid}). Expected none. Leave it to its end" in other
     os.killpg(run.pid, signal.SIGINT)
     output, _ = run.communicate(timeout=60)
     assert run.returncode == 130

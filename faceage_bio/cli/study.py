@@ -16,12 +16,30 @@ ConfigFile = Annotated[Path, typer.Option("--configfile", help="The study's conf
 
 
 @app.command()
-def init(folder: Annotated[Path, typer.Argument(help="A new folder for the study.")]) -> None:
-    """Write a commented config and example tables for a study of your own.
+def init(
+    folder: Annotated[Path | None, typer.Argument(help="A new folder for the study.")] = None,
+    update: Annotated[
+        Path | None,
+        typer.Option(help="Instead: a config of an earlier version, whose keys get their new names."),
+    ] = None,
+) -> None:
+    """Write a commented config and example tables for a study of your own, or bring an old config up to date.
+
+    With --update the old text stays beside the config as config.yaml.old.
 
     Example: faceage-bio init my-study
     """
     from faceage_bio.cohort.example import write_example
+    from faceage_bio.errors import RunError
+
+    if (folder is None) == (update is None):
+        raise RunError(
+            "init: found neither or both of a folder and --update. Expected one. Give `faceage-bio init my-study` or "
+            "`faceage-bio init --update my-study/config.yaml`."
+        )
+    if update is not None:
+        _update(update)
+        return
 
     for path in write_example(folder):
         print(f"  {path}")
@@ -29,6 +47,19 @@ def init(folder: Annotated[Path, typer.Argument(help="A new folder for the study
     print("  faceage-bio weights fetch                  (it prints where the file faceage_model.h5 lies)")
     print(f"  faceage-bio weights import faceage_model.h5 --output {folder}/model")
     print(f"  faceage-bio check --configfile {folder}/config.yaml")
+
+
+def _update(path: Path) -> None:
+    from faceage_bio.config import rename_keys
+
+    changes, kept = rename_keys(path)
+    if not changes:
+        print(f"{path}: up to date, left as it is")
+        return
+    print(f"{path}: {len(changes)} key(s) renamed; the old text is in {path}.old")
+    print(*(f"  {change}" for change in changes), sep="\n")
+    if not kept:
+        print("Comments are lost, since keys stand several to a line; they are in the old text.")
 
 
 @app.command()

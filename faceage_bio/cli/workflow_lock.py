@@ -41,7 +41,7 @@ class RunLock:
             except BlockingIOError:
                 raise RunError(
                     f"{self.record.parent.parent.resolve()}: another run is at work there (process {_read(file).get('process', 'not known')}). "
-                    "Expected none. Wait for its end, or stop it with Ctrl-C where it was started."
+                    "Expected none. Leave it to its end, or stop it with Ctrl-C where it was started."
                 ) from None
             except OSError:
                 yield self

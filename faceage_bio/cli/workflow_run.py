@@ -28,7 +28,8 @@ def run_workflow(arguments: Sequence[str]) -> int:
         return _status(given, parser)
     folder = Path(given.directory or ".")
     lock = RunLock(folder)
-    progress = WorkflowProgress(seen=lock.note)
+    # jobs on a cluster outlive the run that submitted them: its lock is for its owner to remove
+    progress = WorkflowProgress(seen=lock.note if given.executor in (None, "local") else lambda: None)
     registry = LoggerPluginRegistry()
     registry.plugins.pop(PLUGIN, None)
     registry.register_plugin(f"{registry.module_prefix}{PLUGIN}", plugin(progress))
