@@ -15,18 +15,13 @@ from faceage_bio.settings.cohort import Cohort, Demo
 from faceage_bio.settings.genes import Expression, Variants
 from faceage_bio.settings.photos import FaceAge, Rule
 from faceage_bio.settings.release import Release
+from faceage_bio.settings.renamed import old_keys, renamed, rewritten
 from faceage_bio.settings.report import Report
 from faceage_bio.settings.results import Results
 from faceage_bio.settings.review import Review
 from faceage_bio.settings.survival import Readers, Scores, Survival
 
 CohortName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,39}$")]
-RENAMED = {
-    ("report", "min_cell"): (
-        "release.rounding",
-        "results are exact, and `publish` rounds counts to this number (default 6; 1 = no rounding, for public data)",
-    )
-}  # (old key): new key, and what it does
 RESERVED_COHORTS = {"pooled", "reports", "logs", "share", "local", "demo", "model", "all"}
 
 
@@ -140,6 +135,34 @@ class _Once(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
+def rename_keys(path: Path) -> tuple[list[str], bool]:
+    """Rewrite a config of an earlier version with the new names of its keys; the old text stays as ``{path}.old``.
+
+    Returns
+    -------
+    tuple of (list of str, bool)
+        What was renamed, as lines, none if the config is up to date and left alone; and whether comments were kept.
+
+    Raises
+    ------
+    ConfigError
+        What `load_config` raises, also of what is not renamed; an old key beside its new name. Nothing is written then.
+    """
+    changes = [f"{old} -> {now.new}: {now.meaning}" for old, now in old_keys(read_yaml(path))]
+    text = path.read_text(encoding="utf-8")
+    try:
+        new, kept = rewritten(text)
+    except ValueError as error:
+        raise ConfigError(
+            f"{path}: {error}. Expected one of them. Delete the line that does not hold."
+        ) from None
+    check_config(yaml.safe_load(new), source=str(path))
+    if changes:
+        path.with_name(f"{path.name}.old").write_text(text, encoding="utf-8")
+        path.write_text(new, encoding="utf-8")
+    return changes, kept
+
+
 def check_config(content: dict[str, Any], source: str = "config") -> Config:
     """Check a config read by anybody, such as Snakemake; all problems are told at once.
 
@@ -198,9 +221,8 @@ def explain(item: dict[str, Any], root: type[Closed]) -> str:
     where = ".".join(str(part) for part in item["loc"] if part != "[key]") or "the whole file"
     found = item["input"]
     if item["type"] == "extra_forbidden":
-        if root is Config and item["loc"] in RENAMED:
-            new, meaning = RENAMED[item["loc"]]
-            return f"{where}: this key is no longer used; write '{new}' instead: {meaning}."
+        if root is Config and (now := renamed(item["loc"])):
+            return f"{where}: this key is no longer used; write '{now.new}' instead: {now.meaning}. `faceage-bio init --update` does so."
         keys = _valid_keys(item["loc"][:-1], root)
         near = difflib.get_close_matches(str(item["loc"][-1]), keys, n=1, cutoff=0.5)
         advice = f"did you mean '{near[0]}'?" if near else f"valid keys are: {', '.join(keys)}."

@@ -27,6 +27,7 @@ from faceage_bio.report.genes import gene_section, why_these
 from faceage_bio.report.people import people_section, squares_figure
 from faceage_bio.report.phenotypes import group_section, phenotype_section
 from faceage_bio.report.references import Citations
+from faceage_bio.report.sections import not_in_core
 from faceage_bio.report.single_cell import single_cell_section
 from faceage_bio.report.survival import survival_cohort
 from faceage_bio.report.tables import ReportTables
@@ -146,7 +147,7 @@ def _render(
     page = environment.get_template(template).render(
         title=config["report"]["title"], governance=config["report"]["governance"], today=date.today().isoformat(), fingerprint=told["config_hash"][:12],
         version=faceage_bio.__version__, cards=cards, synthetic=any(card.get("synthetic") for card in cards), internal=internal,
-        rounding=config.get("release", {}).get("rounding", 6),
+        rounding=config.get("release", {}).get("rounding", 6), not_in_core=not_in_core(config),
         given=[name for name, cohort in config["cohorts"].items() if cohort.get("face_ages")],
         style=Markup("".join((TEMPLATES / name).read_text() for name in STYLES)),
         script=Markup("\n".join((TEMPLATES / name).read_text() for name in SCRIPTS)),

@@ -2,29 +2,46 @@
 # that differ by few are told as the same one on both
 ON_BOTH_PAGES = [
     *collect("<results>/{cohort}/flow.tsv", cohort=COHORTS),
-    *collect("<results>/{cohort}/acceleration/summary.tsv", cohort=COHORTS),
     *collect(
         "<results>/{cohort}/acceleration/{table}.tsv",
         cohort=COHORTS,
-        table=["definitions", "definition_bands", "sensitivity", "reliability", "attenuation"],
+        table=shown(
+            "acceleration",
+            "summary",
+            "definitions",
+            "definition_bands",
+            "sensitivity",
+            "reliability",
+            "attenuation",
+            "age_bands",
+        ),
     ),
-    *collect("<results>/{cohort}/acceleration/definition_hazards.tsv", cohort=WITH_CLINIC),
+    *collect(
+        "<results>/{cohort}/acceleration/{table}.tsv",
+        cohort=WITH_CLINIC,
+        table=shown("acceleration", "definition_hazards", "ageing_rate"),
+    ),
     *collect("<results>/{cohort}/phenotype/phenotypes.tsv", cohort=WITH_CLINIC),
     *collect(
         "<results>/{cohort}/phenotype/{table}.tsv",
         cohort=COHORTS,
         table=["table_one", "distributions", "age_squares"],
     ),
-    *collect("<results>/{cohort}/acceleration/age_bands.tsv", cohort=COHORTS),
     "<results>/pooled/phenotype/groups.tsv",
-    *collect("<results>/pooled/phenotype/{table}.tsv", table=WITH_COMPARISONS if WITH_CLINIC else []),
+    *collect(
+        "<results>/pooled/phenotype/{table}.tsv",
+        table=shown("phenotype", *WITH_COMPARISONS) if WITH_CLINIC else [],
+    ),
     *collect("<results>/{cohort}/fairness/fairness.tsv", cohort=ASSESSED),
-    *(["<results>/pooled/fairness/stress.tsv"] if STRESSED else []),
-    *collect("<results>/{cohort}/acceleration/ageing_rate.tsv", cohort=WITH_CLINIC),
+    *collect(
+        "<results>/pooled/fairness/{table}.tsv",
+        table=shown("fairness", "stress") if STRESSED else [],
+    ),
     *collect(
         "<results>/{cohort}/survival/{table}.tsv",
         cohort=WITH_CLINIC,
-        table=[
+        table=shown(
+            "survival",
             "cox",
             "age_comparison",
             "proportional_hazards",
@@ -46,7 +63,7 @@ ON_BOTH_PAGES = [
             "competing_risks",
             "cumulative_incidence",
             "incidence_at_risk",
-        ],
+        ),
     ),
     *collect(
         "<results>/{cohort}/survival/{table}.tsv",
@@ -56,7 +73,8 @@ ON_BOTH_PAGES = [
     *collect(
         "<results>/{cohort}/expression/{table}.tsv",
         cohort=WITH_RNA,
-        table=[
+        table=shown(
+            "expression",
             "genes",
             "panel",
             "set_associations",
@@ -68,17 +86,17 @@ ON_BOTH_PAGES = [
             "confounding",
             "sensitivity",
             "partial_residuals",
-        ],
+        ),
     ),
     *collect(
         "<results>/{cohort}/expression/{table}.tsv",
         cohort=WITH_CELLS,
-        table=["cell_quality", "composition"],
+        table=shown("expression", "cell_quality", "composition"),
     ),
     *collect(
         "<results>/{cohort}/variants/{table}.tsv",
         cohort=WITH_VARIANTS,
-        table=["genes", "common", "quality"],
+        table=shown("variants", "genes", "common", "quality"),
     ),
     *(["<results>/pooled/readers/readers.tsv"] if config["readers"]["readings"] else []),
     *collect("<results>/{cohort}/scores/{table}.tsv", cohort=WITH_CLINIC, table=["scored", "comparison"]),
