@@ -264,7 +264,7 @@ def test_the_page_says_it_in_a_sentence(page, found):
         f"adding face age to age and sex raised C from {low:.3f} to {high:.3f}, difference +{high - low:.3f}"
     )
     assert f"{people_and_deaths}, {raised}" in text
-    assert "By the likelihood-ratio test face age adds to them (p &lt; 0.0001)" in text
+    assert "By the likelihood-ratio test face age adds to them (p &lt; 0.001)" in text
     assert "face age adds beside age" in text
     assert "AUC at 6 months" in text
     assert "AUC at 24 months" in text

@@ -117,7 +117,7 @@ def released_config(config: Mapping) -> dict:
 
 def render(folder: Path, config: Mapping, cards: Sequence[dict]) -> dict[str, str]:
     """Every page, from the released tables of a bundle alone."""
-    tables = collect(sorted((folder / "tables").rglob("*.tsv")))
+    tables = collect(sorted((folder / "tables").rglob("*.tsv")), released=True)
     return {
         name: _renumbered(make(tables, config, list(cards), internal=False)) for name, make in PAGES.items()
     }

@@ -12,7 +12,7 @@ SHOWN = [
 ]
 METHODS = [("as measured", "#8a8f98"), ("regression calibration", BLUE), ("SIMEX", ORANGE)]
 TERMS = [("age gap", "#8a8f98"), ("age acceleration", BLUE)]
-HAZARDS = [("alone", "#8a8f98"), ("with age in the model", BLUE)]
+HAZARDS = [("unadjusted", "#8a8f98"), ("adjusted for age", BLUE)]
 RELIABILITIES = [("ICC(1,1)", "#8a8f98"), ("ICC(A,1)", BLUE)]
 RATE_COLOURS = [("face ageing rate", PURPLE)]
 

@@ -18,13 +18,15 @@ def error_by_group(rows: pd.DataFrame) -> str:
         label, kind (``RAW`` or ``SAME_AGE``), estimate, ci_lower, ci_upper.
     """
     colours = [(RAW, "#8a8f98"), (SAME_AGE, BLUE)]
-    return forest(rows, "label", "kind", colours, 0, "Face age minus age, years")
+    return forest(
+        rows, "label", "kind", colours, 0, "Mean error (face age − chronological age), years", digits=1
+    )
 
 
 def differences(rows: pd.DataFrame) -> str:
     """Differences between groups with their intervals, raw and at the same age; columns as in `error_by_group`."""
     colours = [(RAW_DIFFERENCE, "#8a8f98"), (DIFFERENCE_AT_AGE, BLUE)]
-    return forest(rows, "label", "kind", colours, 0, "Difference between groups, years")
+    return forest(rows, "label", "kind", colours, 0, "Difference in mean error, years", digits=1)
 
 
 def change_by_step(rows: pd.DataFrame) -> str:

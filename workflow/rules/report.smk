@@ -3,6 +3,8 @@
 ON_BOTH_PAGES = [
     *collect("<results>/{cohort}/flow.tsv", cohort=COHORTS),
     *collect("<results>/{cohort}/acceleration/summary.tsv", cohort=COHORTS),
+    # a point per participant, on internal pages alone
+    *collect("<results>/{cohort}/acceleration/acceleration.parquet", cohort=COHORTS),
     *collect(
         "<results>/{cohort}/acceleration/{table}.tsv",
         cohort=COHORTS,
