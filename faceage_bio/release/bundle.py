@@ -171,7 +171,7 @@ def _write_bundle(results: Path, bundle: Path, config: dict, cards: Sequence[dic
         write_table(table.assign(**whole), bundle / "tables" / f"{place}.tsv")
     for name, page in render(bundle, config, cards).items():
         (bundle / name).write_text(page, encoding="utf-8")
-    write_figures([bundle / name for name in PAGES], bundle / "figures")
+    write_figures([bundle / name for name in PAGES], bundle / "figures", pdf=False)
     rule = RULE.format(k=k) if k > 1 else UNROUNDED
     (bundle / ABOUT).write_text(SHARED.format(version=faceage_bio.__version__, rule=rule), encoding="utf-8")
     files = sorted(path for path in bundle.rglob("*") if path.is_file())

@@ -139,7 +139,7 @@ def _render(
     environment = templates()
     told = about(tables, trail, config, cards)
     page = environment.get_template(template).render(
-        title=config["report"]["title"], governance=config["report"]["governance"], today=date.today().isoformat(), fingerprint=told["config_hash"][:12],
+        page_name=template.partition(".")[0], title=config["report"]["title"], governance=config["report"]["governance"], today=date.today().isoformat(), fingerprint=told["config_hash"][:12],
         version=faceage_bio.__version__, cards=cards, synthetic=any(card.get("synthetic") for card in cards), internal=internal,
         rounding=config.get("release", {}).get("rounding", 6),
         given=[name for name, cohort in config["cohorts"].items() if cohort.get("face_ages")],
