@@ -269,7 +269,7 @@ def test_the_page_says_it_in_a_sentence(page, found):
     assert "AUC at 6 months" in text
     assert "AUC at 24 months" in text
     assert "observed over predicted risk at each time" in text
-    assert text.count("<figcaption>Decision curves") == 3
+    assert text.count("<figcaption><b>Decision curves") == 3
 
 
 def test_sentences_for_nothing_added_and_for_nothing_known(found):

@@ -386,7 +386,10 @@ def test_snakemake_report_contains_both_pages(demo, tmp_path):
     for path in drawn:  # each with its place, labels and caption
         assert "/".join(path.parts[3:]) in names
         assert f'"{path}": {{"name": "{path.name}"' in text
-    assert '"labels": {"page": "survival", "result table": "kaplan_meier", "cohort": "north", "figure": "1"}' in text
+    assert (
+        '"labels": {"page": "survival", "result table": "kaplan_meier", "cohort": "north", "figure": "1"}'
+        in text
+    )
     assert "drawn from the result table survival/kaplan_meier" in text
     clinic = pd.read_csv(demo / "results/demo/north/clinic.tsv", sep="\t", dtype=str)
     assert not [subject for subject in clinic.subject_id if re.search(rf"\b{re.escape(subject)}\b", text)]

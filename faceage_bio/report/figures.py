@@ -30,7 +30,7 @@ BLUE, ORANGE, GREEN, PURPLE = (
     "#D55E00",
     "#009E73",
     "#CC79A7",
-)  # Okabe and Ito, told apart by everybody
+)  # Okabe and Ito, told apart with any colour vision
 CURVES = [BLUE, GREEN, ORANGE, PURPLE, "#E69F00", "#56B4E9"]  # the paler ones only where six are needed
 RAW_AND_ADJUSTED = [("unadjusted", "#8a8f98"), ("adjusted for age", BLUE)]
 
@@ -42,9 +42,10 @@ def to_svg(chart, label: str) -> str:
     specification = _specification(chart)
     svg = lighter(vl_convert.vegalite_to_svg(specification)).replace(INK, "currentColor")
     start = svg.index("<svg") + 4
-    return f'{svg[:start]} role="img" aria-label="{_escape(label)}"{svg[start:]}{packed(specification)}'
+    return f'{svg[:start]} class="plot" role="img" aria-label="{_escape(label)}"{svg[start:]}{packed(specification)}'
 
 
+INNER = WIDTH - 130  # of a plot with its axis of heights in a figure as wide as its column
 LETTERS = {"labelColor": INK, "titleColor": INK, "labelFontSize": 12, "titleFontSize": 12}
 CONFIG = {
     "background": "transparent",
@@ -57,6 +58,7 @@ CONFIG = {
         "gridColor": "#8888884d",
         "titleFontWeight": 500,
         "labelSeparation": 5,
+        "tickCount": 7,
     },
     "view": {"stroke": None, "continuousWidth": 300, "continuousHeight": 300},
     "legend": LETTERS | {"orient": "top", "labelLimit": 300, "columnPadding": 24},
@@ -118,7 +120,7 @@ def adjusted(table: pd.DataFrame) -> pd.Series:
 
 
 def age_bands(table: pd.DataFrame) -> str:
-    """Mean face age and its middle half by decade of age, one colour per cohort, against the line of equal ages."""
+    """Mean face age and its IQR by decade of age, one colour per cohort, with the line of identity."""
     import altair as alt
 
     shown = table.dropna(subset=["age_mean", "face_age_mean"])
@@ -142,8 +144,8 @@ def age_bands(table: pd.DataFrame) -> str:
         halves.mark_rule(strokeWidth=6, opacity=0.3).encode(y="face_age_q25:Q", y2="face_age_q75:Q"),
         base.mark_line(strokeWidth=1.5).encode(y="face_age_mean:Q"),
         base.mark_point(filled=True, size=60, opacity=1).encode(y="face_age_mean:Q"),
-    ).properties(width=560, height=300)
-    return to_svg(chart, "Mean face age by chronological age for each cohort, with the line of equal ages")
+    ).properties(width=INNER, height=360)
+    return to_svg(chart, "Mean face age by chronological age in each cohort, with the line of identity")
 
 
 def agreement(bands: pd.DataFrame, rows: pd.DataFrame) -> str:
@@ -182,7 +184,7 @@ def _agreement_of(alt, term: str, bands: pd.DataFrame, rows: pd.DataFrame):
         alt.Chart(lines).mark_rule(strokeWidth=2).encode(y="y:Q", color=colour),
         points.mark_point(filled=True, size=60, color=INK, opacity=1),
         numbered.mark_text(dy=-12, color=INK, fontSize=11).encode(text="n:Q"),
-    ).properties(width=560, height=240, title=term)
+    ).properties(width=INNER, height=260, title=term)
 
 
 def forest(

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from faceage_bio.report.figures import BLUE, INK, ORANGE, RAW_AND_ADJUSTED, adjusted, forest, to_svg
+from faceage_bio.report.figures import BLUE, INK, INNER, ORANGE, RAW_AND_ADJUSTED, adjusted, forest, to_svg
 from faceage_bio.report.formats import p_value
 from faceage_bio.report.words import label, term
 
@@ -59,16 +59,17 @@ def dose(curves: pd.DataFrame) -> str:
             ),
             color=_colour(alt),
         )
-        title = f"Years against {part.reference.iloc[0]:.3g}"
+        title = f"Difference in years, reference {part.reference.iloc[0]:.3g}"
         charts.append(
             alt.layer(
                 alt.Chart(pd.DataFrame({"y": [0]})).mark_rule(color=INK, opacity=0.5, strokeDash=[2, 3]).encode(y="y:Q"),
                 base.mark_area(opacity=0.16).encode(y=alt.Y("ci_lower:Q", title=title), y2="ci_upper:Q"),
                 base.mark_line(strokeWidth=2.2).encode(y="estimate:Q"),
-            ).properties(width=270, height=220)
+            ).properties(width=370, height=260)
         )  # fmt: skip
     return to_svg(
-        alt.hconcat(*charts), "Years of face age by amount, raw and with age held constant, with 95 % bands"
+        alt.hconcat(*charts),
+        "Difference in face age by exposure, unadjusted and adjusted for age, with 95% bands",
     )
 
 
@@ -116,7 +117,7 @@ def specifications(table: pd.DataFrame) -> str:
         return ""
     shown["place"] = shown.index + 1
     raw = adjusted(shown) == NAMES[0]
-    kinds = [NAMES[0], "p below 0.05", "p 0.05 and above"]
+    kinds = [NAMES[0], "p < 0.05", "p ≥ 0.05"]
     shown["kind"] = np.where(raw, kinds[0], np.where(shown.p_value < 0.05, kinds[1], kinds[2]))
     colour = alt.Color(
         "kind:N", title=None, sort=kinds, scale=alt.Scale(domain=kinds, range=[GREY, BLUE, ORANGE])
@@ -126,29 +127,35 @@ def specifications(table: pd.DataFrame) -> str:
     base = alt.Chart(shown).encode(x=x, color=colour)
     top = alt.layer(
         alt.Chart(pd.DataFrame({"y": [0]})).mark_rule(color=INK, opacity=0.6).encode(y="y:Q"),
-        base.mark_rule(strokeWidth=2, opacity=0.7).encode(y=alt.Y("ci_lower:Q", title="Years of face age"), y2="ci_upper:Q"),
+        base.mark_rule(strokeWidth=2, opacity=0.7).encode(y=alt.Y("ci_lower:Q", title="Difference in face age, years"), y2="ci_upper:Q"),
         base.mark_point(filled=True, size=34, opacity=1).encode(y="estimate:Q"),
-    ).properties(width=520, height=170, title=alt.Title(shown["shown"].iloc[0], anchor="start", fontSize=13))  # fmt: skip
+    ).properties(width=INNER - 120, height=220, title=alt.Title(shown["shown"].iloc[0], anchor="start", fontSize=13))  # fmt: skip
     choices = []
     for column, name in (
         ("definition", "definition"),
-        ("adjustment_set", "held constant"),
-        ("excluded", "left out"),
+        ("adjustment_set", "adjusted for"),
+        ("excluded", "excluded"),
     ):
         options = list(dict.fromkeys(table[column]))
         if len(options) < 2:
             continue
-        part = shown.assign(choice=shown[column].map(lambda option: f"{term(option)}".replace("_", " ")))
-        order = [f"{term(option)}".replace("_", " ") for option in options]
+        part = shown.assign(choice=shown[column].map(_choice))
+        order = [_choice(option) for option in options]
         choices.append(
             alt.Chart(part).mark_tick(thickness=2.4, size=9, opacity=1).encode(
                 x=x, color=colour,
                 y=alt.Y("choice:N", sort=order, title=name, axis=alt.Axis(labelLimit=250, titleAnchor="middle", titlePadding=34)),
-            ).properties(width=520, height=17 * len(order))
+            ).properties(width=INNER - 120, height=17 * len(order))
         )  # fmt: skip
     return to_svg(
         alt.vconcat(top, *choices, spacing=6), "Estimates under all specifications, in order of size"
     )
+
+
+def _choice(option: str) -> str:
+    """A choice of a specification as it is written."""
+    said = term(option).replace("_", " ")
+    return {"nobody": "none"}.get(said, said.replace("age held constant", "adjusted for age"))
 
 
 def balance(table: pd.DataFrame) -> str:
@@ -172,6 +179,6 @@ def balance(table: pd.DataFrame) -> str:
     )  # fmt: skip
     zero = alt.Chart(pd.DataFrame({"x": [0]})).mark_rule(color=INK, opacity=0.6).encode(x="x:Q")
     return to_svg(
-        alt.layer(zero, limits, points).properties(width=400, height=max(70, 22 * len(order))),
+        alt.layer(zero, limits, points).properties(width=INNER - 140, height=max(70, 22 * len(order))),
         "Standardised differences before and after matching",
     )

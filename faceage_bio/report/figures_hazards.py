@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from faceage_bio.report.figures import BLUE, INK, ORANGE, forest, to_svg
+from faceage_bio.report.figures import BLUE, INK, INNER, ORANGE, forest, to_svg
 from faceage_bio.report.formats import increase
 from faceage_bio.report.words import term
 
@@ -47,14 +47,14 @@ def over_time(curve: pd.DataFrame) -> str:
         held = STEPS[0][0] if step == "+ age" else STEPS[1][0]
         charts.append(
             alt.layer(*layers).properties(
-                width=520, height=170, title=alt.Title(f"{term(name)}, {held}", anchor="start", fontSize=13)
+                width=INNER, height=220, title=alt.Title(f"{term(name)}, {held}", anchor="start", fontSize=13)
             )
         )
-    return to_svg(alt.vconcat(*charts, spacing=12), "Hazard ratios over the follow-up, with their 95 % bands")
+    return to_svg(alt.vconcat(*charts, spacing=12), "Hazard ratios over the follow-up, with 95% bands")
 
 
 def curve(table: pd.DataFrame, people: pd.DataFrame) -> str:
-    """Hazard ratio by years of age acceleration, and below it how many people carry it."""
+    """Hazard ratio by age acceleration, and below it the numbers of participants."""
     import altair as alt
 
     kinds = {"+ age": STEPS[0][0]}
@@ -88,19 +88,19 @@ def curve(table: pd.DataFrame, people: pd.DataFrame) -> str:
             y=alt.Y("ci_lower:Q", scale=scale, title="Hazard ratio (log scale)"), y2="ci_upper:Q"
         ),
         base.mark_line(strokeWidth=2.2, clip=True).encode(y=alt.Y("hazard_ratio:Q", scale=scale)),
-    ).properties(width=520, height=240)
+    ).properties(width=INNER, height=300)
     bars = (
         alt.Chart(people)
         .mark_rect(color=INK, opacity=0.35)
         .encode(
             x=alt.X("lower:Q", title="Age acceleration, years", scale=x_scale), x2="upper:Q",
-            y=alt.Y("n:Q", title="People", axis=alt.Axis(tickCount=3)), y2=alt.datum(0),
+            y=alt.Y("n:Q", title="n", axis=alt.Axis(tickCount=3)), y2=alt.datum(0),
         )
-        .properties(width=520, height=60)
+        .properties(width=INNER, height=70)
     )  # fmt: skip
     return to_svg(
         alt.vconcat(top, bars, spacing=4),
-        "Hazard ratio by years of age acceleration, and how many people have them",
+        "Hazard ratio by age acceleration, with numbers of participants",
     )
 
 

@@ -8,7 +8,7 @@ import pandas as pd
 
 from faceage_bio.columns import AGE, COHORT, FACE_AGE
 from faceage_bio.report.figure_data import packed_rows
-from faceage_bio.report.figures import BLUE, CURVES, INK, ORANGE, to_svg
+from faceage_bio.report.figures import BLUE, CURVES, INK, INNER, ORANGE, to_svg
 from faceage_bio.report.formats import count, number
 from faceage_bio.report.plot import WIDTH, Scale, dots, legend, line, svg, text, ticks, x_axis, y_axis
 from faceage_bio.report.words import term
@@ -22,7 +22,7 @@ def spread(table: pd.DataFrame) -> str:
         columns=["term", "factor", "group", "n", "estimate", "q10", "q25", "q50", "q75", "q90"]
     )
     labels = [
-        f"{'all people' if row.factor == 'all' else f'{term(row.factor)}: {row.group}'} ({count(row.n)})".replace(
+        f"{'all participants' if row.factor == 'all' else f'{term(row.factor)}: {row.group}'} ({count(row.n)})".replace(
             "_", " "
         )
         for row in shown.itertuples()
@@ -42,10 +42,10 @@ def spread(table: pd.DataFrame) -> str:
         base.mark_tick(thickness=2.5, height=13, color=BLUE).encode(x="q50:Q"),
         base.mark_point(filled=True, size=45, color=ORANGE, opacity=1).encode(x="estimate:Q"),
     ]
-    chart = alt.layer(*layers).properties(width=420, height=max(60, 20 * len(labels)))
+    chart = alt.layer(*layers).properties(width=INNER - 140, height=max(60, 20 * len(labels)))
     return to_svg(
         chart,
-        "Age acceleration in each group: middle 80 % (line), middle half (bar), median (stroke) and mean (dot)",
+        "Age acceleration in each group: 10th-90th percentile (line), IQR (bar), median (stroke) and mean (dot)",
     )
 
 
