@@ -14,6 +14,7 @@ import pandas as pd
 
 from faceage_bio.columns import COHORT, LEDGER_COLUMNS, PHOTO, RESULT_COLUMNS, SAMPLE, SUBJECT
 from faceage_bio.errors import CohortError, FitError, TableError, examples
+from faceage_bio.results.row import is_result, restore, without_empty
 
 KEYS = (COHORT, SUBJECT, PHOTO, SAMPLE)
 ACCESS = "FACEAGE_BIO_ACCESS"  # the workflow sets it from results.access
@@ -114,10 +115,11 @@ def read_table(path: Path | str) -> pd.DataFrame:
         separator = "\t" if path.suffix == ".tsv" else ","
         # an empty cell is missing, but the words NA, null or None in a name are not; 007 is a name and not a number
         # round_trip: exact, and the only one that survives identifiers such as 12e45678901234567890
-        return pd.read_csv(
+        table = pd.read_csv(
             path, sep=separator, keep_default_na=False, na_values=[""], dtype=dict.fromkeys(KEYS, str),
             float_precision="round_trip",
         )  # fmt: skip
+        return restore(table, str(path)) if is_result(table) else table
     raise TableError(f"{path}: expected a file ending in .parquet, .tsv or .csv. Save it as one of them.")
 
 
@@ -133,7 +135,8 @@ def write_table(table: pd.DataFrame, path: Path | str, *, mode: int | None = Non
         if path.suffix == ".parquet":
             table.to_parquet(temporary, index=False)
         else:
-            table.to_csv(temporary, sep="\t", index=False, lineterminator="\n")
+            told = without_empty(table) if is_result(table) else table
+            told.to_csv(temporary, sep="\t", index=False, lineterminator="\n")
 
 
 def write_text(text: str, path: Path | str, *, mode: int | None = None) -> None:

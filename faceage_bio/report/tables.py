@@ -8,6 +8,8 @@ from pathlib import Path
 import pandas as pd
 
 from faceage_bio.columns import AGE, COHORT, FACE_AGE
+from faceage_bio.results.reasons import in_words
+from faceage_bio.results.row import FIRST, LAST, NUMBERS, is_result
 from faceage_bio.tables import read_table, sha256_of
 
 ROOMS = {
@@ -72,12 +74,19 @@ def _below_each_other(tables: list[pd.DataFrame]) -> pd.DataFrame:
     return pd.concat(filled, ignore_index=True).reindex(columns=list(columns))
 
 
+WORDS = ("note", "per", "model", "adjustment", "term", "measure", "analysis")
+
+
 def _complete(table: pd.DataFrame) -> pd.DataFrame:
     """Columns that any table may lack, so that templates need not ask."""
     for column in ("estimate", "ci_lower", "ci_upper", "p_value", "q_value", "n", "n_events"):
         if column not in table:
             table[column] = float("nan")
-    for column in ("note", "per", "model", "adjustment", "term", "measure", "analysis"):
+    if is_result(table):  # its reasons in words, for the page
+        table["note"] = table["reason"].map(in_words)
+        words = [name for name in (*FIRST, *LAST) if name not in NUMBERS]
+        table[words] = table[words].fillna("")
+    for column in WORDS:
         if column not in table:
             table[column] = ""
         table[column] = table[column].fillna("").astype(str)
