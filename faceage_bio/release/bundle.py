@@ -127,7 +127,7 @@ def render(folder: Path, config: Mapping, cards: Sequence[dict]) -> dict[str, st
 
 def released_tables(folder: Path) -> ReportTables:
     """The result tables of a bundle: tables/{cohort}/...; the files in tables/ itself are made from them."""
-    return collect(sorted((folder / "tables").glob("*/**/*.tsv")))
+    return collect(sorted((folder / "tables").glob("*/**/*.tsv")), released=True)
 
 
 def paper_tables(folder: Path, config: Mapping) -> dict[str, bytes]:
@@ -187,7 +187,7 @@ def _write_bundle(results: Path, bundle: Path, config: dict, cards: Sequence[dic
         (bundle / name).write_text(page, encoding="utf-8")
     for name, content in paper_tables(bundle, config).items():
         write_bytes(content, bundle / name)
-    write_figures([bundle / name for name in PAGES], bundle / "figures")
+    write_figures([bundle / name for name in PAGES], bundle / "figures", pdf=False)
     rule = RULE.format(k=k) if k > 1 else UNROUNDED
     (bundle / ABOUT).write_text(SHARED.format(version=faceage_bio.__version__, rule=rule), encoding="utf-8")
     files = sorted(path for path in bundle.rglob("*") if path.is_file())

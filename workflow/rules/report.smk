@@ -2,6 +2,8 @@
 # that differ by few are told as the same one on both
 ON_BOTH_PAGES = [
     *collect("<results>/{cohort}/flow.tsv", cohort=COHORTS),
+    # a point per participant, on internal pages alone
+    *collect("<results>/{cohort}/acceleration/acceleration.parquet", cohort=COHORTS),
     *collect(
         "<results>/{cohort}/acceleration/{table}.tsv",
         cohort=COHORTS,
@@ -202,7 +204,7 @@ rule render_survival_report:
         " --run {input.run:q} --output {output:q} {input.tables:q} > {log:q} 2>&1"
 
 
-# the plots of both pages once more, each with its labels, for slides and for `snakemake --report report.zip`
+# the figures of the pages as files, each with its labels, for papers, slides and `snakemake --report report.zip`
 rule draw_figures:
     input:
         "<results>/reports/association.html",
@@ -210,11 +212,16 @@ rule draw_figures:
     output:
         report(
             directory("<results>/reports/figures"),
-            patterns=["{room}/{table}/{cohort}-{number}.svg"],
+            patterns=["{page}/{room}/{table}/{cohort}-{number}.svg"],
             caption="../report/figure.rst",
             category="Figures",
             subcategory="{room}",
-            labels={"result table": "{table}", "cohort": "{cohort}", "figure": "{number}"},
+            labels={
+                "page": "{page}",
+                "result table": "{table}",
+                "cohort": "{cohort}",
+                "figure": "{number}",
+            },
         ),
     log:
         "<logs>/report/draw_figures.log",
