@@ -209,7 +209,7 @@ def _as_number(usable: pd.DataFrame, modifier: str, columns: list[str], choices:
     except FitError as error:
         return base | {"reason": error.reason}
     found = numbers(fit.terms.loc[product]) | {
-        "statistic": test["estimate"], "df": test["df"], "p_value": test["p_value"], "reason": [*fit.reasons, *frame.reasons],
+        "statistic": np.nan, "p_value": test["p_value"], "reason": [*fit.reasons, *frame.reasons],
     }  # fmt: skip
     return base | found | _counted(frame.people) | {"method": f"{choices.method}, p by likelihood-ratio test"}
 
