@@ -229,7 +229,10 @@ def test_hazard_ratios_are_those_of_the_result_table(results, tables, kind):
         assert [int(cell) for cell in row[3:]] == [own.n, own.n_events]
         assert row[1].endswith("*") == bool(own.events_per_term < 10)
     text = (rendered(tables, CONFIG, internal=True)[f"{PREFIX}cox_models.tsv"]).decode()
-    assert "Not estimated in north: chronological age (4 deaths are too few; a hazard ratio needs at least 5)." in text
+    assert (
+        "Not estimated in north: chronological age (4 deaths are too few; a hazard ratio needs at least 5)."
+        in text
+    )
     assert "9.99" not in text  # of a covariate
     assert "8.88" not in text  # per 10 years, where the SD is given
 

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from faceage_bio.report.curves import _km_figure, _lines, _rows
+from faceage_bio.report.curves import _km_figure, _lines
 from faceage_bio.report.figures_survival import Panel, step_curves
 from faceage_bio.report.pages import survival_page
 from faceage_bio.report.plot import WIDTH
@@ -138,7 +138,7 @@ def test_curves_and_numbers_at_risk_are_the_whole_tables(tmp_path):
     )
     drawn = curves[curves.grouping == "face_age"]
     order, config = list(dict.fromkeys(drawn.group)), config_of(["c"])
-    summary = _rows(collect(sorted((tmp_path / "c" / "survival").glob("*.tsv"))), "summary", "c")
+    summary = collect(sorted((tmp_path / "c" / "survival").glob("*.tsv"))).get("survival", "summary", "c")
     own = summary[summary.grouping == "face_age"]
     lines, tests = _lines(own), own[own.group == ""].to_dict("records")
     svg = _km_figure(curves, at_risk, "face_age", lines, tests, config)
