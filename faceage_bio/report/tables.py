@@ -9,7 +9,8 @@ import pandas as pd
 
 from faceage_bio.columns import COHORT
 from faceage_bio.results.reasons import in_words
-from faceage_bio.results.row import FIRST, LAST, NUMBERS, by_cell, is_result
+from faceage_bio.results.row import WORDS as ROW_WORDS
+from faceage_bio.results.row import by_cell, is_result
 from faceage_bio.tables import read_table, sha256_of
 
 ROOMS = {
@@ -74,8 +75,7 @@ def _complete(table: pd.DataFrame) -> pd.DataFrame:
             table[column] = float("nan")
     if is_result(table):  # its reasons in words, for the page
         table["note"] = by_cell(table["reason"], in_words)
-        words = [name for name in (*FIRST, *LAST) if name not in NUMBERS]
-        table[words] = table[words].fillna("")
+        table[list(ROW_WORDS)] = table[list(ROW_WORDS)].fillna("")
     for column in WORDS:
         if column not in table:
             table[column] = ""

@@ -17,6 +17,7 @@ FIRST = (
 LAST = ("adjustment", "covariates", "model", "status", "reason")
 ESTIMATES = ("estimate", "ci_lower", "ci_upper", "standard_error", "statistic", "p_value", "q_value")  # a row that was not estimated has none
 NUMBERS = (*ESTIMATES, "horizon", "df", "n", "n_events")
+WORDS = tuple(name for name in (*FIRST, *LAST) if name not in NUMBERS)
 ROLES = ("primary", "secondary", "exploratory")
 ADJUSTMENTS = {  # closed words; ``covariates`` names the columns
     "unadjusted": "no covariate",
