@@ -185,7 +185,10 @@ class _Fitter:
             for k in range(1, most + 1):
                 variant = f"{k} hidden component{'s' if k > 1 else ''} {kind}"
                 held = [f"hidden component {number}" for number in range(1, k + 1)]
-                tables.append(self.attempt(variant, lambda k=k, design=design: (self._with_hidden(design, k), None), held))  # fmt: skip
+                found = self.attempt(
+                    variant, lambda k=k, design=design: (self._with_hidden(design, k), None), held
+                )
+                tables.append(found.assign(hidden=k) if "estimate" in found else found)
         return tables
 
     def _with_hidden(self, design: pd.DataFrame, k: int) -> pd.DataFrame:

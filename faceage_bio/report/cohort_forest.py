@@ -52,10 +52,10 @@ def _figure(
 ) -> Markup:  # fmt: skip
     if not len(rows) or rows["cohort"].nunique() < 2:
         return Markup("")
-    several = rows["analysis"].nunique() > 1
+    several = rows["question"].nunique() > 1
     rows = rows.assign(
         place=rows["cohort"].map({name: place for place, name in enumerate(config["cohorts"])}),
-        whom=rows["cohort"] + (", " + rows["analysis"] if several else ""),
+        whom=rows["cohort"] + (", " + rows["question"] if several else ""),
     ).sort_values("place", kind="stable")
     column = "n_events" if counted == "deaths" else "n"
     labels = [f"{row.whom} ({people(getattr(row, column))} {counted})" for row in rows.itertuples()]

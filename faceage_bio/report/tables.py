@@ -10,7 +10,8 @@ import pandas as pd
 from faceage_bio.columns import COHORT
 from faceage_bio.results.reasons import in_words
 from faceage_bio.results.row import WORDS as ROW_WORDS
-from faceage_bio.results.row import by_cell, is_result
+from faceage_bio.results.row import by_cell, columns_of, is_result
+from faceage_bio.results.tables import TABLES
 from faceage_bio.tables import read_table, sha256_of
 
 ROOMS = {
@@ -29,10 +30,11 @@ class ReportTables:
     fingerprint: str = ""
 
     def get(self, room: str, name: str, cohort: str | None = None) -> pd.DataFrame:
-        """A table, or an empty one if that stage did not run (for this cohort)."""
+        """A table, or an empty one with its columns if that stage did not run (for this cohort)."""
         table = self.by_name.get((room, name))
         if table is None:
-            return pd.DataFrame()
+            place = f"{room}/{name}"
+            return pd.DataFrame(columns=[*columns_of(place), "note"] if place in TABLES else [])
         return table if cohort is None else table[table[COHORT] == cohort]
 
 
@@ -65,7 +67,7 @@ def _below_each_other(tables: list[pd.DataFrame]) -> pd.DataFrame:
     return pd.concat(filled, ignore_index=True).reindex(columns=list(columns))
 
 
-WORDS = ("note", "per", "model", "adjustment", "term", "measure", "analysis")
+WORDS = ("note", "question", "per", "model", "adjustment", "term", "measure", "analysis")
 
 
 def _complete(table: pd.DataFrame) -> pd.DataFrame:

@@ -56,7 +56,7 @@ TABLES = {
     ),
     "expression/partial_residuals": Table(keys=("bin",), statistics=("bin_centre",)),
     "expression/quality": Table(statistics=("lower_quartile", "upper_quartile")),
-    "expression/sensitivity": Table(keys=("variant",)),
+    "expression/sensitivity": Table(keys=("variant", "hidden")),
     "expression/set_associations": Table(keys=("method",)),
     "expression/set_coverage": Table(keys=("genes", "in_counts", "tested", "headline", "source", "sha256", "signed")),
     "faceage/agreement": Table(),
