@@ -34,7 +34,8 @@ class ReportTables:
         table = self.by_name.get((room, name))
         if table is None:
             place = f"{room}/{name}"
-            return pd.DataFrame(columns=[*columns_of(place), "note"] if place in TABLES else [])
+            columns = [*columns_of(place), "note"] if place in TABLES else []
+            return pd.DataFrame(columns=list(dict.fromkeys(columns)))
         return table if cohort is None else table[table[COHORT] == cohort]
 
 
