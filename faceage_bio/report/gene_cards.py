@@ -9,6 +9,7 @@ from faceage_bio.report.figures_gene_cards import partial_residual_figure
 from faceage_bio.report.gene_survival import held
 from faceage_bio.report.tables import ReportTables
 from faceage_bio.rna.gene_sets import shipped_sets
+from faceage_bio.survival.genes import question_of
 
 WAYS = {1: "rises", -1: "falls", 0: "direction not said"}
 ESTIMATES = [
@@ -27,7 +28,8 @@ def gene_cards(tables: ReportTables, name: str, config: dict) -> list[dict]:
     sets = {set_name: one.directions for set_name, one in shipped_sets().items()}
     parts = []
     for analysis in dict.fromkeys(binned["question"]):
-        mine = [table[table.question == analysis] for table in (panel, binned, varied, deaths)]
+        mine = [table[table.question == analysis] for table in (panel, binned, varied)]
+        mine.append(deaths[deaths.question == question_of(analysis)])
         cards = [
             _card(gene, *(table[table.term == gene] for table in mine), sets)
             for gene in dict.fromkeys(mine[1]["term"])

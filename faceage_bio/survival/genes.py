@@ -127,7 +127,7 @@ def _analysis(
     strata: Sequence[str], zero: str, landmark_years: float | None, year_days: float,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:  # fmt: skip
     names = [name for name in levels if name not in ABOUT]
-    base = {"question": _words(analysis), "measure": "hazard ratio", "per": "doubling", "model": METHOD}
+    base = {"question": question_of(analysis), "measure": "hazard ratio", "per": "doubling", "model": METHOD}
     people = followed.drop(columns="batch", errors="ignore").merge(
         levels, on=SUBJECT, suffixes=("", "_of_sample")
     )
@@ -221,5 +221,6 @@ def _check_columns(people: pd.DataFrame, names: Sequence[str]) -> None:
         )
 
 
-def _words(analysis: str) -> str:
+def question_of(analysis: str) -> str:
+    """Of a table of levels: "gene survival" of bulk RNA, "gene survival in ..." of a cell type."""
     return analysis.replace("expression", "gene survival", 1)
