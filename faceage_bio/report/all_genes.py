@@ -20,7 +20,7 @@ from markupsafe import Markup
 from faceage_bio.report.formats import number, p_value
 from faceage_bio.report.tables import ReportTables
 from faceage_bio.report.volcano import volcano
-from faceage_bio.rna.gene_ids import known_genes
+from faceage_bio.rna.gene_ids import ensembl_of
 
 BUDGET = 1_700_000  # bytes that all genes of a page may take together; what else it shows has 4.1 of 6 MB in the demo
 ROWS_SHOWN = 10  # before the reader asks for more, and where scripts are off
@@ -56,7 +56,7 @@ class PageGenes:
         found = [table for room in ("expression", "survival") if len(table := tables.get(room, "genes"))]
         names = set().union(*(table["term"] for table in found))
         given = [table[["term", "gene_id"]].dropna() for table in found if "gene_id" in table]
-        ids = {symbol: gene_id for symbol, gene_id in _known_ids().items() if symbol in names}
+        ids = ensembl_of(names)
         if given:
             pairs = pd.concat(given).drop_duplicates()
             text = pairs["gene_id"].map(lambda one: f"{one:.0f}" if isinstance(one, float) else str(one))
@@ -135,11 +135,6 @@ def all_genes(
         "id": identifier,
         "spec": Markup(json.dumps(told, ensure_ascii=False).replace("<", "\\u003c")),
     }  # fmt: skip
-
-
-def _known_ids() -> dict[str, str]:
-    known = known_genes()
-    return dict(zip(known["symbol"], known["ensembl_id"], strict=True))
 
 
 def _fitting(rows: pd.DataFrame, columns: Sequence[Column], room: float) -> tuple[pd.DataFrame, str]:
