@@ -275,7 +275,7 @@ def test_covariates_that_a_batch_cannot_explain_are_told():
     checked = check(table, counts, samples)
     people = table.set_index(checked.components.index).assign(nobody=None, word=[f"w{k}" for k in range(60)])
     rows = with_notes(component_table(checked, people, ["nobody", "word"])).set_index("term")
-    assert rows.note["nobody"] == "not estimated, because nobody has a value"
+    assert rows.note["nobody"] == "not estimated, because no participant has a value"
     assert rows.note["word"] == "not estimated, because nearly every participant has a value of their own"
 
 

@@ -21,7 +21,7 @@ from faceage_bio.stats.stacked import coefficient, difference
 from faceage_bio.stats.voom import voom
 
 NORMAL_975 = float(norm.ppf(0.975))
-NOT_CONVERGED, OUTLYING = "not_converged", "outlying_count"  # codes of reasons
+NOT_CONVERGED, OUTLYING = "gene_not_converged", "outlying_count"  # codes of reasons
 
 
 @dataclass(frozen=True)

@@ -54,7 +54,7 @@ def partial_residuals(
         genes = [gene for gene in panel if gene in levels]
         beta, *_ = np.linalg.lstsq(design, levels[genes].to_numpy(), rcond=None)
         residuals = levels[genes].to_numpy() - design @ beta
-        why = reason("gene_not_tested")
+        why = reason("not_tested")
     except FitError as error:
         genes, why = [], error.reason
     for place, age in enumerate(AGES if genes else (), start=1):

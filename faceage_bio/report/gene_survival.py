@@ -8,7 +8,7 @@ from faceage_bio.report.all_genes import Column, PageGenes, all_genes, identifie
 from faceage_bio.report.formats import interval, number, p_value, people
 from faceage_bio.report.tables import ReportTables
 from faceage_bio.report.volcano import FOUND
-from faceage_bio.report.words import covariates
+from faceage_bio.report.words import covariates, sparse
 from faceage_bio.results.reasons import SPARSE
 
 
@@ -81,7 +81,7 @@ def sentence(panel: pd.DataFrame, gene: str) -> str:
         f"95 % interval {interval(row.ci_lower, row.ci_upper)}, p {p if p.startswith('<') else f'= {p}'}; adjusted for "
         f"{held(row)}; {people(row.n)} people, {people(row.n_events)} deaths)."
     )
-    return f"{told} Sparse data, interpret with caution: {row.note}." if row.status == SPARSE else told
+    return f"{told} Interpret with caution: {sparse(row.reason)}." if row.status == SPARSE else told
 
 
 def held(row: pd.Series) -> str:

@@ -3,6 +3,7 @@
 import pandas as pd
 
 from faceage_bio.report.formats import count, interval, number, p_value, signed
+from faceage_bio.results.reasons import SPARSE, decode
 
 REASONS = {
     "": "", "missing_file": "file is gone", "not_a_file": "not a file", "no_permission": "file may not be read",
@@ -65,6 +66,11 @@ def label(name: str, per: str = "") -> str:
     one, times, other = first.partition(" x ")
     both = term(one) + (f" × {term(other)}" if times else "")
     return f"{both}{colon}{rest}{f', per {per}' if per else ''}"
+
+
+def sparse(cell: object) -> str:
+    """The reasons why a row is to be interpreted with caution."""
+    return "; ".join(str(one) for one in decode(cell) if one.status == SPARSE)
 
 
 def covariates(names: str) -> str:

@@ -15,9 +15,9 @@ STATUSES = (NOT_ESTIMATED, SPARSE, OK)  # the first of those that a row's reason
 WHY_NOT = {  # no number is given
     "unspecified": "{text}",
     "few_events": "{n_events} deaths are too few; a hazard ratio needs at least {needed}",
-    "no_follow_up": "nobody has follow-up",
-    "no_complete_cases": "nobody has follow-up and all covariates",
-    "no_value": "nobody has a value",
+    "no_follow_up": "no participant has follow-up",
+    "no_complete_cases": "no participant has follow-up and all covariates",
+    "no_value": "no participant has a value",
     "constant": "{column} does not vary",
     "makes_strata": "{column} makes the strata",
     # genes: the counts and the design
@@ -25,7 +25,7 @@ WHY_NOT = {  # no number is given
     "gene_without_counts": "no sample has a count of it",
     "gene_low_counts": "its counts are too low",
     "gene_absent_or_low": "the counts do not have it, or too few of it",
-    "gene_not_tested": "it was not tested",
+    "not_tested": "it was not tested",
     "no_gene_with_counts": "no gene has {min_count} counts in {min_samples} samples",
     "no_counts": "no gene has any counts",
     "samples_without_counts": "{n_samples} samples have no counts at all",
@@ -39,7 +39,7 @@ WHY_NOT = {  # no number is given
     "follows_from": "{column} follows from {other}: the samples do not tell {own} and {other} apart (such as one {own} for each {other}); leave one out",
     "follows_from_covariates": "{column} follows from the other covariates; leave it out",
     "single_sample_term": "one sample alone determines a term; leave out groups of one",
-    "not_converged": "its fit did not converge",
+    "gene_not_converged": "its fit did not converge",
     "several_samples_not_compared": "models are not compared where participants have several samples",
     "too_few_repeated_samples": "a correlation within participants needs several of them, some with several samples",
     "too_few_points": "{n} points are too few for a local curve",
@@ -50,7 +50,7 @@ WHY_NOT = {  # no number is given
     "trend_not_positive": "the parametric trend has a coefficient that is not positive",
     "trend_not_converged": "the parametric trend did not converge",
     "too_few_directions": "the residuals have fewer than {needed} directions",
-    "too_few_values": "{n} participants are too few (at least {needed})",
+    "too_few_participants": "{n} participants are too few (at least {needed})",
     "no_spread_about_curve": "the values lie on the curve, without any spread",
     "location_scale_not_converged": "the model of mean and standard deviation did not converge",
     "not_given": "not given",
@@ -79,7 +79,7 @@ WHY_NOT = {  # no number is given
     "no_follow_up_with_sample": "no participant has follow-up, a sample and all covariates",
     "rows_differ": "the rows of the exposures are not those of the covariates",
     "too_few_events_for_terms": "{n_events} deaths are too few for {terms} term(s)",
-    "missing_values": "it has missing values",
+    "gene_missing_values": "it has missing values",
     "separates_events": "it separates those who died from those who did not",
     "not_determined": "it does not vary among those at risk, or follows from the covariates",
     # genes: variants
@@ -94,12 +94,12 @@ WHY_NOT = {  # no number is given
     "integral_not_converged": "the integral of a sum of chi-squares did not converge",
 }
 SPARSE_DATA = {  # a number that is to be interpreted with caution
-    "few_events_per_variable": "only {ratio} deaths per term",
+    "few_events_per_variable": "sparse data: {n_events} deaths for {terms} terms, fewer than {needed} deaths per term",
     "few_clusters": "only {n_clusters} clusters, so intervals may be too short",
 }
 REMARKS = {  # what a reader should know of a number
     "complete_cases": "complete cases only",
-    "without_missing": "without {columns}, which nobody has",
+    "without_missing": "without {columns}, which no participant has",
     "without_constant": "without {columns}, which does not vary",
     # genes
     "outlying_count": "no p-value, because a single outlying count decides its result",

@@ -63,7 +63,7 @@ def fit_cox_per_column(
         values = exposures.iloc[:, part].to_numpy(dtype=np.float64).T[:, rows.sets.order]
         center, spread = values.mean(axis=1), values.std(axis=1)
         holes, flat = ~np.isfinite(values).all(axis=1), spread <= 1e-12 * np.abs(center)
-        reason[part] = np.select([holes, flat], ["missing_values", "no_variation"], "")
+        reason[part] = np.select([holes, flat], ["gene_missing_values", "no_variation"], "")
         usable = np.flatnonzero(~holes & ~flat)
         if not len(usable):
             continue
@@ -85,7 +85,7 @@ def _newton(
     """Newton's method for g exposures at once: estimates, standard errors and reasons, each (g,)."""
     g, terms = len(exposures), len(common) + 1
     estimate, error = np.full(g, np.nan), np.full(g, np.nan)
-    reason = np.full(g, "not_converged", dtype=object)
+    reason = np.full(g, "gene_not_converged", dtype=object)
     x = np.empty((g, terms, exposures.shape[1]))
     x[:, 0], x[:, 1:] = exposures, common
     going = np.arange(g)  # exposures not finished; all arrays below are theirs

@@ -48,7 +48,7 @@ def fit_location_scale(x: np.ndarray, y: np.ndarray) -> LocationScale:
     """
     x, y = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
     if len(x) < MIN_VALUES:
-        raise FitError("too_few_values", n=len(x), needed=MIN_VALUES)
+        raise FitError("too_few_participants", n=len(x), needed=MIN_VALUES)
     knots = place_knots(x, MEAN_DF)
     mean_design, scale_design = _designs(x, knots)
     scale_terms = np.zeros(2)

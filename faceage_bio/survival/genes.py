@@ -159,7 +159,9 @@ def _analysis(
         )
     terms = 1 + matrix.shape[1]
     if base["n_events"] < EVENTS_PER_TERM * terms:
-        remarks.append(reason("few_events_per_variable", ratio=round(base["n_events"] / terms, 1)))
+        remarks.append(
+            reason("few_events_per_variable", n_events=base["n_events"], terms=terms, needed=EVENTS_PER_TERM)
+        )
     table = pd.DataFrame({
         "term": found.index, "estimate": found.hazard_ratio.to_numpy(), "ci_lower": found.ci_lower.to_numpy(),
         "ci_upper": found.ci_upper.to_numpy(), "standard_error": found.standard_error.to_numpy(),
