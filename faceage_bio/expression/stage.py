@@ -8,7 +8,7 @@ import pandas as pd
 from faceage_bio.columns import AGE, AGE_ACCELERATION, COHORT, SUBJECT
 from faceage_bio.errors import FitError
 from faceage_bio.expression.counts import Expression
-from faceage_bio.expression.formula import design_of
+from faceage_bio.expression.formula import design_of, plain
 from faceage_bio.expression.models import CountModels, contrast_of, fit_models
 from faceage_bio.expression.twin import TESTS, TOGETHER, Test, adjustment_of, panel_tests
 from faceage_bio.results.row import result_rows
@@ -60,7 +60,9 @@ def result_tables(
     except FitError as error:
         genes = pd.DataFrame(columns=["term"])
         declared = pd.concat(
-            pd.DataFrame({"term": list(panel), "exposure": test.exposure, "model": test.model})
+            pd.DataFrame({"term": list(panel), "exposure": test.exposure, "model": test.model}).assign(
+                **adjustment_of(test, covariates, plain(covariates))
+            )
             for test in TESTS
         ).assign(n=data.people[SUBJECT].nunique(), reason=error.reason.encoded)
     headline = (

@@ -3,7 +3,7 @@
 That one of two coefficients is significant and the other is not, is no difference between them: it is tested here.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
@@ -72,8 +72,8 @@ def panel_tests(
         yield test, table
 
 
-def adjustment_of(test: Test, covariates: Sequence[str], matrix: pd.DataFrame) -> dict[str, str]:
-    """``adjustment`` and ``covariates`` of a test; covariates that do not vary are not in the ``matrix`` of the design."""
+def adjustment_of(test: Test, covariates: Sequence[str], matrix: Iterable[str]) -> dict[str, str]:
+    """``adjustment`` and ``covariates`` of a test; covariates that do not vary are not among the columns of the design's ``matrix``."""
     ages = () if test.model == ALONE else test.ages
     held = [age for age in ages if age not in test.tested]
     found = {column.split(": ")[0] for column in matrix}
