@@ -9,9 +9,11 @@ from dataclasses import dataclass
 import pandas as pd
 
 from faceage_bio.report import words
+from faceage_bio.report.expression_quality import INSEPARABLE
 from faceage_bio.report.fairness import complete
 from faceage_bio.report.formats import count, number, p_value, signed
 from faceage_bio.report.tables import ReportTables
+from faceage_bio.results.reasons import decode
 
 OK, LOOK, PROBLEM, NOT_RUN = "ok", "look", "problem", "not run"
 
@@ -183,7 +185,7 @@ def site_and_camera(tables: ReportTables, config: dict) -> Check:
     stuck = [
         cohort
         for cohort, rows in _rows(tables, "expression", "confounding", config)
-        if rows["note"].str.contains("cannot be told apart").any()
+        if any(one.code == INSEPARABLE for cell in rows["reason"] for one in decode(cell))
     ]
     if not found and not stuck:
         return Check(name, NOT_RUN, "no column of sites or cameras could be tested", link)

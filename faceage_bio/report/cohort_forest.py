@@ -54,11 +54,10 @@ def _figure(
 ) -> Markup:  # fmt: skip
     if not len(rows) or rows["cohort"].nunique() < 2:
         return Markup("")
-    question = "question" if "question" in rows and rows["question"].ne("").all() else "analysis"
-    several = rows[question].nunique() > 1
+    several = rows["question"].nunique() > 1
     rows = rows.assign(
         place=rows["cohort"].map({name: place for place, name in enumerate(config["cohorts"])}),
-        label=rows["cohort"] + (", " + rows[question] if several else ""),
+        label=rows["cohort"] + (", " + rows["question"] if several else ""),
     ).sort_values("place", kind="stable")
     logarithmic = reference == 1
     title = title.format(increase=increase(rows["per"].iloc[0])) + (" (log scale)" if logarithmic else "")

@@ -88,7 +88,7 @@ def level(name: str) -> str:
 
 def adjusted_for(row: Mapping) -> str:
     """The covariates of a row's model in words; "" where there is none."""
-    told = str(row.get("covariates", row["adjustment"]))
+    told = str(row.get("covariates") or row["adjustment"])
     if told.startswith("none") or told in {"", "unadjusted"}:
         return ""
     return ", ".join(words.term(name).replace("_", " ") for name in told.split(", "))
@@ -155,7 +155,7 @@ def gene_panel(tables: ReportTables, cohort: str) -> Iterator[Genes]:
     if not len(panel):
         return
     joint = panel[panel["model"] == JOINT]
-    for analysis, rows in joint.groupby("analysis", sort=False):
+    for analysis, rows in joint.groupby("question", sort=False):
         by = {
             name: {row["term"]: row for row in rows[rows["exposure"] == name].to_dict("records")}
             for name in ("age_acceleration", "chronological_age")
@@ -187,7 +187,7 @@ def key_gene(tables: ReportTables, config: Mapping) -> list[Key]:
         panel = tables.get("expression", "panel", name)
         for genes in gene_panel(tables, name):
             gap = panel[
-                (panel["analysis"] == genes.analysis) & (panel["model"] == GAP) & (panel["term"] == gene)
+                (panel["question"] == genes.analysis) & (panel["model"] == GAP) & (panel["term"] == gene)
             ].to_dict("records")
             if gene in genes.acceleration:
                 label = ", ".join(filter(None, (whom(name), cells_of(genes.analysis))))

@@ -9,7 +9,7 @@ import pandas as pd
 
 from faceage_bio.columns import AGE, COHORT, FACE_AGE
 from faceage_bio.results.reasons import in_words
-from faceage_bio.results.row import FIRST, LAST, NUMBERS, columns_of, is_result
+from faceage_bio.results.row import FIRST, LAST, NUMBERS, by_cell, columns_of, is_result
 from faceage_bio.results.tables import TABLES
 from faceage_bio.tables import read_table, sha256_of
 
@@ -39,8 +39,9 @@ class ReportTables:
         """A table, or an empty one with its columns if that stage did not run (for this cohort)."""
         table = self.by_name.get((room, name))
         if table is None:
-            key = f"{room}/{name}"
-            return pd.DataFrame(columns=[*columns_of(key), "note"] if key in TABLES else [])
+            place = f"{room}/{name}"
+            columns = [*columns_of(place), "note"] if place in TABLES else []
+            return pd.DataFrame(columns=list(dict.fromkeys(columns)))
         return table if cohort is None else table[table[COHORT] == cohort]
 
 
@@ -76,7 +77,7 @@ def _below_each_other(tables: list[pd.DataFrame]) -> pd.DataFrame:
     return pd.concat(filled, ignore_index=True).reindex(columns=list(columns))
 
 
-WORDS = ("note", "per", "model", "adjustment", "term", "measure", "analysis")
+WORDS = ("note", "question", "per", "model", "adjustment", "term", "measure", "analysis")
 
 
 def _complete(table: pd.DataFrame, key: str) -> pd.DataFrame:
@@ -85,7 +86,7 @@ def _complete(table: pd.DataFrame, key: str) -> pd.DataFrame:
         if column not in table:
             table[column] = float("nan")
     if is_result(table):  # its reasons in words, for the page
-        table["note"] = table["reason"].map(in_words)
+        table["note"] = by_cell(table["reason"], in_words)
         keys = [name for name in TABLES[key].keys if table[name].dtype == object or table[name].isna().all()]
         words = [*(name for name in (*FIRST, *LAST) if name not in NUMBERS), *keys]
         table[words] = table[words].astype(object).fillna("")

@@ -68,6 +68,16 @@ def label(name: str, per: str = "") -> str:
     return f"{both}{colon}{rest}{f', per {per}' if per else ''}"
 
 
+def sparse(cell: object) -> str:
+    """The reasons why a row is to be interpreted with caution."""
+    return "; ".join(str(one) for one in decode(cell) if one.status == SPARSE)
+
+
+def covariates(names: str) -> str:
+    """What a row is adjusted for, as people say it: ``age, bmi`` becomes ``age, BMI``; "none" where nothing is."""
+    return ", ".join(label(name) for name in names.split(", ") if name) or "none"
+
+
 def spoken(text: str) -> str:
     """A text in which names of columns are written as people say them: ``sex × skin_type`` becomes ``sex × skin type``."""
     for name, said in TERMS.items():

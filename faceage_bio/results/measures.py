@@ -78,6 +78,31 @@ MEASURES: dict[str, Measure] = {
     # acceleration and phenotypes
     "mean difference": Measure(unit="years"),
     "mean": Measure(MOMENT, unit="years"),
-    # genes
+    # genes: expression
     "log2 fold change": Measure(unit="log2"),
+    "mediated log2 fold change": Measure(unit="log2"),
+    "lowest log2 fold change": Measure(EXTREME, unit="log2"),
+    "highest log2 fold change": Measure(EXTREME, unit="log2"),
+    "largest change in standard errors": Measure(EXTREME),
+    "largest Cook's distance": Measure(EXTREME),
+    "largest leverage": Measure(EXTREME),
+    "partial residual": Measure(unit="log2"),
+    "standardised mean difference": Measure(MOMENT, unit="SD"),
+    "share of genes": Measure(OF_COUNTS),
+    "normalised enrichment": Measure(),
+    "odds ratio": Measure(OF_COUNTS, scale="log"),
+    # genes: samples and cells
+    "median": Measure(MOMENT, tail=0.5),
+    "samples": Measure(COUNT),
+    "R squared": Measure(MOMENT),
+    "eta squared": Measure(MOMENT),
+    "Cramer's V": Measure(OF_COUNTS),
+    "cells": Measure(),
+    "profiles": Measure(COUNT),
+    "log2 fold change of the share": Measure(MOMENT, unit="log2"),
+    # genes: variants
+    "SKAT statistic": Measure(TEST),
+    "participants": Measure(COUNT),
+    "variants": Measure(),
+    "genotypes": Measure(),
 }

@@ -9,7 +9,6 @@ import pandas as pd
 from scipy.stats import norm
 
 from faceage_bio.errors import FitError
-from faceage_bio.results.reasons import reason
 from faceage_bio.stats.cox import LONGEST_STEP, MOST_STEPS, NO_END, fit_cox
 from faceage_bio.stats.cox_fit import NORMAL_975
 from faceage_bio.stats.cox_likelihood import efron_pass, information, score
@@ -43,8 +42,8 @@ def fit_cox_per_column(
     Returns
     -------
     DataFrame, shape (g, 9)
-        By exposure: log_hazard_ratio, standard_error, hazard_ratio, ci_lower, ci_upper, p_value, n, n_events, reason. An
-        exposure without an answer has NaN and a `Reason`, the others None.
+        By exposure: log_hazard_ratio, standard_error, hazard_ratio, ci_lower, ci_upper, p_value, n, n_events, reason.
+        An exposure without an answer has NaN and the code of its reason.
 
     Raises
     ------
@@ -52,31 +51,30 @@ def fit_cox_per_column(
         The model of the covariates alone cannot be fitted, or there are fewer deaths than terms.
     """
     if not exposures.index.equals(covariates.index):
-        raise FitError("other_rows", part="the exposures", whole="the covariates")
+        raise FitError("rows_differ")
     alone = fit_cox(years, event, covariates, entry, strata=strata)
     if alone.n_events < len(alone.terms) + 1:
-        raise FitError("few_events_for_terms", n_events=alone.n_events, terms=len(alone.terms) + 1)
+        raise FitError("too_few_events_for_terms", n_events=alone.n_events, terms=len(alone.terms) + 1)
     rows = alone.rows
     beta, error = np.full(exposures.shape[1], np.nan), np.full(exposures.shape[1], np.nan)
-    codes = np.full(exposures.shape[1], "", dtype=object)
+    reason = np.full(exposures.shape[1], "", dtype=object)
     for first in range(0, exposures.shape[1], BATCH):
         part = slice(first, first + BATCH)
         values = exposures.iloc[:, part].to_numpy(dtype=np.float64).T[:, rows.sets.order]
         center, spread = values.mean(axis=1), values.std(axis=1)
         holes, flat = ~np.isfinite(values).all(axis=1), spread <= 1e-12 * np.abs(center)
-        codes[part] = np.select([holes, flat], ["missing_values", "determined"], "")
+        reason[part] = np.select([holes, flat], ["gene_missing_values", "no_variation"], "")
         usable = np.flatnonzero(~holes & ~flat)
         if not len(usable):
             continue
         standard = (values[usable] - center[usable, None]) / spread[usable, None]
         found, its_error, why = _newton(rows.sets, standard, rows.x, rows.beta)
         beta[first + usable], error[first + usable] = found / spread[usable], its_error / spread[usable]
-        codes[first + usable] = why
+        reason[first + usable] = why
     table = pd.DataFrame({
         "log_hazard_ratio": beta, "standard_error": error, "hazard_ratio": np.exp(beta),
         "ci_lower": np.exp(beta - NORMAL_975 * error), "ci_upper": np.exp(beta + NORMAL_975 * error),
-        "p_value": 2 * norm.sf(np.abs(beta / error)), "n": alone.n, "n_events": alone.n_events,
-        "reason": [reason(code, columns=name) if code else None for name, code in zip(exposures, codes, strict=True)],
+        "p_value": 2 * norm.sf(np.abs(beta / error)), "n": alone.n, "n_events": alone.n_events, "reason": reason,
     }, index=exposures.columns)  # fmt: skip
     return table
 
@@ -84,10 +82,10 @@ def fit_cox_per_column(
 def _newton(
     sets: RiskSets, exposures: np.ndarray, common: np.ndarray, start: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Newton's method for g exposures at once: estimates, standard errors and codes of reasons, each (g,)."""
+    """Newton's method for g exposures at once: estimates, standard errors and reasons, each (g,)."""
     g, terms = len(exposures), len(common) + 1
     estimate, error = np.full(g, np.nan), np.full(g, np.nan)
-    why = np.full(g, "not_converged", dtype=object)
+    reason = np.full(g, "gene_not_converged", dtype=object)
     x = np.empty((g, terms, exposures.shape[1]))
     x[:, 0], x[:, 1:] = exposures, common
     going = np.arange(g)  # exposures not finished; all arrays below are theirs
@@ -114,16 +112,16 @@ def _newton(
         outwards = uphill & regular & (ahead[:, 0] * beta[:, 0] > 0)
         endless = outwards & ~settled & (now > NO_END) & (now > 10 * first_error)
         lost = uphill & ~regular
-        why[going[settled]] = ""
-        why[going[endless]] = "separated"
-        why[going[lost]] = "constant_at_risk"
+        reason[going[settled]] = ""
+        reason[going[endless]] = "separates_events"
+        reason[going[lost]] = "not_determined"
         stay = ~(settled | endless | lost)
         if not stay.any():
             break
         if not stay.all():
             going, x, beta, step = going[stay], x[stay], beta[stay], step[stay]
             reached, first_error = reached[stay], first_error[stay]
-    return estimate, error, why
+    return estimate, error, reason
 
 
 def _inverse(curvature: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

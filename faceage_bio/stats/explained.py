@@ -31,11 +31,11 @@ def explained(y: np.ndarray, terms: np.ndarray) -> tuple[np.ndarray, np.ndarray]
     terms = np.asarray(terms, dtype=np.float64).reshape(len(y), -1)
     n, p = terms.shape
     if not p:
-        raise FitError("constant", column="it")
+        raise FitError("no_variation")
     if n < p + 2:
-        raise FitError("too_few_rows", n=n, parameters=p)
+        raise FitError("too_few_samples_for_terms", n=n, terms=p)
     if not independent(terms):
-        raise FitError("dependent_terms")
+        raise FitError("terms_follow")
     centred, q = y - y.mean(axis=0), np.linalg.qr(terms - terms.mean(axis=0))[0]
     total = (centred**2).sum(axis=0)
     within = ((centred - q @ (q.T @ centred)) ** 2).sum(axis=0)
@@ -58,6 +58,6 @@ def association_of_words(one: np.ndarray, other: np.ndarray) -> tuple[float, flo
     table = np.zeros((a.max() + 1, b.max() + 1))
     np.add.at(table, (a, b), 1)
     if min(table.shape) < 2:
-        raise FitError("constant", column="it")
+        raise FitError("no_variation")
     test = stats.chi2_contingency(table, correction=False)
     return float(np.sqrt(test.statistic / len(a) / (min(table.shape) - 1))), float(test.pvalue)

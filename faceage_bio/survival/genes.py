@@ -6,18 +6,17 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from faceage_bio.columns import AGE, COHORT, ENTRY, EVENT, FOLLOWUP, LEVELS, SAMPLE, SUBJECT
+from faceage_bio.columns import COHORT, ENTRY, EVENT, FOLLOWUP, LEVELS, SAMPLE, SUBJECT
 from faceage_bio.errors import CohortError, FitError, examples
 from faceage_bio.results.reasons import Reason, encode, reason
-from faceage_bio.results.row import result_rows
+from faceage_bio.results.row import adjusted_for, result_rows
 from faceage_bio.stats.cox import fit_cox
 from faceage_bio.stats.cox_batch import fit_cox_per_column
-from faceage_bio.stats.cox_fit import few_per_term
+from faceage_bio.stats.cox_fit import EVENTS_PER_TERM
 from faceage_bio.stats.cox_ph import proportional_hazards_test
 from faceage_bio.stats.design import build_design
 from faceage_bio.stats.fewest_events import check_events
 from faceage_bio.stats.multiplicity import benjamini_hochberg, bonferroni
-from faceage_bio.survival.models import of_question
 from faceage_bio.tables import read_table
 
 ANALYSIS = "analysis"
@@ -110,11 +109,17 @@ def gene_survival(
         _analysis(followed, mine.loc[:, mine.notna().any() | mine.columns.isin(ABOUT)], name, covariates, panel, strata, zero, landmark_years, year_days)
         for name, mine in levels.groupby(ANALYSIS, sort=False)
     ]  # fmt: skip
-    found = []
-    for place, (table, role) in enumerate((("genes", "exploratory"), ("gene_panel", "secondary"))):
-        rows = pd.concat([part[place] for part in parts], ignore_index=True) if parts else pd.DataFrame()
-        found.append(result_rows(rows.assign(**{COHORT: cohort, "role": role}), f"survival/{table}"))
-    return tuple(found)
+    genes, declared = (
+        pd.concat([part[place] for part in parts], ignore_index=True) if parts else pd.DataFrame()
+        for place in (0, 1)
+    )
+    label = {COHORT: cohort, "outcome": "death", "exposure": "expression"}
+    return (
+        result_rows(genes.assign(**label, role="exploratory", family="all genes"), "survival/genes"),
+        result_rows(
+            declared.assign(**label, role="secondary", family="prespecified panel"), "survival/gene_panel"
+        ),
+    )
 
 
 def _analysis(
@@ -122,28 +127,28 @@ def _analysis(
     strata: Sequence[str], zero: str, landmark_years: float | None, year_days: float,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:  # fmt: skip
     names = [name for name in levels if name not in ABOUT]
-    base = of_question("", _words(analysis)) | {
-        "exposure": "expression", "measure": "hazard ratio", "per": "doubling", "model": METHOD,
-    }  # fmt: skip
+    base = {"question": question_of(analysis), "measure": "hazard ratio", "per": "doubling", "model": METHOD}
     people = followed.drop(columns="batch", errors="ignore").merge(
         levels, on=SUBJECT, suffixes=("", "_of_sample")
     )
-    people, reasons = _at_risk_from_sample(people, zero, landmark_years, year_days)
+    people, remarks = _at_risk_from_sample(people, zero, landmark_years, year_days)
     _check_columns(people, [*covariates, *strata])
     design = build_design(people, [*covariates, *strata], LEVELS)
     people = people.drop(index=design.missing.index)
     base |= {"n": len(people), "n_events": int(people[EVENT].sum())}
     held = [name for name in covariates if name not in strata]
-    base["adjustment"] = "unadjusted" if not held else "age" if held == [AGE] else "minimal"
-    base["covariates"] = ", ".join([*map(_adjusted, held), *(f"strata of {name}" for name in strata)])
+    base |= adjusted_for([*held, *strata]) | {
+        "covariates": adjusted_for(held)["covariates"],
+        "strata": ", ".join(strata),
+    }
     matrix = build_design(people, [name for name in held if name not in design.constant], LEVELS).matrix
     if dropped := [name for name in held if name in design.constant]:
-        reasons.append(reason("without_constant", columns=dropped))
+        remarks.append(reason("without_constant", columns=dropped))
     labels = people[list(strata)].astype(str).agg(" / ".join, axis=1) if strata else None
     entry = people[ENTRY].fillna(0.0) if (people[ENTRY] > 0).any() else None
     try:
         if not len(people):
-            raise FitError("no_sample_or_follow_up")
+            raise FitError("no_follow_up_with_sample")
         check_events(people[EVENT])
         found = fit_cox_per_column(
             people[FOLLOWUP], people[EVENT], people[names], matrix, entry, strata=labels
@@ -152,20 +157,24 @@ def _analysis(
         return pd.DataFrame(), pd.DataFrame({"term": list(panel), "reason": error.reason.encoded}).assign(
             **base
         )
-    remarks = encode([*reasons, *few_per_term(base["n_events"], 1 + matrix.shape[1])])
+    terms = 1 + matrix.shape[1]
+    if base["n_events"] < EVENTS_PER_TERM * terms:
+        remarks.append(
+            reason("few_events_per_variable", n_events=base["n_events"], terms=terms, needed=EVENTS_PER_TERM)
+        )
     table = pd.DataFrame({
         "term": found.index, "estimate": found.hazard_ratio.to_numpy(), "ci_lower": found.ci_lower.to_numpy(),
         "ci_upper": found.ci_upper.to_numpy(), "standard_error": found.standard_error.to_numpy(),
-        "statistic": (found.log_hazard_ratio / found.standard_error).to_numpy(), "p_value": found.p_value.to_numpy(), "mean_level": people[names].mean().to_numpy(),
-        "reason": [remarks if why is None else why.encoded for why in found.reason],
+        "statistic": (found.log_hazard_ratio / found.standard_error).to_numpy(), "p_value": found.p_value.to_numpy(),
+        "mean_level": people[names].mean().to_numpy(), "reason": found.reason.where(found.reason != "", encode(remarks)).to_numpy(),
     }).assign(**base)  # fmt: skip
     declared = table.set_index("term").reindex(list(panel)).assign(**base).rename_axis("term").reset_index()
-    declared["reason"] = declared["reason"].fillna(reason("gene_not_tested").encoded)
+    declared["reason"] = declared["reason"].fillna("gene_absent_or_low")
     declared["hazards_p_value"] = [
         _proportional(people, gene, matrix, entry, labels) if not np.isnan(estimate) else np.nan
         for gene, estimate in zip(declared.term, declared.estimate, strict=True)
     ]
-    return _corrected(table, "all genes"), _corrected(declared, "prespecified genes")
+    return _corrected(table), _corrected(declared)
 
 
 def _at_risk_from_sample(
@@ -173,19 +182,19 @@ def _at_risk_from_sample(
 ) -> tuple[pd.DataFrame, list[Reason]]:
     """Entry moved to the sample where it came later, and remarks on samples without a date or after the end."""
     if zero not in people or people[SAMPLE_DATE].isna().all():
-        return people, [reason("sampling_unknown")]
+        return people, [reason("sampling_time_unknown")]
     start = pd.to_datetime(people[zero], errors="coerce")
     later = (pd.to_datetime(people[SAMPLE_DATE], errors="coerce") - start).dt.days / year_days - (
         landmark_years or 0.0
     )
     entry = np.fmax(people[ENTRY].fillna(0.0), later.clip(lower=0.0))
-    reasons = []
+    remarks = []
     if undated := int(later.isna().sum()):
-        reasons.append(reason("sampling_unknown_of", n=undated))
+        remarks.append(reason("sampling_time_unknown_of", n=undated))
     sampled_after = entry >= people[FOLLOWUP]
     if sampled_after.any():
-        reasons.append(reason("without_sampled_late", n=int(sampled_after.sum())))
-    return people.assign(**{ENTRY: entry})[~sampled_after], reasons
+        remarks.append(reason("sampled_after_end", n=int(sampled_after.sum())))
+    return people.assign(**{ENTRY: entry})[~sampled_after], remarks
 
 
 def _proportional(
@@ -201,11 +210,9 @@ def _proportional(
         return np.nan
 
 
-def _corrected(table: pd.DataFrame, family: str) -> pd.DataFrame:
+def _corrected(table: pd.DataFrame) -> pd.DataFrame:
     p_values = table["p_value"].to_numpy(dtype=np.float64)
-    return table.assign(
-        q_value=benjamini_hochberg(p_values), p_bonferroni=bonferroni(p_values), family=family
-    )
+    return table.assign(q_value=benjamini_hochberg(p_values), p_bonferroni=bonferroni(p_values))
 
 
 def _check_columns(people: pd.DataFrame, names: Sequence[str]) -> None:
@@ -216,9 +223,6 @@ def _check_columns(people: pd.DataFrame, names: Sequence[str]) -> None:
         )
 
 
-def _words(analysis: str) -> str:
+def question_of(analysis: str) -> str:
+    """Of a table of levels: "gene survival" of bulk RNA, "gene survival in ..." of a cell type."""
     return analysis.replace("expression", "gene survival", 1)
-
-
-def _adjusted(name: str) -> str:
-    return "age" if name == AGE else name
