@@ -68,11 +68,6 @@ def label(name: str, per: str = "") -> str:
     return f"{both}{colon}{rest}{f', per {per}' if per else ''}"
 
 
-def sparse(cell: object) -> str:
-    """The reasons why a row is to be interpreted with caution."""
-    return "; ".join(str(one) for one in decode(cell) if one.status == SPARSE)
-
-
 def covariates(names: str) -> str:
     """What a row is adjusted for, as people say it: ``age, bmi`` becomes ``age, BMI``; "none" where nothing is."""
     return ", ".join(label(name) for name in names.split(", ") if name) or "none"
