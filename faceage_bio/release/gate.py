@@ -7,6 +7,8 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
 
+import pandas as pd
+
 from faceage_bio.errors import PrivacyError, TableError
 from faceage_bio.release import content
 from faceage_bio.release.curves import SURVIVAL_TABLES
@@ -14,7 +16,10 @@ from faceage_bio.release.findings import Finding, listed, masked
 from faceage_bio.release.known import Known, holds_dates, holds_identifiers
 from faceage_bio.release.page_text import texts_of_page
 from faceage_bio.release.rounding import midpoint
-from faceage_bio.release.tables import is_count, is_result, key_of, never_released
+from faceage_bio.results.measures import MEASURES
+from faceage_bio.results.reasons import STATUSES, WORDS, decode
+from faceage_bio.results.row import ADJUSTMENTS, ROLES, columns_of, number_columns
+from faceage_bio.results.tables import TABLES, count_columns, is_declared, key_of, never_released
 from faceage_bio.tables import parse_text_table
 
 TEXTS = {
@@ -174,8 +179,10 @@ def _in_table(name: str, text: str, known: Known, k: int, *, listed: bool) -> It
         return
     if listed and never_released(name):  # the lines of a figure, inside of a page, need not be listed
         yield Finding(name, "", "individual rows", "a table that never leaves")
-    elif listed and not is_result(name):
+    elif listed and not is_declared(name):
         yield Finding(name, "", "unknown table", "not in the list of tables that may leave")
+    elif listed:
+        yield from _undeclared(name, table, k)
     for column in table.columns:
         identifiers = holds_identifiers(column)
         if identifiers or holds_dates(column) or column.lower() in INDIVIDUAL:
@@ -186,12 +193,48 @@ def _in_table(name: str, text: str, known: Known, k: int, *, listed: bool) -> It
         whole = {word for word in words if known.is_whole(word, of_identifiers=identifiers)}
         for line, cell in table[column][table[column].isin(whole)].items():
             yield Finding(name, f"line {line}, column '{column}'", "identifier", masked(cell))
-        if listed and is_count(column):
-            for line, cell in table[column].items():
-                if cell and not _is_rounded(cell, k, of_curve=key_of(name) in SURVIVAL_TABLES):
-                    yield Finding(
-                        name, f"line {line}, column '{column}'", "exact count", f"not rounded to {k}"
-                    )
+
+
+def _undeclared(name: str, table: pd.DataFrame, k: int) -> Iterator[Finding]:
+    """Cells that the declaration of a result table does not allow: other columns, text for a number, words of no list, exact counts."""
+    key = key_of(name)
+    counts, of_curve = count_columns(key), key in SURVIVAL_TABLES
+    for column in table.columns.difference(columns_of(key), sort=False):
+        yield Finding(name, f"column '{column}'", "undeclared", "a column that the table has not")
+    allowed: dict[str, tuple[Callable[[str], bool], str, str]] = {
+        column: (_is_number, "undeclared", "no number") for column in number_columns(key)
+    }
+    allowed |= {
+        column: (lambda cell: _is_rounded(cell, k, of_curve), "exact count", f"not rounded to {k}")
+        for column in counts
+    }
+    if TABLES[key].rows:
+        allowed |= {column: (known, "undeclared", "a word of no list") for column, known in CLOSED.items()}
+    for column, (fits, kind, what) in allowed.items():
+        for line, cell in table[column].items() if column in table else ():
+            if cell and not fits(cell):
+                yield Finding(name, f"line {line}, column '{column}'", kind, what)
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        float(cell)
+    except ValueError:
+        return cell in {"True", "False"}
+    return True
+
+
+def _is_reason(cell: str) -> bool:
+    try:
+        return all(part.split(" ")[0] in WORDS for part in cell.split("; ")) and bool(decode(cell))
+    except (KeyError, ValueError):
+        return False
+
+
+CLOSED: dict[str, Callable[[str], bool]] = {
+    "measure": MEASURES.__contains__, "adjustment": ADJUSTMENTS.__contains__, "role": ROLES.__contains__,
+    "status": STATUSES.__contains__, "reason": _is_reason,
+}  # fmt: skip
 
 
 def _is_rounded(cell: str, k: int, of_curve: bool) -> bool:

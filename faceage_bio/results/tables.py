@@ -24,6 +24,8 @@ class Table:
         return (*self.keys, *self.counts, *self.statistics)
 
 
+# rows about single participants, photos or samples; what was found of covariates before any analysis
+NEVER = {"ledger", "cells_ledger", "photo_list", "covariates"}
 TABLES = {
     "acceleration/age_bands": Table(
         keys=("cohort", "age_band", "age_lower"), counts=("n",),
@@ -170,6 +172,22 @@ def key_of(place: str) -> str:
     path = PurePosixPath(str(place).rpartition(":")[2])
     inside = f"{path.parent.name}/{path.stem}"
     return inside if inside in TABLES else path.stem
+
+
+def count_columns(key: str) -> tuple[str, ...]:
+    """The columns of a table that count participants, samples, photos or events."""
+    declared = TABLES[key]
+    return ("n", "n_events", *declared.counts) if declared.rows else declared.counts
+
+
+def is_declared(place: str) -> bool:
+    """Whether the table is a result table, which may leave."""
+    return key_of(place) in TABLES
+
+
+def never_released(place: str) -> bool:
+    """Whether the table stays: rows about single participants, photos or samples, and checks of the input."""
+    return key_of(place) in NEVER
 
 
 def is_count(name: str) -> bool:
