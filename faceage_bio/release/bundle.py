@@ -19,10 +19,10 @@ from faceage_bio.release.findings import Finding, listed
 from faceage_bio.release.gate import check_folder
 from faceage_bio.release.known import NOT_OF_PEOPLE, Known
 from faceage_bio.release.rule import release
-from faceage_bio.results.tables import count_columns, is_declared, key_of, never_released
 from faceage_bio.report import pages
 from faceage_bio.report.figure_files import write_figures
 from faceage_bio.report.tables import collect
+from faceage_bio.results.tables import count_columns, is_declared, key_of, never_released
 from faceage_bio.tables import read_table, sha256_of, write_table
 
 PAGES = {
