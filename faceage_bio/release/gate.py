@@ -238,7 +238,7 @@ CLOSED: dict[str, Callable[[str], bool]] = {
 
 
 def _is_rounded(cell: str, k: int, of_curve: bool) -> bool:
-    """Whether a cell of a count column is a midpoint; in curves, a difference of up to three of them."""
+    """Whether a cell of a count column is a midpoint; in curves, a sum or difference of up to four of them."""
     try:
         value = float(cell)
     except ValueError:
@@ -246,7 +246,9 @@ def _is_rounded(cell: str, k: int, of_curve: bool) -> bool:
     if not math.isfinite(value) or value < 0:
         return False
     offset = float(midpoint(1, k)) % k
-    return float(midpoint(value, k)) == value or (of_curve and value % k in {0.0, offset, -offset % k})
+    return float(midpoint(value, k)) == value or (
+        of_curve and value % k in {times * offset % k for times in range(-4, 5)}
+    )
 
 
 def _limited(findings: Iterator[Finding]) -> list[Finding]:
