@@ -2,6 +2,7 @@
 
 import io
 import math
+import re
 import zipfile
 from bisect import bisect_right
 from collections.abc import Callable, Iterator
@@ -14,7 +15,6 @@ from faceage_bio.release import content
 from faceage_bio.release.curves import SURVIVAL_TABLES
 from faceage_bio.release.findings import Finding, listed, masked
 from faceage_bio.release.known import Known, holds_dates, holds_identifiers
-from faceage_bio.release.page_text import texts_of_page
 from faceage_bio.release.rounding import midpoint
 from faceage_bio.results.measures import MEASURES
 from faceage_bio.results.reasons import STATUSES, WORDS, decode
@@ -23,38 +23,17 @@ from faceage_bio.results.tables import TABLES, count_columns, is_declared, key_o
 from faceage_bio.tables import parse_text_table
 
 TEXTS = {
-    ".html",
-    ".htm",
-    ".svg",
-    ".json",
-    ".md",
-    ".txt",
-    ".bib",
-    ".css",
-    ".tsv",
-    ".csv",
-    ".rst",
-    ".yaml",
-    ".yml",
-}
+    ".html", ".htm", ".svg", ".json", ".md", ".txt", ".bib", ".css", ".tsv", ".csv", ".rst", ".yaml", ".yml",
+}  # fmt: skip
+PIECE = re.compile(r">([^<>]+)<|(?<=\s)(?:title|alt|aria-label|content|value|id|name|href)=\"([^\"]*)\"")
+HEADS = re.compile(
+    r"^(?:patient|participant|subject|case|sample|photo|donor)[ _]?(?:id|number|no\.?)$|^mrn$", re.IGNORECASE
+)
 DATA = "data"  # a table inside of a page
 PAGES = {".html", ".htm", ".svg"}
 VECTORS = {
-    ".npy",
-    ".npz",
-    ".pkl",
-    ".pickle",
-    ".pt",
-    ".pth",
-    ".h5",
-    ".h5ad",
-    ".hdf5",
-    ".safetensors",
-    ".parquet",
-    ".feather",
-    ".arrow",
-    ".zarr",
-}
+    ".npy", ".npz", ".pkl", ".pickle", ".pt", ".pth", ".h5", ".h5ad", ".hdf5", ".safetensors", ".parquet", ".feather", ".arrow", ".zarr",
+}  # fmt: skip
 INDIVIDUAL = {  # columns that only a table with a row per person, photo or sample has
     "followup_years", "entry_years", "event", "perceptual_hash", "pixel_hash", "box_x", "box_y", "path",
     "photo_date", "birth_date", "sample_date", "followup_date", "entry_date",
@@ -159,16 +138,20 @@ def _in_text(name: str, text: str, ending: str, known: Known, k: int) -> Iterato
             for one in _in_text(name, shown, kind, known, k):
                 yield Finding(name, f"line {line_of(where)}, embedded", one.kind, one.what)
     if ending in PAGES:
-        yield from _in_page(name, text, known, k)
+        yield from _in_page(name, text, known, line_of)
     if ending in {".tsv", ".csv", DATA}:
         yield from _in_table(name, text, known, k, listed=ending != DATA)
 
 
-def _in_page(name: str, text: str, known: Known, k: int) -> Iterator[Finding]:
-    pieces = texts_of_page(text)
-    for line, head, piece in pieces:
-        if known.is_whole(piece, of_identifiers=holds_identifiers(head.replace(" ", "_"))):
-            yield Finding(name, f"line {line}", "identifier", masked(piece))
+def _in_page(name: str, text: str, known: Known, line_of: Callable[[int], int]) -> Iterator[Finding]:
+    for piece in PIECE.finditer(content.without_scripts(text)):
+        word = (piece[1] or piece[2] or "").strip()
+        if HEADS.search(word):
+            yield Finding(
+                name, f"line {line_of(piece.start())}", "individual rows", "a column of identifiers"
+            )
+        elif known.is_whole(word):
+            yield Finding(name, f"line {line_of(piece.start())}", "identifier", masked(word))
 
 
 def _in_table(name: str, text: str, known: Known, k: int, *, listed: bool) -> Iterator[Finding]:
