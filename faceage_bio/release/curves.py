@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from faceage_bio.release.rounding import midpoint, significant
+from faceage_bio.stats.competing_risks import cumulative_incidence
 from faceage_bio.stats.kaplan_meier import NORMAL_975
 
 SURVIVAL_TABLES = {
@@ -145,19 +146,25 @@ def _interval(survival: np.ndarray, greenwood: np.ndarray, kind: str) -> tuple[n
 
 
 def _incidence(curve: pd.DataFrame, k: int) -> pd.DataFrame:
-    """Aalen-Johansen from rounded counts; without intervals, which the rounded counts give anybody who needs them."""
+    """Aalen-Johansen of participants who leave as the rounded counts say; who is left is censored at the end."""
     made = _counts(curve, ["events", "other_events"], k)
     if made is None:
         return curve.iloc[:0]
-    at_risk = made["at_risk"].to_numpy()
-    events, both = made["events"].to_numpy(), (made["events"] + made["other_events"]).to_numpy()
-    with np.errstate(divide="ignore", invalid="ignore"):
-        free = np.cumprod(np.where(at_risk > 0, 1 - np.minimum(both, at_risk) / at_risk, 1.0))
-        step = np.where(at_risk > 0, events / at_risk, 0.0)
-    made["incidence"] = np.minimum(np.cumsum(np.concatenate([[1.0], free[:-1]]) * step), 1.0)
-    for name in {"standard_error", "ci_lower", "ci_upper"} & set(made):
-        made[name] = np.nan
-    return made
+    left = made[["events", "other_events", "censored"]].to_numpy(dtype=int)
+    rest = int(made["at_risk"].iloc[0]) - left.sum()
+    years = np.repeat(np.repeat(made["years"].to_numpy(), 3), left.ravel())
+    cause = np.repeat(np.tile([1, 2, 0], len(made)), left.ravel())
+    ends = np.full(max(rest, 0), made["years"].iloc[-1])
+    if not len(years) + len(ends):
+        return curve.iloc[:0]
+    found = cumulative_incidence(
+        np.concatenate([years, ends]),
+        np.concatenate([cause, np.zeros(len(ends))]),
+        1,
+        interval=str(curve["interval"].iloc[0]),
+    )
+    names = {name: curve[name].iloc[0] for name in CURVE if name in curve}
+    return found.assign(**names)
 
 
 def _numbers_at_risk(table: pd.DataFrame, k: int) -> pd.DataFrame:

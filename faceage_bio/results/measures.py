@@ -28,6 +28,11 @@ class Measure:
 
 
 MEASURES: dict[str, Measure] = {
+    "participants": Measure(COUNT),
+    "share": Measure(OF_COUNTS, "logit"),
+    "missing": Measure(OF_COUNTS, "logit"),
+    "survival": Measure(OF_COUNTS),
+    "correlation": Measure(MOMENT, "fisher z"),
     # survival
     "hazard ratio": Measure(scale="log"),
     "ratio of hazard ratios": Measure(scale="log"),

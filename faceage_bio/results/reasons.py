@@ -229,7 +229,10 @@ REMARKS = {  # what a reader should know of a number
     "sampling_time_unknown_of": "time of sampling not known of {n} participants, taken as time zero",
     "sampled_after_end": "without {n} participants sampled at or after the end of their follow-up",
 }
-WORDS = WHY_NOT | SPARSE_DATA | REMARKS
+REDACTED = {  # by the release rule
+    "redacted": "redacted: a count of {k} or fewer, or fewer than 10 residual degrees of freedom",
+}
+WORDS = WHY_NOT | SPARSE_DATA | REMARKS | REDACTED
 
 
 @dataclass(frozen=True)
@@ -250,7 +253,7 @@ class Reason:
     @property
     def status(self) -> str:
         """What the reason makes of its row."""
-        return NOT_ESTIMATED if self.code in WHY_NOT else SPARSE if self.code in SPARSE_DATA else OK
+        return NOT_ESTIMATED if self.code in WHY_NOT | REDACTED else SPARSE if self.code in SPARSE_DATA else OK
 
     @property
     def encoded(self) -> str:
@@ -300,8 +303,8 @@ def status_of(cell: object) -> str:
 def in_words(cell: object) -> str:
     """A cell of ``reason`` in words: "not estimated, because ..." or the remarks."""
     reasons = decode(cell)
-    missing = [str(one) for one in reasons if one.status == NOT_ESTIMATED]
-    remarks = [str(one) for one in reasons if one.status != NOT_ESTIMATED]
+    missing = [str(one) for one in reasons if one.code in WHY_NOT]
+    remarks = [str(one) for one in reasons if one.code not in WHY_NOT]
     return "; ".join([*([f"not estimated, because {' and '.join(missing)}"] if missing else []), *remarks])
 
 

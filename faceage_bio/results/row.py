@@ -39,6 +39,12 @@ def columns_of(table: str) -> list[str]:
     return [*FIRST, *declared.further, *LAST] if declared.rows else list(declared.further)
 
 
+def number_columns(table: str) -> list[str]:
+    """The columns of a result table that hold numbers and are no counts."""
+    declared = TABLES[table]
+    return [*(NUMBERS if declared.rows else ()), *declared.statistics]
+
+
 def result_rows(rows: Sequence[dict] | pd.DataFrame, table: str) -> pd.DataFrame:
     """Rows of a result table, with all its columns whether or not they hold anything.
 

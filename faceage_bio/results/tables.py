@@ -1,5 +1,6 @@
 """The result tables: which there are, and what their further columns are. What is not listed is never released."""
 
+import re
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
@@ -24,6 +25,8 @@ class Table:
         return (*self.keys, *self.counts, *self.statistics)
 
 
+# rows about single participants, photos or samples; what was found of covariates before any analysis
+NEVER = {"ledger", "cells_ledger", "photo_list", "covariates"}
 TABLES = {
     "acceleration/age_bands": Table(
         keys=("cohort", "age_band", "age_lower"), counts=("n",),
@@ -170,6 +173,32 @@ def key_of(place: str) -> str:
     path = PurePosixPath(str(place).rpartition(":")[2])
     inside = f"{path.parent.name}/{path.stem}"
     return inside if inside in TABLES else path.stem
+
+
+def count_columns(key: str) -> tuple[str, ...]:
+    """The columns of a table that count participants, samples, photos or events."""
+    declared = TABLES[key]
+    return ("n", "n_events", *declared.counts) if declared.rows else declared.counts
+
+
+def is_declared(place: str) -> bool:
+    """Whether the table is a result table, which may leave."""
+    return key_of(place) in TABLES
+
+
+PAPER = re.compile(
+    r"(?:(?:.*[/:])?tables/)?(?:table_1(?:_\w+)?|cox_models|group_comparisons|gene_panel_\w+|key_results)\.tsv"
+)
+
+
+def is_paper_table(name: str) -> bool:
+    """Whether a file is one of the tables for authors, made from released tables (report/journal_tables.py)."""
+    return PAPER.fullmatch(name) is not None
+
+
+def never_released(place: str) -> bool:
+    """Whether the table stays: rows about single participants, photos or samples, and checks of the input."""
+    return key_of(place) in NEVER
 
 
 def is_count(name: str) -> bool:
