@@ -137,13 +137,13 @@ def agreement(bands: pd.DataFrame, rows: pd.DataFrame) -> str:
 
 
 def _agreement_of(alt, term: str, bands: pd.DataFrame, rows: pd.DataFrame):
-    kinds = {"bias": "bias", "lower limit": "limits of agreement", "upper limit": "limits of agreement"}
+    limits = "limits of agreement"
+    kinds = {"bias": "bias", "lower limit of agreement": limits, "upper limit of agreement": limits}
     lines = pd.DataFrame(
         [
-            {"y": row.estimate, "low": row.ci_lower, "high": row.ci_upper, "kind": kind}
+            {"y": row.estimate, "low": row.ci_lower, "high": row.ci_upper, "kind": kinds[row.measure]}
             for row in rows.itertuples()
-            for start, kind in kinds.items()
-            if row.measure.startswith(start)
+            if row.measure in kinds
         ],
         columns=["y", "low", "high", "kind"],
     )

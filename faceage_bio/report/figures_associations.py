@@ -13,7 +13,7 @@ COLOURS = [colour for _, colour in RAW_AND_ADJUSTED]
 
 
 def _kind(table: pd.DataFrame) -> pd.Series:
-    return table["adjustment"].str.startswith("none").map({True: NAMES[0], False: NAMES[1]})
+    return (table["adjustment"] == "unadjusted").map({True: NAMES[0], False: NAMES[1]})
 
 
 def _colour(alt):
@@ -140,7 +140,7 @@ def adjustments(table: pd.DataFrame) -> str:
     shown["set"] = np.where(raw, "raw age gap", shown.adjustment_set)
     shown["kind"] = np.where(raw, NAMES[0], shown.missing)
     kinds = [NAMES[0], "complete cases", "multiple imputation"]
-    sets = ["raw age gap", "minimal", "full without mediators", "full"]
+    sets = ["raw age gap", "minimal", "without mediators", "full"]
     base = alt.Chart(shown).encode(
         y=alt.Y("set:N", sort=sets, title=None, axis=alt.Axis(grid=False, labelLimit=220)),
         yOffset=alt.YOffset("kind:N", sort=kinds, scale=alt.Scale(domain=kinds, paddingOuter=0.3)),
@@ -210,7 +210,7 @@ def balance(table: pd.DataFrame) -> str:
     import altair as alt
 
     shown = table[table.estimate.notna()]
-    kind = shown.adjustment.str.startswith("none").map({True: "before", False: "after"})
+    kind = (shown.adjustment == "unadjusted").map({True: "before", False: "after"})
     shown = shown.assign(label=shown.term.map(label), kind=kind)[["label", "kind", "estimate"]]
     kinds = ["before", "after"]
     order = list(dict.fromkeys(shown["label"]))

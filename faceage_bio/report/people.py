@@ -1,4 +1,4 @@
-"""Who was analysed: the flow, Table 1, how age acceleration is spread, face age against age (people.html.j2, age_squares.html.j2)."""
+"""Participants: flow, Table 1, distribution of age acceleration, face age against age (people.html.j2, age_squares.html.j2)."""
 
 from collections.abc import Mapping, Sequence
 
@@ -49,11 +49,7 @@ def squares_figure(tables: ReportTables, name: str, config: dict) -> Markup:
         else pd.Series(dtype=float)
     )
     bands = tables.get("acceleration", "age_bands", name)
-    return Markup(
-        figures_people.squares(
-            squares, bands, line.get("slope, face years per year"), line.get("intercept, years"), name
-        )
-    )
+    return Markup(figures_people.squares(squares, bands, line.get("slope"), line.get("intercept"), name))
 
 
 def table_one(table: pd.DataFrame) -> dict:
@@ -74,7 +70,7 @@ def table_one(table: pd.DataFrame) -> dict:
             if name in table
         }
     )
-    heads = table[table["measure"] == "people"]
+    heads = table[table["measure"] == "participants"]
     sizes = dict(zip(heads["group"], heads["n"], strict=True))
     variables = table[table["variable"] != ""].groupby("variable", sort=False)
     return {

@@ -1,15 +1,17 @@
-"""Cancer against reference people, and each exposure on its own: raw beside age-adjusted (phenotypes.html.j2)."""
+"""Cancer against controls, and each exposure on its own: unadjusted and adjusted (phenotypes.html.j2)."""
 
 import pandas as pd
 from markupsafe import Markup
 
 from faceage_bio.report import figures, words
-from faceage_bio.report.associations import paired
+from faceage_bio.report.associations import RAW, paired
 from faceage_bio.report.tables import ReportTables
+
+KINDS = tuple(name for name, _ in figures.RAW_AND_ADJUSTED)
 
 
 def group_section(tables: ReportTables, config: dict) -> dict:
-    """Cancer against reference people over all cohorts: rows, and the sentence of the first screen."""
+    """Cancer against controls over all cohorts: rows, and the sentence of the first screen."""
     groups = tables.get("phenotype", "groups")
     return {
         "groups": _both(groups),
@@ -34,6 +36,6 @@ def _forest(table: pd.DataFrame) -> str:
         label=[
             f"{words.term(row.term)}{f', per {row.per}' if row.per else ''}" for row in table.itertuples()
         ],
-        kind=table.adjustment.str.startswith("none").map({True: "raw age gap", False: "age held constant"}),
+        kind=(table.adjustment == RAW).map(dict(zip((True, False), KINDS, strict=True))),
     )
     return figures.forest(shown, "label", "kind", figures.RAW_AND_ADJUSTED, 0, "Years of face age")

@@ -13,7 +13,7 @@ import pandas as pd
 
 from faceage_bio.columns import COHORT
 from faceage_bio.report.tables import ReportTables
-from faceage_bio.report.words import reason, term
+from faceage_bio.report.words import covariates, reason
 
 # command, option, where the config has it
 OPTIONS: dict[tuple[str, str], str] = {
@@ -218,7 +218,8 @@ class Ran:
 
     def held(self, table: str, **wanted: object) -> str:
         """What was held constant, in words people say."""
-        return ", ".join(map(term, self.said(table, "adjustment", **wanted).split(", ")))
+        column = "covariates" if self.holds(table, "covariates") else "adjustment"
+        return covariates(self.said(table, column, **wanted))
 
 
 FAMILIES = {

@@ -1,13 +1,14 @@
 """The tidy tables that a report is made of, known by their place {cohort}/{room}/{table}.tsv."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
 from faceage_bio.columns import COHORT
+from faceage_bio.report.words import covariates, measure_words
 from faceage_bio.results.reasons import in_words
 from faceage_bio.results.row import FIRST, LAST, NUMBERS, is_result
 from faceage_bio.tables import read_table, sha256_of
@@ -67,6 +68,15 @@ def _below_each_other(tables: list[pd.DataFrame]) -> pd.DataFrame:
 WORDS = ("note", "per", "model", "adjustment", "term", "measure", "analysis")
 
 
+def _said_once(table: pd.DataFrame, columns: list[str], say: Callable[[dict], str]) -> list[str]:
+    """What a function says of these columns, asked once for each different row."""
+    keys = list(
+        zip(*(table[name].astype(object).where(table[name].notna(), None) for name in columns), strict=True)
+    )
+    words = {key: say(dict(zip(columns, key, strict=True))) for key in dict.fromkeys(keys)}
+    return [words[key] for key in keys]
+
+
 def _complete(table: pd.DataFrame) -> pd.DataFrame:
     """Columns that any table may lack, so that templates need not ask."""
     for column in ("estimate", "ci_lower", "ci_upper", "p_value", "q_value", "n", "n_events"):
@@ -76,6 +86,8 @@ def _complete(table: pd.DataFrame) -> pd.DataFrame:
         table["note"] = table["reason"].map(in_words)
         words = [name for name in (*FIRST, *LAST) if name not in NUMBERS]
         table[words] = table[words].fillna("")
+        table["measured"] = _said_once(table, ["measure", "horizon", "unit", "df"], measure_words)
+        table["held"] = table["covariates"].map(covariates)
     for column in WORDS:
         if column not in table:
             table[column] = ""

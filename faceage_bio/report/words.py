@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from faceage_bio.report.formats import count, interval, number, p_value, signed
+from faceage_bio.report.formats import count, interval, number, p_value, signed, time_words
 
 REASONS = {
     "": "", "missing_file": "file is gone", "not_a_file": "not a file", "no_permission": "file may not be read",
@@ -67,6 +67,24 @@ def label(name: str, per: str = "") -> str:
     return f"{both}{colon}{rest}{f', per {per}' if per else ''}"
 
 
+WITHIN = ("cumulative incidence", "restricted mean survival time", "difference of restricted mean survival time", "ratio of restricted mean survival time")  # fmt: skip
+
+
+def measure_words(row: pd.Series | dict) -> str:
+    """What a row's estimate is, with its time, unit and degrees of freedom: "survival at 2 years", "interaction chi-square, 3 df"."""
+    words = row["measure"]
+    if pd.notna(row["horizon"]):
+        words += f" {'within' if row['measure'] in WITHIN else 'at'} {time_words(row['horizon'])}"
+    if row["unit"]:
+        words += f", {row['unit']}"
+    return words + (f", {row['df']:g} df" if pd.notna(row["df"]) else "")
+
+
+def covariates(names: str) -> str:
+    """What a row is adjusted for, as people say it: ``age, bmi`` becomes ``age, BMI``; "none" where nothing is."""
+    return ", ".join(label(name) for name in names.split(", ") if name) or "none"
+
+
 def spoken(text: str) -> str:
     """A text in which names of columns are written as people say them: ``sex × skin_type`` becomes ``sex × skin type``."""
     for name, said in TERMS.items():
@@ -113,26 +131,26 @@ def hazard_sentence(cox: pd.DataFrame, min_cell: int | None = None) -> str:
 
 
 def group_sentence(groups: pd.DataFrame) -> str:
-    """Cancer against reference people."""
-    adjusted = groups[groups.adjustment.str.startswith("age") & groups.estimate.notna()]
+    """Cancer against controls."""
+    adjusted = groups[(groups.adjustment != "unadjusted") & groups.estimate.notna()]
     if not len(adjusted):
         why = groups.note[groups.note != ""]
-        return f"People with cancer against reference people: {why.iloc[0] if len(why) else 'not run'}."
+        return f"Cancer against controls: {why.iloc[0] if len(why) else 'not run'}."
     row = adjusted.iloc[0]
-    raw = groups[groups.adjustment.str.startswith("none") & (groups.term == row.term)].iloc[0]
+    raw = groups[(groups.adjustment == "unadjusted") & (groups.term == row.term)].iloc[0]
     older = "older" if row.estimate >= 0 else "younger"
     return (
-        f"People with cancer looked {number(abs(row.estimate), 1)} years {older} than reference people of the same age "
-        f"(95 % interval {interval(row.ci_lower, row.ci_upper, 1)}, p {_p(row.p_value)}; {count(row.n)} people). "
-        f"Raw age gap: {signed(raw.estimate)} years ({interval(raw.ci_lower, raw.ci_upper, 1)})."
+        f"Participants with cancer had a face age {number(abs(row.estimate), 1)} years {older} than controls of the same age "
+        f"(95% CI {interval(row.ci_lower, row.ci_upper, 1)}, p {_p(row.p_value)}; n = {count(row.n)}). "
+        f"Unadjusted difference of the age gap: {signed(raw.estimate)} years (95% CI {interval(raw.ci_lower, raw.ci_upper, 1)})."
     )
 
 
 def agreement_sentence(rows: pd.DataFrame) -> str:
     """How far a second age model agrees with the first."""
-    by_measure = {row.measure.split(",")[0]: row for row in rows.itertuples()}
+    by_measure = {row.measure: row for row in rows.itertuples()}
     bias = by_measure["bias"]
-    other = bias.adjustment.removeprefix("minus ")
+    other = bias.reference
     if pd.isna(bias.estimate):
         return f"{bias.term} against {other}: {bias.note}."
     lower, upper = by_measure["lower limit of agreement"], by_measure["upper limit of agreement"]

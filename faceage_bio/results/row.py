@@ -14,7 +14,15 @@ FIRST = (
     "n", "n_events",
 )  # fmt: skip
 LAST = ("adjustment", "covariates", "model", "status", "reason")
-ESTIMATES = ("estimate", "ci_lower", "ci_upper", "standard_error", "statistic", "p_value", "q_value")  # a row that was not estimated has none
+ESTIMATES = (
+    "estimate",
+    "ci_lower",
+    "ci_upper",
+    "standard_error",
+    "statistic",
+    "p_value",
+    "q_value",
+)  # a row that was not estimated has none
 NUMBERS = (*ESTIMATES, "horizon", "df", "n", "n_events")
 ROLES = ("primary", "secondary", "exploratory")
 ADJUSTMENTS = {  # closed words; ``covariates`` names the columns
@@ -29,7 +37,18 @@ ADJUSTMENTS = {  # closed words; ``covariates`` names the columns
 }
 
 
-KEPT = ("cohort", "question", "term", "measure", "estimate", "ci_lower", "ci_upper", "p_value", "n", "status")  # with values or not
+KEPT = (
+    "cohort",
+    "question",
+    "term",
+    "measure",
+    "estimate",
+    "ci_lower",
+    "ci_upper",
+    "p_value",
+    "n",
+    "status",
+)  # with values or not
 
 
 def columns_of(table: str) -> list[str]:
@@ -101,4 +120,3 @@ def _cell(value: object) -> str:
     if isinstance(value, list | tuple):
         return encode(value)
     return value if isinstance(value, str) else ""
-
