@@ -54,22 +54,22 @@ def compare_levels(table: pd.DataFrame, factors: Sequence[str], adjust_for: Sequ
         for store, found in zip((means, pairs, tests), own, strict=True):
             store += [{COHORT: cohort, "factor": factor, "role": "secondary"} | row for row in found]
     tables = [
-        result_rows([{"question": question} | row for row in rows], f"phenotype/{name}")
-        for rows, name, question in (
-            (means, "means", "means"), (pairs, "pairs", "pairs"), (tests, "tests", "factors"),
+        result_rows([{"question": question, "family": family} | row for row in rows], f"phenotype/{name}")
+        for rows, name, question, family in (
+            (means, "means", "means", ""), (pairs, "pairs", "pairs", "pairs of a factor"),
+            (tests, "tests", "factors", "factors of a cohort"),
         )
     ]  # fmt: skip
     for (_, _, _), place in tables[1].groupby([COHORT, "factor", tables[1].adjustment == RAW]).groups.items():
         p_values = tables[1].loc[place, "p_value"].to_numpy(dtype=np.float64)
         tables[1].loc[place, "p_holm"] = holm(p_values)
         tables[1].loc[place, "q_value"] = benjamini_hochberg(p_values)
-        tables[1].loc[place, "family"] = "pairs of a factor"
     adjusted = tables[2][(tables[2].adjustment != RAW) & (tables[2].measure == DIFFER)]
     for _, place in adjusted.groupby(COHORT).groups.items():
         tables[2].loc[place, "q_value"] = benjamini_hochberg(
             tables[2].loc[place, "p_value"].to_numpy(dtype=np.float64)
         )
-        tables[2].loc[place, "family"] = "factors of a cohort"
+    tables[2]["family"] = tables[2]["family"].where(tables[2]["q_value"].notna(), "")
     return Comparison(*tables)
 
 

@@ -58,7 +58,7 @@ def compare_subgroups(
                 continue
             shared = {COHORT: cohort, "exposure": exposure, "modifier": modifier, "role": "exploratory"}
             tests += [
-                shared | {"question": "interaction"} | row
+                shared | {"question": "interaction", "family": "interactions of a cohort"} | row
                 for row in _interaction(rows, exposure, modifier, adjust_for)
             ]
             forest += [
@@ -71,7 +71,7 @@ def compare_subgroups(
         interactions.loc[place, "q_value"] = benjamini_hochberg(
             interactions.loc[place, "p_value"].to_numpy(dtype=np.float64)
         )
-        interactions.loc[place, "family"] = "interactions of a cohort"
+    interactions["family"] = interactions["family"].where(interactions["q_value"].notna(), "")
     table_forest = result_rows(forest, "phenotype/subgroups")
     keys = [COHORT, "exposure", "modifier", "adjustment"]
     # a subgroup may be adjusted for less than all participants are
