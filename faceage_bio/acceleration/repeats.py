@@ -172,7 +172,7 @@ def _reliability_rows(base: dict, values: np.ndarray | None, why: FitError | Non
         base | {"measure": name, "n": found.n, "error_df": found.error_df} | vars(estimate)
         for name, estimate in zip(names, estimates, strict=True)
     ]
-    return [*rows, mean | {"n": found.n} | vars(mean_interval(values[:, 1] - values[:, 0]))]
+    return [*rows, mean | {"n": found.n} | _mean(values[:, 1] - values[:, 0])]
 
 
 def attenuation_table(
@@ -325,7 +325,7 @@ def ageing_rate_table(
     return result_rows([*summary, *rows], "acceleration/ageing_rate")
 
 
-def _mean(values: pd.Series) -> dict:
+def _mean(values: pd.Series | np.ndarray) -> dict:
     try:
         return vars(mean_interval(values))
     except FitError as error:
