@@ -90,7 +90,7 @@ def table_one(
     DataFrame
         Result rows with ``variable``, ``level``, ``group`` ("all" for everybody), ``standard_deviation``, ``lower_quartile``,
         ``upper_quartile``. Measures: people; mean, median (numbers); share (each level of a factor; among people with a value);
-        missing; standardised difference (``group``: "a vs b", or mean and largest of all pairs).
+        missing (of all, and in each group); standardised difference (``group``: "a vs b", or mean and largest of all pairs).
     """
     parted = part_by_acceleration(people[AGE_ACCELERATION], rule)
     people = people[people[AGE_ACCELERATION].notna()]
@@ -106,16 +106,11 @@ def table_one(
     ]  # fmt: skip
     for column in dict.fromkeys(columns):
         if column not in people or not people[column].notna().any():
-            rows.append(
-                {
-                    "term": column,
-                    "variable": column,
-                    "measure": "missing",
-                    "group": ALL,
-                    "n": len(people),
-                    "reason": reason("no_value"),
-                }
-            )
+            nobody = people.assign(**{column: np.nan})
+            rows += [
+                row | {"estimate": np.nan, "reason": reason("no_value")}
+                for row in _missing(column, [(ALL, nobody)])
+            ]
             continue
         numbers = pd.api.types.is_numeric_dtype(people[column]) and column not in factors
         describe = _numbers if numbers else _levels
@@ -123,10 +118,17 @@ def table_one(
             {"term": column, "variable": column, "unit": AMOUNTS.get(column, "")} | row
             for row in describe(column, people[column], parts)
         ]
-        missing = int(people[column].isna().sum())
-        rows.append({"term": column, "variable": column, "measure": "missing", "group": ALL, "n": missing, "estimate": missing / len(people)})  # fmt: skip
+        rows += _missing(column, parts)
     shared = {COHORT: cohort, "question": "table one", "role": "secondary"}
     return result_rows([shared | row for row in rows], "phenotype/table_one")
+
+
+def _missing(column: str, parts: Sequence[tuple[str, pd.DataFrame]]) -> Iterator[dict]:
+    """How many of all and of each group have no value."""
+    for name, part in parts:
+        n = int(part[column].isna().sum())
+        share = {"estimate": n / len(part)} if len(part) else {"reason": reason("nothing_to_count")}
+        yield {"term": column, "variable": column, "measure": "missing", "group": name, "n": n} | share
 
 
 def _numbers(column: str, values: pd.Series, parts: Sequence[tuple[str, pd.DataFrame]]) -> Iterator[dict]:

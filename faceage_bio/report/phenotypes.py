@@ -4,10 +4,8 @@ import pandas as pd
 from markupsafe import Markup
 
 from faceage_bio.report import figures, words
-from faceage_bio.report.associations import RAW, paired
+from faceage_bio.report.associations import paired
 from faceage_bio.report.tables import ReportTables
-
-KINDS = tuple(name for name, _ in figures.RAW_AND_ADJUSTED)
 
 
 def group_section(tables: ReportTables, config: dict) -> dict:
@@ -36,6 +34,8 @@ def _forest(table: pd.DataFrame) -> str:
         label=[
             f"{words.term(row.term)}{f', per {row.per}' if row.per else ''}" for row in table.itertuples()
         ],
-        kind=(table.adjustment == RAW).map(dict(zip((True, False), KINDS, strict=True))),
+        kind=figures.adjusted(table),
     )
-    return figures.forest(shown, "label", "kind", figures.RAW_AND_ADJUSTED, 0, "Years of face age")
+    return figures.forest(
+        shown, "label", "kind", figures.RAW_AND_ADJUSTED, 0, "Difference in face age, years", digits=1
+    )
