@@ -19,6 +19,7 @@ from faceage_bio.readers.outcome import WEIGHTED, Outcome
 from faceage_bio.readers.stage import compare_readers, read_study
 from faceage_bio.report.pages import survival_page
 from faceage_bio.report.tables import collect
+from faceage_bio.results.reasons import reason
 from faceage_bio.results.row import result_rows
 from faceage_bio.stats.delong import delong
 from faceage_bio.stats.multi_reader import ReaderStudy
@@ -235,8 +236,8 @@ def test_two_cases_give_rows_that_say_why(tmp_path):
 
 
 def test_without_cases_there_is_no_area_and_no_mean_over_readers():
-    row = group_mean(pd.DataFrame([[0.5, 0.6]]), "")
-    assert told(row) == "not estimated, because fewer than 2 cases count"
+    row = group_mean(pd.DataFrame([[0.5, 0.6]]), [])
+    assert row["reason"] == [reason("too_few_cases", needed=2)]
     outcome = Outcome(pd.Series([2.0], ["A1"]), pd.Series([0.0], ["A1"]), 1.0)
     with pytest.raises(FitError, match="no case of known status was judged by all the readers"):
         outcome.areas(pd.DataFrame(columns=["a", "b"], dtype=float), WEIGHTED)
