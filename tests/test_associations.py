@@ -356,7 +356,7 @@ def test_specifications_agree_on_a_planted_claim_and_not_on_a_permuted_one():
     _, chance = one(
         vary_specifications(table, ["smoking"], PLAN).summary,
         "smoking: current vs never",
-        "median years",
+        "median",
         cohort="east",
     )
     assert chance.share_significant < 0.5
