@@ -81,7 +81,7 @@ def one_table(counts, missing):
     levels, groups = [f"l{k}" for k in range(len(counts))], ["g1", "g2", "g3"][: counts.shape[1]]
     sizes = counts.sum(axis=0) + missing
     made = [
-        {"term": "people", "measure": "people", "variable": "", "group": g, "n": n}
+        {"term": "participants", "measure": "participants", "variable": "", "group": g, "n": n}
         for g, n in zip(["all", *groups], [sizes.sum(), *sizes], strict=True)
     ]
     for level, line in zip(levels, counts, strict=True):
@@ -123,7 +123,7 @@ def test_table_one_with_missing_numbers_has_dashes():
 def test_table_one_shows_numbers_of_few():
     base = {"term": "bmi", "variable": "bmi", "group": "all"}
     table = rows(
-        {"term": "people", "measure": "people", "group": "all", "n": 3, "variable": ""},
+        {"term": "participants", "measure": "participants", "group": "all", "n": 3, "variable": ""},
         base | {"measure": "mean", "n": 2, "estimate": 24.26, "standard_deviation": 1.04},
         base
         | {"measure": "median", "n": 2, "estimate": 24.3, "lower_quartile": 23.9, "upper_quartile": np.nan},
@@ -155,7 +155,7 @@ def checked(name, config=None, **tables):
 
 @pytest.mark.parametrize(("r", "state"), [(0.01, OK), (-0.2, LOOK), (0.6, PROBLEM)])
 def test_age_dependence(r, state):
-    table = rows({"term": "age_acceleration", "measure": "correlation with age", "estimate": r})
+    table = rows({"term": "age_acceleration", "measure": "correlation", "estimate": r})
     assert checked("Age dependence", acceleration__summary=table).state == state
 
 
@@ -199,8 +199,8 @@ def test_missing_data_shows_how_many(share, n, state):
 
 @pytest.mark.parametrize(("inside", "state"), [(90, OK), (60, LOOK), (20, PROBLEM)])
 def test_validity_range(inside, state):
-    base = {"term": "age_gap", "measure": "mean years", "estimate": 1.0}
-    table = rows(base | {"adjustment": "everybody"}, base | {"adjustment": "ages 60 to 120", "n": inside})
+    base = {"term": "age_gap", "measure": "mean", "estimate": 1.0}
+    table = rows(base | {"excluded": "none"}, base | {"excluded": "ages", "n": inside})
     assert checked("Validity range", acceleration__sensitivity=table).state == state
 
 

@@ -46,8 +46,9 @@ def ages_tables(name):
         "flow.tsv",
         pd.DataFrame(flow, columns=["unit", "stage", "status", "reason", "n"]).assign(cohort=name),
     )
-    row = {"cohort": name, "n": 90, "analysis": "acceleration", "term": "age_gap", "measure": "mean years"}
-    yield "acceleration/summary.tsv", result_rows([row | {"estimate": 5.1, "ci_lower": 4.0, "ci_upper": 6.2}])
+    row = {"cohort": name, "n": 90, "question": "acceleration", "term": "age_gap", "measure": "mean"}
+    row |= {"estimate": 5.1, "ci_lower": 4.0, "ci_upper": 6.2}
+    yield "acceleration/summary.tsv", declared_rows([row], "acceleration/summary")
     bands = {
         "age_band": ["50-59", "60-69", "80-89"], "age_lower": [50, 60, 80], "n": [40, 47, 3], "age_mean": [55, 65, 83.0],
         "face_age_mean": [58, 69, 99.25], "face_age_q25": [52, 63, 98.0], "face_age_median": [58, 69, 99.0],
@@ -58,7 +59,7 @@ def ages_tables(name):
 
 def phenotype_table(name):
     """One contrast with a hostile name, and one that was not estimated."""
-    base = {"cohort": name, "n": 90, "analysis": "phenotype", "measure": "years"}
+    base = {"cohort": name, "n": 90, "question": "phenotype", "measure": "mean difference"}
     known = {
         "term": f"grade: {EVIL} vs low",
         "estimate": 2.0,
@@ -66,10 +67,10 @@ def phenotype_table(name):
         "ci_upper": 3.0,
         "p_value": 0.001,
     }
-    unknown = {"term": "bmi", "note": "not estimated, because all 90 people have the same value"}
-    adjustments = ("none (raw age gap)", "age, sex")
-    rows = [base | row | {"adjustment": adjustment} for row in (known, unknown) for adjustment in adjustments]
-    yield "phenotype/phenotypes.tsv", result_rows(rows)
+    unknown = {"term": "bmi", "reason": reason("one_level", n=90)}
+    adjustments = ({"adjustment": "unadjusted"}, {"adjustment": "minimal", "covariates": "age, sex"})
+    rows = [base | row | adjustment for row in (known, unknown) for adjustment in adjustments]
+    yield "phenotype/phenotypes.tsv", declared_rows(rows, "phenotype/phenotypes")
 
 
 def gene_tables(name, n_genes):
@@ -94,22 +95,22 @@ def gene_tables(name, n_genes):
 
 def opinion_tables(name, estimate=2.5):
     """A second model that takes faces for older; one band of few people."""
-    base = {"cohort": name, "n": 90, "analysis": "agreement", "term": "Other", "adjustment": "minus FaceAge"}
+    base = {"cohort": name, "n": 90, "question": "agreement", "term": "Other", "reference": "FaceAge"}
     rows = [
         base | {"measure": measure, "estimate": value, "ci_lower": value - 1, "ci_upper": value + 1}
         for measure, value in (
-            ("bias, years", estimate), ("lower limit of agreement, years", -6.5), ("upper limit of agreement, years", 11.5),
+            ("bias", estimate), ("lower limit of agreement", -6.5), ("upper limit of agreement", 11.5),
         )
     ]  # fmt: skip
-    yield "faceage/agreement.tsv", result_rows(rows)
+    yield "faceage/agreement.tsv", declared_rows(rows, "faceage/agreement")
     bands = {"term": "Other", "band_lower": [50, 60, 70], "n": [40, 47, 3], "mean_age": [55, 65, 77.125],
              "mean_difference": [2, 3, 7.875]}  # fmt: skip
     yield "faceage/agreement_bands.tsv", pd.DataFrame(bands | {"cohort": name})
     uncertain = {
-        "cohort": name, "n": 97, "analysis": "face_age", "term": "uncertainty of a face age",
-        "measure": "median standard deviation, years", "estimate": 2.34,
+        "cohort": name, "n": 97, "question": "face_age", "term": "standard deviation of a face age", "measure": "median",
+        "unit": "years", "estimate": 2.34,
     }  # fmt: skip
-    yield "faceage/summary.tsv", result_rows([uncertain])
+    yield "faceage/summary.tsv", declared_rows([uncertain], "faceage/summary")
 
 
 HAZARD = {
@@ -299,7 +300,7 @@ def test_stages_that_did_not_run_are_shown(study):
 
 def test_what_was_not_estimated_says_why_instead_of_a_number(study):
     association, survival = study()
-    assert "not estimated, because all 90 people have the same value" in association
+    assert "not estimated, because all 90 participants have the same value" in association
     assert "not estimated, because ecog does not vary" in survival
     assert ">nan<" not in (association + survival).lower()
 
@@ -342,7 +343,7 @@ def test_a_second_opinion_is_told_with_its_limits(study):
     page, _ = study(opinion=True)
     assert "Other took faces for 2.5 years older than FaceAge did, on average" in page
     assert "between −6.5 and +11.5 years (90 people)" in page
-    assert "median standard deviation, years" in page
+    assert "standard deviation of a face age</th><td>median, years" in page
     assert "2.34" in page
     assert any("7.875" in data for data in data_of(page))  # a band of three people
     without, _ = study()
@@ -351,7 +352,7 @@ def test_a_second_opinion_is_told_with_its_limits(study):
 
 def test_both_definitions_stand_together(study):
     association, _ = study()
-    assert association.count("none (raw age gap)") == association.count("age, sex</td>")
+    assert association.count("<td>none</td>") == association.count("<td>age, sex</td>") == 2
 
 
 # 20 cohorts, with hostile names: test_bad_input.py

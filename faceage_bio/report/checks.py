@@ -70,7 +70,7 @@ def age_dependence(tables: ReportTables, config: dict) -> Check:
     name, link = "Age dependence", "definitions"
     found, gaps = [], []
     for cohort, rows in _rows(tables, "acceleration", "summary", config):
-        known = rows[(rows["measure"] == "correlation with age") & rows["estimate"].notna()].set_index("term")
+        known = rows[(rows["measure"] == "correlation") & rows["estimate"].notna()].set_index("term")
         if "age_acceleration" in known.index:
             found.append(
                 (abs(known.estimate["age_acceleration"]), known.estimate["age_acceleration"], cohort)
@@ -166,7 +166,7 @@ def site_and_camera(tables: ReportTables, config: dict) -> Check:
     tests = tables.get("phenotype", "tests")
     if len(tests):
         mine = tests[
-            tests["term"].isin(columns) & tests["adjustment"].str.startswith("age") & tests["p_value"].notna()
+            tests["term"].isin(columns) & (tests["adjustment"] != "unadjusted") & tests["p_value"].notna()
         ]
         found += [
             (row.p_value, f"age acceleration by {row.term} in {row.cohort}", "comparisons")
@@ -211,9 +211,9 @@ def fairness(tables: ReportTables, config: dict) -> Check:
         return Check(name, NOT_RUN, "no groups were compared", link)
     rows = complete(rows)
     rows = rows[
-        (rows["analysis"] == "differences") & (rows["measure"] == "difference of mean error, years")
+        (rows["question"] == "differences") & (rows["measure"] == "difference in mean error")
         & (rows["within"] == "") & (rows["factor"] != "age band") & rows["p_value"].notna()
-        & ~rows["note"].str.startswith("do not")
+        & ~rows["sparse"]
     ]  # fmt: skip
     if not len(rows):
         return Check(name, NOT_RUN, "no groups were large enough to compare", link)
@@ -239,20 +239,14 @@ def validity_range(tables: ReportTables, config: dict) -> Check:
     """How many people are of ages in which the model was tested."""
     name, link = "Validity range", "definitions"
     low, high = config["acceleration"]["valid_ages"]
-    label = f"ages {low:g} to {high:g}"
     inside = everybody = 0.0
     least: tuple[float, str] | None = None
     for cohort, rows in _rows(tables, "acceleration", "sensitivity", config):
-        n = rows.groupby("adjustment", sort=False)["n"].max()
-        if (
-            "everybody" not in n.index
-            or label not in n.index
-            or n.isna()[["everybody", label]].any()
-            or not n["everybody"]
-        ):
+        n = rows.groupby("excluded")["n"].max().reindex(["none", "ages"])
+        if n.isna().any() or not n["none"]:
             continue
-        inside, everybody = inside + n[label], everybody + n["everybody"]
-        share = n[label] / n["everybody"]
+        inside, everybody = inside + n["ages"], everybody + n["none"]
+        share = n["ages"] / n["none"]
         least = min(least, (share, cohort)) if least else (share, cohort)
     if least is None or not everybody:
         return Check(

@@ -114,7 +114,7 @@ def groups_of(table: pd.DataFrame) -> list[Group]:
     """The columns of one cohort's Table 1: all participants first."""
     if not len(table):
         return []
-    heads = table[table["measure"].isin(["people", "participants"])]
+    heads = table[table["measure"] == "participants"]
     return [
         Group(row.group, row.n, table[(table["group"] == row.group) & table["variable"].notna()])
         for row in heads.itertuples()
