@@ -73,9 +73,3 @@ def other_age(number: int) -> str:
 LEDGER_COLUMNS = (COHORT, SUBJECT, PHOTO, SAMPLE, "stage", "status", "reason", "detail")
 LEDGER_STATUSES = ("included", "flagged", "excluded")  # flagged = used, but look at it
 LEDGER_STAGES = ("intake", "face_age", "acceleration", "expression", "survival")
-
-# every result table; `note` says why a row was not estimated
-RESULT_COLUMNS = (
-    COHORT, "analysis", "term", "measure", "estimate", "per", "ci_lower", "ci_upper", "p_value", "q_value",
-    "n", "n_events", "model", "adjustment", "note",
-)  # fmt: skip

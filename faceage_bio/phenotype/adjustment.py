@@ -295,7 +295,7 @@ def _fit(
 
 def _pool(fits: Sequence[LinearFit], column: str):
     if any(column not in fit.terms.index for fit in fits):
-        raise FitError("empty_group_imputed")
+        raise FitError("empty_level_imputed")
     terms = [fit.terms.loc[column] for fit in fits]
     found = pool(
         [row["estimate"] for row in terms], [row["standard_error"] for row in terms], df_complete=fits[0].df

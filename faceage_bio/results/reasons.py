@@ -11,9 +11,8 @@ from urllib.parse import quote, unquote
 NOT_ESTIMATED, SPARSE, OK = "not_estimated", "sparse", "ok"
 STATUSES = (NOT_ESTIMATED, SPARSE, OK)  # the first of those that a row's reasons give is the row's
 
-# code: words with the parameters in braces; the prefix of a code is no part of its meaning, the section is
+# code: words with the parameters in braces
 WHY_NOT = {  # no number is given
-    "unspecified": "{text}",
     "few_events": "{n_events} deaths are too few; a hazard ratio needs at least {needed}",
     "no_follow_up": "no participant has follow-up",
     "no_complete_cases": "no participant has follow-up and all covariates",
@@ -22,7 +21,7 @@ WHY_NOT = {  # no number is given
     "constant": "{column} does not vary",
     "constant_in": "{column} does not vary in {level}",
     "makes_strata": "{column} makes the strata",
-    "too_few_rows": "{n} values are too few for {parameters} terms",
+    "too_few_rows": "{n} rows are too few for {parameters} terms",
     "unknown_option": "{option} {value!r} is unknown; use one of {known}",
     # Cox models
     "few_events_for_terms": "{n_events} deaths are too few for {terms} terms",
@@ -93,8 +92,6 @@ WHY_NOT = {  # no number is given
     "imputation_not_converged": "a regression of the imputation did not converge",
     "one_imputation": "pooling needs 2 completed tables or more",
     "no_error": "the standard errors are zero",
-    "no_sample_or_follow_up": "no participant has follow-up, a sample and all covariates",
-    "gene_not_tested": "the counts do not have it, or too few of it",
     # scores
     "lacks_columns": "the clinic table has no {columns}",
     "no_item_on_age": "{score} has no item on {column}, so no age can be swapped",
@@ -110,7 +107,6 @@ WHY_NOT = {  # no number is given
     # measurement error, and what explains RNA samples
     "unreliable": "measurement error leaves a reliability of {reliability}, and below {needed} a correction is mostly noise",
     "simex_variance": "SIMEX gives no positive variance",
-    "dependent_terms": "its terms follow from each other",
     # genes: the counts and the design
     "gene_absent": "the counts do not have it",
     "gene_without_counts": "no sample has a count of it",
@@ -141,13 +137,10 @@ WHY_NOT = {  # no number is given
     "trend_not_positive": "the parametric trend has a coefficient that is not positive",
     "trend_not_converged": "the parametric trend did not converge",
     "too_few_directions": "the residuals have fewer than {needed} directions",
-    "too_few_participants": "{n} participants are too few (at least {needed})",
     "no_spread_about_curve": "the values lie on the curve, without any spread",
-    "location_scale_not_converged": "the model of mean and standard deviation did not converge",
     "not_given": "not given",
     "column_not_given": "not given: no table has a column {columns}",
     "values_constant": "the values do not vary",
-    "group_of_one": "a group has fewer than 2 participants",
     # genes: sets
     "low_coverage": "{share} of its genes have enough counts, and {needed} are needed",
     "no_gene_of_set_tested": "none of its genes was tested",
@@ -187,7 +180,6 @@ WHY_NOT = {  # no number is given
     "singular_terms": "too few participants carry the terms that are tested together",
     "collinear": "{columns} follows from the other terms",
     "one_row_decides": "one row alone determines a term; leave out groups of one",
-    "no_residual": "the outcome follows exactly from the terms, or does not vary",
     "small_group": "a group has fewer than {needed} participants",
     "too_few_values": "fewer than {needed} values",
     "too_few_pairs": "a correlation needs {needed} pairs that vary",
@@ -241,7 +233,6 @@ WHY_NOT = {  # no number is given
     "one_named_level": "all {n} participants have the same value ({level})",
     "no_disease_column": "no table has the column {column} (cancer or reference), so disease status is not known",
     "constant_in_groups": "the values do not vary among groups of 2 and more",
-    "empty_group_imputed": "a group is empty in one of the completed tables",
     "words_not_amounts": "{column} holds words, not amounts",
     "no_u_shape": "a U shape is not supported (quadratic term {coefficient}, p = {p})",
     "few_distinct_values": "{column} has fewer than {needed} distinct values",
@@ -295,9 +286,6 @@ REMARKS = {  # what a reader should know of a number
     "time_in_steps": "time in {steps} steps",
     "optimism_without": "optimism without {failed} of {repeats} bootstrap samples, which have no model",
     "no_optimism": "optimism not estimated: {failed} of {repeats} bootstrap samples have no model",
-    "sampling_unknown": "time of sampling not known, taken as time zero",
-    "sampling_unknown_of": "time of sampling not known of {n} participants, taken as time zero",
-    "without_sampled_late": "without {n} participants sampled at or after the end of their follow-up",
     # scores
     "tied_face_ages": "tied face ages, so the shares are equal only nearly",
     "lost_resamples": "{lost} resamples gave no number",

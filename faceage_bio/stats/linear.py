@@ -142,7 +142,7 @@ def fit_linear(y: pd.Series, design: pd.DataFrame) -> LinearFit:
     if fit.ssr <= 1e-20 * max(
         float(np.square(fit.model.endog).sum()), 1e-300
     ):  # rounding leaves some of nothing
-        raise FitError("no_residual")
+        raise FitError("outcome_follows")
     interval = fit.conf_int()
     terms = pd.DataFrame({
         "estimate": fit.params, "standard_error": fit.bse, "ci_lower": interval[0], "ci_upper": interval[1],
