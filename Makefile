@@ -33,9 +33,10 @@ $(TESTABLE): $(INSTALLED)
 demo: $(INSTALLED)
 	$(BIN)/snakemake --cores all --workflow-profile workflow/profiles/default --quiet rules host
 	@echo
-	@echo "What goes with looking older:  $(CURDIR)/results/reports/association.html"
-	@echo "Does it predict survival:      $(CURDIR)/results/reports/survival.html"
-	@echo "Are the photos good enough:    $(CURDIR)/results/reports/photos.html"
+	@echo "Summary:       $(CURDIR)/results/reports/index.html"
+	@echo "Associations:  $(CURDIR)/results/reports/association.html"
+	@echo "Survival:      $(CURDIR)/results/reports/survival.html"
+	@echo "Photo quality: $(CURDIR)/results/reports/photos.html"
 	@echo "Open them in a browser; they need no network."
 
 test: $(TESTABLE)
@@ -67,7 +68,7 @@ docs: $(TESTABLE)
 
 # make picture   the picture of a report in README and docs, from the demo's page (needs Chromium)
 picture: demo $(TESTABLE)
-	$(BIN)/python docs/picture.py results/reports/association.html docs/report.webp
+	$(BIN)/python docs/picture.py results/reports/index.html docs/report.webp
 
 # make lint   style of Python and Snakemake files
 lint: $(TESTABLE)

@@ -26,7 +26,8 @@ from faceage_bio.report.tables import collect
 from faceage_bio.tables import read_table, sha256_of, write_table
 
 PAGES = {
-    "association.html": pages.association_page, "survival.html": pages.survival_page, "photos.html": pages.photo_page,
+    "index.html": pages.index_page, "association.html": pages.association_page, "survival.html": pages.survival_page,
+    "photos.html": pages.photo_page,
 }  # fmt: skip
 MANIFEST, ABOUT = "manifest.json", "README.txt"
 DRAWN = re.compile(
@@ -34,7 +35,7 @@ DRAWN = re.compile(
 )  # names in figures, numbered by the renderer through all that it ever drew
 SHARED = """Results of faceage_bio, version {version}.
 
-Pages open in a browser without a network. They are rendered from tables/, which holds every result table that may leave.
+index.html is the summary. Pages open in a browser without a network. They are rendered from tables/, which holds every result table that may leave.
 {rule}
 manifest.json lists per table what was rounded and redacted, and the files with their SHA-256.
 
