@@ -5,7 +5,7 @@ Each check is a function of the tables. The limits are defined here and printed 
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pandas as pd
 
@@ -13,7 +13,7 @@ from faceage_bio.columns import POOLED
 from faceage_bio.report import words
 from faceage_bio.report.fairness import complete
 from faceage_bio.report.formats import count, interval, number, p_value, signed
-from faceage_bio.report.places import place
+from faceage_bio.report.places import not_run, place
 from faceage_bio.report.tables import ReportTables
 
 OK, LOOK, PROBLEM, NOT_RUN = "ok", "look", "problem", "not run"
@@ -50,8 +50,8 @@ class Check:
 
 
 def all_checks(tables: ReportTables, config: dict, cards: Sequence[dict] = ()) -> list[Check]:
-    """Every check, in the order of the page, whether it ran or not."""
-    return [
+    """Every check, in the order of the page, whether it ran or not; one that did not leads to the list of what was not run."""
+    found = [
         follows_age(tables, config),
         weights(config, cards),
         *(
@@ -61,6 +61,9 @@ def all_checks(tables: ReportTables, config: dict, cards: Sequence[dict] = ()) -
             )
         ),
     ]  # fmt: skip
+    return [
+        replace(one, link=not_run(one.link)) if one.state == NOT_RUN else one for one in found
+    ]
 
 
 @dataclass(frozen=True)

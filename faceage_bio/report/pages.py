@@ -47,10 +47,10 @@ SCRIPTS = ("page.js", "genes.js", "downloads.js")
 LINK = re.compile(r'<a href="#([^"]+)"')
 METHODS = {
     ASSOCIATION: (
-        "table_one", "acceleration", "agreement", "phenotypes", "associations", "fairness", "expression_quality", "genes",
+        "age_acceleration", "table_one", "acceleration", "agreement", "phenotypes", "associations", "fairness", "expression_quality", "genes",
         "expression_sensitivity", "gene_sets", "single_cell", "variants",
     ),
-    SURVIVAL: ("survival",),
+    SURVIVAL: ("age_acceleration", "survival"),
     PHOTOS: ("stress",),
 }  # fmt: skip
 
@@ -111,6 +111,7 @@ def photo_page(
         "stress": robust["stress"],
         "fairness": robust,
         "statuses": photos.STATUSES,
+        "has_model": bool(cards),
         "made": photos.made(config["faceage"]),
     }
     return _sections(PHOTOS, config, cards, tables, trail, internal, content)

@@ -81,7 +81,7 @@ SECTIONS: dict[str, tuple[Section, ...]] = {
         Section("uncertainty", "Uncertainty of a single face age", "photos.uncertainty", "not requested (faceage.jitters: 0)"),
         Section("review", "Manual review", "photos.review", "no decisions given (review.decisions)"),
         Section("stress", "Robustness to image degradation", "stress", "not requested (fairness.stress_photos: 0), or no photos"),
-        Section("model", "Face-age model and settings", "photos.any", "no photos: face ages were given"),
+        Section("model", "Face-age model and settings", "has_model", "no age model: face ages were given"),
     ),
 }  # fmt: skip
 
@@ -100,6 +100,11 @@ PAGE_OF = {section.name: page for page, sections in SECTIONS.items() for section
 def place(section: str, cohort: str = "") -> str:
     """Link to a section of whichever page has it, or to a cohort's part of it: ``survival.html#cox-north``."""
     return f"{PAGE_OF[section]}#{section}{f'-{cohort}' if cohort else ''}"
+
+
+def not_run(link: str) -> str:
+    """The list of what was not run on the page of this link."""
+    return f"{link.partition('#')[0]}#{NOT_RUN}"
 
 
 def shown(sections: Sequence[Section], content: dict) -> tuple[list[Section], list[Section]]:

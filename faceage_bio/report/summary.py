@@ -70,9 +70,10 @@ def strip(tables: ReportTables, config: dict) -> list[tuple[str, str, str]]:
     rna, followed = total("sample", "expression"), total("subject", "survival")
     events, median = _follow_up(tables)
     here = place("who")
+    photos = place("reasons") if len(tables.get("faceage", "photo_counts")) else here
     cells = [
-        (came, "face ages given" if given else "photos received", place("reasons")),
-        (usable, f"with a face age ({count(came - usable)} excluded)" if usable is not None and came is not None else "", place("reasons")),
+        (came, "face ages given" if given else "photos received", photos),
+        (usable, f"with a face age ({count(came - usable)} excluded)" if usable is not None and came is not None else "", photos),
         (total("subject", "intake"), "participants", here),
         (total("subject", "acceleration"), "participants with age acceleration", here),
         (rna, "RNA samples analysed", here),
