@@ -62,6 +62,7 @@ def test_plain_dry_run_plans_the_demo(tmp_path):
     assert jobs["predict_face_age"] == 3
     assert jobs["fit_expression"] == jobs["fit_gene_survival"] == 3
     assert jobs["render_association_report"] == jobs["render_survival_report"] == jobs["draw_figures"] == 1
+    assert jobs["write_tables"] == 1
 
 
 def test_the_workflow_file_alone_plans_the_same(tmp_path):
@@ -406,11 +407,14 @@ def test_snakemake_report_contains_the_pages(demo, tmp_path):
     for page in ("index.html", "association.html", "survival.html", "photos.html"):
         assert page in names
     drawn = [path.relative_to(demo) for path in (demo / "results/reports/figures").rglob("*.svg")]
-    assert {path.parts[3] for path in drawn} >= {"acceleration", "phenotype", "expression", "survival"}
+    assert {path.parts[4] for path in drawn} >= {"acceleration", "phenotype", "expression", "survival"}
     for path in drawn:  # each with its place, labels and caption
         assert "/".join(path.parts[3:]) in names
         assert f'"{path}": {{"name": "{path.name}"' in text
-    assert '"labels": {"result table": "kaplan_meier", "cohort": "north", "figure": "1"}' in text
+    assert (
+        '"labels": {"page": "survival", "result table": "kaplan_meier", "cohort": "north", "figure": "1"}'
+        in text
+    )
     assert "drawn from the result table survival/kaplan_meier" in text
     clinic = pd.read_csv(demo / "results/demo/north/clinic.tsv", sep="\t", dtype=str)
     assert not [subject for subject in clinic.subject_id if re.search(rf"\b{re.escape(subject)}\b", text)]

@@ -61,9 +61,7 @@ def all_checks(tables: ReportTables, config: dict, cards: Sequence[dict] = ()) -
             )
         ),
     ]  # fmt: skip
-    return [
-        replace(one, link=not_run(one.link)) if one.state == NOT_RUN else one for one in found
-    ]
+    return [replace(one, link=not_run(one.link)) if one.state == NOT_RUN else one for one in found]
 
 
 @dataclass(frozen=True)

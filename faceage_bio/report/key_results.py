@@ -9,7 +9,7 @@ from markupsafe import Markup
 
 from faceage_bio.report import words
 from faceage_bio.report.associations import paired
-from faceage_bio.report.formats import count, interval, number, p_value
+from faceage_bio.report.formats import count, increase, number, p_scientific, p_value, with_ci
 from faceage_bio.report.places import place
 from faceage_bio.report.tables import ReportTables
 
@@ -73,10 +73,7 @@ def value(row: Mapping, digits: int) -> str:
     """Estimate and 95% CI; or why there is none."""
     if pd.isna(row["estimate"]):
         return str(row["note"]) or "not estimated"
-    text = number(row["estimate"], digits)
-    return (
-        text if pd.isna(row["ci_lower"]) else f"{text} ({interval(row['ci_lower'], row['ci_upper'], digits)})"
-    )
+    return with_ci(row["estimate"], row["ci_lower"], row["ci_upper"], digits)
 
 
 def _raw(row: Mapping | None, digits: int) -> str:
@@ -114,7 +111,7 @@ def _survival(tables: ReportTables, config: dict) -> Iterator[Question]:
             name, name, adjusted, _raw(raw, 2), p_value(adjusted["p_value"]), place("cox", name), "survival/cox",
             sparse=adjusted.get("events_per_term", SPARSE) < SPARSE,
         ))  # fmt: skip
-    yield Question("Overall survival", f"HR for death per {_each(per)} increase in face age, adjusted for age", PRIMARY, 1, 2, rows)  # fmt: skip
+    yield Question("Overall survival", f"HR for death per {increase(per)} in face age, adjusted for age", PRIMARY, 1, 2, rows)  # fmt: skip
 
 
 def _gene(tables: ReportTables, config: dict) -> Iterator[Question]:
@@ -133,13 +130,13 @@ def _gene(tables: ReportTables, config: dict) -> Iterator[Question]:
             per, held = own["per"] or per, _held(own) or held
             raw = _first(mine, model="raw gap", exposure="age_gap")
             link, source = place("genes", name), "expression/panel"
-            rows.append(KeyRow(name, label, own, _raw(raw, 2), _q(own), link, source))
+            rows.append(KeyRow(name, label, own, _raw(raw, 2), _q(own, p_scientific), link, source))
             age = _first(mine, model="together", exposure="chronological_age")
             apart = _first(mine, model="together", exposure="difference")
             if analysis == "expression" and age is not None:
                 told = f"difference p {p_value(apart['p_value'])}" if apart else "–"
                 rows.append(KeyRow(name, "chronological age, same model", age, told, p_value(age["p_value"]), link, source, comparison=True))  # fmt: skip
-    yield Question(f"{gene} expression", f"log2 fold change per {_each(per)} increase in age acceleration, adjusted for {held}", SECONDARY, 0, 2, rows)  # fmt: skip
+    yield Question(f"{gene} expression", f"log2 fold change per {increase(per)} in age acceleration, adjusted for {held}", SECONDARY, 0, 2, rows)  # fmt: skip
 
 
 def _groups(tables: ReportTables, config: dict) -> Iterator[Question]:
@@ -208,14 +205,9 @@ def _first(table: pd.DataFrame, **wanted: str) -> dict | None:
     return table.iloc[0].to_dict() if len(table) else None
 
 
-def _q(row: Mapping) -> str:
+def _q(row: Mapping, say: Callable[[float], str] = p_value) -> str:
     """The q-value where the family has one, else p."""
-    return p_value(row["p_value"]) if pd.isna(row["q_value"]) else f"q {p_value(row['q_value'])}"
-
-
-def _each(per: str) -> str:
-    """ "10 years" as in "per 10-year increase"."""
-    return per.removesuffix("s").replace(" ", "-")
+    return say(row["p_value"]) if pd.isna(row["q_value"]) else f"q {say(row['q_value'])}"
 
 
 def _held(row: Mapping) -> str:

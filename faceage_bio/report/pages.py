@@ -16,12 +16,13 @@ from faceage_bio.report.acceleration import definition_section
 from faceage_bio.report.all_genes import PageGenes
 from faceage_bio.report.associations import association_sections
 from faceage_bio.report.checklists import checklists
+from faceage_bio.report.exclusions import LINKS
 from faceage_bio.report.expression_quality import quality_section, rule_words
 from faceage_bio.report.expression_sensitivity import sensitivity_section
 from faceage_bio.report.gene_cards import gene_cards
 from faceage_bio.report.gene_sets import gene_set_section
 from faceage_bio.report.genes import gene_section, why_these
-from faceage_bio.report.people import people_section, squares_figure
+from faceage_bio.report.people import face_age_figure, people_section
 from faceage_bio.report.phenotypes import group_section, phenotype_section
 from faceage_bio.report.places import (
     ASSOCIATION,
@@ -35,6 +36,7 @@ from faceage_bio.report.places import (
     shown,
 )
 from faceage_bio.report.references import Citations
+from faceage_bio.report.sections import not_in_core, runs
 from faceage_bio.report.single_cell import single_cell_section
 from faceage_bio.report.summary import summary
 from faceage_bio.report.survival import survival_cohort
@@ -130,7 +132,11 @@ def templates() -> Environment:
     environment.filters |= {
         "number": formats.number, "signed": formats.signed, "p": formats.p_value, "reason": words.reason, "term": words.term, "people": formats.count,
     }  # fmt: skip
-    environment.globals |= {"interval": formats.interval, "quality_rules": words.quality_rules}
+    environment.globals |= {
+        "interval": formats.interval,
+        "quality_rules": words.quality_rules,
+        "lists": LINKS,
+    }
     return environment
 
 
@@ -143,7 +149,7 @@ def _sections(
     titles = {section.name: section.title.format(**named) for section in SECTIONS[page]}
     return _render(
         page, config, cards, tables, trail, internal, **content, titles=titles, main_sections=[one for one in full if not one.more],
-        more_sections=[one for one in full if one.more], empty_sections=[(titles[one.name], reason(one, content)) for one in empty], methods=[f"{name}_methods.html.j2" for name in METHODS[page]],
+        more_sections=[one for one in full if one.more], empty_sections=[(titles[one.name], reason(one, content)) for one in empty if runs(one.table, config["report"]["sections"])], methods=[f"{name}_methods.html.j2" for name in METHODS[page]],
     )  # fmt: skip
 
 
@@ -166,10 +172,10 @@ def _render(
     told = about(tables, trail, config, cards)
     names = list(config["cohorts"])
     text = templates().get_template("index.html.j2" if page == INDEX else "sections.html.j2").render(
-        page=page, page_titles=PAGES, not_run_id=NOT_RUN, switch=names if page in (ASSOCIATION, SURVIVAL) and len(names) > 1 else [],
+        page=page, page_name=page.partition(".")[0], page_titles=PAGES, not_run_id=NOT_RUN, switch=names if page in (ASSOCIATION, SURVIVAL) and len(names) > 1 else [],
         title=config["report"]["title"], governance=config["report"]["governance"], today=date.today().isoformat(), fingerprint=told["config_hash"][:12],
         version=faceage_bio.__version__, cards=cards, synthetic=any(card.get("synthetic") for card in cards), internal=internal,
-        rounding=config.get("release", {}).get("rounding", 6),
+        rounding=config.get("release", {}).get("rounding", 6), not_in_core=not_in_core(config),
         given=[name for name, cohort in config["cohorts"].items() if cohort.get("face_ages")],
         style=Markup((TEMPLATES / "style.css").read_text()), script=Markup("\n".join((TEMPLATES / name).read_text() for name in SCRIPTS)),
         gene_ids=PageGenes.of(tables).packed if page in (ASSOCIATION, SURVIVAL) else "",
@@ -191,7 +197,7 @@ def _rows(table: pd.DataFrame) -> list[dict]:
 def _association_cohort(tables: ReportTables, name: str, config: dict) -> dict:
     return {
         "name": name,
-        "squares_figure": squares_figure(tables, name, config),
+        "face_age_figure": face_age_figure(tables, [name]),
         "summary": _rows(tables.get("acceleration", "summary", name)),
         **_agreement(tables, name),
         **definition_section(tables, name, config),

@@ -15,7 +15,8 @@ class Section:
     """A section of a page.
 
     ``key``: where the page's content has what it shows, such as ``groups``, ``associations.matched``, or ``cohorts.ph`` (of any
-    cohort); ``why``: the reason where that is empty; ``more``: whether it is supplementary, folded away at first.
+    cohort); ``why``: the reason where that is empty; ``more``: whether it is supplementary, folded away at first; ``table``: the
+    result table of an analysis that `report.sections` may leave out.
     """
 
     name: str
@@ -23,6 +24,7 @@ class Section:
     key: str
     why: str
     more: bool = False
+    table: str = ""
 
     @property
     def template(self) -> str:
@@ -46,18 +48,18 @@ SECTIONS: dict[str, tuple[Section, ...]] = {
         Section("genes", "Gene expression", "cohorts.panels", "no RNA counts"),
         Section("gene-sets", "Senescence gene sets", "cohorts.gene_sets", "no RNA counts"),
         Section("definitions", "Definitions of age acceleration and validity range", "cohorts.definitions", "no participant has both ages", more=True),
-        Section("repeats", "Repeated photos: reliability", "cohorts.reliability", "no participant has two usable photos", more=True),
+        Section("repeats", "Repeated photos: reliability", "cohorts.reliability", "no participant has two usable photos", more=True, table="acceleration/reliability"),
         Section("agreement", "Agreement with a second age model", "cohorts.agreement", "one age model only", more=True),
-        Section("matched", "Cancer and matched controls", "associations.matched", "no cases and controls to match", more=True),
+        Section("matched", "Cancer and matched controls", "associations.matched", "no cases and controls to match", more=True, table="phenotype/matched"),
         Section("comparisons", "Group comparisons, dose–response, subgroups", "associations.compared", "no clinical data", more=True),
-        Section("adjustment", "Adjustment sets", "associations.roles", "no clinical data", more=True),
-        Section("specifications", "Sensitivity to analysis choices", "associations.specified", "no clinical data", more=True),
+        Section("adjustment", "Adjustment sets", "associations.roles", "no clinical data", more=True, table="phenotype/roles"),
+        Section("specifications", "Sensitivity to analysis choices", "associations.specified", "no clinical data", more=True, table="phenotype/specifications"),
         Section("fairness", "Fairness: error by subgroup", "fairness.blocks", "no subgroups to compare", more=True),
         Section("rna-samples", "RNA sample quality", "cohorts.rna_quality", "no RNA counts", more=True),
-        Section("gene-sensitivity", "Gene expression: sensitivity analyses", "cohorts.gene_sensitivity", "no RNA counts", more=True),
+        Section("gene-sensitivity", "Gene expression: sensitivity analyses", "cohorts.gene_sensitivity", "no RNA counts", more=True, table="expression/sensitivity"),
         Section("gene-cards", "Prespecified genes, one by one", "cohorts.gene_cards", "no RNA counts", more=True),
         Section("single-cell", "Single-cell expression", "cohorts.single_cell", "no single-cell data", more=True),
-        Section("variants", "DNA variants of the prespecified genes", "cohorts.variants", "no genotypes", more=True),
+        Section("variants", "DNA variants of the prespecified genes", "cohorts.variants", "no genotypes", more=True, table="variants/genes"),
     ),
     SURVIVAL: (
         Section("curves", "Overall survival by prespecified groups", "cohorts.curves", "no follow-up"),
@@ -67,12 +69,12 @@ SECTIONS: dict[str, tuple[Section, ...]] = {
         Section("competing-risks", "Competing risks: death from {cause}", "cohorts.has_competing", "no causes of death"),
         Section("scores", "Clinical scores with chronological age and with face age", "cohorts.scores", "the items of no score are recorded"),
         Section("readers", "Reader study", "readers.ran", "no readings given"),
-        Section("hazard-curve", "Non-linearity of the hazard", "cohorts.curvature", "no follow-up", more=True),
-        Section("subgroups", "Subgroup analyses", "cohorts.subgroups", "no follow-up", more=True),
+        Section("hazard-curve", "Non-linearity of the hazard", "cohorts.curvature", "no follow-up", more=True, table="survival/hazard_curve"),
+        Section("subgroups", "Subgroup analyses", "cohorts.subgroups", "no follow-up", more=True, table="survival/subgroups"),
         Section("sites", "Heterogeneity between sites", "cohorts.sites", "one site only, or no follow-up", more=True),
-        Section("sensitivity", "Sensitivity analyses", "cohorts.choices", "no follow-up", more=True),
-        Section("definition-hazards", "Survival by definition of age acceleration", "cohorts.hazards", "no follow-up", more=True),
-        Section("ageing-rate", "Face ageing rate", "cohorts.ageing_rate", "no participant has two dated photos", more=True),
+        Section("sensitivity", "Sensitivity analyses", "cohorts.choices", "no follow-up", more=True, table="survival/sensitivity"),
+        Section("definition-hazards", "Survival by definition of age acceleration", "cohorts.hazards", "no follow-up", more=True, table="acceleration/definition_hazards"),
+        Section("ageing-rate", "Face ageing rate", "cohorts.ageing_rate", "no participant has two dated photos", more=True, table="acceleration/ageing_rate"),
         Section("gene-survival", "Gene expression and survival", "cohorts.gene_survival", "no RNA counts, or no follow-up", more=True),
     ),
     PHOTOS: (
@@ -80,7 +82,7 @@ SECTIONS: dict[str, tuple[Section, ...]] = {
         Section("measures", "Image quality", "photos.measures", "no face was detected"),
         Section("uncertainty", "Uncertainty of a single face age", "photos.uncertainty", "not requested (faceage.jitters: 0)"),
         Section("review", "Manual review", "photos.review", "no decisions given (review.decisions)"),
-        Section("stress", "Robustness to image degradation", "stress", "not requested (fairness.stress_photos: 0), or no photos"),
+        Section("stress", "Robustness to image degradation", "stress", "not requested (fairness.stress_photos: 0), or no photos", table="fairness/stress"),
         Section("model", "Face-age model and settings", "has_model", "no age model: face ages were given"),
     ),
 }  # fmt: skip

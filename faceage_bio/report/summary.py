@@ -11,8 +11,11 @@ from faceage_bio.report.curves import curves_section
 from faceage_bio.report.formats import count, number
 from faceage_bio.report.key_results import counts_of, key_results
 from faceage_bio.report.ladder import step_words
+from faceage_bio.report.people import face_age_figure
 from faceage_bio.report.places import place
 from faceage_bio.report.tables import ReportTables
+
+PREVIEW = 560.0  # width of a figure
 
 
 def summary(tables: ReportTables, config: dict, cards: Sequence[dict], run: dict | None) -> dict:
@@ -101,18 +104,23 @@ def _follow_up(tables: ReportTables) -> tuple[float | None, str]:
 
 def summary_figures(tables: ReportTables, config: dict) -> list[dict]:
     """Up to four figures with title, caption, what they were made of and the place that tells more."""
-    drawn = (_ages(tables), _curves(tables, config), _hazards(tables, config), _genes(tables, config))
+    drawn = (_ages(tables, config), _curves(tables, config), _hazards(tables, config), _genes(tables, config))
     return [figure for figure in drawn if figure]
 
 
-def _ages(tables: ReportTables) -> dict | None:
-    bands = tables.get("acceleration", "age_bands")
-    if not len(bands) or not bands["face_age_mean"].notna().any():
+def _ages(tables: ReportTables, config: dict) -> dict | None:
+    svg = face_age_figure(tables, list(config["cohorts"]), PREVIEW)
+    if not svg:
         return None
+    points = (
+        "Points: participants"
+        if len(tables.get("acceleration", "acceleration"))
+        else "Squares: numbers of participants"
+    )
     return {
-        "svg": Markup(figures.age_bands(bands)), "title": "Face age and chronological age.",
-        "caption": "Mean (points) and IQR (bars) of face age by decade of age. Dashed: identity.",
-        "cohort": "", "tables": ["acceleration/age_bands"], "link": place("ages"),
+        "svg": svg, "title": "Face age and chronological age.",
+        "caption": f"{points}; dashed: identity; solid: least-squares lines.",
+        "cohort": "", "tables": ["phenotype/age_squares"], "link": place("ages"),
     }  # fmt: skip
 
 

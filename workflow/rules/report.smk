@@ -1,29 +1,48 @@
 # the report knows a table by its path: {cohort}/{room}/{table}.tsv
 REPORTED = [
     *collect("<results>/{cohort}/flow.tsv", cohort=COHORTS),
-    *collect("<results>/{cohort}/acceleration/summary.tsv", cohort=COHORTS),
+    # a point per participant, on internal pages alone
+    *collect("<results>/{cohort}/acceleration/acceleration.parquet", cohort=COHORTS),
     *collect(
         "<results>/{cohort}/acceleration/{table}.tsv",
         cohort=COHORTS,
-        table=["definitions", "definition_bands", "sensitivity", "reliability", "attenuation"],
+        table=shown(
+            "acceleration",
+            "summary",
+            "definitions",
+            "definition_bands",
+            "sensitivity",
+            "reliability",
+            "attenuation",
+            "age_bands",
+        ),
     ),
-    *collect("<results>/{cohort}/acceleration/definition_hazards.tsv", cohort=WITH_CLINIC),
+    *collect(
+        "<results>/{cohort}/acceleration/{table}.tsv",
+        cohort=WITH_CLINIC,
+        table=shown("acceleration", "definition_hazards", "ageing_rate"),
+    ),
     *collect("<results>/{cohort}/phenotype/phenotypes.tsv", cohort=WITH_CLINIC),
     *collect(
         "<results>/{cohort}/phenotype/{table}.tsv",
         cohort=COHORTS,
         table=["table_one", "distributions", "age_squares"],
     ),
-    *collect("<results>/{cohort}/acceleration/age_bands.tsv", cohort=COHORTS),
     "<results>/pooled/phenotype/groups.tsv",
-    *collect("<results>/pooled/phenotype/{table}.tsv", table=WITH_COMPARISONS if WITH_CLINIC else []),
+    *collect(
+        "<results>/pooled/phenotype/{table}.tsv",
+        table=shown("phenotype", *WITH_COMPARISONS) if WITH_CLINIC else [],
+    ),
     *collect("<results>/{cohort}/fairness/fairness.tsv", cohort=ASSESSED),
-    *(["<results>/pooled/fairness/stress.tsv"] if STRESSED else []),
-    *collect("<results>/{cohort}/acceleration/ageing_rate.tsv", cohort=WITH_CLINIC),
+    *collect(
+        "<results>/pooled/fairness/{table}.tsv",
+        table=shown("fairness", "stress") if STRESSED else [],
+    ),
     *collect(
         "<results>/{cohort}/survival/{table}.tsv",
         cohort=WITH_CLINIC,
-        table=[
+        table=shown(
+            "survival",
             "cox",
             "age_comparison",
             "proportional_hazards",
@@ -45,7 +64,7 @@ REPORTED = [
             "competing_risks",
             "cumulative_incidence",
             "incidence_at_risk",
-        ],
+        ),
     ),
     *collect(
         "<results>/{cohort}/survival/{table}.tsv",
@@ -55,7 +74,8 @@ REPORTED = [
     *collect(
         "<results>/{cohort}/expression/{table}.tsv",
         cohort=WITH_RNA,
-        table=[
+        table=shown(
+            "expression",
             "genes",
             "panel",
             "set_associations",
@@ -67,17 +87,17 @@ REPORTED = [
             "confounding",
             "sensitivity",
             "partial_residuals",
-        ],
+        ),
     ),
     *collect(
         "<results>/{cohort}/expression/{table}.tsv",
         cohort=WITH_CELLS,
-        table=["cell_quality", "composition"],
+        table=shown("expression", "cell_quality", "composition"),
     ),
     *collect(
         "<results>/{cohort}/variants/{table}.tsv",
         cohort=WITH_VARIANTS,
-        table=["genes", "common", "quality"],
+        table=shown("variants", "genes", "common", "quality"),
     ),
     *(["<results>/pooled/readers/readers.tsv"] if config["readers"]["readings"] else []),
     *collect("<results>/{cohort}/scores/{table}.tsv", cohort=WITH_CLINIC, table=["scored", "comparison"]),
@@ -202,7 +222,7 @@ rule render_photo_report:
         " --output {output:q} {input.tables:q} > {log:q} 2>&1"
 
 
-# the figures of the pages once more, each with its labels, for slides and for `snakemake --report report.zip`
+# the figures of the pages as files, each with its labels, for papers, slides and `snakemake --report report.zip`
 rule draw_figures:
     input:
         "<results>/reports/index.html",
@@ -212,11 +232,16 @@ rule draw_figures:
     output:
         report(
             directory("<results>/reports/figures"),
-            patterns=["{room}/{table}/{cohort}-{number}.svg"],
+            patterns=["{page}/{room}/{table}/{cohort}-{number}.svg"],
             caption="../report/figure.rst",
             category="Figures",
             subcategory="{room}",
-            labels={"result table": "{table}", "cohort": "{cohort}", "figure": "{number}"},
+            labels={
+                "page": "{page}",
+                "result table": "{table}",
+                "cohort": "{cohort}",
+                "figure": "{number}",
+            },
         ),
     log:
         "<logs>/report/draw_figures.log",
@@ -224,6 +249,32 @@ rule draw_figures:
         version=VERSION,
     shell:
         "faceage-bio draw-figures --output {output:q} {input:q} > {log:q} 2>&1"
+
+
+# no part of Snakemake's report: exact numbers, and lists of photos and samples
+rule write_tables:
+    input:
+        tables=[
+            *collect("<results>/{cohort}/phenotype/table_one.tsv", cohort=COHORTS),
+            *collect("<results>/{cohort}/phenotype/phenotypes.tsv", cohort=WITH_CLINIC),
+            "<results>/pooled/phenotype/groups.tsv",
+            *collect(
+                "<results>/{cohort}/survival/{table}.tsv", cohort=WITH_CLINIC, table=["cox", "added_value"]
+            ),
+            *collect("<results>/{cohort}/expression/panel.tsv", cohort=WITH_RNA),
+        ],
+        ledgers=collect("<results>/{cohort}/ledger.tsv", cohort=COHORTS),
+    output:
+        directory("<results>/reports/tables"),
+    log:
+        "<logs>/report/write_tables.log",
+    params:
+        config=json.dumps(config),
+        ledgers=each_ledger,
+        version=VERSION,
+    shell:
+        "faceage-bio write-tables --config {params.config:q} {params.ledgers:q} --output {output:q}"
+        " {input.tables:q} > {log:q} 2>&1"
 
 
 # what may be handed to others; a deliberate act, so no part of `all`: snakemake publish
