@@ -8,7 +8,7 @@ from markupsafe import Markup
 from faceage_bio.report import figures, flow
 from faceage_bio.report.checks import FOLLOWS_AGE, LIMITS, PROBLEM, all_checks, cohorts_off_age
 from faceage_bio.report.curves import curves_section
-from faceage_bio.report.formats import count, number
+from faceage_bio.report.formats import count, increase, number, p_scientific
 from faceage_bio.report.key_results import counts_of, key_results
 from faceage_bio.report.ladder import step_words
 from faceage_bio.report.people import face_age_figure
@@ -131,7 +131,7 @@ def _curves(tables: ReportTables, config: dict) -> dict | None:
         return None
     deaths = summaries.groupby("cohort", sort=False)["n_events"].max().fillna(0)
     for name in deaths.sort_values(ascending=False, kind="stable").index:
-        parts = [part for part in curves_section(tables, name, config)["curves"] if part["figure"]]
+        parts = [part for part in curves_section(tables, name, config, PREVIEW)["curves"] if part["figure"]]
         if parts:
             part = next((one for one in parts if one["title"] == "age acceleration"), parts[-1])
             most = f", {name} (most events)" if len(config["cohorts"]) > 1 else ""
@@ -150,7 +150,7 @@ def _hazards(tables: ReportTables, config: dict) -> dict | None:
     rows = cox[(cox["term"] == "face_age") & (cox["exposure"] == "face_age") & cox["estimate"].notna()]
     rows = rows.assign(label=[_step(str(step)) for step in rows["step"]], kind=rows["cohort"])
     return _forest(
-        rows, config, 1.0, f"HR for death per {_per(rows)} of face age (log scale)", "Face age and overall survival",
+        rows, config, 1.0, f"Hazard ratio for death per {increase(_per(rows))} in face age (log scale)", "Face age and overall survival",
         "Hazard ratio by cohort, sequentially adjusted; error bars: 95% CI.", "survival/cox", place("cox"),
     )  # fmt: skip
 
@@ -161,18 +161,27 @@ def _step(step: str) -> str:
 
 
 def _genes(tables: ReportTables, config: dict) -> dict | None:
+    """The prespecified genes in the cohort (or cell type) with most samples."""
     panel = tables.get("expression", "panel")
     if not len(panel):
         return None
     rows = panel[
         (panel["model"] == "together") & (panel["exposure"] == "age_acceleration") & panel["estimate"].notna()
     ]
-    bulk = rows[rows["analysis"] == "expression"]
-    rows = bulk if len(bulk) else rows[rows["analysis"] == rows["analysis"].iloc[0]] if len(rows) else rows
-    return _forest(
-        rows.assign(label=rows["term"], kind=rows["cohort"]), config, 0.0, f"log2 fold change per {_per(rows)} of age acceleration",
-        "Prespecified genes", "Log2 fold change adjusted for age and covariates; error bars: 95% CI.", "expression/panel", place("genes"),
+    if not len(rows):
+        return None
+    largest = rows.loc[rows["n"].fillna(0).idxmax()]
+    rows = rows[(rows["cohort"] == largest["cohort"]) & (rows["analysis"] == largest["analysis"])]
+    several = panel[["cohort", "analysis"]].drop_duplicates().shape[0] > 1
+    where = ", ".join(
+        [largest["cohort"], *([] if largest["analysis"] == "expression" else [largest["analysis"]])]
+    )
+    figure = _forest(
+        rows.assign(label=rows["term"], kind=rows["cohort"]), config, 0.0, f"log2 fold change per {increase(_per(rows))} in age acceleration",
+        f"Prespecified genes{f', {where} (largest sample)' if several else ''}", "Log2 fold change adjusted for age and covariates; error bars: 95% CI.",
+        "expression/panel", place("genes", largest["cohort"]), italic=True, p=p_scientific,
     )  # fmt: skip
+    return figure and figure | {"cohort": largest["cohort"]}
 
 
 def _per(rows: pd.DataFrame) -> str:
@@ -180,14 +189,16 @@ def _per(rows: pd.DataFrame) -> str:
 
 
 def _forest(
-    rows: pd.DataFrame, config: dict, null: float, axis: str, title: str, caption: str, source: str, link: str
+    rows: pd.DataFrame, config: dict, null: float, axis: str, title: str, caption: str, source: str, link: str, **style: object
 ) -> dict | None:  # fmt: skip
     """Estimates by label, one colour per cohort."""
     if not len(rows):
         return None
     names = [name for name in config["cohorts"] if (rows["cohort"] == name).any()]
     colours = [(name, figures.CURVES[k % len(figures.CURVES)]) for k, name in enumerate(names)]
-    svg = figures.forest(rows, "label", "kind", colours, null, axis, logarithmic=null == 1)
+    svg = figures.forest(
+        rows, "label", "kind", colours, null, axis, logarithmic=null == 1, width=PREVIEW, **style
+    )
     return {
         "svg": Markup(svg), "title": f"{title}.", "caption": caption, "cohort": "", "tables": [source], "link": link,
     }  # fmt: skip
