@@ -276,19 +276,15 @@ def test_the_page_shows_variants_and_a_card_for_each_gene(tmp_path):
         partial_residuals(data, PANEL, ["sex"], **SHARED).assign(cohort="one"),
         folder / "partial_residuals.tsv",
     )
-    death = {"cohort": "one", "analysis": "expression", "term": "CDK6", "measure": "hazard ratio", "estimate": 1.53, "ci_lower": 1.2,
-             "ci_upper": 1.9, "p_value": 0.001, "adjustment": "age", "per": "doubling", "n": 60, "n_events": 30}  # fmt: skip
-    write_table(pd.DataFrame([death]), tmp_path / "one" / "survival" / "gene_panel.tsv")
     config = config_of(["one"], expression={"panel": PANEL})
     page = association_page(collect(sorted(tmp_path.rglob("*.tsv"))), config, [CARD])
     for text in ("Without any one sample the estimate lies between", "hidden component whatever their cause",
-                 "not estimated, because not given", "A card for each gene", "CELLAGE (falls)", "nobody&#39;s own value is shown",
-                 "Hazard ratio of death per doubling: 1.53", "In none of the shipped sets", "Not shown, because it was not tested"):  # fmt: skip
+                 "not estimated, because not given", "Prespecified genes, one by one</h2>", "CELLAGE (falls)", "nobody&#39;s own value is shown",
+                 "In none of the included sets", "Not shown, because it was not tested"):  # fmt: skip
         assert text in page or text.replace("&#39;", "'") in page, text
     assert page.count('<details class="card">') == len(PANEL)
     nothing = association_page(collect([]), config, [CARD])
-    assert "A card for each gene" not in nothing
-    assert "Gene cards" not in nothing
+    assert "<strong>Prespecified genes, one by one</strong>: no RNA counts" in nothing
 
 
 def test_the_command_runs_on_plain_tables(tmp_path):

@@ -121,7 +121,11 @@ def survival_tables(name):
         "per": "10 years",
     }
     found = {"term": "face_age", "estimate": 1.5, "ci_lower": 1.1, "ci_upper": 2.05, "p_value": 0.01}
-    rows = [base | found | {"model": model} for model in ("univariable", "face age + age")]
+    found |= {"exposure": "face_age"}
+    rows = [
+        base | found | {"model": model, "adjustment": adjustment}
+        for model, adjustment in (("univariable", "none"), ("face age + age", "age"))
+    ]
     rows.append(
         base | {"term": "ecog", "model": "univariable", "note": "not estimated, because ecog does not vary"}
     )

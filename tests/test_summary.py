@@ -272,7 +272,7 @@ def test_the_interval_of_the_correlation_is_fishers():
 
 def test_key_results_of_a_cohort_whose_face_ages_do_not_follow_age_are_marked():
     cox = pd.concat([
-        rows({"term": "face_age", "model": "face age + age", "estimate": 1.5, "n_events": 40, "per": "10 years"}, cohort=name)
+        rows({"term": "face_age", "exposure": "face_age", "model": "face age + age", "adjustment": "age", "estimate": 1.5, "n_events": 40, "per": "10 years"}, cohort=name)
         for name in ("one", "two")
     ])  # fmt: skip
     off, right = ages(0.07), ages(0.71, cohort="two")

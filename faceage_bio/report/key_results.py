@@ -7,15 +7,13 @@ from dataclasses import dataclass, replace
 import pandas as pd
 from markupsafe import Markup
 
-from faceage_bio.report import words
-from faceage_bio.report.associations import paired
-from faceage_bio.report.formats import count, increase, number, p_scientific, p_value, with_ci
+from faceage_bio.columns import POOLED
+from faceage_bio.report import table_rows as select
+from faceage_bio.report.formats import count, number, p_scientific, p_value, with_ci
 from faceage_bio.report.places import place
 from faceage_bio.report.tables import ReportTables
 
 PRIMARY, SECONDARY = "primary", "secondary"
-ALL = "All cohorts"
-SPARSE = 10  # events per variable below which an estimate is marked
 WIDTH, HEIGHT, MARGIN = 170, 20, 6  # of a row's forest
 
 
@@ -89,7 +87,7 @@ def key_results(tables: ReportTables, config: dict, doubted: Sequence[str] = ())
     """
     found = [
         question
-        for ask in (_survival, _gene, _groups, _exposures, _added)
+        for ask in (_survival, _gene, _comparisons, _added)
         for question in ask(tables, config)
         if question.rows
     ]
@@ -99,110 +97,74 @@ def key_results(tables: ReportTables, config: dict, doubted: Sequence[str] = ())
 
 
 def _survival(tables: ReportTables, config: dict) -> Iterator[Question]:
-    rows, per = [], "10 years"
-    for name in config["cohorts"]:
-        cox = tables.get("survival", "cox", name)
-        mine = cox[cox["term"] == "face_age"] if len(cox) else cox
-        adjusted = _first(mine, model="face age + age")
-        if adjusted is None:
-            continue
-        raw, per = _first(mine, model="univariable"), adjusted["per"] or per
-        rows.append(KeyRow(
-            name, name, adjusted, _raw(raw, 2), p_value(adjusted["p_value"]), place("cox", name), "survival/cox",
-            sparse=adjusted.get("events_per_term", SPARSE) < SPARSE,
-        ))  # fmt: skip
-    yield Question("Overall survival", f"HR for death per {increase(per)} in face age, adjusted for age", PRIMARY, 1, 2, rows)  # fmt: skip
+    keys = select.key_survival(tables, config)
+    rows = [_row(key, 2, "cox", "survival/cox", sparse=select.is_sparse(key.adjusted)) for key in keys]
+    yield Question(
+        "Overall survival", f"HR for death {_per(keys)} in face age, adjusted for age", PRIMARY, 1, 2, rows
+    )
 
 
 def _gene(tables: ReportTables, config: dict) -> Iterator[Question]:
-    """The first gene of the panel in bulk RNA, or else in each cell type; chronological age in the same model for comparison."""
-    gene, rows, per, held = config["expression"]["panel"][0], [], "10 years", ""
-    for name in config["cohorts"]:
+    """The first prespecified gene; in bulk RNA also chronological age in the same model, for comparison."""
+    gene, rows = config["expression"]["panel"][0], []
+    keys = select.key_gene(tables, config)
+    for key in keys:
+        name = key.adjusted["cohort"]
+        rows.append(_row(key, 2, "genes", "expression/panel", say=p_scientific))
         panel = tables.get("expression", "panel", name)
-        panel = panel[panel["term"] == gene] if len(panel) else panel
-        analyses = list(dict.fromkeys(panel["analysis"])) if len(panel) else []
-        for analysis in ["expression"] if "expression" in analyses else analyses:
-            mine = panel[panel["analysis"] == analysis]
-            own = _first(mine, model="together", exposure="age_acceleration")
-            if own is None:
-                continue
-            label = name if analysis == "expression" else f"{name}, {analysis.removeprefix('expression in ')}"
-            per, held = own["per"] or per, _held(own) or held
-            raw = _first(mine, model="raw gap", exposure="age_gap")
-            link, source = place("genes", name), "expression/panel"
-            rows.append(KeyRow(name, label, own, _raw(raw, 2), _q(own, p_scientific), link, source))
-            age = _first(mine, model="together", exposure="chronological_age")
-            apart = _first(mine, model="together", exposure="difference")
-            if analysis == "expression" and age is not None:
-                told = f"difference p {p_value(apart['p_value'])}" if apart else "–"
-                rows.append(KeyRow(name, "chronological age, same model", age, told, p_value(age["p_value"]), link, source, comparison=True))  # fmt: skip
-    yield Question(f"{gene} expression", f"log2 fold change per {increase(per)} in age acceleration, adjusted for {held}", SECONDARY, 0, 2, rows)  # fmt: skip
+        both = panel[
+            (panel["term"] == gene) & (panel["analysis"] == "expression") & (panel["model"] == select.JOINT)
+        ]
+        by = {row["exposure"]: row for row in both.to_dict("records")}
+        if key.adjusted["analysis"] == "expression" and "chronological_age" in by:
+            age, apart = by["chronological_age"], by.get("difference")
+            told = f"difference p {p_value(apart['p_value'])}" if apart else "–"
+            rows.append(KeyRow(name, "chronological age, same model", age, told, p_value(age["p_value"]), place("genes", name), "expression/panel", comparison=True))  # fmt: skip
+    yield Question(f"{gene} expression", f"log2 fold change {_per(keys)} in age acceleration, adjusted for {_adjusted(keys)}", SECONDARY, 0, 2, rows)  # fmt: skip
 
 
-def _groups(tables: ReportTables, config: dict) -> Iterator[Question]:
-    pairs = paired(tables.get("phenotype", "groups"))
-    rows = [
-        KeyRow(ALL, ALL, pair["adjusted"], _raw(pair["raw"], 1), p_value(pair["adjusted"]["p_value"]), place("groups"), "phenotype/groups")
-        for pair in pairs
-    ]  # fmt: skip
-    if pairs:
-        first = pairs[0]["adjusted"]
-        _, _, levels = first["term"].partition(": ")
-        title = levels.replace("reference", "controls").replace(" vs ", " v ").capitalize() or "Groups"
+def _comparisons(tables: ReportTables, config: dict) -> Iterator[Question]:
+    """Cancer and controls, the first exposure, BMI: headed by what is compared."""
+    for what, keys in select.key_comparisons(tables, config).items():
+        title, _, levels = what.partition(": ")
+        title, _, per = title.partition(", ")
+        told = ", ".join(filter(None, (levels.replace(" vs ", " v "), per)))
+        pooled = keys[0].adjusted["cohort"] == POOLED
+        section, source = ("groups", "phenotype/groups") if pooled else ("phenotypes", "phenotype/phenotypes")
         yield Question(
-            title, f"difference in face age, years, adjusted for {_held(first)}", SECONDARY, 0, 1, rows
-        )
-
-
-def _exposures(tables: ReportTables, config: dict) -> Iterator[Question]:
-    """The first exposure and BMI; of an exposure with several levels the last contrast, such as current v never."""
-    known = config["phenotype"]["exposures"]
-    wanted = list(dict.fromkeys([*known[:1], *(name for name in known if name == "bmi")]))
-    by_cohort = {
-        name: _last_contrasts(tables.get("phenotype", "phenotypes", name)) for name in config["cohorts"]
-    }
-    for exposure in wanted:
-        rows, measure = [], ""
-        for name, pairs in by_cohort.items():
-            if exposure in pairs:
-                raw, own = pairs[exposure]["raw"], pairs[exposure]["adjusted"]
-                _, _, levels = own["term"].partition(": ")
-                what = levels.replace(" vs ", " v ") or f"per {own['per'].replace('kg/m2', 'kg/m²')}"
-                measure = f"difference in face age, years, {what}, adjusted for {_held(own)}"
-                rows.append(KeyRow(name, name, own, _raw(raw, 1), _q(own), place("phenotypes", name), "phenotype/phenotypes"))  # fmt: skip
-        yield Question(_sentence(words.term(exposure)), measure, SECONDARY, 0, 1, rows)
-
-
-def _last_contrasts(table: pd.DataFrame) -> dict[str, dict]:
-    return {pair["adjusted"]["term"].partition(": ")[0]: pair for pair in paired(table)}
+            title.replace(" vs ", " v "), f"difference in face age, years, {f'{told}, ' if told else ''}adjusted for {_adjusted(keys)}",
+            SECONDARY, 0, 1, [_row(key, 1, section, source) for key in keys],
+        )  # fmt: skip
 
 
 def _added(tables: ReportTables, config: dict) -> Iterator[Question]:
-    rows, beyond = [], ""
-    for name in config["cohorts"]:
-        table = tables.get("survival", "added_value", name)
-        if not len(table):
-            continue
-        table = table[table["question"] == table["question"].iloc[0]]
-        c = table[table["measure"] == "Harrell's C"]
-        models, change = c[c["kind"] == "model"], _first(c, kind="difference")
-        test = _first(table, kind="test")
-        if change is None:
-            continue
-        both = models["estimate"].notna().all() and len(models) == 2
-        pair = " → ".join(number(one, 3) for one in models["estimate"]) if both else "–"
-        beyond = _listed(change["adjustment"]) or beyond
-        p = f"LRT {p_value(test['p_value'])}" if test else p_value(change["p_value"])
-        rows.append(KeyRow(name, name, change, pair, p, place("added-value", name), "survival/added_value"))
-    yield Question("Added value for survival", f"change in Harrell's C when face age is added to {beyond or 'age and sex'}; last column: C without → with", SECONDARY, 0, 3, rows)  # fmt: skip
+    base, keys = select.key_added_value(tables, config)
+    rows = []
+    for key in keys:
+        row, without = key.adjusted, key.unadjusted
+        c = f"{number(without['estimate'], 3)} → {number(without['estimate'] + row['estimate'], 3)}"
+        told = _row(key, 3, "added-value", "survival/added_value")
+        rows.append(replace(told, unadjusted=c, p=f"LRT {p_value(row['p_value'])}"))
+    yield Question("Added value for survival", f"change in Harrell's C when face age is added to {_listed(base)}; last column: C without → with", SECONDARY, 0, 3, rows)  # fmt: skip
 
 
-def _first(table: pd.DataFrame, **wanted: str) -> dict | None:
-    if not len(table):
-        return None
-    for column, wished in wanted.items():
-        table = table[table[column] == wished]
-    return table.iloc[0].to_dict() if len(table) else None
+def _row(
+    key: select.Key, digits: int, section: str, source: str, *, sparse: bool = False, say: Callable[[float], str] = p_value
+) -> KeyRow:  # fmt: skip
+    cohort = key.adjusted["cohort"]
+    pooled = cohort == POOLED
+    return KeyRow(
+        select.whom(cohort) if pooled else cohort, key.whom, key.adjusted, _raw(key.unadjusted, digits), _q(key.adjusted, say),
+        place(section, "" if pooled else cohort), source, sparse=sparse,
+    )  # fmt: skip
+
+
+def _per(keys: Sequence[select.Key]) -> str:
+    return select.per_increase(keys[0].adjusted["per"]) if keys else ""
+
+
+def _adjusted(keys: Sequence[select.Key]) -> str:
+    return _listed(select.adjusted_for(keys[0].adjusted)) if keys else ""
 
 
 def _q(row: Mapping, say: Callable[[float], str] = p_value) -> str:
@@ -210,17 +172,9 @@ def _q(row: Mapping, say: Callable[[float], str] = p_value) -> str:
     return say(row["p_value"]) if pd.isna(row["q_value"]) else f"q {say(row['q_value'])}"
 
 
-def _held(row: Mapping) -> str:
-    return _listed(str(row["adjustment"]))
-
-
 def _listed(names: str) -> str:
-    said = [words.term(name) for name in names.split(", ") if name]
-    return " and ".join(filter(None, [", ".join(said[:-1]), *said[-1:]]))
-
-
-def _sentence(text: str) -> str:
-    return text[:1].upper() + text[1:]
+    """ "age, sex, BMI" as "age, sex and BMI"."""
+    return " and ".join(filter(None, names.rsplit(", ", 1)))
 
 
 def _forest(row: Mapping, null: float, ends: tuple[float, float], pale: bool) -> Markup:
