@@ -16,7 +16,7 @@ from faceage_bio.fairness.differences import adjusted_difference
 from faceage_bio.fairness.error import assess_fairness, judge_photos
 from faceage_bio.fairness.groups import Factor, age_bands, factor_of
 from faceage_bio.report import formats
-from faceage_bio.report.pages import association_page
+from faceage_bio.report.pages import association_page, photo_page
 from faceage_bio.report.tables import collect
 from faceage_bio.results.reasons import in_words
 from faceage_bio.stats.proportions import share_difference, wilson
@@ -427,8 +427,12 @@ def page_of(tmp_path, *tables):
     for name, table in tables:
         paths.append(tmp_path / "c" / "fairness" / f"{name}.tsv")
         write_table(table, paths[-1])
+    return association_page(collect(paths), full(), [])
+
+
+def full() -> dict:
     config = check_config({"cohorts": {"c": {"face_ages": "f.tsv"}}, "report": {"sections": "full"}})
-    return association_page(collect(paths), config.model_dump(mode="json"), [])
+    return config.model_dump(mode="json")
 
 
 def test_the_page_tells_what_error_means_and_marks_small_groups(tmp_path):
@@ -437,7 +441,7 @@ def test_the_page_tells_what_error_means_and_marks_small_groups(tmp_path):
         tmp_path, ("fairness", assess_fairness(table, ["sex", "race", "skin"], CUTS, 30, photos_of(table)))
     )
     assert "calibration against chronological age" in page
-    assert "young faces are judged too old" in page
+    assert "predictions regress to the mean" in page
     assert "Sex, male vs female: at the same age +" in page
     assert "Race, b vs a" not in page  # not to be interpreted, so not said in a sentence
     assert 'race: b <span class="why">†</span>' in page
@@ -456,7 +460,7 @@ def test_the_page_shows_small_groups_and_few_failed_photos(tmp_path):
     page = page_of(tmp_path, ("fairness", result))
     for interval in ((mean.ci_lower, mean.ci_upper), (raw.raw_ci_lower, raw.raw_ci_upper)):
         assert formats.interval(*interval, 1) in page
-    assert "1.5 % <" in page
+    assert "1.5% <" in page
 
 
 def test_a_hostile_group_is_escaped(tmp_path):
@@ -468,5 +472,7 @@ def test_a_hostile_group_is_escaped(tmp_path):
 
 def test_without_tables_the_page_says_so(tmp_path):
     page = page_of(tmp_path)
-    assert "<strong>Fairness: not run</strong>" in page
-    assert "<strong>Stress test: not run</strong>, because it is switched off" in page
+    assert "<strong>Fairness: error by subgroup</strong>: no subgroups to compare" in page
+    assert "<strong>Robustness to image degradation</strong>: not requested" in photo_page(
+        collect([]), full(), []
+    )

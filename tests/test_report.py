@@ -11,7 +11,7 @@ import pytest
 from faceage_bio.config import check_config
 from faceage_bio.report import figures, formats, words
 from faceage_bio.report.ladder import ages_sentence
-from faceage_bio.report.pages import association_page, photo_page, survival_page
+from faceage_bio.report.pages import association_page, index_page, photo_page, survival_page
 from faceage_bio.report.tables import ReportTables, collect
 from faceage_bio.results.reasons import reason
 from faceage_bio.results.row import result_rows as declared_rows
@@ -179,14 +179,53 @@ def study(tmp_path):
     return build
 
 
-def test_answers_stand_with_estimate_interval_and_numbers(study):
-    association, survival = study()
-    assert "hazard ratio 1.50, 95 % interval 1.10–2.05, p = 0.010; 90 people, 40 deaths" in survival
-    assert "Without age in the model: 1.50" in survival
-    assert "CDK6 expression changed by" in association
-    assert "q in the panel" in association
-    assert "not for decisions" not in association
-    assert "nothing here is meant for decisions about individual people" in association
+@pytest.fixture
+def summary(tmp_path):
+    def build(names=("one",), cards=(CARD,), config=None, **options):
+        return index_page(
+            collect(write_study(tmp_path, names, **options)), config or config_of(names), list(cards)
+        )
+
+    return build
+
+
+def cells(page, label):
+    """The cells of the key results' rows of a cohort, as text."""
+    rows = re.findall(rf'<th scope="row"><a href="[^"]*">{label}</a>.*?</th>(.*?)</tr>', page)
+    return [
+        [re.sub(r"<[^>]+>", "", cell) for cell in re.findall(r"<td[^>]*>(.*?)</td>", row)] for row in rows
+    ]
+
+
+def test_key_results_have_estimate_interval_p_counts_and_the_unadjusted_value(summary):
+    page = summary()
+    found = cells(page, "one")
+    assert [formats.interval(1.1, 2.05), "90", "40"] == [
+        found[0][0].split("(")[1][:-1],
+        found[0][3],
+        found[0][4],
+    ]
+    assert found[0][0].startswith("1.50 (")
+    assert found[0][5].startswith("1.50 (")
+    assert found[0][2] == formats.p_value(0.01)
+    assert "HR for death per 10-year increase in face age, adjusted for age" in page
+    assert "CDK6 expression" in page
+    assert "log2 fold change per 10-year increase in age acceleration, adjusted for smoking and sex" in page
+    assert [row[3] for row in cells(page, "chronological age, same model")] == ["88"]
+    assert "not for decisions about individual patients" in page
+
+
+def test_key_results_say_what_was_not_run(summary):
+    assert "CDK6 expression" not in summary(rna=False)
+    assert "Overall survival" not in summary(survival=False).split('<h2 id="figures"')[0]
+
+
+def test_every_key_result_leads_to_its_place_on_another_page(summary, study):
+    pages = dict(zip(("association.html", "survival.html"), study(("one", "two")), strict=True))
+    links = re.findall(r'<th scope="row"><a href="([^"#]+)#([^"]+)"', summary(("one", "two")))
+    assert len(links) >= 6
+    for page, place in links:
+        assert f' id="{place}"' in pages[page], (page, place)
 
 
 def test_an_answer_from_few_deaths_says_so():
@@ -219,26 +258,30 @@ def test_numbers_on_an_axis_stay_as_they_are_where_places_are_rounded():
     assert not re.search(r'="[^"]*\d\.\d{3}', svg.split(">", 1)[1])
 
 
-def test_the_association_page_shows_survival_as_an_appendix(study):
-    association, survival = study(("one", "two"))
-    sentence = "hazard ratio 1.50, 95 % interval 1.10–2.05, p = 0.010; 90 people, 40 deaths"
-    assert association.count(sentence) == survival.count(sentence) == 2
-    assert "Does it predict survival?" in association
-    assert "Survival in two: curves" in association
-    for heading in re.findall(
-        r"<h3>[^<]*</h3>",
-        survival[: survival.index('id="appendix"') if 'id="appendix"' in survival else None],
-    ):
-        assert heading in association, heading
-    assert "<strong>Cox models</strong>" in association  # its methods
-    for page in (association, survival):
-        ids = re.findall(r'\sid="([^"]+)"', page)
-        assert len(ids) == len(set(ids))
+def test_no_table_or_figure_is_on_two_pages(tmp_path):
+    tables, config = collect(write_study(tmp_path, ["one", "two"], opinion=True)), config_of(["one", "two"])
+    sources = [
+        {
+            name
+            for names in re.findall(r'data-from="([^"]*)"', make(tables, config, [CARD]))
+            for name in names.split()
+        }
+        for make in (association_page, survival_page, photo_page)
+    ]
+    assert all(len(names) > 1 for names in sources[:2])
+    assert not sources[0] & sources[1]
+    assert not sources[2] & (sources[0] | sources[1])
 
 
-def test_without_a_clinic_the_association_page_says_that_survival_did_not_run(study):
-    association, _ = study(survival=False)
-    assert "Survival: not run" in association
+def not_run(page):
+    """What the page lists as not run."""
+    return re.search(r'<section aria-labelledby="not-run">.*?</section>', page, flags=re.DOTALL)[0]
+
+
+def test_without_clinical_data_each_section_of_survival_is_one_line(study):
+    association, survival = study(survival=False)
+    assert "<li><strong>Cox models, sequentially adjusted</strong>: no follow-up</li>" in not_run(survival)
+    assert '<h2 id="cox">' not in survival
     assert "Face ageing rate" not in association
 
 
@@ -285,17 +328,17 @@ def test_the_methods_tell_which_photo_counts(study, settings, said):
 
 def test_only_synthetic_models_are_called_drawn(study):
     for page in study():
-        assert "drawn by code" not in page
+        assert "Simulated participants" not in page
     for page in study(cards=[DRAWN]):
         assert page.count("the model is not FaceAge") >= 2
-        assert '@top-center { content: "Demo: people drawn by code' in page  # on each sheet of paper
+        assert '@top-center { content: "Demo: simulated participants' in page  # on each sheet of paper
 
 
 def test_stages_that_did_not_run_are_shown(study):
     association, survival = study(rna=False, survival=False)
-    assert "the cohort has no RNA counts" in association
-    assert "the cohort has no clinic table" in survival
-    assert '<li class="grey"><span class="n">not run</span>' in association
+    assert "<strong>Gene expression</strong>: no RNA counts" in not_run(association)
+    assert "<strong>Proportional hazards assumption</strong>: no Cox model to test" in not_run(survival)
+    assert '<h2 id="genes">' not in association
 
 
 def test_what_was_not_estimated_says_why_instead_of_a_number(study):
@@ -305,9 +348,9 @@ def test_what_was_not_estimated_says_why_instead_of_a_number(study):
     assert ">nan<" not in (association + survival).lower()
 
 
-def test_small_groups_are_shown(study):
+def test_small_groups_are_shown(study, summary):
     association, _ = study()
-    assert "99.25" in "".join(data_of(association))  # mean of a band of three people
+    assert "99.25" in "".join(data_of(summary()))  # mean of a band of three people
     assert ">3 no face found<" in association
 
 
@@ -320,7 +363,7 @@ def data_of(page):
 def test_internal_pages_are_marked_and_others_are_not(tmp_path):
     tables = collect(write_study(tmp_path, ["one"]))
     config = config_of(["one"])
-    for make in (association_page, survival_page, photo_page):
+    for make in (index_page, association_page, survival_page, photo_page):
         page = make(tables, config, [CARD])
         assert "<title>INTERNAL: not for release – " in page
         assert '<p class="internal" role="note"><strong>INTERNAL: not for release.' in page
@@ -335,19 +378,22 @@ def test_pages_of_tables_with_missing_numbers_are_made(tmp_path):
         for place, table in tables.by_name.items()
     }
     config = config_of(["one"])
-    for make in (association_page, survival_page, photo_page):
+    for make in (index_page, association_page, survival_page, photo_page):
         assert ">nan<" not in make(ReportTables(bare), config, [CARD]).lower()
 
 
-def test_a_second_opinion_is_told_with_its_limits(study):
+def test_a_second_opinion_is_told_with_its_limits(study, tmp_path):
     page, _ = study(opinion=True)
     assert "Other took faces for 2.5 years older than FaceAge did, on average" in page
     assert "between −6.5 and +11.5 years (90 people)" in page
-    assert "standard deviation of a face age</th><td>median, years" in page
-    assert "2.34" in page
+    config = config_of(["one"])
+    config["cohorts"]["one"] |= {"photos": "photos", "face_ages": None}
+    photos = photo_page(collect(write_study(tmp_path, ["one"], opinion=True)), config, [CARD])
+    assert "median, years" in photos
+    assert "2.34" in photos
     assert any("7.875" in data for data in data_of(page))  # a band of three people
     without, _ = study()
-    assert "A second opinion" not in without
+    assert "Agreement with a second age model</strong>: one age model only" in without
 
 
 def test_both_definitions_stand_together(study):
@@ -361,7 +407,7 @@ def test_any_number_of_cohorts(study, names):
     association, survival = study(names=names, n_genes=1)
     for name in names:
         assert f"<h3>{name}</h3>" in association
-        assert f">{name}</h2>" in survival
+        assert f'<div class="cohort" data-cohort="{name}" id="cox-{name}">' in survival
 
 
 @pytest.mark.parametrize(

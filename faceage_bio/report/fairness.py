@@ -49,7 +49,8 @@ def section(tables: ReportTables, config: dict) -> dict:
     tests = [
         _stress(name, stress[stress["cohort"] == name]) for name in names if (stress["cohort"] == name).any()
     ]
-    return {"blocks": blocks, "stress": tests, "settings": config["fairness"]}
+    sparse = bool(known["sparse"].any())
+    return {"blocks": blocks, "stress": tests, "settings": config["fairness"], "sparse": sparse}
 
 
 def complete(table: pd.DataFrame) -> pd.DataFrame:
