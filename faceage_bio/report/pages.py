@@ -120,7 +120,7 @@ def templates() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters |= {
-        "number": formats.number, "signed": formats.signed, "p": formats.p_value, "reason": words.reason, "term": words.term, "people": formats.count,
+        "number": formats.number, "signed": formats.signed, "p": formats.p_value, "p_gene": formats.p_scientific, "reason": words.reason, "term": words.term, "people": formats.count,
     }  # fmt: skip
     environment.globals |= {"interval": formats.interval, "quality_rules": words.quality_rules}
     return environment
