@@ -29,9 +29,9 @@ DRAWN = CARD | {"name": "demo model (not FaceAge)", "synthetic": True}
 
 
 def config_of(names, **more):
-    return check_config({"cohorts": {name: {"face_ages": "f.tsv"} for name in names}} | more).model_dump(
-        mode="json"
-    )
+    content = {"cohorts": {name: {"face_ages": "f.tsv"} for name in names}} | more
+    content["report"] = {"sections": "full"} | content.get("report", {})
+    return check_config(content).model_dump(mode="json")
 
 
 def ages_tables(name):

@@ -1,4 +1,4 @@
-"""Commands that make the two pages."""
+"""Commands that make the pages, their figures and the tables for authors."""
 
 from pathlib import Path
 from typing import Annotated
@@ -104,4 +104,29 @@ def draw_figures(
     from faceage_bio.report.figure_files import write_figures
 
     output.mkdir(parents=True, exist_ok=True)
-    print(f"{output}: {len(write_figures(pages, output))} files")
+    print(f"{output}: {len(write_figures(pages, output))} figures")
+
+
+@app.command()
+def write_tables(
+    tables: Tables,
+    config: Settings,
+    ledger: Annotated[list[Path], typer.Option(help="A cohort's ledger.tsv; repeat.")],
+    output: Annotated[Path, typer.Option(help="The folder of the tables.")],
+) -> None:
+    """Tables as a journal prints them (Word, LaTeX, TSV), and lists of photos not used and samples flagged. Exact numbers: internal.
+
+    Table 1, Cox models, group comparisons, prespecified genes and key results; `publish` writes the same from released tables.
+
+    Example: faceage-bio write-tables --config "$(cat config.json)" --ledger results/north/ledger.tsv --output tables results/*/*/*.tsv
+    """
+    import json
+
+    from faceage_bio.records import check_unchanged
+    from faceage_bio.report.table_files import write_tables as write
+    from faceage_bio.report.tables import collect
+    from faceage_bio.tables import read_ledger
+
+    check_unchanged([*tables, *ledger])
+    written = write(collect(tables), [read_ledger(path) for path in ledger], json.loads(config), output)
+    print(f"{output}: {len(written)} files")

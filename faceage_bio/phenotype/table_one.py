@@ -90,7 +90,7 @@ def table_one(
     DataFrame
         Result rows with ``variable``, ``level``, ``group`` ("all" for everybody), ``standard_deviation``, ``lower_quartile``,
         ``upper_quartile``. Measures: people; mean, median (numbers); share (each level of a factor; among people with a value);
-        missing; standardised difference (``group``: "a vs b", or mean and largest of all pairs).
+        missing (of all, and in each group); standardised difference (``group``: "a vs b", or mean and largest of all pairs).
     """
     parted = part_by_acceleration(people[AGE_ACCELERATION], rule)
     people = people[people[AGE_ACCELERATION].notna()]
@@ -103,27 +103,28 @@ def table_one(
     ]  # fmt: skip
     for column in dict.fromkeys(columns):
         if column not in people or not people[column].notna().any():
-            rows.append(
-                {
-                    "term": column,
-                    "variable": column,
-                    "measure": "missing",
-                    "group": ALL,
-                    "n": len(people),
-                    "note": NOT_KNOWN,
-                }
-            )
+            nobody = people.assign(**{column: np.nan})
+            rows += [
+                row | {"estimate": np.nan, "note": NOT_KNOWN} for row in _missing(column, [(ALL, nobody)])
+            ]
             continue
         numbers = pd.api.types.is_numeric_dtype(people[column]) and column not in factors
         describe = _numbers if numbers else _levels
         rows += [
             {"term": column, "variable": column} | row for row in describe(column, people[column], parts)
         ]
-        missing = int(people[column].isna().sum())
-        rows.append({"term": column, "variable": column, "measure": "missing", "group": ALL, "n": missing, "estimate": missing / len(people)})  # fmt: skip
+        rows += _missing(column, parts)
     table = pd.DataFrame(rows).assign(**{COHORT: cohort, "analysis": "table one"})
     further = ["variable", "level", "group", "standard_deviation", "lower_quartile", "upper_quartile"]
     return result_rows(table.reindex(columns=list(dict.fromkeys([*table.columns, *further]))))
+
+
+def _missing(column: str, parts: Sequence[tuple[str, pd.DataFrame]]) -> Iterator[dict]:
+    """How many of all and of each group have no value."""
+    for name, part in parts:
+        n = int(part[column].isna().sum())
+        share = n / len(part) if len(part) else np.nan
+        yield {"term": column, "variable": column, "measure": "missing", "group": name, "n": n, "estimate": share}  # fmt: skip
 
 
 def _numbers(column: str, values: pd.Series, parts: Sequence[tuple[str, pd.DataFrame]]) -> Iterator[dict]:

@@ -165,6 +165,8 @@ def readings_of(text: str) -> Iterator[str]:
         yield plain
     if "\\u" in text:
         yield re.sub(r"\\u([0-9a-fA-F]{4})", lambda found: chr(int(found[1], 16)), text)
+    if "\\_" in text or "\\&" in text:  # LaTeX
+        yield re.sub(r"\\([_&%#$])", r"\1", text)
     if re.search(r"%[0-9a-fA-F]{2}", text):
         yield unquote(text)
 

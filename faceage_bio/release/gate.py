@@ -2,10 +2,13 @@
 
 import io
 import math
+import re
 import zipfile
 from bisect import bisect_right
 from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
+
+import pandas as pd
 
 from faceage_bio.errors import PrivacyError, TableError
 from faceage_bio.release import content
@@ -14,7 +17,9 @@ from faceage_bio.release.findings import Finding, listed, masked
 from faceage_bio.release.known import Known, holds_dates, holds_identifiers
 from faceage_bio.release.page_text import texts_of_page
 from faceage_bio.release.rounding import midpoint
-from faceage_bio.release.tables import is_count, is_result, key_of, never_released
+from faceage_bio.release.tables import is_count, is_paper_table, is_result, key_of, never_released
+from faceage_bio.release.word_text import PARTS, lines_of, without_layout
+from faceage_bio.report.exclusions import PREFIX
 from faceage_bio.tables import parse_text_table
 
 TEXTS = {
@@ -31,6 +36,7 @@ TEXTS = {
     ".rst",
     ".yaml",
     ".yml",
+    ".tex",
 }
 DATA = "data"  # a table inside of a page
 PAGES = {".html", ".htm", ".svg"}
@@ -55,6 +61,8 @@ INDIVIDUAL = {  # columns that only a table with a row per person, photo or samp
     "photo_date", "birth_date", "sample_date", "followup_date", "entry_date",
 }  # fmt: skip
 UNREADABLE = (zipfile.BadZipFile, RuntimeError, NotImplementedError)
+COUNT_OF_PAPER = re.compile(r"([\d,]+)(?: \(\d+%\))?")  # a cell of a table for authors: 38, or 38 (33%)
+SIZE_OF_GROUP = re.compile(r"\bn = ([\d,]+)$")  # in the head of a column
 MOST = 200  # findings of one kind in one file; more of the same say nothing new
 
 
@@ -109,8 +117,10 @@ def check_file(name: str, raw: bytes, known: Known, k: int) -> list[Finding]:
         Finding(name, "its name", kind, what if kind == "date" else masked(what))
         for _, kind, what in known.in_text(name)
     ]
+    if PurePosixPath(name).name.startswith(PREFIX):
+        found.append(Finding(name, "its name", "internal", "a table of exact numbers"))
     found += [Finding(name, "", kind, what) for _, kind, what in content.in_bytes(raw)]
-    if raw[:4] == b"PK\x03\x04" or ending == ".zip":
+    if raw[:4] == b"PK\x03\x04" or ending in {".zip", ".docx"}:
         return found + _in_zip(name, raw, known, k)
     if ending in VECTORS:
         return [*found, Finding(name, "", "embedding", f"a file of arrays or single people ({ending})")]
@@ -131,11 +141,27 @@ def _in_zip(name: str, raw: bytes, known: Known, k: int) -> list[Finding]:
     try:
         with zipfile.ZipFile(io.BytesIO(raw)) as bundle:
             for member in bundle.infolist():
-                if not member.is_dir():
-                    found += check_file(f"{name}:{member.filename}", bundle.read(member), known, k)
+                part = f"{name}:{member.filename}"
+                if name.lower().endswith(".docx") and part.lower().endswith(PARTS):
+                    found += _limited(_in_word(part, bundle.read(member), known))
+                elif not member.is_dir():
+                    found += check_file(part, bundle.read(member), known, k)
     except UNREADABLE as error:
         return [Finding(name, "", "kind of file", f"a zip that cannot be read ({error})")]
     return found
+
+
+def _in_word(name: str, raw: bytes, known: Known) -> Iterator[Finding]:
+    """A part of a Word file."""
+    xml = raw.decode("utf-8", errors="replace")
+    lines, markup = lines_of(xml), without_layout(xml)
+    for _, kind, what in content.in_text(markup):
+        yield Finding(name, "", kind, what)
+    for text in (markup, *lines):
+        for _, kind, what in known.in_text(text):
+            yield Finding(name, "", kind, what if kind == "date" else masked(what))
+        if known.is_whole(text):
+            yield Finding(name, "", "identifier", masked(text))
 
 
 def _in_text(name: str, text: str, ending: str, known: Known, k: int) -> Iterator[Finding]:
@@ -174,7 +200,7 @@ def _in_table(name: str, text: str, known: Known, k: int, *, listed: bool) -> It
         return
     if listed and never_released(name):  # the lines of a figure, inside of a page, need not be listed
         yield Finding(name, "", "individual rows", "a table that never leaves")
-    elif listed and not is_result(name):
+    elif listed and not is_result(name) and not is_paper_table(name):
         yield Finding(name, "", "unknown table", "not in the list of tables that may leave")
     for column in table.columns:
         identifiers = holds_identifiers(column)
@@ -186,12 +212,26 @@ def _in_table(name: str, text: str, known: Known, k: int, *, listed: bool) -> It
         whole = {word for word in words if known.is_whole(word, of_identifiers=identifiers)}
         for line, cell in table[column][table[column].isin(whole)].items():
             yield Finding(name, f"line {line}, column '{column}'", "identifier", masked(cell))
-        if listed and is_count(column):
+        if listed and is_paper_table(name):
+            yield from _counts_of_paper(name, column, table[column], k, first=column == table.columns[0])
+        elif listed and is_count(column):
             for line, cell in table[column].items():
                 if cell and not _is_rounded(cell, k, of_curve=key_of(name) in SURVIVAL_TABLES):
                     yield Finding(
                         name, f"line {line}, column '{column}'", "exact count", f"not rounded to {k}"
                     )
+
+
+def _counts_of_paper(name: str, column: str, cells: pd.Series, k: int, *, first: bool) -> Iterator[Finding]:
+    """Counts of a table for authors that are not rounded: in heads, and in cells other than the names of rows."""
+    size = SIZE_OF_GROUP.search(column)
+    counts = [("its head", size[1])] if size else []
+    if not first:
+        found = ((line, COUNT_OF_PAPER.fullmatch(cell)) for line, cell in cells.items())
+        counts += [(f"line {line}, column '{column}'", count[1]) for line, count in found if count]
+    for place, count in counts:
+        if not _is_rounded(count.replace(",", ""), k, of_curve=False):
+            yield Finding(name, place, "exact count", f"not rounded to {k}")
 
 
 def _is_rounded(cell: str, k: int, of_curve: bool) -> bool:

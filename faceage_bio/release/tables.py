@@ -1,5 +1,6 @@
 """Which result tables may leave, and which of their columns are counts, keys or statistics."""
 
+import re
 from pathlib import PurePosixPath
 
 # rows about single participants, photos or samples; what was found of covariates before any analysis
@@ -35,6 +36,14 @@ KEYS = {  # numbers that name a row
     "genes", "in_counts", "tested", "share_of_variance", "n_tests", "n_genes", "n_chosen", "n_found", "n_variants", "seconds", "workers",
     *OTHERS,
 }  # fmt: skip
+PAPER = re.compile(
+    r"(?:(?:.*[/:])?tables/)?(?:table_1(?:_\w+)?|cox_models|group_comparisons|gene_panel_\w+|key_results)\.tsv"
+)
+
+
+def is_paper_table(name: str) -> bool:
+    """Whether a file is one of the tables for authors, made from released tables (report/journal_tables.py)."""
+    return PAPER.fullmatch(name) is not None
 
 
 def is_count(column: str) -> bool:

@@ -93,3 +93,23 @@ def without_folders(value: object) -> object:
     if isinstance(value, str) and "://" not in value and FILE.fullmatch(value):
         return re.split(r"[/\\]", value)[-1]
     return value
+
+
+def confidence_interval(lower: float, upper: float, digits: int = 2) -> str:
+    """The bounds of a 95% CI: ``1.51–2.27``, and ``−0.30 to 2.10`` where a bound is negative; empty where one is missing."""
+    if not (math.isfinite(lower) and math.isfinite(upper)):
+        return ""
+    bounds = number(lower, digits), number(upper, digits)
+    return (" to " if any(bound.startswith("−") for bound in bounds) else "–").join(bounds)
+
+
+def clinical_p(value: float) -> str:
+    """A p-value of a clinical table: three decimals, ``<0.001``, ``>0.999``."""
+    if value is None or not math.isfinite(value):
+        return "–"
+    return "<0.001" if value < 0.001 else ">0.999" if value > 0.9995 else f"{value:.3f}"
+
+
+def gene_p(value: float) -> str:
+    """A p-value of a gene table: scientific notation below 0.001 (``3.5e-45``)."""
+    return f"{value:.1e}" if value is not None and 0 < value < 0.001 else clinical_p(value)

@@ -17,6 +17,7 @@ from faceage_bio.report.all_genes import PageGenes
 from faceage_bio.report.associations import association_sections
 from faceage_bio.report.checklists import filled, mark_places
 from faceage_bio.report.cohort_forest import cohort_forest
+from faceage_bio.report.exclusions import LINKS
 from faceage_bio.report.expression_quality import quality_section, rule_words
 from faceage_bio.report.expression_sensitivity import sensitivity_section
 from faceage_bio.report.first_screen import first_screen
@@ -26,6 +27,7 @@ from faceage_bio.report.genes import gene_section, why_these
 from faceage_bio.report.people import face_age_figure, people_section
 from faceage_bio.report.phenotypes import group_section, phenotype_section
 from faceage_bio.report.references import Citations
+from faceage_bio.report.sections import not_in_core
 from faceage_bio.report.single_cell import single_cell_section
 from faceage_bio.report.survival import survival_cohort
 from faceage_bio.report.tables import ReportTables
@@ -122,7 +124,11 @@ def templates() -> Environment:
     environment.filters |= {
         "number": formats.number, "signed": formats.signed, "p": formats.p_value, "p_gene": formats.p_scientific, "reason": words.reason, "term": words.term, "people": formats.count,
     }  # fmt: skip
-    environment.globals |= {"interval": formats.interval, "quality_rules": words.quality_rules}
+    environment.globals |= {
+        "interval": formats.interval,
+        "quality_rules": words.quality_rules,
+        "lists": LINKS,
+    }
     return environment
 
 
@@ -141,7 +147,7 @@ def _render(
     page = environment.get_template(template).render(
         page_name=template.partition(".")[0], title=config["report"]["title"], governance=config["report"]["governance"], today=date.today().isoformat(), fingerprint=told["config_hash"][:12],
         version=faceage_bio.__version__, cards=cards, synthetic=any(card.get("synthetic") for card in cards), internal=internal,
-        rounding=config.get("release", {}).get("rounding", 6),
+        rounding=config.get("release", {}).get("rounding", 6), not_in_core=not_in_core(config),
         given=[name for name, cohort in config["cohorts"].items() if cohort.get("face_ages")],
         style=Markup("".join((TEMPLATES / name).read_text() for name in STYLES)),
         script=Markup("\n".join((TEMPLATES / name).read_text() for name in SCRIPTS)),

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from faceage_bio.errors import CountsError, examples
+from faceage_bio.tables import said_delimiter
 
 STAR_STRANDS = {"unstranded": 1, "forward": 2, "reverse": 3}
 STAR = "ReadsPerGene.out.tab"
@@ -107,9 +108,10 @@ def read_table(path: Path) -> pd.DataFrame:
 def _head(path: Path) -> tuple[int, str, str]:
     """Lines before the header, the header, and the separator, which a first line ``sep=;`` may say."""
     header = first_line(path).rstrip("\r\n")
-    if header.lower().startswith("sep=") and len(header) == len("sep=;"):
-        return 1, (_lines(path, 1, 1) or [""])[0], header[-1]
-    return 0, header, max("\t,;", key=header.count)
+    _, said = said_delimiter(header)
+    if said:
+        return 1, (_lines(path, 1, 1) or [""])[0], said
+    return 0, header, max("\t,;", key=header.count) if "\t" not in header else "\t"
 
 
 def _lines(path: Path, start: int, n: int) -> list[str]:

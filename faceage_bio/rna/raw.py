@@ -12,6 +12,7 @@ SMALL_LIBRARY = 1.5e6  # sums of TPM are 1e6, of FPKM less
 MULTIPLES = (
     0.99  # of a sample's values that are whole multiples of its smallest: counts divided by a size factor
 )
+FEW_GENES, FEW_WHOLE = 50, 0.25  # a table of few genes may have small counts alone, some of them whole
 EQUAL_SUMS = 1e-3  # relative spread of the samples' sums below which they were scaled to one total
 NEEDED = "DESeq2 needs raw counts: not TPM, FPKM, CPM or logarithms. Give the counts as the counting program wrote them."
 ESTIMATED = "If these are estimated counts of salmon, RSEM or tximport, say `counts_kind: estimated`."
@@ -49,7 +50,8 @@ def problems_of_values(table: pd.DataFrame, path: Path | str, *, estimated: bool
     ]
     if not problems and (scaled := _scaled(values)):
         problems.append(f"{path}: {scaled} {NEEDED}")
-    if not problems and estimated and fractions.any() and values.max() < LOGARITHM_AT_MOST:
+    many = len(values) >= FEW_GENES or fractions.sum() > (1 - FEW_WHOLE) * (values > 0).sum()
+    if not problems and estimated and fractions.any() and values.max() < LOGARITHM_AT_MOST and many:
         problems.append(f"{path}: {_looks_like(values)}")
     elif not problems and estimated and (other := _not_estimated(values, fractions)):
         problems.append(f"{path}: {other} {NEEDED}")
@@ -78,7 +80,7 @@ def _thousands(values: np.ndarray, fractions: np.ndarray) -> str:
 
 def _not_estimated(values: np.ndarray, fractions: np.ndarray) -> str:
     """Why numbers with decimals are no estimated counts of salmon or RSEM; "" if they may be."""
-    if len(values) < 50 or not fractions.any():
+    if len(values) < FEW_GENES or not fractions.any():
         return ""
     multiples = [_multiples_of_smallest(sample) for sample in values.T]
     if min(multiples) > MULTIPLES:

@@ -2,31 +2,48 @@
 # that differ by few are told as the same one on both
 ON_BOTH_PAGES = [
     *collect("<results>/{cohort}/flow.tsv", cohort=COHORTS),
-    *collect("<results>/{cohort}/acceleration/summary.tsv", cohort=COHORTS),
     # a point per participant, on internal pages alone
     *collect("<results>/{cohort}/acceleration/acceleration.parquet", cohort=COHORTS),
     *collect(
         "<results>/{cohort}/acceleration/{table}.tsv",
         cohort=COHORTS,
-        table=["definitions", "definition_bands", "sensitivity", "reliability", "attenuation"],
+        table=shown(
+            "acceleration",
+            "summary",
+            "definitions",
+            "definition_bands",
+            "sensitivity",
+            "reliability",
+            "attenuation",
+            "age_bands",
+        ),
     ),
-    *collect("<results>/{cohort}/acceleration/definition_hazards.tsv", cohort=WITH_CLINIC),
+    *collect(
+        "<results>/{cohort}/acceleration/{table}.tsv",
+        cohort=WITH_CLINIC,
+        table=shown("acceleration", "definition_hazards", "ageing_rate"),
+    ),
     *collect("<results>/{cohort}/phenotype/phenotypes.tsv", cohort=WITH_CLINIC),
     *collect(
         "<results>/{cohort}/phenotype/{table}.tsv",
         cohort=COHORTS,
         table=["table_one", "distributions", "age_squares"],
     ),
-    *collect("<results>/{cohort}/acceleration/age_bands.tsv", cohort=COHORTS),
     "<results>/pooled/phenotype/groups.tsv",
-    *collect("<results>/pooled/phenotype/{table}.tsv", table=WITH_COMPARISONS if WITH_CLINIC else []),
+    *collect(
+        "<results>/pooled/phenotype/{table}.tsv",
+        table=shown("phenotype", *WITH_COMPARISONS) if WITH_CLINIC else [],
+    ),
     *collect("<results>/{cohort}/fairness/fairness.tsv", cohort=ASSESSED),
-    *(["<results>/pooled/fairness/stress.tsv"] if STRESSED else []),
-    *collect("<results>/{cohort}/acceleration/ageing_rate.tsv", cohort=WITH_CLINIC),
+    *collect(
+        "<results>/pooled/fairness/{table}.tsv",
+        table=shown("fairness", "stress") if STRESSED else [],
+    ),
     *collect(
         "<results>/{cohort}/survival/{table}.tsv",
         cohort=WITH_CLINIC,
-        table=[
+        table=shown(
+            "survival",
             "cox",
             "age_comparison",
             "proportional_hazards",
@@ -48,7 +65,7 @@ ON_BOTH_PAGES = [
             "competing_risks",
             "cumulative_incidence",
             "incidence_at_risk",
-        ],
+        ),
     ),
     *collect(
         "<results>/{cohort}/survival/{table}.tsv",
@@ -58,7 +75,8 @@ ON_BOTH_PAGES = [
     *collect(
         "<results>/{cohort}/expression/{table}.tsv",
         cohort=WITH_RNA,
-        table=[
+        table=shown(
+            "expression",
             "genes",
             "panel",
             "set_associations",
@@ -70,17 +88,17 @@ ON_BOTH_PAGES = [
             "confounding",
             "sensitivity",
             "partial_residuals",
-        ],
+        ),
     ),
     *collect(
         "<results>/{cohort}/expression/{table}.tsv",
         cohort=WITH_CELLS,
-        table=["cell_quality", "composition"],
+        table=shown("expression", "cell_quality", "composition"),
     ),
     *collect(
         "<results>/{cohort}/variants/{table}.tsv",
         cohort=WITH_VARIANTS,
-        table=["genes", "common", "quality"],
+        table=shown("variants", "genes", "common", "quality"),
     ),
     *(["<results>/pooled/readers/readers.tsv"] if config["readers"]["readings"] else []),
     *collect("<results>/{cohort}/scores/{table}.tsv", cohort=WITH_CLINIC, table=["scored", "comparison"]),
@@ -211,6 +229,32 @@ rule draw_figures:
         version=VERSION,
     shell:
         "faceage-bio draw-figures --output {output:q} {input:q} > {log:q} 2>&1"
+
+
+# no part of Snakemake's report: exact numbers, and lists of photos and samples
+rule write_tables:
+    input:
+        tables=[
+            *collect("<results>/{cohort}/phenotype/table_one.tsv", cohort=COHORTS),
+            *collect("<results>/{cohort}/phenotype/phenotypes.tsv", cohort=WITH_CLINIC),
+            "<results>/pooled/phenotype/groups.tsv",
+            *collect(
+                "<results>/{cohort}/survival/{table}.tsv", cohort=WITH_CLINIC, table=["cox", "added_value"]
+            ),
+            *collect("<results>/{cohort}/expression/panel.tsv", cohort=WITH_RNA),
+        ],
+        ledgers=collect("<results>/{cohort}/ledger.tsv", cohort=COHORTS),
+    output:
+        directory("<results>/reports/tables"),
+    log:
+        "<logs>/report/write_tables.log",
+    params:
+        config=json.dumps(config),
+        ledgers=each_ledger,
+        version=VERSION,
+    shell:
+        "faceage-bio write-tables --config {params.config:q} {params.ledgers:q} --output {output:q}"
+        " {input.tables:q} > {log:q} 2>&1"
 
 
 # what may be handed to others; a deliberate act, so no part of `all`: snakemake publish
