@@ -172,6 +172,7 @@ def _association_cohort(tables: ReportTables, name: str, config: dict) -> dict:
     return {
         "name": name,
         "face_age_figure": face_age_figure(tables, [name]),
+        "points": bool(len(tables.get("acceleration", "acceleration"))),
         "photos": [row for row in _rows(tables.get("faceage", "summary", name)) if row["term"] != "photos"],
         "summary": _rows(tables.get("acceleration", "summary", name)),
         "bands": _rows(tables.get("acceleration", "age_bands", name)),
