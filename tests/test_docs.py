@@ -387,12 +387,12 @@ def test_the_worked_reading_is_of_the_demo(demo):
     assert f"{found.estimate:.2f} ({found.ci_lower:.2f} to {found.ci_upper:.2f})" in text
     added = {
         "path": "north/survival/added_value.tsv",
-        "question": "beyond age and sex",
-        "measure": "Harrell's C",
+        "comparison": "beyond age and sex",
     }
-    without, with_, more = (
-        row(**added, term=term) for term in ("age + sex", "age + sex + face age", "difference")
+    without, with_ = (
+        row(**added, measure="Harrell's C", term=term) for term in ("age + sex", "age + sex + face age")
     )
+    more = row(**added, measure="difference of Harrell's C")
     assert (
         f"raised C from {without.estimate:.3f} to {with_.estimate:.3f}, difference {more.estimate:+.3f}"
         in text

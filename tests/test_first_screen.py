@@ -176,7 +176,8 @@ def test_proportional_hazards(p, remedy, state):
 def test_deaths_per_parameter(per_term, deaths, state):
     row = {
         "term": "face_age",
-        "model": "face age + age",
+        "step": "+ age",
+        "adjustment": "age",
         "n_events": deaths,
         "estimate": 1.5,
         "events_per_term": per_term,

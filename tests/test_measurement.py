@@ -217,7 +217,7 @@ def test_naive_slope_is_least_squares_without_covariates_too():
 @pytest.mark.parametrize(
     ("x", "y", "message"),
     [
-        (np.arange(10.0), np.arange(10.0), r"10 people are too few .at least 20."),
+        (np.arange(10.0), np.arange(10.0), r"10 participants are too few .at least 20."),
         (np.ones(30), np.arange(30.0), "a spline needs more than 1 distinct values, spread over the range"),
         (np.arange(30.0), np.full(30, 5.0), "without any spread"),
     ],

@@ -13,6 +13,8 @@ from faceage_bio.report import figures, formats, words
 from faceage_bio.report.ladder import ages_sentence
 from faceage_bio.report.pages import association_page, photo_page, survival_page
 from faceage_bio.report.tables import ReportTables, collect
+from faceage_bio.results.reasons import reason
+from faceage_bio.results.row import result_rows as declared_rows
 from faceage_bio.tables import result_rows, write_table
 
 EVIL = "<script>alert('x')</script>"
@@ -110,25 +112,31 @@ def opinion_tables(name, estimate=2.5):
     yield "faceage/summary.tsv", result_rows([uncertain])
 
 
+HAZARD = {
+    "term": "face_age", "exposure": "face_age", "model": "face age + age", "step": "+ age", "adjustment": "age", "covariates": "age",
+}  # fmt: skip
+
+
 def survival_tables(name):
     """Cox models, curves and summary."""
     base = {
         "cohort": name,
         "n": 90,
         "n_events": 40,
-        "analysis": "cox",
+        "question": "cox",
         "measure": "hazard ratio",
         "per": "10 years",
     }
-    found = {"term": "face_age", "estimate": 1.5, "ci_lower": 1.1, "ci_upper": 2.05, "p_value": 0.01}
-    rows = [base | found | {"model": model} for model in ("univariable", "face age + age")]
+    found = HAZARD | {"estimate": 1.5, "ci_lower": 1.1, "ci_upper": 2.05, "p_value": 0.01}
+    alone = {"model": "univariable", "step": "unadjusted", "adjustment": "unadjusted"}
+    rows = [base | found | alone, base | found]
     rows.append(
-        base | {"term": "ecog", "model": "univariable", "note": "not estimated, because ecog does not vary"}
+        base | alone | {"term": "ecog", "exposure": "ecog", "reason": reason("constant", column="ecog")}
     )
-    yield "survival/cox.tsv", result_rows(rows)
+    yield "survival/cox.tsv", declared_rows(rows, "survival/cox")
     curves = [
         pd.DataFrame({
-            "cohort": name, "group": group, "years": [0.0, 1.2, 2.5], "at_risk": [size, size, 10],
+            "cohort": name, "grouping": "all", "group": group, "years": [0.0, 1.2, 2.5], "at_risk": [size, size, 10],
             "events": [0, size - 10, 2], "censored": [0, 0, 8], "survival": [1.0, 0.8, 0.6], "ci_lower": 0.5, "ci_upper": 0.9,
         })
         for group, size in (("all", 90), ("<= 65", 45), ("> 65", 45))
@@ -137,11 +145,13 @@ def survival_tables(name):
     row = {
         "cohort": name,
         "term": "all",
-        "measure": "median survival, years",
-        "note": "not reached",
+        "grouping": "all",
+        "group": "all",
+        "measure": "median survival",
+        "reason": reason("not_reached"),
         "n_events": 40,
     }
-    yield "survival/summary.tsv", result_rows([row])
+    yield "survival/summary.tsv", declared_rows([row], "survival/summary")
 
 
 def write_study(folder, names, n_genes=300, rna=True, survival=True, opinion=False):
@@ -179,23 +189,18 @@ def test_answers_stand_with_estimate_interval_and_numbers(study):
 
 
 def test_an_answer_from_few_deaths_says_so():
-    cox = pd.DataFrame(
-        [
-            {
-                "model": "face age + age",
-                "term": "face_age",
-                "estimate": 2.6,
-                "ci_lower": 0.9,
-                "ci_upper": 7.9,
-                "p_value": 0.09,
-                "n": 55,
-                "n_events": 5,
-                "per": "10 years",
-                "note": "only 2.5 deaths per term",
-            }
-        ]
-    )
-    assert "Not to be relied on: only 2.5 deaths per term." in words.hazard_sentence(cox)
+    few = reason("few_events_per_variable", n_events=5, terms=2, needed=10)
+    row = HAZARD | {
+        "estimate": 2.6,
+        "ci_lower": 0.9,
+        "ci_upper": 7.9,
+        "p_value": 0.09,
+        "n": 55,
+        "n_events": 5,
+    }
+    cox = declared_rows([row | {"per": "10 years", "reason": few}], "survival/cox")
+    caution = "Interpret with caution: sparse data: 5 deaths for 2 terms, fewer than 10 deaths per term."
+    assert caution in words.hazard_sentence(cox)
 
 
 def test_numbers_on_an_axis_stay_as_they_are_where_places_are_rounded():
@@ -239,7 +244,6 @@ def test_without_a_clinic_the_association_page_says_that_survival_did_not_run(st
 def test_the_answers_show_a_few_deaths():
     base = {
         "n": 55,
-        "note": "",
         "n_events": 4,
         "estimate": 1.2,
         "ci_lower": 0.5,
@@ -247,23 +251,15 @@ def test_the_answers_show_a_few_deaths():
         "p_value": 0.6,
         "per": "10 years",
     }
-    cox = result_rows(
-        [base | {"term": "face_age", "model": "face age + age", "cohort": "one", "analysis": "cox"}]
-    )
+    cox = declared_rows([base | HAZARD], "survival/cox")
     assert "55 people, 4 deaths" in words.hazard_sentence(cox)
-    ages = result_rows(
+    ages = declared_rows(
         [
-            base
-            | {
-                "term": term,
-                "model": model,
-                "cohort": "one",
-                "analysis": "age comparison",
-                "step": "unadjusted",
-            }
+            base | {"term": term, "model": model, "step": "unadjusted"}
             for term in ("face_age", "chronological_age", "face age against age")
             for model in ("two models", "one model with both")
-        ]
+        ],
+        "survival/age_comparison",
     )
     assert "55 people, 4 deaths" in ages_sentence(ages)
 

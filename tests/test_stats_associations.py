@@ -316,7 +316,7 @@ def test_perfect_prediction_does_not_break_the_imputation():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"bmi": np.nan}, "nobody has a value of bmi"),
+        ({"bmi": np.nan}, "no participant has a value of bmi"),
         ({"smoking": [f"s{number % 40}" for number in range(300)]}, "40 levels, more than 20"),
     ],
 )

@@ -169,7 +169,7 @@ def test_demo_shows_genes_and_survival(demo):
     page = (demo / "results" / "reports" / "survival.html").read_text()
     assert page.count("Twice the level of CDK6 went with a") >= 2
     cells = table(demo, "healthy/survival/gene_panel.tsv")
-    assert "gene survival in T cell" in set(cells.analysis)
+    assert "gene survival in T cell" in set(cells.question)
     for cohort in ("north", "south"):
         panel = table(demo, f"{cohort}/survival/gene_panel.tsv").set_index("term")
         assert panel.estimate["CDK6"] > 1
@@ -258,7 +258,7 @@ def test_demo_finds_what_was_planted(demo, cohort):
 def test_curves_and_competing_risks_find_what_was_planted(demo):
     for cohort in ("north", "south"):
         summary = table(demo, f"{cohort}/survival/summary.tsv")
-        trend = summary[(summary.grouping == "face_age") & summary.measure.str.startswith("log-rank trend")]
+        trend = summary[(summary.grouping == "face_age") & (summary.measure == "log-rank trend chi-square")]
         assert trend.p_value.item() < 0.01
         risks = table(demo, f"{cohort}/survival/competing_risks.tsv")
         mine = risks[(risks.term == "face_age") & (risks.cause == "cancer")]
@@ -272,7 +272,7 @@ def test_curves_and_competing_risks_find_what_was_planted(demo):
 def test_what_face_age_adds_is_told_and_found(demo):
     for cohort in ("north", "south"):
         rows = table(demo, f"{cohort}/survival/added_value.tsv")
-        first = rows[rows.question == "beyond age and sex"]
+        first = rows[rows.comparison == "beyond age and sex"]
         assert first.p_value[first.kind == "test"].item() < 0.01
         c = first[(first.measure == "Harrell's C") & (first.kind == "difference")]
         assert c.estimate.item() > 0

@@ -381,7 +381,7 @@ def _cox_rows(
     except FitError as error:
         return [base | {"term": RATE, "per": "1 year per year", "note": f"not estimated, because {error}"}]
     dropped = f"without {', '.join(design.constant)}, which does not vary" if design.constant else ""
-    note = "; ".join(part for part in (fit.note, without, dropped) if part)
+    note = "; ".join(part for part in (*map(str, fit.reasons), without, dropped) if part)
     return [
         base | {
             "term": term, "per": units.get(term, (1.0, ""))[1], "estimate": row.hazard_ratio, "ci_lower": row.ci_lower,

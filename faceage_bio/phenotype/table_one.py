@@ -18,7 +18,7 @@ from faceage_bio.tables import result_rows
 
 ALL = "all"
 TERTILES = "tertiles"
-THIRDS = ("lowest third", "middle third", "highest third")
+THIRDS = ("lowest tertile", "middle tertile", "highest tertile")
 AVERAGE, LARGEST = "mean of all pairs", "largest of all pairs"
 NOT_KNOWN = "not estimated, because nobody has a value"
 

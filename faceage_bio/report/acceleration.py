@@ -81,7 +81,7 @@ def _hazards(tables: ReportTables, name: str) -> dict:
     places = {} if not len(known) else dict(zip(known["term"], known["fitted_in"], strict=True))
     pairs = []
     for term, rows in table.groupby("term", sort=False):
-        alone, with_age = rows[rows["adjustment"] == "none"], rows[rows["adjustment"] == "age"]
+        alone, with_age = rows[rows["adjustment"] == "unadjusted"], rows[rows["adjustment"] == "age"]
         if len(alone) != 1 or len(with_age) != 1:
             raise TableError(
                 f"the hazard ratios of '{term}' in '{name}' need one row alone and one with age; run compare-definitions again."

@@ -9,9 +9,11 @@ from dataclasses import dataclass
 import pandas as pd
 
 from faceage_bio.report import words
+from faceage_bio.report.expression_quality import INSEPARABLE
 from faceage_bio.report.fairness import complete
 from faceage_bio.report.formats import count, number, p_value, signed
 from faceage_bio.report.tables import ReportTables
+from faceage_bio.results.reasons import decode
 
 OK, LOOK, PROBLEM, NOT_RUN = "ok", "look", "problem", "not run"
 
@@ -119,15 +121,15 @@ def events_per_parameter(tables: ReportTables, config: dict) -> Check:
     name = "Deaths per parameter"
     found = []
     for cohort, rows in _rows(tables, "survival", "cox", config):
-        mine = rows[(rows["term"] == "face_age") & (rows["model"] != "univariable")]
-        known = mine[mine["events_per_term"].notna()] if "events_per_term" in mine else mine.head(0)
-        found += [(row.events_per_term, row.model, cohort) for row in known.itertuples()]
+        mine = rows[(rows["term"] == "face_age") & (rows["adjustment"] != "unadjusted")]
+        known = mine[mine["events_per_term"].notna()]
+        found += [(row.events_per_term, row.step, cohort) for row in known.itertuples()]
     if not found:
         return Check(name, NOT_RUN, "no Cox model was fitted", "survival")
-    fewest, model, cohort = min(found)
-    which = "face age + age" if model == "face age + age" else "the largest model"
+    fewest, step, cohort = min(found)
+    which = "face age + age" if step == "+ age" else "the largest model"
     said = f"fewest: {number(fewest, 1)} deaths per term in {which}, {cohort}"
-    headline = min((one[0] for one in found if one[1] == "face age + age"), default=fewest)
+    headline = min((one[0] for one in found if one[1] == "+ age"), default=fewest)
     state = PROBLEM if headline < DEATHS[1] else LOOK if fewest < DEATHS[0] else OK
     return Check(name, state, said, f"ladder-{cohort}")
 
@@ -172,7 +174,7 @@ def site_and_camera(tables: ReportTables, config: dict) -> Check:
         ]
     for cohort, rows in _rows(tables, "survival", "sites", config):
         mine = rows[
-            rows["measure"].str.startswith("interaction")
+            (rows["measure"] == "interaction chi-square")
             & rows["p_value"].notna()
             & (rows["step"] == "+ age")
         ]
@@ -183,7 +185,7 @@ def site_and_camera(tables: ReportTables, config: dict) -> Check:
     stuck = [
         cohort
         for cohort, rows in _rows(tables, "expression", "confounding", config)
-        if rows["note"].str.contains("cannot be told apart").any()
+        if any(one.code == INSEPARABLE for cell in rows["reason"] for one in decode(cell))
     ]
     if not found and not stuck:
         return Check(name, NOT_RUN, "no column of sites or cameras could be tested", link)

@@ -9,7 +9,7 @@ from faceage_bio.report import figures
 from faceage_bio.report.formats import increase, p_scientific, p_value
 from faceage_bio.report.tables import ReportTables
 
-HAZARDS = {"univariable": "unadjusted", "face age + age": "adjusted for age"}
+HAZARDS = {"unadjusted": "unadjusted", "+ age": "adjusted for age"}  # by step
 GENES = {
     ("raw gap", "age_gap"): "age gap, unadjusted", ("together", "age_acceleration"): "age acceleration",
     ("together", "chronological_age"): "chronological age",
@@ -21,7 +21,7 @@ def cohort_forest(tables: ReportTables, config: dict) -> dict:
     """Two figures; empty where fewer than two cohorts have an estimate."""
     gene = config["expression"]["panel"][0]
     cox = _known(tables.get("survival", "cox"))
-    cox = cox[(cox["term"] == "face_age") & cox["model"].isin(HAZARDS)] if len(cox) else cox
+    cox = cox[(cox["term"] == cox["exposure"]) & (cox["term"] == "face_age") & cox["step"].isin(HAZARDS)]
     panel = _known(tables.get("expression", "panel"))
     panel = panel[panel["term"] == gene] if len(panel) else panel
     kinds = (
@@ -33,7 +33,7 @@ def cohort_forest(tables: ReportTables, config: dict) -> dict:
     panel = panel[panel["kind"] != ""]
     return {
         "hazards": _figure(
-            cox.assign(kind=cox["model"].map(HAZARDS)) if len(cox) else cox, config, 1.0,
+            cox.assign(kind=cox["step"].map(HAZARDS)), config, 1.0,
             [("unadjusted", GREY), ("adjusted for age", figures.BLUE)], "Hazard ratio for death per {increase} in face age",
         ),
         "genes": _figure(
@@ -54,10 +54,10 @@ def _figure(
 ) -> Markup:  # fmt: skip
     if not len(rows) or rows["cohort"].nunique() < 2:
         return Markup("")
-    several = rows["analysis"].nunique() > 1
+    several = rows["question"].nunique() > 1
     rows = rows.assign(
         place=rows["cohort"].map({name: place for place, name in enumerate(config["cohorts"])}),
-        label=rows["cohort"] + (", " + rows["analysis"] if several else ""),
+        label=rows["cohort"] + (", " + rows["question"] if several else ""),
     ).sort_values("place", kind="stable")
     logarithmic = reference == 1
     title = title.format(increase=increase(rows["per"].iloc[0])) + (" (log scale)" if logarithmic else "")

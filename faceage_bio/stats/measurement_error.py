@@ -58,9 +58,7 @@ def correct_slope(
     variance = float(rest @ rest) / df
     reliability = 1 - error_sd**2 / variance
     if reliability < LEAST_RELIABLE:
-        raise FitError(
-            f"measurement error leaves a reliability of {reliability:.2f}, and below {LEAST_RELIABLE} a correction is mostly noise"
-        )
+        raise FitError("unreliable", reliability=f"{reliability:.2f}", needed=LEAST_RELIABLE)
     # the variances of two variance estimates, as of normal values
     noise = (error_sd**2 / variance) ** 2 * (2 / error_df + 2 / df)
     slope = row["estimate"] / reliability
@@ -120,7 +118,7 @@ def simex_slope(
         for values in (slopes, variances)
     )
     if variance <= 0:
-        raise FitError("SIMEX gives no positive variance")
+        raise FitError("simex_variance")
     return slope, float(np.sqrt(variance))
 
 
