@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from faceage_bio.columns import COHORT, LEDGER_COLUMNS, PHOTO, RESULT_COLUMNS, SAMPLE, SUBJECT
+from faceage_bio.columns import COHORT, LEDGER_COLUMNS, PHOTO, SAMPLE, SUBJECT
 from faceage_bio.errors import CohortError, FitError, TableError, examples
 from faceage_bio.results.row import WORDS, is_result, restore, without_empty
 
@@ -315,10 +315,3 @@ def ledger_rows(rows: Sequence[dict] | pd.DataFrame) -> pd.DataFrame:
 def read_ledger(path: Path | str) -> pd.DataFrame:
     """A ledger as text, so that identifiers such as 007 stay what they are."""
     return pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False)
-
-
-def result_rows(rows: Sequence[dict] | pd.DataFrame) -> pd.DataFrame:
-    """Rows of a tidy result table: the columns all result tables share first, further ones after them."""
-    table = pd.DataFrame(rows)
-    further = [column for column in table.columns if column not in RESULT_COLUMNS]
-    return table.reindex(columns=[*RESULT_COLUMNS, *further])

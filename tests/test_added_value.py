@@ -281,7 +281,7 @@ def test_the_page_says_it_in_a_sentence(page, found):
     assert "face age adds to age" in text
     assert "AUC at 6 months" in text
     assert "AUC at 24 months" in text
-    assert "observed over predicted risk at each time" in text
+    assert "calibration slope and observed/expected ratio at each time" in text
     assert text.count("<figcaption><b>Decision curves") == 3
 
 
@@ -315,7 +315,7 @@ def test_the_page_without_deaths_times_or_tables_says_why(tmp_path):
     text = told("c", late.assign(entry_years=late.followup_years / 3), times=[1.0])
     assert "a participant enters late" in text
     bare = survival_page(collect([tmp_path / "c" / "c" / "survival" / "cox.tsv"]), config_of(["c"]), [])
-    assert "What face age adds: not run" in bare
+    assert "<strong>Added prognostic value</strong>: no follow-up, or too few events" in bare
 
 
 def test_every_calibration_point_and_every_threshold_is_drawn(found, monkeypatch):

@@ -166,25 +166,19 @@ def test_pages_have_each_id_once_and_headings_in_order(both_pages):
         pages.check_structure(page)
 
 
-@pytest.mark.parametrize(
-    "name", [name for name in pages.SHARED if name not in ("stress", "groups", "phenotypes")]
-)
-def test_the_survival_page_shows_what_the_association_page_shows(both_pages, name):
-    association, survival = (pages.section(page, name) for page in both_pages)
-    assert len(survival) > 2000
-    assert survival == association
+def test_hazard_ratios_of_definitions_are_on_the_survival_page(both_pages):
+    association, page = both_pages
+    assert page.count("hazard ratio for death by definition</caption>") == 2
+    assert "Adjusted for age: hazard ratio" in page
+    assert "residual of a line, from reference people" in page
+    assert "z-score against people of the same age and sex" in page
+    assert "hazard ratio for death by definition" not in association
+    assert len(pages.section(association, "definitions")) > 2000
+    assert not pages.section(page, "definitions")
 
 
-def test_the_hazards_of_definitions_stand_on_both_pages(both_pages):
-    for page in both_pages:
-        assert page.count("definitions side by side, hazard of death</caption>") == 2
-        assert "With age: hazard ratio" in page
-        assert "residual of a line, from reference people" in page
-        assert "z-score against people of the same age and sex" in page
-
-
-def test_without_these_tables_there_is_no_appendix():
+def test_without_these_tables_the_section_is_not_run():
     settings = check_config({"cohorts": {"c": {"face_ages": "f"}}}).model_dump(mode="json")
     page = survival_page(collect([]), settings, [])
-    assert 'id="appendix"' not in page
+    assert "<strong>Survival by definition of age acceleration</strong>: no follow-up" in page
     pages.check_structure(page)

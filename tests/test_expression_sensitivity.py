@@ -287,13 +287,12 @@ def test_the_page_shows_variants_and_a_card_for_each_gene(tmp_path):
     config = config_of(["one"], expression={"panel": PANEL})
     page = association_page(collect(sorted(tmp_path.rglob("*.tsv"))), config, [CARD])
     for text in ("Without any one sample the estimate lies between", "hidden component whatever their cause",
-                 "not estimated, because not given", "A card for each gene", "CELLAGE (falls)", "nobody&#39;s own value is shown",
-                 "Hazard ratio of death per doubling: 1.53", "In none of the shipped sets", "Not estimated, because it was not tested"):  # fmt: skip
+                 "not estimated, because not given", "Prespecified genes, one by one</h2>", "CELLAGE (falls)", "nobody&#39;s own value is shown",
+                 "In none of the included sets", "Not shown, because it was not tested"):  # fmt: skip
         assert text in page or text.replace("&#39;", "'") in page, text
     assert page.count('<details class="card">') == len(PANEL)
     nothing = association_page(collect([]), config, [CARD])
-    assert "A card for each gene" not in nothing
-    assert "Gene cards" not in nothing
+    assert "<strong>Prespecified genes, one by one</strong>: no RNA counts" in nothing
 
 
 def test_the_command_runs_on_plain_tables(tmp_path):

@@ -84,16 +84,16 @@ def cox_table(cohort):
     return declared_rows(rows, "survival/cox")
 
 
-def comparison_table(cohort, analysis, contrasts):
-    base = {"cohort": cohort, "analysis": analysis, "measure": "years"}
+def comparison_table(cohort, question, name, contrasts):
+    base = {"cohort": cohort, "question": question, "measure": "mean difference"}
     rows = []
     for k, (term, per) in enumerate(contrasts.items()):
-        for adjustment, shift in (("none (raw age gap)", 0.0), ("age, sex", 0.5)):
+        for adjustment, covariates, shift in (("unadjusted", "", 0.0), ("minimal", "age, sex", 0.5)):
             rows.append(base | {
-                "term": term, "per": per, "adjustment": adjustment, "estimate": -0.4 + 2 * k + shift, "ci_lower": -2 + 2 * k,
+                "term": term, "per": per, "adjustment": adjustment, "covariates": covariates, "estimate": -0.4 + 2 * k + shift, "ci_lower": -2 + 2 * k,
                 "ci_upper": 2.5 + 3 * k, "p_value": 0.9 / 10**k, "n": 112 - k, "q_value": 0.95 / 10**k if shift else MISSING,
             })  # fmt: skip
-    return result_rows(rows)
+    return declared_rows(rows, name)
 
 
 GENES = ["CDK6", "=SUM(A1)", "a_b"]
@@ -136,9 +136,9 @@ def results(tmp_path_factory) -> Path:
         write_table(table_of_people(cohort), folder / cohort / "phenotype/table_one.tsv")
         write_table(cox_table(cohort), folder / cohort / "survival/cox.tsv")
         write_table(added_value_table(cohort), folder / cohort / "survival/added_value.tsv")
-        write_table(comparison_table(cohort, "phenotype", CONTRASTS), folder / cohort / "phenotype/phenotypes.tsv")  # fmt: skip
+        write_table(comparison_table(cohort, "phenotype", "phenotype/phenotypes", CONTRASTS), folder / cohort / "phenotype/phenotypes.tsv")  # fmt: skip
     write_table(panel_table("north"), folder / "north/expression/panel.tsv")
-    groups = comparison_table("pooled", "groups", {"group: cancer vs reference": ""})
+    groups = comparison_table("pooled", "groups", "phenotype/groups", {"group: cancer vs reference": ""})
     write_table(groups, folder / "pooled/phenotype/groups.tsv")
     (folder / "reports").mkdir()
     (folder / "reports/survival.html").write_text("<html></html>")

@@ -186,10 +186,10 @@ def test_curves_with_missing_numbers_are_drawn(tmp_path):
 
 def test_without_causes_or_people_the_page_says_why(tmp_path):
     text = page(tmp_path / "a", data_of().drop(columns="cause"))
-    assert "Competing risks: not run" in text
+    assert "<li><strong>Competing risks: death from cancer</strong>: no cause of death is known" in text
     assert "no cause of death is known; give the clinic table a column &#39;cause&#39;" in text
     text = page(tmp_path / "b", data_of().head(0))
-    assert "Curves: not run" in text
+    assert "<strong>Overall survival by prespecified groups</strong>: " in text
     assert "no participant has follow-up" in text
 
 

@@ -68,7 +68,7 @@ def test_words_that_look_like_numbers_stay_words(tmp_path):
     st.text(max_size=30), st.integers(0, 10**6), st.floats(allow_nan=False, allow_infinity=False, width=32)
 )
 def test_reasons_survive_a_table(text, number, share):
-    reasons = [reason("unspecified", text=text), reason("few_events", n_events=number, needed=share)]
+    reasons = [reason("constant", column=text), reason("few_events", n_events=number, needed=share)]
     read = decode(encode(reasons))
     assert [str(one) for one in read] == [str(one) for one in reasons]
     assert status_of(encode(reasons)) == "not_estimated"

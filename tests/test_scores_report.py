@@ -73,7 +73,7 @@ def test_the_fixed_cut_is_told_in_a_plain_sentence(tables):
 def test_groups_hazards_and_publication_are_on_the_page(tables):
     page = survival_page(tables, CONFIG, [CARD])
     assert "Hazard ratio against group B" in page
-    assert "from the publication and not from these people" in page
+    assert "<strong>Published values, for comparison</strong>" in page
     assert "862 people" in page
     assert "group C: the value is not in the text" in page
     assert "neither model is part of the other" in page
@@ -113,7 +113,7 @@ def test_small_groups_are_on_the_page(tmp_path):
     by_age = {line["group"]: line for line in section(tables)[0]["groups"] if line["version"] == "age"}
     assert by_age["C"]["median"]["n"] == 2
     page = survival_page(tables, CONFIG, [CARD])
-    part = page[page.index("A clinical score") :]
+    part = page[page.index('<h2 id="scores">') :]
     assert f">{by_age['C']['median']['estimate']:.1f} " in part
 
 
@@ -135,7 +135,7 @@ def test_missing_numbers_are_dashes(tables):
 def test_a_cohort_without_the_columns_says_which(tmp_path):
     tables = write_tables(tmp_path, data.people().drop(columns="ecog"))
     page = survival_page(tables, CONFIG, [CARD])
-    assert "TEACHH (publication): not run</strong>, because the clinic table has no ecog." in page
+    assert "TEACHH (publication): not run, because the clinic table has no ecog." in page
     assert scores_section(collect([]), "one", CONFIG) == {"scores": []}
 
 

@@ -462,7 +462,7 @@ def test_the_page_tells_variants_apart_from_expression(tmp_path):
     assert "Rare variants of CDKN2A: +" in part
     assert "1 of 2 genes had q below 0.05 in either test; 1 of the panel have no estimate." in part
     assert "not estimated, because the genotypes have no variant of it" in part
-    assert "two, DNA variants: not run</strong>, because no variants are given" in part
+    assert "Not run for two: no genotypes." in part
     assert "<svg" in part
     methods = page[page.index("<strong>DNA variants</strong>") :]
     assert "at most 0.01" in methods

@@ -27,7 +27,8 @@ from faceage_bio.results.tables import count_columns, is_declared, key_of, never
 from faceage_bio.tables import read_table, sha256_of, write_bytes, write_table, zipped
 
 PAGES = {
-    "association.html": pages.association_page, "survival.html": pages.survival_page, "photos.html": pages.photo_page,
+    "index.html": pages.index_page, "association.html": pages.association_page, "survival.html": pages.survival_page,
+    "photos.html": pages.photo_page,
 }  # fmt: skip
 MANIFEST, ABOUT = "manifest.json", "README.txt"
 DRAWN = re.compile(
@@ -35,8 +36,8 @@ DRAWN = re.compile(
 )  # names in figures, numbered by the renderer through all that it ever drew
 SHARED = """Results of faceage_bio, version {version}.
 
-Pages open in a browser without a network. They are rendered from the folders in tables/, which hold every result table that may leave.
-The files in tables/ itself are the tables of a paper, made from the same: Word, LaTeX (booktabs) and TSV.
+index.html is the summary. Pages open in a browser without a network. They are rendered from the folders in tables/, which hold every result table
+that may leave. The files in tables/ itself are the tables of a paper, made from the same: Word, LaTeX (booktabs) and TSV.
 {rule}
 manifest.json lists per table what was rounded and redacted, and the files with their SHA-256.
 

@@ -5,6 +5,7 @@ from markupsafe import Markup
 
 from faceage_bio.report import figures_survival
 from faceage_bio.report.formats import p_value, people
+from faceage_bio.report.plot import WIDTH
 from faceage_bio.report.tables import ReportTables
 from faceage_bio.report.words import term, why_not
 from faceage_bio.results.reasons import NOT_ESTIMATED, decode, encode, in_words
@@ -15,7 +16,7 @@ HAZARD_RATIOS = ("cause-specific hazard ratio", "subdistribution hazard ratio")
 CURVE = ["group", "panel", "years", "height", "ci_lower", "ci_upper", "censored"]  # of `step_curves`
 
 
-def curves_section(tables: ReportTables, name: str, config: dict) -> dict:
+def curves_section(tables: ReportTables, name: str, config: dict, width: float = WIDTH) -> dict:
     """Kaplan-Meier curves and what is read off them, one part for each declared grouping (curves.html.j2)."""
     settings = config["survival"]
     summary = tables.get("survival", "summary", name)
@@ -35,7 +36,7 @@ def curves_section(tables: ReportTables, name: str, config: dict) -> dict:
         parts.append({
             "title": term(grouping).replace("_", " "), "detail": _detail(tests), "lines": lines, "tests": tests,
             "tests_remark": _remark(tests[0]) if tests else "", "reference": _reference(lines),
-            "figure": _km_figure(curves, at_risk, grouping, lines, tests, config), "at_risk": _risk_rows(at_risk, grouping, order),
+            "figure": _km_figure(curves, at_risk, grouping, lines, tests, config, width), "at_risk": _risk_rows(at_risk, grouping, order),
         })  # fmt: skip
     return {"curves": parts, "curves_overall": everybody, "curves_why": why if not len(curves) else ""}
 
@@ -151,6 +152,7 @@ def _km_figure(
     lines: list[dict],
     tests: list[dict],
     config: dict,
+    width: float = WIDTH,
 ) -> Markup:
     """Kaplan-Meier curves of a grouping, with the log-rank p and the medians of its table."""
     mine = curves[curves["grouping"] == grouping] if len(curves) else curves
@@ -164,7 +166,7 @@ def _km_figure(
         shown.reindex(columns=CURVE), _numbers(at_risk, grouping), order,
         [figures_survival.Panel("survival", "Overall survival", test)], time_title(config["survival"]),
         f"Kaplan-Meier curves by {term(grouping).replace('_', ' ')} with 95% confidence bands, censoring ticks and numbers at risk",
-        medians=medians,
+        medians=medians, width=width,
     )  # fmt: skip
     return Markup(figure)
 

@@ -1,13 +1,14 @@
 """The tidy tables that a report is made of, known by their place {cohort}/{room}/{table}.tsv."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
 from faceage_bio.columns import AGE, COHORT, FACE_AGE
+from faceage_bio.report.words import covariates, measure_words
 from faceage_bio.results.reasons import in_words
 from faceage_bio.results.row import FIRST, LAST, NUMBERS, by_cell, columns_of, is_result
 from faceage_bio.results.tables import TABLES
@@ -77,7 +78,16 @@ def _below_each_other(tables: list[pd.DataFrame]) -> pd.DataFrame:
     return pd.concat(filled, ignore_index=True).reindex(columns=list(columns))
 
 
-WORDS = ("note", "question", "per", "model", "adjustment", "term", "measure", "analysis")
+WORDS = ("note", "question", "per", "model", "adjustment", "term", "measure")
+
+
+def _said_once(table: pd.DataFrame, columns: list[str], say: Callable[[dict], str]) -> list[str]:
+    """What a function says of these columns, asked once for each different row."""
+    keys = list(
+        zip(*(table[name].astype(object).where(table[name].notna(), None) for name in columns), strict=True)
+    )
+    words = {key: say(dict(zip(columns, key, strict=True))) for key in dict.fromkeys(keys)}
+    return [words[key] for key in keys]
 
 
 def _complete(table: pd.DataFrame, key: str) -> pd.DataFrame:
@@ -90,6 +100,8 @@ def _complete(table: pd.DataFrame, key: str) -> pd.DataFrame:
         keys = [name for name in TABLES[key].keys if table[name].dtype == object or table[name].isna().all()]
         words = [*(name for name in (*FIRST, *LAST) if name not in NUMBERS), *keys]
         table[words] = table[words].astype(object).fillna("")
+        table["measured"] = _said_once(table, ["measure", "horizon", "unit", "df"], measure_words)
+        table["held"] = by_cell(table["covariates"], covariates)
     for column in WORDS:
         if column not in table:
             table[column] = ""

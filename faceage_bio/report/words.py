@@ -147,26 +147,26 @@ def hazard_sentence(cox: pd.DataFrame, min_cell: int | None = None) -> str:
 
 
 def group_sentence(groups: pd.DataFrame) -> str:
-    """Cancer against reference people."""
-    adjusted = groups[groups.adjustment.str.startswith("age") & groups.estimate.notna()]
+    """Cancer against controls."""
+    adjusted = groups[(groups.adjustment != "unadjusted") & groups.estimate.notna()]
     if not len(adjusted):
         why = groups.note[groups.note != ""]
-        return f"People with cancer against reference people: {why.iloc[0] if len(why) else 'not run'}."
+        return f"Cancer against controls: {why.iloc[0] if len(why) else 'not run'}."
     row = adjusted.iloc[0]
-    raw = groups[groups.adjustment.str.startswith("none") & (groups.term == row.term)].iloc[0]
+    raw = groups[(groups.adjustment == "unadjusted") & (groups.term == row.term)].iloc[0]
     older = "older" if row.estimate >= 0 else "younger"
     return (
-        f"People with cancer looked {number(abs(row.estimate), 1)} years {older} than reference people of the same age "
-        f"(95 % interval {interval(row.ci_lower, row.ci_upper, 1)}, p {_p(row.p_value)}; {count(row.n)} people). "
-        f"Raw age gap: {signed(raw.estimate)} years ({interval(raw.ci_lower, raw.ci_upper, 1)})."
+        f"Participants with cancer had a face age {number(abs(row.estimate), 1)} years {older} than controls of the same age "
+        f"(95% CI {interval(row.ci_lower, row.ci_upper, 1)}, p {_p(row.p_value)}; n = {count(row.n)}). "
+        f"Unadjusted difference of the age gap: {signed(raw.estimate)} years (95% CI {interval(raw.ci_lower, raw.ci_upper, 1)})."
     )
 
 
 def agreement_sentence(rows: pd.DataFrame) -> str:
     """How far a second age model agrees with the first."""
-    by_measure = {row.measure.split(",")[0]: row for row in rows.itertuples()}
+    by_measure = {row.measure: row for row in rows.itertuples()}
     bias = by_measure["bias"]
-    other = bias.adjustment.removeprefix("minus ")
+    other = bias.reference
     if pd.isna(bias.estimate):
         return f"{bias.term} against {other}: {bias.note}."
     lower, upper = by_measure["lower limit of agreement"], by_measure["upper limit of agreement"]

@@ -15,7 +15,15 @@ FIRST = (
     "n", "n_events",
 )  # fmt: skip
 LAST = ("adjustment", "covariates", "model", "status", "reason")
-ESTIMATES = ("estimate", "ci_lower", "ci_upper", "standard_error", "statistic", "p_value", "q_value")  # a row that was not estimated has none
+ESTIMATES = (
+    "estimate",
+    "ci_lower",
+    "ci_upper",
+    "standard_error",
+    "statistic",
+    "p_value",
+    "q_value",
+)  # a row that was not estimated has none
 NUMBERS = (*ESTIMATES, "horizon", "df", "n", "n_events")
 WORDS = tuple(name for name in (*FIRST, *LAST) if name not in NUMBERS)
 ROLES = ("primary", "secondary", "exploratory")
@@ -135,4 +143,3 @@ def _cell(value: object) -> str:
     if isinstance(value, list | tuple):
         return encode(value)
     return value if isinstance(value, str) else ""
-

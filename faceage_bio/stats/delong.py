@@ -117,4 +117,6 @@ def normal_estimate(
         float(np.clip(value - half, low, high)),
         float(np.clip(value + half, low, high)),
         float(p_value),
+        float(error),
+        float((value - null) / error),
     )

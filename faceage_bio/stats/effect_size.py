@@ -30,7 +30,7 @@ def hedges_g(a: np.ndarray, b: np.ndarray) -> StandardisedDifference:
     """
     a, b = np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)
     if min(len(a), len(b)) < 2:
-        raise FitError("group_of_one")
+        raise FitError("small_group", needed=2)
     df = len(a) + len(b) - 2
     pooled = np.sqrt(((len(a) - 1) * a.var(ddof=1) + (len(b) - 1) * b.var(ddof=1)) / df)
     if pooled == 0:

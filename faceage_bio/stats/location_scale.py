@@ -48,7 +48,7 @@ def fit_location_scale(x: np.ndarray, y: np.ndarray) -> LocationScale:
     """
     x, y = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
     if len(x) < MIN_VALUES:
-        raise FitError("too_few_participants", n=len(x), needed=MIN_VALUES)
+        raise FitError("too_few_for_curve", n=len(x), needed=MIN_VALUES)
     knots = place_knots(x, MEAN_DF)
     mean_design, scale_design = _designs(x, knots)
     scale_terms = np.zeros(2)
@@ -77,7 +77,7 @@ def fit_location_scale(x: np.ndarray, y: np.ndarray) -> LocationScale:
                 knots, mean_terms, scale_terms, float(x.min()), float(x.max()), float(likelihood)
             )
         previous = now
-    raise FitError("location_scale_not_converged")
+    raise FitError("no_convergence", model="the model of mean and standard deviation")
 
 
 def _designs(x: np.ndarray, knots: Knots) -> tuple[np.ndarray, np.ndarray]:

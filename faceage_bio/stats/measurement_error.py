@@ -68,7 +68,7 @@ def correct_slope(
     draws = np.concatenate(
         [half, -half], axis=1
     )  # each with its opposite, so that chance hardly moves the slope
-    naive = Estimate(*(float(row[name]) for name in ("estimate", "ci_lower", "ci_upper", "p_value")))
+    naive = Estimate.of(row)
     width = len(y) - design.shape[1] - 1
     return Corrected(
         naive, _with_interval(slope, error, width),
@@ -133,4 +133,6 @@ def _with_interval(estimate: float, error: float, df: int) -> Estimate:
         float(estimate - half),
         float(estimate + half),
         float(2 * stats.t.sf(abs(estimate) / error, df)),
+        float(error),
+        float(estimate / error),
     )
