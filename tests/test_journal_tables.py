@@ -23,10 +23,13 @@ from faceage_bio.release.known import Known
 from faceage_bio.release.rounding import midpoint
 from faceage_bio.report.formats import clinical_p, confidence_interval, gene_p
 from faceage_bio.report.journal_tables import Gene, JournalTable, Row, journal_tables, plain
+from faceage_bio.report.pages import association_page, photo_page
 from faceage_bio.report.table_files import PREFIX, SPECIAL, latex_table, rendered, write_tables
-from faceage_bio.report.tables import collect
+from faceage_bio.report.tables import ReportTables, collect
 from faceage_bio.report.word_table import word_table
 from faceage_bio.tables import LEDGER_COLUMNS, read_text_table, result_rows, write_table
+from tests.test_expression_quality import study as quality_study
+from tests.test_expression_quality import tables_of as quality_tables
 from tests.test_report import config_of
 
 HOSTILE = ["=cmd|' /C calc'!A0", r"50% & $x_1$ {a}\b ~^ #2 <i>", "@a\x0b\tb", "-1+2", '"quoted"']
@@ -147,6 +150,12 @@ def tables(results):
     return collect(sorted(results.glob("*/*/*.tsv")))
 
 
+@pytest.fixture(scope="module")
+def files(tables):
+    """The internal files by name."""
+    return rendered(tables, CONFIG, internal=True)
+
+
 # ------------------------------------------------------------------------------ what a file says
 
 
@@ -189,8 +198,7 @@ def lines_of(files: dict[str, bytes], name: str) -> dict[str, list[list[str]]]:
     return {kind: [row for row in lines if len(row) > 1 and any(row[1:])] for kind, lines in rows.items()}
 
 
-def test_the_three_files_say_the_same(tables):
-    files = rendered(tables, CONFIG, internal=True)
+def test_the_three_files_say_the_same(tables, files):
     made = journal_tables(tables, CONFIG)
     assert [table.name for table in made] == ["table_1", "table_1_north", "table_1_south", "cox_models", "group_comparisons", "gene_panel_north", "key_results"]  # fmt: skip
     assert set(files) == {f"{PREFIX}{table.name}.{kind}" for table in made for kind in ("docx", "tex", "tsv")}
@@ -213,8 +221,8 @@ def numbers(cell: str) -> list[float]:
 
 
 @pytest.mark.parametrize("kind", ["docx", "tex", "tsv"])
-def test_hazard_ratios_are_those_of_the_result_table(results, tables, kind):
-    lines = lines_of(rendered(tables, CONFIG, internal=True), PREFIX + "cox_models")[kind]
+def test_hazard_ratios_are_those_of_the_result_table(results, files, kind):
+    lines = lines_of(files, PREFIX + "cox_models")[kind]
     lines = [row for row in lines if row[1].startswith(tuple("0123456789"))]
     cox = pd.read_csv(results / "north/survival/cox.tsv", sep="\t")
     kept = cox[(cox.term == cox.exposure) & cox.estimate.notna() & (cox.per != "10 years") | (cox.term == "face_age")]  # fmt: skip
@@ -225,24 +233,20 @@ def test_hazard_ratios_are_those_of_the_result_table(results, tables, kind):
         assert row[2] == ("<0.001" if own.p_value < 0.001 else f"{own.p_value:.3f}")
         assert [int(cell) for cell in row[3:]] == [own.n, own.n_events]
         assert row[1].endswith("*") == bool(own.events_per_term < 10)
-    text = (rendered(tables, CONFIG, internal=True)[f"{PREFIX}cox_models.tsv"]).decode()
+    text = files[f"{PREFIX}cox_models.tsv"].decode()
     assert "Not estimated in north: chronological age (4 deaths are too few)." in text
     assert "9.99" not in text  # of a covariate
     assert "8.88" not in text  # per 10 years, where the SD is given
 
 
 @pytest.mark.parametrize("kind", ["docx", "tex", "tsv"])
-def test_table_1_holds_the_participants(tables, kind):
-    lines = lines_of(rendered(tables, CONFIG, internal=True), PREFIX + "table_1_north")[kind]
+def test_table_1_holds_the_participants(files, kind):
+    lines = lines_of(files, PREFIX + "table_1_north")[kind]
     rows = {row[0].removeprefix("'"): row[1:] for row in lines}  # names of rows of age, then of BMI
     own = people()
     thirds = pd.qcut(own["age_acceleration"], 3, labels=False)
     parts = [own, *(own[thirds == k] for k in range(3))]
-    heads = (
-        word_rows(rendered(tables, CONFIG, internal=True)[f"{PREFIX}table_1_north.docx"])[0]
-        if kind == "docx"
-        else None
-    )
+    heads = word_rows(files[f"{PREFIX}table_1_north.docx"])[0] if kind == "docx" else None
     if heads:
         assert [head.split("n = ")[-1] for head in heads[1:5]] == [str(len(part)) for part in parts]
     bmi = [part["bmi"].dropna() for part in parts]
@@ -256,8 +260,7 @@ def test_table_1_holds_the_participants(tables, kind):
     assert "race" not in "".join(rows).lower()
 
 
-def test_comparisons_and_genes_are_those_of_the_result_tables(tables):
-    files = rendered(tables, CONFIG, internal=True)
+def test_comparisons_and_genes_are_those_of_the_result_tables(files):
     shown = {row[0]: row[1:] for row in lines_of(files, PREFIX + "group_comparisons")["docx"]}
     assert shown["Cancer vs controls"] == ["112", "−0.4 (−2.0 to 2.5)", "0.900", "0.1 (−2.0 to 2.5)", "0.900", "0.950", "Age, sex"]  # fmt: skip
     assert shown["BMI, per 5 kg/m²"] == ["110", "3.6 (2.0–8.5)", "0.009", "4.1 (2.0–8.5)", "0.009", "0.009", "Age, sex"]  # fmt: skip
@@ -270,8 +273,8 @@ def test_comparisons_and_genes_are_those_of_the_result_tables(tables):
     assert b"Not estimated in plasma cell (6 samples are too few)." in files[f"{PREFIX}gene_panel_north.tsv"]
 
 
-def test_key_results_are_those_of_the_result_tables(tables):
-    rows = tsv_rows(rendered(tables, CONFIG, internal=True)[f"{PREFIX}key_results.tsv"])
+def test_key_results_are_those_of_the_result_tables(files):
+    rows = tsv_rows(files[f"{PREFIX}key_results.tsv"])
     heads = [row[0] for row in rows if not any(row[1:])]
     assert heads[:5] == [
         "Overall survival: hazard ratio for death per 10-year increase in face age",
@@ -283,6 +286,34 @@ def test_key_results_are_those_of_the_result_tables(tables):
     place = [row[0] for row in rows].index(heads[0])
     assert rows[place + 1] == ["north", "Age", "1.64 (1.21–2.33)", "0.010", "–", "113", "78", "1.50 (1.10–2.00)"]  # fmt: skip
     assert ["north", "Age, sex", "0.065 (0.006–0.124)", "<0.001", "–", "113", "78", "0.643 (0.577–0.709)"] in rows  # fmt: skip
+
+
+def test_rows_with_declared_columns_give_the_same_tables(tables):
+    by_name = dict(tables.by_name)
+    cox, panel = by_name["survival", "cox"].copy(), by_name["expression", "panel"].copy()
+    for table in (cox, panel):
+        table["covariates"] = table["adjustment"].replace("none", "")
+        table["adjustment"] = table["adjustment"].map({"none": "unadjusted", "age": "age", "": ""}).fillna("minimal")  # fmt: skip
+    panel["subgroup"] = panel["analysis"].str.removeprefix("expression").str.removeprefix(" in ")
+    panel["analysis"] = ""
+    by_name |= {("survival", "cox"): cox, ("expression", "panel"): panel}
+    assert journal_tables(ReportTables(by_name), CONFIG) == journal_tables(tables, CONFIG)
+
+
+def test_the_pages_link_the_lists_of_photos_and_samples_while_internal(tmp_path):
+    photos = config_of(["one"])
+    photos["cohorts"]["one"] |= {"photos": "photos", "manifest": "manifest.tsv", "face_ages": None}
+    quality = quality_tables(*quality_study(n=40, genes=60))
+    for name, one in quality.items():
+        write_table(one.assign(cohort="one"), tmp_path / "one/expression" / f"{name}.tsv")
+    samples = collect(sorted((tmp_path / "one/expression").glob("*.tsv")))
+    for make, link, own in (
+        (photo_page, "tables/INTERNAL_photos_not_used.tsv", (ReportTables({}), photos)),
+        (association_page, "tables/INTERNAL_samples_flagged.tsv", (samples, config_of(["one"]))),
+    ):
+        assert f'<a href="{link}">' in make(*own, [])
+        assert "INTERNAL_" not in make(*own, [], internal=False)
+    assert "INTERNAL_photos" not in photo_page(ReportTables({}), config_of(["one"]), [])
 
 
 @pytest.mark.parametrize(
@@ -304,10 +335,9 @@ def test_intervals_have_a_dash_unless_a_bound_is_negative():
 # ------------------------------------------------------------------------------ files
 
 
-def test_the_same_table_gives_the_same_bytes_without_author_or_date(tables):
-    one, again = (rendered(tables, CONFIG, internal=True) for _ in range(2))
-    assert one == again
-    with zipfile.ZipFile(io.BytesIO(one[f"{PREFIX}cox_models.docx"])) as word:
+def test_the_same_table_gives_the_same_bytes_without_author_or_date(tables, files):
+    assert rendered(tables, CONFIG, internal=True) == files
+    with zipfile.ZipFile(io.BytesIO(files[f"{PREFIX}cox_models.docx"])) as word:
         assert {entry.date_time for entry in word.infolist()} == {(1980, 1, 1, 0, 0, 0)}
         assert not [name for name in word.namelist() if name.startswith(("docProps", "customXml"))]
         assert not [name for name in word.namelist() if not name.endswith((".xml", ".rels"))]
@@ -355,8 +385,8 @@ def test_no_cell_of_a_tsv_is_a_formula(tables, results, tmp_path):
     assert samples["detail"].tolist() == ["'=HYPERLINK(1)", ""]
 
 
-def test_internal_tables_say_so_in_name_and_footer(tables):
-    for name, content in rendered(tables, CONFIG, internal=True).items():
+def test_internal_tables_say_so_in_name_and_footer(files):
+    for name, content in files.items():
         assert name.startswith("INTERNAL_")
         if name.endswith(".docx"):
             footers = [

@@ -247,7 +247,7 @@ def _gene_panel(tables: ReportTables, cohort: str) -> JournalTable | None:
     heads = ("Gene", "Log2 fold change (95% CI)", "p", "q", "Log2 fold change (95% CI)", "p", "n")
     rows, left_out, per = [], [], ""
     for genes in select.gene_panel(tables, cohort):
-        cells = select.cells_of(genes.analysis) or "bulk RNA"
+        cells = genes.cells or "bulk RNA"
         if all(pd.isna(row["estimate"]) for row in genes.acceleration.values()):
             left_out.append(_not_estimated(cells, [*genes.acceleration.values()]))
             continue

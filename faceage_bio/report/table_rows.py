@@ -33,9 +33,9 @@ class Model:
 
 @dataclass(frozen=True)
 class Genes:
-    """The prespecified genes of one analysis (bulk RNA, or a cell type): rows for both ages in one model, by gene."""
+    """The prespecified genes of bulk RNA (``cells`` is "") or of a cell type: rows for both ages in one model, by gene."""
 
-    analysis: str
+    cells: str
     per: str
     adjustment: str
     acceleration: dict[str, dict]
@@ -91,7 +91,8 @@ def adjusted_for(row: Mapping) -> str:
     told = str(row["adjustment"])
     if told.startswith("none") or told in {"", "unadjusted"}:
         return ""
-    return ", ".join(words.term(name).replace("_", " ") for name in told.split(", "))
+    columns = row.get("covariates") or told
+    return ", ".join(words.term(name).replace("_", " ") for name in columns.split(", "))
 
 
 def per_increase(per: str) -> str:
@@ -102,7 +103,10 @@ def per_increase(per: str) -> str:
 
 def comparison(row: Mapping) -> str:
     """What a row compares: "Smoking: current vs never", "BMI, per 5 kg/m²"."""
-    return ", ".join(filter(None, (exposure(row["term"]), per_increase(row["per"]))))
+    term = row["term"]
+    if row.get("reference"):
+        term = f"{term}: {row['level']} vs {row['reference']}"
+    return ", ".join(filter(None, (exposure(term), per_increase(row["per"]))))
 
 
 def is_sparse(row: Mapping) -> bool:
@@ -152,12 +156,12 @@ def comparisons(tables: ReportTables, cohort: str) -> list[dict]:
 
 
 def gene_panel(tables: ReportTables, cohort: str) -> Iterator[Genes]:
-    """The prespecified genes of each analysis of a cohort."""
-    panel = tables.get("expression", "panel", cohort)
+    """The prespecified genes of bulk RNA, or of each cell type, of a cohort."""
+    panel = _panel(tables, cohort)
     if not len(panel):
         return
     joint = panel[panel["model"] == JOINT]
-    for analysis, rows in joint.groupby("analysis", sort=False):
+    for cells, rows in joint.groupby("cells", sort=False):
         by = {
             name: {row["term"]: row for row in rows[rows["exposure"] == name].to_dict("records")}
             for name in ("age_acceleration", "chronological_age")
@@ -165,7 +169,16 @@ def gene_panel(tables: ReportTables, cohort: str) -> Iterator[Genes]:
         own = rows[rows["exposure"] == "age_acceleration"]
         if len(own):
             first = own.iloc[0].to_dict()
-            yield Genes(str(analysis), first["per"], adjusted_for(first), *by.values())
+            yield Genes(str(cells), first["per"], adjusted_for(first), *by.values())
+
+
+def _panel(tables: ReportTables, cohort: str) -> pd.DataFrame:
+    """The table of prespecified genes, with the cell type of each row; "" for bulk RNA."""
+    panel = tables.get("expression", "panel", cohort)
+    if not len(panel):
+        return panel
+    cells = panel["analysis"].str.extract(r"^expression in (.*)$", expand=False)
+    return panel.assign(cells=panel["subgroup"] if "subgroup" in panel else cells.fillna(""))
 
 
 def key_survival(tables: ReportTables, config: Mapping) -> list[Key]:
@@ -173,7 +186,7 @@ def key_survival(tables: ReportTables, config: Mapping) -> list[Key]:
     found = []
     for name in names_of(config):
         rows = [row for model in cox_models(tables, name)[:1] for row in model.rows]
-        adjusted = [row for row in rows if adjusted_for(row) == "age"]
+        adjusted = [row for row in rows if row["adjustment"] == "age"]
         if adjusted and adjusted[0]["term"] == "face_age":
             found.append(
                 Key(whom(name), adjusted[0], next((one for one in rows if not adjusted_for(one)), None))
@@ -186,13 +199,13 @@ def key_gene(tables: ReportTables, config: Mapping) -> list[Key]:
     gene = config["expression"]["panel"][0]
     found = []
     for name in names_of(config):
-        panel = tables.get("expression", "panel", name)
+        panel = _panel(tables, name)
         for genes in gene_panel(tables, name):
             gap = panel[
-                (panel["analysis"] == genes.analysis) & (panel["model"] == GAP) & (panel["term"] == gene)
+                (panel["cells"] == genes.cells) & (panel["model"] == GAP) & (panel["term"] == gene)
             ].to_dict("records")
             if gene in genes.acceleration:
-                label = ", ".join(filter(None, (whom(name), cells_of(genes.analysis))))
+                label = ", ".join(filter(None, (whom(name), genes.cells)))
                 found.append(Key(label, genes.acceleration[gene], gap[0] if gap else None))
     return found
 
@@ -226,11 +239,6 @@ def key_added_value(tables: ReportTables, config: Mapping) -> tuple[str, list[Ke
             p = test.iloc[0] if len(test) else float("nan")
             found.append(Key(whom(name), change[0] | {"p_value": p}, models.to_dict("records")[0]))
     return base, found
-
-
-def cells_of(analysis: str) -> str:
-    """The cell type of an analysis of genes; "" for bulk RNA."""
-    return analysis.removeprefix("expression in ") if analysis != "expression" else ""
 
 
 def reasons(rows: Sequence[Mapping]) -> list[str]:
