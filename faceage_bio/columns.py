@@ -39,6 +39,11 @@ SUBJECT_COLUMNS = (
     COHORT, SUBJECT, AGE, "sex", "smoking", "pack_years", "bmi", "ecog", "site", "race", "group", "intent",
     ENTRY, FOLLOWUP, EVENT, CAUSE,
 )  # fmt: skip
+# columns of the analysis table that later steps make, by how their names begin; ages may come from the photos
+LATER = (
+    AGE, FACE_AGE, "age_", "acceleration_", "face_", "photo_", "n_photos", "valid_age", "low_resolution", "flags",
+    "ended_before_photo",
+)  # fmt: skip
 SAMPLE_COLUMNS = (COHORT, SAMPLE, SUBJECT, "batch", "sample_date")
 LANDMARK_COLUMNS = (
     "left_eye_x", "left_eye_y", "right_eye_x", "right_eye_y", "nose_x", "nose_y",

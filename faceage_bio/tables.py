@@ -64,25 +64,33 @@ def read_text_table(path: Path | str) -> pd.DataFrame:
     return parse_text_table(text, path)
 
 
-def parse_text_table(text: str, path: Path | str, delimiters: str = "\t,;") -> pd.DataFrame:
-    """What `read_text_table` makes of a file's text; ``path`` names it in messages; the commonest of ``delimiters`` in the header."""
-    header_line = text.split("\n", 1)[0]
-    delimiter = max(delimiters, key=header_line.count)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
-    rows, lines = [], []
+def parse_text_table(text: str, path: Path | str) -> pd.DataFrame:
+    """What `read_text_table` makes of a file's text; ``path`` names it in messages."""
+    text = text.rstrip("\n\r\x1a")  # MS-DOS ended files so
+    before, delimiter = said_delimiter(text)
+    if not delimiter:
+        delimiter = delimiter_of(text.split("\n", SAMPLED)[:SAMPLED])
+    csv.field_size_limit(max(len(text), 131_072))
+    reader = csv.reader(io.StringIO(text[before:], newline=""), delimiter=delimiter)
+    rows, lines, starts = [], [], []
+    start = 1 + (before > 0)
     for row in reader:
+        last = reader.line_num + (before > 0)
         if any(cell.strip() for cell in row):
             rows.append([cell.strip() for cell in row])
-            lines.append(reader.line_num)
+            lines.append(last)
+            starts.append(start)
+        start = last + 1
     if not rows:
         raise TableError(
             f"{path}: the file is empty. Expected the column names in its first line. Save the table again."
         )
     header, body = rows[0], rows[1:]
+    _check_quotes(text[before:], rows, starts, lines, delimiter, path)
     doubled = sorted({name for name in header if header.count(name) > 1})
     if doubled:
         raise TableError(
-            f"{path}: line 1 names the column(s) {', '.join(map(repr, doubled))} more than once. Expected each once. Keep one of each."
+            f"{path}: line {lines[0]} names the column(s) {', '.join(map(repr, doubled))} more than once. Expected each once. Keep one of each."
         )
     ragged = [
         f"line {line}: {len(row)} cells"
@@ -94,6 +102,48 @@ def parse_text_table(text: str, path: Path | str, delimiters: str = "\t,;") -> p
             f"{path}: the header has {len(header)} columns, but {'; '.join(ragged[:5])}. Expected as many cells in each line. Look for a stray separator or quote."
         )
     return pd.DataFrame(body, columns=header, index=pd.Index(lines[1:], name="line"), dtype=str)
+
+
+SAMPLED = 20  # lines by which the separator is told
+
+
+def said_delimiter(text: str) -> tuple[int, str]:
+    """Length of a first line ``sep=;`` and the separator that it says; 0 and "" where there is none."""
+    first, _, _ = text.partition("\n")
+    said = first.strip()
+    return (len(first) + 1, said[-1]) if said.lower().startswith("sep=") and len(said) == 5 else (0, "")
+
+
+def delimiter_of(lines: Sequence[str]) -> str:
+    """Tab, semicolon or comma: the one that parts the lines into the same number of cells, most of them; names may hold the others."""
+
+    def regularity(delimiter: str) -> tuple[bool, bool, int]:
+        cells = [len(row) for row in csv.reader(lines, delimiter=delimiter) if row]
+        return cells[:1] > [1], len(set(cells)) == 1, cells[0] if cells else 0
+
+    return max("\t;,", key=regularity)
+
+
+def _check_quotes(
+    text: str, rows: list[list[str]], starts: list[int], lines: list[int], delimiter: str, path: Path | str
+) -> None:
+    """A quote that opens and is not closed swallows the lines below it: what it holds looks like rows, or goes on to the end."""
+    n_between = len(rows[0]) - 1
+    swallowed = [
+        f"line {start}"
+        for row, start, end in zip(rows, starts, lines, strict=True)
+        if end > start
+        and any(
+            line.count(delimiter) >= max(n_between - 1, 1) for cell in row for line in cell.split("\n")[1:]
+        )
+    ]
+    if not swallowed and lines[-1] > starts[-1] and text.count('"') % 2:
+        swallowed = [f"line {starts[-1]}"]
+    if swallowed:
+        raise TableError(
+            f'{path}: a quote (") opens in {examples(swallowed)} and is not closed there, so the lines below it would be lost. Expected quotes in pairs. '
+            "Close it, or take it out."
+        )
 
 
 def read_table(path: Path | str) -> pd.DataFrame:

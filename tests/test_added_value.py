@@ -264,12 +264,12 @@ def test_the_page_says_it_in_a_sentence(page, found):
         f"adding face age to age and sex raised C from {low:.3f} to {high:.3f}, difference +{high - low:.3f}"
     )
     assert f"{people_and_deaths}, {raised}" in text
-    assert "By the likelihood-ratio test face age adds to them (p &lt; 0.0001)" in text
+    assert "By the likelihood-ratio test face age adds to them (p &lt; 0.001)" in text
     assert "face age adds beside age" in text
     assert "AUC at 6 months" in text
     assert "AUC at 24 months" in text
     assert "observed over predicted risk at each time" in text
-    assert text.count("<figcaption>Decision curves") == 3
+    assert text.count("<figcaption><b>Decision curves") == 3
 
 
 def test_sentences_for_nothing_added_and_for_nothing_known(found):

@@ -73,10 +73,9 @@ def test_a_number_in_few_digits_is_printed_as_the_whole_number_is(value, digits)
 
 @given(st.floats(1e-12, 1))
 def test_a_p_value_in_few_digits_is_printed_as_the_whole_one_is(value):
-    assert formats.p_value(float(brief(value, formats.p_value))) == formats.p_value(value)
-    assert brief(value, formats.p_value) == pytest.approx(
-        value, rel=0.05
-    )  # its dot moves by 0.02 of −log10 p
+    say = formats.p_scientific
+    assert say(float(brief(value, say))) == say(value)
+    assert brief(value, say) == pytest.approx(value, rel=0.05)  # its dot moves by 0.02 of −log10 p
 
 
 def test_ties_are_decided_before_a_browser_rounds_them():
@@ -120,9 +119,35 @@ def test_more_genes_than_fit_are_said_and_the_panel_stays(monkeypatch):
 
 
 def test_a_picture_of_60000_genes_is_small_and_names_its_panel():
-    svg = volcano(real_looking("one", 60_000), PANEL, "Log2", "All genes")
-    assert len(svg) < 120_000
-    assert [name for name in PANEL if f">{name}</text>" in svg] == PANEL
+    genes = real_looking("one", 60_000)
+    genes.loc[genes.term.isin(PANEL), ["p_value", "q_value"]] = [1e-9, 1e-4]
+    for raster in (True, False):
+        svg = volcano(genes, PANEL, "Log2", "All genes", raster=raster)
+        assert len(svg) < 150_000
+        assert svg.count("<image") == raster
+        assert [name for name in PANEL if f">{name}</text>" in svg] == PANEL
+
+
+def test_a_volcano_counts_colours_and_names_genes_by_direction():
+    n = 400
+    genes = pd.DataFrame({
+        "term": [f"G{k}" for k in range(n)], "estimate": np.linspace(-1, 1, n),
+        "p_value": 0.5, "q_value": 0.9,
+    })  # fmt: skip
+    genes.loc[:4, ["p_value", "q_value"]] = [1e-5, 0.01]  # down
+    genes.loc[n - 15 :, "p_value"] = np.logspace(-20, -6, 15)  # up
+    genes.loc[n - 15 :, "q_value"] = 1e-4
+    svg = volcano(genes, ["G2", "G200"], "Log2", "All genes")
+    for words in ("Up, q &lt; 0.05 (n = 15)", "Down, q &lt; 0.05 (n = 5)", "Not significant (n = 380)", "Prespecified (n = 2)", "q = 0.05"):  # fmt: skip
+        assert f">{words}</text>" in svg, words
+    named = re.findall(r'font-style="italic"[^>]*>(G\d+)</text>', svg)
+    # the ten strongest, and of the panel the gene that is significant
+    assert set(named) == {f"G{k}" for k in range(n - 15, n - 5)} | {"G2"}
+    height = float(re.search(r'd="M58 ([\d.]+)H940" fill="none"[^>]*stroke-dasharray="6 4"', svg)[1])
+    low, high, start, end = map(float, re.search(r'data-up="([^"]+)"', svg)[1].split())
+    at = low + (height - start) / (end - start) * (high - low)
+    assert -np.log10(0.5) < at < 5  # between the last gene below the threshold and the first above it
+    assert "q = 0.05" not in volcano(genes.assign(q_value=1.0), [], "Log2", "All genes")
 
 
 def named(n_genes: int, cohorts: list[str], rooms=("expression",)) -> ReportTables:
@@ -198,11 +223,10 @@ def test_one_gene_is_a_table_and_a_picture():
 
 def test_names_of_one_place_do_not_stand_on_each_other():
     names = [f"GENE{k}" for k in range(12)]
-    table = pd.DataFrame({"term": names, "estimate": 0.5, "p_value": 0.01, "q_value": 0.2})
+    table = pd.DataFrame({"term": names, "estimate": 0.5, "p_value": 1e-6, "q_value": 0.01})
     svg = volcano(table, names, "Log2", "All genes")
-    places = [
-        (int(x), int(y)) for x, y in re.findall(r'<text x="(\d+)" y="(\d+)"[^>]*font-weight="600"', svg)
-    ]
+    found = re.findall(r'<text x="([\d.]+)" y="([\d.]+)"[^>]*font-style="italic"', svg)
+    places = [(float(x), float(y)) for x, y in found]
     assert len(places) >= 8
     for k, (x, y) in enumerate(places):
         assert not [1 for other in places[:k] if abs(other[0] - x) < 36 and abs(other[1] - y) < 12]

@@ -548,11 +548,12 @@ def test_the_page_shows_every_comparison_with_its_figure(page):
     ):  # fmt: skip
         assert f">{title}</h2>" in page
     for label in (
-        "Standardised differences before and after matching", "Years of face age by amount", "Years of face age in subgroups",
-        "Years of face age under each adjustment set", "Estimates under all specifications",
-        "Estimates and 95 % intervals: Difference between groups, years of face age",
+        "Standardised differences before and after matching", "Difference in face age by exposure", "Estimates under all specifications",
+        "Estimates with 95% CIs: Difference in face age between groups, years",
     ):  # fmt: skip
         assert f'aria-label="{label}' in page
+    for words in ("p (q) for interaction", "minimal adjustment", "full adjustment"):  # of two forests
+        assert f">{words}</text>" in page
     assert "it differs" in page  # the reason for a role
     assert "VanderWeele and Ding 2017" in page
     assert (

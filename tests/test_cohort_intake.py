@@ -173,7 +173,7 @@ def test_a_good_study_is_read(study):
         ("counts", "5,7", "-5,7", "are negative"),
         ("counts", "5,7", "5,", "are missing"),
         ("counts", "TP53", "CDK6", r"1 gene.s. stand in more than one row: CDK6"),
-        ("counts", "5,7", "five,7", "hold words, not counts: s1"),
+        ("counts", "5,7", "five,7", "hold words, not counts: 'five' of gene 'CDK6' in 's1'"),
     ],
 )
 def test_what_is_wrong_is_named(study, table, old, new, message):

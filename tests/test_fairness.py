@@ -423,7 +423,7 @@ def page_of(tmp_path, *tables):
     for name, table in tables:
         paths.append(tmp_path / "c" / "fairness" / f"{name}.tsv")
         write_table(table, paths[-1])
-    config = check_config({"cohorts": {"c": {"face_ages": "f.tsv"}}})
+    config = check_config({"cohorts": {"c": {"face_ages": "f.tsv"}}, "report": {"sections": "full"}})
     return association_page(collect(paths), config.model_dump(mode="json"), [])
 
 

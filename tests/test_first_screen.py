@@ -232,7 +232,7 @@ def test_what_moved_since_the_last_run_is_told_and_stays_told(tmp_path):
     told = history.keep(new, tmp_path)
     changes = told["changes"]
     assert changes["estimates"] == [
-        ("one: hazard ratio of face age, age held constant", "1.50 (1.10 to 2.00)", "1.70 (1.10 to 2.00)")
+        ("one: hazard ratio of face age, age held constant", "1.50 (1.10–2.00)", "1.70 (1.10–2.00)")
     ]
     assert changes["counts"] == [("one: People in the clinic table", "120", "160")]
     assert changes["settings"] == [("report.title", '"FaceAge study"', '"Another"')]

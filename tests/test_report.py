@@ -29,9 +29,9 @@ DRAWN = CARD | {"name": "demo model (not FaceAge)", "synthetic": True}
 
 
 def config_of(names, **more):
-    return check_config({"cohorts": {name: {"face_ages": "f.tsv"} for name in names}} | more).model_dump(
-        mode="json"
-    )
+    content = {"cohorts": {name: {"face_ages": "f.tsv"} for name in names}} | more
+    content["report"] = {"sections": "full"} | content.get("report", {})
+    return check_config(content).model_dump(mode="json")
 
 
 def ages_tables(name):
@@ -170,7 +170,7 @@ def study(tmp_path):
 
 def test_answers_stand_with_estimate_interval_and_numbers(study):
     association, survival = study()
-    assert "hazard ratio 1.50, 95 % interval 1.10 to 2.05, p = 0.010; 90 people, 40 deaths" in survival
+    assert "hazard ratio 1.50, 95 % interval 1.10–2.05, p = 0.010; 90 people, 40 deaths" in survival
     assert "Without age in the model: 1.50" in survival
     assert "CDK6 expression changed by" in association
     assert "q in the panel" in association
@@ -215,7 +215,7 @@ def test_numbers_on_an_axis_stay_as_they_are_where_places_are_rounded():
 
 def test_the_association_page_shows_survival_as_an_appendix(study):
     association, survival = study(("one", "two"))
-    sentence = "hazard ratio 1.50, 95 % interval 1.10 to 2.05, p = 0.010; 90 people, 40 deaths"
+    sentence = "hazard ratio 1.50, 95 % interval 1.10–2.05, p = 0.010; 90 people, 40 deaths"
     assert association.count(sentence) == survival.count(sentence) == 2
     assert "Does it predict survival?" in association
     assert "Survival in two: curves" in association
@@ -369,10 +369,29 @@ def test_any_number_of_cohorts(study, names):
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(0.0, "< 0.0001"), (1e-12, "< 0.0001"), (0.00034, "0.0003"), (0.0123, "0.012"), (float("nan"), "–")],
+    [(0.0, "< 0.001"), (0.00034, "< 0.001"), (0.001, "0.001"), (0.0123, "0.012"), (float("nan"), "–")],
 )
-def test_p_values_are_never_zero(value, text):
+def test_p_values_have_three_decimals_and_are_never_zero(value, text):
     assert formats.p_value(value) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0.0, "< 1e-300"), (3.456e-45, "3.5e-45"), (9.99e-4, "1.0e-3"), (0.00012, "1.2e-4"), (0.0123, "0.012"), (float("nan"), "–")],
+)  # fmt: skip
+def test_p_values_of_genes_are_scientific(value, text):
+    assert formats.p_scientific(value) == text
+
+
+def test_a_confidence_interval_has_an_en_dash_unless_an_end_is_negative():
+    assert formats.interval(1.3, 2.084) == "1.30–2.08"
+    assert formats.interval(-0.04, 0.1) == "−0.04 to 0.10"
+    assert formats.with_ci(1.65, 1.3, 2.08) == "1.65 (1.30–2.08)"
+    assert formats.with_ci(1.65, float("nan"), float("nan")) == "1.65"
+
+
+def test_the_unit_of_an_estimate_is_an_adjective():
+    assert [formats.increase(per) for per in ("10 years", "1 SD", "doubling")] == ["10-year increase", "1-SD increase", "doubling"]  # fmt: skip
 
 
 def test_numbers_have_true_minus_signs():

@@ -507,3 +507,62 @@ def test_the_section_fits_into_the_browser(study, tmp_path):
         section = browser.find_element("css selector", "section[aria-labelledby='single-cell']")
         assert len(section.find_elements("css selector", "figure svg")) == 1
         assert not [line for line in browser.get_log("browser") if line["level"] == "SEVERE"]
+
+
+@pytest.mark.parametrize("values", ["variable genes", "binary", "zeros"])
+def test_counts_of_all_genes_are_taken_rather_than_what_was_made_of_them(values, tmp_path):
+    data = drawn()
+    made = data.copy() if values != "variable genes" else data[:, :4].copy()
+    if values != "variable genes":
+        made.X = (data.X > 0).astype("float32") * (values == "binary")
+    made.raw = data
+    file = open_cells(written(made, tmp_path))
+    assert (file.place, file.shape) == ("raw/X", (300, len(GENES)))
+
+
+@pytest.mark.parametrize(("values", "what"), [(1.0, "only 0 and 1"), (0.0, "only zeros")])
+def test_values_that_are_whole_and_no_counts_are_refused(values, what, tmp_path):
+    data = drawn()
+    data.X = (data.X > 0).astype("float32") * values
+    with pytest.raises(CountsError, match=rf"X holds {what}.*Pseudobulk needs raw counts"):
+        open_cells(written(data, tmp_path))
+
+
+def test_symbols_are_found_where_names_are_numbers_of_rows(tmp_path):
+    data = drawn()
+    data.var = pd.DataFrame({"feature_name": GENES}, index=[str(k) for k in range(len(GENES))])
+    assert list(open_cells(written(data, tmp_path)).genes) == list(GENES)
+
+
+def test_words_for_doublets(tmp_path):
+    words = np.where(np.arange(300) < 7, "doublet", "singlet")
+    assert open_cells(written(drawn(predicted_doublet=words), tmp_path)).obs.doublet.sum() == 7
+    with pytest.raises(
+        CountsError, match=r"obs\['predicted_doublet'\] holds 'perhaps'. Expected True and False, or doublet"
+    ):
+        open_cells(written(drawn(predicted_doublet=["perhaps"] * 300), tmp_path))
+
+
+def test_a_file_of_anndata_0_6_is_read(tmp_path):
+    import h5py
+
+    data = drawn()
+    path = tmp_path / "old.h5ad"
+    with h5py.File(path, "w") as file:  # tables as one array of records, words as numbers with a list beside
+        for name, table in {"obs": data.obs.iloc[:, :2], "var": data.var}.items():
+            codes = {column: pd.Categorical(table[column]) for column in table}
+            kinds = [("index", h5py.string_dtype()), *((column, "i1") for column in codes)]
+            rows = np.zeros(len(table), dtype=kinds)
+            rows["index"] = table.index
+            for column, words in codes.items():
+                rows[column] = words.codes
+                file[f"uns/{column}_categories"] = np.array(words.categories, dtype=h5py.string_dtype())
+            file[name] = rows
+        group = file.create_group("X")
+        group.attrs["h5sparse_format"], group.attrs["h5sparse_shape"] = "csr", data.shape
+        for part in ("data", "indices", "indptr"):
+            group[part] = getattr(data.X, part)
+    found = open_cells(path)
+    assert list(found.genes) == list(GENES)
+    assert found.obs["subject_id"].tolist() == data.obs["subject_id"].tolist()
+    assert found.obs["cell_type"].tolist() == data.obs["cell_type"].tolist()

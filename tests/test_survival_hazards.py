@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from faceage_bio.errors import CohortError
+from faceage_bio.report.formats import p_value
 from faceage_bio.report.pages import survival_page
 from faceage_bio.report.tables import collect
 from faceage_bio.stats.cox import fit_cox
@@ -65,6 +66,11 @@ def test_a_hazard_ratio_that_fades_is_found_and_its_remedies_tell_how():
     lived = found.remedies[found.remedies.remedy == "years lived"]
     assert lived.measure.iloc[-1] == "years lived within 3, highest third minus lowest third"
     assert lived.ci_upper.iloc[-1] < 0
+    # the smooth curve reaches from the first death to the last, also where no bin has its mean
+    own = found.curve[found.curve.term == "face_age"]
+    ends = own.groupby("kind")["years"].agg(["min", "max"])
+    assert ends.loc["smooth", "min"] < ends.loc["binned", "min"]
+    assert ends.loc["smooth", "max"] > ends.loc["binned", "max"]
     smooth = found.curve[(found.curve.kind == "smooth") & (found.curve.term == "face_age")]
     assert smooth.hazard_ratio.iloc[0] > 1.5 > smooth.hazard_ratio.iloc[-1]
     binned = found.curve[found.curve.kind == "binned"]
@@ -274,6 +280,13 @@ def page_of(tmp_path, data, name="mine", **survival):
     return survival_page(collect(paths), config_of([name], **survival), [CARD])
 
 
+def subgroup_forest(page):
+    """The figure of subgroups on a page."""
+    return next(
+        svg for svg in re.findall(r"<svg.*?</svg>", page, flags=re.DOTALL) if "p (q) for interaction" in svg
+    )
+
+
 def test_the_page_tells_all_of_it(tmp_path):
     data = with_sites(n=400).assign(age_gap=lambda d: d.face_age - d.chronological_age)
     data.loc[:20, "ecog"] = np.nan
@@ -286,11 +299,12 @@ def test_the_page_tells_all_of_it(tmp_path):
     ):  # fmt: skip
         assert words in page, words
     assert page.count("<svg") >= 6
-    forest = page.partition("Hazard ratio of age acceleration in subgroups, with p and q of the interaction")[
-        2
-    ].partition("</svg>")[0]
-    for words in ("everybody (", "sex: male (", "site: throat (", " deaths)", "p 0.", ", q "):
-        assert words in forest, words
+    forest = subgroup_forest(page)
+    for words in ("everybody", "sex: male", "site: throat", "Events", "p (q) for interaction"):
+        assert f">{words}</text>" in forest, words
+    tests = pd.read_csv(tmp_path / "mine" / "survival" / "subgroups.tsv", sep="\t")
+    first = tests[(tests.modifier == "sex") & tests.p_interaction.notna()].iloc[0]
+    assert f">{p_value(first.p_interaction)} ({p_value(first.q_interaction)})</text>" in forest
     assert "Proportional hazards: not run" not in page
     assert not re.search(r"[>( ]nan\b", page)
 
@@ -310,8 +324,10 @@ def test_few_deaths_stand_beside_a_subgroup(tmp_path):
     died_of = data.index[data.sex == "male"]
     data.loc[died_of, "event"] = (np.arange(len(died_of)) < 7).astype(float)
     page = page_of(tmp_path, data)
-    forest = page.partition("Hazard ratio of age acceleration in subgroups")[2].partition("</svg>")[0]
-    assert f"sex: male ({len(died_of)} people, 7 deaths)" in forest
+    forest = subgroup_forest(page)
+    row = forest.partition(">sex: male</text>")[2].partition(">sex: female<")[0]
+    assert f">{len(died_of)}</text>" in row
+    assert ">7</text>" in row
 
 
 def test_every_command_runs_on_a_plain_table(tmp_path):

@@ -389,11 +389,14 @@ def test_snakemake_report_contains_both_pages(demo, tmp_path):
     assert "association.html" in names
     assert "survival.html" in names
     drawn = [path.relative_to(demo) for path in (demo / "results/reports/figures").rglob("*.svg")]
-    assert {path.parts[3] for path in drawn} >= {"acceleration", "phenotype", "expression", "survival"}
+    assert {path.parts[4] for path in drawn} >= {"acceleration", "phenotype", "expression", "survival"}
     for path in drawn:  # each with its place, labels and caption
         assert "/".join(path.parts[3:]) in names
         assert f'"{path}": {{"name": "{path.name}"' in text
-    assert '"labels": {"result table": "kaplan_meier", "cohort": "north", "figure": "1"}' in text
+    assert (
+        '"labels": {"page": "survival", "result table": "kaplan_meier", "cohort": "north", "figure": "1"}'
+        in text
+    )
     assert "drawn from the result table survival/kaplan_meier" in text
     clinic = pd.read_csv(demo / "results/demo/north/clinic.tsv", sep="\t", dtype=str)
     assert not [subject for subject in clinic.subject_id if re.search(rf"\b{re.escape(subject)}\b", text)]

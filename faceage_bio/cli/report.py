@@ -97,7 +97,7 @@ def draw_figures(
     pages: Annotated[list[Path], typer.Argument(help="Pages of the report (.html).")],
     output: Annotated[Path, typer.Option(help="The folder of the figures.")],
 ) -> None:
-    """The figures of the pages as SVG files, {room}/{table}/{cohort}-{number}.svg, for slides and Snakemake's report.
+    """The figures of pages as SVG and PDF files, {page}/{room}/{table}/{cohort}-{number}.svg; also of published pages.
 
     Example: faceage-bio draw-figures --output figures association.html survival.html
     """

@@ -18,9 +18,10 @@ from faceage_bio.release.findings import Finding, listed
 from faceage_bio.release.gate import check_folder
 from faceage_bio.release.known import NOT_OF_PEOPLE, Known
 from faceage_bio.release.rule import release
-from faceage_bio.release.tables import is_count, is_result, never_released
+from faceage_bio.release.tables import is_count, is_result, key_of, never_released
 from faceage_bio.report import pages
 from faceage_bio.report.figure_files import write_figures
+from faceage_bio.report.sections import runs
 from faceage_bio.report.table_files import rendered
 from faceage_bio.report.tables import ReportTables, collect
 from faceage_bio.tables import read_table, sha256_of, write_bytes, write_table, zipped
@@ -126,7 +127,7 @@ def render(folder: Path, config: Mapping, cards: Sequence[dict]) -> dict[str, st
 
 def released_tables(folder: Path) -> ReportTables:
     """The result tables of a bundle: tables/{cohort}/...; the files in tables/ itself are made from them."""
-    return collect(sorted((folder / "tables").glob("*/**/*.tsv")))
+    return collect(sorted((folder / "tables").glob("*/**/*.tsv")), released=True)
 
 
 def paper_tables(folder: Path, config: Mapping) -> dict[str, bytes]:
@@ -141,8 +142,8 @@ def _renumbered(page: str) -> str:
     return DRAWN.sub(lambda found: numbers.setdefault(found[0], f"{found[1]}{len(numbers) + 1}"), page)
 
 
-def result_tables(results: Path) -> dict[str, pd.DataFrame]:
-    """Every result table of a run by its place.
+def result_tables(results: Path, sections: str) -> dict[str, pd.DataFrame]:
+    """Every result table of a run by its place; under ``core`` none that an earlier run with ``full`` left behind.
 
     Raises
     ------
@@ -160,7 +161,8 @@ def result_tables(results: Path) -> dict[str, pd.DataFrame]:
             continue
         place = inside.with_suffix("").as_posix()
         if is_result(place):
-            found[place] = path
+            if runs(key_of(place), sections):
+                found[place] = path
         elif not never_released(place):
             unknown.append(inside.as_posix())
     if unknown:
@@ -175,7 +177,7 @@ def result_tables(results: Path) -> dict[str, pd.DataFrame]:
 def _write_bundle(results: Path, bundle: Path, config: dict, cards: Sequence[dict], k: int) -> pd.DataFrame:
     """Tables, pages, figures and the manifest into a new folder, unchecked."""
     bundle.mkdir(parents=True)
-    released = release(result_tables(results), k)
+    released = release(result_tables(results, config["report"]["sections"]), k)
     for place, table in released.tables.items():
         whole = {
             name: table[name].astype("Int64") for name in table if is_count(name) and _is_whole(table[name])
@@ -185,7 +187,7 @@ def _write_bundle(results: Path, bundle: Path, config: dict, cards: Sequence[dic
         (bundle / name).write_text(page, encoding="utf-8")
     for name, content in paper_tables(bundle, config).items():
         write_bytes(content, bundle / name)
-    write_figures([bundle / name for name in PAGES], bundle / "figures")
+    write_figures([bundle / name for name in PAGES], bundle / "figures", pdf=False)
     rule = RULE.format(k=k) if k > 1 else UNROUNDED
     (bundle / ABOUT).write_text(SHARED.format(version=faceage_bio.__version__, rule=rule), encoding="utf-8")
     files = sorted(path for path in bundle.rglob("*") if path.is_file())

@@ -194,10 +194,7 @@ def _in_page(name: str, text: str, known: Known, k: int) -> Iterator[Finding]:
 
 def _in_table(name: str, text: str, known: Known, k: int, *, listed: bool) -> Iterator[Finding]:
     try:
-        ours = (
-            name.endswith(".tsv") and "\t" in text.split("\n", 1)[0]
-        )  # a head may have more commas than tabs
-        table = parse_text_table(text, Path(name), "\t" if ours else "\t,;")
+        table = parse_text_table(text, Path(name))
     except TableError:
         yield Finding(name, "", "kind of file", "no table: lines of unequal length, or nothing in it")
         return

@@ -94,13 +94,13 @@ def _hazards(tables: ReportTables, name: str) -> dict:
         )
     shown = pd.DataFrame([
         pair[key] | {"label": pair["title"].replace("standard deviations", "SDs") + ("" if "years" in pair[key]["per"] else f", per {pair[key]['per']}"), "kind": kind}
-        for pair in pairs for key, kind in (("alone", "alone"), ("with_age", "with age in the model"))
+        for pair in pairs for key, kind in (("alone", "unadjusted"), ("with_age", "adjusted for age"))
     ])  # fmt: skip
     figure = ""
     if shown["estimate"].notna().any():
         title = f"Hazard ratio per {pairs[0]['alone']['per']} where nothing else is said (log scale)"
         figure = figures.forest(
-            shown, "label", "kind", figures_acceleration.HAZARDS, 1, title, logarithmic=True, label_limit=460
+            shown, "label", "kind", figures_acceleration.HAZARDS, 1, title, logarithmic=True
         )
     return {"hazards": pairs, "hazard_figure": Markup(figure)}
 

@@ -1,15 +1,17 @@
 """The headline of each cohort below each other: hazard ratio of face age, and the first gene of the panel (cohort_forest.html.j2)."""
 
+from collections.abc import Callable
+
 import pandas as pd
 from markupsafe import Markup
 
 from faceage_bio.report import figures
-from faceage_bio.report.formats import people
+from faceage_bio.report.formats import increase, p_scientific, p_value
 from faceage_bio.report.tables import ReportTables
 
-HAZARDS = {"univariable": "age not held constant", "face age + age": "age held constant"}
+HAZARDS = {"univariable": "unadjusted", "face age + age": "adjusted for age"}
 GENES = {
-    ("raw gap", "age_gap"): "raw age gap", ("together", "age_acceleration"): "age acceleration",
+    ("raw gap", "age_gap"): "age gap, unadjusted", ("together", "age_acceleration"): "age acceleration",
     ("together", "chronological_age"): "chronological age",
 }  # fmt: skip
 GREY = "#8a8f98"
@@ -32,12 +34,12 @@ def cohort_forest(tables: ReportTables, config: dict) -> dict:
     return {
         "hazards": _figure(
             cox.assign(kind=cox["model"].map(HAZARDS)) if len(cox) else cox, config, 1.0,
-            [("age not held constant", GREY), ("age held constant", figures.BLUE)], "Hazard ratio of face age", "deaths",
+            [("unadjusted", GREY), ("adjusted for age", figures.BLUE)], "Hazard ratio for death per {increase} in face age",
         ),
         "genes": _figure(
             panel, config, 0.0,
-            [("raw age gap", GREY), ("age acceleration", figures.BLUE), ("chronological age", figures.ORANGE)],
-            f"Log2 change of {gene}", "people",
+            [("age gap, unadjusted", GREY), ("age acceleration", figures.BLUE), ("chronological age", figures.ORANGE)],
+            f"Log2 fold change of {gene} per {{increase}}", p_scientific,
         ),
         "gene": gene,
     }  # fmt: skip
@@ -48,20 +50,17 @@ def _known(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _figure(
-    rows: pd.DataFrame, config: dict, reference: float, colours: list[tuple[str, str]], title: str, counted: str
+    rows: pd.DataFrame, config: dict, reference: float, colours: list[tuple[str, str]], title: str, p: Callable = p_value,
 ) -> Markup:  # fmt: skip
     if not len(rows) or rows["cohort"].nunique() < 2:
         return Markup("")
     several = rows["analysis"].nunique() > 1
     rows = rows.assign(
         place=rows["cohort"].map({name: place for place, name in enumerate(config["cohorts"])}),
-        whom=rows["cohort"] + (", " + rows["analysis"] if several else ""),
+        label=rows["cohort"] + (", " + rows["analysis"] if several else ""),
     ).sort_values("place", kind="stable")
-    column = "n_events" if counted == "deaths" else "n"
-    labels = [f"{row.whom} ({people(getattr(row, column))} {counted})" for row in rows.itertuples()]
-    # one label for each, though a raw model may rest on other people
-    first = dict(zip(reversed(rows["whom"].tolist()), reversed(labels), strict=True))
-    rows = rows.assign(label=rows["whom"].map(first))
     logarithmic = reference == 1
-    title = f"{title} per {rows['per'].iloc[0]}{' (log scale)' if logarithmic else ''}"
-    return Markup(figures.forest(rows, "label", "kind", colours, reference, title, logarithmic=logarithmic))
+    title = title.format(increase=increase(rows["per"].iloc[0])) + (" (log scale)" if logarithmic else "")
+    return Markup(
+        figures.forest(rows, "label", "kind", colours, reference, title, logarithmic=logarithmic, p=p)
+    )

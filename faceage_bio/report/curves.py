@@ -4,7 +4,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from faceage_bio.report import figures_survival
-from faceage_bio.report.formats import people
+from faceage_bio.report.formats import p_value, people
 from faceage_bio.report.tables import ReportTables
 from faceage_bio.report.words import term
 
@@ -32,7 +32,7 @@ def curves_section(tables: ReportTables, name: str, config: dict) -> dict:
         tests = rows[rows["group"] == ""].to_dict("records")
         parts.append({
             "title": term(grouping).replace("_", " "), "detail": _detail(tests), "lines": lines, "tests": tests, "reference": _reference(lines),
-            "figure": _km_figure(curves, at_risk, grouping, order, config), "at_risk": _risk_rows(at_risk, grouping, order),
+            "figure": _km_figure(curves, at_risk, grouping, lines, tests, config), "at_risk": _risk_rows(at_risk, grouping, order),
         })  # fmt: skip
     return {"curves": parts, "curves_overall": everybody, "curves_why": why if not len(curves) else ""}
 
@@ -63,7 +63,7 @@ def competing_section(tables: ReportTables, name: str, config: dict) -> dict:
         tests = mine[mine["group"] == ""].to_dict("records")
         parts.append({
             "title": term(grouping).replace("_", " "), "detail": _detail(tests), "lines": shown, "tests": tests,
-            "figure": _incidence_figure(curves, at_risk, grouping, order, causes, config),
+            "figure": _incidence_figure(curves, at_risk, grouping, order, tests, causes, config),
             "at_risk": _risk_rows(at_risk, grouping, order),
         })  # fmt: skip
     models = rows[rows["measure"].str.endswith("hazard ratio")]
@@ -152,19 +152,33 @@ def _numbers(at_risk: pd.DataFrame, grouping: str) -> pd.DataFrame:
 
 
 def _km_figure(
-    curves: pd.DataFrame, at_risk: pd.DataFrame, grouping: str, order: list[str], config: dict
+    curves: pd.DataFrame,
+    at_risk: pd.DataFrame,
+    grouping: str,
+    lines: list[dict],
+    tests: list[dict],
+    config: dict,
 ) -> Markup:
+    """Kaplan-Meier curves of a grouping, with the log-rank p and the medians of its table."""
     mine = curves[curves["grouping"] == grouping] if len(curves) else curves
-    order = [group for group in order if len(mine) and (mine["group"] == group).any()]
+    order = [line["group"] for line in lines if len(mine) and (mine["group"] == line["group"]).any()]
     if not order:
         return Markup("")
+    medians = {line["group"]: line["median"]["estimate"] for line in lines if line["median"]}
+    test = next((_test("Log-rank", row) for row in tests if row["measure"].startswith("log-rank chi")), "")
     shown = mine.rename(columns={"survival": "height"}).assign(panel="survival")
-    numbers = _numbers(at_risk, grouping)
     figure = figures_survival.step_curves(
-        shown.reindex(columns=CURVE), numbers, order, [("survival", "Overall survival")], time_title(config["survival"]),
-        f"Kaplan-Meier curves by groups of {term(grouping)} with 95 % bands and censoring marks, and numbers at risk below",
+        shown.reindex(columns=CURVE), _numbers(at_risk, grouping), order,
+        [figures_survival.Panel("survival", "Overall survival", test)], time_title(config["survival"]),
+        f"Kaplan-Meier curves by {term(grouping).replace('_', ' ')} with 95% confidence bands, censoring ticks and numbers at risk",
+        medians=medians,
     )  # fmt: skip
     return Markup(figure)
+
+
+def _test(name: str, row: dict) -> str:
+    p = p_value(row["p_value"])
+    return "" if p == "–" else f"{name} p {p if p.startswith('<') else f'= {p}'}"
 
 
 def _incidence_figure(
@@ -172,18 +186,22 @@ def _incidence_figure(
     at_risk: pd.DataFrame,
     grouping: str,
     order: list[str],
+    tests: list[dict],
     causes: list[str],
     config: dict,
 ) -> Markup:
+    """Cumulative incidence of each cause, with the p of Gray's test."""
     mine = curves[curves["grouping"] == grouping] if len(curves) else curves
     order = [group for group in order if len(mine) and (mine["group"] == group).any()]
     if not order:
         return Markup("")
+    gray = {row["cause"]: _test("Gray's test", row) for row in tests if row["measure"].startswith("Gray")}
     shown = mine.rename(columns={"incidence": "height", "cause": "panel"})
     figure = figures_survival.step_curves(
         shown.reindex(columns=CURVE), _numbers(at_risk, grouping), order,
-        [(cause, f"Died of {cause}") for cause in causes], time_title(config["survival"]),
-        f"Cumulative incidence of death by cause and group of {term(grouping)} with 95 % bands and censoring marks, and numbers at risk below",
+        [figures_survival.Panel(cause, f"Death from {cause}", gray.get(cause, "")) for cause in causes],
+        time_title(config["survival"]),
+        f"Cumulative incidence of death by cause and {term(grouping).replace('_', ' ')} with 95% confidence bands, censoring ticks and numbers at risk",
     )  # fmt: skip
     return Markup(figure)
 

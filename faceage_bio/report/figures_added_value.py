@@ -2,12 +2,12 @@
 
 import pandas as pd
 
-from faceage_bio.report.figures import BLUE, INK, ORANGE, to_svg
+from faceage_bio.report.figures import BLUE, INK, INNER, ORANGE, to_svg
 from faceage_bio.report.formats import time_words
 
 WITHOUT, WITH = BLUE, ORANGE
 LOWEST_BENEFIT = -0.05
-PANEL = 190
+PANEL = 258
 
 
 def _colour(alt, names: list[str], column: str = "model"):
@@ -44,13 +44,13 @@ def areas(rows: pd.DataFrame) -> str:
                 ),
                 base.mark_point(filled=True, size=60, opacity=1).encode(y=y),
             ).properties(
-                width=520,
-                height=150,
+                width=INNER,
+                height=190,
                 title=alt.Title(f"{question[0].upper()}{question[1:]}", anchor="start", fontSize=13),
             )
         )
     chart = alt.vconcat(*panels, spacing=14).resolve_scale(color="independent")
-    return to_svg(chart, "Areas under the curve by time, without and with face age, with 95 % intervals")
+    return to_svg(chart, "Areas under the curve by time, without and with face age, with 95% CIs")
 
 
 def calibration(rows: pd.DataFrame, names: list[str], titles: list[str]) -> str:
@@ -99,16 +99,17 @@ def calibration(rows: pd.DataFrame, names: list[str], titles: list[str]) -> str:
                 )
             )
         columns.append(alt.vconcat(*panels, spacing=10))
-    return to_svg(
-        alt.hconcat(*columns, spacing=18), "Observed against predicted risk of death, with 95 % intervals"
-    )
+    return to_svg(alt.hconcat(*columns, spacing=18), "Observed against predicted risk of death, with 95% CIs")
 
 
 def decisions(rows: pd.DataFrame, titles: list[str]) -> str:
-    """Net benefit by threshold, a panel per time: either model, treating everybody, treating nobody."""
+    """Net benefit by threshold, a panel per time: either model, treat all, treat none."""
     import altair as alt
 
-    order = [*titles, "treat everybody", "treat nobody"]
+    rows = rows.assign(
+        term=rows["term"].replace({"treat everybody": "treat all", "treat nobody": "treat none"})
+    )
+    order = [*titles, "treat all", "treat none"]
     ranges = [WITHOUT, WITH, "#8a8f98", INK]
     dashes = [[1, 0], [1, 0], [6, 3], [2, 3]]
     panels = []
@@ -125,7 +126,7 @@ def decisions(rows: pd.DataFrame, titles: list[str]) -> str:
             .encode(
                 x=alt.X(
                     "threshold:Q",
-                    title=f"Risk from which one acts, {time_words(time)}",
+                    title=f"Threshold probability, {time_words(time)}",
                     axis=alt.Axis(format="%", tickCount=4),
                 ),
                 y=alt.Y("estimate:Q", title=None if number else "Net benefit", scale=scale),
@@ -142,4 +143,4 @@ def decisions(rows: pd.DataFrame, titles: list[str]) -> str:
             )
             .properties(width=PANEL, height=PANEL)
         )
-    return to_svg(alt.hconcat(*panels, spacing=18), "Net benefit of acting on predicted risks, by threshold")
+    return to_svg(alt.hconcat(*panels, spacing=18), "Net benefit by threshold probability")

@@ -9,9 +9,9 @@ from faceage_bio.report.formats import interval, p_value, signed
 from faceage_bio.report.tables import ReportTables
 
 MAIN_METHOD = "mean z"
-KINDS = {AGE_GAP: "raw age gap", AGE_ACCELERATION: "age acceleration", AGE: "chronological age"}
+KINDS = {AGE_GAP: "age gap, unadjusted", AGE_ACCELERATION: "age acceleration", AGE: "chronological age"}
 COLOURS = [
-    ("raw age gap", "#8a8f98"),
+    ("age gap, unadjusted", "#8a8f98"),
     ("age acceleration", figures.ORANGE),
     ("chronological age", figures.BLUE),
 ]

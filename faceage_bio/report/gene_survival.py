@@ -6,7 +6,7 @@ from markupsafe import Markup
 
 from faceage_bio.report import figures
 from faceage_bio.report.all_genes import Column, PageGenes, all_genes, identifier_of
-from faceage_bio.report.formats import interval, number, p_value, people
+from faceage_bio.report.formats import interval, number, p_scientific, p_value, people
 from faceage_bio.report.tables import ReportTables
 from faceage_bio.report.volcano import FOUND
 
@@ -34,8 +34,14 @@ def gene_survival_section(tables: ReportTables, name: str, config: dict) -> dict
 def _panel(panel: pd.DataFrame, headline: str) -> dict:
     shown = panel[panel.estimate.notna()].assign(kind="panel")
     colours = [("panel", figures.BLUE)]
-    title = "Hazard ratio of death per doubling (log scale)"
-    forest = figures.forest(shown, "term", "kind", colours, 1, title, logarithmic=True) if len(shown) else ""
+    title = "Hazard ratio for death per doubling of expression (log scale)"
+    forest = (
+        figures.forest(
+            shown, "term", "kind", colours, 1, title, logarithmic=True, p=p_scientific, italic=True
+        )
+        if len(shown)
+        else ""
+    )
     lacking = [
         name for name in ("hazards_p_value", "p_bonferroni") if name not in panel
     ]  # where nothing was estimated
@@ -64,7 +70,7 @@ def _all(genes: pd.DataFrame, panel: list[str], what: str, identifier: str, page
         "n_failed": len(genes) - len(tested),
         "n_found": int((tested.q_value < FOUND).sum()) if len(tested) else 0,
         "all_genes": all_genes(
-            tested, panel, COLUMNS, "Log2 hazard ratio per doubling", f"{what}: genes and death (q over the {len(tested):,} genes tested)", identifier, page, logarithmic=True,
+            tested, panel, COLUMNS, "Log2 hazard ratio for death per doubling of expression", f"{what}: genes and death (q over the {len(tested):,} genes tested)", identifier, page, logarithmic=True,
         ),
     }  # fmt: skip
 

@@ -5,6 +5,7 @@ from markupsafe import Markup
 
 from faceage_bio.report import figures, words
 from faceage_bio.report.all_genes import Column, PageGenes, all_genes, identifier_of
+from faceage_bio.report.formats import increase, p_scientific
 from faceage_bio.report.tables import ReportTables
 from faceage_bio.report.volcano import FOUND
 from faceage_bio.rna.panel import panel_reasons
@@ -77,7 +78,7 @@ def _all(genes: pd.DataFrame, cohort: str, analysis: str, config: dict, page: Pa
         Column("Mean count", ("base_mean",), "number", digits=0),
     ]  # fmt: skip
     n_tested = int(genes.p_value.notna().sum())
-    axis = f"Log2 fold change per {per} of age acceleration"
+    axis = f"Log2 fold change per {increase(per)} in age acceleration"
     what = f"{cohort}, {analysis}: genes against age acceleration (q over the {n_tested:,} genes tested)"
     identifier = identifier_of("genes", cohort, analysis, config)
     part = all_genes(genes, config["expression"]["panel"], columns, axis, what, identifier, page)
@@ -127,4 +128,13 @@ def _forest(together: pd.DataFrame) -> str:
         return ""
     colours = [(name, colour) for _, name, colour in EXPOSURES]
     shown = shown.assign(kind=shown.exposure.map(kinds))
-    return figures.forest(shown, "term", "kind", colours, 0, f"Log2 fold change per {shown['per'].iloc[0]}")
+    return figures.forest(
+        shown,
+        "term",
+        "kind",
+        colours,
+        0,
+        f"Log2 fold change per {increase(shown['per'].iloc[0])}",
+        p=p_scientific,
+        italic=True,
+    )

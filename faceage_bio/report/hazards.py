@@ -5,7 +5,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from faceage_bio.report import figures, figures_hazards, words
-from faceage_bio.report.formats import beside, p_value
+from faceage_bio.report.formats import increase, p_value
 from faceage_bio.report.tables import ReportTables
 
 GLOBAL = "GLOBAL"
@@ -71,16 +71,10 @@ def _sites(sites: pd.DataFrame) -> dict:
     adjusted = sites[(sites["step"] == "+ age") & (sites["level"] != "") & sites["estimate"].notna()]
     figure = ""
     if len(adjusted):
-        labels = [row.level + beside(row.n, "people") for row in adjusted.itertuples()]
-        title = f"Hazard ratio of face age per {adjusted['per'].iloc[0]}, age held constant (log scale)"
+        title = f"Hazard ratio for death per {increase(adjusted['per'].iloc[0])} in face age, adjusted for age (log scale)"
+        shown = adjusted.assign(kind="face age")
         figure = figures.forest(
-            adjusted.assign(label=labels, kind="face age"),
-            "label",
-            "kind",
-            [("face age", figures.BLUE)],
-            1,
-            title,
-            logarithmic=True,
+            shown, "level", "kind", [("face age", figures.BLUE)], 1, title, logarithmic=True
         )
     return {
         "sites": sites.to_dict("records"),

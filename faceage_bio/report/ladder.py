@@ -4,7 +4,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from faceage_bio.report import figures, words
-from faceage_bio.report.formats import interval, number, p_value, people
+from faceage_bio.report.formats import increase, interval, number, p_value, people
 from faceage_bio.report.tables import ReportTables
 
 AGES = "face age against age"
@@ -117,6 +117,6 @@ def _p(value: float) -> str:
 
 
 def _figure(rows: pd.DataFrame) -> str:
-    shown = rows.assign(label=rows["step"].str.replace("unadjusted", "face age alone"), kind="face age")
-    title = f"Hazard ratio of face age per {rows['per'].iloc[0]} (log scale)"
+    shown = rows.assign(label=rows["step"].str.replace("_", " "), kind="face age")
+    title = f"Hazard ratio for death per {increase(rows['per'].iloc[0])} in face age (log scale)"
     return figures.forest(shown, "label", "kind", [("face age", figures.BLUE)], 1, title, logarithmic=True)

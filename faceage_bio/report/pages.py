@@ -24,9 +24,10 @@ from faceage_bio.report.first_screen import first_screen
 from faceage_bio.report.gene_cards import gene_cards
 from faceage_bio.report.gene_sets import gene_set_section
 from faceage_bio.report.genes import gene_section, why_these
-from faceage_bio.report.people import people_section, squares_figure
+from faceage_bio.report.people import face_age_figure, people_section
 from faceage_bio.report.phenotypes import group_section, phenotype_section
 from faceage_bio.report.references import Citations
+from faceage_bio.report.sections import not_in_core
 from faceage_bio.report.single_cell import single_cell_section
 from faceage_bio.report.survival import survival_cohort
 from faceage_bio.report.tables import ReportTables
@@ -144,9 +145,9 @@ def _render(
     environment = templates()
     told = about(tables, trail, config, cards)
     page = environment.get_template(template).render(
-        title=config["report"]["title"], governance=config["report"]["governance"], today=date.today().isoformat(), fingerprint=told["config_hash"][:12],
+        page_name=template.partition(".")[0], title=config["report"]["title"], governance=config["report"]["governance"], today=date.today().isoformat(), fingerprint=told["config_hash"][:12],
         version=faceage_bio.__version__, cards=cards, synthetic=any(card.get("synthetic") for card in cards), internal=internal,
-        rounding=config.get("release", {}).get("rounding", 6),
+        rounding=config.get("release", {}).get("rounding", 6), not_in_core=not_in_core(config),
         given=[name for name, cohort in config["cohorts"].items() if cohort.get("face_ages")],
         style=Markup("".join((TEMPLATES / name).read_text() for name in STYLES)),
         script=Markup("\n".join((TEMPLATES / name).read_text() for name in SCRIPTS)),
@@ -170,7 +171,7 @@ def _rows(table: pd.DataFrame) -> list[dict]:
 def _association_cohort(tables: ReportTables, name: str, config: dict) -> dict:
     return {
         "name": name,
-        "squares_figure": squares_figure(tables, name, config),
+        "face_age_figure": face_age_figure(tables, [name]),
         "photos": [row for row in _rows(tables.get("faceage", "summary", name)) if row["term"] != "photos"],
         "summary": _rows(tables.get("acceleration", "summary", name)),
         "bands": _rows(tables.get("acceleration", "age_bands", name)),

@@ -34,6 +34,8 @@ def _forest(table: pd.DataFrame) -> str:
         label=[
             f"{words.term(row.term)}{f', per {row.per}' if row.per else ''}" for row in table.itertuples()
         ],
-        kind=table.adjustment.str.startswith("none").map({True: "raw age gap", False: "age held constant"}),
+        kind=figures.adjusted(table),
     )
-    return figures.forest(shown, "label", "kind", figures.RAW_AND_ADJUSTED, 0, "Years of face age")
+    return figures.forest(
+        shown, "label", "kind", figures.RAW_AND_ADJUSTED, 0, "Difference in face age, years", digits=1
+    )

@@ -11,7 +11,7 @@ from faceage_bio.report.tables import ReportTables
 PREFIX = "expression in "
 FOUND_BELOW = 0.05  # q
 KINDS = [
-    (AGE_GAP, "raw age gap", "#8a8f98"),
+    (AGE_GAP, "age gap, unadjusted", "#8a8f98"),
     (AGE_ACCELERATION, "age acceleration", figures.ORANGE),
     (AGE, "chronological age", figures.BLUE),
 ]

@@ -1,12 +1,10 @@
 """The survival page's subgroups: hazard ratios of age acceleration in each, and the tests that they differ."""
 
-import math
-
 import pandas as pd
 from markupsafe import Markup
 
 from faceage_bio.report import figures_hazards, words
-from faceage_bio.report.formats import p_value, people
+from faceage_bio.report.formats import p_value
 from faceage_bio.report.tables import ReportTables
 
 COLUMNS = ("modifier", "subgroup", "p_interaction", "q_interaction")
@@ -22,11 +20,7 @@ def subgroup_section(tables: ReportTables, name: str, config: dict) -> dict:
         table[column] = table[column].fillna("").astype(str)
     table["shown"] = [_shown(row) for row in table.itertuples()]
     figure = table[(table["subgroup"] != "") & table["estimate"].notna()]
-    # models may lack different people; the line tells those of the first, the table those of each
-    numbers = {row.shown: _people(row) for row in reversed(list(figure.itertuples()))}
-    figure = figure.assign(
-        label=figure["shown"] + figure["shown"].map(numbers), test=[_test(row) for row in figure.itertuples()]
-    )
+    figure = figure.assign(label=figure["shown"], test=[_test(row) for row in figure.itertuples()])
     drawn = figures_hazards.subgroups(figure) if len(figure) else ""
     return {"subgroups": table.to_dict("records"), "subgroup_figure": Markup(drawn)}
 
@@ -37,16 +31,7 @@ def _shown(row) -> str:
     return f"{words.term(row.modifier)}: {'as a number' if row.measure.startswith('ratio') else 'do they differ?'}"
 
 
-def _people(row) -> str:
-    parts = [
-        f"{people(value)} {word}"
-        for value, word in ((row.n, "people"), (row.n_events, "deaths"))
-        if math.isfinite(value)
-    ]
-    return f" ({', '.join(parts)})" if parts else ""
-
-
 def _test(row) -> str:
     if pd.isna(row.p_interaction):
         return ""
-    return f"p {p_value(row.p_interaction)}, q {p_value(row.q_interaction)}"
+    return f"{p_value(row.p_interaction)} ({p_value(row.q_interaction)})"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from faceage_bio.columns import COHORT
+from faceage_bio.columns import AGE, COHORT, FACE_AGE
 from faceage_bio.results.reasons import in_words
 from faceage_bio.results.row import FIRST, LAST, NUMBERS, is_result
 from faceage_bio.tables import read_table, sha256_of
@@ -16,16 +16,23 @@ ROOMS = {
     "faceage", "acceleration", "phenotype", "fairness", "expression", "variants", "survival", "scores", "readers",
 }  # fmt: skip
 
+PARTICIPANTS = [
+    COHORT,
+    AGE,
+    FACE_AGE,
+]  # of a table with a row per participant: what internal pages draw, no identifier
+
 
 @dataclass(frozen=True)
 class ReportTables:
     """Tables by (room, name), all cohorts below each other; ``flow`` is the room "ledger".
 
-    ``fingerprint``: first 12 digits of the SHA-256 of their places and contents.
+    ``released``: whether they are released tables, whose pages have no raster picture. ``fingerprint``: first 12 digits of the SHA-256 of their places and contents.
     """
 
     by_name: dict[tuple[str, str], pd.DataFrame]
     fingerprint: str = ""
+    released: bool = False
 
     def get(self, room: str, name: str, cohort: str | None = None) -> pd.DataFrame:
         """A table, or an empty one if that stage did not run (for this cohort)."""
@@ -35,17 +42,20 @@ class ReportTables:
         return table if cohort is None else table[table[COHORT] == cohort]
 
 
-def collect(paths: Sequence[Path]) -> ReportTables:
-    """Read the tables; those with no row say nothing."""
+def collect(paths: Sequence[Path], released: bool = False) -> ReportTables:
+    """Read the tables; those with no row say nothing. Of a table of participants only what is drawn is kept."""
     parts: dict[tuple[str, str], list[pd.DataFrame]] = {}
     for path in paths:
         room = path.parent.name if path.parent.name in ROOMS else "ledger"
         table = read_table(path)
+        if path.suffix == ".parquet":
+            table = table[PARTICIPANTS].dropna().sort_values(PARTICIPANTS)
         if len(table):
             parts.setdefault((room, path.stem), []).append(table)
     return ReportTables(
         {key: _complete(_below_each_other(tables)) for key, tables in parts.items()},
         fingerprint(paths),
+        released,
     )
 
 

@@ -5,7 +5,7 @@ from markupsafe import Markup
 
 from faceage_bio.columns import AGE, AGE_ACCELERATION
 from faceage_bio.report import figures
-from faceage_bio.report.formats import interval, p_value, signed
+from faceage_bio.report.formats import interval, p_scientific, p_value, signed
 from faceage_bio.report.tables import ReportTables
 
 KINDS = {AGE_ACCELERATION: "age acceleration", AGE: "chronological age (negative control)"}
@@ -29,7 +29,16 @@ def variant_section(tables: ReportTables, name: str, config: dict) -> dict | Non
     figure = ""
     if len(shown):
         colours = [pair for pair in COLOURS if pair[0] in set(shown.kind)]
-        figure = figures.forest(shown, "term", "kind", colours, 0, f"Years per {per}")
+        figure = figures.forest(
+            shown,
+            "term",
+            "kind",
+            colours,
+            0,
+            f"Difference in face age, years per {per}",
+            p=p_scientific,
+            italic=True,
+        )
     own = genes[genes.outcome == AGE_ACCELERATION]
     return {
         "sentences": sentences(own, per, config["expression"]["panel"][0]),

@@ -108,7 +108,7 @@ def terms_of(frame: ModelFrame) -> dict[str, list[str]]:
 
 
 def _curves(fit: CoxFit, terms: dict[str, list[str]]) -> pd.DataFrame:
-    """Smooth and binned hazard ratios of each term of one column; never one death alone."""
+    """Smooth and binned hazard ratios of each term of one column, over all event times."""
     single = {columns[0]: columns for columns in terms.values() if len(columns) == 1}
     parts = []
     over_time = hazard_over_time(fit, TRANSFORM)
@@ -125,8 +125,6 @@ def _curves(fit: CoxFit, terms: dict[str, list[str]]) -> pd.DataFrame:
         binned = points.groupby(number).agg(
             years=("years", "mean"), value=(term, "mean"), n_events=(term, "size")
         )
-        # from the first bin to the last, so that the ends tell of no single death
-        smooth = smooth[smooth["years"].between(binned["years"].min(), binned["years"].max())]
         parts += [
             np.exp(smooth[["log_hazard_ratio", "ci_lower", "ci_upper"]])
             .rename(columns={"log_hazard_ratio": "hazard_ratio"})

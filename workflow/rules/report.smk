@@ -2,29 +2,48 @@
 # that differ by few are told as the same one on both
 ON_BOTH_PAGES = [
     *collect("<results>/{cohort}/flow.tsv", cohort=COHORTS),
-    *collect("<results>/{cohort}/acceleration/summary.tsv", cohort=COHORTS),
+    # a point per participant, on internal pages alone
+    *collect("<results>/{cohort}/acceleration/acceleration.parquet", cohort=COHORTS),
     *collect(
         "<results>/{cohort}/acceleration/{table}.tsv",
         cohort=COHORTS,
-        table=["definitions", "definition_bands", "sensitivity", "reliability", "attenuation"],
+        table=shown(
+            "acceleration",
+            "summary",
+            "definitions",
+            "definition_bands",
+            "sensitivity",
+            "reliability",
+            "attenuation",
+            "age_bands",
+        ),
     ),
-    *collect("<results>/{cohort}/acceleration/definition_hazards.tsv", cohort=WITH_CLINIC),
+    *collect(
+        "<results>/{cohort}/acceleration/{table}.tsv",
+        cohort=WITH_CLINIC,
+        table=shown("acceleration", "definition_hazards", "ageing_rate"),
+    ),
     *collect("<results>/{cohort}/phenotype/phenotypes.tsv", cohort=WITH_CLINIC),
     *collect(
         "<results>/{cohort}/phenotype/{table}.tsv",
         cohort=COHORTS,
         table=["table_one", "distributions", "age_squares"],
     ),
-    *collect("<results>/{cohort}/acceleration/age_bands.tsv", cohort=COHORTS),
     "<results>/pooled/phenotype/groups.tsv",
-    *collect("<results>/pooled/phenotype/{table}.tsv", table=WITH_COMPARISONS if WITH_CLINIC else []),
+    *collect(
+        "<results>/pooled/phenotype/{table}.tsv",
+        table=shown("phenotype", *WITH_COMPARISONS) if WITH_CLINIC else [],
+    ),
     *collect("<results>/{cohort}/fairness/fairness.tsv", cohort=ASSESSED),
-    *(["<results>/pooled/fairness/stress.tsv"] if STRESSED else []),
-    *collect("<results>/{cohort}/acceleration/ageing_rate.tsv", cohort=WITH_CLINIC),
+    *collect(
+        "<results>/pooled/fairness/{table}.tsv",
+        table=shown("fairness", "stress") if STRESSED else [],
+    ),
     *collect(
         "<results>/{cohort}/survival/{table}.tsv",
         cohort=WITH_CLINIC,
-        table=[
+        table=shown(
+            "survival",
             "cox",
             "age_comparison",
             "proportional_hazards",
@@ -46,7 +65,7 @@ ON_BOTH_PAGES = [
             "competing_risks",
             "cumulative_incidence",
             "incidence_at_risk",
-        ],
+        ),
     ),
     *collect(
         "<results>/{cohort}/survival/{table}.tsv",
@@ -56,7 +75,8 @@ ON_BOTH_PAGES = [
     *collect(
         "<results>/{cohort}/expression/{table}.tsv",
         cohort=WITH_RNA,
-        table=[
+        table=shown(
+            "expression",
             "genes",
             "panel",
             "set_associations",
@@ -68,17 +88,17 @@ ON_BOTH_PAGES = [
             "confounding",
             "sensitivity",
             "partial_residuals",
-        ],
+        ),
     ),
     *collect(
         "<results>/{cohort}/expression/{table}.tsv",
         cohort=WITH_CELLS,
-        table=["cell_quality", "composition"],
+        table=shown("expression", "cell_quality", "composition"),
     ),
     *collect(
         "<results>/{cohort}/variants/{table}.tsv",
         cohort=WITH_VARIANTS,
-        table=["genes", "common", "quality"],
+        table=shown("variants", "genes", "common", "quality"),
     ),
     *(["<results>/pooled/readers/readers.tsv"] if config["readers"]["readings"] else []),
     *collect("<results>/{cohort}/scores/{table}.tsv", cohort=WITH_CLINIC, table=["scored", "comparison"]),
@@ -184,7 +204,7 @@ rule render_survival_report:
         " --run {input.run:q} --output {output:q} {input.tables:q} > {log:q} 2>&1"
 
 
-# the plots of both pages once more, each with its labels, for slides and for `snakemake --report report.zip`
+# the figures of the pages as files, each with its labels, for papers, slides and `snakemake --report report.zip`
 rule draw_figures:
     input:
         "<results>/reports/association.html",
@@ -192,11 +212,16 @@ rule draw_figures:
     output:
         report(
             directory("<results>/reports/figures"),
-            patterns=["{room}/{table}/{cohort}-{number}.svg"],
+            patterns=["{page}/{room}/{table}/{cohort}-{number}.svg"],
             caption="../report/figure.rst",
             category="Figures",
             subcategory="{room}",
-            labels={"result table": "{table}", "cohort": "{cohort}", "figure": "{number}"},
+            labels={
+                "page": "{page}",
+                "result table": "{table}",
+                "cohort": "{cohort}",
+                "figure": "{number}",
+            },
         ),
     log:
         "<logs>/report/draw_figures.log",
