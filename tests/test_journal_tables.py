@@ -301,6 +301,35 @@ def test_rows_with_declared_columns_give_the_same_tables(tables):
     assert journal_tables(ReportTables(by_name), CONFIG) == journal_tables(tables, CONFIG)
 
 
+def test_what_a_study_has_no_rows_for_is_no_table(tables):
+    nobody = table_one(gather([people().assign(age_acceleration=np.nan)], ["c"]), VARIABLES, [], "tertiles", "south")  # fmt: skip
+    both = pd.concat([table_of_people(), nobody], ignore_index=True)
+    one = ReportTables({("phenotype", "table_one"): both})
+    assert [table.name for table in journal_tables(one, CONFIG)] == ["table_1_north"]
+    assert set(rendered(one, CONFIG, internal=False)) == {f"table_1_north.{kind}" for kind in ("docx", "tex", "tsv")}  # fmt: skip
+    assert rendered(ReportTables({}), CONFIG, internal=True) == {}
+
+
+def test_a_covariate_that_nobody_has_is_not_said_to_be_adjusted_for(tables):
+    cox = cox_table("north")
+    late = cox["adjustment"].fillna("").str.count(",") > 1
+    cox.loc[late, "note"] = "only 4.7 deaths per term; without site, smoking, which nobody has"
+    frame = ReportTables({("survival", "cox"): cox.fillna({"per": "", "adjustment": "", "note": ""})})
+    rows = next(table for table in journal_tables(frame, CONFIG) if table.name == "cox_models").rows
+    assert [row.cells[0] for row in rows][:5] == ["north: face age, per 10-year increase", "Unadjusted", "Age", "Age, sex", "Age, sex, ECOG"]  # fmt: skip
+
+
+def test_a_comparison_that_was_not_estimated_stands_in_the_notes(tables):
+    lost = comparison_table("north", "phenotype", {"bmi": "", "ecog": ""})
+    lost.loc[lost.term == "bmi", ["estimate", "ci_lower", "ci_upper", "p_value", "q_value"]] = MISSING
+    lost["note"] = np.where(lost.term == "bmi", "not estimated, because nobody has a value", "")
+    frame = ReportTables({("phenotype", "phenotypes"): lost})
+    made = {table.name: table for table in journal_tables(frame, CONFIG)}
+    assert set(made) == {"group_comparisons"}  # no key result is left
+    assert [row.cells[0] for row in made["group_comparisons"].rows] == ["north", "ECOG"]
+    assert "Not estimated in north: BMI (nobody has a value)." in made["group_comparisons"].notes
+
+
 def test_the_pages_link_the_lists_of_photos_and_samples_while_internal(tmp_path):
     photos = config_of(["one"])
     photos["cohorts"]["one"] |= {"photos": "photos", "manifest": "manifest.tsv", "face_ages": None}

@@ -162,3 +162,19 @@ def test_shares_of_table_one_come_from_rounded_counts():
     told = release({"c/phenotype/table_one": exact}, 6).tables["c/phenotype/table_one"]
     assert told["n"].tolist() == [39, 3, 21, 15]
     assert told["estimate"].tolist() == [39, 0.0769, 0.583, 0.417]  # 3/39, 21/36, 15/36
+
+
+@pytest.mark.parametrize(
+    ("note", "told"),
+    [
+        ("", ""),
+        ("complete cases only", "complete cases only"),
+        ("only 7.0 deaths per term; without site, which nobody has", "without site, which nobody has"),
+        ("not estimated, because 4 deaths are too few", "not estimated"),
+        ("not estimated, because nobody has a value; of 12", "not estimated, because nobody has a value"),
+        ("1 of 114 had gaps", "note redacted: it holds a number"),
+    ],
+)
+def test_a_note_loses_its_parts_that_hold_a_number(note, told):
+    rows = pd.DataFrame({"cohort": ["c"], "estimate": [1.5], "n": [60], "note": [note]})
+    assert release({"c/survival/cox": rows}, 6).tables["c/survival/cox"]["note"].tolist() == [told]

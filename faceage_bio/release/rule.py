@@ -207,10 +207,11 @@ def _release_table_one(table: pd.DataFrame, k: int) -> pd.DataFrame:
 
 
 def _without_numbers(note: str) -> str:
-    """A note as a reason without parameters: a number in it may be a count."""
-    if not re.search(r"\d", note):
-        return note
-    return "not estimated" if note.startswith("not estimated") else "note redacted: it holds a number"
+    """A note less its parts that hold a number, which may be a count."""
+    kept = [part for part in note.split("; ") if not re.search(r"\d", part)]
+    if note.startswith("not estimated") and not any(part.startswith("not estimated") for part in kept):
+        kept.insert(0, "not estimated")
+    return "; ".join(kept) if kept else "note redacted: it holds a number"
 
 
 def _log(pairs: dict[str, tuple[pd.DataFrame, pd.DataFrame]]) -> pd.DataFrame:

@@ -115,9 +115,7 @@ def latex_table(table: JournalTable, mark: str) -> str:
     for label, first, n in table.spanners:
         text = _underline(text, escaped(label), first + 1, first + n)
     notes = "\n\n".join(escaped(note) for note in (*table.notes, *filter(None, (mark,))))
-    below = (
-        f"\\par\\smallskip\n\\begin{{minipage}}{{\\linewidth}}\\footnotesize\n{notes}\n\\end{{minipage}}\n"
-    )
+    below = f"\\par\\smallskip\\noindent\n\\begin{{minipage}}{{\\linewidth}}\\footnotesize\n{notes}\n\\end{{minipage}}\n"
     end = "\\end{longtable}\n" if long else "\\end{table}\n"
     text = text.replace(end, end + below if long else below + end)
     if width >= WIDE and long:

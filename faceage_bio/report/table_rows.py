@@ -18,6 +18,9 @@ JOINT, GAP = "together", "raw gap"  # gene models: both ages in one model; age g
 UNITS = {
     "chronological_age": "years", "face_age": "years", "age_acceleration": "years", "bmi": "kg/m²", "followup_years": "years",
 }  # fmt: skip
+LEFT_OUT = re.compile(
+    r"\bwithout ([\w, ]+), which (?:nobody has|does not vary)"
+)  # covariates that a model went without
 WHY = "not estimated, because "
 SPOKEN = {"group: cancer vs reference": "Cancer vs controls"}
 
@@ -91,8 +94,9 @@ def adjusted_for(row: Mapping) -> str:
     told = str(row["adjustment"])
     if told.startswith("none") or told in {"", "unadjusted"}:
         return ""
-    columns = row.get("covariates") or told
-    return ", ".join(words.term(name).replace("_", " ") for name in columns.split(", "))
+    left_out = {name for found in LEFT_OUT.findall(str(row["note"])) for name in found.split(", ")}
+    columns = [name for name in (row.get("covariates") or told).split(", ") if name not in left_out]
+    return ", ".join(words.term(name).replace("_", " ") for name in columns)
 
 
 def per_increase(per: str) -> str:
@@ -139,10 +143,15 @@ def cox_models(tables: ReportTables, cohort: str) -> list[Model]:
     own = cox[cox["term"] == cox["exposure"]]
     own = own[(own["exposure"] != "age_acceleration") | own["per"].str.startswith("1 SD")]
     return [
-        Model(name, rows["per"].iloc[0], rows.to_dict("records"))
+        Model(name, rows["per"].iloc[0], _once(rows.to_dict("records")))
         for name in EXPOSURES
         if len(rows := own[own["exposure"] == name])
     ]
+
+
+def _once(rows: list[dict]) -> list[dict]:
+    """The models without those whose covariates are those of the one before: a covariate that nobody has adds no step."""
+    return [row for k, row in enumerate(rows) if not k or adjusted_for(row) != adjusted_for(rows[k - 1])]
 
 
 def comparisons(tables: ReportTables, cohort: str) -> list[dict]:
