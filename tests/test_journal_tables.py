@@ -28,7 +28,9 @@ from faceage_bio.report.pages import association_page, photo_page
 from faceage_bio.report.table_files import PREFIX, SPECIAL, latex_table, rendered, write_tables
 from faceage_bio.report.tables import ReportTables, collect
 from faceage_bio.report.word_table import word_table
-from faceage_bio.tables import LEDGER_COLUMNS, read_text_table, result_rows, write_table
+from faceage_bio.results.reasons import reason
+from faceage_bio.results.row import result_rows
+from faceage_bio.tables import LEDGER_COLUMNS, read_text_table, write_table
 from tests.test_expression_quality import study as quality_study
 from tests.test_expression_quality import tables_of as quality_tables
 from tests.test_report import config_of
@@ -64,65 +66,68 @@ def table_of_people(cohort="north"):
 
 def cox_table(cohort):
     """Five models of face age, two of the others; the last sparse, and one that was not estimated."""
-    base = {"cohort": cohort, "analysis": "cox", "measure": "hazard ratio", "n": 113, "n_events": 78}
-    models = ["none", "age", "age, sex", "age, sex, site", "age, sex, site, smoking, ecog"]
+    base = {"cohort": cohort, "question": "cox", "measure": "hazard ratio", "n": 113, "n_events": 78}
+    models = ["", "age", "age, sex", "age, sex, site", "age, sex, site, smoking, ecog"]
     rows = [
         base | {
-            "term": "face_age", "exposure": "face_age", "per": "10 years", "adjustment": adjustment, "estimate": 1.5 + k / 7,
+            "term": "face_age", "exposure": "face_age", "per": "10 years", "covariates": held, "estimate": 1.5 + k / 7,
             "ci_lower": 1.1 + k / 9, "ci_upper": 2 + k / 3, "p_value": 10.0 ** -(k + 1), "events_per_term": 79 / (2 + 3 * k),
+            "reason": reason("few_events_per_variable", n_events=79, terms=2 + 3 * k, needed=10) if 79 / (2 + 3 * k) < 10 else None,
         }
-        for k, adjustment in enumerate(models)
+        for k, held in enumerate(models)
     ]  # fmt: skip
     rows.append(
-        base | {"term": "sex: male", "exposure": "face_age", "adjustment": "age, sex", "estimate": 9.99}
+        base | {"term": "sex: male", "exposure": "face_age", "covariates": "age, sex", "estimate": 9.99}
     )
     for per in ("10 years", SD):
-        rows.append(base | {"term": "age_acceleration", "exposure": "age_acceleration", "per": per, "adjustment": "none", "estimate": 1.25 if per == SD else 8.88, "ci_lower": 0.9, "ci_upper": 1.75, "p_value": 0.21})  # fmt: skip
-    why = "not estimated, because 4 deaths are too few"
+        rows.append(base | {"term": "age_acceleration", "exposure": "age_acceleration", "per": per, "adjustment": "unadjusted", "estimate": 1.25 if per == SD else 8.88, "ci_lower": 0.9, "ci_upper": 1.75, "p_value": 0.21})  # fmt: skip
+    why = reason("few_events", n_events=4, needed=5)
     rows.append(
-        base | {"term": "chronological_age", "exposure": "chronological_age", "per": "10 years", "note": why}
+        base
+        | {"term": "chronological_age", "exposure": "chronological_age", "per": "10 years", "reason": why}
     )
-    return result_rows(rows)
+    return result_rows(rows, "survival/cox")
 
 
-def comparison_table(cohort, analysis, contrasts):
-    base = {"cohort": cohort, "analysis": analysis, "measure": "years"}
+def comparison_table(cohort, question, name, contrasts):
+    base = {"cohort": cohort, "question": question, "measure": "mean difference"}
     rows = []
     for k, (term, per) in enumerate(contrasts.items()):
-        for adjustment, shift in (("none (raw age gap)", 0.0), ("age, sex", 0.5)):
+        for adjustment, covariates, shift in (("unadjusted", "", 0.0), ("minimal", "age, sex", 0.5)):
             rows.append(base | {
-                "term": term, "per": per, "adjustment": adjustment, "estimate": -0.4 + 2 * k + shift, "ci_lower": -2 + 2 * k,
+                "term": term, "per": per, "adjustment": adjustment, "covariates": covariates, "estimate": -0.4 + 2 * k + shift, "ci_lower": -2 + 2 * k,
                 "ci_upper": 2.5 + 3 * k, "p_value": 0.9 / 10**k, "n": 112 - k, "q_value": 0.95 / 10**k if shift else MISSING,
             })  # fmt: skip
-    return result_rows(rows)
+    return result_rows(rows, name)
 
 
 GENES = ["CDK6", "=SUM(A1)", "a_b"]
 
 
 def panel_table(cohort):
+    few = reason("too_few_samples_for_model", n=6, parameters=7, needed=11)
     rows = [
         {
-            "cohort": cohort, "analysis": analysis, "term": gene, "measure": "log2 fold change", "per": "10 years", "model": model,
-            "exposure": exposure, "adjustment": "age, sex, bmi", "n": 97, "estimate": 0.52 - k / 2 + shift if analysis == "expression" else MISSING,
+            "cohort": cohort, "question": question, "term": gene, "measure": "log2 fold change", "per": "10 years", "model": model,
+            "exposure": exposure, "adjustment": "full", "covariates": "age, sex, bmi", "n": 97, "estimate": 0.52 - k / 2 + shift,
             "ci_lower": 0.41 - k / 2 + shift, "ci_upper": 0.63 - k / 2 + shift, "p_value": 10.0 ** -(19 - 9 * k), "q_value": 10.0 ** -(18 - 9 * k),
-            "note": "" if analysis == "expression" else "not estimated, because 6 samples are too few",
+            "reason": None if question == "expression" else few,
         }
-        for analysis in ("expression", "expression in plasma cell") for k, gene in enumerate(GENES)
+        for question in ("expression", "expression in plasma cell") for k, gene in enumerate(GENES)
         for model, exposure, shift in (("together", "age_acceleration", 0.0), ("together", "chronological_age", 0.1), ("raw gap", "age_gap", 0.2))
     ]  # fmt: skip
-    return result_rows(rows)
+    return result_rows(rows, "expression/panel")
 
 
 def added_value_table(cohort):
-    base = {"cohort": cohort, "analysis": "added value", "question": "beyond age and sex", "adjustment": "age, sex", "n": 113, "n_events": 78}  # fmt: skip
+    base = {"cohort": cohort, "question": "added value", "comparison": "beyond age and sex", "covariates": "age, sex", "n": 113, "n_events": 78}  # fmt: skip
     c = base | {"measure": "Harrell's C"}
     return result_rows([
-        base | {"term": "face age added", "measure": "chi-square", "kind": "test", "estimate": 24.0, "p_value": 6.6e-7},
+        base | {"term": "face age added", "measure": "likelihood-ratio chi-square", "df": 1, "kind": "test", "estimate": 24.0, "p_value": 6.6e-7},
         c | {"term": "age + sex", "kind": "model", "estimate": 0.643, "ci_lower": 0.577, "ci_upper": 0.709},
         c | {"term": "age + sex + face age", "kind": "model", "estimate": 0.708, "ci_lower": 0.65, "ci_upper": 0.77},
-        c | {"term": "difference", "kind": "difference", "estimate": 0.065, "ci_lower": 0.006, "ci_upper": 0.124, "p_value": 0.03},
-    ])  # fmt: skip
+        base | {"term": "difference", "measure": "difference of Harrell's C", "kind": "difference", "estimate": 0.065, "ci_lower": 0.006, "ci_upper": 0.124, "p_value": 0.03},
+    ], "survival/added_value")  # fmt: skip
 
 
 CONTRASTS = {"smoking: former vs never": "", "smoking: current vs never": "", "bmi": "5 kg/m2"}
@@ -137,9 +142,9 @@ def results(tmp_path_factory) -> Path:
         write_table(table_of_people(cohort), folder / cohort / "phenotype/table_one.tsv")
         write_table(cox_table(cohort), folder / cohort / "survival/cox.tsv")
         write_table(added_value_table(cohort), folder / cohort / "survival/added_value.tsv")
-        write_table(comparison_table(cohort, "phenotype", CONTRASTS), folder / cohort / "phenotype/phenotypes.tsv")  # fmt: skip
+        write_table(comparison_table(cohort, "phenotype", "phenotype/phenotypes", CONTRASTS), folder / cohort / "phenotype/phenotypes.tsv")  # fmt: skip
     write_table(panel_table("north"), folder / "north/expression/panel.tsv")
-    groups = comparison_table("pooled", "groups", {"group: cancer vs reference": ""})
+    groups = comparison_table("pooled", "groups", "phenotype/groups", {"group: cancer vs reference": ""})
     write_table(groups, folder / "pooled/phenotype/groups.tsv")
     (folder / "reports").mkdir()
     (folder / "reports/survival.html").write_text("<html></html>")
@@ -235,7 +240,10 @@ def test_hazard_ratios_are_those_of_the_result_table(results, files, kind):
         assert [int(cell) for cell in row[3:]] == [own.n, own.n_events]
         assert row[1].endswith("*") == bool(own.events_per_term < 10)
     text = files[f"{PREFIX}cox_models.tsv"].decode()
-    assert "Not estimated in north: chronological age (4 deaths are too few)." in text
+    assert (
+        "Not estimated in north: chronological age (4 deaths are too few; a hazard ratio needs at least 5)."
+        in text
+    )
     assert "9.99" not in text  # of a covariate
     assert "8.88" not in text  # per 10 years, where the SD is given
 
@@ -271,7 +279,10 @@ def test_comparisons_and_genes_are_those_of_the_result_tables(files):
     italic = [run.text for table in Document(io.BytesIO(files[f"{PREFIX}gene_panel_north.docx"])).tables for row in table.rows for paragraph in row.cells[0].paragraphs for run in paragraph.runs if run.italic]  # fmt: skip
     assert italic == GENES
     assert rb"\textit{CDK6} & 0.52 (0.41--0.63) & 1.0e-19" in files[f"{PREFIX}gene_panel_north.tex"]
-    assert b"Not estimated in plasma cell (6 samples are too few)." in files[f"{PREFIX}gene_panel_north.tsv"]
+    assert (
+        b"Not estimated in plasma cell (6 samples are too few for 7 parameters; there must be at least 11, or fewer covariates)."
+        in files[f"{PREFIX}gene_panel_north.tsv"]
+    )
 
 
 def test_key_results_are_those_of_the_result_tables(files):
@@ -289,18 +300,6 @@ def test_key_results_are_those_of_the_result_tables(files):
     assert ["north", "Age, sex", "0.065 (0.006–0.124)", "<0.001", "–", "113", "78", "0.643 (0.577–0.709)"] in rows  # fmt: skip
 
 
-def test_rows_with_declared_columns_give_the_same_tables(tables):
-    by_name = dict(tables.by_name)
-    cox, panel = by_name["survival", "cox"].copy(), by_name["expression", "panel"].copy()
-    for table in (cox, panel):
-        table["covariates"] = table["adjustment"].replace("none", "")
-        table["adjustment"] = table["adjustment"].map({"none": "unadjusted", "age": "age", "": ""}).fillna("minimal")  # fmt: skip
-    panel["subgroup"] = panel["analysis"].str.removeprefix("expression").str.removeprefix(" in ")
-    panel["analysis"] = ""
-    by_name |= {("survival", "cox"): cox, ("expression", "panel"): panel}
-    assert journal_tables(ReportTables(by_name), CONFIG) == journal_tables(tables, CONFIG)
-
-
 def test_what_a_study_has_no_rows_for_is_no_table(tables):
     nobody = table_one(gather([people().assign(age_acceleration=np.nan)], ["c"]), VARIABLES, [], "tertiles", "south")  # fmt: skip
     both = pd.concat([table_of_people(), nobody], ignore_index=True)
@@ -310,24 +309,32 @@ def test_what_a_study_has_no_rows_for_is_no_table(tables):
     assert rendered(ReportTables({}), CONFIG, internal=True) == {}
 
 
-def test_a_covariate_that_nobody_has_is_not_said_to_be_adjusted_for(tables):
+def read_back(folder, **by_place) -> ReportTables:
+    for place, table in by_place.items():
+        write_table(table, folder / "north" / f"{place.replace('__', '/')}.tsv")
+    return collect(sorted(folder.rglob("*.tsv")))
+
+
+def test_a_covariate_that_nobody_has_is_not_said_to_be_adjusted_for(tmp_path):
     cox = cox_table("north")
-    late = cox["adjustment"].fillna("").str.count(",") > 1
-    cox.loc[late, "note"] = "only 4.7 deaths per term; without site, smoking, which nobody has"
-    frame = ReportTables({("survival", "cox"): cox.fillna({"per": "", "adjustment": "", "note": ""})})
-    rows = next(table for table in journal_tables(frame, CONFIG) if table.name == "cox_models").rows
+    late = cox["covariates"].fillna("").str.count(",") > 1
+    cox.loc[late, "reason"] = reason("without_missing", columns=["site", "smoking"]).encoded
+    made = journal_tables(read_back(tmp_path, survival__cox=cox), CONFIG)
+    rows = next(table for table in made if table.name == "cox_models").rows
     assert [row.cells[0] for row in rows][:5] == ["north: face age, per 10-year increase", "Unadjusted", "Age", "Age, sex", "Age, sex, ECOG"]  # fmt: skip
 
 
-def test_a_comparison_that_was_not_estimated_stands_in_the_notes(tables):
-    lost = comparison_table("north", "phenotype", {"bmi": "", "ecog": ""})
-    lost.loc[lost.term == "bmi", ["estimate", "ci_lower", "ci_upper", "p_value", "q_value"]] = MISSING
-    lost["note"] = np.where(lost.term == "bmi", "not estimated, because nobody has a value", "")
-    frame = ReportTables({("phenotype", "phenotypes"): lost})
-    made = {table.name: table for table in journal_tables(frame, CONFIG)}
+def test_a_comparison_that_was_not_estimated_stands_in_the_notes(tmp_path):
+    lost = comparison_table("north", "phenotype", "phenotype/phenotypes", {"bmi": "", "ecog": ""})
+    lost["reason"] = np.where(lost["term"] == "bmi", reason("no_value").encoded, "")
+    lost = result_rows(lost, "phenotype/phenotypes")
+    made = {
+        table.name: table for table in journal_tables(read_back(tmp_path, phenotype__phenotypes=lost), CONFIG)
+    }
     assert set(made) == {"group_comparisons"}  # no key result is left
     assert [row.cells[0] for row in made["group_comparisons"].rows] == ["north", "ECOG"]
-    assert "Not estimated in north: BMI (nobody has a value)." in made["group_comparisons"].notes
+    note = next(note for note in made["group_comparisons"].notes if note.startswith("Not estimated"))
+    assert note == f"Not estimated in north: BMI ({reason('no_value')})."
 
 
 def test_the_pages_link_the_lists_of_photos_and_samples_while_internal(tmp_path):

@@ -18,7 +18,7 @@ NONE = "–"
 MARK = "*"  # of sparse data
 CI = "CI: confidence interval."
 NOT_ESTIMATED = f"{NONE}: not estimated, or does not apply."
-SPARSE = f"{MARK} Sparse data: fewer than {select.SPARSE:.0f} events per variable; interpret with caution."
+SPARSE = f"{MARK} Sparse data: fewer than {select.SPARSE} events per variable; interpret with caution."
 ROUNDED = (
     "Counts are rounded to the midpoints of {k} (midpoint rounding), so that totals may not add up; statistics from a count of 1 to {k} "
     f"are redacted ({NONE})."
@@ -254,7 +254,7 @@ def _gene_panel(tables: ReportTables, cohort: str) -> JournalTable | None:
     heads = ("Gene", "Log2 fold change (95% CI)", "p", "q", "Log2 fold change (95% CI)", "p", "n")
     rows, left_out, per = [], [], ""
     for genes in select.gene_panel(tables, cohort):
-        cells = genes.cells or "bulk RNA"
+        cells = select.cells_of(genes.analysis) or "bulk RNA"
         if all(map(_lacks, genes.acceleration.values())):
             left_out.append(_not_estimated(cells, [*genes.acceleration.values()]))
             continue

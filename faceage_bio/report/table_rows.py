@@ -11,17 +11,16 @@ from faceage_bio.report import words
 from faceage_bio.report.associations import paired
 from faceage_bio.report.people import ALL, LARGEST
 from faceage_bio.report.tables import ReportTables
+from faceage_bio.results.reasons import decode
+from faceage_bio.stats.cox_fit import EVENTS_PER_TERM
 
-SPARSE = 10.0  # events per variable below which an estimate is marked
+SPARSE = EVENTS_PER_TERM  # events per variable below which an estimate is marked
+WITHOUT = ("without_missing", "without_constant")  # reasons that name covariates that a model went without
 EXPOSURES = ("face_age", "age_acceleration", "chronological_age")
 JOINT, GAP = "together", "raw gap"  # gene models: both ages in one model; age gap alone
 UNITS = {
     "chronological_age": "years", "face_age": "years", "age_acceleration": "years", "bmi": "kg/m²", "followup_years": "years",
 }  # fmt: skip
-LEFT_OUT = re.compile(
-    r"\bwithout ([\w, ]+), which (?:nobody has|does not vary)"
-)  # covariates that a model went without
-WHY = "not estimated, because "
 SPOKEN = {"group: cancer vs reference": "Cancer vs controls"}
 
 
@@ -36,9 +35,9 @@ class Model:
 
 @dataclass(frozen=True)
 class Genes:
-    """The prespecified genes of bulk RNA (``cells`` is "") or of a cell type: rows for both ages in one model, by gene."""
+    """The prespecified genes of one analysis (bulk RNA, or a cell type): rows for both ages in one model, by gene."""
 
-    cells: str
+    analysis: str
     per: str
     adjustment: str
     acceleration: dict[str, dict]
@@ -91,11 +90,12 @@ def level(name: str) -> str:
 
 def adjusted_for(row: Mapping) -> str:
     """The covariates of a row's model in words; "" where there is none."""
-    told = str(row["adjustment"])
-    if told.startswith("none") or told in {"", "unadjusted"}:
-        return ""
-    left_out = {name for found in LEFT_OUT.findall(str(row["note"])) for name in found.split(", ")}
-    columns = [name for name in (row.get("covariates") or told).split(", ") if name not in left_out]
+    left_out = {
+        name
+        for one in decode(row["reason"]) if one.code in WITHOUT
+        for name in one.parameters["columns"].split(", ")
+    }  # fmt: skip
+    columns = [name for name in str(row["covariates"]).split(", ") if name and name not in left_out]
     return ", ".join(words.term(name).replace("_", " ") for name in columns)
 
 
@@ -107,22 +107,19 @@ def per_increase(per: str) -> str:
 
 def comparison(row: Mapping) -> str:
     """What a row compares: "Smoking: current vs never", "BMI, per 5 kg/m²"."""
-    term = row["term"]
-    if row.get("reference"):
-        term = f"{term}: {row['level']} vs {row['reference']}"
-    return ", ".join(filter(None, (exposure(term), per_increase(row["per"]))))
+    return ", ".join(filter(None, (exposure(row["term"]), per_increase(row["per"]))))
 
 
 def is_sparse(row: Mapping) -> bool:
     """Whether a model has too few events for its variables."""
-    return bool(row.get("events_per_term", SPARSE) < SPARSE)
+    return any(one.code == "few_events_per_variable" for one in decode(row["reason"]))
 
 
 def groups_of(table: pd.DataFrame) -> list[Group]:
     """The columns of one cohort's Table 1: all participants first."""
     if not len(table):
         return []
-    heads = table[table["measure"].isin(["people", "participants"])]
+    heads = table[table["measure"] == "participants"]
     return [
         Group(row.group, row.n, table[(table["group"] == row.group) & table["variable"].notna()])
         for row in heads.itertuples()
@@ -138,8 +135,6 @@ def standardised_differences(table: pd.DataFrame) -> dict[str, float]:
 def cox_models(tables: ReportTables, cohort: str) -> list[Model]:
     """Hazard ratios of face age, of age acceleration per SD, and of chronological age without face age, from unadjusted to full."""
     cox = tables.get("survival", "cox", cohort)
-    if not len(cox) or "exposure" not in cox:
-        return []
     own = cox[cox["term"] == cox["exposure"]]
     own = own[(own["exposure"] != "age_acceleration") | own["per"].str.startswith("1 SD")]
     return [
@@ -165,12 +160,12 @@ def comparisons(tables: ReportTables, cohort: str) -> list[dict]:
 
 
 def gene_panel(tables: ReportTables, cohort: str) -> Iterator[Genes]:
-    """The prespecified genes of bulk RNA, or of each cell type, of a cohort."""
-    panel = _panel(tables, cohort)
+    """The prespecified genes of each analysis of a cohort."""
+    panel = tables.get("expression", "panel", cohort)
     if not len(panel):
         return
     joint = panel[panel["model"] == JOINT]
-    for cells, rows in joint.groupby("cells", sort=False):
+    for analysis, rows in joint.groupby("question", sort=False):
         by = {
             name: {row["term"]: row for row in rows[rows["exposure"] == name].to_dict("records")}
             for name in ("age_acceleration", "chronological_age")
@@ -178,16 +173,7 @@ def gene_panel(tables: ReportTables, cohort: str) -> Iterator[Genes]:
         own = rows[rows["exposure"] == "age_acceleration"]
         if len(own):
             first = own.iloc[0].to_dict()
-            yield Genes(str(cells), first["per"], adjusted_for(first), *by.values())
-
-
-def _panel(tables: ReportTables, cohort: str) -> pd.DataFrame:
-    """The table of prespecified genes, with the cell type of each row; "" for bulk RNA."""
-    panel = tables.get("expression", "panel", cohort)
-    if not len(panel):
-        return panel
-    cells = panel["analysis"].str.extract(r"^expression in (.*)$", expand=False)
-    return panel.assign(cells=panel["subgroup"] if "subgroup" in panel else cells.fillna(""))
+            yield Genes(str(analysis), first["per"], adjusted_for(first), *by.values())
 
 
 def key_survival(tables: ReportTables, config: Mapping) -> list[Key]:
@@ -198,7 +184,11 @@ def key_survival(tables: ReportTables, config: Mapping) -> list[Key]:
         adjusted = [row for row in rows if row["adjustment"] == "age"]
         if adjusted and adjusted[0]["term"] == "face_age":
             found.append(
-                Key(whom(name), adjusted[0], next((one for one in rows if not adjusted_for(one)), None))
+                Key(
+                    whom(name),
+                    adjusted[0],
+                    next((one for one in rows if one["adjustment"] == "unadjusted"), None),
+                )
             )
     return found
 
@@ -208,13 +198,13 @@ def key_gene(tables: ReportTables, config: Mapping) -> list[Key]:
     gene = config["expression"]["panel"][0]
     found = []
     for name in names_of(config):
-        panel = _panel(tables, name)
+        panel = tables.get("expression", "panel", name)
         for genes in gene_panel(tables, name):
             gap = panel[
-                (panel["cells"] == genes.cells) & (panel["model"] == GAP) & (panel["term"] == gene)
+                (panel["question"] == genes.analysis) & (panel["model"] == GAP) & (panel["term"] == gene)
             ].to_dict("records")
             if gene in genes.acceleration:
-                label = ", ".join(filter(None, (whom(name), genes.cells)))
+                label = ", ".join(filter(None, (whom(name), cells_of(genes.analysis))))
                 found.append(Key(label, genes.acceleration[gene], gap[0] if gap else None))
     return found
 
@@ -237,11 +227,11 @@ def key_added_value(tables: ReportTables, config: Mapping) -> tuple[str, list[Ke
     found, base = [], ""
     for name in names_of(config):
         rows = tables.get("survival", "added_value", name)
-        rows = rows[rows["question"] == rows["question"].iloc[0]] if len(rows) else rows
         if not len(rows):
             continue
-        c = rows[rows["measure"] == "Harrell's C"]
-        models, change = c[c["kind"] == "model"], c[c["kind"] == "difference"].to_dict("records")
+        rows = rows[rows["comparison"] == rows["comparison"].iloc[0]]
+        models = rows[rows["measure"] == "Harrell's C"]
+        change = rows[rows["measure"] == "difference of Harrell's C"].to_dict("records")
         test = rows[rows["kind"] == "test"]["p_value"]
         if len(models) == 2 and change:
             base = models["term"].iloc[0].replace(" + ", ", ")
@@ -250,11 +240,14 @@ def key_added_value(tables: ReportTables, config: Mapping) -> tuple[str, list[Ke
     return base, found
 
 
+def cells_of(analysis: str) -> str:
+    """The cell type of an analysis of genes; "" for bulk RNA."""
+    return analysis.removeprefix("expression in ") if analysis != "expression" else ""
+
+
 def reasons(rows: Sequence[Mapping]) -> list[str]:
     """Why rows were not estimated, each reason once; nothing where only that is known."""
-    notes = [str(row["note"]) for row in rows if pd.isna(row["estimate"])]
-    told = [note.removeprefix(WHY) for note in notes if note.startswith(WHY)]
-    return list(dict.fromkeys(told))
+    return list(dict.fromkeys(why for row in rows if (why := words.why_not(row["reason"]))))
 
 
 def _capital(text: str) -> str:
