@@ -240,7 +240,7 @@ def test_the_example_rows_are_read(tmp_path):
 
 def test_the_rows_of_the_readme_are_those_of_the_examples():
     rows = {tuple(line.split("\t")) for _, text in blocks(INPUTS, "tsv") for line in text.splitlines()}
-    readme = section(ROOT / "README.md", "What goes in")
+    readme = section(ROOT / "README.md", "Inputs")
     told = [
         row
         for line in readme.splitlines()
