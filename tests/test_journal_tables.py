@@ -15,6 +15,7 @@ from docx import Document
 from typer.testing import CliRunner
 
 from faceage_bio.cli.main import app
+from faceage_bio.faceage.photo_quality import count_photos
 from faceage_bio.phenotype.people import gather
 from faceage_bio.phenotype.table_one import table_one
 from faceage_bio.records import read_record, record_of
@@ -33,6 +34,8 @@ from faceage_bio.results.row import result_rows
 from faceage_bio.tables import LEDGER_COLUMNS, read_text_table, write_table
 from tests.test_expression_quality import study as quality_study
 from tests.test_expression_quality import tables_of as quality_tables
+from tests.test_photo_quality import face_ages
+from tests.test_photo_quality import people as sexes
 from tests.test_report import config_of
 
 HOSTILE = ["=cmd|' /C calc'!A0", r"50% & $x_1$ {a}\b ~^ #2 <i>", "@a\x0b\tb", "-1+2", '"quoted"']
@@ -70,7 +73,8 @@ def cox_table(cohort):
     models = ["", "age", "age, sex", "age, sex, site", "age, sex, site, smoking, ecog"]
     rows = [
         base | {
-            "term": "face_age", "exposure": "face_age", "per": "10 years", "covariates": held, "estimate": 1.5 + k / 7,
+            "term": "face_age", "exposure": "face_age", "per": "10 years", "covariates": held,
+            "adjustment": {"": "unadjusted", "age": "age"}.get(held, "stepwise"), "estimate": 1.5 + k / 7,
             "ci_lower": 1.1 + k / 9, "ci_upper": 2 + k / 3, "p_value": 10.0 ** -(k + 1), "events_per_term": 79 / (2 + 3 * k),
             "reason": reason("few_events_per_variable", n_events=79, terms=2 + 3 * k, needed=10) if 79 / (2 + 3 * k) < 10 else None,
         }
@@ -108,7 +112,7 @@ def panel_table(cohort):
     few = reason("too_few_samples_for_model", n=6, parameters=7, needed=11)
     rows = [
         {
-            "cohort": cohort, "question": question, "term": gene, "measure": "log2 fold change", "per": "10 years", "model": model,
+            "cohort": cohort, "question": question, "term": gene, "measure": "log2 fold change", "per": "10 years", "model": model, "n_tests": len(GENES),
             "exposure": exposure, "adjustment": "full", "covariates": "age, sex, bmi", "n": 97, "estimate": 0.52 - k / 2 + shift,
             "ci_lower": 0.41 - k / 2 + shift, "ci_upper": 0.63 - k / 2 + shift, "p_value": 10.0 ** -(19 - 9 * k), "q_value": 10.0 ** -(18 - 9 * k),
             "reason": None if question == "expression" else few,
@@ -120,7 +124,7 @@ def panel_table(cohort):
 
 
 def added_value_table(cohort):
-    base = {"cohort": cohort, "question": "added value", "comparison": "beyond age and sex", "covariates": "age, sex", "n": 113, "n_events": 78}  # fmt: skip
+    base = {"cohort": cohort, "question": "added value", "events_per_term": 26.3, "comparison": "beyond age and sex", "covariates": "age, sex", "n": 113, "n_events": 78}  # fmt: skip
     c = base | {"measure": "Harrell's C"}
     return result_rows([
         base | {"term": "face age added", "measure": "likelihood-ratio chi-square", "df": 1, "kind": "test", "estimate": 24.0, "p_value": 6.6e-7},
@@ -340,12 +344,14 @@ def test_a_comparison_that_was_not_estimated_stands_in_the_notes(tmp_path):
 def test_the_pages_link_the_lists_of_photos_and_samples_while_internal(tmp_path):
     photos = config_of(["one"])
     photos["cohorts"]["one"] |= {"photos": "photos", "manifest": "manifest.tsv", "face_ages": None}
+    ages = face_ages([30, 0, 2, 0, 1]).assign(cohort="one")
+    found = {("faceage", "photo_counts"): count_photos(ages, sexes(), ["sex"]).assign(note="")}
     quality = quality_tables(*quality_study(n=40, genes=60))
     for name, one in quality.items():
         write_table(one.assign(cohort="one"), tmp_path / "one/expression" / f"{name}.tsv")
     samples = collect(sorted((tmp_path / "one/expression").glob("*.tsv")))
     for make, link, own in (
-        (photo_page, "tables/INTERNAL_photos_not_used.tsv", (ReportTables({}), photos)),
+        (photo_page, "tables/INTERNAL_photos_not_used.tsv", (ReportTables(found), photos)),
         (association_page, "tables/INTERNAL_samples_flagged.tsv", (samples, config_of(["one"]))),
     ):
         assert f'<a href="{link}">' in make(*own, [])
