@@ -14,8 +14,9 @@ from faceage_bio.report.ladder import ages_sentence
 from faceage_bio.report.pages import association_page, index_page, photo_page, survival_page
 from faceage_bio.report.tables import ReportTables, collect
 from faceage_bio.results.reasons import reason
+from faceage_bio.results.row import columns_of
 from faceage_bio.results.row import result_rows as declared_rows
-from faceage_bio.tables import result_rows, write_table
+from faceage_bio.tables import write_table
 
 EVIL = "<script>alert('x')</script>"
 CARD = {
@@ -81,15 +82,15 @@ def gene_tables(name, n_genes):
     for exposure in ("age_acceleration", "chronological_age", "difference"):
         p_values = random.uniform(1e-9, 1, len(genes))
         columns = {
-            "cohort": name, "analysis": "expression", "term": genes, "measure": "log2 fold change", "per": "10 years",
+            "cohort": name, "question": "expression", "term": genes, "measure": "log2 fold change", "per": "10 years",
             "estimate": random.normal(0, 0.3, len(genes)), "ci_lower": -1.0, "ci_upper": 1.0, "p_value": p_values,
-            "q_value": np.minimum(1, p_values * 3), "n": 88, "model": "together", "adjustment": "smoking, sex",
+            "q_value": np.minimum(1, p_values * 3), "n": 88, "model": "together", "adjustment": "without age", "covariates": "smoking, sex",
             "method": "DESeq2's method, Wald test", "exposure": exposure, "base_mean": 100.0, "n_tests": 2, "voom_estimate": 0.5,
             "voom_ci_lower": 0.25, "voom_ci_upper": 0.75, "voom_p_value": 0.0321,
         }  # fmt: skip
-        tables.append(result_rows(pd.DataFrame(columns)))
+        tables.append(declared_rows(pd.DataFrame(columns), "expression/panel"))
     table = pd.concat(tables)
-    yield "expression/genes.tsv", table
+    yield "expression/genes.tsv", table.reindex(columns=columns_of("expression/genes"))
     yield "expression/panel.tsv", table[table.term.isin(["CDK6", "TP53"])]
 
 
