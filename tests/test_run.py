@@ -288,15 +288,19 @@ def test_key_results_are_those_of_the_tables(tmp_path):
     for place, table in (("north/survival/cox", cox), ("north/expression/panel", panel), ("south/survival/cox", none)):  # fmt: skip
         (tmp_path / place).parent.mkdir(parents=True, exist_ok=True)
         write_table(table, tmp_path / f"{place}.tsv")
-    words = "Hazard ratio for death per 10-year increase in face age, adjusted for chronological age"
     assert key_results(tmp_path, CONFIG) == [
-        f"north: {words}: 1.65 (95% CI 1.30–2.08), p < 0.001, n = 1,150, 801 events",
-        "north: CDK6 expression, log2 fold change per 10-year increase in age acceleration: 0.10 (95% CI −0.21 to 0.41), q = 0.250, n = 103",
-        f"south: {words}: not estimated, because 4 deaths are too few, n = 55, 4 events",
+        "Hazard ratio for death per 10-year increase in face age, adjusted for chronological age",
+        "  north  1.65 (95% CI 1.30–2.08), p < 0.001, n = 1,150, 801 events",
+        "  south  not estimated, because 4 deaths are too few, n = 55, 4 events",
+        "CDK6 expression, log2 fold change per 10-year increase in age acceleration",
+        "  north  0.10 (95% CI −0.21 to 0.41), q = 0.250, n = 103",
     ]
-    panel["q_value"] = 3.5e-45
-    write_table(panel, tmp_path / "north/expression/panel.tsv")
-    assert "q = 3.5e-45, n = 103" in key_results(tmp_path, CONFIG)[1]
+    cells = panel.assign(analysis="expression in T cell", q_value=3.5e-45)
+    write_table(cells, tmp_path / "north/expression/panel.tsv")
+    assert (
+        key_results(tmp_path, CONFIG)[-1]
+        == "  north, T cell  0.10 (95% CI −0.21 to 0.41), q = 3.5e-45, n = 103"
+    )
     assert key_results(tmp_path / "nowhere", CONFIG) == []
 
 

@@ -13,7 +13,7 @@ PAGES = ("index", "association", "survival", "photos")
 
 
 def key_results(results: Path, config: Config) -> list[str]:
-    """A line per cohort for the hazard ratio of face age, and one for the first prespecified gene.
+    """The hazard ratio of face age and the first prespecified gene: a heading each, and a line per cohort below it.
 
     Parameters
     ----------
@@ -22,7 +22,18 @@ def key_results(results: Path, config: Config) -> list[str]:
     """
     folders = [results / name for name in config.cohorts]
     gene = config.expression.panel[0]
-    return [line for folder in folders for line in (*_hazard(folder), *_expression(folder, gene))]
+    told: dict[str, list[tuple[str, str]]] = {}
+    for heading, whose, words in (
+        *(line for folder in folders for line in _hazard(folder)),
+        *(line for folder in folders for line in _expression(folder, gene)),
+    ):
+        told.setdefault(heading, []).append((whose, words))
+    width = max((len(whose) for lines in told.values() for whose, _ in lines), default=0)
+    return [
+        line
+        for heading, lines in told.items()
+        for line in (heading, *(f"  {whose:{width}}  {words}" for whose, words in lines))
+    ]
 
 
 def pages(results: Path) -> list[Path]:
@@ -31,18 +42,22 @@ def pages(results: Path) -> list[Path]:
     return [path.resolve() for path in found if path.is_file()]
 
 
-def _hazard(folder: Path) -> Iterator[str]:
+def _hazard(folder: Path) -> Iterator[tuple[str, str, str]]:
     for row in _rows(folder / "survival" / "cox.tsv", term="face_age", model="face age + age"):
-        words = f"Hazard ratio for death per {_per(row)} increase in face age, adjusted for chronological age"
         p = "p < 0.001" if row.p_value < 0.001 else f"p = {number(row.p_value, 3)}"
-        yield f"{folder.name}: {words}: {_estimate(row, p)}{_n(row)}"
+        heading = (
+            f"Hazard ratio for death per {_per(row)} increase in face age, adjusted for chronological age"
+        )
+        yield heading, folder.name, f"{_estimate(row, p)}{_n(row)}"
 
 
-def _expression(folder: Path, gene: str) -> Iterator[str]:
-    for row in _rows(folder / "expression" / "panel.tsv", term=gene, exposure="age_acceleration", model="together"):  # fmt: skip
-        words = f"{gene} {row.analysis}, log2 fold change per {_per(row)} increase in age acceleration"
+def _expression(folder: Path, gene: str) -> Iterator[tuple[str, str, str]]:
+    wanted = {"term": gene, "exposure": "age_acceleration", "model": "together"}
+    for row in _rows(folder / "expression" / "panel.tsv", **wanted):
         q = f"q = {row.q_value:.1e}" if row.q_value < 0.001 else f"q = {number(row.q_value, 3)}"
-        yield f"{folder.name}: {words}: {_estimate(row, q)}{_n(row)}"
+        heading = f"{gene} expression, log2 fold change per {_per(row)} increase in age acceleration"
+        cells = row.analysis.removeprefix("expression").removeprefix(" in ")
+        yield heading, f"{folder.name}, {cells}" if cells else folder.name, f"{_estimate(row, q)}{_n(row)}"
 
 
 def _rows(path: Path, **wanted: str) -> Iterator:
