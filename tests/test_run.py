@@ -1,5 +1,6 @@
 """`faceage-bio run` as its user meets it: in a pipe, on a terminal, when a step fails, when it is stopped and when it is killed."""
 
+import json
 import logging
 import os
 import pty
@@ -13,7 +14,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from faceage_bio.cli.workflow_lock import RunLock
+from faceage_bio.cli.workflow_lock import MARK, RunLock, steps_of
 from faceage_bio.cli.workflow_progress import WorkflowProgress, duration
 from faceage_bio.config import check_config
 from faceage_bio.errors import RunError
@@ -44,12 +45,12 @@ def finished(folder: Path, *arguments: str) -> tuple[int, str]:
     return run.returncode, output
 
 
-def until_locked(folder: Path) -> None:
-    """Wait until the run has snakemake's lock and has noted it."""
+def until_locked(folder: Path) -> str:
+    """Wait until the run has snakemake's lock and has noted it; returns its mark."""
     record = folder / ".snakemake" / "faceage_bio_run.json"
     for _ in range(600):
         if record.is_file() and '"0.output.lock"' in record.read_text():
-            return
+            return json.loads(record.read_text())["mark"]
         time.sleep(0.1)
     raise AssertionError("no lock after a minute")
 
@@ -101,14 +102,22 @@ def test_ctrl_c_stops_the_run_and_leaves_no_lock(study):
 @pytest.mark.workflow
 def test_the_lock_of_a_killed_run_is_recognised_and_that_of_others_is_not(study):
     run = started(study, CHECKED)
-    until_locked(study)
-    os.killpg(run.pid, signal.SIGKILL)
-    run.communicate()
+    mark = until_locked(study)
+    for _ in range(600):
+        if steps_of(mark):
+            break
+        time.sleep(0.1)
+    run.kill()  # and not its steps
+    run.wait()
+    run.stdout.close()
+    orphans = steps_of(mark)
+    assert orphans
     assert len(list((study / LOCKS).glob("*.lock"))) == 2
     assert "Directory cannot be locked" in snakemake(study, CHECKED, configfile=study / "config.yaml").output
     status, output = finished(study, CHECKED)
     assert status == 0, output
     assert "The run before was killed. Its lock is removed" in output
+    assert not set(orphans) & set(steps_of(mark))
     # a lock that no run of ours made may be that of a snakemake at work
     (study / LOCKS).mkdir(exist_ok=True)
     (study / LOCKS / "0.output.lock").write_text(f"{CHECKED}\n")
@@ -194,7 +203,7 @@ def test_finished_steps_are_counted_without_the_target(capsys):
         capsys, RUN, job("job_info", 1), job("job_finished", 1), job("job_info", 2, "all"), job("job_finished", 2, "all")
     )  # fmt: skip
     assert (progress.done, progress.total) == (1, 1)
-    assert said.splitlines()[0].startswith("1 steps. Log of snakemake: ")
+    assert said.splitlines()[0].startswith("1 step. Log of snakemake: ")
     assert said.splitlines()[1:] == ["[1/1]    0:00  Cox models, north (0 s)"]
 
 
@@ -254,10 +263,16 @@ def test_a_lock_made_anew_is_not_that_of_the_killed_run(tmp_path):
         lock("a")
         killed.note()
         kept = killed.record.read_text()
-    killed.record.write_text(kept)  # as if the process had not come to its end
+    killed.record.write_text(kept)  # as if the process had not come to its end, and a step of it were left
+    step = subprocess.Popen(["sleep", "600"], env={MARK: json.loads(kept)["mark"]})
+    other = subprocess.Popen(["sleep", "600"], env={MARK: "of another run"})
     with RunLock(tmp_path).held() as later:
         assert later.removed
         assert not locks.exists()
+    assert step.wait(timeout=30) == -signal.SIGTERM
+    assert other.poll() is None
+    other.kill()
+    other.wait()
     killed.record.write_text(kept)
     lock("of somebody else")
     with RunLock(tmp_path).held() as later:
