@@ -66,7 +66,7 @@ docs: $(TESTABLE)
 
 # make picture   the picture of a report in README and docs, from the demo's page (needs Chromium)
 picture: demo $(TESTABLE)
-	$(BIN)/python docs/picture.py results/reports/association.html docs/report.webp
+	$(BIN)/python docs/picture.py results/reports/index.html docs/report.webp
 
 # make lint   style of Python and Snakemake files
 lint: $(TESTABLE)

@@ -15,19 +15,7 @@ from faceage_bio.report.tables import ROOMS, ReportTables, collect
 from faceage_bio.tables import read_json
 from tests.conftest import DEMO_CONFIG
 
-SHARED = (
-    "definitions",
-    "groups",
-    "phenotypes",
-    "matched",
-    "comparisons",
-    "adjustment",
-    "specifications",
-    "fairness",
-    "stress",
-)
 GENE_TABLES = ("cohort", "analysis", "exposure", "model")  # one row per gene in each
-GENES = ("rna-samples", "gene-sensitivity", "gene-cards", "gene-sets", "single-cell", "variants")
 
 
 def body_of(page: str) -> str:

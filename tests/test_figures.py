@@ -148,7 +148,7 @@ def people(n, cohort="south", seed=0):
 def summary(cohort, n):
     return pd.DataFrame({
         COHORT: cohort, "term": ["face_age", "line", "line"],
-        "measure": ["correlation with age", "slope, face years per year", "intercept, years"], "estimate": [0.93, 0.8, 12.0], "n": n,
+        "measure": ["correlation", "slope", "intercept"], "estimate": [0.93, 0.8, 12.0], "n": n,
     })  # fmt: skip
 
 

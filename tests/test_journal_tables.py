@@ -26,6 +26,8 @@ from faceage_bio.report.journal_tables import Gene, JournalTable, Row, journal_t
 from faceage_bio.report.table_files import PREFIX, SPECIAL, latex_table, rendered, write_tables
 from faceage_bio.report.tables import collect
 from faceage_bio.report.word_table import word_table
+from faceage_bio.results.reasons import reason
+from faceage_bio.results.row import result_rows as declared_rows
 from faceage_bio.tables import LEDGER_COLUMNS, read_text_table, result_rows, write_table
 from tests.test_report import config_of
 
@@ -60,37 +62,38 @@ def table_of_people(cohort="north"):
 
 def cox_table(cohort):
     """Five models of face age, two of the others; the last sparse, and one that was not estimated."""
-    base = {"cohort": cohort, "analysis": "cox", "measure": "hazard ratio", "n": 113, "n_events": 78}
-    models = ["none", "age", "age, sex", "age, sex, site", "age, sex, site, smoking, ecog"]
+    base = {"cohort": cohort, "question": "cox", "measure": "hazard ratio", "n": 113, "n_events": 78}
+    models = ["", "age", "age, sex", "age, sex, site", "age, sex, site, smoking, ecog"]
     rows = [
         base | {
-            "term": "face_age", "exposure": "face_age", "per": "10 years", "adjustment": adjustment, "estimate": 1.5 + k / 7,
+            "term": "face_age", "exposure": "face_age", "per": "10 years", "covariates": held, "estimate": 1.5 + k / 7,
             "ci_lower": 1.1 + k / 9, "ci_upper": 2 + k / 3, "p_value": 10.0 ** -(k + 1), "events_per_term": 79 / (2 + 3 * k),
         }
-        for k, adjustment in enumerate(models)
+        for k, held in enumerate(models)
     ]  # fmt: skip
     rows.append(
-        base | {"term": "sex: male", "exposure": "face_age", "adjustment": "age, sex", "estimate": 9.99}
+        base | {"term": "sex: male", "exposure": "face_age", "covariates": "age, sex", "estimate": 9.99}
     )
     for per in ("10 years", SD):
-        rows.append(base | {"term": "age_acceleration", "exposure": "age_acceleration", "per": per, "adjustment": "none", "estimate": 1.25 if per == SD else 8.88, "ci_lower": 0.9, "ci_upper": 1.75, "p_value": 0.21})  # fmt: skip
-    why = "not estimated, because 4 deaths are too few"
+        rows.append(base | {"term": "age_acceleration", "exposure": "age_acceleration", "per": per, "adjustment": "unadjusted", "estimate": 1.25 if per == SD else 8.88, "ci_lower": 0.9, "ci_upper": 1.75, "p_value": 0.21})  # fmt: skip
+    why = reason("few_events", n_events=4, needed=5)
     rows.append(
-        base | {"term": "chronological_age", "exposure": "chronological_age", "per": "10 years", "note": why}
+        base
+        | {"term": "chronological_age", "exposure": "chronological_age", "per": "10 years", "reason": why}
     )
-    return result_rows(rows)
+    return declared_rows(rows, "survival/cox")
 
 
-def comparison_table(cohort, analysis, contrasts):
-    base = {"cohort": cohort, "analysis": analysis, "measure": "years"}
+def comparison_table(cohort, question, name, contrasts):
+    base = {"cohort": cohort, "question": question, "measure": "mean difference"}
     rows = []
     for k, (term, per) in enumerate(contrasts.items()):
-        for adjustment, shift in (("none (raw age gap)", 0.0), ("age, sex", 0.5)):
+        for adjustment, covariates, shift in (("unadjusted", "", 0.0), ("minimal", "age, sex", 0.5)):
             rows.append(base | {
-                "term": term, "per": per, "adjustment": adjustment, "estimate": -0.4 + 2 * k + shift, "ci_lower": -2 + 2 * k,
+                "term": term, "per": per, "adjustment": adjustment, "covariates": covariates, "estimate": -0.4 + 2 * k + shift, "ci_lower": -2 + 2 * k,
                 "ci_upper": 2.5 + 3 * k, "p_value": 0.9 / 10**k, "n": 112 - k, "q_value": 0.95 / 10**k if shift else MISSING,
             })  # fmt: skip
-    return result_rows(rows)
+    return declared_rows(rows, name)
 
 
 GENES = ["CDK6", "=SUM(A1)", "a_b"]
@@ -111,14 +114,14 @@ def panel_table(cohort):
 
 
 def added_value_table(cohort):
-    base = {"cohort": cohort, "analysis": "added value", "question": "beyond age and sex", "adjustment": "age, sex", "n": 113, "n_events": 78}  # fmt: skip
+    base = {"cohort": cohort, "question": "added value", "comparison": "beyond age and sex", "covariates": "age, sex", "n": 113, "n_events": 78}  # fmt: skip
     c = base | {"measure": "Harrell's C"}
-    return result_rows([
-        base | {"term": "face age added", "measure": "chi-square", "kind": "test", "estimate": 24.0, "p_value": 6.6e-7},
+    return declared_rows([
+        base | {"term": "face age added", "measure": "likelihood-ratio chi-square", "df": 1, "kind": "test", "estimate": 24.0, "p_value": 6.6e-7},
         c | {"term": "age + sex", "kind": "model", "estimate": 0.643, "ci_lower": 0.577, "ci_upper": 0.709},
         c | {"term": "age + sex + face age", "kind": "model", "estimate": 0.708, "ci_lower": 0.65, "ci_upper": 0.77},
-        c | {"term": "difference", "kind": "difference", "estimate": 0.065, "ci_lower": 0.006, "ci_upper": 0.124, "p_value": 0.03},
-    ])  # fmt: skip
+        base | {"term": "difference", "measure": "difference of Harrell's C", "kind": "difference", "estimate": 0.065, "ci_lower": 0.006, "ci_upper": 0.124, "p_value": 0.03},
+    ], "survival/added_value")  # fmt: skip
 
 
 CONTRASTS = {"smoking: former vs never": "", "smoking: current vs never": "", "bmi": "5 kg/m2"}
@@ -133,9 +136,9 @@ def results(tmp_path_factory) -> Path:
         write_table(table_of_people(cohort), folder / cohort / "phenotype/table_one.tsv")
         write_table(cox_table(cohort), folder / cohort / "survival/cox.tsv")
         write_table(added_value_table(cohort), folder / cohort / "survival/added_value.tsv")
-        write_table(comparison_table(cohort, "phenotype", CONTRASTS), folder / cohort / "phenotype/phenotypes.tsv")  # fmt: skip
+        write_table(comparison_table(cohort, "phenotype", "phenotype/phenotypes", CONTRASTS), folder / cohort / "phenotype/phenotypes.tsv")  # fmt: skip
     write_table(panel_table("north"), folder / "north/expression/panel.tsv")
-    groups = comparison_table("pooled", "groups", {"group: cancer vs reference": ""})
+    groups = comparison_table("pooled", "groups", "phenotype/groups", {"group: cancer vs reference": ""})
     write_table(groups, folder / "pooled/phenotype/groups.tsv")
     (folder / "reports").mkdir()
     (folder / "reports/survival.html").write_text("<html></html>")
@@ -226,7 +229,10 @@ def test_hazard_ratios_are_those_of_the_result_table(results, tables, kind):
         assert [int(cell) for cell in row[3:]] == [own.n, own.n_events]
         assert row[1].endswith("*") == bool(own.events_per_term < 10)
     text = (rendered(tables, CONFIG, internal=True)[f"{PREFIX}cox_models.tsv"]).decode()
-    assert "Not estimated in north: chronological age (4 deaths are too few)." in text
+    assert (
+        "Not estimated in north: chronological age (4 deaths are too few; a hazard ratio needs at least 5)."
+        in text
+    )
     assert "9.99" not in text  # of a covariate
     assert "8.88" not in text  # per 10 years, where the SD is given
 

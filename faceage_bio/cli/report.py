@@ -62,19 +62,30 @@ def record_run(
 
 
 @app.command()
-def render_association_report(
+def render_summary(
     tables: Tables, config: Settings, output: Output, model_card: Cards = [], run: Run = None
 ) -> None:
-    """What goes with looking older: one HTML file that needs no network.
+    """Participant flow, key results, figures and checks on two sheets: one HTML file that needs no network.
+
+    Example: faceage-bio render-summary --config "$(cat config.json)" --output index.html results/*/*/*.tsv
+    """
+    _render("index_page", tables, config, output, model_card, run)
+
+
+@app.command()
+def render_association_report(
+    tables: Tables, config: Settings, output: Output, model_card: Cards = []
+) -> None:
+    """Associations with facial age acceleration: one HTML file that needs no network.
 
     Example: faceage-bio render-association-report --config "$(cat config.json)" --output association.html results/*/*/*.tsv
     """
-    _render("association_page", tables, config, output, model_card, run)
+    _render("association_page", tables, config, output, model_card)
 
 
 @app.command()
 def render_photo_report(tables: Tables, config: Settings, output: Output, model_card: Cards = []) -> None:
-    """Which photos could be used and how good they are: one HTML file that needs no network and shows no photo.
+    """Photo quality and exclusions: one HTML file that needs no network and shows no photo.
 
     Example: faceage-bio render-photo-report --config "$(cat config.json)" --output photos.html results/*/faceage/*.tsv
     """
@@ -82,14 +93,12 @@ def render_photo_report(tables: Tables, config: Settings, output: Output, model_
 
 
 @app.command()
-def render_survival_report(
-    tables: Tables, config: Settings, output: Output, model_card: Cards = [], run: Run = None
-) -> None:
-    """Whether looking older predicts death: one HTML file that needs no network.
+def render_survival_report(tables: Tables, config: Settings, output: Output, model_card: Cards = []) -> None:
+    """Face age and overall survival: one HTML file that needs no network.
 
     Example: faceage-bio render-survival-report --config "$(cat config.json)" --output survival.html results/*/*/*.tsv
     """
-    _render("survival_page", tables, config, output, model_card, run)
+    _render("survival_page", tables, config, output, model_card)
 
 
 @app.command()
@@ -99,7 +108,7 @@ def draw_figures(
 ) -> None:
     """The figures of pages as SVG and PDF files, {page}/{room}/{table}/{cohort}-{number}.svg; also of published pages.
 
-    Example: faceage-bio draw-figures --output figures association.html survival.html
+    Example: faceage-bio draw-figures --output figures association.html survival.html photos.html
     """
     from faceage_bio.report.figure_files import write_figures
 

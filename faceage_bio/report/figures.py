@@ -116,7 +116,7 @@ def _escape(text: str) -> str:
 def adjusted(table: pd.DataFrame) -> pd.Series:
     """Of `RAW_AND_ADJUSTED`, the name that each result row has."""
     names = [name for name, _ in RAW_AND_ADJUSTED]
-    return table["adjustment"].str.startswith("none").map({True: names[0], False: names[1]})
+    return (table["adjustment"] == "unadjusted").map({True: names[0], False: names[1]})
 
 
 def age_bands(table: pd.DataFrame) -> str:
@@ -161,13 +161,13 @@ def agreement(bands: pd.DataFrame, rows: pd.DataFrame) -> str:
 
 
 def _agreement_of(alt, term: str, bands: pd.DataFrame, rows: pd.DataFrame):
-    kinds = {"bias": "bias", "lower limit": "limits of agreement", "upper limit": "limits of agreement"}
+    limits = "limits of agreement"
+    kinds = {"bias": "bias", "lower limit of agreement": limits, "upper limit of agreement": limits}
     lines = pd.DataFrame(
         [
-            {"y": row.estimate, "low": row.ci_lower, "high": row.ci_upper, "kind": kind}
+            {"y": row.estimate, "low": row.ci_lower, "high": row.ci_upper, "kind": kinds[row.measure]}
             for row in rows.itertuples()
-            for start, kind in kinds.items()
-            if row.measure.startswith(start)
+            if row.measure in kinds
         ],
         columns=["y", "low", "high", "kind"],
     )

@@ -88,7 +88,7 @@ def level(name: str) -> str:
 
 def adjusted_for(row: Mapping) -> str:
     """The covariates of a row's model in words; "" where there is none."""
-    told = str(row["adjustment"])
+    told = str(row.get("covariates") or row["adjustment"])
     if told.startswith("none") or told in {"", "unadjusted"}:
         return ""
     return ", ".join(words.term(name).replace("_", " ") for name in told.split(", "))
@@ -114,7 +114,7 @@ def groups_of(table: pd.DataFrame) -> list[Group]:
     """The columns of one cohort's Table 1: all participants first."""
     if not len(table):
         return []
-    heads = table[table["measure"].isin(["people", "participants"])]
+    heads = table[table["measure"] == "participants"]
     return [
         Group(row.group, row.n, table[(table["group"] == row.group) & table["variable"].notna()])
         for row in heads.itertuples()
@@ -130,8 +130,6 @@ def standardised_differences(table: pd.DataFrame) -> dict[str, float]:
 def cox_models(tables: ReportTables, cohort: str) -> list[Model]:
     """Hazard ratios of face age, of age acceleration per SD, and of chronological age without face age, from unadjusted to full."""
     cox = tables.get("survival", "cox", cohort)
-    if not len(cox) or "exposure" not in cox:
-        return []
     own = cox[cox["term"] == cox["exposure"]]
     own = own[(own["exposure"] != "age_acceleration") | own["per"].str.startswith("1 SD")]
     return [
@@ -157,7 +155,7 @@ def gene_panel(tables: ReportTables, cohort: str) -> Iterator[Genes]:
     if not len(panel):
         return
     joint = panel[panel["model"] == JOINT]
-    for analysis, rows in joint.groupby("analysis", sort=False):
+    for analysis, rows in joint.groupby("question", sort=False):
         by = {
             name: {row["term"]: row for row in rows[rows["exposure"] == name].to_dict("records")}
             for name in ("age_acceleration", "chronological_age")
@@ -189,7 +187,7 @@ def key_gene(tables: ReportTables, config: Mapping) -> list[Key]:
         panel = tables.get("expression", "panel", name)
         for genes in gene_panel(tables, name):
             gap = panel[
-                (panel["analysis"] == genes.analysis) & (panel["model"] == GAP) & (panel["term"] == gene)
+                (panel["question"] == genes.analysis) & (panel["model"] == GAP) & (panel["term"] == gene)
             ].to_dict("records")
             if gene in genes.acceleration:
                 label = ", ".join(filter(None, (whom(name), cells_of(genes.analysis))))
@@ -215,11 +213,11 @@ def key_added_value(tables: ReportTables, config: Mapping) -> tuple[str, list[Ke
     found, base = [], ""
     for name in names_of(config):
         rows = tables.get("survival", "added_value", name)
-        rows = rows[rows["question"] == rows["question"].iloc[0]] if len(rows) else rows
         if not len(rows):
             continue
-        c = rows[rows["measure"] == "Harrell's C"]
-        models, change = c[c["kind"] == "model"], c[c["kind"] == "difference"].to_dict("records")
+        rows = rows[rows["comparison"] == rows["comparison"].iloc[0]]
+        models = rows[rows["measure"] == "Harrell's C"]
+        change = rows[rows["measure"] == "difference of Harrell's C"].to_dict("records")
         test = rows[rows["kind"] == "test"]["p_value"]
         if len(models) == 2 and change:
             base = models["term"].iloc[0].replace(" + ", ", ")

@@ -1,6 +1,5 @@
-# the report knows a table by its path: {cohort}/{room}/{table}.tsv; both pages read the same tables, so that numbers of the same people
-# that differ by few are told as the same one on both
-ON_BOTH_PAGES = [
+# the report knows a table by its path: {cohort}/{room}/{table}.tsv
+REPORTED = [
     *collect("<results>/{cohort}/flow.tsv", cohort=COHORTS),
     # a point per participant, on internal pages alone
     *collect("<results>/{cohort}/acceleration/acceleration.parquet", cohort=COHORTS),
@@ -108,13 +107,19 @@ ON_BOTH_PAGES = [
         cohort=WITH_OPINIONS,
         table=["agreement", "agreement_bands"],
     ),
+    *collect(
+        "<results>/{cohort}/faceage/{table}.tsv",
+        cohort=WITH_PHOTOS,
+        table=["photo_counts", "photo_measures", "photo_speed"],
+    ),
+    *(["<results>/pooled/faceage/review.tsv"] if REVIEW else []),
 ]
 
 
 # the records of earlier runs are no output, because Snakemake would remove them
 rule record_run:
     input:
-        ON_BOTH_PAGES,
+        REPORTED,
     output:
         "<results>/reports/run.json",
     log:
@@ -128,17 +133,39 @@ rule record_run:
         " {input:q} > {log:q} 2>&1"
 
 
+rule render_summary:
+    input:
+        tables=REPORTED,
+        run="<results>/reports/run.json",
+        models=MODELS if WITH_PHOTOS else [],
+    output:
+        report(
+            "<results>/reports/index.html",
+            caption="../report/summary.rst",
+            category="Reports",
+            labels={"report": "Summary"},
+        ),
+    log:
+        "<logs>/report/render_summary.log",
+    params:
+        config=json.dumps(config),
+        cards=option("--model-card", MODEL_CARDS),
+        version=VERSION,
+    shell:
+        "faceage-bio render-summary --config {params.config:q} {params.cards:q}"
+        " --run {input.run:q} --output {output:q} {input.tables:q} > {log:q} 2>&1"
+
+
 rule render_association_report:
     input:
-        tables=ON_BOTH_PAGES,
-        run="<results>/reports/run.json",
+        tables=REPORTED,
         models=MODELS if WITH_PHOTOS else [],
     output:
         report(
             "<results>/reports/association.html",
             caption="../report/association.rst",
             category="Reports",
-            labels={"report": "What goes with looking older"},
+            labels={"report": "Associations with facial age acceleration"},
         ),
     log:
         "<logs>/report/render_association_report.log",
@@ -148,27 +175,41 @@ rule render_association_report:
         version=VERSION,
     shell:
         "faceage-bio render-association-report --config {params.config:q} {params.cards:q}"
-        " --run {input.run:q} --output {output:q} {input.tables:q} > {log:q} 2>&1"
+        " --output {output:q} {input.tables:q} > {log:q} 2>&1"
+
+
+rule render_survival_report:
+    input:
+        tables=REPORTED,
+        models=MODELS if WITH_PHOTOS else [],
+    output:
+        report(
+            "<results>/reports/survival.html",
+            caption="../report/survival_report.rst",
+            category="Reports",
+            labels={"report": "Overall survival"},
+        ),
+    log:
+        "<logs>/report/render_survival_report.log",
+    params:
+        config=json.dumps(config),
+        cards=option("--model-card", MODEL_CARDS),
+        version=VERSION,
+    shell:
+        "faceage-bio render-survival-report --config {params.config:q} {params.cards:q}"
+        " --output {output:q} {input.tables:q} > {log:q} 2>&1"
 
 
 rule render_photo_report:
     input:
-        tables=[
-            *collect("<results>/{cohort}/flow.tsv", cohort=COHORTS),
-            *collect(
-                "<results>/{cohort}/faceage/{table}.tsv",
-                cohort=WITH_PHOTOS,
-                table=["photo_counts", "photo_measures", "photo_speed", "summary"],
-            ),
-            *(["<results>/pooled/faceage/review.tsv"] if REVIEW else []),
-        ],
+        tables=REPORTED,
         models=MODELS if WITH_PHOTOS else [],
     output:
         report(
             "<results>/reports/photos.html",
             caption="../report/photos.rst",
             category="Reports",
-            labels={"report": "The photos: which could be used, and why others not"},
+            labels={"report": "Photo quality"},
         ),
     log:
         "<logs>/report/render_photo_report.log",
@@ -181,34 +222,13 @@ rule render_photo_report:
         " --output {output:q} {input.tables:q} > {log:q} 2>&1"
 
 
-rule render_survival_report:
-    input:
-        tables=ON_BOTH_PAGES,
-        run="<results>/reports/run.json",
-        models=MODELS if WITH_PHOTOS else [],
-    output:
-        report(
-            "<results>/reports/survival.html",
-            caption="../report/survival_report.rst",
-            category="Reports",
-            labels={"report": "Does it predict survival"},
-        ),
-    log:
-        "<logs>/report/render_survival_report.log",
-    params:
-        config=json.dumps(config),
-        cards=option("--model-card", MODEL_CARDS),
-        version=VERSION,
-    shell:
-        "faceage-bio render-survival-report --config {params.config:q} {params.cards:q}"
-        " --run {input.run:q} --output {output:q} {input.tables:q} > {log:q} 2>&1"
-
-
 # the figures of the pages as files, each with its labels, for papers, slides and `snakemake --report report.zip`
 rule draw_figures:
     input:
+        "<results>/reports/index.html",
         "<results>/reports/association.html",
         "<results>/reports/survival.html",
+        "<results>/reports/photos.html",
     output:
         report(
             directory("<results>/reports/figures"),
@@ -260,8 +280,10 @@ rule write_tables:
 # what may be handed to others; a deliberate act, so no part of `all`: snakemake publish
 rule publish:
     input:
+        "<results>/reports/index.html",
         "<results>/reports/association.html",
         "<results>/reports/survival.html",
+        "<results>/reports/photos.html",
         "<results>/reports/figures",
         ledgers=collect("<results>/{cohort}/ledger.tsv", cohort=COHORTS),
     output:
