@@ -347,11 +347,7 @@ def _largest(rows: pd.DataFrame) -> pd.Series:
 
 def _difference(row: pd.Series) -> str:
     where = "all cohorts" if row["cohort"] == POOLED else row["cohort"]
-    size = (
-        f"{signed(row['estimate'])} y"
-        if row["unit"] == "years"
-        else f"ratio {number(row['estimate'])}"
-    )
+    size = f"{signed(row['estimate'])} y" if row["unit"] == "years" else f"ratio {number(row['estimate'])}"
     return f"{FAIR[row['measure']]} {size} at the same age ({row['factor']}: {row['group']}, {where})"
 
 
