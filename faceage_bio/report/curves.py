@@ -152,7 +152,7 @@ def _km_figure(
     lines: list[dict],
     tests: list[dict],
     config: dict,
-    width: float,
+    width: float = WIDTH,
 ) -> Markup:
     """Kaplan-Meier curves of a grouping, with the log-rank p and the medians of its table."""
     mine = curves[curves["grouping"] == grouping] if len(curves) else curves

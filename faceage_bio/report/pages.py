@@ -76,6 +76,7 @@ def association_page(
     found = association_sections(tables, config)
     content = {
         "cohorts": [_association_cohort(tables, name, config) for name in config["cohorts"]],
+        "bands_figure": _bands(tables),
         "people": [people_section(tables, name, config) for name in config["cohorts"]],
         "associations": found | {
             "compared": any(scope["any"] for scope in found["scopes"]),
@@ -192,6 +193,12 @@ def only_known_links(page: str) -> str:
 
 def _rows(table: pd.DataFrame) -> list[dict]:
     return table.to_dict("records")
+
+
+def _bands(tables: ReportTables) -> Markup:
+    """Face age by decade of age, all cohorts in one figure."""
+    bands = tables.get("acceleration", "age_bands")
+    return Markup(figures.age_bands(bands) if len(bands) and bands.face_age_mean.notna().any() else "")
 
 
 def _association_cohort(tables: ReportTables, name: str, config: dict) -> dict:

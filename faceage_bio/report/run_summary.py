@@ -7,6 +7,7 @@ import pandas as pd
 
 from faceage_bio.config import Config
 from faceage_bio.report.formats import count, number
+from faceage_bio.results.reasons import in_words
 from faceage_bio.tables import read_table
 
 PAGES = ("index", "association", "survival", "photos")
@@ -42,8 +43,14 @@ def pages(results: Path) -> list[Path]:
     return [path.resolve() for path in found if path.is_file()]
 
 
+<<<<<<< HEAD
 def _hazard(folder: Path) -> Iterator[tuple[str, str, str]]:
     for row in _rows(folder / "survival" / "cox.tsv", term="face_age", model="face age + age"):
+=======
+def _hazard(folder: Path) -> Iterator[str]:
+    for row in _rows(folder / "survival" / "cox.tsv", term="face_age", exposure="face_age", adjustment="age"):
+        words = f"Hazard ratio for death per {_per(row)} increase in face age, adjusted for chronological age"
+>>>>>>> main
         p = "p < 0.001" if row.p_value < 0.001 else f"p = {number(row.p_value, 3)}"
         heading = (
             f"Hazard ratio for death per {_per(row)} increase in face age, adjusted for chronological age"
@@ -51,9 +58,15 @@ def _hazard(folder: Path) -> Iterator[tuple[str, str, str]]:
         yield heading, folder.name, f"{_estimate(row, p)}{_n(row)}"
 
 
+<<<<<<< HEAD
 def _expression(folder: Path, gene: str) -> Iterator[tuple[str, str, str]]:
     wanted = {"term": gene, "exposure": "age_acceleration", "model": "together"}
     for row in _rows(folder / "expression" / "panel.tsv", **wanted):
+=======
+def _expression(folder: Path, gene: str) -> Iterator[str]:
+    for row in _rows(folder / "expression" / "panel.tsv", term=gene, exposure="age_acceleration", model="together"):  # fmt: skip
+        words = f"{gene} {row.question}, log2 fold change per {_per(row)} increase in age acceleration"
+>>>>>>> main
         q = f"q = {row.q_value:.1e}" if row.q_value < 0.001 else f"q = {number(row.q_value, 3)}"
         heading = f"{gene} expression, log2 fold change per {_per(row)} increase in age acceleration"
         cells = row.analysis.removeprefix("expression").removeprefix(" in ")
@@ -75,7 +88,7 @@ def _per(row) -> str:
 
 def _estimate(row, p: str) -> str:
     if pd.isna(row.estimate):
-        return str(row.note)
+        return in_words(row.reason)
     joined = " to " if min(row.ci_lower, row.ci_upper) < 0 else "–"
     ends = joined.join(map(number, (row.ci_lower, row.ci_upper)))
     return f"{number(row.estimate)} (95% CI {ends}), {p}"

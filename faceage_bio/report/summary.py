@@ -171,10 +171,10 @@ def _genes(tables: ReportTables, config: dict) -> dict | None:
     if not len(rows):
         return None
     largest = rows.loc[rows["n"].fillna(0).idxmax()]
-    rows = rows[(rows["cohort"] == largest["cohort"]) & (rows["analysis"] == largest["analysis"])]
-    several = panel[["cohort", "analysis"]].drop_duplicates().shape[0] > 1
+    rows = rows[(rows["cohort"] == largest["cohort"]) & (rows["question"] == largest["question"])]
+    several = panel[["cohort", "question"]].drop_duplicates().shape[0] > 1
     where = ", ".join(
-        [largest["cohort"], *([] if largest["analysis"] == "expression" else [largest["analysis"]])]
+        [largest["cohort"], *([] if largest["question"] == "expression" else [largest["question"]])]
     )
     figure = _forest(
         rows.assign(label=rows["term"], kind=rows["cohort"]), config, 0.0, f"log2 fold change per {increase(_per(rows))} in age acceleration",

@@ -11,14 +11,13 @@ from faceage_bio.report import words
 from faceage_bio.report.associations import paired
 from faceage_bio.report.people import ALL, LARGEST
 from faceage_bio.report.tables import ReportTables
+from faceage_bio.results.reasons import SPARSE
 
-SPARSE = 10.0  # events per variable below which an estimate is marked
 EXPOSURES = ("face_age", "age_acceleration", "chronological_age")
 JOINT, GAP = "together", "raw gap"  # gene models: both ages in one model; age gap alone
 UNITS = {
     "chronological_age": "years", "face_age": "years", "age_acceleration": "years", "bmi": "kg/m²", "followup_years": "years",
 }  # fmt: skip
-WHY = "not estimated, because "
 SPOKEN = {"group: cancer vs reference": "Cancer vs controls"}
 
 
@@ -88,10 +87,9 @@ def level(name: str) -> str:
 
 def adjusted_for(row: Mapping) -> str:
     """The covariates of a row's model in words; "" where there is none."""
-    told = str(row.get("covariates") or row["adjustment"])
-    if told.startswith("none") or told in {"", "unadjusted"}:
-        return ""
-    return ", ".join(words.term(name).replace("_", " ") for name in told.split(", "))
+    return ", ".join(
+        words.term(name).replace("_", " ") for name in str(row["covariates"]).split(", ") if name
+    )
 
 
 def per_increase(per: str) -> str:
@@ -107,7 +105,7 @@ def comparison(row: Mapping) -> str:
 
 def is_sparse(row: Mapping) -> bool:
     """Whether a model has too few events for its variables."""
-    return bool(row.get("events_per_term", SPARSE) < SPARSE)
+    return row["status"] == SPARSE
 
 
 def groups_of(table: pd.DataFrame) -> list[Group]:
@@ -171,10 +169,14 @@ def key_survival(tables: ReportTables, config: Mapping) -> list[Key]:
     found = []
     for name in names_of(config):
         rows = [row for model in cox_models(tables, name)[:1] for row in model.rows]
-        adjusted = [row for row in rows if adjusted_for(row) == "age"]
+        adjusted = [row for row in rows if row["adjustment"] == "age"]
         if adjusted and adjusted[0]["term"] == "face_age":
             found.append(
-                Key(whom(name), adjusted[0], next((one for one in rows if not adjusted_for(one)), None))
+                Key(
+                    whom(name),
+                    adjusted[0],
+                    next((one for one in rows if one["adjustment"] == "unadjusted"), None),
+                )
             )
     return found
 
@@ -233,9 +235,7 @@ def cells_of(analysis: str) -> str:
 
 def reasons(rows: Sequence[Mapping]) -> list[str]:
     """Why rows were not estimated, each reason once; nothing where only that is known."""
-    notes = [str(row["note"]) for row in rows if pd.isna(row["estimate"])]
-    told = [note.removeprefix(WHY) for note in notes if note.startswith(WHY)]
-    return list(dict.fromkeys(told))
+    return list(dict.fromkeys(why for row in rows if (why := words.why_not(row["reason"]))))
 
 
 def _capital(text: str) -> str:

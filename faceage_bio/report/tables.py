@@ -78,7 +78,7 @@ def _below_each_other(tables: list[pd.DataFrame]) -> pd.DataFrame:
     return pd.concat(filled, ignore_index=True).reindex(columns=list(columns))
 
 
-WORDS = ("note", "question", "per", "model", "adjustment", "term", "measure", "analysis")
+WORDS = ("note", "question", "per", "model", "adjustment", "term", "measure")
 
 
 def _said_once(table: pd.DataFrame, columns: list[str], say: Callable[[dict], str]) -> list[str]:
