@@ -10,7 +10,6 @@ import sys
 import time
 from pathlib import Path
 
-import pandas as pd
 import pytest
 import yaml
 
@@ -18,7 +17,9 @@ from faceage_bio.cli.workflow_lock import MARK, RunLock, steps_of
 from faceage_bio.cli.workflow_progress import WorkflowProgress, duration
 from faceage_bio.config import check_config
 from faceage_bio.errors import RunError
-from faceage_bio.report.run_summary import key_results, pages
+from faceage_bio.report.run_summary import key_result_lines, pages
+from faceage_bio.results.reasons import Reason
+from faceage_bio.results.row import result_rows
 from faceage_bio.tables import write_table
 from tests.conftest import ROOT, snakemake
 from tests.test_study_sizes import write_study
@@ -288,35 +289,53 @@ CONFIG = check_config({"cohorts": {"north": {"face_ages": "f.tsv"}, "south": {"f
 
 
 def test_key_results_are_those_of_the_tables(tmp_path):
-    cox = pd.DataFrame({
-        "term": ["face_age", "face_age"], "model": ["univariable", "face age + age"], "estimate": [9.0, 1.6512], "per": "10 years",
-        "ci_lower": [8.0, 1.302], "ci_upper": [10.0, 2.081], "p_value": [0.5, 0.00001], "n": 1150, "n_events": 801, "note": "",
-    })  # fmt: skip
-    panel = pd.DataFrame({
-        "term": ["CDK6", "CDK6", "IL6"], "exposure": ["age_acceleration", "age_gap", "age_acceleration"], "model": "together",
-        "analysis": "expression", "estimate": [0.1, 5, 5], "per": "10 years", "ci_lower": [-0.21, 4, 4], "ci_upper": [0.41, 6, 6],
-        "p_value": 0.2, "q_value": [0.25, 0.01, 0.01], "n": 103, "n_events": float("nan"), "note": "",
-    })  # fmt: skip
-    none = cox.assign(
-        estimate=float("nan"), note="not estimated, because 4 deaths are too few", n=55, n_events=4
-    )
-    for place, table in (("north/survival/cox", cox), ("north/expression/panel", panel), ("south/survival/cox", none)):  # fmt: skip
-        (tmp_path / place).parent.mkdir(parents=True, exist_ok=True)
-        write_table(table, tmp_path / f"{place}.tsv")
-    assert key_results(tmp_path, CONFIG) == [
-        "Hazard ratio for death per 10-year increase in face age, adjusted for chronological age",
-        "  north  1.65 (95% CI 1.30–2.08), p < 0.001, n = 1,150, 801 events",
-        "  south  not estimated, because 4 deaths are too few, n = 55, 4 events",
-        "CDK6 expression, log2 fold change per 10-year increase in age acceleration",
-        "  north  0.10 (95% CI −0.21 to 0.41), q = 0.250, n = 103",
+    hazard = {
+        "question": "cox",
+        "term": "face_age",
+        "exposure": "face_age",
+        "measure": "hazard ratio",
+        "per": "10 years",
+    }
+    age = {"adjustment": "age", "covariates": "chronological_age"}
+    cox = [
+        hazard | {"adjustment": "unadjusted", "estimate": 9.0, "ci_lower": 8.0, "ci_upper": 10.0, "p_value": 0.5, "n": 9, "n_events": 9},
+        hazard | age | {"estimate": 1.6512, "ci_lower": 1.302, "ci_upper": 2.081, "p_value": 0.00001, "n": 1150, "n_events": 801},
+    ]  # fmt: skip
+    none = [
+        hazard | age | {"n": 55, "n_events": 4, "reason": Reason("few_events", {"n_events": 4, "needed": 5})}
     ]
-    cells = panel.assign(analysis="expression in T cell", q_value=3.5e-45)
-    write_table(cells, tmp_path / "north/expression/panel.tsv")
+    change = {
+        "term": "CDK6",
+        "measure": "log2 fold change",
+        "per": "10 years",
+        "model": "together",
+        "exposure": "age_acceleration",
+    }
+    numbers = {"estimate": 0.1, "ci_lower": -0.21, "ci_upper": 0.41, "p_value": 0.2, "n": 103}
+    panel = [
+        change | numbers | {"question": "expression", "q_value": 0.25},
+        change | numbers | {"question": "expression in T cell", "q_value": 3.5e-45},
+        change | numbers | {"question": "expression", "term": "IL6", "q_value": 0.01},
+    ]  # fmt: skip
+    for place, rows in (("north/survival/cox", cox), ("north/expression/panel", panel), ("south/survival/cox", none)):  # fmt: skip
+        cohort, _, table = place.partition("/")
+        (tmp_path / place).parent.mkdir(parents=True, exist_ok=True)
+        write_table(result_rows([row | {"cohort": cohort} for row in rows], table), tmp_path / f"{place}.tsv")
+    said = key_result_lines(tmp_path, CONFIG)
     assert (
-        key_results(tmp_path, CONFIG)[-1]
-        == "  north, T cell  0.10 (95% CI −0.21 to 0.41), q = 3.5e-45, n = 103"
+        said[0]
+        == "Overall survival: HR for death per 10-year increase in face age, adjusted for age; estimate (95% CI)"
     )
-    assert key_results(tmp_path / "nowhere", CONFIG) == []
+    assert said[1] == "  north          1.65 (1.30–2.08), p < 0.001, n = 1,150, 801 events"
+    assert said[2].startswith("  south          ")
+    assert said[2].endswith(", n = 55, 4 events")
+    assert "4 deaths are too few" in said[2]
+    assert said[3].startswith("CDK6 expression: log2 fold change per 10-year increase in age acceleration")
+    assert said[4:] == [
+        "  north          0.10 (−0.21 to 0.41), q = 0.250, n = 103",
+        "  north, T cell  0.10 (−0.21 to 0.41), q = 3.5e-45, n = 103",
+    ]
+    assert key_result_lines(tmp_path / "nowhere", CONFIG) == []
 
 
 def test_pages_are_named_in_the_order_of_reading(tmp_path):

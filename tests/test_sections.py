@@ -77,10 +77,7 @@ NOT_OF_CORE = {
 @pytest.mark.parametrize("page", NOT_OF_CORE)
 def test_a_page_names_once_what_the_setting_left_out(page):
     tables = ReportTables({})
-    shown = {
-        sections: page(tables, config_of(sections), [])
-        for sections in ("core", "full")
-    }
+    shown = {sections: page(tables, config_of(sections), []) for sections in ("core", "full")}
     line = "<strong>Not run</strong> (not in report.sections: core): "
     assert shown["core"].count(line) == 1
     assert line not in shown["full"]

@@ -123,7 +123,7 @@ def _tell_end(
 
 
 def _print_results(results: Path, config: Config) -> None:
-    from faceage_bio.report.run_summary import key_results, pages
+    from faceage_bio.report.run_summary import key_result_lines, pages
 
-    print("\nKey results", *(key_results(results, config) or ["none estimated"]), sep="\n  ")
+    print("\nKey results", *(key_result_lines(results, config) or ["none estimated"]), sep="\n  ")
     print("\nPages (internal, exact numbers; `faceage-bio publish` writes those for others)", *pages(results), sep="\n  ", flush=True)  # fmt: skip
