@@ -100,7 +100,7 @@ def define_acceleration(
         typer.Option(help="One row per person: subject_id, face_age, chronological_age; sex, group, cohort."),
     ],
     definitions: Annotated[
-        Path, typer.Option(help="Result table: every definition and how it goes with age.")
+        Path, typer.Option(help="Result table: every definition and how it depends on age.")
     ],
     sensitivity: Annotated[
         Path | None, typer.Option(help="Result table: without ages and faces outside of the test.")
@@ -115,7 +115,7 @@ def define_acceleration(
     valid_ages: VALID_AGES = (60.0, 120.0),
     low_resolution: LOW_RESOLUTION = 112.0,
 ) -> None:
-    """Every definition of age acceleration side by side, from a plain table of people with both ages.
+    """Every definition of age acceleration side by side, from a plain table of participants with both ages.
 
     Example: faceage-bio define-acceleration --table people.tsv --definitions definitions.tsv --people accelerated.tsv
     """
@@ -153,12 +153,12 @@ def measure_reliability(
     ] = None,
     attenuation: Annotated[Path | None, typer.Option(help="Result table of corrected slopes.")] = None,
     outcome: Annotated[list[str], typer.Option(help="A column of numbers to correct; repeat.")] = [],
-    covariate: Annotated[list[str], typer.Option(help="A column held constant beside age; repeat.")] = [],
+    covariate: Annotated[list[str], typer.Option(help="A column adjusted for besides age; repeat.")] = [],
     per_years: Annotated[float, typer.Option(help="Slopes are per this many years of acceleration.")] = 10.0,
     averaged: Annotated[bool, typer.Option(help="Acceleration is of the mean of n_photos photos.")] = False,
     cohort: Annotated[str, typer.Option(help="Its name in the tables.")] = "",
 ) -> None:
-    """Reliability of one photo from people with several, and slopes corrected for its error.
+    """Reliability of one photo from participants with several, and slopes corrected for its error.
 
     Example: faceage-bio measure-reliability --face-ages photos.tsv --reliability reliability.tsv
     --acceleration people.tsv --outcome bmi --covariate sex --attenuation attenuation.tsv
@@ -236,7 +236,7 @@ def compare_definitions(
     output: Annotated[Path, typer.Option(help="Result table.")],
     per_years: Annotated[float, typer.Option(help="Hazard ratios of years are per this many.")] = 10.0,
 ) -> None:
-    """Hazard ratio of every definition of looking older, without and with chronological age in the model.
+    """Hazard ratio of every definition of age acceleration, without and with chronological age in the model.
 
     Example: faceage-bio compare-definitions --acceleration accelerated.tsv --output definition_hazards.tsv
     """

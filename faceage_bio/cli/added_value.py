@@ -42,7 +42,7 @@ def measure_added_value(
     seed: Annotated[int, typer.Option(help="Of the bootstrap.", min=0)] = 1,
     risk_groups: Annotated[int, typer.Option(help="Groups of predicted risk.", min=2)] = 5,
 ) -> None:
-    """Models with and without face age on the same people: likelihood ratio, C, AUC, Brier score, calibration, net benefit.
+    """Models with and without face age on the same participants: likelihood ratio, C, AUC, Brier score, calibration, net benefit.
 
     Example: faceage-bio measure-added-value --acceleration people.tsv --covariate sex --covariate ecog
     --output added_value.tsv --calibration calibration.tsv --decision-curve decision_curve.tsv
@@ -70,5 +70,5 @@ def measure_added_value(
     tests = found.rows[(found.rows.kind == "test") & found.rows.p_value.notna()]
     for row in tests.itertuples():
         print(
-            f"{name}: {row.comparison}, {row.term}: p {row.p_value:.3g} ({row.n} people, {row.n_events} deaths)"
+            f"{name}: {row.comparison}, {row.term}: p {row.p_value:.3g} ({row.n} participants, {row.n_events} deaths)"
         )

@@ -70,7 +70,7 @@ def estimate_curves(
     write_table(risk_by_group(usable, groupings, name), at_risk)
     rows = summarise(usable, groupings, reading, name)
     write_table(rows, summary)
-    print(f"{name}: {len(usable)} of {len(table)} people, {len(rows)} rows by {', '.join(rules)}")
+    print(f"{name}: {len(usable)} of {len(table)} participants, {len(rows)} rows by {', '.join(rules)}")
 
 
 @app.command()
@@ -125,4 +125,6 @@ def fit_competing_risks(
     write_table(incidence_at_risk(people, groupings, name), at_risk)
     rows = competing_rows(usable, groupings, cause_of_interest, time_years, interval.value, per_years, name)
     write_table(rows, competing_risks)
-    print(f"{name}: not run, because {why}" if why else f"{name}: {len(people)} people, {len(rows)} rows")
+    print(
+        f"{name}: not run, because {why}" if why else f"{name}: {len(people)} participants, {len(rows)} rows"
+    )

@@ -54,7 +54,7 @@ def fit_gene_survival(
     followed: Annotated[
         Path,
         typer.Option(
-            help="People: subject_id, followup_years, event (1 = died), covariates (.parquet or .tsv)."
+            help="Participants: subject_id, followup_years, event (1 = died), covariates (.parquet or .tsv)."
         ),
     ],
     levels: Annotated[
@@ -79,7 +79,7 @@ def fit_gene_survival(
     landmark_years: Annotated[float | None, typer.Option(help="The landmark of the follow-up.")] = None,
     year_days: Annotated[float, typer.Option(help="Days in a year.")] = 365.25,
 ) -> None:
-    """Hazard ratio of death per doubling of each gene: a Cox model per gene, people at risk from their sample on.
+    """Hazard ratio of death per doubling of each gene: a Cox model per gene, participants at risk from their sample on.
 
     Example: faceage-bio fit-gene-survival --followed people.tsv --levels log_cpm.parquet --covariate chronological_age
     --covariate sex --panel CDK6 --genes genes.tsv --panel-table panel.tsv

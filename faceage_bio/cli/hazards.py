@@ -23,7 +23,7 @@ Output = Annotated[Path, typer.Option(help="Result table (.tsv).")]
 
 
 def _read(path: Path, choices):
-    """People with follow-up, their covariates grouped, and the cohort's name."""
+    """Participants with follow-up, their covariates grouped, and the cohort's name."""
     from faceage_bio.survival.models import grouped
 
     table, usable = read_followed(path, choices.full)
@@ -47,7 +47,7 @@ def check_proportional_hazards(
         1.0
     ],
     rmst_years: Annotated[
-        float, typer.Option(help="Horizon of the years lived by thirds of acceleration.")
+        float, typer.Option(help="Horizon of the years lived by tertiles of acceleration.")
     ] = 3.0,
 ) -> None:
     """Proportional hazards, as R's cox.zph: each term and GLOBAL, the hazard ratio over time, and remedies.
@@ -72,7 +72,7 @@ def fit_hazard_curve(
     acceleration: People,
     output: Output,
     curve: Annotated[Path, typer.Option(help="Hazard ratio by years of age acceleration.")],
-    histogram: Annotated[Path, typer.Option(help="People by years of age acceleration.")],
+    histogram: Annotated[Path, typer.Option(help="Participants by years of age acceleration.")],
     step: Steps = [],
     covariate: Covariates = [],
     group: Groups = [],
@@ -166,7 +166,7 @@ def fit_survival_sensitivity(
     iterations: Annotated[int, typer.Option(help="Rounds before a table is taken.", min=1)] = 10,
     seed: Annotated[int, typer.Option(help="Of the imputation.", min=0)] = 1,
 ) -> None:
-    """The headline among fewer people, by gap classes, and with missing covariates filled in.
+    """The headline among fewer participants, by gap classes, and with missing covariates filled in.
 
     Example: faceage-bio fit-survival-sensitivity --acceleration people.tsv --step sex --covariate ecog
     --output sensitivity.tsv --imputed imputed.tsv

@@ -19,7 +19,8 @@ Covariates = Annotated[
     list[str], typer.Option("--covariate", help="A further column of the full model; repeat.")
 ]
 Steps = Annotated[
-    list[str], typer.Option("--step", help="A column that enters the ladder after age; repeat.")
+    list[str],
+    typer.Option("--step", help="A column that enters the sequentially adjusted models after age; repeat."),
 ]
 Groups = Annotated[
     list[str],
@@ -81,11 +82,13 @@ def prepare_follow_up(
     landmark_years: Annotated[
         float | None, typer.Option(help="Only those observed then, time from there.")
     ] = None,
-    horizon_years: Annotated[float | None, typer.Option(help="Censor everybody then.")] = None,
-    end_date: Annotated[str | None, typer.Option(help="Censor everybody on this day (YYYY-MM-DD).")] = None,
+    horizon_years: Annotated[float | None, typer.Option(help="Censor all participants then.")] = None,
+    end_date: Annotated[
+        str | None, typer.Option(help="Censor all participants on this day (YYYY-MM-DD).")
+    ] = None,
     year_days: Annotated[float, typer.Option(help="Days in a year.")] = 365.25,
 ) -> None:
-    """Time zero, delayed entry, landmark, end of observation: the people and times that all survival steps use.
+    """Time zero, delayed entry, landmark, end of observation: the participants and times that all survival steps use.
 
     Example: faceage-bio prepare-follow-up --acceleration people.tsv --time-zero diagnosis_date --horizon-years 5
     --output follow_up.tsv --ledger ledger.tsv
