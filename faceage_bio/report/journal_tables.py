@@ -18,7 +18,7 @@ NONE = "–"
 MARK = "*"  # of sparse data
 CI = "CI: confidence interval."
 NOT_ESTIMATED = f"{NONE}: not estimated, or does not apply."
-SPARSE = f"{MARK} Sparse data: fewer than {select.SPARSE} events per variable; interpret with caution."
+SPARSE = f"{MARK} Sparse data: fewer than 10 events per variable; interpret with caution."
 ROUNDED = (
     "Counts are rounded to the midpoints of {k} (midpoint rounding), so that totals may not add up; statistics from a count of 1 to {k} "
     f"are redacted ({NONE})."
