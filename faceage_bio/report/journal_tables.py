@@ -12,13 +12,14 @@ from faceage_bio.report import words
 from faceage_bio.report.formats import clinical_p, confidence_interval, count, gene_p, number
 from faceage_bio.report.table_rows import Group, Key
 from faceage_bio.report.tables import ReportTables
+from faceage_bio.stats.cox_fit import EVENTS_PER_TERM
 
 UNPRINTABLE = re.compile(r"[\s\x00-\x1f\x7f\ufffe\uffff]+")
 NONE = "–"
 MARK = "*"  # of sparse data
 CI = "CI: confidence interval."
 NOT_ESTIMATED = f"{NONE}: not estimated, or does not apply."
-SPARSE = f"{MARK} Sparse data: fewer than 10 events per variable; interpret with caution."
+SPARSE = f"{MARK} Sparse data: fewer than {EVENTS_PER_TERM} events per variable; interpret with caution."
 ROUNDED = (
     "Counts are rounded to the midpoints of {k} (midpoint rounding), so that totals may not add up; statistics from a count of 1 to {k} "
     f"are redacted ({NONE})."
