@@ -92,12 +92,12 @@ def test_a_good_study_is_read(study):
         ),
         ("clinic", "2021-01-01,1", "2021-02-30,1", "'followup_date': .*2021-02-30"),
         ("clinic", "1950-01-01", "2020-02-01", "'birth_date': .*The birth lies after the photo"),
-        ("clinic", "2021-01-01,1", "2021-01-01,", "'event': 1 row.*not whether the subject died"),
+        ("clinic", "2021-01-01,1", "2021-01-01,", "'event': 1 row.*not whether the participant died"),
         (
             "clinic",
             "2021-01-01,1",
             ",1",
-            "'followup_years': 1 row.*The subject died, but the time is missing, and a death left out would mislead. Expected when. Give",
+            "'followup_years': 1 row.*The participant died, but the time is missing, and a death left out would mislead. Expected when. Give",
         ),
         (
             "clinic",

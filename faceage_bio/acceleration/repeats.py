@@ -21,6 +21,7 @@ from faceage_bio.columns import (
     UNITS,
 )  # fmt: skip
 from faceage_bio.errors import CohortError, FitError, examples
+from faceage_bio.observation import entry_of, is_followed
 from faceage_bio.stats.cox import fit_cox
 from faceage_bio.stats.design import build_design
 from faceage_bio.stats.fewest_events import check_events
@@ -296,7 +297,7 @@ def ageing_rates(photos: pd.DataFrame, subjects: pd.DataFrame, days: tuple[int, 
         table[column] = table.get(column, np.nan)
     later = table.pop("later")
     table[FOLLOWUP] = table[FOLLOWUP] - later
-    table[ENTRY] = (table[ENTRY] - later).clip(lower=0)
+    table[ENTRY] = table[ENTRY] - later
     return table.reset_index(drop=True)
 
 
@@ -320,7 +321,7 @@ def ageing_rate_table(
         base | {"term": INTERVAL, "measure": "median, years", "model": "first and last photo"}
         | _value(rates[INTERVAL].median()),
     ]  # fmt: skip
-    usable = rates[(rates[FOLLOWUP] > 0) & rates[EVENT].notna()]
+    usable = rates[is_followed(rates)]
     others = [name for name in covariates if name not in (FACE_AGE, AGE)]
     models = {
         "ageing rate alone": [RATE],
@@ -375,9 +376,8 @@ def _cox_rows(
             raise FitError("nobody is followed beyond a second dated photo")
         if RATE in design.constant:
             raise FitError("the rate does not vary")
-        entry = rows[ENTRY].fillna(0.0) if (rows[ENTRY] > 0).any() else None
         check_events(rows[EVENT])
-        fit = fit_cox(rows[FOLLOWUP], rows[EVENT], matrix, entry)
+        fit = fit_cox(rows[FOLLOWUP], rows[EVENT], matrix, entry_of(rows))
     except FitError as error:
         return [base | {"term": RATE, "per": "1 year per year", "note": f"not estimated, because {error}"}]
     dropped = f"without {', '.join(design.constant)}, which does not vary" if design.constant else ""

@@ -82,7 +82,7 @@ def one_per_subject(
     result["n_photos"] = result["n_photos"].fillna(0).astype("int64")
     result[FOLLOWUP] = result[FOLLOWUP] - later
     result[ENTRY] = result[ENTRY] - later
-    result["ended_before_photo"] = result[FOLLOWUP] <= 0
+    result["ended_before_photo"] = result[FOLLOWUP] < 0
     result["no_nearest_photo"] = result[SUBJECT].isin(usable[SUBJECT]) & result[FACE_AGE].isna()
     return result
 

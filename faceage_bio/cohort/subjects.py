@@ -11,6 +11,7 @@ from faceage_bio.age_reached import check_years
 from faceage_bio.cohort import schemas
 from faceage_bio.cohort.photos import read
 from faceage_bio.columns import AGE, CAUSE, COHORT, ENTRY, EVENT, FOLLOWUP, SUBJECT, SUBJECT_COLUMNS
+from faceage_bio.observation import check_follow_up
 from faceage_bio.problems import Problems
 
 DAYS_PER_YEAR_OF_AGE = 365.25
@@ -148,30 +149,7 @@ def _followup_from_dates(
 
 
 def _check_followup(table: pd.DataFrame, file: str, problems: Problems) -> None:
-    for line in table.index[table[FOLLOWUP].notna() & table[EVENT].isna()]:
-        problems.cell(
-            file,
-            line,
-            EVENT,
-            None,
-            "Follow-up is given, but not whether the subject died. Expected 1 (died) or 0. Write one of them.",
-        )
+    check_follow_up(table, file, problems)
     for line in table.index[table[CAUSE].notna() & (table[EVENT] != 1)]:
         advice = "A cause of death is given, but the subject is not said to have died. Expected a cause only where event is 1. Correct the cause or the event."
         problems.cell(file, line, CAUSE, table.at[line, CAUSE], advice)
-    silent = table[FOLLOWUP].isna() & table["followup_date"].isna()
-    for line in table.index[silent & table[EVENT].eq(1)]:
-        problems.cell(
-            file, line, FOLLOWUP, None,
-            "The subject died, but the time is missing, and a death left out would mislead. Expected when. Give followup_years or "
-            "followup_date, or clear the event.",
-        )  # fmt: skip
-    for line in table.index[table[ENTRY].notna() & (table[ENTRY] >= table[FOLLOWUP])]:
-        found = f"{table.at[line, ENTRY]:.3g}, exit {table.at[line, FOLLOWUP]:.3g}"
-        problems.cell(
-            file,
-            line,
-            ENTRY,
-            found,
-            "Observation starts at or after its end. Expected entry before exit. Correct one of them.",
-        )

@@ -14,6 +14,7 @@ import pandas as pd
 
 from faceage_bio import parse
 from faceage_bio.columns import AGE, COHORT, ENTRY, EVENT, FACE_AGE, FOLLOWUP, SUBJECT
+from faceage_bio.observation import check_follow_up
 from faceage_bio.problems import NAMELESS, Problems
 from faceage_bio.tables import read_table, read_text_table
 
@@ -270,14 +271,5 @@ def _plain_cases(path: Path | str, model_column: str, problems: Problems) -> pd.
                 )
     if EVENT in table:
         result[EVENT] = parse.words(table[EVENT], EVENT, {}, file, problems)
-    if FOLLOWUP in result:
-        known = result.get(EVENT, pd.Series(np.nan, index=result.index)).notna()
-        for line in result.index[result[FOLLOWUP].notna() & ~known]:
-            problems.cell(
-                file,
-                line,
-                EVENT,
-                None,
-                "Follow-up is given, but not whether the case died. Expected died or alive. Write one of them.",
-            )
+    check_follow_up(result, file, problems)
     return result

@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 
 from faceage_bio.columns import EVENT, FOLLOWUP
-from faceage_bio.scores.groups import MONTHS, entry_of
+from faceage_bio.observation import entry_of
+from faceage_bio.scores.groups import MONTHS
 from faceage_bio.stats.resampling import areas, concordances, draw_counts, percentile_interval
 
 MOST_LOST = 0.05  # share of resamples without a number from which on the row says so

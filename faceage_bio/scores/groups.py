@@ -5,6 +5,7 @@ import pandas as pd
 
 from faceage_bio.columns import AGE, ENTRY, EVENT, FACE_AGE, FOLLOWUP
 from faceage_bio.errors import FitError
+from faceage_bio.observation import entry_of
 from faceage_bio.scores.definition import Score
 from faceage_bio.scores.swap import CONTINUOUS_AGE, CONTINUOUS_FACE, Swap, Version
 from faceage_bio.stats.cox import fit_cox
@@ -18,12 +19,6 @@ INTERVAL = "Kaplan-Meier, log-log interval"
 COX = "Cox, Efron ties, Wald interval"
 CANNOT = "not estimated, because the points for age are too few for this move"
 KEPT, NEVER, GAINED, LOST = "points both ways", "points neither way", "gained points", "lost points"
-
-
-def entry_of(people: pd.DataFrame) -> pd.Series | None:
-    """Start of observation, where anybody enters late."""
-    entry = people[ENTRY].fillna(0.0)
-    return entry if entry.gt(0).any() else None
 
 
 def median_months(people: pd.DataFrame) -> dict:

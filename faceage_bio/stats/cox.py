@@ -44,7 +44,7 @@ def fit_cox(
     Parameters
     ----------
     years : Series of float, shape (n,)
-        End of observation, after 0.
+        End of observation, 0 or later.
     event : Series, shape (n,)
         1 = died, 0 = censored.
     design : DataFrame of float, shape (n, p)
@@ -66,7 +66,7 @@ def fit_cox(
     Raises
     ------
     FitError
-        Times that are not positive, values missing, fewer than 2 events or fewer events than terms, a term that does
+        Negative times, values missing, fewer than 2 events or fewer events than terms, a term that does
         not vary or that others determine, no convergence, or separation: the text names the term.
     """
     if penalty not in ("none", "firth"):
@@ -174,8 +174,8 @@ def _checked(years, event, design, entry, weights, penalty) -> tuple[int, int]:
         if isinstance(part, pd.Series) and not part.index.equals(design.index):
             raise FitError(f"the rows of {name} are not those of the design")
     years = np.asarray(years, dtype=np.float64)
-    if not (years > 0).all() or not np.isfinite(years).all():
-        raise FitError("a time of follow-up is missing or not positive")
+    if not (years >= 0).all() or not np.isfinite(years).all():
+        raise FitError("a time of follow-up is missing or negative")
     if entry is not None and not (np.asarray(entry, dtype=np.float64) < years).all():
         raise FitError("observation of somebody starts at or after its end")
     event = np.asarray(event, dtype=np.float64)

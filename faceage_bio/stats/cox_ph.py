@@ -131,6 +131,8 @@ def _time_scale(sets: RiskSets, transform: str) -> np.ndarray:
     if transform == "identity":
         return sets.times
     if transform == "log":
+        if sets.times.min() <= 0:
+            raise FitError("somebody's follow-up ends at time 0, which has no logarithm")
         return np.log(sets.times)
     if transform == "rank":
         return rankdata(sets.times)

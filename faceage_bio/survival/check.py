@@ -19,12 +19,12 @@ from faceage_bio.columns import (
     SUBJECT,
 )  # fmt: skip
 from faceage_bio.errors import examples
+from faceage_bio.observation import check_follow_up
 from faceage_bio.plain import read_plain
 from faceage_bio.problems import NAMELESS, Problems
 from faceage_bio.survival.follow_up import IN_YEARS
 
 NEEDED = (FACE_AGE, AGE, FOLLOWUP, EVENT)
-DEATH_WITHOUT_TIME = "The person died, but the time is missing, and a death left out would mislead. Expected when. Give the time, or clear the event."
 MOST_LEVELS = 20  # of a column whose levels are looked at
 
 
@@ -48,9 +48,9 @@ def read_people(path: Path | str) -> pd.DataFrame:
 def _check_times(table: pd.DataFrame, source: str, problems: Problems) -> None:
     """Times and events that no analysis can take; the index is the line."""
 
-    def tell(column: str, bad: pd.Series, advice: str, found: pd.Series | None = None) -> None:
+    def tell(column: str, bad: pd.Series, advice: str) -> None:
         for line in table.index[bad]:
-            value = table.at[line, column] if found is None else found[line]
+            value = table.at[line, column]
             problems.cell(source, line, column, None if pd.isna(value) else _plain(value), advice)
 
     if COHORT in table and table[COHORT].nunique() > 1:
@@ -64,7 +64,7 @@ def _check_times(table: pd.DataFrame, source: str, problems: Problems) -> None:
         return
     numbers = {
         name: parse.to_numbers(table[name]).astype("float64")
-        for name in (FOLLOWUP, EVENT, ENTRY) if name in table
+        for name in (FOLLOWUP, EVENT)
     }  # fmt: skip
     years, event = numbers[FOLLOWUP], numbers[EVENT]
     # a later photo may count than the first, from which the clinic's follow-up starts; the ledger says so
@@ -79,20 +79,7 @@ def _check_times(table: pd.DataFrame, source: str, problems: Problems) -> None:
         event.notna() & ~event.isin([0, 1]),
         "Expected 1 (died) or 0 (alive when last seen). Write one of them.",
     )
-    tell(FOLLOWUP, table[FOLLOWUP].isna() & event.eq(1), DEATH_WITHOUT_TIME)
-    tell(
-        EVENT, years.notna() & table[EVENT].isna(),
-        "Follow-up is given, but not whether the person died. Expected 1 or 0. Write one of them.",
-    )  # fmt: skip
-    if ENTRY in numbers:
-        both = table[ENTRY].astype(str) + ", exit " + table[FOLLOWUP].astype(str)
-        wrong = (numbers[ENTRY] >= years) & (years > 0)
-        tell(
-            ENTRY,
-            wrong,
-            "Observation starts at or after its end. Expected entry before exit. Correct one of them.",
-            both,
-        )
+    check_follow_up(table, source, problems)
 
 
 def _plain(value: object) -> object:

@@ -17,6 +17,7 @@ from faceage_bio.columns import (
     SUBJECT,
 )  # fmt: skip
 from faceage_bio.errors import CohortError, ConfigError, examples
+from faceage_bio.observation import has_no_time, is_followed
 from faceage_bio.tables import ledger_rows
 
 PHOTO_DATE = "photo_date"
@@ -29,7 +30,8 @@ class Time:
     """What time is.
 
     ``zero``: "photo", or a column of dates (YYYY-MM-DD) from which time runs, such as diagnosis_date. Then people are at
-    risk from the photo on only: nobody whose photo was taken later could have died before it (immortal time).
+    risk from the photo on only: nobody whose photo was taken later could have died before it (immortal time). A death or
+    censoring at time 0 counts.
     ``landmark_years``: only those still under observation so long after zero, and time from there. ``horizon_years`` (from
     the start of time) and ``end_date`` (a day, YYYY-MM-DD): observation ends there, for everybody. ``year_days``: days in a
     year where dates are subtracted.
@@ -91,7 +93,7 @@ def _first_reasons(table: pd.DataFrame) -> pd.Series:
     ended = table.get("ended_before_photo", pd.Series(False, index=table.index)).fillna(False).astype(bool)
     reason[table[AGE_ACCELERATION].isna()] = "no_acceleration"
     reason[table[FOLLOWUP].isna() | table[EVENT].isna()] = "no_follow_up"
-    reason[(reason == "") & (ended | (table[FOLLOWUP] <= 0))] = "followed_not_beyond_the_photo"
+    reason[(reason == "") & (ended | ~is_followed(table))] = "ended_before_the_photo"
     return reason
 
 
@@ -103,9 +105,9 @@ def _end(usable: pd.DataFrame, time: Time) -> pd.Series:
     photo = _dates(usable, PHOTO_DATE, "survival.end_date")
     years = (pd.Timestamp(time.end_date) - photo).dt.days / time.year_days
     why[photo.isna()] = "no_photo_date"
-    why[years <= 0] = "photo_after_the_end_of_the_study"
+    why[years < 0] = "photo_after_the_end_of_the_study"
     _cut(usable, years)
-    why[(why == "") & (usable[ENTRY] >= usable[FOLLOWUP])] = "entered_after_the_end_of_the_study"
+    why[(why == "") & has_no_time(usable)] = "entered_after_the_end_of_the_study"
     return why
 
 
@@ -119,9 +121,10 @@ def _shift(usable: pd.DataFrame, time: Time) -> pd.Series:
     years = before / time.year_days
     entry = usable[ENTRY].fillna(0.0).clip(lower=0.0)
     usable[FOLLOWUP] = usable[FOLLOWUP] + years
-    usable[ENTRY] = (entry + years).clip(lower=0.0)
+    usable[ENTRY] = (entry + years).where(entry + years > 0)
     why[years.isna()] = "no_time_zero"
-    why[usable[FOLLOWUP] <= 0] = "ended_before_time_zero"
+    why[usable[FOLLOWUP] < 0] = "ended_before_time_zero"
+    why[has_no_time(usable)] = "followed_not_beyond_the_photo"
     return why
 
 
@@ -140,7 +143,7 @@ def _horizon(usable: pd.DataFrame, time: Time) -> pd.Series:
     if time.horizon_years is None:
         return why
     _cut(usable, pd.Series(time.horizon_years, index=usable.index))
-    why[usable[ENTRY] >= usable[FOLLOWUP]] = "entered_after_the_horizon"
+    why[has_no_time(usable)] = "entered_after_the_horizon"
     return why
 
 

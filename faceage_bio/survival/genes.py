@@ -8,6 +8,7 @@ import pandas as pd
 
 from faceage_bio.columns import AGE, COHORT, ENTRY, EVENT, FOLLOWUP, LEVELS, SAMPLE, SUBJECT
 from faceage_bio.errors import CohortError, FitError, examples
+from faceage_bio.observation import entry_of, has_no_time
 from faceage_bio.stats.cox import fit_cox
 from faceage_bio.stats.cox_batch import fit_cox_per_column
 from faceage_bio.stats.cox_fit import EVENTS_PER_TERM
@@ -140,7 +141,7 @@ def _analysis(
     if dropped := [name for name in held if name in design.constant]:
         notes.append(f"without {', '.join(dropped)}, which does not vary")
     labels = people[list(strata)].astype(str).agg(" / ".join, axis=1) if strata else None
-    entry = people[ENTRY].fillna(0.0) if (people[ENTRY] > 0).any() else None
+    entry = entry_of(people)
     try:
         if not len(people):
             raise FitError("nobody has follow-up, a sample and all covariates")
@@ -184,12 +185,13 @@ def _at_risk_from_sample(
     notes = []
     if undated := int(later.isna().sum()):
         notes.append(f"time of sampling not known of {undated} people, taken as time zero")
-    sampled_after = entry >= people[FOLLOWUP]
+    people = people.assign(**{ENTRY: entry})
+    sampled_after = has_no_time(people)
     if sampled_after.any():
         notes.append(
             f"without {int(sampled_after.sum())} people sampled at or after the end of their follow-up"
         )
-    return people.assign(**{ENTRY: entry})[~sampled_after], notes
+    return people[~sampled_after], notes
 
 
 def _proportional(

@@ -7,8 +7,9 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 
-from faceage_bio.columns import AGE, AGE_ACCELERATION, ENTRY, EVENT, FACE_AGE, FOLLOWUP, LEVELS, UNITS
+from faceage_bio.columns import AGE, AGE_ACCELERATION, EVENT, FACE_AGE, FOLLOWUP, LEVELS, UNITS
 from faceage_bio.errors import ConfigError, FitError
+from faceage_bio.observation import entry_of
 from faceage_bio.stats.cox import fit_cox
 from faceage_bio.stats.cox_fit import CoxFit
 from faceage_bio.stats.design import build_design
@@ -115,8 +116,7 @@ class ModelFrame:
     @property
     def entry(self) -> pd.Series | None:
         """Start of observation, where anybody enters late."""
-        late = self.people[ENTRY]
-        return late.fillna(0.0) if late.gt(0).any() else None
+        return entry_of(self.people)
 
     def fit(self, design: pd.DataFrame | None = None, **options) -> CoxFit:
         """Fit this design, or another on the same rows; errors are robust if the choices name clusters.
