@@ -63,7 +63,7 @@ def fit_firth(
         log_likelihood_null=null + units,
         note=NOTE,
         penalty="firth",
-        rows=FittedRows(sets, x, center, spread, beta, curvature),
+        rows=FittedRows(sets, x, center, np.diag(spread), beta, curvature),
     )
 
 
