@@ -242,7 +242,7 @@ def test_a_prepared_table_is_not_prepared_again():
         (
             {"diagnosis_date": "1.2.2018"},
             Time(zero="diagnosis_date"),
-            "needs dates YYYY-MM-DD, but holds 1.2.2018",
+            r"column 'diagnosis_date' \(survival.time_zero: diagnosis_date\): It holds 1.2.2018. Expected a date. Write it as YYYY-MM-DD",
         ),
     ],
 )

@@ -20,8 +20,9 @@ from faceage_bio.columns import (
     SUBJECT,
     UNITS,
 )  # fmt: skip
-from faceage_bio.errors import CohortError, FitError, examples
+from faceage_bio.errors import CohortError, FitError
 from faceage_bio.observation import entry_of, is_followed
+from faceage_bio.parse import dates_of
 from faceage_bio.stats.cox import fit_cox
 from faceage_bio.stats.design import build_design
 from faceage_bio.stats.fewest_events import check_events
@@ -69,15 +70,7 @@ def dated_photos(face_ages: pd.DataFrame, photos: pd.DataFrame, subjects: pd.Dat
         table = table.drop(columns=["photo_date", AGE], errors="ignore").merge(known, on=PHOTO, how="left")
     for column in ("photo_date", AGE, "flags"):
         table[column] = table.get(column, np.nan)
-    dates = pd.to_datetime(table["photo_date"], errors="coerce")
-    if wrong := sorted(
-        table.loc[dates.isna() & table["photo_date"].notna(), "photo_date"].astype(str).unique()
-    ):
-        raise CohortError(
-            f"column 'photo_date' of the manifest needs dates YYYY-MM-DD, but holds {examples(wrong)}. "
-            "Write them so, and leave the cell empty where the date is not known."
-        )
-    table["photo_date"] = dates
+    table["photo_date"] = dates_of(table, "photo_date", "photos of a person")
     first = table.groupby(SUBJECT)["photo_date"].transform("min")
     table["years"] = (table["photo_date"] - first).dt.days / DAYS_PER_YEAR
     if AGE in subjects:

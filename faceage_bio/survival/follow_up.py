@@ -16,8 +16,9 @@ from faceage_bio.columns import (
     FOLLOWUP,
     SUBJECT,
 )  # fmt: skip
-from faceage_bio.errors import CohortError, ConfigError, examples
+from faceage_bio.errors import ConfigError
 from faceage_bio.observation import has_no_time, is_followed
+from faceage_bio.parse import dates_of
 from faceage_bio.tables import ledger_rows
 
 PHOTO_DATE = "photo_date"
@@ -102,7 +103,7 @@ def _end(usable: pd.DataFrame, time: Time) -> pd.Series:
     why = pd.Series("", index=usable.index)
     if time.end_date is None:
         return why
-    photo = _dates(usable, PHOTO_DATE, "survival.end_date")
+    photo = dates_of(usable, PHOTO_DATE, "survival.end_date")
     years = (pd.Timestamp(time.end_date) - photo).dt.days / time.year_days
     why[photo.isna()] = "no_photo_date"
     why[years < 0] = "photo_after_the_end_of_the_study"
@@ -117,7 +118,7 @@ def _shift(usable: pd.DataFrame, time: Time) -> pd.Series:
     if time.zero == "photo":
         return why
     setting = f"survival.time_zero: {time.zero}"
-    before = (_dates(usable, PHOTO_DATE, setting) - _dates(usable, time.zero, setting)).dt.days
+    before = (dates_of(usable, PHOTO_DATE, setting) - dates_of(usable, time.zero, setting)).dt.days
     years = before / time.year_days
     entry = usable[ENTRY].fillna(0.0).clip(lower=0.0)
     usable[FOLLOWUP] = usable[FOLLOWUP] + years
@@ -152,21 +153,6 @@ def _cut(usable: pd.DataFrame, years: pd.Series) -> None:
     later = usable[FOLLOWUP] > years
     usable.loc[later, EVENT] = 0.0
     usable.loc[later, FOLLOWUP] = years[later]
-
-
-def _dates(table: pd.DataFrame, column: str, setting: str) -> pd.Series:
-    if column not in table:
-        raise CohortError(
-            f"{setting} needs the column '{column}' (dates YYYY-MM-DD), and the table has none; it has "
-            f"{', '.join(map(str, table.columns))}. Add it, to the manifest (photo_date) or to the clinic table."
-        )
-    cells = table[column].astype(object).where(table[column].notna(), None)
-    dates = pd.to_datetime(cells, format="%Y-%m-%d", errors="coerce")
-    if wrong := sorted(cells[dates.isna() & cells.notna()].astype(str).unique()):
-        raise CohortError(
-            f"column '{column}' ({setting}) needs dates YYYY-MM-DD, but holds {examples(wrong)}. Write them so."
-        )
-    return dates
 
 
 def mark(table: pd.DataFrame, time: Time = Time()) -> pd.DataFrame:

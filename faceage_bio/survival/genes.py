@@ -9,6 +9,7 @@ import pandas as pd
 from faceage_bio.columns import AGE, COHORT, ENTRY, EVENT, FOLLOWUP, LEVELS, SAMPLE, SUBJECT
 from faceage_bio.errors import CohortError, FitError, examples
 from faceage_bio.observation import entry_of, has_no_time
+from faceage_bio.parse import dates_of
 from faceage_bio.stats.cox import fit_cox
 from faceage_bio.stats.cox_batch import fit_cox_per_column
 from faceage_bio.stats.cox_fit import EVENTS_PER_TERM
@@ -177,10 +178,8 @@ def _at_risk_from_sample(
     """Entry moved to the sample where it came later, and notes on samples without a date or after the end."""
     if zero not in people or people[SAMPLE_DATE].isna().all():
         return people, ["time of sampling not known, taken as time zero"]
-    start = pd.to_datetime(people[zero], errors="coerce")
-    later = (pd.to_datetime(people[SAMPLE_DATE], errors="coerce") - start).dt.days / year_days - (
-        landmark_years or 0.0
-    )
+    waited = dates_of(people, SAMPLE_DATE, "samples") - dates_of(people, zero, "survival.time_zero")
+    later = waited.dt.days / year_days - (landmark_years or 0.0)
     entry = np.fmax(people[ENTRY].fillna(0.0), later.clip(lower=0.0))
     notes = []
     if undated := int(later.isna().sum()):
