@@ -41,6 +41,17 @@ def check_follow_up(table: pd.DataFrame, source: str, problems: Problems) -> Non
     }  # fmt: skip
     absent = pd.Series(float("nan"), index=table.index)
     years, event, entry = (numbers.get(name, absent) for name in (FOLLOWUP, EVENT, ENTRY))
+    # a later photo may count than the first, from which the clinic's follow-up starts; the ledger says so
+    known = table.get("ended_before_photo", pd.Series(False, index=table.index)).fillna(False).astype(bool)
+    for line in table.index[(years < 0) & ~known]:
+        problems.cell(
+            source, line, FOLLOWUP, float(years[line]),
+            "Follow-up ends before the photo. Expected its end after the photo. Look at the dates it comes from.",
+        )  # fmt: skip
+    for line in table.index[event.notna() & ~event.isin([0, 1])]:
+        problems.cell(
+            source, line, EVENT, float(event[line]), "Expected 1 (died) or 0 (alive when last seen). Write one of them."
+        )  # fmt: skip
     timeless = table.get(FOLLOWUP, absent).isna() & table.get("followup_date", absent).isna()
     for line in table.index[timeless & event.eq(1)]:
         problems.cell(

@@ -308,7 +308,7 @@ def test_months_of_follow_up_taken_for_years_are_told_once_with_line_and_advice(
         study(clinic=clinic)
     assert "clinic.csv: column 'followup_years': 2 of 2 participants" in str(told.value)
     assert "(line 2: age 69.9986, followed for 130; line 3: age 60" in str(told.value)
-    assert "Write years (months divided by 12, days by 365.25), or give followup_date" in str(told.value)
+    assert "Write years (months divided by 12, days by 365.25), give followup_date" in str(told.value)
     assert str(told.value).startswith("1 problem ")
     with pytest.raises(
         CohortError, match=r"'followup_years': 1 row.*-1.*Expected 0 or more years after the photo; a death"

@@ -12,7 +12,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from faceage_bio import parse
+from faceage_bio import parse, schemas
+from faceage_bio.age_reached import check_years
 from faceage_bio.columns import AGE, COHORT, ENTRY, EVENT, FACE_AGE, FOLLOWUP, SUBJECT
 from faceage_bio.observation import check_follow_up
 from faceage_bio.problems import NAMELESS, Problems
@@ -259,16 +260,8 @@ def _plain_cases(path: Path | str, model_column: str, problems: Problems) -> pd.
     for column in dict.fromkeys([*NUMBERS, model_column]):
         if column in table:
             result[column] = parse.numbers(table[column], column, file, problems)
-    for column, high in ((AGE, 120), (FACE_AGE, 130), (FOLLOWUP, 120)):
-        if column in result:
-            for line in result.index[(result[column] < 0) | (result[column] > high)]:
-                problems.cell(
-                    file,
-                    line,
-                    column,
-                    table.at[line, column],
-                    f"Expected 0 to {high} years. Correct it, or leave the cell empty.",
-                )
+    schemas.check(result, schemas.PEOPLE, file, problems)
+    check_years(result, file, problems)
     if EVENT in table:
         result[EVENT] = parse.words(table[EVENT], EVENT, {}, file, problems)
     check_follow_up(result, file, problems)

@@ -1,12 +1,11 @@
 """A table of people as somebody may hand it over: everything that is wrong with it, told at once, and what will not work."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from faceage_bio import parse
 from faceage_bio.columns import (
     AGE,
     AGE_ACCELERATION,
@@ -19,20 +18,20 @@ from faceage_bio.columns import (
     SUBJECT,
 )  # fmt: skip
 from faceage_bio.errors import examples
-from faceage_bio.observation import check_follow_up
 from faceage_bio.plain import read_plain
 from faceage_bio.problems import NAMELESS, Problems
 from faceage_bio.survival.follow_up import IN_YEARS
 
 NEEDED = (FACE_AGE, AGE, FOLLOWUP, EVENT)
+ROUNDING = 1e-9  # years; residuals that are nowhere larger are none
 MOST_LEVELS = 20  # of a column whose levels are looked at
 
 
-def read_people(path: Path | str) -> pd.DataFrame:
+def read_people(path: Path | str, units: Mapping[str, str] | None = None) -> pd.DataFrame:
     """A cohort's analysis table, or a plain table with the same columns, checked.
 
     A plain table may lack cohort (the file's name is taken), subject_id (the line), entry_years, and age_acceleration
-    (the residual of the least-squares line of face age on age within the table).
+    (the residual of the least-squares line of face age on age within the table). ``units`` as `plain.read_plain`.
 
     Raises
     ------
@@ -42,7 +41,7 @@ def read_people(path: Path | str) -> pd.DataFrame:
         All its problems: file, column, line, value and what to write.
     """
     path = Path(path)
-    return _complete(read_plain(path, NEEDED, check=_check_times), path.stem)
+    return _complete(read_plain(path, NEEDED, check=_check_times, units=units), path.stem)
 
 
 def _check_times(table: pd.DataFrame, source: str, problems: Problems) -> None:
@@ -60,26 +59,6 @@ def _check_times(table: pd.DataFrame, source: str, problems: Problems) -> None:
         )
     if SUBJECT in table:
         tell(SUBJECT, table[SUBJECT].isna(), NAMELESS)
-    if FOLLOWUP not in table or EVENT not in table:
-        return
-    numbers = {
-        name: parse.to_numbers(table[name]).astype("float64")
-        for name in (FOLLOWUP, EVENT)
-    }  # fmt: skip
-    years, event = numbers[FOLLOWUP], numbers[EVENT]
-    # a later photo may count than the first, from which the clinic's follow-up starts; the ledger says so
-    known = table.get("ended_before_photo", pd.Series(False, index=table.index)).fillna(False).astype(bool)
-    tell(
-        FOLLOWUP,
-        (years < 0) & ~known,
-        "Follow-up ends before the photo. Expected its end after the photo. Look at the dates it comes from.",
-    )
-    tell(
-        EVENT,
-        event.notna() & ~event.isin([0, 1]),
-        "Expected 1 (died) or 0 (alive when last seen). Write one of them.",
-    )
-    check_follow_up(table, source, problems)
 
 
 def _plain(value: object) -> object:
@@ -106,7 +85,8 @@ def _complete(table: pd.DataFrame, name: str) -> pd.DataFrame:
         table[AGE_ACCELERATION] = np.nan
         if known.sum() >= 3 and table.loc[known, AGE].nunique() >= 3:
             slope, intercept = np.polyfit(table.loc[known, AGE], table.loc[known, FACE_AGE], deg=1)
-            table[AGE_ACCELERATION] = table[FACE_AGE] - (intercept + slope * table[AGE])
+            excess = table[FACE_AGE] - (intercept + slope * table[AGE])
+            table[AGE_ACCELERATION] = excess if excess.abs().max() > ROUNDING else excess * 0.0
     return table
 
 
