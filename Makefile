@@ -1,4 +1,5 @@
-# make demo   the whole workflow on drawn people, from set-up to two reports and a page on the photos
+# make demo   the whole workflow on simulated participants, from set-up to the reports
+# make demo-full   the same with every analysis (report.sections: full)
 # make test   the whole test suite; what needs Chromium or SLURM is skipped where they are not installed
 # make test-slurm   the workflow on a SLURM of this machine, from Debian's or Ubuntu's packages
 PYTHON ?= python3
@@ -11,7 +12,7 @@ SLURM := slurmctld slurmd slurm-client slurm-wlm-basic-plugins munge
 ROOT := $(if $(filter 0,$(shell id -u)),,sudo)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slurm bench-peers docs picture lint clean
+.PHONY: help demo demo-full test test-slurm bench-peers docs picture lint clean
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -31,12 +32,10 @@ $(TESTABLE): $(INSTALLED)
 	@touch $@
 
 demo: $(INSTALLED)
-	$(BIN)/snakemake --cores all --workflow-profile workflow/profiles/default --quiet rules host
-	@echo
-	@echo "What goes with looking older:  $(CURDIR)/results/reports/association.html"
-	@echo "Does it predict survival:      $(CURDIR)/results/reports/survival.html"
-	@echo "Are the photos good enough:    $(CURDIR)/results/reports/photos.html"
-	@echo "Open them in a browser; they need no network."
+	@$(BIN)/faceage-bio run --configfile config/config.yaml
+
+demo-full: $(INSTALLED)
+	@$(BIN)/faceage-bio run --configfile config/config.yaml --config 'report={sections: full}'
 
 test: $(TESTABLE)
 	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
@@ -67,7 +66,7 @@ docs: $(TESTABLE)
 
 # make picture   the picture of a report in README and docs, from the demo's page (needs Chromium)
 picture: demo $(TESTABLE)
-	$(BIN)/python docs/picture.py results/reports/association.html docs/report.webp
+	$(BIN)/python docs/picture.py results/reports/index.html docs/report.webp
 
 # make lint   style of Python and Snakemake files
 lint: $(TESTABLE)

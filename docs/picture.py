@@ -1,8 +1,8 @@
 """The picture of a report that README and docs show: the top of a page as a small WebP.
 
-Only for the demo's pages, whose people are drawn. `make picture` calls
+Only for the demo's pages, whose participants are simulated. `make picture` calls
 
-    python docs/picture.py results/reports/association.html docs/report.webp
+    python docs/picture.py results/reports/index.html docs/report.webp
 """
 
 import shutil
@@ -19,7 +19,7 @@ LIMIT = 200_000  # bytes
 
 def photograph(page: Path, picture: Path) -> int:
     """Write the top of ``page`` as Chromium draws it; returns the bytes of the picture."""
-    if "drawn by code" not in page.read_text(encoding="utf-8"):
+    if "Simulated participants" not in page.read_text(encoding="utf-8"):
         raise SystemExit(f"{page}: not a page of the demo; a picture of real results does not belong here.")
     if not shutil.which("chromium"):
         raise SystemExit("Chromium is not installed (Debian: apt-get install chromium).")

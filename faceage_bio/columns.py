@@ -31,6 +31,12 @@ CAUSE_LEVELS = ("cancer", "cardiovascular", "other")
 LEVELS = {"sex": SEX_LEVELS, "smoking": SMOKING_LEVELS, "group": GROUP_LEVELS}
 
 # what an estimate of a numeric covariate is given for
+AMOUNTS = {
+    "bmi": "kg/m2",
+    "pack_years": "pack-years",
+    "chronological_age": "years",
+    "face_age": "years",
+}  # units of columns
 UNITS = {"bmi": (5.0, "5 kg/m2"), "pack_years": (10.0, "10 pack-years"), "ecog": (1.0, "1 ECOG step")}
 
 # tables between stages, one row per photo, subject or sample
@@ -38,6 +44,11 @@ PHOTO_COLUMNS = (COHORT, PHOTO, SUBJECT, "path", "photo_date", AGE)
 SUBJECT_COLUMNS = (
     COHORT, SUBJECT, AGE, "sex", "smoking", "pack_years", "bmi", "ecog", "site", "race", "group", "intent",
     ENTRY, FOLLOWUP, EVENT, CAUSE,
+)  # fmt: skip
+# columns of the analysis table that later steps make, by how their names begin; ages may come from the photos
+LATER = (
+    AGE, FACE_AGE, "age_", "acceleration_", "face_", "photo_", "n_photos", "valid_age", "low_resolution", "flags",
+    "ended_before_photo",
 )  # fmt: skip
 SAMPLE_COLUMNS = (COHORT, SAMPLE, SUBJECT, "batch", "sample_date")
 LANDMARK_COLUMNS = (
@@ -62,9 +73,3 @@ def other_age(number: int) -> str:
 LEDGER_COLUMNS = (COHORT, SUBJECT, PHOTO, SAMPLE, "stage", "status", "reason", "detail")
 LEDGER_STATUSES = ("included", "flagged", "excluded")  # flagged = used, but look at it
 LEDGER_STAGES = ("intake", "face_age", "acceleration", "expression", "survival")
-
-# every result table; `note` says why a row was not estimated
-RESULT_COLUMNS = (
-    COHORT, "analysis", "term", "measure", "estimate", "per", "ci_lower", "ci_upper", "p_value", "q_value",
-    "n", "n_events", "model", "adjustment", "note",
-)  # fmt: skip

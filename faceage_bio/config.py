@@ -15,18 +15,13 @@ from faceage_bio.settings.cohort import Cohort, Demo
 from faceage_bio.settings.genes import Expression, Variants
 from faceage_bio.settings.photos import FaceAge, Rule
 from faceage_bio.settings.release import Release
+from faceage_bio.settings.renamed import old_keys, renamed, rewritten
 from faceage_bio.settings.report import Report
 from faceage_bio.settings.results import Results
 from faceage_bio.settings.review import Review
 from faceage_bio.settings.survival import Readers, Scores, Survival
 
 CohortName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,39}$")]
-RENAMED = {
-    ("report", "min_cell"): (
-        "release.rounding",
-        "results are exact, and `publish` rounds counts to this number (default 6; 1 = no rounding, for public data)",
-    )
-}  # (old key): new key, and what it does
 RESERVED_COHORTS = {"pooled", "reports", "logs", "share", "local", "demo", "model", "all"}
 
 
@@ -89,14 +84,27 @@ def load_config(path: Path | str) -> Config:
     Raises
     ------
     ConfigError
-        No such file, not YAML, or any problem found by `check_config`.
+        As `read_yaml`, or any problem found by `check_config`.
+    """
+    return check_config(read_yaml(path), source=str(path))
+
+
+def read_yaml(path: Path | str) -> dict[str, Any]:
+    """Keys and values of a YAML file in which each key stands once.
+
+    Raises
+    ------
+    ConfigError
+        No such file, not YAML, a key that stands twice, no keys and values.
     """
     try:
-        content = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+        content = yaml.load(Path(path).read_text(encoding="utf-8"), Loader=_Once)
     except OSError as error:
         raise ConfigError(
             f"{path}: cannot be read ({error.strerror}). Expected the study's config. Check the path, or write one with `faceage-bio init`."
         ) from None
+    except _TwiceError as error:
+        raise ConfigError(f"{path}: {error}") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ConfigError(
             f"{path}: not valid YAML: {error}. Expected keys and values such as those that `faceage-bio init` writes. Correct that place."
@@ -105,7 +113,54 @@ def load_config(path: Path | str) -> Config:
         raise ConfigError(
             f"{path}: expected keys and values such as `cohorts:`, found {type(content).__name__}. Write one with `faceage-bio init`."
         )
-    return check_config(content, source=str(path))
+    return content
+
+
+class _TwiceError(Exception):
+    """A key that stands more than once."""
+
+
+class _Once(yaml.SafeLoader):
+    """YAML in which each key stands once; of two, YAML itself would silently take the last."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
+        lines: dict[str, int] = {}
+        for key, _ in node.value:
+            name, line = str(key.value), key.start_mark.line + 1
+            if name in lines and key.tag != "tag:yaml.org,2002:merge":
+                raise _TwiceError(
+                    f"the key {name!r} stands in line {lines[name]} and again in line {line}. Expected each key once. Give one another name, or take it out."
+                )
+            lines[name] = line
+        return super().construct_mapping(node, deep)
+
+
+def rename_keys(path: Path) -> tuple[list[str], bool]:
+    """Rewrite a config of an earlier version with the new names of its keys; the old text stays as ``{path}.old``.
+
+    Returns
+    -------
+    tuple of (list of str, bool)
+        What was renamed, as lines, none if the config is up to date and left alone; and whether comments were kept.
+
+    Raises
+    ------
+    ConfigError
+        What `load_config` raises, also of what is not renamed; an old key beside its new name. Nothing is written then.
+    """
+    changes = [f"{old} -> {now.new}: {now.meaning}" for old, now in old_keys(read_yaml(path))]
+    text = path.read_text(encoding="utf-8")
+    try:
+        new, kept = rewritten(text)
+    except ValueError as error:
+        raise ConfigError(
+            f"{path}: {error}. Expected one of them. Delete the line that does not hold."
+        ) from None
+    check_config(yaml.safe_load(new), source=str(path))
+    if changes:
+        path.with_name(f"{path.name}.old").write_text(text, encoding="utf-8")
+        path.write_text(new, encoding="utf-8")
+    return changes, kept
 
 
 def check_config(content: dict[str, Any], source: str = "config") -> Config:
@@ -125,12 +180,40 @@ def check_config(content: dict[str, Any], source: str = "config") -> Config:
 
 
 def analysis_settings(config: dict[str, Any]) -> dict[str, Any]:
-    """What `cohort.analyses.check_analyses` takes of a config, by dotted name."""
+    """What `cohort.analyses` and `cohort.names` take of a config, by dotted name; "names": the columns that each setting names."""
     sections = {
-        "expression": ("covariates", "tissue", "repeated_samples"), "survival": ("gene_covariates", "strata"),
-        "variants": ("covariates",), "acceleration": ("definition", "adjust_for"),
+        "expression": ("covariates", "tissue", "repeated_samples", "panel", "gene_sets", "gmt"), "survival": ("gene_covariates", "strata"),
+        "variants": ("covariates",), "acceleration": ("definition", "adjust_for", "fit_in"),
     }  # fmt: skip
-    return {f"{section}.{key}": config[section][key] for section, keys in sections.items() for key in keys}
+    found = {f"{section}.{key}": config[section][key] for section, keys in sections.items() for key in keys}
+    return found | {"names": named_columns(config)}
+
+
+def named_columns(config: dict[str, Any]) -> dict[str, list[str]]:
+    """The columns that each setting names; of an interaction a:b both."""
+    found = {}
+    for setting in COLUMN_SETTINGS:
+        value: Any = config
+        for part in setting.split("."):
+            value = value[part]
+        names = [value] if isinstance(value, str) else list(value or [])
+        found[setting] = [part for name in names for part in name.split(":")]
+    return found
+
+
+COLUMN_SETTINGS = (
+    "acceleration.adjust_for", "acceleration.outcomes", "phenotype.exposures", "phenotype.adjust_for", "phenotype.factors",
+    "phenotype.amounts", "phenotype.modifiers", "phenotype.full_set", "phenotype.matching.exact", "phenotype.matching.balance_of",
+    "fairness.by", "expression.covariates", "expression.composition", "expression.purity", "expression.mediator",
+    "variants.covariates", "survival.steps", "survival.covariates", "survival.strata", "survival.cluster", "survival.panel_by",
+    "survival.modifiers", "survival.groups", "survival.gene_covariates", "survival.log_rank_strata",
+)  # fmt: skip
+DEFAULT_COLUMNS = named_columns(
+    {name: section().model_dump() for name, section in (
+        ("acceleration", Acceleration), ("phenotype", Phenotype), ("fairness", Fairness), ("expression", Expression),
+        ("variants", Variants), ("survival", Survival),
+    )}
+)  # fmt: skip
 
 
 def explain(item: dict[str, Any], root: type[Closed]) -> str:
@@ -138,9 +221,8 @@ def explain(item: dict[str, Any], root: type[Closed]) -> str:
     where = ".".join(str(part) for part in item["loc"] if part != "[key]") or "the whole file"
     found = item["input"]
     if item["type"] == "extra_forbidden":
-        if root is Config and item["loc"] in RENAMED:
-            new, meaning = RENAMED[item["loc"]]
-            return f"{where}: this key is no longer used; write '{new}' instead: {meaning}."
+        if root is Config and (now := renamed(item["loc"])):
+            return f"{where}: this key is no longer used; write '{now.new}' instead: {now.meaning}. `faceage-bio init --update` does so."
         keys = _valid_keys(item["loc"][:-1], root)
         near = difflib.get_close_matches(str(item["loc"][-1]), keys, n=1, cutoff=0.5)
         advice = f"did you mean '{near[0]}'?" if near else f"valid keys are: {', '.join(keys)}."

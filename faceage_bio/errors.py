@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+from faceage_bio.results.reasons import reason
+
 
 class FaceAgeBioError(Exception):
     """Base of all errors whose message is written for the person who owns the data."""
@@ -32,7 +34,18 @@ class WeightsError(FaceAgeBioError):
 
 
 class FitError(FaceAgeBioError):
-    """A statistical model could not be fitted, so no number is given."""
+    """A statistical model could not be fitted, so no number is given; ``reason``: its code and parameters."""
+
+    def __init__(self, code: str, **parameters: object) -> None:
+        self.reason = reason(code, **parameters)
+        super().__init__(str(self.reason))
+
+    def __reduce__(self) -> tuple:
+        return _fit_error, (self.reason.code, self.reason.parameters)
+
+
+def _fit_error(code: str, parameters: dict) -> FitError:
+    return FitError(code, **parameters)
 
 
 class PrivacyError(FaceAgeBioError):

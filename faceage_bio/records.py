@@ -62,7 +62,7 @@ def recorded(command: str, parameters: Mapping[str, object]) -> Iterator[None]:
         tables.write_json({"sha256": digest, **record}, record_of(path))
 
 
-KEPT = {".tsv", ".parquet", ".json", ".html"}
+KEPT = {".tsv", ".parquet", ".json", ".html", ".docx", ".tex"}
 
 
 def record_of(path: Path) -> Path:
@@ -152,6 +152,7 @@ def software() -> dict[str, str]:
 OTHER_NAMES = {
     "opencv-python-headless": "cv2",
     "pillow": "PIL",
+    "python-docx": "docx",
     "pyyaml": "yaml",
     "vl-convert-python": "vl_convert",
 }  # packages whose module is called otherwise

@@ -6,14 +6,16 @@ import io
 import json
 import os
 import tempfile
-from collections.abc import Iterator, Sequence
+import zipfile
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 import pandas as pd
 
-from faceage_bio.columns import COHORT, LEDGER_COLUMNS, PHOTO, RESULT_COLUMNS, SAMPLE, SUBJECT
+from faceage_bio.columns import COHORT, LEDGER_COLUMNS, PHOTO, SAMPLE, SUBJECT
 from faceage_bio.errors import CohortError, FitError, TableError, examples
+from faceage_bio.results.row import WORDS, is_result, restore, without_empty
 
 KEYS = (COHORT, SUBJECT, PHOTO, SAMPLE)
 ACCESS = "FACEAGE_BIO_ACCESS"  # the workflow sets it from results.access
@@ -64,23 +66,31 @@ def read_text_table(path: Path | str) -> pd.DataFrame:
 
 def parse_text_table(text: str, path: Path | str) -> pd.DataFrame:
     """What `read_text_table` makes of a file's text; ``path`` names it in messages."""
-    header_line = text.split("\n", 1)[0]
-    delimiter = max("\t,;", key=header_line.count)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
-    rows, lines = [], []
+    text = text.rstrip("\n\r\x1a")  # MS-DOS ended files so
+    before, delimiter = said_delimiter(text)
+    if not delimiter:
+        delimiter = delimiter_of(text.split("\n", SAMPLED)[:SAMPLED])
+    csv.field_size_limit(max(len(text), 131_072))
+    reader = csv.reader(io.StringIO(text[before:], newline=""), delimiter=delimiter)
+    rows, lines, starts = [], [], []
+    start = 1 + (before > 0)
     for row in reader:
+        last = reader.line_num + (before > 0)
         if any(cell.strip() for cell in row):
             rows.append([cell.strip() for cell in row])
-            lines.append(reader.line_num)
+            lines.append(last)
+            starts.append(start)
+        start = last + 1
     if not rows:
         raise TableError(
             f"{path}: the file is empty. Expected the column names in its first line. Save the table again."
         )
     header, body = rows[0], rows[1:]
+    _check_quotes(text[before:], rows, starts, lines, delimiter, path)
     doubled = sorted({name for name in header if header.count(name) > 1})
     if doubled:
         raise TableError(
-            f"{path}: line 1 names the column(s) {', '.join(map(repr, doubled))} more than once. Expected each once. Keep one of each."
+            f"{path}: line {lines[0]} names the column(s) {', '.join(map(repr, doubled))} more than once. Expected each once. Keep one of each."
         )
     ragged = [
         f"line {line}: {len(row)} cells"
@@ -92,6 +102,48 @@ def parse_text_table(text: str, path: Path | str) -> pd.DataFrame:
             f"{path}: the header has {len(header)} columns, but {'; '.join(ragged[:5])}. Expected as many cells in each line. Look for a stray separator or quote."
         )
     return pd.DataFrame(body, columns=header, index=pd.Index(lines[1:], name="line"), dtype=str)
+
+
+SAMPLED = 20  # lines by which the separator is told
+
+
+def said_delimiter(text: str) -> tuple[int, str]:
+    """Length of a first line ``sep=;`` and the separator that it says; 0 and "" where there is none."""
+    first, _, _ = text.partition("\n")
+    said = first.strip()
+    return (len(first) + 1, said[-1]) if said.lower().startswith("sep=") and len(said) == 5 else (0, "")
+
+
+def delimiter_of(lines: Sequence[str]) -> str:
+    """Tab, semicolon or comma: the one that parts the lines into the same number of cells, most of them; names may hold the others."""
+
+    def regularity(delimiter: str) -> tuple[bool, bool, int]:
+        cells = [len(row) for row in csv.reader(lines, delimiter=delimiter) if row]
+        return cells[:1] > [1], len(set(cells)) == 1, cells[0] if cells else 0
+
+    return max("\t;,", key=regularity)
+
+
+def _check_quotes(
+    text: str, rows: list[list[str]], starts: list[int], lines: list[int], delimiter: str, path: Path | str
+) -> None:
+    """A quote that opens and is not closed swallows the lines below it: what it holds looks like rows, or goes on to the end."""
+    n_between = len(rows[0]) - 1
+    swallowed = [
+        f"line {start}"
+        for row, start, end in zip(rows, starts, lines, strict=True)
+        if end > start
+        and any(
+            line.count(delimiter) >= max(n_between - 1, 1) for cell in row for line in cell.split("\n")[1:]
+        )
+    ]
+    if not swallowed and lines[-1] > starts[-1] and text.count('"') % 2:
+        swallowed = [f"line {starts[-1]}"]
+    if swallowed:
+        raise TableError(
+            f'{path}: a quote (") opens in {examples(swallowed)} and is not closed there, so the lines below it would be lost. Expected quotes in pairs. '
+            "Close it, or take it out."
+        )
 
 
 def read_table(path: Path | str) -> pd.DataFrame:
@@ -114,10 +166,12 @@ def read_table(path: Path | str) -> pd.DataFrame:
         separator = "\t" if path.suffix == ".tsv" else ","
         # an empty cell is missing, but the words NA, null or None in a name are not; 007 is a name and not a number
         # round_trip: exact, and the only one that survives identifiers such as 12e45678901234567890
-        return pd.read_csv(
-            path, sep=separator, keep_default_na=False, na_values=[""], dtype=dict.fromkeys(KEYS, str),
+        words = WORDS if is_result(pd.read_csv(path, sep=separator, nrows=0)) else ()
+        table = pd.read_csv(
+            path, sep=separator, keep_default_na=False, na_values=[""], dtype=dict.fromkeys((*KEYS, *words), str),
             float_precision="round_trip",
         )  # fmt: skip
+        return restore(table, str(path)) if is_result(table) else table
     raise TableError(f"{path}: expected a file ending in .parquet, .tsv or .csv. Save it as one of them.")
 
 
@@ -133,13 +187,34 @@ def write_table(table: pd.DataFrame, path: Path | str, *, mode: int | None = Non
         if path.suffix == ".parquet":
             table.to_parquet(temporary, index=False)
         else:
-            table.to_csv(temporary, sep="\t", index=False, lineterminator="\n")
+            told = without_empty(table) if is_result(table) else table
+            told.to_csv(temporary, sep="\t", index=False, lineterminator="\n")
+
+
+def write_bytes(content: bytes, path: Path | str, *, mode: int | None = None) -> None:
+    """Write a file atomically."""
+    with atomic_path(Path(path), mode=mode) as temporary:
+        temporary.write_bytes(content)
 
 
 def write_text(text: str, path: Path | str, *, mode: int | None = None) -> None:
     """Write UTF-8 text atomically."""
-    with atomic_path(Path(path), mode=mode) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+    write_bytes(text.encode("utf-8"), path, mode=mode)
+
+
+def zipped(members: Mapping[str, bytes]) -> bytes:
+    """A zip of files by name, without times or owners: the same files give the same bytes."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as bundle:
+        for name, content in members.items():
+            entry = zipfile.ZipInfo(name, date_time=(1980, 1, 1, 0, 0, 0))
+            entry.external_attr, entry.compress_type, entry.create_system = (
+                0o644 << 16,
+                zipfile.ZIP_DEFLATED,
+                3,
+            )
+            bundle.writestr(entry, content)
+    return packed.getvalue()
 
 
 def write_json(value: object, path: Path | str, *, mode: int | None = None) -> None:
@@ -240,10 +315,3 @@ def ledger_rows(rows: Sequence[dict] | pd.DataFrame) -> pd.DataFrame:
 def read_ledger(path: Path | str) -> pd.DataFrame:
     """A ledger as text, so that identifiers such as 007 stay what they are."""
     return pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False)
-
-
-def result_rows(rows: Sequence[dict] | pd.DataFrame) -> pd.DataFrame:
-    """Rows of a tidy result table: the columns all result tables share first, further ones after them."""
-    table = pd.DataFrame(rows)
-    further = [column for column in table.columns if column not in RESULT_COLUMNS]
-    return table.reindex(columns=[*RESULT_COLUMNS, *further])

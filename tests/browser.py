@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
-UNFOLD = "document.querySelectorAll('details').forEach((part) => { part.open = true; })"
+# everything that is folded away, and all cohorts
+UNFOLD = """document.querySelectorAll('details').forEach((part) => { part.open = true; });
+document.querySelector('.switch input[value=""]')?.click();"""
 
 
 @contextmanager

@@ -31,11 +31,11 @@ class Run:
     output: str
 
 
-def snakemake(folder: Path, *arguments: str, configfile: Path = DEMO_CONFIG) -> Run:
+def snakemake(folder: Path, *arguments: str, configfile: Path = DEMO_CONFIG, sections: str = "full") -> Run:
     """Start the workflow in ``folder`` with the interpreter of the tests, which need not be activated."""
     command = [
         sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), "--directory", str(folder),
-        "--configfile", str(configfile), "--cores", str(os.cpu_count()), "--show-failed-logs", *arguments,
+        "--configfile", str(configfile), "--config", f"report={{sections: {sections}}}", "--cores", str(os.cpu_count()), "--show-failed-logs", *arguments,
     ]  # fmt: skip
     done = subprocess.run(command, capture_output=True, text=True)
     return Run(done.returncode, done.stdout + done.stderr)

@@ -15,19 +15,7 @@ from faceage_bio.report.tables import ROOMS, ReportTables, collect
 from faceage_bio.tables import read_json
 from tests.conftest import DEMO_CONFIG
 
-SHARED = (
-    "definitions",
-    "groups",
-    "phenotypes",
-    "matched",
-    "comparisons",
-    "adjustment",
-    "specifications",
-    "fairness",
-    "stress",
-)
 GENE_TABLES = ("cohort", "analysis", "exposure", "model")  # one row per gene in each
-GENES = ("rna-samples", "gene-sensitivity", "gene-cards", "gene-sets", "single-cell", "variants")
 
 
 def body_of(page: str) -> str:
@@ -60,7 +48,10 @@ def study_of(folder: Path) -> tuple[ReportTables, dict, list[dict]]:
     """Tables, config and model cards of a finished run of the demo, as the commands that make its pages get them."""
     tables = sorted(path for path in folder.glob("results/*/*/*.tsv") if path.parent.name in ROOMS)
     flows = sorted(folder.glob("results/*/flow.tsv"))
-    config = check_config(yaml.safe_load(DEMO_CONFIG.read_text())).model_dump(mode="json")
+    content = yaml.safe_load(DEMO_CONFIG.read_text())
+    config = check_config(content | {"report": content["report"] | {"sections": "full"}}).model_dump(
+        mode="json"
+    )
     cards = [read_json(path) for path in sorted(folder.glob("results/model/*/card.json"))]
     return collect([path for path in [*tables, *flows] if path.stem != "ledger"]), config, cards
 

@@ -18,7 +18,7 @@ from faceage_bio.report.all_genes import brief
 from faceage_bio.report.pages import association_page
 from faceage_bio.report.tables import ReportTables
 from faceage_bio.report.volcano import ticks, volcano
-from faceage_bio.tables import result_rows
+from faceage_bio.results.row import columns_of, result_rows
 from tests.browser import chromium
 from tests.test_report import CARD, config_of
 
@@ -34,21 +34,25 @@ def real_looking(name: str, n_genes: int, seed: int = 1) -> pd.DataFrame:
     p_values = np.exp(-(z**2) / 2 - 0.2 * np.abs(z))
     voom = z * error + random.normal(0, 0.02, n_genes)
     columns = {
-        "cohort": name, "analysis": "expression", "term": genes, "measure": "log2 fold change", "per": "10 years",
+        "cohort": name, "question": "expression", "term": genes, "measure": "log2 fold change", "per": "10 years",
         "estimate": z * error, "ci_lower": (z - 1.96) * error, "ci_upper": (z + 1.96) * error, "p_value": p_values,
         "q_value": np.minimum(1, p_values * 9), "q_filtered": np.minimum(1, p_values * 8), "n": 88, "model": "together",
-        "adjustment": "smoking, sex", "method": "DESeq2's method, Wald test", "exposure": "age_acceleration",
+        "adjustment": "without age", "covariates": "smoking, sex", "method": "DESeq2's method, Wald test", "exposure": "age_acceleration",
         "base_mean": np.exp(random.normal(5, 2, n_genes)), "voom_estimate": voom, "voom_ci_lower": voom - 1.96 * error,
         "voom_ci_upper": voom + 1.96 * error, "voom_p_value": p_values,
     }  # fmt: skip
-    return result_rows(pd.DataFrame(columns))
+    return result_rows(pd.DataFrame(columns), "expression/genes").assign(note="")
+
+
+def panel_of(genes: pd.DataFrame) -> pd.DataFrame:
+    return genes[genes.term.isin(PANEL)].reindex(columns=[*columns_of("expression/panel"), "note"])
 
 
 def tables(names: list[str], n_genes: int) -> ReportTables:
     genes = pd.concat([real_looking(name, n_genes, seed) for seed, name in enumerate(names)])
     return ReportTables({
         ("expression", "genes"): genes,
-        ("expression", "panel"): genes[genes.term.isin(PANEL)],
+        ("expression", "panel"): panel_of(genes),
     })  # fmt: skip
 
 
@@ -73,10 +77,9 @@ def test_a_number_in_few_digits_is_printed_as_the_whole_number_is(value, digits)
 
 @given(st.floats(1e-12, 1))
 def test_a_p_value_in_few_digits_is_printed_as_the_whole_one_is(value):
-    assert formats.p_value(float(brief(value, formats.p_value))) == formats.p_value(value)
-    assert brief(value, formats.p_value) == pytest.approx(
-        value, rel=0.05
-    )  # its dot moves by 0.02 of −log10 p
+    say = formats.p_scientific
+    assert say(float(brief(value, say))) == say(value)
+    assert brief(value, say) == pytest.approx(value, rel=0.05)  # its dot moves by 0.02 of −log10 p
 
 
 def test_ties_are_decided_before_a_browser_rounds_them():
@@ -120,9 +123,35 @@ def test_more_genes_than_fit_are_said_and_the_panel_stays(monkeypatch):
 
 
 def test_a_picture_of_60000_genes_is_small_and_names_its_panel():
-    svg = volcano(real_looking("one", 60_000), PANEL, "Log2", "All genes")
-    assert len(svg) < 120_000
-    assert [name for name in PANEL if f">{name}</text>" in svg] == PANEL
+    genes = real_looking("one", 60_000)
+    genes.loc[genes.term.isin(PANEL), ["p_value", "q_value"]] = [1e-9, 1e-4]
+    for raster in (True, False):
+        svg = volcano(genes, PANEL, "Log2", "All genes", raster=raster)
+        assert len(svg) < 150_000
+        assert svg.count("<image") == raster
+        assert [name for name in PANEL if f">{name}</text>" in svg] == PANEL
+
+
+def test_a_volcano_counts_colours_and_names_genes_by_direction():
+    n = 400
+    genes = pd.DataFrame({
+        "term": [f"G{k}" for k in range(n)], "estimate": np.linspace(-1, 1, n),
+        "p_value": 0.5, "q_value": 0.9,
+    })  # fmt: skip
+    genes.loc[:4, ["p_value", "q_value"]] = [1e-5, 0.01]  # down
+    genes.loc[n - 15 :, "p_value"] = np.logspace(-20, -6, 15)  # up
+    genes.loc[n - 15 :, "q_value"] = 1e-4
+    svg = volcano(genes, ["G2", "G200"], "Log2", "All genes")
+    for words in ("Up, q &lt; 0.05 (n = 15)", "Down, q &lt; 0.05 (n = 5)", "Not significant (n = 380)", "Prespecified (n = 2)", "q = 0.05"):  # fmt: skip
+        assert f">{words}</text>" in svg, words
+    named = re.findall(r'font-style="italic"[^>]*>(G\d+)</text>', svg)
+    # the ten strongest, and of the panel the gene that is significant
+    assert set(named) == {f"G{k}" for k in range(n - 15, n - 5)} | {"G2"}
+    height = float(re.search(r'd="M58 ([\d.]+)H940" fill="none"[^>]*stroke-dasharray="6 4"', svg)[1])
+    low, high, start, end = map(float, re.search(r'data-up="([^"]+)"', svg)[1].split())
+    at = low + (height - start) / (end - start) * (high - low)
+    assert -np.log10(0.5) < at < 5  # between the last gene below the threshold and the first above it
+    assert "q = 0.05" not in volcano(genes.assign(q_value=1.0), [], "Log2", "All genes")
 
 
 def named(n_genes: int, cohorts: list[str], rooms=("expression",)) -> ReportTables:
@@ -135,7 +164,7 @@ def named(n_genes: int, cohorts: list[str], rooms=("expression",)) -> ReportTabl
             part["gene_id"] = [f"ENSG{k * 7919 % 300_007:011d}" for k in number]
             part["term"] = [part.term[k] if k < len(PANEL) else f"S{k * 7907 % 99_991:05d}" for k in number]
         made[room, "genes"] = pd.concat(parts)
-    return ReportTables(made | {("expression", "panel"): made["expression", "genes"].query("term in @PANEL")})
+    return ReportTables(made | {("expression", "panel"): panel_of(made["expression", "genes"])})
 
 
 def ids_on(page: str) -> dict[str, str]:
@@ -198,11 +227,10 @@ def test_one_gene_is_a_table_and_a_picture():
 
 def test_names_of_one_place_do_not_stand_on_each_other():
     names = [f"GENE{k}" for k in range(12)]
-    table = pd.DataFrame({"term": names, "estimate": 0.5, "p_value": 0.01, "q_value": 0.2})
+    table = pd.DataFrame({"term": names, "estimate": 0.5, "p_value": 1e-6, "q_value": 0.01})
     svg = volcano(table, names, "Log2", "All genes")
-    places = [
-        (int(x), int(y)) for x, y in re.findall(r'<text x="(\d+)" y="(\d+)"[^>]*font-weight="600"', svg)
-    ]
+    found = re.findall(r'<text x="([\d.]+)" y="([\d.]+)"[^>]*font-style="italic"', svg)
+    places = [(float(x), float(y)) for x, y in found]
     assert len(places) >= 8
     for k, (x, y) in enumerate(places):
         assert not [1 for other in places[:k] if abs(other[0] - x) < 36 and abs(other[1] - y) < 12]

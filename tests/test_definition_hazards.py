@@ -15,6 +15,7 @@ from faceage_bio.report.pages import association_page, survival_page
 from faceage_bio.report.tables import collect
 from faceage_bio.tables import read_table, write_table
 from tests import pages
+from tests.rows import worded
 from tests.test_acceleration import COHORT
 from tests.test_associations import people, tables_of
 from tests.test_definitions import people as drawn
@@ -55,15 +56,15 @@ def test_the_residual_alone_equals_r():
     # R 4.2.2, survival 3.5-3: coxph(Surv(followup_years, event) ~ resid(lm(face_age ~ chronological_age)))
     slope, intercept = np.polyfit(COHORT.chronological_age, COHORT.face_age, 1)
     table = COHORT.assign(acceleration_linear=COHORT.face_age - intercept - slope * COHORT.chronological_age)
-    found = ratios(definition_hazards(table, 1.0), "none")
+    found = ratios(definition_hazards(table, 1.0), "unadjusted")
     assert found["acceleration_linear"] == pytest.approx(1.6230363678, rel=1e-6)
 
 
 def test_every_definition_has_both_rows_and_with_age_three_of_them_agree(accelerated):
     rows = definition_hazards(read_table(accelerated / "accelerated.tsv"), 10)
-    assert rows.groupby("term").adjustment.agg(list).map(lambda two: two == ["none", "age"]).all()
+    assert rows.groupby("term").adjustment.agg(list).map(lambda two: two == ["unadjusted", "age"]).all()
     assert len(rows) == 2 * 15  # face age and fourteen definitions
-    with_age, alone = ratios(rows, "age"), ratios(rows, "none")
+    with_age, alone = ratios(rows, "age"), ratios(rows, "unadjusted")
     for term in YEARS[1:]:
         assert with_age[term] == pytest.approx(with_age["face_age"], rel=1e-8)
         assert abs(alone[term] - alone["face_age"]) > 0.05
@@ -95,12 +96,12 @@ def test_those_whom_the_survival_stage_leaves_out_are_left_out(accelerated):
 @pytest.mark.parametrize(
     ("change", "why"),
     [
-        ({"event": 0.0}, "0 deaths are too few"), ({"followup_years": np.nan}, "nobody with follow-up has a value"),
+        ({"event": 0.0}, "0 deaths are too few"), ({"followup_years": np.nan}, "no participant has a value"),
         ({"face_age": 60.0, "age_gap": np.nan}, "face_age"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_estimated_says_why(accelerated, change, why):
-    rows = definition_hazards(read_table(accelerated / "accelerated.tsv").assign(**change), 10)
+    rows = worded(definition_hazards(read_table(accelerated / "accelerated.tsv").assign(**change), 10))
     first = rows[rows.term == "face_age"]
     assert first.estimate.isna().all()
     assert first.note.str.startswith("not estimated, because").all()
@@ -165,25 +166,19 @@ def test_pages_have_each_id_once_and_headings_in_order(both_pages):
         pages.check_structure(page)
 
 
-@pytest.mark.parametrize(
-    "name", [name for name in pages.SHARED if name not in ("stress", "groups", "phenotypes")]
-)
-def test_the_survival_page_shows_what_the_association_page_shows(both_pages, name):
-    association, survival = (pages.section(page, name) for page in both_pages)
-    assert len(survival) > 2000
-    assert survival == association
+def test_hazard_ratios_of_definitions_are_on_the_survival_page(both_pages):
+    association, page = both_pages
+    assert page.count("hazard ratio for death by definition</caption>") == 2
+    assert "Adjusted for age: hazard ratio" in page
+    assert "residual of a line, from reference people" in page
+    assert "z-score against people of the same age and sex" in page
+    assert "hazard ratio for death by definition" not in association
+    assert len(pages.section(association, "definitions")) > 2000
+    assert not pages.section(page, "definitions")
 
 
-def test_the_hazards_of_definitions_stand_on_both_pages(both_pages):
-    for page in both_pages:
-        assert page.count("definitions side by side, hazard of death</caption>") == 2
-        assert "With age: hazard ratio" in page
-        assert "residual of a line, from reference people" in page
-        assert "z-score against people of the same age and sex" in page
-
-
-def test_without_these_tables_there_is_no_appendix():
+def test_without_these_tables_the_section_is_not_run():
     settings = check_config({"cohorts": {"c": {"face_ages": "f"}}}).model_dump(mode="json")
     page = survival_page(collect([]), settings, [])
-    assert 'id="appendix"' not in page
+    assert "<strong>Survival by definition of age acceleration</strong>: no follow-up" in page
     pages.check_structure(page)

@@ -208,7 +208,9 @@ def test_the_example_of_a_command_fits_it(name):
 
 
 @pytest.mark.parametrize(
-    "words", [["check", "--confgfile", "x"], ["init"], ["weights", "import", "a", "--output"]], ids=" ".join
+    "words",
+    [["check", "--confgfile", "x"], ["show-score"], ["weights", "import", "a", "--output"]],
+    ids=" ".join,
 )
 def test_an_example_that_does_not_fit_is_found(words):
     names = words[:2] if words[0] == "weights" else words[:1]

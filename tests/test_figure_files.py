@@ -1,6 +1,7 @@
 """The figures of the pages as files, and colours that everybody tells apart."""
 
 import itertools
+import re
 from xml.etree import ElementTree
 
 import numpy as np
@@ -62,19 +63,35 @@ def test_colours_stand_out_from_the_paper(paper):
 
 def test_each_figure_is_a_file_that_stands_alone(tmp_path):
     page = page_of(["one"], 300)
-    for name in ("first", "second"):
-        (tmp_path / f"{name}.html").write_text(page)
-    written = write_figures([tmp_path / "first.html", tmp_path / "second.html"], tmp_path / "figures")
-    names = {path.relative_to(tmp_path / "figures").as_posix() for path in written}
-    assert len(written) == len(figures_of(page)) == page.count("<figure")  # once, though two pages have it
-    assert names >= {"expression/genes/one-1.svg", "expression/panel/one-1.svg"}
-    for path in written:
+    (tmp_path / "first.html").write_text(page)
+    written = write_figures([tmp_path / "first.html"], tmp_path / "figures")
+    svgs = [path for path in written if path.suffix == ".svg"]
+    names = {path.relative_to(tmp_path / "figures").as_posix() for path in svgs}
+    assert len(svgs) == len(names) == len(figures_of(page)) == page.count("<figure")
+    assert names >= {"first/expression/genes/one-1.svg", "first/expression/panel/one-1.svg"}
+    for path in svgs:
         picture = ElementTree.parse(path).getroot()
         assert picture.tag == f"{SVG}svg"
         assert len(picture.find(f"{SVG}desc").text) > 20
         text = path.read_text()
         assert "var(" not in text
         assert "currentColor" not in text
+
+
+def test_each_figure_has_a_pdf_with_its_fonts(tmp_path):
+    (tmp_path / "first.html").write_text(page_of(["one"], 3_000))
+    written = write_figures([tmp_path / "first.html"], tmp_path / "figures")
+    pdfs = [path for path in written if path.suffix == ".pdf"]
+    assert {path.with_suffix(".svg") for path in pdfs} == {path for path in written if path.suffix == ".svg"}
+    for path in pdfs:
+        raw = path.read_bytes()
+        assert raw.startswith(b"%PDF")
+        assert b"/FontFile" in raw
+        assert not re.search(
+            rb"/BaseFont */(?![A-Z]{6}\+)", raw
+        )  # a font that is embedded has a tag of six letters
+    svgs = write_figures([tmp_path / "first.html"], tmp_path / "alone", pdf=False)
+    assert {path.suffix for path in svgs} == {".svg"}
 
 
 def test_the_caption_of_a_figure_is_its_description():

@@ -11,9 +11,9 @@ from faceage_bio.cli.main import app
 from faceage_bio.config import load_config
 from faceage_bio.records import _plain
 from faceage_bio.report.about import NOT_SHOWN
-from faceage_bio.report.checklists import LISTS, PLACES, filled, items_of, mark_places
+from faceage_bio.report.checklists import LISTS, PLACES, checklists, items_of
 from faceage_bio.report.limits import limits
-from faceage_bio.report.pages import survival_page
+from faceage_bio.report.pages import association_page, index_page, photo_page, survival_page
 from faceage_bio.report.ran import OPTIONS, Ran, settings_that_ran
 from faceage_bio.report.references import Citations, known
 from faceage_bio.report.tables import ReportTables, collect
@@ -32,7 +32,7 @@ def methods_of(page):
     return re.sub(
         r"<[^>]+>",
         "",
-        page[page.index('<h2 id="methods">') : page.index('<section aria-labelledby="checklists">')],
+        page[page.index('<h2 id="methods">') : page.index('<section aria-labelledby="origins-title">')],
     )
 
 
@@ -45,10 +45,11 @@ def test_a_stage_that_did_not_run_has_no_paragraph_no_source_and_no_limit(study)
     whole, less = page_of(tables), page_of(without(tables, "survival", "cox"))
     assert "Cox models (Cox 1972; Efron 1977)" in methods_of(whole)
     assert "@article{efron1977" in whole
-    assert "<strong>Survival</strong>: hazard ratios are means" in whole
     assert "Efron" not in methods_of(less)
     assert "efron1977" not in less
-    assert "hazard ratios are means" not in less
+    limit = "<strong>Survival.</strong> hazard ratios are averages over follow-up"
+    assert limit in index_page(tables, config_of(["one"]), [CARD])
+    assert limit not in index_page(without(tables, "survival", "cox"), config_of(["one"]), [CARD])
     for stage in (
         "Curves",
         "Competing risks",
@@ -67,7 +68,7 @@ def test_other_tables_have_other_words(study):  # noqa: F811
     tables = collect(tables_of(study))
     cox = tables.get("survival", "cox")
     firth = pd.concat(
-        [cox, cox.head(1).assign(method="Firth, profile interval", adjustment="age, tumour stage")]
+        [cox, cox.head(1).assign(method="Firth, profile interval", covariates="age, tumour stage")]
     )
     changed = ReportTables(tables.by_name | {("survival", "cox"): firth})
     assert "Firth" not in methods_of(page_of(tables))
@@ -93,6 +94,7 @@ def test_the_definition_is_that_of_the_tables(study, model, fitted_in, said):  #
     )
     assert said in told
     assert "Age acceleration: not run." in methods_of(page_of(tables))
+    assert "Age acceleration" not in methods_of(photo_page(tables, config_of(["one"]), [CARD]))
 
 
 def test_settings_are_those_of_the_record_and_not_of_the_config(study):  # noqa: F811
@@ -106,8 +108,8 @@ def test_settings_are_those_of_the_record_and_not_of_the_config(study):  # noqa:
 
 
 def test_software_and_inputs_are_those_of_the_records(study):  # noqa: F811
-    page = page_of(collect(tables_of(study)), read_trail(tables_of(study)))
-    software = page[page.index('<details id="software">') : page.index('<details id="references">')]
+    page = index_page(collect(tables_of(study)), config_of(["one"]), [CARD], read_trail(tables_of(study)))
+    software = page[page.index('id="software">') : page.index('id="origins">')]
     assert "Input: acceleration" in software
     assert '<tr><th scope="row">scipy</th>' in software
     assert CARD["sha256"] in software
@@ -184,29 +186,36 @@ def test_checklists_have_every_published_item_and_places_that_exist(name, number
         assert row.places or row.author, row.number
 
 
-def test_an_item_links_to_what_the_page_has_and_to_nothing_else(study):  # noqa: F811
-    page = page_of(collect(tables_of(study)))
-    for link in re.findall(r'href="#([^"]+)"', page):
-        assert f' id="{link}"' in page, link
-    assert re.search(r'<(?:table|figure)[^>]* data-from="one/survival/cox"[^>]* id="at-survival-cox"', page)
-    marked, places = mark_places('<main id="main"><figure data-from="one/survival/cox">')
-    assert places == {"answers": "main", "cox": "at-survival-cox"}
-    assert 'id="at-survival-cox"' in marked
-    assert [one["title"] for one in filled(places)] == [title for title, _ in LISTS.values()]
-    remark = {item.number: item for item in filled(places)[1]["rows"]}
-    assert [place for place, _ in remark["16"].places] == ["at-survival-cox"]
+def test_an_item_links_to_what_the_pages_have_and_to_nothing_else(study):  # noqa: F811
+    tables, config = collect(tables_of(study)), config_of(["one"])
+    pages = {
+        "index.html": index_page(tables, config, [CARD]),
+        "association.html": association_page(tables, config, [CARD]),
+        "survival.html": survival_page(tables, config, [CARD]),
+        "photos.html": photo_page(tables, config, [CARD]),
+    }
+    for name, page in pages.items():
+        for file, place in re.findall(r'href="([\w.]*)#([^"]+)"', page):
+            assert f' id="{place}"' in pages[file or name], (name, file, place)
+    lists = checklists(tables, governance=False)
+    assert [one["title"] for one in lists] == [title for title, _ in LISTS.values()]
+    remark = {item.number: item for item in lists[1]["rows"]}
+    assert "survival.html#cox" in [place for place, _ in remark["16"].places]
+    assert "survival.html#sensitivity" not in [place for item in lists[1]["rows"] for place, _ in item.places]
     assert remark["3"].author
 
 
 def test_limits_follow_the_model_and_the_stages():
     settings = load_config(DEMO_CONFIG).model_dump(mode="json")
     none = dict(limits(Ran(ReportTables({})), [CARD], settings))
-    assert "The model's training" in none
-    assert "Genes" not in none
+    assert "Training of the model" in none
+    assert "Gene expression" not in none
     assert "Association, not cause" in none
     assert "Another model" in dict(limits(Ran(ReportTables({})), [CARD | {"kind": "other"}], settings))
     genes = pd.DataFrame({"estimate": [1.0], "note": [""]})
     assert (
-        "no replication"
-        in dict(limits(Ran(ReportTables({("expression", "genes"): genes})), [CARD], settings))["Genes"]
+        "not a replication"
+        in dict(limits(Ran(ReportTables({("expression", "genes"): genes})), [CARD], settings))[
+            "Gene expression"
+        ]
     )

@@ -32,7 +32,7 @@ def test_the_review_sheet_is_made_when_asked_for_only(demo, tmp_path):
 
 def test_the_page_on_photo_quality_shows_no_photo_and_no_name(demo):
     page = (demo / "results" / "reports" / "photos.html").read_text()
-    assert "gave a face age" in page
+    assert "with a face age." in page
     assert "photos per second" in page
     assert "data:image" not in page
     photos = list((demo / "results" / "demo").glob("*/photos/*"))

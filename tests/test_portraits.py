@@ -55,9 +55,9 @@ def test_ages_at_the_photo_come_from_the_dates(run):
 
 def test_stages_without_data_are_shown_as_not_run(run):
     page = (run / "reports" / "association.html").read_text()
-    assert "the cohort has no RNA counts" in page
+    assert "<strong>Gene expression</strong>: no RNA counts" in page
     assert "sex: male vs female" in page
-    assert "drawn by code" not in page
+    assert "Simulated participants" not in page
     survival = (run / "reports" / "survival.html").read_text()
     assert "no follow-up is known" in survival
 

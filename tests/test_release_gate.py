@@ -110,7 +110,7 @@ LEAKS = {
     "long number": ("identifier", {"a.md": "case 7734521 died"}),
     "short identifier alone in a cell": ("identifier", {"a.tsv": "term\testimate\nS1\t2.5\n"}),
     "number in a column of identifiers": ("identifier", {"a.tsv": "subject_id\tx\n1\t2.5\n"}),
-    "word in a column of identifiers": ("identifier", {"a.html": PAGE.format("<table><thead><tr><th>Patient ID</th></tr></thead><tr><td>anna</td></tr></table>")}),
+    "word in a column of identifiers": ("individual rows", {"a.html": PAGE.format("<table><thead><tr><th>Patient ID</th></tr></thead><tr><td>anna</td></tr></table>")}),
     "photo's name": ("file name", {"a.html": PAGE.format("<p>IMG_2201.jpg</p>")}),
     "photo's name without its ending": ("identifier", {"a.md": "IMG_2201 is blurred"}),
     "some photo's name": ("file name", {"a.json": '["smith-left.JPEG"]'}),

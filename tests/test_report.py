@@ -11,8 +11,10 @@ import pytest
 from faceage_bio.config import check_config
 from faceage_bio.report import figures, formats, words
 from faceage_bio.report.ladder import ages_sentence
-from faceage_bio.report.pages import association_page, photo_page, survival_page
+from faceage_bio.report.pages import association_page, index_page, photo_page, survival_page
 from faceage_bio.report.tables import ReportTables, collect
+from faceage_bio.results.reasons import reason
+from faceage_bio.results.row import result_rows as declared_rows
 from faceage_bio.tables import result_rows, write_table
 
 EVIL = "<script>alert('x')</script>"
@@ -29,9 +31,9 @@ DRAWN = CARD | {"name": "demo model (not FaceAge)", "synthetic": True}
 
 
 def config_of(names, **more):
-    return check_config({"cohorts": {name: {"face_ages": "f.tsv"} for name in names}} | more).model_dump(
-        mode="json"
-    )
+    content = {"cohorts": {name: {"face_ages": "f.tsv"} for name in names}} | more
+    content["report"] = {"sections": "full"} | content.get("report", {})
+    return check_config(content).model_dump(mode="json")
 
 
 def ages_tables(name):
@@ -44,8 +46,9 @@ def ages_tables(name):
         "flow.tsv",
         pd.DataFrame(flow, columns=["unit", "stage", "status", "reason", "n"]).assign(cohort=name),
     )
-    row = {"cohort": name, "n": 90, "analysis": "acceleration", "term": "age_gap", "measure": "mean years"}
-    yield "acceleration/summary.tsv", result_rows([row | {"estimate": 5.1, "ci_lower": 4.0, "ci_upper": 6.2}])
+    row = {"cohort": name, "n": 90, "question": "acceleration", "term": "age_gap", "measure": "mean"}
+    row |= {"estimate": 5.1, "ci_lower": 4.0, "ci_upper": 6.2}
+    yield "acceleration/summary.tsv", declared_rows([row], "acceleration/summary")
     bands = {
         "age_band": ["50-59", "60-69", "80-89"], "age_lower": [50, 60, 80], "n": [40, 47, 3], "age_mean": [55, 65, 83.0],
         "face_age_mean": [58, 69, 99.25], "face_age_q25": [52, 63, 98.0], "face_age_median": [58, 69, 99.0],
@@ -56,7 +59,7 @@ def ages_tables(name):
 
 def phenotype_table(name):
     """One contrast with a hostile name, and one that was not estimated."""
-    base = {"cohort": name, "n": 90, "analysis": "phenotype", "measure": "years"}
+    base = {"cohort": name, "n": 90, "question": "phenotype", "measure": "mean difference"}
     known = {
         "term": f"grade: {EVIL} vs low",
         "estimate": 2.0,
@@ -64,10 +67,10 @@ def phenotype_table(name):
         "ci_upper": 3.0,
         "p_value": 0.001,
     }
-    unknown = {"term": "bmi", "note": "not estimated, because all 90 people have the same value"}
-    adjustments = ("none (raw age gap)", "age, sex")
-    rows = [base | row | {"adjustment": adjustment} for row in (known, unknown) for adjustment in adjustments]
-    yield "phenotype/phenotypes.tsv", result_rows(rows)
+    unknown = {"term": "bmi", "reason": reason("one_level", n=90)}
+    adjustments = ({"adjustment": "unadjusted"}, {"adjustment": "minimal", "covariates": "age, sex"})
+    rows = [base | row | adjustment for row in (known, unknown) for adjustment in adjustments]
+    yield "phenotype/phenotypes.tsv", declared_rows(rows, "phenotype/phenotypes")
 
 
 def gene_tables(name, n_genes):
@@ -92,22 +95,27 @@ def gene_tables(name, n_genes):
 
 def opinion_tables(name, estimate=2.5):
     """A second model that takes faces for older; one band of few people."""
-    base = {"cohort": name, "n": 90, "analysis": "agreement", "term": "Other", "adjustment": "minus FaceAge"}
+    base = {"cohort": name, "n": 90, "question": "agreement", "term": "Other", "reference": "FaceAge"}
     rows = [
         base | {"measure": measure, "estimate": value, "ci_lower": value - 1, "ci_upper": value + 1}
         for measure, value in (
-            ("bias, years", estimate), ("lower limit of agreement, years", -6.5), ("upper limit of agreement, years", 11.5),
+            ("bias", estimate), ("lower limit of agreement", -6.5), ("upper limit of agreement", 11.5),
         )
     ]  # fmt: skip
-    yield "faceage/agreement.tsv", result_rows(rows)
+    yield "faceage/agreement.tsv", declared_rows(rows, "faceage/agreement")
     bands = {"term": "Other", "band_lower": [50, 60, 70], "n": [40, 47, 3], "mean_age": [55, 65, 77.125],
              "mean_difference": [2, 3, 7.875]}  # fmt: skip
     yield "faceage/agreement_bands.tsv", pd.DataFrame(bands | {"cohort": name})
     uncertain = {
-        "cohort": name, "n": 97, "analysis": "face_age", "term": "uncertainty of a face age",
-        "measure": "median standard deviation, years", "estimate": 2.34,
+        "cohort": name, "n": 97, "question": "face_age", "term": "standard deviation of a face age", "measure": "median",
+        "unit": "years", "estimate": 2.34,
     }  # fmt: skip
-    yield "faceage/summary.tsv", result_rows([uncertain])
+    yield "faceage/summary.tsv", declared_rows([uncertain], "faceage/summary")
+
+
+HAZARD = {
+    "term": "face_age", "exposure": "face_age", "model": "face age + age", "step": "+ age", "adjustment": "age", "covariates": "age",
+}  # fmt: skip
 
 
 def survival_tables(name):
@@ -116,19 +124,20 @@ def survival_tables(name):
         "cohort": name,
         "n": 90,
         "n_events": 40,
-        "analysis": "cox",
+        "question": "cox",
         "measure": "hazard ratio",
         "per": "10 years",
     }
-    found = {"term": "face_age", "estimate": 1.5, "ci_lower": 1.1, "ci_upper": 2.05, "p_value": 0.01}
-    rows = [base | found | {"model": model} for model in ("univariable", "face age + age")]
+    found = HAZARD | {"estimate": 1.5, "ci_lower": 1.1, "ci_upper": 2.05, "p_value": 0.01}
+    alone = {"model": "univariable", "step": "unadjusted", "adjustment": "unadjusted"}
+    rows = [base | found | alone, base | found]
     rows.append(
-        base | {"term": "ecog", "model": "univariable", "note": "not estimated, because ecog does not vary"}
+        base | alone | {"term": "ecog", "exposure": "ecog", "reason": reason("constant", column="ecog")}
     )
-    yield "survival/cox.tsv", result_rows(rows)
+    yield "survival/cox.tsv", declared_rows(rows, "survival/cox")
     curves = [
         pd.DataFrame({
-            "cohort": name, "group": group, "years": [0.0, 1.2, 2.5], "at_risk": [size, size, 10],
+            "cohort": name, "grouping": "all", "group": group, "years": [0.0, 1.2, 2.5], "at_risk": [size, size, 10],
             "events": [0, size - 10, 2], "censored": [0, 0, 8], "survival": [1.0, 0.8, 0.6], "ci_lower": 0.5, "ci_upper": 0.9,
         })
         for group, size in (("all", 90), ("<= 65", 45), ("> 65", 45))
@@ -137,11 +146,13 @@ def survival_tables(name):
     row = {
         "cohort": name,
         "term": "all",
-        "measure": "median survival, years",
-        "note": "not reached",
+        "grouping": "all",
+        "group": "all",
+        "measure": "median survival",
+        "reason": reason("not_reached"),
         "n_events": 40,
     }
-    yield "survival/summary.tsv", result_rows([row])
+    yield "survival/summary.tsv", declared_rows([row], "survival/summary")
 
 
 def write_study(folder, names, n_genes=300, rna=True, survival=True, opinion=False):
@@ -168,34 +179,68 @@ def study(tmp_path):
     return build
 
 
-def test_answers_stand_with_estimate_interval_and_numbers(study):
-    association, survival = study()
-    assert "hazard ratio 1.50, 95 % interval 1.10 to 2.05, p = 0.010; 90 people, 40 deaths" in survival
-    assert "Without age in the model: 1.50" in survival
-    assert "CDK6 expression changed by" in association
-    assert "q in the panel" in association
-    assert "not for decisions" not in association
-    assert "nothing here is meant for decisions about individual people" in association
+@pytest.fixture
+def summary(tmp_path):
+    def build(names=("one",), cards=(CARD,), config=None, **options):
+        return index_page(
+            collect(write_study(tmp_path, names, **options)), config or config_of(names), list(cards)
+        )
+
+    return build
+
+
+def cells(page, label):
+    """The cells of the key results' rows of a cohort, as text."""
+    rows = re.findall(rf'<th scope="row"><a href="[^"]*">{label}</a>.*?</th>(.*?)</tr>', page)
+    return [
+        [re.sub(r"<[^>]+>", "", cell) for cell in re.findall(r"<td[^>]*>(.*?)</td>", row)] for row in rows
+    ]
+
+
+def test_key_results_have_estimate_interval_p_counts_and_the_unadjusted_value(summary):
+    page = summary()
+    found = cells(page, "one")
+    assert [formats.interval(1.1, 2.05), "90", "40"] == [
+        found[0][0].split("(")[1][:-1],
+        found[0][3],
+        found[0][4],
+    ]
+    assert found[0][0].startswith("1.50 (")
+    assert found[0][5].startswith("1.50 (")
+    assert found[0][2] == formats.p_value(0.01)
+    assert "HR for death per 10-year increase in face age, adjusted for age" in page
+    assert "CDK6 expression" in page
+    assert "log2 fold change per 10-year increase in age acceleration, adjusted for smoking and sex" in page
+    assert [row[3] for row in cells(page, "chronological age, same model")] == ["88"]
+    assert "not for decisions about individual patients" in page
+
+
+def test_key_results_say_what_was_not_run(summary):
+    assert "CDK6 expression" not in summary(rna=False)
+    assert "Overall survival" not in summary(survival=False).split('<h2 id="figures"')[0]
+
+
+def test_every_key_result_leads_to_its_place_on_another_page(summary, study):
+    pages = dict(zip(("association.html", "survival.html"), study(("one", "two")), strict=True))
+    links = re.findall(r'<th scope="row"><a href="([^"#]+)#([^"]+)"', summary(("one", "two")))
+    assert len(links) >= 6
+    for page, place in links:
+        assert f' id="{place}"' in pages[page], (page, place)
 
 
 def test_an_answer_from_few_deaths_says_so():
-    cox = pd.DataFrame(
-        [
-            {
-                "model": "face age + age",
-                "term": "face_age",
-                "estimate": 2.6,
-                "ci_lower": 0.9,
-                "ci_upper": 7.9,
-                "p_value": 0.09,
-                "n": 55,
-                "n_events": 5,
-                "per": "10 years",
-                "note": "only 2.5 deaths per term",
-            }
-        ]
-    )
-    assert "Not to be relied on: only 2.5 deaths per term." in words.hazard_sentence(cox)
+    few = reason("few_events_per_variable", n_events=5, terms=2, needed=10)
+    row = HAZARD | {
+        "estimate": 2.6,
+        "ci_lower": 0.9,
+        "ci_upper": 7.9,
+        "p_value": 0.09,
+        "n": 55,
+        "n_events": 5,
+    }
+    cox = declared_rows([row | {"per": "10 years", "reason": few}], "survival/cox")
+    caution = "Interpret with caution: sparse data: 5 deaths for 2 terms, fewer than 10 deaths per term."
+    assert caution in words.hazard_sentence(cox)
 
 
 def test_numbers_on_an_axis_stay_as_they_are_where_places_are_rounded():
@@ -213,33 +258,36 @@ def test_numbers_on_an_axis_stay_as_they_are_where_places_are_rounded():
     assert not re.search(r'="[^"]*\d\.\d{3}', svg.split(">", 1)[1])
 
 
-def test_the_association_page_shows_survival_as_an_appendix(study):
-    association, survival = study(("one", "two"))
-    sentence = "hazard ratio 1.50, 95 % interval 1.10 to 2.05, p = 0.010; 90 people, 40 deaths"
-    assert association.count(sentence) == survival.count(sentence) == 2
-    assert "Does it predict survival?" in association
-    assert "Survival in two: curves" in association
-    for heading in re.findall(
-        r"<h3>[^<]*</h3>",
-        survival[: survival.index('id="appendix"') if 'id="appendix"' in survival else None],
-    ):
-        assert heading in association, heading
-    assert "<strong>Cox models</strong>" in association  # its methods
-    for page in (association, survival):
-        ids = re.findall(r'\sid="([^"]+)"', page)
-        assert len(ids) == len(set(ids))
+def test_no_table_or_figure_is_on_two_pages(tmp_path):
+    tables, config = collect(write_study(tmp_path, ["one", "two"], opinion=True)), config_of(["one", "two"])
+    sources = [
+        {
+            name
+            for names in re.findall(r'data-from="([^"]*)"', make(tables, config, [CARD]))
+            for name in names.split()
+        }
+        for make in (association_page, survival_page, photo_page)
+    ]
+    assert all(len(names) > 1 for names in sources[:2])
+    assert not sources[0] & sources[1]
+    assert not sources[2] & (sources[0] | sources[1])
 
 
-def test_without_a_clinic_the_association_page_says_that_survival_did_not_run(study):
-    association, _ = study(survival=False)
-    assert "Survival: not run" in association
+def not_run(page):
+    """What the page lists as not run."""
+    return re.search(r'<section aria-labelledby="not-run">.*?</section>', page, flags=re.DOTALL)[0]
+
+
+def test_without_clinical_data_each_section_of_survival_is_one_line(study):
+    association, survival = study(survival=False)
+    assert "<li><strong>Cox models, sequentially adjusted</strong>: no follow-up</li>" in not_run(survival)
+    assert '<h2 id="cox">' not in survival
     assert "Face ageing rate" not in association
 
 
 def test_the_answers_show_a_few_deaths():
     base = {
         "n": 55,
-        "note": "",
         "n_events": 4,
         "estimate": 1.2,
         "ci_lower": 0.5,
@@ -247,23 +295,15 @@ def test_the_answers_show_a_few_deaths():
         "p_value": 0.6,
         "per": "10 years",
     }
-    cox = result_rows(
-        [base | {"term": "face_age", "model": "face age + age", "cohort": "one", "analysis": "cox"}]
-    )
+    cox = declared_rows([base | HAZARD], "survival/cox")
     assert "55 people, 4 deaths" in words.hazard_sentence(cox)
-    ages = result_rows(
+    ages = declared_rows(
         [
-            base
-            | {
-                "term": term,
-                "model": model,
-                "cohort": "one",
-                "analysis": "age comparison",
-                "step": "unadjusted",
-            }
+            base | {"term": term, "model": model, "step": "unadjusted"}
             for term in ("face_age", "chronological_age", "face age against age")
             for model in ("two models", "one model with both")
-        ]
+        ],
+        "survival/age_comparison",
     )
     assert "55 people, 4 deaths" in ages_sentence(ages)
 
@@ -288,22 +328,22 @@ def test_the_methods_tell_which_photo_counts(study, settings, said):
 
 def test_only_synthetic_models_are_called_drawn(study):
     for page in study():
-        assert "drawn by code" not in page
+        assert "Simulated participants" not in page
     for page in study(cards=[DRAWN]):
         assert page.count("the model is not FaceAge") >= 2
-        assert '@top-center { content: "Demo: people drawn by code' in page  # on each sheet of paper
+        assert '@top-center { content: "Demo: simulated participants' in page  # on each sheet of paper
 
 
 def test_stages_that_did_not_run_are_shown(study):
     association, survival = study(rna=False, survival=False)
-    assert "the cohort has no RNA counts" in association
-    assert "the cohort has no clinic table" in survival
-    assert '<li class="grey"><span class="n">not run</span>' in association
+    assert "<strong>Gene expression</strong>: no RNA counts" in not_run(association)
+    assert "<strong>Proportional hazards assumption</strong>: no Cox model to test" in not_run(survival)
+    assert '<h2 id="genes">' not in association
 
 
 def test_what_was_not_estimated_says_why_instead_of_a_number(study):
     association, survival = study()
-    assert "not estimated, because all 90 people have the same value" in association
+    assert "not estimated, because all 90 participants have the same value" in association
     assert "not estimated, because ecog does not vary" in survival
     assert ">nan<" not in (association + survival).lower()
 
@@ -323,7 +363,7 @@ def data_of(page):
 def test_internal_pages_are_marked_and_others_are_not(tmp_path):
     tables = collect(write_study(tmp_path, ["one"]))
     config = config_of(["one"])
-    for make in (association_page, survival_page, photo_page):
+    for make in (index_page, association_page, survival_page, photo_page):
         page = make(tables, config, [CARD])
         assert "<title>INTERNAL: not for release – " in page
         assert '<p class="internal" role="note"><strong>INTERNAL: not for release.' in page
@@ -338,24 +378,27 @@ def test_pages_of_tables_with_missing_numbers_are_made(tmp_path):
         for place, table in tables.by_name.items()
     }
     config = config_of(["one"])
-    for make in (association_page, survival_page, photo_page):
+    for make in (index_page, association_page, survival_page, photo_page):
         assert ">nan<" not in make(ReportTables(bare), config, [CARD]).lower()
 
 
-def test_a_second_opinion_is_told_with_its_limits(study):
+def test_a_second_opinion_is_told_with_its_limits(study, tmp_path):
     page, _ = study(opinion=True)
     assert "Other took faces for 2.5 years older than FaceAge did, on average" in page
     assert "between −6.5 and +11.5 years (90 people)" in page
-    assert "median standard deviation, years" in page
-    assert "2.34" in page
+    config = config_of(["one"])
+    config["cohorts"]["one"] |= {"photos": "photos", "face_ages": None}
+    photos = photo_page(collect(write_study(tmp_path, ["one"], opinion=True)), config, [CARD])
+    assert "median, years" in photos
+    assert "2.34" in photos
     assert any("7.875" in data for data in data_of(page))  # a band of three people
     without, _ = study()
-    assert "A second opinion" not in without
+    assert "Agreement with a second age model</strong>: one age model only" in without
 
 
 def test_both_definitions_stand_together(study):
     association, _ = study()
-    assert association.count("none (raw age gap)") == association.count("age, sex</td>")
+    assert association.count("<td>none</td>") == association.count("<td>age, sex</td>") == 2
 
 
 # 20 cohorts, with hostile names: test_bad_input.py
@@ -364,15 +407,34 @@ def test_any_number_of_cohorts(study, names):
     association, survival = study(names=names, n_genes=1)
     for name in names:
         assert f"<h3>{name}</h3>" in association
-        assert f">{name}</h2>" in survival
+        assert f'<div class="cohort" data-cohort="{name}" id="cox-{name}">' in survival
 
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(0.0, "< 0.0001"), (1e-12, "< 0.0001"), (0.00034, "0.0003"), (0.0123, "0.012"), (float("nan"), "–")],
+    [(0.0, "< 0.001"), (0.00034, "< 0.001"), (0.001, "0.001"), (0.0123, "0.012"), (float("nan"), "–")],
 )
-def test_p_values_are_never_zero(value, text):
+def test_p_values_have_three_decimals_and_are_never_zero(value, text):
     assert formats.p_value(value) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0.0, "< 1e-300"), (3.456e-45, "3.5e-45"), (9.99e-4, "1.0e-3"), (0.00012, "1.2e-4"), (0.0123, "0.012"), (float("nan"), "–")],
+)  # fmt: skip
+def test_p_values_of_genes_are_scientific(value, text):
+    assert formats.p_scientific(value) == text
+
+
+def test_a_confidence_interval_has_an_en_dash_unless_an_end_is_negative():
+    assert formats.interval(1.3, 2.084) == "1.30–2.08"
+    assert formats.interval(-0.04, 0.1) == "−0.04 to 0.10"
+    assert formats.with_ci(1.65, 1.3, 2.08) == "1.65 (1.30–2.08)"
+    assert formats.with_ci(1.65, float("nan"), float("nan")) == "1.65"
+
+
+def test_the_unit_of_an_estimate_is_an_adjective():
+    assert [formats.increase(per) for per in ("10 years", "1 SD", "doubling")] == ["10-year increase", "1-SD increase", "doubling"]  # fmt: skip
 
 
 def test_numbers_have_true_minus_signs():

@@ -7,9 +7,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from faceage_bio.report.curves import _km_figure
-from faceage_bio.report.figures_survival import WIDTH, step_curves
+from faceage_bio.report.curves import _km_figure, _lines
+from faceage_bio.report.figures_survival import Panel, step_curves
 from faceage_bio.report.pages import survival_page
+from faceage_bio.report.plot import WIDTH
 from faceage_bio.report.tables import collect
 from faceage_bio.survival.competing_risks import (
     competing_rows,
@@ -36,7 +37,7 @@ def write_study(folder, data, curves=CURVES):
     tables = {
         "cox": cox, "kaplan_meier": curves_by_group(data, groups, "log-log", "c"),
         "at_risk": risk_by_group(data, groups, "c"),
-        "summary": summarise(data, len(data), groups, Reading(), "c"),
+        "summary": summarise(data, groups, Reading(), "c"),
         "competing_risks": competing_rows(data, groups, "cancer", [0.5, 1, 2, 5], "log-log", 10.0, "c"),
     }  # fmt: skip
     if "cause" in data:
@@ -55,6 +56,29 @@ def page(folder, data, **settings):
     return survival_page(collect(write_study(folder, data, settings["curves"])), config, [])
 
 
+class Axis:
+    """The axis of time of a figure, and the rows of numbers below it as (time of the tick, number)."""
+
+    def __init__(self, svg):
+        texts = [
+            (float(x), float(y), words)
+            for x, y, words in re.findall(r'<text x="([\d.]+)" y="([\d.]+)"[^>]*>([^<]*)</text>', svg)
+        ]
+        head = next(y for _, y, words in texts if words == "No. at risk")
+        title = next(y for _, y, words in texts if words.startswith("Years after"))
+        self.ticks = {x: words for x, y, words in texts if y == title - 19}
+        rows = {y for _, y, words in texts if y > head}
+        self.risk = [
+            [(self.ticks[x], words) for x, y, words in texts if y == row and x in self.ticks]
+            for row in sorted(rows)
+        ]
+
+    def place(self, years):
+        """Where a time is."""
+        (x0, first), *_, (x1, last) = self.ticks.items()
+        return x0 + (years - float(first)) / (float(last) - float(first)) * (x1 - x0)
+
+
 def data_of():
     """400 people; three of a site are few, and one site has a hostile name."""
     data = with_causes(400)
@@ -66,7 +90,8 @@ def test_the_page_tells_what_the_tables_hold(tmp_path):
     data = data_of()
     text = page(tmp_path, data)
     summary = pd.read_csv(tmp_path / "c" / "survival" / "summary.tsv", sep="\t")
-    test = summary[summary.measure == "log-rank chi-square, 2 df"].iloc[0]
+    test = summary[summary.measure == "log-rank chi-square"].iloc[0]
+    assert test.df == 2
     assert f"Log-rank: χ² {test.estimate:.2f}, 2 df, p" in text
     assert "Log-rank for trend: χ²" in text
     assert "cut at 65, 75" in text
@@ -83,7 +108,7 @@ def test_what_all_rows_share_is_told_once(tmp_path):
     data = data_of()
     died = data.index[data.event == 1][:7]
     text = page(tmp_path, data.assign(cause=data.cause.mask(data.index.isin(died))))
-    assert text.count("ithout 7 people whose cause of death is not known") == 1
+    assert text.count("ithout 7 participants whose cause of death is not known") == 1
 
 
 def test_small_groups_are_shown(tmp_path):
@@ -101,7 +126,7 @@ def test_few_unknown_causes_are_counted(tmp_path):
     data = data_of()
     data.loc[data.index[data["event"] == 1][:3], "cause"] = None
     assert (data["cause"].isna() & (data["event"] == 1)).sum() == 3
-    assert "ithout 3 people whose cause of death is not known" in page(tmp_path, data)
+    assert "ithout 3 participants whose cause of death is not known" in page(tmp_path, data)
 
 
 def test_curves_and_numbers_at_risk_are_the_whole_tables(tmp_path):
@@ -113,11 +138,30 @@ def test_curves_and_numbers_at_risk_are_the_whole_tables(tmp_path):
     )
     drawn = curves[curves.grouping == "face_age"]
     order, config = list(dict.fromkeys(drawn.group)), config_of(["c"])
-    marked, plain = (
-        _km_figure(table, at_risk, "face_age", order, config) for table in (curves, curves.assign(censored=0))
-    )
-    # one mark for each time at which anyone was censored, to the last
-    assert marked.count("<path") - plain.count("<path") == (drawn.censored > 0).sum()
+    summary = collect(sorted((tmp_path / "c" / "survival").glob("*.tsv"))).get("survival", "summary", "c")
+    own = summary[summary.grouping == "face_age"]
+    lines, tests = _lines(own), own[own.group == ""].to_dict("records")
+    svg = _km_figure(curves, at_risk, "face_age", lines, tests, config)
+    # a tick for each time at which a participant was censored, to the last
+    marks = re.findall(r'class="censored" d="([^"]+)"', svg)
+    assert [d.count("M") for d in marks] == [
+        (drawn[drawn.group == group].censored > 0).sum() for group in order
+    ]
+    # the numbers under the axis are the table's, each under its time
+    figure, shown = Axis(svg), at_risk[at_risk.grouping == "face_age"]
+    for place, group in enumerate(order):
+        row = shown[shown.group == group].sort_values("years")
+        assert figure.risk[place] == [
+            (str(years), str(n)) for years, n in zip(row.years.map("{:g}".format), row.at_risk, strict=True)
+        ]
+    # lines from one half down to the medians that the table has
+    medians = [line["median"]["estimate"] for line in lines if pd.notna(line["median"]["estimate"])]
+    assert len(medians) > 1
+    down = re.search(r'd="M[^"]*?((?:M[\d.]+ [\d.]+V[\d.]+)+)"[^>]*stroke-dasharray="4 4"', svg)[1]
+    places = [float(x) for x in re.findall(r"M([\d.]+) ", down)]
+    assert places == pytest.approx([figure.place(years) for years in medians], abs=0.06)
+    p = next(row["p_value"] for row in tests if row["measure"].startswith("log-rank chi"))
+    assert f">Log-rank p {'&lt; 0.001' if p < 0.001 else f'= {p:.3f}'}</text>" in svg
     row = at_risk[(at_risk.grouping == "site") & (at_risk.group == "rare")]
     for n in row.itertuples():
         numbers = f'<td class="num">{n.at_risk}<br><span class="ci">{n.events} · {n.censored}</span></td>'
@@ -142,18 +186,18 @@ def test_curves_with_missing_numbers_are_drawn(tmp_path):
 
 def test_without_causes_or_people_the_page_says_why(tmp_path):
     text = page(tmp_path / "a", data_of().drop(columns="cause"))
-    assert "Competing risks: not run" in text
+    assert "<li><strong>Competing risks: death from cancer</strong>: no cause of death is known" in text
     assert "no cause of death is known; give the clinic table a column &#39;cause&#39;" in text
     text = page(tmp_path / "b", data_of().head(0))
-    assert "Curves: not run" in text
-    assert "no follow-up is known of any of 0 people" in text
+    assert "<strong>Overall survival by prespecified groups</strong>: " in text
+    assert "no participant has follow-up" in text
 
 
 def test_late_entry_is_shown_and_said(tmp_path):
     text = page(tmp_path, late(data_of()), time_zero="diagnosis_date")
     assert "Years after diagnosis date" in text
     assert "<svg" in text
-    assert "somebody enters late, which this model does not know" in text
+    assert "a participant enters late, which Fine and Gray&#39;s model does not allow for" in text
 
 
 def test_a_grouping_that_cannot_be_made_does_not_stop_the_page(tmp_path):
@@ -163,7 +207,7 @@ def test_a_grouping_that_cannot_be_made_does_not_stop_the_page(tmp_path):
 
 def test_nobody_dead_does_not_stop_the_page(tmp_path):
     text = page(tmp_path, data_of().assign(event=0.0, cause=None))
-    assert "not estimated, because nobody died" in text
+    assert "not estimated, because there was no death" in text
     assert "no cause of death is known" in text
 
 
@@ -180,8 +224,9 @@ def test_numbers_that_go_on_after_the_curves_keep_the_figure_in_its_width():
         }
     )
     at_risk = pd.DataFrame({"group": "a", "years": range(7), "shown": [*"9876543"]})
-    svg = step_curves(curves, at_risk, ["a"], [("p", "Alive")], "Years", "Curves")
-    assert float(re.search(r'<svg[^>]* width="([\d.]+)"', svg)[1]) < 1.5 * WIDTH
+    svg = step_curves(curves, at_risk, ["a"], [Panel("p", "Alive")], "Years", "Curves")
+    assert f'width="{WIDTH}"' in svg
+    assert max(float(x) for x in re.findall(r'<text x="([\d.]+)"', svg)) < WIDTH
 
 
 @pytest.mark.browser
@@ -190,7 +235,7 @@ def test_numbers_at_risk_stand_under_their_times(tmp_path, width):
     path = tmp_path / "page.html"
     path.write_text(page(tmp_path, data_of()))
     places = """
-      const svg = document.querySelector("figure .wide svg");
+      const svg = document.querySelector("svg[aria-label^=Kaplan-Meier]");
       const texts = [...svg.querySelectorAll("text")];
       const middle = (text) => { const box = text.getBoundingClientRect(); return [box.x + box.width / 2, box.y, box.height]; };
       return {
@@ -211,6 +256,7 @@ def test_numbers_at_risk_stand_under_their_times(tmp_path, width):
     texts = found["all"]
     title = next(one for one in texts if one[0].startswith("Years after"))
     ticks = [one for one in texts if re.fullmatch(r"\d", one[0]) and one[2] < title[2]]
+    ticks = [one for one in ticks if one[2] == max(y for _, _, y, _ in ticks)]  # of the axis of time
     numbers = [one for one in texts if re.fullmatch(r"[\d,]+", one[0]) and one[2] > title[2]]
     assert len(ticks) >= 5
     assert len(numbers) == 3 * len(ticks)

@@ -213,7 +213,7 @@ WRONG = {
         "gene,a,a\nX,1,2\n",
         "1 sample.s. have more than one column: a. Expected one of each. Give each sample",
     ),
-    "words": ("gene,a,b\nX,1,many\n", "hold words, not counts: b"),
+    "words": ("gene,a,b\nX,1,many\n", "hold words, not counts: 'many' of gene 'X' in 'b'"),
     "nothing": ("gene\n", "no counts found. Expected genes in rows, samples in columns"),
 }
 
@@ -321,6 +321,11 @@ def test_a_gene_may_be_called_na(tmp_path):
 def test_files_that_are_not_what_their_names_say_are_told(tmp_path):
     (tmp_path / "counts.tsv").write_text("gene\ta\nX\t1\t2\t3\nY\t1\n")
     with pytest.raises(
+        CountsError, match=r"line 1 has 2 names and the lines below 4 cells. Expected as many of both. Look"
+    ):
+        read_counts(tmp_path / "counts.tsv")
+    (tmp_path / "counts.tsv").write_text("gene\ta\nX\t1\nY\t1\t2\n")
+    with pytest.raises(
         CountsError,
         match=r"counts.tsv: cannot be read as a table .*Expected genes in rows and samples in columns",
     ):
@@ -351,3 +356,155 @@ def test_an_h5ad_without_values_and_a_file_without_its_column_are_told(tmp_path)
         match=r"lacks the column expected_count; found TPM. Expected it beside the genes. Take it",
     ):
         read_counts(folder)
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ["1021", "1029", "7157", "9518"], ["1021.0", "1029.0", "7157.0", "9518.0"], ["CDK6|1021", "CDKN2A|1029", "TP53|7157", "?|9518"],
+        ["ENSG00000105810.12", "ENSG00000147889", "ENSG00000141510", "ENSG00000130513"], ["CDK6", "CDKN2A", "P53", "MIC-1"],
+    ],
+    ids=["entrez", "entrez as floats", "TCGA", "ensembl", "older symbols"],
+)  # fmt: skip
+def test_names_of_any_kind_become_symbols(tmp_path, names):
+    found = read_counts(write(tmp_path / "counts.tsv", COUNTS.set_axis(names)))
+    assert found.counts.index.tolist() == ["CDK6", "CDKN2A", "TP53", "GDF15"]
+    assert "4 of 4 gene names (100%) are symbols of human genes" in found.said
+
+
+def test_an_alias_of_two_genes_is_no_name():
+    genes = gene_ids.human_genes()
+    assert (genes.aliases + " ").str.contains(r"\bAGS1\b").sum() != 1
+    assert gene_ids.to_symbols(["AGS1", "CDKN2A"]).tolist() == ["AGS1", "CDKN2A"]
+
+
+def test_genes_of_the_sets_that_ship_are_known():
+    from faceage_bio.rna.gene_sets import shipped_sets
+
+    for gene_set in shipped_sets().values():
+        assert gene_ids.share_known(list(gene_set.directions)) > 0.97, gene_set.name
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["2024-09-02", "2021-03-01 00:00:00", "1-Mar", "01. Mrz", "Sep-01", "3.mars", "02/03/2021", "44256", "2.31E+13", "1-Dez", "Sept 7"],
+)  # fmt: skip
+def test_names_that_a_spreadsheet_changed_are_told(tmp_path, name):
+    path = write(tmp_path / "counts.tsv", COUNTS.set_axis(["CDK6", "TP53", "GDF15", name]))
+    with pytest.raises(CountsError, match=rf"turned into dates by a spreadsheet: {name[:2]}"):
+        read_counts(path)
+
+
+@pytest.mark.parametrize(
+    "name", ["MARCHF1", "SEPTIN9", "SEPT9", "MARCH1", "DEC1", "MARC2", "DELEC1", "HLA-DRB1", "1/2-SBSRNA4"]
+)
+def test_names_of_genes_are_no_dates(name):
+    assert gene_ids.turned_into_dates([name, "CDK6", "TP53"]) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('gene\ts1\ts2\nCDK6\t1\t2\n"TP53\t3\t4\nXIST\t5\t6\n', r"1 line\(s\) hold a quote \(.\) that is not closed: line 3. Expected quotes in pairs"),
+        ("gene\ts1\ts2\nCDK6\t1\t2\n\t3\t4\n\t5\t6\n", r"2 row\(s\) have no name of a gene: line 3; line 4. Expected one in the first"),
+        ("gene\ts1\ts2\nCDK6\t1e19\t2\nTP53\t3\t4\n", r"above a billion, which no count of reads is, such as 1e\+19 for gene 'CDK6' in sample 's1'"),
+        ("gene\ts1\ts2\nCDK6\t2.123\t1.045\nTP53\t3\t14\n", r"2.123 for gene 'CDK6' in sample 's1' may be a whole number with a dot .*Save the table without"),
+    ],
+)  # fmt: skip
+def test_cells_that_are_no_counts_are_told_by_line_or_gene(tmp_path, text, message):
+    (tmp_path / "counts.tsv").write_text(text)
+    with pytest.raises(CountsError, match=message):
+        read_counts(tmp_path / "counts.tsv")
+
+
+def test_files_of_old_spreadsheets(tmp_path):
+    (tmp_path / "comma.csv").write_text("sep=;\ngene;s1;s2\nCDK6;1,0;2,0\nTP53;3,0;4,0\n\x1a")
+    found = read_counts(tmp_path / "comma.csv").counts
+    assert found.loc["TP53"].tolist() == [3, 4]
+    (tmp_path / "rows.tsv").write_text("sample\tCDK6\tTP53\tGAPDH\n00123\t5\t6\t7\n00124\t5\t8\t7\n")
+    assert read_counts(tmp_path / "rows.tsv").counts.columns.tolist() == ["00123", "00124"]
+
+
+def simulated(kind: str) -> pd.DataFrame:
+    """400 genes of 6 samples as a program gives them."""
+    chance = np.random.default_rng(3)
+    counts = chance.negative_binomial(0.5, 0.0005, (400, 6)).astype(float)
+    length = chance.uniform(300, 9000, 400)[:, None]
+    rate = counts / length
+    tables = {
+        "salmon": np.where(chance.random((400, 6)) < 0.5, counts, counts + chance.random((400, 6)).round(3)),
+        "lengthScaledTPM": rate / rate.sum(axis=0) * 3e7,
+        "TPM": rate / rate.sum(axis=0) * 1e6,
+        "filtered TPM": (rate / rate.sum(axis=0) * 1e6)[:300],
+        "FPKM": rate / counts.sum(axis=0) * 1e9,
+        "normalised": counts / np.array([0.71, 1.32, 0.93, 1.11, 1.57, 0.84]),
+        "CPM": counts / counts.sum(axis=0) * 1e6,
+    }
+    values = tables[kind]
+    return pd.DataFrame(values, index=[f"GENE{k}" for k in range(len(values))], columns=list("abcdef"))
+
+
+@pytest.mark.parametrize("kind", ["salmon", "lengthScaledTPM"])
+def test_estimated_counts_are_taken(tmp_path, kind):
+    table = simulated(kind)
+    if kind == "lengthScaledTPM":  # tximport's, whose samples sum to the reads of each
+        table *= np.linspace(0.8, 1.3, 6)
+    path = write(tmp_path / "counts.tsv", table)
+    assert read_counts(path, kind="estimated").counts.shape == (400, 6)
+
+
+@pytest.mark.parametrize(
+    ("kind", "message"),
+    [
+        ("TPM", "scaled to one total"), ("CPM", "scaled to one total"), ("filtered TPM", r"as of TPM or FPKM. DESeq2 needs raw counts"),
+        ("FPKM", r"as of TPM or FPKM"), ("normalised", r"whole multiples of its smallest, as of counts divided by a size factor"),
+    ],
+)  # fmt: skip
+def test_what_is_no_count_is_refused_as_estimated_too_and_not_recommended(tmp_path, kind, message):
+    path = write(tmp_path / "counts.tsv", simulated(kind))
+    with pytest.raises(CountsError, match=message):
+        read_counts(path, kind="estimated")
+    with pytest.raises(CountsError, match="not whole numbers") as refused:
+        read_counts(path)
+    assert "counts_kind: estimated" not in str(refused.value)
+
+
+def test_the_genomic_data_commons(tmp_path):
+    sheet = ["File ID\tFile Name\tSample ID"]
+    for place, (name, column) in enumerate(COUNTS.items()):
+        rows = pd.DataFrame({
+            "gene_name": COUNTS.index, "gene_type": "x", "unstranded": column.to_numpy(), "stranded_first": 0,
+            "stranded_second": column.to_numpy(), "tpm_unstranded": 1.5,
+        }, index=pd.Index(ENSEMBL, name="gene_id"))  # fmt: skip
+        head = pd.DataFrame({"unstranded": 5, "stranded_first": 5, "stranded_second": 5}, index=pd.Index(["N_unmapped"], name="gene_id"))  # fmt: skip
+        file = tmp_path / f"id{place}" / f"u{place}.rna_seq.augmented_star_gene_counts.tsv"
+        file.parent.mkdir()
+        file.write_text("# gene-model: GENCODE v36\n" + pd.concat([head, rows])[list(rows)].to_csv(sep="\t"))
+        sheet.append(f"id{place}\t{file.name}\t{name}")
+    found = read_counts(tmp_path)
+    assert found.counts.columns.tolist() == [f"u{k}.rna_seq" for k in range(3)]
+    assert "no gdc_sample_sheet*.tsv lies" in found.said[0]
+    (tmp_path / "gdc_sample_sheet.2026-11-01.tsv").write_text("\n".join(sheet) + "\n")
+    same(read_counts(tmp_path, strand="reverse"))
+
+
+def test_a_folder_of_feature_counts_and_one_of_two_columns(tmp_path):
+    for name, column in COUNTS.items():
+        table = pd.DataFrame(
+            {"Chr": "1", "Start": 1, "End": 2, "Strand": "+", "Length": 9, f"/x/{name}.bam": column}
+        )
+        text = "# Program:featureCounts v2.0.3\n" + table.rename_axis("Geneid").to_csv(sep="\t")
+        (tmp_path / "feature").mkdir(exist_ok=True)
+        (tmp_path / "feature" / f"{name}.txt").write_text(text)
+        (tmp_path / "pairs").mkdir(exist_ok=True)
+        column.to_csv(tmp_path / "pairs" / f"{name}.tsv", sep="\t", header=name == "s1")
+    same(read_counts(tmp_path / "feature"))
+    same(read_counts(tmp_path / "pairs"))
+
+
+def test_merged_counts_of_nf_core_are_estimated(tmp_path):
+    table = (COUNTS + 0.5).set_axis(pd.Index(ENSEMBL, name="gene_id"))
+    table.insert(0, "gene_name", COUNTS.index)
+    found = read_counts(write(tmp_path / "salmon.merged.gene_counts.tsv", table))
+    assert found.counts.index.tolist() == list(COUNTS.index)
+    assert "table of nf-core/rnaseq, estimated counts" in found.said

@@ -17,6 +17,7 @@ from faceage_bio.faceage.given import read_face_ages
 from faceage_bio.parse import date_problem, dates_of
 from faceage_bio.plain import read_plain
 from faceage_bio.problems import Problems
+from faceage_bio.results.reasons import in_words
 from faceage_bio.schemas import check_numbers
 from faceage_bio.survival.check import read_people
 from faceage_bio.survival.follow_up import Time, prepare
@@ -201,7 +202,7 @@ def test_a_face_that_is_the_age_has_no_acceleration(tmp_path):
     )  # fmt: skip
     assert done.exit_code == 0
     cox = pd.read_csv(out[0], sep="\t")
-    assert "age_acceleration does not vary" in cox[cox.term == "age_acceleration"].note.iloc[0]
-    compared = pd.read_csv(out[1], sep="\t").groupby("model").note.last()
-    assert compared["two models"] == "not estimated, because face age and chronological age do not differ"
-    assert "follows from" in compared["one model with both"]
+    assert "age_acceleration does not vary" in in_words(cox[cox.term == "age_acceleration"].reason.iloc[0])
+    compared = pd.read_csv(out[1], sep="\t").groupby("model").last()
+    assert "face age and chronological age do not differ" in in_words(compared.reason["two models"])
+    assert "follows from" in in_words(compared.reason["one model with both"])

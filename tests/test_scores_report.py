@@ -73,11 +73,11 @@ def test_the_fixed_cut_is_told_in_a_plain_sentence(tables):
 def test_groups_hazards_and_publication_are_on_the_page(tables):
     page = survival_page(tables, CONFIG, [CARD])
     assert "Hazard ratio against group B" in page
-    assert "from the publication and not from these people" in page
+    assert "<strong>Published values, for comparison</strong>" in page
     assert "862 people" in page
     assert "group C: the value is not in the text" in page
     assert "neither model is part of the other" in page
-    assert "100 paired bootstrap resamples of people, percentile interval, seed 1" in page
+    assert "100 paired bootstrap resamples of participants, percentile interval, seed 1" in page
     assert ">nan<" not in page.lower()
     assert page.count("<summary>TEACHH (FaceAge repository)") >= 1
 
@@ -113,7 +113,7 @@ def test_small_groups_are_on_the_page(tmp_path):
     by_age = {line["group"]: line for line in section(tables)[0]["groups"] if line["version"] == "age"}
     assert by_age["C"]["median"]["n"] == 2
     page = survival_page(tables, CONFIG, [CARD])
-    part = page[page.index("A clinical score") :]
+    part = page[page.index('<h2 id="scores">') :]
     assert f">{by_age['C']['median']['estimate']:.1f} " in part
 
 
@@ -121,9 +121,11 @@ def test_missing_numbers_are_dashes(tables):
     few = {"n": 5, "n_events": 5, "estimate": 5}
     hollow = tables.get("scores", "comparison").copy()
     for column, below in few.items():
-        counts = column != "estimate" or hollow["measure"].str.startswith("people")
+        counts = column != "estimate" or hollow["measure"].isin(
+            ["participants", "difference in participants"]
+        )
         hollow[column] = hollow[column].mask((hollow[column].abs() < below) & counts)
-    hollow.loc[hollow["measure"].str.startswith("people"), "estimate"] = np.nan
+    hollow.loc[hollow["measure"].isin(["participants", "difference in participants"]), "estimate"] = np.nan
     released = replace(tables, by_name=tables.by_name | {("scores", "comparison"): hollow})
     page = survival_page(released, CONFIG, [CARD])
     assert "gave the age point to – instead of – of 160 people (27 gained it and 11 lost it)" in page
@@ -133,7 +135,7 @@ def test_missing_numbers_are_dashes(tables):
 def test_a_cohort_without_the_columns_says_which(tmp_path):
     tables = write_tables(tmp_path, data.people().drop(columns="ecog"))
     page = survival_page(tables, CONFIG, [CARD])
-    assert "TEACHH (publication): not run</strong>, because the clinic table has no ecog." in page
+    assert "TEACHH (publication): not run, because the clinic table has no ecog." in page
     assert scores_section(collect([]), "one", CONFIG) == {"scores": []}
 
 

@@ -139,6 +139,7 @@ def test_run_passes_options_on_to_snakemake(tmp_path):
         "render-association-report",
         "render-survival-report",
         "draw-figures",
+        "write-tables",
         "make-demo-cohorts",
         "fit-demo-model",
         "read-face-ages",

@@ -1,5 +1,9 @@
 """Studies of 2, 12 and 30 participants, without any optional table or column, end in pages and in a bundle."""
 
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -8,7 +12,7 @@ from typer.testing import CliRunner
 
 from faceage_bio.cli.main import app
 from faceage_bio.tables import read_table, read_text_table
-from tests.conftest import snakemake
+from tests.conftest import ROOT
 
 pytestmark = pytest.mark.workflow
 SIZES = {"two": 2, "twelve": 12, "thirty": 30}
@@ -33,8 +37,19 @@ def write_study(folder) -> None:
 
 def test_small_studies_have_exact_pages_and_a_bundle(tmp_path, monkeypatch):
     write_study(tmp_path)
-    run = snakemake(tmp_path, "all", configfile=tmp_path / "config.yaml")
-    assert run.status == 0, run.output[-4000:]
+    command = [
+        sys.executable, "-m", "faceage_bio", "run", "--configfile", "config.yaml", "--config", "report={sections: full}",
+    ]  # fmt: skip
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, env=environment)
+    assert run.returncode == 0, run.stderr[-4000:]
+    results = [line for line in run.stdout.splitlines() if line.startswith("  ")]
+    thirty = read_table(tmp_path / "results/thirty/survival/cox.tsv")
+    row = thirty[(thirty["term"] == "face_age") & (thirty["model"] == "face age + age")].iloc[0]
+    shown = f"adjusted for chronological age: {row['estimate']:.2f} (95% CI {row['ci_lower']:.2f}–{row['ci_upper']:.2f}), p = {row['p_value']:.3f}"
+    assert any(line.startswith("  thirty: ") and f"{shown}, n = 30, {row['n_events']:.0f} events" in line for line in results)  # fmt: skip
+    assert str((tmp_path / "results/reports/survival.html").resolve()) in {line.strip() for line in results}
+    assert "\x1b" not in run.stdout + run.stderr
     for name in ("twelve", "thirty"):
         at_risk = read_table(tmp_path / f"results/{name}/survival/at_risk.tsv")
         assert at_risk["at_risk"].iloc[0] == SIZES[name]

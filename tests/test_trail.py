@@ -2,18 +2,22 @@
 
 import base64
 import gzip
+import io
 import json
+import re
 import shutil
 
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 from typer.testing import CliRunner
 
 from faceage_bio import records
 from faceage_bio.cli.main import app
 from faceage_bio.errors import TableError
 from faceage_bio.report.figure_data import packed
+from faceage_bio.report.figure_files import write_figures
 from faceage_bio.report.pages import survival_page
 from faceage_bio.report.tables import collect
 from faceage_bio.report.trail import File, Trail, read_trail
@@ -164,7 +168,7 @@ def test_a_figures_data_hold_what_it_draws_and_nothing_else():
         _specification(line + alt.Chart(rows).mark_point().encode(x="x:Q", y="y:Q", color="kind:N"))
     )
     body = script.split(">")[1].split("<")[0]
-    assert gzip.decompress(base64.b64decode(body)).decode() == "x\ty\tkind\n1.235\t3\ta\n2\t4\tb\n"
+    assert gzip.decompress(base64.b64decode(body)).decode() == "x\ty\tkind\n1.23456\t3\ta\n2\t4\tb\n"
 
 
 TAKE_ALL = """
@@ -172,14 +176,15 @@ const done = arguments[0], taken = [], names = [];
 URL.createObjectURL = (blob) => { taken.push(blob); return "blob:none"; };
 HTMLAnchorElement.prototype.click = function () { names.push(this.download); };
 (async () => {
-  for (const button of document.querySelectorAll("main button.take")) await button.onclick();
-  done([await Promise.all(taken.map((blob) => blob.text())), names]);
+  for (const button of document.querySelectorAll("main button.take:not(.copy)")) await button.onclick();
+  const read = (blob) => new Promise((told) => { const reader = new FileReader(); reader.onload = () => told(reader.result.split(",")[1]); reader.readAsDataURL(blob); });
+  done([await Promise.all(taken.map((blob) => blob.type === "image/png" ? read(blob) : blob.text())), names]);
 })();
 """
 PARTS = """
 return [...document.querySelectorAll("main figure, main table")].map((part) => {
   const bar = part.tagName === "FIGURE" ? part : (part.closest(".scroll") ?? part).nextElementSibling;
-  return [part.tagName, part.dataset.from ?? "", [...bar.querySelectorAll("button.take")].map((one) => one.textContent)];
+  return [part.tagName, part.dataset.from ?? "", [...bar.querySelectorAll(".take")].map((one) => one.textContent)];
 });
 """
 OPEN_TRAIL = """
@@ -196,15 +201,38 @@ def test_every_figure_and_table_gives_its_data_its_picture_and_its_trail(study, 
     with chromium(tmp_path / "profile") as browser:
         browser.get(page.as_uri())
         for kind, made_from, buttons in browser.execute_script(PARTS):
-            assert buttons == (["TSV", "SVG"] if kind == "FIGURE" else ["TSV"]), made_from
+            kinds = (
+                ["TSV", "SVG", "PDF", "PNG, 300 dpi", "PNG, 600 dpi"] if kind == "FIGURE" else ["Copy", "TSV"]
+            )
+            assert buttons == kinds, made_from
             assert made_from or kind == "TABLE"
         told = browser.execute_script(OPEN_TRAIL)
         assert "fit-survival" in told
         assert "one/survival/follow_up" in told
         assert sha256_of(tables[1])[:12] in told
+        links = browser.execute_script(
+            "return [...document.querySelectorAll('a.take')].map((one) => one.getAttribute('href'))"
+        )
+        files = write_figures([page], tmp_path / "figures")
+        assert links
+        assert set(links) == {
+            path.relative_to(tmp_path).as_posix() for path in files if path.suffix == ".pdf"
+        }
+        browser.set_script_timeout(120)
         texts, names = browser.execute_async_script(TAKE_ALL)
         assert not [entry for entry in browser.get_log("browser") if entry["level"] == "SEVERE"]
     taken = dict(zip(names, texts, strict=True))
+    sizes = {
+        name: Image.open(io.BytesIO(base64.b64decode(text)))
+        for name, text in taken.items()
+        if name.endswith(".png")
+    }
+    assert sizes
+    for name, image in sizes.items():
+        dpi = int(re.search(r"(\d+)dpi", name)[1])
+        assert image.info["dpi"] == pytest.approx((dpi, dpi), abs=0.5)
+        assert image.getpixel((0, 0))[:3] == (255, 255, 255)
+        assert len(image.convert("L").getcolors()) > 5  # something is drawn
     pictures = [text for name, text in taken.items() if name.endswith(".svg")]
     assert pictures
     assert all(text.startswith("<svg") and "currentColor" in text for text in pictures)
@@ -234,11 +262,11 @@ return {
 
 @pytest.mark.workflow
 def test_each_figure_and_table_of_the_demo_goes_back_to_the_tables_that_came_in(demo, tmp_path):
-    for name in ("association", "survival"):
+    assert "Input: clinic of north" in (demo / "results" / "reports" / "index.html").read_text()
+    for name in ("index", "association", "survival", "photos"):
         page = demo / "results" / "reports" / f"{name}.html"
         text = page.read_text()
-        assert "Input: clinic of north" in text
-        assert "every setting told above is what the steps" in text
+        assert "every setting told above is what the steps" in text or name == "index"
         assert page.stat().st_size < 6e6
         with chromium(tmp_path / name) as browser:
             browser.get(page.as_uri())

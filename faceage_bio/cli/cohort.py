@@ -27,6 +27,8 @@ def check_cohorts(
 
     from faceage_bio.cohort.analyses import check_tables
     from faceage_bio.cohort.intake import read_cohorts, write_cohorts
+    from faceage_bio.cohort.names import check_names
+    from faceage_bio.problems import Problems
     from faceage_bio.records import note_input
     from faceage_bio.release.marker import mark_local
 
@@ -36,6 +38,10 @@ def check_cohorts(
                 note_input(f"{key} of {name}", path)
     tables = read_cohorts(json.loads(cohorts), year_days)
     if settings:
+        problems = Problems()
+        for line in check_names(json.loads(cohorts), tables, json.loads(settings), problems):
+            print(line)
+        problems.stop_if_any()
         check_tables(json.loads(cohorts), tables, json.loads(settings))
     mark_local(results)
     write_cohorts(tables, results)

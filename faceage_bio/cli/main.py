@@ -6,6 +6,7 @@ from functools import wraps
 from typing import Annotated
 
 import typer
+from typer.models import CommandInfo
 
 import faceage_bio
 from faceage_bio.cli import (
@@ -35,10 +36,13 @@ from faceage_bio.cli import (
     variants,
     weights,
 )
+from faceage_bio.cli.stages import STAGES
+from faceage_bio.cli.terminal import VerbatimCommand, VerbatimGroup
 from faceage_bio.errors import FaceAgeBioError
 
 app = typer.Typer(
     name="faceage-bio",
+    cls=VerbatimGroup,
     help="How much older does a face look than its owner is, what goes with it, and does it predict survival?\n\n"
     "Start with `faceage-bio init my-study`, edit my-study/config.yaml, then\n"
     "`faceage-bio check --configfile my-study/config.yaml` and\n"
@@ -78,37 +82,42 @@ def _recorded(name: str, step: Callable[..., None]) -> Callable[..., None]:
     return run
 
 
-app.add_typer(study.app)
-app.add_typer(weights.app, name="weights", help="Import, check and show the published FaceAge weights.")
-for room in (
-    cohort,
-    curves,
-    faceage,
-    review,
-    acceleration,
-    phenotype,
-    associations,
-    fairness,
-    single_cell,
-    expression_quality,
-    expression,
-    expression_sensitivity,
-    gene_sets,
-    variants,
-    survival,
-    gene_survival,
-    hazards,
-    added_value,
-    readers,
-    scores,
-    report,
-    release,
-    demo,
-):
-    for command in room.app.registered_commands:
-        name = command.name or command.callback.__name__.replace("_", "-")
-        command.callback = _recorded(name, command.callback)
-    app.add_typer(room.app)
+MODULES = (
+    study, cohort, curves, faceage, review, acceleration, phenotype, associations, fairness, single_cell, expression_quality,
+    expression, expression_sensitivity, gene_sets, variants, survival, gene_survival, hazards, added_value, readers, scores,
+    report, release, demo,
+)  # fmt: skip
+
+
+def _add_commands() -> None:
+    """Add every command under its stage; steps leave a record, the commands that a user starts with do not."""
+    found = {
+        info.name or info.callback.__name__.replace("_", "-"): info
+        for module in MODULES
+        for info in module.app.registered_commands
+    }
+    for stage, names in STAGES.items():
+        for name in names:
+            if name == "weights":
+                words = "Import, check and show the published FaceAge weights."
+                app.add_typer(weights.app, name=name, cls=VerbatimGroup, help=words, rich_help_panel=stage)
+            else:
+                app.add_typer(_one(name, found[name], stage))
+    for info in weights.app.registered_commands:
+        info.cls = VerbatimCommand
+
+
+def _one(name: str, info: CommandInfo, stage: str) -> typer.Typer:
+    """A command alone, since only what is added in turn is listed in turn."""
+    info.cls, info.rich_help_panel = VerbatimCommand, stage
+    if info not in study.app.registered_commands:
+        info.callback = _recorded(name, info.callback)
+    alone = typer.Typer()
+    alone.registered_commands.append(info)
+    return alone
+
+
+_add_commands()
 
 
 def main() -> None:

@@ -20,18 +20,26 @@ def counted(what: str, total: int) -> Iterator[Callable[[int], None]]:
 
 
 def _bar(what: str):
-    from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn
     from rich.progress import TimeRemainingColumn as TimeLeft
     from rich.text import Text
+
+    from faceage_bio.cli.terminal import console
 
     class Speed(ProgressColumn):
         def render(self, task: Task) -> Text:
             speed = task.finished_speed or task.speed
             return Text("" if speed is None else f"{speed:.1f} per second")
 
-    columns = (BarColumn(), MofNCompleteColumn(), TextColumn(what), Speed(), TimeLeft(), TextColumn("left"))
-    return Progress(*columns, console=Console(stderr=True))
+    columns = (
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn(what, markup=False),
+        Speed(),
+        TimeLeft(),
+        TextColumn("left"),
+    )
+    return Progress(*columns, console=console(stderr=True))
 
 
 def _lines(what: str, total: int) -> Callable[[int], None]:

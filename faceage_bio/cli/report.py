@@ -1,4 +1,4 @@
-"""Commands that make the two pages."""
+"""Commands that make the pages, their figures and the tables for authors."""
 
 from pathlib import Path
 from typing import Annotated
@@ -62,19 +62,30 @@ def record_run(
 
 
 @app.command()
-def render_association_report(
+def render_summary(
     tables: Tables, config: Settings, output: Output, model_card: Cards = [], run: Run = None
 ) -> None:
-    """What goes with looking older: one HTML file that needs no network.
+    """Participant flow, key results, figures and checks on two sheets: one HTML file that needs no network.
+
+    Example: faceage-bio render-summary --config "$(cat config.json)" --output index.html results/*/*/*.tsv
+    """
+    _render("index_page", tables, config, output, model_card, run)
+
+
+@app.command()
+def render_association_report(
+    tables: Tables, config: Settings, output: Output, model_card: Cards = []
+) -> None:
+    """Associations with facial age acceleration: one HTML file that needs no network.
 
     Example: faceage-bio render-association-report --config "$(cat config.json)" --output association.html results/*/*/*.tsv
     """
-    _render("association_page", tables, config, output, model_card, run)
+    _render("association_page", tables, config, output, model_card)
 
 
 @app.command()
 def render_photo_report(tables: Tables, config: Settings, output: Output, model_card: Cards = []) -> None:
-    """Which photos could be used and how good they are: one HTML file that needs no network and shows no photo.
+    """Photo quality and exclusions: one HTML file that needs no network and shows no photo.
 
     Example: faceage-bio render-photo-report --config "$(cat config.json)" --output photos.html results/*/faceage/*.tsv
     """
@@ -82,14 +93,12 @@ def render_photo_report(tables: Tables, config: Settings, output: Output, model_
 
 
 @app.command()
-def render_survival_report(
-    tables: Tables, config: Settings, output: Output, model_card: Cards = [], run: Run = None
-) -> None:
-    """Whether looking older predicts death: one HTML file that needs no network.
+def render_survival_report(tables: Tables, config: Settings, output: Output, model_card: Cards = []) -> None:
+    """Face age and overall survival: one HTML file that needs no network.
 
     Example: faceage-bio render-survival-report --config "$(cat config.json)" --output survival.html results/*/*/*.tsv
     """
-    _render("survival_page", tables, config, output, model_card, run)
+    _render("survival_page", tables, config, output, model_card)
 
 
 @app.command()
@@ -97,11 +106,36 @@ def draw_figures(
     pages: Annotated[list[Path], typer.Argument(help="Pages of the report (.html).")],
     output: Annotated[Path, typer.Option(help="The folder of the figures.")],
 ) -> None:
-    """The figures of the pages as SVG files, {room}/{table}/{cohort}-{number}.svg, for slides and Snakemake's report.
+    """The figures of pages as SVG and PDF files, {page}/{room}/{table}/{cohort}-{number}.svg; also of published pages.
 
-    Example: faceage-bio draw-figures --output figures association.html survival.html
+    Example: faceage-bio draw-figures --output figures association.html survival.html photos.html
     """
     from faceage_bio.report.figure_files import write_figures
 
     output.mkdir(parents=True, exist_ok=True)
     print(f"{output}: {len(write_figures(pages, output))} figures")
+
+
+@app.command()
+def write_tables(
+    tables: Tables,
+    config: Settings,
+    ledger: Annotated[list[Path], typer.Option(help="A cohort's ledger.tsv; repeat.")],
+    output: Annotated[Path, typer.Option(help="The folder of the tables.")],
+) -> None:
+    """Tables as a journal prints them (Word, LaTeX, TSV), and lists of photos not used and samples flagged. Exact numbers: internal.
+
+    Table 1, Cox models, group comparisons, prespecified genes and key results; `publish` writes the same from released tables.
+
+    Example: faceage-bio write-tables --config "$(cat config.json)" --ledger results/north/ledger.tsv --output tables results/*/*/*.tsv
+    """
+    import json
+
+    from faceage_bio.records import check_unchanged
+    from faceage_bio.report.table_files import write_tables as write
+    from faceage_bio.report.tables import collect
+    from faceage_bio.tables import read_ledger
+
+    check_unchanged([*tables, *ledger])
+    written = write(collect(tables), [read_ledger(path) for path in ledger], json.loads(config), output)
+    print(f"{output}: {len(written)} files")

@@ -16,12 +16,30 @@ ConfigFile = Annotated[Path, typer.Option("--configfile", help="The study's conf
 
 
 @app.command()
-def init(folder: Annotated[Path, typer.Argument(help="A new folder for the study.")]) -> None:
-    """Write a commented config and example tables for a study of your own.
+def init(
+    folder: Annotated[Path | None, typer.Argument(help="A new folder for the study.")] = None,
+    update: Annotated[
+        Path | None,
+        typer.Option(help="Instead: a config of an earlier version, whose keys get their new names."),
+    ] = None,
+) -> None:
+    """Write a commented config and example tables for a study of your own, or bring an old config up to date.
+
+    With --update the old text stays beside the config as config.yaml.old.
 
     Example: faceage-bio init my-study
     """
     from faceage_bio.cohort.example import write_example
+    from faceage_bio.errors import RunError
+
+    if (folder is None) == (update is None):
+        raise RunError(
+            "init: found neither or both of a folder and --update. Expected one. Give `faceage-bio init my-study` or "
+            "`faceage-bio init --update my-study/config.yaml`."
+        )
+    if update is not None:
+        _update(update)
+        return
 
     for path in write_example(folder):
         print(f"  {path}")
@@ -29,6 +47,19 @@ def init(folder: Annotated[Path, typer.Argument(help="A new folder for the study
     print("  faceage-bio weights fetch                  (it prints where the file faceage_model.h5 lies)")
     print(f"  faceage-bio weights import faceage_model.h5 --output {folder}/model")
     print(f"  faceage-bio check --configfile {folder}/config.yaml")
+
+
+def _update(path: Path) -> None:
+    from faceage_bio.config import rename_keys
+
+    changes, kept = rename_keys(path)
+    if not changes:
+        print(f"{path}: up to date, left as it is")
+        return
+    print(f"{path}: {len(changes)} key(s) renamed; the old text is in {path}.old")
+    print(*(f"  {change}" for change in changes), sep="\n")
+    if not kept:
+        print("Comments are lost, since keys stand several to a line; they are in the old text.")
 
 
 @app.command()
@@ -50,22 +81,24 @@ def check(
     Example: faceage-bio check --configfile my-study/config.yaml
     """
     import pandas as pd
-    from rich.console import Console
     from rich.table import Table
 
+    from faceage_bio.cli import terminal
     from faceage_bio.cohort.analyses import check_tables
     from faceage_bio.cohort.intake import overview, read_cohorts
+    from faceage_bio.cohort.names import check_names
     from faceage_bio.columns import SUBJECT
     from faceage_bio.config import analysis_settings, load_config
     from faceage_bio.errors import CohortError, FaceAgeBioError, RunError, TableError, WeightsError
     from faceage_bio.faceage.given import read_face_ages
     from faceage_bio.faceage.review_tables import read_review
     from faceage_bio.machine import MISSING, OK, Answer
+    from faceage_bio.problems import Problems
     from faceage_bio.readers.stage import check_study
     from faceage_bio.vision.card import read_card
 
     config = load_config(configfile)
-    console = Console()
+    console = terminal.console()
     if config.demo is not None:
         console.print(
             "The cohorts of this config are the demo's: they will be drawn, so there is nothing to check."
@@ -98,8 +131,13 @@ def check(
         for row in rows:
             shown.add_row(*map(str, row.values()))
         console.print(shown)
+        settings = analysis_settings(config.model_dump())
         try:
-            check_tables(cohorts, tables, analysis_settings(config.model_dump()))
+            named = Problems()
+            for line in check_names(cohorts, tables, settings, named):
+                console.print(line, markup=False, highlight=False)
+            named.stop_if_any()
+            check_tables(cohorts, tables, settings)
         except CohortError as error:
             problems.append(error)
         if config.readers.readings:
@@ -203,16 +241,25 @@ def run(
 ) -> None:
     """Run the whole workflow; anything else on the line is passed on to snakemake.
 
+    Shows each finished step with the time that it took, and the last lines of the log of a step that failed; ends with the key
+    results and the pages. Ctrl-C stops it, and the same command goes on from there. With --dry-run, --quiet or --verbose it
+    prints what snakemake prints.
+
     Example: faceage-bio run --configfile my-study/config.yaml --dry-run
     """
-    import subprocess
-    import sys
+    from faceage_bio.cli.workflow_run import run_workflow
 
     snakefile = workflow_folder() / "Snakefile"
     command = [
-        sys.executable, "-m", "snakemake", "--snakefile", str(snakefile), "--configfile", str(configfile), "--cores", cores, *context.args,
-    ]  # fmt: skip
-    raise typer.Exit(subprocess.run(command).returncode)
+        "--snakefile",
+        str(snakefile),
+        "--configfile",
+        str(configfile),
+        "--cores",
+        cores,
+        *context.args,
+    ]
+    raise typer.Exit(run_workflow(command))
 
 
 def workflow_folder() -> Path:

@@ -67,14 +67,15 @@ def verify(
     reference: Annotated[Path, typer.Option(help=".npz with inputs (n, 160, 160, 3) and ages (n,).")],
     tolerance: Annotated[float, typer.Option(help="Largest difference allowed, in years.", min=0)] = 1e-3,
 ) -> None:
-    """Measure the largest difference from reference ages; exit status 1 above the tolerance.
+    """Measure the largest difference from reference ages; exit status 1 above the tolerance. A match is noted in the model's card.
 
     Example: faceage-bio weights verify my-study/model --reference reference.npz --tolerance 0.001
     """
-    from faceage_bio.vision.weights import verify_weights
+    from faceage_bio.vision.weights import note_match, verify_weights
 
     agreement = verify_weights(folder, reference)
     passed = agreement.largest <= tolerance
+    note_match(folder, reference, agreement if passed else None)
     print(
         f"{agreement.n} crops: largest difference {agreement.largest:.2e} years, mean {agreement.mean:.2e}; "
         f"{'within' if passed else 'ABOVE'} the tolerance of {tolerance:g}"

@@ -6,17 +6,12 @@ from dataclasses import dataclass
 import pandas as pd
 
 from faceage_bio.cohort.intake import CohortTables
-from faceage_bio.columns import AGE, COHORT, EVENT, FACE_AGE, FOLLOWUP, SAMPLE, SUBJECT
+from faceage_bio.columns import AGE, COHORT, EVENT, FOLLOWUP, LATER, SAMPLE, SUBJECT
 from faceage_bio.errors import CohortError
 from faceage_bio.problems import Problems
 from faceage_bio.rna.tissues import TISSUE, check_one_tissue, is_of_tissue
 
 LEAST = 0.05  # share of the samples or participants that an analysis must keep
-# columns of the analysis table that later steps make, by how their names begin; ages may come from the photos
-LATER = (
-    AGE, FACE_AGE, "age_", "acceleration_", "face_", "photo_", "n_photos", "valid_age", "low_resolution", "flags",
-    "ended_before_photo",
-)  # fmt: skip
 COLUMNS = [COHORT, "setting", "column", "n", "n_known", "n_complete"]
 
 

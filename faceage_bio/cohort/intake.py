@@ -6,6 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from faceage_bio.cohort.genotypes import read_variant_people
+from faceage_bio.cohort.names import check_declared
 from faceage_bio.cohort.photos import check_subjects_known, read_manifest
 from faceage_bio.cohort.samples import read_samples
 from faceage_bio.cohort.subjects import read_clinic
@@ -85,6 +86,7 @@ def overview(tables: dict[str, CohortTables]) -> list[dict[str, object]]:
 
 
 def _read_cohort(name: str, settings: dict, year_days: float, problems: Problems) -> CohortTables:
+    check_declared(name, settings, problems)
     photos, unlisted = read_manifest(name, settings, problems)
     if settings.get("face_ages") and not settings.get("manifest"):
         photos = _photos_of_face_ages(name, settings, problems)

@@ -1,5 +1,6 @@
 """RNA samples: whose they are, and whether the counts are raw counts."""
 
+import re
 from collections.abc import Collection
 
 import pandas as pd
@@ -119,6 +120,17 @@ def _check_specimens(table: pd.DataFrame, file: str, problems: Problems) -> None
             )
 
 
+def _by_r(samples: list[str], columns: list[str]) -> str:
+    """R writes ``1-A`` as ``X1.A`` in the head of a table."""
+    made = {re.sub(r"^(?=[0-9._])", "X", re.sub(r"[^A-Za-z0-9._]", ".", name)): name for name in samples}
+    both = [f"{made[name]!r} as {name!r}" for name in columns if name in made]
+    return (
+        f" R has written {examples(both)}: read the table with check.names = FALSE, or write the names so in both."
+        if both
+        else ""
+    )
+
+
 def _check_same_names(
     table: pd.DataFrame, names: list[str], file: str, counts: str, problems: Problems
 ) -> None:
@@ -126,7 +138,7 @@ def _check_same_names(
     without_row = sorted(set(names) - set(table[SAMPLE]))
     if without_counts:
         problems.other(
-            f"{file}: {len(without_counts)} sample(s) have no column in {counts}: {examples(without_counts)}. Expected the same names in both; correct them, or leave the rows out."
+            f"{file}: {len(without_counts)} sample(s) have no column in {counts}: {examples(without_counts)}. Expected the same names in both; correct them, or leave the rows out.{_by_r(without_counts, without_row)}"
         )
     if without_row:
         problems.other(

@@ -1,11 +1,10 @@
-"""The bundle that may leave: released tables, and the pages and figures rendered from them. All of it, or nothing."""
+"""The bundle that may leave: released tables, and the pages, figures and tables for authors made from them. All of it, or nothing."""
 
 import json
 import os
 import re
 import shutil
 import tempfile
-import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,14 +18,17 @@ from faceage_bio.release.findings import Finding, listed
 from faceage_bio.release.gate import check_folder
 from faceage_bio.release.known import NOT_OF_PEOPLE, Known
 from faceage_bio.release.rule import release
-from faceage_bio.release.tables import is_count, is_result, never_released
 from faceage_bio.report import pages
 from faceage_bio.report.figure_files import write_figures
-from faceage_bio.report.tables import collect
-from faceage_bio.tables import read_table, sha256_of, write_table
+from faceage_bio.report.sections import runs
+from faceage_bio.report.table_files import rendered
+from faceage_bio.report.tables import ReportTables, collect
+from faceage_bio.results.tables import count_columns, is_declared, key_of, never_released
+from faceage_bio.tables import read_table, sha256_of, write_bytes, write_table, zipped
 
 PAGES = {
-    "association.html": pages.association_page, "survival.html": pages.survival_page, "photos.html": pages.photo_page,
+    "index.html": pages.index_page, "association.html": pages.association_page, "survival.html": pages.survival_page,
+    "photos.html": pages.photo_page,
 }  # fmt: skip
 MANIFEST, ABOUT = "manifest.json", "README.txt"
 DRAWN = re.compile(
@@ -34,7 +36,8 @@ DRAWN = re.compile(
 )  # names in figures, numbered by the renderer through all that it ever drew
 SHARED = """Results of faceage_bio, version {version}.
 
-Pages open in a browser without a network. They are rendered from tables/, which holds every result table that may leave.
+index.html is the summary. Pages open in a browser without a network. They are rendered from the folders in tables/, which hold every result table
+that may leave. The files in tables/ itself are the tables of a paper, made from the same: Word, LaTeX (booktabs) and TSV.
 {rule}
 manifest.json lists per table what was rounded and redacted, and the files with their SHA-256.
 
@@ -117,10 +120,21 @@ def released_config(config: Mapping) -> dict:
 
 def render(folder: Path, config: Mapping, cards: Sequence[dict]) -> dict[str, str]:
     """Every page, from the released tables of a bundle alone."""
-    tables = collect(sorted((folder / "tables").rglob("*.tsv")))
+    tables = released_tables(folder)
     return {
         name: _renumbered(make(tables, config, list(cards), internal=False)) for name, make in PAGES.items()
     }
+
+
+def released_tables(folder: Path) -> ReportTables:
+    """The result tables of a bundle: tables/{cohort}/...; the files in tables/ itself are made from them."""
+    return collect(sorted((folder / "tables").glob("*/**/*.tsv")), released=True)
+
+
+def paper_tables(folder: Path, config: Mapping) -> dict[str, bytes]:
+    """The tables for authors by their place in the bundle, from its released tables alone."""
+    made = rendered(released_tables(folder), config, internal=False)
+    return {f"tables/{name}": content for name, content in made.items()}
 
 
 def _renumbered(page: str) -> str:
@@ -129,13 +143,13 @@ def _renumbered(page: str) -> str:
     return DRAWN.sub(lambda found: numbers.setdefault(found[0], f"{found[1]}{len(numbers) + 1}"), page)
 
 
-def result_tables(results: Path) -> dict[str, pd.DataFrame]:
-    """Every result table of a run by its place.
+def result_tables(results: Path, sections: str) -> dict[str, pd.DataFrame]:
+    """Every result table of a run by its place; under ``core`` none that an earlier run with ``full`` left behind.
 
     Raises
     ------
     PrivacyError
-        A table that is in neither list of `release.tables`.
+        A table that is not in `results.tables`.
     TableError
         A table that is not what its step wrote.
     """
@@ -147,14 +161,15 @@ def result_tables(results: Path) -> dict[str, pd.DataFrame]:
         ):
             continue
         place = inside.with_suffix("").as_posix()
-        if is_result(place):
-            found[place] = path
+        if is_declared(place):
+            if runs(key_of(place), sections):
+                found[place] = path
         elif not never_released(place):
             unknown.append(inside.as_posix())
     if unknown:
         raise PrivacyError(
             f"nothing was published, because {len(unknown)} table(s) are not declared: {', '.join(unknown[:10])}. "
-            "Expected those of the list only. Declare them in faceage_bio/release/tables.py, as result tables or as tables that never leave."
+            "Expected those of the list only. Declare them in faceage_bio/results/tables.py, as result tables or as tables that never leave."
         )
     check_unchanged(found.values())
     return {place: read_table(path) for place, path in found.items()}
@@ -163,15 +178,19 @@ def result_tables(results: Path) -> dict[str, pd.DataFrame]:
 def _write_bundle(results: Path, bundle: Path, config: dict, cards: Sequence[dict], k: int) -> pd.DataFrame:
     """Tables, pages, figures and the manifest into a new folder, unchecked."""
     bundle.mkdir(parents=True)
-    released = release(result_tables(results), k)
+    released = release(result_tables(results, config["report"]["sections"]), k)
     for place, table in released.tables.items():
         whole = {
-            name: table[name].astype("Int64") for name in table if is_count(name) and _is_whole(table[name])
+            name: table[name].astype("Int64")
+            for name in count_columns(key_of(place))
+            if name in table and _is_whole(table[name])
         }
         write_table(table.assign(**whole), bundle / "tables" / f"{place}.tsv")
     for name, page in render(bundle, config, cards).items():
         (bundle / name).write_text(page, encoding="utf-8")
-    write_figures([bundle / name for name in PAGES], bundle / "figures")
+    for name, content in paper_tables(bundle, config).items():
+        write_bytes(content, bundle / name)
+    write_figures([bundle / name for name in PAGES], bundle / "figures", pdf=False)
     rule = RULE.format(k=k) if k > 1 else UNROUNDED
     (bundle / ABOUT).write_text(SHARED.format(version=faceage_bio.__version__, rule=rule), encoding="utf-8")
     files = sorted(path for path in bundle.rglob("*") if path.is_file())
@@ -196,12 +215,17 @@ def _is_whole(column: pd.Series) -> bool:
 
 
 def _not_of_tables(bundle: Path, config: dict, cards: Sequence[dict]) -> list[Finding]:
-    """Pages whose bytes are not those that the bundle's tables give: nothing can hide in a page that is not in a table."""
-    again = render(bundle, config, cards)
+    """Pages and tables for authors whose bytes are not those that the bundle's tables give: nothing can hide there that is not in a table."""
+    pages_again = {name: page.encode() for name, page in render(bundle, config, cards).items()}
+    papers_again = paper_tables(bundle, config)
+    found = {
+        f"tables/{path.name}" for path in (bundle / "tables").iterdir() if path.is_file()
+    } | papers_again.keys()
+    again = {name: pages_again.get(name, papers_again.get(name)) for name in (*pages_again, *sorted(found))}
     return [
         Finding(name, "", "other page", "not what the bundle's tables render to")
-        for name, page in again.items()
-        if (bundle / name).read_text(encoding="utf-8") != page
+        for name, content in again.items()
+        if content is None or not (bundle / name).is_file() or (bundle / name).read_bytes() != content
     ]
 
 
@@ -220,12 +244,8 @@ def _check_target(target: Path) -> None:
 
 def _zipped(bundle: Path, building: Path) -> Path:
     path = building / "bundle.zip"
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as packed:
-        for file in sorted(bundle.rglob("*")):
-            if file.is_file():
-                entry = zipfile.ZipInfo(file.relative_to(bundle).as_posix(), date_time=(1980, 1, 1, 0, 0, 0))
-                entry.external_attr, entry.compress_type = 0o644 << 16, zipfile.ZIP_DEFLATED
-                packed.writestr(entry, file.read_bytes())
+    files = sorted(file for file in bundle.rglob("*") if file.is_file())
+    path.write_bytes(zipped({file.relative_to(bundle).as_posix(): file.read_bytes() for file in files}))
     path.chmod(0o644)
     return path
 

@@ -13,10 +13,12 @@ ADVICE = {
     "user or host": "Take the name of the user or machine out.",
     "date": "Take the date out, or write years of age or of follow-up.",
     "individual rows": "Share a table of groups instead; rows about single people stay in results/.",
+    "internal": "Take the table that `faceage-bio publish` writes, from its released tables.",
     "exact count": "Let `faceage-bio publish` write the table: it rounds counts.",
     "other page": "Let `faceage-bio publish` render the pages from the released tables, and change neither.",
-    "kind of file": "Share .html, .tsv, .svg, .json, .md, .txt or .bib; leave everything else in results/.",
-    "unknown table": "Declare the table in faceage_bio/release/tables.py, as a result table or as one that never leaves.",
+    "kind of file": "Share .html, .tsv, .docx, .tex, .svg, .json, .md, .txt or .bib; leave everything else in results/.",
+    "undeclared": "Declare the column in faceage_bio/results/tables.py, or the word in its list in faceage_bio/results/.",
+    "unknown table": "Declare the table in faceage_bio/results/tables.py, as a result table or as one that never leaves.",
 }
 
 

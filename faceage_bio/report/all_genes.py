@@ -17,10 +17,10 @@ import numpy as np
 import pandas as pd
 from markupsafe import Markup
 
-from faceage_bio.report.formats import number, p_value
+from faceage_bio.report.formats import number, p_scientific
 from faceage_bio.report.tables import ReportTables
 from faceage_bio.report.volcano import volcano
-from faceage_bio.rna.gene_ids import known_genes
+from faceage_bio.rna.gene_ids import ensembl_of
 
 BUDGET = 1_700_000  # bytes that all genes of a page may take together; what else it shows has 4.1 of 6 MB in the demo
 ROWS_SHOWN = 10  # before the reader asks for more, and where scripts are off
@@ -49,6 +49,7 @@ class PageGenes:
 
     ids: dict[str, str]
     n_tables: int
+    released: bool = False
 
     @classmethod
     def of(cls, tables: ReportTables) -> "PageGenes":
@@ -56,13 +57,17 @@ class PageGenes:
         found = [table for room in ("expression", "survival") if len(table := tables.get(room, "genes"))]
         names = set().union(*(table["term"] for table in found))
         given = [table[["term", "gene_id"]].dropna() for table in found if "gene_id" in table]
-        ids = {symbol: gene_id for symbol, gene_id in _known_ids().items() if symbol in names}
+        ids = ensembl_of(names)
         if given:
             pairs = pd.concat(given).drop_duplicates()
             text = pairs["gene_id"].map(lambda one: f"{one:.0f}" if isinstance(one, float) else str(one))
             ids |= text.groupby(pairs["term"]).agg(lambda mine: " ".join(dict.fromkeys(mine))).to_dict()
-        n_tables = sum(len(table[["cohort", "analysis"]].drop_duplicates()) for table in found)
-        return cls({symbol: gene_id for symbol, gene_id in ids.items() if symbol != gene_id}, n_tables)
+        n_tables = sum(len(table[["cohort", "question"]].drop_duplicates()) for table in found)
+        return cls(
+            {symbol: gene_id for symbol, gene_id in ids.items() if symbol != gene_id},
+            n_tables,
+            tables.released,
+        )
 
     @property
     def title(self) -> str:
@@ -126,7 +131,7 @@ def all_genes(
         "names": [column.title for column in columns], "data": packed,
     }  # fmt: skip
     return {
-        "svg": Markup(volcano(drawn, panel, axis, f"Volcano plot: {what}")),
+        "svg": Markup(volcano(drawn, panel, axis, f"Volcano plot: {what}", raster=not page.released)),
         "columns": columns,
         "rows": [[_printed(column, row) for column in columns] for row in rows.head(ROWS_SHOWN).to_dict("records")],
         "n": len(rows),
@@ -135,11 +140,6 @@ def all_genes(
         "id": identifier,
         "spec": Markup(json.dumps(told, ensure_ascii=False).replace("<", "\\u003c")),
     }  # fmt: skip
-
-
-def _known_ids() -> dict[str, str]:
-    known = known_genes()
-    return dict(zip(known["symbol"], known["ensembl_id"], strict=True))
 
 
 def _fitting(rows: pd.DataFrame, columns: Sequence[Column], room: float) -> tuple[pd.DataFrame, str]:
@@ -170,7 +170,7 @@ def _short(value: float, column: Column, drawn: bool) -> float | int | None:
     if value is None or not math.isfinite(value):
         return None
     if drawn or (column.kind == "p" and value < 0.001):
-        return brief(value, p_value if column.kind == "p" else lambda one: number(one, column.digits))
+        return brief(value, p_scientific if column.kind == "p" else lambda one: number(one, column.digits))
     return _plain(round(value, 3 if column.kind == "p" else column.digits))
 
 
@@ -200,7 +200,7 @@ def _printed(column: Column, row: dict) -> dict:
     if column.kind == "panel":
         return cell | {"text": "declared" if first else ""}
     if column.kind == "p":
-        return cell | {"text": p_value(first)}
+        return cell | {"text": p_scientific(first)}
     if column.kind == "estimate":
         cell |= {"low": row[column.keys[1]], "high": row[column.keys[2]]}
     return cell | {"text": number(first, column.digits)}

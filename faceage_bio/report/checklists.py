@@ -1,52 +1,51 @@
-"""STROBE, REMARK and TRIPOD+AI: for each item the places on the page that tell something of it.
+"""STROBE, REMARK and TRIPOD+AI: for each item the places of the report that address it.
 
-Numbers and topics of the items are those of the published lists: STROBE for cohort studies (von Elm and others 2007,
-doi:10.1371/journal.pmed.0040296), REMARK (McShane and others 2005; Altman and others 2012, doi:10.1371/journal.pmed.1001216, table 1)
-and TRIPOD+AI (Collins and others 2024, doi:10.1136/bmj-2023-078378, table 2), as far as published copies could be read: REMARK 14
+Numbers and topics of the items are those of the published lists: STROBE for cohort studies (von Elm et al. 2007,
+doi:10.1371/journal.pmed.0040296), REMARK (McShane et al. 2005; Altman et al. 2012, doi:10.1371/journal.pmed.1001216, table 1)
+and TRIPOD+AI (Collins et al. 2024, doi:10.1136/bmj-2023-078378, table 2), as far as published copies could be read: REMARK 14
 and 16 could not. The words are ours.
 
-A place is known once the page is made: a section by its id, a table or figure by the result table that it was made of. An item
-whose stage did not run has no link; what only the authors can know is left to them.
+An item whose stage did not run has no link; what only the authors can know is left to them.
 """
 
-import re
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 import pandas as pd
 
+from faceage_bio.report.places import place
+from faceage_bio.report.tables import ReportTables
 from faceage_bio.tables import read_table
 
 FOLDER = Path(__file__).parent / "checklists"
 LISTS = {
-    "strobe": ("STROBE, cohort studies", "von Elm and others 2007; item numbers of the statement."),
-    "remark": ("REMARK", "Altman and others 2012; item numbers of the statement."),
-    "tripod_ai": ("TRIPOD+AI", "Collins and others 2024; item numbers of the statement. The age model is only evaluated here."),
+    "strobe": ("STROBE, cohort studies", "von Elm et al. 2007; item numbers of the statement."),
+    "remark": ("REMARK", "Altman et al. 2012; item numbers of the statement."),
+    "tripod_ai": ("TRIPOD+AI", "Collins et al. 2024; item numbers of the statement. The age model is evaluated, not developed, here."),
 }  # fmt: skip
 
-# name of a place: words, and what on a page it is: ids of sections, or result tables
+# name of a place: words, link, and the result tables of which one must have rows (an estimate, where a * stands before)
 PLACES = {
-    "answers": ("answers", "#main"), "methods": ("methods", "#methods"), "limits": ("limits", "#limits"),
-    "origins": ("origins", "#origins"), "software": ("software", "#software"), "governance": ("governance", "#governance"),
-    "flow": ("flow", "#who"), "table-one": ("Table 1", "#table-one", "phenotype/table_one"),
-    "definitions": ("definitions", "#definitions"), "photos": ("certainty of a face age", "faceage/summary"),
-    "summary": ("age acceleration", "acceleration/summary"), "bands": ("face age by age", "acceleration/age_bands"),
-    "reliability": ("reliability", "acceleration/reliability"), "agreement": ("second model", "faceage/agreement"),
-    "phenotypes": ("exposures", "phenotype/phenotypes"), "means": ("groups", "phenotype/means"), "pairs": ("pairs of groups", "phenotype/pairs"),
-    "roles": ("roles of covariates", "phenotype/roles"), "matched": ("matched pairs", "phenotype/matched"),
-    "subgroups": ("subgroups", "phenotype/interactions", "phenotype/subgroups"), "adjustment": ("adjustment sets", "phenotype/adjustments"),
-    "specifications": ("specifications", "phenotype/specifications"), "fairness": ("fairness", "fairness/fairness"),
-    "stress": ("worse photos", "fairness/stress"), "rna-samples": ("RNA samples", "expression/quality"),
-    "gene-sensitivity": ("genes under other models", "expression/sensitivity"),
-    "curves": ("curves", "survival/summary", "survival/kaplan_meier"), "cox": ("Cox models", "survival/cox"),
-    "hazards": ("proportional hazards", "survival/proportional_hazards"), "curve": ("hazard curve", "survival/hazard_curve"),
-    "sites": ("sites", "survival/sites"), "sensitivity": ("other choices", "survival/sensitivity"), "imputed": ("imputation", "survival/imputed"),
-    "subgroup-hazards": ("hazard in subgroups", "survival/subgroups"),
-    "incidence": ("cumulative incidence", "survival/competing_risks"), "added-value": ("added value", "survival/added_value"),
-    "calibration": ("calibration", "survival/calibration"), "decision": ("net benefit", "survival/decision_curve"),
+    "answers": ("key results", "#key-results"), "methods": ("methods", "association.html#methods"), "limits": ("limitations", "#limits"),
+    "origins": ("provenance", "#origins"), "software": ("software", "#software"), "governance": ("governance", "#governance"),
+    "flow": ("flow", place("who"), "ledger/flow"), "table-one": ("Table 1", place("table-one"), "phenotype/table_one"),
+    "definitions": ("definitions", place("definitions"), "acceleration/definitions"), "photos": ("photos", place("reasons"), "faceage/photo_counts"),
+    "summary": ("age acceleration", place("ages"), "acceleration/summary"), "bands": ("face age by age", place("ages"), "acceleration/summary"),
+    "reliability": ("reliability", place("repeats"), "acceleration/reliability"), "agreement": ("second model", place("agreement"), "faceage/agreement"),
+    "phenotypes": ("exposures", place("phenotypes"), "phenotype/phenotypes"), "means": ("groups", place("comparisons"), "phenotype/means"),
+    "pairs": ("pairs of groups", place("comparisons"), "phenotype/pairs"), "roles": ("roles of covariates", place("adjustment"), "phenotype/roles"),
+    "matched": ("matched pairs", place("matched"), "phenotype/matched"), "subgroups": ("subgroups", place("comparisons"), "phenotype/interactions"),
+    "adjustment": ("adjustment sets", place("adjustment"), "phenotype/roles"), "specifications": ("specifications", place("specifications"), "phenotype/specification_summary"),
+    "fairness": ("fairness", place("fairness"), "fairness/fairness"), "stress": ("image degradation", place("stress"), "fairness/stress"),
+    "rna-samples": ("RNA samples", place("rna-samples"), "expression/quality"), "gene-sensitivity": ("genes, sensitivity", place("gene-sensitivity"), "expression/sensitivity"),
+    "curves": ("survival curves", place("curves"), "survival/summary"), "cox": ("Cox models", place("cox"), "survival/cox"),
+    "hazards": ("proportional hazards", place("hazards"), "survival/proportional_hazards"), "curve": ("non-linearity", place("hazard-curve"), "survival/hazard_curve_tests"),
+    "sites": ("sites", place("sites"), "survival/sites"), "sensitivity": ("sensitivity analyses", place("sensitivity"), "survival/sensitivity"),
+    "imputed": ("multiple imputation", place("sensitivity"), "survival/imputed"), "subgroup-hazards": ("subgroups, survival", place("subgroups"), "survival/subgroups"),
+    "incidence": ("cumulative incidence", place("competing-risks"), "*survival/competing_risks"), "added-value": ("added value", place("added-value"), "survival/added_value"),
+    "calibration": ("calibration", place("added-value"), "survival/calibration"), "decision": ("net benefit", place("added-value"), "survival/decision_curve"),
 }  # fmt: skip
-PART = re.compile(r"<(?:table|figure)\b[^>]*?\sdata-from=\"([^\"]*)\"[^>]*>")
 
 
 @dataclass(frozen=True)
@@ -67,26 +66,19 @@ def items_of(name: str) -> pd.DataFrame:
     return read_table(FOLDER / f"{name}.tsv").fillna("").astype(str)
 
 
-def mark_places(page: str) -> tuple[str, dict[str, str]]:
-    """The page with an id at each place that items link to, and the ids by the place's name."""
-    found = {}
-    for name, (_, *wanted) in PLACES.items():
-        for place in wanted:
-            page, anchor = _mark(page, place)
-            if anchor:
-                found[name] = anchor
-                break
-    return page, found
-
-
-def filled(places: dict[str, str]) -> list[dict]:
-    """The lists for the template: title, source, items with the links that this page has."""
+def checklists(tables: ReportTables, governance: bool) -> list[dict]:
+    """The lists for the template: title, source, items with the links of what ran."""
+    known = {
+        name: (link, said)
+        for name, (said, link, *wanted) in PLACES.items()
+        if (name != "governance" or governance) and (not wanted or any(_ran(tables, one) for one in wanted))
+    }
     lists = []
     for name, (title, source) in LISTS.items():
         items = [
             Item(
                 row.number, row.section, row.words,
-                [(places[one], PLACES[one][0]) for one in row.places.split() if one in places],
+                [known[one] for one in row.places.split() if one in known],
                 bool(row.author), row.author,
             )
             for row in items_of(name).itertuples()
@@ -102,19 +94,6 @@ def filled(places: dict[str, str]) -> list[dict]:
     return lists
 
 
-def _mark(page: str, place: str) -> tuple[str, str]:
-    if place.startswith("#"):
-        anchor = place[1:]
-        return page, anchor if f' id="{anchor}"' in page else ""
-    anchor = f"at-{place.replace('/', '-').replace('_', '-')}"
-    wanted = (
-        found for found in PART.finditer(page) if any(one.endswith(f"/{place}") for one in found[1].split())
-    )
-    tag = next(wanted, None)
-    if tag is None:
-        return page, ""
-    known = re.search(r'\sid="([^"]+)"', tag[0])
-    if known:
-        return page, known[1]
-    end = tag.end() - 1
-    return f'{page[:end]} id="{anchor}"{page[end:]}', anchor
+def _ran(tables: ReportTables, wanted: str) -> bool:
+    rows = tables.get(*wanted.removeprefix("*").split("/"))
+    return bool(len(rows) and (not wanted.startswith("*") or rows["estimate"].notna().any()))

@@ -1,27 +1,37 @@
-"""The row of checks on the first screen: each has a colour, a word and a place on the page; what did not run is grey, and stays.
+"""The checks of the summary page: each has a state, a sentence and a place on another page; what did not run is grey, and stays.
 
-Each check is a function of the tables. The limits stand here and are printed on the page (checks.html.j2).
+Each check is a function of the tables. The limits are defined here and printed on the page.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import pandas as pd
 
+from faceage_bio.columns import POOLED
 from faceage_bio.report import words
+from faceage_bio.report.expression_quality import INSEPARABLE
 from faceage_bio.report.fairness import complete
-from faceage_bio.report.formats import count, number, p_value, signed
+from faceage_bio.report.formats import count, interval, number, p_value, signed
+from faceage_bio.report.places import not_run, place
 from faceage_bio.report.tables import ReportTables
+from faceage_bio.results.reasons import decode
 
 OK, LOOK, PROBLEM, NOT_RUN = "ok", "look", "problem", "not run"
 
 SIGNS = {OK: "✓", LOOK: "!", PROBLEM: "✕", NOT_RUN: "–"}
 
+FOLLOWS_AGE = "Face age follows chronological age"
+# least-squares line of face age on age in the released ages of the published model (UTKFace, 2,547 photos), by the correlations of
+# that set: of face age with age 0.90, of the gap with age -0.34; its spread by the mean absolute error of 7.46 years
+RELEASED_SLOPE, RELEASED_SPREAD = 0.85, 8.3
+Z_99 = 2.5758293035489004  # of a two-sided 99% interval
 CORRELATION = (0.1, 0.3)  # of acceleration with age: from here on look, problem
-DEATHS = (10.0, 5.0)  # per term: below, look, problem
+EVENTS = (10.0, 5.0)  # per variable: below, look, problem
 MISSING = (0.05, 0.20)  # share of a column
-OUTSIDE = (0.05, 0.50)  # share of people
-FAIR_YEARS = 5.0  # a difference of mean error at the same age that is a problem
+OUTSIDE = (0.05, 0.50)  # share of participants
+FAIR_YEARS = 5.0  # a difference of mean error or mean absolute error at the same age that is a problem
 FALSE_ALARM = 0.05
 CAMERAS = ("camera", "device", "scanner", "hospital", "centre", "center", "clinic")
 
@@ -41,14 +51,109 @@ class Check:
         return SIGNS[self.state]
 
 
-def all_checks(tables: ReportTables, config: dict) -> list[Check]:
-    """Every check, in the order of the page, whether it ran or not."""
-    return [
-        check(tables, config)
-        for check in (
-            age_dependence, proportional_hazards, events_per_parameter, missing_data, site_and_camera, fairness, validity_range,
-        )
+def all_checks(tables: ReportTables, config: dict, cards: Sequence[dict] = ()) -> list[Check]:
+    """Every check, in the order of the page, whether it ran or not; one that did not leads to the list of what was not run."""
+    found = [
+        follows_age(tables, config),
+        weights(config, cards),
+        *(
+            check(tables, config)
+            for check in (
+                age_dependence, proportional_hazards, events_per_variable, missing_data, site_and_camera, fairness, validity_range,
+            )
+        ),
     ]  # fmt: skip
+    return [replace(one, link=not_run(one.link)) if one.state == NOT_RUN else one for one in found]
+
+
+@dataclass(frozen=True)
+class Correlation:
+    """Of face age with chronological age in a cohort, with its 99% interval, and what the published model would give there."""
+
+    cohort: str
+    r: float
+    lower: float
+    upper: float
+    expected: float
+    error: float  # mean absolute error, years; NaN where unknown
+
+
+def correlations(tables: ReportTables, config: dict) -> list[Correlation]:
+    """Observed and expected correlation of each cohort whose table tells them.
+
+    Expected: slope and residual spread of the released ages of the published model, at the cohort's standard deviation of age.
+    Observed: Pearson's r with Fisher's interval.
+    """
+    found = []
+    for cohort, rows in _rows(tables, "acceleration", "summary", config):
+        own = rows[(rows["term"] == "face_age") & (rows["measure"] == "correlation with age")]
+        spread = _spread_of_age(tables, cohort)
+        if not len(own) or spread is None:
+            continue
+        r, n = float(own["estimate"].iloc[0]), float(own["n"].iloc[0])
+        if not (math.isfinite(r) and n > 3 and abs(r) < 1):
+            continue
+        half = Z_99 / math.sqrt(n - 3)
+        expected = RELEASED_SLOPE * spread / math.hypot(RELEASED_SLOPE * spread, RELEASED_SPREAD)
+        gap = rows[(rows["term"] == "age_gap") & (rows["measure"] == "mean absolute years")]["estimate"]
+        found.append(Correlation(
+            cohort, r, math.tanh(math.atanh(r) - half), math.tanh(math.atanh(r) + half), expected, float(gap.iloc[0]) if len(gap) else math.nan,
+        ))  # fmt: skip
+    return found
+
+
+def _spread_of_age(tables: ReportTables, cohort: str) -> float | None:
+    """Standard deviation of chronological age among the participants with an age acceleration."""
+    rows = tables.get("phenotype", "table_one", cohort)
+    if not len(rows) or "standard_deviation" not in rows:
+        return None
+    mine = rows[
+        (rows["term"] == "chronological_age") & (rows["measure"] == "mean") & (rows["group"] == "all")
+    ]
+    known = mine["standard_deviation"].dropna()
+    return float(known.iloc[0]) if len(known) and known.iloc[0] > 0 else None
+
+
+def cohorts_off_age(tables: ReportTables, config: dict) -> list[str]:
+    """Cohorts whose face ages follow chronological age less than those of the published model would, by the upper 99% bound."""
+    return [one.cohort for one in correlations(tables, config) if one.upper < one.expected]
+
+
+def follows_age(tables: ReportTables, config: dict) -> Check:
+    """Whether face age rises with chronological age as that of the published model does."""
+    found = correlations(tables, config)
+    link = place("ages")
+    if not found:
+        return Check(FOLLOWS_AGE, NOT_RUN, "no cohort has a correlation of face age with age", link)
+    worst = min(found, key=lambda one: one.upper - one.expected)
+    told = f"r {number(worst.r)} (99% CI {interval(worst.lower, worst.upper)}), expected {number(worst.expected)}"
+    if math.isfinite(worst.error):
+        told += f"; MAE {number(worst.error, 1)} y (published 7.5)"
+    if len(found) > 1:
+        told = f"{worst.cohort}: {told}"
+    off = [one.cohort for one in found if one.upper < one.expected]
+    if off and len(found) > 1:
+        told += f". Below expectation in {', '.join(off)}"
+    return Check(FOLLOWS_AGE, PROBLEM if off else OK, told, place("ages", worst.cohort))
+
+
+def weights(config: dict, cards: Sequence[dict]) -> Check:
+    """Whether it is known where the model's weights come from."""
+    name, link = "Origin of the weights", place("model")
+    given = all(cohort.get("face_ages") for cohort in config["cohorts"].values())
+    if given or not cards:
+        return Check(name, NOT_RUN, "face ages were given" if given else "no model card", link)
+    card = cards[0]
+    digest = f"SHA-256 {card['sha256'][:8]}"
+    if card.get("synthetic"):
+        return Check(name, LOOK, f"{card['name']} ({digest})", link)
+    if card.get("kind") != "faceage":
+        return Check(name, LOOK, f"{card['name']}: another model than FaceAge ({digest})", link)
+    matched = card.get("verified")
+    if not matched:
+        return Check(name, LOOK, f"FaceAge layout, origin not verified ({digest}); compare with reference ages: faceage-bio weights verify", link)  # fmt: skip
+    said = f"reference ages of {count(matched['n'])} crops matched within {matched['largest']:.0e} years ({digest})"
+    return Check(name, OK, said, link)
 
 
 def _graded(value: float, limits: tuple[float, float]) -> str:
@@ -64,11 +169,11 @@ def _rows(tables: ReportTables, room: str, name: str, config: dict) -> Iterator[
 
 
 def age_dependence(tables: ReportTables, config: dict) -> Check:
-    """Whether what is called age acceleration still goes with age."""
-    name, link = "Age dependence", "definitions"
+    """Whether age acceleration still depends on age."""
+    name, link = "Age dependence", place("definitions")
     found, gaps = [], []
     for cohort, rows in _rows(tables, "acceleration", "summary", config):
-        known = rows[(rows["measure"] == "correlation with age") & rows["estimate"].notna()].set_index("term")
+        known = rows[(rows["measure"] == "correlation") & rows["estimate"].notna()].set_index("term")
         if "age_acceleration" in known.index:
             found.append(
                 (abs(known.estimate["age_acceleration"]), known.estimate["age_acceleration"], cohort)
@@ -85,12 +190,12 @@ def age_dependence(tables: ReportTables, config: dict) -> Check:
     )
     if gaps:
         raw = max(gaps, key=abs)
-        said += f"; the raw gap: {number(raw)}"
+        said += f"; age gap: {number(raw)}"
     return Check(name, _graded(worst, CORRELATION), said, link)
 
 
 def proportional_hazards(tables: ReportTables, config: dict) -> Check:
-    """Whether hazard ratios of face age hold over the follow-up."""
+    """Whether hazard ratios of face age are constant over the follow-up."""
     name, alpha = "Proportional hazards", config["survival"]["alpha"]
     least, bad, link = [], [], ""
     for cohort, rows in _rows(tables, "survival", "proportional_hazards", config):
@@ -98,43 +203,46 @@ def proportional_hazards(tables: ReportTables, config: dict) -> Check:
         if not len(rows):
             continue
         least.append(rows["p_value"].min())
-        link = link or f"hazards-{cohort}"
+        link = link or place("hazards", cohort)
         if least[-1] < alpha:
             helped = tables.get("survival", "remedies", cohort)
             bad.append((cohort, least[-1], len(helped) and helped["estimate"].notna().any()))
     if not least:
-        return Check(name, NOT_RUN, "no Cox model could be tested", "survival")
+        return Check(name, NOT_RUN, "no Cox model could be tested", place("hazards"))
     if not bad:
-        return Check(name, OK, f"no test with p below {alpha:g} (smallest {p_value(min(least))})", link)
+        return Check(name, OK, f"no test with p < {alpha:g} (smallest p {p_value(min(least))})", link)
     told = ", ".join(f"{cohort} (p {_p(p)})" for cohort, p, _ in bad)
     helped = all(remedy for *_, remedy in bad)
-    after = "remedies are shown" if helped else "and no remedy could be fitted"
+    after = "time-varying models are shown" if helped else "no time-varying model could be fitted"
     return Check(
-        name, LOOK if helped else PROBLEM, f"not proportional in {told}; {after}", f"hazards-{bad[0][0]}"
+        name,
+        LOOK if helped else PROBLEM,
+        f"not proportional in {told}; {after}",
+        place("hazards", bad[0][0]),
     )
 
 
-def events_per_parameter(tables: ReportTables, config: dict) -> Check:
-    """Whether there are enough deaths for the terms of the Cox models."""
-    name = "Deaths per parameter"
+def events_per_variable(tables: ReportTables, config: dict) -> Check:
+    """Whether there are enough events for the variables of the Cox models."""
+    name = "Events per variable"
     found = []
     for cohort, rows in _rows(tables, "survival", "cox", config):
-        mine = rows[(rows["term"] == "face_age") & (rows["model"] != "univariable")]
-        known = mine[mine["events_per_term"].notna()] if "events_per_term" in mine else mine.head(0)
-        found += [(row.events_per_term, row.model, cohort) for row in known.itertuples()]
+        mine = rows[(rows["term"] == "face_age") & (rows["adjustment"] != "unadjusted")]
+        known = mine[mine["events_per_term"].notna()]
+        found += [(row.events_per_term, row.step, cohort) for row in known.itertuples()]
     if not found:
-        return Check(name, NOT_RUN, "no Cox model was fitted", "survival")
-    fewest, model, cohort = min(found)
-    which = "face age + age" if model == "face age + age" else "the largest model"
-    said = f"fewest: {number(fewest, 1)} deaths per term in {which}, {cohort}"
-    headline = min((one[0] for one in found if one[1] == "face age + age"), default=fewest)
-    state = PROBLEM if headline < DEATHS[1] else LOOK if fewest < DEATHS[0] else OK
-    return Check(name, state, said, f"ladder-{cohort}")
+        return Check(name, NOT_RUN, "no Cox model was fitted", place("cox"))
+    fewest, step, cohort = min(found)
+    which = "the age-adjusted model" if step == "+ age" else "the largest model"
+    said = f"at least {number(fewest, 1)} ({which}, {cohort})"
+    headline = min((one[0] for one in found if one[1] == "+ age"), default=fewest)
+    state = PROBLEM if headline < EVENTS[1] else LOOK if fewest < EVENTS[0] else OK
+    return Check(name, state, said, place("cox", cohort))
 
 
 def missing_data(tables: ReportTables, config: dict) -> Check:
-    """How much is missing of what Table 1 tells."""
-    name, link = "Missing data", "table-one"
+    """How much is missing of the variables of Table 1."""
+    name, link = "Missing data", place("table-one")
     found, nowhere = [], set()
     for cohort, rows in _rows(tables, "phenotype", "table_one", config):
         for row in rows[rows["measure"] == "missing"].itertuples():
@@ -160,30 +268,30 @@ def site_and_camera(tables: ReportTables, config: dict) -> Check:
     """Whether sites (and cameras, where a column tells them) differ in age acceleration, in the hazard ratio or in their batches."""
     name = "Site and camera"
     columns = [column for column in ("site", *CAMERAS) if column in config["phenotype"]["factors"]]
-    said, found, link = [], [], "comparisons"
+    said, found, link = [], [], place("comparisons")
     tests = tables.get("phenotype", "tests")
     if len(tests):
         mine = tests[
-            tests["term"].isin(columns) & tests["adjustment"].str.startswith("age") & tests["p_value"].notna()
+            tests["term"].isin(columns) & (tests["adjustment"] != "unadjusted") & tests["p_value"].notna()
         ]
         found += [
-            (row.p_value, f"age acceleration by {row.term} in {row.cohort}", "comparisons")
+            (row.p_value, f"age acceleration by {row.term} in {row.cohort}", place("comparisons"))
             for row in mine.itertuples()
         ]
     for cohort, rows in _rows(tables, "survival", "sites", config):
         mine = rows[
-            rows["measure"].str.startswith("interaction")
+            (rows["measure"] == "interaction chi-square")
             & rows["p_value"].notna()
             & (rows["step"] == "+ age")
         ]
         found += [
-            (p, f"hazard ratio by {config['survival']['panel_by']} in {cohort}", f"sites-{cohort}")
+            (p, f"hazard ratio by {config['survival']['panel_by']} in {cohort}", place("sites", cohort))
             for p in mine["p_value"]
         ]
     stuck = [
         cohort
         for cohort, rows in _rows(tables, "expression", "confounding", config)
-        if rows["note"].str.contains("cannot be told apart").any()
+        if any(one.code == INSEPARABLE for cell in rows["reason"] for one in decode(cell))
     ]
     if not found and not stuck:
         return Check(name, NOT_RUN, "no column of sites or cameras could be tested", link)
@@ -192,65 +300,69 @@ def site_and_camera(tables: ReportTables, config: dict) -> Check:
         said.append("differs: " + ", ".join(f"{what} (p {_p(p)})" for p, what, _ in sorted(differ)[:2]))
         link = min(differ)[2]
     elif found:
-        said.append(f"no difference seen (smallest p {p_value(min(found)[0])})")
+        said.append(f"no difference (smallest p {p_value(min(found)[0])})")
         link = min(found)[2]
     if stuck:
-        said.append(f"RNA batch and age acceleration cannot be told apart in {', '.join(stuck)}")
+        said.append(f"RNA batch and age acceleration are confounded in {', '.join(stuck)}")
     if not set(columns) & set(CAMERAS):
         said.append("camera: not recorded")
     return Check(name, PROBLEM if stuck else LOOK if differ else OK, "; ".join(said), link)
 
 
+FAIR = {
+    "difference in mean error": "bias", "difference in mean absolute error": "MAE", "ratio of standard deviations": "spread",
+}  # fmt: skip
+
+
 def fairness(tables: ReportTables, config: dict) -> Check:
-    """Whether the error of face age differs between groups of people of the same age."""
-    name, link = "Fairness", "fairness"
+    """Whether bias, mean absolute error or spread of face age differ between subgroups of the same age."""
+    name, link = "Fairness", place("fairness")
     rows = tables.get("fairness", "fairness")
     if not len(rows):
-        return Check(name, NOT_RUN, "no groups were compared", link)
+        return Check(name, NOT_RUN, "no subgroups were compared", link)
     rows = complete(rows)
     rows = rows[
-        (rows["analysis"] == "differences") & (rows["measure"] == "difference of mean error, years")
-        & (rows["within"] == "") & (rows["factor"] != "age band") & rows["p_value"].notna()
-        & ~rows["note"].str.startswith("do not")
+        (rows["question"] == "differences") & rows["measure"].isin(FAIR) & (rows["within"] == "") & (rows["factor"] != "age band")
+        & rows["q_value"].notna() & rows["estimate"].notna() & ~rows["sparse"]
     ]  # fmt: skip
     if not len(rows):
-        return Check(name, NOT_RUN, "no groups were large enough to compare", link)
-    differ = rows[rows["p_value"] < FALSE_ALARM]
-    most = (
-        (differ if len(differ) else rows)
-        .assign(size=lambda t: t["estimate"].abs())
-        .sort_values("size")
-        .iloc[-1]
-    )
-    what = f"{most['factor']}, {most['group']} ({most['cohort']}): {signed(most['estimate'])} years at the same age"
+        return Check(name, NOT_RUN, "no subgroups were large enough to compare", link)
+    differ = rows[rows["q_value"] < FALSE_ALARM]
+    years = differ[differ["unit"] == "years"]["estimate"].abs()
+    most = _largest(differ if len(differ) else rows)
     if not len(differ):
-        return Check(name, OK, f"no difference beyond chance; largest: {what}", link)
-    return Check(
-        name,
-        PROBLEM if most["size"] >= FAIR_YEARS else LOOK,
-        f"faces judged unequally: {what}, p {_p(most['p_value'])}",
-        link,
-    )
+        return Check(name, OK, f"no difference with q < {FALSE_ALARM:g}; largest: {_difference(most)}", link)
+    state = PROBLEM if len(years) and years.max() >= FAIR_YEARS else LOOK
+    return Check(name, state, f"largest difference: {_difference(most)}, q {p_value(most['q_value'])}", link)
+
+
+def _largest(rows: pd.DataFrame) -> pd.Series:
+    """The largest difference in years; where there is none, the ratio furthest from 1."""
+    years = rows[rows["unit"] == "years"]
+    if len(years):
+        return years.loc[years["estimate"].abs().idxmax()]
+    ratios = rows[rows["estimate"] > 0]
+    return ratios.loc[ratios["estimate"].map(math.log).abs().idxmax()]
+
+
+def _difference(row: pd.Series) -> str:
+    where = "all cohorts" if row["cohort"] == POOLED else row["cohort"]
+    size = f"{signed(row['estimate'])} y" if row["unit"] == "years" else f"ratio {number(row['estimate'])}"
+    return f"{FAIR[row['measure']]} {size} at the same age ({row['factor']}: {row['group']}, {where})"
 
 
 def validity_range(tables: ReportTables, config: dict) -> Check:
-    """How many people are of ages in which the model was tested."""
-    name, link = "Validity range", "definitions"
+    """How many participants are of ages in which the model was tested."""
+    name, link = "Validity range", place("definitions")
     low, high = config["acceleration"]["valid_ages"]
-    label = f"ages {low:g} to {high:g}"
     inside = everybody = 0.0
     least: tuple[float, str] | None = None
     for cohort, rows in _rows(tables, "acceleration", "sensitivity", config):
-        n = rows.groupby("adjustment", sort=False)["n"].max()
-        if (
-            "everybody" not in n.index
-            or label not in n.index
-            or n.isna()[["everybody", label]].any()
-            or not n["everybody"]
-        ):
+        n = rows.groupby("excluded")["n"].max().reindex(["none", "ages"])
+        if n.isna().any() or not n["none"]:
             continue
-        inside, everybody = inside + n[label], everybody + n["everybody"]
-        share = n[label] / n["everybody"]
+        inside, everybody = inside + n["ages"], everybody + n["none"]
+        share = n["ages"] / n["none"]
         least = min(least, (share, cohort)) if least else (share, cohort)
     if least is None or not everybody:
         return Check(
@@ -259,9 +371,9 @@ def validity_range(tables: ReportTables, config: dict) -> Check:
             "ages were not compared with those of the model's test",
             link,
         )
-    said = f"{100 * inside / everybody:.0f} % of people are of the ages tested ({low:g} to {high:g})"
+    said = f"{100 * inside / everybody:.0f}% of participants within the ages tested ({low:g}–{high:g} years)"
     if len(config["cohorts"]) > 1:
-        said += f"; fewest in {least[1]} ({100 * least[0]:.0f} %)"
+        said += f"; fewest in {least[1]} ({100 * least[0]:.0f}%)"
     return Check(name, _graded(1 - least[0], OUTSIDE), said, link)
 
 
@@ -271,11 +383,13 @@ def _p(value: float) -> str:
 
 
 LIMITS: tuple[tuple[str, str], ...] = (
-    ("Age dependence", f"look from a correlation with age of {CORRELATION[0]:g}, problem from {CORRELATION[1]:g}"),
-    ("Proportional hazards", "look where a test of face age or of the whole model has p below the setting survival.alpha, problem where no remedy could be fitted"),
-    ("Deaths per parameter", f"look below {DEATHS[0]:g} in any model, problem below {DEATHS[1]:g} in that of face age and age"),
-    ("Missing data", f"look from {100 * MISSING[0]:g} % of any column of Table 1, problem from {100 * MISSING[1]:g} %"),
-    ("Site and camera", f"look at p below {FALSE_ALARM:g} of any test between sites, problem where RNA batch and age acceleration cannot be told apart"),
-    ("Fairness", f"look at p below {FALSE_ALARM:g} of a difference of mean error at the same age, problem from {FAIR_YEARS:g} years on"),
-    ("Validity range", f"look from {100 * OUTSIDE[0]:g} % of a cohort outside of the ages tested, problem from {100 * OUTSIDE[1]:g} %"),
+    (FOLLOWS_AGE, f"red if the upper 99% bound of r is below that expected from the released ages of FaceAge (slope {RELEASED_SLOPE:g}, residual SD {RELEASED_SPREAD:g} years) at the SD of age of the cohort"),
+    ("Origin of the weights", "amber until reference ages were matched"),
+    ("Age dependence", f"amber from a correlation with age of {CORRELATION[0]:g}, red from {CORRELATION[1]:g}"),
+    ("Proportional hazards", "amber if a test of face age or of the whole model has p < survival.alpha, red if no time-varying model could be fitted"),
+    ("Events per variable", f"amber below {EVENTS[0]:g} in any model, red below {EVENTS[1]:g} in the age-adjusted model"),
+    ("Missing data", f"amber from {100 * MISSING[0]:g}% of any variable of Table 1, red from {100 * MISSING[1]:g}%"),
+    ("Site and camera", f"amber at p < {FALSE_ALARM:g} of any test between sites, red if RNA batch and age acceleration are confounded"),
+    ("Fairness", f"amber at q < {FALSE_ALARM:g} of a difference in bias, MAE or spread at the same age, red from {FAIR_YEARS:g} years"),
+    ("Validity range", f"amber from {100 * OUTSIDE[0]:g}% of a cohort outside the ages tested, red from {100 * OUTSIDE[1]:g}%"),
 )  # fmt: skip

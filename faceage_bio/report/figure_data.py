@@ -28,13 +28,13 @@ def packed(specification: dict) -> Markup:
 
 
 def packed_rows(table: pd.DataFrame) -> Markup:
-    """The same of a table: TSV with four digits, gzip, base64, in a script element that nothing runs."""
+    """The same of a table: TSV with six digits, gzip, base64, in a script element that nothing runs."""
     table = table.dropna(axis=1, how="all")
     if not 0 < len(table) <= MOST_ROWS:
         return Markup("")
     stream = io.BytesIO()
     with gzip.GzipFile(fileobj=stream, mode="wb", mtime=0) as writer:
-        writer.write(table.to_csv(sep="\t", index=False, lineterminator="\n", float_format="%.4g").encode())
+        writer.write(table.to_csv(sep="\t", index=False, lineterminator="\n", float_format="%.6g").encode())
     text = base64.b64encode(stream.getvalue()).decode()
     return Markup(f'<script type="application/gzip" class="data">{text}</script>')
 

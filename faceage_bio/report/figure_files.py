@@ -1,18 +1,18 @@
-"""The figures of the pages as files: the same plots, for slides and for Snakemake's own report."""
+"""The figures of the pages as files, SVG and PDF: for papers, slides and Snakemake's own report."""
 
 import html
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from faceage_bio.tables import write_text
+from faceage_bio.tables import atomic_path, write_text
 
 FIGURE = re.compile(r"<figure([^>]*)>(.*?)</figure>", flags=re.DOTALL)
 PICTURE = re.compile(r"<svg\b.*?</svg>", flags=re.DOTALL)
 CAPTION = re.compile(r"<figcaption>(.*?)</figcaption>", flags=re.DOTALL)
 ORIGIN = re.compile(r'data-from="(\w+)/(\w+)/(\w+)')
-CLIP = re.compile(r"clip\d+")  # numbered through by the renderer, otherwise on each page
 INK, PAPER = "#1c2430", "#ffffff"
 
 
@@ -52,19 +52,32 @@ def standalone(figure: Figure) -> str:
     return re.sub(r"var\(--\w+, ?(#\w+)\)", r"\1", picture) + "\n"
 
 
-def write_figures(pages: Sequence[Path], folder: Path) -> list[Path]:
-    """Write each figure of the pages once, as ``room/table/cohort-1.svg``, ``-2`` and so on in the order of the pages."""
-    written: dict[str, Path] = {}
-    counted: dict[tuple[str, str, str], int] = {}
+def write_figures(pages: Sequence[Path], folder: Path, pdf: bool = True) -> list[Path]:
+    """Write each figure of the pages as ``page/room/table/cohort-1.svg``, ``-2`` and so on, in the order of its page.
+
+    Parameters
+    ----------
+    pdf : a PDF of each besides, with its fonts embedded; the page links it by the same name (downloads.js)
+    """
+    written = []
     for page in pages:
+        counted: Counter[tuple[str, str, str]] = Counter()
         for figure in figures_of(page.read_text(encoding="utf-8")):
-            picture = standalone(figure)
-            drawn = CLIP.sub("clip", picture)
-            if drawn in written:
-                continue
             place = (figure.room, figure.table, figure.cohort)
-            counted[place] = counted.get(place, 0) + 1
-            path = folder / figure.room / figure.table / f"{figure.cohort}-{counted[place]}.svg"
-            write_text(picture, path)
-            written[drawn] = path
-    return list(written.values())
+            counted[place] += 1
+            path = folder / page.stem / figure.room / figure.table / f"{figure.cohort}-{counted[place]}.svg"
+            write_text(standalone(figure), path)
+            written.append(path)
+            if pdf:
+                written.append(_pdf(path))
+    return written
+
+
+def _pdf(path: Path) -> Path:
+    """The same figure as a PDF alongside."""
+    import vl_convert
+
+    to = path.with_suffix(".pdf")
+    with atomic_path(to) as temporary:
+        temporary.write_bytes(vl_convert.svg_to_pdf(path.read_text(encoding="utf-8")))
+    return to

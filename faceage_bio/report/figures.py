@@ -1,11 +1,27 @@
 """Figures as SVG that prints well and follows the page's light or dark colours."""
 
 import json
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
-from faceage_bio.report.figure_data import packed
+from faceage_bio.report.figure_data import packed, packed_rows
+from faceage_bio.report.formats import count, p_value, with_ci
+from faceage_bio.report.plot import (
+    WIDTH,
+    Scale,
+    inner_ticks,
+    legend,
+    line,
+    shortened,
+    svg,
+    text,
+    text_width,
+    x_axis,
+)
 from faceage_bio.report.svg import FONT, lighter
 
 INK = "#010203"  # replaced by the page's own text colour
@@ -14,9 +30,9 @@ BLUE, ORANGE, GREEN, PURPLE = (
     "#D55E00",
     "#009E73",
     "#CC79A7",
-)  # Okabe and Ito, told apart by everybody
+)  # Okabe and Ito, told apart with any colour vision
 CURVES = [BLUE, GREEN, ORANGE, PURPLE, "#E69F00", "#56B4E9"]  # the paler ones only where six are needed
-RAW_AND_ADJUSTED = [("raw age gap", "#8a8f98"), ("age held constant", BLUE)]
+RAW_AND_ADJUSTED = [("unadjusted", "#8a8f98"), ("adjusted for age", BLUE)]
 
 
 def to_svg(chart, label: str) -> str:
@@ -26,9 +42,10 @@ def to_svg(chart, label: str) -> str:
     specification = _specification(chart)
     svg = lighter(vl_convert.vegalite_to_svg(specification)).replace(INK, "currentColor")
     start = svg.index("<svg") + 4
-    return f'{svg[:start]} role="img" aria-label="{_escape(label)}"{svg[start:]}{packed(specification)}'
+    return f'{svg[:start]} class="plot" role="img" aria-label="{_escape(label)}"{svg[start:]}{packed(specification)}'
 
 
+INNER = WIDTH - 130  # of a plot with its axis of heights in a figure as wide as its column
 LETTERS = {"labelColor": INK, "titleColor": INK, "labelFontSize": 12, "titleFontSize": 12}
 CONFIG = {
     "background": "transparent",
@@ -41,6 +58,7 @@ CONFIG = {
         "gridColor": "#8888884d",
         "titleFontWeight": 500,
         "labelSeparation": 5,
+        "tickCount": 7,
     },
     "view": {"stroke": None, "continuousWidth": 300, "continuousHeight": 300},
     "legend": LETTERS | {"orient": "top", "labelLimit": 300, "columnPadding": 24},
@@ -95,8 +113,14 @@ def _escape(text: str) -> str:
     return escape(text, quote=True)
 
 
+def adjusted(table: pd.DataFrame) -> pd.Series:
+    """Of `RAW_AND_ADJUSTED`, the name that each result row has."""
+    names = [name for name, _ in RAW_AND_ADJUSTED]
+    return (table["adjustment"] == "unadjusted").map({True: names[0], False: names[1]})
+
+
 def age_bands(table: pd.DataFrame) -> str:
-    """Mean face age and its middle half by decade of age, one colour per cohort, against the line of equal ages."""
+    """Mean face age and its IQR by decade of age, one colour per cohort, with the line of identity."""
     import altair as alt
 
     shown = table.dropna(subset=["age_mean", "face_age_mean"])
@@ -120,8 +144,8 @@ def age_bands(table: pd.DataFrame) -> str:
         halves.mark_rule(strokeWidth=6, opacity=0.3).encode(y="face_age_q25:Q", y2="face_age_q75:Q"),
         base.mark_line(strokeWidth=1.5).encode(y="face_age_mean:Q"),
         base.mark_point(filled=True, size=60, opacity=1).encode(y="face_age_mean:Q"),
-    ).properties(width=560, height=300)
-    return to_svg(chart, "Mean face age by chronological age for each cohort, with the line of equal ages")
+    ).properties(width=INNER, height=360)
+    return to_svg(chart, "Mean face age by chronological age in each cohort, with the line of identity")
 
 
 def agreement(bands: pd.DataFrame, rows: pd.DataFrame) -> str:
@@ -137,13 +161,13 @@ def agreement(bands: pd.DataFrame, rows: pd.DataFrame) -> str:
 
 
 def _agreement_of(alt, term: str, bands: pd.DataFrame, rows: pd.DataFrame):
-    kinds = {"bias": "bias", "lower limit": "limits of agreement", "upper limit": "limits of agreement"}
+    limits = "limits of agreement"
+    kinds = {"bias": "bias", "lower limit of agreement": limits, "upper limit of agreement": limits}
     lines = pd.DataFrame(
         [
-            {"y": row.estimate, "low": row.ci_lower, "high": row.ci_upper, "kind": kind}
+            {"y": row.estimate, "low": row.ci_lower, "high": row.ci_upper, "kind": kinds[row.measure]}
             for row in rows.itertuples()
-            for start, kind in kinds.items()
-            if row.measure.startswith(start)
+            if row.measure in kinds
         ],
         columns=["y", "low", "high", "kind"],
     )
@@ -160,42 +184,206 @@ def _agreement_of(alt, term: str, bands: pd.DataFrame, rows: pd.DataFrame):
         alt.Chart(lines).mark_rule(strokeWidth=2).encode(y="y:Q", color=colour),
         points.mark_point(filled=True, size=60, color=INK, opacity=1),
         numbered.mark_text(dy=-12, color=INK, fontSize=11).encode(text="n:Q"),
-    ).properties(width=560, height=240, title=term)
+    ).properties(width=INNER, height=260, title=term)
 
 
 def forest(
     table: pd.DataFrame,
     label: str,
     colour: str,
-    colours: list[tuple[str, str]],
+    colours: Sequence[tuple[str, str]],
     reference: float,
     title: str,
+    *,
     logarithmic: bool = False,
-    label_limit: int = 320,
+    section: str | None = None,
+    further: tuple[str, str] | None = None,
+    digits: int = 2,
+    p: Callable[[float], str] = p_value,
+    italic: bool = False,
+    width: float = WIDTH,
 ) -> str:
-    """Estimates with intervals, one line per ``label``; ``colour`` tells rows of one line apart."""
-    import altair as alt
+    """Estimates with 95% CIs, one line each, and n, events, estimate and p as columns of text.
 
-    shown = table[table.estimate.notna()]
-    order = list(dict.fromkeys(shown[label]))
-    names = [name for name, _ in colours]
-    scale = alt.Scale(type="log" if logarithmic else "linear", zero=False, nice=not logarithmic)
-    base = alt.Chart(shown).encode(
-        y=alt.Y(f"{label}:N", sort=order, title=None, axis=alt.Axis(labelLimit=label_limit, grid=False)),
-        yOffset=alt.YOffset(f"{colour}:N", sort=names, scale=alt.Scale(paddingOuter=0.35)),
-        color=alt.Color(
-            f"{colour}:N",
-            title=None,
-            sort=names,
-            scale=alt.Scale(domain=names, range=[c for _, c in colours]),
-        ),
+    A CI that leaves the frame ends in an arrow, so that one imprecise estimate does not flatten the others.
+
+    Parameters
+    ----------
+    table : DataFrame
+        estimate, and where they are known ci_lower, ci_upper, p_value, q_value, n, n_events; rows without an estimate are
+        excluded. Lines stand in its order.
+    label, colour : columns that name a line, and that tell lines of one name apart (values: first of each of ``colours``)
+    reference : value of no association
+    title : of the axis
+    section : column whose values head groups of lines
+    further : column of text that stands on the right, and its head
+    digits, p : how estimates and p-values are written
+    italic : names are gene symbols
+    width : of the figure; below 700 without n and events
+    """
+    shown = table[table["estimate"].notna()].reset_index(drop=True)
+    rows = _lines(shown, label, colour, section, colours)
+    columns = _columns(
+        shown, "HR" if title.startswith("Hazard ratio") else "Estimate", digits, p, further, width
     )
-    line = alt.Chart(pd.DataFrame({"x": [reference]})).mark_rule(color=INK, opacity=0.6).encode(x="x:Q")
-    chart = alt.layer(
-        line,
-        base.mark_rule(strokeWidth=2).encode(
-            x=alt.X("ci_lower:Q", title=title, scale=scale), x2="ci_upper:Q"
-        ),
-        base.mark_point(filled=True, size=55, opacity=1).encode(x="estimate:Q"),
-    ).properties(width=400, height=max(70, 30 * len(order)))
-    return to_svg(chart, f"Estimates and 95 % intervals: {title}")
+    names = max([text_width(one.name) for one in rows if one.name] + [60]) * (1.06 if italic else 1)
+    left = min(names + 22, 0.46 * width)
+    before, after = [[one for one in columns if one.before is side] for side in (True, False)]
+    start = left + sum(one.width for one in before) + 16
+    end = width - sum(one.width for one in after) - 16
+    across = Scale(*_frame(shown, reference, logarithmic), start, end, logarithmic)
+    parts, top = [], 12.0
+    kinds = [(name, shade) for name, shade in colours if (shown[colour] == name).any()]
+    if len(kinds) > 1:
+        marks = [
+            (f'<path d="M-9 0h18" stroke="{shade}" stroke-width="2"/>{_box(0, 0, shade)}', name)
+            for name, shade in kinds
+        ]
+        drawn, high = legend(marks, 2, top, width)
+        parts.append(drawn)
+        top += high + 4
+    places, x = {}, left
+    for one in columns:
+        x = x if one.before else max(x, end + 16)
+        x += one.width
+        places[one.head] = x
+        parts.append(text(x, top + 4, one.head, "end", bold=True))
+    top += 14
+    first, shaded = top, False
+    for row in rows:
+        top += row.gap
+        if row.number is None:
+            parts.append(text(2, top + 14, row.name, bold=True))
+        else:
+            one, middle = shown.loc[row.number], top + 10
+            if row.name:
+                shaded = not shaded
+            if shaded:
+                parts.insert(
+                    0,
+                    f'<path d="M0 {top - row.gap / 2:g}h{width:g}v{ROW + row.gap / 2 + row.below:g}h-{width:g}z" fill="currentColor" opacity=".05"/>',
+                )
+            if row.name:
+                parts.append(text(2, middle + 4, shortened(row.name, left - 12), italic=italic))
+            parts.append(_interval(one, across, middle, dict(colours)[one[colour]]))
+            parts += [
+                text(places[column.head], middle + 4, column.cells[row.number], "end") for column in columns
+            ]
+        top += ROW
+    bottom = top + 6
+    marked = inner_ticks(across.low, across.high, logarithmic)
+    rule = line(f"M{across(reference):.1f} {first:g}V{bottom:g}", opacity=0.6)
+    parts = [rule, *parts, x_axis(across, marked, bottom, title)]
+    told = [
+        name
+        for name in (
+            section,
+            label,
+            colour,
+            "n",
+            "n_events",
+            "estimate",
+            "ci_lower",
+            "ci_upper",
+            "p_value",
+            "q_value",
+        )
+        if name in shown
+    ]
+    figure = svg(f"Estimates with 95% CIs: {title}", width, bottom + 46, parts)
+    return f"{figure}{packed_rows(shown[told])}"
+
+
+ROW = 20  # units between lines
+
+
+@dataclass(frozen=True)
+class _Row:
+    """A line of a forest: the place of its estimate in the table (none: a heading), and the room above and below it."""
+
+    name: str
+    number: int | None
+    gap: float
+    below: float = 0
+
+
+@dataclass(frozen=True)
+class _Column:
+    """Texts that stand right-aligned before or after the estimates."""
+
+    head: str
+    cells: list[str]
+    before: bool = False
+
+    @property
+    def width(self) -> float:
+        return max(map(text_width, [self.head + " ", *self.cells])) + 18
+
+
+def _lines(shown: pd.DataFrame, label: str, colour: str, section: str | None, colours: Sequence[tuple[str, str]]) -> list[_Row]:  # fmt: skip
+    """Sections, names and colours in order; a name stands at the first of its lines."""
+    rank = {name: place for place, (name, _) in enumerate(colours)}
+    several = shown[colour].nunique() > 1
+    rows: list[_Row] = []
+    for head, part in shown.groupby(section, sort=False) if section else [("", shown)]:
+        if head:
+            rows.append(_Row(str(head), None, 6 if rows else 0))
+        for name, lines in part.groupby(label, sort=False):
+            numbers = lines.index[lines[colour].map(rank).argsort(kind="stable")]
+            room = 6 if several and rows else 0
+            last = len(numbers) - 1
+            rows += [
+                _Row("" if k else str(name), number, 0 if k else room, 3 if several and k == last else 0)
+                for k, number in enumerate(numbers)
+            ]
+    return rows
+
+
+def _columns(shown: pd.DataFrame, measure: str, digits: int, p: Callable, further: tuple[str, str] | None, width: float) -> list[_Column]:  # fmt: skip
+    """The columns of text that hold anything."""
+
+    def given(name: str) -> pd.Series:
+        return shown[name] if name in shown else pd.Series(np.nan, index=shown.index)
+
+    counted = [("n", "n"), ("Events", "n_events")] if width >= 700 else []
+    columns = [_Column(head, [count(n) for n in given(name)], True) for head, name in counted if given(name).notna().any()]  # fmt: skip
+    both = zip(shown["estimate"], given("ci_lower"), given("ci_upper"), strict=True)
+    columns.append(_Column(f"{measure} (95% CI)", [with_ci(*one, digits) for one in both]))
+    tests = [("p", "p_value"), ("q", "q_value")]
+    columns += [_Column(head, [p(one) for one in given(name)]) for head, name in tests if given(name).notna().any()]  # fmt: skip
+    if further:
+        columns.append(_Column(further[1], shown[further[0]].fillna("").tolist()))
+    return columns
+
+
+def _frame(shown: pd.DataFrame, reference: float, ratio: bool) -> tuple[float, float]:
+    """Ends of the axis: all estimates and the reference, and CIs as far as three times the usual half width."""
+    scale, back = (np.log, math.exp) if ratio else (np.asarray, float)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ends = {name: scale(shown[name].to_numpy(float)) if name in shown else np.full(len(shown), np.nan) for name in ("estimate", "ci_lower", "ci_upper")}  # fmt: skip
+    middle, lower, upper = (np.where(np.isfinite(one), one, np.nan) for one in ends.values())
+    half = (upper - lower) / 2
+    usual = float(np.nanmedian(half)) if np.isfinite(half).any() else 0.0
+    no_association = float(scale(np.asarray(reference, float)))
+    low = min(max(np.nanmin(np.fmin(lower, middle)), np.nanmin(middle) - 3 * usual), no_association)
+    high = max(min(np.nanmax(np.fmax(upper, middle)), np.nanmax(middle) + 3 * usual), no_association)
+    pad = 0.05 * (high - low) or 1.0
+    return back(low - pad), back(high + pad)
+
+
+def _interval(row: pd.Series, across: Scale, y: float, colour: str) -> str:
+    """The CI as a line, with an arrow at each end that lies beyond the frame, and the estimate as a square."""
+    drawn, (lower, upper) = "", (row.get("ci_lower"), row.get("ci_upper"))
+    if pd.notna(lower) and pd.notna(upper):
+        start, end = max(lower, across.low), min(upper, across.high)
+        drawn = line(f"M{across(start):.1f} {y:g}H{across(end):.1f}", colour, 2)
+        for leaves, x, way in ((lower < across.low, across.start, -1), (upper > across.high, across.end, 1)):
+            if leaves:
+                drawn += (
+                    f'<path class="arrow" d="M{x + 4 * way:.1f} {y:g}l{-8 * way} -5v10z" fill="{colour}"/>'
+                )
+    return drawn + _box(across(row["estimate"]), y, colour)
+
+
+def _box(x: float, y: float, colour: str) -> str:
+    return f'<path d="M{x - 4:.1f} {y - 4:g}h8v8h-8z" fill="{colour}"/>'

@@ -2,7 +2,8 @@
 
 import pandas as pd
 
-from faceage_bio.report.figures import BLUE, GREEN, INK, ORANGE, PURPLE, to_svg
+from faceage_bio.report.figures import BLUE, GREEN, INK, INNER, ORANGE, PURPLE, to_svg
+from faceage_bio.report.formats import increase
 
 SHOWN = [
     ("age gap", "#8a8f98", [2, 2]),
@@ -12,15 +13,15 @@ SHOWN = [
 ]
 METHODS = [("as measured", "#8a8f98"), ("regression calibration", BLUE), ("SIMEX", ORANGE)]
 TERMS = [("age gap", "#8a8f98"), ("age acceleration", BLUE)]
-HAZARDS = [("alone", "#8a8f98"), ("with age in the model", BLUE)]
+HAZARDS = [("unadjusted", "#8a8f98"), ("adjusted for age", BLUE)]
 RELIABILITIES = [("ICC(1,1)", "#8a8f98"), ("ICC(A,1)", BLUE)]
 RATE_COLOURS = [("face ageing rate", PURPLE)]
 
 
 def definition_curves(bands: pd.DataFrame) -> str:
-    """Mean of each definition by decade of age with its 95 % interval; flat at zero is free of age.
+    """Mean of each definition by decade of age with its 95% CI; level at zero: independent of age.
 
-    ``bands``: ``kind`` (a name of ``SHOWN``), age_mean, mean, ci_lower, ci_upper; people are not drawn.
+    ``bands``: ``kind`` (a name of ``SHOWN``), age_mean, mean, ci_lower, ci_upper; participants are not drawn.
     """
     import altair as alt
 
@@ -53,7 +54,7 @@ def definition_curves(bands: pd.DataFrame) -> str:
         base.mark_rule(strokeWidth=1.5, opacity=0.6).encode(y="ci_lower:Q", y2="ci_upper:Q"),
         base.mark_line(strokeWidth=2).encode(y=alt.Y("mean:Q", title="Mean, years"), strokeDash=dash),
         base.mark_point(filled=True, size=40, opacity=1).encode(y="mean:Q"),
-    ).properties(width=560, height=260)
+    ).properties(width=INNER, height=300)
     return to_svg(chart, "Mean age gap and age acceleration by chronological age, by definition")
 
 
@@ -70,11 +71,12 @@ def corrected_slopes(table: pd.DataFrame) -> str:
             y=alt.Y("kind:N", sort=names, title=None, axis=alt.Axis(labelLimit=320, grid=False)), color=colour
         )
         x = alt.X(
-            "ci_lower:Q", title=f"Difference of {outcome} per {rows['per'].iloc[0]} of age acceleration"
+            "ci_lower:Q",
+            title=f"Difference in {outcome} per {increase(rows['per'].iloc[0])} in age acceleration",
         )
         layers = [zero, base.mark_rule(strokeWidth=2).encode(x=x, x2="ci_upper:Q"),
                   base.mark_point(filled=True, size=55, opacity=1).encode(x="estimate:Q")]  # fmt: skip
-        charts.append(alt.layer(*layers).properties(width=400, height=66))
+        charts.append(alt.layer(*layers).properties(width=INNER - 100, height=66))
     return to_svg(
-        alt.vconcat(*charts), "Slopes on age acceleration, as measured and corrected for the error of a photo"
+        alt.vconcat(*charts), "Slopes on age acceleration, as measured and corrected for measurement error"
     )

@@ -2,12 +2,12 @@
 
 import pandas as pd
 
-from faceage_bio.report.figures import BLUE, INK, ORANGE, to_svg
+from faceage_bio.report.figures import BLUE, INK, INNER, ORANGE, to_svg
 from faceage_bio.report.formats import time_words
 
 WITHOUT, WITH = BLUE, ORANGE
 LOWEST_BENEFIT = -0.05
-PANEL = 190
+PANEL = 258
 
 
 def _colour(alt, names: list[str], column: str = "model"):
@@ -21,12 +21,12 @@ def areas(rows: pd.DataFrame) -> str:
     """Areas under the curve at each time, without and with face age, a panel per question."""
     import altair as alt
 
-    rows = rows.assign(time=rows.at_years.map(time_words), far=rows.ci_upper.fillna(rows.estimate))
-    order = list(dict.fromkeys(rows.sort_values("at_years")["time"]))
+    rows = rows.assign(time=rows.horizon.map(time_words), far=rows.ci_upper.fillna(rows.estimate))
+    order = list(dict.fromkeys(rows.sort_values("horizon")["time"]))
     low = min(0.5, rows.ci_lower.fillna(rows.estimate).min())
     scale = alt.Scale(domain=[max(0, low - 0.02), min(1, rows.far.max() + 0.02)], nice=False, zero=False)
     panels = []
-    for question, mine in rows.groupby("question", sort=False):
+    for question, mine in rows.groupby("comparison", sort=False):
         names = list(dict.fromkeys(mine["model"]))
         mine = mine.assign(which=mine.model.map({names[0]: "without", names[-1]: "with"}))
         base = alt.Chart(mine).encode(
@@ -44,13 +44,13 @@ def areas(rows: pd.DataFrame) -> str:
                 ),
                 base.mark_point(filled=True, size=60, opacity=1).encode(y=y),
             ).properties(
-                width=520,
-                height=150,
+                width=INNER,
+                height=190,
                 title=alt.Title(f"{question[0].upper()}{question[1:]}", anchor="start", fontSize=13),
             )
         )
     chart = alt.vconcat(*panels, spacing=14).resolve_scale(color="independent")
-    return to_svg(chart, "Areas under the curve by time, without and with face age, with 95 % intervals")
+    return to_svg(chart, "Areas under the curve by time, without and with face age, with 95% CIs")
 
 
 def calibration(rows: pd.DataFrame, names: list[str], titles: list[str]) -> str:
@@ -58,7 +58,7 @@ def calibration(rows: pd.DataFrame, names: list[str], titles: list[str]) -> str:
     import altair as alt
 
     columns = []
-    for time, at in rows[rows.kind.isin(["curve", "group"])].groupby("at_years"):
+    for time, at in rows[rows.kind.isin(["curve", "group"])].groupby("horizon"):
         ends = at[["predicted", "estimate", "ci_upper"]]
         top = min(1.0, 1.02 * float(ends.max().max()))
         scale = alt.Scale(domain=[0, top], nice=False, clamp=False)
@@ -99,20 +99,18 @@ def calibration(rows: pd.DataFrame, names: list[str], titles: list[str]) -> str:
                 )
             )
         columns.append(alt.vconcat(*panels, spacing=10))
-    return to_svg(
-        alt.hconcat(*columns, spacing=18), "Observed against predicted risk of death, with 95 % intervals"
-    )
+    return to_svg(alt.hconcat(*columns, spacing=18), "Observed against predicted risk of death, with 95% CIs")
 
 
 def decisions(rows: pd.DataFrame, titles: list[str]) -> str:
-    """Net benefit by threshold, a panel per time: either model, treating everybody, treating nobody."""
+    """Net benefit by threshold, a panel per time: either model, treat all, treat none."""
     import altair as alt
 
-    order = [*titles, "treat everybody", "treat nobody"]
+    order = [*titles, "treat all", "treat none"]
     ranges = [WITHOUT, WITH, "#8a8f98", INK]
     dashes = [[1, 0], [1, 0], [6, 3], [2, 3]]
     panels = []
-    for number, (time, at) in enumerate(rows.groupby("at_years")):
+    for number, (time, at) in enumerate(rows.groupby("horizon")):
         scale = alt.Scale(domain=[LOWEST_BENEFIT, max(0.02, 1.05 * at.estimate.max())], nice=False)
         legend = (
             alt.Legend(columns=2, labelLimit=320, symbolType="stroke", symbolStrokeWidth=3)
@@ -125,7 +123,7 @@ def decisions(rows: pd.DataFrame, titles: list[str]) -> str:
             .encode(
                 x=alt.X(
                     "threshold:Q",
-                    title=f"Risk from which one acts, {time_words(time)}",
+                    title=f"Threshold probability, {time_words(time)}",
                     axis=alt.Axis(format="%", tickCount=4),
                 ),
                 y=alt.Y("estimate:Q", title=None if number else "Net benefit", scale=scale),
@@ -142,4 +140,4 @@ def decisions(rows: pd.DataFrame, titles: list[str]) -> str:
             )
             .properties(width=PANEL, height=PANEL)
         )
-    return to_svg(alt.hconcat(*panels, spacing=18), "Net benefit of acting on predicted risks, by threshold")
+    return to_svg(alt.hconcat(*panels, spacing=18), "Net benefit by threshold probability")

@@ -5,7 +5,7 @@ import pandas as pd
 from faceage_bio.report.figures import BLUE, CURVES, GREEN, INK, ORANGE, forest, to_svg
 
 RAW, SAME_AGE = "mean error", "mean error at the same age"
-RAW_DIFFERENCE, DIFFERENCE_AT_AGE = "raw difference", "difference at the same age"
+RAW_DIFFERENCE, DIFFERENCE_AT_AGE = "unadjusted difference", "difference at the same age"
 PALE = 0.3  # what is not to be interpreted
 
 
@@ -18,13 +18,15 @@ def error_by_group(rows: pd.DataFrame) -> str:
         label, kind (``RAW`` or ``SAME_AGE``), estimate, ci_lower, ci_upper.
     """
     colours = [(RAW, "#8a8f98"), (SAME_AGE, BLUE)]
-    return forest(rows, "label", "kind", colours, 0, "Face age minus age, years")
+    return forest(
+        rows, "label", "kind", colours, 0, "Mean error (face age − chronological age), years", digits=1
+    )
 
 
 def differences(rows: pd.DataFrame) -> str:
-    """Differences between groups with their intervals, raw and at the same age; columns as in `error_by_group`."""
+    """Differences between groups with their intervals, unadjusted and at the same age; columns as in `error_by_group`."""
     colours = [(RAW_DIFFERENCE, "#8a8f98"), (DIFFERENCE_AT_AGE, BLUE)]
-    return forest(rows, "label", "kind", colours, 0, "Difference between groups, years")
+    return forest(rows, "label", "kind", colours, 0, "Difference in mean error, years", digits=1)
 
 
 def change_by_step(rows: pd.DataFrame) -> str:
@@ -33,7 +35,7 @@ def change_by_step(rows: pd.DataFrame) -> str:
     Parameters
     ----------
     rows : DataFrame
-        condition, label (of the step), series (group; the first is everybody), estimate, ci_lower, ci_upper, pale (not
+        condition, label (of the step), series (group; the first is all photos), estimate, ci_lower, ci_upper, pale (not
         to be interpreted); in the order in which they are to stand.
     """
     import altair as alt
@@ -70,6 +72,6 @@ def change_by_step(rows: pd.DataFrame) -> str:
             ),
             base.mark_point(filled=True, size=40).encode(y="estimate:Q"),
         )
-        panels.append(panel.properties(width=150, height=170, title=condition))
+        panels.append(panel.properties(width=190, height=190, title=condition))
     chart = alt.concat(*panels, columns=4, spacing=14)
     return to_svg(chart, "Mean change of face age against the step of each condition, by group")

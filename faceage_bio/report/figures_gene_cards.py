@@ -1,4 +1,4 @@
-"""The card's figure as a small SVG: means of partial residuals in groups of people, no one's own point."""
+"""The card's figure as a small SVG: means of partial residuals in groups of samples."""
 
 from html import escape
 
@@ -15,7 +15,7 @@ DRAWN = ["exposure", "bin_centre", "estimate", "ci_lower", "ci_upper"]
 
 
 def partial_residual_figure(bins: pd.DataFrame, gene: str) -> str:
-    """Means with intervals over both ages on one scale, and the line through the means by least squares weighted by people.
+    """Means with intervals over both ages on one scale, and the line through the means by least squares weighted by n.
 
     Parameters
     ----------
@@ -69,7 +69,7 @@ def partial_residual_figure(bins: pd.DataFrame, gene: str) -> str:
             ticks = (low + pad, high - pad) if not low < 0 < high else (low + pad, 0, high - pad)
             parts += [_text(start - 5, y(value) + 4, number(value, 1), anchor="end") for value in ticks]
     label = escape(
-        f"{gene}: mean partial residuals in groups of people by age acceleration and by age", quote=True
+        f"{gene}: mean partial residuals in groups of samples by age acceleration and by age", quote=True
     )
     return (
         f'<svg role="img" aria-label="{label}" viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" height="{HEIGHT}" '
@@ -78,7 +78,7 @@ def partial_residual_figure(bins: pd.DataFrame, gene: str) -> str:
 
 
 def _line(bins: pd.DataFrame) -> tuple[float, float]:
-    """Slope and level of least squares through the means, each weighted by its people."""
+    """Slope and level of least squares through the means, each weighted by its n."""
     weight = bins["n"] / bins["n"].sum()
     centre, level = (weight * bins["bin_centre"]).sum(), (weight * bins["estimate"]).sum()
     away = bins["bin_centre"] - centre

@@ -1,11 +1,12 @@
-"""Figures of what is asked of the Cox models; points are bins of several people or deaths, never one."""
+"""Figures of the Cox models: hazard ratios over time, by age acceleration, in subgroups and under other choices."""
 
 import pandas as pd
 
-from faceage_bio.report.figures import BLUE, INK, ORANGE, forest, to_svg
+from faceage_bio.report.figures import BLUE, INK, INNER, ORANGE, forest, to_svg
+from faceage_bio.report.formats import increase
 from faceage_bio.report.words import term
 
-WIDTH = 320
+STEPS = [("adjusted for age", BLUE), ("adjusted for all covariates", ORANGE)]
 WIDEST = (0.05, 20.0)  # hazard ratios beyond are cut off
 
 
@@ -43,21 +44,21 @@ def over_time(curve: pd.DataFrame) -> str:
             .mark_point(filled=True, size=45, color=INK, opacity=0.8, clip=True)
             .encode(x=x, y=y),
         ]
-        held = "age held constant" if step == "+ age" else "all covariates held constant"
+        held = STEPS[0][0] if step == "+ age" else STEPS[1][0]
         charts.append(
             alt.layer(*layers).properties(
-                width=520, height=170, title=alt.Title(f"{term(name)}, {held}", anchor="start", fontSize=13)
+                width=INNER, height=220, title=alt.Title(f"{term(name)}, {held}", anchor="start", fontSize=13)
             )
         )
-    return to_svg(alt.vconcat(*charts, spacing=12), "Hazard ratios over the follow-up, with their 95 % bands")
+    return to_svg(alt.vconcat(*charts, spacing=12), "Hazard ratios over the follow-up, with 95% bands")
 
 
 def curve(table: pd.DataFrame, people: pd.DataFrame) -> str:
-    """Hazard ratio by years of age acceleration, and below it how many people carry it."""
+    """Hazard ratio by age acceleration, and below it the numbers of participants."""
     import altair as alt
 
-    kinds = {"+ age": "age held constant"}
-    table = table.assign(kind=table["step"].map(lambda step: kinds.get(step, "all covariates held constant")))
+    kinds = {"+ age": STEPS[0][0]}
+    table = table.assign(kind=table["step"].map(lambda step: kinds.get(step, STEPS[1][0])))
     names = list(dict.fromkeys(table["kind"]))
     domain = [
         min(table["years"].min(), people["lower"].min()),
@@ -87,63 +88,40 @@ def curve(table: pd.DataFrame, people: pd.DataFrame) -> str:
             y=alt.Y("ci_lower:Q", scale=scale, title="Hazard ratio (log scale)"), y2="ci_upper:Q"
         ),
         base.mark_line(strokeWidth=2.2, clip=True).encode(y=alt.Y("hazard_ratio:Q", scale=scale)),
-    ).properties(width=520, height=240)
+    ).properties(width=INNER, height=300)
     bars = (
         alt.Chart(people)
         .mark_rect(color=INK, opacity=0.35)
         .encode(
             x=alt.X("lower:Q", title="Age acceleration, years", scale=x_scale), x2="upper:Q",
-            y=alt.Y("n:Q", title="People", axis=alt.Axis(tickCount=3)), y2=alt.datum(0),
+            y=alt.Y("n:Q", title="n", axis=alt.Axis(tickCount=3)), y2=alt.datum(0),
         )
-        .properties(width=520, height=60)
+        .properties(width=INNER, height=70)
     )  # fmt: skip
     return to_svg(
         alt.vconcat(top, bars, spacing=4),
-        "Hazard ratio by years of age acceleration, and how many people have them",
+        "Hazard ratio by age acceleration, with numbers of participants",
     )
 
 
 def subgroups(rows: pd.DataFrame) -> str:
-    """Hazard ratios in subgroups, with the p and q of the interaction beside the first of each modifier."""
-    import altair as alt
-
-    colours = [("age held constant", BLUE), ("all covariates held constant", ORANGE)]
-    names = [name for name, _ in colours]
+    """Hazard ratios in subgroups, with p and q for interaction at the first of each modifier."""
+    names = [name for name, _ in STEPS]
     shown = rows.assign(kind=rows["step"].map(lambda step: names[step != "+ age"]))
-    order = list(dict.fromkeys(shown["label"]))
-    title = f"Hazard ratio of age acceleration per {shown['per'].iloc[0]} (log scale)"
-    y = alt.Y("label:N", sort=order, title=None, axis=alt.Axis(labelLimit=330, grid=False))
-    shared = {
-        "y": y, "yOffset": alt.YOffset("kind:N", sort=names, scale=alt.Scale(paddingOuter=0.35)),
-        "color": alt.Color("kind:N", title=None, sort=names, scale=alt.Scale(domain=names, range=[c for _, c in colours]), legend=alt.Legend(symbolOpacity=1)),
-    }  # fmt: skip
-    base = alt.Chart(shown).encode(**shared)
-    scale = _ratio_scale(alt, min(0.9, shown["ci_lower"].min()), max(1.1, shown["ci_upper"].max()))
-    layers = [
-        alt.Chart(pd.DataFrame({"x": [1]})).mark_rule(color=INK, opacity=0.6).encode(x="x:Q"),
-        base.mark_rule(strokeWidth=2, clip=True).encode(
-            x=alt.X("ci_lower:Q", title=title, scale=scale), x2="ci_upper:Q"
-        ),
-        base.mark_point(filled=True, size=55, opacity=1, clip=True).encode(x="estimate:Q"),
-    ]
-    tests = shown[shown["test"] != ""].drop_duplicates(["modifier", "kind"])
-    if len(tests):
-        beside = alt.Chart(tests).encode(**shared)
-        layers.append(
-            beside.mark_text(align="left", fontSize=11).encode(x=alt.value(WIDTH + 8), text="test:N")
-        )
-    chart = alt.layer(*layers).properties(width=WIDTH, height=max(80, 34 * len(order)))
-    return to_svg(chart, "Hazard ratio of age acceleration in subgroups, with p and q of the interaction")
+    shown["test"] = shown["test"].mask(shown.duplicated(["modifier", "kind"]), "")
+    title = f"Hazard ratio for death per {increase(shown['per'].iloc[0])} in age acceleration (log scale)"
+    return forest(
+        shown, "label", "kind", STEPS, 1, title, logarithmic=True, further=("test", "p (q) for interaction")
+    )
 
 
-def held(model: str) -> str:
-    """What a model of face age holds constant, in short."""
-    return "age held constant" if model == "face age + age" else "all covariates held constant"
+def held(adjustment: str) -> str:
+    """What a model of face age is adjusted for, in short."""
+    return STEPS[adjustment != "age"][0]
 
 
 def choices(rows: pd.DataFrame) -> str:
-    """The headline under other choices of who counts."""
-    shown = rows.assign(kind=rows["model"].map(held))
-    colours = [("age held constant", BLUE), ("all covariates held constant", ORANGE)]
-    title = f"Hazard ratio of face age per {rows['per'].iloc[0]} (log scale)"
-    return forest(shown, "people", "kind", colours, 1, title, logarithmic=True)
+    """The main result under other choices of participants."""
+    shown = rows.assign(kind=rows["adjustment"].map(held))
+    title = f"Hazard ratio for death per {increase(rows['per'].iloc[0])} in face age (log scale)"
+    return forest(shown, "people", "kind", STEPS, 1, title, logarithmic=True)

@@ -1,10 +1,16 @@
-"""Figures of who the people are: quantiles in groups, and face age against age; no mark is a single person."""
+"""Figures of the participants: age acceleration in groups, and face age against chronological age."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
-from faceage_bio.report.figures import BLUE, INK, ORANGE, to_svg
-from faceage_bio.report.formats import count
+from faceage_bio.columns import AGE, COHORT, FACE_AGE
+from faceage_bio.report.figure_data import packed_rows
+from faceage_bio.report.figures import BLUE, CURVES, INK, INNER, ORANGE, to_svg
+from faceage_bio.report.formats import count, number
+from faceage_bio.report.plot import WIDTH, Scale, dots, legend, line, svg, text, ticks, x_axis, y_axis
 from faceage_bio.report.words import term
 
 
@@ -16,7 +22,7 @@ def spread(table: pd.DataFrame) -> str:
         columns=["term", "factor", "group", "n", "estimate", "q10", "q25", "q50", "q75", "q90"]
     )
     labels = [
-        f"{'all people' if row.factor == 'all' else f'{term(row.factor)}: {row.group}'} ({count(row.n)})".replace(
+        f"{'all participants' if row.factor == 'all' else f'{term(row.factor)}: {row.group}'} ({count(row.n)})".replace(
             "_", " "
         )
         for row in shown.itertuples()
@@ -36,63 +42,150 @@ def spread(table: pd.DataFrame) -> str:
         base.mark_tick(thickness=2.5, height=13, color=BLUE).encode(x="q50:Q"),
         base.mark_point(filled=True, size=45, color=ORANGE, opacity=1).encode(x="estimate:Q"),
     ]
-    chart = alt.layer(*layers).properties(width=420, height=max(60, 20 * len(labels)))
+    chart = alt.layer(*layers).properties(width=INNER - 140, height=max(60, 20 * len(labels)))
     return to_svg(
         chart,
-        "Age acceleration in each group: middle 80 % (line), middle half (bar), median (stroke) and mean (dot)",
+        "Age acceleration in each group: 10th-90th percentile (line), IQR (bar), median (stroke) and mean (dot)",
     )
 
 
-def squares(
-    table: pd.DataFrame, bands: pd.DataFrame, slope: float | None, intercept: float | None, cohort: str
-) -> str:
-    """People in squares of age and face age, the line of equal ages, the fitted line and the means of decades."""
-    import altair as alt
+@dataclass(frozen=True)
+class Line:
+    """Least-squares line of face age on chronological age in a cohort, and the correlation of both."""
 
-    width = float(table["width"].iloc[0])
-    shown = table.assign(age_upper=table["age_lower"] + width, face_age_upper=table["face_age_lower"] + width)
-    ages = [float(shown["age_lower"].min()), float(shown["age_upper"].max())]
-    faces = [float(shown["face_age_lower"].min()), float(shown["face_age_upper"].max())]
-    x = alt.X("x:Q", title="Chronological age, years", scale=alt.Scale(domain=ages, nice=False))
-    y = alt.Scale(domain=faces, nice=False)
-    heat = (
-        alt.Chart(shown)
-        .mark_rect(stroke="#ffffff", strokeWidth=0.5)
-        .encode(
-            x=alt.X("age_lower:Q", title="Chronological age, years", scale=alt.Scale(domain=ages, nice=False)),
-            x2="age_upper:Q",
-            y=alt.Y("face_age_lower:Q", title="Face age, years", scale=y),
-            y2="face_age_upper:Q",
-            color=alt.Color("n:Q", title="People", scale=alt.Scale(range=["#c6dbef", "#08519c"]), legend=alt.Legend(format=",d", tickMinStep=1)),
-        )
-    )  # fmt: skip
-    lines = [_line(1.0, 0.0, ages, faces, "face age equals age")]
-    if slope is not None and intercept is not None and np.isfinite([slope, intercept]).all():
-        lines.append(_line(float(slope), float(intercept), ages, faces, "fitted line"))
-    kinds = ["face age equals age", "fitted line"]
-    drawn = (
-        alt.Chart(pd.concat(lines))
-        .mark_line(strokeWidth=2.2, clip=True)
-        .encode(
-            x=x, y=alt.Y("y:Q", scale=y),
-            color=alt.Color("kind:N", title=None, scale=alt.Scale(domain=kinds, range=[INK, ORANGE]), legend=alt.Legend(symbolType="stroke")),
-            strokeDash=alt.StrokeDash("kind:N", title=None, scale=alt.Scale(domain=kinds, range=[[5, 4], [1, 0]]), legend=None),
-        )
-    )  # fmt: skip
-    layers = [heat, drawn]
-    if len(bands):
-        inside = bands[bands["age_mean"].between(*ages) & bands["face_age_mean"].between(*faces)]
-        means = alt.Chart(inside).mark_point(filled=True, size=70, color=ORANGE, stroke="#ffffff", opacity=1)
-        layers.append(means.encode(x="age_mean:Q", y="face_age_mean:Q"))
-    chart = alt.layer(*layers).resolve_scale(color="independent").properties(width=420, height=300)
-    return to_svg(
-        chart,
-        f"Face age against age in {cohort}: people in squares of {width:g} years, line of equal ages, fitted line, means of decades",
+    n: float
+    correlation: float
+    slope: float
+    intercept: float
+
+    def words(self) -> str:
+        """As a legend has it: ``n = 115, r = 0.65, slope 0.98``."""
+        return f"n = {count(self.n)}, r = {number(self.correlation)}, slope {number(self.slope)}"
+
+
+def scatter(people: pd.DataFrame, lines: Mapping[str, Line], width: float = WIDTH) -> str:
+    """Face age against chronological age, one point per participant, with the line of identity and each cohort's regression line.
+
+    Parameters
+    ----------
+    people : DataFrame
+        cohort, chronological_age, face_age; no identifier.
+    lines : by cohort, in the order of the legend
+    """
+    ages, faces = people[AGE], people[FACE_AGE]
+    entries = [
+        (_mark(CURVES[k % len(CURVES)]), f"{name} ({one.words()})")
+        for k, (name, one) in enumerate(lines.items())
+    ]
+    drawn, high = legend([*entries, _IDENTITY], LEFT, 14, width)
+    top = 8 + high
+    bottom = top + max(300, 0.46 * width)
+    across, up, axes = _axes(
+        (ages.min(), ages.max()), (faces.min(), faces.max()), (LEFT, width - 16), (bottom, top)
     )
+    layers = []
+    # the largest cohort first, so that it covers no other
+    for name in sorted(lines, key=lambda one: -lines[one].n):
+        mine = people[people[COHORT] == name]
+        colour = CURVES[list(lines).index(name) % len(CURVES)]
+        x, y = across(mine[AGE].to_numpy(float)), up(mine[FACE_AGE].to_numpy(float))
+        layers.append(dots(x, y, 2.6, colour, 0.55))
+    straight = [
+        _straight(one.slope, one.intercept, across, up, CURVES[k % len(CURVES)])
+        for k, one in enumerate(lines.values())
+    ]
+    label = f"Face age against chronological age, one point per participant, with identity and regression line: {', '.join(lines)}"
+    figure = svg(label, width, bottom + 46, [drawn, axes, *layers, _straight(1, 0, across, up), *straight])
+    return f"{figure}{packed_rows(people[[COHORT, AGE, FACE_AGE]])}"
 
 
-def _line(slope: float, intercept: float, ages: list[float], faces: list[float], kind: str) -> pd.DataFrame:
-    x = np.linspace(*ages, 101)
-    y = intercept + slope * x
-    inside = (y >= faces[0]) & (y <= faces[1])
-    return pd.DataFrame({"x": x[inside], "y": y[inside], "kind": kind})
+def histogram(table: pd.DataFrame, lines: Mapping[str, Line], width: float = WIDTH) -> str:
+    """The same as numbers of participants in squares of both ages, a panel per cohort, for where no participant's row may be shown.
+
+    Parameters
+    ----------
+    table : DataFrame
+        cohort, age_lower, face_age_lower, width, n.
+    lines : by cohort, in the order of the panels
+    """
+    side, most = float(table["width"].iloc[0]), float(table["n"].max())
+    ages = table["age_lower"].min(), table["age_lower"].max() + side
+    faces = table["face_age_lower"].min(), table["face_age_lower"].max() + side
+    columns = min(3, len(lines))
+    wide = (width - 16) / columns
+    high = max(260, 0.46 * wide)
+    drawn, top = legend([(_REGRESSION, "Regression line"), _IDENTITY, *_shades(most)], LEFT, 14, width)
+    parts = [drawn]
+    for k, (name, one) in enumerate(lines.items()):
+        start, above = (k % columns) * wide, top + 30 + k // columns * (high + 80)
+        across, up, axes = _axes(ages, faces, (start + LEFT, start + wide), (above + high, above))
+        squares = [
+            f'<path d="M{across(row.age_lower):.1f} {up(row.face_age_lower):.1f}H{across(row.age_lower + side):.1f}'
+            f'V{up(row.face_age_lower + side):.1f}H{across(row.age_lower):.1f}z" fill="{BLUE}" opacity="{_shade(row.n, most):.2f}"/>'
+            for row in table[(table[COHORT] == name) & (table["n"] > 0)].itertuples()
+        ]
+        title = text(start + LEFT, above - 8, f"{name} ({one.words()})", bold=True)
+        parts += [
+            title,
+            axes,
+            *squares,
+            _straight(1, 0, across, up),
+            _straight(one.slope, one.intercept, across, up, ORANGE),
+        ]
+    bottom = top + 30 + -(-len(lines) // columns) * (high + 80) - 34
+    label = f"Face age against chronological age: participants in squares of {side:g} years, with identity and regression line: {', '.join(lines)}"
+    return f"{svg(label, width, bottom, parts)}{packed_rows(table[[COHORT, 'age_lower', 'face_age_lower', 'width', 'n']])}"
+
+
+LEFT = 56
+_REGRESSION = line("M-10 0h20", ORANGE, 2.2)
+_IDENTITY = (line("M-10 0h20", dash="5 4", opacity=0.7), "Identity")
+
+
+def _mark(colour: str) -> str:
+    return f'{line("M-10 0h20", colour, 2.2)}<circle r="3.5" fill="{colour}"/>'
+
+
+def _shade(n: float, most: float) -> float:
+    return 0.15 + 0.85 * n / most
+
+
+def _shades(most: float) -> list[tuple[str, str]]:
+    """The palest and the darkest square, with their numbers."""
+    ends = dict.fromkeys([1.0, most])
+    return [
+        (f'<path d="M-6 -6h12v12h-12z" fill="{BLUE}" opacity="{_shade(n, most):.2f}"/>', f"n = {count(n)}")
+        for n in ends
+    ]
+
+
+def _axes(
+    ages: tuple[float, float], faces: tuple[float, float], x: tuple[float, float], y: tuple[float, float]
+) -> tuple[Scale, Scale, str]:
+    x_ticks, y_ticks = ticks(*ages), ticks(*faces)
+    across, up = Scale(x_ticks[0], x_ticks[-1], *x), Scale(y_ticks[0], y_ticks[-1], *y)
+    drawn = y_axis(up, y_ticks, x[0], "Face age, years", right=x[1])
+    return across, up, drawn + x_axis(across, x_ticks, y[0], "Chronological age, years")
+
+
+def _straight(slope: float, intercept: float, across: Scale, up: Scale, colour: str = "") -> str:
+    """A line as far as the axes go; without a colour the line of identity."""
+    if not np.isfinite([slope, intercept]).all():
+        return ""
+    ends = sorted(
+        {across.low, across.high, *((face - intercept) / slope for face in (up.low, up.high) if slope)}
+    )
+    inside = [
+        age
+        for age in ends
+        if across.low <= age <= across.high and up.low - 1e-6 <= intercept + slope * age <= up.high + 1e-6
+    ]
+    if len(inside) < 2:
+        return ""
+    first, last = (f"{across(age):.1f} {up(intercept + slope * age):.1f}" for age in (inside[0], inside[-1]))
+    d = f"M{first}L{last}"
+    return (
+        line(d, "var(--paper,#fff)", 4.5, 0.8) + line(d, colour, 2.4)
+        if colour
+        else line(d, width=1.3, opacity=0.7, dash="5 4")
+    )

@@ -21,7 +21,7 @@ def outcomes(rows: pd.DataFrame, names: list[str]) -> str:
             color=_colour(alt, cohorts, names),
             row=alt.Row("status:N", title=None, sort=["used, but flagged", "not used"], header=alt.Header(labelFontWeight=600, labelOrient="top", labelAnchor="start")),
         )
-        .properties(width=420, height=alt.Step(max(10, 26 // len(cohorts))))
+        .properties(width=600, height=alt.Step(max(10, 26 // len(cohorts))))
         .resolve_scale(y="independent")
     )  # fmt: skip
     return to_svg(chart, "Share of each cohort's photos that were excluded or flagged, by reason; the table below says the same")  # fmt: skip

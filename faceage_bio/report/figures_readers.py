@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from faceage_bio.report.figures import BLUE, GREEN, INK, ORANGE, PURPLE, to_svg
+from faceage_bio.report.figures import BLUE, GREEN, INK, INNER, ORANGE, PURPLE, to_svg
 
 KINDS = [BLUE, GREEN, PURPLE, "#E69F00", "#56B4E9"]
 
@@ -13,13 +13,13 @@ def reader_ladder(rows: pd.DataFrame, conditions: list[str]) -> str:
     Parameters
     ----------
     rows : DataFrame
-        term, level (reader, group, model), kind (type of reader, whose mean, or the model's name), condition, estimate, ci_lower,
+        term, rater (reader, group, model), kind (type of reader, whose mean, or the model's name), condition, estimate, ci_lower,
         ci_upper.
     """
     import altair as alt
 
     shown = rows.assign(condition=rows["condition"].str.replace("_", " "))
-    readers, mean, model = (shown[shown["level"] == level] for level in ("reader", "group", "model"))
+    readers, mean, model = (shown[shown["rater"] == rater] for rater in ("reader", "group", "model"))
     if readers.empty:
         return ""
     kinds = list(dict.fromkeys(readers["kind"]))
@@ -55,7 +55,7 @@ def reader_ladder(rows: pd.DataFrame, conditions: list[str]) -> str:
             bold.mark_line(strokeWidth=3).encode(y=y),
             bold.mark_point(filled=True, size=110, opacity=1).encode(y=y),
         ]
-    chart = alt.layer(*layers).properties(width=460, height=300)
+    chart = alt.layer(*layers).properties(width=INNER, height=340)
     return to_svg(
         chart,
         "Area under the curve of each reader and of their mean under each condition, and of the model alone",

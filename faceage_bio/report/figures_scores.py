@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from faceage_bio.report.figures import BLUE, INK, ORANGE, to_svg
+from faceage_bio.report.figures import BLUE, INK, INNER, ORANGE, to_svg
 
 GREY = "#8a8f98"
 
@@ -38,5 +38,5 @@ def medians(table: pd.DataFrame, versions: list[str]) -> str:
         base.transform_filter("isValid(datum.estimate)")
         .mark_point(filled=True, size=60, opacity=1)
         .encode(x="estimate:Q"),
-    ).properties(width=420, height=62 * shown["group"].nunique())
+    ).properties(width=INNER - 60, height=62 * shown["group"].nunique())
     return to_svg(chart, "Median survival of each group by the age that the score was made with")

@@ -1,25 +1,53 @@
-"""Figures of curves in steps, with the numbers at risk standing under the times they belong to."""
+"""Kaplan-Meier and cumulative incidence curves with their risk table under the axis, as ggsurvfit draws them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import pandas as pd
 
-from faceage_bio.report.figures import CURVES, INK, to_svg
+from faceage_bio.report.figure_data import packed_rows
+from faceage_bio.report.figures import CURVES
+from faceage_bio.report.plot import (
+    MOST_POINTS,
+    WIDTH,
+    Scale,
+    legend,
+    line,
+    shortened,
+    svg,
+    text,
+    text_width,
+    x_axis,
+    y_axis,
+)
 
-DASHES = [[1, 0], [7, 3], [3, 3], [9, 3, 2, 3], [2, 2], [5, 2]]
-WIDTH, LINE = 560, 19  # pixels
+DASHES = ["", "7 3", "3 3", "9 3 2 3", "2 2", "5 2"]
+LINE = 18  # units of a row of the risk table
 MOST_TICKS = 12
+LONGEST = 200  # units of a group's name
+HEIGHTS = [0, 0.25, 0.5, 0.75, 1]
+
+
+class Panel(NamedTuple):
+    """One set of axes: which curves, the title of its axis of heights, and the test between groups in words."""
+
+    name: str
+    title: str
+    test: str = ""
 
 
 def step_curves(
     curves: pd.DataFrame,
     at_risk: pd.DataFrame,
     order: Sequence[str],
-    panels: Sequence[tuple[str, str]],
+    panels: Sequence[Panel],
     time: str,
     label: str,
+    *,
+    medians: Mapping[str, float] | None = None,
+    width: float = WIDTH,
 ) -> str:
-    """Steps with their 95 % bands and a mark at each censoring, never smoothed, and below them how many are at risk.
+    """Steps with 95% bands and a tick at each censoring time, and below them the numbers at risk.
 
     Parameters
     ----------
@@ -28,66 +56,110 @@ def step_curves(
     at_risk : DataFrame
         group, years, shown (the number as text); at the ticks of the axis of time.
     order : groups as they are to stand
-    panels : (panel, title of its axis of heights), below each other
+    panels : below each other
     time : title of the axis of time
     label : what the figure is, for screen readers
+    medians : times at which a group's curve reaches one half, which are marked by lines
+    width : of the figure
     """
-    import altair as alt
-
     curves = curves[curves["group"].isin(order) & curves["height"].notna()]
     at_risk = at_risk[at_risk["group"].isin(order)]
     ticks = sorted(at_risk["years"].unique())
     ticks = ticks[:: 1 + (len(ticks) - 1) // MOST_TICKS]
     at_risk = at_risk[at_risk["years"].isin(ticks)]
     end = max(float(curves["years"].max()), *map(float, ticks))
-    scale = alt.Scale(domain=[0, end], nice=False)
-    n = len(order)
-    colours = alt.Scale(domain=list(order), range=[CURVES[place % len(CURVES)] for place in range(n)])
-    dashes = alt.Scale(domain=list(order), range=[DASHES[place % len(DASHES)] for place in range(n)])
-    legend = alt.Legend(
-        symbolType="stroke", symbolOpacity=1, symbolStrokeWidth=2.5, symbolSize=320, columnPadding=14
+    names = [shortened(str(group), LONGEST) for group in order]
+    left = max(62, 46 + max(map(text_width, [*names, "No. at risk"])))
+    across = Scale(0, end, left, width - 24)
+    styles = {group: (CURVES[k % len(CURVES)], DASHES[k % len(DASHES)]) for k, group in enumerate(order)}
+    parts, top = [], 14.0
+    if len(order) > 1:
+        keys = [
+            (line("M-10 0h22", *_style(styles[group])), name)
+            for group, name in zip(order, names, strict=True)
+        ]
+        drawn, high = legend(keys, left, top, width - 24)
+        parts, top = [drawn], top + high
+    for panel in panels:
+        bottom = top + (330 if len(panels) == 1 else 220)
+        up = Scale(0, 1, bottom, top + 6)
+        mine = curves[curves["panel"] == panel.name]
+        parts.append(
+            y_axis(up, HEIGHTS, left, f"{panel.title} (%)", [f"{100 * one:g}" for one in HEIGHTS], width - 24)
+        )
+        parts.append(x_axis(across, ticks, bottom, time, [f"{tick:g}" for tick in ticks]))
+        parts += [_band(mine[mine["group"] == group], across, up, styles[group][0]) for group in order]
+        parts.append(_median_lines(medians or {}, across, up))
+        parts += [_steps(mine[mine["group"] == group], across, up, *styles[group]) for group in order]
+        if panel.test:
+            parts.append(text(width - 28, top + 18, panel.test, "end", halo=True))
+        top = bottom + 58
+    parts.append(text(2, top + 4, "No. at risk", bold=True))
+    for group, name in zip(order, names, strict=True):
+        top += LINE
+        parts.append(f'<g transform="translate(12 {top:g})">{line("M-10 0h20", *_style(styles[group]))}</g>')
+        parts.append(text(28, top + 4, name))
+        mine = at_risk[at_risk["group"] == group]
+        parts += [
+            text(across(years), top + 4, n, "middle")
+            for years, n in zip(mine["years"], mine["shown"], strict=True)
+        ]
+    told = curves[["group", "panel", "years", "height", "ci_lower", "ci_upper", "censored"]]
+    return f"{svg(label, width, top + 14, parts)}{packed_rows(told)}"
+
+
+def _style(style: tuple[str, str]) -> tuple[str, float, float, str]:
+    colour, dash = style
+    return colour, 2.2, 1, dash
+
+
+def _places(years: pd.Series, heights: pd.Series, across: Scale, up: Scale) -> list[str]:
+    """Corners of a curve in steps, from left to right, where it changes by a tenth of a unit."""
+    d, x, height = [], 0.0, ""
+    for x, y in zip(across(years), up(heights), strict=True):
+        if not d:
+            d.append(f"{x:.1f} {y:.1f}")
+        elif height != f"{y:.1f}":
+            d.append(f"H{x:.1f}V{y:.1f}")
+        height = f"{y:.1f}"
+    return [*d, f"H{x:.1f}"]
+
+
+def _steps(mine: pd.DataFrame, across: Scale, up: Scale, colour: str, dash: str) -> str:
+    """A group's curve and its censoring ticks."""
+    if not len(mine):
+        return ""
+    drawn = line("M" + "".join(_places(mine["years"], mine["height"], across, up)), *_style((colour, dash)))
+    censored = mine[mine["censored"] > 0]
+    ticks = [
+        f"M{x:.1f} {y - 4.5:.1f}v9"
+        for x, y in zip(across(censored["years"]), up(censored["height"]), strict=True)
+    ]
+    if len(ticks) > MOST_POINTS:
+        ticks = list(dict.fromkeys(ticks))
+    marks = (
+        f'<path class="censored" d="{"".join(ticks)}" stroke="{colour}" stroke-width="1.4"/>' if ticks else ""
     )
-    colour = alt.Color("group:N", title=None, sort=list(order), scale=colours, legend=legend)
-    dash = alt.StrokeDash("group:N", title=None, sort=list(order), scale=dashes, legend=legend)
-    rows = []
-    for panel, title in panels:
-        mine = curves[curves["panel"] == panel]
-        x = alt.X(
-            "years:Q", scale=scale, axis=alt.Axis(values=ticks, title=time, format="~g", labelFlush=False)
-        )
-        base = alt.Chart(mine).encode(x=x, color=colour)
-        heights = alt.Y("height:Q", title=title, axis=alt.Axis(format="%"), scale=alt.Scale(domain=[0, 1]))
-        band = (
-            alt.Chart(mine[mine["ci_lower"].notna() & mine["ci_upper"].notna()])
-            .mark_area(interpolate="step-after", opacity=0.14)
-            .encode(x=x, color=colour, y=alt.Y("ci_lower:Q", scale=alt.Scale(domain=[0, 1])), y2="ci_upper:Q")
-        )
-        line = base.mark_line(interpolate="step-after", strokeWidth=2.2).encode(y=heights, strokeDash=dash)
-        marks = (
-            alt.Chart(mine[mine["censored"] > 0])
-            .mark_tick(orient="vertical", size=9, thickness=1.4, opacity=0.9)
-            .encode(x=x, y=heights, color=colour)
-        )
-        rows.append(
-            alt.layer(band, line, marks).properties(width=WIDTH, height=300 if len(panels) == 1 else 200)
-        )
-    names = alt.Axis(title=None, domain=False, ticks=False, grid=False, labelPadding=28, labelLimit=170)
-    numbers = (
-        alt.Chart(at_risk)
-        .mark_text(fontSize=12, color=INK)
-        .encode(
-            x=alt.X("years:Q", scale=scale, axis=None),
-            y=alt.Y("group:N", sort=list(order), axis=names),
-            text="shown:N",
-        )
-        .properties(
-            width=WIDTH,
-            height=LINE * n,
-            title=alt.Title("At risk", anchor="start", fontSize=12, fontWeight=500, offset=4),
-        )
-    )
-    # flush: plots stand exactly below each other, whatever room the labels beside them take
-    figure = alt.vconcat(*rows, numbers, bounds="flush", spacing=66).resolve_scale(
-        color="shared", strokeDash="shared"
-    )
-    return to_svg(figure, label)
+    return drawn + marks
+
+
+def _band(mine: pd.DataFrame, across: Scale, up: Scale, colour: str) -> str:
+    """The 95% band, in steps as its curve."""
+    known = mine[mine["ci_lower"].notna() & mine["ci_upper"].notna()]
+    if len(known) < 2:
+        return ""
+    there = _places(known["years"], known["ci_upper"], across, up)
+    x, y = across(known["years"]).tolist(), up(known["ci_lower"]).tolist()
+    back = [f"L{x[-1]:.1f} {y[-2]:.1f}"]
+    changes = [k for k in range(len(x) - 2, 0, -1) if abs(y[k] - y[k - 1]) >= 0.05]
+    back += [*(f"H{x[k]:.1f}V{y[k - 1]:.1f}" for k in changes), f"H{x[0]:.1f}"]
+    return f'<path d="M{"".join([*there, *back])}Z" fill="{colour}" opacity=".14"/>'
+
+
+def _median_lines(medians: Mapping[str, float], across: Scale, up: Scale) -> str:
+    """From the axis at one half to each curve, and down to its median."""
+    reached = [years for years in medians.values() if pd.notna(years) and years <= across.high]
+    if not reached:
+        return ""
+    down = "".join(f"M{across(years):.1f} {up(0.5):.1f}V{up(0):.1f}" for years in reached)
+    return line(f"M{across(0):.1f} {up(0.5):.1f}H{across(max(reached)):.1f}{down}", opacity=0.6, dash="4 4")

@@ -14,14 +14,17 @@ from faceage_bio.report.formats import count
 from faceage_bio.report.tables import ReportTables
 
 # of a unit: where it came in, then (stage, title of the box after it); the survival stage is parted in two
-CAME_IN = {"photo": "Photos", "subject": "People in the clinic table", "sample": "RNA samples"}
+CAME_IN = {"photo": "Photos received", "subject": "Participants", "sample": "RNA samples received"}
 BOXES = {
     "photo": [("face_age", "Photos with a face age")],
-    "subject": [("acceleration", "People with age acceleration"), ("survival", "People followed up")],
+    "subject": [
+        ("acceleration", "Participants with age acceleration"),
+        ("survival", "Participants with follow-up"),
+    ],
     "sample": [("expression", "RNA samples analysed")],
 }
-FULL_MODEL = "People in the full survival model"
-NO_ACCELERATION, MISSING = "no_acceleration", "missing_"
+FULL_MODEL = "Participants in the full Cox model"
+NO_ACCELERATION, NO_FACE_AGE, MISSING = "no_acceleration", "no_face_age", "missing_"
 
 
 @dataclass(frozen=True)
@@ -42,8 +45,9 @@ class Box:
 def chains(flow: pd.DataFrame) -> dict[str, list[Box]]:
     """For each unit its boxes, from the ledger's counts of one cohort.
 
-    The survival stage names those without age acceleration again; here they are left out once, where they first are. Missing
-    covariates concern the full model alone, so it has a box of its own.
+    A stage names again those that an earlier one excluded (without a photo there is no face age, without a face age no age
+    acceleration); here each is excluded once, where it first is. Missing covariates concern the full model alone, which has a box
+    of its own.
     """
     found = {}
     for unit, stages in BOXES.items():
@@ -67,7 +71,8 @@ def chains(flow: pd.DataFrame) -> dict[str, list[Box]]:
             if stage == "survival":
                 steps += _survival(steps[-1], title, n, reasons)
             else:
-                steps.append(Box(stage, title, n, reasons, _numbers(rows, "flagged")))
+                own = _without_earlier(reasons, steps[-1].n - n)
+                steps.append(Box(stage, title, n, own, _numbers(rows, "flagged")))
         found[unit] = steps
     return found
 
@@ -80,6 +85,15 @@ def _sum(rows: pd.DataFrame) -> float:
 def _numbers(rows: pd.DataFrame, status: str) -> dict[str, float]:
     rows = rows[rows["status"] == status]
     return {str(row.reason): float(row.n) for row in rows.itertuples()}
+
+
+def _without_earlier(reasons: dict[str, float], lost: float) -> dict[str, float]:
+    """The reasons of those who left here; who had no photo left before, and is among those without a face age."""
+    again = sum(reasons.values()) - lost
+    if not again > 0 or reasons.get(NO_FACE_AGE, 0) < again:
+        return reasons
+    own = reasons | {NO_FACE_AGE: reasons[NO_FACE_AGE] - again}
+    return {code: n for code, n in own.items() if n}
 
 
 def _survival(before: Box, title: str, n: float, reasons: dict[str, float]) -> list[Box]:
@@ -126,7 +140,7 @@ def lost_lines(box: Box) -> list[str]:
 def flag_line(box: Box) -> str:
     """Those used but flagged."""
     said = [f"{count(n)} {words.reason(code)}" for code, n in box.flags.items() if n != 0]
-    return f"used, but flagged: {', '.join(said)}" if said else ""
+    return f"used, flagged: {', '.join(said)}" if said else ""
 
 
 WIDTH, MAIN, SIDE, GAP, LINE, PAD = 760, 290, 410, 60, 17, 10

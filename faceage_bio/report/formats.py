@@ -21,17 +21,32 @@ def signed(value: float, digits: int = 1) -> str:
 
 
 def interval(lower: float, upper: float, digits: int = 2) -> str:
-    """95 % interval, ends joined by "to", which no minus sign can be mistaken for."""
-    return f"{number(lower, digits)} to {number(upper, digits)}"
+    """A 95% CI: ``1.30–2.08``; with "to" where an end is negative."""
+    ends = number(lower, digits), number(upper, digits)
+    return (" to " if any(end.startswith(("−", "–")) for end in ends) else "–").join(ends)
+
+
+def with_ci(estimate: float, lower: float, upper: float, digits: int = 2) -> str:
+    """An estimate with its 95% CI: ``1.65 (1.30–2.08)``; without one alone."""
+    known = lower is not None and upper is not None and not (math.isnan(lower) or math.isnan(upper))
+    return number(estimate, digits) + (f" ({interval(lower, upper, digits)})" if known else "")
 
 
 def p_value(value: float) -> str:
-    """Three digits; very small ones as a bound. Never zero."""
+    """Three decimals, as in clinical tables; never zero."""
     if value is None or not math.isfinite(value):
         return "–"
-    if value < 0.0001:
-        return "< 0.0001"
-    return f"{value:.4f}" if value < 0.001 else f"{value:.3f}"
+    return "< 0.001" if value < 0.001 else f"{value:.3f}"
+
+
+def p_scientific(value: float) -> str:
+    """As in gene tables: ``3.5e-45``; from 0.001 three decimals."""
+    if value is None or not math.isfinite(value):
+        return "–"
+    if value >= 0.001:
+        return f"{value:.3f}"
+    digits, _, power = f"{value:.1e}".partition("e")
+    return f"{digits}e{int(power)}" if value > 0 else "< 1e-300"
 
 
 def count(value: float | None, min_cell: int | None = None) -> str:
@@ -50,6 +65,12 @@ people = count
 def beside(value: float | None, word: str = "") -> str:
     """A number of participants behind the name of their group, as `` (52 people)``; empty where it is missing."""
     return f" ({count(value)}{word and ' '}{word})" if value is not None and math.isfinite(value) else ""
+
+
+def increase(per: str) -> str:
+    """The unit of an estimate as an adjective: ``10 years`` becomes ``10-year increase``, ``1 SD`` ``1-SD increase``."""
+    size, _, unit = per.partition(" ")
+    return f"{size}-{unit.removesuffix('s')} increase" if unit else per
 
 
 def time_words(years: float) -> str:
@@ -72,3 +93,23 @@ def without_folders(value: object) -> object:
     if isinstance(value, str) and "://" not in value and FILE.fullmatch(value):
         return re.split(r"[/\\]", value)[-1]
     return value
+
+
+def confidence_interval(lower: float, upper: float, digits: int = 2) -> str:
+    """The bounds of a 95% CI: ``1.51–2.27``, and ``−0.30 to 2.10`` where a bound is negative; empty where one is missing."""
+    if not (math.isfinite(lower) and math.isfinite(upper)):
+        return ""
+    bounds = number(lower, digits), number(upper, digits)
+    return (" to " if any(bound.startswith("−") for bound in bounds) else "–").join(bounds)
+
+
+def clinical_p(value: float) -> str:
+    """A p-value of a clinical table: three decimals, ``<0.001``, ``>0.999``."""
+    if value is None or not math.isfinite(value):
+        return "–"
+    return "<0.001" if value < 0.001 else ">0.999" if value > 0.9995 else f"{value:.3f}"
+
+
+def gene_p(value: float) -> str:
+    """A p-value of a gene table: scientific notation below 0.001 (``3.5e-45``)."""
+    return f"{value:.1e}" if value is not None and 0 < value < 0.001 else clinical_p(value)

@@ -4,32 +4,29 @@ import pandas as pd
 from markupsafe import Markup
 
 from faceage_bio.report import figures, words
-from faceage_bio.report.formats import interval, number, p_value, people
+from faceage_bio.report.formats import increase, interval, number, p_value, people
 from faceage_bio.report.tables import ReportTables
 
 AGES = "face age against age"
 CELLS = (("face_age", "face"), ("age_acceleration", "acceleration"), ("chronological_age", "age"))
-EXTRA = ("exposure", "step", "events_per_term", "robust_lower", "robust_upper", "robust_p")
 
 
 def ladder_section(tables: ReportTables, name: str, config: dict) -> dict:
     """The headline, the ladder and the comparison of both ages (ladder.html.j2)."""
     cox = tables.get("survival", "cox", name)
     comparison = tables.get("survival", "age_comparison", name)
-    cox = cox.reindex(
-        columns=list(dict.fromkeys([*cox.columns, "term", "estimate", "model", "note", *EXTRA]))
-    )
-    for column in ("exposure", "step"):
-        cox[column] = cox[column].fillna("").astype(str)
+    if not len(cox):
+        nothing = dict.fromkeys(("cox", "ladder", "ladder_notes", "ladder_figure", "ages"), "")
+        return nothing | {
+            "sentence": "Not run, because the cohort has no clinic table.",
+            "ran": False,
+            "ages_sentence": "",
+        }
     ladder = cox[(cox.term == "face_age") & (cox.exposure == "face_age") & cox.estimate.notna()]
     return {
-        "sentence": words.hazard_sentence(cox)
-        if len(cox)
-        else "Not run, because the cohort has no clinic table.",
-        "ran": bool(len(cox)),
-        "cox": cox[
-            cox.exposure.isin(["face_age", ""]) | ~cox.exposure.isin([one for one, _ in CELLS])
-        ].to_dict("records"),
+        "sentence": words.hazard_sentence(cox),
+        "ran": True,
+        "cox": cox[~cox.exposure.isin(["age_acceleration", "chronological_age"])].to_dict("records"),
         "ladder": ladder_rows(cox),
         "ladder_notes": ladder_notes(cox),
         "ladder_figure": Markup(_figure(ladder)) if len(ladder) else "",
@@ -117,6 +114,6 @@ def _p(value: float) -> str:
 
 
 def _figure(rows: pd.DataFrame) -> str:
-    shown = rows.assign(label=rows["step"].str.replace("unadjusted", "face age alone"), kind="face age")
-    title = f"Hazard ratio of face age per {rows['per'].iloc[0]} (log scale)"
+    shown = rows.assign(label=rows["step"].str.replace("_", " "), kind="face age")
+    title = f"Hazard ratio for death per {increase(rows['per'].iloc[0])} in face age (log scale)"
     return figures.forest(shown, "label", "kind", [("face age", figures.BLUE)], 1, title, logarithmic=True)

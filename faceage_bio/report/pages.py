@@ -1,4 +1,4 @@
-"""The two pages: tables in, one self-contained HTML file out."""
+"""The pages: tables in, one self-contained HTML file out. Each number is on one page; the summary links to its place."""
 
 import re
 from datetime import date
@@ -15,98 +15,109 @@ from faceage_bio.report.about import about
 from faceage_bio.report.acceleration import definition_section
 from faceage_bio.report.all_genes import PageGenes
 from faceage_bio.report.associations import association_sections
-from faceage_bio.report.checklists import filled, mark_places
-from faceage_bio.report.cohort_forest import cohort_forest
+from faceage_bio.report.checklists import checklists
+from faceage_bio.report.exclusions import LINKS
 from faceage_bio.report.expression_quality import quality_section, rule_words
 from faceage_bio.report.expression_sensitivity import sensitivity_section
-from faceage_bio.report.first_screen import first_screen
 from faceage_bio.report.gene_cards import gene_cards
 from faceage_bio.report.gene_sets import gene_set_section
 from faceage_bio.report.genes import gene_section, why_these
-from faceage_bio.report.people import people_section, squares_figure
+from faceage_bio.report.people import face_age_figure, people_section
 from faceage_bio.report.phenotypes import group_section, phenotype_section
+from faceage_bio.report.places import (
+    ASSOCIATION,
+    INDEX,
+    NOT_RUN,
+    PAGES,
+    PHOTOS,
+    SECTIONS,
+    SURVIVAL,
+    reason,
+    shown,
+)
 from faceage_bio.report.references import Citations
+from faceage_bio.report.sections import not_in_core, runs
 from faceage_bio.report.single_cell import single_cell_section
+from faceage_bio.report.summary import summary
 from faceage_bio.report.survival import survival_cohort
 from faceage_bio.report.tables import ReportTables
 from faceage_bio.report.trail import Trail
 from faceage_bio.report.variants import PUBLISHED, variant_section
 
 TEMPLATES = Path(__file__).parent / "templates"
-STYLES = ("style.css", "first_screen.css")
 SCRIPTS = ("page.js", "genes.js", "downloads.js")
-CHECKLISTS_HERE = Markup("<!-- checklists -->")  # they link to places, which are known once the page is made
 LINK = re.compile(r'<a href="#([^"]+)"')
+METHODS = {
+    ASSOCIATION: (
+        "age_acceleration", "table_one", "acceleration", "agreement", "phenotypes", "associations", "fairness", "expression_quality", "genes",
+        "expression_sensitivity", "gene_sets", "single_cell", "variants",
+    ),
+    SURVIVAL: ("age_acceleration", "survival"),
+    PHOTOS: ("stress",),
+}  # fmt: skip
 
 
-def association_page(
+def index_page(
     tables: ReportTables, config: dict, cards: list[dict], trail: Trail | None = None, run: dict | None = None, internal: bool = True,
 ) -> str:  # fmt: skip
-    """What goes with looking older: smoking, BMI, disease and genes; survival as an appendix.
+    """The summary: participant flow, key results, figures, checks, methods in brief, limitations.
 
     ``run`` (of `history.keep`): what changed since the last run. ``internal``: whether the page is marked as not for release.
     """
-    bands = tables.get("acceleration", "age_bands")
-    cohorts = [_association_cohort(tables, name, config) for name in config["cohorts"]]
-    figure = figures.age_bands(bands) if len(bands) and bands.face_age_mean.notna().any() else ""
-    return _render(
-        "association.html.j2", config, cards, tables, trail, internal, cohorts=cohorts, first=first_screen(tables, config, "association", run), **_shared(tables, config), **_survival(tables, config), bands_figure=Markup(figure),
-    )  # fmt: skip
+    content = summary(tables, config, cards, run)
+    lists = checklists(tables, bool(config["report"]["governance"]))
+    return _render(INDEX, config, cards, tables, trail, internal, **content, checklists=lists)
+
+
+def association_page(
+    tables: ReportTables, config: dict, cards: list[dict], trail: Trail | None = None, internal: bool = True
+) -> str:
+    """What is associated with age acceleration: exposures, disease, genes. ``internal`` as for `index_page`."""
+    found = association_sections(tables, config)
+    content = {
+        "cohorts": [_association_cohort(tables, name, config) for name in config["cohorts"]],
+        "bands_figure": _bands(tables),
+        "people": [people_section(tables, name, config) for name in config["cohorts"]],
+        "associations": found | {
+            "compared": any(scope["any"] for scope in found["scopes"]),
+            "specified": any(scope["summary"] for scope in found["scopes"]),
+        },
+        "fairness": fairness.section(tables, config),
+        "rna_rules": rule_words(config["expression"]["quality"]),
+        "variants_published": PUBLISHED,
+        "why_these": why_these(config),
+        **group_section(tables, config),
+    }  # fmt: skip
+    return _sections(ASSOCIATION, config, cards, tables, trail, internal, content)
 
 
 def survival_page(
-    tables: ReportTables, config: dict, cards: list[dict], trail: Trail | None = None, run: dict | None = None, internal: bool = True,
-) -> str:  # fmt: skip
-    """Whether looking older predicts death. ``run`` and ``internal`` as for `association_page`."""
-    told = _survival(tables, config)
-    cohorts = [
-        definition_section(tables, one["name"], config)
-        | phenotype_section(tables, one["name"], config)
-        | _genes_of(tables, one["name"], config)
-        | one
-        for one in told["survival"]
-    ]
-    shared = _shared(tables, config)
-    known = (
-        shared["associations"]["ran"]
-        or shared["fairness"]["blocks"]
-        or any(one["definitions"] for one in cohorts)
-    )
-    has_genes = any(one["panels"] or one["variants"] for one in cohorts)
-    return _render(
-        "survival.html.j2", config, cards, tables, trail, internal, cohorts=cohorts, first=first_screen(tables, config, "survival", run), readers=told["readers"], **shared, has_appendix=bool(known), has_genes=has_genes,
-    )  # fmt: skip
+    tables: ReportTables, config: dict, cards: list[dict], trail: Trail | None = None, internal: bool = True
+) -> str:
+    """Whether face age is associated with overall survival. ``internal`` as for `index_page`."""
+    content = {
+        "cohorts": [_survival_cohort(tables, name, config) for name in config["cohorts"]],
+        "readers": readers.section(tables, config),
+    }
+    return _sections(SURVIVAL, config, cards, tables, trail, internal, content)
 
 
 def photo_page(
     tables: ReportTables, config: dict, cards: list[dict], trail: Trail | None = None, internal: bool = True
 ) -> str:
-    """Which photos could be used, why others were not, and how they measure; no photo and no name."""
-    return _render(
-        "photos.html.j2", config, cards, tables, trail, internal, photos=photos.section(tables, config), statuses=photos.STATUSES, made=photos.made(config["faceage"]),
-    )  # fmt: skip
-
-
-def _survival(tables: ReportTables, config: dict) -> dict:
-    """What the survival page tells: on the association page as an appendix (survival_appendix.html.j2)."""
-    return {
-        "survival": [survival_cohort(tables, name, config) for name in config["cohorts"]],
-        "readers": readers.section(tables, config),
+    """Which photos were usable, why others were not, and how they measure; no photo and no name."""
+    found = photos.section(tables, config)
+    robust = fairness.section(tables, config)
+    content = {
+        "photos": found | {"any": any(one["ran"] for one in found["cohorts"])},
+        "uncertainty": found["uncertainty"],
+        "stress": robust["stress"],
+        "fairness": robust,
+        "statuses": photos.STATUSES,
+        "has_model": bool(cards),
+        "made": photos.made(config["faceage"]),
     }
-
-
-def _shared(tables: ReportTables, config: dict) -> dict:
-    """What the association page tells: on the survival page as an appendix (appendix.html.j2)."""
-    return {
-        "people": [people_section(tables, name, config) for name in config["cohorts"]],
-        "forests": cohort_forest(tables, config),
-        **group_section(tables, config),
-        "associations": association_sections(tables, config),
-        "fairness": fairness.section(tables, config),
-        "rna_rules": rule_words(config["expression"]["quality"]),
-        "variants_published": PUBLISHED,
-        "why_these": why_these(config),
-    }
+    return _sections(PHOTOS, config, cards, tables, trail, internal, content)
 
 
 @cache
@@ -122,12 +133,35 @@ def templates() -> Environment:
     environment.filters |= {
         "number": formats.number, "signed": formats.signed, "p": formats.p_value, "reason": words.reason, "term": words.term, "people": formats.count,
     }  # fmt: skip
-    environment.globals |= {"interval": formats.interval, "quality_rules": words.quality_rules}
+    environment.globals |= {
+        "interval": formats.interval,
+        "quality_rules": words.quality_rules,
+        "lists": LINKS,
+    }
     return environment
 
 
+def _sections(
+    page: str, config: dict, cards: list[dict], tables: ReportTables, trail: Trail | None, internal: bool, content: dict
+) -> str:  # fmt: skip
+    """A page of sections: those with content, the others as one line each."""
+    full, empty = shown(SECTIONS[page], content)
+    named = {"exposures": _exposures(config), "cause": config["survival"]["cause_of_interest"]}
+    titles = {section.name: section.title.format(**named) for section in SECTIONS[page]}
+    return _render(
+        page, config, cards, tables, trail, internal, **content, titles=titles, main_sections=[one for one in full if not one.more],
+        more_sections=[one for one in full if one.more], empty_sections=[(titles[one.name], reason(one, content)) for one in empty if runs(one.table, config["report"]["sections"])], methods=[f"{name}_methods.html.j2" for name in METHODS[page]],
+    )  # fmt: skip
+
+
+def _exposures(config: dict) -> str:
+    """The declared exposures as a title: "Smoking, pack-years, BMI, ECOG"."""
+    said = ", ".join(words.term(name).replace("_", " ") for name in config["phenotype"]["exposures"])
+    return said[:1].upper() + said[1:]
+
+
 def _render(
-    template: str,
+    page: str,
     config: dict,
     cards: list[dict],
     tables: ReportTables,
@@ -136,49 +170,45 @@ def _render(
     **content,
 ) -> str:
     trail, citations = trail or Trail(), Citations()
-    environment = templates()
     told = about(tables, trail, config, cards)
-    page = environment.get_template(template).render(
+    names = list(config["cohorts"])
+    text = templates().get_template("index.html.j2" if page == INDEX else "sections.html.j2").render(
+        page=page, page_name=page.partition(".")[0], page_titles=PAGES, not_run_id=NOT_RUN, switch=names if page in (ASSOCIATION, SURVIVAL) and len(names) > 1 else [],
         title=config["report"]["title"], governance=config["report"]["governance"], today=date.today().isoformat(), fingerprint=told["config_hash"][:12],
         version=faceage_bio.__version__, cards=cards, synthetic=any(card.get("synthetic") for card in cards), internal=internal,
-        rounding=config.get("release", {}).get("rounding", 6),
+        rounding=config.get("release", {}).get("rounding", 6), not_in_core=not_in_core(config),
         given=[name for name, cohort in config["cohorts"].items() if cohort.get("face_ages")],
-        style=Markup("".join((TEMPLATES / name).read_text() for name in STYLES)),
-        script=Markup("\n".join((TEMPLATES / name).read_text() for name in SCRIPTS)),
-        gene_ids=PageGenes.of(tables).packed, of=trail.of, cite=citations.cite, citations=citations, checklists_here=CHECKLISTS_HERE, **told, **content,
+        style=Markup((TEMPLATES / "style.css").read_text()), script=Markup("\n".join((TEMPLATES / name).read_text() for name in SCRIPTS)),
+        gene_ids=PageGenes.of(tables).packed if page in (ASSOCIATION, SURVIVAL) else "",
+        of=trail.of, cite=citations.cite, citations=citations, **told, **content,
     )  # fmt: skip
-    page, places = mark_places(page)
-    lists = environment.get_template("checklists.html.j2").render(checklists=filled(places))
-    return only_known_links(page.replace(CHECKLISTS_HERE, lists))
+    return only_known_links(text)
 
 
 def only_known_links(page: str) -> str:
-    """The page with links to places that it has not, because that stage did not run, sent to the list of who was analysed."""
+    """The page with links to places that it has not, because that stage did not run, sent to the list of what did not run."""
     known = set(re.findall(r'\sid="([^"]+)"', page))
-    return LINK.sub(lambda link: link[0] if link[1] in known else '<a href="#who"', page)
+    return LINK.sub(lambda link: link[0] if link[1] in known else f'<a href="#{NOT_RUN}"', page)
 
 
 def _rows(table: pd.DataFrame) -> list[dict]:
     return table.to_dict("records")
 
 
+def _bands(tables: ReportTables) -> Markup:
+    """Face age by decade of age, all cohorts in one figure."""
+    bands = tables.get("acceleration", "age_bands")
+    return Markup(figures.age_bands(bands) if len(bands) and bands.face_age_mean.notna().any() else "")
+
+
 def _association_cohort(tables: ReportTables, name: str, config: dict) -> dict:
     return {
         "name": name,
-        "squares_figure": squares_figure(tables, name, config),
-        "photos": [row for row in _rows(tables.get("faceage", "summary", name)) if row["term"] != "photos"],
+        "face_age_figure": face_age_figure(tables, [name]),
         "summary": _rows(tables.get("acceleration", "summary", name)),
-        "bands": _rows(tables.get("acceleration", "age_bands", name)),
         **_agreement(tables, name),
         **definition_section(tables, name, config),
         **phenotype_section(tables, name, config),
-        **_genes_of(tables, name, config),
-    }
-
-
-def _genes_of(tables: ReportTables, name: str, config: dict) -> dict:
-    """What is told of a cohort's RNA and DNA: on the survival page as an appendix (genes_appendix.html.j2)."""
-    return {
         "rna_quality": quality_section(tables, name, config),
         "gene_sensitivity": sensitivity_section(tables, name, config),
         "gene_cards": gene_cards(tables, name, config),
@@ -189,14 +219,25 @@ def _genes_of(tables: ReportTables, name: str, config: dict) -> dict:
     }
 
 
+def _survival_cohort(tables: ReportTables, name: str, config: dict) -> dict:
+    found = definition_section(tables, name, config) | survival_cohort(tables, name, config)
+    no_curves, no_risks = found["curves_why"], found["competing_why"]
+    why = {"curves": no_curves.removeprefix("not estimated, because "), "has_competing": no_risks}
+    return found | {
+        "curves": [] if no_curves else found["curves"],
+        "has_competing": not no_risks,
+        "why": {key: said for key, said in why.items() if said},
+    }
+
+
 def _agreement(tables: ReportTables, name: str) -> dict:
     """The second opinion on a cohort: rows and sentences for each further model, and a figure of all."""
     rows = tables.get("faceage", "agreement", name)
     bands = tables.get("faceage", "agreement_bands", name)
-    shown = bands.dropna(subset=["mean_age", "mean_difference"]) if len(bands) else bands
+    drawn = bands.dropna(subset=["mean_age", "mean_difference"]) if len(bands) else bands
     terms = list(dict.fromkeys(rows["term"])) if len(rows) else []
     figure = (
-        figures.agreement(shown, rows) if len(shown) and len(rows) and rows.estimate.notna().any() else ""
+        figures.agreement(drawn, rows) if len(drawn) and len(rows) and rows.estimate.notna().any() else ""
     )
     return {
         "agreement": _rows(rows),

@@ -1,13 +1,16 @@
-"""Who was analysed: the flow, Table 1, how age acceleration is spread, face age against age (people.html.j2, age_squares.html.j2)."""
+"""Who was analysed: the flow, Table 1, how age acceleration is spread, face age against chronological age (people.html.j2)."""
 
 from collections.abc import Mapping, Sequence
 
+import numpy as np
 import pandas as pd
 from markupsafe import Markup
 
+from faceage_bio.columns import COHORT, FACE_AGE
 from faceage_bio.report import figures_people, flow, words
 from faceage_bio.report.figure_data import packed_rows
 from faceage_bio.report.formats import count, number
+from faceage_bio.report.plot import WIDTH
 from faceage_bio.report.tables import ReportTables
 
 ALL = "all"
@@ -36,24 +39,29 @@ def _as_rows(lines: list) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def squares_figure(tables: ReportTables, name: str, config: dict) -> Markup:
-    """Face age against age of one cohort; nothing where no square was counted."""
-    squares = tables.get("phenotype", "age_squares", name)
+def face_age_figure(tables: ReportTables, names: Sequence[str], width: float = WIDTH) -> Markup:
+    """Face age against chronological age of some cohorts: participants as points where their rows came in, else a 2-D histogram."""
+    points, squares = tables.get("acceleration", "acceleration"), tables.get("phenotype", "age_squares")
     squares = squares[squares["n"].notna()] if len(squares) else squares
-    if not len(squares):
-        return Markup("")
-    summary = tables.get("acceleration", "summary", name)
-    line = (
-        summary[summary["term"] == "line"].set_index("measure")["estimate"]
-        if len(summary)
-        else pd.Series(dtype=float)
-    )
-    bands = tables.get("acceleration", "age_bands", name)
-    return Markup(
-        figures_people.squares(
-            squares, bands, line.get("slope, face years per year"), line.get("intercept, years"), name
-        )
-    )
+    table, draw = (points, figures_people.scatter) if len(points) else (squares, figures_people.histogram)
+    lines = {
+        name: _line(tables.get("acceleration", "summary", name))
+        for name in names
+        if len(table) and (table[COHORT] == name).any()
+    }
+    return Markup(draw(table[table[COHORT].isin(lines)], lines, width)) if lines else Markup("")
+
+
+def _line(summary: pd.DataFrame) -> figures_people.Line:
+    """The cohort's regression line as its summary has it."""
+    found = {(row.term, row.measure): row for row in summary.itertuples()}
+
+    def of(term: str, measure: str, column: str = "estimate") -> float:
+        return float(getattr(found.get((term, measure)), column, np.nan))
+
+    correlation = (FACE_AGE, "correlation")
+    slope, intercept = of("line", "slope"), of("line", "intercept")
+    return figures_people.Line(of(*correlation, "n"), of(*correlation), slope, intercept)
 
 
 def table_one(table: pd.DataFrame) -> dict:
@@ -74,7 +82,7 @@ def table_one(table: pd.DataFrame) -> dict:
             if name in table
         }
     )
-    heads = table[table["measure"] == "people"]
+    heads = table[table["measure"] == "participants"]
     sizes = dict(zip(heads["group"], heads["n"], strict=True))
     variables = table[table["variable"] != ""].groupby("variable", sort=False)
     return {

@@ -1,15 +1,11 @@
 """The survival page's subgroups: hazard ratios of age acceleration in each, and the tests that they differ."""
 
-import math
-
 import pandas as pd
 from markupsafe import Markup
 
 from faceage_bio.report import figures_hazards, words
-from faceage_bio.report.formats import p_value, people
+from faceage_bio.report.formats import p_value
 from faceage_bio.report.tables import ReportTables
-
-COLUMNS = ("modifier", "subgroup", "p_interaction", "q_interaction")
 
 
 def subgroup_section(tables: ReportTables, name: str, config: dict) -> dict:
@@ -17,36 +13,22 @@ def subgroup_section(tables: ReportTables, name: str, config: dict) -> dict:
     table = tables.get("survival", "subgroups", name)
     if not len(table):
         return {"subgroups": [], "subgroup_figure": ""}
-    table = table.reindex(columns=list(dict.fromkeys([*table.columns, *COLUMNS])))
-    for column in ("modifier", "subgroup", "note"):
-        table[column] = table[column].fillna("").astype(str)
-    table["shown"] = [_shown(row) for row in table.itertuples()]
-    figure = table[(table["subgroup"] != "") & table["estimate"].notna()]
-    # models may lack different people; the line tells those of the first, the table those of each
-    numbers = {row.shown: _people(row) for row in reversed(list(figure.itertuples()))}
-    figure = figure.assign(
-        label=figure["shown"] + figure["shown"].map(numbers), test=[_test(row) for row in figure.itertuples()]
-    )
+    table = table.assign(shown=[_shown(row) for row in table.itertuples()])
+    groups = (table["subgroup"] != "") | (table["modifier"] == "")
+    figure = table[groups & table["estimate"].notna()]
+    figure = figure.assign(label=figure["shown"], test=[_test(row) for row in figure.itertuples()])
     drawn = figures_hazards.subgroups(figure) if len(figure) else ""
-    return {"subgroups": table.to_dict("records"), "subgroup_figure": Markup(drawn)}
+    return {"subgroups": words.with_measures(table.assign(is_test=~groups)), "subgroup_figure": Markup(drawn)}
 
 
 def _shown(row) -> str:
-    if row.subgroup:
-        return f"{words.term(row.modifier)}: {row.subgroup}" if row.modifier else row.subgroup
-    return f"{words.term(row.modifier)}: {'as a number' if row.measure.startswith('ratio') else 'do they differ?'}"
-
-
-def _people(row) -> str:
-    parts = [
-        f"{people(value)} {word}"
-        for value, word in ((row.n, "people"), (row.n_events, "deaths"))
-        if math.isfinite(value)
-    ]
-    return f" ({', '.join(parts)})" if parts else ""
+    if not row.modifier:
+        return "all participants"
+    number = "as a number" if row.measure == "ratio of hazard ratios" else "do they differ?"
+    return f"{words.term(row.modifier)}: {row.subgroup or number}"
 
 
 def _test(row) -> str:
     if pd.isna(row.p_interaction):
         return ""
-    return f"p {p_value(row.p_interaction)}, q {p_value(row.q_interaction)}"
+    return f"{p_value(row.p_interaction)} ({p_value(row.q_interaction)})"

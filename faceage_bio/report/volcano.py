@@ -1,140 +1,121 @@
-"""All genes in one small SVG: how far each changes against how surely, panel genes marked and named.
+"""Volcano plot: effect size against significance of all genes, as EnhancedVolcano draws it.
 
-The same picture stands on the screen and on paper; the page's script (genes.js) adds what the pointer is on.
+Genes with q below ``FOUND`` are coloured by direction and counted; the strongest of them and the prespecified ones are named. The
+page's script (genes.js) adds the name of the gene at the pointer.
 """
-
-import math
-from html import escape
 
 import numpy as np
 import pandas as pd
 
 from faceage_bio.report.figures import BLUE, ORANGE
-from faceage_bio.report.formats import number
-from faceage_bio.report.svg import FONT
+from faceage_bio.report.plot import (
+    GREY,
+    WIDTH,
+    Scale,
+    dots,
+    legend,
+    line,
+    svg,
+    text,
+    text_width,
+    ticks,
+    x_axis,
+    y_axis,
+)
 
-GREY = "#80868f"
-WIDTH, HEIGHT, LEFT, RIGHT, TOP, FOOT = 600, 380, 52, 16, 34, 44
+UP, DOWN = ORANGE, BLUE
+HEIGHT, LEFT, RIGHT, TOP, FOOT = 520, 58, 20, 40, 50
 SMALLEST_P = 1e-300
 FOUND = 0.05  # q
-NAME_HEIGHT, LETTER = 13, 8.8  # room that a name of 12 pixels takes
+STRONGEST = 10  # genes that are named besides the panel
+NAME_HEIGHT = 14
 NAME_LIMIT = 24  # letters; the whole name stands in the table
 
 
-def volcano(genes: pd.DataFrame, panel: list[str], title: str, label: str) -> str:
-    """The picture; of genes that fall on one pixel a single one is drawn.
+def volcano(genes: pd.DataFrame, panel: list[str], title: str, label: str, raster: bool = True) -> str:
+    """The figure.
 
     Parameters
     ----------
-    genes : DataFrame with term, estimate (on the scale that is drawn), p_value, q_value; rows without p are left out
-    panel : genes declared beforehand: diamonds, with their names
+    genes : DataFrame
+        term, estimate (on the scale that is drawn), p_value, q_value; rows without p are excluded.
+    panel : prespecified genes, drawn as diamonds
     title : of the horizontal axis
+    raster : whether a layer of many points may be an embedded PNG; on a released page it may not
     """
-    shown = genes[np.isfinite(genes["estimate"]) & genes["p_value"].notna()]
+    shown = genes[np.isfinite(genes["estimate"]) & genes["p_value"].notna()].sort_values("p_value", kind="stable")  # fmt: skip
     strength = -np.log10(shown["p_value"].clip(lower=SMALLEST_P).to_numpy(dtype=float))
     estimate = shown["estimate"].to_numpy(dtype=float)
     x_ticks, y_ticks = ticks(-np.abs(estimate).max(), np.abs(estimate).max()), ticks(0, strength.max())
-    across = _Scale(x_ticks[0], x_ticks[-1], LEFT + 8, WIDTH - RIGHT - 8)
-    up = _Scale(y_ticks[0], y_ticks[-1], HEIGHT - FOOT, TOP + 8)
-    places = np.column_stack([across(estimate), up(strength)]).round().astype(int)
+    across = Scale(x_ticks[0], x_ticks[-1], LEFT + 12, WIDTH - RIGHT - 12)
+    up = Scale(y_ticks[0], y_ticks[-1], HEIGHT - FOOT, TOP + 8)
+    x, y = across(estimate), up(strength)
+    found = (shown["q_value"] < FOUND).to_numpy()
     declared = shown["term"].isin(panel).to_numpy()
-    found = (shown["q_value"] < FOUND).to_numpy() & ~declared
-    parts = [
-        _axes(x_ticks, y_ticks, across, up, title),
-        _cloud(places[~found & ~declared]),
-        _dots(places[found]),
-        *(_diamond(x, y) for x, y in places[declared]),
-        *_names(places[declared], shown["term"][declared].tolist()),
-        _legend(),
+    layers = [(~found, GREY, 1.7, 0.55), (found & (estimate < 0), DOWN, 2.8, 0.85), (found & (estimate > 0), UP, 2.8, 0.85)]  # fmt: skip
+    clouds = [
+        dots(x[which & ~declared], y[which & ~declared], radius, colour, opacity, raster)
+        for which, colour, radius, opacity in layers
     ]
-    return (
-        f'<svg role="img" aria-label="{escape(label, quote=True)}" viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" height="{HEIGHT}" '
-        f'font-size="12" font-family="{FONT}" data-across="{across.told()}" data-up="{up.told()}">{"".join(parts)}</svg>'
+    colours = np.where(found, np.where(estimate < 0, DOWN, UP), GREY)
+    diamonds = [_diamond(*at) for at in zip(x[declared], y[declared], colours[declared], strict=True)]
+    named = found & (declared | (np.cumsum(found) <= STRONGEST))
+    parts = [
+        y_axis(up, y_ticks, LEFT, "−log10 p", right=WIDTH - RIGHT),
+        x_axis(across, x_ticks, HEIGHT - FOOT, title),
+        line(f"M{across(0):.5g} {TOP}V{HEIGHT - FOOT}", opacity=0.45, dash="2 3"),
+        _threshold(strength, found, up),
+        *clouds,
+        *diamonds,
+        *_names(np.column_stack([x, y])[named], shown["term"][named].tolist(), np.column_stack([x, y])[found | declared]),
+        _legend(estimate, found, declared),
+    ]  # fmt: skip
+    return svg(label, WIDTH, HEIGHT, parts, f' data-across="{across.ends()}" data-up="{up.ends()}"')
+
+
+def _threshold(strength: np.ndarray, found: np.ndarray, up: Scale) -> str:
+    """Between the last gene with q below the threshold and the first above it; none where no gene is below it."""
+    if not found.any():
+        return ""
+    weakest, others = strength[found].min(), strength[~found]
+    below = others[others <= weakest]
+    y = up((weakest + below.max()) / 2 if len(below) else weakest)
+    return line(f"M{LEFT} {y:.1f}H{WIDTH - RIGHT}", width=1.2, opacity=0.7, dash="6 4") + text(
+        WIDTH - RIGHT - 4, y - 6, f"q = {FOUND:g}", "end", soft=True, halo=True
     )
 
 
-class _Scale:
-    """Numbers to pixels."""
-
-    def __init__(self, low: float, high: float, start: float, end: float):
-        self.ends = (low, high, start, end)
-
-    def __call__(self, value):
-        low, high, start, end = self.ends
-        return start + (value - low) / (high - low) * (end - start)
-
-    def told(self) -> str:
-        return " ".join(f"{end:g}" for end in self.ends)
-
-
-def ticks(low: float, high: float, wanted: int = 6) -> list[float]:
-    """Round numbers from at or below ``low`` to at or above ``high``."""
-    span = max(high - low, 1e-6)
-    raw = span / wanted
-    power = 10.0 ** math.floor(math.log10(raw))
-    step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= raw * 0.999)
-    first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
-    return [round(place * step, 12) for place in range(first, max(last, first + 1) + 1)]
-
-
-def _axes(x_ticks: list[float], y_ticks: list[float], across: _Scale, up: _Scale, title: str) -> str:
-    bottom, right = HEIGHT - FOOT, WIDTH - RIGHT
-    lines = "".join(f"M{LEFT} {up(y):.0f}H{right}" for y in y_ticks[1:])
-    digits = max((len(f"{step:g}".partition(".")[2]) for step in x_ticks), default=0)
+def _diamond(x: float, y: float, colour: str) -> str:
     return (
-        f'<path d="{lines}" stroke="currentColor" opacity=".12"/>'
-        f'<path d="M{across(0):.0f} {TOP}V{bottom}" stroke="currentColor" opacity=".45" stroke-dasharray="2 3"/>'
-        f'<path d="M{LEFT} {bottom}H{right}" stroke="currentColor" opacity=".5"/>'
-        + "".join(_text(across(x), bottom + 17, number(x, digits)) for x in x_ticks)
-        + "".join(_text(LEFT - 7, up(y) + 4, f"{y:g}", "end") for y in y_ticks)
-        + _text((LEFT + right) / 2, HEIGHT - 8, title)
-        + f'<text transform="translate(13 {(TOP + bottom) / 2:g}) rotate(-90)" text-anchor="middle" fill="currentColor">−log10 p</text>'
+        f'<path d="M{x:.1f} {y - 6:.1f}l5.5 6l-5.5 6l-5.5 -6z" fill="{colour}" stroke="var(--paper,#fff)"/>'
     )
 
 
-def _cloud(places: np.ndarray) -> str:
-    """Small dots; neighbours in a row of pixels are one stroke, so that 60,000 genes take little more room than 2,000."""
-    strokes = []
-    for y in np.unique(places[:, 1]):
-        row = np.unique(places[places[:, 1] == y, 0])
-        for run in np.split(row, np.flatnonzero(np.diff(row) > 1) + 1):
-            strokes.append(f"M{run[0]} {y}h{run[-1] - run[0]}")
-    return f'<path d="{"".join(strokes)}" stroke="{GREY}" stroke-width="2.4" stroke-linecap="round" opacity=".8"/>'
-
-
-def _dots(places: np.ndarray) -> str:
-    d = "".join(f"M{x} {y}h0" for x, y in np.unique(places, axis=0))
-    return f'<path d="{d}" stroke="{BLUE}" stroke-width="5.5" stroke-linecap="round"/>'
-
-
-def _diamond(x: int, y: int) -> str:
-    return f'<path d="M{x} {y - 6}l5 6l-5 6l-5 -6z" fill="{ORANGE}" stroke="var(--paper,#fff)"/>'
-
-
-def _names(places: np.ndarray, names: list[str]) -> list[str]:
-    """Each name beside its diamond where no other name stands; the surest genes choose first."""
-    taken: list[tuple[float, float, float, float]] = [(x - 6, y - 6, x + 6, y + 6) for x, y in places]
+def _names(places: np.ndarray, names: list[str], marks: np.ndarray) -> list[str]:
+    """Each name where no other name and no coloured mark stands, the strongest genes first; with a line where it is far."""
+    taken = [(x - 4, y - 4, x + 4, y + 4) for x, y in marks] if len(marks) <= 400 else []
+    taken += [(x - 6, y - 6, x + 6, y + 6) for x, y in places]
     written = []
-    for place in np.argsort(places[:, 1], kind="stable"):
-        x, y = places[place]
-        name = names[place] if len(names[place]) <= NAME_LIMIT else names[place][: NAME_LIMIT - 1] + "…"
-        wide = LETTER * len(name)
+    for (x, y), name in zip(places, names, strict=True):
+        name = name if len(name) <= NAME_LIMIT else name[: NAME_LIMIT - 1] + "…"
+        wide = text_width(name) * 1.08
         free = next((box for box in _boxes(x, y, wide) if _inside(box) and not _meets(box, taken)), None)
         if free is None:
             continue  # the table and the pointer still name it
         taken.append(free)
-        left, top, right, _ = free
-        written.append(_text((left + right) / 2, top + NAME_HEIGHT - 3, name, bold=True))
-        if abs((left + right) / 2 - x) > wide / 2 + 12 or abs(top + NAME_HEIGHT / 2 - y) > 20:
-            end = max(left, min(x, right))
-            edge = top if top > y else top + NAME_HEIGHT
-            written.append(f'<path d="M{x} {y}L{end:.0f} {edge:.0f}" stroke="currentColor" opacity=".5"/>')
+        left, top, right, bottom = free
+        end, edge = max(left, min(x, right)), top if top > y else bottom if bottom < y else y
+        if np.hypot(end - x, edge - y) > 12:
+            written.append(line(f"M{x:.1f} {y:.1f}L{end:.1f} {edge:.1f}", opacity=0.5))
+        written.append(
+            text((left + right) / 2, bottom - 3, name, "middle", bold=True, italic=True, halo=True)
+        )
     return written
 
 
 def _boxes(x: float, y: float, wide: float):
     """Places for a name, the nearest first: beside, above, below, then further away."""
-    for far in range(9, 120, 12):
+    for far in range(9, 160, 12):
         for left, top in (
             (x + far, y - NAME_HEIGHT / 2), (x - far - wide, y - NAME_HEIGHT / 2), (x - wide / 2, y - far - NAME_HEIGHT + 2),
             (x - wide / 2, y + far - 2), (x + far / 2, y - far - NAME_HEIGHT + 2), (x - wide - far / 2, y - far - NAME_HEIGHT + 2),
@@ -144,25 +125,19 @@ def _boxes(x: float, y: float, wide: float):
 
 def _inside(box: tuple[float, float, float, float]) -> bool:
     left, top, right, bottom = box
-    return left >= LEFT and right <= WIDTH and top >= TOP - 6 and bottom <= HEIGHT - FOOT
+    return left >= LEFT + 4 and right <= WIDTH - RIGHT and top >= TOP - 4 and bottom <= HEIGHT - FOOT
 
 
 def _meets(box: tuple, others: list[tuple]) -> bool:
     return any(box[0] < one[2] and one[0] < box[2] and box[1] < one[3] and one[1] < box[3] for one in others)
 
 
-def _legend() -> str:
-    return (
-        _diamond(LEFT + 12, 16) + _text(LEFT + 22, 20, "declared beforehand", "start")
-        + f'<path d="M{LEFT + 158} 16h0" stroke="{BLUE}" stroke-width="5.5" stroke-linecap="round"/>'
-        + _text(LEFT + 167, 20, "q below 0.05", "start")
-        + f'<path d="M{LEFT + 262} 16h0" stroke="{GREY}" stroke-width="4" stroke-linecap="round"/>'
-        + _text(LEFT + 271, 20, "others", "start")
-    )  # fmt: skip
-
-
-def _text(x: float, y: float, words: str, anchor: str = "middle", bold: bool = False) -> str:
-    weight = (
-        ' font-weight="600" stroke="var(--paper,#fff)" stroke-width="3" paint-order="stroke"' if bold else ""
-    )
-    return f'<text x="{x:.0f}" y="{y:.0f}" text-anchor="{anchor}" fill="currentColor"{weight}>{escape(words)}</text>'
+def _legend(estimate: np.ndarray, found: np.ndarray, declared: np.ndarray) -> str:
+    """What colours and shapes mean, and how many genes each has."""
+    up, down = int((found & (estimate > 0)).sum()), int((found & (estimate < 0)).sum())
+    colours = [(UP, f"Up, q < {FOUND:g} (n = {up:,})"), (DOWN, f"Down, q < {FOUND:g} (n = {down:,})"), (GREY, f"Not significant (n = {len(found) - up - down:,})")]  # fmt: skip
+    entries = [(f'<circle r="4" fill="{colour}"/>', words) for colour, words in colours]
+    if declared.any():
+        mark = '<path d="M0 -6l5.5 6l-5.5 6l-5.5 -6z" fill="none" stroke="currentColor"/>'
+        entries.append((mark, f"Prespecified (n = {int(declared.sum())})"))
+    return legend(entries, LEFT, 16, WIDTH - RIGHT)[0]

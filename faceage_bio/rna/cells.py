@@ -1,5 +1,6 @@
 """A single-cell file (h5ad) read in blocks, so that it need not fit into memory, and checked: raw, human, donors and types told."""
 
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -15,8 +16,11 @@ from faceage_bio.rna import gene_ids
 
 CELL_TYPE = "cell_type"
 DOUBLET = "predicted_doublet"  # as scanpy's scrublet writes it
+DOUBLET_WORDS = {"true", "1", "1.0", "yes", "doublet"}
+SINGLET_WORDS = {"false", "0", "0.0", "no", "singlet", ""}
 SYMBOL_COLUMNS = ("feature_name", "gene_symbols", "gene_symbol", "gene_name", "gene_names", "symbol")
 BLOCK_VALUES = 20_000_000  # at once: some 250 MB
+BINARY_FROM = 500  # values of the first cells, among which counts have some above 1
 LOGARITHM_AT_MOST = 40.0  # log2 of a count hardly exceeds 25
 NEEDED = "Pseudobulk needs raw counts: put them into layers['counts'] (or X) and write the file again."
 
@@ -48,7 +52,7 @@ def open_cells(path: Path | str, mapping: Path | str | None = None) -> CellFile:
 
     Parameters
     ----------
-    path : h5ad with raw counts in ``layers["counts"]``, ``X`` or ``raw.X`` (the first that is there and whole), and
+    path : h5ad with raw counts in ``layers["counts"]``, ``X`` or ``raw.X`` (what is raw; of several the one of most genes), and
         ``subject_id``, ``cell_type`` in obs; a column ``predicted_doublet`` there is heeded
     mapping : GTF or table from identifier to symbol; without it, a column of var with symbols, if there is one
 
@@ -65,10 +69,10 @@ def open_cells(path: Path | str, mapping: Path | str | None = None) -> CellFile:
     symbols = gene_ids.read_mapping(mapping) if mapping else None
     try:
         with _file(path) as file:
-            obs, var = _table(file["obs"]), None
+            obs, var = _table(file, "obs", path), None
             place, problem = _place(file, path)
             if place:
-                var = _table(file["raw/var"] if place.startswith("raw/") else file["var"])
+                var = _table(file, "raw/var" if place.startswith("raw/") else "var", path)
     except (OSError, KeyError, ValueError, TypeError, AttributeError) as error:
         raise CountsError(
             [
@@ -76,6 +80,8 @@ def open_cells(path: Path | str, mapping: Path | str | None = None) -> CellFile:
             ]
         ) from None
     problems = [problem] if problem else []
+    if DOUBLET in obs and (problem := _problem_of_doublets(obs[DOUBLET], path)):
+        problems.append(problem)
     lacking = [name for name in (SUBJECT, CELL_TYPE) if name not in obs]
     if lacking:
         problems.append(
@@ -179,10 +185,19 @@ def _file(path: Path) -> Iterator:
         yield file
 
 
-def _table(group) -> pd.DataFrame:
+def _table(file, place: str, path: Path) -> pd.DataFrame:
+    import anndata
+    import h5py
     from anndata.io import read_elem
 
-    return read_elem(group)
+    if isinstance(
+        file[place], h5py.Dataset
+    ):  # of anndata 0.6 and older, whose words are numbers with a list elsewhere
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", anndata.OldFormatWarning)
+            whole = anndata.read_h5ad(path)
+        return {"obs": whole.obs, "var": whole.var}.get(place, whole.raw.var if whole.raw else whole.var)
+    return read_elem(file[place])
 
 
 def _source(element) -> tuple[object, bool]:
@@ -207,23 +222,36 @@ def _place(file, path: Path) -> tuple[str, str]:
     there = [place for place in ("layers/counts", "X", "raw/X") if place in file]
     if not there:
         return "", f"{path}: holds no values. {NEEDED}"
-    problems = []
+    whole, problems = {}, []
     for place in there:
         source, by_columns = _source(file[place])
         first = sparse.csr_matrix(source[:, :20] if by_columns else source[:200])
-        problem = problem_of_values(first, path, place)
+        problem = problem_of_values(first, path, place) or _problem_of_all(first, path, place)
         if not problem:
-            return place, ""
+            whole[place] = source.shape[1]
+            continue
         problems.append(problem)
         if place == "layers/counts":  # who writes this means it
-            break
-    return there[0], problems[0]
+            return place, problem
+    if not whole:
+        return there[0], problems[0]
+    return max(
+        whole, key=lambda place: whole[place]
+    ), ""  # counts of all genes rather than of the variable ones
+
+
+def _problem_of_all(block: sparse.csr_matrix, path: Path, place: str) -> str:
+    """Values that are whole and no counts: zeros, or ones wherever there is anything."""
+    values = block.data[block.data != 0]
+    if len(values) > BINARY_FROM and (values == 1).all():
+        return f"{path}: {place} holds only 0 and 1, so it was made binary. {NEEDED}"
+    return "" if len(values) else f"{path}: {place} holds only zeros. {NEEDED}"
 
 
 def _symbols_of(var: pd.DataFrame) -> dict[str, str] | None:
-    """Symbols in a column of var, where the names are Ensembl identifiers."""
+    """Symbols in a column of var, where the names are identifiers or numbers of rows."""
     names = [str(name) for name in var.index]
-    if sum(bool(gene_ids.ENSEMBL.match(name)) for name in names) < len(names) / 2:
+    if sum(bool(gene_ids.IDENTIFIER.search(name)) for name in names) < len(names) / 2:
         return None
     column = next((name for name in SYMBOL_COLUMNS if name in var), None)
     if column is None:
@@ -238,4 +266,14 @@ def _words(column: pd.Series) -> pd.Series:
 
 
 def _truths(column: pd.Series) -> pd.Series:
-    return column.astype(str).str.lower().isin(("true", "1", "1.0"))
+    return _words(column).str.lower().isin(DOUBLET_WORDS)
+
+
+def _problem_of_doublets(column: pd.Series, path: Path) -> str:
+    words = set(_words(column).str.lower()) - DOUBLET_WORDS - SINGLET_WORDS
+    if not words:
+        return ""
+    return (
+        f"{path}: obs[{DOUBLET!r}] holds {examples(sorted(map(repr, words)))}. Expected True and False, or doublet and singlet. "
+        "Write it so, or leave the column out."
+    )

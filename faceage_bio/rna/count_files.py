@@ -116,7 +116,12 @@ def _read(path: Path, strand: str | None) -> tuple[pd.DataFrame, list[str], bool
     header = formats.first_line(path)
     if formats.is_feature_counts(header):
         return formats.read_feature_counts(path), ["featureCounts table"], False
-    return formats.read_table(path), [], False
+    table = formats.read_table(path)
+    if (table.index.name or "").lower() == "gene_id" and [str(name).lower() for name in table][:1] == [
+        "gene_name"
+    ]:
+        return table, ["table of nf-core/rnaseq, estimated counts"], True
+    return table, [], False
 
 
 def _as_numbers(
@@ -151,9 +156,19 @@ def _as_numbers(
     ]
     if words:
         raise CountsError([
-            f"{path}: {len(words)} column(s) hold words, not counts: {examples(words)}. Expected numbers beside the genes. Leave annotation columns out."
+            f"{path}: {len(words)} column(s) hold words, not counts: {examples([_word_in(table[name]) for name in words])}. Expected numbers beside the genes. Leave annotation columns out."
         ])  # fmt: skip
     return table, said
+
+
+def _word_in(column: pd.Series) -> str:
+    """The first cell of a column that is no number: ``'n/a' of gene 'CDK6' in 's1'``."""
+    wrong = column[pd.to_numeric(column, errors="coerce").isna()]
+    return (
+        f"{wrong.iloc[0]!r} of gene {wrong.index[0]!r} in {column.name!r}"
+        if len(wrong)
+        else repr(column.name)
+    )
 
 
 def _samples_in_rows(table: pd.DataFrame, samples: Sequence[str]) -> bool:
@@ -161,10 +176,8 @@ def _samples_in_rows(table: pd.DataFrame, samples: Sequence[str]) -> bool:
     if wanted:
         in_rows, in_columns = (sum(name in wanted for name in axis) for axis in (table.index, table.columns))
         return in_rows > in_columns
-    known = gene_ids.known_genes()
-    genes = set(known.symbol) | set(known.ensembl_id)
     in_rows, in_columns = (
-        sum(name in genes for name in gene_ids.without_version(axis)) for axis in (table.index, table.columns)
+        len(axis) * gene_ids.share_known(gene_ids.to_symbols(axis)) for axis in (table.index, table.columns)
     )
     return in_columns > in_rows
 
@@ -207,7 +220,7 @@ def _by_symbol(
         said.append(f"version or PAR_Y suffix of {n_versions} identifier(s) left out")
     # an older symbol is no identifier
     given = (named != plain) & np.array(
-        [name in symbols or bool(gene_ids.ENSEMBL.match(name)) for name in plain], dtype=bool
+        [name in symbols or bool(gene_ids.IDENTIFIER.match(name)) for name in plain], dtype=bool
     )
     identifiers = (
         pd.Series(plain[given], index=named[given], dtype=object)
@@ -222,4 +235,8 @@ def _by_symbol(
         counts = counts.groupby(named, sort=False).sum()
     else:
         counts = counts.set_axis(named, axis=0)
+    share = gene_ids.share_known(counts.index)
+    said.append(
+        f"{round(share * len(counts))} of {len(counts)} gene names ({share:.0%}) are symbols of human genes"
+    )
     return counts.rename_axis(GENE), said, identifiers.rename_axis(GENE)

@@ -2,6 +2,7 @@
 
 import gzip
 import re
+from itertools import islice
 from pathlib import Path
 from typing import TextIO
 
@@ -9,10 +10,14 @@ import numpy as np
 import pandas as pd
 
 from faceage_bio.errors import CountsError, examples
+from faceage_bio.tables import said_delimiter
 
 STAR_STRANDS = {"unstranded": 1, "forward": 2, "reverse": 3}
 STAR = "ReadsPerGene.out.tab"
+GDC = "augmented_star_gene_counts.tsv"  # of the Genomic Data Commons, since 2022
+GDC_STRANDS = {"unstranded": "unstranded", "forward": "stranded_first", "reverse": "stranded_second"}
 STRANDED_BELOW = 0.3  # of one strand's reads that the other has, below which a library is stranded
+END_OF_FILE = "\x1a"  # of files from MS-DOS
 FEATURE_COUNTS_COLUMNS = ["Chr", "Start", "End", "Strand", "Length"]
 # what aligners append to the name of a sample
 ENDINGS = re.compile(
@@ -58,24 +63,70 @@ def read_feature_counts(path: Path) -> pd.DataFrame:
 
 
 def read_table(path: Path) -> pd.DataFrame:
-    """A plain table with names in the first column; the separator is told from the header."""
-    header = first_line(path).rstrip("\r\n")
-    separator = max("\t,;", key=header.count)
+    """A plain table with names in the first column, read as they are typed; the separator is told from the header.
+
+    Raises
+    ------
+    CountsError
+        A quote that is not closed in its line, rows without a name, no table at all; each with its lines.
+    """
+    lines_before, header, separator = _head(path)
+    _check_quotes(path)
+    names = [name.strip('"') for name in header.split(separator)]
+    first = _lines(path, lines_before + 1, 50)
+    n_cells = max((line.count(separator) + 1 for line in first), default=len(names))
+    if n_cells == len(names) + 1:  # R writes no name over the row names
+        names = ["", *names]
+    decimal = "," if separator == ";" and not any("." in line for line in first) else "."
     try:
         table = pd.read_csv(
-            path, sep=separator, index_col=0, encoding="utf-8-sig", keep_default_na=False, na_values=[""], low_memory=False
+            path, sep=separator, skiprows=lines_before + 1, header=None, dtype={0: str}, encoding="utf-8-sig", keep_default_na=False,
+            na_values=[""], low_memory=False, decimal=decimal, skip_blank_lines=False,
         )  # fmt: skip
+    except pd.errors.EmptyDataError:
+        return pd.DataFrame()
     except (ValueError, UnicodeDecodeError) as error:
         raise CountsError(
             [
-                f"{path}: cannot be read as a table ({error}). Expected genes in rows and samples in columns; save it as TSV or CSV."
+                f"{path}: cannot be read as a table ({str(error).strip()}). Expected genes in rows and samples in columns; save it as TSV or CSV."
             ]
         ) from None
-    names = header.replace('"', "").split(separator)
-    names = names if len(names) == table.shape[1] else names[1:]  # R writes no name over the row names
-    if len(names) == table.shape[1]:
-        table.columns = names  # pandas would number a name that stands twice
-    return table
+    table.index += lines_before + 2
+    table = table[~(table.isna().all(axis=1) | table[0].eq(END_OF_FILE))]
+    if len(names) != table.shape[1]:
+        raise CountsError([
+            f"{path}: line {lines_before + 1} has {len(names)} names and the lines below {table.shape[1]} cells. Expected as many of both. Look for a stray separator."
+        ])  # fmt: skip
+    nameless = [f"line {line}" for line in table.index[table[0].isna()]]
+    if nameless:
+        raise CountsError([
+            f"{path}: {len(nameless)} row(s) have no name of a gene: {examples(nameless)}. Expected one in the first column of each. Name them, or take the rows out."
+        ])  # fmt: skip
+    return table.set_axis(names, axis=1).set_index(names[0]).rename_axis(names[0] or None)
+
+
+def _head(path: Path) -> tuple[int, str, str]:
+    """Lines before the header, the header, and the separator, which a first line ``sep=;`` may say."""
+    header = first_line(path).rstrip("\r\n")
+    _, said = said_delimiter(header)
+    if said:
+        return 1, (_lines(path, 1, 1) or [""])[0], said
+    return 0, header, max("\t,;", key=header.count) if "\t" not in header else "\t"
+
+
+def _lines(path: Path, start: int, n: int) -> list[str]:
+    with open_text(path) as stream:
+        return [line.rstrip("\r\n") for line in islice(stream, start, start + n)]
+
+
+def _check_quotes(path: Path) -> None:
+    """No cell of counts goes over several lines: a quote that does has swallowed rows."""
+    with open_text(path) as stream:
+        open_lines = [f"line {number}" for number, line in enumerate(stream, 1) if line.count('"') % 2]
+    if open_lines:
+        raise CountsError([
+            f'{path}: {len(open_lines)} line(s) hold a quote (") that is not closed: {examples(open_lines)}. Expected quotes in pairs. Take the stray quote out.'
+        ])  # fmt: skip
 
 
 def read_h5ad(path: Path) -> pd.DataFrame:
@@ -102,6 +153,9 @@ def read_h5ad(path: Path) -> pd.DataFrame:
 def read_folder(path: Path, strand: str | None) -> tuple[pd.DataFrame, list[str], bool]:
     """All samples of a folder, one file each; what it was recognised as; whether the counts have decimals."""
     files = sorted(file for file in path.rglob("*") if file.is_file() and not file.name.startswith("."))
+    gdc = [file for file in files if file.name.removesuffix(".gz").endswith(GDC)]
+    if gdc:
+        return _gdc(path, gdc, files, strand)
     star = [file for file in files if file.name.removesuffix(".gz").endswith(STAR)]
     if star:
         return _star(path, star, strand)
@@ -117,13 +171,22 @@ def read_folder(path: Path, strand: str | None) -> tuple[pd.DataFrame, list[str]
             f"{path}: holds salmon's counts of transcripts (quant.sf), not of genes. Expected those of genes. Run salmon with --geneMap, which writes "
             "quant.genes.sf beside them, or give tximport's table of counts with `counts_kind: estimated`."
         ])  # fmt: skip
-    htseq = [file for file in files if _is_htseq(file)]
-    if htseq:
-        tables = {_name(file): pd.read_csv(file, sep="\t", header=None, index_col=0)[1] for file in htseq}
-        return _joined(path, tables), [f"{len(htseq)} files of HTSeq"], False
+    feature = [file for file in files if _is_feature_counts(file)]
+    if feature:
+        parts = [read_feature_counts(file) for file in feature]
+        tables = {name: part[name] for part in parts for name in part}
+        return _joined(path, tables), [f"{len(feature)} files of featureCounts"], False
+    pairs = {file: table for file in files if (table := _two_columns(file)) is not None}
+    if pairs:
+        tables = {_name(file): table for file, table in pairs.items()}
+        return (
+            _joined(path, tables),
+            [f"{len(pairs)} files of two columns, gene and count, as of HTSeq"],
+            False,
+        )
     raise CountsError([
         f"{path}: no counts found in this folder; it holds {examples([file.name for file in files]) or 'no file'}. Expected STAR's "
-        f"*{STAR}, HTSeq's two columns, RSEM's *.genes.results or salmon's quant.genes.sf. Put one kind of them there."
+        f"*{STAR}, GDC's *{GDC}, featureCounts' tables, HTSeq's two columns, RSEM's *.genes.results or salmon's quant.genes.sf. Put one kind of them there."
     ])  # fmt: skip
 
 
@@ -152,12 +215,60 @@ def _star(path: Path, files: list[Path], strand: str | None) -> tuple[pd.DataFra
     return _joined(path, {name: table[column] for name, table in tables.items()}), said, False
 
 
-def _is_htseq(file: Path) -> bool:
+def _gdc(
+    path: Path, gdc: list[Path], files: list[Path], strand: str | None
+) -> tuple[pd.DataFrame, list[str], bool]:
+    """Files of the Genomic Data Commons, named by the sample sheet if one lies beside them."""
+    sheets = [
+        pd.read_csv(file, sep="\t", dtype=str) for file in files if file.name.startswith("gdc_sample_sheet")
+    ]
+    named = {
+        name: sample
+        for sheet in sheets
+        for name, sample in zip(sheet["File Name"], sheet["Sample ID"], strict=True)
+    }
+    column = GDC_STRANDS[strand or "unstranded"]
+    tables = {}
+    for file in gdc:
+        table = pd.read_csv(file, sep="\t", comment="#", index_col=0)
+        tables[named.get(file.name, file.name.removesuffix(".gz").removesuffix(GDC).rstrip("."))] = table[
+            column
+        ]
+    by = (
+        "named by the sample sheet"
+        if named
+        else "named by file, because no gdc_sample_sheet*.tsv lies beside them"
+    )
+    return (
+        _joined(path, tables),
+        [f"{len(gdc)} files of the Genomic Data Commons, column {column}, {by}"],
+        False,
+    )
+
+
+def _is_feature_counts(file: Path) -> bool:
     try:
-        lines = pd.read_csv(file, sep="\t", header=None, dtype=str)
-    except (ValueError, OSError, UnicodeDecodeError):
+        return is_feature_counts(first_line(file))
+    except CountsError:
         return False
-    return lines.shape[1] == 2 and lines[0].str.startswith("__").any()
+
+
+def _two_columns(file: Path) -> pd.Series | None:
+    """Gene and count, with or without a header; None if the file is anything else."""
+    try:
+        lines = pd.read_csv(file, sep="\t", header=None, dtype=str, keep_default_na=False)
+    except (ValueError, OSError, UnicodeDecodeError):
+        return None
+    if lines.shape[1] != 2 or len(lines) < 2:
+        return None
+    counts = pd.to_numeric(lines[1], errors="coerce")
+    start = int(pd.isna(counts.iloc[0]))  # a header
+    counts = counts[start:].set_axis(lines[0][start:])
+    return (
+        None
+        if counts.isna().any() or pd.to_numeric(pd.Series(counts.index), errors="coerce").notna().all()
+        else counts
+    )
 
 
 def _name(file: Path, ending: str = "") -> str:

@@ -1,7 +1,9 @@
 """Names of genes: Ensembl identifiers and symbols to one form, and names of another species told by name."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cache
 from importlib import resources
 from pathlib import Path
 
@@ -12,14 +14,68 @@ from faceage_bio.rna.formats import open_text
 
 ENSEMBL = re.compile(r"^(ENS[A-Z]*G\d{11})(?:\.\d+)?(?:_PAR_Y)?$")
 OTHER_SPECIES = {"ENSMUSG": "mouse", "ENSRNOG": "rat", "ENSDARG": "zebrafish", "ENSGALG": "chicken", "ENSSSCG": "pig", "ENSMMUG": "macaque"}  # fmt: skip
-DATES = re.compile(r"^(\d{1,2}-(Mar|Sep|Dec|Oct|Feb|Apr)|(Mar|Sep|Dec|Oct|Feb|Apr)-\d{1,2})$", re.IGNORECASE)
+MONTHS = "jan|feb|fev|mar|mär|mrz|mars|marzo|mrt|apr|avr|abr|may|mai|mag|mei|jun|jul|aug|aoû|ago|sep|sept|set|oct|okt|ott|nov|dec|dez|déc|dic"  # of English, German, French, Spanish, Italian, Dutch spreadsheets
+DATES = re.compile(
+    rf"^(?:\d{{1,2}}[-./ ]+(?:{MONTHS})[a-z]*\.?|(?:{MONTHS})[a-z]*\.?[-/ ]+\d{{1,4}}|\d{{4}}-\d{{2}}-\d{{2}}(?:[ T][\d:]+)?|\d{{1,2}}([./])\d{{1,2}}\1\d{{2,4}})$",
+    re.IGNORECASE,
+)
+SCIENTIFIC = re.compile(r"^\d(?:[.,]\d+)?E\+\d+$", re.IGNORECASE)  # 2310009E13 as a spreadsheet shows it
+SERIAL = re.compile(r"^(?:3[6-9]|4\d|5[0-5])\d{3}(?:\.0)?$")  # days since 1900 of the years 1998 to 2053
+IDENTIFIER = re.compile(r"^ENS[A-Z]*G\d{11}|^\d+(?:\.0)?$|\|\d+$")
+ENTREZ = re.compile(r"^(\d+)(?:\.0)?$")
+WITH_ENTREZ = re.compile(r"^([^|]*)\|(\d+)$")  # CDK6|1021, as TCGA's older tables
+SHORTEST_ALIAS = 3  # NA, an older name of XK, is too short to be told apart
 LEAST_SHARE = 0.5  # of the names that must look like mouse symbols before a table is called so
 
 
-def known_genes() -> pd.DataFrame:
-    """The declared table of the genes that the product itself names: symbol, ensembl_id, aliases (older symbols)."""
-    with resources.files("faceage_bio.rna").joinpath("known_genes.tsv").open(encoding="utf-8") as stream:
-        return pd.read_csv(stream, sep="\t", dtype=str, keep_default_na=False)
+@cache
+def human_genes() -> pd.DataFrame:
+    """The shipped table of human genes: symbol, entrez_id, ensembl_ids, aliases (scripts/build_human_genes.py)."""
+    with resources.as_file(resources.files("faceage_bio.rna").joinpath("human_genes.tsv.gz")) as path:
+        return pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False)
+
+
+@dataclass(frozen=True)
+class _Names:
+    """Symbols by each other name that means one gene alone."""
+
+    symbols: frozenset[str]
+    by_ensembl: dict[str, str]
+    by_entrez: dict[str, str]
+    by_alias: dict[str, str]
+
+
+@cache
+def _names() -> _Names:
+    genes = human_genes()
+    symbols = frozenset(genes.symbol)
+    return _Names(
+        symbols,
+        _of_one_gene((name, gene.symbol) for gene in genes.itertuples() for name in gene.ensembl_ids.split()),
+        dict(zip(genes.entrez_id, genes.symbol, strict=True)),
+        _of_one_gene(
+            (name, gene.symbol)
+            for gene in genes.itertuples()
+            for name in gene.aliases.split()
+            if name not in symbols and len(name) >= SHORTEST_ALIAS
+        ),
+    )
+
+
+def _of_one_gene(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Names that stand for one gene; ambiguous ones mean none."""
+    found: dict[str, set[str]] = {}
+    for name, symbol in pairs:
+        found.setdefault(name, set()).add(symbol)
+    return {name: next(iter(symbols)) for name, symbols in found.items() if len(symbols) == 1}
+
+
+def ensembl_of(symbols: Iterable[str]) -> dict[str, str]:
+    """The Ensembl identifier of each symbol that has one alone."""
+    wanted = set(symbols)
+    genes = human_genes()
+    rows = genes[genes.symbol.isin(wanted) & (genes.ensembl_ids != "") & ~genes.ensembl_ids.str.contains(" ")]
+    return dict(zip(rows.symbol, rows.ensembl_ids, strict=True))
 
 
 def without_version(names: Sequence[str]) -> pd.Index:
@@ -27,19 +83,45 @@ def without_version(names: Sequence[str]) -> pd.Index:
     return pd.Index([match[1] if (match := ENSEMBL.match(name)) else name for name in map(str, names)])
 
 
+def are_entrez(names: Sequence[str]) -> bool:
+    """Whether names are Entrez identifiers: numbers, most of which are genes'."""
+    numbers = [match[1] for name in names if (match := ENTREZ.match(str(name)))]
+    if set(map(int, numbers)) in ({*range(len(names))}, {*range(1, len(names) + 1)}):  # numbers of rows
+        return False
+    known = sum(number in _names().by_entrez for number in numbers)
+    return len(numbers) > LEAST_SHARE * len(names) and known > LEAST_SHARE * len(numbers)
+
+
 def to_symbols(names: Sequence[str], mapping: dict[str, str] | None = None) -> pd.Index:
-    """Symbols of genes, by ``mapping`` first and by the declared table for those it does not have; others stay."""
-    known = known_genes()
-    declared = dict(zip(known.ensembl_id, known.symbol, strict=True))
-    for aliases, symbol in zip(known.aliases, known.symbol, strict=True):
-        declared |= dict.fromkeys(aliases.split(), symbol)
-    present = set(map(str, names)) | set((mapping or {}).values())
-    # an older symbol is only another name if the table does not have the current one too
-    declared = {
-        old: new for old, new in declared.items() if ENSEMBL.match(old) or new not in present or new == old
-    }
-    chosen = declared | {old: new for old, new in (mapping or {}).items() if new}
-    return pd.Index([chosen.get(name, name) for name in without_version(names)])
+    """Symbols of genes: by ``mapping`` first, then by the shipped table; others stay.
+
+    Ensembl and Entrez identifiers, ``SYMBOL|entrez`` and older symbols are known. An older symbol is only another name if it
+    means one gene alone, most of its symbols are human genes', and it does not have the current one too.
+    """
+    plain, known, mapping = without_version(names), _names(), mapping or {}
+    present = set(plain) | set(mapping.values())
+    entrez = are_entrez(plain)
+    words = [name for name in plain if name not in mapping and not IDENTIFIER.search(name)]
+    human = sum(name in known.symbols or name in known.by_alias for name in words) > LEAST_SHARE * len(words)
+
+    def symbol_of(name: str) -> str:
+        if mapping.get(name):
+            return mapping[name]
+        if name in known.by_ensembl:
+            return known.by_ensembl[name]
+        if match := WITH_ENTREZ.match(name):
+            return known.by_entrez.get(match[2], match[1] or name)
+        if entrez and (match := ENTREZ.match(name)):
+            return known.by_entrez.get(match[1], name)
+        current = known.by_alias.get(name, name) if human else name
+        return name if current in present else current
+
+    return pd.Index([symbol_of(name) for name in plain])
+
+
+def share_known(symbols: Sequence[str]) -> float:
+    """Share of names that are symbols of human genes."""
+    return sum(name in _names().symbols for name in symbols) / max(len(symbols), 1)
 
 
 def read_mapping(path: Path | str) -> dict[str, str]:
@@ -127,5 +209,7 @@ def problem_of_species(names: Sequence[str]) -> str:
 
 
 def turned_into_dates(names: Sequence[str]) -> list[str]:
-    """Names that a spreadsheet made of symbols: ``1-Mar`` was MARCH1."""
-    return [name for name in map(str, names) if DATES.match(name)]
+    """Names that a spreadsheet made of symbols: ``1-Mar`` (also ``2024-03-01`` and ``44256``) was MARCH1, ``2.31E+13`` a clone."""
+    names = list(map(str, names))
+    serials = () if are_entrez(names) else [name for name in names if SERIAL.match(name)]
+    return [name for name in names if DATES.match(name) or SCIENTIFIC.match(name)] + list(serials)

@@ -6,6 +6,13 @@ import numpy as np
 import pandas as pd
 
 LOGARITHM_AT_MOST = 40.0  # log2 of a count hardly exceeds 25
+LARGEST = 1e9  # reads of one gene in one sample; a whole flow cell has fewer
+WHOLE_OF_ESTIMATED = 0.05  # of values above 0; salmon's and RSEM's have more, TPM and FPKM fewer
+SMALL_LIBRARY = 1.5e6  # sums of TPM are 1e6, of FPKM less
+MULTIPLES = (
+    0.99  # of a sample's values that are whole multiples of its smallest: counts divided by a size factor
+)
+FEW_GENES, FEW_WHOLE = 50, 0.25  # a table of few genes may have small counts alone, some of them whole
 EQUAL_SUMS = 1e-3  # relative spread of the samples' sums below which they were scaled to one total
 NEEDED = "DESeq2 needs raw counts: not TPM, FPKM, CPM or logarithms. Give the counts as the counting program wrote them."
 ESTIMATED = "If these are estimated counts of salmon, RSEM or tximport, say `counts_kind: estimated`."
@@ -21,21 +28,83 @@ def problems_of_values(table: pd.DataFrame, path: Path | str, *, estimated: bool
     """
     values = table.to_numpy(dtype=np.float64)
     finite = np.isfinite(values)
-    masks = [(~finite, "missing"), (values < 0, "negative")]
+    masks = [
+        (~finite, "missing"),
+        (values < 0, "negative"),
+        (values > LARGEST, "above a billion, which no count of reads is"),
+    ]
     fractions = finite & (values != np.round(values))
+    if thousands := _thousands(values, fractions):
+        return [f"{path}: {_example(table, values, fractions)} {thousands}"]
     if not estimated:
         masks.append((fractions, "not whole numbers"))
     problems = [
         f"{path}: {mask.mean():.1%} of the values are {what}, such as {_example(table, values, mask)}; {_looks_like(values)}"
-        + (f" {ESTIMATED}" if what == "not whole numbers" and not _scaled(values) else "")
+        + (
+            f" {ESTIMATED}"
+            if what == "not whole numbers" and not _scaled(values) and not _not_estimated(values, fractions)
+            else ""
+        )
         for mask, what in masks
         if mask.any()
     ]
     if not problems and (scaled := _scaled(values)):
         problems.append(f"{path}: {scaled} {NEEDED}")
-    if not problems and estimated and fractions.any() and values.max() < LOGARITHM_AT_MOST:
+    many = len(values) >= FEW_GENES or fractions.sum() > (1 - FEW_WHOLE) * (values > 0).sum()
+    if not problems and estimated and fractions.any() and values.max() < LOGARITHM_AT_MOST and many:
         problems.append(f"{path}: {_looks_like(values)}")
+    elif not problems and estimated and (other := _not_estimated(values, fractions)):
+        problems.append(f"{path}: {other} {NEEDED}")
     return problems
+
+
+def _thousands(values: np.ndarray, fractions: np.ndarray) -> str:
+    """Numbers that all have three decimals and are below 1,000 may be whole ones with a dot after the thousands."""
+    broken = values[fractions]
+    if (
+        len(broken) < 2
+        or np.abs(broken).max() >= 1000
+        or not np.allclose(broken * 1000, np.round(broken * 1000), atol=1e-6)
+    ):
+        return ""
+    if (
+        np.allclose(broken * 100, np.round(broken * 100), atol=1e-6)
+        or (values[~fractions & np.isfinite(values)] >= 1000).any()
+    ):
+        return ""
+    return (
+        "may be a whole number with a dot after the thousands (2.123 for 2,123): all numbers that are not whole have three decimals, and "
+        "none is above 1,000. Expected plain numbers, such as 2123. Save the table without separators of thousands."
+    )
+
+
+def _not_estimated(values: np.ndarray, fractions: np.ndarray) -> str:
+    """Why numbers with decimals are no estimated counts of salmon or RSEM; "" if they may be."""
+    if len(values) < FEW_GENES or not fractions.any():
+        return ""
+    multiples = [_multiples_of_smallest(sample) for sample in values.T]
+    if min(multiples) > MULTIPLES:
+        return (
+            "the values of each sample are whole multiples of its smallest, as of counts divided by a size factor or by the "
+            "library's size (normalised counts, CPM)."
+        )
+    above = values > 0
+    whole = 1 - fractions.sum() / max(above.sum(), 1)
+    if whole < WHOLE_OF_ESTIMATED and np.median(np.nansum(values, axis=0)) < SMALL_LIBRARY:
+        return (
+            f"{whole:.1%} of the values above 0 are whole numbers and samples sum to {np.median(np.nansum(values, axis=0)):.6g}, as of "
+            "TPM or FPKM."
+        )
+    return ""
+
+
+def _multiples_of_smallest(sample: np.ndarray) -> float:
+    """Share of a sample's values above 0 that are whole multiples of the smallest of them, if that is none of 1."""
+    above = sample[sample > 0]
+    if len(above) < 20 or np.isclose(above.min(), np.round(above.min())):
+        return 0.0
+    times = above[above < 1000 * above.min()] / above.min()
+    return float(np.mean(np.abs(times - np.round(times)) < 1e-3 * np.maximum(times, 1)))
 
 
 def _example(table: pd.DataFrame, values: np.ndarray, mask: np.ndarray) -> str:

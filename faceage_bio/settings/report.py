@@ -1,4 +1,6 @@
-"""What the pages say besides the results."""
+"""What the pages say besides the results, and how much of it."""
+
+from typing import Literal
 
 from faceage_bio.settings.closed import Closed
 
@@ -10,3 +12,7 @@ class Report(Closed):
     """Heads both reports."""
     governance: str = ""
     """Ethics approval and consent, printed as given."""
+    sections: Literal["core", "full"] = "core"
+    """core: age acceleration, smoking, BMI, ECOG, site, cancer against controls, prespecified genes and gene sets, Cox models with
+    proportional hazards, Kaplan-Meier curves, competing risks where causes of death are given, added value, scores, readers.
+    full: also sensitivity and subgroup analyses, dose-response, DNA variants, cell composition and image degradation."""

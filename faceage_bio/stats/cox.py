@@ -8,7 +8,7 @@ import pandas as pd
 
 from faceage_bio.errors import FitError
 from faceage_bio.stats.cox_firth import fit_firth
-from faceage_bio.stats.cox_fit import EVENTS_PER_TERM, CoxFit, FittedRows, wald_table
+from faceage_bio.stats.cox_fit import CoxFit, FittedRows, few_per_term, wald_table
 from faceage_bio.stats.cox_likelihood import (
     EfronPass,
     efron_pass,
@@ -27,7 +27,6 @@ SINGULAR = (
     np.finfo(float).eps ** 0.75
 )  # R's toler.chol: share of the information below which a term has no coefficient
 NO_END = 50.0  # a standard error of so many, grown tenfold on the way, is separation
-FIRTH = 'Firth\'s penalised likelihood (penalty="firth") gives a finite one'
 
 
 def fit_cox(
@@ -73,7 +72,7 @@ def fit_cox(
         not vary or that others determine, no convergence, or separation: the text names the term.
     """
     if penalty not in ("none", "firth"):
-        raise FitError(f"penalty {penalty!r} is unknown; use 'none' or 'firth'")
+        raise FitError("unknown_option", option="penalty", value=penalty, known="none, firth")
     n_events, n_terms = _checked(years, event, design, entry, weights, penalty)
     names = list(design.columns)
     x, center, scale = _orthonormal(np.ascontiguousarray(design.to_numpy(dtype=np.float64).T), names)
@@ -93,7 +92,6 @@ def fit_cox(
     table = wald_table(rows.in_terms(beta), covariance)
     if scaled is not naive:
         table["naive_error"] = np.sqrt(np.diag(rows.in_terms(rows.in_terms(naive).T)))
-    thin = n_events < EVENTS_PER_TERM * n_terms
     return CoxFit(
         terms=table,
         covariance=covariance,
@@ -101,7 +99,7 @@ def fit_cox(
         n_events=n_events,
         log_likelihood=float(at.log_likelihood),
         log_likelihood_null=float(log_likelihood(sets, np.zeros(len(design)))),
-        note=f"only {n_events / n_terms:.1f} deaths per term" if thin else "",
+        reasons=few_per_term(n_events, n_terms),
         rows=rows,
     )
 
@@ -120,13 +118,13 @@ def robust_covariance(
     if cluster is not None:
         codes, levels = pd.factorize(pd.Series(np.asarray(cluster)[rows.sets.order]))
         if (codes < 0).any():
-            raise FitError("the cluster of somebody is missing")
+            raise FitError("missing_label", label="cluster")
         if len(levels) <= len(changes):
-            raise FitError(f"{len(levels)} clusters are too few for robust errors of {len(changes)} term(s)")
+            raise FitError("few_clusters_for_terms", n_clusters=len(levels), terms=len(changes))
         changes = np.array([np.bincount(codes, weights=change, minlength=len(levels)) for change in changes])
     covariance = changes @ changes.T
     if (np.diag(covariance) <= SINGULAR * np.diag(naive)).any():
-        raise FitError(f"{len(rows.sets.times)} rows are too few for robust errors, which would be 0")
+        raise FitError("few_rows_for_robust_errors", n=len(rows.sets.times))
     return covariance
 
 
@@ -152,10 +150,7 @@ def _newton(
         # a step that went too far comes back; one without end goes on
         endless = (error > NO_END) & (error > 10 * start) & ((to_terms @ step) * (to_terms @ beta) > 0)
         if endless.any():
-            raise FitError(
-                f"{_named(names, endless)} separates those who died from those who did not, so its hazard ratio has no "
-                f"end. {FIRTH}"
-            )
+            raise FitError("separated", columns=_named(names, endless))
         step *= min(1.0, LONGEST_STEP / max(np.abs(step).max(), 1e-300))
         beta, at = _uphill(sets, x, beta, step, at)
         curvature = information(sets, x, at)
@@ -163,7 +158,7 @@ def _newton(
             _check_informative(curvature, x, scale, names)
             return beta, at, curvature
     moving = np.abs(to_terms @ step) > 0.1 * np.abs(to_terms @ step).max()
-    raise FitError(f"Cox's model did not converge: {_named(names, moving)} still moved. {FIRTH}")
+    raise FitError("not_converged", columns=_named(names, moving))
 
 
 def _uphill(
@@ -184,26 +179,25 @@ def _checked(years, event, design, entry, weights, penalty) -> tuple[int, int]:
         if part is None:
             continue
         if len(part) != len(design):
-            raise FitError(f"{name} has {len(part)} rows and the design {len(design)}")
+            raise FitError("unequal_rows", part=name, n=len(part), n_design=len(design))
         if isinstance(part, pd.Series) and not part.index.equals(design.index):
-            raise FitError(f"the rows of {name} are not those of the design")
+            raise FitError("other_rows", part=name, whole="the design")
     years = np.asarray(years, dtype=np.float64)
     if not (years >= 0).all() or not np.isfinite(years).all():
-        raise FitError("a time of follow-up is missing or negative")
+        raise FitError("bad_time", limit="negative")
     if entry is not None and not (np.asarray(entry, dtype=np.float64) < years).all():
-        raise FitError("observation of somebody starts at or after its end")
+        raise FitError("late_start")
     event = np.asarray(event, dtype=np.float64)
     if not np.isin(event, (0.0, 1.0)).all():
-        raise FitError("an event is missing or neither 0 nor 1")
+        raise FitError("bad_event")
     if weights is not None and not (np.asarray(weights, dtype=np.float64) > 0).all():
-        raise FitError("a weight is missing or not positive")
+        raise FitError("bad_weight")
     if holes := list(design.columns[~np.isfinite(design.to_numpy(dtype=np.float64)).all(axis=0)]):
-        raise FitError(f"{', '.join(map(str, holes))} has missing or infinite values")
+        raise FitError("missing_values", columns=", ".join(map(str, holes)))
     n_events, n_terms = int(event.sum()), design.shape[1]
     needed = max(2, n_terms) if penalty == "none" else 2
     if n_events < needed:
-        advice = f". {FIRTH}" if n_events >= 2 else ""
-        raise FitError(f"{n_events} deaths are too few for {n_terms} term(s){advice}")
+        raise FitError("few_events_for_terms", n_events=n_events, terms=n_terms)
     return n_events, n_terms
 
 
@@ -217,14 +211,14 @@ def _orthonormal(x: np.ndarray, names: list[str]) -> tuple[np.ndarray, np.ndarra
     spread = x.std(axis=1)
     # the mean of one value may differ from it in the last digit
     if (flat := ~(spread > 1e-12 * np.abs(center))).any():
-        raise FitError(f"{_named(names, flat)} does not vary")
+        raise FitError("constant", column=_named(names, flat))
     if not len(x):
         return x, center, np.zeros((0, 0))
     q, r = np.linalg.qr((x / spread[:, None]).T / np.sqrt(x.shape[1]))
     r = np.pad(r, ((0, len(x) - len(r)), (0, 0)))  # fewer rows than terms
     if (determined := np.abs(np.diag(r)) < DETERMINED).any():
         place = int(determined.argmax())
-        raise FitError(f"{names[place]} follows from {_sources(r, place, names)}")
+        raise FitError("combination_of", column=names[place], others=_sources(r, place, names))
     return q.T * np.sqrt(x.shape[1]), center, r.T * spread[:, None]
 
 
@@ -246,8 +240,7 @@ def _check_informative(curvature: np.ndarray, x: np.ndarray, scale: np.ndarray, 
     for place, name in enumerate(names):
         pivot = left[place, place]
         if not pivot * added[place] > least:
-            why = "follows from the other terms" if held[place] > least else "does not vary"
-            raise FitError(f"{name} {why} among those at risk when somebody dies")
+            raise FitError("determined_at_risk" if held[place] > least else "constant_at_risk", column=name)
         left -= np.outer(left[:, place], left[place]) / pivot
 
 

@@ -7,7 +7,7 @@ import numpy as np
 
 import faceage_bio
 from faceage_bio.errors import WeightsError
-from faceage_bio.tables import READABLE, atomic_path, sha256_of, write_json
+from faceage_bio.tables import READABLE, atomic_path, read_json, sha256_of, write_json
 from faceage_bio.vision.card import CARD_FILE, INPUT, WEIGHTS_FILE
 from faceage_bio.vision.crop import CROP_SIZE
 from faceage_bio.vision.keras_file import read_keras_file
@@ -32,8 +32,6 @@ def import_weights(source: Path | str, output: Path | str) -> dict:
     state = read_keras_file(source)
     source_sha256 = sha256_of(source)
     if (output / CARD_FILE).exists():
-        from faceage_bio.tables import read_json
-
         held = read_json(output / CARD_FILE).get("source_sha256")
         if held != source_sha256:
             raise WeightsError(
@@ -107,6 +105,24 @@ def verify_weights(folder: Path | str, reference: Path | str, batch_size: int = 
             f"{folder}: the model gives ages that are not finite on the reference crops. Expected numbers of years. Import the weights again."
         )
     return Agreement(n=len(ages), largest=float(difference.max()), mean=float(difference.mean()))
+
+
+def note_match(folder: Path | str, reference: Path | str, agreement: Agreement | None) -> None:
+    """Note in the model's card which reference ages were matched; None takes an earlier note out.
+
+    The card alone changes; the pages tell from it whether the origin of the weights was verified.
+    """
+    path = Path(folder) / CARD_FILE
+    card = read_json(path)
+    known = card.pop("verified", None)
+    if agreement:
+        card["verified"] = {
+            "n": agreement.n,
+            "largest": agreement.largest,
+            "reference_sha256": sha256_of(Path(reference)),
+        }
+    if card.get("verified") != known:
+        write_json(card, path, mode=READABLE)
 
 
 def _read_reference(path: Path) -> tuple[np.ndarray, np.ndarray]:

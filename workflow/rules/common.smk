@@ -4,12 +4,15 @@ import sys
 from pathlib import Path
 
 import faceage_bio
-from faceage_bio.config import analysis_settings, check_config
+from faceage_bio.config import analysis_settings, check_config, read_yaml
 from faceage_bio.demo.plans import PLANS
 from faceage_bio.errors import ConfigError
 from faceage_bio.faceage.shards import count_photos, shard_names
+from faceage_bio.report.sections import runs
 
 try:
+    for file in workflow.configfiles:
+        read_yaml(file)  # snakemake itself silently takes the last of two keys of one name
     settings = check_config(config)
 except ConfigError as error:
     raise WorkflowError(str(error))
@@ -62,6 +65,11 @@ QUALITY_RULES = [
 ]
 DEMO_PHOTOS = {plan.name: plan.n for plan in PLANS}  # the demo's manifests are not there when this is read
 ANALYSES = json.dumps(analysis_settings(config))
+
+
+def shown(room, *tables):
+    """Those of a folder's tables that `report.sections` asks for."""
+    return [name for name in tables if runs(f"{room}/{name}", config["report"]["sections"])]
 
 
 def shards_of(name):
@@ -127,6 +135,10 @@ def cohort_files():
     keys = ("photos", "manifest", "face_ages", "clinic", "counts", "samples", "gene_ids", "single_cell")
     keys += ("variants", "variant_genes", "variant_samples", "ancestry")
     return [cohort[key] for cohort in config["cohorts"].values() for key in keys if cohort[key]]
+
+
+def each_ledger(wildcards, input):
+    return option("--ledger", input.ledgers)
 
 
 def each_acceleration(wildcards, input):

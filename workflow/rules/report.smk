@@ -1,30 +1,48 @@
-# the report knows a table by its path: {cohort}/{room}/{table}.tsv; both pages read the same tables, so that numbers of the same people
-# that differ by few are told as the same one on both
-ON_BOTH_PAGES = [
+# the report knows a table by its path: {cohort}/{room}/{table}.tsv
+REPORTED = [
     *collect("<results>/{cohort}/flow.tsv", cohort=COHORTS),
-    *collect("<results>/{cohort}/acceleration/summary.tsv", cohort=COHORTS),
+    # a point per participant, on internal pages alone
+    *collect("<results>/{cohort}/acceleration/acceleration.parquet", cohort=COHORTS),
     *collect(
         "<results>/{cohort}/acceleration/{table}.tsv",
         cohort=COHORTS,
-        table=["definitions", "definition_bands", "sensitivity", "reliability", "attenuation"],
+        table=shown(
+            "acceleration",
+            "summary",
+            "definitions",
+            "definition_bands",
+            "sensitivity",
+            "reliability",
+            "attenuation",
+            "age_bands",
+        ),
     ),
-    *collect("<results>/{cohort}/acceleration/definition_hazards.tsv", cohort=WITH_CLINIC),
+    *collect(
+        "<results>/{cohort}/acceleration/{table}.tsv",
+        cohort=WITH_CLINIC,
+        table=shown("acceleration", "definition_hazards", "ageing_rate"),
+    ),
     *collect("<results>/{cohort}/phenotype/phenotypes.tsv", cohort=WITH_CLINIC),
     *collect(
         "<results>/{cohort}/phenotype/{table}.tsv",
         cohort=COHORTS,
         table=["table_one", "distributions", "age_squares"],
     ),
-    *collect("<results>/{cohort}/acceleration/age_bands.tsv", cohort=COHORTS),
     "<results>/pooled/phenotype/groups.tsv",
-    *collect("<results>/pooled/phenotype/{table}.tsv", table=WITH_COMPARISONS if WITH_CLINIC else []),
+    *collect(
+        "<results>/pooled/phenotype/{table}.tsv",
+        table=shown("phenotype", *WITH_COMPARISONS) if WITH_CLINIC else [],
+    ),
     *collect("<results>/{cohort}/fairness/fairness.tsv", cohort=ASSESSED),
-    *(["<results>/pooled/fairness/stress.tsv"] if STRESSED else []),
-    *collect("<results>/{cohort}/acceleration/ageing_rate.tsv", cohort=WITH_CLINIC),
+    *collect(
+        "<results>/pooled/fairness/{table}.tsv",
+        table=shown("fairness", "stress") if STRESSED else [],
+    ),
     *collect(
         "<results>/{cohort}/survival/{table}.tsv",
         cohort=WITH_CLINIC,
-        table=[
+        table=shown(
+            "survival",
             "cox",
             "age_comparison",
             "proportional_hazards",
@@ -46,7 +64,7 @@ ON_BOTH_PAGES = [
             "competing_risks",
             "cumulative_incidence",
             "incidence_at_risk",
-        ],
+        ),
     ),
     *collect(
         "<results>/{cohort}/survival/{table}.tsv",
@@ -56,7 +74,8 @@ ON_BOTH_PAGES = [
     *collect(
         "<results>/{cohort}/expression/{table}.tsv",
         cohort=WITH_RNA,
-        table=[
+        table=shown(
+            "expression",
             "genes",
             "panel",
             "set_associations",
@@ -68,17 +87,17 @@ ON_BOTH_PAGES = [
             "confounding",
             "sensitivity",
             "partial_residuals",
-        ],
+        ),
     ),
     *collect(
         "<results>/{cohort}/expression/{table}.tsv",
         cohort=WITH_CELLS,
-        table=["cell_quality", "composition"],
+        table=shown("expression", "cell_quality", "composition"),
     ),
     *collect(
         "<results>/{cohort}/variants/{table}.tsv",
         cohort=WITH_VARIANTS,
-        table=["genes", "common", "quality"],
+        table=shown("variants", "genes", "common", "quality"),
     ),
     *(["<results>/pooled/readers/readers.tsv"] if config["readers"]["readings"] else []),
     *collect("<results>/{cohort}/scores/{table}.tsv", cohort=WITH_CLINIC, table=["scored", "comparison"]),
@@ -88,13 +107,19 @@ ON_BOTH_PAGES = [
         cohort=WITH_OPINIONS,
         table=["agreement", "agreement_bands"],
     ),
+    *collect(
+        "<results>/{cohort}/faceage/{table}.tsv",
+        cohort=WITH_PHOTOS,
+        table=["photo_counts", "photo_measures", "photo_speed"],
+    ),
+    *(["<results>/pooled/faceage/review.tsv"] if REVIEW else []),
 ]
 
 
 # the records of earlier runs are no output, because Snakemake would remove them
 rule record_run:
     input:
-        ON_BOTH_PAGES,
+        REPORTED,
     output:
         "<results>/reports/run.json",
     log:
@@ -108,17 +133,39 @@ rule record_run:
         " {input:q} > {log:q} 2>&1"
 
 
+rule render_summary:
+    input:
+        tables=REPORTED,
+        run="<results>/reports/run.json",
+        models=MODELS if WITH_PHOTOS else [],
+    output:
+        report(
+            "<results>/reports/index.html",
+            caption="../report/summary.rst",
+            category="Reports",
+            labels={"report": "Summary"},
+        ),
+    log:
+        "<logs>/report/render_summary.log",
+    params:
+        config=json.dumps(config),
+        cards=option("--model-card", MODEL_CARDS),
+        version=VERSION,
+    shell:
+        "faceage-bio render-summary --config {params.config:q} {params.cards:q}"
+        " --run {input.run:q} --output {output:q} {input.tables:q} > {log:q} 2>&1"
+
+
 rule render_association_report:
     input:
-        tables=ON_BOTH_PAGES,
-        run="<results>/reports/run.json",
+        tables=REPORTED,
         models=MODELS if WITH_PHOTOS else [],
     output:
         report(
             "<results>/reports/association.html",
             caption="../report/association.rst",
             category="Reports",
-            labels={"report": "What goes with looking older"},
+            labels={"report": "Associations with facial age acceleration"},
         ),
     log:
         "<logs>/report/render_association_report.log",
@@ -128,27 +175,41 @@ rule render_association_report:
         version=VERSION,
     shell:
         "faceage-bio render-association-report --config {params.config:q} {params.cards:q}"
-        " --run {input.run:q} --output {output:q} {input.tables:q} > {log:q} 2>&1"
+        " --output {output:q} {input.tables:q} > {log:q} 2>&1"
+
+
+rule render_survival_report:
+    input:
+        tables=REPORTED,
+        models=MODELS if WITH_PHOTOS else [],
+    output:
+        report(
+            "<results>/reports/survival.html",
+            caption="../report/survival_report.rst",
+            category="Reports",
+            labels={"report": "Overall survival"},
+        ),
+    log:
+        "<logs>/report/render_survival_report.log",
+    params:
+        config=json.dumps(config),
+        cards=option("--model-card", MODEL_CARDS),
+        version=VERSION,
+    shell:
+        "faceage-bio render-survival-report --config {params.config:q} {params.cards:q}"
+        " --output {output:q} {input.tables:q} > {log:q} 2>&1"
 
 
 rule render_photo_report:
     input:
-        tables=[
-            *collect("<results>/{cohort}/flow.tsv", cohort=COHORTS),
-            *collect(
-                "<results>/{cohort}/faceage/{table}.tsv",
-                cohort=WITH_PHOTOS,
-                table=["photo_counts", "photo_measures", "photo_speed", "summary"],
-            ),
-            *(["<results>/pooled/faceage/review.tsv"] if REVIEW else []),
-        ],
+        tables=REPORTED,
         models=MODELS if WITH_PHOTOS else [],
     output:
         report(
             "<results>/reports/photos.html",
             caption="../report/photos.rst",
             category="Reports",
-            labels={"report": "The photos: which could be used, and why others not"},
+            labels={"report": "Photo quality"},
         ),
     log:
         "<logs>/report/render_photo_report.log",
@@ -161,42 +222,26 @@ rule render_photo_report:
         " --output {output:q} {input.tables:q} > {log:q} 2>&1"
 
 
-rule render_survival_report:
-    input:
-        tables=ON_BOTH_PAGES,
-        run="<results>/reports/run.json",
-        models=MODELS if WITH_PHOTOS else [],
-    output:
-        report(
-            "<results>/reports/survival.html",
-            caption="../report/survival_report.rst",
-            category="Reports",
-            labels={"report": "Does it predict survival"},
-        ),
-    log:
-        "<logs>/report/render_survival_report.log",
-    params:
-        config=json.dumps(config),
-        cards=option("--model-card", MODEL_CARDS),
-        version=VERSION,
-    shell:
-        "faceage-bio render-survival-report --config {params.config:q} {params.cards:q}"
-        " --run {input.run:q} --output {output:q} {input.tables:q} > {log:q} 2>&1"
-
-
-# the plots of both pages once more, each with its labels, for slides and for `snakemake --report report.zip`
+# the figures of the pages as files, each with its labels, for papers, slides and `snakemake --report report.zip`
 rule draw_figures:
     input:
+        "<results>/reports/index.html",
         "<results>/reports/association.html",
         "<results>/reports/survival.html",
+        "<results>/reports/photos.html",
     output:
         report(
             directory("<results>/reports/figures"),
-            patterns=["{room}/{table}/{cohort}-{number}.svg"],
+            patterns=["{page}/{room}/{table}/{cohort}-{number}.svg"],
             caption="../report/figure.rst",
             category="Figures",
             subcategory="{room}",
-            labels={"result table": "{table}", "cohort": "{cohort}", "figure": "{number}"},
+            labels={
+                "page": "{page}",
+                "result table": "{table}",
+                "cohort": "{cohort}",
+                "figure": "{number}",
+            },
         ),
     log:
         "<logs>/report/draw_figures.log",
@@ -206,11 +251,39 @@ rule draw_figures:
         "faceage-bio draw-figures --output {output:q} {input:q} > {log:q} 2>&1"
 
 
+# no part of Snakemake's report: exact numbers, and lists of photos and samples
+rule write_tables:
+    input:
+        tables=[
+            *collect("<results>/{cohort}/phenotype/table_one.tsv", cohort=COHORTS),
+            *collect("<results>/{cohort}/phenotype/phenotypes.tsv", cohort=WITH_CLINIC),
+            "<results>/pooled/phenotype/groups.tsv",
+            *collect(
+                "<results>/{cohort}/survival/{table}.tsv", cohort=WITH_CLINIC, table=["cox", "added_value"]
+            ),
+            *collect("<results>/{cohort}/expression/panel.tsv", cohort=WITH_RNA),
+        ],
+        ledgers=collect("<results>/{cohort}/ledger.tsv", cohort=COHORTS),
+    output:
+        directory("<results>/reports/tables"),
+    log:
+        "<logs>/report/write_tables.log",
+    params:
+        config=json.dumps(config),
+        ledgers=each_ledger,
+        version=VERSION,
+    shell:
+        "faceage-bio write-tables --config {params.config:q} {params.ledgers:q} --output {output:q}"
+        " {input.tables:q} > {log:q} 2>&1"
+
+
 # what may be handed to others; a deliberate act, so no part of `all`: snakemake publish
 rule publish:
     input:
+        "<results>/reports/index.html",
         "<results>/reports/association.html",
         "<results>/reports/survival.html",
+        "<results>/reports/photos.html",
         "<results>/reports/figures",
         ledgers=collect("<results>/{cohort}/ledger.tsv", cohort=COHORTS),
     output:

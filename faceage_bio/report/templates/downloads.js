@@ -1,13 +1,13 @@
-// Each figure and table: its data as TSV, the figure as SVG, and where it comes from; made from what is on the page.
+// Each figure and table: its data as TSV, the figure as SVG and PNG, made from what is on the page, and where it comes from.
 {
   const make = (name, text = "", className = "") => Object.assign(document.createElement(name), { textContent: text, className });
   const plain = (text) => text.replace(/\s+/g, " ").trim().replace(/−(?=[\d.])/g, "-").replace(/(\d),(?=\d{3}\b)/g, "$1");
   const words = (cell) => { const copy = cell.cloneNode(true); copy.querySelectorAll("br").forEach((line) => line.replaceWith(" ")); return plain(copy.textContent); };
   const lines = (rows) => rows.map((row) => row.join("\t")).join("\n") + "\n";
 
-  function save(name, type, text) {
+  function save(name, type, content) {
     const link = make("a");
-    link.href = URL.createObjectURL(new Blob([text], { type }));
+    link.href = URL.createObjectURL(new Blob([content], { type }));
     link.download = name;
     link.click();
     setTimeout(() => URL.revokeObjectURL(link.href), 10000);
@@ -23,7 +23,7 @@
     const rows = [...table.rows].map((row) => [...row.cells].flatMap((cell) => Array(cell.colSpan).fill(cell)));
     const width = Math.max(...rows.map((row) => row.length));
     const ends = (cell) => {
-      const found = cell?.closest("tbody") && cell.querySelector(".ci") && /^(.*?) ?\((\S+) to (\S+)\)$/.exec(words(cell));
+      const found = cell?.closest("tbody") && cell.querySelector(".ci") && /^(.*?) ?\((\S+?)(?: to |–)(\S+)\)$/.exec(words(cell));
       return found ? found.slice(1) : null;
     };
     const split = [...Array(width).keys()].map((n) => rows.some((row) => ends(row[n])));
@@ -48,6 +48,47 @@
     svg.setAttribute("xmlns", "http://www.w3.org/2000/svg");
     svg.setAttribute("style", "color: #1c2430; background: #ffffff");
     return new XMLSerializer().serializeToString(svg);
+  }
+
+  const crc = (bytes) => {
+    let sum = -1;
+    for (const byte of bytes) { sum ^= byte; for (let k = 0; k < 8; k++) sum = (sum >>> 1) ^ (sum & 1 ? 0xedb88320 : 0); }
+    return ~sum;
+  };
+
+  // a PNG that says how large it is in print: the chunk pHYs, in pixels per metre, goes after the header of 33 bytes
+  async function png(figure, dpi) {
+    const image = new Image(), box = figure.querySelector("svg").viewBox.baseVal, most = 16000;
+    image.src = "data:image/svg+xml;charset=utf-8," + encodeURIComponent(picture(figure));
+    await image.decode();
+    const scale = Math.min(dpi / 96, most / box.width, most / box.height), canvas = make("canvas");
+    [canvas.width, canvas.height] = [Math.round(box.width * scale), Math.round(box.height * scale)];
+    const pen = canvas.getContext("2d");
+    pen.fillStyle = "#ffffff";
+    pen.fillRect(0, 0, canvas.width, canvas.height);
+    pen.drawImage(image, 0, 0, canvas.width, canvas.height);
+    const drawn = await new Promise((done) => canvas.toBlob(done, "image/png"));
+    const chunk = new DataView(new ArrayBuffer(21)), metre = Math.round(scale * 96 / 0.0254);
+    chunk.setUint32(0, 9);
+    [..."pHYs"].forEach((letter, k) => chunk.setUint8(4 + k, letter.charCodeAt(0)));
+    chunk.setUint32(8, metre);
+    chunk.setUint32(12, metre);
+    chunk.setUint8(16, 1);
+    chunk.setUint32(17, crc(new Uint8Array(chunk.buffer, 4, 13)));
+    return new Blob([drawn.slice(0, 33), chunk.buffer, drawn.slice(33)]);
+  }
+
+  // the file that draw-figures writes beside an internal page
+  const counted = {};
+  function pdf(figure) {
+    const page = document.documentElement.dataset.page, [, cohort, room, table] = /^([\p{L}\d_]+)\/(\w+)\/(\w+)/u.exec(figure.dataset.from) ?? [];
+    if (!page || !table) return null;
+    const place = [room, table, cohort].join("/");
+    counted[place] = (counted[place] ?? 0) + 1;
+    const link = make("a", "PDF", "take");
+    link.href = ["figures", page, place].join("/") + "-" + counted[place] + ".pdf";
+    link.download = named(figure, ".pdf");
+    return link;
   }
 
   const head = (part) => part.querySelector("caption, figcaption");
@@ -86,7 +127,10 @@
     if (isFigure && !part.querySelector("svg")) continue;
     const data = all ? () => genes(all) : packed ? () => unpack(packed.textContent) : isFigure ? null : async () => read(part);
     if (data) bar.append(button(part, "TSV", async () => save(named(part, ".tsv"), "text/tab-separated-values", await data())));
-    if (isFigure) bar.append(" ", button(part, "SVG", () => save(named(part, ".svg"), "image/svg+xml", picture(part))));
+    if (isFigure) {
+      bar.append(" ", button(part, "SVG", () => save(named(part, ".svg"), "image/svg+xml", picture(part))), " ", pdf(part) ?? "");
+      for (const dpi of [300, 600]) bar.append(" ", button(part, "PNG, " + dpi + " dpi", async () => save(named(part, "-" + dpi + "dpi.png"), "image/png", await png(part, dpi))));
+    }
     const names = part.dataset.from?.split(" ").filter((name) => document.getElementById("trail-" + name.replace(/[^\p{L}\d]/gu, "-")));
     if (names?.length) {
       const where = make("details", "", "trail"), told = where.appendChild(make("summary", "Trail"));

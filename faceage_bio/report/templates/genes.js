@@ -7,7 +7,7 @@
     const text = value.toFixed(digits);
     return minus(Number(text) === 0 ? text.replace("-", "") : text);
   };
-  const probability = (p) => p === null ? "–" : p < 0.0001 ? "< 0.0001" : p.toFixed(p < 0.001 ? 4 : 3);
+  const probability = (p) => p === null ? "–" : p >= 0.001 ? p.toFixed(3) : p > 0 ? p.toExponential(1) : "< 1e-300";
   const make = (name, text = "", className = "") => Object.assign(document.createElement(name), { textContent: text, className });
 
   async function unpack(packed) {
@@ -39,7 +39,8 @@
     };
     const interval = (cell, k) => {
       const [low, high] = [columns[cell.at + 1][k], columns[cell.at + 2][k]];
-      return low === null ? "" : "(" + fixed(low, cell.digits) + " to " + fixed(high, cell.digits) + ")";
+      const ends = [low, high].map((end) => fixed(end, cell.digits));
+      return low === null ? "" : "(" + ends.join(ends.some((end) => /^[−–]/.test(end)) ? " to " : "–") + ")";
     };
     const row = (k) => {
       const line = make("tr");

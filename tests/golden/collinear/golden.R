@@ -23,5 +23,11 @@ for (k in seq(2, 9, by = 0.5)) {
     add(paste("twin", right, k), c(sum(is.na(coef(m))), m$loglik[2], coef(m)[1], sqrt(vcov(m)[1, 1])))
   }
 }
+# tests of all terms together: likelihood ratio, Wald, score
+m <- coxph(Surv(time, event) ~ bili + age + albumin, d, control = tight)
+add("global", c(2 * diff(m$loglik), m$wald.test, m$score))
+d$place <- seq_len(nrow(d)) %% 60
+m <- coxph(Surv(time, event) ~ bili + age + albumin, d, cluster = place, control = tight)
+add("global clustered", c(2 * diff(m$loglik), m$wald.test, m$score))
 write.table(do.call(rbind, out), "golden.tsv", sep = "\t", row.names = FALSE, quote = FALSE)
 writeLines(c(R.version.string, paste("survival", packageVersion("survival"))), "versions.txt")

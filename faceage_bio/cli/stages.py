@@ -1,0 +1,57 @@
+"""The commands by stage, in the order of `faceage-bio --help`, and what `faceage-bio run` calls each step."""
+
+START = "Start here"
+# stage: command: title of the step while it runs; "" where it is no step of the workflow
+STAGES: dict[str, dict[str, str]] = {
+    START: {
+        "init": "", "check": "", "run": "", "publish": "Release", "weights": "",
+    },
+    "Input tables": {
+        "check-cohorts": "Input tables", "check-analyses": "Covariates and samples", "gather-ledger": "Participant flow",
+        "pseudonymise": "", "check-privacy": "",
+    },
+    "Photos and face age": {
+        "predict-face-age": "Face ages", "gather-face-ages": "Duplicate photos and exclusions", "read-face-ages": "Face ages given",
+        "summarise-photos": "Photo quality", "compare-models": "Agreement of age models", "make-review-sheet": "Review sheet of photos",
+        "read-review": "", "summarise-review": "Manual review of photos",
+    },
+    "Age acceleration": {
+        "compute-acceleration": "Age acceleration", "define-acceleration": "", "measure-reliability": "Reliability of one photo",
+        "fit-ageing-rate": "Face ageing rate", "compare-definitions": "Hazard ratio of each definition",
+    },
+    "Associations and fairness": {
+        "describe-groups": "Table 1", "test-phenotypes": "Smoking, BMI, ECOG", "compare-groups": "Cancer against controls",
+        "compare-levels": "Group comparisons", "fit-dose-response": "Dose-response", "compare-subgroups": "Subgroups",
+        "match-groups": "Matched pairs", "compare-adjustments": "Adjustment sets", "vary-specifications": "Specification curve",
+        "assess-fairness": "Fairness", "stress-photos": "Robustness to image degradation",
+    },
+    "Genes": {
+        "aggregate-cells": "Pseudobulk of single cells", "compare-composition": "Cell composition",
+        "check-expression": "Quality of RNA samples", "normalise-expression": "Normalised expression",
+        "fit-expression": "Differential expression", "fit-expression-sensitivity": "Sensitivity of prespecified genes",
+        "score-gene-sets": "Gene sets", "list-gene-sets": "", "fit-gene-survival": "Genes and survival", "fit-variants": "DNA variants",
+    },
+    "Survival": {
+        "prepare-follow-up": "Follow-up", "fit-survival": "Cox models", "estimate-curves": "Kaplan-Meier curves",
+        "fit-competing-risks": "Competing risks", "test-proportional-hazards": "Proportional hazards",
+        "fit-hazard-curve": "Hazard curve", "compare-sites": "Hazard ratio by site", "fit-subgroup-hazards": "Hazard ratio in subgroups",
+        "fit-survival-sensitivity": "Sensitivity of the hazard ratio", "measure-added-value": "Added value of face age",
+    },
+    "Clinical scores and readers": {
+        "score-clinic": "Clinical scores", "compare-scores": "Clinical scores with face age", "show-score": "",
+        "compare-readers": "Reader study",
+    },
+    "Reports": {
+        "record-run": "Changes since the last run", "render-association-report": "Page on associations",
+        "render-survival-report": "Page on survival", "render-photo-report": "Page on photos", "draw-figures": "Figures",
+    },
+    "Demo": {
+        "make-demo-cohorts": "Simulated participants", "fit-demo-model": "Demo model",
+    },
+}  # fmt: skip
+_TITLES = {command: title for commands in STAGES.values() for command, title in commands.items()}
+
+
+def title_of(rule: str) -> str:
+    """What a rule of the workflow is called while it runs; rules are named as their commands."""
+    return _TITLES.get(rule.replace("_", "-"), "") or rule.replace("_", " ")

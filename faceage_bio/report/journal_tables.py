@@ -1,0 +1,349 @@
+"""Tables as a journal prints them: Table 1, Cox models, group comparisons, prespecified genes, key results (table_files.py writes them)."""
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import pandas as pd
+
+from faceage_bio.report import table_rows as select
+from faceage_bio.report import words
+from faceage_bio.report.formats import clinical_p, confidence_interval, count, gene_p, number
+from faceage_bio.report.table_rows import Group, Key
+from faceage_bio.report.tables import ReportTables
+
+UNPRINTABLE = re.compile(r"[\s\x00-\x1f\x7f\ufffe\uffff]+")
+NONE = "–"
+MARK = "*"  # of sparse data
+CI = "CI: confidence interval."
+NOT_ESTIMATED = f"{NONE}: not estimated, or does not apply."
+SPARSE = f"{MARK} Sparse data: fewer than {select.SPARSE:.0f} events per variable; interpret with caution."
+ROUNDED = (
+    "Counts are rounded to the midpoints of {k} (midpoint rounding), so that totals may not add up; statistics from a count of 1 to {k} "
+    f"are redacted ({NONE})."
+)
+GENE_MODEL = "Negative binomial models of RNA counts with age acceleration and chronological age together, and the covariates named."
+Q = "q: p-value adjusted for multiple testing (Benjamini–Hochberg)"
+
+
+class Gene(str):
+    """A gene symbol, which is printed in italics."""
+
+
+Cell = str | tuple[str, ...]  # a tuple where a part of the cell is a `Gene`
+Kind = Literal["", "group", "variable", "level"]
+
+
+@dataclass(frozen=True)
+class Row:
+    """A line of a table: of numbers, the head of a group of lines (its first cell alone), a variable, or a level of one (indented)."""
+
+    cells: tuple[Cell, ...]
+    kind: Kind = ""
+
+
+@dataclass(frozen=True)
+class JournalTable:
+    """A table for authors. ``name``: of its files; ``spanners``: (label, first column, number of columns) above the heads."""
+
+    name: str
+    title: str
+    heads: tuple[str, ...]
+    rows: tuple[Row, ...]
+    notes: tuple[str, ...]
+    spanners: tuple[tuple[str, int, int], ...] = ()
+
+
+def plain(cell: Cell) -> str:
+    """The text of a cell."""
+    return cell if isinstance(cell, str) else "".join(cell)
+
+
+def journal_tables(tables: ReportTables, config: Mapping, rounding: int = 1) -> list[JournalTable]:
+    """Every table for which the study has rows.
+
+    Parameters
+    ----------
+    tables : exact ones, or released ones
+    config : the study's whole config
+    rounding : of the counts in ``tables``, which the notes state; 1 where they are exact
+    """
+    cohorts = list(config["cohorts"])
+    made: list[JournalTable | None] = [
+        _table_one_by_cohort(tables, cohorts),
+        *(_table_one(tables, name) for name in cohorts),
+        _cox(tables, config),
+        _comparisons(tables, config),
+        *(_gene_panel(tables, name) for name in select.names_of(config)),
+        _key_results(tables, config),
+    ]
+    rule = (ROUNDED.format(k=rounding),) if rounding > 1 else ()
+    return [_printable(replace(one, notes=(*one.notes, *rule))) for one in made if one is not None]
+
+
+def _printable(table: JournalTable) -> JournalTable:
+    """The table without control characters and line breaks, which a name may hold and a Word file may not."""
+
+    def told(text: str) -> str:
+        return type(text)(UNPRINTABLE.sub(" ", text))
+
+    rows = [
+        replace(
+            row,
+            cells=tuple(told(one) if isinstance(one, str) else tuple(map(told, one)) for one in row.cells),
+        )
+        for row in table.rows
+    ]
+    return replace(table, title=told(table.title), rows=tuple(rows), notes=tuple(map(told, table.notes)))
+
+
+# ------------------------------------------------------------------------------ Table 1
+
+
+def _table_one_by_cohort(tables: ReportTables, cohorts: Sequence[str]) -> JournalTable | None:
+    """All participants of each cohort as a column; None where there is one cohort, whose own table has that column."""
+    columns = [
+        Group(name, groups[0].n, groups[0].rows)
+        for name in cohorts
+        if (groups := select.groups_of(tables.get("phenotype", "table_one", name)))
+    ]
+    if len(columns) < 2:
+        return None
+    title = "Characteristics of participants, by cohort"
+    return _characteristics("table_1", title, columns, None)
+
+
+def _table_one(tables: ReportTables, cohort: str) -> JournalTable | None:
+    table = tables.get("phenotype", "table_one", cohort)
+    groups = [Group(select.level(one.name), one.n, one.rows) for one in select.groups_of(table)]
+    if not groups:
+        return None
+    title = f"Characteristics of participants by facial age acceleration, {cohort}"
+    differences = select.standardised_differences(table) if len(groups) > 1 else None
+    return _characteristics(f"table_1_{cohort}", title, groups, differences)
+
+
+def _characteristics(
+    name: str, title: str, groups: Sequence[Group], differences: Mapping[str, float] | None
+) -> JournalTable:
+    rows, not_recorded = [], []
+    for variable in dict.fromkeys(one for group in groups for one in group.rows["variable"]):
+        parts = [group.rows[group.rows["variable"] == variable] for group in groups]
+        if all((part["measure"] == "missing").all() for part in parts):
+            not_recorded.append(words.term(variable).replace("_", " "))
+            continue
+        shares = any((part["measure"] == "share").any() for part in parts)
+        label = select.characteristic(variable) + (", n (%)" if shares else "")
+        own = () if differences is None else (number(differences.get(variable)),)
+        rows.append(Row((label, *[""] * len(groups), *own), "variable"))
+        for text, cells in (*(_levels if shares else _numbers)(parts), *_unknown(parts)):
+            rows.append(Row((text, *cells, *[""] * len(own)), "level"))
+    notes = [
+        "SD: standard deviation; IQR: interquartile range. Percentages are of participants with a known value."
+    ]
+    if differences is not None:
+        notes.append("SMD: standardised mean difference, the largest of all pairs of groups.")
+    if not_recorded:
+        notes.append(f"Not recorded: {', '.join(not_recorded)}.")
+    heads = [f"{group.name}\nn = {count(group.n)}" for group in groups]
+    last = () if differences is None else ("SMD",)
+    return JournalTable(name, title, ("Characteristic", *heads, *last), tuple(rows), tuple(notes))
+
+
+def _numbers(parts: Sequence[pd.DataFrame]) -> Iterator[tuple[str, list[str]]]:
+    """Mean and standard deviation, median and quartiles."""
+    for label, measure, lower, upper in (
+        ("Mean (SD)", "mean", "standard_deviation", ""),
+        ("Median (IQR)", "median", "lower_quartile", "upper_quartile"),
+    ):
+        cells = []
+        for part in parts:
+            row = next(iter(part[part["measure"] == measure].to_dict("records")), None)
+            if row is None or pd.isna(row["estimate"]):
+                cells.append(NONE)
+                continue
+            spread = confidence_interval(row[lower], row[upper], 1) if upper else number(row[lower], 1)
+            cells.append(f"{number(row['estimate'], 1)} ({spread or NONE})")
+        if set(cells) != {NONE}:
+            yield label, cells
+
+
+def _levels(parts: Sequence[pd.DataFrame]) -> Iterator[tuple[str, list[str]]]:
+    """Numbers of participants, and their percentage among those with a value."""
+    shares = [part[part["measure"] == "share"].drop_duplicates("level").set_index("level") for part in parts]
+    for name in dict.fromkeys(level for part in shares for level in part.index):
+        cells = [
+            _share(part.loc[name]) if name in part.index else "0 (0%)" if len(part) else NONE
+            for part in shares
+        ]
+        yield select.level(name), cells
+
+
+def _unknown(parts: Sequence[pd.DataFrame]) -> Iterator[tuple[str, list[str]]]:
+    """Numbers of participants without a value, where there are any."""
+    missing = [part.loc[part["measure"] == "missing", "n"] for part in parts]
+    numbers = [float(rows.iloc[0]) if len(rows) else float("nan") for rows in missing]
+    if any(n > 0 for n in numbers):
+        yield "Unknown", [count(n) for n in numbers]
+
+
+def _share(row: pd.Series) -> str:
+    if pd.isna(row["estimate"]):
+        return count(row["n"])
+    return f"{count(row['n'])} ({100 * row['estimate']:.0f}%)"
+
+
+# ------------------------------------------------------------------------------ Cox models, comparisons, genes
+
+
+def _cox(tables: ReportTables, config: Mapping) -> JournalTable | None:
+    rows, left_out = [], []
+    heads = ("Adjusted for", "HR (95% CI)", "p", "n", "Events")
+    for name in select.names_of(config):
+        for model in select.cox_models(tables, name):
+            what = f"{select.whom(name)}: {select.exposure(model.exposure).lower()}"
+            if all(pd.isna(row["estimate"]) for row in model.rows):
+                left_out.append(_not_estimated(what, model.rows))
+                continue
+            rows.append(_head(f"{what}, {select.per_increase(model.per)}", heads))
+            rows += [
+                Row((
+                    _capital(select.adjusted_for(row)) or "Unadjusted", _hazard_ratio(row),
+                    clinical_p(row["p_value"]), count(row["n"]), count(row["n_events"]),
+                ))
+                for row in model.rows
+            ]  # fmt: skip
+    notes = [
+        f"HR: hazard ratio for death; {CI} Cox proportional hazards models of participants with complete data (Efron's method for ties, Wald intervals). "
+        "Chronological age: models without face age.",
+        *_marks(rows),
+        *left_out,
+    ]
+    return _made(
+        "cox_models", "Hazard ratios for death in sequentially adjusted Cox models", heads, rows, notes
+    )
+
+
+def _comparisons(tables: ReportTables, config: Mapping) -> JournalTable | None:
+    rows: list[Row] = []
+    heads = ("Comparison", "n", "Difference (95% CI)", "p", "Difference (95% CI)", "p", "q", "Adjusted for")
+    for name in select.names_of(config):
+        pairs = select.comparisons(tables, name)
+        if pairs:
+            rows.append(_head(select.whom(name), heads))
+        for pair in pairs:
+            raw, row = pair["raw"], pair["adjusted"]
+            rows.append(Row((
+                select.comparison(row), count(row["n"]), _estimate(raw, 1), clinical_p(raw["p_value"]), _estimate(row, 1),
+                clinical_p(row["p_value"]), clinical_p(row["q_value"]), _capital(select.adjusted_for(row)),
+            )))  # fmt: skip
+    notes = [f"Differences in age gap (face age minus chronological age), years. {CI} {Q}.", *_marks(rows)]
+    title = "Differences in face age between groups, and by exposure"
+    return _made("group_comparisons", title, heads, rows, notes, (("Unadjusted", 2, 2), ("Adjusted", 4, 3)))
+
+
+def _gene_panel(tables: ReportTables, cohort: str) -> JournalTable | None:
+    heads = ("Gene", "Log2 fold change (95% CI)", "p", "q", "Log2 fold change (95% CI)", "p", "n")
+    rows, left_out, per = [], [], ""
+    for genes in select.gene_panel(tables, cohort):
+        cells = select.cells_of(genes.analysis) or "bulk RNA"
+        if all(pd.isna(row["estimate"]) for row in genes.acceleration.values()):
+            left_out.append(_not_estimated(cells, [*genes.acceleration.values()]))
+            continue
+        per = per or select.per_increase(genes.per)
+        rows.append(
+            _head(
+                f"{_capital(cells)}{f', adjusted for {genes.adjustment}' if genes.adjustment else ''}", heads
+            )
+        )
+        for gene, row in genes.acceleration.items():
+            age = genes.age.get(gene, {"estimate": None, "ci_lower": None, "ci_upper": None, "p_value": None})
+            rows.append(Row((
+                (Gene(gene),), _estimate(row, 2), gene_p(row["p_value"]), gene_p(row["q_value"]),
+                _estimate(age, 2), gene_p(age["p_value"]), count(row["n"]),
+            )))  # fmt: skip
+    notes = [f"{CI} {GENE_MODEL} {Q} over the genes of the panel.", *_marks(rows), *left_out]
+    title = f"Prespecified genes and facial age acceleration, {select.whom(cohort)}"
+    spanners = ((f"Age acceleration, {per}", 1, 3), (f"Chronological age, {per}", 4, 2))
+    return _made(f"gene_panel_{cohort}", title, heads, rows, notes, spanners)
+
+
+# ------------------------------------------------------------------------------ key results
+
+
+def _key_results(tables: ReportTables, config: Mapping) -> JournalTable | None:
+    heads = ("Cohort", "Adjusted for", "Estimate (95% CI)", "p", "q", "n", "Events", "Unadjusted (95% CI)")
+    gene = config["expression"]["panel"][0]
+    rows: list[Row] = []
+
+    def add(head: Cell, keys: Sequence[Key], digits: int, p: Callable[[float], str] = clinical_p) -> None:
+        rows.extend([_head(head, heads)] if keys else [])
+        for key in keys:
+            row, raw = key.adjusted, key.unadjusted
+            told = _hazard_ratio(row) if row["measure"] == "hazard ratio" else _estimate(row, digits)
+            rows.append(Row((
+                key.whom, _capital(select.adjusted_for(row)) or NONE, told, p(row["p_value"]), p(row["q_value"]), count(row["n"]),
+                count(row["n_events"]), _estimate(raw, digits) if raw else NONE,
+            )))  # fmt: skip
+
+    survival, genes = select.key_survival(tables, config), select.key_gene(tables, config)
+    if survival:
+        per = select.per_increase(survival[0].adjusted["per"])
+        add(f"Overall survival: hazard ratio for death {per} in face age", survival, 2)
+    if genes:
+        per = select.per_increase(genes[0].adjusted["per"])
+        add((Gene(gene), f" expression: log2 fold change {per} in age acceleration"), genes, 2, gene_p)
+    for what, keys in select.key_comparisons(tables, config).items():
+        add(f"{what}: difference in face age, years", keys, 1)
+    base, added = select.key_added_value(tables, config)
+    add(f"Added value: change in Harrell's C-index when face age is added to {base}", added, 3)
+    notes = [
+        f"{CI} {Q}, within the family of the analysis. Unadjusted: {gene} and comparisons, of the age gap; added value, the C-index without face age, "
+        "with the p-value of the likelihood-ratio test.",
+        *_marks(rows),
+    ]
+    return _made("key_results", "Key results", heads, rows, notes)
+
+
+# ------------------------------------------------------------------------------ shared
+
+
+def _made(name, title, heads, rows, notes, spanners=()) -> JournalTable | None:
+    """The table, or None where it has no row."""
+    return JournalTable(name, title, heads, tuple(rows), tuple(notes), spanners) if rows else None
+
+
+def _head(cell: Cell, heads: Sequence[str]) -> Row:
+    return Row((cell, *[""] * (len(heads) - 1)), "group")
+
+
+def _not_estimated(what: str, rows: Sequence[Mapping]) -> str:
+    why = "; ".join(select.reasons(rows))
+    return f"Not estimated in {what}{f' ({why})' if why else ''}."
+
+
+def _estimate(row: Mapping, digits: int) -> str:
+    """Estimate and interval, as far as they are there."""
+    if pd.isna(row["estimate"]):
+        return NONE
+    bounds = confidence_interval(row["ci_lower"], row["ci_upper"], digits)
+    return f"{number(row['estimate'], digits)}{f' ({bounds})' if bounds else ''}"
+
+
+def _hazard_ratio(row: Mapping) -> str:
+    told = _estimate(row, 2)
+    return f"{told}{MARK}" if told != NONE and select.is_sparse(row) else told
+
+
+def _marks(rows: Sequence[Row]) -> list[str]:
+    """What the marks in a table mean, where they occur."""
+    cells = [plain(cell) for row in rows for cell in row.cells]
+    return [
+        *([SPARSE] if any(cell.endswith(MARK) for cell in cells) else []),
+        *([NOT_ESTIMATED] if NONE in cells else []),
+    ]
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]

@@ -1,0 +1,211 @@
+"""Parts of figures drawn without a plotting library: scales, axes, text, and layers of points.
+
+A layer of more than ``MOST_POINTS`` points is one embedded PNG, so that a figure of 60,000 genes stays small and opens in any
+editor; axes, lines and labels stay vector. A released page has no raster picture, because its gate reads every byte: there, points
+of one row of pixels are one stroke.
+"""
+
+import base64
+import io
+import math
+from collections.abc import Iterable, Sequence
+from html import escape
+
+import numpy as np
+
+from faceage_bio.report.svg import FONT
+
+WIDTH = 960  # of the text column at 1440 pixels, about
+MOST_POINTS = 2000
+PIXELS = 2  # of an embedded PNG per unit of the figure: 270 dpi in a column of 18 cm
+GREY = "#80868f"
+NARROW, BROAD = frozenset("ijlftI|.,:;'!()[] "), frozenset("mwMWQOGD@%→≤≥×−")
+
+
+class Scale:
+    """Numbers to units of the figure, linear or logarithmic."""
+
+    def __init__(self, low: float, high: float, start: float, end: float, log: bool = False):
+        self.low, self.high, self.start, self.end, self.log = low, high, start, end, log
+
+    def __call__(self, value):
+        low, high = (math.log(self.low), math.log(self.high)) if self.log else (self.low, self.high)
+        place = np.log(value) if self.log else value
+        return self.start + (place - low) / (high - low) * (self.end - self.start)
+
+    def ends(self) -> str:
+        """For scripts on the page: low, high, start, end."""
+        return f"{self.low:g} {self.high:g} {self.start:g} {self.end:g}"
+
+
+def ticks(low: float, high: float, wanted: int = 6) -> list[float]:
+    """Round numbers from at or below ``low`` to at or above ``high``."""
+    raw = max(high - low, 1e-6) / wanted
+    power = 10.0 ** math.floor(math.log10(raw))
+    step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= raw * 0.999)
+    first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
+    return [round(place * step, 12) for place in range(first, max(last, first + 1) + 1)]
+
+
+def inner_ticks(low: float, high: float, log: bool = False) -> list[float]:
+    """Round numbers between ``low`` and ``high``; on a logarithmic axis 1, 2, 5 and their powers of ten, or closer ones."""
+    if not log:
+        return [tick for tick in ticks(low, high, 8) if low <= tick <= high]
+    span = math.log10(high / low)
+    digits = (1,) if span > 2.5 else (1, 2, 5) if span > 0.7 else (1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8)
+    powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    found = [digit * 10.0**power for power in powers for digit in digits]
+    inside = [tick for tick in found if low * 0.999 <= tick <= high * 1.001]
+    return inside if len(inside) > 2 else inner_ticks(low, high)
+
+
+def tick_words(values: Sequence[float]) -> list[str]:
+    """The values with as many digits as they need, and a true minus sign."""
+    digits = max((len(f"{value:.6g}".partition(".")[2]) for value in values), default=0)
+    return [f"{value:.{digits}f}".replace("-", "−") for value in values]
+
+
+def text_width(words: str, size: float = 12) -> float:
+    """About the width of words in the broadest of the usual sans-serif fonts."""
+    units = (0.36 if letter in NARROW else 0.92 if letter in BROAD else 0.7 if letter.isupper() else 0.62 for letter in words)  # fmt: skip
+    return size * sum(units)
+
+
+def shortened(words: str, room: float) -> str:
+    """The words, or as many of them as there is room for."""
+    while text_width(words) > room and len(words) > 4:
+        words = words[:-2].rstrip(" …,") + "…"
+    return words
+
+
+def text(
+    x: float, y: float, words: str, anchor: str = "start", *, size: float = 12, bold: bool = False, italic: bool = False,
+    soft: bool = False, halo: bool = False, colour: str = "currentColor", turned: bool = False,
+) -> str:  # fmt: skip
+    """A text element; ``halo``: on a seam of the paper's colour."""
+    style = "".join((
+        f' font-size="{size:g}"' if size != 12 else "", ' font-weight="600"' if bold else "", ' font-style="italic"' if italic else "",
+        ' opacity=".75"' if soft else "", f' text-anchor="{anchor}"' if anchor != "start" else "",
+        ' stroke="var(--paper,#fff)" stroke-width="3" paint-order="stroke"' if halo else "",
+    ))  # fmt: skip
+    place = f'transform="translate({x:.5g} {y:.5g}) rotate(-90)"' if turned else f'x="{x:.5g}" y="{y:.5g}"'
+    return f'<text {place} fill="{colour}"{style}>{escape(words)}</text>'
+
+
+def line(d: str, colour: str = "currentColor", width: float = 1, opacity: float = 1, dash: str = "") -> str:
+    """A stroke along a path."""
+    further = (f' opacity="{opacity:g}"' if opacity != 1 else "") + (
+        f' stroke-dasharray="{dash}"' if dash else ""
+    )
+    return f'<path d="{d}" fill="none" stroke="{colour}" stroke-width="{width:g}"{further}/>'
+
+
+def x_axis(scale: Scale, values: Sequence[float], y: float, title: str = "", words: Sequence[str] | None = None) -> str:  # fmt: skip
+    """A horizontal axis at ``y``: line, ticks, numbers and title."""
+    places = [scale(value) for value in values]
+    strokes = "".join(f"M{x:.5g} {y:.5g}v5" for x in places)
+    drawn = line(f"M{scale.start:.5g} {y:.5g}H{scale.end:.5g}{strokes}", opacity=0.6)
+    labels = [text(x, y + 18, said, "middle") for x, said in zip(places, words or tick_words(values), strict=True)]  # fmt: skip
+    middle = (scale.start + scale.end) / 2
+    return "".join([drawn, *labels, text(middle, y + 37, title, "middle") if title else ""])
+
+
+def y_axis(scale: Scale, values: Sequence[float], x: float, title: str = "", words: Sequence[str] | None = None, right: float | None = None) -> str:  # fmt: skip
+    """A vertical axis at ``x`` with its numbers, its title, and pale lines across the plot to ``right``."""
+    places = [scale(value) for value in values]
+    across = line("".join(f"M{x:.5g} {y:.5g}H{right:.5g}" for y in places), opacity=0.12) if right else ""
+    drawn = line(
+        f"M{x:.5g} {scale.start:.5g}V{scale.end:.5g}" + "".join(f"M{x:.5g} {y:.5g}h-5" for y in places),
+        opacity=0.6,
+    )
+    said = words or tick_words(values)
+    labels = [text(x - 8, y + 4, one, "end") for y, one in zip(places, said, strict=True)]
+    room = max(map(text_width, said), default=0)
+    middle = (scale.start + scale.end) / 2
+    named = text(x - room - 18, middle, title, "middle", turned=True) if title else ""
+    return "".join([across, drawn, *labels, named])
+
+
+def legend(entries: Iterable[tuple[str, str]], x: float, y: float, right: float) -> tuple[str, float]:
+    """Marks (drawn around 0, 0) with their words from left to right; also the height that they took."""
+    parts, left, top = [], x, y
+    for mark, words in entries:
+        wide = 26 + text_width(words) + 20
+        if left > x and left + wide > right:
+            left, top = x, top + 19
+        parts.append(
+            f'<g transform="translate({left + 10:.5g} {top:.5g})">{mark}</g>{text(left + 26, top + 4, words)}'
+        )
+        left += wide
+    return "".join(parts), top - y + 19
+
+
+def dots(
+    x: np.ndarray,
+    y: np.ndarray,
+    radius: float,
+    colour: str,
+    opacity: float = 1,
+    raster: bool = True,
+) -> str:
+    """Points as one path, or as one PNG where they are more than ``MOST_POINTS``."""
+    if not len(x):
+        return ""
+    if len(x) <= MOST_POINTS:
+        d = "".join(f"M{a:.1f} {b:.1f}h0" for a, b in zip(x, y, strict=True))
+    elif raster:
+        return _picture(x, y, radius, colour, opacity)
+    else:
+        d = _rows(x, y)
+    pale = f' opacity="{opacity:g}"' if opacity != 1 else ""
+    return f'<path class="points" d="{d}" stroke="{colour}" stroke-width="{2 * radius:g}" stroke-linecap="round"{pale}/>'
+
+
+def _rows(x: np.ndarray, y: np.ndarray) -> str:
+    """Neighbours in a row of pixels as one stroke: 60,000 genes take little more room than 2,000."""
+    places = np.unique(np.column_stack([y, x]).round().astype(int), axis=0)
+    strokes = []
+    for row in np.split(places, np.flatnonzero(np.diff(places[:, 0])) + 1):
+        for run in np.split(row[:, 1], np.flatnonzero(np.diff(row[:, 1]) > 1) + 1):
+            strokes.append(f"M{run[0]} {row[0, 0]}h{run[-1] - run[0]}")
+    return "".join(strokes)
+
+
+def _picture(x, y, radius: float, colour: str, opacity: float) -> str:
+    """A PNG of one colour whose transparency is that of the points on each other, cropped to where points are."""
+    from PIL import Image
+
+    reach = math.ceil(radius + 1)
+    left, top = math.floor(x.min()) - reach, math.floor(y.min()) - reach
+    wide, high = math.ceil(x.max()) + reach - left, math.ceil(y.max()) + reach - top
+    clear = np.zeros((high * PIXELS, wide * PIXELS), dtype=np.float32)  # log of what shines through
+    column, row = (x - left) * PIXELS, (y - top) * PIXELS
+    around = range(-math.ceil(radius * PIXELS) - 1, math.ceil(radius * PIXELS) + 2)
+    at_column, at_row = column.astype(int), row.astype(int)
+    for down in around:
+        for across in around:
+            away = np.hypot(at_column + across + 0.5 - column, at_row + down + 0.5 - row)
+            cover = np.clip(radius * PIXELS + 0.5 - away, 0, 1) * opacity
+            inked = cover > 0
+            np.add.at(
+                clear,
+                (at_row[inked] + down, at_column[inked] + across),
+                np.log1p(-np.minimum(cover[inked], 0.9999)),
+            )
+    alpha = np.round(15 * (1 - np.exp(clear))).astype(np.uint8)  # 16 steps are enough for an edge
+    picture = Image.frombytes("P", alpha.shape[::-1], alpha.tobytes())
+    picture.putpalette([int(colour[k : k + 2], 16) for k in (1, 3, 5)] * 16)
+    stream = io.BytesIO()
+    picture.save(
+        stream, "PNG", optimize=True, bits=4, transparency=bytes(round(255 * k / 15) for k in range(16))
+    )
+    data = base64.b64encode(stream.getvalue()).decode()
+    return f'<image class="points" x="{left}" y="{top}" width="{wide}" height="{high}" href="data:image/png;base64,{data}"/>'
+
+
+def svg(label: str, width: float, height: float, parts: Iterable[str], further: str = "") -> str:
+    """The whole figure, as wide as its column."""
+    return (
+        f'<svg class="plot" role="img" aria-label="{escape(label, quote=True)}" viewBox="0 0 {width:g} {height:g}" '
+        f'width="{width:g}" height="{height:g}" font-size="12" font-family="{FONT}"{further}>{"".join(parts)}</svg>'
+    )

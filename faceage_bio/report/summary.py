@@ -1,0 +1,204 @@
+"""The summary page: participant flow, key results, four figures, checks, what changed since the last run (index.html.j2)."""
+
+from collections.abc import Sequence
+
+import pandas as pd
+from markupsafe import Markup
+
+from faceage_bio.report import figures, flow
+from faceage_bio.report.checks import FOLLOWS_AGE, LIMITS, PROBLEM, all_checks, cohorts_off_age
+from faceage_bio.report.curves import curves_section
+from faceage_bio.report.formats import count, increase, number, p_scientific
+from faceage_bio.report.key_results import counts_of, key_results
+from faceage_bio.report.ladder import step_words
+from faceage_bio.report.people import face_age_figure
+from faceage_bio.report.places import place
+from faceage_bio.report.tables import ReportTables
+
+PREVIEW = 560.0  # width of a figure
+
+
+def summary(tables: ReportTables, config: dict, cards: Sequence[dict], run: dict | None) -> dict:
+    """What index.html.j2 shows.
+
+    Parameters
+    ----------
+    run : of `history.keep`; None where a page is rendered on its own
+    """
+    checks = all_checks(tables, config, cards)
+    questions = key_results(tables, config, cohorts_off_age(tables, config))
+    return {
+        "strip": strip(tables, config),
+        "questions": questions,
+        "counts_of": counts_of,
+        "any_sparse": any(row.sparse for one in questions for row in one.rows),
+        "off_age": any(check.name == FOLLOWS_AGE and check.state == PROBLEM for check in checks),
+        "figures": summary_figures(tables, config),
+        "checks": checks,
+        "check_limits": LIMITS,
+        "changes": run["changes"] if run else None,
+        "changed": change_sentence(run["changes"]) if run else "",
+    }
+
+
+def change_sentence(changes: dict) -> str:
+    """What changed since the last run, in one line."""
+    if changes["first"]:
+        return "First run: nothing to compare with."
+    parts = [
+        f"{len(changes[part])} {one if len(changes[part]) == 1 else many}"
+        for part, one, many in (
+            ("estimates", "key estimate changed", "key estimates changed"), ("counts", "count changed", "counts changed"),
+            ("settings", "setting changed", "settings changed"),
+        )
+        if changes[part]
+    ]  # fmt: skip
+    if changes["version"]:
+        parts.append("another version of faceage_bio")
+    if not parts:
+        parts = ["other numbers changed, no key result" if changes["data"] else "no change"]
+    return f"Since the last run ({changes['since']}): {', '.join(parts)}."
+
+
+def strip(tables: ReportTables, config: dict) -> list[tuple[str, str, str]]:
+    """From photos to follow-up, all cohorts together: (number, what, link); stages that did not run are not named."""
+    flows = [flow.cohort_flow(tables, name) for name in config["cohorts"]]
+
+    def total(unit: str, stage: str) -> float | None:
+        boxes = [box for boxes in flows if (box := flow.box_of(boxes, unit, stage))]
+        return sum(box.n for box in boxes) if boxes else None
+
+    came, usable = total("photo", "intake"), total("photo", "face_age")
+    given = all(cohort.get("face_ages") for cohort in config["cohorts"].values())
+    rna, followed = total("sample", "expression"), total("subject", "survival")
+    events, median = _follow_up(tables)
+    here = place("who")
+    photos = place("reasons") if len(tables.get("faceage", "photo_counts")) else here
+    cells = [
+        (came, "face ages given" if given else "photos received", photos),
+        (usable, f"with a face age ({count(came - usable)} excluded)" if usable is not None and came is not None else "", photos),
+        (total("subject", "intake"), "participants", here),
+        (total("subject", "acceleration"), "participants with age acceleration", here),
+        (rna, "RNA samples analysed", here),
+        (followed, f"participants with follow-up, {count(events)} deaths" if events is not None else "participants with follow-up", here),
+    ]  # fmt: skip
+    told = [(count(n), what, link) for n, what, link in cells if n is not None]
+    if median:
+        told.append((median, "median follow-up, years", place("curves")))
+    return told
+
+
+def _follow_up(tables: ReportTables) -> tuple[float | None, str]:
+    """Deaths in all cohorts, and the median follow-up of each: one number, or their range."""
+    rows = tables.get("survival", "summary")
+    if not len(rows) or "grouping" not in rows:
+        return None, ""
+    everyone = rows[rows["grouping"].fillna("").astype(str) == "all"]
+    events = everyone.drop_duplicates("cohort")["n_events"]
+    medians = everyone[everyone["measure"] == "median follow-up, years"]["estimate"].dropna()
+    if not len(medians):
+        return (events.sum(skipna=False) if len(events) else None), ""
+    low, high = number(medians.min(), 1), number(medians.max(), 1)
+    return events.sum(skipna=False), low if low == high else f"{low}–{high}"
+
+
+def summary_figures(tables: ReportTables, config: dict) -> list[dict]:
+    """Up to four figures with title, caption, what they were made of and the place that tells more."""
+    drawn = (_ages(tables, config), _curves(tables, config), _hazards(tables, config), _genes(tables, config))
+    return [figure for figure in drawn if figure]
+
+
+def _ages(tables: ReportTables, config: dict) -> dict | None:
+    svg = face_age_figure(tables, list(config["cohorts"]), PREVIEW)
+    if not svg:
+        return None
+    points = (
+        "Points: participants"
+        if len(tables.get("acceleration", "acceleration"))
+        else "Squares: numbers of participants"
+    )
+    return {
+        "svg": svg, "title": "Face age and chronological age.",
+        "caption": f"{points}; dashed: identity; solid: least-squares lines.",
+        "cohort": "", "tables": ["phenotype/age_squares"], "link": place("ages"),
+    }  # fmt: skip
+
+
+def _curves(tables: ReportTables, config: dict) -> dict | None:
+    """Tertiles of age acceleration (or the last declared grouping) in the cohort with most deaths."""
+    summaries = tables.get("survival", "summary")
+    if not len(summaries):
+        return None
+    deaths = summaries.groupby("cohort", sort=False)["n_events"].max().fillna(0)
+    for name in deaths.sort_values(ascending=False, kind="stable").index:
+        parts = [part for part in curves_section(tables, name, config, PREVIEW)["curves"] if part["figure"]]
+        if parts:
+            part = next((one for one in parts if one["title"] == "age acceleration"), parts[-1])
+            most = f", {name} (most events)" if len(config["cohorts"]) > 1 else ""
+            return {
+                "svg": part["figure"], "title": f"Overall survival by {part['title']}{most}.",
+                "caption": "Kaplan-Meier estimates with 95% CI; ticks: censoring; below: numbers at risk.",
+                "cohort": name, "tables": ["survival/kaplan_meier", "survival/at_risk"], "link": place("curves", name),
+            }  # fmt: skip
+    return None
+
+
+def _hazards(tables: ReportTables, config: dict) -> dict | None:
+    cox = tables.get("survival", "cox")
+    if not len(cox) or "step" not in cox:
+        return None
+    rows = cox[(cox["term"] == "face_age") & (cox["exposure"] == "face_age") & cox["estimate"].notna()]
+    rows = rows.assign(label=[_step(str(step)) for step in rows["step"]], kind=rows["cohort"])
+    return _forest(
+        rows, config, 1.0, f"Hazard ratio for death per {increase(_per(rows))} in face age (log scale)", "Face age and overall survival",
+        "Hazard ratio by cohort, sequentially adjusted; error bars: 95% CI.", "survival/cox", place("cox"),
+    )  # fmt: skip
+
+
+def _step(step: str) -> str:
+    said = step_words(step)
+    return "unadjusted" if said.startswith("nothing") else said
+
+
+def _genes(tables: ReportTables, config: dict) -> dict | None:
+    """The prespecified genes in the cohort (or cell type) with most samples."""
+    panel = tables.get("expression", "panel")
+    if not len(panel):
+        return None
+    rows = panel[
+        (panel["model"] == "together") & (panel["exposure"] == "age_acceleration") & panel["estimate"].notna()
+    ]
+    if not len(rows):
+        return None
+    largest = rows.loc[rows["n"].fillna(0).idxmax()]
+    rows = rows[(rows["cohort"] == largest["cohort"]) & (rows["question"] == largest["question"])]
+    several = panel[["cohort", "question"]].drop_duplicates().shape[0] > 1
+    where = ", ".join(
+        [largest["cohort"], *([] if largest["question"] == "expression" else [largest["question"]])]
+    )
+    figure = _forest(
+        rows.assign(label=rows["term"], kind=rows["cohort"]), config, 0.0, f"log2 fold change per {increase(_per(rows))} in age acceleration",
+        f"Prespecified genes{f', {where} (largest sample)' if several else ''}", "Log2 fold change adjusted for age and covariates; error bars: 95% CI.",
+        "expression/panel", place("genes", largest["cohort"]), italic=True, p=p_scientific,
+    )  # fmt: skip
+    return figure and figure | {"cohort": largest["cohort"]}
+
+
+def _per(rows: pd.DataFrame) -> str:
+    return next((per for per in rows["per"] if per), "10 years")
+
+
+def _forest(
+    rows: pd.DataFrame, config: dict, null: float, axis: str, title: str, caption: str, source: str, link: str, **style: object
+) -> dict | None:  # fmt: skip
+    """Estimates by label, one colour per cohort."""
+    if not len(rows):
+        return None
+    names = [name for name in config["cohorts"] if (rows["cohort"] == name).any()]
+    colours = [(name, figures.CURVES[k % len(figures.CURVES)]) for k, name in enumerate(names)]
+    svg = figures.forest(
+        rows, "label", "kind", colours, null, axis, logarithmic=null == 1, width=PREVIEW, **style
+    )
+    return {
+        "svg": Markup(svg), "title": f"{title}.", "caption": caption, "cohort": "", "tables": [source], "link": link,
+    }  # fmt: skip

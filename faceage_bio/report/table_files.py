@@ -1,0 +1,150 @@
+"""The files of the tables for authors: Word, LaTeX (booktabs) and TSV; and internal lists of photos and samples."""
+
+import csv
+import io
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from faceage_bio.report.exclusions import PHOTOS, PREFIX, SAMPLES, photos_not_used, samples_flagged
+from faceage_bio.report.journal_tables import Cell, Gene, JournalTable, journal_tables, plain
+from faceage_bio.report.tables import ReportTables
+from faceage_bio.tables import write_bytes
+
+INTERNAL = "INTERNAL: exact numbers, not for release."
+NEW_LINE = r" \\ "
+LONG = 35  # rows from which a LaTeX table breaks over pages
+FORMULA = ("=", "+", "-", "@", "\t", "\r")  # a cell that begins so is a formula to a spreadsheet
+SPECIAL = {
+    "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_",
+    "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}",
+    "–": "--", "−": "$-$", "²": r"\textsuperscript{2}", "≤": r"$\leq$", "≥": r"$\geq$", "×": r"$\times$",
+}  # fmt: skip
+
+
+def write_tables(
+    tables: ReportTables, ledgers: Sequence[pd.DataFrame], config: Mapping, folder: Path
+) -> list[Path]:
+    """Write the internal tables into a folder: exact numbers, INTERNAL in name and footer."""
+    files = rendered(tables, config, internal=True)
+    for name, list_of in ((PHOTOS, photos_not_used), (SAMPLES, samples_flagged)):
+        rows = list_of(ledgers)
+        files[name] = _separated([list(rows.columns), *rows.to_numpy().tolist()])
+    for name, content in files.items():
+        write_bytes(content, folder / name)
+    return [folder / name for name in files]
+
+
+def rendered(tables: ReportTables, config: Mapping, *, internal: bool) -> dict[str, bytes]:
+    """The bytes of every file by its name; the same tables give the same bytes.
+
+    Parameters
+    ----------
+    tables : exact ones, or released ones
+    internal : whether files are marked as not for release; if not, the notes state how counts were rounded
+    """
+    rounding = 1 if internal else config.get("release", {}).get("rounding", 6)
+    mark = INTERNAL if internal else ""
+    files: dict[str, bytes] = {}
+    for table in journal_tables(tables, config, rounding):
+        name = f"{PREFIX if internal else ''}{table.name}"
+        files[f"{name}.docx"] = _word(table, mark)
+        files[f"{name}.tex"] = latex_table(table, mark).encode()
+        files[f"{name}.tsv"] = _separated(tsv_rows(table, mark))
+    return files
+
+
+def _word(table: JournalTable, mark: str) -> bytes:
+    from faceage_bio.report.word_table import word_table  # python-docx is loaded where a Word file is made
+
+    return word_table(table, mark)
+
+
+# ------------------------------------------------------------------------------ TSV
+
+
+def tsv_rows(table: JournalTable, mark: str) -> list[list[str]]:
+    """Head, lines, and the notes below them in the first column."""
+    above = {first + k: label for label, first, n in table.spanners for k in range(n)}
+    heads = [
+        f"{above[place]}: {head}" if place in above else head.replace("\n", ", ")
+        for place, head in enumerate(table.heads)
+    ]
+    blank = [""] * (len(heads) - 1)
+    notes = [[note, *blank] for note in (*table.notes, *filter(None, (mark,)))]
+    return [heads, *([plain(cell) for cell in row.cells] for row in table.rows), *notes]
+
+
+def _separated(rows: Sequence[Sequence[object]]) -> bytes:
+    text = io.StringIO()
+    writer = csv.writer(text, delimiter="\t", lineterminator="\n")
+    writer.writerows([[harmless(str(cell)) for cell in row] for row in rows])
+    return text.getvalue().encode()
+
+
+def harmless(cell: str) -> str:
+    """A cell that a spreadsheet shows as text, whatever it begins with."""
+    return f"'{cell}" if cell.startswith(FORMULA) else cell
+
+
+# ------------------------------------------------------------------------------ LaTeX
+
+
+def latex_table(table: JournalTable, mark: str) -> str:
+    r"""The table for ``\usepackage{booktabs}``, and ``longtable`` where it is long."""
+    width = len(table.heads)
+    spans = {first + k: label for label, first, n in table.spanners for k in range(n)}
+    heads = [_escaped_head(head) for head in table.heads]
+    columns: list = (
+        [(escaped(spans.get(place, "")), head) for place, head in enumerate(heads)] if spans else heads
+    )
+    rows = [
+        [_latex_cell(cell, row.kind, place) for place, cell in enumerate(row.cells)] for row in table.rows
+    ]
+    frame = pd.DataFrame(rows)  # columns by number until they are named: two may have the same name
+    frame.columns = pd.MultiIndex.from_tuples(columns) if spans else pd.Index(columns)
+    long = len(rows) > LONG
+    text = frame.style.hide(axis="index").to_latex(
+        hrules=True, column_format="l" + "c" * (width - 1), multicol_align="c", caption=escaped(table.title),
+        label=f"tab:{table.name}", position=None if long else "htbp", position_float=None if long else "centering",
+        environment="longtable" if long else None,
+    )  # fmt: skip
+    for label, first, n in table.spanners:
+        text = _underline(text, escaped(label), first + 1, first + n)
+    notes = "\n\n".join(escaped(note) for note in (*table.notes, *filter(None, (mark,))))
+    below = (
+        f"\\par\\smallskip\n\\begin{{minipage}}{{\\linewidth}}\\footnotesize\n{notes}\n\\end{{minipage}}\n"
+    )
+    end = "\\end{longtable}\n" if long else "\\end{table}\n"
+    text = text.replace(end, end + below if long else below + end)
+    return f"% \\usepackage{{booktabs{',longtable' if long else ''}}}\n{text}"
+
+
+def escaped(text: str) -> str:
+    """Text as LaTeX prints it, with no letter that is a command."""
+    return "".join(SPECIAL.get(letter, letter) for letter in text)
+
+
+def _escaped_head(head: str) -> str:
+    lines = [escaped(line) for line in head.split("\n")]
+    return lines[0] if len(lines) == 1 else rf"\shortstack{{{NEW_LINE.join(lines)}}}"
+
+
+def _latex_cell(cell: Cell, kind: str, place: int) -> str:
+    parts = cell if isinstance(cell, tuple) else (cell,)
+    text = "".join(
+        f"\\textit{{{escaped(part)}}}" if isinstance(part, Gene) else escaped(part) for part in parts
+    )
+    if place:
+        return text
+    return {"group": f"\\addlinespace\\rlap{{\\textbf{{{text}}}}}", "level": f"\\quad {text}"}.get(kind, text)
+
+
+def _underline(text: str, label: str, first: int, last: int) -> str:
+    """The table with a rule below a spanner, in each of its heads."""
+    line = re.compile(
+        rf"^(.*\\multicolumn{{{last - first + 1}}}{{c}}{{{re.escape(label)}}}.*\\\\)\n", re.MULTILINE
+    )
+    return line.sub(lambda found: f"{found[1]}\n\\cmidrule(lr){{{first}-{last}}}\n", text)

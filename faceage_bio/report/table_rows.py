@@ -1,0 +1,242 @@
+"""Which rows of the result tables stand in the tables for authors, selected here alone (journal_tables.py gives them their form)."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from faceage_bio.columns import POOLED
+from faceage_bio.report import words
+from faceage_bio.report.associations import paired
+from faceage_bio.report.people import ALL, LARGEST
+from faceage_bio.report.tables import ReportTables
+from faceage_bio.results.reasons import SPARSE
+
+EXPOSURES = ("face_age", "age_acceleration", "chronological_age")
+JOINT, GAP = "together", "raw gap"  # gene models: both ages in one model; age gap alone
+UNITS = {
+    "chronological_age": "years", "face_age": "years", "age_acceleration": "years", "bmi": "kg/m²", "followup_years": "years",
+}  # fmt: skip
+SPOKEN = {"group: cancer vs reference": "Cancer vs controls"}
+
+
+@dataclass(frozen=True)
+class Model:
+    """One exposure's sequentially adjusted models in one cohort."""
+
+    exposure: str
+    per: str
+    rows: list[dict]
+
+
+@dataclass(frozen=True)
+class Genes:
+    """The prespecified genes of one analysis (bulk RNA, or a cell type): rows for both ages in one model, by gene."""
+
+    analysis: str
+    per: str
+    adjustment: str
+    acceleration: dict[str, dict]
+    age: dict[str, dict]
+
+
+@dataclass(frozen=True)
+class Key:
+    """A key result in one cohort: the adjusted row, the unadjusted one, and whose it is."""
+
+    whom: str
+    adjusted: dict
+    unadjusted: dict | None
+
+
+@dataclass(frozen=True)
+class Group:
+    """A column of Table 1: a group of participants, its size and its rows."""
+
+    name: str
+    n: float
+    rows: pd.DataFrame
+
+
+def names_of(config: Mapping) -> list[str]:
+    """The cohorts, and all of them together."""
+    return [*config["cohorts"], POOLED]
+
+
+def whom(cohort: str) -> str:
+    """A cohort's name as a table prints it."""
+    return "All cohorts" if cohort == POOLED else cohort
+
+
+def exposure(term: str) -> str:
+    """An exposure or contrast as a table prints it: "Smoking: current vs never", "BMI"."""
+    return _capital(SPOKEN.get(term, words.label(term).replace("_", " ")))
+
+
+def characteristic(name: str) -> str:
+    """A variable of Table 1, with its unit."""
+    unit = UNITS.get(name, "")
+    return _capital(words.term(name).replace("_", " ")) + (f", {unit}" if unit else "")
+
+
+def level(name: str) -> str:
+    """A level or group as Table 1 prints it."""
+    return "Overall" if name == ALL else _capital(str(name).replace("third", "tertile"))
+
+
+def adjusted_for(row: Mapping) -> str:
+    """The covariates of a row's model in words; "" where there is none."""
+    return ", ".join(
+        words.term(name).replace("_", " ") for name in str(row["covariates"]).split(", ") if name
+    )
+
+
+def per_increase(per: str) -> str:
+    """The unit of an estimate: "per 10-year increase", "per 5 kg/m²"; "" for a contrast."""
+    years = re.fullmatch(r"(\S+) years", per)
+    return f"per {years[1]}-year increase" if years else f"per {per.replace('kg/m2', 'kg/m²')}" if per else ""
+
+
+def comparison(row: Mapping) -> str:
+    """What a row compares: "Smoking: current vs never", "BMI, per 5 kg/m²"."""
+    return ", ".join(filter(None, (exposure(row["term"]), per_increase(row["per"]))))
+
+
+def is_sparse(row: Mapping) -> bool:
+    """Whether a model has too few events for its variables."""
+    return row["status"] == SPARSE
+
+
+def groups_of(table: pd.DataFrame) -> list[Group]:
+    """The columns of one cohort's Table 1: all participants first."""
+    if not len(table):
+        return []
+    heads = table[table["measure"] == "participants"]
+    return [
+        Group(row.group, row.n, table[(table["group"] == row.group) & table["variable"].notna()])
+        for row in heads.itertuples()
+    ]
+
+
+def standardised_differences(table: pd.DataFrame) -> dict[str, float]:
+    """The largest standardised difference between two groups, by variable."""
+    rows = table[(table["measure"] == "standardised difference") & (table["group"] == LARGEST)]
+    return dict(zip(rows["variable"], rows["estimate"], strict=True))
+
+
+def cox_models(tables: ReportTables, cohort: str) -> list[Model]:
+    """Hazard ratios of face age, of age acceleration per SD, and of chronological age without face age, from unadjusted to full."""
+    cox = tables.get("survival", "cox", cohort)
+    own = cox[cox["term"] == cox["exposure"]]
+    own = own[(own["exposure"] != "age_acceleration") | own["per"].str.startswith("1 SD")]
+    return [
+        Model(name, rows["per"].iloc[0], rows.to_dict("records"))
+        for name in EXPOSURES
+        if len(rows := own[own["exposure"] == name])
+    ]
+
+
+def comparisons(tables: ReportTables, cohort: str) -> list[dict]:
+    """Pairs of rows, ``raw`` and ``adjusted``: cancer and controls over all cohorts, or each exposure in one cohort."""
+    table = (
+        tables.get("phenotype", "groups")
+        if cohort == POOLED
+        else tables.get("phenotype", "phenotypes", cohort)
+    )
+    return paired(table)
+
+
+def gene_panel(tables: ReportTables, cohort: str) -> Iterator[Genes]:
+    """The prespecified genes of each analysis of a cohort."""
+    panel = tables.get("expression", "panel", cohort)
+    if not len(panel):
+        return
+    joint = panel[panel["model"] == JOINT]
+    for analysis, rows in joint.groupby("question", sort=False):
+        by = {
+            name: {row["term"]: row for row in rows[rows["exposure"] == name].to_dict("records")}
+            for name in ("age_acceleration", "chronological_age")
+        }
+        own = rows[rows["exposure"] == "age_acceleration"]
+        if len(own):
+            first = own.iloc[0].to_dict()
+            yield Genes(str(analysis), first["per"], adjusted_for(first), *by.values())
+
+
+def key_survival(tables: ReportTables, config: Mapping) -> list[Key]:
+    """The hazard ratio of face age adjusted for age alone, with the unadjusted one, in each cohort."""
+    found = []
+    for name in names_of(config):
+        rows = [row for model in cox_models(tables, name)[:1] for row in model.rows]
+        adjusted = [row for row in rows if row["adjustment"] == "age"]
+        if adjusted and adjusted[0]["term"] == "face_age":
+            found.append(
+                Key(
+                    whom(name),
+                    adjusted[0],
+                    next((one for one in rows if one["adjustment"] == "unadjusted"), None),
+                )
+            )
+    return found
+
+
+def key_gene(tables: ReportTables, config: Mapping) -> list[Key]:
+    """The first prespecified gene in each cohort and cell type, with the fold change by the unadjusted age gap."""
+    gene = config["expression"]["panel"][0]
+    found = []
+    for name in names_of(config):
+        panel = tables.get("expression", "panel", name)
+        for genes in gene_panel(tables, name):
+            gap = panel[
+                (panel["question"] == genes.analysis) & (panel["model"] == GAP) & (panel["term"] == gene)
+            ].to_dict("records")
+            if gene in genes.acceleration:
+                label = ", ".join(filter(None, (whom(name), cells_of(genes.analysis))))
+                found.append(Key(label, genes.acceleration[gene], gap[0] if gap else None))
+    return found
+
+
+def key_comparisons(tables: ReportTables, config: Mapping) -> dict[str, list[Key]]:
+    """Cancer and controls; the last group of the first exposure and BMI in each cohort, by comparison."""
+    wanted = {config["phenotype"]["exposures"][0], "bmi", "group"}
+    found: dict[str, list[Key]] = {}
+    for name in (POOLED, *config["cohorts"]):
+        last = {pair["adjusted"]["term"].partition(": ")[0]: pair for pair in comparisons(tables, name)}
+        for term, pair in last.items():
+            if term in wanted:
+                row = pair["adjusted"]
+                found.setdefault(comparison(row), []).append(Key(whom(name), row, pair["raw"]))
+    return found
+
+
+def key_added_value(tables: ReportTables, config: Mapping) -> tuple[str, list[Key]]:
+    """What face age is added to, and the change of Harrell's C-index with the p of the likelihood-ratio test in each cohort."""
+    found, base = [], ""
+    for name in names_of(config):
+        rows = tables.get("survival", "added_value", name)
+        if not len(rows):
+            continue
+        rows = rows[rows["comparison"] == rows["comparison"].iloc[0]]
+        models = rows[rows["measure"] == "Harrell's C"]
+        change = rows[rows["measure"] == "difference of Harrell's C"].to_dict("records")
+        test = rows[rows["kind"] == "test"]["p_value"]
+        if len(models) == 2 and change:
+            base = models["term"].iloc[0].replace(" + ", ", ")
+            p = test.iloc[0] if len(test) else float("nan")
+            found.append(Key(whom(name), change[0] | {"p_value": p}, models.to_dict("records")[0]))
+    return base, found
+
+
+def cells_of(analysis: str) -> str:
+    """The cell type of an analysis of genes; "" for bulk RNA."""
+    return analysis.removeprefix("expression in ") if analysis != "expression" else ""
+
+
+def reasons(rows: Sequence[Mapping]) -> list[str]:
+    """Why rows were not estimated, each reason once; nothing where only that is known."""
+    return list(dict.fromkeys(why for row in rows if (why := words.why_not(row["reason"]))))
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]

@@ -1,0 +1,158 @@
+"""What an estimate can be: its scale, its unit, and what the release rule must know of it."""
+
+from dataclasses import dataclass
+
+# how much of a row is a closed function of counts (docs/privacy.md)
+MODEL = "model"  # an estimate of a model: released
+MOMENT = "moment"  # a mean, a standard deviation, a correlation: released, but its interval, error and p give n away
+COUNT = "count"  # the estimate is a count: rounded
+OF_COUNTS = (
+    "of counts"  # a share, a kappa, an odds ratio of a table: redacted, or computed again from rounded counts
+)
+EXTREME = "extreme"  # a smallest, a largest: redacted
+TEST = "test"  # a statistic with its p
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A kind of estimate.
+
+    ``scale``: where its standard error and its pooling are: "identity", "log", "logit" or "fisher z"; ``unit``: of the estimate,
+    "" for a pure number; ``tail``: of a quantile the smaller share beyond it.
+    """
+
+    kind: str = MODEL
+    scale: str = "identity"
+    unit: str = ""
+    tail: float | None = None
+
+
+MEASURES: dict[str, Measure] = {
+    "participants": Measure(COUNT),
+    "share": Measure(OF_COUNTS, "logit"),
+    "missing": Measure(OF_COUNTS, "logit"),
+    "survival": Measure(OF_COUNTS),
+    "correlation": Measure(MOMENT, "fisher z"),
+    # survival
+    "hazard ratio": Measure(scale="log"),
+    "ratio of hazard ratios": Measure(scale="log"),
+    "cause-specific hazard ratio": Measure(scale="log"),
+    "subdistribution hazard ratio": Measure(scale="log"),
+    "interaction chi-square": Measure(TEST),
+    "proportional hazards chi-square": Measure(TEST),
+    "non-linearity chi-square": Measure(TEST),
+    "association chi-square": Measure(TEST),
+    "likelihood-ratio chi-square": Measure(TEST),
+    "log-rank chi-square": Measure(TEST),
+    "log-rank trend chi-square": Measure(TEST),
+    "Fleming-Harrington chi-square": Measure(TEST),
+    "Gray chi-square": Measure(TEST),
+    "median follow-up": Measure(unit="years", tail=0.5),
+    "median survival": Measure(unit="years", tail=0.5),
+    "survival": Measure(OF_COUNTS),
+    "cumulative incidence": Measure(OF_COUNTS),
+    "restricted mean survival time": Measure(unit="years"),
+    "difference of restricted mean survival time": Measure(unit="years"),
+    "ratio of restricted mean survival time": Measure(scale="log"),
+    # what predictions are worth
+    "Harrell's C": Measure(),
+    "Uno's C": Measure(),
+    "AUC": Measure(),
+    "Brier score": Measure(),
+    "scaled Brier score": Measure(),
+    "integrated Brier score": Measure(),
+    "difference of Harrell's C": Measure(),
+    "difference of Uno's C": Measure(),
+    "difference of AUC": Measure(),
+    "difference of Brier score": Measure(),
+    "difference of scaled Brier score": Measure(),
+    "difference of integrated Brier score": Measure(),
+    "calibration slope": Measure(),
+    "observed/expected ratio": Measure(OF_COUNTS, "log"),
+    "observed risk": Measure(OF_COUNTS),
+    "smoothed observed risk": Measure(MOMENT),
+    "integrated calibration index": Measure(MOMENT),
+    "median calibration error": Measure(MOMENT, tail=0.5),
+    "90th percentile of the calibration error": Measure(MOMENT, tail=0.1),
+    "net benefit": Measure(OF_COUNTS),
+    # scores
+    "participants": Measure(COUNT),
+    "difference in participants": Measure(COUNT),
+    "items": Measure(),
+    "cut-point": Measure(unit="years"),
+    # acceleration and phenotypes
+    "mean difference": Measure(unit="years"),
+    "mean": Measure(MOMENT, unit="years"),
+    # genes: expression
+    "standard deviation": Measure(MOMENT, unit="years"),
+    "slope": Measure(unit="years"),
+    "intercept": Measure(unit="years"),
+    "ICC(1,1)": Measure(MOMENT),
+    "ICC(A,1)": Measure(MOMENT),
+    "standard error of measurement": Measure(MOMENT, unit="years"),
+    "smallest detectable change": Measure(EXTREME, unit="years"),
+    "mean change": Measure(MOMENT, unit="years"),
+    "partial omega squared": Measure(MOMENT),
+    "linear trend": Measure(unit="years"),
+    "departure from linear trend": Measure(TEST),
+    "interaction F": Measure(TEST),
+    "curvature": Measure(TEST),
+    "quadratic coefficient": Measure(MOMENT, unit="years"),
+    "turning point": Measure(),
+    "standardised difference": Measure(),
+    # fairness
+    "mean error": Measure(MOMENT, unit="years"),
+    "mean absolute error": Measure(MOMENT, unit="years"),
+    "root mean squared error": Measure(MOMENT, unit="years"),
+    "difference in mean error": Measure(MOMENT, unit="years"),
+    "difference in mean absolute error": Measure(MOMENT, unit="years"),
+    "ratio of standard deviations": Measure(MOMENT, scale="log"),
+    "difference of correlations": Measure(MOMENT),
+    "difference of shares": Measure(OF_COUNTS),
+    "difference in mean change": Measure(MOMENT, unit="years"),
+    # photos, models and reviewers
+    "photos": Measure(COUNT),
+    "duplicate photos": Measure(COUNT),
+    "95th percentile": Measure(MOMENT, unit="years", tail=0.05),
+    "mean absolute difference": Measure(MOMENT, unit="years"),
+    "largest absolute difference": Measure(EXTREME, unit="years"),
+    "bias": Measure(MOMENT, unit="years"),
+    "lower limit of agreement": Measure(MOMENT, unit="years"),
+    "upper limit of agreement": Measure(MOMENT, unit="years"),
+    "Cohen's kappa": Measure(OF_COUNTS),
+    "observed agreement": Measure(OF_COUNTS),
+    # readers
+    "cases": Measure(COUNT),
+    "sum of positive ranks": Measure(TEST),
+    "F of equal conditions": Measure(TEST),
+    "accuracy": Measure(OF_COUNTS),
+    "sensitivity": Measure(OF_COUNTS),
+    "specificity": Measure(OF_COUNTS),
+    # genes
+    "log2 fold change": Measure(unit="log2"),
+    "mediated log2 fold change": Measure(unit="log2"),
+    "lowest log2 fold change": Measure(EXTREME, unit="log2"),
+    "highest log2 fold change": Measure(EXTREME, unit="log2"),
+    "largest change in standard errors": Measure(EXTREME),
+    "largest Cook's distance": Measure(EXTREME),
+    "largest leverage": Measure(EXTREME),
+    "partial residual": Measure(unit="log2"),
+    "standardised mean difference": Measure(MOMENT, unit="SD"),
+    "share of genes": Measure(OF_COUNTS),
+    "normalised enrichment": Measure(),
+    "odds ratio": Measure(OF_COUNTS, scale="log"),
+    # genes: samples and cells
+    "median": Measure(MOMENT, tail=0.5),
+    "samples": Measure(COUNT),
+    "R squared": Measure(MOMENT),
+    "eta squared": Measure(MOMENT),
+    "Cramer's V": Measure(OF_COUNTS),
+    "cells": Measure(),
+    "profiles": Measure(COUNT),
+    "log2 fold change of the share": Measure(MOMENT, unit="log2"),
+    # genes: variants
+    "SKAT statistic": Measure(TEST),
+    "participants": Measure(COUNT),
+    "variants": Measure(),
+    "genotypes": Measure(),
+}

@@ -1,0 +1,436 @@
+"""The summary page, the participant flow and Table 1: what they say, what is grey, what is marked."""
+
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from faceage_bio.report import history
+from faceage_bio.report.checks import (
+    FOLLOWS_AGE,
+    LOOK,
+    NOT_RUN,
+    OK,
+    PROBLEM,
+    RELEASED_SLOPE,
+    RELEASED_SPREAD,
+    all_checks,
+    correlations,
+)
+from faceage_bio.report.flow import as_list, chains, cohort_flow, draw
+from faceage_bio.report.key_results import key_results
+from faceage_bio.report.pages import association_page, index_page
+from faceage_bio.report.people import table_one
+from faceage_bio.report.summary import change_sentence, strip
+from faceage_bio.report.tables import ReportTables
+from faceage_bio.tables import result_rows
+from tests.test_report import CARD, EVIL, config_of
+
+CHECKS = [
+    FOLLOWS_AGE, "Origin of the weights", "Age dependence", "Proportional hazards", "Events per variable", "Missing data", "Site and camera",
+    "Fairness", "Validity range",
+]  # fmt: skip
+
+
+def flow_table(*rows, cohort="one"):
+    return pd.DataFrame(rows, columns=["unit", "stage", "status", "reason", "n"]).assign(cohort=cohort)
+
+
+FLOW = flow_table(
+    ("photo", "intake", "included", "", 144), ("photo", "face_age", "excluded", "no_face", 3),
+    ("photo", "face_age", "excluded", "damaged_image", 1), ("photo", "face_age", "included", "", 140),
+    ("subject", "intake", "included", "", 120), ("subject", "acceleration", "excluded", "no_face_age", 6),
+    ("subject", "acceleration", "included", "", 114), ("subject", "survival", "excluded", "no_acceleration", 6),
+    ("subject", "survival", "excluded", "missing_smoking", 1), ("subject", "survival", "included", "", 113),
+)  # fmt: skip
+
+
+def rows(*more, cohort="one", **same):
+    return result_rows([{"cohort": cohort, "n": 90, "note": ""} | same | row for row in more])
+
+
+def test_the_flow_shows_every_number_of_the_ledger():
+    boxes = cohort_flow(ReportTables({("ledger", "flow"): FLOW}), "one")
+    numbers = {(unit, box.stage): box.n for unit, chain in boxes.items() for box in chain}
+    assert numbers == {
+        ("photo", "intake"): 144, ("photo", "face_age"): 140, ("subject", "intake"): 120,
+        ("subject", "acceleration"): 114, ("subject", "survival"): 114, ("subject", "full model"): 113,
+    }  # fmt: skip
+    text = str(draw(boxes, "one"))
+    for line in ("3 no face found", "1 damaged image", "6 no usable photo", "1 smoking not known"):
+        assert f">{line}<" in text
+    assert ("Participants in the full Cox model", "113", ["1 smoking not known"]) in as_list(boxes)
+    assert "RNA samples analysed: not run" in text
+    assert text.count("<svg") == 1
+    assert "<script" not in str(draw(boxes, EVIL))
+    assert 'role="img"' in text
+
+
+def test_a_flow_with_missing_numbers_has_dashes():
+    flow = FLOW.assign(n=FLOW["n"].astype(float).where(FLOW["n"] > 5))
+    lines = as_list(cohort_flow(ReportTables({("ledger", "flow"): flow}), "one"))
+    assert lines[1] == ("Photos with a face age", "140", ["– no face found", "– damaged image"])
+    everything = FLOW.assign(n=np.nan)
+    assert {n for _, n, _ in as_list(cohort_flow(ReportTables({("ledger", "flow"): everything}), "one"))} == {
+        "–"
+    }
+
+
+def test_people_who_lack_two_things_leave_the_chain_once():
+    flow = flow_table(
+        ("subject", "intake", "included", "", 100), ("subject", "acceleration", "excluded", "no_age", 20),
+        ("subject", "acceleration", "included", "", 80), ("subject", "survival", "excluded", "no_acceleration", 12),
+        ("subject", "survival", "excluded", "no_follow_up", 18), ("subject", "survival", "included", "", 70),
+    )  # fmt: skip
+    steps = chains(flow)["subject"]
+    assert [step.n for step in steps] == [100, 80, 70]
+    assert steps[-1].reasons == {"no follow-up": 10}
+
+
+def one_table(counts, missing):
+    """Table 1 rows of one factor: counts is levels x groups."""
+    levels, groups = [f"l{k}" for k in range(len(counts))], ["g1", "g2", "g3"][: counts.shape[1]]
+    sizes = counts.sum(axis=0) + missing
+    made = [
+        {"term": "participants", "measure": "participants", "variable": "", "group": g, "n": n}
+        for g, n in zip(["all", *groups], [sizes.sum(), *sizes], strict=True)
+    ]
+    for level, line in zip(levels, counts, strict=True):
+        made += [
+            {"term": f"x: {level}", "variable": "x", "level": level, "measure": "share", "group": g, "n": n, "estimate": 0.1}
+            for g, n in zip(["all", *groups], [line.sum(), *line], strict=True)
+        ]  # fmt: skip
+    made.append(
+        {
+            "term": "x",
+            "variable": "x",
+            "measure": "missing",
+            "group": "all",
+            "n": missing.sum(),
+            "estimate": 0.1,
+        }
+    )
+    return rows(*made)
+
+
+def test_table_one_shows_every_number():
+    shown = table_one(one_table(np.array([[2, 9, 90], [1, 9, 9]]), np.array([0, 1, 0])))
+    assert shown["groups"] == [("all", "121"), ("g1", "3"), ("g2", "19"), ("g3", "99")]
+    variable = shown["variables"][0]
+    assert variable["rows"] == [
+        ("l0", ["101 (83%)", "2 (67%)", "9 (47%)", "90 (91%)"]), ("l1", ["19 (16%)", "1 (33%)", "9 (47%)", "9 (9%)"]),
+    ]  # fmt: skip
+    assert variable["missing"] == "1"
+
+
+def test_table_one_with_missing_numbers_has_dashes():
+    table = one_table(np.array([[2, 9, 90], [1, 9, 9]]), np.array([0, 1, 0]))
+    shown = table_one(table.assign(n=table["n"].astype(float).where(table["n"] > 5)))
+    assert shown["groups"][1] == ("g1", "–")
+    assert shown["variables"][0]["rows"][1] == ("l1", ["19 (16%)", "–", "9 (47%)", "9 (9%)"])
+    assert shown["variables"][0]["missing"] == "–"
+
+
+def test_table_one_shows_numbers_of_few():
+    base = {"term": "bmi", "variable": "bmi", "group": "all"}
+    table = rows(
+        {"term": "participants", "measure": "participants", "group": "all", "n": 3, "variable": ""},
+        base | {"measure": "mean", "n": 2, "estimate": 24.26, "standard_deviation": 1.04},
+        base
+        | {"measure": "median", "n": 2, "estimate": 24.3, "lower_quartile": 23.9, "upper_quartile": np.nan},
+        base | {"measure": "missing", "n": 1, "estimate": 1 / 3},
+    )
+    assert table_one(table)["variables"][0]["rows"] == [
+        ("mean (SD)", ["24.3 (1.0)"]), ("median (IQR)", ["24.3 (23.9 to –)"]),
+    ]  # fmt: skip
+
+
+def test_what_did_not_run_is_grey_and_there():
+    checks = all_checks(ReportTables({}), config_of(["one"]))
+    assert [check.name for check in checks] == CHECKS
+    assert {check.state for check in checks} == {NOT_RUN}
+    assert key_results(ReportTables({}), config_of(["one"])) == []
+    assert strip(ReportTables({}), config_of(["one"])) == []
+
+
+def test_participants_without_a_photo_are_excluded_once():
+    # the intake excludes 9 without a photo; the ledger names them again without a face age, and then without an age acceleration
+    flow = flow_table(
+        ("subject", "intake", "included", "", 91), ("subject", "intake", "excluded", "no_photo", 9),
+        ("subject", "acceleration", "excluded", "no_face_age", 12), ("subject", "acceleration", "included", "", 88),
+        ("subject", "survival", "excluded", "no_acceleration", 12), ("subject", "survival", "included", "", 88),
+    )  # fmt: skip
+    steps = chains(flow)["subject"]
+    assert [step.n for step in steps] == [100, 91, 88, 88]
+    assert [step.reasons for step in steps] == [{}, {"no_photo": 9}, {"no_face_age": 3}, {}]
+    lost = sum(sum(step.reasons.values()) for step in steps)
+    assert lost == steps[0].n - steps[-1].n
+
+
+def test_the_strip_adds_the_cohorts_and_leads_to_the_flow():
+    config = config_of(["one", "two"])
+    config["cohorts"]["one"] |= {"photos": "photos", "face_ages": None}
+    both = pd.concat([FLOW, FLOW.assign(cohort="two")])
+    cells = strip(ReportTables({("ledger", "flow"): both}), config)
+    assert [n for n, _, _ in cells] == ["288", "280", "240", "228", "228"]
+    assert cells[0] == ("288", "photos received", "association.html#who")
+    assert cells[1][1] == "with a face age (8 excluded)"
+    assert cells[-1] == ("228", "participants with follow-up", "association.html#who")
+
+
+def test_words_follow_the_data_where_face_ages_were_given():
+    cells = strip(ReportTables({("ledger", "flow"): FLOW}), config_of(["one"]))
+    assert cells[0][1] == "face ages given"
+    assert not any("photos" in what for _, what, _ in cells)
+
+
+def checked(name, config=None, **tables):
+    known = {tuple(key.split("__")): table for key, table in tables.items()}
+    return next(
+        one for one in all_checks(ReportTables(known), config or config_of(["one"])) if one.name == name
+    )
+
+
+@pytest.mark.parametrize(("r", "state"), [(0.01, OK), (-0.2, LOOK), (0.6, PROBLEM)])
+def test_age_dependence(r, state):
+    table = rows({"term": "age_acceleration", "measure": "correlation", "estimate": r})
+    assert checked("Age dependence", acceleration__summary=table).state == state
+
+
+@pytest.mark.parametrize(
+    ("p", "remedy", "state"), [(0.4, False, OK), (0.01, True, LOOK), (0.01, False, PROBLEM)]
+)
+def test_proportional_hazards(p, remedy, state):
+    tests = rows({"term": "face_age", "model": "face age + age", "p_value": p})
+    remedies = rows({"term": "face_age", "estimate": 1.0 if remedy else np.nan})
+    check = checked("Proportional hazards", survival__proportional_hazards=tests, survival__remedies=remedies)
+    assert check.state == state
+    assert check.link == "survival.html#hazards-one"
+
+
+@pytest.mark.parametrize(
+    ("per_term", "deaths", "state"), [(20, 40, OK), (8, 16, LOOK), (3, 6, PROBLEM), (0.5, 1, PROBLEM)]
+)
+def test_events_per_variable(per_term, deaths, state):
+    row = {
+        "term": "face_age",
+        "step": "+ age",
+        "adjustment": "age",
+        "n_events": deaths,
+        "estimate": 1.5,
+        "events_per_term": per_term,
+    }
+    check = checked("Events per variable", survival__cox=rows(row))
+    assert check.state == state
+    assert f"at least {per_term:.1f} (" in check.words
+
+
+def ages(r, n=114, spread=10.2, cohort="one"):
+    summary = rows(
+        {"term": "face_age", "measure": "correlation with age", "estimate": r, "n": n}, cohort=cohort
+    )
+    one = {
+        "term": "chronological_age",
+        "variable": "chronological_age",
+        "measure": "mean",
+        "group": "all",
+        "n": n,
+        "estimate": 63.0,
+    }
+    return {"acceleration__summary": summary, "phenotype__table_one": rows(one | {"standard_deviation": spread}, cohort=cohort)}  # fmt: skip
+
+
+@pytest.mark.parametrize(("r", "state"), [(0.71, OK), (0.07, PROBLEM), (0.95, OK), (-0.6, PROBLEM)])
+def test_face_age_follows_chronological_age(r, state):
+    check = checked(FOLLOWS_AGE, **ages(r))
+    assert check.state == state
+    assert "expected 0.72" in check.words
+    assert check.link == "association.html#ages-one"
+
+
+def test_the_expected_correlation_is_that_of_the_released_line_at_the_cohorts_spread():
+    # simulated from the line itself: large cohorts of a narrow and of a wide range of ages
+    chance = np.random.default_rng(4)
+    for spread in (3.0, 12.0):
+        age = chance.normal(65, spread, 400_000)
+        face_age = RELEASED_SLOPE * age + chance.normal(0, RELEASED_SPREAD, age.size)
+        r = np.corrcoef(age, face_age)[0, 1]
+        tables = ReportTables(
+            {tuple(key.split("__")): table for key, table in ages(r, age.size, spread).items()}
+        )
+        (found,) = correlations(tables, config_of(["one"]))
+        assert found.expected == pytest.approx(r, abs=0.005)
+        assert found.lower < r < found.upper
+
+
+def test_the_interval_of_the_correlation_is_fishers():
+    # R 4.2.2: tanh(atanh(0.5) + c(-1, 1) * qnorm(0.995) / sqrt(50 - 3))
+    tables = ReportTables({tuple(key.split("__")): table for key, table in ages(0.5, 50).items()})
+    (found,) = correlations(tables, config_of(["one"]))
+    assert (found.lower, found.upper) == pytest.approx((0.171860176083, 0.728268043233), rel=1e-9)
+
+
+def test_key_results_of_a_cohort_whose_face_ages_do_not_follow_age_are_marked():
+    cox = pd.concat([
+        rows({"term": "face_age", "exposure": "face_age", "model": "face age + age", "adjustment": "age", "estimate": 1.5, "n_events": 40, "per": "10 years"}, cohort=name)
+        for name in ("one", "two")
+    ])  # fmt: skip
+    off, right = ages(0.07), ages(0.71, cohort="two")
+    tables = ReportTables({
+        ("survival", "cox"): cox,
+        **{tuple(key.split("__")): pd.concat([off[key], right[key]]) for key in off},
+    })  # fmt: skip
+    page = index_page(tables, config_of(["one", "two"]), [CARD])
+    assert "Face age does not follow chronological age as expected" in page
+    marked = re.findall(r'<th scope="row"><a[^>]*>(\w+)</a>( <span class="mark" title="face age)?', page)
+    assert [bool(mark) for name, mark in marked] == [name == "one" for name, _ in marked]
+
+
+def test_weights_are_unverified_until_reference_ages_were_matched():
+    config = config_of(["one"])
+    config["cohorts"]["one"] |= {"photos": "photos", "face_ages": None}
+
+    def state(cards):
+        return next(
+            one for one in all_checks(ReportTables({}), config, cards) if one.name == "Origin of the weights"
+        )
+
+    assert state([CARD]).state == LOOK
+    assert f"FaceAge layout, origin not verified (SHA-256 {CARD['sha256'][:8]})" in state([CARD]).words
+    matched = CARD | {"verified": {"n": 40, "largest": 2.1e-05, "reference_sha256": "cd" * 32}}
+    assert state([matched]).state == OK
+    assert "40 crops matched within 2e-05 years" in state([matched]).words
+
+
+def unfair(*more):
+    base = {
+        "analysis": "differences", "measure": "difference of mean error, years", "factor": "sex", "group": "male vs female", "within": "",
+        "population": "all",
+    }  # fmt: skip
+    return rows(*(base | row for row in more))
+
+
+@pytest.mark.parametrize(
+    ("row", "state"),
+    [
+        ({"estimate": 2.0, "p_value": 0.01, "q_value": 0.2}, OK), ({"estimate": 2.0, "p_value": 0.01, "q_value": 0.04}, LOOK),
+        ({"estimate": -6.0, "p_value": 0.01, "q_value": 0.04}, PROBLEM),
+        ({"estimate": 6.0, "p_value": 0.01, "q_value": 0.04, "measure": "difference of mean absolute error, years"}, PROBLEM),
+        ({"estimate": 1.8, "p_value": 0.01, "q_value": 0.04, "measure": "ratio of standard deviations of error"}, LOOK),
+    ],
+)  # fmt: skip
+def test_fairness_goes_by_q_and_names_the_largest_difference(row, state):
+    small = {"estimate": 0.1, "p_value": 0.9, "q_value": 0.9, "group": "small vs large"}
+    check = checked("Fairness", fairness__fairness=unfair(small, row))
+    assert check.state == state
+    assert "male vs female" in check.words
+    assert abs(row["estimate"]) == pytest.approx(
+        float(re.search(r"\d+\.\d+", check.words.split("(")[0].replace("0.05", ""))[0])
+    )
+
+
+@pytest.mark.parametrize(("share", "n", "state"), [(0.02, 2, OK), (0.1, 9, LOOK), (0.3, 27, PROBLEM)])
+def test_missing_data_shows_how_many(share, n, state):
+    table = rows(
+        {"term": "bmi", "variable": "bmi", "measure": "missing", "group": "all", "n": n, "estimate": share}
+    )
+    check = checked("Missing data", phenotype__table_one=table)
+    assert check.state == state
+    assert f"BMI, one: {n} missing" in check.words
+
+
+@pytest.mark.parametrize(("inside", "state"), [(90, OK), (60, LOOK), (20, PROBLEM)])
+def test_validity_range(inside, state):
+    base = {"term": "age_gap", "measure": "mean", "estimate": 1.0}
+    table = rows(base | {"excluded": "none"}, base | {"excluded": "ages", "n": inside})
+    assert checked("Validity range", acceleration__sensitivity=table).state == state
+
+
+def record(estimate=1.5, n=120, config=None, data="a"):
+    cox = rows(
+        {
+            "term": "face_age",
+            "model": "face age + age",
+            "estimate": estimate,
+            "ci_lower": 1.1,
+            "ci_upper": 2.0,
+            "n_events": 40,
+        }
+    )
+    flow = flow_table(("subject", "intake", "included", "", n))
+    tables = ReportTables({("survival", "cox"): cox, ("ledger", "flow"): flow}, data)
+    return history.record(tables, config or config_of(["one"]))
+
+
+def test_the_first_run_says_so_and_the_same_run_again_adds_nothing(tmp_path):
+    first = history.keep(record(), tmp_path)
+    assert change_sentence(first["changes"]) == "First run: nothing to compare with."
+    assert history.keep(record(), tmp_path) == first
+    assert [path.name for path in tmp_path.iterdir()] == ["run-0001.json"]
+
+
+def test_what_moved_since_the_last_run_is_told_and_stays_told(tmp_path):
+    history.keep(record(), tmp_path)
+    new = record(1.7, 160, config_of(["one"], report={"title": "Another"}), data="b")
+    told = history.keep(new, tmp_path)
+    changes = told["changes"]
+    assert changes["estimates"] == [
+        ("one: hazard ratio of face age, age held constant", "1.50 (1.10–2.00)", "1.70 (1.10–2.00)")
+    ]
+    assert changes["counts"] == [("one: Participants", "120", "160")]
+    assert changes["settings"] == [("report.title", '"FaceAge study"', '"Another"')]
+    assert "1 key estimate changed, 1 count changed, 1 setting changed" in change_sentence(changes)
+    assert history.keep(new, tmp_path) == told  # rendered again with the same data
+
+
+def test_a_count_that_one_person_changed_is_shown(tmp_path):
+    history.keep(record(), tmp_path)
+    changes = history.keep(record(n=121, data="b"), tmp_path)["changes"]
+    assert changes["counts"] == [("one: Participants", "120", "121")]
+
+
+def test_a_damaged_record_is_no_run_and_is_not_overwritten(tmp_path):
+    (tmp_path / "run-0007.json").write_text("{half")
+    assert history.keep(record(), tmp_path)["changes"]["first"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["run-0007.json", "run-0008.json"]
+
+
+def test_the_record_holds_no_path():
+    config = config_of(["one"], report={"governance": EVIL})
+    config["cohorts"]["one"]["face_ages"] = "/home/anna/patients/faces.tsv"
+    text = str(record(config=config))
+    assert "anna" not in text
+    assert "faces.tsv" not in text
+
+
+def test_the_pages_escape_levels_and_every_check_leads_somewhere(tmp_path):
+    table = one_table(np.array([[20, 20, 20], [30, 30, 30]]), np.array([0, 0, 0])).replace(
+        {"level": {"l0": f"Löwe {EVIL}"}}
+    )
+    flow = FLOW.assign(reason=FLOW["reason"].replace({"no_face": EVIL}))
+    tables = ReportTables({("ledger", "flow"): flow, ("phenotype", "table_one"): table})
+    config = config_of(["one"])
+    assert "<script>alert" not in (page := association_page(tables, config, [CARD]))
+    assert "Löwe &lt;script&gt;" in page
+    config["cohorts"]["one"] |= {"photos": "photos", "face_ages": None}
+    text = index_page(tables, config, [CARD], run=history.keep(record(), tmp_path))
+    assert "<script>alert" not in text
+    assert "First run: nothing to compare with." in text
+    assert "trained mainly on photographs of public figures" in text
+    assert text.count('<li class="notrun">') == 7  # all checks but missing data and the weights
+    for check in re.findall(r'<li class="(?:ok|look|problem|notrun)"><a href="([^"]+)"', text):
+        assert re.fullmatch(r"(association|survival|photos)\.html#[\w-]+", check)
+
+
+def test_rounded_numbers_never_rise_along_the_flow():
+    rows = [
+        ("acceleration", "included", "", 111),
+        ("survival", "included", "", 111),
+        ("survival", "excluded", "missing_smoking", 3),
+    ]
+    flow = pd.DataFrame(
+        [("c", "subject", "intake", "included", "", 117), *(("c", "subject", *row) for row in rows)],
+        columns=["cohort", "unit", "stage", "status", "reason", "n"],
+    )
+    assert [box.n for box in chains(flow)["subject"]] == [117, 111, 111, 111]
