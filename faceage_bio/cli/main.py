@@ -102,7 +102,9 @@ def _add_commands() -> None:
                 words = "Import, check and show the published FaceAge weights."
                 app.add_typer(weights.app, name=name, cls=VerbatimGroup, help=words, rich_help_panel=stage)
             else:
-                app.add_typer(_one(name, found[name], stage))
+                app.add_typer(_one(name, found.pop(name), stage))
+    for name, info in found.items():
+        app.add_typer(_one(name, info, "Further steps"))
     for info in weights.app.registered_commands:
         info.cls = VerbatimCommand
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from urllib.parse import quote, unquote
 
 NOT_ESTIMATED, SPARSE, OK = "not_estimated", "sparse", "ok"
+COLUMNS = ("reason", "raw_reason")  # of the result tables
 STATUSES = (NOT_ESTIMATED, SPARSE, OK)  # the first of those that a row's reasons give is the row's
 
 # code: words with the parameters in braces
