@@ -131,5 +131,8 @@ def dates_of(table: pd.DataFrame, column: str, setting: str) -> pd.Series:
             wrong[advice].append(cell)
     if wrong:
         told = " ".join(f"It holds {examples(found)}. {advice}" for advice, found in wrong.items())
-        raise CohortError(f"column '{column}' ({setting}): {told}")
+        raise CohortError(
+            f"column '{column}' ({setting}) has cells that are no dates. Expected days YYYY-MM-DD up to today. Correct them, or leave "
+            f"them empty. {told}"
+        )
     return pd.to_datetime(cells.where(~is_missing(cells), None), format="%Y-%m-%d")

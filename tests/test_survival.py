@@ -249,7 +249,7 @@ def test_a_prepared_table_is_not_prepared_again():
         (
             {"diagnosis_date": "1.2.2018"},
             Time(zero="diagnosis_date"),
-            r"column 'diagnosis_date' \(survival.time_zero: diagnosis_date\): It holds 1.2.2018. Expected a date. Write it as YYYY-MM-DD",
+            r"column 'diagnosis_date' \(survival.time_zero: diagnosis_date\) has cells that are no dates. Expected days YYYY-MM-DD up to today. Correct them, or leave them empty. It holds 1.2.2018. Expected a date. Write it as YYYY-MM-DD",
         ),
     ],
 )
