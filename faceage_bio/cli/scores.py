@@ -5,6 +5,8 @@ from typing import Annotated, Literal
 
 import typer
 
+from faceage_bio.cli.survival import Units
+
 app = typer.Typer()
 Definitions = Annotated[
     list[str],
@@ -108,6 +110,7 @@ def compare_scores(
     bootstraps: Annotated[int, typer.Option(min=100, help="Resamples of participants.")] = 1000,
     seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same resamples.")] = 1,
     per_years: Annotated[float, typer.Option(help="Years that hazard ratios of ages are given for.")] = 10.0,
+    unit: Units = [],
 ) -> None:
     """Each score with chronological age, and in the same participants with face age in its place, at several cuts and without.
 
@@ -121,7 +124,7 @@ def compare_scores(
     from faceage_bio.tables import write_table
 
     scores = {name: load_score(name) for name in definition}
-    table, followed = read_followed(people)
+    table, followed = read_followed(people, units=unit)
     first_line = 1 if people.suffix == ".parquet" else 2
     lines = [row + first_line for row in followed.index]
     choices = Choices(reference_group, horizon_months, bootstraps, seed, per_years)

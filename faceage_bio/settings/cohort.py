@@ -44,6 +44,10 @@ class Cohort(Closed):
     """Ancestry components that enter the models of variants: a table subject_id, PC1, PC2 ..."""
     columns: dict[str, str] = Field(default_factory=dict)
     """Your name of a column, where it differs from ours: {bmi: BMI_at_baseline}."""
+    units: dict[Literal["followup", "entry"], Literal["years", "months", "days"]] = Field(
+        default_factory=dict
+    )
+    """Unit of the clinic table's times, where it is not years: {followup: days} for followup_years, entry for entry_years."""
     codings: dict[str, dict[str, str]] = Field(default_factory=dict)
     """What the codes of a column mean: {sex: {"1": male, "2": female}}."""
 
