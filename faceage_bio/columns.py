@@ -31,6 +31,12 @@ CAUSE_LEVELS = ("cancer", "cardiovascular", "other")
 LEVELS = {"sex": SEX_LEVELS, "smoking": SMOKING_LEVELS, "group": GROUP_LEVELS}
 
 # what an estimate of a numeric covariate is given for
+AMOUNTS = {
+    "bmi": "kg/m2",
+    "pack_years": "pack-years",
+    "chronological_age": "years",
+    "face_age": "years",
+}  # units of columns
 UNITS = {"bmi": (5.0, "5 kg/m2"), "pack_years": (10.0, "10 pack-years"), "ecog": (1.0, "1 ECOG step")}
 
 # tables between stages, one row per photo, subject or sample
@@ -67,9 +73,3 @@ def other_age(number: int) -> str:
 LEDGER_COLUMNS = (COHORT, SUBJECT, PHOTO, SAMPLE, "stage", "status", "reason", "detail")
 LEDGER_STATUSES = ("included", "flagged", "excluded")  # flagged = used, but look at it
 LEDGER_STAGES = ("intake", "face_age", "acceleration", "expression", "survival")
-
-# every result table; `note` says why a row was not estimated
-RESULT_COLUMNS = (
-    COHORT, "analysis", "term", "measure", "estimate", "per", "ci_lower", "ci_upper", "p_value", "q_value",
-    "n", "n_events", "model", "adjustment", "note",
-)  # fmt: skip

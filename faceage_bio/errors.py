@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from faceage_bio.results.reasons import WORDS, reason
+from faceage_bio.results.reasons import reason
 
 
 class FaceAgeBioError(Exception):
@@ -37,8 +37,7 @@ class FitError(FaceAgeBioError):
     """A statistical model could not be fitted, so no number is given; ``reason``: its code and parameters."""
 
     def __init__(self, code: str, **parameters: object) -> None:
-        # a sentence in place of a code, until every module gives codes
-        self.reason = reason(code, **parameters) if code in WORDS else reason("unspecified", text=code)
+        self.reason = reason(code, **parameters)
         super().__init__(str(self.reason))
 
     def __reduce__(self) -> tuple:

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from faceage_bio.columns import COHORT, LEDGER_COLUMNS, PHOTO, RESULT_COLUMNS, SAMPLE, SUBJECT
+from faceage_bio.columns import COHORT, LEDGER_COLUMNS, PHOTO, SAMPLE, SUBJECT
 from faceage_bio.errors import CohortError, FitError, TableError, examples
-from faceage_bio.results.row import is_result, restore, without_empty
+from faceage_bio.results.row import WORDS, is_result, restore, without_empty
 
 KEYS = (COHORT, SUBJECT, PHOTO, SAMPLE)
 ACCESS = "FACEAGE_BIO_ACCESS"  # the workflow sets it from results.access
@@ -166,8 +166,9 @@ def read_table(path: Path | str) -> pd.DataFrame:
         separator = "\t" if path.suffix == ".tsv" else ","
         # an empty cell is missing, but the words NA, null or None in a name are not; 007 is a name and not a number
         # round_trip: exact, and the only one that survives identifiers such as 12e45678901234567890
+        words = WORDS if is_result(pd.read_csv(path, sep=separator, nrows=0)) else ()
         table = pd.read_csv(
-            path, sep=separator, keep_default_na=False, na_values=[""], dtype=dict.fromkeys(KEYS, str),
+            path, sep=separator, keep_default_na=False, na_values=[""], dtype=dict.fromkeys((*KEYS, *words), str),
             float_precision="round_trip",
         )  # fmt: skip
         return restore(table, str(path)) if is_result(table) else table
@@ -314,10 +315,3 @@ def ledger_rows(rows: Sequence[dict] | pd.DataFrame) -> pd.DataFrame:
 def read_ledger(path: Path | str) -> pd.DataFrame:
     """A ledger as text, so that identifiers such as 007 stay what they are."""
     return pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False)
-
-
-def result_rows(rows: Sequence[dict] | pd.DataFrame) -> pd.DataFrame:
-    """Rows of a tidy result table: the columns all result tables share first, further ones after them."""
-    table = pd.DataFrame(rows)
-    further = [column for column in table.columns if column not in RESULT_COLUMNS]
-    return table.reindex(columns=[*RESULT_COLUMNS, *further])

@@ -1,9 +1,12 @@
 """Every message to the owner of the data, read from the source: what is raised, and what is collected before."""
 
 import ast
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+
+from faceage_bio.results.reasons import WHY_NOT
 
 PACKAGE = Path(__file__).parent.parent / "faceage_bio"
 ERRORS = ("ConfigError", "TableError", "CohortError", "CountsError", "WeightsError", "FitError", "PrivacyError", "RunError")  # fmt: skip
@@ -65,6 +68,7 @@ def _of_module(path: Path) -> Iterator[Message]:
         else:
             continue
         for words in _words(told, named):
+            words = re.sub(r"{[^}]*}", HOLE, WHY_NOT[words]) if words in WHY_NOT else words
             if words.strip(HOLE + " .,:;\n"):
                 yield Message(file, node.lineno, kind, words)
 

@@ -11,6 +11,7 @@ from faceage_bio.acceleration.stage import compute
 from faceage_bio.acceleration.subjects import one_per_subject
 from faceage_bio.errors import CohortError, FitError
 from faceage_bio.stats.cox import fit_cox
+from tests.results import told
 
 COHORT = pd.DataFrame({
     "chronological_age": [41, 45, 50, 52, 55, 58, 60, 63, 66, 70, 74, 79],
@@ -80,10 +81,10 @@ def test_a_line_from_elsewhere_is_applied_as_it_is():
         (
             COHORT.face_age.head(5),
             COHORT.chronological_age.head(5),
-            r"5 subjects with both ages are too few for a line .at least 10.",
+            r"5 participants with both ages are too few for a line .at least 10.",
         ),
         (COHORT.face_age, COHORT.chronological_age * 0 + 60, "fewer than 3 distinct chronological ages"),
-        (COHORT.face_age, COHORT.chronological_age.iloc[::-1], "ages are of different subjects"),
+        (COHORT.face_age, COHORT.chronological_age.iloc[::-1], "ages are of different participants"),
         (COHORT.face_age.mask(COHORT.index == 3), COHORT.chronological_age, "an age is missing"),
     ],
 )
@@ -192,5 +193,5 @@ def test_too_few_people_keep_their_rows_with_a_reason():
     people, photos, faces = cohort_tables(6, "cancer", 5, 1)
     result = compute([people], [photos], [faces], ["c"], "first", "cohort")["c"]
     assert set(result.ledger.reason) == {"too_few_for_a_line"}
-    assert "not estimated, because 6 subjects" in result.summary.note.str.cat()
+    assert "not estimated, because 6 participants" in told(result.summary).str.cat()
     assert result.table.age_gap.notna().all()

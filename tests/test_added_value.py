@@ -8,16 +8,19 @@ from faceage_bio.errors import CohortError
 from faceage_bio.report import added_value as section
 from faceage_bio.report.pages import survival_page
 from faceage_bio.report.tables import collect
+from faceage_bio.results.reasons import reason
 from faceage_bio.stats.concordance import concordance
 from faceage_bio.stats.cox import fit_cox
 from faceage_bio.stats.cox_fit import likelihood_ratio_test
-from faceage_bio.survival.added_value import added_value
+from faceage_bio.survival.added_value import AddedValue
+from faceage_bio.survival.added_value import added_value as measured
 from faceage_bio.survival.models import Choices
 from faceage_bio.survival.prediction_tables import _at as calibration_at
 from faceage_bio.survival.predictions import Outcome
 from faceage_bio.survival.questions import AGES
 from faceage_bio.tables import write_table
 from tests.browser import chromium
+from tests.rows import worded
 from tests.test_report import config_of, survival_tables
 from tests.test_study_commands import call
 
@@ -40,6 +43,11 @@ def people(n=300, seed=0, effect=0.08, longest=6.0) -> pd.DataFrame:
     })  # fmt: skip
 
 
+def added_value(*args, **options):
+    found = measured(*args, **options)
+    return AddedValue(worded(found.rows), worded(found.calibration), worded(found.decisions))
+
+
 @pytest.fixture(scope="module")
 def found():
     return added_value(people(), CHOICES, "c", bootstraps=8)
@@ -51,25 +59,30 @@ def of(table, **wanted):
     return table
 
 
+def measures_of(table, measure, **wanted):
+    """A measure of both models and its difference."""
+    return of(table[table.measure.isin([measure, f"difference of {measure}"])], **wanted)
+
+
 def test_both_models_stand_on_identical_rows(found):
     table = people()
     rows = found.rows
-    assert list(dict.fromkeys(rows.question)) == [FIRST, CLINICAL, AGES]
-    assert rows.groupby("question").n.nunique().eq(1).all()
-    assert of(rows, question=CLINICAL).n.iloc[0] == table.ecog.notna().sum()
-    assert of(rows, question=FIRST).n.iloc[0] == len(table)
+    assert list(dict.fromkeys(rows.comparison)) == [FIRST, CLINICAL, AGES]
+    assert rows.groupby("comparison").n.nunique().eq(1).all()
+    assert of(rows, comparison=CLINICAL).n.iloc[0] == table.ecog.notna().sum()
+    assert of(rows, comparison=FIRST).n.iloc[0] == len(table)
     complete = table[table.ecog.notna()]
     design = (
         complete[["chronological_age", "ecog", "face_age"]].assign(male=complete.sex == "male").astype(float)
     )
     seen = (complete.followup_years, complete.event)
     small, large = fit_cox(*seen, design.drop(columns="face_age")), fit_cox(*seen, design)
-    test = of(rows, question=CLINICAL, kind="test").iloc[0]
-    assert test.measure == "likelihood-ratio chi-square, 1 df"
+    test = of(rows, comparison=CLINICAL, kind="test").iloc[0]
+    assert (test.measure, test.df) == ("likelihood-ratio chi-square", 1)
     np.testing.assert_allclose(
         [test.estimate, test.p_value], np.array(likelihood_ratio_test(small, large))[[0, 2]], rtol=1e-8
     )
-    c = of(rows, question=CLINICAL, measure="Harrell's C")
+    c = measures_of(rows, "Harrell's C", comparison=CLINICAL)
     scores = np.column_stack([
         part.to_numpy() @ fit.terms.log_hazard_ratio.to_numpy()
         for part, fit in ((design.drop(columns="face_age"), small), (design, large))
@@ -87,12 +100,12 @@ def test_both_models_stand_on_identical_rows(found):
 
 def test_every_measure_has_both_models_and_their_difference(found):
     for question in (FIRST, CLINICAL, AGES):
-        rows = of(found.rows, question=question)
+        rows = of(found.rows, comparison=question)
         for measure in ("Harrell's C", "Uno's C", "integrated Brier score"):
-            assert list(of(rows, measure=measure).kind) == ["model", "model", "difference"]
+            assert list(measures_of(rows, measure).kind) == ["model", "model", "difference"]
         for measure in ("AUC", "Brier score", "scaled Brier score"):
             for time in (0.5, 1.0, 2.0):
-                mine = of(rows, measure=measure, at_years=time)
+                mine = measures_of(rows, measure, horizon=time)
                 assert list(mine.kind) == ["model", "model", "difference"]
                 assert mine.corrected.notna().all()
                 np.testing.assert_allclose(
@@ -101,40 +114,40 @@ def test_every_measure_has_both_models_and_their_difference(found):
                 np.testing.assert_allclose(
                     mine.corrected.iloc[2], mine.corrected.iloc[1] - mine.corrected.iloc[0], rtol=1e-9
                 )
-    assert list(of(found.rows, question=AGES, kind="test").term) == [
-        "face age beside age",
-        "age beside face age",
+    assert list(of(found.rows, comparison=AGES, kind="test").term) == [
+        "face age added to age",
+        "age added to face age",
     ]
 
 
 def test_calibration_and_decisions_of_every_time(found):
     for question in (FIRST, CLINICAL, AGES):
-        mine = of(found.calibration, question=question)
+        mine = of(found.calibration, comparison=question)
         slopes = of(mine, kind="slope")
         np.testing.assert_allclose(slopes.estimate, 1, rtol=1e-6)
         assert slopes.corrected.notna().all()
         large = of(mine, kind="in the large")
-        assert list(large.at_years) == [0.5, 1, 2] * 2
+        assert list(large.horizon) == [0.5, 1, 2] * 2
         assert ((large.ci_lower < 1) & (large.ci_upper > 1)).all()
-        assert of(mine, kind="group").groupby(["model", "at_years"]).size().eq(5).all()
+        assert of(mine, kind="group").groupby(["model", "horizon"]).size().eq(5).all()
         assert len(of(mine, kind="distance")) == 3 * 3 * 2
-        curves = of(found.decisions, question=question)
-        assert set(curves.at_years) == {0.5, 1, 2}
-        assert (of(curves, term="treat nobody").estimate == 0).all()
+        curves = of(found.decisions, comparison=question)
+        assert set(curves.horizon) == {0.5, 1, 2}
+        assert (of(curves, term="treat none").estimate == 0).all()
 
 
 def test_an_effect_that_was_planted_is_found_and_a_permuted_one_is_not():
     table = people(400, effect=0.09)
-    planted = of(added_value(table, CHOICES, "c", bootstraps=0).rows, question=FIRST)
+    planted = of(added_value(table, CHOICES, "c", bootstraps=0).rows, comparison=FIRST)
     assert of(planted, kind="test").p_value.iloc[0] < 1e-4
-    assert of(planted, kind="difference", measure="Harrell's C").ci_lower.iloc[0] > 0
+    assert of(planted, measure="difference of Harrell's C").ci_lower.iloc[0] > 0
     shuffled = table.assign(
         face_age=table.chronological_age + np.random.default_rng(4).permutation(table.age_acceleration)
     )
-    idle = of(added_value(shuffled, CHOICES, "c", bootstraps=0).rows, question=FIRST)
+    idle = of(added_value(shuffled, CHOICES, "c", bootstraps=0).rows, comparison=FIRST)
     assert of(idle, kind="test").p_value.iloc[0] > 0.05
     for measure in ("Harrell's C", "AUC", "Brier score"):
-        difference = of(idle, kind="difference", measure=measure)
+        difference = of(idle, measure=f"difference of {measure}")
         assert ((difference.ci_lower < 0) & (difference.ci_upper > 0)).all()
     assert idle.optimism.isna().all()
 
@@ -145,11 +158,11 @@ def test_terms_that_tell_nothing_make_a_model_look_better_than_it_is():
     table[idle] = np.random.default_rng(8).normal(size=(len(table), len(idle)))
     found = added_value(table, Choices(steps=("sex",), covariates=idle), "c", times=[1.0], bootstraps=12)
     for measure, better in (("Harrell's C", 1), ("AUC", 1), ("Brier score", -1)):
-        many = of(found.rows, question=CLINICAL, kind="model", measure=measure)
-        few = of(found.rows, question=FIRST, kind="model", measure=measure)
+        many = of(found.rows, comparison=CLINICAL, kind="model", measure=measure)
+        few = of(found.rows, comparison=FIRST, kind="model", measure=measure)
         assert (many.optimism * better > 0.01).all()
         assert (many.optimism * better > few.optimism.to_numpy() * better).all()
-    slopes = of(found.calibration, question=CLINICAL, kind="slope").corrected
+    slopes = of(found.calibration, comparison=CLINICAL, kind="slope").corrected
     assert (slopes < 0.9).all()
 
 
@@ -168,25 +181,25 @@ def test_the_seed_fixes_the_bootstrap():
 def test_a_time_that_few_reach_says_so():
     table = people(60, longest=1.5)
     found = added_value(table, CHOICES, "c", times=[0.01, 0.5, 4.0], bootstraps=0)
-    areas = of(found.rows, question=FIRST, measure="AUC").set_index("at_years")
-    assert areas.note[0.01] == "not estimated, because fewer than 10 people died by then"
-    assert areas.note[4.0] == "not estimated, because fewer than 10 people were still followed then"
+    areas = measures_of(found.rows, "AUC", comparison=FIRST).set_index("horizon")
+    assert areas.note[0.01] == "not estimated, because fewer than 10 had died by then"
+    assert areas.note[4.0] == "not estimated, because fewer than 10 were still followed then"
     assert areas.estimate[0.5].notna().all()
-    assert found.calibration.note.str.contains("fewer than 10 people died by then").any()
+    assert found.calibration.note.str.contains("fewer than 10 had died by then").any()
     assert found.decisions.note.str.contains("still followed then").any()
     nobody = added_value(table.assign(event=0.0), CHOICES, "c")
-    assert set(nobody.rows.note) == {"not estimated, because fewer than 10 people died"}
+    assert set(nobody.rows.note) == {"not estimated, because fewer than 10 participants died"}
     assert not len(nobody.calibration)
     never = added_value(table, CHOICES, "c", times=[9.0], bootstraps=2).rows
-    assert of(never, measure="Uno's C").note.str.contains("at each of the times").all()
+    assert measures_of(never, "Uno's C").note.str.contains("at each of the times").all()
 
 
 def test_delayed_entry_tells_what_it_can():
     table = people(250)
     late = table.assign(entry_years=table.followup_years * 0.3)
     found = added_value(late, CHOICES, "c", times=[1.0], bootstraps=3)
-    assert of(found.rows, measure="AUC").note.str.contains("somebody enters after time zero").all()
-    assert of(found.rows, measure="Uno's C").estimate.isna().all()
+    assert measures_of(found.rows, "AUC").note.str.contains("a participant enters late").all()
+    assert measures_of(found.rows, "Uno's C").estimate.isna().all()
     assert of(found.rows, measure="Harrell's C").estimate.notna().all()
     assert of(found.rows, measure="Harrell's C").corrected.notna().all()
     assert of(found.calibration, kind="in the large").estimate.notna().all()
@@ -198,7 +211,7 @@ def test_strata_and_clusters():
     found = added_value(
         table, Choices(steps=("sex",), covariates=(), strata=("site",)), "c", bootstraps=4
     ).rows
-    assert list(dict.fromkeys(found.question)) == [FIRST, AGES]
+    assert list(dict.fromkeys(found.comparison)) == [FIRST, AGES]
     assert of(found, measure="AUC").corrected.notna().all()
     plain, clustered = (
         of(
@@ -230,7 +243,7 @@ def test_the_command_runs_on_a_plain_table(tmp_path):
     assert status == 0, output
     assert "15 of 15 bootstrap samples" in output
     assert "people: beyond age and sex, face age added: p" in output
-    assert set(pd.read_csv(tmp_path / "added.tsv", sep="\t").at_years.dropna()) == {0.5, 1.0}
+    assert set(pd.read_csv(tmp_path / "added.tsv", sep="\t").horizon.dropna()) == {0.5, 1.0}
 
 
 # the report
@@ -246,7 +259,7 @@ def write_page(folder, found):
     }
     paths = [folder / "c" / "survival" / f"{name}.tsv" for name in tables]
     for path, part in zip(paths, tables.values(), strict=True):
-        write_table(part, path)
+        write_table(part.drop(columns="note", errors="ignore"), path)
     return survival_page(collect(paths), config_of(["c"]), [])
 
 
@@ -256,7 +269,7 @@ def page(tmp_path_factory, found):
 
 
 def test_the_page_says_it_in_a_sentence(page, found):
-    c = of(found.rows, question=FIRST, measure="Harrell's C")
+    c = of(found.rows, comparison=FIRST, measure="Harrell's C")
     low, high = of(c, kind="model").estimate
     people_and_deaths = f"On the same 300 people ({c.n_events.iloc[0]:.0f} deaths)"
     text = " ".join(page.split())
@@ -265,7 +278,7 @@ def test_the_page_says_it_in_a_sentence(page, found):
     )
     assert f"{people_and_deaths}, {raised}" in text
     assert "By the likelihood-ratio test face age adds to them (p &lt; 0.001)" in text
-    assert "face age adds beside age" in text
+    assert "face age adds to age" in text
     assert "AUC at 6 months" in text
     assert "AUC at 24 months" in text
     assert "calibration slope and observed/expected ratio at each time" in text
@@ -273,17 +286,20 @@ def test_the_page_says_it_in_a_sentence(page, found):
 
 
 def test_sentences_for_nothing_added_and_for_nothing_known(found):
-    rows = of(found.rows, question=FIRST).assign(note="only 3.2 deaths per term")
+    sparse = reason("few_events_per_variable", n_events=32, terms=10, needed=10).encoded
+    rows = of(found.rows, comparison=FIRST).assign(reason=sparse)
     idle = rows.assign(p_value=rows.p_value.mask(rows.kind == "test", 0.4))
-    told = section.sentence(section._complete(idle, section.FURTHER))
+    told = section.sentence(idle)
     assert (
         "does not show that face age adds anything to them (p = 0.400), which does not prove that it adds nothing"
         in told
     )
-    assert told.endswith("Not to be relied on: only 3.2 deaths per term.")
+    assert told.endswith(
+        "Interpret with caution: sparse data: 32 deaths for 10 terms, fewer than 10 deaths per term."
+    )
     none = added_value(people(60).assign(event=0.0), CHOICES, "c", bootstraps=0).rows
-    told = section.sentence(section._complete(of(none, question=FIRST), section.FURTHER))
-    assert told == "Beyond age and sex: not estimated, because fewer than 10 people died."
+    told = section.sentence(of(none, comparison=FIRST))
+    assert told == "Beyond age and sex: not estimated, because fewer than 10 participants died."
 
 
 def test_the_page_without_deaths_times_or_tables_says_why(tmp_path):
@@ -293,11 +309,11 @@ def test_the_page_without_deaths_times_or_tables_says_why(tmp_path):
             added_value(table, Choices(steps=("sex",), covariates=()), "c", bootstraps=0, **settings),
         )
 
-    assert "fewer than 10 people died" in told("a", people(60).assign(event=0.0))
-    assert "fewer than 10 people were still followed then" in told("b", people(80), times=[9.0])
+    assert "fewer than 10 participants died" in told("a", people(60).assign(event=0.0))
+    assert "fewer than 10 were still followed then" in told("b", people(80), times=[9.0])
     late = people(150)
     text = told("c", late.assign(entry_years=late.followup_years / 3), times=[1.0])
-    assert "somebody enters after time zero" in text
+    assert "a participant enters late" in text
     bare = survival_page(collect([tmp_path / "c" / "c" / "survival" / "cox.tsv"]), config_of(["c"]), [])
     assert "<strong>Added prognostic value</strong>: no follow-up, or too few events" in bare
 
@@ -308,12 +324,7 @@ def test_every_calibration_point_and_every_threshold_is_drawn(found, monkeypatch
         section.figures, "calibration", lambda rows, *_: drawn.update(groups=rows[rows.kind == "group"]) or ""
     )
     monkeypatch.setattr(section.figures, "decisions", lambda rows, *_: drawn.update(decisions=rows) or "")
-    parts = [
-        of(section._complete(table, further), question=FIRST)
-        for table, further in (
-            (found.rows, section.FURTHER), (found.calibration, section.CALIBRATION), (found.decisions, section.DECISION),
-        )
-    ]  # fmt: skip
+    parts = [of(table, comparison=FIRST) for table in (found.rows, found.calibration, found.decisions)]
     section._question(*parts)
     assert len(drawn["groups"]) == 30
     assert len(drawn["decisions"]) == parts[2].estimate.notna().sum()

@@ -5,6 +5,7 @@ import gzip
 import itertools
 import json
 import re
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -16,9 +17,10 @@ from faceage_bio.report import all_genes as module
 from faceage_bio.report import formats
 from faceage_bio.report.all_genes import brief
 from faceage_bio.report.pages import association_page
+from faceage_bio.report.plot import ticks
 from faceage_bio.report.tables import ReportTables
-from faceage_bio.report.volcano import ticks, volcano
-from faceage_bio.tables import result_rows
+from faceage_bio.report.volcano import volcano
+from faceage_bio.results.row import columns_of, result_rows
 from tests.browser import chromium
 from tests.test_report import CARD, config_of
 
@@ -34,21 +36,25 @@ def real_looking(name: str, n_genes: int, seed: int = 1) -> pd.DataFrame:
     p_values = np.exp(-(z**2) / 2 - 0.2 * np.abs(z))
     voom = z * error + random.normal(0, 0.02, n_genes)
     columns = {
-        "cohort": name, "analysis": "expression", "term": genes, "measure": "log2 fold change", "per": "10 years",
+        "cohort": name, "question": "expression", "term": genes, "measure": "log2 fold change", "per": "10 years",
         "estimate": z * error, "ci_lower": (z - 1.96) * error, "ci_upper": (z + 1.96) * error, "p_value": p_values,
         "q_value": np.minimum(1, p_values * 9), "q_filtered": np.minimum(1, p_values * 8), "n": 88, "model": "together",
-        "adjustment": "smoking, sex", "method": "DESeq2's method, Wald test", "exposure": "age_acceleration",
+        "adjustment": "without age", "covariates": "smoking, sex", "method": "DESeq2's method, Wald test", "exposure": "age_acceleration",
         "base_mean": np.exp(random.normal(5, 2, n_genes)), "voom_estimate": voom, "voom_ci_lower": voom - 1.96 * error,
         "voom_ci_upper": voom + 1.96 * error, "voom_p_value": p_values,
     }  # fmt: skip
-    return result_rows(pd.DataFrame(columns))
+    return result_rows(pd.DataFrame(columns), "expression/genes").assign(note="")
+
+
+def panel_of(genes: pd.DataFrame) -> pd.DataFrame:
+    return genes[genes.term.isin(PANEL)].reindex(columns=[*columns_of("expression/panel"), "note"])
 
 
 def tables(names: list[str], n_genes: int) -> ReportTables:
     genes = pd.concat([real_looking(name, n_genes, seed) for seed, name in enumerate(names)])
     return ReportTables({
         ("expression", "genes"): genes,
-        ("expression", "panel"): genes[genes.term.isin(PANEL)],
+        ("expression", "panel"): panel_of(genes),
     })  # fmt: skip
 
 
@@ -128,6 +134,20 @@ def test_a_picture_of_60000_genes_is_small_and_names_its_panel():
         assert [name for name in PANEL if f">{name}</text>" in svg] == PANEL
 
 
+def test_a_released_page_has_no_raster_picture_and_an_internal_one_keeps_its_words_as_text():
+    found = tables(["one"], 6_000)
+    internal, released = (
+        association_page(replace(found, released=one), config_of(["one"], expression={"panel": PANEL}), [CARD], internal=not one)
+        for one in (False, True)
+    )  # fmt: skip
+    assert internal.count("<image") == 1
+    assert "<image" not in released
+    for page in (internal, released):
+        figure = re.search(r'<figure class="volcano".*?</figure>', page, flags=re.DOTALL)[0]
+        assert "−log10 p</text>" in figure
+        assert "Not significant (n = " in figure
+
+
 def test_a_volcano_counts_colours_and_names_genes_by_direction():
     n = 400
     genes = pd.DataFrame({
@@ -160,7 +180,7 @@ def named(n_genes: int, cohorts: list[str], rooms=("expression",)) -> ReportTabl
             part["gene_id"] = [f"ENSG{k * 7919 % 300_007:011d}" for k in number]
             part["term"] = [part.term[k] if k < len(PANEL) else f"S{k * 7907 % 99_991:05d}" for k in number]
         made[room, "genes"] = pd.concat(parts)
-    return ReportTables(made | {("expression", "panel"): made["expression", "genes"].query("term in @PANEL")})
+    return ReportTables(made | {("expression", "panel"): panel_of(made["expression", "genes"])})
 
 
 def ids_on(page: str) -> dict[str, str]:

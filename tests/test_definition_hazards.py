@@ -15,6 +15,7 @@ from faceage_bio.report.pages import association_page, survival_page
 from faceage_bio.report.tables import collect
 from faceage_bio.tables import read_table, write_table
 from tests import pages
+from tests.rows import worded
 from tests.test_acceleration import COHORT
 from tests.test_associations import people, tables_of
 from tests.test_definitions import people as drawn
@@ -55,15 +56,15 @@ def test_the_residual_alone_equals_r():
     # R 4.2.2, survival 3.5-3: coxph(Surv(followup_years, event) ~ resid(lm(face_age ~ chronological_age)))
     slope, intercept = np.polyfit(COHORT.chronological_age, COHORT.face_age, 1)
     table = COHORT.assign(acceleration_linear=COHORT.face_age - intercept - slope * COHORT.chronological_age)
-    found = ratios(definition_hazards(table, 1.0), "none")
+    found = ratios(definition_hazards(table, 1.0), "unadjusted")
     assert found["acceleration_linear"] == pytest.approx(1.6230363678, rel=1e-6)
 
 
 def test_every_definition_has_both_rows_and_with_age_three_of_them_agree(accelerated):
     rows = definition_hazards(read_table(accelerated / "accelerated.tsv"), 10)
-    assert rows.groupby("term").adjustment.agg(list).map(lambda two: two == ["none", "age"]).all()
+    assert rows.groupby("term").adjustment.agg(list).map(lambda two: two == ["unadjusted", "age"]).all()
     assert len(rows) == 2 * 15  # face age and fourteen definitions
-    with_age, alone = ratios(rows, "age"), ratios(rows, "none")
+    with_age, alone = ratios(rows, "age"), ratios(rows, "unadjusted")
     for term in YEARS[1:]:
         assert with_age[term] == pytest.approx(with_age["face_age"], rel=1e-8)
         assert abs(alone[term] - alone["face_age"]) > 0.05
@@ -95,12 +96,12 @@ def test_those_whom_the_survival_stage_leaves_out_are_left_out(accelerated):
 @pytest.mark.parametrize(
     ("change", "why"),
     [
-        ({"event": 0.0}, "0 deaths are too few"), ({"followup_years": np.nan}, "nobody with follow-up has a value"),
+        ({"event": 0.0}, "0 deaths are too few"), ({"followup_years": np.nan}, "no participant has a value"),
         ({"face_age": 60.0, "age_gap": np.nan}, "face_age"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_estimated_says_why(accelerated, change, why):
-    rows = definition_hazards(read_table(accelerated / "accelerated.tsv").assign(**change), 10)
+    rows = worded(definition_hazards(read_table(accelerated / "accelerated.tsv").assign(**change), 10))
     first = rows[rows.term == "face_age"]
     assert first.estimate.isna().all()
     assert first.note.str.startswith("not estimated, because").all()

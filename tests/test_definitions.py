@@ -20,6 +20,7 @@ from faceage_bio.errors import CohortError, ConfigError
 from faceage_bio.stats.cox import fit_cox
 from faceage_bio.stats.splines import natural_spline, place_knots
 from faceage_bio.tables import read_table, write_table
+from tests.results import told
 
 COVARIATES = ("sex", "smoking", "bmi")
 
@@ -194,10 +195,10 @@ def test_norm_says_nothing_beyond_its_ages_or_without_a_sex():
     table.loc[201, "sex"] = None
     scores, why = normative_scores(table, table.group == "reference")
     assert scores.loc[[200, 201]].isna().all(axis=None)
-    assert why == ""
+    assert why == ()
     _, why = normative_scores(table, table.index < 10)
-    assert "female:" in why
-    assert "too few" in why
+    assert str(why[0]) == "no normative model could be fitted for female"
+    assert "too few" in str(why[1])
 
 
 def test_without_reference_people_the_norm_is_the_cohort_and_says_so():
@@ -209,7 +210,7 @@ def test_without_reference_people_the_norm_is_the_cohort_and_says_so():
     assert rows.estimate.notna().all()
     reference = found[found.fitted_in == "reference"]
     assert reference.estimate.isna().all()
-    assert reference.note.str.startswith("not estimated, because 0 ").all()
+    assert told(reference).str.startswith("not estimated, because 0 ").all()
 
 
 def test_sex_units_have_spread_one_in_each_sex():
@@ -236,7 +237,7 @@ def test_table_shows_every_definition_with_its_correlation():
             "age_centile",
             "acceleration_sex_sd",
         }
-        correlation = table[table.measure == "correlation with age"]
+        correlation = table[table.measure == "correlation"]
         assert correlation[["ci_lower", "ci_upper", "n"]].notna().all(axis=None)
         assert table[table.chosen].term.unique().tolist() == ["acceleration_spline"]
         np.testing.assert_array_equal(cohort.table.age_acceleration, cohort.table.acceleration_spline)
@@ -249,9 +250,9 @@ def test_few_people_keep_every_row_with_a_reason(n):
     table = found.definitions
     assert len(table) == 42
     missing = table[table.estimate.isna()]
-    assert missing.note.str.startswith("not estimated, because").all()
+    assert told(missing).str.startswith("not estimated, because").all()
     assert (table[table.term == "acceleration_spline"].estimate.isna()).all()
-    assert found.sensitivity.note.dropna().str.startswith("not estimated").all()
+    assert told(found.sensitivity[found.sensitivity.reason != ""]).str.startswith("not estimated").all()
 
 
 def test_without_any_age_the_tables_still_name_their_cohort():
@@ -260,15 +261,15 @@ def test_without_any_age_the_tables_still_name_their_cohort():
     ]
     for table in (found.definitions, found.sensitivity):
         assert set(table.cohort) == {"c"}
-        assert table.note.str.startswith("not estimated, because").all()
+        assert told(table).str.startswith("not estimated, because").all()
 
 
 def test_everybody_of_one_age_or_one_sex_crashes_nothing():
     one_age = people(80, cohort="c").assign(chronological_age=60.0, sex="male", smoking="never", bmi=27.0)
     table = describe({"c": one_age}, Settings(adjust_for=COVARIATES), Validity())["c"].definitions
-    assert "distinct" in table[table.term == "acceleration_linear"].note.iloc[0]
+    assert "distinct" in told(table[table.term == "acceleration_linear"]).iloc[0]
     assert table[(table.term == "age_gap") & (table.measure == "mean")].estimate.notna().all()
-    assert table[(table.term == "age_gap") & (table.measure == "correlation with age")].estimate.isna().all()
+    assert table[(table.term == "age_gap") & (table.measure == "correlation")].estimate.isna().all()
 
 
 @pytest.mark.parametrize("kind", ["spline", "adjusted", "loess"])
@@ -380,19 +381,18 @@ def test_sensitivity_counts_those_within_the_test():
         112.0,
     )
     found = sensitivity(table, (60.0, 120.0), 112.0)
-    n = found.groupby("adjustment", sort=False).n.first()
+    n = found.groupby("subgroup", sort=False).n.first()
     assert n.to_dict() == {
-        "everybody": 200, "ages 60 to 120": (table.chronological_age >= 60).sum(), "faces of 112 pixels and more": 150,
+        "": 200, "ages 60 to 120": (table.chronological_age >= 60).sum(), "faces of 112 pixels and more": 150,
         "ages 60 to 120, faces of 112 pixels and more": ((table.chronological_age >= 60) & (np.arange(200) >= 50)).sum(),
     }  # fmt: skip
-    older = found[
-        (found.adjustment == "ages 60 to 120") & (found.term == "age_gap") & (found.measure == "mean years")
-    ].iloc[0]
+    older = found[(found.excluded == "ages") & (found.term == "age_gap") & (found.measure == "mean")].iloc[0]
     assert older.estimate == pytest.approx(table.age_gap[table.chronological_age >= 60].mean())
     # a cohort of young people, and photos of unknown size
     young = flag(defined(people(80).query("chronological_age < 59")), (60.0, 120.0), 112.0)
-    notes = sensitivity(young, (60.0, 120.0), 112.0).groupby("adjustment", sort=False).note.first()
-    assert "nobody is left" in notes["ages 60 to 120"]
+    rows = sensitivity(young, (60.0, 120.0), 112.0)
+    notes = told(rows).groupby(rows.subgroup, sort=False).first()
+    assert "no participant is left" in notes["ages 60 to 120"]
     assert "size of the faces is not known" in notes["faces of 112 pixels and more"]
 
 
@@ -429,7 +429,7 @@ def test_a_handful_of_a_plain_table_leaves_no_cell_without_a_reason(n):
     table = pd.DataFrame({"face_age": [60.0, 70.0], "chronological_age": [60.0, 61.0]}).head(n)
     for cohort in describe(plain_people(table), Settings(), Validity()).values():
         for rows in (cohort.definitions, cohort.sensitivity, cohort.summary):
-            silent = rows[rows.estimate.isna() & (rows.note.fillna("") == "")]
+            silent = rows[rows.estimate.isna() & (told(rows) == "")]
             assert not len(silent), silent[["term", "measure", "n"]]
 
 
@@ -439,4 +439,6 @@ def test_other_words_for_sex_are_said_to_be_none():
     )
     rows = describe(plain_people(table), Settings(), Validity())["all"].definitions
     for term in ("age_z", "acceleration_sex_sd"):
-        assert rows[rows.term == term].note.str.contains("nobody is known to be female or male").all()
+        assert (
+            told(rows[rows.term == term]).str.contains("no participant is known to be female or male").all()
+        )

@@ -11,6 +11,7 @@ from faceage_bio.expression.stage import result_tables
 from faceage_bio.rna.count_files import CountTable
 from faceage_bio.tables import write_table
 from tests.expression_study import study
+from tests.reasons import with_notes
 
 
 def test_samples_left_out_are_in_the_ledger():
@@ -112,7 +113,8 @@ def test_the_command_runs_on_plain_tables(tmp_path):
     panel = pd.read_csv(tmp_path / "panel.tsv", sep="\t")
     together = panel[panel.model == "together"].set_index("exposure")
     assert together.q_value["age_acceleration"] < 1e-4
-    assert together.adjustment["age_acceleration"] == "age, sex, bmi, sex x bmi"
+    assert together.adjustment["age_acceleration"] == "full"
+    assert together.covariates["age_acceleration"] == "age, sex, bmi, sex x bmi"
     table.loc[4, "age_acceleration"] = "older"
     table.to_csv(tmp_path / "people.tsv", sep="\t", index=False)
     done = subprocess.run(command, capture_output=True, text=True)
@@ -200,8 +202,8 @@ def test_a_panel_of_which_nothing_can_be_tested_keeps_its_rows_and_the_genes_the
     genes, panel = result_tables(data, "c", "expression", ["sex"], ["ABSENT", "ZERO", "LOW"], 10, 10, 10, 1)
     assert genes.p_value.notna().sum() > 50
     assert panel.estimate.isna().all()
-    assert panel.groupby("term").note.unique().map(list).to_dict() == {
-        "ABSENT": ["not tested, because the counts do not have it"],
-        "ZERO": ["not tested, because no sample has a count of it"],
-        "LOW": ["not tested, because its counts are too low"],
+    assert with_notes(panel).groupby("term").note.unique().map(list).to_dict() == {
+        "ABSENT": ["not estimated, because the counts do not have it"],
+        "ZERO": ["not estimated, because no sample has a count of it"],
+        "LOW": ["not estimated, because its counts are too low"],
     }

@@ -15,7 +15,9 @@ from faceage_bio.expression.formula import design_of
 from faceage_bio.expression.models import contrast_of, fit_models
 from faceage_bio.expression.stage import result_tables
 from faceage_bio.expression.twin import TESTS
+from faceage_bio.results.reasons import in_words
 from tests.expression_study import study
+from tests.reasons import with_notes
 
 PANEL = ["CDK6", "AGES", "BOTH", "LOW", "ZERO", "ABSENT"]
 AGES = ("age_acceleration", "chronological_age")
@@ -23,7 +25,8 @@ AGES = ("age_acceleration", "chronological_age")
 
 def fit(table, counts, samples, covariates=("chronological_age", "sex"), per_years=10.0, panel=PANEL):
     chosen = choose_samples(table, counts, samples, covariates)
-    return result_tables(chosen, "c", "expression", covariates, panel, per_years, 10, 10, 1)
+    genes, declared = result_tables(chosen, "c", "expression", covariates, panel, per_years, 10, 10, 1)
+    return genes, with_notes(declared)
 
 
 @pytest.fixture(scope="module")
@@ -42,9 +45,23 @@ def test_planted_gene_is_found_beside_its_twin(tables):
     assert found.q_value["age_acceleration"] < 1e-4
     assert found.p_lrt["age_acceleration"] < 1e-4
     assert found.p_value["chronological_age"] > 0.001
-    assert found.adjustment.to_dict() == {
-        "age_acceleration": "age, sex", "chronological_age": "age acceleration, sex", "difference": "sex"
+    assert found.covariates.to_dict() == {
+        "age_acceleration": "age, sex", "chronological_age": "age_acceleration, sex", "difference": "sex"
     }  # fmt: skip
+    assert found.adjustment.to_dict() == {
+        "age_acceleration": "minimal",
+        "chronological_age": "reciprocal",
+        "difference": "full",
+    }
+    assert rows(panel, "CDK6", "alone").adjustment.unique().tolist() == ["without age"]
+    assert found.role.to_dict() == {
+        "age_acceleration": "primary",
+        "chronological_age": "secondary",
+        "difference": "secondary",
+    }
+    assert set(panel.role[panel.term != "CDK6"]) == {"secondary"}
+    assert set(genes.role) == {"exploratory"}
+    np.testing.assert_allclose(found.statistic, found.estimate / found.standard_error)
     assert set(genes.per) == {"10 years"}
     assert set(genes.model) == {"together"}
     assert set(genes.method) == {"DESeq2's method, Wald test"}
@@ -84,9 +101,9 @@ def test_every_panel_gene_is_there_in_every_model_with_a_reason_if_it_was_not_te
     for _, mine in panel.groupby(["model", "exposure"]):
         notes = mine.set_index("term").note
         assert list(notes.index) == PANEL
-        assert notes["LOW"] == "not tested, because its counts are too low"
-        assert notes["ZERO"] == "not tested, because no sample has a count of it"
-        assert notes["ABSENT"] == "not tested, because the counts do not have it"
+        assert notes["LOW"] == "not estimated, because its counts are too low"
+        assert notes["ZERO"] == "not estimated, because no sample has a count of it"
+        assert notes["ABSENT"] == "not estimated, because the counts do not have it"
         assert set(mine.n_tests) == {3}
         known = mine[mine.p_value.notna()]
         np.testing.assert_allclose(known.p_bonferroni, np.minimum(1, 3 * known.p_value))
@@ -140,9 +157,9 @@ def test_an_interaction_is_found_and_named():
     assert crossed.q_value["TP53"] < 1e-3
     assert crossed.estimate["TP53"] == pytest.approx(1.2, abs=0.5)
     assert crossed.q_value["CDK6"] > 0.01
-    assert crossed.adjustment["TP53"] == "age acceleration, age, sex, age_acceleration x sex"
+    assert crossed.covariates["TP53"] == "age_acceleration, age, sex, age_acceleration x sex"
     # a model without age acceleration has no interaction with it
-    assert rows(panel, "CDK6", "alone").adjustment["chronological_age"] == "sex"
+    assert rows(panel, "CDK6", "alone").covariates["chronological_age"] == "sex"
 
 
 @pytest.mark.parametrize(
@@ -217,7 +234,11 @@ def test_samples_of_one_person_count_as_alike():
     assert mine.hc3_p_value.isna().all()
     np.testing.assert_allclose(mine.p_value, mine.voom_p_value)
     assert rows(panel, "CDK6").p_value["difference"] < 0.05
-    assert rows(panel, "CDK6", "alone").note["difference"].endswith("where people have several samples")
+    assert (
+        rows(with_notes(panel), "CDK6", "alone")
+        .note["difference"]
+        .endswith("where participants have several samples")
+    )
     # as if they were different people, more would be found where nothing is
     data.people["subject_id"] = [f"p{k}" for k in range(len(data.people))]
     genes, _ = result_tables(data, "c", "expression", ["sex"], ["CDK6"], 10, 10, 10, 1)
@@ -239,7 +260,7 @@ def test_a_fit_that_did_not_converge_and_an_outlier_give_no_number():
     lost[0] = False
     cooks = np.where(np.arange(len(lost)) == 1, 99.0, 0.0)
     broken = replace(models.deseq, fit=replace(models.deseq.fit, converged=lost), max_cooks=cooks)
-    table = replace(models, deseq=broken).test(models.joint, contrast)
+    table = with_notes(replace(models, deseq=broken).test(models.joint, contrast))
     assert np.isnan(table.estimate["CDK6"])
     assert table.note["CDK6"] == "not estimated, because its fit did not converge"
     assert np.isfinite(table.estimate["AGES"])
@@ -250,9 +271,9 @@ def test_a_fit_that_did_not_converge_and_an_outlier_give_no_number():
 def test_another_trend_and_other_size_factors_are_told():
     table, counts, _ = study()
     models = joint_models(counts, table)
-    assert models.note == ""
+    assert models.reason == ""
     curved = replace(models, deseq=replace(models.deseq, trend_kind="local"))
-    assert curved.note == "dispersions by a local trend, because the parametric one did not fit"
+    assert in_words(curved.reason) == "dispersions by a local trend, because the parametric one did not fit"
     for place, gene in enumerate(counts.index):
         counts.loc[gene, f"r{place % 60}"] = 0
     assert joint_models(counts, table).method.endswith("size factors of positive counts")

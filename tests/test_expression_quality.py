@@ -32,6 +32,7 @@ from faceage_bio.report.tables import collect
 from faceage_bio.stats.explained import association_of_words, explained
 from faceage_bio.tables import write_table
 from tests.golden.expression_checks.data import OUTCOMES, voters
+from tests.reasons import with_notes
 from tests.test_report import CARD, config_of
 
 GOLDEN = pd.read_csv(
@@ -138,10 +139,12 @@ def test_a_planted_batch_is_found_on_a_component_and_in_the_confounding_table():
     assert components.estimate["batch", "PC1"] > 0.9
     assert components.q_value["batch", "PC1"] < 1e-10
     assert components.q_value["smoking", "PC1"] > 0.05
-    confounding = tables["confounding"].set_index("term")
+    rows = tables["confounding"]
+    batches = rows[rows.level.notna()].set_index("level")
+    confounding = rows[rows.level.isna()].set_index("term")
     assert confounding.estimate["age_acceleration"] > 0.4
     assert confounding.p_value["age_acceleration"] < 1e-6
-    assert confounding.estimate["batch: p1"] > 3 > -3 > confounding.estimate["batch: p2"]
+    assert batches.estimate["p1"] > 3 > -3 > batches.estimate["p2"]
     assert confounding.measure["sex"] == "Cramer's V"
 
 
@@ -219,9 +222,9 @@ def test_a_sample_without_counts_is_excluded_and_the_others_are_checked():
 def test_without_sex_genes_the_sex_check_says_so(gone, why):
     table, counts, samples = study()
     tables = tables_of(table, counts.drop(index=gone), samples)
-    row = tables["quality"].set_index("term").loc["RNA tells another sex"]
+    row = with_notes(tables["quality"]).set_index("term").loc["RNA tells another sex"]
     assert np.isnan(row.estimate)
-    assert row.note.startswith("not run, because")
+    assert row.note.startswith("not estimated, because")
     assert why in row.note
     assert "Sex was not told by RNA, because" in sentence(tables["quality"])
 
@@ -235,23 +238,25 @@ def test_few_samples_have_no_components():
     table, counts, samples = study()
     three = samples.head(3)
     checked = check(table, counts, three)
-    assert checked.notes["components"] == "3 samples are too few; there must be 4"
+    assert str(checked.reasons["components"]) == "3 samples are too few; there must be at least 4"
     rows = quality_tables(checked, three, table, ["sex"], "c", "expression")["components"]
-    assert rows.note.str.contains("3 samples are too few").all()
+    assert with_notes(rows).note.str.contains("3 samples are too few").all()
 
 
 @pytest.mark.parametrize(
     ("batches", "note"),
     [
-        (lambda n: ["p1"] * n, "not run, because all samples are of one batch"),
+        (lambda n: ["p1"] * n, "not estimated, because all samples are of one batch"),
         (lambda n: [f"p{k}" for k in range(n)], "age acceleration cannot be told apart"),
-        (lambda n: [None] * n, "not run, because the samples table names no batch"),
+        (lambda n: [None] * n, "not estimated, because the samples table names no batch"),
     ],
 )
 def test_batches_that_compare_nothing_are_told(batches, note):
     table, _, samples = study()
     people = table.assign(batch=batches(len(samples)))
-    rows = confounding_table(people, ["age_acceleration", "sex"]).set_index("term")
+    rows = with_notes(
+        confounding_table(people, ["age_acceleration", "sex"]).drop_duplicates("term", keep="last")
+    ).set_index("term")
     assert note in rows.note["age_acceleration"]
 
 
@@ -260,40 +265,44 @@ def test_covariates_that_a_batch_cannot_explain_are_told():
     people = table.assign(
         batch=["p1"] * 30 + ["p2"] * 30, bmi=[25.0 + k / 9 for k in range(30)] + [np.nan] * 30, flat=1.0
     )
-    rows = confounding_table(people, ["bmi", "flat"]).set_index("term")
-    assert rows.note["bmi"] == "not estimated, because those who have it are of one batch"
+    rows = with_notes(confounding_table(people, ["bmi", "flat"])).set_index("term")
+    assert rows.note["bmi"] == "not estimated, because those with a value are of one batch"
     assert rows.note["flat"] == "not estimated, because it does not vary"
-    rows = confounding_table(people.assign(batch=[f"p{k}" for k in range(60)]), ["sex"]).set_index("term")
+    rows = with_notes(
+        confounding_table(people.assign(batch=[f"p{k}" for k in range(60)]), ["sex"])
+    ).set_index("term")
     assert rows.note["sex"].startswith("not estimated, because nearly every sample is a batch of its own")
     checked = check(table, counts, samples)
     people = table.set_index(checked.components.index).assign(nobody=None, word=[f"w{k}" for k in range(60)])
-    rows = component_table(checked, people, ["nobody", "word"]).set_index("term")
-    assert rows.note["nobody"] == "not estimated, because nobody has it"
-    assert rows.note["word"] == "not estimated, because nearly everybody has a word of his own"
+    rows = with_notes(component_table(checked, people, ["nobody", "word"])).set_index("term")
+    assert rows.note["nobody"] == "not estimated, because no participant has a value"
+    assert rows.note["word"] == "not estimated, because nearly every participant has a value of their own"
 
 
 def test_one_batch_per_group_cannot_be_told_apart():
     table, _, _ = study()
-    rows = confounding_table(table.assign(batch="of " + table.sex), ["age_acceleration", "sex"]).set_index(
-        "term"
-    )
+    rows = confounding_table(table.assign(batch="of " + table.sex), ["age_acceleration", "sex"])
+    rows = with_notes(rows).set_index("term")
     assert rows.note["sex"] == "batch and sex cannot be told apart"
     assert rows.estimate["sex"] == pytest.approx(1)
     assert rows.note["age_acceleration"] == ""
     two = table.assign(batch="p" + (table.age_acceleration > 0).astype(str))
     two["age_acceleration"] = two.batch.map({"pTrue": 5.0, "pFalse": -5.0})
-    rows = confounding_table(two, ["age_acceleration"]).set_index("term")
+    rows = with_notes(confounding_table(two, ["age_acceleration"])).set_index("term")
     assert rows.note["age_acceleration"] == "batch and age acceleration cannot be told apart"
 
 
 def test_a_batch_of_one_participant_has_a_mean_and_no_interval():
     table, _, _ = study()
     people = table.assign(batch=["rare"] * 4 + ["single"] + ["p1"] * 55)
-    rows = confounding_table(people, []).set_index("term")
-    assert rows.estimate["batch: rare"] == pytest.approx(people.age_acceleration.head(4).mean())
-    assert rows.estimate["batch: single"] == pytest.approx(people.age_acceleration.iloc[4])
-    assert np.isnan(rows.ci_lower["batch: single"])
-    assert rows.note["batch: single"] == "interval not estimated, because fewer than 2 values"
+    rows = with_notes(confounding_table(people, [])).set_index("level")
+    assert rows.estimate["rare"] == pytest.approx(people.age_acceleration.head(4).mean())
+    assert rows.estimate["single"] == pytest.approx(people.age_acceleration.iloc[4])
+    assert np.isnan(rows.ci_lower["single"])
+    assert (
+        rows.note["single"]
+        == "interval not estimated, because there are fewer than 2 values or they do not vary"
+    )
 
 
 @settings(max_examples=25, deadline=None)

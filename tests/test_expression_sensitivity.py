@@ -20,6 +20,7 @@ from faceage_bio.expression.sensitivity import Choices, sensitivity_table
 from faceage_bio.report.figures_gene_cards import partial_residual_figure
 from faceage_bio.report.pages import association_page
 from faceage_bio.report.tables import collect
+from faceage_bio.results.row import result_rows
 from faceage_bio.stats.hidden_components import hidden_components
 from faceage_bio.stats.leave_one_out import leave_one_out
 from faceage_bio.stats.linear_genes import hc3
@@ -28,11 +29,12 @@ from faceage_bio.stats.resampling import draw_counts
 from faceage_bio.tables import write_table
 from tests.expression_study import study
 from tests.golden.expression_checks.data import OUTCOMES, voters
+from tests.reasons import with_notes
 from tests.test_report import CARD, config_of
 
 GOLDEN = pd.read_csv(Path(__file__).parent / "golden" / "expression_checks" / "golden.tsv", sep="\t")
 GOLDEN = GOLDEN.set_index("what")["value"]
-SHARED = {"cohort": "c", "analysis": "expression", "per_years": 10.0, "min_count": 10, "min_samples": 10}
+SHARED = {"cohort": "c", "question": "expression", "per_years": 10.0, "min_count": 10, "min_samples": 10}
 PANEL = ["CDK6", "TP53", "LOW", "ABSENT", "G1"]
 FEW = Choices(bootstraps=100)
 
@@ -51,7 +53,8 @@ def chosen(table, counts, samples, covariates=("sex",), **more):
 
 def varied(data, covariates=("sex",), panel=PANEL, choices=FEW):
     table = sensitivity_table(data, panel, list(covariates), choices, **SHARED)
-    return table, table[table.measure == "log2 fold change"].set_index(["term", "variant"])
+    effects = table.measure.isin(["log2 fold change", "mediated log2 fold change"])
+    return table, with_notes(table)[effects].set_index(["term", "variant"])
 
 
 def test_hidden_components_and_the_model_with_them_equal_r():
@@ -156,8 +159,8 @@ def test_permuted_acceleration_gives_uniform_p_in_every_variant():
 
 def test_genes_that_are_not_tested_and_choices_that_are_not_given_say_so():
     _, rows = varied(chosen(*study()), choices=Choices(mediator="smoking"))
-    assert rows.note["LOW", "main model"] == "not tested, because its counts are too low"
-    assert rows.note["ABSENT", "main model"] == "not tested, because the counts do not have it"
+    assert rows.note["LOW", "main model"] == "not estimated, because its counts are too low"
+    assert rows.note["ABSENT", "main model"] == "not estimated, because the counts do not have it"
     for variant in ("with cell composition", "with tumour purity"):
         assert rows.note["CDK6", variant] == "not estimated, because not given"
     assert "no table has a column smoking" in rows.note["CDK6", "by way of smoking"]
@@ -165,7 +168,7 @@ def test_genes_that_are_not_tested_and_choices_that_are_not_given_say_so():
     _, rows = varied(chosen(*study()), choices=Choices(purity="tumour_share", mediator=None))
     assert (
         rows.note["CDK6", "with tumour purity"]
-        == "not estimated, because not given: the samples table has no column tumour_share"
+        == "not estimated, because not given: no table has a column tumour_share"
     )
     assert rows.note["CDK6", "mediation"] == "not estimated, because not given"
 
@@ -183,7 +186,7 @@ def test_composition_and_purity_are_held_and_the_same_samples_shown_without():
     )
     assert rows.p_value["CDK6", "main model"] < 1e-6
     assert rows.p_value["CDK6", "with cell composition"] > 0.001
-    assert rows.adjustment["CDK6", "with cell composition"] == "age, sex, t_cells"
+    assert rows.covariates["CDK6", "with cell composition"] == "age, sex, t_cells"
     assert rows.n["CDK6", "with tumour purity"] == 55
     assert rows.n["CDK6", "main model, samples of the one with tumour purity"] == 55
     samples["other_cells"] = 1 - samples.t_cells
@@ -239,11 +242,11 @@ def test_fewer_samples_than_parameters_are_told_in_every_row():
     table, counts, samples = study()
     data = chosen(table.head(6), counts, samples)
     rows, _ = varied(data)
-    assert rows.note.str.startswith("not estimated, because 6 samples are too few").all()
+    assert with_notes(rows).note.str.startswith("not estimated, because 6 samples are too few").all()
     binned = partial_residuals(data, PANEL, ["sex"], **SHARED)
-    assert binned.note.str.startswith("not shown, because 6 samples are too few").all()
+    assert with_notes(binned).note.str.startswith("not estimated, because 6 samples are too few").all()
     empty = chosen(table, counts * 0, samples)
-    assert varied(empty)[0].note.str.contains("no gene has 10 counts").all()
+    assert with_notes(varied(empty)[0]).note.str.contains("no gene has 10 counts").all()
 
 
 @settings(max_examples=30, deadline=None)
@@ -264,7 +267,9 @@ def test_partial_residuals_average_to_zero_and_follow_the_slope():
     assert (own.estimate * own.n).sum() == pytest.approx(0, abs=1e-9)
     slope = np.polyfit(own.bin_centre, own.estimate, 1, w=np.sqrt(own.n.astype(float)))[0]
     assert slope * 10 == pytest.approx(0.8, abs=0.25)
-    assert binned[binned.term == "ABSENT"].note.iloc[0] == "not shown, because it was not tested"
+    assert (
+        with_notes(binned)[binned.term == "ABSENT"].note.iloc[0] == "not estimated, because it was not tested"
+    )
     assert len(partial_residual_figure(binned[binned.estimate.notna()], "CDK6")) < 6000
 
 
@@ -276,6 +281,9 @@ def test_the_page_shows_variants_and_a_card_for_each_gene(tmp_path):
         partial_residuals(data, PANEL, ["sex"], **SHARED).assign(cohort="one"),
         folder / "partial_residuals.tsv",
     )
+    death = {"cohort": "one", "question": "gene survival", "term": "CDK6", "measure": "hazard ratio", "estimate": 1.53, "ci_lower": 1.2,
+             "ci_upper": 1.9, "p_value": 0.001, "adjustment": "age", "covariates": "age", "per": "doubling", "n": 60, "n_events": 30}  # fmt: skip
+    write_table(result_rows([death], "survival/gene_panel"), tmp_path / "one" / "survival" / "gene_panel.tsv")
     config = config_of(["one"], expression={"panel": PANEL})
     page = association_page(collect(sorted(tmp_path.rglob("*.tsv"))), config, [CARD])
     for text in ("Without any one sample the estimate lies between", "hidden component whatever their cause",

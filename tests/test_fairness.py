@@ -18,13 +18,16 @@ from faceage_bio.fairness.groups import Factor, age_bands, factor_of
 from faceage_bio.report import formats
 from faceage_bio.report.pages import association_page, photo_page
 from faceage_bio.report.tables import collect
+from faceage_bio.results.reasons import in_words
 from faceage_bio.stats.proportions import share_difference, wilson
 from faceage_bio.stats.spread import correlation_difference, root_mean_square, sd_ratio, standard_deviation
 from faceage_bio.tables import write_table
 from tests.golden.fairness import data
+from tests.results import told
 
 GOLDEN = pd.read_csv(Path(__file__).parent / "golden" / "fairness" / "golden.tsv", sep="\t")
 CUTS = [50.0, 60.0, 70.0, 80.0]
+SPARSE = "sparse data: fewer than 30 participants; interpret with caution"
 NUMBERS = ["estimate", "ci_lower", "ci_upper", "p_value"]
 
 
@@ -58,8 +61,10 @@ def photos_of(table, failing=0.1, seed=2, reason="no_face"):
     })  # fmt: skip
 
 
-def one(table, term, measure, population="everybody"):
+def one(table, term, measure, population="all participants", **more):
     rows = table[(table.term == term) & (table.measure == measure) & (table.population == population)]
+    for column, value in more.items():
+        rows = rows[rows[column] == value]
     assert len(rows) == 1, (term, measure)
     return rows.iloc[0]
 
@@ -78,26 +83,27 @@ def of_lung():
 
 
 @pytest.mark.parametrize(
-    ("measure", "quantity"),
+    ("measure", "more", "quantity"),
     [
-        ("mean error, years", "mean"), ("mean absolute error, years", "absolute"), ("root mean squared error, years", "root mean square"),
-        ("standard deviation of error, years", "sd"), ("correlation with age", "correlation"), ("error per 10 years of age", "slope"),
-        ("mean error at the same age, years", "mean at age"), ("share of photos of low quality", "wilson"),
+        ("mean error", {"adjustment": "unadjusted"}, "mean"), ("mean absolute error", {}, "absolute"),
+        ("root mean squared error", {}, "root mean square"), ("standard deviation", {}, "sd"), ("correlation", {}, "correlation"),
+        ("slope", {}, "slope"), ("mean error", {"adjustment": "age"}, "mean at age"),
+        ("share", {"outcome": "photo of low quality"}, "wilson"),
     ],
 )  # fmt: skip
-def test_groups_equal_r(of_lung, measure, quantity):
+def test_groups_equal_r(of_lung, measure, more, quantity):
     for sex, number in (("female", 1), ("male", 2)):
         expected = r(f"{quantity} {number}")
-        found = one(of_lung, f"sex: {sex}", measure)[NUMBERS[: len(expected)]].to_numpy(float)
+        found = one(of_lung, f"sex: {sex}", measure, **more)[NUMBERS[: len(expected)]].to_numpy(float)
         np.testing.assert_allclose(found, expected, rtol=1e-9)
 
 
 @pytest.mark.parametrize(
     ("measure", "quantity"),
     [
-        ("difference of mean error, years", "error"), ("difference of mean absolute error, years", "absolute"),
-        ("ratio of standard deviations of error", "spread"), ("difference of correlation with age", "correlation"),
-        ("difference of share of photos without an age", "share"),
+        ("difference in mean error", "error"), ("difference in mean absolute error", "absolute"),
+        ("ratio of standard deviations", "spread"), ("difference of correlations", "correlation"),
+        ("difference of shares", "share"),
     ],
 )  # fmt: skip
 def test_differences_equal_r(of_lung, measure, quantity):
@@ -151,9 +157,7 @@ def test_bootstrap_intervals_are_the_same_each_time_and_cover():
 
 def test_a_planted_bias_is_found_and_one_permuted_is_not():
     table = people(n=2000, bias=3.0)
-    found = one(
-        assess_fairness(table, ["sex"], CUTS, 30), "sex: male vs female", "difference of mean error, years"
-    )
+    found = one(assess_fairness(table, ["sex"], CUTS, 30), "sex: male vs female", "difference in mean error")
     assert found.ci_lower < 3 < found.ci_upper
     assert found.p_value < 1e-20
     random = np.random.default_rng(4)
@@ -165,7 +169,7 @@ def test_a_planted_bias_is_found_and_one_permuted_is_not():
             one(
                 assess_fairness(table, ["sex"], [60.0], 30),
                 "sex: male vs female",
-                "difference of mean error, years",
+                "difference in mean error",
             ).p_value
         )
     assert 0.005 <= np.mean(np.array(p_values) < 0.05) <= 0.12
@@ -175,9 +179,7 @@ def test_groups_that_differ_in_age_alone_differ_raw_and_not_at_the_same_age():
     table = people(n=3000, bias=0)
     chance = np.random.default_rng(3).random(3000) < (table.chronological_age - 40) / 50
     table["sex"] = np.where(chance, "male", "female")  # old men, young women
-    row = one(
-        assess_fairness(table, ["sex"], CUTS, 30), "sex: male vs female", "difference of mean error, years"
-    )
+    row = one(assess_fairness(table, ["sex"], CUTS, 30), "sex: male vs female", "difference in mean error")
     assert row.raw_ci_upper < -2
     assert abs(row.estimate) < 0.8
     assert row.ci_lower < 0 < row.ci_upper
@@ -185,13 +187,13 @@ def test_groups_that_differ_in_age_alone_differ_raw_and_not_at_the_same_age():
 
 def test_error_falls_with_age_where_face_age_regresses():
     table = assess_fairness(people(n=2000, bias=0), [], CUTS, 30)
-    slope = one(table, "all", "error per 10 years of age")
+    slope = one(table, "all", "slope")
     assert slope.ci_lower < -3 < slope.ci_upper
-    bands = table[(table.factor == "age band") & (table.measure == "mean error, years")]
+    bands = table[(table.factor == "age band") & (table.measure == "mean error")]
     assert list(bands.group) == ["under 50", "50-59", "60-69", "70-79", "80 and over"]
     assert bands.estimate.is_monotonic_decreasing
     assert (
-        table.loc[(table.factor == "age band") & (table.analysis == "differences"), "estimate"].isna().all()
+        table.loc[(table.factor == "age band") & (table.question == "differences"), "estimate"].isna().all()
     )
 
 
@@ -201,10 +203,10 @@ def test_failures_that_fall_on_one_group_are_found():
         [photos_of(table[table.sex == "male"], 0.3), photos_of(table[table.sex == "female"], 0.05)]
     )
     result = assess_fairness(table, ["sex"], CUTS, 30, photos)
-    row = one(result, "sex: male vs female", "difference of share of photos without an age")
+    row = one(result, "sex: male vs female", "difference of shares")
     assert row.ci_lower < 0.25 < row.ci_upper
     assert row.raw_p_value < 1e-6
-    men = one(result, "sex: male", "share of photos without a face")
+    men = one(result, "sex: male", "share", outcome="photo without a face")
     assert men.n == (table.sex == "male").sum()
     assert men.n_events == round(men.estimate * men.n)
 
@@ -234,7 +236,7 @@ def test_crossings_compare_within_the_second_factor():
     table = people(n=1500, race=np.random.default_rng(8).choice(["a", "b"], 1500))
     table.loc[(table.sex == "male") & (table.race == "b"), "face_age"] += 6
     result = assess_fairness(table, ["sex", "race"], CUTS, 30)
-    measure = "difference of mean error, years"
+    measure = "difference in mean error"
     assert one(result, "sex: male vs female, race b", measure).estimate == pytest.approx(9, abs=1.5)
     assert one(result, "sex: male vs female, race a", measure).estimate == pytest.approx(3, abs=1.5)
     assert {"sex × race", "sex × age band", "race × age band"} <= set(result.factor)
@@ -244,13 +246,11 @@ def test_reference_people_stand_beside_everybody():
     table = people(n=400, group=["cancer"] * 300 + ["reference"] * 100)
     table.loc[table.group == "cancer", "face_age"] += 5
     result = assess_fairness(table, [], CUTS, 30)
-    measure = "mean error, years"
+    measure = "mean error"
     assert one(result, "all", measure).n == 400
-    assert one(result, "all", measure, "reference people").n == 100
-    assert one(result, "all", measure).estimate > one(result, "all", measure, "reference people").estimate + 2
-    assert set(assess_fairness(table.assign(group="reference"), [], CUTS, 30).population) == {
-        "reference people"
-    }
+    assert one(result, "all", measure, "controls").n == 100
+    assert one(result, "all", measure).estimate > one(result, "all", measure, "controls").estimate + 2
+    assert set(assess_fairness(table.assign(group="reference"), [], CUTS, 30).population) == {"controls"}
 
 
 def test_small_groups_are_not_to_be_interpreted_and_leave_the_family_of_tests():
@@ -258,19 +258,19 @@ def test_small_groups_are_not_to_be_interpreted_and_leave_the_family_of_tests():
     table.loc[10:, "sex"] = "female"
     table.loc[:9, "sex"] = "male"
     result = assess_fairness(table, ["sex"], CUTS, 30)
-    row = one(result, "sex: male vs female", "difference of mean error, years")
-    assert row.note == "do not interpret: fewer than 30 people in a group"
+    row = one(result, "sex: male vs female", "difference in mean error")
+    assert told(row) == "sparse data: fewer than 30 participants in a group; interpret with caution"
     assert np.isnan(row.q_value)
-    assert one(result, "sex: male", "mean error, years").note == "do not interpret: fewer than 30 people"
+    assert told(one(result, "sex: male", "mean error", adjustment="unadjusted")) == SPARSE
 
 
 @pytest.mark.parametrize(
     ("change", "term", "message"),
     [
-        ({"sex": "female"}, "sex", "all 60 people have the same value"),
-        ({"sex": None}, "sex", "nobody has a value of 'sex'"),
+        ({"sex": "female"}, "sex", "all 60 participants have the same value"),
+        ({"sex": None}, "sex", "no participant has a value of sex"),
         ({"sex": [f"s{k}" for k in range(60)]}, "sex", "has 60 values, which are no groups"),
-        ({"sex": ["male"] + ["female"] * 59}, "sex: male vs female", "fewer than 2 people"),
+        ({"sex": ["male"] + ["female"] * 59}, "sex: male vs female", "fewer than 2 participants"),
         ({"face_age": np.nan}, "all", "fewer than 2 values"),
         ({"chronological_age": 60.0}, "all", "age or error does not vary"),
         ({"face_age": 60.0, "chronological_age": 60.0}, "all", "do not vary|does not vary|that vary|pairs"),
@@ -280,7 +280,7 @@ def test_what_cannot_be_estimated_says_why(change, term, message):
     result = assess_fairness(people(n=60).assign(**change), ["sex"], CUTS, 30)
     rows = result[(result.term == term) & result.estimate.isna()]
     assert len(rows)
-    notes = rows.note.fillna("") + rows.get("raw_note", pd.Series("", rows.index)).fillna("").astype(str)
+    notes = told(rows) + rows.raw_reason.map(in_words)
     assert notes.str.contains(message).any(), notes.to_list()
 
 
@@ -293,8 +293,8 @@ def test_nobody_is_compared_at_the_same_age_without_ages():
 def test_no_sex_column_keeps_a_row_that_says_so():
     result = assess_fairness(people(n=60).drop(columns="sex"), ["sex"], CUTS, 30)
     assert (
-        one(result, "sex", "difference of mean error, years").note
-        == "not estimated, because the clinic table has no column 'sex'"
+        told(one(result, "sex", "difference in mean error"))
+        == "not estimated, because the clinical table has no column 'sex'"
     )
 
 
@@ -302,20 +302,24 @@ def test_a_group_of_one_does_not_spoil_the_others():
     table = people(n=300)
     table.loc[0, "sex"] = "other"
     result = assess_fairness(table, ["sex"], CUTS, 30)
-    assert one(result, "sex: male vs female", "difference of mean error, years").estimate == pytest.approx(
+    assert one(result, "sex: male vs female", "difference in mean error").estimate == pytest.approx(
         3, abs=1.5
     )
-    assert (
-        "fewer than 2 people" in one(result, "sex: other vs female", "difference of mean error, years").note
+    assert "fewer than 2 participants" in told(
+        one(result, "sex: other vs female", "difference in mean error")
     )
 
 
 def test_all_photos_fail():
     table = people(n=50, face_age=np.nan)
     result = assess_fairness(table, ["sex"], CUTS, 30, photos_of(table, failing=2))
-    assert one(result, "all", "share of photos without a face").estimate == 1
-    assert one(result, "all", "share of photos without a face").ci_lower == pytest.approx(0.9287, abs=1e-3)
-    assert result[result.measure.str.contains("error")].estimate.isna().all()
+    assert one(result, "all", "share", outcome="photo without a face").estimate == 1
+    assert one(result, "all", "share", outcome="photo without a face").ci_lower == pytest.approx(
+        0.9287, abs=1e-3
+    )
+    assert (
+        result[result.measure != "share"][lambda t: t.measure != "difference of shares"].estimate.isna().all()
+    )
 
 
 def test_given_face_ages_have_no_failures_to_count():
@@ -323,7 +327,7 @@ def test_given_face_ages_have_no_failures_to_count():
     given = photos_of(table, failing=0).assign(reason="given")
     result = assess_fairness(table, ["sex"], CUTS, 30, given)
     assert (
-        one(result, "all", "share of photos without a face").note
+        told(one(result, "all", "share", outcome="photo without a face"))
         == "not estimated, because there is nothing to count"
     )
 
@@ -355,11 +359,11 @@ def test_years_added_to_every_face_move_the_mean_and_no_difference(seed, years):
         assess_fairness(one_table, ["sex"], [65.0], 5)
         for one_table in (table, table.assign(face_age=table.face_age + years))
     )
-    for measure, by in (("mean error, years", years), ("standard deviation of error, years", 0)):
+    for measure, by in (("mean error", years), ("standard deviation", 0)):
         assert one(moved, "all", measure).estimate == pytest.approx(
             one(plain, "all", measure).estimate + by, abs=1e-8
         )
-    measure = "difference of mean error, years"
+    measure = "difference in mean error"
     assert one(moved, "sex: male vs female", measure).estimate == pytest.approx(
         one(plain, "sex: male vs female", measure).estimate, abs=1e-8
     )
@@ -371,7 +375,7 @@ def test_statistics_refuse_what_has_none():
         (lambda: wilson(0, 0), "there is nothing to count"),
         (lambda: root_mean_square(np.ones(9)), "a spread needs 3 values that vary"),
         (lambda: sd_ratio(np.ones(9), np.arange(9.0)), "the values of a group do not vary"),
-        (lambda: sd_ratio(np.arange(3.0), np.arange(9.0)), "a group has fewer than 4 people"),
+        (lambda: sd_ratio(np.arange(3.0), np.arange(9.0)), "a group has fewer than 4 participants"),
         (lambda: correlation_difference(line, (line[0], line[1] ** 2)), "a correlation is exactly 1 or −1"),
     ):
         with pytest.raises(FitError, match=message):
@@ -407,8 +411,8 @@ def test_the_command_works_on_a_plain_table(tmp_path):
     )
     assert run.exit_code == 0, run.output
     table = pd.read_csv(tmp_path / "out.tsv", sep="\t")
-    assert set(table.analysis) == {"groups", "differences"}
-    assert not table.measure.str.contains("photos").any()
+    assert set(table.question) == {"groups", "differences"}
+    assert not table.measure.isin(["share", "difference of shares"]).any()
 
 
 def test_no_name_of_a_person_is_in_the_table():
@@ -441,8 +445,8 @@ def test_the_page_tells_what_error_means_and_marks_small_groups(tmp_path):
     assert "Sex, male vs female: at the same age +" in page
     assert "Race, b vs a" not in page  # not to be interpreted, so not said in a sentence
     assert 'race: b <span class="why">†</span>' in page
-    assert "the clinic table has no column &#39;skin&#39;" in page
-    assert 'aria-label="Estimates with 95% CIs: Difference in ' in page
+    assert "the clinical table has no column &#39;skin&#39;" in page
+    assert 'aria-label="Estimates and 95 % intervals: Difference between groups, years"' in page
     assert ">nan<" not in page.lower()
 
 
@@ -451,8 +455,8 @@ def test_the_page_shows_small_groups_and_few_failed_photos(tmp_path):
     photos = photos_of(table, failing=0)
     photos.loc[:2, ["status", "reason"]] = ["excluded", "no_face"]
     result = assess_fairness(table, ["race"], CUTS, 30, photos)
-    mean = one(result, "race: b", "mean error, years")
-    raw = one(result, "race: b vs a", "difference of mean error, years")
+    mean = one(result, "race: b", "mean error", adjustment="unadjusted")
+    raw = one(result, "race: b vs a", "difference in mean error")
     page = page_of(tmp_path, ("fairness", result))
     for interval in ((mean.ci_lower, mean.ci_upper), (raw.raw_ci_lower, raw.raw_ci_upper)):
         assert formats.interval(*interval, 1) in page

@@ -13,6 +13,7 @@ from faceage_bio.survival.models import Choices
 from faceage_bio.survival.sensitivity import sensitivity
 from faceage_bio.survival.sites import compare_sites
 from faceage_bio.survival.subgroups import subgroup_hazards
+from tests.rows import worded
 from tests.test_survival import people
 
 CHOICES = Choices(10, [], [])
@@ -42,7 +43,7 @@ def hazard_ratios(table: pd.DataFrame) -> pd.DataFrame:
 
 @pytest.mark.parametrize("name", TABLES)
 def test_fewer_than_five_deaths_give_no_hazard_ratio(name):
-    rows = TABLES[name](with_deaths(4))
+    rows = worded(TABLES[name](with_deaths(4)))
     assert rows[["estimate", "ci_lower", "ci_upper", "p_value"]].isna().all(axis=None)
     assert rows.note.str.startswith("not estimated, because ").all()
     assert rows.n_events.max() == 4  # the number itself is exact
@@ -59,7 +60,7 @@ def test_five_deaths_give_one(name):
 def test_a_gap_class_of_few_deaths_has_no_hazard_ratio_and_the_other_has_one():
     data = with_deaths(40).assign(age_gap=np.tile([-5.0, 5.0, 20.0], 20))
     data.loc[data[data.age_gap == 20].index[2:], "event"] = 0.0
-    rows = sensitivity(data, CHOICES, "c", early_death_years=0.1, gap_classes=(0.0, 10.0))
+    rows = worded(sensitivity(data, CHOICES, "c", early_death_years=0.1, gap_classes=(0.0, 10.0)))
     classes = rows[rows.term.str.startswith("gap_class")].set_index(["term", "model"])
     high, low = (
         classes.loc[(f"gap_class: {words}", "gap class")]

@@ -16,6 +16,7 @@ from faceage_bio.stats.cox_ph import proportional_hazards_test
 from faceage_bio.stats.multiplicity import bonferroni
 from faceage_bio.survival.genes import gene_survival, read_levels
 from faceage_bio.tables import write_table
+from tests.reasons import with_notes
 
 PANEL = ["CDK6", "TP53", "ABSENT"]
 
@@ -46,7 +47,7 @@ def study(n=150, seed=1, effect=0.6, genes=40):
 
 
 def fit(people, levels, covariates=("chronological_age", "sex"), **more):
-    return gene_survival(people, levels, list(covariates), PANEL, "c", **more)
+    return tuple(map(with_notes, gene_survival(people, levels, list(covariates), PANEL, "c", **more)))
 
 
 def test_planted_gene_is_found_with_the_numbers_of_its_own_model():
@@ -54,7 +55,7 @@ def test_planted_gene_is_found_with_the_numbers_of_its_own_model():
     genes, panel = fit(people, levels)
     found = panel.set_index("term").loc["CDK6"]
     assert found.ci_lower < np.exp(0.6) < found.ci_upper
-    assert (found.measure, found.per, found.adjustment, found.n) == (
+    assert (found.measure, found.per, found.covariates, found.n) == (
         "hazard ratio",
         "doubling",
         "age, sex",
@@ -83,7 +84,7 @@ def test_panel_and_all_genes_are_families_of_their_own():
     assert row.q_value < same.q_value
     absent = panel.set_index("term").loc["ABSENT"]
     assert np.isnan(absent.estimate)
-    assert absent.note == "not tested, because the counts do not have it, or too few of it"
+    assert absent.note == "not estimated, because the counts do not have it, or too few of it"
 
 
 def test_bonferroni_leaves_missing_out():
@@ -114,8 +115,8 @@ def test_people_are_at_risk_from_their_sample_on():
     levels.loc[0, "sample_date"], levels.loc[1, "sample_date"] = "2030-01-01", None
     _, panel = fit(people, levels)
     assert panel.n[0] == 149
-    assert "without 1 people sampled at or after the end" in panel.note[0]
-    assert "time of sampling not known of 1 people" in panel.note[0]
+    assert "without 1 participants sampled at or after the end" in panel.note[0]
+    assert "time of sampling not known of 1 participants" in panel.note[0]
     # time from a diagnosis a year before the photo, at risk from the photo on
     older = people.assign(diagnosis="2019-01-01", entry_years=1.0, followup_years=people.followup_years + 1.0)
     levels = levels.assign(sample_date="2020-01-01")
@@ -144,7 +145,7 @@ def test_immortal_time_of_late_samples_makes_no_gene():
 def test_strata_batches_and_constant_covariates():
     people, levels = study()
     _, panel = fit(people, levels, ["chronological_age", "batch"], strata=["sex"])
-    assert panel.adjustment[0] == "age, batch, strata of sex"
+    assert (panel.covariates[0], panel.strata[0], panel.adjustment[0]) == ("age, batch", "sex", "full")
     assert panel.estimate[0] == pytest.approx(fit(people, levels)[1].estimate[0], rel=0.1)
     _, panel = fit(people.assign(sex="female"), levels)
     assert "without sex, which does not vary" in panel.note[0]
@@ -159,8 +160,8 @@ def test_each_cell_type_is_an_analysis_of_its_own():
         ]
     )
     genes, panel = fit(people, both)
-    assert list(dict.fromkeys(panel.analysis)) == ["gene survival in T cells", "gene survival in B cells"]
-    assert genes.groupby("analysis", sort=False).size().tolist() == [40, 39]
+    assert list(dict.fromkeys(panel.question)) == ["gene survival in T cells", "gene survival in B cells"]
+    assert genes.groupby("question", sort=False).size().tolist() == [40, 39]
 
 
 @pytest.mark.parametrize(
@@ -171,8 +172,8 @@ def test_each_cell_type_is_an_analysis_of_its_own():
             lambda p: p.assign(event=p.event.where(p.event.cumsum() <= 3, 0.0)),
             "3 deaths are too few; a hazard ratio needs at least 5",
         ),
-        (lambda p: p.head(0), "nobody has follow-up"),
-        (lambda p: p.assign(sex=None), "nobody has follow-up, a sample and all covariates"),
+        (lambda p: p.head(0), "no participant has follow-up"),
+        (lambda p: p.assign(sex=None), "no participant has follow-up, a sample and all covariates"),
     ],
 )
 def test_what_cannot_be_fitted_is_said_in_the_panel(change, message):
@@ -187,7 +188,7 @@ def test_few_deaths_and_genes_without_variation_are_told():
     people, levels = study()
     people["event"] = people.event.where(people.event.cumsum() <= 15, 0.0)
     genes, _ = fit(people, levels.assign(TP53=5.0))
-    assert "only 5.0 deaths per term" in genes.note[0]
+    assert "sparse data: 15 deaths for 3 terms, fewer than 10 deaths per term" in genes.note[0]
     assert genes.set_index("term").note["TP53"] == "not estimated, because it does not vary"
 
 
@@ -282,14 +283,14 @@ def test_commands_run_on_plain_tables(tmp_path):
     panel = pd.read_csv(tmp_path / "panel.tsv", sep="\t")
     assert panel.ci_lower[0] > 1
     assert panel.cohort[0] == "people"
-    assert "time of sampling not known" in panel.note[0]
+    assert "time of sampling not known" in with_notes(panel).note[0]
 
 
 def test_report_section_tells_the_headline_gene_and_shows_both_families(tmp_path):
     config = {"expression": {"panel": PANEL}, "cohorts": {"c": {}}}
     genes, panel = fit(*study())
     for name, table in (("genes", genes), ("gene_panel", panel)):
-        write_table(table, tmp_path / "c" / "survival" / f"{name}.tsv")
+        write_table(table.drop(columns="note"), tmp_path / "c" / "survival" / f"{name}.tsv")
     part = gene_survival_section(collect(sorted((tmp_path / "c" / "survival").iterdir())), "c", config)[
         "gene_survival"
     ][0]
@@ -301,7 +302,7 @@ def test_report_section_tells_the_headline_gene_and_shows_both_families(tmp_path
     assert gene_survival_section(collect([]), "c", config) == {"gene_survival": []}
     people, levels = study()
     _, panel = fit(people.assign(event=0.0), levels)
-    write_table(panel, tmp_path / "d" / "survival" / "gene_panel.tsv")
+    write_table(panel.drop(columns="note"), tmp_path / "d" / "survival" / "gene_panel.tsv")
     part = gene_survival_section(collect([tmp_path / "d" / "survival" / "gene_panel.tsv"]), "c", config)[
         "gene_survival"
     ][0]
@@ -324,6 +325,6 @@ def test_a_cell_type_without_profiles_keeps_its_row_and_says_why():
         "event": 1, "sex": ["female", "male"] * 15, "photo_date": pd.Timestamp("2020-01-01"),
     })  # fmt: skip
     _, panel = gene_survival(people, levels, ["sex"], ["CDK6"], cohort="c")
-    rows = panel.set_index("analysis")
+    rows = with_notes(panel).set_index("question")
     assert rows.estimate["gene survival in T"] > 0
-    assert rows.note["gene survival in B"].startswith("not estimated, because nobody has follow-up")
+    assert rows.note["gene survival in B"].startswith("not estimated, because no participant has follow-up")

@@ -122,9 +122,9 @@ def test_reliability_knows_no_unit(values, shift, factor):
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        (np.ones((3, 2)), r"3 people measured 2 times are too few .at least 5."),
-        (np.ones((8, 1)), "nobody was measured twice"),
-        (np.ones((8, 2)), "people or their measurements do not vary"),
+        (np.ones((3, 2)), r"3 participants measured 2 times are too few .at least 5."),
+        (np.ones((8, 1)), "no participant was measured twice"),
+        (np.ones((8, 2)), "participants or their measurements do not vary"),
         (np.arange(16.0).reshape(8, 2) * np.where(np.eye(8, 2) == 1, np.nan, 1), "a measurement is missing"),
     ],
 )
@@ -217,7 +217,11 @@ def test_naive_slope_is_least_squares_without_covariates_too():
 @pytest.mark.parametrize(
     ("x", "y", "message"),
     [
-        (np.arange(10.0), np.arange(10.0), r"10 people are too few .at least 20."),
+        (
+            np.arange(10.0),
+            np.arange(10.0),
+            r"10 participants with both ages are too few for a curve .at least 20.",
+        ),
         (np.ones(30), np.arange(30.0), "a spline needs more than 1 distinct values, spread over the range"),
         (np.arange(30.0), np.full(30, 5.0), "without any spread"),
     ],

@@ -7,6 +7,7 @@ import pytest
 from faceage_bio.errors import CohortError
 from faceage_bio.phenotype.contrasts import RAW, compare_groups, contrast_exposures
 from faceage_bio.phenotype.matched import match_groups
+from tests.results import told
 
 
 def people(n=400, seed=1, smoking_effect=4.0, age_trap=False):
@@ -33,7 +34,7 @@ def test_planted_effect_is_found_with_its_size():
     )
     assert adjusted.estimate == pytest.approx(4, abs=0.6)  # its standard error is 0.16
     assert adjusted.ci_upper - adjusted.ci_lower == pytest.approx(0.63, abs=0.05)
-    assert adjusted.adjustment == "age, sex"
+    assert (adjusted.adjustment, adjusted.covariates) == ("minimal", "age, sex")
     assert raw.n == adjusted.n == 4000
 
 
@@ -88,21 +89,21 @@ def test_within_cohort_centring_does_not_hide_the_difference_between_groups():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"smoking": "current"}, "all 400 people have the same value"),
+        ({"smoking": "current"}, "all 400 participants have the same value"),
         ({"smoking": None}, "nobody has a value"),
-        ({"smoking": ["former"] + ["never"] * 399}, "fewer than 2 people|one row alone"),
+        ({"smoking": ["former"] + ["never"] * 399}, "fewer than 2 participants|one row alone"),
     ],
 )
 def test_what_cannot_be_estimated_keeps_its_rows_and_says_why(change, message):
     table = contrast_exposures(people().assign(**change), ["smoking"], [])
     assert len(table) == 2
     assert table.estimate.isna().all()
-    assert table.note.str.contains(f"not estimated, because .*(?:{message})").all()
+    assert told(table).str.contains(f"not estimated, because .*(?:{message})").all()
 
 
 def test_no_reference_people_is_said():
     table = compare_groups(people(), [])
-    assert table.note.str.contains("all 400 people have the same value").all()
+    assert told(table).str.contains("all 400 participants have the same value").all()
 
 
 def test_an_unknown_column_is_told():
@@ -115,7 +116,7 @@ def test_without_a_column_group_the_comparison_by_disease_is_a_row_and_no_error(
     for rows in (compare_groups(table, ["sex"]), match_groups(table, "group", ["sex"], 2.0, []).rows):
         assert rows.term.tolist() == ["group", "group"]
         assert rows.estimate.isna().all()
-        assert rows.note.str.startswith("not estimated, because no table has the column group").all()
+        assert told(rows).str.startswith("not estimated, because no table has the column group").all()
     assert len(match_groups(table, "group", ["sex"], 2.0, []).balance) == 0
     with pytest.raises(CohortError, match="no column 'grop'"):
         match_groups(table, "grop", [], 2.0, [])

@@ -46,9 +46,9 @@ def test_every_photo_is_counted_once_in_all_and_once_in_each_column():
     table = count_photos(face_ages([60, 10, 8, 1, 2], again=6), people(), ["sex", "site", "not there"])
     counted = table[table.measure == "photos"]
     assert counted.groupby("factor").estimate.sum().to_dict() == {"all": 81, "sex": 81, "site": 81}
-    assert counted[(counted.factor == "all") & (counted.reason == "no_face")].estimate.item() == 8
+    assert counted[(counted.factor == "all") & (counted.photo_reason == "no_face")].estimate.item() == 8
     assert set(counted[counted.factor == "site"].group) == {"lung", "not known"}
-    assert table[table.measure == "photos that occur again"].estimate.item() == 6
+    assert table[table.measure == "duplicate photos"].estimate.item() == 6
 
 
 def test_bins_hold_every_photo_with_a_measure():

@@ -19,10 +19,13 @@ from faceage_bio.readers.outcome import WEIGHTED, Outcome
 from faceage_bio.readers.stage import compare_readers, read_study
 from faceage_bio.report.pages import survival_page
 from faceage_bio.report.tables import collect
+from faceage_bio.results.reasons import reason
+from faceage_bio.results.row import result_rows
 from faceage_bio.stats.delong import delong
 from faceage_bio.stats.multi_reader import ReaderStudy
-from faceage_bio.tables import result_rows, write_table
+from faceage_bio.tables import write_table
 from tests.browser import chromium
+from tests.results import told
 
 CONDITIONS, TYPES = ["photo", "chart", "face_age"], ["staff", "resident", "lay"]
 GROUPS = {"physicians": ["staff", "resident"]}
@@ -65,20 +68,20 @@ def pick(table, **wanted):
     rows = table
     for name, value in wanted.items():
         rows = rows[rows[name] == value]
-    assert len(rows) == 1, rows[["term", "condition", "against", "status", "random", "measure"]]
+    assert len(rows) == 1, rows[["term", "condition", "against", "censoring", "random", "measure"]]
     return rows.iloc[0]
 
 
 def test_what_was_planted_is_found(table):
     everybody = [
-        pick(table, term="all readers", measure="AUC", condition=condition, status="status known")
+        pick(table, term="all readers", measure="AUC", condition=condition, censoring="status known")
         for condition in CONDITIONS
     ]
     assert 0.55 < everybody[0].estimate < everybody[1].estimate < everybody[2].estimate
     wanted = {
         "term": "all readers",
         "measure": "difference of AUC",
-        "status": "status known",
+        "censoring": "status known",
         "random": "readers and cases",
     }
     gain = pick(table, **wanted, condition="face_age", against="chart")
@@ -87,7 +90,7 @@ def test_what_was_planted_is_found(table):
     assert gain.n == everybody[0].n < 100  # some were lost before the horizon
     assert gain.n_events == everybody[0].n_events
     weighted = pick(
-        table, **(wanted | {"status": "weighted for censoring"}), condition="chart", against="photo"
+        table, **(wanted | {"censoring": "weighted for censoring"}), condition="chart", against="photo"
     )
     assert weighted.n == 100
     assert weighted.estimate != pick(table, **wanted, condition="chart", against="photo").estimate
@@ -111,7 +114,7 @@ def test_the_stage_gives_what_the_methods_give(tmp_path):
             table,
             term="all readers",
             measure="difference of AUC",
-            status="status known",
+            censoring="status known",
             random=kind,
             condition="face_age",
             against="chart",
@@ -130,19 +133,19 @@ def test_the_stage_gives_what_the_methods_give(tmp_path):
         np.floor(readings.predicted_age.astype(float) / 10)
         - np.floor(readings.case_id.map(cases.set_index("case_id").chronological_age) / 10)
     )
-    row = pick(table, term="all readers", measure="share too young")
+    row = pick(table, term="all readers", measure="share", level="too young")
     assert row.estimate == pytest.approx((decades[readings.condition == "photo"] == -1).mean())
     face = cases.set_index("case_id").loc[wide.index]
-    row = pick(table, term="FaceAge alone", measure="share same decade")
+    row = pick(table, term="FaceAge alone", measure="share", level="same decade")
     assert row.estimate == pytest.approx((face.face_age // 10 == face.chronological_age // 10).mean())
-    row = pick(table, term="FaceAge alone", measure="mean absolute error, years")
+    row = pick(table, term="FaceAge alone", measure="mean absolute error")
     assert row.estimate == pytest.approx((face.face_age - face.chronological_age).abs().mean())
 
 
 def test_the_legacy_test_is_named_and_tells_its_floor(table):
     rows = table[(table.measure == "sum of positive ranks") & (table.term == "physicians")]
     assert rows.model.str.contains("legacy").all()
-    assert rows.note.str.contains("with 8 readers p cannot be below 0.0078").all()
+    assert told(rows).str.contains("with 8 readers p cannot be below 0.0078").all()
     assert (rows.p_value >= 2 / 2**8).all()
 
 
@@ -154,7 +157,7 @@ def test_shuffled_answers_find_nothing(tmp_path):
     readings["case_id"] = readings["case_id"].where(readings["case_id"].isin(cases.case_id))
     table = run(tmp_path, readings, cases)
     for condition in CONDITIONS:
-        row = pick(table, term="all readers", measure="AUC", condition=condition, status="status known")
+        row = pick(table, term="all readers", measure="AUC", condition=condition, censoring="status known")
         assert row.ci_lower < 0.5 < row.ci_upper
 
 
@@ -189,20 +192,20 @@ def test_a_rating_of_survival_is_the_same_study(tmp_path):
 def test_the_wrong_direction_is_suspected(tmp_path):
     readings, cases = simulated()
     table = run(tmp_path, readings, cases, rating_of="survival")
-    row = pick(table, term="all readers", measure="AUC", condition="face_age", status="status known")
-    assert row.note == "below chance: is the direction of the answers (yes = alive; rating_of) right?"
+    row = pick(table, term="all readers", measure="AUC", condition="face_age", censoring="status known")
+    assert told(row) == "below chance: is the direction of the answers (yes = alive; rating_of) right?"
 
 
 def test_words_alone_are_enough(tmp_path):
     readings, cases = simulated()
     table = run(tmp_path, readings.drop(columns=["rating", "predicted_age"]), cases, rating_of=None)
-    reader = pick(table, term="staff 1", measure="AUC", condition="chart", status="status known")
+    reader = pick(table, term="staff 1", measure="AUC", condition="chart", censoring="status known")
     shares = [
         pick(table, term="staff 1", measure=name, condition="chart").estimate
         for name in ("sensitivity", "specificity")
     ]
     assert reader.estimate == pytest.approx(np.mean(shares))
-    assert not (table.analysis == "ages").any()
+    assert not (table.question == "ages").any()
 
 
 def test_incomplete_crossing_is_said(tmp_path):
@@ -212,29 +215,29 @@ def test_incomplete_crossing_is_said(tmp_path):
     other = (readings.reader_id == "lay-1") & readings.case_id.isin(sorted(readings.case_id.unique())[-4:])
     table = run(tmp_path, readings[~(drop & few) & ~other], cases)
     row = pick(
-        table, term="all readers", measure="difference of AUC", status="status known", random="readers and cases",
+        table, term="all readers", measure="difference of AUC", censoring="status known", random="readers and cases",
         condition="chart", against="photo",
     )  # fmt: skip
     assert row.n_readers == 9
     assert (
         "who judged fewer than half of the cases there; 96 of 100 cases: those that all readers judged"
-        in row.note
+        in told(row)
     )
-    assert row.note.startswith("without staff ")
+    assert told(row).startswith("without staff ")
 
 
 def test_two_cases_give_rows_that_say_why(tmp_path):
     readings, cases = simulated()
     readings = readings[readings.case_id.isin(readings.case_id.unique()[:2])]
     table = run(tmp_path, readings, cases)
-    areas = table[table.analysis == "areas"]
+    areas = table[table.question == "areas"]
     assert areas.estimate.isna().all()
-    assert areas.note.str.startswith("not estimated, because there are").all()
+    assert told(areas).str.startswith("not estimated, because there are").all()
 
 
 def test_without_cases_there_is_no_area_and_no_mean_over_readers():
-    row = group_mean(pd.DataFrame([[0.5, 0.6]]), "")
-    assert row["note"] == "not estimated, because fewer than two cases count"
+    row = group_mean(pd.DataFrame([[0.5, 0.6]]), [])
+    assert row["reason"] == [reason("too_few_cases", needed=2)]
     outcome = Outcome(pd.Series([2.0], ["A1"]), pd.Series([0.0], ["A1"]), 1.0)
     with pytest.raises(FitError, match="no case of known status was judged by all the readers"):
         outcome.areas(pd.DataFrame(columns=["a", "b"], dtype=float), WEIGHTED)
@@ -243,9 +246,11 @@ def test_without_cases_there_is_no_area_and_no_mean_over_readers():
 def test_one_reader_has_no_mean_of_readers(tmp_path):
     readings, cases = simulated()
     table = run(tmp_path, readings[readings.reader_id == "staff-1"], cases)
-    assert pick(table, term="staff 1", measure="AUC", condition="photo", status="status known").estimate > 0
-    row = pick(table, term="all readers", measure="AUC", condition="photo", status="status known")
-    assert "two of them" in row.note
+    assert (
+        pick(table, term="staff 1", measure="AUC", condition="photo", censoring="status known").estimate > 0
+    )
+    row = pick(table, term="all readers", measure="AUC", condition="photo", censoring="status known")
+    assert "two of them" in told(row)
 
 
 def test_late_entry_is_left_out_and_counted(tmp_path):
@@ -409,7 +414,7 @@ def test_the_page_without_readings_says_so_in_one_line(tmp_path):
 def test_the_page_tells_ladder_contrasts_and_legacy(table, tmp_path):
     page = page_of(tmp_path, table)
     row = pick(
-        table, term="all readers", measure="difference of AUC", status="status known", random="readers and cases",
+        table, term="all readers", measure="difference of AUC", censoring="status known", random="readers and cases",
         condition="face_age", against="chart",
     )  # fmt: skip
     assert f"Face age against chart: +{row.estimate:.3f}" in page
@@ -430,10 +435,10 @@ def test_the_page_tells_ladder_contrasts_and_legacy(table, tmp_path):
 
 def test_few_deaths_are_shown(table, tmp_path):
     few = table.assign(
-        n_events=table["n_events"].where(table["analysis"].isin(["cases", "decisions", "ages"]), 3)
+        n_events=table["n_events"].where(table["question"].isin(["cases", "decisions", "ages"]), 3)
     )
-    page = page_of(tmp_path, result_rows(few))
-    known = pick(table, term="all readers", measure="AUC", condition="chart", status="status known")
+    page = page_of(tmp_path, result_rows(few, "readers/readers"))
+    known = pick(table, term="all readers", measure="AUC", condition="chart", censoring="status known")
     assert f"{known.estimate:.2f} <span" in page
 
 
@@ -454,11 +459,11 @@ def test_the_page_fits_the_screen(table, tmp_path, width):
 
 
 def test_q_values_are_over_the_main_contrasts_and_apart_for_the_model(table):
-    for analysis in ("conditions", "against the model"):
-        mine = table[(table.analysis == analysis) & table.q_value.notna()]
+    for question in ("conditions", "against the model"):
+        mine = table[(table.question == question) & table.q_value.notna()]
         assert len(mine) > 2
-        assert set(mine.status) == {"status known"}
-        assert set(mine.level) == {"group"}
+        assert set(mine.censoring) == {"status known"}
+        assert set(mine.rater) == {"group"}
         np.testing.assert_allclose(mine.q_value, false_discovery_control(mine.p_value), rtol=1e-12)
     # contrasts of single readers, other answers to censoring and other measures are in no family
-    assert table[~table.analysis.isin(["conditions", "against the model"])].q_value.isna().all()
+    assert table[~table.question.isin(["conditions", "against the model"])].q_value.isna().all()

@@ -110,7 +110,7 @@ LEAKS = {
     "long number": ("identifier", {"a.md": "case 7734521 died"}),
     "short identifier alone in a cell": ("identifier", {"a.tsv": "term\testimate\nS1\t2.5\n"}),
     "number in a column of identifiers": ("identifier", {"a.tsv": "subject_id\tx\n1\t2.5\n"}),
-    "word in a column of identifiers": ("identifier", {"a.html": PAGE.format("<table><thead><tr><th>Patient ID</th></tr></thead><tr><td>anna</td></tr></table>")}),
+    "word in a column of identifiers": ("individual rows", {"a.html": PAGE.format("<table><thead><tr><th>Patient ID</th></tr></thead><tr><td>anna</td></tr></table>")}),
     "photo's name": ("file name", {"a.html": PAGE.format("<p>IMG_2201.jpg</p>")}),
     "photo's name without its ending": ("identifier", {"a.md": "IMG_2201 is blurred"}),
     "some photo's name": ("file name", {"a.json": '["smith-left.JPEG"]'}),
@@ -132,6 +132,10 @@ LEAKS = {
     "exact n": ("exact count", {"tables/north/survival/cox.tsv": "cohort\tn\nnorth\t4\n"}),
     "exact count as a float": ("exact count", {"tables/north/survival/cox.tsv": "cohort\tn_events\nnorth\t41.0\n"}),
     "count that is a word": ("exact count", {"tables/north/survival/cox.tsv": "cohort\tn\nnorth\tfour\n"}),
+    "exact n in a reason": ("exact count", {"tables/north/survival/cox.tsv": "cohort\treason\nnorth\tcomplete_cases; few_events n_events=4 needed=5\n"}),
+    "exact n in another reason": (
+        "exact count", {"tables/north/fairness/fairness.tsv": "cohort\traw_reason\nnorth\tone_level n=38\n"}
+    ),
     "unknown table": ("unknown table", {"tables/north/survival/new.tsv": "cohort\testimate\nnorth\t1.5\n"}),
     "spreadsheet": ("kind of file", {"a.xlsx": b"\xd0\xcf"}),
     "not text": ("kind of file", {"a.html": b"\xff\xfe\x00<"}),

@@ -18,8 +18,10 @@ from faceage_bio.cli.main import app
 from faceage_bio.errors import CohortError
 from faceage_bio.report.acceleration import ageing_rate_section, definition_section
 from faceage_bio.report.tables import collect
+from faceage_bio.results.row import result_rows
 from faceage_bio.stats.cox import fit_cox
 from faceage_bio.tables import read_table, write_table
+from tests.results import told
 
 NONE = pd.DataFrame()
 
@@ -46,15 +48,17 @@ def cohort(n=400, seed=1, error=3.0, rate_effect=0.0, twice=1.0):
     return pd.concat([first, second], ignore_index=True), subjects, truth
 
 
-def value(table, term, start):
-    return table[(table.term == term) & table.measure.str.startswith(start)].iloc[0]
+def value(table, term, measure):
+    return table[(table.term == term) & (table.measure == measure)].iloc[0]
 
 
 def test_planted_reliability_is_found_once_ageing_is_taken_out():
     faces, subjects, _ = cohort(2000)
     table = reliability_table(dated_photos(faces, NONE, subjects), None, "c")
     assert value(table, "age_acceleration", "ICC(1,1)").estimate == pytest.approx(36 / 45, abs=0.02)
-    assert value(table, "age_acceleration", "standard error").estimate == pytest.approx(3, abs=0.15)
+    assert value(table, "age_acceleration", "standard error of measurement").estimate == pytest.approx(
+        3, abs=0.15
+    )
     assert value(table, "age_acceleration", "mean change").estimate == pytest.approx(0, abs=0.3)
     # face age itself grew meanwhile, and differs between people mostly by age
     assert value(table, "face_age", "mean change").estimate == pytest.approx(1.65, abs=0.3)
@@ -119,14 +123,14 @@ def test_too_few_repeats_keep_their_rows_with_the_reason(twice):
     faces, subjects, _ = cohort(40, twice=twice)
     photos = dated_photos(faces, NONE, subjects)
     table = reliability_table(photos, 730, "c")
-    assert table[table.term != "photos"].note.str.startswith("not estimated, because").all()
+    assert told(table[table.term != "interval_years"]).str.startswith("not estimated, because").all()
     assert np.isnan(measured_error(table)[0])
     subjects["age_acceleration"] = 1.0
     rows = attenuation_table(subjects, *measured_error(table), ["bmi"], ["sex"], 10, False)
-    assert rows.note.str.startswith("not estimated, because").all()
+    assert told(rows).str.startswith("not estimated, because").all()
     rates = ageing_rate_table(ageing_rates(photos, subjects, (10, 1460)), ["sex"], 10, "c")
     assert len(rates) == 6
-    assert rates[rates.measure == "hazard ratio"].note.str.startswith("not estimated, because").all()
+    assert told(rates[rates.measure == "hazard ratio"]).str.startswith("not estimated, because").all()
 
 
 def accelerated(n, seed=1):
@@ -156,14 +160,14 @@ def test_the_mean_of_two_photos_needs_less_correction():
 @pytest.mark.parametrize(
     ("change", "why"),
     [
-        ({"bmi": 27.0}, "does not vary"), ({"bmi": "high"}, "no column of numbers"), ({"age_acceleration": np.nan}, "nobody has all values"),
+        ({"bmi": 27.0}, "does not vary"), ({"bmi": "high"}, "no column of numbers"), ({"age_acceleration": np.nan}, "no participant has all values"),
         ({"age_acceleration": 0.0}, "does not vary"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_corrected_says_why(change, why):
     _, people, _ = accelerated(60)
     rows = attenuation_table(people.assign(**change), 3.0, 50, ["bmi"], ["sex"], 10, False)
-    assert rows.note.str.contains(why).all()
+    assert told(rows).str.contains(why).all()
     assert rows.estimate.isna().all()
 
 
@@ -171,26 +175,26 @@ def test_a_covariate_that_no_participant_has_is_left_out_and_said():
     faces, people, _ = accelerated(200)
     bare, without = people.assign(sex=None), people.drop(columns="sex")
     rows = attenuation_table(bare, 3.0, 50, ["bmi"], ["sex"], 10, False)
-    assert (rows.note == "without sex, which nobody has").all()
-    assert (rows.adjustment == "age").all()
+    assert (rows.reason == "without_missing columns=sex").all()
+    assert (rows.covariates == "age").all()
     expected = attenuation_table(without, 3.0, 50, ["bmi"], [], 10, False)
     np.testing.assert_allclose(rows.estimate, expected.estimate)
     rates = ageing_rates(dated_photos(faces, NONE, bare), bare, (10, 1460))
     table = ageing_rate_table(rates, ["sex"], 10, "c")
     last = table[table.model.str.endswith("+ sex")]
-    assert (last.note.str.contains("without sex, which nobody has")).all()
+    assert last.reason.str.contains("without_missing columns=sex").all()
     assert last.estimate.notna().all()
 
 
 def test_nothing_is_corrected_without_a_reliability_and_no_rate_without_spread():
     faces, people, subjects = accelerated(60)
     rows = attenuation_table(people, np.nan, 50, ["bmi"], ["sex"], 10, False)
-    assert (rows.note == "not estimated, because the reliability of a photo is not known").all()
+    assert (told(rows) == "not estimated, because the reliability of a photo is not known").all()
     faces, subjects, _ = cohort(60)
     rates = ageing_rates(dated_photos(faces, NONE, subjects), subjects, (10, 1460))
     flat = ageing_rate_table(rates.assign(face_ageing_rate=1.0), [], 10, "c")
     assert (
-        flat[flat.measure == "hazard ratio"].note == "not estimated, because the rate does not vary"
+        told(flat[flat.measure == "hazard ratio"]) == "not estimated, because the rate does not vary"
     ).any()
 
 
@@ -251,7 +255,7 @@ def test_those_who_died_before_the_later_photo_are_not_followed():
         ageing_rates(dated_photos(faces, NONE, subjects), subjects, (10, 1460)), [], 10, "c"
     )
     assert table[table.measure == "hazard ratio"].n.eq(40).all()
-    assert table[table.measure.str.startswith("mean")].n.eq(50).all()
+    assert table[table.measure == "mean"].n.eq(50).all()
 
 
 def run(*words):
@@ -288,17 +292,18 @@ def test_rows_that_differ_by_few_participants_are_all_shown(tmp_path):
     base = {
         "cohort": "one",
         "term": "age_gap",
-        "measure": "mean years",
+        "measure": "mean",
         "ci_lower": 1.0,
         "ci_upper": 3.0,
-        "note": "",
     }
     rows = [
-        base | {"adjustment": "everybody", "n": 100, "estimate": 2.0}, base | {"adjustment": "older", "n": 97, "estimate": 2.1},
-        base | {"adjustment": "sharp", "n": 90, "estimate": 2.2},
+        base | {"subgroup": "", "n": 100, "estimate": 2.0}, base | {"subgroup": "older", "n": 97, "estimate": 2.1},
+        base | {"subgroup": "sharp", "n": 90, "estimate": 2.2},
     ]  # fmt: skip
-    write_table(pd.DataFrame(rows), tmp_path / "one" / "acceleration" / "sensitivity.tsv")
+    write_table(
+        result_rows(rows, "acceleration/sensitivity"), tmp_path / "one" / "acceleration" / "sensitivity.tsv"
+    )
     tables = collect([tmp_path / "one" / "acceleration" / "sensitivity.tsv"])
     section = definition_section(tables, "one", {"acceleration": {"fit_in": "cohort"}})
     shown = {row["people"]: row["gap"]["estimate"] for row in section["validity"]}
-    assert shown == {"everybody": 2.0, "older": 2.1, "sharp": 2.2}
+    assert shown == {"all participants": 2.0, "older": 2.1, "sharp": 2.2}

@@ -13,7 +13,9 @@ from faceage_bio.report import figures, formats, words
 from faceage_bio.report.ladder import ages_sentence
 from faceage_bio.report.pages import association_page, index_page, photo_page, survival_page
 from faceage_bio.report.tables import ReportTables, collect
-from faceage_bio.tables import result_rows, write_table
+from faceage_bio.results.reasons import reason
+from faceage_bio.results.row import result_rows
+from faceage_bio.tables import write_table
 
 EVIL = "<script>alert('x')</script>"
 CARD = {
@@ -44,8 +46,9 @@ def ages_tables(name):
         "flow.tsv",
         pd.DataFrame(flow, columns=["unit", "stage", "status", "reason", "n"]).assign(cohort=name),
     )
-    row = {"cohort": name, "n": 90, "analysis": "acceleration", "term": "age_gap", "measure": "mean years"}
-    yield "acceleration/summary.tsv", result_rows([row | {"estimate": 5.1, "ci_lower": 4.0, "ci_upper": 6.2}])
+    row = {"cohort": name, "n": 90, "question": "acceleration", "term": "age_gap", "measure": "mean"}
+    row |= {"estimate": 5.1, "ci_lower": 4.0, "ci_upper": 6.2}
+    yield "acceleration/summary.tsv", result_rows([row], "acceleration/summary")
     bands = {
         "age_band": ["50-59", "60-69", "80-89"], "age_lower": [50, 60, 80], "n": [40, 47, 3], "age_mean": [55, 65, 83.0],
         "face_age_mean": [58, 69, 99.25], "face_age_q25": [52, 63, 98.0], "face_age_median": [58, 69, 99.0],
@@ -56,7 +59,7 @@ def ages_tables(name):
 
 def phenotype_table(name):
     """One contrast with a hostile name, and one that was not estimated."""
-    base = {"cohort": name, "n": 90, "analysis": "phenotype", "measure": "years"}
+    base = {"cohort": name, "n": 90, "question": "phenotype", "measure": "mean difference"}
     known = {
         "term": f"grade: {EVIL} vs low",
         "estimate": 2.0,
@@ -64,50 +67,55 @@ def phenotype_table(name):
         "ci_upper": 3.0,
         "p_value": 0.001,
     }
-    unknown = {"term": "bmi", "note": "not estimated, because all 90 people have the same value"}
-    adjustments = ("none (raw age gap)", "age, sex")
-    rows = [base | row | {"adjustment": adjustment} for row in (known, unknown) for adjustment in adjustments]
-    yield "phenotype/phenotypes.tsv", result_rows(rows)
+    unknown = {"term": "bmi", "reason": reason("one_level", n=90)}
+    adjustments = ({"adjustment": "unadjusted"}, {"adjustment": "minimal", "covariates": "age, sex"})
+    rows = [base | row | adjustment for row in (known, unknown) for adjustment in adjustments]
+    yield "phenotype/phenotypes.tsv", result_rows(rows, "phenotype/phenotypes")
 
 
 def gene_tables(name, n_genes):
     """All genes and the panel, for both exposures."""
     random = np.random.default_rng(1)
     genes = ["CDK6", "TP53", *(f"GENE{k}" for k in range(max(0, n_genes - 2)))][:n_genes]
-    tables = []
+    parts = []
     for exposure in ("age_acceleration", "chronological_age", "difference"):
         p_values = random.uniform(1e-9, 1, len(genes))
         columns = {
-            "cohort": name, "analysis": "expression", "term": genes, "measure": "log2 fold change", "per": "10 years",
+            "cohort": name, "question": "expression", "term": genes, "measure": "log2 fold change", "per": "10 years",
             "estimate": random.normal(0, 0.3, len(genes)), "ci_lower": -1.0, "ci_upper": 1.0, "p_value": p_values,
-            "q_value": np.minimum(1, p_values * 3), "n": 88, "model": "together", "adjustment": "smoking, sex",
+            "q_value": np.minimum(1, p_values * 3), "n": 88, "model": "together", "adjustment": "full", "covariates": "smoking, sex",
             "method": "DESeq2's method, Wald test", "exposure": exposure, "base_mean": 100.0, "n_tests": 2, "voom_estimate": 0.5,
             "voom_ci_lower": 0.25, "voom_ci_upper": 0.75, "voom_p_value": 0.0321,
         }  # fmt: skip
-        tables.append(result_rows(pd.DataFrame(columns)))
-    table = pd.concat(tables)
-    yield "expression/genes.tsv", table
-    yield "expression/panel.tsv", table[table.term.isin(["CDK6", "TP53"])]
+        parts.append(pd.DataFrame(columns))
+    rows = pd.concat(parts)
+    yield "expression/genes.tsv", result_rows(rows, "expression/genes")
+    yield "expression/panel.tsv", result_rows(rows[rows.term.isin(["CDK6", "TP53"])], "expression/panel")
 
 
 def opinion_tables(name, estimate=2.5):
     """A second model that takes faces for older; one band of few people."""
-    base = {"cohort": name, "n": 90, "analysis": "agreement", "term": "Other", "adjustment": "minus FaceAge"}
+    base = {"cohort": name, "n": 90, "question": "agreement", "term": "Other", "reference": "FaceAge"}
     rows = [
         base | {"measure": measure, "estimate": value, "ci_lower": value - 1, "ci_upper": value + 1}
         for measure, value in (
-            ("bias, years", estimate), ("lower limit of agreement, years", -6.5), ("upper limit of agreement, years", 11.5),
+            ("bias", estimate), ("lower limit of agreement", -6.5), ("upper limit of agreement", 11.5),
         )
     ]  # fmt: skip
-    yield "faceage/agreement.tsv", result_rows(rows)
+    yield "faceage/agreement.tsv", result_rows(rows, "faceage/agreement")
     bands = {"term": "Other", "band_lower": [50, 60, 70], "n": [40, 47, 3], "mean_age": [55, 65, 77.125],
              "mean_difference": [2, 3, 7.875]}  # fmt: skip
     yield "faceage/agreement_bands.tsv", pd.DataFrame(bands | {"cohort": name})
     uncertain = {
-        "cohort": name, "n": 97, "analysis": "face_age", "term": "uncertainty of a face age",
-        "measure": "median standard deviation, years", "estimate": 2.34,
+        "cohort": name, "n": 97, "question": "face_age", "term": "standard deviation of a face age", "measure": "median",
+        "unit": "years", "estimate": 2.34,
     }  # fmt: skip
-    yield "faceage/summary.tsv", result_rows([uncertain])
+    yield "faceage/summary.tsv", result_rows([uncertain], "faceage/summary")
+
+
+HAZARD = {
+    "term": "face_age", "exposure": "face_age", "model": "face age + age", "step": "+ age", "adjustment": "age", "covariates": "age",
+}  # fmt: skip
 
 
 def survival_tables(name):
@@ -116,23 +124,20 @@ def survival_tables(name):
         "cohort": name,
         "n": 90,
         "n_events": 40,
-        "analysis": "cox",
+        "question": "cox",
         "measure": "hazard ratio",
         "per": "10 years",
     }
-    found = {"term": "face_age", "estimate": 1.5, "ci_lower": 1.1, "ci_upper": 2.05, "p_value": 0.01}
-    found |= {"exposure": "face_age"}
-    rows = [
-        base | found | {"model": model, "adjustment": adjustment}
-        for model, adjustment in (("univariable", "none"), ("face age + age", "age"))
-    ]
+    found = HAZARD | {"estimate": 1.5, "ci_lower": 1.1, "ci_upper": 2.05, "p_value": 0.01}
+    alone = {"model": "univariable", "step": "unadjusted", "adjustment": "unadjusted"}
+    rows = [base | found | alone, base | found]
     rows.append(
-        base | {"term": "ecog", "model": "univariable", "note": "not estimated, because ecog does not vary"}
+        base | alone | {"term": "ecog", "exposure": "ecog", "reason": reason("constant", column="ecog")}
     )
-    yield "survival/cox.tsv", result_rows(rows)
+    yield "survival/cox.tsv", result_rows(rows, "survival/cox")
     curves = [
         pd.DataFrame({
-            "cohort": name, "group": group, "years": [0.0, 1.2, 2.5], "at_risk": [size, size, 10],
+            "cohort": name, "grouping": "all", "group": group, "years": [0.0, 1.2, 2.5], "at_risk": [size, size, 10],
             "events": [0, size - 10, 2], "censored": [0, 0, 8], "survival": [1.0, 0.8, 0.6], "ci_lower": 0.5, "ci_upper": 0.9,
         })
         for group, size in (("all", 90), ("<= 65", 45), ("> 65", 45))
@@ -141,11 +146,13 @@ def survival_tables(name):
     row = {
         "cohort": name,
         "term": "all",
-        "measure": "median survival, years",
-        "note": "not reached",
+        "grouping": "all",
+        "group": "all",
+        "measure": "median survival",
+        "reason": reason("not_reached"),
         "n_events": 40,
     }
-    yield "survival/summary.tsv", result_rows([row])
+    yield "survival/summary.tsv", result_rows([row], "survival/summary")
 
 
 def write_study(folder, names, n_genes=300, rna=True, survival=True, opinion=False):
@@ -222,23 +229,18 @@ def test_every_key_result_leads_to_its_place_on_another_page(summary, study):
 
 
 def test_an_answer_from_few_deaths_says_so():
-    cox = pd.DataFrame(
-        [
-            {
-                "model": "face age + age",
-                "term": "face_age",
-                "estimate": 2.6,
-                "ci_lower": 0.9,
-                "ci_upper": 7.9,
-                "p_value": 0.09,
-                "n": 55,
-                "n_events": 5,
-                "per": "10 years",
-                "note": "only 2.5 deaths per term",
-            }
-        ]
-    )
-    assert "Not to be relied on: only 2.5 deaths per term." in words.hazard_sentence(cox)
+    few = reason("few_events_per_variable", n_events=5, terms=2, needed=10)
+    row = HAZARD | {
+        "estimate": 2.6,
+        "ci_lower": 0.9,
+        "ci_upper": 7.9,
+        "p_value": 0.09,
+        "n": 55,
+        "n_events": 5,
+    }
+    cox = result_rows([row | {"per": "10 years", "reason": few}], "survival/cox")
+    caution = "Interpret with caution: sparse data: 5 deaths for 2 terms, fewer than 10 deaths per term."
+    assert caution in words.hazard_sentence(cox)
 
 
 def test_numbers_on_an_axis_stay_as_they_are_where_places_are_rounded():
@@ -286,7 +288,6 @@ def test_without_clinical_data_each_section_of_survival_is_one_line(study):
 def test_the_answers_show_a_few_deaths():
     base = {
         "n": 55,
-        "note": "",
         "n_events": 4,
         "estimate": 1.2,
         "ci_lower": 0.5,
@@ -294,23 +295,15 @@ def test_the_answers_show_a_few_deaths():
         "p_value": 0.6,
         "per": "10 years",
     }
-    cox = result_rows(
-        [base | {"term": "face_age", "model": "face age + age", "cohort": "one", "analysis": "cox"}]
-    )
+    cox = result_rows([base | HAZARD], "survival/cox")
     assert "55 people, 4 deaths" in words.hazard_sentence(cox)
     ages = result_rows(
         [
-            base
-            | {
-                "term": term,
-                "model": model,
-                "cohort": "one",
-                "analysis": "age comparison",
-                "step": "unadjusted",
-            }
+            base | {"term": term, "model": model, "step": "unadjusted"}
             for term in ("face_age", "chronological_age", "face age against age")
             for model in ("two models", "one model with both")
-        ]
+        ],
+        "survival/age_comparison",
     )
     assert "55 people, 4 deaths" in ages_sentence(ages)
 
@@ -350,7 +343,7 @@ def test_stages_that_did_not_run_are_shown(study):
 
 def test_what_was_not_estimated_says_why_instead_of_a_number(study):
     association, survival = study()
-    assert "not estimated, because all 90 people have the same value" in association
+    assert "not estimated, because all 90 participants have the same value" in association
     assert "not estimated, because ecog does not vary" in survival
     assert ">nan<" not in (association + survival).lower()
 
@@ -396,7 +389,7 @@ def test_a_second_opinion_is_told_with_its_limits(study, tmp_path):
     config = config_of(["one"])
     config["cohorts"]["one"] |= {"photos": "photos", "face_ages": None}
     photos = photo_page(collect(write_study(tmp_path, ["one"], opinion=True)), config, [CARD])
-    assert "median standard deviation, years" in photos
+    assert "median, years" in photos
     assert "2.34" in photos
     assert any("7.875" in data for data in data_of(page))  # a band of three people
     without, _ = study()
@@ -405,7 +398,7 @@ def test_a_second_opinion_is_told_with_its_limits(study, tmp_path):
 
 def test_both_definitions_stand_together(study):
     association, _ = study()
-    assert association.count("none (raw age gap)") == association.count("age, sex</td>")
+    assert association.count("<td>none</td>") == association.count("<td>age, sex</td>") == 2
 
 
 # 20 cohorts, with hostile names: test_bad_input.py

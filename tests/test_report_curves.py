@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from faceage_bio.report.curves import _km_figure, _lines, _rows
+from faceage_bio.report.curves import _km_figure, _lines
 from faceage_bio.report.figures_survival import Panel, step_curves
 from faceage_bio.report.pages import survival_page
 from faceage_bio.report.plot import WIDTH
@@ -37,7 +37,7 @@ def write_study(folder, data, curves=CURVES):
     tables = {
         "cox": cox, "kaplan_meier": curves_by_group(data, groups, "log-log", "c"),
         "at_risk": risk_by_group(data, groups, "c"),
-        "summary": summarise(data, len(data), groups, Reading(), "c"),
+        "summary": summarise(data, groups, Reading(), "c"),
         "competing_risks": competing_rows(data, groups, "cancer", [0.5, 1, 2, 5], "log-log", 10.0, "c"),
     }  # fmt: skip
     if "cause" in data:
@@ -90,7 +90,8 @@ def test_the_page_tells_what_the_tables_hold(tmp_path):
     data = data_of()
     text = page(tmp_path, data)
     summary = pd.read_csv(tmp_path / "c" / "survival" / "summary.tsv", sep="\t")
-    test = summary[summary.measure == "log-rank chi-square, 2 df"].iloc[0]
+    test = summary[summary.measure == "log-rank chi-square"].iloc[0]
+    assert test.df == 2
     assert f"Log-rank: χ² {test.estimate:.2f}, 2 df, p" in text
     assert "Log-rank for trend: χ²" in text
     assert "cut at 65, 75" in text
@@ -107,7 +108,7 @@ def test_what_all_rows_share_is_told_once(tmp_path):
     data = data_of()
     died = data.index[data.event == 1][:7]
     text = page(tmp_path, data.assign(cause=data.cause.mask(data.index.isin(died))))
-    assert text.count("ithout 7 people whose cause of death is not known") == 1
+    assert text.count("ithout 7 participants whose cause of death is not known") == 1
 
 
 def test_small_groups_are_shown(tmp_path):
@@ -125,7 +126,7 @@ def test_few_unknown_causes_are_counted(tmp_path):
     data = data_of()
     data.loc[data.index[data["event"] == 1][:3], "cause"] = None
     assert (data["cause"].isna() & (data["event"] == 1)).sum() == 3
-    assert "ithout 3 people whose cause of death is not known" in page(tmp_path, data)
+    assert "ithout 3 participants whose cause of death is not known" in page(tmp_path, data)
 
 
 def test_curves_and_numbers_at_risk_are_the_whole_tables(tmp_path):
@@ -137,7 +138,7 @@ def test_curves_and_numbers_at_risk_are_the_whole_tables(tmp_path):
     )
     drawn = curves[curves.grouping == "face_age"]
     order, config = list(dict.fromkeys(drawn.group)), config_of(["c"])
-    summary = _rows(collect(sorted((tmp_path / "c" / "survival").glob("*.tsv"))), "summary", "c")
+    summary = collect(sorted((tmp_path / "c" / "survival").glob("*.tsv"))).get("survival", "summary", "c")
     own = summary[summary.grouping == "face_age"]
     lines, tests = _lines(own), own[own.group == ""].to_dict("records")
     svg = _km_figure(curves, at_risk, "face_age", lines, tests, config)
@@ -189,14 +190,14 @@ def test_without_causes_or_people_the_page_says_why(tmp_path):
     assert "no cause of death is known; give the clinic table a column &#39;cause&#39;" in text
     text = page(tmp_path / "b", data_of().head(0))
     assert "<strong>Overall survival by prespecified groups</strong>: " in text
-    assert "no follow-up is known of any of 0 people" in text
+    assert "no participant has follow-up" in text
 
 
 def test_late_entry_is_shown_and_said(tmp_path):
     text = page(tmp_path, late(data_of()), time_zero="diagnosis_date")
     assert "Years after diagnosis date" in text
     assert "<svg" in text
-    assert "somebody enters late, which this model does not know" in text
+    assert "a participant enters late, which Fine and Gray&#39;s model does not allow for" in text
 
 
 def test_a_grouping_that_cannot_be_made_does_not_stop_the_page(tmp_path):
@@ -206,7 +207,7 @@ def test_a_grouping_that_cannot_be_made_does_not_stop_the_page(tmp_path):
 
 def test_nobody_dead_does_not_stop_the_page(tmp_path):
     text = page(tmp_path, data_of().assign(event=0.0, cause=None))
-    assert "not estimated, because nobody died" in text
+    assert "not estimated, because there was no death" in text
     assert "no cause of death is known" in text
 
 
@@ -226,6 +227,42 @@ def test_numbers_that_go_on_after_the_curves_keep_the_figure_in_its_width():
     svg = step_curves(curves, at_risk, ["a"], [Panel("p", "Alive")], "Years", "Curves")
     assert f'width="{WIDTH}"' in svg
     assert max(float(x) for x in re.findall(r'<text x="([\d.]+)"', svg)) < WIDTH
+
+
+def test_curves_and_bands_are_steps_that_hold_until_the_next_time():
+    curves = pd.DataFrame({
+        "group": "a", "panel": "p", "years": [0.0, 1, 2, 4], "height": [1, 0.8, 0.5, 0.5], "ci_lower": [1, 0.7, 0.4, 0.4],
+        "ci_upper": [1, 0.9, 0.6, 0.6], "censored": [0, 0, 0, 2],
+    })  # fmt: skip
+    at_risk = pd.DataFrame({"group": "a", "years": range(5), "shown": [*"98765"]})
+    svg = step_curves(curves, at_risk, ["a"], [Panel("p", "Alive")], "Years after the photo", "Curves")
+    axis = Axis(svg)
+    x = [axis.place(years) for years in curves.years]
+    (curve,) = re.findall(
+        r'd="(M[\d. ]+(?:H[\d.]+V[\d.]+)*H[\d.]+)"[^>]*stroke-width="2.2"(?! opacity)[^>]*/>(?=<path class="censored")',
+        svg,
+    )
+    (band,) = re.findall(r'd="(M[^"]+)Z" fill', svg)
+    unit = (
+        float(curve.split("V")[1].split("H")[0]) - float(curve[1:].split()[1].split("H")[0])
+    ) / 0.2  # of a height of 1
+    high = float(curve[1:].split()[1].split("H")[0])
+
+    def path(numbers):
+        return [pytest.approx(one, abs=0.06) for one in numbers]
+
+    def y(height):
+        return high + (1 - height) * unit
+
+    drawn = [float(one) for one in re.findall(r"[\d.]+", curve)]
+    assert drawn == path([x[0], y(1), x[1], y(0.8), x[2], y(0.5), x[3]])
+    upper, lower = band.split("L")
+    assert [float(one) for one in re.findall(r"[\d.]+", upper)] == path(
+        [x[0], y(1), x[1], y(0.9), x[2], y(0.6), x[3]]
+    )
+    assert [float(one) for one in re.findall(r"[\d.]+", lower)] == path(
+        [x[3], y(0.4), x[2], y(0.7), x[1], y(1), x[0]]
+    )
 
 
 @pytest.mark.browser

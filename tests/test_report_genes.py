@@ -56,7 +56,7 @@ def test_the_page_shows_every_model_and_the_second_opinion(tables):
     for text in (
         "families of 2 tests each", "limma-voom on age acceleration", "age gap alone, not adjusted for age", "face age − age",
         "p × 2 (Bonferroni)", "held to DESeq2 1.38.3; no shrinkage", "after independent filtering",
-        "not tested, because the counts do not have it",
+        "not estimated, because the counts do not have it",
     ):  # fmt: skip
         assert text in page, text
     assert "pydeseq2" not in page

@@ -58,11 +58,17 @@ def test_a_file_leaves_out_empty_columns_and_the_reader_restores_them(tmp_path):
     assert list(read_table(path)) == list(table)
 
 
+def test_words_that_look_like_numbers_stay_words(tmp_path):
+    path = tmp_path / "north" / "survival" / "cox.tsv"
+    write_table(result_rows([ROW | {"level": "007"}, ROW], "survival/cox"), path)
+    assert read_table(path)["level"].iloc[0] == "007"
+
+
 @given(
     st.text(max_size=30), st.integers(0, 10**6), st.floats(allow_nan=False, allow_infinity=False, width=32)
 )
 def test_reasons_survive_a_table(text, number, share):
-    reasons = [reason("unspecified", text=text), reason("few_events", n_events=number, needed=share)]
+    reasons = [reason("constant", column=text), reason("few_events", n_events=number, needed=share)]
     read = decode(encode(reasons))
     assert [str(one) for one in read] == [str(one) for one in reasons]
     assert status_of(encode(reasons)) == "not_estimated"

@@ -25,6 +25,7 @@ from faceage_bio.report.words import REASONS as WORDS
 from faceage_bio.stats.kappa import cohens_kappa
 from tests.browser import chromium
 from tests.conftest import ROOT
+from tests.results import told
 
 GOLDEN = pd.read_csv(ROOT / "tests" / "golden" / "kappa" / "golden.tsv", sep="\t").set_index("table")
 COUNTS = {"three": [[88, 14, 18], [10, 40, 10], [2, 6, 12]], "two": [[150, 7], [9, 34]]}
@@ -55,7 +56,7 @@ def test_kappa_and_its_interval_are_those_of_r(name):
         assert getattr(found, part) == pytest.approx(GOLDEN.loc[name, part], rel=1e-9)
 
 
-@pytest.mark.parametrize(("counts", "why"), [([[0, 0], [0, 0]], "nothing was judged"), ([[9, 0], [0, 0]], "one and the same answer")])  # fmt: skip
+@pytest.mark.parametrize(("counts", "why"), [([[0, 0], [0, 0]], "they judged nothing in common"), ([[9, 0], [0, 0]], "one and the same answer")])  # fmt: skip
 def test_kappa_that_means_nothing_is_not_given(counts, why):
     with pytest.raises(FitError, match=why):
         cohens_kappa(counts)
@@ -243,18 +244,18 @@ def test_agreement_is_exact_and_without_names():
     other = [OUT if 8 <= k < 24 else IN for k in range(60)]
     review = votes(*[(f"p{k}", name, *row) for name, rows in (("Ann", answers), ("Ben", other)) for k, row in enumerate(rows)])  # fmt: skip
     table = summarise_review(review, "exclude").set_index("measure")
-    kappa = table.loc["Cohen's kappa, excluded or not"]
+    kappa = table.loc["Cohen's kappa"]
     expected = cohens_kappa([[12, 8], [4, 36]])
     assert (kappa.estimate, kappa.ci_lower) == (expected.estimate, expected.ci_lower)
     assert kappa.n == 60
-    assert table.loc["share of equal answers", "estimate"] == pytest.approx(48 / 60)
+    assert table.loc["observed agreement", "estimate"] == pytest.approx(48 / 60)
     assert "Ann" not in table.to_csv()
     apart = summarise_review(review[(review.reviewer == "Ann") != (review.photo_id == "p59")], "exclude")
-    assert apart.note.str.contains("no photo in common").sum() == 2
-    assert apart.set_index("term").loc["photos looked at by several", "estimate"] == 0
+    assert told(apart).str.contains("no photo in common").sum() == 2
+    assert apart.set_index("term").loc["photos reviewed by several", "estimate"] == 0
     almost = votes(*[(f"p{k}", name, *(OUT if k < 20 + (name == "Ben") else IN)) for name in ("Ann", "Ben") for k in range(60)])  # fmt: skip
     shares = summarise_review(almost, "exclude").set_index("measure")
-    assert shares.loc["share of equal answers", "estimate"] == pytest.approx(59 / 60)
+    assert shares.loc["observed agreement", "estimate"] == pytest.approx(59 / 60)
 
 
 @pytest.fixture(scope="module")

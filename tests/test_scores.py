@@ -21,6 +21,7 @@ from faceage_bio.stats.concordance import concordance
 from faceage_bio.stats.resampling import areas, concordances, draw_counts
 from faceage_bio.tables import read_table, read_text_table
 from tests.golden.scores import data
+from tests.rows import worded
 
 GOLDEN = pd.read_csv(Path(__file__).parent / "golden" / "scores" / "golden.tsv", sep="\t")
 TEACHH, REPOSITORY = load_score("teachh_publication"), load_score("teachh_faceage_repository")
@@ -46,7 +47,7 @@ def compared(people=None, score=TEACHH, **choices):
     people = data.people() if people is None else people
     choices = Choices(**{"bootstraps": 100} | choices)
     people = people.assign(entry_years=people.get("entry_years", np.nan))
-    return compare_score(people, score, "t", choices, "c", "people.tsv", range(2, len(people) + 2))
+    return worded(compare_score(people, score, "t", choices, "c", "people.tsv", range(2, len(people) + 2)))
 
 
 # -- the rule, worked by hand from the publication's text ---------------------------------------------------------------
@@ -142,11 +143,11 @@ def test_what_is_missing_is_no_zero_but_no_score_with_the_reason():
         "", "ecog not known", "ecog not known; liver_metastases not known", "primary_cancer does not tell", "ecog not known",
     ]  # fmt: skip
     summary = summarise_scores(found, TEACHH, "x", "c")
-    without = summary[summary.analysis == "no score"].set_index("term").estimate
+    without = summary[summary.question == "no score"].set_index("term").estimate
     assert without.to_dict() == {
         "ecog not known": 2, "ecog not known; liver_metastases not known": 1, "primary_cancer does not tell": 1,
     }  # fmt: skip
-    groups = summary[(summary.analysis == "groups")].set_index("term")
+    groups = summary[(summary.question == "groups")].set_index("term")
     assert groups.estimate.to_dict() == {"A": 1, "B": 0, "C": 0}
     assert (groups.n == 1).all()
     assert summary[summary.term == "ECOG 2 to 4"].n.tolist() == [2]
@@ -209,8 +210,8 @@ def test_a_score_of_the_users_own_needs_no_code(tmp_path):
     assert found.group.tolist() == ["low", "high", "low"]
     people = data.people().assign(crp=lambda d: 5 + 2 * d.chemotherapy_courses, stage="II")
     rows = compared(people, score)
-    assert rows[rows.analysis == "groups"].term.unique().tolist() == ["high", "low"]
-    assert (rows[(rows.analysis == "cox") & (rows.version == "age")]["per"] == "against group low").all()
+    assert rows[rows.question == "groups"].term.unique().tolist() == ["high", "low"]
+    assert (rows[(rows.question == "cox") & (rows.version == "age")]["reference"] == "low").all()
     # more points are better, so C is that of dying later
     assert rows[(rows.measure == "Harrell's C")].estimate.min() > 0.5
 
@@ -299,7 +300,7 @@ def test_groups_hazards_and_discrimination_equal_r(swapped, version):
     rule, rows = swapped
     mine = rows[rows.version == VERSIONS[version]]
     name = f"{rule} {version}"
-    groups, cox = mine[mine.analysis == "groups"], mine[mine.analysis == "cox"]
+    groups, cox = mine[mine.question == "groups"], mine[mine.question == "cox"]
     assert groups.n.tolist() == r(f"{name} n").tolist()
     assert groups.n_events.tolist() == r(f"{name} deaths").tolist()
     np.testing.assert_allclose(numbers(groups), r(f"{name} median"), rtol=1e-6)
@@ -307,17 +308,17 @@ def test_groups_hazards_and_discrimination_equal_r(swapped, version):
         numbers(cox, ("estimate", "ci_lower", "ci_upper", "p_value")), r(f"{name} cox"), rtol=1e-6
     )
     told = (
-        rows[(rows.analysis == "discrimination") & (rows.term == VERSIONS[version])]
-        .set_index("measure")
-        .estimate
+        rows[(rows.question == "discrimination") & (rows.term == VERSIONS[version])]
+        .set_index(["measure", "horizon"])
+        .estimate.sort_index()
     )
-    assert told["Harrell's C"] == pytest.approx(r(f"{name} C")[0], rel=1e-6)
-    found = [told[f"AUC at {months} months"] for months in (3, 6, 12)]
+    assert told["Harrell's C"].item() == pytest.approx(r(f"{name} C")[0], rel=1e-6)
+    found = [told["AUC", months / 12] for months in (3, 6, 12)]
     np.testing.assert_allclose(found, r(f"{name} AUC"), rtol=1e-6)
     if version != "age":
-        moves = mine[mine.analysis == "movers"]
+        moves = mine[mine.question == "movers"]
         assert moves.n.tolist() == r(f"{name} moves").tolist()
-        assert mine[mine.analysis == "points"].n.tolist() == r(f"{name} points").tolist()
+        assert mine[mine.question == "points"].n.tolist() == r(f"{name} points").tolist()
         assert moves.n.sum() == len(data.people())
 
 
@@ -328,12 +329,12 @@ def test_totals_and_cuts_equal_r(swapped):
     found = score_people(people, score, "x", "p", range(len(people)))
     assert found.total.tolist() == r(f"{rule} age total").tolist()
     cut, by_age, matched, fixed = r("cut")
-    cuts = rows[rows.analysis == "cut"].set_index(["version", "measure"]).sort_index().estimate
-    assert cuts["face age, matched cut", "cut, years"] == pytest.approx(cut)
-    assert cuts["face age, fixed cut", "cut, years"] == 60
-    assert [cuts[VERSIONS[name], "people"] for name in VERSIONS] == [by_age, fixed, matched]
-    assert cuts["face age, fixed cut", "people more than by age"] == fixed - by_age
-    assert cuts["face age, matched cut", "people more than by age"] == 0
+    cuts = rows[rows.question == "cut"].set_index(["version", "measure"]).sort_index().estimate
+    assert cuts["face age, matched cut", "cut-point"] == pytest.approx(cut)
+    assert cuts["face age, fixed cut", "cut-point"] == 60
+    assert [cuts[VERSIONS[name], "participants"] for name in VERSIONS] == [by_age, fixed, matched]
+    assert cuts["face age, fixed cut", "difference in participants"] == fixed - by_age
+    assert cuts["face age, matched cut", "difference in participants"] == 0
 
 
 def test_models_without_cuts_and_their_likelihood_ratio_tests_equal_r(swapped):
@@ -346,7 +347,7 @@ def test_models_without_cuts_and_their_likelihood_ratio_tests_equal_r(swapped):
     np.testing.assert_allclose(
         told[["age, continuous", "face age, continuous"]], r(f"{rule} continuous C"), rtol=1e-6
     )
-    tests = rows[rows.analysis == "likelihood ratio"]
+    tests = rows[rows.question == "likelihood ratio"]
     np.testing.assert_allclose(numbers(tests.iloc[:2], ("estimate", "p_value")), r(f"{rule} LRT"), rtol=1e-6)
     # what is not nested has no likelihood-ratio test, and the row says so
     assert np.isnan(tests.estimate.iloc[2])
@@ -360,7 +361,7 @@ def test_who_enters_late_is_compared_from_then_on_as_in_r():
     told = rows[(rows.measure == "Harrell's C") & (rows.term == "age")].estimate
     assert told.item() == pytest.approx(r("late C")[0], rel=1e-6)
     by_age = rows[rows.version == "age"]
-    cox, groups = by_age[by_age.analysis == "cox"], by_age[by_age.analysis == "groups"]
+    cox, groups = by_age[by_age.question == "cox"], by_age[by_age.question == "groups"]
     np.testing.assert_allclose(
         numbers(cox, ("estimate", "ci_lower", "ci_upper", "p_value")), r("late cox"), rtol=1e-6
     )
@@ -387,26 +388,32 @@ def test_weights_are_resamples_written_shorter():
 def test_the_same_seed_gives_the_same_interval_and_differences_are_paired():
     one, same, other = compared(seed=1), compared(seed=1), compared(seed=2)
     pd.testing.assert_frame_equal(one, same)
-    told = one[one.analysis == "discrimination"].set_index(["term", "measure"])
+    told = one[one.question == "discrimination"].set_index(["term", "measure"]).sort_index(kind="stable")
     assert told.method.str.fullmatch(
-        "100 paired bootstrap resamples of people, percentile interval, seed 1"
+        "100 paired bootstrap resamples of participants, percentile interval, seed 1"
     ).all()
-    again = other[other.analysis == "discrimination"].set_index(["term", "measure"])
+    again = other[other.question == "discrimination"].set_index(["term", "measure"]).sort_index(kind="stable")
     assert (told.estimate == again.estimate).all()
     assert (told.ci_lower != again.ci_lower).any()
-    difference = told.loc["face age, fixed cut minus age", "difference of Harrell's C"]
-    by_hand = told.estimate["face age, fixed cut", "Harrell's C"] - told.estimate["age", "Harrell's C"]
+    difference = told.loc[("face age, fixed cut minus age", "difference of Harrell's C")].iloc[0]
+    by_hand = (
+        told.estimate["face age, fixed cut", "Harrell's C"].item()
+        - told.estimate["age", "Harrell's C"].item()
+    )
     assert difference.estimate == pytest.approx(by_hand)
     # two scores that share five of six items agree, so their difference is known better than either
     width = told.ci_upper - told.ci_lower
-    assert width["face age, fixed cut minus age", "difference of Harrell's C"] < width["age", "Harrell's C"]
+    assert (
+        width["face age, fixed cut minus age", "difference of Harrell's C"].item()
+        < width["age", "Harrell's C"].item()
+    )
 
 
 def test_identical_ages_move_nobody_and_differ_in_nothing():
     rows = compared(data.people().assign(face_age=lambda d: d.chronological_age))
-    moved = rows[(rows.analysis == "movers") & (rows.from_group != rows.to_group)]
+    moved = rows[(rows.question == "movers") & (rows.from_group != rows.to_group)]
     assert (moved.n == 0).all()
-    differences = rows[rows.measure.str.startswith("difference")]
+    differences = rows[rows.measure.isin(["difference of Harrell's C", "difference of AUC"])]
     assert (differences[["estimate", "ci_lower", "ci_upper"]] == 0).all(axis=None)
 
 
@@ -432,7 +439,12 @@ def test_a_planted_gain_is_found_and_shuffled_faces_have_none():
     assert gain.loc[pair, "ci_lower"].item() > 0
     lost = compared(planted(1, shuffled=True)).set_index(["term", "measure"]).sort_index()
     assert lost.loc[pair, "ci_upper"].item() < 0
-    assert lost.loc[("face age, beside the other items and age", "chi-square, 1 df"), "p_value"].item() > 0.05
+    assert (
+        lost.loc[
+            ("face age, added to the other items and age", "likelihood-ratio chi-square"), "p_value"
+        ].item()
+        > 0.05
+    )
 
 
 # -- the matched cut ------------------------------------------------------------------------------------------------------
@@ -475,7 +487,7 @@ def test_the_same_years_on_every_face_move_the_fixed_cut_alone(tenths):
 def test_tied_face_ages_give_the_nearest_share_and_say_so():
     people = data.people().assign(face_age=lambda d: np.where(d.face_age > 50, 70.0, 45.0))
     rows = compared(people)
-    note = rows[(rows.analysis == "cut") & (rows.version == "face age, matched cut")].note
+    note = rows[(rows.question == "cut") & (rows.version == "face age, matched cut")].note
     assert (note == "tied face ages, so the shares are equal only nearly").all()
 
 
@@ -495,26 +507,26 @@ def test_a_cohort_without_the_columns_says_which():
     ("change", "where", "message"),
     [
         (lambda d: d.assign(ecog=np.where(np.arange(len(d)) < 1, 1, np.nan), primary_cancer="genitourinary"),
-         ("groups", "all"), "nobody of 160 people with follow-up has every item"),
+         ("groups", "all"), "none of 160 participants with follow-up has every item"),
         (lambda d: d.assign(event=0), ("cox", "A"), "0 deaths are too few"),
-        (lambda d: d.assign(primary_cancer="breast", ecog=0, chemotherapy_courses=0), ("cox", "C"), "nobody is in it"),
-        (lambda d: d.assign(chronological_age=55.0), ("groups", "all"), "nobody fulfils > 60 by age"),
+        (lambda d: d.assign(primary_cancer="breast", ecog=0, chemotherapy_courses=0), ("cox", "C"), "the group is empty"),
+        (lambda d: d.assign(chronological_age=55.0), ("groups", "all"), "no participant fulfils > 60 by age"),
         (lambda d: d.assign(face_age=71.0), ("groups", "all"), "all face ages are the same"),
-        (lambda d: d.assign(entry_years=0.001), ("discrimination", "age"), "areas at a horizon do not allow for it"),
+        (lambda d: d.assign(entry_years=0.001), ("discrimination", "age"), "enters late, which an area under the ROC curve at a time does not allow for"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_estimated_keeps_its_row_and_says_why(change, where, message):
     rows = compared(change(data.people()))
-    found = rows[(rows.analysis == where[0]) & (rows.term == where[1]) & rows.estimate.isna()]
+    found = rows[(rows.question == where[0]) & (rows.term == where[1]) & rows.estimate.isna()]
     assert found.note.str.contains(message, regex=False).any(), rows[
-        ["analysis", "version", "term", "note"]
+        ["question", "version", "term", "note"]
     ].to_string()
 
 
 def test_a_reference_group_of_nobody_is_told():
     old = data.people().assign(ecog=4, chemotherapy_courses=9, chronological_age=80.0)
     rows = compared(old, reference_group="A")
-    assert (rows.note == "not estimated, because nobody is in the reference group A").any()
+    assert (rows.note == "not estimated, because no participant is in the reference group A").any()
 
 
 def test_a_score_without_age_or_a_strange_reference_group(tmp_path):
@@ -528,7 +540,7 @@ def test_a_score_without_age_or_a_strange_reference_group(tmp_path):
     ):
         compared(reference_group="D")
     rows = compared(reference_group="A")
-    assert rows[rows.version == "age"]["per"].dropna().unique().tolist() == ["against group A"]
+    assert rows[rows.version == "age"]["reference"].dropna().unique().tolist() == ["A"]
 
 
 # -- commands -------------------------------------------------------------------------------------------------------------
@@ -554,7 +566,7 @@ def test_commands_run_on_a_plain_table(tmp_path):
     data.people().to_csv(path, sep="\t", index=False)
     done = run("compare-scores", "--people", path, "--output", tmp_path / "c.tsv", "--bootstraps", 100)
     assert done.exit_code == 0, done.exception
-    assert read_table(tmp_path / "c.tsv").analysis.nunique() == 7
+    assert read_table(tmp_path / "c.tsv").question.nunique() == 7
     done = run("show-score", "teachh_publication")
     (tmp_path / "copy.yaml").write_text(done.output)
     assert load_score(str(tmp_path / "copy.yaml")) == TEACHH
@@ -579,6 +591,9 @@ def test_a_table_without_the_columns_stops_a_person_and_is_told_in_the_workflow(
     assert done.exit_code == 0
     assert "note: people: no TEACHH (publication), because the clinic table has no ecog" in done.output
     assert read_table(tmp_path / "s.tsv").empty
-    assert read_table(tmp_path / "t.tsv").note[1] == "not estimated, because the clinic table has no ecog"
+    assert (
+        worded(read_table(tmp_path / "t.tsv")).note[1]
+        == "not estimated, because the clinic table has no ecog"
+    )
     with pytest.raises(CohortError, match="--column 'age=Alter': expected ours=yours"):
         renamed(data.people(), ["age=Alter"], "p.tsv")

@@ -77,7 +77,7 @@ def test_groups_hazards_and_publication_are_on_the_page(tables):
     assert "862 people" in page
     assert "group C: the value is not in the text" in page
     assert "neither model is part of the other" in page
-    assert "100 paired bootstrap resamples of people, percentile interval, seed 1" in page
+    assert "100 paired bootstrap resamples of participants, percentile interval, seed 1" in page
     assert ">nan<" not in page.lower()
     assert page.count("<summary>TEACHH (FaceAge repository)") >= 1
 
@@ -121,9 +121,11 @@ def test_missing_numbers_are_dashes(tables):
     few = {"n": 5, "n_events": 5, "estimate": 5}
     hollow = tables.get("scores", "comparison").copy()
     for column, below in few.items():
-        counts = column != "estimate" or hollow["measure"].str.startswith("people")
+        counts = column != "estimate" or hollow["measure"].isin(
+            ["participants", "difference in participants"]
+        )
         hollow[column] = hollow[column].mask((hollow[column].abs() < below) & counts)
-    hollow.loc[hollow["measure"].str.startswith("people"), "estimate"] = np.nan
+    hollow.loc[hollow["measure"].isin(["participants", "difference in participants"]), "estimate"] = np.nan
     released = replace(tables, by_name=tables.by_name | {("scores", "comparison"): hollow})
     page = survival_page(released, CONFIG, [CARD])
     assert "gave the age point to – instead of – of 160 people (27 gained it and 11 lost it)" in page

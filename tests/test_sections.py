@@ -9,10 +9,10 @@ import yaml
 
 from faceage_bio.config import check_config
 from faceage_bio.release.bundle import result_tables
-from faceage_bio.release.tables import RESULTS
 from faceage_bio.report.pages import association_page, survival_page
 from faceage_bio.report.sections import FULL_ONLY, runs
 from faceage_bio.report.tables import ReportTables
+from faceage_bio.results.tables import TABLES
 from faceage_bio.tables import write_table
 from tests.conftest import DEMO_CONFIG, ROOT, jobs_planned, snakemake
 from tests.test_report import config_of
@@ -53,7 +53,7 @@ def test_steps_that_only_full_needs_do_not_run_in_core(tmp_path):
 def test_each_table_of_full_is_a_result_that_a_rule_makes():
     rules = "\n".join(path.read_text() for path in (ROOT / "workflow" / "rules").glob("*.smk"))
     for table in (table for tables in FULL_ONLY.values() for table in tables):
-        assert table in RESULTS
+        assert table in TABLES
         assert f"/{table}.tsv" in rules, table
         assert runs(table, "full")
         assert not runs(table, "core")

@@ -29,6 +29,7 @@ from faceage_bio.rna.cells import open_cells
 from faceage_bio.stats.power import smallest_detectable
 from tests.browser import chromium
 from tests.cells_study import GENES, cells_of, people_of
+from tests.reasons import with_notes
 from tests.test_report import CARD, config_of
 
 LOOSE = Limits(min_genes=5, max_mitochondrial=0.2, min_cells=10, min_counts=1000)
@@ -123,11 +124,12 @@ def test_every_cell_is_kept_or_told_why_not(tmp_path):
     assert left.to_dict() == {"d3": "no_cells_left"}
     shared = quality_table(ledger, "c")
     assert "subject_id" not in shared
-    wide = shared.pivot(index="term", columns="measure", values="estimate")
-    assert wide.loc["T", "cells"] + wide.loc["B", "cells"] + wide.loc["cell type not told", "cells"] == 300
-    assert wide.loc["T", "profiles kept"] == 3
-    assert wide.loc["T", "profiles dropped: no_cells_left"] == 1
-    assert (wide["cells kept"] + wide.filter(like="cells dropped").sum(axis=1) == wide["cells"]).all()
+    wide = shared.set_index(["measure", "term", "fate"]).estimate.unstack()
+    cells, profiles = wide.loc["cells"], wide.loc["profiles"]
+    assert cells["all"]["T"] + cells["all"]["B"] + cells["all"]["cell type not told"] == 300
+    assert profiles["kept"]["T"] == 3
+    assert profiles["no_cells_left"]["T"] == 1
+    assert (cells.drop(columns="all").sum(axis=1) == cells["all"]).all()
 
 
 def test_profiles_of_few_cells_or_few_counts_are_dropped_and_kept_in_view(tmp_path):
@@ -335,7 +337,7 @@ def read(study, name):
 def test_a_gene_planted_in_one_cell_type_is_found_there_and_nowhere_else(study):
     panel = read(study, "panel")
     own = panel[(panel.exposure == "age_acceleration") & (panel.model == "together")].set_index(
-        ["analysis", "term"]
+        ["question", "term"]
     )
     t, b = own.loc[("expression in T cell", "CDK6")], own.loc[("expression in B cell", "CDK6")]
     assert t.q_value < 1e-6
@@ -346,12 +348,12 @@ def test_a_gene_planted_in_one_cell_type_is_found_there_and_nowhere_else(study):
     genes = read(study, "genes")
     mine = genes[genes.exposure == "age_acceleration"]
     found = mine[mine.q_value < 0.05]
-    assert ("expression in T cell", "CDK6") in set(zip(found.analysis, found.term, strict=True))
-    assert mine.groupby("analysis").n_tests.first().eq(len(GENES)).all()
+    assert ("expression in T cell", "CDK6") in set(zip(found.question, found.term, strict=True))
+    assert mine.groupby("question").n_tests.first().eq(len(GENES)).all()
 
 
 def test_a_cell_type_of_few_or_no_donors_keeps_its_rows(study):
-    panel = read(study, "panel").groupby("analysis").note.first()
+    panel = with_notes(read(study, "panel")).groupby("question").note.first()
     assert panel["expression in Mast cell"].startswith(
         "not estimated, because 7 samples are too few for 4 parameters"
     )
@@ -377,13 +379,13 @@ def test_a_donor_whose_cells_are_all_dropped_is_in_the_ledger(study):
 
 
 def test_a_planted_change_of_composition_is_found_beside_age_and_the_raw_gap(study):
-    table = read(study, "composition").set_index(["term", "exposure"])
+    table = with_notes(read(study, "composition")).set_index(["term", "exposure"])
     nk = table.loc[("NK cell", "age_acceleration")]
     assert nk.q_value < 0.05
     # log2 growth of 0.5 of one of three cell types is 0.5 minus its third
     assert nk.ci_lower < 0.5 * 2 / 3 < nk.ci_upper
-    assert nk.adjustment == "age, sex"
-    assert table.loc[("NK cell", "age_gap"), "adjustment"] == "none (raw age gap)"
+    assert (nk.adjustment, nk.covariates) == ("minimal", "age, sex")
+    assert table.loc[("NK cell", "age_gap"), "adjustment"] == "unadjusted"
     assert table.loc[("NK cell", "chronological_age"), "q_value"] > 0.05
     assert table.loc[("B cell", "age_acceleration"), "q_value"] > 0.05
     assert table.loc[("Mast cell", "age_acceleration"), "note"] == (
@@ -398,7 +400,7 @@ def composition_of(people, numbers, **more):
         .melt("subject_id", var_name="cell_type", value_name="n_cells")
     )
     settings = {"covariates": ["sex"], "per_years": 10, "min_cells": 10, "min_donors": 10} | more
-    return composition_table(profiles, people, "c", **settings).set_index(["term", "exposure"])
+    return with_notes(composition_table(profiles, people, "c", **settings)).set_index(["term", "exposure"])
 
 
 def drawn_numbers(people, seed=3):
@@ -456,9 +458,9 @@ def test_one_cell_type_alone_and_few_donors_have_no_composition():
     ).all()
     few = people.head(6)
     rows = composition_of(few, drawn_numbers(people).head(6), min_donors=3, covariates=["sex", "bmi"][:1])
-    assert rows.estimate.notna().any() or rows.note.str.contains("donors are too few for").all()
+    assert rows.estimate.notna().any() or rows.note.str.contains("(rows|participants) are too few for").all()
     two = composition_of(people.head(4), drawn_numbers(people).head(4), min_donors=2)
-    assert two.note.str.contains("4 donors are too few for .* terms").any()
+    assert two.note.str.contains("4 [a-z]+ are too few for .* terms").any()
     with pytest.raises(
         CohortError, match=r"expression\.covariates names 'shoe', which the analysis table does not have"
     ):
@@ -484,8 +486,8 @@ def test_the_page_tells_found_and_not_found_alike(study):
     for text in (
         "<h4>expression in T cell</h4>", "<h4>expression in Mast cell</h4>", "T cell: 1 of 2 genes declared beforehand have q below 0.05 (CDK6)",
         "B cell: none of the 2 genes declared beforehand has q below 0.05.", "would have been found with 80 % power",
-        "that nothing was found here is no evidence that there is nothing", "Mast cell: not estimated, because 7 donors are too few for 4 parameters",
-        "Platelet: not estimated, because no donor is left", "half a cell was added to every number of cells",
+        "that nothing was found here is no evidence that there is nothing", "Mast cell: not estimated, because 7 samples are too few for 4 parameters",
+        "Platelet: not estimated, because no sample is left", "half a cell was added to every number of cells",
         "Platelet: not estimated, because ", "expression in B cell: genes against age acceleration (q over the 50 genes tested)",
     ):  # fmt: skip
         assert text in page, text

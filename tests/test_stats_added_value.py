@@ -378,15 +378,15 @@ def test_what_cannot_be_said_is_an_error():
     years, event, score = np.array([1.0, 2, 3]), np.array([0, 0, 1]), np.array([1.0, 2, 3])
     with pytest.raises(FitError, match="no pair can be compared"):
         concordance(years, event, score)
-    with pytest.raises(FitError, match="score of somebody is missing"):
+    with pytest.raises(FitError, match="score of a participant is missing"):
         concordance(years, event, np.array([1, np.nan, 2]))
-    with pytest.raises(FitError, match="stratum of somebody is missing"):
+    with pytest.raises(FitError, match="stratum of a participant is missing"):
         concordance(years, event, score, strata=pd.Series(["a", None, "b"]))
     with pytest.raises(FitError, match="not between 0 and 1"):
         brier(np.array([0.1, 1.2, 0.3]), years, event, 1.0)
-    with pytest.raises(FitError, match="nobody is followed so long"):
+    with pytest.raises(FitError, match="no participant is followed so long"):
         brier(np.array([0.1, 0.2, 0.3]), years[:2].repeat(2)[:3], np.zeros(3), 5.0)
-    with pytest.raises(FitError, match="nobody is followed so long"):
+    with pytest.raises(FitError, match="no participant is followed so long"):
         calibration_in_the_large(score / 10, years, np.zeros(3), 5.0)
     with pytest.raises(FitError, match="no death is predicted"):
         calibration_in_the_large(np.zeros(3), years, event, 2.0)

@@ -316,7 +316,7 @@ def test_perfect_prediction_does_not_break_the_imputation():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"bmi": np.nan}, "nobody has a value of bmi"),
+        ({"bmi": np.nan}, "no participant has a value of bmi"),
         ({"smoking": [f"s{number % 40}" for number in range(300)]}, "40 levels, more than 20"),
     ],
 )
@@ -351,7 +351,7 @@ def test_one_table_is_not_pooled():
 
 def test_groups_without_values_are_not_compared():
     exposed = pd.Series([True, True, False])
-    with pytest.raises(FitError, match="nobody in one of the groups has a value"):
+    with pytest.raises(FitError, match="no participant of one of the groups has a value"):
         standardised_difference(pd.Series([1.0, 2.0, np.nan]), exposed, 1.0)
 
 
@@ -360,5 +360,5 @@ def test_what_has_no_correlation_and_no_joint_test_is_told():
         correlation(np.arange(3.0), np.arange(3.0))
     random = np.random.default_rng(1)
     fit = fit_linear(pd.Series(random.normal(size=9)), pd.DataFrame({"x": random.normal(size=9)}))
-    with pytest.raises(FitError, match="too few people carry the terms that are tested together"):
+    with pytest.raises(FitError, match="too few participants carry the terms that are tested together"):
         fit.wald([])

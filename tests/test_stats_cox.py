@@ -244,10 +244,14 @@ def test_a_hazard_that_fades_is_found_out():
         (lambda t: t.assign(x=t.x.where(t.index > 3)), {}, "x has missing or infinite values"),
         (lambda t: t.assign(event=t.event.where(t.index > 3)), {}, "an event is missing or neither 0 nor 1"),
         (lambda t: t.assign(event=2.0), {}, "neither 0 nor 1"),
-        (lambda t: t.assign(z=t.event), {}, r'^z separates .* \(penalty="firth"\)'),
+        (
+            lambda t: t.assign(z=t.event),
+            {},
+            "^z separates those who died from those who did not, so its hazard ratio has no end",
+        ),
         (lambda t: t.assign(z=t.event - t.x, x=t.x), {}, r"^x, z separates"),
         (lambda t: t.assign(event=(t.index == 5) * 1.0), {}, "1 deaths are too few for 2"),
-        (lambda t: t, {"penalty": "lasso"}, "penalty 'lasso' is unknown; use 'none' or 'firth'"),
+        (lambda t: t, {"penalty": "lasso"}, "penalty 'lasso' is unknown; use one of none, firth"),
     ],
 )
 def test_what_cannot_be_estimated_is_an_error_that_names_the_term(change, more, message):
@@ -264,9 +268,9 @@ def test_a_term_constant_within_strata_is_named():
 def test_missing_labels_and_wrong_lengths_are_errors():
     table = simulated()
     labels = pd.Series("a", index=table.index).mask(table.index == 3)
-    with pytest.raises(FitError, match="stratum of somebody is missing"):
+    with pytest.raises(FitError, match="stratum of a participant is missing"):
         fit_of(table, strata=labels)
-    with pytest.raises(FitError, match="cluster of somebody is missing"):
+    with pytest.raises(FitError, match="cluster of a participant is missing"):
         fit_of(table, cluster=labels)
     with pytest.raises(FitError, match="2 clusters are too few"):
         fit_of(table, cluster=table.z)
@@ -301,7 +305,7 @@ def test_predictions_need_the_terms_and_the_strata_of_the_model():
     fit = fit_of(table, strata=pd.Series(table.index % 2))
     with pytest.raises(FitError, match="no column z of the model"):
         survival_at(fit, table[["x"]], [1.0])
-    with pytest.raises(FitError, match="the stratum of everybody is needed"):
+    with pytest.raises(FitError, match="the stratum of each participant is needed"):
         survival_at(fit, table, [1.0])
     with pytest.raises(FitError, match="the model has no stratum 7"):
         survival_at(fit, table, [1.0], pd.Series(7, index=table.index))

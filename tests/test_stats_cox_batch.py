@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from faceage_bio.errors import FitError
+from faceage_bio.results.reasons import in_words, reason
 from faceage_bio.stats import cox_batch
 from faceage_bio.stats.cox import fit_cox
 from faceage_bio.stats.cox_batch import fit_cox_per_column
@@ -31,7 +32,7 @@ def test_each_gene_equals_coxph(late, monkeypatch):
     np.testing.assert_allclose(
         found[["log_hazard_ratio", "standard_error", "p_value"]], expected, rtol=1e-7, atol=1e-12
     )
-    assert (found.note == "").all()
+    assert (found.reason == "").all()
 
 
 def test_a_gene_equals_the_single_fit_and_its_interval():
@@ -50,16 +51,16 @@ def test_a_gene_without_an_answer_has_its_reason_and_the_others_stay():
         flat=3.0, hole=table.g4.where(table.index > 2), old=2 * table.age + 1, dead=table.event, almost=table.age + 1e-9 * table.g5,
     )  # fmt: skip
     found = fit_cox_per_column(table.time, table.event, genes, table[["age", "sex"]])
-    assert found.note.to_dict() == {
+    assert {gene: in_words(why) for gene, why in found.reason.items()} == {
         "g1": "",
         "g2": "",
-        "flat": "does not vary",
-        "hole": "has missing values",
-        "old": "does not vary among those at risk, or follows from the covariates",
-        "dead": "separates those who died from those who did not",
-        "almost": "does not vary among those at risk, or follows from the covariates",
+        "flat": "not estimated, because it does not vary",
+        "hole": "not estimated, because it has missing values",
+        "old": "not estimated, because it does not vary among those at risk, or follows from the covariates",
+        "dead": "not estimated, because it separates those who died from those who did not",
+        "almost": "not estimated, because it does not vary among those at risk, or follows from the covariates",
     }
-    assert (found.log_hazard_ratio.isna() == (found.note != "")).all()
+    assert (found.log_hazard_ratio.isna() == (found.reason != "")).all()
     np.testing.assert_allclose(found.log_hazard_ratio["g2"], GOLDEN["genes 2"][0], rtol=1e-7)
 
 
@@ -101,11 +102,12 @@ def test_rare_and_heavy_tailed_genes_are_as_their_single_fits(seed):
     years = pd.Series(np.ceil(random.exponential(1, n) / np.exp(0.4 * covariates.a) * 20))
     event = pd.Series((random.random(n) < 0.5) * 1.0)
     found = fit_cox_per_column(years, event, genes, covariates)
-    assert 0 < (found.note != "").sum() < 20
+    assert 0 < (found.reason != "").sum() < 20
     for gene, row in found.iterrows():
         design = pd.concat([genes[[gene]], covariates], axis=1)
-        if row.note:
-            with pytest.raises(FitError, match=rf"^{gene}.*{row.note[:14]}"):
+        if row.reason:
+            words = str(reason(row.reason)).removeprefix("it ")
+            with pytest.raises(FitError, match=rf"^{gene}.*{words[:14]}"):
                 fit_cox(years, event, design)
         else:
             single = fit_cox(years, event, design).terms.loc[gene]

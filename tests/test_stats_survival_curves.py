@@ -116,8 +116,8 @@ def test_restricted_means_equal_survfit():
     equal(numbers([rmst.restricted_mean(kaplan_meier(late.time, late.status, late.start), 365)]), "rmst late")
     one, other = by_sex(500)
     equal(numbers([one, other]), "rmst sex")
-    equal(list(rmst.difference(other, one).__dict__.values()), "rmst difference")
-    equal(list(rmst.ratio(other, one).__dict__.values()), "rmst ratio")
+    equal(list(rmst.difference(other, one).__dict__.values())[:4], "rmst difference")
+    equal(list(rmst.ratio(other, one).__dict__.values())[:4], "rmst ratio")
 
 
 def test_the_error_is_of_the_estimate_and_not_of_a_persons_time():
@@ -129,8 +129,8 @@ def test_the_error_is_of_the_estimate_and_not_of_a_persons_time():
 @pytest.mark.parametrize(
     ("times", "events", "horizon", "message"),
     [
-        ([1, 2, 3], [1, 0, 0], 4, "lies beyond the follow-up, which ends at 3"),
-        ([1, 2, 3], [0, 0, 1], 2, "nobody died within 2 years"),
+        ([1, 2, 3], [1, 0, 0], 4, "the horizon of 4 years lies beyond the follow-up$"),
+        ([1, 2, 3], [0, 0, 1], 2, "no participant died within 2 years"),
         ([1, 2, 3], [1, 1, 1], 0, "not after the start"),
     ],
 )
@@ -338,7 +338,7 @@ def test_nothing_to_compare_is_nan_and_no_number():
 @pytest.mark.parametrize(
     ("years", "event", "entry", "message"),
     [
-        ([1, -1], [1, 1], None, "missing or negative"),
+        ([1, -1], [1, 1], None, "a time of follow-up is missing or negative"),
         ([1, np.nan], [1, 1], None, "missing or negative"),
         ([1, 2], [1, np.nan], None, "whether the follow-up ended"),
         ([1, 2], [1, 1], [0, 2], "starts at or after its end"),
@@ -350,14 +350,14 @@ def test_impossible_times_are_errors(years, event, entry, message):
 
 
 def test_an_interval_of_another_name_is_an_error():
-    with pytest.raises(FitError, match=r"'arcsine' is no interval; there are log-log, log, plain"):
+    with pytest.raises(FitError, match="interval 'arcsine' is unknown; use one of log-log, log, plain"):
         kaplan_meier(np.array([1.0]), np.array([1]), interval="arcsine")
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda d: d.assign(cause=d.cause.where(d.cause != 1, 2.0)), "0 deaths of this cause are too few"),
+        (lambda d: d.assign(cause=d.cause.where(d.cause != 1, 2.0)), "0 deaths are too few for 2 terms"),
         (lambda d: d.assign(age=1.0), "age does not vary"),
         (lambda d: d.assign(marker=d.age * 2), "follows from the other terms"),
         (lambda d: d.assign(age=(d.cause == 1).astype(float)), "separates"),

@@ -186,7 +186,7 @@ def test_skat_of_one_variant_is_the_score_test():
 
 def test_what_cannot_be_tested_says_why():
     data, design, genotypes = study()
-    with pytest.raises(FitError, match="no variant varies"):
+    with pytest.raises(FitError, match="no variant varies given the other terms"):
         skat(data.y, design, np.zeros((len(data), 2)))
     with pytest.raises(FitError, match="too few for 3 terms"):
         skat(data.y[:4], design[:4], genotypes[:4])

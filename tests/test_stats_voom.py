@@ -120,7 +120,7 @@ def test_log_counts_ignore_depth():
 
 
 def test_what_cannot_be_estimated_is_told():
-    with pytest.raises(FitError, match="several people, some of them with several samples"):
+    with pytest.raises(FitError, match="needs several of them, some with several samples"):
         consensus_correlation(np.ones((4, 2)), np.ones((4, 1)), np.ones((4, 2)), np.arange(4))
     lone = np.column_stack([np.ones(5), [1.0, 0, 0, 0, 0]])
     with pytest.raises(FitError, match="one sample alone determines a term"):

@@ -26,6 +26,7 @@ from faceage_bio.vision.crop import crop_face
 from faceage_bio.vision.decode import decode_photo
 from faceage_bio.vision.detect import Detector, Face
 from tests.conftest import add_mean_model
+from tests.results import told
 
 FACE = Box(80, 60, 160, 160)
 IMAGES = arrays(np.uint8, (12, 10, 3))
@@ -193,7 +194,7 @@ def planted(n=200, effect=0.0, seed=1):
 
 def difference(changes):
     table = summarise_stress(changes, ["sex"], CUTS, 30)
-    rows = table[(table.factor == "sex") & (table.analysis == "stress differences")]
+    rows = table[(table.factor == "sex") & (table.question == "stress differences")]
     assert len(rows) == 1
     return rows.iloc[0]
 
@@ -211,19 +212,20 @@ def test_lost_photos_are_counted_and_leave_the_mean():
     changes.loc[:19, ["change", "lost"]] = [np.nan, "no_face"]
     changes.loc[20:29, ["change", "lost"]] = [np.nan, "blurred"]
     table = summarise_stress(changes, [], CUTS, 30)
-    rows = table[(table.factor == "all") & (table.condition == "light")].set_index("measure")
-    assert rows.loc["share of photos whose face was lost", "estimate"] == 0.2
-    assert rows.loc["share of photos that the quality rules excluded", "n_events"] == 10
-    assert rows.loc["mean change, years", "n"] == 70
-    assert rows.loc["mean change, years", "estimate"] == pytest.approx(changes.change.mean())
+    rows = table[(table.factor == "all") & (table.condition == "light")].set_index(["measure", "outcome"])
+    assert rows.loc[("share", "face lost"), "estimate"] == 0.2
+    assert rows.loc[("share", "excluded by the quality rules"), "n_events"] == 10
+    rows = rows.droplevel("outcome")
+    assert rows.loc["mean change", "n"] == 70
+    assert rows.loc["mean change", "estimate"] == pytest.approx(changes.change.mean())
 
 
 def test_all_faces_lost_and_all_photos_unusable():
     changes = planted(n=40).assign(change=np.nan, lost="no_face")
     table = summarise_stress(changes, ["sex"], CUTS, 30)
-    mean = table[table.measure == "mean change, years"]
+    mean = table[table.measure == "mean change"]
     assert mean.estimate.isna().all()
-    assert mean.note.str.contains("not estimated, because").all()
+    assert told(mean).str.contains("not estimated, because").all()
     unusable = planted(n=3).assign(condition=np.nan, unit=np.nan, step=np.nan, change=np.nan, lost="no_face")
     table = summarise_stress(unusable, ["sex"], CUTS, 30)
     assert list(table.n_events) == [3]
@@ -233,9 +235,7 @@ def test_several_cohorts_are_pooled_too():
     changes = pd.concat([planted(50), planted(50, seed=2).assign(cohort="d", photo=range(50, 100))])
     table = summarise_cohorts(changes, ["sex"], CUTS, 30)
     assert list(dict.fromkeys(table.cohort)) == ["c", "d", "pooled"]
-    pooled = table[
-        (table.cohort == "pooled") & (table.factor == "all") & (table.measure == "mean change, years")
-    ]
+    pooled = table[(table.cohort == "pooled") & (table.factor == "all") & (table.measure == "mean change")]
     assert pooled.n.to_list() == [100]
 
 
@@ -298,8 +298,6 @@ def test_the_command_works_on_a_plain_folder(folder, tmp_path):
     )  # fmt: skip
     assert run.exit_code == 0, run.output
     table = pd.read_csv(tmp_path / "stress.tsv", sep="\t")
-    light = table[
-        (table.condition == "light") & (table.factor == "all") & (table.measure == "mean change, years")
-    ]
+    light = table[(table.condition == "light") & (table.factor == "all") & (table.measure == "mean change")]
     assert len(light) == 4
     assert light.estimate.is_monotonic_increasing

@@ -11,6 +11,7 @@ from faceage_bio.survival.check import hints, read_people
 from faceage_bio.survival.follow_up import Time, mark, prepare, survival_ledger
 from faceage_bio.survival.ladder import cox_ladder as ladder
 from faceage_bio.survival.models import Choices, grouped, model_frame, parse_groups
+from tests.rows import worded
 
 
 def people(n=300, seed=1, hazard=0.06):
@@ -27,7 +28,8 @@ def people(n=300, seed=1, hazard=0.06):
 
 
 def cox_ladder(data, covariates, per_years, cohort):
-    return ladder(data, Choices(per_years, ["sex"] if "sex" in covariates else [], covariates), cohort)
+    choices = Choices(per_years, ["sex"] if "sex" in covariates else [], covariates)
+    return worded(ladder(data, choices, cohort))
 
 
 def row(table, model, term="face_age"):
@@ -40,7 +42,12 @@ def test_planted_hazard_is_found_and_its_unit_is_told():
     assert found.ci_lower < np.exp(0.6) < found.ci_upper
     assert found.per == "10 years"
     assert found.n == 300
-    assert row(table, "face age + age + sex + ecog").adjustment == "age, sex, ecog"
+    full = row(table, "face age + age + sex + ecog")
+    assert (full.adjustment, full.covariates) == ("full", "age, sex, ecog")
+    assert (found.adjustment, found.covariates, found.role) == ("age", "age", "primary")
+    assert (found.estimate / found.ci_lower) == pytest.approx(np.exp(1.959964 * found.standard_error))
+    male = row(table, "face age + age + sex + ecog", "sex: male")
+    assert (male.level, male.reference, male.role) == ("male", "female", "secondary")
     half = row(cox_ladder(people(), [], 5, "c"), "face age + age")
     assert half.estimate == pytest.approx(np.sqrt(found.estimate), rel=1e-6)
 
@@ -95,7 +102,7 @@ def test_delayed_entry_is_used_where_given():
     [
         (lambda d: d.assign(event=0.0), "0 deaths are too few"),
         (lambda d: d.assign(face_age=60.0), "does not vary"),
-        (lambda d: d.head(0), "nobody has follow-up"),
+        (lambda d: d.head(0), "no participant has follow-up"),
     ],
 )
 def test_a_model_that_cannot_be_fitted_keeps_its_row_and_says_why(change, message):
@@ -115,7 +122,7 @@ def test_separation_is_an_error_and_not_a_huge_hazard_ratio():
     ("years", "entry", "message"),
     [
         (-1.0, None, "not positive"),
-        (np.nan, None, "missing or not positive"),
+        (np.nan, None, "a time of follow-up is missing or not positive"),
         (2.0, 3.0, "starts at or after its end"),
     ],
 )
@@ -385,7 +392,7 @@ def test_strata_and_clusters_are_used_and_named():
     assert other.method == "Cox, Efron ties, strata of site, errors robust by hospital, Wald interval"
     assert other.estimate != pytest.approx(plain.estimate, rel=1e-6)
     assert other.robust_lower == other.ci_lower
-    few = ladder(data, Choices(10, [], [], cluster="sex"), "c")
+    few = worded(ladder(data, Choices(10, [], [], cluster="sex"), "c"))
     assert "only 2 clusters" in few.note[0]
     # a column that makes strata is no covariate as well
     both = ladder(data, Choices(10, ["site"], [], strata=["site"]), "c")
@@ -406,14 +413,16 @@ def test_ages_are_compared_in_the_same_people():
     for found in (two, one):
         ratio = found.estimate["face_age"] / found.estimate["chronological_age"]
         assert found.estimate["face age against age"] == pytest.approx(ratio)
-    few = compare_ages(data.assign(event=(np.arange(300) < 2).astype(float)), Choices(10, ["sex"], []), "c")
+    few = worded(
+        compare_ages(data.assign(event=(np.arange(300) < 2).astype(float)), Choices(10, ["sex"], []), "c")
+    )
     assert "2 deaths are too few; a hazard ratio needs at least 5" in few.note.iloc[-1]
 
 
 def test_firth_stands_beside_what_separation_leaves_without_a_number():
     data = people(n=80).assign(site=lambda d: np.where(np.arange(80) < 8, "rare", "common"))
     data.loc[data.site == "rare", "event"] = 0.0
-    rows = ladder(data, Choices(10, ["site"], [], firth=True), "c")
+    rows = worded(ladder(data, Choices(10, ["site"], [], firth=True), "c"))
     steps = rows[rows.exposure == "face_age"].groupby("step").first()
     assert "Firth's penalised likelihood (survival.firth: true)" in steps.note["+ site"]
     assert np.isfinite(steps.estimate["+ site, Firth"])

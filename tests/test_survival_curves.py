@@ -22,8 +22,10 @@ from faceage_bio.survival.competing_risks import (
 from faceage_bio.survival.curve_summary import Reading, summarise
 from faceage_bio.survival.curves import curves_by_group, risk_by_group, whole_years
 from faceage_bio.survival.groupings import parse_rules, part
+from tests.rows import worded
 from tests.test_survival import people
 
+DIFFERENCE, INCIDENCE = "difference of restricted mean survival time", "cumulative incidence"
 RULES = {"face_age": [65.0, 75.0, 85.0], "age_acceleration": "tertiles", "sex": "levels"}
 
 
@@ -31,12 +33,13 @@ def groupings(data, rules=RULES):
     return [part(data, column, rule) for column, rule in rules.items()]
 
 
-def summary(data, rules=RULES, n_all=None, **options):
-    return summarise(data, n_all or len(data), groupings(data, rules), Reading(**options), "c")
+def summary(data, rules=RULES, **options):
+    return worded(summarise(data, groupings(data, rules), Reading(**options), "c"))
 
 
-def row(table, term, measure):
-    found = table[(table.term == term) & table.measure.str.startswith(measure)]
+def row(table, term, measure, horizon=None):
+    found = table[(table.term == term) & (table.measure == measure)]
+    found = found if horizon is None else found[found.horizon == horizon]
     assert len(found) == 1, (term, measure, len(found))
     return found.iloc[0]
 
@@ -80,9 +83,9 @@ def test_levels_stand_in_their_declared_order_and_numbers_in_theirs():
     ("column", "rule", "why"),
     [
         ("height", "tertiles", "has no column 'height'"),
-        ("empty", "levels", "nobody has a value of 'empty'"),
+        ("empty", "levels", "no participant has a value of empty"),
         ("sex", [1.0], "holds words, which cannot be cut"),
-        ("two", "tertiles", "too many people share values"),
+        ("two", "tertiles", "too many participants share values"),
         ("subject_id", "levels", "has 300 values, more than 8"),
     ],
 )
@@ -112,24 +115,22 @@ def test_a_column_has_one_rule():
 
 def test_planted_hazard_parts_the_groups_and_each_row_names_its_interval():
     table = summary(people())
-    assert row(table, "face age (cut at 65, 75, 85)", "log-rank chi").p_value < 1e-6
-    assert row(table, "face age (cut at 65, 75, 85)", "log-rank trend").p_value < 1e-6
-    assert row(table, "sex", "log-rank chi").p_value > 0.001
+    assert row(table, "face age (cut at 65, 75, 85)", "log-rank chi-square").p_value < 1e-6
+    assert row(table, "face age (cut at 65, 75, 85)", "log-rank trend chi-square").p_value < 1e-6
+    assert row(table, "sex", "log-rank chi-square").p_value > 0.001
     assert not (table.term == "sex").sum() > 1  # two groups without order: no trend
-    old = row(
-        table, "face age 75-85 vs <= 65", "difference of restricted mean survival within 3 years, years"
-    )
+    old = row(table, "face age 75-85 vs <= 65", DIFFERENCE, 3)
     assert old.ci_upper < 0
-    ratio = row(table, "face age 75-85 vs <= 65", "ratio of restricted mean")
+    ratio = row(table, "face age 75-85 vs <= 65", "ratio of restricted mean survival time")
     assert ratio.ci_upper < 1
     assert ratio.p_value < 0.001
-    with_interval = table[table.measure.str.startswith(("median", "survival at"))]
+    with_interval = table[table.measure.isin(["median survival", "median follow-up", "survival"])]
     assert with_interval.model.str.endswith("log-log interval").all()
     plain = summary(people(), interval="plain")
-    assert plain[plain.measure.str.startswith("median")].model.str.endswith("plain interval").all()
+    assert plain[plain.measure == "median survival"].model.str.endswith("plain interval").all()
     curve = curves_by_group(people(), groupings(people()), "log", "c")
     assert (curve.interval == "log").all()
-    assert set(curve.group) == {"all", "<= 65", "65-75", "75-85", "> 85", "lowest third", "middle third", "highest third", "female", "male"}  # fmt: skip
+    assert set(curve.group) == {"all", "<= 65", "65-75", "75-85", "> 85", "lowest tertile", "middle tertile", "highest tertile", "female", "male"}  # fmt: skip
 
 
 def test_permuted_faces_part_nobody():
@@ -137,45 +138,58 @@ def test_permuted_faces_part_nobody():
     found = []
     for _ in range(60):
         shuffled = data.assign(face_age=random.permutation(data.face_age))
-        table = summarise(shuffled, 200, [part(shuffled, "face_age", "tertiles")], Reading(), "c")
+        table = summarise(shuffled, [part(shuffled, "face_age", "tertiles")], Reading(), "c")
         tests = table[table.group == ""]
-        found.append([*tests.p_value, *table[table.measure.str.startswith("difference")].p_value])
+        found.append([*tests.p_value, *table[table.measure == DIFFERENCE].p_value])
     assert (np.mean(np.array(found) < 0.05, axis=0) < 0.15).all()
 
 
 def test_nothing_is_read_beyond_the_follow_up():
     data = people(n=80)
     table = summary(data, {"face_age": [65.0]}, times_years=(1.0, 9.0), rmst_years=9.0)
-    note = row(table, "face age <= 65", "survival at 9 years").note
-    assert "nobody of the group was followed so long" in note
-    mean = row(table, "all", "restricted mean survival within 9 years")
+    note = row(table, "face age <= 65", "survival", 9).note
+    assert "no participant is followed so long" in note
+    mean = row(table, "all", "restricted mean survival time", 9)
     assert "lies beyond the follow-up" in mean.note
     assert np.isnan(mean.estimate)
-    assert "it is not known for <= 65" in row(table, "face age > 65 vs <= 65", "difference").note
+    assert "it is not known for <= 65" in row(table, "face age > 65 vs <= 65", DIFFERENCE).note
 
 
 def test_a_group_without_deaths_has_no_interval_of_width_nothing():
     data = people(n=120)
     data.loc[data.face_age <= 65, "event"] = 0.0
     table = summary(data, {"face_age": [65.0, 75.0]})
-    young = table[table.term == "face age <= 65"].set_index("measure")
-    assert young.note["median survival, years"] == "not reached"
-    assert young.estimate["survival at 1 year"] == 1
-    assert young.loc["survival at 1 year", ["ci_lower", "ci_upper"]].isna().all()
-    assert "nobody died until then" in young.note["survival at 1 year"]
-    assert "nobody died within 3 years" in young.note["restricted mean survival within 3 years, years"]
-    assert "it is not known for <= 65" in row(table, "face age 65-75 vs <= 65", "difference").note
-    assert np.isfinite(row(table, "face age (cut at 65, 75)", "log-rank chi").p_value)
+    young = table[table.term == "face age <= 65"]
+    at_one, young = young[young.horizon == 1].iloc[0], young.set_index("measure")
+    assert young.note["median survival"] == "not reached"
+    assert (at_one.measure, at_one.estimate) == ("survival", 1)
+    assert at_one[["ci_lower", "ci_upper"]].isna().all()
+    assert "no participant had died by then" in at_one.note
+    assert "no participant died within 3 years" in young.note["restricted mean survival time"]
+    assert "it is not known for <= 65" in row(table, "face age 65-75 vs <= 65", DIFFERENCE).note
+    assert np.isfinite(row(table, "face age (cut at 65, 75)", "log-rank chi-square").p_value)
 
 
 @pytest.mark.parametrize(
     ("change", "rules", "term", "measure", "why"),
     [
-        (lambda d: d.assign(event=0.0), RULES, "sex", "log-rank", "nobody died"),
-        (lambda d: d[d.sex == "male"], RULES, "sex", "log-rank", "there is one group only"),
+        (lambda d: d.assign(event=0.0), RULES, "sex", "log-rank chi-square", "there was no death"),
+        (lambda d: d[d.sex == "male"], RULES, "sex", "log-rank chi-square", "there is one group only"),
         (lambda d: d[d.sex == "male"], RULES, "sex: female", "median survival", "the group is empty"),
-        (lambda d: d, {"face_age": [65.0, 200.0]}, "face age > 200", "survival at 1", "the group is empty"),
-        (lambda d: d, {"face_age": [0.0, 65.0]}, "face age > 65 vs <= 0", "ratio", "not known for <= 0"),
+        (
+            lambda d: d,
+            {"face_age": [65.0, 200.0]},
+            "face age > 200",
+            "median follow-up",
+            "the group is empty",
+        ),
+        (
+            lambda d: d,
+            {"face_age": [0.0, 65.0]},
+            "face age > 65 vs <= 0",
+            "ratio of restricted mean survival time",
+            "not known for <= 0",
+        ),
     ],
 )
 def test_what_cannot_be_told_keeps_its_row_and_says_why(change, rules, term, measure, why):
@@ -186,8 +200,8 @@ def test_what_cannot_be_told_keeps_its_row_and_says_why(change, rules, term, mea
 
 
 def test_no_follow_up_is_said():
-    table = summarise(people().head(0), 300, [], Reading(), "c")
-    assert table.note[0] == "not estimated, because no follow-up is known of any of 300 people"
+    table = summary(people().head(0), {})
+    assert table.note[0] == "not estimated, because no participant has follow-up"
     assert curves_by_group(people().head(0), groupings(people().head(0)), "log-log", "c").empty
 
 
@@ -202,7 +216,7 @@ def test_strata_and_weights_stand_in_the_rows():
     without = summary(
         data.assign(sex=data.sex.where(data.index > 4)), {"face_age": [65.0]}, log_rank_strata=("sex",)
     )
-    assert without[without.group == ""].note.iloc[0].startswith("without 5 people")
+    assert without[without.group == ""].note.iloc[0].startswith("without 5 participants")
     with pytest.raises(CohortError, match=r"no column 'ward' .survival.log_rank_strata."):
         summary(data, log_rank_strata=("ward",))
 
@@ -225,7 +239,7 @@ def test_late_entrants_count_from_when_they_came():
     expected = kaplan_meier(data.followup_years, data.event, data.entry_years)
     np.testing.assert_allclose(everybody.survival, expected.survival)
     table = summary(data)
-    assert row(table, "face age (cut at 65, 75, 85)", "log-rank chi").p_value < 1e-6
+    assert row(table, "face age (cut at 65, 75, 85)", "log-rank chi-square").p_value < 1e-6
     risk = risk_by_group(data, groupings(data), "c")
     at_one = risk[(risk.group == "all") & (risk.years == 1)].iloc[0]
     assert at_one.at_risk == ((data.entry_years.fillna(0) < 1) & (data.followup_years >= 1)).sum()
@@ -249,8 +263,8 @@ def test_everybody_late_is_said_and_so_are_few_at_risk():
     data = data[data.followup_years > 0.7]
     data.loc[data.index[0], ["followup_years", "event"]] = [0.5, 1.0]
     note = row(summary(data, {}), "all", "median survival").note
-    assert "nobody is observed before 0.2 years" in note
-    assert "fewer than 5 people at risk at an early death" in note
+    assert "no participant is observed from the start" in note
+    assert "fewer than 5 participants at risk at an early death" in note
 
 
 def test_a_curve_that_fell_to_zero_before_others_came_is_not_told():
@@ -261,7 +275,7 @@ def test_a_curve_that_fell_to_zero_before_others_came_is_not_told():
     table = summary(data, {})
     assert table.estimate.isna().all()
     assert table.note.str.contains(
-        "all who were at risk at 0.3 years died then and others entered later"
+        "all who were at risk died before others entered, to whom the curve would give no chance"
     ).all()
     assert curves_by_group(data, [], "log-log", "c").empty
 
@@ -303,7 +317,7 @@ def with_causes(n=500, seed=3):
 
 
 def competing(data, rules=RULES, cause="cancer"):
-    return competing_rows(data, groupings(data, rules), cause, [1.0, 2.0, 9.0], "log-log", 10.0, "c")
+    return worded(competing_rows(data, groupings(data, rules), cause, [1.0, 2.0, 9.0], "log-log", 10.0, "c"))
 
 
 def hazard(table, cause, measure, term="face_age"):
@@ -317,17 +331,16 @@ def test_planted_cause_is_found_and_the_other_is_not():
     mine = hazard(table, "cancer", "cause-specific hazard ratio")
     assert mine.ci_lower < np.exp(0.6) < mine.ci_upper
     assert mine.per == "10 years"
-    assert mine.adjustment == "age, sex"
+    assert (mine.adjustment, mine.covariates) == ("minimal", "age, sex")
     other = hazard(table, "another cause", "cause-specific hazard ratio")
     assert other.ci_lower < 1 < other.ci_upper
     # who dies of cancer dies of nothing else, so the share of other deaths falls with face age although their hazard does not
     assert hazard(table, "another cause", "subdistribution hazard ratio").estimate < other.estimate
     assert hazard(table, "cancer", "subdistribution hazard ratio").ci_lower > 1
-    gray = table[(table.measure == "Gray chi-square, 3 df") & (table.cause == "cancer")].iloc[0]
+    gray = table[(table.measure == "Gray chi-square") & (table.cause == "cancer")].iloc[0]
+    assert gray.df == 3
     assert gray.p_value < 1e-4
-    assert (
-        "followed so long" in row(table[table.cause == "cancer"], "all", "died of cancer within 9 years").note
-    )
+    assert "followed so long" in row(table[table.cause == "cancer"], "all", INCIDENCE, 9).note
 
 
 def test_incidences_of_both_causes_and_survival_make_one():
@@ -343,8 +356,8 @@ def test_deaths_of_unknown_cause_are_left_out_and_counted():
     data = with_causes()
     died = data.index[data.event == 1][:7]
     table = competing(data.assign(cause=data.cause.mask(data.index.isin(died))))
-    assert table.note.str.contains("without 7 people whose cause of death is not known").all()
-    assert row(table[table.cause == "cancer"], "all", "died of cancer within 1 year").n == 493
+    assert table.note.str.contains("without 7 participants whose cause of death is not known").all()
+    assert row(table[table.cause == "cancer"], "all", INCIDENCE, 1).n == 493
 
 
 @pytest.mark.parametrize(
@@ -355,17 +368,17 @@ def test_deaths_of_unknown_cause_are_left_out_and_counted():
             "no cause of death is known; give the clinic table a column 'cause'",
         ),
         (lambda d: d.assign(cause=None), "no cause of death is known"),
-        (lambda d: d.assign(cause=d.cause.replace("cancer", "other")), "nobody died of cancer"),
+        (lambda d: d.assign(cause=d.cause.replace("cancer", "other")), "no participant died of cancer"),
         (
             lambda d: d.assign(cause=d.cause.replace("cardiovascular", "cancer")),
-            "nobody died of anything but cancer",
+            "no participant died of anything but cancer",
         ),
     ],
 )
 def test_competing_risks_that_cannot_run_say_why(change, why):
     table = competing(change(with_causes()))
     assert len(table) == 1
-    assert table.note[0].startswith("not run, because ")
+    assert table.note[0].startswith("not estimated, because ")
     assert why in table.note[0]
 
 
@@ -381,13 +394,13 @@ def test_few_deaths_of_a_cause_are_flagged_in_both_models():
 def test_late_entry_leaves_incidence_and_cause_specific_hazards():
     table = competing(late(with_causes()))
     assert hazard(table, "cancer", "cause-specific hazard ratio").ci_lower > 1
-    assert "somebody enters late" in hazard(table, "cancer", "subdistribution hazard ratio").note
+    assert "a participant enters late" in hazard(table, "cancer", "subdistribution hazard ratio").note
     assert (
         table[table.measure == "Gray chi-square"]
-        .note.str.contains("enters late, which Gray's test does not know")
+        .note.str.contains("enters late, which Gray's test does not allow for")
         .all()
     )
-    assert np.isfinite(row(table[table.cause == "cancer"], "all", "died of cancer within 1 year").estimate)
+    assert np.isfinite(row(table[table.cause == "cancer"], "all", INCIDENCE, 1).estimate)
 
 
 def test_empty_groups_and_constant_covariates_do_not_stop_competing_risks():
@@ -452,14 +465,14 @@ def test_commands_run_on_a_plain_table(plain_table):
     )  # fmt: skip
     assert status == 0, output
     table = pd.read_csv(plain_table / "summary.tsv", sep="\t")
-    assert table[table.measure == "log-rank chi-square, 2 df"].p_value.notna().all()
+    assert table[(table.measure == "log-rank chi-square") & (table.df == 2)].p_value.notna().all()
     assert set(pd.read_csv(plain_table / "km.tsv", sep="\t").interval) == {"log"}
     status, output = call(
         "fit-competing-risks", "--acceleration", "people.tsv", "--competing-risks", "c.tsv", "--cumulative-incidence", "i.tsv",
         "--at-risk", "r.tsv", cwd=plain_table,
     )  # fmt: skip
     assert status == 0, output
-    assert pd.read_csv(plain_table / "c.tsv", sep="\t").measure.str.startswith("subdistribution").sum() == 6
+    assert pd.read_csv(plain_table / "c.tsv", sep="\t").measure.eq("subdistribution hazard ratio").sum() == 6
 
 
 def test_a_wrong_rule_or_cause_ends_with_words_and_no_traceback(plain_table):

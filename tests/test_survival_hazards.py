@@ -26,6 +26,7 @@ from faceage_bio.survival.sensitivity import sensitivity
 from faceage_bio.survival.sites import compare_sites
 from faceage_bio.survival.subgroups import subgroup_hazards
 from faceage_bio.tables import write_table
+from tests.rows import worded
 from tests.test_report import CARD, ages_tables, config_of
 from tests.test_survival import people
 
@@ -57,14 +58,22 @@ def test_a_hazard_ratio_that_fades_is_found_and_its_remedies_tell_how():
     tests = found.tests.set_index("term")
     assert tests.p_value["face_age"] < 1e-4
     assert tests.p_value["GLOBAL"] < 1e-4
-    rows = found.remedies[found.remedies.term == "face_age"].set_index("measure")
-    first, second = rows.loc["hazard ratio, 0 to 1 years"], rows.loc["hazard ratio, after 1 years"]
+    rows = found.remedies[found.remedies.term == "face_age"]
+    periods, rows = rows[rows.period.notna()].set_index("period"), rows.set_index("measure")
+    first, second = periods.loc["0 to 1 years"], periods.loc["after 1 years"]
     assert first.ci_lower > 1.5
     assert second.ci_lower < 1.1 < first.ci_lower
-    assert rows.p_value["chi-square of a change, 1 df"] < 1e-4
-    assert rows.ci_upper["ratio of hazard ratios per doubling of time"] < 1
+    change = rows.loc["interaction chi-square"]
+    assert change.df == 1
+    assert change.p_value < 1e-4
+    assert rows.ci_upper["ratio of hazard ratios"] < 1
+    assert rows.per["ratio of hazard ratios"] == "10 years, for each doubling of time"
+    assert rows.horizon["hazard ratio"].max() == 1
     lived = found.remedies[found.remedies.remedy == "years lived"]
-    assert lived.measure.iloc[-1] == "years lived within 3, highest third minus lowest third"
+    last = lived.iloc[-1]
+    assert (last.measure, last.horizon, last.level, last.reference) == (
+        "difference of restricted mean survival time", 3, "highest tertile", "lowest tertile",
+    )  # fmt: skip
     assert lived.ci_upper.iloc[-1] < 0
     # the smooth curve reaches from the first death to the last, also where no bin has its mean
     own = found.curve[found.curve.term == "face_age"]
@@ -79,8 +88,8 @@ def test_a_hazard_ratio_that_fades_is_found_and_its_remedies_tell_how():
 
 def test_a_stretch_without_deaths_has_no_hazard_ratio():
     found = proportional_hazards(fading(), Choices(10, [], []), "c", alpha=0.05, split_years=[50.0])
-    why = "not estimated, because a stretch of follow-up has 0 deaths; declare other survival.split_years"
-    assert (found.remedies.note == why).any()
+    why = "not estimated, because a period of follow-up has 0 deaths; declare other survival.split_years"
+    assert (worded(found.remedies).note == why).any()
 
 
 def test_a_group_that_one_completed_table_lacks_is_not_pooled(monkeypatch):
@@ -91,7 +100,7 @@ def test_a_group_that_one_completed_table_lacks_is_not_pooled(monkeypatch):
     monkeypatch.setattr("faceage_bio.survival.imputed.impute", uneven)
     gappy = people(n=200)
     gappy.loc[:20, "sex"] = None
-    rows = impute_full_model(gappy, CHOICES, "c", m=2, iterations=1, seed=1)
+    rows = worded(impute_full_model(gappy, CHOICES, "c", m=2, iterations=1, seed=1))
     assert rows.note.iloc[-1] == "not estimated, because a group is empty in one of the completed tables"
 
 
@@ -102,7 +111,7 @@ def test_a_factor_that_is_not_proportional_becomes_strata():
     strata = found.remedies[found.remedies.remedy == "strata"]
     assert set(strata.term) >= {"face_age"}
     assert not strata.term.str.startswith("sex").any()
-    assert strata.note.str.contains("strata of sex; GLOBAL test p").all()
+    assert worded(strata).note.str.contains("strata of sex; GLOBAL test p").all()
 
 
 def test_proportional_hazards_are_let_be():
@@ -124,7 +133,7 @@ def test_few_deaths_make_no_curve_and_no_invented_test():
     assert found.curve.empty
     curves = hazard_curve(data, CHOICES, "c")
     assert curves.curve.empty
-    notes = curves.rows.note.str.cat(sep=" ")
+    notes = worded(curves.rows).note.str.cat(sep=" ")
     assert "too few" in notes or "no curve below 5 deaths per term" in notes
 
 
@@ -153,35 +162,36 @@ def test_a_hazard_that_differs_between_sites_is_found():
     data = with_sites()
     effect = data.site.map({"lung": 0.12, "breast": 0.0, "throat": -0.05})
     rows = compare_sites(died(data, effect * (data.face_age - 64)), "site", CHOICES, "c")
-    tests = rows[rows.level == ""]
+    tests = rows[rows.subgroup.isna()]
     assert (tests.p_value < 1e-6).all()
-    assert tests.measure.iloc[0] == "interaction chi-square, 2 df"
-    alone = rows[(rows.step == "unadjusted") & (rows.level != "")].set_index("level")
+    assert (tests.measure.iloc[0], tests.df.iloc[0]) == ("interaction chi-square", 2)
+    alone = rows[(rows.step == "unadjusted") & rows.subgroup.notna()].set_index("subgroup")
     assert alone.ci_lower["lung"] > 1 > alone.ci_upper["throat"]
     assert (alone.q_value >= alone.p_value).all()
     same = compare_sites(died(data, 0.06 * (data.face_age - 64)), "site", CHOICES, "c")
-    assert (same[same.level == ""].p_value > 0.01).all()
+    assert (same[same.subgroup.isna()].p_value > 0.01).all()
 
 
 def test_sites_without_deaths_or_without_sites_say_so():
     data = with_sites(n=200)
     data.loc[data.site == "throat", "event"] = 0.0
-    rows = compare_sites(data, "site", CHOICES, "c")
-    assert "without throat, with fewer than 5 deaths" in rows[rows.level == ""].note.iloc[0]
-    assert "too few" in rows[rows.level == "throat"].note.iloc[0]
-    rows = compare_sites(data.assign(site=None), "site", CHOICES, "c")
-    assert rows.note.tolist()[0] == "not estimated, because nobody has a site"
-    rows = compare_sites(data.assign(site="lung"), "site", CHOICES, "c")
+    rows = worded(compare_sites(data, "site", CHOICES, "c"))
+    assert "without throat, with fewer than 5 deaths" in rows[rows.subgroup.isna()].note.iloc[0]
+    assert "too few" in rows[rows.subgroup == "throat"].note.iloc[0]
+    rows = worded(compare_sites(data.assign(site=None), "site", CHOICES, "c"))
+    assert rows.note.tolist()[0] == "not estimated, because no participant has a value of site"
+    rows = worded(compare_sites(data.assign(site="lung"), "site", CHOICES, "c"))
     assert rows.note.tolist()[0] == "not estimated, because site does not vary"
     data["event"] = (data.site == "lung") * data.event
-    rows = compare_sites(data, "site", CHOICES, "c")
-    assert "fewer than 2 levels have deaths enough" in rows[rows.level == ""].note.iloc[0]
+    rows = worded(compare_sites(data, "site", CHOICES, "c"))
+    assert "fewer than 2 levels have 5 deaths" in rows[rows.subgroup.isna()].note.iloc[0]
     with pytest.raises(CohortError, match="no column 'clinic'"):
         compare_sites(data, "clinic", CHOICES, "c")
 
 
 def choices_of(data, **more):
-    return sensitivity(data, CHOICES, "c", **{"early_death_years": 0.5, "gap_classes": (-5.0, 10.0)} | more)
+    options = {"early_death_years": 0.5, "gap_classes": (-5.0, 10.0)} | more
+    return worded(sensitivity(data, CHOICES, "c", **options))
 
 
 def test_sensitivity_leaves_out_whom_it_says():
@@ -198,7 +208,9 @@ def test_sensitivity_leaves_out_whom_it_says():
     late = own.loc["at risk from 0.5 years on, without early deaths"]
     assert late.n == (data.followup_years > 0.5).sum()
     assert (own.left_out + own.n == 400).all()
-    classes = rows[rows.term.str.startswith("gap_class")]
+    classes = rows[rows.exposure == "gap_class"]
+    assert classes.level.tolist()[:2] == ["-5 years and below", "10 years and above"]
+    assert (classes.reference == "between").all()
     assert classes.n_level.tolist()[:2] == [(data.age_gap <= -5).sum(), (data.age_gap >= 10).sum()]
     assert classes.estimate.iloc[0] < 1 < classes.estimate.iloc[1]
     unknown = choices_of(data.drop(columns=["flags", "low_resolution", "valid_age"]))
@@ -229,8 +241,8 @@ def test_imputation_brings_back_what_complete_cases_lose():
     assert rows.missing_information["multiple imputation"] > 0.05
     again = impute_full_model(gappy, CHOICES, "c", m=2, iterations=1, seed=1)
     pd.testing.assert_frame_equal(again, impute_full_model(gappy, CHOICES, "c", m=2, iterations=1, seed=1))
-    whole = impute_full_model(data, CHOICES, "c", m=2, iterations=1, seed=1)
-    assert "nobody lacks a covariate" in whole.note.iloc[-1]
+    whole = worded(impute_full_model(data, CHOICES, "c", m=2, iterations=1, seed=1))
+    assert "no participant lacks a covariate" in whole.note.iloc[-1]
 
 
 @settings(deadline=None, max_examples=60)
@@ -265,7 +277,7 @@ def page_of(tmp_path, data, name="mine", **survival):
         "cox": cox_ladder(data, CHOICES, name), "age_comparison": compare_ages(data, CHOICES, name),
         "proportional_hazards": ph.tests, "proportional_hazards_curve": ph.curve, "remedies": ph.remedies,
         "hazard_curve_tests": curve.rows, "hazard_curve": curve.curve, "hazard_curve_people": curve.histogram,
-        "sites": compare_sites(data, "site", CHOICES, name), "sensitivity": choices_of(data),
+        "sites": compare_sites(data, "site", CHOICES, name), "sensitivity": choices_of(data).drop(columns="note"),
         "subgroups": subgroup_hazards(data, ["sex", "chronological_age", "site"], CHOICES, name),
         "imputed": impute_full_model(data, CHOICES, name, m=2, iterations=1, seed=1),
     }  # fmt: skip
@@ -294,13 +306,13 @@ def test_the_page_tells_all_of_it(tmp_path):
     for words in (
         "Proportional hazards assumption</h2>", "Non-linearity of the hazard</h2>", "Heterogeneity between sites</h2>", "Subgroup analyses</h2>",
         "chronological age: under 65", "Sensitivity analyses</h2>", "Face age compared with chronological age</h4>",
-        "interaction chi-square, 2 df", "chi-square of curvature, 2 df", "GLOBAL", "without ages outside the valid band",
+        "interaction chi-square, 2 df", "non-linearity chi-square, 2 df", "GLOBAL", "without ages outside the valid band",
         "-5 years and below", "complete cases and multiple imputation", "21 participants with imputed values", "cox.zph",
     ):  # fmt: skip
         assert words in page, words
     assert page.count("<svg") >= 6
     forest = subgroup_forest(page)
-    for words in ("everybody", "sex: male", "site: throat", "Events", "p (q) for interaction"):
+    for words in ("all participants", "sex: male", "site: throat", "Events", "p (q) for interaction"):
         assert f">{words}</text>" in forest, words
     tests = pd.read_csv(tmp_path / "mine" / "survival" / "subgroups.tsv", sep="\t")
     first = tests[(tests.modifier == "sex") & tests.p_interaction.notna()].iloc[0]
@@ -353,6 +365,6 @@ def test_every_command_runs_on_a_plain_table(tmp_path):
     assert done.returncode == 0, done.stderr[-3000:]
     ledger = pd.read_csv(tmp_path / "l.tsv", sep="\t", dtype=str)
     assert ledger.reason.value_counts().to_dict()["missing_ecog"] >= 5
-    assert (pd.read_csv(tmp_path / "si.tsv", sep="\t").level.dropna().unique()).tolist() != []
+    assert (pd.read_csv(tmp_path / "si.tsv", sep="\t").subgroup.dropna().unique()).tolist() != []
     assert "under 60" in pd.read_csv(tmp_path / "su.tsv", sep="\t").subgroup.tolist()
     assert pd.read_csv(tmp_path / "c.tsv", sep="\t").step.str.contains("Firth").any()

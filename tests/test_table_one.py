@@ -21,9 +21,11 @@ from faceage_bio.phenotype.table_one import (
     part_by_acceleration,
     table_one,
 )
+from faceage_bio.results.reasons import in_words
 from faceage_bio.stats.group_balance import all_pairs, difference_of_numbers, difference_of_shares
 from tests.golden.associations.data import PARTIES
 from tests.golden.table_one import data
+from tests.results import told
 
 GOLDEN = pd.read_csv(Path(__file__).parent / "golden" / "table_one" / "golden.tsv", sep="\t")
 LEVELS = {"vote": ["clinton", "dole"], "news": ["few", "some", "daily"]}
@@ -165,10 +167,10 @@ def test_people_who_cannot_be_parted_are_told_all_together():
     people = drawn(20).assign(age_acceleration=1.0)
     table = table_one(gather([people], ["c"]), ["bmi", "race"], [], "tertiles", "c")
     assert set(table.group) == {"all"}
-    assert table.note.iloc[0] == "too many people share an age acceleration for three groups"
-    assert cell(table, "race", "missing", "all").note == "not estimated, because nobody has a value"
+    assert told(table).iloc[0] == "too many participants share an age acceleration for three groups"
+    assert told(cell(table, "race", "missing", "all")) == in_words("no_value")
     nobody = table_one(gather([people.assign(age_acceleration=np.nan)], ["c"]), ["bmi"], [], "tertiles", "c")
-    assert nobody.note.iloc[0] == "nobody has an age acceleration"
+    assert told(nobody).iloc[0] == "no participant has an age acceleration"
 
 
 @pytest.mark.parametrize("text", ["thirds", "1,x", "5,5", "inf", ""])
@@ -193,7 +195,7 @@ def test_every_group_has_its_number_and_all_quantiles(sizes, without):
         expected = np.quantile(mine, [0.1, 0.25, 0.5, 0.75, 0.9])
         np.testing.assert_allclose(row[["q10", "q25", "q50", "q75", "q90"]].astype(float), expected)
         assert row.estimate == pytest.approx(mine.mean())
-    assert (groups.note.fillna("") == "").all()
+    assert (told(groups).fillna("") == "").all()
 
 
 @given(st.integers(0, 400), st.integers(0, 50))

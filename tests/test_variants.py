@@ -19,6 +19,7 @@ from faceage_bio.stats.linear import fit_linear
 from faceage_bio.stats.multiplicity import benjamini_hochberg
 from faceage_bio.tables import write_table
 from faceage_bio.variants.stage import variant_tables
+from tests.reasons import with_notes
 from tests.test_report import CARD, config_of
 
 HEADER = "#CHROM POS ID REF ALT QUAL FILTER INFO FORMAT a b c d".replace(" ", "\t")
@@ -272,7 +273,8 @@ def study(n=300, seed=1, years=8.0, per_gene=8, genes=("CDK6", "CDKN2A", "TP53")
 
 
 def fit(people, genotypes, components=("PC1",), panel=("CDK6", "CDKN2A", "TP53"), **more):
-    return variant_tables(people, genotypes, components, cohort="c", panel=panel, **more)
+    tables = variant_tables(people, genotypes, components, cohort="c", panel=panel, **more)
+    return tables | {name: with_notes(tables[name]) for name in ("genes", "common")}
 
 
 def test_a_planted_gene_is_found_with_the_numbers_of_its_own_model_and_age_is_not():
@@ -292,8 +294,8 @@ def test_a_planted_gene_is_found_with_the_numbers_of_its_own_model_and_age_is_no
     for column in ("estimate", "ci_lower", "ci_upper", "p_value"):
         assert found[column] == pytest.approx(own[column], rel=1e-9)
     assert (found.n, found.n_carriers, found.n_variants) == (300, int(design.x.sum()), 8)
-    assert found.adjustment == "age, sex, 1 ancestry component"
-    assert genes.loc["chronological_age", "burden", "CDKN2A"].adjustment == "sex, 1 ancestry component"
+    assert (found.adjustment, found.covariates, found.components) == ("full", "age, sex, PC1", 1)
+    assert genes.loc["chronological_age", "burden", "CDKN2A"].covariates == "sex, PC1"
 
 
 def test_panel_is_one_family_for_each_test_and_outcome():
@@ -337,15 +339,15 @@ def test_filters_are_counted_and_everybody_is_in_the_count():
     people.loc[2, "PC1"] = np.nan
     tables = fit(people, Genotypes(genotypes.variants, copies, {"marked by the caller's FILTER": 3}))
     counts = tables["quality"].set_index(["measure", "term"])["estimate"].astype(int).to_dict()
-    assert counts["people", "with genotypes"] == 300
-    assert counts["people", "without age acceleration"] == 1
-    assert counts["people", "call rate too low"] == 1
-    assert counts["people", "a covariate or ancestry component is not known"] == 1
-    assert counts["people", "analysed"] == 297
+    assert counts["participants", "with genotypes"] == 300
+    assert counts["participants", "without age acceleration"] == 1
+    assert counts["participants", "call rate too low"] == 1
+    assert counts["participants", "a covariate or ancestry component is not known"] == 1
+    assert counts["participants", "analysed"] == 297
     assert counts["variants", "alleles in the file"] == 30
     assert counts["variants", "marked by the caller's FILTER"] == 3
     assert counts["variants", "call rate too low"] == 1
-    assert counts["variants", "all analysed people have the same genotype"] == 1
+    assert counts["variants", "all participants analysed have the same genotype"] == 1
     assert counts["variants", "analysed as rare"] == 22
     assert counts["variants", "analysed as common"] == 3
     assert counts["genotypes", "missing, filled with the variant's mean"] == 1
@@ -357,7 +359,7 @@ def test_filters_are_counted_and_everybody_is_in_the_count():
 def test_few_carriers_and_too_few_people_keep_their_rows_with_the_reason():
     people, genotypes = study()
     few = fit(people, genotypes, min_carriers=100)
-    assert few["genes"].note.unique().tolist() == ["not estimated, because fewer than 100 people carry a rare variant of it"]  # fmt: skip
+    assert few["genes"].note.unique().tolist() == ["not estimated, because fewer than 100 participants carry a rare variant of it"]  # fmt: skip
     assert few["genes"].p_value.isna().all()
     none = fit(people, genotypes, max_maf=0.001)["genes"]
     assert (none.note == "not estimated, because none of its variants is rare and passed the filters").all()
@@ -365,7 +367,7 @@ def test_few_carriers_and_too_few_people_keep_their_rows_with_the_reason():
         people[:4], Genotypes(genotypes.variants, genotypes.copies.iloc[:, :4]), max_maf=0.5, min_carriers=1
     )["genes"]
     assert tiny.loc[tiny.outcome == "age_acceleration", "estimate"].isna().all()
-    assert tiny.note.str.contains("rows are too few|is rare and passed").any()
+    assert tiny.note.str.contains("(?:rows|participants|samples) are too few|is rare and passed").any()
     nobody = fit(people.assign(age_acceleration=np.nan), genotypes)
     assert nobody["genes"].estimate.isna().all()
     assert (nobody["genes"].note != "").all()
@@ -407,7 +409,7 @@ def test_the_command_runs_on_plain_tables(tmp_path):
     assert done.returncode == 0, done.stderr
     genes = pd.read_csv(tmp_path / "out" / "genes.tsv", sep="\t")
     assert len(genes) == 2 * 2 * 2
-    assert "people: analysed: 150" in done.stdout
+    assert "participants: analysed: 150" in done.stdout
     assert (tmp_path / "out" / "variants.parquet").stat().st_mode & 0o777 == 0o600
     (tmp_path / "ancestry.tsv").write_text("subject_id\tPC1\tclub\ns1\t0.2\tred\n")
     done = subprocess.run(command, capture_output=True, text=True)

@@ -50,7 +50,7 @@ def line_with(covariates: Sequence[str]) -> Fit:
 
     def fit(people: pd.DataFrame) -> Expected:
         if unknown := [name for name in covariates if name not in people]:
-            raise FitError(f"the table has no column {', '.join(map(repr, unknown))}")
+            raise FitError("no_column", column=", ".join(unknown))
         levels = {
             name: LEVELS.get(name) or sorted(people[name].dropna().astype(str).unique())
             for name in covariates
@@ -59,7 +59,7 @@ def line_with(covariates: Sequence[str]) -> Fit:
         outcome = people.loc[seen.matrix.index, FACE_AGE].to_numpy(dtype=np.float64)
         x = np.column_stack([np.ones(len(seen.matrix)), seen.matrix])
         if len(x) < max(MIN_PEOPLE, 2 * x.shape[1]):
-            raise FitError(f"{len(x)} people with all covariates are too few for {x.shape[1]} terms")
+            raise FitError("too_few_for_terms", n=len(x), parameters=x.shape[1])
         terms = np.linalg.lstsq(x, outcome, rcond=None)[0]
 
         def expected(others: pd.DataFrame) -> np.ndarray:
@@ -98,7 +98,7 @@ def judge(people: pd.DataFrame, fitted_in: pd.Series, fit: Fit, folds: int | Non
 
     Raises
     ------
-    CohortError, FitError
+    FitError
         Too few people or ages, also without any one of the folds.
     """
     train = people[fitted_in]
@@ -120,6 +120,4 @@ def fold_of(subjects: pd.Series, folds: int) -> pd.Series:
 
 def _enough(people: pd.DataFrame) -> None:
     if len(people) < MIN_PEOPLE:
-        raise FitError(
-            f"{len(people)} subjects with both ages are too few for a curve (at least {MIN_PEOPLE})"
-        )
+        raise FitError("too_few_for_curve", n=len(people), needed=MIN_PEOPLE)

@@ -1,4 +1,4 @@
-"""Every definition of how much older a face looks, as columns of one table, and how each goes with age."""
+"""Every definition of age acceleration, as columns of one table, and its correlation with age."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,8 +10,9 @@ from faceage_bio.acceleration import curves
 from faceage_bio.acceleration.normative import CENTILE, Z, normative_scores
 from faceage_bio.columns import AGE, AGE_ACCELERATION, AGE_GAP, COHORT, FACE_AGE, SEX_LEVELS
 from faceage_bio.errors import CohortError, FitError
+from faceage_bio.results.reasons import Reason, reason
+from faceage_bio.results.row import columns_of, result_rows
 from faceage_bio.stats.linear import correlation, mean_interval, spread
-from faceage_bio.tables import result_rows
 
 BAND = 10  # years
 MIN_OF_A_SEX = 10
@@ -46,6 +47,11 @@ def column_of(kind: str, place: str) -> str:
     return f"acceleration_{kind}" if place == "cohort" else f"acceleration_{kind}_reference"
 
 
+def definition_of(column: str) -> str:
+    """The word for a definition in result rows: ``spline_reference``; "" for the age gap, which is no acceleration."""
+    return "" if column == AGE_GAP else column.removeprefix("acceleration_").removeprefix("age_")
+
+
 def definitions(settings: Settings, norm: str) -> list[Definition]:
     """All definitions in the order in which they are shown; ``norm`` is in whom the normative model was fitted."""
     titles = {
@@ -74,7 +80,7 @@ class Defined:
     """``people`` with a column per definition; ``notes`` say why one is missing, by (cohort, column)."""
 
     people: pd.DataFrame
-    notes: Mapping[tuple[str, str], str]
+    notes: Mapping[tuple[str, str], tuple[Reason, ...]]
     norm: str
 
 
@@ -95,7 +101,7 @@ def define(people: pd.DataFrame, settings: Settings) -> Defined:
     people[AGE_GAP] = people[FACE_AGE] - people[AGE]
     both = people[people[AGE_GAP].notna()]
     reference = both.get("group", pd.Series("", index=both.index)) == "reference"
-    notes: dict[tuple[str, str], str] = {}
+    notes: dict[tuple[str, str], tuple[Reason, ...]] = {}
     for kind in KINDS:
         for place in PLACES:
             column = column_of(kind, place)
@@ -107,14 +113,14 @@ def define(people: pd.DataFrame, settings: Settings) -> Defined:
                     people.loc[group.index, column] = group[FACE_AGE] - curves.judge(
                         group, inside, *_curve(kind, settings)
                     )
-                except (CohortError, FitError) as error:
+                except FitError as error:
                     if place == settings.fit_in == "reference" and kind == settings.definition:
                         raise CohortError(
                             f"acceleration.fit_in is 'reference', but nothing can be fitted in the reference people: {error}. "
                             "Expected enough of them with both ages. Mark them with group = reference in the clinic table, or set fit_in: cohort."
                         ) from None
                     cohorts = [name] if place == "cohort" else people[COHORT].unique()
-                    notes |= {(cohort, column): str(error) for cohort in cohorts}
+                    notes |= {(cohort, column): (error.reason,) for cohort in cohorts}
     people[AGE_ACCELERATION] = people[column_of(settings.definition, settings.fit_in)]
     norm = "reference" if reference.any() else "cohort"
     people[[Z, CENTILE]] = np.nan
@@ -140,8 +146,10 @@ def _curve(kind: str, settings: Settings) -> tuple[curves.Fit, int | None]:
     return fits[kind], None if kind == "linear" else settings.folds
 
 
-def _in_sex_sd(group: pd.DataFrame, all_people: pd.DataFrame, fit_in: str) -> tuple[pd.Series, str]:
-    """Age acceleration over its standard deviation among people of the same sex."""
+def _in_sex_sd(
+    group: pd.DataFrame, all_people: pd.DataFrame, fit_in: str
+) -> tuple[pd.Series, tuple[Reason, ...]]:
+    """Age acceleration over its standard deviation among participants of the same sex."""
     result, why = pd.Series(np.nan, index=group.index), []
     norm = (
         all_people[all_people["group"] == "reference"] if fit_in == "reference" else all_people
@@ -152,47 +160,54 @@ def _in_sex_sd(group: pd.DataFrame, all_people: pd.DataFrame, fit_in: str) -> tu
         if len(values) >= MIN_OF_A_SEX and values.std() > 0:
             result[mine] = group.loc[mine, AGE_ACCELERATION] / values.std()
         elif mine.any():
-            why.append(f"{sex}: {len(values)} people are too few, or do not vary")
-    return result, "; ".join(why) or ("" if result.notna().any() else "nobody is known to be female or male")
+            why.append(reason("too_few_of_sex", sex=sex, n=len(values)))
+    if not why and not result.notna().any():
+        why.append(reason("no_recorded_sex_of_participants"))
+    return result, tuple(why)
 
 
 def definition_table(
-    people: pd.DataFrame, notes: Mapping[tuple[str, str], str], shown: list[Definition], chosen: str
-) -> pd.DataFrame:
+    people: pd.DataFrame, notes: Mapping[tuple[str, str], tuple[Reason, ...]], shown: list[Definition], chosen: str
+) -> pd.DataFrame:  # fmt: skip
     """Mean, standard deviation and correlation with age of every definition, in one cohort.
 
     Returns
     -------
-    DataFrame, result rows, analysis "definitions"
-        ``term`` the column, ``per`` its unit, ``model`` what it is; beside them fitted_in, cross_fitted and ``chosen`` for the
-        definition that ``age_acceleration`` is. What was not estimated keeps its rows.
+    DataFrame, result rows, question "definitions"
+        ``term`` the column, ``unit`` its unit, ``model`` what it is; fitted_in, cross_fitted and ``chosen`` for the definition that
+        ``age_acceleration`` is. What was not estimated keeps its rows.
     """
     cohort = str(people[COHORT].iloc[0]) if len(people) else ""
     rows = []
     for one in shown:
         known = people[people[one.column].notna() & people[AGE].notna()]
         base = {
-            COHORT: cohort, "analysis": "definitions", "term": one.column, "per": one.per, "n": len(known),
-            "model": one.title, "fitted_in": one.fitted_in, "cross_fitted": one.cross_fitted, "chosen": one.column == chosen,
+            COHORT: cohort, "question": "definitions", "role": "exploratory", "term": one.column, "definition": definition_of(one.column),
+            "n": len(known), "model": one.title, "fitted_in": one.fitted_in, "cross_fitted": one.cross_fitted,
+            "chosen": one.column == chosen,
         }  # fmt: skip
-        why = notes.get((cohort, one.column), "")
-        for measure in ("mean", "standard deviation", "correlation with age"):
-            rows.append(base | {"measure": measure} | _measure(measure, known, one.column, why))
-    return result_rows(rows)
+        why = notes.get((cohort, one.column), ())
+        for measure, more in (
+            ("mean", {"unit": one.per}), ("standard deviation", {"unit": one.per}), ("correlation", {"exposure": AGE}),
+        ):  # fmt: skip
+            rows.append(base | {"measure": measure} | more | _measure(measure, known, one.column, why))
+    return result_rows(rows, "acceleration/definitions")
 
 
-def _measure(measure: str, known: pd.DataFrame, column: str, why: str) -> dict:
-    partly = f"without {why}" if why else ""
+def _measure(measure: str, known: pd.DataFrame, column: str, why: tuple[Reason, ...]) -> dict:
     if not len(known):
-        return {"note": f"not estimated, because {why or 'nobody has both ages'}"}
+        return {"reason": why or reason("no_ages")}
+    partly = {
+        "reason": [reason("without_sex", sex=one.parameters["sex"]) for one in why if "sex" in one.parameters]
+    }
     if measure == "mean":
-        return {"estimate": known[column].mean(), "note": partly}
+        return partly | {"estimate": known[column].mean()}
     try:
         if measure == "standard deviation":
-            return {"estimate": spread(known[column]), "note": partly}
-        return correlation(known[column], known[AGE]).__dict__ | {"note": partly}
+            return partly | {"estimate": spread(known[column])}
+        return partly | vars(correlation(known[column], known[AGE]))
     except FitError as error:
-        return {"note": f"not estimated, because {error}"}
+        return {"reason": error.reason}
 
 
 def definition_bands(people: pd.DataFrame, shown: list[Definition]) -> pd.DataFrame:
@@ -210,5 +225,4 @@ def definition_bands(people: pd.DataFrame, shown: list[Definition]) -> pd.DataFr
             except FitError:
                 pass  # one person has a mean and no interval
             rows.append(row)
-    columns = [COHORT, "definition", "age_lower", "n", "age_mean", "mean", "ci_lower", "ci_upper"]
-    return pd.DataFrame(rows, columns=columns)
+    return pd.DataFrame(rows, columns=columns_of("acceleration/definition_bands"))

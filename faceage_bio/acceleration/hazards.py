@@ -5,11 +5,12 @@ import pandas as pd
 from faceage_bio.acceleration.definitions import Settings, definitions
 from faceage_bio.columns import AGE, COHORT, ENTRY, EVENT, FACE_AGE, FOLLOWUP
 from faceage_bio.errors import CohortError, FitError
+from faceage_bio.results.row import result_rows
 from faceage_bio.stats.cox import fit_cox
+from faceage_bio.stats.cox_fit import numbers
 from faceage_bio.stats.fewest_events import check_events
-from faceage_bio.tables import result_rows
 
-ALONE, WITH_AGE = "none", "age"
+ALONE, WITH_AGE = "unadjusted", "age"
 LEFT_OUT = "follow_up_reason"  # of a table on the survival stage's time: why somebody is not followed
 MODEL = "Cox, Efron ties, Wald interval"
 
@@ -30,8 +31,8 @@ def definition_hazards(people: pd.DataFrame, per_years: float) -> pd.DataFrame:
 
     Returns
     -------
-    DataFrame, result rows, analysis "definition hazards"
-        Two rows per definition, ``adjustment`` "none" and "age".
+    DataFrame, result rows, question "definition hazards"
+        Two rows per definition, ``adjustment`` "unadjusted" and "age".
 
     Raises
     ------
@@ -57,13 +58,16 @@ def definition_hazards(people: pd.DataFrame, per_years: float) -> pd.DataFrame:
     for column, (unit, per) in [(FACE_AGE, units["years"]), *shown]:
         base = {
             COHORT: cohort,
-            "analysis": "definition hazards",
+            "question": "definition hazards",
+            "role": "exploratory",
+            "outcome": "death",
+            "exposure": column,
             "term": column,
             "measure": "hazard ratio",
             "per": per,
         }
         rows += [base | row for row in _alone_and_with_age(followed, column, unit)]
-    return result_rows(rows)
+    return result_rows(rows, "acceleration/definition_hazards")
 
 
 def _alone_and_with_age(followed: pd.DataFrame, column: str, unit: float) -> list[dict]:
@@ -75,18 +79,20 @@ def _alone_and_with_age(followed: pd.DataFrame, column: str, unit: float) -> lis
     )
     rows = []
     for adjustment, terms in ((ALONE, [column]), (WITH_AGE, [column, AGE])):
-        row = {"adjustment": adjustment, "model": MODEL, "n": len(known), "n_events": int(known[EVENT].sum())}
+        row = {
+            "adjustment": adjustment,
+            "covariates": ", ".join(terms[1:]),
+            "model": MODEL,
+            "n": len(known),
+            "n_events": int(known[EVENT].sum()),
+        }
         try:
             if not len(known):
-                raise FitError("nobody with follow-up has a value")
+                raise FitError("no_value")
             check_events(known[EVENT])
             fit = fit_cox(known[FOLLOWUP], known[EVENT], design[terms], entry)
-            found = fit.terms.loc[column]
-            row |= {
-                "estimate": found.hazard_ratio, "ci_lower": found.ci_lower, "ci_upper": found.ci_upper,
-                "p_value": found.p_value, "note": fit.note,
-            }  # fmt: skip
+            row |= numbers(fit.terms.loc[column]) | {"reason": fit.reasons}
         except FitError as error:
-            row["note"] = f"not estimated, because {error}"
+            row["reason"] = error.reason
         rows.append(row)
     return rows

@@ -1,4 +1,4 @@
-"""Several photos of the same person: how reliable one photo is, and how fast a face ages."""
+"""Several photos of the same participant: reliability of one photo, and the face ageing rate."""
 
 from collections.abc import Sequence
 
@@ -10,6 +10,7 @@ from faceage_bio.acceleration.subjects import DAYS_PER_YEAR
 from faceage_bio.columns import (
     AGE,
     AGE_ACCELERATION,
+    AMOUNTS,
     COHORT,
     ENTRY,
     EVENT,
@@ -21,15 +22,17 @@ from faceage_bio.columns import (
     UNITS,
 )  # fmt: skip
 from faceage_bio.errors import CohortError, FitError, examples
+from faceage_bio.results.reasons import Reason, reason
+from faceage_bio.results.row import result_rows
 from faceage_bio.stats.cox import fit_cox
 from faceage_bio.stats.design import build_design
 from faceage_bio.stats.fewest_events import check_events
 from faceage_bio.stats.linear import mean_interval
 from faceage_bio.stats.measurement_error import correct_slope
 from faceage_bio.stats.reliability import repeat_reliability
-from faceage_bio.tables import result_rows
 
 RATE, INTERVAL = "face_ageing_rate", "interval_years"
+ERROR = "standard error of measurement"
 COPY = "same_photo_twice"  # flag of a photo that a subject has twice, exactly or nearly
 
 
@@ -115,20 +118,21 @@ def reliability_table(photos: pd.DataFrame, within_days: int | None, cohort: str
 
     Returns
     -------
-    DataFrame, result rows, analysis "reliability"
+    DataFrame, result rows, question "reliability"
         ``error_df``: degrees of freedom of the standard error of measurement. What cannot be estimated keeps its rows.
     """
     pairs = closest_pairs(photos, within_days)
     when = "" if within_days is None else f", at most {within_days} days apart"
     base = {
         COHORT: cohort,
-        "analysis": "reliability",
+        "question": "reliability",
+        "role": "secondary",
         "n": len(pairs),
-        "model": f"two photos of each person{when}",
+        "model": f"two photos of each participant{when}",
     }
-    rows = [base | {"term": "photos", "measure": "median days between"} | _median_days(pairs)]
+    rows = [base | {"term": INTERVAL, "measure": "median", "unit": "days"} | _median_days(pairs)]
     values = {FACE_AGE: pairs[[f"{FACE_AGE}_1", f"{FACE_AGE}_2"]].to_numpy(dtype=np.float64)}
-    why = ""
+    why = None
     try:
         first = photos[photos[AGE].notna()].drop_duplicates(SUBJECT)
         line = fit_line(first[FACE_AGE], first[AGE])
@@ -136,51 +140,39 @@ def reliability_table(photos: pd.DataFrame, within_days: int | None, cohort: str
         values[AGE_ACCELERATION] = values[FACE_AGE] - expected
         values[AGE_ACCELERATION] = values[AGE_ACCELERATION][~np.isnan(expected).any(axis=1)]
     except FitError as error:
-        why = str(error)
+        why = error
     for term in (FACE_AGE, AGE_ACCELERATION):
         rows += _reliability_rows(base | {"term": term}, values.get(term), why)
-    return result_rows(rows).reindex(
-        columns=[*result_rows(rows).columns.drop("error_df", errors="ignore"), "error_df"]
-    )
+    return result_rows(rows, "acceleration/reliability")
 
 
 def measured_error(reliability: pd.DataFrame) -> tuple[float, float]:
     """Standard error of measurement of age acceleration and its degrees of freedom, from a reliability table; NaN if not known."""
-    row = reliability[
-        (reliability["term"] == AGE_ACCELERATION) & reliability["measure"].str.startswith("standard error")
-    ].iloc[0]
+    row = reliability[(reliability["term"] == AGE_ACCELERATION) & (reliability["measure"] == ERROR)].iloc[0]
     return float(row["estimate"]), float(row["error_df"])
 
 
 def _median_days(pairs: pd.DataFrame) -> dict:
     if not pairs["days"].notna().any():
-        return {"note": "not estimated, because nobody has two dated photos"}
+        return {"reason": reason("no_two_dated_photos")}
     return {"estimate": float(pairs["days"].median())}
 
 
-def _reliability_rows(base: dict, values: np.ndarray | None, why: str) -> list[dict]:
-    names = (
-        "ICC(1,1)",
-        "ICC(A,1)",
-        "standard error of measurement, years",
-        "smallest detectable change, years",
-    )
-    mean = base | {"measure": "mean change, years"}
+def _reliability_rows(base: dict, values: np.ndarray | None, why: FitError | None) -> list[dict]:
+    names = ("ICC(1,1)", "ICC(A,1)", ERROR, "smallest detectable change")
+    mean = base | {"measure": "mean change"}
     try:
-        if values is None:
-            raise FitError(why)
+        if why:
+            raise why
         found = repeat_reliability(values)
     except FitError as error:
-        return [
-            base | {"measure": name, "note": f"not estimated, because {error}"}
-            for name in (*names, mean["measure"])
-        ]
+        return [base | {"measure": name, "reason": error.reason} for name in (*names, mean["measure"])]
     estimates = (found.icc_one_way, found.icc_agreement, found.error_sd, found.smallest_change)
     rows = [
-        base | {"measure": name, "n": found.n, "error_df": found.error_df} | estimate.__dict__
+        base | {"measure": name, "n": found.n, "error_df": found.error_df} | vars(estimate)
         for name, estimate in zip(names, estimates, strict=True)
     ]
-    return [*rows, mean | {"n": found.n} | mean_interval(values[:, 1] - values[:, 0]).__dict__]
+    return [*rows, mean | {"n": found.n} | _mean(values[:, 1] - values[:, 0])]
 
 
 def attenuation_table(
@@ -189,7 +181,7 @@ def attenuation_table(
 ) -> pd.DataFrame:  # fmt: skip
     """Differences of each outcome per years of age acceleration, as they are and corrected for the error of the face age.
 
-    Chronological age is always held constant.
+    Always adjusted for chronological age.
 
     Parameters
     ----------
@@ -204,62 +196,61 @@ def attenuation_table(
 
     Returns
     -------
-    DataFrame, result rows, analysis "attenuation"
-        Three rows per outcome: ``model`` "least squares", "regression calibration" and "SIMEX"; ``reliability`` beside them.
+    DataFrame, result rows, question "attenuation"
+        Three rows per outcome: ``model`` "least squares", "regression calibration" and "SIMEX"; and their ``reliability``.
     """
     cohort = str(people[COHORT].iloc[0]) if len(people) and COHORT in people else ""
     rows = []
     for outcome in outcomes:
-        base = {COHORT: cohort, "analysis": "attenuation", "term": outcome, "measure": f"difference of {outcome}",
-                "per": f"{per_years:g} years"}  # fmt: skip
+        base = {
+            COHORT: cohort, "question": "attenuation", "role": "exploratory", "outcome": outcome, "exposure": AGE_ACCELERATION,
+            "term": outcome, "measure": "mean difference", "unit": AMOUNTS.get(outcome, ""), "per": f"{per_years:g} years",
+        }  # fmt: skip
         rows += _attenuation_rows(base, people, error_sd, error_df, outcome, covariates, per_years, averaged)
-    return result_rows(rows)
+    return result_rows(rows, "acceleration/attenuation")
 
 
 def _attenuation_rows(
     base, people, error_sd, error_df, outcome, covariates, per_years, averaged
 ) -> list[dict]:
     others, without = _with_values(people, [name for name in covariates if name not in (outcome, AGE)])
-    base = base | {"adjustment": ", ".join(["age", *others])}
+    base = base | {"adjustment": "minimal" if others else "age", "covariates": ", ".join(["age", *others])}
     models = ("least squares, HC3 (t)", "regression calibration", "SIMEX, quadratic")
     if outcome not in people or not pd.api.types.is_numeric_dtype(people[outcome]):
-        what = "is no column of numbers" if outcome in people else "is no column of the table"
-        return [
-            base | {"model": model, "n": 0, "note": f"not estimated, because {outcome} {what}"}
-            for model in models
-        ]
+        why = reason("not_numeric" if outcome in people else "absent_column", column=outcome)
+        return [base | {"model": model, "n": 0, "reason": why} for model in models]
     known = people[people[[AGE_ACCELERATION, outcome]].notna().all(axis=1)]
     design = build_design(known, [AGE_ACCELERATION, AGE, *others], LEVELS)
     rows = known.loc[design.matrix.index]
     base |= {"n": len(rows)}
     try:
         if AGE_ACCELERATION not in design.matrix or rows[outcome].nunique() < 2:
-            raise FitError(
-                f"{outcome} or age acceleration does not vary" if len(rows) else "nobody has all values"
-            )
+            if not len(rows):
+                raise FitError("no_complete_values")
+            raise FitError("outcome_or_exposure_constant", column=outcome)
         if np.isnan(error_sd):
-            raise FitError("the reliability of a photo is not known")
+            raise FitError("reliability_unknown")
         if averaged and "n_photos" not in rows:
-            raise FitError("the table has no column n_photos")
+            raise FitError("no_column", column="n_photos")
         share = np.sqrt((1 / rows["n_photos"]).mean()) if averaged else 1.0
         found = correct_slope(
             rows[outcome], rows[AGE_ACCELERATION] / per_years, design.matrix.drop(columns=AGE_ACCELERATION),
             error_sd * share / per_years, error_df,
         )  # fmt: skip
     except FitError as error:
-        return [base | {"model": model, "note": f"not estimated, because {error}"} for model in models]
+        return [base | {"model": model, "reason": error.reason} for model in models]
     estimates = (found.naive, found.calibrated, found.simex)
     return [
-        base | {"model": model, "reliability": found.reliability, "note": without} | estimate.__dict__
+        base | {"model": model, "reliability": found.reliability, "reason": without} | vars(estimate)
         for model, estimate in zip(models, estimates, strict=True)
     ]
 
 
-def _with_values(people: pd.DataFrame, covariates: Sequence[str]) -> tuple[list[str], str]:
-    """Covariates without those that are known of none, which would exclude all participants, and a note of the latter."""
+def _with_values(people: pd.DataFrame, covariates: Sequence[str]) -> tuple[list[str], list[Reason]]:
+    """Covariates without those that are known of none, which would exclude all participants, and a remark on the latter."""
     absent = [name for name in covariates if len(people) and name in people and people[name].isna().all()]
-    note = f"without {', '.join(absent)}, which nobody has" if absent else ""
-    return [name for name in covariates if name not in absent], note
+    remarks = [reason("without_missing", columns=absent)] if absent else []
+    return [name for name in covariates if name not in absent], remarks
 
 
 def ageing_rates(photos: pd.DataFrame, subjects: pd.DataFrame, days: tuple[int, int]) -> pd.DataFrame:
@@ -303,89 +294,80 @@ def ageing_rates(photos: pd.DataFrame, subjects: pd.DataFrame, days: tuple[int, 
 def ageing_rate_table(
     rates: pd.DataFrame, covariates: Sequence[str], per_years: float, cohort: str
 ) -> pd.DataFrame:
-    """The face ageing rate and whether it predicts death, alone and beside the earlier face age, age and interval.
+    """The face ageing rate and whether it predicts death, unadjusted and adjusted for the earlier face age, age and interval.
 
     The published Face Aging Rate: change of face age over the interval. Time zero is the later photo, since nobody could have
-    died before it. The rate and the earlier face age share its error, so the rate alone is not to be relied on.
+    died before it. The rate and the earlier face age share its error, so interpret the unadjusted rate with caution.
 
     Returns
     -------
-    DataFrame, result rows, analysis "face_ageing_rate"
+    DataFrame, result rows, question "face_ageing_rate"
     """
-    base = {COHORT: cohort, "analysis": RATE, "n": len(rates)}
+    base = {COHORT: cohort, "question": RATE, "role": "exploratory", "n": len(rates)}
+    rate = base | {"term": RATE, "unit": "years per year", "model": "first and last photo"}
     summary = [
-        base | {"term": RATE, "measure": "mean, years per year", "model": "first and last photo"} | _mean(rates[RATE]),
-        base | {"term": RATE, "measure": "standard deviation, years per year", "model": "first and last photo"}
-        | _value(rates[RATE].std()),
-        base | {"term": INTERVAL, "measure": "median, years", "model": "first and last photo"}
-        | _value(rates[INTERVAL].median()),
-    ]  # fmt: skip
+        rate | {"measure": "mean"} | _mean(rates[RATE]),
+        rate | {"measure": "standard deviation"} | _value(rates[RATE].std()),
+        rate | {"term": INTERVAL, "measure": "median", "unit": "years"} | _value(rates[INTERVAL].median()),
+    ]
     usable = rates[(rates[FOLLOWUP] > 0) & rates[EVENT].notna()]
     others = [name for name in covariates if name not in (FACE_AGE, AGE)]
     models = {
-        "ageing rate alone": [RATE],
-        "ageing rate + face age + age": [RATE, FACE_AGE, AGE],
-        " + ".join(["ageing rate + face age + age + interval", *others]): [
-            RATE,
-            FACE_AGE,
-            AGE,
-            INTERVAL,
-            *others,
-        ],
-    }
+        "ageing rate alone": ("unadjusted", []),
+        "ageing rate + face age + age": ("age", [FACE_AGE, AGE]),
+        " + ".join(["ageing rate + face age + age + interval", *others]): ("full", [FACE_AGE, AGE, INTERVAL, *others]),
+    }  # fmt: skip
     rows = [
-        row for name, columns in models.items() for row in _cox_rows(base, usable, name, columns, per_years)
+        row
+        for name, (adjustment, columns) in models.items()
+        for row in _cox_rows(base | {"adjustment": adjustment, "model": name}, usable, columns, per_years)
     ]
-    return result_rows([*summary, *rows])
+    return result_rows([*summary, *rows], "acceleration/ageing_rate")
 
 
-def _mean(values: pd.Series) -> dict:
+def _mean(values: pd.Series | np.ndarray) -> dict:
     try:
-        return mean_interval(values).__dict__
+        return vars(mean_interval(values))
     except FitError as error:
-        return {"note": f"not estimated, because {error}"}
+        return {"reason": error.reason}
 
 
 def _value(value: float) -> dict:
-    return (
-        {"estimate": value}
-        if np.isfinite(value)
-        else {"note": "not estimated, because too few people have two dated photos"}
-    )
+    return {"estimate": value} if np.isfinite(value) else {"reason": reason("too_few_dated_photos")}
 
 
-def _cox_rows(
-    base: dict, usable: pd.DataFrame, name: str, columns: list[str], per_years: float
-) -> list[dict]:
+def _cox_rows(base: dict, usable: pd.DataFrame, covariates: list[str], per_years: float) -> list[dict]:
     units = UNITS | dict.fromkeys((FACE_AGE, AGE), (per_years, f"{per_years:g} years")) | {
         RATE: (1.0, "1 year per year"), INTERVAL: (1.0, "1 year")}  # fmt: skip
     words = {FACE_AGE: "earlier face age", AGE: "age", INTERVAL: "interval"}
-    columns, without = _with_values(usable, columns)
+    columns, remarks = _with_values(usable, [RATE, *covariates])
     design = build_design(usable, columns, LEVELS)
     rows = usable.drop(index=design.missing.index)
     base = base | {
-        "measure": "hazard ratio", "model": name, "n": len(rows), "n_events": int(rows[EVENT].sum()),
-        "adjustment": ", ".join(words.get(column, column) for column in columns[1:]) or "none",
+        "outcome": "death", "measure": "hazard ratio", "n": len(rows), "n_events": int(rows[EVENT].sum()),
+        "covariates": ", ".join(words.get(column, column) for column in columns[1:]),
     }  # fmt: skip
     matrix = design.matrix.copy()
     for column in matrix:
         matrix[column] = matrix[column] / units.get(column, (1.0, ""))[0]
     try:
         if not len(rows):
-            raise FitError("nobody is followed beyond a second dated photo")
+            raise FitError("no_follow_up_after_second_photo")
         if RATE in design.constant:
-            raise FitError("the rate does not vary")
+            raise FitError("constant_rate")
         entry = rows[ENTRY].fillna(0.0) if (rows[ENTRY] > 0).any() else None
         check_events(rows[EVENT])
         fit = fit_cox(rows[FOLLOWUP], rows[EVENT], matrix, entry)
     except FitError as error:
-        return [base | {"term": RATE, "per": "1 year per year", "note": f"not estimated, because {error}"}]
-    dropped = f"without {', '.join(design.constant)}, which does not vary" if design.constant else ""
-    note = "; ".join(part for part in (fit.note, without, dropped) if part)
+        return [base | {"term": RATE, "exposure": RATE, "per": "1 year per year", "reason": error.reason}]
+    if design.constant:
+        remarks.append(reason("without_constant", columns=design.constant))
+    remarks += fit.reasons
     return [
         base | {
-            "term": term, "per": units.get(term, (1.0, ""))[1], "estimate": row.hazard_ratio, "ci_lower": row.ci_lower,
-            "ci_upper": row.ci_upper, "p_value": row.p_value, "note": note,
+            "term": term, "exposure": term.partition(": ")[0], "per": units.get(term, (1.0, ""))[1], "estimate": row.hazard_ratio,
+            "ci_lower": row.ci_lower, "ci_upper": row.ci_upper, "p_value": row.p_value, "standard_error": row.standard_error,
+            "statistic": row.log_hazard_ratio / row.standard_error, "reason": remarks,
         }
         for term, row in fit.terms.iterrows()
     ]  # fmt: skip

@@ -37,15 +37,13 @@ def fit_line(face_age: pd.Series, chronological_age: pd.Series) -> Line:
         Indexes differ, values are missing, fewer than 10 subjects or fewer than 3 distinct ages.
     """
     if not face_age.index.equals(chronological_age.index):
-        raise FitError("face ages and chronological ages are of different subjects")
+        raise FitError("other_participants")
     if face_age.isna().any() or chronological_age.isna().any():
-        raise FitError("an age is missing")
+        raise FitError("missing_age")
     if len(face_age) < MIN_SUBJECTS:
-        raise FitError(
-            f"{len(face_age)} subjects with both ages are too few for a line (at least {MIN_SUBJECTS})"
-        )
+        raise FitError("too_few_for_line", n=len(face_age), needed=MIN_SUBJECTS)
     if chronological_age.nunique() < MIN_AGES:
-        raise FitError(f"fewer than {MIN_AGES} distinct chronological ages")
+        raise FitError("too_few_ages", needed=MIN_AGES)
     slope, intercept = np.polyfit(chronological_age, face_age, deg=1)
     return Line(float(slope), float(intercept))
 

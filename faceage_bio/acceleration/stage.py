@@ -5,14 +5,23 @@ from dataclasses import dataclass, field, replace
 import pandas as pd
 
 from faceage_bio.acceleration import definitions as definitions_
-from faceage_bio.acceleration.definitions import Defined, Settings, column_of, define, definition_bands
+from faceage_bio.acceleration.definitions import (
+    Defined,
+    Settings,
+    column_of,
+    define,
+    definition_bands,
+    definition_of,
+)
 from faceage_bio.acceleration.residual import Line, fit_line
 from faceage_bio.acceleration.subjects import one_per_subject
-from faceage_bio.acceleration.validity import flag, sensitivity
+from faceage_bio.acceleration.validity import SLOPE, WITH_AGE, flag, sensitivity
 from faceage_bio.columns import AGE, AGE_ACCELERATION, AGE_GAP, COHORT, FACE_AGE, SUBJECT
 from faceage_bio.errors import CohortError, FitError, examples
+from faceage_bio.results.reasons import Reason, reason
+from faceage_bio.results.row import columns_of, result_rows
 from faceage_bio.stats.linear import Estimate, correlation, mean_interval, spread
-from faceage_bio.tables import ledger_rows, result_rows
+from faceage_bio.tables import ledger_rows
 
 BAND = 10  # years
 
@@ -122,16 +131,16 @@ def _one_cohort(
     table = defined.people.loc[defined.people[COHORT] == name, [*further, *new]].reset_index(drop=True)
     both = table[AGE_GAP].notna()
     chosen = column_of(settings.definition, settings.fit_in)
-    why = defined.notes.get((name, chosen), "")
-    reason = pd.Series("", index=table.index)
+    why = defined.notes.get((name, chosen), ())
+    code = pd.Series("", index=table.index)
     none = "too_few_for_a_line" if why or not both.any() else "outside_the_definition"
-    reason[table[AGE_ACCELERATION].isna()] = none
-    reason[table[AGE].isna()] = "no_age"
-    reason[table[FACE_AGE].isna()] = "no_face_age"
+    code[table[AGE_ACCELERATION].isna()] = none
+    code[table[AGE].isna()] = "no_age"
+    code[table[FACE_AGE].isna()] = "no_face_age"
     if "no_nearest_photo" in table:
-        reason[table.pop("no_nearest_photo").astype(bool)] = "no_nearest_photo"
+        code[table.pop("no_nearest_photo").astype(bool)] = "no_nearest_photo"
     ledger = table[[COHORT, SUBJECT]].assign(
-        stage="acceleration", status=(reason == "").map({True: "included", False: "excluded"}), reason=reason
+        stage="acceleration", status=(code == "").map({True: "included", False: "excluded"}), reason=code
     )
     shown = definitions_.definitions(settings, defined.norm)
     people = defined.people
@@ -146,13 +155,12 @@ def _one_cohort(
     except FitError:
         line = None
     title = next(one.title for one in shown if one.column == chosen)
-    fitted = "reference people" if settings.fit_in == "reference" else "the cohort"
+    fitted = "controls" if settings.fit_in == "reference" else "the cohort"
     model = ("least-squares line" if settings.definition == "linear" else title) + f" fitted in {fitted}"
-    note = f"not estimated, because {why}" if why else ""
     return Acceleration(
         table,
         ledger_rows(ledger),
-        summarise(name, table[both], line, model, note),
+        summarise(name, table[both], line, model, definition_of(chosen), why),
         age_bands(name, table[both]),
         definitions_.definition_table(table, defined.notes, shown, chosen),
         definition_bands(table, shown),
@@ -160,41 +168,45 @@ def _one_cohort(
     )
 
 
-def summarise(name: str, table: pd.DataFrame, line: Line | None, model: str, note: str) -> pd.DataFrame:
-    """Means, spreads and the correlation with age of both definitions."""
+def summarise(
+    name: str, table: pd.DataFrame, line: Line | None, model: str, definition: str, why: tuple[Reason, ...]
+) -> pd.DataFrame:
+    """Means, spreads and the correlation with age of age gap, face age and age acceleration."""
     rows: list[dict] = []
-    base = {COHORT: name, "analysis": "acceleration", "n": len(table)}
+    base = {COHORT: name, "question": "acceleration", "role": "secondary", "n": len(table), "model": model}
+    gap, accelerated = table[AGE_GAP], table[table[AGE_ACCELERATION].notna()]
 
-    def add(term: str, measure: str, value: Estimate | float | None, why: str = "") -> None:
-        numbers = value.__dict__ if isinstance(value, Estimate) else {"estimate": value}
-        if not why and pd.isna(numbers["estimate"]):
-            why = "not estimated, because nobody has both ages"
-        rows.append(base | {"term": term, "measure": measure, "note": why} | numbers)
-
-    def attempt(term: str, measure: str, compute, *arguments) -> None:
+    def attempt(term: str, measure: str, compute, *values, **more) -> None:
+        row = base | {"term": term, "measure": measure} | more
         try:
-            add(term, measure, compute(*arguments))
+            found = compute(*values)
         except FitError as error:
-            add(term, measure, None, f"not estimated, because {error}")
+            rows.append(row | {"reason": error.reason})
+            return
+        numbers = vars(found) if isinstance(found, Estimate) else {"estimate": found}
+        rows.append(row | numbers | ({"reason": reason("no_ages")} if pd.isna(numbers["estimate"]) else {}))
 
-    attempt(AGE_GAP, "mean years", mean_interval, table[AGE_GAP])
-    attempt(AGE_GAP, "standard deviation, years", spread, table[AGE_GAP])
-    add(AGE_GAP, "mean absolute years", table[AGE_GAP].abs().mean())
-    attempt(AGE_GAP, "correlation with age", correlation, table[AGE_GAP], table[AGE])
-    attempt(FACE_AGE, "correlation with age", correlation, table[FACE_AGE], table[AGE])
-    known = table[table[AGE_ACCELERATION].notna()]
-    if note:
-        add(AGE_ACCELERATION, "mean years", None, note)
+    attempt(AGE_GAP, "mean", mean_interval, gap)
+    attempt(AGE_GAP, "standard deviation", spread, gap)
+    attempt(AGE_GAP, "mean absolute error", pd.Series.mean, gap.abs())
+    attempt(AGE_GAP, "correlation", correlation, gap, table[AGE], **WITH_AGE)
+    attempt(FACE_AGE, "correlation", correlation, table[FACE_AGE], table[AGE], **WITH_AGE)
+    own = {"definition": definition}
+    if why:
+        rows.append(base | own | {"term": AGE_ACCELERATION, "measure": "mean", "reason": why})
     else:
-        add(
-            AGE_ACCELERATION, "mean years", known[AGE_ACCELERATION].mean()
+        values = accelerated[AGE_ACCELERATION]
+        attempt(
+            AGE_ACCELERATION, "mean", pd.Series.mean, values, **own
         )  # zero by construction in its own cohort
-        attempt(AGE_ACCELERATION, "standard deviation, years", spread, known[AGE_ACCELERATION])
-        attempt(AGE_ACCELERATION, "correlation with age", correlation, known[AGE_ACCELERATION], known[AGE])
+        attempt(AGE_ACCELERATION, "standard deviation", spread, values, **own)
+        attempt(AGE_ACCELERATION, "correlation", correlation, values, accelerated[AGE], **own, **WITH_AGE)
     if line is not None:
-        add("line", "slope, face years per year", line.slope)
-        add("line", "intercept, years", line.intercept)
-    return result_rows(rows).assign(model=model)
+        rows.append(base | SLOPE | {"term": "line", "measure": "slope", "estimate": line.slope})
+        rows.append(
+            base | {"term": "line", "measure": "intercept", "outcome": "face age", "estimate": line.intercept}
+        )
+    return result_rows(rows, "acceleration/summary")
 
 
 def age_bands(name: str, table: pd.DataFrame) -> pd.DataFrame:
@@ -210,17 +222,4 @@ def age_bands(name: str, table: pd.DataFrame) -> pd.DataFrame:
         }
         for start, band in table.groupby(lower)
     ]  # fmt: skip
-    columns = [
-        "age_band",
-        "age_lower",
-        "n",
-        "age_mean",
-        "face_age_mean",
-        "face_age_sd",
-        "face_age_q25",
-        "face_age_median",
-        "face_age_q75",
-        "age_gap_mean",
-        "acceleration_mean",
-    ]
-    return pd.DataFrame(rows, columns=[COHORT, *columns])
+    return pd.DataFrame(rows, columns=columns_of("acceleration/age_bands"))

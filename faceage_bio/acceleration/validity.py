@@ -1,15 +1,18 @@
-"""Who lies outside of what the age model was tested on: ages, and faces of few pixels; results with and without them."""
+"""Participants outside of what the age model was tested on: ages, and faces of few pixels; results with and without them."""
 
+import numpy as np
 import pandas as pd
 
 from faceage_bio.acceleration.residual import fit_line
 from faceage_bio.columns import AGE, AGE_ACCELERATION, AGE_GAP, COHORT, FACE_AGE
-from faceage_bio.errors import CohortError, FitError
+from faceage_bio.errors import FitError
+from faceage_bio.results.row import result_rows
 from faceage_bio.stats.linear import correlation, mean_interval, spread
-from faceage_bio.tables import result_rows
 
 VALID_AGE, LOW_RESOLUTION = "valid_age", "low_resolution"
 SHORT_SIDE = "face_short_side"
+WITH_AGE = {"exposure": AGE}
+SLOPE = {"exposure": AGE, "outcome": "face age", "per": "1 year"}
 
 
 def flag(people: pd.DataFrame, valid_ages: tuple[float, float], low_resolution: float) -> pd.DataFrame:
@@ -21,12 +24,12 @@ def flag(people: pd.DataFrame, valid_ages: tuple[float, float], low_resolution: 
 
 
 def sensitivity(people: pd.DataFrame, valid_ages: tuple[float, float], low_resolution: float) -> pd.DataFrame:
-    """Gap, acceleration and their correlation with age, among everybody and without those outside of the test.
+    """Gap, acceleration and their correlation with age, among all participants and without those outside of the test.
 
     Returns
     -------
-    DataFrame, result rows, analysis "validity"
-        ``adjustment`` says who is counted. Acceleration is as analysed, so its mean need not be zero in a part of the cohort.
+    DataFrame, result rows, question "validity"
+        ``subgroup`` says who is counted, "" all; ``excluded`` what lies outside: none, ages, faces, ages and faces. Acceleration is as analysed, so its mean need not be zero in a part of the cohort.
     """
     cohort = str(people[COHORT].iloc[0]) if len(people) else ""
     people = people[people[AGE_GAP].notna()]
@@ -35,38 +38,46 @@ def sensitivity(people: pd.DataFrame, valid_ages: tuple[float, float], low_resol
     old_enough = people[VALID_AGE].fillna(False).astype(bool)
     sharp = ~people[LOW_RESOLUTION].fillna(True).astype(bool)
     known = bool(people[LOW_RESOLUTION].notna().any())
-    parts = [("everybody", people, True), (ages, people[old_enough], True), (pixels, people[sharp], known),
-             (f"{ages}, {pixels}", people[old_enough & sharp], known)]  # fmt: skip
+    parts = [
+        ("none", "", people, True), ("ages", ages, people[old_enough], True), ("faces", pixels, people[sharp], known),
+        ("ages and faces", f"{ages}, {pixels}", people[old_enough & sharp], known),
+    ]  # fmt: skip
     rows = []
-    for label, part, measured in parts:
-        base = {COHORT: cohort, "analysis": "validity", "adjustment": label, "n": len(part), "per": ""}
-        for term, measure, compute in _quantities(part):
-            row = base | {"term": term, "measure": measure}
+    for excluded, label, part, measured in parts:
+        base = {
+            COHORT: cohort,
+            "question": "validity",
+            "role": "exploratory",
+            "subgroup": label,
+            "excluded": excluded,
+            "n": len(part),
+        }
+        for term, measure, more, compute in _quantities(part):
+            row = base | {"term": term, "measure": measure} | more
             try:
                 if not measured:
-                    raise FitError("the size of the faces is not known")
+                    raise FitError("face_size_unknown")
                 if not len(part):
-                    raise FitError("nobody is left")
+                    raise FitError("none_left")
                 row |= compute()
-            except (FitError, CohortError) as error:
-                row |= {"note": f"not estimated, because {error}"}
+            except FitError as error:
+                row |= {"reason": error.reason}
             rows.append(row)
-    return result_rows(rows)
+    return result_rows(rows, "acceleration/sensitivity")
 
 
 def _quantities(part: pd.DataFrame) -> list[tuple]:
     accelerated = part[part[AGE_ACCELERATION].notna()]
     return [
-        (AGE_GAP, "mean years", lambda: _mean(part[AGE_GAP])),
-        (AGE_ACCELERATION, "mean years", lambda: _mean(accelerated[AGE_ACCELERATION])),
-        (AGE_ACCELERATION, "standard deviation, years", lambda: {"estimate": spread(accelerated[AGE_ACCELERATION])}),
-        (AGE_GAP, "correlation with age", lambda: correlation(part[AGE_GAP], part[AGE]).__dict__),
-        (AGE_ACCELERATION, "correlation with age", lambda: correlation(accelerated[AGE_ACCELERATION], accelerated[AGE]).__dict__),
-        ("line", "slope, face years per year", lambda: {"estimate": fit_line(part[FACE_AGE], part[AGE]).slope}),
+        (AGE_GAP, "mean", {}, lambda: _mean(part[AGE_GAP])),
+        (AGE_ACCELERATION, "mean", {}, lambda: _mean(accelerated[AGE_ACCELERATION])),
+        (AGE_ACCELERATION, "standard deviation", {}, lambda: {"estimate": spread(accelerated[AGE_ACCELERATION])}),
+        (AGE_GAP, "correlation", WITH_AGE, lambda: vars(correlation(part[AGE_GAP], part[AGE]))),
+        (AGE_ACCELERATION, "correlation", WITH_AGE, lambda: vars(correlation(accelerated[AGE_ACCELERATION], accelerated[AGE]))),
+        ("line", "slope", SLOPE, lambda: {"estimate": fit_line(part[FACE_AGE], part[AGE]).slope}),
     ]  # fmt: skip
 
 
 def _mean(values: pd.Series) -> dict:
-    """Without a test against zero, which nobody asked for."""
-    found = mean_interval(values)
-    return {"estimate": found.estimate, "ci_lower": found.ci_lower, "ci_upper": found.ci_upper}
+    """Without a test against zero, which answers no question."""
+    return vars(mean_interval(values)) | {"p_value": np.nan, "statistic": np.nan}

@@ -70,5 +70,5 @@ def measure_added_value(
     tests = found.rows[(found.rows.kind == "test") & found.rows.p_value.notna()]
     for row in tests.itertuples():
         print(
-            f"{name}: {row.question}, {row.term}: p {row.p_value:.3g} ({row.n} people, {row.n_events} deaths)"
+            f"{name}: {row.comparison}, {row.term}: p {row.p_value:.3g} ({row.n} people, {row.n_events} deaths)"
         )

@@ -68,7 +68,7 @@ def estimate_curves(
     reading = Reading(time_years, rmst_years, interval.value, log_rank_stratum, fleming_harrington)
     write_table(curves_by_group(usable, groupings, interval.value, name), kaplan_meier)
     write_table(risk_by_group(usable, groupings, name), at_risk)
-    rows = summarise(usable, len(table), groupings, reading, name)
+    rows = summarise(usable, groupings, reading, name)
     write_table(rows, summary)
     print(f"{name}: {len(usable)} of {len(table)} people, {len(rows)} rows by {', '.join(rules)}")
 

@@ -69,7 +69,8 @@ def check_expression(
     from faceage_bio.expression.quality import PRIVATE_COLUMNS, Limits, check_samples
     from faceage_bio.expression.quality_tables import quality_tables
     from faceage_bio.plain import read_plain
-    from faceage_bio.tables import result_rows, write_table
+    from faceage_bio.results.row import result_rows
+    from faceage_bio.tables import write_table
 
     table = read_plain(acceleration, (SUBJECT, AGE_ACCELERATION))
     cohort = str(table[COHORT].iloc[0]) if COHORT in table and len(table) else ""
@@ -94,6 +95,7 @@ def check_expression(
             f"{cohort}, {analysis}: {len(found)} samples, {states.get('flagged', 0)} flagged, {states.get('excluded', 0)} excluded"
         )
     for name, parts in shared.items():
-        write_table(pd.concat(parts or [result_rows([])], ignore_index=True), output / f"{name}.tsv")
+        parts = parts or [result_rows([], f"expression/{name}")]
+        write_table(pd.concat(parts, ignore_index=True), output / f"{name}.tsv")
     nobody = pd.DataFrame(columns=PRIVATE_COLUMNS)
     write_table(pd.concat(private or [nobody], ignore_index=True), quality)

@@ -81,7 +81,7 @@ def fit_expression_sensitivity(
     for analysis, (matrix, mine) in inputs.items():
         data = choose_samples(table, matrix, mine, covariate, repeated, tissue, verdicts_of(judged, analysis))
         shared = {
-            "cohort": cohort, "analysis": analysis, "per_years": per_years, "min_count": min_count, "min_samples": min_samples,
+            "cohort": cohort, "question": analysis, "per_years": per_years, "min_count": min_count, "min_samples": min_samples,
         }  # fmt: skip
         found.append(sensitivity_table(data, panel, covariate, choices, **shared))
         binned.append(partial_residuals(data, panel, covariate, **shared))

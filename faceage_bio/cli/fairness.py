@@ -12,7 +12,7 @@ By = Annotated[list[str], typer.Option(help="A column with groups of people, suc
 AgeCutPoints = Annotated[
     list[float], typer.Option("--age-cut-point", help="Age at which a new band starts; repeat.")
 ]
-MinN = Annotated[int, typer.Option(help="Smaller groups are marked: do not interpret.", min=2)]
+MinN = Annotated[int, typer.Option(help="Smaller groups are marked as sparse data.", min=2)]
 BANDS = [50.0, 60.0, 70.0, 80.0]
 
 

@@ -85,7 +85,7 @@ def score_gene_sets(
     sets = choose_sets(gene_set, gmt)
     judged = read_table(quality) if quality else None
     table, found = read_plain(acceleration, (SUBJECT, AGE, AGE_ACCELERATION)), read_table(genes)
-    needed = ("analysis", "term", "exposure", "estimate", "standard_error", "p_value", "q_value")
+    needed = ("question", "term", "exposure", "estimate", "standard_error", "p_value", "q_value")
     if lacking := [name for name in needed if name not in found]:
         raise TableError(
             f"{genes}: lacks the column(s) {', '.join(lacking)}; found {', '.join(map(str, found.columns))}. Expected {', '.join(needed)}. "
@@ -101,7 +101,7 @@ def score_gene_sets(
     for analysis, (matrix, mine) in inputs.items():
         data = choose_samples(table, matrix, mine, covariate, repeated, tissue, verdicts_of(judged, analysis))
         tables = set_tables(
-            data, found[found["analysis"] == analysis] if len(found) else found, sets, cohort=cohort, analysis=analysis,
+            data, found[found["question"] == analysis] if len(found) else found, sets, cohort=cohort, question=analysis,
             covariates=covariate, headline=headline, per_years=per_years, min_coverage=min_coverage, min_count=min_count,
             min_samples=min_samples, seed=seed,
         )  # fmt: skip

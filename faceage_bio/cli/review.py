@@ -105,6 +105,7 @@ def read_review(
     """
     from faceage_bio.faceage.review import settle, summarise_review
     from faceage_bio.faceage.review_tables import read_decisions
+    from faceage_bio.results.reasons import in_words
     from faceage_bio.tables import OWNER_ONLY, read_table, write_table
 
     review = read_decisions(decisions, read_table(key), str(key), partial)
@@ -113,13 +114,9 @@ def read_review(
     for (status, reason), n in verdicts.groupby(["status", "reason"]).size().items():
         print(f"{status}{f', {reason}' if reason else ''}: {n} photo(s)")
     for row in summarise_review(review, disagreement.value).itertuples():
-        if row.term.startswith("reviewers"):
-            told = (
-                f"{row.estimate:.2f} ({row.ci_lower:.2f} to {row.ci_upper:.2f})"
-                if row.note != row.note
-                else row.note
-            )
-            print(f"{row.term}, {row.n} photos, {row.measure}: {told}")
+        if row.measure != "photos":
+            told = in_words(row.reason) or f"{row.estimate:.2f} ({row.ci_lower:.2f} to {row.ci_upper:.2f})"
+            print(f"{row.term}, {row.n} photos, {row.measure}, {row.outcome}: {told}")
     print(f"Next: write into the config  review: {{decisions: {output}}}  and run again.")
 
 

@@ -7,8 +7,8 @@ import pandas as pd
 from scipy import sparse
 
 from faceage_bio.columns import COHORT, SAMPLE, SUBJECT
+from faceage_bio.results.row import result_rows
 from faceage_bio.rna.cells import CELL_TYPE, CellFile, blocks
-from faceage_bio.tables import result_rows
 
 ABOUT = [SUBJECT, CELL_TYPE, "n_cells", "n_counts", "reason"]  # columns of a profile before its genes
 MITOCHONDRIAL = "MT-"
@@ -183,24 +183,21 @@ def cells_ledger(result: Pseudobulk, cohort: str) -> pd.DataFrame:
 def quality_table(ledger: pd.DataFrame, cohort: str) -> pd.DataFrame:
     """What became of cells and profiles of each cell type, without any person: result rows to be shared.
 
-    ``measure`` is "cells", "cells kept", "cells dropped: REASON", "donors", "profiles kept" or "profiles dropped: REASON";
+    ``measure`` is "cells" or "profiles" (one of each donor), ``fate`` what became of them: "all", "kept", or why they were dropped;
     ``n`` counts the donors that the number comes from.
     """
     rows = []
     named = ledger[CELL_TYPE].where(ledger[CELL_TYPE] != "", UNKNOWN_TYPE)
     for cell_type, mine in ledger.groupby(named, sort=True):
-        for measure, column in [
-            ("cells", "cells"),
-            ("cells kept", "n_cells"),
-            *((f"cells dropped: {r}", r) for r in REASONS),
-        ]:
+        for fate, column in [("all", "cells"), ("kept", "n_cells"), *((why, why) for why in REASONS)]:
             carriers = mine[(mine[column] > 0) & (mine[SUBJECT] != "")]
-            rows.append((cell_type, measure, mine[column].sum(), carriers[SUBJECT].nunique()))
+            rows.append((cell_type, "cells", fate, mine[column].sum(), carriers[SUBJECT].nunique()))
         donors = mine[(mine[SUBJECT] != "") & (mine[CELL_TYPE] != "")]
-        for measure, chosen in [
-            ("donors", donors), ("profiles kept", donors[donors.reason == ""]),
-            *((f"profiles dropped: {why}", donors[donors.reason == why]) for why in (NO_CELLS, TOO_FEW_CELLS, TOO_FEW_COUNTS)),
+        for fate, chosen in [
+            ("all", donors), ("kept", donors[donors.reason == ""]),
+            *((why, donors[donors.reason == why]) for why in (NO_CELLS, TOO_FEW_CELLS, TOO_FEW_COUNTS)),
         ]:  # fmt: skip
-            rows.append((cell_type, measure, len(chosen), len(chosen)))
-    table = pd.DataFrame(rows, columns=["term", "measure", "estimate", "n"])
-    return result_rows(table.assign(cohort=cohort, analysis="single cells", note=""))
+            rows.append((cell_type, "profiles", fate, len(chosen), len(chosen)))
+    table = pd.DataFrame(rows, columns=["term", "measure", "fate", "estimate", "n"])
+    table = table.assign(cohort=cohort, question="single cells", role="exploratory")
+    return result_rows(table, "expression/cell_quality")

@@ -8,15 +8,15 @@ import pandas as pd
 from faceage_bio.columns import AGE, AGE_ACCELERATION, AGE_GAP, COHORT, FACE_AGE, SUBJECT
 from faceage_bio.errors import CohortError, FitError
 from faceage_bio.expression.formula import plain
-from faceage_bio.expression.sets import RAW, fit_ages
+from faceage_bio.expression.sets import ages_of, fit_ages
+from faceage_bio.results.row import result_rows
 from faceage_bio.rna.cells import CELL_TYPE
 from faceage_bio.stats.multiplicity import benjamini_hochberg
 from faceage_bio.stats.power import smallest_detectable
-from faceage_bio.tables import result_rows
 
 HALF_A_CELL = 0.5  # added to every number of cells, because no logarithm is of zero
-ANALYSIS = "cell composition"
-MEASURE = "log2 change of the share, against the mean of all cell types"
+QUESTION = "cell composition"
+MEASURE = "log2 fold change of the share"  # against the mean of all cell types
 MODEL = "centred log-ratio, least squares, HC3"
 
 
@@ -85,57 +85,38 @@ def composition_table(
     shares = numbers.div(numbers.sum(axis=1), axis=0).mean()
     compared = [name for name in numbers if seen[name] >= min_donors]
     ratios = centred_log_ratio(numbers[compared])
-    adjustment = ", ".join(["age", *others])
-    models = [([AGE_GAP], {AGE_GAP: RAW})] if gap else []
-    models.append((
-        [AGE_ACCELERATION, AGE, *others],
-        {AGE_ACCELERATION: adjustment, AGE: ", ".join(["age acceleration", *others])},
-    ))  # fmt: skip
+    models = ages_of(people, others)
     rows = []
     for name in numbers:
         base = {"term": name, "mean_share": shares[name], "n_with_cells": int(seen[name]), "n": len(known)}
         try:
             if name not in compared:
-                raise FitError(
-                    f"{seen[name]} of {len(known)} donors have cells of it, and {min_donors} are needed"
-                )
+                raise FitError("too_few_donors", n_donors=int(seen[name]), n=len(known), needed=min_donors)
             if len(compared) < 2:
-                raise FitError("shares need at least two cell types that enough donors have")
-            fits = [fit_ages(known, ratios[name], columns, per_years)[0] for columns, _ in models]
+                raise FitError("one_cell_type")
+            fits = [fit_ages(known, ratios[name], columns, per_years) for columns, _ in models]
         except FitError as error:
-            why = f"not estimated, because {str(error).replace(' rows are', ' donors are')}"
-            rows += [
-                base | {"exposure": one, "adjustment": held, "note": why}
-                for _, exposures in models for one, held in exposures.items()
-            ]  # fmt: skip
+            rows += [base | held | {"reason": error.reason} for _, exposures in models for held in exposures]
             continue
-        for terms, (_, exposures) in zip(fits, models, strict=True):
-            for one, held in exposures.items():
-                found = terms.loc[
-                    one, ["estimate", "standard_error", "ci_lower", "ci_upper", "p_value"]
-                ].to_dict()
-                found["detectable"] = smallest_detectable(found["standard_error"])
-                rows.append(base | found | {"exposure": one, "adjustment": held, "note": ""})
-    columns = [
-        "term",
-        "exposure",
-        "estimate",
-        "standard_error",
-        "ci_lower",
-        "ci_upper",
-        "p_value",
-        "detectable",
-        "n",
-    ]
-    table = pd.DataFrame(rows).reindex(columns=[*columns, "mean_share", "n_with_cells", "adjustment", "note"])
+        for fitted, (_, exposures) in zip(fits, models, strict=True):
+            for held in exposures:
+                found = fitted[held["exposure"]]
+                rows.append(
+                    base | found | held | {"detectable": smallest_detectable(found["standard_error"])}
+                )
+    table = pd.DataFrame(rows)
+    table = table.reindex(columns=[*dict.fromkeys([*table, "exposure", "p_value"])])
     table["q_value"] = table.groupby("exposure")["p_value"].transform(
-        lambda p: benjamini_hochberg(p.to_numpy())
+        lambda p: benjamini_hochberg(p.to_numpy(dtype=float))
     )
     told = {
         COHORT: cohort,
-        "analysis": ANALYSIS,
+        "question": QUESTION,
+        "role": "secondary",
+        "outcome": "share of cells",
         "measure": MEASURE,
+        "family": "cell types",
         "per": f"{per_years:g} years",
         "model": MODEL,
     }
-    return result_rows(table.assign(**told))
+    return result_rows(table.assign(**told), "expression/composition")

@@ -78,12 +78,12 @@ def design_of(
     """
     pairs = interactions_of(covariates, ages)
     if lacking := [SPOKEN[name] for name in ages if name not in people]:
-        raise FitError(f"the analysis table has no {', '.join(lacking)}")
+        raise FitError("no_age_column", column=lacking)
     if not len(people):
-        raise FitError("no sample is left")
+        raise FitError("no_sample")
     design = build_design(people, [*ages, *plain(covariates)], LEVELS)
     if still := [SPOKEN[name] for name in ages if name in design.constant or not len(people)]:
-        raise FitError(f"{', '.join(still)} does not vary, or nobody has it")
+        raise FitError("constant_or_missing", column=still)
     matrix = design.matrix - design.matrix.mean()
     matrix[list(ages)] = matrix[list(ages)] / per_years
     for one, other in pairs:
@@ -92,11 +92,9 @@ def design_of(
                 matrix[f"{a} x {b}"] = matrix[a] * matrix[b]
     n, p = len(matrix), matrix.shape[1] + 1
     if n < p + SPARE_SAMPLES:
-        raise FitError(
-            f"{n} samples are too few for {p} parameters; there must be at least {p + SPARE_SAMPLES}, or fewer covariates"
-        )
+        raise FitError("too_few_samples_for_model", n=n, parameters=p, needed=p + SPARE_SAMPLES)
     if determined := [name for name in matrix if name not in independent_columns(matrix)]:
-        raise FitError(_confounding(matrix, determined[0]))
+        raise _confounding(matrix, determined[0])
     matrix.insert(0, INTERCEPT, 1.0)
     return matrix
 
@@ -105,16 +103,13 @@ def _columns(matrix: pd.DataFrame, name: str) -> list[str]:
     return [column for column in matrix if column == name or column.startswith(f"{name}: ")]
 
 
-def _confounding(matrix: pd.DataFrame, column: str) -> str:
+def _confounding(matrix: pd.DataFrame, column: str) -> FitError:
     """What a column that follows from the others follows from, if it is one covariate."""
     own = column.split(": ")[0]
     for other in dict.fromkeys(name.split(": ")[0] for name in matrix):
         if other != own and not independent(matrix[[*_columns(matrix, other), column]]):
-            return (
-                f"{column} follows from {other}: the samples do not tell {own} and {other} apart (such as one {own} for each "
-                f"{other}); leave one out"
-            )
-    return f"{column} follows from the other covariates; leave it out"
+            return FitError("follows_from", column=column, other=other, own=own)
+    return FitError("follows_from_covariates", column=column)
 
 
 def reduced(matrix: pd.DataFrame, contrast: np.ndarray) -> np.ndarray:

@@ -10,6 +10,7 @@ from scipy.stats import norm, t
 from faceage_bio.columns import SUBJECT
 from faceage_bio.errors import FitError
 from faceage_bio.expression.formula import reduced
+from faceage_bio.results.reasons import reason
 from faceage_bio.stats.consensus_correlation import consensus_correlation
 from faceage_bio.stats.deseq import DeseqFit, fit_deseq
 from faceage_bio.stats.linear_genes import hc3
@@ -20,8 +21,7 @@ from faceage_bio.stats.stacked import coefficient, difference
 from faceage_bio.stats.voom import voom
 
 NORMAL_975 = float(norm.ppf(0.975))
-CONVERGED = "not estimated, because its fit did not converge"
-OUTLYING = "no p-value, because a single outlying count decides its result"
+NOT_CONVERGED, OUTLYING = "gene_not_converged", "outlying_count"  # codes of reasons
 
 
 @dataclass(frozen=True)
@@ -60,11 +60,11 @@ class CountModels:
         return len(self.joint) if self.persons is None else int(self.persons.max()) + 1
 
     @property
-    def note(self) -> str:
+    def reason(self) -> str:
         """What was done otherwise than usual."""
         if self.deseq is None or self.deseq.trend_kind == "parametric":
             return ""
-        return f"dispersions by a {self.deseq.trend_kind} trend, because the parametric one did not fit"
+        return reason("dispersion_trend", kind=self.deseq.trend_kind).encoded
 
     def test(self, matrix: pd.DataFrame, contrast: np.ndarray, genes: pd.Index | None = None) -> pd.DataFrame:
         """One weighted sum of coefficients of a design.
@@ -78,14 +78,16 @@ class CountModels:
         Returns
         -------
         DataFrame, one row per gene
-            estimate, standard_error, ci_lower, ci_upper, p_value, p_lrt, voom_estimate, voom_ci_lower, voom_ci_upper,
-            voom_p_value, hc3_p_value, note; what does not apply is NaN.
+            estimate, standard_error, statistic, ci_lower, ci_upper, p_value, p_lrt, voom_estimate, voom_ci_lower, voom_ci_upper,
+            voom_p_value, hc3_p_value, reason; what does not apply is NaN.
         """
         genes = self.genes if genes is None else genes
         places = self.genes.get_indexer(genes)
         second = self._second(matrix, contrast, places)
         first = self._first(matrix, contrast, places) if self.deseq else self._blocked(second)
-        return pd.concat([first, second], axis=1).set_axis(genes, axis=0)
+        return pd.concat([first, second.drop(columns=["voom_error", "voom_statistic"])], axis=1).set_axis(
+            genes, axis=0
+        )
 
     def _first(self, matrix: pd.DataFrame, contrast: np.ndarray, places: np.ndarray) -> pd.DataFrame:
         fit = self.deseq
@@ -104,10 +106,10 @@ class CountModels:
             )
             p, p_lrt = (np.where(fit.outlying[places], np.nan, values) for values in (p, p_lrt))
             converged = mine.converged
-        table = _interval(estimate, error, NORMAL_975).assign(p_value=p, p_lrt=p_lrt, note=self.note)
-        table.loc[np.isnan(p), "note"] = OUTLYING
+        table = _interval(estimate, error, NORMAL_975).assign(p_value=p, p_lrt=p_lrt, reason=self.reason)
+        table.loc[np.isnan(p), "reason"] = OUTLYING
         table.loc[~converged] = np.nan
-        table.loc[~converged, "note"] = CONVERGED
+        table.loc[~converged, "reason"] = NOT_CONVERGED
         return table
 
     def _second(self, matrix: pd.DataFrame, contrast: np.ndarray, places: np.ndarray) -> pd.DataFrame:
@@ -127,9 +129,9 @@ class CountModels:
 
     def _blocked(self, second: pd.DataFrame) -> pd.DataFrame:
         """DESeq2 knows no correlated samples, so limma-voom speaks first."""
-        names = {"voom_estimate": "estimate", "voom_error": "standard_error", "voom_ci_lower": "ci_lower",
+        names = {"voom_estimate": "estimate", "voom_error": "standard_error", "voom_statistic": "statistic", "voom_ci_lower": "ci_lower",
                  "voom_ci_upper": "ci_upper", "voom_p_value": "p_value"}  # fmt: skip
-        return second.rename(columns=names)[list(names.values())].assign(p_lrt=np.nan, note="")
+        return second.rename(columns=names)[list(names.values())].assign(p_lrt=np.nan, reason="")
 
     def between_models(
         self, one: pd.DataFrame, other: pd.DataFrame, column: int, genes: pd.Index
@@ -142,22 +144,24 @@ class CountModels:
             People with several samples.
         """
         if self.deseq is None:
-            raise FitError("models are not compared where people have several samples")
+            raise FitError("several_samples_not_compared")
         places = self.genes.get_indexer(genes)
         fit = self.deseq
         given = (fit.size_factors, fit.dispersion[places], column)
         sides = [coefficient(fit.counts[:, places], matrix.to_numpy(), *given) for matrix in (one, other)]
         estimate, error, _, p = difference(*sides)
-        table = _interval(estimate, error, NORMAL_975).assign(p_value=p, note=self.note)
+        table = _interval(estimate, error, NORMAL_975).assign(p_value=p, reason=self.reason)
         table.loc[fit.outlying[places], "p_value"] = np.nan
-        table.loc[fit.outlying[places], "note"] = OUTLYING
+        table.loc[fit.outlying[places], "reason"] = OUTLYING
         return table.set_axis(genes, axis=0)
 
 
 def _interval(estimate: np.ndarray, error: np.ndarray, quantile: float) -> pd.DataFrame:
-    return pd.DataFrame({
-        "estimate": estimate, "standard_error": error, "ci_lower": estimate - quantile * error, "ci_upper": estimate + quantile * error,
-    })  # fmt: skip
+    table = pd.DataFrame({"estimate": estimate, "standard_error": error})
+    half = quantile * table["standard_error"]
+    return table.assign(
+        statistic=table["estimate"] / table["standard_error"], ci_lower=table["estimate"] - half, ci_upper=table["estimate"] + half,
+    )  # fmt: skip
 
 
 def fit_models(counts: pd.DataFrame, people: pd.DataFrame, joint: pd.DataFrame, workers: int) -> CountModels:

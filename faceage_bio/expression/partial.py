@@ -11,7 +11,8 @@ from faceage_bio.errors import FitError
 from faceage_bio.expression.counts import Expression
 from faceage_bio.expression.formula import design_of
 from faceage_bio.expression.sensitivity import AGES, levels_of
-from faceage_bio.tables import result_rows
+from faceage_bio.results.reasons import reason
+from faceage_bio.results.row import result_rows
 
 MOST_BINS = 10
 FEWEST = 5  # people in a bin, since the t interval of a mean of fewer is too wide to show a shape
@@ -29,7 +30,7 @@ def partial_residuals(
     covariates: Sequence[str],
     *,
     cohort: str,
-    analysis: str,
+    question: str,
     per_years: float,
     min_count: int,
     min_samples: int,
@@ -48,14 +49,14 @@ def partial_residuals(
         matrix = design_of(data.people, AGES, covariates, per_years)
         bins = {age: bins_of(data.people[age].to_numpy(dtype=float)) for age in AGES}
         if not all(bins.values()):
-            raise FitError(f"{len(matrix)} people are too few for two groups")
+            raise FitError("too_few_for_bins", n=len(matrix))
         design = matrix.to_numpy()
         genes = [gene for gene in panel if gene in levels]
         beta, *_ = np.linalg.lstsq(design, levels[genes].to_numpy(), rcond=None)
         residuals = levels[genes].to_numpy() - design @ beta
-        why = "not shown, because it was not tested"
+        why = reason("not_tested")
     except FitError as error:
-        genes, why = [], f"not shown, because {error}"
+        genes, why = [], error.reason
     for place, age in enumerate(AGES if genes else (), start=1):
         values = residuals + design[:, [place]] * beta[place]
         years = data.people[age].to_numpy(dtype=float)
@@ -64,17 +65,18 @@ def partial_residuals(
             half = t.ppf(0.975, n - 1) * values[mine].std(axis=0, ddof=1) / np.sqrt(n)
             rows += [
                 {"term": gene, "exposure": age, "bin": number, "bin_centre": years[mine].mean(), "estimate": mean[k],
-                 "ci_lower": mean[k] - half[k], "ci_upper": mean[k] + half[k], "n": n, "note": ""}
+                 "ci_lower": mean[k] - half[k], "ci_upper": mean[k] + half[k], "n": n}
                 for k, gene in enumerate(genes)
             ]  # fmt: skip
     rows += [
-        {"term": gene, "exposure": AGE_ACCELERATION, "n": len(data.people), "note": why}
+        {"term": gene, "exposure": AGE_ACCELERATION, "n": len(data.people), "reason": why.encoded}
         for gene in panel
         if gene not in genes
     ]
-    table = pd.DataFrame(rows, columns=["term", "exposure", "bin", "bin_centre", "estimate", "ci_lower", "ci_upper", "n", "note"])  # fmt: skip
+    table = pd.DataFrame(rows, columns=["term", "exposure", "bin", "bin_centre", "estimate", "ci_lower", "ci_upper", "n", "reason"])  # fmt: skip
     order = {gene: place for place, gene in enumerate(panel)}
     table = table.sort_values("term", key=lambda terms: terms.map(order), kind="stable")
-    return result_rows(
-        table.assign(**{COHORT: cohort, "analysis": analysis, "measure": "partial residual, log2"})
-    )
+    label = {
+        COHORT: cohort, "question": question, "role": "exploratory", "outcome": "expression", "measure": "partial residual",
+    }  # fmt: skip
+    return result_rows(table.assign(**label), "expression/partial_residuals")

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from faceage_bio.columns import SAMPLE, SUBJECT
+from faceage_bio.results.reasons import Reason, reason
 from faceage_bio.rna.tissues import is_of_tissue
 from faceage_bio.stats.voom import log_counts_per_million
 
@@ -39,13 +40,13 @@ class Limits:
 class Checked:
     """``samples``: `PRIVATE_COLUMNS`, one row per sample; ``components`` (samples x PC1 ...), ``shares`` of variance.
 
-    ``notes`` says of "sex" and "components" why they were not run, "" if they were.
+    ``reasons`` says of "sex" and "components" why they were not run, None if they were.
     """
 
     samples: pd.DataFrame
     components: pd.DataFrame
     shares: pd.Series
-    notes: Mapping[str, str]
+    reasons: Mapping[str, Reason | None]
 
 
 def check_samples(
@@ -105,7 +106,7 @@ def levels_of(counts: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(values, counts.columns, counts.index)
 
 
-def tell_sex(counts: pd.DataFrame, least: float) -> tuple[pd.DataFrame, str]:
+def tell_sex(counts: pd.DataFrame, least: float) -> tuple[pd.DataFrame, Reason | None]:
     """Sex by XIST (active in people with two X chromosomes) against genes of the Y chromosome, and why it is not told.
 
     Levels are log2 of counts plus one half per million, those of the Y genes averaged. Whoever is higher by ``least`` decides; between
@@ -115,23 +116,23 @@ def tell_sex(counts: pd.DataFrame, least: float) -> tuple[pd.DataFrame, str]:
     -------
     DataFrame
         xist, y_genes (levels), rna_sex ("female", "male", "not told"); empty where it cannot be told for anybody.
-    str
+    Reason or None
     """
     present = [gene for gene in Y_GENES if gene in counts.index]
     lacking = [] if X_GENE in counts.index else [X_GENE]
     lacking += [] if present else [f"Y genes ({', '.join(Y_GENES[:5])} ...)"]
     if lacking:
-        return pd.DataFrame(index=counts.columns), f"the counts have no {' and no '.join(lacking)}"
+        return pd.DataFrame(index=counts.columns), reason("no_sex_genes", genes=" and no ".join(lacking))
     levels = levels_of(counts)
     xist, y_genes = levels[X_GENE], levels[present].mean(axis=1)
     difference = y_genes - xist
     told = np.select([difference >= least, difference <= -least], ["male", "female"], "not told")
-    return pd.DataFrame({"xist": xist, "y_genes": y_genes, "rna_sex": told}), ""
+    return pd.DataFrame({"xist": xist, "y_genes": y_genes, "rna_sex": told}), None
 
 
 def principal_components(
     counts: pd.DataFrame, n_genes: int, n_components: int, min_count: int, min_samples: int
-) -> tuple[pd.DataFrame, pd.Series, str]:
+) -> tuple[pd.DataFrame, pd.Series, Reason | None]:
     """Scores of the samples, each component's share of variance, and why there are none.
 
     Scanpy's PCA of the levels of the genes that vary most, centred and not scaled. XIST and the Y genes are left out: they would
@@ -139,14 +140,14 @@ def principal_components(
     """
     empty = (pd.DataFrame(index=counts.columns), pd.Series(dtype=float))
     if counts.shape[1] < FEWEST:
-        return *empty, f"{counts.shape[1]} samples are too few; there must be {FEWEST}"
+        return *empty, reason("too_few_samples", n=counts.shape[1], needed=FEWEST)
     kept = (counts >= min_count).sum(axis=1) >= min(min_samples, counts.shape[1])
     levels = levels_of(counts).loc[:, (kept & ~counts.index.isin([X_GENE, *Y_GENES])).to_numpy()]
     levels = levels[levels.var().sort_values(ascending=False, kind="stable").index[:n_genes]]
     levels = levels.loc[:, levels.var() > 0]
     k = min(n_components, len(levels) - 1, levels.shape[1])
     if k < 1:
-        return *empty, "no gene has enough counts and varies"
+        return *empty, reason("no_gene_varies")
     import anndata
     import scanpy as sc
 
@@ -155,7 +156,7 @@ def principal_components(
     signs = np.sign((data.varm["PCs"] ** 3).sum(axis=0))
     names = [f"PC{number}" for number in range(1, k + 1)]
     scores = pd.DataFrame(data.obsm["X_pca"] * np.where(signs == 0, 1, signs), levels.index, names)
-    return scores, pd.Series(data.uns["pca"]["variance_ratio"], names), ""
+    return scores, pd.Series(data.uns["pca"]["variance_ratio"], names), None
 
 
 def deviations(table: pd.DataFrame, alike: pd.Series) -> pd.DataFrame:
@@ -178,7 +179,7 @@ def deviations(table: pd.DataFrame, alike: pd.Series) -> pd.DataFrame:
 
 def judge(table: pd.DataFrame, limits: Limits) -> pd.DataFrame:
     """With status (included, flagged, excluded), reason and detail of each sample; the graver reason is the one told."""
-    status, reason, detail = (pd.Series(value, index=table.index) for value in ("included", "", ""))
+    status, code, detail = (pd.Series(value, index=table.index) for value in ("included", "", ""))
     recorded, told = table["recorded_sex"], table["rna_sex"]
     mismatch = recorded.isin(["female", "male"]) & told.isin(["female", "male"]) & (recorded != told)
     far = table["deviation"] > limits.deviations
@@ -192,8 +193,8 @@ def judge(table: pd.DataFrame, limits: Limits) -> pd.DataFrame:
             mine = mask & (chosen == action)
             detail[mine] = (detail[mine] + "; " + said[mine]).str.removeprefix("; ")
             mine &= status == "included"
-            status[mine], reason[mine] = word, name
-    return table.assign(status=status, reason=reason, detail=detail, mismatch=mismatch, far=far)
+            status[mine], code[mine] = word, name
+    return table.assign(status=status, reason=code, detail=detail, mismatch=mismatch, far=far)
 
 
 def verdicts_of(quality: pd.DataFrame | None, analysis: str) -> pd.DataFrame | None:

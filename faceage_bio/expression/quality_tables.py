@@ -2,22 +2,22 @@
 
 from collections.abc import Sequence
 
-import numpy as np
 import pandas as pd
 
 from faceage_bio.columns import AGE, AGE_ACCELERATION, COHORT, LEVELS, SAMPLE, SPECIMEN, SUBJECT
 from faceage_bio.errors import FitError
 from faceage_bio.expression.formula import plain
 from faceage_bio.expression.quality import TOP, Checked
+from faceage_bio.results.reasons import reason
+from faceage_bio.results.row import result_rows
 from faceage_bio.stats.design import build_design, independent
 from faceage_bio.stats.explained import association_of_words, explained
 from faceage_bio.stats.linear import mean_interval
 from faceage_bio.stats.multiplicity import benjamini_hochberg
-from faceage_bio.tables import result_rows
 
 MANY_WORDS = 0.5  # a column with more words than this share of people tells one from another, not groups
 BATCH = "batch"
-INSEPARABLE = "batch and {} cannot be told apart"
+OTHER_SEX = "RNA tells another sex"
 NOT_COVARIATES = {COHORT, SAMPLE, SUBJECT, SPECIMEN, "sample_date"}
 
 
@@ -26,31 +26,29 @@ def summary_table(checked: Checked) -> pd.DataFrame:
     samples = checked.samples
     n, filled = len(samples), samples[samples["library_size"] > 0]
     rows = [
-        {"term": term, "measure": measure, "estimate": values.median(), "lower_quartile": values.quantile(0.25),
+        {"term": term, "measure": "median", "unit": unit, "estimate": values.median(), "lower_quartile": values.quantile(0.25),
          "upper_quartile": values.quantile(0.75), "n": len(values)}
-        for term, measure, values in (
-            ("library size", "median counts", filled["library_size"]),
-            ("genes detected", "median genes", filled["genes_detected"]),
-            (f"counts in the top {TOP} genes", "median share", filled["top_share"]),
+        for term, unit, values in (
+            ("library size", "counts", filled["library_size"]),
+            ("genes detected", "genes", filled["genes_detected"]),
+            (f"counts in the top {TOP} genes", "share", filled["top_share"]),
         )
     ]  # fmt: skip
-    no_sex = checked.notes["sex"]
+    no_sex = checked.reasons["sex"]
     known = samples["recorded_sex"].isin(["female", "male"]) & samples["rna_sex"].notna()
+    unknown = None if known.any() else reason("no_recorded_sex")
     counted = [
-        ("without counts", int((samples["library_size"] == 0).sum()), n, ""),
-        ("unlike the others", int(samples["far"].sum()), len(filled), ""),
-        ("RNA tells another sex", int(samples["mismatch"].sum()), int(known.sum()), no_sex),
+        ("without counts", int((samples["library_size"] == 0).sum()), n, None),
+        ("unlike the others", int(samples["far"].sum()), len(filled), None),
+        (OTHER_SEX, int(samples["mismatch"].sum()), int(known.sum()), no_sex or unknown),
         ("sex not told by RNA", int((samples["rna_sex"] == "not told").sum()), len(filled), no_sex),
-        ("flagged", int((samples["status"] == "flagged").sum()), n, ""),
-        ("excluded", int((samples["status"] == "excluded").sum()), n, ""),
+        ("flagged", int((samples["status"] == "flagged").sum()), n, None),
+        ("excluded", int((samples["status"] == "excluded").sum()), n, None),
     ]
-    for term, found, of, why in counted:
-        if not why and term.startswith("RNA") and not of:
-            why = "no sample has a recorded sex"
-        rows.append({
-            "term": term, "measure": "samples", "estimate": np.nan if why else found, "n": of,
-            "note": f"not run, because {why}" if why else "",
-        })  # fmt: skip
+    rows += [
+        {"term": term, "measure": "samples", "estimate": found, "n": of, "reason": why}
+        for term, found, of, why in counted
+    ]
     return pd.DataFrame(rows)
 
 
@@ -71,30 +69,39 @@ def component_table(checked: Checked, people: pd.DataFrame, covariates: Sequence
     rows = []
     for name in covariates:
         known = people[people[name].notna() & people.index.isin(checked.components.index)]
-        base = {"term": name, "measure": "R squared", "n": len(known), "model": "least squares, F test"}
+        base = {
+            "term": name,
+            "outcome": "principal component",
+            "exposure": name,
+            "measure": "R squared",
+            "n": len(known),
+            "model": "least squares, F test",
+        }
         try:
-            if checked.notes["components"]:
-                raise FitError(checked.notes["components"])
+            if why := checked.reasons["components"]:
+                raise FitError(why.code, **why.parameters)
             if not len(known):
-                raise FitError("nobody has it")
+                raise FitError("no_value")
             share, p = explained(checked.components.loc[known.index].to_numpy(), _terms(known, name))
         except FitError as error:
-            rows.append(base | {"component": "all", "note": f"not estimated, because {error}"})
+            rows.append(base | {"component": "all", "reason": error.reason})
             continue
         for component, one, p_value in zip(checked.components, share, p, strict=True):
             rows.append(
-                base | {"component": component, "estimate": one, "p_value": p_value, "note": "",
-                        "share_of_variance": checked.shares[component]}
+                base | {"component": component, "estimate": one, "p_value": p_value, "share_of_variance": checked.shares[component]}
             )  # fmt: skip
     table = pd.DataFrame(rows).reindex(
-        columns=["term", "component", "measure", "estimate", "p_value", "share_of_variance", "n", "model", "note"]
+        columns=["term", "outcome", "exposure", "component", "measure", "estimate", "p_value", "share_of_variance", "n", "model", "reason"]
     )  # fmt: skip
-    return table.assign(q_value=benjamini_hochberg(table["p_value"].astype(float).to_numpy()))
+    return table.assign(
+        q_value=benjamini_hochberg(table["p_value"].astype(float).to_numpy()),
+        family="covariates and components",
+    )
 
 
 def _terms(people: pd.DataFrame, name: str) -> pd.DataFrame:
     if not pd.api.types.is_numeric_dtype(people[name]) and people[name].nunique() > MANY_WORDS * len(people):
-        raise FitError("nearly everybody has a word of his own")
+        raise FitError("values_all_different")
     return build_design(people, [name], LEVELS).matrix
 
 
@@ -108,30 +115,34 @@ def confounding_table(people: pd.DataFrame, covariates: Sequence[str], batch: st
     Returns
     -------
     DataFrame
-        Rows ``batch: plate1`` (mean years, t interval), then one per covariate: eta squared with the F test for numbers, Cramer's
+        Rows of ``level`` plate1 (mean years, t interval), then one per covariate: eta squared with the F test for numbers, Cramer's
         V with the chi-squared test for words.
     """
     if batch not in people or people[batch].nunique() < 2:
         one = batch in people and people[batch].nunique() == 1
-        why = "all samples are of one batch" if one else "the samples table names no batch"
-        return pd.DataFrame([{"term": AGE_ACCELERATION, "measure": "eta squared", "n": len(people), "note": f"not run, because {why}"}])  # fmt: skip
+        why = reason("one_batch" if one else "no_batch")
+        return pd.DataFrame([_row(AGE_ACCELERATION, batch) | {"measure": "eta squared", "n": len(people), "reason": why}])  # fmt: skip
     known = people[people[batch].notna()]
     known = known.assign(**{batch: known[batch].astype(str)})
     rows = []
     for word, mine in known.groupby(batch)[AGE_ACCELERATION]:
         mine = mine.dropna()
-        row = {"term": f"batch: {word}", "measure": "mean age acceleration, years", "n": len(mine)}
+        row = _row(AGE_ACCELERATION, batch) | {
+            "term": batch,
+            "level": word,
+            "measure": "mean",
+            "unit": "years",
+            "n": len(mine),
+        }
         try:
             found = mean_interval(mine.to_numpy())
             row |= {
                 "estimate": found.estimate,
                 "ci_lower": found.ci_lower,
                 "ci_upper": found.ci_upper,
-                "note": "",
             }
-        except FitError as error:
-            one = {"estimate": mine.mean()} if len(mine) else {}
-            row |= one | {"note": f"interval not estimated, because {error}"}
+        except FitError:
+            row |= {"estimate": mine.mean(), "reason": reason("no_interval" if len(mine) else "no_value")}
         rows.append(row)
     skipped = {batch, "library_size", "genes_detected"}
     rows += [_against(known, batch, name) for name in covariates if name not in skipped]
@@ -141,16 +152,16 @@ def confounding_table(people: pd.DataFrame, covariates: Sequence[str], batch: st
 def _against(people: pd.DataFrame, batch: str, name: str) -> dict:
     known = people[people[name].notna()]
     numeric = pd.api.types.is_numeric_dtype(known[name])
-    row = {"term": name, "measure": "eta squared" if numeric else "Cramer's V", "n": len(known)}
-    spoken = name.replace("_", " ")
+    row = _row(name, batch) | {"measure": "eta squared" if numeric else "Cramer's V", "n": len(known)}
+    inseparable = reason("inseparable_from_batch", column=name.replace("_", " "))
     try:
         if known[batch].nunique() < 2:
-            raise FitError("those who have it are of one batch")
+            raise FitError("known_in_one_batch")
         batches, terms = build_design(known, [batch]).matrix, build_design(known, [name], LEVELS).matrix
         if not terms.shape[1]:
-            raise FitError("it does not vary")
+            raise FitError("no_variation")
         if not independent(batches) or known[batch].nunique() >= len(known) - 1:
-            raise FitError("nearly every sample is a batch of its own")
+            raise FitError("batches_of_one")
         together = not independent(pd.concat([batches, terms], axis=1))
         share, p = (
             (value[0] for value in explained(known[name].to_numpy(), batches.to_numpy()))
@@ -158,10 +169,13 @@ def _against(people: pd.DataFrame, batch: str, name: str) -> dict:
             else association_of_words(known[batch], known[name])
         )
     except FitError as error:
-        apart = "own" in str(error)
-        said = f"; {INSEPARABLE.format(spoken)}" if apart else ""
-        return row | {"note": f"not estimated, because {error}{said}"}
-    return row | {"estimate": share, "p_value": p, "note": INSEPARABLE.format(spoken) if together else ""}
+        alone = error.reason.code == "batches_of_one"
+        return row | {"reason": [error.reason, *([inseparable] if alone else [])]}
+    return row | {"estimate": share, "p_value": p, "reason": inseparable if together else None}
+
+
+def _row(name: str, batch: str) -> dict:
+    return {"term": name, "outcome": name, "exposure": batch}
 
 
 def quality_tables(
@@ -170,9 +184,9 @@ def quality_tables(
     table: pd.DataFrame,
     covariates: Sequence[str],
     cohort: str,
-    analysis: str,
+    question: str,
 ) -> dict[str, pd.DataFrame]:
-    """All shared tables of one analysis by name: quality, components, confounding.
+    """All shared tables of one question by name: quality, components, confounding.
 
     Parameters
     ----------
@@ -196,5 +210,5 @@ def quality_tables(
         "components": component_table(checked, people, names),
         "confounding": confounding_table(people[people[AGE_ACCELERATION].notna()], names),
     }
-    label = {COHORT: cohort, "analysis": analysis}
-    return {name: result_rows(part.assign(**label)) for name, part in parts.items()}
+    label = {COHORT: cohort, "question": question, "role": "exploratory"}
+    return {name: result_rows(part.assign(**label), f"expression/{name}") for name, part in parts.items()}

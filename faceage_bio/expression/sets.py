@@ -10,15 +10,15 @@ from faceage_bio.errors import FitError
 from faceage_bio.expression.counts import Expression
 from faceage_bio.expression.formula import plain
 from faceage_bio.expression.levels import log_counts_per_million
+from faceage_bio.results.reasons import Reason, reason
+from faceage_bio.results.row import adjusted_for, result_rows
 from faceage_bio.rna.gene_sets import GeneSet, digest
 from faceage_bio.stats.design import build_design
 from faceage_bio.stats.enrichment import over_representation, preranked
 from faceage_bio.stats.linear import fit_linear
 from faceage_bio.stats.multiplicity import benjamini_hochberg
 from faceage_bio.stats.set_scores import METHODS, score
-from faceage_bio.tables import result_rows
 
-RAW = "none (raw age gap)"
 FOUND_BELOW = 0.05  # q of the genes that over-representation takes
 ENRICHMENT = "preranked GSEA, genes permuted"
 
@@ -27,11 +27,10 @@ def coverage_table(
     data: Expression,
     sets: Mapping[str, GeneSet],
     gene: str,
-    min_coverage: float,
     min_count: int,
     min_samples: int,
 ) -> pd.DataFrame:
-    """How much of each set was measured, with its source and hash, and whether the headline gene is in it."""
+    """How much of each set was measured (genes with enough counts), with its source and hash, and whether the headline gene is in it."""
     kept = (
         set(log_counts_per_million(data.counts.T, min_count, min_samples).columns)
         if len(data.counts)
@@ -43,16 +42,12 @@ def coverage_table(
         share = tested / len(one.directions)
         way = one.directions.get(gene)
         rows.append({
-            "term": name, "measure": "share of the set with enough counts", "estimate": share, "n": len(data.people),
+            "term": name, "outcome": "expression", "measure": "share of genes", "estimate": share, "n": len(data.people),
             "genes": len(one.directions), "in_counts": present, "tested": tested, "signed": one.signed,
             "headline": "no" if way is None else {1: "rises", -1: "falls", 0: "yes"}[way], "source": one.source,
-            "sha256": digest(one), "note": "" if share >= min_coverage else _too_few(share, min_coverage),
+            "sha256": digest(one),
         })  # fmt: skip
     return pd.DataFrame(rows)
-
-
-def _too_few(share: float, least: float) -> str:
-    return f"not estimated, because {share:.0%} of its genes have enough counts, and {least:.0%} are needed"
 
 
 def score_people(
@@ -84,7 +79,7 @@ def associate(
     sets: Mapping[str, GeneSet],
     covariates: Sequence[str],
     per_years: float,
-    notes: Mapping[str, str],
+    thin: Mapping[str, Reason],
 ) -> pd.DataFrame:
     """Standard deviations of each score per ``per_years``: of the raw gap, of age acceleration and of age beside each other.
 
@@ -100,32 +95,25 @@ def associate(
     if AGE_GAP not in people and {"face_age", AGE} <= set(people):
         people = people.assign(**{AGE_GAP: people["face_age"] - people[AGE]})
     others = plain(covariates)
-    models = [(RAW, [AGE_GAP], [AGE_GAP])] if AGE_GAP in people else []
-    models.append((", ".join(["age", *others]), [AGE_ACCELERATION, AGE, *others], [AGE_ACCELERATION, AGE]))
-    exposed = [(one, adjustment) for adjustment, _, exposures in models for one in exposures]
+    models = ages_of(people, others)
     for name in sets:
         for method in METHODS:
             base = {
-                "term": name, "measure": "standard deviations of the score", "per": f"{per_years:g} years", "method": method,
+                "term": name, "measure": "standardised mean difference", "per": f"{per_years:g} years", "method": method,
                 "model": "least squares, HC3",
             }  # fmt: skip
             try:
-                if name in notes:
-                    raise FitError(notes[name].removeprefix("not estimated, because "))
+                if why := thin.get(name):
+                    raise FitError(why.code, **why.parameters)
                 # all of them or none: the raw gap never stands alone
                 level = scores[name, method] / scores[name, method].std(ddof=1)
-                fits = [fit_ages(people, level, columns, per_years) for _, columns, _ in models]
+                fits = [fit_ages(people, level, columns, per_years) for columns, _ in models]
             except FitError as error:
-                told = {"n": len(people), "note": f"not estimated, because {error}"}
-                rows += [
-                    base | told | {"exposure": one, "adjustment": adjustment} for one, adjustment in exposed
-                ]
+                told = {"n": len(people), "reason": error.reason}
+                rows += [base | told | held for _, exposures in models for held in exposures]
                 continue
-            for (fitted, n), (adjustment, _, exposures) in zip(fits, models, strict=True):
-                for one in exposures:
-                    found = fitted.loc[one, ["estimate", "ci_lower", "ci_upper", "p_value"]].to_dict()
-                    held = adjustment if one != AGE else ", ".join(["age acceleration", *others])
-                    rows.append(base | found | {"exposure": one, "n": n, "adjustment": held, "note": ""})
+            for fitted, (_, exposures) in zip(fits, models, strict=True):
+                rows += [base | fitted[held["exposure"]] | held for held in exposures]
     table = pd.DataFrame(rows)
     if "p_value" not in table:
         table["p_value"] = np.nan
@@ -137,8 +125,8 @@ def associate(
 
 def fit_ages(
     people: pd.DataFrame, values: pd.Series, columns: Sequence[str], per_years: float
-) -> tuple[pd.DataFrame, int]:
-    """Least squares with HC3 errors of values on columns of people, ages per ``per_years``: terms, and how many people.
+) -> dict[str, dict]:
+    """Least squares with HC3 errors of values on columns of people, ages per ``per_years``: what a row says of each term.
 
     Raises
     ------
@@ -146,15 +134,27 @@ def fit_ages(
         The values, or the first column, do not vary; or see `fit_linear`.
     """
     if not values.std(ddof=1) > 0:
-        raise FitError("the values do not vary")
+        raise FitError("values_constant")
     design = build_design(people, list(columns), LEVELS)
     if columns[0] in design.constant or not len(design.matrix):
-        raise FitError(f"{columns[0].replace('_', ' ')} does not vary, or nobody has it")
+        raise FitError("constant_or_missing", column=columns[0].replace("_", " "))
     matrix = design.matrix.copy()
     for name in (AGE_GAP, AGE_ACCELERATION, AGE):
         if name in matrix:
             matrix[name] = matrix[name] / per_years
-    return fit_linear(values.reindex(matrix.index), matrix).terms, len(matrix)
+    fit = fit_linear(values.reindex(matrix.index), matrix)
+    terms = fit.terms.assign(
+        statistic=fit.terms["estimate"] / fit.terms["standard_error"], df=fit.df, n=len(matrix)
+    )
+    return {term: row._asdict() for term, row in zip(terms.index, terms.itertuples(index=False), strict=True)}
+
+
+def ages_of(people: pd.DataFrame, others: Sequence[str]) -> list[tuple[list[str], list[dict]]]:
+    """Columns of each model, and the exposures of its rows with what they are adjusted for: the raw age gap alone, and both ages."""
+    models = [([AGE_GAP], [{"exposure": AGE_GAP, **adjusted_for([])}])] if AGE_GAP in people else []
+    both = {one: other for one, other in ((AGE_ACCELERATION, AGE), (AGE, AGE_ACCELERATION))}
+    held = [{"exposure": one, **adjusted_for([other, *others], one)} for one, other in both.items()]
+    return [*models, ([AGE_ACCELERATION, AGE, *others], held)]
 
 
 def enrichment_tables(
@@ -187,14 +187,12 @@ def enrichment_tables(
                 "measure": "normalised enrichment",
             }
             if not len(found):
-                gsea.append(
-                    base | {"n_genes": 0, "note": "not estimated, because none of its genes was tested"}
-                )
+                gsea.append(base | {"n_genes": 0, "reason": reason("no_gene_of_set_tested")})
                 continue
             row = found.iloc[0]
             gsea.append(base | {
                 "estimate": row.normalised, "p_value": row.p_value, "enrichment": row.enrichment, "n_genes": row.n,
-                "leading": ", ".join(row.leading[:20]), "note": "",
+                "leading": ", ".join(row.leading[:20]),
             })  # fmt: skip
         chosen = rows.index[rows.q_value < FOUND_BELOW]
         told = over_representation(
@@ -209,16 +207,12 @@ def enrichment_tables(
             }
             counted = base | {"n_genes": row.n, "n_chosen": row.n_chosen, "n_found": len(chosen)}
             if not len(chosen):
-                ora.append(counted | {"note": "not estimated, because no gene has q below 0.05"})
+                ora.append(counted | {"reason": reason("no_gene_found", q=FOUND_BELOW)})
             elif not row.n:
-                ora.append(counted | {"note": "not estimated, because none of its genes was tested"})
+                ora.append(counted | {"reason": reason("no_gene_of_set_tested")})
             else:
-                note = (
-                    ""
-                    if np.isfinite(row.odds_ratio)
-                    else "all genes of the set were found, or all found genes are of it, so the ratio has no end"
-                )
-                ora.append(counted | {"estimate": row.odds_ratio, "p_value": row.p_value, "note": note})
+                why = None if np.isfinite(row.odds_ratio) else reason("unbounded_ratio")
+                ora.append(counted | {"estimate": row.odds_ratio, "p_value": row.p_value, "reason": why})
     return tuple(_with_q(pd.DataFrame(rows)) for rows in (gsea, ora))
 
 
@@ -239,7 +233,7 @@ def set_tables(
     sets: Mapping[str, GeneSet],
     *,
     cohort: str,
-    analysis: str,
+    question: str,
     covariates: Sequence[str],
     headline: str,
     per_years: float,
@@ -248,26 +242,33 @@ def set_tables(
     min_samples: int,
     seed: int,
 ) -> dict[str, pd.DataFrame]:
-    """All tables of one analysis by name: coverage, scores (one row per sample, private), associations, gsea, ora."""
-    coverage = coverage_table(data, sets, headline, min_coverage, min_count, min_samples)
+    """All tables of one question by name: coverage, scores (one row per sample, private), associations, gsea, ora."""
+    coverage = coverage_table(data, sets, headline, min_count, min_samples)
     if len(data.counts):
         scores = score_people(data, sets, min_coverage, min_count, min_samples)
     else:
         scores = pd.DataFrame()
-    notes = coverage[coverage.note != ""].set_index("term")["note"].to_dict()
+    thin = {
+        row.term: reason("low_coverage", share=f"{row.estimate:.0%}", needed=f"{min_coverage:.0%}")
+        for row in coverage.itertuples()
+        if row.estimate < min_coverage
+    }
     gsea, ora = enrichment_tables(genes, sets, seed)
-    label = {COHORT: cohort, "analysis": analysis}
+    label = {COHORT: cohort, "question": question}
     flat = (
         scores.set_axis([": ".join(pair) for pair in scores.columns], axis=1)
         if len(scores.columns)
         else scores
     )
     return {
-        "coverage": result_rows(coverage.assign(**label)),
-        "scores": flat.rename_axis(SAMPLE).reset_index().assign(analysis=analysis),
+        "coverage": result_rows(coverage.assign(**label, role="secondary"), "expression/set_coverage"),
+        "scores": flat.rename_axis(SAMPLE).reset_index().assign(analysis=question),
         "associations": result_rows(
-            associate(data, scores, sets, covariates, per_years, notes).assign(**label)
+            associate(data, scores, sets, covariates, per_years, thin).assign(**label, role="secondary", outcome="set score", family="gene sets"),
+            "expression/set_associations",
         ),
-        "gsea": result_rows(gsea.assign(**label)),
-        "ora": result_rows(ora.assign(**label)),
-    }
+        **{
+            name: result_rows(table.assign(**label, role="exploratory", outcome="expression", family="gene sets"), f"expression/{name}")
+            for name, table in (("gsea", gsea), ("ora", ora))
+        },
+    }  # fmt: skip

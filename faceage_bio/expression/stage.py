@@ -8,26 +8,22 @@ import pandas as pd
 from faceage_bio.columns import AGE, AGE_ACCELERATION, COHORT, SUBJECT
 from faceage_bio.errors import FitError
 from faceage_bio.expression.counts import Expression
-from faceage_bio.expression.formula import design_of
+from faceage_bio.expression.formula import design_of, plain
 from faceage_bio.expression.models import CountModels, contrast_of, fit_models
 from faceage_bio.expression.twin import TESTS, TOGETHER, Test, adjustment_of, panel_tests
+from faceage_bio.results.row import result_rows
 from faceage_bio.stats.filtering import filtered_discovery_rate
 from faceage_bio.stats.multiplicity import benjamini_hochberg
 from faceage_bio.stats.power import smallest_detectable
-from faceage_bio.tables import result_rows
 
 ALPHA = 0.05  # the false discovery rate that independent filtering aims at, and reports count by
-SECOND_OPINION = ["voom_estimate", "voom_ci_lower", "voom_ci_upper", "voom_p_value", "hc3_p_value"]
-FURTHER = [
-    "exposure", "method", "base_mean", "standard_error", "p_lrt", "q_filtered", "p_bonferroni", "n_tests", "detectable",
-    *SECOND_OPINION,
-]  # fmt: skip
+BULK = "expression"  # the question of bulk RNA; of a cell type "expression in ..."
 
 
 def result_tables(
     data: Expression,
     cohort: str,
-    analysis: str,
+    question: str,
     covariates: Sequence[str],
     panel: Sequence[str],
     per_years: float,
@@ -35,7 +31,7 @@ def result_tables(
     min_samples: int,
     workers: int,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Genome-wide and panel tables of one analysis; if nothing can be fitted, panel rows that say why.
+    """Genome-wide and panel tables of one question (bulk RNA, or a cell type); if nothing can be fitted, panel rows that say why.
 
     Log2 fold changes per ``per_years`` of age, without shrinkage. Covariates are columns or interactions ``a:b``;
     chronological age is always one.
@@ -50,28 +46,35 @@ def result_tables(
         ``detectable``: the smallest change that this study would have found with 80 % power.
     """
     label = {
-        COHORT: cohort,
-        "analysis": analysis,
-        "measure": "log2 fold change",
-        "per": f"{per_years:g} years",
-    }
+        COHORT: cohort, "question": question, "outcome": "expression", "measure": "log2 fold change", "per": f"{per_years:g} years",
+    }  # fmt: skip
     try:
         people = data.people
         joint = design_of(people, (AGE_ACCELERATION, AGE), covariates, per_years)
         tested = (data.counts >= min_count).sum(axis=0) >= min(min_samples, len(people))
         if not tested.any():
-            raise FitError(f"no gene has {min_count} counts in {min_samples} samples")
+            raise FitError("no_gene_with_counts", min_count=min_count, min_samples=min_samples)
         models = fit_models(data.counts.loc[:, tested], people, joint, workers)
         genes = _genes(models, covariates)
         declared = _panel(models, people, covariates, per_years, panel, data.counts)
     except FitError as error:
         genes = pd.DataFrame(columns=["term"])
         declared = pd.concat(
-            pd.DataFrame({"term": list(panel), "exposure": test.exposure, "model": test.model})
+            pd.DataFrame({"term": list(panel), "exposure": test.exposure, "model": test.model}).assign(
+                **adjustment_of(test, covariates, plain(covariates))
+            )
             for test in TESTS
-        ).assign(n=data.people[SUBJECT].nunique(), note=f"not estimated, because {error}")
-    columns = [*result_rows([]).columns, *FURTHER]
-    return tuple(result_rows(table.assign(**label)).reindex(columns=columns) for table in (genes, declared))
+        ).assign(n=data.people[SUBJECT].nunique(), reason=error.reason.encoded)
+    headline = (
+        (declared["term"] == panel[0])
+        & (declared["model"] == TOGETHER)
+        & (declared["exposure"] == AGE_ACCELERATION)
+    )
+    roles = np.where(headline & (question == BULK), "primary", "secondary")
+    return (
+        result_rows(genes.assign(**label, role="exploratory", family="all genes"), "expression/genes"),
+        result_rows(declared.assign(**label, role=roles, family="prespecified panel"), "expression/panel"),
+    )
 
 
 def with_identifiers(genes: pd.DataFrame, identifiers: pd.Series) -> pd.DataFrame:
@@ -84,7 +87,7 @@ def _labelled(
 ) -> pd.DataFrame:
     return table.rename_axis("term").reset_index().assign(
         exposure=test.exposure, model=test.model, method=models.method, n=models.n_people,
-        adjustment=adjustment_of(test, covariates, models.joint),
+        **adjustment_of(test, covariates, models.joint),
     )  # fmt: skip
 
 
@@ -125,7 +128,7 @@ def _panel(
     means, parts = base_means(models), []
     for test, table in panel_tests(models, people, covariates, per_years, present):
         table = table.reindex(list(panel)).assign(base_mean=means)
-        table["note"] = table["note"].fillna(pd.Series(why)).fillna("")
+        table["reason"] = table["reason"].fillna(pd.Series(why)).fillna("")
         if "p_value" in table:
             n_tests = int(table["p_value"].notna().sum())
             table["q_value"] = benjamini_hochberg(table["p_value"].to_numpy())
@@ -138,7 +141,5 @@ def _panel(
 
 def _why_not(gene: str, counts: pd.DataFrame) -> str:
     if gene not in counts:
-        return "not tested, because the counts do not have it"
-    if not counts[gene].any():
-        return "not tested, because no sample has a count of it"
-    return "not tested, because its counts are too low"
+        return "gene_absent"
+    return "gene_low_counts" if counts[gene].any() else "gene_without_counts"

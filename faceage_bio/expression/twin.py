@@ -3,15 +3,16 @@
 That one of two coefficients is significant and the other is not, is no difference between them: it is tested here.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
 
 from faceage_bio.columns import AGE, AGE_ACCELERATION, AGE_GAP, FACE_AGE
 from faceage_bio.errors import FitError
-from faceage_bio.expression.formula import SPOKEN, design_of, interactions_of, plain
+from faceage_bio.expression.formula import design_of, interactions_of, plain
 from faceage_bio.expression.models import CountModels, contrast_of
+from faceage_bio.results.row import adjusted_for
 
 TOGETHER, FACE_AND_AGE, ALONE, RAW = "together", "face age and age", "alone", "raw gap"
 DIFFERENCE = "difference"
@@ -56,7 +57,7 @@ def panel_tests(
 
     for test in TESTS:
         if not len(genes):
-            yield test, pd.DataFrame({"note": ""}, index=genes)
+            yield test, pd.DataFrame({"reason": ""}, index=genes)
             continue
         try:
             if test.model == ALONE and len(test.tested) == 2:
@@ -67,14 +68,18 @@ def panel_tests(
                 matrix = design(*test.ages)
                 table = models.test(matrix, contrast_of(matrix, test.tested), genes)
         except FitError as error:
-            table = pd.DataFrame({"note": f"not estimated, because {error}"}, index=genes)
+            table = pd.DataFrame({"reason": error.reason.encoded}, index=genes)
         yield test, table
 
 
-def adjustment_of(test: Test, covariates: Sequence[str], matrix: pd.DataFrame) -> str:
-    """What is held constant, in words; covariates that do not vary are not in the ``matrix`` of the design."""
+def adjustment_of(test: Test, covariates: Sequence[str], matrix: Iterable[str]) -> dict[str, str]:
+    """``adjustment`` and ``covariates`` of a test; covariates that do not vary are not among the columns of the design's ``matrix``."""
     ages = () if test.model == ALONE else test.ages
-    held = [SPOKEN[age] for age in ages if age not in test.tested]
+    held = [age for age in ages if age not in test.tested]
     found = {column.split(": ")[0] for column in matrix}
     crossed = [" x ".join(pair) for pair in interactions_of(covariates, test.ages)]
-    return ", ".join([*held, *(name for name in plain(covariates) if name in found), *crossed]) or "none"
+    told = adjusted_for(
+        [*held, *(name for name in plain(covariates) if name in found), *crossed], test.exposure
+    )
+    # of two ages in one model each is adjusted for the other
+    return told | {"adjustment": "full"} if len(test.tested) == 2 and test.model != ALONE else told

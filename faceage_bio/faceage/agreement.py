@@ -1,4 +1,4 @@
-"""A second opinion: how far other age models agree with the one that gave the face ages."""
+"""Agreement of further age models with the one that gave the face ages."""
 
 from collections.abc import Sequence
 
@@ -6,12 +6,13 @@ import pandas as pd
 
 from faceage_bio.columns import COHORT, FACE_AGE, SUBJECT, other_age
 from faceage_bio.errors import FitError
+from faceage_bio.faceage.summary import model_of
+from faceage_bio.results.row import columns_of, result_rows
 from faceage_bio.stats.agreement import bland_altman
 from faceage_bio.stats.linear import correlation
-from faceage_bio.tables import result_rows
 
 BAND = 10  # years of mean face age
-METHOD = "Bland-Altman, one photo per person"
+METHOD = "Bland-Altman, one photo per participant"
 
 
 def compare_models(face_ages: pd.DataFrame, cards: Sequence[dict]) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -26,9 +27,9 @@ def compare_models(face_ages: pd.DataFrame, cards: Sequence[dict]) -> tuple[pd.D
 
     Returns
     -------
-    result rows, analysis "agreement"
-        Term: the further model's name; measures bias, lower limit, upper limit, slope, standard deviation, correlation. A
-        model that cannot be compared keeps one row with the reason in ``note``.
+    result rows, question "agreement"
+        Term: the further model's name, ``reference`` the first's; measures bias, lower and upper limit of agreement, slope,
+        standard deviation, correlation. A model that cannot be compared keeps one row with the reason.
     DataFrame
         By model and band of the mean of both ages: n, mean of both, mean difference: aggregates for the figure.
     """
@@ -42,11 +43,13 @@ def compare_models(face_ages: pd.DataFrame, cards: Sequence[dict]) -> tuple[pd.D
         first, second = both[FACE_AGE], both[other_age(number)]
         rows += _rows(first, second, name, names[0])
         bands += _bands(first, second, name)
-    table = result_rows(
-        pd.DataFrame(rows).assign(**{COHORT: cohort, "analysis": "agreement", "model": METHOD})
-    )
-    columns = [COHORT, "term", "band_lower", "n", "mean_age", "mean_difference"]
-    return table, pd.DataFrame(bands, columns=columns[1:]).assign(**{COHORT: cohort})[columns]
+    shared = {
+        COHORT: cohort, "question": "agreement", "role": "exploratory", "outcome": "face age", "model_id": model_of(face_ages),
+        "model": METHOD,
+    }  # fmt: skip
+    table = result_rows([shared | row for row in rows], "faceage/agreement")
+    columns = columns_of("faceage/agreement_bands")
+    return table, pd.DataFrame([{COHORT: cohort} | band for band in bands], columns=columns)
 
 
 def _told_apart(names: list[str]) -> list[str]:
@@ -58,19 +61,19 @@ def _told_apart(names: list[str]) -> list[str]:
 
 
 def _rows(first: pd.Series, second: pd.Series, name: str, against: str) -> list[dict]:
-    base = {"term": name, "adjustment": f"minus {against}", "n": len(first)}
+    base = {"term": name, "level": name, "reference": against, "n": len(first)}
     try:
         found = bland_altman(first.to_numpy(), second.to_numpy())
         together = correlation(first.to_numpy(), second.to_numpy())
     except FitError as error:
-        return [base | {"measure": "bias, years", "note": f"not estimated, because {error}"}]
+        return [base | {"measure": "bias", "reason": error.reason}]
     measured = {
-        "bias, years": found.bias, "lower limit of agreement, years": found.lower_limit,
-        "upper limit of agreement, years": found.upper_limit, "slope, years per year": found.slope,
-        "correlation": together,
+        "bias": found.bias, "lower limit of agreement": found.lower_limit, "upper limit of agreement": found.upper_limit,
+        "slope": found.slope, "correlation": together,
     }  # fmt: skip
-    rows = [base | {"measure": measure} | value.__dict__ for measure, value in measured.items()]
-    return [*rows, base | {"measure": "standard deviation, years", "estimate": found.standard_deviation}]
+    rows = [base | {"measure": measure} | vars(value) for measure, value in measured.items()]
+    rows = [row | {"per": "1 year"} if row["measure"] == "slope" else row for row in rows]
+    return [*rows, base | {"measure": "standard deviation", "estimate": found.standard_deviation}]
 
 
 def _bands(first: pd.Series, second: pd.Series, name: str) -> list[dict]:

@@ -1,4 +1,4 @@
-"""A cohort's photos in numbers: what became of them by group, how they measure, and how fast they were computed.
+"""A cohort's photos: status by group, image measures, and speed of computation.
 
 The numbers are exact, so these tables are their owner's; the page on photo quality leaves small ones out.
 """
@@ -9,9 +9,10 @@ import numpy as np
 import pandas as pd
 
 from faceage_bio.columns import COHORT, SUBJECT
-from faceage_bio.tables import result_rows
+from faceage_bio.faceage.summary import model_of
+from faceage_bio.results.row import columns_of, result_rows
 
-EVERYBODY = "all"
+ALL = "all"
 NOT_KNOWN = "not known"
 # measure: edges of its bins; the thresholds of the rules as delivered are among them
 EDGES = {
@@ -29,7 +30,7 @@ EDGES = {
 
 
 def count_photos(face_ages: pd.DataFrame, people: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
-    """How many photos came out how: result rows, analysis "photos", for everybody and for each group.
+    """Photos by status and reason: result rows, question "photos", of all participants and of each group.
 
     Parameters
     ----------
@@ -40,11 +41,11 @@ def count_photos(face_ages: pd.DataFrame, people: pd.DataFrame, by: Sequence[str
     Returns
     -------
     DataFrame
-        Further columns factor ("all" first), group, status ("ok", "flagged", "excluded"), reason (the first that caught the photo);
-        ``estimate`` photos of the ``n`` of the group. A measure "photos that occur again" stands once.
+        Further columns factor ("all" first), group, photo_status ("ok", "flagged", "excluded"), photo_reason (the first that caught
+        the photo); ``estimate`` photos of the ``n`` of the group. A measure "duplicate photos" stands once.
     """
     known = people.drop_duplicates(SUBJECT).set_index(SUBJECT)
-    groups = {EVERYBODY: pd.Series("", index=face_ages.index)}
+    groups = {ALL: pd.Series("", index=face_ages.index)}
     for name in by:
         if name in known:
             levels = face_ages[SUBJECT].map(known[name])
@@ -54,21 +55,20 @@ def count_photos(face_ages: pd.DataFrame, people: pd.DataFrame, by: Sequence[str
         counted = face_ages.groupby([group.rename("group"), "status", "reason"], sort=True).size()
         sizes = group.value_counts()
         rows += [
-            {"factor": factor, "group": level, "status": status, "reason": reason, "estimate": n, "n": sizes[level]}
+            {
+                "term": "photos", "measure": "photos", "factor": factor, "group": level, "photo_status": status, "photo_reason": reason,
+                "estimate": n, "n": sizes[level],
+            }
             for (level, status, reason), n in counted.items()
         ]  # fmt: skip
     again = int(face_ages["flags"].str.contains("same_photo").sum())
-    table = pd.DataFrame(rows).assign(term="photos", measure="photos")
-    extra = {
-        "factor": EVERYBODY,
-        "group": "",
-        "status": "",
-        "reason": "",
-        "term": "photos",
-        "measure": "photos that occur again",
-    }
-    table.loc[len(table)] = extra | {"estimate": again, "n": len(face_ages)}
-    return result_rows(table.assign(**{COHORT: _cohort(face_ages), "analysis": "photos"}))
+    rows.append(
+        {"term": "photos", "measure": "duplicate photos", "factor": ALL, "group": "", "estimate": again, "n": len(face_ages)}
+    )  # fmt: skip
+    shared = {
+        COHORT: _cohort(face_ages), "question": "photos", "role": "secondary", "model_id": model_of(face_ages),
+    }  # fmt: skip
+    return result_rows([shared | row for row in rows], "faceage/photo_counts")
 
 
 def bin_measures(face_ages: pd.DataFrame) -> pd.DataFrame:
@@ -87,9 +87,7 @@ def bin_measures(face_ages: pd.DataFrame) -> pd.DataFrame:
             {"measure": name, "lower": low, "upper": high if np.isfinite(high) else np.nan, "n": int(n)}
             for low, high, n in zip(edges[:-1], edges[1:], counts, strict=True)
         ]
-    return pd.DataFrame(rows).assign(**{COHORT: _cohort(face_ages)})[
-        [COHORT, "measure", "lower", "upper", "n"]
-    ]
+    return pd.DataFrame(rows).assign(**{COHORT: _cohort(face_ages)})[columns_of("faceage/photo_measures")]
 
 
 def summarise_speed(runs: Sequence[dict], cohort: str) -> pd.DataFrame:

@@ -1,16 +1,17 @@
-"""What a review makes of the photos: who is excluded and why, and how far the reviewers agree."""
+"""Manual review of photos: exclusions with reasons, and agreement of the reviewers."""
 
 from itertools import combinations
 
 import numpy as np
 import pandas as pd
 
-from faceage_bio.columns import COHORT, FACE_AGE, PHOTO, PRECISION_ERROR
+from faceage_bio.columns import COHORT, FACE_AGE, PHOTO, POOLED, PRECISION_ERROR
 from faceage_bio.errors import FitError
 from faceage_bio.faceage.review_codes import REASONS, REVIEWED
+from faceage_bio.results.reasons import reason as code
+from faceage_bio.results.row import result_rows
 from faceage_bio.stats.kappa import cohens_kappa
 from faceage_bio.stats.proportions import wilson
-from faceage_bio.tables import result_rows
 
 UNSURE, DISAGREEMENT = f"{REVIEWED}unsure", f"{REVIEWED}disagreement"
 RULES = {
@@ -76,19 +77,18 @@ def mark_reviewed(photos: pd.DataFrame, verdicts: pd.DataFrame) -> pd.DataFrame:
 
 
 def summarise_review(review: pd.DataFrame, disagreement: str) -> pd.DataFrame:
-    """Result rows, analysis "review": photos looked at, and for each two reviewers how far they agree on excluding.
+    """Result rows, question "review": photos reviewed, and for each two reviewers how far they agree on excluding.
 
     Reviewers are numbered, not named.
     """
     verdicts = settle(review, disagreement)
     seen = review.groupby([COHORT, PHOTO])["reviewer"].nunique()
-    base = {"analysis": "review", "model": RULES[disagreement]}
+    base = {COHORT: POOLED, "question": "review", "role": "secondary", "model": RULES[disagreement]}
     rows = [
-        base
-        | {"term": "photos looked at", "measure": "photos", "estimate": len(verdicts), "n": len(verdicts)}
+        base | {"term": "photos reviewed", "measure": "photos", "estimate": len(verdicts), "n": len(verdicts)}
     ]
     several = int((seen > 1).sum())
-    rows.append(base | {"term": "photos looked at by several", "measure": "photos", "estimate": several, "n": len(verdicts)})  # fmt: skip
+    rows.append(base | {"term": "photos reviewed by several", "measure": "photos", "estimate": several, "n": len(verdicts)})  # fmt: skip
     names = sorted(review["reviewer"].unique())
     answers = review.assign(out=review["decision"] == "exclude").pivot_table(
         index=[COHORT, PHOTO], columns="reviewer", values="out", aggfunc="first"
@@ -97,19 +97,22 @@ def summarise_review(review: pd.DataFrame, disagreement: str) -> pd.DataFrame:
         both = answers[[names[one], names[other]]].dropna().astype(bool)
         term = f"reviewers {one + 1} and {other + 1}"
         rows += [base | {"term": term, "n": len(both)} | row for row in _agreement(both)]
-    return result_rows(pd.DataFrame(rows).assign(**{COHORT: "pooled"}))
+    return result_rows(rows, "faceage/review")
 
 
 def _agreement(both: pd.DataFrame) -> list[dict]:
     first, second = both.iloc[:, 0], both.iloc[:, 1]
-    kappa, share = {"measure": "Cohen's kappa, excluded or not"}, {"measure": "share of equal answers"}
+    kappa, equal = (
+        {"measure": measure, "outcome": "excluded or not"}
+        for measure in ("Cohen's kappa", "observed agreement")
+    )
     if not len(both):
-        why = "not estimated, because they looked at no photo in common"
-        return [kappa | {"note": why}, share | {"note": why}]
+        why = code("no_photo_in_common")
+        return [kappa | {"reason": why}, equal | {"reason": why}]
     counts = np.array([[((first == a) & (second == b)).sum() for b in (True, False)] for a in (True, False)])
     try:
-        kappa |= cohens_kappa(counts).__dict__
+        kappa |= vars(cohens_kappa(counts))
     except FitError as error:
-        kappa |= {"note": f"not estimated, because {error}"}
+        kappa |= {"reason": error.reason}
     differ = int((first != second).sum())
-    return [kappa, share | wilson(len(both) - differ, len(both)).__dict__]
+    return [kappa, equal | vars(wilson(len(both) - differ, len(both)))]

@@ -1,13 +1,13 @@
-"""What can be said of a cohort's face ages as a whole: how many, how uncertain, how far off where precision was given up."""
+"""Summary of a cohort's face ages: photos, uncertainty, and the error of reduced precision."""
 
 import pandas as pd
 
-from faceage_bio.columns import COHORT, FACE_AGE, FACE_AGE_SD, PRECISION_ERROR
-from faceage_bio.tables import result_rows
+from faceage_bio.columns import COHORT, FACE_AGE_SD, PRECISION_ERROR
+from faceage_bio.results.row import result_rows
 
 
 def summarise_face_ages(face_ages: pd.DataFrame) -> pd.DataFrame:
-    """Result rows, analysis "face_age": photos by what became of them, uncertainty, and the error of bfloat16.
+    """Result rows, question "face_age": photos by status (``level``), uncertainty, and the error of bfloat16.
 
     Parameters
     ----------
@@ -15,26 +15,33 @@ def summarise_face_ages(face_ages: pd.DataFrame) -> pd.DataFrame:
     """
     n = len(face_ages)
     rows = [
-        _row("photos", status, int((face_ages["status"] == status).sum()), n)
+        _row("photos", "photos", int((face_ages["status"] == status).sum()), n) | {"level": status}
         for status in ("ok", "flagged", "excluded")
     ]
     spread = face_ages[FACE_AGE_SD].dropna()
     if len(spread):
         rows += [
-            _row("uncertainty of a face age", f"{name} standard deviation, years", value, len(spread))
+            _row("standard deviation of a face age", name, value, len(spread)) | {"unit": "years"}
             for name, value in (("median", spread.median()), ("95th percentile", spread.quantile(0.95)))
         ]
     if PRECISION_ERROR in face_ages:
         error = face_ages[PRECISION_ERROR].dropna().abs()
         if len(error):
             rows += [
-                _row("bfloat16 against float32", f"{name} difference, years", value, len(error))
+                _row("bfloat16 against float32", f"{name} absolute difference", value, len(error))
                 for name, value in (("mean", error.mean()), ("largest", error.max()))
             ]
-    cohort = str(face_ages[COHORT].iloc[0]) if n else ""
-    return result_rows(
-        pd.DataFrame(rows).assign(**{COHORT: cohort, "analysis": "face_age", "model": FACE_AGE})
-    )
+    shared = {
+        COHORT: str(face_ages[COHORT].iloc[0]) if n else "", "question": "face_age", "role": "secondary", "outcome": "face age",
+        "model_id": model_of(face_ages),
+    }  # fmt: skip
+    return result_rows([shared | row for row in rows], "faceage/summary")
+
+
+def model_of(face_ages: pd.DataFrame) -> str:
+    """The identity of the models that gave a table's face ages."""
+    known = face_ages["model"].dropna() if "model" in face_ages else pd.Series(dtype=object)
+    return ", ".join(sorted({str(model) for model in known if model}))
 
 
 def _row(term: str, measure: str, estimate: float, n: int) -> dict:

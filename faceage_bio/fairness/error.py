@@ -1,6 +1,6 @@
-"""How far face age is from chronological age, and how often a photo fails, in each group of people.
+"""Error of face age against chronological age, and share of photos that fail, in each group of participants.
 
-In patients the error holds biology: disease makes faces older. It tells of the model alone in reference people.
+In patients the error holds biology: disease makes faces older. It tells of the model alone in controls.
 """
 
 from collections.abc import Sequence
@@ -37,30 +37,29 @@ from faceage_bio.fairness.groups import (
     term_of,
     too_small,
 )
+from faceage_bio.results.row import result_rows
 from faceage_bio.stats.linear import Estimate, correlation, least_squares, mean_interval
 from faceage_bio.stats.spread import root_mean_square, standard_deviation
-from faceage_bio.tables import result_rows
 from faceage_bio.vision.decode import MEANINGS
 
 NO_FACE = ("no_face", "low_probability")
 # why a photo is excluded that says nothing of the face in it
 NOT_JUDGED = (*MEANINGS, "outside_folder", "given", "no_value")
 SAME_PHOTO = "same_photo"
-MEAN, MEAN_AT_AGE = "mean error, years", "mean error at the same age, years"
-ABSOLUTE, SQUARED = "mean absolute error, years", "root mean squared error, years"
-SPREAD, SLOPE = "standard deviation of error, years", "error per 10 years of age"
-CORRELATION = "correlation with age"
+MEAN, ABSOLUTE, SQUARED = "mean error", "mean absolute error", "root mean squared error"
+ERROR, FACE = "error of face age", "face age"
 LOST = {
-    "without_face": "share of photos without a face", "low_quality": "share of photos of low quality",
-    "failed": "share of photos without an age",
-}  # fmt: skip
+    "without_face": "photo without a face",
+    "low_quality": "photo of low quality",
+    "failed": "photo without an age",
+}
 COMPARISONS = (
-    difference_of_means("error", "difference of mean error, years"),
-    difference_of_means("absolute", "difference of mean absolute error, years"),
-    ratio_of_spreads("error", "ratio of standard deviations of error"),
-    difference_of_correlations("face", "age", "difference of correlation with age"),
+    difference_of_means("error", "difference in mean error", ERROR),
+    difference_of_means("absolute", "difference in mean absolute error", ERROR),
+    ratio_of_spreads("error", "ratio of standard deviations", ERROR),
+    difference_of_correlations("face", "age", "difference of correlations", FACE),
 )
-FAILURES = difference_of_shares("failed", "difference of share of photos without an age")
+FAILURES = difference_of_shares("failed", "difference of shares", LOST["failed"])
 
 
 def assess_fairness(
@@ -79,7 +78,7 @@ def assess_fairness(
         chronological_age, face_age (missing where there is none), the columns of ``by`` and, where known, group.
     by : names of columns with groups of people; one that is not there keeps a row that says so
     age_cut_points : years at which a new band of age starts
-    min_n : groups of fewer people carry the note "do not interpret"
+    min_n : groups of fewer participants are sparse
     photos : DataFrame, one row per photo, optional
         subject_id, status and reason (``columns.FACE_AGE_COLUMNS``) of the people's photos, for the shares that failed.
     cohort : str
@@ -88,7 +87,7 @@ def assess_fairness(
     Returns
     -------
     DataFrame, result rows
-        Analysis "groups": one row per population, group and measure. Analysis "differences": the first group of a factor
+        Question "groups": one row per population, group and measure. Question "differences": the first group of a factor
         against each other one, age-adjusted (estimate ...) and raw (raw_estimate ...) in the same row; in crossings
         within each group of the second factor. n counts people, or photos for shares; n_events the photos that failed.
 
@@ -116,9 +115,10 @@ def assess_fairness(
         ]
         groups = _group_rows(table, judged, members, factors, min_n)
         differences = _difference_rows(table, judged, factors, min_n)
-        for analysis, rows in (("groups", groups), ("differences", with_q(differences))):
-            parts += [{COHORT: cohort, "analysis": analysis, "population": population} | row for row in rows]
-    return result_rows(parts)
+        shared = {COHORT: cohort, "role": "secondary", "population": population}
+        for question, rows in (("groups", groups), ("differences", with_q(differences))):
+            parts += [shared | {"question": question} | row for row in rows]
+    return result_rows(parts, "fairness/fairness")
 
 
 def _errors_of(members: pd.DataFrame) -> pd.DataFrame:
@@ -180,21 +180,27 @@ def _one_group(
     group = known[known["group"] == level]
     rows = []
     base = {
-        "factor": factor.name, "group": level, "within": "", "term": term_of(factor, level),
-        "adjustment": "none", "n": len(group),
+        "factor": factor.name, "group": level, "within": "", "term": term_of(factor, level), "level": level,
+        "outcome": ERROR, "adjustment": "unadjusted", "n": len(group),
     }  # fmt: skip
-    measures = {
-        MEAN: ("t interval", lambda: mean_interval(group["error"])),
-        ABSOLUTE: ("t interval", lambda: replace(mean_interval(group["absolute"]), p_value=np.nan)),
-        SQUARED: ("percentile bootstrap", lambda: root_mean_square(group["error"])),
-        SPREAD: ("percentile bootstrap", lambda: standard_deviation(group["error"])),
-        CORRELATION: ("Fisher's interval", lambda: correlation(group["face"], group["age"])),
-        SLOPE: ("least squares, HC3 (t)", lambda: _slope(group)),
-    }
-    for measure, (model, compute) in measures.items():
-        rows.append(attempt(base | {"measure": measure, "model": model}, compute))
+    on_age = {"exposure": AGE}
+    measures = (
+        (MEAN, {}, "t interval", lambda: mean_interval(group["error"])),
+        (ABSOLUTE, {}, "t interval", lambda: _untested(mean_interval(group["absolute"]))),
+        (SQUARED, {}, "percentile bootstrap", lambda: root_mean_square(group["error"])),
+        ("standard deviation", {}, "percentile bootstrap", lambda: standard_deviation(group["error"])),
+        ("correlation", on_age | {"outcome": FACE}, "Fisher's interval", lambda: correlation(group["face"], group["age"])),
+        ("slope", on_age | {"per": "10 years"}, "least squares, HC3 (t)", lambda: _slope(group)),
+    )  # fmt: skip
+    for measure, more, model, compute in measures:
+        rows.append(attempt(base | more | {"measure": measure, "model": model}, compute))
     if not factor.is_age and factor.name != ALL:
-        row = base | {"measure": MEAN_AT_AGE, "adjustment": "age", "model": "least squares with age, HC3 (t)"}
+        row = base | {
+            "measure": MEAN,
+            "adjustment": "age",
+            "covariates": "age",
+            "model": "least squares with age, HC3 (t)",
+        }
         rows.insert(1, attempt(row, adjusted_mean, known[known["group"].notna()], "error", factor, level))
     rows = [noted(row, too_small(len(group), min_n)) for row in rows]
     if judged is not None:
@@ -203,14 +209,18 @@ def _one_group(
 
 
 def _failures(photos: pd.DataFrame, base: dict, min_n: int) -> list[dict]:
-    return [shares(base | {"measure": measure}, photos[column], min_n) for column, measure in LOST.items()]
+    return [shares(base | {"outcome": outcome}, photos[column], min_n) for column, outcome in LOST.items()]
+
+
+def _untested(found: Estimate) -> Estimate:
+    """Without the test against zero, which answers no question."""
+    return replace(found, p_value=np.nan, statistic=np.nan)
 
 
 def _slope(group: pd.DataFrame) -> Estimate:
     if group["age"].nunique() < 2 or group["error"].nunique() < 2:
-        raise FitError("age or error does not vary")
-    row = least_squares(group["error"], group[["age"]] / 10).loc["age"]
-    return Estimate(*(float(row[name]) for name in ("estimate", "ci_lower", "ci_upper", "p_value")))
+        raise FitError("age_or_error_constant")
+    return Estimate.of(least_squares(group["error"], group[["age"]] / 10).loc["age"])
 
 
 def _difference_rows(
@@ -219,7 +229,7 @@ def _difference_rows(
     rows = []
     for factor in factors:
         found = _differences(table, judged, factor, min_n)
-        rows += found or [uncompared(factor, len(table), COMPARISONS[0].measure)]
+        rows += found or [uncompared(factor, len(table), COMPARISONS[0])]
     for factor, other in crossings(factors):
         for level in other.levels:
             inside = other.groups == level

@@ -1,4 +1,4 @@
-"""Into which groups people fall, and which numbers are too small to be read."""
+"""Groups of participants, and which numbers are sparse."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -9,15 +9,15 @@ import pandas as pd
 
 from faceage_bio.columns import AGE, LEVELS
 from faceage_bio.errors import FitError
+from faceage_bio.results.reasons import Reason, reason
 from faceage_bio.stats.linear import Estimate
 from faceage_bio.stats.proportions import wilson
 
 AGE_BAND = "age band"
 MOST_GROUPS = 20  # of one column; more are no groups but numbers or names
-REFERENCE_PEOPLE = "reference people"
-EVERYBODY = "everybody"
+CONTROLS = "controls"
+ALL_PARTICIPANTS = "all participants"
 ALL = "all"
-DO_NOT_INTERPRET = "do not interpret"
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Factor:
     groups: pd.Series
     levels: tuple[str, ...]
     is_age: bool = False
-    note: str = ""  # why people cannot be parted so
+    why_not: Reason | None = None  # why participants cannot be parted so
 
 
 def age_bands(age: pd.Series, cut_points: Sequence[float]) -> Factor:
@@ -54,10 +54,10 @@ def factor_of(table: pd.DataFrame, column: str) -> Factor:
     """
     nobody = pd.Series(None, index=table.index, dtype=object)
     if column not in table:
-        return Factor(column, nobody, (), note=f"the clinic table has no column '{column}'")
+        return Factor(column, nobody, (), why_not=reason("no_column_of_groups", column=column))
     values = table[column]
     if not values.notna().any():
-        return Factor(column, nobody, (), note=f"nobody has a value of '{column}'")
+        return Factor(column, nobody, (), why_not=reason("no_value_of", column=column))
     words = values.map(_word, na_action="ignore").astype(object)
     counts = words.value_counts()
     if len(counts) > MOST_GROUPS:
@@ -65,7 +65,7 @@ def factor_of(table: pd.DataFrame, column: str) -> Factor:
             column,
             nobody,
             (),
-            note=f"'{column}' has {len(counts)} values, which are no groups; give it in classes",
+            why_not=reason("not_groups", column=column, values=len(counts)),
         )
     declared = [word for word in LEVELS.get(column, ()) if word in counts]
     others = sorted(set(counts.index) - set(declared), key=lambda word: (-counts[word], word))
@@ -101,31 +101,31 @@ def term_of(factor: Factor, level: str) -> str:
 
 
 def populations(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """Everybody, and the reference people among them; only the latter if all are such."""
+    """All participants, and the controls among them; only the latter if all are such."""
     if "group" not in table:
-        return {EVERYBODY: table}
-    reference = table[table["group"] == "reference"]
-    if len(reference) == len(table) > 0:
-        return {REFERENCE_PEOPLE: table}
-    return {EVERYBODY: table} | ({REFERENCE_PEOPLE: reference} if len(reference) else {})
+        return {ALL_PARTICIPANTS: table}
+    controls = table[table["group"] == "reference"]
+    if len(controls) == len(table) > 0:
+        return {CONTROLS: table}
+    return {ALL_PARTICIPANTS: table} | ({CONTROLS: controls} if len(controls) else {})
 
 
-def too_small(n: int, min_n: int, what: str = "people") -> str:
-    """The note that tells not to interpret a number, or ""."""
-    return f"{DO_NOT_INTERPRET}: fewer than {min_n} {what}" if n < min_n else ""
+def too_small(n: int, min_n: int, what: str = "participants") -> Reason | None:
+    """What marks a number as sparse, if it is."""
+    return reason("few", needed=min_n, what=what) if n < min_n else None
 
 
-def noted(row: dict, note: str) -> dict:
-    """The row with a note on its numbers before its own note; a row without numbers needs none."""
+def noted(row: dict, remark: Reason | None) -> dict:
+    """The row with a remark on its numbers; a row without numbers needs none."""
     if all(np.isnan(row.get(name, np.nan)) for name in ("estimate", "raw_estimate")):
         return row
-    return row | {"note": "; ".join(filter(None, [note, row.get("note", "")]))}
+    return row | {"reason": [remark, row.get("reason")]}
 
 
 def shares(row: dict, failed: pd.Series, min_n: int) -> dict:
     """The share of photos of which ``failed`` is true, with Wilson's interval; n counts photos, n_events those that failed."""
     events = int(failed.sum())
-    row = row | {"model": "Wilson interval", "n": len(failed), "n_events": events}
+    row = row | {"measure": "share", "model": "Wilson interval", "n": len(failed), "n_events": events}
     return noted(attempt(row, wilson, events, len(failed)), too_small(len(failed), min_n, "photos"))
 
 
@@ -134,8 +134,8 @@ def attempt(row: dict, compute, *arguments) -> dict:
     try:
         found = compute(*arguments)
     except FitError as error:
-        return row | {"note": f"not estimated, because {error}"}
-    return row | (found.__dict__ if isinstance(found, Estimate) else found)
+        return row | {"reason": error.reason}
+    return row | (vars(found) if isinstance(found, Estimate) else found)
 
 
 def known_age(table: pd.DataFrame) -> pd.Series:

@@ -1,4 +1,4 @@
-"""How far ages move when the photo gets worse, and whether they move further in one group than in another."""
+"""Robustness to image degradation: change of face age, by condition and group, and differences between groups."""
 
 from collections.abc import Sequence
 
@@ -19,13 +19,15 @@ from faceage_bio.fairness.groups import (
     term_of,
     too_small,
 )
+from faceage_bio.results.row import result_rows
 from faceage_bio.stats.linear import mean_interval
 from faceage_bio.stats.spread import standard_deviation
-from faceage_bio.tables import result_rows
 
 NO_FACE = ("no_face", "low_probability")
 AS_IT_IS = "as it is"
-COMPARISON = difference_of_means("change", "difference of mean change, years")
+CHANGE = "change of face age"
+COMPARISON = difference_of_means("change", "difference in mean change", CHANGE)
+FACE_LOST, REJECTED, FAILED = "face lost", "excluded by the quality rules", "photo without an age"
 
 
 def summarise_stress(
@@ -46,21 +48,23 @@ def summarise_stress(
     Returns
     -------
     DataFrame, result rows
-        Analysis "stress": per group and step mean change (t interval), its standard deviation (percentile bootstrap)
-        and the shares of photos that lost face or age (Wilson). Analysis "stress differences": groups' mean changes,
-        age-adjusted and raw in one row. One row on the photos as they are says how many could not be used.
+        Question "stress": per group and step mean change (t interval), its standard deviation (percentile bootstrap)
+        and the shares of photos that lost face or age (Wilson). Question "stress differences": groups' mean changes,
+        age-adjusted and unadjusted in one row. One row on the photos as they are says how many could not be used.
     """
     if cohort is None:
         cohort = str(changes[COHORT].iloc[0]) if COHORT in changes and len(changes) else ""
     photos = changes.drop_duplicates("photo")
-    base = {"condition": AS_IT_IS, "term": AS_IT_IS, "factor": ALL, "group": ALL, "adjustment": "none"}
-    rows = [shares(base | {"measure": "share of photos without an age"}, photos["condition"].isna(), min_n)]
+    base = {
+        "condition": AS_IT_IS, "term": AS_IT_IS, "factor": ALL, "group": ALL, "outcome": FAILED, "adjustment": "unadjusted",
+    }  # fmt: skip
+    rows = [shares(base, photos["condition"].isna(), min_n)]
     usable = photos[photos["condition"].notna()]
     factors = [*(factor_of(usable, column) for column in by), age_bands(known_age(usable), age_cut_points)]
     differences: list[dict] = []
     known = changes[changes["condition"].notna()]
     for (condition, unit, step), part in known.groupby(["condition", "unit", "step"], sort=False):
-        what = {"condition": condition, "unit": unit, "step": step}
+        what = {"condition": condition, "condition_unit": unit, "step": step}
         part = part.assign(age=known_age(part)).set_index("photo")
         for factor in (all_of(usable), *factors):
             groups = _by_photo(factor, usable)
@@ -73,9 +77,10 @@ def summarise_stress(
                 differences += [
                     what | row for row in compare(aged, groups, COMPARISON, min_n, f"{condition} {step:g}")
                 ]
-    rows = [{COHORT: cohort, "analysis": "stress"} | row for row in rows]
-    rows += [{COHORT: cohort, "analysis": "stress differences"} | row for row in with_q(differences)]
-    return result_rows(rows)
+    shared = {COHORT: cohort, "role": "exploratory"}
+    rows = [shared | {"question": "stress"} | row for row in rows]
+    rows += [shared | {"question": "stress differences"} | row for row in with_q(differences)]
+    return result_rows(rows, "fairness/stress")
 
 
 def summarise_cohorts(
@@ -88,24 +93,24 @@ def summarise_cohorts(
     ]
     if len(parts) > 1:
         parts.append(summarise_stress(changes, by, age_cut_points, min_n, "pooled"))
-    return result_rows([row for part in parts for row in part.to_dict("records")])
+    return pd.concat(parts, ignore_index=True) if parts else result_rows([], "fairness/stress")
 
 
 def _by_photo(factor: Factor, photos: pd.DataFrame) -> Factor:
     groups = factor.groups.set_axis(photos["photo"].to_numpy())
-    return Factor(factor.name, groups, factor.levels, factor.is_age, factor.note)
+    return Factor(factor.name, groups, factor.levels, factor.is_age, factor.why_not)
 
 
 def _one_group(part: pd.DataFrame, factor: Factor, level: str, where: str, min_n: int) -> list[dict]:
     group = part[factor.groups.reindex(part.index) == level]
     change = group["change"].dropna()
     base = {
-        "factor": factor.name, "group": level, "within": where, "adjustment": "none", "n": len(change),
+        "factor": factor.name, "group": level, "within": where, "outcome": CHANGE, "adjustment": "unadjusted", "n": len(change),
         "term": where if factor.name == ALL else f"{where}, {term_of(factor, level)}",
     }  # fmt: skip
-    mean = attempt(base | {"measure": "mean change, years", "model": "t interval"}, mean_interval, change)
+    mean = attempt(base | {"measure": "mean change", "model": "t interval"}, mean_interval, change)
     spread = attempt(
-        base | {"measure": "standard deviation of change, years", "model": "percentile bootstrap"}, standard_deviation, change
+        base | {"measure": "standard deviation", "model": "percentile bootstrap"}, standard_deviation, change
     )  # fmt: skip
     without_face = group["lost"].isin(NO_FACE)
     rejected = (group["lost"] != "") & ~without_face
@@ -113,6 +118,6 @@ def _one_group(part: pd.DataFrame, factor: Factor, level: str, where: str, min_n
     return [
         noted(mean, small),
         noted(spread, small),
-        shares(base | {"measure": "share of photos whose face was lost"}, without_face, min_n),
-        shares(base | {"measure": "share of photos that the quality rules excluded"}, rejected, min_n),
+        shares(base | {"outcome": FACE_LOST}, without_face, min_n),
+        shares(base | {"outcome": REJECTED}, rejected, min_n),
     ]

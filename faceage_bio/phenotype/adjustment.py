@@ -1,4 +1,4 @@
-"""What is held constant, why, and what comes of it: declared sets, missing values filled in or left out, E-values."""
+"""Adjustment sets: the role of each covariate, declared sets, missing values imputed or excluded, E-values."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -9,17 +9,18 @@ import pandas as pd
 
 from faceage_bio.columns import AGE, AGE_GAP, COHORT, FACE_AGE, UNITS
 from faceage_bio.errors import ConfigError, FitError
-from faceage_bio.phenotype.contrasts import LEAST_SQUARES, raw_and_adjusted
+from faceage_bio.phenotype.contrasts import LEAST_SQUARES, contrast, numbers, raw_and_adjusted
 from faceage_bio.phenotype.people import POOLED, SAME, as_words, claims, levels_in, levels_of, make_frame
+from faceage_bio.results.reasons import Reason, reason
+from faceage_bio.results.row import columns_of, result_rows
 from faceage_bio.stats.design import build_design
 from faceage_bio.stats.evalue import e_value_of_difference
 from faceage_bio.stats.imputation import impute, pool
 from faceage_bio.stats.linear import LinearFit, fit_linear
-from faceage_bio.tables import result_rows
 
 ROLES = ("confounder", "precision", "mediator", "collider", "part")
-HELD_WITHOUT_MEDIATORS = ("confounder", "precision")
-MINIMAL, WITHOUT_MEDIATORS, FULL = "minimal", "full without mediators", "full"
+DIRECT = ("confounder", "precision")
+MINIMAL, WITHOUT_MEDIATORS, FULL = "minimal", "without mediators", "full"
 COMPLETE, IMPUTED = "complete cases", "multiple imputation"
 NOT_STATED = "not stated"
 
@@ -60,7 +61,7 @@ class Plan:
             return [name for name in dict.fromkeys(names) if name != AGE and not self.is_part(name, exposure)]
 
         full = usable(self.full)
-        direct = [name for name in full if self.of(name).role_for(exposure) in HELD_WITHOUT_MEDIATORS]
+        direct = [name for name in full if self.of(name).role_for(exposure) in DIRECT]
         return {MINIMAL: usable(self.minimal), WITHOUT_MEDIATORS: direct, FULL: full}
 
 
@@ -136,27 +137,21 @@ def compare_adjustments(
         if cohort not in filled:  # a cohort's exposures are imputed from each other, once
             within = ["group"] if cohort == POOLED else [other for other in exposures if other != "group"]
             filled[cohort] = _fill(people, within, plan, m, iterations, seed)
-        shared = {COHORT: cohort, "exposure": exposure}
+        shared = {COHORT: cohort, "exposure": exposure, "question": "adjustment", "role": "exploratory"}
         for name, covariates in sets.items():
             both = {
-                COMPLETE: _complete(people, exposure, covariates),
-                IMPUTED: _imputed(people, exposure, covariates, filled[cohort]),
+                COMPLETE: _complete(people, exposure, name, covariates),
+                IMPUTED: _imputed(people, exposure, name, covariates, filled[cohort]),
             }
             rows += [
                 shared | {"adjustment_set": name, "missing": missing} | row
                 for missing, found in both.items()
                 for row in found
             ]
-        roles += [shared | row for row in _roles(exposure, plan, sets)]
-    further = ["exposure", "adjustment_set", "missing", "e_value", "e_value_interval", "missing_information"]
-    found = pd.DataFrame(rows).assign(analysis="adjustment")
-    for column in further:
-        if column not in found:
-            found[column] = np.nan
-    columns = ["exposure", "covariate", "role", "reason", "sets"]
-    table_roles = pd.DataFrame(roles).reindex(columns=[COHORT, *columns])
+        roles += _roles(exposure, plan, sets)
+    table_roles = pd.DataFrame(roles, columns=columns_of("phenotype/roles"))
     return Adjustments(
-        result_rows(found), table_roles.drop(columns=COHORT).drop_duplicates(ignore_index=True)
+        result_rows(rows, "phenotype/adjustments"), table_roles.drop_duplicates(ignore_index=True)
     )
 
 
@@ -171,12 +166,12 @@ def _roles(exposure: str, plan: Plan, sets: Mapping[str, Sequence[str]]) -> list
     ]  # fmt: skip
 
 
-def _terms(people: pd.DataFrame, exposure: str, levels: Mapping) -> list[tuple[str, str, dict]]:
-    """(term, column of the design, what the rows say of it) for each contrast of an exposure."""
+def _terms(people: pd.DataFrame, exposure: str, levels: Mapping) -> list[tuple[str, dict]]:
+    """(column of the design, what the rows say of it) for each contrast of an exposure."""
     if pd.api.types.is_numeric_dtype(people[exposure]):
-        return [(exposure, exposure, {"per": UNITS.get(exposure, (1.0, "1 unit"))[1]})]
+        return [(exposure, {"term": exposure, "per": UNITS.get(exposure, (1.0, "1 unit"))[1]})]
     first, *others = levels[exposure]
-    return [(f"{exposure}: {level} vs {first}", f"{exposure}: {level}", {}) for level in others]
+    return [(f"{exposure}: {level}", contrast(exposure, level, first)) for level in others]
 
 
 def _design(people: pd.DataFrame, columns: Sequence[str], exposure: str, levels: Mapping) -> pd.DataFrame:
@@ -186,21 +181,22 @@ def _design(people: pd.DataFrame, columns: Sequence[str], exposure: str, levels:
 
 
 def _numbers(fit: LinearFit, column: str) -> dict:
-    row = fit.terms.loc[column]
-    return row[["estimate", "ci_lower", "ci_upper", "p_value"]].to_dict() | {"model": LEAST_SQUARES}
+    return numbers(fit.terms, column) | {"model": LEAST_SQUARES}
 
 
-def _complete(people: pd.DataFrame, exposure: str, covariates: Sequence[str]) -> list[dict]:
+def _complete(people: pd.DataFrame, exposure: str, name: str, covariates: Sequence[str]) -> list[dict]:
     frame = make_frame(people, exposure, covariates)
-    n = {"n": len(frame.people), "note": frame.note}
+    shared = {"n": len(frame.people), "reason": frame.remarks}
     if frame.why_not:
-        return raw_and_adjusted({"term": exposure} | n, frame.label, frame.why_not, frame.why_not)
+        return raw_and_adjusted(
+            shared | {"term": exposure}, frame.covariates, frame.why_not, frame.why_not, name
+        )
     unit = UNITS.get(exposure, (1.0, ""))[0]
     design = frame.design
     if exposure in design:
         design = design.assign(**{exposure: design[exposure] / unit})
     result = []
-    for term, column, more in _terms(frame.people, exposure, {exposure: frame.levels}):
+    for column, more in _terms(frame.people, exposure, {exposure: frame.levels}):
 
         def raw(column=column) -> dict:
             return _numbers(fit_linear(frame.people[AGE_GAP], design[frame.own]), column)
@@ -210,7 +206,7 @@ def _complete(people: pd.DataFrame, exposure: str, covariates: Sequence[str]) ->
             value = e_value_of_difference(*fit.terms.loc[column, ["estimate", "standard_error"]], fit.sigma)
             return _numbers(fit, column) | {"e_value": value.estimate, "e_value_interval": value.interval}
 
-        result += raw_and_adjusted({"term": term} | n | more, frame.label, raw, adjusted)
+        result += raw_and_adjusted(shared | more, frame.covariates, raw, adjusted, name)
     return result
 
 
@@ -232,26 +228,25 @@ def _fill(
 
 
 def _imputed(
-    people: pd.DataFrame, exposure: str, covariates: Sequence[str], tables: list[pd.DataFrame] | FitError
-) -> list[dict]:
+    people: pd.DataFrame, exposure: str, name: str, covariates: Sequence[str], tables: list[pd.DataFrame] | FitError
+) -> list[dict]:  # fmt: skip
     known = people[people[AGE_GAP].notna()]
-    held = [name for name in covariates if known[name].notna().any() and known[name].nunique() > 1]
-    label = ", ".join(["age", *held])
-    shared = {"n": len(known)}
+    held = [one for one in covariates if known[one].notna().any() and known[one].nunique() > 1]
+    shared = {"n": len(known), "term": exposure}
     if isinstance(tables, FitError):
-        return raw_and_adjusted(shared | {"term": exposure}, label, str(tables), str(tables))
+        return raw_and_adjusted(shared, ("age", *held), tables.reason, tables.reason, name)
     columns = [exposure, AGE, *held]
-    notes: list[str] = []
+    remarks: list[Reason] = []
     if exposure in tables[0]:
-        tables, notes = _without_lonely(tables, columns)
+        tables, remarks = _without_lonely(tables, columns)
     if exposure not in tables[0] or tables[0][exposure].nunique() < 2:
-        why = make_frame(people, exposure, []).why_not or "the values do not vary among groups of 2 and more"
-        return raw_and_adjusted(shared | {"term": exposure}, label, why, why)
+        why = make_frame(people, exposure, []).why_not or reason("constant_in_groups")
+        return raw_and_adjusted(shared, ("age", *held), why, why, name)
     levels = dict(levels_of(tables[0], columns))
     if exposure in levels:  # the reference of the complete cases
         levels[exposure] = levels_in(known[exposure], exposure, tables[0][exposure])
     missing = int(known[[exposure, *held]].isna().any(axis=1).sum())
-    notes = [f"{missing} of {len(known)} people had gaps" if missing else "nothing was missing", *notes]
+    gaps = reason("imputed", n_missing=missing, n=len(known)) if missing else reason("nothing_missing")
 
     @cache
     def fits(outcome: str) -> list[LinearFit]:
@@ -261,7 +256,7 @@ def _imputed(
         return [_fit(one, use, exposure, levels, outcome) for one in tables]
 
     result = []
-    for term, column, more in _terms(tables[0], exposure, levels):
+    for column, more in _terms(tables[0], exposure, levels):
 
         def raw(column=column) -> dict:
             return _pool(fits(AGE_GAP), column)[0]
@@ -271,25 +266,24 @@ def _imputed(
             return found | {"e_value": value.estimate, "e_value_interval": value.interval}
 
         result += raw_and_adjusted(
-            {"term": term, "n": len(tables[0]), "note": "; ".join(notes)} | more, label, raw, adjusted
+            {"n": len(tables[0]), "reason": [gaps, *remarks]} | more, ("age", *held), raw, adjusted, name
         )
     return result
 
 
 def _without_lonely(
     tables: list[pd.DataFrame], columns: Sequence[str]
-) -> tuple[list[pd.DataFrame], list[str]]:
-    """Tables without people who are alone with a word in any of them: a fit would follow them exactly."""
-    notes, alone = [], pd.Series(False, index=tables[0].index)
+) -> tuple[list[pd.DataFrame], list[Reason]]:
+    """Tables without participants who are alone with a word in any of them: a fit would follow them exactly."""
+    alone = pd.Series(False, index=tables[0].index)
     for name in columns:
         if pd.api.types.is_numeric_dtype(tables[0][name]):
             continue
         for one in tables:
             sizes = one[name].value_counts()
             alone |= one[name].isin(sizes.index[sizes < 2])
-    if alone.any():
-        notes.append(f"without {int(alone.sum())} people of groups of one")
-    return [one[~alone] for one in tables], notes
+    remarks = [reason("without_groups_of_one", n_excluded=int(alone.sum()))] if alone.any() else []
+    return [one[~alone] for one in tables], remarks
 
 
 def _fit(
@@ -301,7 +295,7 @@ def _fit(
 
 def _pool(fits: Sequence[LinearFit], column: str):
     if any(column not in fit.terms.index for fit in fits):
-        raise FitError("a group is empty in one of the completed tables")
+        raise FitError("empty_level_imputed")
     terms = [fit.terms.loc[column] for fit in fits]
     found = pool(
         [row["estimate"] for row in terms], [row["standard_error"] for row in terms], df_complete=fits[0].df
@@ -309,8 +303,9 @@ def _pool(fits: Sequence[LinearFit], column: str):
     value = e_value_of_difference(
         found.estimate, found.standard_error, float(np.mean([fit.sigma for fit in fits]))
     )
-    numbers = {
+    row = {
         "estimate": found.estimate, "ci_lower": found.ci_lower, "ci_upper": found.ci_upper, "p_value": found.p_value,
+        "standard_error": found.standard_error, "statistic": found.estimate / found.standard_error,
         "missing_information": found.missing_information, "model": f"{LEAST_SQUARES}, Rubin pooling of {len(fits)}",
     }  # fmt: skip
-    return numbers, value
+    return row, value

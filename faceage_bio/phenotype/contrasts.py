@@ -1,4 +1,4 @@
-"""What goes with looking older: smoking, BMI, disease. The raw gap and the age-adjusted years always stand together."""
+"""Associations with smoking, BMI, disease: the unadjusted age gap and the age-adjusted years always stand together."""
 
 from collections.abc import Callable, Sequence
 
@@ -7,12 +7,13 @@ import pandas as pd
 
 from faceage_bio.columns import AGE_GAP, COHORT, FACE_AGE, UNITS
 from faceage_bio.errors import FitError
-from faceage_bio.phenotype.people import DISEASE, POOLED, Frame, make_frame, no_disease
-from faceage_bio.stats.linear import least_squares, welch
+from faceage_bio.phenotype.people import DISEASE, FEWEST, POOLED, Frame, make_frame, no_disease
+from faceage_bio.results.reasons import Reason, reason
+from faceage_bio.results.row import result_rows
+from faceage_bio.stats.linear import Estimate, least_squares, welch
 from faceage_bio.stats.multiplicity import benjamini_hochberg
-from faceage_bio.tables import result_rows
 
-RAW = "none (raw age gap)"
+RAW, ADJUSTED = "unadjusted", "minimal"
 LEAST_SQUARES = "least squares, HC3 (t)"
 
 
@@ -29,12 +30,16 @@ def contrast_exposures(
 
     Returns
     -------
-    DataFrame, result rows, analysis "phenotype"
+    DataFrame, result rows, question "phenotype"
         Two rows per contrast; q_value is Benjamini and Hochberg's over the adjusted rows. An exposure that cannot be
-        estimated keeps its rows, with the reason in ``note``.
+        estimated keeps its rows, with the reason.
     """
     rows = [row for exposure in exposures for row in raw_beside_adjusted(table, exposure, adjust_for)]
-    return finish(rows, str(table[COHORT].iloc[0]) if len(table) else "", "phenotype")
+    shared = {
+        COHORT: str(table[COHORT].iloc[0]) if len(table) else "", "question": "phenotype", "role": "secondary",
+        "family": "exposures of a cohort",
+    }  # fmt: skip
+    return with_q([shared | row for row in rows], "phenotype/phenotypes")
 
 
 def compare_groups(table: pd.DataFrame, adjust_for: Sequence[str]) -> pd.DataFrame:
@@ -44,17 +49,22 @@ def compare_groups(table: pd.DataFrame, adjust_for: Sequence[str]) -> pd.DataFra
     zero in every cohort, which would take the very difference away.
     """
     if why := no_disease(table):
-        rows = raw_and_adjusted({"term": DISEASE, "n": len(table)}, ", ".join(["age", *adjust_for]), why, why)
+        shared = {"term": DISEASE, "exposure": DISEASE, "n": len(table)}
+        rows = raw_and_adjusted(shared, ("age", *adjust_for), why, why)
     else:
         rows = raw_beside_adjusted(table, DISEASE, adjust_for)
-    return finish(rows, POOLED, "groups")
+    shared = {COHORT: POOLED, "question": "groups", "family": "cancer against controls"}
+    roles = {RAW: "secondary"}
+    return with_q(
+        [shared | {"role": roles.get(row["adjustment"], "primary")} | row for row in rows], "phenotype/groups"
+    )
 
 
-def finish(rows: list[dict], cohort: str, analysis: str) -> pd.DataFrame:
+def with_q(rows: list[dict], name: str) -> pd.DataFrame:
     """Result rows of one family: q values over its adjusted rows."""
-    table = result_rows(pd.DataFrame(rows).assign(**{COHORT: cohort, "analysis": analysis}))
+    table = result_rows(rows, name)
     adjusted = table["adjustment"] != RAW
-    table["q_value"] = np.nan
+    table["family"] = table["family"].where(adjusted, "")
     table.loc[adjusted, "q_value"] = benjamini_hochberg(
         table.loc[adjusted, "p_value"].to_numpy(dtype=np.float64)
     )
@@ -62,31 +72,36 @@ def finish(rows: list[dict], cohort: str, analysis: str) -> pd.DataFrame:
 
 
 def raw_and_adjusted(
-    shared: dict, label: str, raw: Callable[[], dict] | str, adjusted: Callable[[], dict] | str
+    shared: dict,
+    covariates: Sequence[str],
+    raw: Callable[[], dict] | Reason,
+    adjusted: Callable[[], dict] | Reason,
+    adjustment: str = ADJUSTED,
 ) -> list[dict]:
-    """Two rows that belong together: from the raw age gap, and with age (and more) held constant. No other way makes rows.
+    """Two rows that belong together: of the age gap, unadjusted, and of face age, adjusted for age (and more). No other way makes rows.
 
     Parameters
     ----------
     shared : what both rows say, such as term, measure, n
-    label : what the second holds constant
+    covariates : what the second is adjusted for
     raw, adjusted : functions that give the numbers, or the reason why there are none
+    adjustment : the closed word of the second; "age" where that is its only covariate
 
     Returns
     -------
     list of two rows
-        A FitError of either function becomes its row's ``note``, "not estimated, because ...".
+        A FitError of either function becomes its row's reason.
     """
+    held = "age" if tuple(covariates) == ("age",) else adjustment
+    kinds = ((RAW, (), "age gap", raw), (held, covariates, "face age", adjusted))
     rows = []
-    for adjustment, compute in ((RAW, raw), (label, adjusted)):
-        row = {"measure": "years"} | shared | {"adjustment": adjustment}
-        if isinstance(compute, str):
-            row["note"] = f"not estimated, because {compute}"
-        else:
-            try:
-                row |= compute()
-            except FitError as error:
-                row["note"] = f"not estimated, because {error}"
+    for word, names, outcome, compute in kinds:
+        row = {"measure": "mean difference", "outcome": outcome} | shared
+        row |= {"adjustment": word, "covariates": ", ".join(names)}
+        try:
+            row |= {"reason": compute} if isinstance(compute, Reason) else compute()
+        except FitError as error:
+            row["reason"] = error.reason
         rows.append(row)
     return rows
 
@@ -99,22 +114,32 @@ def raw_beside_adjusted(table: pd.DataFrame, exposure: str, adjust_for: Sequence
     frame = make_frame(table, exposure, adjust_for)
     lonely = [row for level in frame.lonely for row in _lonely(frame, level)]
     if frame.why_not:
-        shared = {"term": exposure, "n": len(frame.people)}
-        return lonely or raw_and_adjusted(shared, frame.label, frame.why_not, frame.why_not)
+        shared = {"term": exposure, "exposure": exposure, "n": len(frame.people)}
+        return lonely or raw_and_adjusted(shared, frame.covariates, frame.why_not, frame.why_not)
     rows = _levels(frame) if frame.levels else _slope(frame)
     return rows + lonely
 
 
 def _lonely(frame: Frame, level: str) -> list[dict]:
-    against = f" vs {frame.levels[0]}" if frame.levels else ""
-    shared = {"term": f"{frame.exposure}: {level}{against}", "n": len(frame.people), "n_exposed": 1}
-    why = "a group has fewer than 2 people"
-    return raw_and_adjusted(shared, frame.label, why, why)
+    shared = {"n": len(frame.people), "n_exposed": 1}
+    if frame.levels:
+        shared |= contrast(frame.exposure, level, frame.levels[0])
+    else:
+        shared |= {"term": f"{frame.exposure}: {level}", "exposure": frame.exposure, "level": level}
+    why = reason("small_group", needed=FEWEST)
+    return raw_and_adjusted(shared, frame.covariates, why, why)
+
+
+def contrast(exposure: str, level: str, reference: str) -> dict:
+    """What the rows of one group against another say of them."""
+    return {
+        "term": f"{exposure}: {level} vs {reference}", "exposure": exposure, "level": level, "reference": reference,
+    }  # fmt: skip
 
 
 def numbers(terms: pd.DataFrame, term: str) -> dict:
     """A term's numbers as they stand in a result row."""
-    return terms.loc[term, ["estimate", "ci_lower", "ci_upper", "p_value"]].to_dict()
+    return dict(vars(Estimate.of(terms.loc[term])))
 
 
 def _slope(frame: Frame) -> list[dict]:
@@ -122,10 +147,11 @@ def _slope(frame: Frame) -> list[dict]:
     unit, per = UNITS.get(exposure, (1.0, "1 unit"))
     scaled = frame.design.assign(**{exposure: frame.design[exposure] / unit})
     shared = {
-        "term": exposure, "n": len(frame.people), "per": per, "model": LEAST_SQUARES, "note": frame.note,
+        "term": exposure, "exposure": exposure, "n": len(frame.people), "per": per, "model": LEAST_SQUARES,
+        "reason": frame.remarks,
     }  # fmt: skip
     return raw_and_adjusted(
-        shared, frame.label,
+        shared, frame.covariates,
         lambda: numbers(least_squares(frame.people[AGE_GAP], scaled[[exposure]]), exposure),
         lambda: numbers(least_squares(frame.people[FACE_AGE], scaled), exposure),
     )  # fmt: skip
@@ -137,16 +163,16 @@ def _levels(frame: Frame) -> list[dict]:
     result = []
     for level in others:
         exposed, unexposed, indicator = frame.members(level), frame.members(reference), frame.column(level)
-        shared = {
-            "term": f"{frame.exposure}: {level} vs {reference}", "n": len(frame.people), "note": frame.note,
-            "n_exposed": int(exposed.sum()), "n_reference": int(unexposed.sum()),
+        shared = contrast(frame.exposure, level, reference) | {
+            "n": len(frame.people), "reason": frame.remarks, "n_exposed": int(exposed.sum()),
+            "n_reference": int(unexposed.sum()),
         }  # fmt: skip
 
         def compare(exposed=exposed, unexposed=unexposed) -> dict:
-            return {"model": "Welch"} | welch(gap[exposed], gap[unexposed]).__dict__
+            return {"model": "Welch"} | vars(welch(gap[exposed], gap[unexposed]))
 
         def fit(indicator=indicator) -> dict:
             return {"model": LEAST_SQUARES} | numbers(least_squares(face, frame.design), indicator)
 
-        result += raw_and_adjusted(shared, frame.label, compare, fit)
+        result += raw_and_adjusted(shared, frame.covariates, compare, fit)
     return result

@@ -7,10 +7,10 @@ import pandas as pd
 
 from faceage_bio.columns import AGE, AGE_ACCELERATION, COHORT, FACE_AGE
 from faceage_bio.phenotype.people import as_words, ascending, order_of
-from faceage_bio.tables import result_rows
+from faceage_bio.results.reasons import reason
+from faceage_bio.results.row import result_rows
 
 QUANTILES = {"q10": 0.10, "q25": 0.25, "q50": 0.50, "q75": 0.75, "q90": 0.90}
-NOBODY = "not estimated, because nobody has a value"
 WIDTH = 5.0  # of a square, years
 
 
@@ -25,38 +25,36 @@ def distributions(people: pd.DataFrame, factors: Sequence[str], cohort: str) -> 
     Returns
     -------
     DataFrame
-        Result rows with ``factor``, ``group``, ``standard_deviation``, ``q10`` ... ``q90`` (years); measure: mean years. ``note``
-        says why a row is empty.
+        Result rows with ``factor``, ``group``, ``standard_deviation``, ``q10`` ... ``q90`` (years); measure: mean.
     """
     known = people[people[AGE_ACCELERATION].notna()]
     everybody = _spread(known[AGE_ACCELERATION])
     rows: list[dict] = [{"term": "all", "factor": "all", "group": "all"} | everybody]
     for factor in dict.fromkeys(factors):
         if factor not in known or not known[factor].notna().any():
-            rows.append({"term": factor, "factor": factor, "group": "", "note": NOBODY})
+            rows.append({"term": factor, "factor": factor, "group": "", "reason": reason("no_value")})
             continue
         words = as_words(known[factor].dropna())
         order = order_of(words, factor)
         for group in ascending(order, factor) or order:
             row: dict = {"term": f"{factor}: {group}", "factor": factor, "group": group}
             rows.append(row | _spread(known.loc[words.index[words == group], AGE_ACCELERATION]))
-    shared = {COHORT: cohort, "analysis": "distribution", "measure": "mean years"}
-    table = pd.DataFrame(rows).assign(**shared)
-    return result_rows(
-        table.reindex(columns=list(dict.fromkeys([*table.columns, "standard_deviation", *QUANTILES])))
-    )
+    shared = {
+        COHORT: cohort, "question": "distribution", "role": "secondary", "outcome": "age acceleration", "measure": "mean",
+    }  # fmt: skip
+    return result_rows([shared | row for row in rows], "phenotype/distributions")
 
 
 def _spread(values: pd.Series) -> dict:
     n = len(values)
     if not n:
-        return {"n": 0, "note": NOBODY}
+        return {"n": 0, "reason": reason("no_value")}
     row = {
         "n": n,
         "estimate": float(values.mean()),
         "standard_deviation": float(values.std(ddof=1)) if n > 1 else np.nan,
     }
-    return row | {name: float(values.quantile(share)) for name, share in QUANTILES.items()} | {"note": ""}
+    return row | {name: float(values.quantile(share)) for name, share in QUANTILES.items()}
 
 
 def age_squares(people: pd.DataFrame, cohort: str) -> pd.DataFrame:

@@ -1,4 +1,4 @@
-"""How years of face age go with an amount, such as BMI or pack-years: line, curve, and whether there is a lowest point."""
+"""Dose-response of face age and an amount, such as BMI or pack-years: line, curve, and whether there is a turning point."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,25 +7,22 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from faceage_bio.columns import AGE_GAP, COHORT, FACE_AGE, UNITS
+from faceage_bio.columns import AGE_GAP, AMOUNTS, COHORT, FACE_AGE, UNITS
 from faceage_bio.errors import FitError
-from faceage_bio.phenotype.contrasts import LEAST_SQUARES, RAW, numbers, raw_and_adjusted
+from faceage_bio.phenotype.contrasts import ADJUSTED, LEAST_SQUARES, RAW, numbers, raw_and_adjusted
+from faceage_bio.phenotype.levels import wald_numbers
 from faceage_bio.phenotype.people import Frame, claims, make_frame
+from faceage_bio.results.reasons import Reason, reason
+from faceage_bio.results.row import columns_of, result_rows
 from faceage_bio.stats.linear import fit_linear
 from faceage_bio.stats.splines import Knots, natural_spline, place_knots
-from faceage_bio.tables import result_rows
 
 SPLINE_DF = 3
 GRID = 41
 EDGE = 2.5  # per cent of people left out at both ends of a curve, so that it neither leans on nor tells the extremes
 ALPHA = 0.05
 REFERENCE_VALUES = {"pack_years": 0.0}  # where a curve crosses zero; the median of anything else
-LINE, CURVATURE, QUADRATIC, LOWEST = (
-    "years",
-    "curvature, F",
-    "years per unit squared",
-    "value at the lowest point",
-)
+LINE, CURVATURE, QUADRATIC, LOWEST = "mean difference", "curvature", "quadratic coefficient", "turning point"
 
 
 @dataclass(frozen=True)
@@ -57,31 +54,30 @@ def fit_dose_response(
     rows, curves = [], []
     for cohort, people, exposure in claims(table, exposures):
         frame = make_frame(people, exposure, adjust_for)
-        rows += [{COHORT: cohort} | row for row in _rows(frame)]
+        shared = {COHORT: cohort, "question": "dose response", "role": "secondary"}
+        rows += [shared | row for row in _rows(frame)]
         curves += [curve.assign(**{COHORT: cohort}) for curve in _curves(frame)]
-    columns = [COHORT, "term", "adjustment", "value", "estimate", "ci_lower", "ci_upper", "reference", "n"]
+    columns = columns_of("phenotype/dose_curves")
     found = pd.concat(curves, ignore_index=True) if curves else pd.DataFrame(columns=columns)
-    table_rows = pd.DataFrame(rows).assign(analysis="dose response")
-    for name in ("f_statistic", "df_terms", "df_residual"):
-        if name not in table_rows:
-            table_rows[name] = np.nan
-    return DoseResponse(result_rows(table_rows), found[columns])
+    return DoseResponse(result_rows(rows, "phenotype/dose_response"), found[columns])
 
 
-def _why_not(frame: Frame) -> str:
+def _why_not(frame: Frame) -> Reason | None:
     if frame.levels and not frame.why_not:
-        return f"{frame.exposure} holds words, not amounts"
+        return reason("words_not_amounts", column=frame.exposure)
     return frame.why_not
 
 
 def _rows(frame: Frame) -> list[dict]:
     exposure = frame.exposure
-    shared = {"term": exposure, "n": len(frame.people), "model": LEAST_SQUARES, "note": frame.note}
+    shared = {
+        "term": exposure, "exposure": exposure, "n": len(frame.people), "model": LEAST_SQUARES, "reason": frame.remarks,
+    }  # fmt: skip
     if why := _why_not(frame):
         return [
             row
             for measure in (LINE, CURVATURE, QUADRATIC, LOWEST)
-            for row in raw_and_adjusted(shared | {"measure": measure}, frame.label, why, why)
+            for row in raw_and_adjusted(shared | {"measure": measure}, frame.covariates, why, why)
         ]
     unit, per = UNITS.get(exposure, (1.0, "1 unit"))
     gap, face = frame.people[AGE_GAP], frame.people[FACE_AGE]
@@ -95,10 +91,7 @@ def _rows(frame: Frame) -> list[dict]:
     def curvature(outcome: pd.Series, others: pd.DataFrame) -> dict:
         basis = _spline(x, place_knots(x.to_numpy(), SPLINE_DF))
         test = fit_linear(outcome, basis.join(others)).wald(list(basis)[1:])
-        return {
-            "estimate": test.f_statistic, "f_statistic": test.f_statistic, "df_terms": test.df_terms,
-            "df_residual": test.df_residual, "p_value": test.p_value,
-        }  # fmt: skip
+        return wald_numbers(test) | {"estimate": test.f_statistic}
 
     pairs = [
         (LINE, {"per": per}, line),
@@ -108,13 +101,13 @@ def _rows(frame: Frame) -> list[dict]:
             {"per": f"({per}) squared"},
             lambda y, others: numbers(quadratic(y, x / unit, others)[0], "square"),
         ),
-        (LOWEST, {}, lambda y, others: lowest_point(y, x, others)),
+        (LOWEST, {"unit": AMOUNTS.get(exposure, "")}, lambda y, others: lowest_point(y, x, others)),
     ]
     return [
         row
         for measure, more, compute in pairs
         for row in raw_and_adjusted(
-            shared | {"measure": measure} | more, frame.label,
+            shared | {"measure": measure} | more, frame.covariates,
             lambda compute=compute: compute(gap, nothing), lambda compute=compute: compute(face, rest),
         )
     ]  # fmt: skip
@@ -130,7 +123,7 @@ def quadratic(
     """Coefficients and covariance of ``line`` and ``square`` of x about its mean, degrees of freedom, and that mean."""
     middle = float(x.mean())
     if x.nunique() < 3:
-        raise FitError(f"{x.name} has fewer than 3 distinct values")
+        raise FitError("few_distinct_values", column=x.name, needed=3)
     design = pd.DataFrame({"line": x - middle, "square": (x - middle) ** 2}).join(others)
     fit = fit_linear(outcome, design)
     names = ["line", "square"]
@@ -148,16 +141,21 @@ def lowest_point(outcome: pd.Series, x: pd.Series, others: pd.DataFrame) -> dict
     terms, covariance, df, middle = quadratic(outcome, x, others)
     (line, square), p_value = terms["estimate"], terms.loc["square", "p_value"]
     if square <= 0 or p_value >= ALPHA:
-        raise FitError(f"a U shape is not supported (quadratic term {square:.2g}, p = {p_value:.3f})")
+        raise FitError("no_u_shape", coefficient=f"{square:.2g}", p=f"{p_value:.3f}")
     place = middle - line / (2 * square)
     low, high = np.percentile(x, [EDGE, 100 - EDGE])
     if not low <= place <= high:
-        raise FitError(
-            f"the curve's lowest point lies beyond the middle 95 % of people ({low:.3g} to {high:.3g})"
-        )
+        raise FitError("vertex_outside", low=f"{low:.3g}", high=f"{high:.3g}")
     slope = np.array([-1 / (2 * square), line / (2 * square**2)])
-    half = stats.t.ppf(0.975, df) * float(np.sqrt(slope @ covariance.to_numpy() @ slope))
-    return {"estimate": place, "ci_lower": place - half, "ci_upper": place + half, "p_value": p_value}
+    error = float(np.sqrt(slope @ covariance.to_numpy() @ slope))
+    half = stats.t.ppf(0.975, df) * error
+    return {
+        "estimate": place, "ci_lower": place - half, "ci_upper": place + half, "p_value": p_value, "standard_error": error,
+    }  # fmt: skip
+
+
+def _adjusted(frame: Frame) -> str:
+    return "age" if frame.covariates == ("age",) else ADJUSTED
 
 
 def _curves(frame: Frame) -> list[pd.DataFrame]:
@@ -171,7 +169,7 @@ def _curves(frame: Frame) -> list[pd.DataFrame]:
         basis = _spline(x, knots)
         fits = {
             RAW: fit_linear(frame.people[AGE_GAP], basis),
-            frame.label: fit_linear(frame.people[FACE_AGE], basis.join(rest)),
+            _adjusted(frame): fit_linear(frame.people[FACE_AGE], basis.join(rest)),
         }
     except FitError:
         return []  # the rows say why

@@ -9,13 +9,14 @@ import numpy as np
 import pandas as pd
 
 from faceage_bio.columns import AGE, AGE_GAP, COHORT, FACE_AGE
-from faceage_bio.phenotype.contrasts import LEAST_SQUARES, RAW, raw_and_adjusted
-from faceage_bio.phenotype.people import MAX_LEVELS, Frame, ascending, claims, make_frame
+from faceage_bio.phenotype.contrasts import LEAST_SQUARES, RAW, contrast, numbers, raw_and_adjusted
+from faceage_bio.phenotype.people import FEWEST, MAX_LEVELS, Frame, ascending, claims, make_frame
+from faceage_bio.results.reasons import reason
+from faceage_bio.results.row import result_rows
 from faceage_bio.stats.effect_size import adjusted_difference, hedges_g, variance_share
-from faceage_bio.stats.linear import LinearFit, fit_linear, mean_interval, welch
+from faceage_bio.stats.linear import Estimate, LinearFit, WaldTest, fit_linear, mean_interval, welch
 from faceage_bio.stats.margins import Margins, marginal_means
 from faceage_bio.stats.multiplicity import benjamini_hochberg, holm
-from faceage_bio.tables import result_rows
 
 MARGINS = "marginal mean, HC3 (t)"
 
@@ -51,8 +52,14 @@ def compare_levels(table: pd.DataFrame, factors: Sequence[str], adjust_for: Sequ
     for cohort, rows, factor in claims(table, factors):
         own = _one_factor(rows, factor, adjust_for)
         for store, found in zip((means, pairs, tests), own, strict=True):
-            store += [{COHORT: cohort, "factor": factor} | row for row in found]
-    tables = [_tidy(rows, name) for rows, name in ((means, "means"), (pairs, "pairs"), (tests, "factors"))]
+            store += [{COHORT: cohort, "factor": factor, "role": "secondary"} | row for row in found]
+    tables = [
+        result_rows([{"question": question, "family": family} | row for row in rows], f"phenotype/{name}")
+        for rows, name, question, family in (
+            (means, "means", "means", ""), (pairs, "pairs", "pairs", "pairs of a factor"),
+            (tests, "tests", "factors", "factors of a cohort"),
+        )
+    ]  # fmt: skip
     for (_, _, _), place in tables[1].groupby([COHORT, "factor", tables[1].adjustment == RAW]).groups.items():
         p_values = tables[1].loc[place, "p_value"].to_numpy(dtype=np.float64)
         tables[1].loc[place, "p_holm"] = holm(p_values)
@@ -62,55 +69,35 @@ def compare_levels(table: pd.DataFrame, factors: Sequence[str], adjust_for: Sequ
         tables[2].loc[place, "q_value"] = benjamini_hochberg(
             tables[2].loc[place, "p_value"].to_numpy(dtype=np.float64)
         )
+    tables[2]["family"] = tables[2]["family"].where(tables[2]["q_value"].notna(), "")
     return Comparison(*tables)
 
 
+MEAN, DIFFERENCE = "mean", "mean difference"
 DIFFER = "partial omega squared"
-TREND = "trend, years"
-BEYOND = "departure from the trend, F"
-
-
-def _tidy(rows: list[dict], analysis: str) -> pd.DataFrame:
-    further = {
-        "means": ["factor", "level"],
-        "pairs": [
-            "factor",
-            "n_exposed",
-            "n_reference",
-            "p_holm",
-            "effect_size",
-            "effect_lower",
-            "effect_upper",
-        ],
-        "factors": ["factor", "f_statistic", "df_terms", "df_residual", "eta_squared"],
-    }[analysis]
-    table = pd.DataFrame(rows).assign(analysis=analysis)
-    for name in further:
-        if name not in table:
-            table[name] = np.nan
-    return result_rows(table)
+TREND = "linear trend"
+BEYOND = "departure from linear trend"
 
 
 def _one_factor(rows: pd.DataFrame, factor: str, adjust_for: Sequence[str]) -> tuple[list, list, list]:
     frame = make_frame(rows, factor, adjust_for, factor=True)
     why = frame.why_not
     if not why and len(frame.levels) > MAX_LEVELS:
-        why = (
-            f"{len(frame.levels)} groups are more than {MAX_LEVELS}; join some of them in a column of its own"
-        )
+        why = reason("many_groups", groups=len(frame.levels), most=MAX_LEVELS)
+    alone = reason("small_group", needed=FEWEST)
     lonely = [
         row
         for level in frame.lonely
         for row in raw_and_adjusted(
-            {"term": f"{factor}: {level}", "level": level, "n": 1, "measure": MEAN}, frame.label,
-            "a group has fewer than 2 people", "a group has fewer than 2 people",
+            {"term": f"{factor}: {level}", "exposure": factor, "level": level, "n": 1, "measure": MEAN},
+            frame.covariates, alone, alone,
         )
     ]  # fmt: skip
     if why:
-        shared = {"n": len(frame.people)}
+        shared = {"n": len(frame.people), "term": factor, "exposure": factor}
         none = [
-            raw_and_adjusted(shared | {"term": factor, "measure": measure}, frame.label, why, why)
-            for measure in (MEAN, "years", DIFFER)
+            raw_and_adjusted(shared | {"measure": measure}, frame.covariates, why, why)
+            for measure in (MEAN, DIFFERENCE, DIFFER)
         ]
         return none[0] + lonely, none[1], none[2]
     adjusted = cache(lambda: fit_linear(frame.people[FACE_AGE], frame.design))
@@ -120,9 +107,6 @@ def _one_factor(rows: pd.DataFrame, factor: str, adjust_for: Sequence[str]) -> t
         )
     )
     return _means(frame, margins) + lonely, _pairs(frame, adjusted, margins), _tests(frame, adjusted)
-
-
-MEAN = "mean years above age"
 
 
 def shown_order(frame: Frame) -> tuple[str, ...]:
@@ -140,16 +124,17 @@ def _means(frame: Frame, margins: Callable[[], Margins]) -> list[dict]:
             row = margins().means.loc[level]
             # face age at the mean age of all, less that age: the years of the raw column
             years = {name: row[name] - mean_age for name in ("estimate", "ci_lower", "ci_upper")}
-            return years | {"model": MARGINS}
+            return years | {"standard_error": row["standard_error"], "model": MARGINS}
 
         def mean(mine=mine) -> dict:
-            found = mean_interval(gap[mine])
-            return {
-                "estimate": found.estimate, "ci_lower": found.ci_lower, "ci_upper": found.ci_upper, "model": "mean (t)",
-            }  # fmt: skip
+            untested = {"p_value": np.nan, "statistic": np.nan, "model": "mean (t)"}
+            return vars(mean_interval(gap[mine])) | untested
 
-        shared = {"term": f"{frame.exposure}: {level}", "level": level, "measure": MEAN, "n": int(mine.sum())}
-        rows += raw_and_adjusted(shared | {"note": frame.note}, frame.label, mean, margin)
+        shared = {
+            "term": f"{frame.exposure}: {level}", "exposure": frame.exposure, "level": level, "measure": MEAN, "n": int(mine.sum()),
+            "reason": frame.remarks,
+        }  # fmt: skip
+        rows += raw_and_adjusted(shared, frame.covariates, mean, margin)
     return rows
 
 
@@ -162,20 +147,19 @@ def _pairs(frame: Frame, adjusted: Callable[[], LinearFit], margins: Callable[[]
         def crude(one=one, other=other) -> dict:
             g = hedges_g(gap[one], gap[other])
             size = {"effect_size": g.estimate, "effect_lower": g.ci_lower, "effect_upper": g.ci_upper}
-            return welch(gap[one], gap[other]).__dict__ | size | {"model": "Welch"}
+            return vars(welch(gap[one], gap[other])) | size | {"model": "Welch"}
 
         def difference(first=first, second=second) -> dict:
             table = margins().pairs
             row = table[(table["first"] == first) & (table["second"] == second)].iloc[0]
             d = adjusted_difference(row.estimate, row.standard_error, adjusted().sigma, adjusted().df)
             size = {"effect_size": d.estimate, "effect_lower": d.ci_lower, "effect_upper": d.ci_upper}
-            return row[["estimate", "ci_lower", "ci_upper", "p_value"]].to_dict() | size | {"model": MARGINS}
+            return vars(Estimate.of(row)) | size | {"model": MARGINS}
 
-        shared = {
-            "term": f"{frame.exposure}: {second} vs {first}", "n": len(frame.people),
-            "n_exposed": int(one.sum()), "n_reference": int(other.sum()), "note": frame.note,
+        shared = contrast(frame.exposure, second, first) | {
+            "n": len(frame.people), "n_exposed": int(one.sum()), "n_reference": int(other.sum()), "reason": frame.remarks,
         }  # fmt: skip
-        rows += raw_and_adjusted(shared, frame.label, crude, difference)
+        rows += raw_and_adjusted(shared, frame.covariates, crude, difference)
     return rows
 
 
@@ -184,14 +168,16 @@ def _tests(frame: Frame, adjusted: Callable[[], LinearFit]) -> list[dict]:
     gap, face = frame.people[AGE_GAP], frame.people[FACE_AGE]
     own = frame.design[frame.own]
     rest = frame.design.drop(columns=frame.own)
-    shared = {"term": frame.exposure, "n": len(frame.people), "model": LEAST_SQUARES, "note": frame.note}
+    shared = {
+        "term": frame.exposure, "exposure": frame.exposure, "n": len(frame.people), "model": LEAST_SQUARES, "reason": frame.remarks,
+    }  # fmt: skip
 
     def differ(fit: LinearFit, without: LinearFit) -> dict:
         test, share = fit.wald(frame.own), variance_share(without, fit)
-        return _test(test) | {"estimate": share.omega_squared, "eta_squared": share.eta_squared}
+        return wald_numbers(test) | {"estimate": share.omega_squared, "eta_squared": share.eta_squared}
 
     rows = raw_and_adjusted(
-        shared | {"measure": DIFFER}, frame.label,
+        shared | {"measure": DIFFER}, frame.covariates,
         lambda: differ(fit_linear(gap, own), fit_linear(gap, own[[]])),
         lambda: differ(adjusted(), fit_linear(face, rest)),
     )  # fmt: skip
@@ -204,26 +190,26 @@ def _tests(frame: Frame, adjusted: Callable[[], LinearFit]) -> list[dict]:
     beyond = score.join(own[own.columns[:-1]])
 
     def trend(outcome: pd.Series, others: pd.DataFrame) -> dict:
-        row = fit_linear(outcome, score.join(others)).terms.loc["score"]
-        return row[["estimate", "ci_lower", "ci_upper", "p_value"]].to_dict()
+        return numbers(fit_linear(outcome, score.join(others)).terms, "score")
 
     def departure(outcome: pd.Series, others: pd.DataFrame) -> dict:
         test = fit_linear(outcome, beyond.join(others)).wald(list(beyond)[1:])
-        return _test(test) | {"estimate": test.f_statistic}
+        return wald_numbers(test) | {"estimate": test.f_statistic}
 
     none = rest[[]]
     return [
         *rows,
         *raw_and_adjusted(
-            shared | {"measure": TREND, "per": "1 step"}, frame.label, lambda: trend(gap, none), lambda: trend(face, rest)
+            shared | {"measure": TREND, "per": "1 step"}, frame.covariates, lambda: trend(gap, none), lambda: trend(face, rest)
         ),
         *raw_and_adjusted(
-            shared | {"measure": BEYOND}, frame.label, lambda: departure(gap, none), lambda: departure(face, rest)
+            shared | {"measure": BEYOND}, frame.covariates, lambda: departure(gap, none), lambda: departure(face, rest)
         ),
     ]  # fmt: skip
 
 
-def _test(test) -> dict:
+def wald_numbers(test: WaldTest) -> dict:
+    """F, its degrees of freedom and its p as they stand in a result row."""
     return {
-        "f_statistic": test.f_statistic, "df_terms": test.df_terms, "df_residual": test.df_residual, "p_value": test.p_value,
+        "statistic": test.f_statistic, "df": test.df_terms, "df_residual": test.df_residual, "p_value": test.p_value,
     }  # fmt: skip

@@ -1,4 +1,4 @@
-"""Cancer against reference people in pairs of the same sex and nearly the same age."""
+"""Cancer against controls in pairs of the same sex and nearly the same age."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,14 +8,15 @@ import pandas as pd
 
 from faceage_bio.columns import AGE, AGE_GAP, COHORT, FACE_AGE
 from faceage_bio.errors import FitError
-from faceage_bio.phenotype.contrasts import raw_and_adjusted
+from faceage_bio.phenotype.contrasts import RAW, contrast, numbers, raw_and_adjusted
 from faceage_bio.phenotype.people import POOLED, Frame, as_words, make_frame, no_disease, order_of
+from faceage_bio.results.reasons import Reason, reason
+from faceage_bio.results.row import result_rows
 from faceage_bio.stats.linear import fit_linear, welch
 from faceage_bio.stats.matching import common_spread, match_nearest, standardised_difference
-from faceage_bio.tables import result_rows
 
 FEWEST_PAIRS = 4
-EVERYBODY, IN_PAIRS = "none (everybody)", "matched pairs"
+MATCHED = "matched"
 
 
 @dataclass(frozen=True)
@@ -33,10 +34,10 @@ def match_groups(
     caliper: float,
     balance_of: Sequence[str],
 ) -> Matched:
-    """People with cancer, each beside a reference person of the same sex and nearly the same age.
+    """Participants with cancer, each matched to a control of the same sex and nearly the same age.
 
-    The nearest pair of all is made first, nobody is used twice, nothing is random. Estimate: mean difference of face age
-    within pairs, with what is left of their difference in age held constant (HC3).
+    The nearest pair of all is made first, without replacement, nothing is random. Estimate: mean difference of face age
+    within pairs, adjusted for what is left of their difference in age (HC3).
 
     Parameters
     ----------
@@ -50,51 +51,49 @@ def match_groups(
     Returns
     -------
     Matched
-        Rows: raw (Welch of the age gap, everybody) and matched. Balance: standardised differences of age, of ``exact`` and of
-        ``balance_of``, among everybody and in the pairs; each level of a factor has its own.
+        Rows: unadjusted (Welch of the age gap, all participants) and matched. Balance: standardised differences of age, of
+        ``exact`` and of ``balance_of``, among all participants and in the pairs; each level of a factor has its own.
     """
+    held = ("age", *exact)
     if why := no_disease(table, group):
-        rows = raw_and_adjusted({"term": group, "n": len(table)}, f"age (within {caliper:g} years)", why, why)
-        return Matched(_tidy(rows), _balance_table([]))
+        return Matched(_tidy(_none(group, len(table), held, why)), _balance_table([]))
     frame = make_frame(table, group, exact)
     why = frame.why_not
     if not why and len(frame.levels) != 2:
-        why = f"pairs need two groups, and {group} has {len(frame.levels)}"
-    label = (
-        f"age (within {caliper:g} years), {', '.join(exact)}" if exact else f"age (within {caliper:g} years)"
-    )
-    if why or not frame.levels:
-        rows = raw_and_adjusted({"term": group, "n": len(frame.people)}, label, why, why)
-        return Matched(_tidy(rows), _balance_table([]))
+        why = reason("needs_two_groups", column=group, groups=len(frame.levels))
+    if why:
+        return Matched(_tidy(_none(group, len(frame.people), held, why)), _balance_table([]))
     reference, exposed_level = frame.levels
     exposed = frame.members(exposed_level)
     pairs = match_nearest(exposed, frame.people[AGE], frame.people[list(exact)], caliper)
-    shared = {
-        "term": f"{group}: {exposed_level} vs {reference}", "n_exposed": int(exposed.sum()),
-        "n_reference": int((~exposed).sum()), "note": frame.note,
+    shared = contrast(group, exposed_level, reference) | {
+        "n_exposed": int(exposed.sum()), "n_reference": int((~exposed).sum()), "reason": frame.remarks,
     }  # fmt: skip
     rows = raw_and_adjusted(
         shared | {"n": len(frame.people)},
-        label,
+        held,
         lambda: _crude(frame, exposed),
-        lambda: _paired(frame.people, pairs),
+        lambda: _paired(frame.people, pairs, caliper),
+        MATCHED,
     )
     return Matched(_tidy(rows), _balance(frame, exposed, pairs, [AGE, *exact, *balance_of]))
 
 
+def _none(group: str, n: int, held: Sequence[str], why: Reason) -> list[dict]:
+    return raw_and_adjusted({"term": group, "exposure": group, "n": n}, held, why, why, MATCHED)
+
+
 def _crude(frame: Frame, exposed: pd.Series) -> dict:
     gap = frame.people[AGE_GAP]
-    return {"model": "Welch, everybody"} | welch(gap[exposed], gap[~exposed]).__dict__
+    return {"model": "Welch, all participants"} | vars(welch(gap[exposed], gap[~exposed]))
 
 
-def _paired(people: pd.DataFrame, pairs: pd.DataFrame) -> dict:
+def _paired(people: pd.DataFrame, pairs: pd.DataFrame, caliper: float) -> dict:
     if len(pairs) < FEWEST_PAIRS:
-        raise FitError(
-            f"{len(pairs)} pairs are too few; {FEWEST_PAIRS} are needed (a wider caliper finds more)"
-        )
+        raise FitError("few_pairs", n_pairs=len(pairs), needed=FEWEST_PAIRS)
     found = paired_difference(people, pairs)
     n = {"n": 2 * len(pairs), "n_exposed": len(pairs), "n_reference": len(pairs)}
-    return {"model": "matched pairs, HC3 (t)"} | found | n
+    return {"model": f"matched pairs, age within {caliper:g} years, HC3 (t)"} | found | n
 
 
 def paired_difference(people: pd.DataFrame, pairs: pd.DataFrame) -> dict:
@@ -103,12 +102,12 @@ def paired_difference(people: pd.DataFrame, pairs: pd.DataFrame) -> dict:
     difference = pd.Series(one[FACE_AGE].to_numpy() - other[FACE_AGE].to_numpy())
     age = pd.DataFrame({"age": one[AGE].to_numpy() - other[AGE].to_numpy()})
     fit = fit_linear(difference, age if age["age"].nunique() > 1 else age[[]])
-    return fit.terms.loc["intercept", ["estimate", "ci_lower", "ci_upper", "p_value"]].to_dict()
+    return numbers(fit.terms, "intercept")
 
 
 def _tidy(rows: list[dict]) -> pd.DataFrame:
-    table = pd.DataFrame(rows).assign(**{COHORT: POOLED, "analysis": "matched"})
-    return result_rows(table)
+    shared = {COHORT: POOLED, "question": "matched", "role": "exploratory"}
+    return result_rows([shared | row for row in rows], "phenotype/matched")
 
 
 def _balance(frame: Frame, exposed: pd.Series, pairs: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
@@ -116,7 +115,7 @@ def _balance(frame: Frame, exposed: pd.Series, pairs: pd.DataFrame, columns: Seq
     rows = []
     for name in dict.fromkeys(columns):
         if name not in frame.people or frame.people[name].notna().sum() == 0:
-            rows += _both({"term": name, "note": "not estimated, because nobody has a value"})
+            rows += _both({"term": name, "reason": reason("no_value")})
             continue
         for term, values in _as_numbers(frame.people[name], name):
             rows += _one_balance({"term": term}, values, exposed, used)
@@ -135,7 +134,7 @@ def _as_numbers(values: pd.Series, name: str):
 
 
 def _both(row: dict) -> list[dict]:
-    return [row | {"adjustment": adjustment} for adjustment in (EVERYBODY, IN_PAIRS)]
+    return [row | {"adjustment": adjustment} for adjustment in (RAW, MATCHED)]
 
 
 def _one_balance(row: dict, values: pd.Series, exposed: pd.Series, used: np.ndarray) -> list[dict]:
@@ -144,7 +143,7 @@ def _one_balance(row: dict, values: pd.Series, exposed: pd.Series, used: np.ndar
     try:
         spread = common_spread(values, exposed)
     except FitError as error:
-        return _both(row | {"note": f"not estimated, because {error}"})
+        return _both(row | {"reason": error.reason})
     rows = []
     for one, counted in zip(_both(row), (np.ones(len(values), dtype=bool), used), strict=True):
         mine = values[counted]
@@ -155,15 +154,16 @@ def _one_balance(row: dict, values: pd.Series, exposed: pd.Series, used: np.ndar
         try:
             one["estimate"] = standardised_difference(mine, exposed[counted], spread)
         except FitError as error:
-            one["note"] = f"not estimated, because {error}"
+            one["reason"] = error.reason
         rows.append(one)
     return rows
 
 
 def _balance_table(rows: list[dict]) -> pd.DataFrame:
-    shared = {COHORT: POOLED, "analysis": "balance", "measure": "standardised difference"}
-    table = pd.DataFrame(rows).assign(**shared)
-    for name in ("term", "adjustment", "n_level", "exposed_mean", "reference_mean"):
-        if name not in table:
-            table[name] = np.nan
-    return result_rows(table)
+    shared = {
+        COHORT: POOLED,
+        "question": "balance",
+        "role": "exploratory",
+        "measure": "standardised difference",
+    }
+    return result_rows([shared | row for row in rows], "phenotype/balance")

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from faceage_bio.columns import AGE, AGE_GAP, COHORT, FACE_AGE, LEVELS, POOLED
+from faceage_bio.results.reasons import Reason, reason
 from faceage_bio.stats.design import build_design
 
 BMI_CUTS = [-np.inf, 18.5, 25.0, 30.0, np.inf]  # World Health Organization, the lower end belongs to a class
@@ -63,7 +64,8 @@ class Frame:
 
     ``people``: rows with both ages, the exposure and all covariates; ``design``: their exposure, age and covariates as
     numbers; ``levels``: of a factor its groups in order, the reference first; ``lonely``: groups left out because they are too
-    small; ``label``: what is held constant; ``note``: who or what was left out; ``why_not``: why nothing can be compared.
+    small; ``covariates``: what is adjusted for, age first; ``remarks``: who or what was excluded; ``why_not``: why nothing can be
+    compared.
     """
 
     exposure: str
@@ -71,9 +73,9 @@ class Frame:
     design: pd.DataFrame
     levels: tuple[str, ...]
     lonely: tuple[str, ...]
-    label: str
-    note: str
-    why_not: str
+    covariates: tuple[str, ...]
+    remarks: tuple[Reason, ...]
+    why_not: Reason | None
 
     def column(self, level: str) -> str | None:
         """The design's column of a level; None for the reference."""
@@ -117,7 +119,7 @@ def make_frame(
     known = table[table[AGE_GAP].notna()]
     absent = [name for name in others if known[name].notna().sum() == 0]
     others = [name for name in others if name not in absent]
-    notes = [f"without {name}, which nobody has" for name in absent]
+    remarks = [reason("without_missing", columns=name) for name in absent]
     people = known.dropna(subset=[exposure, AGE, *others]).reset_index(drop=True)
     words = [name for name in others if not pd.api.types.is_numeric_dtype(people[name])]
     if factor or not pd.api.types.is_numeric_dtype(people[exposure]):
@@ -129,8 +131,8 @@ def make_frame(
         keep = ~np.logical_or.reduce(
             [people[name].isin(small[name]) for name in words] or [np.zeros(len(people), bool)]
         )
-        notes += [
-            f"without the one person with {name} {level}"
+        remarks += [
+            reason("without_single", column=name, level=level)
             for name in words
             if name != exposure
             for level in small[name]
@@ -144,32 +146,33 @@ def make_frame(
     orders = {name: order_of(people[name], name) for name in words} | ({exposure: levels} if levels else {})
     design = build_design(people, [exposure, AGE, *others], orders)
     held = [name for name in others if name not in design.constant]
-    why_not = ""
+    why_not = None
     if len(people) == 0 or exposure in design.constant:
         why_not = _nothing_to_compare(people[exposure], lonely)
     return Frame(
-        exposure, people, design.matrix, levels, lonely, ", ".join(["age", *held]), "; ".join(notes), why_not
+        exposure, people, design.matrix, levels, lonely, ("age", *held), tuple(remarks), why_not
     )  # fmt: skip
 
 
 DISEASE = "group"  # cancer or reference; a clinic table may lack it
 
 
-def no_disease(table: pd.DataFrame, group: str = DISEASE) -> str:
-    """Why people cannot be compared by disease: "" if they can. Any other column that lacks is an error of the one who named it."""
+def no_disease(table: pd.DataFrame, group: str = DISEASE) -> Reason | None:
+    """Why participants cannot be compared by disease. Any other column that lacks is an error of the one who named it."""
     if group != DISEASE or DISEASE in table:
-        return ""
-    return f"no table has the column {DISEASE} (cancer or reference), so nobody is known to be of either"
+        return None
+    return reason("no_disease_column", column=DISEASE)
 
 
-def _nothing_to_compare(values: pd.Series, lonely: Sequence[str]) -> str:
-    """Why people who all have one value, or nobody, cannot be compared; the value itself is theirs, but for disease."""
+def _nothing_to_compare(values: pd.Series, lonely: Sequence[str]) -> Reason:
+    """Why participants who all have one value, or none, cannot be compared; the value itself is theirs, but for disease."""
     if len(values) == 0:
-        return "no group has 2 people" if lonely else "nobody has a value"
+        return reason("no_group", needed=FEWEST) if lonely else reason("no_value")
     if len(values) == 1:
-        return "one person alone has a value"
-    which = f" ({values.iloc[0]})" if values.name == "group" else ""
-    return f"all {len(values)} people have the same value{which}"
+        return reason("one_value")
+    if values.name == DISEASE:
+        return reason("one_named_level", n=len(values), level=values.iloc[0])
+    return reason("one_level", n=len(values))
 
 
 def as_words(values: pd.Series) -> pd.Series:

@@ -1,4 +1,4 @@
-"""One claim under every reasonable choice: definitions of looking older, adjustment sets, exclusions."""
+"""One association under every reasonable choice: definitions of age acceleration, adjustment sets, exclusions."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,17 +12,17 @@ from faceage_bio.phenotype.adjustment import Plan
 from faceage_bio.phenotype.contrasts import RAW, raw_and_adjusted
 from faceage_bio.phenotype.headline import Headline, find_headline
 from faceage_bio.phenotype.people import POOLED, Frame, claims, make_frame
+from faceage_bio.results.row import result_rows
 from faceage_bio.stats.splines import natural_spline, place_knots
-from faceage_bio.tables import result_rows
 
 GAP = "age gap"
-LINE = "face age, age held constant"
-CURVE = "face age, spline of age held constant"
+LINE = "face age adjusted for age"
+CURVE = "face age adjusted for a spline of age"
 RESIDUALS = (AGE_ACCELERATION, "acceleration_")  # how columns of residuals in years begin
-ADJUSTED = "acceleration_adjusted"
+RESIDUAL_ADJUSTED = "acceleration_adjusted"
 OTHER_UNITS = ("_sd", "_z", "_centile")
-AGE_ONLY = "age only"
-EVERYBODY = "nobody"
+AGE_ONLY = "age"
+NONE = "none"
 ALPHA = 0.05
 
 
@@ -64,26 +64,20 @@ def vary_specifications(
     """
     rows, summary = [], []
     for cohort, people, exposure in claims(table, exposures):
-        shared = {COHORT: cohort, "exposure": exposure}
+        shared = {COHORT: cohort, "exposure": exposure, "role": "exploratory"}
         residuals = residual_columns(people, cohort == POOLED and people[COHORT].nunique() > 1)
         if not adjusted_for or any(plan.is_part(name, exposure) for name in adjusted_for):
-            residuals = [name for name in residuals if not name.startswith(ADJUSTED)]
+            residuals = [name for name in residuals if not name.startswith(RESIDUAL_ADJUSTED)]
         found = _one_claim(people, exposure, plan, residuals)
-        rows += [shared | row for row in found]
-        summary += [shared | row for row in _summarise(found, exposure)]
-    further = ["exposure", "definition", "adjustment_set", "excluded"]
-    counted = ["exposure", "n_specifications", "n_not_estimated", "share_same_sign", "share_significant"]
+        table_rows = result_rows(
+            [shared | {"question": "specification"} | row for row in found], "phenotype/specifications"
+        )
+        rows.append(table_rows)
+        summary += [shared | {"question": "specification summary"} | row for row in _summarise(table_rows)]
     return SpecificationCurve(
-        _tidy(rows, "specification", further), _tidy(summary, "specification summary", counted)
+        pd.concat(rows, ignore_index=True) if rows else result_rows([], "phenotype/specifications"),
+        result_rows(summary, "phenotype/specification_summary"),
     )
-
-
-def _tidy(rows: list[dict], analysis: str, further: list[str]) -> pd.DataFrame:
-    table = pd.DataFrame(rows).assign(analysis=analysis)
-    for name in further:
-        if name not in table:
-            table[name] = np.nan
-    return result_rows(table)
 
 
 def residual_columns(table: pd.DataFrame, reference_only: bool) -> list[str]:
@@ -113,7 +107,7 @@ def exclusions(table: pd.DataFrame) -> dict[str, pd.Series]:
     keep = {name: mask for name, mask in keep.items() if not mask[known].all()}
     if len(keep) > 1:
         keep["all of these"] = np.logical_and.reduce(list(keep.values()))
-    return {EVERYBODY: pd.Series(True, index=table.index)} | {
+    return {NONE: pd.Series(True, index=table.index)} | {
         name: pd.Series(mask, index=table.index) for name, mask in keep.items()
     }
 
@@ -131,23 +125,24 @@ def _one_claim(people: pd.DataFrame, exposure: str, plan: Plan, residuals: Seque
             base = found.shared | {"adjustment_set": set_name, "excluded": excluded}
             definitions = [LINE, CURVE, *residuals]
             for definition in definitions:
-                raw, adjusted = _specify(frame, found, definition, base)
+                raw, adjusted = _specify(frame, found, definition, base, set_name)
                 if (
                     definition == LINE and not covariates
                 ):  # the raw gap knows no covariates: once in each exclusion
-                    result.append(raw | {"definition": GAP, "adjustment_set": "none"})
+                    result.append(raw | {"definition": GAP, "adjustment_set": RAW})
                 result.append(adjusted | {"definition": definition})
     return result
 
 
-def _specify(frame: Frame, found: Headline, definition: str, base: dict) -> list[dict]:
+def _specify(frame: Frame, found: Headline, definition: str, base: dict, adjustment: str) -> list[dict]:
     if found.why_not:
-        return raw_and_adjusted(base, frame.label, found.why_not, found.why_not)
+        return raw_and_adjusted(base, frame.covariates, found.why_not, found.why_not, adjustment)
     return raw_and_adjusted(
         base,
-        frame.label,
+        frame.covariates,
         lambda: found.estimate(frame.people[AGE_GAP], found.design[found.own]),
         lambda: _estimate(frame.people, found, definition),
+        adjustment,
     )
 
 
@@ -160,26 +155,20 @@ def _estimate(people: pd.DataFrame, found: Headline, definition: str) -> dict:
         return found.estimate(people[FACE_AGE], rest.join(curve.set_axis(rest.index)))
     known = people[definition].notna()
     if not known.any():
-        raise FitError(f"nobody has {definition}")
+        raise FitError("no_value_of", column=definition)
     return found.estimate(people.loc[known, definition], rest[known]) | {"n": int(known.sum())}
 
 
-def _summarise(rows: list[dict], exposure: str) -> list[dict]:
-    table = pd.DataFrame(rows)
-    estimates = table.get("estimate", pd.Series(np.nan, index=table.index))
-    shared = {
-        "term": table["term"].iloc[0],
-        "measure": "median years",
-        "per": table.get("per", pd.Series([""])).iloc[0],
-    }
+def _summarise(table: pd.DataFrame) -> list[dict]:
+    estimates = table["estimate"]
+    shared = {"measure": "median", "unit": "years"} | table.iloc[0][
+        ["term", "level", "reference", "per"]
+    ].to_dict()
 
     def describe(part: pd.DataFrame, values: pd.Series, sign: float) -> dict:
         known = values.notna()
         if not known.any():
-            reasons = part["note"].dropna()
-            raise FitError(
-                reasons.iloc[0].removeprefix("not estimated, because ") if len(reasons) else "nothing was"
-            )
+            return {"reason": part["reason"].iloc[0]}
         same = np.sign(values[known]) == sign
         return {
             "estimate": float(values[known].median()), "n": int(part.loc[known, "n"].max()),
@@ -194,6 +183,6 @@ def _summarise(rows: list[dict], exposure: str) -> list[dict]:
     place = next(iter([*minimal, *first]), None)
     sign = np.nan if place is None else float(np.sign(estimates[place]))
     return raw_and_adjusted(
-        shared, "all specifications with age",
+        shared, ("age",),
         lambda: describe(table[raw], estimates[raw], sign), lambda: describe(table[~raw], estimates[~raw], sign),
     )  # fmt: skip

@@ -1,4 +1,4 @@
-"""Whether what goes with looking older differs between women and men, young and old, one site and another."""
+"""Subgroup analyses: whether associations with face age differ between women and men, young and old, one site and another."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,12 +9,14 @@ import pandas as pd
 from faceage_bio.columns import AGE, AGE_GAP, COHORT, FACE_AGE
 from faceage_bio.phenotype.contrasts import RAW, raw_and_adjusted
 from faceage_bio.phenotype.headline import headline
+from faceage_bio.phenotype.levels import wald_numbers
 from faceage_bio.phenotype.people import FEWEST, MAX_LEVELS, claims, levels_of, make_frame
+from faceage_bio.results.reasons import reason
+from faceage_bio.results.row import result_rows
 from faceage_bio.stats.linear import fit_linear
 from faceage_bio.stats.multiplicity import benjamini_hochberg
-from faceage_bio.tables import result_rows
 
-INTERACTION = "interaction, F"
+INTERACTION = "interaction F"
 
 
 @dataclass(frozen=True)
@@ -54,20 +56,25 @@ def compare_subgroups(
         for modifier in modifiers:
             if modifier == exposure:
                 continue
-            shared = {COHORT: cohort, "exposure": exposure, "modifier": modifier}
-            tests += [shared | row for row in _interaction(rows, exposure, modifier, adjust_for)]
-            forest += [shared | row for row in _forest(rows, exposure, modifier, adjust_for, split_age)]
-    interactions = _tidy(
-        tests, "interaction", ["exposure", "modifier", "f_statistic", "df_terms", "df_residual"]
-    )
+            shared = {COHORT: cohort, "exposure": exposure, "modifier": modifier, "role": "exploratory"}
+            tests += [
+                shared | {"question": "interaction", "family": "interactions of a cohort"} | row
+                for row in _interaction(rows, exposure, modifier, adjust_for)
+            ]
+            forest += [
+                shared | {"question": "subgroup"} | row
+                for row in _forest(rows, exposure, modifier, adjust_for, split_age)
+            ]
+    interactions = result_rows(tests, "phenotype/interactions")
     adjusted = interactions[interactions.adjustment != RAW]
     for _, place in adjusted.groupby(COHORT).groups.items():
         interactions.loc[place, "q_value"] = benjamini_hochberg(
             interactions.loc[place, "p_value"].to_numpy(dtype=np.float64)
         )
-    table_forest = _tidy(forest, "subgroup", ["exposure", "modifier", "subgroup", "n_exposed", "n_reference"])
+    interactions["family"] = interactions["family"].where(interactions["q_value"].notna(), "")
+    table_forest = result_rows(forest, "phenotype/subgroups")
     keys = [COHORT, "exposure", "modifier", "adjustment"]
-    # what is held constant in a subgroup may be less than in all; raw and adjusted are told apart by that alone
+    # a subgroup may be adjusted for less than all participants are
     found = interactions.assign(adjustment=interactions.adjustment == RAW).set_index(keys)
     places = list(zip(*(table_forest[key] for key in keys[:-1]), table_forest.adjustment == RAW, strict=True))
     table_forest["p_interaction"] = [found.p_value.get(place, np.nan) for place in places]
@@ -75,20 +82,12 @@ def compare_subgroups(
     return Subgroups(interactions, table_forest)
 
 
-def _tidy(rows: list[dict], analysis: str, further: list[str]) -> pd.DataFrame:
-    table = pd.DataFrame(rows).assign(analysis=analysis)
-    for name in (COHORT, "term", "adjustment", *further):
-        if name not in table:
-            table[name] = np.nan
-    return result_rows(table)
-
-
 def _interaction(rows: pd.DataFrame, exposure: str, modifier: str, adjust_for: Sequence[str]) -> list[dict]:
     modified = [] if modifier == AGE else [modifier]
     frame = make_frame(rows, exposure, [*adjust_for, *modified])
     shared = {
         "term": f"{exposure} x {modifier}", "measure": INTERACTION, "n": len(frame.people), "model": "product terms, HC3 Wald",
-        "note": frame.note,
+        "reason": frame.remarks,
     }  # fmt: skip
     columns = [
         name for name in frame.design
@@ -96,14 +95,14 @@ def _interaction(rows: pd.DataFrame, exposure: str, modifier: str, adjust_for: S
     ]  # fmt: skip
     why = frame.why_not
     if not why and not columns:
-        why = f"{modifier} does not vary or nobody has a value"
+        why = reason("constant_or_unknown", column=modifier)
     if not why and (len(columns) >= MAX_LEVELS or len(frame.levels) > MAX_LEVELS):
-        why = f"more than {MAX_LEVELS} groups are too many for product terms"
+        why = reason("many_products", most=MAX_LEVELS)
     crossed = not why and frame.levels and columns != [modifier]
     if crossed and pd.crosstab(frame.people[exposure], frame.people[modifier]).to_numpy().min() < FEWEST:
-        why = f"{exposure} and {modifier} cross in a group of fewer than {FEWEST} people"
+        why = reason("small_crossing", exposure=exposure, modifier=modifier, needed=FEWEST)
     if why:
-        return raw_and_adjusted(shared, frame.label, why, why)
+        return raw_and_adjusted(shared, frame.covariates, why, why)
     centred = frame.design - frame.design.mean()
     products = pd.DataFrame({
         f"{one} x {other}": centred[one] * centred[other] for one in frame.own for other in columns
@@ -111,13 +110,10 @@ def _interaction(rows: pd.DataFrame, exposure: str, modifier: str, adjust_for: S
 
     def test(outcome: pd.Series, others: list[str]) -> dict:
         found = fit_linear(outcome, frame.design[others].join(products)).wald(list(products))
-        return {
-            "estimate": found.f_statistic, "f_statistic": found.f_statistic, "df_terms": found.df_terms,
-            "df_residual": found.df_residual, "p_value": found.p_value,
-        }  # fmt: skip
+        return wald_numbers(found) | {"estimate": found.f_statistic}
 
     return raw_and_adjusted(
-        shared, frame.label,
+        shared, frame.covariates,
         lambda: test(frame.people[AGE_GAP], [*frame.own, *columns]),
         lambda: test(frame.people[FACE_AGE], list(frame.design)),
     )  # fmt: skip
@@ -142,5 +138,8 @@ def _forest(
     for level in order:
         frame = make_frame(rows[groups == level], exposure, [name for name in adjust_for if name != modifier])
         name = f"{modifier}: {level:g}" if isinstance(level, float) else f"{modifier}: {level}"
-        result += [{"subgroup": name} | row | {"p_value": np.nan} for row in headline(frame, whole)]
+        result += [
+            {"subgroup": name} | row | {"p_value": np.nan, "statistic": np.nan}
+            for row in headline(frame, whole)
+        ]
     return result

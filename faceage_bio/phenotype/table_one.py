@@ -1,4 +1,4 @@
-"""Table 1: who the people of a cohort are, by how much older they look, with what is missing and how far the groups lie apart.
+"""Table 1: characteristics of the participants of a cohort by age acceleration, missing values and standardised differences.
 
 Without p-values: they would ask whether a difference seen in a sample is chance, and not whether it is large enough to matter.
 """
@@ -10,17 +10,17 @@ from itertools import combinations, pairwise
 import numpy as np
 import pandas as pd
 
-from faceage_bio.columns import AGE_ACCELERATION, COHORT
+from faceage_bio.columns import AGE_ACCELERATION, AMOUNTS, COHORT
 from faceage_bio.errors import ConfigError
 from faceage_bio.phenotype.people import as_words, ascending, order_of
+from faceage_bio.results.reasons import Reason, reason
+from faceage_bio.results.row import result_rows
 from faceage_bio.stats.group_balance import all_pairs, difference_of_numbers, difference_of_shares
-from faceage_bio.tables import result_rows
 
 ALL = "all"
 TERTILES = "tertiles"
-THIRDS = ("lowest third", "middle third", "highest third")
+THIRDS = ("lowest tertile", "middle tertile", "highest tertile")
 AVERAGE, LARGEST = "mean of all pairs", "largest of all pairs"
-NOT_KNOWN = "not estimated, because nobody has a value"
 
 Rule = Sequence[float] | str
 
@@ -31,7 +31,7 @@ class Parted:
 
     groups: pd.Series
     levels: tuple[str, ...]
-    note: str = ""
+    remark: Reason | None = None
 
 
 def parse_rule(text: str) -> Rule:
@@ -60,11 +60,11 @@ def part_by_acceleration(values: pd.Series, rule: Rule) -> Parted:
     nobody = Parted(pd.Series(None, index=values.index, dtype=object), ())
     known = values.dropna()
     if not len(known):
-        return Parted(nobody.groups, (), "nobody has an age acceleration")
+        return Parted(nobody.groups, (), reason("no_groups"))
     if isinstance(rule, str):
         edges, names = np.quantile(known, [1 / 3, 2 / 3]).tolist(), list(THIRDS)
         if known.min() > edges[0] or edges[0] >= edges[1] or known.max() <= edges[1]:
-            return Parted(nobody.groups, (), "too many people share an age acceleration for three groups")
+            return Parted(nobody.groups, (), reason("no_tertiles"))
     else:
         edges = sorted(rule)
         middle = [f"{low:+g} to {high:+g} years" for low, high in pairwise(edges)]
@@ -98,33 +98,37 @@ def table_one(
         (level, people[parted.groups[people.index] == level]) for level in parted.levels
     ]
     rows = [
-        {"term": "people", "measure": "people", "group": name, "n": len(part), "estimate": float(len(part)), "note": parted.note}
+        {
+            "term": "participants", "measure": "participants", "group": name, "n": len(part), "estimate": float(len(part)),
+            "reason": [parted.remark],
+        }
         for name, part in parts
     ]  # fmt: skip
     for column in dict.fromkeys(columns):
         if column not in people or not people[column].notna().any():
             nobody = people.assign(**{column: np.nan})
             rows += [
-                row | {"estimate": np.nan, "note": NOT_KNOWN} for row in _missing(column, [(ALL, nobody)])
+                row | {"estimate": np.nan, "reason": reason("no_value")}
+                for row in _missing(column, [(ALL, nobody)])
             ]
             continue
         numbers = pd.api.types.is_numeric_dtype(people[column]) and column not in factors
         describe = _numbers if numbers else _levels
         rows += [
-            {"term": column, "variable": column} | row for row in describe(column, people[column], parts)
+            {"term": column, "variable": column, "unit": AMOUNTS.get(column, "")} | row
+            for row in describe(column, people[column], parts)
         ]
         rows += _missing(column, parts)
-    table = pd.DataFrame(rows).assign(**{COHORT: cohort, "analysis": "table one"})
-    further = ["variable", "level", "group", "standard_deviation", "lower_quartile", "upper_quartile"]
-    return result_rows(table.reindex(columns=list(dict.fromkeys([*table.columns, *further]))))
+    shared = {COHORT: cohort, "question": "table one", "role": "secondary"}
+    return result_rows([shared | row for row in rows], "phenotype/table_one")
 
 
 def _missing(column: str, parts: Sequence[tuple[str, pd.DataFrame]]) -> Iterator[dict]:
     """How many of all and of each group have no value."""
     for name, part in parts:
         n = int(part[column].isna().sum())
-        share = n / len(part) if len(part) else np.nan
-        yield {"term": column, "variable": column, "measure": "missing", "group": name, "n": n, "estimate": share}  # fmt: skip
+        share = {"estimate": n / len(part)} if len(part) else {"reason": reason("nothing_to_count")}
+        yield {"term": column, "variable": column, "measure": "missing", "group": name, "n": n} | share
 
 
 def _numbers(column: str, values: pd.Series, parts: Sequence[tuple[str, pd.DataFrame]]) -> Iterator[dict]:
@@ -132,7 +136,7 @@ def _numbers(column: str, values: pd.Series, parts: Sequence[tuple[str, pd.DataF
     for (name, _), mine in zip(parts, found, strict=True):
         base = {"group": name, "n": len(mine)}
         if not len(mine):
-            yield base | {"measure": "mean", "note": NOT_KNOWN}
+            yield base | {"measure": "mean", "reason": reason("no_value")}
             continue
         spread = float(mine.std(ddof=1)) if len(mine) > 1 else np.nan
         lower, middle, upper = np.quantile(mine, [0.25, 0.5, 0.75]).tolist()
@@ -157,20 +161,19 @@ def _levels(column: str, values: pd.Series, parts: Sequence[tuple[str, pd.DataFr
     for place, level in enumerate(levels):
         for (name, _), mine in zip(parts, counts, strict=True):
             yield {
-                "term": f"{column}: {level}", "level": level, "measure": "share", "group": name, "n": int(mine[place]),
-                "estimate": float(mine[place] / mine.sum()) if mine.sum() else np.nan,
-            }  # fmt: skip
+                "term": f"{column}: {level}", "level": level, "measure": "share", "group": name, "n": int(mine[place]), "unit": "",
+            } | ({"estimate": float(mine[place] / mine.sum())} if mine.sum() else {"reason": reason("no_value")})  # fmt: skip
     yield from _differences([name for name, _ in parts[1:]], all_pairs(counts[1:], difference_of_shares))
 
 
 def _differences(groups: Sequence[str], pairs: np.ndarray) -> Iterator[dict]:
-    base = {"measure": "standardised difference"}
+    base = {"measure": "standardised difference", "unit": ""}
     if not len(pairs):
         return
     if np.isnan(pairs).any():
         yield base | {
             "group": AVERAGE,
-            "note": "not estimated, because a group has too few people with a value, or nobody differs",
+            "reason": reason("undefined_difference"),
         }
         return
     yield base | {"group": AVERAGE, "estimate": float(pairs.mean())}

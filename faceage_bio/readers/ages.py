@@ -1,4 +1,4 @@
-"""How well readers tell ages: by decade, as the study counted, and in years; FaceAge by the same binning."""
+"""Accuracy of the ages that readers give: by decade, as the study counted, and in years; FaceAge by the same binning."""
 
 import numpy as np
 import pandas as pd
@@ -10,7 +10,7 @@ from faceage_bio.readers.study import Study, group_row, not_estimated, reader_ro
 from faceage_bio.stats.linear import mean_interval
 
 VERDICTS = {"too young": -1.0, "same decade": 0.0, "too old": 1.0}
-BIAS, MAE = "mean error, years", "mean absolute error, years"
+BIAS, MAE = "mean error", "mean absolute error"
 ALONE = "FaceAge alone"
 
 
@@ -34,14 +34,14 @@ def judge_ages(study: Study, cases: pd.DataFrame) -> list[dict]:
 
     with_decades = _answered(study, "decade")
     rows = [
-        row | {"measure": f"share {name}"}
+        row | {"measure": "share", "level": name}
         for name, wanted in VERDICTS.items()
         for row in shares(study, "decade", verdict(wanted), with_decades)
         if with_decades
     ]
     rows += _errors(study, age)
     rows += _of_face_age(cases) if rows else []
-    return [row | {"analysis": "ages"} for row in rows]
+    return [row | {"question": "ages", "outcome": "age"} for row in rows]
 
 
 def _answered(study: Study, value: str) -> list[str]:
@@ -59,11 +59,13 @@ def _errors(study: Study, age: pd.Series) -> list[dict]:
             if len(error):
                 rows += [reader_row(reader) | {"condition": condition} | row for row in _bias_and_size(error)]
         for name, readers in study.groups.items():
-            said, note = study.crossed("years", readers, [condition])
+            said, remarks = study.crossed("years", readers, [condition])
             error = said.sub(age.reindex(said.index), axis=0).dropna()
             for measure, values in ((BIAS, error), (MAE, error.abs())):
                 rows.append(
-                    group_row(name) | {"condition": condition, "measure": measure} | group_mean(values, note)
+                    group_row(name)
+                    | {"condition": condition, "measure": measure}
+                    | group_mean(values, remarks)
                 )
     return rows
 
@@ -73,7 +75,9 @@ def _bias_and_size(error: pd.Series) -> list[dict]:
     for measure, values in ((BIAS, error), (MAE, error.abs())):
         base = {"measure": measure, "model": "t interval", "n": len(error)}
         try:
-            rows.append(base | mean_interval(values.to_numpy()).__dict__ | {"p_value": np.nan})
+            rows.append(
+                base | vars(mean_interval(values.to_numpy())) | {"p_value": np.nan, "statistic": np.nan}
+            )
         except FitError as problem:
             rows.append(base | not_estimated(problem))
     return rows
@@ -82,10 +86,12 @@ def _bias_and_size(error: pd.Series) -> list[dict]:
 def _of_face_age(cases: pd.DataFrame) -> list[dict]:
     """The same of FaceAge, on the cases that were read."""
     known = cases[[AGE, FACE_AGE]].dropna()
-    base = {"term": ALONE, "level": "model", "condition": "model alone"}
+    base = {"term": ALONE, "rater": "model", "condition": "model alone"}
     sides = np.sign(np.floor(known[FACE_AGE] / 10) - np.floor(known[AGE] / 10))
     rows = [
-        base | {"measure": f"share {name}", "model": "Wilson interval"} | share((sides == wanted).to_numpy())
+        base
+        | {"measure": "share", "level": name, "model": "Wilson interval"}
+        | share((sides == wanted).to_numpy())
         for name, wanted in VERDICTS.items()
     ]
     return rows + [base | row for row in _bias_and_size(known[FACE_AGE] - known[AGE])]

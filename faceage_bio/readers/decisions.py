@@ -17,6 +17,7 @@ from faceage_bio.readers.study import (
     not_estimated,
     reader_row,
 )
+from faceage_bio.results.reasons import Reason
 from faceage_bio.stats.multi_reader import mean_accuracy, mean_covariance
 from faceage_bio.stats.proportions import wilson
 
@@ -26,7 +27,7 @@ def judge_decisions(study: Study) -> list[dict]:
     status = study.outcome.status.dropna()
     kinds = {"accuracy": None, "sensitivity": 1.0, "specificity": 0.0}
     return [
-        row | {"analysis": "decisions", "measure": measure, "status": KNOWN}
+        row | {"question": "decisions", "measure": measure, "censoring": KNOWN}
         for measure, kind in kinds.items()
         for row in shares(study, "dead", _right(status, kind))
     ]
@@ -66,9 +67,9 @@ def shares(
             base = reader_row(reader) | {"condition": condition, "model": "Wilson interval"}
             rows.append(base | share(true.to_numpy().ravel()))
         for name, readers in study.groups.items():
-            answers, note = study.crossed(value, readers, [condition])
+            answers, remarks = study.crossed(value, readers, [condition])
             rows.append(
-                group_row(name) | {"condition": condition} | group_mean(judged(answers), note, 0.0, 1.0)
+                group_row(name) | {"condition": condition} | group_mean(judged(answers), remarks, 0.0, 1.0)
             )
     return rows
 
@@ -76,20 +77,24 @@ def shares(
 def share(true: np.ndarray) -> dict:
     """One share with Wilson's interval."""
     try:
-        found = wilson(int(true.sum()), len(true)).__dict__
+        found = vars(wilson(int(true.sum()), len(true)))
     except FitError as error:
         return not_estimated(error)
     return found | {"n": len(true), "n_events": int(true.sum())}
 
 
-def group_mean(values: pd.DataFrame, note: str, low: float = -np.inf, high: float = np.inf) -> dict:
+def group_mean(
+    values: pd.DataFrame, remarks: Sequence[Reason], low: float = -np.inf, high: float = np.inf
+) -> dict:
     """Mean over readers of their means over the same cases (columns: readers); both are samples of others."""
     base = {"model": OBUCHOWSKI, "random": RANDOM["both"], "n": len(values), "n_readers": values.shape[1]}
     table = values.to_numpy(dtype=np.float64)
     try:
         if len(table) < 2:
-            raise FitError("fewer than two cases count")
+            raise FitError("too_few_cases", needed=2)
         found = mean_accuracy(table.mean(axis=0), mean_covariance(table))
     except FitError as error:
-        return base | not_estimated(error, note)
-    return base | cut(inference(found), low, high) | {"note": note, "p_value": np.nan}
+        return base | not_estimated(error, remarks)
+    return (
+        base | cut(inference(found), low, high) | {"reason": remarks, "p_value": np.nan, "statistic": np.nan}
+    )

@@ -10,7 +10,7 @@ from faceage_bio.stats.censored_auc import censored_areas, status_at
 from faceage_bio.stats.delong import Areas, delong
 
 KNOWN, WEIGHTED, DEAD_ONLY = "status known", "weighted for censoring", "dead only (legacy)"
-STATUSES = (KNOWN, WEIGHTED, DEAD_ONLY)
+CENSORINGS = (KNOWN, WEIGHTED, DEAD_ONLY)
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Outcome:
         ratings = ratings[self.usable(how).reindex(ratings.index).to_numpy()]
         mine = ratings.index
         if ratings.empty:
-            raise FitError("no case of known status was judged by all the readers")
+            raise FitError("no_case_judged")
         if how == WEIGHTED:
             return censored_areas(ratings.to_numpy(), self.years[mine], self.event[mine], self.horizon)
         return delong(ratings.to_numpy(), (self.status[mine] == 1).to_numpy())
@@ -59,7 +59,7 @@ def followed(cases: pd.DataFrame, horizon: float) -> Outcome:
 
 
 def count_cases(cases: pd.DataFrame, outcome: Outcome) -> list[dict]:
-    """How many cases were read, and what is known of them; rows of analysis "cases"."""
+    """How many cases were read, and what is known of them; rows of question "cases"."""
     status, seen = outcome.status, outcome.years.notna()
     late = cases[ENTRY] > 0
     numbers = {
@@ -68,7 +68,7 @@ def count_cases(cases: pd.DataFrame, outcome: Outcome) -> list[dict]:
         "no follow-up": int((~seen & ~late).sum()),
     }  # fmt: skip
     return [
-        {"analysis": "cases", "term": term, "measure": "cases", "estimate": float(n), "n": n, "per": f"{outcome.horizon:g} years"}
+        {"question": "cases", "term": term, "measure": "cases", "estimate": float(n), "n": n}
         for term, n in numbers.items()
         if n or term in ("read", "died by the horizon", "alive at the horizon")
     ]  # fmt: skip

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from faceage_bio.columns import COHORT, FACE_AGE, SUBJECT
+from faceage_bio.columns import COHORT, FACE_AGE, POOLED, SUBJECT
 from faceage_bio.problems import Problems
 from faceage_bio.readers.accuracy import GAIN, compare_conditions, compare_with_model, estimate_areas
 from faceage_bio.readers.ages import judge_ages
@@ -14,11 +14,11 @@ from faceage_bio.readers.decisions import judge_decisions
 from faceage_bio.readers.outcome import KNOWN, count_cases, followed
 from faceage_bio.readers.readings import TYPE, read_cases, read_readings
 from faceage_bio.readers.study import RANDOM, gather
+from faceage_bio.results.row import result_rows
 from faceage_bio.settings.survival import Readers
 from faceage_bio.stats.multiplicity import benjamini_hochberg
-from faceage_bio.tables import result_rows
 
-EVERYBODY = "all readers"
+ALL = "all readers"
 
 
 def read_study(
@@ -91,7 +91,7 @@ def compare_readers(
     conditions : sequence of str
         In the order in which they were shown.
     groups : dict
-        Name of a group to the types of readers in it; everybody and each type of two readers or more always are groups.
+        Name of a group to the types of readers in it; all readers and each type of two readers or more always are groups.
     horizon : float
         Years.
     model_column : str
@@ -100,8 +100,8 @@ def compare_readers(
     Returns
     -------
     DataFrame of result rows
-        Further columns: level (reader, group, model), condition, against, status (how censoring is dealt with), random (who is a
-        sample of others), n_readers, standard_error, df. Readers are "staff 1" ...; no case is named.
+        Further columns: rater (reader, group, model), condition, against, censoring (how it is dealt with), random (who is a sample
+        of others), n_readers. Readers are "staff 1" ...; no case is named.
     """
     outcome = followed(cases, horizon)
     alone = f"{'face age' if model_column == FACE_AGE else model_column} alone"
@@ -112,37 +112,38 @@ def compare_readers(
     rows += judge_decisions(study) + judge_ages(study, cases)
     _add_q_values(rows)
     cohorts = cases[COHORT].dropna().unique()
-    further = dict.fromkeys(("level", "condition", "against", "status", "random"), "")
-    table = pd.DataFrame(rows).reindex(columns=[*dict.fromkeys([*pd.DataFrame(rows).columns, *further])])
+    shared = {
+        COHORT: cohorts[0] if len(cohorts) == 1 else POOLED, "role": "secondary", "outcome": "death", "horizon": horizon,
+        "adjustment": "unadjusted",
+    }  # fmt: skip
     return result_rows(
-        table.fillna(further).assign(
-            **{COHORT: cohorts[0] if len(cohorts) == 1 else "pooled", "adjustment": "none"}
-        )
+        [shared | ({"horizon": np.nan} if row["question"] == "ages" else {}) | row for row in rows],
+        "readers/readers",
     )
 
 
 def _add_q_values(rows: list[dict]) -> None:
     """q-values (Benjamini and Hochberg) of the main contrasts: all groups and pairs of conditions, and all against the model."""
-    for analysis in ("conditions", "against the model"):
+    for question in ("conditions", "against the model"):
         family = [
             row
             for row in rows
-            if (row["analysis"], row["measure"], row.get("level")) == (analysis, GAIN, "group")
-            and (row.get("status"), row.get("random")) == (KNOWN, RANDOM["both"])
+            if (row["question"], row["measure"], row.get("rater")) == (question, GAIN, "group")
+            and (row.get("censoring"), row.get("random")) == (KNOWN, RANDOM["both"])
         ]
         found = benjamini_hochberg(np.array([row.get("p_value", np.nan) for row in family]))
         for row, q_value in zip(family, found, strict=True):
-            row["q_value"] = q_value
+            row |= {"q_value": q_value, "family": f"readers, {question}"}
 
 
 def _groups(readings: pd.DataFrame, groups: dict[str, Sequence[str]]) -> dict[str, list[str]]:
-    """Everybody, the declared groups, then the types of two or more; the same set of readers is named once."""
+    """All readers, the declared groups, then the types of two or more; the same set of readers is named once."""
     readers = readings.drop_duplicates("reader")
     types = list(dict.fromkeys(readings[TYPE]))
-    wanted = {EVERYBODY: types, **groups, **{f"{kind} readers": [kind] for kind in types}}
+    wanted = {ALL: types, **groups, **{f"{kind} readers": [kind] for kind in types}}
     found: dict[str, list[str]] = {}
     for name, kinds in wanted.items():
         members = list(readers.loc[readers[TYPE].isin(kinds), "reader"])
         if len(members) > 1 and members not in found.values():
             found[name] = members
-    return found or {EVERYBODY: list(readers["reader"])}
+    return found or {ALL: list(readers["reader"])}

@@ -1,5 +1,6 @@
 """A reader study in memory, and what the rows of its result table share."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
 
@@ -7,6 +8,7 @@ import pandas as pd
 
 from faceage_bio.errors import FitError
 from faceage_bio.readers.outcome import Outcome
+from faceage_bio.results.reasons import Reason, reason
 from faceage_bio.stats.delong import Areas
 from faceage_bio.stats.multi_reader import Inference
 
@@ -39,30 +41,32 @@ class Study:
         table = self.said[value]
         return table[[(condition, reader)]].dropna() if (condition, reader) in table else pd.DataFrame()
 
-    def crossed(self, value: str, readers: list[str], conditions: list[str]) -> tuple[pd.DataFrame, str]:
+    def crossed(
+        self, value: str, readers: list[str], conditions: list[str]
+    ) -> tuple[pd.DataFrame, list[Reason]]:
         """What all these readers said of the same cases under all these conditions.
 
-        Readers who judged fewer than half of the cases under a condition are left out, and then the cases that not all
-        the others judged; both is said.
+        Readers who judged fewer than half of the cases under a condition are excluded, and then the cases that not all
+        the others judged; both is reported.
 
         Returns
         -------
         DataFrame
             One row per case, columns (condition, reader), condition by condition, nothing missing.
-        str
-            What was left out, or "".
+        list of Reason
+            What was excluded.
         """
         wide = self.said[value].reindex(columns=list(product(conditions, readers))).dropna(how="all")
         counts = wide.notna().to_numpy().sum(axis=0).reshape(len(conditions), len(readers))
         enough = (counts >= len(wide) / 2).all(axis=0) & (len(wide) > 0)
         kept = [reader for reader, is_kept in zip(readers, enough, strict=True) if is_kept]
         table = wide[list(product(conditions, kept))].dropna()
-        notes = []
+        remarks = []
         if without := [reader for reader in readers if reader not in kept]:
-            notes.append(f"without {', '.join(without)}, who judged fewer than half of the cases there")
+            remarks.append(reason("without_readers", readers=without))
         if kept and len(table) < len(wide):
-            notes.append(f"{len(table)} of {len(wide)} cases: those that all readers judged")
-        return table, "; ".join(notes)
+            remarks.append(reason("judged_by_all", n=len(table), n_judged=len(wide)))
+        return table, remarks
 
 
 def gather(
@@ -85,22 +89,22 @@ def gather(
 
 def reader_row(reader: str) -> dict:
     """What all rows of one reader say."""
-    return {"term": reader, "level": "reader", "n_readers": 1}
+    return {"term": reader, "rater": "reader", "n_readers": 1}
 
 
 def group_row(name: str) -> dict:
     """What all rows of several readers say."""
-    return {"term": name, "level": "group"}
+    return {"term": name, "rater": "group"}
 
 
-def not_estimated(error: FitError, note: str = "") -> dict:
-    """The note of a row without a number."""
-    return {"note": f"not estimated, because {error}" + (f" ({note})" if note else "")}
+def not_estimated(error: FitError, remarks: Sequence[Reason] = ()) -> dict:
+    """The reasons of a row without a number."""
+    return {"reason": [error.reason, *remarks]}
 
 
 def inference(found: Inference) -> dict:
-    """The columns of an estimate with a standard error."""
-    return found.estimate.__dict__ | {"standard_error": found.standard_error, "df": found.df}
+    """The columns of an estimate with degrees of freedom."""
+    return vars(found.estimate) | {"df": found.df}
 
 
 def cut(row: dict, low: float = 0.0, high: float = 1.0) -> dict:

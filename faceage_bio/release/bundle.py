@@ -18,12 +18,12 @@ from faceage_bio.release.findings import Finding, listed
 from faceage_bio.release.gate import check_folder
 from faceage_bio.release.known import NOT_OF_PEOPLE, Known
 from faceage_bio.release.rule import release
-from faceage_bio.release.tables import is_count, is_result, key_of, never_released
 from faceage_bio.report import pages
 from faceage_bio.report.figure_files import write_figures
 from faceage_bio.report.sections import runs
 from faceage_bio.report.table_files import rendered
 from faceage_bio.report.tables import ReportTables, collect
+from faceage_bio.results.tables import count_columns, is_declared, key_of, never_released
 from faceage_bio.tables import read_table, sha256_of, write_bytes, write_table, zipped
 
 PAGES = {
@@ -149,7 +149,7 @@ def result_tables(results: Path, sections: str) -> dict[str, pd.DataFrame]:
     Raises
     ------
     PrivacyError
-        A table that is in neither list of `release.tables`.
+        A table that is not in `results.tables`.
     TableError
         A table that is not what its step wrote.
     """
@@ -161,7 +161,7 @@ def result_tables(results: Path, sections: str) -> dict[str, pd.DataFrame]:
         ):
             continue
         place = inside.with_suffix("").as_posix()
-        if is_result(place):
+        if is_declared(place):
             if runs(key_of(place), sections):
                 found[place] = path
         elif not never_released(place):
@@ -169,7 +169,7 @@ def result_tables(results: Path, sections: str) -> dict[str, pd.DataFrame]:
     if unknown:
         raise PrivacyError(
             f"nothing was published, because {len(unknown)} table(s) are not declared: {', '.join(unknown[:10])}. "
-            "Expected those of the list only. Declare them in faceage_bio/release/tables.py, as result tables or as tables that never leave."
+            "Expected those of the list only. Declare them in faceage_bio/results/tables.py, as result tables or as tables that never leave."
         )
     check_unchanged(found.values())
     return {place: read_table(path) for place, path in found.items()}
@@ -181,7 +181,9 @@ def _write_bundle(results: Path, bundle: Path, config: dict, cards: Sequence[dic
     released = release(result_tables(results, config["report"]["sections"]), k)
     for place, table in released.tables.items():
         whole = {
-            name: table[name].astype("Int64") for name in table if is_count(name) and _is_whole(table[name])
+            name: table[name].astype("Int64")
+            for name in count_columns(key_of(place))
+            if name in table and _is_whole(table[name])
         }
         write_table(table.assign(**whole), bundle / "tables" / f"{place}.tsv")
     for name, page in render(bundle, config, cards).items():

@@ -44,19 +44,8 @@ PHOTO_NAME = re.compile(
 SCRIPT = re.compile(r"<script\b(?![^>]*json)[^>]*>.*?</script\s*>", re.IGNORECASE | re.DOTALL)
 SHAPES = re.compile(r'(?<=\s)(?:d|points)="[MmLlHhVvCcSsQqTtAaZz\d\s.,+eE-]*"')
 COMMON_NAMES = {
-    "root",
-    "user",
-    "admin",
-    "localhost",
-    "runner",
-    "docker",
-    "ubuntu",
-    "debian",
-    "data",
-    "test",
-    "demo",
-    "localdomain",
-}
+    "root", "user", "admin", "localhost", "runner", "docker", "ubuntu", "debian", "data", "test", "demo", "localdomain",
+}  # fmt: skip
 Found = tuple[int, str, str]  # where, kind of finding, what
 
 
@@ -84,7 +73,7 @@ def in_bytes(content: bytes) -> Iterator[Found]:
 
 def in_text(text: str) -> Iterator[Found]:
     """Embedded pictures, vectors, paths, names of users and machines in HTML, SVG, JSON, TSV or plain text."""
-    shown = SCRIPT.sub(_blank, text)  # the drawing program on a page names elements that it may make
+    shown = without_scripts(text)
     for found in PICTURE_TAGS.finditer(shown):
         yield found.start(), "image", f"an element <{found[1]}>"
     for where, content in embedded(text):
@@ -171,17 +160,18 @@ def readings_of(text: str) -> Iterator[str]:
         yield unquote(text)
 
 
+def without_scripts(text: str) -> str:
+    """The text without the drawing program of a page, which names elements that it may make; lines stay where they are."""
+    return SCRIPT.sub(_blank, text)
+
+
 def without_shapes(text: str) -> str:
     """The text without the outlines of figures, in which H120 is a line and no person; lines stay where they are."""
     return SHAPES.sub(_blank, text)
 
 
 def _blank(found: re.Match) -> str:
-    return _blank_text(found[0])
-
-
-def _blank_text(text: str) -> str:
-    return re.sub(r"[^\n]", " ", text)
+    return re.sub(r"[^\n]", " ", found[0])
 
 
 def _decoded(body: str) -> bytes:

@@ -4,20 +4,20 @@ Per curve, cumulative entries, events and censorings are rounded, then differenc
 interval, and cumulative incidence follow from the rounded numbers, at the times at which a rounded number changes.
 """
 
-import re
 from collections.abc import Callable, Mapping
 
 import numpy as np
 import pandas as pd
 
 from faceage_bio.release.rounding import midpoint, significant
+from faceage_bio.stats.competing_risks import cumulative_incidence
 from faceage_bio.stats.kaplan_meier import NORMAL_975
 
 SURVIVAL_TABLES = {
     "survival/kaplan_meier", "survival/at_risk", "survival/cumulative_incidence", "survival/incidence_at_risk",
 }  # fmt: skip
 DAYS = 2  # decimals of years of a released time
-AT_A_TIME = re.compile(r"^(?:survival at|died of .* within) ([\d.]+) years?$")
+AT_A_TIME = {"survival", "cumulative incidence"}  # measures that are read off a curve
 CURVE = ("cohort", "grouping", "group", "cause")
 
 
@@ -53,11 +53,10 @@ def release_probabilities(
     names = [name for name in CURVE if name in curves and name in exact]
     by_group = dict(list(curves.groupby(names, dropna=False))) if len(curves) else {}
     for row in exact.index:
-        at = AT_A_TIME.match(str(exact.at[row, "measure"]))
         curve = by_group.get(tuple(exact.at[row, name] for name in names))
-        if at is None or curve is None or pd.isna(exact.at[row, "estimate"]):
+        if exact.at[row, "measure"] not in AT_A_TIME or curve is None or pd.isna(exact.at[row, "estimate"]):
             continue
-        last = curve[curve["years"] <= float(at[1])].iloc[-1]
+        last = curve[curve["years"] <= exact.at[row, "horizon"]].iloc[-1]
         for column, told in (("estimate", value), ("ci_lower", "ci_lower"), ("ci_upper", "ci_upper")):
             made.at[row, column] = significant([last[told]])[0]
     return made
@@ -147,19 +146,25 @@ def _interval(survival: np.ndarray, greenwood: np.ndarray, kind: str) -> tuple[n
 
 
 def _incidence(curve: pd.DataFrame, k: int) -> pd.DataFrame:
-    """Aalen-Johansen from rounded counts; without intervals, which the rounded counts give anybody who needs them."""
+    """Aalen-Johansen of participants who leave as the rounded counts say; who is left is censored at the end."""
     made = _counts(curve, ["events", "other_events"], k)
     if made is None:
         return curve.iloc[:0]
-    at_risk = made["at_risk"].to_numpy()
-    events, both = made["events"].to_numpy(), (made["events"] + made["other_events"]).to_numpy()
-    with np.errstate(divide="ignore", invalid="ignore"):
-        free = np.cumprod(np.where(at_risk > 0, 1 - np.minimum(both, at_risk) / at_risk, 1.0))
-        step = np.where(at_risk > 0, events / at_risk, 0.0)
-    made["incidence"] = np.minimum(np.cumsum(np.concatenate([[1.0], free[:-1]]) * step), 1.0)
-    for name in {"standard_error", "ci_lower", "ci_upper"} & set(made):
-        made[name] = np.nan
-    return made
+    left = made[["events", "other_events", "censored"]].to_numpy(dtype=int)
+    rest = int(made["at_risk"].iloc[0]) - left.sum()
+    years = np.repeat(np.repeat(made["years"].to_numpy(), 3), left.ravel())
+    cause = np.repeat(np.tile([1, 2, 0], len(made)), left.ravel())
+    ends = np.full(max(rest, 0), made["years"].iloc[-1])
+    if not len(years) + len(ends):
+        return curve.iloc[:0]
+    found = cumulative_incidence(
+        np.concatenate([years, ends]),
+        np.concatenate([cause, np.zeros(len(ends))]),
+        1,
+        interval=str(curve["interval"].iloc[0]),
+    )
+    names = {name: curve[name].iloc[0] for name in CURVE if name in curve}
+    return found.assign(**names)
 
 
 def _numbers_at_risk(table: pd.DataFrame, k: int) -> pd.DataFrame:

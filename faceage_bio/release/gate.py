@@ -15,47 +15,36 @@ from faceage_bio.release import content
 from faceage_bio.release.curves import SURVIVAL_TABLES
 from faceage_bio.release.findings import Finding, listed, masked
 from faceage_bio.release.known import Known, holds_dates, holds_identifiers
-from faceage_bio.release.page_text import texts_of_page
 from faceage_bio.release.rounding import midpoint
-from faceage_bio.release.tables import is_count, is_paper_table, is_result, key_of, never_released
 from faceage_bio.release.word_text import PARTS, lines_of, without_layout
 from faceage_bio.report.exclusions import PREFIX
+from faceage_bio.results.measures import MEASURES
+from faceage_bio.results.reasons import COLUMNS as REASONS
+from faceage_bio.results.reasons import STATUSES, WORDS, decode
+from faceage_bio.results.row import ADJUSTMENTS, ROLES, columns_of, number_columns
+from faceage_bio.results.tables import (
+    TABLES,
+    count_columns,
+    is_count,
+    is_declared,
+    is_paper_table,
+    key_of,
+    never_released,
+)
 from faceage_bio.tables import parse_text_table
 
 TEXTS = {
-    ".html",
-    ".htm",
-    ".svg",
-    ".json",
-    ".md",
-    ".txt",
-    ".bib",
-    ".css",
-    ".tsv",
-    ".csv",
-    ".rst",
-    ".yaml",
-    ".yml",
-    ".tex",
-}
+    ".html", ".htm", ".svg", ".json", ".md", ".txt", ".bib", ".css", ".tsv", ".csv", ".rst", ".yaml", ".yml", ".tex",
+}  # fmt: skip
+PIECE = re.compile(r">([^<>]+)<|(?<=\s)(?:title|alt|aria-label|content|value|id|name|href)=\"([^\"]*)\"")
+HEADS = re.compile(
+    r"^(?:patient|participant|subject|case|sample|photo|donor)[ _]?(?:id|number|no\.?)$|^mrn$", re.IGNORECASE
+)
 DATA = "data"  # a table inside of a page
 PAGES = {".html", ".htm", ".svg"}
 VECTORS = {
-    ".npy",
-    ".npz",
-    ".pkl",
-    ".pickle",
-    ".pt",
-    ".pth",
-    ".h5",
-    ".h5ad",
-    ".hdf5",
-    ".safetensors",
-    ".parquet",
-    ".feather",
-    ".arrow",
-    ".zarr",
-}
+    ".npy", ".npz", ".pkl", ".pickle", ".pt", ".pth", ".h5", ".h5ad", ".hdf5", ".safetensors", ".parquet", ".feather", ".arrow", ".zarr",
+}  # fmt: skip
 INDIVIDUAL = {  # columns that only a table with a row per person, photo or sample has
     "followup_years", "entry_years", "event", "perceptual_hash", "pixel_hash", "box_x", "box_y", "path",
     "photo_date", "birth_date", "sample_date", "followup_date", "entry_date",
@@ -180,16 +169,20 @@ def _in_text(name: str, text: str, ending: str, known: Known, k: int) -> Iterato
             for one in _in_text(name, shown, kind, known, k):
                 yield Finding(name, f"line {line_of(where)}, embedded", one.kind, one.what)
     if ending in PAGES:
-        yield from _in_page(name, text, known, k)
+        yield from _in_page(name, text, known, line_of)
     if ending in {".tsv", ".csv", DATA}:
         yield from _in_table(name, text, known, k, listed=ending != DATA)
 
 
-def _in_page(name: str, text: str, known: Known, k: int) -> Iterator[Finding]:
-    pieces = texts_of_page(text)
-    for line, head, piece in pieces:
-        if known.is_whole(piece, of_identifiers=holds_identifiers(head.replace(" ", "_"))):
-            yield Finding(name, f"line {line}", "identifier", masked(piece))
+def _in_page(name: str, text: str, known: Known, line_of: Callable[[int], int]) -> Iterator[Finding]:
+    for piece in PIECE.finditer(content.without_scripts(text)):
+        word = (piece[1] or piece[2] or "").strip()
+        if HEADS.search(word):
+            yield Finding(
+                name, f"line {line_of(piece.start())}", "individual rows", "a column of identifiers"
+            )
+        elif known.is_whole(word):
+            yield Finding(name, f"line {line_of(piece.start())}", "identifier", masked(word))
 
 
 def _in_table(name: str, text: str, known: Known, k: int, *, listed: bool) -> Iterator[Finding]:
@@ -200,7 +193,9 @@ def _in_table(name: str, text: str, known: Known, k: int, *, listed: bool) -> It
         return
     if listed and never_released(name):  # the lines of a figure, inside of a page, need not be listed
         yield Finding(name, "", "individual rows", "a table that never leaves")
-    elif listed and not is_result(name) and not is_paper_table(name):
+    elif listed and is_declared(name):
+        yield from _undeclared(name, table, k)
+    elif listed and not is_paper_table(name):
         yield Finding(name, "", "unknown table", "not in the list of tables that may leave")
     for column in table.columns:
         identifiers = holds_identifiers(column)
@@ -214,12 +209,57 @@ def _in_table(name: str, text: str, known: Known, k: int, *, listed: bool) -> It
             yield Finding(name, f"line {line}, column '{column}'", "identifier", masked(cell))
         if listed and is_paper_table(name):
             yield from _counts_of_paper(name, column, table[column], k, first=column == table.columns[0])
-        elif listed and is_count(column):
-            for line, cell in table[column].items():
-                if cell and not _is_rounded(cell, k, of_curve=key_of(name) in SURVIVAL_TABLES):
-                    yield Finding(
-                        name, f"line {line}, column '{column}'", "exact count", f"not rounded to {k}"
-                    )
+
+
+def _undeclared(name: str, table: pd.DataFrame, k: int) -> Iterator[Finding]:
+    """Cells that the declaration of a result table does not allow: other columns, text for a number, words of no list, exact counts."""
+    key = key_of(name)
+    counts, of_curve = count_columns(key), key in SURVIVAL_TABLES
+    for column in table.columns.difference(columns_of(key), sort=False):
+        yield Finding(name, f"column '{column}'", "undeclared", "a column that the table has not")
+    exact = ("exact count", f"not rounded to {k}")
+    allowed: list[tuple[str, Callable[[str], bool], str, str]] = [
+        *((column, _is_number, "undeclared", "no number") for column in number_columns(key) if column not in counts),
+        *((column, lambda cell: _is_rounded(cell, k, of_curve), *exact) for column in counts),
+    ]  # fmt: skip
+    if TABLES[key].rows:
+        allowed += [(column, known, "undeclared", "a word of no list") for column, known in CLOSED.items()]
+        allowed += [(column, lambda cell: _counts_are_rounded(cell, k), *exact) for column in REASONS]
+    for column, fits, kind, what in allowed:
+        for line, cell in table[column].items() if column in table else ():
+            if cell and not fits(cell):
+                yield Finding(name, f"line {line}, column '{column}'", kind, what)
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        float(cell)
+    except ValueError:
+        return cell in {"True", "False"}
+    return True
+
+
+def _is_reason(cell: str) -> bool:
+    try:
+        return all(part.split(" ")[0] in WORDS for part in cell.split("; ")) and bool(decode(cell))
+    except (KeyError, ValueError):
+        return False
+
+
+def _counts_are_rounded(cell: str, k: int) -> bool:
+    """Whether the counts of a cell of reasons are; what is no reason is found as such."""
+    if not _is_reason(cell):
+        return True
+    counts = [value for one in decode(cell) for name, value in one.parameters.items() if is_count(name)]
+    return all(
+        _is_rounded(number, k, of_curve=False) for count in counts for number in re.findall(r"\d+", count)
+    )
+
+
+CLOSED: dict[str, Callable[[str], bool]] = {
+    "measure": MEASURES.__contains__, "adjustment": ADJUSTMENTS.__contains__, "role": ROLES.__contains__,
+    "status": STATUSES.__contains__, **dict.fromkeys(REASONS, _is_reason),
+}  # fmt: skip
 
 
 def _counts_of_paper(name: str, column: str, cells: pd.Series, k: int, *, first: bool) -> Iterator[Finding]:
@@ -235,7 +275,7 @@ def _counts_of_paper(name: str, column: str, cells: pd.Series, k: int, *, first:
 
 
 def _is_rounded(cell: str, k: int, of_curve: bool) -> bool:
-    """Whether a cell of a count column is a midpoint; in curves, a difference of up to three of them."""
+    """Whether a cell of a count column is a midpoint; in curves, a sum or difference of up to four of them."""
     try:
         value = float(cell)
     except ValueError:
@@ -243,7 +283,9 @@ def _is_rounded(cell: str, k: int, of_curve: bool) -> bool:
     if not math.isfinite(value) or value < 0:
         return False
     offset = float(midpoint(1, k)) % k
-    return float(midpoint(value, k)) == value or (of_curve and value % k in {0.0, offset, -offset % k})
+    return float(midpoint(value, k)) == value or (
+        of_curve and value % k in {times * offset % k for times in range(-4, 5)}
+    )
 
 
 def _limited(findings: Iterator[Finding]) -> list[Finding]:

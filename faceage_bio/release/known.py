@@ -34,12 +34,9 @@ DATES = re.compile(r"(^|_)(date|dates|birth|dob|birthday|datetime)($|_)")
 PHOTO_ENDINGS = (
     ".jpg", ".jpeg", ".png", ".heic", ".heif", ".tif", ".tiff", ".bmp", ".webp", ".gif", ".dcm", ".dng", ".cr2", ".nef",
 )  # fmt: skip
-NOT_OF_PEOPLE = {
-    "model",
-    "logs",
-    "reports",
-    "share",
-}  # folders of results that hold no tables about single people
+NOT_OF_PEOPLE = {  # folders of results that hold no tables about single participants
+    "model", "logs", "reports", "share",
+}  # fmt: skip
 
 WORD = re.compile(r"[^\W_]+")
 CALLED = re.compile(

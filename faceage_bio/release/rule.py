@@ -2,7 +2,8 @@
 
 Every count of participants, samples, photos or events is rounded once and directly by midpoint rounding, as OpenSAFELY does. In a row
 of which any count is 1 to k, or whose model has fewer than 10 residual degrees of freedom, statistics are redacted. What is left has
-three significant digits. A statistic that is a closed function of counts is computed again from the rounded counts, or redacted.
+three significant digits. A statistic that is a closed function of counts is computed again from the rounded counts, or redacted: the
+kind of a measure (results/measures.py) says which it is.
 """
 
 import re
@@ -14,36 +15,27 @@ import pandas as pd
 
 from faceage_bio.release.curves import SURVIVAL_TABLES, release_probabilities, release_survival
 from faceage_bio.release.rounding import midpoint, significant
-from faceage_bio.release.tables import KEYS, is_count, key_of, never_released
+from faceage_bio.results.measures import COUNT, EXTREME, MEASURES, MOMENT, OF_COUNTS, TEST, Measure
+from faceage_bio.results.reasons import COLUMNS, NOT_ESTIMATED, Reason, decode, encode, reason
+from faceage_bio.results.row import ESTIMATES, by_cell
+from faceage_bio.results.tables import TABLES, Table, count_columns, is_count, key_of, never_released
 
 RESIDUAL_DF = 10  # fewer are redacted (SDC Handbook, 2019: class of regression coefficients)
-COUNT_MEASURES = re.compile(  # measures whose estimate is a count
-    r"^(people.*|participants.*|samples|photos.*|donors.*|cases|carriers|deaths|ok|flagged|excluded|profiles kept)$"
-)
-INTERVAL_OF_COUNTS = re.compile(  # measures whose interval or p is a closed function of n
-    r"correlation|^ICC|^mean\b|^difference of mean|share|squared|Cramer|kappa|odds ratio|risk|sensitivity|specificity|predictive|"
-    r"standard deviation|error, years|chi-square(?!.*df)|^log2 change of the share"
-)
-ESTIMATE_OF_COUNTS = re.compile(  # measures whose estimate gives counts away
-    r"^share|^missing$|observed over|net benefit|reclassification|kappa|odds ratio|risk (?:ratio|difference)|sensitivity|specificity|predictive|"
-    r"^died of .* within|^survival at|Cramer"
-)
-EXTREMES = re.compile(
-    r"^(?:lowest|highest|largest|smallest|min|max)\b|(?:^|_)(?:min|max|minimum|maximum)(?:$|_)|Cook|leverage"
-)
-TAILS = (
-    (re.compile(r"(?:^|_)q(?:10|90)$|1?[19]0th percentile"), 0.10),
-    (re.compile(r"(?:^|_)(?:q25|q75)$|quartile"), 0.25),
-    (re.compile(r"(?:^|_)(?:q50|median)$|^median"), 0.50),
-)
+TAILS = {  # columns that are quantiles: the smaller share beyond them
+    "q10": 0.10, "q90": 0.10, "q25": 0.25, "q75": 0.25, "q50": 0.50, "lower_quartile": 0.25, "upper_quartile": 0.25,
+    "face_age_q25": 0.25, "face_age_q75": 0.25, "face_age_median": 0.50,
+}  # fmt: skip
 PROBABILITIES = {  # tables of probabilities at a time: the curve that they are read off, and its column
     "survival/summary": ("survival/kaplan_meier", "survival"),
     "survival/competing_risks": ("survival/cumulative_incidence", "incidence"),
 }
-INTERVALS = ("ci_lower", "ci_upper", "p_value", "q_value", "standard_error", "statistic")
-RAW = ("raw_ci_lower", "raw_ci_upper", "raw_p_value")
-NOTES = ("note", "raw_note")
-REDACTED = "redacted: a count of {k} or fewer, or fewer than 10 residual degrees of freedom"
+INTERVALS = tuple(name for name in ESTIMATES if name != "estimate")
+CLOSED = {  # columns that are closed functions of counts: intervals of shares and correlations, degrees of freedom of residuals, ...
+    "raw_ci_lower", "raw_ci_upper", "raw_p_value", "df_residual", "error_df", "eta_squared", "effect_lower", "effect_upper",
+    "hardy_weinberg_p",
+}  # fmt: skip
+OF_ONE = {"one_value", "without_single"}  # reasons that say that it is one participant
+QUANTILES = ("low", "high")  # parameters of reasons: of the middle 95%
 
 
 @dataclass(frozen=True)
@@ -70,10 +62,7 @@ def release(tables: Mapping[str, pd.DataFrame], k: int) -> Released:
     shared = {place: table for place, table in tables.items() if not never_released(place)}
     if k == 1:
         return Released(dict(shared), _log({place: (table, table) for place, table in shared.items()}))
-    made = {
-        place: (_release_table_one if key_of(place) == "phenotype/table_one" else _release_table)(table, k)
-        for place, table in shared.items()
-    }
+    made = {place: _release_table(table, key_of(place), k) for place, table in shared.items()}
     for cohort in dict.fromkeys(place.partition("/")[0] for place in shared):
         own = {
             key_of(place): place
@@ -88,111 +77,131 @@ def release(tables: Mapping[str, pd.DataFrame], k: int) -> Released:
     return Released(made, _log({place: (table, made[place]) for place, table in shared.items()}))
 
 
-def _release_table(table: pd.DataFrame, k: int) -> pd.DataFrame:
-    made = table.copy()
-    if not len(made):
-        return made
-    counts = [name for name in made if is_count(name)]
-    measure = made["measure"].fillna("").astype(str) if "measure" in made else pd.Series("", index=made.index)
-    counted = measure.str.match(COUNT_MEASURES) if "estimate" in made else pd.Series(False, index=made.index)
-    exact = {name: pd.to_numeric(made[name], errors="coerce").astype(float) for name in counts}
-    small = pd.Series(False, index=made.index)
-    for numbers in exact.values():
-        small |= numbers.between(1, k)
-    if counted.any():
-        small |= counted & pd.to_numeric(made["estimate"], errors="coerce").between(1, k)
-    small |= _residual_df(made, exact, measure) < RESIDUAL_DF
-    for name, numbers in exact.items():
-        made[name] = midpoint(numbers, k)
-    statistics = [
-        name
-        for name in made
-        if name not in counts and name not in KEYS and pd.api.types.is_numeric_dtype(made[name])
-        and not pd.api.types.is_bool_dtype(made[name])
-    ]  # fmt: skip
-    for name in statistics:
-        values = pd.to_numeric(made[name], errors="coerce").astype(float)
-        redacted = (small & ~counted if name == "estimate" else small).copy()
-        redacted |= _beyond(
-            measure if name == "estimate" else pd.Series(name, index=made.index), exact.get("n"), k
-        )
-        if name in INTERVALS:
-            redacted |= measure.str.contains(INTERVAL_OF_COUNTS)
-        if name in RAW:
-            redacted |= True
-        if name == "estimate":
-            values = values.mask(counted, midpoint(values, k))
-            redacted |= measure.str.contains(ESTIMATE_OF_COUNTS) & ~counted
-            if "kind" in made:  # Kaplan-Meier in a group of predicted risk, unlike the smooth curve
-                redacted |= measure.eq("observed risk") & made["kind"].eq("group")
-        if name == "events_per_term" and "n_events" in exact:
-            terms = (exact["n_events"] / values).round()
-            values = made["n_events"] / terms
-        made[name] = np.where(
-            redacted, np.nan, np.where(counted & (name == "estimate"), values, significant(values))
-        )
-    _release_shares(made, measure, exact, small)
-    lost = small & ~counted
-    for name in (one for one in NOTES if one in made):
-        made[name] = [
-            REDACTED.format(k=k) if redacted and name == "note" and not said else _without_numbers(said)
-            for said, redacted in zip(made[name].fillna("").astype(str), lost, strict=True)
-        ]
+def _release_table(table: pd.DataFrame, key: str, k: int) -> pd.DataFrame:
+    if not len(table):
+        return table.copy()
+    if key == "phenotype/table_one":
+        return _release_table_one(table, k)
+    return _release_rows(table, key, k) if TABLES[key].rows else _release_points(table, TABLES[key], k)
+
+
+def _release_points(table: pd.DataFrame, declared: Table, k: int) -> pd.DataFrame:
+    """Points of a figure: counts rounded, statistics of few redacted."""
+    exact, small = _counts(table, declared.counts, k)
+    made = table.assign(**{name: midpoint(numbers, k) for name, numbers in exact.items()})
+    for name in (one for one in declared.statistics if one in made):
+        made[name] = _shown(made[name], small | _beyond(name, exact.get("n"), k))
     return made
 
 
-def _residual_df(table: pd.DataFrame, exact: dict, measure: pd.Series) -> pd.Series:
-    """Observations (events of hazard models) less the terms of the model; infinite where the row is of no model."""
-    unknown = pd.Series(np.inf, index=table.index)
-    if "n" not in exact or "estimate" not in table:
-        return unknown
-    adjustment = (
-        table["adjustment"].fillna("").astype(str)
-        if "adjustment" in table
-        else pd.Series("", index=table.index)
-    )
-    terms = 1 + adjustment.str.count(",") + (adjustment.str.len() > 0)
-    rows = exact["n"]
-    if "n_events" in exact:
-        hazards = measure.str.contains("hazard") & exact["n_events"].notna()
-        rows = rows.where(~hazards, exact["n_events"])
-    is_model = table["estimate"].notna() & (table["ci_lower"].notna() if "ci_lower" in table else True)
+def _release_rows(table: pd.DataFrame, key: str, k: int) -> pd.DataFrame:
+    measures = [
+        MEASURES.get(name, Measure(OF_COUNTS)) for name in table["measure"]
+    ]  # unknown: as if it gave counts away
+    kind = pd.Series([one.kind for one in measures], index=table.index)
+    exact, small = _counts(table, count_columns(key), k)
+    counted = kind == COUNT
+    small |= counted & _numbers(table["estimate"]).between(1, k)
+    small |= _residual_df(table, exact) < RESIDUAL_DF
+    made = table.assign(**{name: midpoint(numbers, k) for name, numbers in exact.items()})
+    tails = pd.Series([one.tail or np.nan for one in measures], index=table.index, dtype=float)
+    hidden = kind.isin((OF_COUNTS, EXTREME)) | (tails.notna() & _few_beyond(tails, exact["n"], k))
+    estimate = pd.Series(_shown(table["estimate"], small | hidden), index=table.index)
+    made["estimate"] = estimate.where(~counted, midpoint(_numbers(table["estimate"]), k))
+    closed = kind.isin((MOMENT, OF_COUNTS, EXTREME, COUNT))
+    for name in INTERVALS:
+        made[name] = _shown(table[name], small | closed)
+    for name in (one for one in TABLES[key].statistics if one in made):
+        made[name] = _shown(table[name], small | _beyond(name, exact["n"], k) | (name in CLOSED))
+    made["df"] = table["df"].where(~small & (kind == TEST))  # of a t statistic: participants less terms
+    if "events_per_term" in made:
+        terms = (exact["n_events"] / _numbers(table["events_per_term"])).round()
+        made["events_per_term"] = _shown(made["n_events"] / terms, small)
+    _release_shares(made, exact, small, key)
+    lost = small & ~counted & _numbers(table["estimate"]).notna()
+    redacted = reason("redacted", k=k)
+    made["reason"] = [
+        encode([*decode(cell), redacted]) if gone else cell
+        for cell, gone in zip(made["reason"], lost, strict=True)
+    ]
+    for name in (one for one in COLUMNS if one in made):
+        made[name] = by_cell(made[name], lambda cell: encode(_rounded(one, k) for one in decode(cell)))
+    made["status"] = made["status"].where(~lost, redacted.status)
+    return made
+
+
+def _counts(table: pd.DataFrame, names: tuple[str, ...], k: int) -> tuple[dict[str, pd.Series], pd.Series]:
+    """Exact counts by column, and the rows of which any is 1 to k."""
+    exact = {name: _numbers(table[name]) for name in names if name in table}
+    small = pd.Series(False, index=table.index)
+    for numbers in exact.values():
+        small |= numbers.between(1, k)
+    return exact, small
+
+
+def _numbers(column: pd.Series) -> pd.Series:
+    return pd.to_numeric(column, errors="coerce").astype(float)
+
+
+def _shown(column: pd.Series, redacted: pd.Series | bool) -> np.ndarray:
+    return np.where(redacted, np.nan, significant(_numbers(column)))
+
+
+def _rounded(one: Reason, k: int) -> Reason | None:
+    """A reason whose counts are rounded; None for a remark on one participant."""
+    if one.code in OF_ONE:
+        return reason("redacted", k=k) if one.status == NOT_ESTIMATED else None
+    told = dict(one.parameters)
+    for name, value in told.items():
+        if is_count(name):
+            told[name] = re.sub(r"\d+", lambda count: f"{midpoint(float(count[0]), k):.0f}", value)
+        elif name in QUANTILES:
+            told[name] = "…"
+    return Reason(one.code, told)
+
+
+def _residual_df(table: pd.DataFrame, exact: dict) -> pd.Series:
+    """Observations (events, where they are counted) less the terms of the model; infinite where there is no interval."""
+    covariates = table["covariates"].fillna("").astype(str)
+    terms = 1 + covariates.str.count(",") + (covariates != "")
+    rows = exact["n"].where(exact["n_events"].isna(), exact["n_events"])
+    is_model = table["estimate"].notna() & table["ci_lower"].notna()
     return (rows - terms).where(is_model & rows.notna(), np.inf)
 
 
-def _beyond(names: pd.Series, n: pd.Series | None, k: int) -> pd.Series:
-    """Quantiles beyond which fewer than k participants lie, and extremes."""
-    redacted = names.str.contains(EXTREMES)
-    for pattern, tail in TAILS:
-        found = names.str.contains(pattern)
-        if found.any():
-            redacted |= found & ((n * tail < k) | n.isna() if n is not None else True)
-    return redacted
+def _beyond(name: str, n: pd.Series | None, k: int) -> pd.Series | bool:
+    """Rows of a column of quantiles beyond which fewer than k participants lie."""
+    if name not in TAILS:
+        return False
+    return _few_beyond(TAILS[name], n, k) if n is not None else True
 
 
-def _release_shares(made: pd.DataFrame, measure: pd.Series, exact: dict, small: pd.Series) -> None:
+def _few_beyond(tails: pd.Series | float, n: pd.Series, k: int) -> pd.Series:
+    return (n * tails < k) | n.isna()
+
+
+def _release_shares(made: pd.DataFrame, exact: dict, small: pd.Series, key: str) -> None:
     """Shares of a table with the count of the part: from the rounded counts."""
+    if "frequency" in made:  # of the rarer of two alleles
+        made["frequency"] = _shown(made["n_alleles"] / (2 * made["n"].where(made["n"] > 0)), small)
     part = next((name for name in ("n_level", "n_high", "n_with_cells") if name in exact), None)
-    if part is None or "n" not in exact or "estimate" not in made:
+    if part is None:
         return
-    shares = measure.eq("share") & exact[part].notna() & ~small
+    shares = made["measure"].eq("share") & exact[part].notna() & ~small
     made.loc[shares, "estimate"] = significant((made[part] / made["n"].where(made["n"] > 0))[shares])
 
 
 def _release_table_one(table: pd.DataFrame, k: int) -> pd.DataFrame:
     """Table 1: shares of a level, and of missing values, from the rounded counts of the row, its group and its variable."""
-    made = _release_table(table, k)
-    if not len(made):
-        return made
-    people = (
-        made[made["measure"] == "people"]
+    made = _release_rows(table, "phenotype/table_one", k)
+    heads = (
+        made[made["measure"] == "participants"]
         .drop_duplicates(["cohort", "group"])
         .set_index(["cohort", "group"])["n"]
     )
     missing = made[made["measure"] == "missing"].drop_duplicates(["cohort", "group", "variable"])
     missing = missing.set_index(["cohort", "group", "variable"])["n"]
-    groups = pd.MultiIndex.from_frame(made[["cohort", "group"]])
-    everybody = people.reindex(groups).to_numpy(dtype=float)
+    everybody = heads.reindex(pd.MultiIndex.from_frame(made[["cohort", "group"]])).to_numpy(dtype=float)
     unknown = (
         missing.reindex(pd.MultiIndex.from_frame(made[["cohort", "group", "variable"]]))
         .fillna(0)
@@ -206,18 +215,11 @@ def _release_table_one(table: pd.DataFrame, k: int) -> pd.DataFrame:
     return made
 
 
-def _without_numbers(note: str) -> str:
-    """A note as a reason without parameters: a number in it may be a count."""
-    if not re.search(r"\d", note):
-        return note
-    return "not estimated" if note.startswith("not estimated") else "note redacted: it holds a number"
-
-
 def _log(pairs: dict[str, tuple[pd.DataFrame, pd.DataFrame]]) -> pd.DataFrame:
     """Per table: rows, counts that were rounded, statistics that were redacted."""
     rows = []
     for place, (before, after) in pairs.items():
-        counts = [name for name in before if is_count(name)]
+        counts = [name for name in count_columns(key_of(place)) if name in before]
         same = len(before) == len(after)
         rounded = (
             sum(int((before[name].fillna(-1) != after[name].fillna(-1)).sum()) for name in counts)

@@ -1,4 +1,4 @@
-"""What the pages say of age acceleration itself: its definitions, who lies outside of the test, repeated photos."""
+"""Age acceleration: its definitions, participants outside of the model's test, repeated photos."""
 
 import pandas as pd
 from markupsafe import Markup
@@ -7,18 +7,19 @@ from faceage_bio.errors import TableError
 from faceage_bio.report import figures, figures_acceleration, words
 from faceage_bio.report.tables import ReportTables
 
+ICC = ("ICC(1,1)", "ICC(A,1)")
 KINDS = {
     "age_gap": "age gap",
     "acceleration_linear": "line",
     "acceleration_spline": "spline",
     "acceleration_loess": "loess",
 }
-MEASURES = {"mean": "mean", "standard deviation": "sd", "correlation with age": "correlation"}
+MEASURES = {"mean": "mean", "standard deviation": "sd", "correlation": "correlation"}
 VALIDITY = {
-    ("age_gap", "mean years"): "gap", ("age_acceleration", "mean years"): "acceleration",
-    ("age_acceleration", "standard deviation, years"): "sd", ("age_gap", "correlation with age"): "gap_correlation",
-    ("age_acceleration", "correlation with age"): "correlation", ("line", "slope, face years per year"): "slope",
+    ("age_gap", "mean"): "gap", ("age_acceleration", "mean"): "acceleration", ("age_acceleration", "standard deviation"): "sd",
+    ("age_gap", "correlation"): "gap_correlation", ("age_acceleration", "correlation"): "correlation", ("line", "slope"): "slope",
 }  # fmt: skip
+ALL = "all participants"
 
 
 def definition_section(tables: ReportTables, name: str, config: dict) -> dict:
@@ -65,7 +66,7 @@ def _side_by_side(table: pd.DataFrame) -> list[dict]:
         first = mine.iloc[0]
         cells = {MEASURES[row["measure"]]: row for row in mine.to_dict("records")}
         rows.append({
-            "title": _spoken(first["model"]), "per": first["per"], "fitted_in": first["fitted_in"], "n": first["n"],
+            "title": _spoken(first["model"]), "per": first["unit"], "fitted_in": first["fitted_in"], "n": first["n"],
             "cross_fitted": _true(first["cross_fitted"]), "chosen": _true(first["chosen"]), **cells,
         })  # fmt: skip
     return rows
@@ -81,7 +82,7 @@ def _hazards(tables: ReportTables, name: str) -> dict:
     places = {} if not len(known) else dict(zip(known["term"], known["fitted_in"], strict=True))
     pairs = []
     for term, rows in table.groupby("term", sort=False):
-        alone, with_age = rows[rows["adjustment"] == "none"], rows[rows["adjustment"] == "age"]
+        alone, with_age = rows[rows["adjustment"] == "unadjusted"], rows[rows["adjustment"] == "age"]
         if len(alone) != 1 or len(with_age) != 1:
             raise TableError(
                 f"the hazard ratios of '{term}' in '{name}' need one row alone and one with age; run compare-definitions again."
@@ -128,25 +129,25 @@ def _curves(bands: pd.DataFrame, fit_in: str) -> Markup:
 
 def _validity(table: pd.DataFrame) -> list[dict]:
     rows = []
-    for label in dict.fromkeys(table["adjustment"]) if len(table) else []:
-        mine = table[table["adjustment"] == label].to_dict("records")
+    for label in dict.fromkeys(table["subgroup"]) if len(table) else []:
+        mine = table[table["subgroup"] == label].to_dict("records")
         cells = {VALIDITY[row["term"], row["measure"]]: row for row in mine}
-        rows.append({"people": label, "n": mine[0]["n"], "note": mine[0]["note"], **cells})
+        rows.append({"people": label or ALL, "n": mine[0]["n"], "note": mine[0]["note"], **cells})
     return rows
 
 
 def _validity_forest(table: pd.DataFrame) -> Markup:
-    shown = table[(table["measure"] == "mean years") & table["estimate"].notna()] if len(table) else table
+    shown = table[(table["measure"] == "mean") & table["estimate"].notna()] if len(table) else table
     if not len(shown):
         return Markup("")
     kinds = {"age_gap": "age gap", "age_acceleration": "age acceleration"}
-    shown = shown.assign(kind=shown["term"].map(kinds))
-    return Markup(figures.forest(shown, "adjustment", "kind", figures_acceleration.TERMS, 0, "Mean, years"))
+    shown = shown.assign(kind=shown["term"].map(kinds), label=shown["subgroup"].replace("", ALL))
+    return Markup(figures.forest(shown, "label", "kind", figures_acceleration.TERMS, 0, "Mean, years"))
 
 
 def _reliability_forest(table: pd.DataFrame) -> Markup:
     """Intraclass correlations, which have no unit."""
-    shown = table[table["measure"].str.startswith("ICC") & table["estimate"].notna()] if len(table) else table
+    shown = table[table["measure"].isin(ICC) & table["estimate"].notna()] if len(table) else table
     if not len(shown):
         return Markup("")
     shown = shown.assign(label=shown["term"].map(words.term), kind=shown["measure"])

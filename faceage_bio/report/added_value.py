@@ -12,26 +12,23 @@ AGES = "face age against age"
 TOLD_P = 0.05  # of the likelihood ratio, below which the sentence says that face age adds
 DIGITS = 3
 ORDER = ("Harrell's C", "Uno's C", "AUC", "Brier score", "scaled Brier score", "integrated Brier score")
-FURTHER = ("at_years", "optimism", "corrected")
-CALIBRATION = (*FURTHER, "predicted", "group")
-DECISION = ("at_years", "threshold", "n_high")
+DIFFERENCES = {f"difference of {measure}": measure for measure in ORDER}
 
 
 def added_value_section(tables: ReportTables, name: str, config: dict) -> dict:
     """Per question: sentence, measures of both models and their difference, figures."""
     rows, calibration, decisions = (
-        _complete(tables.get("survival", table, name), further)
-        for table, further in (
-            ("added_value", FURTHER), ("calibration", CALIBRATION), ("decision_curve", DECISION),
-        )
-    )  # fmt: skip
+        tables.get("survival", table, name) for table in ("added_value", "calibration", "decision_curve")
+    )
+    if not len(rows):
+        return {"added": [], "added_figure": ""}
     told = [
         _question(
-            rows[rows.question == question],
-            calibration[calibration.question == question],
-            decisions[decisions.question == question],
+            rows[rows.comparison == comparison],
+            calibration[calibration.comparison == comparison],
+            decisions[decisions.comparison == comparison],
         )
-        for question in dict.fromkeys(rows["question"])
+        for comparison in dict.fromkeys(rows["comparison"])
     ]
     areas = rows[(rows.measure == "AUC") & (rows.kind == "model") & rows.estimate.notna()]
     return {
@@ -42,19 +39,8 @@ def added_value_section(tables: ReportTables, name: str, config: dict) -> dict:
     }
 
 
-def _complete(table: pd.DataFrame, further: tuple[str, ...]) -> pd.DataFrame:
-    """Columns that a table has only where something was estimated."""
-    numbers, texts = ["estimate", "ci_lower", "ci_upper", "p_value", "n", "n_events", *further], [
-        "question", "kind", "term", "measure", "model", "note",
-    ]  # fmt: skip
-    table = table.reindex(columns=list(dict.fromkeys([*table.columns, *numbers, *texts])))
-    table[numbers] = table[numbers].astype("float64")
-    table[texts] = table[texts].fillna("").astype(str)
-    return table
-
-
 def _question(rows: pd.DataFrame, calibration: pd.DataFrame, decisions: pd.DataFrame) -> dict:
-    question = rows["question"].iloc[0]
+    question = rows["comparison"].iloc[0]
     models = list(dict.fromkeys(rows.loc[rows.kind == "model", "term"]))
     names = [model_words(model) for model in models]
     titles = names if question == AGES else ["without face age", "with face age"]
@@ -75,7 +61,7 @@ def _question(rows: pd.DataFrame, calibration: pd.DataFrame, decisions: pd.DataF
         "tests": rows[(rows.kind == "test") & rows.estimate.notna()].to_dict("records"),
         "measures": _measures(rows[rows.kind != "test"], models),
         "calibrated": _calibrated(calibration, titles),
-        "large_times": [time_words(time) for time in sorted(calibration.loc[calibration.kind == "in the large", "at_years"].unique())],
+        "large_times": [time_words(time) for time in sorted(calibration.loc[calibration.kind == "in the large", "horizon"].unique())],
         "calibration_figure": Markup(figures.calibration(shown, names, titles) if len(names) and (shown.kind == "curve").any() else ""),
         "decision_figure": Markup(figures.decisions(curves, titles) if len(names) and len(curves) else ""),
     }  # fmt: skip
@@ -99,14 +85,15 @@ def _calibrated(rows: pd.DataFrame, titles: list[str]) -> list[dict]:
     lines = []
     for title, (_, mine) in zip(titles, rows.groupby("model", sort=False), strict=False):
         slope = mine[mine.kind == "slope"].to_dict("records")[0]
-        large = mine[mine.kind == "in the large"].sort_values("at_years").to_dict("records")
+        large = mine[mine.kind == "in the large"].sort_values("horizon").to_dict("records")
         lines.append({"title": title, "slope": slope, "large": large})
     return lines
 
 
 def _measures(rows: pd.DataFrame, models: list[str]) -> list[dict]:
     """The lines of the table, measure by measure, each at its times."""
-    found = dict(iter(rows.groupby(["measure", "at_years"], dropna=False)))
+    rows = rows.assign(measure=rows.measure.replace(DIFFERENCES))
+    found = dict(iter(rows.groupby(["measure", "horizon"], dropna=False)))
     order = {measure: place for place, measure in enumerate(ORDER)}
     keys = sorted(found, key=lambda key: (order[key[0]], key[1]))
     return [_measure(found[key], models) for key in keys]
@@ -117,25 +104,25 @@ def _measure(rows: pd.DataFrame, models: list[str]) -> dict:
     found = {row["term"]: row for row in rows.to_dict("records")}
     first = rows.iloc[0]
     return {
-        "measure": label(first.measure, first.at_years),
+        "measure": label(first.measure, first.horizon),
         "models": [found.get(model) for model in models],
         "difference": found.get("difference"),
         "note": first.note if pd.isna(first.estimate) else "",
     }
 
 
-def label(measure: str, at_years: float) -> str:
+def label(measure: str, horizon: float) -> str:
     """A measure and its time: "AUC at 6 months"."""
-    return measure if pd.isna(at_years) else f"{measure} at {time_words(at_years)}"
+    return measure if pd.isna(horizon) else f"{measure} at {time_words(horizon)}"
 
 
 def sentence(rows: pd.DataFrame) -> str:
     """What the question's models say, also where they say nothing."""
-    question = rows["question"].iloc[0]
+    question = rows["comparison"].iloc[0]
     tests = rows[(rows.kind == "test") & rows.estimate.notna()]
     if not len(tests):
         return f"{_title(question)}: {rows['note'].iloc[0]}."
-    c = rows[rows.measure == "Harrell's C"].set_index("kind")
+    c = rows[rows.measure.replace(DIFFERENCES) == "Harrell's C"].set_index("kind")
     first, second = c.loc["model"].iloc[0], c.loc["model"].iloc[1]
     difference = c.loc["difference"]
     on_whom = f"On the same {people(first.n)} people ({people(first.n_events)} deaths)"
@@ -149,7 +136,7 @@ def sentence(rows: pd.DataFrame) -> str:
     if question == AGES:
         return (
             f"{on_whom}, face age alone had a C of {number(second.estimate, DIGITS)} and chronological age alone one of "
-            f"{number(first.estimate, DIGITS)}, {told}. {_beside(tests)}{_thin(first.note)}"
+            f"{number(first.estimate, DIGITS)}, {told}. {_beside(tests)}{_thin(first.reason)}"
         )
     held = " and ".join(model_words(first.term).rsplit(" + ", 1)).replace(" + ", ", ")
     moved = round(second.estimate, DIGITS) - round(first.estimate, DIGITS)
@@ -165,21 +152,21 @@ def sentence(rows: pd.DataFrame) -> str:
         if p < TOLD_P
         else f"The likelihood-ratio test does not show that face age adds anything to them (p {_p(p)}), which does not prove that it adds nothing."
     )
-    return f"{on_whom}, adding face age to {held} {verb} C {values}, {told}. {verdict}{_thin(first.note)}"
+    return f"{on_whom}, adding face age to {held} {verb} C {values}, {told}. {verdict}{_thin(first.reason)}"
 
 
 def _beside(tests: pd.DataFrame) -> str:
     parts = []
     for row in tests.itertuples():
-        which, other = row.term.split(" beside ")
+        which, other = row.term.split(" added to ")
         adds = "adds" if row.p_value < TOLD_P else "was not shown to add anything"
-        parts.append(f"{which} {adds} beside {other} (p {_p(row.p_value)})")
+        parts.append(f"{which} {adds} to {other} (p {_p(row.p_value)})")
     return f"By likelihood-ratio tests {' and '.join(parts)}."
 
 
-def _thin(note: str) -> str:
-    thin = [part for part in note.split("; ") if "deaths per term" in part]
-    return f" Not to be relied on: {thin[0]}." if thin else ""
+def _thin(reason: str) -> str:
+    caution = words.sparse(reason)
+    return f" Interpret with caution: {caution}." if caution else ""
 
 
 def _p(value: float) -> str:

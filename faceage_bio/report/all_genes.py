@@ -62,7 +62,7 @@ class PageGenes:
             pairs = pd.concat(given).drop_duplicates()
             text = pairs["gene_id"].map(lambda one: f"{one:.0f}" if isinstance(one, float) else str(one))
             ids |= text.groupby(pairs["term"]).agg(lambda mine: " ".join(dict.fromkeys(mine))).to_dict()
-        n_tables = sum(len(table[["cohort", "analysis"]].drop_duplicates()) for table in found)
+        n_tables = sum(len(table[["cohort", "question"]].drop_duplicates()) for table in found)
         return cls(
             {symbol: gene_id for symbol, gene_id in ids.items() if symbol != gene_id},
             n_tables,

@@ -1,4 +1,4 @@
-"""The report's comparisons: every association as a pair of rows, the raw age gap and age held constant, never one alone."""
+"""The report's comparisons: every association as a pair of rows, unadjusted and adjusted for age, never one alone."""
 
 from collections.abc import Callable, Sequence
 
@@ -12,13 +12,13 @@ from faceage_bio.report import figures_associations, words
 from faceage_bio.report.formats import interval, number, signed
 from faceage_bio.report.tables import ReportTables
 
-RAW = "none (raw age gap)"
+RAW = "unadjusted"
 NUMBERS = (
     "estimate", "ci_lower", "ci_upper", "p_value", "q_value", "p_holm", "effect_size", "effect_lower", "effect_upper",
-    "f_statistic", "eta_squared", "e_value", "e_value_interval", "exposed_mean", "reference_mean",
+    "eta_squared", "e_value", "e_value_interval", "exposed_mean", "reference_mean",
 )  # fmt: skip
 # what tells one association from another, beside who was compared
-KEYS = (COHORT, "analysis", "term", "measure", "level", "subgroup", "modifier", "adjustment_set", "missing")
+KEYS = (COHORT, "question", "term", "measure", "level", "subgroup", "modifier", "adjustment_set", "missing")
 
 
 def paired(table: pd.DataFrame) -> list[dict]:
@@ -120,7 +120,7 @@ def _scope(name: str, found: dict[str, pd.DataFrame], curves: pd.DataFrame) -> d
 
 
 def _before_and_after(balance: pd.DataFrame) -> list[dict]:
-    """A covariate's standardised difference among everybody, and in the pairs."""
+    """A covariate's standardised difference among all participants, and in the pairs."""
     if not len(balance):
         return []
     return [

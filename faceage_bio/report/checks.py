@@ -11,10 +11,12 @@ import pandas as pd
 
 from faceage_bio.columns import POOLED
 from faceage_bio.report import words
+from faceage_bio.report.expression_quality import INSEPARABLE
 from faceage_bio.report.fairness import complete
 from faceage_bio.report.formats import count, interval, number, p_value, signed
 from faceage_bio.report.places import not_run, place
 from faceage_bio.report.tables import ReportTables
+from faceage_bio.results.reasons import decode
 
 OK, LOOK, PROBLEM, NOT_RUN = "ok", "look", "problem", "not run"
 
@@ -84,7 +86,7 @@ def correlations(tables: ReportTables, config: dict) -> list[Correlation]:
     """
     found = []
     for cohort, rows in _rows(tables, "acceleration", "summary", config):
-        own = rows[(rows["term"] == "face_age") & (rows["measure"] == "correlation with age")]
+        own = rows[(rows["term"] == "face_age") & (rows["measure"] == "correlation")]
         spread = _spread_of_age(tables, cohort)
         if not len(own) or spread is None:
             continue
@@ -93,7 +95,7 @@ def correlations(tables: ReportTables, config: dict) -> list[Correlation]:
             continue
         half = Z_99 / math.sqrt(n - 3)
         expected = RELEASED_SLOPE * spread / math.hypot(RELEASED_SLOPE * spread, RELEASED_SPREAD)
-        gap = rows[(rows["term"] == "age_gap") & (rows["measure"] == "mean absolute years")]["estimate"]
+        gap = rows[(rows["term"] == "age_gap") & (rows["measure"] == "mean absolute error")]["estimate"]
         found.append(Correlation(
             cohort, r, math.tanh(math.atanh(r) - half), math.tanh(math.atanh(r) + half), expected, float(gap.iloc[0]) if len(gap) else math.nan,
         ))  # fmt: skip
@@ -171,7 +173,7 @@ def age_dependence(tables: ReportTables, config: dict) -> Check:
     name, link = "Age dependence", place("definitions")
     found, gaps = [], []
     for cohort, rows in _rows(tables, "acceleration", "summary", config):
-        known = rows[(rows["measure"] == "correlation with age") & rows["estimate"].notna()].set_index("term")
+        known = rows[(rows["measure"] == "correlation") & rows["estimate"].notna()].set_index("term")
         if "age_acceleration" in known.index:
             found.append(
                 (abs(known.estimate["age_acceleration"]), known.estimate["age_acceleration"], cohort)
@@ -225,15 +227,15 @@ def events_per_variable(tables: ReportTables, config: dict) -> Check:
     name = "Events per variable"
     found = []
     for cohort, rows in _rows(tables, "survival", "cox", config):
-        mine = rows[(rows["term"] == "face_age") & (rows["model"] != "univariable")]
-        known = mine[mine["events_per_term"].notna()] if "events_per_term" in mine else mine.head(0)
-        found += [(row.events_per_term, row.model, cohort) for row in known.itertuples()]
+        mine = rows[(rows["term"] == "face_age") & (rows["adjustment"] != "unadjusted")]
+        known = mine[mine["events_per_term"].notna()]
+        found += [(row.events_per_term, row.step, cohort) for row in known.itertuples()]
     if not found:
         return Check(name, NOT_RUN, "no Cox model was fitted", place("cox"))
-    fewest, model, cohort = min(found)
-    which = "the age-adjusted model" if model == "face age + age" else "the largest model"
+    fewest, step, cohort = min(found)
+    which = "the age-adjusted model" if step == "+ age" else "the largest model"
     said = f"at least {number(fewest, 1)} ({which}, {cohort})"
-    headline = min((one[0] for one in found if one[1] == "face age + age"), default=fewest)
+    headline = min((one[0] for one in found if one[1] == "+ age"), default=fewest)
     state = PROBLEM if headline < EVENTS[1] else LOOK if fewest < EVENTS[0] else OK
     return Check(name, state, said, place("cox", cohort))
 
@@ -270,7 +272,7 @@ def site_and_camera(tables: ReportTables, config: dict) -> Check:
     tests = tables.get("phenotype", "tests")
     if len(tests):
         mine = tests[
-            tests["term"].isin(columns) & tests["adjustment"].str.startswith("age") & tests["p_value"].notna()
+            tests["term"].isin(columns) & (tests["adjustment"] != "unadjusted") & tests["p_value"].notna()
         ]
         found += [
             (row.p_value, f"age acceleration by {row.term} in {row.cohort}", place("comparisons"))
@@ -278,7 +280,7 @@ def site_and_camera(tables: ReportTables, config: dict) -> Check:
         ]
     for cohort, rows in _rows(tables, "survival", "sites", config):
         mine = rows[
-            rows["measure"].str.startswith("interaction")
+            (rows["measure"] == "interaction chi-square")
             & rows["p_value"].notna()
             & (rows["step"] == "+ age")
         ]
@@ -289,7 +291,7 @@ def site_and_camera(tables: ReportTables, config: dict) -> Check:
     stuck = [
         cohort
         for cohort, rows in _rows(tables, "expression", "confounding", config)
-        if rows["note"].str.contains("cannot be told apart").any()
+        if any(one.code == INSEPARABLE for cell in rows["reason"] for one in decode(cell))
     ]
     if not found and not stuck:
         return Check(name, NOT_RUN, "no column of sites or cameras could be tested", link)
@@ -308,8 +310,7 @@ def site_and_camera(tables: ReportTables, config: dict) -> Check:
 
 
 FAIR = {
-    "difference of mean error, years": "bias", "difference of mean absolute error, years": "MAE",
-    "ratio of standard deviations of error": "spread",
+    "difference in mean error": "bias", "difference in mean absolute error": "MAE", "ratio of standard deviations": "spread",
 }  # fmt: skip
 
 
@@ -321,13 +322,13 @@ def fairness(tables: ReportTables, config: dict) -> Check:
         return Check(name, NOT_RUN, "no subgroups were compared", link)
     rows = complete(rows)
     rows = rows[
-        (rows["analysis"] == "differences") & rows["measure"].isin(FAIR) & (rows["within"] == "") & (rows["factor"] != "age band")
-        & rows["q_value"].notna() & rows["estimate"].notna() & ~rows["note"].str.startswith("do not")
+        (rows["question"] == "differences") & rows["measure"].isin(FAIR) & (rows["within"] == "") & (rows["factor"] != "age band")
+        & rows["q_value"].notna() & rows["estimate"].notna() & ~rows["sparse"]
     ]  # fmt: skip
     if not len(rows):
         return Check(name, NOT_RUN, "no subgroups were large enough to compare", link)
     differ = rows[rows["q_value"] < FALSE_ALARM]
-    years = differ[differ["measure"].str.endswith("years")]["estimate"].abs()
+    years = differ[differ["unit"] == "years"]["estimate"].abs()
     most = _largest(differ if len(differ) else rows)
     if not len(differ):
         return Check(name, OK, f"no difference with q < {FALSE_ALARM:g}; largest: {_difference(most)}", link)
@@ -337,7 +338,7 @@ def fairness(tables: ReportTables, config: dict) -> Check:
 
 def _largest(rows: pd.DataFrame) -> pd.Series:
     """The largest difference in years; where there is none, the ratio furthest from 1."""
-    years = rows[rows["measure"].str.endswith("years")]
+    years = rows[rows["unit"] == "years"]
     if len(years):
         return years.loc[years["estimate"].abs().idxmax()]
     ratios = rows[rows["estimate"] > 0]
@@ -346,11 +347,7 @@ def _largest(rows: pd.DataFrame) -> pd.Series:
 
 def _difference(row: pd.Series) -> str:
     where = "all cohorts" if row["cohort"] == POOLED else row["cohort"]
-    size = (
-        f"{signed(row['estimate'])} y"
-        if row["measure"].endswith("years")
-        else f"ratio {number(row['estimate'])}"
-    )
+    size = f"{signed(row['estimate'])} y" if row["unit"] == "years" else f"ratio {number(row['estimate'])}"
     return f"{FAIR[row['measure']]} {size} at the same age ({row['factor']}: {row['group']}, {where})"
 
 
@@ -358,20 +355,14 @@ def validity_range(tables: ReportTables, config: dict) -> Check:
     """How many participants are of ages in which the model was tested."""
     name, link = "Validity range", place("definitions")
     low, high = config["acceleration"]["valid_ages"]
-    label = f"ages {low:g} to {high:g}"
     inside = everybody = 0.0
     least: tuple[float, str] | None = None
     for cohort, rows in _rows(tables, "acceleration", "sensitivity", config):
-        n = rows.groupby("adjustment", sort=False)["n"].max()
-        if (
-            "everybody" not in n.index
-            or label not in n.index
-            or n.isna()[["everybody", label]].any()
-            or not n["everybody"]
-        ):
+        n = rows.groupby("excluded")["n"].max().reindex(["none", "ages"])
+        if n.isna().any() or not n["none"]:
             continue
-        inside, everybody = inside + n[label], everybody + n["everybody"]
-        share = n[label] / n["everybody"]
+        inside, everybody = inside + n["ages"], everybody + n["none"]
+        share = n["ages"] / n["none"]
         least = min(least, (share, cohort)) if least else (share, cohort)
     if least is None or not everybody:
         return Check(

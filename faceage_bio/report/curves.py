@@ -7,22 +7,24 @@ from faceage_bio.report import figures_survival
 from faceage_bio.report.formats import p_value, people
 from faceage_bio.report.plot import WIDTH
 from faceage_bio.report.tables import ReportTables
-from faceage_bio.report.words import term
+from faceage_bio.report.words import term, why_not
+from faceage_bio.results.reasons import NOT_ESTIMATED, decode, encode, in_words
 
 ALL = "all"
+RMST = "restricted mean survival time"
+HAZARD_RATIOS = ("cause-specific hazard ratio", "subdistribution hazard ratio")
 CURVE = ["group", "panel", "years", "height", "ci_lower", "ci_upper", "censored"]  # of `step_curves`
-UNKNOWN = "whose cause of death is not known"  # the same in every row, told once
 
 
 def curves_section(tables: ReportTables, name: str, config: dict, width: float = WIDTH) -> dict:
     """Kaplan-Meier curves and what is read off them, one part for each declared grouping (curves.html.j2)."""
     settings = config["survival"]
-    summary = _rows(tables, "summary", name)
+    summary = tables.get("survival", "summary", name)
     if not len(summary):
         return {"curves": [], "curves_overall": {}, "curves_why": ""}
     curves, at_risk = tables.get("survival", "kaplan_meier", name), tables.get("survival", "at_risk", name)
     everybody = _by_measure(summary[summary["grouping"] == ALL])
-    why = next((row["note"] for row in everybody.values() if row["note"].startswith("not estimated")), "")
+    why = next((why_not(row["reason"]) for row in everybody.values() if row["status"] == NOT_ESTIMATED), "")
     parts = []
     for grouping in settings["curves"]:
         rows = summary[summary["grouping"] == grouping]
@@ -32,7 +34,8 @@ def curves_section(tables: ReportTables, name: str, config: dict, width: float =
         order = [line["group"] for line in lines]
         tests = rows[rows["group"] == ""].to_dict("records")
         parts.append({
-            "title": term(grouping).replace("_", " "), "detail": _detail(tests), "lines": lines, "tests": tests, "reference": _reference(lines),
+            "title": term(grouping).replace("_", " "), "detail": _detail(tests), "lines": lines, "tests": tests,
+            "tests_remark": _remark(tests[0]) if tests else "", "reference": _reference(lines),
             "figure": _km_figure(curves, at_risk, grouping, lines, tests, config, width), "at_risk": _risk_rows(at_risk, grouping, order),
         })  # fmt: skip
     return {"curves": parts, "curves_overall": everybody, "curves_why": why if not len(curves) else ""}
@@ -40,15 +43,16 @@ def curves_section(tables: ReportTables, name: str, config: dict, width: float =
 
 def competing_section(tables: ReportTables, name: str, config: dict) -> dict:
     """Cumulative incidence by group, Gray's tests and both kinds of hazard ratio (competing_risks.html.j2)."""
-    rows = _rows(tables, "competing_risks", name)
+    rows = tables.get("survival", "competing_risks", name)
     none = {"competing": [], "competing_models": [], "competing_why": "", "competing_note": ""}
     if not len(rows):
         return none | {"competing_why": "no table came in"}
     if not rows["estimate"].notna().any():
-        return none | {"competing_why": rows["note"].iloc[0].removeprefix("not run, because ")}
-    unknown = next((note for row in rows["note"] for note in row.split("; ") if UNKNOWN in note), "")
-    notes = ["; ".join(note for note in row.split("; ") if UNKNOWN not in note) for row in rows["note"]]
-    rows = rows.assign(note=notes)
+        return none | {"competing_why": why_not(rows["reason"].iloc[0])}
+    # the same in every row, shown once
+    shared = [one for one in decode(rows["reason"].iloc[0]) if one.code == "without_unknown_cause"]
+    own = [[one for one in decode(cell) if one not in shared] for cell in rows["reason"]]
+    rows = rows.assign(note=[in_words(encode(reasons)) for reasons in own])
     curves, at_risk = (
         tables.get("survival", "cumulative_incidence", name),
         tables.get("survival", "incidence_at_risk", name),
@@ -67,17 +71,10 @@ def competing_section(tables: ReportTables, name: str, config: dict) -> dict:
             "figure": _incidence_figure(curves, at_risk, grouping, order, tests, causes, config),
             "at_risk": _risk_rows(at_risk, grouping, order),
         })  # fmt: skip
-    models = rows[rows["measure"].str.endswith("hazard ratio")]
+    models = rows[rows["measure"].isin(HAZARD_RATIOS)]
     return {
-        "competing": parts, "competing_models": models.to_dict("records"), "competing_why": "", "competing_note": unknown,
+        "competing": parts, "competing_models": models.to_dict("records"), "competing_why": "", "competing_note": in_words(encode(shared)),
     }  # fmt: skip
-
-
-def _rows(tables: ReportTables, table: str, name: str) -> pd.DataFrame:
-    """Result rows in which an empty group or grouping is "" again, after their way through a text file."""
-    rows = tables.get("survival", table, name)
-    words = rows.reindex(columns=["grouping", "group", "cause"]).fillna("").astype(str)
-    return rows.assign(**{column: words[column] for column in words})
 
 
 def _detail(tests: list[dict]) -> str:
@@ -94,33 +91,29 @@ def _lines(rows: pd.DataFrame) -> list[dict]:
     """One line per group."""
     lines = []
     for group in dict.fromkeys(rows.loc[rows["group"] != "", "group"]):
-        found = _by_measure(rows[rows["group"] == group])
+        mine = rows[rows["group"] == group]
+        found = _by_measure(mine)
         first = next(iter(found.values()))
         lines.append({
             "group": group, "n": first["n"], "n_events": first["n_events"],
-            "at": [row for measure, row in found.items() if measure.startswith("survival at")],
-            "followup": found.get("median follow-up, years"), "median": found.get("median survival, years"),
-            "mean": _starting(found, "restricted mean"), "difference": _starting(found, "difference of"),
-            "ratio": _starting(found, "ratio of"), "remark": _remark(found.get("median survival, years")),
+            "at": mine[mine["measure"] == "survival"].to_dict("records"),
+            "followup": found.get("median follow-up"), "median": found.get("median survival"), "mean": found.get(RMST),
+            "difference": found.get(f"difference of {RMST}"), "ratio": found.get(f"ratio of {RMST}"),
+            "remark": _remark(found.get("median survival")),
         })  # fmt: skip
     return lines
 
 
 def _reference(lines: list[dict]) -> str:
     """The group from which the differences of restricted means are taken."""
-    contrasts = (line["difference"]["term"] for line in lines if line["difference"])
-    return next(
-        (one.split(" vs ")[1] for one in contrasts if " vs " in one), lines[0]["group"] if lines else ""
-    )
-
-
-def _starting(found: dict, words: str) -> dict | None:
-    return next((row for measure, row in found.items() if measure.startswith(words)), None)
+    contrasts = (line["difference"]["reference"] for line in lines if line["difference"])
+    return next(contrasts, lines[0]["group"] if lines else "")
 
 
 def _remark(row: dict | None) -> str:
-    note = "; ".join(part for part in row["note"].split("; ") if part != "not reached") if row else ""
-    return "" if note.startswith("not estimated") else note
+    if row is None or row["status"] == NOT_ESTIMATED:
+        return ""
+    return in_words(encode(one for one in decode(row["reason"]) if one.code != "not_reached"))
 
 
 def _incidence_lines(rows: pd.DataFrame, causes: list[str]) -> list[dict]:
@@ -167,7 +160,7 @@ def _km_figure(
     if not order:
         return Markup("")
     medians = {line["group"]: line["median"]["estimate"] for line in lines if line["median"]}
-    test = next((_test("Log-rank", row) for row in tests if row["measure"].startswith("log-rank chi")), "")
+    test = next((_test("Log-rank", row) for row in tests if row["measure"] == "log-rank chi-square"), "")
     shown = mine.rename(columns={"survival": "height"}).assign(panel="survival")
     figure = figures_survival.step_curves(
         shown.reindex(columns=CURVE), _numbers(at_risk, grouping), order,
@@ -197,7 +190,7 @@ def _incidence_figure(
     order = [group for group in order if len(mine) and (mine["group"] == group).any()]
     if not order:
         return Markup("")
-    gray = {row["cause"]: _test("Gray's test", row) for row in tests if row["measure"].startswith("Gray")}
+    gray = {row["cause"]: _test("Gray's test", row) for row in tests if row["measure"] == "Gray chi-square"}
     shown = mine.rename(columns={"incidence": "height", "cause": "panel"})
     figure = figures_survival.step_curves(
         shown.reindex(columns=CURVE), _numbers(at_risk, grouping), order,

@@ -5,8 +5,11 @@ import pandas as pd
 from faceage_bio.report import words
 from faceage_bio.report.formats import people
 from faceage_bio.report.tables import ReportTables
+from faceage_bio.results.reasons import decode
 
 FOUND = 0.05  # q below which a cell of the heat map is in bold
+INSEPARABLE = "inseparable_from_batch"  # code of a reason
+OTHER_SEX = "RNA tells another sex"
 EXCLUDED_OR_FLAGGED = ("excluded", "flagged")
 
 
@@ -15,29 +18,29 @@ def quality_section(tables: ReportTables, name: str, config: dict) -> list[dict]
     summary, components, confounding = (
         tables.get("expression", table, name) for table in ("quality", "components", "confounding")
     )
-    if not len(summary):
-        return []
     return [
         _part(
-            *(table[table.analysis == analysis] for table in (summary, components, confounding)),
+            *(table[table.question == analysis] for table in (summary, components, confounding)),
             analysis,
         )
-        for analysis in dict.fromkeys(summary["analysis"])
+        for analysis in dict.fromkeys(summary["question"])
     ]
 
 
 def _part(summary: pd.DataFrame, components: pd.DataFrame, confounding: pd.DataFrame, analysis: str) -> dict:
     counted = summary[summary.measure == "samples"].to_dict("records")
-    batches = confounding[confounding.term.str.startswith("batch: ")]
+    batches = confounding[confounding.level != ""]
     return {
         "analysis": analysis,
         "sentence": sentence(summary),
         "counted": counted,
-        "measured": summary[summary.measure != "samples"].to_dict("records"),
+        "measured": summary[summary.measure == "median"].to_dict("records"),
         **_heat_map(components),
-        "batches": batches.assign(shown=batches.term.str.removeprefix("batch: ")).to_dict("records"),
+        "batches": batches.to_dict("records"),
         "against": confounding.drop(batches.index).to_dict("records"),
-        "inseparable": [note for note in confounding.note if "cannot be told apart" in note],
+        "inseparable": [
+            str(one) for cell in confounding.reason for one in decode(cell) if one.code == INSEPARABLE
+        ],
     }
 
 
@@ -63,7 +66,7 @@ def sentence(summary: pd.DataFrame) -> str:
     said = f"{people(by.n['excluded'])} samples were checked"
     parts = [f"{people(by.estimate[term])} {term}" for term in EXCLUDED_OR_FLAGGED if by.estimate[term]]
     said += f": {', '.join(parts)}" if parts else "; none is excluded or flagged"
-    why = by.note["RNA tells another sex"].removeprefix("not run, because ")
+    why = " and ".join(map(str, decode(by.reason[OTHER_SEX])))
     return f"{said}. {'Sex was not told by RNA, because ' + why + '. ' if why else ''}".strip()
 
 

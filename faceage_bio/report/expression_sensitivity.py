@@ -6,8 +6,9 @@ from markupsafe import Markup
 from faceage_bio.report import figures
 from faceage_bio.report.formats import interval, number, signed
 from faceage_bio.report.tables import ReportTables
+from faceage_bio.report.words import covariates
 
-FOLD = "log2 fold change"
+FOLD, MEDIATED = "log2 fold change", "mediated log2 fold change"
 LEFT_OUT = "one sample left out"
 MAIN = "main model"
 
@@ -15,15 +16,17 @@ MAIN = "main model"
 def sensitivity_section(tables: ReportTables, name: str, config: dict) -> list[dict]:
     """One part per analysis; the headline gene in front, the other genes below."""
     table = tables.get("expression", "sensitivity", name)
-    analyses = dict.fromkeys(table["analysis"]) if len(table) else []
-    return [_part(table[table.analysis == one], one, config["expression"]) for one in analyses]
+    return [
+        _part(table[table.question == one], one, config["expression"])
+        for one in dict.fromkeys(table["question"])
+    ]
 
 
 def _part(table: pd.DataFrame, analysis: str, settings: dict) -> dict:
     gene = settings["panel"][0]
-    folds = table[table.measure == FOLD]
+    folds = table[table.measure.isin([FOLD, MEDIATED])]
     own = folds[folds.term == gene]
-    shown = own[own.estimate.notna() & ~own.variant.str.startswith("by way of")].assign(kind=gene)
+    shown = own[own.estimate.notna() & (own.measure == FOLD)].assign(kind=gene)
     title = f"Log2 fold change of {gene} per {shown['per'].iloc[0]} of age acceleration" if len(shown) else ""
     variants = list(dict.fromkeys(folds["variant"]))
     others = {
@@ -32,7 +35,7 @@ def _part(table: pd.DataFrame, analysis: str, settings: dict) -> dict:
     return {
         "analysis": analysis,
         "gene": gene,
-        "rows": own.to_dict("records"),
+        "rows": own.assign(held=own.covariates.map(covariates)).to_dict("records"),
         "figure": Markup(figures.forest(shown, "variant", "kind", [(gene, figures.ORANGE)], 0, title)) if len(shown) else "",
         "left_out": left_out_sentence(table, gene),
         "mediation": mediation_sentence(own, settings["mediator"]),
@@ -43,12 +46,8 @@ def _part(table: pd.DataFrame, analysis: str, settings: dict) -> dict:
 
 def left_out(table: pd.DataFrame, gene: str) -> dict[str, float]:
     """What leaving out one sample does to a gene's estimate, by measure; empty where it was not run."""
-    rows = (
-        table[(table.term == gene) & (table.variant == LEFT_OUT) & table.estimate.notna()]
-        if len(table)
-        else table
-    )
-    return dict(zip(rows["measure"], rows["estimate"], strict=True)) if len(rows) else {}
+    rows = table[(table.term == gene) & (table.variant == LEFT_OUT) & table.estimate.notna()]
+    return dict(zip(rows["measure"], rows["estimate"], strict=True))
 
 
 def left_out_sentence(table: pd.DataFrame, gene: str) -> str:
@@ -67,11 +66,10 @@ def left_out_sentence(table: pd.DataFrame, gene: str) -> str:
 
 def mediation_sentence(rows: pd.DataFrame, mediator: str | None) -> str:
     """What goes by way of the mediator, and on what that rests."""
-    by = rows.set_index("variant")
-    way = f"by way of {mediator}"
-    if not mediator or way not in by.index or pd.isna(by.estimate[way]):
+    ways = rows[(rows.measure == MEDIATED) & rows.estimate.notna()]
+    if not mediator or not len(ways):
         return ""
-    part, whole = by.loc[way], by.loc[f"without {mediator}"]
+    part, whole = ways.iloc[0], rows.set_index("variant").loc[f"without {mediator}"]
     return (
         f"If {mediator} is a mediator, {signed(part.estimate, 2)} ({interval(part.ci_lower, part.ci_upper)}) of "
         f"{signed(whole.estimate, 2)} log2 per {part.per} of age acceleration goes by way of it. This takes for granted that looking "

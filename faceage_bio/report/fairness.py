@@ -1,4 +1,4 @@
-"""The fairness section: whether face ages are as good for one group as for another, and how worse photos move them."""
+"""Fairness: error of face age by group, and robustness to image degradation."""
 
 import numpy as np
 import pandas as pd
@@ -9,23 +9,30 @@ from faceage_bio.report import figures_fairness as figures
 from faceage_bio.report import words
 from faceage_bio.report.formats import interval, number, p_value, people, signed
 from faceage_bio.report.tables import ReportTables
+from faceage_bio.results.reasons import SPARSE, decode, in_words
 
+# of a row (measure, adjustment), or of a share its outcome: its place on the page
 ERRORS = {
-    "mean error, years": "mean", "mean error at the same age, years": "at_age", "mean absolute error, years": "absolute",
-    "root mean squared error, years": "squared", "standard deviation of error, years": "spread",
-    "correlation with age": "correlation", "error per 10 years of age": "slope",
+    ("mean error", "unadjusted"): "mean", ("mean error", "age"): "at_age", ("mean absolute error", "unadjusted"): "absolute",
+    ("root mean squared error", "unadjusted"): "squared", ("standard deviation", "unadjusted"): "spread",
+    ("correlation", "unadjusted"): "correlation", ("slope", "unadjusted"): "slope",
 }  # fmt: skip
 SHARES = {
-    "share of photos without a face": "without_face", "share of photos of low quality": "low_quality",
-    "share of photos without an age": "failed",
-}  # fmt: skip
-CHANGES = {
-    "mean change, years": "mean", "standard deviation of change, years": "spread",
-    "share of photos whose face was lost": "lost", "share of photos that the quality rules excluded": "excluded",
-}  # fmt: skip
+    "photo without a face": "without_face",
+    "photo of low quality": "low_quality",
+    "photo without an age": "failed",
+}
+CHANGES = {("mean change", "unadjusted"): "mean", ("standard deviation", "unadjusted"): "spread"}
+LOST = {"face lost": "lost", "excluded by the quality rules": "excluded"}
+SHARE = "share"
+DIFFERENCES = {
+    "difference in mean error": "mean error",
+    "difference in mean absolute error": "mean absolute error",
+}
 RAW = ("raw_estimate", "raw_ci_lower", "raw_ci_upper", "raw_p_value")
-TEXTS = ("population", "factor", "group", "within", "condition", "unit", "raw_note")
+TEXTS = ("population", "factor", "group", "within", "condition", "condition_unit")
 NUMBERS = (*RAW, "n_exposed", "n_reference", "n_events_exposed", "n_events_reference", "step")
+NOT_ADJUSTED = {"groups_of_age", "age_in_correlation"}  # by design: no adjusted estimate is expected
 
 
 def section(tables: ReportTables, config: dict) -> dict:
@@ -42,27 +49,29 @@ def section(tables: ReportTables, config: dict) -> dict:
     tests = [
         _stress(name, stress[stress["cohort"] == name]) for name in names if (stress["cohort"] == name).any()
     ]
-    sparse = bool(known["note"].str.startswith("do not").any())
+    sparse = bool(known["sparse"].any())
     return {"blocks": blocks, "stress": tests, "settings": config["fairness"], "sparse": sparse}
 
 
 def complete(table: pd.DataFrame) -> pd.DataFrame:
     """The table with all columns of the room; those that a table has not are empty."""
-    table = table.reindex(
-        columns=list(
-            dict.fromkeys([*table.columns, "cohort", "analysis", "term", "measure", "note", *TEXTS, *NUMBERS])
-        )
-    )
+    given = ("cohort", "question", "term", "measure", "outcome", "adjustment", "reason", "raw_reason", "note")
+    table = table.reindex(columns=list(dict.fromkeys([*table.columns, *given, *TEXTS, *NUMBERS])))
     for name in (*TEXTS, "note"):
         table[name] = table[name].astype(object).where(table[name].notna(), "").astype(str)
     for name in ("term", "factor", "within"):
         table[name] = table[name].astype(str).map(words.spoken)
-    return table
+    reasons = table["reason"].map(decode)
+    return table.assign(
+        raw_note=table["raw_reason"].map(in_words),
+        sparse=[any(one.status == SPARSE for one in given) for given in reasons],
+        by_design=[any(one.code in NOT_ADJUSTED for one in given) for given in reasons],
+    )
 
 
 def _block(cohort: str, population: str, rows: pd.DataFrame) -> dict:
-    groups, differences = rows[rows["analysis"] == "groups"], rows[rows["analysis"] == "differences"]
-    lines = [_line(line, ERRORS | SHARES) for _, line in groups.groupby(["factor", "group"], sort=False)]
+    groups, differences = rows[rows["question"] == "groups"], rows[rows["question"] == "differences"]
+    lines = [_line(line, ERRORS, SHARES) for _, line in groups.groupby(["factor", "group"], sort=False)]
     main = (differences["within"] == "") & (differences["factor"] != "age band")
     crossed = [line for line in lines if "×" in line["factor"]]
     return {
@@ -70,68 +79,86 @@ def _block(cohort: str, population: str, rows: pd.DataFrame) -> dict:
         "population": population,
         "groups": [line for line in lines if "×" not in line["factor"]],
         "crossed": crossed,
-        "has_photos": bool(groups["measure"].isin(SHARES).any()),
-        "differences": differences[main].to_dict("records"),
-        "differences_within": differences[~main].to_dict("records"),
+        "has_photos": bool((groups["measure"] == SHARE).any()),
+        "differences": _compared(differences[main]),
+        "differences_within": _compared(differences[~main]),
         "sentences": _sentences(groups, differences),
         "figure": Markup(_error_figure(groups)),
         "difference_figure": Markup(_difference_figure(differences[main])),
     }
 
 
-def _line(rows: pd.DataFrame, keys: dict[str, str]) -> dict:
+def _compared(rows: pd.DataFrame) -> list[dict]:
+    """Differences with their measure in words."""
+    return [
+        row
+        | {
+            "shown": words.measure_words(row)
+            + (f" ({row['outcome']})" if row["measure"] == "difference of shares" else "")
+        }
+        for row in rows.to_dict("records")
+    ]
+
+
+def _line(rows: pd.DataFrame, errors: dict[tuple[str, str], str], shares: dict[str, str]) -> dict:
     """One line of the page's table: a group with all its measures."""
     first = rows.iloc[0]
-    line = {name: first[name] for name in ("factor", "group", "condition", "step", "unit")}
-    found = {keys[row["measure"]]: row for row in rows.to_dict("records") if row["measure"] in keys}
-    people = rows[~rows["measure"].str.startswith("share")]
-    photos = rows[rows["measure"].str.startswith("share")]
+    line = {name: first[name] for name in ("factor", "group", "condition", "step", "condition_unit")}
+    found = {
+        shares[row["outcome"]] if row["measure"] == SHARE else errors[row["measure"], row["adjustment"]]: row
+        for row in rows.to_dict("records")
+    }
+    people, photos = rows[rows["measure"] != SHARE], rows[rows["measure"] == SHARE]
     return line | {
-        "measures": {key: found.get(key) for key in keys.values()},
+        "measures": {key: found.get(key) for key in (*errors.values(), *shares.values())},
         "n": people["n"].iloc[0] if len(people) else np.nan,
         "n_photos": photos["n"].iloc[0] if len(photos) else np.nan,
-        "note": next((note for note in people["note"] if note.startswith("do not")), ""),
+        "sparse": bool(people["sparse"].any()),
     }
 
 
 def _error_figure(groups: pd.DataFrame) -> str:
-    kinds = {"mean error, years": figures.RAW, "mean error at the same age, years": figures.SAME_AGE}
+    kinds = {"unadjusted": figures.RAW, "age": figures.SAME_AGE}
     shown = groups[
-        groups["measure"].isin(kinds) & groups["estimate"].notna() & ~groups["factor"].str.contains("×")
+        (groups["measure"] == "mean error") & groups["estimate"].notna() & ~groups["factor"].str.contains("×")
     ]
     if shown.empty:
         return ""
-    marks = shown["note"].str.startswith("do not").map({True: " (few)", False: ""})
-    return figures.error_by_group(shown.assign(label=shown["term"] + marks, kind=shown["measure"].map(kinds)))
+    marks = shown["sparse"].map({True: " (sparse)", False: ""})
+    return figures.error_by_group(
+        shown.assign(label=shown["term"] + marks, kind=shown["adjustment"].map(kinds))
+    )
 
 
 def _difference_figure(rows: pd.DataFrame) -> str:
     """Differences of mean and of mean absolute error, both in years: raw, and at the same age."""
-    shown = rows[rows["measure"].str.endswith("error, years") & rows["estimate"].notna()]
+    shown = rows[rows["measure"].isin(DIFFERENCES) & rows["estimate"].notna()]
     if shown.empty:
         return ""
     raw = shown.assign(
         **{name.removeprefix("raw_"): shown[name] for name in RAW[:3]}, kind=figures.RAW_DIFFERENCE
     )
     both = pd.concat([raw, shown.assign(kind=figures.DIFFERENCE_AT_AGE)])
-    what = both["measure"].str.removeprefix("difference of ").str.removesuffix(", years")
-    marks = both["note"].str.startswith("do not").map({True: " (few)", False: ""})
+    what = both["measure"].map(DIFFERENCES)
+    marks = both["sparse"].map({True: " (sparse)", False: ""})
     return figures.differences(both.assign(label=both["term"] + ", " + what + marks))
 
 
 def _sentences(groups: pd.DataFrame, differences: pd.DataFrame) -> list[str]:
     said = []
-    everyone = groups[(groups["factor"] == "all") & groups["estimate"].notna()].set_index("measure")
-    if {"mean error, years", "error per 10 years of age"} <= set(everyone.index):
-        mean, slope = everyone.loc["mean error, years"], everyone.loc["error per 10 years of age"]
+    everyone = groups[
+        (groups["factor"] == "all") & (groups["measure"] != SHARE) & groups["estimate"].notna()
+    ].set_index("measure")
+    if {"mean error", "slope"} <= set(everyone.index):
+        mean, slope = everyone.loc["mean error"], everyone.loc["slope"]
         said.append(
             f"Face age minus age was {signed(mean['estimate'])} years on average ({interval(mean['ci_lower'], mean['ci_upper'], 1)}; "
             f"{people(mean['n'])} people), and changed by {signed(slope['estimate'])} years per 10 years of age "
             f"({interval(slope['ci_lower'], slope['ci_upper'], 1)})."
         )
     mean = differences[
-        (differences["measure"] == "difference of mean error, years")
-        & (differences["within"] == "") & differences["estimate"].notna() & ~differences["note"].str.startswith("do not")
+        (differences["measure"] == "difference in mean error")
+        & (differences["within"] == "") & differences["estimate"].notna() & ~differences["sparse"]
     ]  # fmt: skip
     for row in mean.to_dict("records"):
         said.append(
@@ -148,19 +175,21 @@ def _p(value: float) -> str:
 
 
 def _stress(cohort: str, rows: pd.DataFrame) -> dict:
-    rows = rows.assign(label=[_step(row.condition, row.step, row.unit) for row in rows.itertuples()])
-    groups, differences = rows[rows["analysis"] == "stress"], rows[rows["analysis"] == "stress differences"]
+    rows = rows.assign(
+        label=[_step(row.condition, row.step, row.condition_unit) for row in rows.itertuples()]
+    )
+    groups, differences = rows[rows["question"] == "stress"], rows[rows["question"] == "stress differences"]
     steps = groups[groups["condition"] != "as it is"]
     everybody = steps[steps["factor"] == "all"]
     as_it_is = groups[groups["condition"] == "as it is"]
     lines = [
-        _line(line, CHANGES) | {"label": label}
+        _line(line, CHANGES, LOST) | {"label": label}
         for (_, label), line in everybody.groupby(["condition", "label"], sort=False)
     ]
     return {
         "cohort": "all cohorts" if cohort == POOLED else cohort,
         "lines": lines,
-        "differences": differences.to_dict("records"),
+        "differences": _compared(differences),
         "n": as_it_is["n"].iloc[0] if len(as_it_is) else 0,
         "n_unusable": as_it_is["n_events"].iloc[0] if len(as_it_is) else 0,
         "sentence": _stress_sentence(everybody),
@@ -175,7 +204,7 @@ def _step(condition: str, step: float, unit: str) -> str:
 
 
 def _stress_sentence(everybody: pd.DataFrame) -> str:
-    mean = everybody[(everybody["measure"] == "mean change, years") & everybody["estimate"].notna()]
+    mean = everybody[(everybody["measure"] == "mean change") & everybody["estimate"].notna()]
     if mean.empty:
         return ""
     most = mean.loc[mean["estimate"].abs().idxmax()]
@@ -187,7 +216,7 @@ def _stress_sentence(everybody: pd.DataFrame) -> str:
 
 def _stress_figure(steps: pd.DataFrame) -> str:
     """Everybody, and the groups of the first column that parts people."""
-    mean = steps[(steps["measure"] == "mean change, years") & steps["ci_lower"].notna()]
+    mean = steps[(steps["measure"] == "mean change") & steps["ci_lower"].notna()]
     parted = [name for name in dict.fromkeys(mean["factor"]) if name not in ("all", "age band")]
     shown = mean[mean["factor"].isin(["all", *parted[:1]])]
     if shown.empty:
@@ -196,7 +225,10 @@ def _stress_figure(steps: pd.DataFrame) -> str:
         shown.assign(
             series=shown["group"].where(shown["factor"] != "all", "all photos"),
             label=[_step(row.condition, row.step, "") for row in shown.itertuples()],
-            pale=shown["note"].str.startswith("do not"),
-            condition=[f"{row.condition}{f', {row.unit}' if row.unit else ''}" for row in shown.itertuples()],
+            pale=shown["sparse"],
+            condition=[
+                f"{row.condition}{f', {row.condition_unit}' if row.condition_unit else ''}"
+                for row in shown.itertuples()
+            ],
         )[["condition", "label", "series", "estimate", "ci_lower", "ci_upper", "pale"]]
     )

@@ -41,8 +41,9 @@ def to_svg(chart, label: str) -> str:
 
     specification = _specification(chart)
     svg = lighter(vl_convert.vegalite_to_svg(specification)).replace(INK, "currentColor")
+    svg = svg.replace(' class="marks"', ' class="plot"', 1)
     start = svg.index("<svg") + 4
-    return f'{svg[:start]} class="plot" role="img" aria-label="{_escape(label)}"{svg[start:]}{packed(specification)}'
+    return f'{svg[:start]} role="img" aria-label="{_escape(label)}"{svg[start:]}{packed(specification)}'
 
 
 INNER = WIDTH - 130  # of a plot with its axis of heights in a figure as wide as its column
@@ -116,7 +117,7 @@ def _escape(text: str) -> str:
 def adjusted(table: pd.DataFrame) -> pd.Series:
     """Of `RAW_AND_ADJUSTED`, the name that each result row has."""
     names = [name for name, _ in RAW_AND_ADJUSTED]
-    return table["adjustment"].str.startswith("none").map({True: names[0], False: names[1]})
+    return (table["adjustment"] == "unadjusted").map({True: names[0], False: names[1]})
 
 
 def age_bands(table: pd.DataFrame) -> str:
@@ -161,13 +162,13 @@ def agreement(bands: pd.DataFrame, rows: pd.DataFrame) -> str:
 
 
 def _agreement_of(alt, term: str, bands: pd.DataFrame, rows: pd.DataFrame):
-    kinds = {"bias": "bias", "lower limit": "limits of agreement", "upper limit": "limits of agreement"}
+    limits = "limits of agreement"
+    kinds = {"bias": "bias", "lower limit of agreement": limits, "upper limit of agreement": limits}
     lines = pd.DataFrame(
         [
-            {"y": row.estimate, "low": row.ci_lower, "high": row.ci_upper, "kind": kind}
+            {"y": row.estimate, "low": row.ci_lower, "high": row.ci_upper, "kind": kinds[row.measure]}
             for row in rows.itertuples()
-            for start, kind in kinds.items()
-            if row.measure.startswith(start)
+            if row.measure in kinds
         ],
         columns=["y", "low", "high", "kind"],
     )

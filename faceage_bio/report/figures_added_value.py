@@ -21,12 +21,12 @@ def areas(rows: pd.DataFrame) -> str:
     """Areas under the curve at each time, without and with face age, a panel per question."""
     import altair as alt
 
-    rows = rows.assign(time=rows.at_years.map(time_words), far=rows.ci_upper.fillna(rows.estimate))
-    order = list(dict.fromkeys(rows.sort_values("at_years")["time"]))
+    rows = rows.assign(time=rows.horizon.map(time_words), far=rows.ci_upper.fillna(rows.estimate))
+    order = list(dict.fromkeys(rows.sort_values("horizon")["time"]))
     low = min(0.5, rows.ci_lower.fillna(rows.estimate).min())
     scale = alt.Scale(domain=[max(0, low - 0.02), min(1, rows.far.max() + 0.02)], nice=False, zero=False)
     panels = []
-    for question, mine in rows.groupby("question", sort=False):
+    for question, mine in rows.groupby("comparison", sort=False):
         names = list(dict.fromkeys(mine["model"]))
         mine = mine.assign(which=mine.model.map({names[0]: "without", names[-1]: "with"}))
         base = alt.Chart(mine).encode(
@@ -58,7 +58,7 @@ def calibration(rows: pd.DataFrame, names: list[str], titles: list[str]) -> str:
     import altair as alt
 
     columns = []
-    for time, at in rows[rows.kind.isin(["curve", "group"])].groupby("at_years"):
+    for time, at in rows[rows.kind.isin(["curve", "group"])].groupby("horizon"):
         ends = at[["predicted", "estimate", "ci_upper"]]
         top = min(1.0, 1.02 * float(ends.max().max()))
         scale = alt.Scale(domain=[0, top], nice=False, clamp=False)
@@ -106,14 +106,11 @@ def decisions(rows: pd.DataFrame, titles: list[str]) -> str:
     """Net benefit by threshold, a panel per time: either model, treat all, treat none."""
     import altair as alt
 
-    rows = rows.assign(
-        term=rows["term"].replace({"treat everybody": "treat all", "treat nobody": "treat none"})
-    )
     order = [*titles, "treat all", "treat none"]
     ranges = [WITHOUT, WITH, "#8a8f98", INK]
     dashes = [[1, 0], [1, 0], [6, 3], [2, 3]]
     panels = []
-    for number, (time, at) in enumerate(rows.groupby("at_years")):
+    for number, (time, at) in enumerate(rows.groupby("horizon")):
         scale = alt.Scale(domain=[LOWEST_BENEFIT, max(0.02, 1.05 * at.estimate.max())], nice=False)
         legend = (
             alt.Legend(columns=2, labelLimit=320, symbolType="stroke", symbolStrokeWidth=3)

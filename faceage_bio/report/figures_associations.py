@@ -154,8 +154,7 @@ def specifications(table: pd.DataFrame) -> str:
 
 def _choice(option: str) -> str:
     """A choice of a specification as it is written."""
-    said = term(option).replace("_", " ")
-    return {"nobody": "none"}.get(said, said.replace("age held constant", "adjusted for age"))
+    return term(option).replace("_", " ")
 
 
 def balance(table: pd.DataFrame) -> str:
@@ -163,7 +162,7 @@ def balance(table: pd.DataFrame) -> str:
     import altair as alt
 
     shown = table[table.estimate.notna()]
-    kind = shown.adjustment.str.startswith("none").map({True: "before", False: "after"})
+    kind = (shown.adjustment == "unadjusted").map({True: "before", False: "after"})
     shown = shown.assign(label=shown.term.map(label), kind=kind)[["label", "kind", "estimate"]]
     kinds = ["before", "after"]
     order = list(dict.fromkeys(shown["label"]))

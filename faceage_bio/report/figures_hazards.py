@@ -115,13 +115,13 @@ def subgroups(rows: pd.DataFrame) -> str:
     )
 
 
-def held(model: str) -> str:
+def held(adjustment: str) -> str:
     """What a model of face age is adjusted for, in short."""
-    return STEPS[model != "face age + age"][0]
+    return STEPS[adjustment != "age"][0]
 
 
 def choices(rows: pd.DataFrame) -> str:
     """The main result under other choices of participants."""
-    shown = rows.assign(kind=rows["model"].map(held))
+    shown = rows.assign(kind=rows["adjustment"].map(held))
     title = f"Hazard ratio for death per {increase(rows['per'].iloc[0])} in face age (log scale)"
     return forest(shown, "people", "kind", STEPS, 1, title, logarithmic=True)

@@ -13,13 +13,13 @@ def reader_ladder(rows: pd.DataFrame, conditions: list[str]) -> str:
     Parameters
     ----------
     rows : DataFrame
-        term, level (reader, group, model), kind (type of reader, whose mean, or the model's name), condition, estimate, ci_lower,
+        term, rater (reader, group, model), kind (type of reader, whose mean, or the model's name), condition, estimate, ci_lower,
         ci_upper.
     """
     import altair as alt
 
     shown = rows.assign(condition=rows["condition"].str.replace("_", " "))
-    readers, mean, model = (shown[shown["level"] == level] for level in ("reader", "group", "model"))
+    readers, mean, model = (shown[shown["rater"] == rater] for rater in ("reader", "group", "model"))
     if readers.empty:
         return ""
     kinds = list(dict.fromkeys(readers["kind"]))

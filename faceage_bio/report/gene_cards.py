@@ -6,8 +6,10 @@ from markupsafe import Markup
 from faceage_bio.columns import AGE, AGE_ACCELERATION, AGE_GAP
 from faceage_bio.report.expression_sensitivity import FOLD, MAIN, left_out_sentence
 from faceage_bio.report.figures_gene_cards import partial_residual_figure
+from faceage_bio.report.gene_survival import held
 from faceage_bio.report.tables import ReportTables
 from faceage_bio.rna.gene_sets import shipped_sets
+from faceage_bio.survival.genes import question_of
 
 WAYS = {1: "rises", -1: "falls", 0: "direction not said"}
 ESTIMATES = [
@@ -23,17 +25,13 @@ def gene_cards(tables: ReportTables, name: str, config: dict) -> list[dict]:
         tables.get("expression", table, name) for table in ("panel", "partial_residuals", "sensitivity")
     )
     deaths = tables.get("survival", "gene_panel", name)
-    if not len(binned):
-        return []
     sets = {set_name: one.directions for set_name, one in shipped_sets().items()}
     parts = []
-    for analysis in dict.fromkeys(binned["analysis"]):
-        mine = [
-            table[table.analysis == analysis] if len(table) else table
-            for table in (panel, binned, varied, deaths)
-        ]
+    for analysis in dict.fromkeys(binned["question"]):
+        mine = [table[table.question == analysis] for table in (panel, binned, varied)]
+        mine.append(deaths[deaths.question == question_of(analysis)])
         cards = [
-            _card(gene, *(table[table.term == gene] if len(table) else table for table in mine), sets)
+            _card(gene, *(table[table.term == gene] for table in mine), sets)
             for gene in dict.fromkeys(mine[1]["term"])
         ]
         parts.append({"analysis": analysis, "cards": cards})
@@ -51,7 +49,9 @@ def _card(
         "figure": Markup(partial_residual_figure(shown, gene)) if len(shown) else "",
         "why": notes[0] if notes else "",
         "estimates": _estimates(panel, main),
-        "survival": next(iter(deaths.to_dict("records")), None),
+        "survival": next(
+            iter(deaths.assign(held=[held(row) for _, row in deaths.iterrows()]).to_dict("records")), None
+        ),
         "left_out": left_out_sentence(varied, gene),
         "sets": [f"{name} ({WAYS[ways[gene]]})" for name, ways in sets.items() if gene in ways],
     }
@@ -59,7 +59,7 @@ def _card(
 
 def _of(table: pd.DataFrame, **wanted: str) -> dict | None:
     for column, value in wanted.items():
-        table = table[table[column] == value] if len(table) else table
+        table = table[table[column] == value]
     return next(iter(table.to_dict("records")), None)
 
 

@@ -23,11 +23,9 @@ def gene_set_section(tables: ReportTables, name: str, config: dict) -> list[dict
         tables.get("expression", table, name) for table in ("set_associations", "set_coverage")
     )
     gsea, ora = (tables.get("expression", table, name) for table in ("gsea", "ora"))
-    if not len(coverage):
-        return []
     return [
-        _part(*(table[table.analysis == analysis] if len(table) else table for table in (found, coverage, gsea, ora)), analysis, config)
-        for analysis in dict.fromkeys(coverage["analysis"])
+        _part(*(table[table.question == analysis] for table in (found, coverage, gsea, ora)), analysis, config)
+        for analysis in dict.fromkeys(coverage["question"])
     ]  # fmt: skip
 
 
@@ -74,8 +72,6 @@ def _side_by_side(found: pd.DataFrame) -> list[dict]:
 
 def _twins(table: pd.DataFrame) -> list[dict]:
     """Rows of age acceleration, each with that of chronological age."""
-    if not len(table):
-        return []
     ages = {row["term"]: row for row in table[table.exposure == AGE].to_dict("records")}
     own = table[table.exposure == AGE_ACCELERATION].to_dict("records")
     return [row | {"twin": ages.get(row["term"])} for row in own]

@@ -1,6 +1,5 @@
 """The section on genes and survival: the panel declared beforehand, then all genes (gene_survival.html.j2)."""
 
-import numpy as np
 import pandas as pd
 from markupsafe import Markup
 
@@ -9,20 +8,22 @@ from faceage_bio.report.all_genes import Column, PageGenes, all_genes, identifie
 from faceage_bio.report.formats import interval, number, p_scientific, p_value, people
 from faceage_bio.report.tables import ReportTables
 from faceage_bio.report.volcano import FOUND
+from faceage_bio.report.words import covariates, sparse
+from faceage_bio.results.reasons import SPARSE
 
 
 def gene_survival_section(tables: ReportTables, name: str, config: dict) -> dict:
     """Per analysis (bulk, or each cell type): sentence, panel with its figure, all genes with theirs."""
     panel, genes = tables.get("survival", "gene_panel", name), tables.get("survival", "genes", name)
-    analyses = list(dict.fromkeys(panel["analysis"])) if len(panel) else []
+    analyses = list(dict.fromkeys(panel["question"]))
     headline, page = config["expression"]["panel"][0], PageGenes.of(tables)
     return {
         "gene_survival": [
             {
                 "analysis": analysis,
-                **_panel(panel[panel.analysis == analysis], headline),
+                **_panel(panel[panel.question == analysis], headline),
                 **_all(
-                    genes[genes.analysis == analysis] if len(genes) else genes, config["expression"]["panel"], f"{name}, {analysis}",
+                    genes[genes.question == analysis], config["expression"]["panel"], f"{name}, {analysis}",
                     identifier_of("gene-survival", name, analysis, config), page,
                 ),
             }
@@ -42,15 +43,11 @@ def _panel(panel: pd.DataFrame, headline: str) -> dict:
         if len(shown)
         else ""
     )
-    lacking = [
-        name for name in ("hazards_p_value", "p_bonferroni") if name not in panel
-    ]  # where nothing was estimated
-    rows = panel.assign(**dict.fromkeys(lacking, np.nan))
     return {
         "sentence": sentence(panel, headline),
-        "panel": rows.to_dict("records"),
+        "panel": panel.to_dict("records"),
         "forest": Markup(forest),
-        "adjustment": panel["adjustment"].iloc[0],
+        "adjustment": held(panel.iloc[0]),
     }
 
 
@@ -64,11 +61,11 @@ COLUMNS = (
 
 
 def _all(genes: pd.DataFrame, panel: list[str], what: str, identifier: str, page: PageGenes) -> dict:
-    tested = genes[genes.p_value.notna()] if len(genes) else genes
+    tested = genes[genes.p_value.notna()]
     return {
         "n_tested": len(tested),
         "n_failed": len(genes) - len(tested),
-        "n_found": int((tested.q_value < FOUND).sum()) if len(tested) else 0,
+        "n_found": int((tested.q_value < FOUND).sum()),
         "all_genes": all_genes(
             tested, panel, COLUMNS, "Log2 hazard ratio for death per doubling of expression", f"{what}: genes and death (q over the {len(tested):,} genes tested)", identifier, page, logarithmic=True,
         ),
@@ -88,6 +85,11 @@ def sentence(panel: pd.DataFrame, gene: str) -> str:
     told = (
         f"Twice the level of {gene} went with a {percent:.0f} % {more} hazard of death (hazard ratio {number(row.estimate)}, "
         f"95 % interval {interval(row.ci_lower, row.ci_upper)}, p {p if p.startswith('<') else f'= {p}'}; adjusted for "
-        f"{row.adjustment}; {people(row.n)} people, {people(row.n_events)} deaths)."
+        f"{held(row)}; {people(row.n)} people, {people(row.n_events)} deaths)."
     )
-    return f"{told} Not to be relied on: {row.note}." if "deaths per term" in row.note else told
+    return f"{told} Interpret with caution: {sparse(row.reason)}." if row.status == SPARSE else told
+
+
+def held(row: pd.Series) -> str:
+    """What a model is adjusted for, and what makes its strata."""
+    return f"{covariates(row.covariates)}{f', strata of {row.strata}' if isinstance(row.strata, str) and row.strata else ''}"

@@ -8,6 +8,7 @@ from faceage_bio.report.all_genes import Column, PageGenes, all_genes, identifie
 from faceage_bio.report.formats import increase, p_scientific
 from faceage_bio.report.tables import ReportTables
 from faceage_bio.report.volcano import FOUND
+from faceage_bio.results.reasons import decode
 from faceage_bio.rna.panel import panel_reasons
 
 TOGETHER = "together"
@@ -20,32 +21,27 @@ MODELS = {
     TOGETHER: "age acceleration and age", "face age and age": "face age and age", "alone": "each alone",
     "raw gap": "age gap alone, not adjusted for age",
 }  # fmt: skip
-# columns that a table may lack, because nothing stands in them
-FURTHER = (
-    "standard_error", "base_mean", "p_lrt", "q_filtered", "p_bonferroni", "n_tests", "voom_estimate", "voom_ci_lower",
-    "voom_ci_upper", "voom_p_value", "hc3_p_value",
-)  # fmt: skip
 
 
 def gene_section(tables: ReportTables, name: str, config: dict) -> dict:
     """What the template shows of one cohort; every number is read from its tables."""
-    panel, genes = (_complete(tables.get("expression", table, name)) for table in ("panel", "genes"))
+    panel, genes = (tables.get("expression", table, name) for table in ("panel", "genes"))
     headline = config["expression"]["panel"][0]
-    analyses = list(dict.fromkeys(panel["analysis"]))
+    analyses = list(dict.fromkeys(panel["question"]))
     own = genes[genes.exposure == "age_acceleration"]
     page = PageGenes.of(tables)
     parts = [
-        {"analysis": one, **part} for one in analyses if (part := _all(own[own.analysis == one], name, one, config, page))
+        {"analysis": one, **part} for one in analyses if (part := _all(own[own.question == one], name, one, config, page))
     ]  # fmt: skip
     return {
         "gene_sentences": [
-            (one, words.gene_sentence(panel[panel.analysis == one], headline)) for one in analyses
+            (one, words.gene_sentence(panel[panel.question == one], headline)) for one in analyses
         ]
         or [("expression", words.gene_sentence(panel, headline))],
-        "panels": [_panel(one, panel[panel.analysis == one]) for one in analyses],
+        "panels": [_panel(one, panel[panel.question == one]) for one in analyses],
         "all_genes": parts,
         "n_tested": parts[0]["n_tested"] if parts else 0,
-        "gene_model": own[own.analysis == parts[0]["analysis"]].head(1).to_dict("records") if parts else [],
+        "gene_model": [_model(own[own.question == parts[0]["analysis"]])] if parts else [],
     }  # fmt: skip
 
 
@@ -59,11 +55,12 @@ def why_these(config: dict) -> list[dict]:
     return panel_reasons(settings["panel"], given).to_dict("records")
 
 
-def _complete(table: pd.DataFrame) -> pd.DataFrame:
-    words_of = ("analysis", "term", "exposure", "model", "method", "note")
-    numbers = ("estimate", "p_value", "q_value", *FURTHER)
-    table = table.reindex(columns=list(dict.fromkeys([*table.columns, *words_of, *numbers])))
-    return table.assign(**{column: table[column].fillna("") for column in words_of})
+def _model(genes: pd.DataFrame) -> dict:
+    """What the methods say of the model of all genes: its first row, what it is adjusted for, and the trend of the dispersions."""
+    reasons = {str(one): one.code for cell in genes["reason"].unique() for one in decode(cell)}
+    trend = [said for said, code in reasons.items() if code == "dispersion_trend"]
+    row = genes.iloc[0].to_dict()
+    return row | {"held": words.covariates(row["covariates"]), "trend": next(iter(trend), "")}
 
 
 def _all(genes: pd.DataFrame, cohort: str, analysis: str, config: dict, page: PageGenes) -> dict:
@@ -104,6 +101,7 @@ def _panel(analysis: str, panel: pd.DataFrame) -> dict:
     tests = panel.assign(
         spoken_model=panel.model.map(lambda model: MODELS.get(model, model)),
         spoken=[_spoken(row.model, row.exposure) for row in panel.itertuples()],
+        held=panel.covariates.map(words.covariates),
     )
     return {
         "analysis": analysis,

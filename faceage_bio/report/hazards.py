@@ -48,9 +48,23 @@ def _proportional(tests: pd.DataFrame, curve: pd.DataFrame, remedies: pd.DataFra
         shown = curve[(curve["term"] == "face_age") | keys.isin(wanted)]
         figure = figures_hazards.over_time(shown) if len(shown) else ""
     return {
-        "ph": tests.to_dict("records"), "ph_sentence": sentence, "ph_figure": Markup(figure),
-        "remedies": remedies.to_dict("records"),
+        "ph": words.with_measures(tests), "ph_sentence": sentence, "ph_figure": Markup(figure),
+        "remedies": _remedies(remedies),
     }  # fmt: skip
+
+
+def _remedies(remedies: pd.DataFrame) -> list[dict]:
+    """Rows whose measure tells the stretch of follow-up, or the groups that are compared."""
+    rows = []
+    for row in words.with_measures(remedies):
+        groups = (
+            f"{row['level']} vs {row['reference']}"
+            if row["measure"] and row["remedy"] == "years lived"
+            else ""
+        )
+        said = ", ".join(part for part in (row["measure"], row["period"], groups) if part)
+        rows.append(row | {"measure": said})
+    return rows
 
 
 def _p(value: float) -> str:
@@ -61,23 +75,22 @@ def _p(value: float) -> str:
 def _curve(tests: pd.DataFrame, curve: pd.DataFrame, people: pd.DataFrame) -> dict:
     people = people[people["n"].notna()] if len(people) else people
     figure = figures_hazards.curve(curve, people) if len(curve) and len(people) else ""
-    return {"curvature": tests.to_dict("records"), "curvature_figure": Markup(figure)}
+    return {"curvature": words.with_measures(tests), "curvature_figure": Markup(figure)}
 
 
 def _sites(sites: pd.DataFrame) -> dict:
     if not len(sites):
         return {"sites": [], "sites_figure": "", "sites_by": ""}
-    sites = sites.assign(level=sites["level"].fillna("").astype(str))
-    adjusted = sites[(sites["step"] == "+ age") & (sites["level"] != "") & sites["estimate"].notna()]
+    adjusted = sites[(sites["step"] == "+ age") & (sites["subgroup"] != "") & sites["estimate"].notna()]
     figure = ""
     if len(adjusted):
         title = f"Hazard ratio for death per {increase(adjusted['per'].iloc[0])} in face age, adjusted for age (log scale)"
         shown = adjusted.assign(kind="face age")
         figure = figures.forest(
-            shown, "level", "kind", [("face age", figures.BLUE)], 1, title, logarithmic=True
+            shown, "subgroup", "kind", [("face age", figures.BLUE)], 1, title, logarithmic=True
         )
     return {
-        "sites": sites.to_dict("records"),
+        "sites": words.with_measures(sites),
         "sites_figure": Markup(figure),
         "sites_by": str(sites["by"].iloc[0]),
     }
@@ -86,11 +99,12 @@ def _sites(sites: pd.DataFrame) -> dict:
 def _sensitivity(rows: pd.DataFrame, imputed: pd.DataFrame) -> dict:
     if not len(rows):
         return {"choices": [], "choices_figure": "", "gap_classes": [], "imputed": _beside(imputed)}
-    rows = rows.reindex(columns=list(dict.fromkeys([*rows.columns, "n_level", "n_events_level"])))
-    classes = rows["term"].str.startswith("gap_class")
+    classes = rows["exposure"] == "gap_class"
     choices = []
     for people, mine in rows[~classes].groupby("people", sort=False):
-        cells = [{"held": figures_hazards.held(row["model"]), "row": row} for row in mine.to_dict("records")]
+        cells = [
+            {"held": figures_hazards.held(row["adjustment"]), "row": row} for row in mine.to_dict("records")
+        ]
         choices.append({"people": people, "cells": cells})
     shown = rows[rows["estimate"].notna() & ~classes]
     return {
@@ -105,9 +119,6 @@ def _beside(imputed: pd.DataFrame) -> list[dict]:
     """One row per term: complete cases and multiple imputation side by side."""
     if not len(imputed):
         return []
-    imputed = imputed.reindex(
-        columns=list(dict.fromkeys([*imputed.columns, "n_gaps", "missing_information"]))
-    )
     rows = []
     for term, mine in imputed.groupby("term", sort=False):
         found = {row["missing"]: row for row in mine.to_dict("records")}

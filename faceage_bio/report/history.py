@@ -45,8 +45,10 @@ def estimates(tables: ReportTables, config: dict) -> Iterator[tuple[str, str]]:
     for name in config["cohorts"]:
         cox = tables.get("survival", "cox", name)
         if len(cox):
-            rows = cox[(cox["term"] == "face_age") & (cox["model"] == "face age + age")]
-            yield from _told(f"{name}: hazard ratio of face age, age held constant", rows, 2)
+            rows = cox[
+                (cox["term"] == "face_age") & (cox["exposure"] == "face_age") & (cox["adjustment"] == "age")
+            ]
+            yield from _told(f"{name}: hazard ratio for death of face age, adjusted for age", rows, 2)
         panel = tables.get("expression", "panel", name)
         if len(panel):
             rows = panel[
@@ -54,18 +56,18 @@ def estimates(tables: ReportTables, config: dict) -> Iterator[tuple[str, str]]:
                 & (panel["model"] == "together")
                 & (panel["exposure"] == "age_acceleration")
             ]
-            yield from _told(f"{name}: {gene}, log2 change with age acceleration", rows, 2)
+            yield from _told(f"{name}: {gene}, log2 fold change per unit of age acceleration", rows, 2)
         phenotypes = tables.get("phenotype", "phenotypes", name)
         if len(phenotypes):
-            for term, rows in phenotypes[phenotypes["adjustment"].str.startswith("age")].groupby(
+            for term, rows in phenotypes[phenotypes["adjustment"] != "unadjusted"].groupby(
                 "term", sort=False
             ):
-                yield from _told(f"{name}: {term}, years of face age", rows, 1)
+                yield from _told(f"{name}: {term}, difference in face age, years", rows, 1)
     groups = tables.get("phenotype", "groups")
     if len(groups):
         yield from _told(
-            "cancer against reference people, years of face age",
-            groups[groups["adjustment"].str.startswith("age")],
+            "cancer v controls, difference in face age, years",
+            groups[groups["adjustment"] != "unadjusted"],
             1,
         )
 

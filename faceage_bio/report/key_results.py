@@ -113,10 +113,10 @@ def _gene(tables: ReportTables, config: dict) -> Iterator[Question]:
         rows.append(_row(key, 2, "genes", "expression/panel", say=p_scientific))
         panel = tables.get("expression", "panel", name)
         both = panel[
-            (panel["term"] == gene) & (panel["analysis"] == "expression") & (panel["model"] == select.JOINT)
+            (panel["term"] == gene) & (panel["question"] == "expression") & (panel["model"] == select.JOINT)
         ]
         by = {row["exposure"]: row for row in both.to_dict("records")}
-        if key.adjusted["analysis"] == "expression" and "chronological_age" in by:
+        if key.adjusted["question"] == "expression" and "chronological_age" in by:
             age, apart = by["chronological_age"], by.get("difference")
             told = f"difference p {p_value(apart['p_value'])}" if apart else "–"
             rows.append(KeyRow(name, "chronological age, same model", age, told, p_value(age["p_value"]), place("genes", name), "expression/panel", comparison=True))  # fmt: skip

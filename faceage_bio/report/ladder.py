@@ -9,27 +9,24 @@ from faceage_bio.report.tables import ReportTables
 
 AGES = "face age against age"
 CELLS = (("face_age", "face"), ("age_acceleration", "acceleration"), ("chronological_age", "age"))
-EXTRA = ("exposure", "step", "events_per_term", "robust_lower", "robust_upper", "robust_p")
 
 
 def ladder_section(tables: ReportTables, name: str, config: dict) -> dict:
     """The headline, the ladder and the comparison of both ages (ladder.html.j2)."""
     cox = tables.get("survival", "cox", name)
     comparison = tables.get("survival", "age_comparison", name)
-    cox = cox.reindex(
-        columns=list(dict.fromkeys([*cox.columns, "term", "estimate", "model", "note", *EXTRA]))
-    )
-    for column in ("exposure", "step"):
-        cox[column] = cox[column].fillna("").astype(str)
+    if not len(cox):
+        nothing = dict.fromkeys(("cox", "ladder", "ladder_notes", "ladder_figure", "ages"), "")
+        return nothing | {
+            "sentence": "Not run, because the cohort has no clinic table.",
+            "ran": False,
+            "ages_sentence": "",
+        }
     ladder = cox[(cox.term == "face_age") & (cox.exposure == "face_age") & cox.estimate.notna()]
     return {
-        "sentence": words.hazard_sentence(cox)
-        if len(cox)
-        else "Not run, because the cohort has no clinic table.",
-        "ran": bool(len(cox)),
-        "cox": cox[
-            cox.exposure.isin(["face_age", ""]) | ~cox.exposure.isin([one for one, _ in CELLS])
-        ].to_dict("records"),
+        "sentence": words.hazard_sentence(cox),
+        "ran": True,
+        "cox": cox[~cox.exposure.isin(["age_acceleration", "chronological_age"])].to_dict("records"),
         "ladder": ladder_rows(cox),
         "ladder_notes": ladder_notes(cox),
         "ladder_figure": Markup(_figure(ladder)) if len(ladder) else "",

@@ -59,8 +59,8 @@ def _line(summary: pd.DataFrame) -> figures_people.Line:
     def of(term: str, measure: str, column: str = "estimate") -> float:
         return float(getattr(found.get((term, measure)), column, np.nan))
 
-    correlation = (FACE_AGE, "correlation with age")
-    slope, intercept = of("line", "slope, face years per year"), of("line", "intercept, years")
+    correlation = (FACE_AGE, "correlation")
+    slope, intercept = of("line", "slope"), of("line", "intercept")
     return figures_people.Line(of(*correlation, "n"), of(*correlation), slope, intercept)
 
 
@@ -82,7 +82,7 @@ def table_one(table: pd.DataFrame) -> dict:
             if name in table
         }
     )
-    heads = table[table["measure"] == "people"]
+    heads = table[table["measure"] == "participants"]
     sizes = dict(zip(heads["group"], heads["n"], strict=True))
     variables = table[table["variable"] != ""].groupby("variable", sort=False)
     return {

@@ -1,4 +1,4 @@
-"""Cancer against reference people, and each exposure on its own: raw beside age-adjusted (phenotypes.html.j2)."""
+"""Cancer against controls, and each exposure on its own: unadjusted and adjusted (phenotypes.html.j2)."""
 
 import pandas as pd
 from markupsafe import Markup
@@ -9,7 +9,7 @@ from faceage_bio.report.tables import ReportTables
 
 
 def group_section(tables: ReportTables, config: dict) -> dict:
-    """Cancer against reference people over all cohorts: rows, and the sentence of the first screen."""
+    """Cancer against controls over all cohorts: rows, and the sentence of the first screen."""
     groups = tables.get("phenotype", "groups")
     return {
         "groups": _both(groups),

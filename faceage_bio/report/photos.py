@@ -10,10 +10,10 @@ from faceage_bio.report import words
 from faceage_bio.report.formats import count, interval, number
 from faceage_bio.report.tables import ReportTables
 
-EVERYBODY = "all"
+ALL = "all"
 STATUSES = {"ok": "used", "flagged": "used, but flagged", "excluded": "not used"}
-AGAIN = "photos that occur again"
-WORDS = ("factor", "group", "status", "reason")
+AGAIN = "duplicate photos"
+WORDS = ("factor", "group", "photo_status", "photo_reason")
 # measure: name, unit, the rule that looks at it and from which side
 MEASURES = {
     "photo_short_side": ("Shorter side of the photo", "pixels", [("small_photo", "below")]),
@@ -70,12 +70,12 @@ def cohort_photos(counts: pd.DataFrame, name: str) -> dict:
     counts = counts.assign(**{name: counts[name].fillna("") for name in WORDS})
     again = counts[counts["measure"] == AGAIN]
     counts = counts[counts["measure"] != AGAIN]
-    everybody = counts[counts["factor"] == EVERYBODY]
+    everybody = counts[counts["factor"] == ALL]
     n = everybody["estimate"].astype("float64")
     return {
         "name": name, "ran": True,
-        "came": n.sum(skipna=False), "aged": n[everybody["status"] != "excluded"].sum(skipna=False),
-        "lines": _ordered([Line(row.status, row.reason, row.estimate) for row in everybody.itertuples()]),
+        "came": n.sum(skipna=False), "aged": n[everybody["photo_status"] != "excluded"].sum(skipna=False),
+        "lines": _ordered([Line(row.photo_status, row.photo_reason, row.estimate) for row in everybody.itertuples()]),
         "again": _again(again),
         "factors": _factors(counts),
     }  # fmt: skip
@@ -100,13 +100,13 @@ def _again(rows: pd.DataFrame) -> str:
 def _factors(counts: pd.DataFrame) -> list[dict]:
     """For each column with groups a table of outcomes by group."""
     found = []
-    for factor, rows in counts[counts["factor"] != EVERYBODY].groupby("factor", sort=False):
+    for factor, rows in counts[counts["factor"] != ALL].groupby("factor", sort=False):
         groups = list(dict.fromkeys(rows["group"]))
         if len(groups) < 2:
             continue
-        known = rows.set_index(["status", "reason", "group"])["estimate"].astype("float64")
+        known = rows.set_index(["photo_status", "photo_reason", "group"])["estimate"].astype("float64")
         keys = sorted(
-            dict.fromkeys(zip(rows["status"], rows["reason"], strict=True)),
+            dict.fromkeys(zip(rows["photo_status"], rows["photo_reason"], strict=True)),
             key=lambda key: (list(STATUSES).index(key[0]), Line(*key, 0).words),
         )
         lines = [(Line(*key, 0), [known.get((*key, group), 0.0) for group in groups]) for key in keys]
@@ -223,25 +223,25 @@ def _uncertainty(tables: ReportTables, names: list[str]) -> list[dict]:
     for name in names:
         rows = tables.get("faceage", "summary", name)
         if len(rows):
-            found += rows[(rows["term"] != "photos") & rows["estimate"].notna()].to_dict("records")
+            found += rows[(rows["measure"] != "photos") & rows["estimate"].notna()].to_dict("records")
     return found
 
 
 def review_sentences(rows: pd.DataFrame, settings: dict) -> list[str]:
-    """What people who looked at the photos did, and how far they agree."""
+    """What reviewers of the photos did, and how far they agree."""
     if rows.empty:
         return []
     looked = rows[rows["measure"] == "photos"].set_index("term")["estimate"]
-    n = looked["photos looked at"]
+    n = looked["photos reviewed"]
     said = [f"People looked at {count(n)} photos without knowing whose they are."]
-    if "photos looked at by several" in looked.index:
+    if "photos reviewed by several" in looked.index:
         rule = rows["model"].iloc[0]
         said[0] = (
-            f"{said[0].removesuffix('.')}; {count(looked['photos looked at by several'])} were seen by more than one, and {rule}."
+            f"{said[0].removesuffix('.')}; {count(looked['photos reviewed by several'])} were seen by more than one, and {rule}."
         )
     for term, pair in rows[rows["measure"] != "photos"].groupby("term", sort=False):
         found = {row["measure"]: row for row in pair.to_dict("records")}
-        kappa, share = found["Cohen's kappa, excluded or not"], found["share of equal answers"]
+        kappa, share = found["Cohen's kappa"], found["observed agreement"]
         parts = [
             f"Cohen's kappa {_told(kappa)}",
             f"the same answer on {number(100 * share['estimate'], 0)} % ({interval(100 * share['ci_lower'], 100 * share['ci_upper'], 0)})" if share["estimate"] == share["estimate"] else f"share of equal answers {share['note']}",

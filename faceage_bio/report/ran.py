@@ -13,7 +13,7 @@ import pandas as pd
 
 from faceage_bio.columns import COHORT
 from faceage_bio.report.tables import ReportTables
-from faceage_bio.report.words import reason, term
+from faceage_bio.report.words import covariates, reason
 
 # command, option, where the config has it
 OPTIONS: dict[tuple[str, str], str] = {
@@ -204,21 +204,21 @@ class Ran:
             found = self.tables.get(*table.split("/"))
             if len(found) and "q_value" in found and found["q_value"].notna().any():
                 known = found[found["q_value"].notna()]
-                column = "n_tests" if "n_tests" in known and known["n_tests"].notna().any() else ""
-                sizes = known[column].dropna() if column else known.groupby(COHORT)["q_value"].size()
+                declared = pd.to_numeric(known["n_tests"]).dropna() if "n_tests" in known else known["n"].iloc[:0]
+                sizes = declared if len(declared) else known.groupby(COHORT)["q_value"].size()
                 low, high = int(sizes.min()), int(sizes.max())
                 told.append((words, f"{low:,}" if low == high else f"{low:,} to {high:,}"))
         return told
 
     def follow_up(self) -> list[dict]:
         """Of each cohort: median follow-up by reverse Kaplan-Meier."""
-        rows = self.rows("survival/summary", measure="median follow-up")
-        rows = rows[rows["group"] == "all"] if "group" in rows else rows
+        rows = self.rows("survival/summary", measure="median follow-up", group="all")
         return rows.drop_duplicates(COHORT).to_dict("records") if len(rows) else []
 
     def held(self, table: str, **wanted: object) -> str:
         """What was held constant, in words people say."""
-        return ", ".join(map(term, self.said(table, "adjustment", **wanted).split(", ")))
+        column = "covariates" if self.holds(table, "covariates") else "adjustment"
+        return covariates(self.said(table, column, **wanted))
 
 
 FAMILIES = {

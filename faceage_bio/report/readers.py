@@ -1,4 +1,4 @@
-"""The reader study's section: who tells better who dies, and whether the face age helps."""
+"""The reader study: discrimination of deaths by readers, with and without the face age."""
 
 import numpy as np
 import pandas as pd
@@ -8,14 +8,13 @@ from faceage_bio.report import figures_readers
 from faceage_bio.report.formats import interval, number, p_value, people, signed
 from faceage_bio.report.tables import ReportTables
 
-TEXTS = ("level", "condition", "against", "status", "random")
-NUMBERS = ("n_readers", "standard_error", "df")
+TEXTS = ("rater", "condition", "against", "censoring", "random")
 KNOWN, WEIGHTED, DEAD_ONLY = "status known", "weighted for censoring", "dead only (legacy)"
 BOTH = "readers and cases"
 AUC, GAIN, RANKS = "AUC", "difference of AUC", "sum of positive ranks"
 DECISIONS = ("accuracy", "sensitivity", "specificity")
-SHARES = ("share too young", "share same decade", "share too old")
-ERRORS = ("mean error, years", "mean absolute error, years")
+SHARES = ("too young", "same decade", "too old")
+ERRORS = ("mean error", "mean absolute error")
 
 
 def section(tables: ReportTables, config: dict) -> dict:
@@ -25,27 +24,27 @@ def section(tables: ReportTables, config: dict) -> dict:
     if rows.empty:
         return {"ran": False, "settings": settings}
     rows = _complete(rows)
-    present = list(dict.fromkeys(rows.loc[rows["analysis"] == "areas", "condition"]))
+    present = list(dict.fromkeys(rows.loc[rows["question"] == "areas", "condition"]))
     conditions = [condition for condition in settings["conditions"] if condition in present]
     areas, gains, model = (
-        rows[rows["analysis"] == name] for name in ("areas", "conditions", "against the model")
+        rows[rows["question"] == name] for name in ("areas", "conditions", "against the model")
     )
     return {
         "ran": True,
         "settings": settings,
         "conditions": conditions,
-        "cases": rows[rows["analysis"] == "cases"].to_dict("records"),
+        "cases": rows[rows["question"] == "cases"].to_dict("records"),
         "sentences": _sentences(areas, gains, conditions),
         "figure": Markup(figures_readers.reader_ladder(_ladder(areas, conditions), conditions)),
         "areas": {
             status: _by_condition(
-                areas[(areas["status"] == status) & (areas["level"] != "reader")], conditions
+                areas[(areas["censoring"] == status) & (areas["rater"] != "reader")], conditions
             )
             for status in (KNOWN, WEIGHTED)
         },
         "each_reader": {
             status: _by_condition(
-                areas[(areas["status"] == status) & (areas["level"] == "reader")], conditions
+                areas[(areas["censoring"] == status) & (areas["rater"] == "reader")], conditions
             )
             for status in (KNOWN, WEIGHTED, DEAD_ONLY)
         },
@@ -53,15 +52,15 @@ def section(tables: ReportTables, config: dict) -> dict:
         "other_gains": gains[~_main(gains) & (gains["condition"] != "all")].to_dict("records"),
         "tests": gains[gains["condition"] == "all"].to_dict("records"),
         "model": {
-            status: model[model["status"] == status].to_dict("records") for status in (KNOWN, WEIGHTED)
+            status: model[model["censoring"] == status].to_dict("records") for status in (KNOWN, WEIGHTED)
         },
-        "decisions": _lines(rows[rows["analysis"] == "decisions"], DECISIONS),
-        "ages": _lines(rows[rows["analysis"] == "ages"], (*SHARES, *ERRORS)),
+        "decisions": _lines(rows[rows["question"] == "decisions"], DECISIONS),
+        "ages": _lines(rows[rows["question"] == "ages"], (*SHARES, *ERRORS)),
     }
 
 
 def _complete(table: pd.DataFrame) -> pd.DataFrame:
-    table = table.reindex(columns=list(dict.fromkeys([*table.columns, *TEXTS, *NUMBERS])))
+    table = table.reindex(columns=list(dict.fromkeys([*table.columns, *TEXTS, "n_readers"])))
     for name in TEXTS:
         table[name] = table[name].astype(object).where(table[name].notna(), "").astype(str)
     return table
@@ -84,13 +83,13 @@ def _by_condition(areas: pd.DataFrame, conditions: list[str]) -> list[dict]:
 
 def _main(gains: pd.DataFrame) -> pd.Series:
     """The contrasts that answer: groups, readers and cases as samples, status known."""
-    of_groups = (gains["level"] == "group") & (gains["measure"] == GAIN)
-    return of_groups & (gains["random"] == BOTH) & (gains["status"] == KNOWN)
+    of_groups = (gains["rater"] == "group") & (gains["measure"] == GAIN)
+    return of_groups & (gains["random"] == BOTH) & (gains["censoring"] == KNOWN)
 
 
 def _gains(gains: pd.DataFrame) -> list[dict]:
     """The main contrasts, and the study's own test beside each."""
-    ranks = gains[(gains["measure"] == RANKS) & (gains["status"] == DEAD_ONLY)]
+    ranks = gains[(gains["measure"] == RANKS) & (gains["censoring"] == DEAD_ONLY)]
     legacy = {(row["term"], row["condition"]): row for row in ranks.to_dict("records")}
     main = gains[_main(gains)].to_dict("records")
     return [row | {"legacy": legacy.get((row["term"], row["condition"]))} for row in main]
@@ -100,20 +99,20 @@ def _lines(rows: pd.DataFrame, measures: tuple[str, ...]) -> dict[str, list[dict
     """Lines of one reader or group under one condition: groups and models, and apart from them single readers."""
     lines: dict[str, list[dict]] = {"groups": [], "readers": []}
     for (term, condition), mine in rows.groupby(["term", "condition"], sort=False):
-        found = {row["measure"]: row for row in mine.to_dict("records")}
+        found = {row["level"] or row["measure"]: row for row in mine.to_dict("records")}
         line = {"term": term, "condition": condition, "cells": [found.get(name) for name in measures]}
-        lines["readers" if mine["level"].iloc[0] == "reader" else "groups"].append(line)
+        lines["readers" if mine["rater"].iloc[0] == "reader" else "groups"].append(line)
     return lines
 
 
 def _ladder(areas: pd.DataFrame, conditions: list[str]) -> pd.DataFrame:
     """Rows of the figure: readers by type, everybody with an interval, the model alone under every condition."""
-    known = areas[(areas["status"] == KNOWN) & areas["estimate"].notna()]
-    groups = known[known["level"] == "group"]
+    known = areas[(areas["censoring"] == KNOWN) & areas["estimate"].notna()]
+    groups = known[known["rater"] == "group"]
     everybody = groups[groups["term"] == (groups["term"].iloc[0] if len(groups) else "")]
-    readers = known[known["level"] == "reader"]
+    readers = known[known["rater"] == "reader"]
     model = (
-        known[known["level"] == "model"]
+        known[known["rater"] == "model"]
         .drop(columns="condition")
         .merge(pd.DataFrame({"condition": conditions}), how="cross")
     )
@@ -122,11 +121,11 @@ def _ladder(areas: pd.DataFrame, conditions: list[str]) -> pd.DataFrame:
         everybody.assign(kind="mean of " + everybody["term"]),
         model.assign(kind=model["term"]),
     ]
-    return pd.concat(parts)[["term", "level", "kind", "condition", "estimate", "ci_lower", "ci_upper"]]
+    return pd.concat(parts)[["term", "rater", "kind", "condition", "estimate", "ci_lower", "ci_upper"]]
 
 
 def _sentences(areas: pd.DataFrame, gains: pd.DataFrame, conditions: list[str]) -> list[str]:
-    group = areas[(areas["level"] == "group") & (areas["status"] == KNOWN)]
+    group = areas[(areas["rater"] == "group") & (areas["censoring"] == KNOWN)]
     if group.empty:
         return []
     first = group["term"].iloc[0]

@@ -7,6 +7,7 @@ import pandas as pd
 
 from faceage_bio.config import Config
 from faceage_bio.report.formats import count, number
+from faceage_bio.results.reasons import in_words
 from faceage_bio.tables import read_table
 
 PAGES = ("index", "association", "survival", "photos")
@@ -32,7 +33,7 @@ def pages(results: Path) -> list[Path]:
 
 
 def _hazard(folder: Path) -> Iterator[str]:
-    for row in _rows(folder / "survival" / "cox.tsv", term="face_age", model="face age + age"):
+    for row in _rows(folder / "survival" / "cox.tsv", term="face_age", exposure="face_age", adjustment="age"):
         words = f"Hazard ratio for death per {_per(row)} increase in face age, adjusted for chronological age"
         p = "p < 0.001" if row.p_value < 0.001 else f"p = {number(row.p_value, 3)}"
         yield f"{folder.name}: {words}: {_estimate(row, p)}{_n(row)}"
@@ -40,7 +41,7 @@ def _hazard(folder: Path) -> Iterator[str]:
 
 def _expression(folder: Path, gene: str) -> Iterator[str]:
     for row in _rows(folder / "expression" / "panel.tsv", term=gene, exposure="age_acceleration", model="together"):  # fmt: skip
-        words = f"{gene} {row.analysis}, log2 fold change per {_per(row)} increase in age acceleration"
+        words = f"{gene} {row.question}, log2 fold change per {_per(row)} increase in age acceleration"
         q = f"q = {row.q_value:.1e}" if row.q_value < 0.001 else f"q = {number(row.q_value, 3)}"
         yield f"{folder.name}: {words}: {_estimate(row, q)}{_n(row)}"
 
@@ -60,7 +61,7 @@ def _per(row) -> str:
 
 def _estimate(row, p: str) -> str:
     if pd.isna(row.estimate):
-        return str(row.note)
+        return in_words(row.reason)
     joined = " to " if min(row.ci_lower, row.ci_upper) < 0 else "–"
     ends = joined.join(map(number, (row.ci_lower, row.ci_upper)))
     return f"{number(row.estimate)} (95% CI {ends}), {p}"

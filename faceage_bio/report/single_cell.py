@@ -9,13 +9,13 @@ from faceage_bio.report.formats import interval, number, p_value, people, signed
 from faceage_bio.report.tables import ReportTables
 
 PREFIX = "expression in "
+MEASURES = ("cells", "profiles")
 FOUND_BELOW = 0.05  # q
 KINDS = [
     (AGE_GAP, "age gap, unadjusted", "#8a8f98"),
     (AGE_ACCELERATION, "age acceleration", figures.ORANGE),
     (AGE, "chronological age", figures.BLUE),
 ]
-FURTHER = ("detectable", "n_tests", "mean_share", "n_with_cells", "base_mean", "q_filtered")
 
 
 def single_cell_section(tables: ReportTables, name: str, config: dict) -> dict:
@@ -24,11 +24,11 @@ def single_cell_section(tables: ReportTables, name: str, config: dict) -> dict:
     if not len(quality):
         return {}
     panel, genes, composition = (
-        _complete(tables.get("expression", table, name)) for table in ("panel", "genes", "composition")
+        tables.get("expression", table, name) for table in ("panel", "genes", "composition")
     )
     headline = config["expression"]["panel"][0]
     counted = _quality(quality)
-    types = [row["term"] for row in counted if row["donors"]["estimate"]]
+    types = [row["term"] for row in counted if row["profiles"]["all"]["estimate"]]
     return {
         "quality": counted,
         "reasons": _reasons(quality),
@@ -40,35 +40,25 @@ def single_cell_section(tables: ReportTables, name: str, config: dict) -> dict:
     }
 
 
-def _complete(table: pd.DataFrame) -> pd.DataFrame:
-    table = table.reindex(
-        columns=list(dict.fromkeys([*table.columns, *FURTHER, "estimate", "p_value", "q_value", "exposure"]))
-    )
-    spoken = ("analysis", "term", "model", "note", "exposure")
-    return table.reindex(columns=list(dict.fromkeys([*table.columns, *spoken]))).fillna(
-        dict.fromkeys(spoken, "")
-    )
-
-
 def _quality(quality: pd.DataFrame) -> list[dict]:
-    """One line per cell type, with a cell per measure."""
+    """One line per cell type, with the rows of its cells and of its profiles by fate."""
     return [
-        {"term": term, **{row["measure"]: row for row in rows.to_dict("records")}}
+        {
+            "term": term,
+            **{measure: rows[rows.measure == measure].set_index("fate", drop=False).to_dict("index") for measure in MEASURES},
+        }
         for term, rows in quality.groupby("term", sort=False)
-    ]
+    ]  # fmt: skip
 
 
 def _reasons(quality: pd.DataFrame) -> dict[str, list[tuple[str, str]]]:
-    """Columns of the quality table: measures and their words, those that dropped anything."""
-    found = {}
-    for what in ("cells", "profiles"):
-        mine = quality[quality.measure.str.startswith(f"{what} dropped: ")]
-        some = mine.groupby("measure", sort=False)["estimate"].sum()
-        found[what] = [
-            (measure, SHORT.get(code := measure.split(": ")[1], words.reason(code)))
-            for measure in some.index[some > 0]
-        ]
-    return found
+    """Columns of the quality table: reasons and their words, those that dropped anything."""
+    dropped = quality[~quality.fate.isin(["all", "kept"])]
+    some = dropped.groupby(["measure", "fate"], sort=False)["estimate"].sum()
+    return {
+        what: [(code, SHORT.get(code, words.reason(code))) for measure, code in some.index[some > 0] if measure == what]
+        for what in MEASURES
+    }  # fmt: skip
 
 
 SHORT = {
@@ -81,27 +71,22 @@ SHORT = {
 def _cell_type(cell_type: str, panel: pd.DataFrame, genes: pd.DataFrame, headline: str) -> dict:
     analysis = f"{PREFIX}{cell_type}"
     own = panel[
-        (panel.analysis == analysis) & (panel.exposure == AGE_ACCELERATION) & (panel.model == "together")
+        (panel.question == analysis) & (panel.exposure == AGE_ACCELERATION) & (panel.model == "together")
     ]
     tested = genes[
-        (genes.analysis == analysis) & (genes.exposure == AGE_ACCELERATION) & genes.p_value.notna()
+        (genes.question == analysis) & (genes.exposure == AGE_ACCELERATION) & genes.p_value.notna()
     ]
     first = own[own.term == headline].to_dict("records")
     return {
         "term": cell_type,
         "row": first[0] if first else None,
-        "why": _why_not(first[0]) if first else f"{headline} is not in the panel",
+        "why": first[0]["note"] if first else f"{headline} is not in the panel",
         "sentence": power_sentence(cell_type, own, headline),
         "n_panel": int(own.n_tests.max()) if own.n_tests.notna().any() else 0,
         "n_panel_found": int((own.q_value < FOUND_BELOW).sum()),
         "n_genes": len(tested),
         "n_genes_found": int((tested.q_value < FOUND_BELOW).sum()),
     }
-
-
-def _why_not(row: dict) -> str:
-    """Why a cell type has no estimate, in the words of single cells."""
-    return row["note"].replace(" samples are", " donors are").replace("no sample", "no donor")
 
 
 def power_sentence(cell_type: str, panel: pd.DataFrame, headline: str) -> str:
@@ -117,7 +102,7 @@ def power_sentence(cell_type: str, panel: pd.DataFrame, headline: str) -> str:
     if row is None:
         return f"{cell_type}: {headline} is not in the panel."
     if not panel.estimate.notna().any():
-        return f"{cell_type}: {_why_not(row.to_dict())}; so {nothing}."
+        return f"{cell_type}: {row.note}; so {nothing}."
     found = panel[panel.q_value < FOUND_BELOW]
     donors = people(row.n)
     told = f"{cell_type}: " + (

@@ -95,7 +95,7 @@ def _follow_up(tables: ReportTables) -> tuple[float | None, str]:
         return None, ""
     everyone = rows[rows["grouping"].fillna("").astype(str) == "all"]
     events = everyone.drop_duplicates("cohort")["n_events"]
-    medians = everyone[everyone["measure"] == "median follow-up, years"]["estimate"].dropna()
+    medians = everyone[everyone["measure"] == "median follow-up"]["estimate"].dropna()
     if not len(medians):
         return (events.sum(skipna=False) if len(events) else None), ""
     low, high = number(medians.min(), 1), number(medians.max(), 1)
@@ -171,10 +171,10 @@ def _genes(tables: ReportTables, config: dict) -> dict | None:
     if not len(rows):
         return None
     largest = rows.loc[rows["n"].fillna(0).idxmax()]
-    rows = rows[(rows["cohort"] == largest["cohort"]) & (rows["analysis"] == largest["analysis"])]
-    several = panel[["cohort", "analysis"]].drop_duplicates().shape[0] > 1
+    rows = rows[(rows["cohort"] == largest["cohort"]) & (rows["question"] == largest["question"])]
+    several = panel[["cohort", "question"]].drop_duplicates().shape[0] > 1
     where = ", ".join(
-        [largest["cohort"], *([] if largest["analysis"] == "expression" else [largest["analysis"]])]
+        [largest["cohort"], *([] if largest["question"] == "expression" else [largest["question"]])]
     )
     figure = _forest(
         rows.assign(label=rows["term"], kind=rows["cohort"]), config, 0.0, f"log2 fold change per {increase(_per(rows))} in age acceleration",

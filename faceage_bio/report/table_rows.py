@@ -11,14 +11,16 @@ from faceage_bio.report import words
 from faceage_bio.report.associations import paired
 from faceage_bio.report.people import ALL, LARGEST
 from faceage_bio.report.tables import ReportTables
+from faceage_bio.results.reasons import decode
+from faceage_bio.stats.cox_fit import EVENTS_PER_TERM
 
-SPARSE = 10.0  # events per variable below which an estimate is marked
+SPARSE = EVENTS_PER_TERM  # events per variable below which an estimate is marked
+WITHOUT = ("without_missing", "without_constant")  # reasons that name covariates that a model went without
 EXPOSURES = ("face_age", "age_acceleration", "chronological_age")
 JOINT, GAP = "together", "raw gap"  # gene models: both ages in one model; age gap alone
 UNITS = {
     "chronological_age": "years", "face_age": "years", "age_acceleration": "years", "bmi": "kg/m²", "followup_years": "years",
 }  # fmt: skip
-WHY = "not estimated, because "
 SPOKEN = {"group: cancer vs reference": "Cancer vs controls"}
 
 
@@ -88,10 +90,13 @@ def level(name: str) -> str:
 
 def adjusted_for(row: Mapping) -> str:
     """The covariates of a row's model in words; "" where there is none."""
-    told = str(row["adjustment"])
-    if told.startswith("none") or told in {"", "unadjusted"}:
-        return ""
-    return ", ".join(words.term(name).replace("_", " ") for name in told.split(", "))
+    left_out = {
+        name
+        for one in decode(row["reason"]) if one.code in WITHOUT
+        for name in one.parameters["columns"].split(", ")
+    }  # fmt: skip
+    columns = [name for name in str(row["covariates"]).split(", ") if name and name not in left_out]
+    return ", ".join(words.term(name).replace("_", " ") for name in columns)
 
 
 def per_increase(per: str) -> str:
@@ -107,14 +112,14 @@ def comparison(row: Mapping) -> str:
 
 def is_sparse(row: Mapping) -> bool:
     """Whether a model has too few events for its variables."""
-    return bool(row.get("events_per_term", SPARSE) < SPARSE)
+    return any(one.code == "few_events_per_variable" for one in decode(row["reason"]))
 
 
 def groups_of(table: pd.DataFrame) -> list[Group]:
     """The columns of one cohort's Table 1: all participants first."""
     if not len(table):
         return []
-    heads = table[table["measure"].isin(["people", "participants"])]
+    heads = table[table["measure"] == "participants"]
     return [
         Group(row.group, row.n, table[(table["group"] == row.group) & table["variable"].notna()])
         for row in heads.itertuples()
@@ -130,15 +135,18 @@ def standardised_differences(table: pd.DataFrame) -> dict[str, float]:
 def cox_models(tables: ReportTables, cohort: str) -> list[Model]:
     """Hazard ratios of face age, of age acceleration per SD, and of chronological age without face age, from unadjusted to full."""
     cox = tables.get("survival", "cox", cohort)
-    if not len(cox) or "exposure" not in cox:
-        return []
     own = cox[cox["term"] == cox["exposure"]]
     own = own[(own["exposure"] != "age_acceleration") | own["per"].str.startswith("1 SD")]
     return [
-        Model(name, rows["per"].iloc[0], rows.to_dict("records"))
+        Model(name, rows["per"].iloc[0], _once(rows.to_dict("records")))
         for name in EXPOSURES
         if len(rows := own[own["exposure"] == name])
     ]
+
+
+def _once(rows: list[dict]) -> list[dict]:
+    """The models without those whose covariates are those of the one before: a covariate that nobody has adds no step."""
+    return [row for k, row in enumerate(rows) if not k or adjusted_for(row) != adjusted_for(rows[k - 1])]
 
 
 def comparisons(tables: ReportTables, cohort: str) -> list[dict]:
@@ -157,7 +165,7 @@ def gene_panel(tables: ReportTables, cohort: str) -> Iterator[Genes]:
     if not len(panel):
         return
     joint = panel[panel["model"] == JOINT]
-    for analysis, rows in joint.groupby("analysis", sort=False):
+    for analysis, rows in joint.groupby("question", sort=False):
         by = {
             name: {row["term"]: row for row in rows[rows["exposure"] == name].to_dict("records")}
             for name in ("age_acceleration", "chronological_age")
@@ -173,10 +181,14 @@ def key_survival(tables: ReportTables, config: Mapping) -> list[Key]:
     found = []
     for name in names_of(config):
         rows = [row for model in cox_models(tables, name)[:1] for row in model.rows]
-        adjusted = [row for row in rows if adjusted_for(row) == "age"]
+        adjusted = [row for row in rows if row["adjustment"] == "age"]
         if adjusted and adjusted[0]["term"] == "face_age":
             found.append(
-                Key(whom(name), adjusted[0], next((one for one in rows if not adjusted_for(one)), None))
+                Key(
+                    whom(name),
+                    adjusted[0],
+                    next((one for one in rows if one["adjustment"] == "unadjusted"), None),
+                )
             )
     return found
 
@@ -189,7 +201,7 @@ def key_gene(tables: ReportTables, config: Mapping) -> list[Key]:
         panel = tables.get("expression", "panel", name)
         for genes in gene_panel(tables, name):
             gap = panel[
-                (panel["analysis"] == genes.analysis) & (panel["model"] == GAP) & (panel["term"] == gene)
+                (panel["question"] == genes.analysis) & (panel["model"] == GAP) & (panel["term"] == gene)
             ].to_dict("records")
             if gene in genes.acceleration:
                 label = ", ".join(filter(None, (whom(name), cells_of(genes.analysis))))
@@ -215,11 +227,11 @@ def key_added_value(tables: ReportTables, config: Mapping) -> tuple[str, list[Ke
     found, base = [], ""
     for name in names_of(config):
         rows = tables.get("survival", "added_value", name)
-        rows = rows[rows["question"] == rows["question"].iloc[0]] if len(rows) else rows
         if not len(rows):
             continue
-        c = rows[rows["measure"] == "Harrell's C"]
-        models, change = c[c["kind"] == "model"], c[c["kind"] == "difference"].to_dict("records")
+        rows = rows[rows["comparison"] == rows["comparison"].iloc[0]]
+        models = rows[rows["measure"] == "Harrell's C"]
+        change = rows[rows["measure"] == "difference of Harrell's C"].to_dict("records")
         test = rows[rows["kind"] == "test"]["p_value"]
         if len(models) == 2 and change:
             base = models["term"].iloc[0].replace(" + ", ", ")
@@ -235,9 +247,7 @@ def cells_of(analysis: str) -> str:
 
 def reasons(rows: Sequence[Mapping]) -> list[str]:
     """Why rows were not estimated, each reason once; nothing where only that is known."""
-    notes = [str(row["note"]) for row in rows if pd.isna(row["estimate"])]
-    told = [note.removeprefix(WHY) for note in notes if note.startswith(WHY)]
-    return list(dict.fromkeys(told))
+    return list(dict.fromkeys(why for row in rows if (why := words.why_not(row["reason"]))))
 
 
 def _capital(text: str) -> str:

@@ -1,15 +1,17 @@
 """The tidy tables that a report is made of, known by their place {cohort}/{room}/{table}.tsv."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
 from faceage_bio.columns import AGE, COHORT, FACE_AGE
+from faceage_bio.report.words import covariates, measure_words
 from faceage_bio.results.reasons import in_words
-from faceage_bio.results.row import FIRST, LAST, NUMBERS, is_result
+from faceage_bio.results.row import FIRST, LAST, NUMBERS, by_cell, columns_of, is_result
+from faceage_bio.results.tables import TABLES
 from faceage_bio.tables import read_table, sha256_of
 
 ROOMS = {
@@ -35,10 +37,12 @@ class ReportTables:
     released: bool = False
 
     def get(self, room: str, name: str, cohort: str | None = None) -> pd.DataFrame:
-        """A table, or an empty one if that stage did not run (for this cohort)."""
+        """A table, or an empty one with its columns if that stage did not run (for this cohort)."""
         table = self.by_name.get((room, name))
         if table is None:
-            return pd.DataFrame()
+            place = f"{room}/{name}"
+            columns = [*columns_of(place), "note"] if place in TABLES else []
+            return pd.DataFrame(columns=list(dict.fromkeys(columns)))
         return table if cohort is None else table[table[COHORT] == cohort]
 
 
@@ -53,7 +57,7 @@ def collect(paths: Sequence[Path], released: bool = False) -> ReportTables:
         if len(table):
             parts.setdefault((room, path.stem), []).append(table)
     return ReportTables(
-        {key: _complete(_below_each_other(tables)) for key, tables in parts.items()},
+        {key: _complete(_below_each_other(tables), "/".join(key)) for key, tables in parts.items()},
         fingerprint(paths),
         released,
     )
@@ -74,18 +78,30 @@ def _below_each_other(tables: list[pd.DataFrame]) -> pd.DataFrame:
     return pd.concat(filled, ignore_index=True).reindex(columns=list(columns))
 
 
-WORDS = ("note", "per", "model", "adjustment", "term", "measure", "analysis")
+WORDS = ("note", "question", "per", "model", "adjustment", "term", "measure")
 
 
-def _complete(table: pd.DataFrame) -> pd.DataFrame:
+def _said_once(table: pd.DataFrame, columns: list[str], say: Callable[[dict], str]) -> list[str]:
+    """What a function says of these columns, asked once for each different row."""
+    keys = list(
+        zip(*(table[name].astype(object).where(table[name].notna(), None) for name in columns), strict=True)
+    )
+    words = {key: say(dict(zip(columns, key, strict=True))) for key in dict.fromkeys(keys)}
+    return [words[key] for key in keys]
+
+
+def _complete(table: pd.DataFrame, key: str) -> pd.DataFrame:
     """Columns that any table may lack, so that templates need not ask."""
     for column in ("estimate", "ci_lower", "ci_upper", "p_value", "q_value", "n", "n_events"):
         if column not in table:
             table[column] = float("nan")
     if is_result(table):  # its reasons in words, for the page
-        table["note"] = table["reason"].map(in_words)
-        words = [name for name in (*FIRST, *LAST) if name not in NUMBERS]
-        table[words] = table[words].fillna("")
+        table["note"] = by_cell(table["reason"], in_words)
+        keys = [name for name in TABLES[key].keys if table[name].dtype == object or table[name].isna().all()]
+        words = [*(name for name in (*FIRST, *LAST) if name not in NUMBERS), *keys]
+        table[words] = table[words].astype(object).fillna("")
+        table["measured"] = _said_once(table, ["measure", "horizon", "unit", "df"], measure_words)
+        table["held"] = by_cell(table["covariates"], covariates)
     for column in WORDS:
         if column not in table:
             table[column] = ""

@@ -7,6 +7,7 @@ from faceage_bio.columns import AGE, AGE_ACCELERATION
 from faceage_bio.report import figures
 from faceage_bio.report.formats import interval, p_scientific, p_value, signed
 from faceage_bio.report.tables import ReportTables
+from faceage_bio.report.words import covariates
 
 KINDS = {AGE_ACCELERATION: "age acceleration", AGE: "chronological age (negative control)"}
 COLOURS = [(KINDS[AGE_ACCELERATION], figures.ORANGE), (KINDS[AGE], figures.BLUE)]
@@ -48,10 +49,17 @@ def variant_section(tables: ReportTables, name: str, config: dict) -> dict | Non
         "quality": quality.to_dict("records"),
         "per": per,
         "n_tests": int(own["n_tests"].max()) if own["n_tests"].notna().any() else 0,
-        "adjustment": own["adjustment"].iloc[0],
-        "control": next(iter(genes[genes.outcome == AGE]["adjustment"]), ""),
-        "ancestry": "ancestry" in own["adjustment"].iloc[0],
+        "adjustment": held(own.iloc[0]),
+        "control": held(genes[genes.outcome == AGE].iloc[0]),
+        "ancestry": own["components"].iloc[0] > 0,
     }
+
+
+def held(row: pd.Series) -> str:
+    """What a model is adjusted for; ancestry components, which stand last, are counted."""
+    n, names = int(row["components"]), row["covariates"].split(", ")
+    told = [covariates(", ".join(names[: len(names) - n]))] if len(names) > n else []
+    return ", ".join([*told, *([f"{n} ancestry component{'s' if n > 1 else ''}"] if n else [])])
 
 
 def side_by_side(genes: pd.DataFrame) -> list[dict]:
@@ -67,8 +75,6 @@ def side_by_side(genes: pd.DataFrame) -> list[dict]:
 
 
 def _twins(table: pd.DataFrame) -> list[dict]:
-    if not len(table):
-        return []
     ages = {row["term"]: row for row in table[table.outcome == AGE].to_dict("records")}
     own = table[table.outcome == AGE_ACCELERATION].to_dict("records")
     return [row | {"twin": ages[row["term"]]} for row in own]

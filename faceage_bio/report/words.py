@@ -2,7 +2,8 @@
 
 import pandas as pd
 
-from faceage_bio.report.formats import count, interval, number, p_value, signed
+from faceage_bio.report.formats import count, interval, number, p_value, signed, time_words
+from faceage_bio.results.reasons import NOT_ESTIMATED, SPARSE, decode
 
 REASONS = {
     "": "", "missing_file": "file is gone", "not_a_file": "not a file", "no_permission": "file may not be read",
@@ -67,6 +68,11 @@ def label(name: str, per: str = "") -> str:
     return f"{both}{colon}{rest}{f', per {per}' if per else ''}"
 
 
+def covariates(names: str) -> str:
+    """What a row is adjusted for, as people say it: ``age, bmi`` becomes ``age, BMI``; "none" where nothing is."""
+    return ", ".join(label(name) for name in names.split(", ") if name) or "none"
+
+
 def spoken(text: str) -> str:
     """A text in which names of columns are written as people say them: ``sex × skin_type`` becomes ``sex × skin type``."""
     for name, said in TERMS.items():
@@ -86,10 +92,38 @@ def quality_rules(quality: dict, action: str) -> str:
     )
 
 
+WITHIN = ("cumulative incidence", "restricted mean survival time", "difference of restricted mean survival time", "ratio of restricted mean survival time")  # fmt: skip
+
+
+def measure_words(row: pd.Series | dict) -> str:
+    """What a row's estimate is, with its time, unit and degrees of freedom: "survival at 2 years", "interaction chi-square, 3 df"."""
+    words = row["measure"]
+    if pd.notna(row["horizon"]):
+        words += f" {'within' if row['measure'] in WITHIN else 'at'} {time_words(row['horizon'])}"
+    if row["unit"]:
+        words += f", {row['unit']}"
+    return words + (f", {row['df']:g} df" if pd.notna(row["df"]) else "")
+
+
+def with_measures(table: pd.DataFrame) -> list[dict]:
+    """Rows for a template, the measure in words."""
+    return [row | {"measure": measure_words(row)} for row in table.to_dict("records")]
+
+
+def why_not(cell: object) -> str:
+    """The reasons why a row was not estimated, without saying that it was not."""
+    return " and ".join(str(one) for one in decode(cell) if one.status == NOT_ESTIMATED)
+
+
+def sparse(cell: object) -> str:
+    """The reasons why a row is to be interpreted with caution."""
+    return "; ".join(str(one) for one in decode(cell) if one.status == SPARSE)
+
+
 def hazard_sentence(cox: pd.DataFrame, min_cell: int | None = None) -> str:
     """The survival answer of one cohort: age-adjusted first, raw beside it."""
-    adjusted = cox[(cox.model == "face age + age") & (cox.term == "face_age")]
-    raw = cox[(cox.model == "univariable") & (cox.term == "face_age")]
+    own = cox[(cox.term == "face_age") & (cox.exposure == "face_age")]
+    adjusted, raw = own[own.step == "+ age"], own[own.step == "unadjusted"]
     if not len(adjusted):
         return "Not estimated: no Cox model ran."
     row = adjusted.iloc[0]
@@ -102,8 +136,8 @@ def hazard_sentence(cox: pd.DataFrame, min_cell: int | None = None) -> str:
         f"(hazard ratio {number(row.estimate)}, 95 % interval {interval(row.ci_lower, row.ci_upper)}, p {_p(row.p_value)}; "
         f"{count(row.n)} people, {count(row.n_events)} deaths)."
     )
-    if "deaths per term" in row.note:
-        sentence += f" Not to be relied on: {row.note}."
+    if caution := sparse(row.reason):
+        sentence += f" Interpret with caution: {caution}."
     if len(raw) and pd.notna(raw.iloc[0].estimate):
         one = raw.iloc[0]
         sentence += (
@@ -113,26 +147,26 @@ def hazard_sentence(cox: pd.DataFrame, min_cell: int | None = None) -> str:
 
 
 def group_sentence(groups: pd.DataFrame) -> str:
-    """Cancer against reference people."""
-    adjusted = groups[groups.adjustment.str.startswith("age") & groups.estimate.notna()]
+    """Cancer against controls."""
+    adjusted = groups[(groups.adjustment != "unadjusted") & groups.estimate.notna()]
     if not len(adjusted):
         why = groups.note[groups.note != ""]
-        return f"People with cancer against reference people: {why.iloc[0] if len(why) else 'not run'}."
+        return f"Cancer against controls: {why.iloc[0] if len(why) else 'not run'}."
     row = adjusted.iloc[0]
-    raw = groups[groups.adjustment.str.startswith("none") & (groups.term == row.term)].iloc[0]
+    raw = groups[(groups.adjustment == "unadjusted") & (groups.term == row.term)].iloc[0]
     older = "older" if row.estimate >= 0 else "younger"
     return (
-        f"People with cancer looked {number(abs(row.estimate), 1)} years {older} than reference people of the same age "
-        f"(95 % interval {interval(row.ci_lower, row.ci_upper, 1)}, p {_p(row.p_value)}; {count(row.n)} people). "
-        f"Raw age gap: {signed(raw.estimate)} years ({interval(raw.ci_lower, raw.ci_upper, 1)})."
+        f"Participants with cancer had a face age {number(abs(row.estimate), 1)} years {older} than controls of the same age "
+        f"(95% CI {interval(row.ci_lower, row.ci_upper, 1)}, p {_p(row.p_value)}; n = {count(row.n)}). "
+        f"Unadjusted difference of the age gap: {signed(raw.estimate)} years (95% CI {interval(raw.ci_lower, raw.ci_upper, 1)})."
     )
 
 
 def agreement_sentence(rows: pd.DataFrame) -> str:
     """How far a second age model agrees with the first."""
-    by_measure = {row.measure.split(",")[0]: row for row in rows.itertuples()}
+    by_measure = {row.measure: row for row in rows.itertuples()}
     bias = by_measure["bias"]
-    other = bias.adjustment.removeprefix("minus ")
+    other = bias.reference
     if pd.isna(bias.estimate):
         return f"{bias.term} against {other}: {bias.note}."
     lower, upper = by_measure["lower limit of agreement"], by_measure["upper limit of agreement"]

@@ -1,9 +1,10 @@
 """The result row: the columns that every result table has, in their order."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import pandas as pd
 
+from faceage_bio.columns import AGE, AGE_ACCELERATION, FACE_AGE
 from faceage_bio.results.measures import MEASURES
 from faceage_bio.results.reasons import NOT_ESTIMATED, Reason, encode, status_of
 from faceage_bio.results.tables import TABLES, key_of
@@ -14,21 +15,29 @@ FIRST = (
     "n", "n_events",
 )  # fmt: skip
 LAST = ("adjustment", "covariates", "model", "status", "reason")
-ESTIMATES = ("estimate", "ci_lower", "ci_upper", "standard_error", "statistic", "p_value", "q_value")  # a row that was not estimated has none
+ESTIMATES = (
+    "estimate",
+    "ci_lower",
+    "ci_upper",
+    "standard_error",
+    "statistic",
+    "p_value",
+    "q_value",
+)  # a row that was not estimated has none
 NUMBERS = (*ESTIMATES, "horizon", "df", "n", "n_events")
+WORDS = tuple(name for name in (*FIRST, *LAST) if name not in NUMBERS)
 ROLES = ("primary", "secondary", "exploratory")
 ADJUSTMENTS = {  # closed words; ``covariates`` names the columns
     "unadjusted": "no covariate",
     "age": "chronological age",
     "minimal": "chronological age and sex, or what the study declares as minimal",
     "without mediators": "the full set less mediators",
+    "without age": "declared covariates, with neither chronological age nor age acceleration",
     "stepwise": "a step of the sequentially adjusted models between age and full",
     "full": "all declared covariates",
     "matched": "matched pairs",
-    "reciprocal": "chronological age as exposure, adjusted for age acceleration",
+    "reciprocal": "chronological age as exposure, adjusted for age acceleration or face age",
 }
-
-
 KEPT = ("cohort", "question", "term", "measure", "estimate", "ci_lower", "ci_upper", "p_value", "n", "status")  # with values or not
 
 
@@ -36,6 +45,12 @@ def columns_of(table: str) -> list[str]:
     """The columns of a result table in their order."""
     declared = TABLES[table]
     return [*FIRST, *declared.further, *LAST] if declared.rows else list(declared.further)
+
+
+def number_columns(table: str) -> list[str]:
+    """The columns of a result table that hold numbers and are no counts."""
+    declared = TABLES[table]
+    return [*(NUMBERS if declared.rows else ()), *declared.statistics]
 
 
 def result_rows(rows: Sequence[dict] | pd.DataFrame, table: str) -> pd.DataFrame:
@@ -68,12 +83,39 @@ def result_rows(rows: Sequence[dict] | pd.DataFrame, table: str) -> pd.DataFrame
     if unknown := sorted(set(made["adjustment"].dropna()) - ADJUSTMENTS.keys() - {""}):
         raise ValueError(f"{table}: adjustments {unknown} are not declared in results/row.py")
     made["reason"] = [_cell(value) for value in made["reason"]]
-    made["status"] = [status_of(value) for value in made["reason"]]
+    made["status"] = by_cell(made["reason"], status_of)
     lost = made["status"].eq(NOT_ESTIMATED)
     made.loc[lost, list(ESTIMATES)] = float("nan")
     units = made["measure"].map({name: measure.unit for name, measure in MEASURES.items()})
     made["unit"] = made["unit"].where(made["unit"].notna(), units)
+    for name in NUMBERS:  # a column of nothing has a type too, so that tables can be put below each other
+        if made[name].dtype == object:
+            made[name] = pd.to_numeric(made[name]).astype(float)
     return made
+
+
+def tested(measure: str, test: tuple[float, int, float]) -> dict:
+    """A chi-square, its degrees of freedom and its p-value as fields of a row."""
+    chi_square, df, p_value = test
+    return {"measure": measure, "estimate": chi_square, "df": df, "p_value": p_value}
+
+
+def adjusted_for(held: Sequence[str], exposure: str = "") -> dict[str, str]:
+    """``adjustment`` and ``covariates`` of a row, by the columns that its model holds besides the exposure."""
+    if not held:
+        word = "unadjusted"
+    elif exposure == AGE and {AGE_ACCELERATION, FACE_AGE} & set(held):
+        word = "reciprocal"
+    elif AGE not in held:
+        word = "without age"
+    else:
+        word = {frozenset([AGE]): "age", frozenset([AGE, "sex"]): "minimal"}.get(frozenset(held), "full")
+    return {"adjustment": word, "covariates": ", ".join("age" if name == AGE else name for name in held)}
+
+
+def by_cell(cells: pd.Series, say: Callable[[object], str]) -> pd.Series:
+    """What a function says of each cell, asked once for each different one: a table of all genes has 20,000 rows."""
+    return cells.map({cell: say(cell) for cell in cells.unique()})
 
 
 def is_result(table: pd.DataFrame) -> bool:
@@ -101,4 +143,3 @@ def _cell(value: object) -> str:
     if isinstance(value, list | tuple):
         return encode(value)
     return value if isinstance(value, str) else ""
-

@@ -1,5 +1,6 @@
 """The result tables: which there are, and what their further columns are. What is not listed is never released."""
 
+import re
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
@@ -24,6 +25,8 @@ class Table:
         return (*self.keys, *self.counts, *self.statistics)
 
 
+# rows about single participants, photos or samples; what was found of covariates before any analysis
+NEVER = {"ledger", "cells_ledger", "photo_list", "covariates"}
 TABLES = {
     "acceleration/age_bands": Table(
         keys=("cohort", "age_band", "age_lower"), counts=("n",),
@@ -36,45 +39,45 @@ TABLES = {
         keys=("cohort", "definition", "age_lower"), counts=("n",), statistics=("age_mean", "mean", "ci_lower", "ci_upper"), rows=False,
     ),
     "acceleration/definition_hazards": Table(),
-    "acceleration/definitions": Table(keys=("fitted_in",), statistics=("cross_fitted", "chosen")),
+    "acceleration/definitions": Table(keys=("fitted_in", "cross_fitted", "chosen")),
     "acceleration/reliability": Table(statistics=("error_df",)),
-    "acceleration/sensitivity": Table(),
+    "acceleration/sensitivity": Table(keys=("excluded",)),
     "acceleration/summary": Table(),
-    "expression/cell_quality": Table(),
+    "expression/cell_quality": Table(keys=("fate",)),
     "expression/components": Table(keys=("component", "share_of_variance")),
     "expression/composition": Table(counts=("n_with_cells",), statistics=("detectable", "mean_share")),
     "expression/confounding": Table(),
     "expression/genes": Table(
-        keys=("method", "n_tests"),
-        statistics=("base_mean", "p_lrt", "q_filtered", "voom_estimate", "voom_ci_lower", "voom_ci_upper", "voom_p_value", "hc3_p_value", "p_bonferroni", "detectable"),
+        keys=("gene_id", "method", "n_tests"),
+        statistics=("base_mean", "p_lrt", "q_filtered", "voom_estimate", "voom_ci_lower", "voom_ci_upper", "voom_p_value", "hc3_p_value"),
     ),
     "expression/gsea": Table(keys=("n_genes", "leading"), statistics=("enrichment",)),
     "expression/ora": Table(keys=("n_genes", "n_chosen", "n_found")),
     "expression/panel": Table(
         keys=("method", "n_tests"),
-        statistics=("base_mean", "p_lrt", "p_bonferroni", "detectable", "voom_estimate", "voom_ci_lower", "voom_ci_upper", "voom_p_value", "hc3_p_value", "q_filtered"),
+        statistics=("base_mean", "p_lrt", "p_bonferroni", "detectable", "voom_estimate", "voom_ci_lower", "voom_ci_upper", "voom_p_value", "hc3_p_value"),
     ),
     "expression/partial_residuals": Table(keys=("bin",), statistics=("bin_centre",)),
     "expression/quality": Table(statistics=("lower_quartile", "upper_quartile")),
-    "expression/sensitivity": Table(keys=("variant",)),
+    "expression/sensitivity": Table(keys=("variant", "hidden")),
     "expression/set_associations": Table(keys=("method",)),
-    "expression/set_coverage": Table(keys=("genes", "in_counts", "tested", "headline", "source", "sha256"), statistics=("signed",)),
+    "expression/set_coverage": Table(keys=("genes", "in_counts", "tested", "headline", "source", "sha256", "signed")),
     "faceage/agreement": Table(),
     "faceage/agreement_bands": Table(
         keys=("cohort", "term", "band_lower"), counts=("n",), statistics=("mean_age", "mean_difference"), rows=False,
     ),
-    "faceage/photo_counts": Table(keys=("factor", "group")),
+    "faceage/photo_counts": Table(keys=("factor", "group", "photo_status", "photo_reason")),
     "faceage/photo_measures": Table(keys=("cohort", "measure", "lower", "upper"), counts=("n",), rows=False),
     "faceage/photo_speed": Table(keys=("cohort", "device", "workers", "seconds"), counts=("photos",), rows=False),
     "faceage/review": Table(),
     "faceage/summary": Table(),
     "fairness/fairness": Table(
-        keys=("population", "factor", "group", "within", "raw_note"),
+        keys=("population", "factor", "group", "within", "raw_reason"),
         counts=("n_exposed", "n_reference", "n_events_exposed", "n_events_reference"),
         statistics=("raw_estimate", "raw_ci_lower", "raw_ci_upper", "raw_p_value"),
     ),
     "fairness/stress": Table(
-        keys=("condition", "factor", "group", "step", "within", "raw_note"), counts=("n_exposed", "n_reference"),
+        keys=("condition", "condition_unit", "factor", "group", "step", "within", "raw_reason"), counts=("n_exposed", "n_reference"),
         statistics=("raw_estimate", "raw_ci_lower", "raw_ci_upper", "raw_p_value"),
     ),
     "flow": Table(keys=("cohort", "unit", "stage", "status", "reason"), counts=("n",), rows=False),
@@ -86,9 +89,9 @@ TABLES = {
         keys=("cohort", "term", "adjustment"), counts=("n",), statistics=("value", "estimate", "ci_lower", "ci_upper", "reference"),
         rows=False,
     ),
-    "phenotype/dose_response": Table(statistics=("f_statistic", "df_terms", "df_residual")),
+    "phenotype/dose_response": Table(statistics=("df_residual",)),
     "phenotype/groups": Table(counts=("n_exposed", "n_reference")),
-    "phenotype/interactions": Table(keys=("modifier",), statistics=("f_statistic", "df_terms", "df_residual")),
+    "phenotype/interactions": Table(keys=("modifier",), statistics=("df_residual",)),
     "phenotype/matched": Table(counts=("n_exposed", "n_reference")),
     "phenotype/means": Table(keys=("factor",)),
     "phenotype/pairs": Table(
@@ -102,17 +105,17 @@ TABLES = {
     "phenotype/specifications": Table(keys=("adjustment_set", "excluded"), counts=("n_exposed", "n_reference")),
     "phenotype/subgroups": Table(keys=("modifier",), counts=("n_exposed", "n_reference"), statistics=("p_interaction", "q_interaction")),
     "phenotype/table_one": Table(keys=("group", "variable"), statistics=("standard_deviation", "lower_quartile", "upper_quartile")),
-    "phenotype/tests": Table(keys=("factor",), statistics=("f_statistic", "df_terms", "df_residual", "eta_squared")),
-    "readers/readers": Table(keys=("n_readers", "condition", "random", "against")),
-    "scores/comparison": Table(keys=("version", "from_group", "to_group", "method")),
-    "scores/scored": Table(keys=("citation", "published", "rule", "column", "points")),
-    "survival/added_value": Table(keys=("question", "kind", "method", "at_years"), statistics=("events_per_term", "optimism", "corrected")),
+    "phenotype/tests": Table(keys=("factor",), statistics=("df_residual", "eta_squared")),
+    "readers/readers": Table(keys=("rater", "condition", "against", "censoring", "random", "n_readers"), statistics=("df_residual",)),
+    "scores/comparison": Table(keys=("score", "version", "from_group", "to_group", "method")),
+    "scores/scored": Table(keys=("score", "citation", "published", "rule", "column", "points")),
+    "survival/added_value": Table(keys=("comparison", "kind", "method"), statistics=("events_per_term", "optimism", "corrected")),
     "survival/age_comparison": Table(keys=("step", "method"), statistics=("events_per_term",)),
     "survival/at_risk": Table(
         keys=("cohort", "grouping", "group", "years"), counts=("at_risk", "entered", "events", "censored"), rows=False,
     ),
     "survival/calibration": Table(
-        keys=("question", "kind", "method", "at_years", "group"), statistics=("events_per_term", "optimism", "corrected", "predicted"),
+        keys=("comparison", "kind", "method", "group"), statistics=("events_per_term", "optimism", "corrected", "predicted"),
     ),
     "survival/competing_risks": Table(keys=("grouping", "group", "cause", "method")),
     "survival/cox": Table(
@@ -123,9 +126,9 @@ TABLES = {
         keys=("cohort", "grouping", "group", "cause", "years", "interval"), counts=("at_risk", "events", "other_events", "censored"),
         statistics=("incidence", "standard_error", "ci_lower", "ci_upper"), rows=False,
     ),
-    "survival/decision_curve": Table(keys=("question", "at_years", "threshold"), counts=("n_high",), statistics=("events_per_term",)),
-    "survival/gene_panel": Table(statistics=("p_bonferroni", "mean_level", "hazards_p_value")),
-    "survival/genes": Table(statistics=("p_bonferroni", "mean_level", "hazards_p_value")),
+    "survival/decision_curve": Table(keys=("comparison", "threshold"), counts=("n_high",), statistics=("events_per_term",)),
+    "survival/gene_panel": Table(keys=("strata",), statistics=("p_bonferroni", "mean_level", "hazards_p_value")),
+    "survival/genes": Table(keys=("strata",), statistics=("p_bonferroni", "mean_level", "hazards_p_value")),
     "survival/hazard_curve": Table(keys=("step", "years", "cohort"), statistics=("hazard_ratio", "ci_lower", "ci_upper"), rows=False),
     "survival/hazard_curve_people": Table(keys=("lower", "upper", "cohort"), counts=("n", "n_events"), rows=False),
     "survival/hazard_curve_tests": Table(keys=("step", "method"), statistics=("events_per_term",)),
@@ -145,7 +148,7 @@ TABLES = {
         keys=("step", "term", "kind", "years", "cohort"), counts=("n_events",), statistics=("hazard_ratio", "ci_lower", "ci_upper"),
         rows=False,
     ),
-    "survival/remedies": Table(keys=("remedy", "step")),
+    "survival/remedies": Table(keys=("method", "remedy", "period", "step"), statistics=("events_per_term",)),
     "survival/sensitivity": Table(
         keys=("method", "people"), counts=("left_out", "n_level", "n_events_level"),
         statistics=("events_per_term", "concordance", "log_likelihood", "robust_lower", "robust_upper", "robust_p"),
@@ -157,10 +160,10 @@ TABLES = {
     "survival/subgroups": Table(keys=("step", "modifier", "n_tests", "method"), statistics=("p_interaction", "q_interaction")),
     "survival/summary": Table(keys=("grouping", "group")),
     "variants/common": Table(
-        keys=("gene", "test", "n_tests", "n_variants"), counts=("n_alleles", "n_carriers"),
+        keys=("gene", "test", "n_tests", "components"), counts=("n_alleles", "n_carriers"),
         statistics=("frequency", "hardy_weinberg_p", "p_bonferroni"),
     ),
-    "variants/genes": Table(keys=("n_variants", "test", "n_tests"), counts=("n_alleles", "n_carriers"), statistics=("p_bonferroni",)),
+    "variants/genes": Table(keys=("n_variants", "test", "n_tests", "components"), counts=("n_alleles", "n_carriers"), statistics=("p_bonferroni",)),
     "variants/quality": Table(),
 }  # fmt: skip
 
@@ -170,6 +173,32 @@ def key_of(place: str) -> str:
     path = PurePosixPath(str(place).rpartition(":")[2])
     inside = f"{path.parent.name}/{path.stem}"
     return inside if inside in TABLES else path.stem
+
+
+def count_columns(key: str) -> tuple[str, ...]:
+    """The columns of a table that count participants, samples, photos or events."""
+    declared = TABLES[key]
+    return ("n", "n_events", *declared.counts) if declared.rows else declared.counts
+
+
+def is_declared(place: str) -> bool:
+    """Whether the table is a result table, which may leave."""
+    return key_of(place) in TABLES
+
+
+PAPER = re.compile(
+    r"(?:(?:.*[/:])?tables/)?(?:table_1(?:_\w+)?|cox_models|group_comparisons|gene_panel_\w+|key_results)\.tsv"
+)
+
+
+def is_paper_table(name: str) -> bool:
+    """Whether a file is one of the tables for authors, made from released tables (report/journal_tables.py)."""
+    return PAPER.fullmatch(name) is not None
+
+
+def never_released(place: str) -> bool:
+    """Whether the table stays: rows about single participants, photos or samples, and checks of the input."""
+    return key_of(place) in NEVER
 
 
 def is_count(name: str) -> bool:

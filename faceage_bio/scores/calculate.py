@@ -10,11 +10,12 @@ from faceage_bio import parse
 from faceage_bio.columns import COHORT, SUBJECT
 from faceage_bio.errors import CohortError
 from faceage_bio.problems import Problems
+from faceage_bio.results.reasons import Reason, reason
+from faceage_bio.results.row import result_rows
 from faceage_bio.scores.definition import Item, Score
-from faceage_bio.tables import result_rows
 
 COMPARISONS = {">": np.greater, ">=": np.greater_equal, "<": np.less, "<=": np.less_equal}
-NO_SCORE = "no score"
+NO_SCORE, PARTICIPANTS = "no score", "participants"
 
 
 @dataclass(frozen=True)
@@ -154,49 +155,52 @@ def score_people(
 
 def summarise_scores(scored: pd.DataFrame, score: Score, name: str, cohort: str) -> pd.DataFrame:
     """The definition, how many have each point, each group and no score for which reason, as result rows."""
-    base = {COHORT: cohort, "definition": name, "model": score.title}
-    rows = [_about(score) | base]
+    base = _head(score, name, cohort)
+    rows = [base | _about(score)]
     for item in score.items:
         points = scored[f"points: {item.label}"]
         rows.append(base | {
-            "analysis": "items", "term": item.label, "measure": "people who have the points", "n": int(points.notna().sum()),
+            "question": "items", "term": item.label, "measure": PARTICIPANTS, "n": int(points.notna().sum()),
             "estimate": int(points.fillna(0).ne(0).sum()), "rule": item.shown_rule, "column": item.column,
             "points": item.points,
         })  # fmt: skip
     n_scored = int(scored["group"].notna().sum())
     for group in score.groups:
         rows.append(base | {
-            "analysis": "groups", "term": group.name, "measure": "people", "n": n_scored,
+            "question": "groups", "term": group.name, "measure": PARTICIPANTS, "n": n_scored,
             "estimate": int((scored["group"] == group.name).sum()), "rule": f"{group.points[0]:g} to {group.points[1]:g} points",
         })  # fmt: skip
     without = scored.loc[scored["group"].isna(), "reason"]
-    for reason, count in without.value_counts().sort_index().items():
+    for lacks, count in without.value_counts().sort_index().items():
         rows.append(base | {
-            "analysis": NO_SCORE, "term": reason, "measure": "people", "n": len(scored), "estimate": int(count),
+            "question": NO_SCORE, "term": lacks, "measure": PARTICIPANTS, "n": len(scored), "estimate": int(count),
         })  # fmt: skip
-    return result_rows(rows)
+    return result_rows(rows, "scores/scored")
 
 
 def not_scored(score: Score, name: str, cohort: str, missing: Sequence[str]) -> pd.DataFrame:
     """What stands in place of a score whose columns are not there."""
-    base = {COHORT: cohort, "definition": name, "model": score.title}
-    return result_rows([
-        _about(score) | base,
-        base | {"analysis": "groups", "term": "all", "measure": "people", "note": f"not estimated, because {lacking(missing)}"},
-    ])  # fmt: skip
+    base = _head(score, name, cohort)
+    groups = {"question": "groups", "term": "all", "measure": PARTICIPANTS, "reason": lacking(missing)}
+    return result_rows([base | _about(score), base | groups], "scores/scored")
 
 
-def lacking(missing: Sequence[str]) -> str:
+def lacking(missing: Sequence[str]) -> Reason:
     """Which columns a cohort does not have."""
-    return f"the clinic table has no {' and no '.join(missing)}"
+    return reason("lacks_columns", columns=" and no ".join(missing))
+
+
+def _head(score: Score, name: str, cohort: str) -> dict:
+    return {COHORT: cohort, "role": "exploratory", "score": name, "model": score.title}
 
 
 def _about(score: Score) -> dict:
     cited = f"{score.citation}, doi:{score.doi}" if score.doi else score.citation
     return {
-        "analysis": "definition",
+        "question": "definition",
         "term": score.name,
-        "measure": "version",
+        "measure": "items",
+        "estimate": len(score.items),
         "citation": cited,
         "published": score.published,
     }

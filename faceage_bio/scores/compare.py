@@ -7,12 +7,15 @@ import pandas as pd
 
 from faceage_bio.columns import AGE, COHORT, EVENT, FACE_AGE
 from faceage_bio.errors import ConfigError, FitError
+from faceage_bio.results.reasons import Reason, reason
+from faceage_bio.results.row import result_rows
 from faceage_bio.scores import groups
 from faceage_bio.scores.calculate import absent_columns, lacking, read_answers
 from faceage_bio.scores.definition import Score
 from faceage_bio.scores.discrimination import discrimination_rows
 from faceage_bio.scores.swap import BY_AGE, CONTINUOUS_AGE, CONTINUOUS_FACE, FIXED, MATCHED, swap_ages
-from faceage_bio.tables import result_rows
+
+TABLE, DEATH = "scores/comparison", "death"
 
 
 @dataclass(frozen=True)
@@ -47,7 +50,7 @@ def compare_score(
     Returns
     -------
     DataFrame, result rows
-        Analyses "groups", "cox", "discrimination", "movers", "points", "cut" and "likelihood ratio"; columns ``definition``,
+        Questions "groups", "cox", "discrimination", "movers", "points", "cut" and "likelihood ratio"; columns ``score``,
         ``version`` (which age, which cut), ``from_group``, ``to_group``, ``method``. What cannot be had keeps a row.
 
     Raises
@@ -58,15 +61,15 @@ def compare_score(
         The reference group is none of the score's.
     """
     reference = _reference(score, choices)
-    base = {COHORT: cohort, "definition": name, "model": score.title, "adjustment": "none"}
+    base = {
+        COHORT: cohort, "role": "exploratory", "outcome": DEATH, "score": name, "model": score.title, "adjustment": "unadjusted",
+    }  # fmt: skip
     if why := _impossible(followed, score):
-        return _table([base | _nothing(why)])
+        return result_rows([base | _nothing(why)], TABLE)
     answers = read_answers(followed, score, source, lines).of(followed[FACE_AGE].notna())
     people = followed.loc[answers.values.index]
     if not len(people):
-        return _table(
-            [base | _nothing(f"nobody of {len(followed)} people with follow-up has every item of the score")]
-        )
+        return result_rows([base | _nothing(reason("no_complete_score", n=len(followed)))], TABLE)
     swap = swap_ages(people, answers, score)
     rows = groups.cut_rows(swap, len(people))
     for version in swap.versions:
@@ -75,13 +78,7 @@ def compare_score(
         if version.name != BY_AGE:
             rows += groups.move_rows(people, swap.versions[0], version, score)
     rows += [
-        {
-            "analysis": "groups",
-            "version": version,
-            "term": "all",
-            "measure": groups.MEDIAN,
-            "note": f"not estimated, because {why}",
-        }
+        {"question": "groups", "version": version, "term": "all", "measure": groups.MEDIAN, "reason": why}
         for version, why in swap.failed.items()
     ]
     sign = 1 if score.more_points == "worse" else -1
@@ -93,14 +90,14 @@ def compare_score(
             risks[version] = linear_predictor(fits[version], people, swap.other_points, choices.per_years)
     except FitError as error:
         rows.append({
-            "analysis": "cox", "version": CONTINUOUS_FACE, "term": FACE_AGE, "measure": "hazard ratio",
-            "n": len(people), "n_events": int(people[EVENT].sum()), "note": f"not estimated, because {error}",
+            "question": "cox", "version": CONTINUOUS_FACE, "term": FACE_AGE, "measure": "hazard ratio",
+            "n": len(people), "n_events": int(people[EVENT].sum()), "reason": error.reason,
         })  # fmt: skip
     rows += discrimination_rows(
         people, risks, [(FIXED, BY_AGE), (MATCHED, BY_AGE), (CONTINUOUS_FACE, CONTINUOUS_AGE)],
         horizons_months=choices.horizons_months, resamples=choices.bootstraps, seed=choices.seed,
     )  # fmt: skip
-    return _table([base | row for row in rows])
+    return result_rows([base | row for row in rows], TABLE)
 
 
 def linear_predictor(fit, people: pd.DataFrame, other_points: pd.Series, per_years: float) -> pd.Series:
@@ -113,20 +110,19 @@ def linear_predictor(fit, people: pd.DataFrame, other_points: pd.Series, per_yea
     return sum(columns[term] * beta for term, beta in fit.terms["log_hazard_ratio"].items())
 
 
-def _impossible(followed: pd.DataFrame, score: Score) -> str:
-    """Why no age of the score can be swapped, whoever the people are."""
+def _impossible(followed: pd.DataFrame, score: Score) -> Reason | None:
+    """Why no age of the score can be swapped, whoever the participants are."""
     if missing := absent_columns(followed, score):
         return lacking(missing)
     if AGE not in score.columns:
-        return f"{score.title} has no item on {AGE}, so no age can be swapped"
-    return ""
+        return reason("no_item_on_age", score=score.title, column=AGE)
+    return None
 
 
-def _nothing(why: str) -> dict:
+def _nothing(why: Reason) -> dict:
     """The only row of a score that cannot be compared."""
     return {
-        "analysis": "groups", "version": BY_AGE, "term": "all", "measure": groups.MEDIAN, "n": 0,
-        "note": f"not estimated, because {why}",
+        "question": "groups", "version": BY_AGE, "term": "all", "measure": groups.MEDIAN, "n": 0, "reason": why,
     }  # fmt: skip
 
 
@@ -138,10 +134,3 @@ def _reference(score: Score, choices: Choices) -> str:
             "them, or leave it empty (null) for the one that the score's own file declares."
         )
     return reference
-
-
-def _table(rows: list[dict]) -> pd.DataFrame:
-    """Result rows with all columns of this room, in one order whatever rows there are."""
-    table = result_rows(rows)
-    further = ["definition", "version", "from_group", "to_group", "method"]
-    return table.reindex(columns=[*table.columns[: table.columns.get_loc("note") + 1], *further])

@@ -6,9 +6,11 @@ import numpy as np
 import pandas as pd
 
 from faceage_bio.columns import EVENT, FOLLOWUP
+from faceage_bio.results.reasons import reason
 from faceage_bio.scores.groups import MONTHS, entry_of
 from faceage_bio.stats.resampling import areas, concordances, draw_counts, percentile_interval
 
+HARRELL, AUC = "Harrell's C", "AUC"
 MOST_LOST = 0.05  # share of resamples without a number from which on the row says so
 
 
@@ -33,22 +35,21 @@ def discrimination_rows(
     pairs : (other, first): differences of other minus first
     """
     years, event = people[FOLLOWUP].to_numpy(), people[EVENT].to_numpy()
-    method = f"{resamples} paired bootstrap resamples of people, percentile interval, seed {seed}"
-    base = {"analysis": "discrimination", "n": len(people), "n_events": int(event.sum()), "method": method}
+    method = f"{resamples} paired bootstrap resamples of participants, percentile interval, seed {seed}"
+    base = {"question": "discrimination", "n": len(people), "n_events": int(event.sum()), "method": method}
     counts = np.vstack([np.ones(len(people)), draw_counts(len(people), resamples, seed)])
     entry = entry_of(people)
-    rows, deaths = [], {}
-    measures = {"Harrell's C": lambda risk: concordances(years, event, risk, counts, entry)}
-    for months in horizons_months:
-        measure = f"AUC at {months:g} months"
-        deaths[measure] = int(((event == 1) & (years <= months / MONTHS)).sum())
+    rows = []
+    measures = {(HARRELL, None): lambda risk: concordances(years, event, risk, counts, entry)}
+    for horizon in (months / MONTHS for months in horizons_months):
         if entry is None:
-            measures[measure] = lambda risk, months=months: areas(years, event, risk, months / MONTHS, counts)
+            measures[AUC, horizon] = lambda risk, horizon=horizon: areas(years, event, risk, horizon, counts)
         else:
-            why = "not estimated, because somebody enters after the photo, and areas at a horizon do not allow for it"
-            rows += [base | {"term": name, "measure": measure, "note": why} for name in risks]
-    for measure, compute in measures.items():
-        told = base | {"n_events": deaths.get(measure, base["n_events"])}
+            why = reason("late_entry", method="an area under the ROC curve at a time")
+            at = base | {"measure": AUC, "horizon": horizon, "n_events": _deaths_by(years, event, horizon)}
+            rows += [at | {"term": name, "reason": why} for name in risks]
+    for (measure, horizon), compute in measures.items():
+        told = base | {"horizon": horizon, "n_events": _deaths_by(years, event, horizon)}
         found = {name: compute(risk.to_numpy(dtype=np.float64)) for name, risk in risks.items()}
         rows += [
             told | {"term": name, "measure": measure} | _estimate(values) for name, values in found.items()
@@ -63,11 +64,15 @@ def discrimination_rows(
     return rows
 
 
+def _deaths_by(years: np.ndarray, event: np.ndarray, horizon: float | None) -> int:
+    return int((event[years <= horizon] if horizon is not None else event).sum())
+
+
 def _estimate(values: np.ndarray) -> dict:
     """The first value is that of the people themselves, the others those of resamples."""
     if not np.isfinite(values[0]):
-        return {"note": "not estimated, because nobody died by then or nobody is known to be alive then"}
+        return {"reason": reason("no_cases_or_controls_then")}
     low, high = percentile_interval(values[1:])
     lost = int((~np.isfinite(values[1:])).sum())
-    note = f"{lost} resamples gave no number" if lost > MOST_LOST * (len(values) - 1) else ""
-    return {"estimate": values[0], "ci_lower": low, "ci_upper": high, "note": note}
+    remark = reason("lost_resamples", lost=lost) if lost > MOST_LOST * (len(values) - 1) else None
+    return {"estimate": values[0], "ci_lower": low, "ci_upper": high, "reason": remark}

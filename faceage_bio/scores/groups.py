@@ -5,18 +5,20 @@ import pandas as pd
 
 from faceage_bio.columns import AGE, ENTRY, EVENT, FACE_AGE, FOLLOWUP
 from faceage_bio.errors import FitError
+from faceage_bio.results.reasons import reason
+from faceage_bio.results.row import tested
 from faceage_bio.scores.definition import Score
 from faceage_bio.scores.swap import CONTINUOUS_AGE, CONTINUOUS_FACE, Swap, Version
 from faceage_bio.stats.cox import fit_cox
-from faceage_bio.stats.cox_fit import CoxFit, likelihood_ratio_test
+from faceage_bio.stats.cox_fit import CoxFit, likelihood_ratio_test, numbers
 from faceage_bio.stats.fewest_events import check_events
 from faceage_bio.stats.kaplan_meier import kaplan_meier, median
 
 MONTHS = 12  # in a year
-MEDIAN = "median survival, months"
+MEDIAN, PARTICIPANTS, CHI_SQUARE = "median survival", "participants", "likelihood-ratio chi-square"
 INTERVAL = "Kaplan-Meier, log-log interval"
 COX = "Cox, Efron ties, Wald interval"
-CANNOT = "not estimated, because the points for age are too few for this move"
+EMPTY, CANNOT = reason("empty_group"), reason("impossible_move")
 KEPT, NEVER, GAINED, LOST = "points both ways", "points neither way", "gained points", "lost points"
 
 
@@ -28,18 +30,24 @@ def entry_of(people: pd.DataFrame) -> pd.Series | None:
 
 def median_months(people: pd.DataFrame) -> dict:
     """Counts and median survival of some people as fields of a result row."""
-    row = {"measure": MEDIAN, "n": len(people), "n_events": int(people[EVENT].sum()), "method": INTERVAL}
+    row = {
+        "measure": MEDIAN,
+        "unit": "months",
+        "n": len(people),
+        "n_events": int(people[EVENT].sum()),
+        "method": INTERVAL,
+    }
     if not len(people):
-        return row | {"note": "not estimated, because nobody is in it"}
+        return row | {"reason": EMPTY}
     found = median(kaplan_meier(people[FOLLOWUP], people[EVENT], people[ENTRY]))
     months = {name: getattr(found, name) * MONTHS for name in ("estimate", "ci_lower", "ci_upper")}
-    return row | months | {"note": "" if np.isfinite(found.estimate) else "not reached"}
+    return row | months | {"reason": None if np.isfinite(found.estimate) else reason("not_reached")}
 
 
 def group_rows(people: pd.DataFrame, version: Version, score: Score) -> list[dict]:
     """Median survival per group."""
     return [
-        {"analysis": "groups", "version": version.name, "term": name}
+        {"question": "groups", "version": version.name, "term": name}
         | median_months(people[version.groups == name])
         for name in score.group_names
     ]
@@ -48,34 +56,30 @@ def group_rows(people: pd.DataFrame, version: Version, score: Score) -> list[dic
 def hazard_rows(people: pd.DataFrame, version: Version, score: Score, reference: str) -> list[dict]:
     """Hazard ratios of the groups against the declared one."""
     base = {
-        "analysis": "cox", "version": version.name, "measure": "hazard ratio", "per": f"against group {reference}",
-        "method": COX, "n": len(people), "n_events": int(people[EVENT].sum()),
+        "question": "cox", "version": version.name, "measure": "hazard ratio", "reference": reference, "method": COX, "n": len(people), "n_events": int(people[EVENT].sum()),
     }  # fmt: skip
     sizes = version.groups.value_counts()
     others = [name for name in score.group_names if name != reference]
     present = [name for name in others if sizes.get(name, 0)]
-    empty = [
-        base | {"term": name, "note": "not estimated, because nobody is in it"}
-        for name in others
-        if name not in present
-    ]
+    empty = [base | {"term": name, "level": name, "reason": EMPTY} for name in others if name not in present]
     try:
         if not sizes.get(reference, 0):
-            raise FitError(f"nobody is in the reference group {reference}")
+            raise FitError("empty_reference", group=reference)
         if not present:
-            raise FitError("there is one group only")
+            raise FitError("one_group")
         check_events(people[EVENT])
         design = pd.DataFrame({name: (version.groups == name).astype("float64") for name in present})
         fit = fit_cox(people[FOLLOWUP], people[EVENT], design, entry_of(people))
     except FitError as error:
-        return [base | {"term": name, "note": f"not estimated, because {error}"} for name in present] + empty
+        return [base | {"term": name, "level": name, "reason": error.reason} for name in present] + empty
     rows = []
     for name in present:
+        row = base | {"term": name, "level": name}
         try:
             check_events(people.loc[version.groups == name, EVENT])
-            rows.append(base | {"term": name, "note": fit.note} | _ratio(fit, name))
+            rows.append(row | {"reason": fit.reasons} | numbers(fit.terms.loc[name]))
         except FitError as error:
-            rows.append(base | {"term": name, "note": f"not estimated, because {error}"})
+            rows.append(row | {"reason": error.reason})
     return rows + empty
 
 
@@ -86,9 +90,9 @@ def move_rows(people: pd.DataFrame, before: Version, after: Version, score: Scor
         for other in score.group_names:
             chosen = people[(before.groups == one) & (after.groups == other)]
             rows.append(
-                {"analysis": "movers", "term": f"{one} to {other}", "from_group": one, "to_group": other}
+                {"question": "movers", "term": f"{one} to {other}", "from_group": one, "to_group": other}
                 | median_months(chosen)
-                | ({} if (one, other) in possible else {"note": CANNOT})
+                | ({} if (one, other) in possible else {"reason": CANNOT})
             )
     change = after.age_points - before.age_points
     kinds = {
@@ -96,7 +100,7 @@ def move_rows(people: pd.DataFrame, before: Version, after: Version, score: Scor
         GAINED: change > 0, LOST: change < 0,
     }  # fmt: skip
     rows += [
-        {"analysis": "points", "term": kind} | median_months(people[chosen]) for kind, chosen in kinds.items()
+        {"question": "points", "term": kind} | median_months(people[chosen]) for kind, chosen in kinds.items()
     ]
     return [row | {"version": after.name} for row in rows]
 
@@ -106,17 +110,21 @@ def cut_rows(swap: Swap, n: int) -> list[dict]:
     rows, first = [], swap.versions[0]
     by_age = int(first.age_points.ne(0).sum())
     for version in swap.versions:
-        base = {"analysis": "cut", "version": version.name, "n": n, "note": version.note}
+        base = {"question": "cut", "version": version.name, "n": n, "reason": version.reason}
         rows += [
-            base | {"term": label, "measure": "cut, years", "estimate": cut}
+            base | {"term": label, "measure": "cut-point", "estimate": cut}
             for label, cut in version.cuts.items()
         ]
         count = int(version.age_points.ne(0).sum())
-        rows.append(base | {"term": "points for age", "measure": "people", "estimate": count})
+        rows.append(base | {"term": "points for age", "measure": PARTICIPANTS, "estimate": count})
         if version is not first:
             rows.append(
                 base
-                | {"term": "points for age", "measure": "people more than by age", "estimate": count - by_age}
+                | {
+                    "term": "points for age",
+                    "measure": f"difference in {PARTICIPANTS}",
+                    "estimate": count - by_age,
+                }
             )
     return rows
 
@@ -148,27 +156,17 @@ def continuous_rows(fits: dict[str, CoxFit], per_years: float) -> list[dict]:
         for term in fit.terms.index:
             per = "point" if term == "other items" else f"{per_years:g} years"
             rows.append({
-                "analysis": "cox", "version": name, "term": term, "measure": "hazard ratio", "per": per, "method": COX,
-                "n": fit.n, "n_events": fit.n_events, "note": fit.note,
-            } | _ratio(fit, term))  # fmt: skip
+                "question": "cox", "version": name, "term": term, "measure": "hazard ratio", "per": per, "method": COX,
+                "n": fit.n, "n_events": fit.n_events, "reason": fit.reasons,
+            } | numbers(fit.terms.loc[term]))  # fmt: skip
     both = fits["both"]
-    base = {"analysis": "likelihood ratio", "n": both.n, "n_events": both.n_events}
+    base = {"question": "likelihood ratio", "n": both.n, "n_events": both.n_events}
     for name, added in ((CONTINUOUS_AGE, "face age"), (CONTINUOUS_FACE, "age")):
-        chi_square, degrees, p_value = likelihood_ratio_test(fits[name], both)
-        rows.append(base | {
-            "term": f"{added}, beside the other items and {name.removesuffix(', continuous')}",
-            "measure": f"chi-square, {degrees} df", "estimate": chi_square, "p_value": p_value,
-        })  # fmt: skip
+        known = "age" if name == CONTINUOUS_AGE else "face age"
+        row = base | {"term": f"{added}, added to the other items and {known}"}
+        rows.append(row | tested(CHI_SQUARE, likelihood_ratio_test(fits[name], both)))
     rows.append(base | {
-        "term": "age against face age, with or without cuts", "measure": "chi-square",
-        "note": "not estimated, because neither model is part of the other, and a likelihood-ratio test compares no such models; "
-        "see the paired differences of C and of the areas",
+        "term": "age against face age, with or without cuts", "measure": CHI_SQUARE,
+        "reason": reason("models_not_nested"),
     })  # fmt: skip
     return rows
-
-
-def _ratio(fit: CoxFit, term: str) -> dict:
-    row = fit.terms.loc[term]
-    return {
-        "estimate": row["hazard_ratio"], "ci_lower": row["ci_lower"], "ci_upper": row["ci_upper"], "p_value": row["p_value"],
-    }  # fmt: skip

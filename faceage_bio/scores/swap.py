@@ -7,6 +7,7 @@ import pandas as pd
 
 from faceage_bio.columns import AGE, FACE_AGE
 from faceage_bio.errors import FitError
+from faceage_bio.results.reasons import Reason, reason
 from faceage_bio.scores.calculate import Answers, fulfils, item_points, totals_and_groups
 from faceage_bio.scores.definition import Item, Score
 
@@ -19,7 +20,7 @@ class Version:
     """A score computed with one of the ages.
 
     ``name``: which; ``totals`` and ``groups`` per person; ``age_points``: points from the items on age; ``cuts``: the age of
-    each of these items' rules, by label; ``note``: what cannot be had exactly.
+    each of these items' rules, by label; ``reason``: what cannot be had exactly.
     """
 
     name: str
@@ -27,7 +28,7 @@ class Version:
     groups: pd.Series
     age_points: pd.Series
     cuts: dict[str, float]
-    note: str = ""
+    reason: Reason | None = None
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ class Swap:
 
     versions: list[Version]
     other_points: pd.Series
-    failed: dict[str, str] = field(default_factory=dict)  # name of a version -> why it is not there
+    failed: dict[str, Reason] = field(default_factory=dict)  # name of a version -> why it is not there
 
 
 def swap_ages(people: pd.DataFrame, answers: Answers, score: Score) -> Swap:
@@ -52,11 +53,11 @@ def swap_ages(people: pd.DataFrame, answers: Answers, score: Score) -> Swap:
     faces = people[FACE_AGE].astype("float64")
 
     def version(
-        name: str, replaced: dict[str, pd.Series] | None, cuts: dict[str, float], note: str = ""
+        name: str, replaced: dict[str, pd.Series] | None, cuts: dict[str, float], remark: Reason | None = None
     ) -> Version:
         points = item_points(answers, score, replaced)
         totals, groups = totals_and_groups(points, score)
-        return Version(name, totals, groups, points[labels].sum(axis=1), cuts, note)
+        return Version(name, totals, groups, points[labels].sum(axis=1), cuts, remark)
 
     own = {item.label: item.threshold for item in items}
     versions = [version(BY_AGE, None, own)]
@@ -65,11 +66,11 @@ def swap_ages(people: pd.DataFrame, answers: Answers, score: Score) -> Swap:
     try:
         cuts = {item.label: matched_cut(people[AGE], faces, item) for item in items}
     except FitError as error:
-        return Swap(versions, others, {MATCHED: str(error)})
+        return Swap(versions, others, {MATCHED: error.reason})
     replaced = {item.label: fulfils(faces, item, cuts[item.label]) for item in items}
     tied = any(replaced[item.label].sum() != fulfils(people[AGE], item).sum() for item in items)
-    note = "tied face ages, so the shares are equal only nearly" if tied else ""
-    return Swap([*versions, version(MATCHED, replaced, cuts, note)], others)
+    remark = reason("tied_face_ages") if tied else None
+    return Swap([*versions, version(MATCHED, replaced, cuts, remark)], others)
 
 
 def matched_cut(ages: pd.Series, faces: pd.Series, item: Item) -> float:
@@ -83,16 +84,14 @@ def matched_cut(ages: pd.Series, faces: pd.Series, item: Item) -> float:
         The rule is none of >, >=, <, <=, or everybody or nobody fulfils it by age.
     """
     if item.threshold is None:
-        raise FitError(f'the rule "{item.rule}" on age has no cut')
+        raise FitError("no_cut", rule=item.rule)
     wanted = int(fulfils(ages, item).sum())
     if wanted in (0, len(ages)):
-        who = "nobody" if wanted == 0 else "everybody"
-        raise FitError(
-            f"{who} fulfils {item.rule} {item.threshold:g} by age, so no cut of face age is like it"
-        )
+        whom = "no participant" if wanted == 0 else "each participant"
+        raise FitError("all_or_none_fulfil", whom=whom, rule=f"{item.rule} {item.threshold:g}")
     values = np.unique(faces)
     if len(values) < 2:
-        raise FitError("all face ages are the same")
+        raise FitError("one_face_age")
     between = (values[:-1] + values[1:]) / 2
     reached = np.array([int(fulfils(faces, item, cut).sum()) for cut in between])
     return float(between[np.argmin(np.abs(reached - wanted))])

@@ -151,6 +151,6 @@ class Fairness(Closed):
     age_cut_points: list[float] = Field(default=[50.0, 60.0, 70.0, 80.0], min_length=1)
     """Ages at which a new band starts."""
     min_n: int = Field(default=30, ge=2)
-    """Numbers of groups of fewer people carry the note "do not interpret"."""
+    """Numbers of groups of fewer participants have the status "sparse": interpret with caution."""
     stress_photos: int = Field(default=50, ge=0)
     """Photos per cohort that are aged again in worse light, blurred, compressed ... (19 times each). 0: none."""

@@ -43,17 +43,19 @@ def bland_altman(first: np.ndarray, second: np.ndarray) -> Agreement:
     n = len(first)
     difference, mean = second - first, (first + second) / 2
     if n < 4 or np.ptp(difference) == 0 or np.ptp(mean) == 0:
-        raise FitError("agreement needs 4 pairs whose differences and means vary")
+        raise FitError("too_few_pairs_to_agree", needed=4)
     deviation = float(difference.std(ddof=1))
     bias = mean_interval(difference)
-    half = stats.t.ppf(0.975, n - 1) * deviation * np.sqrt(1 / n + LIMIT**2 / (2 * (n - 1)))
+    error = float(deviation * np.sqrt(1 / n + LIMIT**2 / (2 * (n - 1))))
+    half = stats.t.ppf(0.975, n - 1) * error
     lower, upper = (
-        Estimate(limit, limit - half, limit + half, np.nan)
+        Estimate(limit, limit - half, limit + half, np.nan, error)
         for limit in (bias.estimate - LIMIT * deviation, bias.estimate + LIMIT * deviation)
     )
     line = stats.linregress(mean, difference)
     reach = stats.t.ppf(0.975, n - 2) * line.stderr
     slope = Estimate(
-        float(line.slope), float(line.slope - reach), float(line.slope + reach), float(line.pvalue)
-    )
+        float(line.slope), float(line.slope - reach), float(line.slope + reach), float(line.pvalue),
+        float(line.stderr), float(line.slope / line.stderr) if line.stderr > 0 else np.nan,
+    )  # fmt: skip
     return Agreement(n, bias, deviation, lower, upper, slope)

@@ -29,10 +29,10 @@ def brier(risks: np.ndarray, years: np.ndarray, event: np.ndarray, horizon: floa
     """
     risks = np.asarray(risks, dtype=np.float64).reshape(len(years), -1)
     if not ((risks >= 0) & (risks <= 1)).all():
-        raise FitError("a predicted risk is missing or not between 0 and 1")
+        raise FitError("bad_risk")
     known = censoring(years, event, horizon)
     if not (known.case.any() or known.control.any()):
-        raise FitError("nobody is followed so long")
+        raise FitError("not_followed_so_long")
     weight = np.where(known.case | known.control, 1 / np.where(known.free > 0, known.free, 1.0), 0.0)
     distance = (known.case[:, None] - risks) ** 2 * weight[:, None]
     value = distance.mean(axis=0)

@@ -42,9 +42,9 @@ def calibration_in_the_large(
     expected = float(np.mean(risk))
     found = observed_risk(years, event, horizon, entry)
     if np.isnan(found.estimate):
-        raise FitError("nobody is followed so long")
+        raise FitError("not_followed_so_long")
     if not expected > 0:
-        raise FitError("no death is predicted")
+        raise FitError("no_predicted_events")
     return Estimate(*(end / expected for end in (found.estimate, found.ci_lower, found.ci_upper)), np.nan)
 
 

@@ -92,7 +92,7 @@ def _comparable(years, event, entry, strata, until) -> _Pairs:
         np.zeros(n, dtype=np.int64) if strata is None else pd.factorize(pd.Series(np.asarray(strata)))[0]
     )
     if (stratum < 0).any():
-        raise FitError("the stratum of somebody is missing")
+        raise FitError("missing_label", label="stratum")
     first = stratum * 2 * (int(ticks.max(initial=0)) + 1)  # of the stratum
     turn = first + 2 * ticks[:n] + ~died
     order = by_time[by_time < n]
@@ -117,7 +117,7 @@ def _measure(pairs: _Pairs, scores: np.ndarray, weight: np.ndarray) -> Measured:
     scores = np.asarray(scores, dtype=np.float64)
     scores = scores.reshape(len(scores), -1)[pairs.order]
     if np.isnan(scores).any():
-        raise FitError("the score of somebody is missing")
+        raise FitError("missing_label", label="score")
     values, influence = np.empty(scores.shape[1]), np.empty_like(scores)
     for number, score in enumerate(scores.T):
         excess, total = _sums(pairs.turn, pairs.stratum, score, weight, np.ones(len(score)))
@@ -126,7 +126,7 @@ def _measure(pairs: _Pairs, scores: np.ndarray, weight: np.ndarray) -> Measured:
             excess, total = excess - late_excess, total - late_total
         n_pairs = total.sum() / 2
         if not n_pairs > 0:
-            raise FitError("nobody died while another was under observation, so no pair can be compared")
+            raise FitError("no_pairs")
         somers = excess.sum() / 2 / n_pairs
         values[number] = (1 + somers) / 2
         influence[pairs.order, number] = (excess - somers * total) / n_pairs / 2

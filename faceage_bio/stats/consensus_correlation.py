@@ -34,7 +34,7 @@ def consensus_correlation(
     n, p = design.shape
     sizes = np.bincount(persons)
     if len(sizes) < 2 or sizes.max() < 2 or n <= p + 2:
-        raise FitError("a correlation within persons needs several people, some of them with several samples")
+        raise FitError("too_few_repeated_samples")
     pairs, sums = Pairs.of(design), BlockSums(design, persons)
     least = 1 / (1 - sizes.max()) + 0.01
 

@@ -8,7 +8,7 @@ import pandas as pd
 
 from faceage_bio.errors import FitError
 from faceage_bio.stats.cox_firth import fit_firth
-from faceage_bio.stats.cox_fit import EVENTS_PER_TERM, CoxFit, FittedRows, wald_table
+from faceage_bio.stats.cox_fit import CoxFit, FittedRows, few_per_term, wald_table
 from faceage_bio.stats.cox_likelihood import (
     EfronPass,
     efron_pass,
@@ -24,7 +24,6 @@ SETTLED = 1e-7  # in standard deviations of a term; the error left is about its 
 MOST_STEPS = 40
 LONGEST_STEP = 4.0  # standard deviations; keeps exp() within range
 NO_END = 50.0  # a standard error of so many, grown tenfold on the way, is separation
-FIRTH = 'Firth\'s penalised likelihood (penalty="firth") gives a finite one'
 
 
 def fit_cox(
@@ -70,7 +69,7 @@ def fit_cox(
         not vary or that others determine, no convergence, or separation: the text names the term.
     """
     if penalty not in ("none", "firth"):
-        raise FitError(f"penalty {penalty!r} is unknown; use 'none' or 'firth'")
+        raise FitError("unknown_option", option="penalty", value=penalty, known="none, firth")
     n_events, n_terms = _checked(years, event, design, entry, weights, penalty)
     x = np.ascontiguousarray(design.to_numpy(dtype=np.float64).T)
     center = x.mean(axis=1)
@@ -91,7 +90,6 @@ def fit_cox(
     table = wald_table(beta / spread, covariance)
     if scaled is not naive:
         table["naive_error"] = np.sqrt(np.diag(naive)) / spread
-    thin = n_events < EVENTS_PER_TERM * n_terms
     return CoxFit(
         terms=table,
         covariance=covariance,
@@ -99,7 +97,7 @@ def fit_cox(
         n_events=n_events,
         log_likelihood=float(at.log_likelihood),
         log_likelihood_null=float(log_likelihood(sets, np.zeros(len(design)))),
-        note=f"only {n_events / n_terms:.1f} deaths per term" if thin else "",
+        reasons=few_per_term(n_events, n_terms),
         rows=rows,
     )
 
@@ -118,9 +116,9 @@ def robust_covariance(
     if cluster is not None:
         codes, levels = pd.factorize(pd.Series(np.asarray(cluster)[rows.sets.order]))
         if (codes < 0).any():
-            raise FitError("the cluster of somebody is missing")
+            raise FitError("missing_label", label="cluster")
         if len(levels) <= len(changes):
-            raise FitError(f"{len(levels)} clusters are too few for robust errors of {len(changes)} term(s)")
+            raise FitError("few_clusters_for_terms", n_clusters=len(levels), terms=len(changes))
         changes = np.array([np.bincount(codes, weights=change, minlength=len(levels)) for change in changes])
     return changes @ changes.T
 
@@ -139,17 +137,14 @@ def _newton(sets: RiskSets, x: np.ndarray, names: list[str]) -> tuple[np.ndarray
         # a step that went too far comes back; one without end goes on
         endless = (error > NO_END) & (error > 10 * start) & (step * beta > 0)
         if endless.any():
-            raise FitError(
-                f"{_named(names, endless)} separates those who died from those who did not, so its hazard ratio has no "
-                f"end. {FIRTH}"
-            )
+            raise FitError("separated", columns=_named(names, endless))
         step *= min(1.0, LONGEST_STEP / max(np.abs(step).max(), 1e-300))
         beta, at = _uphill(sets, x, beta, step, at)
         curvature = information(sets, x, at)
         if np.abs(step).max() < SETTLED:
             return beta, at, curvature
     moving = np.abs(step) > 0.1 * np.abs(step).max()
-    raise FitError(f"Cox's model did not converge: {_named(names, moving)} still moved. {FIRTH}")
+    raise FitError("not_converged", columns=_named(names, moving))
 
 
 def _uphill(
@@ -170,26 +165,25 @@ def _checked(years, event, design, entry, weights, penalty) -> tuple[int, int]:
         if part is None:
             continue
         if len(part) != len(design):
-            raise FitError(f"{name} has {len(part)} rows and the design {len(design)}")
+            raise FitError("unequal_rows", part=name, n=len(part), n_design=len(design))
         if isinstance(part, pd.Series) and not part.index.equals(design.index):
-            raise FitError(f"the rows of {name} are not those of the design")
+            raise FitError("other_rows", part=name, whole="the design")
     years = np.asarray(years, dtype=np.float64)
     if not (years > 0).all() or not np.isfinite(years).all():
-        raise FitError("a time of follow-up is missing or not positive")
+        raise FitError("bad_time", limit="not positive")
     if entry is not None and not (np.asarray(entry, dtype=np.float64) < years).all():
-        raise FitError("observation of somebody starts at or after its end")
+        raise FitError("late_start")
     event = np.asarray(event, dtype=np.float64)
     if not np.isin(event, (0.0, 1.0)).all():
-        raise FitError("an event is missing or neither 0 nor 1")
+        raise FitError("bad_event")
     if weights is not None and not (np.asarray(weights, dtype=np.float64) > 0).all():
-        raise FitError("a weight is missing or not positive")
+        raise FitError("bad_weight")
     if holes := list(design.columns[~np.isfinite(design.to_numpy(dtype=np.float64)).all(axis=0)]):
-        raise FitError(f"{', '.join(map(str, holes))} has missing or infinite values")
+        raise FitError("missing_values", columns=", ".join(map(str, holes)))
     n_events, n_terms = int(event.sum()), design.shape[1]
     needed = max(2, n_terms) if penalty == "none" else 2
     if n_events < needed:
-        advice = f". {FIRTH}" if n_events >= 2 else ""
-        raise FitError(f"{n_events} deaths are too few for {n_terms} term(s){advice}")
+        raise FitError("few_events_for_terms", n_events=n_events, terms=n_terms)
     return n_events, n_terms
 
 
@@ -205,7 +199,7 @@ def _check_determined(design: pd.DataFrame, x: np.ndarray, center: np.ndarray, s
     if varies and np.isfinite(alike).all() and np.linalg.eigvalsh(alike)[0] > 1e-6:
         return  # the slow search below would find nothing
     if determined := sorted(set(design.columns) - set(independent_columns(design))):
-        raise FitError(f"{', '.join(determined)} does not vary or follows from the other terms")
+        raise FitError("determined", columns=", ".join(determined))
 
 
 def _check_informative(curvature: np.ndarray, names: list[str]) -> None:
@@ -216,10 +210,7 @@ def _check_informative(curvature: np.ndarray, names: list[str]) -> None:
         values, vectors = np.linalg.eigh(curvature / np.outer(scale, scale))
         empty = np.abs(vectors[:, 0]) > 0.1 if values[0] < 1e-11 else empty
     if empty.any() or not scale.max() > 0:
-        raise FitError(
-            f"{_named(names, empty if empty.any() else empty | True)} does not vary, or follows from the other terms, "
-            "among those at risk when somebody dies"
-        )
+        raise FitError("constant_at_risk", columns=_named(names, empty if empty.any() else empty | True))
 
 
 def _named(names: list[str], chosen: np.ndarray) -> str:

@@ -76,7 +76,7 @@ def linear_predictor(fit: CoxFit, design: pd.DataFrame) -> np.ndarray:
     """
     names = list(fit.terms.index)
     if lacking := [name for name in names if name not in design]:
-        raise FitError(f"the table has no column {', '.join(lacking)} of the model")
+        raise FitError("lacks_terms", columns=", ".join(lacking))
     design = design if list(design.columns) == names else design[names]
     centred = design.to_numpy(dtype=np.float64) - fit.rows.center
     return np.round(centred @ fit.terms.log_hazard_ratio.to_numpy(), 10)
@@ -125,10 +125,10 @@ def _strata_of(
     if len(sets.levels) == 1:
         return [(0, np.ones(len(design), dtype=bool))]
     if strata is None:
-        raise FitError("the model has strata, so the stratum of everybody is needed")
+        raise FitError("needs_strata")
     labels = np.asarray(strata)
     if unknown := sorted(set(map(str, labels)) - set(map(str, sets.levels))):
-        raise FitError(f"the model has no stratum {', '.join(unknown)}")
+        raise FitError("unknown_stratum", strata=", ".join(unknown))
     return [(number, labels == level) for number, level in enumerate(sets.levels)]
 
 

@@ -42,8 +42,8 @@ def fit_cox_per_column(
     Returns
     -------
     DataFrame, shape (g, 9)
-        By exposure: log_hazard_ratio, standard_error, hazard_ratio, ci_lower, ci_upper, p_value, n, n_events, note. An
-        exposure without an answer has NaN and its reason in ``note``.
+        By exposure: log_hazard_ratio, standard_error, hazard_ratio, ci_lower, ci_upper, p_value, n, n_events, reason.
+        An exposure without an answer has NaN and the code of its reason.
 
     Raises
     ------
@@ -51,30 +51,30 @@ def fit_cox_per_column(
         The model of the covariates alone cannot be fitted, or there are fewer deaths than terms.
     """
     if not exposures.index.equals(covariates.index):
-        raise FitError("the rows of the exposures are not those of the covariates")
+        raise FitError("rows_differ")
     alone = fit_cox(years, event, covariates, entry, strata=strata)
     if alone.n_events < len(alone.terms) + 1:
-        raise FitError(f"{alone.n_events} deaths are too few for {len(alone.terms) + 1} term(s)")
+        raise FitError("too_few_events_for_terms", n_events=alone.n_events, terms=len(alone.terms) + 1)
     rows = alone.rows
     beta, error = np.full(exposures.shape[1], np.nan), np.full(exposures.shape[1], np.nan)
-    note = np.full(exposures.shape[1], "", dtype=object)
+    reason = np.full(exposures.shape[1], "", dtype=object)
     for first in range(0, exposures.shape[1], BATCH):
         part = slice(first, first + BATCH)
         values = exposures.iloc[:, part].to_numpy(dtype=np.float64).T[:, rows.sets.order]
         center, spread = values.mean(axis=1), values.std(axis=1)
         holes, flat = ~np.isfinite(values).all(axis=1), spread <= 1e-12 * np.abs(center)
-        note[part] = np.select([holes, flat], ["has missing values", "does not vary"], "")
+        reason[part] = np.select([holes, flat], ["gene_missing_values", "no_variation"], "")
         usable = np.flatnonzero(~holes & ~flat)
         if not len(usable):
             continue
         standard = (values[usable] - center[usable, None]) / spread[usable, None]
-        found, its_error, reason = _newton(rows.sets, standard, rows.x, rows.beta)
+        found, its_error, why = _newton(rows.sets, standard, rows.x, rows.beta)
         beta[first + usable], error[first + usable] = found / spread[usable], its_error / spread[usable]
-        note[first + usable] = reason
+        reason[first + usable] = why
     table = pd.DataFrame({
         "log_hazard_ratio": beta, "standard_error": error, "hazard_ratio": np.exp(beta),
         "ci_lower": np.exp(beta - NORMAL_975 * error), "ci_upper": np.exp(beta + NORMAL_975 * error),
-        "p_value": 2 * norm.sf(np.abs(beta / error)), "n": alone.n, "n_events": alone.n_events, "note": note,
+        "p_value": 2 * norm.sf(np.abs(beta / error)), "n": alone.n, "n_events": alone.n_events, "reason": reason,
     }, index=exposures.columns)  # fmt: skip
     return table
 
@@ -85,7 +85,7 @@ def _newton(
     """Newton's method for g exposures at once: estimates, standard errors and reasons, each (g,)."""
     g, terms = len(exposures), len(common) + 1
     estimate, error = np.full(g, np.nan), np.full(g, np.nan)
-    reason = np.full(g, "did not converge", dtype=object)
+    reason = np.full(g, "gene_not_converged", dtype=object)
     x = np.empty((g, terms, exposures.shape[1]))
     x[:, 0], x[:, 1:] = exposures, common
     going = np.arange(g)  # exposures not finished; all arrays below are theirs
@@ -113,8 +113,8 @@ def _newton(
         endless = outwards & ~settled & (now > NO_END) & (now > 10 * first_error)
         lost = uphill & ~regular
         reason[going[settled]] = ""
-        reason[going[endless]] = "separates those who died from those who did not"
-        reason[going[lost]] = "does not vary among those at risk, or follows from the covariates"
+        reason[going[endless]] = "separates_events"
+        reason[going[lost]] = "not_determined"
         stay = ~(settled | endless | lost)
         if not stay.any():
             break

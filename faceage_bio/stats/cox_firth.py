@@ -11,6 +11,7 @@ from scipy.optimize import brentq
 from scipy.stats import chi2
 
 from faceage_bio.errors import FitError
+from faceage_bio.results.reasons import reason
 from faceage_bio.stats.cox_fit import CoxFit, FittedRows
 from faceage_bio.stats.cox_likelihood import EfronPass, efron_pass, information, score
 from faceage_bio.stats.risk_sets import RiskSets
@@ -18,7 +19,6 @@ from faceage_bio.stats.risk_sets import RiskSets
 MOST_STEPS = 500  # steps shrink by a factor each, not by squares
 SETTLED = 1e-10
 FARTHEST = 300.0  # standard deviations of a term, for the search of an interval's end
-NOTE = "Firth's penalised likelihood, profile intervals"
 
 
 def fit_firth(
@@ -32,13 +32,11 @@ def fit_firth(
         Robust errors were asked for, or the penalised likelihood has no top.
     """
     if robust:
-        raise FitError(
-            "Firth's penalised likelihood has no robust errors; leave out the clusters or the penalty"
-        )
+        raise FitError("firth_not_robust")
     everything = np.ones(len(x), dtype=bool)
     null = _value(sets, x, np.zeros(len(x)))[0]
     if not np.isfinite(null):
-        raise FitError(f"{', '.join(names)}: some of them do not vary among those at risk when somebody dies")
+        raise FitError("constant_at_risk", columns=", ".join(names))
     beta, top = _climb(sets, x, np.zeros(len(x)), everything, names)
     curvature = information(sets, x, efron_pass(sets, x, beta @ x))
     covariance = np.linalg.inv(curvature)
@@ -61,7 +59,7 @@ def fit_firth(
         n_events=len(sets.deaths),
         log_likelihood=top + units,
         log_likelihood_null=null + units,
-        note=NOTE,
+        reasons=(reason("firth"),),
         penalty="firth",
         rows=FittedRows(sets, x, center, spread, beta, curvature),
     )
@@ -108,7 +106,7 @@ def _climb(
         beta, (value, at, curvature) = trial, then
         if np.abs(step).max() < SETTLED:
             return beta, value
-    raise FitError(f"Firth's penalised likelihood of {', '.join(names)} did not converge")
+    raise FitError("firth_not_converged", columns=", ".join(names))
 
 
 def _profile(sets: RiskSets, x: np.ndarray, beta: np.ndarray, j: int, held: float, names: list[str]) -> float:

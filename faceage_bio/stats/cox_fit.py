@@ -8,6 +8,7 @@ import pandas as pd
 from scipy.stats import chi2, norm
 
 from faceage_bio.errors import FitError
+from faceage_bio.results.reasons import Reason, reason
 from faceage_bio.stats.concordance import concordance
 from faceage_bio.stats.cox_likelihood import EfronPass, efron_pass
 from faceage_bio.stats.risk_sets import RiskSets
@@ -48,7 +49,7 @@ class CoxFit:
     n_events: int
     log_likelihood: float
     log_likelihood_null: float
-    note: str
+    reasons: tuple[Reason, ...]
     penalty: str = "none"
     rows: FittedRows = field(repr=False, default=None)
 
@@ -66,6 +67,16 @@ class CoxFit:
         return float(found.value[0])
 
 
+def few_per_term(n_events: int, terms: int) -> tuple[Reason, ...]:
+    """What a reader must know of a model of few events per variable."""
+    thin = n_events < EVENTS_PER_TERM * terms
+    return (
+        (reason("few_events_per_variable", n_events=n_events, terms=terms, needed=EVENTS_PER_TERM),)
+        if thin
+        else ()
+    )
+
+
 def likelihood_ratio_test(smaller: CoxFit, larger: CoxFit) -> tuple[float, int, float]:
     """Do the further terms of the larger model tell anything? Chi-square, degrees of freedom and p-value.
 
@@ -76,9 +87,7 @@ def likelihood_ratio_test(smaller: CoxFit, larger: CoxFit) -> tuple[float, int, 
     """
     one, other = smaller.rows.sets, larger.rows.sets
     if "firth" in (smaller.penalty, larger.penalty):
-        raise FitError(
-            "penalised models have no likelihood-ratio test against each other; their p-values are one per term"
-        )
+        raise FitError("penalised_models")
     same = len(one.order) == len(other.order) and all(
         np.array_equal(getattr(one, name), getattr(other, name))
         if getattr(one, name) is not None and getattr(other, name) is not None
@@ -86,20 +95,25 @@ def likelihood_ratio_test(smaller: CoxFit, larger: CoxFit) -> tuple[float, int, 
         for name in ("order", "times", "event", "entry", "weights", "stratum")
     )
     if not same:
-        raise FitError(
-            "two models can only be compared on identical rows: times, deaths, entries, weights and strata. Fit both "
-            "on the people who have all covariates of the larger one"
-        )
+        raise FitError("different_rows")
     degrees = len(larger.terms) - len(smaller.terms)
     inner, outer = smaller.rows.x.T, larger.rows.x.T
     left = inner - outer @ np.linalg.lstsq(outer, inner, rcond=None)[0] if outer.size else inner
     if degrees < 1 or np.abs(left).max(initial=0.0) > 1e-6:
         raise FitError(
-            f"the model with {', '.join(smaller.terms.index) or 'no terms'} is not part of the model with "
-            f"{', '.join(larger.terms.index) or 'no terms'}, so no likelihood-ratio test compares them"
-        )
+            "not_nested", smaller=", ".join(smaller.terms.index) or "no terms", larger=", ".join(larger.terms.index) or "no terms"
+        )  # fmt: skip
     chi_square = max(0.0, 2 * (larger.log_likelihood - smaller.log_likelihood))
     return chi_square, degrees, float(chi2.sf(chi_square, degrees))
+
+
+def numbers(term: pd.Series) -> dict:
+    """A fitted term as an estimate with its interval, its error and statistic on the log scale, and its p-value."""
+    return {
+        "estimate": term["hazard_ratio"], "ci_lower": term["ci_lower"], "ci_upper": term["ci_upper"],
+        "standard_error": term["standard_error"], "statistic": term["log_hazard_ratio"] / term["standard_error"],
+        "p_value": term["p_value"],
+    }  # fmt: skip
 
 
 def wald_table(beta: np.ndarray, covariance: pd.DataFrame) -> pd.DataFrame:

@@ -56,9 +56,7 @@ def proportional_hazards_test(
     untold = np.diag(left) <= UNTOLD * np.diag(rows.information) * max(float(g @ g), 1e-300) / len(g)
     if untold.any():
         lost = [name for name, is_untold in zip(fit.terms.index, untold, strict=True) if is_untold]
-        raise FitError(
-            f"the deaths are too few, or at too few times, to tell whether {', '.join(lost)} changes over time"
-        )
+        raise FitError("few_event_times", columns=", ".join(lost))
     found = []
     for name, places in {**groups, GLOBAL: list(range(len(slope)))}.items():
         u = slope[places]
@@ -117,10 +115,10 @@ def hazard_over_time(
 def _groups(fit: CoxFit, terms: Mapping[str, Sequence[str]] | None) -> dict[str, list[int]]:
     names = list(fit.terms.index)
     if not names:
-        raise FitError("a model without terms has no hazard ratio to test")
+        raise FitError("no_terms")
     terms = {name: [name] for name in names} if terms is None else terms
     if unknown := sorted({column for columns in terms.values() for column in columns} - set(names)):
-        raise FitError(f"the model has no term {', '.join(unknown)}; it has {', '.join(names)}")
+        raise FitError("unknown_term", columns=", ".join(unknown), known=", ".join(names))
     return {
         name: [names.index(column) for column in columns] for name, columns in terms.items() if len(columns)
     }
@@ -135,7 +133,7 @@ def _time_scale(sets: RiskSets, transform: str) -> np.ndarray:
     if transform == "rank":
         return rankdata(sets.times)
     if transform != "km":
-        raise FitError(f"transform {transform!r} is unknown; use one of {', '.join(TRANSFORMS)}")
+        raise FitError("unknown_option", option="transform", value=transform, known=", ".join(TRANSFORMS))
     whole = risk_sets(sets.times, sets.event, sets.entry)
     died = whole.over_ties(np.ones(len(whole.deaths)))
     survival = np.concatenate([[1.0], np.cumprod(1 - died / whole.at_risk(np.ones(len(sets.times))))])

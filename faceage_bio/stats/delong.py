@@ -101,9 +101,7 @@ def placements(ratings: np.ndarray, positive: np.ndarray) -> tuple[np.ndarray, n
 def check_kinds(n_positive: int, n_negative: int) -> None:
     """Raise a `FitError` unless there are two cases of each kind."""
     if min(n_positive, n_negative) < 2:
-        raise FitError(
-            f"there are {n_positive} positive and {n_negative} negative cases; two of each are needed"
-        )
+        raise FitError("few_cases_or_controls", n_positive=n_positive, n_negative=n_negative)
 
 
 def normal_estimate(
@@ -119,4 +117,6 @@ def normal_estimate(
         float(np.clip(value - half, low, high)),
         float(np.clip(value + half, low, high)),
         float(p_value),
+        float(error),
+        float((value - null) / error),
     )

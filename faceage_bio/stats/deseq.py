@@ -93,13 +93,11 @@ def fit_deseq(counts: np.ndarray, design: np.ndarray, size_factors: np.ndarray, 
     """
     n, p = design.shape
     if n < p + SPARE_SAMPLES:
-        raise FitError(
-            f"{n} samples are too few for {p} parameters; there must be at least {p + SPARE_SAMPLES}"
-        )
+        raise FitError("too_few_samples_for_model", n=n, parameters=p, needed=p + SPARE_SAMPLES)
     base_mean = normalised_means(counts, size_factors)
     genes = np.flatnonzero(base_mean > 0)
     if not len(genes):
-        raise FitError("no gene has any counts")
+        raise FitError("no_counts")
     chain = _Chain(counts, np.ascontiguousarray(design, dtype=np.float64), size_factors, workers)
     own, beta = chain.gene_wise(genes)
     trend = fit_trend(base_mean[genes], own)

@@ -32,9 +32,7 @@ def fit_trend(means: np.ndarray, dispersions: np.ndarray) -> Trend:
     """
     used = dispersions > TRUSTED
     if not used.any():
-        raise FitError(
-            "no gene varies more than counts do by chance, so that there is no dispersion to model"
-        )
+        raise FitError("no_dispersion")
     means, dispersions = means[used], dispersions[used]
     try:
         asymptote, extra = _parametric(means, dispersions)
@@ -73,10 +71,10 @@ def _parametric(means: np.ndarray, dispersions: np.ndarray) -> np.ndarray:
         before = coefficients
         coefficients, converged = gamma_regression(x, dispersions[good], before)
         if not (coefficients > 0).all():
-            raise FitError("the parametric trend has a coefficient that is not positive")
+            raise FitError("trend_not_positive")
         if np.sum(np.log(coefficients / before) ** 2) < 1e-6 and converged:
             return coefficients
-    raise FitError("the parametric trend did not converge")
+    raise FitError("trend_not_converged")
 
 
 def gamma_regression(x: np.ndarray, y: np.ndarray, start: np.ndarray) -> tuple[np.ndarray, bool]:
@@ -92,10 +90,10 @@ def gamma_regression(x: np.ndarray, y: np.ndarray, start: np.ndarray) -> tuple[n
         Fewer values than coefficients, or fitted values that cannot be kept positive.
     """
     if len(y) < x.shape[1]:
-        raise FitError("too few genes for a trend")
+        raise FitError("too_few_genes_for_trend")
     beta, mu = start, x @ start
     if not (mu > 0).all():
-        raise FitError("fitted dispersions are not positive")
+        raise FitError("dispersions_not_positive")
     deviance = _gamma_deviance(y, mu)
     for _ in range(25):
         new = np.linalg.lstsq(x / mu[:, None], y / mu, rcond=None)[0]
@@ -104,7 +102,7 @@ def gamma_regression(x: np.ndarray, y: np.ndarray, start: np.ndarray) -> tuple[n
                 break
             new = (new + beta) / 2
         else:
-            raise FitError("fitted dispersions are not positive")
+            raise FitError("dispersions_not_positive")
         before, beta, mu = deviance, new, x @ new
         deviance = _gamma_deviance(y, mu)
         if abs(deviance - before) / (abs(deviance) + 0.1) < 1e-8:

@@ -30,11 +30,11 @@ def hedges_g(a: np.ndarray, b: np.ndarray) -> StandardisedDifference:
     """
     a, b = np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)
     if min(len(a), len(b)) < 2:
-        raise FitError("a group has fewer than 2 people")
+        raise FitError("small_group", needed=2)
     df = len(a) + len(b) - 2
     pooled = np.sqrt(((len(a) - 1) * a.var(ddof=1) + (len(b) - 1) * b.var(ddof=1)) / df)
     if pooled == 0:
-        raise FitError("the values do not vary")
+        raise FitError("values_constant")
     correction = np.exp(special.gammaln(df / 2) - np.log(np.sqrt(df / 2)) - special.gammaln((df - 1) / 2))
     g = float(correction * (a.mean() - b.mean()) / pooled)
     half = 1.959963984540054 * np.sqrt(1 / len(a) + 1 / len(b) + g**2 / (2 * (len(a) + len(b))))

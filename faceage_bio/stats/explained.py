@@ -31,11 +31,11 @@ def explained(y: np.ndarray, terms: np.ndarray) -> tuple[np.ndarray, np.ndarray]
     terms = np.asarray(terms, dtype=np.float64).reshape(len(y), -1)
     n, p = terms.shape
     if not p:
-        raise FitError("it does not vary")
+        raise FitError("no_variation")
     if n < p + 2:
-        raise FitError(f"{n} samples are too few for {p} terms")
+        raise FitError("too_few_samples_for_terms", n=n, terms=p)
     if not independent(terms):
-        raise FitError("its terms follow from each other")
+        raise FitError("terms_follow")
     centred, q = y - y.mean(axis=0), np.linalg.qr(terms - terms.mean(axis=0))[0]
     total = (centred**2).sum(axis=0)
     within = ((centred - q @ (q.T @ centred)) ** 2).sum(axis=0)
@@ -58,6 +58,6 @@ def association_of_words(one: np.ndarray, other: np.ndarray) -> tuple[float, flo
     table = np.zeros((a.max() + 1, b.max() + 1))
     np.add.at(table, (a, b), 1)
     if min(table.shape) < 2:
-        raise FitError("it does not vary")
+        raise FitError("no_variation")
     test = stats.chi2_contingency(table, correction=False)
     return float(np.sqrt(test.statistic / len(a) / (min(table.shape) - 1))), float(test.pvalue)

@@ -23,4 +23,4 @@ def check_events(event: pd.Series) -> None:
         Fewer than `FEWEST_EVENTS`.
     """
     if (n_events := int(event.sum())) < FEWEST_EVENTS:
-        raise FitError(f"{n_events} deaths are too few; a hazard ratio needs at least {FEWEST_EVENTS}")
+        raise FitError("few_events", n_events=n_events, needed=FEWEST_EVENTS)

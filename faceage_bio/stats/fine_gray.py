@@ -12,7 +12,8 @@ import pandas as pd
 from scipy.stats import norm
 
 from faceage_bio.errors import FitError
-from faceage_bio.stats.cox_fit import EVENTS_PER_TERM
+from faceage_bio.results.reasons import Reason
+from faceage_bio.stats.cox_fit import few_per_term
 from faceage_bio.stats.design import independent_columns
 from faceage_bio.stats.kaplan_meier import NORMAL_975, checked_times
 
@@ -26,7 +27,7 @@ class FineGrayFit:
     """A fitted model.
 
     ``terms``: one row per term with log_hazard_ratio, standard_error, hazard_ratio (of the subdistribution), ci_lower,
-    ci_upper, p_value. ``note`` flags few deaths per term.
+    ci_upper, p_value. ``reasons`` flag few events per variable.
     """
 
     terms: pd.DataFrame
@@ -34,7 +35,7 @@ class FineGrayFit:
     n_events: int
     log_likelihood: float
     log_likelihood_null: float
-    note: str
+    reasons: tuple[Reason, ...]
 
 
 def fit_fine_gray(years: pd.Series, cause: pd.Series, of: int, design: pd.DataFrame) -> FineGrayFit:
@@ -59,9 +60,9 @@ def fit_fine_gray(years: pd.Series, cause: pd.Series, of: int, design: pd.DataFr
     time, cause, _ = checked_times(years, cause, None)
     n_events = int((cause == of).sum())
     if n_events < max(2, design.shape[1]):
-        raise FitError(f"{n_events} deaths of this cause are too few for {design.shape[1]} term(s)")
+        raise FitError("few_events_for_terms", n_events=n_events, terms=design.shape[1])
     if determined := sorted(set(design.columns) - set(independent_columns(design))):
-        raise FitError(f"{', '.join(determined)} does not vary or follows from the other terms")
+        raise FitError("determined", columns=", ".join(determined))
     spread = design.std(ddof=0).to_numpy()
     scaled = (design.to_numpy(dtype=np.float64) - design.mean().to_numpy()) / spread
     order = np.argsort(time, kind="stable")
@@ -73,21 +74,18 @@ def fit_fine_gray(years: pd.Series, cause: pd.Series, of: int, design: pd.DataFr
         try:
             step = np.linalg.solve(information, score)
         except np.linalg.LinAlgError:
-            raise FitError("the model did not converge (its information is singular)") from None
+            raise FitError("singular_information") from None
         if score @ step < PRECISION**2:
             break
         while data.derivatives(beta + step)[0] < likelihood - 1e-9 * abs(likelihood):
             step = step / 2
         beta = beta + step
     else:
-        raise FitError(f"the model did not converge in {MAX_STEPS} steps")
+        raise FitError("not_converged_in_steps", steps=MAX_STEPS)
     with np.errstate(invalid="ignore"):  # rounding makes the variance of an undetermined term negative
         flat = np.sqrt(np.diag(np.linalg.inv(information)))
     if not np.isfinite(flat).all() or flat.max() > NO_END:
-        raise FitError(
-            f"{design.columns[flat.argmax()]} separates those who died of this cause from the others, so its hazard ratio has "
-            "no end"
-        )
+        raise FitError("separated_by_cause", columns=design.columns[flat.argmax()])
     influence = np.linalg.solve(information, data.residuals(beta).T)
     log_ratio, error = beta / spread, np.sqrt(np.sum(influence**2, axis=1)) / spread
     terms = pd.DataFrame({
@@ -95,9 +93,9 @@ def fit_fine_gray(years: pd.Series, cause: pd.Series, of: int, design: pd.DataFr
         "ci_lower": np.exp(log_ratio - NORMAL_975 * error), "ci_upper": np.exp(log_ratio + NORMAL_975 * error),
         "p_value": 2 * norm.sf(np.abs(log_ratio / error)),
     }, index=design.columns)  # fmt: skip
-    thin = n_events < EVENTS_PER_TERM * design.shape[1]
-    note = f"only {n_events / design.shape[1]:.1f} deaths per term" if thin else ""
-    return FineGrayFit(terms, len(time), n_events, float(likelihood), float(null), note)
+    return FineGrayFit(
+        terms, len(time), n_events, float(likelihood), float(null), few_per_term(n_events, design.shape[1])
+    )
 
 
 class _Weighted:

@@ -33,7 +33,7 @@ def smooth_over_time(fit: CoxFit, over_time: HazardOverTime, term: str) -> pd.Da
     points = over_time.points[over_time.points[term].notna()]
     g = points["g"].to_numpy()
     if len(np.unique(g)) <= DF + 1:
-        raise FitError(f"{len(np.unique(g))} times of death are too few for a curve over time")
+        raise FitError("few_times_for_a_curve", n_times=len(np.unique(g)))
     at = np.linspace(g.min(), g.max(), PLACES)
     knots = place_knots(np.concatenate([at, g]), DF)
 

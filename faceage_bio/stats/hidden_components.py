@@ -31,5 +31,5 @@ def hidden_components(y: np.ndarray, design: np.ndarray, k: int) -> np.ndarray:
     # of many outcomes the small matrix of samples has the same vectors
     values, vectors = np.linalg.eigh(residuals @ residuals.T)
     if left < k or (k and values[-k] <= 1e-10 * max(values[-1], 1e-300)):
-        raise FitError(f"the residuals have fewer than {k} directions")
+        raise FitError("too_few_directions", needed=k)
     return vectors[:, ::-1][:, :k]

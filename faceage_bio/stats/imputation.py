@@ -44,9 +44,9 @@ def impute(table: pd.DataFrame, m: int, iterations: int, seed: int) -> list[pd.D
     numeric = {name: pd.api.types.is_numeric_dtype(table[name]) for name in table}
     for name in table:
         if table[name].notna().sum() == 0:
-            raise FitError(f"nobody has a value of {name}")
+            raise FitError("no_value_of", column=name)
         if not numeric[name] and table[name].nunique() > MAX_LEVELS:
-            raise FitError(f"{name} has {table[name].nunique()} levels, more than {MAX_LEVELS}")
+            raise FitError("many_levels", column=name, levels=table[name].nunique(), most=MAX_LEVELS)
     columns = {name: _Column.of(table[name], numeric[name]) for name in table}
     order = sorted(
         (name for name in table if columns[name].gap.any()), key=lambda name: columns[name].gap.sum()
@@ -110,7 +110,7 @@ def _match_means(y: np.ndarray, x: np.ndarray, gap: np.ndarray, random: np.rando
     """Predictive mean matching of type 1: observed people by the fitted, missing ones by drawn coefficients."""
     observed, missing = x[~gap], x[gap]
     if len(y) <= x.shape[1]:
-        raise FitError(f"{len(y)} known values are too few for {x.shape[1]} predictors")
+        raise FitError("too_few_rows", n=len(y), parameters=x.shape[1])
     product = observed.T @ observed
     inverse = np.linalg.inv(product + np.diag(RIDGE * np.diag(product)))
     beta = inverse @ observed.T @ y
@@ -181,7 +181,7 @@ def _multinomial(
         if np.abs(step).max() < 1e-8:
             break
     else:
-        raise FitError("a regression of the imputation did not converge")
+        raise FitError("imputation_not_converged")
     covariance = np.linalg.inv(information)
     return beta, (covariance + covariance.T) / 2
 
@@ -216,11 +216,11 @@ def pool(estimates: Sequence[float], standard_errors: Sequence[float], df_comple
     q, variances = np.asarray(estimates, dtype=np.float64), np.asarray(standard_errors, dtype=np.float64) ** 2
     m = len(q)
     if m < 2:
-        raise FitError("pooling needs 2 completed tables or more")
+        raise FitError("one_imputation")
     within, between = variances.mean(), q.var(ddof=1)
     total = within + (1 + 1 / m) * between
     if not within > 0:
-        raise FitError("the standard errors are zero")
+        raise FitError("no_error")
     share = max((1 + 1 / m) * between / total, 1e-4)  # as mice: keeps the degrees of freedom finite
     old = (m - 1) / share**2
     observed = (df_complete + 1) / (df_complete + 3) * df_complete * (1 - share)

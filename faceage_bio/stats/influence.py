@@ -40,8 +40,14 @@ class Measured:
 
     def difference(self, first: int, second: int) -> Estimate:
         """First minus second, paired, with the test against no difference; NaN beside it where the two never differ."""
+        return normal_estimate(
+            self.value[first] - self.value[second], self.error_of_difference(first, second)
+        )
+
+    def error_of_difference(self, first: int, second: int) -> float:
+        """Standard error of first minus second, paired."""
         moved = self.influence[:, first] - self.influence[:, second]
-        return normal_estimate(self.value[first] - self.value[second], float(np.sqrt(moved @ moved)))
+        return float(np.sqrt(moved @ moved))
 
     def clustered(self, labels: np.ndarray) -> "Measured":
         """The same, with rows of one label taken together: they need not be independent."""

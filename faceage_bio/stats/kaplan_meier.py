@@ -77,15 +77,15 @@ def checked_times(
     years = np.round(np.asarray(years, dtype=np.float64), DIGITS)
     event = np.asarray(event, dtype=np.float64)
     if not np.isfinite(years).all() or (years < 0).any():
-        raise FitError("a time of follow-up is missing or negative")
+        raise FitError("bad_time", limit="negative")
     if not np.isfinite(event).all():
-        raise FitError("of somebody it is not known whether the follow-up ended with the event")
+        raise FitError("missing_event")
     if entry is None:
         return years, event, np.full(len(years), -np.inf)
     entry = np.round(np.asarray(entry, dtype=np.float64), DIGITS)
     entry = np.where(np.isnan(entry) | (entry <= 0), -np.inf, entry)  # before 0 nobody can leave
     if (entry >= years).any():
-        raise FitError("observation of somebody starts at or after its end")
+        raise FitError("late_start")
     return years, event, entry
 
 
@@ -114,7 +114,9 @@ def confidence_limits(
         An interval of another name.
     """
     if interval not in get_args(Interval):
-        raise FitError(f"{interval!r} is no interval; there are {', '.join(get_args(Interval))}")
+        raise FitError(
+            "unknown_option", option="interval", value=interval, known=", ".join(get_args(Interval))
+        )
     estimate, error = np.asarray(estimate, dtype=np.float64), np.asarray(error, dtype=np.float64)
     half = NORMAL_975 * error
     with np.errstate(divide="ignore", invalid="ignore"):

@@ -26,8 +26,10 @@ def cohens_kappa(counts: np.ndarray) -> Estimate:
     counts = np.asarray(counts, dtype=np.float64)
     total = counts.sum()
     if total == 0:
-        raise FitError("nothing was judged by both")
+        raise FitError("nothing_in_common")
     if np.isclose((counts.sum(axis=0) * counts.sum(axis=1)).sum(), total**2):
-        raise FitError("both gave one and the same answer throughout")
+        raise FitError("one_answer")
     found = kappa(counts)
-    return Estimate(float(found.kappa), float(found.kappa_low), float(found.kappa_upp), np.nan)
+    return Estimate(
+        float(found.kappa), float(found.kappa_low), float(found.kappa_upp), np.nan, float(found.std_kappa)
+    )

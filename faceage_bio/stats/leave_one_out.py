@@ -34,7 +34,7 @@ def leave_one_out(y: np.ndarray, design: np.ndarray, column: int) -> LeaveOneOut
     q, r = np.linalg.qr(design)
     leverage = (q**2).sum(axis=1)
     if leverage.max() > 1 - 1e-10:
-        raise FitError("one sample alone determines a term; leave out groups of one")
+        raise FitError("single_sample_term")
     scores = q.T @ y
     residuals = y - q @ scores
     weight = q @ np.linalg.solve(r.T, np.eye(p)[column])

@@ -13,12 +13,26 @@ from faceage_bio.stats.design import independent, independent_columns
 
 @dataclass(frozen=True)
 class Estimate:
-    """One number with its 95 % confidence interval and two-sided p-value."""
+    """One number with its 95 % confidence interval and two-sided p-value.
+
+    ``standard_error`` on the scale of the interval (log for ratios, Fisher's z for correlations); ``statistic`` of the test.
+    Both NaN where the method has none.
+    """
 
     estimate: float
     ci_lower: float
     ci_upper: float
     p_value: float
+    standard_error: float = np.nan
+    statistic: float = np.nan
+
+    @classmethod
+    def of(cls, row: pd.Series) -> "Estimate":
+        """The estimate of a row of `LinearFit.terms` or `LinearFit.combine`."""
+        value, error = float(row["estimate"]), float(row["standard_error"])
+        return cls(
+            value, float(row["ci_lower"]), float(row["ci_upper"]), float(row["p_value"]), error, value / error if error > 0 else np.nan
+        )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -75,7 +89,7 @@ class LinearFit:
         beta = self.terms.loc[list(names), "estimate"].to_numpy()
         covariance = self.covariance.loc[list(names), list(names)].to_numpy()
         if len(beta) == 0 or np.linalg.matrix_rank(covariance) < len(beta):
-            raise FitError("too few people carry the terms that are tested together")
+            raise FitError("singular_terms")
         statistic = float(beta @ np.linalg.solve(covariance, beta)) / len(beta)
         return WaldTest(statistic, len(beta), self.df, float(stats.f.sf(statistic, len(beta), self.df)))
 
@@ -116,19 +130,19 @@ def fit_linear(y: pd.Series, design: pd.DataFrame) -> LinearFit:
     x = design.astype("float64")
     x.insert(0, "intercept", 1.0)
     if len(y) < x.shape[1] + 2:
-        raise FitError(f"{len(y)} rows are too few for {x.shape[1]} terms")
+        raise FitError("too_few_rows", n=len(y), parameters=x.shape[1])
     if not independent(design):
         determined = sorted(set(design.columns) - set(independent_columns(design)))
-        raise FitError(f"{', '.join(determined)} follows from the other terms")
+        raise FitError("collinear", columns=determined)
     # a row of leverage 1 is fitted exactly, and HC3 divides by one minus the leverage
     leverage = np.einsum("ij,ij->i", x.to_numpy(), np.linalg.pinv(x.to_numpy()).T)
     if leverage.max() > 1 - 1e-10:
-        raise FitError("one row alone determines a term; leave out groups of one")
+        raise FitError("one_row_decides")
     fit = OLS(y.to_numpy(dtype=np.float64), x).fit(cov_type="HC3", use_t=True)
     if fit.ssr <= 1e-20 * max(
         float(np.square(fit.model.endog).sum()), 1e-300
     ):  # rounding leaves some of nothing
-        raise FitError("the outcome follows exactly from the terms, or does not vary")
+        raise FitError("outcome_follows")
     interval = fit.conf_int()
     terms = pd.DataFrame({
         "estimate": fit.params, "standard_error": fit.bse, "ci_lower": interval[0], "ci_upper": interval[1],
@@ -147,12 +161,14 @@ def welch(a: np.ndarray, b: np.ndarray) -> Estimate:
     """
     a, b = np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)
     if min(len(a), len(b)) < 2:
-        raise FitError("a group has fewer than 2 people")
+        raise FitError("small_group", needed=2)
     if a.var() == 0 and b.var() == 0:
-        raise FitError("the values do not vary")
+        raise FitError("values_constant")
     test = stats.ttest_ind(a, b, equal_var=False)
     interval = test.confidence_interval()
-    return Estimate(float(a.mean() - b.mean()), float(interval.low), float(interval.high), float(test.pvalue))
+    difference, t = float(a.mean() - b.mean()), float(test.statistic)
+    error = float(np.sqrt(a.var(ddof=1) / len(a) + b.var(ddof=1) / len(b)))
+    return Estimate(difference, float(interval.low), float(interval.high), float(test.pvalue), error, t)
 
 
 def mean_interval(values: np.ndarray) -> Estimate:
@@ -165,12 +181,15 @@ def mean_interval(values: np.ndarray) -> Estimate:
     """
     values = np.asarray(values, dtype=np.float64)
     if len(values) < 2:
-        raise FitError("fewer than 2 values")
+        raise FitError("too_few_values", needed=2)
     if np.ptp(values) <= 1e-12 * np.abs(values).max():
-        raise FitError("the values do not vary")
+        raise FitError("values_constant")
     test = stats.ttest_1samp(values, 0.0)
     interval = test.confidence_interval()
-    return Estimate(float(values.mean()), float(interval.low), float(interval.high), float(test.pvalue))
+    error = float(values.std(ddof=1) / np.sqrt(len(values)))
+    return Estimate(
+        float(values.mean()), float(interval.low), float(interval.high), float(test.pvalue), error, float(test.statistic)
+    )  # fmt: skip
 
 
 def spread(values: pd.Series) -> float:
@@ -182,7 +201,7 @@ def spread(values: pd.Series) -> float:
         Fewer than 2 values.
     """
     if len(values) < 2:
-        raise FitError("fewer than 2 values have no spread")
+        raise FitError("too_few_values", needed=2)
     return float(values.std())
 
 
@@ -196,7 +215,10 @@ def correlation(a: np.ndarray, b: np.ndarray) -> Estimate:
     """
     a, b = np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)
     if len(a) < 4 or a.std() == 0 or b.std() == 0:
-        raise FitError("a correlation needs 4 pairs that vary")
+        raise FitError("too_few_pairs", needed=4)
     test = stats.pearsonr(a, b)
     interval = test.confidence_interval()
-    return Estimate(float(test.statistic), float(interval.low), float(interval.high), float(test.pvalue))
+    error = float(1 / np.sqrt(len(a) - 3))
+    return Estimate(
+        float(test.statistic), float(interval.low), float(interval.high), float(test.pvalue), error
+    )

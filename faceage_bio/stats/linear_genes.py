@@ -31,7 +31,7 @@ def hc3(y: np.ndarray, design: np.ndarray, contrasts: np.ndarray) -> np.ndarray:
     q, r = np.linalg.qr(design)
     leverage = (q**2).sum(axis=1)
     if leverage.max() > 1 - 1e-10:
-        raise FitError("one sample alone determines a term; leave out groups of one")
+        raise FitError("single_sample_term")
     scores = q.T @ y
     influence = np.linalg.solve(r.T, contrasts.T).T @ q.T  # of each sample on each sum, shape (k, n)
     estimate = np.linalg.solve(r.T, contrasts.T).T @ scores

@@ -48,7 +48,7 @@ def fit_location_scale(x: np.ndarray, y: np.ndarray) -> LocationScale:
     """
     x, y = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
     if len(x) < MIN_VALUES:
-        raise FitError(f"{len(x)} people are too few (at least {MIN_VALUES})")
+        raise FitError("too_few_for_curve", n=len(x), needed=MIN_VALUES)
     knots = place_knots(x, MEAN_DF)
     mean_design, scale_design = _designs(x, knots)
     scale_terms = np.zeros(2)
@@ -58,7 +58,7 @@ def fit_location_scale(x: np.ndarray, y: np.ndarray) -> LocationScale:
         mean_terms = np.linalg.lstsq(mean_design / sd[:, None], y / sd, rcond=None)[0]
         squared = (y - mean_design @ mean_terms) ** 2
         if squared.max() <= 1e-18 * max(1.0, float(np.abs(y).max())) ** 2:
-            raise FitError("the values lie on the curve, without any spread")
+            raise FitError("no_spread_about_curve")
         if not round_:
             scale_terms = np.array([0.5 * np.log(squared.mean()), 0.0])
         for _ in range(50):  # Fisher scoring of the log standard deviation, information 2 Z'Z
@@ -77,7 +77,7 @@ def fit_location_scale(x: np.ndarray, y: np.ndarray) -> LocationScale:
                 knots, mean_terms, scale_terms, float(x.min()), float(x.max()), float(likelihood)
             )
         previous = now
-    raise FitError("the model of mean and standard deviation did not converge")
+    raise FitError("no_convergence", model="the model of mean and standard deviation")
 
 
 def _designs(x: np.ndarray, knots: Knots) -> tuple[np.ndarray, np.ndarray]:

@@ -52,11 +52,11 @@ def _local_quadratic(x: np.ndarray, y: np.ndarray, place: float, span: float) ->
     distance = np.abs(offset)
     nearest = int(len(x) * span + 1e-5)
     if nearest < 3:
-        raise FitError(f"{len(x)} points are too few for a local curve")
+        raise FitError("too_few_points", n=len(x))
     reach = np.partition(distance, nearest - 1)[nearest - 1]
     seen = distance < reach
     if reach <= 0 or len(np.unique(offset[seen])) < 3:
-        raise FitError("too few distinct values for a local curve")
+        raise FitError("too_few_distinct_values")
     scaled = offset[seen] / reach
     root_weight = np.sqrt((1 - np.abs(scaled) ** 3) ** 3)
     basis = np.column_stack([np.ones_like(scaled), scaled, scaled**2]) * root_weight[:, None]

@@ -72,12 +72,12 @@ def standardised_difference(values: pd.Series, exposed: pd.Series, spread: float
     """
     one, other = values[exposed].dropna(), values[~exposed].dropna()
     if len(one) == 0 or len(other) == 0:
-        raise FitError("nobody in one of the groups has a value")
+        raise FitError("group_without_value")
     difference = float(one.mean() - other.mean())
     if difference == 0:
         return 0.0
     if not spread > 0:
-        raise FitError("the values do not vary within the groups")
+        raise FitError("constant_within_groups")
     return difference / spread
 
 

@@ -58,9 +58,7 @@ def correct_slope(
     variance = float(rest @ rest) / df
     reliability = 1 - error_sd**2 / variance
     if reliability < LEAST_RELIABLE:
-        raise FitError(
-            f"measurement error leaves a reliability of {reliability:.2f}, and below {LEAST_RELIABLE} a correction is mostly noise"
-        )
+        raise FitError("unreliable", reliability=f"{reliability:.2f}", needed=LEAST_RELIABLE)
     # the variances of two variance estimates, as of normal values
     noise = (error_sd**2 / variance) ** 2 * (2 / error_df + 2 / df)
     slope = row["estimate"] / reliability
@@ -70,7 +68,7 @@ def correct_slope(
     draws = np.concatenate(
         [half, -half], axis=1
     )  # each with its opposite, so that chance hardly moves the slope
-    naive = Estimate(*(float(row[name]) for name in ("estimate", "ci_lower", "ci_upper", "p_value")))
+    naive = Estimate.of(row)
     width = len(y) - design.shape[1] - 1
     return Corrected(
         naive, _with_interval(slope, error, width),
@@ -120,7 +118,7 @@ def simex_slope(
         for values in (slopes, variances)
     )
     if variance <= 0:
-        raise FitError("SIMEX gives no positive variance")
+        raise FitError("simex_variance")
     return slope, float(np.sqrt(variance))
 
 
@@ -135,4 +133,6 @@ def _with_interval(estimate: float, error: float, df: int) -> Estimate:
         float(estimate - half),
         float(estimate + half),
         float(2 * stats.t.sf(abs(estimate) / error, df)),
+        float(error),
+        float(estimate / error),
     )

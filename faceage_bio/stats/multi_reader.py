@@ -41,11 +41,15 @@ class Components:
 
 @dataclass(frozen=True)
 class Inference:
-    """An estimate with standard error and degrees of freedom (infinite: a normal reference)."""
+    """An estimate with its degrees of freedom (infinite: a normal reference)."""
 
     estimate: Estimate
-    standard_error: float
     df: float
+
+    @property
+    def standard_error(self) -> float:
+        """Of the estimate."""
+        return self.estimate.standard_error
 
 
 @dataclass(frozen=True)
@@ -68,7 +72,7 @@ class ReaderStudy:
     def __post_init__(self) -> None:
         t, r = self.accuracy.shape
         if self.covariance.shape != (t * r, t * r):
-            raise FitError(f"{t} conditions x {r} readers do not fit a covariance of {self.covariance.shape}")
+            raise FitError("unfit_covariance", conditions=t, readers=r, shape=list(self.covariance.shape))
 
     def _blocks(self) -> np.ndarray:
         """The covariance as [condition, reader, condition, reader]."""
@@ -85,7 +89,7 @@ class ReaderStudy:
         """
         t, r = self.accuracy.shape
         if t < 2 or r < 2:
-            raise FitError("it takes two conditions and two readers")
+            raise FitError("two_conditions_two_readers")
         mean, by_condition, by_reader = (
             self.accuracy.mean(),
             self.accuracy.mean(axis=1),
@@ -149,7 +153,7 @@ class ReaderStudy:
             error = found.ms_interaction + r * between
             df = np.inf if found.ms_interaction == 0 else df * (error / found.ms_interaction) ** 2
         if not error > 1e-15:
-            raise FitError("the readers' accuracies differ between the conditions by nothing or all alike")
+            raise FitError("constant_differences")
         return float(error), float(df)
 
     def mean(self, condition: int, random: Random = "both", null: float = 0.0) -> Inference:
@@ -182,7 +186,7 @@ def mean_accuracy(
     """
     r = len(accuracy)
     if r < 2:
-        raise FitError("a mean of readers takes two of them")
+        raise FitError("two_readers")
     ms_reader = accuracy.var(ddof=1)
     error = np.trace(covariance) / r
     between = max((covariance.sum() - np.trace(covariance)) / (r * (r - 1)), 0.0)
@@ -195,7 +199,7 @@ def mean_accuracy(
         total = ms_reader + r * between
         df = np.inf if ms_reader == 0 else df * (total / ms_reader) ** 2
     if not total > 1e-15:
-        raise FitError("neither readers nor cases vary")
+        raise FitError("constant_readers_and_cases")
     return _t(accuracy.mean(), np.sqrt(total / r), df, null)
 
 
@@ -232,5 +236,7 @@ def _t(value: float, error: float, df: float, null: float = 0.0) -> Inference:
     reference = stats.norm if np.isinf(df) else stats.t(df)
     half = reference.ppf(0.975) * error
     p_value = 2 * reference.sf(abs(value - null) / error)
-    estimate = Estimate(float(value), float(value - half), float(value + half), float(p_value))
-    return Inference(estimate, float(error), float(df))
+    estimate = Estimate(
+        float(value), float(value - half), float(value + half), float(p_value), float(error), float((value - null) / error)
+    )  # fmt: skip
+    return Inference(estimate, float(df))

@@ -64,7 +64,7 @@ def optimism(
             failed += 1
         done(1)
     if not found or failed > MOST_FAILED * (failed + len(found)):
-        raise FitError(f"{failed} of {failed + len(found)} bootstrap samples have no model")
+        raise FitError("few_bootstrap_models", failed=failed, repeats=failed + len(found))
     differences = np.array(found)
     known = np.isfinite(differences)
     enough = known.mean(axis=0) >= 1 - MOST_FAILED

@@ -18,7 +18,7 @@ def wilson(events: int, trials: int) -> Estimate:
         No trials.
     """
     if trials < 1:
-        raise FitError("there is nothing to count")
+        raise FitError("nothing_to_count")
     interval = stats.binomtest(int(events), int(trials)).proportion_ci(method="wilson")
     return Estimate(events / trials, float(interval.low), float(interval.high), np.nan)
 

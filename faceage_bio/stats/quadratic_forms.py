@@ -35,7 +35,7 @@ def chi_square_mixture_tail(value: float, weights: np.ndarray) -> float:
     """
     weights = np.asarray(weights, dtype=np.float64)
     if not np.isfinite(weights).all() or not np.isfinite(value) or not (weights > 0).any():
-        raise FitError("a sum of chi-squares needs finite weights, one of them positive")
+        raise FitError("bad_weights")
     if value <= 0:
         return 1.0
     weights = weights[weights > NEGLIGIBLE * weights.max()]
@@ -76,7 +76,7 @@ def _along_the_parabola(value: float, weights: np.ndarray) -> float:
         integrand, 0, end, points=breaks, epsabs=0, epsrel=1e-11, limit=500, full_output=1
     )[:2]
     if not error < 1e-7 * found:
-        raise FitError("the integral of a sum of chi-squares did not converge")
+        raise FitError("integral_not_converged")
     return found * np.exp(height) / np.pi
 
 

@@ -100,9 +100,9 @@ def skat(y: pd.Series, design: pd.DataFrame, genotypes: np.ndarray, weights: np.
     """
     x = np.column_stack([np.ones(len(y)), design.to_numpy(dtype=np.float64)])
     if len(y) < x.shape[1] + 2:
-        raise FitError(f"{len(y)} rows are too few for {x.shape[1]} terms")
+        raise FitError("too_few_samples_for_terms", n=len(y), terms=x.shape[1])
     if not independent(design):
-        raise FitError("a term of the model follows from the others")
+        raise FitError("term_follows")
     if weights is None:
         weights = beta_weights(allele_frequency(genotypes))
     basis = np.linalg.qr(x)[0]
@@ -110,12 +110,12 @@ def skat(y: pd.Series, design: pd.DataFrame, genotypes: np.ndarray, weights: np.
     residuals = values - basis @ (basis.T @ values)
     variance = residuals @ residuals / (len(y) - x.shape[1])
     if variance <= 1e-20 * max(values @ values, 1e-300):
-        raise FitError("the outcome follows exactly from the terms, or does not vary")
+        raise FitError("outcome_follows")
     weighted = filled_with_mean(genotypes) * weights
     beside = weighted - basis @ (basis.T @ weighted)
     varies = (beside**2).sum(axis=0) > 1e-20 * np.maximum((weighted**2).sum(axis=0), 1e-300)
     if not varies.any():
-        raise FitError("no variant varies beside the other terms")
+        raise FitError("no_variant_varies")
     beside = beside[:, varies]
     scores = beside.T @ residuals
     statistic = float(scores @ scores / variance)

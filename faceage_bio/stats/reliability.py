@@ -47,19 +47,19 @@ def repeat_reliability(values: np.ndarray, level: float = 0.95) -> Reliability:
     """
     values = np.asarray(values, dtype=np.float64)
     if values.ndim != 2 or values.shape[1] < 2:
-        raise FitError("nobody was measured twice")
+        raise FitError("no_repeats")
     n, k = values.shape
     if n < MIN_PEOPLE:
-        raise FitError(f"{n} people measured {k} times are too few (at least {MIN_PEOPLE})")
+        raise FitError("too_few_repeats", n=n, times=k, needed=MIN_PEOPLE)
     if np.isnan(values).any():
-        raise FitError("a measurement is missing")
+        raise FitError("missing_measurement")
     people, occasions = values.mean(axis=1), values.mean(axis=0)
     between = k * people.var(ddof=1)
     within = ((values - people[:, None]) ** 2).sum() / (n * (k - 1))
     columns = n * occasions.var(ddof=1)
     rest = ((values - people[:, None] - occasions + values.mean()) ** 2).sum() / ((n - 1) * (k - 1))
     if between <= 0 or within <= 0 or rest <= 0:
-        raise FitError("people or their measurements do not vary")
+        raise FitError("constant_measurements")
     tail = (1 - level) / 2
     df = n * (k - 1)
     error = np.sqrt(within)

@@ -38,6 +38,7 @@ class Contrast:
     ci_lower: float
     ci_upper: float
     p_value: float
+    standard_error: float  # of a ratio's logarithm
 
 
 def restricted_mean(curve: pd.DataFrame, horizon: float) -> RestrictedMean:
@@ -52,18 +53,16 @@ def restricted_mean(curve: pd.DataFrame, horizon: float) -> RestrictedMean:
     horizon = round(horizon, DIGITS)
     times, survival = curve["years"].to_numpy(), curve["survival"].to_numpy()
     if horizon <= 0:
-        raise FitError(f"the horizon of {horizon:g} years is not after the start")
+        raise FitError("horizon_before_start", years=horizon)
     if times[-1] < horizon and survival[-1] > 0:
-        raise FitError(
-            f"the horizon of {horizon:g} years lies beyond the follow-up, which ends at {times[-1]:.3g}"
-        )
+        raise FitError("horizon_after_follow_up", years=horizon)
     inside = times < horizon
     widths = np.diff(np.append(times[inside], horizon))
     areas = survival[inside] * widths
     from_here = areas[::-1].cumsum()[::-1]  # from each time to the horizon
     died, at_risk = curve["events"].to_numpy()[inside], curve["at_risk"].to_numpy()[inside]
     if not died.any():
-        raise FitError(f"nobody died within {horizon:g} years, so that the error of the mean is not known")
+        raise FitError("no_events_within", years=horizon)
     terms = hazard_variance(died, at_risk)
     # where all at risk died the curve is 0 from there on, and so is the area
     variance = np.sum(from_here**2 * np.where(np.isfinite(terms), terms, 0.0))
@@ -79,7 +78,9 @@ def ratio(one: RestrictedMean, reference: RestrictedMean) -> Contrast:
     """Areas' ratio, its error by the delta method on the logarithm."""
     error = np.hypot(one.standard_error / one.estimate, reference.standard_error / reference.estimate)
     found = _wald(np.log(one.estimate / reference.estimate), error)
-    return Contrast(*np.exp([found.estimate, found.ci_lower, found.ci_upper]).tolist(), found.p_value)
+    return Contrast(
+        *np.exp([found.estimate, found.ci_lower, found.ci_upper]).tolist(), found.p_value, float(error)
+    )
 
 
 def _wald(estimate: float, error: float) -> Contrast:
@@ -89,4 +90,5 @@ def _wald(estimate: float, error: float) -> Contrast:
         float(estimate - half),
         float(estimate + half),
         float(2 * stats.norm.sf(abs(estimate) / error)),
+        float(error),
     )

@@ -115,7 +115,7 @@ def risk_sets(
     years, event = np.asarray(years, dtype=np.float64), np.asarray(event).astype(bool)
     n = len(years)
     if not event.any():
-        raise FitError("0 deaths are too few")
+        raise FitError("no_events")
     merged = merge_near_ties(years if entry is None else np.concatenate([years, entry]))
     _, ticks = np.unique(merged, return_inverse=True)
     codes, levels = (np.zeros(n, dtype=np.int64), [""]) if strata is None else _codes(strata)
@@ -136,7 +136,7 @@ def risk_sets(
         late = merged[n:][order]
         entry_keys = codes * wide + ticks[n:][order]
         if (entry_keys >= key).any():
-            raise FitError("observation of somebody starts at or after its end")
+            raise FitError("late_start")
         entry_order = np.argsort(entry_keys, kind="stable")
         entry_first = np.searchsorted(entry_keys[entry_order], event_keys, "left")
     before = np.searchsorted(event_keys, entry_keys, "left" if entry is None else "right")
@@ -167,5 +167,5 @@ def merge_near_ties(times: np.ndarray) -> np.ndarray:
 def _codes(strata: np.ndarray) -> tuple[np.ndarray, list]:
     codes, levels = pd.factorize(pd.Series(np.asarray(strata)), sort=True)
     if (codes < 0).any():
-        raise FitError("the stratum of somebody is missing")
+        raise FitError("missing_label", label="stratum")
     return codes.astype(np.int64), list(levels)

@@ -33,7 +33,7 @@ def signed_rank(differences: np.ndarray) -> SignedRank:
     differences = np.round(differences[np.abs(differences) > 1e-12], 12)
     n = len(differences)
     if not n:
-        raise FitError("no pair differs")
+        raise FitError("no_pair_differs")
     doubled = np.rint(2 * stats.rankdata(np.abs(differences))).astype(int)  # shared ranks are halves
     ways = np.zeros(doubled.sum() + 1)
     ways[0] = 1.0

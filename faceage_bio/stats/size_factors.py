@@ -25,9 +25,7 @@ def median_of_ratios(counts: np.ndarray) -> np.ndarray:
     """
     in_all = (counts > 0).all(axis=0)
     if not in_all.any():
-        raise FitError(
-            "every gene has a sample without counts, so size factors by median of ratios do not exist"
-        )
+        raise FitError("each_gene_has_a_zero")
     logs = np.log(counts[:, in_all])
     return np.exp(np.median(logs - logs.mean(axis=0), axis=1))
 
@@ -50,7 +48,7 @@ def positive_counts(counts: np.ndarray) -> np.ndarray:
         A sample without any count.
     """
     if (empty := (counts > 0).sum(axis=1) == 0).any():
-        raise FitError(f"{empty.sum()} samples have no counts at all")
+        raise FitError("samples_without_counts", n_samples=int(empty.sum()))
     present = counts > 0
     logs = np.log(np.maximum(counts, 1))
     ratios = np.where(present, logs - logs.mean(axis=0), np.nan)

@@ -35,7 +35,7 @@ def place_knots(x: np.ndarray, df: int = 3) -> Knots:
         inner = np.quantile(values, shares)
         if len(np.unique(inner)) == len(inner) and inner[0] > x.min() and inner[-1] < x.max():
             return Knots(float(x.min()), tuple(float(value) for value in inner), float(x.max()))
-    raise FitError(f"a spline needs more than {len(np.unique(x))} distinct values, spread over the range")
+    raise FitError("too_few_distinct", distinct=len(np.unique(x)))
 
 
 def natural_spline(x: np.ndarray, knots: Knots, name: str = "x") -> pd.DataFrame:

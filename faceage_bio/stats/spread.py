@@ -38,7 +38,7 @@ def standard_deviation(values: np.ndarray) -> Estimate:
 def _bootstrap(values: np.ndarray, statistic: Callable[[np.ndarray], np.ndarray]) -> Estimate:
     values = np.asarray(values, dtype=np.float64)
     if len(values) < 3 or np.ptp(values) == 0:
-        raise FitError("a spread needs 3 values that vary")
+        raise FitError("too_few_varying", needed=3)
     random = np.random.default_rng(SEED)
     at_once = max(1, BLOCK // len(values))
     drawn = [
@@ -67,8 +67,8 @@ def sd_ratio(
     below, above = stats.f.ppf([0.975, 0.025], df_one, df_other)
     p_value = 2 * min(stats.f.cdf(ratio, df_one, df_other), stats.f.sf(ratio, df_one, df_other))
     return Estimate(
-        float(np.sqrt(ratio)), float(np.sqrt(ratio / below)), float(np.sqrt(ratio / above)), float(p_value)
-    )
+        float(np.sqrt(ratio)), float(np.sqrt(ratio / below)), float(np.sqrt(ratio / above)), float(p_value), statistic=float(ratio)
+    )  # fmt: skip
 
 
 def _variance(values: np.ndarray, age: np.ndarray | None) -> tuple[float, int]:
@@ -77,13 +77,13 @@ def _variance(values: np.ndarray, age: np.ndarray | None) -> tuple[float, int]:
     if age is not None and np.ptp(np.asarray(age, dtype=np.float64)) > 0:
         columns.append(np.asarray(age, dtype=np.float64) - np.mean(age))
     if len(values) < 4:
-        raise FitError("a group has fewer than 4 people")
+        raise FitError("small_group", needed=4)
     design = np.column_stack(columns)
     residuals = values - design @ np.linalg.lstsq(design, values, rcond=None)[0]
     df = len(values) - design.shape[1]
     variance = float(residuals @ residuals) / df
     if variance <= 1e-20 * max(1.0, float(values @ values)):
-        raise FitError("the values of a group do not vary")
+        raise FitError("constant_group")
     return variance, df
 
 
@@ -99,13 +99,14 @@ def correlation_difference(a: tuple[np.ndarray, np.ndarray], b: tuple[np.ndarray
     """
     one, other = correlation(*a), correlation(*b)
     if max(abs(one.estimate), abs(other.estimate)) > 1 - 1e-12:
-        raise FitError("a correlation is exactly 1 or −1")
+        raise FitError("perfect_correlation")
     difference = one.estimate - other.estimate
     below = np.hypot(one.estimate - one.ci_lower, other.ci_upper - other.estimate)
     above = np.hypot(one.ci_upper - one.estimate, other.estimate - other.ci_lower)
     z = (np.arctanh(one.estimate) - np.arctanh(other.estimate)) / np.sqrt(
         1 / (len(a[0]) - 3) + 1 / (len(b[0]) - 3)
     )
+    p_value = float(2 * stats.norm.sf(abs(z)))
     return Estimate(
-        difference, float(difference - below), float(difference + above), float(2 * stats.norm.sf(abs(z)))
+        difference, float(difference - below), float(difference + above), p_value, statistic=float(z)
     )

@@ -6,15 +6,18 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from faceage_bio.columns import COHORT, EVENT, FACE_AGE
+from faceage_bio.columns import EVENT, FACE_AGE
 from faceage_bio.errors import FitError
+from faceage_bio.results.reasons import Reason, reason
+from faceage_bio.results.row import result_rows, tested
 from faceage_bio.stats.influence import Measured
 from faceage_bio.stats.linear import Estimate
-from faceage_bio.survival.models import Choices, counts, not_estimated
+from faceage_bio.survival.models import Choices, counts, of_question
 from faceage_bio.survival.prediction_tables import calibration_rows, decision_rows
 from faceage_bio.survival.predictions import (
     AUC,
     BRIER,
+    DIFFERENCES,
     HARRELL,
     INTEGRATED,
     SCALED,
@@ -24,7 +27,6 @@ from faceage_bio.survival.predictions import (
     told_times,
 )
 from faceage_bio.survival.questions import Asked, ask, questions
-from faceage_bio.tables import result_rows
 
 LIKELIHOOD = "likelihood-ratio chi-square"
 METHODS = {
@@ -73,66 +75,60 @@ def added_value(
     Returns
     -------
     AddedValue
-        ``rows``, result rows: question, kind ("test", "model" or "difference"), at_years, optimism, corrected (apparent less
-        optimism), method. ``calibration``: kind ("in the large", "slope", "group", "curve" or "distance"), at_years, group,
-        predicted. ``decisions``: at_years, threshold, n_high. A time at which too few died or were followed keeps a row that
+        ``rows``, result rows: comparison, kind ("test", "model" or "difference"), horizon, optimism, corrected (apparent less
+        optimism), method. ``calibration``: kind ("in the large", "slope", "group", "curve" or "distance"), horizon, group,
+        predicted. ``decisions``: horizon, threshold, n_high. A time at which too few died or were followed keeps a row that
         says so.
     """
     rows, calibration, decisions = [], [], []
     for question, known in questions(usable, choices):
-        about = {
-            COHORT: cohort, "analysis": "added value", "question": question, "n": len(usable),
-            "n_events": int(usable[EVENT].sum()),
+        about = of_question(cohort, "added value") | {
+            "exposure": FACE_AGE, "comparison": question, "n": len(usable), "n_events": int(usable[EVENT].sum()),
         }  # fmt: skip
         try:
             asked = ask(usable, choices, question, known, sorted(set(times)))
         except FitError as error:
             rows.append(
-                about
-                | {"kind": "test", "term": FACE_AGE, "measure": LIKELIHOOD, "note": not_estimated(error)}
+                about | {"kind": "test", "term": FACE_AGE, "measure": LIKELIHOOD, "reason": error.reason}
             )
             done(bootstraps)
             continue
         about |= counts(asked.frame)
         flattery, failed = _flattery(asked, bootstraps, seed, done)
-        notes = "; ".join(note for note in (asked.fits[1].note, asked.frame.note, failed) if note)
+        remarks = [*asked.fits[1].reasons, *asked.frame.reasons, *failed]
         for part, found in (
             (rows, [*_tests(asked), *_measures(asked, flattery)]),
             (calibration, calibration_rows(asked, flattery, groups)),
             (decisions, decision_rows(asked)),
         ):
-            part += [about | {"note": notes} | row for row in found]
-    return AddedValue(*(result_rows(pd.DataFrame(part)) for part in (rows, calibration, decisions)))
+            part += [about | {"reason": remarks} | row for row in found]
+    tables = {"added_value": rows, "calibration": calibration, "decision_curve": decisions}
+    return AddedValue(*(result_rows(part, f"survival/{table}") for table, part in tables.items()))
 
 
 def _flattery(
     asked: Asked, bootstraps: int, seed: int, done: Callable[[int], None]
-) -> tuple[dict[tuple[str, float], np.ndarray], str]:
+) -> tuple[dict[tuple[str, float], np.ndarray], list[Reason]]:
     """Optimism by (measure, time), and what is to be said of it."""
     if not bootstraps:
-        return {}, ""
+        return {}, []
     told = told_times(asked.outcome, asked.times)
     try:
         found, samples = estimate_optimism(
             asked.designs, asked.outcome, told, repeats=bootstraps, seed=seed, done=done
         )
     except FitError as error:
-        return {}, f"optimism {not_estimated(error)}"
+        return {}, [reason("no_optimism", **error.reason.parameters)]
     if samples.failed:
-        return (
-            found,
-            f"optimism without {samples.failed} of {samples.repeats} bootstrap samples, which have no model",
-        )
-    return found, ""
+        return found, [reason("optimism_without", failed=samples.failed, repeats=samples.repeats)]
+    return found, []
 
 
 def _tests(asked: Asked) -> list[dict]:
     return [
-        {
-            "kind": "test", "term": words, "measure": f"{LIKELIHOOD}, {degrees} df", "estimate": chi_square, "p_value": p_value,
-            "adjustment": asked.held, "method": "likelihood ratio of two Cox models",
-        }
-        for words, chi_square, degrees, p_value in asked.tests
+        asked.held | tested(LIKELIHOOD, test)
+        | {"kind": "test", "term": words, "method": "likelihood ratio of two Cox models"}
+        for words, test in asked.tests
     ]  # fmt: skip
 
 
@@ -143,24 +139,25 @@ def _measures(asked: Asked, flattery: dict[tuple[str, float], np.ndarray]) -> li
     found = measure(asked.predictions, asked.outcome, asked.times, asked.fits, asked.designs)
     flattery = flattery | _of_scaled(found, flattery)
     for (name, time), value in found.items():
-        base = {"measure": name, "at_years": time, "adjustment": asked.held, "method": METHODS[name]}
-        if isinstance(value, str):
-            rows.append(base | {"kind": "difference", "term": "difference", "note": not_estimated(value)})
+        base = asked.held | {"measure": name, "horizon": time, "method": METHODS[name]}
+        apart = {"kind": "difference", "term": "difference", "measure": DIFFERENCES[name]}
+        if isinstance(value, Reason):
+            rows.append(base | apart | {"reason": [value]})
             continue
         excess = flattery.get((name, time), np.full(2, np.nan))
         for place, model in enumerate(asked.names):
             about = {"kind": "model", "term": model, "model": model}
             one = value.of(place)
             rows.append(
-                base | about | _numbers(one, excess[place]) | {"p_value": np.nan}
+                base | about | _numbers(one, value.error(place), excess[place]) | {"p_value": np.nan}
             )  # of chance, not asked for
-        about = {"kind": "difference", "term": "difference", "model": f"{second} less {first}"}
-        rows.append(base | about | _numbers(value.difference(1, 0), excess[1] - excess[0]))
+        numbers = _numbers(value.difference(1, 0), value.error_of_difference(1, 0), excess[1] - excess[0])
+        rows.append(base | apart | {"model": f"{second} less {first}"} | numbers)
     return rows
 
 
 def _of_scaled(
-    found: dict[tuple[str, float], Measured | str], flattery: dict[tuple[str, float], np.ndarray]
+    found: dict[tuple[str, float], Measured | Reason], flattery: dict[tuple[str, float], np.ndarray]
 ) -> dict[tuple[str, float], np.ndarray]:
     """Optimism of the scaled Brier score, which follows from that of the score itself."""
     return {
@@ -170,8 +167,8 @@ def _of_scaled(
     }
 
 
-def _numbers(found: Estimate, excess: float) -> dict:
+def _numbers(found: Estimate, error: float, excess: float) -> dict:
     return {
-        "estimate": found.estimate, "ci_lower": found.ci_lower, "ci_upper": found.ci_upper, "p_value": found.p_value,
-        "optimism": excess, "corrected": found.estimate - excess,
+        "estimate": found.estimate, "ci_lower": found.ci_lower, "ci_upper": found.ci_upper, "standard_error": error,
+        "p_value": found.p_value, "optimism": excess, "corrected": found.estimate - excess,
     }  # fmt: skip

@@ -1,25 +1,20 @@
 """Does face age tell more of death than chronological age does? Both per decade, in the same people, and their difference."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 from scipy.stats import norm
 
-from faceage_bio.columns import AGE, COHORT, EVENT, FACE_AGE, FOLLOWUP
+from faceage_bio.columns import AGE, EVENT, FACE_AGE, FOLLOWUP
 from faceage_bio.errors import FitError
+from faceage_bio.results.reasons import Reason
+from faceage_bio.results.row import result_rows
 from faceage_bio.stats.cox import fit_cox
-from faceage_bio.stats.cox_fit import EVENTS_PER_TERM, NORMAL_975, CoxFit
+from faceage_bio.stats.cox_fit import NORMAL_975, CoxFit, few_per_term, numbers
 from faceage_bio.stats.fewest_events import check_events
 from faceage_bio.survival.ladder import ladder_steps
-from faceage_bio.survival.models import (
-    WORDS,
-    Choices,
-    ModelFrame,
-    counts,
-    model_frame,
-    not_estimated,
-    numbers,
-)  # fmt: skip
-from faceage_bio.tables import result_rows
+from faceage_bio.survival.models import Choices, ModelFrame, adjusted_for, counts, model_frame, of_question
 
 SEPARATE, JOINT = "two models", "one model with both"
 RATIO = "face age against age"
@@ -34,7 +29,7 @@ def compare_ages(usable: pd.DataFrame, choices: Choices, cohort: str) -> pd.Data
 
     Returns
     -------
-    DataFrame, result rows, analysis "age comparison"
+    DataFrame, result rows, question "age comparison"
         Three rows a way and step: face_age, chronological_age, and "face age against age" (ratio of the hazard ratios, with
         the p-value of their difference).
     """
@@ -43,38 +38,35 @@ def compare_ages(usable: pd.DataFrame, choices: Choices, cohort: str) -> pd.Data
         if step == "+ age":
             continue
         covariates = [name for name in held if name != AGE]
-        base = {
-            "measure": "hazard ratio", "per": f"{choices.per_years:g} years", "step": step,
-            "adjustment": ", ".join(WORDS.get(name, name) for name in covariates) or "none",
+        base = of_question(cohort, "age comparison") | adjusted_for(covariates, choices) | {
+            "exposure": FACE_AGE, "measure": "hazard ratio", "per": f"{choices.per_years:g} years", "step": step,
             "n": len(usable), "n_events": int(usable[EVENT].sum()),
         }  # fmt: skip
         try:
             frame = model_frame(usable, [FACE_AGE, AGE, *covariates], choices)
             base |= counts(frame)
             if AGE not in frame.design:
-                raise FitError("chronological_age does not vary")
+                raise FitError("constant", column=AGE)
             ways = [(SEPARATE, two_models), (JOINT, one_model)]
         except FitError as error:
-            rows.append(base | {"term": RATIO, "model": SEPARATE, "note": not_estimated(error)})
+            rows.append(base | {"term": RATIO, "model": SEPARATE, "reason": error.reason})
             continue
         for name, fit in ways:
             try:
-                for row in fit(frame):
-                    notes = "; ".join(note for note in (row["note"], frame.note) if note)
-                    rows.append(base | {"model": name} | row | {"note": notes})
+                found, reasons = fit(frame)
+                rows += [base | {"model": name, "reason": [*reasons, *frame.reasons]} | row for row in found]
             except FitError as error:
-                rows.append(base | {"term": RATIO, "model": name, "note": not_estimated(error)})
-    return result_rows(pd.DataFrame(rows).assign(**{COHORT: cohort, "analysis": "age comparison"}))
+                rows.append(base | {"term": RATIO, "model": name, "reason": error.reason})
+    return result_rows(rows, "survival/age_comparison")
 
 
-def two_models(frame: ModelFrame) -> list[dict]:
+def two_models(frame: ModelFrame) -> tuple[list[dict], Sequence[Reason]]:
     """Separate models of either age, fitted as one: everybody twice, a stratum for each copy, errors by person."""
     check_events(frame.people[EVENT])
     design = frame.design
     deaths, terms = int(frame.people[EVENT].sum()), design.shape[1] - 1
     if deaths < max(2, terms):
-        raise FitError(f"{deaths} deaths are too few for {terms} term(s)")
-    thin = f"only {deaths / terms:.1f} deaths per term" if deaths < EVENTS_PER_TERM * terms else ""
+        raise FitError("few_events_for_terms", n_events=deaths, terms=terms)
     others = [name for name in design if name not in (FACE_AGE, AGE)]
     copies = []
     for age in (FACE_AGE, AGE):
@@ -103,16 +95,13 @@ def two_models(frame: ModelFrame) -> list[dict]:
     )
     by = "person" if frame.cluster is None else str(frame.cluster.name)
     rows = _rows(fit, f"{FACE_AGE} / age", f"{AGE} / age", f"two Cox models, stacked, errors robust by {by}")
-    return [row | {"note": thin} for row in rows]
+    return rows, few_per_term(deaths, terms)
 
 
-def one_model(frame: ModelFrame) -> list[dict]:
+def one_model(frame: ModelFrame) -> tuple[list[dict], Sequence[Reason]]:
     """Both ages in one model."""
     fit = frame.fit()
-    return [
-        row | {"note": fit.note}
-        for row in _rows(fit, FACE_AGE, AGE, "one Cox model, Wald test of the difference")
-    ]
+    return _rows(fit, FACE_AGE, AGE, "one Cox model, Wald test of the difference"), fit.reasons
 
 
 def _rows(fit: CoxFit, face: str, age: str, method: str) -> list[dict]:
@@ -121,10 +110,10 @@ def _rows(fit: CoxFit, face: str, age: str, method: str) -> list[dict]:
     error = np.sqrt(covariance.loc[face, face] + covariance.loc[age, age] - 2 * covariance.loc[face, age])
     return [
         {"term": FACE_AGE, "method": method} | numbers(fit.terms.loc[face]),
-        {"term": AGE, "method": method} | numbers(fit.terms.loc[age]),
+        {"term": AGE, "exposure": AGE, "method": method} | numbers(fit.terms.loc[age]),
         {
             "term": RATIO, "measure": "ratio of hazard ratios", "method": method, "estimate": np.exp(difference),
             "ci_lower": np.exp(difference - NORMAL_975 * error), "ci_upper": np.exp(difference + NORMAL_975 * error),
-            "p_value": 2 * norm.sf(abs(difference / error)),
+            "standard_error": error, "statistic": difference / error, "p_value": 2 * norm.sf(abs(difference / error)),
         },
     ]  # fmt: skip

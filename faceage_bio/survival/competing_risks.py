@@ -13,50 +13,48 @@ from faceage_bio.columns import (
     AGE,
     CAUSE,
     CAUSE_LEVELS,
-    COHORT,
     EVENT,
     FACE_AGE,
     FOLLOWUP,
 )  # fmt: skip
 from faceage_bio.errors import FitError
 from faceage_bio.problems import Problems
+from faceage_bio.results.reasons import Reason, reason
+from faceage_bio.results.row import result_rows, tested
 from faceage_bio.stats.competing_risks import cumulative_incidence, gray_test, incidence_at
+from faceage_bio.stats.cox_fit import numbers
 from faceage_bio.stats.fewest_events import check_events
 from faceage_bio.stats.fine_gray import fit_fine_gray
-from faceage_bio.stats.kaplan_meier import Interval, risk_table
-from faceage_bio.survival.curves import Group, each_group, late_entry, whole_years
+from faceage_bio.stats.kaplan_meier import Interval
+from faceage_bio.survival.curves import Group, each_group, late_entry, risk_by_group, stacked
 from faceage_bio.survival.follow_up import REASON
 from faceage_bio.survival.groupings import Grouping
 from faceage_bio.survival.models import (
     Choices,
+    adjusted_for,
     counts,
+    declared,
     model_frame,
     model_rows,
-    name_of,
-    not_estimated,
+    of_question,
     unit_of,
-)
-from faceage_bio.tables import result_rows
+)  # fmt: skip
 
 ADJUSTED = (FACE_AGE, AGE, "sex")
 CODE = "cause_code"  # 0 = alive, 1 = died of the cause of interest, 2 = of another
-INCIDENCE_COLUMNS = (
-    COHORT, "grouping", "group", "cause", "years", "at_risk", "events", "other_events", "censored", "incidence",
-    "standard_error", "ci_lower", "ci_upper", "interval",
-)  # fmt: skip
-RISK_COLUMNS = (COHORT, "grouping", "group", "years", "at_risk", "entered", "events", "censored")
+INCIDENCE, GRAY = "cumulative incidence", "Gray chi-square"
 
 
-def why_not(usable: pd.DataFrame, cause: str) -> str:
-    """Why competing risks cannot be told, or ""."""
+def why_not(usable: pd.DataFrame, cause: str) -> Reason | None:
+    """Why competing risks cannot be told, if they cannot."""
     if CAUSE not in usable or not usable[CAUSE].notna().any():
-        return f"no cause of death is known; give the clinic table a column '{CAUSE}' ({', '.join(CAUSE_LEVELS)})"
+        return reason("no_cause", column=CAUSE, known=CAUSE_LEVELS)
     died = usable[usable[EVENT] == 1]
     if not (died[CAUSE] == cause).any():
-        return f"nobody died of {cause}"
+        return reason("no_death_of_cause", cause=cause)
     if not (died[CAUSE].notna() & (died[CAUSE] != cause)).any():
-        return f"nobody died of anything but {cause}, so that nothing competes"
-    return ""
+        return reason("no_other_cause", cause=cause)
+    return None
 
 
 def check_causes(table: pd.DataFrame, source: str, first_line: int) -> None:
@@ -108,29 +106,19 @@ def causes(cause: str) -> list[tuple[int, str]]:
 def incidence_curves(
     people: pd.DataFrame, groupings: Sequence[Grouping], cause: str, interval: Interval, cohort: str
 ) -> pd.DataFrame:
-    """Cumulative incidence of both causes, of everybody and of each group that has people; columns ``INCIDENCE_COLUMNS``."""
+    """Cumulative incidence of both causes, of all participants and of each group that is not empty."""
     parts = [
         _curve(group, code, interval).assign(grouping=group.grouping, group=group.name, cause=name)
         for group in each_group(people, groupings)
         if len(group.people)
         for code, name in causes(cause)
     ]
-    table = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
-    return table.assign(**{COHORT: cohort}).reindex(columns=list(INCIDENCE_COLUMNS))
+    return stacked(parts, cohort, "survival/cumulative_incidence")
 
 
 def incidence_at_risk(people: pd.DataFrame, groupings: Sequence[Grouping], cohort: str) -> pd.DataFrame:
     """Who is at risk at whole years."""
-    times = whole_years(people)
-    parts = [
-        risk_table(times, group.years, group.event, group.entry).assign(
-            grouping=group.grouping, group=group.name
-        )
-        for group in each_group(people, groupings)
-        if len(group.people)
-    ]
-    table = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
-    return table.assign(**{COHORT: cohort}).reindex(columns=list(RISK_COLUMNS))
+    return risk_by_group(people, groupings, cohort, "survival/incidence_at_risk")
 
 
 def _curve(group: Group, code: int, interval: Interval) -> pd.DataFrame:
@@ -146,15 +134,16 @@ def competing_rows(
     per_years: float,
     cohort: str,
 ) -> pd.DataFrame:
-    """Result rows, analysis "competing risks", with ``grouping``, ``group`` and ``cause``.
+    """Result rows, question "competing risks", with ``grouping``, ``group`` and ``cause``.
 
     Incidence of both causes at the given times by group, Gray's test of each grouping, and per cause the cause-specific (Cox)
     and the subdistribution (Fine and Gray) hazard ratios of face age, age and sex.
     """
-    base = {COHORT: cohort, "analysis": "competing risks"}
+    base = of_question(cohort, "competing risks")
     if why := why_not(usable, cause):
-        row = base | {"term": "all", "measure": "cumulative incidence", "cause": cause, "n": len(usable)}
-        return result_rows([row | {"n_events": int(usable[EVENT].sum()), "note": f"not run, because {why}"}])
+        row = base | {"term": "all", "measure": INCIDENCE, "cause": cause, "n": len(usable)}
+        row |= {"n_events": int(usable[EVENT].sum()), "reason": why}
+        return result_rows([row], "survival/competing_risks")
     people, unknown = with_codes(usable, cause)
     rows = [
         row
@@ -166,34 +155,27 @@ def competing_rows(
         rows += [_gray(people, grouping, code, name) for grouping in groupings]
     for code, name in causes(cause):
         rows += _models(people, code, name, per_years)
-    left_out = f"without {unknown} people whose cause of death is not known" if unknown else ""
-    for row in rows:
-        row["note"] = "; ".join(filter(None, [row.get("note", ""), left_out]))
-    return result_rows([base | row for row in rows])
+    left_out = [reason("without_unknown_cause", n=unknown)] if unknown else []
+    rows = [base | row | {"reason": [*row.get("reason", ()), *left_out]} for row in rows]
+    return result_rows(declared(rows, "survival/competing_risks"), "survival/competing_risks")
 
 
 def _incidences(group: Group, code: int, name: str, times: Sequence[float], interval: Interval) -> list[dict]:
     base = {
         "grouping": group.grouping, "group": group.name, "term": group.term, "cause": name, "n": len(group.people),
-        "n_events": int((group.people[CODE] == code).sum()), "model": f"Aalen-Johansen, {interval} interval",
+        "n_events": int((group.people[CODE] == code).sum()), "model": f"Aalen-Johansen, {interval} interval", "measure": INCIDENCE,
     }  # fmt: skip
-    measures = [f"died of {name} within {t:g} {'year' if t == 1 else 'years'}" for t in times]
     if not len(group.people):
-        return [
-            base | {"measure": measure, "note": not_estimated("the group is empty")} for measure in measures
-        ]
-    curve = _curve(group, code, interval)
+        return [base | {"horizon": time, "reason": [reason("empty_group")]} for time in times]
     rows = []
-    for measure, row in zip(measures, incidence_at(curve, np.asarray(times)).to_dict("records"), strict=True):
+    for row in incidence_at(_curve(group, code, interval), np.asarray(times)).to_dict("records"):
+        at = base | {"horizon": row["years"]}
         if np.isnan(row["incidence"]):
-            last = curve["years"].iloc[-1]
-            why = f"nobody of the group was followed so long (at most {last:.3g} years)"
-            rows.append(base | {"measure": measure, "note": not_estimated(why)})
+            rows.append(at | {"reason": [reason("not_followed_so_long")]})
             continue
-        note = "" if row["events"] else "nobody died of it until then, so there is no interval"
-        rows.append(base | {
-            "measure": measure, "estimate": row["incidence"], "ci_lower": row["ci_lower"], "ci_upper": row["ci_upper"],
-            "note": note,
+        rows.append(at | {
+            "estimate": row["incidence"], "ci_lower": row["ci_lower"], "ci_upper": row["ci_upper"],
+            "standard_error": row["standard_error"], "reason": [] if row["events"] else [reason("no_death_by_then")],
         })  # fmt: skip
     return rows
 
@@ -204,67 +186,50 @@ def _gray(people: pd.DataFrame, grouping: Grouping, code: int, name: str) -> dic
     detail = f" ({grouping.detail})" if grouping.detail else ""
     row = {
         "grouping": grouping.column, "group": "", "term": f"{grouping.title}{detail}", "cause": name, "n": len(mine),
-        "n_events": int((mine[CODE] == code).sum()), "measure": "Gray chi-square", "model": "Gray",
+        "n_events": int((mine[CODE] == code).sum()), "measure": GRAY, "model": "Gray",
     }  # fmt: skip
-    if grouping.note:
-        return row | {"note": not_estimated(grouping.note)}
+    if grouping.reason is not None:
+        return row | {"reason": [grouping.reason]}
     if late_entry(mine) is not None:
-        return row | {"note": not_estimated("somebody enters late, which Gray's test does not know")}
+        return row | {"reason": [reason("late_entry", method="Gray's test")]}
     found = gray_test(mine[FOLLOWUP], mine[CODE], code, group)
-    row["measure"] = f"Gray chi-square, {found.df} df"
     if np.isfinite(found.p_value):
-        return row | {"estimate": found.chi_square, "p_value": found.p_value}
-    why = (
-        "there is one group only" if group.nunique() < 2 else f"nobody died of {name} in more than one group"
-    )
-    return row | {"note": not_estimated(why)}
+        return row | tested(GRAY, found)
+    one = group.nunique() < 2
+    why = reason("one_group") if one else reason("one_group_with_deaths", cause=name)
+    return row | {"df": found.df, "reason": [why]}
 
 
 def _models(people: pd.DataFrame, code: int, name: str, per_years: float) -> list[dict]:
     choices = Choices(per_years=per_years)
     columns = [column for column in ADJUSTED if column in people]
-    about = {"grouping": "", "group": "", "cause": name}
+    about = {"cause": name, "adjustment": "minimal"}
     mine = people.assign(**{EVENT: (people[CODE] == code).astype("float64")})
     rows = model_rows(mine, columns, choices, **about, model="cause-specific hazard")
-    for row in rows:
-        row["measure"] = "cause-specific hazard ratio"
-        for further in (
-            "robust_lower",
-            "robust_upper",
-            "robust_p",
-            "events_per_term",
-            "concordance",
-            "log_likelihood",
-        ):
-            row.pop(further, None)
+    rows = [row | {"measure": "cause-specific hazard ratio"} for row in rows]
     return rows + _fine_gray(mine, columns, code, choices, about)
 
 
 def _fine_gray(
     mine: pd.DataFrame, columns: list[str], code: int, choices: Choices, about: dict
 ) -> list[dict]:
-    base = about | {
-        "measure": "subdistribution hazard ratio", "model": "subdistribution hazard", "n": len(mine),
+    base = adjusted_for(columns[1:], choices) | about | {
+        "exposure": columns[0], "measure": "subdistribution hazard ratio", "model": "subdistribution hazard", "n": len(mine),
         "n_events": int(mine[EVENT].sum()), "method": "Fine and Gray as cmprsk::crr, Breslow ties, Wald interval",
-        "adjustment": name_of(columns[1:]).replace(" + ", ", "),
     }  # fmt: skip
     try:
         frame = model_frame(mine, columns, choices)
-        base |= {key: value for key, value in counts(frame).items() if key != "events_per_term"}
+        base |= counts(frame)
         if frame.entry is not None:
-            raise FitError(
-                "somebody enters late, which this model does not know; read the cause-specific hazard"
-            )
+            raise FitError("late_entry", method="Fine and Gray's model")
         check_events(frame.people[EVENT])
         fit = fit_fine_gray(frame.people[FOLLOWUP], frame.people[CODE], code, frame.design)
     except FitError as error:
         per = unit_of(columns[0], choices.per_years)[1]
-        return [base | {"term": columns[0], "per": per, "note": not_estimated(error)}]
+        return [base | {"term": columns[0], "per": per, "reason": [error.reason]}]
     return [
-        base | {
-            "term": term, "per": unit_of(term, choices.per_years)[1], "estimate": row["hazard_ratio"],
-            "ci_lower": row["ci_lower"], "ci_upper": row["ci_upper"], "p_value": row["p_value"],
-            "note": "; ".join(filter(None, [fit.note, frame.note])),
+        base | numbers(row) | frame.contrast(term) | {
+            "term": term, "per": unit_of(term, choices.per_years)[1], "reason": [*fit.reasons, *frame.reasons],
         }
         for term, row in fit.terms.iterrows()
     ]  # fmt: skip

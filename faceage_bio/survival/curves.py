@@ -8,16 +8,13 @@ import pandas as pd
 
 from faceage_bio.columns import COHORT, ENTRY, EVENT, FOLLOWUP
 from faceage_bio.errors import FitError
+from faceage_bio.results.reasons import Reason, reason
+from faceage_bio.results.row import result_rows
 from faceage_bio.stats.kaplan_meier import Interval, kaplan_meier, risk_table
 from faceage_bio.survival.groupings import Grouping
 
 ALL = "all"
 FEW_AT_RISK = 5  # at a death while others have not come yet: one such death moves the whole curve
-CURVE_COLUMNS = (
-    COHORT, "grouping", "group", "years", "at_risk", "entered", "events", "censored", "survival", "standard_error",
-    "ci_lower", "ci_upper", "interval",
-)  # fmt: skip
-RISK_COLUMNS = (COHORT, "grouping", "group", "years", "at_risk", "entered", "events", "censored")
 
 
 @dataclass(frozen=True)
@@ -58,7 +55,7 @@ def each_group(usable: pd.DataFrame, groupings: Sequence[Grouping]) -> Iterator[
             yield Group(grouping.column, level, grouping.term(level), usable[groups == level])
 
 
-def curve_of(group: Group, interval: Interval) -> tuple[pd.DataFrame, str]:
+def curve_of(group: Group, interval: Interval) -> tuple[pd.DataFrame, list[Reason]]:
     """A group's curve, and what its reader must know of it.
 
     Raises
@@ -67,31 +64,26 @@ def curve_of(group: Group, interval: Interval) -> tuple[pd.DataFrame, str]:
         The group is empty, or all who were at risk died before others entered: the curve falls to 0 and stays there.
     """
     if not len(group.people):
-        raise FitError("the group is empty")
+        raise FitError("empty_group")
     curve = kaplan_meier(group.years, group.event, group.entry, interval=interval)
     if group.entry is None:
-        return curve, ""
+        return curve, []
     ended = curve.loc[curve["survival"] == 0, "years"]
     if len(ended) and ended.iloc[0] < curve["years"].iloc[-1]:
-        raise FitError(
-            f"all who were at risk at {ended.iloc[0]:.3g} years died then and others entered later, to whom the curve would "
-            "give no chance"
-        )
-    notes = []
-    if (first := group.entry.min()) > 0:
-        notes.append(f"nobody is observed before {first:.2g} years: survival of those alive then")
+        raise FitError("all_died_before_entry")
+    reasons = []
+    if group.entry.min() > 0:
+        reasons.append(reason("observed_late"))
     deaths = curve[(curve["events"] > 0) & (curve["years"] <= group.entry.max())]
     if len(deaths) and deaths["at_risk"].min() < FEW_AT_RISK:
-        notes.append(
-            f"fewer than {FEW_AT_RISK} people at risk at an early death, which moves the whole curve"
-        )
-    return curve, "; ".join(notes)
+        reasons.append(reason("few_at_risk_early", needed=FEW_AT_RISK))
+    return curve, reasons
 
 
 def curves_by_group(
     usable: pd.DataFrame, groupings: Sequence[Grouping], interval: Interval, cohort: str
 ) -> pd.DataFrame:
-    """One curve for everybody and one per group that has people; columns ``CURVE_COLUMNS``."""
+    """One curve for everybody and one per group that has people (survival/kaplan_meier)."""
     parts = []
     for group in each_group(usable, groupings):
         try:
@@ -99,11 +91,13 @@ def curves_by_group(
         except FitError:
             continue  # the summary says why
         parts.append(curve.assign(grouping=group.grouping, group=group.name))
-    return _stack(parts, cohort, CURVE_COLUMNS)
+    return stacked(parts, cohort, "survival/kaplan_meier")
 
 
-def risk_by_group(usable: pd.DataFrame, groupings: Sequence[Grouping], cohort: str) -> pd.DataFrame:
-    """Who is at risk, and who died or left until then, at `whole_years`; columns ``RISK_COLUMNS``."""
+def risk_by_group(
+    usable: pd.DataFrame, groupings: Sequence[Grouping], cohort: str, table: str = "survival/at_risk"
+) -> pd.DataFrame:
+    """Who is at risk, and who died or left until then, at `whole_years` (survival/at_risk)."""
     times = whole_years(usable)
     parts = [
         risk_table(times, group.years, group.event, group.entry).assign(
@@ -112,7 +106,7 @@ def risk_by_group(usable: pd.DataFrame, groupings: Sequence[Grouping], cohort: s
         for group in each_group(usable, groupings)
         if len(group.people)
     ]
-    return _stack(parts, cohort, RISK_COLUMNS)
+    return stacked(parts, cohort, table)
 
 
 def whole_years(usable: pd.DataFrame) -> np.ndarray:
@@ -122,6 +116,7 @@ def whole_years(usable: pd.DataFrame) -> np.ndarray:
     return np.arange(0, last + 1e-9, step)
 
 
-def _stack(parts: list[pd.DataFrame], cohort: str, columns: Sequence[str]) -> pd.DataFrame:
-    table = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
-    return table.assign(**{COHORT: cohort}).reindex(columns=list(columns))
+def stacked(parts: list[pd.DataFrame], cohort: str, table: str) -> pd.DataFrame:
+    """Points of several curves as one table."""
+    rows = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
+    return result_rows(rows.assign(**{COHORT: cohort}), table)

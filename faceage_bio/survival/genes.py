@@ -6,8 +6,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from faceage_bio.columns import AGE, COHORT, ENTRY, EVENT, FOLLOWUP, LEVELS, SAMPLE, SUBJECT
+from faceage_bio.columns import COHORT, ENTRY, EVENT, FOLLOWUP, LEVELS, SAMPLE, SUBJECT
 from faceage_bio.errors import CohortError, FitError, examples
+from faceage_bio.results.reasons import Reason, encode, reason
+from faceage_bio.results.row import adjusted_for, result_rows
 from faceage_bio.stats.cox import fit_cox
 from faceage_bio.stats.cox_batch import fit_cox_per_column
 from faceage_bio.stats.cox_fit import EVENTS_PER_TERM
@@ -15,15 +17,13 @@ from faceage_bio.stats.cox_ph import proportional_hazards_test
 from faceage_bio.stats.design import build_design
 from faceage_bio.stats.fewest_events import check_events
 from faceage_bio.stats.multiplicity import benjamini_hochberg, bonferroni
-from faceage_bio.tables import read_table, result_rows
+from faceage_bio.tables import read_table
 
 ANALYSIS = "analysis"
 SAMPLE_DATE = "sample_date"
 ABOUT = (ANALYSIS, SAMPLE, SUBJECT, SAMPLE_DATE, "batch")  # columns of a table of levels before its genes
 METHOD = "Cox per gene, Efron ties, Wald interval"
-FURTHER = ["p_bonferroni", "mean_level", "hazards_p_value"]
 HIGHEST_LEVEL = 40  # a log2 level above it is a count
-ORDER = [*result_rows([]).columns, *FURTHER]
 
 
 def read_levels(path: Path | str) -> pd.DataFrame:
@@ -113,8 +113,12 @@ def gene_survival(
         pd.concat([part[place] for part in parts], ignore_index=True) if parts else pd.DataFrame()
         for place in (0, 1)
     )
-    return tuple(
-        result_rows(table.assign(**{COHORT: cohort})).reindex(columns=ORDER) for table in (genes, declared)
+    label = {COHORT: cohort, "outcome": "death", "exposure": "expression"}
+    return (
+        result_rows(genes.assign(**label, role="exploratory", family="all genes"), "survival/genes"),
+        result_rows(
+            declared.assign(**label, role="secondary", family="prespecified panel"), "survival/gene_panel"
+        ),
     )
 
 
@@ -123,46 +127,49 @@ def _analysis(
     strata: Sequence[str], zero: str, landmark_years: float | None, year_days: float,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:  # fmt: skip
     names = [name for name in levels if name not in ABOUT]
-    base = {ANALYSIS: _words(analysis), "measure": "hazard ratio", "per": "doubling", "model": METHOD}
+    base = {"question": question_of(analysis), "measure": "hazard ratio", "per": "doubling", "model": METHOD}
     people = followed.drop(columns="batch", errors="ignore").merge(
         levels, on=SUBJECT, suffixes=("", "_of_sample")
     )
-    people, notes = _at_risk_from_sample(people, zero, landmark_years, year_days)
+    people, remarks = _at_risk_from_sample(people, zero, landmark_years, year_days)
     _check_columns(people, [*covariates, *strata])
     design = build_design(people, [*covariates, *strata], LEVELS)
     people = people.drop(index=design.missing.index)
     base |= {"n": len(people), "n_events": int(people[EVENT].sum())}
     held = [name for name in covariates if name not in strata]
-    base["adjustment"] = (
-        ", ".join([*(_adjusted(name) for name in held), *(f"strata of {name}" for name in strata)]) or "none"
-    )
+    base |= adjusted_for([*held, *strata]) | {
+        "covariates": adjusted_for(held)["covariates"],
+        "strata": ", ".join(strata),
+    }
     matrix = build_design(people, [name for name in held if name not in design.constant], LEVELS).matrix
     if dropped := [name for name in held if name in design.constant]:
-        notes.append(f"without {', '.join(dropped)}, which does not vary")
+        remarks.append(reason("without_constant", columns=dropped))
     labels = people[list(strata)].astype(str).agg(" / ".join, axis=1) if strata else None
     entry = people[ENTRY].fillna(0.0) if (people[ENTRY] > 0).any() else None
     try:
         if not len(people):
-            raise FitError("nobody has follow-up, a sample and all covariates")
+            raise FitError("no_follow_up_with_sample")
         check_events(people[EVENT])
         found = fit_cox_per_column(
             people[FOLLOWUP], people[EVENT], people[names], matrix, entry, strata=labels
         )
     except FitError as error:
-        return pd.DataFrame(), pd.DataFrame(
-            {"term": list(panel), "note": f"not estimated, because {error}"}
-        ).assign(**base)
+        return pd.DataFrame(), pd.DataFrame({"term": list(panel), "reason": error.reason.encoded}).assign(
+            **base
+        )
     terms = 1 + matrix.shape[1]
     if base["n_events"] < EVENTS_PER_TERM * terms:
-        notes.append(f"only {base['n_events'] / terms:.1f} deaths per term")
+        remarks.append(
+            reason("few_events_per_variable", n_events=base["n_events"], terms=terms, needed=EVENTS_PER_TERM)
+        )
     table = pd.DataFrame({
         "term": found.index, "estimate": found.hazard_ratio.to_numpy(), "ci_lower": found.ci_lower.to_numpy(),
-        "ci_upper": found.ci_upper.to_numpy(), "p_value": found.p_value.to_numpy(), "mean_level": people[names].mean().to_numpy(),
-        "note": ["not estimated, because it " + why if why else "; ".join(notes) for why in found.note],
+        "ci_upper": found.ci_upper.to_numpy(), "standard_error": found.standard_error.to_numpy(),
+        "statistic": (found.log_hazard_ratio / found.standard_error).to_numpy(), "p_value": found.p_value.to_numpy(),
+        "mean_level": people[names].mean().to_numpy(), "reason": found.reason.where(found.reason != "", encode(remarks)).to_numpy(),
     }).assign(**base)  # fmt: skip
     declared = table.set_index("term").reindex(list(panel)).assign(**base).rename_axis("term").reset_index()
-    absent = declared.note.isna()
-    declared.loc[absent, "note"] = "not tested, because the counts do not have it, or too few of it"
+    declared["reason"] = declared["reason"].fillna("gene_absent_or_low")
     declared["hazards_p_value"] = [
         _proportional(people, gene, matrix, entry, labels) if not np.isnan(estimate) else np.nan
         for gene, estimate in zip(declared.term, declared.estimate, strict=True)
@@ -172,24 +179,22 @@ def _analysis(
 
 def _at_risk_from_sample(
     people: pd.DataFrame, zero: str, landmark_years: float | None, year_days: float
-) -> tuple[pd.DataFrame, list[str]]:
-    """Entry moved to the sample where it came later, and notes on samples without a date or after the end."""
+) -> tuple[pd.DataFrame, list[Reason]]:
+    """Entry moved to the sample where it came later, and remarks on samples without a date or after the end."""
     if zero not in people or people[SAMPLE_DATE].isna().all():
-        return people, ["time of sampling not known, taken as time zero"]
+        return people, [reason("sampling_time_unknown")]
     start = pd.to_datetime(people[zero], errors="coerce")
     later = (pd.to_datetime(people[SAMPLE_DATE], errors="coerce") - start).dt.days / year_days - (
         landmark_years or 0.0
     )
     entry = np.fmax(people[ENTRY].fillna(0.0), later.clip(lower=0.0))
-    notes = []
+    remarks = []
     if undated := int(later.isna().sum()):
-        notes.append(f"time of sampling not known of {undated} people, taken as time zero")
+        remarks.append(reason("sampling_time_unknown_of", n=undated))
     sampled_after = entry >= people[FOLLOWUP]
     if sampled_after.any():
-        notes.append(
-            f"without {int(sampled_after.sum())} people sampled at or after the end of their follow-up"
-        )
-    return people.assign(**{ENTRY: entry})[~sampled_after], notes
+        remarks.append(reason("sampled_after_end", n=int(sampled_after.sum())))
+    return people.assign(**{ENTRY: entry})[~sampled_after], remarks
 
 
 def _proportional(
@@ -218,9 +223,6 @@ def _check_columns(people: pd.DataFrame, names: Sequence[str]) -> None:
         )
 
 
-def _words(analysis: str) -> str:
+def question_of(analysis: str) -> str:
+    """Of a table of levels: "gene survival" of bulk RNA, "gene survival in ..." of a cell type."""
     return analysis.replace("expression", "gene survival", 1)
-
-
-def _adjusted(name: str) -> str:
-    return "age" if name == AGE else name

@@ -12,10 +12,11 @@ import pandas as pd
 
 from faceage_bio.columns import LEVELS
 from faceage_bio.errors import ConfigError
+from faceage_bio.results.reasons import Reason, reason
 from faceage_bio.survival.models import WORDS
 
 TERTILES, LEVELS_RULE = "tertiles", "levels"
-THIRDS = ("lowest third", "middle third", "highest third")
+THIRDS = ("lowest tertile", "middle tertile", "highest tertile")
 ORDERED = ("smoking",)  # columns of words with an order, beside numbers
 MOST_GROUPS = 8
 
@@ -27,7 +28,7 @@ class Grouping:
     """A way to part people.
 
     ``groups``: each one's group, None where it is not known; ``levels``: all groups in order, the first is the reference, those
-    without people too; ``ordered``: from low to high, so that a trend has a meaning; ``detail``: where it cuts; ``note``: why
+    without people too; ``ordered``: from low to high, so that a trend has a meaning; ``detail``: where it cuts; ``reason``: why
     people cannot be parted so.
     """
 
@@ -36,7 +37,7 @@ class Grouping:
     levels: tuple[str, ...]
     ordered: bool = False
     detail: str = ""
-    note: str = ""
+    reason: Reason | None = None
 
     @property
     def title(self) -> str:
@@ -79,22 +80,18 @@ def part(people: pd.DataFrame, column: str, rule: Rule) -> Grouping:
     """Groups of a column by cut-points (a value at a cut-point belongs to the lower group), tertiles or its own words."""
     nobody = pd.Series(None, index=people.index, dtype=object)
     if column not in people:
-        return Grouping(column, nobody, (), note=f"the table has no column '{column}'")
+        return Grouping(column, nobody, (), reason=reason("no_column", column=column))
     values = people[column]
     if not values.notna().any():
-        return Grouping(column, nobody, (), note=f"nobody has a value of '{column}'")
+        return Grouping(column, nobody, (), reason=reason("no_value_of", column=column))
     if rule == LEVELS_RULE:
         return _levels(column, values)
     if not pd.api.types.is_numeric_dtype(values):
-        return Grouping(
-            column, nobody, (), note=f"'{column}' holds words, which cannot be cut; declare it as levels"
-        )
+        return Grouping(column, nobody, (), reason=reason("words_not_cut", column=column))
     if rule == TERTILES:
         edges = np.quantile(values.dropna(), [1 / 3, 2 / 3]).tolist()
         if values.min() > edges[0] or edges[0] >= edges[1] or values.max() <= edges[1]:
-            return Grouping(
-                column, nobody, (), note=f"too many people share values of '{column}' for three groups"
-            )
+            return Grouping(column, nobody, (), reason=reason("shared_values", column=column))
         return _cut(column, values, edges, list(THIRDS))
     return _cut(column, values, sorted(rule), None)
 
@@ -117,8 +114,8 @@ def _levels(column: str, values: pd.Series) -> Grouping:
     words = words.astype(object).where(values.notna(), None)
     counts = words.value_counts()
     if len(counts) > MOST_GROUPS:
-        why = f"'{column}' has {len(counts)} values, more than {MOST_GROUPS}; declare cut-points or tertiles"
-        return Grouping(column, pd.Series(None, index=values.index, dtype=object), (), note=why)
+        why = reason("too_many_values", column=column, levels=len(counts), most=MOST_GROUPS)
+        return Grouping(column, pd.Series(None, index=values.index, dtype=object), (), reason=why)
     declared = list(LEVELS.get(column, ()))
     others = set(counts.index) - set(declared)
     found = sorted(others, key=float) if number else sorted(others, key=lambda word: (-counts[word], word))

@@ -5,14 +5,16 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from faceage_bio.columns import AGE, AGE_ACCELERATION, COHORT, EVENT
+from faceage_bio.columns import AGE_ACCELERATION, COHORT, EVENT
 from faceage_bio.errors import FitError
+from faceage_bio.results.reasons import reason
+from faceage_bio.results.row import result_rows, tested
 from faceage_bio.stats.cox_fit import NORMAL_975, likelihood_ratio_test
 from faceage_bio.stats.splines import natural_spline, place_knots
 from faceage_bio.survival.ladder import ladder_steps
-from faceage_bio.survival.models import Choices, counts, model_frame, name_of, not_estimated
-from faceage_bio.tables import result_rows
+from faceage_bio.survival.models import Choices, adjusted_for, counts, model_frame, name_of, of_question
 
+CURVATURE, ANY = "non-linearity chi-square", "association chi-square"
 DF = 3
 PLACES = 61
 FEWEST = 5  # deaths per term below which no curve is drawn
@@ -50,25 +52,25 @@ def hazard_curve(usable: pd.DataFrame, choices: Choices, cohort: str) -> HazardC
     rows, curves = [], []
     for step, held in main_steps(choices):
         columns = [AGE_ACCELERATION, *held]
-        base = {
-            "term": AGE_ACCELERATION, "step": step, "model": f"{name_of(columns)}, natural spline",
-            "n": len(usable), "n_events": int(usable[EVENT].sum()), "adjustment": ", ".join(held).replace(AGE, "age"),
+        base = of_question(cohort, "hazard curve", "exploratory") | adjusted_for(held, choices) | {
+            "term": AGE_ACCELERATION, "exposure": AGE_ACCELERATION, "step": step, "model": f"{name_of(columns)}, natural spline",
+            "n": len(usable), "n_events": int(usable[EVENT].sum()),
         }  # fmt: skip
         try:
             found, curve = _one_model(usable, columns, choices)
             rows += [base | row for row in found]
             if found[0]["events_per_term"] < FEWEST:
-                rows[-1]["note"] += f"; no curve below {FEWEST} deaths per term"
+                rows[-1]["reason"] = [*rows[-1]["reason"], reason("no_curve", needed=FEWEST)]
             else:
                 curves.append(curve.assign(step=step))
         except FitError as error:
-            rows.append(
-                base | {"measure": f"chi-square of curvature, {DF - 1} df", "note": not_estimated(error)}
-            )
-    table = result_rows(pd.DataFrame(rows).assign(**{COHORT: cohort, "analysis": "hazard curve"}))
-    names = ["step", "years", "hazard_ratio", "ci_lower", "ci_upper"]
-    curve = pd.concat(curves, ignore_index=True)[names] if curves else pd.DataFrame(columns=names)
-    return HazardCurve(table, curve.assign(**{COHORT: cohort}), _histogram(usable).assign(**{COHORT: cohort}))
+            rows.append(base | {"measure": CURVATURE, "df": DF - 1, "reason": error.reason})
+    curve = pd.concat(curves, ignore_index=True).assign(**{COHORT: cohort}) if curves else []
+    return HazardCurve(
+        result_rows(rows, "survival/hazard_curve_tests"),
+        result_rows(curve, "survival/hazard_curve"),
+        result_rows(_histogram(usable).assign(**{COHORT: cohort}), "survival/hazard_curve_people"),
+    )
 
 
 def _one_model(usable: pd.DataFrame, columns: list[str], choices: Choices) -> tuple[list[dict], pd.DataFrame]:
@@ -81,18 +83,15 @@ def _one_model(usable: pd.DataFrame, columns: list[str], choices: Choices) -> tu
     curved = frame.fit(pd.concat([basis, others], axis=1), cluster=None)
     straight = frame.fit(pd.concat([basis.iloc[:, :1], others], axis=1), cluster=None)
     without = frame.fit(others, cluster=None)
-    note = "; ".join(part for part in (curved.note, frame.note) if part)
     inner = ", ".join(f"{knot:.1f}" for knot in knots.inner)
     shared = counts(frame) | {
-        "note": note,
+        "reason": [*curved.reasons, *frame.reasons],
         "method": f"Cox, Efron ties, natural spline with inner knots at {inner}",
     }
-    rows = []
-    for what, smaller in (("curvature", straight), ("any association", without)):
-        chi_square, df, p_value = likelihood_ratio_test(smaller, curved)
-        rows.append(
-            shared | {"measure": f"chi-square of {what}, {df} df", "estimate": chi_square, "p_value": p_value}
-        )
+    rows = [
+        shared | tested(measure, likelihood_ratio_test(smaller, curved))
+        for measure, smaller in ((CURVATURE, straight), (ANY, without))
+    ]
     low, high = np.quantile(x, SHOWN)
     zero = 0.0 if low <= 0 <= high else float(np.median(x))
     at = np.linspace(low, high, PLACES)

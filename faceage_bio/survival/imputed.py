@@ -3,20 +3,21 @@
 import numpy as np
 import pandas as pd
 
-from faceage_bio.columns import AGE, COHORT, ENTRY, EVENT, FACE_AGE, FOLLOWUP
+from faceage_bio.columns import AGE, ENTRY, EVENT, FACE_AGE, FOLLOWUP
 from faceage_bio.errors import FitError
+from faceage_bio.results.row import result_rows
 from faceage_bio.stats.cumulative_hazard import nelson_aalen
 from faceage_bio.stats.imputation import impute, pool
 from faceage_bio.survival.models import (
     Choices,
+    adjusted_for,
     counts,
     model_frame,
     model_rows,
     name_of,
-    not_estimated,
+    of_question,
     unit_of,
 )  # fmt: skip
-from faceage_bio.tables import result_rows
 
 COMPLETE, IMPUTED = "complete cases", "multiple imputation"
 HAZARD = "cumulative_hazard"
@@ -33,30 +34,23 @@ def impute_full_model(
 
     Returns
     -------
-    DataFrame, result rows, analysis "missing covariates"
+    DataFrame, result rows, question "missing covariates"
         ``missing``: "complete cases" or "multiple imputation"; ``n_gaps``: people whose gaps were filled;
         ``missing_information``: share of it that gaps took.
     """
     columns = [FACE_AGE, AGE, *choices.full]
     rows = [row | {"missing": COMPLETE} for row in model_rows(usable, columns, choices)]
-    base = {
-        "missing": IMPUTED, "model": name_of(columns), "measure": "hazard ratio", "n": len(usable),
-        "n_events": int(usable[EVENT].sum()), "adjustment": rows[0]["adjustment"],
+    base = adjusted_for(columns[1:], choices) | {
+        "missing": IMPUTED, "exposure": FACE_AGE, "model": name_of(columns), "measure": "hazard ratio", "n": len(usable),
+        "n_events": int(usable[EVENT].sum()),
     }  # fmt: skip
     try:
         rows += [base | row for row in _pooled(usable, columns, choices, m, iterations, seed)]
     except FitError as error:
-        about = {
-            "term": FACE_AGE,
-            "per": unit_of(FACE_AGE, choices.per_years)[1],
-            "note": not_estimated(error),
-        }
-        rows.append(base | about)
-    table = pd.DataFrame(rows).assign(**{COHORT: cohort, "analysis": "missing covariates"})
-    for column in ("n_gaps", "missing_information"):
-        if column not in table:
-            table[column] = np.nan
-    return result_rows(table)
+        per = unit_of(FACE_AGE, choices.per_years)[1]
+        rows.append(base | {"term": FACE_AGE, "per": per, "reason": error.reason})
+    head = of_question(cohort, "missing covariates", "exploratory")
+    return result_rows([head | row for row in rows], "survival/imputed")
 
 
 def _pooled(
@@ -68,7 +62,7 @@ def _pooled(
     ]  # fmt: skip
     missing = int(usable[gappy].isna().any(axis=1).sum())
     if not missing:
-        raise FitError("nobody lacks a covariate; the complete cases are everybody")
+        raise FitError("no_missing")
     entry = usable[ENTRY].fillna(0.0) if usable[ENTRY].gt(0).any() else None
     known = usable[[FACE_AGE, AGE, *gappy]].copy()
     for name in gappy:
@@ -82,11 +76,12 @@ def _pooled(
         fits.append(frame.fit())
     terms = list(fits[0].terms.index)
     if any(list(fit.terms.index) != terms for fit in fits):
-        raise FitError("a group is empty in one of the completed tables")
-    notes = [fits[0].note]
+        raise FitError("empty_level_imputed")
     base = counts(frame) | {
-        "n_gaps": missing,        "method": f"Cox, Efron ties, Rubin pooling of {m}", "note": "; ".join(note for note in notes if note),
-    }  # fmt: skip
+        "n_gaps": missing,
+        "method": f"Cox, Efron ties, Rubin pooling of {m}",
+        "reason": fits[0].reasons,
+    }
     rows = []
     for term in terms:
         found = pool(
@@ -94,7 +89,7 @@ def _pooled(
             [fit.terms.loc[term, "standard_error"] for fit in fits],
             df_complete=max(1, fits[0].n_events - len(terms)),
         )
-        rows.append(base | {
+        rows.append(base | frame.contrast(term) | {
             "term": term, "per": unit_of(term, choices.per_years)[1], "estimate": np.exp(found.estimate),
             "ci_lower": np.exp(found.ci_lower), "ci_upper": np.exp(found.ci_upper), "p_value": found.p_value,
             "missing_information": found.missing_information,

@@ -4,19 +4,20 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from faceage_bio.columns import AGE, AGE_ACCELERATION, COHORT, EVENT
+from faceage_bio.columns import AGE, AGE_ACCELERATION, EVENT, FACE_AGE
 from faceage_bio.errors import FitError
+from faceage_bio.results.row import result_rows
+from faceage_bio.stats.cox_fit import numbers
 from faceage_bio.survival.follow_up import IN_YEARS
 from faceage_bio.survival.models import (
     Choices,
+    adjusted_for,
     counts,
     model_frame,
     model_rows,
     name_of,
-    not_estimated,
-    numbers,
+    of_question,
 )  # fmt: skip
-from faceage_bio.tables import result_rows
 
 UNADJUSTED, FULL = "unadjusted", "full"
 
@@ -43,7 +44,7 @@ def cox_ladder(usable: pd.DataFrame, choices: Choices, cohort: str) -> pd.DataFr
 
     Returns
     -------
-    DataFrame, result rows, analysis "cox"
+    DataFrame, result rows, question "cox"
         ``exposure`` and ``step`` say which model a row is of. Age acceleration stands per ``per_years`` and per standard
         deviation. A model that cannot be fitted keeps a row with the reason.
     """
@@ -60,7 +61,14 @@ def cox_ladder(usable: pd.DataFrame, choices: Choices, cohort: str) -> pd.DataFr
     for name in (name for name in choices.full if name not in choices.strata):
         about = {"exposure": name, "step": UNADJUSTED, "model": "univariable"}
         rows += _with_firth(usable, [name], choices, about)
-    return result_rows(pd.DataFrame(rows).assign(**{COHORT: cohort, "analysis": "cox"}))
+    head = of_question(cohort, "cox")
+    return result_rows([head | {"role": _role(row)} | row for row in rows], "survival/cox")
+
+
+def _role(row: dict) -> str:
+    """The study's first question is that of face age adjusted for chronological age."""
+    first = row["exposure"] == row["term"] == FACE_AGE and row["step"] == "+ age"
+    return "primary" if first else "secondary"
 
 
 def _with_firth(usable: pd.DataFrame, columns: Sequence[str], choices: Choices, about: dict) -> list[dict]:
@@ -74,17 +82,20 @@ def firth_rows(usable: pd.DataFrame, columns: Sequence[str], choices: Choices, *
     about = {"model": name_of(columns)} | about
     base = {
         "measure": "hazard ratio", "term": columns[0], "per": f"{choices.per_years:g} years" if columns[0] in IN_YEARS else "",
-        "adjustment": "as above", "method": "Cox, Firth's penalised likelihood, profile interval",
+        "exposure": columns[0], "method": "Cox, Firth's penalised likelihood, profile interval",
         "n": len(usable), "n_events": int(usable[EVENT].sum()),
-    } | about | {"model": f"{about['model']}, Firth", "step": f"{about.get('step', '')}, Firth"}  # fmt: skip
+    } | adjusted_for(columns[1:], choices) | about | {"model": f"{about['model']}, Firth", "step": f"{about.get('step', '')}, Firth"}  # fmt: skip
     try:
         frame = model_frame(usable, columns, choices)
         base |= counts(frame)
         terms = frame.fit(penalty="firth", cluster=None).terms
     except FitError as error:
-        return [base | {"note": not_estimated(error)}]
+        return [base | {"reason": error.reason}]
     own = [term for term in terms.index if term == columns[0] or term.startswith(f"{columns[0]}: ")]
-    return [base | numbers(terms.loc[term]) | {"term": term, "note": frame.note} for term in own]
+    return [
+        base | numbers(terms.loc[term]) | frame.contrast(term) | {"term": term, "statistic": None, "reason": frame.reasons}
+        for term in own
+    ]  # fmt: skip
 
 
 def _per_sd(rows: list[dict], usable: pd.DataFrame, choices: Choices, step: str) -> list[dict]:
@@ -97,5 +108,5 @@ def _per_sd(rows: list[dict], usable: pd.DataFrame, choices: Choices, step: str)
     scaled = {
         name: found[0][name] ** power
         for name in ("estimate", "ci_lower", "ci_upper", "robust_lower", "robust_upper")
-    }
+    } | {"standard_error": found[0]["standard_error"] * power}
     return [found[0] | scaled | {"per": f"1 SD ({spread:.1f} years)"}]

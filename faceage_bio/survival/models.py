@@ -1,22 +1,36 @@
 """One Cox model of a cohort: its rows, its design, its fit, and the result rows that tell of it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
 import numpy as np
 import pandas as pd
 
-from faceage_bio.columns import AGE, AGE_ACCELERATION, ENTRY, EVENT, FACE_AGE, FOLLOWUP, LEVELS, UNITS
+from faceage_bio.columns import (
+    AGE,
+    AGE_ACCELERATION,
+    COHORT,
+    ENTRY,
+    EVENT,
+    FACE_AGE,
+    FOLLOWUP,
+    LEVELS,
+    UNITS,
+)  # fmt: skip
 from faceage_bio.errors import ConfigError, FitError
+from faceage_bio.results.reasons import Reason, reason
+from faceage_bio.results.row import columns_of
 from faceage_bio.stats.cox import fit_cox
-from faceage_bio.stats.cox_fit import CoxFit
+from faceage_bio.stats.cox_fit import CoxFit, numbers
 from faceage_bio.stats.design import build_design
 from faceage_bio.stats.fewest_events import check_events
 from faceage_bio.survival.follow_up import IN_YEARS
 
 WORDS = {FACE_AGE: "face age", AGE: "age", AGE_ACCELERATION: "age acceleration"}
+DEATH = "death"
 FEW_CLUSTERS = 20  # below it robust errors are too small
+FIRTH_HELPS = {"separated", "not_converged", "few_events_for_terms"}
 
 
 @dataclass(frozen=True)
@@ -102,14 +116,14 @@ class ModelFrame:
     """What one model is fitted to.
 
     ``people``: its complete rows; ``design``: their terms, ages per ``per_years`` and others per their unit; ``strata`` and
-    ``cluster``: labels or None; ``note``: what was left out; ``columns``: covariates that are in it.
+    ``cluster``: labels or None; ``reasons``: what was left out; ``columns``: covariates that are in it.
     """
 
     people: pd.DataFrame
     design: pd.DataFrame
     strata: pd.Series | None
     cluster: pd.Series | None
-    note: str
+    reasons: list[Reason]
     columns: list[str]
 
     @property
@@ -117,6 +131,16 @@ class ModelFrame:
         """Start of observation, where anybody enters late."""
         late = self.people[ENTRY]
         return late.fillna(0.0) if late.gt(0).any() else None
+
+    def contrast(self, term: str) -> dict:
+        """Level and reference of a term that is one level of a column against another."""
+        name, colon, level = term.partition(": ")
+        if not colon or term in self.people:
+            return {}
+        shown = {column for column in self.design if column.startswith(f"{name}: ")}
+        found = self.people[name].astype(str).unique()
+        reference = next(word for word in found if f"{name}: {word}" not in shown)
+        return {"level": level, "reference": reference}
 
     def fit(self, design: pd.DataFrame | None = None, **options) -> CoxFit:
         """Fit this design, or another on the same rows; errors are robust if the choices name clusters.
@@ -147,7 +171,7 @@ def model_frame(usable: pd.DataFrame, columns: Sequence[str], choices: Choices) 
         A column is not there.
     """
     if columns[0] in choices.strata:
-        raise FitError(f"{columns[0]} makes the strata")
+        raise FitError("makes_strata", column=columns[0])
     empty = [
         name
         for name in columns[1:]
@@ -162,26 +186,26 @@ def model_frame(usable: pd.DataFrame, columns: Sequence[str], choices: Choices) 
     design = build_design(rows, kept, choices.levels)
     people = rows.loc[design.matrix.index]
     if not len(usable):
-        raise FitError("nobody has follow-up")
+        raise FitError("no_follow_up")
     if not len(people):
-        raise FitError("nobody has follow-up and all covariates")
+        raise FitError("no_complete_cases")
     if kept[0] in design.constant:
-        raise FitError(f"{kept[0]} does not vary")
+        raise FitError("constant", column=kept[0])
     strata = [name for name in choices.strata if name not in absent]
-    notes = [f"without {', '.join(empty + absent)}, which nobody has"] if empty or absent else []
+    reasons = [reason("without_missing", columns=empty + absent)] if empty or absent else []
     if design.constant:
-        notes.append(f"without {', '.join(design.constant)}, which does not vary")
+        reasons.append(reason("without_constant", columns=design.constant))
     if len(people) < len(usable):
-        notes.append("complete cases only")
+        reasons.append(reason("complete_cases"))
     cluster = people[choices.cluster] if choices.cluster and choices.cluster not in absent else None
     if cluster is not None and cluster.nunique() < FEW_CLUSTERS:
-        notes.append(f"only {cluster.nunique()} clusters, so intervals may be too short")
+        reasons.append(reason("few_clusters", n_clusters=cluster.nunique()))
     matrix = design.matrix.copy()
     for column in matrix:
         matrix[column] = matrix[column] / unit_of(column, choices.per_years)[0]
     labels = people[strata].astype(str).agg(" / ".join, axis=1) if strata else None
     columns = [name for name in kept if name not in design.constant]
-    return ModelFrame(people, matrix, labels, cluster, "; ".join(notes), columns)
+    return ModelFrame(people, matrix, labels, cluster, reasons, columns)
 
 
 def unit_of(term: str, per_years: float) -> tuple[float, str]:
@@ -203,10 +227,9 @@ def model_rows(usable: pd.DataFrame, columns: Sequence[str], choices: Choices, *
     about : further fields of every row; ``model`` is made of the columns if not given
     """
     base = {
-        "measure": "hazard ratio", "model": name_of(columns), "method": choices.method,
-        "adjustment": ", ".join(WORDS.get(column, column) for column in columns[1:]) or "none",
+        "exposure": columns[0], "measure": "hazard ratio", "model": name_of(columns), "method": choices.method,
         "n": len(usable), "n_events": int(usable[EVENT].sum()),
-    } | about  # fmt: skip
+    } | adjusted_for(columns[1:], choices) | about  # fmt: skip
     try:
         frame = model_frame(usable, columns, choices)
         base |= counts(frame)
@@ -218,18 +241,21 @@ def model_rows(usable: pd.DataFrame, columns: Sequence[str], choices: Choices, *
             | {
                 "term": columns[0],
                 "per": unit_of(columns[0], choices.per_years)[1],
-                "note": not_estimated(error),
+                "reason": [
+                    error.reason,
+                    *([reason("firth_helps")] if error.reason.code in FIRTH_HELPS else []),
+                ],
             }
         ]
     base |= {
-        "note": "; ".join(note for note in (fit.note, frame.note) if note),
+        "reason": [*fit.reasons, *frame.reasons],
         "concordance": fit.concordance, "log_likelihood": fit.log_likelihood,
     }  # fmt: skip
     rows = []
     for term, row in fit.terms.iterrows():
         other = robust.terms.loc[term]
         rows.append(
-            base | numbers(row) | {
+            base | numbers(row) | frame.contrast(term) | {
                 "term": term, "per": unit_of(term, choices.per_years)[1], "robust_lower": other["ci_lower"],
                 "robust_upper": other["ci_upper"], "robust_p": other["p_value"],
             }
@@ -248,14 +274,24 @@ def counts(frame: ModelFrame) -> dict:
     }
 
 
-def numbers(row: pd.Series) -> dict:
-    """A fitted term as fields of a result row."""
-    return {
-        "estimate": row["hazard_ratio"], "ci_lower": row["ci_lower"], "ci_upper": row["ci_upper"],
-        "p_value": row["p_value"],
-    }  # fmt: skip
+def of_question(cohort: str, question: str, role: str = "secondary") -> dict:
+    """What all rows of a table share."""
+    return {COHORT: cohort, "question": question, "role": role, "outcome": DEATH}
 
 
-def not_estimated(error: object) -> str:
-    """The note of a row without a number; it names the setting where the fit names its own argument."""
-    return f"not estimated, because {error}".replace('(penalty="firth")', "(survival.firth: true)")
+def adjusted_for(covariates: Sequence[str], choices: Choices) -> dict:
+    """What a model is adjusted for, as a closed word and as columns."""
+    others = {name for name in covariates if name != AGE}
+    if not covariates:
+        word = "unadjusted"
+    elif not others:
+        word = "age"
+    else:
+        word = "full" if others >= set(choices.full) - set(choices.strata) else "stepwise"
+    return {"adjustment": word, "covariates": ", ".join(WORDS.get(name, name) for name in covariates)}
+
+
+def declared(rows: Iterable[dict], table: str) -> list[dict]:
+    """Rows of a model without the fields that a table does not have."""
+    columns = columns_of(table)
+    return [{name: value for name, value in row.items() if name in columns} for row in rows]

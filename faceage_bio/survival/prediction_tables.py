@@ -11,7 +11,6 @@ from faceage_bio.stats.calibration import (
     calibration_slope,
 )
 from faceage_bio.stats.decision_curve import net_benefit
-from faceage_bio.survival.models import not_estimated
 from faceage_bio.survival.predictions import SLOPE, Outcome
 from faceage_bio.survival.questions import Asked
 
@@ -20,7 +19,12 @@ CURVE_POINTS = 41
 INNER = (0.025, 0.975)  # share of the people whose predictions the curve spans
 THRESHOLD_STEP = 0.01
 SPAN = (0.05, 0.95)  # of the predicted risks, between which thresholds lie
-OVER_PREDICTED = "observed over predicted risk"
+RATIO, OBSERVED, SMOOTHED, DISTANCE = (
+    "observed/expected ratio",
+    "observed risk",
+    "smoothed observed risk",
+    "integrated calibration index",
+)
 
 
 def calibration_rows(asked: Asked, flattery: dict[tuple[str, float], np.ndarray], groups: int) -> list[dict]:
@@ -33,14 +37,12 @@ def calibration_rows(asked: Asked, flattery: dict[tuple[str, float], np.ndarray]
     """
     outcome, rows = asked.outcome, []
     for number, name in enumerate(asked.names):
-        base = {"term": name, "model": name, "adjustment": asked.held}
+        base = asked.held | {"term": name, "model": name}
         rows.append(base | _slope(asked, number, flattery))
         for place, time in enumerate(asked.times):
-            at = base | {"at_years": time}
+            at = base | {"horizon": time}
             if why := outcome.why_not(time):
-                rows.append(
-                    at | {"kind": "in the large", "measure": OVER_PREDICTED, "note": not_estimated(why)}
-                )
+                rows.append(at | {"kind": "in the large", "measure": RATIO, "reason": [why]})
                 continue
             rows += [at | row for row in _at(asked.predictions.risk[:, number, place], outcome, time, groups)]
     return rows
@@ -66,7 +68,7 @@ def _at(risk: np.ndarray, outcome: Outcome, time: float, groups: int) -> list[di
     seen = (risk, *outcome.seen, time, outcome.entry)
     large = calibration_in_the_large(*seen)
     rows = [{
-        "kind": "in the large", "measure": OVER_PREDICTED, "estimate": large.estimate, "ci_lower": large.ci_lower,
+        "kind": "in the large", "measure": RATIO, "estimate": large.estimate, "ci_lower": large.ci_lower,
         "ci_upper": large.ci_upper, "predicted": risk.mean(), "method": "Kaplan-Meier, log-log interval",
     }]  # fmt: skip
     n_groups = max(1, min(groups, len(risk) // FEWEST_PER_GROUP))
@@ -74,7 +76,7 @@ def _at(risk: np.ndarray, outcome: Outcome, time: float, groups: int) -> list[di
         if row["observed"] == 0:  # limits of 0 and 0 would claim that nobody ever dies
             row |= {"ci_lower": np.nan, "ci_upper": np.nan}
         rows.append({
-            "kind": "group", "measure": "observed risk", "estimate": row.pop("observed"),
+            "kind": "group", "measure": OBSERVED, "estimate": row.pop("observed"),
             "method": "Kaplan-Meier, log-log interval",
         } | row)  # fmt: skip
     method = "Cox model of the predicted risk (complementary log-log, natural spline)"
@@ -82,15 +84,14 @@ def _at(risk: np.ndarray, outcome: Outcome, time: float, groups: int) -> list[di
     try:
         smooth = calibration_curve(*seen, grid=grid)
     except FitError as error:
-        return [*rows, {"kind": "distance", "measure": "mean distance", "note": not_estimated(error)}]
+        return [*rows, {"kind": "distance", "measure": DISTANCE, "reason": [error.reason]}]
     for row in smooth.curve.to_dict("records"):
         rows.append(
-            {"kind": "curve", "measure": "observed risk", "estimate": row.pop("observed"), "method": method}
-            | row
+            {"kind": "curve", "measure": SMOOTHED, "estimate": row.pop("observed"), "method": method} | row
         )
     distances = {
-        "mean distance": smooth.mean_distance, "median distance": smooth.median_distance,
-        "90th percentile of the distance": smooth.distance_90,
+        DISTANCE: smooth.mean_distance, "median calibration error": smooth.median_distance,
+        "90th percentile of the calibration error": smooth.distance_90,
     }  # fmt: skip
     return rows + [
         {"kind": "distance", "measure": measure, "estimate": value, "method": method}
@@ -99,12 +100,12 @@ def _at(risk: np.ndarray, outcome: Outcome, time: float, groups: int) -> list[di
 
 
 def decision_rows(asked: Asked) -> list[dict]:
-    """Net benefit over thresholds of the predicted risk, of each model, of treating everybody and of treating nobody."""
+    """Net benefit over thresholds of the predicted risk, of each model, of treating all and of treating none."""
     outcome, rows = asked.outcome, []
     for place, time in enumerate(asked.times):
-        base = {"measure": "net benefit", "at_years": time, "adjustment": asked.held}
+        base = asked.held | {"measure": "net benefit", "horizon": time}
         if why := outcome.why_not(time):
-            rows.append(base | {"term": "all models", "note": not_estimated(why)})
+            rows.append(base | {"term": "all models", "reason": [why]})
             continue
         risk = asked.predictions.risk[:, :, place]
         # where neither nearly everybody nor hardly anybody would be treated
@@ -116,9 +117,9 @@ def decision_rows(asked: Asked) -> list[dict]:
             found = net_benefit(risk[:, number], *outcome.seen, time, thresholds, outcome.entry)
             if not number:
                 rows += _lines(
-                    base | {"term": "treat everybody"}, found.assign(net_benefit=found["everybody"]), False
+                    base | {"term": "treat all"}, found.assign(net_benefit=found["everybody"]), False
                 )
-                rows += _lines(base | {"term": "treat nobody"}, found.assign(net_benefit=0.0), False)
+                rows += _lines(base | {"term": "treat none"}, found.assign(net_benefit=0.0), False)
             rows += _lines(base | {"term": name, "model": name}, found, True)
     return rows
 

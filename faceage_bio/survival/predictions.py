@@ -8,6 +8,7 @@ import pandas as pd
 
 from faceage_bio.columns import EVENT, FOLLOWUP
 from faceage_bio.errors import FitError
+from faceage_bio.results.reasons import Reason, reason
 from faceage_bio.stats.brier import against, brier, integrated
 from faceage_bio.stats.calibration import calibration_slope, observed_risk
 from faceage_bio.stats.censored_auc import censored_auc
@@ -21,10 +22,10 @@ from faceage_bio.survival.models import ModelFrame
 
 FEWEST = 10  # deaths by a time, and people still followed at it
 GRID = 20  # times of the integrated Brier score
-LATE = "somebody enters after time zero, and the weights of censoring do not allow for it"
 HARRELL, UNO, AUC, BRIER, SCALED, INTEGRATED, SLOPE = (
     "Harrell's C", "Uno's C", "AUC", "Brier score", "scaled Brier score", "integrated Brier score", "calibration slope",
 )  # fmt: skip
+DIFFERENCES = {name: f"difference of {name}" for name in (HARRELL, UNO, AUC, BRIER, SCALED, INTEGRATED)}
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,14 +51,14 @@ class Outcome:
         """Years and event."""
         return self.years, self.event
 
-    def why_not(self, time: float) -> str:
-        """Why nothing can be said of a time, or ""."""
+    def why_not(self, time: float) -> Reason | None:
+        """Why nothing can be said of a time, if nothing can."""
         deaths = self.event * (self.years <= time)
         if deaths.sum() < FEWEST:
-            return f"fewer than {FEWEST} people died by then"
+            return reason("few_events_by_then", needed=FEWEST)
         if np.sum((self.years >= time) & (deaths == 0)) < FEWEST:
-            return f"fewer than {FEWEST} people were still followed then"
-        return ""
+            return reason("few_followed_then", needed=FEWEST)
+        return None
 
 
 def outcome_of(frame: ModelFrame) -> Outcome:
@@ -107,7 +108,7 @@ def measure(
     times: Sequence[float],
     fits: Sequence[CoxFit],
     designs: Sequence[pd.DataFrame],
-) -> dict[tuple[str, float], Measured | str]:
+) -> dict[tuple[str, float], Measured | Reason]:
     """All measures that come with an error, by name and time (NaN: no single one), or why they cannot be told.
 
     The scaled Brier score is against the Kaplan-Meier risk that is the same for everybody; Uno's C and the integrated score run
@@ -117,13 +118,15 @@ def measure(
     ----------
     predictions : of the fits, at ``times``
     """
-    found: dict[tuple[str, float], Measured | str] = {}
+    found: dict[tuple[str, float], Measured | Reason] = {}
 
     def keep(name: str, time: float, value: Measured) -> None:
         found[name, time] = value if outcome.cluster is None else value.clustered(outcome.cluster)
 
     keep(HARRELL, np.nan, concordance(*outcome.seen, predictions.line, outcome.entry, strata=outcome.strata))
-    late = LATE if outcome.entry is not None else ""
+    late = None
+    if outcome.entry is not None:
+        late = reason("late_entry", method="inverse probability of censoring weighting")
     for number, time in enumerate(times):
         why = late or outcome.why_not(time)
         if why:
@@ -137,7 +140,7 @@ def measure(
         keep(SCALED, time, Measured(scaled.value[:-1], scaled.influence[:, :-1], low=scaled.low, null=0.0))
     told = told_times(outcome, times)
     if late or not told:
-        why = late or "too few died or were followed at each of the times"
+        why = late or reason("few_at_all_times")
         return found | dict.fromkeys([(UNO, np.nan), (INTEGRATED, np.nan)], why)
     weighted = uno_concordance(*outcome.seen, predictions.line, strata=outcome.strata, until=told[-1])
     keep(UNO, np.nan, weighted)

@@ -8,15 +8,25 @@ import pandas as pd
 
 from faceage_bio.columns import COHORT, EVENT, FACE_AGE
 from faceage_bio.errors import FitError
+from faceage_bio.results.reasons import reason
+from faceage_bio.results.row import result_rows, tested
 from faceage_bio.stats.cox_fit import CoxFit
 from faceage_bio.stats.cox_ph import GLOBAL, hazard_over_time, proportional_hazards_test
 from faceage_bio.stats.hazard_smooth import smooth_over_time
 from faceage_bio.survival.hazard_curve import main_steps
-from faceage_bio.survival.models import Choices, ModelFrame, counts, model_frame, name_of, not_estimated
+from faceage_bio.survival.models import (
+    Choices,
+    ModelFrame,
+    adjusted_for,
+    counts,
+    model_frame,
+    name_of,
+    of_question,
+)  # fmt: skip
 from faceage_bio.survival.remedies import remedies
-from faceage_bio.tables import result_rows
 
 TRANSFORM = "km"
+CHI_SQUARE = "proportional hazards chi-square"
 BINS = 10
 FEWEST_DEATHS = 5  # of a bin, since the mean of fewer Schoenfeld residuals is mostly noise
 
@@ -58,8 +68,8 @@ def proportional_hazards(
     tests, curves, remedied = [], [], []
     for step, held in main_steps(choices):
         columns = [FACE_AGE, *held]
-        base = {
-            "step": step, "model": name_of(columns), "n": len(usable), "n_events": int(usable[EVENT].sum()),
+        base = of_question(cohort, "proportional hazards") | adjusted_for(held, choices) | {
+            "exposure": FACE_AGE, "step": step, "model": name_of(columns), "n": len(usable), "n_events": int(usable[EVENT].sum()),
             "method": f"score test, transform {TRANSFORM}",
         }  # fmt: skip
         try:
@@ -69,33 +79,29 @@ def proportional_hazards(
             terms = terms_of(frame)
             found = proportional_hazards_test(fit, TRANSFORM, terms)
         except (FitError, np.linalg.LinAlgError) as error:
-            tests.append(base | {"term": FACE_AGE, "measure": "chi-square", "note": not_estimated(error)})
+            why = error.reason if isinstance(error, FitError) else reason("singular_information")
+            tests.append(base | {"term": FACE_AGE, "measure": CHI_SQUARE, "reason": why})
             continue
-        notes = "; ".join(note for note in (fit.note, frame.note) if note)
         tests += [
-            base | {
-                "term": row.term, "measure": f"chi-square, {row.df} df", "estimate": row.chi_square, "p_value": row.p_value,
-                "note": notes,
-            }
+            base | tested(CHI_SQUARE, (row.chi_square, row.df, row.p_value))
+            | {"term": row.term, "reason": [*fit.reasons, *frame.reasons]}
             for row in found.itertuples()
         ]  # fmt: skip
         curves.append(_curves(fit, terms).assign(step=step))
         offending = [row.term for row in found.itertuples() if row.p_value < alpha and row.term != GLOBAL]
         if offending or found["p_value"].iloc[-1] < alpha:
             remedied += [
-                base | row
+                base | {"question": "not proportional", "role": "exploratory"} | row
                 for row in remedies(
                     usable, columns, frame, terms, offending, choices, split_years, rmst_years
                 )
             ]
-    names = ["step", "term", "kind", "years", "hazard_ratio", "ci_lower", "ci_upper", "n_events"]
-    curve = pd.concat(curves, ignore_index=True)[names] if curves else pd.DataFrame(columns=names)
+    curve = pd.concat(curves, ignore_index=True).assign(**{COHORT: cohort}) if curves else []
     return ProportionalHazards(
-        result_rows(pd.DataFrame(tests).assign(**{COHORT: cohort, "analysis": "proportional hazards"})),
-        curve.assign(**{COHORT: cohort}),
-        result_rows(pd.DataFrame(remedied, columns=None if remedied else ["remedy", "step"]).assign(
-            **{COHORT: cohort, "analysis": "not proportional"})),
-    )  # fmt: skip
+        result_rows(tests, "survival/proportional_hazards"),
+        result_rows(curve, "survival/proportional_hazards_curve"),
+        result_rows(remedied, "survival/remedies"),
+    )
 
 
 def terms_of(frame: ModelFrame) -> dict[str, list[str]]:

@@ -8,7 +8,7 @@ import pandas as pd
 from faceage_bio.columns import AGE, EVENT, FACE_AGE
 from faceage_bio.errors import FitError
 from faceage_bio.stats.cox_fit import CoxFit, likelihood_ratio_test
-from faceage_bio.survival.models import WORDS, Choices, ModelFrame, model_frame, name_of
+from faceage_bio.survival.models import WORDS, Choices, ModelFrame, adjusted_for, model_frame, name_of
 from faceage_bio.survival.predictions import FEWEST, Outcome, Predictions, fit_all, outcome_of, predict
 
 AGES = "face age against age"
@@ -18,8 +18,8 @@ AGES = "face age against age"
 class Asked:
     """Two models fitted to identical rows, the second with face age.
 
-    ``names``, ``designs``, ``fits``: of either model; ``tests``: (words, chi-square, degrees of freedom, p-value);
-    ``predictions``: at ``times``; ``held``: what both models hold, in words.
+    ``names``, ``designs``, ``fits``: of either model; ``tests``: (words, (chi-square, degrees of freedom, p-value));
+    ``predictions``: at ``times``; ``held``: what both models are adjusted for, as fields of a result row.
     """
 
     question: str
@@ -27,11 +27,11 @@ class Asked:
     names: list[str]
     designs: list[pd.DataFrame]
     fits: list[CoxFit]
-    tests: list[tuple[str, float, int, float]]
+    tests: list[tuple[str, tuple[float, int, float]]]
     outcome: Outcome
     times: list[float]
     predictions: Predictions
-    held: str
+    held: dict
 
 
 def questions(usable: pd.DataFrame, choices: Choices) -> list[tuple[str, list[str]]]:
@@ -56,9 +56,9 @@ def ask(
     """
     frame = model_frame(usable, [FACE_AGE, *known], choices)
     if frame.people[EVENT].sum() < FEWEST:
-        raise FitError(f"fewer than {FEWEST} people died")
+        raise FitError("fewer_events", needed=FEWEST)
     if AGE not in frame.design:
-        raise FitError(f"{AGE} does not vary")
+        raise FitError("constant", column=AGE)
     held = [name for name in frame.columns if name != FACE_AGE]
     both, outcome = frame.design, outcome_of(frame)
     if question == AGES:
@@ -69,17 +69,22 @@ def ask(
     fits = fit_all(designs, outcome)
     return Asked(
         question, frame, names, designs, fits, _tests(question, fits, both, outcome), outcome, list(times),
-        predict(fits, designs, times, outcome), "none" if question == AGES else ", ".join(WORDS.get(name, name) for name in held),
+        predict(fits, designs, times, outcome), _held([] if question == AGES else held, choices),
     )  # fmt: skip
+
+
+def _held(columns: list[str], choices: Choices) -> dict:
+    minimal = {"adjustment": "minimal"} if set(columns) == {AGE, "sex"} else {}
+    return adjusted_for(columns, choices) | minimal
 
 
 def _tests(
     question: str, fits: list[CoxFit], both: pd.DataFrame, outcome: Outcome
-) -> list[tuple[str, float, int, float]]:
+) -> list[tuple[str, tuple[float, int, float]]]:
     if question != AGES:
-        return [("face age added", *likelihood_ratio_test(*fits))]
+        return [("face age added", likelihood_ratio_test(*fits))]
     whole = fit_all([both.reset_index(drop=True)], outcome)[0]
     return [
-        ("face age beside age", *likelihood_ratio_test(fits[0], whole)),
-        ("age beside face age", *likelihood_ratio_test(fits[1], whole)),
+        ("face age added to age", likelihood_ratio_test(fits[0], whole)),
+        ("age added to face age", likelihood_ratio_test(fits[1], whole)),
     ]

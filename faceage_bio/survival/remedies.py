@@ -8,23 +8,17 @@ import pandas as pd
 
 from faceage_bio.columns import AGE_ACCELERATION, ENTRY, EVENT, FACE_AGE, FOLLOWUP
 from faceage_bio.errors import FitError
+from faceage_bio.results.reasons import reason
+from faceage_bio.results.row import tested
 from faceage_bio.stats.cox import fit_cox
-from faceage_bio.stats.cox_fit import CoxFit, likelihood_ratio_test
+from faceage_bio.stats.cox_fit import CoxFit, likelihood_ratio_test, numbers
 from faceage_bio.stats.cox_ph import GLOBAL, proportional_hazards_test
 from faceage_bio.stats.fewest_events import FEWEST_EVENTS
 from faceage_bio.stats.kaplan_meier import kaplan_meier
 from faceage_bio.stats.restricted_mean import difference, restricted_mean
 from faceage_bio.stats.time_split import split_follow_up
 from faceage_bio.survival.groupings import TERTILES, part
-from faceage_bio.survival.models import (
-    Choices,
-    ModelFrame,
-    counts,
-    model_frame,
-    not_estimated,
-    numbers,
-    unit_of,
-)  # fmt: skip
+from faceage_bio.survival.models import Choices, ModelFrame, counts, model_frame, unit_of
 
 YEARS_LIVED = "years lived"
 MOST_ROWS = 1_000_000  # of start-stop rows; beyond, time goes in steps
@@ -59,7 +53,7 @@ def _attempt(remedy: str, term: str, compute) -> Iterator[dict]:
     try:
         return [{"remedy": remedy} | row for row in compute()]
     except FitError as error:
-        return [{"remedy": remedy, "term": term, "measure": "hazard ratio", "note": not_estimated(error)}]
+        return [{"remedy": remedy, "term": term, "measure": "hazard ratio", "reason": error.reason}]
 
 
 def _stratified(
@@ -70,10 +64,11 @@ def _stratified(
     frame = model_frame(usable, columns, within)
     fit = frame.fit()
     left = proportional_hazards_test(frame.fit(cluster=None), terms=None).set_index("term")
-    note = f"strata of {' and '.join(factors)}; GLOBAL test p {left.loc[GLOBAL, 'p_value']:.3f} then"
+    p = f"{left.loc[GLOBAL, 'p_value']:.3f}"
+    within = reason("within_strata", columns=factors, p=p)
     return [
-        counts(frame) | numbers(row) | {
-            "term": term, "measure": "hazard ratio", "per": unit_of(term, choices.per_years)[1], "note": note,
+        counts(frame) | numbers(row) | frame.contrast(term) | {
+            "term": term, "measure": "hazard ratio", "per": unit_of(term, choices.per_years)[1], "reason": within,
         }
         for term, row in fit.terms.iterrows()
     ]  # fmt: skip
@@ -82,8 +77,8 @@ def _stratified(
 def _years_lived(people: pd.DataFrame, rmst_years: float) -> list[dict]:
     """Restricted means of the thirds by age acceleration: the older-looking and the middle against the younger-looking."""
     grouping = part(people, AGE_ACCELERATION, TERTILES)
-    if grouping.note:
-        raise FitError(grouping.note)
+    if grouping.reason is not None:
+        raise FitError(grouping.reason.code, **grouping.reason.parameters)
     means = {}
     for level in grouping.levels:
         third = people[grouping.groups == level]
@@ -95,8 +90,9 @@ def _years_lived(people: pd.DataFrame, rmst_years: float) -> list[dict]:
         both = people[grouping.groups.isin([first, level])]
         rows.append(
             difference(means[level], means[first]).__dict__ | {
-                "term": AGE_ACCELERATION, "measure": f"years lived within {rmst_years:g}, {level} minus {first}",
-                "n": len(both), "n_events": int(both[EVENT].sum()), "note": "nothing held constant",
+                "term": AGE_ACCELERATION, "exposure": AGE_ACCELERATION, "level": level, "reference": first, "horizon": rmst_years,
+                "measure": "difference of restricted mean survival time", "n": len(both), "n_events": int(both[EVENT].sum()),
+                "adjustment": "unadjusted", "covariates": "", "reason": reason("unadjusted"),
             }
         )  # fmt: skip
     return rows
@@ -124,19 +120,19 @@ def _log_time(frame: ModelFrame, term: str, choices: Choices) -> list[dict]:
     cuts = np.unique(people.loc[people[EVENT] == 1, FOLLOWUP].to_numpy())
     entry = 0.0 if frame.entry is None else frame.entry.to_numpy()
     n_rows = int((np.searchsorted(cuts, people[FOLLOWUP]) - np.searchsorted(cuts, entry)).sum())
-    note = ""
+    reasons = []
     if n_rows > MOST_ROWS:
         cuts = np.unique(np.quantile(cuts, np.linspace(0, 1, STEPS + 1), method="nearest"))
-        note = f"time in {len(cuts)} steps"
+        reasons = [reason("time_in_steps", steps=len(cuts))]
     spells, design, strata, cluster = _split(frame, cuts)
     ends = np.concatenate([cuts, cuts[-1:]])[np.minimum(spells["spell"], len(cuts))]
     product = f"{term} x log2(years)"
     design = design.assign(**{product: design[term] * np.log2(ends)})
     fit = _fit(spells, design, strata, cluster)
-    base = counts(frame) | {"per": unit_of(term, choices.per_years)[1], "note": note}
+    base = counts(frame) | {"term": term, "per": unit_of(term, choices.per_years)[1], "reason": reasons}
     return [
-        base | numbers(fit.terms.loc[term]) | {"term": term, "measure": "hazard ratio at 1 year"},
-        base | numbers(fit.terms.loc[product]) | {"term": term, "measure": "ratio of hazard ratios per doubling of time"},
+        base | numbers(fit.terms.loc[term]) | {"measure": "hazard ratio", "horizon": 1.0},
+        base | numbers(fit.terms.loc[product]) | {"measure": "ratio of hazard ratios", "per": f"{base['per']}, for each doubling of time"},
     ]  # fmt: skip
 
 
@@ -147,9 +143,7 @@ def _stretches(frame: ModelFrame, term: str, choices: Choices, split_years: Sequ
     number = spells["spell"].to_numpy()
     deaths = np.bincount(number, weights=spells["event"], minlength=len(cuts) + 1)
     if (deaths < FEWEST_EVENTS).any():
-        raise FitError(
-            f"a stretch of follow-up has {int(deaths.min())} deaths; declare other survival.split_years"
-        )
+        raise FitError("few_events_in_period", n_events=int(deaths.min()))
     edges = [0.0, *cuts]
     names = [
         f"{low:g} to {high:g} years" if high else f"after {low:g} years"
@@ -158,21 +152,15 @@ def _stretches(frame: ModelFrame, term: str, choices: Choices, split_years: Sequ
     own = pd.DataFrame({name: design[term] * (number == place) for place, name in enumerate(names)})
     others = design.drop(columns=term)
     fit = _fit(spells, pd.concat([own, others], axis=1), strata, cluster)
-    chi_square, df, p_value = likelihood_ratio_test(
+    change = likelihood_ratio_test(
         _fit(spells, design, strata, None), _fit(spells, pd.concat([own, others], axis=1), strata, None)
     )
     base = counts(frame) | {"per": unit_of(term, choices.per_years)[1]}
     rows = [
         base | numbers(fit.terms.loc[name]) | {
-            "term": term, "measure": f"hazard ratio, {name}", "n": int((number == place).sum()),
-            "n_events": int(deaths[place]), "note": fit.note,
+            "term": term, "measure": "hazard ratio", "period": name, "n": int((number == place).sum()),
+            "n_events": int(deaths[place]), "reason": fit.reasons,
         }
         for place, name in enumerate(names)
     ]  # fmt: skip
-    test = {
-        "term": term,
-        "measure": f"chi-square of a change, {df} df",
-        "estimate": chi_square,
-        "p_value": p_value,
-    }
-    return [*rows, base | test | {"per": ""}]
+    return [*rows, base | tested("interaction chi-square", change) | {"term": term, "per": ""}]

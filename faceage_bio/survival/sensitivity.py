@@ -5,15 +5,23 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from faceage_bio.columns import AGE, AGE_GAP, COHORT, ENTRY, EVENT, FACE_AGE, FOLLOWUP
+from faceage_bio.columns import AGE, AGE_GAP, ENTRY, EVENT, FACE_AGE, FOLLOWUP
 from faceage_bio.errors import FitError
+from faceage_bio.results.reasons import reason
+from faceage_bio.results.row import result_rows
 from faceage_bio.stats.fewest_events import check_events
-from faceage_bio.survival.models import Choices, model_frame, model_rows, name_of, not_estimated, unit_of
-from faceage_bio.tables import result_rows
+from faceage_bio.survival.models import (
+    Choices,
+    adjusted_for,
+    model_frame,
+    model_rows,
+    name_of,
+    of_question,
+    unit_of,
+)  # fmt: skip
 
-EVERYBODY = "everybody"
+EVERYBODY = "all participants"
 GAP_CLASS = "gap_class"
-ESTIMATES = ("estimate", "ci_lower", "ci_upper", "p_value", "robust_lower", "robust_upper", "robust_p")
 
 
 def sensitivity(
@@ -39,7 +47,7 @@ def sensitivity(
 
     Returns
     -------
-    DataFrame, result rows, analysis "sensitivity"
+    DataFrame, result rows, question "sensitivity"
         ``people`` says who counts, ``left_out`` how many do not. Rows of gap classes: with age, and with nothing.
     """
     models = [[FACE_AGE, AGE], *([[FACE_AGE, AGE, *choices.full]] if choices.full else [])]
@@ -48,16 +56,13 @@ def sensitivity(
         for columns in models:
             about = {"people": label, "left_out": np.nan if part is None else len(usable) - len(part)}
             if part is None:
-                rows.append(
-                    _blank(columns, choices)
-                    | about
-                    | {"note": not_estimated("it is not known of whom this holds")}
-                )
+                rows.append(_blank(columns, choices) | about | {"reason": reason("subgroup_unknown")})
                 continue
             found = model_rows(part, columns, choices, **about)
             rows += [row for row in found if row["term"] == FACE_AGE]
     rows += _gap_rows(usable, choices, gap_classes)
-    return result_rows(pd.DataFrame(rows).assign(**{COHORT: cohort, "analysis": "sensitivity"}))
+    head = of_question(cohort, "sensitivity", "exploratory")
+    return result_rows([head | row for row in rows], "survival/sensitivity")
 
 
 def _parts(
@@ -84,7 +89,7 @@ def _parts(
     every = [bad for bad in (flagged, small, outside) if bad is not None]
     parts = [
         (EVERYBODY, usable),
-        ("people with all covariates of the full model", complete),
+        ("participants with all covariates of the full model", complete),
         ("without photos flagged for their quality", without(flagged)),
         ("without faces of low resolution", without(small)),
         ("without ages outside the valid band", without(outside)),
@@ -95,8 +100,8 @@ def _parts(
 
 
 def _blank(columns: list[str], choices: Choices) -> dict:
-    return {
-        "term": columns[0], "measure": "hazard ratio", "model": name_of(columns),
+    return adjusted_for(columns[1:], choices) | {
+        "term": columns[0], "exposure": columns[0], "measure": "hazard ratio", "model": name_of(columns),
         "per": unit_of(columns[0], choices.per_years)[1],
     }  # fmt: skip
 
@@ -112,14 +117,14 @@ def _gap_rows(usable: pd.DataFrame, choices: Choices, gap_classes: tuple[float, 
     for columns in ([GAP_CLASS, AGE], [GAP_CLASS]):
         model = "gap class" + (" + age" if AGE in columns else "")
         found = model_rows(people, columns, declared, model=model, people=EVERYBODY, left_out=0)
-        rows += [row for row in found if row["term"].startswith(GAP_CLASS)]
+        rows += [row for row in found if row["term"] == GAP_CLASS or "level" in row]
     for row in rows:
-        level = row["term"].partition(": ")[2]
-        if level in names:
+        if level := row.get("level"):
             inside = people[people[GAP_CLASS] == level]
             row["n_level"], row["n_events_level"] = len(inside), int(inside[EVENT].sum())
             try:
                 check_events(inside[EVENT])
             except FitError as error:
-                row.update(dict.fromkeys(ESTIMATES, np.nan), note=not_estimated(error))
+                robust = dict.fromkeys(("robust_lower", "robust_upper", "robust_p"))
+                row.update(robust, reason=error.reason)
     return rows

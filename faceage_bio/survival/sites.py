@@ -3,15 +3,18 @@
 import numpy as np
 import pandas as pd
 
-from faceage_bio.columns import AGE, COHORT, EVENT, FACE_AGE
+from faceage_bio.columns import AGE, EVENT, FACE_AGE
 from faceage_bio.errors import FitError
+from faceage_bio.results.reasons import reason
+from faceage_bio.results.row import result_rows, tested
 from faceage_bio.stats.cox_fit import likelihood_ratio_test
 from faceage_bio.stats.design import build_design
 from faceage_bio.stats.fewest_events import FEWEST_EVENTS
 from faceage_bio.stats.multiplicity import benjamini_hochberg
 from faceage_bio.survival.ladder import UNADJUSTED
-from faceage_bio.survival.models import WORDS, Choices, model_frame, model_rows, not_estimated
-from faceage_bio.tables import result_rows
+from faceage_bio.survival.models import WORDS, Choices, adjusted_for, model_frame, model_rows, of_question
+
+INTERACTION = "interaction chi-square"
 
 
 def compare_sites(usable: pd.DataFrame, by: str, choices: Choices, cohort: str) -> pd.DataFrame:
@@ -24,8 +27,8 @@ def compare_sites(usable: pd.DataFrame, by: str, choices: Choices, cohort: str) 
 
     Returns
     -------
-    DataFrame, result rows, analysis "sites"
-        ``level``, ``step``; q-values (Benjamini and Hochberg) over the levels of a step. One row of the interaction a step.
+    DataFrame, result rows, question "sites"
+        ``by``, ``subgroup``, ``step``; q-values (Benjamini and Hochberg) over the levels of a step. One row of the interaction a step.
 
     Raises
     ------
@@ -40,27 +43,31 @@ def compare_sites(usable: pd.DataFrame, by: str, choices: Choices, cohort: str) 
     levels = ordered_levels(known, by, choices)
     rows: list[dict] = []
     for step, held in steps:
-        base = {
-            "term": FACE_AGE, "step": step, "level": "", "n": len(known), "n_events": int(known[EVENT].sum()),
+        base = adjusted_for(held, choices) | {
+            "term": FACE_AGE, "exposure": FACE_AGE, "step": step, "n": len(known), "n_events": int(known[EVENT].sum()),
             "model": "face age" + "".join(f" + {WORDS.get(name, name)}" for name in held),
         }  # fmt: skip
         if len(levels) < 2:
-            why = f"{by} does not vary" if levels else f"nobody has a {by}"
-            rows.append(base | {"measure": "interaction chi-square", "note": not_estimated(why)})
+            why = reason("constant" if levels else "no_value_of", column=by)
+            rows.append(base | {"measure": INTERACTION, "reason": why})
             continue
         found = []
         for level in levels:
             part = known[known[by].astype(str) == level]
-            about = {"step": step, "level": level, "model": base["model"]}
+            about = {"step": step, "subgroup": level, "model": base["model"]}
             found += [
                 row
                 for row in model_rows(part, [FACE_AGE, *held], choices, **about)
                 if row["term"] == FACE_AGE
             ]
         q_values = benjamini_hochberg(np.array([row.get("p_value", np.nan) for row in found]))
-        rows += [row | {"q_value": q} for row, q in zip(found, q_values, strict=True)]
+        rows += [
+            row | {"q_value": q, "family": "levels within a model"}
+            for row, q in zip(found, q_values, strict=True)
+        ]
         rows.append(base | _interaction(known, by, levels, held, choices))
-    return result_rows(pd.DataFrame(rows).assign(**{COHORT: cohort, "analysis": "sites", "by": by}))
+    head = of_question(cohort, "sites", "exploratory") | {"by": by}
+    return result_rows([head | row for row in rows], "survival/sites")
 
 
 def ordered_levels(known: pd.DataFrame, by: str, choices: Choices) -> list[str]:
@@ -77,7 +84,7 @@ def _interaction(known: pd.DataFrame, by: str, levels: list[str], held: list[str
     left_out = [level for level in levels if level not in used]
     try:
         if len(used) < 2:
-            raise FitError("fewer than 2 levels have deaths enough")
+            raise FitError("few_levels", needed=FEWEST_EVENTS)
         people = known[labels.isin(used)]
         within = Choices(
             choices.per_years, choices.steps, choices.covariates, choices.groups,
@@ -88,14 +95,13 @@ def _interaction(known: pd.DataFrame, by: str, levels: list[str], held: list[str
         covariates = by_level(frame.design.drop(columns=FACE_AGE), own)
         smaller = frame.fit(frame.design[[FACE_AGE]].join(covariates))
         larger = frame.fit(by_level(frame.design[[FACE_AGE]], own).join(covariates))
-        chi_square, df, p_value = likelihood_ratio_test(smaller, larger)
+        test = tested(INTERACTION, likelihood_ratio_test(smaller, larger))
     except FitError as error:
-        return {"measure": "interaction chi-square", "note": not_estimated(error)}
-    notes = [f"without {', '.join(left_out)}, with fewer than {FEWEST_EVENTS} deaths"] if left_out else []
-    return {
-        "measure": f"interaction chi-square, {df} df", "estimate": chi_square, "p_value": p_value,
+        return {"measure": INTERACTION, "reason": error.reason}
+    reasons = [reason("without_levels", levels=left_out, needed=FEWEST_EVENTS)] if left_out else []
+    return test | {
         "n": len(frame.people), "n_events": int(frame.people[EVENT].sum()),
-        "note": "; ".join(part for part in (*notes, larger.note, frame.note) if part),
+        "reason": [*reasons, *larger.reasons, *frame.reasons],
     }  # fmt: skip
 
 

@@ -6,9 +6,11 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from faceage_bio.columns import AGE, AGE_ACCELERATION, COHORT, EVENT, RESULT_COLUMNS
+from faceage_bio.columns import AGE, AGE_ACCELERATION, EVENT
 from faceage_bio.errors import FitError
-from faceage_bio.stats.cox_fit import CoxFit, likelihood_ratio_test
+from faceage_bio.results.reasons import Reason, reason
+from faceage_bio.results.row import result_rows, tested
+from faceage_bio.stats.cox_fit import CoxFit, likelihood_ratio_test, numbers
 from faceage_bio.stats.design import build_design
 from faceage_bio.stats.fewest_events import FEWEST_EVENTS
 from faceage_bio.stats.multiplicity import benjamini_hochberg
@@ -17,22 +19,20 @@ from faceage_bio.survival.models import (
     WORDS,
     Choices,
     ModelFrame,
+    adjusted_for,
+    declared,
     model_frame,
     model_rows,
     name_of,
-    not_estimated,
-    numbers,
+    of_question,
     unit_of,
 )  # fmt: skip
 from faceage_bio.survival.sites import by_level, ordered_levels
-from faceage_bio.tables import result_rows
 
 FEW_DEATHS = 10  # of a subgroup whose hazard ratio is flagged
 MAX_LEVELS = 12
 BAND = "age_band"
-EVERYBODY = "everybody"
-RATIO = "ratio of hazard ratios"
-FURTHER = ("step", "modifier", "subgroup", "p_interaction", "q_interaction", "n_tests", "method")
+RATIO, INTERACTION = "ratio of hazard ratios", "interaction chi-square"
 
 
 def subgroup_hazards(
@@ -58,8 +58,8 @@ def subgroup_hazards(
 
     Returns
     -------
-    DataFrame, result rows, analysis "subgroups"
-        ``step``, ``modifier``, ``subgroup``. Rows of subgroups have no p-value of their own, which would be no test of the
+    DataFrame, result rows, question "subgroups"
+        ``step``, ``modifier``, ``subgroup`` (both "" in the row of all participants). Rows of subgroups have no p-value of their own, which would be no test of the
         difference between them, but ``p_interaction`` and ``q_interaction``; q-values are Benjamini and Hochberg's over
         the ``n_tests`` interactions of a step. A subgroup of fewer than 5 deaths keeps a row and is in no model.
 
@@ -75,7 +75,7 @@ def subgroup_hazards(
         whole = model_rows(usable, columns, choices, step=step)
         rows.append(
             next(row for row in whole if row["term"] == AGE_ACCELERATION)
-            | {"modifier": "", "subgroup": EVERYBODY, "p_value": np.nan}
+            | {"modifier": "", "p_value": np.nan, "statistic": np.nan}
         )
         found = [part for name in modifiers for part in _of_one(usable, name, columns, choices, split_age)]
         p_values = np.array([part[-1].get("p_value", np.nan) for part in found])
@@ -84,9 +84,11 @@ def subgroup_hazards(
             *groups, test = part
             both = {"p_interaction": test.get("p_value", np.nan), "q_interaction": q}
             rows += [row | both | {"step": step} for row in groups]
-            rows.append(test | {"q_value": q, "n_tests": n_tests, "step": step})
-    table = pd.DataFrame(rows).assign(**{COHORT: cohort, "analysis": "subgroups"})
-    return result_rows(table.reindex(columns=[*RESULT_COLUMNS, *FURTHER]))
+            rows.append(
+                test | {"q_value": q, "family": "interactions of a model", "n_tests": n_tests, "step": step}
+            )
+    head = of_question(cohort, "subgroups", "exploratory")
+    return result_rows([head | row for row in declared(rows, "survival/subgroups")], "survival/subgroups")
 
 
 def _of_one(
@@ -95,7 +97,9 @@ def _of_one(
     """Rows of a modifier's interactions, each the rows of its subgroups and at last that of its test."""
     known = usable[modifier].notna()
     if not known.any():
-        return [[_base(usable, modifier, columns, choices) | _no_test(f"nobody has a {modifier}")]]
+        return [
+            [_base(usable, modifier, columns, choices) | _no_test(reason("no_value_of", column=modifier))]
+        ]
     if modifier == AGE:
         words = [f"under {split_age:g}", f"{split_age:g} and over"]
         banded = usable.assign(**{BAND: np.where(usable[AGE] < split_age, *words)})
@@ -111,16 +115,15 @@ def _of_one(
 def _base(people: pd.DataFrame, modifier: str, columns: list[str], choices: Choices) -> dict:
     held = list(dict.fromkeys([*columns[1:], modifier]))
     own = WORDS.get(modifier, modifier.replace("_", " "))
-    return {
-        "term": AGE_ACCELERATION, "modifier": modifier, "subgroup": "", "method": choices.method,
+    return adjusted_for(columns[1:], choices) | {
+        "term": AGE_ACCELERATION, "exposure": AGE_ACCELERATION, "modifier": modifier, "method": choices.method,
         "model": f"{WORDS[AGE_ACCELERATION]} x {own} + {name_of(held).replace(BAND, own)}",
-        "adjustment": ", ".join(WORDS.get(name, name) for name in columns[1:]),
         "n": len(people), "n_events": int(people[EVENT].sum()),
     }  # fmt: skip
 
 
-def _no_test(why: object) -> dict:
-    return {"measure": "interaction chi-square", "note": not_estimated(why)}
+def _no_test(why: Reason) -> dict:
+    return {"measure": INTERACTION, "reason": why}
 
 
 def _groups(known: pd.DataFrame, modifier: str, columns: list[str], choices: Choices) -> list[dict]:
@@ -128,7 +131,7 @@ def _groups(known: pd.DataFrame, modifier: str, columns: list[str], choices: Cho
     base = _base(known, modifier, columns, choices)
     levels = ordered_levels(known, modifier, choices)
     if len(levels) > MAX_LEVELS:
-        return [base | _no_test(f"{modifier} has more than {MAX_LEVELS} groups")]
+        return [base | _no_test(reason("many_levels", column=modifier, levels=len(levels), most=MAX_LEVELS))]
     shared = {"measure": "hazard ratio", "per": unit_of(AGE_ACCELERATION, choices.per_years)[1]}
     rows = {
         level: base | shared | _counted(known[known[modifier].astype(str) == level]) | {"subgroup": level}
@@ -142,23 +145,22 @@ def _groups(known: pd.DataFrame, modifier: str, columns: list[str], choices: Cho
         others = frame.design.drop(columns=AGE_ACCELERATION)
         larger = by_level(frame.design[[AGE_ACCELERATION]], own).join(others)
         if flat := [level for level in own.unique() if f"{AGE_ACCELERATION} in {level}" not in larger]:
-            raise FitError(f"age acceleration does not vary in {flat[0]}")
+            raise FitError("constant_in", column="age acceleration", level=flat[0])
         test, fit = _tested(frame, frame.design, larger)
     except FitError as error:
-        note = {"note": not_estimated(error)}
-        return [*(row | note for row in rows.values()), base | _no_test(error)]
+        why = {"reason": error.reason}
+        return [*(row | why for row in rows.values()), base | _no_test(error.reason)]
     for level, row in rows.items():
         if level in left_out:
             of_all = _counted(known[known[modifier].astype(str) == level])
-            note = not_estimated(f"fewer than {FEWEST_EVENTS} of its people died")
-            rows[level] = row | of_all | {"note": note}
+            rows[level] = row | of_all | {"reason": reason("few_events_in_group", needed=FEWEST_EVENTS)}
         else:
             few = row["n_events"] < FEW_DEATHS
             found = numbers(fit.terms.loc[f"{AGE_ACCELERATION} in {level}"])
-            note = f"fewer than {FEW_DEATHS} of its people died" if few else ""
-            rows[level] = row | found | {"p_value": np.nan, "note": note}
-    notes = [f"without {', '.join(left_out)}, with fewer than {FEWEST_EVENTS} deaths"] if left_out else []
-    test["note"] = "; ".join(part for part in (*notes, fit.note, frame.note) if part)
+            sparse = reason("sparse_subgroup", needed=FEW_DEATHS) if few else None
+            rows[level] = row | found | {"p_value": np.nan, "statistic": np.nan, "reason": sparse}
+    reasons = [reason("without_levels", levels=left_out, needed=FEWEST_EVENTS)] if left_out else []
+    test["reason"] = [*reasons, *fit.reasons, *frame.reasons]
     return [*rows.values(), base | test | _counted(frame.people)]
 
 
@@ -168,14 +170,14 @@ def _with_deaths(
     """The model of the subgroups that have deaths enough, and the names of the others."""
     every = ordered_levels(known, modifier, choices)
     if len(every) < 2:
-        raise FitError(f"{modifier.replace('_', ' ')} does not vary")
+        raise FitError("constant", column=modifier.replace("_", " "))
     wanted = list(dict.fromkeys([*columns, modifier]))
     people = model_frame(known, wanted, choices).people
     labels = known[modifier].astype(str)
     deaths = people[EVENT].groupby(labels[people.index]).sum()
     used = [level for level in every if deaths.get(level, 0) >= FEWEST_EVENTS]
     if len(used) < 2:
-        raise FitError(f"fewer than 2 subgroups have {FEWEST_EVENTS} deaths")
+        raise FitError("few_levels", needed=FEWEST_EVENTS)
     left_out = [level for level in every if level not in used]
     return model_frame(known[labels.isin(used)], wanted, choices), left_out
 
@@ -184,8 +186,7 @@ def _tested(frame: ModelFrame, smaller: pd.DataFrame, larger: pd.DataFrame) -> t
     """The likelihood-ratio test, and the larger model with the errors that the choices ask for."""
     # likelihoods do not know of clusters, so the test is of the models without
     fit = frame.fit(larger, cluster=None)
-    chi_square, df, p_value = likelihood_ratio_test(frame.fit(smaller, cluster=None), fit)
-    test = {"measure": f"interaction chi-square, {df} df", "estimate": chi_square, "p_value": p_value}
+    test = tested(INTERACTION, likelihood_ratio_test(frame.fit(smaller, cluster=None), fit))
     return test, fit if frame.cluster is None else frame.fit(larger)
 
 
@@ -201,14 +202,15 @@ def _as_number(usable: pd.DataFrame, modifier: str, columns: list[str], choices:
     try:
         frame = model_frame(usable, list(dict.fromkeys([*columns, modifier])), choices)
         if frame.people[modifier].nunique() < 2:
-            raise FitError(f"{WORDS.get(modifier, modifier)} does not vary")
+            raise FitError("constant", column=WORDS.get(modifier, modifier))
         along = (frame.people[modifier] - frame.people[modifier].mean()) / size
         larger = frame.design.assign(**{product: frame.design[AGE_ACCELERATION] * along})
         test, fit = _tested(frame, frame.design, larger)
     except FitError as error:
-        return base | {"note": not_estimated(error)}
-    note = "; ".join(part for part in (fit.note, frame.note) if part)
-    found = numbers(fit.terms.loc[product]) | {"p_value": test["p_value"], "note": note}
+        return base | {"reason": error.reason}
+    found = numbers(fit.terms.loc[product]) | {
+        "statistic": np.nan, "p_value": test["p_value"], "reason": [*fit.reasons, *frame.reasons],
+    }  # fmt: skip
     return base | found | _counted(frame.people) | {"method": f"{choices.method}, p by likelihood-ratio test"}
 
 

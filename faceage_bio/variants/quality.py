@@ -58,7 +58,7 @@ def choose(
     values = np.where(turned, 2 - values, values)
     frequency = np.where(turned, 1 - frequency, frequency)
     fate = np.where(frequency <= max_maf, RARE, COMMON).astype(object)
-    fate[~(frequency > 0)] = "all analysed people have the same genotype"
+    fate[~(frequency > 0)] = "all participants analysed have the same genotype"
     fate[~(variant_rate >= min_call_rate)] = "call rate too low"
     used = np.isin(fate, (RARE, COMMON))
     variants = variants.assign(
@@ -66,9 +66,9 @@ def choose(
         turned=turned & used, fate=fate, filled=np.where(used, np.isnan(values).sum(axis=0), 0),
     )  # fmt: skip
     flow = [
-        ("people", "with genotypes", len(rows)), ("people", "without age acceleration", len(rows) - len(accelerated)),
-        ("people", "call rate too low", len(accelerated) - len(called)),
-        ("people", "a covariate or ancestry component is not known", len(called) - len(complete)), ("people", "analysed", len(complete)),
+        ("participants", "with genotypes", len(rows)), ("participants", "without age acceleration", len(rows) - len(accelerated)),
+        ("participants", "call rate too low", len(accelerated) - len(called)),
+        ("participants", "a covariate or ancestry component is not known", len(called) - len(complete)), ("participants", "analysed", len(complete)),
     ]  # fmt: skip
     counts = pd.DataFrame(
         flow + _variant_counts(genotypes, variants), columns=["measure", "term", "estimate"]

@@ -9,6 +9,8 @@ from faceage_bio.columns import AGE, AGE_ACCELERATION, COHORT, LEVELS, SUBJECT
 from faceage_bio.dna.genes import GENE_SEPARATOR
 from faceage_bio.dna.genotypes import GENE, VARIANT, Genotypes
 from faceage_bio.errors import CohortError, FitError
+from faceage_bio.results.reasons import Reason, reason
+from faceage_bio.results.row import adjusted_for, result_rows
 from faceage_bio.stats.design import build_design
 from faceage_bio.stats.linear import fit_linear
 from faceage_bio.stats.multiplicity import benjamini_hochberg, bonferroni
@@ -20,13 +22,11 @@ from faceage_bio.stats.rare_variants import (  # fmt: skip
     filled_with_mean,
     skat,
 )
-from faceage_bio.tables import result_rows
 from faceage_bio.variants.quality import COMMON, RARE, Analysed, choose
 
 PER = {"carriers": "carrier", "alleles": "minor allele", "weighted": "minor allele of the rarest kind"}
 OUTCOMES = (AGE_ACCELERATION, AGE)
 BURDEN, SKAT, ADDITIVE = "burden", "SKAT", "additive"
-FURTHER = ["outcome", "test", "n_variants", "n_alleles", "n_carriers", "p_bonferroni", "n_tests"]
 
 
 def variant_tables(
@@ -74,39 +74,27 @@ def variant_tables(
         )
     analysed = choose(genotypes, people, [AGE, *others], panel, max_maf, min_call_rate)
     rows = people.set_index(SUBJECT).loc[analysed.copies.index]
-    label = {COHORT: cohort, "analysis": "variants"}
+    label = {COHORT: cohort, "question": "variants"}
     shared = label | {"n": len(rows)}
-    adjustments = {
-        AGE_ACCELERATION: _told([AGE, *covariates], components),
-        AGE: _told(covariates, components) or "nothing",
-    }
     designs = {
         outcome: build_design(rows, others if outcome == AGE else [AGE, *others], LEVELS).matrix
         for outcome in OUTCOMES
     }
     genes, singles = [], []
     for outcome in OUTCOMES:
-        base = shared | {"outcome": outcome, "adjustment": adjustments[outcome]}
+        held = others if outcome == AGE else [AGE, *others]
+        base = shared | {"outcome": outcome, "components": len(components)} | adjusted_for(held)
         y, design = rows[outcome], designs[outcome]
         for gene in panel:
             genes += [base | row for row in _gene_rows(gene, analysed, y, design, burden, min_carriers)]
         if common:
             singles += [base | row for row in _common_rows(analysed, y, design, min_carriers)]
-    quality = result_rows(analysed.counts.assign(**shared))
     return {
-        "genes": _families(pd.DataFrame(genes)),
-        "common": _families(pd.DataFrame(singles)),
-        "quality": quality,
+        "genes": _families(genes, "genes", role="secondary", family="prespecified panel"),
+        "common": _families(singles, "common", role="exploratory", family="common variants"),
+        "quality": result_rows(analysed.counts.assign(**shared, role="exploratory"), "variants/quality"),
         "variants": analysed.variants.assign(**{COHORT: cohort}),
     }
-
-
-def _told(covariates: Sequence[str], components: Sequence[str]) -> str:
-    words = [name.replace("chronological_", "") for name in dict.fromkeys(covariates)]
-    words += (
-        [f"{len(components)} ancestry component{'s' if len(components) > 1 else ''}"] if components else []
-    )
-    return ", ".join(words)
 
 
 def _gene_rows(gene: str, analysed: Analysed, y: pd.Series, design: pd.DataFrame, burden: Burden, min_carriers: int) -> list[dict]:  # fmt: skip
@@ -117,17 +105,23 @@ def _gene_rows(gene: str, analysed: Analysed, y: pd.Series, design: pd.DataFrame
     told = {
         "term": gene, "n_variants": len(rare), "n_alleles": int(np.nansum(copies)), "n_carriers": carriers,
     }  # fmt: skip
-    why = ""
+    why = None
     if not len(mine):
-        why = "the genotypes have no variant of it"
+        why = reason("no_variant")
     elif not len(rare):
-        why = "none of its variants is rare and passed the filters"
+        why = reason("no_rare_variant")
     elif carriers < min_carriers:
-        why = f"fewer than {min_carriers} people carry a rare variant of it"
+        why = reason("too_few_carriers", needed=min_carriers)
     first = told | {
-        "test": BURDEN, "measure": "years", "per": PER[burden], "model": "burden, least squares, HC3",
+        "exposure": "rare variants", "test": BURDEN, "measure": "mean difference", "unit": "years", "per": PER[burden],
+        "model": "burden, least squares, HC3",
     }  # fmt: skip
-    second = told | {"test": SKAT, "measure": "SKAT statistic", "model": "SKAT, weights of Beta(1, 25)"}
+    second = told | {
+        "exposure": "rare variants",
+        "test": SKAT,
+        "measure": "SKAT statistic",
+        "model": "SKAT, weights of Beta(1, 25)",
+    }
     return [
         first | _attempt(why, lambda: _slope(y, design, burden_score(copies, burden))),
         second | _attempt(why, lambda: _skat(y, design, copies)),
@@ -138,27 +132,33 @@ def _common_rows(analysed: Analysed, y: pd.Series, design: pd.DataFrame, min_car
     rows = []
     for place, variant in analysed.variants[analysed.variants["fate"] == COMMON].iterrows():
         copies = analysed.copies[[place]].to_numpy()
-        why = f"fewer than {min_carriers} people carry it" if variant["carriers"] < min_carriers else ""
+        why = (
+            reason("too_few_carriers_of_variant", needed=min_carriers)
+            if variant["carriers"] < min_carriers
+            else None
+        )
         rows.append({
-            "term": variant[VARIANT], "gene": variant[GENE], "test": ADDITIVE, "measure": "years", "per": "minor allele",
+            "term": variant[VARIANT], "gene": variant[GENE], "exposure": "variant", "test": ADDITIVE, "measure": "mean difference",
+            "unit": "years", "per": "minor allele",
             "model": "additive, least squares, HC3", "frequency": variant["frequency"], "hardy_weinberg_p": variant["hardy_weinberg_p"],
             "n_alleles": int(np.nansum(copies)), "n_carriers": int(variant["carriers"]),
         } | _attempt(why, lambda copies=copies: _slope(y, design, filled_with_mean(copies)[:, 0])))  # fmt: skip
     return rows
 
 
-def _attempt(why: str, fit: Callable[[], dict]) -> dict:
-    if not why:
+def _attempt(why: Reason | None, fit: Callable[[], dict]) -> dict:
+    if why is None:
         try:
-            return fit() | {"note": ""}
+            return fit()
         except FitError as error:
-            why = str(error)
-    return {"note": f"not estimated, because {why}"}
+            why = error.reason
+    return {"reason": why}
 
 
 def _slope(y: pd.Series, design: pd.DataFrame, score: np.ndarray) -> dict:
-    terms = fit_linear(y, design.assign(variants=score)).terms
-    return terms.loc["variants", ["estimate", "ci_lower", "ci_upper", "p_value"]].to_dict()
+    fit = fit_linear(y, design.assign(variants=score))
+    found = fit.terms.loc["variants"].to_dict()
+    return found | {"statistic": found["estimate"] / found["standard_error"], "df": fit.df}
 
 
 def _skat(y: pd.Series, design: pd.DataFrame, copies: np.ndarray) -> dict:
@@ -166,15 +166,13 @@ def _skat(y: pd.Series, design: pd.DataFrame, copies: np.ndarray) -> dict:
     return {"estimate": found.statistic, "p_value": found.p_value}
 
 
-def _families(table: pd.DataFrame) -> pd.DataFrame:
+def _families(rows: list[dict], name: str, **label: str) -> pd.DataFrame:
     """Each test of each outcome is a family of its own."""
-    for column in ("estimate", "ci_lower", "ci_upper", "p_value"):
-        if column not in table:
-            table[column] = np.nan
+    table = pd.DataFrame(rows)
     if len(table):
+        table = table.reindex(columns=[*dict.fromkeys([*table, "p_value"])])
         families = table.groupby(["outcome", "test"])["p_value"]
-        table["q_value"] = families.transform(lambda values: benjamini_hochberg(values.to_numpy()))
-        table["p_bonferroni"] = families.transform(lambda values: bonferroni(values.to_numpy()))
+        table["q_value"] = families.transform(lambda values: benjamini_hochberg(values.to_numpy(dtype=float)))
+        table["p_bonferroni"] = families.transform(lambda values: bonferroni(values.to_numpy(dtype=float)))
         table["n_tests"] = families.transform("count")
-    found = result_rows(table)
-    return found.reindex(columns=[*found.columns, *(name for name in FURTHER if name not in found)])
+    return result_rows(table.assign(**label), f"variants/{name}")

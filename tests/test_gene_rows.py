@@ -1,0 +1,142 @@
+"""Tables of genes and variants have the same columns whether their step runs or not, and every missing number has its reason."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from faceage_bio.expression.cells import Limits, aggregate_cells, cells_ledger, quality_table
+from faceage_bio.expression.composition import composition_table
+from faceage_bio.expression.counts import choose_samples
+from faceage_bio.expression.partial import partial_residuals
+from faceage_bio.expression.quality import Limits as SampleLimits
+from faceage_bio.expression.quality import check_samples
+from faceage_bio.expression.quality_tables import quality_tables
+from faceage_bio.expression.sensitivity import Choices, sensitivity_table
+from faceage_bio.expression.sets import set_tables
+from faceage_bio.expression.stage import result_tables
+from faceage_bio.results.measures import MEASURES
+from faceage_bio.results.reasons import decode
+from faceage_bio.results.row import ADJUSTMENTS, ROLES, columns_of
+from faceage_bio.rna.cells import open_cells
+from faceage_bio.rna.gene_sets import GeneSet
+from faceage_bio.survival.genes import gene_survival
+from faceage_bio.tables import read_table, write_table
+from faceage_bio.variants.stage import variant_tables
+from tests import test_gene_survival as survival
+from tests import test_variants as variants
+from tests.cells_study import cells_of, people_of
+from tests.expression_study import study
+
+PANEL = ["CDK6", "TP53", "ABSENT"]
+MODEL = {"per_years": 10.0, "min_count": 10, "min_samples": 10}
+
+
+def expression(runs: bool) -> dict[str, pd.DataFrame]:
+    table, counts, samples = study()
+    data = choose_samples(table if runs else table.head(5), counts, samples, ["sex"])
+    genes, panel = result_tables(data, "c", "expression", ["sex"], PANEL, 10.0, 10, 10, 1)
+    shared = {"cohort": "c", "question": "expression", **MODEL}
+    choices = Choices(bootstraps=100, mediator="bmi")
+    return {
+        "expression/genes": genes, "expression/panel": panel,
+        "expression/sensitivity": sensitivity_table(data, PANEL, ["sex"], choices, **shared),
+        "expression/partial_residuals": partial_residuals(data, PANEL, ["sex"], **shared),
+    }  # fmt: skip
+
+
+def samples(runs: bool) -> dict[str, pd.DataFrame]:
+    table, counts, samples = study()
+    samples["batch"] = [f"p{k % 2}" for k in range(len(samples))] if runs else None
+    used = samples if runs else samples.head(3)
+    checked = check_samples(counts, used, table, SampleLimits(), 10, 10)
+    found = quality_tables(checked, used, table, ["sex"], "c", "expression")
+    return {f"expression/{name}": one for name, one in found.items()}
+
+
+def sets(runs: bool) -> dict[str, pd.DataFrame]:
+    table, counts, samples = study()
+    data = choose_samples(table if runs else table.assign(age_acceleration=1.0), counts, samples, ["sex"])
+    genes, _ = result_tables(data, "c", "expression", ["sex"], PANEL, 10.0, 10, 10, 1)
+    given = {"MINE": GeneSet("MINE", {"CDK6": 1, "BOTH": 1, "TP53": -1}), "THIN": GeneSet("THIN", {"X": 1})}
+    found = set_tables(
+        data, genes, given, cohort="c", question="expression", covariates=["sex"], headline="CDK6", min_coverage=0.5, seed=1, **MODEL,
+    )  # fmt: skip
+    names = {"coverage": "set_coverage", "associations": "set_associations", "gsea": "gsea", "ora": "ora"}
+    return {f"expression/{file}": found[name] for name, file in names.items()}
+
+
+def single_cells(runs: bool, folder) -> dict[str, pd.DataFrame]:
+    people = people_of()
+    cells_of(people).write_h5ad(folder / "cells.h5ad")
+    result = aggregate_cells(
+        open_cells(folder / "cells.h5ad"), Limits(20, 0.2, 10, 2000) if runs else Limits(20, 0.2, 10**6, 2000)
+    )
+    return {
+        "expression/cell_quality": quality_table(cells_ledger(result, "c"), "c"),
+        "expression/composition": composition_table(result.profiles, people, "c", ["sex"], 10.0, 10, 10 if runs else 10**3),
+    }  # fmt: skip
+
+
+def deaths(runs: bool) -> dict[str, pd.DataFrame]:
+    people, levels = survival.study(genes=5)
+    followed = people if runs else people.assign(event=0.0)
+    genes, panel = gene_survival(followed, levels, ["sex"], PANEL, "c", strata=["batch"])
+    return {"survival/genes": genes, "survival/gene_panel": panel}
+
+
+def dna(runs: bool) -> dict[str, pd.DataFrame]:
+    people, genotypes = variants.study()
+    people = people if runs else people.assign(age_acceleration=np.nan)
+    found = variant_tables(people, genotypes, ["PC1"], cohort="c", panel=["CDK6", "CDKN2A", "ABSENT"])
+    return {f"variants/{name}": found[name] for name in ("genes", "common", "quality")}
+
+
+@pytest.mark.parametrize("step", [expression, samples, sets, single_cells, deaths, dna])
+def test_a_step_that_does_not_run_writes_the_same_columns(step, tmp_path):
+    given = (tmp_path,) if step is single_cells else ()
+    ran, failed = step(True, *given), step(False, *given)
+    assert ran.keys() == failed.keys()
+    for place, table in ran.items():
+        assert list(table) == list(failed[place]) == columns_of(place), place
+        assert table["estimate"].notna().any(), place
+        for one in (table, failed[place]):
+            check_rows(one, place)
+            path = tmp_path / "c" / f"{place}.tsv"
+            write_table(one, path)
+            assert list(read_table(path)) == columns_of(place), place
+
+
+def check_rows(table: pd.DataFrame, place: str) -> None:
+    assert set(table["measure"]) <= set(MEASURES), place
+    assert set(table["role"]) <= set(ROLES), place
+    assert set(table["adjustment"].dropna()) <= {"", *ADJUSTMENTS}, place
+    for row in table.itertuples():
+        reasons = decode(row.reason)
+        assert "unspecified" not in {one.code for one in reasons}, (place, str(reasons[0]))
+        missing = pd.isna(row.estimate)
+        assert not missing or reasons, (place, row.term, row.measure)
+        assert missing == (row.status == "not_estimated") or "unbounded_ratio" in row.reason, (
+            place,
+            row.term,
+            row.reason,
+        )
+    known = table[table["q_value"].notna()]
+    assert (known["family"].fillna("") != "").all(), place
+
+
+def test_a_table_of_20000_genes_is_made_and_read_in_seconds(tmp_path):
+    from time import process_time
+
+    from faceage_bio.report.tables import collect
+    from faceage_bio.results.row import result_rows
+
+    n = 20_000
+    rows = pd.DataFrame({
+        "cohort": "c", "question": "expression", "term": [f"G{k}" for k in range(n)], "measure": "log2 fold change",
+        "estimate": np.linspace(-1, 1, n), "p_value": 0.5, "reason": "dispersion_trend kind=local",
+    })  # fmt: skip
+    start = process_time()
+    write_table(result_rows(rows, "expression/genes"), tmp_path / "c" / "expression" / "genes.tsv")
+    table = collect([tmp_path / "c" / "expression" / "genes.tsv"]).get("expression", "genes")
+    assert process_time() - start < 3
+    assert set(table["note"]) == {"dispersions by a local trend, because the parametric one did not fit"}

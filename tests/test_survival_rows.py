@@ -1,0 +1,152 @@
+"""Tables of survival and scores have their declared columns, whether or not anything could be estimated."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from faceage_bio.acceleration.hazards import definition_hazards
+from faceage_bio.errors import FitError
+from faceage_bio.results.measures import MEASURES
+from faceage_bio.results.reasons import SPARSE_DATA, WHY_NOT, decode
+from faceage_bio.results.row import ROLES, columns_of
+from faceage_bio.scores.calculate import not_scored, score_people, summarise_scores
+from faceage_bio.scores.compare import Choices as Comparison
+from faceage_bio.scores.compare import compare_score
+from faceage_bio.scores.definition import Item, load_score
+from faceage_bio.scores.swap import matched_cut
+from faceage_bio.survival.added_value import added_value
+from faceage_bio.survival.age_comparison import compare_ages
+from faceage_bio.survival.competing_risks import (
+    competing_rows,
+    incidence_at_risk,
+    incidence_curves,
+    with_codes,
+)
+from faceage_bio.survival.curve_summary import Reading, summarise
+from faceage_bio.survival.curves import curves_by_group, risk_by_group
+from faceage_bio.survival.genes import gene_survival
+from faceage_bio.survival.groupings import part
+from faceage_bio.survival.hazard_curve import hazard_curve
+from faceage_bio.survival.imputed import impute_full_model
+from faceage_bio.survival.ladder import cox_ladder
+from faceage_bio.survival.models import Choices
+from faceage_bio.survival.proportional import proportional_hazards
+from faceage_bio.survival.sensitivity import sensitivity
+from faceage_bio.survival.sites import compare_sites
+from faceage_bio.survival.subgroups import subgroup_hazards
+from tests.golden.scores import data as clinic
+from tests.rows import worded
+from tests.test_survival_curves import with_causes
+
+CHOICES = Choices(10, ["sex"], ["ecog"], firth=True)
+SCORE = load_score("teachh_publication")
+
+
+def curves(data):
+    groups = [part(data, "face_age", [65.0]), part(data, "sex", "levels")]
+    coded, _ = with_codes(data, "cancer")
+    return {
+        "survival/kaplan_meier": curves_by_group(data, groups, "log-log", "c"),
+        "survival/at_risk": risk_by_group(data, groups, "c"),
+        "survival/summary": summarise(data, groups, Reading(), "c"),
+        "survival/competing_risks": competing_rows(data, groups, "cancer", [1.0], "log-log", 10.0, "c"),
+        "survival/cumulative_incidence": incidence_curves(coded, groups, "cancer", "log-log", "c"),
+        "survival/incidence_at_risk": incidence_at_risk(coded, groups, "c"),
+    }
+
+
+def hazards(data):
+    held, bent = proportional_hazards(data, CHOICES, "c", alpha=0.99), hazard_curve(data, CHOICES, "c")
+    return {
+        "survival/proportional_hazards": held.tests, "survival/proportional_hazards_curve": held.curve,
+        "survival/remedies": held.remedies, "survival/hazard_curve_tests": bent.rows, "survival/hazard_curve": bent.curve,
+        "survival/hazard_curve_people": bent.histogram,
+    }  # fmt: skip
+
+
+def models(data):
+    return {
+        "survival/cox": cox_ladder(data, CHOICES, "c"),
+        "survival/age_comparison": compare_ages(data, CHOICES, "c"),
+        "survival/sites": compare_sites(data, "sex", CHOICES, "c"),
+        "survival/subgroups": subgroup_hazards(data, ["sex", "chronological_age"], CHOICES, "c"),
+        "survival/sensitivity": sensitivity(
+            data, CHOICES, "c", early_death_years=0.5, gap_classes=(-5.0, 10.0)
+        ),
+        "survival/imputed": impute_full_model(data, CHOICES, "c", m=2, iterations=1, seed=1),
+        "acceleration/definition_hazards": definition_hazards(data, 10.0),
+    }
+
+
+def predictions(data):
+    found = added_value(data, CHOICES, "c", times=[1.0], bootstraps=2)
+    return {
+        "survival/added_value": found.rows, "survival/calibration": found.calibration,
+        "survival/decision_curve": found.decisions,
+    }  # fmt: skip
+
+
+def genes(data):
+    levels = pd.DataFrame({
+        "analysis": "expression", "sample_id": data.subject_id, "subject_id": data.subject_id, "sample_date": None, "batch": "a",
+        "CDK6": np.random.default_rng(1).normal(6, 1, len(data)),
+    })  # fmt: skip
+    found, panel = gene_survival(data, levels, ["chronological_age", "sex"], ["CDK6"], "c")
+    return {"survival/genes": found, "survival/gene_panel": panel}
+
+
+def scores(data):
+    people = clinic.people().assign(entry_years=np.nan)
+    if not data.event.any():
+        return {
+            "scores/scored": not_scored(SCORE, "t", "c", ["ecog"]),
+            "scores/comparison": compare_score(
+                people.drop(columns="ecog"), SCORE, "t", Comparison(), "c", "p", range(len(people))
+            ),
+        }
+    scored = score_people(people, SCORE, "t", "p", range(len(people)))
+    return {
+        "scores/scored": summarise_scores(scored, SCORE, "t", "c"),
+        "scores/comparison": compare_score(
+            people, SCORE, "t", Comparison(bootstraps=100), "c", "p", range(len(people))
+        ),
+    }
+
+
+@pytest.mark.parametrize("step", [curves, hazards, models, predictions, genes, scores])
+def test_what_runs_and_what_does_not_have_the_same_columns(step):
+    data = with_causes(200).assign(age_gap=lambda d: d.face_age - d.chronological_age)
+    ran, failed = step(data), step(data.assign(event=0.0, cause=None))
+    assert ran.keys() == failed.keys()
+    for place in ran:
+        assert list(ran[place]) == list(failed[place]) == columns_of(place), place
+        for table in (ran[place], failed[place]):
+            if "status" in table and "measure" in table:
+                check_rows(table, place)
+        assert len(ran[place]) or place == "survival/remedies"
+
+
+def check_rows(table, place):
+    """Nothing is missing without a reason; each row says what it is of."""
+    codes = [{one.code for one in decode(cell)} for cell in table["reason"]]
+    for row, found in zip(table.to_dict("records"), codes, strict=True):
+        assert row["question"], place
+        assert row["role"] in ROLES, place
+        assert row["measure"] in MEASURES, place
+        assert (row["status"] == "not_estimated") == bool(found & WHY_NOT.keys())
+        assert found or np.isfinite(row["estimate"]), (place, row)
+        if row["status"] == "sparse":
+            assert found & SPARSE_DATA.keys()
+
+
+def test_a_subgroup_in_which_acceleration_does_not_vary_says_so():
+    data = with_causes(200)
+    data.loc[data.sex == "male", "age_acceleration"] = 1.0
+    rows = worded(subgroup_hazards(data, ["sex"], Choices(10, [], []), "c"))
+    assert "age acceleration does not vary in male" in rows.note.iloc[-1]
+
+
+def test_a_rule_without_a_threshold_has_no_cut():
+    item = Item(label="age", column="chronological_age", rule="in", values=[60.0], points=1, range=(0, 120))
+    with pytest.raises(FitError, match="the rule in on age has no cut"):
+        matched_cut(pd.Series([60.0, 70.0]), pd.Series([61.0, 69.0]), item)
