@@ -137,6 +137,14 @@ def test_a_mean_of_fewer_than_10_degrees_of_freedom_is_redacted():
     assert released("acceleration/summary", **mean, n=11)["estimate"] == 2.0
 
 
+def test_an_unadjusted_difference_of_shares_is_redacted():
+    raw = {"raw_estimate": 0.05, "raw_p_value": 0.2, "n": 50, "n_exposed": 24, "n_reference": 26}
+    told = released("fairness/fairness", measure="difference of shares", **raw)
+    assert told[["raw_estimate", "raw_p_value"]].isna().all()
+    told = released("fairness/fairness", measure="difference in mean error", **raw)
+    assert told["raw_estimate"] == 0.05
+
+
 def test_reasons_of_the_unadjusted_estimate_are_rounded_too():
     few = reason("too_few_repeats", n=11, times=2, needed=12).encoded
     told = released("fairness/fairness", measure="mean error", n=50, reason=few, raw_reason=few)

@@ -112,7 +112,8 @@ def _release_rows(table: pd.DataFrame, key: str, k: int) -> pd.DataFrame:
     for name in INTERVALS:
         made[name] = _shown(table[name], small | closed)
     for name in (one for one in TABLES[key].statistics if one in made):
-        made[name] = _shown(table[name], small | _beyond(name, exact["n"], k) | (name in CLOSED))
+        never = hidden if name == "raw_estimate" else name in CLOSED
+        made[name] = _shown(table[name], small | _beyond(name, exact["n"], k) | never)
     made["df"] = table["df"].where(~small & (kind == TEST))  # of a t statistic: participants less terms
     if "events_per_term" in made:
         terms = (exact["n_events"] / _numbers(table["events_per_term"])).round()
