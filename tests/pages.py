@@ -15,7 +15,7 @@ from faceage_bio.report.tables import ROOMS, ReportTables, collect
 from faceage_bio.tables import read_json
 from tests.conftest import DEMO_CONFIG
 
-GENE_TABLES = ("cohort", "analysis", "exposure", "model")  # one row per gene in each
+GENE_TABLES = ("cohort", "question", "exposure", "model")  # one row per gene in each
 
 
 def body_of(page: str) -> str:

@@ -5,6 +5,7 @@ import gzip
 import itertools
 import json
 import re
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -16,8 +17,9 @@ from faceage_bio.report import all_genes as module
 from faceage_bio.report import formats
 from faceage_bio.report.all_genes import brief
 from faceage_bio.report.pages import association_page
+from faceage_bio.report.plot import ticks
 from faceage_bio.report.tables import ReportTables
-from faceage_bio.report.volcano import ticks, volcano
+from faceage_bio.report.volcano import volcano
 from faceage_bio.results.row import columns_of, result_rows
 from tests.browser import chromium
 from tests.test_report import CARD, config_of
@@ -130,6 +132,20 @@ def test_a_picture_of_60000_genes_is_small_and_names_its_panel():
         assert len(svg) < 150_000
         assert svg.count("<image") == raster
         assert [name for name in PANEL if f">{name}</text>" in svg] == PANEL
+
+
+def test_a_released_page_has_no_raster_picture_and_an_internal_one_keeps_its_words_as_text():
+    found = tables(["one"], 6_000)
+    internal, released = (
+        association_page(replace(found, released=one), config_of(["one"], expression={"panel": PANEL}), [CARD], internal=not one)
+        for one in (False, True)
+    )  # fmt: skip
+    assert internal.count("<image") == 1
+    assert "<image" not in released
+    for page in (internal, released):
+        figure = re.search(r'<figure class="volcano".*?</figure>', page, flags=re.DOTALL)[0]
+        assert "−log10 p</text>" in figure
+        assert "Not significant (n = " in figure
 
 
 def test_a_volcano_counts_colours_and_names_genes_by_direction():

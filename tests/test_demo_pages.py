@@ -1,21 +1,29 @@
 """The demo's own tables on pages of another make: with 20,000 genes, and without what one stage gives."""
 
+from dataclasses import replace
+
 import pytest
 
 from faceage_bio.report.checks import FOLLOWS_AGE, NOT_RUN, all_checks
 from faceage_bio.report.pages import association_page, survival_page
+from faceage_bio.report.sections import runs
 from faceage_bio.report.tables import ReportTables
 from tests import pages
 from tests.browser import UNFOLD, chromium
 from tests.test_all_genes import PANEL, unpacked
 
-LIMIT = 3_000_000  # bytes
 GREY = {
     "acceleration": [FOLLOWS_AGE, "Age dependence", "Validity range"],
     "fairness": ["Fairness"],
     "phenotype": [FOLLOWS_AGE, "Missing data"],
     "survival": ["Proportional hazards", "Events per variable"],
 }
+
+
+EXPLORERS = {
+    association_page: 4,
+    survival_page: 2,
+}  # north, south, two types of cells; of survival north and south
 
 
 @pytest.fixture(scope="module")
@@ -34,14 +42,23 @@ def test_the_checks_of_a_stage_that_did_not_run_are_grey(study):
         assert grey == GREY.get(lost, []), lost
 
 
+@pytest.mark.parametrize(("sections", "limit"), [("core", 3_000_000), ("full", 6_000_000)])
+@pytest.mark.parametrize("page", [association_page, survival_page])
+def test_pages_of_20000_genes_in_each_analysis_are_small(study, page, sections, limit):
+    tables, config, cards = study
+    shown = {place: table for place, table in tables.by_name.items() if runs("/".join(place), sections)}
+    asked = config | {"report": config["report"] | {"sections": sections}}
+    text = page(pages.with_genes(replace(tables, by_name=shown), 20_000), asked, cards)
+    assert len(text.encode()) < limit
+
+
 @pytest.mark.browser
 @pytest.mark.parametrize("page", [association_page, survival_page])
 def test_all_of_the_demo_with_20000_genes_is_small_and_runs(study, tmp_path, page):
     tables, config, cards = study
     text = page(pages.with_genes(tables, 20_000), config, cards)
-    assert len(text.encode()) < LIMIT
     shown = unpacked(text)
-    assert len(shown) == 6
+    assert len(shown) == EXPLORERS[page]
     assert text.count("q over the 20,000 genes tested") >= len(shown)
     for one in shown:
         assert set(PANEL) <= set(one["columns"][0])

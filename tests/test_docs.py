@@ -240,7 +240,7 @@ def test_the_example_rows_are_read(tmp_path):
 
 def test_the_rows_of_the_readme_are_those_of_the_examples():
     rows = {tuple(line.split("\t")) for _, text in blocks(INPUTS, "tsv") for line in text.splitlines()}
-    readme = section(ROOT / "README.md", "What goes in")
+    readme = section(ROOT / "README.md", "Inputs")
     told = [
         row
         for line in readme.splitlines()
@@ -379,12 +379,12 @@ def test_the_worked_reading_is_of_the_demo(demo):
 
     cox = "north/survival/cox.tsv"
     adjusted, raw = (row(cox, term="face_age", step=step) for step in ("+ age", "unadjusted"))
-    ratios = [f"{one.estimate:.2f} ({one.ci_lower:.2f} to {one.ci_upper:.2f})" for one in (adjusted, raw)]
-    said = f"{ratios[0]}; age not held constant {ratios[1]}; {adjusted.n:.0f} people, {adjusted.n_events:.0f} deaths"
+    ends = [f"{one.ci_lower:.2f}–{one.ci_upper:.2f}" for one in (adjusted, raw)]
+    said = f"{adjusted.estimate:.2f} (95% CI {ends[0]}), n = {adjusted.n:.0f}, {adjusted.n_events:.0f} events; unadjusted {raw.estimate:.2f} ({ends[1]})"
     assert said in text, said
-    assert f"{adjusted.events_per_term} deaths per term" in text
+    assert f"{adjusted.events_per_term} events per variable" in text
     found = row(cox, term="chronological_age", step="+ age")
-    assert f"{found.estimate:.2f} ({found.ci_lower:.2f} to {found.ci_upper:.2f})" in text
+    assert f"{found.estimate:.2f} ({found.ci_lower:.2f}–{found.ci_upper:.2f})" in text
     added = {
         "path": "north/survival/added_value.tsv",
         "comparison": "beyond age and sex",
@@ -394,19 +394,17 @@ def test_the_worked_reading_is_of_the_demo(demo):
     )
     more = row(**added, measure="difference of Harrell's C")
     assert (
-        f"raised C from {without.estimate:.3f} to {with_.estimate:.3f}, difference {more.estimate:+.3f}"
-        in text
+        f"C-index from {without.estimate:.3f} to {with_.estimate:.3f} (difference {more.estimate:.3f}" in text
     )
-    assert f"({more.ci_lower:.3f} to {more.ci_upper:.3f}" in text.replace("(95 % interval ", "(")
-    assert f"{more.corrected:+.3f} after correction" in text
+    assert f"95% CI {more.ci_lower:.3f} to {more.ci_upper:.3f}; {more.corrected:.3f} after correction" in text
     points = pd.read_csv(results / "north/scores/comparison.tsv", sep="\t").query("term == 'points for age'")
     assert (
-        f"{points.estimate.iloc[1]:.0f} people get the point by face age and {points.estimate.iloc[0]:.0f} by age"
+        f"{points.estimate.iloc[1]:.0f} participants get the point by face age and {points.estimate.iloc[0]:.0f} by age"
         in text
     )
     swap = {"path": "north/scores/comparison.tsv", "model": "TEACHH (publication)"}
     one, other = (row(**swap, term=term, measure="Harrell's C") for term in ("age", "face age, fixed cut"))
     more = row(**swap, term="face age, fixed cut minus age")
-    assert f"C {one.estimate:.2f} with age, {other.estimate:.2f} with face age" in text
+    assert f"C-index {one.estimate:.2f} with age, {other.estimate:.2f} with face age" in text
     interval = f"{more.ci_lower:.3f} to {more.ci_upper:.3f}".replace("-", "−")
-    assert f"difference {more.estimate:+.3f}, 95 % interval {interval}" in text
+    assert f"difference {more.estimate:.3f}, 95% CI {interval}" in text

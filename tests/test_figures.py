@@ -4,6 +4,7 @@ import base64
 import gzip
 import io
 import re
+from xml.etree import ElementTree
 
 import numpy as np
 import pandas as pd
@@ -12,6 +13,7 @@ from PIL import Image
 
 from faceage_bio.columns import AGE, COHORT, FACE_AGE
 from faceage_bio.report import figures, figures_people
+from faceage_bio.report.figure_files import write_figures
 from faceage_bio.report.people import face_age_figure
 from faceage_bio.report.plot import MOST_POINTS, Scale, dots, inner_ticks, ticks
 from faceage_bio.report.tables import collect
@@ -232,6 +234,17 @@ def test_a_cohort_without_a_line_has_its_points(tmp_path):
     figure = figures_people.scatter(people(2)[[COHORT, AGE, FACE_AGE]], {"south": line})
     assert "nan" not in figure.lower()
     assert re.search(r'class="points" d="([^"]+)"', figure)[1].count("M") == 2
+
+
+def test_a_figure_of_the_plotting_library_is_xml_as_wide_as_its_column(tmp_path):
+    curve = pd.DataFrame({
+        "age_mean": [45.0, 55], "face_age_mean": [46.0, 57], "face_age_q25": [40.0, 50], "face_age_q75": [50.0, 60], "cohort": "a",
+    })  # fmt: skip
+    page = tmp_path / "page.html"
+    page.write_text(f'<figure data-from="a/acceleration/age_bands">{figures.age_bands(curve)}</figure>')
+    picture, pdf = write_figures([page], tmp_path / "figures")
+    assert ElementTree.parse(picture).getroot().get("class") == "plot"
+    assert pdf.read_bytes().startswith(b"%PDF")
 
 
 def test_ticks_of_equal_values_do_not_fail():

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import re
+import shutil
 import zipfile
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from docx import Document
 from typer.testing import CliRunner
 
 from faceage_bio.cli.main import app
+from faceage_bio.faceage.photo_quality import count_photos
 from faceage_bio.phenotype.people import gather
 from faceage_bio.phenotype.table_one import table_one
 from faceage_bio.records import read_record, record_of
@@ -23,12 +25,17 @@ from faceage_bio.release.known import Known
 from faceage_bio.release.rounding import midpoint
 from faceage_bio.report.formats import clinical_p, confidence_interval, gene_p
 from faceage_bio.report.journal_tables import Gene, JournalTable, Row, journal_tables, plain
+from faceage_bio.report.pages import association_page, photo_page
 from faceage_bio.report.table_files import PREFIX, SPECIAL, latex_table, rendered, write_tables
-from faceage_bio.report.tables import collect
+from faceage_bio.report.tables import ReportTables, collect
 from faceage_bio.report.word_table import word_table
 from faceage_bio.results.reasons import reason
-from faceage_bio.results.row import result_rows as declared_rows
-from faceage_bio.tables import LEDGER_COLUMNS, read_text_table, result_rows, write_table
+from faceage_bio.results.row import result_rows
+from faceage_bio.tables import LEDGER_COLUMNS, read_text_table, write_table
+from tests.test_expression_quality import study as quality_study
+from tests.test_expression_quality import tables_of as quality_tables
+from tests.test_photo_quality import face_ages
+from tests.test_photo_quality import people as sexes
 from tests.test_report import config_of
 
 HOSTILE = ["=cmd|' /C calc'!A0", r"50% & $x_1$ {a}\b ~^ #2 <i>", "@a\x0b\tb", "-1+2", '"quoted"']
@@ -66,8 +73,10 @@ def cox_table(cohort):
     models = ["", "age", "age, sex", "age, sex, site", "age, sex, site, smoking, ecog"]
     rows = [
         base | {
-            "term": "face_age", "exposure": "face_age", "per": "10 years", "covariates": held, "estimate": 1.5 + k / 7,
+            "term": "face_age", "exposure": "face_age", "per": "10 years", "covariates": held,
+            "adjustment": {"": "unadjusted", "age": "age"}.get(held, "stepwise"), "estimate": 1.5 + k / 7,
             "ci_lower": 1.1 + k / 9, "ci_upper": 2 + k / 3, "p_value": 10.0 ** -(k + 1), "events_per_term": 79 / (2 + 3 * k),
+            "reason": reason("few_events_per_variable", n_events=79, terms=2 + 3 * k, needed=10) if 79 / (2 + 3 * k) < 10 else None,
         }
         for k, held in enumerate(models)
     ]  # fmt: skip
@@ -81,7 +90,7 @@ def cox_table(cohort):
         base
         | {"term": "chronological_age", "exposure": "chronological_age", "per": "10 years", "reason": why}
     )
-    return declared_rows(rows, "survival/cox")
+    return result_rows(rows, "survival/cox")
 
 
 def comparison_table(cohort, question, name, contrasts):
@@ -93,30 +102,31 @@ def comparison_table(cohort, question, name, contrasts):
                 "term": term, "per": per, "adjustment": adjustment, "covariates": covariates, "estimate": -0.4 + 2 * k + shift, "ci_lower": -2 + 2 * k,
                 "ci_upper": 2.5 + 3 * k, "p_value": 0.9 / 10**k, "n": 112 - k, "q_value": 0.95 / 10**k if shift else MISSING,
             })  # fmt: skip
-    return declared_rows(rows, name)
+    return result_rows(rows, name)
 
 
 GENES = ["CDK6", "=SUM(A1)", "a_b"]
 
 
 def panel_table(cohort):
+    few = reason("too_few_samples_for_model", n=6, parameters=7, needed=11)
     rows = [
         {
-            "cohort": cohort, "analysis": analysis, "term": gene, "measure": "log2 fold change", "per": "10 years", "model": model,
-            "exposure": exposure, "adjustment": "age, sex, bmi", "n": 97, "estimate": 0.52 - k / 2 + shift if analysis == "expression" else MISSING,
+            "cohort": cohort, "question": question, "term": gene, "measure": "log2 fold change", "per": "10 years", "model": model, "n_tests": len(GENES),
+            "exposure": exposure, "adjustment": "full", "covariates": "age, sex, bmi", "n": 97, "estimate": 0.52 - k / 2 + shift,
             "ci_lower": 0.41 - k / 2 + shift, "ci_upper": 0.63 - k / 2 + shift, "p_value": 10.0 ** -(19 - 9 * k), "q_value": 10.0 ** -(18 - 9 * k),
-            "note": "" if analysis == "expression" else "not estimated, because 6 samples are too few",
+            "reason": None if question == "expression" else few,
         }
-        for analysis in ("expression", "expression in plasma cell") for k, gene in enumerate(GENES)
+        for question in ("expression", "expression in plasma cell") for k, gene in enumerate(GENES)
         for model, exposure, shift in (("together", "age_acceleration", 0.0), ("together", "chronological_age", 0.1), ("raw gap", "age_gap", 0.2))
     ]  # fmt: skip
-    return result_rows(rows)
+    return result_rows(rows, "expression/panel")
 
 
 def added_value_table(cohort):
-    base = {"cohort": cohort, "question": "added value", "comparison": "beyond age and sex", "covariates": "age, sex", "n": 113, "n_events": 78}  # fmt: skip
+    base = {"cohort": cohort, "question": "added value", "events_per_term": 26.3, "comparison": "beyond age and sex", "covariates": "age, sex", "n": 113, "n_events": 78}  # fmt: skip
     c = base | {"measure": "Harrell's C"}
-    return declared_rows([
+    return result_rows([
         base | {"term": "face age added", "measure": "likelihood-ratio chi-square", "df": 1, "kind": "test", "estimate": 24.0, "p_value": 6.6e-7},
         c | {"term": "age + sex", "kind": "model", "estimate": 0.643, "ci_lower": 0.577, "ci_upper": 0.709},
         c | {"term": "age + sex + face age", "kind": "model", "estimate": 0.708, "ci_lower": 0.65, "ci_upper": 0.77},
@@ -148,6 +158,12 @@ def results(tmp_path_factory) -> Path:
 @pytest.fixture(scope="module")
 def tables(results):
     return collect(sorted(results.glob("*/*/*.tsv")))
+
+
+@pytest.fixture(scope="module")
+def files(tables):
+    """The internal files by name."""
+    return rendered(tables, CONFIG, internal=True)
 
 
 # ------------------------------------------------------------------------------ what a file says
@@ -192,8 +208,7 @@ def lines_of(files: dict[str, bytes], name: str) -> dict[str, list[list[str]]]:
     return {kind: [row for row in lines if len(row) > 1 and any(row[1:])] for kind, lines in rows.items()}
 
 
-def test_the_three_files_say_the_same(tables):
-    files = rendered(tables, CONFIG, internal=True)
+def test_the_three_files_say_the_same(tables, files):
     made = journal_tables(tables, CONFIG)
     assert [table.name for table in made] == ["table_1", "table_1_north", "table_1_south", "cox_models", "group_comparisons", "gene_panel_north", "key_results"]  # fmt: skip
     assert set(files) == {f"{PREFIX}{table.name}.{kind}" for table in made for kind in ("docx", "tex", "tsv")}
@@ -216,8 +231,8 @@ def numbers(cell: str) -> list[float]:
 
 
 @pytest.mark.parametrize("kind", ["docx", "tex", "tsv"])
-def test_hazard_ratios_are_those_of_the_result_table(results, tables, kind):
-    lines = lines_of(rendered(tables, CONFIG, internal=True), PREFIX + "cox_models")[kind]
+def test_hazard_ratios_are_those_of_the_result_table(results, files, kind):
+    lines = lines_of(files, PREFIX + "cox_models")[kind]
     lines = [row for row in lines if row[1].startswith(tuple("0123456789"))]
     cox = pd.read_csv(results / "north/survival/cox.tsv", sep="\t")
     kept = cox[(cox.term == cox.exposure) & cox.estimate.notna() & (cox.per != "10 years") | (cox.term == "face_age")]  # fmt: skip
@@ -228,7 +243,7 @@ def test_hazard_ratios_are_those_of_the_result_table(results, tables, kind):
         assert row[2] == ("<0.001" if own.p_value < 0.001 else f"{own.p_value:.3f}")
         assert [int(cell) for cell in row[3:]] == [own.n, own.n_events]
         assert row[1].endswith("*") == bool(own.events_per_term < 10)
-    text = (rendered(tables, CONFIG, internal=True)[f"{PREFIX}cox_models.tsv"]).decode()
+    text = files[f"{PREFIX}cox_models.tsv"].decode()
     assert (
         "Not estimated in north: chronological age (4 deaths are too few; a hazard ratio needs at least 5)."
         in text
@@ -238,17 +253,13 @@ def test_hazard_ratios_are_those_of_the_result_table(results, tables, kind):
 
 
 @pytest.mark.parametrize("kind", ["docx", "tex", "tsv"])
-def test_table_1_holds_the_participants(tables, kind):
-    lines = lines_of(rendered(tables, CONFIG, internal=True), PREFIX + "table_1_north")[kind]
+def test_table_1_holds_the_participants(files, kind):
+    lines = lines_of(files, PREFIX + "table_1_north")[kind]
     rows = {row[0].removeprefix("'"): row[1:] for row in lines}  # names of rows of age, then of BMI
     own = people()
     thirds = pd.qcut(own["age_acceleration"], 3, labels=False)
     parts = [own, *(own[thirds == k] for k in range(3))]
-    heads = (
-        word_rows(rendered(tables, CONFIG, internal=True)[f"{PREFIX}table_1_north.docx"])[0]
-        if kind == "docx"
-        else None
-    )
+    heads = word_rows(files[f"{PREFIX}table_1_north.docx"])[0] if kind == "docx" else None
     if heads:
         assert [head.split("n = ")[-1] for head in heads[1:5]] == [str(len(part)) for part in parts]
     bmi = [part["bmi"].dropna() for part in parts]
@@ -262,8 +273,7 @@ def test_table_1_holds_the_participants(tables, kind):
     assert "race" not in "".join(rows).lower()
 
 
-def test_comparisons_and_genes_are_those_of_the_result_tables(tables):
-    files = rendered(tables, CONFIG, internal=True)
+def test_comparisons_and_genes_are_those_of_the_result_tables(files):
     shown = {row[0]: row[1:] for row in lines_of(files, PREFIX + "group_comparisons")["docx"]}
     assert shown["Cancer vs controls"] == ["112", "−0.4 (−2.0 to 2.5)", "0.900", "0.1 (−2.0 to 2.5)", "0.900", "0.950", "Age, sex"]  # fmt: skip
     assert shown["BMI, per 5 kg/m²"] == ["110", "3.6 (2.0–8.5)", "0.009", "4.1 (2.0–8.5)", "0.009", "0.009", "Age, sex"]  # fmt: skip
@@ -273,11 +283,14 @@ def test_comparisons_and_genes_are_those_of_the_result_tables(tables):
     italic = [run.text for table in Document(io.BytesIO(files[f"{PREFIX}gene_panel_north.docx"])).tables for row in table.rows for paragraph in row.cells[0].paragraphs for run in paragraph.runs if run.italic]  # fmt: skip
     assert italic == GENES
     assert rb"\textit{CDK6} & 0.52 (0.41--0.63) & 1.0e-19" in files[f"{PREFIX}gene_panel_north.tex"]
-    assert b"Not estimated in plasma cell (6 samples are too few)." in files[f"{PREFIX}gene_panel_north.tsv"]
+    assert (
+        b"Not estimated in plasma cell (6 samples are too few for 7 parameters; there must be at least 11, or fewer covariates)."
+        in files[f"{PREFIX}gene_panel_north.tsv"]
+    )
 
 
-def test_key_results_are_those_of_the_result_tables(tables):
-    rows = tsv_rows(rendered(tables, CONFIG, internal=True)[f"{PREFIX}key_results.tsv"])
+def test_key_results_are_those_of_the_result_tables(files):
+    rows = tsv_rows(files[f"{PREFIX}key_results.tsv"])
     heads = [row[0] for row in rows if not any(row[1:])]
     assert heads[:5] == [
         "Overall survival: hazard ratio for death per 10-year increase in face age",
@@ -289,6 +302,61 @@ def test_key_results_are_those_of_the_result_tables(tables):
     place = [row[0] for row in rows].index(heads[0])
     assert rows[place + 1] == ["north", "Age", "1.64 (1.21–2.33)", "0.010", "–", "113", "78", "1.50 (1.10–2.00)"]  # fmt: skip
     assert ["north", "Age, sex", "0.065 (0.006–0.124)", "<0.001", "–", "113", "78", "0.643 (0.577–0.709)"] in rows  # fmt: skip
+
+
+def test_what_a_study_has_no_rows_for_is_no_table(tables):
+    nobody = table_one(gather([people().assign(age_acceleration=np.nan)], ["c"]), VARIABLES, [], "tertiles", "south")  # fmt: skip
+    both = pd.concat([table_of_people(), nobody], ignore_index=True)
+    one = ReportTables({("phenotype", "table_one"): both})
+    assert [table.name for table in journal_tables(one, CONFIG)] == ["table_1_north"]
+    assert set(rendered(one, CONFIG, internal=False)) == {f"table_1_north.{kind}" for kind in ("docx", "tex", "tsv")}  # fmt: skip
+    assert rendered(ReportTables({}), CONFIG, internal=True) == {}
+
+
+def read_back(folder, **by_place) -> ReportTables:
+    for place, table in by_place.items():
+        write_table(table, folder / "north" / f"{place.replace('__', '/')}.tsv")
+    return collect(sorted(folder.rglob("*.tsv")))
+
+
+def test_a_covariate_that_nobody_has_is_not_said_to_be_adjusted_for(tmp_path):
+    cox = cox_table("north")
+    late = cox["covariates"].fillna("").str.count(",") > 1
+    cox.loc[late, "reason"] = reason("without_missing", columns=["site", "smoking"]).encoded
+    made = journal_tables(read_back(tmp_path, survival__cox=cox), CONFIG)
+    rows = next(table for table in made if table.name == "cox_models").rows
+    assert [row.cells[0] for row in rows][:5] == ["north: face age, per 10-year increase", "Unadjusted", "Age", "Age, sex", "Age, sex, ECOG"]  # fmt: skip
+
+
+def test_a_comparison_that_was_not_estimated_stands_in_the_notes(tmp_path):
+    lost = comparison_table("north", "phenotype", "phenotype/phenotypes", {"bmi": "", "ecog": ""})
+    lost["reason"] = np.where(lost["term"] == "bmi", reason("no_value").encoded, "")
+    lost = result_rows(lost, "phenotype/phenotypes")
+    made = {
+        table.name: table for table in journal_tables(read_back(tmp_path, phenotype__phenotypes=lost), CONFIG)
+    }
+    assert set(made) == {"group_comparisons"}  # no key result is left
+    assert [row.cells[0] for row in made["group_comparisons"].rows] == ["north", "ECOG"]
+    note = next(note for note in made["group_comparisons"].notes if note.startswith("Not estimated"))
+    assert note == f"Not estimated in north: BMI ({reason('no_value')})."
+
+
+def test_the_pages_link_the_lists_of_photos_and_samples_while_internal(tmp_path):
+    photos = config_of(["one"])
+    photos["cohorts"]["one"] |= {"photos": "photos", "manifest": "manifest.tsv", "face_ages": None}
+    ages = face_ages([30, 0, 2, 0, 1]).assign(cohort="one")
+    found = {("faceage", "photo_counts"): count_photos(ages, sexes(), ["sex"]).assign(note="")}
+    quality = quality_tables(*quality_study(n=40, genes=60))
+    for name, one in quality.items():
+        write_table(one.assign(cohort="one"), tmp_path / "one/expression" / f"{name}.tsv")
+    samples = collect(sorted((tmp_path / "one/expression").glob("*.tsv")))
+    for make, link, own in (
+        (photo_page, "tables/INTERNAL_photos_not_used.tsv", (ReportTables(found), photos)),
+        (association_page, "tables/INTERNAL_samples_flagged.tsv", (samples, config_of(["one"]))),
+    ):
+        assert f'<a href="{link}">' in make(*own, [])
+        assert "INTERNAL_" not in make(*own, [], internal=False)
+    assert "INTERNAL_photos" not in photo_page(ReportTables({}), config_of(["one"]), [])
 
 
 @pytest.mark.parametrize(
@@ -310,10 +378,9 @@ def test_intervals_have_a_dash_unless_a_bound_is_negative():
 # ------------------------------------------------------------------------------ files
 
 
-def test_the_same_table_gives_the_same_bytes_without_author_or_date(tables):
-    one, again = (rendered(tables, CONFIG, internal=True) for _ in range(2))
-    assert one == again
-    with zipfile.ZipFile(io.BytesIO(one[f"{PREFIX}cox_models.docx"])) as word:
+def test_the_same_table_gives_the_same_bytes_without_author_or_date(tables, files):
+    assert rendered(tables, CONFIG, internal=True) == files
+    with zipfile.ZipFile(io.BytesIO(files[f"{PREFIX}cox_models.docx"])) as word:
         assert {entry.date_time for entry in word.infolist()} == {(1980, 1, 1, 0, 0, 0)}
         assert not [name for name in word.namelist() if name.startswith(("docProps", "customXml"))]
         assert not [name for name in word.namelist() if not name.endswith((".xml", ".rels"))]
@@ -361,8 +428,8 @@ def test_no_cell_of_a_tsv_is_a_formula(tables, results, tmp_path):
     assert samples["detail"].tolist() == ["'=HYPERLINK(1)", ""]
 
 
-def test_internal_tables_say_so_in_name_and_footer(tables):
-    for name, content in rendered(tables, CONFIG, internal=True).items():
+def test_internal_tables_say_so_in_name_and_footer(files):
+    for name, content in files.items():
         assert name.startswith("INTERNAL_")
         if name.endswith(".docx"):
             footers = [
@@ -422,8 +489,6 @@ def test_released_tables_hold_rounded_counts_only(share, tables):
 
 
 def test_the_gate_makes_released_tables_again_and_compares(share, tmp_path):
-    import shutil
-
     assert check_folder(share, Known(identifiers={"N0912"}), 6) == []
     copy = tmp_path / "copy"
     shutil.copytree(share, copy)
@@ -439,11 +504,11 @@ def test_the_gate_makes_released_tables_again_and_compares(share, tmp_path):
     }  # fmt: skip
 
 
-def test_public_data_are_released_as_they_are(results, tmp_path):
-    publish(results, tmp_path / "share", Known(), CONFIG, [], 1)
-    text = (tmp_path / "share/tables/cox_models.tsv").read_text()
+def test_public_data_are_released_as_they_are(tables):
+    text = rendered(tables, CONFIG | {"release": {"rounding": 1}}, internal=False)["cox_models.tsv"].decode()
     assert "\t113\t78" in text
     assert "rounded" not in text
+    assert "INTERNAL" not in text
 
 
 def changed(content: bytes, part: str, old: str, new: str) -> bytes:

@@ -300,8 +300,8 @@ def test_all_problems_come_together(tmp_path):
         "'A9'",
         "'x'",
         "'0'",
-        "line 3. Follow-up is given, but not whether the case died",
-        "line 3: '710'. Expected 0 to 120 years",
+        "line 3. Follow-up is given, but not whether the participant died",
+        "line 3: 710.0. Expected 0 to 120 years",
     ):
         assert part in text
 
@@ -408,7 +408,7 @@ def page_of(folder, table=None):
 
 
 def test_the_page_without_readings_says_so_in_one_line(tmp_path):
-    assert "<strong>Reader study: not run</strong>, because no readings table is given." in page_of(tmp_path)
+    assert "<li><strong>Reader study</strong>: no readings given</li>" in page_of(tmp_path)
 
 
 def test_the_page_tells_ladder_contrasts_and_legacy(table, tmp_path):
@@ -420,7 +420,7 @@ def test_the_page_tells_ladder_contrasts_and_legacy(table, tmp_path):
     assert f"Face age against chart: +{row.estimate:.3f}" in page
     assert "10 readers and" in page
     for text in (
-        "Reader ladder",
+        "Reader study</h2>",
         "signed rank (legacy)",
         "Weighted for censoring",
         "face age alone",

@@ -71,12 +71,97 @@ def test_nothing_released_of_a_closed_function_of_counts_gives_n(measure):
         "ci_upper": 0.6,
         "p_value": 0.001,
         "standard_error": 0.1,
+        "statistic": 4.1,
+        "df": 51,
         "n": 53,
     }
     exact = result_rows([row | {"cohort": "c", "question": "x", "term": "y"}], "acceleration/summary")
     told = release({"c/acceleration/summary": exact}, 6).tables["c/acceleration/summary"].iloc[0]
-    assert told[["ci_lower", "ci_upper", "p_value", "standard_error", "statistic"]].isna().all()
+    assert told[["ci_lower", "ci_upper", "p_value", "standard_error", "statistic", "df"]].isna().all()
     assert told["n"] == 51
+
+
+def released(table: str, **row) -> pd.Series:
+    """One row of a table as it may leave."""
+    exact = result_rows([{"cohort": "c", "question": "x", "term": "y"} | row], table)
+    return release({f"c/{table}": exact}, 6).tables[f"c/{table}"].iloc[0]
+
+
+def test_degrees_of_freedom_of_residuals_do_not_give_n():
+    t_test = {"measure": "mean difference", "estimate": 2.0, "statistic": 2.1, "df": 48, "n": 50}
+    assert np.isnan(released("phenotype/phenotypes", **t_test)["df"])
+    f_test = {
+        "measure": "interaction F",
+        "estimate": 2.0,
+        "statistic": 2.0,
+        "df": 3,
+        "df_residual": 46,
+        "n": 50,
+    }
+    told = released("phenotype/interactions", **f_test)
+    assert told["df"] == 3
+    assert told["statistic"] == 2.0
+    assert np.isnan(told["df_residual"])
+    pairs = {"measure": "ICC(1,1)", "estimate": 0.9, "error_df": 23, "n": 23}
+    assert np.isnan(released("acceleration/reliability", **pairs)["error_df"])
+
+
+def test_effect_sizes_that_give_n_are_redacted():
+    # eta squared and omega squared, or a standardised difference and its interval, are solved for n in one line
+    groups = {"measure": "partial omega squared", "estimate": 0.1, "eta_squared": 0.12, "df": 2, "n": 50}
+    told = released("phenotype/tests", **groups)
+    assert told["estimate"] == 0.1
+    assert told[["eta_squared", "df"]].isna().all()
+    pair = {
+        "measure": "mean difference", "estimate": 2.0, "n": 50, "n_exposed": 24, "n_reference": 26, "effect_size": 0.5,
+        "effect_lower": 0.1, "effect_upper": 0.9,
+    }  # fmt: skip
+    told = released("phenotype/pairs", **pair)
+    assert told["effect_size"] == 0.5
+    assert told[["effect_lower", "effect_upper"]].isna().all()
+
+
+def test_frequency_of_an_allele_comes_from_rounded_counts():
+    variant = {
+        "measure": "mean difference", "estimate": 2.0, "n": 50, "n_alleles": 23, "n_carriers": 20, "frequency": 0.23,
+        "hardy_weinberg_p": 0.3,
+    }  # fmt: skip
+    told = released("variants/common", **variant)
+    assert told["frequency"] == pytest.approx(21 / 102, abs=5e-4)
+    assert np.isnan(told["hardy_weinberg_p"])
+
+
+def test_a_mean_of_fewer_than_10_degrees_of_freedom_is_redacted():
+    mean = {"measure": "mean", "estimate": 2.0, "ci_lower": 1.0, "ci_upper": 3.0}
+    assert np.isnan(released("acceleration/summary", **mean, n=10)["estimate"])
+    assert released("acceleration/summary", **mean, n=11)["estimate"] == 2.0
+
+
+def test_an_unadjusted_difference_of_shares_is_redacted():
+    raw = {"raw_estimate": 0.05, "raw_p_value": 0.2, "n": 50, "n_exposed": 24, "n_reference": 26}
+    told = released("fairness/fairness", measure="difference of shares", **raw)
+    assert told[["raw_estimate", "raw_p_value"]].isna().all()
+    told = released("fairness/fairness", measure="difference in mean error", **raw)
+    assert told["raw_estimate"] == 0.05
+
+
+def test_reasons_of_the_unadjusted_estimate_are_rounded_too():
+    few = reason("too_few_repeats", n=11, times=2, needed=12).encoded
+    told = released("fairness/fairness", measure="mean error", n=50, reason=few, raw_reason=few)
+    for name in ("reason", "raw_reason"):
+        assert decode(told[name])[0].parameters == {"n": "9", "times": "2", "needed": "12"}
+
+
+def test_reasons_tell_of_no_single_participant():
+    alone = reason("without_single", column="smoking", level="pipe")
+    told = released("phenotype/phenotypes", measure="mean difference", estimate=2.0, n=50, reason=alone)
+    assert (told["estimate"], told["status"], told["reason"]) == (2.0, "ok", "")
+    told = released("phenotype/groups", measure="mean difference", n=50, reason=reason("one_value"))
+    assert [one.code for one in decode(told["reason"])] == ["redacted"]
+    edges = reason("vertex_outside", low="41.3", high="79.1")
+    assert (
+        "41" not in released("phenotype/dose_response", measure="turning point", n=50, reason=edges)["reason"]
+    )
 
 
 def test_rounding_of_1_changes_nothing():

@@ -132,6 +132,10 @@ LEAKS = {
     "exact n": ("exact count", {"tables/north/survival/cox.tsv": "cohort\tn\nnorth\t4\n"}),
     "exact count as a float": ("exact count", {"tables/north/survival/cox.tsv": "cohort\tn_events\nnorth\t41.0\n"}),
     "count that is a word": ("exact count", {"tables/north/survival/cox.tsv": "cohort\tn\nnorth\tfour\n"}),
+    "exact n in a reason": ("exact count", {"tables/north/survival/cox.tsv": "cohort\treason\nnorth\tcomplete_cases; few_events n_events=4 needed=5\n"}),
+    "exact n in another reason": (
+        "exact count", {"tables/north/fairness/fairness.tsv": "cohort\traw_reason\nnorth\tone_level n=38\n"}
+    ),
     "unknown table": ("unknown table", {"tables/north/survival/new.tsv": "cohort\testimate\nnorth\t1.5\n"}),
     "spreadsheet": ("kind of file", {"a.xlsx": b"\xd0\xcf"}),
     "not text": ("kind of file", {"a.html": b"\xff\xfe\x00<"}),

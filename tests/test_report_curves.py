@@ -229,6 +229,42 @@ def test_numbers_that_go_on_after_the_curves_keep_the_figure_in_its_width():
     assert max(float(x) for x in re.findall(r'<text x="([\d.]+)"', svg)) < WIDTH
 
 
+def test_curves_and_bands_are_steps_that_hold_until_the_next_time():
+    curves = pd.DataFrame({
+        "group": "a", "panel": "p", "years": [0.0, 1, 2, 4], "height": [1, 0.8, 0.5, 0.5], "ci_lower": [1, 0.7, 0.4, 0.4],
+        "ci_upper": [1, 0.9, 0.6, 0.6], "censored": [0, 0, 0, 2],
+    })  # fmt: skip
+    at_risk = pd.DataFrame({"group": "a", "years": range(5), "shown": [*"98765"]})
+    svg = step_curves(curves, at_risk, ["a"], [Panel("p", "Alive")], "Years after the photo", "Curves")
+    axis = Axis(svg)
+    x = [axis.place(years) for years in curves.years]
+    (curve,) = re.findall(
+        r'd="(M[\d. ]+(?:H[\d.]+V[\d.]+)*H[\d.]+)"[^>]*stroke-width="2.2"(?! opacity)[^>]*/>(?=<path class="censored")',
+        svg,
+    )
+    (band,) = re.findall(r'd="(M[^"]+)Z" fill', svg)
+    unit = (
+        float(curve.split("V")[1].split("H")[0]) - float(curve[1:].split()[1].split("H")[0])
+    ) / 0.2  # of a height of 1
+    high = float(curve[1:].split()[1].split("H")[0])
+
+    def path(numbers):
+        return [pytest.approx(one, abs=0.06) for one in numbers]
+
+    def y(height):
+        return high + (1 - height) * unit
+
+    drawn = [float(one) for one in re.findall(r"[\d.]+", curve)]
+    assert drawn == path([x[0], y(1), x[1], y(0.8), x[2], y(0.5), x[3]])
+    upper, lower = band.split("L")
+    assert [float(one) for one in re.findall(r"[\d.]+", upper)] == path(
+        [x[0], y(1), x[1], y(0.9), x[2], y(0.6), x[3]]
+    )
+    assert [float(one) for one in re.findall(r"[\d.]+", lower)] == path(
+        [x[3], y(0.4), x[2], y(0.7), x[1], y(1), x[0]]
+    )
+
+
 @pytest.mark.browser
 @pytest.mark.parametrize("width", [1280, 360])
 def test_numbers_at_risk_stand_under_their_times(tmp_path, width):

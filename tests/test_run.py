@@ -1,5 +1,6 @@
 """`faceage-bio run` as its user meets it: in a pipe, on a terminal, when a step fails, when it is stopped and when it is killed."""
 
+import json
 import logging
 import os
 import pty
@@ -9,15 +10,16 @@ import sys
 import time
 from pathlib import Path
 
-import pandas as pd
 import pytest
 import yaml
 
-from faceage_bio.cli.workflow_lock import RunLock
+from faceage_bio.cli.workflow_lock import MARK, RunLock, steps_of
 from faceage_bio.cli.workflow_progress import WorkflowProgress, duration
 from faceage_bio.config import check_config
 from faceage_bio.errors import RunError
-from faceage_bio.report.run_summary import key_results, pages
+from faceage_bio.report.run_summary import key_result_lines, pages
+from faceage_bio.results.reasons import Reason
+from faceage_bio.results.row import result_rows
 from faceage_bio.tables import write_table
 from tests.conftest import ROOT, snakemake
 from tests.test_study_sizes import write_study
@@ -44,12 +46,12 @@ def finished(folder: Path, *arguments: str) -> tuple[int, str]:
     return run.returncode, output
 
 
-def until_locked(folder: Path) -> None:
-    """Wait until the run has snakemake's lock and has noted it."""
+def until_locked(folder: Path) -> str:
+    """Wait until the run has snakemake's lock and has noted it; returns its mark."""
     record = folder / ".snakemake" / "faceage_bio_run.json"
     for _ in range(600):
         if record.is_file() and '"0.output.lock"' in record.read_text():
-            return
+            return json.loads(record.read_text())["mark"]
         time.sleep(0.1)
     raise AssertionError("no lock after a minute")
 
@@ -101,14 +103,23 @@ def test_ctrl_c_stops_the_run_and_leaves_no_lock(study):
 @pytest.mark.workflow
 def test_the_lock_of_a_killed_run_is_recognised_and_that_of_others_is_not(study):
     run = started(study, CHECKED)
-    until_locked(study)
-    os.killpg(run.pid, signal.SIGKILL)
-    run.communicate()
+    mark = until_locked(study)
+    for _ in range(600):
+        if steps_of(mark):
+            break
+        time.sleep(0.1)
+    run.kill()  # and not its steps
+    run.wait()
+    run.stdout.close()
+    orphans = steps_of(mark)
+    assert orphans
     assert len(list((study / LOCKS).glob("*.lock"))) == 2
-    assert "Directory cannot be locked" in snakemake(study, CHECKED, configfile=study / "config.yaml").output
+    plain = snakemake(study, "--rerun-incomplete", CHECKED, configfile=study / "config.yaml")
+    assert "Directory cannot be locked" in plain.output
     status, output = finished(study, CHECKED)
     assert status == 0, output
     assert "The run before was killed. Its lock is removed" in output
+    assert not set(orphans) & set(steps_of(mark))
     # a lock that no run of ours made may be that of a snakemake at work
     (study / LOCKS).mkdir(exist_ok=True)
     (study / LOCKS / "0.output.lock").write_text(f"{CHECKED}\n")
@@ -194,7 +205,7 @@ def test_finished_steps_are_counted_without_the_target(capsys):
         capsys, RUN, job("job_info", 1), job("job_finished", 1), job("job_info", 2, "all"), job("job_finished", 2, "all")
     )  # fmt: skip
     assert (progress.done, progress.total) == (1, 1)
-    assert said.splitlines()[0].startswith("1 steps. Log of snakemake: ")
+    assert said.splitlines()[0].startswith("1 step. Log of snakemake: ")
     assert said.splitlines()[1:] == ["[1/1]    0:00  Cox models, north (0 s)"]
 
 
@@ -254,10 +265,16 @@ def test_a_lock_made_anew_is_not_that_of_the_killed_run(tmp_path):
         lock("a")
         killed.note()
         kept = killed.record.read_text()
-    killed.record.write_text(kept)  # as if the process had not come to its end
+    killed.record.write_text(kept)  # as if the process had not come to its end, and a step of it were left
+    step = subprocess.Popen(["sleep", "600"], env={MARK: json.loads(kept)["mark"]})
+    other = subprocess.Popen(["sleep", "600"], env={MARK: "of another run"})
     with RunLock(tmp_path).held() as later:
         assert later.removed
         assert not locks.exists()
+    assert step.wait(timeout=30) == -signal.SIGTERM
+    assert other.poll() is None
+    other.kill()
+    other.wait()
     killed.record.write_text(kept)
     lock("of somebody else")
     with RunLock(tmp_path).held() as later:
@@ -273,31 +290,53 @@ CONFIG = check_config({"cohorts": {"north": {"face_ages": "f.tsv"}, "south": {"f
 
 
 def test_key_results_are_those_of_the_tables(tmp_path):
-    cox = pd.DataFrame({
-        "term": ["face_age", "face_age"], "model": ["univariable", "face age + age"], "estimate": [9.0, 1.6512], "per": "10 years",
-        "ci_lower": [8.0, 1.302], "ci_upper": [10.0, 2.081], "p_value": [0.5, 0.00001], "n": 1150, "n_events": 801, "note": "",
-    })  # fmt: skip
-    panel = pd.DataFrame({
-        "term": ["CDK6", "CDK6", "IL6"], "exposure": ["age_acceleration", "age_gap", "age_acceleration"], "model": "together",
-        "analysis": "expression", "estimate": [0.1, 5, 5], "per": "10 years", "ci_lower": [-0.21, 4, 4], "ci_upper": [0.41, 6, 6],
-        "p_value": 0.2, "q_value": [0.25, 0.01, 0.01], "n": 103, "n_events": float("nan"), "note": "",
-    })  # fmt: skip
-    none = cox.assign(
-        estimate=float("nan"), note="not estimated, because 4 deaths are too few", n=55, n_events=4
-    )
-    for place, table in (("north/survival/cox", cox), ("north/expression/panel", panel), ("south/survival/cox", none)):  # fmt: skip
-        (tmp_path / place).parent.mkdir(parents=True, exist_ok=True)
-        write_table(table, tmp_path / f"{place}.tsv")
-    words = "Hazard ratio for death per 10-year increase in face age, adjusted for chronological age"
-    assert key_results(tmp_path, CONFIG) == [
-        f"north: {words}: 1.65 (95% CI 1.30–2.08), p < 0.001, n = 1,150, 801 events",
-        "north: CDK6 expression, log2 fold change per 10-year increase in age acceleration: 0.10 (95% CI −0.21 to 0.41), q = 0.250, n = 103",
-        f"south: {words}: not estimated, because 4 deaths are too few, n = 55, 4 events",
+    hazard = {
+        "question": "cox",
+        "term": "face_age",
+        "exposure": "face_age",
+        "measure": "hazard ratio",
+        "per": "10 years",
+    }
+    age = {"adjustment": "age", "covariates": "chronological_age"}
+    cox = [
+        hazard | {"adjustment": "unadjusted", "estimate": 9.0, "ci_lower": 8.0, "ci_upper": 10.0, "p_value": 0.5, "n": 9, "n_events": 9},
+        hazard | age | {"estimate": 1.6512, "ci_lower": 1.302, "ci_upper": 2.081, "p_value": 0.00001, "n": 1150, "n_events": 801},
+    ]  # fmt: skip
+    none = [
+        hazard | age | {"n": 55, "n_events": 4, "reason": Reason("few_events", {"n_events": 4, "needed": 5})}
     ]
-    panel["q_value"] = 3.5e-45
-    write_table(panel, tmp_path / "north/expression/panel.tsv")
-    assert "q = 3.5e-45, n = 103" in key_results(tmp_path, CONFIG)[1]
-    assert key_results(tmp_path / "nowhere", CONFIG) == []
+    change = {
+        "term": "CDK6",
+        "measure": "log2 fold change",
+        "per": "10 years",
+        "model": "together",
+        "exposure": "age_acceleration",
+    }
+    numbers = {"estimate": 0.1, "ci_lower": -0.21, "ci_upper": 0.41, "p_value": 0.2, "n": 103}
+    panel = [
+        change | numbers | {"question": "expression", "q_value": 0.25},
+        change | numbers | {"question": "expression in T cell", "q_value": 3.5e-45},
+        change | numbers | {"question": "expression", "term": "IL6", "q_value": 0.01},
+    ]  # fmt: skip
+    for place, rows in (("north/survival/cox", cox), ("north/expression/panel", panel), ("south/survival/cox", none)):  # fmt: skip
+        cohort, _, table = place.partition("/")
+        (tmp_path / place).parent.mkdir(parents=True, exist_ok=True)
+        write_table(result_rows([row | {"cohort": cohort} for row in rows], table), tmp_path / f"{place}.tsv")
+    said = key_result_lines(tmp_path, CONFIG)
+    assert (
+        said[0]
+        == "Overall survival: HR for death per 10-year increase in face age, adjusted for age; estimate (95% CI)"
+    )
+    assert said[1] == "  north          1.65 (1.30–2.08), p < 0.001, n = 1,150, 801 events"
+    assert said[2].startswith("  south          ")
+    assert said[2].endswith(", n = 55, 4 events")
+    assert "4 deaths are too few" in said[2]
+    assert said[3].startswith("CDK6 expression: log2 fold change per 10-year increase in age acceleration")
+    assert said[4:] == [
+        "  north          0.10 (−0.21 to 0.41), q = 0.250, n = 103",
+        "  north, T cell  0.10 (−0.21 to 0.41), q = 3.5e-45, n = 103",
+    ]
+    assert key_result_lines(tmp_path / "nowhere", CONFIG) == []
 
 
 def test_pages_are_named_in_the_order_of_reading(tmp_path):

@@ -15,7 +15,6 @@ from faceage_bio.report.tables import ReportTables
 from faceage_bio.results.tables import TABLES
 from faceage_bio.tables import write_table
 from tests.conftest import DEMO_CONFIG, ROOT, jobs_planned, snakemake
-from tests.test_report import config_of
 
 CORE = {  # of the issue: each analysis and the step that makes it
     "age acceleration": "compute_acceleration", "smoking, BMI, ECOG": "test_phenotypes", "site": "compare_levels",
@@ -29,6 +28,11 @@ LEFT_OUT = {
     "compare_adjustments", "vary_specifications", "stress_photos", "fit_expression_sensitivity", "compare_composition", "fit_variants",
     "fit_hazard_curve", "fit_subgroup_hazards", "fit_survival_sensitivity",
 }  # fmt: skip
+
+
+def config_of(sections: str) -> dict:
+    content = {"cohorts": {"a": {"face_ages": "f.tsv"}}, "report": {"sections": sections}}
+    return check_config(content).model_dump(mode="json")
 
 
 def test_the_default_is_core_in_a_study_and_in_the_demo():
@@ -73,10 +77,7 @@ NOT_OF_CORE = {
 @pytest.mark.parametrize("page", NOT_OF_CORE)
 def test_a_page_names_once_what_the_setting_left_out(page):
     tables = ReportTables({})
-    shown = {
-        sections: page(tables, config_of(["a"], report={"sections": sections}), [])
-        for sections in ("core", "full")
-    }
+    shown = {sections: page(tables, config_of(sections), []) for sections in ("core", "full")}
     line = "<strong>Not run</strong> (not in report.sections: core): "
     assert shown["core"].count(line) == 1
     assert line not in shown["full"]

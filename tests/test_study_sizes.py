@@ -45,9 +45,11 @@ def test_small_studies_have_exact_pages_and_a_bundle(tmp_path, monkeypatch):
     assert run.returncode == 0, run.stderr[-4000:]
     results = [line for line in run.stdout.splitlines() if line.startswith("  ")]
     thirty = read_table(tmp_path / "results/thirty/survival/cox.tsv")
-    row = thirty[(thirty["term"] == "face_age") & (thirty["model"] == "face age + age")].iloc[0]
-    shown = f"adjusted for chronological age: {row['estimate']:.2f} (95% CI {row['ci_lower']:.2f}–{row['ci_upper']:.2f}), p = {row['p_value']:.3f}"
-    assert any(line.startswith("  thirty: ") and f"{shown}, n = 30, {row['n_events']:.0f} events" in line for line in results)  # fmt: skip
+    row = thirty[
+        (thirty["term"] == "face_age") & (thirty["exposure"] == "face_age") & (thirty["adjustment"] == "age")
+    ].iloc[0]
+    shown = f"{row['estimate']:.2f} ({row['ci_lower']:.2f}–{row['ci_upper']:.2f}), p = {row['p_value']:.3f}"
+    assert any(line.startswith("    thirty  ") and f"{shown}, n = 30, {row['n_events']:.0f} events" in line for line in results)  # fmt: skip
     assert str((tmp_path / "results/reports/survival.html").resolve()) in {line.strip() for line in results}
     assert "\x1b" not in run.stdout + run.stderr
     for name in ("twelve", "thirty"):

@@ -196,7 +196,9 @@ def checked(name, config=None, **tables):
 
 @pytest.mark.parametrize(("r", "state"), [(0.01, OK), (-0.2, LOOK), (0.6, PROBLEM)])
 def test_age_dependence(r, state):
-    table = rows("acceleration/summary", {"term": "age_acceleration", "measure": "correlation", "estimate": r})
+    table = rows(
+        "acceleration/summary", {"term": "age_acceleration", "measure": "correlation", "estimate": r}
+    )
     assert checked("Age dependence", acceleration__summary=table).state == state
 
 
@@ -204,7 +206,9 @@ def test_age_dependence(r, state):
     ("p", "remedy", "state"), [(0.4, False, OK), (0.01, True, LOOK), (0.01, False, PROBLEM)]
 )
 def test_proportional_hazards(p, remedy, state):
-    tests = rows("survival/proportional_hazards", {"term": "face_age", "model": "face age + age", "p_value": p})
+    tests = rows(
+        "survival/proportional_hazards", {"term": "face_age", "model": "face age + age", "p_value": p}
+    )
     remedies = rows("survival/remedies", {"term": "face_age", "estimate": 1.0 if remedy else np.nan})
     check = checked("Proportional hazards", survival__proportional_hazards=tests, survival__remedies=remedies)
     assert check.state == state
@@ -336,7 +340,7 @@ def test_fairness_goes_by_q_and_names_the_largest_difference(row, state):
 def test_missing_data_shows_how_many(share, n, state):
     table = rows(
         "phenotype/table_one",
-        {"term": "bmi", "variable": "bmi", "measure": "missing", "group": "all", "n": n, "estimate": share}
+        {"term": "bmi", "variable": "bmi", "measure": "missing", "group": "all", "n": n, "estimate": share},
     )
     check = checked("Missing data", phenotype__table_one=table)
     assert check.state == state
@@ -346,7 +350,9 @@ def test_missing_data_shows_how_many(share, n, state):
 @pytest.mark.parametrize(("inside", "state"), [(90, OK), (60, LOOK), (20, PROBLEM)])
 def test_validity_range(inside, state):
     base = {"term": "age_gap", "measure": "mean", "estimate": 1.0}
-    table = rows("acceleration/sensitivity", base | {"excluded": "none"}, base | {"excluded": "ages", "n": inside})
+    table = rows(
+        "acceleration/sensitivity", base | {"excluded": "none"}, base | {"excluded": "ages", "n": inside}
+    )
     assert checked("Validity range", acceleration__sensitivity=table).state == state
 
 

@@ -63,6 +63,12 @@ def test_plain_dry_run_plans_the_demo(tmp_path):
     assert jobs["write_tables"] == 1
 
 
+def test_no_function_of_the_rules_replaces_another():
+    text = "\n".join(path.read_text() for path in (ROOT / "workflow").rglob("*.smk"))
+    names = re.findall(r"^def (\w+)", text, flags=re.MULTILINE)
+    assert len(names) == len(set(names)) > 10
+
+
 def test_the_workflow_file_alone_plans_the_same(tmp_path):
     both = [
         snakemake(tmp_path, "--dry-run"),

@@ -43,7 +43,7 @@ from faceage_bio.errors import FaceAgeBioError
 app = typer.Typer(
     name="faceage-bio",
     cls=VerbatimGroup,
-    help="How much older does a face look than its owner is, what goes with it, and does it predict survival?\n\n"
+    help="Facial age acceleration, gene expression and survival?\n\n"
     "Start with `faceage-bio init my-study`, edit my-study/config.yaml, then\n"
     "`faceage-bio check --configfile my-study/config.yaml` and\n"
     "`faceage-bio run --configfile my-study/config.yaml`.",
@@ -102,7 +102,9 @@ def _add_commands() -> None:
                 words = "Import, check and show the published FaceAge weights."
                 app.add_typer(weights.app, name=name, cls=VerbatimGroup, help=words, rich_help_panel=stage)
             else:
-                app.add_typer(_one(name, found[name], stage))
+                app.add_typer(_one(name, found.pop(name), stage))
+    for name, info in found.items():
+        app.add_typer(_one(name, info, "Further steps"))
     for info in weights.app.registered_commands:
         info.cls = VerbatimCommand
 

@@ -113,7 +113,7 @@ def draw_figures(
     from faceage_bio.report.figure_files import write_figures
 
     output.mkdir(parents=True, exist_ok=True)
-    print(f"{output}: {len(write_figures(pages, output))} figures")
+    print(f"{output}: {len(write_figures(pages, output))} files")
 
 
 @app.command()

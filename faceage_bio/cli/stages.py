@@ -42,8 +42,9 @@ STAGES: dict[str, dict[str, str]] = {
         "compare-readers": "Reader study",
     },
     "Reports": {
-        "record-run": "Changes since the last run", "render-association-report": "Page on associations",
-        "render-survival-report": "Page on survival", "render-photo-report": "Page on photos", "draw-figures": "Figures",
+        "record-run": "Changes since the last run", "render-summary": "Summary page",
+        "render-association-report": "Page on associations",
+        "render-survival-report": "Page on survival", "render-photo-report": "Page on photos", "draw-figures": "Figures", "write-tables": "Tables for a paper",
     },
     "Demo": {
         "make-demo-cohorts": "Simulated participants", "fit-demo-model": "Demo model",

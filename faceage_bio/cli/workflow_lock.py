@@ -3,12 +3,18 @@
 import json
 import os
 import shutil
+import signal
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TextIO
+from uuid import uuid4
 
 from faceage_bio.errors import RunError
+
+MARK = "FACEAGE_BIO_RUN"  # in the environment of every step
+SECONDS_TO_END = 10.0
 
 
 class RunLock:
@@ -22,6 +28,7 @@ class RunLock:
         self._file: TextIO | None = None
         self._others: dict = {}
         self._noted = False
+        self._mark = uuid4().hex
 
     @contextmanager
     def held(self) -> Iterator["RunLock"]:
@@ -46,7 +53,8 @@ class RunLock:
             except OSError:
                 yield self
                 return
-            self._take_away(_read(file).get("locks", {}))
+            self._take_away(_read(file))
+            os.environ[MARK] = self._mark
             self._file, self._others = file, _identities(self.locks)
             self._write({})
             try:
@@ -65,12 +73,13 @@ class RunLock:
     def _write(self, locks: dict) -> None:
         self._file.seek(0)
         self._file.truncate()
-        json.dump({"process": os.getpid(), "locks": locks}, self._file)
+        json.dump({"process": os.getpid(), "mark": self._mark, "locks": locks}, self._file)
         self._file.flush()
 
-    def _take_away(self, of_killed: dict) -> None:
+    def _take_away(self, killed: dict) -> None:
         there = _identities(self.locks)
-        if there and there == of_killed:
+        if there and there == killed.get("locks"):
+            _end_steps(killed["mark"])
             shutil.rmtree(self.locks)
             self.removed = True
 
@@ -79,6 +88,27 @@ def _identities(folder: Path) -> dict[str, list[int]]:
     """The lock files, each by what no later file of that name shares."""
     stats = {path.name: path.stat() for path in sorted(folder.glob("*.lock"))}
     return {name: [stat.st_ino, stat.st_mtime_ns] for name, stat in stats.items()}
+
+
+def _end_steps(mark: str) -> None:
+    """End the steps that outlived their run, since their successors write the same files."""
+    for sign in (signal.SIGTERM, signal.SIGKILL):
+        until = time.monotonic() + SECONDS_TO_END
+        for process in steps_of(mark):
+            with suppress(ProcessLookupError):
+                os.kill(process, sign)
+        while steps_of(mark) and time.monotonic() < until:
+            time.sleep(0.1)
+
+
+def steps_of(mark: str) -> list[int]:
+    """Processes that a run with this mark started, on Linux; those of others cannot be read."""
+    sought, found = f"{MARK}={mark}".encode(), []
+    for path in Path("/proc").glob("[0-9]*/environ"):
+        with suppress(OSError):
+            if sought in path.read_bytes().split(b"\0"):
+                found.append(int(path.parent.name))
+    return found
 
 
 def _read(file: TextIO) -> dict:

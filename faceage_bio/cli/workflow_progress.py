@@ -28,6 +28,11 @@ def duration(seconds: float) -> str:
     return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
 
 
+def steps(n: int) -> str:
+    """The number with its noun."""
+    return f"{n} step" if n == 1 else f"{n} steps"
+
+
 class WorkflowProgress:
     """What snakemake reports of a run, as lines; and as a bar below them on a terminal.
 
@@ -86,7 +91,7 @@ class WorkflowProgress:
         counts = {rule: n for rule, n in found["stats"].items() if rule != "total"}
         self.total = sum(n for rule, n in counts.items() if rule not in TARGETS)
         self.started = True
-        self.say(f"{self.total} steps. Log of snakemake: {_log_of_snakemake()}")
+        self.say(f"{steps(self.total)}. Log of snakemake: {_log_of_snakemake()}")
         if self.console.is_terminal:
             self._bar = _bar(self.console)
             self._task = self._bar.add_task("", total=self.total)

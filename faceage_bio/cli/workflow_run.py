@@ -9,7 +9,7 @@ from io import StringIO
 from pathlib import Path
 
 from faceage_bio.cli.workflow_lock import RunLock
-from faceage_bio.cli.workflow_progress import WorkflowProgress, duration, plugin
+from faceage_bio.cli.workflow_progress import WorkflowProgress, duration, plugin, steps
 from faceage_bio.config import Config, check_config, load_config
 from faceage_bio.errors import RunError
 
@@ -36,7 +36,9 @@ def run_workflow(arguments: Sequence[str]) -> int:
     given.logger = [PLUGIN]
     with lock.held():
         if lock.removed:
-            progress.say("The run before was killed. Its lock is removed, and what it had finished is kept.")
+            progress.say(
+                "The run before was killed. Its lock is removed, steps that it left running are ended, and what it had finished is kept."
+            )
         status = _interruptible(given, parser, progress)
     _tell_end(status, progress, given, config, folder / config.results_dir)
     return status
@@ -104,14 +106,14 @@ def _tell_end(
     if progress.failed:
         names = "; ".join(progress.failed.values())
         progress.say(
-            f"{len(progress.failed)} of {progress.total} steps failed: {names}. Correct what the lines above say and give the "
+            f"{len(progress.failed)} of {steps(progress.total)} failed: {names}. Correct what the lines above say and give the "
             "same command again; what is finished is kept."
         )
     elif status and not progress.errors:
         progress.say("Stopped. What is finished is kept; the same command goes on from there.")
     elif status == 0 and (progress.started or progress.up_to_date):
         done = (
-            f"{progress.done} steps in {duration(progress.elapsed)}."
+            f"{steps(progress.done)} in {duration(progress.elapsed)}."
             if progress.started
             else "All results are up to date."
         )
@@ -121,7 +123,7 @@ def _tell_end(
 
 
 def _print_results(results: Path, config: Config) -> None:
-    from faceage_bio.report.run_summary import key_results, pages
+    from faceage_bio.report.run_summary import key_result_lines, pages
 
-    print("\nKey results", *(key_results(results, config) or ["none estimated"]), sep="\n  ")
+    print("\nKey results", *(key_result_lines(results, config) or ["none estimated"]), sep="\n  ")
     print("\nPages (internal, exact numbers; `faceage-bio publish` writes those for others)", *pages(results), sep="\n  ", flush=True)  # fmt: skip

@@ -19,11 +19,13 @@ from faceage_bio.release.rounding import midpoint
 from faceage_bio.release.word_text import PARTS, lines_of, without_layout
 from faceage_bio.report.exclusions import PREFIX
 from faceage_bio.results.measures import MEASURES
+from faceage_bio.results.reasons import COLUMNS as REASONS
 from faceage_bio.results.reasons import STATUSES, WORDS, decode
 from faceage_bio.results.row import ADJUSTMENTS, ROLES, columns_of, number_columns
 from faceage_bio.results.tables import (
     TABLES,
     count_columns,
+    is_count,
     is_declared,
     is_paper_table,
     key_of,
@@ -215,16 +217,15 @@ def _undeclared(name: str, table: pd.DataFrame, k: int) -> Iterator[Finding]:
     counts, of_curve = count_columns(key), key in SURVIVAL_TABLES
     for column in table.columns.difference(columns_of(key), sort=False):
         yield Finding(name, f"column '{column}'", "undeclared", "a column that the table has not")
-    allowed: dict[str, tuple[Callable[[str], bool], str, str]] = {
-        column: (_is_number, "undeclared", "no number") for column in number_columns(key)
-    }
-    allowed |= {
-        column: (lambda cell: _is_rounded(cell, k, of_curve), "exact count", f"not rounded to {k}")
-        for column in counts
-    }
+    exact = ("exact count", f"not rounded to {k}")
+    allowed: list[tuple[str, Callable[[str], bool], str, str]] = [
+        *((column, _is_number, "undeclared", "no number") for column in number_columns(key) if column not in counts),
+        *((column, lambda cell: _is_rounded(cell, k, of_curve), *exact) for column in counts),
+    ]  # fmt: skip
     if TABLES[key].rows:
-        allowed |= {column: (known, "undeclared", "a word of no list") for column, known in CLOSED.items()}
-    for column, (fits, kind, what) in allowed.items():
+        allowed += [(column, known, "undeclared", "a word of no list") for column, known in CLOSED.items()]
+        allowed += [(column, lambda cell: _counts_are_rounded(cell, k), *exact) for column in REASONS]
+    for column, fits, kind, what in allowed:
         for line, cell in table[column].items() if column in table else ():
             if cell and not fits(cell):
                 yield Finding(name, f"line {line}, column '{column}'", kind, what)
@@ -245,9 +246,19 @@ def _is_reason(cell: str) -> bool:
         return False
 
 
+def _counts_are_rounded(cell: str, k: int) -> bool:
+    """Whether the counts of a cell of reasons are; what is no reason is found as such."""
+    if not _is_reason(cell):
+        return True
+    counts = [value for one in decode(cell) for name, value in one.parameters.items() if is_count(name)]
+    return all(
+        _is_rounded(number, k, of_curve=False) for count in counts for number in re.findall(r"\d+", count)
+    )
+
+
 CLOSED: dict[str, Callable[[str], bool]] = {
     "measure": MEASURES.__contains__, "adjustment": ADJUSTMENTS.__contains__, "role": ROLES.__contains__,
-    "status": STATUSES.__contains__, "reason": _is_reason,
+    "status": STATUSES.__contains__, **dict.fromkeys(REASONS, _is_reason),
 }  # fmt: skip
 
 

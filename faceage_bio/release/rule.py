@@ -6,6 +6,7 @@ three significant digits. A statistic that is a closed function of counts is com
 kind of a measure (results/measures.py) says which it is.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -14,9 +15,9 @@ import pandas as pd
 
 from faceage_bio.release.curves import SURVIVAL_TABLES, release_probabilities, release_survival
 from faceage_bio.release.rounding import midpoint, significant
-from faceage_bio.results.measures import COUNT, EXTREME, MEASURES, MODEL, MOMENT, OF_COUNTS, Measure
-from faceage_bio.results.reasons import Reason, decode, encode, reason
-from faceage_bio.results.row import ESTIMATES
+from faceage_bio.results.measures import COUNT, EXTREME, MEASURES, MOMENT, OF_COUNTS, TEST, Measure
+from faceage_bio.results.reasons import COLUMNS, NOT_ESTIMATED, Reason, decode, encode, reason
+from faceage_bio.results.row import ESTIMATES, by_cell
 from faceage_bio.results.tables import TABLES, Table, count_columns, is_count, key_of, never_released
 
 RESIDUAL_DF = 10  # fewer are redacted (SDC Handbook, 2019: class of regression coefficients)
@@ -29,7 +30,12 @@ PROBABILITIES = {  # tables of probabilities at a time: the curve that they are 
     "survival/competing_risks": ("survival/cumulative_incidence", "incidence"),
 }
 INTERVALS = tuple(name for name in ESTIMATES if name != "estimate")
-UNADJUSTED = ("raw_ci_lower", "raw_ci_upper", "raw_p_value")  # intervals of shares and correlations
+CLOSED = {  # columns that are closed functions of counts: intervals of shares and correlations, degrees of freedom of residuals, ...
+    "raw_ci_lower", "raw_ci_upper", "raw_p_value", "df_residual", "error_df", "eta_squared", "effect_lower", "effect_upper",
+    "hardy_weinberg_p",
+}  # fmt: skip
+OF_ONE = {"one_value", "without_single"}  # reasons that say that it is one participant
+QUANTILES = ("low", "high")  # parameters of reasons: of the middle 95%
 
 
 @dataclass(frozen=True)
@@ -96,7 +102,7 @@ def _release_rows(table: pd.DataFrame, key: str, k: int) -> pd.DataFrame:
     exact, small = _counts(table, count_columns(key), k)
     counted = kind == COUNT
     small |= counted & _numbers(table["estimate"]).between(1, k)
-    small |= _residual_df(table, exact, kind) < RESIDUAL_DF
+    small |= _residual_df(table, exact) < RESIDUAL_DF
     made = table.assign(**{name: midpoint(numbers, k) for name, numbers in exact.items()})
     tails = pd.Series([one.tail or np.nan for one in measures], index=table.index, dtype=float)
     hidden = kind.isin((OF_COUNTS, EXTREME)) | (tails.notna() & _few_beyond(tails, exact["n"], k))
@@ -106,8 +112,9 @@ def _release_rows(table: pd.DataFrame, key: str, k: int) -> pd.DataFrame:
     for name in INTERVALS:
         made[name] = _shown(table[name], small | closed)
     for name in (one for one in TABLES[key].statistics if one in made):
-        always = name in UNADJUSTED
-        made[name] = _shown(table[name], small | _beyond(name, exact["n"], k) | always)
+        never = hidden if name == "raw_estimate" else name in CLOSED
+        made[name] = _shown(table[name], small | _beyond(name, exact["n"], k) | never)
+    made["df"] = table["df"].where(~small & (kind == TEST))  # of a t statistic: participants less terms
     if "events_per_term" in made:
         terms = (exact["n_events"] / _numbers(table["events_per_term"])).round()
         made["events_per_term"] = _shown(made["n_events"] / terms, small)
@@ -115,9 +122,11 @@ def _release_rows(table: pd.DataFrame, key: str, k: int) -> pd.DataFrame:
     lost = small & ~counted & _numbers(table["estimate"]).notna()
     redacted = reason("redacted", k=k)
     made["reason"] = [
-        encode([*map(lambda one: _rounded(one, k), decode(cell)), *([redacted] if gone else [])])
+        encode([*decode(cell), redacted]) if gone else cell
         for cell, gone in zip(made["reason"], lost, strict=True)
     ]
+    for name in (one for one in COLUMNS if one in made):
+        made[name] = by_cell(made[name], lambda cell: encode(_rounded(one, k) for one in decode(cell)))
     made["status"] = made["status"].where(~lost, redacted.status)
     return made
 
@@ -139,21 +148,25 @@ def _shown(column: pd.Series, redacted: pd.Series | bool) -> np.ndarray:
     return np.where(redacted, np.nan, significant(_numbers(column)))
 
 
-def _rounded(one: Reason, k: int) -> Reason:
-    """A reason whose counts are rounded."""
-    told = {
-        name: f"{midpoint(float(value), k):g}" if is_count(name) and str(value).isdigit() else value
-        for name, value in one.parameters.items()
-    }
+def _rounded(one: Reason, k: int) -> Reason | None:
+    """A reason whose counts are rounded; None for a remark on one participant."""
+    if one.code in OF_ONE:
+        return reason("redacted", k=k) if one.status == NOT_ESTIMATED else None
+    told = dict(one.parameters)
+    for name, value in told.items():
+        if is_count(name):
+            told[name] = re.sub(r"\d+", lambda count: f"{midpoint(float(count[0]), k):.0f}", value)
+        elif name in QUANTILES:
+            told[name] = "…"
     return Reason(one.code, told)
 
 
-def _residual_df(table: pd.DataFrame, exact: dict, kind: pd.Series) -> pd.Series:
-    """Observations (events of hazard models) less the terms of the model; infinite where the row is of no model."""
+def _residual_df(table: pd.DataFrame, exact: dict) -> pd.Series:
+    """Observations (events, where they are counted) less the terms of the model; infinite where there is no interval."""
     covariates = table["covariates"].fillna("").astype(str)
     terms = 1 + covariates.str.count(",") + (covariates != "")
     rows = exact["n"].where(exact["n_events"].isna(), exact["n_events"])
-    is_model = (kind == MODEL) & table["estimate"].notna() & table["ci_lower"].notna()
+    is_model = table["estimate"].notna() & table["ci_lower"].notna()
     return (rows - terms).where(is_model & rows.notna(), np.inf)
 
 
@@ -170,6 +183,8 @@ def _few_beyond(tails: pd.Series | float, n: pd.Series, k: int) -> pd.Series:
 
 def _release_shares(made: pd.DataFrame, exact: dict, small: pd.Series, key: str) -> None:
     """Shares of a table with the count of the part: from the rounded counts."""
+    if "frequency" in made:  # of the rarer of two alleles
+        made["frequency"] = _shown(made["n_alleles"] / (2 * made["n"].where(made["n"] > 0)), small)
     part = next((name for name in ("n_level", "n_high", "n_with_cells") if name in exact), None)
     if part is None:
         return

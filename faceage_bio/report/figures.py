@@ -41,8 +41,9 @@ def to_svg(chart, label: str) -> str:
 
     specification = _specification(chart)
     svg = lighter(vl_convert.vegalite_to_svg(specification)).replace(INK, "currentColor")
+    svg = svg.replace(' class="marks"', ' class="plot"', 1)
     start = svg.index("<svg") + 4
-    return f'{svg[:start]} class="plot" role="img" aria-label="{_escape(label)}"{svg[start:]}{packed(specification)}'
+    return f'{svg[:start]} role="img" aria-label="{_escape(label)}"{svg[start:]}{packed(specification)}'
 
 
 INNER = WIDTH - 130  # of a plot with its axis of heights in a figure as wide as its column

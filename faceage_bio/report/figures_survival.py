@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+import numpy as np
 import pandas as pd
 
 from faceage_bio.report.figure_data import packed_rows
@@ -25,6 +26,7 @@ DASHES = ["", "7 3", "3 3", "9 3 2 3", "2 2", "5 2"]
 LINE = 18  # units of a row of the risk table
 MOST_TICKS = 12
 LONGEST = 200  # units of a group's name
+SEEN = 0.25  # units by which a curve falls before it is drawn lower
 HEIGHTS = [0, 0.25, 0.5, 0.75, 1]
 
 
@@ -113,34 +115,30 @@ def _style(style: tuple[str, str]) -> tuple[str, float, float, str]:
     return colour, 2.2, 1, dash
 
 
-def _places(years: pd.Series, heights: pd.Series, across: Scale, up: Scale) -> list[str]:
-    """Corners of a curve in steps, from left to right, where it changes by a tenth of a unit."""
-    d, x, height = [], 0.0, ""
-    for x, y in zip(across(years), up(heights), strict=True):
-        if not d:
-            d.append(f"{x:.1f} {y:.1f}")
-        elif height != f"{y:.1f}":
-            d.append(f"H{x:.1f}V{y:.1f}")
-        height = f"{y:.1f}"
-    return [*d, f"H{x:.1f}"]
+def _corners(x: np.ndarray, y: np.ndarray) -> str:
+    """A curve in steps from left to right, where it changes by what can be seen."""
+    d, at = f"{x[0]:.1f} {y[0]:.1f}", y[0]
+    for across, up in zip(x, y, strict=True):
+        if abs(up - at) >= SEEN:
+            d += f"H{across:.1f}V{up:.1f}"
+            at = up
+    return f"{d}H{x[-1]:.1f}"
 
 
 def _steps(mine: pd.DataFrame, across: Scale, up: Scale, colour: str, dash: str) -> str:
     """A group's curve and its censoring ticks."""
     if not len(mine):
         return ""
-    drawn = line("M" + "".join(_places(mine["years"], mine["height"], across, up)), *_style((colour, dash)))
-    censored = mine[mine["censored"] > 0]
-    ticks = [
-        f"M{x:.1f} {y - 4.5:.1f}v9"
-        for x, y in zip(across(censored["years"]), up(censored["height"]), strict=True)
-    ]
-    if len(ticks) > MOST_POINTS:
-        ticks = list(dict.fromkeys(ticks))
+    x, y = across(mine["years"].to_numpy(float)), up(mine["height"].to_numpy(float))
+    censored = (mine["censored"] > 0).to_numpy()
+    digits = 1 if censored.sum() <= MOST_POINTS else 0
+    places = zip(x[censored].round(digits), y[censored].round(digits), strict=True)
+    ticks = [f"M{a:g} {b - 4.5:g}v9" for a, b in places]
+    ticks = ticks if digits else list(dict.fromkeys(ticks))
     marks = (
         f'<path class="censored" d="{"".join(ticks)}" stroke="{colour}" stroke-width="1.4"/>' if ticks else ""
     )
-    return drawn + marks
+    return line(f"M{_corners(x, y)}", *_style((colour, dash))) + marks
 
 
 def _band(mine: pd.DataFrame, across: Scale, up: Scale, colour: str) -> str:
@@ -148,12 +146,11 @@ def _band(mine: pd.DataFrame, across: Scale, up: Scale, colour: str) -> str:
     known = mine[mine["ci_lower"].notna() & mine["ci_upper"].notna()]
     if len(known) < 2:
         return ""
-    there = _places(known["years"], known["ci_upper"], across, up)
-    x, y = across(known["years"]).tolist(), up(known["ci_lower"]).tolist()
-    back = [f"L{x[-1]:.1f} {y[-2]:.1f}"]
-    changes = [k for k in range(len(x) - 2, 0, -1) if abs(y[k] - y[k - 1]) >= 0.05]
-    back += [*(f"H{x[k]:.1f}V{y[k - 1]:.1f}" for k in changes), f"H{x[0]:.1f}"]
-    return f'<path d="M{"".join([*there, *back])}Z" fill="{colour}" opacity=".14"/>'
+    x = across(known["years"].to_numpy(float))
+    upper, lower = (up(known[end].to_numpy(float)) for end in ("ci_upper", "ci_lower"))
+    # the lower end from right to left: each height holds from its time to the next
+    back = _corners(x[::-1], np.append(lower[-2::-1], lower[0]))
+    return f'<path d="M{_corners(x, upper)}L{back}Z" fill="{colour}" opacity=".14"/>'
 
 
 def _median_lines(medians: Mapping[str, float], across: Scale, up: Scale) -> str:

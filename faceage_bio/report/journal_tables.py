@@ -107,7 +107,7 @@ def _table_one_by_cohort(tables: ReportTables, cohorts: Sequence[str]) -> Journa
     columns = [
         Group(name, groups[0].n, groups[0].rows)
         for name in cohorts
-        if (groups := select.groups_of(tables.get("phenotype", "table_one", name)))
+        if (groups := select.groups_of(tables.get("phenotype", "table_one", name))) and groups[0].n > 0
     ]
     if len(columns) < 2:
         return None
@@ -127,7 +127,7 @@ def _table_one(tables: ReportTables, cohort: str) -> JournalTable | None:
 
 def _characteristics(
     name: str, title: str, groups: Sequence[Group], differences: Mapping[str, float] | None
-) -> JournalTable:
+) -> JournalTable | None:
     rows, not_recorded = [], []
     for variable in dict.fromkeys(one for group in groups for one in group.rows["variable"]):
         parts = [group.rows[group.rows["variable"] == variable] for group in groups]
@@ -149,7 +149,7 @@ def _characteristics(
         notes.append(f"Not recorded: {', '.join(not_recorded)}.")
     heads = [f"{group.name}\nn = {count(group.n)}" for group in groups]
     last = () if differences is None else ("SMD",)
-    return JournalTable(name, title, ("Characteristic", *heads, *last), tuple(rows), tuple(notes))
+    return _made(name, title, ("Characteristic", *heads, *last), rows, notes)
 
 
 def _numbers(parts: Sequence[pd.DataFrame]) -> Iterator[tuple[str, list[str]]]:
@@ -204,7 +204,7 @@ def _cox(tables: ReportTables, config: Mapping) -> JournalTable | None:
     for name in select.names_of(config):
         for model in select.cox_models(tables, name):
             what = f"{select.whom(name)}: {select.exposure(model.exposure).lower()}"
-            if all(pd.isna(row["estimate"]) for row in model.rows):
+            if all(map(_lacks, model.rows)):
                 left_out.append(_not_estimated(what, model.rows))
                 continue
             rows.append(_head(f"{what}, {select.per_increase(model.per)}", heads))
@@ -227,19 +227,26 @@ def _cox(tables: ReportTables, config: Mapping) -> JournalTable | None:
 
 
 def _comparisons(tables: ReportTables, config: Mapping) -> JournalTable | None:
-    rows: list[Row] = []
+    rows, left_out = [], []
     heads = ("Comparison", "n", "Difference (95% CI)", "p", "Difference (95% CI)", "p", "q", "Adjusted for")
     for name in select.names_of(config):
         pairs = select.comparisons(tables, name)
-        if pairs:
-            rows.append(_head(select.whom(name), heads))
-        for pair in pairs:
+        lost = [pair["adjusted"] for pair in pairs if _lacks(pair["adjusted"]) and _lacks(pair["raw"])]
+        if lost:
+            left_out.append(_not_estimated(f"{select.whom(name)}: {_terms(lost)}", lost))
+        kept = [pair for pair in pairs if not (_lacks(pair["adjusted"]) and _lacks(pair["raw"]))]
+        rows += [_head(select.whom(name), heads)] if kept else []
+        for pair in kept:
             raw, row = pair["raw"], pair["adjusted"]
             rows.append(Row((
                 select.comparison(row), count(row["n"]), _estimate(raw, 1), clinical_p(raw["p_value"]), _estimate(row, 1),
                 clinical_p(row["p_value"]), clinical_p(row["q_value"]), _capital(select.adjusted_for(row)),
             )))  # fmt: skip
-    notes = [f"Differences in age gap (face age minus chronological age), years. {CI} {Q}.", *_marks(rows)]
+    notes = [
+        f"Differences in age gap (face age minus chronological age), years. {CI} {Q}.",
+        *_marks(rows),
+        *left_out,
+    ]
     title = "Differences in face age between groups, and by exposure"
     return _made("group_comparisons", title, heads, rows, notes, (("Unadjusted", 2, 2), ("Adjusted", 4, 3)))
 
@@ -249,7 +256,7 @@ def _gene_panel(tables: ReportTables, cohort: str) -> JournalTable | None:
     rows, left_out, per = [], [], ""
     for genes in select.gene_panel(tables, cohort):
         cells = select.cells_of(genes.analysis) or "bulk RNA"
-        if all(pd.isna(row["estimate"]) for row in genes.acceleration.values()):
+        if all(map(_lacks, genes.acceleration.values())):
             left_out.append(_not_estimated(cells, [*genes.acceleration.values()]))
             continue
         per = per or select.per_increase(genes.per)
@@ -279,7 +286,9 @@ def _key_results(tables: ReportTables, config: Mapping) -> JournalTable | None:
     rows: list[Row] = []
 
     def add(head: Cell, keys: Sequence[Key], digits: int, p: Callable[[float], str] = clinical_p) -> None:
-        rows.extend([_head(head, heads)] if keys else [])
+        if all(_lacks(key.adjusted) for key in keys):
+            return
+        rows.append(_head(head, heads))
         for key in keys:
             row, raw = key.adjusted, key.unadjusted
             told = _hazard_ratio(row) if row["measure"] == "hazard ratio" else _estimate(row, digits)
@@ -317,6 +326,15 @@ def _made(name, title, heads, rows, notes, spanners=()) -> JournalTable | None:
 
 def _head(cell: Cell, heads: Sequence[str]) -> Row:
     return Row((cell, *[""] * (len(heads) - 1)), "group")
+
+
+def _lacks(row: Mapping) -> bool:
+    return bool(pd.isna(row["estimate"]))
+
+
+def _terms(rows: Sequence[Mapping]) -> str:
+    """What rows are of, as words of a sentence."""
+    return ", ".join(dict.fromkeys(select.exposure(row["term"]) for row in rows))
 
 
 def _not_estimated(what: str, rows: Sequence[Mapping]) -> str:

@@ -131,7 +131,7 @@ def templates() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters |= {
-        "number": formats.number, "signed": formats.signed, "p": formats.p_value, "reason": words.reason, "term": words.term, "people": formats.count,
+        "number": formats.number, "signed": formats.signed, "p": formats.p_value, "p_gene": formats.p_scientific, "reason": words.reason, "term": words.term, "people": formats.count,
     }  # fmt: skip
     environment.globals |= {
         "interval": formats.interval,
@@ -205,6 +205,7 @@ def _association_cohort(tables: ReportTables, name: str, config: dict) -> dict:
     return {
         "name": name,
         "face_age_figure": face_age_figure(tables, [name]),
+        "points": bool(len(tables.get("acceleration", "acceleration"))),
         "summary": _rows(tables.get("acceleration", "summary", name)),
         **_agreement(tables, name),
         **definition_section(tables, name, config),

@@ -16,6 +16,7 @@ from faceage_bio.tables import write_bytes
 INTERNAL = "INTERNAL: exact numbers, not for release."
 NEW_LINE = r" \\ "
 LONG = 35  # rows from which a LaTeX table breaks over pages
+WIDE, SMALL = 7, "\\footnotesize\\setlength{\\tabcolsep}{4pt}\n"  # columns from which letters are small
 FORMULA = ("=", "+", "-", "@", "\t", "\r")  # a cell that begins so is a formula to a spreadsheet
 SPECIAL = {
     "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_",
@@ -114,11 +115,13 @@ def latex_table(table: JournalTable, mark: str) -> str:
     for label, first, n in table.spanners:
         text = _underline(text, escaped(label), first + 1, first + n)
     notes = "\n\n".join(escaped(note) for note in (*table.notes, *filter(None, (mark,))))
-    below = (
-        f"\\par\\smallskip\n\\begin{{minipage}}{{\\linewidth}}\\footnotesize\n{notes}\n\\end{{minipage}}\n"
-    )
+    below = f"\\par\\smallskip\\noindent\n\\begin{{minipage}}{{\\linewidth}}\\footnotesize\n{notes}\n\\end{{minipage}}\n"
     end = "\\end{longtable}\n" if long else "\\end{table}\n"
     text = text.replace(end, end + below if long else below + end)
+    if width >= WIDE and long:
+        text = f"\\begingroup{SMALL}{text}\\endgroup\n"
+    elif width >= WIDE:
+        text = text.replace("\\centering\n", f"\\centering{SMALL}", 1)
     return f"% \\usepackage{{booktabs{',longtable' if long else ''}}}\n{text}"
 
 

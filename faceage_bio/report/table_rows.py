@@ -11,8 +11,11 @@ from faceage_bio.report import words
 from faceage_bio.report.associations import paired
 from faceage_bio.report.people import ALL, LARGEST
 from faceage_bio.report.tables import ReportTables
-from faceage_bio.results.reasons import SPARSE
+from faceage_bio.results.reasons import decode
+from faceage_bio.stats.cox_fit import EVENTS_PER_TERM
 
+SPARSE = EVENTS_PER_TERM  # events per variable below which an estimate is marked
+WITHOUT = ("without_missing", "without_constant")  # reasons that name covariates that a model went without
 EXPOSURES = ("face_age", "age_acceleration", "chronological_age")
 JOINT, GAP = "together", "raw gap"  # gene models: both ages in one model; age gap alone
 UNITS = {
@@ -87,9 +90,13 @@ def level(name: str) -> str:
 
 def adjusted_for(row: Mapping) -> str:
     """The covariates of a row's model in words; "" where there is none."""
-    return ", ".join(
-        words.term(name).replace("_", " ") for name in str(row["covariates"]).split(", ") if name
-    )
+    left_out = {
+        name
+        for one in decode(row["reason"]) if one.code in WITHOUT
+        for name in one.parameters["columns"].split(", ")
+    }  # fmt: skip
+    columns = [name for name in str(row["covariates"]).split(", ") if name and name not in left_out]
+    return ", ".join(words.term(name).replace("_", " ") for name in columns)
 
 
 def per_increase(per: str) -> str:
@@ -105,7 +112,7 @@ def comparison(row: Mapping) -> str:
 
 def is_sparse(row: Mapping) -> bool:
     """Whether a model has too few events for its variables."""
-    return row["status"] == SPARSE
+    return any(one.code == "few_events_per_variable" for one in decode(row["reason"]))
 
 
 def groups_of(table: pd.DataFrame) -> list[Group]:
@@ -131,10 +138,15 @@ def cox_models(tables: ReportTables, cohort: str) -> list[Model]:
     own = cox[cox["term"] == cox["exposure"]]
     own = own[(own["exposure"] != "age_acceleration") | own["per"].str.startswith("1 SD")]
     return [
-        Model(name, rows["per"].iloc[0], rows.to_dict("records"))
+        Model(name, rows["per"].iloc[0], _once(rows.to_dict("records")))
         for name in EXPOSURES
         if len(rows := own[own["exposure"] == name])
     ]
+
+
+def _once(rows: list[dict]) -> list[dict]:
+    """The models without those whose covariates are those of the one before: a covariate that nobody has adds no step."""
+    return [row for k, row in enumerate(rows) if not k or adjusted_for(row) != adjusted_for(rows[k - 1])]
 
 
 def comparisons(tables: ReportTables, cohort: str) -> list[dict]:

@@ -138,10 +138,13 @@ def _with_lines_moved(text: str, old: Place, new: Place) -> str:
 def _inserted(lines: list[str], section: Place, moved: list[str]) -> str:
     """The lines under a section of the first level, which is added where it is not there."""
     text = "".join(lines)
-    if len(section) == 1 and (found := _find(text, section)) and isinstance(found[1], yaml.MappingNode):
-        first = found[1].start_mark
-        inside = [" " * first.column + line for line in moved]
-        return "".join([*lines[: first.line], *inside, *lines[first.line :]])
+    if len(section) == 1 and (found := _find(text, section)):
+        key, value, _ = found
+        full = isinstance(value, yaml.MappingNode)
+        at, indent = (
+            (value.start_mark.line, value.start_mark.column) if full else (key.start_mark.line + 1, 2)
+        )
+        return "".join([*lines[:at], *(" " * indent + line for line in moved), *lines[at:]])
     heads = [f"{'  ' * depth}{name}:\n" for depth, name in enumerate(section)]
     return "".join([*lines, "\n", *heads, *("  " * len(section) + line for line in moved)])
 

@@ -137,7 +137,7 @@ def cohort_files():
     return [cohort[key] for cohort in config["cohorts"].values() for key in keys if cohort[key]]
 
 
-def each_ledger(wildcards, input):
+def ledger_of_each_cohort(wildcards, input):
     return option("--ledger", input.ledgers)
 
 

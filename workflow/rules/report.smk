@@ -270,7 +270,7 @@ rule write_tables:
         "<logs>/report/write_tables.log",
     params:
         config=json.dumps(config),
-        ledgers=each_ledger,
+        ledgers=ledger_of_each_cohort,
         version=VERSION,
     shell:
         "faceage-bio write-tables --config {params.config:q} {params.ledgers:q} --output {output:q}"
