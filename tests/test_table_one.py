@@ -93,7 +93,7 @@ def test_standardised_differences_and_missing_equal_r(voters_table, column):
     missing = cell(voters_table, column, "missing", "all")
     assert missing.n == r(f"{column} missing").item()
     assert missing.estimate == missing.n / 400
-    sizes = voters_table[voters_table.measure == "people"].set_index("group").n
+    sizes = voters_table[voters_table.measure == "participants"].set_index("group").n
     told = voters_table[(voters_table.variable == column) & voters_table.measure.isin(["mean", "share"])]
     for group in GROUPS.values():
         unknown, known = cell(voters_table, column, "missing", group), told[told.group == group].n.sum()
