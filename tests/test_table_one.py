@@ -25,7 +25,7 @@ from faceage_bio.results.reasons import in_words
 from faceage_bio.stats.group_balance import all_pairs, difference_of_numbers, difference_of_shares
 from tests.golden.associations.data import PARTIES
 from tests.golden.table_one import data
-from tests.results import told
+from tests.rows import told
 
 GOLDEN = pd.read_csv(Path(__file__).parent / "golden" / "table_one" / "golden.tsv", sep="\t")
 LEVELS = {"vote": ["clinton", "dole"], "news": ["few", "some", "daily"]}
