@@ -90,7 +90,7 @@ def test_within_cohort_centring_does_not_hide_the_difference_between_groups():
     ("change", "message"),
     [
         ({"smoking": "current"}, "all 400 participants have the same value"),
-        ({"smoking": None}, "nobody has a value"),
+        ({"smoking": None}, "no participant has a value"),
         ({"smoking": ["former"] + ["never"] * 399}, "fewer than 2 participants|one row alone"),
     ],
 )
