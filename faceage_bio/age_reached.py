@@ -1,10 +1,12 @@
 """Age reached at the end of follow-up: nobody's is 130, so days or months that stand where years are expected give themselves away."""
 
+from collections.abc import Mapping, Sequence
+
 import pandas as pd
 
 from faceage_bio import parse
 from faceage_bio.columns import AGE, ENTRY, FOLLOWUP
-from faceage_bio.errors import examples
+from faceage_bio.errors import ConfigError, examples
 from faceage_bio.problems import Problems
 
 # ages that more than this share of the participants, and at least so many of them, do not reach
@@ -13,6 +15,35 @@ OLDEST = 120.0  # that anybody has reached
 LONG = 15.0  # years of follow-up; shorter ones may be those of centenarians
 WIDESPREAD = 0.05  # share of the participants from which on it is the unit and not a cell
 UNITS = {"months": 12.0, "days": 365.25}
+TIMES = {"followup": FOLLOWUP, "entry": ENTRY}  # names in `units`
+
+
+def parse_units(words: Sequence[str]) -> dict[str, str]:
+    """Units as the command line gives them: "followup=days".
+
+    Raises
+    ------
+    ConfigError
+        Not of this form.
+    """
+    units = dict(word.partition("=")[::2] for word in words)
+    if wrong := [name for name, unit in units.items() if name not in TIMES or unit not in ("years", *UNITS)]:
+        raise ConfigError(
+            f"--unit {', '.join(f'{name}={units[name]}' for name in wrong)}: expected followup or entry, = and years, months or days, "
+            "such as followup=days. Write it so."
+        )
+    return units
+
+
+def in_years(table: pd.DataFrame, units: Mapping[str, str], year_days: float = 365.25) -> pd.DataFrame:
+    """Follow-up and entry in years, from the declared units ("followup", "entry": "months", "days")."""
+    table = table.copy()
+    for name, unit in units.items():
+        column = TIMES[name]
+        if column in table and unit != "years":
+            per_year = year_days if unit == "days" else UNITS[unit]
+            table[column] = parse.to_numbers(table[column]) / per_year
+    return table
 
 
 def check_years(table: pd.DataFrame, source: str, problems: Problems) -> None:
@@ -50,8 +81,8 @@ def check_years(table: pd.DataFrame, source: str, problems: Problems) -> None:
     problems.other(
         f"{source}: column '{FOLLOWUP}': {beyond.sum()} of {n} participants would be older than {limit:g} years at the end of "
         f"follow-up ({examples(found, 3)}); its median is {years.median():.3g}, its maximum {years.max():.4g}. Expected years after the "
-        f"photo{looks}. Write years (months divided by 12, days by 365.25), or give followup_date in the clinic table; if only these "
-        "rows are wrong, correct them."
+        f"photo{looks}. Write years (months divided by 12, days by 365.25), give followup_date in the clinic table, or declare the unit "
+        "(in the cohort's settings units: {followup: days}, for a command --unit followup=days); if only these rows are wrong, correct them."
     )
 
 

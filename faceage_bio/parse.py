@@ -1,12 +1,17 @@
-"""Cells as typed -> values: numbers, ISO dates and the words of categorical columns."""
+"""Cells as typed -> values: numbers, ISO dates (read here and nowhere else) and the words of categorical columns."""
 
 import re
+from collections import defaultdict
+from datetime import date
 
 import pandas as pd
 
 from faceage_bio.columns import CAUSE_LEVELS, GROUP_LEVELS, SEX_LEVELS, SMOKING_LEVELS
+from faceage_bio.errors import CohortError, examples
 from faceage_bio.problems import Problems
 
+ISO = re.compile(r"\d{4}-\d{2}-\d{2}")
+UNKNOWN_DAYS = {"1900-01-01", "1899-12-30", "1899-12-31", "9999-12-31", "9999-12-30"}
 HUGE_EXPONENT = re.compile(r"[eE][+-]?\d{4,}")
 MISSING = {"", "na", "n/a", "nan", "null", "none", ".", "-", "unknown", "missing"}
 WORDS = {
@@ -80,16 +85,54 @@ def numbers(cells: pd.Series, column: str, file: str, problems: Problems) -> pd.
     return values.astype("float64")
 
 
+def date_problem(cell: str) -> str:
+    """What is wrong with a date as typed, and what to do; "" if nothing is."""
+    if not ISO.fullmatch(cell):
+        return "Expected a date. Write it as YYYY-MM-DD; day and month cannot be told apart otherwise."
+    try:
+        day = date.fromisoformat(cell)
+    except ValueError:
+        return "Expected a day of the calendar, which has none of this date. Correct it, or leave the cell empty if it is not known."
+    if cell in UNKNOWN_DAYS:
+        return "Expected a date; programs write this one where none is known. Leave the cell empty, or correct it."
+    if day > date.today():
+        return f"Expected a day that has been (today is {date.today()}). Correct the date."
+    return ""
+
+
 def dates(cells: pd.Series, column: str, file: str, problems: Problems) -> pd.Series:
-    """Dates written YYYY-MM-DD; NaT where missing."""
-    iso = cells.str.fullmatch(r"\d{4}-\d{2}-\d{2}")
-    values = pd.to_datetime(cells.where(iso, None), format="%Y-%m-%d", errors="coerce")
-    for line in cells.index[values.isna() & ~is_missing(cells)]:
-        problems.cell(
-            file,
-            line,
-            column,
-            cells[line],
-            "Expected a date. Write it as YYYY-MM-DD; day and month cannot be told apart otherwise.",
+    """Dates written YYYY-MM-DD, up to today; NaT where missing."""
+    wrong = {cell: advice for cell in cells.unique() if (advice := date_problem(cell))}
+    for line in cells.index[cells.isin(wrong) & ~is_missing(cells)]:
+        problems.cell(file, line, column, cells[line], wrong[cells[line]])
+    return pd.to_datetime(cells.where(~cells.isin(wrong), None), format="%Y-%m-%d")
+
+
+def dates_of(table: pd.DataFrame, column: str, setting: str) -> pd.Series:
+    """Dates of a column of a table of ours or of a plain one, by the same rules as `dates`.
+
+    Raises
+    ------
+    CohortError
+        The column is not there, or cells are no dates; ``setting`` says what needs them.
+    """
+    if column not in table:
+        raise CohortError(
+            f"{setting} needs the column '{column}' (dates YYYY-MM-DD), and the table has none; it has "
+            f"{', '.join(map(str, table.columns))}. Expected it there. Add it, to the manifest (photo_date) or to the clinic table."
         )
-    return values
+    cells = table[column]
+    if pd.api.types.is_datetime64_any_dtype(cells) or cells.isna().all():
+        return pd.to_datetime(cells)
+    cells = cells.astype(object).where(cells.notna(), "").astype(str).str.strip()
+    wrong: dict[str, list[str]] = defaultdict(list)
+    for cell in sorted(cells[~is_missing(cells)].unique()):
+        if advice := date_problem(cell):
+            wrong[advice].append(cell)
+    if wrong:
+        told = " ".join(f"It holds {examples(found)}. {advice}" for advice, found in wrong.items())
+        raise CohortError(
+            f"column '{column}' ({setting}) has cells that are no dates. Expected days YYYY-MM-DD up to today. Correct them, or leave "
+            f"them empty. {told}"
+        )
+    return pd.to_datetime(cells.where(~is_missing(cells), None), format="%Y-%m-%d")

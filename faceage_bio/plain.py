@@ -1,13 +1,13 @@
 """Plain tables of people and photos, as the command line takes them: read as a study's tables are, all problems told at once."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from faceage_bio import parse
-from faceage_bio.age_reached import check_years
+from faceage_bio import parse, schemas
+from faceage_bio.age_reached import check_years, in_years
 from faceage_bio.columns import (
     AGE,
     AGE_ACCELERATION,
@@ -19,6 +19,7 @@ from faceage_bio.columns import (
     FOLLOWUP,
     SUBJECT,
 )
+from faceage_bio.observation import check_follow_up
 from faceage_bio.problems import DOUBLED, Problems
 from faceage_bio.tables import KEYS, read_table
 
@@ -44,6 +45,7 @@ def read_plain(
     needed: Sequence[str] = (FACE_AGE, AGE),
     one_row_per: str | None = SUBJECT,
     check: Callable[[pd.DataFrame, str, Problems], None] | None = None,
+    units: Mapping[str, str] | None = None,
 ) -> pd.DataFrame:
     """A table given by hand, or one of our own, ready for analysis.
 
@@ -55,6 +57,7 @@ def read_plain(
     path : .tsv, .csv or .parquet
     needed : columns that must be there
     one_row_per : the column, if there, in which nothing may stand twice (within a cohort)
+    units : of followup and entry where they are not years, such as {"followup": "days"}
     check : what else must hold; takes the table (its index is the line), the file's name and the problems to add to
 
     Raises
@@ -62,7 +65,7 @@ def read_plain(
     TableError
         It cannot be read.
     CohortError
-        A column lacks; a number is none, or infinite; an age beyond 0 to 120; follow-up that is not in years; a bare code for
+        A column lacks; a number is none, infinite or out of its column's range; impossible follow-up, or follow-up that is not in years; a bare code for
         sex; a row that stands twice.
     """
     table = read_table(path)
@@ -78,6 +81,11 @@ def read_plain(
         table = pd.DataFrame({name: _understood(table[name]) for name in table}, index=table.index)
     for name in table:
         _check_numbers(table, name, source, problems)
+    table = in_years(table, units or {})
+    if first_line == 2:
+        schemas.check_numbers(table, source, problems)
+    if {FOLLOWUP, EVENT} <= set(table):
+        check_follow_up(table, source, problems)
     check_years(table, source, problems)
     if "sex" in table and pd.api.types.is_numeric_dtype(table["sex"]) and table["sex"].notna().any():
         problems.other(f"{source}: column 'sex' holds bare numbers. Expected words. Write female or male.")
@@ -132,12 +140,3 @@ def _check_numbers(table: pd.DataFrame, name: str, source: str, problems: Proble
         problems.cell(
             source, line, name, cells[line] if isinstance(cells[line], str) else float(values[line]), advice
         )
-    if name == AGE:
-        for line in table.index[(values < 0) | (values > 120) & ~odd]:
-            problems.cell(
-                source,
-                line,
-                name,
-                float(values[line]),
-                "Expected 0 to 120 years. Correct it, or leave the cell empty.",
-            )

@@ -8,7 +8,7 @@ from faceage_bio.errors import CohortError
 from faceage_bio.report import added_value as section
 from faceage_bio.report.pages import survival_page
 from faceage_bio.report.tables import collect
-from faceage_bio.results.reasons import reason
+from faceage_bio.results.reasons import in_words, reason
 from faceage_bio.stats.concordance import concordance
 from faceage_bio.stats.cox import fit_cox
 from faceage_bio.stats.cox_fit import likelihood_ratio_test
@@ -358,3 +358,11 @@ def test_a_group_of_risk_in_which_nobody_died_has_no_interval():
     groups = rows[rows.kind == "group"]
     assert groups.estimate.iloc[0] == 0
     assert groups[["ci_lower", "ci_upper"]].isna().all(axis=1).tolist() == [True, False]
+
+
+def test_differences_between_nested_models_are_marked_as_conservative(found):
+    apart = found.rows[(found.rows.kind == "difference") & found.rows.estimate.notna()]
+    marked = apart.reason.fillna("").str.contains("nested_models")
+    assert (marked == (apart.comparison != AGES)).all()
+    assert "conservative; the likelihood-ratio test is the test" in in_words(apart.reason[marked].iloc[0])
+    assert not of(found.rows, kind="test").reason.fillna("").str.contains("nested_models").any()

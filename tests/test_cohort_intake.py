@@ -92,12 +92,12 @@ def test_a_good_study_is_read(study):
         ),
         ("clinic", "2021-01-01,1", "2021-02-30,1", "'followup_date': .*2021-02-30"),
         ("clinic", "1950-01-01", "2020-02-01", "'birth_date': .*The birth lies after the photo"),
-        ("clinic", "2021-01-01,1", "2021-01-01,", "'event': 1 row.*not whether the subject died"),
+        ("clinic", "2021-01-01,1", "2021-01-01,", "'event': 1 row.*not whether the participant died"),
         (
             "clinic",
             "2021-01-01,1",
             ",1",
-            "'followup_years': 1 row.*The subject died, but the time is missing, and a death left out would mislead. Expected when. Give",
+            "'followup_years': 1 row.*The participant died, but the time is missing, and a death left out would mislead. Expected when. Give",
         ),
         (
             "clinic",
@@ -308,11 +308,9 @@ def test_months_of_follow_up_taken_for_years_are_told_once_with_line_and_advice(
         study(clinic=clinic)
     assert "clinic.csv: column 'followup_years': 2 of 2 participants" in str(told.value)
     assert "(line 2: age 69.9986, followed for 130; line 3: age 60" in str(told.value)
-    assert "Write years (months divided by 12, days by 365.25), or give followup_date" in str(told.value)
+    assert "Write years (months divided by 12, days by 365.25), give followup_date" in str(told.value)
     assert str(told.value).startswith("1 problem ")
-    with pytest.raises(
-        CohortError, match=r"'followup_years': 1 row.*-1.*Expected 0 or more years after the photo; a death"
-    ):
+    with pytest.raises(CohortError, match=r"'followup_years': 1 row.*-1.*Follow-up ends before the photo"):
         study(clinic=clinic.replace("130", "-1").replace(",54,", ",4,"))
 
 

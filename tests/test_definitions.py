@@ -345,7 +345,7 @@ def test_without_a_date_only_a_single_photo_counts():
 
 @pytest.mark.parametrize(
     ("column", "cells", "message"),
-    [("diagnosis", ["2020-01-01"], "no column 'diagnosis'"), ("when", ["01.02.2020"], "needs dates YYYY-MM-DD, but holds 01.02.2020")],
+    [("diagnosis", ["2020-01-01"], "acceleration.nearest_to needs the column 'diagnosis'"), ("when", ["01.02.2020"], "It holds 01.02.2020. Expected a date. Write it as YYYY-MM-DD")],
 )  # fmt: skip
 def test_nearest_needs_dates(column, cells, message):
     subjects = pd.DataFrame(

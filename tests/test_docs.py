@@ -394,8 +394,7 @@ def test_the_worked_reading_is_of_the_demo(demo):
     )
     more = row(**added, measure="difference of Harrell's C")
     assert (
-        f"C-index from {without.estimate:.3f} to {with_.estimate:.3f} (difference {more.estimate:.3f}"
-        in text
+        f"C-index from {without.estimate:.3f} to {with_.estimate:.3f} (difference {more.estimate:.3f}" in text
     )
     assert f"95% CI {more.ci_lower:.3f} to {more.ci_upper:.3f}; {more.corrected:.3f} after correction" in text
     points = pd.read_csv(results / "north/scores/comparison.tsv", sep="\t").query("term == 'points for age'")

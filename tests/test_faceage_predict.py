@@ -467,7 +467,7 @@ def test_wrong_given_face_ages_are_told_together(tmp_path):
         read_face_ages(path, "c")
     for part in (
         "3 problem(s)",
-        "column 'face_age' needs years from 0 to 130, but line 2: '61y'",
+        "column 'face_age' needs years above 0, up to 130, but line 2: '61y'",
         "line 5: '200'. Write numbers such as 66.2",
         "line 4",
         "column 'subject_id' needs a name of its own in every row, but line 2: 'a'; line 3: 'a' stand more than once. Give each photo",

@@ -300,8 +300,8 @@ def test_all_problems_come_together(tmp_path):
         "'A9'",
         "'x'",
         "'0'",
-        "line 3. Follow-up is given, but not whether the case died",
-        "line 3: '710'. Expected 0 to 120 years",
+        "line 3. Follow-up is given, but not whether the participant died",
+        "line 3: 710.0. Expected 0 to 120 years",
     ):
         assert part in text
 

@@ -110,7 +110,7 @@ def test_dates_may_stand_in_a_table_of_photos():
     ("faces", "message"),
     [
         (pd.DataFrame({"face_age": [60.0]}), "lacks the column.s. subject_id"),
-        (pd.DataFrame({"subject_id": ["a"], "face_age": [60.0], "photo_date": ["May 2018?"]}), "needs dates YYYY-MM-DD, but holds May 2018"),
+        (pd.DataFrame({"subject_id": ["a"], "face_age": [60.0], "photo_date": ["May 2018?"]}), "It holds May 2018.. Expected a date. Write it as YYYY-MM-DD"),
     ],
 )  # fmt: skip
 def test_photos_that_do_not_fit_are_told(faces, message):

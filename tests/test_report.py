@@ -14,8 +14,7 @@ from faceage_bio.report.ladder import ages_sentence
 from faceage_bio.report.pages import association_page, index_page, photo_page, survival_page
 from faceage_bio.report.tables import ReportTables, collect
 from faceage_bio.results.reasons import reason
-from faceage_bio.results.row import columns_of
-from faceage_bio.results.row import result_rows as declared_rows
+from faceage_bio.results.row import result_rows
 from faceage_bio.tables import write_table
 
 EVIL = "<script>alert('x')</script>"
@@ -49,7 +48,7 @@ def ages_tables(name):
     )
     row = {"cohort": name, "n": 90, "question": "acceleration", "term": "age_gap", "measure": "mean"}
     row |= {"estimate": 5.1, "ci_lower": 4.0, "ci_upper": 6.2}
-    yield "acceleration/summary.tsv", declared_rows([row], "acceleration/summary")
+    yield "acceleration/summary.tsv", result_rows([row], "acceleration/summary")
     bands = {
         "age_band": ["50-59", "60-69", "80-89"], "age_lower": [50, 60, 80], "n": [40, 47, 3], "age_mean": [55, 65, 83.0],
         "face_age_mean": [58, 69, 99.25], "face_age_q25": [52, 63, 98.0], "face_age_median": [58, 69, 99.0],
@@ -71,27 +70,27 @@ def phenotype_table(name):
     unknown = {"term": "bmi", "reason": reason("one_level", n=90)}
     adjustments = ({"adjustment": "unadjusted"}, {"adjustment": "minimal", "covariates": "age, sex"})
     rows = [base | row | adjustment for row in (known, unknown) for adjustment in adjustments]
-    yield "phenotype/phenotypes.tsv", declared_rows(rows, "phenotype/phenotypes")
+    yield "phenotype/phenotypes.tsv", result_rows(rows, "phenotype/phenotypes")
 
 
 def gene_tables(name, n_genes):
     """All genes and the panel, for both exposures."""
     random = np.random.default_rng(1)
     genes = ["CDK6", "TP53", *(f"GENE{k}" for k in range(max(0, n_genes - 2)))][:n_genes]
-    tables = []
+    parts = []
     for exposure in ("age_acceleration", "chronological_age", "difference"):
         p_values = random.uniform(1e-9, 1, len(genes))
         columns = {
             "cohort": name, "question": "expression", "term": genes, "measure": "log2 fold change", "per": "10 years",
             "estimate": random.normal(0, 0.3, len(genes)), "ci_lower": -1.0, "ci_upper": 1.0, "p_value": p_values,
-            "q_value": np.minimum(1, p_values * 3), "n": 88, "model": "together", "adjustment": "without age", "covariates": "smoking, sex",
+            "q_value": np.minimum(1, p_values * 3), "n": 88, "model": "together", "adjustment": "full", "covariates": "smoking, sex",
             "method": "DESeq2's method, Wald test", "exposure": exposure, "base_mean": 100.0, "n_tests": 2, "voom_estimate": 0.5,
             "voom_ci_lower": 0.25, "voom_ci_upper": 0.75, "voom_p_value": 0.0321,
         }  # fmt: skip
-        tables.append(declared_rows(pd.DataFrame(columns), "expression/panel"))
-    table = pd.concat(tables)
-    yield "expression/genes.tsv", table.reindex(columns=columns_of("expression/genes"))
-    yield "expression/panel.tsv", table[table.term.isin(["CDK6", "TP53"])]
+        parts.append(pd.DataFrame(columns))
+    rows = pd.concat(parts)
+    yield "expression/genes.tsv", result_rows(rows, "expression/genes")
+    yield "expression/panel.tsv", result_rows(rows[rows.term.isin(["CDK6", "TP53"])], "expression/panel")
 
 
 def opinion_tables(name, estimate=2.5):
@@ -103,7 +102,7 @@ def opinion_tables(name, estimate=2.5):
             ("bias", estimate), ("lower limit of agreement", -6.5), ("upper limit of agreement", 11.5),
         )
     ]  # fmt: skip
-    yield "faceage/agreement.tsv", declared_rows(rows, "faceage/agreement")
+    yield "faceage/agreement.tsv", result_rows(rows, "faceage/agreement")
     bands = {"term": "Other", "band_lower": [50, 60, 70], "n": [40, 47, 3], "mean_age": [55, 65, 77.125],
              "mean_difference": [2, 3, 7.875]}  # fmt: skip
     yield "faceage/agreement_bands.tsv", pd.DataFrame(bands | {"cohort": name})
@@ -111,7 +110,7 @@ def opinion_tables(name, estimate=2.5):
         "cohort": name, "n": 97, "question": "face_age", "term": "standard deviation of a face age", "measure": "median",
         "unit": "years", "estimate": 2.34,
     }  # fmt: skip
-    yield "faceage/summary.tsv", declared_rows([uncertain], "faceage/summary")
+    yield "faceage/summary.tsv", result_rows([uncertain], "faceage/summary")
 
 
 HAZARD = {
@@ -135,7 +134,7 @@ def survival_tables(name):
     rows.append(
         base | alone | {"term": "ecog", "exposure": "ecog", "reason": reason("constant", column="ecog")}
     )
-    yield "survival/cox.tsv", declared_rows(rows, "survival/cox")
+    yield "survival/cox.tsv", result_rows(rows, "survival/cox")
     curves = [
         pd.DataFrame({
             "cohort": name, "grouping": "all", "group": group, "years": [0.0, 1.2, 2.5], "at_risk": [size, size, 10],
@@ -153,7 +152,7 @@ def survival_tables(name):
         "reason": reason("not_reached"),
         "n_events": 40,
     }
-    yield "survival/summary.tsv", declared_rows([row], "survival/summary")
+    yield "survival/summary.tsv", result_rows([row], "survival/summary")
 
 
 def write_study(folder, names, n_genes=300, rna=True, survival=True, opinion=False):
@@ -239,7 +238,7 @@ def test_an_answer_from_few_deaths_says_so():
         "n": 55,
         "n_events": 5,
     }
-    cox = declared_rows([row | {"per": "10 years", "reason": few}], "survival/cox")
+    cox = result_rows([row | {"per": "10 years", "reason": few}], "survival/cox")
     caution = "Interpret with caution: sparse data: 5 deaths for 2 terms, fewer than 10 deaths per term."
     assert caution in words.hazard_sentence(cox)
 
@@ -296,9 +295,9 @@ def test_the_answers_show_a_few_deaths():
         "p_value": 0.6,
         "per": "10 years",
     }
-    cox = declared_rows([base | HAZARD], "survival/cox")
+    cox = result_rows([base | HAZARD], "survival/cox")
     assert "55 people, 4 deaths" in words.hazard_sentence(cox)
-    ages = declared_rows(
+    ages = result_rows(
         [
             base | {"term": term, "model": model, "step": "unadjusted"}
             for term in ("face_age", "chronological_age", "face age against age")

@@ -24,8 +24,9 @@ from faceage_bio.report.pages import association_page, index_page
 from faceage_bio.report.people import table_one
 from faceage_bio.report.summary import change_sentence, strip
 from faceage_bio.report.tables import ReportTables
-from faceage_bio.tables import result_rows
-from tests.test_report import CARD, EVIL, config_of
+from faceage_bio.results.row import result_rows
+from tests.rows import worded
+from tests.test_report import CARD, EVIL, HAZARD, config_of
 
 CHECKS = [
     FOLLOWS_AGE, "Origin of the weights", "Age dependence", "Proportional hazards", "Events per variable", "Missing data", "Site and camera",
@@ -46,8 +47,8 @@ FLOW = flow_table(
 )  # fmt: skip
 
 
-def rows(*more, cohort="one", **same):
-    return result_rows([{"cohort": cohort, "n": 90, "note": ""} | same | row for row in more])
+def rows(table, *more, cohort="one"):
+    return worded(result_rows([{"cohort": cohort, "n": 90} | row for row in more], table))
 
 
 def test_the_flow_shows_every_number_of_the_ledger():
@@ -111,7 +112,7 @@ def one_table(counts, missing):
             "estimate": 0.1,
         }
     )
-    return rows(*made)
+    return rows("phenotype/table_one", *made)
 
 
 def test_table_one_shows_every_number():
@@ -135,6 +136,7 @@ def test_table_one_with_missing_numbers_has_dashes():
 def test_table_one_shows_numbers_of_few():
     base = {"term": "bmi", "variable": "bmi", "group": "all"}
     table = rows(
+        "phenotype/table_one",
         {"term": "participants", "measure": "participants", "group": "all", "n": 3, "variable": ""},
         base | {"measure": "mean", "n": 2, "estimate": 24.26, "standard_deviation": 1.04},
         base
@@ -194,7 +196,9 @@ def checked(name, config=None, **tables):
 
 @pytest.mark.parametrize(("r", "state"), [(0.01, OK), (-0.2, LOOK), (0.6, PROBLEM)])
 def test_age_dependence(r, state):
-    table = rows({"term": "age_acceleration", "measure": "correlation", "estimate": r})
+    table = rows(
+        "acceleration/summary", {"term": "age_acceleration", "measure": "correlation", "estimate": r}
+    )
     assert checked("Age dependence", acceleration__summary=table).state == state
 
 
@@ -202,8 +206,10 @@ def test_age_dependence(r, state):
     ("p", "remedy", "state"), [(0.4, False, OK), (0.01, True, LOOK), (0.01, False, PROBLEM)]
 )
 def test_proportional_hazards(p, remedy, state):
-    tests = rows({"term": "face_age", "model": "face age + age", "p_value": p})
-    remedies = rows({"term": "face_age", "estimate": 1.0 if remedy else np.nan})
+    tests = rows(
+        "survival/proportional_hazards", {"term": "face_age", "model": "face age + age", "p_value": p}
+    )
+    remedies = rows("survival/remedies", {"term": "face_age", "estimate": 1.0 if remedy else np.nan})
     check = checked("Proportional hazards", survival__proportional_hazards=tests, survival__remedies=remedies)
     assert check.state == state
     assert check.link == "survival.html#hazards-one"
@@ -221,15 +227,15 @@ def test_events_per_variable(per_term, deaths, state):
         "estimate": 1.5,
         "events_per_term": per_term,
     }
-    check = checked("Events per variable", survival__cox=rows(row))
+    check = checked("Events per variable", survival__cox=rows("survival/cox", row))
     assert check.state == state
     assert f"at least {per_term:.1f} (" in check.words
 
 
 def ages(r, n=114, spread=10.2, cohort="one"):
     summary = rows(
-        {"term": "face_age", "measure": "correlation with age", "estimate": r, "n": n}, cohort=cohort
-    )
+        "acceleration/summary", {"term": "face_age", "measure": "correlation", "exposure": "chronological_age", "estimate": r, "n": n}, cohort=cohort
+    )  # fmt: skip
     one = {
         "term": "chronological_age",
         "variable": "chronological_age",
@@ -238,7 +244,7 @@ def ages(r, n=114, spread=10.2, cohort="one"):
         "n": n,
         "estimate": 63.0,
     }
-    return {"acceleration__summary": summary, "phenotype__table_one": rows(one | {"standard_deviation": spread}, cohort=cohort)}  # fmt: skip
+    return {"acceleration__summary": summary, "phenotype__table_one": rows("phenotype/table_one", one | {"standard_deviation": spread}, cohort=cohort)}  # fmt: skip
 
 
 @pytest.mark.parametrize(("r", "state"), [(0.71, OK), (0.07, PROBLEM), (0.95, OK), (-0.6, PROBLEM)])
@@ -273,7 +279,7 @@ def test_the_interval_of_the_correlation_is_fishers():
 
 def test_key_results_of_a_cohort_whose_face_ages_do_not_follow_age_are_marked():
     cox = pd.concat([
-        rows({"term": "face_age", "exposure": "face_age", "model": "face age + age", "adjustment": "age", "estimate": 1.5, "n_events": 40, "per": "10 years"}, cohort=name)
+        rows("survival/cox", HAZARD | {"estimate": 1.5, "n_events": 40, "per": "10 years"}, cohort=name)
         for name in ("one", "two")
     ])  # fmt: skip
     off, right = ages(0.07), ages(0.71, cohort="two")
@@ -305,10 +311,10 @@ def test_weights_are_unverified_until_reference_ages_were_matched():
 
 def unfair(*more):
     base = {
-        "analysis": "differences", "measure": "difference of mean error, years", "factor": "sex", "group": "male vs female", "within": "",
+        "question": "differences", "measure": "difference in mean error", "factor": "sex", "group": "male vs female", "within": "",
         "population": "all",
     }  # fmt: skip
-    return rows(*(base | row for row in more))
+    return rows("fairness/fairness", *(base | row for row in more))
 
 
 @pytest.mark.parametrize(
@@ -316,8 +322,8 @@ def unfair(*more):
     [
         ({"estimate": 2.0, "p_value": 0.01, "q_value": 0.2}, OK), ({"estimate": 2.0, "p_value": 0.01, "q_value": 0.04}, LOOK),
         ({"estimate": -6.0, "p_value": 0.01, "q_value": 0.04}, PROBLEM),
-        ({"estimate": 6.0, "p_value": 0.01, "q_value": 0.04, "measure": "difference of mean absolute error, years"}, PROBLEM),
-        ({"estimate": 1.8, "p_value": 0.01, "q_value": 0.04, "measure": "ratio of standard deviations of error"}, LOOK),
+        ({"estimate": 6.0, "p_value": 0.01, "q_value": 0.04, "measure": "difference in mean absolute error"}, PROBLEM),
+        ({"estimate": 1.8, "p_value": 0.01, "q_value": 0.04, "measure": "ratio of standard deviations"}, LOOK),
     ],
 )  # fmt: skip
 def test_fairness_goes_by_q_and_names_the_largest_difference(row, state):
@@ -333,7 +339,8 @@ def test_fairness_goes_by_q_and_names_the_largest_difference(row, state):
 @pytest.mark.parametrize(("share", "n", "state"), [(0.02, 2, OK), (0.1, 9, LOOK), (0.3, 27, PROBLEM)])
 def test_missing_data_shows_how_many(share, n, state):
     table = rows(
-        {"term": "bmi", "variable": "bmi", "measure": "missing", "group": "all", "n": n, "estimate": share}
+        "phenotype/table_one",
+        {"term": "bmi", "variable": "bmi", "measure": "missing", "group": "all", "n": n, "estimate": share},
     )
     check = checked("Missing data", phenotype__table_one=table)
     assert check.state == state
@@ -343,21 +350,15 @@ def test_missing_data_shows_how_many(share, n, state):
 @pytest.mark.parametrize(("inside", "state"), [(90, OK), (60, LOOK), (20, PROBLEM)])
 def test_validity_range(inside, state):
     base = {"term": "age_gap", "measure": "mean", "estimate": 1.0}
-    table = rows(base | {"excluded": "none"}, base | {"excluded": "ages", "n": inside})
+    table = rows(
+        "acceleration/sensitivity", base | {"excluded": "none"}, base | {"excluded": "ages", "n": inside}
+    )
     assert checked("Validity range", acceleration__sensitivity=table).state == state
 
 
 def record(estimate=1.5, n=120, config=None, data="a"):
-    cox = rows(
-        {
-            "term": "face_age",
-            "model": "face age + age",
-            "estimate": estimate,
-            "ci_lower": 1.1,
-            "ci_upper": 2.0,
-            "n_events": 40,
-        }
-    )
+    found = {"estimate": estimate, "ci_lower": 1.1, "ci_upper": 2.0, "n_events": 40}
+    cox = rows("survival/cox", HAZARD | found)
     flow = flow_table(("subject", "intake", "included", "", n))
     tables = ReportTables({("survival", "cox"): cox, ("ledger", "flow"): flow}, data)
     return history.record(tables, config or config_of(["one"]))
@@ -376,7 +377,7 @@ def test_what_moved_since_the_last_run_is_told_and_stays_told(tmp_path):
     told = history.keep(new, tmp_path)
     changes = told["changes"]
     assert changes["estimates"] == [
-        ("one: hazard ratio of face age, age held constant", "1.50 (1.10–2.00)", "1.70 (1.10–2.00)")
+        ("one: hazard ratio for death of face age, adjusted for age", "1.50 (1.10–2.00)", "1.70 (1.10–2.00)")
     ]
     assert changes["counts"] == [("one: Participants", "120", "160")]
     assert changes["settings"] == [("report.title", '"FaceAge study"', '"Another"')]

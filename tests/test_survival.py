@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from faceage_bio.errors import CohortError, ConfigError, FitError
+from faceage_bio.observation import entry_of
 from faceage_bio.stats.cox import fit_cox
 from faceage_bio.survival.age_comparison import compare_ages
 from faceage_bio.survival.check import hints, read_people
@@ -121,8 +122,8 @@ def test_separation_is_an_error_and_not_a_huge_hazard_ratio():
 @pytest.mark.parametrize(
     ("years", "entry", "message"),
     [
-        (-1.0, None, "not positive"),
-        (np.nan, None, "a time of follow-up is missing or not positive"),
+        (-1.0, None, "missing or negative"),
+        (np.nan, None, "missing or negative"),
         (2.0, 3.0, "starts at or after its end"),
     ],
 )
@@ -155,13 +156,14 @@ def test_ledger_has_one_row_per_subject_with_the_reason():
     data.loc[0, "age_acceleration"] = np.nan
     data.loc[1, "followup_years"] = np.nan
     data.loc[2, "ecog"] = np.nan
-    data.loc[3, "followup_years"] = 0.0
+    data.loc[3, "followup_years"] = -0.1
+    data.loc[4, "followup_years"] = 0.0
     ledger = survival_ledger(mark(data), ["sex", "ecog"]).set_index("subject_id")
     assert ledger.reason[["s0", "s1", "s2", "s3", "s4"]].tolist() == [
         "no_acceleration",
         "no_follow_up",
         "missing_ecog",
-        "followed_not_beyond_the_photo",
+        "ended_before_the_photo",
         "",
     ]
     assert len(ledger) == 20
@@ -181,13 +183,13 @@ def test_time_from_diagnosis_puts_people_at_risk_from_the_photo_on_only():
     np.testing.assert_allclose(usable.entry_years[before], 1.0)
     np.testing.assert_allclose(usable.followup_years[before], data.followup_years[usable.index][before] + 1)
     # diagnosed after the photo: at risk from the diagnosis, and not before
-    np.testing.assert_allclose(usable.entry_years[~before], 0.0)
+    assert usable.entry_years[~before].isna().all()
     late = 30 / 365
     np.testing.assert_allclose(
         usable.followup_years[~before], data.followup_years[usable.index][~before] - late
     )
     assert set(reasons) <= {"ended_before_time_zero"}
-    assert (usable.entry_years < usable.followup_years).all()
+    assert (usable.entry_years.fillna(0.0) < usable.followup_years).all()
 
 
 def test_immortal_time_would_have_hidden_the_hazard():
@@ -202,7 +204,7 @@ def test_immortal_time_would_have_hidden_the_hazard():
     guarded, _ = prepare(data, Time(zero="diagnosis_date"))
     naive = fit_cox(guarded.followup_years, guarded.event, guarded[["face_age"]]).terms.loc["face_age"]
     honest = fit_cox(
-        guarded.followup_years, guarded.event, guarded[["face_age"]], guarded.entry_years
+        guarded.followup_years, guarded.event, guarded[["face_age"]], entry_of(guarded)
     ).terms.loc["face_age"]
     assert naive.ci_upper < 1
     assert honest.ci_lower < 1 < honest.ci_upper
@@ -247,7 +249,7 @@ def test_a_prepared_table_is_not_prepared_again():
         (
             {"diagnosis_date": "1.2.2018"},
             Time(zero="diagnosis_date"),
-            "needs dates YYYY-MM-DD, but holds 1.2.2018",
+            r"column 'diagnosis_date' \(survival.time_zero: diagnosis_date\) has cells that are no dates. Expected days YYYY-MM-DD up to today. Correct them, or leave them empty. It holds 1.2.2018. Expected a date. Write it as YYYY-MM-DD",
         ),
     ],
 )
@@ -286,10 +288,10 @@ def test_everything_wrong_with_a_table_is_told_at_once(tmp_path):
     for line in (
         "'followup_years': 1 row(s), line 2: -1.0. Follow-up ends before the photo",
         "'face_age': 1 row(s), line 3: 'sixty'. Expected years. Write plain numbers",
-        "'followup_years': 1 row(s), line 4. The person died, but the time is missing, and a death left out would mislead. Expected when. Give",
-        "'event': 1 row(s), line 5. Follow-up is given, but not whether the person died",
+        "'followup_years': 1 row(s), line 4. The participant died, but the time is missing, and a death left out would mislead. Expected when. Give",
+        "'event': 1 row(s), line 5. Follow-up is given, but not whether the participant died",
         "'event': 1 row(s), line 6: 2.0. Expected 1 (died) or 0 (alive when last seen). Write one",
-        "'entry_years': 1 row(s), line 7: '4.0, exit 3.0'. Observation starts at or after its end",
+        "'entry_years': 1 row(s), line 7: '4, exit 3'. Observation starts at or after its end",
         "'subject_id': 2 row(s), line 7: 'f'; line 8: 'f'. It stands more than once",
         "'chronological_age': 1 row(s), line 8: 200.0. Expected 0 to 120 years",
     ):

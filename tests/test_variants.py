@@ -240,7 +240,7 @@ def test_intake_tells_faults_of_variants_with_all_others(tmp_path):
 
 
 def test_the_config_wants_variants_beside_what_goes_with_them():
-    with pytest.raises(ConfigError, match="ancestry goes with variants, but no variants are given"):
+    with pytest.raises(ConfigError, match="ancestry belongs to variants, but no variants are given"):
         config_of(["one"], cohorts={"one": {"face_ages": "f.tsv", "ancestry": "a.tsv"}})
 
 

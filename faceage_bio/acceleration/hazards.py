@@ -3,8 +3,9 @@
 import pandas as pd
 
 from faceage_bio.acceleration.definitions import Settings, definitions
-from faceage_bio.columns import AGE, COHORT, ENTRY, EVENT, FACE_AGE, FOLLOWUP
+from faceage_bio.columns import AGE, COHORT, EVENT, FACE_AGE, FOLLOWUP
 from faceage_bio.errors import CohortError, FitError
+from faceage_bio.observation import entry_of, is_followed
 from faceage_bio.results.row import result_rows
 from faceage_bio.stats.cox import fit_cox
 from faceage_bio.stats.cox_fit import numbers
@@ -45,7 +46,7 @@ def definition_hazards(people: pd.DataFrame, per_years: float) -> pd.DataFrame:
             "followup_years and event. Give the table that compute-acceleration writes."
         )
     cohort = str(people[COHORT].iloc[0]) if COHORT in people and len(people) else ""
-    followed = people[(people[FOLLOWUP] > 0) & people[EVENT].notna() & people[AGE].notna()]
+    followed = people[is_followed(people) & people[AGE].notna()]
     if LEFT_OUT in followed:
         followed = followed[followed[LEFT_OUT].fillna("") == ""]
     units = {
@@ -74,9 +75,6 @@ def _alone_and_with_age(followed: pd.DataFrame, column: str, unit: float) -> lis
     """Both rows of a definition; there is no other way to make one of them."""
     known = followed[followed[column].notna()]
     design = pd.DataFrame({column: known[column] / unit, AGE: known[AGE] / 10})
-    entry = (
-        known[ENTRY].fillna(0.0).clip(lower=0.0) if ENTRY in known and known[ENTRY].notna().any() else None
-    )
     rows = []
     for adjustment, terms in ((ALONE, [column]), (WITH_AGE, [column, AGE])):
         row = {
@@ -90,7 +88,7 @@ def _alone_and_with_age(followed: pd.DataFrame, column: str, unit: float) -> lis
             if not len(known):
                 raise FitError("no_value")
             check_events(known[EVENT])
-            fit = fit_cox(known[FOLLOWUP], known[EVENT], design[terms], entry)
+            fit = fit_cox(known[FOLLOWUP], known[EVENT], design[terms], entry_of(known))
             row |= numbers(fit.terms.loc[column]) | {"reason": fit.reasons}
         except FitError as error:
             row["reason"] = error.reason

@@ -21,7 +21,9 @@ from faceage_bio.columns import (
     SUBJECT,
     UNITS,
 )  # fmt: skip
-from faceage_bio.errors import CohortError, FitError, examples
+from faceage_bio.errors import CohortError, FitError
+from faceage_bio.observation import entry_of, is_followed
+from faceage_bio.parse import dates_of
 from faceage_bio.results.reasons import Reason, reason
 from faceage_bio.results.row import result_rows
 from faceage_bio.stats.cox import fit_cox
@@ -71,15 +73,7 @@ def dated_photos(face_ages: pd.DataFrame, photos: pd.DataFrame, subjects: pd.Dat
         table = table.drop(columns=["photo_date", AGE], errors="ignore").merge(known, on=PHOTO, how="left")
     for column in ("photo_date", AGE, "flags"):
         table[column] = table.get(column, np.nan)
-    dates = pd.to_datetime(table["photo_date"], errors="coerce")
-    if wrong := sorted(
-        table.loc[dates.isna() & table["photo_date"].notna(), "photo_date"].astype(str).unique()
-    ):
-        raise CohortError(
-            f"column 'photo_date' of the manifest needs dates YYYY-MM-DD, but holds {examples(wrong)}. "
-            "Write them so, and leave the cell empty where the date is not known."
-        )
-    table["photo_date"] = dates
+    table["photo_date"] = dates_of(table, "photo_date", "photos of a person")
     first = table.groupby(SUBJECT)["photo_date"].transform("min")
     table["years"] = (table["photo_date"] - first).dt.days / DAYS_PER_YEAR
     if AGE in subjects:
@@ -287,7 +281,7 @@ def ageing_rates(photos: pd.DataFrame, subjects: pd.DataFrame, days: tuple[int, 
         table[column] = table.get(column, np.nan)
     later = table.pop("later")
     table[FOLLOWUP] = table[FOLLOWUP] - later
-    table[ENTRY] = (table[ENTRY] - later).clip(lower=0)
+    table[ENTRY] = table[ENTRY] - later
     return table.reset_index(drop=True)
 
 
@@ -310,7 +304,7 @@ def ageing_rate_table(
         rate | {"measure": "standard deviation"} | _value(rates[RATE].std()),
         rate | {"term": INTERVAL, "measure": "median", "unit": "years"} | _value(rates[INTERVAL].median()),
     ]
-    usable = rates[(rates[FOLLOWUP] > 0) & rates[EVENT].notna()]
+    usable = rates[is_followed(rates)]
     others = [name for name in covariates if name not in (FACE_AGE, AGE)]
     models = {
         "ageing rate alone": ("unadjusted", []),
@@ -355,9 +349,8 @@ def _cox_rows(base: dict, usable: pd.DataFrame, covariates: list[str], per_years
             raise FitError("no_follow_up_after_second_photo")
         if RATE in design.constant:
             raise FitError("constant_rate")
-        entry = rows[ENTRY].fillna(0.0) if (rows[ENTRY] > 0).any() else None
         check_events(rows[EVENT])
-        fit = fit_cox(rows[FOLLOWUP], rows[EVENT], matrix, entry)
+        fit = fit_cox(rows[FOLLOWUP], rows[EVENT], matrix, entry_of(rows))
     except FitError as error:
         return [base | {"term": RATE, "exposure": RATE, "per": "1 year per year", "reason": error.reason}]
     if design.constant:

@@ -9,6 +9,7 @@ from faceage_bio.errors import FitError
 
 MIN_SUBJECTS = 10
 MIN_AGES = 3
+ROUNDING = 1e-9  # years; residuals that are nowhere larger are none
 
 
 @dataclass(frozen=True)
@@ -74,4 +75,5 @@ def age_acceleration(
         See `fit_line`.
     """
     line = line or fit_line(face_age, chronological_age)
-    return face_age - line.expected(chronological_age)
+    excess = face_age - line.expected(chronological_age)
+    return excess if excess.abs().max() > ROUNDING else excess * 0.0

@@ -3,7 +3,7 @@
 import pandas as pd
 
 from faceage_bio.columns import AGE, ENTRY, FACE_AGE, FOLLOWUP, PHOTO, SUBJECT
-from faceage_bio.errors import CohortError, examples
+from faceage_bio.parse import dates_of
 
 DAYS_PER_YEAR = 365.25
 SHORT_SIDE = "face_short_side"
@@ -49,7 +49,7 @@ def one_per_subject(
         known, on=PHOTO, how="left"
     )
     table["flags"] = table["flags"].fillna("").astype(str)
-    table["photo_date"] = pd.to_datetime(table["photo_date"])
+    table["photo_date"] = dates_of(table, "photo_date", "acceleration.repeat_photos")
     first_date = table.groupby(SUBJECT)["photo_date"].min()
     usable = table[table[FACE_AGE].notna()].sort_values(
         ["photo_date", PHOTO], na_position="last", kind="stable"
@@ -82,7 +82,7 @@ def one_per_subject(
     result["n_photos"] = result["n_photos"].fillna(0).astype("int64")
     result[FOLLOWUP] = result[FOLLOWUP] - later
     result[ENTRY] = result[ENTRY] - later
-    result["ended_before_photo"] = result[FOLLOWUP] <= 0
+    result["ended_before_photo"] = result[FOLLOWUP] < 0
     result["no_nearest_photo"] = result[SUBJECT].isin(usable[SUBJECT]) & result[FACE_AGE].isna()
     return result
 
@@ -104,18 +104,4 @@ def _nearest(usable: pd.DataFrame, dates: pd.Series) -> pd.DataFrame:
 
 def _dates(subjects: pd.DataFrame, column: str | None) -> pd.Series:
     """Dates of a column of the clinic table, by subject."""
-    if column not in subjects:
-        raise CohortError(
-            f"acceleration.repeat_photos is 'nearest', but the clinic table has no column {column!r} with dates that pass on to "
-            f"the analysis; it has {', '.join(map(str, subjects.columns))}. Expected one of these with dates YYYY-MM-DD. Name it under acceleration.nearest_to."
-        )
-    cells = subjects.set_index(SUBJECT)[column]
-    dates = pd.to_datetime(
-        cells.astype(object).where(cells.notna(), None), format="%Y-%m-%d", errors="coerce"
-    )
-    if wrong := sorted(cells[dates.isna() & cells.notna()].astype(str).unique()):
-        raise CohortError(
-            f"column {column!r} of the clinic table (acceleration.nearest_to) needs dates YYYY-MM-DD, but holds {examples(wrong)}. "
-            "Write them so, or name another column."
-        )
-    return dates
+    return dates_of(subjects.set_index(SUBJECT), str(column), "acceleration.nearest_to")

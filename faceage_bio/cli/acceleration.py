@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from faceage_bio.cli.survival import Units
+
 app = typer.Typer()
 
 
@@ -100,7 +102,7 @@ def define_acceleration(
         typer.Option(help="One row per person: subject_id, face_age, chronological_age; sex, group, cohort."),
     ],
     definitions: Annotated[
-        Path, typer.Option(help="Result table: every definition and how it goes with age.")
+        Path, typer.Option(help="Result table: every definition and how it depends on age.")
     ],
     sensitivity: Annotated[
         Path | None, typer.Option(help="Result table: without ages and faces outside of the test.")
@@ -115,7 +117,7 @@ def define_acceleration(
     valid_ages: VALID_AGES = (60.0, 120.0),
     low_resolution: LOW_RESOLUTION = 112.0,
 ) -> None:
-    """Every definition of age acceleration side by side, from a plain table of people with both ages.
+    """Every definition of age acceleration side by side, from a plain table of participants with both ages.
 
     Example: faceage-bio define-acceleration --table people.tsv --definitions definitions.tsv --people accelerated.tsv
     """
@@ -153,12 +155,12 @@ def measure_reliability(
     ] = None,
     attenuation: Annotated[Path | None, typer.Option(help="Result table of corrected slopes.")] = None,
     outcome: Annotated[list[str], typer.Option(help="A column of numbers to correct; repeat.")] = [],
-    covariate: Annotated[list[str], typer.Option(help="A column held constant beside age; repeat.")] = [],
+    covariate: Annotated[list[str], typer.Option(help="A column adjusted for besides age; repeat.")] = [],
     per_years: Annotated[float, typer.Option(help="Slopes are per this many years of acceleration.")] = 10.0,
     averaged: Annotated[bool, typer.Option(help="Acceleration is of the mean of n_photos photos.")] = False,
     cohort: Annotated[str, typer.Option(help="Its name in the tables.")] = "",
 ) -> None:
-    """Reliability of one photo from people with several, and slopes corrected for its error.
+    """Reliability of one photo from participants with several, and slopes corrected for its error.
 
     Example: faceage-bio measure-reliability --face-ages photos.tsv --reliability reliability.tsv
     --acceleration people.tsv --outcome bmi --covariate sex --attenuation attenuation.tsv
@@ -210,17 +212,19 @@ def fit_ageing_rate(
     covariate: Annotated[list[str], typer.Option(help="A further column of the full model; repeat.")] = [],
     per_years: Annotated[float, typer.Option(help="Hazard ratios of ages are per this many years.")] = 10.0,
     cohort: Annotated[str, typer.Option(help="Its name in the table.")] = "",
+    unit: Units = [],
 ) -> None:
     """How fast faces age between two dated photos, and whether that predicts death.
 
     Example: faceage-bio fit-ageing-rate --face-ages photos.tsv --subjects clinic.tsv --covariate sex --output rate.tsv
     """
     from faceage_bio.acceleration.repeats import ageing_rate_table, ageing_rates
+    from faceage_bio.age_reached import parse_units
     from faceage_bio.columns import SUBJECT
     from faceage_bio.plain import read_plain
     from faceage_bio.tables import write_table
 
-    people = read_plain(subjects, (SUBJECT,))
+    people = read_plain(subjects, (SUBJECT,), units=parse_units(unit))
     rates = ageing_rates(_dated(face_ages, photos, subjects), people, days)
     write_table(ageing_rate_table(rates, covariate, per_years, cohort), output)
 
@@ -235,16 +239,18 @@ def compare_definitions(
     ],
     output: Annotated[Path, typer.Option(help="Result table.")],
     per_years: Annotated[float, typer.Option(help="Hazard ratios of years are per this many.")] = 10.0,
+    unit: Units = [],
 ) -> None:
-    """Hazard ratio of every definition of looking older, without and with chronological age in the model.
+    """Hazard ratio of every definition of age acceleration, without and with chronological age in the model.
 
     Example: faceage-bio compare-definitions --acceleration accelerated.tsv --output definition_hazards.tsv
     """
     from faceage_bio.acceleration.hazards import definition_hazards
+    from faceage_bio.age_reached import parse_units
     from faceage_bio.plain import read_plain
     from faceage_bio.tables import write_table
 
-    write_table(definition_hazards(read_plain(acceleration), per_years), output)
+    write_table(definition_hazards(read_plain(acceleration, units=parse_units(unit)), per_years), output)
 
 
 def _dated(face_ages: Path, photos: Path | None, subjects: Path | None):

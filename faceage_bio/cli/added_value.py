@@ -13,6 +13,7 @@ from faceage_bio.cli.survival import (
     PerYears,
     Steps,
     Strata,
+    Units,
     name_of,
     read_choices,
     read_followed,
@@ -41,8 +42,9 @@ def measure_added_value(
     bootstraps: Annotated[int, typer.Option(help="Samples for the optimism; 0: none.", min=0)] = 200,
     seed: Annotated[int, typer.Option(help="Of the bootstrap.", min=0)] = 1,
     risk_groups: Annotated[int, typer.Option(help="Groups of predicted risk.", min=2)] = 5,
+    unit: Units = [],
 ) -> None:
-    """Models with and without face age on the same people: likelihood ratio, C, AUC, Brier score, calibration, net benefit.
+    """Models with and without face age on the same participants: likelihood ratio, C, AUC, Brier score, calibration, net benefit.
 
     Example: faceage-bio measure-added-value --acceleration people.tsv --covariate sex --covariate ecog
     --output added_value.tsv --calibration calibration.tsv --decision-curve decision_curve.tsv
@@ -54,7 +56,7 @@ def measure_added_value(
     from faceage_bio.tables import write_table
 
     choices = read_choices(per_years, step, covariate, group, stratum, cluster)
-    table, usable = read_followed(acceleration, choices.full)
+    table, usable = read_followed(acceleration, choices.full, unit)
     people, name = grouped(usable, choices.groups), name_of(table, acceleration)
     total = bootstraps * len(questions(people, choices))
     with counted("bootstrap samples", total) as done:
@@ -70,5 +72,5 @@ def measure_added_value(
     tests = found.rows[(found.rows.kind == "test") & found.rows.p_value.notna()]
     for row in tests.itertuples():
         print(
-            f"{name}: {row.comparison}, {row.term}: p {row.p_value:.3g} ({row.n} people, {row.n_events} deaths)"
+            f"{name}: {row.comparison}, {row.term}: p {row.p_value:.3g} ({row.n} participants, {row.n_events} deaths)"
         )

@@ -18,7 +18,7 @@ Exposures = Annotated[
     list[str],
     typer.Option("--exposure", help="A column to test within each cohort, or group over all; repeat."),
 ]
-AdjustFor = Annotated[list[str], typer.Option(help="A column held constant beside age; repeat.")]
+AdjustFor = Annotated[list[str], typer.Option(help="A column adjusted for besides age; repeat.")]
 FullSet = Annotated[list[str], typer.Option(help="A column of the full adjustment set; repeat.")]
 Roles = Annotated[
     list[str],
@@ -125,7 +125,7 @@ def match_groups(
         list[str], typer.Option(help="A further column to tell the balance of; repeat.")
     ] = [],
 ) -> None:
-    """Cancer against reference people in pairs of nearly the same age; everybody's raw difference beside it.
+    """Cancer against controls in pairs of nearly the same age; all participants' raw difference beside it.
 
     Example: faceage-bio match-groups --acceleration cases.tsv --acceleration reference.tsv --exact sex --output matched.tsv
     --balance balance.tsv
@@ -182,7 +182,7 @@ def vary_specifications(
     ] = [],
     covariate: Roles = [],
 ) -> None:
-    """Each exposure's headline under all definitions of looking older, adjustment sets and exclusions.
+    """Each exposure's headline under all definitions of age acceleration, adjustment sets and exclusions.
 
     Example: faceage-bio vary-specifications --acceleration people.tsv --exposure smoking --adjust-for sex --full-set sex
     --full-set bmi --output specifications.tsv --summary specification_summary.tsv

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from faceage_bio.cli.survival import People, PerYears, name_of, read_followed
+from faceage_bio.cli.survival import People, PerYears, Units, name_of, read_followed
 
 app = typer.Typer()
 
@@ -50,6 +50,7 @@ def estimate_curves(
     fleming_harrington: Annotated[
         tuple[float, float] | None, typer.Option(help="Weights p q of a further test, such as 0 1.")
     ] = None,
+    unit: Units = [],
 ) -> None:
     """Kaplan-Meier curves by groups declared beforehand, and what is read off them. No cut-point is searched for.
 
@@ -62,7 +63,7 @@ def estimate_curves(
     from faceage_bio.tables import write_table
 
     rules = parse_rules(by)
-    table, usable = read_followed(acceleration)
+    table, usable = read_followed(acceleration, units=unit)
     name = name_of(table, acceleration)
     groupings = [part(usable, column, rule) for column, rule in rules.items()]
     reading = Reading(time_years, rmst_years, interval.value, log_rank_stratum, fleming_harrington)
@@ -70,7 +71,7 @@ def estimate_curves(
     write_table(risk_by_group(usable, groupings, name), at_risk)
     rows = summarise(usable, groupings, reading, name)
     write_table(rows, summary)
-    print(f"{name}: {len(usable)} of {len(table)} people, {len(rows)} rows by {', '.join(rules)}")
+    print(f"{name}: {len(usable)} of {len(table)} participants, {len(rows)} rows by {', '.join(rules)}")
 
 
 @app.command()
@@ -88,6 +89,7 @@ def fit_competing_risks(
     time_years: Times = TIMES,
     interval: Interval = Scale.log_log,
     per_years: PerYears = 10.0,
+    unit: Units = [],
 ) -> None:
     """Death of one cause while others compete: incidence by group, Gray's test, cause-specific and Fine-Gray hazard ratios.
 
@@ -114,7 +116,7 @@ def fit_competing_risks(
             f"--cause-of-interest {cause_of_interest!r}: expected {', '.join(CAUSE_LEVELS)}. Name one of them."
         )
     rules = parse_rules(by)
-    table, usable = read_followed(acceleration)
+    table, usable = read_followed(acceleration, units=unit)
     check_causes(table, str(acceleration), 1 if acceleration.suffix == ".parquet" else 2)
     name = name_of(table, acceleration)
     groupings = [part(usable, column, rule) for column, rule in rules.items()]
@@ -125,4 +127,6 @@ def fit_competing_risks(
     write_table(incidence_at_risk(people, groupings, name), at_risk)
     rows = competing_rows(usable, groupings, cause_of_interest, time_years, interval.value, per_years, name)
     write_table(rows, competing_risks)
-    print(f"{name}: not run, because {why}" if why else f"{name}: {len(people)} people, {len(rows)} rows")
+    print(
+        f"{name}: not run, because {why}" if why else f"{name}: {len(people)} participants, {len(rows)} rows"
+    )

@@ -1,4 +1,4 @@
-"""Commands that make what the demo runs on: drawn people and an age model for them."""
+"""Commands that make what the demo runs on: simulated participants and an age model for them."""
 
 from pathlib import Path
 from typing import Annotated
@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 app = typer.Typer()
-Seed = Annotated[int, typer.Option(help="Other seeds draw other people.", min=0)]
+Seed = Annotated[int, typer.Option(help="Other seeds simulate other participants.", min=0)]
 
 
 @app.command()
@@ -33,7 +33,7 @@ def fit_demo_model(
     output: Annotated[Path, typer.Option(help="Folder for model.safetensors and card.json.")],
     seed: Seed = 2025,
 ) -> None:
-    """Fit the demo's age model on other drawn people. It is not FaceAge.
+    """Fit the demo's age model on other simulated participants. It is not FaceAge.
 
     Example: faceage-bio fit-demo-model --output my-demo/model
     """

@@ -59,7 +59,7 @@ def fit_expression(
         Path | None, typer.Option(help="Written by check-expression: samples excluded or flagged.")
     ] = None,
 ) -> None:
-    """Genes against age acceleration by DESeq2's method, with chronological age as its twin; limma-voom as second opinion.
+    """Genes against age acceleration by DESeq2's method, with chronological age as comparison; limma-voom as second opinion.
 
     Example: faceage-bio fit-expression --acceleration acceleration.parquet --counts counts.tsv --samples samples.tsv
     --covariate chronological_age --covariate sex --panel CDK6 --genes genes.tsv --panel-table panel.tsv --ledger ledger.tsv

@@ -18,7 +18,7 @@ def fit_expression_sensitivity(
         Path, typer.Option(help="Result table: the coefficient of age acceleration in each variant.")
     ],
     residuals: Annotated[
-        Path, typer.Option(help="Result table: partial residuals as means of groups of people.")
+        Path, typer.Option(help="Result table: partial residuals as means of groups of participants.")
     ],
     counts: Annotated[Path | None, typer.Option(help="Raw counts, as for fit-expression.")] = None,
     pseudobulk: Annotated[
@@ -85,6 +85,8 @@ def fit_expression_sensitivity(
         }  # fmt: skip
         found.append(sensitivity_table(data, panel, covariate, choices, **shared))
         binned.append(partial_residuals(data, panel, covariate, **shared))
-        print(f"{cohort}, {analysis}: {len(data.people)} people, {found[-1]['variant'].nunique()} variants")
+        print(
+            f"{cohort}, {analysis}: {len(data.people)} participants, {found[-1]['variant'].nunique()} variants"
+        )
     write_table(pd.concat(found, ignore_index=True), output)
     write_table(pd.concat(binned, ignore_index=True), residuals)

@@ -162,7 +162,7 @@ def gather_face_ages(
         SamePhoto, typer.Option(help="What becomes of photos that occur twice.")
     ] = SamePhoto.flag,
     review: Annotated[
-        Path | None, typer.Option(help="What people decided on photos, written by read-review.")
+        Path | None, typer.Option(help="What reviewers decided on photos, written by read-review.")
     ] = None,
     disagreement: Annotated[
         Disagreement, typer.Option(help="What becomes of a photo on which reviewers differ.")
@@ -208,7 +208,7 @@ def summarise_photos(
     counts: Annotated[Path, typer.Option(help="What became of the photos (.tsv, exact, private).")],
     measures: Annotated[Path, typer.Option(help="How the photos measure, in bins (.tsv, exact, private).")],
     speeds: Annotated[Path, typer.Option(help="Photos, seconds and device (.tsv).")],
-    by: Annotated[list[str], typer.Option(help="Column with groups of people; repeat.")] = [],
+    by: Annotated[list[str], typer.Option(help="Column with groups of participants; repeat.")] = [],
     speed: Annotated[list[Path], typer.Option(help="Written by predict-face-age --speed; repeat.")] = [],
 ) -> None:
     """Count a cohort's photos for the page on photo quality.

@@ -1,4 +1,4 @@
-"""Commands that ask whether face ages are as good for one group of people as for another."""
+"""Commands that ask whether face ages are as good for one group of participants as for another."""
 
 from pathlib import Path
 from typing import Annotated
@@ -8,7 +8,9 @@ import typer
 from faceage_bio.cli.faceage import BoxMode, Detection, Device, FaceChoice, Precision, Resize
 
 app = typer.Typer()
-By = Annotated[list[str], typer.Option(help="A column with groups of people, such as sex or race; repeat.")]
+By = Annotated[
+    list[str], typer.Option(help="A column with groups of participants, such as sex or race; repeat.")
+]
 AgeCutPoints = Annotated[
     list[float], typer.Option("--age-cut-point", help="Age at which a new band starts; repeat.")
 ]
@@ -59,7 +61,7 @@ def assess_fairness(
     cohort = "pooled" if len(tables) > 1 else None
     table = assess(together, by, age_cut_points, min_n, judged, cohort)
     write_table(table, output)
-    print(f"{len(table)} rows on {len(together)} people")
+    print(f"{len(table)} rows on {len(together)} participants")
 
 
 @app.command()

@@ -107,7 +107,7 @@ def score_gene_sets(
         )  # fmt: skip
         for name, one in tables.items():
             parts.setdefault(name, []).append(one)
-        print(f"{cohort}, {analysis}: {len(data.people)} people, {len(sets)} sets")
+        print(f"{cohort}, {analysis}: {len(data.people)} participants, {len(sets)} sets")
     names = {"coverage": "set_coverage", "associations": "set_associations", "gsea": "gsea", "ora": "ora"}
     for name, file in names.items():
         write_table(pd.concat(parts[name], ignore_index=True), output / f"{file}.tsv")

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from faceage_bio.cli.expression import CountsKind, CountsStrand, GeneIds, RepeatedSamples
+from faceage_bio.cli.survival import Units
 
 app = typer.Typer()
 
@@ -54,7 +55,7 @@ def fit_gene_survival(
     followed: Annotated[
         Path,
         typer.Option(
-            help="People: subject_id, followup_years, event (1 = died), covariates (.parquet or .tsv)."
+            help="Participants: subject_id, followup_years, event (1 = died), covariates (.parquet or .tsv)."
         ),
     ],
     levels: Annotated[
@@ -78,18 +79,20 @@ def fit_gene_survival(
     ] = "photo",
     landmark_years: Annotated[float | None, typer.Option(help="The landmark of the follow-up.")] = None,
     year_days: Annotated[float, typer.Option(help="Days in a year.")] = 365.25,
+    unit: Units = [],
 ) -> None:
-    """Hazard ratio of death per doubling of each gene: a Cox model per gene, people at risk from their sample on.
+    """Hazard ratio of death per doubling of each gene: a Cox model per gene, participants at risk from their sample on.
 
     Example: faceage-bio fit-gene-survival --followed people.tsv --levels log_cpm.parquet --covariate chronological_age
     --covariate sex --panel CDK6 --genes genes.tsv --panel-table panel.tsv
     """
+    from faceage_bio.age_reached import parse_units
     from faceage_bio.survival.check import read_people
     from faceage_bio.survival.follow_up import prepare
     from faceage_bio.survival.genes import gene_survival, read_levels
     from faceage_bio.tables import write_table
 
-    table = read_people(followed)
+    table = read_people(followed, parse_units(unit))
     usable, _ = prepare(table)
     name = str(table["cohort"].iloc[0]) if len(table) else followed.stem
     found, declared = gene_survival(

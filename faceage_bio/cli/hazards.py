@@ -13,6 +13,7 @@ from faceage_bio.cli.survival import (
     PerYears,
     Steps,
     Strata,
+    Units,
     name_of,
     read_choices,
     read_followed,
@@ -22,11 +23,11 @@ app = typer.Typer()
 Output = Annotated[Path, typer.Option(help="Result table (.tsv).")]
 
 
-def _read(path: Path, choices):
-    """People with follow-up, their covariates grouped, and the cohort's name."""
+def _read(path: Path, choices, units):
+    """Participants with follow-up, their covariates grouped, and the cohort's name."""
     from faceage_bio.survival.models import grouped
 
-    table, usable = read_followed(path, choices.full)
+    table, usable = read_followed(path, choices.full, units)
     return grouped(usable, choices.groups), name_of(table, path)
 
 
@@ -47,8 +48,9 @@ def check_proportional_hazards(
         1.0
     ],
     rmst_years: Annotated[
-        float, typer.Option(help="Horizon of the years lived by thirds of acceleration.")
+        float, typer.Option(help="Horizon of the years lived by tertiles of acceleration.")
     ] = 3.0,
+    unit: Units = [],
 ) -> None:
     """Proportional hazards, as R's cox.zph: each term and GLOBAL, the hazard ratio over time, and remedies.
 
@@ -59,7 +61,7 @@ def check_proportional_hazards(
     from faceage_bio.tables import write_table
 
     choices = read_choices(per_years, step, covariate, group, stratum, cluster)
-    people, name = _read(acceleration, choices)
+    people, name = _read(acceleration, choices, unit)
     found = proportional_hazards(
         people, choices, name, alpha=alpha, split_years=split_years, rmst_years=rmst_years
     )
@@ -72,13 +74,14 @@ def fit_hazard_curve(
     acceleration: People,
     output: Output,
     curve: Annotated[Path, typer.Option(help="Hazard ratio by years of age acceleration.")],
-    histogram: Annotated[Path, typer.Option(help="People by years of age acceleration.")],
+    histogram: Annotated[Path, typer.Option(help="Participants by years of age acceleration.")],
     step: Steps = [],
     covariate: Covariates = [],
     group: Groups = [],
     stratum: Strata = [],
     cluster: Cluster = None,
     per_years: PerYears = 10.0,
+    unit: Units = [],
 ) -> None:
     """Hazard by age acceleration as a natural spline, and the test that it is a straight line.
 
@@ -89,7 +92,7 @@ def fit_hazard_curve(
     from faceage_bio.tables import write_table
 
     choices = read_choices(per_years, step, covariate, group, stratum, cluster)
-    people, name = _read(acceleration, choices)
+    people, name = _read(acceleration, choices, unit)
     found = hazard_curve(people, choices, name)
     for table, path in ((found.rows, output), (found.curve, curve), (found.histogram, histogram)):
         write_table(table, path)
@@ -105,6 +108,7 @@ def compare_sites(
     stratum: Strata = [],
     cluster: Cluster = None,
     per_years: PerYears = 10.0,
+    unit: Units = [],
 ) -> None:
     """Hazard ratio of face age within each site (or other group), and the test that they differ.
 
@@ -114,7 +118,7 @@ def compare_sites(
     from faceage_bio.tables import write_table
 
     choices = read_choices(per_years, step, [], group, stratum, cluster)
-    people, name = _read(acceleration, choices)
+    people, name = _read(acceleration, choices, unit)
     write_table(compare(people, by, choices, name), output)
 
 
@@ -132,6 +136,7 @@ def fit_subgroup_hazards(
     cluster: Cluster = None,
     per_years: PerYears = 10.0,
     split_age: Annotated[float, typer.Option(help="Age that divides two groups, fixed beforehand.")] = 65.0,
+    unit: Units = [],
 ) -> None:
     """Hazard ratio of age acceleration in subgroups, from one model for each modifier, and the test that they differ.
 
@@ -142,7 +147,7 @@ def fit_subgroup_hazards(
     from faceage_bio.tables import write_table
 
     choices = read_choices(per_years, step, covariate, group, stratum, cluster)
-    people, name = _read(acceleration, choices)
+    people, name = _read(acceleration, choices, unit)
     write_table(subgroup_hazards(people, modifier, choices, name, split_age=split_age), output)
 
 
@@ -165,8 +170,9 @@ def fit_survival_sensitivity(
     imputations: Annotated[int, typer.Option(help="Completed tables.", min=2)] = 20,
     iterations: Annotated[int, typer.Option(help="Rounds before a table is taken.", min=1)] = 10,
     seed: Annotated[int, typer.Option(help="Of the imputation.", min=0)] = 1,
+    unit: Units = [],
 ) -> None:
-    """The headline among fewer people, by gap classes, and with missing covariates filled in.
+    """The headline among fewer participants, by gap classes, and with missing covariates filled in.
 
     Example: faceage-bio fit-survival-sensitivity --acceleration people.tsv --step sex --covariate ecog
     --output sensitivity.tsv --imputed imputed.tsv
@@ -176,7 +182,7 @@ def fit_survival_sensitivity(
     from faceage_bio.tables import write_table
 
     choices = read_choices(per_years, step, covariate, group, stratum, cluster)
-    people, name = _read(acceleration, choices)
+    people, name = _read(acceleration, choices, unit)
     rows = sensitivity(people, choices, name, early_death_years=early_death_years, gap_classes=gap_classes)
     write_table(rows, output)
     filled = impute_full_model(people, choices, name, m=imputations, iterations=iterations, seed=seed)

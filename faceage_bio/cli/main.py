@@ -43,7 +43,7 @@ from faceage_bio.errors import FaceAgeBioError
 app = typer.Typer(
     name="faceage-bio",
     cls=VerbatimGroup,
-    help="How much older does a face look than its owner is, what goes with it, and does it predict survival?\n\n"
+    help="Facial age acceleration, gene expression and survival?\n\n"
     "Start with `faceage-bio init my-study`, edit my-study/config.yaml, then\n"
     "`faceage-bio check --configfile my-study/config.yaml` and\n"
     "`faceage-bio run --configfile my-study/config.yaml`.",

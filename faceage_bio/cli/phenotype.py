@@ -1,4 +1,4 @@
-"""Commands for what goes with looking older."""
+"""Commands for associations with age acceleration."""
 
 from pathlib import Path
 from typing import Annotated
@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 app = typer.Typer()
-AdjustFor = Annotated[list[str], typer.Option(help="A column held constant beside age; repeat.")]
+AdjustFor = Annotated[list[str], typer.Option(help="A column adjusted for besides age; repeat.")]
 
 
 @app.command("test-phenotypes")
@@ -16,7 +16,7 @@ def contrast(
     output: Annotated[Path, typer.Option(help="Result table.")],
     adjust_for: AdjustFor = [],
 ) -> None:
-    """Years of face age that go with smoking, BMI, ECOG ...: raw, and with age held constant.
+    """Years of face age associated with smoking, BMI, ECOG ...: raw, and adjusted for age.
 
     Example: faceage-bio test-phenotypes --acceleration acceleration.parquet --exposure smoking --exposure bmi
     --adjust-for sex --output phenotypes.tsv
@@ -36,7 +36,7 @@ def compare_groups(
     output: Annotated[Path, typer.Option(help="Result table.")],
     adjust_for: AdjustFor = [],
 ) -> None:
-    """Years by which people with cancer look older than reference people, over all cohorts.
+    """Years by which patients with cancer have a higher face age than controls at the same age, over all cohorts.
 
     Example: faceage-bio compare-groups --acceleration a/acceleration.parquet --acceleration b/acceleration.parquet
     --adjust-for sex --output groups.tsv
@@ -55,11 +55,11 @@ def describe_groups(
         typer.Option(help="A cohort's table (.parquet, .tsv, .csv) with both ages and age_acceleration."),
     ],
     table_one: Annotated[Path, typer.Option(help="Table 1 by age acceleration.")],
-    column: Annotated[list[str], typer.Option(help="What Table 1 tells of people; repeat.")],
+    column: Annotated[list[str], typer.Option(help="What Table 1 tells of participants; repeat.")],
     distributions: Annotated[
         Path | None, typer.Option(help="Age acceleration in each group, as quantiles.")
     ] = None,
-    squares: Annotated[Path | None, typer.Option(help="People in squares of age and face age.")] = None,
+    squares: Annotated[Path | None, typer.Option(help="Participants in squares of age and face age.")] = None,
     factor: Annotated[
         list[str],
         typer.Option(help="A column of groups (numbers such as ECOG too); bmi_class is made of bmi; repeat."),
@@ -69,7 +69,7 @@ def describe_groups(
     ] = "tertiles",
     cohort: Annotated[str, typer.Option(help="Its name in the tables.")] = "",
 ) -> None:
-    """Who the people are: Table 1 by age acceleration, its distribution in each group, face age against age.
+    """Who the participants are: Table 1 by age acceleration, its distribution in each group, face age against age.
 
     Example: faceage-bio describe-groups --acceleration people.tsv --column chronological_age --column sex --column bmi
     --factor sex --table-one table_one.tsv --distributions distributions.tsv --squares squares.tsv

@@ -8,7 +8,7 @@ import typer
 app = typer.Typer()
 Results = Annotated[
     list[Path],
-    typer.Option(help="Folder of a run, whose people must not be found in what leaves; repeat."),
+    typer.Option(help="Folder of a run, whose participants must not be found in what leaves; repeat."),
 ]
 Table = Annotated[
     list[Path],
@@ -28,7 +28,7 @@ Rounding = Annotated[
 
 
 def _known(results: list[Path], tables: list[Path], config):
-    """Who must not be found: people of the results, of the config's tables and of further ones."""
+    """Who must not be found: participants of the results, of the config's tables and of further ones."""
     from faceage_bio.errors import PrivacyError
     from faceage_bio.release.known import Known, known_of_inputs, known_of_results
 
@@ -36,7 +36,7 @@ def _known(results: list[Path], tables: list[Path], config):
     for folder in results:
         if not folder.is_dir():
             raise PrivacyError(
-                f"{folder}: no such folder. Expected the results of a finished run, whose people are looked for. Check the path of --results."
+                f"{folder}: no such folder. Expected the results of a finished run, whose participants are looked for. Check the path of --results."
             )
         known |= known_of_results(folder)
     paths = list(tables)

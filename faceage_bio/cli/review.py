@@ -1,4 +1,4 @@
-"""Commands for people who look at the photos: a sheet of faces that stays on this computer, and what they decided."""
+"""Commands for reviewers who look at the photos: a sheet of faces that stays on this computer, and what they decided."""
 
 from enum import StrEnum
 from pathlib import Path
@@ -38,7 +38,7 @@ def make_review_sheet(
     every: Annotated[bool, typer.Option("--all", help="All photos that have a face age.")] = False,
     seed: Annotated[int, typer.Option(help="Of the choice and the order.", min=0)] = 1,
 ) -> None:
-    """Make a sheet of faces for a review by people who know nothing else of them. LOCAL ONLY.
+    """Make a sheet of faces for a review by persons who know nothing else of them. LOCAL ONLY.
 
     The cohorts are mixed. The sheet shows the face and a running number: no name, age, face age, group or outcome, and none of our
     flags. It works without a network, by keyboard, and saves the decisions as a table for `faceage-bio read-review`.
@@ -127,7 +127,7 @@ def summarise_review(
     output: Annotated[Path, typer.Option(help="Result table: numbers only.")],
     disagreement: Rule = Disagreement.exclude,
 ) -> None:
-    """How many photos people looked at, and how far they agree (Cohen's kappa).
+    """How many photos reviewers looked at, and how far they agree (Cohen's kappa).
 
     Example: faceage-bio summarise-review --review my-study/review.tsv --photos face_age.parquet --output review.tsv
     """

@@ -5,6 +5,8 @@ from typing import Annotated, Literal
 
 import typer
 
+from faceage_bio.cli.survival import Units
+
 app = typer.Typer()
 Definitions = Annotated[
     list[str],
@@ -51,7 +53,7 @@ def score_clinic(
     ] = [],
     when_absent: WhenAbsent = "stop",
 ) -> None:
-    """Clinical scores of people: each value checked, and no score where one is missing.
+    """Clinical scores of participants: each value checked, and no score where one is missing.
 
     Example: faceage-bio score-clinic --clinic clinic.tsv --column chronological_age=age --output scores.tsv
     --summary scored.tsv
@@ -79,7 +81,7 @@ def score_clinic(
         people.append(scored)
         summaries.append(calculate.summarise_scores(scored, score, name, cohort))
         print(
-            f"{cohort}: {score.title}: {scored['group'].notna().sum()} of {len(scored)} people have a score"
+            f"{cohort}: {score.title}: {scored['group'].notna().sum()} of {len(scored)} participants have a score"
         )
     empty = pd.DataFrame(columns=["subject_id", "definition", "total", "group", "reason"])
     write_table(pd.concat(people, ignore_index=True) if people else empty, output)
@@ -105,11 +107,12 @@ def compare_scores(
         6.0,
         12.0,
     ],
-    bootstraps: Annotated[int, typer.Option(min=100, help="Resamples of people.")] = 1000,
+    bootstraps: Annotated[int, typer.Option(min=100, help="Resamples of participants.")] = 1000,
     seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same resamples.")] = 1,
     per_years: Annotated[float, typer.Option(help="Years that hazard ratios of ages are given for.")] = 10.0,
+    unit: Units = [],
 ) -> None:
-    """Each score with chronological age, and in the same people with face age in its place, at several cuts and without.
+    """Each score with chronological age, and in the same participants with face age in its place, at several cuts and without.
 
     Example: faceage-bio compare-scores --people people.tsv --definition teachh_publication --output scores.tsv
     """
@@ -121,7 +124,7 @@ def compare_scores(
     from faceage_bio.tables import write_table
 
     scores = {name: load_score(name) for name in definition}
-    table, followed = read_followed(people)
+    table, followed = read_followed(people, units=unit)
     first_line = 1 if people.suffix == ".parquet" else 2
     lines = [row + first_line for row in followed.index]
     choices = Choices(reference_group, horizon_months, bootstraps, seed, per_years)

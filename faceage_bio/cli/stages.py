@@ -44,7 +44,7 @@ STAGES: dict[str, dict[str, str]] = {
     "Reports": {
         "record-run": "Changes since the last run", "render-summary": "Summary page",
         "render-association-report": "Page on associations",
-        "render-survival-report": "Page on survival", "render-photo-report": "Page on photos", "draw-figures": "Figures", "write-tables": "Tables for Word and LaTeX",
+        "render-survival-report": "Page on survival", "render-photo-report": "Page on photos", "draw-figures": "Figures", "write-tables": "Tables for a paper",
     },
     "Demo": {
         "make-demo-cohorts": "Simulated participants", "fit-demo-model": "Demo model",

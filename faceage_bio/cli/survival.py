@@ -19,7 +19,8 @@ Covariates = Annotated[
     list[str], typer.Option("--covariate", help="A further column of the full model; repeat.")
 ]
 Steps = Annotated[
-    list[str], typer.Option("--step", help="A column that enters the ladder after age; repeat.")
+    list[str],
+    typer.Option("--step", help="A column that enters the sequentially adjusted models after age; repeat."),
 ]
 Groups = Annotated[
     list[str],
@@ -33,15 +34,23 @@ Strata = Annotated[
 ]
 Cluster = Annotated[str | None, typer.Option(help="A column of units; errors are robust against them.")]
 Firth = Annotated[bool, typer.Option("--firth", help="Add Firth's penalised estimates.")]
+Units = Annotated[
+    list[str],
+    typer.Option(
+        "--unit",
+        help="Unit of followup (followup_years) or entry (entry_years), if not years: followup=days; repeat.",
+    ),
+]
 PerYears = Annotated[float, typer.Option(help="Years that hazard ratios are given for.")]
 
 
-def read_followed(path: Path, covariates: Sequence[str] = ()):
+def read_followed(path: Path, covariates: Sequence[str] = (), units: Sequence[str] = ()):
     """The checked table, and of it those with usable follow-up; what models will not be able to tell goes to the log."""
+    from faceage_bio.age_reached import parse_units
     from faceage_bio.survival.check import hints, read_people
     from faceage_bio.survival.follow_up import prepare
 
-    table = read_people(path)
+    table = read_people(path, parse_units(units))
     usable, _ = prepare(table)
     for hint in hints(table, usable, covariates, str(path)):
         print(f"note: {hint}")
@@ -81,20 +90,24 @@ def prepare_follow_up(
     landmark_years: Annotated[
         float | None, typer.Option(help="Only those observed then, time from there.")
     ] = None,
-    horizon_years: Annotated[float | None, typer.Option(help="Censor everybody then.")] = None,
-    end_date: Annotated[str | None, typer.Option(help="Censor everybody on this day (YYYY-MM-DD).")] = None,
+    horizon_years: Annotated[float | None, typer.Option(help="Censor all participants then.")] = None,
+    end_date: Annotated[
+        str | None, typer.Option(help="Censor all participants on this day (YYYY-MM-DD).")
+    ] = None,
     year_days: Annotated[float, typer.Option(help="Days in a year.")] = 365.25,
+    unit: Units = [],
 ) -> None:
-    """Time zero, delayed entry, landmark, end of observation: the people and times that all survival steps use.
+    """Time zero, delayed entry, landmark, end of observation: the participants and times that all survival steps use.
 
     Example: faceage-bio prepare-follow-up --acceleration people.tsv --time-zero diagnosis_date --horizon-years 5
     --output follow_up.tsv --ledger ledger.tsv
     """
+    from faceage_bio.age_reached import parse_units
     from faceage_bio.survival.check import read_people
     from faceage_bio.survival.follow_up import REASON, Time, mark, survival_ledger
     from faceage_bio.tables import write_table
 
-    table = read_people(acceleration)
+    table = read_people(acceleration, parse_units(unit))
     marked = mark(table, Time(time_zero, landmark_years, horizon_years, end_date, year_days))
     write_table(marked, output)
     write_table(survival_ledger(marked, covariate), ledger)
@@ -117,6 +130,7 @@ def fit_survival(
     cluster: Cluster = None,
     firth: Firth = False,
     per_years: PerYears = 10.0,
+    unit: Units = [],
 ) -> None:
     """Cox models from each age alone to all covariates.
 
@@ -129,7 +143,7 @@ def fit_survival(
     from faceage_bio.tables import write_table
 
     choices = read_choices(per_years, step, covariate, group, stratum, cluster, firth)
-    table, usable = read_followed(acceleration, choices.full)
+    table, usable = read_followed(acceleration, choices.full, unit)
     name = name_of(table, acceleration)
     people = grouped(usable, choices.groups)
     write_table(cox_ladder(people, choices, name), cox)

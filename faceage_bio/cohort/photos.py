@@ -4,8 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from faceage_bio import parse
-from faceage_bio.cohort import schemas
+from faceage_bio import parse, schemas
 from faceage_bio.columns import AGE, COHORT, PHOTO, PHOTO_COLUMNS, SUBJECT
 from faceage_bio.errors import TableError, examples
 from faceage_bio.problems import Problems

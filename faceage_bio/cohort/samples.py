@@ -5,8 +5,7 @@ from collections.abc import Collection
 
 import pandas as pd
 
-from faceage_bio import parse
-from faceage_bio.cohort import schemas
+from faceage_bio import parse, schemas
 from faceage_bio.cohort.photos import read
 from faceage_bio.columns import (
     AGE_ACCELERATION,

@@ -6,11 +6,11 @@ Differences of dates keep their sign. The study's scripts took absolute values, 
 import numpy as np
 import pandas as pd
 
-from faceage_bio import parse
-from faceage_bio.age_reached import check_years
-from faceage_bio.cohort import schemas
+from faceage_bio import parse, schemas
+from faceage_bio.age_reached import check_years, in_years
 from faceage_bio.cohort.photos import read
 from faceage_bio.columns import AGE, CAUSE, COHORT, ENTRY, EVENT, FOLLOWUP, SUBJECT, SUBJECT_COLUMNS
+from faceage_bio.observation import check_follow_up
 from faceage_bio.problems import Problems
 
 DAYS_PER_YEAR_OF_AGE = 365.25
@@ -45,14 +45,21 @@ def read_clinic(
         )
     for column in (*NUMBERS, ENTRY, FOLLOWUP):
         table[column] = parse.numbers(table[column], column, file, problems) if column in table else np.nan
+    table = in_years(table, settings.get("units") or {}, year_days)
+    ended = (
+        table["followup_date"].mask(parse.is_missing(table["followup_date"]))
+        if "followup_date" in table
+        else None
+    )
     for column in DATES:
         table[column] = parse.dates(table[column], column, file, problems) if column in table else pd.NaT
     table = _further_columns(table, codings)
     photos = _ages_from_dates(table, photos, file, problems)
     _followup_from_dates(table, photos, file, year_days, problems)
-    _check_followup(table, file, problems)
+    _check_followup(table, ended, file, problems)
     check_years(table, file, problems)
     schemas.check(table, schemas.SUBJECTS, file, problems)
+    schemas.check_numbers(table, file, problems)
     table[COHORT] = cohort
     further = [name for name in table if name not in SUBJECT_COLUMNS and name not in DATES]
     mine = {theirs for ours, theirs in (settings.get("columns") or {}).items() if ours != theirs}
@@ -147,31 +154,8 @@ def _followup_from_dates(
         table[years] = table[years].where(table[years].notna(), from_dates)
 
 
-def _check_followup(table: pd.DataFrame, file: str, problems: Problems) -> None:
-    for line in table.index[table[FOLLOWUP].notna() & table[EVENT].isna()]:
-        problems.cell(
-            file,
-            line,
-            EVENT,
-            None,
-            "Follow-up is given, but not whether the subject died. Expected 1 (died) or 0. Write one of them.",
-        )
+def _check_followup(table: pd.DataFrame, ended: pd.Series | None, file: str, problems: Problems) -> None:
+    check_follow_up(table.assign(followup_date=ended), file, problems)
     for line in table.index[table[CAUSE].notna() & (table[EVENT] != 1)]:
         advice = "A cause of death is given, but the subject is not said to have died. Expected a cause only where event is 1. Correct the cause or the event."
         problems.cell(file, line, CAUSE, table.at[line, CAUSE], advice)
-    silent = table[FOLLOWUP].isna() & table["followup_date"].isna()
-    for line in table.index[silent & table[EVENT].eq(1)]:
-        problems.cell(
-            file, line, FOLLOWUP, None,
-            "The subject died, but the time is missing, and a death left out would mislead. Expected when. Give followup_years or "
-            "followup_date, or clear the event.",
-        )  # fmt: skip
-    for line in table.index[table[ENTRY].notna() & (table[ENTRY] >= table[FOLLOWUP])]:
-        found = f"{table.at[line, ENTRY]:.3g}, exit {table.at[line, FOLLOWUP]:.3g}"
-        problems.cell(
-            file,
-            line,
-            ENTRY,
-            found,
-            "Observation starts at or after its end. Expected entry before exit. Correct one of them.",
-        )

@@ -7,9 +7,8 @@ import pandas as pd
 from faceage_bio import parse
 from faceage_bio.columns import COHORT, FACE_AGE, FACE_AGE_COLUMNS, PHOTO, SUBJECT
 from faceage_bio.errors import CohortError, examples
+from faceage_bio.schemas import OLDEST_FACE
 from faceage_bio.tables import read_text_table
-
-OLDEST = 130  # years
 
 
 def read_face_ages(path: Path | str, cohort: str) -> pd.DataFrame:
@@ -24,7 +23,7 @@ def read_face_ages(path: Path | str, cohort: str) -> pd.DataFrame:
     Raises
     ------
     CohortError
-        A column lacks, ages that are no numbers from 0 to 130, doubled photos or subjects; all lines at once.
+        A column lacks, ages that are no numbers above 0 and up to 130, doubled photos or subjects; all lines at once.
     """
     table = read_text_table(path)
     lacking = [name for name in (SUBJECT, FACE_AGE) if name not in table]
@@ -37,14 +36,14 @@ def read_face_ages(path: Path | str, cohort: str) -> pd.DataFrame:
     if PHOTO not in table:
         table[PHOTO] = table[SUBJECT]
     years = parse.to_numbers(table[FACE_AGE].replace("", None))
-    wrong = (table[FACE_AGE] != "") & ~years.between(0, OLDEST)
+    wrong = (table[FACE_AGE] != "") & ~((years > 0) & (years <= OLDEST_FACE))
     unnamed = (table[SUBJECT] == "") | (table[PHOTO] == "")
     doubled = table[PHOTO].duplicated(keep=False) & ~unnamed
     problems = []
     if wrong.any():
         lines = [f"line {line}: {value!r}" for line, value in table.loc[wrong, FACE_AGE].items()]
         problems.append(
-            f"column 'face_age' needs years from 0 to {OLDEST}, but {examples(lines)}. Write numbers such as 66.2."
+            f"column 'face_age' needs years above 0, up to {OLDEST_FACE:g}, but {examples(lines)}. Write numbers such as 66.2."
         )
     if unnamed.any():
         column = SUBJECT if (table[SUBJECT] == "").any() else PHOTO

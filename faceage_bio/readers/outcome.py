@@ -6,6 +6,7 @@ import pandas as pd
 
 from faceage_bio.columns import ENTRY, EVENT, FOLLOWUP
 from faceage_bio.errors import FitError
+from faceage_bio.observation import is_followed
 from faceage_bio.stats.censored_auc import censored_areas, status_at
 from faceage_bio.stats.delong import Areas, delong
 
@@ -54,7 +55,7 @@ def followed(cases: pd.DataFrame, horizon: float) -> Outcome:
 
     Who came under observation later could only be seen alive until then, and is left out with those never followed.
     """
-    seen = (cases[FOLLOWUP] > 0) & cases[EVENT].notna() & ~(cases[ENTRY] > 0)
+    seen = is_followed(cases) & ~(cases[ENTRY] > 0)
     return Outcome(cases[FOLLOWUP].where(seen), cases[EVENT].where(seen), horizon)
 
 

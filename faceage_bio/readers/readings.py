@@ -12,8 +12,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from faceage_bio import parse
+from faceage_bio import parse, schemas
+from faceage_bio.age_reached import check_years
 from faceage_bio.columns import AGE, COHORT, ENTRY, EVENT, FACE_AGE, FOLLOWUP, SUBJECT
+from faceage_bio.observation import check_follow_up
 from faceage_bio.problems import NAMELESS, Problems
 from faceage_bio.tables import read_table, read_text_table
 
@@ -258,26 +260,9 @@ def _plain_cases(path: Path | str, model_column: str, problems: Problems) -> pd.
     for column in dict.fromkeys([*NUMBERS, model_column]):
         if column in table:
             result[column] = parse.numbers(table[column], column, file, problems)
-    for column, high in ((AGE, 120), (FACE_AGE, 130), (FOLLOWUP, 120)):
-        if column in result:
-            for line in result.index[(result[column] < 0) | (result[column] > high)]:
-                problems.cell(
-                    file,
-                    line,
-                    column,
-                    table.at[line, column],
-                    f"Expected 0 to {high} years. Correct it, or leave the cell empty.",
-                )
+    schemas.check(result, schemas.PEOPLE, file, problems)
+    check_years(result, file, problems)
     if EVENT in table:
         result[EVENT] = parse.words(table[EVENT], EVENT, {}, file, problems)
-    if FOLLOWUP in result:
-        known = result.get(EVENT, pd.Series(np.nan, index=result.index)).notna()
-        for line in result.index[result[FOLLOWUP].notna() & ~known]:
-            problems.cell(
-                file,
-                line,
-                EVENT,
-                None,
-                "Follow-up is given, but not whether the case died. Expected died or alive. Write one of them.",
-            )
+    check_follow_up(result, file, problems)
     return result

@@ -86,7 +86,7 @@ def correlations(tables: ReportTables, config: dict) -> list[Correlation]:
     """
     found = []
     for cohort, rows in _rows(tables, "acceleration", "summary", config):
-        own = rows[(rows["term"] == "face_age") & (rows["measure"] == "correlation with age")]
+        own = rows[(rows["term"] == "face_age") & (rows["measure"] == "correlation")]
         spread = _spread_of_age(tables, cohort)
         if not len(own) or spread is None:
             continue
@@ -95,7 +95,7 @@ def correlations(tables: ReportTables, config: dict) -> list[Correlation]:
             continue
         half = Z_99 / math.sqrt(n - 3)
         expected = RELEASED_SLOPE * spread / math.hypot(RELEASED_SLOPE * spread, RELEASED_SPREAD)
-        gap = rows[(rows["term"] == "age_gap") & (rows["measure"] == "mean absolute years")]["estimate"]
+        gap = rows[(rows["term"] == "age_gap") & (rows["measure"] == "mean absolute error")]["estimate"]
         found.append(Correlation(
             cohort, r, math.tanh(math.atanh(r) - half), math.tanh(math.atanh(r) + half), expected, float(gap.iloc[0]) if len(gap) else math.nan,
         ))  # fmt: skip

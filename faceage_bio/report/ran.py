@@ -204,8 +204,10 @@ class Ran:
             found = self.tables.get(*table.split("/"))
             if len(found) and "q_value" in found and found["q_value"].notna().any():
                 known = found[found["q_value"].notna()]
-                column = "n_tests" if "n_tests" in known and known["n_tests"].notna().any() else ""
-                sizes = known[column].dropna() if column else known.groupby(COHORT)["q_value"].size()
+                declared = (
+                    pd.to_numeric(known["n_tests"]).dropna() if "n_tests" in known else known["n"].iloc[:0]
+                )
+                sizes = declared if len(declared) else known.groupby(COHORT)["q_value"].size()
                 low, high = int(sizes.min()), int(sizes.max())
                 told.append((words, f"{low:,}" if low == high else f"{low:,} to {high:,}"))
         return told

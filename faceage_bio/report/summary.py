@@ -95,7 +95,7 @@ def _follow_up(tables: ReportTables) -> tuple[float | None, str]:
         return None, ""
     everyone = rows[rows["grouping"].fillna("").astype(str) == "all"]
     events = everyone.drop_duplicates("cohort")["n_events"]
-    medians = everyone[everyone["measure"] == "median follow-up, years"]["estimate"].dropna()
+    medians = everyone[everyone["measure"] == "median follow-up"]["estimate"].dropna()
     if not len(medians):
         return (events.sum(skipna=False) if len(events) else None), ""
     low, high = number(medians.min(), 1), number(medians.max(), 1)

@@ -33,7 +33,12 @@ WHY_NOT = {  # no number is given
     "separated": "{columns} separates those who died from those who did not, so its hazard ratio has no end",
     "separated_by_cause": "{columns} separates those who died of this cause from the others, so its hazard ratio has no end",
     "determined": "{columns} does not vary or follows from the other terms",
-    "constant_at_risk": "{columns} does not vary, or follows from the other terms, among those at risk at the deaths",
+    "combination_of": "{column} follows from {others}",
+    "constant_at_risk": "{column} does not vary among those at risk at the deaths",
+    "determined_at_risk": "{column} follows from the other terms among those at risk at the deaths",
+    "few_rows_for_robust_errors": "{n} rows are too few for robust errors, which would be 0",
+    "no_logarithm_of_zero": "a follow-up ends at time 0, which has no logarithm",
+    "same_ages": "face age and chronological age do not differ",
     "not_converged": "Cox's model did not converge: {columns} still moved",
     "not_converged_in_steps": "the model did not converge in {steps} steps",
     "singular_information": "the model did not converge (its information is singular)",
@@ -269,6 +274,7 @@ SPARSE_DATA = {  # a number that is to be interpreted with caution
 }
 REMARKS = {  # what a reader should know of a number
     "complete_cases": "complete cases only",
+    "nested_models": "between nested models this p-value is conservative; the likelihood-ratio test is the test",
     "without_missing": "without {columns}, which no participant has",
     "without_constant": "without {columns}, which does not vary",
     # survival

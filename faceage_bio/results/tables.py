@@ -120,7 +120,7 @@ TABLES = {
     "survival/competing_risks": Table(keys=("grouping", "group", "cause", "method")),
     "survival/cox": Table(
         keys=("method", "step"),
-        statistics=("events_per_term", "concordance", "log_likelihood", "robust_lower", "robust_upper", "robust_p"),
+        statistics=("events_per_term", "concordance", "log_likelihood", "model_df", "likelihood_ratio", "likelihood_ratio_p", "wald", "wald_p", "score", "score_p", "robust_lower", "robust_upper", "robust_p"),
     ),
     "survival/cumulative_incidence": Table(
         keys=("cohort", "grouping", "group", "cause", "years", "interval"), counts=("at_risk", "events", "other_events", "censored"),

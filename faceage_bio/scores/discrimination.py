@@ -6,8 +6,9 @@ import numpy as np
 import pandas as pd
 
 from faceage_bio.columns import EVENT, FOLLOWUP
+from faceage_bio.observation import entry_of
 from faceage_bio.results.reasons import reason
-from faceage_bio.scores.groups import MONTHS, entry_of
+from faceage_bio.scores.groups import MONTHS
 from faceage_bio.stats.resampling import areas, concordances, draw_counts, percentile_interval
 
 HARRELL, AUC = "Harrell's C", "AUC"

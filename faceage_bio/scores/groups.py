@@ -5,6 +5,7 @@ import pandas as pd
 
 from faceage_bio.columns import AGE, ENTRY, EVENT, FACE_AGE, FOLLOWUP
 from faceage_bio.errors import FitError
+from faceage_bio.observation import entry_of
 from faceage_bio.results.reasons import reason
 from faceage_bio.results.row import tested
 from faceage_bio.scores.definition import Score
@@ -20,12 +21,6 @@ INTERVAL = "Kaplan-Meier, log-log interval"
 COX = "Cox, Efron ties, Wald interval"
 EMPTY, CANNOT = reason("empty_group"), reason("impossible_move")
 KEPT, NEVER, GAINED, LOST = "points both ways", "points neither way", "gained points", "lost points"
-
-
-def entry_of(people: pd.DataFrame) -> pd.Series | None:
-    """Start of observation, where anybody enters late."""
-    entry = people[ENTRY].fillna(0.0)
-    return entry if entry.gt(0).any() else None
 
 
 def median_months(people: pd.DataFrame) -> dict:

@@ -1,4 +1,4 @@
-"""Age acceleration and what goes with it."""
+"""Age acceleration and its associations."""
 
 from typing import Annotated, Literal
 
@@ -18,9 +18,9 @@ class Acceleration(Closed):
     """What age acceleration is in all analyses; the report shows every definition side by side. linear: residual of face
     age on age, and so of the same hazard ratio as face age beside age. All others are cross-fitted."""
     fit_in: Literal["cohort", "reference"] = "cohort"
-    """Fit face age on age within each cohort, or in the reference people of all cohorts and apply it."""
+    """Fit face age on age within each cohort, or in the controls of all cohorts and apply it."""
     folds: int = Field(default=10, ge=2, le=100)
-    """Cross-fitting: nobody is judged by a line fitted on himself, but by one of the other folds."""
+    """Cross-fitting: no participant is judged by a line fitted with him, but by one of the other folds."""
     adjust_for: list[str] = ["sex", "smoking", "bmi"]
     """Columns in the definition `adjusted`, beside age."""
     valid_ages: list[float] = Field(default=[60.0, 120.0], min_length=2, max_length=2)
@@ -65,16 +65,16 @@ def _covariates() -> dict[str, Covariate]:
 
     return {
         "sex": one("confounder", "Smoking, weight and disease differ by sex, and a network may judge women and men differently."),
-        "smoking": one("confounder", "It ages faces and goes with weight and disease; pack-years are the same exposure.", pack_years="part"),
+        "smoking": one("confounder", "It ages faces and is associated with weight and disease; pack-years are the same exposure.", pack_years="part"),
         "bmi": one("mediator", "Smoking and disease change weight, and weight changes faces; it comes before performance status.", ecog="confounder"),
         "ecog": one("mediator", "Performance status follows from smoking, weight and disease."),
-        "site": one("confounder", "Tumours go with weight and performance; smoking causes some; reference people have none.",
+        "site": one("confounder", "Tumours are associated with weight and performance; smoking causes some; controls have none.",
                     smoking="mediator", pack_years="mediator", group="part"),
     }  # fmt: skip
 
 
 class Matching(Closed):
-    """Cancer against reference people in pairs."""
+    """Cancer against controls in pairs."""
 
     exact: list[str] = ["sex"]
     """Columns on which the two of a pair are the same."""
@@ -96,7 +96,7 @@ class Imputation(Closed):
 
 
 class TableOne(Closed):
-    """Table 1: who the people are, by how much older they look."""
+    """Table 1: the participants by age acceleration."""
 
     groups: Literal["tertiles"] | Annotated[list[float], Field(min_length=1)] = "tertiles"
     """tertiles of age acceleration within each cohort, or cut-points in years such as [-5.0, 5.0]."""
@@ -119,12 +119,12 @@ class TableOne(Closed):
 
 
 class Phenotype(Closed):
-    """What goes with age acceleration: smoking, BMI, disease."""
+    """Associations with age acceleration: smoking, BMI, disease."""
 
     exposures: list[str] = Field(default=["smoking", "pack_years", "bmi", "ecog"], min_length=1)
     """Columns of the clinic table, each tested on its own within each cohort; disease (group) is compared over all."""
     adjust_for: list[str] = ["sex"]
-    """The minimal set: held constant in the adjusted column, beside chronological age, which always is."""
+    """The minimal set: adjusted for in the adjusted column, beside chronological age, which always is."""
     factors: list[str] = ["smoking", "bmi_class", "ecog", "site", "sex", "race"]
     """Columns whose groups are compared in pairs; bmi_class is made of bmi (18.5, 25, 30)."""
     amounts: list[str] = ["pack_years", "bmi"]
@@ -136,15 +136,15 @@ class Phenotype(Closed):
     full_set: list[str] = ["sex", "smoking", "bmi", "ecog", "site"]
     """The full set; without its mediators and colliders it is a third one."""
     covariates: dict[str, Covariate] = Field(default_factory=_covariates)
-    """Role of each covariate. confounder and precision: held constant; mediator: on the way from the exposure to the face;
-    collider: follows from both; part: belongs to the exposure and is never held constant."""
+    """Role of each covariate. confounder and precision: adjusted for; mediator: on the way from the exposure to the face;
+    collider: follows from both; part: belongs to the exposure and is never adjusted for."""
     table_one: TableOne = Field(default_factory=TableOne)
     matching: Matching = Field(default_factory=Matching)
     imputation: Imputation = Field(default_factory=Imputation)
 
 
 class Fairness(Closed):
-    """Whether face ages are as good for one group of people as for another."""
+    """Whether face ages are as good for one group of participants as for another."""
 
     by: list[str] = ["sex", "race"]
     """Columns of the clinic table whose groups are compared, such as sex, race or type of skin; bands of age always are."""

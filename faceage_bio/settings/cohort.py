@@ -1,4 +1,4 @@
-"""Files of a cohort, and the drawn people of the demo."""
+"""Files of a cohort, and the simulated participants of the demo."""
 
 from typing import Literal
 
@@ -44,6 +44,10 @@ class Cohort(Closed):
     """Ancestry components that enter the models of variants: a table subject_id, PC1, PC2 ..."""
     columns: dict[str, str] = Field(default_factory=dict)
     """Your name of a column, where it differs from ours: {bmi: BMI_at_baseline}."""
+    units: dict[Literal["followup", "entry"], Literal["years", "months", "days"]] = Field(
+        default_factory=dict
+    )
+    """Unit of the clinic table's times, where it is not years: {followup: days} for followup_years, entry for entry_years."""
     codings: dict[str, dict[str, str]] = Field(default_factory=dict)
     """What the codes of a column mean: {sex: {"1": male, "2": female}}."""
 
@@ -60,12 +64,12 @@ class Cohort(Closed):
             raise ValueError("samples describe the columns of counts, but no counts are given")
         lonely = [name for name in ("variant_genes", "variant_samples", "ancestry") if getattr(self, name)]
         if lonely and not self.variants:
-            raise ValueError(f"{lonely[0]} goes with variants, but no variants are given")
+            raise ValueError(f"{lonely[0]} belongs to variants, but no variants are given")
         return self
 
 
 class Demo(Closed):
-    """Drawn people to try the workflow with. Leave this section out of a real study."""
+    """Simulated participants to try the workflow with. Leave this section out of a real study."""
 
     seed: int = Field(default=2025, ge=0)
-    """Other seeds draw other people."""
+    """Other seeds simulate other participants."""

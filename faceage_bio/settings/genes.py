@@ -29,15 +29,15 @@ class PanelReason(Closed):
     source: str
     """A publication, such as a DOI."""
     expected: Literal["up", "down", "either"] = "either"
-    """Which way its RNA goes with senescence."""
+    """Which way its RNA changes with senescence."""
 
 
 class Expression(Closed):
     """Genes against age acceleration (DESeq2's method; limma-voom as second opinion)."""
 
     covariates: list[str] = ["chronological_age", "sex", "smoking", "bmi"]
-    """Columns beside age acceleration in the design; `batch` of the samples table may be named too. Chronological age, the
-    twin, always is in it. Interactions as sex:smoking, beside both of their columns."""
+    """Columns beside age acceleration in the design; `batch` of the samples table may be named too. Chronological age, for
+    comparison, always is in it. Interactions as sex:smoking, beside both of their columns."""
     panel: list[str] = [
         "CDK6", "CDKN2A", "CDKN1A", "CDKN2B", "CDK4", "TP53", "RB1", "LMNB1", "SERPINE1", "GDF15", "IL6",
         "CXCL8", "MMP3", "HMGB1", "GLB1", "TNFRSF10B",
@@ -87,7 +87,7 @@ class Expression(Closed):
     purity: str | None = None
     """Sensitivity: column of the samples table with the tumour's share of the sample."""
     mediator: str | None = "smoking"
-    """Sensitivity: column by way of which looking older may go with a gene, if it is a mediator. null: none."""
+    """Sensitivity: column by way of which age acceleration may be associated with a gene, if it is a mediator. null: none."""
     bootstraps: int = Field(default=1000, ge=100, le=100_000)
     """Resamples for the interval of the mediated part."""
     seed: int = Field(default=1, ge=0)
@@ -98,7 +98,7 @@ class Variants(Closed):
     """DNA variants of the genes of expression.panel against age acceleration, chronological age as negative control."""
 
     maf: float = Field(default=0.01, gt=0, le=0.5)
-    """Variants up to this minor allele frequency (among the people analysed) are rare, and tested together per gene."""
+    """Variants up to this minor allele frequency (among the participants analysed) are rare, and tested together per gene."""
     call_rate: float = Field(default=0.95, ge=0, le=1)
     """Least share of known genotypes, per person and per variant."""
     weights: Literal["carriers", "alleles", "weighted"] = "carriers"

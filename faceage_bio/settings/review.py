@@ -1,4 +1,4 @@
-"""A look at the photos by people who know nothing else of them."""
+"""A look at the photos by persons who know nothing else of them."""
 
 from typing import Literal
 
@@ -8,10 +8,10 @@ from faceage_bio.settings.closed import Closed
 
 
 class Review(Closed):
-    """A look at the photos by people who know nothing else of them (`faceage-bio make-review-sheet`, LOCAL ONLY)."""
+    """A look at the photos by persons who know nothing else of them (`faceage-bio make-review-sheet`, LOCAL ONLY)."""
 
     decisions: str | None = None
-    """Table written by `faceage-bio read-review`: photo_id, decision, reason, reviewer. null: nobody looked."""
+    """Table written by `faceage-bio read-review`: photo_id, decision, reason, reviewer. null: none looked."""
     disagreement: Literal["exclude", "flag", "majority"] = "exclude"
     """Where reviewers differ. exclude: one who excludes a photo is enough; flag: it is used and flagged; majority: more than half
     exclude it, and it is flagged where they do not."""

@@ -20,10 +20,10 @@ def _days(value: str | None) -> str | None:
 
 
 class AddedValue(Closed):
-    """Models with and without face age on the same people: C, AUC, Brier score, calibration, net benefit."""
+    """Models with and without face age on the same participants: C, AUC, Brier score, calibration, net benefit."""
 
     times_years: list[Annotated[float, Field(gt=0)]] = Field(default=[0.5, 1.0, 2.0], min_length=1)
-    """Risks are predicted for these times; those at which fewer than 10 people died or were followed are not told."""
+    """Risks are predicted for these times; those at which fewer than 10 participants died or were followed are not reported."""
     bootstraps: int = Field(default=200, ge=0, le=10_000)
     """Samples that tell how much each measure flatters its model (optimism). 0: none."""
     seed: int = Field(default=1, ge=0)
@@ -33,17 +33,17 @@ class AddedValue(Closed):
 
 
 class Survival(Closed):
-    """Whether looking older predicts death (Cox, Kaplan-Meier)."""
+    """Overall survival by face age (Cox, Kaplan-Meier)."""
 
     time_zero: str = "photo"
-    """photo, or a column of the clinic table with dates (diagnosis_date) from which time runs; people are then at risk from
-    the photo on only, so that nobody is credited with time that he had to survive to be photographed."""
+    """photo, or a column of the clinic table with dates (diagnosis_date) from which time runs; participants are then at risk from
+    the photo on only, so that no participant is credited with time that he had to survive to be photographed."""
     landmark_years: float | None = Field(default=None, gt=0)
-    """Only people still under observation so long after time zero, and time from there. null: everybody."""
+    """Only participants still under observation so long after time zero, and time from there. null: all participants."""
     end_date: Annotated[str | None, AfterValidator(_days)] = None
-    """Day (YYYY-MM-DD) on which observation ends for everybody. null: as the clinic table says."""
+    """Day (YYYY-MM-DD) on which observation ends for all participants. null: as the clinic table says."""
     steps: list[str] = ["sex", "site"]
-    """Columns that enter the ladder of Cox models one after the other, after age."""
+    """Columns that enter the sequentially adjusted Cox models one after the other, after age."""
     covariates: list[str] = ["sex", "smoking", "ecog"]
     """Columns of the full model, which holds those of the steps too."""
     groups: dict[str, list[float]] = Field(default_factory=dict)
@@ -51,7 +51,7 @@ class Survival(Closed):
     strata: list[str] = []
     """Columns whose levels have a baseline hazard of their own; they then are no covariates."""
     cluster: str | None = None
-    """Column of units within which people are alike, such as a hospital: all standard errors are robust against it."""
+    """Column of units within which participants are alike, such as a hospital: all standard errors are robust against it."""
     panel_by: str = "site"
     """Column within whose levels the hazard ratio of face age is shown, with the test that they differ."""
     modifiers: list[str] = ["sex", "chronological_age", "site"]
@@ -72,7 +72,7 @@ class Survival(Closed):
     added_value: AddedValue = Field(default_factory=AddedValue)
     """Whether face age tells anything that age, sex and the other covariates do not."""
     firth: bool = False
-    """true: Firth's penalised estimates beside the others, for few deaths and groups in which nobody died."""
+    """true: Firth's penalised estimates beside the others, for few deaths and groups in which no participant died."""
     per_years: float = Field(default=10.0, gt=0)
     """Hazard ratios are given per this many years."""
     curves: dict[str, Annotated[list[float], Field(min_length=1)] | Literal["tertiles", "levels"]] = {
@@ -83,7 +83,7 @@ class Survival(Closed):
     lower group; those of face_age are the study's), tertiles, or levels (its words or few numbers). Nothing looks for the
     cut-point with the smallest p-value, since that finds differences where there are none."""
     times_years: list[Annotated[float, Field(gt=0)]] = Field(default=[0.5, 1.0, 2.0, 5.0], min_length=1)
-    """Survival is told at these times, as far as people were followed."""
+    """Survival is told at these times, as far as participants were followed."""
     rmst_years: float = Field(default=3.0, gt=0)
     """Horizon of the restricted mean survival: years lived on average within so many."""
     interval: Literal["log-log", "log", "plain"] = "log-log"
@@ -112,13 +112,13 @@ class Survival(Closed):
 
 
 class Readers(Closed):
-    """Whether people who see the face age tell better who dies: readers x cases x conditions."""
+    """Whether participants who see the face age tell better who dies: readers x cases x conditions."""
 
     readings: str | None = None
     """Table with one row per reader, case and condition: reader_id, reader_type, case_id, condition, and predicted_alive (yes, no)
     or rating (0 to 1); optional predicted_age or predicted_age_decade. null: no reader study."""
     cases: str | None = None
-    """Table of the cases: case_id, followup_years, event, chronological_age, face_age. null: the people of all cohorts."""
+    """Table of the cases: case_id, followup_years, event, chronological_age, face_age. null: the participants of all cohorts."""
     conditions: list[str] = Field(default=["photo", "chart", "face_age"], min_length=1)
     """What was shown, each time with what came before; neighbours are compared."""
     types: list[str] = Field(default=["staff", "resident", "lay"], min_length=1)
@@ -158,6 +158,6 @@ class Scores(Closed):
     horizons_months: list[Annotated[float, Field(gt=0)]] = Field(default=[3.0, 6.0, 12.0], min_length=1)
     """Months after the photo at which areas under ROC curves are taken."""
     bootstraps: int = Field(default=1000, ge=100, le=100_000)
-    """Resamples of people for the intervals of C, areas and their differences."""
+    """Resamples of participants for the intervals of C, areas and their differences."""
     seed: int = Field(default=1, ge=0)
     """The same seed gives the same resamples."""

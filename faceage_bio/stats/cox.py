@@ -17,12 +17,15 @@ from faceage_bio.stats.cox_likelihood import (
     score,
     score_residuals,
 )  # fmt: skip
-from faceage_bio.stats.design import independent_columns
 from faceage_bio.stats.risk_sets import RiskSets, risk_sets
 
 SETTLED = 1e-7  # in standard deviations of a term; the error left is about its square
 MOST_STEPS = 40
 LONGEST_STEP = 4.0  # standard deviations; keeps exp() within range
+DETERMINED = 1e-9  # share of a term's standard deviation that others leave, rounding
+SINGULAR = (
+    np.finfo(float).eps ** 0.75
+)  # R's toler.chol: share of the information below which a term has no coefficient
 NO_END = 50.0  # a standard error of so many, grown tenfold on the way, is separation
 
 
@@ -43,7 +46,7 @@ def fit_cox(
     Parameters
     ----------
     years : Series of float, shape (n,)
-        End of observation, after 0.
+        End of observation, 0 or later.
     event : Series, shape (n,)
         1 = died, 0 = censored.
     design : DataFrame of float, shape (n, p)
@@ -65,31 +68,30 @@ def fit_cox(
     Raises
     ------
     FitError
-        Times that are not positive, values missing, fewer than 2 events or fewer events than terms, a term that does
+        Negative times, values missing, fewer than 2 events or fewer events than terms, a term that does
         not vary or that others determine, no convergence, or separation: the text names the term.
     """
     if penalty not in ("none", "firth"):
         raise FitError("unknown_option", option="penalty", value=penalty, known="none, firth")
     n_events, n_terms = _checked(years, event, design, entry, weights, penalty)
-    x = np.ascontiguousarray(design.to_numpy(dtype=np.float64).T)
-    center = x.mean(axis=1)
-    spread = x.std(axis=1)
-    _check_determined(design, x, center, spread)
+    names = list(design.columns)
+    x, center, scale = _orthonormal(np.ascontiguousarray(design.to_numpy(dtype=np.float64).T), names)
     sets = risk_sets(
         years, event, *(None if part is None else np.asarray(part) for part in (entry, strata, weights))
     )
-    x = (x[:, sets.order] - center[:, None]) / spread[:, None]
-    names = list(design.columns)
+    x = x[:, sets.order]
     if penalty == "firth":
+        spread = np.linalg.norm(scale, axis=1)
+        x = scale @ x / spread[:, None]
         return fit_firth(sets, x, center, spread, names, cluster is not None or robust)
-    beta, at, curvature = _newton(sets, x, names)
-    rows = FittedRows(sets, x, center, spread, beta, curvature)
+    beta, at, curvature = _newton(sets, x, scale, names)
+    rows = FittedRows(sets, x, center, scale, beta, curvature)
     naive = np.linalg.inv(curvature) if n_terms else np.zeros((0, 0))
     scaled = naive if cluster is None and not robust else robust_covariance(rows, at, naive, cluster)
-    covariance = pd.DataFrame(scaled / np.outer(spread, spread), index=names, columns=names)
-    table = wald_table(beta / spread, covariance)
+    covariance = pd.DataFrame(rows.in_terms(rows.in_terms(scaled).T), index=names, columns=names)
+    table = wald_table(rows.in_terms(beta), covariance)
     if scaled is not naive:
-        table["naive_error"] = np.sqrt(np.diag(naive)) / spread
+        table["naive_error"] = np.sqrt(np.diag(rows.in_terms(rows.in_terms(naive).T)))
     return CoxFit(
         terms=table,
         covariance=covariance,
@@ -120,30 +122,42 @@ def robust_covariance(
         if len(levels) <= len(changes):
             raise FitError("few_clusters_for_terms", n_clusters=len(levels), terms=len(changes))
         changes = np.array([np.bincount(codes, weights=change, minlength=len(levels)) for change in changes])
-    return changes @ changes.T
+    covariance = changes @ changes.T
+    if (np.diag(covariance) <= SINGULAR * np.diag(naive)).any():
+        raise FitError("few_rows_for_robust_errors", n=len(rows.sets.times))
+    return covariance
 
 
-def _newton(sets: RiskSets, x: np.ndarray, names: list[str]) -> tuple[np.ndarray, EfronPass, np.ndarray]:
+def _newton(
+    sets: RiskSets, x: np.ndarray, scale: np.ndarray, names: list[str]
+) -> tuple[np.ndarray, EfronPass, np.ndarray]:
     beta = np.zeros(len(x))
     at = efron_pass(sets, x, beta @ x)
     curvature = information(sets, x, at)
     if not len(x):
         return beta, at, curvature
-    _check_informative(curvature, names)
-    start = np.sqrt(np.diag(np.linalg.inv(curvature)))
+    _check_informative(curvature, x, scale, names)
+    to_terms = (
+        np.linalg.norm(scale, axis=1)[:, None] * np.linalg.inv(scale).T
+    )  # per standard deviation of each
+    start = _errors(curvature, to_terms)
     for _ in range(MOST_STEPS):
-        step = np.linalg.solve(curvature, score(sets, x, at))
-        error = np.sqrt(np.abs(np.diag(np.linalg.pinv(curvature))))
+        if not np.isfinite(curvature).all():
+            break
+        error = _errors(curvature, to_terms)
+        # what is left of a curvature that vanished gives no direction
+        step = np.linalg.lstsq(curvature, score(sets, x, at), rcond=None)[0]
         # a step that went too far comes back; one without end goes on
-        endless = (error > NO_END) & (error > 10 * start) & (step * beta > 0)
+        endless = (error > NO_END) & (error > 10 * start) & ((to_terms @ step) * (to_terms @ beta) > 0)
         if endless.any():
             raise FitError("separated", columns=_named(names, endless))
         step *= min(1.0, LONGEST_STEP / max(np.abs(step).max(), 1e-300))
         beta, at = _uphill(sets, x, beta, step, at)
         curvature = information(sets, x, at)
         if np.abs(step).max() < SETTLED:
+            _check_informative(curvature, x, scale, names)
             return beta, at, curvature
-    moving = np.abs(step) > 0.1 * np.abs(step).max()
+    moving = np.abs(to_terms @ step) > 0.1 * np.abs(to_terms @ step).max()
     raise FitError("not_converged", columns=_named(names, moving))
 
 
@@ -169,8 +183,8 @@ def _checked(years, event, design, entry, weights, penalty) -> tuple[int, int]:
         if isinstance(part, pd.Series) and not part.index.equals(design.index):
             raise FitError("other_rows", part=name, whole="the design")
     years = np.asarray(years, dtype=np.float64)
-    if not (years > 0).all() or not np.isfinite(years).all():
-        raise FitError("bad_time", limit="not positive")
+    if not (years >= 0).all() or not np.isfinite(years).all():
+        raise FitError("bad_time", limit="negative")
     if entry is not None and not (np.asarray(entry, dtype=np.float64) < years).all():
         raise FitError("late_start")
     event = np.asarray(event, dtype=np.float64)
@@ -187,30 +201,52 @@ def _checked(years, event, design, entry, weights, penalty) -> tuple[int, int]:
     return n_events, n_terms
 
 
-def _check_determined(design: pd.DataFrame, x: np.ndarray, center: np.ndarray, spread: np.ndarray) -> None:
+def _orthonormal(x: np.ndarray, names: list[str]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Columns of variance 1 without correlation, shape (p, n), the terms' means, and ``scale``: terms less means = scale @ columns.
+
+    ``scale`` is lower triangular, so each column is what a term adds to those before it.
+    """
+    center = x.mean(axis=1)
+    x = x - center[:, None]
+    spread = x.std(axis=1)
+    # the mean of one value may differ from it in the last digit
+    if (flat := ~(spread > 1e-12 * np.abs(center))).any():
+        raise FitError("constant", column=_named(names, flat))
     if not len(x):
-        return
-    with np.errstate(invalid="ignore", divide="ignore"):
-        standard = (x - center[:, None]) / spread[:, None]
-    alike = standard @ standard.T / x.shape[1]
-    varies = (
-        spread > 1e-12 * np.abs(center)
-    ).all()  # the mean of one value may differ from it in the last digit
-    if varies and np.isfinite(alike).all() and np.linalg.eigvalsh(alike)[0] > 1e-6:
-        return  # the slow search below would find nothing
-    if determined := sorted(set(design.columns) - set(independent_columns(design))):
-        raise FitError("determined", columns=", ".join(determined))
+        return x, center, np.zeros((0, 0))
+    q, r = np.linalg.qr((x / spread[:, None]).T / np.sqrt(x.shape[1]))
+    r = np.pad(r, ((0, len(x) - len(r)), (0, 0)))  # fewer rows than terms
+    if (determined := np.abs(np.diag(r)) < DETERMINED).any():
+        place = int(determined.argmax())
+        raise FitError("combination_of", column=names[place], others=_sources(r, place, names))
+    return q.T * np.sqrt(x.shape[1]), center, r.T * spread[:, None]
 
 
-def _check_informative(curvature: np.ndarray, names: list[str]) -> None:
-    """Constant among those at risk, though not among all: within each stratum, or up to the last death."""
-    scale = np.sqrt(np.abs(np.diag(curvature)))
-    empty = scale < 1e-7 * max(scale.max(), 1e-300)
-    if not empty.any():
-        values, vectors = np.linalg.eigh(curvature / np.outer(scale, scale))
-        empty = np.abs(vectors[:, 0]) > 0.1 if values[0] < 1e-11 else empty
-    if empty.any() or not scale.max() > 0:
-        raise FitError("constant_at_risk", columns=_named(names, empty if empty.any() else empty | True))
+def _sources(r: np.ndarray, place: int, names: list[str]) -> str:
+    """Terms before one of which it is a combination."""
+    share = np.linalg.lstsq(r[:place, :place], r[:place, place], rcond=1e-12)[0]
+    return _named(names[:place], np.abs(share) > 1e-6 * np.abs(share).max()) or "the other terms"
+
+
+def _check_informative(curvature: np.ndarray, x: np.ndarray, scale: np.ndarray, names: list[str]) -> None:
+    """Refuse terms that R's ``coxph`` gives no coefficient: what they add to those before them is nothing among those at risk.
+
+    As R, by the pivots of the information on terms of mean absolute deviation 1.
+    """
+    deviation = np.abs(scale @ x).mean(axis=1)
+    held = np.einsum("ij,jk,ik->i", scale, curvature, scale) / deviation**2
+    added = (np.diag(scale) / deviation) ** 2
+    least, left = SINGULAR * held.max(), curvature.copy()
+    for place, name in enumerate(names):
+        pivot = left[place, place]
+        if not pivot * added[place] > least:
+            raise FitError("determined_at_risk" if held[place] > least else "constant_at_risk", column=name)
+        left -= np.outer(left[:, place], left[place]) / pivot
+
+
+def _errors(curvature: np.ndarray, to_terms: np.ndarray) -> np.ndarray:
+    """Standard errors of the terms; the pseudo-inverse stands for a curvature that vanished on the way."""
+    return np.sqrt(np.abs(np.einsum("ij,jk,ik->i", to_terms, np.linalg.pinv(curvature), to_terms)))
 
 
 def _named(names: list[str], chosen: np.ndarray) -> str:

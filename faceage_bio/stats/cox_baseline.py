@@ -78,8 +78,7 @@ def linear_predictor(fit: CoxFit, design: pd.DataFrame) -> np.ndarray:
     if lacking := [name for name in names if name not in design]:
         raise FitError("lacks_terms", columns=", ".join(lacking))
     design = design if list(design.columns) == names else design[names]
-    centred = design.to_numpy(dtype=np.float64) - fit.rows.center
-    return np.round(centred @ fit.terms.log_hazard_ratio.to_numpy(), 10)
+    return np.round(fit.rows.beta @ fit.rows.columns_of(design.to_numpy(dtype=np.float64)), 10)
 
 
 def survival_at(
@@ -99,9 +98,9 @@ def survival_interval_at(
     """
     hazard = cumulative_hazard_at(fit, design, times, strata)
     sets, at, names = fit.rows.sets, fit.rows.at, list(fit.terms.index)
-    x = (design[names].to_numpy(dtype=np.float64) - fit.rows.center) / fit.rows.spread
+    x = fit.rows.columns_of(design[names].to_numpy(dtype=np.float64)).T
     relative = np.exp(x @ fit.rows.beta)
-    covariance = fit.covariance.to_numpy() * np.outer(fit.rows.spread, fit.rows.spread)
+    covariance = fit.rows.scale.T @ fit.covariance.to_numpy() @ fit.rows.scale
     # the baseline's own error, and how the hazard moves with the coefficients
     parts = np.vstack([at.inverse**2 / sets.step_weight, at.inverse, at.means * at.inverse])
     running = np.zeros((len(parts), len(sets.starts) + 1))

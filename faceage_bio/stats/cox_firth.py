@@ -36,7 +36,7 @@ def fit_firth(
     everything = np.ones(len(x), dtype=bool)
     null = _value(sets, x, np.zeros(len(x)))[0]
     if not np.isfinite(null):
-        raise FitError("constant_at_risk", columns=", ".join(names))
+        raise FitError("constant_at_risk", column=", ".join(names))
     beta, top = _climb(sets, x, np.zeros(len(x)), everything, names)
     curvature = information(sets, x, efron_pass(sets, x, beta @ x))
     covariance = np.linalg.inv(curvature)
@@ -61,7 +61,7 @@ def fit_firth(
         log_likelihood_null=null + units,
         reasons=(reason("firth"),),
         penalty="firth",
-        rows=FittedRows(sets, x, center, spread, beta, curvature),
+        rows=FittedRows(sets, x, center, np.diag(spread), beta, curvature),
     )
 
 

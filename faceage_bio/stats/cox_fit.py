@@ -5,12 +5,13 @@ from functools import cached_property
 
 import numpy as np
 import pandas as pd
+from scipy.linalg import solve_triangular
 from scipy.stats import chi2, norm
 
 from faceage_bio.errors import FitError
 from faceage_bio.results.reasons import Reason, reason
 from faceage_bio.stats.concordance import concordance
-from faceage_bio.stats.cox_likelihood import EfronPass, efron_pass
+from faceage_bio.stats.cox_likelihood import EfronPass, efron_pass, information, score
 from faceage_bio.stats.risk_sets import RiskSets
 
 EVENTS_PER_TERM = 10  # below it a fit is flagged
@@ -19,14 +20,31 @@ NORMAL_975 = float(norm.ppf(0.975))
 
 @dataclass(frozen=True, eq=False)
 class FittedRows:
-    """The rows of a fit and its state, for what is computed after it; ``x`` is standardised."""
+    """The rows of a fit and its state, for what is computed after it, on columns ``x`` that the terms are combinations of.
+
+    Terms less ``center`` are ``scale @ x``; the columns are those of a QR decomposition, so that terms that are nearly
+    combinations of each other, such as curves of one variable, lose no digits.
+    """
 
     sets: RiskSets
     x: np.ndarray  # (p, n)
     center: np.ndarray  # (p,)
-    spread: np.ndarray  # (p,)
-    beta: np.ndarray  # (p,) per standard deviation
+    scale: np.ndarray  # (p, p) lower triangular
+    beta: np.ndarray  # (p,) of the columns
     information: np.ndarray  # (p, p)
+
+    def in_terms(self, coefficients: np.ndarray) -> np.ndarray:
+        """Coefficients of the columns, (p,) or (p, k), as coefficients of the terms."""
+        return (
+            solve_triangular(self.scale, coefficients, trans="T", lower=True)
+            if len(self.scale)
+            else coefficients
+        )
+
+    def columns_of(self, terms: np.ndarray) -> np.ndarray:
+        """The columns, (p, n), of other rows' terms, (n, p)."""
+        centred = (terms - self.center).T
+        return solve_triangular(self.scale, centred, lower=True) if len(self.scale) else centred
 
     @cached_property
     def at(self) -> EfronPass:
@@ -65,6 +83,25 @@ class CoxFit:
         except FitError:
             return np.nan
         return float(found.value[0])
+
+    @cached_property
+    def global_tests(self) -> dict[str, tuple[float, int, float]]:
+        """Of all terms together, as R's ``summary(coxph)``: chi-square, degrees of freedom and p-value of three tests.
+
+        "likelihood_ratio", "wald" (robust where the errors are) and "score" (of no differences, the log-rank test's kin).
+        """
+        rows, degrees = self.rows, len(self.terms)
+        null = efron_pass(rows.sets, rows.x, np.zeros(rows.x.shape[1]))
+        slope = score(rows.sets, rows.x, null)
+        covariance = rows.scale.T @ self.covariance.to_numpy() @ rows.scale
+        found = {
+            "likelihood_ratio": 2 * (self.log_likelihood - self.log_likelihood_null),
+            "wald": rows.beta @ np.linalg.solve(covariance, rows.beta),
+            "score": slope @ np.linalg.solve(information(rows.sets, rows.x, null), slope),
+        }
+        return {
+            name: (float(value), degrees, float(chi2.sf(value, degrees))) for name, value in found.items()
+        }
 
 
 def few_per_term(n_events: int, terms: int) -> tuple[Reason, ...]:
@@ -119,12 +156,13 @@ def numbers(term: pd.Series) -> dict:
 def wald_table(beta: np.ndarray, covariance: pd.DataFrame) -> pd.DataFrame:
     """Hazard ratios with Wald intervals and p-values."""
     error = np.sqrt(np.diag(covariance))
-    table = {
-        "log_hazard_ratio": beta,
-        "standard_error": error,
-        "hazard_ratio": np.exp(beta),
-        "ci_lower": np.exp(beta - NORMAL_975 * error),
-        "ci_upper": np.exp(beta + NORMAL_975 * error),
-        "p_value": 2 * norm.sf(np.abs(beta / error)),
-    }
+    with np.errstate(over="ignore"):  # of terms that are nearly combinations of others, as in R
+        table = {
+            "log_hazard_ratio": beta,
+            "standard_error": error,
+            "hazard_ratio": np.exp(beta),
+            "ci_lower": np.exp(beta - NORMAL_975 * error),
+            "ci_upper": np.exp(beta + NORMAL_975 * error),
+            "p_value": 2 * norm.sf(np.abs(beta / error)),
+        }
     return pd.DataFrame(table, index=covariance.index)

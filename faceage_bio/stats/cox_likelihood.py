@@ -40,7 +40,7 @@ def efron_pass(sets: RiskSets, x: np.ndarray, eta: np.ndarray) -> EfronPass:
         inverse = sets.step_weight / total
         value = eta[..., sets.deaths] @ sets.weights[sets.deaths] - np.log(total) @ sets.step_weight
         means = sets.at_steps(x * risk[..., None, :]) / total[..., None, :]
-    return EfronPass(risk, inverse, means, sets.of_rows(inverse), value)
+        return EfronPass(risk, inverse, means, sets.of_rows(inverse), value)
 
 
 def log_likelihood(sets: RiskSets, eta: np.ndarray) -> float:
@@ -63,8 +63,9 @@ def information(
     hazard, weight = at.hazard, sets.step_weight
     if multiplier is not None:
         hazard, weight = sets.of_rows(at.inverse * multiplier), weight * multiplier
-    squares = (x * (at.risk * hazard)[..., None, :]) @ x.swapaxes(-1, -2)
-    return squares - (at.means * weight) @ at.means.swapaxes(-1, -2)
+    with np.errstate(over="ignore", invalid="ignore"):
+        squares = (x * (at.risk * hazard)[..., None, :]) @ x.swapaxes(-1, -2)
+        return squares - (at.means * weight) @ at.means.swapaxes(-1, -2)
 
 
 def score_residuals(sets: RiskSets, x: np.ndarray, at: EfronPass) -> np.ndarray:

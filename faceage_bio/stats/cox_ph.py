@@ -48,12 +48,17 @@ def proportional_hazards_test(
     rows = fit.rows
     g = _time_scale(rows.sets, transform)[rows.sets.deaths]
     g = g - g.mean()
-    slope = rows.sets.weights[rows.sets.deaths] * g @ schoenfeld_residuals(rows.sets, rows.x, rows.at).T
+    slope = (
+        rows.scale
+        @ schoenfeld_residuals(rows.sets, rows.x, rows.at)
+        @ (rows.sets.weights[rows.sets.deaths] * g)
+    )
     once = information(rows.sets, rows.x, rows.at, g)
     twice = information(rows.sets, rows.x, rows.at, g**2)
     # what the fitted coefficients leave of the information on the further ones
-    left = twice - once.T @ np.linalg.solve(rows.information, once)
-    untold = np.diag(left) <= UNTOLD * np.diag(rows.information) * max(float(g @ g), 1e-300) / len(g)
+    left = rows.scale @ (twice - once.T @ np.linalg.solve(rows.information, once)) @ rows.scale.T
+    known = np.diag(rows.scale @ rows.information @ rows.scale.T)
+    untold = np.diag(left) <= UNTOLD * known * max(float(g @ g), 1e-300) / len(g)
     if untold.any():
         lost = [name for name, is_untold in zip(fit.terms.index, untold, strict=True) if is_untold]
         raise FitError("few_event_times", columns=", ".join(lost))
@@ -93,10 +98,10 @@ def hazard_over_time(
     mixed = np.zeros((len(beta), len(groups)))
     for number, places in enumerate(groups.values()):
         mixed[places, number] = 1.0 if len(places) == 1 else beta[places]
-    residuals = (schoenfeld_residuals(sets, rows.x, rows.at) * rows.spread[:, None]).T @ mixed
-    deaths, of_death = _informative_deaths(rows.sets, rows.x), sets.stratum[sets.deaths]
+    residuals = (rows.scale @ schoenfeld_residuals(sets, rows.x, rows.at)).T @ mixed
+    deaths, of_death = _informative_deaths(sets, rows.scale @ rows.x), sets.stratum[sets.deaths]
     shared = np.minimum(deaths[:, :, None], deaths[:, None, :]).sum(axis=0)
-    variance = rows.information * np.outer(rows.spread, rows.spread) / np.maximum(shared, 1)
+    variance = rows.scale @ rows.information @ rows.scale.T / np.maximum(shared, 1)
     variance = mixed.T @ variance @ mixed
     used = np.array([[deaths[k, places].max() for places in groups.values()] for k in range(len(deaths))]) > 0
     points = np.full((len(of_death), len(groups)), np.nan)
@@ -129,6 +134,8 @@ def _time_scale(sets: RiskSets, transform: str) -> np.ndarray:
     if transform == "identity":
         return sets.times
     if transform == "log":
+        if sets.times.min() <= 0:
+            raise FitError("no_logarithm_of_zero")
         return np.log(sets.times)
     if transform == "rank":
         return rankdata(sets.times)
@@ -144,5 +151,6 @@ def _informative_deaths(sets: RiskSets, x: np.ndarray) -> np.ndarray:
     """Deaths of each stratum for each column, 0 where the column is constant in the stratum; (strata, p)."""
     starts = np.searchsorted(sets.stratum, np.arange(len(sets.levels)))
     deaths = np.add.reduceat(sets.event.astype(np.int64), starts)
-    varies = np.maximum.reduceat(x, starts, axis=1) > np.minimum.reduceat(x, starts, axis=1)
+    spread = np.maximum.reduceat(x, starts, axis=1) - np.minimum.reduceat(x, starts, axis=1)
+    varies = spread > 1e-9 * x.std(axis=1, keepdims=True)
     return deaths[:, None] * varies.T

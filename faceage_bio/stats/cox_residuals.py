@@ -23,7 +23,7 @@ def deviance_residuals(fit: CoxFit) -> np.ndarray:
 def score_residuals_of(fit: CoxFit) -> pd.DataFrame:
     """Each row's part of the slope of the log-likelihood, (n, terms), without weights."""
     rows = fit.rows
-    parts = score_residuals(rows.sets, rows.x, rows.at) * rows.spread[:, None]
+    parts = rows.scale @ score_residuals(rows.sets, rows.x, rows.at)
     return pd.DataFrame(_in_order(fit, parts).T, columns=fit.terms.index)
 
 
@@ -45,10 +45,10 @@ def schoenfeld_residuals_of(fit: CoxFit, *, scaled: bool = False) -> pd.DataFram
     rows, sets = fit.rows, fit.rows.sets
     parts = schoenfeld_residuals(sets, rows.x, rows.at)
     if scaled:
-        parts = np.linalg.solve(rows.information, parts) * len(sets.deaths) / rows.spread[:, None]
+        parts = rows.in_terms(np.linalg.solve(rows.information, parts)) * len(sets.deaths)
         parts += fit.terms.log_hazard_ratio.to_numpy()[:, None]
     else:
-        parts = parts * rows.spread[:, None]
+        parts = rows.scale @ parts
     table = pd.DataFrame(parts.T, columns=fit.terms.index)
     table.insert(0, "stratum", [sets.levels[number] for number in sets.stratum[sets.deaths]])
     table.insert(1, "years", sets.times[sets.deaths])
@@ -59,7 +59,7 @@ def dfbeta(fit: CoxFit) -> pd.DataFrame:
     """Change of each log hazard ratio, to first order, that leaving a row out would make; (n, terms), weighted."""
     rows = fit.rows
     parts = score_residuals(rows.sets, rows.x, rows.at) * rows.sets.weights
-    changes = np.linalg.solve(rows.information, parts) / rows.spread[:, None]
+    changes = rows.in_terms(np.linalg.solve(rows.information, parts))
     return pd.DataFrame(_in_order(fit, changes).T, columns=fit.terms.index)
 
 

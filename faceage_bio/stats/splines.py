@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from scipy.interpolate import CubicSpline
 
 from faceage_bio.errors import FitError
 
@@ -41,8 +42,9 @@ def place_knots(x: np.ndarray, df: int = 3) -> Knots:
 def natural_spline(x: np.ndarray, knots: Knots, name: str = "x") -> pd.DataFrame:
     """Natural cubic spline with the column space of R's ``ns(x, knots, Boundary.knots)``: a straight line and curvature.
 
-    Harrell's truncated powers: the tests and fitted values are ns's, and the curvature is tested by the columns after the
-    first.
+    Beside x stands one curve per inner knot: 1 at its own knot, 0 at all others, straight beyond the ends. Truncated powers of
+    the same space lose all digits where the knots of a skewed variable crowd together; these do not. The tests and fitted values
+    are ns's, and the curvature is tested by the columns after the first.
 
     Returns
     -------
@@ -51,18 +53,8 @@ def natural_spline(x: np.ndarray, knots: Knots, name: str = "x") -> pd.DataFrame
     """
     x = np.asarray(x, dtype=np.float64)
     places = np.array([knots.lower, *knots.inner, knots.upper])
-    span = places[-1] - places[0]
-    last, before = places[-1], places[-2]
-
-    def cube(place: float) -> np.ndarray:
-        return np.clip(x - place, 0, None) ** 3
-
-    columns = {name: x}
-    for number, place in enumerate(places[:-2], start=1):
-        bend = (
-            cube(place)
-            - cube(before) * (last - place) / (last - before)
-            + cube(last) * (before - place) / (last - before)
-        )
-        columns[f"{name}: curve {number}"] = bend / span**2
-    return pd.DataFrame(columns)
+    curves = CubicSpline(places, np.eye(len(places))[:, 1:-1], bc_type="natural")
+    inside = np.clip(x, places[0], places[-1])
+    bends = curves(inside) + curves(inside, 1) * (x - inside)[:, None]
+    columns = {f"{name}: curve {number}": bend for number, bend in enumerate(bends.T, start=1)}
+    return pd.DataFrame({name: x, **columns})

@@ -16,7 +16,7 @@ def split_follow_up(
     Parameters
     ----------
     years, event : arrays of shape (n,)
-    entry : array of shape (n,), or None for 0
+    entry : array of shape (n,), or None for 0 (with a follow-up of 0 for -1, so that this row too has a spell)
     cuts : times
 
     Returns
@@ -25,7 +25,9 @@ def split_follow_up(
         row (place in the input), start, stop, event, spell (0 before the first cut).
     """
     years, event = np.asarray(years, dtype=np.float64), np.asarray(event, dtype=np.float64)
-    entry = np.zeros(len(years)) if entry is None else np.asarray(entry, dtype=np.float64)
+    if entry is None:
+        entry = np.full(len(years), 0.0 if years.min(initial=1.0) > 0 else -1.0)
+    entry = np.asarray(entry, dtype=np.float64)
     cuts = np.unique(np.asarray(cuts, dtype=np.float64))
     margin = TIE * max(1.0, float(np.abs(years).max(initial=1.0)))  # a spell shorter than a tie is none
     first = np.searchsorted(cuts, entry + margin, "right")

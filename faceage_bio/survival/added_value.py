@@ -26,7 +26,7 @@ from faceage_bio.survival.predictions import (
     measure,
     told_times,
 )
-from faceage_bio.survival.questions import Asked, ask, questions
+from faceage_bio.survival.questions import AGES, Asked, ask, questions
 
 LIKELIHOOD = "likelihood-ratio chi-square"
 METHODS = {
@@ -35,7 +35,7 @@ METHODS = {
     AUC: "cumulative/dynamic AUC, weighted by the inverse probability of being uncensored",
     BRIER: "weighted by the inverse probability of being uncensored",
     SCALED: "1 less the Brier score over that of the Kaplan-Meier risk",
-    INTEGRATED: "mean over time up to the last time",
+    INTEGRATED: "mean over time from 0 up to the last time, trapezium rule on 20 times",
 }
 
 
@@ -96,12 +96,15 @@ def added_value(
         about |= counts(asked.frame)
         flattery, failed = _flattery(asked, bootstraps, seed, done)
         remarks = [*asked.fits[1].reasons, *asked.frame.reasons, *failed]
+        nested = [reason("nested_models")] if question != AGES else []
         for part, found in (
             (rows, [*_tests(asked), *_measures(asked, flattery)]),
             (calibration, calibration_rows(asked, flattery, groups)),
             (decisions, decision_rows(asked)),
         ):
-            part += [about | {"reason": remarks} | row for row in found]
+            for row in found:
+                of_difference = nested if row.get("kind") == "difference" else []
+                part.append(about | {"reason": [*remarks, *of_difference]} | row)
     tables = {"added_value": rows, "calibration": calibration, "decision_curve": decisions}
     return AddedValue(*(result_rows(part, f"survival/{table}") for table, part in tables.items()))
 

@@ -18,6 +18,7 @@ from faceage_bio.survival.models import Choices, ModelFrame, adjusted_for, count
 
 SEPARATE, JOINT = "two models", "one model with both"
 RATIO = "face age against age"
+SAME = 1e-6  # share of its parts' error below which a difference has none but rounding
 
 
 def compare_ages(usable: pd.DataFrame, choices: Choices, cohort: str) -> pd.DataFrame:
@@ -108,6 +109,8 @@ def _rows(fit: CoxFit, face: str, age: str, method: str) -> list[dict]:
     beta, covariance = fit.terms["log_hazard_ratio"], fit.covariance
     difference = beta[face] - beta[age]
     error = np.sqrt(covariance.loc[face, face] + covariance.loc[age, age] - 2 * covariance.loc[face, age])
+    if error < SAME * np.sqrt(covariance.loc[face, face] + covariance.loc[age, age]):
+        raise FitError("same_ages")
     return [
         {"term": FACE_AGE, "method": method} | numbers(fit.terms.loc[face]),
         {"term": AGE, "exposure": AGE, "method": method} | numbers(fit.terms.loc[age]),

@@ -1,12 +1,11 @@
 """A table of people as somebody may hand it over: everything that is wrong with it, told at once, and what will not work."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from faceage_bio import parse
 from faceage_bio.columns import (
     AGE,
     AGE_ACCELERATION,
@@ -24,15 +23,15 @@ from faceage_bio.problems import NAMELESS, Problems
 from faceage_bio.survival.follow_up import IN_YEARS
 
 NEEDED = (FACE_AGE, AGE, FOLLOWUP, EVENT)
-DEATH_WITHOUT_TIME = "The person died, but the time is missing, and a death left out would mislead. Expected when. Give the time, or clear the event."
+ROUNDING = 1e-9  # years; residuals that are nowhere larger are none
 MOST_LEVELS = 20  # of a column whose levels are looked at
 
 
-def read_people(path: Path | str) -> pd.DataFrame:
+def read_people(path: Path | str, units: Mapping[str, str] | None = None) -> pd.DataFrame:
     """A cohort's analysis table, or a plain table with the same columns, checked.
 
     A plain table may lack cohort (the file's name is taken), subject_id (the line), entry_years, and age_acceleration
-    (the residual of the least-squares line of face age on age within the table).
+    (the residual of the least-squares line of face age on age within the table). ``units`` as `plain.read_plain`.
 
     Raises
     ------
@@ -42,15 +41,15 @@ def read_people(path: Path | str) -> pd.DataFrame:
         All its problems: file, column, line, value and what to write.
     """
     path = Path(path)
-    return _complete(read_plain(path, NEEDED, check=_check_times), path.stem)
+    return _complete(read_plain(path, NEEDED, check=_check_times, units=units), path.stem)
 
 
 def _check_times(table: pd.DataFrame, source: str, problems: Problems) -> None:
     """Times and events that no analysis can take; the index is the line."""
 
-    def tell(column: str, bad: pd.Series, advice: str, found: pd.Series | None = None) -> None:
+    def tell(column: str, bad: pd.Series, advice: str) -> None:
         for line in table.index[bad]:
-            value = table.at[line, column] if found is None else found[line]
+            value = table.at[line, column]
             problems.cell(source, line, column, None if pd.isna(value) else _plain(value), advice)
 
     if COHORT in table and table[COHORT].nunique() > 1:
@@ -60,39 +59,6 @@ def _check_times(table: pd.DataFrame, source: str, problems: Problems) -> None:
         )
     if SUBJECT in table:
         tell(SUBJECT, table[SUBJECT].isna(), NAMELESS)
-    if FOLLOWUP not in table or EVENT not in table:
-        return
-    numbers = {
-        name: parse.to_numbers(table[name]).astype("float64")
-        for name in (FOLLOWUP, EVENT, ENTRY) if name in table
-    }  # fmt: skip
-    years, event = numbers[FOLLOWUP], numbers[EVENT]
-    # a later photo may count than the first, from which the clinic's follow-up starts; the ledger says so
-    known = table.get("ended_before_photo", pd.Series(False, index=table.index)).fillna(False).astype(bool)
-    tell(
-        FOLLOWUP,
-        (years < 0) & ~known,
-        "Follow-up ends before the photo. Expected its end after the photo. Look at the dates it comes from.",
-    )
-    tell(
-        EVENT,
-        event.notna() & ~event.isin([0, 1]),
-        "Expected 1 (died) or 0 (alive when last seen). Write one of them.",
-    )
-    tell(FOLLOWUP, table[FOLLOWUP].isna() & event.eq(1), DEATH_WITHOUT_TIME)
-    tell(
-        EVENT, years.notna() & table[EVENT].isna(),
-        "Follow-up is given, but not whether the person died. Expected 1 or 0. Write one of them.",
-    )  # fmt: skip
-    if ENTRY in numbers:
-        both = table[ENTRY].astype(str) + ", exit " + table[FOLLOWUP].astype(str)
-        wrong = (numbers[ENTRY] >= years) & (years > 0)
-        tell(
-            ENTRY,
-            wrong,
-            "Observation starts at or after its end. Expected entry before exit. Correct one of them.",
-            both,
-        )
 
 
 def _plain(value: object) -> object:
@@ -119,7 +85,8 @@ def _complete(table: pd.DataFrame, name: str) -> pd.DataFrame:
         table[AGE_ACCELERATION] = np.nan
         if known.sum() >= 3 and table.loc[known, AGE].nunique() >= 3:
             slope, intercept = np.polyfit(table.loc[known, AGE], table.loc[known, FACE_AGE], deg=1)
-            table[AGE_ACCELERATION] = table[FACE_AGE] - (intercept + slope * table[AGE])
+            excess = table[FACE_AGE] - (intercept + slope * table[AGE])
+            table[AGE_ACCELERATION] = excess if excess.abs().max() > ROUNDING else excess * 0.0
     return table
 
 

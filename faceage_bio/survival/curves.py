@@ -6,8 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from faceage_bio.columns import COHORT, ENTRY, EVENT, FOLLOWUP
+from faceage_bio.columns import COHORT, EVENT, FOLLOWUP
 from faceage_bio.errors import FitError
+from faceage_bio.observation import entry_of
 from faceage_bio.results.reasons import Reason, reason
 from faceage_bio.results.row import result_rows
 from faceage_bio.stats.kaplan_meier import Interval, kaplan_meier, risk_table
@@ -42,8 +43,8 @@ class Group:
 
 def late_entry(people: pd.DataFrame) -> np.ndarray | None:
     """Years at which observation starts; None if it starts at 0 for everybody."""
-    entry = people[ENTRY].fillna(0.0).to_numpy(dtype=np.float64)
-    return entry if (entry > 0).any() else None
+    entry = entry_of(people)
+    return None if entry is None else entry.to_numpy()
 
 
 def each_group(usable: pd.DataFrame, groupings: Sequence[Grouping]) -> Iterator[Group]:

@@ -16,7 +16,9 @@ from faceage_bio.columns import (
     FOLLOWUP,
     SUBJECT,
 )  # fmt: skip
-from faceage_bio.errors import CohortError, ConfigError, examples
+from faceage_bio.errors import ConfigError
+from faceage_bio.observation import has_no_time, is_followed
+from faceage_bio.parse import dates_of
 from faceage_bio.tables import ledger_rows
 
 PHOTO_DATE = "photo_date"
@@ -29,7 +31,8 @@ class Time:
     """What time is.
 
     ``zero``: "photo", or a column of dates (YYYY-MM-DD) from which time runs, such as diagnosis_date. Then people are at
-    risk from the photo on only: nobody whose photo was taken later could have died before it (immortal time).
+    risk from the photo on only: nobody whose photo was taken later could have died before it (immortal time). A death or
+    censoring at time 0 counts.
     ``landmark_years``: only those still under observation so long after zero, and time from there. ``horizon_years`` (from
     the start of time) and ``end_date`` (a day, YYYY-MM-DD): observation ends there, for everybody. ``year_days``: days in a
     year where dates are subtracted.
@@ -91,7 +94,7 @@ def _first_reasons(table: pd.DataFrame) -> pd.Series:
     ended = table.get("ended_before_photo", pd.Series(False, index=table.index)).fillna(False).astype(bool)
     reason[table[AGE_ACCELERATION].isna()] = "no_acceleration"
     reason[table[FOLLOWUP].isna() | table[EVENT].isna()] = "no_follow_up"
-    reason[(reason == "") & (ended | (table[FOLLOWUP] <= 0))] = "followed_not_beyond_the_photo"
+    reason[(reason == "") & (ended | ~is_followed(table))] = "ended_before_the_photo"
     return reason
 
 
@@ -100,12 +103,12 @@ def _end(usable: pd.DataFrame, time: Time) -> pd.Series:
     why = pd.Series("", index=usable.index)
     if time.end_date is None:
         return why
-    photo = _dates(usable, PHOTO_DATE, "survival.end_date")
+    photo = dates_of(usable, PHOTO_DATE, "survival.end_date")
     years = (pd.Timestamp(time.end_date) - photo).dt.days / time.year_days
     why[photo.isna()] = "no_photo_date"
-    why[years <= 0] = "photo_after_the_end_of_the_study"
+    why[years < 0] = "photo_after_the_end_of_the_study"
     _cut(usable, years)
-    why[(why == "") & (usable[ENTRY] >= usable[FOLLOWUP])] = "entered_after_the_end_of_the_study"
+    why[(why == "") & has_no_time(usable)] = "entered_after_the_end_of_the_study"
     return why
 
 
@@ -115,13 +118,14 @@ def _shift(usable: pd.DataFrame, time: Time) -> pd.Series:
     if time.zero == "photo":
         return why
     setting = f"survival.time_zero: {time.zero}"
-    before = (_dates(usable, PHOTO_DATE, setting) - _dates(usable, time.zero, setting)).dt.days
+    before = (dates_of(usable, PHOTO_DATE, setting) - dates_of(usable, time.zero, setting)).dt.days
     years = before / time.year_days
     entry = usable[ENTRY].fillna(0.0).clip(lower=0.0)
     usable[FOLLOWUP] = usable[FOLLOWUP] + years
-    usable[ENTRY] = (entry + years).clip(lower=0.0)
+    usable[ENTRY] = (entry + years).where(entry + years > 0)
     why[years.isna()] = "no_time_zero"
-    why[usable[FOLLOWUP] <= 0] = "ended_before_time_zero"
+    why[usable[FOLLOWUP] < 0] = "ended_before_time_zero"
+    why[has_no_time(usable)] = "followed_not_beyond_the_photo"
     return why
 
 
@@ -140,7 +144,7 @@ def _horizon(usable: pd.DataFrame, time: Time) -> pd.Series:
     if time.horizon_years is None:
         return why
     _cut(usable, pd.Series(time.horizon_years, index=usable.index))
-    why[usable[ENTRY] >= usable[FOLLOWUP]] = "entered_after_the_horizon"
+    why[has_no_time(usable)] = "entered_after_the_horizon"
     return why
 
 
@@ -149,21 +153,6 @@ def _cut(usable: pd.DataFrame, years: pd.Series) -> None:
     later = usable[FOLLOWUP] > years
     usable.loc[later, EVENT] = 0.0
     usable.loc[later, FOLLOWUP] = years[later]
-
-
-def _dates(table: pd.DataFrame, column: str, setting: str) -> pd.Series:
-    if column not in table:
-        raise CohortError(
-            f"{setting} needs the column '{column}' (dates YYYY-MM-DD), and the table has none; it has "
-            f"{', '.join(map(str, table.columns))}. Add it, to the manifest (photo_date) or to the clinic table."
-        )
-    cells = table[column].astype(object).where(table[column].notna(), None)
-    dates = pd.to_datetime(cells, format="%Y-%m-%d", errors="coerce")
-    if wrong := sorted(cells[dates.isna() & cells.notna()].astype(str).unique()):
-        raise CohortError(
-            f"column '{column}' ({setting}) needs dates YYYY-MM-DD, but holds {examples(wrong)}. Write them so."
-        )
-    return dates
 
 
 def mark(table: pd.DataFrame, time: Time = Time()) -> pd.DataFrame:

@@ -8,6 +8,8 @@ import pandas as pd
 
 from faceage_bio.columns import COHORT, ENTRY, EVENT, FOLLOWUP, LEVELS, SAMPLE, SUBJECT
 from faceage_bio.errors import CohortError, FitError, examples
+from faceage_bio.observation import entry_of, has_no_time
+from faceage_bio.parse import dates_of
 from faceage_bio.results.reasons import Reason, encode, reason
 from faceage_bio.results.row import adjusted_for, result_rows
 from faceage_bio.stats.cox import fit_cox
@@ -145,7 +147,7 @@ def _analysis(
     if dropped := [name for name in held if name in design.constant]:
         remarks.append(reason("without_constant", columns=dropped))
     labels = people[list(strata)].astype(str).agg(" / ".join, axis=1) if strata else None
-    entry = people[ENTRY].fillna(0.0) if (people[ENTRY] > 0).any() else None
+    entry = entry_of(people)
     try:
         if not len(people):
             raise FitError("no_follow_up_with_sample")
@@ -183,18 +185,17 @@ def _at_risk_from_sample(
     """Entry moved to the sample where it came later, and remarks on samples without a date or after the end."""
     if zero not in people or people[SAMPLE_DATE].isna().all():
         return people, [reason("sampling_time_unknown")]
-    start = pd.to_datetime(people[zero], errors="coerce")
-    later = (pd.to_datetime(people[SAMPLE_DATE], errors="coerce") - start).dt.days / year_days - (
-        landmark_years or 0.0
-    )
+    waited = dates_of(people, SAMPLE_DATE, "samples") - dates_of(people, zero, "survival.time_zero")
+    later = waited.dt.days / year_days - (landmark_years or 0.0)
     entry = np.fmax(people[ENTRY].fillna(0.0), later.clip(lower=0.0))
     remarks = []
     if undated := int(later.isna().sum()):
         remarks.append(reason("sampling_time_unknown_of", n=undated))
-    sampled_after = entry >= people[FOLLOWUP]
+    people = people.assign(**{ENTRY: entry})
+    sampled_after = has_no_time(people)
     if sampled_after.any():
         remarks.append(reason("sampled_after_end", n=int(sampled_after.sum())))
-    return people.assign(**{ENTRY: entry})[~sampled_after], remarks
+    return people[~sampled_after], remarks
 
 
 def _proportional(

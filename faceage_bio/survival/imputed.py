@@ -3,8 +3,9 @@
 import numpy as np
 import pandas as pd
 
-from faceage_bio.columns import AGE, ENTRY, EVENT, FACE_AGE, FOLLOWUP
+from faceage_bio.columns import AGE, EVENT, FACE_AGE, FOLLOWUP
 from faceage_bio.errors import FitError
+from faceage_bio.observation import entry_of
 from faceage_bio.results.row import result_rows
 from faceage_bio.stats.cumulative_hazard import nelson_aalen
 from faceage_bio.stats.imputation import impute, pool
@@ -63,13 +64,12 @@ def _pooled(
     missing = int(usable[gappy].isna().any(axis=1).sum())
     if not missing:
         raise FitError("no_missing")
-    entry = usable[ENTRY].fillna(0.0) if usable[ENTRY].gt(0).any() else None
     known = usable[[FACE_AGE, AGE, *gappy]].copy()
     for name in gappy:
         if not pd.api.types.is_numeric_dtype(known[name]):
             known[name] = known[name].astype(object).where(known[name].notna(), None)
     known[EVENT] = usable[EVENT]
-    known[HAZARD] = nelson_aalen(usable[FOLLOWUP], usable[EVENT], entry)
+    known[HAZARD] = nelson_aalen(usable[FOLLOWUP], usable[EVENT], entry_of(usable))
     fits = []
     for filled in impute(known, m, iterations, seed):
         frame = model_frame(usable.assign(**{name: filled[name] for name in gappy}), columns, choices)

@@ -73,7 +73,7 @@ def _role(row: dict) -> str:
 
 def _with_firth(usable: pd.DataFrame, columns: Sequence[str], choices: Choices, about: dict) -> list[dict]:
     """The rows of a model, and if wished the penalised estimates beside them."""
-    rows = model_rows(usable, columns, choices, **about)
+    rows = model_rows(usable, columns, choices, global_tests=True, **about)
     return rows + firth_rows(usable, columns, choices, **about) if choices.firth else rows
 
 

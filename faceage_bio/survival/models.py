@@ -11,7 +11,6 @@ from faceage_bio.columns import (
     AGE,
     AGE_ACCELERATION,
     COHORT,
-    ENTRY,
     EVENT,
     FACE_AGE,
     FOLLOWUP,
@@ -19,6 +18,7 @@ from faceage_bio.columns import (
     UNITS,
 )  # fmt: skip
 from faceage_bio.errors import ConfigError, FitError
+from faceage_bio.observation import entry_of
 from faceage_bio.results.reasons import Reason, reason
 from faceage_bio.results.row import columns_of
 from faceage_bio.stats.cox import fit_cox
@@ -129,8 +129,7 @@ class ModelFrame:
     @property
     def entry(self) -> pd.Series | None:
         """Start of observation, where anybody enters late."""
-        late = self.people[ENTRY]
-        return late.fillna(0.0) if late.gt(0).any() else None
+        return entry_of(self.people)
 
     def contrast(self, term: str) -> dict:
         """Level and reference of a term that is one level of a column against another."""
@@ -215,7 +214,9 @@ def unit_of(term: str, per_years: float) -> tuple[float, str]:
     return UNITS.get(term, (1.0, "1 unit" if ": " not in term else ""))
 
 
-def model_rows(usable: pd.DataFrame, columns: Sequence[str], choices: Choices, **about) -> list[dict]:
+def model_rows(
+    usable: pd.DataFrame, columns: Sequence[str], choices: Choices, *, global_tests: bool = False, **about
+) -> list[dict]:
     """Result rows of a model, one per term; one that cannot be fitted keeps a row with the reason.
 
     Columns beside the common ones: ``method``, ``events_per_term``, ``robust_lower``, ``robust_upper`` and ``robust_p``
@@ -224,6 +225,8 @@ def model_rows(usable: pd.DataFrame, columns: Sequence[str], choices: Choices, *
     Parameters
     ----------
     columns : names of columns, the first is what the model is about
+    global_tests : also ``model_df`` and, of all terms together, the chi-square and p-value of the likelihood-ratio, Wald and score
+        tests (``likelihood_ratio``, ``likelihood_ratio_p``, ``wald``, ``wald_p``, ``score``, ``score_p``)
     about : further fields of every row; ``model`` is made of the columns if not given
     """
     base = {
@@ -251,6 +254,9 @@ def model_rows(usable: pd.DataFrame, columns: Sequence[str], choices: Choices, *
         "reason": [*fit.reasons, *frame.reasons],
         "concordance": fit.concordance, "log_likelihood": fit.log_likelihood,
     }  # fmt: skip
+    if global_tests:
+        for name, (chi_square, degrees, p_value) in fit.global_tests.items():
+            base |= {"model_df": degrees, name: chi_square, f"{name}_p": p_value}
     rows = []
     for term, row in fit.terms.iterrows():
         other = robust.terms.loc[term]

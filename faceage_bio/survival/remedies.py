@@ -6,8 +6,9 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from faceage_bio.columns import AGE_ACCELERATION, ENTRY, EVENT, FACE_AGE, FOLLOWUP
+from faceage_bio.columns import AGE_ACCELERATION, EVENT, FACE_AGE, FOLLOWUP
 from faceage_bio.errors import FitError
+from faceage_bio.observation import entry_of
 from faceage_bio.results.reasons import reason
 from faceage_bio.results.row import tested
 from faceage_bio.stats.cox import fit_cox
@@ -82,8 +83,8 @@ def _years_lived(people: pd.DataFrame, rmst_years: float) -> list[dict]:
     means = {}
     for level in grouping.levels:
         third = people[grouping.groups == level]
-        entry = third[ENTRY].fillna(0.0) if third[ENTRY].gt(0).any() else None
-        means[level] = restricted_mean(kaplan_meier(third[FOLLOWUP], third[EVENT], entry), rmst_years)
+        curve = kaplan_meier(third[FOLLOWUP], third[EVENT], entry_of(third))
+        means[level] = restricted_mean(curve, rmst_years)
     first, *others = grouping.levels
     rows = []
     for level in others:
@@ -118,6 +119,8 @@ def _log_time(frame: ModelFrame, term: str, choices: Choices) -> list[dict]:
     """Term times log(years), as R's ``tt()``: the ratio at one year, and by how much each doubling of time changes it."""
     people = frame.people
     cuts = np.unique(people.loc[people[EVENT] == 1, FOLLOWUP].to_numpy())
+    if len(cuts) and cuts[0] <= 0:
+        raise FitError("no_logarithm_of_zero")
     entry = 0.0 if frame.entry is None else frame.entry.to_numpy()
     n_rows = int((np.searchsorted(cuts, people[FOLLOWUP]) - np.searchsorted(cuts, entry)).sum())
     reasons = []

@@ -1,0 +1,72 @@
+"""From when to when participants are observed. Time 0, the day of the photo, counts, as in R's survival package and in lifelines."""
+
+import pandas as pd
+
+from faceage_bio import parse
+from faceage_bio.columns import ENTRY, EVENT, FOLLOWUP
+from faceage_bio.problems import Problems
+
+BEFORE_ZERO = -1.0  # entry of those observed from time 0 on, who are at risk at a death on that day too
+
+
+def is_followed(people: pd.DataFrame) -> pd.Series:
+    """Whose follow-up is known and does not end before the photo; a death or censoring on its day counts."""
+    return (people[FOLLOWUP] >= 0) & people[EVENT].notna()
+
+
+def has_no_time(people: pd.DataFrame) -> pd.Series:
+    """Who enters at or after the end of follow-up, and so is never at risk."""
+    return people[ENTRY].gt(0) & (people[ENTRY] >= people[FOLLOWUP])
+
+
+def entry_of(people: pd.DataFrame) -> pd.Series | None:
+    """Start of observation where anybody enters after time 0, otherwise None."""
+    if ENTRY not in people:
+        return None
+    late = people[ENTRY].astype("float64")
+    return late.where(late > 0, BEFORE_ZERO) if late.gt(0).any() else None
+
+
+def check_follow_up(table: pd.DataFrame, source: str, problems: Problems) -> None:
+    """Add what no analysis can take: deaths without time, follow-up without outcome, entries that are not before the exit.
+
+    Parameters
+    ----------
+    table : DataFrame, indexed by the line in ``source``
+        followup_years, event, entry_years, followup_date; a column may lack.
+    """
+    numbers = {
+        name: parse.to_numbers(table[name]).astype("float64")
+        for name in (FOLLOWUP, EVENT, ENTRY) if name in table
+    }  # fmt: skip
+    absent = pd.Series(float("nan"), index=table.index)
+    years, event, entry = (numbers.get(name, absent) for name in (FOLLOWUP, EVENT, ENTRY))
+    # a later photo may count than the first, from which the clinic's follow-up starts; the ledger says so
+    known = table.get("ended_before_photo", pd.Series(False, index=table.index)).fillna(False).astype(bool)
+    for line in table.index[(years < 0) & ~known]:
+        problems.cell(
+            source, line, FOLLOWUP, float(years[line]),
+            "Follow-up ends before the photo. Expected its end after the photo. Look at the dates it comes from.",
+        )  # fmt: skip
+    for line in table.index[event.notna() & ~event.isin([0, 1])]:
+        problems.cell(
+            source, line, EVENT, float(event[line]), "Expected 1 (died) or 0 (alive when last seen). Write one of them."
+        )  # fmt: skip
+    timeless = table.get(FOLLOWUP, absent).isna() & table.get("followup_date", absent).isna()
+    for line in table.index[timeless & event.eq(1)]:
+        problems.cell(
+            source, line, FOLLOWUP, None,
+            "The participant died, but the time is missing, and a death left out would mislead. Expected when. Give followup_years or "
+            "followup_date, or clear the event.",
+        )  # fmt: skip
+    for line in table.index[years.notna() & table.get(EVENT, absent).isna()]:
+        problems.cell(
+            source, line, EVENT, None,
+            "Follow-up is given, but not whether the participant died. Expected 1 (died) or 0. Write one of them.",
+        )  # fmt: skip
+    for line in table.index[(entry >= years) & (years >= 0)]:
+        problems.cell(
+            source, line, ENTRY, f"{entry[line]:.4g}, exit {years[line]:.4g}",
+            "Observation starts at or after its end. Expected entry before exit. Correct one of them, or leave the entry empty if "
+            "observation started at the photo.",
+        )  # fmt: skip
