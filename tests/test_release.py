@@ -133,8 +133,11 @@ def test_frequency_of_an_allele_comes_from_rounded_counts():
 
 def test_models_of_fewer_than_10_residual_degrees_of_freedom_are_redacted():
     mean = {"measure": "mean", "estimate": 2.0, "ci_lower": 1.0, "ci_upper": 3.0}
-    assert np.isnan(released("acceleration/summary", **mean, n=11)["estimate"])
-    assert released("acceleration/summary", **mean, n=12)["estimate"] == 2.0
+    assert np.isnan(released("acceleration/summary", **mean, n=10)["estimate"])
+    assert released("acceleration/summary", **mean, n=11)["estimate"] == 2.0
+    slope = mean | {"measure": "slope", "adjustment": "unadjusted"}  # and an intercept
+    assert np.isnan(released("fairness/fairness", **slope, n=11)["estimate"])
+    assert released("fairness/fairness", **slope, n=12)["estimate"] == 2.0
     ratio = mean | {"measure": "hazard ratio", "n": 50, "covariates": "age"}
     assert np.isnan(released("survival/cox", **ratio, n_events=11)["estimate"])
     assert released("survival/cox", **ratio, n_events=12)["estimate"] == 2.0

@@ -168,12 +168,13 @@ def _rounded(one: Reason, k: int) -> Reason | None:
 def _residual_df(table: pd.DataFrame, exact: dict, hazards: pd.Series) -> pd.Series:
     """Observations (events of hazard models) less the terms of the model; infinite where there is no interval.
 
-    Terms are the exposure and the covariates, or an intercept where there are none; hazard models have no intercept.
+    Terms are the exposure and the covariates, or an intercept where there are none; hazard models and means have none besides.
     """
     names = table["covariates"].fillna("").astype(str)
     covariates = names.str.count(",") + (names != "")
     by_events = hazards & exact["n_events"].notna()
-    terms = 1 + covariates.where(by_events, covariates.clip(lower=1))
+    is_mean = table["adjustment"].fillna("").eq("")
+    terms = 1 + covariates.where(by_events | is_mean, covariates.clip(lower=1))
     rows = exact["n"].where(~by_events, exact["n_events"])
     is_model = table["estimate"].notna() & table["ci_lower"].notna()
     return (rows - terms).where(is_model & rows.notna(), np.inf)
