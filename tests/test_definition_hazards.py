@@ -178,9 +178,8 @@ def test_hazard_ratios_of_definitions_are_on_the_survival_page(both_pages):
 
 
 def test_without_these_tables_the_section_is_not_run():
-    settings = check_config(
-        {"cohorts": {"c": {"face_ages": "f"}}, "report": {"sections": "full"}}
-    ).model_dump(mode="json")
+    told = {"cohorts": {"c": {"face_ages": "f"}}, "report": {"sections": "full"}}
+    settings = check_config(told).model_dump(mode="json")
     page = survival_page(collect([]), settings, [])
     assert "<strong>Survival by definition of age acceleration</strong>: no follow-up" in page
     pages.check_structure(page)

@@ -318,10 +318,10 @@ def test_the_page_shows_samples_heat_map_and_batches(tmp_path):
         write_table(one.assign(cohort="one"), tmp_path / "one" / "expression" / f"{name}.tsv")
     config = config_of(["one"])
     page = association_page(collect(list((tmp_path / "one" / "expression").glob("*.tsv"))), config, [CARD])
-    for text in ("60 samples were checked; none is excluded or flagged.", "share of each principal component", "<strong>1.00</strong>",
+    for text in ("60 samples were checked; none is excluded or flagged.", "variance of each principal component explained by a covariate", "<strong>1.00</strong>",
                  "age acceleration of each batch", "RNA unlike the others: flagged, RNA tells another sex: flagged"):  # fmt: skip
         assert text in page, text
-    assert association_page(collect([]), config, [CARD]).count("the cohort has no RNA counts") >= 2
+    assert association_page(collect([]), config, [CARD]).count("</strong>: no RNA counts") >= 4
 
 
 def test_samples_that_differ_are_counted_on_the_page(tmp_path):

@@ -446,7 +446,7 @@ def test_the_page_tells_what_error_means_and_marks_small_groups(tmp_path):
     assert "Race, b vs a" not in page  # not to be interpreted, so not said in a sentence
     assert 'race: b <span class="why">†</span>' in page
     assert "the clinical table has no column &#39;skin&#39;" in page
-    assert 'aria-label="Estimates and 95 % intervals: Difference between groups, years"' in page
+    assert 'aria-label="Estimates with 95% CIs: Difference in ' in page
     assert ">nan<" not in page.lower()
 
 

@@ -87,8 +87,8 @@ def test_other_tables_have_other_words(study):  # noqa: F811
 def test_the_definition_is_that_of_the_tables(study, model, fitted_in, said):  # noqa: F811
     tables = collect(tables_of(study))
     row = {"cohort": "one", "term": "age_acceleration", "measure": "mean", "estimate": 0.1, "model": model, "fitted_in": fitted_in,
-           "cross_fitted": False, "chosen": True, "note": "", "per": "years", "n": 90, "ci_lower": 0.0, "ci_upper": 0.2}  # fmt: skip
-    rows = [row, row | {"measure": "standard deviation"}, row | {"measure": "correlation with age"}]
+           "cross_fitted": False, "chosen": True, "reason": "", "per": "", "unit": "years", "n": 90, "ci_lower": 0.0, "ci_upper": 0.2}  # fmt: skip
+    rows = [row, row | {"measure": "standard deviation"}, row | {"measure": "correlation"}]
     told = methods_of(
         page_of(ReportTables(tables.by_name | {("acceleration", "definitions"): pd.DataFrame(rows)}))
     )

@@ -408,7 +408,7 @@ def page_of(folder, table=None):
 
 
 def test_the_page_without_readings_says_so_in_one_line(tmp_path):
-    assert "<strong>Reader study: not run</strong>, because no readings table is given." in page_of(tmp_path)
+    assert "<li><strong>Reader study</strong>: no readings given</li>" in page_of(tmp_path)
 
 
 def test_the_page_tells_ladder_contrasts_and_legacy(table, tmp_path):
@@ -420,7 +420,7 @@ def test_the_page_tells_ladder_contrasts_and_legacy(table, tmp_path):
     assert f"Face age against chart: +{row.estimate:.3f}" in page
     assert "10 readers and" in page
     for text in (
-        "Reader ladder",
+        "Reader study</h2>",
         "signed rank (legacy)",
         "Weighted for censoring",
         "face age alone",

@@ -129,7 +129,7 @@ def survival_tables(name):
         "per": "10 years",
     }
     found = HAZARD | {"estimate": 1.5, "ci_lower": 1.1, "ci_upper": 2.05, "p_value": 0.01}
-    alone = {"model": "univariable", "step": "unadjusted", "adjustment": "unadjusted"}
+    alone = {"model": "univariable", "step": "unadjusted", "adjustment": "unadjusted", "covariates": ""}
     rows = [base | found | alone, base | found]
     rows.append(
         base | alone | {"term": "ecog", "exposure": "ecog", "reason": reason("constant", column="ecog")}

@@ -10,7 +10,7 @@ if (!document.body.classList.contains("index")) {
 }
 // what a narrow screen moves sideways can be moved with the keyboard too
 {
-  const narrow = matchMedia("(max-width: 40rem)");
+  const narrow = matchMedia("(max-width: 64rem)");
   const reach = () => { for (const figure of document.querySelectorAll("figure")) if (narrow.matches) figure.tabIndex = 0; else figure.removeAttribute("tabindex"); };
   if (narrow.matches) reach();
   narrow.addEventListener("change", reach);
