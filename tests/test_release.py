@@ -55,6 +55,12 @@ def test_counts_are_rounded_and_statistics_of_few_redacted():
     assert [one.code for one in decode(told["reason"][1])] == ["redacted"]
 
 
+def test_what_is_redacted_is_not_sparse_too():
+    sparse = reason("few", needed=30, what="participants")
+    told = released("fairness/fairness", measure="mean error", estimate=2.0, n=5, reason=sparse)
+    assert [one.code for one in decode(told["reason"])] == ["redacted"]
+
+
 def test_counts_in_reasons_are_rounded():
     few = COX.assign(reason=reason("few_events", n_events=4, needed=5).encoded)
     told = release({"north/survival/cox": few}, 6).tables["north/survival/cox"]

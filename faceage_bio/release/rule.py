@@ -16,7 +16,16 @@ import pandas as pd
 from faceage_bio.release.curves import SURVIVAL_TABLES, release_probabilities, release_survival
 from faceage_bio.release.rounding import midpoint, significant
 from faceage_bio.results.measures import COUNT, EXTREME, MEASURES, MODEL, MOMENT, OF_COUNTS, TEST, Measure
-from faceage_bio.results.reasons import COLUMNS, NOT_ESTIMATED, Reason, decode, encode, reason, status_of
+from faceage_bio.results.reasons import (
+    COLUMNS,
+    NOT_ESTIMATED,
+    SPARSE,
+    Reason,
+    decode,
+    encode,
+    reason,
+    status_of,
+)
 from faceage_bio.results.row import ESTIMATES, by_cell
 from faceage_bio.results.tables import TABLES, Table, count_columns, is_count, key_of, never_released
 
@@ -126,7 +135,7 @@ def _release_rows(table: pd.DataFrame, key: str, k: int) -> pd.DataFrame:
     lost = small & ~counted & _numbers(table["estimate"]).notna()
     redacted = reason("redacted", k=k)
     made["reason"] = [
-        encode([*decode(cell), redacted]) if gone else cell
+        encode([*(one for one in decode(cell) if one.status != SPARSE), redacted]) if gone else cell
         for cell, gone in zip(made["reason"], lost, strict=True)
     ]
     for name in (one for one in COLUMNS if one in made):
