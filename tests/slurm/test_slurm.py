@@ -194,7 +194,7 @@ def test_a_study_goes_through_sbatch_to_both_reports(study_on_slurm, journal):
     }
     reports = study_on_slurm.folder / "results" / "reports"
     titles = {
-        "association": ("Smoking, BMI, ECOG", "Gene expression", "Methods"), "photos": ("Robustness to image degradation",),
+        "association": ("Smoking, pack-years, BMI, ECOG", "Gene expression", "Methods"), "photos": ("Robustness to image degradation",),
         "survival": ("Cox models, sequentially adjusted",),
     }  # fmt: skip
     for page, named in titles.items():
