@@ -338,7 +338,7 @@ def demo_config() -> Config:
         readers=Readers(readings="results/demo/readings.tsv", rating_of="death", horizon_years=1.0),
         scores=Scores(definitions=["teachh_publication", "teachh_faceage_repository"]),
         report=Report(
-            title="Demo study of drawn people", governance="No real person: faces, clinic and RNA are drawn."
+            title="Demo study", governance="Simulated participants; no real faces, clinical data or RNA."
         ),
     )
 
