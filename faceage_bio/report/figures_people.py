@@ -10,7 +10,19 @@ from faceage_bio.columns import AGE, COHORT, FACE_AGE
 from faceage_bio.report.figure_data import packed_rows
 from faceage_bio.report.figures import BLUE, CURVES, INK, INNER, ORANGE, to_svg
 from faceage_bio.report.formats import count, number
-from faceage_bio.report.plot import WIDTH, Scale, dots, legend, line, svg, text, ticks, x_axis, y_axis
+from faceage_bio.report.plot import (
+    WIDTH,
+    Scale,
+    dots,
+    legend,
+    line,
+    shortened,
+    svg,
+    text,
+    ticks,
+    x_axis,
+    y_axis,
+)
 from faceage_bio.report.words import term
 
 
@@ -111,33 +123,35 @@ def histogram(table: pd.DataFrame, lines: Mapping[str, Line], width: float = WID
     side, most = float(table["width"].iloc[0]), float(table["n"].max())
     ages = table["age_lower"].min(), table["age_lower"].max() + side
     faces = table["face_age_lower"].min(), table["face_age_lower"].max() + side
-    columns = min(3, len(lines))
+    columns = max(1, min(3, len(lines), int(width // NARROWEST)))
     wide = (width - 16) / columns
     high = max(260, 0.46 * wide)
     drawn, top = legend([(_REGRESSION, "Regression line"), _IDENTITY, *_shades(most)], LEFT, 14, width)
     parts = [drawn]
     for k, (name, one) in enumerate(lines.items()):
-        start, above = (k % columns) * wide, top + 30 + k // columns * (high + 80)
+        start, above = (k % columns) * wide, top + HEAD + k // columns * (high + 50 + HEAD)
         across, up, axes = _axes(ages, faces, (start + LEFT, start + wide), (above + high, above))
         squares = [
             f'<path d="M{across(row.age_lower):.1f} {up(row.face_age_lower):.1f}H{across(row.age_lower + side):.1f}'
             f'V{up(row.face_age_lower + side):.1f}H{across(row.age_lower):.1f}z" fill="{BLUE}" opacity="{_shade(row.n, most):.2f}"/>'
             for row in table[(table[COHORT] == name) & (table["n"] > 0)].itertuples()
         ]
-        title = text(start + LEFT, above - 8, f"{name} ({one.words()})", bold=True)
         parts += [
-            title,
+            text(start + LEFT, above - 24, shortened(name, wide - LEFT - 8), bold=True),
+            text(start + LEFT, above - 8, one.words()),
             axes,
             *squares,
             _straight(1, 0, across, up),
             _straight(one.slope, one.intercept, across, up, ORANGE),
         ]
-    bottom = top + 30 + -(-len(lines) // columns) * (high + 80) - 34
+    bottom = top + HEAD + -(-len(lines) // columns) * (high + 50 + HEAD) - HEAD - 4
     label = f"Face age against chronological age: participants in squares of {side:g} years, with identity and regression line: {', '.join(lines)}"
     return f"{svg(label, width, bottom, parts)}{packed_rows(table[[COHORT, 'age_lower', 'face_age_lower', 'width', 'n']])}"
 
 
 LEFT = 56
+HEAD = 46  # of a panel
+NARROWEST = 270  # a panel whose head has room
 _REGRESSION = line("M-10 0h20", ORANGE, 2.2)
 _IDENTITY = (line("M-10 0h20", dash="5 4", opacity=0.7), "Identity")
 
