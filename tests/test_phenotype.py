@@ -7,7 +7,7 @@ import pytest
 from faceage_bio.errors import CohortError
 from faceage_bio.phenotype.contrasts import RAW, compare_groups, contrast_exposures
 from faceage_bio.phenotype.matched import match_groups
-from tests.results import told
+from tests.rows import told
 
 
 def people(n=400, seed=1, smoking_effect=4.0, age_trap=False):
