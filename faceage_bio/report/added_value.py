@@ -72,7 +72,7 @@ def _title(question: str) -> str:
 
 
 def model_words(model: str) -> str:
-    """A model's name as people say its columns."""
+    """A model's name in the words of its columns."""
     return " + ".join(words.term(part).replace("_", " ") for part in model.split(" + "))
 
 
@@ -125,11 +125,11 @@ def sentence(rows: pd.DataFrame) -> str:
     c = rows[rows.measure.replace(DIFFERENCES) == "Harrell's C"].set_index("kind")
     first, second = c.loc["model"].iloc[0], c.loc["model"].iloc[1]
     difference = c.loc["difference"]
-    on_whom = f"On the same {people(first.n)} people ({people(first.n_events)} deaths)"
+    on_whom = f"On the same {people(first.n)} participants ({people(first.n_events)} deaths)"
     told = f"difference {signed(difference.estimate, DIGITS)}"
     details = []
     if pd.notna(difference.ci_lower):
-        details.append(f"95 % interval {interval(difference.ci_lower, difference.ci_upper, DIGITS)}")
+        details.append(f"95% CI {interval(difference.ci_lower, difference.ci_upper, DIGITS)}")
     if pd.notna(difference.corrected):
         details.append(f"{signed(difference.corrected, DIGITS)} after correction for optimism")
     told += f" ({'; '.join(details)})" if details else ""

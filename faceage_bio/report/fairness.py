@@ -152,8 +152,8 @@ def _sentences(groups: pd.DataFrame, differences: pd.DataFrame) -> list[str]:
     if {"mean error", "slope"} <= set(everyone.index):
         mean, slope = everyone.loc["mean error"], everyone.loc["slope"]
         said.append(
-            f"Face age minus age was {signed(mean['estimate'])} years on average ({interval(mean['ci_lower'], mean['ci_upper'], 1)}; "
-            f"{people(mean['n'])} people), and changed by {signed(slope['estimate'])} years per 10 years of age "
+            f"The age gap was {signed(mean['estimate'])} years on average ({interval(mean['ci_lower'], mean['ci_upper'], 1)}; "
+            f"{people(mean['n'])} participants), and changed by {signed(slope['estimate'])} years per 10 years of age "
             f"({interval(slope['ci_lower'], slope['ci_upper'], 1)})."
         )
     mean = differences[
@@ -215,7 +215,7 @@ def _stress_sentence(everybody: pd.DataFrame) -> str:
 
 
 def _stress_figure(steps: pd.DataFrame) -> str:
-    """Everybody, and the groups of the first column that parts people."""
+    """All participants, and the groups of the first column that parts participants."""
     mean = steps[(steps["measure"] == "mean change") & steps["ci_lower"].notna()]
     parted = [name for name in dict.fromkeys(mean["factor"]) if name not in ("all", "age band")]
     shown = mean[mean["factor"].isin(["all", *parted[:1]])]

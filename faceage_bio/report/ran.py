@@ -173,7 +173,7 @@ class Ran:
         return "; ".join(word for word in words if word)
 
     def reasons(self, unit: str, status: str) -> str:
-        """For what reasons photos, people or samples were excluded or flagged, by the ledger; no numbers."""
+        """For what reasons photos, participants or samples were excluded or flagged, by the ledger; no numbers."""
         flow = self.tables.get("ledger", "flow")
         if not len(flow):
             return ""
@@ -219,7 +219,7 @@ class Ran:
         return rows.drop_duplicates(COHORT).to_dict("records") if len(rows) else []
 
     def held(self, table: str, **wanted: object) -> str:
-        """What was held constant, in words people say."""
+        """What was adjusted for, in words."""
         column = "covariates" if self.holds(table, "covariates") else "adjustment"
         return covariates(self.said(table, column, **wanted))
 
