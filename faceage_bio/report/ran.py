@@ -188,7 +188,7 @@ class Ran:
         if len(chosen) and "chosen" in chosen:
             mine = chosen[chosen["chosen"].astype(str).isin({"True", "1", "1.0"})]
             words = dict.fromkeys(
-                f"{row.model} of face age on age, fitted in {'reference people' if row.fitted_in == 'reference' else 'each cohort'}"
+                f"{row.model} of face age on age, fitted in {'controls' if row.fitted_in == 'reference' else 'each cohort'}"
                 for row in mine.itertuples()
             )
             if words:
