@@ -20,7 +20,7 @@ MISSING = "–"
 
 def people_section(tables: ReportTables, name: str, config: dict) -> dict:
     """Flow, Table 1 and distributions of one cohort."""
-    boxes = flow.cohort_flow(tables, name)
+    boxes = flow.cohort_flow(tables, name, given=bool(config["cohorts"][name].get("face_ages")))
     lines = flow.as_list(boxes)
     spread = tables.get("phenotype", "distributions", name)
     drawn = len(spread) and spread["estimate"].notna().any()
@@ -71,9 +71,9 @@ def table_one(table: pd.DataFrame) -> dict:
     -------
     dict
         ``groups``: (name, number); ``variables``: each with ``term``, ``rows`` of (label, cells), ``missing``, ``average`` and
-        ``largest`` standardised difference, ``note``; empty if the step did not run.
+        ``largest`` standardised difference, ``note``; empty if the step did not run, or no participant has an age acceleration.
     """
-    if not len(table):
+    if not len(table) or not (table["n"] > 0).any():
         return {}
     table = table.assign(
         **{
