@@ -36,7 +36,7 @@ class Config(Closed):
     """Only in the demo: the cohorts' files are drawn, not found."""
     models: list[str] = Field(default=["demo"], min_length=1)
     """Folders written by `faceage-bio weights import`. The first gives the face ages; others are compared with it.
-    demo: a model fitted on drawn faces, not FaceAge."""
+    demo: a model fitted on simulated faces, not FaceAge."""
     faceage: FaceAge = Field(default_factory=FaceAge)
     review: Review = Field(default_factory=Review)
     acceleration: Acceleration = Field(default_factory=Acceleration)
@@ -58,7 +58,7 @@ class Config(Closed):
             raise ValueError(f"the cohort name {reserved[0]!r} is taken by a folder of ours; choose another")
         if "demo" in self.models and self.demo is None and any(c.photos for c in self.cohorts.values()):
             raise ValueError(
-                "models: the demo model is fitted on drawn faces and means nothing on real photos; give the folder "
+                "models: the demo model is fitted on simulated faces and means nothing on real photos; give the folder "
                 "written by `faceage-bio weights import`"
             )
         doubled = sorted({name for name in self.models if self.models.count(name) > 1})
@@ -338,7 +338,7 @@ def demo_config() -> Config:
         readers=Readers(readings="results/demo/readings.tsv", rating_of="death", horizon_years=1.0),
         scores=Scores(definitions=["teachh_publication", "teachh_faceage_repository"]),
         report=Report(
-            title="Demo study of drawn people", governance="No real person: faces, clinic and RNA are drawn."
+            title="Demo study", governance="Simulated participants; no real faces, clinical data or RNA."
         ),
     )
 

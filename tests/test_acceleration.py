@@ -11,7 +11,7 @@ from faceage_bio.acceleration.stage import compute
 from faceage_bio.acceleration.subjects import one_per_subject
 from faceage_bio.errors import CohortError, FitError
 from faceage_bio.stats.cox import fit_cox
-from tests.results import told
+from tests.rows import told
 
 COHORT = pd.DataFrame({
     "chronological_age": [41, 45, 50, 52, 55, 58, 60, 63, 66, 70, 74, 79],

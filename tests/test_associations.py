@@ -36,7 +36,7 @@ from faceage_bio.stats.linear import fit_linear, least_squares
 from faceage_bio.tables import read_table, write_table
 from tests.browser import chromium
 from tests.golden.associations import data
-from tests.results import told
+from tests.rows import told
 
 GOLDEN = pd.read_csv(Path(__file__).parent / "golden" / "associations" / "golden.tsv", sep="\t")
 ROLES = parse_covariates(

@@ -55,7 +55,9 @@ def hostile(tmp_path_factory) -> dict[str, str]:
     names = ["CDK6", *HOSTILE]
     genes = renamed(genes, "term", names)
     tables["expression", "genes"] = genes
-    tables["expression", "panel"] = genes[genes.term.isin(names)]
+    tables["expression", "panel"] = genes[genes.term.isin(names)].reindex(
+        columns=tables["expression", "panel"].columns
+    )
     tables["faceage", "agreement"] = renamed(tables["faceage", "agreement"], "term", [IMAGE])
     tables["faceage", "agreement_bands"] = renamed(tables["faceage", "agreement_bands"], "term", [IMAGE])
     flow = tables["ledger", "flow"]

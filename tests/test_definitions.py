@@ -20,7 +20,7 @@ from faceage_bio.errors import CohortError, ConfigError
 from faceage_bio.stats.cox import fit_cox
 from faceage_bio.stats.splines import natural_spline, place_knots
 from faceage_bio.tables import read_table, write_table
-from tests.results import told
+from tests.rows import told
 
 COVARIATES = ("sex", "smoking", "bmi")
 

@@ -31,7 +31,7 @@ def test_a_seed_draws_the_same_portrait_and_another_a_different_one():
 def test_a_demo_model_is_not_fitted_on_faces_that_are_not_found(monkeypatch):
     monkeypatch.setattr(Detector, "detect", lambda *_: [])
     with pytest.raises(
-        RunError, match="only 0 of 3 drawn faces were detected; the demo model would mean nothing"
+        RunError, match="only 0 of 3 simulated faces were detected; the demo model would mean nothing"
     ):
         training_people(3, seed=1)
 

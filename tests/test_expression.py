@@ -11,7 +11,7 @@ from faceage_bio.expression.stage import result_tables
 from faceage_bio.rna.count_files import CountTable
 from faceage_bio.tables import write_table
 from tests.expression_study import study
-from tests.reasons import with_notes
+from tests.rows import worded
 
 
 def test_samples_left_out_are_in_the_ledger():
@@ -202,7 +202,7 @@ def test_a_panel_of_which_nothing_can_be_tested_keeps_its_rows_and_the_genes_the
     genes, panel = result_tables(data, "c", "expression", ["sex"], ["ABSENT", "ZERO", "LOW"], 10, 10, 10, 1)
     assert genes.p_value.notna().sum() > 50
     assert panel.estimate.isna().all()
-    assert with_notes(panel).groupby("term").note.unique().map(list).to_dict() == {
+    assert worded(panel).groupby("term").note.unique().map(list).to_dict() == {
         "ABSENT": ["not estimated, because the counts do not have it"],
         "ZERO": ["not estimated, because no sample has a count of it"],
         "LOW": ["not estimated, because its counts are too low"],

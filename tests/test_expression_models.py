@@ -17,7 +17,7 @@ from faceage_bio.expression.stage import result_tables
 from faceage_bio.expression.twin import TESTS
 from faceage_bio.results.reasons import in_words
 from tests.expression_study import study
-from tests.reasons import with_notes
+from tests.rows import worded
 
 PANEL = ["CDK6", "AGES", "BOTH", "LOW", "ZERO", "ABSENT"]
 AGES = ("age_acceleration", "chronological_age")
@@ -26,7 +26,7 @@ AGES = ("age_acceleration", "chronological_age")
 def fit(table, counts, samples, covariates=("chronological_age", "sex"), per_years=10.0, panel=PANEL):
     chosen = choose_samples(table, counts, samples, covariates)
     genes, declared = result_tables(chosen, "c", "expression", covariates, panel, per_years, 10, 10, 1)
-    return genes, with_notes(declared)
+    return genes, worded(declared)
 
 
 @pytest.fixture(scope="module")
@@ -235,7 +235,7 @@ def test_samples_of_one_person_count_as_alike():
     np.testing.assert_allclose(mine.p_value, mine.voom_p_value)
     assert rows(panel, "CDK6").p_value["difference"] < 0.05
     assert (
-        rows(with_notes(panel), "CDK6", "alone")
+        rows(worded(panel), "CDK6", "alone")
         .note["difference"]
         .endswith("where participants have several samples")
     )
@@ -260,7 +260,7 @@ def test_a_fit_that_did_not_converge_and_an_outlier_give_no_number():
     lost[0] = False
     cooks = np.where(np.arange(len(lost)) == 1, 99.0, 0.0)
     broken = replace(models.deseq, fit=replace(models.deseq.fit, converged=lost), max_cooks=cooks)
-    table = with_notes(replace(models, deseq=broken).test(models.joint, contrast))
+    table = worded(replace(models, deseq=broken).test(models.joint, contrast))
     assert np.isnan(table.estimate["CDK6"])
     assert table.note["CDK6"] == "not estimated, because its fit did not converge"
     assert np.isfinite(table.estimate["AGES"])

@@ -32,7 +32,6 @@ from faceage_bio.report.tables import ReportTables, collect
 from faceage_bio.stats.explained import association_of_words, explained
 from faceage_bio.tables import write_table
 from tests.golden.expression_checks.data import OUTCOMES, voters
-from tests.reasons import with_notes
 from tests.rows import worded
 from tests.test_report import CARD, config_of
 
@@ -223,7 +222,7 @@ def test_a_sample_without_counts_is_excluded_and_the_others_are_checked():
 def test_without_sex_genes_the_sex_check_says_so(gone, why):
     table, counts, samples = study()
     tables = tables_of(table, counts.drop(index=gone), samples)
-    row = with_notes(tables["quality"]).set_index("term").loc["RNA tells another sex"]
+    row = worded(tables["quality"]).set_index("term").loc["RNA tells another sex"]
     assert np.isnan(row.estimate)
     assert row.note.startswith("not estimated, because")
     assert why in row.note
@@ -241,7 +240,7 @@ def test_few_samples_have_no_components():
     checked = check(table, counts, three)
     assert str(checked.reasons["components"]) == "3 samples are too few; there must be at least 4"
     rows = quality_tables(checked, three, table, ["sex"], "c", "expression")["components"]
-    assert with_notes(rows).note.str.contains("3 samples are too few").all()
+    assert worded(rows).note.str.contains("3 samples are too few").all()
 
 
 @pytest.mark.parametrize(
@@ -255,7 +254,7 @@ def test_few_samples_have_no_components():
 def test_batches_that_compare_nothing_are_told(batches, note):
     table, _, samples = study()
     people = table.assign(batch=batches(len(samples)))
-    rows = with_notes(
+    rows = worded(
         confounding_table(people, ["age_acceleration", "sex"]).drop_duplicates("term", keep="last")
     ).set_index("term")
     assert note in rows.note["age_acceleration"]
@@ -266,16 +265,16 @@ def test_covariates_that_a_batch_cannot_explain_are_told():
     people = table.assign(
         batch=["p1"] * 30 + ["p2"] * 30, bmi=[25.0 + k / 9 for k in range(30)] + [np.nan] * 30, flat=1.0
     )
-    rows = with_notes(confounding_table(people, ["bmi", "flat"])).set_index("term")
+    rows = worded(confounding_table(people, ["bmi", "flat"])).set_index("term")
     assert rows.note["bmi"] == "not estimated, because those with a value are of one batch"
     assert rows.note["flat"] == "not estimated, because it does not vary"
-    rows = with_notes(
-        confounding_table(people.assign(batch=[f"p{k}" for k in range(60)]), ["sex"])
-    ).set_index("term")
+    rows = worded(confounding_table(people.assign(batch=[f"p{k}" for k in range(60)]), ["sex"])).set_index(
+        "term"
+    )
     assert rows.note["sex"].startswith("not estimated, because nearly every sample is a batch of its own")
     checked = check(table, counts, samples)
     people = table.set_index(checked.components.index).assign(nobody=None, word=[f"w{k}" for k in range(60)])
-    rows = with_notes(component_table(checked, people, ["nobody", "word"])).set_index("term")
+    rows = worded(component_table(checked, people, ["nobody", "word"])).set_index("term")
     assert rows.note["nobody"] == "not estimated, because no participant has a value"
     assert rows.note["word"] == "not estimated, because nearly every participant has a value of their own"
 
@@ -283,20 +282,20 @@ def test_covariates_that_a_batch_cannot_explain_are_told():
 def test_one_batch_per_group_cannot_be_told_apart():
     table, _, _ = study()
     rows = confounding_table(table.assign(batch="of " + table.sex), ["age_acceleration", "sex"])
-    rows = with_notes(rows).set_index("term")
+    rows = worded(rows).set_index("term")
     assert rows.note["sex"] == "batch and sex cannot be told apart"
     assert rows.estimate["sex"] == pytest.approx(1)
     assert rows.note["age_acceleration"] == ""
     two = table.assign(batch="p" + (table.age_acceleration > 0).astype(str))
     two["age_acceleration"] = two.batch.map({"pTrue": 5.0, "pFalse": -5.0})
-    rows = with_notes(confounding_table(two, ["age_acceleration"])).set_index("term")
+    rows = worded(confounding_table(two, ["age_acceleration"])).set_index("term")
     assert rows.note["age_acceleration"] == "batch and age acceleration cannot be told apart"
 
 
 def test_a_batch_of_one_participant_has_a_mean_and_no_interval():
     table, _, _ = study()
     people = table.assign(batch=["rare"] * 4 + ["single"] + ["p1"] * 55)
-    rows = with_notes(confounding_table(people, [])).set_index("level")
+    rows = worded(confounding_table(people, [])).set_index("level")
     assert rows.estimate["rare"] == pytest.approx(people.age_acceleration.head(4).mean())
     assert rows.estimate["single"] == pytest.approx(people.age_acceleration.iloc[4])
     assert np.isnan(rows.ci_lower["single"])

@@ -29,7 +29,7 @@ from faceage_bio.stats.resampling import draw_counts
 from faceage_bio.tables import write_table
 from tests.expression_study import study
 from tests.golden.expression_checks.data import OUTCOMES, voters
-from tests.reasons import with_notes
+from tests.rows import worded
 from tests.test_report import CARD, config_of
 
 GOLDEN = pd.read_csv(Path(__file__).parent / "golden" / "expression_checks" / "golden.tsv", sep="\t")
@@ -54,7 +54,7 @@ def chosen(table, counts, samples, covariates=("sex",), **more):
 def varied(data, covariates=("sex",), panel=PANEL, choices=FEW):
     table = sensitivity_table(data, panel, list(covariates), choices, **SHARED)
     effects = table.measure.isin(["log2 fold change", "mediated log2 fold change"])
-    return table, with_notes(table)[effects].set_index(["term", "variant"])
+    return table, worded(table)[effects].set_index(["term", "variant"])
 
 
 def test_hidden_components_and_the_model_with_them_equal_r():
@@ -242,11 +242,11 @@ def test_fewer_samples_than_parameters_are_told_in_every_row():
     table, counts, samples = study()
     data = chosen(table.head(6), counts, samples)
     rows, _ = varied(data)
-    assert with_notes(rows).note.str.startswith("not estimated, because 6 samples are too few").all()
+    assert worded(rows).note.str.startswith("not estimated, because 6 samples are too few").all()
     binned = partial_residuals(data, PANEL, ["sex"], **SHARED)
-    assert with_notes(binned).note.str.startswith("not estimated, because 6 samples are too few").all()
+    assert worded(binned).note.str.startswith("not estimated, because 6 samples are too few").all()
     empty = chosen(table, counts * 0, samples)
-    assert with_notes(varied(empty)[0]).note.str.contains("no gene has 10 counts").all()
+    assert worded(varied(empty)[0]).note.str.contains("no gene has 10 counts").all()
 
 
 @settings(max_examples=30, deadline=None)
@@ -267,9 +267,7 @@ def test_partial_residuals_average_to_zero_and_follow_the_slope():
     assert (own.estimate * own.n).sum() == pytest.approx(0, abs=1e-9)
     slope = np.polyfit(own.bin_centre, own.estimate, 1, w=np.sqrt(own.n.astype(float)))[0]
     assert slope * 10 == pytest.approx(0.8, abs=0.25)
-    assert (
-        with_notes(binned)[binned.term == "ABSENT"].note.iloc[0] == "not estimated, because it was not tested"
-    )
+    assert worded(binned)[binned.term == "ABSENT"].note.iloc[0] == "not estimated, because it was not tested"
     assert len(partial_residual_figure(binned[binned.estimate.notna()], "CDK6")) < 6000
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from faceage_bio.errors import FitError
 from faceage_bio.faceage.agreement import compare_models
 from faceage_bio.stats.agreement import bland_altman
-from tests.results import told
+from tests.rows import told
 
 CARDS = [{"name": "FaceAge"}, {"name": "Other"}]
 

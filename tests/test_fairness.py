@@ -23,7 +23,7 @@ from faceage_bio.stats.proportions import share_difference, wilson
 from faceage_bio.stats.spread import correlation_difference, root_mean_square, sd_ratio, standard_deviation
 from faceage_bio.tables import write_table
 from tests.golden.fairness import data
-from tests.results import told
+from tests.rows import told
 
 GOLDEN = pd.read_csv(Path(__file__).parent / "golden" / "fairness" / "golden.tsv", sep="\t")
 CUTS = [50.0, 60.0, 70.0, 80.0]

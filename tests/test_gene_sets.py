@@ -19,7 +19,7 @@ from faceage_bio.report.gene_sets import sentence
 from faceage_bio.rna.gene_sets import GeneSet, choose_sets, digest, read_gmt, shipped_sets, sources
 from faceage_bio.stats.enrichment import SMALLEST_P, over_representation, preranked
 from faceage_bio.stats.set_scores import METHODS, mean_z, score
-from tests.reasons import with_notes
+from tests.rows import worded
 
 GOLDEN = Path(__file__).parent / "golden" / "gene_sets"
 
@@ -132,7 +132,7 @@ def run(table, counts, samples, found, sets, **more):
     }  # fmt: skip
     data = choose_samples(table, counts, samples, options["covariates"])
     tables = set_tables(data, found, sets, **options | more)
-    return {name: with_notes(table) if "reason" in table else table for name, table in tables.items()}
+    return {name: worded(table) if "reason" in table else table for name, table in tables.items()}
 
 
 @pytest.fixture(scope="module")
@@ -180,7 +180,7 @@ def test_signed_sets_are_ranked_with_their_directions(tables):
 def test_a_set_found_whole_among_others_has_no_ratio_and_no_wrong_reason():
     *_, found, sets = study(genes=80)
     found["q_value"] = np.where(found.term.isin([*sets["SIGNED"].directions, "CDK6"]), 0.01, 0.5)
-    ora = with_notes(enrichment_tables(found, sets, seed=1)[1]).set_index("term")
+    ora = worded(enrichment_tables(found, sets, seed=1)[1]).set_index("term")
     assert np.isnan(ora.estimate["SIGNED"])
     assert (ora.n_chosen["SIGNED"], ora.n_found["SIGNED"]) == (30, 31)
     assert ora.note["SIGNED"].startswith("all genes of the set were found, or all found genes are of it")
@@ -295,7 +295,7 @@ def test_the_command_runs_on_plain_tables(tmp_path):
     rows = pd.read_csv(tmp_path / "set_associations.tsv", sep="\t")
     mine = rows[(rows.term == "MINE") & (rows.exposure == "age_acceleration")]
     assert (mine.p_value < 0.01).all()
-    assert with_notes(rows)[rows.term == "SenMayo"].note.str.contains("of its genes have enough counts").all()
+    assert worded(rows)[rows.term == "SenMayo"].note.str.contains("of its genes have enough counts").all()
     private = tmp_path / "scores.parquet"
     assert stat.S_IMODE(private.stat().st_mode) == 0o600
     assert not {"sample_id", "subject_id"} & set(rows)

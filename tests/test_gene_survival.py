@@ -16,7 +16,7 @@ from faceage_bio.stats.cox_ph import proportional_hazards_test
 from faceage_bio.stats.multiplicity import bonferroni
 from faceage_bio.survival.genes import gene_survival, read_levels
 from faceage_bio.tables import write_table
-from tests.reasons import with_notes
+from tests.rows import worded
 
 PANEL = ["CDK6", "TP53", "ABSENT"]
 
@@ -47,7 +47,7 @@ def study(n=150, seed=1, effect=0.6, genes=40):
 
 
 def fit(people, levels, covariates=("chronological_age", "sex"), **more):
-    return tuple(map(with_notes, gene_survival(people, levels, list(covariates), PANEL, "c", **more)))
+    return tuple(map(worded, gene_survival(people, levels, list(covariates), PANEL, "c", **more)))
 
 
 def test_planted_gene_is_found_with_the_numbers_of_its_own_model():
@@ -283,7 +283,7 @@ def test_commands_run_on_plain_tables(tmp_path):
     panel = pd.read_csv(tmp_path / "panel.tsv", sep="\t")
     assert panel.ci_lower[0] > 1
     assert panel.cohort[0] == "people"
-    assert "time of sampling not known" in with_notes(panel).note[0]
+    assert "time of sampling not known" in worded(panel).note[0]
 
 
 def test_report_section_tells_the_headline_gene_and_shows_both_families(tmp_path):
@@ -325,6 +325,6 @@ def test_a_cell_type_without_profiles_keeps_its_row_and_says_why():
         "event": 1, "sex": ["female", "male"] * 15, "photo_date": pd.Timestamp("2020-01-01"),
     })  # fmt: skip
     _, panel = gene_survival(people, levels, ["sex"], ["CDK6"], cohort="c")
-    rows = with_notes(panel).set_index("question")
+    rows = worded(panel).set_index("question")
     assert rows.estimate["gene survival in T"] > 0
     assert rows.note["gene survival in B"].startswith("not estimated, because no participant has follow-up")

@@ -18,8 +18,11 @@ from faceage_bio.report.ran import OPTIONS, Ran, settings_that_ran
 from faceage_bio.report.references import Citations, known
 from faceage_bio.report.tables import ReportTables, collect
 from faceage_bio.report.trail import read_trail
+from faceage_bio.results.reasons import reason
+from faceage_bio.results.row import result_rows
 from tests.conftest import DEMO_CONFIG, snakemake
 from tests.pages import check_structure
+from tests.rows import worded
 from tests.test_report import CARD, config_of
 from tests.test_trail import study, tables_of  # noqa: F401
 
@@ -86,12 +89,11 @@ def test_other_tables_have_other_words(study):  # noqa: F811
 )  # fmt: skip
 def test_the_definition_is_that_of_the_tables(study, model, fitted_in, said):  # noqa: F811
     tables = collect(tables_of(study))
-    row = {"cohort": "one", "term": "age_acceleration", "measure": "mean", "estimate": 0.1, "model": model, "fitted_in": fitted_in,
-           "cross_fitted": False, "chosen": True, "reason": "", "per": "", "unit": "years", "n": 90, "ci_lower": 0.0, "ci_upper": 0.2}  # fmt: skip
-    rows = [row, row | {"measure": "standard deviation"}, row | {"measure": "correlation"}]
-    told = methods_of(
-        page_of(ReportTables(tables.by_name | {("acceleration", "definitions"): pd.DataFrame(rows)}))
-    )
+    row = {"cohort": "one", "term": "age_acceleration", "estimate": 0.1, "model": model, "fitted_in": fitted_in,
+           "cross_fitted": False, "chosen": True, "n": 90, "ci_lower": 0.0, "ci_upper": 0.2}  # fmt: skip
+    rows = [row | {"measure": measure} for measure in ("mean", "standard deviation", "correlation")]
+    table = worded(result_rows(rows, "acceleration/definitions"))
+    told = methods_of(page_of(ReportTables(tables.by_name | {("acceleration", "definitions"): table})))
     assert said in told
     assert "Age acceleration: not run." in methods_of(page_of(tables))
     assert "Age acceleration" not in methods_of(photo_page(tables, config_of(["one"]), [CARD]))
@@ -153,7 +155,8 @@ def test_each_option_is_one_of_its_command_and_has_a_setting(pair):
 
 
 def test_rows_that_were_not_estimated_did_not_run():
-    table = pd.DataFrame({"estimate": [float("nan")], "note": ["not estimated, because"], "model": ["SIMEX"]})
+    row = {"measure": "mean difference", "model": "SIMEX"}
+    table = result_rows([row | {"reason": reason("simex_variance")}], "acceleration/attenuation")
     ran = Ran(ReportTables({("acceleration", "attenuation"): table}))
     assert not ran.has("acceleration/attenuation", model="SIMEX")
     assert ran.has("acceleration/none") is False
@@ -212,7 +215,7 @@ def test_limits_follow_the_model_and_the_stages():
     assert "Gene expression" not in none
     assert "Association, not cause" in none
     assert "Another model" in dict(limits(Ran(ReportTables({})), [CARD | {"kind": "other"}], settings))
-    genes = pd.DataFrame({"estimate": [1.0], "note": [""]})
+    genes = result_rows([{"measure": "log2 fold change", "estimate": 1.0}], "expression/genes")
     assert (
         "not a replication"
         in dict(limits(Ran(ReportTables({("expression", "genes"): genes})), [CARD], settings))[

@@ -7,7 +7,7 @@ import pytest
 from faceage_bio.errors import CohortError
 from faceage_bio.phenotype.contrasts import RAW, compare_groups, contrast_exposures
 from faceage_bio.phenotype.matched import match_groups
-from tests.results import told
+from tests.rows import told
 
 
 def people(n=400, seed=1, smoking_effect=4.0, age_trap=False):
@@ -90,7 +90,7 @@ def test_within_cohort_centring_does_not_hide_the_difference_between_groups():
     ("change", "message"),
     [
         ({"smoking": "current"}, "all 400 participants have the same value"),
-        ({"smoking": None}, "nobody has a value"),
+        ({"smoking": None}, "no participant has a value"),
         ({"smoking": ["former"] + ["never"] * 399}, "fewer than 2 participants|one row alone"),
     ],
 )

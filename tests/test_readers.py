@@ -25,7 +25,7 @@ from faceage_bio.stats.delong import delong
 from faceage_bio.stats.multi_reader import ReaderStudy
 from faceage_bio.tables import write_table
 from tests.browser import chromium
-from tests.results import told
+from tests.rows import told
 
 CONDITIONS, TYPES = ["photo", "chart", "face_age"], ["staff", "resident", "lay"]
 GROUPS = {"physicians": ["staff", "resident"]}

@@ -55,6 +55,12 @@ def test_counts_are_rounded_and_statistics_of_few_redacted():
     assert [one.code for one in decode(told["reason"][1])] == ["redacted"]
 
 
+def test_what_is_redacted_is_not_sparse_too():
+    sparse = reason("few", needed=30, what="participants")
+    told = released("fairness/fairness", measure="mean error", estimate=2.0, n=5, reason=sparse)
+    assert [one.code for one in decode(told["reason"])] == ["redacted"]
+
+
 def test_counts_in_reasons_are_rounded():
     few = COX.assign(reason=reason("few_events", n_events=4, needed=5).encoded)
     told = release({"north/survival/cox": few}, 6).tables["north/survival/cox"]
@@ -131,10 +137,21 @@ def test_frequency_of_an_allele_comes_from_rounded_counts():
     assert np.isnan(told["hardy_weinberg_p"])
 
 
-def test_a_mean_of_fewer_than_10_degrees_of_freedom_is_redacted():
+def test_models_of_fewer_than_10_residual_degrees_of_freedom_are_redacted():
     mean = {"measure": "mean", "estimate": 2.0, "ci_lower": 1.0, "ci_upper": 3.0}
     assert np.isnan(released("acceleration/summary", **mean, n=10)["estimate"])
     assert released("acceleration/summary", **mean, n=11)["estimate"] == 2.0
+    slope = mean | {"measure": "slope", "adjustment": "unadjusted"}  # and an intercept
+    assert np.isnan(released("fairness/fairness", **slope, n=11)["estimate"])
+    assert released("fairness/fairness", **slope, n=12)["estimate"] == 2.0
+    ratio = mean | {"measure": "hazard ratio", "n": 50, "covariates": "age"}
+    assert np.isnan(released("survival/cox", **ratio, n_events=11)["estimate"])
+    assert released("survival/cox", **ratio, n_events=12)["estimate"] == 2.0
+    # survival at a time is of all participants
+    assert (
+        released("survival/summary", **mean | {"measure": "median survival"}, n=50, n_events=9)["estimate"]
+        == 2.0
+    )
 
 
 def test_an_unadjusted_difference_of_shares_is_redacted():
@@ -259,7 +276,7 @@ def test_survival_at_a_time_is_that_of_the_released_curve():
     exact = curve(np.arange(1, 41) / 10, [1, 0] * 20)
     rows = {
         "cohort": "c", "question": "survival", "measure": "survival", "horizon": [1.0, 2.0], "estimate": [0.8, 0.6],
-        "ci_lower": [0.7, 0.5], "ci_upper": [0.9, 0.7], "n": 40, "n_events": 20, "grouping": "all", "group": "all",
+        "ci_lower": [0.7, 0.5], "ci_upper": [0.9, 0.7], "n": 40, "n_events": [20, 5], "grouping": "all", "group": "all",
     }  # fmt: skip
     summary = result_rows(pd.DataFrame(rows), "survival/summary")
     told = release({"c/survival/kaplan_meier": exact, "c/survival/summary": summary}, 6).tables
@@ -268,6 +285,7 @@ def test_survival_at_a_time_is_that_of_the_released_curve():
         last = steps[steps["years"] <= years].iloc[-1]
         assert made["estimate"][row] == pytest.approx(last["survival"], rel=5e-3)
         assert made["ci_lower"][row] == pytest.approx(last["ci_lower"], rel=5e-3)
+        assert (made["status"][row], made["reason"][row]) == ("ok", "")
 
 
 def test_three_significant_digits():
@@ -283,6 +301,7 @@ def test_shares_of_table_one_come_from_rounded_counts():
     told = release({"c/phenotype/table_one": exact}, 6).tables["c/phenotype/table_one"]
     assert told["n"].tolist() == [39, 3, 21, 15]
     assert told["estimate"].tolist() == [39, 0.0769, 0.583, 0.417]  # 3/39, 21/36, 15/36
+    assert set(told["status"]) == {"ok"}
 
 
 def test_incidence_of_a_release_is_that_of_its_rounded_counts():

@@ -21,7 +21,7 @@ from faceage_bio.report.tables import collect
 from faceage_bio.results.row import result_rows
 from faceage_bio.stats.cox import fit_cox
 from faceage_bio.tables import read_table, write_table
-from tests.results import told
+from tests.rows import told
 
 NONE = pd.DataFrame()
 

@@ -25,7 +25,7 @@ from faceage_bio.report.words import REASONS as WORDS
 from faceage_bio.stats.kappa import cohens_kappa
 from tests.browser import chromium
 from tests.conftest import ROOT
-from tests.results import told
+from tests.rows import told
 
 GOLDEN = pd.read_csv(ROOT / "tests" / "golden" / "kappa" / "golden.tsv", sep="\t").set_index("table")
 COUNTS = {"three": [[88, 14, 18], [10, 40, 10], [2, 6, 12]], "two": [[150, 7], [9, 34]]}

@@ -29,7 +29,7 @@ from faceage_bio.rna.cells import open_cells
 from faceage_bio.stats.power import smallest_detectable
 from tests.browser import chromium
 from tests.cells_study import GENES, cells_of, people_of
-from tests.reasons import with_notes
+from tests.rows import worded
 from tests.test_report import CARD, config_of
 
 LOOSE = Limits(min_genes=5, max_mitochondrial=0.2, min_cells=10, min_counts=1000)
@@ -353,7 +353,7 @@ def test_a_gene_planted_in_one_cell_type_is_found_there_and_nowhere_else(study):
 
 
 def test_a_cell_type_of_few_or_no_donors_keeps_its_rows(study):
-    panel = with_notes(read(study, "panel")).groupby("question").note.first()
+    panel = worded(read(study, "panel")).groupby("question").note.first()
     assert panel["expression in Mast cell"].startswith(
         "not estimated, because 7 samples are too few for 4 parameters"
     )
@@ -379,7 +379,7 @@ def test_a_donor_whose_cells_are_all_dropped_is_in_the_ledger(study):
 
 
 def test_a_planted_change_of_composition_is_found_beside_age_and_the_raw_gap(study):
-    table = with_notes(read(study, "composition")).set_index(["term", "exposure"])
+    table = worded(read(study, "composition")).set_index(["term", "exposure"])
     nk = table.loc[("NK cell", "age_acceleration")]
     assert nk.q_value < 0.05
     # log2 growth of 0.5 of one of three cell types is 0.5 minus its third
@@ -400,7 +400,7 @@ def composition_of(people, numbers, **more):
         .melt("subject_id", var_name="cell_type", value_name="n_cells")
     )
     settings = {"covariates": ["sex"], "per_years": 10, "min_cells": 10, "min_donors": 10} | more
-    return with_notes(composition_table(profiles, people, "c", **settings)).set_index(["term", "exposure"])
+    return worded(composition_table(profiles, people, "c", **settings)).set_index(["term", "exposure"])
 
 
 def drawn_numbers(people, seed=3):

@@ -392,7 +392,7 @@ def test_what_cannot_be_said_is_an_error():
         calibration_in_the_large(np.zeros(3), years, event, 2.0)
 
     def never(rows):
-        raise FitError("no")
+        raise FitError("no_events")
 
     with pytest.raises(FitError, match="5 of 5 bootstrap samples have no model"):
         optimism(draws(3, 5, 1), never)

@@ -26,7 +26,7 @@ from faceage_bio.vision.crop import crop_face
 from faceage_bio.vision.decode import decode_photo
 from faceage_bio.vision.detect import Detector, Face
 from tests.conftest import add_mean_model
-from tests.results import told
+from tests.rows import told
 
 FACE = Box(80, 60, 160, 160)
 IMAGES = arrays(np.uint8, (12, 10, 3))

@@ -235,7 +235,7 @@ def test_events_per_variable(per_term, deaths, state):
     }
     check = checked("Events per variable", survival__cox=rows("survival/cox", row))
     assert check.state == state
-    assert f"at least {per_term:.1f} (" in check.words
+    assert f"lowest: {per_term:.1f} (" in check.words
 
 
 def ages(r, n=114, spread=10.2, cohort="one"):

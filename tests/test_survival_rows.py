@@ -147,6 +147,6 @@ def test_a_subgroup_in_which_acceleration_does_not_vary_says_so():
 
 
 def test_a_rule_without_a_threshold_has_no_cut():
-    item = Item(label="age", column="chronological_age", rule="in", values=[60.0], points=1, range=(0, 120))
+    item = Item(label="age", column="chronological_age", rule="in", values=[60.0], points=1, range=[0, 120])
     with pytest.raises(FitError, match="the rule in on age has no cut"):
         matched_cut(pd.Series([60.0, 70.0]), pd.Series([61.0, 69.0]), item)

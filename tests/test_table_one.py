@@ -25,7 +25,7 @@ from faceage_bio.results.reasons import in_words
 from faceage_bio.stats.group_balance import all_pairs, difference_of_numbers, difference_of_shares
 from tests.golden.associations.data import PARTIES
 from tests.golden.table_one import data
-from tests.results import told
+from tests.rows import told
 
 GOLDEN = pd.read_csv(Path(__file__).parent / "golden" / "table_one" / "golden.tsv", sep="\t")
 LEVELS = {"vote": ["clinton", "dole"], "news": ["few", "some", "daily"]}
@@ -93,7 +93,7 @@ def test_standardised_differences_and_missing_equal_r(voters_table, column):
     missing = cell(voters_table, column, "missing", "all")
     assert missing.n == r(f"{column} missing").item()
     assert missing.estimate == missing.n / 400
-    sizes = voters_table[voters_table.measure == "people"].set_index("group").n
+    sizes = voters_table[voters_table.measure == "participants"].set_index("group").n
     told = voters_table[(voters_table.variable == column) & voters_table.measure.isin(["mean", "share"])]
     for group in GROUPS.values():
         unknown, known = cell(voters_table, column, "missing", group), told[told.group == group].n.sum()

@@ -19,7 +19,7 @@ from faceage_bio.stats.linear import fit_linear
 from faceage_bio.stats.multiplicity import benjamini_hochberg
 from faceage_bio.tables import write_table
 from faceage_bio.variants.stage import variant_tables
-from tests.reasons import with_notes
+from tests.rows import worded
 from tests.test_report import CARD, config_of
 
 HEADER = "#CHROM POS ID REF ALT QUAL FILTER INFO FORMAT a b c d".replace(" ", "\t")
@@ -274,7 +274,7 @@ def study(n=300, seed=1, years=8.0, per_gene=8, genes=("CDK6", "CDKN2A", "TP53")
 
 def fit(people, genotypes, components=("PC1",), panel=("CDK6", "CDKN2A", "TP53"), **more):
     tables = variant_tables(people, genotypes, components, cohort="c", panel=panel, **more)
-    return tables | {name: with_notes(tables[name]) for name in ("genes", "common")}
+    return tables | {name: worded(tables[name]) for name in ("genes", "common")}
 
 
 def test_a_planted_gene_is_found_with_the_numbers_of_its_own_model_and_age_is_not():

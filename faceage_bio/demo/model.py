@@ -45,7 +45,7 @@ def training_people(
             progress(1)
     if len(kept) < 0.9 * n:
         raise RunError(
-            f"only {len(kept)} of {n} drawn faces were detected; the demo model would mean nothing. Expected nearly all. Run again with another "
+            f"only {len(kept)} of {n} simulated faces were detected; the demo model would mean nothing. Expected nearly all. Run again with another "
             "seed, and report it as a bug if that fails too."
         )
     return np.stack(crops), np.array(kept)

@@ -219,7 +219,7 @@ def _not_of_tables(bundle: Path, config: dict, cards: Sequence[dict]) -> list[Fi
     pages_again = {name: page.encode() for name, page in render(bundle, config, cards).items()}
     papers_again = paper_tables(bundle, config)
     found = {
-        f"tables/{path.name}" for path in (bundle / "tables").iterdir() if path.is_file()
+        f"tables/{path.name}" for path in (bundle / "tables").glob("*") if path.is_file()
     } | papers_again.keys()
     again = {name: pages_again.get(name, papers_again.get(name)) for name in (*pages_again, *sorted(found))}
     return [

@@ -15,8 +15,17 @@ import pandas as pd
 
 from faceage_bio.release.curves import SURVIVAL_TABLES, release_probabilities, release_survival
 from faceage_bio.release.rounding import midpoint, significant
-from faceage_bio.results.measures import COUNT, EXTREME, MEASURES, MOMENT, OF_COUNTS, TEST, Measure
-from faceage_bio.results.reasons import COLUMNS, NOT_ESTIMATED, Reason, decode, encode, reason
+from faceage_bio.results.measures import COUNT, EXTREME, MEASURES, MODEL, MOMENT, OF_COUNTS, TEST, Measure
+from faceage_bio.results.reasons import (
+    COLUMNS,
+    NOT_ESTIMATED,
+    SPARSE,
+    Reason,
+    decode,
+    encode,
+    reason,
+    status_of,
+)
 from faceage_bio.results.row import ESTIMATES, by_cell
 from faceage_bio.results.tables import TABLES, Table, count_columns, is_count, key_of, never_released
 
@@ -73,7 +82,9 @@ def release(tables: Mapping[str, pd.DataFrame], k: int) -> Released:
         made |= {own[key]: table for key, table in curves.items()}
         for name, (curve, value) in PROBABILITIES.items():
             if (place := f"{cohort}/{name}") in made and curve in curves:
-                made[place] = release_probabilities(made[place], shared[place], curves[curve], value)
+                made[place] = _given_back(
+                    release_probabilities(made[place], shared[place], curves[curve], value)
+                )
     return Released(made, _log({place: (table, made[place]) for place, table in shared.items()}))
 
 
@@ -102,7 +113,9 @@ def _release_rows(table: pd.DataFrame, key: str, k: int) -> pd.DataFrame:
     exact, small = _counts(table, count_columns(key), k)
     counted = kind == COUNT
     small |= counted & _numbers(table["estimate"]).between(1, k)
-    small |= _residual_df(table, exact) < RESIDUAL_DF
+    scale = pd.Series([one.scale for one in measures], index=table.index)
+    hazards = (kind == MODEL) & (scale == "log")
+    small |= _residual_df(table, exact, hazards) < RESIDUAL_DF
     made = table.assign(**{name: midpoint(numbers, k) for name, numbers in exact.items()})
     tails = pd.Series([one.tail or np.nan for one in measures], index=table.index, dtype=float)
     hidden = kind.isin((OF_COUNTS, EXTREME)) | (tails.notna() & _few_beyond(tails, exact["n"], k))
@@ -122,7 +135,7 @@ def _release_rows(table: pd.DataFrame, key: str, k: int) -> pd.DataFrame:
     lost = small & ~counted & _numbers(table["estimate"]).notna()
     redacted = reason("redacted", k=k)
     made["reason"] = [
-        encode([*decode(cell), redacted]) if gone else cell
+        encode([*(one for one in decode(cell) if one.status != SPARSE), redacted]) if gone else cell
         for cell, gone in zip(made["reason"], lost, strict=True)
     ]
     for name in (one for one in COLUMNS if one in made):
@@ -161,11 +174,17 @@ def _rounded(one: Reason, k: int) -> Reason | None:
     return Reason(one.code, told)
 
 
-def _residual_df(table: pd.DataFrame, exact: dict) -> pd.Series:
-    """Observations (events, where they are counted) less the terms of the model; infinite where there is no interval."""
-    covariates = table["covariates"].fillna("").astype(str)
-    terms = 1 + covariates.str.count(",") + (covariates != "")
-    rows = exact["n"].where(exact["n_events"].isna(), exact["n_events"])
+def _residual_df(table: pd.DataFrame, exact: dict, hazards: pd.Series) -> pd.Series:
+    """Observations (events of hazard models) less the terms of the model; infinite where there is no interval.
+
+    Terms are the exposure and the covariates, or an intercept where there are none; hazard models and means have none besides.
+    """
+    names = table["covariates"].fillna("").astype(str)
+    covariates = names.str.count(",") + (names != "")
+    by_events = hazards & exact["n_events"].notna()
+    is_mean = table["adjustment"].fillna("").eq("")
+    terms = 1 + covariates.where(by_events | is_mean, covariates.clip(lower=1))
+    rows = exact["n"].where(~by_events, exact["n_events"])
     is_model = table["estimate"].notna() & table["ci_lower"].notna()
     return (rows - terms).where(is_model & rows.notna(), np.inf)
 
@@ -213,7 +232,15 @@ def _release_table_one(table: pd.DataFrame, k: int) -> pd.DataFrame:
     share = np.divide(part, whole, out=np.full(len(made), np.nan), where=whole > 0)
     told = made["measure"].isin(["share", "missing"]).to_numpy() & table["estimate"].notna().to_numpy()
     made["estimate"] = np.where(told, np.minimum(significant(share), 1.0), made["estimate"])
-    return made
+    return _given_back(made)
+
+
+def _given_back(table: pd.DataFrame) -> pd.DataFrame:
+    """The table without the reason "redacted" in rows that have a number again, from rounded counts."""
+    given = table["estimate"].notna() & table["status"].eq(NOT_ESTIMATED)
+    reasons = by_cell(table["reason"], lambda cell: encode(o for o in decode(cell) if o.code != "redacted"))
+    made = table.assign(reason=table["reason"].where(~given, reasons))
+    return made.assign(status=made["status"].where(~given, by_cell(made["reason"], status_of)))
 
 
 def _log(pairs: dict[str, tuple[pd.DataFrame, pd.DataFrame]]) -> pd.DataFrame:

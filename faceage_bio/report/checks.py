@@ -14,6 +14,7 @@ from faceage_bio.report import words
 from faceage_bio.report.expression_quality import INSEPARABLE
 from faceage_bio.report.fairness import complete
 from faceage_bio.report.formats import count, interval, number, p_value, signed
+from faceage_bio.report.people import ALL
 from faceage_bio.report.places import not_run, place
 from faceage_bio.report.tables import ReportTables
 from faceage_bio.results.reasons import decode
@@ -235,7 +236,7 @@ def events_per_variable(tables: ReportTables, config: dict) -> Check:
         return Check(name, NOT_RUN, "no Cox model was fitted", place("cox"))
     fewest, step, cohort = min(found)
     which = "the age-adjusted model" if step == "+ age" else "the largest model"
-    said = f"{'at least ' if all_shown else ''}{number(fewest, 1)} ({which}, {cohort})"
+    said = f"{'lowest: ' if all_shown else ''}{number(fewest, 1)} ({which}, {cohort})"
     headline = min((one[0] for one in found if one[1] == "+ age"), default=fewest)
     state = PROBLEM if headline < EVENTS[1] else LOOK if fewest < EVENTS[0] or not all_shown else OK
     if not all_shown:
@@ -248,7 +249,7 @@ def missing_data(tables: ReportTables, config: dict) -> Check:
     name, link = "Missing data", place("table-one")
     found, nowhere = [], set()
     for cohort, rows in _rows(tables, "phenotype", "table_one", config):
-        for row in rows[(rows["measure"] == "missing") & (rows["group"] == "all")].itertuples():
+        for row in rows[(rows["measure"] == "missing") & (rows["group"] == ALL)].itertuples():
             if pd.isna(row.estimate):
                 nowhere.add(words.term(row.term))
             else:

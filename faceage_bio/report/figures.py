@@ -13,6 +13,7 @@ from faceage_bio.report.formats import count, p_value, with_ci
 from faceage_bio.report.plot import (
     WIDTH,
     Scale,
+    apart,
     inner_ticks,
     legend,
     line,
@@ -272,7 +273,7 @@ def forest(
             ]
         top += ROW
     bottom = top + 6
-    marked = inner_ticks(across.low, across.high, logarithmic)
+    marked = apart(inner_ticks(across.low, across.high, logarithmic), across)
     rule = line(f"M{across(reference):.1f} {first:g}V{bottom:g}", opacity=0.6)
     parts = [rule, *parts, x_axis(across, marked, bottom, title)]
     told = [

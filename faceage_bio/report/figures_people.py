@@ -10,7 +10,20 @@ from faceage_bio.columns import AGE, COHORT, FACE_AGE
 from faceage_bio.report.figure_data import packed_rows
 from faceage_bio.report.figures import BLUE, CURVES, INK, INNER, ORANGE, to_svg
 from faceage_bio.report.formats import count, number
-from faceage_bio.report.plot import WIDTH, Scale, dots, legend, line, svg, text, ticks, x_axis, y_axis
+from faceage_bio.report.plot import (
+    WIDTH,
+    Scale,
+    dots,
+    legend,
+    line,
+    shortened,
+    svg,
+    text,
+    text_width,
+    ticks,
+    x_axis,
+    y_axis,
+)
 from faceage_bio.report.words import term
 
 
@@ -117,22 +130,24 @@ def histogram(table: pd.DataFrame, lines: Mapping[str, Line], width: float = WID
     drawn, top = legend([(_REGRESSION, "Regression line"), _IDENTITY, *_shades(most)], LEFT, 14, width)
     parts = [drawn]
     for k, (name, one) in enumerate(lines.items()):
-        start, above = (k % columns) * wide, top + 30 + k // columns * (high + 80)
+        start, above = (k % columns) * wide, top + 44 + k // columns * (high + 80)
         across, up, axes = _axes(ages, faces, (start + LEFT, start + wide), (above + high, above))
         squares = [
             f'<path d="M{across(row.age_lower):.1f} {up(row.face_age_lower):.1f}H{across(row.age_lower + side):.1f}'
             f'V{up(row.face_age_lower + side):.1f}H{across(row.age_lower):.1f}z" fill="{BLUE}" opacity="{_shade(row.n, most):.2f}"/>'
             for row in table[(table[COHORT] == name) & (table["n"] > 0)].itertuples()
         ]
-        title = text(start + LEFT, above - 8, f"{name} ({one.words()})", bold=True)
+        room = wide - LEFT
+        small = min(11.0, 11.0 * room / text_width(one.words(), 11))
         parts += [
-            title,
+            text(start + LEFT, above - 22, shortened(name, room), bold=True),
+            text(start + LEFT, above - 8, one.words(), size=round(small, 1)),
             axes,
             *squares,
             _straight(1, 0, across, up),
             _straight(one.slope, one.intercept, across, up, ORANGE),
         ]
-    bottom = top + 30 + -(-len(lines) // columns) * (high + 80) - 34
+    bottom = top + 44 + -(-len(lines) // columns) * (high + 80) - 34
     label = f"Face age against chronological age: participants in squares of {side:g} years, with identity and regression line: {', '.join(lines)}"
     return f"{svg(label, width, bottom, parts)}{packed_rows(table[[COHORT, 'age_lower', 'face_age_lower', 'width', 'n']])}"
 

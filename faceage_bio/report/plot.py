@@ -65,6 +65,16 @@ def tick_words(values: Sequence[float]) -> list[str]:
     return [f"{value:.{digits}f}".replace("-", "−") for value in values]
 
 
+def apart(values: Sequence[float], scale: "Scale") -> list[float]:
+    """The values, or every second of them and so on, so that their labels do not touch."""
+    words = tick_words(values)
+    touch = any(
+        scale(right) - scale(left) < (text_width(one) + text_width(other)) / 2 + 6
+        for left, right, one, other in zip(values, values[1:], words, words[1:], strict=False)
+    )
+    return apart(values[::2], scale) if touch and len(values) > 2 else list(values)
+
+
 def text_width(words: str, size: float = 12) -> float:
     """About the width of words in the broadest of the usual sans-serif fonts."""
     units = (0.36 if letter in NARROW else 0.92 if letter in BROAD else 0.7 if letter.isupper() else 0.62 for letter in words)  # fmt: skip

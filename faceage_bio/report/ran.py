@@ -14,6 +14,7 @@ import pandas as pd
 from faceage_bio.columns import COHORT
 from faceage_bio.report.tables import ReportTables
 from faceage_bio.report.words import covariates, reason
+from faceage_bio.results.reasons import NOT_ESTIMATED
 
 # command, option, where the config has it
 OPTIONS: dict[tuple[str, str], str] = {
@@ -148,8 +149,8 @@ class Ran:
         found = self.tables.get(*table.split("/"))
         if len(found) and "estimate" in found and found["estimate"].notna().any():
             found = found[found["estimate"].notna()]
-        elif len(found) and "estimate" in found and "note" in found:
-            found = found[found["note"].astype(str) == ""]
+        elif "status" in found:
+            found = found[found["status"] != NOT_ESTIMATED]
         for column, value in wanted.items():
             if column not in found:
                 return found.iloc[:0]

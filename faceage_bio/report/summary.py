@@ -14,6 +14,7 @@ from faceage_bio.report.ladder import step_words
 from faceage_bio.report.people import face_age_figure
 from faceage_bio.report.places import place
 from faceage_bio.report.tables import ReportTables
+from faceage_bio.report.words import term
 
 PREVIEW = 560.0  # width of a figure
 
@@ -84,7 +85,13 @@ def strip(tables: ReportTables, config: dict) -> list[tuple[str, str, str]]:
     ]  # fmt: skip
     told = [(count(n), what, link) for n, what, link in cells if n is not None]
     if median:
-        told.append((median, "median follow-up, years", place("curves")))
+        told.append(
+            (
+                median,
+                f"median follow-up, years{', range over cohorts' if '–' in median else ''}",
+                place("curves"),
+            )
+        )
     return told
 
 
@@ -120,7 +127,8 @@ def _ages(tables: ReportTables, config: dict) -> dict | None:
     return {
         "svg": svg, "title": "Face age and chronological age.",
         "caption": f"{points}; dashed: identity; solid: least-squares lines.",
-        "cohort": "", "tables": ["phenotype/age_squares"], "link": place("ages"),
+        "cohort": "", "link": place("ages"),
+        "tables": ["acceleration/acceleration" if points.startswith("Points") else "phenotype/age_squares"],
     }  # fmt: skip
 
 
@@ -151,8 +159,15 @@ def _hazards(tables: ReportTables, config: dict) -> dict | None:
     rows = rows.assign(label=[step_words(str(step)) for step in rows["step"]], kind=rows["cohort"])
     return _forest(
         rows, config, 1.0, f"Hazard ratio for death per {increase(_per(rows))} in face age (log scale)", "Face age and overall survival",
-        "Hazard ratio by cohort, sequentially adjusted; error bars: 95% CI.", "survival/cox", place("cox"),
+        f"Hazard ratio by cohort, sequentially adjusted (full: {_full(config)}); error bars: 95% CI.", "survival/cox", place("cox"),
     )  # fmt: skip
+
+
+def _full(config: dict) -> str:
+    survival = config["survival"]
+    return ", ".join(
+        term(name) for name in dict.fromkeys(["age", *survival["steps"], *survival["covariates"]])
+    )
 
 
 def _genes(tables: ReportTables, config: dict) -> dict | None:

@@ -11,7 +11,7 @@ from faceage_bio.columns import AGE, COHORT, FACE_AGE
 from faceage_bio.report.words import covariates, measure_words
 from faceage_bio.results.reasons import in_words
 from faceage_bio.results.row import FIRST, LAST, NUMBERS, by_cell, columns_of, is_result
-from faceage_bio.results.tables import TABLES
+from faceage_bio.results.tables import TABLES, is_count
 from faceage_bio.tables import read_table, sha256_of
 
 ROOMS = {
@@ -97,7 +97,8 @@ def _complete(table: pd.DataFrame, key: str) -> pd.DataFrame:
             table[column] = float("nan")
     if is_result(table):  # its reasons in words, for the page
         table["note"] = by_cell(table["reason"], in_words)
-        keys = [name for name in TABLES[key].keys if table[name].dtype == object or table[name].isna().all()]
+        empty = [name for name in TABLES[key].keys if table[name].isna().all() and not is_count(name)]
+        keys = [name for name in TABLES[key].keys if table[name].dtype == object or name in empty]
         words = [*(name for name in (*FIRST, *LAST) if name not in NUMBERS), *keys]
         table[words] = table[words].astype(object).fillna("")
         table["measured"] = _said_once(table, ["measure", "horizon", "unit", "df"], measure_words)

@@ -31,7 +31,6 @@ MEASURES: dict[str, Measure] = {
     "participants": Measure(COUNT),
     "share": Measure(OF_COUNTS, "logit"),
     "missing": Measure(OF_COUNTS, "logit"),
-    "survival": Measure(OF_COUNTS),
     "correlation": Measure(MOMENT, "fisher z"),
     # survival
     "hazard ratio": Measure(scale="log"),
@@ -76,14 +75,12 @@ MEASURES: dict[str, Measure] = {
     "90th percentile of the calibration error": Measure(MOMENT, tail=0.1),
     "net benefit": Measure(OF_COUNTS),
     # scores
-    "participants": Measure(COUNT),
     "difference in participants": Measure(COUNT),
     "items": Measure(),
     "cut-point": Measure(unit="years"),
     # acceleration and phenotypes
     "mean difference": Measure(unit="years"),
     "mean": Measure(MOMENT, unit="years"),
-    # genes: expression
     "standard deviation": Measure(MOMENT, unit="years"),
     "slope": Measure(unit="years"),
     "intercept": Measure(unit="years"),
@@ -128,7 +125,7 @@ MEASURES: dict[str, Measure] = {
     "accuracy": Measure(OF_COUNTS),
     "sensitivity": Measure(OF_COUNTS),
     "specificity": Measure(OF_COUNTS),
-    # genes
+    # genes: expression
     "log2 fold change": Measure(unit="log2"),
     "mediated log2 fold change": Measure(unit="log2"),
     "lowest log2 fold change": Measure(EXTREME, unit="log2"),
@@ -152,7 +149,6 @@ MEASURES: dict[str, Measure] = {
     "log2 fold change of the share": Measure(MOMENT, unit="log2"),
     # genes: variants
     "SKAT statistic": Measure(TEST),
-    "participants": Measure(COUNT),
     "variants": Measure(),
     "genotypes": Measure(),
 }

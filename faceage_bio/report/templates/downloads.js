@@ -133,8 +133,8 @@
     }
     const names = part.dataset.from?.split(" ").filter((name) => document.getElementById("trail-" + name.replace(/[^\p{L}\d]/gu, "-")));
     if (names?.length) {
-      const where = make("details", "", "trail"), told = where.appendChild(make("summary", "Trail"));
-      told.setAttribute("aria-label", "Trail of: " + title(part).slice(0, 120));
+      const where = make("details", "", "trail"), told = where.appendChild(make("summary", "Provenance"));
+      told.setAttribute("aria-label", "Provenance of: " + title(part).slice(0, 120));
       where.addEventListener("toggle", () => { if (!where.querySelector("ul")) where.append(trail(names)); });
       bar.append(" ", where);
     }
