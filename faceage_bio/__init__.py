@@ -1,3 +1,3 @@
-"""FaceAge inference, and what goes with looking older than one's age."""
+"""FaceAge inference, and associations with age acceleration than one's age."""
 
 __version__ = "0.1.0"

@@ -1,4 +1,4 @@
-"""Age reached at the end of follow-up: nobody's is 130, so days or months that stand where years are expected give themselves away."""
+"""Age reached at the end of follow-up: no participant's is 130, so days or months that stand where years are expected give themselves away."""
 
 from collections.abc import Mapping, Sequence
 
@@ -87,7 +87,7 @@ def check_years(table: pd.DataFrame, source: str, problems: Problems) -> None:
 
 
 def _beyond(age: pd.Series, observed: pd.Series) -> tuple[float, pd.Series]:
-    """The first age of `LIVED` that too many would have reached, and who would have; nobody if all is well."""
+    """The first age of `LIVED` that too many would have reached, and who would have; no participant if all is well."""
     reached, n = age.fillna(0.0) + observed, observed.notna().sum()
     for limit, share, least in LIVED:
         beyond = (reached > limit) & ((observed > LONG) | (limit == OLDEST))

@@ -217,7 +217,7 @@ DEFAULT_COLUMNS = named_columns(
 
 
 def explain(item: dict[str, Any], root: type[Closed]) -> str:
-    """One pydantic error of a file whose keys are those of ``root``, in the words of somebody who writes YAML."""
+    """One pydantic error of a file whose keys are those of ``root``, for the person who writes YAML."""
     where = ".".join(str(part) for part in item["loc"] if part != "[key]") or "the whole file"
     found = item["input"]
     if item["type"] == "extra_forbidden":

@@ -1,4 +1,4 @@
-"""Plain tables of people and photos, as the command line takes them: read as a study's tables are, all problems told at once."""
+"""Plain tables of participants and photos, as the command line takes them: read as a study's tables are, all problems told at once."""
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path

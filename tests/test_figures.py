@@ -3,6 +3,7 @@
 import base64
 import gzip
 import io
+import itertools
 import re
 from xml.etree import ElementTree
 
@@ -16,7 +17,7 @@ from faceage_bio.report import figures, figures_people
 from faceage_bio.report.figure_data import packed
 from faceage_bio.report.figure_files import write_figures
 from faceage_bio.report.people import face_age_figure
-from faceage_bio.report.plot import MOST_POINTS, Scale, dots, inner_ticks, ticks
+from faceage_bio.report.plot import MOST_POINTS, Scale, dots, inner_ticks, text_width, ticks
 from faceage_bio.report.tables import collect
 from faceage_bio.tables import write_table
 
@@ -221,6 +222,23 @@ def test_the_lines_of_a_scatter_plot_are_identity_and_regression(tmp_path):
     assert line(identity) == pytest.approx((1, 0), abs=0.05)
     regression = re.findall(r'd="(M[\d. ]+L[\d. ]+)"[^>]*stroke="#0072B2"', figure)
     assert line(regression[0]) == pytest.approx((0.8, 12), abs=0.05)
+
+
+@pytest.mark.parametrize("width", [360, 560, 960])
+def test_heads_of_panels_do_not_stand_on_each_other(width):
+    names = ["north", "a cohort with a name that is far too long for a panel", "south"]
+    squares = pd.concat([
+        pd.DataFrame({COHORT: name, "age_lower": [40.0, 60.0], "face_age_lower": [45.0, 60.0], "width": 5.0, "n": [1234, 9]})
+        for name in names
+    ])  # fmt: skip
+    svg = figures_people.histogram(
+        squares, dict.fromkeys(names, figures_people.Line(1243, 0.93, 0.8, 12)), width
+    )
+    texts = [(float(y), float(x), words) for x, y, words in re.findall(r'<text x="([\d.]+)" y="([\d.]+)"(?![^>]*text-anchor)[^>]*>([^<]*)</text>', svg)]  # fmt: skip
+    heads = sorted(one for one in texts if one[2] in names or one[2].startswith(("a cohort", "n = 1,243")))
+    assert len(heads) == 6
+    for (y, x, words), (below, right, _) in itertools.pairwise([*heads, (1e9, width, "")]):
+        assert x + text_width(words) <= (right if below == y else width), words
 
 
 def axes_of(figure):

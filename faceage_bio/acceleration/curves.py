@@ -1,4 +1,4 @@
-"""Face age expected at an age: line, spline, loess, or a line with covariates; and judging nobody by a curve fitted on himself."""
+"""Face age expected at an age: line, spline, loess, or a line with covariates; and judging no participant by a curve fitted on himself."""
 
 from collections.abc import Callable, Sequence
 
@@ -46,7 +46,7 @@ def local(people: pd.DataFrame) -> Expected:
 
 
 def line_with(covariates: Sequence[str]) -> Fit:
-    """Least squares of face age on age and covariates; nothing for people without a value, or with a word unseen in the fit."""
+    """Least squares of face age on age and covariates; nothing for participants without a value, or with a word unseen in the fit."""
 
     def fit(people: pd.DataFrame) -> Expected:
         if unknown := [name for name in covariates if name not in people]:
@@ -82,7 +82,7 @@ def line_with(covariates: Sequence[str]) -> Fit:
 
 
 def judge(people: pd.DataFrame, fitted_in: pd.Series, fit: Fit, folds: int | None) -> pd.Series:
-    """Face age expected of everybody, from those in whom the curve is fitted.
+    """Face age expected of all participants, from those in whom the curve is fitted.
 
     Parameters
     ----------
@@ -99,7 +99,7 @@ def judge(people: pd.DataFrame, fitted_in: pd.Series, fit: Fit, folds: int | Non
     Raises
     ------
     FitError
-        Too few people or ages, also without any one of the folds.
+        Too few participants or ages, also without any one of the folds.
     """
     train = people[fitted_in]
     expected = pd.Series(fit(train)(people), index=people.index, dtype="float64")

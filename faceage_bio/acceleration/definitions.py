@@ -95,7 +95,7 @@ def define(people: pd.DataFrame, settings: Settings) -> Defined:
     Raises
     ------
     CohortError
-        fit_in is "reference", and the reference people do not suffice for the chosen definition.
+        fit_in is "reference", and the controls do not suffice for the chosen definition.
     """
     people = people.reset_index(drop=True)
     people[AGE_GAP] = people[FACE_AGE] - people[AGE]

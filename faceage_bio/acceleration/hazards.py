@@ -1,4 +1,4 @@
-"""Whether each definition of looking older goes with death: without age in the model, and with it."""
+"""Whether each definition of age acceleration goes with death: without age in the model, and with it."""
 
 import pandas as pd
 
@@ -19,7 +19,7 @@ MODEL = "Cox, Efron ties, Wald interval"
 def definition_hazards(people: pd.DataFrame, per_years: float) -> pd.DataFrame:
     """Hazard ratio of face age and of each definition that the table has, alone and with chronological age in the model.
 
-    With age in the model face age, age gap and the residual of a line that all people share have one coefficient, since each
+    With age in the model face age, age gap and the residual of a line that all participants share have one coefficient, since each
     is another plus a multiple of age; other definitions have one near it. Without it they differ by how much of age is in them.
 
     Parameters

@@ -1,4 +1,4 @@
-"""Where a face age lies among people of the same age and sex: z-score and centile."""
+"""Where a face age lies among participants of the same age and sex: z-score and centile."""
 
 import numpy as np
 import pandas as pd
@@ -19,7 +19,7 @@ def normative_scores(people: pd.DataFrame, fitted_in: pd.Series) -> tuple[pd.Dat
     ----------
     people : DataFrame, with both ages and sex
     fitted_in : Series of bool
-        The people who are the norm.
+        The participants who are the norm.
 
     Returns
     -------

@@ -290,7 +290,7 @@ def ageing_rate_table(
 ) -> pd.DataFrame:
     """The face ageing rate and whether it predicts death, unadjusted and adjusted for the earlier face age, age and interval.
 
-    The published Face Aging Rate: change of face age over the interval. Time zero is the later photo, since nobody could have
+    The published Face Aging Rate: change of face age over the interval. Time zero is the later photo, since no participant could have
     died before it. The rate and the earlier face age share its error, so interpret the unadjusted rate with caution.
 
     Returns

@@ -62,7 +62,7 @@ def age_acceleration(
     face_age, chronological_age : Series of float, shape (n_subjects,)
         Years, indexed by subject, nothing missing.
     line : Line, optional
-        Fitted in reference people; by default the subjects' own.
+        Fitted in controls; by default the subjects' own.
 
     Returns
     -------

@@ -72,14 +72,14 @@ def compute(
     subjects, photos, face_ages : lists of DataFrame, one per cohort
     names : the cohorts
     repeat_photos : "first", "last", "mean" or "nearest"
-    fit_in : "cohort" (each cohort's own line) or "reference" (one line, fitted in the reference people of all cohorts)
+    fit_in : "cohort" (each cohort's own line) or "reference" (one line, fitted in the controls of all cohorts)
     choices : Choices
         ``fit_in`` in it is not looked at.
 
     Raises
     ------
     CohortError
-        Face ages of subjects whom the cohort does not have; "reference" without enough reference people; "nearest" without dates.
+        Face ages of subjects whom the cohort does not have; "reference" without enough controls; "nearest" without dates.
     """
     choices = choices or Choices()
     tables = {}

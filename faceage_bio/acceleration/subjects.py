@@ -19,7 +19,7 @@ def one_per_subject(
     """Subjects with the face age, the age and the follow-up that belong to the photo that counts.
 
     Follow-up is given from a subject's first photo. If another photo counts (the first is unusable, or the rule says so),
-    follow-up and entry are shortened by the time between them, so that nobody is followed before the photo; with "mean"
+    follow-up and entry are shortened by the time between them, so that no participant is followed before the photo; with "mean"
     time starts at the last photo that enters the mean.
 
     Parameters

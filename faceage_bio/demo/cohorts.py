@@ -69,7 +69,7 @@ def make_readings(plan: Plan, seed: int, path: Path) -> None:
 
 
 def _people(plan: Plan, seed: int) -> tuple[int, np.random.Generator, pd.DataFrame]:
-    """The cohort's seed, its random numbers from here on, and its people with their identifiers."""
+    """The cohort's seed, its random numbers from here on, and its participants with their identifiers."""
     cohort_seed = seed * 10 + PLANS.index(plan)
     random = np.random.default_rng([cohort_seed, 3])
     people = simulate_people(plan.n, plan.cancer, cohort_seed)
@@ -140,7 +140,7 @@ def _clinic(people: pd.DataFrame, plan: Plan, random: np.random.Generator) -> pd
 def _rna(
     people: pd.DataFrame, plan: Plan, random: np.random.Generator, seed: int
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Samples of nine people in ten; a few were sequenced twice."""
+    """Samples of nine participants in ten; a few were sequenced twice."""
     sampled = people[random.random(len(people)) < 0.92]
     twice = sampled.sample(n=3, random_state=seed)
     sampled = pd.concat([sampled, twice], ignore_index=True)

@@ -1,4 +1,4 @@
-"""Fit the demo's age model on drawn people of its own, whom no cohort contains."""
+"""Fit the demo's age model on simulated participants of its own, whom no cohort contains."""
 
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
@@ -26,7 +26,7 @@ NOTICE = "A model for the demo, fitted on faces drawn by code. It is not FaceAge
 def training_people(
     n: int, seed: int, progress: Callable[[int], None] = lambda n: None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Crops (n, 160, 160, 3) uint8 of drawn people and their ages (n,), spread evenly over adult life."""
+    """Crops (n, 160, 160, 3) uint8 of simulated participants and their ages (n,), spread evenly over adult life."""
     random = np.random.default_rng([seed, 5])
     ages = random.permutation(np.linspace(*AGES, n))
     jobs = [

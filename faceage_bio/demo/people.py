@@ -1,4 +1,4 @@
-"""A simulated cohort: people whose faces, genes and survival follow one hidden biological age.
+"""A simulated cohort: participants whose faces, genes and survival follow one hidden biological age.
 
 Biological age = age + acceleration; acceleration comes from smoking, BMI, disease and chance. The truth stays in this
 module: the cohort's files hold only what a hospital would have.
@@ -33,7 +33,7 @@ PRIMARIES = {  # of each site, where it is not the site itself
 
 
 def simulate_people(n: int, cancer: bool, seed: int) -> pd.DataFrame:
-    """People with their hidden ``biological_age``, one row each.
+    """Participants with their hidden ``biological_age``, one row each.
 
     Returns
     -------
@@ -86,7 +86,7 @@ def _causes(n: int, cancer: bool, seed: int) -> np.ndarray:
 
 
 def simulate_history(people: pd.DataFrame, seed: int) -> pd.DataFrame:
-    """What clinical scores ask of people with cancer, by a generator of its own, so that nothing else of the demo changes.
+    """What clinical scores ask of patients with cancer, by a generator of its own, so that nothing else of the demo changes.
 
     Who will die soon has more chemotherapy, stays in hospital and liver metastases behind him; some values are not known.
 
@@ -125,7 +125,7 @@ def simulate_composition(n: int, seed: int) -> pd.DataFrame:
 def simulate_counts(
     people: pd.DataFrame, batch: np.ndarray, composition: pd.DataFrame, seed: int
 ) -> pd.DataFrame:
-    """Raw counts, genes x people, in which the genes of ``LOG2_PER_DECADE`` follow acceleration and no other does.
+    """Raw counts, genes x participants, in which the genes of ``LOG2_PER_DECADE`` follow acceleration and no other does.
 
     Negative binomial with a dispersion per gene, library sizes that differ, a batch effect on every gene, and two times
     ``MARKERS`` genes that follow the shares of lymphocytes and of myeloid cells.

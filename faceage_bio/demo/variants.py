@@ -1,7 +1,7 @@
 """Simulated DNA of a cohort: a small VCF with rare and common variants of the panel's genes, two ancestries, planted carriers.
 
 Faces are drawn before anybody has DNA, so carriers of the planted gene are chosen by how much older they look: with chances
-that grow as exp(shift x acceleration / variance), carriers of a normal trait lie ``shift`` years above everybody else, as if the
+that grow as exp(shift x acceleration / variance), carriers of a normal trait lie ``shift`` years above all participants else, as if the
 variants had aged them.
 """
 
@@ -32,7 +32,7 @@ def simulate_genotypes(people: pd.DataFrame, seed: int) -> tuple[pd.DataFrame, p
     DataFrame
         gene, pos, ref, alt, rare.
     DataFrame of str
-        variants x people (by subject_id): genotypes as a VCF writes them.
+        variants x participants (by subject_id): genotypes as a VCF writes them.
     """
     random = np.random.default_rng([seed, 9])
     n = len(people)

@@ -177,7 +177,7 @@ def _whole(cell: object) -> int:
 def of_people(
     genotypes: Genotypes, people: set[str], samples: Mapping[str, str], source: str, problems: Problems
 ) -> Genotypes:
-    """The same with people as columns: a sample has its person's name, or ``samples`` says whose it is."""
+    """The same with participants as columns: a sample has its person's name, or ``samples`` says whose it is."""
     names = [
         name if name in people else samples.get(name, "") for name in genotypes.copies.columns.astype(str)
     ]

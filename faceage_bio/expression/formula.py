@@ -57,7 +57,7 @@ def design_of(
     people: pd.DataFrame, ages: Sequence[str], covariates: Sequence[str], per_years: float
 ) -> pd.DataFrame:
     """Intercept, ages in units of ``per_years``, covariates, interactions (products of centred columns, so that the
-    coefficients of their parts hold for average people).
+    coefficients of their parts hold for average participants).
 
     Parameters
     ----------

@@ -48,7 +48,7 @@ def levels_table(
 ) -> pd.DataFrame:
     """Levels of every analysis (bulk, or each cell type) below each other, one row per person in each.
 
-    An analysis without samples, such as a cell type of few cells, has one row of nobody, so that later stages know of it.
+    An analysis without samples, such as a cell type of few cells, has one row of no participant, so that later stages know of it.
 
     Parameters
     ----------

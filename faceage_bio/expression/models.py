@@ -29,7 +29,7 @@ class CountModels:
     """Counts of the genes to be tested, and what all models of them share.
 
     ``counts`` (n_samples, n_genes); ``deseq``: fit of the ``joint`` design, whose dispersions serve every other one, or None
-    where people have several samples; then ``persons`` numbers the samples' people and ``correlation`` is that within them.
+    where participants have several samples; then ``persons`` numbers the samples' people and ``correlation`` is that within them.
     """
 
     genes: pd.Index
@@ -56,7 +56,7 @@ class CountModels:
 
     @property
     def n_people(self) -> int:
-        """People, not samples."""
+        """Participants, not samples."""
         return len(self.joint) if self.persons is None else int(self.persons.max()) + 1
 
     @property
@@ -141,7 +141,7 @@ class CountModels:
         Raises
         ------
         FitError
-            People with several samples.
+            Participants with several samples.
         """
         if self.deseq is None:
             raise FitError("several_samples_not_compared")

@@ -19,7 +19,7 @@ FEWEST = 5  # people in a bin, since the t interval of a mean of fewer is too wi
 
 
 def bins_of(values: np.ndarray) -> list[np.ndarray]:
-    """Places of people in the order of ``values``, in up to `MOST_BINS` bins of like size; none if there are not two."""
+    """Places of participants in the order of ``values``, in up to `MOST_BINS` bins of like size; none if there are not two."""
     k = min(MOST_BINS, len(values) // FEWEST)
     return np.array_split(np.argsort(values, kind="stable"), k) if k >= 2 else []
 

@@ -58,7 +58,7 @@ def check_samples(
     min_samples: int,
     tissue: str | None = None,
 ) -> Checked:
-    """Every sample (of the tissue) by itself and among the others, before libraries or people are put together.
+    """Every sample (of the tissue) by itself and among the others, before libraries or participants are put together.
 
     Parameters
     ----------
@@ -107,7 +107,7 @@ def levels_of(counts: pd.DataFrame) -> pd.DataFrame:
 
 
 def tell_sex(counts: pd.DataFrame, least: float) -> tuple[pd.DataFrame, Reason | None]:
-    """Sex by XIST (active in people with two X chromosomes) against genes of the Y chromosome, and why it is not told.
+    """Sex by XIST (active in participants with two X chromosomes) against genes of the Y chromosome, and why it is not told.
 
     Levels are log2 of counts plus one half per million, those of the Y genes averaged. Whoever is higher by ``least`` decides; between
     lie samples that are mixed, or of tumours that lost a chromosome: they stay "not told".
@@ -165,7 +165,7 @@ def deviations(table: pd.DataFrame, alike: pd.Series) -> pd.DataFrame:
     Parameters
     ----------
     table : DataFrame of float
-    alike : batch of each row: batches make clouds of samples, in which nobody is an outlier because his cloud is small; fewer
+    alike : batch of each row: batches make clouds of samples, in which no participant is an outlier because his cloud is small; fewer
         than `LIKE` are compared with all
     """
     sizes = alike.map(alike.value_counts())

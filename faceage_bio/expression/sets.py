@@ -84,7 +84,7 @@ def associate(
     """Standard deviations of each score per ``per_years``: of the raw gap, of age acceleration and of age beside each other.
 
     Least squares with HC3 errors. Age acceleration and chronological age stand in one model with the covariates; the raw age gap
-    alone in another, so that nobody reads it alone. q-values are over the sets, within exposure and method.
+    alone in another, so that no participant reads it alone. q-values are over the sets, within exposure and method.
 
     Returns
     -------
@@ -126,7 +126,7 @@ def associate(
 def fit_ages(
     people: pd.DataFrame, values: pd.Series, columns: Sequence[str], per_years: float
 ) -> dict[str, dict]:
-    """Least squares with HC3 errors of values on columns of people, ages per ``per_years``: what a row says of each term.
+    """Least squares with HC3 errors of values on columns of participants, ages per ``per_years``: what a row says of each term.
 
     Raises
     ------

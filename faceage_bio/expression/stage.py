@@ -43,7 +43,7 @@ def result_tables(
         tested genes; ``q_filtered``: after independent filtering; ``p_lrt``: likelihood-ratio test.
     panel : DataFrame, result rows, one per declared gene and test of `twin.TESTS`
         ``exposure`` is an age or "difference"; ``q_value`` and ``p_bonferroni`` over the panel's ``n_tests`` of the same test;
-        ``detectable``: the smallest change that this study would have found with 80 % power.
+        ``detectable``: the smallest change that this study would have found with 80% power.
     """
     label = {
         COHORT: cohort, "question": question, "outcome": "expression", "measure": "log2 fold change", "per": f"{per_years:g} years",

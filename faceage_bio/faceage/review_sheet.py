@@ -1,4 +1,4 @@
-"""Which photos people look at, in which order, and what they see of each: the face alone, cut in memory."""
+"""Which photos participants look at, in which order, and what they see of each: the face alone, cut in memory."""
 
 import hashlib
 import io

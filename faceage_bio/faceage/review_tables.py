@@ -170,7 +170,7 @@ def _check_words(table: pd.DataFrame, file: str, problems: Problems, empty_is_mi
 
 
 def _check_doubled(whole: pd.DataFrame, by: list[str], column: str, problems: Problems) -> None:
-    """Nobody decides twice on a photo, be it in two files."""
+    """No participant decides twice on a photo, be it in two files."""
     for (file, line), row in whole[whole.duplicated(by, keep=False)].groupby(["file", "line"]):
         problems.cell(
             file, line, column, row[column].iloc[0],

@@ -59,7 +59,7 @@ def gather_samples(
     n: int,
     columns: Sequence[str],
 ) -> pd.DataFrame:
-    """A sample of each cohort with folder, path, cohort and, where people are given, their ``columns`` and ages.
+    """A sample of each cohort with folder, path, cohort and, where participants are given, their ``columns`` and ages.
 
     Parameters
     ----------

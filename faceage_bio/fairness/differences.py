@@ -47,7 +47,7 @@ def compare(
     table : DataFrame
         ``age`` and what the comparison looks at, nothing of the latter missing.
     factor : Factor
-        May know more people than the table.
+        May know more participants than the table.
     within : str
         Whom the table holds, for the term.
     """

@@ -76,7 +76,7 @@ def assess_fairness(
     ----------
     people : DataFrame, one row per person
         chronological_age, face_age (missing where there is none), the columns of ``by`` and, where known, group.
-    by : names of columns with groups of people; one that is not there keeps a row that says so
+    by : names of columns with groups of participants; one that is not there keeps a row that says so
     age_cut_points : years at which a new band of age starts
     min_n : groups of fewer participants are sparse
     photos : DataFrame, one row per photo, optional
@@ -89,7 +89,7 @@ def assess_fairness(
     DataFrame, result rows
         Question "groups": one row per population, group and measure. Question "differences": the first group of a factor
         against each other one, age-adjusted (estimate ...) and raw (raw_estimate ...) in the same row; in crossings
-        within each group of the second factor. n counts people, or photos for shares; n_events the photos that failed.
+        within each group of the second factor. n counts participants, or photos for shares; n_events the photos that failed.
 
     Raises
     ------
@@ -129,7 +129,7 @@ def _errors_of(members: pd.DataFrame) -> pd.DataFrame:
 
 
 def judge_photos(people: pd.DataFrame, photos: pd.DataFrame) -> pd.DataFrame:
-    """The photos of these people that could be read, and whether each failed.
+    """The photos of these participants that could be read, and whether each failed.
 
     Left out are files that are no photos, photos that stand twice, and face ages that were given.
 

@@ -77,7 +77,7 @@ def _word(value: object) -> str:
 
 
 def crossings(factors: Sequence[Factor]) -> Iterator[tuple[Factor, Factor]]:
-    """Each pair of factors that part people; bands of age come second."""
+    """Each pair of factors that part participants; bands of age come second."""
     known = [factor for factor in factors if factor.levels]
     yield from combinations(sorted(known, key=lambda factor: factor.is_age), 2)
 

@@ -124,7 +124,7 @@ def compare_adjustments(
     -------
     Adjustments
         For each contrast, set and kind of missing-data handling a raw and an adjusted row (``adjustment_set``, ``missing``).
-        Complete cases: people with all covariates of the set. Multiple imputation: everybody with both ages; exposure and
+        Complete cases: participants with all covariates of the set. Multiple imputation: all participants with both ages; exposure and
         covariates are imputed from each other, both ages and the plan's full set, and pooled by Rubin's rules. ``e_value`` and
         ``e_value_interval`` of the adjusted rows.
     """
@@ -213,7 +213,7 @@ def _complete(people: pd.DataFrame, exposure: str, name: str, covariates: Sequen
 def _fill(
     people: pd.DataFrame, exposures: Sequence[str], plan: Plan, m: int, iterations: int, seed: int
 ) -> list[pd.DataFrame] | FitError:
-    """Completed tables of everybody with both ages, or why there are none."""
+    """Completed tables of all participants with both ages, or why there are none."""
     names = dict.fromkeys([*exposures, *plan.minimal, *plan.full])
     known = people[people[AGE_GAP].notna()]
     names = [name for name in names if name in known and known[name].notna().any() and name != AGE]

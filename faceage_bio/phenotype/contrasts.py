@@ -43,7 +43,7 @@ def contrast_exposures(
 
 
 def compare_groups(table: pd.DataFrame, adjust_for: Sequence[str]) -> pd.DataFrame:
-    """Cancer against reference people over all cohorts, raw and adjusted.
+    """Cancer against controls over all cohorts, raw and adjusted.
 
     Face age itself is the outcome, with age in the model. Residuals of each cohort's own line would not do: their mean is
     zero in every cohort, which would take the very difference away.
@@ -107,7 +107,7 @@ def raw_and_adjusted(
 
 
 def raw_beside_adjusted(table: pd.DataFrame, exposure: str, adjust_for: Sequence[str]) -> list[dict]:
-    """For each contrast of an exposure a row from the raw age gap and one with age (and more) held constant.
+    """For each contrast of an exposure a row of the age gap, unadjusted, and one adjusted for age and more.
 
     Both are of the same people: those whose ages, exposure and covariates are all known.
     """

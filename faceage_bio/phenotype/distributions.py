@@ -63,7 +63,7 @@ def age_squares(people: pd.DataFrame, cohort: str) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        cohort, age_lower, face_age_lower, width (years), n; squares that hold nobody have no row.
+        cohort, age_lower, face_age_lower, width (years), n; squares that hold no participant have no row.
     """
     known = people[people[AGE].notna() & people[FACE_AGE].notna()]
     columns = [COHORT, "age_lower", "face_age_lower", "width", "n"]

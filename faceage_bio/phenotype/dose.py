@@ -49,7 +49,7 @@ def fit_dose_response(
     DoseResponse
         Rows: years per unit of the line; Wald F of the spline's curvature (natural spline, 3 degrees of freedom, R's knots);
         the quadratic term; and the value at the lowest point with its delta-method interval, given only if the quadratic
-        term is above zero with p < 0.05 and the point lies among the people. Curves: the middle 95 % of people.
+        term is above zero with p < 0.05 and the point lies among the participants. Curves: the middle 95% of participants.
     """
     rows, curves = [], []
     for cohort, people, exposure in claims(table, exposures):
@@ -136,7 +136,7 @@ def lowest_point(outcome: pd.Series, x: pd.Series, others: pd.DataFrame) -> dict
     Raises
     ------
     FitError
-        The quadratic term is not above zero with p < 0.05, or the point lies outside the middle 95 % of people.
+        The quadratic term is not above zero with p < 0.05, or the point lies outside the middle 95% of participants.
     """
     terms, covariance, df, middle = quadratic(outcome, x, others)
     (line, square), p_value = terms["estimate"], terms.loc["square", "p_value"]

@@ -28,13 +28,13 @@ class Headline:
 
 
 def find_headline(frame: Frame, whole: Frame | None = None) -> Headline:
-    """The headline contrast among some people.
+    """The headline contrast among some participants.
 
     Parameters
     ----------
-    frame : the people
+    frame : the participants
     whole : Frame, optional
-        All people, if ``frame`` holds some of them: their groups say which contrast is meant, and which is the reference.
+        All participants, if ``frame`` holds some of them: their groups say which contrast is meant, and which is the reference.
     """
     levels, exposure = (whole or frame).levels, frame.exposure
     unit, per = UNITS.get(exposure, (1.0, "1 unit"))

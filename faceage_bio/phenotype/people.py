@@ -1,4 +1,4 @@
-"""From analysis tables to the people, columns and groups that a comparison is made of."""
+"""From analysis tables to the participants, columns and groups that a comparison is made of."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -60,7 +60,7 @@ def claims(table: pd.DataFrame, exposures: Sequence[str]) -> Iterator[tuple[str,
 
 @dataclass(frozen=True)
 class Frame:
-    """The people of one comparison.
+    """The participants of one comparison.
 
     ``people``: rows with both ages, the exposure and all covariates; ``design``: their exposure, age and covariates as
     numbers; ``levels``: of a factor its groups in order, the reference first; ``lonely``: groups left out because they are too
@@ -100,7 +100,7 @@ def make_frame(
     """Who can be compared on an exposure, with age and covariates at hand.
 
     Groups of one (of the exposure or of a covariate) are left out and named: a fit would follow such a person exactly.
-    Covariates that nobody has, or that do not vary, are left out too.
+    Covariates that no participant has, or that do not vary, are left out too.
 
     Parameters
     ----------
@@ -194,7 +194,7 @@ def order_of(words: pd.Series, name: str) -> tuple[str, ...]:
 
 
 def levels_in(everybody: pd.Series, name: str, people: pd.Series) -> tuple[str, ...]:
-    """The groups among some people in the order that they have among all who have a value.
+    """The groups among some participants in the order that they have among all who have a value.
 
     So the reference is the same whoever lacks a covariate.
     """
@@ -225,7 +225,7 @@ def _small_levels(words: pd.Series) -> list[str]:
 
 
 def levels_of(people: pd.DataFrame, columns: Sequence[str]) -> Mapping[str, tuple[str, ...]]:
-    """The order of every column of words, so that several tables of the same people have the same reference."""
+    """The order of every column of words, so that several tables of the same participants have the same reference."""
     return {
         name: order_of(people[name].dropna(), name)
         for name in columns

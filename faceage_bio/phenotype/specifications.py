@@ -46,7 +46,7 @@ def vary_specifications(
     ----------
     table : rows of `gather`
         Definitions: face age with age (or its spline) in the model, and every column of residuals in years; over several
-        cohorts only residuals from reference people, since each cohort's own residuals are zero on average. Exclusions, where
+        cohorts only residuals from controls, since each cohort's own residuals are zero on average. Exclusions, where
         the columns are there: flagged photos (``flags``), ages outside the band of validity (``valid_age``), small faces
         (``low_resolution``), and all of them.
     exposures : names of columns
@@ -60,7 +60,7 @@ def vary_specifications(
     SpecificationCurve
         Rows: ``definition``, ``adjustment_set``, ``excluded``; the raw age gap stands among them and is not counted.
         Summary: raw and adjusted median, ``n_specifications``, ``share_same_sign`` (as face age with age and the minimal set in
-        everybody) and ``share_significant`` (the same sign and p < 0.05).
+        all participants) and ``share_significant`` (the same sign and p < 0.05).
     """
     rows, summary = [], []
     for cohort, people, exposure in claims(table, exposures):

@@ -88,8 +88,8 @@ def table_one(
     Returns
     -------
     DataFrame
-        Result rows with ``variable``, ``level``, ``group`` ("all" for everybody), ``standard_deviation``, ``lower_quartile``,
-        ``upper_quartile``. Measures: people; mean, median (numbers); share (each level of a factor; among people with a value);
+        Result rows with ``variable``, ``level``, ``group`` ("all" for all participants), ``standard_deviation``, ``lower_quartile``,
+        ``upper_quartile``. Measures: participants; mean, median (numbers); share (each level of a factor; among participants with a value);
         missing (of all, and in each group); standardised difference (``group``: "a vs b", or mean and largest of all pairs).
     """
     parted = part_by_acceleration(people[AGE_ACCELERATION], rule)

@@ -1,11 +1,11 @@
-"""Days that stand in a text, in the ways in which people and programs write them, and what each may mean.
+"""Days that stand in a text, in the ways in which participants and programs write them, and what each may mean.
 
 - numbers with a year of four digits (1950-04-03, 3.4.1950, 3. 4. 1950), and of two (03/04/50, 3.4.50, 50-04-03);
 - words of English, German, French, Spanish, Italian and Dutch (3 April 1950, April 3rd, 1950, 3. Apr. 50, 1er mars 1950,
   3 de abril de 1950, 03-APR-50, 03APR1950);
 - eight digits in a row (19500403, 03041950).
 
-03/04/50 is five days: the 3rd of April or the 4th of March of 1950 or 2050 ..., so that each day is compared with those of the people,
+03/04/50 is five days: the 3rd of April or the 4th of March of 1950 or 2050 ..., so that each day is compared with those of the participants,
 and a text is never said to hold a date because it looks like one.
 """
 

@@ -47,7 +47,7 @@ CALLED = re.compile(
 
 @dataclass
 class Known:
-    """Identifiers, names of photo files and dates of a study's people."""
+    """Identifiers, names of photo files and dates of a study's participants."""
 
     identifiers: set[str] = field(default_factory=set)
     files: set[str] = field(default_factory=set)
@@ -121,12 +121,12 @@ class Known:
 
 
 def known_of_results(results: Path) -> Known:
-    """From every table about single people that a run wrote, and from the demo's own tables.
+    """From every table about single participants that a run wrote, and from the demo's own tables.
 
     Raises
     ------
     TableError
-        A table about single people that cannot be read: then nobody can tell whether its people are in the outputs.
+        A table about single participants that cannot be read: then no participant can tell whether its participants are in the outputs.
     """
     known = Known()
     for path in sorted(Path(results).rglob("*")):
@@ -185,7 +185,7 @@ def _of_parquet(path: Path) -> Known:
 
 
 def known_of_columns(columns: Mapping[str, pd.Series]) -> Known:
-    """From columns by name; those that tell nothing about single people are passed over."""
+    """From columns by name; those that tell nothing about single participants are passed over."""
     known = Known()
     for name in columns:
         told = _told_by(name)

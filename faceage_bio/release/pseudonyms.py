@@ -1,4 +1,4 @@
-"""Names for people that only the holder of a key can make again: HMAC-SHA256 of the identifier.
+"""Names for participants that only the holder of a key can make again: HMAC-SHA256 of the identifier.
 
 For tables with a row per person that go to a collaborator under a contract; they are pseudonymous, not anonymous, and are never
 part of what `publish` writes.
@@ -97,7 +97,7 @@ def pseudonymise(table: pd.DataFrame, key: bytes) -> pd.DataFrame:
     Raises
     ------
     PrivacyError
-        No column holds identifiers, or two people got the same pseudonym.
+        No column holds identifiers, or two participants got the same pseudonym.
     """
     names = [name for name in table if holds_identifiers(name) and name.lower() not in FILES]
     if not names:

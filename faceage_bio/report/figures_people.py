@@ -124,13 +124,13 @@ def histogram(table: pd.DataFrame, lines: Mapping[str, Line], width: float = WID
     side, most = float(table["width"].iloc[0]), float(table["n"].max())
     ages = table["age_lower"].min(), table["age_lower"].max() + side
     faces = table["face_age_lower"].min(), table["face_age_lower"].max() + side
-    columns = min(3, len(lines))
+    columns = max(1, min(3, len(lines), int(width // NARROWEST)))
     wide = (width - 16) / columns
     high = max(260, 0.46 * wide)
     drawn, top = legend([(_REGRESSION, "Regression line"), _IDENTITY, *_shades(most)], LEFT, 14, width)
     parts = [drawn]
     for k, (name, one) in enumerate(lines.items()):
-        start, above = (k % columns) * wide, top + 44 + k // columns * (high + 80)
+        start, above = (k % columns) * wide, top + HEAD + k // columns * (high + 50 + HEAD)
         across, up, axes = _axes(ages, faces, (start + LEFT, start + wide), (above + high, above))
         squares = [
             f'<path d="M{across(row.age_lower):.1f} {up(row.face_age_lower):.1f}H{across(row.age_lower + side):.1f}'
@@ -140,19 +140,21 @@ def histogram(table: pd.DataFrame, lines: Mapping[str, Line], width: float = WID
         room = wide - LEFT
         small = min(11.0, 11.0 * room / text_width(one.words(), 11))
         parts += [
-            text(start + LEFT, above - 22, shortened(name, room), bold=True),
+            text(start + LEFT, above - 24, shortened(name, room), bold=True),
             text(start + LEFT, above - 8, one.words(), size=round(small, 1)),
             axes,
             *squares,
             _straight(1, 0, across, up),
             _straight(one.slope, one.intercept, across, up, ORANGE),
         ]
-    bottom = top + 44 + -(-len(lines) // columns) * (high + 80) - 34
+    bottom = top + HEAD + -(-len(lines) // columns) * (high + 50 + HEAD) - HEAD - 4
     label = f"Face age against chronological age: participants in squares of {side:g} years, with identity and regression line: {', '.join(lines)}"
     return f"{svg(label, width, bottom, parts)}{packed_rows(table[[COHORT, 'age_lower', 'face_age_lower', 'width', 'n']])}"
 
 
 LEFT = 56
+HEAD = 46  # of a panel
+NARROWEST = 270  # a panel whose head has room
 _REGRESSION = line("M-10 0h20", ORANGE, 2.2)
 _IDENTITY = (line("M-10 0h20", dash="5 4", opacity=0.7), "Identity")
 

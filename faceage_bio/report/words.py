@@ -69,8 +69,8 @@ def label(name: str, per: str = "") -> str:
 
 
 def covariates(names: str) -> str:
-    """What a row is adjusted for, as people say it: ``age, bmi`` becomes ``age, BMI``; "none" where nothing is."""
-    return ", ".join(label(name) for name in names.split(", ") if name) or "none"
+    """What a row is adjusted for, as people say it: ``age, tumour_purity`` becomes ``age, tumour purity``; "none" where nothing is."""
+    return ", ".join(label(name).replace("_", " ") for name in names.split(", ") if name) or "none"
 
 
 def spoken(text: str) -> str:

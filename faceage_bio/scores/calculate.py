@@ -20,7 +20,7 @@ NO_SCORE, PARTICIPANTS = "no score", "participants"
 
 @dataclass(frozen=True)
 class Answers:
-    """The checked values of a score's items, and what somebody lacks.
+    """The checked values of a score's items, and what a participant lacks.
 
     ``values``: one column per item (by label), floats or words, missing where not known; ``lacks``: for each person the
     reasons why there is no score, "" where there is one.
@@ -30,13 +30,13 @@ class Answers:
     lacks: pd.Series
 
     def of(self, chosen: pd.Series) -> "Answers":
-        """Of the chosen people, those who lack nothing."""
+        """Of the chosen participants, those who lack nothing."""
         complete = (self.lacks == "") & chosen
         return Answers(self.values[complete], self.lacks[complete])
 
 
 def absent_columns(table: pd.DataFrame, score: Score) -> list[str]:
-    """Columns that the score needs and the table does not have, or has for nobody."""
+    """Columns that the score needs and the table does not have, or has for no participant."""
     return [
         name for name in score.columns if name not in table or parse.is_missing(_cells(table[name])).all()
     ]

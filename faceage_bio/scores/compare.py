@@ -43,7 +43,7 @@ def compare_score(
     Parameters
     ----------
     followed : DataFrame
-        People with follow-up: the score's columns, chronological_age, face_age, entry_years, followup_years, event.
+        Participants with follow-up: the score's columns, chronological_age, face_age, entry_years, followup_years, event.
     name : how the config names the score
     source, lines : file, and the line of each row in it, for errors
 

@@ -130,7 +130,7 @@ class Score(Closed):
         return next(g.name for g in self.groups if g.points[0] - TINY <= total <= g.points[1] + TINY)
 
     def moves_between(self, column: str) -> set[tuple[str, str]]:
-        """Pairs of groups (from, to) between which people can move if only the points for one column change."""
+        """Pairs of groups (from, to) between which participants can move if only the points for one column change."""
         own = _totals([item.points for item in self.items if item.column == column])
         others = _totals([item.points for item in self.items if item.column != column])
         return {

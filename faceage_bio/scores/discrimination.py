@@ -26,7 +26,7 @@ def discrimination_rows(
 ) -> list[dict]:
     """Harrell's C and areas under ROC curves at horizons of each risk, and their differences.
 
-    People are resampled, and in each resample all risks are judged on the same people, so that differences are paired. Cuts
+    Participants are resampled, and in each resample all risks are judged on the same participants, so that differences are paired. Cuts
     and coefficients stay those of the whole cohort.
 
     Parameters
@@ -70,7 +70,7 @@ def _deaths_by(years: np.ndarray, event: np.ndarray, horizon: float | None) -> i
 
 
 def _estimate(values: np.ndarray) -> dict:
-    """The first value is that of the people themselves, the others those of resamples."""
+    """The first value is that of the participants themselves, the others those of resamples."""
     if not np.isfinite(values[0]):
         return {"reason": reason("no_cases_or_controls_then")}
     low, high = percentile_interval(values[1:])

@@ -24,7 +24,7 @@ KEPT, NEVER, GAINED, LOST = "points both ways", "points neither way", "gained po
 
 
 def median_months(people: pd.DataFrame) -> dict:
-    """Counts and median survival of some people as fields of a result row."""
+    """Counts and median survival of some participants as fields of a result row."""
     row = {
         "measure": MEDIAN,
         "unit": "months",

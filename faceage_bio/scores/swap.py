@@ -33,7 +33,7 @@ class Version:
 
 @dataclass(frozen=True)
 class Swap:
-    """All versions with cuts, on the same people, and the points of the items that are not on age."""
+    """All versions with cuts, on the same participants, and the points of the items that are not on age."""
 
     versions: list[Version]
     other_points: pd.Series
@@ -41,7 +41,7 @@ class Swap:
 
 
 def swap_ages(people: pd.DataFrame, answers: Answers, score: Score) -> Swap:
-    """The score with age, with face age at the same cuts, and with face age at cuts that as many people are above.
+    """The score with age, with face age at the same cuts, and with face age at cuts that as many participants are above.
 
     Parameters
     ----------
@@ -74,14 +74,14 @@ def swap_ages(people: pd.DataFrame, answers: Answers, score: Score) -> Swap:
 
 
 def matched_cut(ages: pd.Series, faces: pd.Series, item: Item) -> float:
-    """The face age that divides people in the same shares as the item's threshold divides their ages.
+    """The face age that divides participants in the same shares as the item's threshold divides their ages.
 
     It lies halfway between two face ages that occur. Where ties make equal shares impossible, the nearest shares are taken.
 
     Raises
     ------
     FitError
-        The rule is none of >, >=, <, <=, or everybody or nobody fulfils it by age.
+        The rule is none of >, >=, <, <=, or all participants or no participant fulfils it by age.
     """
     if item.threshold is None:
         raise FitError("no_cut", rule=item.rule)

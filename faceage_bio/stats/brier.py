@@ -25,7 +25,7 @@ def brier(risks: np.ndarray, years: np.ndarray, event: np.ndarray, horizon: floa
     Raises
     ------
     FitError
-        A risk is missing or no probability, or nobody is followed so long.
+        A risk is missing or no probability, or no participant is followed so long.
     """
     risks = np.asarray(risks, dtype=np.float64).reshape(len(years), -1)
     if not ((risks >= 0) & (risks <= 1)).all():
@@ -52,7 +52,7 @@ def integrated(scores: Sequence[Measured], times: Sequence[float]) -> Measured:
 def against(scores: Measured, reference: int) -> Measured:
     """Share of the reference's Brier score that each prediction saves (scaled Brier score, index of prediction accuracy).
 
-    The reference usually is the same risk for everybody, that of the Kaplan-Meier curve. 1 is perfect, 0 no better; it may be
+    The reference usually is the same risk for all participants, that of the Kaplan-Meier curve. 1 is perfect, 0 no better; it may be
     negative. Its own value is 0 without error.
     """
     base = scores.value[reference]

@@ -19,7 +19,7 @@ CURVE_DF = 3  # of the spline
 def observed_risk(
     years: np.ndarray, event: np.ndarray, horizon: float, entry: np.ndarray | None = None
 ) -> Estimate:
-    """Share that has died by the horizon, by Kaplan-Meier, with its log-log interval; NaN if nobody is followed so long."""
+    """Share that has died by the horizon, by Kaplan-Meier, with its log-log interval; NaN if no participant is followed so long."""
     curve = kaplan_meier(years, event, entry)
     if curve["survival"].iloc[-1] == 0 and curve["years"].iloc[-1] <= horizon:
         return Estimate(1.0, np.nan, np.nan, np.nan)  # all have died
@@ -37,7 +37,7 @@ def calibration_in_the_large(
     Raises
     ------
     FitError
-        Nobody is followed so long, or the predicted risk is 0.
+        No participant is followed so long, or the predicted risk is 0.
     """
     expected = float(np.mean(risk))
     found = observed_risk(years, event, horizon, entry)
@@ -60,7 +60,7 @@ def calibration_groups(
 
     Returns
     -------
-    DataFrame, one row per group (fewer than asked for where many people have the same risk)
+    DataFrame, one row per group (fewer than asked for where many participants have the same risk)
         group (from 1), predicted, observed, ci_lower, ci_upper, n, n_events (deaths by the horizon).
     """
     risk, years, event = (np.asarray(part, dtype=np.float64) for part in (risk, years, event))
@@ -107,9 +107,9 @@ def calibration_slope(
 
 @dataclass(frozen=True)
 class CalibrationCurve:
-    """Observed against predicted risk as a smooth curve, and how far apart they are over the people.
+    """Observed against predicted risk as a smooth curve, and how far apart they are over the participants.
 
-    ``curve``: predicted, observed, ci_lower, ci_upper. ``mean_distance``: mean of |observed - predicted| over the people (the
+    ``curve``: predicted, observed, ci_lower, ci_upper. ``mean_distance``: mean of |observed - predicted| over the participants (the
     integrated calibration index); ``median_distance`` and ``distance_90``: its quantiles (E50, E90).
     """
 

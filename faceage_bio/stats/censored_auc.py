@@ -1,4 +1,4 @@
-"""Areas under ROC curves where the status at a horizon is not known of everybody: censored follow-up."""
+"""Areas under ROC curves where the status at a horizon is not known of all participants: censored follow-up."""
 
 import numpy as np
 
@@ -8,7 +8,7 @@ from faceage_bio.stats.influence import Measured, scaled
 
 
 def status_at(years: np.ndarray, event: np.ndarray, horizon: float) -> np.ndarray:
-    """1.0 died by the horizon, 0.0 seen alive at it, NaN lost before: nobody knows."""
+    """1.0 died by the horizon, 0.0 seen alive at it, NaN lost before: no participant knows."""
     known = censoring(years, event, horizon)
     return np.where(known.case, 1.0, np.where(known.control, 0.0, np.nan))
 
@@ -27,7 +27,7 @@ def censored_auc(ratings: np.ndarray, years: np.ndarray, event: np.ndarray, hori
     curve of censoring; controls those alive at the horizon, whose common weight cancels (Uno et al. 2007,
     doi:10.1198/016214507000000149; Hung and Chiang 2010, doi:10.1002/cjs.10046). The errors come from influence
     functions that include the estimation of G (Blanche, Dartigues and Jacqmin-Gadda 2013, doi:10.1002/sim.5958), and equal
-    riskRegression's. Unlike leaving out whoever was lost, this is right if people are lost sooner or later for reasons that
+    riskRegression's. Unlike leaving out whoever was lost, this is right if participants are lost sooner or later for reasons that
     the ratings do not know.
 
     Parameters
@@ -41,7 +41,7 @@ def censored_auc(ratings: np.ndarray, years: np.ndarray, event: np.ndarray, hori
     Raises
     ------
     FitError
-        Fewer than two deaths by the horizon, or fewer than two people alive at it.
+        Fewer than two deaths by the horizon, or fewer than two participants alive at it.
     """
     ratings = np.asarray(ratings, dtype=np.float64).reshape(len(years), -1)
     known, n = censoring(years, event, horizon), len(ratings)

@@ -11,7 +11,7 @@ DIGITS = 8  # of years; times closer than this are ties
 class Censoring:
     """Weights of one horizon.
 
-    ``case``: died by the horizon; ``control``: seen alive at it; everybody else was lost before and weighs nothing. ``free``:
+    ``case``: died by the horizon; ``control``: seen alive at it; all participants else was lost before and weighs nothing. ``free``:
     the Kaplan-Meier curve G of censoring just before each row's time, and just before the horizon for those who reach it.
     """
 
@@ -27,7 +27,7 @@ class Censoring:
     def moved(self, parts: np.ndarray) -> np.ndarray:
         """What each row adds, through G, to the sums of ``parts``, which were made with weights 1 / G: shape (n, k), as the parts.
 
-        A part would be larger had somebody been lost before it (martingale of censoring over the number under observation,
+        A part would be larger had a participant been lost before it (martingale of censoring over the number under observation,
         Blanche, Dartigues and Jacqmin-Gadda 2013, doi:10.1002/sim.5958).
         """
         parts = parts.reshape(len(self._years), -1)

@@ -1,7 +1,7 @@
 """Competing risks: how many die of a cause by a time while others die of something else, and whether groups differ in it.
 
 Causes are whole numbers: 0 = censored, 1, 2 ... = died of that cause. One minus Kaplan-Meier, which censors the other deaths,
-would count people as still able to die of the cause who are dead; these curves do not.
+would count participants as still able to die of the cause who are dead; these curves do not.
 """
 
 import numpy as np
@@ -84,8 +84,8 @@ def _jackknife(times, place, entry, cause, of, incidence, before, mine, any_caus
     """Standard errors: the root of the sum of squares of each one's influence on the incidence F(t).
 
     Somebody's influence is U(t) = A(t) - F(t) B(t). A and B fall while he is at risk, by what those at risk share of each death,
-    and leap when he dies; so both are differences of curves that all have in common, and the squares of everybody can be
-    summed by cumulative sums, without a table of people by times.
+    and leap when he dies; so both are differences of curves that all have in common, and the squares of all participants can be
+    summed by cumulative sums, without a table of participants by times.
     """
     n_times = len(times)
     one, rest = before / at_risk, at_risk - any_cause
@@ -166,7 +166,7 @@ def gray_test(
     Returns
     -------
     Test
-        NaN with one group, or if nobody died of the cause.
+        NaN with one group, or if no participant died of the cause.
     """
     years, cause, _ = checked_times(years, np.asarray(cause, dtype=np.float64), None)
     names, code = np.unique(np.asarray(group), return_inverse=True)

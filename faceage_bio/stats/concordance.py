@@ -1,6 +1,6 @@
 """Concordance of scores with survival: Harrell's and Uno's C, equal to R's ``survival::concordance``.
 
-Of two people the one with the higher score should die first. A pair is comparable where one dies while the other is at risk
+Of two participants the one with the higher score should die first. A pair is comparable where one dies while the other is at risk
 (who is censored at a time of death still is); equal scores count one half.
 """
 
@@ -28,7 +28,7 @@ def concordance(
 ) -> Measured:
     """Harrell's C of one or more scores: the share of comparable pairs in the right order.
 
-    Errors are the infinitesimal jackknife's, as R's ``concordance``; with delayed entry only people under observation at the
+    Errors are the infinitesimal jackknife's, as R's ``concordance``; with delayed entry only participants under observation at the
     same time are compared.
 
     Parameters
@@ -39,7 +39,7 @@ def concordance(
     entry : array of float, shape (n,), optional
         Delayed entry; who enters at a time of death is not yet at risk.
     strata : array, shape (n,), optional
-        Labels; only people of one stratum are compared.
+        Labels; only participants of one stratum are compared.
     until : float
         Deaths after this time do not count (R's ``ymax``).
 
@@ -60,11 +60,11 @@ def uno_concordance(
     strata: np.ndarray | None = None,
     until: float = np.inf,
 ) -> Measured:
-    """Uno's C: pairs weighted by 1 / G(t-)^2, so that it does not depend on how people were censored.
+    """Uno's C: pairs weighted by 1 / G(t-)^2, so that it does not depend on how participants were censored.
 
     G is the Kaplan-Meier curve of censoring (Uno et al. 2011, doi:10.1002/sim.4154). Equal to R's ``concordance`` with
     ``timewt = "n/G2"``, whose errors take G as known. Arguments and errors as `concordance`; ``until`` should be a time at which
-    people are still under observation, as single pairs weigh much beyond it.
+    participants are still under observation, as single pairs weigh much beyond it.
     """
     pairs = _comparable(years, event, None, strata, until)
     return _measure(pairs, scores, np.where(pairs.event, 1 / _uncensored(pairs) ** 2, 0.0))
@@ -134,7 +134,7 @@ def _measure(pairs: _Pairs, scores: np.ndarray, weight: np.ndarray) -> Measured:
 
 
 def _not_yet_at_risk(pairs: _Pairs, score: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """`_sums` over the pairs of a death and somebody who enters at it or later."""
+    """`_sums` over the pairs of a death and a participant who enters at it or later."""
     n = len(score)
     order = np.argsort(np.concatenate([pairs.turn, pairs.enters]))
 

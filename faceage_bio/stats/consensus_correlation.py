@@ -29,7 +29,7 @@ def consensus_correlation(
     Raises
     ------
     FitError
-        Nobody has two samples, or fewer than two people.
+        No participant has two samples, or fewer than two participants.
     """
     n, p = design.shape
     sizes = np.bincount(persons)

@@ -63,7 +63,7 @@ def fit_cox(
         Above 0.
     penalty : "none" or "firth"
         Firth's penalised likelihood (Heinze and Schemper 2001, doi:10.1111/j.0006-341X.2001.00114.x) with profile
-        intervals and likelihood-ratio p-values: for few deaths and for groups in which everybody or nobody died.
+        intervals and likelihood-ratio p-values: for few deaths and for groups in which all participants or no participant died.
 
     Raises
     ------

@@ -9,7 +9,7 @@ from faceage_bio.stats.risk_sets import RiskSets
 
 
 def baseline_hazard(fit: CoxFit) -> pd.DataFrame:
-    """Hazard at each time of death for somebody whose terms are all 0, as R's ``basehaz(centered = FALSE)``.
+    """Hazard at each time of death for a participant whose terms are all 0, as R's ``basehaz(centered = FALSE)``.
 
     Returns
     -------
@@ -91,7 +91,7 @@ def survival_at(
 def survival_interval_at(
     fit: CoxFit, design: pd.DataFrame, times: np.ndarray, strata: pd.Series | None = None
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Predicted survival with the ends of its 95 % interval, each of shape (n, t); arguments as ``cumulative_hazard_at``.
+    """Predicted survival with the ends of its 95% interval, each of shape (n, t); arguments as ``cumulative_hazard_at``.
 
     The interval is symmetric in the log of the cumulative hazard, as R's ``survfit(fit, newdata, conf.type = "log-log")``; NaN
     before the first death.

@@ -118,7 +118,7 @@ def _profile(sets: RiskSets, x: np.ndarray, beta: np.ndarray, j: int, held: floa
 def _end(
     sets: RiskSets, x: np.ndarray, beta: np.ndarray, top: float, j: int, step: float, names: list[str]
 ) -> float:
-    """Where the profile has fallen by half the 95 % quantile; infinite where it never does."""
+    """Where the profile has fallen by half the 95% quantile; infinite where it never does."""
     target = top - chi2.ppf(0.95, 1) / 2
 
     def above(held: float) -> float:

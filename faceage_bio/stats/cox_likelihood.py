@@ -24,7 +24,7 @@ class EfronPass:
 
 
 def efron_pass(sets: RiskSets, x: np.ndarray, eta: np.ndarray) -> EfronPass:
-    """Sums over everybody at risk at each death.
+    """Sums over all participants at risk at each death.
 
     Parameters
     ----------

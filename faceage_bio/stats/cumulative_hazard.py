@@ -16,7 +16,7 @@ def nelson_aalen(years: np.ndarray, event: np.ndarray, entry: np.ndarray | None 
 
     Returns
     -------
-    float array, shape (n,); zeros where nobody dies
+    float array, shape (n,); zeros where no participant dies
     """
     if not np.asarray(event).any():
         return np.zeros(len(years))

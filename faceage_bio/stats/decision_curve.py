@@ -16,15 +16,15 @@ def net_benefit(
     thresholds: Sequence[float],
     entry: np.ndarray | None = None,
 ) -> pd.DataFrame:
-    """Net benefit of acting on those whose predicted risk reaches a threshold, and of acting on everybody.
+    """Net benefit of acting on those whose predicted risk reaches a threshold, and of acting on all participants.
 
-    True positives less false positives, of all people, where a false positive costs the threshold's odds; deaths by the horizon
-    among those acted on are estimated by Kaplan-Meier (doi:10.1186/1472-6947-8-53). Acting on nobody brings 0.
+    True positives less false positives, of all participants, where a false positive costs the threshold's odds; deaths by the horizon
+    among those acted on are estimated by Kaplan-Meier (doi:10.1186/1472-6947-8-53). Acting on no participant brings 0.
 
     Returns
     -------
     DataFrame, one row per threshold
-        threshold, net_benefit, everybody, n_high (people acted on); NaN where none of those acted on is followed so long.
+        threshold, net_benefit, all participants, n_high (participants acted on); NaN where none of those acted on is followed so long.
     """
     risk, thresholds = np.asarray(risk, dtype=np.float64), np.asarray(thresholds, dtype=np.float64)
     high = risk >= thresholds[:, None]
@@ -41,7 +41,7 @@ def net_benefit(
 def _alive(
     groups: np.ndarray, years: np.ndarray, event: np.ndarray, horizon: float, entry: np.ndarray | None
 ) -> np.ndarray:
-    """Share alive at the horizon by Kaplan-Meier in each row of ``groups`` (g, n); NaN where nobody is followed so long."""
+    """Share alive at the horizon by Kaplan-Meier in each row of ``groups`` (g, n); NaN where no participant is followed so long."""
     years, event, entry = checked_times(years, event, entry)
     order = np.lexsort((-event, years))  # of a time, deaths before those censored, who were at risk
     years, died, groups = years[order], event[order].astype(bool), groups[:, order]

@@ -16,7 +16,7 @@ class Areas:
     """Areas of k raters of the same cases, with their covariance.
 
     ``area``: shape (k,); ``covariance``: shape (k, k), of the estimates; ``n_positive`` and ``n_negative`` cases, and
-    ``n_unknown`` whose kind nobody knows, who tell how many are lost (censored areas).
+    ``n_unknown`` whose kind no participant knows, who tell how many are lost (censored areas).
     """
 
     area: np.ndarray

@@ -122,7 +122,7 @@ def _trimmed_mean(values: np.ndarray, share: float) -> float:
 def _local(means: np.ndarray, dispersions: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
     """Local quadratic regression of log dispersion on log mean (Loader 1999), as R's ``locfit`` with its defaults.
 
-    Tricube weights, times the means, over the nearest 70 % of genes; fitted at knots, a cubic between them.
+    Tricube weights, times the means, over the nearest 70% of genes; fitted at knots, a cubic between them.
     """
     x, y = np.log(means), np.log(dispersions)
     nearest = int(0.7 * len(x))

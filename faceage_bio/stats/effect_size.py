@@ -11,7 +11,7 @@ from faceage_bio.stats.linear import LinearFit
 
 @dataclass(frozen=True)
 class StandardisedDifference:
-    """A difference in standard deviations with its 95 % interval."""
+    """A difference in standard deviations with its 95% interval."""
 
     estimate: float
     ci_lower: float

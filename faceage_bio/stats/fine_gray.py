@@ -99,7 +99,7 @@ def fit_fine_gray(years: pd.Series, cause: pd.Series, of: int, design: pd.DataFr
 
 
 class _Weighted:
-    """The sums over those at risk, for people in order of time; no table of people by times is made."""
+    """The sums over those at risk, for participants in order of time; no table of participants by times is made."""
 
     def __init__(self, time: np.ndarray, cause: np.ndarray, of: int, design: np.ndarray):
         self.design = design

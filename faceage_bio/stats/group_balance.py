@@ -16,7 +16,7 @@ def difference_of_numbers(a: np.ndarray, b: np.ndarray) -> float:
     Returns
     -------
     float
-        0 or more; NaN where a group has fewer than 2 people, or where nobody varies.
+        0 or more; NaN where a group has fewer than 2 participants, or where no participant varies.
     """
     a, b = np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)
     if min(len(a), len(b)) < 2:
@@ -33,13 +33,13 @@ def difference_of_shares(a: np.ndarray, b: np.ndarray) -> float:
     Parameters
     ----------
     a, b : arrays, shape (n_levels,)
-        People at each level. Levels that nobody has are left out; a covariance without an inverse, such as that of two groups
+        Participants at each level. Levels that no participant has are left out; a covariance without an inverse, such as that of two groups
         who share no level, gets its generalised one.
 
     Returns
     -------
     float
-        0 or more; NaN where a group is empty or all people have one level.
+        0 or more; NaN where a group is empty or all participants have one level.
     """
     a, b = np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)
     seen = (a + b) > 0

@@ -23,7 +23,7 @@ def smooth_over_time(fit: CoxFit, over_time: HazardOverTime, term: str) -> pd.Da
     Returns
     -------
     DataFrame, shape (40, 5)
-        years, g, log_hazard_ratio, ci_lower, ci_upper (95 %, pointwise); evenly spaced in g.
+        years, g, log_hazard_ratio, ci_lower, ci_upper (95%, pointwise); evenly spaced in g.
 
     Raises
     ------

@@ -39,7 +39,7 @@ def impute(table: pd.DataFrame, m: int, iterations: int, seed: int) -> list[pd.D
     Raises
     ------
     FitError
-        A column without any value, a column of words with more than 20 levels, or fewer people than predictors.
+        A column without any value, a column of words with more than 20 levels, or fewer participants than predictors.
     """
     numeric = {name: pd.api.types.is_numeric_dtype(table[name]) for name in table}
     for name in table:
@@ -107,7 +107,7 @@ def _predictors(columns: Mapping[str, "_Column"], values: Mapping[str, np.ndarra
 
 
 def _match_means(y: np.ndarray, x: np.ndarray, gap: np.ndarray, random: np.random.Generator) -> np.ndarray:
-    """Predictive mean matching of type 1: observed people by the fitted, missing ones by drawn coefficients."""
+    """Predictive mean matching of type 1: observed participants by the fitted, missing ones by drawn coefficients."""
     observed, missing = x[~gap], x[gap]
     if len(y) <= x.shape[1]:
         raise FitError("too_few_rows", n=len(y), parameters=x.shape[1])

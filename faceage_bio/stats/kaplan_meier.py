@@ -26,7 +26,7 @@ def kaplan_meier(
     *,
     interval: Interval = "log-log",
 ) -> pd.DataFrame:
-    """Survival at each time at which somebody died or left, from time 0.
+    """Survival at each time at which a participant died or left, from time 0.
 
     Parameters
     ----------
@@ -73,7 +73,7 @@ def kaplan_meier(
 def checked_times(
     years: np.ndarray, event: np.ndarray, entry: np.ndarray | None
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Times as floats with near ties made ties, and an entry for everybody (0 = from the start)."""
+    """Times as floats with near ties made ties, and an entry for all participants (0 = from the start)."""
     years = np.round(np.asarray(years, dtype=np.float64), DIGITS)
     event = np.asarray(event, dtype=np.float64)
     if not np.isfinite(years).all() or (years < 0).any():
@@ -104,9 +104,9 @@ def hazard_variance(died: np.ndarray, at_risk: np.ndarray) -> np.ndarray:
 def confidence_limits(
     estimate: np.ndarray, error: np.ndarray, interval: Interval
 ) -> tuple[np.ndarray, np.ndarray]:
-    """95 % limits of probabilities with these standard errors; NaN where the scale has none (log of 0).
+    """95% limits of probabilities with these standard errors; NaN where the scale has none (log of 0).
 
-    A probability of exactly 1 without any error (nobody has died yet) has the limits 1 and 1.
+    A probability of exactly 1 without any error (no participant has died yet) has the limits 1 and 1.
 
     Raises
     ------
@@ -139,7 +139,7 @@ def confidence_limits(
 
 @dataclass(frozen=True)
 class Quantile:
-    """Time by which a share has died, with its 95 % interval; NaN where it is not reached."""
+    """Time by which a share has died, with its 95% interval; NaN where it is not reached."""
 
     estimate: float
     ci_lower: float
@@ -179,7 +179,7 @@ def median_followup(
     *,
     interval: Interval = "log-log",
 ) -> Quantile:
-    """Reverse Kaplan-Meier: the median time under observation if nobody had died (Schemper and Smith 1996)."""
+    """Reverse Kaplan-Meier: the median time under observation if no participant had died (Schemper and Smith 1996)."""
     return median(kaplan_meier(years, 1 - np.asarray(event, dtype=np.float64), entry, interval=interval))
 
 

@@ -13,7 +13,7 @@ from faceage_bio.stats.design import independent, independent_columns
 
 @dataclass(frozen=True)
 class Estimate:
-    """One number with its 95 % confidence interval and two-sided p-value.
+    """One number with its 95% confidence interval and two-sided p-value.
 
     ``standard_error`` on the scale of the interval (log for ratios, Fisher's z for correlations); ``statistic`` of the test.
     Both NaN where the method has none.

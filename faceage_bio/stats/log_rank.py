@@ -127,5 +127,5 @@ def chi_square(value: float, df: int) -> Test:
 
 
 def scores_of(ordered: Sequence[object], group: pd.Series) -> np.ndarray:
-    """1 for the first of the ordered groups, 2 for the second ...: a group that nobody is in keeps its place."""
+    """1 for the first of the ordered groups, 2 for the second ...: a group that no participant is in keeps its place."""
     return group.map({name: place for place, name in enumerate(ordered, start=1)}).to_numpy(dtype=np.float64)

@@ -19,7 +19,7 @@ class Margins:
 def marginal_means(fit: LinearFit, design: pd.DataFrame, indicators: dict[str, str | None]) -> Margins:
     """Means and differences of a factor's levels over a balanced grid of everything else, as R's emmeans.
 
-    Numeric covariates stand at their mean; every level of a further factor weighs the same, however many people it has
+    Numeric covariates stand at their mean; every level of a further factor weighs the same, however many participants it has
     (``weights = "equal"``). Searle, Speed and Milliken 1980, doi:10.1080/00031305.1980.10483031.
 
     Parameters

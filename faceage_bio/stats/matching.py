@@ -1,4 +1,4 @@
-"""Pairs of alike people, and how alike two groups are."""
+"""Pairs of alike participants, and how alike two groups are."""
 
 import numpy as np
 import pandas as pd
@@ -9,7 +9,7 @@ from faceage_bio.errors import FitError
 def match_nearest(
     exposed: pd.Series, distance: pd.Series, exact: pd.DataFrame, caliper: float
 ) -> pd.DataFrame:
-    """Pairs one exposed and one unexposed person, the nearest pair of all first, nobody twice.
+    """Pairs one exposed and one unexposed person, the nearest pair of all first, no participant twice.
 
     MatchIt calls this order "closest". Nothing is random: pairs equally near are taken in the order of their values, then of
     the table.

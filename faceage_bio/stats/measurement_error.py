@@ -1,7 +1,7 @@
 """Slopes on an exposure that is measured with error: regression calibration and SIMEX.
 
 Error that does not depend on the truth flattens a slope. Both corrections need the size of the error from elsewhere, such as
-repeated measurements, and both assume that it is the same for everybody and tells nothing about the outcome.
+repeated measurements, and both assume that it is the same for all participants and tells nothing about the outcome.
 """
 
 from dataclasses import dataclass
@@ -32,7 +32,7 @@ def correct_slope(
     y: pd.Series, exposure: pd.Series, covariates: pd.DataFrame, error_sd: float, error_df: float = np.inf,
     random: np.random.Generator | None = None,
 ) -> Corrected:  # fmt: skip
-    """Slope of ``y`` on an exposure with error of a known size, covariates held constant.
+    """Slope of ``y`` on an exposure with error of a known size, covariates adjusted for.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""How much better a model looks on the people it was fitted to than on others: Harrell's bootstrap."""
+"""How much better a model looks on the participants it was fitted to than on others: Harrell's bootstrap."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass

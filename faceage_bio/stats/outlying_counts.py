@@ -9,7 +9,7 @@ LEAST_ROBUST = 0.04  # a smaller dispersion would make every count beside an out
 
 
 def cutoff(n_samples: int, p: int) -> float:
-    """Cook's distances above this are outliers: the 99 % quantile of F(p, n - p)."""
+    """Cook's distances above this are outliers: the 99% quantile of F(p, n - p)."""
     return float(f.ppf(0.99, p, n_samples - p))
 
 

@@ -81,7 +81,7 @@ def skat(y: pd.Series, design: pd.DataFrame, genotypes: np.ndarray, weights: np.
     SKAT with a weighted linear kernel (Wu et al. 2011, doi:10.1016/j.ajhg.2011.05.029): with the residuals r of the null linear
     model, s2 = r'r / (n - p) and Z = G diag(w), Q = r'Z Z'r / s2, which under the null is a sum of chi-squares weighted by the
     eigenvalues of Z'(I - H)Z. The R package SKAT prints half of this Q. s2 is taken for known, so p is a little too large in few
-    people.
+    participants.
 
     Parameters
     ----------

@@ -13,11 +13,11 @@ MIN_PEOPLE = 5
 
 @dataclass(frozen=True)
 class Reliability:
-    """Of ``n`` people measured ``k`` times each.
+    """Of ``n`` participants measured ``k`` times each.
 
     ``icc_one_way`` is ICC(1,1), ``icc_agreement`` ICC(A,1) of McGraw and Wong; ``error_sd`` the standard error of a single
-    measurement (SD within people), in the unit of the measurement, with ``error_df`` degrees of freedom;
-    ``smallest_change`` is what 95 of 100 unchanged people stay below.
+    measurement (SD within participants), in the unit of the measurement, with ``error_df`` degrees of freedom;
+    ``smallest_change`` is what 95 of 100 unchanged participants stay below.
     """
 
     n: int
@@ -38,12 +38,12 @@ def repeat_reliability(values: np.ndarray, level: float = 0.95) -> Reliability:
     Parameters
     ----------
     values : float array, shape (n, k)
-        People by repeated measurements, nothing missing, at least 5 x 2.
+        Participants by repeated measurements, nothing missing, at least 5 x 2.
 
     Raises
     ------
     FitError
-        Fewer than 5 people or 2 measurements, a value is missing, or people or measurements do not vary.
+        Fewer than 5 participants or 2 measurements, a value is missing, or participants or measurements do not vary.
     """
     values = np.asarray(values, dtype=np.float64)
     if values.ndim != 2 or values.shape[1] < 2:

@@ -1,8 +1,8 @@
-"""Concordance and areas under ROC curves of several resamples of the same people at once.
+"""Concordance and areas under ROC curves of several resamples of the same participants at once.
 
-A resample is a row of counts: how often each person was drawn. Comparing every two people once serves all resamples, so that
+A resample is a row of counts: how often each person was drawn. Comparing every two participants once serves all resamples, so that
 a thousand of them cost a matrix product. `concordance` and `censored_auc` give one sample's values with their errors in n log n
-steps, for hundreds of thousands of people; here the values alone of many samples of hundreds of people are wanted.
+steps, for hundreds of thousands of participants; here the values alone of many samples of hundreds of participants are wanted.
 """
 
 import numpy as np
@@ -12,7 +12,7 @@ DIGITS = 8  # times closer than this are ties, as R's timefix takes them
 
 
 def draw_counts(n: int, resamples: int, seed: int) -> np.ndarray:
-    """How often each of ``n`` people is drawn in each bootstrap resample; float array, shape (resamples, n)."""
+    """How often each of ``n`` participants is drawn in each bootstrap resample; float array, shape (resamples, n)."""
     random = np.random.default_rng(seed)
     return random.multinomial(n, np.full(n, 1 / n), size=resamples).astype(np.float64)
 
@@ -33,7 +33,7 @@ def concordances(
     ----------
     years, event, risk : float arrays, shape (n,)
     counts : float array, shape (resamples, n)
-        Ones give the people themselves.
+        Ones give the participants themselves.
     entry : float array, shape (n,), optional
         Start of observation; a pair is compared if the other was under observation before the first one's death.
 
@@ -71,7 +71,7 @@ def areas(
 
     Returns
     -------
-    float array, shape (resamples,); NaN where a resample has no death by the horizon or nobody alive at it
+    float array, shape (resamples,); NaN where a resample has no death by the horizon or no participant alive at it
     """
     years, event, risk = _arrays(years, event, risk)
     case = (event == 1) & (years <= horizon)
@@ -111,7 +111,7 @@ def _arrays(
 
 
 def percentile_interval(values: np.ndarray) -> tuple[float, float]:
-    """The 2.5 and 97.5 % points of a bootstrap distribution; NaN values are left out."""
+    """The 2.5 and 97.5% points of a bootstrap distribution; NaN values are left out."""
     known = values[np.isfinite(values)]
     return (
         (float(np.quantile(known, 0.025)), float(np.quantile(known, 0.975)))

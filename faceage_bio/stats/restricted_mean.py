@@ -47,7 +47,7 @@ def restricted_mean(curve: pd.DataFrame, horizon: float) -> RestrictedMean:
     Raises
     ------
     FitError
-        Nobody was followed that long while some still lived, so that the curve is not known up to there; nobody died before, so
+        No participant was followed that long while some still lived, so that the curve is not known up to there; no participant died before, so
         that the estimate has no known error.
     """
     horizon = round(horizon, DIGITS)

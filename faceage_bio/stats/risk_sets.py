@@ -1,7 +1,7 @@
 """Who is at risk at each death: one layout of the rows that every sum of a Cox model is taken from.
 
-Rows are sorted by stratum and time; a sum over everybody at risk is then a difference of running sums, and a sum over
-the deaths at which somebody was at risk is one too, so that nothing loops over rows. With tied deaths Efron's method
+Rows are sorted by stratum and time; a sum over all participants at risk is then a difference of running sums, and a sum over
+the deaths at which a participant was at risk is one too, so that nothing loops over rows. With tied deaths Efron's method
 counts one step per death: at step k of d tied deaths each of these d counts as 1 - k/d of a person.
 Arrays hold rows along the last axis, so that the same sums serve one model or a batch of models.
 """
@@ -95,7 +95,7 @@ def risk_sets(
     strata: np.ndarray | None = None,
     weights: np.ndarray | None = None,
 ) -> RiskSets:
-    """Sort rows and find who is at risk when; somebody who enters at the time of a death is not yet at risk then.
+    """Sort rows and find who is at risk when; a participant who enters at the time of a death is not yet at risk then.
 
     Parameters
     ----------
@@ -104,13 +104,13 @@ def risk_sets(
     entry : array of shape (n,), optional
         Start of observation, before ``years``.
     strata : array of shape (n,), optional
-        Any labels; only people of one stratum are compared.
+        Any labels; only participants of one stratum are compared.
     weights : array of float, shape (n,), optional
 
     Raises
     ------
     FitError
-        Nobody dies, or somebody's observation has no length once near-ties are merged.
+        No participant dies, or a participant's observation has no length once near-ties are merged.
     """
     years, event = np.asarray(years, dtype=np.float64), np.asarray(event).astype(bool)
     n = len(years)

@@ -21,7 +21,7 @@ class Knots:
 def place_knots(x: np.ndarray, df: int = 3) -> Knots:
     """Knots where R's ``ns(x, df)`` puts them: ends at the range, df - 1 inner ones at evenly spaced quantiles.
 
-    Where many people share the smallest value (no pack-years), the quantiles are of the others.
+    Where many participants share the smallest value (no pack-years), the quantiles are of the others.
 
     Raises
     ------

@@ -62,7 +62,7 @@ def added_value(
     """Models with and without face age, and face age against age, each question on the complete rows of its models.
 
     The test of a nested pair is the likelihood ratio's. The intervals of differences are those of paired scores; where one
-    model holds the other they are rather too wide, since a term that tells nothing leaves the order of the people as it is
+    model holds the other they are rather too wide, since a term that tells nothing leaves the order of the participants as it is
     (Demler, Pencina and D'Agostino 2012, doi:10.1002/sim.5328).
 
     Parameters

@@ -1,4 +1,4 @@
-"""Does face age tell more of death than chronological age does? Both per decade, in the same people, and their difference."""
+"""Does face age tell more of death than chronological age does? Both per decade, in the same participants, and their difference."""
 
 from collections.abc import Sequence
 
@@ -24,7 +24,7 @@ SAME = 1e-6  # share of its parts' error below which a difference has none but r
 def compare_ages(usable: pd.DataFrame, choices: Choices, cohort: str) -> pd.DataFrame:
     """Hazard ratios of face age and of chronological age per decade, and the ratio of the two with its test.
 
-    Two ways, at each step of the ladder without age: "two models", one with either age, compared by stacking them (each
+    Two ways, at each step of the sequentially adjusted models without age: "two models", one with either age, compared by stacking them (each
     person in both, robust errors by person or declared cluster: Wei, Lin and Weissfeld 1989,
     doi:10.1080/01621459.1989.10478873); and "one model with both", by Wald's test of the difference.
 
@@ -62,7 +62,7 @@ def compare_ages(usable: pd.DataFrame, choices: Choices, cohort: str) -> pd.Data
 
 
 def two_models(frame: ModelFrame) -> tuple[list[dict], Sequence[Reason]]:
-    """Separate models of either age, fitted as one: everybody twice, a stratum for each copy, errors by person."""
+    """Separate models of either age, fitted as one: all participants twice, a stratum for each copy, errors by person."""
     check_events(frame.people[EVENT])
     design = frame.design
     deaths, terms = int(frame.people[EVENT].sum()), design.shape[1] - 1

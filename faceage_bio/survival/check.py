@@ -1,4 +1,4 @@
-"""A table of people as somebody may hand it over: everything that is wrong with it, told at once, and what will not work."""
+"""A table of participants as a participant may hand it over: everything that is wrong with it, told at once, and what will not work."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -95,7 +95,7 @@ def hints(table: pd.DataFrame, usable: pd.DataFrame, covariates: Sequence[str], 
 
     Parameters
     ----------
-    table, usable : everybody, and those with follow-up
+    table, usable : all participants, and those with follow-up
     covariates : columns of the models
     source : file that the table came from
     """

@@ -91,7 +91,7 @@ def check_causes(table: pd.DataFrame, source: str, first_line: int) -> None:
 
 
 def with_codes(usable: pd.DataFrame, cause: str) -> tuple[pd.DataFrame, int]:
-    """People with ``cause_code``, without those whose cause of death is not known; and how many the latter are."""
+    """Participants with ``cause_code``, without those whose cause of death is not known; and how many the latter are."""
     died = usable[EVENT] == 1
     unknown = died & usable[CAUSE].isna()
     code = np.select([~died, usable[CAUSE] == cause], [0, 1], 2)

@@ -20,7 +20,7 @@ FEW_AT_RISK = 5  # at a death while others have not come yet: one such death mov
 
 @dataclass(frozen=True)
 class Group:
-    """People of one curve; ``term`` is their name in words. Everybody is the group "all" of the grouping "all"."""
+    """Participants of one curve; ``term`` is their name in words. All participants is the group "all" of the grouping "all"."""
 
     grouping: str
     name: str
@@ -42,13 +42,13 @@ class Group:
 
 
 def late_entry(people: pd.DataFrame) -> np.ndarray | None:
-    """Years at which observation starts; None if it starts at 0 for everybody."""
+    """Years at which observation starts; None if it starts at 0 for all participants."""
     entry = entry_of(people)
     return None if entry is None else entry.to_numpy()
 
 
 def each_group(usable: pd.DataFrame, groupings: Sequence[Grouping]) -> Iterator[Group]:
-    """Everybody, then the groups of each grouping in their order; empty ones too."""
+    """All participants, then the groups of each grouping in their order; empty ones too."""
     yield Group(ALL, ALL, "all", usable)
     for grouping in groupings:
         groups = grouping.groups.reindex(usable.index)
@@ -84,7 +84,7 @@ def curve_of(group: Group, interval: Interval) -> tuple[pd.DataFrame, list[Reaso
 def curves_by_group(
     usable: pd.DataFrame, groupings: Sequence[Grouping], interval: Interval, cohort: str
 ) -> pd.DataFrame:
-    """One curve for everybody and one per group that has people (survival/kaplan_meier)."""
+    """One curve for all participants and one per group that has participants (survival/kaplan_meier)."""
     parts = []
     for group in each_group(usable, groupings):
         try:

@@ -1,4 +1,4 @@
-"""Time: where it starts, where it ends, and who is followed within it; everybody else leaves with a reason."""
+"""Time: where it starts, where it ends, and who is followed within it; all participants else leaves with a reason."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -30,11 +30,11 @@ IN_YEARS = (FACE_AGE, AGE, AGE_ACCELERATION)
 class Time:
     """What time is.
 
-    ``zero``: "photo", or a column of dates (YYYY-MM-DD) from which time runs, such as diagnosis_date. Then people are at
-    risk from the photo on only: nobody whose photo was taken later could have died before it (immortal time). A death or
+    ``zero``: "photo", or a column of dates (YYYY-MM-DD) from which time runs, such as diagnosis_date. Then participants are at
+    risk from the photo on only: no participant whose photo was taken later could have died before it (immortal time). A death or
     censoring at time 0 counts.
     ``landmark_years``: only those still under observation so long after zero, and time from there. ``horizon_years`` (from
-    the start of time) and ``end_date`` (a day, YYYY-MM-DD): observation ends there, for everybody. ``year_days``: days in a
+    the start of time) and ``end_date`` (a day, YYYY-MM-DD): observation ends there, for all participants. ``year_days``: days in a
     year where dates are subtracted.
     """
 
@@ -113,7 +113,7 @@ def _end(usable: pd.DataFrame, time: Time) -> pd.Series:
 
 
 def _shift(usable: pd.DataFrame, time: Time) -> pd.Series:
-    """Time runs from a date of the clinic; people enter at the photo, or at that date if it comes after the photo."""
+    """Time runs from a date of the clinic; participants enter at the photo, or at that date if it comes after the photo."""
     why = pd.Series("", index=usable.index)
     if time.zero == "photo":
         return why
@@ -156,7 +156,7 @@ def _cut(usable: pd.DataFrame, years: pd.Series) -> None:
 
 
 def mark(table: pd.DataFrame, time: Time = Time()) -> pd.DataFrame:
-    """Everybody of ``table``: the usable on this time, the others as they were; ``follow_up_reason`` tells them apart."""
+    """All participants of ``table``: the usable on this time, the others as they were; ``follow_up_reason`` tells them apart."""
     usable, reasons = prepare(table, time)
     marked = table.copy()
     for column in (ENTRY, FOLLOWUP, EVENT):
@@ -168,7 +168,7 @@ def mark(table: pd.DataFrame, time: Time = Time()) -> pd.DataFrame:
 def survival_ledger(table: pd.DataFrame, covariates: Sequence[str]) -> pd.DataFrame:
     """One row per subject of a table from `mark`: in the full model, or why not.
 
-    A covariate that nobody has is left out of the models, so it excludes nobody.
+    A covariate that no participant has is left out of the models, so it excludes no participant.
     """
     why = table[REASON].fillna("").astype(str)
     followed = table[why == ""]

@@ -36,7 +36,7 @@ def read_levels(path: Path | str) -> pd.DataFrame:
     TableError
         The file cannot be read.
     CohortError
-        No subject_id, somebody stands twice, or values that are no log2 levels.
+        No subject_id, a participant stands twice, or values that are no log2 levels.
     """
     table = read_table(path)
     if SUBJECT not in table:
@@ -82,7 +82,7 @@ def gene_survival(
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Hazard ratio of death per doubling of each gene.
 
-    People are at risk from their sample on: whoever was sampled later than time zero had to live until then.
+    Participants are at risk from their sample on: whoever was sampled later than time zero had to live until then.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Into which groups people fall for curves: by rules declared beforehand, never by looking for the cut-point that parts them best.
+"""Into which groups participants fall for curves: by rules declared beforehand, never by looking for the cut-point that parts them best.
 
 A cut-point chosen because its p-value is small finds a difference where there is none (Altman et al. 1994).
 """
@@ -25,11 +25,11 @@ Rule = Sequence[float] | str
 
 @dataclass(frozen=True)
 class Grouping:
-    """A way to part people.
+    """A way to part participants.
 
     ``groups``: each one's group, None where it is not known; ``levels``: all groups in order, the first is the reference, those
-    without people too; ``ordered``: from low to high, so that a trend has a meaning; ``detail``: where it cuts; ``reason``: why
-    people cannot be parted so.
+    without participants too; ``ordered``: from low to high, so that a trend has a meaning; ``detail``: where it cuts; ``reason``: why
+    participants cannot be parted so.
     """
 
     column: str

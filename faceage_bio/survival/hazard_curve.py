@@ -24,7 +24,7 @@ BIN_YEARS = 5
 
 @dataclass(frozen=True)
 class HazardCurve:
-    """``rows``: tests; ``curve``: hazard ratio by years of acceleration; ``histogram``: how many people carry it."""
+    """``rows``: tests; ``curve``: hazard ratio by years of acceleration; ``histogram``: how many participants carry it."""
 
     rows: pd.DataFrame
     curve: pd.DataFrame
@@ -32,13 +32,13 @@ class HazardCurve:
 
 
 def main_steps(choices: Choices) -> list[tuple[str, list[str]]]:
-    """The two models that further questions are asked of: with age alone, and the last of the ladder."""
+    """The two models that further questions are asked of: with age alone, and the last of the sequentially adjusted models."""
     steps = ladder_steps(choices)
     return [steps[1], *steps[-1:]] if len(steps) > 2 else [steps[1]]
 
 
 def hazard_curve(usable: pd.DataFrame, choices: Choices, cohort: str) -> HazardCurve:
-    """Cox models with a natural cubic spline of age acceleration (3 degrees of freedom), age and covariates held constant.
+    """Cox models with a natural cubic spline of age acceleration (3 degrees of freedom), age and covariates adjusted for.
 
     Knots are R's ``ns``: ends at the range, inner ones at the tertiles of the model's complete rows. Likelihood-ratio tests:
     of curvature (against the straight line) and of any association.
@@ -46,7 +46,7 @@ def hazard_curve(usable: pd.DataFrame, choices: Choices, cohort: str) -> HazardC
     Returns
     -------
     HazardCurve
-        ``curve``: of models with 5 deaths per term and more: step, years, hazard_ratio against acceleration 0 (or the median, where nobody is so), ci_lower, ci_upper.
+        ``curve``: of models with 5 deaths per term and more: step, years, hazard_ratio against acceleration 0 (or the median, where no participant is so), ci_lower, ci_upper.
         ``histogram``: lower, upper, n, n_events in steps of 5 years.
     """
     rows, curves = [], []

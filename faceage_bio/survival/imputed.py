@@ -1,4 +1,4 @@
-"""The full model with missing covariates filled in, beside the people who have them all."""
+"""The full model with missing covariates filled in, beside the participants who have them all."""
 
 import numpy as np
 import pandas as pd
@@ -27,7 +27,7 @@ HAZARD = "cumulative_hazard"
 def impute_full_model(
     usable: pd.DataFrame, choices: Choices, cohort: str, *, m: int, iterations: int, seed: int
 ) -> pd.DataFrame:
-    """The last model of the ladder twice: complete cases, and multiple imputation pooled by Rubin's rules.
+    """The last model of the sequentially adjusted models twice: complete cases, and multiple imputation pooled by Rubin's rules.
 
     Covariates (and columns of strata) are imputed from each other, both ages, the event and the Nelson-Aalen estimate of the
     cumulative hazard at the end of observation (White and Royston 2009, doi:10.1002/sim.3618). Degrees of freedom of a
@@ -36,7 +36,7 @@ def impute_full_model(
     Returns
     -------
     DataFrame, result rows, question "missing covariates"
-        ``missing``: "complete cases" or "multiple imputation"; ``n_gaps``: people whose gaps were filled;
+        ``missing``: "complete cases" or "multiple imputation"; ``n_gaps``: participants whose gaps were filled;
         ``missing_information``: share of it that gaps took.
     """
     columns = [FACE_AGE, AGE, *choices.full]

@@ -23,7 +23,7 @@ UNADJUSTED, FULL = "unadjusted", "full"
 
 
 def ladder_steps(choices: Choices) -> list[tuple[str, list[str]]]:
-    """(step, what is held constant): unadjusted, + age, then one column more at a time, and the full model."""
+    """(step, what is adjusted for): unadjusted, + age, then one column more at a time, and the full model."""
     steps: list[tuple[str, list[str]]] = [(UNADJUSTED, []), ("+ age", [AGE])]
     held = []
     for name in dict.fromkeys(choices.steps):
@@ -36,11 +36,11 @@ def ladder_steps(choices: Choices) -> list[tuple[str, list[str]]]:
 
 
 def cox_ladder(usable: pd.DataFrame, choices: Choices, cohort: str) -> pd.DataFrame:
-    """Hazard ratios of every model on the ladder.
+    """Hazard ratios of every model on the sequentially adjusted models.
 
-    Face age, age acceleration and chronological age climb it one by one, in the same people at each step. In a model with
+    Face age, age acceleration and chronological age climb it one by one, in the same participants at each step. In a model with
     age, face age and the plain residual have the same coefficient, since they differ by a multiple of age; both are printed
-    so that nobody has to believe it.
+    so that no participant has to believe it.
 
     Returns
     -------
@@ -99,7 +99,7 @@ def firth_rows(usable: pd.DataFrame, columns: Sequence[str], choices: Choices, *
 
 
 def _per_sd(rows: list[dict], usable: pd.DataFrame, choices: Choices, step: str) -> list[dict]:
-    """The same model's acceleration for one standard deviation of it among everybody with follow-up."""
+    """The same model's acceleration for one standard deviation of it among all participants with follow-up."""
     spread = float(usable[AGE_ACCELERATION].std())
     found = [row for row in rows if row["term"] == AGE_ACCELERATION and row.get("step") == step]
     if not found or "estimate" not in found[0]:

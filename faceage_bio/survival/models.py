@@ -159,13 +159,13 @@ class ModelFrame:
 def model_frame(usable: pd.DataFrame, columns: Sequence[str], choices: Choices) -> ModelFrame:
     """Complete rows and design of a model.
 
-    Covariates that nobody has, that do not vary or that make the strata are left out; the first column is what the model is
+    Covariates that no participant has, that do not vary or that make the strata are left out; the first column is what the model is
     about and stays.
 
     Raises
     ------
     FitError
-        Nobody is left, or the first column does not vary.
+        No participant is left, or the first column does not vary.
     CohortError
         A column is not there.
     """

@@ -33,7 +33,7 @@ def calibration_rows(asked: Asked, flattery: dict[tuple[str, float], np.ndarray]
     Parameters
     ----------
     flattery : optimism of the slope by (measure, time), from the bootstrap
-    groups : of equal size by predicted risk, fewer where they would hold too few people
+    groups : of equal size by predicted risk, fewer where they would hold too few participants
     """
     outcome, rows = asked.outcome, []
     for number, name in enumerate(asked.names):

@@ -1,4 +1,4 @@
-"""What Cox models predict for people, and how good it is: C, AUC(t), Brier scores and slope at the times that can be told."""
+"""What Cox models predict for participants, and how good it is: C, AUC(t), Brier scores and slope at the times that can be told."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -62,7 +62,7 @@ class Outcome:
 
 
 def outcome_of(frame: ModelFrame) -> Outcome:
-    """The people of a model."""
+    """The participants of a model."""
 
     def array(part: pd.Series | None) -> np.ndarray | None:
         return None if part is None else part.to_numpy()
@@ -98,7 +98,7 @@ def fit_all(designs: Sequence[pd.DataFrame], outcome: Outcome) -> list[CoxFit]:
 
 
 def marks(predictions: Predictions, number: int, outcome: Outcome) -> np.ndarray:
-    """What orders people at a time: the hazard, or with strata, whose hazards cannot be compared, the risk."""
+    """What orders participants at a time: the hazard, or with strata, whose hazards cannot be compared, the risk."""
     return predictions.line if outcome.strata is None else np.round(predictions.risk[:, :, number], 10)
 
 
@@ -111,7 +111,7 @@ def measure(
 ) -> dict[tuple[str, float], Measured | Reason]:
     """All measures that come with an error, by name and time (NaN: no single one), or why they cannot be told.
 
-    The scaled Brier score is against the Kaplan-Meier risk that is the same for everybody; Uno's C and the integrated score run
+    The scaled Brier score is against the Kaplan-Meier risk that is the same for all participants; Uno's C and the integrated score run
     up to the last time that can be told.
 
     Parameters

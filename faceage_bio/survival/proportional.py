@@ -49,7 +49,7 @@ def proportional_hazards(
     split_years: Sequence[float] = (1.0,),
     rmst_years: float = 3.0,
 ) -> ProportionalHazards:
-    """R's ``cox.zph`` of the model with age and of the last of the ladder; a factor's columns are one term.
+    """R's ``cox.zph`` of the model with age and of the last of the sequentially adjusted models; a factor's columns are one term.
 
     Parameters
     ----------

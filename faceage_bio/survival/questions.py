@@ -1,4 +1,4 @@
-"""The questions that two models of the same people answer: what face age tells beyond what is known without it."""
+"""The questions that two models of the same participants answer: what face age tells beyond what is known without it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -47,7 +47,7 @@ def questions(usable: pd.DataFrame, choices: Choices) -> list[tuple[str, list[st
 def ask(
     usable: pd.DataFrame, choices: Choices, question: str, known: list[str], times: Sequence[float]
 ) -> Asked:
-    """Fit both models to the people who have everything that either needs.
+    """Fit both models to the participants who have everything that either needs.
 
     Raises
     ------

@@ -32,9 +32,9 @@ def sensitivity(
     early_death_years: float,
     gap_classes: tuple[float, float],
 ) -> pd.DataFrame:
-    """Face age with age held constant, and in the full model, among fewer people; and gap classes instead of face age.
+    """Face age adjusted for age, and in the full model, among fewer participants; and gap classes instead of face age.
 
-    Early deaths are not picked out by what happened later: everybody is at risk from ``early_death_years`` on only, and those
+    Early deaths are not picked out by what happened later: all participants is at risk from ``early_death_years`` on only, and those
     no longer observed then leave.
 
     Parameters

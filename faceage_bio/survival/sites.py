@@ -18,7 +18,7 @@ INTERACTION = "interaction chi-square"
 
 
 def compare_sites(usable: pd.DataFrame, by: str, choices: Choices, cohort: str) -> pd.DataFrame:
-    """Face age within each level of a column, alone, with age, and with age and the ladder's other columns.
+    """Face age within each level of a column, alone, with age, and with age and the sequentially adjusted models's other columns.
 
     The test of interaction asks of the same models whether they could share one hazard ratio of face age: a likelihood-ratio test
     of one for all against one for each level, both in one model in which each level has a baseline hazard and coefficients of the
@@ -106,7 +106,7 @@ def _interaction(known: pd.DataFrame, by: str, levels: list[str], held: list[str
 
 
 def by_level(design: pd.DataFrame, level: pd.Series) -> pd.DataFrame:
-    """Each column once per level, 0 in all others; not where it is the same for everybody of the level."""
+    """Each column once per level, 0 in all others; not where it is the same for all participants of the level."""
     return pd.DataFrame(
         {
             f"{name} in {one}": design[name] * (level == one)

@@ -40,14 +40,14 @@ def subgroup_hazards(
 ) -> pd.DataFrame:
     """Hazard ratio of age acceleration in each subgroup, and the test that subgroups differ.
 
-    Of each modifier one Cox model of everybody, with the modifier and a hazard ratio of age acceleration for each of its
-    groups, once with age and once with all columns of the ladder's last step held constant. The test is a likelihood-ratio
+    Of each modifier one Cox model of all participants, with the modifier and a hazard ratio of age acceleration for each of its
+    groups, once with age and once with all columns of the sequentially adjusted models's last step adjusted for. The test is a likelihood-ratio
     test against the same model with one hazard ratio for all.
 
     Parameters
     ----------
     usable : DataFrame
-        People with follow-up, covariates grouped (`grouped`).
+        Participants with follow-up, covariates grouped (`grouped`).
     modifiers : names of columns
         Words are subgroups. Numbers enter as such, a row with the change of the hazard ratio per unit; age does so too, and
         is shown in two groups beside.
@@ -191,7 +191,7 @@ def _tested(frame: ModelFrame, smaller: pd.DataFrame, larger: pd.DataFrame) -> t
 
 
 def _as_number(usable: pd.DataFrame, modifier: str, columns: list[str], choices: Choices) -> dict:
-    """How the hazard ratio changes along a number, so that nobody needs a cut."""
+    """How the hazard ratio changes along a number, so that no participant needs a cut."""
     size, unit = unit_of(modifier, choices.per_years)
     years = unit_of(AGE_ACCELERATION, choices.per_years)[1]
     base = _base(usable, modifier, columns, choices) | {

@@ -1,4 +1,4 @@
-"""The stage's inputs as files: people, genotypes under their names, and ancestry components beside them."""
+"""The stage's inputs as files: participants, genotypes under their names, and ancestry components beside them."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,7 +14,7 @@ from faceage_bio.problems import Problems
 def read_inputs(
     acceleration: Path, variants: Path, genes: Path | None, samples: Path | None, ancestry: Path | None
 ) -> tuple[pd.DataFrame, Genotypes, list[str]]:
-    """People (one row each, ancestry components as further columns), genotypes with people as columns, names of the components.
+    """Participants (one row each, ancestry components as further columns), genotypes with participants as columns, names of the components.
 
     Raises
     ------

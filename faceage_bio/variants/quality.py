@@ -1,4 +1,4 @@
-"""Which variants and people are analysed: call rates, frequencies, and a count of everything that is left out."""
+"""Which variants and participants are analysed: call rates, frequencies, and a count of everything that is left out."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ HARDY_WEINBERG_BELOW = 1e-6  # p of variants that are counted as out of proporti
 @dataclass(frozen=True)
 class Analysed:
     """``variants``: one row each with frequency, carriers, call_rate, hardy_weinberg_p, turned and fate (rare, common or why it is
-    left out); ``copies``: people x variants that are rare or common, of the minor allele, NaN where missing; ``counts``: rows
+    left out); ``copies``: participants x variants that are rare or common, of the minor allele, NaN where missing; ``counts``: rows
     (measure, term, estimate) of what came in, what is left out and what is analysed."""
 
     variants: pd.DataFrame
@@ -29,10 +29,10 @@ class Analysed:
 def choose(
     genotypes: Genotypes, people: pd.DataFrame, needed: Collection[str], panel: Collection[str], max_maf: float, min_call_rate: float
 ) -> Analysed:  # fmt: skip
-    """Variants of the panel and people that fulfil the filters.
+    """Variants of the panel and participants that fulfil the filters.
 
-    First people whose call rate over the panel's variants is too low are left out, then variants whose call rate in the others
-    is; frequencies and Hardy-Weinberg's test are of the people who are analysed. Where the counted allele is the more frequent
+    First participants whose call rate over the panel's variants is too low are left out, then variants whose call rate in the others
+    is; frequencies and Hardy-Weinberg's test are of the participants who are analysed. Where the counted allele is the more frequent
     one, the other is counted.
 
     Parameters

@@ -49,7 +49,7 @@ def variant_tables(
     ----------
     people : DataFrame, one row per person
         subject_id, age_acceleration, chronological_age (years), the covariates and components.
-    genotypes : Genotypes with people as columns of its copies
+    genotypes : Genotypes with participants as columns of its copies
     components : columns of ancestry components, in every model
     covariates : further columns in every model; age is in those of age acceleration, always
 
@@ -64,7 +64,7 @@ def variant_tables(
     Raises
     ------
     CohortError
-        A covariate that the people do not have.
+        A covariate that the participants do not have.
     """
     others = [name for name in dict.fromkeys([*covariates, *components]) if name != AGE]
     if unknown := [name for name in others if name not in people]:

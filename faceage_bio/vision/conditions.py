@@ -1,6 +1,6 @@
 """Conditions under which a photo may have been taken or kept, done to its pixels: light, blur, compression, scale ...
 
-Each function takes a uint8 RGB photo of shape (height, width, 3) and returns another; strength 0 (100 % for
+Each function takes a uint8 RGB photo of shape (height, width, 3) and returns another; strength 0 (100% for
 compression and scale) leaves it nearly or wholly as it was.
 """
 

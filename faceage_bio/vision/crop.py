@@ -56,7 +56,7 @@ def crop_face(
 
 
 def jittered_boxes(box: tuple[int, int, int, int], n: int) -> list[tuple[int, int, int, int]]:
-    """The same ``n`` small moves and scalings of any box: 3 % of its sides (standard deviation), whole pixels."""
+    """The same ``n`` small moves and scalings of any box: 3% of its sides (standard deviation), whole pixels."""
     x, y, width, height = box
     moves = np.random.default_rng(JITTER_SEED).normal(scale=JITTER, size=(n, 4)) * [
         width,

@@ -1,4 +1,4 @@
-"""The demo's age model: two fixed random convolutions and a ridge regression. Not FaceAge, and useless on real people."""
+"""The demo's age model: two fixed random convolutions and a ridge regression. Not FaceAge, and useless on real persons."""
 
 from pathlib import Path
 
