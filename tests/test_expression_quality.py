@@ -28,7 +28,7 @@ from faceage_bio.expression.quality import (
 from faceage_bio.expression.quality_tables import component_table, confounding_table, quality_tables
 from faceage_bio.report.expression_quality import sentence
 from faceage_bio.report.pages import association_page
-from faceage_bio.report.tables import collect
+from faceage_bio.report.tables import ReportTables, collect
 from faceage_bio.stats.explained import association_of_words, explained
 from faceage_bio.tables import write_table
 from tests.golden.expression_checks.data import OUTCOMES, voters
@@ -322,6 +322,17 @@ def test_the_page_shows_samples_heat_map_and_batches(tmp_path):
                  "age acceleration of each batch", "RNA unlike the others: flagged, RNA tells another sex: flagged"):  # fmt: skip
         assert text in page, text
     assert association_page(collect([]), config, [CARD]).count("</strong>: no RNA counts") >= 4
+
+
+def test_redacted_quartiles_are_dashes_on_the_page():
+    quality = tables_of(*study())["quality"].assign(
+        cohort="one", lower_quartile=np.nan, upper_quartile=np.nan
+    )
+    page = association_page(
+        ReportTables({("expression", "quality"): worded(quality)}), config_of(["one"]), [CARD]
+    )
+    assert page.count('<td class="num">– to –</td>') >= 2
+    assert ">nan" not in page
 
 
 def test_samples_that_differ_are_counted_on_the_page(tmp_path):

@@ -14,6 +14,7 @@ from PIL import Image
 
 from faceage_bio.columns import AGE, COHORT, FACE_AGE
 from faceage_bio.report import figures, figures_people
+from faceage_bio.report.figure_data import packed
 from faceage_bio.report.figure_files import write_figures
 from faceage_bio.report.people import face_age_figure
 from faceage_bio.report.plot import MOST_POINTS, Scale, dots, inner_ticks, text_width, ticks
@@ -164,6 +165,20 @@ def study(folder, n, squares=True):
     for path, table in zip(paths, made.values(), strict=True):
         write_table(table, path)
     return paths
+
+
+def test_data_of_a_figure_whose_layers_lack_a_column():
+    layers = [
+        {"data": {"name": name}, "encoding": {"x": {"field": "years"}, "y": {"field": "ci_lower"}}}
+        for name in ("a", "b")
+    ]
+    rows = {"a": [{"years": 1.0, "ci_lower": 0.5}], "b": [{"years": 2.0, "ci_lower": None}]}
+    data = re.search(r">([^<]*)<", packed({"layer": layers, "datasets": rows}))[1]
+    assert gzip.decompress(base64.b64decode(data)).decode().splitlines() == [
+        "years\tci_lower",
+        "1\t0.5",
+        "2\t",
+    ]
 
 
 @pytest.mark.parametrize("n", [50, 2500])

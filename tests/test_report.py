@@ -433,6 +433,13 @@ def test_a_confidence_interval_has_an_en_dash_unless_an_end_is_negative():
     assert formats.with_ci(1.65, float("nan"), float("nan")) == "1.65"
 
 
+def test_brackets_of_a_sentence_hold_what_is_known():
+    row = {"ci_lower": -0.3, "ci_upper": 1.2, "p_value": 0.2104}
+    assert formats.in_brackets(row, 1) == " (95% CI −0.3 to 1.2, p = 0.210)"
+    assert formats.in_brackets(row | {"ci_lower": float("nan"), "p_value": 1e-9}) == " (p < 0.001)"
+    assert formats.in_brackets(dict.fromkeys(row, float("nan"))) == ""
+
+
 def test_the_unit_of_an_estimate_is_an_adjective():
     assert [formats.increase(per) for per in ("10 years", "1 SD", "doubling")] == ["10-year increase", "1-SD increase", "doubling"]  # fmt: skip
 

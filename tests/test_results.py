@@ -84,6 +84,15 @@ def test_words_come_from_codes():
     assert in_words("") == in_words(float("nan")) == ""
 
 
+def test_one_of_a_kind_is_singular():
+    assert str(reason("few_events", n_events=1, needed=5)).startswith("1 death is too few;")
+    assert str(reason("few_events_for_terms", n_events=21, terms=1)) == "21 deaths are too few for 1 term"
+    assert (
+        str(reason("too_few_for_line", n=1, needed=3))
+        == "1 participant with both ages is too few for a line (at least 3)"
+    )
+
+
 def test_a_fit_error_keeps_its_code_between_processes():
     error = pickle.loads(pickle.dumps(FitError("few_events", n_events=3, needed=5)))
     assert error.reason.code == "few_events"

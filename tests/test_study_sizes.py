@@ -1,6 +1,7 @@
 """Studies of 2, 12 and 30 participants, without any optional table or column, end in pages and in a bundle."""
 
 import os
+import re
 import subprocess
 import sys
 
@@ -65,3 +66,11 @@ def test_small_studies_have_exact_pages_and_a_bundle(tmp_path, monkeypatch):
     told = read_text_table(tmp_path / "results/share/tables/twelve/survival/at_risk.tsv")
     assert told["at_risk"].iloc[0] == "9"
     assert not list((tmp_path / "results/share").rglob("ledger*"))
+    for page in (
+        *(tmp_path / "results/reports").glob("*.html"),
+        *(tmp_path / "results/share").glob("*.html"),
+    ):
+        words = re.sub(r"<(script|style)\b.*?</\1>|<[^>]*>", "", page.read_text(), flags=re.DOTALL)
+        assert (
+            re.findall(r".{0,40}(?:\bnan\b|\bNone\b|\(– to –|p = –|\b1 deaths|\b1 terms).{0,40}", words) == []
+        ), page.name

@@ -24,6 +24,7 @@ from faceage_bio.report.pages import association_page, index_page
 from faceage_bio.report.people import table_one
 from faceage_bio.report.summary import change_sentence, strip
 from faceage_bio.report.tables import ReportTables
+from faceage_bio.results.reasons import reason
 from faceage_bio.results.row import result_rows
 from tests.rows import worded
 from tests.test_report import CARD, EVIL, HAZARD, config_of
@@ -49,6 +50,11 @@ FLOW = flow_table(
 
 def rows(table, *more, cohort="one"):
     return worded(result_rows([{"cohort": cohort, "n": 90} | row for row in more], table))
+
+
+def test_the_flow_of_given_face_ages_names_no_photos():
+    boxes = cohort_flow(ReportTables({("ledger", "flow"): FLOW}), "one", given=True)
+    assert [box.title for box in boxes["photo"]] == ["Face ages given", "Face ages known"]
 
 
 def test_the_flow_shows_every_number_of_the_ledger():
@@ -345,6 +351,33 @@ def test_missing_data_shows_how_many(share, n, state):
     check = checked("Missing data", phenotype__table_one=table)
     assert check.state == state
     assert f"BMI, one: {n} missing" in check.words
+
+
+def test_missing_data_are_counted_among_all_participants():
+    base = {"term": "site", "variable": "site", "measure": "missing"}
+    table = rows(
+        "phenotype/table_one",
+        base | {"group": "all", "n": 2, "estimate": 2 / 12}, base | {"group": "highest tertile", "n": 2, "estimate": 2 / 4},
+    )  # fmt: skip
+    assert checked("Missing data", phenotype__table_one=table).words == "at most 17% (site, one: 2 missing)"
+
+
+def test_checks_of_redacted_rows_say_no_more_than_is_released():
+    base = {"term": "face_age", "step": "+ age", "adjustment": "age"}
+    table = rows(
+        "survival/cox", base | {"n_events": 63, "events_per_term": 31.5}, base | {"n_events": 3, "reason": reason("redacted", k=6)}
+    )  # fmt: skip
+    check = checked("Events per variable", survival__cox=table)
+    assert (check.state, check.words) == (
+        LOOK,
+        "31.5 (the age-adjusted model, one); redacted for models of few events",
+    )
+    check = checked("Fairness", fairness__fairness=unfair({"estimate": 2.0}))
+    assert check.state == NOT_RUN
+    assert (
+        check.words
+        == "differences are shown without q; largest: bias +2.0 y at the same age (sex: male vs female, one)"
+    )
 
 
 @pytest.mark.parametrize(("inside", "state"), [(90, OK), (60, LOOK), (20, PROBLEM)])

@@ -137,6 +137,17 @@ def test_few_deaths_make_no_curve_and_no_invented_test():
     assert "too few" in notes or "no curve below 5 deaths per term" in notes
 
 
+def test_a_model_without_a_curve_leaves_those_of_the_others():
+    # 14 deaths; 8 among those whose sex is known, too few for two bins
+    data = people(n=80)
+    data["event"] = (np.arange(80) < 14).astype(float)
+    data["sex"] = data["sex"].where(np.arange(80) >= 6)
+    found = proportional_hazards(data, Choices(10, ["sex"], []), "c")
+    assert set(found.curve.step) == {"+ age"}
+    assert found.tests.groupby("step").estimate.count().min() > 0
+    assert set(found.tests.step) == {"+ age", "+ sex"}
+
+
 def test_a_bent_hazard_is_found_and_a_straight_one_is_not():
     data = people(n=700)
     bent = died(data, 0.008 * data.age_acceleration**2 - 0.5)

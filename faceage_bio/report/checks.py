@@ -226,18 +226,21 @@ def proportional_hazards(tables: ReportTables, config: dict) -> Check:
 def events_per_variable(tables: ReportTables, config: dict) -> Check:
     """Whether there are enough events for the variables of the Cox models."""
     name = "Events per variable"
-    found = []
+    found, all_shown = [], True
     for cohort, rows in _rows(tables, "survival", "cox", config):
         mine = rows[(rows["term"] == "face_age") & (rows["adjustment"] != "unadjusted")]
+        all_shown &= not any(one.code == "redacted" for cell in mine["reason"] for one in decode(cell))
         known = mine[mine["events_per_term"].notna()]
         found += [(row.events_per_term, row.step, cohort) for row in known.itertuples()]
     if not found:
         return Check(name, NOT_RUN, "no Cox model was fitted", place("cox"))
     fewest, step, cohort = min(found)
     which = "the age-adjusted model" if step == "+ age" else "the largest model"
-    said = f"lowest: {number(fewest, 1)} ({which}, {cohort})"
+    said = f"{'lowest: ' if all_shown else ''}{number(fewest, 1)} ({which}, {cohort})"
     headline = min((one[0] for one in found if one[1] == "+ age"), default=fewest)
-    state = PROBLEM if headline < EVENTS[1] else LOOK if fewest < EVENTS[0] else OK
+    state = PROBLEM if headline < EVENTS[1] else LOOK if fewest < EVENTS[0] or not all_shown else OK
+    if not all_shown:
+        said += "; redacted for models of few events"
     return Check(name, state, said, place("cox", cohort))
 
 
@@ -324,10 +327,18 @@ def fairness(tables: ReportTables, config: dict) -> Check:
     rows = complete(rows)
     rows = rows[
         (rows["question"] == "differences") & rows["measure"].isin(FAIR) & (rows["within"] == "") & (rows["factor"] != "age band")
-        & rows["q_value"].notna() & rows["estimate"].notna() & ~rows["sparse"]
+        & rows["estimate"].notna() & ~rows["sparse"]
     ]  # fmt: skip
     if not len(rows):
         return Check(name, NOT_RUN, "no subgroups were large enough to compare", link)
+    rows, untested = rows[rows["q_value"].notna()], rows
+    if not len(rows):
+        return Check(
+            name,
+            NOT_RUN,
+            f"differences are shown without q; largest: {_difference(_largest(untested))}",
+            link,
+        )
     differ = rows[rows["q_value"] < FALSE_ALARM]
     years = differ[differ["unit"] == "years"]["estimate"].abs()
     most = _largest(differ if len(differ) else rows)

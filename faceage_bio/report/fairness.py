@@ -7,7 +7,7 @@ from markupsafe import Markup
 from faceage_bio.columns import POOLED
 from faceage_bio.report import figures_fairness as figures
 from faceage_bio.report import words
-from faceage_bio.report.formats import interval, number, p_value, people, signed
+from faceage_bio.report.formats import in_brackets, number, people, signed
 from faceage_bio.report.tables import ReportTables
 from faceage_bio.results.reasons import SPARSE, decode, in_words
 
@@ -152,9 +152,8 @@ def _sentences(groups: pd.DataFrame, differences: pd.DataFrame) -> list[str]:
     if {"mean error", "slope"} <= set(everyone.index):
         mean, slope = everyone.loc["mean error"], everyone.loc["slope"]
         said.append(
-            f"The age gap was {signed(mean['estimate'])} years on average ({interval(mean['ci_lower'], mean['ci_upper'], 1)}; "
-            f"{people(mean['n'])} participants), and changed by {signed(slope['estimate'])} years per 10 years of age "
-            f"({interval(slope['ci_lower'], slope['ci_upper'], 1)})."
+            f"The age gap was {signed(mean['estimate'])} years on average{in_brackets(mean, 1)} in {people(mean['n'])} participants, "
+            f"and changed by {signed(slope['estimate'])} years per 10 years of age{in_brackets(slope, 1)}."
         )
     mean = differences[
         (differences["measure"] == "difference in mean error")
@@ -162,16 +161,10 @@ def _sentences(groups: pd.DataFrame, differences: pd.DataFrame) -> list[str]:
     ]  # fmt: skip
     for row in mean.to_dict("records"):
         said.append(
-            f"{row['factor'].capitalize()}, {row['group']}: at the same age {signed(row['estimate'])} years "
-            f"({interval(row['ci_lower'], row['ci_upper'], 1)}, p {_p(row['p_value'])}); raw {signed(row['raw_estimate'])} years "
-            f"({interval(row['raw_ci_lower'], row['raw_ci_upper'], 1)})."
+            f"{row['factor'].capitalize()}, {row['group']}: at the same age {signed(row['estimate'])} years{in_brackets(row, 1)}; "
+            f"unadjusted {signed(row['raw_estimate'])} years{in_brackets(row, 1, 'raw_')}."
         )
     return said
-
-
-def _p(value: float) -> str:
-    text = p_value(value)
-    return text if text.startswith("<") else f"= {text}"
 
 
 def _stress(cohort: str, rows: pd.DataFrame) -> dict:
@@ -209,8 +202,8 @@ def _stress_sentence(everybody: pd.DataFrame) -> str:
         return ""
     most = mean.loc[mean["estimate"].abs().idxmax()]
     return (
-        f"Ages moved most with {most['condition']} ({most['label']}): {signed(most['estimate'])} years on average "
-        f"({interval(most['ci_lower'], most['ci_upper'], 1)}; {people(most['n'])} photos)."
+        f"Ages moved most with {most['condition']} ({most['label']}): {signed(most['estimate'])} years on average{in_brackets(most, 1)} in "
+        f"{people(most['n'])} photos."
     )
 
 

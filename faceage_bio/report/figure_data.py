@@ -23,7 +23,8 @@ def packed(specification: dict) -> Markup:
     specification : dict
         Vega-Lite's, with its data under ``datasets`` as Altair writes it.
     """
-    drawn = [table for table in _drawn(specification) if set(table.columns) - {"x", "y"}]
+    known = (table.dropna(axis=1, how="all") for table in _drawn(specification))
+    drawn = [table for table in known if len(table) and set(table.columns) - {"x", "y"}]
     return packed_rows(pd.concat(drawn, ignore_index=True).drop_duplicates() if drawn else pd.DataFrame())
 
 

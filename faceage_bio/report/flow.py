@@ -23,6 +23,10 @@ BOXES = {
     ],
     "sample": [("expression", "RNA samples analysed")],
 }
+OF_FACE_AGES = {
+    "Photos received": "Face ages given",
+    "Photos with a face age": "Face ages known",
+}  # titles where no photos came in
 FULL_MODEL = "Participants in the full Cox model"
 NO_ACCELERATION, NO_FACE_AGE, MISSING = "no_acceleration", "no_face_age", "missing_"
 
@@ -112,10 +116,15 @@ def _survival(before: Box, title: str, n: float, reasons: dict[str, float]) -> l
     return [*steps, Box("full model", FULL_MODEL, n, covariates)] if covariates else steps
 
 
-def cohort_flow(tables: ReportTables, name: str) -> dict[str, list[Box]]:
-    """The boxes of a cohort; a unit that never came in has none."""
+def cohort_flow(tables: ReportTables, name: str, given: bool = False) -> dict[str, list[Box]]:
+    """The boxes of a cohort; a unit that never came in has none. ``given``: face ages came in, not photos."""
     flow = tables.get("ledger", "flow", name)
-    return chains(flow) if len(flow) else {}
+    boxes = chains(flow) if len(flow) else {}
+    if given and "photo" in boxes:
+        boxes["photo"] = [
+            replace(box, title=OF_FACE_AGES.get(box.title, box.title)) for box in boxes["photo"]
+        ]
+    return boxes
 
 
 def not_run(boxes: dict[str, list[Box]]) -> list[str]:

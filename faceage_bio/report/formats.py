@@ -2,6 +2,9 @@
 
 import math
 import re
+from collections.abc import Mapping
+
+import pandas as pd
 
 
 def number(value: float, digits: int = 2) -> str:
@@ -30,6 +33,15 @@ def with_ci(estimate: float, lower: float, upper: float, digits: int = 2) -> str
     """An estimate with its 95% CI: ``1.65 (1.30–2.08)``; without one alone."""
     known = lower is not None and upper is not None and not (math.isnan(lower) or math.isnan(upper))
     return number(estimate, digits) + (f" ({interval(lower, upper, digits)})" if known else "")
+
+
+def in_brackets(row: Mapping, digits: int = 2, column: str = "") -> str:
+    """Interval and p of a row in brackets, as they stand in a sentence; what the row lacks, as released tables may, is left out."""
+    lower, upper, p = (row[f"{column}{name}"] for name in ("ci_lower", "ci_upper", "p_value"))
+    said = [f"95% CI {interval(lower, upper, digits)}"] if pd.notna(lower) and pd.notna(upper) else []
+    if pd.notna(p):
+        said.append(f"p {p_value(p)}" if p < 0.001 else f"p = {p_value(p)}")
+    return f" ({', '.join(said)})" if said else ""
 
 
 def p_value(value: float) -> str:

@@ -5,7 +5,7 @@ from markupsafe import Markup
 
 from faceage_bio.columns import AGE, AGE_ACCELERATION, AGE_GAP
 from faceage_bio.report import figures
-from faceage_bio.report.formats import interval, p_value, signed
+from faceage_bio.report.formats import in_brackets, signed
 from faceage_bio.report.tables import ReportTables
 
 MAIN_METHOD = "mean z"
@@ -83,14 +83,8 @@ def sentence(rows: pd.DataFrame) -> str:
     row = by.loc[AGE_ACCELERATION]
     if pd.isna(row.estimate):
         return f"{row.term}: {row.note}."
-    p = p_value(row.p_value)
-    text = (
-        f"{row.term}: {signed(row.estimate, 2)} standard deviations ({interval(row.ci_lower, row.ci_upper)}; "
-        f"p {p if p.startswith('<') else f'= {p}'}) per {row.per} of age acceleration"
-    )
+    text = f"{row.term}: {signed(row.estimate, 2)} standard deviations{in_brackets(row)} per {row.per} of age acceleration"
     if AGE in by.index and pd.notna(by.loc[AGE, "estimate"]):
         twin = by.loc[AGE]
-        text += (
-            f"; {signed(twin.estimate, 2)} ({interval(twin.ci_lower, twin.ci_upper)}) of chronological age"
-        )
+        text += f"; {signed(twin.estimate, 2)}{in_brackets(twin)} of chronological age"
     return f"{text}."

@@ -36,10 +36,8 @@ def ladder_section(tables: ReportTables, name: str, config: dict) -> dict:
 
 
 def step_words(step: str) -> str:
-    """What is adjusted for at a step of the sequentially adjusted models."""
+    """A step of the sequentially adjusted models, as a table's row is headed."""
     step, comma, firth = step.partition(", ")
-    if step == "unadjusted":
-        return f"nothing{comma}{firth}"
     return f"{'+ ' + words.term(step[2:]) if step.startswith('+ ') else step}{comma}{firth}"
 
 

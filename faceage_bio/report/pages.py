@@ -178,6 +178,7 @@ def _render(
         version=faceage_bio.__version__, cards=cards, synthetic=any(card.get("synthetic") for card in cards), internal=internal,
         rounding=config.get("release", {}).get("rounding", 6), not_in_core=not_in_core(config),
         given=[name for name, cohort in config["cohorts"].items() if cohort.get("face_ages")],
+        photographed=any(not cohort.get("face_ages") for cohort in config["cohorts"].values()),
         style=Markup((TEMPLATES / "style.css").read_text()), script=Markup("\n".join((TEMPLATES / name).read_text() for name in SCRIPTS)),
         gene_ids=PageGenes.of(tables).packed if page in (ASSOCIATION, SURVIVAL) else "",
         of=trail.of, cite=citations.cite, citations=citations, **told, **content,

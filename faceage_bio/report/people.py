@@ -15,12 +15,11 @@ from faceage_bio.report.tables import ReportTables
 
 ALL = "all"
 AVERAGE, LARGEST = "mean of all pairs", "largest of all pairs"
-MISSING = "–"
 
 
 def people_section(tables: ReportTables, name: str, config: dict) -> dict:
     """Flow, Table 1 and distributions of one cohort."""
-    boxes = flow.cohort_flow(tables, name)
+    boxes = flow.cohort_flow(tables, name, given=bool(config["cohorts"][name].get("face_ages")))
     lines = flow.as_list(boxes)
     spread = tables.get("phenotype", "distributions", name)
     drawn = len(spread) and spread["estimate"].notna().any()
@@ -71,9 +70,9 @@ def table_one(table: pd.DataFrame) -> dict:
     -------
     dict
         ``groups``: (name, number); ``variables``: each with ``term``, ``rows`` of (label, cells), ``missing``, ``average`` and
-        ``largest`` standardised difference, ``note``; empty if the step did not run.
+        ``largest`` standardised difference, ``note``; empty if the step did not run, or no participant has an age acceleration.
     """
-    if not len(table):
+    if not len(table) or not (table["n"] > 0).any():
         return {}
     table = table.assign(
         **{
@@ -114,11 +113,8 @@ def _variable(variable: str, rows: pd.DataFrame, sizes: Mapping[str, float]) -> 
 def _numbers(rows: pd.DataFrame, names: Sequence[str]) -> list[tuple[str, list[str]]]:
     """Mean and standard deviation, median and quartiles."""
     mean, median = (rows[rows["measure"] == measure].set_index("group") for measure in ("mean", "median"))
-    means = [_with(one, f"({number(one['standard_deviation'], 1)})") for one in _of(mean, names)]
-    medians = [
-        _with(one, f"({number(one['lower_quartile'], 1)} to {number(one['upper_quartile'], 1)})")
-        for one in _of(median, names)
-    ]
+    means = [_with(one, "standard_deviation") for one in _of(mean, names)]
+    medians = [_with(one, "lower_quartile", "upper_quartile") for one in _of(median, names)]
     return [("mean (SD)", means), ("median (IQR)", medians)]
 
 
@@ -127,8 +123,11 @@ def _of(rows: pd.DataFrame, names: Sequence[str]) -> list[pd.Series]:
     return [one for _, one in rows.reindex(names).iterrows()]
 
 
-def _with(one: pd.Series, spread: str) -> str:
-    return f"{number(one['estimate'], 1)} {spread}" if pd.notna(one["estimate"]) else MISSING
+def _with(one: pd.Series, *spread: str) -> str:
+    """An estimate with its spread in brackets, if the row has it."""
+    if one[[*spread]].isna().any():
+        return number(one["estimate"], 1)
+    return f"{number(one['estimate'], 1)} ({' to '.join(number(one[name], 1) for name in spread)})"
 
 
 def _levels(shares: pd.DataFrame, sizes: Mapping[str, float]) -> list[tuple[str, list[str]]]:

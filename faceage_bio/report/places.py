@@ -79,7 +79,7 @@ SECTIONS: dict[str, tuple[Section, ...]] = {
     ),
     PHOTOS: (
         Section("reasons", "Exclusions and flags", "photos.any", "no photos: face ages were given"),
-        Section("measures", "Image quality", "photos.measures", "no face was detected"),
+        Section("measures", "Image quality", "photos.measures", "no face was detected, or face ages were given"),
         Section("uncertainty", "Uncertainty of a single face age", "photos.uncertainty", "not requested (faceage.jitters: 0)"),
         Section("review", "Manual review", "photos.review", "no decisions given (review.decisions)"),
         Section("stress", "Robustness to image degradation", "stress", "not requested (fairness.stress_photos: 0), or no photos", table="fairness/stress"),

@@ -156,7 +156,7 @@ def _hazards(tables: ReportTables, config: dict) -> dict | None:
     if not len(cox) or "step" not in cox:
         return None
     rows = cox[(cox["term"] == "face_age") & (cox["exposure"] == "face_age") & cox["estimate"].notna()]
-    rows = rows.assign(label=[_step(str(step)) for step in rows["step"]], kind=rows["cohort"])
+    rows = rows.assign(label=[step_words(str(step)) for step in rows["step"]], kind=rows["cohort"])
     return _forest(
         rows, config, 1.0, f"Hazard ratio for death per {increase(_per(rows))} in face age (log scale)", "Face age and overall survival",
         f"Hazard ratio by cohort, sequentially adjusted (full: {_full(config)}); error bars: 95% CI.", "survival/cox", place("cox"),
@@ -168,11 +168,6 @@ def _full(config: dict) -> str:
     return ", ".join(
         term(name) for name in dict.fromkeys(["age", *survival["steps"], *survival["covariates"]])
     )
-
-
-def _step(step: str) -> str:
-    said = step_words(step)
-    return "unadjusted" if said.startswith("nothing") else said
 
 
 def _genes(tables: ReportTables, config: dict) -> dict | None:

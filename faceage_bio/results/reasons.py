@@ -4,6 +4,7 @@ In a table the column ``reason`` holds ``few_events n_events=3 needed=5; complet
 (`is_count`) are counts of participants, samples, photos or events, which the release rule rounds; others are settings and names.
 """
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from urllib.parse import quote, unquote
@@ -343,7 +344,7 @@ class Reason:
         )  # an unknown code or a missing parameter is a bug that shows at once
 
     def __str__(self) -> str:
-        return WORDS[self.code].format(**{name: _said(value) for name, value in self.parameters.items()})
+        return _singular(WORDS[self.code].format(**{name: _said(value) for name, value in self.parameters.items()}))
 
     @property
     def status(self) -> str:
@@ -357,6 +358,9 @@ class Reason:
         return " ".join((self.code, *parts))
 
 
+PLURALS = "clusters|deaths|events|pairs|participants|photos|resamples|rows|samples|terms|times"
+ONE_IS = re.compile(rf"(?<![\d.,])1 ({PLURALS})\b((?: with [a-z ]+?)?) are\b")
+ONE = re.compile(rf"(?<![\d.,])1 ({PLURALS})\b")
 SAFE = ",.:+-_/()<>|*^[]{}"  # all that separates nothing
 JOIN = "; "
 
@@ -401,6 +405,12 @@ def in_words(cell: object) -> str:
     missing = [str(one) for one in reasons if one.code in WHY_NOT]
     remarks = [str(one) for one in reasons if one.code not in WHY_NOT]
     return "; ".join([*([f"not estimated, because {' and '.join(missing)}"] if missing else []), *remarks])
+
+
+def _singular(text: str) -> str:
+    """``1 deaths are too few for 1 terms`` as ``1 death is too few for 1 term``."""
+    text = ONE_IS.sub(lambda found: f"1 {found[1][:-1]}{found[2]} is", text)
+    return ONE.sub(lambda found: f"1 {found[1][:-1]}", text)
 
 
 def _said(value: object) -> str:

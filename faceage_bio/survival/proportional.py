@@ -87,7 +87,8 @@ def proportional_hazards(
             | {"term": row.term, "reason": [*fit.reasons, *frame.reasons]}
             for row in found.itertuples()
         ]  # fmt: skip
-        curves.append(_curves(fit, terms).assign(step=step))
+        if len(curve := _curves(fit, terms)):
+            curves.append(curve.assign(step=step))
         offending = [row.term for row in found.itertuples() if row.p_value < alpha and row.term != GLOBAL]
         if offending or found["p_value"].iloc[-1] < alpha:
             remedied += [

@@ -88,7 +88,7 @@ rule check_expression:
     shell:
         "faceage-bio check-expression --acceleration {input.acceleration:q} {params.inputs:q} {params.covariates:q}"
         " {params.limits:q} {params.tissue:q} --min-count {params.min_count} --min-samples {params.min_samples}"
-        " --output $(dirname {output.quality:q}) --quality {output.samples:q}"
+        ' --output "$(dirname {output.quality:q})" --quality {output.samples:q}'
         " > {log:q} 2>&1"
 
 
@@ -240,5 +240,5 @@ rule score_gene_sets:
         " --quality {input.quality:q}"
         " {params.covariates:q} {params.sets:q} {params.choice:q} --headline {params.headline:q}"
         " --per-years {params.per_years} --min-coverage {params.min_coverage} --min-count {params.min_count}"
-        " --min-samples {params.min_samples} --seed {params.seed} --output $(dirname {output.gsea:q})"
+        ' --min-samples {params.min_samples} --seed {params.seed} --output "$(dirname {output.gsea:q})"'
         " --scores {output.scores:q} > {log:q} 2>&1"

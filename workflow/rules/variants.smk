@@ -39,4 +39,4 @@ rule fit_variants:
         "faceage-bio fit-variants --acceleration {input.acceleration:q} --variants {input.variants:q}"
         " --samples {input.people:q} {params.inputs:q} {params.panel:q} {params.covariates:q} --max-maf {params.maf}"
         " --min-call-rate {params.call_rate} --burden {params.weights} --min-carriers {params.min_carriers}"
-        " {params.common} --output $(dirname {output.genes:q}) --variants-table {output.variants:q} > {log:q} 2>&1"
+        ' {params.common} --output "$(dirname {output.genes:q})" --variants-table {output.variants:q} > {log:q} 2>&1'
