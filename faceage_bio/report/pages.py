@@ -224,7 +224,7 @@ def _association_cohort(tables: ReportTables, name: str, config: dict) -> dict:
 def _survival_cohort(tables: ReportTables, name: str, config: dict) -> dict:
     found = definition_section(tables, name, config) | survival_cohort(tables, name, config)
     no_curves, no_risks = found["curves_why"], found["competing_why"]
-    why = {"curves": no_curves.removeprefix("not estimated, because "), "has_competing": no_risks}
+    why = {"curves": no_curves, "has_competing": no_risks}
     return found | {
         "curves": [] if no_curves else found["curves"],
         "has_competing": not no_risks,
