@@ -271,7 +271,7 @@ def page(tmp_path_factory, found):
 def test_the_page_says_it_in_a_sentence(page, found):
     c = of(found.rows, comparison=FIRST, measure="Harrell's C")
     low, high = of(c, kind="model").estimate
-    people_and_deaths = f"On the same 300 people ({c.n_events.iloc[0]:.0f} deaths)"
+    people_and_deaths = f"On the same 300 participants ({c.n_events.iloc[0]:.0f} deaths)"
     text = " ".join(page.split())
     raised = (
         f"adding face age to age and sex raised C from {low:.3f} to {high:.3f}, difference +{high - low:.3f}"

@@ -226,7 +226,7 @@ def test_without_sex_genes_the_sex_check_says_so(gone, why):
     assert np.isnan(row.estimate)
     assert row.note.startswith("not estimated, because")
     assert why in row.note
-    assert "Sex was not told by RNA, because" in sentence(tables["quality"])
+    assert "Sex was not determined by RNA, because" in sentence(tables["quality"])
 
 
 def test_sex_between_both_is_not_told():

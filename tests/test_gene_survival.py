@@ -294,7 +294,7 @@ def test_report_section_tells_the_headline_gene_and_shows_both_families(tmp_path
     part = gene_survival_section(collect(sorted((tmp_path / "c" / "survival").iterdir())), "c", config)[
         "gene_survival"
     ][0]
-    assert part["sentence"].startswith("Twice the level of CDK6 went with a")
+    assert part["sentence"].startswith("Twice the level of CDK6 was associated with a")
     assert "% higher hazard of death" in part["sentence"]
     assert "<svg" in part["forest"]
     assert "<svg" in part["all_genes"]["svg"]

@@ -84,7 +84,7 @@ def test_other_tables_have_other_words(study):  # noqa: F811
     ("model", "fitted_in", "said"),
     [
         ("residual of a line", "cohort", "Age acceleration is the residual of a line of face age on age, fitted in each cohort"),
-        ("residual of loess (span 0.75)", "reference", "the residual of loess (span 0.75) of face age on age, fitted in reference people"),
+        ("residual of loess (span 0.75)", "reference", "the residual of loess (span 0.75) of face age on age, fitted in controls"),
     ],
 )  # fmt: skip
 def test_the_definition_is_that_of_the_tables(study, model, fitted_in, said):  # noqa: F811

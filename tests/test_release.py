@@ -139,14 +139,15 @@ def test_frequency_of_an_allele_comes_from_rounded_counts():
 
 def test_models_of_fewer_than_10_residual_degrees_of_freedom_are_redacted():
     mean = {"measure": "mean", "estimate": 2.0, "ci_lower": 1.0, "ci_upper": 3.0}
-    assert np.isnan(released("acceleration/summary", **mean, n=10)["estimate"])
-    assert released("acceleration/summary", **mean, n=11)["estimate"] == 2.0
+    # 7 to 12 are told as 9, so that no reader learns on which side of 10 they are
+    assert np.isnan(released("acceleration/summary", **mean, n=12)["estimate"])
+    assert released("acceleration/summary", **mean, n=13)["estimate"] == 2.0
     slope = mean | {"measure": "slope", "adjustment": "unadjusted"}  # and an intercept
-    assert np.isnan(released("fairness/fairness", **slope, n=11)["estimate"])
-    assert released("fairness/fairness", **slope, n=12)["estimate"] == 2.0
+    assert np.isnan(released("fairness/fairness", **slope, n=12)["estimate"])
+    assert released("fairness/fairness", **slope, n=13)["estimate"] == 2.0
     ratio = mean | {"measure": "hazard ratio", "n": 50, "covariates": "age"}
-    assert np.isnan(released("survival/cox", **ratio, n_events=11)["estimate"])
-    assert released("survival/cox", **ratio, n_events=12)["estimate"] == 2.0
+    assert np.isnan(released("survival/cox", **ratio, n_events=12)["estimate"])
+    assert released("survival/cox", **ratio, n_events=13)["estimate"] == 2.0
     # survival at a time is of all participants
     assert (
         released("survival/summary", **mean | {"measure": "median survival"}, n=50, n_events=9)["estimate"]
@@ -325,3 +326,62 @@ def test_each_preset_passes_the_gate(k, tmp_path):
     for place, table in told.items():
         write_table(table, tmp_path / "tables" / f"{place}.tsv")
     assert check_folder(tmp_path, Known(identifiers={"N0912"}), k) == []
+
+
+def test_what_is_shown_depends_on_rounded_counts_alone():
+    # within a step of rounding every count gives the same released row: thresholds, reasons and status tell nothing more
+    row = {
+        "measure": "hazard ratio",
+        "estimate": 1.5,
+        "ci_lower": 1.1,
+        "ci_upper": 2.0,
+        "covariates": "age",
+        "n": 60,
+    }
+    for low in range(7, 40, 6):
+        told = {
+            tuple(
+                map(
+                    str,
+                    released("survival/cox", **row, n_events=events, reason=sparse_of(events)).drop("cohort"),
+                )
+            )
+            for events in range(low, low + 6)
+        }
+        assert len(told) == 1, low
+    few = {
+        tuple(
+            map(
+                str,
+                released(
+                    "survival/cox",
+                    n=60,
+                    n_events=events,
+                    measure="hazard ratio",
+                    reason=reason("few_events", n_events=events, needed=5),
+                ),
+            )
+        )
+        for events in range(1, 7)
+    }
+    assert len(few) == 1
+
+
+def sparse_of(events: int):
+    return reason("few_events_per_variable", n_events=events, terms=2, needed=10) if events < 20 else ""
+
+
+def test_the_log_tells_no_exact_count():
+    told = [
+        release({"c/survival/cox": COX.assign(n=n)}, 6).log["counts_rounded"].tolist()
+        for n in ([114, 40], [111, 39])
+    ]
+    assert told[0] == told[1]
+
+
+def test_a_released_curve_changes_on_a_grid_that_is_no_participants_time():
+    times = np.sort(np.random.default_rng(1).uniform(0, 5, 60))
+    told = release({"c/survival/kaplan_meier": curve(times, [1, 0] * 30)}, 6).tables[
+        "c/survival/kaplan_meier"
+    ]
+    assert np.allclose(told["years"] * 10, np.round(told["years"] * 10))

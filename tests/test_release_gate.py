@@ -59,7 +59,7 @@ def kinds(tmp_path, files: dict[str, str | bytes], known: Known = KNOWN, min_cel
 
 CLEAN = {
     "report.html": PAGE.format(
-        "<p>114 people, 79 deaths; hazard ratio 1.62 (1.10 to 2.40), p = 0.0912</p>"
+        "<p>114 participants, 79 deaths; hazard ratio 1.62 (1.10 to 2.40), p = 0.0912</p>"
         '<svg><path d="M0 0 H912 V3"/><text>0.7734521</text></svg><p>N09123 and XN0912 are others, 1950-04-04 a day</p>'
         "<table><thead><tr><th>Group</th><th>People</th></tr></thead><tr><td>1</td><td>12</td></tr><tr><td>anna</td><td>&lt; 5</td></tr></table>"
         f"<script class=genes>{packed(GENES)}</script>"
@@ -219,7 +219,7 @@ def test_the_command_ends_with_status_2(tmp_path, capsys):
     clinic.write_text("subject_id\tbirth_date\nA1017\t1950-01-02\n")
     done = CliRunner().invoke(app, ["check-privacy", str(folder), "--table", str(clinic)])
     assert isinstance(done.exception, PrivacyError)
-    (folder / "a.html").write_text(PAGE.format("<p>114 people</p>"))
+    (folder / "a.html").write_text(PAGE.format("<p>114 participants</p>"))
     done = CliRunner().invoke(app, ["check-privacy", str(folder), "--table", str(clinic)])
     assert done.exit_code == 0
     assert "nothing found; looked for 1 identifiers" in done.output

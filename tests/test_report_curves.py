@@ -80,7 +80,7 @@ class Axis:
 
 
 def data_of():
-    """400 people; three of a site are few, and one site has a hostile name."""
+    """400 participants; three of a site are few, and one site has a hostile name."""
     data = with_causes(400)
     site = np.where(data.index < 200, "lung", np.where(data.index < 397, EVIL, "rare"))
     return data.assign(site=site)

@@ -272,7 +272,7 @@ def test_a_score_that_is_no_file_or_no_shipped_one(tmp_path):
 def test_shipped_scores_say_where_they_come_from_and_invent_nothing():
     assert shipped() == ["teachh_faceage_repository", "teachh_publication"]
     assert TEACHH.doi == "10.1002/cncr.28408"
-    for fact in ("862 people", "19.9 months (95 % interval 13.9 to 31.1)", "5.0 months (4.3 to 5.6)"):
+    for fact in ("862 participants", "19.9 months (95% CI 13.9 to 31.1)", "5.0 months (4.3 to 5.6)"):
         assert fact in TEACHH.published
     assert "group C: the value is not in the text" in TEACHH.published
     for path in SHIPPED.glob("*.yaml"):
@@ -558,7 +558,7 @@ def test_commands_run_on_a_plain_table(tmp_path):
         tmp_path / "t.tsv", "--definition", "teachh_publication", "--definition", "teachh_faceage_repository",
     )  # fmt: skip
     assert done.exit_code == 0, done.exception
-    assert "people: TEACHH (publication): 160 of 160 people have a score" in done.output
+    assert "people: TEACHH (publication): 160 of 160 participants have a score" in done.output
     assert (tmp_path / "s.tsv").stat().st_mode & 0o777 == 0o600
     own = read_table(tmp_path / "s.tsv")
     assert own[own.definition == "teachh_publication"].total.tolist() == r("publication age total").tolist()

@@ -59,14 +59,14 @@ def section(tables):
 def test_the_fixed_cut_is_told_in_a_plain_sentence(tables):
     said = " ".join(section(tables)[0]["sentences"])
     assert (
-        "The fixed 60-year cut gave the age point to 16 more people than chronological age did (108 instead of 92 of 160; 27 gained "
+        "The fixed 60-year cut gave the age point to 16 more participants than chronological age did (108 instead of 92 of 160; 27 gained "
         "it and 11 lost it). A face age of 60 is not an age of 60, so the swap as such adds points."
     ) in said
     assert re.search(
-        r"At a face age of 63.[12] years as many people are beyond the cut as are at an age of 60", said
+        r"At a face age of 63.[12] years as many participants are beyond the cut as are at an age of 60", said
     )
     assert re.search(
-        r"0.61 with age, 0.62 with face age at the fixed cut \(difference [+−]0.0\d\d, 95 % interval", said
+        r"0.61 with age, 0.62 with face age at the fixed cut \(difference [+−]0.0\d\d, 95% CI", said
     )
 
 
@@ -74,7 +74,7 @@ def test_groups_hazards_and_publication_are_on_the_page(tables):
     page = survival_page(tables, CONFIG, [CARD])
     assert "Hazard ratio against group B" in page
     assert "<strong>Published values, for comparison</strong>" in page
-    assert "862 people" in page
+    assert "862 participants" in page
     assert "group C: the value is not in the text" in page
     assert "neither model is part of the other" in page
     assert "100 paired bootstrap resamples of participants, percentile interval, seed 1" in page
@@ -128,7 +128,7 @@ def test_missing_numbers_are_dashes(tables):
     hollow.loc[hollow["measure"].isin(["participants", "difference in participants"]), "estimate"] = np.nan
     released = replace(tables, by_name=tables.by_name | {("scores", "comparison"): hollow})
     page = survival_page(released, CONFIG, [CARD])
-    assert "gave the age point to – instead of – of 160 people (27 gained it and 11 lost it)" in page
+    assert "gave the age point to – instead of – of 160 participants (27 gained it and 11 lost it)" in page
     assert ">nan<" not in page.lower()
 
 

@@ -29,7 +29,8 @@ STRUCK = {  # a journal editor would strike it: what stands instead
     r"\blooked at by\b": "manual review",
 }
 NOT_TEXT = re.compile(r"\{#.*?#\}|\{%.*?%\}|\{\{.*?\}\}|<[^>]+>", re.DOTALL)
-NAMES = re.compile(r"--people\b|\bpeople\.tsv\b")  # of an option and of a file in examples
+SPOKEN = ("cli", "settings", "report", "results")  # packages whose texts are shown
+NAMES = re.compile(r"--people\b|\bpeople\.tsv\b|\bpeople : ")  # of an option, a file in examples, a parameter
 CODE = re.compile(r"```.*?```|`[^`\n]*`|\]\([^)]*\)|\{[^}\n]*\}", re.DOTALL)
 
 
@@ -40,7 +41,7 @@ def texts() -> Iterator[tuple[str, str]]:
             yield page.name, CODE.sub(" ", page.read_text())
     for template in sorted((PACKAGE / "report" / "templates").glob("*.j2")):
         yield template.name, NOT_TEXT.sub(" ", template.read_text())
-    for module in sorted([*(PACKAGE / "cli").glob("*.py"), *(PACKAGE / "settings").glob("*.py")]):
+    for module in sorted(path for folder in SPOKEN for path in (PACKAGE / folder).glob("*.py")):
         tree = ast.parse(module.read_text())
         strings = [
             node.value

@@ -202,7 +202,7 @@ def test_demo_pages_are_sound(demo):
 
 def test_demo_shows_genes_and_survival(demo):
     page = (demo / "results" / "reports" / "survival.html").read_text()
-    assert page.count("Twice the level of CDK6 went with a") >= 2
+    assert page.count("Twice the level of CDK6 was associated with a") >= 2
     cells = table(demo, "healthy/survival/gene_panel.tsv")
     assert "gene survival in T cell" in set(cells.question)
     for cohort in ("north", "south"):

@@ -16,8 +16,9 @@ from faceage_bio.stats.kaplan_meier import NORMAL_975
 SURVIVAL_TABLES = {
     "survival/kaplan_meier", "survival/at_risk", "survival/cumulative_incidence", "survival/incidence_at_risk",
 }  # fmt: skip
-DAYS = 2  # decimals of years of a released time
-AT_A_TIME = {"survival", "cumulative incidence"}  # measures that are read off a curve
+GRID = 0.1  # years: at the exact time of a change the exact count would be the first of its step
+MEDIAN = "median survival"
+AT_A_TIME = {"survival", "cumulative incidence", MEDIAN}  # measures that are read off a curve
 CURVE = ("cohort", "grouping", "group", "cause")
 
 
@@ -56,6 +57,11 @@ def release_probabilities(
         curve = by_group.get(tuple(exact.at[row, name] for name in names))
         if exact.at[row, "measure"] not in AT_A_TIME or curve is None or pd.isna(exact.at[row, "estimate"]):
             continue
+        if exact.at[row, "measure"] == MEDIAN:
+            for column, told in (("estimate", value), ("ci_lower", "ci_lower"), ("ci_upper", "ci_upper")):
+                reached = curve.loc[curve[told] <= 0.5, "years"]
+                made.at[row, column] = reached.iloc[0] if len(reached) else np.nan
+            continue
         last = curve[curve["years"] <= exact.at[row, "horizon"]].iloc[-1]
         for column, told in (("estimate", value), ("ci_lower", "ci_lower"), ("ci_upper", "ci_upper")):
             made.at[row, column] = significant([last[told]])[0]
@@ -86,6 +92,7 @@ def _differences(cumulative: np.ndarray) -> np.ndarray:
 
 def _counts(curve: pd.DataFrame, events: list[str], k: int) -> pd.DataFrame | None:
     """At risk and changes from the rounded cumulative counts; None for a curve of 1 to k participants."""
+    curve = _on_grid(curve, [*events, "censored", *(["entered"] if "entered" in curve else [])])
     all_participants = curve["entered"].sum() if "entered" in curve else curve["at_risk"].iloc[0]
     if all_participants <= k:
         return None
@@ -104,12 +111,18 @@ def _counts(curve: pd.DataFrame, events: list[str], k: int) -> pd.DataFrame | No
         made["entered"] = _differences(came)
     for name in events:  # more events than participants at risk would make survival negative
         made[name] = np.minimum(made[name], made["at_risk"])
-    made["years"] = made["years"].round(DAYS)
     changes = np.zeros(len(made), dtype=bool)
     changes[0] = True
     for name in (*events, "censored", *(["entered"] if "entered" in curve else [])):
         changes |= made[name].to_numpy() != 0
     return made[changes]
+
+
+def _on_grid(curve: pd.DataFrame, counted: list[str]) -> pd.DataFrame:
+    """What happened within each step of `GRID`, at its end."""
+    ends = (np.ceil((curve["years"] / GRID).round(6)) * GRID).round(6)
+    joined = {name: "sum" if name in counted else "first" for name in curve if name != "years"}
+    return curve.assign(years=ends).groupby("years", sort=True).agg(joined).reset_index()[list(curve)]
 
 
 def _kaplan_meier(curve: pd.DataFrame, k: int) -> pd.DataFrame:

@@ -29,6 +29,12 @@ from faceage_bio.results.reasons import (
 from faceage_bio.results.row import ESTIMATES, by_cell
 from faceage_bio.results.tables import TABLES, Table, count_columns, is_count, key_of, never_released
 
+GRIDS = {"years": 1, "value": 1}  # decimals of the places at which a smooth curve is given
+BY_EXACT_COUNTS = {
+    "lost_resamples",
+    "optimism_without",
+    "no_optimism",
+}  # how often a resample fails follows from a count
 RESIDUAL_DF = 10  # fewer are redacted (SDC Handbook, 2019: class of regression coefficients)
 TAILS = {  # columns that are quantiles: the smaller share beyond them
     "q10": 0.10, "q90": 0.10, "q25": 0.25, "q75": 0.25, "q50": 0.50, "lower_quartile": 0.25, "upper_quartile": 0.25,
@@ -101,7 +107,12 @@ def _release_points(table: pd.DataFrame, declared: Table, k: int) -> pd.DataFram
     exact, small = _counts(table, declared.counts, k)
     made = table.assign(**{name: midpoint(numbers, k) for name, numbers in exact.items()})
     for name in (one for one in declared.statistics if one in made):
-        made[name] = _shown(made[name], small | _beyond(name, exact.get("n"), k))
+        n = pd.Series(made["n"], dtype=float) if "n" in exact else None
+        made[name] = _shown(table[name], small | _beyond(name, n, k) | (name in declared.closed))
+    for name in (
+        one for one in GRIDS if one in made
+    ):  # of a fit, from the first to the last death: each a date of a participant
+        made[name] = _numbers(made[name]).round(GRIDS[name])
     return made
 
 
@@ -115,10 +126,12 @@ def _release_rows(table: pd.DataFrame, key: str, k: int) -> pd.DataFrame:
     small |= counted & _numbers(table["estimate"]).between(1, k)
     scale = pd.Series([one.scale for one in measures], index=table.index)
     hazards = (kind == MODEL) & (scale == "log")
-    small |= _residual_df(table, exact, hazards) < RESIDUAL_DF
-    made = table.assign(**{name: midpoint(numbers, k) for name, numbers in exact.items()})
+    # what is shown depends on rounded counts alone: a threshold on an exact count would tell on which side it is
+    rounded = {name: pd.Series(midpoint(numbers, k), index=table.index) for name, numbers in exact.items()}
+    small |= _residual_df(table, rounded, hazards) < RESIDUAL_DF
+    made = table.assign(**rounded)
     tails = pd.Series([one.tail or np.nan for one in measures], index=table.index, dtype=float)
-    hidden = kind.isin((OF_COUNTS, EXTREME)) | (tails.notna() & _few_beyond(tails, exact["n"], k))
+    hidden = kind.isin((OF_COUNTS, EXTREME)) | (tails.notna() & _few_beyond(tails, rounded["n"], k))
     estimate = pd.Series(_shown(table["estimate"], small | hidden), index=table.index)
     made["estimate"] = estimate.where(~counted, midpoint(_numbers(table["estimate"]), k))
     closed = kind.isin((MOMENT, OF_COUNTS, EXTREME, COUNT))
@@ -126,21 +139,22 @@ def _release_rows(table: pd.DataFrame, key: str, k: int) -> pd.DataFrame:
         made[name] = _shown(table[name], small | closed)
     for name in (one for one in TABLES[key].statistics if one in made):
         never = hidden if name == "raw_estimate" else name in CLOSED
-        made[name] = _shown(table[name], small | _beyond(name, exact["n"], k) | never)
+        made[name] = _shown(table[name], small | _beyond(name, rounded["n"], k) | never)
     made["df"] = table["df"].where(~small & (kind == TEST))  # of a t statistic: participants less terms
     if "events_per_term" in made:
         terms = (exact["n_events"] / _numbers(table["events_per_term"])).round()
         made["events_per_term"] = _shown(made["n_events"] / terms, small)
     _release_shares(made, exact, small, key)
-    lost = small & ~counted & _numbers(table["estimate"]).notna()
     redacted = reason("redacted", k=k)
-    made["reason"] = [
-        encode([*(one for one in decode(cell) if one.status != SPARSE), redacted]) if gone else cell
-        for cell, gone in zip(made["reason"], lost, strict=True)
-    ]
     for name in (one for one in COLUMNS if one in made):
-        made[name] = by_cell(made[name], lambda cell: encode(_rounded(one, k) for one in decode(cell)))
-    made["status"] = made["status"].where(~lost, redacted.status)
+        said = by_cell(made[name], lambda cell: encode(_rounded(one, k) for one in decode(cell)))
+        # why a number of few is missing tells how few they are
+        has = table[name].fillna("").ne("") | (
+            _numbers(table["estimate"]).notna() if name == "reason" else False
+        )
+        few = small & ~counted & has
+        made[name] = said.mask(few, redacted.encoded).mask(small & counted, "")
+    made["status"] = by_cell(made["reason"], status_of)
     return made
 
 
@@ -162,7 +176,9 @@ def _shown(column: pd.Series, redacted: pd.Series | bool) -> np.ndarray:
 
 
 def _rounded(one: Reason, k: int) -> Reason | None:
-    """A reason whose counts are rounded; None for a remark on one participant."""
+    """A reason whose counts are rounded; None for a remark on one participant, or one that a threshold of an exact count gave."""
+    if one.status == SPARSE or one.code in BY_EXACT_COUNTS:
+        return None
     if one.code in OF_ONE:
         return reason("redacted", k=k) if one.status == NOT_ESTIMATED else None
     told = dict(one.parameters)
@@ -249,11 +265,7 @@ def _log(pairs: dict[str, tuple[pd.DataFrame, pd.DataFrame]]) -> pd.DataFrame:
     for place, (before, after) in pairs.items():
         counts = [name for name in count_columns(key_of(place)) if name in before]
         same = len(before) == len(after)
-        rounded = (
-            sum(int((before[name].fillna(-1) != after[name].fillna(-1)).sum()) for name in counts)
-            if same
-            else len(before)
-        )
+        rounded = sum(int((_numbers(after[name]).fillna(0) != 0).sum()) for name in counts if name in after)
         others = [name for name in before if name not in counts and name in after]
         redacted = (
             sum(int((before[name].notna() & after[name].isna()).sum()) for name in others) if same else 0

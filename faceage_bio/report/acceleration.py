@@ -89,7 +89,7 @@ def _hazards(tables: ReportTables, name: str) -> dict:
             )
         title = _spoken(titles.get(term, words.term(str(term))))
         if places.get(term) == "reference" and title.startswith("residual"):
-            title += ", from reference people"
+            title += ", from controls"
         pairs.append(
             {"title": title, "alone": alone.iloc[0].to_dict(), "with_age": with_age.iloc[0].to_dict()}
         )
@@ -107,7 +107,7 @@ def _hazards(tables: ReportTables, name: str) -> dict:
 
 
 def _spoken(title: str) -> str:
-    """The title of a definition with its covariates as people say them."""
+    """The title of a definition with its covariates in words."""
     start, with_, names = title.partition(" with ")
     return start + with_ + ", ".join(words.term(name) for name in names.split(", "))
 

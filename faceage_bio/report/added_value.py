@@ -72,7 +72,7 @@ def _title(question: str) -> str:
 
 
 def model_words(model: str) -> str:
-    """A model's name as people say its columns."""
+    """A model's name in the words of its columns."""
     return " + ".join(words.term(part).replace("_", " ") for part in model.split(" + "))
 
 
@@ -124,7 +124,7 @@ def sentence(rows: pd.DataFrame) -> str:
         return f"{_title(question)}: {rows['note'].iloc[0]}."
     c = rows[rows.measure.replace(DIFFERENCES) == "Harrell's C"].set_index("kind")
     first, second = c.loc["model"].iloc[0], c.loc["model"].iloc[1]
-    on_whom = f"On the same {people(first.n)} people ({people(first.n_events)} deaths)"
+    on_whom = f"On the same {people(first.n)} participants ({people(first.n_events)} deaths)"
     held = " and ".join(model_words(first.term).rsplit(" + ", 1)).replace(" + ", ", ")
     redacted = pd.isna(first.estimate) or pd.isna(second.estimate)
     verdict = _beside(tests) if question == AGES else _adds(tests, held if redacted else "them")
@@ -143,7 +143,7 @@ def sentence(rows: pd.DataFrame) -> str:
 def _difference(row: pd.Series) -> str:
     details = []
     if pd.notna(row.ci_lower):
-        details.append(f"95 % interval {interval(row.ci_lower, row.ci_upper, DIGITS)}")
+        details.append(f"95% CI {interval(row.ci_lower, row.ci_upper, DIGITS)}")
     if pd.notna(row.corrected):
         details.append(f"{signed(row.corrected, DIGITS)} after correction for optimism")
     brackets = f" ({'; '.join(details)})" if details else ""

@@ -27,7 +27,7 @@ def paired(table: pd.DataFrame) -> list[dict]:
     Raises
     ------
     TableError
-        A row without its twin: a page shows both or nothing.
+        A row without the other: a page shows both or nothing.
     """
     if not len(table):
         return []

@@ -69,7 +69,7 @@ def all_checks(tables: ReportTables, config: dict, cards: Sequence[dict] = ()) -
 
 @dataclass(frozen=True)
 class Correlation:
-    """Of face age with chronological age in a cohort, with its 99% interval, and what the published model would give there."""
+    """Of face age with chronological age in a cohort, with its 99% CI, and what the published model would give there."""
 
     cohort: str
     r: float

@@ -67,7 +67,7 @@ def sentence(summary: pd.DataFrame) -> str:
     parts = [f"{people(by.estimate[term])} {term}" for term in EXCLUDED_OR_FLAGGED if by.estimate[term]]
     said += f": {', '.join(parts)}" if parts else "; none is excluded or flagged"
     why = " and ".join(map(str, decode(by.reason[OTHER_SEX])))
-    return f"{said}. {'Sex was not told by RNA, because ' + why + '. ' if why else ''}".strip()
+    return f"{said}. {'Sex was not determined by RNA, because ' + why + '. ' if why else ''}".strip()
 
 
 def rule_words(quality: dict) -> str:

@@ -72,8 +72,8 @@ def mediation_sentence(rows: pd.DataFrame, mediator: str | None) -> str:
     part, whole = ways.iloc[0], rows.set_index("variant").loc[f"without {mediator}"]
     return (
         f"If {mediator} is a mediator, {signed(part.estimate, 2)} ({interval(part.ci_lower, part.ci_upper)}) of "
-        f"{signed(whole.estimate, 2)} log2 per {part.per} of age acceleration goes by way of it. This takes for granted that looking "
-        f"older comes before {mediator}, that nothing else causes both {mediator} and the gene or both {mediator} and looking older "
+        f"{signed(whole.estimate, 2)} log2 per {part.per} of age acceleration goes by way of it. This takes for granted that age "
+        f"acceleration comes before {mediator}, that nothing else causes both {mediator} and the gene or both {mediator} and age acceleration "
         f"beyond the covariates, and that effects add up. If {mediator} comes first and ages both face and gene, the difference is "
         f"confounding, and the model with {mediator} is the one to read."
     )

@@ -152,7 +152,7 @@ def _sentences(groups: pd.DataFrame, differences: pd.DataFrame) -> list[str]:
     if {"mean error", "slope"} <= set(everyone.index):
         mean, slope = everyone.loc["mean error"], everyone.loc["slope"]
         said.append(
-            f"Face age minus age was {signed(mean['estimate'])} years on average{in_brackets(mean, 1)} in {people(mean['n'])} participants, "
+            f"The age gap was {signed(mean['estimate'])} years on average{in_brackets(mean, 1)} in {people(mean['n'])} participants, "
             f"and changed by {signed(slope['estimate'])} years per 10 years of age{in_brackets(slope, 1)}."
         )
     mean = differences[
@@ -208,7 +208,7 @@ def _stress_sentence(everybody: pd.DataFrame) -> str:
 
 
 def _stress_figure(steps: pd.DataFrame) -> str:
-    """Everybody, and the groups of the first column that parts people."""
+    """All participants, and the groups of the first column that parts participants."""
     mean = steps[(steps["measure"] == "mean change") & steps["ci_lower"].notna()]
     parted = [name for name in dict.fromkeys(mean["factor"]) if name not in ("all", "age band")]
     shown = mean[mean["factor"].isin(["all", *parted[:1]])]

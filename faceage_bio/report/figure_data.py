@@ -1,6 +1,6 @@
 """The data that a figure draws, packed so that the page can hand them out as a table without growing by much.
 
-Only what the figure encodes is kept: a column of the chart's table that nobody can see in the picture is not told by its data
+Only what the figure encodes is kept: a column of the chart's table that no reader can see in the picture is not in its data
 either. A row of a layer that holds nothing but a reference line is left out.
 """
 

@@ -75,7 +75,7 @@ people = count
 
 
 def beside(value: float | None, word: str = "") -> str:
-    """A number of participants behind the name of their group, as `` (52 people)``; empty where it is missing."""
+    """A number of participants behind the name of their group, as `` (52 participants)``; empty where it is missing."""
     return f" ({count(value)}{word and ' '}{word})" if value is not None and math.isfinite(value) else ""
 
 

@@ -52,7 +52,7 @@ def _panel(panel: pd.DataFrame, headline: str) -> dict:
 
 
 COLUMNS = (
-    Column("Hazard ratio per doubling (95 % interval)", ("estimate", "ci_lower", "ci_upper"), "estimate"),
+    Column("Hazard ratio per doubling (95% CI)", ("estimate", "ci_lower", "ci_upper"), "estimate"),
     Column("p", ("p_value",), "p"),
     Column("q", ("q_value",), "p"),
     Column("Bonferroni", ("p_bonferroni",), "p"),
@@ -83,9 +83,9 @@ def sentence(panel: pd.DataFrame, gene: str) -> str:
     percent, more = abs(row.estimate - 1) * 100, "higher" if row.estimate >= 1 else "lower"
     p = p_value(row.p_value)
     told = (
-        f"Twice the level of {gene} went with a {percent:.0f} % {more} hazard of death (hazard ratio {number(row.estimate)}, "
-        f"95 % interval {interval(row.ci_lower, row.ci_upper)}, p {p if p.startswith('<') else f'= {p}'}; adjusted for "
-        f"{held(row)}; {people(row.n)} people, {people(row.n_events)} deaths)."
+        f"Twice the level of {gene} was associated with a {percent:.0f}% {more} hazard of death (hazard ratio {number(row.estimate)}, "
+        f"95% CI {interval(row.ci_lower, row.ci_upper)}, p {p if p.startswith('<') else f'= {p}'}; adjusted for "
+        f"{held(row)}; {people(row.n)} participants, {people(row.n_events)} deaths)."
     )
     return f"{told} Interpret with caution: {sparse(row.reason)}." if row.status == SPARSE else told
 

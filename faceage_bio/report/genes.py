@@ -67,11 +67,11 @@ def _all(genes: pd.DataFrame, cohort: str, analysis: str, config: dict, page: Pa
     """Every gene of one analysis, with how many were found."""
     per = genes["per"].iloc[0] if len(genes) else ""
     columns = [
-        Column(f"Log2 per {per} (95 % interval)", ("estimate", "ci_lower", "ci_upper"), "estimate"),
+        Column(f"Log2 per {per} (95% CI)", ("estimate", "ci_lower", "ci_upper"), "estimate"),
         Column("p", ("p_value",), "p"),
         Column("q", ("q_value",), "p"),
         Column("q, filtered", ("q_filtered",), "p"),
-        Column("limma-voom: log2 (95 % interval)", ("voom_estimate", "voom_ci_lower", "voom_ci_upper"), "estimate"),
+        Column("limma-voom: log2 (95% CI)", ("voom_estimate", "voom_ci_lower", "voom_ci_upper"), "estimate"),
         Column("Mean count", ("base_mean",), "number", digits=0),
     ]  # fmt: skip
     n_tested = int(genes.p_value.notna().sum())

@@ -1,5 +1,5 @@
 """What the survival page asks of the Cox models: do they hold over time, is the hazard a line, is it the same everywhere,
-does it hang on a choice."""
+sensitivity analyses."""
 
 import pandas as pd
 from markupsafe import Markup

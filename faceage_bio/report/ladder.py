@@ -1,4 +1,4 @@
-"""The survival page's first answer: hazard ratios of both ages up the ladder of Cox models, and face age against age."""
+"""The survival page's first answer: hazard ratios of both ages in sequentially adjusted Cox models, and face age against age."""
 
 import pandas as pd
 from markupsafe import Markup
@@ -12,7 +12,7 @@ CELLS = (("face_age", "face"), ("age_acceleration", "acceleration"), ("chronolog
 
 
 def ladder_section(tables: ReportTables, name: str, config: dict) -> dict:
-    """The headline, the ladder and the comparison of both ages (ladder.html.j2)."""
+    """The headline, the sequentially adjusted models and the comparison of both ages."""
     cox = tables.get("survival", "cox", name)
     comparison = tables.get("survival", "age_comparison", name)
     if not len(cox):
@@ -93,7 +93,7 @@ def ages_sentence(comparison: pd.DataFrame) -> str:
         if AGES not in mine.index or pd.isna(mine.estimate[AGES]):
             continue
         ratio = mine.loc[AGES]
-        analysed = f"{people(ratio.n)} people, {people(ratio.n_events)} deaths"
+        analysed = f"{people(ratio.n)} participants, {people(ratio.n_events)} deaths"
         parts.append(
             f"{way}: {number(mine.estimate['face_age'])} against {number(mine.estimate['chronological_age'])}, "
             f"ratio {number(ratio.estimate)} ({interval(ratio.ci_lower, ratio.ci_upper)}), p {_p(ratio.p_value)}"

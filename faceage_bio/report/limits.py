@@ -13,7 +13,7 @@ def limits(ran: Ran, cards: Sequence[dict], settings: dict) -> list[tuple[str, s
     has_acceleration = ran.has("acceleration/summary") or ran.has("acceleration/definitions")
     repeats = ran.has("acceleration/reliability")
     told = [
-        (drawn, "Simulated participants", "participants are simulated and the model is not FaceAge; no number describes real people."),
+        (drawn, "Simulated participants", "participants are simulated and the model is not FaceAge; no number describes real persons."),
         (True, "Association, not cause", "residual confounding by unmeasured factors is possible; no estimate is a causal effect."),
         (True, "Groups, not individuals", "estimates are means over participants; the error of a single face age is several years."),
         (has_acceleration, "What face age measures", "light, camera, make-up, weight, treatment and surgery change a photo as well as ageing does; age acceleration includes the error of the model."),

@@ -1,4 +1,4 @@
-"""Who was analysed: the flow, Table 1, how age acceleration is spread, face age against chronological age (people.html.j2)."""
+"""Who was analysed: the flow, Table 1, how age acceleration is spread, face age against chronological age (table_one.html.j2)."""
 
 from collections.abc import Mapping, Sequence
 

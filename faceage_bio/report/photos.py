@@ -233,7 +233,7 @@ def review_sentences(rows: pd.DataFrame, settings: dict) -> list[str]:
         return []
     looked = rows[rows["measure"] == "photos"].set_index("term")["estimate"]
     n = looked["photos reviewed"]
-    said = [f"People looked at {count(n)} photos without knowing whose they are."]
+    said = [f"Reviewers looked at {count(n)} photos without knowing whose they are."]
     if "photos reviewed by several" in looked.index:
         rule = rows["model"].iloc[0]
         said[0] = (

@@ -173,7 +173,7 @@ class Ran:
         return "; ".join(word for word in words if word)
 
     def reasons(self, unit: str, status: str) -> str:
-        """For what reasons photos, people or samples were excluded or flagged, by the ledger; no numbers."""
+        """For what reasons photos, participants or samples were excluded or flagged, by the ledger; no numbers."""
         flow = self.tables.get("ledger", "flow")
         if not len(flow):
             return ""
@@ -188,7 +188,7 @@ class Ran:
         if len(chosen) and "chosen" in chosen:
             mine = chosen[chosen["chosen"].astype(str).isin({"True", "1", "1.0"})]
             words = dict.fromkeys(
-                f"{row.model} of face age on age, fitted in {'reference people' if row.fitted_in == 'reference' else 'each cohort'}"
+                f"{row.model} of face age on age, fitted in {'controls' if row.fitted_in == 'reference' else 'each cohort'}"
                 for row in mine.itertuples()
             )
             if words:
@@ -219,7 +219,7 @@ class Ran:
         return rows.drop_duplicates(COHORT).to_dict("records") if len(rows) else []
 
     def held(self, table: str, **wanted: object) -> str:
-        """What was held constant, in words people say."""
+        """What was adjusted for, in words."""
         column = "covariates" if self.holds(table, "covariates") else "adjustment"
         return covariates(self.said(table, column, **wanted))
 

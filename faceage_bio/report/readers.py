@@ -106,7 +106,7 @@ def _lines(rows: pd.DataFrame, measures: tuple[str, ...]) -> dict[str, list[dict
 
 
 def _ladder(areas: pd.DataFrame, conditions: list[str]) -> pd.DataFrame:
-    """Rows of the figure: readers by type, everybody with an interval, the model alone under every condition."""
+    """Rows of the figure: readers by type, all participants with an interval, the model alone under every condition."""
     known = areas[(areas["censoring"] == KNOWN) & areas["estimate"].notna()]
     groups = known[known["rater"] == "group"]
     everybody = groups[groups["term"] == (groups["term"].iloc[0] if len(groups) else "")]

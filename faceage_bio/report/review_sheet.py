@@ -1,4 +1,4 @@
-"""The sheet on which people look at photos: one private HTML file with faces in it, and nothing else about anybody."""
+"""The sheet on which reviewers look at photos: one private HTML file with faces in it, and nothing else about anybody."""
 
 import base64
 from collections.abc import Sequence

@@ -102,7 +102,7 @@ def _matrix(rows: pd.DataFrame, version: str) -> list[tuple[str, list[float]]]:
 
 
 def _groups(rows: pd.DataFrame, versions: Sequence[str]) -> list[dict]:
-    """One line per group and version: people, deaths, median survival, hazard ratio."""
+    """One line per group and version: participants, deaths, median survival, hazard ratio."""
     lines = []
     for version in versions:
         mine = rows[rows["version"] == version]
@@ -152,7 +152,7 @@ def _sentences(scored: pd.DataFrame, rows: pd.DataFrame, moves: Sequence[dict]) 
         without = scored.loc[scored["question"] == "no score", "estimate"].sum(skipna=False)
         lost = f"; {people(without)} have none, because a value is not known" if without else ""
         said.append(
-            f"{people(groups['n'].iloc[0])} people have a score{lost}. Compared are the {people(compared)} who also have "
+            f"{people(groups['n'].iloc[0])} participants have a score{lost}. Compared are the {people(compared)} who also have "
             "a face age and follow-up."
         )
     said += [_cut_sentence(rows, move) for move in moves]
@@ -165,12 +165,12 @@ def _sentences(scored: pd.DataFrame, rows: pd.DataFrame, moves: Sequence[dict]) 
         ):
             row = differences.loc[term]
             parts.append(
-                f"{number(known[other])} with {other.replace(', ', ' at the ', 1)} (difference {signed(row['estimate'], 3)}, 95 % interval "
+                f"{number(known[other])} with {other.replace(', ', ' at the ', 1)} (difference {signed(row['estimate'], 3)}, 95% CI "
                 f"{interval(row['ci_lower'], row['ci_upper'], 3)})"
             )
     if parts:
         said.append(
-            f"How well the score orders people by death (C): {number(known[AGE])} with age, {' and '.join(parts)}."
+            f"How well the score orders participants by death (C): {number(known[AGE])} with age, {' and '.join(parts)}."
         )
     return said
 
@@ -188,16 +188,16 @@ def _cut_sentence(rows: pd.DataFrame, move: dict) -> str:
     if move["version"] == MATCHED:
         nearly = "" if more == 0 else " (as nearly as ties allow)"
         return (
-            f"At a face age of {new} years as many people are beyond the cut as are at an age of {old}{nearly}: this matched cut moves "
+            f"At a face age of {new} years as many participants are beyond the cut as are at an age of {old}{nearly}: this matched cut moves "
             f"the point without adding any ({changed})."
         )
     before, after = people(by_age["participants"]), people(own["participants"])
     if np.isnan(more):
-        return f"The fixed {old}-year cut gave the age point to {after} instead of {before} of {everybody} people ({changed})."
+        return f"The fixed {old}-year cut gave the age point to {after} instead of {before} of {everybody} participants ({changed})."
     amount = (
-        "as many people as"
+        "as many participants as"
         if more == 0
-        else f"{people(abs(more))} {'more' if more > 0 else 'fewer'} people than"
+        else f"{people(abs(more))} {'more' if more > 0 else 'fewer'} participants than"
     )
     meaning = (
         ""

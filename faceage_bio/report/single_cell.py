@@ -120,7 +120,7 @@ def power_sentence(cell_type: str, panel: pd.DataFrame, headline: str) -> str:
         return f"{told} {change}"
     return (
         f"{told} {change} With these donors a change of {number(row.detectable)} log2 ({number(2**row.detectable, 1)}-fold) or more "
-        f"would have been found with 80 % power; of smaller ones, {nothing}."
+        f"would have been found with 80% power; of smaller ones, {nothing}."
     )
 
 
@@ -151,7 +151,7 @@ def composition_sentence(row: dict) -> str:
     )
     if own["q_value"] < FOUND_BELOW:
         return f"{told}."
-    return f"{told}; {number(own['detectable'])} would have been found with 80 % power."
+    return f"{told}; {number(own['detectable'])} would have been found with 80% power."
 
 
 def _forest(composition: pd.DataFrame) -> Markup:

@@ -145,7 +145,7 @@ def cox_models(tables: ReportTables, cohort: str) -> list[Model]:
 
 
 def _once(rows: list[dict]) -> list[dict]:
-    """The models without those whose covariates are those of the one before: a covariate that nobody has adds no step."""
+    """The models without those whose covariates are those of the one before: a covariate that no participant has adds no step."""
     return [row for k, row in enumerate(rows) if not k or adjusted_for(row) != adjusted_for(rows[k - 1])]
 
 

@@ -15,7 +15,7 @@ FOUND_BELOW = 0.05
 # said wherever a result of variants is told
 PUBLISHED = (
     "The published gene analysis was probably of DNA variants (not verified), in 146 patients by a secondary source. This is no "
-    "replication of it as long as nobody here has read its methods."
+    "replication of it as long as its methods are unread here."
 )
 
 

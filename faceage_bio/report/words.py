@@ -23,11 +23,11 @@ REASONS = {
     "review_not_a_face": "on review: not a face", "review_wrong_person": "on review: wrong person",
     "review_occluded": "on review: face covered", "review_make_up_or_mask": "on review: make-up or costume",
     "review_turned": "on review: turned too far", "review_blurred": "on review: blurred", "review_cropped": "on review: cut off",
-    "review_several_people": "on review: several people", "review_artefact": "on review: artefact",
+    "review_several_people": "on review: several persons", "review_artefact": "on review: artefact",
     "review_other": "on review: other",
     "outside_folder": "path leaves the folder", "not_in_manifest": "file not in the manifest", "no_photo": "no photo",
     "given": "face age given", "no_value": "face age missing", "no_face_age": "no usable photo", "no_age": "age not known",
-    "too_few_for_a_line": "too few people for a line", "no_acceleration": "no age acceleration",
+    "too_few_for_a_line": "too few participants for a line", "no_acceleration": "no age acceleration",
     "outside_the_definition": "a covariate is missing, or the age lies beyond the curve", "no_nearest_photo": "no date tells which photo counts", "no_follow_up": "no follow-up",
     "repeated_sample": "further sample of the same person", "other_tissue": "sample of another tissue",
     "added_library": "library added to another of the same specimen", "added_sample": "sample added to another of the same person", "ended_before_the_photo": "follow-up ended before the photo", "followed_not_beyond_the_photo": "not followed beyond the photo",
@@ -56,12 +56,12 @@ def reason(code: str) -> str:
 
 
 def term(name: str) -> str:
-    """A term as people say it."""
+    """A term in words."""
     return TERMS.get(name, name)
 
 
 def label(name: str, per: str = "") -> str:
-    """A row's term as people say it: ``bmi_class: under 18.5`` becomes ``BMI class: under 18.5``."""
+    """A row's term in words: ``bmi_class: under 18.5`` becomes ``BMI class: under 18.5``."""
     first, colon, rest = name.partition(": ")
     one, times, other = first.partition(" x ")
     both = term(one) + (f" × {term(other)}" if times else "")
@@ -69,12 +69,12 @@ def label(name: str, per: str = "") -> str:
 
 
 def covariates(names: str) -> str:
-    """What a row is adjusted for, as people say it: ``age, tumour_purity`` becomes ``age, tumour purity``; "none" where nothing is."""
+    """What a row is adjusted for, in words: ``age, tumour_purity`` becomes ``age, tumour purity``; "none" where nothing is."""
     return ", ".join(label(name).replace("_", " ") for name in names.split(", ") if name) or "none"
 
 
 def spoken(text: str) -> str:
-    """A text in which names of columns are written as people say them: ``sex × skin_type`` becomes ``sex × skin type``."""
+    """A text in which names of columns are written in words: ``sex × skin_type`` becomes ``sex × skin type``."""
     for name, said in TERMS.items():
         text = text.replace(name, said) if "_" in name else text
     return text
@@ -132,9 +132,9 @@ def hazard_sentence(cox: pd.DataFrame, min_cell: int | None = None) -> str:
     percent = (row.estimate - 1) * 100
     more = "higher" if percent >= 0 else "lower"
     sentence = (
-        f"At the same chronological age, a face {row['per']} older went with a {abs(percent):.0f} % {more} hazard of death "
-        f"(hazard ratio {number(row.estimate)}, 95 % interval {interval(row.ci_lower, row.ci_upper)}, p {_p(row.p_value)}; "
-        f"{count(row.n)} people, {count(row.n_events)} deaths)."
+        f"At the same chronological age, a face {row['per']} older was associated with a {abs(percent):.0f}% {more} hazard of death "
+        f"(hazard ratio {number(row.estimate)}, 95% CI {interval(row.ci_lower, row.ci_upper)}, p {_p(row.p_value)}; "
+        f"{count(row.n)} participants, {count(row.n_events)} deaths)."
     )
     if caution := sparse(row.reason):
         sentence += f" Interpret with caution: {caution}."
@@ -173,8 +173,8 @@ def agreement_sentence(rows: pd.DataFrame) -> str:
     older = "older" if bias.estimate >= 0 else "younger"
     return (
         f"{bias.term} took faces for {number(abs(bias.estimate), 1)} years {older} than {other} did, on average "
-        f"(95 % interval {interval(bias.ci_lower, bias.ci_upper, 1)}); for 95 in 100 people the difference lies between "
-        f"{signed(lower.estimate, 1)} and {signed(upper.estimate, 1)} years ({count(bias.n)} people)."
+        f"(95% CI {interval(bias.ci_lower, bias.ci_upper, 1)}); for 95 in 100 participants the difference lies between "
+        f"{signed(lower.estimate, 1)} and {signed(upper.estimate, 1)} years ({count(bias.n)} participants)."
     )
 
 
@@ -189,7 +189,7 @@ def gene_sentence(panel: pd.DataFrame, gene: str, min_cell: int | None = None) -
         return f"{gene}: {row.note}."
     sentence = (
         f"{gene} expression changed by {signed(row.estimate, 2)} log2 per {row['per']} of age acceleration "
-        f"(95 % interval {interval(row.ci_lower, row.ci_upper)}, p {_p(row.p_value)}, q in the panel {_p(row.q_value)}; {count(row.n)} people)"
+        f"(95% CI {interval(row.ci_lower, row.ci_upper)}, p {_p(row.p_value)}, q in the panel {_p(row.q_value)}; {count(row.n)} participants)"
     )
     if "chronological_age" in by_exposure.index and pd.notna(by_exposure.estimate["chronological_age"]):
         other = by_exposure.loc["chronological_age"]

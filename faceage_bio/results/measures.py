@@ -100,7 +100,7 @@ MEASURES: dict[str, Measure] = {
     # fairness
     "mean error": Measure(MOMENT, unit="years"),
     "mean absolute error": Measure(MOMENT, unit="years"),
-    "root mean squared error": Measure(MOMENT, unit="years"),
+    "root mean squared error": Measure(OF_COUNTS, unit="years"),
     "difference in mean error": Measure(MOMENT, unit="years"),
     "difference in mean absolute error": Measure(MOMENT, unit="years"),
     "ratio of standard deviations": Measure(MOMENT, scale="log"),

@@ -124,7 +124,7 @@ def is_result(table: pd.DataFrame) -> bool:
 
 
 def without_empty(table: pd.DataFrame) -> pd.DataFrame:
-    """The table as a file that people open: without columns that hold nothing."""
+    """The table as a file that a reader opens: without columns that hold nothing."""
     empty = table.isna() | (table == "")
     return table[[name for name in table if name in KEPT or not empty[name].all()]]
 

@@ -10,13 +10,14 @@ class Table:
     """Columns of a table that are not those of every result row (row.py).
 
     ``keys``: words and numbers that name a row, released as they are; ``counts``: of participants, samples, photos or events, rounded
-    at release; ``statistics``: numbers that a row of small counts loses; ``rows``: whether they are result rows, or points of a figure
+    at release; ``statistics``: numbers that a row of small counts loses; ``closed``: those of them that are closed functions of counts; ``rows``: whether they are result rows, or points of a figure
     with columns of their own.
     """
 
     keys: tuple[str, ...] = ()
     counts: tuple[str, ...] = ()
     statistics: tuple[str, ...] = ()
+    closed: tuple[str, ...] = ()
     rows: bool = True
 
     @property
@@ -36,7 +37,8 @@ TABLES = {
     "acceleration/ageing_rate": Table(),
     "acceleration/attenuation": Table(statistics=("reliability",)),
     "acceleration/definition_bands": Table(
-        keys=("cohort", "definition", "age_lower"), counts=("n",), statistics=("age_mean", "mean", "ci_lower", "ci_upper"), rows=False,
+        keys=("cohort", "definition", "age_lower"), counts=("n",), statistics=("age_mean", "mean", "ci_lower", "ci_upper"),
+        closed=("ci_lower", "ci_upper"), rows=False,
     ),
     "acceleration/definition_hazards": Table(),
     "acceleration/definitions": Table(keys=("fitted_in", "cross_fitted", "chosen")),
