@@ -297,6 +297,14 @@ def test_sentences_for_nothing_added_and_for_nothing_known(found):
     assert told.endswith(
         "Interpret with caution: sparse data: 32 deaths for 10 terms, fewer than 10 deaths per term."
     )
+    hidden = rows.assign(
+        estimate=rows.estimate.where(rows.kind == "test"),
+        note=worded(rows.assign(reason=reason("redacted", k=6).encoded)).note,
+    )
+    told = section.sentence(hidden)
+    assert "deaths): Harrell's C redacted: a count of 6 or fewer" in told
+    assert "face age adds to age and sex (p < 0.001)" in told
+    assert "–" not in told
     none = added_value(people(60).assign(event=0.0), CHOICES, "c", bootstraps=0).rows
     told = section.sentence(of(none, comparison=FIRST))
     assert told == "Beyond age and sex: not estimated, because fewer than 10 participants died."

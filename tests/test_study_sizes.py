@@ -16,6 +16,7 @@ from faceage_bio.tables import read_table, read_text_table
 from tests.conftest import ROOT
 
 pytestmark = pytest.mark.workflow
+RESULTS = "résultats d'une étude"
 SIZES = {"two": 2, "twelve": 12, "thirty": 30}
 
 
@@ -33,7 +34,7 @@ def write_study(folder) -> None:
             "followup_years": chance.uniform(0.2, 6, n).round(2), "event": chance.integers(0, 2, n),
         }).to_csv(folder / f"{name}_clinic.tsv", sep="\t", index=False)  # fmt: skip
     cohorts = {name: {"face_ages": f"{name}_ages.tsv", "clinic": f"{name}_clinic.tsv"} for name in SIZES}
-    (folder / "config.yaml").write_text(yaml.safe_dump({"cohorts": cohorts}))
+    (folder / "config.yaml").write_text(yaml.safe_dump({"cohorts": cohorts, "results_dir": RESULTS}))
 
 
 def test_small_studies_have_exact_pages_and_a_bundle(tmp_path, monkeypatch):
@@ -45,30 +46,30 @@ def test_small_studies_have_exact_pages_and_a_bundle(tmp_path, monkeypatch):
     run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, env=environment)
     assert run.returncode == 0, run.stderr[-4000:]
     results = [line for line in run.stdout.splitlines() if line.startswith("  ")]
-    thirty = read_table(tmp_path / "results/thirty/survival/cox.tsv")
+    thirty = read_table(tmp_path / RESULTS / "thirty/survival/cox.tsv")
     row = thirty[
         (thirty["term"] == "face_age") & (thirty["exposure"] == "face_age") & (thirty["adjustment"] == "age")
     ].iloc[0]
     shown = f"{row['estimate']:.2f} ({row['ci_lower']:.2f}–{row['ci_upper']:.2f}), p = {row['p_value']:.3f}"
     assert any(line.startswith("    thirty  ") and f"{shown}, n = 30, {row['n_events']:.0f} events" in line for line in results)  # fmt: skip
-    assert str((tmp_path / "results/reports/survival.html").resolve()) in {line.strip() for line in results}
+    assert str((tmp_path / RESULTS / "reports/survival.html").resolve()) in {line.strip() for line in results}
     assert "\x1b" not in run.stdout + run.stderr
     for name in ("twelve", "thirty"):
-        at_risk = read_table(tmp_path / f"results/{name}/survival/at_risk.tsv")
+        at_risk = read_table(tmp_path / RESULTS / f"{name}/survival/at_risk.tsv")
         assert at_risk["at_risk"].iloc[0] == SIZES[name]
-    flow = read_table(tmp_path / "results/two/flow.tsv")  # a line through two points leaves no residual
+    flow = read_table(tmp_path / RESULTS / "two/flow.tsv")  # a line through two points leaves no residual
     assert flow.loc[flow.reason == "too_few_for_a_line", "n"].tolist() == [2]
-    page = (tmp_path / "results/reports/survival.html").read_text()
+    page = (tmp_path / RESULTS / "reports/survival.html").read_text()
     assert "INTERNAL: not for release" in page
     monkeypatch.chdir(tmp_path)
     done = CliRunner().invoke(app, ["publish", "--configfile", "config.yaml"])
     assert done.exit_code == 0, done.output
-    told = read_text_table(tmp_path / "results/share/tables/twelve/survival/at_risk.tsv")
+    told = read_text_table(tmp_path / RESULTS / "share/tables/twelve/survival/at_risk.tsv")
     assert told["at_risk"].iloc[0] == "9"
-    assert not list((tmp_path / "results/share").rglob("ledger*"))
+    assert not list((tmp_path / RESULTS / "share").rglob("ledger*"))
     for page in (
-        *(tmp_path / "results/reports").glob("*.html"),
-        *(tmp_path / "results/share").glob("*.html"),
+        *(tmp_path / RESULTS / "reports").glob("*.html"),
+        *(tmp_path / RESULTS / "share").glob("*.html"),
     ):
         words = re.sub(r"<(script|style)\b.*?</\1>|<[^>]*>", "", page.read_text(), flags=re.DOTALL)
         assert (

@@ -22,7 +22,7 @@ from faceage_bio.report.flow import as_list, chains, cohort_flow, draw
 from faceage_bio.report.key_results import key_results
 from faceage_bio.report.pages import association_page, index_page
 from faceage_bio.report.people import table_one
-from faceage_bio.report.summary import change_sentence, strip
+from faceage_bio.report.summary import _hazards, change_sentence, strip
 from faceage_bio.report.tables import ReportTables
 from faceage_bio.results.reasons import reason
 from faceage_bio.results.row import result_rows
@@ -360,6 +360,21 @@ def test_missing_data_are_counted_among_all_participants():
         base | {"group": "all", "n": 2, "estimate": 2 / 12}, base | {"group": "highest tertile", "n": 2, "estimate": 2 / 4},
     )  # fmt: skip
     assert checked("Missing data", phenotype__table_one=table).words == "at most 17% (site, one: 2 missing)"
+
+
+@pytest.mark.parametrize(("n", "shown"), [(2, ["unadjusted", "+ age"]), (20, [f"c{k}" for k in range(20)])])
+def test_the_figure_of_hazard_ratios_stays_readable_with_many_cohorts(n, shown):
+    names = [f"c{k}" for k in range(n)]
+    steps = {"unadjusted": "unadjusted", "+ age": "age"}
+    cox = pd.concat([
+        rows("survival/cox", *(HAZARD | {"estimate": 1.5, "per": "10 years", "step": step, "adjustment": steps[step]} for step in steps), cohort=name)
+        for name in names
+    ])  # fmt: skip
+    figure = _hazards(ReportTables({("survival", "cox"): cox}), config_of(names))
+    labels = re.findall(r">([^<]+)</text>", figure["svg"])
+    assert set(shown) <= set(labels)
+    assert ("unadjusted" in labels) == (n == 2)
+    assert ("adjusted for age;" in figure["caption"]) == (n == 20)
 
 
 def test_checks_of_redacted_rows_say_no_more_than_is_released():

@@ -83,7 +83,9 @@ def check_privacy(
 
 @app.command()
 def publish(
-    results: Annotated[Path, typer.Option(help="Folder of a finished run.")] = Path("results"),
+    results: Annotated[
+        Path | None, typer.Option(help="Folder of a finished run; the config's results_dir if not given.")
+    ] = None,
     output: Annotated[
         Path | None, typer.Option(help="Folder or .zip to write; share/ in the results if not given.")
     ] = None,
@@ -115,6 +117,7 @@ def publish(
             "no config was given. Expected the study's config, with which the pages are rendered from the released tables. "
             "Add --configfile my-study/config.yaml."
         )
+    results = results or Path(settings.results_dir)
     known = _known([results], table, settings)
     folders = [results / "model" / "demo" if name == "demo" else Path(name) for name in settings.models]
     with_photos = any(cohort.photos for cohort in settings.cohorts.values())

@@ -124,35 +124,37 @@ def sentence(rows: pd.DataFrame) -> str:
         return f"{_title(question)}: {rows['note'].iloc[0]}."
     c = rows[rows.measure.replace(DIFFERENCES) == "Harrell's C"].set_index("kind")
     first, second = c.loc["model"].iloc[0], c.loc["model"].iloc[1]
-    difference = c.loc["difference"]
     on_whom = f"On the same {people(first.n)} participants ({people(first.n_events)} deaths)"
-    told = f"difference {signed(difference.estimate, DIGITS)}"
-    details = []
-    if pd.notna(difference.ci_lower):
-        details.append(f"95% CI {interval(difference.ci_lower, difference.ci_upper, DIGITS)}")
-    if pd.notna(difference.corrected):
-        details.append(f"{signed(difference.corrected, DIGITS)} after correction for optimism")
-    told += f" ({'; '.join(details)})" if details else ""
-    if question == AGES:
-        return (
-            f"{on_whom}, face age alone had a C of {number(second.estimate, DIGITS)} and chronological age alone one of "
-            f"{number(first.estimate, DIGITS)}, {told}. {_beside(tests)}{_thin(first.reason)}"
-        )
     held = " and ".join(model_words(first.term).rsplit(" + ", 1)).replace(" + ", ", ")
+    redacted = pd.isna(first.estimate) or pd.isna(second.estimate)
+    verdict = _beside(tests) if question == AGES else _adds(tests, held if redacted else "them")
+    verdict += _thin(first.reason)
+    if redacted:
+        return f"{on_whom}: Harrell's C {first.note or second.note}. {verdict}"
+    values, told = [number(one.estimate, DIGITS) for one in (first, second)], _difference(c.loc["difference"])
+    if question == AGES:
+        return f"{on_whom}, face age alone had a C of {values[1]} and chronological age alone one of {values[0]}, {told}. {verdict}"
     moved = round(second.estimate, DIGITS) - round(first.estimate, DIGITS)
     verb = "raised" if moved > 0 else "lowered" if moved < 0 else "left"
-    values = (
-        f"from {number(first.estimate, DIGITS)} to {number(second.estimate, DIGITS)}"
-        if moved
-        else f"at {number(first.estimate, DIGITS)}"
-    )
+    change = f"from {values[0]} to {values[1]}" if moved else f"at {values[0]}"
+    return f"{on_whom}, adding face age to {held} {verb} C {change}, {told}. {verdict}"
+
+
+def _difference(row: pd.Series) -> str:
+    details = []
+    if pd.notna(row.ci_lower):
+        details.append(f"95% CI {interval(row.ci_lower, row.ci_upper, DIGITS)}")
+    if pd.notna(row.corrected):
+        details.append(f"{signed(row.corrected, DIGITS)} after correction for optimism")
+    brackets = f" ({'; '.join(details)})" if details else ""
+    return f"difference {signed(row.estimate, DIGITS)}{brackets}"
+
+
+def _adds(tests: pd.DataFrame, held: str) -> str:
     p = tests["p_value"].iloc[0]
-    verdict = (
-        f"By the likelihood-ratio test face age adds to them (p {_p(p)})."
-        if p < TOLD_P
-        else f"The likelihood-ratio test does not show that face age adds anything to them (p {_p(p)}), which does not prove that it adds nothing."
-    )
-    return f"{on_whom}, adding face age to {held} {verb} C {values}, {told}. {verdict}{_thin(first.reason)}"
+    if p < TOLD_P:
+        return f"By the likelihood-ratio test face age adds to {held} (p {_p(p)})."
+    return f"The likelihood-ratio test does not show that face age adds anything to {held} (p {_p(p)}), which does not prove that it adds nothing."
 
 
 def _beside(tests: pd.DataFrame) -> str:

@@ -125,7 +125,7 @@ def _of(rows: pd.DataFrame, names: Sequence[str]) -> list[pd.Series]:
 
 def _with(one: pd.Series, *spread: str) -> str:
     """An estimate with its spread in brackets, if the row has it."""
-    if one[[*spread]].isna().any():
+    if one[[*spread]].isna().all():
         return number(one["estimate"], 1)
     return f"{number(one['estimate'], 1)} ({' to '.join(number(one[name], 1) for name in spread)})"
 

@@ -17,6 +17,8 @@ from faceage_bio.report.tables import ReportTables
 from faceage_bio.report.words import term
 
 PREVIEW = 560.0  # width of a figure
+MOST_COHORTS = 6  # of more the figure of hazard ratios shows those adjusted for age alone
+AGE_ADJUSTED = "+ age"  # step of the models
 
 
 def summary(tables: ReportTables, config: dict, cards: Sequence[dict], run: dict | None) -> dict:
@@ -156,10 +158,15 @@ def _hazards(tables: ReportTables, config: dict) -> dict | None:
     if not len(cox) or "step" not in cox:
         return None
     rows = cox[(cox["term"] == "face_age") & (cox["exposure"] == "face_age") & cox["estimate"].notna()]
-    rows = rows.assign(label=[step_words(str(step)) for step in rows["step"]], kind=rows["cohort"])
+    if rows["cohort"].nunique() > MOST_COHORTS:
+        rows = rows[rows["step"] == AGE_ADJUSTED]
+        rows, how = rows.assign(label=rows["cohort"], kind=AGE_ADJUSTED), "adjusted for age"
+    else:
+        rows = rows.assign(label=[step_words(str(step)) for step in rows["step"]], kind=rows["cohort"])
+        how = f"sequentially adjusted (full: {_full(config)})"
     return _forest(
         rows, config, 1.0, f"Hazard ratio for death per {increase(_per(rows))} in face age (log scale)", "Face age and overall survival",
-        f"Hazard ratio by cohort, sequentially adjusted (full: {_full(config)}); error bars: 95% CI.", "survival/cox", place("cox"),
+        f"Hazard ratio by cohort, {how}; error bars: 95% CI.", "survival/cox", place("cox"),
     )  # fmt: skip
 
 
@@ -201,10 +208,10 @@ def _per(rows: pd.DataFrame) -> str:
 def _forest(
     rows: pd.DataFrame, config: dict, null: float, axis: str, title: str, caption: str, source: str, link: str, **style: object
 ) -> dict | None:  # fmt: skip
-    """Estimates by label, one colour per cohort."""
+    """Estimates by label, one colour per kind."""
     if not len(rows):
         return None
-    names = [name for name in config["cohorts"] if (rows["cohort"] == name).any()]
+    names = [name for name in (*config["cohorts"], AGE_ADJUSTED) if (rows["kind"] == name).any()]
     colours = [(name, figures.CURVES[k % len(figures.CURVES)]) for k, name in enumerate(names)]
     svg = figures.forest(
         rows, "label", "kind", colours, null, axis, logarithmic=null == 1, width=PREVIEW, **style

@@ -361,6 +361,7 @@ class Reason:
 PLURALS = "clusters|deaths|events|pairs|participants|photos|resamples|rows|samples|terms|times"
 ONE_IS = re.compile(rf"(?<![\d.,])1 ({PLURALS})\b((?: with [a-z ]+?)?) are\b")
 ONE = re.compile(rf"(?<![\d.,])1 ({PLURALS})\b")
+OF_COLUMNS = {"column", "columns", "others", "exposure", "modifier", "mediator"}  # parameters that are names of columns
 SAFE = ",.:+-_/()<>|*^[]{}"  # all that separates nothing
 JOIN = "; "
 
@@ -402,9 +403,15 @@ def status_of(cell: object) -> str:
 def in_words(cell: object) -> str:
     """A cell of ``reason`` in words: "not estimated, because ..." or the remarks."""
     reasons = decode(cell)
-    missing = [str(one) for one in reasons if one.code in WHY_NOT]
-    remarks = [str(one) for one in reasons if one.code not in WHY_NOT]
+    missing = [_spoken(one) for one in reasons if one.code in WHY_NOT]
+    remarks = [_spoken(one) for one in reasons if one.code not in WHY_NOT]
     return "; ".join([*([f"not estimated, because {' and '.join(missing)}"] if missing else []), *remarks])
+
+
+def _spoken(one: Reason) -> str:
+    """A reason as a page has it: columns by their names without underscores."""
+    told = {name: _said(value).replace("_", " ") if name in OF_COLUMNS else value for name, value in one.parameters.items()}
+    return str(Reason(one.code, told))
 
 
 def _singular(text: str) -> str:
