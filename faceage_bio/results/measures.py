@@ -134,7 +134,7 @@ MEASURES: dict[str, Measure] = {
     "largest Cook's distance": Measure(EXTREME),
     "largest leverage": Measure(EXTREME),
     "partial residual": Measure(unit="log2"),
-    "standardised mean difference": Measure(MOMENT, unit="SD"),
+    "standardised mean difference": Measure(unit="SD"),
     "share of genes": Measure(OF_COUNTS),
     "normalised enrichment": Measure(),
     "odds ratio": Measure(OF_COUNTS, scale="log"),
