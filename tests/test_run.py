@@ -59,6 +59,8 @@ def until_locked(folder: Path) -> str:
 @pytest.fixture
 def study(tmp_path) -> Path:
     write_study(tmp_path)
+    config = yaml.safe_load((tmp_path / "config.yaml").read_text())
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(config | {"results_dir": "results"}))
     return tmp_path
 
 

@@ -74,7 +74,7 @@ def test_groups_hazards_and_publication_are_on_the_page(tables):
     page = survival_page(tables, CONFIG, [CARD])
     assert "Hazard ratio against group B" in page
     assert "<strong>Published values, for comparison</strong>" in page
-    assert "862 participants" in page
+    assert "862 patients" in page
     assert "group C: the value is not in the text" in page
     assert "neither model is part of the other" in page
     assert "100 paired bootstrap resamples of participants, percentile interval, seed 1" in page

@@ -252,7 +252,7 @@ def test_a_hazard_that_fades_is_found_out():
             "^z separates those who died from those who did not, so its hazard ratio has no end",
         ),
         (lambda t: t.assign(z=t.event - t.x, x=t.x), {}, r"^x, z separates"),
-        (lambda t: t.assign(event=(t.index == 5) * 1.0), {}, "1 deaths are too few for 2"),
+        (lambda t: t.assign(event=(t.index == 5) * 1.0), {}, "1 death is too few for 2"),
         (lambda t: t, {"penalty": "lasso"}, "penalty 'lasso' is unknown; use one of none, firth"),
     ],
 )

@@ -359,7 +359,9 @@ class Reason:
 
 
 PLURALS = "clusters|deaths|events|pairs|participants|photos|resamples|rows|samples|terms|times"
-ONE_IS = re.compile(rf"(?<![\d.,])1 ({PLURALS})\b((?: with [a-z ]+?)?) are\b")
+ONE_IS = re.compile(rf"(?<![\d.,])1 ({PLURALS})\b((?: with [a-z ]+?)?) (are|have)\b")
+SINGULAR = {"are": "is", "have": "has"}
+OF_TABLES = {"no_column", "lacks_columns", "no_item_on_age", "column_not_given", "absent_column", "no_disease_column", "no_column_of_groups"}  # name a column to add
 ONE = re.compile(rf"(?<![\d.,])1 ({PLURALS})\b")
 OF_COLUMNS = {"column", "columns", "others", "exposure", "modifier", "mediator"}  # parameters that are names of columns
 SAFE = ",.:+-_/()<>|*^[]{}"  # all that separates nothing
@@ -410,13 +412,15 @@ def in_words(cell: object) -> str:
 
 def _spoken(one: Reason) -> str:
     """A reason as a page has it: columns by their names without underscores."""
+    if one.code in OF_TABLES:
+        return str(one)
     told = {name: _said(value).replace("_", " ") if name in OF_COLUMNS else value for name, value in one.parameters.items()}
     return str(Reason(one.code, told))
 
 
 def _singular(text: str) -> str:
     """``1 deaths are too few for 1 terms`` as ``1 death is too few for 1 term``."""
-    text = ONE_IS.sub(lambda found: f"1 {found[1][:-1]}{found[2]} is", text)
+    text = ONE_IS.sub(lambda found: f"1 {found[1][:-1]}{found[2]} {SINGULAR[found[3]]}", text)
     return ONE.sub(lambda found: f"1 {found[1][:-1]}", text)
 
 

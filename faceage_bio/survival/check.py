@@ -104,18 +104,18 @@ def hints(table: pd.DataFrame, usable: pd.DataFrame, covariates: Sequence[str], 
     deaths = int(usable[EVENT].sum())
     if len(usable) and not deaths:
         found.append(
-            f"{source}: column '{EVENT}': all {len(usable)} people with follow-up are censored (0), so no hazard can be "
+            f"{source}: column '{EVENT}': all {len(usable)} participants with follow-up are censored (0), so no hazard can be "
             "estimated. Check what codes a death; if nobody died yet, come back with more follow-up."
         )
     for name in names:
         values = usable[name].dropna()
         if len(usable) and not len(values):
             found.append(
-                f"{source}: column '{name}' is empty for all {len(usable)} people with follow-up; the models go without it."
+                f"{source}: column '{name}' is empty for all {len(usable)} participants with follow-up; the models go without it."
             )
         elif len(values) and values.nunique() == 1:
             found.append(
-                f"{source}: column '{name}': all {len(values)} people have {_shown(_plain(values.iloc[0]))}; a constant tells nothing "
+                f"{source}: column '{name}': all {len(values)} participants have {_shown(_plain(values.iloc[0]))}; a constant tells nothing "
                 "and the models go without it. Take it out of the covariates, or look for a mistake."
             )
     for name in names:
@@ -127,7 +127,7 @@ def hints(table: pd.DataFrame, usable: pd.DataFrame, covariates: Sequence[str], 
         for level, size in died.loc[died["sum"] == 0, "size"].items():
             lines = [f"row {place + 1}" for place in np.flatnonzero((table[name] == level).to_numpy())]
             found.append(
-                f"{source}: column '{name}': no death among the {int(size)} people with '{level}' ({examples(lines)}); a "
+                f"{source}: column '{name}': no death among the {int(size)} participants with '{level}' ({examples(lines)}); a "
                 "hazard ratio of this group has no end. Merge it with another (codings, groups), or ask for Firth's penalised "
                 "estimate (survival.firth: true, --firth)."
             )

@@ -158,6 +158,10 @@ def study_on_slurm(cluster, drawn, tmp_path_factory) -> Study:
     config = yaml.safe_load(DEMO_CONFIG.read_text())
     config["faceage"]["shard_size"] = 80
     config["fairness"]["stress_photos"] = 2
+    config["expression"] |= {
+        "composition": [],
+        "purity": None,
+    }  # columns of the samples, which this study has not
     config["readers"]["readings"] = str(drawn / config["readers"]["readings"])
     config["expression"]["bootstraps"] = config["scores"]["bootstraps"] = 100
     write_config(folder / "config.yaml", **config | places)
