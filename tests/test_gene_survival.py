@@ -116,7 +116,7 @@ def test_people_are_at_risk_from_their_sample_on():
     _, panel = fit(people, levels)
     assert panel.n[0] == 149
     assert "without 1 participant sampled at or after the end" in panel.note[0]
-    assert "time of sampling not known of 1 participants" in panel.note[0]
+    assert "time of sampling not known of 1 participant," in panel.note[0]
     # time from a diagnosis a year before the photo, at risk from the photo on
     older = people.assign(diagnosis="2019-01-01", entry_years=1.0, followup_years=people.followup_years + 1.0)
     levels = levels.assign(sample_date="2020-01-01")
