@@ -122,7 +122,7 @@ WHY_NOT = {  # no number is given
     "not_tested": "it was not tested",
     "no_gene_with_counts": "no gene has {min_count} counts in {min_samples} samples",
     "no_counts": "no gene has any counts",
-    "samples_without_counts": "{n_samples} samples have no counts at all",
+    "samples_without_counts": "counts are zero in {n_samples} samples",
     "each_gene_has_a_zero": "every gene has a sample without counts, so size factors by median of ratios do not exist",
     "no_sample": "no sample is left",
     "too_few_samples": "{n} samples are too few; there must be at least {needed}",
