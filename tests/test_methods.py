@@ -14,28 +14,28 @@ from faceage_bio.report.about import NOT_SHOWN
 from faceage_bio.report.checklists import LISTS, PLACES, checklists, items_of
 from faceage_bio.report.limits import limits
 from faceage_bio.report.pages import association_page, index_page, photo_page, survival_page
+from faceage_bio.report.provenance import read_provenance
 from faceage_bio.report.ran import OPTIONS, Ran, settings_that_ran
 from faceage_bio.report.references import Citations, known
 from faceage_bio.report.tables import ReportTables, collect
-from faceage_bio.report.trail import read_trail
 from faceage_bio.results.reasons import reason
 from faceage_bio.results.row import result_rows
 from tests.conftest import DEMO_CONFIG, snakemake
 from tests.pages import check_structure
 from tests.rows import worded
+from tests.test_provenance import study, tables_of  # noqa: F401
 from tests.test_report import CARD, config_of
-from tests.test_trail import study, tables_of  # noqa: F401
 
 
-def page_of(tables, trail=None, cards=(CARD,)):
-    return survival_page(tables, config_of(["one"]), list(cards), trail)
+def page_of(tables, provenance=None, cards=(CARD,)):
+    return survival_page(tables, config_of(["one"]), list(cards), provenance)
 
 
 def methods_of(page):
     return re.sub(
         r"<[^>]+>",
         "",
-        page[page.index('<h2 id="methods">') : page.index('<section aria-labelledby="origins-title">')],
+        page[page.index('<h2 id="methods">') : page.index('<section aria-labelledby="provenance-title">')],
     )
 
 
@@ -100,8 +100,8 @@ def test_the_definition_is_that_of_the_tables(study, model, fitted_in, said):  #
 
 
 def test_settings_are_those_of_the_record_and_not_of_the_config(study):  # noqa: F811
-    tables, trail = collect(tables_of(study)), read_trail(tables_of(study))
-    told = methods_of(page_of(tables, trail))
+    tables, provenance = collect(tables_of(study)), read_provenance(tables_of(study))
+    told = methods_of(page_of(tables, provenance))
     assert "after 4.0 years at most" in told
     assert "survival.horizon_years: the config says None, prepare-follow-up ran with 4.0" in told
     without_record = methods_of(page_of(tables))
@@ -110,8 +110,10 @@ def test_settings_are_those_of_the_record_and_not_of_the_config(study):  # noqa:
 
 
 def test_software_and_inputs_are_those_of_the_records(study):  # noqa: F811
-    page = index_page(collect(tables_of(study)), config_of(["one"]), [CARD], read_trail(tables_of(study)))
-    software = page[page.index('id="software">') : page.index('id="origins">')]
+    page = index_page(
+        collect(tables_of(study)), config_of(["one"]), [CARD], read_provenance(tables_of(study))
+    )
+    software = page[page.index('id="software">') : page.index('id="provenance">')]
     assert "Input: acceleration" in software
     assert '<tr><th scope="row">scipy</th>' in software
     assert CARD["sha256"] in software

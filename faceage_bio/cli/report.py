@@ -24,15 +24,17 @@ def _render(
 
     from faceage_bio.records import check_unchanged
     from faceage_bio.report import pages
+    from faceage_bio.report.provenance import read_provenance
     from faceage_bio.report.tables import collect
-    from faceage_bio.report.trail import read_trail
     from faceage_bio.tables import read_json, write_text
 
     check_unchanged(tables)
     make = getattr(pages, page)
     model_cards = [read_json(card) for card in cards]
     changes = {"run": read_json(run)} if run else {}
-    write_text(make(collect(tables), json.loads(config), model_cards, read_trail(tables), **changes), output)
+    write_text(
+        make(collect(tables), json.loads(config), model_cards, read_provenance(tables), **changes), output
+    )
 
 
 @app.command()

@@ -126,7 +126,7 @@ def known_of_results(results: Path) -> Known:
     Raises
     ------
     TableError
-        A table about single participants that cannot be read: then no participant can tell whether its participants are in the outputs.
+        A table about single participants that cannot be read: then it is not known whether its participants are in the outputs.
     """
     known = Known()
     for path in sorted(Path(results).rglob("*")):

@@ -9,18 +9,18 @@ from importlib import metadata
 from faceage_bio.records import version
 from faceage_bio.report import formats
 from faceage_bio.report.limits import limits
+from faceage_bio.report.provenance import Provenance
 from faceage_bio.report.ran import Ran, settings_that_ran
 from faceage_bio.report.tables import ReportTables
-from faceage_bio.report.trail import Trail
 
 NOT_SHOWN = {"cohorts", "results_dir", "models", "demo"}  # they name files
 INSTALLED = ("torch", "facenet-pytorch", "statsmodels", "pandas", "numpy", "scipy", "snakemake")
 
 
-def about(tables: ReportTables, trail: Trail, config: dict, cards: Sequence[dict]) -> dict:
+def about(tables: ReportTables, provenance: Provenance, config: dict, cards: Sequence[dict]) -> dict:
     """What the templates of methods, limits and software need; ``settings`` are those that the steps ran with."""
     given = {key: formats.without_folders(value) for key, value in config.items() if key not in NOT_SHOWN}
-    records = trail.records()
+    records = provenance.records()
     settings, differ = settings_that_ran(given, records)
     ran = Ran(tables)
     return {
@@ -29,13 +29,13 @@ def about(tables: ReportTables, trail: Trail, config: dict, cards: Sequence[dict
         "settings_given": given,
         "differ": differ,
         "records": records,
-        "n_unrecorded": sum(one.record is None for one in trail.files.values()),
+        "n_unrecorded": sum(one.record is None for one in provenance.files.values()),
         "limits": limits(ran, cards, settings),
         "seeds": _seeds(records),
         "software": _software(records),
-        "sources": trail.sources(),
+        "sources": provenance.sources(),
         "config_hash": hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest(),
-        "trail": trail,
+        "provenance": provenance,
         "tables": tables,
     }
 

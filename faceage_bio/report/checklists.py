@@ -28,7 +28,7 @@ LISTS = {
 # name of a place: words, link, and the result tables of which one must have rows (an estimate, where a * stands before)
 PLACES = {
     "answers": ("key results", "#key-results"), "methods": ("methods", "association.html#methods"), "limits": ("limitations", "#limits"),
-    "origins": ("provenance", "#origins"), "software": ("software", "#software"), "governance": ("governance", "#governance"),
+    "provenance": ("provenance", "#provenance"), "software": ("software", "#software"), "governance": ("governance", "#governance"),
     "flow": ("flow", place("who"), "ledger/flow"), "table-one": ("Table 1", place("table-one"), "phenotype/table_one"),
     "definitions": ("definitions", place("definitions"), "acceleration/definitions"), "photos": ("photos", place("reasons"), "faceage/photo_counts"),
     "summary": ("age acceleration", place("ages"), "acceleration/summary"), "bands": ("face age by age", place("ages"), "acceleration/summary"),

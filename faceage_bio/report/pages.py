@@ -35,13 +35,13 @@ from faceage_bio.report.places import (
     reason,
     shown,
 )
+from faceage_bio.report.provenance import Provenance
 from faceage_bio.report.references import Citations
 from faceage_bio.report.sections import not_in_core, runs
 from faceage_bio.report.single_cell import single_cell_section
 from faceage_bio.report.summary import summary
 from faceage_bio.report.survival import survival_cohort
 from faceage_bio.report.tables import ReportTables
-from faceage_bio.report.trail import Trail
 from faceage_bio.report.variants import PUBLISHED, variant_section
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -58,7 +58,7 @@ METHODS = {
 
 
 def index_page(
-    tables: ReportTables, config: dict, cards: list[dict], trail: Trail | None = None, run: dict | None = None, internal: bool = True,
+    tables: ReportTables, config: dict, cards: list[dict], provenance: Provenance | None = None, run: dict | None = None, internal: bool = True,
 ) -> str:  # fmt: skip
     """The summary: participant flow, key results, figures, checks, methods in brief, limitations.
 
@@ -66,11 +66,15 @@ def index_page(
     """
     content = summary(tables, config, cards, run)
     lists = checklists(tables, bool(config["report"]["governance"]))
-    return _render(INDEX, config, cards, tables, trail, internal, **content, checklists=lists)
+    return _render(INDEX, config, cards, tables, provenance, internal, **content, checklists=lists)
 
 
 def association_page(
-    tables: ReportTables, config: dict, cards: list[dict], trail: Trail | None = None, internal: bool = True
+    tables: ReportTables,
+    config: dict,
+    cards: list[dict],
+    provenance: Provenance | None = None,
+    internal: bool = True,
 ) -> str:
     """What is associated with age acceleration: exposures, disease, genes. ``internal`` as for `index_page`."""
     found = association_sections(tables, config)
@@ -88,22 +92,30 @@ def association_page(
         "why_these": why_these(config),
         **group_section(tables, config),
     }  # fmt: skip
-    return _sections(ASSOCIATION, config, cards, tables, trail, internal, content)
+    return _sections(ASSOCIATION, config, cards, tables, provenance, internal, content)
 
 
 def survival_page(
-    tables: ReportTables, config: dict, cards: list[dict], trail: Trail | None = None, internal: bool = True
+    tables: ReportTables,
+    config: dict,
+    cards: list[dict],
+    provenance: Provenance | None = None,
+    internal: bool = True,
 ) -> str:
     """Whether face age is associated with overall survival. ``internal`` as for `index_page`."""
     content = {
         "cohorts": [_survival_cohort(tables, name, config) for name in config["cohorts"]],
         "readers": readers.section(tables, config),
     }
-    return _sections(SURVIVAL, config, cards, tables, trail, internal, content)
+    return _sections(SURVIVAL, config, cards, tables, provenance, internal, content)
 
 
 def photo_page(
-    tables: ReportTables, config: dict, cards: list[dict], trail: Trail | None = None, internal: bool = True
+    tables: ReportTables,
+    config: dict,
+    cards: list[dict],
+    provenance: Provenance | None = None,
+    internal: bool = True,
 ) -> str:
     """Which photos were usable, why others were not, and how they measure; no photo and no name."""
     found = photos.section(tables, config)
@@ -117,7 +129,7 @@ def photo_page(
         "has_model": bool(cards),
         "made": photos.made(config["faceage"]),
     }
-    return _sections(PHOTOS, config, cards, tables, trail, internal, content)
+    return _sections(PHOTOS, config, cards, tables, provenance, internal, content)
 
 
 @cache
@@ -142,14 +154,14 @@ def templates() -> Environment:
 
 
 def _sections(
-    page: str, config: dict, cards: list[dict], tables: ReportTables, trail: Trail | None, internal: bool, content: dict
+    page: str, config: dict, cards: list[dict], tables: ReportTables, provenance: Provenance | None, internal: bool, content: dict
 ) -> str:  # fmt: skip
     """A page of sections: those with content, the others as one line each."""
     full, empty = shown(SECTIONS[page], content)
     named = {"exposures": _exposures(config), "cause": config["survival"]["cause_of_interest"]}
     titles = {section.name: section.title.format(**named) for section in SECTIONS[page]}
     return _render(
-        page, config, cards, tables, trail, internal, **content, titles=titles, main_sections=[one for one in full if not one.more],
+        page, config, cards, tables, provenance, internal, **content, titles=titles, main_sections=[one for one in full if not one.more],
         more_sections=[one for one in full if one.more], empty_sections=[(titles[one.name], reason(one, content)) for one in empty if runs(one.table, config["report"]["sections"])], methods=[f"{name}_methods.html.j2" for name in METHODS[page]],
     )  # fmt: skip
 
@@ -165,12 +177,12 @@ def _render(
     config: dict,
     cards: list[dict],
     tables: ReportTables,
-    trail: Trail | None,
+    provenance: Provenance | None,
     internal: bool,
     **content,
 ) -> str:
-    trail, citations = trail or Trail(), Citations()
-    told = about(tables, trail, config, cards)
+    provenance, citations = provenance or Provenance(), Citations()
+    told = about(tables, provenance, config, cards)
     names = list(config["cohorts"])
     text = templates().get_template("index.html.j2" if page == INDEX else "sections.html.j2").render(
         page=page, page_name=page.partition(".")[0], page_titles=PAGES, not_run_id=NOT_RUN, switch=names if page in (ASSOCIATION, SURVIVAL) and len(names) > 1 else [],
@@ -181,7 +193,7 @@ def _render(
         photographed=any(not cohort.get("face_ages") for cohort in config["cohorts"].values()),
         style=Markup((TEMPLATES / "style.css").read_text()), script=Markup("\n".join((TEMPLATES / name).read_text() for name in SCRIPTS)),
         gene_ids=PageGenes.of(tables).packed if page in (ASSOCIATION, SURVIVAL) else "",
-        of=trail.of, cite=citations.cite, citations=citations, **told, **content,
+        of=provenance.of, cite=citations.cite, citations=citations, **told, **content,
     )  # fmt: skip
     return only_known_links(text)
 

@@ -1,5 +1,6 @@
 """How counting programs write: featureCounts, STAR, HTSeq, RSEM, salmon, h5ad and plain tables; nothing is checked here."""
 
+import csv
 import gzip
 import re
 from itertools import islice
@@ -17,6 +18,7 @@ STAR = "ReadsPerGene.out.tab"
 GDC = "augmented_star_gene_counts.tsv"  # of the Genomic Data Commons, since 2022
 GDC_STRANDS = {"unstranded": "unstranded", "forward": "stranded_first", "reverse": "stranded_second"}
 STRANDED_BELOW = 0.3  # of one strand's reads that the other has, below which a library is stranded
+DECIMAL_COMMA = re.compile(r"-?\d+,\d+$")
 END_OF_FILE = "\x1a"  # of files from MS-DOS
 FEATURE_COUNTS_COLUMNS = ["Chr", "Start", "End", "Strand", "Length"]
 # what aligners append to the name of a sample
@@ -72,16 +74,16 @@ def read_table(path: Path) -> pd.DataFrame:
     """
     lines_before, header, separator = _head(path)
     _check_quotes(path)
-    names = [name.strip('"') for name in header.split(separator)]
-    first = _lines(path, lines_before + 1, 50)
-    n_cells = max((line.count(separator) + 1 for line in first), default=len(names))
+    names, *_ = [*csv.reader([header], delimiter=separator), []]
+    first = [row for row in csv.reader(_lines(path, lines_before + 1, 50), delimiter=separator) if row]
+    n_cells = max(map(len, first), default=len(names))
     if n_cells == len(names) + 1:  # R writes no name over the row names
         names = ["", *names]
-    decimal = "," if separator == ";" and not any("." in line for line in first) else "."
+    commas = separator == ";" and any(DECIMAL_COMMA.match(cell) for row in first for cell in row[1:])
     try:
         table = pd.read_csv(
             path, sep=separator, skiprows=lines_before + 1, header=None, dtype={0: str}, encoding="utf-8-sig", keep_default_na=False,
-            na_values=[""], low_memory=False, decimal=decimal, skip_blank_lines=False,
+            na_values=[""], low_memory=False, decimal="," if commas else ".", skip_blank_lines=False,
         )  # fmt: skip
     except pd.errors.EmptyDataError:
         return pd.DataFrame()

@@ -1,4 +1,4 @@
-"""A table of participants as a participant may hand it over: everything that is wrong with it, told at once, and what will not work."""
+"""A table of participants as a user gives it: everything that is wrong with it, reported at once, and what will not work."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path

@@ -104,11 +104,11 @@
     return one;
   }
 
-  // from result table to command, model and inputs: the lines of the page's table of origins
-  function trail(names) {
+  // from result table to command, model and inputs: the lines of the page's table of provenance
+  function provenance(names) {
     const list = make("ul");
     for (const name of names) {
-      const row = document.getElementById("trail-" + name.replace(/[^\p{L}\d]/gu, "-"));
+      const row = document.getElementById("provenance-" + name.replace(/[^\p{L}\d]/gu, "-"));
       if (!row) continue;
       const line = list.appendChild(make("li"));
       const link = line.appendChild(make("a", name));
@@ -131,11 +131,11 @@
       bar.append(" ", button(part, "SVG", () => save(named(part, ".svg"), "image/svg+xml", picture(part))), " ", pdf(part) ?? "");
       for (const dpi of [300, 600]) bar.append(" ", button(part, "PNG, " + dpi + " dpi", async () => save(named(part, "-" + dpi + "dpi.png"), "image/png", await png(part, dpi))));
     }
-    const names = part.dataset.from?.split(" ").filter((name) => document.getElementById("trail-" + name.replace(/[^\p{L}\d]/gu, "-")));
+    const names = part.dataset.from?.split(" ").filter((name) => document.getElementById("provenance-" + name.replace(/[^\p{L}\d]/gu, "-")));
     if (names?.length) {
-      const where = make("details", "", "trail"), told = where.appendChild(make("summary", "Provenance"));
+      const where = make("details", "", "provenance"), told = where.appendChild(make("summary", "Provenance"));
       told.setAttribute("aria-label", "Provenance of: " + title(part).slice(0, 120));
-      where.addEventListener("toggle", () => { if (!where.querySelector("ul")) where.append(trail(names)); });
+      where.addEventListener("toggle", () => { if (!where.querySelector("ul")) where.append(provenance(names)); });
       bar.append(" ", where);
     }
     if (isFigure) part.append(bar); else (part.closest(".scroll") ?? part).after(bar);

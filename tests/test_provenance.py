@@ -1,4 +1,4 @@
-"""Records of the steps, the trail of each figure and table, and what a reader takes from the page."""
+"""Records of the steps, the provenance of each figure and table, and what a reader takes from the page."""
 
 import base64
 import gzip
@@ -19,8 +19,8 @@ from faceage_bio.errors import TableError
 from faceage_bio.report.figure_data import packed
 from faceage_bio.report.figure_files import write_figures
 from faceage_bio.report.pages import survival_page
+from faceage_bio.report.provenance import File, Provenance, read_provenance
 from faceage_bio.report.tables import collect
-from faceage_bio.report.trail import File, Trail, read_trail
 from faceage_bio.tables import sha256_of, write_table
 from tests.browser import chromium
 from tests.test_report import CARD, config_of
@@ -124,16 +124,16 @@ def test_the_modules_of_our_packages_are_known_by_name():
         assert by_package[package] == module or package in map(str.lower, installed[module])
 
 
-def test_the_trail_goes_from_table_to_what_came_from_outside(study):
-    trail = read_trail(tables_of(study))
-    trail.of("one", "survival/cox")
-    rows = {row["name"]: row for row in trail.rows(collect(tables_of(study)))}
+def test_the_provenance_goes_from_table_to_what_came_from_outside(study):
+    provenance = read_provenance(tables_of(study))
+    provenance.of("one", "survival/cox")
+    rows = {row["name"]: row for row in provenance.rows(collect(tables_of(study)))}
     assert list(rows) == ["one/survival/cox", "one/survival/follow_up"]
     assert rows["one/survival/cox"]["inputs"][0]["name"] == "one/survival/follow_up"
     assert "face age + age" in rows["one/survival/cox"]["models"]
     outside = rows["one/survival/follow_up"]["inputs"][0]
     assert (outside["name"], outside["sha256"]) == ("", sha256_of(study.parent / "people.tsv"))
-    assert ("acceleration", outside["sha256"]) in trail.sources()
+    assert ("acceleration", outside["sha256"]) in provenance.sources()
 
 
 def test_tables_of_the_demo_count_as_what_came_from_outside():
@@ -144,7 +144,7 @@ def test_tables_of_the_demo_count_as_what_came_from_outside():
         "options": {},
     }
     files = [File("demo/one/clinic", "a", made), File("one/cohort/subjects", "b", checked)]
-    assert Trail({file.name: file for file in files}).sources() == [("clinic of one", "a")]
+    assert Provenance({file.name: file for file in files}).sources() == [("clinic of one", "a")]
 
 
 def test_a_record_of_another_file_of_that_name_is_not_believed(study, tmp_path):
@@ -152,9 +152,9 @@ def test_a_record_of_another_file_of_that_name_is_not_believed(study, tmp_path):
     write_table(pd.read_csv(study / "one" / "survival" / "cox.tsv", sep="\t").head(2), table)
     records.record_of(table).parent.mkdir()
     records.record_of(table).write_text(records.record_of(study / "one" / "survival" / "cox.tsv").read_text())
-    trail = read_trail([table])
-    assert trail.files["one/survival/cox"].record is None
-    assert trail.records() == []
+    provenance = read_provenance([table])
+    assert provenance.files["one/survival/cox"].record is None
+    assert provenance.records() == []
 
 
 def test_a_figures_data_hold_what_it_draws_and_nothing_else():
@@ -188,16 +188,16 @@ return [...document.querySelectorAll("main figure, main table")].map((part) => {
 });
 """
 OPEN_TRAIL = """
-const figure = document.querySelector('figure[data-from="one/survival/cox"]'), trail = figure.querySelector(".trail");
-trail.querySelector("summary").click();
-return new Promise((done) => setTimeout(() => done(trail.textContent), 200));
+const figure = document.querySelector('figure[data-from="one/survival/cox"]'), provenance = figure.querySelector(".provenance");
+provenance.querySelector("summary").click();
+return new Promise((done) => setTimeout(() => done(provenance.textContent), 200));
 """
 
 
-def test_every_figure_and_table_gives_its_data_its_picture_and_its_trail(study, tmp_path):
+def test_every_figure_and_table_gives_its_data_its_picture_and_its_provenance(study, tmp_path):
     tables = tables_of(study)
     page = tmp_path / "survival.html"
-    page.write_text(survival_page(collect(tables), config_of(["one"]), [CARD], read_trail(tables)))
+    page.write_text(survival_page(collect(tables), config_of(["one"]), [CARD], read_provenance(tables)))
     with chromium(tmp_path / "profile") as browser:
         browser.get(page.as_uri())
         for kind, made_from, buttons in browser.execute_script(PARTS):
@@ -251,10 +251,10 @@ def test_records_are_json_that_anybody_can_read(study):
 
 CHAIN = """
 const named = [...document.querySelectorAll("[data-from]")].flatMap((part) => part.dataset.from.split(" ")).filter(Boolean);
-const row = (name) => document.getElementById("trail-" + name.replace(/[^\\p{L}\\d]/gu, "-"));
+const row = (name) => document.getElementById("provenance-" + name.replace(/[^\\p{L}\\d]/gu, "-"));
 return {
-  lost: named.filter((name) => !row(name)), without: [...document.querySelectorAll("#origins tbody tr")].filter((line) => line.cells[2].textContent === "–").map((line) => line.id),
-  untied: [...document.querySelectorAll("main figure, main table")].filter((part) => !part.hasAttribute("data-from") && !part.closest("#origins, #software, [aria-labelledby=checklists]")).map((part) => part.textContent.slice(0, 60)),
+  lost: named.filter((name) => !row(name)), without: [...document.querySelectorAll("#provenance tbody tr")].filter((line) => line.cells[2].textContent === "–").map((line) => line.id),
+  untied: [...document.querySelectorAll("main figure, main table")].filter((part) => !part.hasAttribute("data-from") && !part.closest("#provenance, #software, [aria-labelledby=checklists]")).map((part) => part.textContent.slice(0, 60)),
   bare: [...document.querySelectorAll("main figure, main table")].filter((part) => { const bar = part.tagName === "FIGURE" ? part : (part.closest(".scroll") ?? part).nextElementSibling; return bar.querySelectorAll("button.take").length < (part.tagName === "FIGURE" ? 2 : 1); }).map((part) => part.textContent.slice(0, 60)),
 };
 """

@@ -1,6 +1,6 @@
 """Where each figure and table comes from: result table, command, options, inputs, each with its SHA-256.
 
-The trail is read from the records that the commands left beside what they made (records.py), not from the config; a record is
+The provenance is read from the records that the commands left beside what they made (records.py), not from the config; a record is
 believed only if it holds the hash of the file.
 """
 
@@ -26,7 +26,7 @@ class File:
 
 
 @dataclass
-class Trail:
+class Provenance:
     """All files known, and which of them the page showed so far."""
 
     files: dict[str, File] = field(default_factory=dict)  # by name
@@ -101,11 +101,11 @@ def _drawn(file: File) -> bool:
 
 def anchor(name: str) -> str:
     """An id for the page."""
-    return "trail-" + "".join(letter if letter.isalnum() else "-" for letter in name)
+    return "provenance-" + "".join(letter if letter.isalnum() else "-" for letter in name)
 
 
-def read_trail(paths: Sequence[Path]) -> Trail:
-    """The trail of result tables ``{results}/{cohort}/{room}/{table}.tsv``: their records, and those of what they were made of."""
+def read_provenance(paths: Sequence[Path]) -> Provenance:
+    """The provenance of result tables ``{results}/{cohort}/{room}/{table}.tsv``: their records, and those of what they were made of."""
     roots = {path: path.parents[2 if path.parent.name in ROOMS else 1] for path in paths}
     records = {
         file_of(path): (name_of(file_of(path), root), record)
@@ -121,7 +121,7 @@ def read_trail(paths: Sequence[Path]) -> Trail:
         files[name] = File(name, digest, told if told and told["sha256"] == digest else None)
     for name, record in records.values():
         files.setdefault(name, File(name, record["sha256"], record))
-    return Trail(files)
+    return Provenance(files)
 
 
 def name_of(path: Path, root: Path) -> str:
