@@ -39,7 +39,8 @@ def texts() -> Iterator[tuple[str, str]]:
     for page in [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]:
         if page.name != "glossary.md":
             yield page.name, CODE.sub(" ", page.read_text())
-    for template in sorted((PACKAGE / "report" / "templates").glob("*.j2")):
+    captions = (ROOT / "workflow" / "report").glob("*.rst")
+    for template in sorted([*(PACKAGE / "report" / "templates").glob("*.j2"), *captions]):
         yield template.name, NOT_TEXT.sub(" ", template.read_text())
     for module in sorted(path for folder in SPOKEN for path in (PACKAGE / folder).glob("*.py")):
         tree = ast.parse(module.read_text())

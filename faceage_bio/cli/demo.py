@@ -22,7 +22,7 @@ def make_demo_cohorts(
     from faceage_bio.demo.cohorts import make_cohort, make_readings
     from faceage_bio.demo.plans import PLANS
 
-    with counted("photos drawn", sum(plan.n for plan in PLANS)) as progress:
+    with counted("photos simulated", sum(plan.n for plan in PLANS)) as progress:
         for plan in PLANS:
             make_cohort(plan, seed, output / plan.name, progress)
     make_readings(PLANS[0], seed, output / "readings.tsv")
@@ -41,6 +41,6 @@ def fit_demo_model(
     from faceage_bio.demo.model import N_PEOPLE
     from faceage_bio.demo.model import fit_demo_model as fit
 
-    with counted("faces drawn and found", N_PEOPLE) as progress:
+    with counted("faces simulated and detected", N_PEOPLE) as progress:
         card = fit(seed, output, progress=progress)
     print(f"{card['name']}: leave-one-out error {card['leave_one_out_rmse_years']} years")

@@ -101,7 +101,7 @@ def check(
     console = terminal.console()
     if config.demo is not None:
         console.print(
-            "The cohorts of this config are the demo's: they will be drawn, so there is nothing to check."
+            "The cohorts of this config are the demo's: they will be simulated, so there is nothing to check."
         )
         _tell_computer(config, console, [], time_photos)
         return

@@ -20,7 +20,9 @@ N_PEOPLE = 240
 AGES = (18.0, 98.0)
 FIRST_SEED = 500_000_000  # cohorts draw people from seeds far below
 PENALTIES = np.logspace(-2, 5, 29)
-NOTICE = "A model for the demo, fitted on faces drawn by code. It is not FaceAge and means nothing on a real photo."
+NOTICE = (
+    "A model for the demo, fitted on simulated faces. It is not FaceAge and means nothing on a real photo."
+)
 
 
 def training_people(
@@ -107,7 +109,7 @@ def fit_demo_model(
         "kind": "demo",
         "synthetic": True,
         "sha256": sha256_of(output / WEIGHTS_FILE),
-        "source": f"fitted on {len(ages)} people drawn by code, seed {seed}",
+        "source": f"fitted on {len(ages)} simulated participants, seed {seed}",
         "leave_one_out_rmse_years": round(rmse, 2),
         **INPUT,
         "notice": NOTICE,
