@@ -210,6 +210,8 @@ WHY_NOT = {  # no number is given
     "unfit_covariance": "{conditions} conditions x {readers} readers do not fit a covariance of {shape}",
     "two_conditions_two_readers": "it takes two conditions and two readers",
     "constant_differences": "the readers' accuracies differ between the conditions by nothing or all alike",
+    "few_cohorts_for_moderators": "{cohorts} cohorts are too few for {terms} terms of a meta-regression",
+    "moderators_collinear": "the moderators do not vary or follow from each other",
     "two_readers": "a mean of readers takes two of them",
     "constant_readers_and_cases": "neither readers nor cases vary",
     # age acceleration

@@ -1,0 +1,229 @@
+"""Pooling over cohorts equals R's metafor; script, data and versions in tests/golden/meta_analysis."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+
+from faceage_bio.errors import FitError
+from faceage_bio.stats import meta_analysis as ma
+
+FOLDER = Path(__file__).parent / "golden" / "meta_analysis"
+DATA = pd.read_csv(FOLDER / "data.tsv", sep="\t")
+GOLDEN = pd.read_csv(FOLDER / "golden.tsv", sep="\t").set_index(["data", "method", "test", "quantity"])["value"].sort_index(kind="stable")  # fmt: skip
+BCG = DATA[DATA["data"] == "bcg"]
+NAMES = ["bcg", "schools", "faceage"]
+TESTS = ["z", "knha", "adhoc"]
+
+
+def of(name: str) -> tuple[np.ndarray, np.ndarray]:
+    rows = DATA[DATA["data"] == name]
+    return rows["yi"].to_numpy(), np.sqrt(rows["vi"].to_numpy())
+
+
+def equal(ours: object, *key: str) -> None:
+    np.testing.assert_allclose(np.ravel(ours), GOLDEN.loc[[key]].to_numpy(), rtol=1e-8, atol=1e-10)
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("method", list(ma.METHODS))
+@pytest.mark.parametrize("test", TESTS)
+def test_pooled_estimate_equals_rma(name, method, test):
+    got = ma.pool(*of(name), method, test)
+    ours = [got.estimate, got.standard_error, got.statistic, got.p_value, got.ci_lower, got.ci_upper, got.tau2, got.i2, got.h2, got.q, got.q_p_value]  # fmt: skip
+    equal(ours, name, method, test, "fit")
+    if method != "EE":
+        equal([got.prediction_lower, got.prediction_upper], name, method, test, "prediction t")
+        other = ma.pool(*of(name), method, test, prediction_df="k-2")
+        equal([other.prediction_lower, other.prediction_upper], name, method, test, "prediction riley")
+
+
+def test_default_prediction_interval_of_t_tests_is_metafors_default():
+    for name in NAMES:
+        got = ma.pool(*of(name))
+        equal([got.prediction_lower, got.prediction_upper], name, "REML", "adhoc", "prediction default")
+
+
+def test_pooled_faceage_cohorts():
+    # Zalay et al. 2025 (doi:10.1016/j.landig.2025.03.002): HR 1.151, 1.148 and 1.117 per decade
+    got = ma.pool(*of("faceage"))
+    assert np.exp([got.estimate[0], got.ci_lower[0], got.ci_upper[0]]) == pytest.approx(
+        [1.139, 1.010, 1.283], abs=5e-4
+    )
+    assert (got.q[0], got.q_p_value[0], got.tau2[0]) == pytest.approx((0.2436, 0.885, 0), abs=5e-4)
+    narrow, z = ma.pool(*of("faceage"), test="knha"), ma.pool(*of("faceage"), test="z")
+    assert narrow.standard_error < z.standard_error  # why the factor is at least 1 by default
+    other = ma.pool(*of("faceage"), prediction_df="k-2")
+    assert np.exp([other.prediction_lower[0], other.prediction_upper[0]]) == pytest.approx(
+        [0.80, 1.62], abs=5e-3
+    )
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("method", ["REML", "DL"])
+def test_intervals_of_heterogeneity_equal_confint(name, method):
+    y, se = of(name)
+    got = ma.heterogeneity(y, se, ma.pool(y, se, method).tau2)
+    tau2 = np.array([got.tau2, got.tau2_lower, got.tau2_upper])
+    equal([tau2, np.sqrt(tau2), [got.i2, got.i2_lower, got.i2_upper], [got.h2, got.h2_lower, got.h2_upper]], name, method, "z", "heterogeneity")  # fmt: skip
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("test", ["z", "adhoc"])
+def test_leave_one_out_and_cumulative_equal_metafor(name, test):
+    y, se = of(name)
+    got = ma.leave_one_out(y, se, "REML", test)
+    for quantity, ours in (
+        ("estimate", got.estimate), ("se", got.standard_error), ("ci.lb", got.ci_lower), ("ci.ub", got.ci_upper), ("pval", got.p_value),
+        ("Q", got.q), ("tau2", got.tau2), ("I2", got.i2),
+    ):  # fmt: skip
+        equal(ours, name, "REML", test, f"leave1out {quantity}")
+    order = np.argsort(BCG["year"], kind="stable") if name == "bcg" else np.arange(len(y))
+    got = ma.cumulative(y, se, order, "REML", test)
+    for quantity, ours in (
+        ("estimate", got.estimate), ("se", got.standard_error), ("ci.lb", got.ci_lower), ("ci.ub", got.ci_upper), ("tau2", got.tau2),
+    ):  # fmt: skip
+        equal(ours, name, "REML", test, f"cumul {quantity}")
+
+
+def test_influence_equals_metafor():
+    got = ma.influence(*of("bcg"), "REML", "knha")
+    for quantity, ours in (
+        ("rstudent", got.rstudent), ("dffits", got.dffits), ("dfbs", got.dfbetas), ("cook.d", got.cook), ("cov.r", got.covariance_ratio),
+        ("tau2.del", got.tau2), ("QE.del", got.q), ("hat", got.hat), ("inf", got.marked),
+    ):  # fmt: skip
+        equal(ours, "bcg", "REML", "knha", f"influence {quantity}")
+
+
+@pytest.mark.parametrize("method", ["REML", "DL", "ML"])
+@pytest.mark.parametrize("test", TESTS)
+def test_meta_regression_equals_rma(method, test):
+    got = ma.meta_regression(*of("bcg"), BCG[["ablat", "year"]].to_numpy(), method, test)
+    for quantity, ours in (
+        ("coefficients", got.estimate), ("errors", got.standard_error), ("p", got.p_value), ("lower", got.ci_lower),
+        ("test", [got.omnibus, got.omnibus_p_value, got.q, got.q_p_value, got.tau2, got.r2]),
+    ):  # fmt: skip
+        np.testing.assert_allclose(
+            np.ravel(ours), GOLDEN.loc[[("bcg", method, test, f"mods {quantity}")]], rtol=1e-7
+        )
+
+
+def test_meta_regression_on_groups_equals_rma():
+    groups = pd.get_dummies(BCG["alloc"], drop_first=True).to_numpy(float)
+    got = ma.meta_regression(*of("bcg"), groups)
+    equal(
+        np.concatenate([got.estimate[0], got.standard_error[0], got.omnibus, got.omnibus_p_value]),
+        "bcg",
+        "REML",
+        "knha",
+        "factor",
+    )
+
+
+def test_permutation_p_equals_permutest():
+    six = [0, 3, 5, 6, 7, 8]
+    y, se = of("bcg")
+    single, together = ma.permutation_p(
+        y[six], se[six], BCG["ablat"].to_numpy()[six, None], permutations="all"
+    )
+    equal([*single, together], "bcg six", "REML", "knha", "permutest")
+
+
+@pytest.mark.parametrize("name", ["bcg", "schools"])
+def test_egger_equals_regtest(name):
+    for key, got in (
+        (("REML", "z", "regtest rma"), ma.egger(*of(name))), (("lm", "t", "regtest lm"), ma.egger(*of(name), "EE", "knha"))
+    ):  # fmt: skip
+        ours = [
+            got.statistic[0, 1],
+            got.p_value[0, 1],
+            got.estimate[0, 0],
+            got.ci_lower[0, 0],
+            got.ci_upper[0, 0],
+        ]
+        equal(ours, name, *key)
+
+
+def test_estimates_together_equal_each_alone():
+    rng = np.random.default_rng(1)
+    se = rng.uniform(0.05, 0.5, (40, 7))
+    y = rng.normal(size=se.shape) * np.sqrt(se**2 + 0.05)
+    missing = rng.random(se.shape) < 0.3
+    y[missing] = se[missing] = np.nan
+    together = ma.pool(y, se)
+    for i in range(len(y)):
+        kept = ~missing[i]
+        alone = ma.pool(y[i, kept], se[i, kept])
+        for name in vars(alone):
+            np.testing.assert_allclose(
+                getattr(together, name)[i], getattr(alone, name)[0], rtol=1e-9, atol=1e-12, err_msg=name
+            )
+
+
+COHORTS = st.lists(st.tuples(st.floats(-3, 3), st.floats(0.05, 2)), min_size=3, max_size=8)
+
+
+@given(COHORTS, st.floats(-5, 5), st.floats(0.1, 10), st.randoms())
+def test_shift_scale_and_order_of_cohorts(cohorts, shift, scale, random):
+    y, se = np.array(cohorts).T
+    order = list(range(len(y)))
+    random.shuffle(order)
+    got, moved, turned = ma.pool(y, se), ma.pool(scale * y + shift, scale * se), ma.pool(y[order], se[order])
+    for name in ("estimate", "ci_lower", "ci_upper", "prediction_lower"):
+        np.testing.assert_allclose(
+            getattr(moved, name), scale * getattr(got, name) + shift, rtol=1e-6, atol=1e-6
+        )
+        np.testing.assert_allclose(getattr(turned, name), getattr(got, name), rtol=1e-6, atol=1e-6)
+    np.testing.assert_allclose(moved.tau2, scale**2 * got.tau2, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(moved.q_p_value, got.q_p_value, atol=1e-8)
+    assert got.tau2 >= 0
+    assert y.min() - 1e-9 <= got.estimate <= y.max() + 1e-9
+
+
+def test_planted_and_permuted_moderator():
+    rng = np.random.default_rng(3)
+    moderator, se = np.linspace(-1, 1, 24), np.full(24, 0.1)
+    y = 0.5 * moderator + rng.normal(size=24) * 0.15
+    assert ma.permutation_p(y, se, moderator[:, None])[1] < 0.005
+    found = [
+        ma.permutation_p(rng.permutation(y), se, moderator[:, None], permutations=200)[1] for _ in range(100)
+    ]
+    assert stats.kstest(found, "uniform").pvalue > 0.01
+
+
+def test_ad_hoc_interval_covers_where_z_does_not():
+    # 5 cohorts, tau2 as large as the sampling variance: simulated coverage of 95% CIs
+    rng = np.random.default_rng(4)
+    se = np.tile([0.1, 0.15, 0.2, 0.25, 0.3], (4000, 1))
+    y = rng.normal(size=se.shape) * np.sqrt(se**2 + 0.04)
+
+    def covered(test: ma.Test) -> float:
+        got = ma.pool(y, se, "REML", test)
+        return float(((got.ci_lower < 0) & (got.ci_upper > 0)).mean())
+
+    assert covered("z") < 0.93 < 0.94 < covered("adhoc")
+
+
+def test_one_cohort_keeps_its_own_interval():
+    got = ma.pool([0.4], [0.1])
+    assert (got.estimate[0], got.ci_lower[0], got.tau2[0]) == pytest.approx((0.4, 0.4 - 1.959964 * 0.1, 0))
+    assert np.isnan(got.i2[0])
+    assert np.isnan(got.prediction_lower[0])
+
+
+@pytest.mark.parametrize("se", [[0.1, 0.0], [0.1, -0.2], [0.1, np.nan]])
+def test_errors_must_be_positive(se):
+    with pytest.raises(FitError, match="standard errors"):
+        ma.pool([0.1, 0.2], se)
+
+
+def test_meta_regression_refuses_few_cohorts_and_collinear_moderators():
+    y, se = of("bcg")
+    with pytest.raises(FitError, match="4 cohorts are too few for 2 terms"):
+        ma.meta_regression(y[:4], se[:4], np.arange(4.0)[:, None])
+    with pytest.raises(FitError, match="moderators"):
+        ma.meta_regression(y, se, np.column_stack([np.arange(13.0), 2 * np.arange(13.0)]))
