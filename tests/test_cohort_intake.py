@@ -168,7 +168,7 @@ def test_a_good_study_is_read(study):
             "counts",
             "5,7",
             "5.25,7.5",
-            r"not whole numbers, such as 5\.25 for gene 'CDK6' in sample 's1'; the largest value is 12",
+            r"not whole numbers, such as 5\.25 for gene 'CDK6' in sample 's1' .line 2, column 's1'.; the largest value is 12",
         ),
         ("counts", "5,7", "-5,7", "are negative"),
         ("counts", "5,7", "5,", "are missing"),

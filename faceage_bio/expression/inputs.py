@@ -67,6 +67,7 @@ def read_inputs(
         return {"expression": (found.counts, sheet)}, sheet, found.identifiers
     names = sheet[SAMPLE].astype(str).tolist()
     found = read_counts(counts, kind=kind, strand=strand, mapping=gene_ids, samples=names)
+    table = found.counts.astype("int64")  # sums exceed 32 bits
     for sentence in found.said:
         print(f"{counts}: {sentence}")
     if lacking := [name for name in names if name not in found.counts]:
@@ -76,7 +77,7 @@ def read_inputs(
         )
     if unnamed := found.counts.shape[1] - len(names):
         print(f"{counts}: {unnamed} sample(s) have no row in {samples} and are left out")
-    return {"expression": (found.counts[names], sheet)}, sheet, found.identifiers
+    return {"expression": (table[names], sheet)}, sheet, found.identifiers
 
 
 def check_samples_table(sheet: pd.DataFrame, file: Path) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
+from faceage_bio.archives import check_hdf5
 from faceage_bio.columns import SUBJECT
 from faceage_bio.errors import CountsError, examples
 from faceage_bio.rna import gene_ids
@@ -67,6 +68,7 @@ def open_cells(path: Path | str, mapping: Path | str | None = None) -> CellFile:
             [f"{path}: no such file. Expected one of single cells. Give the h5ad under `single_cell:`."]
         )
     symbols = gene_ids.read_mapping(mapping) if mapping else None
+    check_hdf5(path)
     try:
         with _file(path) as file:
             obs, var = _table(file, "obs", path), None

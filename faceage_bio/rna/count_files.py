@@ -1,14 +1,16 @@
 """RNA counts from whatever file the sequencing facility sent, in one form: genes x samples, symbols where they are known."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from faceage_bio.errors import CountsError, examples
-from faceage_bio.rna import formats, gene_ids
+from faceage_bio.rna import formats, gene_ids, sample_files
+from faceage_bio.rna.formats import Raw
 from faceage_bio.rna.raw import problems_of_values
 
 SUMMARY_ROWS = (
@@ -22,12 +24,13 @@ ANNOTATION = {
 SYMBOL_COLUMNS = ("gene_name", "gene_symbol", "symbol")
 
 
+EXAMPLES = 5
 GENE, GENE_ID = "gene", "gene_id"  # columns of the checked table before its samples
 
 
 @dataclass(frozen=True)
 class CountTable:
-    """Raw counts (genes x samples, int64) and what was recognised, summed or left out, in sentences.
+    """Raw counts (genes x samples, whole numbers of 32 bits if they fit) and what was recognised, summed or left out, in sentences.
 
     ``identifiers``: of genes that got a symbol, the identifiers that the file has them by, joined by a blank where they are
     several.
@@ -48,9 +51,8 @@ class CountTable:
     def from_table(cls, table: pd.DataFrame) -> "CountTable":
         """What `to_table` gave."""
         counts = table.set_index(GENE)
-        if GENE_ID not in counts:
-            return cls(counts)
-        return cls(counts.drop(columns=GENE_ID), identifiers=counts[GENE_ID].dropna())
+        identifiers = counts.pop(GENE_ID).dropna() if GENE_ID in counts else pd.Series(dtype=object)
+        return cls(counts.astype("int64"), identifiers=identifiers)  # sums of genes exceed 32 bits
 
 
 def read_counts(
@@ -93,42 +95,46 @@ def read_counts(
             [f"{path}: no such file. Expected raw counts. Give the table of raw counts under `counts:`."]
         )
     symbols = gene_ids.read_mapping(mapping) if mapping else {}
-    table, said, decimals = _read(path, strand)
-    estimated = kind == "estimated" or decimals
-    table, found = _as_numbers(table, path, symbols, samples)
-    said += found
+    raw = _read(path, strand)
+    estimated = kind == "estimated" or raw.decimals
+    table, found = _as_numbers(raw, path, symbols, samples)
+    said = raw.said + found
     summaries = [name for name in SUMMARY_ROWS if name in table.index]
     if summaries:
         said.append(_summaries(table, summaries))
         table = table.drop(index=summaries)
-    problems = _problems_of_names(table, path) + problems_of_values(table, path, estimated=estimated)
+
+    place = partial(raw.place, path)
+    problems = _problems_of_names(table, path, place)
+    problems += problems_of_values(table, path, estimated=estimated, place=place)
     if problems:
         raise CountsError(problems)
-    return CountTable(*_by_symbol(table.round().astype("int64"), symbols, said))
+    whole = table if table.dtypes.iloc[0] == np.int32 else _compact(table.round().astype("int64"))
+    return CountTable(*_by_symbol(whole, symbols, said))
 
 
-def _read(path: Path, strand: str | None) -> tuple[pd.DataFrame, list[str], bool]:
-    """The table as it stands in the file, what it was recognised as, and whether its format has decimals."""
+def _read(path: Path, strand: str | None) -> Raw:
+    """The table as it stands in the file, and what it was recognised as."""
     if path.is_dir():
-        return formats.read_folder(path, strand)
+        return sample_files.read_folder(path, strand)
     if path.suffix == ".h5ad":
-        return formats.read_h5ad(path), ["h5ad, samples in obs"], False
+        return Raw(formats.read_h5ad(path), ["h5ad, samples in obs"])
     header = formats.first_line(path)
     if formats.is_feature_counts(header):
-        return formats.read_feature_counts(path), ["featureCounts table"], False
+        return sample_files.read_feature_counts(path)
     table = formats.read_table(path)
     if (table.index.name or "").lower() == "gene_id" and [str(name).lower() for name in table][:1] == [
         "gene_name"
     ]:
-        return table, ["table of nf-core/rnaseq, estimated counts"], True
-    return table, [], False
+        return Raw(table, ["table of nf-core/rnaseq, estimated counts"], decimals=True)
+    return Raw(table)
 
 
 def _as_numbers(
-    table: pd.DataFrame, path: Path, symbols: dict[str, str], samples: Sequence[str]
+    raw: Raw, path: Path, symbols: dict[str, str], samples: Sequence[str]
 ) -> tuple[pd.DataFrame, list[str]]:
     """Genes in rows, only numbers; annotation columns left out, symbols among them taken into ``symbols``."""
-    said = []
+    said, table = [], raw.table
     if table.shape[0] == 0 or table.shape[1] == 0:
         raise CountsError([
             f"{path}: no counts found. Expected genes in rows, samples in columns, gene names in the first column. Give such a table."
@@ -148,7 +154,7 @@ def _as_numbers(
             }
     if annotation:
         said.append(f"annotation column(s) left out: {', '.join(annotation)}")
-    table = table.drop(columns=annotation)
+        table = table.drop(columns=annotation)
     words = [
         name
         for name, kind in zip(table, table.dtypes, strict=True)
@@ -156,19 +162,32 @@ def _as_numbers(
     ]
     if words:
         raise CountsError([
-            f"{path}: {len(words)} column(s) hold words, not counts: {examples([_word_in(table[name]) for name in words])}. Expected numbers beside the genes. Leave annotation columns out."
+            f"{path}: {len(words)} column(s) hold words, not counts: {examples([_word_in(table[name], path, raw) for name in words])}. Expected numbers beside the genes. Leave annotation columns out."
         ])  # fmt: skip
-    return table, said
+    return _compact(table), said
 
 
-def _word_in(column: pd.Series) -> str:
-    """The first cell of a column that is no number: ``'n/a' of gene 'CDK6' in 's1'``."""
+def _word_in(column: pd.Series, path: Path, raw: Raw) -> str:
+    """The first cell of a column that is no number: ``'n/a' of gene 'CDK6' in 's1' (line 2, column 's1')``."""
     wrong = column[pd.to_numeric(column, errors="coerce").isna()]
-    return (
-        f"{wrong.iloc[0]!r} of gene {wrong.index[0]!r} in {column.name!r}"
-        if len(wrong)
-        else repr(column.name)
-    )
+    if wrong.empty:
+        return repr(column.name)
+    gene, value = str(wrong.index[0]), wrong.iloc[0]
+    return f"{value!r} of gene {gene!r} in {column.name!r} ({raw.place(path, gene, str(column.name))})"
+
+
+def _compact(table: pd.DataFrame) -> pd.DataFrame:
+    """The same numbers of 32 bits, in one block, if they are whole and fit."""
+    kinds = set(table.dtypes)
+    if kinds == {np.dtype(np.int32)} or any(kind.kind != "i" for kind in kinds) or not table.size:
+        return table
+    limits = np.iinfo(np.int32)
+    if any(column.min() < limits.min or column.max() > limits.max for _, column in table.items()):
+        return table
+    values = np.empty(table.shape[::-1], dtype=np.int32)
+    for place in range(table.shape[1]):
+        values[place] = table.iloc[:, place]
+    return pd.DataFrame(values.T, index=table.index, columns=table.columns)
 
 
 def _samples_in_rows(table: pd.DataFrame, samples: Sequence[str]) -> bool:
@@ -188,7 +207,7 @@ def _summaries(table: pd.DataFrame, names: Sequence[str]) -> str:
     return f"{len(names)} summary row(s) left out ({', '.join(names)}; {share:.0%} of all)"
 
 
-def _problems_of_names(table: pd.DataFrame, path: Path) -> list[str]:
+def _problems_of_names(table: pd.DataFrame, path: Path, place: Callable[..., str]) -> list[str]:
     problems = []
     doubled = table.columns[table.columns.duplicated()].unique().tolist()
     if doubled:
@@ -198,17 +217,23 @@ def _problems_of_names(table: pd.DataFrame, path: Path) -> list[str]:
     twice = table.index[table.index.duplicated()].unique().tolist()
     if twice:
         problems.append(
-            f"{path}: {len(twice)} gene(s) stand in more than one row: {examples(twice)}. Expected one of each. Sum them, or keep one."
+            f"{path}: {len(twice)} gene(s) stand in more than one row: {_with_lines(twice, place)}. Expected one of each. Sum them, or keep one."
         )
     if species := gene_ids.problem_of_species(table.index):
         problems.append(f"{path}: {species}")
     dates = gene_ids.turned_into_dates(table.index)
     if dates:
         problems.append(
-            f"{path}: {len(dates)} gene name(s) were turned into dates by a spreadsheet: {examples(dates)}. Expected names of genes. Take the table as it "
+            f"{path}: {len(dates)} gene name(s) were turned into dates by a spreadsheet: {_with_lines(dates, place)}. Expected names of genes. Take the table as it "
             "came from the counting program."
         )
     return problems
+
+
+def _with_lines(genes: Sequence[str], place: Callable[..., str]) -> str:
+    """Some genes, each with its lines in the file: ``1-Mar (line 3)``."""
+    shown = [f"{gene} ({told})" if (told := place(gene)) else gene for gene in genes[:EXAMPLES]]
+    return examples([*shown, *genes[EXAMPLES:]], EXAMPLES)
 
 
 def _by_symbol(
@@ -232,11 +257,21 @@ def _by_symbol(
     n_doubled = int(named.duplicated().sum())
     if n_doubled:
         said.append(f"{n_doubled} row(s) added to another of the same gene")
-        counts = counts.groupby(named, sort=False).sum()
-    else:
-        counts = counts.set_axis(named, axis=0)
+    counts = _added(counts, named)
     share = gene_ids.share_known(counts.index)
     said.append(
         f"{round(share * len(counts))} of {len(counts)} gene names ({share:.0%}) are symbols of human genes"
     )
     return counts.rename_axis(GENE), said, identifiers.rename_axis(GENE)
+
+
+def _added(counts: pd.DataFrame, named: pd.Index) -> pd.DataFrame:
+    """Rows of one name added to the first of them."""
+    further = named.duplicated()
+    if not further.any():
+        return pd.DataFrame(counts.to_numpy(), index=named, columns=counts.columns)
+    places, names = pd.factorize(named)
+    values = counts.to_numpy()
+    sums = values[~further].astype(np.int64)
+    np.add.at(sums, places[further], values[further])
+    return _compact(pd.DataFrame(sums, index=names, columns=counts.columns))

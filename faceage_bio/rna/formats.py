@@ -1,8 +1,9 @@
-"""How counting programs write: featureCounts, STAR, HTSeq, RSEM, salmon, h5ad and plain tables; nothing is checked here."""
+"""Counts in one file: a plain table, or an h5ad with samples in obs; nothing is checked here."""
 
 import csv
-import gzip
+import io
 import re
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import TextIO
@@ -10,21 +11,54 @@ from typing import TextIO
 import numpy as np
 import pandas as pd
 
+from faceage_bio.archives import check_hdf5, open_packed
 from faceage_bio.errors import CountsError, examples
 from faceage_bio.tables import said_delimiter
 
-STAR_STRANDS = {"unstranded": 1, "forward": 2, "reverse": 3}
-STAR = "ReadsPerGene.out.tab"
-GDC = "augmented_star_gene_counts.tsv"  # of the Genomic Data Commons, since 2022
-GDC_STRANDS = {"unstranded": "unstranded", "forward": "stranded_first", "reverse": "stranded_second"}
-STRANDED_BELOW = 0.3  # of one strand's reads that the other has, below which a library is stranded
 DECIMAL_COMMA = re.compile(r"-?\d+,\d+$")
+MOST_CELLS = 2**31  # values of a table of bulk RNA, 35,000 samples of 60,000 genes
 END_OF_FILE = "\x1a"  # of files from MS-DOS
 FEATURE_COUNTS_COLUMNS = ["Chr", "Start", "End", "Strand", "Length"]
 # what aligners append to the name of a sample
 ENDINGS = re.compile(
     r"(\.gz|\.bam|\.sam|\.txt|\.tsv|\.tab|\.counts?|\.htseq|Aligned(\.\w+)*?\.out|[._]sorted\w*|[._]dedup\w*)$"
 )
+
+
+@dataclass(frozen=True)
+class Raw:
+    """Counts as they stand (genes x samples), what the file was recognised as, and whether its format has decimals.
+
+    ``files``: of a folder, the file of each sample; ``column``: which of the file's columns it is, by name or place.
+    """
+
+    table: pd.DataFrame
+    said: list[str] = field(default_factory=list)
+    decimals: bool = False
+    files: dict[str, Path] = field(default_factory=dict)
+    column: str | int = ""
+
+    def place(self, path: Path, gene: str, sample: str = "") -> str:
+        """Where a cell, or a gene's rows, stand: ``line 12, column 's1'``; "" if the file has no lines."""
+        file = self.files.get(sample) or next(iter(self.files.values()), path)
+        if file.suffix == ".h5ad":
+            return ""
+        for name, column in ((gene, self.column or sample), (sample, gene)):
+            if lines := _lines_of(file, name):
+                told = f"line{'s' * (len(lines) > 1)} {', '.join(map(str, lines))}"
+                return f"{file.name + ', ' if self.files else ''}{told}{f', column {column!r}' if sample else ''}"
+        return ""
+
+
+def _lines_of(file: Path, name: str) -> list[int]:
+    """The lines whose first cell is the name."""
+    starts = (name, f'"{name}"')
+    with open_text(file) as stream:
+        return [
+            number
+            for number, line in enumerate(stream, 1)
+            if name and line.startswith(starts) and re.split("[\t,;]", line)[0].strip('" \r\n') == name
+        ]
 
 
 def first_line(path: Path) -> str:
@@ -40,8 +74,7 @@ def first_line(path: Path) -> str:
 
 def open_text(path: Path) -> TextIO:
     """A text file for reading, packed or not."""
-    opened = gzip.open if path.suffix == ".gz" else open
-    return opened(path, "rt", encoding="utf-8-sig")
+    return io.TextIOWrapper(open_packed(path), encoding="utf-8-sig")
 
 
 def sample_of(name: str) -> str:
@@ -55,13 +88,6 @@ def sample_of(name: str) -> str:
 def is_feature_counts(header: str) -> bool:
     """Whether a table is featureCounts' own, by its first line."""
     return header.startswith("# Program:featureCounts") or header.startswith("Geneid\tChr\tStart")
-
-
-def read_feature_counts(path: Path) -> pd.DataFrame:
-    """Its counts, with the samples' names in place of the paths of their BAM files."""
-    table = pd.read_csv(path, sep="\t", comment="#", index_col=0, keep_default_na=False, na_values=[""])
-    table = table.drop(columns=[name for name in FEATURE_COUNTS_COLUMNS if name in table])
-    return table.rename(columns=sample_of)
 
 
 def read_table(path: Path) -> pd.DataFrame:
@@ -81,10 +107,11 @@ def read_table(path: Path) -> pd.DataFrame:
         names = ["", *names]
     commas = separator == ";" and any(DECIMAL_COMMA.match(cell) for row in first for cell in row[1:])
     try:
-        table = pd.read_csv(
-            path, sep=separator, skiprows=lines_before + 1, header=None, dtype={0: str}, encoding="utf-8-sig", keep_default_na=False,
-            na_values=[""], low_memory=False, decimal="," if commas else ".", skip_blank_lines=False,
-        )  # fmt: skip
+        with open_packed(path) as stream:
+            table = pd.read_csv(
+                stream, sep=separator, skiprows=lines_before + 1, header=None, dtype={0: str}, encoding="utf-8-sig", keep_default_na=False,
+                na_values=[""], low_memory=False, decimal="," if commas else ".", skip_blank_lines=False,
+            )  # fmt: skip
     except pd.errors.EmptyDataError:
         return pd.DataFrame()
     except (ValueError, UnicodeDecodeError) as error:
@@ -94,7 +121,8 @@ def read_table(path: Path) -> pd.DataFrame:
             ]
         ) from None
     table.index += lines_before + 2
-    table = table[~(table.isna().all(axis=1) | table[0].eq(END_OF_FILE))]
+    blank = table[0].eq(END_OF_FILE) | table[0].isna() & table.isna().all(axis=1)
+    table = table[~blank] if blank.any() else table
     if len(names) != table.shape[1]:
         raise CountsError([
             f"{path}: line {lines_before + 1} has {len(names)} names and the lines below {table.shape[1]} cells. Expected as many of both. Look for a stray separator."
@@ -135,6 +163,7 @@ def read_h5ad(path: Path) -> pd.DataFrame:
     """Samples of obs as columns; raw counts of ``layers["counts"]``, else of ``X``."""
     import anndata
 
+    check_hdf5(path)
     try:
         data = anndata.read_h5ad(path)
     except (OSError, KeyError, ValueError) as error:
@@ -148,155 +177,9 @@ def read_h5ad(path: Path) -> pd.DataFrame:
         raise CountsError(
             [f"{path}: holds no values. Expected raw counts. Put raw counts into X or layers['counts']."]
         )
+    if data.n_obs * data.n_vars > MOST_CELLS:
+        raise CountsError([
+            f"{path}: {data.n_obs:,} x {data.n_vars:,} values. Expected samples of bulk RNA in obs. Give single cells under `single_cell:`."
+        ])  # fmt: skip
     values = values.toarray() if hasattr(values, "toarray") else np.asarray(values)
     return pd.DataFrame(values.T, index=data.var_names.astype(str), columns=data.obs_names.astype(str))
-
-
-def read_folder(path: Path, strand: str | None) -> tuple[pd.DataFrame, list[str], bool]:
-    """All samples of a folder, one file each; what it was recognised as; whether the counts have decimals."""
-    files = sorted(file for file in path.rglob("*") if file.is_file() and not file.name.startswith("."))
-    gdc = [file for file in files if file.name.removesuffix(".gz").endswith(GDC)]
-    if gdc:
-        return _gdc(path, gdc, files, strand)
-    star = [file for file in files if file.name.removesuffix(".gz").endswith(STAR)]
-    if star:
-        return _star(path, star, strand)
-    for ending, column, program in (
-        ("quant.genes.sf", "NumReads", "salmon"), (".genes.results", "expected_count", "RSEM"),
-    ):  # fmt: skip
-        found = [file for file in files if file.name.endswith(ending)]
-        if found:
-            tables = {_name(file, ending): _column(file, column) for file in found}
-            return _joined(path, tables), [f"{len(found)} files of {program}, estimated counts"], True
-    if any(file.name == "quant.sf" for file in files):
-        raise CountsError([
-            f"{path}: holds salmon's counts of transcripts (quant.sf), not of genes. Expected those of genes. Run salmon with --geneMap, which writes "
-            "quant.genes.sf beside them, or give tximport's table of counts with `counts_kind: estimated`."
-        ])  # fmt: skip
-    feature = [file for file in files if _is_feature_counts(file)]
-    if feature:
-        parts = [read_feature_counts(file) for file in feature]
-        tables = {name: part[name] for part in parts for name in part}
-        return _joined(path, tables), [f"{len(feature)} files of featureCounts"], False
-    pairs = {file: table for file in files if (table := _two_columns(file)) is not None}
-    if pairs:
-        tables = {_name(file): table for file, table in pairs.items()}
-        return (
-            _joined(path, tables),
-            [f"{len(pairs)} files of two columns, gene and count, as of HTSeq"],
-            False,
-        )
-    raise CountsError([
-        f"{path}: no counts found in this folder; it holds {examples([file.name for file in files]) or 'no file'}. Expected STAR's "
-        f"*{STAR}, GDC's *{GDC}, featureCounts' tables, HTSeq's two columns, RSEM's *.genes.results or salmon's quant.genes.sf. Put one kind of them there."
-    ])  # fmt: skip
-
-
-def _star(path: Path, files: list[Path], strand: str | None) -> tuple[pd.DataFrame, list[str], bool]:
-    tables = {_name(file, STAR): pd.read_csv(file, sep="\t", header=None, index_col=0) for file in files}
-    wrong = [name for name, table in tables.items() if table.shape[1] != 3]
-    if wrong:
-        raise CountsError([
-            f"{path}: {len(wrong)} file(s) of STAR do not have 4 columns: {examples(wrong)}. Expected a gene and three counts. Take them as STAR wrote them."
-        ])  # fmt: skip
-    genes = [table[~table.index.str.startswith("N_")] for table in tables.values()]
-    forward, reverse = (sum(float(table[place].sum()) for table in genes) for place in (2, 3))
-    if strand is None:
-        low, high = sorted((forward, reverse))
-        if low < STRANDED_BELOW * high:
-            which = "reverse" if reverse > forward else "forward"
-            raise CountsError([
-                f"{path}: STAR's files hold three counts per gene, and the library is stranded: {forward:.6g} reads forward, "
-                f"{reverse:.6g} reverse. Expected one of them. Say `counts_strand: {which}`, or which of unstranded, forward, reverse counts."
-            ])  # fmt: skip
-        strand = "unstranded"
-    column = STAR_STRANDS[strand]
-    said = [
-        f"{len(files)} files of STAR, {strand} counts ({forward:.6g} reads forward, {reverse:.6g} reverse)"
-    ]
-    return _joined(path, {name: table[column] for name, table in tables.items()}), said, False
-
-
-def _gdc(
-    path: Path, gdc: list[Path], files: list[Path], strand: str | None
-) -> tuple[pd.DataFrame, list[str], bool]:
-    """Files of the Genomic Data Commons, named by the sample sheet if one lies beside them."""
-    sheets = [
-        pd.read_csv(file, sep="\t", dtype=str) for file in files if file.name.startswith("gdc_sample_sheet")
-    ]
-    named = {
-        name: sample
-        for sheet in sheets
-        for name, sample in zip(sheet["File Name"], sheet["Sample ID"], strict=True)
-    }
-    column = GDC_STRANDS[strand or "unstranded"]
-    tables = {}
-    for file in gdc:
-        table = pd.read_csv(file, sep="\t", comment="#", index_col=0)
-        tables[named.get(file.name, file.name.removesuffix(".gz").removesuffix(GDC).rstrip("."))] = table[
-            column
-        ]
-    by = (
-        "named by the sample sheet"
-        if named
-        else "named by file, because no gdc_sample_sheet*.tsv lies beside them"
-    )
-    return (
-        _joined(path, tables),
-        [f"{len(gdc)} files of the Genomic Data Commons, column {column}, {by}"],
-        False,
-    )
-
-
-def _is_feature_counts(file: Path) -> bool:
-    try:
-        return is_feature_counts(first_line(file))
-    except CountsError:
-        return False
-
-
-def _two_columns(file: Path) -> pd.Series | None:
-    """Gene and count, with or without a header; None if the file is anything else."""
-    try:
-        lines = pd.read_csv(file, sep="\t", header=None, dtype=str, keep_default_na=False)
-    except (ValueError, OSError, UnicodeDecodeError):
-        return None
-    if lines.shape[1] != 2 or len(lines) < 2:
-        return None
-    counts = pd.to_numeric(lines[1], errors="coerce")
-    start = int(pd.isna(counts.iloc[0]))  # a header
-    counts = counts[start:].set_axis(lines[0][start:])
-    return (
-        None
-        if counts.isna().any() or pd.to_numeric(pd.Series(counts.index), errors="coerce").notna().all()
-        else counts
-    )
-
-
-def _name(file: Path, ending: str = "") -> str:
-    """A sample's name: what stands before the program's ending, or the folder if nothing does."""
-    own = sample_of(file.name.removesuffix(".gz").removesuffix(ending)) if ending else sample_of(file.name)
-    return own or file.parent.name
-
-
-def _column(file: Path, column: str) -> pd.Series:
-    table = pd.read_csv(file, sep="\t", index_col=0)
-    if column not in table:
-        raise CountsError(
-            [
-                f"{file}: lacks the column {column}; found {', '.join(map(str, table.columns))}. Expected it beside the genes. Take it as the program wrote it."
-            ]
-        )
-    return table[column]
-
-
-def _joined(path: Path, tables: dict[str, pd.Series]) -> pd.DataFrame:
-    """One column per sample; files with other genes were counted with another annotation."""
-    first, *others = tables.items()
-    differing = [name for name, column in others if set(column.index) != set(first[1].index)]
-    if differing:
-        raise CountsError([
-            f"{path}: {len(differing)} file(s) do not have the genes of {first[0]!r}: {examples(differing)}. Expected the same in all. Give files counted with "
-            "one annotation."
-        ])  # fmt: skip
-    return pd.DataFrame(tables)

@@ -1,5 +1,6 @@
 """Are these raw counts? What is refused is refused with the evidence."""
 
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -14,48 +15,56 @@ MULTIPLES = (
 )
 FEW_GENES, FEW_WHOLE = 50, 0.25  # a table of few genes may have small counts alone, some of them whole
 EQUAL_SUMS = 1e-3  # relative spread of the samples' sums below which they were scaled to one total
+NOT_WHOLE = "not whole numbers"
 NEEDED = "DESeq2 needs raw counts: not TPM, FPKM, CPM or logarithms. Give the counts as the counting program wrote them."
 ESTIMATED = "If these are estimated counts of salmon, RSEM or tximport, say `counts_kind: estimated`."
 
 
-def problems_of_values(table: pd.DataFrame, path: Path | str, *, estimated: bool = False) -> list[str]:
+def problems_of_values(
+    table: pd.DataFrame, path: Path | str, *, estimated: bool = False, place: Callable[[str, str], str] = lambda gene, sample: "",
+) -> list[str]:  # fmt: skip
     """What makes these values something else than raw counts.
 
     Parameters
     ----------
     table : DataFrame of numbers, genes x samples
     estimated : decimals are allowed, as salmon, RSEM and tximport give them
+    place : where the value of a gene in a sample stands in the file, such as ``line 12, column 's1'``
     """
-    values = table.to_numpy(dtype=np.float64)
-    finite = np.isfinite(values)
-    masks = [
-        (~finite, "missing"),
-        (values < 0, "negative"),
-        (values > LARGEST, "above a billion, which no count of reads is"),
-    ]
-    fractions = finite & (values != np.round(values))
-    if thousands := _thousands(values, fractions):
-        return [f"{path}: {_example(table, values, fractions)} {thousands}"]
-    if not estimated:
-        masks.append((fractions, "not whole numbers"))
+    whole = all(kind.kind == "i" for kind in table.dtypes)
+    values = table.to_numpy() if whole else table.to_numpy(dtype=np.float64)
+    fractions = None if whole else np.isfinite(values) & (values != np.round(values))
+    if fractions is not None and (thousands := _thousands(values, fractions)):
+        return [f"{path}: {_example(table, values, fractions, place)} {thousands}"]
     problems = [
-        f"{path}: {mask.mean():.1%} of the values are {what}, such as {_example(table, values, mask)}; {_looks_like(values)}"
+        f"{path}: {mask.mean():.1%} of the values are {what}, such as {_example(table, values, mask, place)}; {_looks_like(values)}"
         + (
             f" {ESTIMATED}"
-            if what == "not whole numbers" and not _scaled(values) and not _not_estimated(values, fractions)
+            if what == NOT_WHOLE and not _scaled(values) and not _not_estimated(values, fractions)
             else ""
         )
-        for mask, what in masks
+        for mask, what in _masks(values, None if estimated else fractions)
         if mask.any()
     ]
     if not problems and (scaled := _scaled(values)):
         problems.append(f"{path}: {scaled} {NEEDED}")
+    if problems or not estimated or fractions is None or not fractions.any():
+        return problems
     many = len(values) >= FEW_GENES or fractions.sum() > (1 - FEW_WHOLE) * (values > 0).sum()
-    if not problems and estimated and fractions.any() and values.max() < LOGARITHM_AT_MOST and many:
+    if values.max() < LOGARITHM_AT_MOST and many:
         problems.append(f"{path}: {_looks_like(values)}")
-    elif not problems and estimated and (other := _not_estimated(values, fractions)):
+    elif other := _not_estimated(values, fractions):
         problems.append(f"{path}: {other} {NEEDED}")
     return problems
+
+
+def _masks(values: np.ndarray, fractions: np.ndarray | None) -> Iterator[tuple[np.ndarray, str]]:
+    """Which values no count can be, and why; each has one reason, and one mask is in memory at a time."""
+    yield ~np.isfinite(values), "missing"
+    yield values < 0 if fractions is None else (values < 0) & ~fractions, "negative"
+    yield values > LARGEST, "above a billion, which no count of reads is"
+    if fractions is not None:
+        yield fractions, NOT_WHOLE
 
 
 def _thousands(values: np.ndarray, fractions: np.ndarray) -> str:
@@ -107,9 +116,13 @@ def _multiples_of_smallest(sample: np.ndarray) -> float:
     return float(np.mean(np.abs(times - np.round(times)) < 1e-3 * np.maximum(times, 1)))
 
 
-def _example(table: pd.DataFrame, values: np.ndarray, mask: np.ndarray) -> str:
-    gene, sample = np.argwhere(mask)[0]
-    return f"{values[gene, sample]:.6g} for gene {table.index[gene]!r} in sample {table.columns[sample]!r}"
+def _example(
+    table: pd.DataFrame, values: np.ndarray, mask: np.ndarray, place: Callable[[str, str], str]
+) -> str:
+    row, column = np.unravel_index(int(np.argmax(mask)), mask.shape)
+    gene, sample = table.index[row], table.columns[column]
+    where = f" ({told})" if (told := place(str(gene), str(sample))) else ""
+    return f"{values[row, column]:.6g} for gene {gene!r} in sample {sample!r}{where}"
 
 
 def _looks_like(values: np.ndarray) -> str:

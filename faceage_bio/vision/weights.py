@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 import faceage_bio
+from faceage_bio.archives import check_zip
 from faceage_bio.errors import WeightsError
 from faceage_bio.tables import READABLE, atomic_path, read_json, sha256_of, write_json
 from faceage_bio.vision.card import CARD_FILE, INPUT, WEIGHTS_FILE
@@ -128,6 +129,7 @@ def note_match(folder: Path | str, reference: Path | str, agreement: Agreement |
 def _read_reference(path: Path) -> tuple[np.ndarray, np.ndarray]:
     import zipfile
 
+    check_zip(path)
     try:
         with np.load(path, allow_pickle=False) as arrays:
             found = {name: arrays[name] for name in arrays.files}
