@@ -66,10 +66,10 @@ class Config(Closed):
             raise ValueError(
                 f"models: {doubled[0]!r} stands more than once; a model cannot be compared with itself"
             )
-        clinics = any(cohort.clinic for cohort in self.cohorts.values())
-        if self.readers.readings and not self.readers.cases and not clinics:
+        clinical = any(cohort.clinical for cohort in self.cohorts.values())
+        if self.readers.readings and not self.readers.cases and not clinical:
             raise ValueError(
-                "readers.readings: nobody's survival is known; give readers.cases, or a cohort a clinic table"
+                "readers.readings: nobody's survival is known; give readers.cases, or a cohort a clinical table"
             )
         if self.faceage.detection == "fast" and self.faceage.quality.small_face.action != "exclude":
             raise ValueError(
@@ -203,9 +203,9 @@ def named_columns(config: dict[str, Any]) -> dict[str, list[str]]:
 
 COLUMN_SETTINGS = (
     "acceleration.adjust_for", "acceleration.outcomes", "phenotype.exposures", "phenotype.adjust_for", "phenotype.factors",
-    "phenotype.amounts", "phenotype.modifiers", "phenotype.full_set", "phenotype.matching.exact", "phenotype.matching.balance_of",
+    "phenotype.dose_response", "phenotype.modifiers", "phenotype.full_adjustment", "phenotype.matching.exact", "phenotype.matching.balance_covariates",
     "fairness.by", "expression.covariates", "expression.composition", "expression.purity", "expression.mediator",
-    "variants.covariates", "survival.steps", "survival.covariates", "survival.strata", "survival.cluster", "survival.panel_by",
+    "variants.covariates", "survival.sequential_adjustment", "survival.covariates", "survival.strata", "survival.cluster", "survival.heterogeneity_by",
     "survival.modifiers", "survival.groups", "survival.gene_covariates", "survival.log_rank_strata",
 )  # fmt: skip
 DEFAULT_COLUMNS = named_columns(
@@ -313,7 +313,7 @@ def demo_config() -> Config:
         return Cohort(
             photos=f"{folder}/photos",
             manifest=f"{folder}/manifest.tsv",
-            clinic=f"{folder}/clinic.tsv",
+            clinical=f"{folder}/clinical.tsv",
             **more,
         )
 

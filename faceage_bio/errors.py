@@ -18,7 +18,7 @@ class TableError(FaceAgeBioError):
 
 
 class CohortError(FaceAgeBioError):
-    """Manifest, clinic, samples or counts do not hold what the study needs."""
+    """Manifest, clinical data, samples or counts do not hold what the study needs."""
 
 
 class CountsError(CohortError):

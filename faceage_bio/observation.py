@@ -41,7 +41,7 @@ def check_follow_up(table: pd.DataFrame, source: str, problems: Problems) -> Non
     }  # fmt: skip
     absent = pd.Series(float("nan"), index=table.index)
     years, event, entry = (numbers.get(name, absent) for name in (FOLLOWUP, EVENT, ENTRY))
-    # a later photo may count than the first, from which the clinic's follow-up starts; the ledger says so
+    # a later photo may count than the first, from which the clinical follow-up starts; the ledger says so
     known = table.get("ended_before_photo", pd.Series(False, index=table.index)).fillna(False).astype(bool)
     for line in table.index[(years < 0) & ~known]:
         problems.cell(

@@ -119,7 +119,7 @@ def dates_of(table: pd.DataFrame, column: str, setting: str) -> pd.Series:
     if column not in table:
         raise CohortError(
             f"{setting} needs the column '{column}' (dates YYYY-MM-DD), and the table has none; it has "
-            f"{', '.join(map(str, table.columns))}. Expected it there. Add it, to the manifest (photo_date) or to the clinic table."
+            f"{', '.join(map(str, table.columns))}. Expected it there. Add it, to the manifest (photo_date) or to the clinical table."
         )
     cells = table[column]
     if pd.api.types.is_datetime64_any_dtype(cells) or cells.isna().all():

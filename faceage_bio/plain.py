@@ -49,7 +49,7 @@ def read_plain(
 ) -> pd.DataFrame:
     """A table given by hand, or one of our own, ready for analysis.
 
-    As in a study's clinic table, empty cells and words such as NA are missing, and usual words for sex, smoking, group and
+    As in a study's clinical table, empty cells and words such as NA are missing, and usual words for sex, smoking, group and
     event are understood (f, man, ex, case, died).
 
     Parameters

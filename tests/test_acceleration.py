@@ -184,7 +184,7 @@ def test_face_ages_of_strangers_are_told():
     people, photos, faces = cohort_tables(30, "cancer", 5, 1)
     with pytest.raises(
         CohortError,
-        match=r"1 face age.s. are of subjects whom the clinic table does not have: cancer7.*Expected subjects of the clinic table. Add them there",
+        match=r"1 face age.s. are of subjects whom the clinical table does not have: cancer7.*Expected subjects of the clinical table. Add them there",
     ):
         compute([people[people.subject_id != "cancer7"]], [photos], [faces], ["c"], "first", "cohort")
 

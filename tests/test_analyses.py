@@ -18,7 +18,7 @@ from faceage_bio.rna.tissues import check_one_tissue
 from tests.expression_study import study
 
 N = 40
-FILES = {"clinic": "clinic.tsv", "counts": "counts.tsv", "samples": "samples.tsv"}
+FILES = {"clinical": "clinical.tsv", "counts": "counts.tsv", "samples": "samples.tsv"}
 CONFIG = {"cohorts": {"lusc": {"face_ages": "face_ages.tsv", **FILES}}}
 
 
@@ -94,7 +94,7 @@ def test_a_model_with_tissue_among_its_covariates_may_hold_them_all():
         sampled(("tumour", "normal")),
         {"repeated_samples": "block", "covariates": ["sex", "tissue"]},
     )
-    assert told(people(), paired, files=FILES | {"clinic": None}, expression=expression) == ""
+    assert told(people(), paired, files=FILES | {"clinical": None}, expression=expression) == ""
     # but Cox models of genes take one sample per participant
     assert "several tissues" in told(people(), paired, expression=expression)
 
@@ -125,9 +125,9 @@ def test_no_command_mixes_tissues_by_chance():
 
 def test_a_default_covariate_that_a_cohort_lacks_is_told_with_what_to_write():
     assert told(people(bmi=np.nan), sampled()) == (
-        "clinic.tsv: cohort 'lusc': expression.covariates names 'bmi' (known of 0), so that 0 of 40 samples would be left in models "
+        "clinical.tsv: cohort 'lusc': expression.covariates names 'bmi' (known of 0), so that 0 of 40 samples would be left in models "
         "of genes. Expected values for most of them. Write expression: {covariates: [chronological_age, sex, smoking]} in the config, "
-        "or add the column to the clinic table; if it has another name there, declare it, such as columns: {bmi: YOUR_NAME}."
+        "or add the column to the clinical table; if it has another name there, declare it, such as columns: {bmi: YOUR_NAME}."
     )
     assert (
         told(
@@ -179,18 +179,18 @@ def test_what_leaves_a_column_out_by_itself_is_not_refused():
     assert told(people(), sampled(), expression=later) == ""
 
 
-def write_study(folder, clinic="subject_id,chronological_age,sex,smoking\n"):
+def write_study(folder, clinical="subject_id,chronological_age,sex,smoking\n"):
     """A study without BMI, whose tumours and normals have no date."""
     (folder / "face_ages.tsv").write_text(
         "subject_id\tface_age\n" + "".join(f"p{k}\t{60 + k}\n" for k in range(4))
     )
-    (folder / "clinic.tsv").write_text(clinic + "".join(f"p{k},{58 + k},f,never\n" for k in range(4)))
+    (folder / "clinical.tsv").write_text(clinical + "".join(f"p{k},{58 + k},f,never\n" for k in range(4)))
     names = [f"p{k}-{tissue}" for k in range(4) for tissue in ("normal", "tumour")]
     rows = [f"{name}\t{name[:2]}\t{name[3:]}\n" for name in names]
     (folder / "samples.tsv").write_text("sample_id\tsubject_id\ttissue\n" + "".join(rows))
     numbers = "\t".join(str(5 + k) for k in range(8))
     (folder / "counts.tsv").write_text("\t".join(["gene", *names]) + f"\nCDK6\t{numbers}\nTP53\t{numbers}\n")
-    cohort = {name: f"{folder}/{name}.tsv" for name in ("face_ages", "clinic", "samples", "counts")}
+    cohort = {name: f"{folder}/{name}.tsv" for name in ("face_ages", "clinical", "samples", "counts")}
     (folder / "config.yaml").write_text(
         json.dumps({"cohorts": {"lusc": cohort}, "results_dir": f"{folder}/results"})
     )

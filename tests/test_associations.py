@@ -622,7 +622,7 @@ def test_commands_run_on_a_plain_table(tmp_path):
         "fit-dose-response --amount bmi --output d.tsv --curves e.tsv",
         "compare-subgroups --exposure smoking --modifier sex --interactions f.tsv --forest g.tsv",
         "match-groups --exact sex --output h.tsv --balance i.tsv",
-        "compare-adjustments --exposure smoking --adjust-for sex --full-set bmi --covariate bmi=mediator --imputations 2"
+        "compare-adjustments --exposure smoking --adjust-for sex --full-adjustment bmi --covariate bmi=mediator --imputations 2"
         " --iterations 1 --output j.tsv --roles k.tsv",
         "vary-specifications --exposure smoking --adjust-for sex --output l.tsv --summary m.tsv",
         "test-phenotypes --exposure smoking --output n.tsv",

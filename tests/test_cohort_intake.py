@@ -32,8 +32,8 @@ def study(tmp_path):
     for name in ("a.jpg", "b.jpg", "b2.jpg"):
         (tmp_path / "photos" / name).write_text(name)
 
-    def read(manifest=MANIFEST, clinic=CLINIC, samples=SAMPLES, counts=COUNTS, **more):
-        files = {"manifest": manifest, "clinic": clinic, "samples": samples, "counts": counts}
+    def read(manifest=MANIFEST, clinical=CLINIC, samples=SAMPLES, counts=COUNTS, **more):
+        files = {"manifest": manifest, "clinical": clinical, "samples": samples, "counts": counts}
         cohort = {"photos": str(tmp_path / "photos")}
         for name, text in files.items():
             if text is not None:
@@ -64,49 +64,49 @@ def test_a_good_study_is_read(study):
     ("table", "old", "new", "message"),
     [
         (
-            "clinic",
+            "clinical",
             "a,1950-01-01,F",
             "a,1950-01-01,0",
             r"column 'sex': 1 row\(s\), line 2: '0'\. Expected female or male\. Write one of them, or declare",
         ),
         (
-            "clinic",
+            "clinical",
             "male,Current",
             "male,sometimes",
             "'smoking': 1 row.*'sometimes'.*Expected never, former, current. Write one of them, or declare",
         ),
-        ("clinic", "22.5", '"22,5"', "'bmi': .*Expected a number. Write a decimal point, not a comma"),
-        ("clinic", "22.5", "225", "'bmi': .*line 2: 225.*Expected 8 to 100 kg/m2"),
-        ("clinic", "22.5,0", "22.5,7", "'ecog': .*Expected 0, 1, 2, 3 or 4"),
+        ("clinical", "22.5", '"22,5"', "'bmi': .*Expected a number. Write a decimal point, not a comma"),
+        ("clinical", "22.5", "225", "'bmi': .*line 2: 225.*Expected 8 to 100 kg/m2"),
+        ("clinical", "22.5,0", "22.5,7", "'ecog': .*Expected 0, 1, 2, 3 or 4"),
         (
-            "clinic",
+            "clinical",
             "2021-01-01,1",
             "2019-12-31,1",
             r"'followup_date': .*2019-12-31, photo 2020-01-01.*ends before the photo",
         ),
         (
-            "clinic",
+            "clinical",
             "2021-01-01,1",
             "01/02/2021,1",
             "'followup_date': .*Expected a date. Write it as YYYY-MM-DD",
         ),
-        ("clinic", "2021-01-01,1", "2021-02-30,1", "'followup_date': .*2021-02-30"),
-        ("clinic", "1950-01-01", "2020-02-01", "'birth_date': .*The birth lies after the photo"),
-        ("clinic", "2021-01-01,1", "2021-01-01,", "'event': 1 row.*not whether the participant died"),
+        ("clinical", "2021-01-01,1", "2021-02-30,1", "'followup_date': .*2021-02-30"),
+        ("clinical", "1950-01-01", "2020-02-01", "'birth_date': .*The birth lies after the photo"),
+        ("clinical", "2021-01-01,1", "2021-01-01,", "'event': 1 row.*not whether the participant died"),
         (
-            "clinic",
+            "clinical",
             "2021-01-01,1",
             ",1",
             "'followup_years': 1 row.*The participant died, but the time is missing, and a death left out would mislead. Expected when. Give",
         ),
         (
-            "clinic",
+            "clinical",
             "2021-01-01,1",
             "2021-01-01,maybe",
             r"'event': .*Expected 1 .died. or 0 .alive when last seen.\. Write one",
         ),
-        ("clinic", "b,1960", "a,1960", "'subject_id': 2 row.*stands more than once"),
-        ("clinic", "subject_id,", "patient,", "line 1 lacks the column.s. subject_id"),
+        ("clinical", "b,1960", "a,1960", "'subject_id': 2 row.*stands more than once"),
+        ("clinical", "subject_id,", "patient,", "line 1 lacks the column.s. subject_id"),
         ("manifest", "p2,b", "p1,b", "'photo_id': 2 row.*stands more than once"),
         (
             "manifest",
@@ -162,7 +162,7 @@ def test_a_good_study_is_read(study):
             "samples",
             "s2,b",
             "s2,zoe",
-            "samples.csv: 1 sample.s. of subjects .* column 'subject_id', line 3: 'zoe'. Expected subjects of the clinic table; add",
+            "samples.csv: 1 sample.s. of subjects .* column 'subject_id', line 3: 'zoe'. Expected subjects of the clinical table; add",
         ),
         (
             "counts",
@@ -177,7 +177,7 @@ def test_a_good_study_is_read(study):
     ],
 )
 def test_what_is_wrong_is_named(study, table, old, new, message):
-    text = {"manifest": MANIFEST, "clinic": CLINIC, "samples": SAMPLES, "counts": COUNTS}[table]
+    text = {"manifest": MANIFEST, "clinical": CLINIC, "samples": SAMPLES, "counts": COUNTS}[table]
     assert old in text
     with pytest.raises(CohortError, match=message):
         study(**{table: text.replace(old, new, 1)})
@@ -189,10 +189,10 @@ CAUSES = (
 
 
 def test_causes_of_death_are_read_by_their_declared_words(study):
-    people = study(clinic=CAUSES, codings={"cause": {"C34": "cancer"}}).subjects.set_index("subject_id")
+    people = study(clinical=CAUSES, codings={"cause": {"C34": "cancer"}}).subjects.set_index("subject_id")
     assert people.cause.to_dict() == {"a": "cancer", "b": None}
     assert study().subjects.cause.isna().all()  # no such column
-    unknown = study(clinic=CAUSES.replace("C34", "unknown")).subjects
+    unknown = study(clinical=CAUSES.replace("C34", "unknown")).subjects
     assert unknown.cause.isna().all()
 
 
@@ -215,41 +215,43 @@ def test_causes_of_death_are_read_by_their_declared_words(study):
 def test_a_wrong_cause_of_death_is_named(study, old, new, message):
     assert old in CAUSES
     with pytest.raises(CohortError, match=message):
-        study(clinic=CAUSES.replace(old, new, 1))
+        study(clinical=CAUSES.replace(old, new, 1))
 
 
 def test_everything_wrong_in_all_tables_is_told_together(study):
     with pytest.raises(CohortError, match="4 problems") as error:
         study(
             manifest=MANIFEST.replace("b.jpg", "gone.jpg"),
-            clinic=CLINIC.replace("22.5", "none of your business").replace(",F,", ",1,"),
+            clinical=CLINIC.replace("22.5", "none of your business").replace(",F,", ",1,"),
             counts=COUNTS.replace("5,7", "0.5,7"),
         )
-    for part in ("manifest.csv", "clinic.csv", "counts.csv"):
+    for part in ("manifest.csv", "clinical.csv", "counts.csv"):
         assert part in str(error.value)
 
 
 def test_declared_codes_and_columns_are_understood(study):
-    clinic = CLINIC.replace(",F,", ",2,").replace(",male,", ",1,").replace("bmi", "BMI_kg")
-    tables = study(clinic=clinic, columns={"bmi": "BMI_kg"}, codings={"sex": {"1": "male", "2": "female"}})
+    clinical = CLINIC.replace(",F,", ",2,").replace(",male,", ",1,").replace("bmi", "BMI_kg")
+    tables = study(
+        clinical=clinical, columns={"bmi": "BMI_kg"}, codings={"sex": {"1": "male", "2": "female"}}
+    )
     assert tables.subjects.sex.tolist() == ["female", "male"]
     assert tables.subjects.bmi[0] == 22.5
     assert "BMI_kg" not in tables.subjects
 
 
 def test_codes_of_site_and_race_are_understood_and_words_for_nothing_are_missing(study):
-    clinic = (
+    clinical = (
         CLINIC.replace("grade", "site,race")
         .replace(",1,2\n", ",1,1,NA\n")
         .replace(",0,3\n", ",0,unknown,2\n")
     )
-    people = study(clinic=clinic, codings={"site": {"1": "lung"}, "race": {"2": "black"}}).subjects
+    people = study(clinical=clinical, codings={"site": {"1": "lung"}, "race": {"2": "black"}}).subjects
     assert people.site.tolist() == ["lung", None]
     assert people.race.tolist() == [None, "black"]
     assert study().subjects.race.isna().all()  # so that naming it in the config stops no study without it
 
 
-def test_one_table_may_serve_as_manifest_and_clinic(study):
+def test_one_table_may_serve_as_manifest_and_clinical_table(study):
     people = "person,photo,when,born,sex\na,a.jpg,2020-01-01,1950-01-01,f\nb,b.jpg,2020-06-01,1960-06-01,m\n"
     columns = {
         "subject_id": "person",
@@ -258,7 +260,7 @@ def test_one_table_may_serve_as_manifest_and_clinic(study):
         "photo_date": "when",
         "birth_date": "born",
     }
-    tables = study(manifest=people, clinic=people, samples=None, counts=None, columns=columns)
+    tables = study(manifest=people, clinical=people, samples=None, counts=None, columns=columns)
     assert tables.photos.chronological_age.round().tolist() == [70, 60]
 
 
@@ -279,39 +281,39 @@ def test_an_empty_photo_folder_is_told(study):
 
 
 def test_age_given_and_age_from_dates_must_agree(study):
-    clinic = (
+    clinical = (
         CLINIC.replace("birth_date,", "birth_date,chronological_age,")
         .replace("1950-01-01,", "1950-01-01,75,")
         .replace("1960-06-01,", "1960-06-01,60,")
     )
     with pytest.raises(CohortError, match="differs by more than a year"):
-        study(clinic=clinic)
+        study(clinical=clinical)
 
 
 def test_entry_must_come_before_the_end(study):
-    clinic = (
+    clinical = (
         CLINIC.replace("followup_date", "entry_years,followup_years")
         .replace("2021-01-01", "2,1")
         .replace("2023-06-01", ",3")
     )
     with pytest.raises(CohortError, match="Observation starts at or after its end"):
-        study(clinic=clinic)
+        study(clinical=clinical)
 
 
 def test_months_of_follow_up_taken_for_years_are_told_once_with_line_and_advice(study):
-    clinic = (
+    clinical = (
         CLINIC.replace("followup_date", "followup_years")
         .replace("2021-01-01", "130")
         .replace("2023-06-01", "54")
     )
     with pytest.raises(CohortError, match="older than 100 years at the end of") as told:
-        study(clinic=clinic)
-    assert "clinic.csv: column 'followup_years': 2 of 2 participants" in str(told.value)
+        study(clinical=clinical)
+    assert "clinical.csv: column 'followup_years': 2 of 2 participants" in str(told.value)
     assert "(line 2: age 69.9986, followed for 130; line 3: age 60" in str(told.value)
     assert "Write years (months divided by 12, days by 365.25), give followup_date" in str(told.value)
     assert str(told.value).startswith("1 problem ")
     with pytest.raises(CohortError, match=r"'followup_years': 1 row.*-1.*Follow-up ends before the photo"):
-        study(clinic=clinic.replace("130", "-1").replace(",54,", ",4,"))
+        study(clinical=clinical.replace("130", "-1").replace(",54,", ",4,"))
 
 
 def test_the_same_subject_in_two_cohorts_is_told(study):
@@ -319,14 +321,14 @@ def test_the_same_subject_in_two_cohorts_is_told(study):
     cohort = {
         "photos": str(study.folder / "photos"),
         "manifest": str(study.folder / "manifest.csv"),
-        "clinic": str(study.folder / "clinic.csv"),
+        "clinical": str(study.folder / "clinical.csv"),
     }
     with pytest.raises(CohortError, match=r"2 subject.s. are in cohort 'one' and in cohort 'two': 'a'; 'b'"):
         read_cohorts({"one": cohort, "two": cohort})
 
 
-def test_without_clinic_the_manifest_names_the_people(study):
-    tables = study(clinic=None, samples=None, counts=None)
+def test_without_clinical_data_the_manifest_names_the_people(study):
+    tables = study(clinical=None, samples=None, counts=None)
     assert tables.subjects.subject_id.tolist() == ["a", "b"]
     assert tables.subjects.chronological_age.isna().all()
 
@@ -335,8 +337,8 @@ def test_dates_of_given_face_ages_reach_the_later_stages(tmp_path):
     (tmp_path / "ages.csv").write_text(
         "subject_id,photo_id,photo_date,face_age\na,z,2020-01-01,60\na,b,2022-01-01,66\n"
     )
-    (tmp_path / "clinic.csv").write_text("subject_id,birth_date,sex\na,1960-01-01,f\n")
-    cohort = {"face_ages": str(tmp_path / "ages.csv"), "clinic": str(tmp_path / "clinic.csv")}
+    (tmp_path / "clinical.csv").write_text("subject_id,birth_date,sex\na,1960-01-01,f\n")
+    cohort = {"face_ages": str(tmp_path / "ages.csv"), "clinical": str(tmp_path / "clinical.csv")}
     photos = read_cohorts({"c": cohort})["c"].photos.set_index("photo_id")
     assert photos.photo_date.to_dict() == {"z": "2020-01-01", "b": "2022-01-01"}
     assert photos.chronological_age.round().to_dict() == {"z": 60, "b": 62}
@@ -344,7 +346,7 @@ def test_dates_of_given_face_ages_reach_the_later_stages(tmp_path):
 
 def test_photos_and_people_left_over_stand_in_the_ledger(study):
     (study.folder / "photos" / "stray.jpg").write_text("x")
-    ledger = study(clinic=CLINIC + "z,1940-01-01,f,never,20,0,cancer,,,1\n").ledger
+    ledger = study(clinical=CLINIC + "z,1940-01-01,f,never,20,0,cancer,,,1\n").ledger
     reasons = ledger.set_index("photo_id").reason
     assert reasons["stray.jpg"] == "not_in_manifest"
     assert ledger[ledger.subject_id == "z"].reason.tolist() == ["no_photo"]
@@ -373,7 +375,7 @@ def test_the_order_of_rows_does_not_matter(tmp_path_factory, order, photos):
             "c": {
                 "photos": str(folder / "photos"),
                 "manifest": str(folder / "m.csv"),
-                "clinic": str(folder / "c.csv"),
+                "clinical": str(folder / "c.csv"),
             }
         }
     )["c"]

@@ -39,7 +39,7 @@ def accelerated(tmp_path_factory):
     folder = tmp_path_factory.mktemp("accelerated")
     write_table(followed(), folder / "people.tsv")
     run("define-acceleration", "--table", folder / "people.tsv", "--definitions", folder / "definitions.tsv",
-        "--people", folder / "accelerated.tsv", "--adjust-for", "sex")  # fmt: skip
+        "--participants", folder / "accelerated.tsv", "--adjust-for", "sex")  # fmt: skip
     return folder
 
 

@@ -189,7 +189,7 @@ def columns_of_code() -> dict[str, set[str]]:
     }
     return {
         "manifest": set(PHOTO_COLUMNS) - {COHORT},
-        "clinic": set(SUBJECT_COLUMNS) - {COHORT} | set(subjects.DATES) | scores,
+        "clinical": set(SUBJECT_COLUMNS) - {COHORT} | set(subjects.DATES) | scores,
         "samples": set(SAMPLE_COLUMNS) - {COHORT} | {TISSUE, SPECIMEN},
         "face_ages": {SUBJECT, FACE_AGE, PHOTO, "photo_date"},
         "readers.readings": {
@@ -227,7 +227,7 @@ def test_the_example_rows_are_read(tmp_path):
     for path in pd.read_csv(tmp_path / "manifest.tsv", sep="\t").path:
         (tmp_path / "photos" / path).write_text("x")
     names = {"photos": "photos"} | {
-        key: f"{key}.tsv" for key in ("manifest", "clinic", "counts", "samples", "variants", "ancestry")
+        key: f"{key}.tsv" for key in ("manifest", "clinical", "counts", "samples", "variants", "ancestry")
     } | {"variant_genes": "genes.tsv", "variant_samples": "variant_samples.tsv"}  # fmt: skip
     files = {key: str(tmp_path / name) for key, name in names.items()}
     table = read_cohorts({"mine": files})["mine"]

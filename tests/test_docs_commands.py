@@ -78,7 +78,7 @@ def finish(results: Path) -> None:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory) -> Path:
-    """A folder as somebody has it who followed the pages: the project's files, my-study with photos and model, people.tsv."""
+    """A folder as somebody has it who followed the pages: the project's files, my-study with photos and model, participants.tsv."""
     from tests.golden.keras import recipe
     from tests.test_other_models import onnx_file
     from tests.test_weights_import import GOLDEN
@@ -89,7 +89,7 @@ def folder(tmp_path_factory) -> Path:
     recipe.write_h5(folder / "faceage_model.h5")
     np.savez(folder / "reference.npz", inputs=recipe.inputs(), ages=np.array(GOLDEN["ages"]))
     onnx_file(folder / "other.onnx", 224)
-    people().to_csv(folder / "people.tsv", sep="\t", index=False)
+    people().to_csv(folder / "participants.tsv", sep="\t", index=False)
     for name in ("anna", "ben"):
         (folder / f"{name}.tsv").write_text(
             f"sheet\tphoto\tdecision\treason\treviewer\ns1\t1\tuse\t\t{name}\n"
@@ -101,7 +101,9 @@ def folder(tmp_path_factory) -> Path:
         fill(folder / "my-study")
         finish(folder / "my-study" / "results")
         own("faceage-bio weights import faceage_model.h5 --output my-study/model")
-        own("faceage-bio define-acceleration --table people.tsv --definitions d.tsv --people accelerated.tsv")
+        own(
+            "faceage-bio define-acceleration --table participants.tsv --definitions d.tsv --participants accelerated.tsv"
+        )
         own("faceage-bio publish --results my-study/results --configfile my-study/config.yaml")
     finally:
         os.chdir(before)

@@ -81,9 +81,9 @@ REASONS = {
     "text.jpg": "not_an_image",
     "blank.jpg": "no_face",
     "gut.zwei.ü.png": "",
-    "both.jpg": "several_faces",
+    "both.jpg": "multiple_faces",
     "small.png": "small_photo",
-    "half.jpg": "face_leaves_frame",
+    "half.jpg": "face_outside_frame",
     "../outside.jpg": "outside_folder",
     "link.jpg": "outside_folder",
     "loop.jpg": "cannot_be_read",
@@ -296,7 +296,7 @@ def test_which_of_several_faces_counts(folder, detector):
         for rule in ("highest_confidence", "largest", "only")
     }
     assert tables["only"].status == "excluded"
-    assert tables["only"].reason == "several_faces"
+    assert tables["only"].reason == "multiple_faces"
     faces = detector.detect(np.asarray(Image.open(folder / "both.jpg")))
     assert len(faces) == 2
     assert tables["highest_confidence"].probability == max(face.probability for face in faces)

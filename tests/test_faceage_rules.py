@@ -18,11 +18,11 @@ FINE = {
 CAUGHT = {
     "small_photo": {"height": 100},
     "small_face": {"face_short_side": 40},
-    "several_faces": {"n_faces": 2},
-    "face_leaves_frame": {"outside_share": 0.2},
-    "little_of_frame": {"face_share": 0.1},
-    "turned_head": {"yaw": -50.0},
-    "tilted_head": {"roll": 45.0},
+    "multiple_faces": {"n_faces": 2},
+    "face_outside_frame": {"outside_share": 0.2},
+    "small_face_area": {"face_share": 0.1},
+    "large_yaw": {"yaw": -50.0},
+    "large_roll": {"roll": 45.0},
     "dark": {"brightness": 20.0},
     "bright": {"brightness": 240.0},
     "low_contrast": {"contrast": 5.0},
@@ -38,7 +38,7 @@ def rules(**actions):
 
 def test_a_good_photo_passes_every_rule():
     strict = tuple(
-        Rule(name, "exclude", rule.threshold) for name, rule in Quality() if name != "little_of_frame"
+        Rule(name, "exclude", rule.threshold) for name, rule in Quality() if name != "small_face_area"
     )
     assert judge(FINE, strict) == {"status": "ok", "reason": "", "flags": ""}
 
@@ -60,13 +60,13 @@ def test_each_criterion_catches_what_it_names_and_obeys_its_action(name):
 
 
 def test_a_reason_to_exclude_stands_before_a_reason_to_flag():
-    photo = FINE | CAUGHT["several_faces"] | CAUGHT["blurred"]
-    found = judge(photo, rules(several_faces="flag", blurred="exclude"))
-    assert found == {"status": "excluded", "reason": "blurred", "flags": "blurred;several_faces"}
+    photo = FINE | CAUGHT["multiple_faces"] | CAUGHT["blurred"]
+    found = judge(photo, rules(multiple_faces="flag", blurred="exclude"))
+    assert found == {"status": "excluded", "reason": "blurred", "flags": "blurred;multiple_faces"}
 
 
 def test_what_could_not_be_measured_is_not_held_against_a_photo():
-    every = dict.fromkeys(CRITERIA, "exclude") | {"little_of_frame": "ignore"}
+    every = dict.fromkeys(CRITERIA, "exclude") | {"small_face_area": "ignore"}
     assert judge(FINE | {"yaw": np.nan, "roll": np.nan}, rules(**every))["status"] == "ok"
 
 

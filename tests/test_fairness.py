@@ -220,7 +220,7 @@ def test_files_that_are_no_photos_given_ages_and_doubles_are_no_failures():
         "no_face",
         "low_probability",
         "blurred",
-        "several_faces",
+        "multiple_faces",
         "",
     ]
     status = ["excluded", "ok", "excluded", "excluded", "excluded", "excluded", "flagged", "ok"]
@@ -401,7 +401,7 @@ def test_the_command_works_on_a_plain_table(tmp_path):
         app,
         [
             "assess-fairness",
-            "--people",
+            "--participants",
             str(tmp_path / "ages.csv"),
             "--by",
             "sex",

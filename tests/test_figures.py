@@ -160,7 +160,7 @@ def study(folder, n, squares=True):
     """A cohort's tables: participants, histogram, summary."""
     made = {"acceleration/acceleration.parquet": people(n), "acceleration/summary.tsv": summary("south", n)}
     if squares:
-        made["phenotype/age_squares.tsv"] = pd.DataFrame({COHORT: "south", "age_lower": [40.0, 60.0], "face_age_lower": [45.0, 60.0], "width": 5.0, "n": [n - 9, 9]})  # fmt: skip
+        made["phenotype/age_histogram.tsv"] = pd.DataFrame({COHORT: "south", "age_lower": [40.0, 60.0], "face_age_lower": [45.0, 60.0], "width": 5.0, "n": [n - 9, 9]})  # fmt: skip
     paths = [folder / "south" / name for name in made]
     for path, table in zip(paths, made.values(), strict=True):
         write_table(table, path)

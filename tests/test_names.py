@@ -23,7 +23,7 @@ def checked(tmp_path):
     """A function that checks a study with these changes to its config: problems, and what is said."""
 
     def check(cohort: dict | None = None, **sections) -> tuple[str, str]:
-        files = {"clinic": CLINIC, "face_ages": FACES, "counts": COUNTS, "samples": SAMPLES}
+        files = {"clinical": CLINIC, "face_ages": FACES, "counts": COUNTS, "samples": SAMPLES}
         for name, text in files.items():
             (tmp_path / f"{name}.tsv").write_text(text)
         given = {name: str(tmp_path / f"{name}.tsv") for name in files}
@@ -45,7 +45,7 @@ def test_a_study_as_it_should_be_says_what_it_does_not_use(checked):
     problems, said = checked()
     assert problems == ""
     assert (
-        "clinic.tsv: not used: BMI_baseline (if it is bmi, declare columns: {bmi: BMI_baseline}), notes"
+        "clinical.tsv: not used: BMI_baseline (if it is bmi, declare columns: {bmi: BMI_baseline}), notes"
         in said
     )
     assert "mine: 2 of 16 prespecified genes are in the counts" in said
@@ -54,8 +54,8 @@ def test_a_study_as_it_should_be_says_what_it_does_not_use(checked):
 @pytest.mark.parametrize(
     ("cohort", "sections", "message"),
     [
-        ({"columns": {"bmi": "BMI_basline"}}, {}, "columns says that 'bmi' is called 'BMI_basline', but clinic.tsv, samples.tsv, face_ages.tsv have no such column. Expected one of them. Did you mean 'BMI_baseline'? Correct the name."),
-        ({"codings": {"Sex": {"1": "male"}}}, {}, "codings declares codes of 'Sex', but clinic.tsv, samples.tsv, face_ages.tsv have no such column. Expected one of them. Did you mean 'sex'?"),
+        ({"columns": {"bmi": "BMI_basline"}}, {}, "columns says that 'bmi' is called 'BMI_basline', but clinical.tsv, samples.tsv, face_ages.tsv have no such column. Expected one of them. Did you mean 'BMI_baseline'? Correct the name."),
+        ({"codings": {"Sex": {"1": "male"}}}, {}, "codings declares codes of 'Sex', but clinical.tsv, samples.tsv, face_ages.tsv have no such column. Expected one of them. Did you mean 'sex'?"),
         ({}, {"survival": {"covariates": ["ecgo"]}}, "survival.covariates names 'ecgo', which no table of any cohort has. Expected a column of the clinical data or the samples. Did you mean 'ecog'?"),
         ({}, {"phenotype": {"factors": ["smokng"]}}, "phenotype.factors names 'smokng'"),
         ({}, {"phenotype": {"exposures": ["packyears"]}}, "Did you mean 'pack_years'?"),
@@ -80,7 +80,7 @@ def test_names_of_settings_may_be_those_that_we_make_or_that_a_study_happens_not
 
 def test_a_key_that_stands_twice_is_an_error(tmp_path):
     path = tmp_path / "config.yaml"
-    path.write_text("cohorts:\n  mine:\n    clinic: a.tsv\n  mine:\n    clinic: b.tsv\n")
+    path.write_text("cohorts:\n  mine:\n    clinical: a.tsv\n  mine:\n    clinical: b.tsv\n")
     with pytest.raises(
         ConfigError,
         match=r"key .mine. stands in line 2 and again in line 4. Expected each key once. Give one another",

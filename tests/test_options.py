@@ -24,12 +24,12 @@ from faceage_bio.expression.inputs import read_inputs
             "--acceleration and --attenuation: expected both or neither, found one. Give the table to read",
         ),
         (
-            "assess-fairness --people a.csv --people b.csv --photos c.parquet --output d.tsv",
-            r"--photos: expected once for each --people \(2\), in the same order, or not at all; found 1. Give as many, or none",
+            "assess-fairness --participants a.csv --participants b.csv --photos c.parquet --output d.tsv",
+            r"--photos: expected once for each --participants \(2\), in the same order, or not at all; found 1. Give as many, or none",
         ),
         (
-            "stress-photos --photo-folder a --model b --output c.tsv --people d.parquet --people e.parquet",
-            r"--people: expected once for each --photo-folder \(1\), in the same order, or not at all; found 2. Give as many, or none",
+            "stress-photos --photo-folder a --model b --output c.tsv --participants d.parquet --participants e.parquet",
+            r"--participants: expected once for each --photo-folder \(1\), in the same order, or not at all; found 2. Give as many, or none",
         ),
         (
             "stress-photos --photo-folder a --model b --output c.tsv --photos d.parquet --photos e.parquet",

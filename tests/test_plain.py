@@ -1,4 +1,4 @@
-"""Plain tables of people: understood as a clinic table is, every problem told at once with its line, nothing counted twice."""
+"""Plain tables of people: understood as a clinical table is, every problem told at once with its line, nothing counted twice."""
 
 import numpy as np
 import pandas as pd

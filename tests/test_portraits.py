@@ -27,7 +27,7 @@ def run(tmp_path_factory) -> Path:
     config = yaml.safe_load((ROOT / "tests" / "portraits.yaml").read_text())
     config["models"] = [str(folder / "model")]
     config["results_dir"] = "results"
-    for key in ("photos", "manifest", "clinic"):
+    for key in ("photos", "manifest", "clinical"):
         config["cohorts"]["congress"][key] = str(ROOT / config["cohorts"]["congress"][key])
     (folder / "config.yaml").write_text(yaml.safe_dump(config))
     done = snakemake(folder, configfile=folder / "config.yaml")

@@ -140,11 +140,11 @@ def test_tables_of_the_demo_count_as_what_came_from_outside():
     made = {"command": "make-demo-cohorts", "inputs": [], "options": {}}
     checked = {
         "command": "check-cohorts",
-        "inputs": [{"role": "clinic of one", "sha256": "a"}],
+        "inputs": [{"role": "clinical of one", "sha256": "a"}],
         "options": {},
     }
-    files = [File("demo/one/clinic", "a", made), File("one/cohort/subjects", "b", checked)]
-    assert Provenance({file.name: file for file in files}).sources() == [("clinic of one", "a")]
+    files = [File("demo/one/clinical", "a", made), File("one/cohort/subjects", "b", checked)]
+    assert Provenance({file.name: file for file in files}).sources() == [("clinical of one", "a")]
 
 
 def test_a_record_of_another_file_of_that_name_is_not_believed(study, tmp_path):
@@ -262,7 +262,7 @@ return {
 
 @pytest.mark.workflow
 def test_each_figure_and_table_of_the_demo_goes_back_to_the_tables_that_came_in(demo, tmp_path):
-    assert "Input: clinic of north" in (demo / "results" / "reports" / "index.html").read_text()
+    assert "Input: clinical of north" in (demo / "results" / "reports" / "index.html").read_text()
     for name in ("index", "association", "survival", "photos"):
         page = demo / "results" / "reports" / f"{name}.html"
         text = page.read_text()

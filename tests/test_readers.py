@@ -346,9 +346,9 @@ def test_readings_need_cases():
 def test_check_reads_the_readings_too(tmp_path):
     pd.DataFrame([GOOD | {"case_id": "A9"}]).to_csv(tmp_path / "r.csv", index=False)
     (tmp_path / "f.csv").write_text("subject_id,face_age\nA1,60\n")
-    (tmp_path / "clinic.csv").write_text("subject_id,chronological_age\nA1,60\n")
+    (tmp_path / "clinical.csv").write_text("subject_id,chronological_age\nA1,60\n")
     (tmp_path / "config.yaml").write_text(
-        "cohorts: {a: {face_ages: f.csv, clinic: clinic.csv}}\nreaders: {readings: r.csv}\n"
+        "cohorts: {a: {face_ages: f.csv, clinical: clinical.csv}}\nreaders: {readings: r.csv}\n"
     )
     command = [sys.executable, "-m", "faceage_bio", "check", "--configfile", "config.yaml"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)

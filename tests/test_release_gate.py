@@ -191,7 +191,7 @@ def test_people_are_known_from_every_private_table(tmp_path):
     )  # fmt: skip
     (results / "north/ledger.tsv").write_text("cohort\tsubject_id\tsample_id\nnorth\tB202\tRN77\n")
     (results / "demo/north/photos/P1234.jpg").write_bytes(b"")
-    (results / "demo/clinic.csv").write_text("subject_id;birth_date\nC303;1944-02-12\n")
+    (results / "demo/clinical.csv").write_text("subject_id;birth_date\nC303;1944-02-12\n")
     (results / "model/card.tsv").write_text("subject_id\nnobody9\n")
     known = known_of_results(results)
     assert {"A101", "B202", "RN77", "C303"} <= known.identifiers
@@ -215,11 +215,11 @@ def test_a_private_table_that_cannot_be_read_stops_the_gate(tmp_path):
 def test_the_command_ends_with_status_2(tmp_path, capsys):
     folder = tmp_path / "share"
     kinds(folder, {"a.html": PAGE.format("<p>A1017</p>")})
-    clinic = tmp_path / "clinic.tsv"
-    clinic.write_text("subject_id\tbirth_date\nA1017\t1950-01-02\n")
-    done = CliRunner().invoke(app, ["check-privacy", str(folder), "--table", str(clinic)])
+    clinical = tmp_path / "clinical.tsv"
+    clinical.write_text("subject_id\tbirth_date\nA1017\t1950-01-02\n")
+    done = CliRunner().invoke(app, ["check-privacy", str(folder), "--table", str(clinical)])
     assert isinstance(done.exception, PrivacyError)
     (folder / "a.html").write_text(PAGE.format("<p>114 participants</p>"))
-    done = CliRunner().invoke(app, ["check-privacy", str(folder), "--table", str(clinic)])
+    done = CliRunner().invoke(app, ["check-privacy", str(folder), "--table", str(clinical)])
     assert done.exit_code == 0
     assert "nothing found; looked for 1 identifiers" in done.output

@@ -8,7 +8,7 @@ from faceage_bio.cli.main import app
 from faceage_bio.config import check_config, load_config
 from faceage_bio.errors import ConfigError
 from faceage_bio.settings import renamed
-from faceage_bio.settings.renamed import RENAMED, Renamed, rewritten, with_new_names
+from faceage_bio.settings.renamed import COMMANDS, OPTIONS, RENAMED, Renamed, rewritten, with_new_names
 from tests.conftest import ROOT
 
 OLD = """# my study
@@ -143,10 +143,35 @@ def test_every_new_name_is_a_setting_and_every_old_one_is_refused():
             found = found[key] if isinstance(found, dict) else getattr(found, key)
 
 
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        (["score-clinic", "--clinic", "a.tsv"], "'score-clinic' is no longer used; write 'compute-scores'"),
+        (["assess-fairness", "--people=a.tsv"], "--people is no longer used; write --participants"),
+    ],
+)
+def test_an_old_command_or_option_is_refused_with_its_new_name(line, said):
+    done = CliRunner().invoke(app, line)
+    assert done.exit_code == 2
+    assert said in " ".join(done.output.replace("│", " ").split())
+
+
+def test_new_commands_and_options_exist():
+    from typer.main import get_command
+
+    commands = get_command(app).commands
+    options = {name for one in commands.values() for part in one.params for name in part.opts}
+    assert set(COMMANDS.values()) <= set(commands)
+    assert set(OPTIONS.values()) <= options
+    assert set(COMMANDS).isdisjoint(commands)
+    assert options.isdisjoint(OPTIONS)
+
+
 def test_the_changelog_has_the_table_of_names():
     rows = [
         [cell.strip(" `") for cell in line.strip("|").split("|")]
         for line in (ROOT / "CHANGELOG.md").read_text().splitlines()
         if line.startswith("| `")
     ]
-    assert {(old, now.new) for old, now in RENAMED.items()} <= {tuple(row[:2]) for row in rows}
+    names = {old: now.new for old, now in RENAMED.items()} | COMMANDS | OPTIONS
+    assert names.items() <= {tuple(row[:2]) for row in rows}

@@ -187,7 +187,7 @@ def test_curves_with_missing_numbers_are_drawn(tmp_path):
 def test_without_causes_or_people_the_page_says_why(tmp_path):
     text = page(tmp_path / "a", data_of().drop(columns="cause"))
     assert "<li><strong>Competing risks: death from cancer</strong>: no cause of death is known" in text
-    assert "no cause of death is known; give the clinic table a column &#39;cause&#39;" in text
+    assert "no cause of death is known; give the clinical table a column &#39;cause&#39;" in text
     text = page(tmp_path / "b", data_of().head(0))
     assert "<strong>Overall survival by prespecified groups</strong>: " in text
     assert "no participant has follow-up" in text
@@ -310,4 +310,4 @@ def test_a_study_without_causes_of_death_and_with_some_participants_lost_has_a_p
     paths = [*write_study(tmp_path, data), tmp_path / "c" / "flow.tsv"]
     write_table(pd.DataFrame(flow, columns=["cohort", "unit", "stage", "status", "reason", "n"]), paths[-1])
     text = survival_page(collect(paths), config_of(["c"], survival={"curves": CURVES}), [])
-    assert "no cause of death is known; give the clinic table a column" in text
+    assert "no cause of death is known; give the clinical table a column" in text

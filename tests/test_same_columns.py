@@ -21,7 +21,7 @@ from faceage_bio.fairness.error import assess_fairness
 from faceage_bio.fairness.stress import summarise_stress
 from faceage_bio.phenotype.adjustment import Plan, compare_adjustments
 from faceage_bio.phenotype.contrasts import compare_groups, contrast_exposures
-from faceage_bio.phenotype.distributions import age_squares, distributions
+from faceage_bio.phenotype.distributions import age_histogram, distributions
 from faceage_bio.phenotype.dose import fit_dose_response
 from faceage_bio.phenotype.levels import compare_levels
 from faceage_bio.phenotype.matched import match_groups
@@ -97,7 +97,7 @@ def phenotype(known: bool) -> dict[str, pd.DataFrame]:
         "interactions": subgroups.interactions, "subgroups": subgroups.forest, "matched": matched.rows, "balance": matched.balance,
         "adjustments": adjustments.rows, "roles": adjustments.roles, "specifications": specifications.rows,
         "specification_summary": specifications.summary, "table_one": table_one(table, ["sex", "bmi"], [], "tertiles", "c"),
-        "distributions": distributions(table, ["sex"], "c"), "age_squares": age_squares(table, "c"),
+        "distributions": distributions(table, ["sex"], "c"), "age_histogram": age_histogram(table, "c"),
     }  # fmt: skip
 
 

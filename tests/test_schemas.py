@@ -48,10 +48,10 @@ def written(path, table, changes):
 
 def study(folder, units=None, faces=None, **changes):
     """The same people as a study's tables."""
-    clinic = written(folder / "clinic.tsv", PEOPLE, changes)
+    clinical = written(folder / "clinical.tsv", PEOPLE, changes)
     written(folder / "faces.tsv", FACES if faces is None else faces, {})
     return read_cohorts(
-        {"c": {"clinic": str(clinic), "face_ages": str(folder / "faces.tsv"), "units": units}}
+        {"c": {"clinical": str(clinical), "face_ages": str(folder / "faces.tsv"), "units": units}}
     )
 
 
@@ -119,10 +119,10 @@ def test_units_settle_days_and_months(tmp_path):
               str(tmp_path / "cox.tsv"), "--comparison", str(tmp_path / "comparison.tsv")], catch_exceptions=False
     )  # fmt: skip
     assert done.exit_code == 0
-    clinic = table.drop(columns=["face_age", "entry_years"])
-    clinic.to_csv(tmp_path / "clinic.tsv", sep="\t", index=False)
+    clinical = table.drop(columns=["face_age", "entry_years"])
+    clinical.to_csv(tmp_path / "clinical.tsv", sep="\t", index=False)
     FACES.to_csv(tmp_path / "faces.tsv", sep="\t", index=False)
-    cohort = {"clinic": str(tmp_path / "clinic.tsv"), "face_ages": str(tmp_path / "faces.tsv")}
+    cohort = {"clinical": str(tmp_path / "clinical.tsv"), "face_ages": str(tmp_path / "faces.tsv")}
     with pytest.raises(CohortError, match="looks like days"):
         read_cohorts({"c": cohort})
     subjects = read_cohorts({"c": cohort | {"units": {"followup": "days"}}}, 365.0)["c"].subjects
@@ -146,9 +146,9 @@ def test_a_date_that_cannot_be_has_its_own_reason_everywhere(tmp_path, cell, mes
     assert date_problem(str(datetime.date.today())) == ""
     table = PEOPLE.assign(birth_date="")
     table.loc[0, "birth_date"] = cell
-    written(tmp_path / "clinic.tsv", table, {})
+    written(tmp_path / "clinical.tsv", table, {})
     written(tmp_path / "faces.tsv", FACES, {})
-    cohort = {"clinic": str(tmp_path / "clinic.tsv"), "face_ages": str(tmp_path / "faces.tsv")}
+    cohort = {"clinical": str(tmp_path / "clinical.tsv"), "face_ages": str(tmp_path / "faces.tsv")}
     with pytest.raises(CohortError, match=f"'birth_date': 1 row.*{message}"):
         read_cohorts({"c": cohort})
     photos = FACES.assign(photo_date=[cell] + ["2020-01-01"] * (N - 1), photo_id=FACES.subject_id)
@@ -181,11 +181,11 @@ def test_missing_dates_stay_missing():
 
 def test_a_death_with_an_impossible_date_is_told_once(tmp_path):
     table = PEOPLE.assign(followup_years="", followup_date="2099-01-01", event=1)
-    written(tmp_path / "clinic.tsv", table, {})
+    written(tmp_path / "clinical.tsv", table, {})
     written(tmp_path / "faces.tsv", FACES.assign(photo_date="2020-01-01"), {})
     with pytest.raises(CohortError) as error:
         read_cohorts(
-            {"c": {"clinic": str(tmp_path / "clinic.tsv"), "face_ages": str(tmp_path / "faces.tsv")}}
+            {"c": {"clinical": str(tmp_path / "clinical.tsv"), "face_ages": str(tmp_path / "faces.tsv")}}
         )
     assert str(error.value).startswith("1 problem ")
 
@@ -202,7 +202,7 @@ def test_a_face_that_is_the_age_has_no_acceleration(tmp_path):
     )  # fmt: skip
     assert done.exit_code == 0
     cox = pd.read_csv(out[0], sep="\t")
-    assert "age_acceleration does not vary" in in_words(cox[cox.term == "age_acceleration"].reason.iloc[0])
+    assert "age acceleration does not vary" in in_words(cox[cox.term == "age_acceleration"].reason.iloc[0])
     compared = pd.read_csv(out[1], sep="\t").groupby("model").last()
     assert "face age and chronological age do not differ" in in_words(compared.reason["two models"])
     assert "follows from" in in_words(compared.reason["one model with both"])

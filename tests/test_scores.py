@@ -40,7 +40,7 @@ def r(quantity: str) -> np.ndarray:
 
 def scored(rows, score=TEACHH):
     table = pd.DataFrame([NO_POINT | row for row in rows])
-    return score_people(table, score, "x", "clinic.tsv", range(2, len(table) + 2))
+    return score_people(table, score, "x", "clinical.tsv", range(2, len(table) + 2))
 
 
 def compared(people=None, score=TEACHH, **choices):
@@ -101,7 +101,7 @@ def test_one_old_or_much_treated_person_changes_nobody_elses_points(tmp_path):
     alone = scored(ages).total.tolist()
     among = scored([*ages, {"chronological_age": 100.5, "chemotherapy_courses": 10}]).total.tolist()
     assert among == [*alone, 2.0] == [2.0, 2.0, 1.0, 2.0]
-    path = tmp_path / "clinic.tsv"
+    path = tmp_path / "clinical.tsv"
     pd.DataFrame([NO_POINT | row for row in [*ages, {"chronological_age": 100.5}]]).to_csv(
         path, sep="\t", index=False
     )
@@ -163,7 +163,7 @@ def test_every_bad_cell_is_told_with_file_line_column_value_and_expectation():
         scored(rows)
     text = str(error.value)
     for line in (
-        "clinic.tsv: column 'ecog': 2 row(s), line 3: 'two'; line 11: '1e400'. Expected a number. Write a plain number",
+        "clinical.tsv: column 'ecog': 2 row(s), line 3: 'two'; line 11: '1e400'. Expected a number. Write a plain number",
         "'ecog': 1 row(s), line 2: '5'. Expected a whole number from 0 to 4 for \"ECOG 2 to 4\"",
         "'chemotherapy_courses': 1 row(s), line 4: '2.5'. Expected a whole number from 0 to 50 (courses before radiotherapy)",
         "'chemotherapy_courses': 1 row(s), line 5: '1,5'. Expected a number. Write a decimal point, not a comma",
@@ -175,9 +175,9 @@ def test_every_bad_cell_is_told_with_file_line_column_value_and_expectation():
     ):
         assert line in text, (line, text)
     with pytest.raises(
-        CohortError, match=r"clinic.tsv: line 1 lacks the column.* 'ecog' of TEACHH \(publication\)"
+        CohortError, match=r"clinical.tsv: line 1 lacks the column.* 'ecog' of TEACHH \(publication\)"
     ):
-        score_people(pd.DataFrame([NO_POINT]).drop(columns="ecog"), TEACHH, "x", "clinic.tsv", [2])
+        score_people(pd.DataFrame([NO_POINT]).drop(columns="ecog"), TEACHH, "x", "clinical.tsv", [2])
 
 
 # -- a score is data ----------------------------------------------------------------------------------------------------
@@ -418,7 +418,7 @@ def test_identical_ages_move_nobody_and_differ_in_nothing():
 
 
 def planted(seed, n=400, shuffled=False):
-    """Death follows face age; the clinic's items tell nothing."""
+    """Death follows face age; the clinical items say nothing."""
     random = np.random.default_rng(seed)
     age = random.normal(61, 8, n)
     face = age + random.normal(0, 9, n)
@@ -499,7 +499,7 @@ def test_a_cohort_without_the_columns_says_which():
     assert absent_columns(people, TEACHH) == ["primary_cancer", "liver_metastases"]
     rows = compared(people)
     assert rows.note.tolist() == [
-        "not estimated, because the clinic table has no primary_cancer and no liver_metastases"
+        "not estimated, because the clinical table has no primary_cancer and no liver_metastases"
     ]  # fmt: skip
 
 
@@ -554,7 +554,7 @@ def test_commands_run_on_a_plain_table(tmp_path):
     path = tmp_path / "people.tsv"
     data.people().rename(columns={"ecog": "PS"}).to_csv(path, sep="\t", index=False)
     done = run(
-        "score-clinic", "--clinic", path, "--column", "ecog=PS", "--output", tmp_path / "s.tsv", "--summary",
+        "compute-scores", "--clinical", path, "--column", "ecog=PS", "--output", tmp_path / "s.tsv", "--summary",
         tmp_path / "t.tsv", "--definition", "teachh_publication", "--definition", "teachh_faceage_repository",
     )  # fmt: skip
     assert done.exit_code == 0, done.exception
@@ -564,7 +564,7 @@ def test_commands_run_on_a_plain_table(tmp_path):
     assert own[own.definition == "teachh_publication"].total.tolist() == r("publication age total").tolist()
     path = tmp_path / "full.tsv"
     data.people().to_csv(path, sep="\t", index=False)
-    done = run("compare-scores", "--people", path, "--output", tmp_path / "c.tsv", "--bootstraps", 100)
+    done = run("compare-scores", "--participants", path, "--output", tmp_path / "c.tsv", "--bootstraps", 100)
     assert done.exit_code == 0, done.exception
     assert read_table(tmp_path / "c.tsv").question.nunique() == 7
     done = run("show-score", "teachh_publication")
@@ -576,8 +576,8 @@ def test_a_table_without_the_columns_stops_a_person_and_is_told_in_the_workflow(
     path = tmp_path / "people.tsv"
     data.people().drop(columns="ecog").to_csv(path, sep="\t", index=False)
     given = (
-        "score-clinic",
-        "--clinic",
+        "compute-scores",
+        "--clinical",
         path,
         "--output",
         tmp_path / "s.tsv",
@@ -589,11 +589,11 @@ def test_a_table_without_the_columns_stops_a_person_and_is_told_in_the_workflow(
     assert "lacks the column(s) 'ecog'" in str(done.exception)
     done = run(*given, "--when-absent", "tell")
     assert done.exit_code == 0
-    assert "note: people: no TEACHH (publication), because the clinic table has no ecog" in done.output
+    assert "note: people: no TEACHH (publication), because the clinical table has no ecog" in done.output
     assert read_table(tmp_path / "s.tsv").empty
     assert (
         worded(read_table(tmp_path / "t.tsv")).note[1]
-        == "not estimated, because the clinic table has no ecog"
+        == "not estimated, because the clinical table has no ecog"
     )
     with pytest.raises(CohortError, match="--column 'age=Alter': expected ours=yours"):
         renamed(data.people(), ["age=Alter"], "p.tsv")

@@ -135,7 +135,7 @@ def test_missing_numbers_are_dashes(tables):
 def test_a_cohort_without_the_columns_says_which(tmp_path):
     tables = write_tables(tmp_path, data.people().drop(columns="ecog"))
     page = survival_page(tables, CONFIG, [CARD])
-    assert "TEACHH (publication): not run, because the clinic table has no ecog." in page
+    assert "TEACHH (publication): not run, because the clinical table has no ecog." in page
     assert scores_section(collect([]), "one", CONFIG) == {"scores": []}
 
 

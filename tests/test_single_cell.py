@@ -153,7 +153,7 @@ def test_profiles_of_few_cells_or_few_counts_are_dropped_and_kept_in_view(tmp_pa
     assert samples.batch.tail(-2).isna().all()
 
 
-def test_what_obs_tells_of_donors_may_be_a_covariate_and_never_stands_for_the_clinic(tmp_path):
+def test_what_obs_tells_of_donors_may_be_a_covariate_and_never_stands_for_the_clinical_table(tmp_path):
     data = drawn()
     number = data.obs.subject_id.str.slice(1).astype(int)
     data.obs["batch"] = pd.Categorical(np.where(number % 2, "one", "two"))

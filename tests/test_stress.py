@@ -99,7 +99,7 @@ def test_a_lost_face_and_a_broken_rule_are_told_apart(folder):
     lost = rows.set_index(["condition", "step"]).lost
     assert lost["light", -3.0] == "no_face"
     assert lost["light", 1.0] == ""
-    assert lost["scale", 25.0] == "face_leaves_frame"  # this detector knows only one place
+    assert lost["scale", 25.0] == "face_outside_frame"  # this detector knows only one place
     assert rows.change.isna().equals(rows.lost != "")
 
 

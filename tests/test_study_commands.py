@@ -133,7 +133,7 @@ def test_run_passes_options_on_to_snakemake(tmp_path):
         "measure-added-value",
         "compare-readers",
         "show-score",
-        "score-clinic",
+        "compute-scores",
         "compare-scores",
         "gather-ledger",
         "render-association-report",

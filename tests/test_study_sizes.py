@@ -21,7 +21,7 @@ SIZES = {"two": 2, "twelve": 12, "thirty": 30}
 
 
 def write_study(folder) -> None:
-    """A config with a cohort of each size: face ages and a clinic table of age, sex and follow-up."""
+    """A config with a cohort of each size: face ages and a clinical table of age, sex and follow-up."""
     chance = np.random.default_rng(3)
     for name, n in SIZES.items():
         subjects = [f"{name}-{k:03}" for k in range(n)]
@@ -32,8 +32,8 @@ def write_study(folder) -> None:
         pd.DataFrame({
             "subject_id": subjects, "chronological_age": age, "sex": chance.choice(["female", "male"], n),
             "followup_years": chance.uniform(0.2, 6, n).round(2), "event": chance.integers(0, 2, n),
-        }).to_csv(folder / f"{name}_clinic.tsv", sep="\t", index=False)  # fmt: skip
-    cohorts = {name: {"face_ages": f"{name}_ages.tsv", "clinic": f"{name}_clinic.tsv"} for name in SIZES}
+        }).to_csv(folder / f"{name}_clinical.tsv", sep="\t", index=False)  # fmt: skip
+    cohorts = {name: {"face_ages": f"{name}_ages.tsv", "clinical": f"{name}_clinical.tsv"} for name in SIZES}
     (folder / "config.yaml").write_text(yaml.safe_dump({"cohorts": cohorts, "results_dir": RESULTS}))
 
 

@@ -365,7 +365,7 @@ def test_deaths_of_unknown_cause_are_left_out_and_counted():
     [
         (
             lambda d: d.drop(columns="cause"),
-            "no cause of death is known; give the clinic table a column 'cause'",
+            "no cause of death is known; give the clinical table a column 'cause'",
         ),
         (lambda d: d.assign(cause=None), "no cause of death is known"),
         (lambda d: d.assign(cause=d.cause.replace("cancer", "other")), "no participant died of cancer"),

@@ -287,7 +287,7 @@ def page_of(tmp_path, data, name="mine", **survival):
     tables = {
         "cox": cox_ladder(data, CHOICES, name), "age_comparison": compare_ages(data, CHOICES, name),
         "proportional_hazards": ph.tests, "proportional_hazards_curve": ph.curve, "remedies": ph.remedies,
-        "hazard_curve_tests": curve.rows, "hazard_curve": curve.curve, "hazard_curve_people": curve.histogram,
+        "hazard_curve_tests": curve.rows, "hazard_curve": curve.curve, "hazard_curve_histogram": curve.histogram,
         "sites": compare_sites(data, "site", CHOICES, name), "sensitivity": choices_of(data).drop(columns="note"),
         "subgroups": subgroup_hazards(data, ["sex", "chronological_age", "site"], CHOICES, name),
         "imputed": impute_full_model(data, CHOICES, name, m=2, iterations=1, seed=1),

@@ -60,7 +60,7 @@ def hazards(data):
     return {
         "survival/proportional_hazards": held.tests, "survival/proportional_hazards_curve": held.curve,
         "survival/remedies": held.remedies, "survival/hazard_curve_tests": bent.rows, "survival/hazard_curve": bent.curve,
-        "survival/hazard_curve_people": bent.histogram,
+        "survival/hazard_curve_histogram": bent.histogram,
     }  # fmt: skip
 
 

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from faceage_bio.cli.main import app
 from faceage_bio.errors import ConfigError
-from faceage_bio.phenotype.distributions import age_squares, distributions
+from faceage_bio.phenotype.distributions import age_histogram, distributions
 from faceage_bio.phenotype.people import gather
 from faceage_bio.phenotype.table_one import (
     AVERAGE,
@@ -202,7 +202,7 @@ def test_every_group_has_its_number_and_all_quantiles(sizes, without):
 @settings(max_examples=40, deadline=None)
 def test_squares_hold_every_participant(n, seed):
     people = gather([drawn(max(n, 1), seed).head(n)], ["c"])
-    table = age_squares(people, "c")
+    table = age_histogram(people, "c")
     assert table.n.sum() == n
     assert table.width.nunique() == min(n, 1)
     for row in table.itertuples():

@@ -30,7 +30,7 @@ STRUCK = {  # a journal editor would strike it: what stands instead
 }
 NOT_TEXT = re.compile(r"\{#.*?#\}|\{%.*?%\}|\{\{.*?\}\}|<[^>]+>", re.DOTALL)
 SPOKEN = ("cli", "settings", "report", "results")  # packages whose texts are shown
-NAMES = re.compile(r"--people\b|\bpeople\.tsv\b|\bpeople : ")  # of an option, a file in examples, a parameter
+NAMES = re.compile(r"\bpeople : ")  # a parameter
 CODE = re.compile(r"```.*?```|`[^`\n]*`|\]\([^)]*\)|\{[^}\n]*\}", re.DOTALL)
 
 

@@ -1,4 +1,4 @@
-"""The whole way: photos, clinic and counts to two reports, as `snakemake` runs it."""
+"""The whole way: photos, clinical data and counts to two reports, as `snakemake` runs it."""
 
 import itertools
 import re
@@ -111,12 +111,12 @@ def test_misspelt_key_stops_the_run_and_names_the_nearest(tmp_path):
 
 
 def test_a_study_of_the_users_own_is_not_merged_with_the_demo(tmp_path):
-    study = {"cohorts": {"mine": {"face_ages": "mine/face_ages.tsv", "clinic": "mine/clinic.tsv"}}}
+    study = {"cohorts": {"mine": {"face_ages": "mine/face_ages.tsv", "clinical": "mine/clinical.tsv"}}}
     configfile = tmp_path / "config.yaml"
     configfile.write_text(yaml.safe_dump(study))
     run = snakemake(tmp_path, "--dry-run", configfile=configfile)
     assert "MissingInputException" in run.output
-    assert "mine/clinic.tsv" in run.output
+    assert "mine/clinical.tsv" in run.output
     assert "north" not in run.output
 
 
@@ -249,7 +249,7 @@ def test_the_reader_study_finds_what_was_planted_and_names_nobody(demo):
 def test_demo_shows_a_clinical_score_with_age_and_with_face_age(demo):
     page = (demo / "results" / "reports" / "survival.html").read_text()
     assert page.count("The fixed 60-year cut gave the age point to") == 4  # two cohorts, both published rules
-    assert "the clinic table has no primary_cancer and no chemotherapy_courses" in page  # reference people
+    assert "the clinical table has no primary_cancer and no chemotherapy_courses" in page  # reference people
     for cohort in ("north", "south"):
         rows = table(demo, f"{cohort}/scores/comparison.tsv")
         hazards = rows[(rows.question == "cox") & (rows.score == "teachh_publication")].set_index(
@@ -355,12 +355,12 @@ def test_every_photo_subject_and_sample_ends_in_the_ledger(demo):
         assert set(ledger.status) <= {"included", "flagged", "excluded"}
         assert (ledger.loc[ledger.status == "excluded", "reason"] != "").all()
         manifest = pd.read_csv(demo / f"results/demo/{cohort}/manifest.tsv", sep="\t", dtype=str)
-        clinic = pd.read_csv(demo / f"results/demo/{cohort}/clinic.tsv", sep="\t", dtype=str)
+        clinical = pd.read_csv(demo / f"results/demo/{cohort}/clinical.tsv", sep="\t", dtype=str)
         seen = ledger[ledger.stage == "face_age"]
         assert sorted(seen.photo_id) == sorted(manifest.photo_id)
         for stage in ("intake", "acceleration", "survival"):
             rows = ledger[(ledger.stage == stage) & (ledger.photo_id == "") & (ledger.sample_id == "")]
-            assert sorted(rows.subject_id) == sorted(clinic.subject_id), stage
+            assert sorted(rows.subject_id) == sorted(clinical.subject_id), stage
 
 
 def test_bad_photos_become_rows_with_a_reason(demo):
@@ -387,7 +387,7 @@ def test_shareable_files_hold_no_subject_photo_or_sample_id(demo):
     results = demo / "results"
     names = set()
     for cohort in ("north", "south", "healthy"):
-        for name in ("manifest", "clinic", "samples"):
+        for name in ("manifest", "clinical", "samples"):
             path = results / "demo" / cohort / f"{name}.tsv"
             if path.exists():
                 frame = pd.read_csv(path, sep="\t", dtype=str)
@@ -428,8 +428,8 @@ def test_snakemake_report_contains_the_pages(demo, tmp_path):
         in text
     )
     assert "drawn from the result table survival/kaplan_meier" in text
-    clinic = pd.read_csv(demo / "results/demo/north/clinic.tsv", sep="\t", dtype=str)
-    assert not [subject for subject in clinic.subject_id if re.search(rf"\b{re.escape(subject)}\b", text)]
+    clinical = pd.read_csv(demo / "results/demo/north/clinical.tsv", sep="\t", dtype=str)
+    assert not [subject for subject in clinical.subject_id if re.search(rf"\b{re.escape(subject)}\b", text)]
 
 
 def test_a_lost_file_is_made_again_alone(demo, tmp_path):
@@ -507,13 +507,13 @@ def test_face_ages_alone_give_reports_that_name_what_is_missing(demo, tmp_path):
     rows = table(demo, "north/faceage/face_age.parquet")
     rows = rows[rows.face_age.notna()]
     rows[["subject_id", "photo_id", "face_age"]].to_csv(tmp_path / "face_ages.tsv", sep="\t", index=False)
-    clinic = pd.read_csv(demo / "results/demo/south/clinic.tsv", sep="\t")
+    clinical = pd.read_csv(demo / "results/demo/south/clinical.tsv", sep="\t")
     south = table(demo, "south/acceleration/acceleration.parquet").dropna(subset=["face_age"])
     south[["subject_id", "face_age"]].to_csv(tmp_path / "face_ages.tsv", sep="\t", index=False)
-    clinic[["subject_id", "chronological_age", "sex", "smoking", "bmi"]].to_csv(
-        tmp_path / "clinic.tsv", sep="\t", index=False
+    clinical[["subject_id", "chronological_age", "sex", "smoking", "bmi"]].to_csv(
+        tmp_path / "clinical.tsv", sep="\t", index=False
     )
-    study = {"cohorts": {"mine": {"face_ages": "face_ages.tsv", "clinic": "clinic.tsv"}}}
+    study = {"cohorts": {"mine": {"face_ages": "face_ages.tsv", "clinical": "clinical.tsv"}}}
     configfile = tmp_path / "config.yaml"
     configfile.write_text(yaml.safe_dump(study))
     run = snakemake(tmp_path, configfile=configfile)

@@ -117,7 +117,7 @@ def define(people: pd.DataFrame, settings: Settings) -> Defined:
                     if place == settings.fit_in == "reference" and kind == settings.definition:
                         raise CohortError(
                             f"acceleration.fit_in is 'reference', but nothing can be fitted in the reference people: {error}. "
-                            "Expected enough of them with both ages. Mark them with group = reference in the clinic table, or set fit_in: cohort."
+                            "Expected enough of them with both ages. Mark them with group = reference in the clinical table, or set fit_in: cohort."
                         ) from None
                     cohorts = [name] if place == "cohort" else people[COHORT].unique()
                     notes |= {(cohort, column): (error.reason,) for cohort in cohorts}

@@ -87,8 +87,8 @@ def compute(
         strangers = sorted(set(ages[SUBJECT]) - set(people[SUBJECT]))
         if strangers:
             raise CohortError(
-                f"cohort '{name}': {len(strangers)} face age(s) are of subjects whom the clinic table does not have: "
-                f"{examples(strangers)}. Expected subjects of the clinic table. Add them there, or look for another spelling."
+                f"cohort '{name}': {len(strangers)} face age(s) are of subjects whom the clinical table does not have: "
+                f"{examples(strangers)}. Expected subjects of the clinical table. Add them there, or look for another spelling."
             )
         one = one_per_subject(ages, pictures, people, repeat_photos, choices.nearest_to)
         tables[name] = one.assign(**{COHORT: name})

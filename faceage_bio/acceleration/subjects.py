@@ -103,5 +103,5 @@ def _nearest(usable: pd.DataFrame, dates: pd.Series) -> pd.DataFrame:
 
 
 def _dates(subjects: pd.DataFrame, column: str | None) -> pd.Series:
-    """Dates of a column of the clinic table, by subject."""
+    """Dates of a column of the clinical table, by subject."""
     return dates_of(subjects.set_index(SUBJECT), str(column), "acceleration.nearest_to")

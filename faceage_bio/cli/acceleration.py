@@ -107,7 +107,7 @@ def define_acceleration(
     sensitivity: Annotated[
         Path | None, typer.Option(help="Result table: without ages and faces outside of the test.")
     ] = None,
-    people: Annotated[
+    participants: Annotated[
         Path | None, typer.Option(help="The table with a column per definition, for its owner only.")
     ] = None,
     definition: DEFINITION = Kind.linear,
@@ -119,7 +119,7 @@ def define_acceleration(
 ) -> None:
     """Every definition of age acceleration side by side, from a plain table of participants with both ages.
 
-    Example: faceage-bio define-acceleration --table people.tsv --definitions definitions.tsv --people accelerated.tsv
+    Example: faceage-bio define-acceleration --table participants.tsv --definitions definitions.tsv --participants accelerated.tsv
     """
     import pandas as pd
 
@@ -130,7 +130,7 @@ def define_acceleration(
 
     settings = Settings(definition.value, fit_in.value, folds, tuple(adjust_for))
     found = describe(plain_people(read_plain(table)), settings, Validity(valid_ages, low_resolution))
-    for part, path in (("definitions", definitions), ("sensitivity", sensitivity), ("table", people)):
+    for part, path in (("definitions", definitions), ("sensitivity", sensitivity), ("table", participants)):
         if path:
             parts = [getattr(cohort, part) for cohort in found.values()]
             write_table(pd.concat(parts, ignore_index=True), path)
@@ -163,7 +163,7 @@ def measure_reliability(
     """Reliability of one photo from participants with several, and slopes corrected for its error.
 
     Example: faceage-bio measure-reliability --face-ages photos.tsv --reliability reliability.tsv
-    --acceleration people.tsv --outcome bmi --covariate sex --attenuation attenuation.tsv
+    --acceleration participants.tsv --outcome bmi --covariate sex --attenuation attenuation.tsv
     """
     import pandas as pd
 
@@ -216,7 +216,7 @@ def fit_ageing_rate(
 ) -> None:
     """How fast faces age between two dated photos, and whether that predicts death.
 
-    Example: faceage-bio fit-ageing-rate --face-ages photos.tsv --subjects clinic.tsv --covariate sex --output rate.tsv
+    Example: faceage-bio fit-ageing-rate --face-ages photos.tsv --subjects clinical.tsv --covariate sex --output rate.tsv
     """
     from faceage_bio.acceleration.repeats import ageing_rate_table, ageing_rates
     from faceage_bio.age_reached import parse_units
@@ -234,7 +234,7 @@ def compare_definitions(
     acceleration: Annotated[
         Path,
         typer.Option(
-            help="One row per person: the table written by define-acceleration --people, with followup_years and event."
+            help="One row per person: the table written by define-acceleration --participants, with followup_years and event."
         ),
     ],
     output: Annotated[Path, typer.Option(help="Result table.")],

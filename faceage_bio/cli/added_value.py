@@ -46,7 +46,7 @@ def measure_added_value(
 ) -> None:
     """Models with and without face age on the same participants: likelihood ratio, C, AUC, Brier score, calibration, net benefit.
 
-    Example: faceage-bio measure-added-value --acceleration people.tsv --covariate sex --covariate ecog
+    Example: faceage-bio measure-added-value --acceleration participants.tsv --covariate sex --covariate ecog
     --output added_value.tsv --calibration calibration.tsv --decision-curve decision_curve.tsv
     """
     from faceage_bio.cli.progress import counted

@@ -19,7 +19,7 @@ Exposures = Annotated[
     typer.Option("--exposure", help="A column to test within each cohort, or group over all; repeat."),
 ]
 AdjustFor = Annotated[list[str], typer.Option(help="A column adjusted for besides age; repeat.")]
-FullSet = Annotated[list[str], typer.Option(help="A column of the full adjustment set; repeat.")]
+FullAdjustment = Annotated[list[str], typer.Option(help="A column of the full adjustment set; repeat.")]
 Roles = Annotated[
     list[str],
     typer.Option(
@@ -56,7 +56,7 @@ def compare_levels(
 ) -> None:
     """Groups against each other: means, all pairs (Holm, BH), effect sizes, trends; raw beside age-adjusted.
 
-    Example: faceage-bio compare-levels --acceleration people.tsv --factor smoking --factor ecog --adjust-for sex
+    Example: faceage-bio compare-levels --acceleration participants.tsv --factor smoking --factor ecog --adjust-for sex
     --means means.tsv --pairs pairs.tsv --tests tests.tsv
     """
     from faceage_bio.phenotype.levels import compare_levels as compare
@@ -77,7 +77,7 @@ def fit_dose_response(
 ) -> None:
     """Years of face age by amount, such as BMI or pack-years: line, natural spline, U shape; raw beside age-adjusted.
 
-    Example: faceage-bio fit-dose-response --acceleration people.tsv --amount bmi --adjust-for sex --output dose.tsv
+    Example: faceage-bio fit-dose-response --acceleration participants.tsv --amount bmi --adjust-for sex --output dose.tsv
     --curves curves.tsv
     """
     from faceage_bio.phenotype.dose import fit_dose_response as fit
@@ -102,7 +102,7 @@ def compare_subgroups(
 ) -> None:
     """Interaction tests and estimates in subgroups; raw beside age-adjusted.
 
-    Example: faceage-bio compare-subgroups --acceleration people.tsv --exposure smoking --modifier sex
+    Example: faceage-bio compare-subgroups --acceleration participants.tsv --exposure smoking --modifier sex
     --modifier chronological_age --interactions interactions.tsv --forest subgroups.tsv
     """
     from faceage_bio.phenotype.subgroups import compare_subgroups as compare
@@ -121,8 +121,8 @@ def match_groups(
     group: Annotated[str, typer.Option(help="A column of two groups.")] = "group",
     exact: Annotated[list[str], typer.Option(help="A column on which pairs are the same; repeat.")] = [],
     caliper_years: Annotated[float, typer.Option(help="Largest difference of age in a pair.", min=0.0)] = 2.0,
-    balance_of: Annotated[
-        list[str], typer.Option(help="A further column to tell the balance of; repeat.")
+    balance_covariate: Annotated[
+        list[str], typer.Option(help="A further column whose balance is reported; repeat.")
     ] = [],
 ) -> None:
     """Cancer against controls in pairs of nearly the same age; all participants' raw difference beside it.
@@ -133,7 +133,7 @@ def match_groups(
     from faceage_bio.phenotype.matched import match_groups as match
     from faceage_bio.tables import write_table
 
-    found = match(read_people(tables), group, exact, caliper_years, balance_of)
+    found = match(read_people(tables), group, exact, caliper_years, balance_covariate)
     write_table(found.rows, output)
     write_table(found.balance, balance)
 
@@ -145,7 +145,7 @@ def compare_adjustments(
     output: Annotated[Path, typer.Option(help="Estimates under each set.")],
     roles: Annotated[Path, typer.Option(help="Which covariate is in which set, and why.")],
     adjust_for: AdjustFor = [],
-    full_set: FullSet = [],
+    full_adjustment: FullAdjustment = [],
     covariate: Roles = [],
     reason: Annotated[list[str], typer.Option(help="Why a column has its role: sex=why; repeat.")] = [],
     imputations: Annotated[int, typer.Option(help="Completed tables.", min=2)] = 20,
@@ -154,13 +154,13 @@ def compare_adjustments(
 ) -> None:
     """Each exposure under each adjustment set, complete cases beside multiple imputation, with E-values.
 
-    Example: faceage-bio compare-adjustments --acceleration people.tsv --exposure smoking --adjust-for sex --full-set sex
-    --full-set bmi --covariate bmi=mediator --output adjustments.tsv --roles roles.tsv
+    Example: faceage-bio compare-adjustments --acceleration participants.tsv --exposure smoking --adjust-for sex --full-adjustment sex
+    --full-adjustment bmi --covariate bmi=mediator --output adjustments.tsv --roles roles.tsv
     """
     from faceage_bio.phenotype.adjustment import compare_adjustments as compare
     from faceage_bio.tables import write_table
 
-    plan = read_plan(covariate, reason, adjust_for, full_set)
+    plan = read_plan(covariate, reason, adjust_for, full_adjustment)
     found = compare(read_people(tables), exposure, plan, m=imputations, iterations=iterations, seed=seed)
     write_table(found.rows, output)
     write_table(found.roles, roles)
@@ -173,7 +173,7 @@ def vary_specifications(
     output: Annotated[Path, typer.Option(help="One estimate per specification.")],
     summary: Annotated[Path, typer.Option(help="How many agree.")],
     adjust_for: AdjustFor = [],
-    full_set: FullSet = [],
+    full_adjustment: FullAdjustment = [],
     adjusted_for: Annotated[
         list[str],
         typer.Option(
@@ -184,12 +184,14 @@ def vary_specifications(
 ) -> None:
     """Each exposure's headline under all definitions of age acceleration, adjustment sets and exclusions.
 
-    Example: faceage-bio vary-specifications --acceleration people.tsv --exposure smoking --adjust-for sex --full-set sex
-    --full-set bmi --output specifications.tsv --summary specification_summary.tsv
+    Example: faceage-bio vary-specifications --acceleration participants.tsv --exposure smoking --adjust-for sex --full-adjustment sex
+    --full-adjustment bmi --output specifications.tsv --summary specification_summary.tsv
     """
     from faceage_bio.phenotype.specifications import vary_specifications as vary
     from faceage_bio.tables import write_table
 
-    found = vary(read_people(tables), exposure, read_plan(covariate, [], adjust_for, full_set), adjusted_for)
+    found = vary(
+        read_people(tables), exposure, read_plan(covariate, [], adjust_for, full_adjustment), adjusted_for
+    )
     write_table(found.rows, output)
     write_table(found.summary, summary)

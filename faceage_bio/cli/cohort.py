@@ -21,7 +21,7 @@ def check_cohorts(
     """Check all tables of all cohorts together and write them in one form.
 
     Example: faceage-bio check-cohorts --results results
-    --cohorts '{"mine": {"photos": "photos", "manifest": "manifest.tsv", "clinic": "clinic.tsv"}}'
+    --cohorts '{"mine": {"photos": "photos", "manifest": "manifest.tsv", "clinical": "clinical.tsv"}}'
     """
     import json
 
@@ -59,7 +59,7 @@ def check_analyses(
 ) -> None:
     """Check that the tables hold what the analyses ask of them: covariates, and one tissue per participant.
 
-    Example: faceage-bio check-analyses --results results --cohorts '{"mine": {"clinic": "clinic.tsv", "counts": "counts.tsv"}}'
+    Example: faceage-bio check-analyses --results results --cohorts '{"mine": {"clinical": "clinical.tsv", "counts": "counts.tsv"}}'
     --settings '{"expression.covariates": ["sex", "bmi"], "expression.tissue": null, "expression.repeated_samples": "first",
     "survival.gene_covariates": ["sex"], "survival.strata": [], "variants.covariates": ["sex"], "acceleration.definition": "linear",
     "acceleration.adjust_for": []}'
@@ -72,7 +72,7 @@ def check_analyses(
     tables = {}
     for name, files in json.loads(cohorts).items():
         folder = results / name / "cohort"
-        variants = read_table(folder / "variant_people.parquet") if files.get("variants") else None
+        variants = read_table(folder / "variant_participants.parquet") if files.get("variants") else None
         tables[name] = Tables(
             read_table(folder / "subjects.parquet"), read_table(folder / "samples.parquet"), variants
         )

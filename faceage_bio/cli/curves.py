@@ -54,7 +54,7 @@ def estimate_curves(
 ) -> None:
     """Kaplan-Meier curves by groups declared beforehand, and what is read off them. No cut-point is searched for.
 
-    Example: faceage-bio estimate-curves --acceleration people.tsv --by face_age=65,75,85 --by smoking=levels
+    Example: faceage-bio estimate-curves --acceleration participants.tsv --by face_age=65,75,85 --by smoking=levels
     --kaplan-meier km.tsv --at-risk at_risk.tsv --summary summary.tsv
     """
     from faceage_bio.survival.curve_summary import Reading, summarise
@@ -95,7 +95,7 @@ def fit_competing_risks(
 
     The table needs a column `cause` (of the dead); without it the result says that this was not run.
 
-    Example: faceage-bio fit-competing-risks --acceleration people.tsv --cause-of-interest cancer --by face_age=65,75,85
+    Example: faceage-bio fit-competing-risks --acceleration participants.tsv --cause-of-interest cancer --by face_age=65,75,85
     --competing-risks competing.tsv --cumulative-incidence incidence.tsv --at-risk at_risk.tsv
     """
     from faceage_bio.columns import CAUSE_LEVELS

@@ -14,7 +14,7 @@ def make_demo_cohorts(
     output: Annotated[Path, typer.Option(help="Folder for the cohorts north, south and healthy.")],
     seed: Seed = 2025,
 ) -> None:
-    """Draw three cohorts (photos, manifest, clinic, samples and counts, or single cells) and the readings of a reader study.
+    """Draw three cohorts (photos, manifest, clinical data, samples and counts, or single cells) and the readings of a reader study.
 
     Example: faceage-bio make-demo-cohorts --output my-demo
     """

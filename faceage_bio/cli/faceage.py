@@ -158,7 +158,7 @@ def gather_face_ages(
     settings: Annotated[
         str, typer.Option(help="The config's `faceage`, as JSON, for the run's model card.")
     ] = "{}",
-    same_photo: Annotated[
+    duplicates: Annotated[
         SamePhoto, typer.Option(help="What becomes of photos that occur twice.")
     ] = SamePhoto.flag,
     review: Annotated[
@@ -185,7 +185,7 @@ def gather_face_ages(
     from faceage_bio.vision.card import read_card
 
     card = {"models": [read_card(folder) for folder in model], "inference": json.loads(settings)}
-    gathered = gather_shards([read_table(path) for path in shard], same_photo.value)
+    gathered = gather_shards([read_table(path) for path in shard], duplicates.value)
     if review:
         verdicts = settle(read_review(review, pd.concat(gathered.values())), disagreement.value)
         gathered = {name: mark_reviewed(table, verdicts) for name, table in gathered.items()}
@@ -204,7 +204,7 @@ def gather_face_ages(
 @app.command()
 def summarise_photos(
     face_age: Annotated[Path, typer.Option(help="Face ages of a cohort, written by gather-face-ages.")],
-    people: Annotated[Path, typer.Option(help="Table with subject_id and the groups.")],
+    participants: Annotated[Path, typer.Option(help="Table with subject_id and the groups.")],
     counts: Annotated[Path, typer.Option(help="What became of the photos (.tsv, exact, private).")],
     measures: Annotated[Path, typer.Option(help="How the photos measure, in bins (.tsv, exact, private).")],
     speeds: Annotated[Path, typer.Option(help="Photos, seconds and device (.tsv).")],
@@ -213,14 +213,14 @@ def summarise_photos(
 ) -> None:
     """Count a cohort's photos for the page on photo quality.
 
-    Example: faceage-bio summarise-photos --face-age face_age.parquet --people subjects.parquet --by sex
+    Example: faceage-bio summarise-photos --face-age face_age.parquet --participants subjects.parquet --by sex
     --counts photo_counts.tsv --measures photo_measures.tsv --speeds photo_speed.tsv
     """
     from faceage_bio.faceage.photo_quality import bin_measures, count_photos, summarise_speed
     from faceage_bio.tables import read_json, read_table, write_table
 
     table = read_table(face_age)
-    counted = count_photos(table, read_table(people), by)
+    counted = count_photos(table, read_table(participants), by)
     write_table(counted, counts)
     write_table(bin_measures(table), measures)
     write_table(summarise_speed([read_json(path) for path in speed], counted["cohort"].iloc[0]), speeds)

@@ -20,7 +20,7 @@ BANDS = [50.0, 60.0, 70.0, 80.0]
 
 @app.command()
 def assess_fairness(
-    people: Annotated[
+    participants: Annotated[
         list[Path],
         typer.Option(
             help="Table with chronological_age, face_age and groups, one row per person; repeat to pool cohorts."
@@ -39,10 +39,10 @@ def assess_fairness(
 ) -> None:
     """Error against chronological age, its spread, and failures, by sex, race, age band and their crossings.
 
-    Example: faceage-bio assess-fairness --people acceleration.parquet --photos face_age.parquet --by sex --by race
+    Example: faceage-bio assess-fairness --participants acceleration.parquet --photos face_age.parquet --by sex --by race
     --output fairness.tsv
 
-    A plain table does: faceage-bio assess-fairness --people ages.csv --by sex --output fairness.tsv
+    A plain table does: faceage-bio assess-fairness --participants ages.csv --by sex --output fairness.tsv
     """
     import pandas as pd
 
@@ -51,11 +51,11 @@ def assess_fairness(
     from faceage_bio.plain import read_plain
     from faceage_bio.tables import read_table, write_table
 
-    if photos and len(photos) != len(people):
+    if photos and len(photos) != len(participants):
         raise RunError(
-            f"--photos: expected once for each --people ({len(people)}), in the same order, or not at all; found {len(photos)}. Give as many, or none."
+            f"--photos: expected once for each --participants ({len(participants)}), in the same order, or not at all; found {len(photos)}. Give as many, or none."
         )
-    tables = [read_plain(path) for path in people]
+    tables = [read_plain(path) for path in participants]
     judged = pd.concat([read_table(path) for path in photos], ignore_index=True) if photos else None
     together = pd.concat([table.astype(object) for table in tables], ignore_index=True).infer_objects()
     cohort = "pooled" if len(tables) > 1 else None
@@ -78,7 +78,7 @@ def stress_photos(
     face_ages: Annotated[
         list[Path], typer.Option(help="The run's face ages, in order: only photos with one are drawn.")
     ] = [],
-    people: Annotated[
+    participants: Annotated[
         list[Path], typer.Option(help="Table with the groups (subject_id, sex, chronological_age), in order.")
     ] = [],
     n_photos: Annotated[int, typer.Option(help="Photos drawn of each cohort, by a fixed seed.", min=1)] = 50,
@@ -104,7 +104,7 @@ def stress_photos(
 
     Example: faceage-bio stress-photos --photo-folder photos --model my-study/model --output stress.tsv
 
-    With groups: add --photos photos.parquet --people acceleration.parquet --by sex
+    With groups: add --photos photos.parquet --participants acceleration.parquet --by sex
     """
     from functools import partial
 
@@ -121,7 +121,7 @@ def stress_photos(
     from faceage_bio.tables import read_table, write_table
     from faceage_bio.vision.conditions import N_STEPS
 
-    for name, given in (("photos", photos), ("face-ages", face_ages), ("people", people)):
+    for name, given in (("photos", photos), ("face-ages", face_ages), ("participants", participants)):
         if given and len(given) != len(photo_folder):
             raise RunError(
                 f"--{name}: expected once for each --photo-folder ({len(photo_folder)}), in the same order, or not at all; found {len(given)}. Give as many, or none."
@@ -135,7 +135,7 @@ def stress_photos(
     )  # fmt: skip
     sample = gather_samples(
         photo_folder,
-        *([read_table(path) for path in paths] for paths in (photos, face_ages, people)),
+        *([read_table(path) for path in paths] for paths in (photos, face_ages, participants)),
         n_photos,
         by,
     )

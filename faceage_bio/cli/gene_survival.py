@@ -83,7 +83,7 @@ def fit_gene_survival(
 ) -> None:
     """Hazard ratio of death per doubling of each gene: a Cox model per gene, participants at risk from their sample on.
 
-    Example: faceage-bio fit-gene-survival --followed people.tsv --levels log_cpm.parquet --covariate chronological_age
+    Example: faceage-bio fit-gene-survival --followed participants.tsv --levels log_cpm.parquet --covariate chronological_age
     --covariate sex --panel CDK6 --genes genes.tsv --panel-table panel.tsv
     """
     from faceage_bio.age_reached import parse_units

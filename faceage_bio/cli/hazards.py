@@ -54,7 +54,7 @@ def check_proportional_hazards(
 ) -> None:
     """Proportional hazards, as R's cox.zph: each term and GLOBAL, the hazard ratio over time, and remedies.
 
-    Example: faceage-bio test-proportional-hazards --acceleration people.tsv --step sex --output ph.tsv --curve curve.tsv
+    Example: faceage-bio test-proportional-hazards --acceleration participants.tsv --step sex --output ph.tsv --curve curve.tsv
     --remedies remedies.tsv
     """
     from faceage_bio.survival.proportional import proportional_hazards
@@ -85,7 +85,7 @@ def fit_hazard_curve(
 ) -> None:
     """Hazard by age acceleration as a natural spline, and the test that it is a straight line.
 
-    Example: faceage-bio fit-hazard-curve --acceleration people.tsv --step sex --output tests.tsv --curve curve.tsv
+    Example: faceage-bio fit-hazard-curve --acceleration participants.tsv --step sex --output tests.tsv --curve curve.tsv
     --histogram histogram.tsv
     """
     from faceage_bio.survival.hazard_curve import hazard_curve
@@ -112,7 +112,7 @@ def compare_sites(
 ) -> None:
     """Hazard ratio of face age within each site (or other group), and the test that they differ.
 
-    Example: faceage-bio compare-sites --acceleration people.tsv --by site --step sex --output sites.tsv
+    Example: faceage-bio compare-sites --acceleration participants.tsv --by site --step sex --output sites.tsv
     """
     from faceage_bio.survival.sites import compare_sites as compare
     from faceage_bio.tables import write_table
@@ -140,7 +140,7 @@ def fit_subgroup_hazards(
 ) -> None:
     """Hazard ratio of age acceleration in subgroups, from one model for each modifier, and the test that they differ.
 
-    Example: faceage-bio fit-subgroup-hazards --acceleration people.tsv --modifier sex --modifier chronological_age
+    Example: faceage-bio fit-subgroup-hazards --acceleration participants.tsv --modifier sex --modifier chronological_age
     --step sex --output subgroups.tsv
     """
     from faceage_bio.survival.subgroups import subgroup_hazards
@@ -174,7 +174,7 @@ def fit_survival_sensitivity(
 ) -> None:
     """The headline among fewer participants, by gap classes, and with missing covariates filled in.
 
-    Example: faceage-bio fit-survival-sensitivity --acceleration people.tsv --step sex --covariate ecog
+    Example: faceage-bio fit-survival-sensitivity --acceleration participants.tsv --step sex --covariate ecog
     --output sensitivity.tsv --imputed imputed.tsv
     """
     from faceage_bio.survival.imputed import impute_full_model

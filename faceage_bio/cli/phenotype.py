@@ -59,7 +59,9 @@ def describe_groups(
     distributions: Annotated[
         Path | None, typer.Option(help="Age acceleration in each group, as quantiles.")
     ] = None,
-    squares: Annotated[Path | None, typer.Option(help="Participants in squares of age and face age.")] = None,
+    histogram: Annotated[
+        Path | None, typer.Option(help="Numbers of participants by age and face age (2-D histogram).")
+    ] = None,
     factor: Annotated[
         list[str],
         typer.Option(help="A column of groups (numbers such as ECOG too); bmi_class is made of bmi; repeat."),
@@ -71,8 +73,8 @@ def describe_groups(
 ) -> None:
     """Who the participants are: Table 1 by age acceleration, its distribution in each group, face age against age.
 
-    Example: faceage-bio describe-groups --acceleration people.tsv --column chronological_age --column sex --column bmi
-    --factor sex --table-one table_one.tsv --distributions distributions.tsv --squares squares.tsv
+    Example: faceage-bio describe-groups --acceleration participants.tsv --column chronological_age --column sex --column bmi
+    --factor sex --table-one table_one.tsv --distributions distributions.tsv --histogram age_histogram.tsv
     """
     from faceage_bio.columns import AGE, AGE_ACCELERATION, FACE_AGE
     from faceage_bio.phenotype import distributions as spread
@@ -88,5 +90,5 @@ def describe_groups(
     write_table(describe(people, column, factor, rule, name), table_one)
     if distributions:
         write_table(spread.distributions(people, factor, name), distributions)
-    if squares:
-        write_table(spread.age_squares(people, name), squares)
+    if histogram:
+        write_table(spread.age_histogram(people, name), histogram)

@@ -13,7 +13,8 @@ Results = Annotated[
 Table = Annotated[
     list[Path],
     typer.Option(
-        "--table", help="Manifest, clinic, samples ... whose identifiers and dates are looked for; repeat."
+        "--table",
+        help="Manifest, clinical data, samples ... whose identifiers and dates are looked for; repeat.",
     ),
 ]
 ConfigFile = Annotated[

@@ -37,8 +37,8 @@ def show_score(
 
 
 @app.command()
-def score_clinic(
-    clinic: Annotated[
+def compute_scores(
+    clinical: Annotated[
         Path,
         typer.Option(
             help="A table (.tsv, .csv, .parquet); for TEACHH: primary_cancer, chronological_age, ecog, chemotherapy_courses, "
@@ -55,7 +55,7 @@ def score_clinic(
 ) -> None:
     """Clinical scores of participants: each value checked, and no score where one is missing.
 
-    Example: faceage-bio score-clinic --clinic clinic.tsv --column chronological_age=age --output scores.tsv
+    Example: faceage-bio compute-scores --clinical clinical.tsv --column chronological_age=age --output scores.tsv
     --summary scored.tsv
     """
     import pandas as pd
@@ -65,11 +65,11 @@ def score_clinic(
     from faceage_bio.tables import read_table, read_text_table, write_table
 
     scores = {name: load_score(name) for name in definition}
-    ours = clinic.suffix == ".parquet"
-    table = read_table(clinic) if ours else read_text_table(clinic)
-    table = calculate.renamed(table, column, str(clinic))
+    ours = clinical.suffix == ".parquet"
+    table = read_table(clinical) if ours else read_text_table(clinical)
+    table = calculate.renamed(table, column, str(clinical))
     lines = [row + 1 for row in range(len(table))] if ours else list(table.index)
-    cohort = str(table["cohort"].iloc[0]) if "cohort" in table and len(table) else clinic.stem
+    cohort = str(table["cohort"].iloc[0]) if "cohort" in table and len(table) else clinical.stem
     people, summaries = [], []
     for name, score in scores.items():
         missing = calculate.absent_columns(table, score) if when_absent == "tell" else []
@@ -77,7 +77,7 @@ def score_clinic(
             print(f"note: {cohort}: no {score.title}, because {calculate.lacking(missing)}")
             summaries.append(calculate.not_scored(score, name, cohort, missing))
             continue
-        scored = calculate.score_people(table, score, name, str(clinic), lines)
+        scored = calculate.score_people(table, score, name, str(clinical), lines)
         people.append(scored)
         summaries.append(calculate.summarise_scores(scored, score, name, cohort))
         print(
@@ -90,7 +90,7 @@ def score_clinic(
 
 @app.command()
 def compare_scores(
-    people: Annotated[
+    participants: Annotated[
         Path,
         typer.Option(
             help="A table (.parquet, .tsv, .csv) with the columns of the scores and face_age, chronological_age, "
@@ -114,7 +114,7 @@ def compare_scores(
 ) -> None:
     """Each score with chronological age, and in the same participants with face age in its place, at several cuts and without.
 
-    Example: faceage-bio compare-scores --people people.tsv --definition teachh_publication --output scores.tsv
+    Example: faceage-bio compare-scores --participants participants.tsv --definition teachh_publication --output scores.tsv
     """
     import pandas as pd
 
@@ -124,13 +124,13 @@ def compare_scores(
     from faceage_bio.tables import write_table
 
     scores = {name: load_score(name) for name in definition}
-    table, followed = read_followed(people, units=unit)
-    first_line = 1 if people.suffix == ".parquet" else 2
+    table, followed = read_followed(participants, units=unit)
+    first_line = 1 if participants.suffix == ".parquet" else 2
     lines = [row + first_line for row in followed.index]
     choices = Choices(reference_group, horizon_months, bootstraps, seed, per_years)
-    cohort = name_of(table, people)
+    cohort = name_of(table, participants)
     found = [
-        compare_score(followed, score, name, choices, cohort, str(people), lines)
+        compare_score(followed, score, name, choices, cohort, str(participants), lines)
         for name, score in scores.items()
     ]
     write_table(pd.concat(found, ignore_index=True), output)

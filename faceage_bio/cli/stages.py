@@ -38,7 +38,7 @@ STAGES: dict[str, dict[str, str]] = {
         "fit-survival-sensitivity": "Sensitivity of the hazard ratio", "measure-added-value": "Added value of face age",
     },
     "Clinical scores and readers": {
-        "score-clinic": "Clinical scores", "compare-scores": "Clinical scores with face age", "show-score": "",
+        "compute-scores": "Clinical scores", "compare-scores": "Clinical scores with face age", "show-score": "",
         "compare-readers": "Reader study",
     },
     "Reports": {

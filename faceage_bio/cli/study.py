@@ -72,7 +72,7 @@ def check(
         ),
     ] = 0,
 ) -> None:
-    """Tell whether config, photos, clinic, counts and weights fit together, and whether they will run here.
+    """Tell whether config, photos, clinical data, counts and weights fit together, and whether they will run here.
 
     Nothing is computed, unless --time-photos asks how long the study will take on this computer: then a few of its photos
     (or noise, where there are none) go through detector and network with random weights, and their ages are thrown away.

@@ -99,7 +99,7 @@ def prepare_follow_up(
 ) -> None:
     """Time zero, delayed entry, landmark, end of observation: the participants and times that all survival steps use.
 
-    Example: faceage-bio prepare-follow-up --acceleration people.tsv --time-zero diagnosis_date --horizon-years 5
+    Example: faceage-bio prepare-follow-up --acceleration participants.tsv --time-zero diagnosis_date --horizon-years 5
     --output follow_up.tsv --ledger ledger.tsv
     """
     from faceage_bio.age_reached import parse_units
@@ -134,7 +134,7 @@ def fit_survival(
 ) -> None:
     """Cox models from each age alone to all covariates.
 
-    Example: faceage-bio fit-survival --acceleration people.tsv --step sex --covariate ecog --cox cox.tsv
+    Example: faceage-bio fit-survival --acceleration participants.tsv --step sex --covariate ecog --cox cox.tsv
     --comparison comparison.tsv
     """
     from faceage_bio.survival.age_comparison import compare_ages

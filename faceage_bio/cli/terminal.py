@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from typer.core import TyperCommand, TyperGroup
 
+from faceage_bio.settings.renamed import COMMANDS, OPTIONS
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -33,7 +35,14 @@ def _escaped(*parts: Any) -> Iterator[None]:
 
 
 class VerbatimCommand(TyperCommand):
-    """A command whose help is shown as it stands in its docstring and options."""
+    """A command whose help is shown as it stands in its docstring and options; options of earlier versions are refused."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        known = {name for one in self.params for name in one.opts}
+        for name in (arg.partition("=")[0] for arg in args):
+            if name in OPTIONS and name not in known:
+                ctx.fail(f"{name} is no longer used; write {OPTIONS[name]}.")
+        return super().parse_args(ctx, args)
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         with _escaped(self, *self.params):
@@ -42,6 +51,11 @@ class VerbatimCommand(TyperCommand):
 
 class VerbatimGroup(TyperGroup):
     """The same for a list of commands."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        if args and args[0] in COMMANDS:
+            ctx.fail(f"'{args[0]}' is no longer used; write '{COMMANDS[args[0]]}'.")
+        return super().resolve_command(ctx, args)
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         with _escaped(self, *self.params, *self.commands.values()):

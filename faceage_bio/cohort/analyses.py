@@ -82,7 +82,7 @@ def check_analyses(
     -------
     DataFrame with `COLUMNS`, one row per setting and column
     """
-    clinic = files.get("clinic") or files.get("manifest") or files.get("face_ages")
+    clinical = files.get("clinical") or files.get("manifest") or files.get("face_ages")
     rows = []
     for needed in _needs(files, subjects, samples, variant_people, settings, problems):
         known = _known(needed)
@@ -99,9 +99,9 @@ def check_analyses(
             kept = [name for name in needed.names if not set(name.split(":")) & set(lacking)]
             found = ", ".join(f"'{name}' (known of {known[name].sum()})" for name in lacking)
             problems.other(
-                f"{clinic}: cohort '{cohort}': {needed.setting} names {found}, so that {int(complete.sum())} of {len(known)} "
+                f"{clinical}: cohort '{cohort}': {needed.setting} names {found}, so that {int(complete.sum())} of {len(known)} "
                 f"{needed.unit} would be left in {needed.analysis}. Expected values for most of them. Write {section}: "
-                f"{{{key}: [{', '.join(kept)}]}} in the config, or add the column to the clinic table; if it has another name there, "
+                f"{{{key}: [{', '.join(kept)}]}} in the config, or add the column to the clinical table; if it has another name there, "
                 f"declare it, such as columns: {{{lacking[0]}: YOUR_NAME}}."
             )
     return pd.DataFrame(rows, columns=COLUMNS)
@@ -121,7 +121,7 @@ def _needs(
         found.append(Needed("variants.covariates", settings["variants.covariates"], genotyped, "participants", "models of variants"))  # fmt: skip
     if len(samples):
         source = files.get("samples") or files.get("counts") or files.get("single_cell")
-        mine = _of_tissue(samples, bool(files.get("clinic")), settings, str(source), problems)
+        mine = _of_tissue(samples, bool(files.get("clinical")), settings, str(source), problems)
         further = [name for name in samples if name not in (COHORT, SUBJECT, SAMPLE)]
         joined = mine.merge(subjects.drop(columns=[COHORT, *further], errors="ignore"), on=SUBJECT)
         found.append(Needed("expression.covariates", settings["expression.covariates"], joined, "samples", "models of genes"))  # fmt: skip
@@ -134,14 +134,14 @@ def _needs(
 
 
 def _of_tissue(
-    samples: pd.DataFrame, clinic: bool, settings: Mapping[str, object], source: str, problems: Problems
+    samples: pd.DataFrame, clinical: bool, settings: Mapping[str, object], source: str, problems: Problems
 ) -> pd.DataFrame:
     """The samples of the tissue that is analysed; all if none is named."""
     tissue, repeated = settings["expression.tissue"], str(settings["expression.repeated_samples"])
     if tissue is None:
         named = {part for name in settings["expression.covariates"] for part in name.split(":")}
         # Cox models of genes take one sample per participant, the first
-        in_both = "first" if repeated == "block" and TISSUE in named and clinic else repeated
+        in_both = "first" if repeated == "block" and TISSUE in named and clinical else repeated
         check_one_tissue(samples, in_both, named, source, problems)
         return samples
     try:

@@ -44,7 +44,7 @@ Replace the example rows by yours. Tables are UTF-8 text, tab, comma or semicolo
 
 - photos/         your photos; nothing leaves this computer
 - manifest.tsv    one row per photo: photo_id, subject_id, path (inside photos/), photo_date (YYYY-MM-DD)
-- clinic.tsv      one row per person: birth_date, or chronological_age in years at the photo; sex (female, male); smoking (never,
+- clinical.tsv      one row per person: birth_date, or chronological_age in years at the photo; sex (female, male); smoking (never,
                   former, current); pack_years; bmi in kg/m2; ecog 0-4; site; group (cancer, reference); intent;
                   followup_date, or followup_years after the photo; event (1 = died, 0 = alive when last seen); cause of death
                   (cancer, cardiovascular, other), for competing risks; for the TEACHH score primary_cancer (breast, prostate, lung ...),
@@ -52,7 +52,7 @@ Replace the example rows by yours. Tables are UTF-8 text, tab, comma or semicolo
 - counts.tsv      raw RNA counts (not TPM, not logarithms): one row per gene, one column per sample
 - samples.tsv     one row per RNA sample: sample_id, subject_id, batch, sample_date
 - readings.tsv    a reader study, one row per reader, person and condition: reader_id, reader_type (staff, resident, lay), case_id (a
-                  subject_id of clinic.tsv), condition (photo, chart, face_age), predicted_alive (yes = alive at the horizon,
+                  subject_id of clinical.tsv), condition (photo, chart, face_age), predicted_alive (yes = alive at the horizon,
                   no = dead by then); a rating from 0 to 1 instead (then say in config.yaml what 1 means: rating_of);
                   predicted_age_decade (6 or 60-69) or predicted_age
 - model/          made by: faceage-bio weights import faceage_model.h5 --output model
@@ -71,7 +71,7 @@ def write_example(folder: Path) -> list[Path]:
         A file of that name exists already; nothing is overwritten.
     """
     cohort = Cohort(
-        photos=f"{folder}/photos", manifest=f"{folder}/manifest.tsv", clinic=f"{folder}/clinic.tsv",
+        photos=f"{folder}/photos", manifest=f"{folder}/manifest.tsv", clinical=f"{folder}/clinical.tsv",
         counts=f"{folder}/counts.tsv", samples=f"{folder}/samples.tsv",
     )  # fmt: skip
     config = Config(
@@ -82,7 +82,7 @@ def write_example(folder: Path) -> list[Path]:
         report=Report(title="My study"),
     )
     files = {
-        "config.yaml": commented_yaml(config), "manifest.tsv": MANIFEST, "clinic.tsv": CLINIC, "samples.tsv": SAMPLES,
+        "config.yaml": commented_yaml(config), "manifest.tsv": MANIFEST, "clinical.tsv": CLINIC, "samples.tsv": SAMPLES,
         "counts.tsv": COUNTS, "readings.tsv": READINGS, "TABLES.md": EXPLAINED,
     }  # fmt: skip
     there = [name for name in files if (folder / name).exists()]

@@ -30,7 +30,7 @@ def read_variant_people(
             problems.cell(file, line, SAMPLE, table.at[line, SAMPLE], DOUBLED)  # fmt: skip
         for line in table.index[~table[SUBJECT].isin(known)]:
             problems.cell(
-                file, line, SUBJECT, table.at[line, SUBJECT], "Expected a subject of the clinic table, which has none of that name. Correct it, or leave the row out."
+                file, line, SUBJECT, table.at[line, SUBJECT], "Expected a subject of the clinical table, which has none of that name. Correct it, or leave the row out."
             )  # fmt: skip
         aliases |= dict(zip(table[SAMPLE], table[SUBJECT], strict=True))
     components = _components(settings, known, problems)
@@ -62,6 +62,6 @@ def _components(settings: dict, known: set[str], problems: Problems) -> pd.DataF
         problems.cell(file, line, SUBJECT, table.at[line, SUBJECT], DOUBLED)  # fmt: skip
     strangers = [f"line {line}: {cell!r}" for line, cell in table[SUBJECT].items() if cell not in known]
     if strangers:
-        problems.other(f"{file}: {len(strangers)} subject(s) that the cohort does not have: {examples(strangers)}. Expected subjects of the clinic table. Correct the name, or leave the row out.")  # fmt: skip
+        problems.other(f"{file}: {len(strangers)} subject(s) that the cohort does not have: {examples(strangers)}. Expected subjects of the clinical table. Correct the name, or leave the row out.")  # fmt: skip
     numbers = {name: parse.numbers(table[name], name, file, problems) for name in names}
     return pd.DataFrame({SUBJECT: table[SUBJECT], **numbers}).drop_duplicates(SUBJECT)

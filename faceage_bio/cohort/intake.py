@@ -9,7 +9,7 @@ from faceage_bio.cohort.genotypes import read_variant_people
 from faceage_bio.cohort.names import check_declared
 from faceage_bio.cohort.photos import check_subjects_known, read_manifest
 from faceage_bio.cohort.samples import read_samples
-from faceage_bio.cohort.subjects import read_clinic
+from faceage_bio.cohort.subjects import read_clinical
 from faceage_bio.columns import AGE, CAUSE, COHORT, PHOTO, SAMPLE, SUBJECT, SUBJECT_COLUMNS
 from faceage_bio.errors import TableError, examples
 from faceage_bio.parse import dates
@@ -64,7 +64,7 @@ def write_cohorts(tables: dict[str, CohortTables], results: Path) -> None:
         if cohort.counts is not None:
             write_table(cohort.counts.to_table(), folder / "counts.parquet")
         if cohort.variant_people is not None:
-            write_table(cohort.variant_people, folder / "variant_people.parquet")
+            write_table(cohort.variant_people, folder / "variant_participants.parquet")
         write_table(cohort.ledger, folder / "ledger.tsv")
 
 
@@ -90,11 +90,11 @@ def _read_cohort(name: str, settings: dict, year_days: float, problems: Problems
     photos, unlisted = read_manifest(name, settings, problems)
     if settings.get("face_ages") and not settings.get("manifest"):
         photos = _photos_of_face_ages(name, settings, problems)
-    subjects, photos = read_clinic(name, settings, photos, year_days, problems)
+    subjects, photos = read_clinical(name, settings, photos, year_days, problems)
     known = set(subjects[SUBJECT])
-    if settings.get("clinic") and len(subjects):
+    if settings.get("clinical") and len(subjects):
         check_subjects_known(
-            photos, known, settings.get("manifest") or settings["face_ages"], settings["clinic"], problems
+            photos, known, settings.get("manifest") or settings["face_ages"], settings["clinical"], problems
         )
     samples, counts = read_samples(name, settings, known, problems, subjects.columns)
     variant_people = read_variant_people(name, settings, samples, known, problems)

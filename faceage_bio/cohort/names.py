@@ -17,7 +17,7 @@ from faceage_bio.tables import read_text_table
 if TYPE_CHECKING:
     from faceage_bio.cohort.intake import CohortTables
 
-TABLES = ("clinic", "manifest", "samples", "face_ages", "ancestry", "variant_samples")
+TABLES = ("clinical", "manifest", "samples", "face_ages", "ancestry", "variant_samples")
 DATES = ("birth_date", "photo_date", "entry_date", "followup_date", "sample_date")
 NEAR = 0.6
 

@@ -122,13 +122,13 @@ def _check_paths(table: pd.DataFrame, folder: Path, file: str, problems: Problem
 
 
 def check_subjects_known(
-    photos: pd.DataFrame, known: set[str], file: str, clinic: str, problems: Problems
+    photos: pd.DataFrame, known: set[str], file: str, clinical: str, problems: Problems
 ) -> None:
-    """Every photo's subject must be in the clinic table."""
+    """Every photo's subject must be in the clinical table."""
     strangers = photos[~photos[SUBJECT].isin(known) & (photos[SUBJECT] != "")]
     if len(strangers):
         found = [f"line {line}: {subject!r}" for line, subject in strangers[SUBJECT].items()]
         problems.other(
-            f"{file}: {len(strangers)} photo(s) of subjects that {clinic} does not have: {examples(found)}. "
+            f"{file}: {len(strangers)} photo(s) of subjects that {clinical} does not have: {examples(found)}. "
             "Expected subjects of that table. Add them there, or look for another spelling."
         )

@@ -23,16 +23,16 @@ from faceage_bio.problems import Problems
 from faceage_bio.rna.cells import open_cells
 from faceage_bio.rna.count_files import CountTable, read_counts
 
-# what the clinic table and the photos say of people; a file of RNA does not
+# what the clinical table and the photos say of people; a file of RNA does not
 OF_PEOPLE = (*SUBJECT_COLUMNS, FACE_AGE, AGE_GAP, AGE_ACCELERATION)
 
 
 def read_samples(
-    cohort: str, settings: dict, known: set[str], problems: Problems, of_clinic: Collection[str] = ()
+    cohort: str, settings: dict, known: set[str], problems: Problems, of_clinical: Collection[str] = ()
 ) -> tuple[pd.DataFrame, CountTable | None]:
     """The checked samples of a cohort, and its raw counts in one form if they are bulk.
 
-    ``of_clinic`` are columns of the clinic table: what an h5ad tells of its donors in them is not taken.
+    ``of_clinical`` are columns of the clinical table: what an h5ad tells of its donors in them is not taken.
 
     Returns
     -------
@@ -40,7 +40,7 @@ def read_samples(
     """
     empty = pd.DataFrame(columns=list(SAMPLE_COLUMNS))
     if settings.get("single_cell"):
-        return _donors(cohort, settings, known, problems, of_clinic), None
+        return _donors(cohort, settings, known, problems, of_clinical), None
     if not settings.get("counts"):
         return empty, None
     file, table = settings["counts"], None
@@ -63,7 +63,7 @@ def read_samples(
     if len(strangers):
         found = [f"line {line}: {subject!r}" for line, subject in strangers[SUBJECT].items()]
         problems.other(
-            f"{file}: {len(strangers)} sample(s) of subjects that the cohort does not have: column 'subject_id', {examples(found)}. Expected subjects of the clinic table; add them there, or look for another spelling."
+            f"{file}: {len(strangers)} sample(s) of subjects that the cohort does not have: column 'subject_id', {examples(found)}. Expected subjects of the clinical table; add them there, or look for another spelling."
         )
     table[COHORT] = cohort
     table = _further_columns(table)
@@ -147,9 +147,9 @@ def _check_same_names(
 
 
 def _donors(
-    cohort: str, settings: dict, known: set[str], problems: Problems, of_clinic: Collection[str]
+    cohort: str, settings: dict, known: set[str], problems: Problems, of_clinical: Collection[str]
 ) -> pd.DataFrame:
-    """One sample per donor of a single-cell file, with what obs tells of donors and the clinic table does not, such as batch."""
+    """One sample per donor of a single-cell file, with what obs tells of donors and the clinical table does not, such as batch."""
     empty = pd.DataFrame(columns=list(SAMPLE_COLUMNS))
     path = settings["single_cell"]
     try:
@@ -165,10 +165,10 @@ def _donors(
     strangers = [donor for donor in donors if donor not in known]
     if strangers:
         problems.other(
-            f"{path}: {len(strangers)} donor(s) that the cohort does not have: obs column 'subject_id', {examples(strangers)}. Expected subjects of the clinic table; add them there, or look for another spelling."
+            f"{path}: {len(strangers)} donor(s) that the cohort does not have: obs column 'subject_id', {examples(strangers)}. Expected subjects of the clinical table; add them there, or look for another spelling."
         )
     table = pd.DataFrame({COHORT: cohort, SAMPLE: donors, SUBJECT: donors})
-    taken = {*OF_PEOPLE, *of_clinic, COHORT, SAMPLE}
+    taken = {*OF_PEOPLE, *of_clinical, COHORT, SAMPLE}
     further = cells.donors.drop(columns=[name for name in cells.donors if name in taken])
     table = table.join(further, on=SUBJECT)
     if "sample_date" in table:

@@ -1,4 +1,4 @@
-"""The clinic table: who the subjects are, how old at the photo, and what became of them after it.
+"""The clinical table: who the subjects are, how old at the photo, and what became of them after it.
 
 Differences of dates keep their sign. The study's scripts took absolute values, which hides a death before the photo.
 """
@@ -20,18 +20,18 @@ WORDS = ("sex", "smoking", "group", EVENT, CAUSE)
 DATES = ("birth_date", "entry_date", "followup_date")
 
 
-def read_clinic(
+def read_clinical(
     cohort: str, settings: dict, photos: pd.DataFrame, year_days: float, problems: Problems
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The checked subjects of a cohort, and the photos with the age that birth and photo date give.
 
     Returns
     -------
-    DataFrame with ``columns.SUBJECT_COLUMNS`` and the clinic's further columns, indexed by line; DataFrame of photos
+    DataFrame with ``columns.SUBJECT_COLUMNS`` and its further columns, indexed by line; DataFrame of photos
     """
-    if not settings.get("clinic"):
-        return _without_clinic(cohort, photos), photos
-    file = settings["clinic"]
+    if not settings.get("clinical"):
+        return _without_clinical(cohort, photos), photos
+    file = settings["clinical"]
     table = read(file, settings.get("columns") or {}, (SUBJECT,), problems)
     if table is None:
         return pd.DataFrame(columns=list(SUBJECT_COLUMNS)), photos
@@ -66,7 +66,7 @@ def read_clinic(
     return table.reindex(columns=[*SUBJECT_COLUMNS, *(name for name in further if name not in mine)]), photos
 
 
-def _without_clinic(cohort: str, photos: pd.DataFrame) -> pd.DataFrame:
+def _without_clinical(cohort: str, photos: pd.DataFrame) -> pd.DataFrame:
     first = photos.sort_values("photo_date", na_position="last", kind="stable").drop_duplicates(SUBJECT)
     table = pd.DataFrame({COHORT: cohort, SUBJECT: first[SUBJECT], AGE: first[AGE]}, index=first.index)
     return table.reindex(columns=list(SUBJECT_COLUMNS))

@@ -1,4 +1,4 @@
-"""The demo's files: photo folders, manifests, clinic tables and counts of three cohorts, as a hospital would hand them over."""
+"""The demo's files: photo folders, manifests, clinical tables and counts of three cohorts, as a hospital would hand them over."""
 
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
@@ -48,10 +48,10 @@ def make_cohort(
             progress(1)
     columns = ["photo_id", "subject_id", "path", "photo_date"]
     write_table(manifest[columns].sample(frac=1, random_state=cohort_seed), folder / "manifest.tsv")
-    clinic = _clinic(people, plan, random)
+    clinical = _clinical(people, plan, random)
     if plan.cancer:
-        clinic = clinic.join(simulate_history(people, cohort_seed))
-    write_table(clinic, folder / "clinic.tsv")
+        clinical = clinical.join(simulate_history(people, cohort_seed))
+    write_table(clinical, folder / "clinical.tsv")
     if plan.rna:
         samples, counts = _rna(people, plan, random, cohort_seed)
         write_table(samples, folder / "samples.tsv")
@@ -115,26 +115,26 @@ def _photos(people: pd.DataFrame, random: np.random.Generator) -> pd.DataFrame:
     return photos
 
 
-def _clinic(people: pd.DataFrame, plan: Plan, random: np.random.Generator) -> pd.DataFrame:
-    clinic = people[
+def _clinical(people: pd.DataFrame, plan: Plan, random: np.random.Generator) -> pd.DataFrame:
+    clinical = people[
         ["subject_id", "sex", "smoking", "pack_years", "bmi", "ecog", "site", "intent", "skin_type"]
     ].copy()
-    clinic["group"] = "cancer" if plan.cancer else "reference"
+    clinical["group"] = "cancer" if plan.cancer else "reference"
     if plan.dates:
-        clinic["birth_date"] = (
+        clinical["birth_date"] = (
             people.photo_date - pd.to_timedelta((people.age * 365.25).round(), unit="D")
         ).dt.strftime("%Y-%m-%d")
-        clinic["followup_date"] = (
+        clinical["followup_date"] = (
             people.photo_date + pd.to_timedelta(np.ceil(people.followup_years * 365.25), unit="D")
         ).dt.strftime("%Y-%m-%d")
     else:
-        clinic["chronological_age"] = people.age.round(1)
-        clinic["followup_years"] = people.followup_years.round(3)
-    clinic["event"] = people.event
-    clinic["cause"] = people.cause
+        clinical["chronological_age"] = people.age.round(1)
+        clinical["followup_years"] = people.followup_years.round(3)
+    clinical["event"] = people.event
+    clinical["cause"] = people.cause
     for column, share in (("bmi", 0.02), ("smoking", 0.01), ("ecog", 0.01)):
-        clinic[column] = clinic[column].astype(object).mask(random.random(len(clinic)) < share, "")
-    return clinic.sort_values("subject_id")
+        clinical[column] = clinical[column].astype(object).mask(random.random(len(clinical)) < share, "")
+    return clinical.sort_values("subject_id")
 
 
 def _rna(

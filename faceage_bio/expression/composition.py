@@ -72,7 +72,7 @@ def composition_table(
     if unknown := [name for name in others if name not in people]:
         raise CohortError(
             f"expression.covariates names {', '.join(map(repr, unknown))}, which the analysis table does not have; it has "
-            f"{', '.join(map(str, people.columns))}. Expected some of these. Correct the name, or add the column to the clinic table."
+            f"{', '.join(map(str, people.columns))}. Expected some of these. Correct the name, or add the column to the clinical table."
         )
     numbers = cell_numbers(profiles)
     if AGE_GAP not in people and FACE_AGE in people:

@@ -61,7 +61,7 @@ def choose_samples(
     unknown = [name for name in columns if name not in people]
     if unknown:
         raise CohortError(
-            f"expression.covariates names {', '.join(map(repr, unknown))}, but neither the clinic nor the samples table has it. "
+            f"expression.covariates names {', '.join(map(repr, unknown))}, but neither the clinical nor the samples table has it. "
             f"There are: {', '.join(sorted(map(str, people.columns)))}. Expected some of these. Correct the name, or add the column to one of the tables."
         )
     if len(samples) and not samples[SUBJECT].isin(table[SUBJECT]).any():

@@ -80,12 +80,12 @@ def examine_image(photo: Decoded, tools: Tools) -> Examined:
     try:
         crop = crop_face(photo.image, box, settings.box_mode, settings.resize)
     except ValueError:
-        return excluded(known, "face_leaves_frame")
+        return excluded(known, "face_outside_frame")
     known |= measure_crop(crop)
     if crop.min() == crop.max():
         return excluded(known, "flat_crop")
     if settings.face_choice == "only" and len(likely) > 1:
-        return excluded(known, "several_faces")
+        return excluded(known, "multiple_faces")
     known |= judge(known, settings.rules)
     if known["status"] == "excluded":
         return Examined(known, [])

@@ -57,7 +57,7 @@ def _spread(values: pd.Series) -> dict:
     return row | {name: float(values.quantile(share)) for name, share in QUANTILES.items()}
 
 
-def age_squares(people: pd.DataFrame, cohort: str) -> pd.DataFrame:
+def age_histogram(people: pd.DataFrame, cohort: str) -> pd.DataFrame:
     """Participants in squares of age and face age, of one width in every cohort, so that cohorts can be compared.
 
     Returns

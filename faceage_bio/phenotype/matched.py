@@ -21,7 +21,7 @@ MATCHED = "matched"
 
 @dataclass(frozen=True)
 class Matched:
-    """``rows``: years by which the exposed look older; ``balance``: how alike both groups are before and after."""
+    """``rows``: years by which the exposed look older; ``balance_covariates``: how alike both groups are before and after."""
 
     rows: pd.DataFrame
     balance: pd.DataFrame
@@ -32,7 +32,7 @@ def match_groups(
     group: str,
     exact: Sequence[str],
     caliper: float,
-    balance_of: Sequence[str],
+    balance_covariates: Sequence[str],
 ) -> Matched:
     """Participants with cancer, each matched to a control of the same sex and nearly the same age.
 
@@ -46,13 +46,13 @@ def match_groups(
     exact : columns on which a pair is the same
     caliper : float
         Largest difference of age in a pair, years.
-    balance_of : further columns whose balance is told
+    balance_covariates : further columns whose balance is reported
 
     Returns
     -------
     Matched
         Rows: unadjusted (Welch of the age gap, all participants) and matched. Balance: standardised differences of age, of
-        ``exact`` and of ``balance_of``, among all participants and in the pairs; each level of a factor has its own.
+        ``exact`` and of ``balance_covariates``, among all participants and in the pairs; each level of a factor has its own.
     """
     held = ("age", *exact)
     if why := no_disease(table, group):
@@ -76,7 +76,7 @@ def match_groups(
         lambda: _paired(frame.people, pairs, caliper),
         MATCHED,
     )
-    return Matched(_tidy(rows), _balance(frame, exposed, pairs, [AGE, *exact, *balance_of]))
+    return Matched(_tidy(rows), _balance(frame, exposed, pairs, [AGE, *exact, *balance_covariates]))
 
 
 def _none(group: str, n: int, held: Sequence[str], why: Reason) -> list[dict]:

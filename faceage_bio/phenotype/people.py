@@ -154,7 +154,7 @@ def make_frame(
     )  # fmt: skip
 
 
-DISEASE = "group"  # cancer or reference; a clinic table may lack it
+DISEASE = "group"  # cancer or reference; a clinical table may lack it
 
 
 def no_disease(table: pd.DataFrame, group: str = DISEASE) -> Reason | None:

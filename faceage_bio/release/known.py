@@ -143,7 +143,7 @@ def known_of_results(results: Path) -> Known:
 
 
 def known_of_inputs(paths: Iterable[Path | str]) -> Known:
-    """From the study's own tables (manifest, clinic, samples, readings ...) and its folders of photos."""
+    """From the study's own tables (manifest, clinical data, samples, readings ...) and its folders of photos."""
     known = Known()
     for path in map(Path, paths):
         if path.is_dir():

@@ -289,7 +289,11 @@ def site_and_camera(tables: ReportTables, config: dict) -> Check:
             & (rows["step"] == "+ age")
         ]
         found += [
-            (p, f"hazard ratio by {config['survival']['panel_by']} in {cohort}", place("sites", cohort))
+            (
+                p,
+                f"hazard ratio by {config['survival']['heterogeneity_by']} in {cohort}",
+                place("sites", cohort),
+            )
             for p in mine["p_value"]
         ]
     stuck = [

@@ -22,7 +22,7 @@ def hazard_sections(tables: ReportTables, name: str, config: dict) -> dict:
         **_proportional(
             get("proportional_hazards"), get("proportional_hazards_curve"), get("remedies"), alpha
         ),
-        **_curve(get("hazard_curve_tests"), get("hazard_curve"), get("hazard_curve_people")),
+        **_curve(get("hazard_curve_tests"), get("hazard_curve"), get("hazard_curve_histogram")),
         **_sites(get("sites")),
         **_sensitivity(get("sensitivity"), get("imputed")),
     }

@@ -18,7 +18,7 @@ def ladder_section(tables: ReportTables, name: str, config: dict) -> dict:
     if not len(cox):
         nothing = dict.fromkeys(("cox", "ladder", "ladder_notes", "ladder_figure", "ages"), "")
         return nothing | {
-            "sentence": "Not run, because the cohort has no clinic table.",
+            "sentence": "Not run, because the cohort has no clinical table.",
             "ran": False,
             "ages_sentence": "",
         }

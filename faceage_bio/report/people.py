@@ -40,7 +40,7 @@ def _as_rows(lines: list) -> pd.DataFrame:
 
 def face_age_figure(tables: ReportTables, names: Sequence[str], width: float = WIDTH) -> Markup:
     """Face age against chronological age of some cohorts: participants as points where their rows came in, else a 2-D histogram."""
-    points, squares = tables.get("acceleration", "acceleration"), tables.get("phenotype", "age_squares")
+    points, squares = tables.get("acceleration", "acceleration"), tables.get("phenotype", "age_histogram")
     squares = squares[squares["n"].notna()] if len(squares) else squares
     table, draw = (points, figures_people.scatter) if len(points) else (squares, figures_people.histogram)
     lines = {

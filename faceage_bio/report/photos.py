@@ -18,14 +18,14 @@ WORDS = ("factor", "group", "photo_status", "photo_reason")
 MEASURES = {
     "photo_short_side": ("Shorter side of the photo", "pixels", [("small_photo", "below")]),
     "face_short_side": ("Shorter side of the face", "pixels", [("small_face", "below")]),
-    "face_share": ("Share of the photo that the face fills", "", [("little_of_frame", "below")]),
-    "outside_share": ("Share of the face outside of the photo", "", [("face_leaves_frame", "above")]),
+    "face_share": ("Share of the photo that the face fills", "", [("small_face_area", "below")]),
+    "outside_share": ("Share of the face outside of the photo", "", [("face_outside_frame", "above")]),
     "probability": ("Certainty that it is a face", "", []),
     "sharpness": ("Sharpness (variance of the Laplacian)", "", [("blurred", "below")]),
     "brightness": ("Brightness (mean grey, 0 to 255)", "", [("dark", "below"), ("bright", "above")]),
     "contrast": ("Contrast (standard deviation of grey)", "", [("low_contrast", "below")]),
-    "abs_yaw": ("Head turned left or right", "degrees", [("turned_head", "above")]),
-    "abs_roll": ("Head tilted", "degrees", [("tilted_head", "above")]),
+    "abs_yaw": ("Head turned left or right", "degrees", [("large_yaw", "above")]),
+    "abs_roll": ("Head tilted", "degrees", [("large_roll", "above")]),
 }
 
 
@@ -205,7 +205,7 @@ def made(settings: dict) -> list[tuple[str, str]]:
         ("Face found", f"{detection[settings['detection']]}, probability {settings['min_probability']:g} and more; {choice[settings['face_choice']]}"),
         ("Box that leaves the photo", box[settings["box_mode"]]), ("Scaled", f"to 160 × 160 pixels, {settings['resize']}"),
         ("Precision", settings["precision"]), ("Device asked for", settings["device"]), ("Uncertainty of one age", jitters),
-        ("Photos that occur again", twice[settings["same_photo"]]),
+        ("Photos that occur again", twice[settings["duplicates"]]),
     ]  # fmt: skip
 
 

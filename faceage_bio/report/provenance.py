@@ -73,7 +73,7 @@ class Provenance:
         ]
 
     def sources(self) -> list[tuple[str, str]]:
-        """What came from outside: (role, SHA-256), such as ("clinic of north", "1a2b..."); each once."""
+        """What came from outside: (role, SHA-256), such as ("clinical of north", "1a2b..."); each once."""
         known = self.by_hash()
         found = {
             (told["role"].replace("_", " "), told["sha256"])

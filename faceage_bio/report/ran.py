@@ -80,7 +80,7 @@ OPTIONS: dict[tuple[str, str], str] = {
     ("fit-survival", "firth"): "survival.firth",
     ("test-proportional-hazards", "alpha"): "survival.alpha",
     ("test-proportional-hazards", "split_years"): "survival.split_years",
-    ("compare-sites", "by"): "survival.panel_by",
+    ("compare-sites", "by"): "survival.heterogeneity_by",
     ("fit-subgroup-hazards", "split_age"): "survival.split_age",
     ("fit-survival-sensitivity", "early_death_years"): "survival.early_death_years",
     ("fit-survival-sensitivity", "gap_classes"): "survival.gap_classes",

@@ -14,7 +14,11 @@ FULL_ONLY: dict[str, tuple[str, ...]] = {
     "Sensitivity of prespecified genes": ("expression/sensitivity", "expression/partial_residuals"),
     "Cell composition": ("expression/composition",),
     "DNA variants": ("variants/genes", "variants/common", "variants/quality"),
-    "Hazard curve": ("survival/hazard_curve_tests", "survival/hazard_curve", "survival/hazard_curve_people"),
+    "Hazard curve": (
+        "survival/hazard_curve_tests",
+        "survival/hazard_curve",
+        "survival/hazard_curve_histogram",
+    ),
     "Subgroups of the hazard ratio": ("survival/subgroups",),
     "Sensitivity of the hazard ratio": ("survival/sensitivity", "survival/imputed"),
 }

@@ -130,7 +130,7 @@ def _ages(tables: ReportTables, config: dict) -> dict | None:
         "svg": svg, "title": "Face age and chronological age.",
         "caption": f"{points}; dashed: identity; solid: least-squares lines.",
         "cohort": "", "link": place("ages"),
-        "tables": ["acceleration/acceleration" if points.startswith("Points") else "phenotype/age_squares"],
+        "tables": ["acceleration/acceleration" if points.startswith("Points") else "phenotype/age_histogram"],
     }  # fmt: skip
 
 
@@ -173,7 +173,8 @@ def _hazards(tables: ReportTables, config: dict) -> dict | None:
 def _full(config: dict) -> str:
     survival = config["survival"]
     return ", ".join(
-        term(name) for name in dict.fromkeys(["age", *survival["steps"], *survival["covariates"]])
+        term(name)
+        for name in dict.fromkeys(["age", *survival["sequential_adjustment"], *survival["covariates"]])
     )
 
 

@@ -12,9 +12,9 @@ REASONS = {
     "cannot_be_read": "the system could not read the file", "out_of_memory": "too large for the memory",
     "implausible_age": "the model gave no plausible age", "not_computed": "the computation failed",
     "no_face": "no face found", "low_probability": "no certain face", "flat_crop": "blank crop",
-    "small_photo": "photo too small", "small_face": "face too small", "several_faces": "several faces",
-    "face_leaves_frame": "face leaves the frame", "little_of_frame": "face fills little of the photo",
-    "turned_head": "head turned", "tilted_head": "head tilted", "dark": "face too dark", "bright": "face too bright",
+    "small_photo": "photo too small", "small_face": "face too small", "multiple_faces": "several faces",
+    "face_outside_frame": "face leaves the frame", "small_face_area": "face fills little of the photo",
+    "large_yaw": "head turned", "large_roll": "head tilted", "dark": "face too dark", "bright": "face too bright",
     "low_contrast": "face without contrast", "blurred": "face blurred", "greyscale": "no colour",
     "same_photo_of_another_subject": "same photo as another subject's",
     "nearly_same_photo_of_another_subject": "nearly the same photo as another subject's",
@@ -80,7 +80,7 @@ def spoken(text: str) -> str:
     return text
 
 
-UNITS_OF_RULES = {"small_photo": " px", "small_face": " px", "turned_head": "°", "tilted_head": "°"}
+UNITS_OF_RULES = {"small_photo": " px", "small_face": " px", "large_yaw": "°", "large_roll": "°"}
 
 
 def quality_rules(quality: dict, action: str) -> str:

@@ -76,7 +76,7 @@ WHY_NOT = {  # no number is given
     "subgroup_unknown": "it is not known of which participants this holds",
     "no_missing": "no participant lacks a covariate; the complete cases are all participants",
     "empty_level_imputed": "a group is empty in one of the completed tables",
-    "no_cause": "no cause of death is known; give the clinic table a column '{column}' ({known})",
+    "no_cause": "no cause of death is known; give the clinical table a column '{column}' ({known})",
     "no_death_of_cause": "no participant died of {cause}",
     "no_other_cause": "no participant died of anything but {cause}, so that nothing competes",
     "one_group_with_deaths": "no participant died of {cause} in more than one group",
@@ -100,7 +100,7 @@ WHY_NOT = {  # no number is given
     "one_imputation": "pooling needs 2 completed tables or more",
     "no_error": "the standard errors are zero",
     # scores
-    "lacks_columns": "the clinic table has no {columns}",
+    "lacks_columns": "the clinical table has no {columns}",
     "no_item_on_age": "{score} has no item on {column}, so no age can be swapped",
     "no_complete_score": "none of {n} participants with follow-up has every item of the score",
     "no_cut": "the rule {rule} on age has no cut",

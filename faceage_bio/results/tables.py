@@ -84,7 +84,7 @@ TABLES = {
     ),
     "flow": Table(keys=("cohort", "unit", "stage", "status", "reason"), counts=("n",), rows=False),
     "phenotype/adjustments": Table(keys=("adjustment_set", "missing"), statistics=("e_value", "e_value_interval", "missing_information")),
-    "phenotype/age_squares": Table(keys=("cohort", "age_lower", "face_age_lower", "width"), counts=("n",), rows=False),
+    "phenotype/age_histogram": Table(keys=("cohort", "age_lower", "face_age_lower", "width"), counts=("n",), rows=False),
     "phenotype/balance": Table(counts=("n_level",), statistics=("exposed_mean", "reference_mean")),
     "phenotype/distributions": Table(keys=("factor", "group"), statistics=("standard_deviation", "q10", "q25", "q50", "q75", "q90")),
     "phenotype/dose_curves": Table(
@@ -132,7 +132,7 @@ TABLES = {
     "survival/gene_panel": Table(keys=("strata",), statistics=("p_bonferroni", "mean_level", "hazards_p_value")),
     "survival/genes": Table(keys=("strata",), statistics=("p_bonferroni", "mean_level", "hazards_p_value")),
     "survival/hazard_curve": Table(keys=("step", "years", "cohort"), statistics=("hazard_ratio", "ci_lower", "ci_upper"), rows=False),
-    "survival/hazard_curve_people": Table(keys=("lower", "upper", "cohort"), counts=("n", "n_events"), rows=False),
+    "survival/hazard_curve_histogram": Table(keys=("lower", "upper", "cohort"), counts=("n", "n_events"), rows=False),
     "survival/hazard_curve_tests": Table(keys=("step", "method"), statistics=("events_per_term",)),
     "survival/imputed": Table(
         keys=("method", "missing"), counts=("n_gaps",),

@@ -1,4 +1,4 @@
-"""From a clinic table to points, totals and groups; numbers are compared as numbers, and what is missing is never a zero."""
+"""From a clinical table to points, totals and groups; numbers are compared as numbers, and what is missing is never a zero."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

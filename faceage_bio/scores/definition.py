@@ -28,7 +28,7 @@ class Item(Closed):
     label: str
     """What it asks, for people."""
     column: str
-    """Column of the clinic table; chronological_age is the one that face age takes the place of."""
+    """Column of the clinical table; chronological_age is the one that face age takes the place of."""
     rule: Literal[">", ">=", "<", "<=", "in", "not in"]
     threshold: float | None = None
     """For >, >=, <, <=: a number."""
@@ -117,7 +117,7 @@ class Score(Closed):
 
     @property
     def columns(self) -> list[str]:
-        """Columns of the clinic table that it needs."""
+        """Columns of the clinical table that it needs."""
         return list(dict.fromkeys(item.column for item in self.items))
 
     @property

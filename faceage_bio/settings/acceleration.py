@@ -13,7 +13,7 @@ class Acceleration(Closed):
     repeat_photos: Literal["first", "last", "mean", "nearest"] = "first"
     """Which photo of a subject counts, by date; mean averages face age and age over all, nearest is to the date below."""
     nearest_to: str | None = None
-    """For nearest: a column of the clinic table with dates YYYY-MM-DD, such as diagnosis_date."""
+    """For nearest: a column of the clinical table with dates YYYY-MM-DD, such as diagnosis_date."""
     definition: Literal["linear", "linear_cross_fitted", "spline", "loess", "adjusted"] = "linear"
     """What age acceleration is in all analyses; the report shows every definition side by side. linear: residual of face
     age on age, and so of the same hazard ratio as face age beside age. All others are cross-fitted."""
@@ -80,8 +80,8 @@ class Matching(Closed):
     """Columns on which the two of a pair are the same."""
     caliper_years: float = Field(default=2.0, gt=0)
     """Largest difference of age within a pair."""
-    balance_of: list[str] = ["smoking", "bmi", "ecog"]
-    """Further columns whose balance before and after is told."""
+    balance_covariates: list[str] = ["smoking", "bmi", "ecog"]
+    """Further columns whose balance is reported before and after."""
 
 
 class Imputation(Closed):
@@ -115,25 +115,25 @@ class TableOne(Closed):
         ],
         min_length=1,
     )
-    """Columns of the clinic table in the order of the page; those named under factors are told as groups."""
+    """Columns of the clinical table in the order of the page; those named under factors are shown as groups."""
 
 
 class Phenotype(Closed):
     """Associations with age acceleration: smoking, BMI, disease."""
 
     exposures: list[str] = Field(default=["smoking", "pack_years", "bmi", "ecog"], min_length=1)
-    """Columns of the clinic table, each tested on its own within each cohort; disease (group) is compared over all."""
+    """Columns of the clinical table, each tested on its own within each cohort; disease (group) is compared over all."""
     adjust_for: list[str] = ["sex"]
     """The minimal set: adjusted for in the adjusted column, beside chronological age, which always is."""
     factors: list[str] = ["smoking", "bmi_class", "ecog", "site", "sex", "race"]
     """Columns whose groups are compared in pairs; bmi_class is made of bmi (18.5, 25, 30)."""
-    amounts: list[str] = ["pack_years", "bmi"]
+    dose_response: list[str] = ["pack_years", "bmi"]
     """Columns of numbers for dose-response curves."""
     modifiers: list[str] = ["sex", "chronological_age", "site"]
     """Columns by which an exposure's years might differ: interaction tests and subgroups."""
     split_age: float = Field(default=65.0, gt=0)
     """Age that divides the two age groups of the subgroup figure."""
-    full_set: list[str] = ["sex", "smoking", "bmi", "ecog", "site"]
+    full_adjustment: list[str] = ["sex", "smoking", "bmi", "ecog", "site"]
     """The full set; without its mediators and colliders it is a third one."""
     covariates: dict[str, Covariate] = Field(default_factory=_covariates)
     """Role of each covariate. confounder and precision: adjusted for; mediator: on the way from the exposure to the face;
@@ -147,7 +147,7 @@ class Fairness(Closed):
     """Whether face ages are as good for one group of participants as for another."""
 
     by: list[str] = ["sex", "race"]
-    """Columns of the clinic table whose groups are compared, such as sex, race or type of skin; bands of age always are."""
+    """Columns of the clinical table whose groups are compared, such as sex, race or type of skin; bands of age always are."""
     age_cut_points: list[float] = Field(default=[50.0, 60.0, 70.0, 80.0], min_length=1)
     """Ages at which a new band starts."""
     min_n: int = Field(default=30, ge=2)

@@ -16,7 +16,7 @@ class Cohort(Closed):
     """Table with one row per photo: photo_id, subject_id, path (inside the folder), photo_date."""
     face_ages: str | None = None
     """Instead of photos: a table subject_id, face_age (and photo_id, photo_date) computed elsewhere."""
-    clinic: str | None = None
+    clinical: str | None = None
     """Table with one row per subject: chronological_age or birth_date, sex, smoking, bmi, follow-up ..."""
     counts: str | None = None
     """Bulk RNA: raw counts in a table (genes x samples or the other way round), of featureCounts, in an h5ad, or a folder of
@@ -47,7 +47,7 @@ class Cohort(Closed):
     units: dict[Literal["followup", "entry"], Literal["years", "months", "days"]] = Field(
         default_factory=dict
     )
-    """Unit of the clinic table's times, where it is not years: {followup: days} for followup_years, entry for entry_years."""
+    """Unit of the clinical table's times, where it is not years: {followup: days} for followup_years, entry for entry_years."""
     codings: dict[str, dict[str, str]] = Field(default_factory=dict)
     """What the codes of a column mean: {sex: {"1": male, "2": female}}."""
 

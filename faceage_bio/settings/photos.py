@@ -26,15 +26,15 @@ class Quality(Closed):
     """The photo's shorter side is below this many pixels."""
     small_face: Rule = rule_of("exclude", 60)
     """The shorter side of the face box is below this many pixels."""
-    several_faces: Rule = rule_of("flag", 1)
+    multiple_faces: Rule = rule_of("flag", 1)
     """More faces than this. The study kept no such photo; its program took the most certain face."""
-    face_leaves_frame: Rule = rule_of("exclude", 0.05)
+    face_outside_frame: Rule = rule_of("exclude", 0.05)
     """More than this share of the face box lies outside the photo."""
-    little_of_frame: Rule = rule_of("ignore", 0.8)
+    small_face_area: Rule = rule_of("ignore", 0.8)
     """The face fills less than this share of the photo. The study asked it of pictures that were already cut to the face."""
-    turned_head: Rule = rule_of("flag", 35)
+    large_yaw: Rule = rule_of("flag", 35)
     """Turned left or right by more than this many degrees (estimated from eyes and nose)."""
-    tilted_head: Rule = rule_of("flag", 30)
+    large_roll: Rule = rule_of("flag", 30)
     """Tilted towards a shoulder by more than this many degrees."""
     dark: Rule = rule_of("flag", 45)
     """The face's mean grey is below this (0 black, 255 white)."""
@@ -71,6 +71,6 @@ class FaceAge(Closed):
     """bicubic: Pillow >= 7, as in the released ages; nearest: Pillow < 7, probably the clinical runs."""
     jitters: int = Field(default=0, ge=0, le=64)
     """Uncertainty of each age from this many shifted, scaled and mirrored crops; each costs one more pass. 0: none."""
-    same_photo: Literal["exclude", "flag"] = "flag"
+    duplicates: Literal["exclude", "flag"] = "flag"
     """What happens to photos that occur again under another photo_id, exactly or nearly."""
     quality: Quality = Field(default_factory=Quality)

@@ -1,4 +1,4 @@
-"""Keys of earlier versions and their new names: what a refusal tells, and what `faceage-bio init --update` writes."""
+"""Keys, commands and options of earlier versions with their new names; `faceage-bio init --update` renames the keys of a config."""
 
 from collections.abc import Iterator, Sequence
 from copy import deepcopy
@@ -18,12 +18,30 @@ class Renamed:
     meaning: str
 
 
+SAME = "the same action and threshold"
 RENAMED: dict[str, Renamed] = {
     "report.min_cell": Renamed(
         "release.rounding",
         "results are exact, and `publish` rounds counts to this number (default 6; 1 = no rounding, for public data)",
     ),
+    "cohorts.*.clinic": Renamed("cohorts.*.clinical", "the same table"),
+    "faceage.same_photo": Renamed("faceage.duplicates", "the same choices"),
+    "faceage.quality.several_faces": Renamed("faceage.quality.multiple_faces", SAME),
+    "faceage.quality.face_leaves_frame": Renamed("faceage.quality.face_outside_frame", SAME),
+    "faceage.quality.little_of_frame": Renamed("faceage.quality.small_face_area", SAME),
+    "faceage.quality.turned_head": Renamed("faceage.quality.large_yaw", SAME),
+    "faceage.quality.tilted_head": Renamed("faceage.quality.large_roll", SAME),
+    "phenotype.amounts": Renamed("phenotype.dose_response", "the same columns"),
+    "phenotype.full_set": Renamed("phenotype.full_adjustment", "the same columns"),
+    "phenotype.matching.balance_of": Renamed("phenotype.matching.balance_covariates", "the same columns"),
+    "survival.panel_by": Renamed("survival.heterogeneity_by", "the same column"),
+    "survival.steps": Renamed("survival.sequential_adjustment", "the same columns"),
 }
+COMMANDS = {"score-clinic": "compute-scores"}  # of earlier versions
+OPTIONS = {
+    "--balance-of": "--balance-covariate", "--clinic": "--clinical", "--full-set": "--full-adjustment", "--people": "--participants",
+    "--same-photo": "--duplicates", "--squares": "--histogram",
+}  # fmt: skip
 Place = tuple[str, ...]
 
 

@@ -36,23 +36,23 @@ class Survival(Closed):
     """Overall survival by face age (Cox, Kaplan-Meier)."""
 
     time_zero: str = "photo"
-    """photo, or a column of the clinic table with dates (diagnosis_date) from which time runs; participants are then at risk from
+    """photo, or a column of the clinical table with dates (diagnosis_date) from which time runs; participants are then at risk from
     the photo on only, so that no participant is credited with time that he had to survive to be photographed."""
     landmark_years: float | None = Field(default=None, gt=0)
     """Only participants still under observation so long after time zero, and time from there. null: all participants."""
     end_date: Annotated[str | None, AfterValidator(_days)] = None
-    """Day (YYYY-MM-DD) on which observation ends for all participants. null: as the clinic table says."""
-    steps: list[str] = ["sex", "site"]
+    """Day (YYYY-MM-DD) on which observation ends for all participants. null: as the clinical table says."""
+    sequential_adjustment: list[str] = ["sex", "site"]
     """Columns that enter the sequentially adjusted Cox models one after the other, after age."""
     covariates: list[str] = ["sex", "smoking", "ecog"]
-    """Columns of the full model, which holds those of the steps too."""
+    """Columns of the full model, with those of sequential_adjustment."""
     groups: dict[str, list[float]] = Field(default_factory=dict)
     """Numbers that enter as groups, with their cut-points: {ecog: [2]} makes "below 2" (the reference) and "2 and over"."""
     strata: list[str] = []
     """Columns whose levels have a baseline hazard of their own; they then are no covariates."""
     cluster: str | None = None
     """Column of units within which participants are alike, such as a hospital: all standard errors are robust against it."""
-    panel_by: str = "site"
+    heterogeneity_by: str = "site"
     """Column within whose levels the hazard ratio of face age is shown, with the test that they differ."""
     modifiers: list[str] = ["sex", "chronological_age", "site"]
     """Columns by which the hazard ratio of age acceleration might differ: interaction tests and subgroups. Words are
@@ -95,7 +95,7 @@ class Survival(Closed):
     )
     """Weights [p, q] of a further test: [1, 0] looks at early, [0, 1] at late differences. null: none."""
     cause_of_interest: Literal[CAUSE_LEVELS] = "cancer"
-    """Word of the clinic table's column `cause`; deaths of other causes compete with it."""
+    """Word of the clinical table's column `cause`; deaths of other causes compete with it."""
     horizon_years: float | None = Field(default=None, gt=0)
     """Follow-up beyond this is censored there. null: use all."""
     gene_covariates: list[str] = ["chronological_age", "sex"]
@@ -152,7 +152,7 @@ class Scores(Closed):
 
     definitions: list[str] = Field(default=["teachh_publication"], min_length=1)
     """teachh_publication (chemotherapy >= 2), teachh_faceage_repository (> 2), or a YAML file of your own; see
-    `faceage-bio show-score teachh_publication`. Columns of the clinic table with other names are declared under columns."""
+    `faceage-bio show-score teachh_publication`. Columns of the clinical table with other names are declared under columns."""
     reference_group: str | None = None
     """Group that the others' hazard ratios are given against. null: the one that the score's file declares."""
     horizons_months: list[Annotated[float, Field(gt=0)]] = Field(default=[3.0, 6.0, 12.0], min_length=1)

@@ -43,7 +43,7 @@ def build_design(
     if unknown:
         raise CohortError(
             f"the analysis table has no column {', '.join(map(repr, unknown))}; it has {', '.join(map(str, table.columns))}. "
-            "Expected each of them. Correct the covariates in the config, or add the column to the clinic table."
+            "Expected each of them. Correct the covariates in the config, or add the column to the clinical table."
         )
     lacks = np.full(len(table), "", dtype=object)
     for name in reversed(columns):  # the first column that a row lacks is the one named

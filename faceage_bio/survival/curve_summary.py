@@ -157,7 +157,7 @@ def _tests(usable: pd.DataFrame, grouping: Grouping, reading: Reading) -> list[d
     if lacking := [name for name in reading.log_rank_strata if name not in usable]:
         raise CohortError(
             f"the table has no column {', '.join(map(repr, lacking))} (survival.log_rank_strata); it has "
-            f"{', '.join(map(str, usable.columns))}. Expected columns of it. Correct the names, or add the columns to the clinic table."
+            f"{', '.join(map(str, usable.columns))}. Expected columns of it. Correct the names, or add the columns to the clinical table."
         )
     known = grouping.groups.notna() & usable[list(reading.log_rank_strata)].notna().all(axis=1)
     people, group = usable[known], grouping.groups[known]

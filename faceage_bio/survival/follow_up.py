@@ -113,7 +113,7 @@ def _end(usable: pd.DataFrame, time: Time) -> pd.Series:
 
 
 def _shift(usable: pd.DataFrame, time: Time) -> pd.Series:
-    """Time runs from a date of the clinic; participants enter at the photo, or at that date if it comes after the photo."""
+    """Time runs from a date of the clinical table; participants enter at the photo, or at that date if it comes after the photo."""
     why = pd.Series("", index=usable.index)
     if time.zero == "photo":
         return why

@@ -220,7 +220,7 @@ def _check_columns(people: pd.DataFrame, names: Sequence[str]) -> None:
     if unknown := [name for name in names if name not in people]:
         raise CohortError(
             f"survival.gene_covariates or strata name {', '.join(map(repr, unknown))}, but neither the people nor the samples have "
-            "it. Expected columns of these. Correct the config, or add the column to the clinic table."
+            "it. Expected columns of these. Correct the config, or add the column to the clinical table."
         )
 
 

@@ -69,7 +69,7 @@ def hazard_curve(usable: pd.DataFrame, choices: Choices, cohort: str) -> HazardC
     return HazardCurve(
         result_rows(rows, "survival/hazard_curve_tests"),
         result_rows(curve, "survival/hazard_curve"),
-        result_rows(_histogram(usable).assign(**{COHORT: cohort}), "survival/hazard_curve_people"),
+        result_rows(_histogram(usable).assign(**{COHORT: cohort}), "survival/hazard_curve_histogram"),
     )
 
 

@@ -70,7 +70,7 @@ def variant_tables(
     if unknown := [name for name in others if name not in people]:
         raise CohortError(
             f"the analysis table has no column {', '.join(map(repr, unknown))}; it has {', '.join(map(str, people.columns))}. "
-            "Expected each of them. Correct variants.covariates in the config, or add the column to the clinic table."
+            "Expected each of them. Correct variants.covariates in the config, or add the column to the clinical table."
         )
     analysed = choose(genotypes, people, [AGE, *others], panel, max_maf, min_call_rate)
     rows = people.set_index(SUBJECT).loc[analysed.copies.index]

@@ -125,19 +125,22 @@ def study(cluster, tmp_path) -> Study:
             "face_age": [43.5, 44, 53, 50.5, 59, 57, 66, 62, 64, 75.5, 73, 84],
         }
     )
-    people[["subject_id", "chronological_age"]].to_csv(tmp_path / "clinic.tsv", sep="\t", index=False)
+    people[["subject_id", "chronological_age"]].to_csv(tmp_path / "clinical.tsv", sep="\t", index=False)
     people[["subject_id", "face_age"]].to_csv(tmp_path / "face_ages.tsv", sep="\t", index=False)
-    cohorts = {"mine": {"face_ages": "face_ages.tsv", "clinic": "clinic.tsv"}}
+    cohorts = {"mine": {"face_ages": "face_ages.tsv", "clinical": "clinical.tsv"}}
     (tmp_path / "config.yaml").write_text(yaml.safe_dump({"cohorts": cohorts}))
     return Study(tmp_path, cluster)
 
 
-def with_donors(cells: str, clinic: str, path: Path) -> Path:
-    """The same cells as of subjects of another clinic table."""
+def with_donors(cells: str, clinical: str, path: Path) -> Path:
+    """The same cells as of subjects of another clinical table."""
     import anndata
 
     data = anndata.read_h5ad(cells)
-    donors, subjects = data.obs["subject_id"].unique(), pd.read_csv(clinic, sep="\t", dtype=str)["subject_id"]
+    donors, subjects = (
+        data.obs["subject_id"].unique(),
+        pd.read_csv(clinical, sep="\t", dtype=str)["subject_id"],
+    )
     data.obs["subject_id"] = data.obs["subject_id"].astype(str).map(dict(zip(donors, subjects, strict=False)))
     data.write_h5ad(path)
     return path
@@ -153,7 +156,7 @@ def study_on_slurm(cluster, drawn, tmp_path_factory) -> Study:
     places = cohorts_of(drawn, *COHORTS)
     north, healthy = places["cohorts"].values()
     del north["counts"], north["samples"]
-    north["single_cell"] = str(with_donors(healthy["single_cell"], north["clinic"], folder / "cells.h5ad"))
+    north["single_cell"] = str(with_donors(healthy["single_cell"], north["clinical"], folder / "cells.h5ad"))
     places["cohorts"]["healthy"] = {key: healthy[key] for key in ("photos", "manifest")}
     config = yaml.safe_load(DEMO_CONFIG.read_text())
     config["faceage"]["shard_size"] = 80

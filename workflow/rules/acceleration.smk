@@ -84,7 +84,7 @@ rule fit_ageing_rate:
     log:
         "<logs>/acceleration/fit_ageing_rate_{cohort}.log",
     wildcard_constraints:
-        cohort=any_of(WITH_CLINIC),
+        cohort=any_of(WITH_CLINICAL),
     params:
         days=config["acceleration"]["ageing_rate_days"],
         per_years=config["survival"]["per_years"],
@@ -110,7 +110,7 @@ rule compare_definitions:
     log:
         "<logs>/acceleration/compare_definitions_{cohort}.log",
     wildcard_constraints:
-        cohort=any_of(WITH_CLINIC),
+        cohort=any_of(WITH_CLINICAL),
     params:
         per_years=config["survival"]["per_years"],
         version=VERSION,

@@ -33,7 +33,7 @@ rule measure_added_value:
     log:
         "<logs>/survival/measure_added_value_{cohort}.log",
     wildcard_constraints:
-        cohort=any_of(WITH_CLINIC),
+        cohort=any_of(WITH_CLINICAL),
     params:
         models=SURVIVAL_MODELS,
         settings=ADDED_VALUE,

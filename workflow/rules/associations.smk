@@ -14,10 +14,10 @@ WITH_COMPARISONS = [
     "specifications",
     "specification_summary",
 ]
-COMPARED = collect("<results>/{cohort}/acceleration/acceleration.parquet", cohort=WITH_CLINIC)
+COMPARED = collect("<results>/{cohort}/acceleration/acceleration.parquet", cohort=WITH_CLINICAL)
 COMPARED_EXPOSURES = option("--exposure", [*config["phenotype"]["exposures"], "group"])
 MINIMAL_SET = option("--adjust-for", config["phenotype"]["adjust_for"])
-FULL_SET = option("--full-set", config["phenotype"]["full_set"])
+FULL_ADJUSTMENT = option("--full-adjustment", config["phenotype"]["full_adjustment"])
 ROLES = option(
     "--covariate",
     [
@@ -66,7 +66,7 @@ rule fit_dose_response:
         "<logs>/phenotype/fit_dose_response.log",
     params:
         tables=each_acceleration,
-        amounts=option("--amount", config["phenotype"]["amounts"]),
+        amounts=option("--amount", config["phenotype"]["dose_response"]),
         adjust_for=MINIMAL_SET,
         version=VERSION,
     shell:
@@ -116,10 +116,12 @@ rule match_groups:
         tables=each_acceleration,
         exact=option("--exact", config["phenotype"]["matching"]["exact"]),
         caliper=config["phenotype"]["matching"]["caliper_years"],
-        balance_of=option("--balance-of", config["phenotype"]["matching"]["balance_of"]),
+        balance_covariates=option(
+            "--balance-covariate", config["phenotype"]["matching"]["balance_covariates"]
+        ),
         version=VERSION,
     shell:
-        "faceage-bio match-groups {params.tables:q} {params.exact:q} --caliper-years {params.caliper} {params.balance_of:q}"
+        "faceage-bio match-groups {params.tables:q} {params.exact:q} --caliper-years {params.caliper} {params.balance_covariates:q}"
         " --output {output.rows:q} --balance {output.balance:q} > {log:q} 2>&1"
 
 
@@ -140,7 +142,7 @@ rule compare_adjustments:
         tables=each_acceleration,
         exposures=COMPARED_EXPOSURES,
         minimal=MINIMAL_SET,
-        full=FULL_SET,
+        full=FULL_ADJUSTMENT,
         covariates=ROLES,
         reasons=option(
             "--reason",
@@ -173,7 +175,7 @@ rule vary_specifications:
         tables=each_acceleration,
         exposures=COMPARED_EXPOSURES,
         minimal=MINIMAL_SET,
-        full=FULL_SET,
+        full=FULL_ADJUSTMENT,
         covariates=ROLES,
         adjusted_for=option("--adjusted-for", config["acceleration"]["adjust_for"]),
         version=VERSION,

@@ -7,7 +7,7 @@ rule check_cohorts:
         subjects=collect("<results>/{cohort}/cohort/subjects.parquet", cohort=COHORTS),
         samples=collect("<results>/{cohort}/cohort/samples.parquet", cohort=COHORTS),
         counts=collect("<results>/{cohort}/cohort/counts.parquet", cohort=WITH_COUNTS),
-        variants=collect("<results>/{cohort}/cohort/variant_people.parquet", cohort=WITH_VARIANTS),
+        variants=collect("<results>/{cohort}/cohort/variant_participants.parquet", cohort=WITH_VARIANTS),
         ledger=collect("<results>/{cohort}/cohort/ledger.tsv", cohort=COHORTS),
     log:
         "<logs>/cohort/check_cohorts.log",
@@ -28,7 +28,7 @@ rule check_analyses:
     input:
         subjects=collect("<results>/{cohort}/cohort/subjects.parquet", cohort=COHORTS),
         samples=collect("<results>/{cohort}/cohort/samples.parquet", cohort=COHORTS),
-        variants=collect("<results>/{cohort}/cohort/variant_people.parquet", cohort=WITH_VARIANTS),
+        variants=collect("<results>/{cohort}/cohort/variant_participants.parquet", cohort=WITH_VARIANTS),
     output:
         covariates=collect("<results>/{cohort}/cohort/covariates.tsv", cohort=COHORTS),
     log:

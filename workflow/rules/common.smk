@@ -47,12 +47,12 @@ VERSION = faceage_bio.__version__  # in the params of every rule: a new version 
 COHORTS = list(config["cohorts"])
 WITH_PHOTOS = [name for name in COHORTS if config["cohorts"][name]["photos"]]
 WITH_FACE_AGES = [name for name in COHORTS if config["cohorts"][name]["face_ages"]]
-WITH_CLINIC = [name for name in COHORTS if config["cohorts"][name]["clinic"]]
+WITH_CLINICAL = [name for name in COHORTS if config["cohorts"][name]["clinical"]]
 WITH_COUNTS = [name for name in COHORTS if config["cohorts"][name]["counts"]]
 WITH_CELLS = [name for name in COHORTS if config["cohorts"][name]["single_cell"]]
 WITH_RNA = [*WITH_COUNTS, *WITH_CELLS]
 WITH_VARIANTS = [name for name in COHORTS if config["cohorts"][name]["variants"]]
-WITH_GENE_SURVIVAL = [name for name in WITH_RNA if name in WITH_CLINIC]
+WITH_GENE_SURVIVAL = [name for name in WITH_RNA if name in WITH_CLINICAL]
 MODELS = [f"{config['results_dir']}/model/demo" if name == "demo" else name for name in config["models"]]
 WITH_OPINIONS = WITH_PHOTOS if len(MODELS) > 1 else []  # cohorts aged by several models
 ASSESSED = [*COHORTS, *(["pooled"] if len(COHORTS) > 1 else [])]  # cohorts, and all together
@@ -132,7 +132,7 @@ def cohort_file(key):
 
 def cohort_files():
     """All files that the config names, so that a change of any of them is seen."""
-    keys = ("photos", "manifest", "face_ages", "clinic", "counts", "samples", "gene_ids", "single_cell")
+    keys = ("photos", "manifest", "face_ages", "clinical", "counts", "samples", "gene_ids", "single_cell")
     keys += ("variants", "variant_genes", "variant_samples", "ancestry")
     return [cohort[key] for cohort in config["cohorts"].values() for key in keys if cohort[key]]
 
@@ -185,7 +185,7 @@ def fairness_tables(wildcards):
 
 
 def fairness_inputs(wildcards, input):
-    return [*option("--people", input.people), *option("--photos", input.photos)]
+    return [*option("--participants", input.people), *option("--photos", input.photos)]
 
 
 def each_photo_table(wildcards, input):
@@ -205,14 +205,14 @@ def stress_inputs(wildcards, input):
         *option("--photo-folder", input.folders),
         *option("--photos", input.photos),
         *option("--face-ages", input.face_ages),
-        *option("--people", input.people),
+        *option("--participants", input.people),
     ]
 
 
 def reader_tables(wildcards):
-    """The readings, and their cases: a table of its own, or the people of all cohorts with a clinic table."""
+    """The readings, and their cases: a table of its own, or the people of all cohorts with a clinical table."""
     settings = config["readers"]
-    people = [f"<results>/{name}/acceleration/acceleration.parquet" for name in WITH_CLINIC]
+    people = [f"<results>/{name}/acceleration/acceleration.parquet" for name in WITH_CLINICAL]
     return {
         "readings": settings["readings"] or [],
         "cases": [settings["cases"]] if settings["cases"] else people,
@@ -260,7 +260,7 @@ def stage_ledgers(wildcards):
     name = wildcards.cohort
     stages = ["cohort", "faceage", "acceleration"]
     stages += ["expression"] if name in WITH_RNA else []
-    stages += ["survival"] if name in WITH_CLINIC else []
+    stages += ["survival"] if name in WITH_CLINICAL else []
     return [f"<results>/{name}/{stage}/ledger.tsv" for stage in stages]
 
 

@@ -20,7 +20,7 @@ rule estimate_curves:
     log:
         "<logs>/survival/estimate_curves_{cohort}.log",
     wildcard_constraints:
-        cohort=any_of(WITH_CLINIC),
+        cohort=any_of(WITH_CLINICAL),
     params:
         curves=CURVES,
         rmst_years=config["survival"]["rmst_years"],
@@ -48,7 +48,7 @@ rule fit_competing_risks:
     log:
         "<logs>/survival/fit_competing_risks_{cohort}.log",
     wildcard_constraints:
-        cohort=any_of(WITH_CLINIC),
+        cohort=any_of(WITH_CLINICAL),
     params:
         curves=CURVES,
         cause=config["survival"]["cause_of_interest"],

@@ -4,7 +4,7 @@ rule make_demo_cohorts:
         tables=[
             f"<results>/demo/{name}/{table}.tsv"
             for name in ("north", "south", "healthy")
-            for table in ("manifest", "clinic")
+            for table in ("manifest", "clinical")
         ],
         readings="<results>/demo/readings.tsv",
         rna=[

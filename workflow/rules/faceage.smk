@@ -56,14 +56,14 @@ rule gather_face_ages:
         shards=each_shard,
         models=option("--model", MODELS),
         settings=json.dumps(config["faceage"]),
-        same_photo=config["faceage"]["same_photo"],
+        duplicates=config["faceage"]["duplicates"],
         review=option("--review", [REVIEW] if REVIEW else []),
         disagreement=config["review"]["disagreement"],
         results=results_dir,
         version=VERSION,
     shell:
         "faceage-bio gather-face-ages {params.shards:q} {params.models:q} --settings {params.settings:q}"
-        " --same-photo {params.same_photo} {params.review:q} --disagreement {params.disagreement} --results {params.results:q} > {log:q} 2>&1"
+        " --duplicates {params.duplicates} {params.review:q} --disagreement {params.disagreement} --results {params.results:q} > {log:q} 2>&1"
 
 
 rule summarise_photos:
@@ -84,7 +84,7 @@ rule summarise_photos:
         by=option("--by", dict.fromkeys(["group", *config["fairness"]["by"]])),
         version=VERSION,
     shell:
-        "faceage-bio summarise-photos --face-age {input.face_age:q} --people {input.people:q} {params.speed:q}"
+        "faceage-bio summarise-photos --face-age {input.face_age:q} --participants {input.people:q} {params.speed:q}"
         " {params.by:q} --counts {output.counts:q} --measures {output.measures:q} --speeds {output.speeds:q}"
         " > {log:q} 2>&1"
 

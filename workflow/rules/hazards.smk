@@ -23,7 +23,7 @@ rule test_proportional_hazards:
     log:
         "<logs>/survival/test_proportional_hazards_{cohort}.log",
     wildcard_constraints:
-        cohort=any_of(WITH_CLINIC),
+        cohort=any_of(WITH_CLINICAL),
     params:
         models=SURVIVAL_MODELS,
         alpha=option("--alpha", [config["survival"]["alpha"]]),
@@ -47,11 +47,11 @@ rule fit_hazard_curve:
             labels={"cohort": "{cohort}", "table": "curvature"},
         ),
         curve="<results>/{cohort}/survival/hazard_curve.tsv",
-        histogram="<results>/{cohort}/survival/hazard_curve_people.tsv",
+        histogram="<results>/{cohort}/survival/hazard_curve_histogram.tsv",
     log:
         "<logs>/survival/fit_hazard_curve_{cohort}.log",
     wildcard_constraints:
-        cohort=any_of(WITH_CLINIC),
+        cohort=any_of(WITH_CLINICAL),
     params:
         models=SURVIVAL_MODELS,
         version=VERSION,
@@ -73,10 +73,10 @@ rule compare_sites:
     log:
         "<logs>/survival/compare_sites_{cohort}.log",
     wildcard_constraints:
-        cohort=any_of(WITH_CLINIC),
+        cohort=any_of(WITH_CLINICAL),
     params:
         models=SURVIVAL_STEPS,
-        by=option("--by", [config["survival"]["panel_by"]]),
+        by=option("--by", [config["survival"]["heterogeneity_by"]]),
         version=VERSION,
     shell:
         "faceage-bio compare-sites --acceleration {input:q} {params.models:q} {params.by:q}"
@@ -96,7 +96,7 @@ rule fit_subgroup_hazards:
     log:
         "<logs>/survival/fit_subgroup_hazards_{cohort}.log",
     wildcard_constraints:
-        cohort=any_of(WITH_CLINIC),
+        cohort=any_of(WITH_CLINICAL),
     params:
         models=SURVIVAL_MODELS,
         modifiers=option("--modifier", config["survival"]["modifiers"]),
@@ -126,7 +126,7 @@ rule fit_survival_sensitivity:
     log:
         "<logs>/survival/fit_survival_sensitivity_{cohort}.log",
     wildcard_constraints:
-        cohort=any_of(WITH_CLINIC),
+        cohort=any_of(WITH_CLINICAL),
     params:
         models=SURVIVAL_MODELS,
         choices=SURVIVAL_SENSITIVITY,

@@ -51,7 +51,7 @@ rule describe_groups:
             labels={"cohort": "{cohort}", "table": "Table 1 by age acceleration"},
         ),
         distributions="<results>/{cohort}/phenotype/distributions.tsv",
-        squares="<results>/{cohort}/phenotype/age_squares.tsv",
+        squares="<results>/{cohort}/phenotype/age_histogram.tsv",
     log:
         "<logs>/phenotype/describe_groups_{cohort}.log",
     params:
@@ -62,4 +62,4 @@ rule describe_groups:
     shell:
         "faceage-bio describe-groups --cohort {wildcards.cohort} --acceleration {input:q} {params.columns:q}"
         " {params.factors:q} --groups={params.groups} --table-one {output.table_one:q}"
-        " --distributions {output.distributions:q} --squares {output.squares:q} > {log:q} 2>&1"
+        " --distributions {output.distributions:q} --histogram {output.squares:q} > {log:q} 2>&1"

@@ -19,19 +19,19 @@ REPORTED = [
     ),
     *collect(
         "<results>/{cohort}/acceleration/{table}.tsv",
-        cohort=WITH_CLINIC,
+        cohort=WITH_CLINICAL,
         table=shown("acceleration", "definition_hazards", "ageing_rate"),
     ),
-    *collect("<results>/{cohort}/phenotype/phenotypes.tsv", cohort=WITH_CLINIC),
+    *collect("<results>/{cohort}/phenotype/phenotypes.tsv", cohort=WITH_CLINICAL),
     *collect(
         "<results>/{cohort}/phenotype/{table}.tsv",
         cohort=COHORTS,
-        table=["table_one", "distributions", "age_squares"],
+        table=["table_one", "distributions", "age_histogram"],
     ),
     "<results>/pooled/phenotype/groups.tsv",
     *collect(
         "<results>/pooled/phenotype/{table}.tsv",
-        table=shown("phenotype", *WITH_COMPARISONS) if WITH_CLINIC else [],
+        table=shown("phenotype", *WITH_COMPARISONS) if WITH_CLINICAL else [],
     ),
     *collect("<results>/{cohort}/fairness/fairness.tsv", cohort=ASSESSED),
     *collect(
@@ -40,7 +40,7 @@ REPORTED = [
     ),
     *collect(
         "<results>/{cohort}/survival/{table}.tsv",
-        cohort=WITH_CLINIC,
+        cohort=WITH_CLINICAL,
         table=shown(
             "survival",
             "cox",
@@ -50,7 +50,7 @@ REPORTED = [
             "remedies",
             "hazard_curve_tests",
             "hazard_curve",
-            "hazard_curve_people",
+            "hazard_curve_histogram",
             "sites",
             "subgroups",
             "sensitivity",
@@ -100,7 +100,7 @@ REPORTED = [
         table=shown("variants", "genes", "common", "quality"),
     ),
     *(["<results>/pooled/readers/readers.tsv"] if config["readers"]["readings"] else []),
-    *collect("<results>/{cohort}/scores/{table}.tsv", cohort=WITH_CLINIC, table=["scored", "comparison"]),
+    *collect("<results>/{cohort}/scores/{table}.tsv", cohort=WITH_CLINICAL, table=["scored", "comparison"]),
     *collect("<results>/{cohort}/faceage/summary.tsv", cohort=WITH_PHOTOS),
     *collect(
         "<results>/{cohort}/faceage/{table}.tsv",
@@ -256,10 +256,10 @@ rule write_tables:
     input:
         tables=[
             *collect("<results>/{cohort}/phenotype/table_one.tsv", cohort=COHORTS),
-            *collect("<results>/{cohort}/phenotype/phenotypes.tsv", cohort=WITH_CLINIC),
+            *collect("<results>/{cohort}/phenotype/phenotypes.tsv", cohort=WITH_CLINICAL),
             "<results>/pooled/phenotype/groups.tsv",
             *collect(
-                "<results>/{cohort}/survival/{table}.tsv", cohort=WITH_CLINIC, table=["cox", "added_value"]
+                "<results>/{cohort}/survival/{table}.tsv", cohort=WITH_CLINICAL, table=["cox", "added_value"]
             ),
             *collect("<results>/{cohort}/expression/panel.tsv", cohort=WITH_RNA),
         ],

@@ -2,7 +2,7 @@ SCORES = option("--definition", config["scores"]["definitions"])
 OWN_SCORES = [name for name in config["scores"]["definitions"] if name.endswith((".yaml", ".yml"))]
 
 
-rule score_clinic:
+rule compute_scores:
     input:
         people="<results>/{cohort}/acceleration/acceleration.parquet",
         definitions=OWN_SCORES,
@@ -17,12 +17,12 @@ rule score_clinic:
     log:
         "<logs>/scores/score_clinic_{cohort}.log",
     wildcard_constraints:
-        cohort=any_of(WITH_CLINIC),
+        cohort=any_of(WITH_CLINICAL),
     params:
         definitions=SCORES,
         version=VERSION,
     shell:
-        "faceage-bio score-clinic --clinic {input.people:q} {params.definitions:q} --when-absent tell"
+        "faceage-bio compute-scores --clinical {input.people:q} {params.definitions:q} --when-absent tell"
         " --output {output.scores:q} --summary {output.summary:q} > {log:q} 2>&1"
 
 
@@ -40,7 +40,7 @@ rule compare_scores:
     log:
         "<logs>/scores/compare_scores_{cohort}.log",
     wildcard_constraints:
-        cohort=any_of(WITH_CLINIC),
+        cohort=any_of(WITH_CLINICAL),
     params:
         definitions=SCORES,
         reference=option("--reference-group", filter(None, [config["scores"]["reference_group"]])),
@@ -50,6 +50,6 @@ rule compare_scores:
         per_years=config["survival"]["per_years"],
         version=VERSION,
     shell:
-        "faceage-bio compare-scores --people {input.people:q} {params.definitions:q} {params.reference:q}"
+        "faceage-bio compare-scores --participants {input.people:q} {params.definitions:q} {params.reference:q}"
         " {params.horizons:q} --bootstraps {params.bootstraps} --seed {params.seed}"
         " --per-years {params.per_years} --output {output:q} > {log:q} 2>&1"

@@ -1,7 +1,7 @@
 # the people and times that all steps of this stage use: everybody with a usable follow-up, cut and shifted as configured
 FOLLOWED = "<results>/{cohort}/survival/follow_up.parquet"
 SURVIVAL_STEPS = [
-    *option("--step", config["survival"]["steps"]),
+    *option("--step", config["survival"]["sequential_adjustment"]),
     *option(
         "--group",
         [f"{name}={','.join(map(str, cuts))}" for name, cuts in config["survival"]["groups"].items()],
@@ -35,11 +35,11 @@ rule prepare_follow_up:
     log:
         "<logs>/survival/prepare_follow_up_{cohort}.log",
     wildcard_constraints:
-        cohort=any_of(WITH_CLINIC),
+        cohort=any_of(WITH_CLINICAL),
     params:
         covariates=option(
             "--covariate",
-            [*config["survival"]["steps"], *config["survival"]["covariates"]],
+            [*config["survival"]["sequential_adjustment"], *config["survival"]["covariates"]],
         ),
         time=SURVIVAL_TIME,
         version=VERSION,
@@ -67,7 +67,7 @@ rule fit_survival:
     log:
         "<logs>/survival/fit_survival_{cohort}.log",
     wildcard_constraints:
-        cohort=any_of(WITH_CLINIC),
+        cohort=any_of(WITH_CLINICAL),
     params:
         models=SURVIVAL_MODELS,
         firth=["--firth"] if config["survival"]["firth"] else [],

@@ -1,7 +1,7 @@
 rule fit_variants:
     input:
         acceleration="<results>/{cohort}/acceleration/acceleration.parquet",
-        people="<results>/{cohort}/cohort/variant_people.parquet",  # written once the variants have passed their checks
+        people="<results>/{cohort}/cohort/variant_participants.parquet",  # written once the variants have passed their checks
         variants=cohort_file("variants"),
         genes=cohort_file("variant_genes"),
     output:
