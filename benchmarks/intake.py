@@ -35,7 +35,7 @@ CONFIG = """results_dir: results
 cohorts:
   lusc:
     face_ages: face_ages.tsv
-    clinic: clinic.tsv
+    clinical: clinical.tsv
     counts: gdc
     samples: gdc/gdc_sample_sheet.2026-01-01.tsv
     columns: {subject_id: Case ID, sample_id: Sample ID, tissue: Sample Type}
@@ -130,7 +130,7 @@ def draw(folder: Path, n_files: int, n_genes: int) -> None:
     people = pd.DataFrame({"Case ID": cases, "chronological_age": age, "sex": random.choice(["male", "female"], n_patients)})  # fmt: skip
     people["followup_years"] = random.exponential(4, n_patients).clip(0.01, 15).round(2)
     people["event"] = random.integers(0, 2, n_patients)
-    people.to_csv(folder / "clinic.tsv", sep="\t", index=False)
+    people.to_csv(folder / "clinical.tsv", sep="\t", index=False)
     faces = pd.DataFrame({"Case ID": cases, "face_age": (age + random.normal(0, 6, n_patients)).round(1)})
     faces.rename(columns={"Case ID": "subject_id"}).to_csv(folder / "face_ages.tsv", sep="\t", index=False)
     (folder / "config.yaml").write_text(CONFIG, encoding="utf-8")
