@@ -215,7 +215,7 @@ def test_squares_hold_every_participant(n, seed):
 
 def test_the_command_writes_three_tables_from_a_plain_table(tmp_path):
     drawn().to_csv(tmp_path / "people.tsv", sep="\t", index=False)
-    names = ("table_one", "distributions", "squares")
+    names = ("table_one", "distributions", "histogram")
     options = [
         part for name in names for part in (f"--{name.replace('_', '-')}", str(tmp_path / f"{name}.tsv"))
     ]
@@ -228,4 +228,4 @@ def test_the_command_writes_three_tables_from_a_plain_table(tmp_path):
     found = {name: pd.read_csv(tmp_path / f"{name}.tsv", sep="\t") for name in names}
     assert set(found["table_one"].level.dropna()) == {"female", "male", "0", "1", "2"}
     assert "bmi_class: 25 to 30" in set(found["distributions"].term)
-    assert found["squares"].n.sum() > 200
+    assert found["histogram"].n.sum() > 200
