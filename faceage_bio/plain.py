@@ -13,6 +13,7 @@ from faceage_bio.columns import (
     AGE_ACCELERATION,
     AGE_GAP,
     COHORT,
+    COVARIATES,
     ENTRY,
     EVENT,
     FACE_AGE,
@@ -50,7 +51,8 @@ def read_plain(
     """A table given by hand, or one of our own, ready for analysis.
 
     As in a study's clinical table, empty cells and words such as NA are missing, and usual words for sex, smoking, group and
-    event are understood (f, man, ex, case, died).
+    event are understood (f, man, ex, case, died). A table of participants (``needed`` names the age) that lacks one of the covariates
+    that the defaults name has an empty one, so that models go without it and say so.
 
     Parameters
     ----------
@@ -79,6 +81,8 @@ def read_plain(
         )
     if first_line == 2:  # our own tables have their types
         table = pd.DataFrame({name: _understood(table[name]) for name in table}, index=table.index)
+        if AGE in needed:
+            table = table.assign(**{name: None for name in COVARIATES if name not in table})
     for name in table:
         _check_numbers(table, name, source, problems)
     table = in_years(table, units or {})

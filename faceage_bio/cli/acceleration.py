@@ -61,7 +61,7 @@ def compute_acceleration(
     definition: DEFINITION = Kind.linear,
     fit_in: FIT_IN = FitIn.cohort,
     folds: FOLDS = 10,
-    adjust_for: ADJUST_FOR = [],
+    adjust_for: ADJUST_FOR = ["sex", "smoking", "bmi"],
     valid_ages: VALID_AGES = (60.0, 120.0),
     low_resolution: LOW_RESOLUTION = 112.0,
 ) -> None:
@@ -113,7 +113,7 @@ def define_acceleration(
     definition: DEFINITION = Kind.linear,
     fit_in: FIT_IN = FitIn.cohort,
     folds: FOLDS = 10,
-    adjust_for: ADJUST_FOR = [],
+    adjust_for: ADJUST_FOR = ["sex", "smoking", "bmi"],
     valid_ages: VALID_AGES = (60.0, 120.0),
     low_resolution: LOW_RESOLUTION = 112.0,
 ) -> None:
@@ -148,8 +148,8 @@ def measure_reliability(
     photos: DATED = None,
     subjects: Annotated[Path | None, typer.Option(help="One row per person: age at the first photo.")] = None,
     within_days: Annotated[
-        int | None, typer.Option(help="Most days between two photos; by default any two count.")
-    ] = None,
+        int | None, typer.Option(help="Most days between two photos.")
+    ] = 730,
     acceleration: Annotated[
         Path | None, typer.Option(help="The analysis table, for slopes corrected for the error of a photo.")
     ] = None,

@@ -119,7 +119,7 @@ def match_groups(
     output: Annotated[Path, typer.Option(help="Raw and matched difference.")],
     balance: Annotated[Path, typer.Option(help="Standardised differences before and after.")],
     group: Annotated[str, typer.Option(help="A column of two groups.")] = "group",
-    exact: Annotated[list[str], typer.Option(help="A column on which pairs are the same; repeat.")] = [],
+    exact: Annotated[list[str], typer.Option(help="A column on which pairs are the same; repeat.")] = ["sex"],
     caliper_years: Annotated[float, typer.Option(help="Largest difference of age in a pair.", min=0.0)] = 2.0,
     balance_covariate: Annotated[
         list[str], typer.Option(help="A further column whose balance is reported; repeat.")

@@ -14,7 +14,7 @@ def contrast(
     acceleration: Annotated[Path, typer.Option(help="A cohort's analysis table (.parquet or .tsv).")],
     exposure: Annotated[list[str], typer.Option(help="A column to test; repeat.")],
     output: Annotated[Path, typer.Option(help="Result table.")],
-    adjust_for: AdjustFor = [],
+    adjust_for: AdjustFor = ["sex"],
 ) -> None:
     """Years of face age associated with smoking, BMI, ECOG ...: raw, and adjusted for age.
 
@@ -34,7 +34,7 @@ def compare_groups(
         list[Path], typer.Option(help="A cohort's analysis table; repeat for each cohort.")
     ],
     output: Annotated[Path, typer.Option(help="Result table.")],
-    adjust_for: AdjustFor = [],
+    adjust_for: AdjustFor = ["sex"],
 ) -> None:
     """Years by which patients with cancer have a higher face age than controls at the same age, over all cohorts.
 
