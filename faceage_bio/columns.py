@@ -45,7 +45,15 @@ SUBJECT_COLUMNS = (
     COHORT, SUBJECT, AGE, "sex", "smoking", "pack_years", "bmi", "ecog", "site", "race", "group", "intent",
     ENTRY, FOLLOWUP, EVENT, CAUSE,
 )  # fmt: skip
-COVARIATES = ("sex", "smoking", "pack_years", "bmi", "ecog", "site", "race")  # of those, what models may adjust for
+COVARIATES = (
+    "sex",
+    "smoking",
+    "pack_years",
+    "bmi",
+    "ecog",
+    "site",
+    "race",
+)  # of those, what models may adjust for
 # columns of the analysis table that later steps make, by how their names begin; ages may come from the photos
 LATER = (
     AGE, FACE_AGE, "age_", "acceleration_", "face_", "photo_", "n_photos", "valid_age", "low_resolution", "flags",

@@ -147,9 +147,7 @@ def measure_reliability(
     reliability: Annotated[Path, typer.Option(help="Result table: how far two photos of a person agree.")],
     photos: DATED = None,
     subjects: Annotated[Path | None, typer.Option(help="One row per person: age at the first photo.")] = None,
-    within_days: Annotated[
-        int | None, typer.Option(help="Most days between two photos.")
-    ] = 730,
+    within_days: Annotated[int | None, typer.Option(help="Most days between two photos.")] = 730,
     acceleration: Annotated[
         Path | None, typer.Option(help="The analysis table, for slopes corrected for the error of a photo.")
     ] = None,

@@ -38,7 +38,9 @@ def fit_expression_sensitivity(
     purity: Annotated[
         str | None, typer.Option(help="Column of samples with the tumour's share of the sample.")
     ] = None,
-    mediator: Annotated[str | None, typer.Option(help="Column that may mediate, such as smoking.")] = "smoking",
+    mediator: Annotated[
+        str | None, typer.Option(help="Column that may mediate, such as smoking.")
+    ] = "smoking",
     bootstraps: Annotated[int, typer.Option(help="Resamples for the mediated part.", min=100)] = 1000,
     seed: Annotated[int, typer.Option(help="The same seed gives the same resamples.")] = 1,
     per_years: Annotated[float, typer.Option(help="Years that fold changes are given for.")] = 10.0,
