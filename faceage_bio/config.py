@@ -1,12 +1,18 @@
 """The configuration: these models are its one source, for defaults, JSON schema and the commented YAML."""
 
 import difflib
+import inspect
 import json
+from collections.abc import Sequence
+from copy import deepcopy
+from functools import reduce
+from operator import getitem
 from pathlib import Path
-from typing import Annotated, Any, get_args
+from types import NoneType, UnionType
+from typing import Annotated, Any, Union, get_args, get_origin
 
 import yaml
-from pydantic import BaseModel, Field, StringConstraints, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
 from faceage_bio.errors import ConfigError
 from faceage_bio.settings.acceleration import Acceleration, Covariate, Fairness, Phenotype
@@ -28,9 +34,11 @@ RESERVED_COHORTS = {"pooled", "reports", "logs", "share", "local", "demo", "mode
 class Config(Closed):
     """A study: cohorts and how they are analysed. Paths start at the folder you run in."""
 
+    model_config = ConfigDict(json_schema_extra={"required": ["cohorts"]})  # only a step by hand goes without
+
     results_dir: str = "results"
     """Where everything is written."""
-    cohorts: dict[CohortName, Cohort] = Field(min_length=1)
+    cohorts: dict[CohortName, Cohort] = Field(default_factory=dict, min_length=1)
     """Subjects analysed together, by name; a subject may be in one cohort only."""
     demo: Demo | None = None
     """Only in the demo: the cohorts' files are drawn, not found."""
@@ -163,20 +171,123 @@ def rename_keys(path: Path) -> tuple[list[str], bool]:
     return changes, kept
 
 
-def check_config(content: dict[str, Any], source: str = "config") -> Config:
+def check_config(content: dict[str, Any], source: str = "config", *, study: bool = True) -> Config:
     """Check a config read by anybody, such as Snakemake; all problems are told at once.
+
+    Parameters
+    ----------
+    study : whether cohorts are needed; settings of a step by hand go without
 
     Raises
     ------
     ConfigError
         Each line names a key, what was found, and for a misspelt key the nearest valid one.
     """
+    problems = ["cohorts: this key is needed."] if study and "cohorts" not in content else []
     try:
-        return Config.model_validate(content)
+        config = Config.model_validate(content)
     except ValidationError as error:
-        problems = [f"  - {explain(item, Config)}" for item in error.errors()]
+        problems += [explain(item, Config) for item in error.errors()]
+    if problems:
         noun = "problem" if len(problems) == 1 else "problems"
-        raise ConfigError(f"{source}: {len(problems)} {noun}:\n" + "\n".join(problems)) from None
+        raise ConfigError(
+            f"{source}: {len(problems)} {noun}:\n" + "\n".join(f"  - {one}" for one in problems)
+        )
+    return config
+
+
+def values_of(config: Config, names: Sequence[str]) -> dict[str, Any]:
+    """Settings, also all those of a section, by dotted name, as JSON holds them."""
+    content = config.model_dump(mode="json")
+    return {name: reduce(getitem, name.split("."), content) for used in names for name, *_ in described(used)}
+
+
+def described(name: str) -> list[tuple[str, str, str]]:
+    """(dotted name, default as YAML, meaning) of a setting, or of all settings of a section."""
+    section, field = Config, None
+    for part in name.split("."):
+        field = section.model_fields[part]
+        section = _section(field.annotation)
+    if (
+        inspect.isclass(field.annotation)
+        and issubclass(field.annotation, Closed)
+        and field.annotation is not Rule
+    ):
+        return [one for key in section.model_fields for one in described(f"{name}.{key}")]
+    default = field.get_default(call_default_factory=True)
+    shown = default.model_dump() if isinstance(default, Closed) else default
+    if isinstance(shown, dict) and any(isinstance(one, Closed) for one in shown.values()):
+        shown = list(shown)
+    text = (
+        yaml.safe_dump(shown, default_flow_style=True, width=10_000, sort_keys=False)
+        .removesuffix("\n...\n")
+        .strip()
+    )
+    return [(name, text, field.description or "")]
+
+
+def with_values(content: dict[str, Any], sets: Sequence[str]) -> dict[str, Any]:
+    """A config's content in which these settings, as ``survival.per_years=5``, have the values given.
+
+    Raises
+    ------
+    ConfigError
+        A word is not of this form, or names a part of what has no parts.
+    """
+    content = deepcopy(content)
+    for word in sets:
+        name, sign, value = word.partition("=")
+        *way, last = name.split(".")
+        place: Any = content
+        for key in way:
+            place = place.setdefault(key, {}) if isinstance(place, dict) else None
+        if not sign or not isinstance(place, dict):
+            raise ConfigError(
+                f"--set {word!r}: expected section.setting=value, such as survival.per_years=5. Write it so."
+            )
+        place[last] = _read_value(value, name)
+    return content
+
+
+def _read_value(text: str, name: str) -> Any:
+    """As YAML; where a list is expected also a,b, or a single value."""
+    try:
+        value = yaml.safe_load(text)
+    except yaml.YAMLError:
+        value = text
+    kinds = {get_origin(one) or one for one in _kinds(name)}
+    if not kinds - {str, NoneType} and value is not None:
+        return text  # a day or a number, in a setting of words
+    several = "," in text or not kinds - {list, NoneType}
+    whole = isinstance(value, (list, dict)) or (value is None and NoneType in kinds)
+    if list in kinds and several and not whole:
+        return [yaml.safe_load(part) for part in text.split(",") if part.strip()]
+    return value
+
+
+def _kinds(name: str) -> list[Any]:
+    """The types that a setting may be of; of a key in a dictionary, those of its values. None for an unknown name."""
+    found: Any = Config
+    for part in name.split("."):
+        section = _section(found)
+        fields = section.model_fields if section and get_origin(found) is not dict else {}
+        found = (
+            get_args(found)[1]
+            if get_origin(found) is dict
+            else fields[part].annotation
+            if part in fields
+            else None
+        )
+    return _flat(found)
+
+
+def _flat(annotation: Any) -> list[Any]:
+    """The members of a union, without their constraints."""
+    if get_origin(annotation) is Annotated:
+        return _flat(get_args(annotation)[0])
+    if get_origin(annotation) in (Union, UnionType):
+        return [one for part in get_args(annotation) for one in _flat(part)]
+    return [annotation]
 
 
 def analysis_settings(config: dict[str, Any]) -> dict[str, Any]:

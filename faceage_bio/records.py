@@ -32,7 +32,9 @@ _further: dict[str, Path] = {}
 
 
 @contextmanager
-def recorded(command: str, parameters: Mapping[str, object]) -> Iterator[None]:
+def recorded(
+    command: str, parameters: Mapping[str, object], settings: Mapping[str, object] | None = None
+) -> Iterator[None]:
     """If the block ends well, write the record of the command beside each file that it wrote.
 
     Parameters
@@ -40,6 +42,8 @@ def recorded(command: str, parameters: Mapping[str, object]) -> Iterator[None]:
     command : str
     parameters : mapping
         The command's options by their Python names; paths among them are inputs if they existed before and were not written.
+    settings : mapping, optional
+        The settings that it used, by their dotted names.
     """
     _further.clear()
     with tables.watch_writing() as written:
@@ -54,6 +58,7 @@ def recorded(command: str, parameters: Mapping[str, object]) -> Iterator[None]:
     ]
     record = {
         "command": command,
+        "settings": {name: value for name, value in (settings or {}).items() if _told(name, value)},
         "options": {name: _plain(value) for name, value in parameters.items() if _told(name, value)},
         "inputs": inputs,
         "software": software(),
@@ -126,10 +131,17 @@ def _hash(path: Path) -> str:
 
 def _told(name: str, value: object) -> bool:
     """Whether an option may be kept: no path, and no part of the config that names some."""
-    values = value if isinstance(value, (list, tuple)) else [value]
     return name not in UNTOLD and not any(
-        isinstance(one, Path) or (isinstance(one, str) and ("/" in one or "\\" in one)) for one in values
+        isinstance(one, Path) or (isinstance(one, str) and ("/" in one or "\\" in one))
+        for one in _parts(value)
     )
+
+
+def _parts(value: object) -> Iterator[object]:
+    """The values inside lists and dictionaries."""
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, (list, tuple)) else None
+    for one in [value] if inner is None else inner:
+        yield from [one] if inner is None else _parts(one)
 
 
 def _plain(value: object) -> object:

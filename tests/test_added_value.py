@@ -3,7 +3,9 @@
 import numpy as np
 import pandas as pd
 import pytest
+from typer.testing import CliRunner
 
+from faceage_bio.cli.main import app
 from faceage_bio.errors import CohortError
 from faceage_bio.report import added_value as section
 from faceage_bio.report.pages import survival_page
@@ -22,7 +24,6 @@ from faceage_bio.tables import write_table
 from tests.browser import chromium
 from tests.rows import worded
 from tests.test_report import config_of, survival_tables
-from tests.test_study_commands import call
 
 CHOICES = Choices(steps=("sex",), covariates=("sex", "ecog"))
 FIRST, CLINICAL = "beyond age and sex", "beyond age and the clinical covariates"
@@ -235,15 +236,16 @@ def test_the_command_runs_on_a_plain_table(tmp_path):
     people(120).drop(columns=["age_acceleration", "entry_years"]).to_csv(
         tmp_path / "people.tsv", sep="\t", index=False
     )
-    status, output = call(
-        "measure-added-value", "--acceleration", "people.tsv", "--covariate", "sex", "--covariate", "ecog", "--bootstraps", "5",
-        "--times-years", "0.5", "--times-years", "1", "--output", "added.tsv", "--calibration", "calibration.tsv",
-        "--decision-curve", "decisions.tsv", cwd=tmp_path,
+    done = CliRunner().invoke(
+        app,
+        ["fit-survival", "--participants", str(tmp_path / "people.tsv"), "--set", "survival.sequential_adjustment=[]", "--set", "survival.covariates=sex,ecog",
+         "--set", "survival.added_value.bootstraps=5", "--set", "survival.added_value.times_years=0.5,1", "--output", str(tmp_path)],
+        catch_exceptions=False,
     )  # fmt: skip
-    assert status == 0, output
+    output = done.output
     assert "15 of 15 bootstrap samples" in output
     assert "people: beyond age and sex, face age added: p" in output
-    assert set(pd.read_csv(tmp_path / "added.tsv", sep="\t").horizon.dropna()) == {0.5, 1.0}
+    assert set(pd.read_csv(tmp_path / "added_value.tsv", sep="\t").horizon.dropna()) == {0.5, 1.0}
 
 
 # the report

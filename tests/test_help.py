@@ -9,7 +9,7 @@ from rich.table import Table
 from typer.testing import CliRunner
 
 from faceage_bio.cli import terminal
-from faceage_bio.cli.main import MODULES, app
+from faceage_bio.cli.main import app, commands
 from faceage_bio.cli.stages import STAGES, title_of
 from tests.conftest import ROOT
 
@@ -43,11 +43,7 @@ def test_commands_are_grouped_by_stage_and_the_five_of_a_user_come_first():
 
 
 def test_every_command_is_in_one_stage():
-    declared = {
-        info.name or info.callback.__name__.replace("_", "-")
-        for module in MODULES
-        for info in module.app.registered_commands
-    }
+    declared = set(commands())
     named = [name for names in STAGES.values() for name in names]
     assert sorted(named) == sorted(declared | {"weights"})
     assert set(typer.main.get_command(app).commands) == set(named)
@@ -57,7 +53,7 @@ def test_every_rule_has_a_title():
     rules = re.findall(
         r"^rule (\w+):", "\n".join(p.read_text() for p in (ROOT / "workflow/rules").glob("*.smk")), re.M
     )
-    assert len(rules) > 50
+    assert len(rules) > 30
     bare = [rule for rule in rules if title_of(rule) == rule.replace("_", " ")]
     assert bare == []
     assert title_of("fit_survival") == "Cox models"

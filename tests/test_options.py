@@ -48,7 +48,6 @@ from faceage_bio.expression.inputs import read_inputs
             "--photo-folder, --photos and --face-ages: expected once for each cohort, in the same order; found 1, 2 and 1. Give as many",
         ),
         ("check-privacy a.html --results nowhere", "nowhere: no such folder. Expected the results of a finished run, whose participants are looked for"),
-        ("fit-competing-risks --acceleration a.tsv --competing-risks b.tsv --cumulative-incidence c.tsv --at-risk d.tsv --cause-of-interest cold", "--cause-of-interest 'cold': expected cancer, .* Name one of them"),
         ("compare-adjustments --acceleration a.tsv --exposure bmi --covariate sex --output b.tsv --roles c.tsv", "--covariate 'sex': expected name=value. Write it so"),
     ],
 )  # fmt: skip

@@ -48,10 +48,9 @@ def study(tmp_path_factory):
     write_table(people(), table)
     survival = folder / "one" / "survival"
     for arguments in (
-        ["prepare-follow-up", "--acceleration", table, "--output", survival / "follow_up.parquet", "--ledger", survival / "ledger.tsv",
-         "--horizon-years", 4],
-        ["fit-survival", "--acceleration", survival / "follow_up.parquet", "--cox", survival / "cox.tsv", "--comparison",
-         survival / "age_comparison.tsv", "--step", "sex"],
+        ["prepare-follow-up", "--participants", table, "--output", survival, "--set", "survival.horizon_years=4"],
+        ["fit-survival", "--participants", survival / "follow_up.parquet", "--output", survival, "--set", "survival.sequential_adjustment=sex", "--set",
+         "survival.added_value.bootstraps=0"],
     ):  # fmt: skip
         done = CliRunner().invoke(app, [str(one) for one in arguments])
         assert done.exit_code == 0, done.output
@@ -67,10 +66,10 @@ def test_a_record_tells_command_options_inputs_and_software_by_hash_and_holds_no
     record = records.read_record(records.record_of(cox))
     assert record["sha256"] == sha256_of(cox)
     assert record["command"] == "fit-survival"
-    assert record["options"]["step"] == ["sex"]
-    assert record["options"]["per_years"] == 10.0
+    assert record["settings"]["survival.sequential_adjustment"] == ["sex"]
+    assert record["settings"]["survival.per_years"] == 10.0
     follow_up = study / "one" / "survival" / "follow_up.parquet"
-    assert record["inputs"] == [{"role": "acceleration", "sha256": sha256_of(follow_up)}]
+    assert record["inputs"] == [{"role": "participants", "sha256": sha256_of(follow_up)}]
     assert {"python", "faceage-bio", "numpy", "scipy"} <= set(record["software"])
     assert "altair" not in record["software"] or "altair" in __import__("sys").modules
     text = records.record_of(cox).read_text()
@@ -133,7 +132,7 @@ def test_the_provenance_goes_from_table_to_what_came_from_outside(study):
     assert "face age + age" in rows["one/survival/cox"]["models"]
     outside = rows["one/survival/follow_up"]["inputs"][0]
     assert (outside["name"], outside["sha256"]) == ("", sha256_of(study.parent / "people.tsv"))
-    assert ("acceleration", outside["sha256"]) in provenance.sources()
+    assert ("participants", outside["sha256"]) in provenance.sources()
 
 
 def test_tables_of_the_demo_count_as_what_came_from_outside():
@@ -246,7 +245,14 @@ def test_every_figure_and_table_gives_its_data_its_picture_and_its_provenance(st
 
 def test_records_are_json_that_anybody_can_read(study):
     for path in study.rglob("records/*.json"):
-        assert set(json.loads(path.read_text())) == {"sha256", "command", "options", "inputs", "software"}
+        assert set(json.loads(path.read_text())) == {
+            "sha256",
+            "command",
+            "settings",
+            "options",
+            "inputs",
+            "software",
+        }
 
 
 CHAIN = """

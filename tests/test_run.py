@@ -226,10 +226,10 @@ def test_a_step_that_succeeds_when_tried_again_has_not_failed(capsys, tmp_path):
 
 def test_a_group_of_steps_on_a_cluster_names_each(capsys, tmp_path):
     (tmp_path / "slurm.log").write_text("out of memory\n")
-    steps = [{"jobid": k, "rule_name": rule, "log": []} for k, rule in enumerate(["fit_survival", "compare_sites"])]  # fmt: skip
+    steps = [{"jobid": k, "rule_name": rule, "log": []} for k, rule in enumerate(["fit_survival", "estimate_curves"])]  # fmt: skip
     group = record_of("group_error", job_error_info=steps, aux_logs=[str(tmp_path / "slurm.log")])
     progress, said = reported(capsys, RUN, group)
-    assert list(progress.failed.values()) == ["Cox models", "Hazard ratio by site"]
+    assert list(progress.failed.values()) == ["Cox models", "Kaplan-Meier curves and competing risks"]
     assert said.count("out of memory") == 2
 
 

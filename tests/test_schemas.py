@@ -115,8 +115,8 @@ def test_units_settle_days_and_months(tmp_path):
     np.testing.assert_allclose(found.followup_years, days / 365.25)
     np.testing.assert_allclose(found.entry_years, days / 365.25 / 2)
     done = CliRunner().invoke(
-        app, ["fit-survival", "--acceleration", str(tmp_path / "days.tsv"), "--unit", "followup=days", "--unit", "entry=days", "--cox",
-              str(tmp_path / "cox.tsv"), "--comparison", str(tmp_path / "comparison.tsv")], catch_exceptions=False
+        app, ["prepare-follow-up", "--participants", str(tmp_path / "days.tsv"), "--unit", "followup=days", "--unit", "entry=days",
+              "--output", str(tmp_path)], catch_exceptions=False
     )  # fmt: skip
     assert done.exit_code == 0
     clinical = table.drop(columns=["face_age", "entry_years"])
@@ -195,14 +195,13 @@ def test_a_face_that_is_the_age_has_no_acceleration(tmp_path):
     table.to_csv(tmp_path / "people.tsv", sep="\t", index=False)
     assert (read_people(tmp_path / "people.tsv").age_acceleration == 0).all()
     assert (age_acceleration(table.face_age, table.chronological_age) == 0).all()
-    out = [str(tmp_path / name) for name in ("cox.tsv", "comparison.tsv")]
     done = CliRunner().invoke(
-        app, ["fit-survival", "--acceleration", str(tmp_path / "people.tsv"), "--cox", out[0], "--comparison", out[1]],
+        app, ["fit-survival", "--participants", str(tmp_path / "people.tsv"), "--set", "survival.added_value.bootstraps=0", "--output", str(tmp_path)],
         catch_exceptions=False,
     )  # fmt: skip
     assert done.exit_code == 0
-    cox = pd.read_csv(out[0], sep="\t")
+    cox = pd.read_csv(tmp_path / "cox.tsv", sep="\t")
     assert "age acceleration does not vary" in in_words(cox[cox.term == "age_acceleration"].reason.iloc[0])
-    compared = pd.read_csv(out[1], sep="\t").groupby("model").last()
+    compared = pd.read_csv(tmp_path / "age_comparison.tsv", sep="\t").groupby("model").last()
     assert "face age and chronological age do not differ" in in_words(compared.reason["two models"])
     assert "follows from" in in_words(compared.reason["one model with both"])

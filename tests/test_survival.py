@@ -11,7 +11,7 @@ from faceage_bio.survival.age_comparison import compare_ages
 from faceage_bio.survival.check import hints, read_people
 from faceage_bio.survival.follow_up import Time, mark, prepare, survival_ledger
 from faceage_bio.survival.ladder import cox_ladder as ladder
-from faceage_bio.survival.models import Choices, grouped, model_frame, parse_groups
+from faceage_bio.survival.models import Choices, grouped, model_frame
 from tests.rows import worded
 
 
@@ -354,9 +354,6 @@ def test_groups_are_rules_that_leave_nobody_to_the_reference():
     rows = ladder(made, choices, "c")
     step = rows[(rows.step == "+ ecog") & (rows.exposure == "face_age")]
     assert step.term.tolist() == ["face_age", "chronological_age", "ecog: 1 to 3", "ecog: 3 and over"]
-    assert parse_groups(["ecog=1,3"]) == {"ecog": [1.0, 3.0]}
-    with pytest.raises(ConfigError, match="expected a column and its cut-points"):
-        parse_groups(["ecog"])
 
 
 def test_the_ladder_climbs_one_column_at_a_time_with_both_ages_in_the_same_people():

@@ -1,14 +1,15 @@
 """Curves by declared groups and competing risks: what is read off, what is not and why, the commands on plain tables."""
 
-import subprocess
-import sys
+import re
 
 import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from typer.testing import CliRunner
 
+from faceage_bio.cli.main import app
 from faceage_bio.config import check_config
 from faceage_bio.demo.people import simulate_people
 from faceage_bio.errors import CohortError, ConfigError
@@ -21,7 +22,7 @@ from faceage_bio.survival.competing_risks import (
 )
 from faceage_bio.survival.curve_summary import Reading, summarise
 from faceage_bio.survival.curves import curves_by_group, risk_by_group, whole_years
-from faceage_bio.survival.groupings import parse_rules, part
+from faceage_bio.survival.groupings import part
 from tests.rows import worded
 from tests.test_survival import people
 
@@ -96,18 +97,6 @@ def test_a_grouping_that_cannot_be_made_says_why_in_its_row(column, rule, why):
     assert len(note) == 1
     assert note.iloc[0].startswith("not estimated, because ")
     assert why in note.iloc[0]
-
-
-@pytest.mark.parametrize("word", ["face_age", "face_age=", "face_age=65,x", "=3x"])
-def test_a_rule_of_another_form_is_an_error(word):
-    with pytest.raises(ConfigError, match=r"expected a column and its cut-points, tertiles or levels"):
-        parse_rules([word])
-
-
-def test_a_column_has_one_rule():
-    with pytest.raises(ConfigError, match="'sex' stands more than once"):
-        parse_rules(["sex=levels", "sex=tertiles"])
-    assert parse_rules(["face_age=65,75", "a=tertiles"]) == {"face_age": [65.0, 75.0], "a": "tertiles"}
 
 
 # what is read off
@@ -440,10 +429,9 @@ def test_a_death_beyond_the_horizon_is_none_of_any_cause():
 # commands and settings
 
 
-def call(*arguments, cwd):
-    command = [sys.executable, "-m", "faceage_bio", *map(str, arguments)]
-    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True)
-    return done.returncode, done.stdout + done.stderr
+def call(*arguments):
+    done = CliRunner().invoke(app, [*map(str, arguments)], catch_exceptions=False)
+    return done.exit_code, done.output
 
 
 @pytest.fixture(scope="module")
@@ -458,39 +446,37 @@ def plain_table(tmp_path_factory):
     return folder
 
 
-def test_commands_run_on_a_plain_table(plain_table):
+def test_the_command_runs_on_a_plain_table(plain_table, tmp_path):
     status, output = call(
-        "estimate-curves", "--acceleration", "people.tsv", "--by", "face_age=65,75", "--by", "smoking=levels",
-        "--interval", "log", "--kaplan-meier", "km.tsv", "--at-risk", "risk.tsv", "--summary", "summary.tsv", cwd=plain_table,
+        "estimate-curves", "--participants", plain_table / "people.tsv", "--set", "survival.curves.face_age=65,75", "--set",
+        "survival.curves.smoking=levels", "--set", "survival.interval=log", "--output", tmp_path,
     )  # fmt: skip
     assert status == 0, output
-    table = pd.read_csv(plain_table / "summary.tsv", sep="\t")
+    table = pd.read_csv(tmp_path / "summary.tsv", sep="\t")
     assert table[(table.measure == "log-rank chi-square") & (table.df == 2)].p_value.notna().all()
-    assert set(pd.read_csv(plain_table / "km.tsv", sep="\t").interval) == {"log"}
-    status, output = call(
-        "fit-competing-risks", "--acceleration", "people.tsv", "--competing-risks", "c.tsv", "--cumulative-incidence", "i.tsv",
-        "--at-risk", "r.tsv", cwd=plain_table,
-    )  # fmt: skip
-    assert status == 0, output
-    assert pd.read_csv(plain_table / "c.tsv", sep="\t").measure.eq("subdistribution hazard ratio").sum() == 6
+    assert set(pd.read_csv(tmp_path / "kaplan_meier.tsv", sep="\t").interval) == {"log"}
+    incidence = pd.read_csv(tmp_path / "competing_risks.tsv", sep="\t")
+    assert incidence.measure.eq("subdistribution hazard ratio").sum() == 6
 
 
-def test_a_wrong_rule_or_cause_ends_with_words_and_no_traceback(plain_table):
-    outputs = [
-        "--acceleration",
-        "people.tsv",
-        "--competing-risks",
-        "x",
-        "--cumulative-incidence",
-        "x",
-        "--at-risk",
-        "x",
-    ]
-    for wrong, words in ((["--by", "face_age"], "expected a column and its cut-points"), (["--cause-of-interest", "flu"], "expected cancer, cardiovascular, other")):  # fmt: skip
-        status, output = call("fit-competing-risks", *outputs, *wrong, cwd=plain_table)
-        assert status == 2
-        assert words in output
-        assert "Traceback" not in output
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ("survival.curves.face_age=best", "survival.curves.face_age.literal"),
+        ("survival.cause_of_interest=flu", "expected 'cancer', 'cardiovascular' or 'other'"),
+    ],
+)
+def test_a_wrong_rule_or_cause_is_told(wrong, words, plain_table, tmp_path):
+    with pytest.raises(ConfigError, match=re.escape(words)):
+        call(
+            "estimate-curves",
+            "--participants",
+            plain_table / "people.tsv",
+            "--set",
+            wrong,
+            "--output",
+            tmp_path,
+        )
 
 
 @pytest.mark.parametrize(

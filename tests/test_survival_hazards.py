@@ -1,21 +1,22 @@
 """What is asked of the Cox models: planted departures are found, none where none are, and the page tells them."""
 
 import re
-import subprocess
-import sys
 
 import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from typer.testing import CliRunner
 
+from faceage_bio.cli.main import app
 from faceage_bio.errors import CohortError
 from faceage_bio.report.formats import p_value
 from faceage_bio.report.pages import survival_page
 from faceage_bio.report.tables import collect
 from faceage_bio.stats.cox import fit_cox
 from faceage_bio.stats.time_split import split_follow_up
+from faceage_bio.steps import STEPS
 from faceage_bio.survival.age_comparison import compare_ages
 from faceage_bio.survival.hazard_curve import hazard_curve
 from faceage_bio.survival.imputed import impute_full_model
@@ -358,24 +359,31 @@ def test_every_command_runs_on_a_plain_table(tmp_path):
     path = tmp_path / "people.csv"
     columns = ["face_age", "chronological_age", "sex", "ecog", "site", "followup_years", "event"]
     data[columns].to_csv(path, index=False)
-    models = ["--acceleration", str(path), "--step", "sex"]
-    commands = {
-        "prepare-follow-up": ["--acceleration", str(path), "--covariate", "ecog", "--landmark-years", "0.2", "--output", "f.tsv", "--ledger", "l.tsv"],
-        "fit-survival": [*models, "--covariate", "ecog", "--firth", "--cox", "c.tsv", "--comparison", "a.tsv"],
-        "test-proportional-hazards": [*models, "--output", "p.tsv", "--curve", "pc.tsv", "--remedies", "r.tsv", "--alpha", "0.9"],
-        "fit-hazard-curve": [*models, "--output", "h.tsv", "--curve", "hc.tsv", "--histogram", "hp.tsv"],
-        "compare-sites": [*models, "--by", "site", "--output", "si.tsv"],
-        "fit-subgroup-hazards": [*models, "--modifier", "sex", "--modifier", "chronological_age", "--split-age", "60", "--output", "su.tsv"],
-        "fit-survival-sensitivity": [*models, "--covariate", "ecog", "--imputations", "2", "--iterations", "1", "--output", "se.tsv", "--imputed", "i.tsv"],
-    }  # fmt: skip
-    script = "import sys\nfrom faceage_bio.cli.main import app\nfor line in sys.stdin.read().split('\\n'):\n    app(line.split('\\t'), standalone_mode=False)"
-    lines = "\n".join("\t".join([name, *options]) for name, options in commands.items())
-    done = subprocess.run(
-        [sys.executable, "-c", script], input=lines, capture_output=True, text=True, cwd=tmp_path
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
-    ledger = pd.read_csv(tmp_path / "l.tsv", sep="\t", dtype=str)
+    few = [
+        "added_value.bootstraps=2",
+        "imputation.m=2",
+        "imputation.iterations=1",
+        "landmark_years=0.2",
+        "firth=true",
+        "alpha=0.9",
+        "split_age=60",
+    ]
+    for name in ("prepare-follow-up", "fit-survival", "fit-survival-sensitivity"):
+        mine = STEPS[name].uses
+        chosen = [
+            word
+            for word in (*few, "sequential_adjustment=sex", "covariates=ecog")
+            if any(f"survival.{word}".startswith(used) for used in mine)
+        ]
+        options = [part for word in chosen for part in ("--set", f"survival.{word}")]
+        done = CliRunner().invoke(
+            app,
+            [name, "--participants", str(path), *options, "--output", str(tmp_path)],
+            catch_exceptions=False,
+        )
+        assert done.exit_code == 0, done.output
+    ledger = pd.read_csv(tmp_path / "ledger.tsv", sep="\t", dtype=str)
     assert ledger.reason.value_counts().to_dict()["missing_ecog"] >= 5
-    assert (pd.read_csv(tmp_path / "si.tsv", sep="\t").subgroup.dropna().unique()).tolist() != []
-    assert "under 60" in pd.read_csv(tmp_path / "su.tsv", sep="\t").subgroup.tolist()
-    assert pd.read_csv(tmp_path / "c.tsv", sep="\t").step.str.contains("Firth").any()
+    assert (pd.read_csv(tmp_path / "sites.tsv", sep="\t").subgroup.dropna().unique()).tolist() != []
+    assert "under 60" in pd.read_csv(tmp_path / "subgroups.tsv", sep="\t").subgroup.tolist()
+    assert pd.read_csv(tmp_path / "cox.tsv", sep="\t").step.str.contains("Firth").any()

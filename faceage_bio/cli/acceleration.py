@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from faceage_bio.cli.survival import Units
+from faceage_bio.steps import Units
 
 app = typer.Typer()
 

@@ -11,10 +11,8 @@ from typer.models import CommandInfo
 import faceage_bio
 from faceage_bio.cli import (
     acceleration,
-    added_value,
     associations,
     cohort,
-    curves,
     demo,
     expression,
     expression_quality,
@@ -23,7 +21,6 @@ from faceage_bio.cli import (
     fairness,
     gene_sets,
     gene_survival,
-    hazards,
     phenotype,
     readers,
     release,
@@ -39,6 +36,7 @@ from faceage_bio.cli import (
 from faceage_bio.cli.stages import STAGES
 from faceage_bio.cli.terminal import VerbatimCommand, VerbatimGroup
 from faceage_bio.errors import FaceAgeBioError
+from faceage_bio.steps import STEPS
 
 app = typer.Typer(
     name="faceage-bio",
@@ -83,19 +81,25 @@ def _recorded(name: str, step: Callable[..., None]) -> Callable[..., None]:
 
 
 MODULES = (
-    study, cohort, curves, faceage, review, acceleration, phenotype, associations, fairness, single_cell, expression_quality,
-    expression, expression_sensitivity, gene_sets, variants, survival, gene_survival, hazards, added_value, readers, scores,
+    study, cohort, faceage, review, acceleration, phenotype, associations, fairness, single_cell, expression_quality,
+    expression, expression_sensitivity, gene_sets, variants, survival, gene_survival, readers, scores,
     report, release, demo,
 )  # fmt: skip
 
 
-def _add_commands() -> None:
-    """Add every command under its stage; steps leave a record, the commands that a user starts with do not."""
-    found = {
+def commands() -> dict[str, CommandInfo]:
+    """Every command by its name: those declared as steps, and those that have options of their own."""
+    return {name: CommandInfo(name, callback=one.command()) for name, one in STEPS.items()} | {
         info.name or info.callback.__name__.replace("_", "-"): info
         for module in MODULES
+        if hasattr(module, "app")
         for info in module.app.registered_commands
     }
+
+
+def _add_commands() -> None:
+    """Add every command under its stage; steps leave a record, the commands that a user starts with do not."""
+    found = commands()
     for stage, names in STAGES.items():
         for name in names:
             if name == "weights":
@@ -112,7 +116,7 @@ def _add_commands() -> None:
 def _one(name: str, info: CommandInfo, stage: str) -> typer.Typer:
     """A command alone, since only what is added in turn is listed in turn."""
     info.cls, info.rich_help_panel = VerbatimCommand, stage
-    if info not in study.app.registered_commands:
+    if name not in STEPS and info not in study.app.registered_commands:
         info.callback = _recorded(name, info.callback)
     alone = typer.Typer()
     alone.registered_commands.append(info)

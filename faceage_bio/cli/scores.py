@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from faceage_bio.cli.survival import Units
+from faceage_bio.steps import Units
 
 app = typer.Typer()
 Definitions = Annotated[

@@ -32,10 +32,8 @@ STAGES: dict[str, dict[str, str]] = {
         "score-gene-sets": "Gene sets", "list-gene-sets": "", "fit-gene-survival": "Genes and survival", "fit-variants": "DNA variants",
     },
     "Survival": {
-        "prepare-follow-up": "Follow-up", "fit-survival": "Cox models", "estimate-curves": "Kaplan-Meier curves",
-        "fit-competing-risks": "Competing risks", "test-proportional-hazards": "Proportional hazards",
-        "fit-hazard-curve": "Hazard curve", "compare-sites": "Hazard ratio by site", "fit-subgroup-hazards": "Hazard ratio in subgroups",
-        "fit-survival-sensitivity": "Sensitivity of the hazard ratio", "measure-added-value": "Added value of face age",
+        "prepare-follow-up": "Follow-up", "fit-survival": "Cox models", "fit-survival-sensitivity": "Sensitivity of the hazard ratio",
+        "estimate-curves": "Kaplan-Meier curves and competing risks",
     },
     "Clinical scores and readers": {
         "compute-scores": "Clinical scores", "compare-scores": "Clinical scores with face age", "show-score": "",

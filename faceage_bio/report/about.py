@@ -41,7 +41,12 @@ def about(tables: ReportTables, provenance: Provenance, config: dict, cards: Seq
 
 
 def _seeds(records: Sequence[dict]) -> list[tuple[str, object]]:
-    known = {(one["command"], one["options"]["seed"]) for one in records if "seed" in one["options"]}
+    known = {
+        (one["command"], value)
+        for one in records
+        for name, value in (one["options"] | one.get("settings", {})).items()
+        if name.split(".")[-1] == "seed"
+    }
     return sorted(known, key=str)
 
 

@@ -132,7 +132,7 @@ def name_of(path: Path, root: Path) -> str:
 def _options(record: dict | None) -> list[tuple[str, str]]:
     """Options as they would be typed, without those left empty."""
     told = []
-    for name, value in (record["options"] if record else {}).items():
+    for name, value in (record["options"] | record.get("settings", {}) if record else {}).items():
         if value is not None and value != [] and value is not False:
             said = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
             told.append((name.replace("_", "-"), said))

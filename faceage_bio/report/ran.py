@@ -65,30 +65,6 @@ OPTIONS: dict[tuple[str, str], str] = {
     ("fit-variants", "burden"): "variants.weights",
     ("fit-variants", "min_carriers"): "variants.min_carriers",
     ("fit-variants", "covariate"): "variants.covariates",
-    ("prepare-follow-up", "time_zero"): "survival.time_zero",
-    ("prepare-follow-up", "landmark_years"): "survival.landmark_years",
-    ("prepare-follow-up", "horizon_years"): "survival.horizon_years",
-    ("prepare-follow-up", "end_date"): "survival.end_date",
-    ("estimate-curves", "rmst_years"): "survival.rmst_years",
-    ("estimate-curves", "interval"): "survival.interval",
-    ("estimate-curves", "log_rank_stratum"): "survival.log_rank_strata",
-    ("estimate-curves", "fleming_harrington"): "survival.fleming_harrington",
-    ("fit-competing-risks", "cause_of_interest"): "survival.cause_of_interest",
-    ("fit-survival", "per_years"): "survival.per_years",
-    ("fit-survival", "stratum"): "survival.strata",
-    ("fit-survival", "cluster"): "survival.cluster",
-    ("fit-survival", "firth"): "survival.firth",
-    ("test-proportional-hazards", "alpha"): "survival.alpha",
-    ("test-proportional-hazards", "split_years"): "survival.split_years",
-    ("compare-sites", "by"): "survival.heterogeneity_by",
-    ("fit-subgroup-hazards", "split_age"): "survival.split_age",
-    ("fit-survival-sensitivity", "early_death_years"): "survival.early_death_years",
-    ("fit-survival-sensitivity", "gap_classes"): "survival.gap_classes",
-    ("fit-survival-sensitivity", "imputations"): "survival.imputation.m",
-    ("measure-added-value", "times_years"): "survival.added_value.times_years",
-    ("measure-added-value", "bootstraps"): "survival.added_value.bootstraps",
-    ("measure-added-value", "seed"): "survival.added_value.seed",
-    ("measure-added-value", "risk_groups"): "survival.added_value.risk_groups",
     ("fit-gene-survival", "covariate"): "survival.gene_covariates",
     ("compare-readers", "horizon_years"): "readers.horizon_years",
     ("compare-scores", "bootstraps"): "scores.bootstraps",
@@ -110,8 +86,8 @@ def settings_that_ran(settings: dict, records: Iterable[dict]) -> tuple[dict, li
     """
     told, differ = deepcopy(settings), {}
     for record in records:
-        for name, value in record["options"].items():
-            place = OPTIONS.get((record["command"], name))
+        options = {OPTIONS.get((record["command"], name)): value for name, value in record["options"].items()}
+        for place, value in (options | record.get("settings", {})).items():
             if place and _set(told, place, value):
                 differ[place] = (
                     f"{place}: the config says {_get(settings, place)}, {record['command']} ran with {value}"

@@ -37,7 +37,15 @@ RENAMED: dict[str, Renamed] = {
     "survival.panel_by": Renamed("survival.heterogeneity_by", "the same column"),
     "survival.steps": Renamed("survival.sequential_adjustment", "the same columns"),
 }
-COMMANDS = {"score-clinic": "compute-scores"}  # of earlier versions
+COMMANDS = {
+    "score-clinic": "compute-scores",
+    "test-proportional-hazards": "fit-survival",
+    "compare-sites": "fit-survival",
+    "measure-added-value": "fit-survival",
+    "fit-hazard-curve": "fit-survival-sensitivity",
+    "fit-subgroup-hazards": "fit-survival-sensitivity",
+    "fit-competing-risks": "estimate-curves",
+}  # of earlier versions; fmt: skip
 OPTIONS = {
     "--balance-of": "--balance-covariate", "--clinic": "--clinical", "--full-set": "--full-adjustment", "--people": "--participants",
     "--same-photo": "--duplicates", "--squares": "--histogram",

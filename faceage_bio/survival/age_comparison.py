@@ -108,7 +108,8 @@ def one_model(frame: ModelFrame) -> tuple[list[dict], Sequence[Reason]]:
 def _rows(fit: CoxFit, face: str, age: str, method: str) -> list[dict]:
     beta, covariance = fit.terms["log_hazard_ratio"], fit.covariance
     difference = beta[face] - beta[age]
-    error = np.sqrt(covariance.loc[face, face] + covariance.loc[age, age] - 2 * covariance.loc[face, age])
+    variance = covariance.loc[face, face] + covariance.loc[age, age] - 2 * covariance.loc[face, age]
+    error = np.sqrt(max(variance, 0.0))  # rounding makes it negative where both ages are the same
     if error < SAME * np.sqrt(covariance.loc[face, face] + covariance.loc[age, age]):
         raise FitError("same_ages")
     return [

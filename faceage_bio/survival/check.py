@@ -129,6 +129,6 @@ def hints(table: pd.DataFrame, usable: pd.DataFrame, covariates: Sequence[str], 
             found.append(
                 f"{source}: column '{name}': no death among the {int(size)} participants with '{level}' ({examples(lines)}); a "
                 "hazard ratio of this group has no end. Merge it with another (codings, groups), or ask for Firth's penalised "
-                "estimate (survival.firth: true, --firth)."
+                "estimate (survival.firth: true)."
             )
     return found

@@ -11,7 +11,6 @@ import numpy as np
 import pandas as pd
 
 from faceage_bio.columns import LEVELS
-from faceage_bio.errors import ConfigError
 from faceage_bio.results.reasons import Reason, reason
 from faceage_bio.survival.models import WORDS
 
@@ -47,33 +46,6 @@ class Grouping:
     def term(self, level: str) -> str:
         """A group in words: "face age 65-75"."""
         return f"{self.title} {level}" if self.detail else f"{self.title}: {level}"
-
-
-def parse_rules(words: Sequence[str]) -> dict[str, Rule]:
-    """Rules as the command line gives them: "face_age=65,75,85", "age_acceleration=tertiles", "smoking=levels".
-
-    Raises
-    ------
-    ConfigError
-        Not of this form, or a column twice.
-    """
-    rules: dict[str, Rule] = {}
-    for word in words:
-        column, _, rule = word.partition("=")
-        if column in rules:
-            raise ConfigError(
-                f"--by {word!r}: the column {column!r} stands more than once. Expected one rule for it. Keep one."
-            )
-        try:
-            rules[column] = (
-                rule if rule in (TERTILES, LEVELS_RULE) else [float(cut) for cut in rule.split(",")]
-            )
-        except ValueError:
-            raise ConfigError(
-                f"--by {word!r}: expected a column and its cut-points, tertiles or levels, such as face_age=65,75,85, "
-                "age_acceleration=tertiles or smoking=levels. Write it so."
-            ) from None
-    return rules
 
 
 def part(people: pd.DataFrame, column: str, rule: Rule) -> Grouping:

@@ -17,7 +17,7 @@ from faceage_bio.columns import (
     LEVELS,
     UNITS,
 )  # fmt: skip
-from faceage_bio.errors import ConfigError, FitError
+from faceage_bio.errors import FitError
 from faceage_bio.observation import entry_of
 from faceage_bio.results.reasons import Reason, reason
 from faceage_bio.results.row import columns_of
@@ -73,26 +73,6 @@ def group_names(cuts: Sequence[float]) -> list[str]:
     edges = sorted(cuts)
     middle = [f"{low:g} to {high:g}" for low, high in pairwise(edges)]
     return [f"below {edges[0]:g}", *middle, f"{edges[-1]:g} and over"]
-
-
-def parse_groups(words: Sequence[str]) -> dict[str, list[float]]:
-    """Cut-points as the command line gives them: "ecog=2" or "bmi=18.5,25,30".
-
-    Raises
-    ------
-    ConfigError
-        Not of this form.
-    """
-    found = {}
-    for word in words:
-        name, _, cuts = word.partition("=")
-        try:
-            found[name] = [float(cut) for cut in cuts.split(",")]
-        except ValueError:
-            raise ConfigError(
-                f"--group {word!r}: expected a column and its cut-points, such as ecog=1,2. Write it so."
-            ) from None
-    return found
 
 
 def grouped(people: pd.DataFrame, groups: Mapping[str, Sequence[float]]) -> pd.DataFrame:

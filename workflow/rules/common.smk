@@ -1,14 +1,17 @@
+import hashlib
 import json
 import shlex
 import sys
 from pathlib import Path
 
 import faceage_bio
+from faceage_bio.cli.main import STEPS
 from faceage_bio.config import analysis_settings, check_config, read_yaml
 from faceage_bio.demo.plans import PLANS
 from faceage_bio.errors import ConfigError
 from faceage_bio.faceage.shards import count_photos, shard_names
 from faceage_bio.report.sections import runs
+from faceage_bio.tables import write_json
 
 try:
     for file in workflow.configfiles:
@@ -41,6 +44,17 @@ if ACCESS == "group":
 own_folder = Path(".snakemake")
 own_folder.mkdir(exist_ok=True)
 own_folder.chmod(0o700)
+
+# the config with all defaults, which the steps read; named by its content, so that another edit is no one else's
+CONFIG = own_folder / f"config_{hashlib.sha256(json.dumps(config).encode()).hexdigest()[:12]}.json"
+if not CONFIG.exists():
+    write_json(config, CONFIG)
+
+
+def uses(rule):
+    """The settings that a step declares: only where one of them changes does it run again."""
+    return STEPS[rule.replace("_", "-")].settings(settings)
+
 
 VERSION = faceage_bio.__version__  # in the params of every rule: a new version runs it again
 
@@ -236,23 +250,10 @@ def reader_options(wildcards):
     ]
 
 
-def curve_groups():
-    """The groups of the curves as column=rule."""
-    rules = config["survival"]["curves"].items()
-    return [
-        f"{column}={rule if isinstance(rule, str) else ','.join(map(str, rule))}" for column, rule in rules
-    ]
-
-
 def table_one_groups():
     """The groups of Table 1 as the command line takes them."""
     groups = config["phenotype"]["table_one"]["groups"]
     return groups if isinstance(groups, str) else ",".join(map(str, groups))
-
-
-def fleming_harrington():
-    weights = config["survival"]["fleming_harrington"]
-    return ["--fleming-harrington", *map(str, weights)] if weights else []
 
 
 def stage_ledgers(wildcards):

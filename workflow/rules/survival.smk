@@ -1,23 +1,5 @@
 # the people and times that all steps of this stage use: everybody with a usable follow-up, cut and shifted as configured
 FOLLOWED = "<results>/{cohort}/survival/follow_up.parquet"
-SURVIVAL_STEPS = [
-    *option("--step", config["survival"]["sequential_adjustment"]),
-    *option(
-        "--group",
-        [f"{name}={','.join(map(str, cuts))}" for name, cuts in config["survival"]["groups"].items()],
-    ),
-    *option("--stratum", config["survival"]["strata"]),
-    *option("--cluster", filter(None, [config["survival"]["cluster"]])),
-    *option("--per-years", [config["survival"]["per_years"]]),
-]
-SURVIVAL_MODELS = [*SURVIVAL_STEPS, *option("--covariate", config["survival"]["covariates"])]
-
-SURVIVAL_TIME = [
-    part
-    for name in ("time_zero", "landmark_years", "horizon_years", "end_date", "year_days")
-    for part in option(f"--{name.replace('_', '-')}", [config["survival"][name]])
-    if config["survival"][name] is not None
-]
 GENE_TIME = [
     part
     for name in ("time_zero", "landmark_years", "year_days")
@@ -28,29 +10,28 @@ GENE_TIME = [
 
 rule prepare_follow_up:
     input:
-        "<results>/{cohort}/acceleration/acceleration.parquet",
+        participants="<results>/{cohort}/acceleration/acceleration.parquet",
     output:
-        table=FOLLOWED,
+        follow_up="<results>/{cohort}/survival/follow_up.parquet",
         ledger="<results>/{cohort}/survival/ledger.tsv",
     log:
         "<logs>/survival/prepare_follow_up_{cohort}.log",
+    benchmark:
+        "<results>/benchmarks/prepare_follow_up_{cohort}.tsv"
     wildcard_constraints:
-        cohort=any_of(WITH_CLINICAL),
+        cohort=any_of(WITH_CLINIC),
     params:
-        covariates=option(
-            "--covariate",
-            [*config["survival"]["sequential_adjustment"], *config["survival"]["covariates"]],
-        ),
-        time=SURVIVAL_TIME,
+        settings=uses("prepare_follow_up"),
+        folder=subpath(output[0], parent=True),
         version=VERSION,
     shell:
-        "faceage-bio prepare-follow-up --acceleration {input:q} {params.covariates:q} {params.time:q}"
-        " --output {output.table:q} --ledger {output.ledger:q} > {log:q} 2>&1"
+        "faceage-bio prepare-follow-up --config {CONFIG:q} --cohort {wildcards.cohort} --participants {input.participants:q}"
+        " --output {params.folder:q} > {log:q} 2>&1"
 
 
 rule fit_survival:
     input:
-        FOLLOWED,
+        participants=FOLLOWED,
     output:
         cox=report(
             "<results>/{cohort}/survival/cox.tsv",
@@ -58,23 +39,137 @@ rule fit_survival:
             category="Survival",
             labels={"cohort": "{cohort}", "table": "Cox models"},
         ),
-        comparison=report(
+        age_comparison=report(
             "<results>/{cohort}/survival/age_comparison.tsv",
             caption="../report/age_comparison.rst",
             category="Survival",
             labels={"cohort": "{cohort}", "table": "face age against age"},
         ),
+        proportional_hazards=report(
+            "<results>/{cohort}/survival/proportional_hazards.tsv",
+            caption="../report/proportional_hazards.rst",
+            category="Survival",
+            labels={"cohort": "{cohort}", "table": "proportional hazards"},
+        ),
+        proportional_hazards_curve="<results>/{cohort}/survival/proportional_hazards_curve.tsv",
+        remedies="<results>/{cohort}/survival/remedies.tsv",
+        sites=report(
+            "<results>/{cohort}/survival/sites.tsv",
+            caption="../report/sites.rst",
+            category="Survival",
+            labels={"cohort": "{cohort}", "table": "within each site"},
+        ),
+        added_value=report(
+            "<results>/{cohort}/survival/added_value.tsv",
+            caption="../report/added_value.rst",
+            category="Survival",
+            labels={"cohort": "{cohort}", "table": "added value of face age"},
+        ),
+        calibration=report(
+            "<results>/{cohort}/survival/calibration.tsv",
+            caption="../report/calibration.rst",
+            category="Survival",
+            labels={"cohort": "{cohort}", "table": "calibration"},
+        ),
+        decision_curve=report(
+            "<results>/{cohort}/survival/decision_curve.tsv",
+            caption="../report/decision_curve.rst",
+            category="Survival",
+            labels={"cohort": "{cohort}", "table": "decision curves"},
+        ),
     log:
         "<logs>/survival/fit_survival_{cohort}.log",
+    benchmark:
+        "<results>/benchmarks/fit_survival_{cohort}.tsv"
     wildcard_constraints:
-        cohort=any_of(WITH_CLINICAL),
+        cohort=any_of(WITH_CLINIC),
     params:
-        models=SURVIVAL_MODELS,
-        firth=["--firth"] if config["survival"]["firth"] else [],
+        settings=uses("fit_survival"),
+        folder=subpath(output[0], parent=True),
         version=VERSION,
     shell:
-        "faceage-bio fit-survival --acceleration {input:q} {params.models:q} {params.firth:q}"
-        " --cox {output.cox:q} --comparison {output.comparison:q} > {log:q} 2>&1"
+        "faceage-bio fit-survival --config {CONFIG:q} --cohort {wildcards.cohort} --participants {input.participants:q}"
+        " --output {params.folder:q} > {log:q} 2>&1"
+
+
+rule fit_survival_sensitivity:
+    input:
+        participants=FOLLOWED,
+    output:
+        hazard_curve_tests=report(
+            "<results>/{cohort}/survival/hazard_curve_tests.tsv",
+            caption="../report/hazard_curve.rst",
+            category="Survival",
+            labels={"cohort": "{cohort}", "table": "curvature"},
+        ),
+        hazard_curve="<results>/{cohort}/survival/hazard_curve.tsv",
+        hazard_curve_participants="<results>/{cohort}/survival/hazard_curve_histogram.tsv",
+        subgroups=report(
+            "<results>/{cohort}/survival/subgroups.tsv",
+            caption="../report/subgroup_hazards.rst",
+            category="Survival",
+            labels={"cohort": "{cohort}", "table": "subgroups"},
+        ),
+        sensitivity=report(
+            "<results>/{cohort}/survival/sensitivity.tsv",
+            caption="../report/survival_sensitivity.rst",
+            category="Survival",
+            labels={"cohort": "{cohort}", "table": "other choices"},
+        ),
+        imputed=report(
+            "<results>/{cohort}/survival/imputed.tsv",
+            caption="../report/imputed.rst",
+            category="Survival",
+            labels={"cohort": "{cohort}", "table": "missing covariates filled in"},
+        ),
+    log:
+        "<logs>/survival/fit_survival_sensitivity_{cohort}.log",
+    benchmark:
+        "<results>/benchmarks/fit_survival_sensitivity_{cohort}.tsv"
+    wildcard_constraints:
+        cohort=any_of(WITH_CLINIC),
+    params:
+        settings=uses("fit_survival_sensitivity"),
+        folder=subpath(output[0], parent=True),
+        version=VERSION,
+    shell:
+        "faceage-bio fit-survival-sensitivity --config {CONFIG:q} --cohort {wildcards.cohort} --participants {input.participants:q}"
+        " --output {params.folder:q} > {log:q} 2>&1"
+
+
+rule estimate_curves:
+    input:
+        participants=FOLLOWED,
+    output:
+        kaplan_meier="<results>/{cohort}/survival/kaplan_meier.tsv",
+        at_risk="<results>/{cohort}/survival/at_risk.tsv",
+        summary=report(
+            "<results>/{cohort}/survival/summary.tsv",
+            caption="../report/survival.rst",
+            category="Survival",
+            labels={"cohort": "{cohort}", "table": "follow-up, medians, restricted means, log-rank"},
+        ),
+        competing_risks=report(
+            "<results>/{cohort}/survival/competing_risks.tsv",
+            caption="../report/competing_risks.rst",
+            category="Survival",
+            labels={"cohort": "{cohort}", "table": "competing risks"},
+        ),
+        cumulative_incidence="<results>/{cohort}/survival/cumulative_incidence.tsv",
+        incidence_at_risk="<results>/{cohort}/survival/incidence_at_risk.tsv",
+    log:
+        "<logs>/survival/estimate_curves_{cohort}.log",
+    benchmark:
+        "<results>/benchmarks/estimate_curves_{cohort}.tsv"
+    wildcard_constraints:
+        cohort=any_of(WITH_CLINIC),
+    params:
+        settings=uses("estimate_curves"),
+        folder=subpath(output[0], parent=True),
+        version=VERSION,
+    shell:
+        "faceage-bio estimate-curves --config {CONFIG:q} --cohort {wildcards.cohort} --participants {input.participants:q}"
+        " --output {params.folder:q} > {log:q} 2>&1"
 
 
 rule fit_gene_survival:

@@ -1,0 +1,158 @@
+"""Steps of the workflow: a function, the settings that it uses, the tables that it reads and those that it writes.
+
+Command line, help, the rule's parameters and the record of what ran come from this declaration. A setting itself is defined once,
+as a field of `settings`.
+"""
+
+import difflib
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from faceage_bio.config import Config, check_config, described, read_yaml, values_of, with_values
+from faceage_bio.errors import ConfigError
+from faceage_bio.settings.closed import Closed
+
+ConfigFile = Annotated[
+    Path | None,
+    typer.Option("--config", help="A study's config; settings that it does not name have their defaults."),
+]
+Sets = Annotated[
+    list[str],
+    typer.Option("--set", help="A setting of those below, as survival.per_years=5; lists as a,b; repeat."),
+]
+Cohort = Annotated[str, typer.Option(help="The cohort's name in the tables; by default as the table says.")]
+Units = Annotated[
+    list[str],
+    typer.Option(
+        "--unit",
+        help="Unit of followup (followup_years) or entry (entry_years), if not years: followup=days; repeat.",
+    ),
+]
+Tables = Mapping[str, Any]  # result tables by file name without ending
+
+
+@dataclass(frozen=True)
+class Step:
+    """What a step declares."""
+
+    function: Callable[..., Tables | None]
+    uses: tuple[str, ...]  # sections or settings, by dotted name
+    writes: Mapping[str, str] = field(default_factory=dict)  # file in the output folder: what it holds
+
+    @property
+    def name(self) -> str:
+        """The command; the rule has underscores."""
+        return self.function.__name__.replace("_", "-")
+
+    def settings(self, config: Config) -> dict[str, Any]:
+        """The settings used, by dotted name, as JSON holds them: the rule's parameters, and what the record keeps."""
+        return values_of(config, self.uses)
+
+    def command(self) -> Callable[..., None]:
+        """The function as a command: its tables as options, the output folder, the config and single settings."""
+
+        def run(*, config: Path | None = None, set: Sequence[str] = (), output: Path | None = None, **given: Any) -> None:  # fmt: skip
+            from faceage_bio.records import recorded
+            from faceage_bio.tables import naming_tables, write_table
+
+            resolved = self.resolve(config, set)
+            own = given if self.writes or output is None else given | {"output": output}
+            if self.uses:
+                own = own | {"settings": Used(resolved, self.uses)}
+            with recorded(self.name, given, self.settings(resolved)), naming_tables():
+                made = self.function(**own) or {}
+                for file in self.writes if output else ():
+                    write_table(made[Path(file).stem], output / file)
+
+        mine = inspect.signature(self.function)
+        options = [one for one in mine.parameters.values() if one.name != "settings"]
+        if self.writes:
+            help_ = f"Folder of the result tables: {', '.join(f'{file} ({what})' for file, what in self.writes.items())}."
+            options.append(_option("output", Annotated[Path, typer.Option(help=help_)]))
+        if self.uses:
+            options += [_option("config", ConfigFile, None), _option("set", Sets, [])]
+        run.__signature__ = inspect.Signature(
+            [one.replace(kind=inspect.Parameter.KEYWORD_ONLY) for one in options]
+        )  # type: ignore[attr-defined]
+        run.__annotations__ = {one.name: one.annotation for one in options}
+        run.__doc__, run.__module__ = self.help(), self.function.__module__
+        return run
+
+    def help(self) -> str:
+        """The function's docstring and each setting with its default and meaning."""
+        told = [
+            f"{name} (default {default}): {' '.join(meaning.split())}"
+            for used in self.uses
+            for name, default, meaning in described(used)
+        ]
+        heading = ["Settings, given by --set or by the config:"] if told else []
+        return "\n\n".join([inspect.getdoc(self.function) or "", *heading, *told])
+
+    def resolve(self, config: Path | None, sets: Sequence[str]) -> Config:
+        """The config of a file, or of defaults, with single settings of the step put in.
+
+        Raises
+        ------
+        ConfigError
+            A setting that the step does not use, or a value that does not fit.
+        """
+        known = [name for used in self.uses for name, *_ in described(used)]
+        for one in sets:
+            name = one.partition("=")[0]
+            if not any(
+                name == used or name.startswith(f"{used}.") or used.startswith(f"{name}.") for used in known
+            ):
+                near = difflib.get_close_matches(name, known, n=1)
+                hint = f" Did you mean {near[0]!r}?" if near else ""
+                raise ConfigError(
+                    f"--set {one!r}: {self.name} has no setting {name!r}. Expected one of {', '.join(known)}.{hint} Correct the name."
+                )
+        content = with_values(read_yaml(config) if config else {}, sets)
+        return check_config(content, source=str(config or "--set"), study=False)
+
+
+def _option(name: str, annotation: Any, default: Any = inspect.Parameter.empty) -> inspect.Parameter:
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
+
+
+class Used:
+    """The settings that a step declares; to ask for another one is a mistake in its code."""
+
+    def __init__(self, section: Closed, names: Sequence[str]) -> None:
+        self._section, self._names = section, names
+
+    def __getattr__(self, name: str) -> Any:
+        inner = [rest for first, _, rest in (one.partition(".") for one in self._names) if first == name]
+        if not inner:
+            raise AttributeError(
+                f"the step does not declare that it uses {name!r}; it declares {', '.join(self._names)}"
+            )
+        value = getattr(self._section, name)
+        return value if "" in inner else Used(value, inner)
+
+
+STEPS: dict[str, Step] = {}
+
+
+def step(*, uses: Sequence[str] = (), writes: Mapping[str, str] | None = None) -> Callable:
+    """Declare a function to be a step.
+
+    Parameters
+    ----------
+    uses : dotted names of sections (``"survival.added_value"``) or settings (``"survival.per_years"``)
+        The function gets them as ``settings``, whose attributes are the config's, and no others.
+    writes : file name: what the table holds
+        The function returns these tables by name without ending, and the command writes them into ``--output``.
+    """
+
+    def declare(function: Callable[..., Tables | None]) -> Callable[..., Tables | None]:
+        declared = Step(function, tuple(uses), writes or {})
+        STEPS[declared.name] = declared
+        return function
+
+    return declare
