@@ -1,7 +1,6 @@
-"""Inference: every photo an age or a reason, nothing lost, finished parts used again."""
+"""Inference: every photo an age or a reason, nothing lost, photos computed before used again."""
 
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -24,6 +23,7 @@ from faceage_bio.faceage.photo import Tools, load_tools
 from faceage_bio.faceage.precision import precision_sentence
 from faceage_bio.faceage.predict import choose_device, count_workers, predict_face_ages
 from faceage_bio.faceage.settings import settings_of
+from faceage_bio.faceage.store import PhotoStore, engine_of
 from faceage_bio.settings.photos import FaceAge
 from faceage_bio.vision.detect import Detector
 from tests.conftest import add_mean_model
@@ -49,6 +49,18 @@ class Kills(Brightness):
 
     def predict(self, crops):
         os.kill(os.getpid(), signal.SIGKILL)
+
+
+class Counts(Brightness):
+    """Adds each crop that it ages to a list."""
+
+    def __init__(self, computed):
+        super().__init__()
+        self.computed = computed
+
+    def predict(self, crops):
+        self.computed.extend(crops)
+        return super().predict(crops)
 
 
 @pytest.fixture(scope="module")
@@ -107,6 +119,8 @@ def settings(quality=None, **changes):
 def predict(folder, detector, paths=PATHS, model=None, chosen=None, **options):
     chosen = chosen or settings()
     make_tools = partial(Tools, detector, (model or Brightness(),), chosen)
+    if "store" in options:
+        options["store"] = PhotoStore(options["store"], engine_of(CARDS, chosen))
     return predict_face_ages(photos(paths), folder, make_tools, CARDS, chosen, **options)
 
 
@@ -169,19 +183,21 @@ def test_workers_end_with_the_process_that_started_them(tmp_path, folder):
     Image.fromarray(draw(imagine(50, True, 900))).save(tmp_path / "0.jpg")
     photos(["0.jpg"] * 2000).to_parquet(tmp_path / "photos.parquet")
     add_mean_model(tmp_path / "model")
+    (tmp_path / "tmp").mkdir()
     main = subprocess.Popen([
         sys.executable, "-m", "faceage_bio", "predict-face-age", "--photos", tmp_path / "photos.parquet", "--photo-folder",
         tmp_path, "--model", tmp_path / "model", "--workers", "2", "--device", "cpu", "--output", tmp_path / "face_age.parquet",
-    ], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # fmt: skip
+    ], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=os.environ | {"TMPDIR": str(tmp_path / "tmp")})  # fmt: skip
     family = psutil.Process(main.pid)
     deadline = time.monotonic() + 120
-    while not list(tmp_path.glob(".face_age_parts/*")) and time.monotonic() < deadline:
+    while not list(tmp_path.glob("faceage_store/*/*.part")) and time.monotonic() < deadline:
         time.sleep(0.05)
     workers = family.children(recursive=True)
     assert len(workers) >= 2
     main.kill()
     main.wait()
     assert not psutil.wait_procs(workers, timeout=30)[1]
+    assert not list((tmp_path / "tmp").glob("pymp-*"))  # nor do their sockets stay
 
 
 class KillsOnce(Brightness):
@@ -199,23 +215,24 @@ def test_a_photo_that_ends_its_worker_is_named_and_the_others_go_on(folder, dete
     whole = predict(folder, detector)
     model = KillsOnce()
     model.deadly = whole.face_age[PATHS.index("gut.zwei.ü.png")]
-    parts = tmp_path / "parts"
-    table = predict(folder, detector, model=model, workers=2, parts=parts)
+    store = tmp_path / "store"
+    table = predict(folder, detector, model=model, workers=2, store=store)
     expected = REASONS | {"gut.zwei.ü.png": "worker_died"}
     assert dict(zip(PATHS, table.reason, strict=True)) == expected
     survived = table.reason != "worker_died"
     np.testing.assert_allclose(table.face_age[survived], whole.face_age[survived], equal_nan=True)
-    assert (
-        len(list(parts.iterdir())) == 2
-    )  # of 4: the dead worker's and that of a file that may be readable tomorrow are not kept
+    computed = []
+    again = predict(folder, detector, model=Counts(computed), store=store)
+    pd.testing.assert_frame_equal(again, whole)
+    assert len(computed) == 1  # the dead worker's photo alone
 
 
 def test_workers_that_die_at_every_photo_are_an_error(folder, detector, monkeypatch, tmp_path):
     monkeypatch.setattr("faceage_bio.faceage.predict.PART_SIZE", 5)
     paths = ["blank.jpg"] * 5 + ["good one.jpg"] * 5
     with pytest.raises(RunError, match="killed again and again, probably because memory ran out"):
-        predict(folder, detector, paths, model=Kills(), workers=2, parts=tmp_path / "parts")
-    assert len(predict(folder, detector, paths, parts=tmp_path / "parts")) == 10
+        predict(folder, detector, paths, model=Kills(), workers=2, store=tmp_path / "store")
+    assert len(predict(folder, detector, paths, store=tmp_path / "store")) == 10
 
 
 def test_workers_that_cannot_start_say_why(folder, detector):
@@ -341,22 +358,23 @@ def test_an_interrupted_run_does_only_what_is_left(folder, detector, tmp_path, m
                 raise KeyboardInterrupt
             return super().predict(crops)
 
-    parts = tmp_path / "parts"
+    store = tmp_path / "store"
     with pytest.raises(KeyboardInterrupt):
-        predict(folder, detector, model=Stops(), parts=parts)
-    assert [item.stat().st_mode & 0o777 for item in parts.iterdir()] == [0o600]
+        predict(folder, detector, model=Stops(), store=store)
+    assert {item.stat().st_mode & 0o777 for item in store.glob("*/*")} == {0o600}
     model = Brightness()
-    resumed = predict(folder, detector, model=model, parts=parts)
+    resumed = predict(folder, detector, model=model, store=store)
     pd.testing.assert_frame_equal(resumed, whole)
     assert sum(model.batches) == 2  # the first part's photo was not aged again
+    assert len(list(store.glob("*/*.part"))) == 2  # a run makes one part of its own
 
 
 @pytest.mark.parametrize(
     "change", [{"min_probability": 1.0}, {"quality": {"blurred": {"action": "exclude", "threshold": 1e9}}}]
 )
-def test_parts_of_other_settings_are_not_used(folder, detector, tmp_path, change):
-    predict(folder, detector, parts=tmp_path)
-    table = predict(folder, detector, chosen=settings(**change), parts=tmp_path)
+def test_results_of_other_settings_are_not_used(folder, detector, tmp_path, change):
+    predict(folder, detector, store=tmp_path)
+    table = predict(folder, detector, chosen=settings(**change), store=tmp_path)
     assert table.face_age.isna().all()
 
 
@@ -365,8 +383,8 @@ def test_killed_from_outside_it_goes_on_where_it_was(tmp_path, folder):
     many = tmp_path / "photos"
     many.mkdir()
     Image.fromarray(draw(imagine(50, True, 900))).save(many / "0.jpg")
-    for number in range(1, 24):
-        shutil.copy(many / "0.jpg", many / f"{number}.jpg")
+    for number in range(1, 24):  # bytes after the end of a JPEG make another file of the same picture
+        (many / f"{number}.jpg").write_bytes((many / "0.jpg").read_bytes() + bytes([number]))
     photos([f"{number}.jpg" for number in range(24)]).to_parquet(tmp_path / "photos.parquet")
     add_mean_model(tmp_path / "model")
     output = tmp_path / "face_age.parquet"
@@ -378,20 +396,20 @@ def test_killed_from_outside_it_goes_on_where_it_was(tmp_path, folder):
     first = subprocess.Popen(
         command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
     )
-    parts = output.with_name(".face_age_parts")
+    store = output.with_name("faceage_store")
     deadline = time.monotonic() + 120
-    while not list(parts.glob("*.parquet")) and time.monotonic() < deadline:
+    while not list(store.glob("*/*.part")) and time.monotonic() < deadline:
         time.sleep(0.02)
     os.killpg(first.pid, signal.SIGKILL)
     first.wait()
-    kept = {path: path.stat().st_mtime_ns for path in parts.glob("*.parquet")}
+    kept = {path: path.stat().st_mtime_ns for path in store.glob("*/*.part")}
     assert kept
     assert not output.exists()
     assert not [path for path in tmp_path.iterdir() if path.suffix == ".tmp"]
     again = subprocess.run(command, capture_output=True, text=True)
     assert again.returncode == 0, again.stderr
     assert len(pd.read_parquet(output)) == 24
-    assert not parts.exists()
+    assert f"{2 * len(kept)} of 24 photos were computed before" in again.stdout
 
 
 def test_memory_does_not_grow_with_the_number_of_photos(folder, detector, monkeypatch):

@@ -9,7 +9,7 @@ from rich.table import Table
 from typer.testing import CliRunner
 
 from faceage_bio.cli import terminal
-from faceage_bio.cli.main import app, commands
+from faceage_bio.cli.main import GROUPS, app, commands
 from faceage_bio.cli.stages import STAGES, title_of
 from tests.conftest import ROOT
 
@@ -45,7 +45,7 @@ def test_commands_are_grouped_by_stage_and_the_five_of_a_user_come_first():
 def test_every_command_is_in_one_stage():
     declared = set(commands())
     named = [name for names in STAGES.values() for name in names]
-    assert sorted(named) == sorted(declared | {"weights"})
+    assert sorted(named) == sorted(declared | set(GROUPS))
     assert set(typer.main.get_command(app).commands) == set(named)
 
 

@@ -85,6 +85,12 @@ def predict_face_age(
             help="NAME=ACTION:THRESHOLD, such as blurred=exclude:25; repeat. Others: as in config.yaml."
         ),
     ] = [],
+    store: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder with the results of photos computed before; default: faceage_store beside the output."
+        ),
+    ] = None,
     speed: Annotated[
         Path | None, typer.Option(help="Where to write photos, seconds and device (.json).")
     ] = None,
@@ -94,7 +100,6 @@ def predict_face_age(
     Example: faceage-bio predict-face-age --photos photos.parquet --photo-folder photos --model my-study/model
     --output face_age.parquet
     """
-    import time
     from functools import partial
 
     from faceage_bio.cli.progress import counted
@@ -105,11 +110,11 @@ def predict_face_age(
         count_workers,
         device_name,
         predict_face_ages,
-        remove_parts,
     )
     from faceage_bio.faceage.rules import parse_rule
     from faceage_bio.faceage.settings import settings_of
     from faceage_bio.faceage.shards import photos_of
+    from faceage_bio.faceage.store import PhotoStore, engine_of
     from faceage_bio.settings.photos import FaceAge
     from faceage_bio.tables import read_table, write_json, write_table
     from faceage_bio.vision.card import read_card
@@ -126,24 +131,23 @@ def predict_face_age(
     chosen = choose_device(device.value)
     cards = [read_card(folder) for folder in model]
     processes = count_workers(workers or None, chosen, len(table))
-    parts = output.with_name(f".{output.stem}_parts")
     names = ", ".join(card["name"] for card in cards)
     print(
         f"{len(table)} photos on {chosen}, {processes} worker(s), {detection.value} detection, model {names}",
         flush=True,
     )
-    resumed, begin = parts.exists(), time.monotonic()
+    known = PhotoStore(store or output.with_name("faceage_store"), engine_of(cards, settings))
+    seconds: list[float] = []
     with counted("photos", len(table)) as progress:
         ages = predict_face_ages(
             table, photo_folder, partial(load_tools, model, chosen, settings), cards, settings,
-            workers=processes, parts=parts, progress=progress,
+            workers=processes, store=known, seconds=seconds, progress=progress,
         )  # fmt: skip
     write_table(ages, output)
-    remove_parts(parts)
+    print(f"{known.found} of {len(table)} photos were computed before, {len(table) - known.found} now")
     if speed:
-        seconds = None if resumed else round(time.monotonic() - begin, 3)
-        run = {"device": device_name(chosen), "workers": processes, "photos": len(table), "seconds": seconds}
-        write_json(run, speed)
+        run = {"device": device_name(chosen), "workers": processes, "photos": len(table)}
+        write_json(run | {"seconds": round(sum(seconds) / processes, 3)}, speed)
     for reason, n in ages["reason"].value_counts().items():
         print(f"{reason or 'ok'}: {n}" + (f" ({MEANINGS[reason]})" if reason in MEANINGS else ""))
     if settings.precision != "float32":

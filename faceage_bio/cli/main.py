@@ -28,6 +28,7 @@ from faceage_bio.cli import (
     review,
     scores,
     single_cell,
+    store,
     study,
     survival,
     variants,
@@ -87,6 +88,12 @@ MODULES = (
 )  # fmt: skip
 
 
+GROUPS = {
+    "weights": (weights.app, "Import, check and show the published FaceAge weights."),
+    "store": (store.app, "Check and tidy up the results of photos that were computed before."),
+}
+
+
 def commands() -> dict[str, CommandInfo]:
     """Every command by its name: those declared as steps, and those that have options of their own."""
     return {name: CommandInfo(name, callback=one.command()) for name, one in STEPS.items()} | {
@@ -102,15 +109,16 @@ def _add_commands() -> None:
     found = commands()
     for stage, names in STAGES.items():
         for name in names:
-            if name == "weights":
-                words = "Import, check and show the published FaceAge weights."
-                app.add_typer(weights.app, name=name, cls=VerbatimGroup, help=words, rich_help_panel=stage)
+            if name in GROUPS:
+                group, words = GROUPS[name]
+                app.add_typer(group, name=name, cls=VerbatimGroup, help=words, rich_help_panel=stage)
             else:
                 app.add_typer(_one(name, found.pop(name), stage))
     for name, info in found.items():
         app.add_typer(_one(name, info, "Further steps"))
-    for info in weights.app.registered_commands:
-        info.cls = VerbatimCommand
+    for group, _ in GROUPS.values():
+        for info in group.registered_commands:
+            info.cls = VerbatimCommand
 
 
 def _one(name: str, info: CommandInfo, stage: str) -> typer.Typer:

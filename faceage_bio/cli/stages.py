@@ -13,7 +13,7 @@ STAGES: dict[str, dict[str, str]] = {
     "Photos and face age": {
         "predict-face-age": "Face ages", "gather-face-ages": "Duplicate photos and exclusions", "read-face-ages": "Face ages given",
         "summarise-photos": "Photo quality", "compare-models": "Agreement of age models", "make-review-sheet": "Review sheet of photos",
-        "read-review": "", "summarise-review": "Manual review of photos",
+        "read-review": "", "store": "", "summarise-review": "Manual review of photos",
     },
     "Age acceleration": {
         "compute-acceleration": "Age acceleration", "define-acceleration": "", "measure-reliability": "Reliability of one photo",

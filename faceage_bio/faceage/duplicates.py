@@ -1,5 +1,7 @@
 """The same photo under two names: equal pixels, or pixels that are nearly so after scaling or compression."""
 
+from itertools import combinations
+
 import numpy as np
 import pandas as pd
 
@@ -55,28 +57,24 @@ def _neighbours(hashes: np.ndarray) -> dict[str, list[str]]:
     return near
 
 
-def _near_pairs(hashes: np.ndarray) -> set[tuple[int, int]]:
+def _near_pairs(hashes: np.ndarray) -> np.ndarray:
+    """Places of each two of different hashes that are near, shape (n_pairs, 2)."""
     if not len(hashes):
-        return set()
-    raw = np.stack([np.frombuffer(bytes.fromhex(one), np.uint8) for one in hashes])
-    keys = raw.view(
-        np.uint32
-    )  # 8 bands of 32 bits: hashes that differ in at most 7 bits have one band in common
-    pairs: set[tuple[int, int]] = set()
-    for band in range(keys.shape[1]):
-        order = np.argsort(keys[:, band], kind="stable")
-        for group in np.split(order, np.flatnonzero(np.diff(keys[order, band])) + 1):
-            pairs |= _near_within(raw, np.sort(group))
-    return pairs
-
-
-def _near_within(raw: np.ndarray, group: np.ndarray) -> set[tuple[int, int]]:
-    pairs = set()
-    for place, one in enumerate(group[:-1]):
-        others = group[place + 1 :]
-        distance = np.bitwise_count(raw[others] ^ raw[one]).sum(axis=1)
-        pairs |= {(int(one), int(other)) for other in others[distance <= NEAR]}
-    return pairs
+        return np.empty((0, 2), dtype=int)
+    words = np.stack([np.frombuffer(bytes.fromhex(one), np.uint64) for one in hashes])
+    bands = words.view(np.uint32).astype(np.uint64)
+    found = []
+    # 8 bands of 32 bits: hashes that differ in at most 6 bits have two bands in common
+    for one, other in combinations(range(bands.shape[1]), 2):
+        key = bands[:, one] << np.uint64(32) | bands[:, other]
+        order = np.argsort(key, kind="stable")
+        for group in np.split(order, np.flatnonzero(np.diff(key[order])) + 1):
+            for place in range(len(group) - 1):
+                others = group[place + 1 :]
+                distance = np.bitwise_count(words[others] ^ words[group[place]]).sum(axis=1)
+                near = others[distance <= NEAR]
+                found.append(np.column_stack([np.full(len(near), group[place]), near]))
+    return np.unique(np.concatenate(found), axis=0) if found else np.empty((0, 2), dtype=int)
 
 
 def mark_same_photos(photos: pd.DataFrame, action: str) -> pd.DataFrame:

@@ -1,24 +1,23 @@
-"""From a table of photos to a table of face ages: worker processes, bounded memory, finished parts used again."""
+"""From a table of photos to a table of face ages: worker processes, bounded memory, photos computed before used again."""
 
-import hashlib
-import json
 import multiprocessing
+import multiprocessing.util
 import os
 import shutil
 import sys
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
 import pandas as pd
 import torch
 
-import faceage_bio
 from faceage_bio.columns import (
     COHORT,
     FACE_AGE,
@@ -33,8 +32,9 @@ from faceage_bio.columns import (
 from faceage_bio.errors import FaceAgeBioError, RunError
 from faceage_bio.faceage.photo import Examined, Tools, add_ages, examine, excluded, inside
 from faceage_bio.faceage.settings import Settings
-from faceage_bio.tables import write_table
+from faceage_bio.faceage.store import CONTENT, OWN, SECONDS, PhotoStore, content_of, state_of
 
+KEYS = (COHORT, PHOTO, SUBJECT)
 PART_SIZE = 32  # photos that one worker takes at a time; an interrupted run loses no more per worker
 DEATHS = 3  # photos one after the other that end their worker; beyond it the photos are not to blame
 MAX_GPU_WORKERS = 8  # each holds a CUDA context of its own
@@ -63,7 +63,8 @@ def predict_face_ages(
     settings: Settings,
     *,
     workers: int = 1,
-    parts: Path | None = None,
+    store: PhotoStore | None = None,
+    seconds: list[float] | None = None,
     progress: Callable[[int], None] = lambda n: None,
 ) -> pd.DataFrame:
     """One row per photo with its face age, or the reason why it has none.
@@ -82,9 +83,11 @@ def predict_face_ages(
     settings : Settings
     workers : int
         Processes that work side by side, each with one thread.
-    parts : path, optional
-        Folder for finished parts of an unfinished run, private to its owner. Parts of the same photos, models and
-        settings are used again.
+    store : PhotoStore, optional
+        Photos that this engine computed before are taken from it, and those computed here are added, also by a run that is
+        interrupted.
+    seconds : list, optional
+        Receives the time that each photo took a worker, in this run or an earlier one.
     progress : callable
         Told the number of photos done since the last call.
 
@@ -100,25 +103,26 @@ def predict_face_ages(
         Worker processes are killed again and again, which mostly means that memory ran out. A single photo that ends its
         worker is excluded with the reason "worker_died".
     """
-    tables = []
-    store = _Store(folder, cards, settings, parts)
-    for part, table in _in_order(store, _split(photos, settings), workers, make_tools):
-        tables.append(table)
+    photos = photos.reset_index(drop=True)
+    known = pd.DataFrame() if store is None else store.find([inside(folder, path) for path in photos["path"]])
+    progress(len(known))
+    work = _Work(folder, cards, settings, store)
+    rows = [photos[list(KEYS)].join(known, how="inner")] if len(known) else []
+    for part, table in _in_order(work, _split(photos.drop(known.index), settings), workers, make_tools):
+        rows.append(table.set_axis(part.index))
         progress(len(part))
-    if not tables:
-        return _table([], cards, settings)
-    return pd.concat(tables, ignore_index=True)
+    if store is not None:
+        store.join_added()
+    whole = pd.concat(rows).sort_index() if rows else pd.DataFrame({SECONDS: []})
+    if seconds is not None:
+        seconds += list(whole[SECONDS])
+    return _table(whole.reset_index(drop=True), cards, settings)
 
 
 def _split(photos: pd.DataFrame, settings: Settings) -> list[pd.DataFrame]:
     """Parts that fill at least one batch of faces."""
     size = PART_SIZE * -(-settings.batch_size // 32)
     return [photos.iloc[start : start + size] for start in range(0, len(photos), size)]
-
-
-def remove_parts(parts: Path) -> None:
-    """Forget the finished parts once the whole table is written."""
-    shutil.rmtree(parts, ignore_errors=True)
 
 
 def count_workers(cores: int | None, device: str, photos: int) -> int:
@@ -157,6 +161,7 @@ def pool(workers: int, make_tools: Callable[[], Tools], processes: int | None = 
     context = multiprocessing.get_context("forkserver" if sys.platform != "win32" else "spawn")
     if sys.platform != "win32":
         context.set_forkserver_preload(["faceage_bio.faceage.photo", "faceage_bio.vision.network"])
+    multiprocessing.util.get_temp_dir()  # made before the workers, so that they know it
     return ProcessPoolExecutor(
         processes or workers, context, initializer=_start_worker, initargs=(make_tools,)
     )
@@ -188,8 +193,9 @@ def _start_worker(make_tools: Callable[[], Tools]) -> None:
 
 
 def _end_with_parent() -> None:
-    """A worker whose parent was killed would wait for work for ever."""
+    """A worker whose parent was killed would wait for work for ever, and the parent's sockets would stay."""
     multiprocessing.parent_process().join()
+    shutil.rmtree(multiprocessing.util.get_temp_dir(), ignore_errors=True)
     os._exit(1)
 
 
@@ -201,35 +207,26 @@ def _start(make_tools: Callable[[], Tools], threads: int) -> None:
 
 
 @dataclass(frozen=True)
-class _Store:
-    """The finished parts of an unfinished run."""
+class _Work:
+    """What all parts have in common."""
 
     folder: Path
     cards: Sequence[dict]
     settings: Settings
-    parts: Path | None
-
-    def place(self, part: pd.DataFrame) -> Path | None:
-        if self.parts is None:
-            return None
-        return self.parts / f"{_key(part, self.folder, self.cards, self.settings)}.parquet"
-
-    def read(self, part: pd.DataFrame) -> pd.DataFrame | None:
-        place = self.place(part)
-        return pd.read_parquet(place) if place is not None and place.exists() else None
+    store: PhotoStore | None
 
     def finish(self, part: pd.DataFrame, rows: list[dict]) -> pd.DataFrame:
-        """The part's table, kept for another run unless the system failed on one of its photos."""
-        table = _table(rows, self.cards, self.settings)
-        place = self.place(part)
-        if place is not None and not table["reason"].isin(PASSING).any():
-            place.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            write_table(table, place)
+        """The part's table; what does not hang on the state of the system today is kept in the store."""
+        table = _table(pd.DataFrame(rows), self.cards, self.settings)
+        own = pd.DataFrame(rows, columns=[*OWN, SECONDS])
+        table = table.join(own.astype({CONTENT: "object", "size": "Int64", "mtime_ns": "Int64"}))
+        if self.store is not None:
+            self.store.keep(table[~table["reason"].isin(PASSING)])
         return table
 
 
 def _in_order(
-    store: _Store, work: list[pd.DataFrame], workers: int, make_tools: Callable[[], Tools]
+    work: _Work, parts: list[pd.DataFrame], workers: int, make_tools: Callable[[], Tools]
 ) -> Iterator[tuple[pd.DataFrame, pd.DataFrame]]:
     """Each part with its table, in order; however many there are, only a few are under way at a time.
 
@@ -238,47 +235,37 @@ def _in_order(
     ahead = (
         2 * workers if workers > 1 else 1
     )  # enough to keep all busy; in this process each part is kept at once
-    waiting = deque(enumerate(work))
+    waiting = deque(enumerate(parts))
     while waiting:
-        under_way: deque[tuple[pd.DataFrame, Future | pd.DataFrame]] = deque()
+        under_way: deque[tuple[pd.DataFrame, Future]] = deque()
         try:
             with pool(workers, make_tools) as running:
                 while waiting or under_way:
                     while waiting and len(under_way) < ahead:
                         number, part = waiting[0]
-                        compare = number == 0 and store.settings.precision != "float32"
-                        table = store.read(part)
-                        job = (
-                            running.submit(_predict_part, part, store.folder, compare)
-                            if table is None
-                            else table
-                        )
-                        under_way.append((part, job))
+                        compare = number == 0 and work.settings.precision != "float32"
+                        under_way.append((part, running.submit(_predict_part, part, work.folder, compare)))
                         waiting.popleft()
                     part, job = under_way[0]
-                    table = store.finish(part, job.result()) if isinstance(job, Future) else job
+                    table = work.finish(part, job.result())
                     under_way.popleft()
                     yield part, table
         except BrokenProcessPool:
             for part, job in under_way:
-                yield part, _rescued(part, job, store, make_tools)
+                yield part, _rescued(part, job, work, make_tools)
 
 
-def _rescued(
-    part: pd.DataFrame, job: Future | pd.DataFrame, store: _Store, make_tools: Callable[[], Tools]
-) -> pd.DataFrame:
+def _rescued(part: pd.DataFrame, job: Future, work: _Work, make_tools: Callable[[], Tools]) -> pd.DataFrame:
     """A part that was under way when a worker was killed: as it is if it was finished, or photo by photo."""
-    if isinstance(job, pd.DataFrame):
-        return job
     if job.done() and job.exception() is None:
-        return store.finish(part, job.result())
+        return work.finish(part, job.result())
     rows, deaths = [], 0
     left = deque(part.iloc[[place]] for place in range(len(part)))
     while left:
         try:
             with pool(2, make_tools, processes=1) as running:
                 while left:
-                    rows += running.submit(_predict_part, left[0], store.folder, False).result()
+                    rows += running.submit(_predict_part, left[0], work.folder, False).result()
                     left.popleft()
                     deaths = 0
         except BrokenProcessPool:
@@ -288,18 +275,28 @@ def _rescued(
                     "worker processes are killed again and again, probably because memory ran out. Expected enough memory for each. Finished photos are kept: "
                     "call again, with fewer --workers (threads in Snakemake) or more memory."
                 ) from None
-            keys = left.popleft()[[COHORT, PHOTO, SUBJECT]].to_dict("records")
+            keys = left.popleft()[list(KEYS)].to_dict("records")
             rows += [key | excluded({}, "worker_died").row for key in keys]
-    return store.finish(part, rows)
+    return work.finish(part, rows)
 
 
 def _predict_part(part: pd.DataFrame, folder: Path, compare_precision: bool) -> list[dict]:
     """The rows of some photos; runs in a worker process."""
     tools = tools_of_this_process()
-    photos = [_examined(inside(folder, path), tools) for path in part["path"]]
+    begin = time.monotonic()
+    photos, own = [], []
+    for path in part["path"]:
+        place = inside(folder, path)
+        before = state_of(place)
+        photos.append(_examined(place, tools))
+        if before is not None and (content := content_of(place)) and state_of(place) == before:
+            own.append(dict(zip(OWN, (content, *before), strict=True)))
+        else:  # no file, or one that changes while it is read
+            own.append({})
     add_ages(photos, tools, compare_precision)
-    keys = part[[COHORT, PHOTO, SUBJECT]].to_dict("records")
-    return [key | photo.row for key, photo in zip(keys, photos, strict=True)]
+    spent = {SECONDS: (time.monotonic() - begin) / max(1, len(part))}
+    keys = part[list(KEYS)].to_dict("records")
+    return [key | seen | spent | photo.row for key, seen, photo in zip(keys, own, photos, strict=True)]
 
 
 def _examined(path: Path | None, tools: Tools) -> Examined:
@@ -311,30 +308,15 @@ def _examined(path: Path | None, tools: Tools) -> Examined:
         return excluded({}, "not_computed")
 
 
-def _table(rows: list[dict], cards: Sequence[dict], settings: Settings) -> pd.DataFrame:
+def _table(rows: pd.DataFrame, cards: Sequence[dict], settings: Settings) -> pd.DataFrame:
     others = [other_age(number) for number in range(2, len(cards) + 1)]
     errors = [PRECISION_ERROR] if settings.precision != "float32" else []
-    table = pd.DataFrame(rows, columns=[*FACE_AGE_COLUMNS, *others, *errors])
+    table = rows.reindex(columns=[*FACE_AGE_COLUMNS, *others, *errors])
     table = table.assign(model=cards[0]["name"], **settings.stored())
     types = dict.fromkeys(table.columns, "str") | dict.fromkeys(WHOLE, "Int32")
     types |= dict.fromkeys((*NUMBERS, *others, *errors), "float64") | dict.fromkeys(TRUTHS, "boolean")
     missing_text = {name: "" for name, kind in types.items() if kind == "str"}
     return table.fillna(missing_text).astype(types)
-
-
-def _key(part: pd.DataFrame, folder: Path, cards: Sequence[dict], settings: Settings) -> str:
-    """Changes when a model, a setting or a photo file does."""
-    files = []
-    for row in part.itertuples():
-        try:
-            state = (folder / row.path).stat()
-            files.append([row.photo_id, row.subject_id, row.path, state.st_size, state.st_mtime_ns])
-        except (OSError, ValueError):
-            files.append([row.photo_id, row.subject_id, row.path, -1, -1])
-    content = json.dumps(
-        [faceage_bio.__version__, [card["sha256"] for card in cards], asdict(settings), files]
-    )
-    return hashlib.sha256(content.encode()).hexdigest()[:32]
 
 
 def device_name(device: str) -> str:

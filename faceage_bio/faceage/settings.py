@@ -10,7 +10,7 @@ from faceage_bio.vision.detect import first_level_for
 
 @dataclass(frozen=True)
 class Settings:
-    """See the section ``faceage`` of the config for what each means; part of the key of unfinished work.
+    """See the section ``faceage`` of the config for what each means; part of the key of stored results.
 
     Raises
     ------

@@ -53,6 +53,8 @@ class FaceAge(Closed):
 
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """auto takes a CUDA GPU where there is one. cuda also asks a cluster for one GPU per shard."""
+    store: str | None = None
+    """Folder that keeps the result of each photo, so that none is computed twice; studies may share one. Empty: faceage_store in results_dir."""
     shard_size: int = Field(default=2000, ge=1)
     """Photos per job; a cluster works on several shards at once."""
     batch_size: int = Field(default=32, ge=1, le=4096)

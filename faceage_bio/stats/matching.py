@@ -1,5 +1,8 @@
 """Pairs of alike participants, and how alike two groups are."""
 
+from collections import deque
+from heapq import heappop, heappush
+
 import numpy as np
 import pandas as pd
 
@@ -38,20 +41,50 @@ def match_nearest(
 
 
 def _match_stratum(exposed: pd.DataFrame, unexposed: pd.DataFrame, caliper: float) -> list[tuple]:
-    ours, theirs = exposed["value"].to_numpy(), unexposed["value"].to_numpy()
-    first = np.searchsorted(theirs, ours - caliper, side="left")
-    last = np.searchsorted(theirs, ours + caliper, side="right")
-    mine = np.repeat(np.arange(len(ours)), last - first)
-    other = np.concatenate([np.arange(a, b) for a, b in zip(first, last, strict=True)] or [np.arange(0)])
-    gap = np.abs(ours[mine] - theirs[other])
-    free_mine, free_other = np.ones(len(ours), dtype=bool), np.ones(len(theirs), dtype=bool)
+    """Pairs of one stratum in n log n: on a line, the nearest pair of all are neighbours.
+
+    Participants of one value are a node. Once those of equal values are paired, a node holds one kind, and a heap the gaps of neighbours.
+    """
+    groups = exposed["value"].to_numpy(), unexposed["value"].to_numpy()
+    values = np.unique(np.concatenate(groups))
+    nodes = [(deque(), deque()) for _ in values]
+    for kind, group in enumerate(groups):
+        for place, node in enumerate(np.searchsorted(values, group)):
+            nodes[node][kind].append(place)
     pairs = []
-    for place in np.lexsort((other, mine, gap)):
-        i, j = mine[place], other[place]
-        if gap[place] <= caliper and free_mine[i] and free_other[j]:
-            free_mine[i] = free_other[j] = False
-            pairs.append((exposed.index[i], unexposed.index[j]))
-    return pairs
+    for mine, other in nodes:
+        while mine and other:
+            pairs.append((mine.popleft(), other.popleft()))
+    left = [place for place, both in enumerate(nodes) if any(both)]
+    values, nodes = values[left], [nodes[place] for place in left]
+    before, after = [*range(-1, len(nodes) - 1)], [*range(1, len(nodes)), -1]
+    heap: list[tuple] = []
+
+    def offer(a: int, b: int) -> None:
+        """Put neighbours of different kinds within the caliper on the heap, as gap, exposed, unexposed."""
+        if a >= 0 and b >= 0 and bool(nodes[a][0]) != bool(nodes[b][0]) and values[b] - values[a] <= caliper:
+            mine, other = (a, b) if nodes[a][0] else (b, a)
+            heappush(heap, (values[b] - values[a], nodes[mine][0][0], nodes[other][1][0], a, b))
+
+    for a in range(len(nodes) - 1):
+        offer(a, a + 1)
+    while heap:
+        _, i, j, a, b = heappop(heap)
+        mine, other = (nodes[a][0], nodes[b][1]) if nodes[a][0] else (nodes[b][0], nodes[a][1])
+        if after[a] != b or not mine or not other or (mine[0], other[0]) != (i, j):
+            continue  # one of them is taken
+        pairs.append((mine.popleft(), other.popleft()))
+        low, high = a if any(nodes[a]) else before[a], b if any(nodes[b]) else after[b]
+        if low >= 0:
+            after[low] = high
+        if high >= 0:
+            before[high] = low
+        offer(low, high)
+        if low == a:
+            offer(before[a], a)
+        if high == b:
+            offer(b, after[b])
+    return [(exposed.index[i], unexposed.index[j]) for i, j in pairs]
 
 
 def standardised_difference(values: pd.Series, exposed: pd.Series, spread: float) -> float:

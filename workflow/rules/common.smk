@@ -73,6 +73,7 @@ ASSESSED = [*COHORTS, *(["pooled"] if len(COHORTS) > 1 else [])]  # cohorts, and
 REVIEW = config["review"]["decisions"] if WITH_PHOTOS else None  # what people decided on photos
 STRESSED = WITH_PHOTOS if config["fairness"]["stress_photos"] else []  # cohorts whose photos are aged again
 MODEL_CARDS = [f"{folder}/card.json" for folder in MODELS] if WITH_PHOTOS else []
+PHOTO_STORE = config["faceage"]["store"] or f"{config['results_dir']}/faceage_store"
 GPUS = 1 if config["faceage"]["device"] == "cuda" else 0
 QUALITY_RULES = [
     f"{name}={rule['action']}:{rule['threshold']}" for name, rule in config["faceage"]["quality"].items()

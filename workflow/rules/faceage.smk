@@ -27,6 +27,7 @@ rule predict_face_age:
         box_mode=config["faceage"]["box_mode"],
         resize=config["faceage"]["resize"],
         jitters=config["faceage"]["jitters"],
+        store=PHOTO_STORE,
         version=VERSION,
     shell:
         "faceage-bio predict-face-age --photos {input.photos:q} --photo-folder {input.folder:q}"
@@ -34,6 +35,7 @@ rule predict_face_age:
         " --batch-size {params.batch_size} --precision {params.precision} --detection {params.detection}"
         " --face-choice {params.face_choice} --min-probability {params.min_probability}"
         " --box-mode {params.box_mode} --resize {params.resize} --jitters {params.jitters} {params.rules:q}"
+        " --store {params.store:q}"
         " --output {output.table:q} --speed {output.speed:q} > {log:q} 2>&1"
 
 
