@@ -202,6 +202,25 @@ def test_pairs_are_alike_near_unique_and_as_many_as_can_be_added(people, caliper
         assert not len(ours) or not len(theirs) or np.abs(ours[:, None] - theirs).min() > caliper
 
 
+@given(
+    st.lists(st.tuples(st.integers(0, 30), st.booleans()), min_size=1, max_size=25), st.integers(0, 8)
+)  # many ties
+def test_pairs_are_those_of_trying_all_in_the_order_of_their_gaps(people, caliper):
+    table = pd.DataFrame(people, columns=["age", "exposed"])
+    exposed = table.exposed.astype(bool)
+    ours, theirs = (table[one].sort_values("age", kind="stable").age for one in (exposed, ~exposed))
+    gaps = sorted(
+        (abs(a - b), i, j) for i, a in enumerate(ours) for j, b in enumerate(theirs) if abs(a - b) <= caliper
+    )
+    expected, used = [], set()
+    for _, i, j in gaps:
+        if not {("ours", i), ("theirs", j)} & used:
+            used |= {("ours", i), ("theirs", j)}
+            expected.append((ours.index[i], theirs.index[j]))
+    found = match_nearest(exposed, table.age, table[[]], caliper)
+    assert list(found.itertuples(index=False, name=None)) == expected
+
+
 @given(st.permutations(range(24)))
 @settings(max_examples=25)
 def test_pairs_do_not_depend_on_the_order_of_the_table(order):
