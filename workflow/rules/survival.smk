@@ -19,7 +19,7 @@ rule prepare_follow_up:
     benchmark:
         "<results>/benchmarks/prepare_follow_up_{cohort}.tsv"
     wildcard_constraints:
-        cohort=any_of(WITH_CLINIC),
+        cohort=any_of(WITH_CLINICAL),
     params:
         settings=uses("prepare_follow_up"),
         folder=subpath(output[0], parent=True),
@@ -82,7 +82,7 @@ rule fit_survival:
     benchmark:
         "<results>/benchmarks/fit_survival_{cohort}.tsv"
     wildcard_constraints:
-        cohort=any_of(WITH_CLINIC),
+        cohort=any_of(WITH_CLINICAL),
     params:
         settings=uses("fit_survival"),
         folder=subpath(output[0], parent=True),
@@ -127,7 +127,7 @@ rule fit_survival_sensitivity:
     benchmark:
         "<results>/benchmarks/fit_survival_sensitivity_{cohort}.tsv"
     wildcard_constraints:
-        cohort=any_of(WITH_CLINIC),
+        cohort=any_of(WITH_CLINICAL),
     params:
         settings=uses("fit_survival_sensitivity"),
         folder=subpath(output[0], parent=True),
@@ -162,7 +162,7 @@ rule estimate_curves:
     benchmark:
         "<results>/benchmarks/estimate_curves_{cohort}.tsv"
     wildcard_constraints:
-        cohort=any_of(WITH_CLINIC),
+        cohort=any_of(WITH_CLINICAL),
     params:
         settings=uses("estimate_curves"),
         folder=subpath(output[0], parent=True),
