@@ -1,0 +1,214 @@
+"""Events and participants that a study of survival needs, and what a given number of events can show."""
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.stats import norm
+
+from faceage_bio.errors import RunError
+
+NODES, WEIGHTS = np.polynomial.legendre.leggauss(
+    40
+)  # within a piece of constant hazard the integrand is smooth
+
+
+@dataclass(frozen=True)
+class PiecewiseSurvival:
+    """Survival with a hazard that is constant between times.
+
+    Parameters
+    ----------
+    starts : sequence of float
+        Where each piece begins; the first is 0, the last has no end. Any unit of time, the same everywhere.
+    hazards : sequence of float
+        Events per participant and unit of time in each piece.
+    """
+
+    starts: Sequence[float]
+    hazards: Sequence[float]
+
+    def __post_init__(self) -> None:
+        starts, hazards = np.asarray(self.starts, dtype=float), np.asarray(self.hazards, dtype=float)
+        good = len(starts) == len(hazards) > 0 and starts[0] == 0 and (np.diff(starts) > 0).all()
+        if not (good and np.isfinite(hazards).all() and (hazards >= 0).all() and hazards.any()):
+            raise RunError(
+                f"survival: pieces that start at {list(self.starts)} with hazards {list(self.hazards)}. Expected starts that rise from 0 and as many hazards, "
+                "none below 0 and one above. Correct the pieces."
+            )
+
+    @classmethod
+    def with_median(cls, median: float) -> "PiecewiseSurvival":
+        """Exponential survival."""
+        return cls((0.0,), (np.log(2) / median,))
+
+    @classmethod
+    def through(cls, times: Sequence[float], survival: Sequence[float]) -> "PiecewiseSurvival":
+        """Through the points of a Kaplan-Meier curve, with a constant hazard from each to the next and after the last.
+
+        Raises
+        ------
+        RunError
+            Times that do not rise from above 0, or survival that rises or leaves (0, 1].
+        """
+        times, survival = np.asarray(times, dtype=float), np.asarray(survival, dtype=float)
+        drops = (
+            -np.diff(np.log(np.concatenate([[1.0], survival]))) if (survival > 0).all() else np.array([-1.0])
+        )
+        gaps = np.diff(np.concatenate([[0.0], times]))
+        if not len(times) or (gaps <= 0).any() or (drops < 0).any():
+            raise RunError(
+                "survival: expected times that rise from above 0 and survival that falls from 1 and stays above 0. Leave rows at time 0 "
+                "and after the last event out."
+            )
+        return cls((0.0, *times[:-1]), tuple(drops / gaps))
+
+    def times(self, hazard_ratio: float) -> "PiecewiseSurvival":
+        """Survival with the hazard multiplied."""
+        return PiecewiseSurvival(self.starts, tuple(hazard_ratio * hazard for hazard in self.hazards))
+
+    def observed_events(self, until: np.ndarray, drop_out: float = 0.0) -> np.ndarray:
+        """Share of participants whose event is seen by each time, where others are lost at the hazard ``drop_out``."""
+        starts = np.asarray(self.starts, dtype=float)
+        hazards, all_hazards = np.asarray(self.hazards), np.asarray(self.hazards) + drop_out
+        inside = np.clip(
+            np.asarray(until, dtype=float)[..., None] - starts, 0, np.append(np.diff(starts), np.inf)
+        )
+        left = np.exp(
+            -np.cumsum(np.append(0, np.diff(starts) * all_hazards[:-1]))
+        )  # under observation at each start
+        with np.errstate(invalid="ignore"):
+            share = np.where(all_hazards > 0, -np.expm1(-inside * all_hazards) / all_hazards, inside)
+        return (left * hazards * share).sum(axis=-1)
+
+    def event_share(self, accrual: float, follow_up: float, drop_out: float = 0.0) -> float:
+        """Share of participants whose event is observed in a study.
+
+        Parameters
+        ----------
+        accrual : float
+            Duration of uniform recruitment; 0: all start at once.
+        follow_up : float
+            From the last recruitment to the end of the study.
+        drop_out : float
+            Hazard of loss to follow-up.
+        """
+        edges = [
+            follow_up,
+            *(start for start in self.starts if follow_up < start < follow_up + accrual),
+            follow_up + accrual,
+        ]
+        if accrual == 0:
+            return float(self.observed_events(np.array(follow_up), drop_out))
+        total = 0.0
+        for low, high in itertools.pairwise(edges):
+            middle, half = (low + high) / 2, (high - low) / 2
+            total += half * (WEIGHTS * self.observed_events(middle + half * NODES, drop_out)).sum()
+        return float(total / accrual)
+
+
+def drop_out_hazard(share: float, time: float) -> float:
+    """Hazard at which this share of the participants is lost by a time."""
+    return float(-np.log1p(-share) / time)
+
+
+def _z(alpha: float, sides: int) -> float:
+    return float(norm.isf(alpha / sides))
+
+
+@dataclass(frozen=True)
+class CoxDesign:
+    """A Cox model with one continuous exposure (Hsieh and Lavori 2000, doi:10.1016/S0197-2456(00)00104-5).
+
+    Parameters
+    ----------
+    sd : float
+        SD of the exposure in the unit of the hazard ratio.
+    r_squared : float
+        Of the exposure on the other covariates.
+    alpha : float
+    sides : 1 or 2
+    """
+
+    sd: float
+    r_squared: float = 0.0
+    alpha: float = 0.05
+    sides: int = 2
+
+    @property
+    def _information(self) -> float:
+        return self.sd**2 * (1 - self.r_squared)
+
+    def events(self, hazard_ratio: float, power: float) -> float:
+        """Events for a power, not rounded."""
+        z = _z(self.alpha, self.sides) + norm.ppf(power)
+        return float(z**2 / (np.log(hazard_ratio) ** 2 * self._information))
+
+    def power(self, hazard_ratio: float, events: float) -> float:
+        """Power of a number of events."""
+        z = abs(np.log(hazard_ratio)) * np.sqrt(events * self._information)
+        return float(norm.cdf(z - _z(self.alpha, self.sides)))
+
+    def detectable(self, events: float, power: float) -> float:
+        """The smallest hazard ratio above 1 that a number of events shows with a power."""
+        z = _z(self.alpha, self.sides) + norm.ppf(power)
+        return float(np.exp(z / np.sqrt(events * self._information)))
+
+
+def spearman_brown(reliability: float, photos: float) -> float:
+    """Reliability of the mean of several photos from that of one."""
+    return photos * reliability / (1 + (photos - 1) * reliability)
+
+
+@dataclass(frozen=True)
+class LogRankTrial:
+    """A trial with two arms and a log-rank test (Schoenfeld 1981), as R's rpact 3.3.4 counts.
+
+    Parameters
+    ----------
+    control : PiecewiseSurvival
+        Of the control arm.
+    hazard_ratio : float
+        Treatment over control.
+    allocation : float
+        Participants in the treatment arm per participant in the control arm.
+    accrual, follow_up : float
+    drop_out : (float, float)
+        Hazards of loss to follow-up under treatment and control.
+    alpha, sides
+    """
+
+    control: PiecewiseSurvival
+    hazard_ratio: float
+    accrual: float
+    follow_up: float
+    allocation: float = 1.0
+    drop_out: tuple[float, float] = (0.0, 0.0)
+    alpha: float = 0.05
+    sides: int = 2
+
+    def events(self, power: float) -> float:
+        """Events in both arms, not rounded."""
+        z = _z(self.alpha, self.sides) + norm.ppf(power)
+        r = self.allocation
+        return float((1 + r) ** 2 / r * z**2 / np.log(self.hazard_ratio) ** 2)
+
+    def power(self, events: float) -> float:
+        """Power of a number of events."""
+        r = self.allocation
+        z = abs(np.log(self.hazard_ratio)) * np.sqrt(events * r) / (1 + r)
+        return float(norm.cdf(z - _z(self.alpha, self.sides)))
+
+    def event_share(self) -> float:
+        """Share of all randomised participants whose event is observed."""
+        treated = self.control.times(self.hazard_ratio)
+        shares = [
+            arm.event_share(self.accrual, self.follow_up, lost)
+            for arm, lost in zip((treated, self.control), self.drop_out, strict=True)
+        ]
+        return float((self.allocation * shares[0] + shares[1]) / (1 + self.allocation))
+
+    def participants(self, power: float) -> float:
+        """Participants in both arms, not rounded."""
+        return self.events(power) / self.event_share()
