@@ -1,0 +1,219 @@
+"""faceage-bio plan: how many participants a study or a trial needs."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(no_args_is_help=True)
+
+
+class Scale(StrEnum):
+    observed = "observed"
+    true = "true"
+
+
+HazardRatio = Annotated[float, typer.Option(help="The smallest hazard ratio for death that matters.")]
+Power = Annotated[float, typer.Option(help="Chance to show it.")]
+Alpha = Annotated[float, typer.Option(help="Type I error.")]
+Sided = Annotated[int, typer.Option(help="1 or 2.", min=1, max=2)]
+Median = Annotated[
+    float | None, typer.Option(help="Median survival (years), where the hazard is constant.", min=0)
+]
+Curve = Annotated[
+    Path | None,
+    typer.Option(
+        help="Survival instead of its median: a table with time (years) and survival, such as a Kaplan-Meier curve."
+    ),
+]
+Accrual = Annotated[float, typer.Option(help="Years of recruitment, at a constant rate.", min=0)]
+FollowUp = Annotated[float, typer.Option(help="Years from the last recruitment to the end.", min=0)]
+DropOut = Annotated[float, typer.Option(help="Share lost to follow-up each year.", min=0, max=0.99)]
+
+
+def _survival(median: float | None, curve: Path | None):
+    from faceage_bio.errors import RunError
+    from faceage_bio.stats.sample_size import PiecewiseSurvival
+    from faceage_bio.tables import read_text_table
+
+    if (median is None) == (curve is None):
+        raise RunError(
+            "--median-survival and --survival-table: expected one of them. Give the median, or the table of a curve."
+        )
+    if curve is None:
+        return PiecewiseSurvival.with_median(median)
+    table = read_text_table(curve)
+    missing = {"time", "survival"} - set(table)
+    if missing:
+        raise RunError(
+            f"{curve}: no column {' and '.join(sorted(missing))}. Expected time (years) and survival (0 to 1); it has {', '.join(table)}."
+        )
+    try:
+        points = table[["time", "survival"]].astype(float)
+    except ValueError as error:
+        raise RunError(f"{curve}: {error}. Expected numbers in time and survival. Correct the row.") from None
+    points = points[points["time"] > 0]
+    falls = points["survival"].diff().fillna(points["survival"].iloc[:1] - 1) < 0
+    return PiecewiseSurvival.through(points["time"][falls], points["survival"][falls])
+
+
+@app.command()
+def study(
+    hazard_ratio: HazardRatio,
+    sd: Annotated[float, typer.Option(help="SD of the exposure (years).")],
+    output: Annotated[Path, typer.Option(help="The plan (.tsv).")],
+    per: Annotated[float, typer.Option(help="Years that the hazard ratio is for.")] = 10,
+    power: Power = 0.8,
+    alpha: Alpha = 0.05,
+    sided: Sided = 2,
+    r_squared: Annotated[
+        float,
+        typer.Option(help="Of the exposure on the covariates; 0 if the SD is that of age acceleration."),
+    ] = 0,
+    event_share: Annotated[
+        float | None, typer.Option(help="Share of participants who die within the study, if it is known.")
+    ] = None,
+    median_survival: Median = None,
+    survival_table: Curve = None,
+    accrual: Accrual = 0,
+    follow_up: FollowUp = 5,
+    drop_out: DropOut = 0,
+    reliability: Annotated[float, typer.Option(help="Of age acceleration from one photo (ICC).")] = 1,
+    photos: Annotated[float, typer.Option(help="Photos per participant whose mean is used.")] = 1,
+    published_reliability: Annotated[
+        float | None,
+        typer.Option(help="Reliability in the study that the hazard ratio comes from; default: the same."),
+    ] = None,
+    hr_scale: Annotated[
+        Scale,
+        typer.Option(
+            help="observed: the hazard ratio of measured face age; true: free of measurement error."
+        ),
+    ] = Scale.observed,
+    sd_scale: Annotated[Scale, typer.Option(help="The same of --sd.")] = Scale.observed,
+    modifier_share: Annotated[
+        float | None,
+        typer.Option(
+            help="Plan an interaction: --hazard-ratio is the ratio of two subgroups', this the share of one."
+        ),
+    ] = None,
+) -> None:
+    """Events and participants for a hazard ratio of face age, with power and detectable hazard ratio by number of events.
+
+    Example: faceage-bio plan study --hazard-ratio 1.15 --per 10 --sd 8 --power 0.8 --output plan.tsv
+    """
+    from faceage_bio.planning.cohort_study import CohortPlan, Photos
+    from faceage_bio.stats.sample_size import drop_out_hazard
+    from faceage_bio.tables import write_table
+
+    if event_share is None and (median_survival is not None or survival_table is not None):
+        survival = _survival(median_survival, survival_table)
+        event_share = survival.event_share(accrual, follow_up, drop_out_hazard(drop_out, 1))
+    error = Photos(reliability, photos, published_reliability, hr_scale.value, sd_scale.value)
+    plan = CohortPlan(hazard_ratio, per, sd, event_share, power, alpha, sided, r_squared, error)
+    if modifier_share is not None:
+        plan = plan.with_interaction(modifier_share)
+    table = plan.table()
+    write_table(table, output)
+    needed = table.set_index("quantity")["value"]
+    participants = f", {needed['participants']:,.0f} participants" if "participants" in needed else ""
+    print(
+        f"HR {hazard_ratio:g} per {per:g} years, power {power:g}: {needed['events']:,.0f} events{participants} (Hsieh and Lavori 2000). {output}"
+    )
+    if not participants:
+        print("Give --event-share, --median-survival or --survival-table for the number of participants.")
+
+
+@app.command("groups")
+def groups(
+    difference: Annotated[
+        float, typer.Option(help="Smallest difference of mean age acceleration that matters (years).")
+    ],
+    sd: Annotated[float, typer.Option(help="SD of age acceleration within a group (years).")],
+    power: Power = 0.8,
+    alpha: Alpha = 0.05,
+    allocation: Annotated[
+        float, typer.Option(help="Participants of the second group per participant of the first.")
+    ] = 1,
+) -> None:
+    """Participants for a difference of age acceleration between two groups, such as smokers and never smokers.
+
+    Example: faceage-bio plan groups --difference 2 --sd 8
+    """
+    from faceage_bio.planning.cohort_study import group_difference
+
+    first, second = group_difference(difference, sd, power=power, alpha=alpha, allocation=allocation)
+    print(
+        f"{difference:g} years, SD {sd:g}, power {power:g}: {first} and {second} participants (two-sided t-test)"
+    )
+
+
+@app.command()
+def trial(
+    hazard_ratio: HazardRatio,
+    output: Annotated[Path, typer.Option(help="The plan (.tsv).")],
+    median_survival: Median = None,
+    survival_table: Curve = None,
+    accrual: Accrual = 2,
+    follow_up: FollowUp = 1,
+    drop_out: DropOut = 0,
+    allocation: Annotated[
+        float, typer.Option(help="Participants under treatment per participant under control.")
+    ] = 1,
+    power: Power = 0.8,
+    alpha: Alpha = 0.05,
+    sided: Sided = 2,
+    r_squared: Annotated[
+        float | None,
+        typer.Option(
+            help="Of a prognostic score and the martingale residuals, for the gain from adjustment.",
+            min=0,
+            max=0.99,
+        ),
+    ] = None,
+    selected_share: Annotated[
+        float | None, typer.Option(help="Share of patients above a threshold of age acceleration.")
+    ] = None,
+    selected_hazard_ratio: Annotated[
+        float | None, typer.Option(help="Hazard ratio for death of those, compared with all patients.")
+    ] = None,
+) -> None:
+    """Events and patients for a two-arm trial with a log-rank test; what adjustment for, or selection by, face age would save.
+
+    Example: faceage-bio plan trial --hazard-ratio 0.7 --median-survival 1.5 --accrual 2 --follow-up 1 --output trial.tsv
+    """
+    import pandas as pd
+
+    from faceage_bio.errors import RunError
+    from faceage_bio.planning.trial import WORTH, TrialPlan
+    from faceage_bio.stats.sample_size import LogRankTrial, drop_out_hazard
+    from faceage_bio.tables import write_table
+
+    lost = drop_out_hazard(drop_out, 1)
+    survival = _survival(median_survival, survival_table)
+    plan = TrialPlan(
+        LogRankTrial(survival, hazard_ratio, accrual, follow_up, allocation, (lost, lost), alpha, sided),
+        power,
+    )
+    table = plan.table(r_squared)
+    if (selected_share is None) != (selected_hazard_ratio is None):
+        raise RunError(
+            "--selected-share and --selected-hazard-ratio: expected both or none. Give the share above the threshold and its hazard ratio."
+        )
+    if selected_share is not None:
+        found = plan.enriched(selected_share, selected_hazard_ratio)
+        rows = [
+            (f"{name} after selection", round(value), "participants")
+            for name, value in found.items()
+            if name != "events"
+        ]
+        table = pd.concat([table, pd.DataFrame(rows, columns=table.columns)], ignore_index=True)
+    write_table(table, output)
+    for row in table.itertuples():
+        print(f"{row.quantity}: {row.value:,.3g}" if row.unit == "" else f"{row.quantity}: {row.value:,.0f}")
+    if r_squared is not None and r_squared < WORTH:
+        print(
+            f"Adjustment saves {r_squared:.1%} of the events: face age is not worth its photos in this trial. A score with age, ECOG and stage may be."
+        )
+    print(f"The same in R: {plan.rpact_call()}")

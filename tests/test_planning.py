@@ -1,0 +1,181 @@
+"""Plans: worked values of the field, and bad input."""
+
+import shutil
+import subprocess
+
+import numpy as np
+import pandas as pd
+import pytest
+import typer
+from hypothesis import given
+from hypothesis import strategies as st
+
+from faceage_bio.cli.plan import app
+from faceage_bio.errors import RunError
+from faceage_bio.planning.cohort_study import CohortPlan, Photos, group_difference
+from faceage_bio.planning.trial import TrialPlan
+from faceage_bio.stats.sample_size import LogRankTrial, PiecewiseSurvival, drop_out_hazard
+
+PLAN = {"hazard_ratio": 1.15, "per": 10, "sd": 8}
+
+
+def events(**changes):
+    table = CohortPlan(**PLAN | changes).table().set_index("quantity")
+    return table.loc["events", "value"]
+
+
+@pytest.mark.parametrize(
+    ("photos", "expected"),
+    [
+        (Photos(), 628),
+        (Photos(0.8), 628),  # a published hazard ratio is attenuated once, by the photos that it comes from
+        (Photos(0.8, hr_scale="true"), 982),  # 627.8412 / 0.8^2 = 981.002
+        (Photos(0.8, hr_scale="true", sd_scale="true"), 785),  # 627.84 / 0.8
+        (Photos(0.9, published_reliability=0.8), 559),  # 627.84 * 0.8 / 0.9
+        (Photos(0.8, photos=4, published_reliability=0.8), 534),  # the mean of 4 has 3.2 / 3.4
+    ],
+)
+def test_events_of_the_published_hazard_ratio(photos, expected):
+    assert events(photos=photos) == expected
+
+
+def test_participants_are_events_by_the_share_that_has_one():
+    table = CohortPlan(**PLAN, event_share=0.5).table().set_index("quantity")
+    assert table.loc["participants", "value"] == 1256
+
+
+@given(st.floats(1.05, 3), st.floats(0.5, 0.95))
+def test_curves_go_through_the_plan(hazard_ratio, power):
+    plan = CohortPlan(hazard_ratio, 1, 1, power=power)
+    assert plan.design.power(hazard_ratio, plan.events()) == pytest.approx(power)
+    assert plan.design.detectable(plan.events(), power) == pytest.approx(hazard_ratio)
+    table = plan.table()
+    assert table[table.quantity == "power"].value.is_monotonic_increasing
+    assert table[table.quantity == "detectable hazard ratio"].value.is_monotonic_decreasing
+
+
+def test_interaction_of_even_subgroups_takes_four_times_the_events():
+    plan = CohortPlan(**PLAN)
+    assert plan.with_interaction(0.5).events() == pytest.approx(4 * plan.events())
+
+
+def test_two_groups():
+    # Cohen 1988, table 2.4.1: d 0.5, two-sided 0.05, power 0.80: 64 per group
+    assert group_difference(4, 8) == (64, 64)
+    first, second = group_difference(4, 8, allocation=2)
+    assert second == pytest.approx(2 * first, abs=2)
+    assert first < 64 < second
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"hazard_ratio": 1.0}, "--hazard-ratio 1: expected more than 0 and not 1"),
+        ({"hazard_ratio": -2.0}, "--hazard-ratio -2"),
+        ({"event_share": 0.0}, "--event-share 0: expected more than 0 and less than 1"),
+        ({"event_share": 1.0}, "--event-share 1"),
+        ({"sd": 0.0}, "--sd 0 --per 10: expected both above 0"),
+        ({"power": 1.2}, "--power 1.2"),
+        ({"r_squared": 1.0}, "--r-squared 1.0: expected at least 0 and below 1"),
+    ],
+)
+def test_what_no_plan_can_be_made_of(change, message):
+    with pytest.raises(RunError, match=message):
+        CohortPlan(**PLAN | change)
+
+
+@pytest.mark.parametrize("reliability", [0.0, -0.1, 1.01, np.nan])
+def test_reliability_that_is_none(reliability):
+    with pytest.raises(RunError, match="--reliability"):
+        Photos(reliability)
+
+
+def test_r_code_of_a_trial_gives_the_same_numbers(tmp_path):
+    """The printed call, run in R where rpact is installed."""
+    if (
+        not shutil.which("Rscript")
+        or subprocess.run(["Rscript", "-e", "library(rpact)"], capture_output=True).returncode
+    ):
+        pytest.skip("R's rpact is not installed")
+    plan = TrialPlan(
+        LogRankTrial(
+            PiecewiseSurvival((0, 0.5, 1), (0.6, 0.4, 0.2)), 0.75, 1.5, 2, 2, (drop_out_hazard(0.1, 1),) * 2
+        ),
+        0.9,
+    )
+    code = f"r <- {plan.rpact_call()}; cat(format(c(r$eventsFixed, r$nFixed), digits = 15))"
+    done = subprocess.run(["Rscript", "-e", code], capture_output=True, text=True, check=True)
+    events, n = map(float, done.stdout.split())
+    assert plan.trial.events(0.9) == pytest.approx(events, rel=1e-8)
+    assert plan.trial.participants(0.9) == pytest.approx(n, rel=1e-8)
+
+
+def run(capsys, *arguments):
+    """Output of a command, which raises as it does under `faceage-bio`."""
+    typer.main.get_command(app)(arguments, standalone_mode=False)
+    return capsys.readouterr().out
+
+
+def test_example_of_plan_study(tmp_path, capsys):
+    said = run(
+        capsys,
+        "study",
+        "--hazard-ratio",
+        "1.15",
+        "--per",
+        "10",
+        "--sd",
+        "8",
+        "--power",
+        "0.8",
+        "--output",
+        f"{tmp_path}/plan.tsv",
+    )
+    assert "628 events (Hsieh and Lavori 2000)" in said
+    table = pd.read_csv(tmp_path / "plan.tsv", sep="\t")
+    assert table.quantity.value_counts().to_dict() == {
+        "power": 13,
+        "detectable hazard ratio": 13,
+        "events": 1,
+    }
+
+
+def test_participants_from_the_curve_of_a_finished_study(tmp_path, capsys):
+    (tmp_path / "curve.tsv").write_text("time\tsurvival\n0\t1\n1\t0.8\n2\t0.8\n3\t0.5\n")
+    said = run(capsys, "study", "--hazard-ratio", "1.15", "--sd", "8", "--survival-table", f"{tmp_path}/curve.tsv", "--follow-up", "3", "--output", f"{tmp_path}/plan.tsv")  # fmt: skip
+    assert "628 events, 1,256 participants" in said
+
+
+def test_trial_tells_that_a_weak_marker_saves_nothing(tmp_path, capsys):
+    options = (
+        "trial",
+        "--hazard-ratio",
+        "0.7",
+        "--median-survival",
+        "1.5",
+        "--output",
+        f"{tmp_path}/trial.tsv",
+    )
+    said = run(capsys, *options, "--r-squared", "0.009")
+    assert "events: 247" in said
+    assert "participants: 468" in said
+    assert "not worth its photos" in said
+    assert "not worth" not in run(capsys, *options, "--r-squared", "0.13")
+    chosen = run(capsys, *options, "--selected-share", "0.33", "--selected-hazard-ratio", "1.5")
+    assert "randomised after selection: 3" in chosen  # more events in those selected, so fewer than 468
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["study", "--hazard-ratio", "1", "--sd", "8"], "not 1, which no number of participants"),
+        (["trial", "--hazard-ratio", "0.7"], "--median-survival and --survival-table: expected one of them"),
+        (
+            ["trial", "--hazard-ratio", "0.7", "--median-survival", "1", "--selected-share", "0.3"],
+            "expected both or none",
+        ),
+    ],
+)
+def test_commands_that_no_plan_can_be_made_of(arguments, message, tmp_path, capsys):
+    with pytest.raises(RunError, match=message):
+        run(capsys, *arguments, "--output", f"{tmp_path}/plan.tsv")
