@@ -22,6 +22,7 @@ from faceage_bio.cli import (
     gene_sets,
     gene_survival,
     phenotype,
+    plan,
     readers,
     release,
     report,
@@ -90,6 +91,7 @@ MODULES = (
 
 GROUPS = {
     "weights": (weights.app, "Import, check and show the published FaceAge weights."),
+    "plan": (plan.app, "Participants that a cohort study or a trial with face age needs."),
     "store": (store.app, "Check and tidy up the results of photos that were computed before."),
 }
 

@@ -6,6 +6,9 @@ STAGES: dict[str, dict[str, str]] = {
     START: {
         "init": "", "check": "", "run": "", "publish": "Release", "weights": "",
     },
+    "Planning": {
+        "plan": "",
+    },
     "Input tables": {
         "check-cohorts": "Input tables", "check-analyses": "Covariates and samples", "gather-ledger": "Participant flow",
         "pseudonymise": "", "check-privacy": "",
