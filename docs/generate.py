@@ -37,6 +37,7 @@ ROOMS = {  # what a room holds, in one line; rooms that are not named have no pa
     "survival": "Whether looking older predicts death.",
     "scores": "Clinical scores such as TEACHH, with age and with face age.",
     "readers": "The reader study.",
+    "verification": "The headline numbers again by lifelines, statsmodels and pydeseq2.",
     "privacy": "What may leave the house.",
     "ground": "What all others stand on: errors, names of columns, config, reading and writing of tables.",
 }

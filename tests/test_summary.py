@@ -31,7 +31,7 @@ from tests.test_report import CARD, EVIL, HAZARD, config_of
 
 CHECKS = [
     FOLLOWS_AGE, "Origin of the weights", "Age dependence", "Proportional hazards", "Events per variable", "Missing data", "Site and camera",
-    "Fairness", "Validity range",
+    "Fairness", "Validity range", "Independent software agrees",
 ]  # fmt: skip
 
 

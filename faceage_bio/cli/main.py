@@ -33,6 +33,7 @@ from faceage_bio.cli import (
     study,
     survival,
     variants,
+    verification,
     weights,
 )
 from faceage_bio.cli.stages import STAGES
@@ -85,7 +86,7 @@ def _recorded(name: str, step: Callable[..., None]) -> Callable[..., None]:
 MODULES = (
     study, cohort, faceage, review, acceleration, phenotype, associations, fairness, single_cell, expression_quality,
     expression, expression_sensitivity, gene_sets, variants, survival, gene_survival, readers, scores,
-    report, release, demo,
+    verification, report, release, demo,
 )  # fmt: skip
 
 

@@ -42,6 +42,9 @@ STAGES: dict[str, dict[str, str]] = {
         "compute-scores": "Clinical scores", "compare-scores": "Clinical scores with face age", "show-score": "",
         "compare-readers": "Reader study",
     },
+    "Verification": {
+        "verify-results": "Independent software",
+    },
     "Reports": {
         "record-run": "Changes since the last run", "render-summary": "Summary page",
         "render-association-report": "Page on associations",

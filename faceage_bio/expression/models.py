@@ -182,8 +182,7 @@ def fit_models(counts: pd.DataFrame, people: pd.DataFrame, joint: pd.DataFrame, 
     persons, correlation, deseq, sparse = None, 0.0, None, False
     repeated = people[SUBJECT].duplicated().any()
     if not repeated:
-        sparse = not (values > 0).all(axis=0).any()
-        size_factors = positive_counts(values) if sparse else median_of_ratios(values)
+        size_factors, sparse = size_factors_of(values)
         deseq = fit_deseq(values, design, size_factors, workers)
     log_cpm, weights = voom(values, design, values.sum(axis=1) * trimmed_mean_of_m(values))
     if repeated:
@@ -192,6 +191,17 @@ def fit_models(counts: pd.DataFrame, people: pd.DataFrame, joint: pd.DataFrame, 
     return CountModels(
         counts.columns, values, joint, deseq, log_cpm, weights, persons, correlation, sparse, workers
     )
+
+
+def tested_genes(counts: pd.DataFrame, min_count: int, min_samples: int) -> np.ndarray:
+    """Which genes of counts (samples x genes) have this count in so many samples, or in all if there are fewer."""
+    return ((counts >= min_count).sum(axis=0) >= min(min_samples, len(counts))).to_numpy()
+
+
+def size_factors_of(counts: np.ndarray) -> tuple[np.ndarray, bool]:
+    """DESeq2's size factors, and whether they are of positive counts, because every gene has a sample without counts."""
+    sparse = not (counts > 0).all(axis=0).any()
+    return (positive_counts(counts) if sparse else median_of_ratios(counts)), sparse
 
 
 def contrast_of(matrix: pd.DataFrame, names: Sequence[str]) -> np.ndarray:

@@ -11,6 +11,7 @@ from faceage_bio.columns import AGE, AGE_ACCELERATION, COHORT, SAMPLE
 from faceage_bio.errors import FitError
 from faceage_bio.expression.counts import Expression
 from faceage_bio.expression.formula import design_of, plain
+from faceage_bio.expression.models import tested_genes
 from faceage_bio.results.measures import MEASURES
 from faceage_bio.results.reasons import Reason, reason
 from faceage_bio.results.row import adjusted_for, result_rows
@@ -52,7 +53,7 @@ def levels_of(data: Expression, min_count: int, min_samples: int) -> pd.DataFram
     FitError
         No gene has enough counts, or a sample none.
     """
-    kept = (data.counts >= min_count).sum(axis=0) >= min(min_samples, len(data.counts))
+    kept = tested_genes(data.counts, min_count, min_samples)
     counts = data.counts.loc[:, kept]
     if not counts.shape[1] or not len(counts):
         raise FitError("no_gene_with_counts", min_count=min_count, min_samples=min_samples)

@@ -9,7 +9,7 @@ from faceage_bio.columns import AGE, AGE_ACCELERATION, COHORT, SUBJECT
 from faceage_bio.errors import FitError
 from faceage_bio.expression.counts import Expression
 from faceage_bio.expression.formula import design_of, plain
-from faceage_bio.expression.models import CountModels, contrast_of, fit_models
+from faceage_bio.expression.models import CountModels, contrast_of, fit_models, tested_genes
 from faceage_bio.expression.twin import TESTS, TOGETHER, Test, adjustment_of, panel_tests
 from faceage_bio.results.row import result_rows
 from faceage_bio.stats.filtering import filtered_discovery_rate
@@ -51,7 +51,7 @@ def result_tables(
     try:
         people = data.people
         joint = design_of(people, (AGE_ACCELERATION, AGE), covariates, per_years)
-        tested = (data.counts >= min_count).sum(axis=0) >= min(min_samples, len(people))
+        tested = tested_genes(data.counts, min_count, min_samples)
         if not tested.any():
             raise FitError("no_gene_with_counts", min_count=min_count, min_samples=min_samples)
         models = fit_models(data.counts.loc[:, tested], people, joint, workers)

@@ -14,8 +14,9 @@ from faceage_bio.report import words
 from faceage_bio.report.expression_quality import INSEPARABLE
 from faceage_bio.report.fairness import complete
 from faceage_bio.report.formats import count, interval, number, p_value, signed
+from faceage_bio.report.independent_software import agreement
 from faceage_bio.report.people import ALL
-from faceage_bio.report.places import not_run, place
+from faceage_bio.report.places import VERIFICATION, not_run, place
 from faceage_bio.report.tables import ReportTables
 from faceage_bio.results.reasons import decode
 
@@ -24,6 +25,7 @@ OK, LOOK, PROBLEM, NOT_RUN = "ok", "look", "problem", "not run"
 SIGNS = {OK: "✓", LOOK: "!", PROBLEM: "✕", NOT_RUN: "–"}
 
 FOLLOWS_AGE = "Face age follows chronological age"
+SOFTWARE = "Independent software agrees"
 # least-squares line of face age on age in the released ages of the published model (UTKFace, 2,547 photos), by the correlations of
 # that set: of face age with age 0.90, of the gap with age -0.34; its spread by the mean absolute error of 7.46 years
 RELEASED_SLOPE, RELEASED_SPREAD = 0.85, 8.3
@@ -61,6 +63,7 @@ def all_checks(tables: ReportTables, config: dict, cards: Sequence[dict] = ()) -
             check(tables, config)
             for check in (
                 age_dependence, proportional_hazards, events_per_variable, missing_data, site_and_camera, fairness, validity_range,
+                independent_software,
             )
         ),
     ]  # fmt: skip
@@ -393,6 +396,25 @@ def validity_range(tables: ReportTables, config: dict) -> Check:
     return Check(name, _graded(1 - least[0], OUTSIDE), said, link)
 
 
+def independent_software(tables: ReportTables, config: dict) -> Check:
+    """Whether the headline numbers are those of other software."""
+    rows = agreement(tables)
+    judged = [row for row in rows if row["numbers"]]
+    if not judged:
+        return Check(SOFTWARE, NOT_RUN, "no number to compare", VERIFICATION)
+    names = ", ".join(dict.fromkeys(f"{row['software']} {row['version']}" for row in judged))
+    total = sum(row["numbers"] for row in judged)
+    differ = [row for row in judged if not row["agrees"]]
+    if differ:
+        where = "; ".join(f"{row['analysis']}, {row['cohort']} ({row['software']})" for row in differ[:3])
+        return Check(
+            SOFTWARE, PROBLEM, f"{len(differ)} of {len(judged)} comparisons differ: {where}", VERIFICATION
+        )
+    return Check(
+        SOFTWARE, OK, f"{count(total)} numbers compared with {names}: within tolerance", VERIFICATION
+    )
+
+
 def _p(value: float) -> str:
     text = p_value(value)
     return text if text.startswith("<") else f"= {text}"
@@ -408,4 +430,5 @@ LIMITS: tuple[tuple[str, str], ...] = (
     ("Site and camera", f"amber at p < {FALSE_ALARM:g} of any test between sites, red if RNA batch and age acceleration are confounded"),
     ("Fairness", f"amber at q < {FALSE_ALARM:g} of a difference in bias, MAE or spread at the same age, red from {FAIR_YEARS:g} years"),
     ("Validity range", f"amber from {100 * OUTSIDE[0]:g}% of a cohort outside the ages tested, red from {100 * OUTSIDE[1]:g}%"),
+    (SOFTWARE, "red if a number of a Cox model, curve, log-rank test or adjusted contrast differs by more than 1e-6, or over 1% of the genes by more than 0.05 in log10 p; known differences count apart"),
 )  # fmt: skip

@@ -8,6 +8,7 @@ PAGES = {
     INDEX: "Summary", ASSOCIATION: "Associations", SURVIVAL: "Survival", PHOTOS: "Photo quality",
 }  # fmt: skip
 NOT_RUN = "not-run"
+VERIFICATION = f"{INDEX}#verification"
 
 
 @dataclass(frozen=True)
@@ -105,8 +106,9 @@ def place(section: str, cohort: str = "") -> str:
 
 
 def not_run(link: str) -> str:
-    """The list of what was not run on the page of this link."""
-    return f"{link.partition('#')[0]}#{NOT_RUN}"
+    """The list of what was not run on the page of this link; the summary has none."""
+    page = link.partition("#")[0]
+    return link if page == INDEX else f"{page}#{NOT_RUN}"
 
 
 def shown(sections: Sequence[Section], content: dict) -> tuple[list[Section], list[Section]]:

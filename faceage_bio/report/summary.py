@@ -9,6 +9,7 @@ from faceage_bio.report import figures, flow
 from faceage_bio.report.checks import FOLLOWS_AGE, LIMITS, PROBLEM, all_checks, cohorts_off_age
 from faceage_bio.report.curves import curves_section
 from faceage_bio.report.formats import count, increase, number, p_scientific
+from faceage_bio.report.independent_software import verification_section
 from faceage_bio.report.key_results import counts_of, key_results
 from faceage_bio.report.ladder import step_words
 from faceage_bio.report.people import face_age_figure
@@ -39,6 +40,7 @@ def summary(tables: ReportTables, config: dict, cards: Sequence[dict], run: dict
         "figures": summary_figures(tables, config),
         "checks": checks,
         "check_limits": LIMITS,
+        "verification": verification_section(tables),
         "changes": run["changes"] if run else None,
         "changed": change_sentence(run["changes"]) if run else "",
     }

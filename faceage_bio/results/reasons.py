@@ -265,6 +265,10 @@ WHY_NOT = {  # no number is given
     "no_case_judged": "no case of known status was judged by all the readers",
     "too_few_cases": "fewer than {needed} cases count",
     "no_photo_in_common": "they looked at no photo in common",
+    # independent software
+    "software_refuses": "{software} gives no result: {said}",
+    "no_late_log_rank": "neither lifelines nor statsmodels has a log-rank test with delayed entry; ours equals R's",
+    "lifelines_log_log": "lifelines has log-log intervals only",
 }
 SPARSE_DATA = {  # a number that is to be interpreted with caution
     "few_events_per_variable": "sparse data: {n_events} deaths for {terms} terms, fewer than {needed} deaths per term",
@@ -326,6 +330,11 @@ REMARKS = {  # what a reader should know of a number
     "without_readers": "without {readers}, who judged fewer than half of the cases there",
     "judged_by_all": "{n} of {n_judged} cases: those that all readers judged",
     "rated_by_model": "{n} of {n_judged} cases: those that the model rated",
+    # independent software
+    "pydeseq2_dispersions": "known difference: dispersions of pydeseq2 depart a little from those of DESeq2, which ours equal; it shows most in very small p-values",
+    "lifelines_robust_errors": "known difference: robust standard errors of lifelines differ from those of R (0.3% and more with ties), which ours equal",
+    "lifelines_late_concordance": "known difference: C of lifelines ignores delayed entry; ours equals that of R",
+    "lifelines_median": "known difference: where a curve stays at exactly 0.5, R and ours take the middle of that time, lifelines one of its ends",
 }
 REDACTED = {  # by the release rule
     "redacted": "redacted: a count of {k} or fewer, or fewer than 10 residual degrees of freedom",

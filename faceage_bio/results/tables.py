@@ -27,7 +27,7 @@ class Table:
 
 
 # rows about single participants, photos or samples; what was found of covariates before any analysis
-NEVER = {"ledger", "cells_ledger", "photo_list", "covariates"}
+NEVER = {"ledger", "cells_ledger", "photo_list", "covariates", "verification/numbers"}
 TABLES = {
     "acceleration/age_bands": Table(
         keys=("cohort", "age_band", "age_lower"), counts=("n",),
@@ -167,6 +167,10 @@ TABLES = {
     ),
     "variants/genes": Table(keys=("n_variants", "test", "n_tests", "components"), counts=("n_alleles", "n_carriers"), statistics=("p_bonferroni",)),
     "variants/quality": Table(),
+    "verification/agreement": Table(
+        keys=("cohort", "analysis", "software", "version", "numbers", "agreeing", "known", "largest", "tolerance", "agrees", "reason"), rows=False,
+    ),
+    "verification/numbers": Table(keys=("analysis", "quantity", "scale", "software", "version"), statistics=("other", "difference", "tolerance")),
 }  # fmt: skip
 
 
@@ -185,7 +189,7 @@ def count_columns(key: str) -> tuple[str, ...]:
 
 def is_declared(place: str) -> bool:
     """Whether the table is a result table, which may leave."""
-    return key_of(place) in TABLES
+    return key_of(place) in TABLES.keys() - NEVER
 
 
 PAPER = re.compile(

@@ -113,6 +113,7 @@ REPORTED = [
         table=["photo_counts", "photo_measures", "photo_speed"],
     ),
     *(["<results>/pooled/faceage/review.tsv"] if REVIEW else []),
+    *collect("<results>/pooled/verification/{table}.tsv", table=["agreement", "numbers"]),
 ]
 
 

@@ -1,0 +1,75 @@
+"""reproduce.R and reproduce.py compute the headline from the study's tables alone: the study's numbers, to 1e-6."""
+
+import os
+import shutil
+import subprocess
+import sys
+from io import StringIO
+
+import pandas as pd
+import pytest
+
+from faceage_bio.verification.reproduction import write_scripts
+from faceage_bio.verification.study import Headline
+from tests.headline_study import contrasts, cox, curves, genes, late, people
+
+PACKAGES = ("survival", "sandwich", "emmeans", "DESeq2", "limma")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("reproduce")
+    models = [*cox(people(), strata=["smoking"])[1](), *late_models()]
+    own = list(curves(people(), strata=("sex",)))
+    write_scripts(Headline(models, own, list(contrasts(people())[1]()), list(genes(150))), folder)
+    return folder
+
+
+def late_models():
+    """The same study as another cohort: delayed entry, robust errors."""
+    from dataclasses import replace
+
+    return [replace(model, cohort="south") for model in cox(late(people()), cluster="ward")[1]()]
+
+
+def run(command, folder):
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+    done = subprocess.run(command, cwd=folder.parent, capture_output=True, text=True, env=clean)
+    assert done.returncode == 0, done.stderr[-2000:]
+    table = pd.read_csv(StringIO(done.stdout), sep="\t", skipinitialspace=True, na_values=["NA"])
+    table["id"] = table["id"].str.strip()
+    return table.set_index("id")
+
+
+def test_r_gives_the_numbers_of_the_study(folder):
+    if shutil.which("Rscript") is None:
+        pytest.skip("Rscript is not installed")
+    asked = "; ".join(f"stopifnot(requireNamespace('{name}', quietly = TRUE))" for name in PACKAGES)
+    if subprocess.run(["Rscript", "-e", asked], capture_output=True).returncode:
+        pytest.skip(f"R lacks one of {', '.join(PACKAGES)}")
+    found = run(["Rscript", str(folder / "reproduce.R")], folder)
+    assert set(found.index) == set(pd.read_csv(folder / "headline.tsv", sep="\t")["id"])
+    assert found["difference"].max() < 1e-6
+    assert found["p_difference"].max() < 1e-6
+    known = found["standard_error_study"].notna()
+    apart = (found["standard_error"] / found["standard_error_study"] - 1).abs()
+    assert apart[known].max() < 1e-6
+    assert known.sum() >= 2 + 2 + 5 + 1
+
+
+def test_python_gives_the_numbers_of_the_study(folder):
+    found = run([sys.executable, str(folder / "reproduce.py")], folder)
+    genes = found.index.str.contains("fold change")
+    robust = found.index.str.startswith("south: hazard")  # lifelines' robust errors are not R's
+    assert (found["difference"][~genes & ~robust] < 1e-6).all()
+    assert (found["p_difference"][~genes & ~robust].dropna() < 1e-6).all()
+    assert (found["difference"][robust] < 1e-4).all()
+    assert (found["difference"][genes] < 0.01).all()
+    assert genes.sum() == 1
+    assert robust.sum() == 2
+
+
+def test_the_rows_hold_no_identifier(folder):
+    for path in folder.glob("*.tsv"):
+        assert "subject_id" not in path.read_text().splitlines()[0]
+        assert path.stat().st_mode & 0o077 == 0

@@ -1,0 +1,36 @@
+# all cohorts in one job: half of its time is the import of the packages
+rule verify_results:
+    input:
+        collect("<results>/{cohort}/acceleration/acceleration.parquet", cohort=COHORTS),
+        collect("<results>/{cohort}/phenotype/phenotypes.tsv", cohort=WITH_CLINIC),
+        "<results>/pooled/phenotype/groups.tsv",
+        collect("<results>/{cohort}/survival/follow_up.parquet", cohort=WITH_CLINIC),
+        collect(
+            "<results>/{cohort}/survival/{table}.tsv",
+            cohort=WITH_CLINIC,
+            table=["cox", "kaplan_meier", "summary"],
+        ),
+        collect("<results>/{cohort}/cohort/samples.parquet", cohort=WITH_RNA),
+        collect("<results>/{cohort}/cohort/counts.parquet", cohort=WITH_COUNTS),
+        collect("<results>/{cohort}/expression/pseudobulk.parquet", cohort=WITH_CELLS),
+        collect("<results>/{cohort}/expression/sample_quality.parquet", cohort=WITH_RNA),
+        collect("<results>/{cohort}/expression/panel.tsv", cohort=WITH_RNA),
+    output:
+        agreement=report(
+            "<results>/pooled/verification/agreement.tsv",
+            caption="../report/verification.rst",
+            category="Verification",
+            labels={"table": "independent software"},
+        ),
+        numbers="<results>/pooled/verification/numbers.tsv",
+        scripts=directory("<results>/reports/reproduce"),
+    log:
+        "<logs>/verification/verify_results.log",
+    resources:
+        mem_mb=8000,
+    params:
+        config=json.dumps({name: config[name] for name in ("survival", "phenotype", "expression")}),
+        version=VERSION,
+    shell:
+        "faceage-bio verify-results --config {params.config:q} --agreement {output.agreement:q}"
+        " --numbers {output.numbers:q} --scripts {output.scripts:q} {input:q} > {log:q} 2>&1"
