@@ -350,7 +350,8 @@ def test_every_file_of_the_demo_is_told_and_private_ones_as_such(demo):
         if (
             not path.is_file()
             or path.name.startswith(".")
-            or {"demo", "logs", "shards", "records", "figures", "history", "reproduce"} & set(place.parts[:-1])
+            or {"demo", "logs", "shards", "records", "figures", "history", "reproduce"}
+            & set(place.parts[:-1])
             or path.suffix == ".safetensors"
         ):
             continue

@@ -73,7 +73,8 @@ def _contrasts(
 def _survival(headline: Headline, own: Mapping[str, Path], settings: Mapping, cohort: str) -> None:
     usable, _ = prepare(read_table(own["survival/follow_up"]))
     if "survival/cox" in own:
-        choices = Choices(**{name: settings[name] for name in ("per_years", "steps", "covariates", "groups", "strata", "cluster")})  # fmt: skip
+        names = ("per_years", "covariates", "groups", "strata", "cluster")
+        choices = Choices(steps=settings["sequential_adjustment"], **{name: settings[name] for name in names})
         headline.cox.extend(cox_models(usable, read_table(own["survival/cox"]), choices, cohort))
     if {"survival/kaplan_meier", "survival/summary"} <= own.keys() and len(usable):
         groupings = [part(usable, column, rule) for column, rule in settings["curves"].items()]

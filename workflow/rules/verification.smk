@@ -2,12 +2,12 @@
 rule verify_results:
     input:
         collect("<results>/{cohort}/acceleration/acceleration.parquet", cohort=COHORTS),
-        collect("<results>/{cohort}/phenotype/phenotypes.tsv", cohort=WITH_CLINIC),
+        collect("<results>/{cohort}/phenotype/phenotypes.tsv", cohort=WITH_CLINICAL),
         "<results>/pooled/phenotype/groups.tsv",
-        collect("<results>/{cohort}/survival/follow_up.parquet", cohort=WITH_CLINIC),
+        collect("<results>/{cohort}/survival/follow_up.parquet", cohort=WITH_CLINICAL),
         collect(
             "<results>/{cohort}/survival/{table}.tsv",
-            cohort=WITH_CLINIC,
+            cohort=WITH_CLINICAL,
             table=["cox", "kaplan_meier", "summary"],
         ),
         collect("<results>/{cohort}/cohort/samples.parquet", cohort=WITH_RNA),
