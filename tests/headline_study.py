@@ -7,6 +7,7 @@ from faceage_bio.expression.counts import choose_samples
 from faceage_bio.expression.stage import result_tables
 from faceage_bio.phenotype.contrasts import contrast_exposures
 from faceage_bio.phenotype.people import gather
+from faceage_bio.settings.genes import Expression
 from faceage_bio.survival.curve_summary import Reading, summarise
 from faceage_bio.survival.curves import curves_by_group
 from faceage_bio.survival.groupings import part
@@ -16,12 +17,7 @@ from faceage_bio.verification import headline
 from tests.expression_study import study
 
 EXPOSURES = ["smoking", "bmi", "1st visit (ward)"]
-GENE_SETTINGS = {
-    "covariates": ["chronological_age", "sex"],
-    "per_years": 10.0,
-    "min_count": 10,
-    "min_samples": 10,
-}
+GENE_SETTINGS = Expression(covariates=["chronological_age", "sex"])
 
 
 def people(n=140, seed=3):
@@ -74,8 +70,8 @@ def contrasts(table):
 
 def genes(n_genes, panel=("CDK6", "ABSENT")):
     table, counts, samples = study(n=60, genes=n_genes)
-    data = choose_samples(table, counts, samples, GENE_SETTINGS["covariates"])
-    declared = result_tables(
-        data, "c", "expression", GENE_SETTINGS["covariates"], list(panel), 10.0, 10, 10, 1
-    )[1]
+    data = choose_samples(table, counts, samples, GENE_SETTINGS.covariates)
+    declared = result_tables(data, "c", "expression", GENE_SETTINGS.covariates, list(panel), 10.0, 10, 10, 1)[
+        1
+    ]
     return headline.gene_models(data, declared, GENE_SETTINGS, "c", "expression")

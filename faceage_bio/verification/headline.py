@@ -15,6 +15,7 @@ from faceage_bio.expression.twin import TOGETHER
 from faceage_bio.observation import entry_of
 from faceage_bio.phenotype.contrasts import RAW
 from faceage_bio.phenotype.people import make_frame
+from faceage_bio.settings.genes import Expression as ExpressionSettings
 from faceage_bio.survival.curves import ALL, each_group
 from faceage_bio.survival.groupings import Grouping
 from faceage_bio.survival.ladder import ladder_steps
@@ -199,7 +200,7 @@ class Genes:
 
 
 def gene_models(
-    data: Expression, panel: pd.DataFrame, settings: Mapping, cohort: str, question: str
+    data: Expression, panel: pd.DataFrame, settings: ExpressionSettings, cohort: str, question: str
 ) -> Iterator[Genes]:
     """The joint model of age acceleration and age, where it was estimated and participants have one sample each.
 
@@ -217,6 +218,6 @@ def gene_models(
     ]
     if not len(own) or data.people[SUBJECT].duplicated().any():
         return
-    design = design_of(data.people, (AGE_ACCELERATION, AGE), settings["covariates"], settings["per_years"])
-    counts = data.counts.loc[:, tested_genes(data.counts, settings["min_count"], settings["min_samples"])]
+    design = design_of(data.people, (AGE_ACCELERATION, AGE), settings.covariates, settings.per_years)
+    counts = data.counts.loc[:, tested_genes(data.counts, settings.min_count, settings.min_samples)]
     yield Genes(cohort, question, counts, design, *size_factors_of(counts.to_numpy()), own)

@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from faceage_bio.columns import POOLED
+from faceage_bio.config import Config
 from faceage_bio.expression.counts import choose_samples
 from faceage_bio.expression.inputs import read_inputs
 from faceage_bio.expression.quality import verdicts_of
@@ -28,14 +29,14 @@ class Headline:
     genes: list[Genes] = field(default_factory=list)
 
 
-def headline_of(paths: Iterable[Path], settings: Mapping) -> Headline:
+def headline_of(paths: Iterable[Path], settings: Config) -> Headline:
     """The models of each cohort whose tables are there.
 
     Parameters
     ----------
     paths : tables by their place {cohort}/{folder}/{table}: acceleration/acceleration, phenotype/phenotypes and groups,
         survival/follow_up, cox, kaplan_meier and summary, expression/panel, sample_quality and pseudobulk, cohort/samples and counts
-    settings : the config's sections survival, phenotype and expression
+    settings : sections survival, phenotype and expression of the config
     """
     found: dict[str, dict[str, Path]] = {}
     for path in paths:
@@ -55,34 +56,33 @@ def headline_of(paths: Iterable[Path], settings: Mapping) -> Headline:
             _contrasts(gather([people[cohort]], [cohort]), own, settings, cohort, "phenotype/phenotypes")
         )
         if "survival/follow_up" in own:
-            _survival(headline, own, settings["survival"], cohort)
+            _survival(headline, own, settings.survival, cohort)
         if "expression/panel" in own:
-            headline.genes.extend(_genes(people[cohort], own, settings["expression"], cohort))
+            headline.genes.extend(_genes(people[cohort], own, settings.expression, cohort))
     return headline
 
 
 def _contrasts(
-    table: pd.DataFrame, own: Mapping[str, Path], settings: Mapping, cohort: str, source: str
+    table: pd.DataFrame, own: Mapping[str, Path], settings: Config, cohort: str, source: str
 ) -> Iterator[Model]:
     if source in own:
-        yield from contrasts(
-            table, read_table(own[source]), settings["phenotype"]["adjust_for"], cohort, source
-        )
+        yield from contrasts(table, read_table(own[source]), settings.phenotype.adjust_for, cohort, source)
 
 
-def _survival(headline: Headline, own: Mapping[str, Path], settings: Mapping, cohort: str) -> None:
+def _survival(headline: Headline, own: Mapping[str, Path], settings: Config, cohort: str) -> None:
     usable, _ = prepare(read_table(own["survival/follow_up"]))
     if "survival/cox" in own:
-        names = ("per_years", "covariates", "groups", "strata", "cluster")
-        choices = Choices(steps=settings["sequential_adjustment"], **{name: settings[name] for name in names})
+        choices = Choices(
+            settings.per_years, settings.sequential_adjustment, settings.covariates, settings.groups, settings.strata, settings.cluster
+        )  # fmt: skip
         headline.cox.extend(cox_models(usable, read_table(own["survival/cox"]), choices, cohort))
     if {"survival/kaplan_meier", "survival/summary"} <= own.keys() and len(usable):
-        groupings = [part(usable, column, rule) for column, rule in settings["curves"].items()]
+        groupings = [part(usable, column, rule) for column, rule in settings.curves.items()]
         tables = (read_table(own[f"survival/{name}"]) for name in ("kaplan_meier", "summary"))
-        headline.curves.extend(curves(usable, groupings, settings["log_rank_strata"], *tables, cohort))
+        headline.curves.extend(curves(usable, groupings, settings.log_rank_strata, *tables, cohort))
 
 
-def _genes(people: pd.DataFrame, own: Mapping[str, Path], settings: Mapping, cohort: str) -> Iterator[Genes]:
+def _genes(people: pd.DataFrame, own: Mapping[str, Path], settings: Config, cohort: str) -> Iterator[Genes]:
     inputs, *_ = read_inputs(
         cohort, own["cohort/samples"], own.get("cohort/counts"), own.get("expression/pseudobulk")
     )
@@ -90,7 +90,7 @@ def _genes(people: pd.DataFrame, own: Mapping[str, Path], settings: Mapping, coh
     panel = read_table(own["expression/panel"])
     for question, (counts, samples) in inputs.items():
         data = choose_samples(
-            people, counts, samples, settings["covariates"], settings["repeated_samples"], settings["tissue"],
+            people, counts, samples, settings.covariates, settings.repeated_samples, settings.tissue,
             verdicts_of(judged, question),
         )  # fmt: skip
         yield from gene_models(data, panel, settings, cohort, question)

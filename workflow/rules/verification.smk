@@ -26,11 +26,14 @@ rule verify_results:
         scripts=directory("<results>/reports/reproduce"),
     log:
         "<logs>/verification/verify_results.log",
+    benchmark:
+        "<results>/benchmarks/verify_results.tsv"
     resources:
         mem_mb=8000,
     params:
-        config=json.dumps({name: config[name] for name in ("survival", "phenotype", "expression")}),
+        settings=uses("verify_results"),
+        folder=subpath(output[0], parent=True),
         version=VERSION,
     shell:
-        "faceage-bio verify-results --config {params.config:q} --agreement {output.agreement:q}"
-        " --numbers {output.numbers:q} --scripts {output.scripts:q} {input:q} > {log:q} 2>&1"
+        "faceage-bio verify-results --config {CONFIG:q} --output {params.folder:q} --scripts {output.scripts:q} {input:q}"
+        " > {log:q} 2>&1"
