@@ -23,6 +23,7 @@ from faceage_bio.faceage.photo import Tools, load_tools
 from faceage_bio.faceage.precision import precision_sentence
 from faceage_bio.faceage.predict import choose_device, count_workers, predict_face_ages
 from faceage_bio.faceage.settings import settings_of
+from faceage_bio.faceage.shards import photos_of, shard_names
 from faceage_bio.faceage.store import PhotoStore, engine_of
 from faceage_bio.settings.photos import FaceAge
 from faceage_bio.vision.detect import Detector
@@ -367,6 +368,34 @@ def test_an_interrupted_run_does_only_what_is_left(folder, detector, tmp_path, m
     pd.testing.assert_frame_equal(resumed, whole)
     assert sum(model.batches) == 2  # the first part's photo was not aged again
     assert len(list(store.glob("*/*.part"))) == 2  # a run makes one part of its own
+
+
+def test_what_an_edit_of_the_study_computes(detector, tmp_path):
+    """Photos, model and settings decide; not the clinical table, the name of the cohort, the shards or the time of a file."""
+    for number in range(4):
+        Image.fromarray(draw(imagine(40 + number, True, 800 + number))).save(tmp_path / f"{number}.png")
+
+    def computed(table, shards=1):
+        aged = []
+        tools = partial(Tools, detector, (Counts(aged),), settings())
+        for name in shard_names(len(table), -(-len(table) // shards)):
+            store = PhotoStore(tmp_path / "store", engine_of(CARDS, settings()))
+            result = predict_face_ages(
+                photos_of(table, name), tmp_path, tools, CARDS, settings(), store=store
+            )
+            assert result.face_age.notna().all()
+            assert set(result.cohort) == set(table.cohort)
+        return len(aged)
+
+    three, four = photos(["0.png", "1.png", "2.png"]), photos(["3.png", "0.png", "1.png", "2.png"])
+    assert computed(three) == 3
+    assert computed(three) == 0  # an edited BMI writes the table of photos again
+    assert computed(four) == 1  # in front, so that every other row moves
+    assert computed(four.assign(cohort="renamed")) == 0
+    assert computed(four, shards=2) == 0
+    for path in tmp_path.glob("*.png"):
+        os.utime(path, (1, 1))
+    assert computed(four) == 0
 
 
 @pytest.mark.parametrize(
