@@ -67,7 +67,8 @@ class Step:
             with recorded(self.name, given, self.settings(resolved)), naming_tables():
                 made = self.function(**own) or {}
                 for file in self.writes if output else ():
-                    write_table(made[Path(file).stem], output / file)
+                    if Path(file).stem in made:  # what an optional table is needed for may not be there
+                        write_table(made[Path(file).stem], output / file)
 
         mine = inspect.signature(self.function)
         options = [one for one in mine.parameters.values() if one.name != "settings"]

@@ -1,8 +1,6 @@
 """Comparisons: raw beside age-adjusted, planted effects found, permuted ones not, what cannot be estimated said."""
 
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -10,16 +8,18 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from typer.testing import CliRunner
 
+from faceage_bio.cli.main import app
 from faceage_bio.config import check_config
-from faceage_bio.errors import CohortError, ConfigError, FitError, TableError
+from faceage_bio.errors import CohortError, FitError, TableError
 from faceage_bio.phenotype.adjustment import (
     COMPLETE,
     IMPUTED,
+    Covariate,
     Plan,
     _pool,
     compare_adjustments,
-    parse_covariates,
 )
 from faceage_bio.phenotype.contrasts import RAW, contrast_exposures
 from faceage_bio.phenotype.dose import CURVATURE, LINE, LOWEST, fit_dose_response, lowest_point
@@ -33,16 +33,17 @@ from faceage_bio.report.pages import association_page
 from faceage_bio.report.tables import collect
 from faceage_bio.results.row import columns_of
 from faceage_bio.stats.linear import fit_linear, least_squares
+from faceage_bio.steps import STEPS
 from faceage_bio.tables import read_table, write_table
 from tests.browser import chromium
 from tests.golden.associations import data
 from tests.rows import told
 
 GOLDEN = pd.read_csv(Path(__file__).parent / "golden" / "associations" / "golden.tsv", sep="\t")
-ROLES = parse_covariates(
-    ["sex=confounder", "bmi=mediator,ecog:confounder", "ecog=mediator", "smoking=confounder,pack_years:part"],
-    ["sex=it differs"],
-)
+ROLES = {
+    "sex": Covariate("confounder", "it differs"), "bmi": Covariate("mediator", exceptions={"ecog": "confounder"}),
+    "ecog": Covariate("mediator"), "smoking": Covariate("confounder", exceptions={"pack_years": "part"}),
+}  # fmt: skip
 PLAN = Plan(ROLES, ["sex"], ["sex", "smoking", "bmi", "ecog"])
 EXPOSURES = ["smoking", "pack_years", "bmi", "ecog", "group"]
 ASSOCIATIONS = [
@@ -509,12 +510,6 @@ def test_leaving_somebody_out_does_not_change_the_reference():
         assert adjusted.n == 149
 
 
-@pytest.mark.parametrize("word", ["sex", "sex=", "sex=cause", "bmi=mediator,ecog", "bmi=mediator,ecog:cause"])
-def test_a_role_that_is_none_is_refused(word):
-    with pytest.raises(ConfigError, match="--covariate"):
-        parse_covariates([word], [])
-
-
 def test_an_unknown_column_is_told():
     with pytest.raises(CohortError, match="no column 'smokng'"):
         compare_levels(people(n=30), ["smokng"], [])
@@ -614,37 +609,47 @@ def test_the_page_does_not_overflow_its_width(page, tmp_path, width):
 # the command line
 
 
-def test_commands_run_on_a_plain_table(tmp_path):
+def run(*words):
+    return CliRunner().invoke(app, [str(word) for word in words])
+
+
+def test_steps_run_on_a_plain_table(tmp_path):
     table = people(n=150, smoking=5).drop(columns=["cohort", "age_gap", "bmi_class"])
-    write_table(table, tmp_path / "plain.tsv")
-    commands = [
-        "compare-levels --factor smoking --factor bmi_class --adjust-for sex --means a.tsv --pairs b.tsv --tests c.tsv",
-        "fit-dose-response --amount bmi --output d.tsv --curves e.tsv",
-        "compare-subgroups --exposure smoking --modifier sex --interactions f.tsv --forest g.tsv",
-        "match-groups --exact sex --output h.tsv --balance i.tsv",
-        "compare-adjustments --exposure smoking --adjust-for sex --full-adjustment bmi --covariate bmi=mediator --imputations 2"
-        " --iterations 1 --output j.tsv --roles k.tsv",
-        "vary-specifications --exposure smoking --adjust-for sex --output l.tsv --summary m.tsv",
-        "test-phenotypes --exposure smoking --output n.tsv",
-        "compare-groups --output o.tsv",
-    ]
-    for command in commands:
-        words = [sys.executable, "-m", "faceage_bio", *command.split(), "--acceleration", "plain.tsv"]
-        done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True)
-        assert done.returncode == 0, done.stderr
-    for name in "abcdefghijklmno":
-        assert len(read_table(tmp_path / f"{name}.tsv")), name
-    pairs = read_table(tmp_path / "b.tsv")
-    assert set(pairs.cohort) == {"plain"}
-    assert not set(table.subject_id) & set((tmp_path / "b.tsv").read_text().split())
+    plain = tmp_path / "plain.tsv"
+    write_table(table, plain)
+    settings = {
+        "test-phenotypes": ["phenotype.exposures=smoking"],
+        "compare-groups": ["phenotype.factors=smoking,bmi_class"],
+        "fit-association-sensitivity": [
+            "phenotype.exposures=smoking",
+            "phenotype.imputation.m=2",
+            "phenotype.imputation.iterations=1",
+        ],
+    }
+    for command, chosen in settings.items():
+        if command == "test-phenotypes":
+            write_table(
+                table.assign(age_acceleration=table.face_age - table.chronological_age), tmp_path / "gap.tsv"
+            )
+        path = tmp_path / "gap.tsv" if command == "test-phenotypes" else plain
+        done = run(
+            command,
+            "--participants",
+            path,
+            *(part for word in chosen for part in ("--set", word)),
+            "--output",
+            tmp_path / command,
+        )
+        assert done.exit_code == 0, done.exception
+        for file in STEPS[command].writes:
+            assert len(read_table(tmp_path / command / file)), file
+    pairs = tmp_path / "compare-groups" / "pairs.tsv"
+    assert set(read_table(pairs).cohort) == {"plain", "pooled"}
+    assert not set(table.subject_id) & set(pairs.read_text().split())
 
 
-def test_a_command_tells_what_is_wrong_without_a_traceback(tmp_path):
+def test_a_table_without_face_ages_is_refused(tmp_path):
     write_table(people(n=30).drop(columns="face_age"), tmp_path / "plain.tsv")
-    words = ["match-groups", "--acceleration", "plain.tsv", "--output", "a.tsv", "--balance", "b.tsv"]
-    done = subprocess.run(
-        [sys.executable, "-m", "faceage_bio", *words], cwd=tmp_path, capture_output=True, text=True
-    )
-    assert done.returncode == 2
-    assert "has no column 'face_age'" in done.stderr
-    assert "Traceback" not in done.stderr
+    done = run("compare-groups", "--participants", tmp_path / "plain.tsv", "--output", tmp_path)
+    with pytest.raises(CohortError, match="has no column 'face_age'"):
+        raise done.exception

@@ -48,7 +48,6 @@ from faceage_bio.expression.inputs import read_inputs
             "--photo-folder, --photos and --face-ages: expected once for each cohort, in the same order; found 1, 2 and 1. Give as many",
         ),
         ("check-privacy a.html --results nowhere", "nowhere: no such folder. Expected the results of a finished run, whose participants are looked for"),
-        ("compare-adjustments --acceleration a.tsv --exposure bmi --covariate sex --output b.tsv --roles c.tsv", "--covariate 'sex': expected name=value. Write it so"),
     ],
 )  # fmt: skip
 def test_options_that_do_not_fit_are_told(command, message, tmp_path, monkeypatch):
@@ -62,9 +61,15 @@ def test_options_that_do_not_fit_are_told(command, message, tmp_path, monkeypatc
 def test_a_message_about_a_table_names_its_file(tmp_path):
     path = tmp_path / "people.tsv"
     path.write_text("face_age\tchronological_age\n" + "".join(f"{50 + k}\t{51 + k % 7}\n" for k in range(20)))
-    command = ["compare-levels", "--acceleration", str(path), "--factor", "smokng"]
-    for table in ("means", "pairs", "tests"):
-        command += [f"--{table}", str(tmp_path / f"{table}.tsv")]
+    command = [
+        "compare-groups",
+        "--participants",
+        str(path),
+        "--set",
+        "phenotype.factors=smokng",
+        "--output",
+        str(tmp_path),
+    ]
     done = CliRunner().invoke(app, command)
     with pytest.raises(
         FaceAgeBioError,

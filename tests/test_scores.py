@@ -550,23 +550,34 @@ def run(*arguments):
     return CliRunner().invoke(app, [str(argument) for argument in arguments])
 
 
-def test_commands_run_on_a_plain_table(tmp_path):
+def test_the_step_runs_on_a_plain_table(tmp_path):
     path = tmp_path / "people.tsv"
     data.people().rename(columns={"ecog": "PS"}).to_csv(path, sep="\t", index=False)
     done = run(
-        "compute-scores", "--clinical", path, "--column", "ecog=PS", "--output", tmp_path / "s.tsv", "--summary",
-        tmp_path / "t.tsv", "--definition", "teachh_publication", "--definition", "teachh_faceage_repository",
+        "compute-scores", "--clinical", path, "--column", "ecog=PS", "--output", tmp_path,
+        "--set", "scores.definitions=teachh_publication,teachh_faceage_repository",
     )  # fmt: skip
     assert done.exit_code == 0, done.exception
     assert "people: TEACHH (publication): 160 of 160 participants have a score" in done.output
-    assert (tmp_path / "s.tsv").stat().st_mode & 0o777 == 0o600
-    own = read_table(tmp_path / "s.tsv")
+    assert (tmp_path / "scores.parquet").stat().st_mode & 0o777 == 0o600
+    assert not (tmp_path / "comparison.tsv").exists()
+    own = read_table(tmp_path / "scores.parquet")
     assert own[own.definition == "teachh_publication"].total.tolist() == r("publication age total").tolist()
     path = tmp_path / "full.tsv"
     data.people().to_csv(path, sep="\t", index=False)
-    done = run("compare-scores", "--participants", path, "--output", tmp_path / "c.tsv", "--bootstraps", 100)
+    done = run(
+        "compute-scores",
+        "--clinical",
+        path,
+        "--participants",
+        path,
+        "--output",
+        tmp_path,
+        "--set",
+        "scores.bootstraps=100",
+    )
     assert done.exit_code == 0, done.exception
-    assert read_table(tmp_path / "c.tsv").question.nunique() == 7
+    assert read_table(tmp_path / "comparison.tsv").question.nunique() == 7
     done = run("show-score", "teachh_publication")
     (tmp_path / "copy.yaml").write_text(done.output)
     assert load_score(str(tmp_path / "copy.yaml")) == TEACHH
@@ -575,24 +586,16 @@ def test_commands_run_on_a_plain_table(tmp_path):
 def test_a_table_without_the_columns_stops_a_person_and_is_told_in_the_workflow(tmp_path):
     path = tmp_path / "people.tsv"
     data.people().drop(columns="ecog").to_csv(path, sep="\t", index=False)
-    given = (
-        "compute-scores",
-        "--clinical",
-        path,
-        "--output",
-        tmp_path / "s.tsv",
-        "--summary",
-        tmp_path / "t.tsv",
-    )
+    given = ("compute-scores", "--clinical", path, "--output", tmp_path)
     done = run(*given)
     assert isinstance(done.exception, CohortError)
     assert "lacks the column(s) 'ecog'" in str(done.exception)
     done = run(*given, "--when-absent", "tell")
     assert done.exit_code == 0
     assert "note: people: no TEACHH (publication), because the clinical table has no ecog" in done.output
-    assert read_table(tmp_path / "s.tsv").empty
+    assert read_table(tmp_path / "scores.parquet").empty
     assert (
-        worded(read_table(tmp_path / "t.tsv")).note[1]
+        worded(read_table(tmp_path / "scored.tsv")).note[1]
         == "not estimated, because the clinical table has no ecog"
     )
     with pytest.raises(CohortError, match="--column 'age=Alter': expected ours=yours"):

@@ -17,15 +17,14 @@ from faceage_bio.tables import write_table
 from tests.conftest import DEMO_CONFIG, ROOT, jobs_planned, snakemake
 
 CORE = {  # of the issue: each analysis and the step that makes it
-    "age acceleration": "compute_acceleration", "smoking, BMI, ECOG": "test_phenotypes", "site": "compare_levels",
+    "age acceleration": "compute_acceleration", "smoking, BMI, ECOG": "test_phenotypes", "site": "compare_groups",
     "site, hazard ratio": "fit_survival", "cancer against controls": "compare_groups", "CDK6 and the panel": "fit_expression",
     "CDK6, survival": "fit_gene_survival", "gene sets": "score_gene_sets", "Cox models": "fit_survival",
     "proportional hazards": "fit_survival", "Kaplan-Meier": "estimate_curves", "competing risks": "estimate_curves",
-    "added value": "fit_survival", "scores": "compare_scores", "readers": "compare_readers",
+    "added value": "fit_survival", "scores": "compute_scores", "readers": "compare_readers",
 }  # fmt: skip
 LEFT_OUT = {
-    "measure_reliability", "fit_ageing_rate", "compare_definitions", "fit_dose_response", "compare_subgroups", "match_groups",
-    "compare_adjustments", "vary_specifications", "stress_photos", "fit_expression_sensitivity", "compare_composition", "fit_variants",
+    "measure_reliability", "fit_ageing_rate", "compare_definitions", "fit_association_sensitivity", "stress_photos", "fit_expression_sensitivity", "compare_composition", "fit_variants",
     "fit_survival_sensitivity",
 }  # fmt: skip
 

@@ -128,7 +128,6 @@ def test_run_passes_options_on_to_snakemake(tmp_path):
         "compare-readers",
         "show-score",
         "compute-scores",
-        "compare-scores",
         "gather-ledger",
         "render-association-report",
         "render-survival-report",

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from faceage_bio.cli.main import app
+from faceage_bio.config import check_config
 from faceage_bio.errors import ConfigError
 from faceage_bio.phenotype.distributions import age_histogram, distributions
 from faceage_bio.phenotype.people import gather
@@ -17,7 +18,6 @@ from faceage_bio.phenotype.table_one import (
     AVERAGE,
     LARGEST,
     THIRDS,
-    parse_rule,
     part_by_acceleration,
     table_one,
 )
@@ -173,10 +173,10 @@ def test_people_who_cannot_be_parted_are_told_all_together():
     assert told(nobody).iloc[0] == "no participant has an age acceleration"
 
 
-@pytest.mark.parametrize("text", ["thirds", "1,x", "5,5", "inf", ""])
-def test_a_rule_that_is_none_is_told(text):
-    with pytest.raises(ConfigError, match="expected tertiles, or different cut-points"):
-        parse_rule(text)
+@pytest.mark.parametrize("groups", ["thirds", [5.0, 5.0], [float("inf")], []])
+def test_groups_that_are_none_are_told(groups):
+    with pytest.raises(ConfigError, match=r"phenotype.table_one.groups"):
+        check_config({"phenotype": {"table_one": {"groups": groups}}}, study=False)
 
 
 @given(st.lists(st.integers(1, 60), min_size=1, max_size=6), st.integers(0, 8))
@@ -213,19 +213,21 @@ def test_squares_hold_every_participant(n, seed):
         assert inside.sum() == row.n
 
 
-def test_the_command_writes_three_tables_from_a_plain_table(tmp_path):
+def test_the_step_writes_three_tables_from_a_plain_table(tmp_path):
     drawn().to_csv(tmp_path / "people.tsv", sep="\t", index=False)
-    names = ("table_one", "distributions", "histogram")
-    options = [
-        part for name in names for part in (f"--{name.replace('_', '-')}", str(tmp_path / f"{name}.tsv"))
-    ]
+    names = ("table_one", "distributions", "age_histogram")
+    chosen = (
+        "phenotype.table_one.columns=sex,ecog",
+        "phenotype.factors=ecog,bmi_class",
+        "phenotype.table_one.groups=-4,4",
+    )
     run = CliRunner().invoke(
         app,
-        ["describe-groups", "--acceleration", str(tmp_path / "people.tsv"), "--column", "sex", "--column", "ecog",
-         "--factor", "ecog", "--factor", "bmi_class", "--groups=-4,4", *options],
+        ["test-phenotypes", "--participants", str(tmp_path / "people.tsv"), "--output", str(tmp_path),
+         *(part for word in chosen for part in ("--set", word))],
     )  # fmt: skip
     assert run.exit_code == 0, run.output
     found = {name: pd.read_csv(tmp_path / f"{name}.tsv", sep="\t") for name in names}
     assert set(found["table_one"].level.dropna()) == {"female", "male", "0", "1", "2"}
     assert "bmi_class: 25 to 30" in set(found["distributions"].term)
-    assert found["histogram"].n.sum() > 200
+    assert found["age_histogram"].n.sum() > 200

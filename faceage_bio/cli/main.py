@@ -11,7 +11,6 @@ from typer.models import CommandInfo
 import faceage_bio
 from faceage_bio.cli import (
     acceleration,
-    associations,
     cohort,
     demo,
     expression,
@@ -84,7 +83,7 @@ def _recorded(name: str, step: Callable[..., None]) -> Callable[..., None]:
 
 
 MODULES = (
-    study, cohort, faceage, review, acceleration, phenotype, associations, fairness, single_cell, expression_quality,
+    study, cohort, faceage, review, acceleration, phenotype, fairness, single_cell, expression_quality,
     expression, expression_sensitivity, gene_sets, variants, survival, gene_survival, readers, scores,
     verification, report, release, demo,
 )  # fmt: skip

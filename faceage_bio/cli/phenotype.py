@@ -1,94 +1,161 @@
-"""Commands for associations with age acceleration."""
+"""Steps for associations with age acceleration: within a cohort, over all cohorts, and whether they depend on a choice."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-app = typer.Typer()
-AdjustFor = Annotated[list[str], typer.Option(help="A column adjusted for besides age; repeat.")]
+from faceage_bio.config import Config
+from faceage_bio.steps import Cohort, Tables, step
+
+Participants = Annotated[
+    list[Path],
+    typer.Option(
+        help="A cohort's table (.parquet, .tsv, .csv) with face_age, chronological_age (years) and what is compared; repeat.",
+    ),
+]
 
 
-@app.command("test-phenotypes")
-def contrast(
-    acceleration: Annotated[Path, typer.Option(help="A cohort's analysis table (.parquet or .tsv).")],
-    exposure: Annotated[list[str], typer.Option(help="A column to test; repeat.")],
-    output: Annotated[Path, typer.Option(help="Result table.")],
-    adjust_for: AdjustFor = ["sex"],
-) -> None:
-    """Years of face age associated with smoking, BMI, ECOG ...: raw, and adjusted for age.
+def _gathered(paths: Sequence[Path]):
+    """The tables below each other; a plain table is called by its file's name."""
+    from faceage_bio.phenotype.people import gather
+    from faceage_bio.plain import read_plain
 
-    Example: faceage-bio test-phenotypes --acceleration acceleration.parquet --exposure smoking --exposure bmi
-    --adjust-for sex --output phenotypes.tsv
-    """
-    from faceage_bio.cli.associations import read_people
-    from faceage_bio.phenotype.contrasts import contrast_exposures
-    from faceage_bio.tables import write_table
-
-    write_table(contrast_exposures(read_people([acceleration]), exposure, adjust_for), output)
+    return gather([read_plain(path) for path in paths], [path.stem for path in paths])
 
 
-@app.command()
-def compare_groups(
-    acceleration: Annotated[
-        list[Path], typer.Option(help="A cohort's analysis table; repeat for each cohort.")
-    ],
-    output: Annotated[Path, typer.Option(help="Result table.")],
-    adjust_for: AdjustFor = ["sex"],
-) -> None:
-    """Years by which patients with cancer have a higher face age than controls at the same age, over all cohorts.
-
-    Example: faceage-bio compare-groups --acceleration a/acceleration.parquet --acceleration b/acceleration.parquet
-    --adjust-for sex --output groups.tsv
-    """
-    from faceage_bio.cli.associations import read_people
-    from faceage_bio.phenotype.contrasts import compare_groups as compare
-    from faceage_bio.tables import write_table
-
-    write_table(compare(read_people(acceleration), adjust_for), output)
-
-
-@app.command()
-def describe_groups(
-    acceleration: Annotated[
+@step(
+    uses=["phenotype.exposures", "phenotype.adjust_for", "phenotype.factors", "phenotype.table_one"],
+    writes={
+        "table_one.tsv": "Table 1 by age acceleration",
+        "distributions.tsv": "age acceleration in each group, as quantiles",
+        "age_histogram.tsv": "participants by age and face age (2-D histogram)",
+        "phenotypes.tsv": "years associated with each exposure",
+    },
+)
+def test_phenotypes(
+    participants: Annotated[
         Path,
         typer.Option(help="A cohort's table (.parquet, .tsv, .csv) with both ages and age_acceleration."),
     ],
-    table_one: Annotated[Path, typer.Option(help="Table 1 by age acceleration.")],
-    column: Annotated[list[str], typer.Option(help="What Table 1 tells of participants; repeat.")],
-    distributions: Annotated[
-        Path | None, typer.Option(help="Age acceleration in each group, as quantiles.")
-    ] = None,
-    histogram: Annotated[
-        Path | None, typer.Option(help="Numbers of participants by age and face age (2-D histogram).")
-    ] = None,
-    factor: Annotated[
-        list[str],
-        typer.Option(help="A column of groups (numbers such as ECOG too); bmi_class is made of bmi; repeat."),
-    ] = [],
-    groups: Annotated[
-        str, typer.Option(help="tertiles, or cut-points in years of age acceleration such as -5,5.")
-    ] = "tertiles",
-    cohort: Annotated[str, typer.Option(help="Its name in the tables.")] = "",
-) -> None:
-    """Who the participants are: Table 1 by age acceleration, its distribution in each group, face age against age.
+    settings: Config,
+    cohort: Cohort = "",  # noqa: PT028
+) -> Tables:
+    """Table 1 by age acceleration, its distribution in each group, and the years associated with smoking, BMI, ECOG ...
 
-    Example: faceage-bio describe-groups --acceleration participants.tsv --column chronological_age --column sex --column bmi
-    --factor sex --table-one table_one.tsv --distributions distributions.tsv --histogram age_histogram.tsv
+    Years are unadjusted, and adjusted for age and the minimal set.
+
+    Example: faceage-bio test-phenotypes --participants participants.tsv --set phenotype.exposures=smoking,bmi --output phenotype
     """
     from faceage_bio.columns import AGE, AGE_ACCELERATION, FACE_AGE
     from faceage_bio.phenotype import distributions as spread
+    from faceage_bio.phenotype.contrasts import contrast_exposures
     from faceage_bio.phenotype.people import gather
-    from faceage_bio.phenotype.table_one import parse_rule
-    from faceage_bio.phenotype.table_one import table_one as describe
+    from faceage_bio.phenotype.table_one import table_one
     from faceage_bio.plain import read_plain
-    from faceage_bio.tables import write_table
 
-    rule = parse_rule(groups)
-    name = cohort or acceleration.stem
-    people = gather([read_plain(acceleration, (FACE_AGE, AGE, AGE_ACCELERATION))], [name])
-    write_table(describe(people, column, factor, rule, name), table_one)
-    if distributions:
-        write_table(spread.distributions(people, factor, name), distributions)
-    if histogram:
-        write_table(spread.age_histogram(people, name), histogram)
+    phenotype, name = settings.phenotype, cohort or participants.stem
+    factors = [*phenotype.factors, "group"]
+    people = gather([read_plain(participants, (FACE_AGE, AGE, AGE_ACCELERATION))], [name])
+    return {
+        "table_one": table_one(
+            people, phenotype.table_one.columns, factors, phenotype.table_one.groups, name
+        ),
+        "distributions": spread.distributions(people, factors, name),
+        "age_histogram": spread.age_histogram(people, name),
+        "phenotypes": contrast_exposures(people, phenotype.exposures, phenotype.adjust_for),
+    }
+
+
+test_phenotypes.__test__ = False  # a step, where a test imports it
+
+
+@step(
+    uses=["phenotype.factors", "phenotype.adjust_for"],
+    writes={
+        "groups.tsv": "patients with cancer against controls",
+        "means.tsv": "means of the groups",
+        "pairs.tsv": "all pairs of groups",
+        "tests.tsv": "whether the groups differ, and trends",
+    },
+)
+def compare_groups(participants: Participants, settings: Config) -> Tables:
+    """Groups against each other: cancer against controls over all cohorts; means, pairs (Holm, BH), effect sizes, trends of each factor.
+
+    Example: faceage-bio compare-groups --participants cases.tsv --participants controls.tsv --set phenotype.factors=smoking,ecog
+    --output pooled
+    """
+    from faceage_bio.phenotype.contrasts import compare_groups
+    from faceage_bio.phenotype.levels import compare_levels
+
+    phenotype, people = settings.phenotype, _gathered(participants)
+    levels = compare_levels(people, [*phenotype.factors, "group"], phenotype.adjust_for)
+    return {
+        "groups": compare_groups(people, phenotype.adjust_for),
+        "means": levels.means,
+        "pairs": levels.pairs,
+        "tests": levels.tests,
+    }
+
+
+@step(
+    uses=[
+        *(f"phenotype.{name}" for name in ("exposures", "adjust_for", "dose_response", "modifiers", "split_age", "full_adjustment")),
+        "phenotype.covariates", "phenotype.matching", "phenotype.imputation", "acceleration.adjust_for",
+    ],
+    writes={
+        "dose_response.tsv": "slopes, tests of curvature, lowest points",
+        "dose_curves.tsv": "dose-response curves with their bands",
+        "interactions.tsv": "interaction tests",
+        "subgroups.tsv": "estimates in subgroups",
+        "matched.tsv": "difference of all participants and of matched pairs",
+        "balance.tsv": "standardised differences before and after matching",
+        "adjustments.tsv": "estimates under each adjustment set, complete cases and multiple imputation, with E-values",
+        "roles.tsv": "which covariate is in which set, and why",
+        "specifications.tsv": "one estimate per specification",
+        "specification_summary.tsv": "how many specifications agree",
+    },
+)  # fmt: skip
+def fit_association_sensitivity(participants: Participants, settings: Config) -> Tables:
+    """Whether associations depend on a choice: dose-response, subgroups, matched pairs, adjustment sets, specification curve.
+
+    Cancer against controls are matched in pairs of nearly the same age. Specifications are all definitions of age acceleration,
+    adjustment sets and exclusions.
+
+    Example: faceage-bio fit-association-sensitivity --participants participants.tsv --set phenotype.exposures=smoking
+    --set phenotype.full_adjustment=sex,bmi --output pooled
+    """
+    from faceage_bio.phenotype.adjustment import Covariate, Plan, compare_adjustments
+    from faceage_bio.phenotype.dose import fit_dose_response
+    from faceage_bio.phenotype.matched import match_groups
+    from faceage_bio.phenotype.specifications import vary_specifications
+    from faceage_bio.phenotype.subgroups import compare_subgroups
+
+    phenotype, matching, people = settings.phenotype, settings.phenotype.matching, _gathered(participants)
+    exposures, adjust_for = [*phenotype.exposures, "group"], phenotype.adjust_for
+    covariates = {
+        name: Covariate(one.role, one.reason, one.exceptions) for name, one in phenotype.covariates.items()
+    }
+    plan = Plan(covariates, adjust_for, phenotype.full_adjustment)
+    doses = fit_dose_response(people, phenotype.dose_response, adjust_for)
+    subgroups = compare_subgroups(people, exposures, phenotype.modifiers, adjust_for, phenotype.split_age)
+    matched = match_groups(
+        people, "group", matching.exact, matching.caliper_years, matching.balance_covariates
+    )
+    adjusted = compare_adjustments(
+        people, exposures, plan, m=phenotype.imputation.m, iterations=phenotype.imputation.iterations, seed=phenotype.imputation.seed
+    )  # fmt: skip
+    varied = vary_specifications(people, exposures, plan, settings.acceleration.adjust_for)
+    return {
+        "dose_response": doses.rows,
+        "dose_curves": doses.curves,
+        "interactions": subgroups.interactions,
+        "subgroups": subgroups.forest,
+        "matched": matched.rows,
+        "balance": matched.balance,
+        "adjustments": adjusted.rows,
+        "roles": adjusted.roles,
+        "specifications": varied.rows,
+        "specification_summary": varied.summary,
+    }

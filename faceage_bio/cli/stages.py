@@ -23,9 +23,8 @@ STAGES: dict[str, dict[str, str]] = {
         "fit-ageing-rate": "Face ageing rate", "compare-definitions": "Hazard ratio of each definition",
     },
     "Associations and fairness": {
-        "describe-groups": "Table 1", "test-phenotypes": "Smoking, BMI, ECOG", "compare-groups": "Cancer against controls",
-        "compare-levels": "Group comparisons", "fit-dose-response": "Dose-response", "compare-subgroups": "Subgroups",
-        "match-groups": "Matched pairs", "compare-adjustments": "Adjustment sets", "vary-specifications": "Specification curve",
+        "test-phenotypes": "Table 1, smoking, BMI, ECOG", "compare-groups": "Group comparisons",
+        "fit-association-sensitivity": "Dose-response, subgroups, matched pairs, adjustment sets",
         "assess-fairness": "Fairness", "stress-photos": "Robustness to image degradation",
     },
     "Genes": {
@@ -39,7 +38,7 @@ STAGES: dict[str, dict[str, str]] = {
         "estimate-curves": "Kaplan-Meier curves and competing risks",
     },
     "Clinical scores and readers": {
-        "compute-scores": "Clinical scores", "compare-scores": "Clinical scores with face age", "show-score": "",
+        "compute-scores": "Clinical scores", "show-score": "",
         "compare-readers": "Reader study",
     },
     "Verification": {

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from faceage_bio.columns import AGE, AGE_GAP, COHORT, FACE_AGE, UNITS
-from faceage_bio.errors import ConfigError, FitError
+from faceage_bio.errors import FitError
 from faceage_bio.phenotype.contrasts import LEAST_SQUARES, contrast, numbers, raw_and_adjusted
 from faceage_bio.phenotype.people import POOLED, SAME, as_words, claims, levels_in, levels_of, make_frame
 from faceage_bio.results.reasons import Reason, reason
@@ -63,41 +63,6 @@ class Plan:
         full = usable(self.full)
         direct = [name for name in full if self.of(name).role_for(exposure) in DIRECT]
         return {MINIMAL: usable(self.minimal), WITHOUT_MEDIATORS: direct, FULL: full}
-
-
-def parse_covariates(words: Sequence[str], reasons: Sequence[str]) -> dict[str, Covariate]:
-    """Covariates as the command line gives them.
-
-    Parameters
-    ----------
-    words : "sex=confounder", or with other roles towards some exposures "bmi=mediator,ecog:confounder"
-    reasons : "sex=why it has that role"
-
-    Raises
-    ------
-    ConfigError
-        Not of this form, or an unknown role.
-    """
-    why = dict(_split(word, "--reason") for word in reasons)
-    found = {}
-    for word in words:
-        name, roles = _split(word, "--covariate")
-        role, *others = roles.split(",")
-        exceptions = dict(other.split(":", 1) for other in others if ":" in other)
-        unknown = sorted({role, *exceptions.values()} - set(ROLES))
-        if unknown or len(exceptions) != len(others):
-            raise ConfigError(
-                f"--covariate {word!r}: expected name=role or name=role,exposure:role with the roles {', '.join(ROLES)}. Write it so."
-            )
-        found[name] = Covariate(role, why.get(name) or NOT_STATED, exceptions)
-    return found
-
-
-def _split(word: str, option: str) -> tuple[str, str]:
-    name, equals, value = word.partition("=")
-    if not (name and equals and value):
-        raise ConfigError(f"{option} {word!r}: expected name=value. Write it so.")
-    return name, value
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,6 @@ import numpy as np
 import pandas as pd
 
 from faceage_bio.columns import AGE_ACCELERATION, AMOUNTS, COHORT
-from faceage_bio.errors import ConfigError
 from faceage_bio.phenotype.people import as_words, ascending, order_of
 from faceage_bio.results.reasons import Reason, reason
 from faceage_bio.results.row import result_rows
@@ -32,27 +31,6 @@ class Parted:
     groups: pd.Series
     levels: tuple[str, ...]
     remark: Reason | None = None
-
-
-def parse_rule(text: str) -> Rule:
-    """The rule as the command line gives it: "tertiles" or "-5,5".
-
-    Raises
-    ------
-    ConfigError
-        Neither.
-    """
-    if text == TERTILES:
-        return text
-    try:
-        cuts = [float(cut) for cut in text.split(",")]
-    except ValueError:
-        cuts = []
-    if not cuts or not np.isfinite(cuts).all() or len(set(cuts)) < len(cuts):
-        raise ConfigError(
-            f"--groups {text!r}: expected tertiles, or different cut-points in years of age acceleration such as -5,5. Write one of both."
-        )
-    return cuts
 
 
 def part_by_acceleration(values: pd.Series, rule: Rule) -> Parted:

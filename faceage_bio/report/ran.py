@@ -35,13 +35,6 @@ OPTIONS: dict[tuple[str, str], str] = {
     ("compute-acceleration", "low_resolution"): "acceleration.low_resolution",
     ("measure-reliability", "within_days"): "acceleration.repeats_within_days",
     ("fit-ageing-rate", "days"): "acceleration.ageing_rate_days",
-    ("test-phenotypes", "adjust_for"): "phenotype.adjust_for",
-    ("compare-subgroups", "split_age"): "phenotype.split_age",
-    ("match-groups", "exact"): "phenotype.matching.exact",
-    ("match-groups", "caliper_years"): "phenotype.matching.caliper_years",
-    ("compare-adjustments", "imputations"): "phenotype.imputation.m",
-    ("compare-adjustments", "iterations"): "phenotype.imputation.iterations",
-    ("compare-adjustments", "seed"): "phenotype.imputation.seed",
     ("stress-photos", "n_photos"): "fairness.stress_photos",
     ("check-expression", "components"): "expression.quality.components",
     ("check-expression", "variable_genes"): "expression.quality.variable_genes",
@@ -67,10 +60,6 @@ OPTIONS: dict[tuple[str, str], str] = {
     ("fit-variants", "covariate"): "variants.covariates",
     ("fit-gene-survival", "covariate"): "survival.gene_covariates",
     ("compare-readers", "horizon_years"): "readers.horizon_years",
-    ("compare-scores", "bootstraps"): "scores.bootstraps",
-    ("compare-scores", "seed"): "scores.seed",
-    ("compare-scores", "horizon_months"): "scores.horizons_months",
-    ("compare-scores", "reference_group"): "scores.reference_group",
 }  # fmt: skip
 
 

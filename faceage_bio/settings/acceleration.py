@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from faceage_bio.settings.closed import Closed
 
@@ -95,10 +95,23 @@ class Imputation(Closed):
     """The same seed gives the same tables."""
 
 
+def _different(cuts: list[float]) -> list[float]:
+    if len(set(cuts)) < len(cuts):
+        raise ValueError(f"{cuts} names a cut-point twice; write different ones, such as [-5.0, 5.0]")
+    return cuts
+
+
 class TableOne(Closed):
     """Table 1: the participants by age acceleration."""
 
-    groups: Literal["tertiles"] | Annotated[list[float], Field(min_length=1)] = "tertiles"
+    groups: (
+        Literal["tertiles"]
+        | Annotated[
+            list[Annotated[float, Field(allow_inf_nan=False)]],
+            Field(min_length=1),
+            AfterValidator(_different),
+        ]
+    ) = "tertiles"
     """tertiles of age acceleration within each cohort, or cut-points in years such as [-5.0, 5.0]."""
     columns: list[str] = Field(
         default=[

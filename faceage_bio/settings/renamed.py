@@ -45,11 +45,16 @@ COMMANDS = {
     "fit-hazard-curve": "fit-survival-sensitivity",
     "fit-subgroup-hazards": "fit-survival-sensitivity",
     "fit-competing-risks": "estimate-curves",
+    "describe-groups": "test-phenotypes",
+    "compare-levels": "compare-groups",
+    "fit-dose-response": "fit-association-sensitivity",
+    "compare-subgroups": "fit-association-sensitivity",
+    "match-groups": "fit-association-sensitivity",
+    "compare-adjustments": "fit-association-sensitivity",
+    "vary-specifications": "fit-association-sensitivity",
+    "compare-scores": "compute-scores",
 }  # of earlier versions; fmt: skip
-OPTIONS = {
-    "--balance-of": "--balance-covariate", "--clinic": "--clinical", "--full-set": "--full-adjustment", "--people": "--participants",
-    "--same-photo": "--duplicates", "--squares": "--histogram",
-}  # fmt: skip
+OPTIONS = {"--clinic": "--clinical", "--people": "--participants", "--same-photo": "--duplicates"}
 Place = tuple[str, ...]
 
 

@@ -82,6 +82,13 @@ DEMO_PHOTOS = {plan.name: plan.n for plan in PLANS}  # the demo's manifests are 
 ANALYSES = json.dumps(analysis_settings(config))
 
 
+def tables_of(rule):
+    """The result tables that a step writes."""
+    return [
+        file.removesuffix(".tsv") for file in STEPS[rule.replace("_", "-")].writes if file.endswith(".tsv")
+    ]
+
+
 def shown(room, *tables):
     """Those of a folder's tables that `report.sections` asks for."""
     return [name for name in tables if runs(f"{room}/{name}", config["report"]["sections"])]
@@ -156,8 +163,9 @@ def ledger_of_each_cohort(wildcards, input):
     return option("--ledger", input.ledgers)
 
 
-def each_acceleration(wildcards, input):
-    return option("--acceleration", input)
+def each(flag, key):
+    """A params function: the option once for each of the named input files."""
+    return lambda wildcards, input: option(flag, input[key])
 
 
 def acceleration_inputs(wildcards, input):
@@ -249,12 +257,6 @@ def reader_options(wildcards):
         *option("--horizon-years", [settings["horizon_years"]]),
         *option("--model-column", [settings["model_column"]]),
     ]
-
-
-def table_one_groups():
-    """The groups of Table 1 as the command line takes them."""
-    groups = config["phenotype"]["table_one"]["groups"]
-    return groups if isinstance(groups, str) else ",".join(map(str, groups))
 
 
 def stage_ledgers(wildcards):

@@ -1,48 +1,6 @@
 rule test_phenotypes:
     input:
-        "<results>/{cohort}/acceleration/acceleration.parquet",
-    output:
-        report(
-            "<results>/{cohort}/phenotype/phenotypes.tsv",
-            caption="../report/phenotypes.rst",
-            category="Smoking, BMI, disease",
-            labels={"cohort": "{cohort}", "table": "years, raw and age-adjusted"},
-        ),
-    log:
-        "<logs>/phenotype/test_phenotypes_{cohort}.log",
-    params:
-        exposures=option("--exposure", config["phenotype"]["exposures"]),
-        adjust_for=option("--adjust-for", config["phenotype"]["adjust_for"]),
-        version=VERSION,
-    shell:
-        "faceage-bio test-phenotypes --acceleration {input:q} {params.exposures:q} {params.adjust_for:q}"
-        " --output {output:q} > {log:q} 2>&1"
-
-
-rule compare_groups:
-    input:
-        collect("<results>/{cohort}/acceleration/acceleration.parquet", cohort=COHORTS),
-    output:
-        report(
-            "<results>/pooled/phenotype/groups.tsv",
-            caption="../report/groups.rst",
-            category="Smoking, BMI, disease",
-            labels={"cohort": "all", "table": "cancer against reference"},
-        ),
-    log:
-        "<logs>/phenotype/compare_groups.log",
-    params:
-        accelerations=each_acceleration,
-        adjust_for=option("--adjust-for", config["phenotype"]["adjust_for"]),
-        version=VERSION,
-    shell:
-        "faceage-bio compare-groups {params.accelerations:q} {params.adjust_for:q} --output {output:q}"
-        " > {log:q} 2>&1"
-
-
-rule describe_groups:
-    input:
-        "<results>/{cohort}/acceleration/acceleration.parquet",
+        participants="<results>/{cohort}/acceleration/acceleration.parquet",
     output:
         table_one=report(
             "<results>/{cohort}/phenotype/table_one.tsv",
@@ -51,15 +9,111 @@ rule describe_groups:
             labels={"cohort": "{cohort}", "table": "Table 1 by age acceleration"},
         ),
         distributions="<results>/{cohort}/phenotype/distributions.tsv",
-        squares="<results>/{cohort}/phenotype/age_histogram.tsv",
+        age_histogram="<results>/{cohort}/phenotype/age_histogram.tsv",
+        phenotypes=report(
+            "<results>/{cohort}/phenotype/phenotypes.tsv",
+            caption="../report/phenotypes.rst",
+            category="Smoking, BMI, disease",
+            labels={"cohort": "{cohort}", "table": "years, raw and age-adjusted"},
+        ),
     log:
-        "<logs>/phenotype/describe_groups_{cohort}.log",
+        "<logs>/phenotype/test_phenotypes_{cohort}.log",
+    benchmark:
+        "<results>/benchmarks/test_phenotypes_{cohort}.tsv"
     params:
-        columns=option("--column", config["phenotype"]["table_one"]["columns"]),
-        factors=option("--factor", [*config["phenotype"]["factors"], "group"]),
-        groups=table_one_groups(),
+        settings=uses("test_phenotypes"),
+        folder=subpath(output[0], parent=True),
         version=VERSION,
     shell:
-        "faceage-bio describe-groups --cohort {wildcards.cohort} --acceleration {input:q} {params.columns:q}"
-        " {params.factors:q} --groups={params.groups} --table-one {output.table_one:q}"
-        " --distributions {output.distributions:q} --histogram {output.squares:q} > {log:q} 2>&1"
+        "faceage-bio test-phenotypes --config {CONFIG:q} --cohort {wildcards.cohort} --participants {input.participants:q}"
+        " --output {params.folder:q} > {log:q} 2>&1"
+
+
+# every cohort within itself, and disease over all of them (cohort: pooled)
+rule compare_groups:
+    input:
+        participants=collect(
+            "<results>/{cohort}/acceleration/acceleration.parquet", cohort=WITH_CLINICAL or COHORTS
+        ),
+    output:
+        groups=report(
+            "<results>/pooled/phenotype/groups.tsv",
+            caption="../report/groups.rst",
+            category="Smoking, BMI, disease",
+            labels={"cohort": "all", "table": "cancer against reference"},
+        ),
+        means="<results>/pooled/phenotype/means.tsv",
+        pairs=report(
+            "<results>/pooled/phenotype/pairs.tsv",
+            caption="../report/pairs.rst",
+            category="Smoking, BMI, disease",
+            labels={"cohort": "all", "table": "all pairs of groups"},
+        ),
+        tests="<results>/pooled/phenotype/tests.tsv",
+    log:
+        "<logs>/phenotype/compare_groups.log",
+    benchmark:
+        "<results>/benchmarks/compare_groups.tsv"
+    params:
+        participants=each("--participants", "participants"),
+        settings=uses("compare_groups"),
+        folder=subpath(output[0], parent=True),
+        version=VERSION,
+    shell:
+        "faceage-bio compare-groups --config {CONFIG:q} {params.participants:q}"
+        " --output {params.folder:q} > {log:q} 2>&1"
+
+
+rule fit_association_sensitivity:
+    input:
+        participants=collect(
+            "<results>/{cohort}/acceleration/acceleration.parquet", cohort=WITH_CLINICAL or COHORTS
+        ),
+    output:
+        dose_response=report(
+            "<results>/pooled/phenotype/dose_response.tsv",
+            caption="../report/dose_response.rst",
+            category="Smoking, BMI, disease",
+            labels={"cohort": "all", "table": "dose-response"},
+        ),
+        dose_curves="<results>/pooled/phenotype/dose_curves.tsv",
+        interactions=report(
+            "<results>/pooled/phenotype/interactions.tsv",
+            caption="../report/interactions.rst",
+            category="Smoking, BMI, disease",
+            labels={"cohort": "all", "table": "interactions"},
+        ),
+        subgroups="<results>/pooled/phenotype/subgroups.tsv",
+        matched=report(
+            "<results>/pooled/phenotype/matched.tsv",
+            caption="../report/matched.rst",
+            category="Smoking, BMI, disease",
+            labels={"cohort": "all", "table": "cancer against matched reference people"},
+        ),
+        balance="<results>/pooled/phenotype/balance.tsv",
+        adjustments=report(
+            "<results>/pooled/phenotype/adjustments.tsv",
+            caption="../report/adjustments.rst",
+            category="Smoking, BMI, disease",
+            labels={"cohort": "all", "table": "adjustment sets and missing values"},
+        ),
+        roles="<results>/pooled/phenotype/roles.tsv",
+        specifications="<results>/pooled/phenotype/specifications.tsv",
+        specification_summary=report(
+            "<results>/pooled/phenotype/specification_summary.tsv",
+            caption="../report/specifications.rst",
+            category="Smoking, BMI, disease",
+            labels={"cohort": "all", "table": "specification curve"},
+        ),
+    log:
+        "<logs>/phenotype/fit_association_sensitivity.log",
+    benchmark:
+        "<results>/benchmarks/fit_association_sensitivity.tsv"
+    params:
+        participants=each("--participants", "participants"),
+        settings=uses("fit_association_sensitivity"),
+        folder=subpath(output[0], parent=True),
+        version=VERSION,
+    shell:
+        "faceage-bio fit-association-sensitivity --config {CONFIG:q} {params.participants:q}"
+        " --output {params.folder:q} > {log:q} 2>&1"

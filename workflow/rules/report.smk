@@ -31,7 +31,11 @@ REPORTED = [
     "<results>/pooled/phenotype/groups.tsv",
     *collect(
         "<results>/pooled/phenotype/{table}.tsv",
-        table=shown("phenotype", *WITH_COMPARISONS) if WITH_CLINICAL else [],
+        table=(
+            shown("phenotype", *tables_of("compare_groups"), *tables_of("fit_association_sensitivity"))
+            if WITH_CLINICAL
+            else []
+        ),
     ),
     *collect("<results>/{cohort}/fairness/fairness.tsv", cohort=ASSESSED),
     *collect(
