@@ -1,5 +1,7 @@
 """Everything a user can do wrong, as one family of exceptions that the command line prints without a traceback."""
 
+import errno
+import os
 from collections.abc import Sequence
 
 from faceage_bio.results.reasons import reason
@@ -54,6 +56,34 @@ class PrivacyError(FaceAgeBioError):
 
 class RunError(FaceAgeBioError):
     """A command cannot run here or with these inputs."""
+
+
+ROOM = "Make room there, or set results_dir to a larger disk, and call again; what is finished is kept."
+RIGHTS = "Expected a file and a folder that you may read and write. Look at their rights with ls -l, or choose another path."
+REFUSALS = {
+    errno.ENOSPC: f"the disk is full. Expected room for what is written. {ROOM}",
+    errno.EDQUOT: f"your share of the disk is used up. Expected room for what is written. {ROOM}",
+    errno.EFBIG: f"the system allows no file of this size (ulimit -f). Expected room for what is written. {ROOM}",
+    errno.EACCES: f"no permission. {RIGHTS}",
+    errno.EPERM: f"no permission. {RIGHTS}",
+    errno.EROFS: f"the disk cannot be written to. {RIGHTS}",
+    errno.EIO: "the disk failed. Expected one that can be read and written. Look at the system's log, and copy the data to another disk.",
+    errno.ENOTDIR: "a file, where a folder is needed. Choose another path, or give the file another name.",
+    errno.EEXIST: "a file, where a folder is needed. Choose another path, or give the file another name.",
+    errno.EISDIR: "a folder, where a file is needed. Name a file in it.",
+    errno.ENAMETOOLONG: "the name is longer than the system allows. Expected a shorter path. Choose another folder, or a shorter name.",
+}
+
+
+def refusal_of(error: OSError | MemoryError) -> str:
+    """What the system refused, for the person who can change it; "" if it is nothing of the kind, but a bug."""
+    if isinstance(error, MemoryError):
+        return "memory ran out. Expected enough for this step. Close other programs, use fewer --cores, or a larger computer."
+    codes = [code for code in REFUSALS if os.strerror(code) in str(error)]  # libraries write the words alone
+    code = error.errno if error.errno in REFUSALS else next(iter(codes), None)
+    if code is None:
+        return ""
+    return f"{error.filename or 'what was to be written'}: {REFUSALS[code]}"
 
 
 def examples(values: Sequence[object], limit: int = 5) -> str:

@@ -152,7 +152,7 @@ def read_table(path: Path | str) -> pd.DataFrame:
     Raises
     ------
     TableError
-        No such file, or another ending.
+        No such file, another ending, or a file that is damaged.
     """
     path = Path(path)
     _note_reading(path)
@@ -160,6 +160,24 @@ def read_table(path: Path | str) -> pd.DataFrame:
         raise TableError(
             f"{path}: no such file. Expected what an earlier step writes. Run the workflow or that step first."
         )
+    with _told_if_damaged(path):
+        return _read_own(path)
+
+
+@contextmanager
+def _told_if_damaged(path: Path) -> Iterator[None]:
+    """A table that a full disk or a broken copy has cut off is told by name; what the system refuses is told by `cli.main`."""
+    try:
+        yield
+    except (OSError, ValueError) as error:
+        if getattr(error, "errno", None):
+            raise
+        raise TableError(
+            f"{path}: damaged or cut off ({str(error).strip().splitlines()[0]}). Expected a whole table. Delete it and run the workflow or its step again."
+        ) from None
+
+
+def _read_own(path: Path) -> pd.DataFrame:
     if path.suffix == ".parquet":
         return pd.read_parquet(path)
     if path.suffix in {".tsv", ".csv"}:

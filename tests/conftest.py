@@ -67,7 +67,15 @@ def add_mean_model(folder: Path) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)
         torch.jit.trace(Mean(), torch.zeros(2, 3, 160, 160)).save(str(path))
-    add_model(path, folder, name="Mean of the crop", size=160, standardisation="zero_to_one", source="a test")
+    add_model(
+        path,
+        folder,
+        name="Mean of the crop",
+        size=160,
+        standardisation="zero_to_one",
+        source="a test",
+        trust=True,
+    )
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -65,7 +65,13 @@ def test_a_model_gives_the_ages_that_its_file_computes(tmp_path, kind, size):
     else:
         path = torchscript(tmp_path / "ages.pt", Ages(kind == "column"), size)
     card = add_model(
-        path, tmp_path / "model", name="Other", size=size, standardisation="zero_to_one", source="here"
+        path,
+        tmp_path / "model",
+        name="Other",
+        size=size,
+        standardisation="zero_to_one",
+        source="here",
+        trust=True,
     )
     model = load_model(tmp_path / "model")
     assert model.card == read_json(tmp_path / "model" / "card.json") == card
@@ -90,7 +96,7 @@ def test_each_standardisation_does_what_the_card_says(standardisation):
 
 
 def test_what_gives_no_ages_is_refused_and_nothing_is_written(tmp_path):
-    add = {"name": "x", "size": 160, "standardisation": "zero_to_one", "source": ""}
+    add = {"name": "x", "size": 160, "standardisation": "zero_to_one", "source": "", "trust": True}
     cases = {
         "years for trial faces": torchscript(tmp_path / "a.pt", Ages(per_year=1e4)),
         "not a TorchScript file": tmp_path / "b.pt",
@@ -105,6 +111,15 @@ def test_what_gives_no_ages_is_refused_and_nothing_is_written(tmp_path):
     assert not list(tmp_path.glob("model/*"))
 
 
+def test_a_program_runs_only_with_trust(tmp_path):
+    path = torchscript(tmp_path / "a.pt", Ages())
+    with pytest.raises(
+        WeightsError, match=r"a TorchScript file is a program, which runs with your rights .*Expected --trust"
+    ):
+        add_model(path, tmp_path / "model", name="x", size=160, standardisation="zero_to_one", source="")
+    assert not (tmp_path / "model").exists()
+
+
 def test_a_model_that_wants_another_size_is_told_so(tmp_path):
     path = onnx_file(tmp_path / "ages.onnx", 112)
     with pytest.raises(
@@ -116,7 +131,7 @@ def test_a_model_that_wants_another_size_is_told_so(tmp_path):
 
 def test_a_model_that_was_exchanged_is_refused(tmp_path):
     path = torchscript(tmp_path / "a.pt", Ages())
-    add = {"name": "x", "size": 160, "standardisation": "zero_to_one", "source": ""}
+    add = {"name": "x", "size": 160, "standardisation": "zero_to_one", "source": "", "trust": True}
     add_model(path, tmp_path / "model", **add)
     with pytest.raises(WeightsError, match="already holds a model"):
         add_model(path, tmp_path / "model", **add)
@@ -161,7 +176,7 @@ def test_the_command(tmp_path):
     path = torchscript(tmp_path / "a.pt", Ages())
     run = CliRunner().invoke(app, [
         "weights", "add", str(path), "--output", str(tmp_path / "second"), "--name", "Second",
-        "--standardisation", "zero_to_one",
+        "--standardisation", "zero_to_one", "--trust",
     ])  # fmt: skip
     assert run.exit_code == 0, run.output
     assert "Second, torchscript" in run.output

@@ -16,6 +16,7 @@ class Server(ThreadingHTTPServer):
     etag = '"one"'
     ranges = True
     break_after = None
+    length = True
 
     def __init__(self):
         super().__init__(("127.0.0.1", 0), Handler)
@@ -43,7 +44,8 @@ class Handler(BaseHTTPRequestHandler):
                 return
         body = server.content[start:]
         self.send_response(206 if start else 200)
-        self.send_header("Content-Length", str(len(body)))
+        if server.length:
+            self.send_header("Content-Length", str(len(body)))
         self.send_header("ETag", server.etag)
         self.end_headers()
         self.wfile.write(body if server.break_after is None else body[: server.break_after])
@@ -108,3 +110,36 @@ def test_a_kept_file_that_changed_is_told(server, tmp_path):
     path.write_bytes(b"something else")
     with pytest.raises(WeightsError, match="changed since it was fetched"):
         fetch(server.url, tmp_path)
+
+
+def test_another_file_than_the_hash_says_is_not_kept(server, tmp_path):
+    with pytest.raises(
+        WeightsError, match=r"SHA-256 [0-9a-f]{64}. Expected 0000. Do not use the file; look at its"
+    ):
+        fetch(server.url, tmp_path, sha256="0000")
+    assert list(tmp_path.iterdir()) == []
+    path, digest = fetch(server.url, tmp_path)
+    assert fetch(server.url, tmp_path, sha256=digest.upper()) == (path, digest)
+    with pytest.raises(WeightsError, match="Do not use the file"):
+        fetch(server.url, tmp_path, sha256="0000")
+
+
+def test_a_file_without_end_stops_at_the_limit(server, tmp_path, monkeypatch):
+    monkeypatch.setattr("faceage_bio.vision.fetch.LARGEST", 1_000_000)
+    told = r"bytes or more. Expected weights of at most 1,000,000. Check the address; a larger"
+    with pytest.raises(WeightsError, match=told):
+        fetch(server.url, tmp_path)
+    assert list(tmp_path.iterdir()) == []
+    server.length = False  # a server that does not say how much will come
+    with pytest.raises(WeightsError, match=told):
+        fetch(server.url, tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_release_of_another_size_is_told(server, tmp_path, monkeypatch):
+    monkeypatch.setattr("faceage_bio.vision.fetch.RELEASE", server.url)
+    with pytest.raises(
+        WeightsError, match=r"2,048,000 bytes came. Expected the 92,098,832 of the authors' release. Fetch"
+    ):
+        fetch(server.url, tmp_path)
+    assert list(tmp_path.iterdir()) == []

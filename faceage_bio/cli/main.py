@@ -37,7 +37,7 @@ from faceage_bio.cli import (
 )
 from faceage_bio.cli.stages import STAGES
 from faceage_bio.cli.terminal import VerbatimCommand, VerbatimGroup
-from faceage_bio.errors import FaceAgeBioError
+from faceage_bio.errors import FaceAgeBioError, refusal_of
 from faceage_bio.steps import STEPS
 
 app = typer.Typer(
@@ -141,5 +141,12 @@ def main() -> None:
     try:
         app()
     except FaceAgeBioError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)
+        told = str(error)
+    except (OSError, MemoryError) as error:
+        told = refusal_of(error)
+        if not told:
+            raise
+    else:
+        return
+    print(f"error: {told}", file=sys.stderr)
+    sys.exit(2)

@@ -46,17 +46,25 @@ def add(
         Standardisation, typer.Option(help="How 0 to 255 becomes its input.")
     ] = Standardisation.per_photo,
     source: Annotated[str, typer.Option(help="Where it comes from: paper, version, licence.")] = "",
+    trust: Annotated[
+        bool, typer.Option("--trust", help="You know who made a TorchScript file, which is a program.")
+    ] = False,
 ) -> None:
     """Add an age model of another kind, as a second opinion beside FaceAge.
 
     It must take faces as float32 of shape (n, 3, size, size), RGB, and give one age in years for each. Name its folder in the
     config after FaceAge's: `models: [my-study/model, my-study/second]`.
 
+    A TorchScript file is a program that runs with your rights, here and in every run: without --trust it is not opened. An ONNX
+    file holds arithmetic alone.
+
     Example: faceage-bio weights add other.onnx --output my-study/second --name OtherAge --size 224 --standardisation imagenet
     """
     from faceage_bio.vision.other_models import add_model
 
-    card = add_model(file, output, name=name, size=size, standardisation=standardisation.value, source=source)
+    card = add_model(
+        file, output, name=name, size=size, standardisation=standardisation.value, source=source, trust=trust
+    )
     print(f"{output}: {card['name']}, {card['kind']}, gave plausible ages for three trial faces.")
     print(f"Next: models: [FACEAGE_FOLDER, {output}] in the config.")
 
@@ -87,8 +95,13 @@ def verify(
 def fetch(
     url: Annotated[str, typer.Option(help="Address of the file.")] = "",
     folder: Annotated[Path | None, typer.Option(help="Where to keep it; a cache by default.")] = None,
+    sha256: Annotated[
+        str, typer.Option(help="Hash that the file must have, if its source publishes one.")
+    ] = "",
 ) -> None:
     """Download the weights from the authors' release, going on where an earlier try broke off.
+
+    The release must have its known size of 92 MB; from another address come at most 1 GiB.
 
     Example: faceage-bio weights fetch
     """
@@ -107,6 +120,7 @@ def fetch(
             url or RELEASE,
             folder or cache_folder(),
             progress=lambda done, total: bar.update(task, completed=done, total=total),
+            sha256=sha256,
         )
     print(f"{path}\nSHA-256 {digest}")
     print(f"Next: faceage-bio weights import {path} --output my-study/model")

@@ -1,10 +1,7 @@
 """The bundle that may leave: released tables, and the pages, figures and tables for authors made from them. All of it, or nothing."""
 
 import json
-import os
 import re
-import shutil
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +11,7 @@ import pandas as pd
 import faceage_bio
 from faceage_bio.errors import PrivacyError
 from faceage_bio.records import check_unchanged
+from faceage_bio.release.building import building_folder, take_place
 from faceage_bio.release.findings import Finding, listed
 from faceage_bio.release.gate import check_folder
 from faceage_bio.release.known import NOT_OF_PEOPLE, Known
@@ -60,7 +58,7 @@ class Published:
 def publish(
     results: Path, target: Path, known: Known, config: Mapping, cards: Sequence[dict], k: int
 ) -> Published:
-    """Write the bundle; all of it, or nothing.
+    """Write the bundle; all of it, or nothing, however the command ends.
 
     Parameters
     ----------
@@ -82,9 +80,7 @@ def publish(
             f"{results}/reports: no page there. Expected the results of a finished run. Run the workflow to its end first, or name the folder of its results."
         )
     _check_target(target)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    building = Path(tempfile.mkdtemp(prefix=".publish-", dir=target.parent))  # mode 0700
-    try:
+    with building_folder(target) as building:
         bundle = building / "bundle"
         told = {**released_config(config), "release": {"rounding": k}}
         log = _write_bundle(results, bundle, told, cards, k)
@@ -94,9 +90,7 @@ def publish(
                 f"nothing was published, because {len(findings)} things may not leave. Expected none. Take out what is listed.\n{listed(findings)}"
             )
         files = sorted(path.relative_to(bundle).as_posix() for path in bundle.rglob("*") if path.is_file())
-        _take_place(_zipped(bundle, building) if target.suffix == ".zip" else bundle, target, building)
-    finally:
-        shutil.rmtree(building, ignore_errors=True)
+        take_place(_zipped(bundle, building) if target.suffix == ".zip" else bundle, target, building)
     return Published(target, files, log)
 
 
@@ -248,15 +242,3 @@ def _zipped(bundle: Path, building: Path) -> Path:
     path.write_bytes(zipped({file.relative_to(bundle).as_posix(): file.read_bytes() for file in files}))
     path.chmod(0o644)
     return path
-
-
-def _take_place(made: Path, target: Path, building: Path) -> None:
-    """Put what was made in its place; an earlier bundle goes only when the new one is there."""
-    if target.is_dir():
-        os.replace(target, building / "earlier")
-    try:
-        os.replace(made, target)
-    except OSError:
-        if (building / "earlier").exists():
-            os.replace(building / "earlier", target)
-        raise

@@ -86,14 +86,23 @@ class OtherModel:
 
 
 def add_model(
-    file: Path | str, output: Path | str, *, name: str, size: int, standardisation: str, source: str
+    file: Path | str,
+    output: Path | str,
+    *,
+    name: str,
+    size: int,
+    standardisation: str,
+    source: str,
+    trust: bool = False,
 ) -> dict:
     """Copy a TorchScript or ONNX regressor into a model folder, with a card, after a trial run; returns the card.
+
+    ``trust``: whether a TorchScript file, which is a program, may run.
 
     Raises
     ------
     WeightsError
-        Another ending, a folder that already holds a model, or a file that gives no ages.
+        Another ending, a TorchScript file without trust, a folder that already holds a model, or a file that gives no ages.
     """
     file, output = Path(file), Path(output)
     kind = KINDS.get(file.suffix.lower())
@@ -101,6 +110,11 @@ def add_model(
         raise WeightsError(
             f"{file}: expected an existing file ending in {', '.join(KINDS)}: a TorchScript or ONNX model that takes "
             "faces of shape (n, 3, size, size) and gives ages in years. Export it so, and check the path."
+        )
+    if kind == "torchscript" and not trust:
+        raise WeightsError(
+            f"{file}: a TorchScript file is a program, which runs with your rights when it is opened and in every run. Expected --trust, which says that you "
+            "know who made it. Add --trust, or take the model as ONNX, which holds arithmetic alone."
         )
     if (output / CARD_FILE).exists():
         raise WeightsError(
