@@ -130,7 +130,16 @@ def survival_tables(name):
     }
     found = HAZARD | {"estimate": 1.5, "ci_lower": 1.1, "ci_upper": 2.05, "p_value": 0.01}
     alone = {"model": "univariable", "step": "unadjusted", "adjustment": "unadjusted", "covariates": ""}
-    rows = [base | found | alone, base | found]
+    tests = {
+        "model_df": 2,
+        "likelihood_ratio": 31.26,
+        "likelihood_ratio_p": 1.6e-7,
+        "wald": 29.74,
+        "wald_p": 0.034,
+        "score": 33.52,
+        "score_p": 0.0217,
+    }
+    rows = [base | found | alone, base | found | tests]
     rows.append(
         base | alone | {"term": "ecog", "exposure": "ecog", "reason": reason("constant", column="ecog")}
     )
@@ -167,6 +176,24 @@ def write_study(folder, names, n_genes=300, rna=True, survival=True, opinion=Fal
             write_table(table, folder / name / place)
             paths.append(folder / name / place)
     return paths
+
+
+def test_the_survival_page_prints_the_tests_of_all_terms_of_a_model(study):
+    _, page = study()
+    (row,) = re.findall(
+        r'<tr><th scope="row">face age \+ age</th>((?:<td class="num">[^<]*</td>)+)</tr>', page
+    )
+    assert re.findall(r">([^<]*)</td>", row) == [
+        "2",
+        "31.26",
+        "&lt; 0.001",
+        "29.74",
+        "0.034",
+        "33.52",
+        "0.022",
+        "90",
+        "40",
+    ]
 
 
 @pytest.fixture

@@ -27,6 +27,7 @@ def ladder_section(tables: ReportTables, name: str, config: dict) -> dict:
         "sentence": words.hazard_sentence(cox),
         "ran": True,
         "cox": cox[~cox.exposure.isin(["age_acceleration", "chronological_age"])].to_dict("records"),
+        "tests": model_tests(cox),
         "ladder": ladder_rows(cox),
         "ladder_notes": ladder_notes(cox),
         "ladder_figure": Markup(_figure(ladder)) if len(ladder) else "",
@@ -55,6 +56,12 @@ def ladder_rows(cox: pd.DataFrame) -> list[dict]:
                 cells["sd"] = found[1] if len(found) > 1 else None
         rows.append(cells | {"first": cells["face"] or mine.iloc[0].to_dict()})
     return rows
+
+
+def model_tests(cox: pd.DataFrame) -> list[dict]:
+    """One row per model: the tests of all its terms together."""
+    tested = cox[cox.likelihood_ratio.notna() & ~cox.exposure.isin(["age_acceleration", "chronological_age"])]
+    return tested.drop_duplicates(["model", "step"]).to_dict("records")
 
 
 def ladder_notes(cox: pd.DataFrame) -> list[str]:
