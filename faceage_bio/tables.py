@@ -15,6 +15,7 @@ import pandas as pd
 
 from faceage_bio.columns import COHORT, LEDGER_COLUMNS, PHOTO, SAMPLE, SUBJECT
 from faceage_bio.errors import CohortError, FitError, TableError, examples
+from faceage_bio.formula_cells import harmless_table, table_as_typed
 from faceage_bio.results.row import WORDS, is_result, restore, without_empty
 
 KEYS = (COHORT, SUBJECT, PHOTO, SAMPLE)
@@ -189,6 +190,7 @@ def _read_own(path: Path) -> pd.DataFrame:
             path, sep=separator, keep_default_na=False, na_values=[""], dtype=dict.fromkeys((*KEYS, *words), str),
             float_precision="round_trip",
         )  # fmt: skip
+        table = table_as_typed(table)
         return restore(table, str(path)) if is_result(table) else table
     raise TableError(f"{path}: expected a file ending in .parquet, .tsv or .csv. Save it as one of them.")
 
@@ -199,14 +201,17 @@ def results_mode() -> int:
 
 
 def write_table(table: pd.DataFrame, path: Path | str, *, mode: int | None = None) -> None:
-    """Write ``.parquet`` or ``.tsv`` atomically, readable by whom `results_mode` says unless ``mode`` is given."""
+    """Write ``.parquet`` or ``.tsv`` atomically, readable by whom `results_mode` says unless ``mode`` is given.
+
+    Text that a spreadsheet would run is written as `formula_cells` says; `read_table` gives it as it was.
+    """
     path = Path(path)
     with atomic_path(path, mode=mode) as temporary:
         if path.suffix == ".parquet":
             table.to_parquet(temporary, index=False)
         else:
             told = without_empty(table) if is_result(table) else table
-            told.to_csv(temporary, sep="\t", index=False, lineterminator="\n")
+            harmless_table(told).to_csv(temporary, sep="\t", index=False, lineterminator="\n")
 
 
 def write_bytes(content: bytes, path: Path | str, *, mode: int | None = None) -> None:
@@ -332,4 +337,4 @@ def ledger_rows(rows: Sequence[dict] | pd.DataFrame) -> pd.DataFrame:
 
 def read_ledger(path: Path | str) -> pd.DataFrame:
     """A ledger as text, so that identifiers such as 007 stay what they are."""
-    return pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False)
+    return table_as_typed(pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False))

@@ -22,6 +22,7 @@ from pathlib import Path
 import pandas as pd
 
 from faceage_bio.errors import TableError
+from faceage_bio.formula_cells import as_typed
 from faceage_bio.release.dates import days_in, days_of_cell, masked_day
 from faceage_bio.tables import read_text_table
 
@@ -192,6 +193,7 @@ def known_of_columns(columns: Mapping[str, pd.Series]) -> Known:
         if not told:
             continue
         words = {str(value).strip() for value in columns[name].dropna().unique()} - {""}
+        words |= {as_typed(word) for word in words}  # tables that we wrote and that are read as plain text
         if told == "identifier":
             known.identifiers |= words
         elif told == "file":

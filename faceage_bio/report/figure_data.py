@@ -12,6 +12,8 @@ from collections.abc import Iterator
 import pandas as pd
 from markupsafe import Markup
 
+from faceage_bio.formula_cells import harmless_table
+
 MOST_ROWS = 5000  # what draws more has a table of its own beside it
 
 
@@ -35,7 +37,11 @@ def packed_rows(table: pd.DataFrame) -> Markup:
         return Markup("")
     stream = io.BytesIO()
     with gzip.GzipFile(fileobj=stream, mode="wb", mtime=0) as writer:
-        writer.write(table.to_csv(sep="\t", index=False, lineterminator="\n", float_format="%.6g").encode())
+        writer.write(
+            harmless_table(table)
+            .to_csv(sep="\t", index=False, lineterminator="\n", float_format="%.6g")
+            .encode()
+        )
     text = base64.b64encode(stream.getvalue()).decode()
     return Markup(f'<script type="application/gzip" class="data">{text}</script>')
 

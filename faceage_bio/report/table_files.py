@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from faceage_bio.formula_cells import harmless
 from faceage_bio.report.exclusions import PHOTOS, PREFIX, SAMPLES, photos_not_used, samples_flagged
 from faceage_bio.report.journal_tables import Cell, Gene, JournalTable, journal_tables, plain
 from faceage_bio.report.tables import ReportTables
@@ -17,7 +18,6 @@ INTERNAL = "INTERNAL: exact numbers, not for release."
 NEW_LINE = r" \\ "
 LONG = 35  # rows from which a LaTeX table breaks over pages
 WIDE, SMALL = 7, "\\footnotesize\\setlength{\\tabcolsep}{4pt}\n"  # columns from which letters are small
-FORMULA = ("=", "+", "-", "@", "\t", "\r")  # a cell that begins so is a formula to a spreadsheet
 SPECIAL = {
     "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_",
     "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}",
@@ -83,11 +83,6 @@ def _separated(rows: Sequence[Sequence[object]]) -> bytes:
     writer = csv.writer(text, delimiter="\t", lineterminator="\n")
     writer.writerows([[harmless(str(cell)) for cell in row] for row in rows])
     return text.getvalue().encode()
-
-
-def harmless(cell: str) -> str:
-    """A cell that a spreadsheet shows as text, whatever it begins with."""
-    return f"'{cell}" if cell.startswith(FORMULA) else cell
 
 
 # ------------------------------------------------------------------------------ LaTeX

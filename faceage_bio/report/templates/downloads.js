@@ -3,7 +3,7 @@
   const make = (name, text = "", className = "") => Object.assign(document.createElement(name), { textContent: text, className });
   const plain = (text) => text.replace(/\s+/g, " ").trim().replace(/−(?=[\d.])/g, "-").replace(/(\d),(?=\d{3}\b)/g, "$1");
   const words = (cell) => { const copy = cell.cloneNode(true); copy.querySelectorAll("br").forEach((line) => line.replaceWith(" ")); return plain(copy.textContent); };
-  const lines = (rows) => rows.map((row) => row.join("\t")).join("\n") + "\n";
+  const lines = (rows) => rows.map((row) => row.map((cell) => harmless(String(cell ?? ""))).join("\t")).join("\n") + "\n";
 
   function save(name, type, content) {
     const link = make("a");

@@ -1,4 +1,6 @@
 "use strict";
+// text that a spreadsheet would run, with an apostrophe before it (formula_cells.py)
+const harmless = (text) => (/^'*[=+\-@＝＋－＠]/.test(text) && !/^[+-]?(\d+\.?\d*(e[+-]?\d+)?)?%?$/i.test(text) ? "'" + text : text);
 // on paper nothing is folded away, but on the summary, which prints on two sheets
 if (!document.body.classList.contains("index")) {
   let folded = [];
@@ -85,7 +87,9 @@ if (!document.body.classList.contains("index")) {
   const copy = async (table, button) => {
     const plain = table.cloneNode(true);
     for (const part of plain.querySelectorAll("svg, .hidden")) part.remove();
-    const lines = [...plain.rows].map((row) => [...row.cells].map((cell) => cell.textContent.replace(/\s+/g, " ").trim()).join("\t")).join("\n");
+    const told = (cell) => cell.textContent.replace(/\s+/g, " ").trim();
+    for (const cell of plain.querySelectorAll("td, th")) if (harmless(told(cell)) !== told(cell)) cell.prepend("'");
+    const lines = [...plain.rows].map((row) => [...row.cells].map(told).join("\t")).join("\n");
     try {
       await navigator.clipboard.write([new ClipboardItem({ "text/html": new Blob([plain.outerHTML], { type: "text/html" }), "text/plain": new Blob([lines], { type: "text/plain" }) })]);
     } catch { // without leave to write, or a place for more than text: what is selected is copied
