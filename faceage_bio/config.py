@@ -74,10 +74,15 @@ class Config(Closed):
             raise ValueError(
                 f"models: {doubled[0]!r} stands more than once; a model cannot be compared with itself"
             )
+        for name in self.report.cohorts:
+            if name not in self.cohorts:
+                raise ValueError(
+                    f"report.cohorts: {name!r} is no cohort; expected {', '.join(map(repr, self.cohorts))}"
+                )
         clinical = any(cohort.clinical for cohort in self.cohorts.values())
         if self.readers.readings and not self.readers.cases and not clinical:
             raise ValueError(
-                "readers.readings: nobody's survival is known; give readers.cases, or a cohort a clinical table"
+                "readers.readings: no participant's survival is known; give readers.cases, or a cohort a clinical table"
             )
         if self.faceage.detection == "fast" and self.faceage.quality.small_face.action != "exclude":
             raise ValueError(
@@ -449,7 +454,13 @@ def demo_config() -> Config:
         readers=Readers(readings="results/demo/readings.tsv", rating_of="death", horizon_years=1.0),
         scores=Scores(definitions=["teachh_publication", "teachh_faceage_repository"]),
         report=Report(
-            title="Demo study", governance="Simulated participants; no real faces, clinical data or RNA."
+            title="Demo study",
+            cohorts={
+                "north": "simulated; bulk RNA, DNA variants",
+                "south": "simulated; bulk RNA",
+                "healthy": "simulated; single-cell RNA",
+            },
+            governance="Simulated participants; no real faces, clinical data or RNA.",
         ),
     )
 

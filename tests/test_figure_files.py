@@ -7,7 +7,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from faceage_bio.report import figures, figures_readers, genes, volcano
+from faceage_bio.report import colours, figures, figures_readers, genes, volcano
 from faceage_bio.report.figure_files import figures_of, standalone, write_figures
 from tests.test_all_genes import page_of
 
@@ -21,10 +21,11 @@ TO_XYZ = np.array([[0.4124564, 0.3575761, 0.1804375], [0.2126729, 0.7151522, 0.0
 WHITE = np.array([0.95047, 1, 1.08883])
 PAPERS = {"light": "#ffffff", "dark": "#14181e"}  # --paper of style.css
 TOGETHER = {
-    "curves": figures.CURVES,
+    "cohorts": colours.COHORTS,
+    "groups": colours.of_groups(6),
     "raw and adjusted": [colour for _, colour in figures.RAW_AND_ADJUSTED],
     "genes": [colour for _, _, colour in genes.EXPOSURES],
-    "volcano": [figures.ORANGE, figures.BLUE, volcano.GREY],
+    "volcano": [volcano.UP, volcano.DOWN, volcano.GREY],
     "readers": figures_readers.KINDS,
 }
 
@@ -46,18 +47,23 @@ def contrast(one: str, other: str) -> float:
 
 
 @pytest.mark.parametrize("vision", VISION)
-@pytest.mark.parametrize("colours", TOGETHER.values(), ids=TOGETHER.keys())
-def test_colours_that_stand_together_are_told_apart(colours, vision):
-    seen = {colour: lab(np.clip(np.array(VISION[vision]) @ linear(colour), 0, 1)) for colour in set(colours)}
+@pytest.mark.parametrize("together", TOGETHER.values(), ids=TOGETHER.keys())
+def test_colours_that_stand_together_are_told_apart(together, vision):
+    seen = {colour: lab(np.clip(np.array(VISION[vision]) @ linear(colour), 0, 1)) for colour in set(together)}
     for one, other in itertools.combinations(seen, 2):
         assert np.linalg.norm(seen[one] - seen[other]) > 15, (one, other)  # CIE 1976; 2.3 is just noticed
 
 
+def test_no_colour_of_a_cohort_is_that_of_a_group_or_an_estimate():
+    others = {*colours.of_groups(6), colours.GREY, colours.VERMILLION, colours.VIOLET, colours.BROWN}
+    assert others.isdisjoint(colours.COHORTS)
+    assert len({*colours.of_cohorts("abcdef").values()}) == 6
+
+
 @pytest.mark.parametrize("paper", PAPERS)
 def test_colours_stand_out_from_the_paper(paper):
-    # WCAG 2.2, 1.4.11: 3 to 1 for graphical objects; the two palest of six curves are dashed besides
-    paler = figures.CURVES[4:]
-    for colour in {colour for colours in TOGETHER.values() for colour in colours}.difference(paler):
+    # WCAG 2.2, 1.4.11: 3 to 1 for graphical objects
+    for colour in {colour for together in TOGETHER.values() for colour in together}:
         assert contrast(colour, PAPERS[paper]) >= 3, colour
 
 

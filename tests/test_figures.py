@@ -184,7 +184,7 @@ def test_data_of_a_figure_whose_layers_lack_a_column():
 @pytest.mark.parametrize("n", [50, 2500])
 def test_a_scatter_plot_has_a_point_per_participant_and_no_identifier(tmp_path, n):
     tables = collect(study(tmp_path, n))
-    figure = face_age_figure(tables, ["south"])
+    figure = face_age_figure(tables, ["south"], ["south"])
     points = re.search(r'<path class="points" d="([^"]+)"', figure)
     assert (points is not None) == (n <= MOST_POINTS)
     assert figure.count("<image") == (n > MOST_POINTS)
@@ -205,7 +205,7 @@ def test_a_scatter_plot_has_a_point_per_participant_and_no_identifier(tmp_path, 
 
 
 def test_the_lines_of_a_scatter_plot_are_identity_and_regression(tmp_path):
-    figure = face_age_figure(collect(study(tmp_path, 50)), ["south"])
+    figure = face_age_figure(collect(study(tmp_path, 50)), ["south"], ["south"])
     across, up = (Scale(*ends) for ends in axes_of(figure))
 
     def line(d):
@@ -252,11 +252,11 @@ def axes_of(figure):
 
 def test_released_tables_give_a_histogram_and_no_points(tmp_path):
     paths = [path for path in study(tmp_path, 50) if path.suffix == ".tsv"]
-    figure = face_age_figure(collect(paths, released=True), ["south"])
+    figure = face_age_figure(collect(paths, released=True), ["south"], ["south"])
     assert 'class="points"' not in figure
     assert "<image" not in figure
     squares = re.findall(
-        r'<path d="M[\d.]+ [\d.]+H[\d.]+V[\d.]+H[\d.]+z" fill="#0072B2" opacity="([\d.]+)"/>', figure
+        r'<path d="M[\d.]+ [\d.]+H[\d.]+V[\d.]+H[\d.]+z" fill="#80868f" opacity="([\d.]+)"/>', figure
     )
     assert sorted(map(float, squares)) == [pytest.approx(0.15 + 0.85 * 9 / 41, abs=0.01), 1.0]
     assert "n = 41" in words_of(figure)
@@ -264,7 +264,7 @@ def test_released_tables_give_a_histogram_and_no_points(tmp_path):
 
 def test_a_cohort_without_a_line_has_its_points(tmp_path):
     line = figures_people.Line(2, np.nan, np.nan, np.nan)
-    figure = figures_people.scatter(people(2)[[COHORT, AGE, FACE_AGE]], {"south": line})
+    figure = figures_people.scatter(people(2)[[COHORT, AGE, FACE_AGE]], {"south": line}, {"south": "#0072B2"})
     assert "nan" not in figure.lower()
     assert re.search(r'class="points" d="([^"]+)"', figure)[1].count("M") == 2
 
@@ -274,7 +274,9 @@ def test_a_figure_of_the_plotting_library_is_xml_as_wide_as_its_column(tmp_path)
         "age_mean": [45.0, 55], "face_age_mean": [46.0, 57], "face_age_q25": [40.0, 50], "face_age_q75": [50.0, 60], "cohort": "a",
     })  # fmt: skip
     page = tmp_path / "page.html"
-    page.write_text(f'<figure data-from="a/acceleration/age_bands">{figures.age_bands(curve)}</figure>')
+    page.write_text(
+        f'<figure data-from="a/acceleration/age_bands">{figures.age_bands(curve, list(dict.fromkeys(curve["cohort"])))}</figure>'
+    )
     picture, pdf = write_figures([page], tmp_path / "figures")
     assert ElementTree.parse(picture).getroot().get("class") == "plot"
     assert pdf.read_bytes().startswith(b"%PDF")

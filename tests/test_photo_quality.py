@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from faceage_bio.faceage.photo_quality import EDGES, bin_measures, count_photos, summarise_speed
 from faceage_bio.report import figures_photos, photos
-from faceage_bio.report.figures import CURVES
+from faceage_bio.report.colours import COHORTS
 from faceage_bio.report.pages import photo_page
 from faceage_bio.report.tables import ReportTables, collect
 from faceage_bio.tables import write_table
@@ -147,5 +147,5 @@ def test_photos_of_which_there_is_nothing_to_say(tmp_path):
 def test_a_cohort_keeps_its_colour_where_others_are_not_shown():
     rows = pd.DataFrame({"bin": "below 5", "cohort": ["south"], "share": [60]})
     svg = figures_photos.measure(rows, ["below 5"], "Head tilted", ["north", "south"])
-    assert CURVES[1] in svg
-    assert CURVES[0] not in svg
+    assert COHORTS[1] in svg
+    assert COHORTS[0] not in svg

@@ -339,7 +339,7 @@ def test_settings_are_checked(settings, said):
 
 
 def test_readings_need_cases():
-    with pytest.raises(ConfigError, match="nobody's survival is known"):
+    with pytest.raises(ConfigError, match="no participant's survival is known"):
         check_config({"cohorts": {"a": {"face_ages": "f.tsv"}}, "readers": {"readings": "r.tsv"}})
 
 

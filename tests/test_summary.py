@@ -8,16 +8,23 @@ import pytest
 
 from faceage_bio.report import history
 from faceage_bio.report.checks import (
+    CAUTION,
     FOLLOWS_AGE,
-    LOOK,
+    LIMITS,
+    MATTERS,
     NOT_RUN,
     OK,
     PROBLEM,
     RELEASED_SLOPE,
     RELEASED_SPREAD,
+    Check,
     all_checks,
     correlations,
+    ranked,
+    tally,
+    weakest_point,
 )
+from faceage_bio.report.cohorts import describe_cohorts
 from faceage_bio.report.flow import as_list, chains, cohort_flow, draw
 from faceage_bio.report.key_results import key_results
 from faceage_bio.report.pages import association_page, index_page
@@ -200,7 +207,7 @@ def checked(name, config=None, **tables):
     )
 
 
-@pytest.mark.parametrize(("r", "state"), [(0.01, OK), (-0.2, LOOK), (0.6, PROBLEM)])
+@pytest.mark.parametrize(("r", "state"), [(0.01, OK), (-0.2, CAUTION), (0.6, PROBLEM)])
 def test_age_dependence(r, state):
     table = rows(
         "acceleration/summary", {"term": "age_acceleration", "measure": "correlation", "estimate": r}
@@ -209,7 +216,7 @@ def test_age_dependence(r, state):
 
 
 @pytest.mark.parametrize(
-    ("p", "remedy", "state"), [(0.4, False, OK), (0.01, True, LOOK), (0.01, False, PROBLEM)]
+    ("p", "remedy", "state"), [(0.4, False, OK), (0.01, True, CAUTION), (0.01, False, PROBLEM)]
 )
 def test_proportional_hazards(p, remedy, state):
     tests = rows(
@@ -222,7 +229,7 @@ def test_proportional_hazards(p, remedy, state):
 
 
 @pytest.mark.parametrize(
-    ("per_term", "deaths", "state"), [(20, 40, OK), (8, 16, LOOK), (3, 6, PROBLEM), (0.5, 1, PROBLEM)]
+    ("per_term", "deaths", "state"), [(20, 40, OK), (8, 16, CAUTION), (3, 6, PROBLEM), (0.5, 1, PROBLEM)]
 )
 def test_events_per_variable(per_term, deaths, state):
     row = {
@@ -236,6 +243,62 @@ def test_events_per_variable(per_term, deaths, state):
     check = checked("Events per variable", survival__cox=rows("survival/cox", row))
     assert check.state == state
     assert f"lowest: {per_term:.1f} (" in check.words
+
+
+def test_the_weakest_point_stands_first():
+    checks = [
+        Check(name, state, "", "", reached)
+        for name, state, reached in [
+            ("Age dependence", OK, 0.9), ("Missing data", OK, 0.2), ("Fairness", CAUTION, 0.6), ("Validity range", PROBLEM, 1.1),
+            ("Events per variable", PROBLEM, 7.0), ("Site and camera", NOT_RUN, 0.0),
+        ]
+    ]  # fmt: skip
+    found = ranked(checks)
+    assert [one.name for one in found] == [
+        "Events per variable", "Validity range", "Fairness", "Age dependence", "Missing data", "Site and camera",
+    ]  # fmt: skip
+    assert tally(found) == "2 problems, 1 caution, 2 passed, 1 not run"
+    assert weakest_point(found)[0].name == "Events per variable"
+    assert weakest_point(ranked([checks[-1]])) is None
+
+
+def test_how_far_a_limit_is_reached_follows_the_values():
+    few, fewer = (
+        checked("Events per variable", survival__cox=rows("survival/cox", {"term": "face_age", "step": "+ age", "adjustment": "age", "events_per_term": per}))
+        for per in (4.0, 2.0)
+    )  # fmt: skip
+    assert few.reached == pytest.approx(5 / 4)
+    assert fewer.reached == pytest.approx(5 / 2)
+    assert 0 < checked(FOLLOWS_AGE, **ages(0.71)).reached < 1 < checked(FOLLOWS_AGE, **ages(0.07)).reached
+
+
+def test_every_check_says_why_it_matters():
+    names = {one.name for one in all_checks(ReportTables({}), config_of(["one"]))}
+    assert names == {name for name, _ in MATTERS} == {name for name, _ in LIMITS}
+
+
+def test_cohorts_are_described_from_table_one_and_follow_up():
+    whole = {"group": "all", "n": 114}
+    table = rows(
+        "phenotype/table_one",
+        whole | {"term": "participants", "measure": "participants", "estimate": 114},
+        whole | {"variable": "chronological_age", "measure": "mean", "estimate": 63.05, "standard_deviation": 10.23},
+        whole | {"variable": "sex", "level": "female", "measure": "share", "estimate": 0.49, "n": 56},
+        whole | {"variable": "group", "level": "cancer", "measure": "share", "estimate": 1.0},
+        *(whole | {"variable": "site", "level": level, "measure": "share", "estimate": share} for level, share in [("lung", 0.25), ("breast", 0.45), ("head", 0.2), ("skin", 0.1)]),
+    )  # fmt: skip
+    summary = rows(
+        "survival/summary",
+        {"grouping": "all", "group": "all", "measure": "median follow-up", "estimate": 4.99, "ci_lower": 3.6, "ci_upper": 5.8, "n_events": 79},
+    )  # fmt: skip
+    tables = ReportTables({("phenotype", "table_one"): table, ("survival", "summary"): summary})
+    found = describe_cohorts(
+        tables, config_of(["one", "two"], report={"cohorts": {"one": "photos before treatment"}})
+    )
+    assert found == [{
+        "name": "one", "link": "association.html#table-one-one", "n": "114", "age": "63.0 (10.2)", "face_age": "–", "women": "49%",
+        "who": "Patients with cancer: breast 45%, lung 25%, head 20%; photos before treatment", "follow_up": "5.0 (3.6–5.8)", "deaths": "79",
+    }]  # fmt: skip
 
 
 def ages(r, n=114, spread=10.2, cohort="one"):
@@ -308,7 +371,7 @@ def test_weights_are_unverified_until_reference_ages_were_matched():
             one for one in all_checks(ReportTables({}), config, cards) if one.name == "Origin of the weights"
         )
 
-    assert state([CARD]).state == LOOK
+    assert state([CARD]).state == CAUTION
     assert f"FaceAge layout, origin not verified (SHA-256 {CARD['sha256'][:8]})" in state([CARD]).words
     matched = CARD | {"verified": {"n": 40, "largest": 2.1e-05, "reference_sha256": "cd" * 32}}
     assert state([matched]).state == OK
@@ -326,10 +389,10 @@ def unfair(*more):
 @pytest.mark.parametrize(
     ("row", "state"),
     [
-        ({"estimate": 2.0, "p_value": 0.01, "q_value": 0.2}, OK), ({"estimate": 2.0, "p_value": 0.01, "q_value": 0.04}, LOOK),
+        ({"estimate": 2.0, "p_value": 0.01, "q_value": 0.2}, OK), ({"estimate": 2.0, "p_value": 0.01, "q_value": 0.04}, CAUTION),
         ({"estimate": -6.0, "p_value": 0.01, "q_value": 0.04}, PROBLEM),
         ({"estimate": 6.0, "p_value": 0.01, "q_value": 0.04, "measure": "difference in mean absolute error"}, PROBLEM),
-        ({"estimate": 1.8, "p_value": 0.01, "q_value": 0.04, "measure": "ratio of standard deviations"}, LOOK),
+        ({"estimate": 1.8, "p_value": 0.01, "q_value": 0.04, "measure": "ratio of standard deviations"}, CAUTION),
     ],
 )  # fmt: skip
 def test_fairness_goes_by_q_and_names_the_largest_difference(row, state):
@@ -342,7 +405,7 @@ def test_fairness_goes_by_q_and_names_the_largest_difference(row, state):
     )
 
 
-@pytest.mark.parametrize(("share", "n", "state"), [(0.02, 2, OK), (0.1, 9, LOOK), (0.3, 27, PROBLEM)])
+@pytest.mark.parametrize(("share", "n", "state"), [(0.02, 2, OK), (0.1, 9, CAUTION), (0.3, 27, PROBLEM)])
 def test_missing_data_shows_how_many(share, n, state):
     table = rows(
         "phenotype/table_one",
@@ -384,7 +447,7 @@ def test_checks_of_redacted_rows_say_no_more_than_is_released():
     )  # fmt: skip
     check = checked("Events per variable", survival__cox=table)
     assert (check.state, check.words) == (
-        LOOK,
+        CAUTION,
         "31.5 (the age-adjusted model, one); redacted for models of few events",
     )
     check = checked("Fairness", fairness__fairness=unfair({"estimate": 2.0}))
@@ -395,7 +458,7 @@ def test_checks_of_redacted_rows_say_no_more_than_is_released():
     )
 
 
-@pytest.mark.parametrize(("inside", "state"), [(90, OK), (60, LOOK), (20, PROBLEM)])
+@pytest.mark.parametrize(("inside", "state"), [(90, OK), (60, CAUTION), (20, PROBLEM)])
 def test_validity_range(inside, state):
     base = {"term": "age_gap", "measure": "mean", "estimate": 1.0}
     table = rows(
@@ -467,8 +530,8 @@ def test_the_pages_escape_levels_and_every_check_leads_somewhere(tmp_path):
     assert "<script>alert" not in text
     assert "First run: nothing to compare with." in text
     assert "trained mainly on photographs of public figures" in text
-    assert text.count('<li class="notrun">') == 7  # all checks but missing data and the weights
-    for check in re.findall(r'<li class="(?:ok|look|problem|notrun)"><a href="([^"]+)"', text):
+    assert text.count('<li class="is-notrun">') == 7  # all checks but missing data and the weights
+    for check in re.findall(r'<li class="is-(?:passed|caution|problem|notrun)"><a href="([^"]+)"', text):
         assert re.fullmatch(r"(association|survival|photos)\.html#[\w-]+", check)
 
 

@@ -20,9 +20,9 @@ from faceage_bio.report.places import VERIFICATION, not_run, place
 from faceage_bio.report.tables import ReportTables
 from faceage_bio.results.reasons import decode
 
-OK, LOOK, PROBLEM, NOT_RUN = "ok", "look", "problem", "not run"
+PROBLEM, CAUTION, OK, NOT_RUN = "problem", "caution", "passed", "not run"  # in the order of the page
 
-SIGNS = {OK: "✓", LOOK: "!", PROBLEM: "✕", NOT_RUN: "–"}
+SIGNS = {PROBLEM: "✕", CAUTION: "!", OK: "✓", NOT_RUN: "–"}
 
 FOLLOWS_AGE = "Face age follows chronological age"
 SOFTWARE = "Independent software agrees"
@@ -47,6 +47,7 @@ class Check:
     state: str
     words: str
     link: str
+    reached: float = 0.0  # of its limit: 1 at the limit, more beyond
 
     @property
     def sign(self) -> str:
@@ -55,7 +56,7 @@ class Check:
 
 
 def all_checks(tables: ReportTables, config: dict, cards: Sequence[dict] = ()) -> list[Check]:
-    """Every check, in the order of the page, whether it ran or not; one that did not leads to the list of what was not run."""
+    """Every check, the weakest point first; one that did not run leads to the list of what was not run."""
     found = [
         follows_age(tables, config),
         weights(config, cards),
@@ -67,7 +68,28 @@ def all_checks(tables: ReportTables, config: dict, cards: Sequence[dict] = ()) -
             )
         ),
     ]  # fmt: skip
-    return [replace(one, link=not_run(one.link)) if one.state == NOT_RUN else one for one in found]
+    known = [replace(one, link=not_run(one.link)) if one.state == NOT_RUN else one for one in found]
+    return ranked(known)
+
+
+def ranked(checks: Sequence[Check]) -> list[Check]:
+    """The weakest point first: by state, and within it by how far its limit is reached."""
+    return sorted(checks, key=lambda one: ([*SIGNS].index(one.state), -one.reached))
+
+
+def weakest_point(checks: Sequence[Check]) -> tuple[Check, str] | None:
+    """The check that stands worst, with what follows from it for the results; None if none ran."""
+    first = checks[0]
+    return None if first.state == NOT_RUN else (first, dict(MATTERS)[first.name])
+
+
+def tally(checks: Sequence[Check]) -> str:
+    """How many checks stand how: ``2 problems, 3 cautions, 4 passed``."""
+    numbers = {state: sum(one.state == state for one in checks) for state in SIGNS}
+    plural = {PROBLEM: "s", CAUTION: "s"}
+    return ", ".join(
+        f"{n} {state}{plural.get(state, '') if n != 1 else ''}" for state, n in numbers.items() if n
+    )
 
 
 @dataclass(frozen=True)
@@ -138,7 +160,8 @@ def follows_age(tables: ReportTables, config: dict) -> Check:
     off = [one.cohort for one in found if one.upper < one.expected]
     if off and len(found) > 1:
         told += f". Below expectation in {', '.join(off)}"
-    return Check(FOLLOWS_AGE, PROBLEM if off else OK, told, place("ages", worst.cohort))
+    reached = 1 - (worst.upper - worst.expected) / (worst.upper - worst.lower)
+    return Check(FOLLOWS_AGE, PROBLEM if off else OK, told, place("ages", worst.cohort), reached)
 
 
 def weights(config: dict, cards: Sequence[dict]) -> Check:
@@ -150,19 +173,19 @@ def weights(config: dict, cards: Sequence[dict]) -> Check:
     card = cards[0]
     digest = f"SHA-256 {card['sha256'][:8]}"
     if card.get("synthetic"):
-        return Check(name, LOOK, f"{card['name']} ({digest})", link)
+        return Check(name, CAUTION, f"{card['name']} ({digest})", link, 1)
     if card.get("kind") != "faceage":
-        return Check(name, LOOK, f"{card['name']}: another model than FaceAge ({digest})", link)
+        return Check(name, CAUTION, f"{card['name']}: another model than FaceAge ({digest})", link, 1)
     matched = card.get("verified")
     if not matched:
-        return Check(name, LOOK, f"FaceAge layout, origin not verified ({digest}); compare with reference ages: faceage-bio weights verify", link)  # fmt: skip
+        return Check(name, CAUTION, f"FaceAge layout, origin not verified ({digest}); compare with reference ages: faceage-bio weights verify", link, 1)  # fmt: skip
     said = f"reference ages of {count(matched['n'])} crops matched within {matched['largest']:.0e} years ({digest})"
     return Check(name, OK, said, link)
 
 
 def _graded(value: float, limits: tuple[float, float]) -> str:
     """How a value stands that had better be small."""
-    return PROBLEM if value >= limits[1] else LOOK if value >= limits[0] else OK
+    return PROBLEM if value >= limits[1] else CAUTION if value >= limits[0] else OK
 
 
 def _rows(tables: ReportTables, room: str, name: str, config: dict) -> Iterator[tuple[str, pd.DataFrame]]:
@@ -195,7 +218,7 @@ def age_dependence(tables: ReportTables, config: dict) -> Check:
     if gaps:
         raw = max(gaps, key=abs)
         said += f"; age gap: {number(raw)}"
-    return Check(name, _graded(worst, CORRELATION), said, link)
+    return Check(name, _graded(worst, CORRELATION), said, link, worst / CORRELATION[1])
 
 
 def proportional_hazards(tables: ReportTables, config: dict) -> Check:
@@ -214,15 +237,22 @@ def proportional_hazards(tables: ReportTables, config: dict) -> Check:
     if not least:
         return Check(name, NOT_RUN, "no Cox model could be tested", place("hazards"))
     if not bad:
-        return Check(name, OK, f"no test with p < {alpha:g} (smallest p {p_value(min(least))})", link)
+        return Check(
+            name,
+            OK,
+            f"no test with p < {alpha:g} (smallest p {p_value(min(least))})",
+            link,
+            alpha / min(least),
+        )
     told = ", ".join(f"{cohort} (p {_p(p)})" for cohort, p, _ in bad)
     helped = all(remedy for *_, remedy in bad)
     after = "time-varying models are shown" if helped else "no time-varying model could be fitted"
     return Check(
         name,
-        LOOK if helped else PROBLEM,
+        CAUTION if helped else PROBLEM,
         f"not proportional in {told}; {after}",
         place("hazards", bad[0][0]),
+        1,
     )
 
 
@@ -241,10 +271,10 @@ def events_per_variable(tables: ReportTables, config: dict) -> Check:
     which = "the age-adjusted model" if step == "+ age" else "the largest model"
     said = f"{'lowest: ' if all_shown else ''}{number(fewest, 1)} ({which}, {cohort})"
     headline = min((one[0] for one in found if one[1] == "+ age"), default=fewest)
-    state = PROBLEM if headline < EVENTS[1] else LOOK if fewest < EVENTS[0] or not all_shown else OK
+    state = PROBLEM if headline < EVENTS[1] else CAUTION if fewest < EVENTS[0] or not all_shown else OK
     if not all_shown:
         said += "; redacted for models of few events"
-    return Check(name, state, said, place("cox", cohort))
+    return Check(name, state, said, place("cox", cohort), EVENTS[1] / max(fewest, 0.1))
 
 
 def missing_data(tables: ReportTables, config: dict) -> Check:
@@ -268,7 +298,7 @@ def missing_data(tables: ReportTables, config: dict) -> Check:
     nowhere -= {one[2] for one in found}
     if nowhere:
         said += f"; not recorded: {', '.join(sorted(nowhere))}"
-    return Check(name, _graded(share, MISSING), said, link)
+    return Check(name, _graded(share, MISSING), said, link, share / MISSING[1])
 
 
 def site_and_camera(tables: ReportTables, config: dict) -> Check:
@@ -317,7 +347,8 @@ def site_and_camera(tables: ReportTables, config: dict) -> Check:
         said.append(f"RNA batch and age acceleration are confounded in {', '.join(stuck)}")
     if not set(columns) & set(CAMERAS):
         said.append("camera: not recorded")
-    return Check(name, PROBLEM if stuck else LOOK if differ else OK, "; ".join(said), link)
+    reached = 1 if stuck or differ else FALSE_ALARM / max(min(found)[0], FALSE_ALARM)
+    return Check(name, PROBLEM if stuck else CAUTION if differ else OK, "; ".join(said), link, reached)
 
 
 FAIR = {
@@ -350,9 +381,13 @@ def fairness(tables: ReportTables, config: dict) -> Check:
     years = differ[differ["unit"] == "years"]["estimate"].abs()
     most = _largest(differ if len(differ) else rows)
     if not len(differ):
-        return Check(name, OK, f"no difference with q < {FALSE_ALARM:g}; largest: {_difference(most)}", link)
-    state = PROBLEM if len(years) and years.max() >= FAIR_YEARS else LOOK
-    return Check(name, state, f"largest difference: {_difference(most)}, q {p_value(most['q_value'])}", link)
+        said = f"no difference with q < {FALSE_ALARM:g}; largest: {_difference(most)}"
+        return Check(name, OK, said, link, FALSE_ALARM / rows["q_value"].min())
+    state = PROBLEM if len(years) and years.max() >= FAIR_YEARS else CAUTION
+    reached = years.max() / FAIR_YEARS if len(years) else 0.5
+    return Check(
+        name, state, f"largest difference: {_difference(most)}, q {p_value(most['q_value'])}", link, reached
+    )
 
 
 def _largest(rows: pd.DataFrame) -> pd.Series:
@@ -393,7 +428,7 @@ def validity_range(tables: ReportTables, config: dict) -> Check:
     said = f"{100 * inside / everybody:.0f}% of participants within the ages tested ({low:g}–{high:g} years)"
     if len(config["cohorts"]) > 1:
         said += f"; fewest in {least[1]} ({100 * least[0]:.0f}%)"
-    return Check(name, _graded(1 - least[0], OUTSIDE), said, link)
+    return Check(name, _graded(1 - least[0], OUTSIDE), said, link, (1 - least[0]) / OUTSIDE[1])
 
 
 def independent_software(tables: ReportTables, config: dict) -> Check:
@@ -432,3 +467,30 @@ LIMITS: tuple[tuple[str, str], ...] = (
     ("Validity range", f"amber from {100 * OUTSIDE[0]:g}% of a cohort outside the ages tested, red from {100 * OUTSIDE[1]:g}%"),
     (SOFTWARE, "red if a number of a Cox model, curve, log-rank test or adjusted contrast differs by more than 1e-6, or over 1% of the genes by more than 0.05 in log10 p; known differences count apart"),
 )  # fmt: skip
+
+MATTERS: tuple[tuple[str, str], ...] = (
+    (
+        FOLLOWS_AGE,
+        "If face age does not follow age, it measures something else, and no result can be interpreted",
+    ),
+    (
+        "Origin of the weights",
+        "Results can be compared with those of FaceAge only if the weights are the published ones",
+    ),
+    ("Age dependence", "An association with age acceleration may then be one with age"),
+    ("Proportional hazards", "The hazard ratio is an average over a follow-up in which it changes"),
+    (
+        "Events per variable",
+        "Models with few events per variable are unstable: estimates too extreme, intervals too narrow",
+    ),
+    ("Missing data", "Complete cases may differ from all participants"),
+    (
+        "Site and camera",
+        "Differences between sites or cameras may be taken for differences between participants",
+    ),
+    ("Fairness", "Differences between subgroups may be differences in the error of the model"),
+    (
+        "Validity range",
+        "The error of the model is not known at other ages; results restricted to the tested ages are shown",
+    ),
+)

@@ -4,6 +4,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from faceage_bio.report import figures
+from faceage_bio.report.colours import VERMILLION
 from faceage_bio.report.formats import interval, number, signed
 from faceage_bio.report.tables import ReportTables
 from faceage_bio.report.words import covariates
@@ -36,7 +37,7 @@ def _part(table: pd.DataFrame, analysis: str, settings: dict) -> dict:
         "analysis": analysis,
         "gene": gene,
         "rows": own.assign(held=own.covariates.map(covariates)).to_dict("records"),
-        "figure": Markup(figures.forest(shown, "variant", "kind", [(gene, figures.ORANGE)], 0, title)) if len(shown) else "",
+        "figure": Markup(figures.forest(shown, "variant", "kind", [(gene, VERMILLION)], 0, title)) if len(shown) else "",
         "left_out": left_out_sentence(table, gene),
         "mediation": mediation_sentence(own, settings["mediator"]),
         "variants": variants,

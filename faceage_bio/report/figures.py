@@ -2,12 +2,13 @@
 
 import json
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
+from faceage_bio.report.colours import GREY, INK, VERMILLION, VIOLET, of_cohorts
 from faceage_bio.report.figure_data import packed, packed_rows
 from faceage_bio.report.formats import count, p_value, with_ci
 from faceage_bio.report.plot import (
@@ -25,15 +26,7 @@ from faceage_bio.report.plot import (
 )
 from faceage_bio.report.svg import FONT, lighter
 
-INK = "#010203"  # replaced by the page's own text colour
-BLUE, ORANGE, GREEN, PURPLE = (
-    "#0072B2",
-    "#D55E00",
-    "#009E73",
-    "#CC79A7",
-)  # Okabe and Ito, told apart with any colour vision
-CURVES = [BLUE, GREEN, ORANGE, PURPLE, "#E69F00", "#56B4E9"]  # the paler ones only where six are needed
-RAW_AND_ADJUSTED = [("unadjusted", "#8a8f98"), ("adjusted for age", BLUE)]
+RAW_AND_ADJUSTED = [("unadjusted", GREY), ("adjusted for age", VERMILLION)]
 
 
 def to_svg(chart, label: str) -> str:
@@ -121,12 +114,14 @@ def adjusted(table: pd.DataFrame) -> pd.Series:
     return (table["adjustment"] == "unadjusted").map({True: names[0], False: names[1]})
 
 
-def age_bands(table: pd.DataFrame) -> str:
+def age_bands(table: pd.DataFrame, cohorts: Sequence[str]) -> str:
     """Mean face age and its IQR by decade of age, one colour per cohort, with the line of identity."""
     import altair as alt
 
     shown = table.dropna(subset=["age_mean", "face_age_mean"])
     low, high = shown.age_mean.min() - 5, shown.age_mean.max() + 5
+    colours = of_cohorts(cohorts)
+    names = [name for name in cohorts if (shown["cohort"] == name).any()]
     equal = alt.Chart(pd.DataFrame({"x": [low, high]})).mark_line(strokeDash=[4, 4], color=INK, opacity=0.5)
     scale = alt.Scale(zero=False, nice=True)
     base = alt.Chart(shown).encode(
@@ -134,8 +129,7 @@ def age_bands(table: pd.DataFrame) -> str:
         color=alt.Color(
             "cohort:N",
             title=None,
-            sort=None,
-            scale=alt.Scale(range=CURVES),
+            scale=alt.Scale(domain=names, range=[colours[name] for name in names]),
             legend=alt.Legend(symbolOpacity=1),
         ),
         xOffset=alt.value(0),
@@ -173,7 +167,7 @@ def _agreement_of(alt, term: str, bands: pd.DataFrame, rows: pd.DataFrame):
         ],
         columns=["y", "low", "high", "kind"],
     )
-    scale = alt.Scale(domain=["bias", "limits of agreement"], range=[BLUE, ORANGE])
+    scale = alt.Scale(domain=["bias", "limits of agreement"], range=[VERMILLION, VIOLET])
     legend = alt.Legend(symbolType="square", symbolOpacity=1)
     colour = alt.Color("kind:N", title=None, scale=scale, legend=legend)
     x = alt.X("mean_age:Q", title="Mean of both models, years", scale=alt.Scale(zero=False, padding=18))
@@ -225,77 +219,42 @@ def forest(
     """
     shown = table[table["estimate"].notna()].reset_index(drop=True)
     rows = _lines(shown, label, colour, section, colours)
-    columns = _columns(
-        shown, "HR" if title.startswith("Hazard ratio") else "Estimate", digits, p, further, width
-    )
+    measure = "HR" if title.startswith("Hazard ratio") else "Estimate"
+    columns = _columns(shown, measure, digits, p, further, width)
     names = max([text_width(one.name) for one in rows if one.name] + [60]) * (1.06 if italic else 1)
     left = min(names + 22, 0.46 * width)
     before, after = [[one for one in columns if one.before is side] for side in (True, False)]
     start = left + sum(one.width for one in before) + 16
     end = width - sum(one.width for one in after) - 16
     across = Scale(*_frame(shown, reference, logarithmic), start, end, logarithmic)
-    parts, top = [], 12.0
-    kinds = [(name, shade) for name, shade in colours if (shown[colour] == name).any()]
-    if len(kinds) > 1:
-        marks = [
-            (f'<path d="M-9 0h18" stroke="{shade}" stroke-width="2"/>{_box(0, 0, shade)}', name)
-            for name, shade in kinds
-        ]
-        drawn, high = legend(marks, 2, top, width)
-        parts.append(drawn)
-        top += high + 4
-    places, x = {}, left
-    for one in columns:
-        x = x if one.before else max(x, end + 16)
-        x += one.width
-        places[one.head] = x
-        parts.append(text(x, top + 4, one.head, "end", bold=True))
-    top += 14
-    first, shaded = top, False
+    key, first = _key([(name, shade) for name, shade in colours if (shown[colour] == name).any()], width)
+    edges = {one.head: x for part, x in ((before, left), (after, end + 16)) for one, x in _edges(part, x)}
+    heads = [text(edges[one.head], first + 4, one.head, "end", bold=True) for one in columns]
+    shades, parts, top, shaded = [], [], first + 14, False
     for row in rows:
         top += row.gap
         if row.number is None:
             parts.append(text(2, top + 14, row.name, bold=True))
         else:
-            one, middle = shown.loc[row.number], top + 10
-            if row.name:
-                shaded = not shaded
+            shaded ^= bool(row.name)
             if shaded:
-                parts.insert(
-                    0,
-                    f'<path d="M0 {top - row.gap / 2:g}h{width:g}v{ROW + row.gap / 2 + row.below:g}h-{width:g}z" fill="currentColor" opacity=".05"/>',
-                )
-            if row.name:
-                parts.append(text(2, middle + 4, shortened(row.name, left - 12), italic=italic))
+                shades.append(_shade(row, top, width))
+            one, middle = shown.loc[row.number], top + 10
+            parts.append(
+                text(2, middle + 4, shortened(row.name, left - 12), italic=italic) if row.name else ""
+            )
             parts.append(_interval(one, across, middle, dict(colours)[one[colour]]))
-            parts += [
-                text(places[column.head], middle + 4, column.cells[row.number], "end") for column in columns
-            ]
+            parts += [text(edges[each.head], middle + 4, each.cells[row.number], "end") for each in columns]
         top += ROW
     bottom = top + 6
     marked = apart(inner_ticks(across.low, across.high, logarithmic), across)
-    rule = line(f"M{across(reference):.1f} {first:g}V{bottom:g}", opacity=0.6)
-    parts = [rule, *parts, x_axis(across, marked, bottom, title)]
-    told = [
-        name
-        for name in (
-            section,
-            label,
-            colour,
-            "n",
-            "n_events",
-            "estimate",
-            "ci_lower",
-            "ci_upper",
-            "p_value",
-            "q_value",
-        )
-        if name in shown
-    ]
-    figure = svg(f"Estimates with 95% CIs: {title}", width, bottom + 46, parts)
-    return f"{figure}{packed_rows(shown[told])}"
+    rule = line(f"M{across(reference):.1f} {first + 14:g}V{bottom:g}", opacity=0.6)
+    drawn = [rule, *shades, key, *heads, *parts, x_axis(across, marked, bottom, title)]
+    told = [name for name in (section, label, colour, *TOLD) if name in shown]
+    return f"{svg(f'Estimates with 95% CIs: {title}', width, bottom + 46, drawn)}{packed_rows(shown[told])}"
 
 
+TOLD = ("n", "n_events", "estimate", "ci_lower", "ci_upper", "p_value", "q_value")  # data of the figure
 ROW = 20  # units between lines
 
 
@@ -356,6 +315,31 @@ def _columns(shown: pd.DataFrame, measure: str, digits: int, p: Callable, furthe
     if further:
         columns.append(_Column(further[1], shown[further[0]].fillna("").tolist()))
     return columns
+
+
+def _key(kinds: Sequence[tuple[str, str]], width: float) -> tuple[str, float]:
+    """The legend where there are several kinds, and the height at which what follows begins."""
+    if len(kinds) < 2:
+        return "", 12.0
+    marks = [
+        (f'<path d="M-9 0h18" stroke="{shade}" stroke-width="2"/>{_box(0, 0, shade)}', name)
+        for name, shade in kinds
+    ]
+    drawn, high = legend(marks, 2, 12, width)
+    return drawn, 16.0 + high
+
+
+def _edges(columns: Sequence["_Column"], x: float) -> Iterator[tuple["_Column", float]]:
+    """The right edge of each column; the first begins at ``x``."""
+    for one in columns:
+        x += one.width
+        yield one, x
+
+
+def _shade(row: "_Row", top: float, width: float) -> str:
+    """The ground of every other line."""
+    high = ROW + row.gap / 2 + row.below
+    return f'<path d="M0 {top - row.gap / 2:g}h{width:g}v{high:g}h-{width:g}z" fill="currentColor" opacity=".05"/>'
 
 
 def _frame(shown: pd.DataFrame, reference: float, ratio: bool) -> tuple[float, float]:

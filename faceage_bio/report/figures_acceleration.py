@@ -2,20 +2,21 @@
 
 import pandas as pd
 
-from faceage_bio.report.figures import BLUE, GREEN, INK, INNER, ORANGE, PURPLE, to_svg
+from faceage_bio.report.colours import BROWN, GREY, INK, VERMILLION, VIOLET
+from faceage_bio.report.figures import INNER, to_svg
 from faceage_bio.report.formats import increase
 
 SHOWN = [
-    ("age gap", "#8a8f98", [2, 2]),
-    ("line", BLUE, [1, 0]),
-    ("spline", ORANGE, [7, 3]),
-    ("loess", GREEN, [3, 3]),
+    ("age gap", GREY, [2, 2]),
+    ("line", VERMILLION, [1, 0]),
+    ("spline", VIOLET, [7, 3]),
+    ("loess", BROWN, [3, 3]),
 ]
-METHODS = [("as measured", "#8a8f98"), ("regression calibration", BLUE), ("SIMEX", ORANGE)]
-TERMS = [("age gap", "#8a8f98"), ("age acceleration", BLUE)]
-HAZARDS = [("unadjusted", "#8a8f98"), ("adjusted for age", BLUE)]
-RELIABILITIES = [("ICC(1,1)", "#8a8f98"), ("ICC(A,1)", BLUE)]
-RATE_COLOURS = [("face ageing rate", PURPLE)]
+METHODS = [("as measured", GREY), ("regression calibration", VERMILLION), ("SIMEX", BROWN)]
+TERMS = [("age gap", GREY), ("age acceleration", VERMILLION)]
+HAZARDS = [("unadjusted", GREY), ("adjusted for age", VERMILLION)]
+RELIABILITIES = [("ICC(1,1)", GREY), ("ICC(A,1)", VERMILLION)]
+RATE_COLOURS = [("face ageing rate", VERMILLION)]
 
 
 def definition_curves(bands: pd.DataFrame) -> str:

@@ -2,10 +2,11 @@
 
 import pandas as pd
 
-from faceage_bio.report.figures import BLUE, INK, INNER, ORANGE, to_svg
+from faceage_bio.report.colours import BROWN, GREY, INK, VERMILLION
+from faceage_bio.report.figures import INNER, to_svg
 from faceage_bio.report.formats import time_words
 
-WITHOUT, WITH = BLUE, ORANGE
+WITHOUT, WITH = GREY, VERMILLION
 LOWEST_BENEFIT = -0.05
 PANEL = 258
 
@@ -107,7 +108,7 @@ def decisions(rows: pd.DataFrame, titles: list[str]) -> str:
     import altair as alt
 
     order = [*titles, "treat all", "treat none"]
-    ranges = [WITHOUT, WITH, "#8a8f98", INK]
+    ranges = [WITHOUT, WITH, BROWN, INK]
     dashes = [[1, 0], [1, 0], [6, 3], [2, 3]]
     panels = []
     for number, (time, at) in enumerate(rows.groupby("horizon")):

@@ -1,13 +1,13 @@
-"""Figures of the comparisons. In each of them grey is the unadjusted age gap and blue the same adjusted for age."""
+"""Figures of the comparisons. In each of them grey is the unadjusted age gap and vermillion the same adjusted for age."""
 
 import numpy as np
 import pandas as pd
 
-from faceage_bio.report.figures import BLUE, INK, INNER, ORANGE, RAW_AND_ADJUSTED, adjusted, forest, to_svg
+from faceage_bio.report.colours import BROWN, GREY, INK, VERMILLION
+from faceage_bio.report.figures import INNER, RAW_AND_ADJUSTED, adjusted, forest, to_svg
 from faceage_bio.report.formats import p_value
 from faceage_bio.report.words import label, term
 
-GREY = RAW_AND_ADJUSTED[0][1]
 NAMES = [name for name, _ in RAW_AND_ADJUSTED]
 COLOURS = [colour for _, colour in RAW_AND_ADJUSTED]
 
@@ -103,7 +103,7 @@ def adjustments(table: pd.DataFrame) -> str:
     raw = adjusted(shown) == NAMES[0]
     shown["set"] = np.where(raw, NAMES[0], shown.adjustment_set + " adjustment")
     shown["kind"] = np.where(raw, NAMES[0], shown.missing)
-    kinds = [(NAMES[0], GREY), ("complete cases", BLUE), ("multiple imputation", ORANGE)]
+    kinds = [(NAMES[0], GREY), ("complete cases", VERMILLION), ("multiple imputation", BROWN)]
     title = "Difference in face age, years"
     return forest(shown, "set", "kind", kinds, 0, title, section="shown", digits=1)
 
@@ -120,7 +120,7 @@ def specifications(table: pd.DataFrame) -> str:
     kinds = [NAMES[0], "p < 0.05", "p ≥ 0.05"]
     shown["kind"] = np.where(raw, kinds[0], np.where(shown.p_value < 0.05, kinds[1], kinds[2]))
     colour = alt.Color(
-        "kind:N", title=None, sort=kinds, scale=alt.Scale(domain=kinds, range=[GREY, BLUE, ORANGE])
+        "kind:N", title=None, sort=kinds, scale=alt.Scale(domain=kinds, range=[GREY, VERMILLION, BROWN])
     )
     # whole places only, with room at both ends
     x = alt.X("place:Q", title=None, axis=None, scale=alt.Scale(domain=[0, len(shown) + 1], nice=False))
@@ -174,7 +174,7 @@ def balance(table: pd.DataFrame) -> str:
     points = alt.Chart(shown).mark_point(filled=True, size=60, opacity=1).encode(
         x=alt.X("estimate:Q", title="Standardised difference, exposed minus reference"),
         y=alt.Y("label:N", sort=order, title=None, axis=alt.Axis(labelLimit=260, grid=True)),
-        color=alt.Color("kind:N", title=None, sort=kinds, scale=alt.Scale(domain=kinds, range=[GREY, BLUE])),
+        color=alt.Color("kind:N", title=None, sort=kinds, scale=alt.Scale(domain=kinds, range=[GREY, VERMILLION])),
     )  # fmt: skip
     zero = alt.Chart(pd.DataFrame({"x": [0]})).mark_rule(color=INK, opacity=0.6).encode(x="x:Q")
     return to_svg(

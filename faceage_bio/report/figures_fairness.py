@@ -2,7 +2,8 @@
 
 import pandas as pd
 
-from faceage_bio.report.figures import BLUE, CURVES, GREEN, INK, ORANGE, forest, to_svg
+from faceage_bio.report.colours import GREY, INK, VERMILLION, of_groups
+from faceage_bio.report.figures import forest, to_svg
 
 RAW, SAME_AGE = "mean error", "mean error at the same age"
 RAW_DIFFERENCE, DIFFERENCE_AT_AGE = "unadjusted difference", "difference at the same age"
@@ -17,7 +18,7 @@ def error_by_group(rows: pd.DataFrame) -> str:
     rows : DataFrame
         label, kind (``RAW`` or ``SAME_AGE``), estimate, ci_lower, ci_upper.
     """
-    colours = [(RAW, "#8a8f98"), (SAME_AGE, BLUE)]
+    colours = [(RAW, GREY), (SAME_AGE, VERMILLION)]
     return forest(
         rows, "label", "kind", colours, 0, "Mean error (face age − chronological age), years", digits=1
     )
@@ -25,7 +26,7 @@ def error_by_group(rows: pd.DataFrame) -> str:
 
 def differences(rows: pd.DataFrame) -> str:
     """Differences between groups with their intervals, unadjusted and at the same age; columns as in `error_by_group`."""
-    colours = [(RAW_DIFFERENCE, "#8a8f98"), (DIFFERENCE_AT_AGE, BLUE)]
+    colours = [(RAW_DIFFERENCE, GREY), (DIFFERENCE_AT_AGE, VERMILLION)]
     return forest(rows, "label", "kind", colours, 0, "Difference in mean error, years", digits=1)
 
 
@@ -41,8 +42,7 @@ def change_by_step(rows: pd.DataFrame) -> str:
     import altair as alt
 
     series = list(dict.fromkeys(rows["series"]))
-    colours = [INK, ORANGE, BLUE, GREEN, *(one for one in CURVES if one not in (ORANGE, BLUE, GREEN))]
-    scale = alt.Scale(domain=series, range=colours[: len(series)])
+    scale = alt.Scale(domain=series, range=[INK, *of_groups(len(series) - 1)])
     reach = alt.Scale(domain=[min(0, rows["ci_lower"].min()), max(0, rows["ci_upper"].max())], nice=True)
     reach_of_series = 5 * (len(series) - 1)  # pixels on either side of the step
     beside = alt.Scale(type="point", domain=series, range=[-reach_of_series, reach_of_series])

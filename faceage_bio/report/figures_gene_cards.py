@@ -5,12 +5,15 @@ from html import escape
 import pandas as pd
 
 from faceage_bio.columns import AGE, AGE_ACCELERATION
+from faceage_bio.report.colours import VERMILLION, VIOLET
 from faceage_bio.report.figure_data import packed_rows
-from faceage_bio.report.figures import BLUE, ORANGE
 from faceage_bio.report.formats import number
 
 WIDTH, HEIGHT, LEFT, TOP, GAP, FOOT = 560, 176, 46, 8, 34, 36
-PANELS = ((AGE_ACCELERATION, "Age acceleration, years", ORANGE), (AGE, "Chronological age, years", BLUE))
+PANELS = (
+    (AGE_ACCELERATION, "Age acceleration, years", VERMILLION),
+    (AGE, "Chronological age, years", VIOLET),
+)
 DRAWN = ["exposure", "bin_centre", "estimate", "ci_lower", "ci_upper"]
 
 

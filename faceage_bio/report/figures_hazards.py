@@ -2,11 +2,12 @@
 
 import pandas as pd
 
-from faceage_bio.report.figures import BLUE, INK, INNER, ORANGE, forest, to_svg
+from faceage_bio.report.colours import BROWN, INK, VERMILLION
+from faceage_bio.report.figures import INNER, forest, to_svg
 from faceage_bio.report.formats import increase
 from faceage_bio.report.words import term
 
-STEPS = [("adjusted for age", BLUE), ("adjusted for all covariates", ORANGE)]
+STEPS = [("adjusted for age", VERMILLION), ("adjusted for all covariates", BROWN)]
 WIDEST = (0.05, 20.0)  # hazard ratios beyond are cut off
 
 
@@ -36,10 +37,10 @@ def over_time(curve: pd.DataFrame) -> str:
         )
         layers = [
             one,
-            base.mark_area(opacity=0.18, color=BLUE, clip=True).encode(
+            base.mark_area(opacity=0.18, color=VERMILLION, clip=True).encode(
                 y=alt.Y("ci_lower:Q", scale=scale, title=title), y2="ci_upper:Q"
             ),
-            base.mark_line(color=BLUE, strokeWidth=2.2, clip=True).encode(y=y),
+            base.mark_line(color=VERMILLION, strokeWidth=2.2, clip=True).encode(y=y),
             alt.Chart(bins)
             .mark_point(filled=True, size=45, color=INK, opacity=0.8, clip=True)
             .encode(x=x, y=y),
@@ -71,7 +72,7 @@ def curve(table: pd.DataFrame, people: pd.DataFrame) -> str:
         title=None,
         sort=names,
         legend=legend,
-        scale=alt.Scale(domain=names, range=[BLUE, ORANGE][: len(names)]),
+        scale=alt.Scale(domain=names, range=[VERMILLION, BROWN][: len(names)]),
     )
     scale = _ratio_scale(alt, table["ci_lower"].min(), table["ci_upper"].max())
     base = alt.Chart(table).encode(

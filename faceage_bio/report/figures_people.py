@@ -7,8 +7,9 @@ import numpy as np
 import pandas as pd
 
 from faceage_bio.columns import AGE, COHORT, FACE_AGE
+from faceage_bio.report.colours import GREY, INK, VERMILLION
 from faceage_bio.report.figure_data import packed_rows
-from faceage_bio.report.figures import BLUE, CURVES, INK, INNER, ORANGE, to_svg
+from faceage_bio.report.figures import INNER, to_svg
 from faceage_bio.report.formats import count, number
 from faceage_bio.report.plot import (
     WIDTH,
@@ -48,12 +49,12 @@ def spread(table: pd.DataFrame) -> str:
     zero = alt.Chart(pd.DataFrame({"x": [0]})).mark_rule(color=INK, opacity=0.5).encode(x="x:Q")
     layers = [
         zero,
-        base.mark_rule(strokeWidth=1.5, color=BLUE).encode(
+        base.mark_rule(strokeWidth=1.5, color=GREY).encode(
             x=alt.X("q10:Q", scale=scale, title="Age acceleration, years"), x2="q90:Q"
         ),
-        base.mark_bar(height=11, color=BLUE, opacity=0.45).encode(x=alt.X("q25:Q", scale=scale), x2="q75:Q"),
-        base.mark_tick(thickness=2.5, height=13, color=BLUE).encode(x="q50:Q"),
-        base.mark_point(filled=True, size=45, color=ORANGE, opacity=1).encode(x="estimate:Q"),
+        base.mark_bar(height=11, color=GREY, opacity=0.45).encode(x=alt.X("q25:Q", scale=scale), x2="q75:Q"),
+        base.mark_tick(thickness=2.5, height=13, color=GREY).encode(x="q50:Q"),
+        base.mark_point(filled=True, size=45, color=VERMILLION, opacity=1).encode(x="estimate:Q"),
     ]
     chart = alt.layer(*layers).properties(width=INNER - 140, height=max(60, 20 * len(labels)))
     return to_svg(
@@ -76,20 +77,19 @@ class Line:
         return f"n = {count(self.n)}, r = {number(self.correlation)}, slope {number(self.slope)}"
 
 
-def scatter(people: pd.DataFrame, lines: Mapping[str, Line], width: float = WIDTH) -> str:
+def scatter(
+    people: pd.DataFrame, lines: Mapping[str, Line], colours: Mapping[str, str], width: float = WIDTH
+) -> str:
     """Face age against chronological age, one point per participant, with the line of identity and each cohort's regression line.
 
     Parameters
     ----------
     people : DataFrame
         cohort, chronological_age, face_age; no identifier.
-    lines : by cohort, in the order of the legend
+    lines, colours : by cohort, in the order of the legend
     """
     ages, faces = people[AGE], people[FACE_AGE]
-    entries = [
-        (_mark(CURVES[k % len(CURVES)]), f"{name} ({one.words()})")
-        for k, (name, one) in enumerate(lines.items())
-    ]
+    entries = [(_mark(colours[name]), f"{name} ({one.words()})") for name, one in lines.items()]
     drawn, high = legend([*entries, _IDENTITY], LEFT, 14, width)
     top = 8 + high
     bottom = top + max(300, 0.46 * width)
@@ -100,13 +100,9 @@ def scatter(people: pd.DataFrame, lines: Mapping[str, Line], width: float = WIDT
     # the largest cohort first, so that it covers no other
     for name in sorted(lines, key=lambda one: -lines[one].n):
         mine = people[people[COHORT] == name]
-        colour = CURVES[list(lines).index(name) % len(CURVES)]
         x, y = across(mine[AGE].to_numpy(float)), up(mine[FACE_AGE].to_numpy(float))
-        layers.append(dots(x, y, 2.6, colour, 0.55))
-    straight = [
-        _straight(one.slope, one.intercept, across, up, CURVES[k % len(CURVES)])
-        for k, one in enumerate(lines.values())
-    ]
+        layers.append(dots(x, y, 2.6, colours[name], 0.55))
+    straight = [_straight(one.slope, one.intercept, across, up, colours[name]) for name, one in lines.items()]
     label = f"Face age against chronological age, one point per participant, with identity and regression line: {', '.join(lines)}"
     figure = svg(label, width, bottom + 46, [drawn, axes, *layers, _straight(1, 0, across, up), *straight])
     return f"{figure}{packed_rows(people[[COHORT, AGE, FACE_AGE]])}"
@@ -134,7 +130,7 @@ def histogram(table: pd.DataFrame, lines: Mapping[str, Line], width: float = WID
         across, up, axes = _axes(ages, faces, (start + LEFT, start + wide), (above + high, above))
         squares = [
             f'<path d="M{across(row.age_lower):.1f} {up(row.face_age_lower):.1f}H{across(row.age_lower + side):.1f}'
-            f'V{up(row.face_age_lower + side):.1f}H{across(row.age_lower):.1f}z" fill="{BLUE}" opacity="{_shade(row.n, most):.2f}"/>'
+            f'V{up(row.face_age_lower + side):.1f}H{across(row.age_lower):.1f}z" fill="{GREY}" opacity="{_shade(row.n, most):.2f}"/>'
             for row in table[(table[COHORT] == name) & (table["n"] > 0)].itertuples()
         ]
         room = wide - LEFT
@@ -145,7 +141,7 @@ def histogram(table: pd.DataFrame, lines: Mapping[str, Line], width: float = WID
             axes,
             *squares,
             _straight(1, 0, across, up),
-            _straight(one.slope, one.intercept, across, up, ORANGE),
+            _straight(one.slope, one.intercept, across, up, VERMILLION),
         ]
     bottom = top + HEAD + -(-len(lines) // columns) * (high + 50 + HEAD) - HEAD - 4
     label = f"Face age against chronological age: participants in squares of {side:g} years, with identity and regression line: {', '.join(lines)}"
@@ -155,7 +151,7 @@ def histogram(table: pd.DataFrame, lines: Mapping[str, Line], width: float = WID
 LEFT = 56
 HEAD = 46  # of a panel
 NARROWEST = 270  # a panel whose head has room
-_REGRESSION = line("M-10 0h20", ORANGE, 2.2)
+_REGRESSION = line("M-10 0h20", VERMILLION, 2.2)
 _IDENTITY = (line("M-10 0h20", dash="5 4", opacity=0.7), "Identity")
 
 
@@ -171,7 +167,7 @@ def _shades(most: float) -> list[tuple[str, str]]:
     """The palest and the darkest square, with their numbers."""
     ends = dict.fromkeys([1.0, most])
     return [
-        (f'<path d="M-6 -6h12v12h-12z" fill="{BLUE}" opacity="{_shade(n, most):.2f}"/>', f"n = {count(n)}")
+        (f'<path d="M-6 -6h12v12h-12z" fill="{GREY}" opacity="{_shade(n, most):.2f}"/>', f"n = {count(n)}")
         for n in ends
     ]
 

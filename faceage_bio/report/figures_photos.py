@@ -2,7 +2,8 @@
 
 import pandas as pd
 
-from faceage_bio.report.figures import CURVES, to_svg
+from faceage_bio.report.colours import of_cohorts
+from faceage_bio.report.figures import to_svg
 
 
 def outcomes(rows: pd.DataFrame, names: list[str]) -> str:
@@ -48,5 +49,5 @@ def measure(rows: pd.DataFrame, labels: list[str], title: str, names: list[str])
 
 def _colour(alt, cohorts: list[str], names: list[str]):
     """A cohort has one colour in all figures, also where others are not shown."""
-    range_ = [CURVES[names.index(name) % len(CURVES)] for name in cohorts]
-    return alt.Color("cohort:N", title=None, sort=cohorts, scale=alt.Scale(domain=cohorts, range=range_), legend=alt.Legend(columns=4))  # fmt: skip
+    colours = of_cohorts(names)
+    return alt.Color("cohort:N", title=None, sort=cohorts, scale=alt.Scale(domain=cohorts, range=[colours[name] for name in cohorts]), legend=alt.Legend(columns=4))  # fmt: skip

@@ -2,9 +2,10 @@
 
 import pandas as pd
 
-from faceage_bio.report.figures import BLUE, GREEN, INK, INNER, ORANGE, PURPLE, to_svg
+from faceage_bio.report.colours import BETWEEN, GREY, INK, VERMILLION
+from faceage_bio.report.figures import INNER, to_svg
 
-KINDS = [BLUE, GREEN, PURPLE, "#E69F00", "#56B4E9"]
+KINDS = [GREY, *BETWEEN]
 
 
 def reader_ladder(rows: pd.DataFrame, conditions: list[str]) -> str:
@@ -24,7 +25,7 @@ def reader_ladder(rows: pd.DataFrame, conditions: list[str]) -> str:
         return ""
     kinds = list(dict.fromkeys(readers["kind"]))
     names = [*kinds, *dict.fromkeys(mean["kind"]), *dict.fromkeys(model["kind"])]
-    colours = [*KINDS[: len(kinds)], *([INK] if len(mean) else []), *([ORANGE] if len(model) else [])]
+    colours = [*KINDS[: len(kinds)], *([INK] if len(mean) else []), *([VERMILLION] if len(model) else [])]
     low = min(0.5, shown["estimate"].min(), mean["ci_lower"].min() if len(mean) else 1.0)
     scale = alt.Scale(domain=[low, 1.0], nice=True, zero=False)
     x = alt.X(

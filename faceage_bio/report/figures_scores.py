@@ -2,9 +2,8 @@
 
 import pandas as pd
 
-from faceage_bio.report.figures import BLUE, INK, INNER, ORANGE, to_svg
-
-GREY = "#8a8f98"
+from faceage_bio.report.colours import BROWN, GREY, INK, VERMILLION
+from faceage_bio.report.figures import INNER, to_svg
 
 
 def medians(table: pd.DataFrame, versions: list[str]) -> str:
@@ -21,7 +20,7 @@ def medians(table: pd.DataFrame, versions: list[str]) -> str:
     shown = table.assign(
         low=table["ci_lower"].fillna(0.0), high=table["ci_upper"].fillna(edge), open=table["ci_upper"].isna()
     )
-    scale = alt.Scale(domain=versions, range=[GREY, ORANGE, BLUE][: len(versions)])
+    scale = alt.Scale(domain=versions, range=[GREY, VERMILLION, BROWN][: len(versions)])
     base = alt.Chart(shown).encode(
         y=alt.Y("group:N", sort=list(dict.fromkeys(shown["group"])), title=None, axis=alt.Axis(grid=False)),
         yOffset=alt.YOffset("version:N", sort=versions, scale=alt.Scale(paddingOuter=0.35)),

@@ -6,8 +6,8 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from faceage_bio.report.colours import of_groups
 from faceage_bio.report.figure_data import packed_rows
-from faceage_bio.report.figures import CURVES
 from faceage_bio.report.plot import (
     MOST_POINTS,
     WIDTH,
@@ -73,7 +73,8 @@ def step_curves(
     names = [shortened(str(group), LONGEST) for group in order]
     left = max(62, 46 + max(map(text_width, [*names, "No. at risk"])))
     across = Scale(0, end, left, width - 24)
-    styles = {group: (CURVES[k % len(CURVES)], DASHES[k % len(DASHES)]) for k, group in enumerate(order)}
+    dashes = (DASHES[k % len(DASHES)] for k in range(len(order)))
+    styles = dict(zip(order, zip(of_groups(len(order)), dashes, strict=True), strict=True))
     parts, top = [], 14.0
     if len(order) > 1:
         keys = [

@@ -5,15 +5,16 @@ from markupsafe import Markup
 
 from faceage_bio.columns import AGE, AGE_ACCELERATION, AGE_GAP
 from faceage_bio.report import figures
+from faceage_bio.report.colours import GREY, VERMILLION, VIOLET
 from faceage_bio.report.formats import in_brackets, signed
 from faceage_bio.report.tables import ReportTables
 
 MAIN_METHOD = "mean z"
 KINDS = {AGE_GAP: "age gap, unadjusted", AGE_ACCELERATION: "age acceleration", AGE: "chronological age"}
 COLOURS = [
-    ("age gap, unadjusted", "#8a8f98"),
-    ("age acceleration", figures.ORANGE),
-    ("chronological age", figures.BLUE),
+    ("age gap, unadjusted", GREY),
+    ("age acceleration", VERMILLION),
+    ("chronological age", VIOLET),
 ]
 
 

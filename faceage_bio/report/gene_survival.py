@@ -5,6 +5,7 @@ from markupsafe import Markup
 
 from faceage_bio.report import figures
 from faceage_bio.report.all_genes import Column, PageGenes, all_genes, identifier_of
+from faceage_bio.report.colours import VERMILLION
 from faceage_bio.report.formats import interval, number, p_scientific, p_value, people
 from faceage_bio.report.tables import ReportTables
 from faceage_bio.report.volcano import FOUND
@@ -34,7 +35,7 @@ def gene_survival_section(tables: ReportTables, name: str, config: dict) -> dict
 
 def _panel(panel: pd.DataFrame, headline: str) -> dict:
     shown = panel[panel.estimate.notna()].assign(kind="panel")
-    colours = [("panel", figures.BLUE)]
+    colours = [("panel", VERMILLION)]
     title = "Hazard ratio for death per doubling of expression (log scale)"
     forest = (
         figures.forest(

@@ -5,6 +5,7 @@ from markupsafe import Markup
 
 from faceage_bio.report import figures, words
 from faceage_bio.report.all_genes import Column, PageGenes, all_genes, identifier_of
+from faceage_bio.report.colours import BROWN, VERMILLION, VIOLET
 from faceage_bio.report.formats import increase, p_scientific
 from faceage_bio.report.tables import ReportTables
 from faceage_bio.report.volcano import FOUND
@@ -13,9 +14,9 @@ from faceage_bio.rna.panel import panel_reasons
 
 TOGETHER = "together"
 EXPOSURES = [
-    ("age_acceleration", "age acceleration", figures.ORANGE),
-    ("chronological_age", "chronological age", "#8a8f98"),
-    ("difference", "difference of both", figures.BLUE),
+    ("age_acceleration", "age acceleration", VERMILLION),
+    ("chronological_age", "chronological age", VIOLET),
+    ("difference", "difference of both", BROWN),
 ]
 MODELS = {
     TOGETHER: "age acceleration and age", "face age and age": "face age and age", "alone": "each alone",

@@ -5,6 +5,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from faceage_bio.report import figures, figures_hazards, words
+from faceage_bio.report.colours import VERMILLION
 from faceage_bio.report.formats import increase, p_value
 from faceage_bio.report.tables import ReportTables
 
@@ -87,7 +88,7 @@ def _sites(sites: pd.DataFrame) -> dict:
         title = f"Hazard ratio for death per {increase(adjusted['per'].iloc[0])} in face age, adjusted for age (log scale)"
         shown = adjusted.assign(kind="face age")
         figure = figures.forest(
-            shown, "subgroup", "kind", [("face age", figures.BLUE)], 1, title, logarithmic=True
+            shown, "subgroup", "kind", [("face age", VERMILLION)], 1, title, logarithmic=True
         )
     return {
         "sites": words.with_measures(sites),

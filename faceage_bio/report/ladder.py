@@ -4,6 +4,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from faceage_bio.report import figures, words
+from faceage_bio.report.colours import VERMILLION
 from faceage_bio.report.formats import increase, interval, number, p_value, people
 from faceage_bio.report.tables import ReportTables
 
@@ -121,4 +122,4 @@ def _p(value: float) -> str:
 def _figure(rows: pd.DataFrame) -> str:
     shown = rows.assign(label=rows["step"].str.replace("_", " "), kind="face age")
     title = f"Hazard ratio for death per {increase(rows['per'].iloc[0])} in face age (log scale)"
-    return figures.forest(shown, "label", "kind", [("face age", figures.BLUE)], 1, title, logarithmic=True)
+    return figures.forest(shown, "label", "kind", [("face age", VERMILLION)], 1, title, logarithmic=True)

@@ -80,7 +80,7 @@ def association_page(
     found = association_sections(tables, config)
     content = {
         "cohorts": [_association_cohort(tables, name, config) for name in config["cohorts"]],
-        "bands_figure": _bands(tables),
+        "bands_figure": _bands(tables, list(config["cohorts"])),
         "people": [people_section(tables, name, config) for name in config["cohorts"]],
         "associations": found | {
             "compared": any(scope["any"] for scope in found["scopes"]),
@@ -208,16 +208,18 @@ def _rows(table: pd.DataFrame) -> list[dict]:
     return table.to_dict("records")
 
 
-def _bands(tables: ReportTables) -> Markup:
+def _bands(tables: ReportTables, cohorts: list[str]) -> Markup:
     """Face age by decade of age, all cohorts in one figure."""
     bands = tables.get("acceleration", "age_bands")
-    return Markup(figures.age_bands(bands) if len(bands) and bands.face_age_mean.notna().any() else "")
+    return Markup(
+        figures.age_bands(bands, cohorts) if len(bands) and bands.face_age_mean.notna().any() else ""
+    )
 
 
 def _association_cohort(tables: ReportTables, name: str, config: dict) -> dict:
     return {
         "name": name,
-        "face_age_figure": face_age_figure(tables, [name]),
+        "face_age_figure": face_age_figure(tables, [name], list(config["cohorts"])),
         "points": bool(len(tables.get("acceleration", "acceleration"))),
         "summary": _rows(tables.get("acceleration", "summary", name)),
         **_agreement(tables, name),

@@ -8,6 +8,7 @@ from markupsafe import Markup
 
 from faceage_bio.columns import COHORT, FACE_AGE
 from faceage_bio.report import figures_people, flow, words
+from faceage_bio.report.colours import of_cohorts
 from faceage_bio.report.figure_data import packed_rows
 from faceage_bio.report.formats import count, number
 from faceage_bio.report.plot import WIDTH
@@ -38,17 +39,24 @@ def _as_rows(lines: list) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def face_age_figure(tables: ReportTables, names: Sequence[str], width: float = WIDTH) -> Markup:
-    """Face age against chronological age of some cohorts: participants as points where their rows came in, else a 2-D histogram."""
+def face_age_figure(
+    tables: ReportTables, names: Sequence[str], cohorts: Sequence[str], width: float = WIDTH
+) -> Markup:
+    """Face age against chronological age of some of the study's cohorts: participants as points where their rows came in, else a 2-D histogram."""
     points, squares = tables.get("acceleration", "acceleration"), tables.get("phenotype", "age_histogram")
     squares = squares[squares["n"].notna()] if len(squares) else squares
-    table, draw = (points, figures_people.scatter) if len(points) else (squares, figures_people.histogram)
+    table = points if len(points) else squares
     lines = {
         name: _line(tables.get("acceleration", "summary", name))
         for name in names
         if len(table) and (table[COHORT] == name).any()
     }
-    return Markup(draw(table[table[COHORT].isin(lines)], lines, width)) if lines else Markup("")
+    if not lines:
+        return Markup("")
+    shown = table[table[COHORT].isin(lines)]
+    if len(points):
+        return Markup(figures_people.scatter(shown, lines, of_cohorts(cohorts), width))
+    return Markup(figures_people.histogram(shown, lines, width))
 
 
 def _line(summary: pd.DataFrame) -> figures_people.Line:

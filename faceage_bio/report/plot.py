@@ -18,7 +18,6 @@ from faceage_bio.report.svg import FONT
 WIDTH = 960  # of the text column at 1440 pixels, about
 MOST_POINTS = 2000
 PIXELS = 2  # of an embedded PNG per unit of the figure: 270 dpi in a column of 18 cm
-GREY = "#80868f"
 NARROW, BROAD = frozenset("ijlftI|.,:;'!()[] "), frozenset("mwMWQOGD@%→≤≥×−")
 
 

@@ -5,6 +5,7 @@ from markupsafe import Markup
 
 from faceage_bio.columns import AGE, AGE_ACCELERATION, AGE_GAP
 from faceage_bio.report import figures, words
+from faceage_bio.report.colours import GREY, VERMILLION, VIOLET
 from faceage_bio.report.formats import interval, number, p_value, people, signed
 from faceage_bio.report.tables import ReportTables
 
@@ -12,9 +13,9 @@ PREFIX = "expression in "
 MEASURES = ("cells", "profiles")
 FOUND_BELOW = 0.05  # q
 KINDS = [
-    (AGE_GAP, "age gap, unadjusted", "#8a8f98"),
-    (AGE_ACCELERATION, "age acceleration", figures.ORANGE),
-    (AGE, "chronological age", figures.BLUE),
+    (AGE_GAP, "age gap, unadjusted", GREY),
+    (AGE_ACCELERATION, "age acceleration", VERMILLION),
+    (AGE, "chronological age", VIOLET),
 ]
 
 

@@ -6,9 +6,19 @@ import pandas as pd
 from markupsafe import Markup
 
 from faceage_bio.report import figures, flow
-from faceage_bio.report.checks import FOLLOWS_AGE, LIMITS, PROBLEM, all_checks, cohorts_off_age
+from faceage_bio.report.checks import (
+    FOLLOWS_AGE,
+    LIMITS,
+    PROBLEM,
+    all_checks,
+    cohorts_off_age,
+    tally,
+    weakest_point,
+)
+from faceage_bio.report.cohorts import describe_cohorts
+from faceage_bio.report.colours import VERMILLION, of_cohorts
 from faceage_bio.report.curves import curves_section
-from faceage_bio.report.formats import count, increase, number, p_scientific
+from faceage_bio.report.formats import count, increase, p_scientific
 from faceage_bio.report.independent_software import verification_section
 from faceage_bio.report.key_results import counts_of, key_results
 from faceage_bio.report.ladder import step_words
@@ -39,6 +49,9 @@ def summary(tables: ReportTables, config: dict, cards: Sequence[dict], run: dict
         "off_age": any(check.name == FOLLOWS_AGE and check.state == PROBLEM for check in checks),
         "figures": summary_figures(tables, config),
         "checks": checks,
+        "tally": tally(checks),
+        "weakest": weakest_point(checks),
+        "cohorts": describe_cohorts(tables, config),
         "check_limits": LIMITS,
         "verification": verification_section(tables),
         "changes": run["changes"] if run else None,
@@ -76,7 +89,7 @@ def strip(tables: ReportTables, config: dict) -> list[tuple[str, str, str]]:
     came, usable = total("photo", "intake"), total("photo", "face_age")
     given = all(cohort.get("face_ages") for cohort in config["cohorts"].values())
     rna, followed = total("sample", "expression"), total("subject", "survival")
-    events, median = _follow_up(tables)
+    events = _deaths(tables)
     here = place("who")
     photos = place("reasons") if len(tables.get("faceage", "photo_counts")) else here
     cells = [
@@ -87,30 +100,14 @@ def strip(tables: ReportTables, config: dict) -> list[tuple[str, str, str]]:
         (rna, "RNA samples analysed", here),
         (followed, f"participants with follow-up, {count(events)} deaths" if events is not None else "participants with follow-up", here),
     ]  # fmt: skip
-    told = [(count(n), what, link) for n, what, link in cells if n is not None]
-    if median:
-        told.append(
-            (
-                median,
-                f"median follow-up, years{', range over cohorts' if '–' in median else ''}",
-                place("curves"),
-            )
-        )
-    return told
+    return [(count(n), what, link) for n, what, link in cells if n is not None]
 
 
-def _follow_up(tables: ReportTables) -> tuple[float | None, str]:
-    """Deaths in all cohorts, and the median follow-up of each: one number, or their range."""
+def _deaths(tables: ReportTables) -> float | None:
+    """Deaths in all cohorts."""
     rows = tables.get("survival", "summary")
-    if not len(rows) or "grouping" not in rows:
-        return None, ""
-    everyone = rows[rows["grouping"].fillna("").astype(str) == "all"]
-    events = everyone.drop_duplicates("cohort")["n_events"]
-    medians = everyone[everyone["measure"] == "median follow-up"]["estimate"].dropna()
-    if not len(medians):
-        return (events.sum(skipna=False) if len(events) else None), ""
-    low, high = number(medians.min(), 1), number(medians.max(), 1)
-    return events.sum(skipna=False), low if low == high else f"{low}–{high}"
+    everyone = rows[rows["grouping"] == "all"].drop_duplicates("cohort") if len(rows) else rows
+    return everyone["n_events"].sum(skipna=False) if len(everyone) else None
 
 
 def summary_figures(tables: ReportTables, config: dict) -> list[dict]:
@@ -120,7 +117,7 @@ def summary_figures(tables: ReportTables, config: dict) -> list[dict]:
 
 
 def _ages(tables: ReportTables, config: dict) -> dict | None:
-    svg = face_age_figure(tables, list(config["cohorts"]), PREVIEW)
+    svg = face_age_figure(tables, list(config["cohorts"]), list(config["cohorts"]), PREVIEW)
     if not svg:
         return None
     points = (
@@ -197,7 +194,7 @@ def _genes(tables: ReportTables, config: dict) -> dict | None:
         [largest["cohort"], *([] if largest["question"] == "expression" else [largest["question"]])]
     )
     figure = _forest(
-        rows.assign(label=rows["term"], kind=rows["cohort"]), config, 0.0, f"log2 fold change per {increase(_per(rows))} in age acceleration",
+        rows.assign(label=rows["term"], kind=rows["cohort"]), config, 0.0, f"Log2 fold change per {increase(_per(rows))} in age acceleration",
         f"Prespecified genes{f', {where} (largest sample)' if several else ''}", "Log2 fold change adjusted for age and covariates; error bars: 95% CI.",
         "expression/panel", place("genes", largest["cohort"]), italic=True, p=p_scientific,
     )  # fmt: skip
@@ -214,10 +211,17 @@ def _forest(
     """Estimates by label, one colour per kind."""
     if not len(rows):
         return None
-    names = [name for name in (*config["cohorts"], AGE_ADJUSTED) if (rows["kind"] == name).any()]
-    colours = [(name, figures.CURVES[k % len(figures.CURVES)]) for k, name in enumerate(names)]
+    colours = of_cohorts(list(config["cohorts"])) | {AGE_ADJUSTED: VERMILLION}
     svg = figures.forest(
-        rows, "label", "kind", colours, null, axis, logarithmic=null == 1, width=PREVIEW, **style
+        rows,
+        "label",
+        "kind",
+        list(colours.items()),
+        null,
+        axis,
+        logarithmic=null == 1,
+        width=PREVIEW,
+        **style,
     )
     return {
         "svg": Markup(svg), "title": f"{title}.", "caption": caption, "cohort": "", "tables": [source], "link": link,

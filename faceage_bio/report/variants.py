@@ -5,12 +5,13 @@ from markupsafe import Markup
 
 from faceage_bio.columns import AGE, AGE_ACCELERATION
 from faceage_bio.report import figures
+from faceage_bio.report.colours import VERMILLION, VIOLET
 from faceage_bio.report.formats import interval, p_scientific, p_value, signed
 from faceage_bio.report.tables import ReportTables
 from faceage_bio.report.words import covariates
 
 KINDS = {AGE_ACCELERATION: "age acceleration", AGE: "chronological age (negative control)"}
-COLOURS = [(KINDS[AGE_ACCELERATION], figures.ORANGE), (KINDS[AGE], figures.BLUE)]
+COLOURS = [(KINDS[AGE_ACCELERATION], VERMILLION), (KINDS[AGE], VIOLET)]
 FOUND_BELOW = 0.05
 # said wherever a result of variants is told
 PUBLISHED = (

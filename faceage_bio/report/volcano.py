@@ -7,9 +7,8 @@ page's script (genes.js) adds the name of the gene at the pointer.
 import numpy as np
 import pandas as pd
 
-from faceage_bio.report.figures import BLUE, ORANGE
+from faceage_bio.report.colours import GREY, VERMILLION, VIOLET
 from faceage_bio.report.plot import (
-    GREY,
     WIDTH,
     Scale,
     dots,
@@ -23,7 +22,7 @@ from faceage_bio.report.plot import (
     y_axis,
 )
 
-UP, DOWN = ORANGE, BLUE
+UP, DOWN = VERMILLION, VIOLET
 HEIGHT, LEFT, RIGHT, TOP, FOOT = 520, 58, 20, 40, 50
 SMALLEST_P = 1e-300
 FOUND = 0.05  # q

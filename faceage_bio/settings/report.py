@@ -2,6 +2,8 @@
 
 from typing import Literal
 
+from pydantic import Field
+
 from faceage_bio.settings.closed import Closed
 
 
@@ -9,7 +11,10 @@ class Report(Closed):
     """What the pages say besides the results."""
 
     title: str = "FaceAge study"
-    """Heads both reports."""
+    """Heads all pages."""
+    cohorts: dict[str, str] = Field(default_factory=dict)
+    """Who the participants of each cohort are and where photos and data come from, in a line: {mine: patients of ...}. Else the
+    summary names group and sites."""
     governance: str = ""
     """Ethics approval and consent, printed as given."""
     sections: Literal["core", "full"] = "core"
