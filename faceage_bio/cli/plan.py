@@ -98,18 +98,21 @@ def study(
             help="Plan an interaction: --hazard-ratio is the ratio of two subgroups', this the share of one."
         ),
     ] = None,
+    simulate: Annotated[int, typer.Option(help="Check the power by so many simulated studies.", min=0)] = 0,
 ) -> None:
     """Events and participants for a hazard ratio of face age, with power and detectable hazard ratio by number of events.
 
     Example: faceage-bio plan study --hazard-ratio 1.15 --per 10 --sd 8 --power 0.8 --output plan.tsv
     """
     from faceage_bio.planning.cohort_study import CohortPlan, Photos
+    from faceage_bio.planning.simulation import simulated_power
     from faceage_bio.stats.sample_size import drop_out_hazard
     from faceage_bio.tables import write_table
 
-    if event_share is None and (median_survival is not None or survival_table is not None):
+    survival, lost = None, drop_out_hazard(drop_out, 1)
+    if median_survival is not None or survival_table is not None:
         survival = _survival(median_survival, survival_table)
-        event_share = survival.event_share(accrual, follow_up, drop_out_hazard(drop_out, 1))
+        event_share = event_share or survival.event_share(accrual, follow_up, lost)
     error = Photos(reliability, photos, published_reliability, hr_scale.value, sd_scale.value)
     plan = CohortPlan(hazard_ratio, per, sd, event_share, power, alpha, sided, r_squared, error)
     if modifier_share is not None:
@@ -121,6 +124,12 @@ def study(
     print(
         f"HR {hazard_ratio:g} per {per:g} years, power {power:g}: {needed['events']:,.0f} events{participants} (Hsieh and Lavori 2000). {output}"
     )
+    if simulate and survival is not None:
+        found, error = simulated_power(
+            plan.log_hazard_ratio_per_sd, survival, int(needed["participants"]), accrual=accrual, follow_up=follow_up, drop_out=lost,
+            alpha=alpha, sides=sided, repeats=simulate,
+        )  # fmt: skip
+        print(f"Power in {simulate:,} simulated studies: {found:.3f} (Monte Carlo SE {error:.3f})")
     if not participants:
         print("Give --event-share, --median-survival or --survival-table for the number of participants.")
 
@@ -217,3 +226,74 @@ def trial(
             f"Adjustment saves {r_squared:.1%} of the events: face age is not worth its photos in this trial. A score with age, ECOG and stage may be."
         )
     print(f"The same in R: {plan.rpact_call()}")
+
+
+@app.command()
+def randomise(
+    arm: Annotated[list[str], typer.Option(help="Name of an arm, or NAME:SHARE; repeat.")],
+    per_stratum: Annotated[int, typer.Option(help="Rows of each stratum.", min=1)],
+    seed_file: Annotated[
+        Path, typer.Option(help="Seed of the list, made if it is not there; keep it from those who recruit.")
+    ],
+    output: Annotated[Path, typer.Option(help="Allocation list for REDCap (.csv), readable by you alone.")],
+    stratum: Annotated[list[str], typer.Option(help="FACTOR=LEVEL,LEVEL; repeat.")] = [],
+    block: Annotated[list[int], typer.Option(help="Size of blocks; repeat for random sizes.")] = [4, 6],
+    participants: Annotated[
+        int | None, typer.Option(help="Participants expected in all, for the warning and the balance.", min=2)
+    ] = None,
+    balance: Annotated[
+        Path | None,
+        typer.Option(
+            help="Simulated balance of blocks, minimisation and chance (.tsv); levels equally frequent."
+        ),
+    ] = None,
+) -> None:
+    """Allocation list of a trial: stratified permuted blocks of random sizes, as REDCap takes it.
+
+    Example: faceage-bio plan randomise --arm treatment --arm control --stratum sex=female,male --per-stratum 60 --seed-file seed.txt --output list.csv
+    """
+    from math import prod
+
+    from faceage_bio.errors import RunError
+    from faceage_bio.planning.randomisation import allocation_list, read_or_make_seed, simulate_balance
+    from faceage_bio.tables import OWNER_ONLY, write_table, write_text
+
+    strata = {
+        name: [level for level in levels.split(",") if level]
+        for name, _, levels in (one.partition("=") for one in stratum)
+    }
+    arms = {}
+    for one in arm:
+        name, _, share = one.partition(":")
+        if share and not share.isdigit():
+            raise RunError(
+                f"--arm {one}: expected a name, or a name and its share as a whole number, such as treatment:2."
+            )
+        arms[name] = int(share or 1)
+    n_strata = prod(len(levels) for levels in strata.values())
+    if participants is not None and n_strata > participants:
+        raise RunError(
+            f"{n_strata} strata and {participants} participants: more strata than participants. Expected several participants in each. Stratify by fewer factors."
+        )
+    table = allocation_list(
+        arms, strata, n_per_stratum=per_stratum, blocks=block, seed=read_or_make_seed(seed_file)
+    )
+    write_text(table.to_csv(index=False, lineterminator="\n"), output, mode=OWNER_ONLY)
+    print(
+        f"{len(table)} allocations in {n_strata} strata. {output} and {seed_file} are for whoever runs the randomisation alone."
+    )
+    if participants is not None and participants / n_strata < max(block):
+        print(
+            f"{participants} participants in {n_strata} strata are {participants / n_strata:.1f} per stratum, fewer than a block of {max(block)}: "
+            "blocks stay unfinished and balance is lost. Stratify by fewer factors."
+        )
+    if balance is not None:
+        if participants is None:
+            raise RunError("--balance needs --participants, the number expected in all.")
+        even = {name: [1 / len(levels)] * len(levels) for name, levels in strata.items()} or {"all": [1.0]}
+        found = simulate_balance(even, participants, block=min(block))
+        write_table(found, balance)
+        for row in found.itertuples():
+            print(
+                f"{row.method}: arms differ by {row.overall_mean:.1f} on average, by {row.level_mean:.1f} in the least balanced level"
+            )

@@ -100,6 +100,11 @@ class CohortPlan:
         """The Cox model that is planned."""
         return CoxDesign(self.sd / self.per, self.r_squared, self.alpha, self.sides)
 
+    @property
+    def log_hazard_ratio_per_sd(self) -> float:
+        """Of the exposure as it is measured, adjusted for covariates."""
+        return float(np.log(self.hazard_ratio) * np.sqrt(self.design.information / self.photos.factor))
+
     def events(self) -> float:
         """Events needed, not rounded."""
         return self.design.events(self.hazard_ratio, self.power) * self.photos.factor

@@ -137,23 +137,24 @@ class CoxDesign:
     sides: int = 2
 
     @property
-    def _information(self) -> float:
+    def information(self) -> float:
+        """Of the log hazard ratio, per event."""
         return self.sd**2 * (1 - self.r_squared)
 
     def events(self, hazard_ratio: float, power: float) -> float:
         """Events for a power, not rounded."""
         z = _z(self.alpha, self.sides) + norm.ppf(power)
-        return float(z**2 / (np.log(hazard_ratio) ** 2 * self._information))
+        return float(z**2 / (np.log(hazard_ratio) ** 2 * self.information))
 
     def power(self, hazard_ratio: float, events: float) -> float:
         """Power of a number of events."""
-        z = abs(np.log(hazard_ratio)) * np.sqrt(events * self._information)
+        z = abs(np.log(hazard_ratio)) * np.sqrt(events * self.information)
         return float(norm.cdf(z - _z(self.alpha, self.sides)))
 
     def detectable(self, events: float, power: float) -> float:
         """The smallest hazard ratio above 1 that a number of events shows with a power."""
         z = _z(self.alpha, self.sides) + norm.ppf(power)
-        return float(np.exp(z / np.sqrt(events * self._information)))
+        return float(np.exp(z / np.sqrt(events * self.information)))
 
 
 def spearman_brown(reliability: float, photos: float) -> float:

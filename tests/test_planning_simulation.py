@@ -1,0 +1,54 @@
+"""Planned power is the power of simulated studies; without an effect the test errs as often as it says."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from faceage_bio.planning.simulation import score_statistics, simulated_power, survival_times
+from faceage_bio.stats.sample_size import CoxDesign, PiecewiseSurvival, drop_out_hazard
+
+SURVIVAL = PiecewiseSurvival((0, 1, 3), (0.3, 0.15, 0.1))
+STUDY = {"accrual": 2, "follow_up": 3, "drop_out": drop_out_hazard(0.03, 1)}
+
+
+def test_score_test_is_that_of_lifelines():
+    from lifelines import CoxPHFitter
+
+    random = np.random.default_rng(4)
+    x, time, event = (
+        random.normal(size=(3, 80)),
+        random.exponential(size=(3, 80)),
+        random.random((3, 80)) < 0.6,
+    )
+    found = score_statistics(x, time, event)
+    for row in range(3):
+        # the score and information at 0 by finite differences of the partial likelihood of lifelines
+        table = pd.DataFrame({"x": x[row], "time": time[row], "event": event[row]})
+        fitter = CoxPHFitter().fit(table, "time", "event")
+        wald = fitter.params_["x"] / fitter.standard_errors_["x"]
+        assert found[row] == pytest.approx(wald, abs=0.15)
+
+
+@pytest.mark.parametrize(("log_hazard_ratio", "n"), [(0.25, 250), (0.15, 600)])
+def test_planned_power_is_that_of_simulated_studies(log_hazard_ratio, n):
+    events = n * SURVIVAL.event_share(**STUDY)
+    planned = CoxDesign(1).power(np.exp(log_hazard_ratio), events)
+    power, error = simulated_power(log_hazard_ratio, SURVIVAL, n, repeats=2000, **STUDY)
+    assert 0.5 < planned < 0.98
+    assert power == pytest.approx(planned, abs=4 * error + 0.01)  # the formula is that of small effects
+
+
+@pytest.mark.parametrize("sides", [1, 2])
+def test_type_i_error_is_nominal(sides):
+    power, error = simulated_power(0, SURVIVAL, 300, repeats=4000, sides=sides, **STUDY)
+    assert power == pytest.approx(0.05, abs=4 * error)
+
+
+def test_times_follow_the_curve():
+    times = survival_times(SURVIVAL, np.random.default_rng(2).exponential(size=200_000))
+    at = np.array([0.5, 1.0, 2.0, 4.0])
+    assert (times[:, None] <= at).mean(axis=0) == pytest.approx(SURVIVAL.observed_events(at), abs=0.004)
+    assert survival_times(PiecewiseSurvival((0, 1), (0.5, 0.0)), np.array([0.4, 0.6])).tolist() == [
+        0.8,
+        np.inf,
+    ]
