@@ -146,6 +146,27 @@ def test_participants_from_the_curve_of_a_finished_study(tmp_path, capsys):
     assert "628 events, 1,256 participants" in said
 
 
+def test_genes_and_prediction_models(capsys):
+    assert "21 samples in each" in run(capsys, "genes", "--fold-change", "1.5")
+    assert "SD 0.5, power 0.8: 14 samples" in run(capsys, "genes", "--fold-change", "2", "--sd", "0.5")
+    model = (
+        "model",
+        "--parameters",
+        "30",
+        "--event-rate",
+        "0.065",
+        "--mean-follow-up",
+        "2.07",
+        "--horizon",
+        "2",
+    )
+    assert "5,143 participants with 692 deaths, 23.1 for each" in run(capsys, *model, "--r-squared", "0.051")
+    with pytest.raises(RunError, match="--r-squared: R squared"):
+        run(capsys, *model, "--r-squared", "0.9")
+    with pytest.raises(RunError, match="--fold-change 1: expected"):
+        run(capsys, "genes", "--fold-change", "1")
+
+
 def test_trial_tells_that_a_weak_marker_saves_nothing(tmp_path, capsys):
     options = (
         "trial",

@@ -159,6 +159,75 @@ def groups(
 
 
 @app.command()
+def genes(
+    fold_change: Annotated[
+        float,
+        typer.Option(
+            help="Smallest fold change that matters: between two groups, or per unit of --sd.", min=0
+        ),
+    ],
+    depth: Annotated[float, typer.Option(help="Mean count of the gene.", min=0.1)] = 20,
+    cv: Annotated[
+        float, typer.Option(help="Biological coefficient of variation, the root of the dispersion.", min=0)
+    ] = 0.4,
+    sd: Annotated[
+        float | None,
+        typer.Option(
+            help="SD of a continuous exposure, such as 0.8 decades; default: two groups.", min=0.001
+        ),
+    ] = None,
+    power: Power = 0.8,
+    alpha: Annotated[
+        float, typer.Option(help="Type I error for one gene; for many genes, divide it by their number.")
+    ] = 0.05,
+) -> None:
+    """RNA samples for the fold change of a gene (Hart et al. 2013).
+
+    Example: faceage-bio plan genes --fold-change 1.5 --depth 20 --cv 0.4
+    """
+    from math import ceil
+
+    from faceage_bio.planning.cohort_study import check_hazard_ratio, check_shares
+    from faceage_bio.stats.prediction_size import samples_for_exposure, samples_per_group
+
+    check_hazard_ratio(fold_change, "--fold-change")
+    check_shares(power=power, alpha=alpha)
+    if sd is None:
+        n = samples_per_group(fold_change, depth, cv, power=power, alpha=alpha)
+        print(f"Fold change {fold_change:g}, power {power:g}: {ceil(n)} samples in each of two groups")
+    else:
+        n = samples_for_exposure(fold_change, sd, depth, cv, power=power, alpha=alpha)
+        print(f"Fold change {fold_change:g} per unit, SD {sd:g}, power {power:g}: {ceil(n)} samples")
+
+
+@app.command()
+def model(
+    r_squared: Annotated[float, typer.Option(help="Cox-Snell R squared expected of the model.")],
+    parameters: Annotated[int, typer.Option(help="Parameters of the model.", min=1)],
+    event_rate: Annotated[float, typer.Option(help="Deaths per participant and year.", min=1e-6)],
+    mean_follow_up: Annotated[float, typer.Option(help="Years.", min=0.01)],
+    horizon: Annotated[float, typer.Option(help="Years at which risk is predicted.", min=0.01)],
+) -> None:
+    """Participants for a prediction model of survival (Riley et al. 2020).
+
+    Example: faceage-bio plan model --r-squared 0.051 --parameters 30 --event-rate 0.065 --mean-follow-up 2.07 --horizon 2
+    """
+    from faceage_bio.errors import RunError
+    from faceage_bio.stats.prediction_size import prediction_model_size
+
+    try:
+        found = prediction_model_size(
+            r_squared, parameters, event_rate=event_rate, mean_follow_up=mean_follow_up, horizon=horizon
+        )
+    except ValueError as error:
+        raise RunError(f"--r-squared: {error}.") from None
+    print(
+        f"{found['participants']:,} participants with {found['events']:,} deaths, {found['events'] / parameters:.1f} for each of {parameters} parameters "
+        f"(shrinkage {found['shrinkage']:,}, optimism {found['optimism']:,}, overall risk {found['overall risk']:,})"
+    )
+
+
+@app.command()
 def trial(
     hazard_ratio: HazardRatio,
     output: Annotated[Path, typer.Option(help="The plan (.tsv).")],

@@ -168,11 +168,11 @@ def group_difference(
     return ceil(first), ceil(first * allocation)
 
 
-def check_hazard_ratio(value: float) -> None:
-    """Refuse hazard ratios that no study can show."""
+def check_hazard_ratio(value: float, option: str = "--hazard-ratio") -> None:
+    """Refuse ratios that no study can show."""
     if not value > 0 or value == 1:
         raise RunError(
-            f"--hazard-ratio {value:g}: expected more than 0 and not 1, which no number of participants can show. Give the smallest that matters."
+            f"{option} {value:g}: expected more than 0 and not 1, which no number of participants can show. Give the smallest that matters."
         )
 
 
