@@ -91,19 +91,23 @@ def test_the_command_runs_on_plain_tables(tmp_path):
     (tmp_path / "ids.tsv").write_text("gene_id\tsymbol\nENSG00000000007\tG7\n")
     samples[["sample_id", "subject_id"]].to_csv(tmp_path / "samples.tsv", sep="\t", index=False)
     command = [sys.executable, "-m", "faceage_bio", "fit-expression"]
-    options = {
-        "acceleration": "people",
+    for option, name in {
+        "participants": "people",
         "counts": "counts",
         "samples": "samples",
-        "genes": "genes",
-        "panel-table": "panel",
-        "ledger": "ledger",
-    }
-    for option, name in options.items():
+        "gene-ids": "ids",
+    }.items():
         command += [f"--{option}", str(tmp_path / f"{name}.tsv")]
-    command += ["--panel", "CDK6", "--workers", "1", "--gene-ids", str(tmp_path / "ids.tsv")]
-    for covariate in ("sex", "bmi", "sex:bmi"):
-        command += ["--covariate", covariate]
+    command += [
+        "--set",
+        "expression.panel=CDK6",
+        "--workers",
+        "1",
+        "--set",
+        "expression.covariates=sex,bmi,sex:bmi",
+        "--output",
+        str(tmp_path),
+    ]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert "59 of 60 samples" in done.stdout

@@ -354,36 +354,27 @@ def test_the_command_runs_on_plain_tables_and_the_fit_leaves_out_what_it_exclude
     counts.rename_axis("gene").to_csv(tmp_path / "counts.tsv", sep="\t")
     samples[["sample_id", "subject_id", "batch"]].to_csv(tmp_path / "samples.tsv", sep="\t", index=False)
     common = [
-        "--acceleration",
-        "people.tsv",
-        "--counts",
-        "counts.tsv",
-        "--samples",
-        "samples.tsv",
-        "--covariate",
-        "sex",
-    ]
+        "--participants", "people.tsv", "--counts", "counts.tsv", "--samples", "samples.tsv", "--set", "expression.covariates=sex",
+    ]  # fmt: skip
     run(
         tmp_path,
         "check-expression",
         *common,
-        "--sex-mismatches",
-        "exclude",
+        "--set",
+        "expression.quality.sex_mismatch={action: exclude, threshold: 2}",
         "--output",
         ".",
-        "--quality",
-        "samples_q.tsv",
     )
-    private = tmp_path / "samples_q.tsv"
+    private = tmp_path / "sample_quality.parquet"
     assert stat.S_IMODE(private.stat().st_mode) == 0o600
-    assert pd.read_csv(private, sep="\t").set_index("sample_id").status["r7"] == "excluded"
+    assert pd.read_parquet(private).set_index("sample_id").status["r7"] == "excluded"
     for name in ("quality", "components", "confounding"):
         text = (tmp_path / f"{name}.tsv").read_text()
         assert "r7" not in text
         assert "s7" not in text
     run(
-        tmp_path, "fit-expression", *common, "--quality", "samples_q.tsv", "--panel", "G1", "--genes", "genes.tsv",
-        "--panel-table", "panel.tsv", "--ledger", "ledger.tsv", "--workers", "1",
+        tmp_path, "fit-expression", *common, "--quality", "sample_quality.parquet", "--set", "expression.panel=G1", "--output", ".",
+        "--workers", "1",
     )  # fmt: skip
     assert (pd.read_csv(tmp_path / "panel.tsv", sep="\t").n == 39).all()
     ledger = pd.read_csv(tmp_path / "ledger.tsv", sep="\t").set_index("sample_id")

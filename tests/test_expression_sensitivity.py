@@ -299,12 +299,12 @@ def test_the_command_runs_on_plain_tables(tmp_path):
     counts.rename_axis("gene").to_csv(tmp_path / "counts.tsv", sep="\t")
     samples[["sample_id", "subject_id"]].to_csv(tmp_path / "samples.tsv", sep="\t", index=False)
     command = [
-        sys.executable, "-m", "faceage_bio", "fit-expression-sensitivity", "--acceleration", "people.tsv", "--counts", "counts.tsv",
-        "--samples", "samples.tsv", "--covariate", "sex", "--mediator", "bmi", "--bootstraps", "100", "--output", "s.tsv",
-        "--residuals", "r.tsv",
+        sys.executable, "-m", "faceage_bio", "fit-expression-sensitivity", "--participants", "people.tsv", "--counts", "counts.tsv",
+        "--samples", "samples.tsv", "--set", "expression.covariates=sex", "--set", "expression.mediator=bmi", "--set",
+        "expression.bootstraps=100", "--set", "expression.panel=CDK6", "--output", ".",
     ]  # fmt: skip
     done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False)
     assert done.returncode == 0, done.stderr
-    rows = pd.read_csv(tmp_path / "s.tsv", sep="\t")
+    rows = pd.read_csv(tmp_path / "sensitivity.tsv", sep="\t")
     assert rows[rows.variant == "by way of bmi"].ci_lower.notna().all()
-    assert (pd.read_csv(tmp_path / "r.tsv", sep="\t").n >= 5).all()
+    assert (pd.read_csv(tmp_path / "partial_residuals.tsv", sep="\t").n >= 5).all()

@@ -282,20 +282,24 @@ def test_the_command_runs_on_plain_tables(tmp_path):
         "-m",
         "faceage_bio",
         "score-gene-sets",
-        "--gmt",
-        str(tmp_path / "mine.gmt"),
+        "--set",
+        f"expression.gmt={tmp_path / 'mine.gmt'}",
+        "--set",
+        "expression.gene_sets=SenMayo",
+        "--set",
+        "expression.covariates=chronological_age",
         "--output",
         str(tmp_path),
     ]
     for name in ("counts", "samples", "genes"):
         command += [f"--{name}", str(tmp_path / f"{name}.tsv")]
-    command += ["--acceleration", str(tmp_path / "people.tsv"), "--scores", str(tmp_path / "scores.parquet")]
+    command += ["--participants", str(tmp_path / "people.tsv")]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     rows = pd.read_csv(tmp_path / "set_associations.tsv", sep="\t")
     mine = rows[(rows.term == "MINE") & (rows.exposure == "age_acceleration")]
     assert (mine.p_value < 0.01).all()
     assert worded(rows)[rows.term == "SenMayo"].note.str.contains("of its genes have enough counts").all()
-    private = tmp_path / "scores.parquet"
+    private = tmp_path / "set_scores.parquet"
     assert stat.S_IMODE(private.stat().st_mode) == 0o600
     assert not {"sample_id", "subject_id"} & set(rows)

@@ -256,7 +256,10 @@ def test_wrong_levels_are_told(tmp_path, change, message):
 
 def test_commands_run_on_plain_tables(tmp_path):
     people, levels = study()
-    people = people.assign(face_age=people.chronological_age + 3 + np.arange(150) % 7)
+    excess = np.arange(150) % 7
+    people = people.assign(
+        face_age=people.chronological_age + excess, age_acceleration=excess - excess.mean()
+    )
     people.drop(columns=["cohort", "entry_years", "photo_date"]).to_csv(
         tmp_path / "people.tsv", sep="\t", index=False
     )
@@ -269,8 +272,8 @@ def test_commands_run_on_plain_tables(tmp_path):
     counts.rename_axis("gene").to_csv(tmp_path / "counts.tsv", sep="\t")
     levels[["sample_id", "subject_id"]].to_csv(tmp_path / "samples.tsv", sep="\t", index=False)
     for command in (
-        "normalise-expression --counts counts.tsv --samples samples.tsv --output levels.parquet",
-        "fit-gene-survival --followed people.tsv --levels levels.parquet --panel CDK6 --genes genes.tsv --panel-table panel.tsv",
+        "check-expression --participants people.tsv --counts counts.tsv --samples samples.tsv --set expression.covariates=chronological_age --output .",
+        "fit-gene-survival --participants people.tsv --levels log_cpm.parquet --set expression.panel=CDK6 --output .",
     ):
         done = subprocess.run(
             [sys.executable, "-m", "faceage_bio", *command.split()],
@@ -279,8 +282,8 @@ def test_commands_run_on_plain_tables(tmp_path):
             text=True,
         )
         assert done.returncode == 0, done.stderr
-    assert (tmp_path / "levels.parquet").stat().st_mode & 0o777 == 0o600
-    panel = pd.read_csv(tmp_path / "panel.tsv", sep="\t")
+    assert (tmp_path / "log_cpm.parquet").stat().st_mode & 0o777 == 0o600
+    panel = pd.read_csv(tmp_path / "gene_panel.tsv", sep="\t")
     assert panel.ci_lower[0] > 1
     assert panel.cohort[0] == "people"
     assert "time of sampling not known" in worded(panel).note[0]

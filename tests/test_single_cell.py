@@ -311,22 +311,19 @@ def study(tmp_path_factory):
     people.to_csv(folder / "people.tsv", sep="\t", index=False)
     out = folder / "c" / "expression"
     call(
-        "aggregate-cells", "--cohort", "c", "--single-cell", folder / "cells.h5ad", "--min-genes", 20, "--min-counts", 2000,
-        "--output", out / "pseudobulk.parquet", "--ledger", out / "cells_ledger.tsv", "--quality", out / "cell_quality.tsv",
+        "aggregate-cells", "--cohort", "c", "--single-cell", folder / "cells.h5ad", "--set", "expression.min_genes_per_cell=20",
+        "--set", "expression.min_profile_counts=2000", "--output", out,
     )  # fmt: skip
     given = [
-        "--acceleration",
+        "--participants",
         folder / "people.tsv",
         "--pseudobulk",
         out / "pseudobulk.parquet",
-        "--covariate",
-        "sex",
+        "--set",
+        "expression.covariates=sex",
     ]
-    call(
-        "fit-expression", *given, "--panel", "CDK6", "--panel", "TP53", "--workers", 1, "--genes", out / "genes.tsv",
-        "--panel-table", out / "panel.tsv", "--ledger", out / "ledger.tsv",
-    )  # fmt: skip
-    call("compare-composition", *given, "--output", out / "composition.tsv")
+    call("fit-expression", *given, "--set", "expression.panel=CDK6,TP53", "--workers", 1, "--output", out)
+    call("compare-composition", *given, "--output", out)
     return out
 
 

@@ -401,9 +401,9 @@ def test_the_command_runs_on_plain_tables(tmp_path):
     table = genotypes.variants[["variant_id", "gene"]].join(genotypes.copies.astype(int))
     table.to_csv(tmp_path / "genotypes.tsv", sep="\t", index=False)
     command = [
-        sys.executable, "-m", "faceage_bio", "fit-variants", "--acceleration", tmp_path / "people.tsv", "--variants",
-        tmp_path / "genotypes.tsv", "--ancestry", tmp_path / "ancestry.tsv", "--gene", "CDK6", "--gene", "CDKN2A", "--max-maf", "0.03",
-        "--output", tmp_path / "out", "--variants-table", tmp_path / "out" / "variants.parquet",
+        sys.executable, "-m", "faceage_bio", "fit-variants", "--participants", tmp_path / "people.tsv", "--variants",
+        tmp_path / "genotypes.tsv", "--ancestry", tmp_path / "ancestry.tsv", "--set", "expression.panel=CDK6,CDKN2A",
+        "--set", "variants.maf=0.03", "--output", tmp_path / "out",
     ]  # fmt: skip
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

@@ -14,12 +14,8 @@ from faceage_bio.cli import (
     cohort,
     demo,
     expression,
-    expression_quality,
-    expression_sensitivity,
     faceage,
     fairness,
-    gene_sets,
-    gene_survival,
     phenotype,
     plan,
     readers,
@@ -27,11 +23,9 @@ from faceage_bio.cli import (
     report,
     review,
     scores,
-    single_cell,
     store,
     study,
     survival,
-    variants,
     verification,
     weights,
 )
@@ -83,8 +77,8 @@ def _recorded(name: str, step: Callable[..., None]) -> Callable[..., None]:
 
 
 MODULES = (
-    study, cohort, faceage, review, acceleration, phenotype, fairness, single_cell, expression_quality,
-    expression, expression_sensitivity, gene_sets, variants, survival, gene_survival, readers, scores,
+    study, cohort, faceage, review, acceleration, phenotype, fairness,
+    expression, survival, readers, scores,
     verification, report, release, demo,
 )  # fmt: skip
 

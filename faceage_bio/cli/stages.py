@@ -29,7 +29,7 @@ STAGES: dict[str, dict[str, str]] = {
     },
     "Genes": {
         "aggregate-cells": "Pseudobulk of single cells", "compare-composition": "Cell composition",
-        "check-expression": "Quality of RNA samples", "normalise-expression": "Normalised expression",
+        "check-expression": "Quality of RNA samples, normalised expression",
         "fit-expression": "Differential expression", "fit-expression-sensitivity": "Sensitivity of prespecified genes",
         "score-gene-sets": "Gene sets", "list-gene-sets": "", "fit-gene-survival": "Genes and survival", "fit-variants": "DNA variants",
     },

@@ -53,6 +53,7 @@ COMMANDS = {
     "compare-adjustments": "fit-association-sensitivity",
     "vary-specifications": "fit-association-sensitivity",
     "compare-scores": "compute-scores",
+    "normalise-expression": "check-expression",
 }  # of earlier versions; fmt: skip
 OPTIONS = {"--clinic": "--clinical", "--people": "--participants", "--same-photo": "--duplicates"}
 Place = tuple[str, ...]

@@ -120,6 +120,11 @@ def each_speed(wildcards, input):
     return option("--speed", input.speed)
 
 
+def memory(base, per_mb):
+    """MB that a step needs: `base` and `per_mb` for each MB of its inputs; more at each attempt."""
+    return lambda wildcards, input, attempt: int((base + per_mb * input.size_mb) * attempt)
+
+
 def inference_memory(wildcards, threads):
     """Each worker process holds the networks and a few photos."""
     return 2000 + 1200 * threads
@@ -288,48 +293,11 @@ def expression_options(wildcards, input):
 
 def variant_options(wildcards, input):
     """Genes of the variants, and ancestry components, if the cohort has them."""
-    components = [input.people] if config["cohorts"][wildcards.cohort]["ancestry"] else []
+    components = [input.samples] if config["cohorts"][wildcards.cohort]["ancestry"] else []
     return [
         *option("--variant-genes", [input.genes] if input.genes else []),
         *option("--ancestry", components),
     ]
-
-
-# of several samples of a person, and of several tissues
-TISSUE = option("--tissue", [config["expression"]["tissue"]] if config["expression"]["tissue"] else [])
-SAMPLE_CHOICE = [*option("--repeated-samples", [config["expression"]["repeated_samples"]]), *TISSUE]
-
-# how the models of the declared genes are varied
-SENSITIVITY_CHOICES = [
-    *option("--hidden-components", [config["expression"]["hidden_components"]]),
-    *option("--composition", config["expression"]["composition"]),
-    *option("--purity", [config["expression"]["purity"]] if config["expression"]["purity"] else []),
-    *option("--mediator", [config["expression"]["mediator"]] if config["expression"]["mediator"] else []),
-    *option("--bootstraps", [config["expression"]["bootstraps"]]),
-    *option("--seed", [config["expression"]["seed"]]),
-]
-
-# which samples differ from the others, and what becomes of them
-QUALITY_LIMITS = [
-    *option("--outliers", [config["expression"]["quality"]["outlier"]["action"]]),
-    *option("--deviations", [config["expression"]["quality"]["outlier"]["threshold"]]),
-    *option("--sex-mismatches", [config["expression"]["quality"]["sex_mismatch"]["action"]]),
-    *option("--sex-difference", [config["expression"]["quality"]["sex_mismatch"]["threshold"]]),
-    *option("--components", [config["expression"]["quality"]["components"]]),
-    *option("--variable-genes", [config["expression"]["quality"]["variable_genes"]]),
-]
-
-# which cells, and which sums of them, are dropped
-CELL_LIMITS = [
-    *option("--min-genes", [config["expression"]["min_genes_per_cell"]]),
-    *option("--max-mitochondrial", [config["expression"]["max_mitochondrial"]]),
-    *option("--min-cells", [config["expression"]["min_cells"]]),
-    *option("--min-counts", [config["expression"]["min_profile_counts"]]),
-]
-
-
-def gene_ids_option(wildcards, input):
-    return option("--gene-ids", [input.gene_ids] if input.gene_ids else [])
 
 
 wildcard_constraints:

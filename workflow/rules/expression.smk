@@ -14,26 +14,29 @@ rule aggregate_cells:
         ),
     log:
         "<logs>/expression/aggregate_cells_{cohort}.log",
+    benchmark:
+        "<results>/benchmarks/aggregate_cells_{cohort}.tsv"
     wildcard_constraints:
         cohort=any_of(WITH_CELLS),
     resources:
-        mem_mb=4000,
+        mem_mb=memory(1500, 3),
     params:
-        gene_ids=gene_ids_option,
-        limits=CELL_LIMITS,
+        gene_ids=each("--gene-ids", "gene_ids"),
+        settings=uses("aggregate_cells"),
+        folder=subpath(output[0], parent=True),
         version=VERSION,
     shell:
-        "faceage-bio aggregate-cells --cohort {wildcards.cohort} --single-cell {input.single_cell:q} {params.gene_ids:q}"
-        " {params.limits:q} --output {output.pseudobulk:q} --ledger {output.ledger:q} --quality {output.quality:q}"
-        " > {log:q} 2>&1"
+        "faceage-bio aggregate-cells --config {CONFIG:q} --cohort {wildcards.cohort}"
+        " --single-cell {input.single_cell:q} {params.gene_ids:q}"
+        " --output {params.folder:q} > {log:q} 2>&1"
 
 
 rule compare_composition:
     input:
-        acceleration="<results>/{cohort}/acceleration/acceleration.parquet",
+        participants="<results>/{cohort}/acceleration/acceleration.parquet",
         pseudobulk="<results>/{cohort}/expression/pseudobulk.parquet",
     output:
-        report(
+        composition=report(
             "<results>/{cohort}/expression/composition.tsv",
             caption="../report/composition.rst",
             category="Gene expression",
@@ -41,26 +44,26 @@ rule compare_composition:
         ),
     log:
         "<logs>/expression/compare_composition_{cohort}.log",
+    benchmark:
+        "<results>/benchmarks/compare_composition_{cohort}.tsv"
     wildcard_constraints:
         cohort=any_of(WITH_CELLS),
     resources:
-        mem_mb=4000,
+        mem_mb=memory(1500, 20),
     params:
-        covariates=option("--covariate", config["expression"]["covariates"]),
-        per_years=config["expression"]["per_years"],
-        min_cells=config["expression"]["min_cells"],
-        min_donors=config["expression"]["min_donors"],
+        settings=uses("compare_composition"),
+        folder=subpath(output[0], parent=True),
         version=VERSION,
     shell:
-        "faceage-bio compare-composition --acceleration {input.acceleration:q} --pseudobulk {input.pseudobulk:q}"
-        " {params.covariates:q} --per-years {params.per_years} --min-cells {params.min_cells}"
-        " --min-donors {params.min_donors} --output {output:q} > {log:q} 2>&1"
+        "faceage-bio compare-composition --config {CONFIG:q} --cohort {wildcards.cohort}"
+        " --participants {input.participants:q} --pseudobulk {input.pseudobulk:q}"
+        " --output {params.folder:q} > {log:q} 2>&1"
 
 
 rule check_expression:
     input:
         unpack(expression_inputs),
-        acceleration="<results>/{cohort}/acceleration/acceleration.parquet",
+        participants="<results>/{cohort}/acceleration/acceleration.parquet",
     output:
         quality=report(
             "<results>/{cohort}/expression/quality.tsv",
@@ -71,55 +74,31 @@ rule check_expression:
         components="<results>/{cohort}/expression/components.tsv",
         confounding="<results>/{cohort}/expression/confounding.tsv",
         samples="<results>/{cohort}/expression/sample_quality.parquet",
+        levels="<results>/{cohort}/expression/log_cpm.parquet",
     log:
         "<logs>/expression/check_expression_{cohort}.log",
+    benchmark:
+        "<results>/benchmarks/check_expression_{cohort}.tsv"
     wildcard_constraints:
         cohort=any_of(WITH_RNA),
     resources:
-        mem_mb=4000,
+        mem_mb=memory(1500, 100),
     params:
-        inputs=expression_options,
-        covariates=option("--covariate", config["expression"]["covariates"]),
-        limits=QUALITY_LIMITS,
-        min_count=config["expression"]["min_count"],
-        min_samples=config["expression"]["min_samples"],
-        tissue=TISSUE,
+        rna=expression_options,
+        settings=uses("check_expression"),
+        folder=subpath(output[0], parent=True),
         version=VERSION,
     shell:
-        "faceage-bio check-expression --acceleration {input.acceleration:q} {params.inputs:q} {params.covariates:q}"
-        " {params.limits:q} {params.tissue:q} --min-count {params.min_count} --min-samples {params.min_samples}"
-        ' --output "$(dirname {output.quality:q})" --quality {output.samples:q}'
-        " > {log:q} 2>&1"
-
-
-rule normalise_expression:
-    input:
-        unpack(expression_inputs),
-        quality="<results>/{cohort}/expression/sample_quality.parquet",
-    output:
-        "<results>/{cohort}/expression/log_cpm.parquet",
-    log:
-        "<logs>/expression/normalise_expression_{cohort}.log",
-    wildcard_constraints:
-        cohort=any_of(WITH_RNA),
-    resources:
-        mem_mb=4000,
-    params:
-        inputs=expression_options,
-        min_count=config["expression"]["min_count"],
-        min_samples=config["expression"]["min_samples"],
-        choice=SAMPLE_CHOICE,
-        version=VERSION,
-    shell:
-        "faceage-bio normalise-expression {params.inputs:q} --quality {input.quality:q} --min-count {params.min_count}"
-        " --min-samples {params.min_samples} {params.choice:q} --output {output:q} > {log:q} 2>&1"
+        "faceage-bio check-expression --config {CONFIG:q} --cohort {wildcards.cohort}"
+        " --participants {input.participants:q} {params.rna:q}"
+        " --output {params.folder:q} > {log:q} 2>&1"
 
 
 rule fit_expression:
     input:
         unpack(expression_inputs),
         quality="<results>/{cohort}/expression/sample_quality.parquet",
-        acceleration="<results>/{cohort}/acceleration/acceleration.parquet",
+        participants="<results>/{cohort}/acceleration/acceleration.parquet",
     output:
         genes=report(
             "<results>/{cohort}/expression/genes.tsv",
@@ -136,32 +115,30 @@ rule fit_expression:
         ledger="<results>/{cohort}/expression/ledger.tsv",
     log:
         "<logs>/expression/fit_expression_{cohort}.log",
+    benchmark:
+        "<results>/benchmarks/fit_expression_{cohort}.tsv"
     wildcard_constraints:
         cohort=any_of(WITH_RNA),
     threads: config["expression"]["workers"]
     resources:
-        mem_mb=8000,
+        mem_mb=memory(1500, 200),
     params:
-        inputs=expression_options,
-        covariates=option("--covariate", config["expression"]["covariates"]),
-        panel=option("--panel", config["expression"]["panel"]),
-        per_years=config["expression"]["per_years"],
-        min_count=config["expression"]["min_count"],
-        min_samples=config["expression"]["min_samples"],
-        choice=SAMPLE_CHOICE,
+        rna=expression_options,
+        settings=uses("fit_expression"),
+        folder=subpath(output[0], parent=True),
         version=VERSION,
     shell:
-        "faceage-bio fit-expression --acceleration {input.acceleration:q} {params.inputs:q} --quality {input.quality:q}"
-        " {params.covariates:q} {params.panel:q} --per-years {params.per_years} --min-count {params.min_count}"
-        " --min-samples {params.min_samples} {params.choice:q} --workers {threads} --genes {output.genes:q}"
-        " --panel-table {output.panel:q} --ledger {output.ledger:q} > {log:q} 2>&1"
+        "faceage-bio fit-expression --config {CONFIG:q} --cohort {wildcards.cohort}"
+        " --participants {input.participants:q} {params.rna:q} --quality {input.quality:q}"
+        " --workers {threads}"
+        " --output {params.folder:q} > {log:q} 2>&1"
 
 
 rule fit_expression_sensitivity:
     input:
         unpack(expression_inputs),
         quality="<results>/{cohort}/expression/sample_quality.parquet",
-        acceleration="<results>/{cohort}/acceleration/acceleration.parquet",
+        participants="<results>/{cohort}/acceleration/acceleration.parquet",
     output:
         sensitivity=report(
             "<results>/{cohort}/expression/sensitivity.tsv",
@@ -172,32 +149,28 @@ rule fit_expression_sensitivity:
         residuals="<results>/{cohort}/expression/partial_residuals.tsv",
     log:
         "<logs>/expression/fit_expression_sensitivity_{cohort}.log",
+    benchmark:
+        "<results>/benchmarks/fit_expression_sensitivity_{cohort}.tsv"
     wildcard_constraints:
         cohort=any_of(WITH_RNA),
     resources:
-        mem_mb=4000,
+        mem_mb=memory(1500, 100),
     params:
-        inputs=expression_options,
-        covariates=option("--covariate", config["expression"]["covariates"]),
-        panel=option("--panel", config["expression"]["panel"]),
-        varied=SENSITIVITY_CHOICES,
-        choice=SAMPLE_CHOICE,
-        per_years=config["expression"]["per_years"],
-        min_count=config["expression"]["min_count"],
-        min_samples=config["expression"]["min_samples"],
+        rna=expression_options,
+        settings=uses("fit_expression_sensitivity"),
+        folder=subpath(output[0], parent=True),
         version=VERSION,
     shell:
-        "faceage-bio fit-expression-sensitivity --acceleration {input.acceleration:q} {params.inputs:q}"
-        " --quality {input.quality:q} {params.covariates:q} {params.panel:q} {params.varied:q} {params.choice:q}"
-        " --per-years {params.per_years} --min-count {params.min_count} --min-samples {params.min_samples}"
-        " --output {output.sensitivity:q} --residuals {output.residuals:q} > {log:q} 2>&1"
+        "faceage-bio fit-expression-sensitivity --config {CONFIG:q} --cohort {wildcards.cohort}"
+        " --participants {input.participants:q} {params.rna:q} --quality {input.quality:q}"
+        " --output {params.folder:q} > {log:q} 2>&1"
 
 
 rule score_gene_sets:
     input:
         unpack(expression_inputs),
         quality="<results>/{cohort}/expression/sample_quality.parquet",
-        acceleration="<results>/{cohort}/acceleration/acceleration.parquet",
+        participants="<results>/{cohort}/acceleration/acceleration.parquet",
         genes="<results>/{cohort}/expression/genes.tsv",
         gmt=config["expression"]["gmt"],
     output:
@@ -218,27 +191,19 @@ rule score_gene_sets:
         scores="<results>/{cohort}/expression/set_scores.parquet",
     log:
         "<logs>/expression/score_gene_sets_{cohort}.log",
+    benchmark:
+        "<results>/benchmarks/score_gene_sets_{cohort}.tsv"
     wildcard_constraints:
         cohort=any_of(WITH_RNA),
     resources:
-        mem_mb=8000,
+        mem_mb=memory(1500, 200),
     params:
-        inputs=expression_options,
-        covariates=option("--covariate", config["expression"]["covariates"]),
-        sets=option("--gene-set", config["expression"]["gene_sets"])
-        + option("--gmt", config["expression"]["gmt"]),
-        choice=SAMPLE_CHOICE,
-        headline=config["expression"]["panel"][0],
-        per_years=config["expression"]["per_years"],
-        min_coverage=config["expression"]["min_coverage"],
-        min_count=config["expression"]["min_count"],
-        min_samples=config["expression"]["min_samples"],
-        seed=config["expression"]["seed"],
+        rna=expression_options,
+        settings=uses("score_gene_sets"),
+        folder=subpath(output[0], parent=True),
         version=VERSION,
     shell:
-        "faceage-bio score-gene-sets --acceleration {input.acceleration:q} --genes {input.genes:q} {params.inputs:q}"
-        " --quality {input.quality:q}"
-        " {params.covariates:q} {params.sets:q} {params.choice:q} --headline {params.headline:q}"
-        " --per-years {params.per_years} --min-coverage {params.min_coverage} --min-count {params.min_count}"
-        ' --min-samples {params.min_samples} --seed {params.seed} --output "$(dirname {output.gsea:q})"'
-        " --scores {output.scores:q} > {log:q} 2>&1"
+        "faceage-bio score-gene-sets --config {CONFIG:q} --cohort {wildcards.cohort}"
+        " --participants {input.participants:q} {params.rna:q} --quality {input.quality:q}"
+        " --genes {input.genes:q}"
+        " --output {params.folder:q} > {log:q} 2>&1"

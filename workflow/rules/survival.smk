@@ -1,11 +1,5 @@
 # the people and times that all steps of this stage use: everybody with a usable follow-up, cut and shifted as configured
 FOLLOWED = "<results>/{cohort}/survival/follow_up.parquet"
-GENE_TIME = [
-    part
-    for name in ("time_zero", "landmark_years", "year_days")
-    for part in option(f"--{name.replace('_', '-')}", [config["survival"][name]])
-    if config["survival"][name] is not None
-]
 
 
 rule prepare_follow_up:
@@ -174,7 +168,7 @@ rule estimate_curves:
 
 rule fit_gene_survival:
     input:
-        followed=FOLLOWED,
+        participants=FOLLOWED,
         levels="<results>/{cohort}/expression/log_cpm.parquet",
     output:
         genes=report(
@@ -191,17 +185,17 @@ rule fit_gene_survival:
         ),
     log:
         "<logs>/survival/fit_gene_survival_{cohort}.log",
+    benchmark:
+        "<results>/benchmarks/fit_gene_survival_{cohort}.tsv"
     wildcard_constraints:
         cohort=any_of(WITH_GENE_SURVIVAL),
     resources:
-        mem_mb=4000,
+        mem_mb=memory(1500, 40),
     params:
-        covariates=option("--covariate", config["survival"]["gene_covariates"]),
-        strata=option("--stratum", config["survival"]["strata"]),
-        panel=option("--panel", config["expression"]["panel"]),
-        time=GENE_TIME,
+        settings=uses("fit_gene_survival"),
+        folder=subpath(output[0], parent=True),
         version=VERSION,
     shell:
-        "faceage-bio fit-gene-survival --followed {input.followed:q} --levels {input.levels:q} {params.covariates:q}"
-        " {params.strata:q} {params.panel:q} {params.time:q} --genes {output.genes:q}"
-        " --panel-table {output.panel:q} > {log:q} 2>&1"
+        "faceage-bio fit-gene-survival --config {CONFIG:q} --cohort {wildcards.cohort}"
+        " --participants {input.participants:q} --levels {input.levels:q}"
+        " --output {params.folder:q} > {log:q} 2>&1"

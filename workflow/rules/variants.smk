@@ -1,7 +1,7 @@
 rule fit_variants:
     input:
-        acceleration="<results>/{cohort}/acceleration/acceleration.parquet",
-        people="<results>/{cohort}/cohort/variant_participants.parquet",  # written once the variants have passed their checks
+        participants="<results>/{cohort}/acceleration/acceleration.parquet",
+        samples="<results>/{cohort}/cohort/variant_participants.parquet",  # written once the variants have passed their checks
         variants=cohort_file("variants"),
         genes=cohort_file("variant_genes"),
     output:
@@ -21,22 +21,18 @@ rule fit_variants:
         variants="<results>/{cohort}/variants/variants.parquet",
     log:
         "<logs>/variants/fit_variants_{cohort}.log",
+    benchmark:
+        "<results>/benchmarks/fit_variants_{cohort}.tsv"
     wildcard_constraints:
         cohort=any_of(WITH_VARIANTS),
     resources:
-        mem_mb=4000,
+        mem_mb=memory(2000, 10),
     params:
         inputs=variant_options,
-        panel=option("--gene", config["expression"]["panel"]),
-        covariates=option("--covariate", config["variants"]["covariates"]),
-        maf=config["variants"]["maf"],
-        call_rate=config["variants"]["call_rate"],
-        weights=config["variants"]["weights"],
-        min_carriers=config["variants"]["min_carriers"],
-        common="--common" if config["variants"]["common"] else "--no-common",
+        settings=uses("fit_variants"),
+        folder=subpath(output[0], parent=True),
         version=VERSION,
     shell:
-        "faceage-bio fit-variants --acceleration {input.acceleration:q} --variants {input.variants:q}"
-        " --samples {input.people:q} {params.inputs:q} {params.panel:q} {params.covariates:q} --max-maf {params.maf}"
-        " --min-call-rate {params.call_rate} --burden {params.weights} --min-carriers {params.min_carriers}"
-        ' {params.common} --output "$(dirname {output.genes:q})" --variants-table {output.variants:q} > {log:q} 2>&1'
+        "faceage-bio fit-variants --config {CONFIG:q} --cohort {wildcards.cohort}"
+        " --participants {input.participants:q} --variants {input.variants:q} --samples {input.samples:q} {params.inputs:q}"
+        " --output {params.folder:q} > {log:q} 2>&1"
