@@ -245,6 +245,36 @@ def test_workers_that_cannot_start_say_why(folder, detector):
         )  # fmt: skip
 
 
+@pytest.mark.parametrize("n", [3, 80])
+def test_a_fault_that_hits_most_photos_stops_the_step_with_its_text(
+    folder, detector, tmp_path, monkeypatch, n
+):
+    import faceage_bio.faceage.predict as module
+
+    examine, seen = module.examine, []
+
+    def fails(path, tools):
+        seen.append(path)
+        if len(seen) % 10 == 1:
+            return examine(folder / "good one.jpg", tools)
+        raise RuntimeError("CUDA error: device-side assert triggered\nmore")
+
+    monkeypatch.setattr(module, "examine", fails)
+    store = PhotoStore(tmp_path / "store", engine_of(CARDS, settings_of(FaceAge())))
+    table = photos([f"p{k}.jpg" for k in range(n)])
+    told = r"photos could not be computed, most of them because: RuntimeError: CUDA error: device-side assert triggered. Expected single ones at most"
+    with pytest.raises(RunError, match=told):
+        predict_face_ages(
+            table,
+            folder,
+            lambda: Tools(detector, [Brightness()], settings_of(FaceAge())),
+            CARDS,
+            settings_of(FaceAge()),
+            store=store,
+        )
+    assert len(seen) == min(n, 32)  # not hours later
+
+
 def test_a_photo_whose_computation_fails_does_not_stop_the_others(folder, detector, monkeypatch):
     real = detector.detect
 

@@ -7,11 +7,11 @@ import shutil
 import sys
 import threading
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import cv2
@@ -33,8 +33,11 @@ from faceage_bio.errors import FaceAgeBioError, RunError
 from faceage_bio.faceage.photo import Examined, Tools, add_ages, examine, excluded, inside
 from faceage_bio.faceage.settings import Settings
 from faceage_bio.faceage.store import CONTENT, OWN, SECONDS, PhotoStore, content_of, state_of
+from faceage_bio.vision.decode import MEANINGS
 
 KEYS = (COHORT, PHOTO, SUBJECT)
+FAILURE = "failure"  # of a row until it is finished: what the system said
+MOST_FAILED = 0.5  # share of photos beyond which the fault is not theirs
 PART_SIZE = 32  # photos that one worker takes at a time; an interrupted run loses no more per worker
 DEATHS = 3  # photos one after the other that end their worker; beyond it the photos are not to blame
 MAX_GPU_WORKERS = 8  # each holds a CUDA context of its own
@@ -101,7 +104,7 @@ def predict_face_ages(
     ------
     RunError
         Worker processes are killed again and again, which mostly means that memory ran out. A single photo that ends its
-        worker is excluded with the reason "worker_died".
+        worker is excluded with the reason "worker_died". Or the system fails on more than half of the photos.
     """
     photos = photos.reset_index(drop=True)
     known = pd.DataFrame() if store is None else store.find([inside(folder, path) for path in photos["path"]])
@@ -111,8 +114,10 @@ def predict_face_ages(
     for part, table in _in_order(work, _split(photos.drop(known.index), settings), workers, make_tools):
         rows.append(table.set_axis(part.index))
         progress(len(part))
+        work.stop_if_most_fail()
     if store is not None:
         store.join_added()
+    work.stop_if_most_fail(least=1)
     whole = pd.concat(rows).sort_index() if rows else pd.DataFrame({SECONDS: []})
     if seconds is not None:
         seconds += list(whole[SECONDS])
@@ -214,15 +219,39 @@ class _Work:
     cards: Sequence[dict]
     settings: Settings
     store: PhotoStore | None
+    failures: Counter[str] = field(default_factory=Counter)
+    """What the system said of photos on which it failed, and "" for all others."""
 
     def finish(self, part: pd.DataFrame, rows: list[dict]) -> pd.DataFrame:
         """The part's table; what does not hang on the state of the system today is kept in the store."""
         table = _table(pd.DataFrame(rows), self.cards, self.settings)
+        self.failures.update(_failure_of(row) for row in rows)
         own = pd.DataFrame(rows, columns=[*OWN, SECONDS])
         table = table.join(own.astype({CONTENT: "object", "size": "Int64", "mtime_ns": "Int64"}))
         if self.store is not None:
             self.store.keep(table[~table["reason"].isin(PASSING)])
         return table
+
+    def stop_if_most_fail(self, least: int = PART_SIZE) -> None:
+        """A fault that hits more than half of the photos (of at least so many) is none of the photos.
+
+        Raises
+        ------
+        RunError
+        """
+        n, failed = self.failures.total(), self.failures.total() - self.failures[""]
+        if n >= least and failed > MOST_FAILED * n:
+            told = max((text for text in self.failures if text), key=self.failures.get)
+            raise RunError(
+                f"{failed} of {n} photos could not be computed, most of them because: {told}. Expected single ones at most. Look at that fault (memory, disk, "
+                "GPU driver); then give the same command again: photos that were computed are kept."
+            )
+
+
+def _failure_of(row: dict) -> str:
+    if row["reason"] not in PASSING:
+        return ""
+    return row.get(FAILURE) or MEANINGS.get(row["reason"], "its worker process was killed")
 
 
 def _in_order(
@@ -305,7 +334,8 @@ def _examined(path: Path | None, tools: Tools) -> Examined:
         return examine(path, tools)
     except (RuntimeError, MemoryError, cv2.error) as error:
         print(f"a photo could not be computed: {type(error).__name__}", file=sys.stderr)
-        return excluded({}, "not_computed")
+        text = next(iter(str(error).strip().splitlines()), "")
+        return excluded({FAILURE: f"{type(error).__name__}: {text}"}, "not_computed")
 
 
 def _table(rows: pd.DataFrame, cards: Sequence[dict], settings: Settings) -> pd.DataFrame:
