@@ -20,7 +20,13 @@ from faceage_bio import tables
 from faceage_bio.errors import TableError, examples
 
 FOLDER = "records"
-UNTOLD = {"cohorts", "config", "settings"}  # whole parts of the config, which name files
+UNTOLD = {
+    "cohorts",
+    "config",
+    "models",
+    "results_dir",
+    "settings",
+}  # whole parts of the config, which name files
 
 
 def note_input(role: str, path: Path | str) -> None:

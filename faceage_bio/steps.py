@@ -56,22 +56,26 @@ class Step:
     def command(self) -> Callable[..., None]:
         """The function as a command: its tables as options, the output folder, the config and single settings."""
 
+        mine = inspect.signature(self.function)
+
         def run(*, config: Path | None = None, set: Sequence[str] = (), output: Path | None = None, **given: Any) -> None:  # fmt: skip
             from faceage_bio.records import recorded
             from faceage_bio.tables import naming_tables, write_table
 
             resolved = self.resolve(config, set)
             own = given if self.writes or output is None else given | {"output": output}
-            if self.uses:
-                own = own | {"settings": Used(resolved, self.uses)}
+            own = own | {
+                name: value
+                for name, value in (("settings", Used(resolved, self.uses)), ("whole", resolved))
+                if name in mine.parameters
+            }
             with recorded(self.name, given, self.settings(resolved)), naming_tables():
                 made = self.function(**own) or {}
                 for file in self.writes if output else ():
                     if Path(file).stem in made:  # what an optional table is needed for may not be there
                         write_table(made[Path(file).stem], output / file)
 
-        mine = inspect.signature(self.function)
-        options = [one for one in mine.parameters.values() if one.name != "settings"]
+        options = [one for one in mine.parameters.values() if one.name not in ("settings", "whole")]
         if self.writes:
             help_ = f"Folder of the result tables: {', '.join(f'{file} ({what})' for file, what in self.writes.items())}."
             options.append(_option("output", Annotated[Path, typer.Option(help=help_)]))
@@ -146,7 +150,9 @@ def step(*, uses: Sequence[str] = (), writes: Mapping[str, str] | None = None) -
     Parameters
     ----------
     uses : dotted names of sections (``"survival.added_value"``) or settings (``"survival.per_years"``)
-        The function gets them as ``settings``, whose attributes are the config's, and no others.
+        The function gets them as ``settings``, whose attributes are the config's, and no others. One that puts what ran into words
+        may take the config as ``whole`` besides, for settings that the records of its tables tell: where one of those changes, so do
+        its tables.
     writes : file name: what the table holds
         The function returns these tables by name without ending, and the command writes them into ``--output``.
     """

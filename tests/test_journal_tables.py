@@ -444,14 +444,19 @@ def test_the_command_writes_private_files_with_records(results, tmp_path):
     ledger = tmp_path / "ledger.tsv"
     write_table(pd.DataFrame(columns=list(LEDGER_COLUMNS)), ledger)
     paths = [str(path) for path in sorted(results.glob("*/*/*.tsv"))]
-    options = ["--config", json.dumps(CONFIG), "--ledger", str(ledger), "--output", str(tmp_path / "tables")]
-    done = CliRunner().invoke(app, ["write-tables", *options, *paths])
+    config = tmp_path / "config.yaml"
+    config.write_text(json.dumps({"cohorts": {name: {"face_ages": "f.tsv"} for name in CONFIG["cohorts"]}}))
+    options = ["--config", str(config), "--ledger", str(ledger), "--output", str(tmp_path)]
+    done = CliRunner().invoke(app, ["render-report", *options, *paths], catch_exceptions=False)
     assert done.exit_code == 0, done.output
+    assert {path.name for path in tmp_path.glob("*.html")} == {"index.html", "association.html", "survival.html", "photos.html"}
+    assert list((tmp_path / "figures").rglob("*.svg"))
+    assert (tmp_path / "run.json").exists()
     written = [path for path in (tmp_path / "tables").iterdir() if path.is_file()]
     assert len(written) == 7 * 3 + 2
     for path in written:
         assert path.stat().st_mode & 0o777 == 0o600
-        assert read_record(record_of(path))["command"] == "write-tables"
+        assert read_record(record_of(path))["command"] == "render-report"
 
 
 # ------------------------------------------------------------------------------ release

@@ -99,11 +99,11 @@ def test_a_table_that_is_not_what_its_step_wrote_gives_no_page(study, tmp_path):
         records.check_unchanged([edited])
     done = CliRunner().invoke(
         app,
-        ["render-survival-report", "--config", "{}", "--output", str(tmp_path / "page.html"), str(edited)],
+        ["render-report", "--output", str(tmp_path / "reports"), str(edited)],
     )
     assert isinstance(done.exception, TableError)
     assert "Delete the table, so that the step makes it again" in str(done.exception)
-    assert not (tmp_path / "page.html").exists()
+    assert not (tmp_path / "reports").exists()
     records.record_of(edited).unlink()
     records.check_unchanged([edited])  # a table made by hand has no record
 

@@ -60,8 +60,7 @@ def test_plain_dry_run_plans_the_demo(tmp_path):
     jobs = jobs_planned(snakemake(tmp_path, "--dry-run").output)
     assert jobs["predict_face_age"] == 3
     assert jobs["fit_expression"] == jobs["fit_gene_survival"] == 3
-    assert jobs["render_association_report"] == jobs["render_survival_report"] == jobs["draw_figures"] == 1
-    assert jobs["write_tables"] == 1
+    assert jobs["render_report"] == 1
 
 
 def test_no_function_of_the_rules_replaces_another():

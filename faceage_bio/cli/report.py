@@ -1,106 +1,66 @@
-"""Commands that make the pages, their figures and the tables for authors."""
+"""The step that makes the pages, their figures and the tables for authors."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from faceage_bio.config import Config
+from faceage_bio.steps import step
+
 app = typer.Typer()
-Tables = Annotated[
-    list[Path], typer.Argument(help="Result tables, known by their place {cohort}/{room}/{table}.tsv.")
-]
-Settings = Annotated[str, typer.Option("--config", help="The whole config as JSON.")]
-Output = Annotated[Path, typer.Option(help="The page (.html).")]
-Cards = Annotated[list[Path], typer.Option("--model-card", help="Card of a model; repeat.")]
-Run = Annotated[
-    Path | None, typer.Option("--run", help="What changed since the last run, as record-run writes it.")
-]
 
 
-def _render(
-    page: str, tables: list[Path], config: str, output: Path, cards: list[Path], run: Path | None = None
-) -> None:
-    import json
-
-    from faceage_bio.records import check_unchanged
-    from faceage_bio.report import pages
-    from faceage_bio.report.provenance import read_provenance
-    from faceage_bio.report.tables import collect
-    from faceage_bio.tables import read_json, write_text
-
-    check_unchanged(tables)
-    make = getattr(pages, page)
-    model_cards = [read_json(card) for card in cards]
-    changes = {"run": read_json(run)} if run else {}
-    write_text(
-        make(collect(tables), json.loads(config), model_cards, read_provenance(tables), **changes), output
-    )
-
-
-@app.command()
-def record_run(
-    tables: Tables,
-    config: Settings,
-    history: Annotated[
-        Path, typer.Option(help="Folder of the records of all runs; made if it is not there.")
+@step(
+    uses=["cohorts", "models", "demo", "report", "review", "readers", "release", "expression.panel_reasons"],
+)
+def render_report(
+    tables: Annotated[
+        list[Path], typer.Argument(help="Result tables, known by their place {cohort}/{room}/{table}.tsv.")
     ],
     output: Annotated[
-        Path, typer.Option(help="This run's headline, and what changed since the last (.json).")
+        Path,
+        typer.Option(
+            help="Folder of the pages (index.html, association.html, survival.html, photos.html), figures, tables, run.json and history."
+        ),
     ],
+    whole: Config,
+    model_card: Annotated[list[Path], typer.Option(help="Card of a model; repeat.")] = [],
+    ledger: Annotated[list[Path], typer.Option(help="A cohort's ledger.tsv; repeat.")] = [],
 ) -> None:
-    """Remember the headline of this run, as aggregates, and tell what changed since the last one.
+    """The summary page and three pages, their figures (SVG, PDF), and tables as a journal prints them (Word, LaTeX, TSV).
 
-    Example: faceage-bio record-run --config "$(cat config.json)" --history results/reports/history
-    --output results/reports/run.json results/*/*/*.tsv
+    The tables are read once. Pages are HTML files that need no network and show no photo; numbers are exact: internal. The headline
+    of this run is kept in history, as aggregates, and the summary page says what changed since the last one.
+
+    Example: faceage-bio render-report --config my-study/config.yaml --ledger results/north/ledger.tsv --output results/reports
+    results/*/*/*.tsv
     """
-    import json
-
-    from faceage_bio.report import history as runs
+    from faceage_bio.records import check_unchanged
+    from faceage_bio.report import history, pages
+    from faceage_bio.report.figure_files import write_figures
+    from faceage_bio.report.provenance import read_provenance
+    from faceage_bio.report.table_files import write_tables
     from faceage_bio.report.tables import collect
-    from faceage_bio.tables import write_json
+    from faceage_bio.tables import read_json, read_ledger, write_json, write_text
 
-    new = runs.record(collect(tables), json.loads(config))
-    write_json(runs.keep(new, history), output)
-
-
-@app.command()
-def render_summary(
-    tables: Tables, config: Settings, output: Output, model_card: Cards = [], run: Run = None
-) -> None:
-    """Participant flow, key results, figures and checks on two sheets: one HTML file that needs no network.
-
-    Example: faceage-bio render-summary --config "$(cat config.json)" --output index.html results/*/*/*.tsv
-    """
-    _render("index_page", tables, config, output, model_card, run)
-
-
-@app.command()
-def render_association_report(
-    tables: Tables, config: Settings, output: Output, model_card: Cards = []
-) -> None:
-    """Associations with facial age acceleration: one HTML file that needs no network.
-
-    Example: faceage-bio render-association-report --config "$(cat config.json)" --output association.html results/*/*/*.tsv
-    """
-    _render("association_page", tables, config, output, model_card)
-
-
-@app.command()
-def render_photo_report(tables: Tables, config: Settings, output: Output, model_card: Cards = []) -> None:
-    """Photo quality and exclusions: one HTML file that needs no network and shows no photo.
-
-    Example: faceage-bio render-photo-report --config "$(cat config.json)" --output photos.html results/*/faceage/*.tsv
-    """
-    _render("photo_page", tables, config, output, model_card)
-
-
-@app.command()
-def render_survival_report(tables: Tables, config: Settings, output: Output, model_card: Cards = []) -> None:
-    """Face age and overall survival: one HTML file that needs no network.
-
-    Example: faceage-bio render-survival-report --config "$(cat config.json)" --output survival.html results/*/*/*.tsv
-    """
-    _render("survival_page", tables, config, output, model_card)
+    check_unchanged([*tables, *ledger])
+    config, found = whole.model_dump(mode="json"), collect(tables)
+    cards = [read_json(card) for card in model_card]
+    run = history.keep(history.record(found, config), output / "history")
+    write_json(run, output / "run.json")
+    made = {
+        "index": pages.index_page(found, config, cards, read_provenance(tables), run=run),
+        "association": pages.association_page(found, config, cards, read_provenance(tables)),
+        "survival": pages.survival_page(found, config, cards, read_provenance(tables)),
+        "photos": pages.photo_page(found, config, cards, read_provenance(tables)),
+    }
+    for name, text in made.items():
+        write_text(text, output / f"{name}.html")
+    (output / "figures").mkdir(parents=True, exist_ok=True)
+    figures = write_figures([output / f"{name}.html" for name in made], output / "figures")
+    written = write_tables(found, [read_ledger(path) for path in ledger], config, output / "tables")
+    print(f"{output}: {len(made)} pages, {len(figures)} files of figures, {len(written)} tables")
 
 
 @app.command()
@@ -116,28 +76,3 @@ def draw_figures(
 
     output.mkdir(parents=True, exist_ok=True)
     print(f"{output}: {len(write_figures(pages, output))} files")
-
-
-@app.command()
-def write_tables(
-    tables: Tables,
-    config: Settings,
-    ledger: Annotated[list[Path], typer.Option(help="A cohort's ledger.tsv; repeat.")],
-    output: Annotated[Path, typer.Option(help="The folder of the tables.")],
-) -> None:
-    """Tables as a journal prints them (Word, LaTeX, TSV), and lists of photos not used and samples flagged. Exact numbers: internal.
-
-    Table 1, Cox models, group comparisons, prespecified genes and key results; `publish` writes the same from released tables.
-
-    Example: faceage-bio write-tables --config "$(cat config.json)" --ledger results/north/ledger.tsv --output tables results/*/*/*.tsv
-    """
-    import json
-
-    from faceage_bio.records import check_unchanged
-    from faceage_bio.report.table_files import write_tables as write
-    from faceage_bio.report.tables import collect
-    from faceage_bio.tables import read_ledger
-
-    check_unchanged([*tables, *ledger])
-    written = write(collect(tables), [read_ledger(path) for path in ledger], json.loads(config), output)
-    print(f"{output}: {len(written)} files")

@@ -45,9 +45,7 @@ STAGES: dict[str, dict[str, str]] = {
         "verify-results": "Independent software",
     },
     "Reports": {
-        "record-run": "Changes since the last run", "render-summary": "Summary page",
-        "render-association-report": "Page on associations",
-        "render-survival-report": "Page on survival", "render-photo-report": "Page on photos", "draw-figures": "Figures", "write-tables": "Tables for a paper",
+        "render-report": "Pages, figures and tables for a paper", "draw-figures": "",
     },
     "Demo": {
         "make-demo-cohorts": "Simulated participants", "fit-demo-model": "Demo model",

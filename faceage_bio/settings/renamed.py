@@ -54,6 +54,12 @@ COMMANDS = {
     "vary-specifications": "fit-association-sensitivity",
     "compare-scores": "compute-scores",
     "normalise-expression": "check-expression",
+    "record-run": "render-report",
+    "render-summary": "render-report",
+    "render-association-report": "render-report",
+    "render-survival-report": "render-report",
+    "render-photo-report": "render-report",
+    "write-tables": "render-report",
 }  # of earlier versions; fmt: skip
 OPTIONS = {"--clinic": "--clinical", "--people": "--participants", "--same-photo": "--duplicates"}
 Place = tuple[str, ...]

@@ -164,10 +164,6 @@ def cohort_files():
     return [cohort[key] for cohort in config["cohorts"].values() for key in keys if cohort[key]]
 
 
-def ledger_of_each_cohort(wildcards, input):
-    return option("--ledger", input.ledgers)
-
-
 def each(flag, key):
     """A params function: the option once for each of the named input files."""
     return lambda wildcards, input: option(flag, input[key])

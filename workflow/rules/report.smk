@@ -121,121 +121,40 @@ REPORTED = [
 ]
 
 
-# the records of earlier runs are no output, because Snakemake would remove them
-rule record_run:
-    input:
-        REPORTED,
-    output:
-        "<results>/reports/run.json",
-    log:
-        "<logs>/report/record_run.log",
-    params:
-        config=json.dumps(config),
-        history=f"{config['results_dir']}/reports/history",
-        version=VERSION,
-    shell:
-        "faceage-bio record-run --config {params.config:q} --history {params.history:q} --output {output:q}"
-        " {input:q} > {log:q} 2>&1"
-
-
-rule render_summary:
+# one job, which reads the tables once; the records of earlier runs are no output, because Snakemake would remove them
+rule render_report:
     input:
         tables=REPORTED,
-        run="<results>/reports/run.json",
+        ledgers=collect("<results>/{cohort}/ledger.tsv", cohort=COHORTS),
         models=MODELS if WITH_PHOTOS else [],
     output:
-        report(
+        index=report(
             "<results>/reports/index.html",
             caption="../report/summary.rst",
             category="Reports",
             labels={"report": "Summary"},
         ),
-    log:
-        "<logs>/report/render_summary.log",
-    params:
-        config=json.dumps(config),
-        cards=option("--model-card", MODEL_CARDS),
-        version=VERSION,
-    shell:
-        "faceage-bio render-summary --config {params.config:q} {params.cards:q}"
-        " --run {input.run:q} --output {output:q} {input.tables:q} > {log:q} 2>&1"
-
-
-rule render_association_report:
-    input:
-        tables=REPORTED,
-        models=MODELS if WITH_PHOTOS else [],
-    output:
-        report(
+        association=report(
             "<results>/reports/association.html",
             caption="../report/association.rst",
             category="Reports",
             labels={"report": "Associations with facial age acceleration"},
         ),
-    log:
-        "<logs>/report/render_association_report.log",
-    params:
-        config=json.dumps(config),
-        cards=option("--model-card", MODEL_CARDS),
-        version=VERSION,
-    shell:
-        "faceage-bio render-association-report --config {params.config:q} {params.cards:q}"
-        " --output {output:q} {input.tables:q} > {log:q} 2>&1"
-
-
-rule render_survival_report:
-    input:
-        tables=REPORTED,
-        models=MODELS if WITH_PHOTOS else [],
-    output:
-        report(
+        survival=report(
             "<results>/reports/survival.html",
             caption="../report/survival_report.rst",
             category="Reports",
             labels={"report": "Overall survival"},
         ),
-    log:
-        "<logs>/report/render_survival_report.log",
-    params:
-        config=json.dumps(config),
-        cards=option("--model-card", MODEL_CARDS),
-        version=VERSION,
-    shell:
-        "faceage-bio render-survival-report --config {params.config:q} {params.cards:q}"
-        " --output {output:q} {input.tables:q} > {log:q} 2>&1"
-
-
-rule render_photo_report:
-    input:
-        tables=REPORTED,
-        models=MODELS if WITH_PHOTOS else [],
-    output:
-        report(
+        photos=report(
             "<results>/reports/photos.html",
             caption="../report/photos.rst",
             category="Reports",
             labels={"report": "Photo quality"},
         ),
-    log:
-        "<logs>/report/render_photo_report.log",
-    params:
-        config=json.dumps(config),
-        cards=option("--model-card", MODEL_CARDS),
-        version=VERSION,
-    shell:
-        "faceage-bio render-photo-report --config {params.config:q} {params.cards:q}"
-        " --output {output:q} {input.tables:q} > {log:q} 2>&1"
-
-
-# the figures of the pages as files, each with its labels, for papers, slides and `snakemake --report report.zip`
-rule draw_figures:
-    input:
-        "<results>/reports/index.html",
-        "<results>/reports/association.html",
-        "<results>/reports/survival.html",
-        "<results>/reports/photos.html",
-    output:
-        report(
+        run="<results>/reports/run.json",
+        # as files, each with its labels, for papers, slides and `snakemake --report report.zip`
+        figures=report(
             directory("<results>/reports/figures"),
             patterns=["{page}/{room}/{table}/{cohort}-{number}.svg"],
             caption="../report/figure.rst",
@@ -248,37 +167,22 @@ rule draw_figures:
                 "figure": "{number}",
             },
         ),
+        # no part of Snakemake's report: exact numbers, and lists of photos and samples
+        tables=directory("<results>/reports/tables"),
     log:
-        "<logs>/report/draw_figures.log",
+        "<logs>/report/render_report.log",
+    benchmark:
+        "<results>/benchmarks/render_report.tsv"
+    resources:
+        mem_mb=memory(1500, 50),
     params:
+        settings=uses("render_report"),
+        ledgers=each("--ledger", "ledgers"),
+        cards=option("--model-card", MODEL_CARDS),
+        folder=subpath(output[0], parent=True),
         version=VERSION,
     shell:
-        "faceage-bio draw-figures --output {output:q} {input:q} > {log:q} 2>&1"
-
-
-# no part of Snakemake's report: exact numbers, and lists of photos and samples
-rule write_tables:
-    input:
-        tables=[
-            *collect("<results>/{cohort}/phenotype/table_one.tsv", cohort=COHORTS),
-            *collect("<results>/{cohort}/phenotype/phenotypes.tsv", cohort=WITH_CLINICAL),
-            "<results>/pooled/phenotype/groups.tsv",
-            *collect(
-                "<results>/{cohort}/survival/{table}.tsv", cohort=WITH_CLINICAL, table=["cox", "added_value"]
-            ),
-            *collect("<results>/{cohort}/expression/panel.tsv", cohort=WITH_RNA),
-        ],
-        ledgers=collect("<results>/{cohort}/ledger.tsv", cohort=COHORTS),
-    output:
-        directory("<results>/reports/tables"),
-    log:
-        "<logs>/report/write_tables.log",
-    params:
-        config=json.dumps(config),
-        ledgers=ledger_of_each_cohort,
-        version=VERSION,
-    shell:
-        "faceage-bio write-tables --config {params.config:q} {params.ledgers:q} --output {output:q}"
+        "faceage-bio render-report --config {CONFIG:q} {params.ledgers:q} {params.cards:q} --output {params.folder:q}"
         " {input.tables:q} > {log:q} 2>&1"
 
 
