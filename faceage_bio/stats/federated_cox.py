@@ -1,0 +1,169 @@
+"""A Cox model stratified by site, from sums that sites give and rows that they keep.
+
+With a baseline hazard for each site the partial likelihood is a product over sites, so a site need give only its score and
+information at the coefficients asked for: p + p (p + 1) / 2 numbers and no event time. The log-likelihood stays at the site: at
+coefficients of 0 its exponential is a product of the sizes of the risk sets, from which small studies can be recovered.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from faceage_bio.errors import FitError, PrivacyError
+from faceage_bio.stats.cox import fit_cox
+from faceage_bio.stats.cox_fit import wald_table
+from faceage_bio.stats.cox_likelihood import efron_pass, information, score
+from faceage_bio.stats.risk_sets import risk_sets
+
+FEWEST_EVENTS, EVENTS_PER_TERM = (
+    50,
+    20,
+)  # below max(50, 20 p) the equations of an answer can be solved for the rows
+FEWEST_IN_LEVEL = 10  # participants with each value of a variable that has two
+
+
+@dataclass(frozen=True)
+class SiteSums:
+    """What a site gives at one value of the coefficients."""
+
+    score: np.ndarray  # (p,)
+    information: np.ndarray  # (p, p)
+    n: int
+    n_events: int
+
+
+@dataclass(frozen=True)
+class SiteEstimate:
+    """What a site gives in the first round, and a small site at all: its own fit."""
+
+    beta: np.ndarray  # (p,)
+    covariance: np.ndarray  # (p, p)
+    n: int
+    n_events: int
+
+
+def site_estimate(years: pd.Series, event: pd.Series, design: pd.DataFrame) -> SiteEstimate:
+    """Fit the model on a site's rows alone."""
+    fit = fit_cox(years, event, design)
+    beta = fit.terms["log_hazard_ratio"].to_numpy()
+    return SiteEstimate(beta, fit.covariance.to_numpy(), fit.n, fit.n_events)
+
+
+def check_answerable(event: pd.Series, design: pd.DataFrame) -> None:
+    """Refuse sums of a site whose rows could be recovered from them.
+
+    Raises
+    ------
+    PrivacyError
+        Fewer events than max(50, 20 per term), or fewer than 10 participants at a level of a variable.
+    """
+    events, needed = int(event.sum()), max(FEWEST_EVENTS, EVENTS_PER_TERM * design.shape[1])
+    problems = []
+    if events < needed:
+        problems.append(f"{events} events, where {needed} are needed for {design.shape[1]} terms")
+    for name, values in design.items():
+        counts = values.value_counts()
+        if len(counts) <= 2 and counts.min() < FEWEST_IN_LEVEL:
+            problems.append(
+                f"{name} has a level with {counts.min()} participants, where {FEWEST_IN_LEVEL} are needed"
+            )
+    if problems:
+        raise PrivacyError(
+            f"this site gives no score and information: {'; '.join(problems)}. Expected enough that no row can be recovered from the answer. "
+            "Take part with the site's own estimate (two-stage)."
+        )
+
+
+def site_step(
+    beta: Sequence[float], years: pd.Series, event: pd.Series, design: pd.DataFrame, *, minimum: bool = True
+) -> SiteSums:
+    """Score and information of a site's rows.
+
+    Parameters
+    ----------
+    beta : sequence of float, shape (p,)
+        Coefficients of ``design``'s columns, on the log scale.
+    years, event, design
+        See `fit_cox`.
+    minimum : bool
+        Refuse small sites, see `check_answerable`; False is for tests of the attack alone.
+    """
+    if minimum:
+        check_answerable(event, design)
+    beta = np.asarray(beta, dtype=float)
+    if beta.shape != (design.shape[1],) or not np.isfinite(beta).all():
+        raise PrivacyError(
+            f"a request with {beta.size} coefficients for {design.shape[1]} terms ({', '.join(design)}). Expected a finite number for each."
+        )
+    sets = risk_sets(years, event, None, None, None)
+    x = np.ascontiguousarray(design.to_numpy(dtype=float).T)
+    x = (x - x.mean(axis=1, keepdims=True))[
+        :, sets.order
+    ]  # sums over risk sets do not change, and keep their digits
+    at = efron_pass(sets, x, beta @ x)
+    return SiteSums(score(sets, x, at), information(sets, x, at), len(design), int(event.sum()))
+
+
+def pool_estimates(estimates: Sequence[SiteEstimate]) -> tuple[np.ndarray, np.ndarray]:
+    """Two-stage: coefficients and covariance of the common effect, weighted by the inverse covariances."""
+    weights = [np.linalg.inv(one.covariance) for one in estimates]
+    covariance = np.linalg.inv(sum(weights))
+    return covariance @ sum(w @ one.beta for w, one in zip(weights, estimates, strict=True)), covariance
+
+
+def coordinator_step(
+    beta: np.ndarray, sums: Sequence[SiteSums], estimates: Sequence[SiteEstimate] = ()
+) -> tuple[np.ndarray, np.ndarray]:
+    """One Newton step: the next coefficients, and the covariance at these.
+
+    Sites that take part with their own estimate add its quadratic approximation.
+
+    Raises
+    ------
+    FitError
+        The information has no inverse.
+    """
+    slope = sum(one.score for one in sums)
+    curvature = sum(one.information for one in sums)
+    for one in estimates:
+        weight = np.linalg.inv(one.covariance)
+        slope = slope + weight @ (one.beta - beta)
+        curvature = curvature + weight
+    try:
+        covariance = np.linalg.inv(curvature)
+    except np.linalg.LinAlgError:
+        raise FitError("singular_information") from None
+    return beta + covariance @ slope, covariance
+
+
+def pooled_terms(names: Sequence[str], beta: np.ndarray, covariance: np.ndarray) -> pd.DataFrame:
+    """The Wald table of the pooled model, as that of `fit_cox`."""
+    return wald_table(beta, pd.DataFrame(covariance, index=names, columns=names))
+
+
+def linear_sums(y: pd.Series, design: pd.DataFrame) -> Mapping[str, np.ndarray]:
+    """What a site gives for a linear model with a common intercept in ``design``: X'X, X'y, y'y and n.
+
+    Raises
+    ------
+    PrivacyError
+        Too few participants, see `check_answerable`.
+    """
+    x = design.to_numpy(dtype=float)
+    needed = max(FEWEST_EVENTS, EVENTS_PER_TERM * x.shape[1])
+    if len(x) < needed:
+        raise PrivacyError(
+            f"this site gives no sums: {len(x)} participants, where {needed} are needed for {x.shape[1]} terms. Take part with the site's own estimate."
+        )
+    values = y.to_numpy(dtype=float)
+    return {"xx": x.T @ x, "xy": x.T @ values, "yy": np.array(values @ values), "n": np.array(len(x))}
+
+
+def pooled_linear(sums: Sequence[Mapping[str, np.ndarray]]) -> tuple[np.ndarray, np.ndarray]:
+    """Coefficients and covariance of the linear model of all sites' rows, exactly."""
+    xx, xy, yy, n = (sum(one[name] for one in sums) for name in ("xx", "xy", "yy", "n"))
+    beta = np.linalg.solve(xx, xy)
+    residual = (yy - beta @ xy) / (n - len(beta))
+    return beta, residual * np.linalg.inv(xx)

@@ -1,0 +1,214 @@
+"""Sites that keep their rows reach the model of all rows; small sites give no sums, since their rows can be recovered."""
+
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from faceage_bio.errors import PrivacyError
+from faceage_bio.stats.cox import fit_cox
+from faceage_bio.stats.federated_cox import (
+    coordinator_step,
+    linear_sums,
+    pool_estimates,
+    pooled_linear,
+    site_estimate,
+    site_step,
+)
+
+GOLDEN = Path(__file__).parent / "golden"
+TERMS = ["age", "meno", "nodes", "er", "hormon"]
+
+
+@pytest.fixture(scope="module")
+def sites():
+    """Rows of rotterdam at five sites, as golden.R splits them; the last has 58 participants."""
+    rows = pd.read_csv(GOLDEN / "cox/rotterdam.tsv", sep="\t", comment="#")
+    rows[["nodes", "er"]] = np.log1p(rows[["nodes", "er"]])
+    rank = np.argsort(np.argsort((np.arange(1, len(rows) + 1) * 7919) % 10007, kind="stable"), kind="stable")
+    site = np.repeat(np.arange(5), [427, 231, 185, 93, 58])[rank]
+    return [(one.time, one.event, one[TERMS]) for _, one in rows.groupby(site)]
+
+
+@pytest.fixture(scope="module")
+def golden():
+    return pd.read_csv(GOLDEN / "federated/golden.tsv", sep="\t", index_col="term").loc[TERMS]
+
+
+def distance(beta, golden):
+    """Largest distance from R's fit of all rows, in standard errors."""
+    return np.abs((beta - golden.coef) / golden.se).max()
+
+
+def test_three_answers_equal_r_on_all_rows(sites, golden):
+    beta, _ = pool_estimates([site_estimate(*site) for site in sites])
+    far = [distance(beta, golden)]
+    for _ in range(3):
+        beta, _ = coordinator_step(beta, [site_step(beta, *site, minimum=False) for site in sites])
+        far.append(distance(beta, golden))
+    assert far[0] < 0.5  # two-stage
+    assert far[1] < 0.01
+    assert far[2] < 1e-5
+    np.testing.assert_allclose(beta, golden.coef, rtol=1e-6)
+    sums = [site_step(beta, *site, minimum=False) for site in sites]
+    np.testing.assert_allclose(np.sqrt(np.diag(coordinator_step(beta, sums)[1])), golden.se, rtol=1e-6)
+
+
+def test_small_sites_take_part_with_their_own_estimates(sites, golden):
+    estimates = [site_estimate(*site) for site in sites]
+    large, small = [], []
+    for site, estimate in zip(sites, estimates, strict=True):
+        try:
+            site_step(np.zeros(5), *site)
+            large.append(site)
+        except PrivacyError:
+            small.append(estimate)
+    assert [one.n for one in small] == [185, 93, 58]  # fewer than 100 events
+    beta, _ = pool_estimates(estimates)
+    start = distance(beta, golden)
+    for _ in range(4):
+        beta, _ = coordinator_step(beta, [site_step(beta, *site) for site in large], small)
+    assert distance(beta, golden) <= start + 0.05
+    assert distance(beta, golden) < 0.3
+
+
+def test_sites_in_any_order_and_split_further_into_no_strata_change_nothing(sites):
+    sums = [site_step(np.full(5, 0.1), *site, minimum=False) for site in sites]
+    one, other = (coordinator_step(np.full(5, 0.1), part)[0] for part in (sums, sums[::-1]))
+    np.testing.assert_allclose(one, other, rtol=1e-12)
+
+
+def test_answer_holds_no_likelihood_and_no_time(sites):
+    sums = site_step(np.zeros(5), *sites[0])
+    assert set(vars(sums)) == {"score", "information", "n", "n_events"}
+    assert sums.score.size + sums.information.size <= 5 + 25
+
+
+def small_site(random, n, n_events):
+    event = np.zeros(n, dtype=int)
+    event[random.choice(n, n_events, replace=False)] = 1
+    return event, random.integers(0, 2, n)
+
+
+def halves(length, at_risk, exposed, hazard_ratio):
+    """All orders of (event, x) of ``length`` participants, with ``at_risk`` and ``exposed`` already at risk after them."""
+    codes = np.arange(4**length)
+    m, events = np.full(len(codes), exposed), np.zeros(len(codes), dtype=int)
+    slope, curvature = np.zeros(len(codes)), np.zeros(len(codes))
+    for place in range(length):
+        digit = codes // 4**place % 4
+        x, event = digit % 2, digit // 2
+        m = m + x
+        share = hazard_ratio * m / (hazard_ratio * m + at_risk + place + 1 - m)
+        slope += event * (x - share)
+        curvature += event * share * (1 - share)
+        events += event
+    return codes, m, events, slope, curvature
+
+
+def candidates(n, n_events, n_exposed, beta, slope, curvature):
+    """Every study of n participants with one binary covariate that would give this answer, as an attacker enumerates them; the number exposed stands in Table 1."""
+    half, found = n // 2, []
+    late = halves(half, 0, 0, np.exp(beta))
+    for exposed in range(half + 1):
+        kept = late[1] == exposed
+        codes, events, s, i = (part[kept] for part in (late[0], *late[2:]))
+        mixed = s + np.pi * i + 100 * events
+        order = np.argsort(mixed)
+        early = halves(n - half, half, exposed, np.exp(beta))
+        early = [part[early[1] == n_exposed] for part in early]
+        wanted = slope + np.pi * curvature + 100 * n_events - (early[3] + np.pi * early[4] + 100 * early[2])
+        low, high = np.searchsorted(mixed[order], [wanted - 1e-8, wanted + 1e-8])
+        for row in np.flatnonzero(high > low):
+            for place in order[low[row] : high[row]]:
+                if abs(s[place] + early[3][row] - slope) < 1e-8 and events[place] + early[2][row] == n_events:
+                    found.append(signature(n, half, codes[place], early[0][row]))
+    return set(found)
+
+
+def signature(n, half, late, early):
+    """What the deaths of a study tell: for each with exposed and unexposed at risk, the share exposed and who died."""
+    digits = [late // 4**place % 4 for place in range(half)] + [
+        early // 4**place % 4 for place in range(n - half)
+    ]
+    exposed, told = 0, []
+    for place, digit in enumerate(digits):
+        exposed += digit % 2
+        if digit // 2 and 0 < exposed < place + 1:
+            told.append((Fraction(int(exposed), place + 1), int(digit % 2)))
+    return tuple(sorted(told))
+
+
+def test_rows_of_a_small_site_are_recovered_when_the_minimum_is_off():
+    """The attacker is real: of millions of studies a handful fit one answer, the true one among them."""
+    sizes = []
+    for seed in range(3):
+        random = np.random.default_rng(seed)
+        n, n_events = 18, 8
+        event, x = small_site(random, n, n_events)
+        years, design = pd.Series(np.arange(1.0, n + 1)), pd.DataFrame({"x": x.astype(float)})
+        answer = site_step([0.4], years, pd.Series(event), design, minimum=False)
+        possible = candidates(n, n_events, x.sum(), 0.4, answer.score[0], answer.information[0, 0])
+        code = x[::-1] + 2 * event[::-1]
+        late = sum(int(digit) * 4**place for place, digit in enumerate(code[: n // 2]))
+        early = sum(int(digit) * 4**place for place, digit in enumerate(code[n // 2 :]))
+        assert signature(n, n // 2, late, early) in possible
+        sizes.append(len(possible))
+        with pytest.raises(PrivacyError, match="8 events, where 50 are needed for 1 terms"):
+            site_step([0.0], years, pd.Series(event), design)
+    print(f"studies that fit one answer of a site with 18 participants and 8 events: {sizes}")
+    assert np.median(sizes) <= 20
+
+
+def test_the_likelihood_alone_gives_the_times_of_events_away():
+    """Why it is not in an answer: at coefficient 0 it is the logarithm of a product of the sizes of the risk sets."""
+    event, x = small_site(np.random.default_rng(1), 16, 6)
+    at = 16 - np.flatnonzero(event)
+    fit = fit_cox(pd.Series(np.arange(1.0, 17)), pd.Series(event), pd.DataFrame({"x": x.astype(float)}))
+    assert round(np.exp(-fit.log_likelihood_null)) == np.prod(at)
+
+
+@pytest.mark.parametrize(
+    ("event", "x", "message"),
+    [
+        ([1] * 49 + [0] * 60, [0, 1] * 54 + [0], "49 events, where 50 are needed"),
+        ([1] * 60 + [0] * 49, [1] * 9 + [0] * 100, "x has a level with 9 participants, where 10 are needed"),
+    ],
+)
+def test_what_a_site_does_not_answer(event, x, message):
+    years = pd.Series(np.arange(1.0, len(event) + 1))
+    with pytest.raises(PrivacyError, match=message):
+        site_step([0.0], years, pd.Series(event), pd.DataFrame({"x": np.array(x, dtype=float)}))
+
+
+@pytest.mark.parametrize("beta", [[0.0, 0.0], [np.nan], []])
+def test_a_request_that_does_not_fit_the_model(beta):
+    years, event = pd.Series(np.arange(1.0, 121)), pd.Series([1, 0] * 60)
+    with pytest.raises(PrivacyError, match=r"for 1 terms \(x\). Expected a finite number for each"):
+        site_step(beta, years, event, pd.DataFrame({"x": np.arange(120.0)}))
+
+
+@given(st.integers(0, 1000))
+@settings(max_examples=20)
+def test_linear_models_by_sums_are_those_of_all_rows(seed):
+    random = np.random.default_rng(seed)
+    x = pd.DataFrame(
+        {"one": 1.0, "age": random.normal(60, 10, 300), "smoker": random.integers(0, 2, 300).astype(float)}
+    )
+    y = pd.Series(x.to_numpy() @ [1, 0.5, 2] + random.normal(0, 3, 300))
+    beta, covariance = pooled_linear(
+        [linear_sums(y[part], x.loc[part]) for part in (range(100), range(100, 300))]
+    )
+    together, residual, *_ = np.linalg.lstsq(x.to_numpy(), y.to_numpy(), rcond=None)
+    np.testing.assert_allclose(beta, together, rtol=1e-8)
+    expected = residual[0] / 297 * np.linalg.inv(x.T.to_numpy() @ x.to_numpy())
+    np.testing.assert_allclose(covariance, expected, rtol=1e-7)
+
+
+def test_linear_sums_of_a_few_participants_are_refused():
+    with pytest.raises(PrivacyError, match="12 participants, where 50 are needed"):
+        linear_sums(pd.Series(np.arange(12.0)), pd.DataFrame({"one": np.ones(12)}))
