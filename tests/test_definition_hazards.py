@@ -39,7 +39,7 @@ def accelerated(tmp_path_factory):
     folder = tmp_path_factory.mktemp("accelerated")
     write_table(followed(), folder / "people.tsv")
     run("define-acceleration", "--table", folder / "people.tsv", "--definitions", folder / "definitions.tsv",
-        "--participants", folder / "accelerated.tsv", "--adjust-for", "sex")  # fmt: skip
+        "--participants", folder / "accelerated.tsv", "--set", "acceleration.adjust_for=sex")  # fmt: skip
     return folder
 
 
@@ -116,12 +116,12 @@ def test_a_table_without_follow_up_is_refused(accelerated):
 
 
 def test_the_command_runs_on_a_plain_table(accelerated):
-    run("compare-definitions", "--acceleration", accelerated / "accelerated.tsv", "--output", accelerated / "hazards.tsv",
-        "--per-years", "5")  # fmt: skip
-    rows = read_table(accelerated / "hazards.tsv")
+    run("measure-repeats", "--face-ages", accelerated / "people.tsv", "--followed", accelerated / "accelerated.tsv", "--output",
+        accelerated / "out", "--set", "survival.per_years=5")  # fmt: skip
+    rows = read_table(accelerated / "out" / "definition_hazards.tsv")
     assert set(rows.per) == {"5 years", "1 SD", "10 centiles"}
     assert not set(read_table(accelerated / "accelerated.tsv").subject_id) & set(
-        (accelerated / "hazards.tsv").read_text().split()
+        (accelerated / "out" / "definition_hazards.tsv").read_text().split()
     )
 
 

@@ -414,7 +414,7 @@ def test_settings_that_do_not_fit_are_told(section, message):
 def test_command_on_a_plain_table(tmp_path):
     write_table(people(80).drop(columns=["cohort", "subject_id", "group"]), tmp_path / "people.tsv")
     arguments = ["define-acceleration", "--table", "people.tsv", "--definitions", "definitions.tsv", "--participants", "accelerated.tsv",
-                 "--sensitivity", "sensitivity.tsv", "--definition", "loess", "--adjust-for", "sex"]  # fmt: skip
+                 "--sensitivity", "sensitivity.tsv", "--set", "acceleration.definition=loess", "--set", "acceleration.adjust_for=sex"]  # fmt: skip
     arguments = [str(tmp_path / word) if word.endswith(".tsv") else word for word in arguments]
     done = CliRunner().invoke(app, arguments, catch_exceptions=False)
     assert done.exit_code == 0

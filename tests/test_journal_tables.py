@@ -449,7 +449,12 @@ def test_the_command_writes_private_files_with_records(results, tmp_path):
     options = ["--config", str(config), "--ledger", str(ledger), "--output", str(tmp_path)]
     done = CliRunner().invoke(app, ["render-report", *options, *paths], catch_exceptions=False)
     assert done.exit_code == 0, done.output
-    assert {path.name for path in tmp_path.glob("*.html")} == {"index.html", "association.html", "survival.html", "photos.html"}
+    assert {path.name for path in tmp_path.glob("*.html")} == {
+        "index.html",
+        "association.html",
+        "survival.html",
+        "photos.html",
+    }
     assert list((tmp_path / "figures").rglob("*.svg"))
     assert (tmp_path / "run.json").exists()
     written = [path for path in (tmp_path / "tables").iterdir() if path.is_file()]

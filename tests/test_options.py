@@ -20,10 +20,6 @@ from faceage_bio.expression.inputs import read_inputs
             "--subjects, --photos and --face-ages: expected once for each cohort, in the same order; found 1, 2 and 1. Give as many of each",
         ),
         (
-            "measure-reliability --face-ages b.parquet --reliability c.tsv --acceleration d.parquet",
-            "--acceleration and --attenuation: expected both or neither, found one. Give the table to read",
-        ),
-        (
             "assess-fairness --participants a.csv --participants b.csv --photos c.parquet --output d.tsv",
             r"--photos: expected once for each --participants \(2\), in the same order, or not at all; found 1. Give as many, or none",
         ),

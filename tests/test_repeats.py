@@ -268,11 +268,9 @@ def test_commands_on_plain_tables_and_their_page(tmp_path):
     write_table(faces, tmp_path / "photos.tsv")
     write_table(people, tmp_path / "people.tsv")
     folder = tmp_path / "one" / "acceleration"
-    run("measure-reliability", "--face-ages", tmp_path / "photos.tsv", "--subjects", tmp_path / "people.tsv",
-        "--reliability", folder / "reliability.tsv", "--acceleration", tmp_path / "people.tsv", "--outcome", "bmi",
-        "--covariate", "sex", "--attenuation", folder / "attenuation.tsv", "--cohort", "one")  # fmt: skip
-    run("fit-ageing-rate", "--face-ages", tmp_path / "photos.tsv", "--subjects", tmp_path / "people.tsv",
-        "--covariate", "sex", "--output", folder / "ageing_rate.tsv", "--cohort", "one")  # fmt: skip
+    run("measure-repeats", "--face-ages", tmp_path / "photos.tsv", "--subjects", tmp_path / "people.tsv", "--participants",
+        tmp_path / "people.tsv", "--set", "acceleration.outcomes=bmi", "--output", folder, "--cohort", "one")  # fmt: skip
+    assert not (folder / "definition_hazards.tsv").exists()
     run("define-acceleration", "--table", tmp_path / "people.tsv", "--definitions", folder / "definitions.tsv",
         "--sensitivity", folder / "sensitivity.tsv")  # fmt: skip
     for name in ("definitions", "sensitivity"):

@@ -163,11 +163,11 @@ def test_day_and_month_are_not_told_apart_by_the_repeat_photo_command(tmp_path):
     rows = FACES.head(20).assign(photo_date="01/02/2020", photo_id=FACES.subject_id, chronological_age=50.0)
     rows.to_csv(tmp_path / "photos.tsv", sep="\t", index=False)
     done = CliRunner().invoke(
-        app, ["measure-reliability", "--face-ages", str(tmp_path / "photos.tsv"), "--reliability", str(tmp_path / "r.tsv")]
+        app, ["measure-repeats", "--face-ages", str(tmp_path / "photos.tsv"), "--output", str(tmp_path)]
     )  # fmt: skip
     assert isinstance(done.exception, CohortError)
     assert "It holds 01/02/2020. Expected a date. Write it as YYYY-MM-DD" in str(done.exception)
-    assert not (tmp_path / "r.tsv").exists()
+    assert not (tmp_path / "reliability.tsv").exists()
 
 
 def test_missing_dates_stay_missing():

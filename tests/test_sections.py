@@ -24,7 +24,7 @@ CORE = {  # of the issue: each analysis and the step that makes it
     "added value": "fit_survival", "scores": "compute_scores", "readers": "compare_readers",
 }  # fmt: skip
 LEFT_OUT = {
-    "measure_reliability", "fit_ageing_rate", "compare_definitions", "fit_association_sensitivity", "stress_photos", "fit_expression_sensitivity", "compare_composition", "fit_variants",
+    "measure_repeats", "fit_association_sensitivity", "stress_photos", "fit_expression_sensitivity", "compare_composition", "fit_variants",
     "fit_survival_sensitivity",
 }  # fmt: skip
 

@@ -1,50 +1,32 @@
-"""Commands from face age to age acceleration, and for several photos of the same person."""
+"""Steps from face age to age acceleration, and for several photos of the same person."""
 
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from faceage_bio.steps import Units
+from faceage_bio.config import Config
+from faceage_bio.steps import Cohort, Tables, Units, step
 
-app = typer.Typer()
-
-
-class RepeatPhotos(StrEnum):
-    first = "first"
-    last = "last"
-    mean = "mean"
-    nearest = "nearest"
+DEFINED = tuple(
+    f"acceleration.{name}"
+    for name in ("definition", "fit_in", "folds", "adjust_for", "valid_ages", "low_resolution")
+)
+SLOPES_PER_YEARS = 10.0  # slopes on age acceleration are corrected per so many
 
 
-class FitIn(StrEnum):
-    cohort = "cohort"
-    reference = "reference"
+def _defined(settings: Config):
+    """How age acceleration is defined, and outside of which ages and sizes the model was not tested."""
+    from faceage_bio.acceleration.definitions import Settings
+    from faceage_bio.acceleration.stage import Validity
+
+    chosen = settings.acceleration
+    return Settings(chosen.definition, chosen.fit_in, chosen.folds, tuple(chosen.adjust_for)), Validity(
+        tuple(chosen.valid_ages), chosen.low_resolution
+    )
 
 
-class Kind(StrEnum):
-    linear = "linear"
-    linear_cross_fitted = "linear_cross_fitted"
-    spline = "spline"
-    loess = "loess"
-    adjusted = "adjusted"
-
-
-DEFINITION = Annotated[Kind, typer.Option(help="What age acceleration is; all definitions are written.")]
-FIT_IN = Annotated[FitIn, typer.Option(help="In whom face age is fitted on age.")]
-FOLDS = Annotated[int, typer.Option(min=2, help="Folds of the cross-fitted definitions.")]
-ADJUST_FOR = Annotated[list[str], typer.Option(help="A column of the definition `adjusted`; repeat.")]
-VALID_AGES = Annotated[tuple[float, float], typer.Option(help="Ages in which the model was tested.")]
-LOW_RESOLUTION = Annotated[
-    float, typer.Option(help="Faces of fewer pixels (shorter side) are of low resolution.")
-]
-DATED = Annotated[
-    Path | None, typer.Option(help="Its photos.parquet, if dates do not stand among the face ages.")
-]
-
-
-@app.command()
+@step(uses=["acceleration.repeat_photos", "acceleration.nearest_to", *DEFINED])
 def compute_acceleration(
     subjects: Annotated[
         list[Path], typer.Option(help="A cohort's subjects.parquet; repeat for each cohort.")
@@ -52,26 +34,14 @@ def compute_acceleration(
     photos: Annotated[list[Path], typer.Option(help="Its photos.parquet, in the same order.")],
     face_ages: Annotated[list[Path], typer.Option(help="Its face_age.parquet, in the same order.")],
     results: Annotated[Path, typer.Option(help="Results folder.")],
-    repeat_photos: Annotated[
-        RepeatPhotos, typer.Option(help="Which photo of a subject counts.")
-    ] = RepeatPhotos.first,
-    nearest_to: Annotated[
-        str | None, typer.Option(help="For nearest: a column of the subjects with dates.")
-    ] = None,
-    definition: DEFINITION = Kind.linear,
-    fit_in: FIT_IN = FitIn.cohort,
-    folds: FOLDS = 10,
-    adjust_for: ADJUST_FOR = ["sex", "smoking", "bmi"],
-    valid_ages: VALID_AGES = (60.0, 120.0),
-    low_resolution: LOW_RESOLUTION = 112.0,
+    settings: Config,
 ) -> None:
     """Age gap and age acceleration of every cohort.
 
     Example: faceage-bio compute-acceleration --subjects subjects.parquet --photos photos.parquet
     --face-ages face_age.parquet --results results
     """
-    from faceage_bio.acceleration.definitions import Settings
-    from faceage_bio.acceleration.stage import Choices, Validity, compute
+    from faceage_bio.acceleration.stage import Choices, compute
     from faceage_bio.errors import RunError
     from faceage_bio.tables import read_table, write_table
 
@@ -82,9 +52,9 @@ def compute_acceleration(
         )
     names = [path.parts[-3] if len(path.parts) > 2 else path.stem for path in map(Path.absolute, subjects)]
     tables = [[read_table(path) for path in paths] for paths in (subjects, photos, face_ages)]
-    settings = Settings(definition.value, fit_in.value, folds, tuple(adjust_for))
-    choices = Choices(settings, Validity(valid_ages, low_resolution), nearest_to)
-    for name, cohort in compute(*tables, names, repeat_photos.value, fit_in.value, choices).items():
+    chosen = settings.acceleration
+    choices = Choices(*_defined(settings), chosen.nearest_to)
+    for name, cohort in compute(*tables, names, chosen.repeat_photos, chosen.fit_in, choices).items():
         folder = results / name / "acceleration"
         write_table(cohort.table, folder / "acceleration.parquet")
         write_table(cohort.ledger, folder / "ledger.tsv")
@@ -95,7 +65,7 @@ def compute_acceleration(
         )
 
 
-@app.command()
+@step(uses=DEFINED)
 def define_acceleration(
     table: Annotated[
         Path,
@@ -104,18 +74,13 @@ def define_acceleration(
     definitions: Annotated[
         Path, typer.Option(help="Result table: every definition and how it depends on age.")
     ],
+    settings: Config,
     sensitivity: Annotated[
         Path | None, typer.Option(help="Result table: without ages and faces outside of the test.")
     ] = None,
     participants: Annotated[
         Path | None, typer.Option(help="The table with a column per definition, for its owner only.")
     ] = None,
-    definition: DEFINITION = Kind.linear,
-    fit_in: FIT_IN = FitIn.cohort,
-    folds: FOLDS = 10,
-    adjust_for: ADJUST_FOR = ["sex", "smoking", "bmi"],
-    valid_ages: VALID_AGES = (60.0, 120.0),
-    low_resolution: LOW_RESOLUTION = 112.0,
 ) -> None:
     """Every definition of age acceleration side by side, from a plain table of participants with both ages.
 
@@ -123,132 +88,100 @@ def define_acceleration(
     """
     import pandas as pd
 
-    from faceage_bio.acceleration.definitions import Settings
-    from faceage_bio.acceleration.stage import Validity, describe, plain_people
+    from faceage_bio.acceleration.stage import describe, plain_people
     from faceage_bio.plain import read_plain
     from faceage_bio.tables import write_table
 
-    settings = Settings(definition.value, fit_in.value, folds, tuple(adjust_for))
-    found = describe(plain_people(read_plain(table)), settings, Validity(valid_ages, low_resolution))
+    found = describe(plain_people(read_plain(table)), *_defined(settings))
     for part, path in (("definitions", definitions), ("sensitivity", sensitivity), ("table", participants)):
         if path:
             parts = [getattr(cohort, part) for cohort in found.values()]
             write_table(pd.concat(parts, ignore_index=True), path)
 
 
-@app.command()
-def measure_reliability(
+@step(
+    uses=[
+        *(f"acceleration.{name}" for name in ("repeats_within_days", "outcomes", "repeat_photos", "ageing_rate_days")),
+        "phenotype.adjust_for", "survival.per_years", "survival.covariates",
+    ],
+    writes={
+        "reliability.tsv": "how far two photos of a person agree",
+        "attenuation.tsv": "slopes corrected for the error of a photo; with --participants",
+        "ageing_rate.tsv": "how fast faces age, and whether that predicts death; with --subjects",
+        "definition_hazards.tsv": "hazard ratio of each definition; with --followed",
+    },
+)  # fmt: skip
+def measure_repeats(
     face_ages: Annotated[
         Path,
         typer.Option(
             help="One row per photo: subject_id, face_age; photo_date and chronological_age there or in --photos."
         ),
     ],
-    reliability: Annotated[Path, typer.Option(help="Result table: how far two photos of a person agree.")],
-    photos: DATED = None,
-    subjects: Annotated[Path | None, typer.Option(help="One row per person: age at the first photo.")] = None,
-    within_days: Annotated[int | None, typer.Option(help="Most days between two photos.")] = 730,
-    acceleration: Annotated[
-        Path | None, typer.Option(help="The analysis table, for slopes corrected for the error of a photo.")
+    settings: Config,
+    photos: Annotated[
+        Path | None, typer.Option(help="Its photos.parquet, if dates do not stand among the face ages.")
     ] = None,
-    attenuation: Annotated[Path | None, typer.Option(help="Result table of corrected slopes.")] = None,
-    outcome: Annotated[list[str], typer.Option(help="A column of numbers to correct; repeat.")] = [],
-    covariate: Annotated[list[str], typer.Option(help="A column adjusted for besides age; repeat.")] = [],
-    per_years: Annotated[float, typer.Option(help="Slopes are per this many years of acceleration.")] = 10.0,
-    averaged: Annotated[bool, typer.Option(help="Acceleration is of the mean of n_photos photos.")] = False,
-    cohort: Annotated[str, typer.Option(help="Its name in the tables.")] = "",
-) -> None:
-    """Reliability of one photo from participants with several, and slopes corrected for its error.
-
-    Example: faceage-bio measure-reliability --face-ages photos.tsv --reliability reliability.tsv
-    --acceleration participants.tsv --outcome bmi --covariate sex --attenuation attenuation.tsv
-    """
-    import pandas as pd
-
-    from faceage_bio.acceleration.repeats import (
-        attenuation_table,
-        measured_error,
-        reliability_table,
-    )  # fmt: skip
-    from faceage_bio.columns import AGE, AGE_ACCELERATION
-    from faceage_bio.errors import RunError
-    from faceage_bio.plain import read_plain
-    from faceage_bio.tables import write_table
-
-    if (acceleration is None) != (attenuation is None):
-        raise RunError(
-            "--acceleration and --attenuation: expected both or neither, found one. Give the table to read and the one to write, or leave out both."
-        )
-    dated = _dated(face_ages, photos, subjects)
-    table = reliability_table(dated, within_days, cohort)
-    write_table(table, reliability)
-    if acceleration and attenuation:
-        error_sd, error_df = measured_error(table)
-        people = read_plain(acceleration, (AGE_ACCELERATION, AGE))
-        rows = attenuation_table(people, error_sd, error_df, outcome, covariate, per_years, averaged)
-        write_table(rows.assign(cohort=cohort) if cohort else pd.DataFrame(rows), attenuation)
-
-
-@app.command()
-def fit_ageing_rate(
-    face_ages: Annotated[
-        Path,
-        typer.Option(help="One row per photo: subject_id, face_age; photo_date there or in --photos."),
-    ],
     subjects: Annotated[
-        Path,
+        Path | None,
         typer.Option(
             help="One row per person: chronological_age and followup_years from the first photo, event."
         ),
-    ],
-    output: Annotated[Path, typer.Option(help="Result table.")],
-    photos: DATED = None,
-    days: Annotated[tuple[int, int], typer.Option(help="Least and most days between the photos.")] = (
-        10,
-        1460,
-    ),
-    covariate: Annotated[list[str], typer.Option(help="A further column of the full model; repeat.")] = [],
-    per_years: Annotated[float, typer.Option(help="Hazard ratios of ages are per this many years.")] = 10.0,
-    cohort: Annotated[str, typer.Option(help="Its name in the table.")] = "",
-    unit: Units = [],
-) -> None:
-    """How fast faces age between two dated photos, and whether that predicts death.
-
-    Example: faceage-bio fit-ageing-rate --face-ages photos.tsv --subjects clinical.tsv --covariate sex --output rate.tsv
-    """
-    from faceage_bio.acceleration.repeats import ageing_rate_table, ageing_rates
-    from faceage_bio.age_reached import parse_units
-    from faceage_bio.columns import SUBJECT
-    from faceage_bio.plain import read_plain
-    from faceage_bio.tables import write_table
-
-    people = read_plain(subjects, (SUBJECT,), units=parse_units(unit))
-    rates = ageing_rates(_dated(face_ages, photos, subjects), people, days)
-    write_table(ageing_rate_table(rates, covariate, per_years, cohort), output)
-
-
-@app.command()
-def compare_definitions(
-    acceleration: Annotated[
-        Path,
+    ] = None,
+    participants: Annotated[
+        Path | None,
+        typer.Option(help="The table with age acceleration, for slopes corrected for the error of a photo."),
+    ] = None,
+    followed: Annotated[
+        Path | None,
         typer.Option(
-            help="One row per person: the table written by define-acceleration --participants, with followup_years and event."
+            help="One row per person with a column per definition (define-acceleration --participants), followup_years and event."
         ),
-    ],
-    output: Annotated[Path, typer.Option(help="Result table.")],
-    per_years: Annotated[float, typer.Option(help="Hazard ratios of years are per this many.")] = 10.0,
+    ] = None,
+    cohort: Cohort = "",
     unit: Units = [],
-) -> None:
-    """Hazard ratio of every definition of age acceleration, without and with chronological age in the model.
+) -> Tables:
+    """Participants with several photos: reliability of one, slopes corrected for its error, ageing rate; hazard ratio of each definition.
 
-    Example: faceage-bio compare-definitions --acceleration accelerated.tsv --output definition_hazards.tsv
+    Ageing rates are of two dated photos. Definitions are compared without and with chronological age in the model.
+
+    Example: faceage-bio measure-repeats --face-ages photos.tsv --participants participants.tsv --subjects clinical.tsv
+    --set acceleration.outcomes=bmi --output acceleration
     """
-    from faceage_bio.acceleration.hazards import definition_hazards
-    from faceage_bio.age_reached import parse_units
-    from faceage_bio.plain import read_plain
-    from faceage_bio.tables import write_table
+    import pandas as pd
 
-    write_table(definition_hazards(read_plain(acceleration, units=parse_units(unit)), per_years), output)
+    from faceage_bio.acceleration.hazards import definition_hazards
+    from faceage_bio.acceleration.repeats import (
+        ageing_rate_table,
+        ageing_rates,
+        attenuation_table,
+        measured_error,
+        reliability_table,
+    )
+    from faceage_bio.age_reached import parse_units
+    from faceage_bio.columns import AGE, AGE_ACCELERATION, SUBJECT
+    from faceage_bio.plain import read_plain
+
+    chosen, units = settings.acceleration, parse_units(unit)
+    dated = _dated(face_ages, photos, subjects)
+    made = {"reliability": reliability_table(dated, chosen.repeats_within_days, cohort)}
+    if participants:
+        error_sd, error_df = measured_error(made["reliability"])
+        people = read_plain(participants, (AGE_ACCELERATION, AGE))
+        rows = attenuation_table(
+            people, error_sd, error_df, chosen.outcomes, settings.phenotype.adjust_for, SLOPES_PER_YEARS, chosen.repeat_photos == "mean"
+        )  # fmt: skip
+        made["attenuation"] = rows.assign(cohort=cohort) if cohort else pd.DataFrame(rows)
+    if subjects:
+        people = read_plain(subjects, (SUBJECT,), units=units)
+        rates = ageing_rates(dated, people, tuple(chosen.ageing_rate_days))
+        covariates = [name for name in settings.survival.covariates if name == "sex" and name in people]
+        made["ageing_rate"] = ageing_rate_table(rates, covariates, settings.survival.per_years, cohort)
+    if followed:
+        made["definition_hazards"] = definition_hazards(
+            read_plain(followed, units=units), settings.survival.per_years
+        )
+    return made
 
 
 def _dated(face_ages: Path, photos: Path | None, subjects: Path | None):

@@ -19,8 +19,7 @@ STAGES: dict[str, dict[str, str]] = {
         "read-review": "", "store": "", "summarise-review": "Manual review of photos",
     },
     "Age acceleration": {
-        "compute-acceleration": "Age acceleration", "define-acceleration": "", "measure-reliability": "Reliability of one photo",
-        "fit-ageing-rate": "Face ageing rate", "compare-definitions": "Hazard ratio of each definition",
+        "compute-acceleration": "Age acceleration", "define-acceleration": "", "measure-repeats": "Reliability of one photo, face ageing rate",
     },
     "Associations and fairness": {
         "test-phenotypes": "Table 1, smoking, BMI, ECOG", "compare-groups": "Group comparisons",

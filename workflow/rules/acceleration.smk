@@ -28,22 +28,32 @@ rule compute_acceleration:
         ),
     log:
         "<logs>/acceleration/compute_acceleration.log",
+    benchmark:
+        "<results>/benchmarks/compute_acceleration.tsv"
     params:
-        inputs=acceleration_inputs,
-        options=acceleration_options,
+        settings=uses("compute_acceleration"),
+        subjects=each("--subjects", "subjects"),
+        photos=each("--photos", "photos"),
+        face_ages=each("--face-ages", "face_ages"),
         results=results_dir,
         version=VERSION,
     shell:
-        "faceage-bio compute-acceleration {params.inputs:q} {params.options:q} --results {params.results:q}"
-        " > {log:q} 2>&1"
+        "faceage-bio compute-acceleration --config {CONFIG:q} {params.subjects:q} {params.photos:q} {params.face_ages:q}"
+        " --results {params.results:q} > {log:q} 2>&1"
 
 
-rule measure_reliability:
+# hazards on the time of the survival stage, so that both pages speak of the same people
+rule measure_repeats:
     input:
         subjects="<results>/{cohort}/cohort/subjects.parquet",
         photos="<results>/{cohort}/cohort/photos.parquet",
         face_ages="<results>/{cohort}/faceage/face_age.parquet",
-        acceleration="<results>/{cohort}/acceleration/acceleration.parquet",
+        participants="<results>/{cohort}/acceleration/acceleration.parquet",
+        followed=branch(
+            lambda wildcards: wildcards.cohort in WITH_CLINICAL,
+            then="<results>/{cohort}/survival/follow_up.parquet",
+            otherwise="<results>/{cohort}/acceleration/acceleration.parquet",
+        ),
     output:
         reliability=report(
             "<results>/{cohort}/acceleration/reliability.tsv",
@@ -57,63 +67,27 @@ rule measure_reliability:
             category="Age acceleration",
             labels={"cohort": "{cohort}", "table": "slopes corrected for the error of a photo"},
         ),
-    log:
-        "<logs>/acceleration/measure_reliability_{cohort}.log",
-    params:
-        options=reliability_options,
-        version=VERSION,
-    shell:
-        "faceage-bio measure-reliability --cohort {wildcards.cohort} --subjects {input.subjects:q}"
-        " --photos {input.photos:q} --face-ages {input.face_ages:q} --acceleration {input.acceleration:q}"
-        " {params.options:q} --reliability {output.reliability:q} --attenuation {output.attenuation:q}"
-        " > {log:q} 2>&1"
-
-
-rule fit_ageing_rate:
-    input:
-        subjects="<results>/{cohort}/cohort/subjects.parquet",
-        photos="<results>/{cohort}/cohort/photos.parquet",
-        face_ages="<results>/{cohort}/faceage/face_age.parquet",
-    output:
-        report(
+        ageing_rate=report(
             "<results>/{cohort}/acceleration/ageing_rate.tsv",
             caption="../report/ageing_rate.rst",
             category="Survival",
             labels={"cohort": "{cohort}", "table": "face ageing rate"},
         ),
-    log:
-        "<logs>/acceleration/fit_ageing_rate_{cohort}.log",
-    wildcard_constraints:
-        cohort=any_of(WITH_CLINICAL),
-    params:
-        days=config["acceleration"]["ageing_rate_days"],
-        per_years=config["survival"]["per_years"],
-        covariates=option("--covariate", [name for name in config["survival"]["covariates"] if name == "sex"]),
-        version=VERSION,
-    shell:
-        "faceage-bio fit-ageing-rate --cohort {wildcards.cohort} --subjects {input.subjects:q}"
-        " --photos {input.photos:q} --face-ages {input.face_ages:q} --days {params.days}"
-        " --per-years {params.per_years} {params.covariates:q} --output {output:q} > {log:q} 2>&1"
-
-
-# hazards on the time of the survival stage, so that both pages speak of the same people
-rule compare_definitions:
-    input:
-        "<results>/{cohort}/survival/follow_up.parquet",
-    output:
-        report(
+        definition_hazards=report(
             "<results>/{cohort}/acceleration/definition_hazards.tsv",
             caption="../report/definition_hazards.rst",
             category="Age acceleration",
             labels={"cohort": "{cohort}", "table": "hazard ratio of each definition"},
         ),
     log:
-        "<logs>/acceleration/compare_definitions_{cohort}.log",
-    wildcard_constraints:
-        cohort=any_of(WITH_CLINICAL),
+        "<logs>/acceleration/measure_repeats_{cohort}.log",
+    benchmark:
+        "<results>/benchmarks/measure_repeats_{cohort}.tsv"
     params:
-        per_years=config["survival"]["per_years"],
+        settings=uses("measure_repeats"),
+        folder=subpath(output[0], parent=True),
         version=VERSION,
     shell:
-        "faceage-bio compare-definitions --acceleration {input:q} --per-years {params.per_years} --output {output:q}"
-        " > {log:q} 2>&1"
+        "faceage-bio measure-repeats --config {CONFIG:q} --cohort {wildcards.cohort} --face-ages {input.face_ages:q}"
+        " --photos {input.photos:q} --subjects {input.subjects:q} --participants {input.participants:q}"
+        " --followed {input.followed:q} --output {params.folder:q} > {log:q} 2>&1"

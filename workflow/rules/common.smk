@@ -169,36 +169,6 @@ def each(flag, key):
     return lambda wildcards, input: option(flag, input[key])
 
 
-def acceleration_inputs(wildcards, input):
-    return [
-        *option("--subjects", input.subjects),
-        *option("--photos", input.photos),
-        *option("--face-ages", input.face_ages),
-    ]
-
-
-def acceleration_options(wildcards):
-    settings = config["acceleration"]
-    given = ["repeat_photos", "definition", "fit_in", "folds", "low_resolution"]
-    given += ["nearest_to"] if settings["nearest_to"] else []
-    return [
-        *[part for name in given for part in option(f"--{name.replace('_', '-')}", [settings[name]])],
-        *["--valid-ages", *map(str, settings["valid_ages"])],
-        *option("--adjust-for", settings["adjust_for"]),
-    ]
-
-
-def reliability_options(wildcards):
-    settings = config["acceleration"]
-    within = settings["repeats_within_days"]
-    return [
-        *option("--within-days", [] if within is None else [within]),
-        *option("--outcome", settings["outcomes"]),
-        *option("--covariate", config["phenotype"]["adjust_for"]),
-        *(["--averaged"] if settings["repeat_photos"] == "mean" else []),
-    ]
-
-
 def fairness_tables(wildcards):
     """Analysis table and face ages of a cohort, or of all."""
     names = COHORTS if wildcards.cohort == "pooled" else [wildcards.cohort]
