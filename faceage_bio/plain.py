@@ -81,8 +81,8 @@ def read_plain(
         )
     if first_line == 2:  # our own tables have their types
         table = pd.DataFrame({name: _understood(table[name]) for name in table}, index=table.index)
-    if AGE in needed:
-        table = table.assign(**{name: None for name in COVARIATES if name not in table})
+        if AGE in needed:
+            table = table.assign(**{name: None for name in COVARIATES if name not in table})
     for name in table:
         _check_numbers(table, name, source, problems)
     table = in_years(table, units or {})
