@@ -403,14 +403,14 @@ def test_the_command_works_on_a_plain_table(tmp_path):
             "assess-fairness",
             "--participants",
             str(tmp_path / "ages.csv"),
-            "--by",
-            "sex",
+            "--set",
+            "fairness.by=sex",
             "--output",
-            str(tmp_path / "out.tsv"),
+            str(tmp_path),
         ],
     )
     assert run.exit_code == 0, run.output
-    table = pd.read_csv(tmp_path / "out.tsv", sep="\t")
+    table = pd.read_csv(tmp_path / "ages" / "fairness" / "fairness.tsv", sep="\t")
     assert set(table.question) == {"groups", "differences"}
     assert not table.measure.isin(["share", "difference of shares"]).any()
 

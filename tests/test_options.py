@@ -24,6 +24,10 @@ from faceage_bio.expression.inputs import read_inputs
             r"--photos: expected once for each --participants \(2\), in the same order, or not at all; found 1. Give as many, or none",
         ),
         (
+            "summarise-photos --face-ages a.parquet --participants b.parquet --participants c.parquet --results d",
+            r"--participants: expected once for each --face-ages \(1\), in the same order; found 2. Give as many",
+        ),
+        (
             "stress-photos --photo-folder a --model b --output c.tsv --participants d.parquet --participants e.parquet",
             r"--participants: expected once for each --photo-folder \(1\), in the same order, or not at all; found 2. Give as many, or none",
         ),
@@ -34,10 +38,6 @@ from faceage_bio.expression.inputs import read_inputs
         (
             "stress-photos --photo-folder a --model b --output c.tsv --face-ages d.parquet --face-ages e.parquet",
             r"--face-ages: expected once for each --photo-folder \(1\), in the same order",
-        ),
-        (
-            "compare-readers --readings a.csv --cases b.csv --output c.tsv --rating-of life",
-            "--rating-of is 'life'; expected death or survival. Say which of them a rating of 1 means",
         ),
         (
             "make-review-sheet --photo-folder a --photos b.parquet --photos c.parquet --face-ages d.parquet --output e.html --key f.tsv",

@@ -368,17 +368,17 @@ def test_the_command_runs_on_plain_tables(tmp_path):
     readings.to_csv(tmp_path / "readings.csv", index=False)
     cases.to_csv(tmp_path / "cases.csv", index=False)
     command = [
-        sys.executable, "-m", "faceage_bio", "compare-readers", "--readings", "readings.csv", "--cases", "cases.csv", "--rating-of",
-        "death", "--horizon-years", "1", "--group", "physicians=staff,resident", "--output", "readers.tsv",
+        sys.executable, "-m", "faceage_bio", "compare-readers", "--readings", "readings.csv", "--cases", "cases.csv", "--set",
+        "readers.rating_of=death", "--set", "readers.horizon_years=1", "--output", ".",
     ]  # fmt: skip
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert "3000 readings of 100 cases by 10 readers" in done.stdout
     assert (tmp_path / "readers.tsv").exists()
-    command[command.index("physicians=staff,resident")] = "physicians=nurse"
+    command += ["--set", "readers.groups.physicians=nurse"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 2
-    assert "expected name=type,type with types of staff, resident, lay" in done.stderr
+    assert "groups.physicians names 'nurse', which is not among types: staff, resident, lay" in done.stderr
 
 
 def test_the_demo_draws_the_same_readings_again(tmp_path):

@@ -294,7 +294,7 @@ def test_the_command_works_on_a_plain_folder(folder, tmp_path):
     run = CliRunner().invoke(
         app,
         ["stress-photos", "--photo-folder", str(folder), "--model", str(tmp_path / "model"), "--workers", "1",
-         "--n-photos", "3", "--output", str(tmp_path / "stress.tsv")],
+         "--set", "fairness.stress_photos=3", "--output", str(tmp_path)],
     )  # fmt: skip
     assert run.exit_code == 0, run.output
     table = pd.read_csv(tmp_path / "stress.tsv", sep="\t")

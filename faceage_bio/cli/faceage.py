@@ -7,6 +7,8 @@ from typing import Annotated
 import typer
 
 from faceage_bio.cli.review import Disagreement
+from faceage_bio.config import Config
+from faceage_bio.steps import step
 
 app = typer.Typer()
 
@@ -205,30 +207,48 @@ def gather_face_ages(
         )
 
 
-@app.command()
+@step(uses=["fairness.by"])
 def summarise_photos(
-    face_age: Annotated[Path, typer.Option(help="Face ages of a cohort, written by gather-face-ages.")],
-    participants: Annotated[Path, typer.Option(help="Table with subject_id and the groups.")],
-    counts: Annotated[Path, typer.Option(help="What became of the photos (.tsv, exact, private).")],
-    measures: Annotated[Path, typer.Option(help="How the photos measure, in bins (.tsv, exact, private).")],
-    speeds: Annotated[Path, typer.Option(help="Photos, seconds and device (.tsv).")],
-    by: Annotated[list[str], typer.Option(help="Column with groups of participants; repeat.")] = [],
+    face_ages: Annotated[
+        list[Path],
+        typer.Option(help="Face ages of a cohort, written by gather-face-ages; repeat for each cohort."),
+    ],
+    participants: Annotated[
+        list[Path], typer.Option(help="Table with subject_id and the groups; repeat in the same order.")
+    ],
+    results: Annotated[
+        Path,
+        typer.Option(
+            help="Folder of {cohort}/faceage/photo_counts.tsv, photo_measures.tsv, photo_speed.tsv."
+        ),
+    ],
+    settings: Config,
     speed: Annotated[list[Path], typer.Option(help="Written by predict-face-age --speed; repeat.")] = [],
 ) -> None:
-    """Count a cohort's photos for the page on photo quality.
+    """Count each cohort's photos for the page on photo quality.
 
-    Example: faceage-bio summarise-photos --face-age face_age.parquet --participants subjects.parquet --by sex
-    --counts photo_counts.tsv --measures photo_measures.tsv --speeds photo_speed.tsv
+    Example: faceage-bio summarise-photos --face-ages face_age.parquet --participants subjects.parquet --set fairness.by=sex
+    --results results
     """
+    from faceage_bio.errors import RunError
     from faceage_bio.faceage.photo_quality import bin_measures, count_photos, summarise_speed
     from faceage_bio.tables import read_json, read_table, write_table
 
-    table = read_table(face_age)
-    counted = count_photos(table, read_table(participants), by)
-    write_table(counted, counts)
-    write_table(bin_measures(table), measures)
-    write_table(summarise_speed([read_json(path) for path in speed], counted["cohort"].iloc[0]), speeds)
-    print(f"{len(table)} photos")
+    if len(face_ages) != len(participants):
+        raise RunError(
+            f"--participants: expected once for each --face-ages ({len(face_ages)}), in the same order; found {len(participants)}. Give as many."
+        )
+    groups = list(dict.fromkeys(["group", *settings.fairness.by]))
+    for ages, people in zip(face_ages, participants, strict=True):
+        table = read_table(ages)
+        counted = count_photos(table, read_table(people), groups)
+        name = counted["cohort"].iloc[0]
+        own = [read_json(path) for path in speed if path.parts[-4:-3] == (name,) or len(face_ages) == 1]
+        folder = results / name / "faceage"
+        write_table(counted, folder / "photo_counts.tsv")
+        write_table(bin_measures(table), folder / "photo_measures.tsv")
+        write_table(summarise_speed(own, name), folder / "photo_speed.tsv")
+        print(f"{name}: {len(table)} photos")
 
 
 @app.command()

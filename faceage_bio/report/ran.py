@@ -25,8 +25,6 @@ OPTIONS: dict[tuple[str, str], str] = {
     ("predict-face-age", "min_probability"): "faceage.min_probability",
     ("predict-face-age", "detection"): "faceage.detection",
     ("predict-face-age", "precision"): "faceage.precision",
-    ("stress-photos", "n_photos"): "fairness.stress_photos",
-    ("compare-readers", "horizon_years"): "readers.horizon_years",
 }  # fmt: skip
 
 

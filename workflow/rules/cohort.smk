@@ -46,7 +46,7 @@ rule check_analyses:
 
 rule gather_ledger:
     input:
-        stage_ledgers,
+        ledgers=stage_ledgers,
     output:
         ledger="<results>/{cohort}/ledger.tsv",
         flow=report(
@@ -58,7 +58,7 @@ rule gather_ledger:
     log:
         "<logs>/cohort/gather_ledger_{cohort}.log",
     params:
-        ledgers=each_ledger,
+        ledgers=each("--ledger", "ledgers"),
         version=VERSION,
     shell:
         "faceage-bio gather-ledger {params.ledgers:q} --output {output.ledger:q} --flow {output.flow:q}"

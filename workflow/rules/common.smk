@@ -106,20 +106,6 @@ ALL_SHARDS = [
 ]
 
 
-def each_shard(wildcards, input):
-    return option("--shard", input.shards)
-
-
-def speeds_of(wildcards):
-    """How fast each shard of a cohort was computed."""
-    folder = f"<results>/{wildcards.cohort}/faceage/shards"
-    return [f"{folder}/{shard}.json" for shard in shards_of(wildcards.cohort)]
-
-
-def each_speed(wildcards, input):
-    return option("--speed", input.speed)
-
-
 def memory(base, per_mb):
     """MB that a step needs: `base` and `per_mb` for each MB of its inputs; more at each attempt."""
     return lambda wildcards, input, attempt: int((base + per_mb * input.size_mb) * attempt)
@@ -169,67 +155,6 @@ def each(flag, key):
     return lambda wildcards, input: option(flag, input[key])
 
 
-def fairness_tables(wildcards):
-    """Analysis table and face ages of a cohort, or of all."""
-    names = COHORTS if wildcards.cohort == "pooled" else [wildcards.cohort]
-    return {
-        "people": [f"<results>/{name}/acceleration/acceleration.parquet" for name in names],
-        "photos": [f"<results>/{name}/faceage/face_age.parquet" for name in names],
-    }
-
-
-def fairness_inputs(wildcards, input):
-    return [*option("--participants", input.people), *option("--photos", input.photos)]
-
-
-def each_photo_table(wildcards, input):
-    return option("--photos", input.photos)
-
-
-def sheet_inputs(wildcards, input):
-    return [
-        *option("--photo-folder", input.folders),
-        *option("--photos", input.photos),
-        *option("--face-ages", input.face_ages),
-    ]
-
-
-def stress_inputs(wildcards, input):
-    return [
-        *option("--photo-folder", input.folders),
-        *option("--photos", input.photos),
-        *option("--face-ages", input.face_ages),
-        *option("--participants", input.people),
-    ]
-
-
-def reader_tables(wildcards):
-    """The readings, and their cases: a table of its own, or the people of all cohorts with a clinical table."""
-    settings = config["readers"]
-    people = [f"<results>/{name}/acceleration/acceleration.parquet" for name in WITH_CLINICAL]
-    return {
-        "readings": settings["readings"] or [],
-        "cases": [settings["cases"]] if settings["cases"] else people,
-    }
-
-
-def reader_inputs(wildcards, input):
-    return ["--readings", str(input.readings), *option("--cases", input.cases)]
-
-
-def reader_options(wildcards):
-    settings = config["readers"]
-    groups = [f"{name}={','.join(kinds)}" for name, kinds in settings["groups"].items()]
-    return [
-        *option("--condition", settings["conditions"]),
-        *option("--reader-type", settings["types"]),
-        *option("--group", groups),
-        *option("--rating-of", [settings["rating_of"]] if settings["rating_of"] else []),
-        *option("--horizon-years", [settings["horizon_years"]]),
-        *option("--model-column", [settings["model_column"]]),
-    ]
-
-
 def stage_ledgers(wildcards):
     """The ledgers of the stages that a cohort goes through, in their order."""
     name = wildcards.cohort
@@ -237,10 +162,6 @@ def stage_ledgers(wildcards):
     stages += ["expression"] if name in WITH_RNA else []
     stages += ["survival"] if name in WITH_CLINICAL else []
     return [f"<results>/{name}/{stage}/ledger.tsv" for stage in stages]
-
-
-def each_ledger(wildcards, input):
-    return option("--ledger", input)
 
 
 def expression_inputs(wildcards):

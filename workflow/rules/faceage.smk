@@ -55,7 +55,7 @@ rule gather_face_ages:
     resources:
         mem_mb=4000,
     params:
-        shards=each_shard,
+        shards=each("--shard", "shards"),
         models=option("--model", MODELS),
         settings=json.dumps(config["faceage"]),
         duplicates=config["faceage"]["duplicates"],
@@ -70,25 +70,29 @@ rule gather_face_ages:
 
 rule summarise_photos:
     input:
-        face_age="<results>/{cohort}/faceage/face_age.parquet",
-        people="<results>/{cohort}/cohort/subjects.parquet",
-        speed=speeds_of,
+        face_ages=collect("<results>/{cohort}/faceage/face_age.parquet", cohort=WITH_PHOTOS),
+        participants=collect("<results>/{cohort}/cohort/subjects.parquet", cohort=WITH_PHOTOS),
+        speed=[shard.replace(".parquet", ".json") for shard in ALL_SHARDS],
     output:
-        counts="<results>/{cohort}/faceage/photo_counts.tsv",
-        measures="<results>/{cohort}/faceage/photo_measures.tsv",
-        speeds="<results>/{cohort}/faceage/photo_speed.tsv",
+        collect(
+            "<results>/{cohort}/faceage/{table}.tsv",
+            cohort=WITH_PHOTOS,
+            table=["photo_counts", "photo_measures", "photo_speed"],
+        ),
     log:
-        "<logs>/faceage/summarise_photos_{cohort}.log",
-    wildcard_constraints:
-        cohort=any_of(WITH_PHOTOS),
+        "<logs>/faceage/summarise_photos.log",
+    benchmark:
+        "<results>/benchmarks/summarise_photos.tsv"
     params:
-        speed=each_speed,
-        by=option("--by", dict.fromkeys(["group", *config["fairness"]["by"]])),
+        settings=uses("summarise_photos"),
+        face_ages=each("--face-ages", "face_ages"),
+        participants=each("--participants", "participants"),
+        speed=each("--speed", "speed"),
+        results=results_dir,
         version=VERSION,
     shell:
-        "faceage-bio summarise-photos --face-age {input.face_age:q} --participants {input.people:q} {params.speed:q}"
-        " {params.by:q} --counts {output.counts:q} --measures {output.measures:q} --speeds {output.speeds:q}"
-        " > {log:q} 2>&1"
+        "faceage-bio summarise-photos --config {CONFIG:q} {params.face_ages:q} {params.participants:q} {params.speed:q}"
+        " --results {params.results:q} > {log:q} 2>&1"
 
 
 rule compare_models:

@@ -1,26 +1,28 @@
+# each cohort, and all together
 rule assess_fairness:
     input:
-        unpack(fairness_tables),
+        participants=collect("<results>/{cohort}/acceleration/acceleration.parquet", cohort=COHORTS),
+        photos=collect("<results>/{cohort}/faceage/face_age.parquet", cohort=COHORTS),
     output:
         report(
-            "<results>/{cohort}/fairness/fairness.tsv",
+            collect("<results>/{cohort}/fairness/fairness.tsv", cohort=ASSESSED),
             caption="../report/fairness.rst",
             category="Fairness",
-            labels={"cohort": "{cohort}", "table": "error and failures by group"},
+            labels={"table": "error and failures by group"},
         ),
     log:
-        "<logs>/fairness/assess_fairness_{cohort}.log",
-    wildcard_constraints:
-        cohort=any_of(ASSESSED),
+        "<logs>/fairness/assess_fairness.log",
+    benchmark:
+        "<results>/benchmarks/assess_fairness.tsv"
     params:
-        inputs=fairness_inputs,
-        by=option("--by", config["fairness"]["by"]),
-        age_cut_points=option("--age-cut-point", config["fairness"]["age_cut_points"]),
-        min_n=config["fairness"]["min_n"],
+        settings=uses("assess_fairness"),
+        participants=each("--participants", "participants"),
+        photos=each("--photos", "photos"),
+        results=results_dir,
         version=VERSION,
     shell:
-        "faceage-bio assess-fairness {params.inputs:q} {params.by:q} {params.age_cut_points:q}"
-        " --min-n {params.min_n} --output {output:q} > {log:q} 2>&1"
+        "faceage-bio assess-fairness --config {CONFIG:q} {params.participants:q} {params.photos:q}"
+        " --output {params.results:q} > {log:q} 2>&1"
 
 
 # all cohorts in one job, since only numbers on groups may be written and those of all together are among them
@@ -29,7 +31,7 @@ rule stress_photos:
         folders=[config["cohorts"][name]["photos"] for name in STRESSED],
         photos=collect("<results>/{cohort}/cohort/photos.parquet", cohort=STRESSED),
         face_ages=collect("<results>/{cohort}/faceage/face_age.parquet", cohort=STRESSED),
-        people=collect("<results>/{cohort}/acceleration/acceleration.parquet", cohort=STRESSED),
+        participants=collect("<results>/{cohort}/acceleration/acceleration.parquet", cohort=STRESSED),
         model=MODELS[0],
     output:
         report(
@@ -40,30 +42,20 @@ rule stress_photos:
         ),
     log:
         "<logs>/fairness/stress_photos.log",
+    benchmark:
+        "<results>/benchmarks/stress_photos.tsv"
     threads: 8
     resources:
         mem_mb=inference_memory,
         gpu=GPUS,
     params:
-        inputs=stress_inputs,
-        n_photos=config["fairness"]["stress_photos"],
-        by=option("--by", config["fairness"]["by"]),
-        age_cut_points=option("--age-cut-point", config["fairness"]["age_cut_points"]),
-        min_n=config["fairness"]["min_n"],
-        rules=option("--rule", QUALITY_RULES),
-        device=config["faceage"]["device"],
-        batch_size=config["faceage"]["batch_size"],
-        precision=config["faceage"]["precision"],
-        detection=config["faceage"]["detection"],
-        face_choice=config["faceage"]["face_choice"],
-        min_probability=config["faceage"]["min_probability"],
-        box_mode=config["faceage"]["box_mode"],
-        resize=config["faceage"]["resize"],
+        settings=uses("stress_photos"),
+        folders=each("--photo-folder", "folders"),
+        photos=each("--photos", "photos"),
+        face_ages=each("--face-ages", "face_ages"),
+        participants=each("--participants", "participants"),
+        folder=subpath(output[0], parent=True),
         version=VERSION,
     shell:
-        "faceage-bio stress-photos {params.inputs:q} --model {input.model:q} --n-photos {params.n_photos}"
-        " {params.by:q} {params.age_cut_points:q} --min-n {params.min_n} --device {params.device}"
-        " --workers {threads} --batch-size {params.batch_size} --precision {params.precision}"
-        " --detection {params.detection} --face-choice {params.face_choice}"
-        " --min-probability {params.min_probability} --box-mode {params.box_mode} --resize {params.resize}"
-        " {params.rules:q} --output {output:q} > {log:q} 2>&1"
+        "faceage-bio stress-photos --config {CONFIG:q} --model {input.model:q} {params.folders:q} {params.photos:q}"
+        " {params.face_ages:q} {params.participants:q} --workers {threads} --output {params.folder:q} > {log:q} 2>&1"

@@ -1,6 +1,9 @@
 rule compare_readers:
     input:
-        unpack(reader_tables),
+        readings=config["readers"]["readings"] or [],
+        # a table of its own, or the participants of all cohorts with a clinical table
+        cases=config["readers"]["cases"]
+        or collect("<results>/{cohort}/acceleration/acceleration.parquet", cohort=WITH_CLINICAL),
     output:
         report(
             "<results>/pooled/readers/readers.tsv",
@@ -10,9 +13,13 @@ rule compare_readers:
         ),
     log:
         "<logs>/readers/compare_readers.log",
+    benchmark:
+        "<results>/benchmarks/compare_readers.tsv"
     params:
-        inputs=reader_inputs,
-        options=reader_options,
+        settings=uses("compare_readers"),
+        cases=each("--cases", "cases"),
+        folder=subpath(output[0], parent=True),
         version=VERSION,
     shell:
-        "faceage-bio compare-readers {params.inputs:q} {params.options:q} --output {output:q} > {log:q} 2>&1"
+        "faceage-bio compare-readers --config {CONFIG:q} --readings {input.readings:q} {params.cases:q}"
+        " --output {params.folder:q} > {log:q} 2>&1"

@@ -10,13 +10,15 @@ rule make_review_sheet:
     log:
         "<logs>/faceage/make_review_sheet.log",
     params:
-        inputs=sheet_inputs,
+        folders=each("--photo-folder", "folders"),
+        photos=each("--photos", "photos"),
+        face_ages=each("--face-ages", "face_ages"),
         key=f"{config['results_dir']}/local/review_key.tsv",
         n_photos=config["review"]["photos"],
         seed=config["review"]["seed"],
         version=VERSION,
     shell:
-        "faceage-bio make-review-sheet {params.inputs:q} --n-photos {params.n_photos} --seed {params.seed}"
+        "faceage-bio make-review-sheet {params.folders:q} {params.photos:q} {params.face_ages:q} --n-photos {params.n_photos} --seed {params.seed}"
         " --key {params.key:q} --output {output:q} > {log:q} 2>&1"
 
 
@@ -34,7 +36,7 @@ rule summarise_review:
     log:
         "<logs>/faceage/summarise_review.log",
     params:
-        photos=each_photo_table,
+        photos=each("--photos", "photos"),
         disagreement=config["review"]["disagreement"],
         version=VERSION,
     shell:
