@@ -23,6 +23,7 @@ from faceage_bio.cli import (
     report,
     review,
     scores,
+    site,
     store,
     study,
     survival,
@@ -85,6 +86,7 @@ MODULES = (
 
 GROUPS = {
     "weights": (weights.app, "Import, check and show the published FaceAge weights."),
+    "site": (site.app, "One Cox model over hospitals that share no rows."),
     "plan": (plan.app, "Participants that a cohort study or a trial with face age needs."),
     "store": (store.app, "Check and tidy up the results of photos that were computed before."),
 }

@@ -46,6 +46,9 @@ STAGES: dict[str, dict[str, str]] = {
     "Reports": {
         "render-report": "Pages, figures and tables for a paper", "draw-figures": "",
     },
+    "Several hospitals": {
+        "site": "",
+    },
     "Demo": {
         "make-demo-cohorts": "Simulated participants", "fit-demo-model": "Demo model",
     },

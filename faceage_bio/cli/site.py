@@ -1,0 +1,116 @@
+"""faceage-bio site: one Cox model over hospitals that share no rows, by files."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(no_args_is_help=True)
+Request = Annotated[Path, typer.Argument(help="The coordinator's request (.json).")]
+
+
+@app.command()
+def request(
+    term: Annotated[
+        list[str], typer.Option(help="COLUMN, COLUMN/UNITS (such as face_age/10) or COLUMN=LEVEL; repeat.")
+    ],
+    model_id: Annotated[str, typer.Option(help="SHA-256 of the face-age weights, from card.json.")],
+    output: Annotated[Path, typer.Option(help="The request (.json), for all sites.")],
+    definition: Annotated[str, typer.Option(help="Definition of age acceleration.")] = "linear",
+) -> None:
+    """Write the first request: the terms of the model, coded alike at all sites.
+
+    Example: faceage-bio site request --term face_age/10 --term chronological_age/10 --term sex=male --model-id 3f2a --output request.json
+    """
+    from faceage_bio.errors import RunError
+    from faceage_bio.sites.rounds import Term, first_request
+    from faceage_bio.tables import write_json
+
+    terms = []
+    for one in term:
+        column, _, level = one.partition("=")
+        column, _, per = column.partition("/")
+        try:
+            terms.append(Term(column, float(per or 1), level or None))
+        except ValueError:
+            raise RunError(f"--term {one}: expected a number after the slash, such as face_age/10.") from None
+    write_json(first_request(terms, model_id, definition), output)
+    print(f"{output}: round 0, {len(terms)} terms. Send it to all sites.")
+
+
+@app.command()
+def answer(
+    file: Request,
+    people: Annotated[Path, typer.Option(help="The site's follow_up.parquet.")],
+    site: Annotated[str, typer.Option(help="Name of this site.")],
+    model_id: Annotated[
+        str, typer.Option(help="SHA-256 of this site's face-age weights, from its card.json.")
+    ],
+    key: Annotated[
+        Path, typer.Option(help="Secret key of this site, made if it is not there; it never leaves.")
+    ],
+    log: Annotated[Path, typer.Option(help="Log of this site's answers (.jsonl).")],
+    output: Annotated[Path, typer.Option(help="The answer (.json).")],
+    definition: Annotated[str, typer.Option(help="Definition of age acceleration.")] = "linear",
+    rounding: Annotated[int, typer.Option(help="Counts are rounded to multiples of this.", min=1)] = 6,
+    yes: Annotated[bool, typer.Option("--yes", help="Write without asking.")] = False,
+) -> None:
+    """Show what would leave, ask, and write this site's answer.
+
+    Example: faceage-bio site answer request.json --people results/north/survival/follow_up.parquet --site north --model-id 3f2a
+    --key site.key --log answers.jsonl --output north.json
+    """
+    from faceage_bio.release.pseudonyms import load_key
+    from faceage_bio.release.rounding import midpoint
+    from faceage_bio.sites.rounds import REQUEST, may_answer, read_message
+    from faceage_bio.sites.rounds import answer as answer_of
+    from faceage_bio.tables import read_table, write_json
+
+    asked = read_message(file, REQUEST)
+    table = read_table(people)
+    if "follow_up_reason" in table:
+        table = table[table["follow_up_reason"] == ""]
+    found = answer_of(
+        asked, table, site=site, key=load_key(key), log=log, rounded=lambda n: int(midpoint(n, rounding)),
+        model_id=model_id, definition=definition,
+    )  # fmt: skip
+    print(json.dumps(found, indent=2))
+    if asked["round"] == 0 and (why := may_answer(table, asked["model"])):
+        print(f"In later rounds {why}")
+    if not yes and not typer.confirm(f"Write this to {output}?"):
+        raise typer.Abort
+    write_json(found, output)
+
+
+@app.command()
+def combine(
+    file: Request,
+    answers: Annotated[list[Path], typer.Argument(help="The sites' answers (.json).")],
+    estimate: Annotated[Path, typer.Option(help="The pooled model (.tsv).")],
+    output: Annotated[Path, typer.Option(help="The next request (.json).")],
+) -> None:
+    """Combine the answers of all sites: the pooled model so far, and the next request.
+
+    Example: faceage-bio site combine request.json north.json south.json --estimate pooled.tsv --output request-1.json
+    """
+    from faceage_bio.sites.rounds import ANSWER, REQUEST, SETTLED, read_message
+    from faceage_bio.sites.rounds import combine as combine_answers
+    from faceage_bio.tables import write_json, write_table
+
+    asked = read_message(file, REQUEST)
+    following, table, moved = combine_answers(
+        asked, {path.name: read_message(path, ANSWER) for path in answers}
+    )
+    write_table(table, estimate)
+    write_json(following, output)
+    for row in table.itertuples():
+        print(f"{row.term}: HR {row.estimate:.3f} (95% CI {row.ci_lower:.3f}–{row.ci_upper:.3f})")
+    if moved < SETTLED:
+        print(
+            f"Settled: the coefficients moved by {moved:.1e} standard errors. {estimate} is the model stratified by site."
+        )
+    elif asked["round"] == 0:
+        print(f"Two-stage estimate. Send {output} to the sites for the estimate of all rows.")
+    else:
+        print(f"The coefficients moved by {moved:.1e} standard errors. Send {output} to the sites.")

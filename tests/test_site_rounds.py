@@ -1,0 +1,225 @@
+"""Hospitals answer by files: three rounds reach R's model of all rows; what does not fit is refused by name."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import typer
+
+from faceage_bio.cli.site import app
+from faceage_bio.errors import FaceAgeBioError, PrivacyError, RunError
+from faceage_bio.sites.rounds import MOST_ANSWERS, Term, answer, combine, first_request
+
+GOLDEN = Path(__file__).parent / "golden"
+NAMES, SIZES = ("north", "south", "east", "west", "centre"), (427, 231, 185, 93, 58)
+TERMS = ("age", "meno=1", "nodes", "er", "hormon=1")
+
+
+@pytest.fixture(scope="module")
+def tables():
+    """Rotterdam's rows at five hospitals, as golden.R splits them."""
+    rows = pd.read_csv(GOLDEN / "cox/rotterdam.tsv", sep="\t", comment="#")
+    rows[["nodes", "er"]] = np.log1p(rows[["nodes", "er"]])
+    rows[["meno", "hormon"]] = rows[["meno", "hormon"]].astype(str)
+    rows = rows.rename(columns={"time": "followup_years"}).assign(
+        subject_id=[f"s{n}" for n in range(len(rows))]
+    )
+    rank = np.argsort(np.argsort((np.arange(1, len(rows) + 1) * 7919) % 10007, kind="stable"), kind="stable")
+    return dict(
+        zip(NAMES, (one for _, one in rows.groupby(np.repeat(np.arange(5), SIZES)[rank])), strict=True)
+    )
+
+
+@pytest.fixture
+def folder(tmp_path, tables):
+    for name, table in tables.items():
+        table.to_parquet(tmp_path / f"{name}.parquet")
+    return tmp_path
+
+
+def run(*arguments):
+    typer.main.get_command(app)([str(one) for one in arguments], standalone_mode=False)
+
+
+def ask(folder):
+    terms = [part for term in TERMS for part in ("--term", term)]
+    run("request", *terms, "--model-id", "abc", "--output", folder / "request-0.json")
+
+
+def give(folder, number, name, **changes):
+    options = {
+        "people": folder / f"{name}.parquet", "site": name, "model-id": "abc", "key": folder / f"{name}.key", "log": folder / f"{name}.log",
+        "output": folder / f"{name}-{number}.json",
+    } | changes  # fmt: skip
+    run(
+        "answer",
+        folder / f"request-{number}.json",
+        *[part for key, value in options.items() for part in (f"--{key}", value)],
+        "--yes",
+    )
+
+
+def test_three_rounds_reach_r_on_all_rows(folder, capsys):
+    """Sites with too few events for sums take part with their own fit, so their approximation is what is left of the distance."""
+    golden = pd.read_csv(GOLDEN / "federated/golden.tsv", sep="\t")
+    ask(folder)
+    far, asked = [], NAMES
+    for number in range(4):
+        for name in asked:
+            give(folder, number, name)
+        run("combine", folder / f"request-{number}.json", *(folder / f"{name}-{number}.json" for name in asked), "--estimate", folder / "pooled.tsv", "--output", folder / f"request-{number + 1}.json")  # fmt: skip
+        table = pd.read_csv(folder / "pooled.tsv", sep="\t")
+        far.append((np.log(table.estimate) - golden.coef).abs().div(golden.se).max())
+        asked = NAMES[:2]
+    assert far[0] < 0.5
+    assert far[-1] < 0.3
+    assert table.n_sites.unique().tolist() == [5]
+    assert table.n_two_stage.unique().tolist() == [3]
+    said = capsys.readouterr().out
+    assert "this site gives no score and information" in said
+    assert "Settled" in said
+
+
+def test_nothing_but_sums_leaves(folder, tables):
+    ask(folder)
+    give(folder, 0, "north")
+    text = (folder / "north-0.json").read_text()
+    found = json.loads(text)
+    assert set(found) == {
+        "format",
+        "version",
+        "site",
+        "model",
+        "data",
+        "round",
+        "request",
+        "n",
+        "n_events",
+        "beta",
+        "covariance",
+    }
+    assert found["n"] % 6 == 3 or found["n"] == 0  # midpoints
+    assert "s1" not in text.replace(found["data"], "").replace(found["model"], "").replace(
+        found["request"], ""
+    )
+    assert (folder / "north.key").stat().st_mode & 0o777 == 0o600
+    assert (folder / "north.log").stat().st_mode & 0o777 == 0o600
+    assert (folder / "north.key").read_text().strip() not in text
+
+
+def next_request(folder, names=("north", "south")):
+    ask(folder)
+    for name in names:
+        give(folder, 0, name)
+    run("combine", folder / "request-0.json", *(folder / f"{name}-0.json" for name in names), "--estimate", folder / "pooled.tsv", "--output", folder / "request-1.json")  # fmt: skip
+
+
+def test_changed_data_are_refused(folder, tables):
+    next_request(folder)
+    tables["north"].iloc[1:].to_parquet(folder / "north.parquet")
+    with pytest.raises(PrivacyError, match="the data of north are not those of its earlier answer"):
+        give(folder, 1, "north")
+
+
+def test_too_many_answers_are_refused_and_a_repeated_request_is_not_counted(folder, tables):
+    next_request(folder)
+    request = json.loads((folder / "request-1.json").read_text())
+    options = {
+        "site": "north",
+        "key": b"k" * 32,
+        "log": folder / "log",
+        "rounded": int,
+        "model_id": "abc",
+        "definition": "linear",
+    }
+    request["data"] = {}
+    for number in range(MOST_ANSWERS):
+        request["beta"][0] = 0.001 * number
+        assert answer(request, tables["north"], **options) == answer(request, tables["north"], **options)
+    request["beta"][0] = 0.5
+    with pytest.raises(PrivacyError, match=f"has answered {MOST_ANSWERS} requests"):
+        answer(request, tables["north"], **options)
+    (folder / "log").write_text("{")
+    with pytest.raises(PrivacyError, match="log of this site's answers"):
+        answer(request, tables["north"], **options)
+
+
+def test_a_small_site_gives_no_sums(folder, tables):
+    next_request(folder, ("north", "centre"))
+    with pytest.raises(PrivacyError, match=r"\d+ events, where 100 are needed for 5 terms"):
+        give(folder, 1, "centre")
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"model-id": "other"}, "the request is for model_id 'abc', and this site has 'other'"),
+        ({"definition": "spline"}, "definition 'linear', and this site has 'spline'"),
+    ],
+)
+def test_other_weights_and_definitions_are_refused(folder, changes, message):
+    ask(folder)
+    with pytest.raises(RunError, match=message):
+        give(folder, 0, "north", **changes)
+
+
+def test_a_column_that_a_site_lacks_is_named(folder, tables):
+    ask(folder)
+    tables["north"].drop(columns="er").to_parquet(folder / "north.parquet")
+    with pytest.raises(RunError, match="no column er"):
+        give(folder, 0, "north")
+
+
+def test_answers_that_do_not_fit_are_told_together(folder):
+    next_request(folder)
+    give(folder, 1, "north")
+    request = json.loads((folder / "request-1.json").read_text())
+    good = json.loads((folder / "north-1.json").read_text())
+    answers = {
+        "good": good, "again": good, "old": json.loads((folder / "south-0.json").read_text()),
+        "cut": good | {"site": "cut", "score": good["score"][:2]}, "nan": good | {"site": "nan", "score": [float("nan")] * 5},
+        "data": good | {"site": "south", "data": "0"},
+    }  # fmt: skip
+    with pytest.raises(RunError) as error:
+        combine(request, answers)
+    for part in (
+        "5 answer(s) do not fit", "again is a second answer of north", "old answers another request (round 0)", "cut lacks score or information",
+        "nan lacks", "data is of other data than the earlier answer of south",
+    ):  # fmt: skip
+        assert part in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("harm", "message"),
+    [
+        (lambda text: text[:100], "cannot be read"),
+        (lambda text: "[]", "format 'list'. Expected"),
+        (lambda text: text.replace("site answer 1", "site answer 9"), "format 'faceage-bio site answer 9'"),
+        (
+            lambda text: text.replace('"version": "', '"version": "9.'),
+            "Expected the same version at all sites",
+        ),
+    ],
+)
+def test_harmed_files_are_refused_by_name(folder, harm, message):
+    ask(folder)
+    give(folder, 0, "north")
+    path = folder / "north-0.json"
+    path.write_text(harm(path.read_text()))
+    with pytest.raises(FaceAgeBioError, match=message):
+        run(
+            "combine",
+            folder / "request-0.json",
+            path,
+            "--estimate",
+            folder / "e.tsv",
+            "--output",
+            folder / "r.json",
+        )
+
+
+def test_terms_are_each_once():
+    with pytest.raises(RunError, match="each once"):
+        first_request([Term("age"), Term("age")], "abc", "linear")
