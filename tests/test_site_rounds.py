@@ -50,7 +50,7 @@ def ask(folder):
 
 def give(folder, number, name, **changes):
     options = {
-        "people": folder / f"{name}.parquet", "site": name, "model-id": "abc", "key": folder / f"{name}.key", "log": folder / f"{name}.log",
+        "follow-up": folder / f"{name}.parquet", "site": name, "model-id": "abc", "key": folder / f"{name}.key", "log": folder / f"{name}.log",
         "output": folder / f"{name}-{number}.json",
     } | changes  # fmt: skip
     run(

@@ -42,7 +42,7 @@ def request(
 @app.command()
 def answer(
     file: Request,
-    people: Annotated[Path, typer.Option(help="The site's follow_up.parquet.")],
+    follow_up: Annotated[Path, typer.Option(help="The site's follow_up.parquet.")],
     site: Annotated[str, typer.Option(help="Name of this site.")],
     model_id: Annotated[
         str, typer.Option(help="SHA-256 of this site's face-age weights, from its card.json.")
@@ -58,7 +58,7 @@ def answer(
 ) -> None:
     """Show what would leave, ask, and write this site's answer.
 
-    Example: faceage-bio site answer request.json --people results/north/survival/follow_up.parquet --site north --model-id 3f2a
+    Example: faceage-bio site answer request.json --follow-up results/north/survival/follow_up.parquet --site north --model-id 3f2a
     --key site.key --log answers.jsonl --output north.json
     """
     from faceage_bio.release.pseudonyms import load_key
@@ -68,7 +68,7 @@ def answer(
     from faceage_bio.tables import read_table, write_json
 
     asked = read_message(file, REQUEST)
-    table = read_table(people)
+    table = read_table(follow_up)
     if "follow_up_reason" in table:
         table = table[table["follow_up_reason"] == ""]
     found = answer_of(
