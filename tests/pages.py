@@ -12,6 +12,7 @@ import yaml
 
 from faceage_bio.config import check_config
 from faceage_bio.report.tables import ROOMS, ReportTables, collect
+from faceage_bio.stats.multiplicity import benjamini_hochberg
 from faceage_bio.tables import read_json
 from tests.conftest import DEMO_CONFIG
 
@@ -70,7 +71,7 @@ def with_genes(tables: ReportTables, n_genes: int) -> ReportTables:
 
 
 def _more(genes: pd.DataFrame, n_genes: int, random: np.random.Generator) -> pd.DataFrame:
-    """Beside the genes themselves some that are drawn from them, with a tenth of noise on each number."""
+    """The genes and more of them, drawn with a tenth of noise on each number; q-values are those of all p-values."""
     n = n_genes - len(genes)
     drawn = genes.sample(n, replace=True, random_state=1).assign(term=[f"ENSG{k:011d}" for k in range(n)])
     for name in drawn.select_dtypes("float"):
@@ -78,4 +79,6 @@ def _more(genes: pd.DataFrame, n_genes: int, random: np.random.Generator) -> pd.
         drawn[name] = (
             values.clip(0, 1) if name.startswith(("p_", "q_")) or name.endswith("p_value") else values
         )
-    return pd.concat([genes, drawn], ignore_index=True)
+    whole = pd.concat([genes, drawn], ignore_index=True)
+    q = benjamini_hochberg(whole["p_value"].to_numpy())
+    return whole.assign(**{name: q for name in ("q_value", "q_filtered") if name in whole})

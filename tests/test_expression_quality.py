@@ -331,7 +331,7 @@ def test_redacted_quartiles_are_dashes_on_the_page():
     page = association_page(
         ReportTables({("expression", "quality"): worded(quality)}), config_of(["one"]), [CARD]
     )
-    assert page.count('<td class="num">– to –</td>') >= 2
+    assert page.count("<td>– to –</td>") >= 2
     assert ">nan" not in page
 
 
@@ -344,7 +344,7 @@ def test_samples_that_differ_are_counted_on_the_page(tmp_path):
         write_table(one.assign(cohort="one"), tmp_path / "one" / "expression" / f"{name}.tsv")
     tables = collect(list((tmp_path / "one" / "expression").glob("*.tsv")))
     page = association_page(tables, config_of(["one"]), [CARD])
-    assert '<th scope="row">Without counts</th><td class="num">1</td><td class="num">40</td>' in page
+    assert '<th scope="row">Without counts</th><td>1</td><td>40</td>' in page
 
 
 def test_the_command_runs_on_plain_tables_and_the_fit_leaves_out_what_it_excludes(tmp_path):

@@ -489,7 +489,7 @@ def test_the_page_tells_found_and_not_found_alike(study):
     ):  # fmt: skip
         assert text in page, text
     assert "<strong>expression in B cell</strong>: 50 genes were tested" in page
-    assert '<tr><th scope="row">Platelet</th><td class="num">0.' in page
+    assert '<tr><th scope="row">Platelet</th><td>0.' in page
 
 
 def test_a_study_without_single_cells_says_so_in_a_line():

@@ -22,7 +22,7 @@ from faceage_bio.report.tables import ReportTables
 from faceage_bio.report.volcano import volcano
 from faceage_bio.rna.gene_ids import ensembl_of
 
-BUDGET = 1_700_000  # bytes that all genes of a page may take together; what else it shows has 4.1 of 6 MB in the demo
+BUDGET = 1_100_000  # bytes that all genes of a page may take together; what else it shows has 2.0 of 3 MB in the demo
 ROWS_SHOWN = 10  # before the reader asks for more, and where scripts are off
 DRAWN = ("estimate", "p_value")  # where a dot stands
 FEWEST = 200  # genes that a table keeps however many tables there are
@@ -155,10 +155,19 @@ def _packed(rows: pd.DataFrame, columns: Sequence[Column]) -> str:
     parts = []
     for column in columns:
         plain = column.kind in {"name", "panel"}
-        for key in column.keys:
-            values = rows[key].tolist()
-            parts.append(values if plain else [_short(value, column, key in DRAWN) for value in values])
+        given = [rows[key].tolist() for key in column.keys]
+        short = given if plain else [[_short(value, column) for value in values] for values in given]
+        if column.kind == "estimate":
+            short[2] = [_beyond(*ends, column.digits) for ends in zip(*short, strict=True)]
+        parts += short
     return _compressed(parts)
+
+
+def _beyond(estimate: float | None, lower: float | None, upper: float | None, digits: int) -> int | None:
+    """By how many of its last digits the upper end is beyond the mirrored lower end: nearly always 0 or 1, which takes little room."""
+    if estimate is None or lower is None or upper is None:
+        return None
+    return round((upper - (2 * estimate - lower)) * 10**digits)
 
 
 def _compressed(parts: list[list]) -> str:
@@ -166,11 +175,11 @@ def _compressed(parts: list[list]) -> str:
     return base64.b64encode(gzip.compress(text.encode(), 9, mtime=0)).decode()
 
 
-def _short(value: float, column: Column, drawn: bool) -> float | int | None:
+def _short(value: float, column: Column) -> float | int | None:
     if value is None or not math.isfinite(value):
         return None
-    if drawn or (column.kind == "p" and value < 0.001):
-        return brief(value, p_scientific if column.kind == "p" else lambda one: number(one, column.digits))
+    if column.kind == "p" and ("p_value" in column.keys or value < 0.001):
+        return brief(value, p_scientific)  # drawn too, and so with all its digits
     return _plain(round(value, 3 if column.kind == "p" else column.digits))
 
 

@@ -40,10 +40,12 @@ def section(tables: ReportTables, config: dict) -> dict:
     cohorts = list(config["cohorts"])
     names = [POOLED, *cohorts] if len(cohorts) > 1 else cohorts
     known = complete(tables.get("fairness", "fairness"))
+    several = known[known["cohort"] != POOLED].groupby("population")["cohort"].nunique() > 1
     blocks = [
         _block(name, population, rows)
         for name in names
         for population, rows in known[known["cohort"] == name].groupby("population", sort=False)
+        if name != POOLED or several.get(population, True)  # of one cohort it would say the same again
     ]
     stress = complete(tables.get("fairness", "stress"))
     tests = [
@@ -81,7 +83,8 @@ def _block(cohort: str, population: str, rows: pd.DataFrame) -> dict:
         "crossed": crossed,
         "has_photos": bool((groups["measure"] == SHARE).any()),
         "differences": _compared(differences[main]),
-        "differences_within": _compared(differences[~main]),
+        "differences_within": _compared(differences[~main & ~differences["sparse"]]),
+        "n_sparse": int((~main & differences["sparse"]).sum()),
         "sentences": _sentences(groups, differences),
         "figure": Markup(_error_figure(groups)),
         "difference_figure": Markup(_difference_figure(differences[main])),

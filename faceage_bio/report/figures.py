@@ -230,7 +230,7 @@ def forest(
     key, first = _key([(name, shade) for name, shade in colours if (shown[colour] == name).any()], width)
     edges = {one.head: x for part, x in ((before, left), (after, end + 16)) for one, x in _edges(part, x)}
     heads = [text(edges[one.head], first + 4, one.head, "end", bold=True) for one in columns]
-    shades, parts, top, shaded = [], [], first + 14, False
+    shades, parts, cells, top, shaded = [], [], [], first + 14, False
     for row in rows:
         top += row.gap
         if row.number is None:
@@ -244,12 +244,15 @@ def forest(
                 text(2, middle + 4, shortened(row.name, left - 12), italic=italic) if row.name else ""
             )
             parts.append(_interval(one, across, middle, dict(colours)[one[colour]]))
-            parts += [text(edges[each.head], middle + 4, each.cells[row.number], "end") for each in columns]
+            cells += [text(edges[each.head], middle + 4, each.cells[row.number]) for each in columns]
         top += ROW
     bottom = top + 6
     marked = apart(inner_ticks(across.low, across.high, logarithmic), across)
     rule = line(f"M{across(reference):.1f} {first + 14:g}V{bottom:g}", opacity=0.6)
-    drawn = [rule, *shades, key, *heads, *parts, x_axis(across, marked, bottom, title)]
+    joined = "".join(shades)
+    ground = f'<path d="{joined}" opacity=".05"/>' if joined else ""
+    columns_of_text = ['<g text-anchor="end">', *cells, "</g>"]
+    drawn = [rule, ground, key, *heads, *parts, *columns_of_text, x_axis(across, marked, bottom, title)]
     told = [name for name in (section, label, colour, *TOLD) if name in shown]
     return f"{svg(f'Estimates with 95% CIs: {title}', width, bottom + 46, drawn)}{packed_rows(shown[told])}"
 
@@ -339,7 +342,7 @@ def _edges(columns: Sequence["_Column"], x: float) -> Iterator[tuple["_Column", 
 def _shade(row: "_Row", top: float, width: float) -> str:
     """The ground of every other line."""
     high = ROW + row.gap / 2 + row.below
-    return f'<path d="M0 {top - row.gap / 2:g}h{width:g}v{high:g}h-{width:g}z" fill="currentColor" opacity=".05"/>'
+    return f"M0 {top - row.gap / 2:g}h{width:g}v{high:g}h-{width:g}z"
 
 
 def _frame(shown: pd.DataFrame, reference: float, ratio: bool) -> tuple[float, float]:

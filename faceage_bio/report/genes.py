@@ -72,7 +72,6 @@ def _all(genes: pd.DataFrame, cohort: str, analysis: str, config: dict, page: Pa
         Column("p", ("p_value",), "p"),
         Column("q", ("q_value",), "p"),
         Column("q, filtered", ("q_filtered",), "p"),
-        Column("limma-voom: log2 (95% CI)", ("voom_estimate", "voom_ci_lower", "voom_ci_upper"), "estimate"),
         Column("Mean count", ("base_mean",), "number", digits=0),
     ]  # fmt: skip
     n_tested = int(genes.p_value.notna().sum())

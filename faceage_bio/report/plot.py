@@ -93,12 +93,12 @@ def text(
 ) -> str:  # fmt: skip
     """A text element; ``halo``: on a seam of the paper's colour."""
     style = "".join((
-        f' font-size="{size:g}"' if size != 12 else "", ' font-weight="600"' if bold else "", ' font-style="italic"' if italic else "",
+        f' fill="{colour}"' if colour != "currentColor" else "", f' font-size="{size:g}"' if size != 12 else "", ' font-weight="600"' if bold else "", ' font-style="italic"' if italic else "",
         ' opacity=".75"' if soft else "", f' text-anchor="{anchor}"' if anchor != "start" else "",
         ' stroke="var(--paper,#fff)" stroke-width="3" paint-order="stroke"' if halo else "",
     ))  # fmt: skip
     place = f'transform="translate({x:.5g} {y:.5g}) rotate(-90)"' if turned else f'x="{x:.5g}" y="{y:.5g}"'
-    return f'<text {place} fill="{colour}"{style}>{escape(words)}</text>'
+    return f"<text {place}{style}>{escape(words)}</text>"
 
 
 def line(d: str, colour: str = "currentColor", width: float = 1, opacity: float = 1, dash: str = "") -> str:
@@ -216,5 +216,5 @@ def svg(label: str, width: float, height: float, parts: Iterable[str], further: 
     """The whole figure, as wide as its column."""
     return (
         f'<svg class="plot" role="img" aria-label="{escape(label, quote=True)}" viewBox="0 0 {width:g} {height:g}" '
-        f'width="{width:g}" height="{height:g}" font-size="12" font-family="{FONT}"{further}>{"".join(parts)}</svg>'
+        f'width="{width:g}" height="{height:g}" fill="currentColor" font-size="12" font-family="{FONT}"{further}>{"".join(parts)}</svg>'
     )

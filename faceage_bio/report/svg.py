@@ -25,7 +25,7 @@ BAR = re.compile(r'<path d="(M[-\d.]+,[-\d.]+h[-\d.]+v[-\d.]+h[-\d.]+Z)"( fill="
 DOT = re.compile(
     r'<circle cx="([-\d.]+)" cy="([-\d.]+)"( r="[-\d.]+" fill="#\w+")(?: stroke-width="[\d.]+")?/>'
 )
-FEW = 3  # marks of one kind in a row that are left apart
+FEW = 3  # marks of one style that are left apart
 
 
 def lighter(svg: str) -> str:
@@ -67,17 +67,20 @@ def _without_idle_groups(body: str) -> str:
 
 
 def _joined(body: str, mark: re.Pattern, style: int, join: Callable[[list[re.Match]], str]) -> str:
-    """Marks that follow each other and have one style, as one path."""
+    """Marks of one style among those that follow each other, as one path."""
     found = list(mark.finditer(body))
-    breaks = [
-        k for k, (a, b) in enumerate(pairwise(found), 1) if a.end() != b.start() or a[style] != b[style]
-    ]
+    breaks = [k for k, (a, b) in enumerate(pairwise(found), 1) if a.end() != b.start()]
     parts, end = [], 0
     for first, after in pairwise([0, *breaks, len(found)]):
         run = found[first:after]
-        if len(run) > FEW:
-            parts += [body[end : run[0].start()], join(run)]
-            end = run[-1].end()
+        alike: dict[str, list[re.Match]] = {}
+        for one in run:
+            alike.setdefault(one[style], []).append(one)
+        parts.append(body[end : run[0].start()] if run else "")
+        parts += [
+            join(marks) if len(marks) > FEW else "".join(one[0] for one in marks) for marks in alike.values()
+        ]
+        end = run[-1].end() if run else end
     return "".join([*parts, body[end:]])
 
 
@@ -92,7 +95,13 @@ def _lines(run: list[re.Match]) -> str:
 
 
 def _bars(run: list[re.Match]) -> str:
-    return f'<path d="{"".join(bar[1] for bar in run)}"{run[0][2]}/>'
+    """Bars of one width are one stroke."""
+    sides = [re.findall(r"[-\d.]+", bar[1]) for bar in run]
+    if len({across for _, _, across, *_ in sides}) > 1:
+        return f'<path d="{"".join(bar[1] for bar in run)}"{run[0][2]}/>'
+    width = float(sides[0][2])
+    d = "".join(f"M{float(x) + width / 2:.5g},{y}v{down}" for x, y, _, down, _ in sides)
+    return f'<path d="{d}"{run[0][2].replace("fill", "stroke")} stroke-width="{width:g}"/>'
 
 
 def _dots(run: list[re.Match]) -> str:

@@ -23,7 +23,7 @@
     const rows = [...table.rows].map((row) => [...row.cells].flatMap((cell) => Array(cell.colSpan).fill(cell)));
     const width = Math.max(...rows.map((row) => row.length));
     const ends = (cell) => {
-      const found = cell?.closest("tbody") && cell.querySelector(".ci") && /^(.*?) ?\((\S+?)(?: to |–)(\S+)\)$/.exec(words(cell));
+      const found = cell?.closest("tbody") && cell.querySelector("small") && /^(.*?) ?\((\S+?)(?: to |–)(\S+)\)$/.exec(words(cell));
       return found ? found.slice(1) : null;
     };
     const split = [...Array(width).keys()].map((n) => rows.some((row) => ends(row[n])));

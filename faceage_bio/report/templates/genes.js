@@ -38,14 +38,15 @@
       return cell.kind === "name" ? value : fixed(value, cell.digits);
     };
     const interval = (cell, k) => {
-      const [low, high] = [columns[cell.at + 1][k], columns[cell.at + 2][k]];
+      const [estimate, low, beyond] = [0, 1, 2].map((part) => columns[cell.at + part][k]);
+      const high = low === null ? null : 2 * estimate - low + beyond / 10 ** cell.digits;
       const ends = [low, high].map((end) => fixed(end, cell.digits));
       return low === null ? "" : "(" + ends.join(ends.some((end) => /^[−–]/.test(end)) ? " to " : "–") + ")";
     };
     const row = (k) => {
       const line = make("tr");
       for (const cell of told.cells) {
-        const box = line.appendChild(make(cell.kind === "name" ? "th" : "td", "", ["name", "id", "panel"].includes(cell.kind) ? "" : "num"));
+        const box = line.appendChild(make(cell.kind === "name" ? "th" : "td", "", ["id", "panel"].includes(cell.kind) ? "w" : ""));
         if (cell.kind === "name") {
           box.scope = "row";
           const button = box.appendChild(make("button", words(cell, k), "gene"));
@@ -53,7 +54,7 @@
           button.onfocus = button.onmouseenter = button.onclick = () => mark(k);
           button.onblur = button.onmouseleave = () => mark(-1);
         } else box.textContent = words(cell, k);
-        if (cell.kind === "estimate" && interval(cell, k)) box.append(" ", make("span", interval(cell, k), "ci"));
+        if (cell.kind === "estimate" && interval(cell, k)) box.append(" ", make("small", interval(cell, k)));
       }
       return line;
     };
