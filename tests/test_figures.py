@@ -72,7 +72,7 @@ def test_an_interval_that_leaves_the_frame_ends_in_an_arrow():
     svg = forest(wide)
     assert svg.count('class="arrow"') == 1
     right = max(float(x) for x in re.findall(r'class="arrow" d="M([\d.]+) [\d.]+l-8', svg))
-    texts = min(float(x) for x in re.findall(r'<text x="([\d.]+)">1\.', svg))
+    texts = min(float(x) for x in re.findall(r'<text x="([\d.]+)" y="[\d.]+">1\.', svg))
     assert right < texts  # before the column of estimates
     assert "1.60 (1.32–4000.00)" in svg  # the text has the whole interval
     both = forest(HAZARDS.assign(ci_lower=[0.0, 1.51, 1.3, 1.32], ci_upper=[np.inf, 2.27, 2.08, 1.93]))
