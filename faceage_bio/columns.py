@@ -65,10 +65,10 @@ LANDMARK_COLUMNS = (
     "mouth_left_x", "mouth_left_y", "mouth_right_x", "mouth_right_y",
 )  # fmt: skip
 FACE_AGE_COLUMNS = (
-    COHORT, PHOTO, SUBJECT, "status", "reason", "flags", "width", "height", "orientation", "n_faces",
+    COHORT, PHOTO, SUBJECT, "status", "reason", "flags", "width", "height", "orientation", "colour_mode", "corrupt_data", "n_faces",
     "box_x", "box_y", "box_width", "box_height", "probability",
     *LANDMARK_COLUMNS, "face_short_side", "face_share", "inside_frame", "outside_share", "roll", "yaw",
-    "sharpness", "brightness", "contrast", "greyscale", FACE_AGE, FACE_AGE_SD,
+    "sharpness", "brightness", "contrast", "greyscale", "uniform_area", "blockiness", "red_minus_blue", "upside_down", FACE_AGE, FACE_AGE_SD,
     "model", "detection", "face_choice", "box_mode", "resize", "precision", "pixel_hash", "perceptual_hash",
 )  # fmt: skip
 

@@ -2,17 +2,20 @@
 
 import os
 import struct
-import sys
 import tracemalloc
 import zlib
+from io import BytesIO
 from pathlib import Path
 from unittest import mock
 
 import numpy as np
+import pillow_heif
 import pytest
 from PIL import Image, PngImagePlugin
 
-from faceage_bio.vision.decode import DecodeError, decode_photo
+from faceage_bio.demo.portraits import draw, imagine
+from faceage_bio.vision.decode import DecodeError, check_header, decode_photo
+from faceage_bio.vision.jpeg import is_damaged
 
 COLOURS = np.zeros((40, 60, 3), np.uint8)
 COLOURS[:20, :30] = (200, 30, 30)
@@ -72,10 +75,9 @@ def test_first_frame_or_page(tmp_path, name):
 
 
 def test_a_heic_photo_is_read_and_turned_once(tmp_path):
-    heif = pytest.importorskip("pillow_heif")
     exif = Image.Exif()
     exif[274] = 6
-    picture = heif.from_pillow(
+    picture = pillow_heif.from_pillow(
         Image.fromarray(COLOURS).resize((120, 80), Image.Resampling.NEAREST).rotate(90, expand=True)
     )
     picture.save(tmp_path / "photo.jpg", quality=-1, exif=exif.tobytes())  # phones lie about the ending too
@@ -84,12 +86,120 @@ def test_a_heic_photo_is_read_and_turned_once(tmp_path):
     assert np.abs(decoded.image[::2, ::2].astype(int) - COLOURS).mean() < 3
 
 
-def test_without_the_extra_a_heic_photo_says_what_to_install(tmp_path, monkeypatch):
-    (tmp_path / "photo.heic").write_bytes(b"\0\0\0\x18ftypheic" + b"\0" * 100)
-    monkeypatch.setitem(sys.modules, "pillow_heif", None)
-    with pytest.raises(DecodeError, match=r"pip install 'faceage-bio\[heif\]'") as error:
-        decode_photo(tmp_path / "photo.heic")
-    assert error.value.reason == "needs_heif"
+def test_an_avif_that_calls_itself_mif1_is_read(tmp_path):
+    path = saved(
+        tmp_path, Image.fromarray(COLOURS).resize((120, 80)), "photo.heic", format="AVIF", quality=90
+    )
+    content = path.read_bytes()
+    assert content[4:12] == b"ftypavif"
+    path.write_bytes(content[:8] + b"mif1" + content[12:])
+    assert np.abs(decode_photo(path).image[::2, ::2].astype(int) - COLOURS).mean() < 6
+
+
+def tiff(path: Path, values: np.ndarray, bits: int, *tags: tuple[int, int]) -> Path:
+    """A grey TIFF without compression, written byte by byte; further tags hold short numbers."""
+    height, width = values.shape
+    data = np.packbits(values, axis=1).tobytes() if bits == 1 else values.astype(f"<u{bits // 8}").tobytes()
+    known = {256: width, 257: height, 258: bits, 259: 1, 262: 1, 277: 1, 278: height, 279: len(data)} | dict(
+        tags
+    )
+    known[273] = 8 + 2 + 12 * (len(known) + 1) + 4
+    entries = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in sorted(known.items()))
+    path.write_bytes(b"II*\0" + struct.pack("<IH", 8, len(known)) + entries + bytes(4) + data)
+    return path
+
+
+@pytest.mark.parametrize("bits", [1, 8, 16])
+def test_a_tiff_in_which_white_is_zero_is_no_negative(tmp_path, bits):
+    ramp = np.tile(np.linspace(0, 1, 64) ** 2, (40, 1))
+    values = np.round(ramp * (2**bits - 1)).astype(int)
+    normal = decode_photo(tiff(tmp_path / "normal.tif", values, bits))
+    inverted = decode_photo(tiff(tmp_path / "inverted.tif", 2**bits - 1 - values, bits, (262, 0)))
+    np.testing.assert_allclose(inverted.image, normal.image, atol=1)
+    assert inverted.colour_mode == ("1-bit" if bits == 1 else "white is zero")
+    assert normal.colour_mode == ("1-bit" if bits == 1 else "")
+
+
+@pytest.mark.parametrize(
+    ("mode", "name", "said"),
+    [("1", "a.png", "1-bit"), ("P", "a.gif", "palette"), ("P", "a.png", "palette"), ("CMYK", "a.jpg", "CMYK"), ("CMYK", "a.tif", "CMYK"),
+     ("RGB", "a.jpg", ""), ("L", "a.jpg", ""), ("RGBA", "a.png", "")],
+)  # fmt: skip
+def test_the_form_of_the_source_is_kept(tmp_path, mode, name, said):
+    photo = decode_photo(saved(tmp_path, Image.fromarray(COLOURS).convert(mode), name))
+    assert (photo.colour_mode, photo.corrupt_data) == (said, False)
+
+
+@pytest.mark.parametrize(
+    ("name", "tag"), [("a.dng", (50706, 0x0401)), ("a.tif", (254, 1)), ("a.nef", (254, 0))]
+)
+def test_a_raw_file_is_not_read_as_its_thumbnail(tmp_path, name, tag):
+    path = tiff(tmp_path / name, np.full((20, 16), 9), 8, tag)
+    with pytest.raises(DecodeError, match="export all photos as JPEG") as error:
+        decode_photo(path)
+    assert error.value.reason == "raw_file"
+    with pytest.raises(DecodeError, match="export all photos as JPEG"):
+        check_header(path)
+
+
+def test_a_raw_file_that_is_no_tiff_gets_the_same_advice(tmp_path):
+    (tmp_path / "a.RAF").write_bytes(b"FUJIFILMCCD-RAW " + bytes(200))
+    with pytest.raises(DecodeError, match="export all photos as JPEG"):
+        decode_photo(tmp_path / "a.RAF")
+
+
+def jpeg_with_texture(**options) -> bytes:
+    """A JPEG of a face drawn by code."""
+    stream = BytesIO()
+    Image.fromarray(draw(imagine(60, True, 3))).save(stream, "JPEG", quality=90, **options)
+    return stream.getvalue()
+
+
+def overwritten(content: bytes, new: bytes, place: float) -> bytes:
+    """Bytes of the scan, from this share of it on, in place of its own."""
+    begin = content.rindex(b"\xff\xda")
+    start = begin + round((len(content) - begin) * place)
+    return content[:start] + new + content[start + len(new) :]
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"progressive": True}, {"optimize": True}, {"restart_marker_blocks": 8}]
+)
+def test_a_sound_jpeg_is_not_called_damaged(options):
+    assert not is_damaged(jpeg_with_texture(**options), "RGB")
+
+
+@pytest.mark.parametrize("place", [0.2, 0.5, 0.8])
+def test_a_run_of_zeros_tells_a_damaged_jpeg(tmp_path, place):
+    path = tmp_path / "photo.jpg"
+    path.write_bytes(overwritten(jpeg_with_texture(), bytes(40), place))
+    assert decode_photo(path).corrupt_data
+
+
+def test_the_decoder_warns_of_most_overwritten_data_which_it_reads_nonetheless(tmp_path):
+    found = []
+    for seed in range(20):
+        noise = np.random.default_rng(seed).integers(0, 255, 40, np.uint8)
+        noise[noise == 255] = 0  # no marker
+        content = overwritten(jpeg_with_texture(), noise.tobytes(), 0.1 + 0.04 * seed)
+        Image.open(BytesIO(content)).load()
+        found.append(is_damaged(content, "RGB"))
+    assert sum(found) >= 10
+
+
+def test_zeros_are_no_damage_where_the_tables_give_them_a_meaning():
+    stream = BytesIO()
+    Image.new("RGB", (2000, 2000), "white").save(stream, "JPEG", quality=60, optimize=True)
+    assert bytes(100) in stream.getvalue()
+    assert not is_damaged(stream.getvalue(), "RGB")
+
+
+def test_the_header_alone_tells_what_cannot_be_read(tmp_path):
+    good = saved(tmp_path, Image.fromarray(COLOURS))
+    check_header(good)
+    (tmp_path / "text.jpg").write_text("no photo")
+    with pytest.raises(DecodeError, match="not an image"):
+        check_header(tmp_path / "text.jpg")
 
 
 def test_one_pixel_is_a_photo(tmp_path):
@@ -116,7 +226,7 @@ def test_no_permission_is_told_as_such(tmp_path, monkeypatch):
     path.chmod(0)
     if os.access(path, os.R_OK):  # root may read everything: let the system refuse in its place
         refuse = mock.Mock(side_effect=PermissionError(13, "Permission denied"))
-        monkeypatch.setattr(Path, "open", refuse)
+        monkeypatch.setattr(Image, "open", refuse)
     with pytest.raises(DecodeError, match="no permission") as error:
         decode_photo(path)
     assert error.value.reason == "no_permission"

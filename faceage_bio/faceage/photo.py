@@ -12,6 +12,7 @@ from faceage_bio.faceage.settings import Settings
 from faceage_bio.vision.batches import in_batches
 from faceage_bio.vision.crop import crop_face, jittered_boxes
 from faceage_bio.vision.decode import Decoded, DecodeError, decode_photo
+from faceage_bio.vision.defects import measure_defects
 from faceage_bio.vision.detect import Detector, Face
 from faceage_bio.vision.measures import measure_crop, measure_face, perceptual_hash, pixel_hash
 from faceage_bio.vision.models import FaceAgeModel, load_model
@@ -65,6 +66,7 @@ def examine_image(photo: Decoded, tools: Tools) -> Examined:
     settings = tools.settings
     known = {
         "width": photo.width, "height": photo.height, "orientation": photo.orientation,
+        "colour_mode": photo.colour_mode, "corrupt_data": photo.corrupt_data,
         "pixel_hash": pixel_hash(photo.image), "perceptual_hash": perceptual_hash(photo.image),
     }  # fmt: skip
     faces = tools.detector.detect(photo.image)
@@ -86,6 +88,7 @@ def examine_image(photo: Decoded, tools: Tools) -> Examined:
         return excluded(known, "flat_crop")
     if settings.face_choice == "only" and len(likely) > 1:
         return excluded(known, "multiple_faces")
+    known |= measure_defects(crop, tools.detector)
     known |= judge(known, settings.rules)
     if known["status"] == "excluded":
         return Examined(known, [])

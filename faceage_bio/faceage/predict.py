@@ -53,9 +53,9 @@ WHOLE = (
 )  # fmt: skip
 NUMBERS = (
     "probability", "face_share", "outside_share", "roll", "yaw", "sharpness", "brightness", "contrast",
-    FACE_AGE, FACE_AGE_SD,
+    "uniform_area", "blockiness", "red_minus_blue", "upside_down", FACE_AGE, FACE_AGE_SD,
 )  # fmt: skip
-TRUTHS = ("inside_frame", "greyscale")
+TRUTHS = ("corrupt_data", "inside_frame", "greyscale")
 
 
 def predict_face_ages(

@@ -1,12 +1,13 @@
 """Which photos are excluded or flagged, and why: the study's criteria for photos as rules with a threshold and an action.
 
 The study excluded photos below 160 x 160 pixels, without a face, with several faces, with a face that is not wholly in the
-frame, fills little of it, or cannot be made out for blur, light or colour.
+frame, fills little of it, or cannot be made out for blur, light or colour. The rules from low_confidence on flag what no study
+of faces foresaw: drawings, faxes, bars over the eyes, pixelation, swapped colours, damaged files.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -38,6 +39,14 @@ CRITERIA = {
     "low_contrast": Criterion("contrast", below=True),
     "blurred": Criterion("sharpness", below=True),
     "greyscale": Criterion("greyscale", below=False),
+    "low_confidence": Criterion("probability", below=True),
+    "high_sharpness": Criterion("sharpness", below=False),
+    "uniform_area": Criterion("uniform_area", below=False),
+    "pixelated": Criterion("blockiness", below=False),
+    "swapped_channels": Criterion("red_minus_blue", below=True),
+    "upside_down": Criterion("upside_down", below=False),
+    "corrupt_data": Criterion("corrupt_data", below=False),
+    "colour_mode": Criterion("unusual_mode", below=False),
 }
 
 
@@ -49,7 +58,7 @@ class Rule:
     action: Action
     threshold: float
 
-    def catches(self, measures: Mapping[str, float]) -> bool:
+    def catches(self, measures: Mapping[str, Any]) -> bool:
         """Whether a photo with these measures is caught; one that could not be measured is not."""
         criterion = CRITERIA[self.name]
         value = float(measures.get(criterion.measure, np.nan))
@@ -77,7 +86,7 @@ def parse_rule(text: str) -> Rule:
         ) from None
 
 
-def judge(measures: Mapping[str, float], rules: tuple[Rule, ...]) -> dict[str, str]:
+def judge(measures: Mapping[str, Any], rules: tuple[Rule, ...]) -> dict[str, str]:
     """What becomes of a photo with a face.
 
     Returns
@@ -91,6 +100,7 @@ def judge(measures: Mapping[str, float], rules: tuple[Rule, ...]) -> dict[str, s
         "photo_short_side": min(measures["width"], measures["height"]),
         "abs_yaw": abs(measures["yaw"]),
         "abs_roll": abs(measures["roll"]),
+        "unusual_mode": measures["colour_mode"] != "",
     }
     order = {name: place for place, name in enumerate(CRITERIA)}
     caught = sorted(

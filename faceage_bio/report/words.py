@@ -8,7 +8,7 @@ from faceage_bio.results.reasons import NOT_ESTIMATED, SPARSE, decode
 REASONS = {
     "": "", "missing_file": "file is gone", "not_a_file": "not a file", "no_permission": "file may not be read",
     "empty_file": "empty file", "not_an_image": "not an image", "damaged_image": "damaged image",
-    "too_many_pixels": "more pixels than a photo has", "needs_heif": "HEIC photo: to read it, pip install 'faceage-bio[heif]'",
+    "too_many_pixels": "more pixels than a photo has", "raw_file": "camera raw file: export all photos as JPEG",
     "cannot_be_read": "the system could not read the file", "out_of_memory": "too large for the memory",
     "implausible_age": "the model gave no plausible age", "not_computed": "the computation failed",
     "no_face": "no face found", "low_probability": "no certain face", "flat_crop": "blank crop",
@@ -16,6 +16,9 @@ REASONS = {
     "face_outside_frame": "face leaves the frame", "small_face_area": "face fills little of the photo",
     "large_yaw": "head turned", "large_roll": "head tilted", "dark": "face too dark", "bright": "face too bright",
     "low_contrast": "face without contrast", "blurred": "face blurred", "greyscale": "no colour",
+    "low_confidence": "face uncertain", "high_sharpness": "too sharp for a photo", "uniform_area": "part of the face without shading",
+    "pixelated": "face pixelated", "swapped_channels": "red and blue swapped", "upside_down": "face upside down",
+    "corrupt_data": "damaged image data", "colour_mode": "1-bit, palette, CMYK or inverted file",
     "same_photo_of_another_subject": "same photo as another subject's",
     "nearly_same_photo_of_another_subject": "nearly the same photo as another subject's",
     "same_photo_twice": "same photo twice", "nearly_same_photo_twice": "nearly the same photo twice",

@@ -26,12 +26,12 @@ class Quality(Closed):
     """The photo's shorter side is below this many pixels."""
     small_face: Rule = rule_of("exclude", 60)
     """The shorter side of the face box is below this many pixels."""
-    multiple_faces: Rule = rule_of("flag", 1)
-    """More faces than this. The study kept no such photo; its program took the most certain face."""
+    multiple_faces: Rule = rule_of("exclude", 1)
+    """More faces than this. The study kept no such photo; with flag, face_choice says which face counts."""
     face_outside_frame: Rule = rule_of("exclude", 0.05)
     """More than this share of the face box lies outside the photo."""
-    small_face_area: Rule = rule_of("ignore", 0.8)
-    """The face fills less than this share of the photo. The study asked it of pictures that were already cut to the face."""
+    small_face_area: Rule = rule_of("flag", 0.02)
+    """The face fills less than this share of the photo. The study asked 0.8 of pictures that were already cut to the face."""
     large_yaw: Rule = rule_of("flag", 35)
     """Turned left or right by more than this many degrees (estimated from eyes and nose)."""
     large_roll: Rule = rule_of("flag", 30)
@@ -46,6 +46,22 @@ class Quality(Closed):
     """Sharpness of the 160-pixel face (variance of the Laplacian) below this; sharp portraits have 60 to 700."""
     greyscale: Rule = rule_of("ignore", 0)
     """The photo has no colour."""
+    low_confidence: Rule = rule_of("flag", 0.99)
+    """The detector's probability of a face is below this."""
+    high_sharpness: Rule = rule_of("flag", 1500)
+    """Sharpness above this: a fax, a pencil drawing, a print. Photos stay below 700."""
+    uniform_area: Rule = rule_of("flag", 0.01)
+    """More than this share of the face has no shading: a bar over the eyes, a grey block, a lower half that was lost."""
+    pixelated: Rule = rule_of("flag", 0.35)
+    """Differences between pixels gather at the edges of blocks by more than this (0 evenly, 1 wholly)."""
+    swapped_channels: Rule = rule_of("flag", -10)
+    """Red of the cheeks minus blue, in grey levels, is below this: red and blue are swapped."""
+    upside_down: Rule = rule_of("flag", 3)
+    """Log odds of a face are higher by more than this with the face turned by 180 degrees."""
+    corrupt_data: Rule = rule_of("flag", 0)
+    """The decoder warns of damage in a JPEG, or its data hold a run of zero bytes."""
+    colour_mode: Rule = rule_of("flag", 0)
+    """The file is 1-bit, in palette colours or CMYK, or says that white is zero: a scan, a fax or a print."""
 
 
 class FaceAge(Closed):
@@ -64,7 +80,7 @@ class FaceAge(Closed):
     detection: Literal["exact", "fast"] = "exact"
     """exact: as the study. fast: skips faces below quality.small_face; for large photos, about twice as fast."""
     face_choice: Literal["highest_confidence", "largest", "only"] = "highest_confidence"
-    """Of several faces: the most certain (the study's), the largest, or none (only: the photo is excluded)."""
+    """Of several faces, where quality.multiple_faces does not exclude: the most certain (the study's), the largest, or none (only)."""
     min_probability: float = Field(default=0.9, ge=0, le=1)
     """A detection below this probability is no face."""
     box_mode: Literal["clip", "abs_shift"] = "clip"

@@ -2,13 +2,19 @@
 
 import stat
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, PngImagePlugin, UnidentifiedImageError
 
+from faceage_bio.vision.jpeg import is_damaged
+
 EXIF_ORIENTATION = 274
+SUBFILE_TYPE, PHOTOMETRIC, DNG_VERSION = 254, 262, 50706  # tags of TIFF
 # turned so, a picture with this orientation is upright
 TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT, 3: Image.Transpose.ROTATE_180, 4: Image.Transpose.FLIP_TOP_BOTTOM,
@@ -17,7 +23,11 @@ TURNS = {
 # what cameras, scanners and web pages make; others, such as EPS, would start programs of the system
 FORMATS = ("JPEG", "MPO", "PNG", "TIFF", "WEBP", "GIF", "BMP", "JPEG2000", "AVIF", "PPM", "TGA", "HEIF")
 LARGEST_TEXT = 64 * 2**20  # bytes of text that a PNG may carry beside its pixels
-HEIF_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"}
+RAW_ENDINGS = {
+    ".3fr", ".arw", ".cr2", ".cr3", ".crw", ".dng", ".erf", ".iiq", ".kdc", ".mrw", ".nef", ".nrw", ".orf", ".pef", ".raf", ".raw", ".rw2",
+    ".srw", ".x3f",
+}  # fmt: skip
+MODES = {"1": "1-bit", "P": "palette", "PA": "palette", "CMYK": "CMYK"}  # in which no camera writes
 MEANINGS = {
     "missing_file": "no such file",
     "not_a_file": "a folder or something else that is not a file",
@@ -28,7 +38,7 @@ MEANINGS = {
     "cannot_be_read": "the disk or the system refused; the log of the system may say why",
     "too_many_pixels": "more pixels than a photo has",
     "out_of_memory": "not enough memory to unpack it",
-    "needs_heif": "a HEIC photo; to read it, pip install 'faceage-bio[heif]'",
+    "raw_file": "a camera's raw file, of which only a thumbnail could be read; export all photos as JPEG, HEIC or TIFF with the same settings",
 }
 
 
@@ -51,6 +61,10 @@ class Decoded:
     width: int
     height: int
     orientation: int
+    colour_mode: str = ""
+    """"1-bit", "palette", "CMYK" or "white is zero" for a file in a form that no camera writes."""
+    corrupt_data: bool = False
+    """The file was read, but its data are damaged (see `jpeg.is_damaged`)."""
 
 
 def decode_photo(path: Path | str) -> Decoded:
@@ -63,25 +77,41 @@ def decode_photo(path: Path | str) -> Decoded:
     Raises
     ------
     DecodeError
-        No such file, empty, truncated, not an image, or too large to be a photo.
+        No such file, empty, truncated, not an image, a camera's raw file, or too large to be a photo.
     """
     path = Path(path)
+    with _opened(path) as opened:
+        white_is_zero = getattr(opened, "tag_v2", {}).get(PHOTOMETRIC) == 0
+        colour_mode = MODES.get(opened.mode, "white is zero" if white_is_zero else "")
+        damaged = opened.format in ("JPEG", "MPO") and is_damaged(path.read_bytes(), opened.mode)
+        opened.load()
+        orientation = _orientation(opened)
+        upright = opened.transpose(TURNS[orientation]) if orientation > 1 else opened
+        image = _rgb(upright, opened.info, white_is_zero)
+    return Decoded(image, image.shape[1], image.shape[0], orientation, colour_mode, damaged)
+
+
+def check_header(path: Path | str) -> None:
+    """Raise what `decode_photo` would, as far as the file's header tells: the pixels are not read."""
+    with _opened(Path(path)):
+        pass
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Image.Image]:
+    """The photo with its header read; whatever goes wrong in here and in the block is a `DecodeError`."""
     try:
         state = path.stat()
         if not stat.S_ISREG(state.st_mode):  # reading a pipe would wait for ever
             raise DecodeError("not_a_file")
         if state.st_size == 0:
             raise DecodeError("empty_file")
-        if _is_heif(path):
-            _learn_heif()
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # damaged EXIF does not matter, and 100 megapixels are no bomb
-            Image.init()  # learns all formats, not only the common ones
-            with Image.open(path, formats=[name for name in FORMATS if name in Image.OPEN]) as opened:
-                opened.load()
-                orientation = _orientation(opened)
-                upright = opened.transpose(TURNS[orientation]) if orientation > 1 else opened
-                image = _rgb(upright, opened.info)
+            with Image.open(path, formats=_formats()) as opened:
+                if _is_raw(opened, path):
+                    raise DecodeError("raw_file")
+                yield opened
     except DecodeError:
         raise
     except (FileNotFoundError, NotADirectoryError):
@@ -89,7 +119,7 @@ def decode_photo(path: Path | str) -> Decoded:
     except PermissionError:
         raise DecodeError("no_permission") from None
     except UnidentifiedImageError:
-        raise DecodeError("not_an_image") from None
+        raise DecodeError("raw_file" if path.suffix.lower() in RAW_ENDINGS else "not_an_image") from None
     except Image.DecompressionBombError:
         raise DecodeError("too_many_pixels") from None
     except MemoryError:
@@ -99,22 +129,25 @@ def decode_photo(path: Path | str) -> Decoded:
         raise DecodeError("damaged_image" if error.errno is None else "cannot_be_read") from None
     except Exception:  # a damaged file can fail in any way inside a reader, and must not stop the others
         raise DecodeError("damaged_image") from None
-    return Decoded(image, width=image.shape[1], height=image.shape[0], orientation=orientation)
 
 
-def _is_heif(path: Path) -> bool:
-    with path.open("rb") as file:
-        head = file.read(12)
-    return head[4:8] == b"ftyp" and head[8:12] in HEIF_BRANDS
+@cache
+def _formats() -> list[str]:
+    """The formats that can be read here, HEIC among them."""
+    from pi_heif import register_heif_opener
 
-
-def _learn_heif() -> None:
-    """Let Pillow read HEIC, if the extra is installed."""
-    try:
-        from pillow_heif import register_heif_opener
-    except ImportError:
-        raise DecodeError("needs_heif") from None
     register_heif_opener()
+    Image.init()  # learns all formats, not only the common ones
+    return [name for name in FORMATS if name in Image.OPEN]
+
+
+def _is_raw(opened: Image.Image, path: Path) -> bool:
+    """Whether a TIFF is a camera's raw file, in which Pillow sees the thumbnail."""
+    tags = getattr(opened, "tag_v2", None)
+    if tags is None:
+        return False
+    reduced = tags.get(SUBFILE_TYPE, 0) & 1  # the first page is a smaller copy of another one
+    return DNG_VERSION in tags or bool(reduced) or path.suffix.lower() in RAW_ENDINGS
 
 
 def _orientation(image: Image.Image) -> int:
@@ -125,10 +158,11 @@ def _orientation(image: Image.Image) -> int:
     return value if value in TURNS else 1
 
 
-def _rgb(image: Image.Image, info: dict) -> np.ndarray:
+def _rgb(image: Image.Image, info: dict, white_is_zero: bool) -> np.ndarray:
     if image.mode.startswith("I") or image.mode == "F":
         values = np.asarray(image, dtype=np.float32)
         grey = np.clip(values * (255 / _white(values, image.mode == "F")), 0, 255).round().astype(np.uint8)
+        grey = 255 - grey if white_is_zero else grey  # which Pillow does for 8 bits and fewer, and not here
         return np.repeat(grey[:, :, None], 3, axis=2)
     if image.mode in {"RGBA", "LA", "PA", "La", "RGBa"} or "transparency" in info:
         image = image.convert("RGBA")

@@ -7,12 +7,13 @@ own move the first box by 5 pixels in the median. Zhang et al. 2016, doi:10.1109
 from dataclasses import dataclass
 from functools import cached_property
 
+import cv2
 import numpy as np
 import torch
 
 from faceage_bio.vision.batches import in_batches
 from faceage_bio.vision.boxes import shift, square, suppress
-from faceage_bio.vision.pixels import Pixels
+from faceage_bio.vision.pixels import Pixels, to_network
 
 PNET_SIZE, RNET_SIZE, ONET_SIZE = 12, 24, 48  # pixels, the networks' fields of view
 PNET_STRIDE = 2
@@ -84,6 +85,16 @@ class Detector:
                 raise
         torch.cuda.empty_cache()
         return self._on_cpu.detect(image)
+
+    @torch.inference_mode()
+    def log_odds(self, crops: np.ndarray) -> np.ndarray:
+        """Log odds by O-net that each crop is a face: float64 of shape (n,) for uint8 crops of shape (n, side, side, 3)."""
+        small = np.stack(
+            [cv2.resize(crop, (ONET_SIZE, ONET_SIZE), interpolation=cv2.INTER_AREA) for crop in crops]
+        )
+        inputs = to_network(torch.from_numpy(small).permute(0, 3, 1, 2).to(self.device))
+        probability = self.onet(inputs)[2][:, 1].double().clamp(1e-9, 1 - 1e-9)
+        return torch.logit(probability).cpu().numpy()
 
     @cached_property
     def _on_cpu(self) -> "Detector":
