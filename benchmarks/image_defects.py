@@ -11,7 +11,7 @@ import argparse
 import io
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -29,9 +29,18 @@ from faceage_bio.vision.conditions import expose
 from faceage_bio.vision.detect import Detector, Face
 
 NEW = (
-    "small_face_area", "low_confidence", "high_sharpness", "uniform_area", "pixelated", "swapped_channels", "upside_down", "corrupt_data", "colour_mode",
+    "small_face_area", "low_confidence", "high_sharpness", "uniform_area", "pixelated", "swapped_channels", "dark_eyes", "upside_down", "corrupt_data", "colour_mode",
 )  # fmt: skip
-MEASURES = ("probability", "sharpness", "uniform_area", "blockiness", "red_minus_blue", "upside_down")
+FINE = 4  # times as many pixels for what is drawn
+MEASURES = (
+    "probability",
+    "sharpness",
+    "uniform_area",
+    "blockiness",
+    "red_minus_blue",
+    "eye_brightness",
+    "upside_down",
+)
 
 
 # ---------------------------------------------------------------- files
@@ -68,18 +77,29 @@ def at(face: Face, across: float, down: float) -> tuple[float, float]:
     return (left + right) / 2 + across * distance, (y1 + y2) / 2 + down * distance
 
 
-def draw(image: np.ndarray, pen: Callable[[ImageDraw.ImageDraw], None], opacity: float = 1.0) -> np.ndarray:
-    """What a pen adds to a copy of the photo."""
-    picture = Image.fromarray(image)
-    changed = picture.copy()
-    pen(ImageDraw.Draw(changed))
-    return np.asarray(Image.blend(picture, changed, opacity))
+def draw(
+    image: np.ndarray, face: Face, pen: Callable[[ImageDraw.ImageDraw, Face], None], opacity: float = 1.0
+) -> np.ndarray:
+    """What a pen draws over a copy of the photo, with smooth edges."""
+    fine = Image.new("RGBA", (FINE * image.shape[1], FINE * image.shape[0]))
+    larger = replace(
+        face, width=FINE * face.width, landmarks=tuple((FINE * x, FINE * y) for x, y in face.landmarks)
+    )
+    pen(ImageDraw.Draw(fine), larger)
+    layer = fine.resize((image.shape[1], image.shape[0]), Image.Resampling.BOX)
+    layer.putalpha(layer.getchannel("A").point(lambda alpha: round(alpha * opacity)))
+    return np.asarray(Image.alpha_composite(Image.fromarray(image).convert("RGBA"), layer).convert("RGB"))
 
 
 def bar(image: np.ndarray, face: Face, colour: str = "black", height: float = 0.45) -> np.ndarray:
     """A bar over both eyes."""
-    corners = [at(face, -1.1, -height / 2), at(face, 1.1, height / 2)]
-    return draw(image, lambda pen: pen.rectangle(corners, fill=colour))
+    return draw(
+        image,
+        face,
+        lambda pen, face: pen.rectangle(
+            [at(face, -1.1, -height / 2), at(face, 1.1, height / 2)], fill=colour
+        ),
+    )
 
 
 def pixelate(image: np.ndarray, face: Face, blocks: int, whole: bool = True) -> np.ndarray:
@@ -106,7 +126,9 @@ def lose_lower_half(image: np.ndarray, face: Face) -> np.ndarray:
 def cover_mouth(image: np.ndarray, face: Face) -> np.ndarray:
     """A grey rectangle over the mouth."""
     return draw(
-        image, lambda pen: pen.rectangle([at(face, -0.7, 0.8), at(face, 0.7, 1.5)], fill=(128, 128, 128))
+        image,
+        face,
+        lambda pen, face: pen.rectangle([at(face, -0.7, 0.8), at(face, 0.7, 1.5)], fill=(128, 128, 128)),
     )
 
 
@@ -133,23 +155,25 @@ def far_away(image: np.ndarray, face: Face) -> np.ndarray:
 
 def put_on_mask(image: np.ndarray, face: Face) -> np.ndarray:
     """A light blue surgical mask with three folds and its bands."""
-    edge = [
-        at(face, *place)
-        for place in ((-0.95, 0.75), (0, 0.4), (0.95, 0.75), (0.8, 1.55), (0, 1.95), (-0.8, 1.55))
-    ]
 
-    def pen(one: ImageDraw.ImageDraw) -> None:
+    def pen(one: ImageDraw.ImageDraw, face: Face) -> None:
+        edge = [
+            at(face, *place)
+            for place in ((-0.95, 0.75), (0, 0.4), (0.95, 0.75), (0.8, 1.55), (0, 1.95), (-0.8, 1.55))
+        ]
         one.polygon(edge, fill=(164, 196, 214))
         for down in (0.85, 1.1, 1.35):
             one.line(
                 [at(face, -0.88, down), at(face, 0, down + 0.1), at(face, 0.88, down)],
                 fill=(132, 164, 186),
-                width=1,
+                width=FINE,
             )
         for side in (-1, 1):
-            one.line([at(face, 0.92 * side, 0.8), at(face, 1.35 * side, 0.3)], fill=(230, 235, 238), width=2)
+            one.line(
+                [at(face, 0.92 * side, 0.8), at(face, 1.35 * side, 0.3)], fill=(230, 235, 238), width=2 * FINE
+            )
 
-    return draw(image, pen)
+    return draw(image, face, pen)
 
 
 def lenses(face: Face) -> list[list[tuple[float, float]]]:
@@ -160,19 +184,19 @@ def lenses(face: Face) -> list[list[tuple[float, float]]]:
 def put_on_sunglasses(image: np.ndarray, face: Face) -> np.ndarray:
     """Nearly black lenses with a frame."""
 
-    def pen(one: ImageDraw.ImageDraw) -> None:
+    def pen(one: ImageDraw.ImageDraw, face: Face) -> None:
         for lens in lenses(face):
             one.ellipse(lens, fill=(18, 16, 20))
-        one.line([at(face, -0.15, -0.05), at(face, 0.15, -0.05)], fill=(18, 16, 20), width=3)
+        one.line([at(face, -0.15, -0.05), at(face, 0.15, -0.05)], fill=(18, 16, 20), width=3 * FINE)
 
-    return draw(image, pen, 0.92)
+    return draw(image, face, pen, 0.92)
 
 
 def put_on_glasses(image: np.ndarray, face: Face) -> np.ndarray:
     """Thick black frames, and glare on one lens."""
 
-    def pen(one: ImageDraw.ImageDraw) -> None:
-        width = max(2, round(face.width / 35))
+    def pen(one: ImageDraw.ImageDraw, face: Face) -> None:
+        width = round(face.width / 35)
         for lens in lenses(face):
             one.ellipse(lens, outline=(20, 20, 24), width=width)
         for ends in (
@@ -183,7 +207,7 @@ def put_on_glasses(image: np.ndarray, face: Face) -> np.ndarray:
             one.line([at(face, *end) for end in ends], fill=(20, 20, 24), width=width)
         one.ellipse([at(face, 0.3, -0.2), at(face, 0.5, 0.0)], fill=(250, 250, 250))
 
-    return draw(image, pen)
+    return draw(image, face, pen)
 
 
 def put_on_headscarf(image: np.ndarray, face: Face) -> np.ndarray:
@@ -200,16 +224,16 @@ def put_on_headscarf(image: np.ndarray, face: Face) -> np.ndarray:
 
 def put_on_cannula(image: np.ndarray, face: Face) -> np.ndarray:
     """A clear tube from both ears to the nostrils."""
-    ways = [
-        [at(face, 1.2 * side, 0.35), at(face, 0.6 * side, 0.72), at(face, 0.12 * side, 0.66)]
-        for side in (-1, 1)
-    ]
 
-    def pen(one: ImageDraw.ImageDraw) -> None:
+    def pen(one: ImageDraw.ImageDraw, face: Face) -> None:
+        ways = [
+            [at(face, 1.2 * side, 0.35), at(face, 0.6 * side, 0.72), at(face, 0.12 * side, 0.66)]
+            for side in (-1, 1)
+        ]
         for way in ways:
-            one.line(way, fill=(214, 228, 224), width=max(2, round(face.width / 30)), joint="curve")
+            one.line(way, fill=(214, 228, 224), width=round(face.width / 30), joint="curve")
 
-    return draw(image, pen, 0.7)
+    return draw(image, face, pen, 0.7)
 
 
 # ---------------------------------------------------------------- what is tried
@@ -259,7 +283,7 @@ CHANGES = (
     Change("40 bytes overwritten by zeros", "corrupt_data", lambda image, face, seed: overwrite(jpeg(image), False, seed)),
     Change("face in 1% of the frame", "small_face_area", pixels(far_away)),
     Change("surgical mask", "", pixels(put_on_mask)),
-    Change("sunglasses", "", pixels(put_on_sunglasses)),
+    Change("sunglasses", "dark_eyes", pixels(put_on_sunglasses)),
 )  # fmt: skip
 
 

@@ -68,7 +68,7 @@ FACE_AGE_COLUMNS = (
     COHORT, PHOTO, SUBJECT, "status", "reason", "flags", "width", "height", "orientation", "colour_mode", "corrupt_data", "n_faces",
     "box_x", "box_y", "box_width", "box_height", "probability",
     *LANDMARK_COLUMNS, "face_short_side", "face_share", "inside_frame", "outside_share", "roll", "yaw",
-    "sharpness", "brightness", "contrast", "greyscale", "uniform_area", "blockiness", "red_minus_blue", "upside_down", FACE_AGE, FACE_AGE_SD,
+    "sharpness", "brightness", "contrast", "greyscale", "uniform_area", "blockiness", "red_minus_blue", "eye_brightness", "upside_down", FACE_AGE, FACE_AGE_SD,
     "model", "detection", "face_choice", "box_mode", "resize", "precision", "pixel_hash", "perceptual_hash",
 )  # fmt: skip
 

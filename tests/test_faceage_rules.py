@@ -14,7 +14,7 @@ from faceage_bio.vision.detect import first_level_for
 FINE = {
     "width": 640, "height": 800, "face_short_side": 300, "n_faces": 1, "outside_share": 0.0, "face_share": 0.4,
     "yaw": 3.0, "roll": -2.0, "brightness": 120.0, "contrast": 50.0, "sharpness": 200.0, "greyscale": False,
-    "probability": 0.9999, "uniform_area": 0.0, "blockiness": 0.05, "red_minus_blue": 60.0, "upside_down": -6.0, "corrupt_data": False,
+    "probability": 0.9999, "uniform_area": 0.0, "blockiness": 0.05, "red_minus_blue": 60.0, "eye_brightness": 0.85, "upside_down": -6.0, "corrupt_data": False,
     "colour_mode": "",
 }  # fmt: skip
 CAUGHT = {
@@ -35,6 +35,7 @@ CAUGHT = {
     "uniform_area": {"uniform_area": 0.05},
     "pixelated": {"blockiness": 0.5},
     "swapped_channels": {"red_minus_blue": -70.0},
+    "dark_eyes": {"eye_brightness": 0.2},
     "upside_down": {"upside_down": 8.0},
     "corrupt_data": {"corrupt_data": True},
     "colour_mode": {"colour_mode": "palette"},

@@ -53,6 +53,9 @@ class SameBox:
         eyes = ((120.0, 120.0), (200.0, 120.0), (160.0, 150.0), (130.0, 190.0), (190.0, 190.0))
         return [Face(*box, probability=1.0, landmarks=eyes, unclipped_box=box)]
 
+    def log_odds(self, crops):
+        return np.zeros(len(crops))
+
 
 def chosen(**changes):
     return settings_of(FaceAge(quality={}, **changes))

@@ -88,7 +88,7 @@ def examine_image(photo: Decoded, tools: Tools) -> Examined:
         return excluded(known, "flat_crop")
     if settings.face_choice == "only" and len(likely) > 1:
         return excluded(known, "multiple_faces")
-    known |= measure_defects(crop, tools.detector)
+    known |= measure_defects(photo.image, face, crop, tools.detector)
     known |= judge(known, settings.rules)
     if known["status"] == "excluded":
         return Examined(known, [])

@@ -53,7 +53,7 @@ WHOLE = (
 )  # fmt: skip
 NUMBERS = (
     "probability", "face_share", "outside_share", "roll", "yaw", "sharpness", "brightness", "contrast",
-    "uniform_area", "blockiness", "red_minus_blue", "upside_down", FACE_AGE, FACE_AGE_SD,
+    "uniform_area", "blockiness", "red_minus_blue", "eye_brightness", "upside_down", FACE_AGE, FACE_AGE_SD,
 )  # fmt: skip
 TRUTHS = ("corrupt_data", "inside_frame", "greyscale")
 

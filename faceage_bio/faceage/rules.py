@@ -44,6 +44,7 @@ CRITERIA = {
     "uniform_area": Criterion("uniform_area", below=False),
     "pixelated": Criterion("blockiness", below=False),
     "swapped_channels": Criterion("red_minus_blue", below=True),
+    "dark_eyes": Criterion("eye_brightness", below=True),
     "upside_down": Criterion("upside_down", below=False),
     "corrupt_data": Criterion("corrupt_data", below=False),
     "colour_mode": Criterion("unusual_mode", below=False),

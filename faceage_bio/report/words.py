@@ -17,7 +17,7 @@ REASONS = {
     "large_yaw": "head turned", "large_roll": "head tilted", "dark": "face too dark", "bright": "face too bright",
     "low_contrast": "face without contrast", "blurred": "face blurred", "greyscale": "no colour",
     "low_confidence": "face uncertain", "high_sharpness": "too sharp for a photo", "uniform_area": "part of the face without shading",
-    "pixelated": "face pixelated", "swapped_channels": "red and blue swapped", "upside_down": "face upside down",
+    "pixelated": "face pixelated", "swapped_channels": "red and blue swapped", "dark_eyes": "eyes dark (sunglasses)", "upside_down": "face upside down",
     "corrupt_data": "damaged image data", "colour_mode": "1-bit, palette, CMYK or inverted file",
     "same_photo_of_another_subject": "same photo as another subject's",
     "nearly_same_photo_of_another_subject": "nearly the same photo as another subject's",

@@ -56,6 +56,8 @@ class Quality(Closed):
     """Differences between pixels gather at the edges of blocks by more than this (0 evenly, 1 wholly)."""
     swapped_channels: Rule = rule_of("flag", -10)
     """Red of the cheeks minus blue, in grey levels, is below this: red and blue are swapped."""
+    dark_eyes: Rule = rule_of("flag", 0.35)
+    """Grey around the eyes over that of the cheeks is below this: dark sunglasses. Portraits have 0.4 and more."""
     upside_down: Rule = rule_of("flag", 3)
     """Log odds of a face are higher by more than this with the face turned by 180 degrees."""
     corrupt_data: Rule = rule_of("flag", 0)
