@@ -131,7 +131,9 @@ def test_every_photo_gets_an_age_or_a_reason(folder, detector):
     assert table.face_age.notna().equals(table.status != "excluded")
     assert list(table.photo_id) == [f"p{n}" for n in range(len(PATHS))]
     assert set(ledger_of(table).status) == {"included", "excluded"}
-    flagged = predict(folder, detector, chosen=settings({"multiple_faces": {"action": "flag", "threshold": 1}}))
+    flagged = predict(
+        folder, detector, chosen=settings({"multiple_faces": {"action": "flag", "threshold": 1}})
+    )
     assert list(ledger_of(flagged).status).count("flagged") == 1
 
 

@@ -130,9 +130,7 @@ def test_the_form_of_the_source_is_kept(tmp_path, mode, name, said):
     assert (photo.colour_mode, photo.corrupt_data) == (said, False)
 
 
-@pytest.mark.parametrize(
-    ("name", "tag"), [("a.dng", (50706, 0x0401)), ("a.tif", (254, 1)), ("a.nef", (254, 0))]
-)
+@pytest.mark.parametrize(("name", "tag"), [("a.dng", (50706, 0x0401)), ("a.tif", (254, 1))])
 def test_a_raw_file_is_not_read_as_its_thumbnail(tmp_path, name, tag):
     path = tiff(tmp_path / name, np.full((20, 16), 9), 8, tag)
     with pytest.raises(DecodeError, match="export all photos as JPEG") as error:
@@ -142,10 +140,21 @@ def test_a_raw_file_is_not_read_as_its_thumbnail(tmp_path, name, tag):
         check_header(path)
 
 
-def test_a_raw_file_that_is_no_tiff_gets_the_same_advice(tmp_path):
-    (tmp_path / "a.RAF").write_bytes(b"FUJIFILMCCD-RAW " + bytes(200))
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"FUJIFILMCCD-RAW ",
+        b"IIU\0",
+        b"IIRO",
+        b"II*\0\x10\0\0\0CR\2\0",
+        b"\0\0\0\x18ftypcrx ",
+        b"II\x1a\0\0\0HEAPCCDR",
+    ],
+)
+def test_raw_files_that_are_no_tiffs_are_known_by_their_first_bytes(tmp_path, head):
+    (tmp_path / "a.jpg").write_bytes(head + bytes(200))
     with pytest.raises(DecodeError, match="export all photos as JPEG"):
-        decode_photo(tmp_path / "a.RAF")
+        decode_photo(tmp_path / "a.jpg")
 
 
 def jpeg_with_texture(**options) -> bytes:

@@ -28,8 +28,8 @@ from faceage_bio.errors import RunError
 from faceage_bio.faceage.settings import Settings
 from faceage_bio.tables import atomic_path, sha256_of, write_json
 
-ENGINE = 1  # raised with each change of decoding, detection, cropping or judging that changes a result
-DECODERS = ("pillow", "pillow-heif", "opencv-python-headless")
+ENGINE = 2  # raised with each change of decoding, detection, cropping or judging that changes a result
+DECODERS = ("pillow", "pi-heif", "simplejpeg", "opencv-python-headless")
 CONTENT = "content_hash"  # SHA-256 of the photo's bytes
 STATE = ("place", "size", "mtime_ns")  # where the photo lay, its bytes, and its time of change
 SECONDS = "seconds"  # of a worker, for this photo

@@ -1,5 +1,6 @@
 """From an image file to upright RGB pixels, or a reason why not."""
 
+import re
 import stat
 import warnings
 from collections.abc import Iterator
@@ -23,10 +24,10 @@ TURNS = {
 # what cameras, scanners and web pages make; others, such as EPS, would start programs of the system
 FORMATS = ("JPEG", "MPO", "PNG", "TIFF", "WEBP", "GIF", "BMP", "JPEG2000", "AVIF", "PPM", "TGA", "HEIF")
 LARGEST_TEXT = 64 * 2**20  # bytes of text that a PNG may carry beside its pixels
-RAW_ENDINGS = {
-    ".3fr", ".arw", ".cr2", ".cr3", ".crw", ".dng", ".erf", ".iiq", ".kdc", ".mrw", ".nef", ".nrw", ".orf", ".pef", ".raf", ".raw", ".rw2",
-    ".srw", ".x3f",
-}  # fmt: skip
+# how raw files of cameras begin, other than those that are TIFFs with a thumbnail as their first page
+RAW = re.compile(
+    rb"FUJIFILMCCD-RAW|II(?:RO|RS|U\0|\*\0.{4}CR)|MMOR|FOVb|\0MRM|.{4}ftypcrx |.{6}HEAPCCDR", re.DOTALL
+)
 MODES = {"1": "1-bit", "P": "palette", "PA": "palette", "CMYK": "CMYK"}  # in which no camera writes
 MEANINGS = {
     "missing_file": "no such file",
@@ -106,10 +107,13 @@ def _opened(path: Path) -> Iterator[Image.Image]:
             raise DecodeError("not_a_file")
         if state.st_size == 0:
             raise DecodeError("empty_file")
+        with path.open("rb") as file:
+            if RAW.match(file.read(16)):
+                raise DecodeError("raw_file")
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # damaged EXIF does not matter, and 100 megapixels are no bomb
             with Image.open(path, formats=_formats()) as opened:
-                if _is_raw(opened, path):
+                if _shows_a_thumbnail(opened):
                     raise DecodeError("raw_file")
                 yield opened
     except DecodeError:
@@ -119,7 +123,7 @@ def _opened(path: Path) -> Iterator[Image.Image]:
     except PermissionError:
         raise DecodeError("no_permission") from None
     except UnidentifiedImageError:
-        raise DecodeError("raw_file" if path.suffix.lower() in RAW_ENDINGS else "not_an_image") from None
+        raise DecodeError("not_an_image") from None
     except Image.DecompressionBombError:
         raise DecodeError("too_many_pixels") from None
     except MemoryError:
@@ -141,13 +145,10 @@ def _formats() -> list[str]:
     return [name for name in FORMATS if name in Image.OPEN]
 
 
-def _is_raw(opened: Image.Image, path: Path) -> bool:
-    """Whether a TIFF is a camera's raw file, in which Pillow sees the thumbnail."""
-    tags = getattr(opened, "tag_v2", None)
-    if tags is None:
-        return False
-    reduced = tags.get(SUBFILE_TYPE, 0) & 1  # the first page is a smaller copy of another one
-    return DNG_VERSION in tags or bool(reduced) or path.suffix.lower() in RAW_ENDINGS
+def _shows_a_thumbnail(opened: Image.Image) -> bool:
+    """Whether a TIFF is a camera's raw file, or otherwise has a smaller copy as its first page."""
+    tags = getattr(opened, "tag_v2", {})
+    return DNG_VERSION in tags or bool(tags.get(SUBFILE_TYPE, 0) & 1)
 
 
 def _orientation(image: Image.Image) -> int:
