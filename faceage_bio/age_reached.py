@@ -15,7 +15,7 @@ OLDEST = 120.0  # that anybody has reached
 LONG = 15.0  # years of follow-up; shorter ones may be those of centenarians
 WIDESPREAD = 0.05  # share of the participants from which on it is the unit and not a cell
 UNITS = {"months": 12.0, "days": 365.25}
-TIMES = {"followup": FOLLOWUP, "entry": ENTRY}  # names in `units`
+TIMES = {"followup": FOLLOWUP, "entry": ENTRY, "age": AGE}  # names in `units`
 
 
 def parse_units(words: Sequence[str]) -> dict[str, str]:
@@ -29,19 +29,19 @@ def parse_units(words: Sequence[str]) -> dict[str, str]:
     units = dict(word.partition("=")[::2] for word in words)
     if wrong := [name for name, unit in units.items() if name not in TIMES or unit not in ("years", *UNITS)]:
         raise ConfigError(
-            f"--unit {', '.join(f'{name}={units[name]}' for name in wrong)}: expected followup or entry, = and years, months or days, "
+            f"--unit {', '.join(f'{name}={units[name]}' for name in wrong)}: expected followup, entry or age, = and years, months or days, "
             "such as followup=days. Write it so."
         )
     return units
 
 
 def in_years(table: pd.DataFrame, units: Mapping[str, str], year_days: float = 365.25) -> pd.DataFrame:
-    """Follow-up and entry in years, from the declared units ("followup", "entry": "months", "days")."""
+    """Follow-up, entry and age in years, from the declared units ("followup", "entry", "age": "months", "days")."""
     table = table.copy()
     for name, unit in units.items():
         column = TIMES[name]
         if column in table and unit != "years":
-            per_year = year_days if unit == "days" else UNITS[unit]
+            per_year = year_days if unit == "days" and column != AGE else UNITS[unit]
             table[column] = parse.to_numbers(table[column]) / per_year
     return table
 

@@ -12,11 +12,20 @@ from types import NoneType, UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    ValidationInfo,
+    model_validator,
+)
 
 from faceage_bio.errors import ConfigError
 from faceage_bio.settings.acceleration import Acceleration, Covariate, Fairness, Phenotype
-from faceage_bio.settings.closed import Closed
+from faceage_bio.settings.closed import Closed, FilePath, located
 from faceage_bio.settings.cohort import Cohort, Demo
 from faceage_bio.settings.genes import Expression, Variants
 from faceage_bio.settings.photos import FaceAge, Rule
@@ -31,18 +40,22 @@ CohortName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,
 RESERVED_COHORTS = {"pooled", "reports", "logs", "share", "local", "demo", "model", "all"}
 
 
+def _model(folder: str, info: ValidationInfo) -> str:
+    return folder if folder == "demo" else located(folder, info)
+
+
 class Config(Closed):
-    """A study: cohorts and how they are analysed. Paths start at the folder you run in."""
+    """A study: cohorts and how they are analysed. Paths start at the folder of this file."""
 
     model_config = ConfigDict(json_schema_extra={"required": ["cohorts"]})  # only a step by hand goes without
 
-    results_dir: str = "results"
+    results_dir: FilePath = Field(default="results", validate_default=True)
     """Where everything is written."""
     cohorts: dict[CohortName, Cohort] = Field(default_factory=dict, min_length=1)
     """Subjects analysed together, by name; a subject may be in one cohort only."""
     demo: Demo | None = None
     """Only in the demo: the cohorts' files are drawn, not found."""
-    models: list[str] = Field(default=["demo"], min_length=1)
+    models: list[Annotated[str, AfterValidator(_model)]] = Field(default=["demo"], min_length=1)
     """Folders written by `faceage-bio weights import`. The first gives the face ages; others are compared with it.
     demo: a model fitted on simulated faces, not FaceAge."""
     faceage: FaceAge = Field(default_factory=FaceAge)
@@ -92,14 +105,14 @@ class Config(Closed):
 
 
 def load_config(path: Path | str) -> Config:
-    """Read a YAML config.
+    """Read a YAML config; its paths are seen from the folder that the program runs in.
 
     Raises
     ------
     ConfigError
         As `read_yaml`, or any problem found by `check_config`.
     """
-    return check_config(read_yaml(path), source=str(path))
+    return check_config(read_yaml(path), source=str(path), folder=Path(path).parent)
 
 
 def read_yaml(path: Path | str) -> dict[str, Any]:
@@ -176,11 +189,22 @@ def rename_keys(path: Path) -> tuple[list[str], bool]:
     return changes, kept
 
 
-def check_config(content: dict[str, Any], source: str = "config", *, study: bool = True) -> Config:
+def check_config(
+    content: dict[str, Any],
+    source: str = "config",
+    folder: Path | str | None = None,
+    start: Path | str | None = ".",
+    *,
+    study: bool = True,
+) -> Config:
     """Check a config read by anybody, such as Snakemake; all problems are told at once.
 
     Parameters
     ----------
+    content : keys and values
+    source : what the config is called in messages
+    folder : that of the config's file, at which its paths start; None if they are those of the program already
+    start : the folder that the program runs in, None for absolute paths; the files of the demo, which are made, lie there
     study : whether cohorts are needed; settings of a step by hand go without
 
     Raises
@@ -190,7 +214,8 @@ def check_config(content: dict[str, Any], source: str = "config", *, study: bool
     """
     problems = ["cohorts: this key is needed."] if study and "cohorts" not in content else []
     try:
-        config = Config.model_validate(content)
+        found = folder is not None and not content.get("demo")
+        config = Config.model_validate(content, context={"folder": folder, "start": start} if found else None)
     except ValidationError as error:
         problems += [explain(item, Config) for item in error.errors()]
     if problems:

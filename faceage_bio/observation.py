@@ -27,14 +27,19 @@ def entry_of(people: pd.DataFrame) -> pd.Series | None:
     return late.where(late > 0, BEFORE_ZERO) if late.gt(0).any() else None
 
 
-def check_follow_up(table: pd.DataFrame, source: str, problems: Problems) -> None:
+def check_follow_up(
+    table: pd.DataFrame, source: str, problems: Problems, typed: pd.DataFrame | None = None
+) -> None:
     """Add what no analysis can take: deaths without time, follow-up without outcome, entries that are not before the exit.
 
     Parameters
     ----------
     table : DataFrame, indexed by the line in ``source``
         followup_years, event, entry_years, followup_date; a column may lack.
+    typed : DataFrame of str
+        The cells as typed, "" where there is nothing: one that could not be read is told already, and is no missing one.
     """
+    typed = table.notna() if typed is None else typed.ne("")
     numbers = {
         name: parse.to_numbers(table[name]).astype("float64")
         for name in (FOLLOWUP, EVENT, ENTRY) if name in table
@@ -52,14 +57,15 @@ def check_follow_up(table: pd.DataFrame, source: str, problems: Problems) -> Non
         problems.cell(
             source, line, EVENT, float(event[line]), "Expected 1 (died) or 0 (alive when last seen). Write one of them."
         )  # fmt: skip
-    timeless = table.get(FOLLOWUP, absent).isna() & table.get("followup_date", absent).isna()
+    nothing = pd.Series(False, index=table.index)
+    timeless = ~(typed.get(FOLLOWUP, nothing) | typed.get("followup_date", nothing))
     for line in table.index[timeless & event.eq(1)]:
         problems.cell(
             source, line, FOLLOWUP, None,
             "The participant died, but the time is missing, and a death left out would mislead. Expected when. Give followup_years or "
             "followup_date, or clear the event.",
         )  # fmt: skip
-    for line in table.index[years.notna() & table.get(EVENT, absent).isna()]:
+    for line in table.index[years.notna() & ~typed.get(EVENT, nothing)]:
         problems.cell(
             source, line, EVENT, None,
             "Follow-up is given, but not whether the participant died. Expected 1 (died) or 0. Write one of them.",

@@ -3,11 +3,10 @@
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
+import pandera.pandas as pa
 
-from faceage_bio import parse, schemas
-from faceage_bio.age_reached import check_years, in_years
+from faceage_bio.age_reached import check_years
 from faceage_bio.columns import (
     AGE,
     AGE_ACCELERATION,
@@ -20,25 +19,14 @@ from faceage_bio.columns import (
     FOLLOWUP,
     SUBJECT,
 )
+from faceage_bio.errors import examples
 from faceage_bio.observation import check_follow_up
 from faceage_bio.problems import DOUBLED, Problems
+from faceage_bio.schemas import PEOPLE, check_spelling, read_user_table
+from faceage_bio.settings.cohort import SheetForm
 from faceage_bio.tables import KEYS, read_table
 
-NUMBERS = (
-    AGE,
-    FACE_AGE,
-    AGE_ACCELERATION,
-    AGE_GAP,
-    "bmi",
-    "pack_years",
-    FOLLOWUP,
-    ENTRY,
-    EVENT,
-)  # columns that words would make useless
-WORDS = ("sex", "smoking", "group", EVENT)
-YEARS = (
-    "Expected years. Write plain numbers of years such as 57.4, and leave the cell empty if it is not known."
-)
+NUMBERS = (AGE, FACE_AGE, AGE_ACCELERATION, AGE_GAP, "bmi", "pack_years", FOLLOWUP, ENTRY, EVENT)
 
 
 def read_plain(
@@ -47,100 +35,78 @@ def read_plain(
     one_row_per: str | None = SUBJECT,
     check: Callable[[pd.DataFrame, str, Problems], None] | None = None,
     units: Mapping[str, str] | None = None,
+    schema: pa.DataFrameSchema = PEOPLE,
 ) -> pd.DataFrame:
-    """A table given by hand, or one of our own, ready for analysis.
+    """A table given by hand, checked as a study's clinical table is; or one of our own (.parquet), as it is.
 
-    As in a study's clinical table, empty cells and words such as NA are missing, and usual words for sex, smoking, group and
-    event are understood (f, man, ex, case, died). A table of participants (``needed`` names the age) that lacks one of the covariates
-    that the defaults name has an empty one, so that models go without it and say so.
+    A table of participants (``needed`` names the age) that lacks one of the covariates that the defaults name has an empty one, so that
+    models go without it and say so.
 
     Parameters
     ----------
-    path : .tsv, .csv or .parquet
+    path : .tsv, .csv, .xlsx or .parquet
     needed : columns that must be there
-    one_row_per : the column, if there, in which nothing may stand twice (within a cohort)
-    units : of followup and entry where they are not years, such as {"followup": "days"}
+    one_row_per : the column in which nothing may stand twice (within a cohort); if the table has no column of identifiers, no two
+        rows may be the same
     check : what else must hold; takes the table (its index is the line), the file's name and the problems to add to
+    units : of followup, entry and age where they are not years, such as {"followup": "days"}
+    schema : what the table is checked against
 
     Raises
     ------
     TableError
-        It cannot be read.
+        Our own table cannot be read.
     CohortError
-        A column lacks; a number is none, infinite or out of its column's range; impossible follow-up, or follow-up that is not in years; a bare code for
-        sex; a row that stands twice.
+        A column lacks; a cell is not what its column holds; impossible follow-up, or follow-up that is not in years; a row that stands
+        twice.
     """
-    table = read_table(path)
     source, problems = str(path), Problems()
-    first_line = 1 if Path(path).suffix == ".parquet" else 2
-    table.index = pd.RangeIndex(first_line, first_line + len(table))
+    if Path(path).suffix == ".parquet":
+        table = read_table(path)
+    else:
+        read = read_user_table(path, schema, problems, SheetForm(units=dict(units or {})))
+        if read is None:
+            problems.stop_if_any()
+        table = read.values
+        _check(table, read.cells, one_row_per, source, problems)
+        if check:
+            check(table, source, problems)
+        if AGE in needed:
+            table = table.assign(**{name: None for name in COVARIATES if name not in table})
     if lacking := [name for name in needed if name not in table]:
         problems.other(
             f"{source}: the table has no column {', '.join(map(repr, lacking))}; it has {', '.join(map(str, table.columns))}. "
             f"Expected {', '.join(map(str, needed))}. Name the columns so; ages are in years."
         )
-    if first_line == 2:  # our own tables have their types
-        table = pd.DataFrame({name: _understood(table[name]) for name in table}, index=table.index)
-        if AGE in needed:
-            table = table.assign(**{name: None for name in COVARIATES if name not in table})
-    for name in table:
-        _check_numbers(table, name, source, problems)
-    table = in_years(table, units or {})
-    if first_line == 2:
-        schemas.check_numbers(table, source, problems)
-    if {FOLLOWUP, EVENT} <= set(table):
-        check_follow_up(table, source, problems)
-    check_years(table, source, problems)
-    if "sex" in table and pd.api.types.is_numeric_dtype(table["sex"]) and table["sex"].notna().any():
-        problems.other(f"{source}: column 'sex' holds bare numbers. Expected words. Write female or male.")
-    if one_row_per in table:
-        keys = [name for name in (COHORT, one_row_per) if name in table]
-        for line in table.index[table.duplicated(keys, keep=False) & table[one_row_per].notna()]:
-            problems.cell(
-                source, line, str(one_row_per), table.at[line, one_row_per], DOUBLED
-            )  # fmt: skip
-    if check:
-        check(table, source, problems)
     problems.stop_if_any()
     return table.astype({name: "float64" for name in NUMBERS if name in table}).reset_index(drop=True)
 
 
-def _understood(cells: pd.Series) -> pd.Series:
-    """Words for nothing become missing, known words ours, and columns of plain numbers numbers."""
-    if cells.dtype != object:
-        return cells
-    text = cells.map(lambda cell: isinstance(cell, str))
-    spoken = cells.where(text, "").str.strip().str.lower()
-    cells = cells.mask(text & spoken.isin(parse.MISSING), None)
-    known = parse.WORDS.get(str(cells.name), {}) if cells.name in WORDS else {}
-    if known and spoken[cells.notna()].isin(known).all():
-        cells = cells.where(cells.isna(), spoken.map(known))
-    if cells.name in KEYS:
-        return cells
-    values = parse.to_numbers(cells)
-    return (
-        values
-        if values.notna().sum() == cells.notna().sum() > 0 and not cells.map(_is_truth).any()
-        else cells
-    )
+def _check(
+    table: pd.DataFrame, typed: pd.DataFrame, one_row_per: str | None, source: str, problems: Problems
+) -> None:
+    """What no column tells by itself."""
+    for name in table:
+        if name in KEYS:
+            table[name] = table[name].where(table[name] != "", None)
+        elif pd.api.types.is_datetime64_any_dtype(table[name]):  # days are text in our own tables
+            table[name] = table[name].dt.strftime("%Y-%m-%d").astype(object).where(table[name].notna(), None)
+        elif name not in PEOPLE.columns:
+            check_spelling(table[name], source, problems)
+    if {FOLLOWUP, EVENT} <= set(table):
+        check_follow_up(table, source, problems, typed)
+    check_years(table, source, problems)
+    _check_doubled(table, one_row_per, source, problems)
 
 
-def _is_truth(cell: object) -> bool:
-    return isinstance(cell, (bool, np.bool_))
-
-
-def _check_numbers(table: pd.DataFrame, name: str, source: str, problems: Problems) -> None:
-    cells = table[name]
-    if name not in NUMBERS and not pd.api.types.is_numeric_dtype(cells):
-        return
-    values = parse.to_numbers(cells).astype("float64")
-    odd = (values.isna() & cells.notna()) | np.isinf(values)
-    advice = (
-        YEARS
-        if name in (AGE, FACE_AGE)
-        else "Expected a number. Write a plain number such as 27.1, without a unit."
-    )
-    for line in table.index[odd]:
-        problems.cell(
-            source, line, name, cells[line] if isinstance(cells[line], str) else float(values[line]), advice
+def _check_doubled(table: pd.DataFrame, one_row_per: str | None, source: str, problems: Problems) -> None:
+    if one_row_per in table:
+        keys = [name for name in (COHORT, one_row_per) if name in table]
+        for line in table.index[table.duplicated(keys, keep=False) & table[one_row_per].notna()]:
+            problems.cell(source, line, str(one_row_per), table.at[line, one_row_per], DOUBLED)
+    elif one_row_per and not set(table) & set(KEYS) - {COHORT} and table.duplicated().any():
+        again = [f"line {line}" for line in table.index[table.duplicated()]]
+        problems.other(
+            f"{source}: {len(again)} of {len(table)} rows are the same as another in every column: {examples(again)}. Expected one row per participant. "
+            f"Take the repeated rows out, or add a column {one_row_per} if they are different participants."
         )

@@ -1,82 +1,301 @@
-"""What columns must hold, in pandera, whoever gives them: a study's tables and plain ones. The index is the line in the user's file."""
+"""Each table that a user gives as one pandera schema, by which the workflow, `check` and the commands on plain tables read it.
+
+Read are text tables and workbooks; parquet is written by our own steps, and is not checked again.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pandera.pandas as pa
 
-from faceage_bio.columns import AGE, ENTRY, EVENT, FACE_AGE, FOLLOWUP
+from faceage_bio import parse
+from faceage_bio.age_reached import in_years
+from faceage_bio.columns import (
+    AGE,
+    AGE_ACCELERATION,
+    AGE_GAP,
+    CAUSE,
+    COHORT,
+    ENTRY,
+    EVENT,
+    FACE_AGE,
+    FOLLOWUP,
+    PHOTO,
+    SAMPLE,
+    SPECIMEN,
+    SUBJECT,
+)
+from faceage_bio.errors import TableError, examples
 from faceage_bio.problems import DOUBLED, NAMELESS, Problems
+from faceage_bio.settings.cohort import SheetForm
+from faceage_bio.tables import read_text_table
 
 OLDEST_FACE = 130.0  # years
 UNKNOWN = "Correct it, or leave the cell empty if it is not known."
 # whole numbers that stand for "not known" where they lie far from all others
 CODES = {-9.0, -99.0, -999.0, -9999.0, 99.0, 999.0, 9999.0, 99999.0}
 FAR = 2.0  # times the largest of the other values
+MOST_LEVELS = 20  # of a column of words that is taken for groups
+TRUTH = {"True": True, "False": False}
+
+NUMBER, DATE, WORDS, LEVELS, TEXT, TRUTHS = "number", "date", "words", "levels", "text", "truths"  # kinds
+
+
+def _column(kind: str, *checks: pa.Check, needed: bool = False) -> pa.Column:
+    return pa.Column(None, list(checks), nullable=True, required=needed, metadata={"kind": kind})
 
 
 def _between(low: float, high: float, unit: str) -> pa.Column:
-    return _numbers(pa.Check.in_range(low, high, error=f"Expected {low:g} to {high:g} {unit}. {UNKNOWN}"))
+    return _column(
+        NUMBER, pa.Check.in_range(low, high, error=f"Expected {low:g} to {high:g} {unit}. {UNKNOWN}")
+    )
 
 
-def _numbers(check: pa.Check) -> pa.Column:
-    return pa.Column(float, check, nullable=True, required=False)
+def _id(*, unique: bool = True, needed: bool = True) -> pa.Column:
+    once = pa.Check(lambda ids: ~ids.duplicated(keep=False) | (ids == ""), error=DOUBLED)
+    return _column(
+        TEXT, pa.Check(lambda ids: ids != "", error=NAMELESS), *([once] if unique else []), needed=needed
+    )
 
 
-_ID = pa.Column(
-    str,
-    [
-        pa.Check.str_matches(r"^\S(.*\S)?$", error=NAMELESS),
-        pa.Check(
-            lambda ids: ~ids.duplicated(keep=False),
-            error=DOUBLED,
-        ),
-    ],
+_FACE_AGE_RANGE = pa.Check.in_range(
+    0, OLDEST_FACE, include_min=False, error=f"Expected years above 0, up to {OLDEST_FACE:g}. {UNKNOWN}"
 )
-# follow-up and events: observation.check_follow_up and age_reached.check_years
-COLUMNS = {
-    AGE: _between(0, 120, "years"),
-    FACE_AGE: _numbers(pa.Check.in_range(0, OLDEST_FACE, include_min=False, error=f"Expected years above 0, up to {OLDEST_FACE:g}. {UNKNOWN}")),
-    "bmi": _between(8, 100, "kg/m2"),
-    "pack_years": _between(0, 300, "pack-years"),
-    "ecog": _numbers(pa.Check.isin([0, 1, 2, 3, 4], error=f"Expected 0, 1, 2, 3 or 4. {UNKNOWN}")),
-    ENTRY: _between(-120, 120, "years after the photo"),
+_OF_PARTICIPANTS = {
+    AGE: _between(0, 120, "years"), "birth_date": _column(DATE), "sex": _column(WORDS), "smoking": _column(WORDS),
+    "pack_years": _between(0, 300, "pack-years"), "bmi": _between(8, 100, "kg/m2"),
+    "ecog": _column(NUMBER, pa.Check.isin([0, 1, 2, 3, 4], error=f"Expected 0, 1, 2, 3 or 4. {UNKNOWN}")),
+    "site": _column(LEVELS), "race": _column(LEVELS), "group": _column(WORDS), "intent": _column(LEVELS),
+    FOLLOWUP: _column(NUMBER), "followup_date": _column(DATE), EVENT: _column(WORDS), CAUSE: _column(WORDS),
+    ENTRY: _between(-120, 120, "years after the photo"), "entry_date": _column(DATE),
 }  # fmt: skip
-PEOPLE = pa.DataFrameSchema(COLUMNS)
-SUBJECTS = pa.DataFrameSchema({"subject_id": _ID})
-PHOTOS = pa.DataFrameSchema({"photo_id": _ID, AGE: COLUMNS[AGE]})
-SAMPLES = pa.DataFrameSchema({"sample_id": _ID})
+CLINICAL = pa.DataFrameSchema({SUBJECT: _id(), **_OF_PARTICIPANTS})
+MANIFEST = pa.DataFrameSchema(
+    {PHOTO: _id(), SUBJECT: _id(unique=False), "path": _column(TEXT, needed=True), "photo_date": _column(DATE), AGE: _between(0, 120, "years")}
+)  # fmt: skip
+FACE_AGES = pa.DataFrameSchema(
+    {SUBJECT: _id(unique=False), FACE_AGE: _column(NUMBER, _FACE_AGE_RANGE, needed=True), PHOTO: _id(needed=False), "photo_date": _column(DATE)}
+)  # fmt: skip
+SAMPLES = pa.DataFrameSchema({
+    SAMPLE: _id(), SUBJECT: _id(unique=False), "batch": _column(LEVELS), "sample_date": _column(DATE), "tissue": _column(LEVELS),
+    SPECIMEN: _column(LEVELS),
+})  # fmt: skip
+VARIANT_SAMPLES = pa.DataFrameSchema({SAMPLE: _id(), SUBJECT: _id(unique=False)})
+ANCESTRY = pa.DataFrameSchema({SUBJECT: _id()})
+# what commands take: participants or photos, with what our own steps add
+PEOPLE = pa.DataFrameSchema({
+    SUBJECT: _column(TEXT), COHORT: _column(TEXT), PHOTO: _column(TEXT), SAMPLE: _column(TEXT), **_OF_PARTICIPANTS,
+    FACE_AGE: _column(NUMBER, _FACE_AGE_RANGE), AGE_GAP: _column(NUMBER), AGE_ACCELERATION: _column(NUMBER), "photo_date": _column(DATE),
+    **{name: _column(TRUTHS) for name in ("valid_age", "low_resolution", "ended_before_photo", "no_nearest_photo")},
+})  # fmt: skip
+READINGS = pa.DataFrameSchema({
+    "reader_id": _id(unique=False), "case_id": _id(unique=False), "condition": _column(TEXT, needed=True), "reader_type": _column(TEXT),
+    "predicted_alive": _column(TEXT), "predicted_age_decade": _column(TEXT), "predicted_age": _between(0, 120, "years"),
+    "rating": _column(NUMBER, pa.Check.in_range(
+        0, 1, error="Expected 0 to 1. Write such numbers: divide percentages by 100, and a scale by its largest value.",
+    )),
+})  # fmt: skip
+SCHEMAS = {
+    "manifest": MANIFEST, "face_ages": FACE_AGES, "clinical": CLINICAL, "samples": SAMPLES, "variant_samples": VARIANT_SAMPLES, "ancestry": ANCESTRY,
+}  # fmt: skip
 
 
-def check(table: pd.DataFrame, schema: pa.DataFrameSchema, file: str, problems: Problems) -> None:
-    """Add each failure of a table, whose index is the line in ``file``, to the problems."""
+@dataclass(frozen=True)
+class UserTable:
+    """A table as read: values, and the cells as typed under the same names; the index is the line in the file."""
+
+    values: pd.DataFrame
+    cells: pd.DataFrame
+
+
+def read_user_table(
+    path: Path | str,
+    schema: pa.DataFrameSchema,
+    problems: Problems,
+    form: SheetForm | None = None,
+    year_days: float = 365.25,
+) -> UserTable | None:
+    """A user's table under our names and in our types, None if it cannot be read.
+
+    Columns that the schema does not have are numbers if all their cells are, words otherwise.
+
+    Parameters
+    ----------
+    path : .tsv, .csv, .xlsx
+    schema : one of this module
+    problems : all that is wrong is added: cells that are not of their column, a needed column that lacks, the file itself
+    form : how the table is written
+    year_days : days in a year of follow-up
+    """
+    form, file = form or SheetForm(), str(path)
+    try:
+        typed = read_text_table(path, form.sheet, form.decimal)
+    except TableError as error:
+        problems.other(str(error))
+        return None
+    kinds = {name: column.metadata["kind"] for name, column in schema.columns.items()}
+    cells = _under_our_names(typed, form, [name for name, kind in kinds.items() if kind == TEXT])
+    needed = [name for name, column in schema.columns.items() if column.required]
+    if lacking := [name for name in needed if name not in cells]:
+        problems.other(
+            f"{file}: line {typed.attrs['header']} lacks the column(s) {', '.join(lacking)}; found {', '.join(typed)}. Expected {', '.join(needed)}. "
+            "Name them so, or declare yours in the config, such as columns: {subject_id: PatientNr}."
+        )
+        return None
+    kinds = dict.fromkeys(cells) | kinds
+    decimal = form.decimal or _decimal_of(cells, kinds, typed.attrs["delimiter"])
+    values = {name: _values(cells[name], kinds[name], form, decimal, file, problems) for name in cells}
+    table = in_years(pd.DataFrame(values, index=cells.index), form.units, year_days)
+    _validate(table, cells, schema, file, problems)
+    for name in table:
+        if kinds[name] == LEVELS:
+            check_spelling(table[name], file, problems)
+        elif kinds[name] is None:
+            _check_codes(table[name], cells[name], file, problems)
+    return UserTable(table, cells)
+
+
+def complete(table: pd.DataFrame, schema: pa.DataFrameSchema) -> pd.DataFrame:
+    """The table with the columns of its schema that it lacks, without values."""
+    types = {NUMBER: "float64", DATE: "datetime64[ns]"}
+    lacking = {
+        name: pd.Series(None, index=table.index, dtype=types.get(column.metadata["kind"], object))
+        for name, column in schema.columns.items() if name not in table
+    }  # fmt: skip
+    return table.assign(**lacking)
+
+
+def _under_our_names(typed: pd.DataFrame, form: SheetForm, as_typed: Sequence[str]) -> pd.DataFrame:
+    """Cells by our names, codes by their meanings, and "" where nothing is known; identifiers as they are typed."""
+    theirs = {ours: [names] if isinstance(names, str) else names for ours, names in form.columns.items()}
+    theirs = {
+        ours: there for ours, names in theirs.items() if (there := [name for name in names if name in typed])
+    }
+    taken = {name for names in theirs.values() for name in names}
+    sources = {name: [name] for name in typed if name not in taken and name not in theirs} | theirs
+    cells = {}
+    for ours, names in sources.items():
+        found = pd.Series("", index=typed.index, dtype=object)
+        for name in names:
+            one = parse.decoded(typed[name], form.codings.get(name, {}))
+            one = parse.decoded(one, form.codings.get(ours, {})) if name != ours else one
+            if ours not in as_typed:
+                one = one.mask(parse.is_missing(one, form.missing), "")
+            found = found.mask(found == "", one)
+        cells[ours] = found
+    return pd.DataFrame(cells, index=typed.index)
+
+
+def _decimal_of(cells: pd.DataFrame, kinds: Mapping[str, str], delimiter: str) -> str:
+    """A comma where semicolons part the columns and a number is written with one."""
+    if delimiter != ";":
+        return "."
+    for name in cells:
+        known = cells[name][cells[name] != ""]
+        commas = known.map(lambda cell: parse.COMMA.fullmatch(cell) is not None).astype(bool)
+        further = kinds[name] is None and parse.to_numbers(known, ",").notna().all()
+        if commas.any() and (kinds[name] == NUMBER or further):
+            return ","
+    return "."
+
+
+def _values(
+    cells: pd.Series, kind: str | None, form: SheetForm, decimal: str, file: str, problems: Problems
+) -> pd.Series:
+    name = str(cells.name)
+    match kind:
+        case "number":
+            return parse.numbers(cells, name, file, problems, decimal)
+        case "date":
+            return parse.dates(cells, name, file, problems, form.date_format or parse.ISO)
+        case "words":
+            return parse.words(cells, name, file, problems)
+        case "text":
+            return cells
+    known = cells[cells != ""]
+    if kind == TRUTHS and known.isin(TRUTH).all():
+        return (
+            cells.map(TRUTH)
+            if len(known) == len(cells)
+            else cells.map(TRUTH).astype(object).where(cells != "", None)
+        )
+    if kind is None and len(known):
+        values = parse.to_numbers(cells, decimal)
+        if values[known.index].notna().all() and np.isfinite(values[known.index]).all():
+            whole = len(known) == len(cells) and known.str.fullmatch(r"[+-]?\d{1,15}").all()
+            return values.astype("int64") if whole else values
+    return cells.astype(object).where(cells != "", None)
+
+
+def _validate(
+    table: pd.DataFrame, cells: pd.DataFrame, schema: pa.DataFrameSchema, file: str, problems: Problems
+) -> None:
     try:
         schema.validate(table, lazy=True)
     except pa.errors.SchemaErrors as errors:
         for failure in errors.failure_cases.itertuples():
-            column = failure.column or "the table"
-            if failure.index is None or pd.isna(failure.index):
-                problems.other(f"{file}: column '{column}': expected {failure.check}. Correct the column.")
-            else:
-                problems.cell(file, int(failure.index), column, failure.failure_case, str(failure.check))
+            line, column = int(failure.index), str(failure.column)
+            problems.cell(file, line, column, cells.at[line, column] or None, str(failure.check))
 
 
-def check_numbers(table: pd.DataFrame, file: str, problems: Problems) -> None:
-    """Add numbers out of the range of their column, and in other columns codes such as 999 for what is not known."""
-    numbers = table.select_dtypes("number").astype("float64").replace([np.inf, -np.inf], np.nan)
-    check(numbers, PEOPLE, file, problems)
-    for name in numbers.columns.difference([*COLUMNS, FOLLOWUP, EVENT], sort=False):
-        for line in numbers.index[_stands_for_nothing(numbers[name])]:
-            problems.cell(
-                file, line, str(name), float(numbers.at[line, name]),
-                "It lies far from all other values and is a usual code for an unknown one. Expected a measured value. Leave the cell "
-                "empty, or correct it.",
-            )  # fmt: skip
+def check_spelling(values: pd.Series, file: str, problems: Problems) -> None:
+    """Add groups whose names differ in capitals and blanks alone: two groups of a model that are probably one."""
+    known = values[values.map(lambda value: isinstance(value, str)).astype(bool)].astype(object)
+    if known.empty:
+        return
+    folded = known.str.casefold().str.split().str.join(" ")
+    if folded.nunique() > MOST_LEVELS:
+        return
+    for _, spelt in known.groupby(folded):
+        if spelt.nunique() > 1:
+            counts = spelt.value_counts()
+            told = [
+                f"{name!r} ({n} row(s), such as line {spelt.index[spelt == name][0]})"
+                for name, n in counts.items()
+            ]
+            problems.other(
+                f"{file}: column '{values.name}': {examples(told)} differ in capitals or blanks alone, and would be groups of their own. Expected one "
+                f"spelling of each. Correct it, or declare it in the config: codings: {{{values.name}: {{{counts.index[-1]}: {counts.index[0]}}}}}."
+            )
 
 
-def _stands_for_nothing(values: pd.Series) -> pd.Series:
-    """Cells with one of `CODES` that is negative where no other value is, or more than `FAR` times all others."""
-    coded = values.isin(CODES)
-    others = values[~coded & values.notna()]
+def component_names(ancestry: pd.DataFrame) -> list[str]:
+    """The columns of an ancestry table that are components: all but the keys."""
+    return [name for name in ancestry if name not in (COHORT, SUBJECT, SAMPLE)]
+
+
+def check_components(ancestry: pd.DataFrame, file: str, problems: Problems) -> None:
+    """Add columns of ancestry components that are no numbers, or that there is none."""
+    names = component_names(ancestry)
+    for name in names:
+        if not pd.api.types.is_numeric_dtype(ancestry[name]):
+            words = ancestry.index[ancestry[name].notna() & parse.to_numbers(ancestry[name]).isna()]
+            for line in words[:1]:
+                problems.cell(file, line, name, ancestry.at[line, name], "Expected numbers: ancestry components are (PC1, PC2 ...). Leave other columns out.")  # fmt: skip
+    if not names:
+        problems.other(
+            f"{file}: no component beside {', '.join(ancestry.columns)}. Expected a column of numbers for each ancestry component. Name them PC1, PC2 ..."
+        )
+
+
+def _check_codes(values: pd.Series, cells: pd.Series, file: str, problems: Problems) -> None:
+    """Add codes such as 999 for what is not known in a column whose range we do not know."""
+    if not pd.api.types.is_numeric_dtype(values):
+        return
+    numbers = values.astype("float64")
+    coded = numbers.isin(CODES)
+    others = numbers[~coded & numbers.notna()]
     if not coded.any() or others.empty:
-        return coded & False
-    return coded & (((values < 0) & (others.min() >= 0)) | (values > FAR * others.abs().max()))
+        return
+    # one that is negative where no other value is, or more than `FAR` times all others
+    for line in values.index[
+        coded & (((numbers < 0) & (others.min() >= 0)) | (numbers > FAR * others.abs().max()))
+    ]:
+        problems.cell(
+            file, line, str(values.name), cells[line],
+            "It lies far from all other values and is a usual code for an unknown one. Expected a measured value. Leave the cell empty, "
+            "correct it, or declare the code in the config, such as missing: [999].",
+        )  # fmt: skip

@@ -118,7 +118,9 @@ class Step:
                     f"--set {one!r}: {self.name} has no setting {name!r}. Expected one of {', '.join(known)}.{hint} Correct the name."
                 )
         content = with_values(read_yaml(config) if config else {}, sets)
-        return check_config(content, source=str(config or "--set"), study=False)
+        return check_config(
+            content, source=str(config or "--set"), folder=config.parent if config else None, study=False
+        )
 
 
 def _option(name: str, annotation: Any, default: Any = inspect.Parameter.empty) -> inspect.Parameter:

@@ -6,6 +6,7 @@ import io
 import json
 import os
 import tempfile
+import unicodedata
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -28,35 +29,40 @@ MODES = {
 }  # of everything in results: exact numbers, and rows about participants
 
 
-def read_text_table(path: Path | str) -> pd.DataFrame:
-    """A TSV or CSV as text, exactly as typed, for checks that name file, line and value.
+def read_text_table(path: Path | str, sheet: str | None = None, decimal: str | None = None) -> pd.DataFrame:
+    """A TSV, CSV or workbook as text, exactly as typed, for checks that name file, line and value.
 
     Parameters
     ----------
     path : path
-        UTF-8 text; tab, comma or semicolon separated, told from the header line.
+        UTF-8 text, tab, comma or semicolon separated (told from its lines), or .xlsx.
+    sheet, decimal : of a workbook, `workbook.read_sheet`
 
     Returns
     -------
     DataFrame of str
-        Empty cells are ``""``; the index is the line number in the file (the header is line 1).
+        Empty cells are ``""``; the index is the line number in the file; attrs: "delimiter", and "header", the line of the column names.
 
     Raises
     ------
     TableError
-        No file, not text, no header, a doubled column or rows of unequal length.
+        No file, neither text nor workbook, no header, a column without a name or twice, or rows of unequal length.
     """
     path = Path(path)
     _note_reading(path)
+    if path.suffix.lower() in (".xlsx", ".xlsm") and path.is_file():
+        from faceage_bio.workbook import read_sheet  # openpyxl, which few tables need
+
+        return _frame(*read_sheet(path, sheet, decimal or "."), "", path)
     try:
         text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
         raise TableError(
-            f"{path}: no such file. Expected a table. Check the path in the config (it starts at the folder you run in)."
+            f"{path}: no such file. Expected a table. Check the path in the config (it starts at the folder of the config)."
         ) from None
     except UnicodeDecodeError as error:
         raise TableError(
-            f"{path}: not UTF-8 text ({error.reason} at byte {error.start}). Expected a text table. Save it as a UTF-8 TSV or CSV, not as a workbook."
+            f"{path}: not UTF-8 text ({error.reason} at byte {error.start}). Expected a text table or a workbook (.xlsx). Save it as CSV UTF-8, text with tabs, or .xlsx."
         ) from None
     except OSError as error:
         raise TableError(
@@ -67,7 +73,8 @@ def read_text_table(path: Path | str) -> pd.DataFrame:
 
 def parse_text_table(text: str, path: Path | str) -> pd.DataFrame:
     """What `read_text_table` makes of a file's text; ``path`` names it in messages."""
-    text = text.rstrip("\n\r\x1a")  # MS-DOS ended files so
+    # one way to write an accent; control-Z ended MS-DOS files
+    text = unicodedata.normalize("NFC", text).rstrip("\n\r\x1a")
     before, delimiter = said_delimiter(text)
     if not delimiter:
         delimiter = delimiter_of(text.split("\n", SAMPLED)[:SAMPLED])
@@ -82,27 +89,53 @@ def parse_text_table(text: str, path: Path | str) -> pd.DataFrame:
             lines.append(last)
             starts.append(start)
         start = last + 1
+    if rows:
+        _check_quotes(text[before:], rows, starts, lines, delimiter, path)
+    return _frame(rows, lines, delimiter, path)
+
+
+def _frame(rows: list[list[str]], lines: list[int], delimiter: str, path: Path | str) -> pd.DataFrame:
+    """Rows below the first, under its names; empty columns and surplus empty cells, as spreadsheets leave them, are dropped."""
+    remarks = next((k for k, row in enumerate(rows) if not row[0].startswith("#")), 0)
+    if remarks > 1:  # of cBioPortal
+        rows, lines = rows[remarks:], lines[remarks:]
     if not rows:
         raise TableError(
             f"{path}: the file is empty. Expected the column names in its first line. Save the table again."
         )
-    header, body = rows[0], rows[1:]
-    _check_quotes(text[before:], rows, starts, lines, delimiter, path)
-    doubled = sorted({name for name in header if header.count(name) > 1})
+    header, n = rows[0], len(rows[0])
+    body = [row[:n] if not any(row[n:]) else row for row in rows[1:]]
+    ragged = [
+        f"line {line}: {len(row)} cells" for row, line in zip(body, lines[1:], strict=True) if len(row) != n
+    ]
+    named = [name for name in header if name]
+    if len(named) == 1 and header[0] and any(sum(map(bool, row)) > 1 for row in body):
+        raise TableError(
+            f"{path}: line {lines[0]} holds {named[0]!r} alone, as a title does. Expected the names of all columns in the first line. "
+            "Take out what stands above them."
+        )
+    if ragged:
+        raise TableError(
+            f"{path}: the header has {n} columns, but {'; '.join(ragged[:5])}. Expected as many cells in each line. Look for a stray separator or quote."
+        )
+    kept = [k for k in range(n) if header[k] or any(row[k] for row in body)]
+    # R writes row names under no name
+    nameless = [str(k + 1) for k in kept if not header[k] and k > 0]
+    if nameless:
+        raise TableError(
+            f"{path}: line {lines[0]} has no name for column {', '.join(nameless)}, which has cells below. Expected one line with a name for each column. "
+            "Name them, and write names that go over several cells into each."
+        )
+    doubled = sorted({name for name in named if named.count(name) > 1})
     if doubled:
         raise TableError(
             f"{path}: line {lines[0]} names the column(s) {', '.join(map(repr, doubled))} more than once. Expected each once. Keep one of each."
         )
-    ragged = [
-        f"line {line}: {len(row)} cells"
-        for row, line in zip(body, lines[1:], strict=True)
-        if len(row) != len(header)
-    ]
-    if ragged:
-        raise TableError(
-            f"{path}: the header has {len(header)} columns, but {'; '.join(ragged[:5])}. Expected as many cells in each line. Look for a stray separator or quote."
-        )
-    return pd.DataFrame(body, columns=header, index=pd.Index(lines[1:], name="line"), dtype=str)
+    columns = [header[k] for k in kept]
+    body = [[row[k] for k in kept] for row in body] if len(kept) < n else body
+    table = pd.DataFrame(body, columns=columns, index=pd.Index(lines[1:], name="line"), dtype=str)
+    table.attrs = {"delimiter": delimiter, "header": lines[0]}
+    return table
 
 
 SAMPLED = 20  # lines by which the separator is told

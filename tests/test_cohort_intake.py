@@ -76,7 +76,7 @@ def test_a_good_study_is_read(study):
             "'smoking': 1 row.*'sometimes'.*Expected never, former, current. Write one of them, or declare",
         ),
         ("clinical", "22.5", '"22,5"', "'bmi': .*Expected a number. Write a decimal point, not a comma"),
-        ("clinical", "22.5", "225", "'bmi': .*line 2: 225.*Expected 8 to 100 kg/m2"),
+        ("clinical", "22.5", "225", "'bmi': .*line 2: '225'.*Expected 8 to 100 kg/m2"),
         ("clinical", "22.5,0", "22.5,7", "'ecog': .*Expected 0, 1, 2, 3 or 4"),
         (
             "clinical",
@@ -142,7 +142,7 @@ def test_a_good_study_is_read(study):
             "manifest",
             "p2,b",
             "p2,",
-            "'subject_id': 1 row.*line 3: ''. Expected the subject of every photo. Write whose it is",
+            "'subject_id': 1 row.*line 3. This row needs an identifier. Write it",
         ),
         (
             "manifest",

@@ -1,5 +1,8 @@
 """The config: wrong keys, types and combinations are told with the key and what to write."""
 
+import os
+from pathlib import Path
+
 import pytest
 import yaml
 
@@ -136,3 +139,40 @@ def test_schema_is_closed_everywhere():
     assert schema["additionalProperties"] is False
     for name, section in schema["$defs"].items():
         assert section["additionalProperties"] is False, name
+
+
+def test_paths_start_at_the_folder_of_the_config(tmp_path, monkeypatch):
+    study = {
+        "face_ages": "data/ages.tsv", "clinical": str(tmp_path / "elsewhere.tsv"), "counts": "../shared/counts.tsv",
+    }  # fmt: skip
+    scores = {"definitions": ["teachh_publication", "mine.yaml"]}
+    content = {
+        "cohorts": {"mine": study},
+        "models": ["model"],
+        "expression": {"gmt": ["sets.gmt"]},
+        "scores": scores,
+    }
+    path = tmp_path / "study" / "config.yaml"
+    path.parent.mkdir()
+    path.write_text(yaml.safe_dump(content))
+    for start, shown in ((tmp_path, "study"), (path.parent, ".")):
+        monkeypatch.chdir(start)
+        config = load_config(path)
+        cohort = config.cohorts["mine"]
+        found = [
+            config.results_dir,
+            cohort.face_ages,
+            config.models[0],
+            config.expression.gmt[0],
+            config.scores.definitions[1],
+        ]
+        expected = ("results", "data/ages.tsv", "model", "sets.gmt", "mine.yaml")
+        assert found == [os.path.normpath(f"{shown}/{name}") for name in expected]
+        assert Path(cohort.clinical).resolve() == tmp_path / "elsewhere.tsv"
+        assert Path(cohort.counts).resolve() == tmp_path / "shared/counts.tsv"
+        assert config.scores.definitions[0] == "teachh_publication"
+        assert check_config(config.model_dump()) == config  # as steps take it
+    monkeypatch.chdir(tmp_path)
+    assert (
+        check_config(demo_config().model_dump(), folder="study").results_dir == "results"
+    )  # it is made where one runs

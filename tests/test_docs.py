@@ -13,28 +13,15 @@ import pytest
 import yaml
 
 import faceage_bio
-from faceage_bio.cohort import subjects
+from faceage_bio.cohort.face_ages import read_face_ages
 from faceage_bio.cohort.intake import read_cohorts
-from faceage_bio.columns import (
-    COHORT,
-    FACE_AGE,
-    LEDGER_COLUMNS,
-    LEVELS,
-    PHOTO,
-    PHOTO_COLUMNS,
-    SAMPLE_COLUMNS,
-    SPECIMEN,
-    SUBJECT,
-    SUBJECT_COLUMNS,
-)
+from faceage_bio.columns import COHORT, LEDGER_COLUMNS, LEVELS, SUBJECT
 from faceage_bio.config import Config, check_config
 from faceage_bio.errors import ConfigError
-from faceage_bio.faceage.given import read_face_ages
-from faceage_bio.readers import readings
 from faceage_bio.readers.stage import check_study
 from faceage_bio.report.checks import LIMITS
 from faceage_bio.results.row import FIRST, LAST
-from faceage_bio.rna.tissues import TISSUE
+from faceage_bio.schemas import READINGS, SCHEMAS
 from faceage_bio.scores.definition import load_score
 from faceage_bio.settings.photos import Rule
 from faceage_bio.settings.survival import Readers
@@ -188,15 +175,13 @@ def columns_of_code() -> dict[str, set[str]]:
         for item in load_score(name).items
     }
     return {
-        "manifest": set(PHOTO_COLUMNS) - {COHORT},
-        "clinical": set(SUBJECT_COLUMNS) - {COHORT} | set(subjects.DATES) | scores,
-        "samples": set(SAMPLE_COLUMNS) - {COHORT} | {TISSUE, SPECIMEN},
-        "face_ages": {SUBJECT, FACE_AGE, PHOTO, "photo_date"},
-        "readers.readings": {
-            readings.READER, readings.TYPE, readings.CASE, readings.CONDITION, readings.ALIVE, readings.RATING,
-            readings.YEARS, readings.DECADE,
+        **{
+            name: set(SCHEMAS[name].columns)
+            for name in ("manifest", "samples", "face_ages", "variant_samples")
         },
-    }  # fmt: skip
+        "clinical": set(SCHEMAS["clinical"].columns) | scores,
+        "readers.readings": set(READINGS.columns),
+    }
 
 
 @pytest.mark.parametrize("table", columns_of_code())

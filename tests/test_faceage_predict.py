@@ -14,10 +14,10 @@ import pytest
 import torch
 from PIL import Image
 
+from faceage_bio.cohort.face_ages import read_face_ages
 from faceage_bio.columns import FACE_AGE_COLUMNS
 from faceage_bio.demo.portraits import draw, imagine
 from faceage_bio.errors import CohortError, RunError, WeightsError
-from faceage_bio.faceage.given import read_face_ages
 from faceage_bio.faceage.ledger import ledger_of
 from faceage_bio.faceage.photo import Tools, load_tools
 from faceage_bio.faceage.precision import precision_sentence
@@ -547,11 +547,11 @@ def test_wrong_given_face_ages_are_told_together(tmp_path):
     with pytest.raises(CohortError) as error:
         read_face_ages(path, "c")
     for part in (
-        "3 problem(s)",
-        "column 'face_age' needs years above 0, up to 130, but line 2: '61y'",
-        "line 5: '200'. Write numbers such as 66.2",
-        "line 4",
-        "column 'subject_id' needs a name of its own in every row, but line 2: 'a'; line 3: 'a' stand more than once. Give each photo",
+        "4 problems",
+        "column 'face_age': 1 row(s), line 2: '61y'. Expected a number",
+        "line 5: '200'. Expected years above 0, up to 130. Correct it",
+        "line 4. This row needs an identifier",
+        "column 'subject_id': 2 row(s), line 2: 'a'; line 3: 'a'. It stands more than once",
     ):
         assert part in str(error.value)
 

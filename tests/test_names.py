@@ -54,8 +54,8 @@ def test_a_study_as_it_should_be_says_what_it_does_not_use(checked):
 @pytest.mark.parametrize(
     ("cohort", "sections", "message"),
     [
-        ({"columns": {"bmi": "BMI_basline"}}, {}, "columns says that 'bmi' is called 'BMI_basline', but clinical.tsv, samples.tsv, face_ages.tsv have no such column. Expected one of them. Did you mean 'BMI_baseline'? Correct the name."),
-        ({"codings": {"Sex": {"1": "male"}}}, {}, "codings declares codes of 'Sex', but clinical.tsv, samples.tsv, face_ages.tsv have no such column. Expected one of them. Did you mean 'sex'?"),
+        ({"columns": {"bmi": "BMI_basline"}}, {}, "columns says that 'bmi' is called 'BMI_basline', but face_ages.tsv, clinical.tsv, samples.tsv have no such column. Expected one of them. Did you mean 'BMI_baseline'? Correct the name."),
+        ({"codings": {"Sex": {"1": "male"}}}, {}, "codings declares codes of 'Sex', but face_ages.tsv, clinical.tsv, samples.tsv have no such column. Expected one of them. Did you mean 'sex'?"),
         ({}, {"survival": {"covariates": ["ecgo"]}}, "survival.covariates names 'ecgo', which no table of any cohort has. Expected a column of the clinical data or the samples. Did you mean 'ecog'?"),
         ({}, {"phenotype": {"factors": ["smokng"]}}, "phenotype.factors names 'smokng'"),
         ({}, {"phenotype": {"exposures": ["packyears"]}}, "Did you mean 'pack_years'?"),

@@ -36,9 +36,12 @@ def test_empty_cells_and_words_for_nothing_are_missing_and_usual_words_are_ours(
 
 
 def test_words_of_ones_own_stay(read):
-    table = read("face_age chronological_age smoking ecog\n60 60 light >=3\n61 60 never 2\n")
-    assert table.smoking.tolist() == ["light", "never"]
-    assert table.ecog.tolist() == [">=3", "2"]
+    table = read("face_age chronological_age tobacco grade\n60 60 light >=3\n61 60 never 2\n")
+    assert table.tobacco.tolist() == ["light", "never"]
+    assert table.grade.tolist() == [">=3", "2"]
+    with pytest.raises(CohortError, match=r"'light'\. Expected never, former, current") as error:
+        read("face_age chronological_age smoking ecog\n60 60 light >=3\n61 60 never 2\n")
+    assert "line 2: '>=3'. Expected a number" in str(error.value)
 
 
 def test_a_table_with_a_header_alone_has_numbers(read):
@@ -55,9 +58,9 @@ def test_every_problem_is_told_at_once_with_its_line(read):
             name="people.csv",
         )
     for told in (
-        "people.csv: column 'face_age': 2 row(s), line 2: '61y'; line 3: 'inf'. Expected years. Write plain numbers of years such as 57.4",
-        "column 'chronological_age': 1 row(s), line 3: 130.0", "Expected 0 to 120 years",
-        "column 'bmi': 1 row(s), line 3: 'obese'. Expected a number. Write a plain number such as 27.1", "column 'height': 1 row(s), line 3: inf",
+        "people.csv: column 'face_age': 2 row(s), line 2: '61y'; line 3: 'inf'. Expected a number. Write a plain number such as 57.4",
+        "column 'chronological_age': 1 row(s), line 3: '130'", "Expected 0 to 120 years",
+        "column 'bmi': 1 row(s), line 3: 'obese'. Expected a number. Write a plain number such as 57.4",
         "column 'subject_id': 2 row(s), line 3: 'b'; line 4: 'b'. It stands more than once",
     ):  # fmt: skip
         assert told in str(caught.value)
@@ -67,7 +70,10 @@ def test_every_problem_is_told_at_once_with_its_line(read):
     ("text", "message"),
     [
         ("face_age\n60\n", "no column 'chronological_age'; it has face_age"),
-        ("face_age chronological_age sex\n60 60 0\n61 60 1\n", "column 'sex' holds bare numbers"),
+        (
+            "face_age chronological_age sex\n60 60 0\n61 60 1\n",
+            "'sex': 2 row.s., line 2: '0'; line 3: '1'. Expected female or male",
+        ),
         ("face_age chronological_age event\n60 60 perhaps\n", "column 'event': 1 row.s., line 2: 'perhaps'"),
     ],
 )

@@ -28,7 +28,7 @@ def run(tmp_path_factory) -> Path:
     config["models"] = [str(folder / "model")]
     config["results_dir"] = "results"
     for key in ("photos", "manifest", "clinical"):
-        config["cohorts"]["congress"][key] = str(ROOT / config["cohorts"]["congress"][key])
+        config["cohorts"]["congress"][key] = str(ROOT / "tests" / config["cohorts"]["congress"][key])
     (folder / "config.yaml").write_text(yaml.safe_dump(config))
     done = snakemake(folder, configfile=folder / "config.yaml")
     assert done.status == 0, done.output[-6000:]

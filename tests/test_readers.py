@@ -301,17 +301,17 @@ def test_all_problems_come_together(tmp_path):
         "'x'",
         "'0'",
         "line 3. Follow-up is given, but not whether the participant died",
-        "line 3: 710.0. Expected 0 to 120 years",
+        "line 3: '710'. Expected 0 to 120 years",
     ):
         assert part in text
 
 
 def test_columns_that_lack_are_named(tmp_path):
-    with pytest.raises(
-        CohortError,
-        match=r"needs the column\(s\) condition, predicted_alive or rating; found reader_id, case_id",
-    ):
-        read(tmp_path, pd.DataFrame([{"reader_id": "a", "case_id": "A1"}]), CASES)
+    bare = {"reader_id": "a", "case_id": "A1"}
+    with pytest.raises(CohortError, match=r"lacks the column\(s\) condition; found reader_id, case_id"):
+        read(tmp_path, pd.DataFrame([bare]), CASES)
+    with pytest.raises(CohortError, match="needs the column predicted_alive or rating; found reader_id"):
+        read(tmp_path, pd.DataFrame([bare | {"condition": "photo"}]), CASES)
     with pytest.raises(CohortError, match="needs the column case_id"):
         read(tmp_path, pd.DataFrame([GOOD]), pd.DataFrame({"x": [1]}))
     with pytest.raises(CohortError, match=r"1 case\(s\) stand more than once \('A1'\)"):

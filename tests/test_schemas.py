@@ -11,14 +11,14 @@ from faceage_bio.acceleration.repeats import dated_photos
 from faceage_bio.acceleration.residual import age_acceleration
 from faceage_bio.age_reached import in_years, parse_units
 from faceage_bio.cli.main import app
+from faceage_bio.cohort.face_ages import read_face_ages
 from faceage_bio.cohort.intake import read_cohorts
 from faceage_bio.errors import CohortError, ConfigError
-from faceage_bio.faceage.given import read_face_ages
 from faceage_bio.parse import date_problem, dates_of
 from faceage_bio.plain import read_plain
 from faceage_bio.problems import Problems
 from faceage_bio.results.reasons import in_words
-from faceage_bio.schemas import check_numbers
+from faceage_bio.schemas import CLINICAL, read_user_table
 from faceage_bio.survival.check import read_people
 from faceage_bio.survival.follow_up import Time, prepare
 
@@ -82,7 +82,9 @@ def test_face_ages_that_cannot_be_are_refused(tmp_path, value):
     ):
         read_plain(plain(tmp_path, face_age=value))
     path = written(tmp_path / "faces.tsv", FACES, {"face_age": value})
-    with pytest.raises(CohortError, match="'face_age' needs years above 0, up to 130, but line 2"):
+    with pytest.raises(
+        CohortError, match=r"'face_age': 2 row\(s\), line 2.*Expected years above 0, up to 130"
+    ):
         read_face_ages(path, "c")
 
 
@@ -98,7 +100,7 @@ def test_measured_values_pass(tmp_path):
     )
     table.loc[5, "ferritin"] = 999
     problems = Problems()
-    check_numbers(table, "t.tsv", problems)
+    read_user_table(written(tmp_path / "t.tsv", table, {}), CLINICAL, problems)
     problems.stop_if_any()
     assert len(study(tmp_path)["c"].subjects) == len(read_people(plain(tmp_path))) == N
 
@@ -128,7 +130,7 @@ def test_units_settle_days_and_months(tmp_path):
     subjects = read_cohorts({"c": cohort | {"units": {"followup": "days"}}}, 365.0)["c"].subjects
     np.testing.assert_allclose(subjects.followup_years, days / 365)
     assert in_years(table, {"followup": "months"}).followup_years[0] == days[0] / 12
-    with pytest.raises(ConfigError, match="--unit time=days: expected followup or entry"):
+    with pytest.raises(ConfigError, match="--unit time=days: expected followup, entry or age"):
         parse_units(["time=days"])
 
 
@@ -136,7 +138,7 @@ def test_units_settle_days_and_months(tmp_path):
     ("cell", "message"),
     [
         ("1950-02-29", "a day of the calendar, which has none of this date"), ("01/02/2020", "Write it as YYYY-MM-DD"),
-        ("1950-02", "Write it as YYYY-MM-DD"), ("18322", "Write it as YYYY-MM-DD"), ("1900-01-01", "where none is known"),
+        ("1950-02", "Expected a date with its day. Write it as YYYY-MM-DD; if the day is not known, give years"), ("18322", "a spreadsheet's serial number of a day looks so. Show the column as dates"), ("1900-01-01", "where none is known"),
         ("2099-01-01", "Expected a day that has been"),
         (str(datetime.date.today() + datetime.timedelta(days=1)), "Expected a day that has been"),
     ],
@@ -166,7 +168,8 @@ def test_day_and_month_are_not_told_apart_by_the_repeat_photo_command(tmp_path):
         app, ["measure-repeats", "--face-ages", str(tmp_path / "photos.tsv"), "--output", str(tmp_path)]
     )  # fmt: skip
     assert isinstance(done.exception, CohortError)
-    assert "It holds 01/02/2020. Expected a date. Write it as YYYY-MM-DD" in str(done.exception)
+    assert "'photo_date': 20 row(s), line 2: '01/02/2020'" in str(done.exception)
+    assert "Expected a date. Write it as YYYY-MM-DD" in str(done.exception)
     assert not (tmp_path / "reliability.tsv").exists()
 
 

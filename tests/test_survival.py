@@ -287,10 +287,10 @@ def test_everything_wrong_with_a_table_is_told_at_once(tmp_path):
     text = str(error.value)
     for line in (
         "'followup_years': 1 row(s), line 2: -1.0. Follow-up ends before the photo",
-        "'face_age': 1 row(s), line 3: 'sixty'. Expected years. Write plain numbers",
+        "'face_age': 1 row(s), line 3: 'sixty'. Expected a number. Write a plain number",
         "'followup_years': 1 row(s), line 4. The participant died, but the time is missing, and a death left out would mislead. Expected when. Give",
         "'event': 1 row(s), line 5. Follow-up is given, but not whether the participant died",
-        "'event': 1 row(s), line 6: 2.0. Expected 1 (died) or 0 (alive when last seen). Write one",
+        "'event': 1 row(s), line 6: '2'. Expected 1 (died) or 0 (alive when last seen). Write one",
         "'entry_years': 1 row(s), line 7: '4, exit 3'. Observation starts at or after its end",
         "'subject_id': 2 row(s), line 7: 'f'; line 8: 'f'. It stands more than once",
         "'chronological_age': 1 row(s), line 8: 200.0. Expected 0 to 120 years",

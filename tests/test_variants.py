@@ -226,7 +226,7 @@ def test_intake_tells_faults_of_variants_with_all_others(tmp_path):
     (tmp_path / "f.tsv").write_text("person\tface_age\nP1\t60\n")
     with pytest.raises(
         CohortError,
-        match=r"f.tsv: line 1 lacks the column subject_id; found person, face_age. Expected subject_id and",
+        match=r"f.tsv: line 1 lacks the column.s. subject_id; found person, face_age. Expected subject_id, face_age",
     ):
         read_cohorts({"one": settings})
     (tmp_path / "f.tsv").write_text("subject_id\tface_age\nP1\t60\nP2\t70\n")

@@ -285,7 +285,7 @@ def read_face_ages(
     Example: faceage-bio read-face-ages --cohort mine --face-ages ages.csv
     --output face_age.parquet --ledger ledger.tsv
     """
-    from faceage_bio.faceage.given import read_face_ages as read
+    from faceage_bio.cohort.face_ages import read_face_ages as read
     from faceage_bio.faceage.ledger import ledger_of
     from faceage_bio.tables import write_table
 

@@ -101,7 +101,7 @@ def read_review(
     Example: faceage-bio read-review --key results/local/review_key.tsv --decisions anna.tsv --decisions ben.tsv
     --output my-study/review.tsv
 
-    Then name the table in the config, `review: {decisions: my-study/review.tsv}`, and run again.
+    Then name the table in the config, `review: {decisions: review.tsv}`, and run again.
     """
     from faceage_bio.faceage.review import settle, summarise_review
     from faceage_bio.faceage.review_tables import read_decisions

@@ -90,7 +90,6 @@ def check(
     from faceage_bio.columns import SUBJECT
     from faceage_bio.config import analysis_settings, load_config
     from faceage_bio.errors import CohortError, FaceAgeBioError, RunError, TableError, WeightsError
-    from faceage_bio.faceage.given import read_face_ages
     from faceage_bio.faceage.review_tables import read_review
     from faceage_bio.machine import MISSING, OK, Answer
     from faceage_bio.problems import Problems
@@ -113,12 +112,6 @@ def check(
                 weights.append(Answer("Weights", OK, f"{read_card(folder)['name']}, SHA-256 as in its card"))
             except WeightsError as error:
                 weights.append(Answer("Weights", MISSING, folder, "See the problem below."))
-                problems.append(error)
-    for name, cohort in config.cohorts.items():
-        if cohort.face_ages:
-            try:
-                read_face_ages(cohort.face_ages, name)
-            except (CohortError, TableError) as error:
                 problems.append(error)
     cohorts = {name: cohort.model_dump() for name, cohort in config.cohorts.items()}
     try:

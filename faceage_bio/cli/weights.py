@@ -53,7 +53,7 @@ def add(
     """Add an age model of another kind, as a second opinion beside FaceAge.
 
     It must take faces as float32 of shape (n, 3, size, size), RGB, and give one age in years for each. Name its folder in the
-    config after FaceAge's: `models: [my-study/model, my-study/second]`.
+    config after FaceAge's: `models: [model, second]`.
 
     A TorchScript file is a program that runs with your rights, here and in every run: without --trust it is not opened. An ONNX
     file holds arithmetic alone.

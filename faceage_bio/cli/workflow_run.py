@@ -10,7 +10,7 @@ from pathlib import Path
 
 from faceage_bio.cli.workflow_lock import RunLock
 from faceage_bio.cli.workflow_progress import WorkflowProgress, duration, plugin, steps
-from faceage_bio.config import Config, check_config, load_config
+from faceage_bio.config import Config, check_config, read_yaml
 from faceage_bio.errors import RunError
 
 INTERRUPTED = 130  # exit status of what Ctrl-C stopped
@@ -95,9 +95,10 @@ def _config_of(given: Namespace) -> Config:
     from snakemake.cli import parse_config
     from snakemake.utils import update_config
 
-    content = load_config(given.configfile[0]).model_dump(mode="json", exclude_unset=True)
+    path = Path(given.configfile[0])
+    content = read_yaml(path)
     update_config(content, parse_config(given.config))
-    return check_config(content, source="--config")
+    return check_config(content, str(path), path.parent, given.directory or ".")
 
 
 def _tell_end(

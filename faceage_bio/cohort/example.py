@@ -71,14 +71,12 @@ def write_example(folder: Path) -> list[Path]:
         A file of that name exists already; nothing is overwritten.
     """
     cohort = Cohort(
-        photos=f"{folder}/photos", manifest=f"{folder}/manifest.tsv", clinical=f"{folder}/clinical.tsv",
-        counts=f"{folder}/counts.tsv", samples=f"{folder}/samples.tsv",
+        photos="photos", manifest="manifest.tsv", clinical="clinical.tsv", counts="counts.tsv", samples="samples.tsv",
     )  # fmt: skip
     config = Config(
-        results_dir=f"{folder}/results",
         cohorts={"mine": cohort},
-        models=[f"{folder}/model"],
-        readers=Readers(readings=f"{folder}/readings.tsv"),
+        models=["model"],
+        readers=Readers(readings="readings.tsv"),
         report=Report(title="My study"),
     )
     files = {

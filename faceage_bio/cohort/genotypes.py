@@ -2,12 +2,12 @@
 
 import pandas as pd
 
-from faceage_bio import parse
-from faceage_bio.cohort.photos import read
 from faceage_bio.columns import COHORT, SAMPLE, SUBJECT
 from faceage_bio.dna.genotypes import of_people, read_genotypes
 from faceage_bio.errors import examples
-from faceage_bio.problems import DOUBLED, Problems
+from faceage_bio.problems import Problems
+from faceage_bio.schemas import ANCESTRY, VARIANT_SAMPLES, check_components, component_names, read_user_table
+from faceage_bio.settings.cohort import form_of
 
 
 def read_variant_people(
@@ -23,11 +23,10 @@ def read_variant_people(
     aliases = dict(zip(samples[SAMPLE], samples[SUBJECT], strict=True))
     file = settings.get("variant_samples")
     if file:
-        table = read(file, settings.get("columns") or {}, (SAMPLE, SUBJECT), problems)
-        if table is None:
+        read = read_user_table(file, VARIANT_SAMPLES, problems, form_of(settings, "variant_samples"))
+        if read is None:
             return None
-        for line in table.index[table[SAMPLE].duplicated(keep=False)]:
-            problems.cell(file, line, SAMPLE, table.at[line, SAMPLE], DOUBLED)  # fmt: skip
+        table = read.values
         for line in table.index[~table[SUBJECT].isin(known)]:
             problems.cell(
                 file, line, SUBJECT, table.at[line, SUBJECT], "Expected a subject of the clinical table, which has none of that name. Correct it, or leave the row out."
@@ -50,18 +49,12 @@ def _components(settings: dict, known: set[str], problems: Problems) -> pd.DataF
     file = settings.get("ancestry")
     if not file:
         return None
-    table = read(file, settings.get("columns") or {}, (SUBJECT,), problems)
-    if table is None:
+    read = read_user_table(file, ANCESTRY, problems, form_of(settings, "ancestry"))
+    if read is None:
         return None
-    names = [name for name in table if name not in (COHORT, SUBJECT, SAMPLE)]
-    if not names:
-        problems.other(
-            f"{file}: no component beside {SUBJECT}. Expected a column of numbers for each ancestry component. Name them PC1, PC2 ..."
-        )
-    for line in table.index[table[SUBJECT].duplicated(keep=False)]:
-        problems.cell(file, line, SUBJECT, table.at[line, SUBJECT], DOUBLED)  # fmt: skip
+    table = read.values
+    check_components(table, file, problems)
     strangers = [f"line {line}: {cell!r}" for line, cell in table[SUBJECT].items() if cell not in known]
     if strangers:
         problems.other(f"{file}: {len(strangers)} subject(s) that the cohort does not have: {examples(strangers)}. Expected subjects of the clinical table. Correct the name, or leave the row out.")  # fmt: skip
-    numbers = {name: parse.numbers(table[name], name, file, problems) for name in names}
-    return pd.DataFrame({SUBJECT: table[SUBJECT], **numbers}).drop_duplicates(SUBJECT)
+    return table[[SUBJECT, *component_names(table)]].drop_duplicates(SUBJECT)

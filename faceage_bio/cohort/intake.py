@@ -5,17 +5,18 @@ from pathlib import Path
 
 import pandas as pd
 
+from faceage_bio.cohort.face_ages import check_face_ages
 from faceage_bio.cohort.genotypes import read_variant_people
 from faceage_bio.cohort.names import check_declared
 from faceage_bio.cohort.photos import check_subjects_known, read_manifest
 from faceage_bio.cohort.samples import read_samples
 from faceage_bio.cohort.subjects import read_clinical
 from faceage_bio.columns import AGE, CAUSE, COHORT, PHOTO, SAMPLE, SUBJECT, SUBJECT_COLUMNS
-from faceage_bio.errors import TableError, examples
-from faceage_bio.parse import dates
+from faceage_bio.errors import examples
 from faceage_bio.problems import Problems
 from faceage_bio.rna.count_files import CountTable
-from faceage_bio.tables import ledger_rows, read_text_table, write_table
+from faceage_bio.settings.cohort import form_of
+from faceage_bio.tables import ledger_rows, write_table
 
 TEXT = (COHORT, SUBJECT, "sex", "smoking", "site", "race", "group", "intent", CAUSE)
 
@@ -30,6 +31,7 @@ class CohortTables:
     ledger: pd.DataFrame
     counts: CountTable | None = None  # bulk RNA
     variant_people: pd.DataFrame | None = None  # DNA: whose each sample is, with ancestry components
+    face_ages: pd.DataFrame | None = None  # computed elsewhere
 
 
 def read_cohorts(cohorts: dict[str, dict], year_days: float = 365.25) -> dict[str, CohortTables]:
@@ -38,7 +40,7 @@ def read_cohorts(cohorts: dict[str, dict], year_days: float = 365.25) -> dict[st
     Parameters
     ----------
     cohorts : dict
-        The config's ``cohorts``: name -> files, columns, codings.
+        The config's ``cohorts``: name -> files, and how they are written.
     year_days : float
         Days in a year of follow-up.
 
@@ -65,6 +67,8 @@ def write_cohorts(tables: dict[str, CohortTables], results: Path) -> None:
             write_table(cohort.counts.to_table(), folder / "counts.parquet")
         if cohort.variant_people is not None:
             write_table(cohort.variant_people, folder / "variant_participants.parquet")
+        if cohort.face_ages is not None:
+            write_table(cohort.face_ages, folder / "face_ages.parquet")
         write_table(cohort.ledger, folder / "ledger.tsv")
 
 
@@ -88,8 +92,10 @@ def overview(tables: dict[str, CohortTables]) -> list[dict[str, object]]:
 def _read_cohort(name: str, settings: dict, year_days: float, problems: Problems) -> CohortTables:
     check_declared(name, settings, problems)
     photos, unlisted = read_manifest(name, settings, problems)
+    face_ages = None
     if settings.get("face_ages") and not settings.get("manifest"):
-        photos = _photos_of_face_ages(name, settings, problems)
+        face_ages = check_face_ages(settings["face_ages"], problems, form_of(settings, "face_ages"))
+        photos = _photos_of(face_ages, name)
     subjects, photos = read_clinical(name, settings, photos, year_days, problems)
     known = set(subjects[SUBJECT])
     if settings.get("clinical") and len(subjects):
@@ -100,35 +106,13 @@ def _read_cohort(name: str, settings: dict, year_days: float, problems: Problems
     variant_people = read_variant_people(name, settings, samples, known, problems)
     ledger = _ledger(name, photos, subjects, samples, unlisted)
     return CohortTables(
-        _typed_photos(photos), _typed_subjects(subjects), _typed_samples(samples), ledger, counts, variant_people,
+        _typed_photos(photos), _typed_subjects(subjects), _typed_samples(samples), ledger, counts, variant_people, face_ages,
     )  # fmt: skip
 
 
-def _photos_of_face_ages(name: str, settings: dict, problems: Problems) -> pd.DataFrame:
-    """Subjects, and dates if there are any, of face ages computed elsewhere."""
-    try:
-        table = read_text_table(settings["face_ages"])
-    except TableError as error:
-        problems.other(str(error))
-        table = pd.DataFrame({SUBJECT: []}, dtype=str)
-    if SUBJECT not in table:
-        problems.other(
-            f"{settings['face_ages']}: line 1 lacks the column subject_id; found {', '.join(table.columns)}. Expected subject_id and "
-            "face_age (years). Name the columns so."
-        )
-        table[SUBJECT] = ""
-    dated = "photo_date" in table
-    date = dates(table["photo_date"], "photo_date", settings["face_ages"], problems) if dated else pd.NaT
-    photo = table[PHOTO] if PHOTO in table else table[SUBJECT]
-    given = {
-        COHORT: name,
-        PHOTO: photo,
-        SUBJECT: table[SUBJECT],
-        "path": "",
-        "photo_date": date,
-        AGE: float("nan"),
-    }
-    return pd.DataFrame(given, index=table.index).astype({"photo_date": "datetime64[ns]"})
+def _photos_of(face_ages: pd.DataFrame, cohort: str) -> pd.DataFrame:
+    """Photos, with their dates if there are any, of face ages computed elsewhere."""
+    return face_ages[[PHOTO, SUBJECT, "photo_date"]].assign(**{COHORT: cohort, "path": "", AGE: float("nan")})
 
 
 def _ledger(

@@ -12,13 +12,13 @@ from faceage_bio.errors import TableError
 from faceage_bio.problems import Problems
 from faceage_bio.rna.gene_ids import human_genes
 from faceage_bio.rna.gene_sets import choose_sets
+from faceage_bio.schemas import CLINICAL, SAMPLES, SCHEMAS, check_spelling
+from faceage_bio.settings.cohort import TABLES, SheetForm, as_list, form_of
 from faceage_bio.tables import read_text_table
 
 if TYPE_CHECKING:
     from faceage_bio.cohort.intake import CohortTables
 
-TABLES = ("clinical", "manifest", "samples", "face_ages", "ancestry", "variant_samples")
-DATES = ("birth_date", "photo_date", "entry_date", "followup_date", "sample_date")
 NEAR = 0.6
 
 
@@ -36,44 +36,58 @@ def check_names(
     tables : the checked tables of each cohort
     settings : of `config.analysis_settings`
     """
-    said, named = [], settings["names"]
-    for cohort in cohorts.values():
-        headers = {file: _header(file) for table in TABLES if (file := cohort.get(table))}
-        said += _unused(
-            cohort.get("columns") or {}, headers, {one for names in named.values() for one in names}
-        )
+    named = settings["names"]
+    said = [
+        line for cohort in cohorts.values() for table in TABLES if cohort.get(table)
+        for line in _unused(cohort[table], table, form_of(cohort, table), {one for names in named.values() for one in names})
+    ]  # fmt: skip
     _check_settings(named, tables, problems)
+    _check_spelling(named, tables, problems)
     _check_groups(settings["acceleration.fit_in"], tables, problems)
     said += _check_genes(settings, tables, problems)
     return said
 
 
-def _header(file: str) -> list[str]:
+def _header(file: str, form: SheetForm) -> list[str]:
     try:
-        return list(read_text_table(file).columns)
+        return list(read_text_table(file, form.sheet).columns)
     except TableError:  # told by those who read it
         return []
 
 
 def check_declared(cohort: str, settings: Mapping[str, Any], problems: Problems) -> None:
-    """A problem for each name under a cohort's ``columns`` and ``codings`` that none of its tables has."""
-    headers = {file: _header(file) for table in TABLES if (file := settings.get(table))}
-    columns, codings = settings.get("columns") or {}, settings.get("codings") or {}
+    """A problem for each name under ``columns`` and ``codings`` that the tables they are declared for do not have."""
+    forms = {table: form_of(settings, table) for table in TABLES if settings.get(table)}
+    headers = {table: _header(settings[table], form) for table, form in forms.items()}
     if not all(headers.values()):  # a table that cannot be read is told by who reads it
         return
-    every = [name for header in headers.values() for name in header]
+    _check_form(f"cohorts.{cohort}", settings, headers, settings, problems)
+    for table, form in (settings.get("tables") or {}).items():
+        _check_form(f"cohorts.{cohort}.tables.{table}", form, {table: headers[table]}, settings, problems)
+
+
+def _check_form(
+    place: str,
+    form: Mapping[str, Any],
+    headers: Mapping[str, list[str]],
+    settings: Mapping[str, Any],
+    problems: Problems,
+) -> None:
+    """A problem for each name under ``columns`` and ``codings`` at a place of the config that none of its tables has."""
+    every = list(dict.fromkeys(name for header in headers.values() for name in header))
+    columns = form.get("columns") or {}
+    lacking = f"but {_among(settings[table] for table in headers)} have no such column. Expected one of them."
     for ours, theirs in columns.items():
-        if theirs not in every:
-            problems.other(
-                f"cohorts.{cohort}.columns says that '{ours}' is called {theirs!r}, but {_among(headers)} have no such column. "
-                f"Expected one of them.{_nearest(theirs, every)} Correct the name."
-            )
-    known = {*every, *columns, *SUBJECT_COLUMNS}
-    for column in codings:
+        for name in as_list(theirs):
+            if name not in every:
+                problems.other(
+                    f"{place}.columns says that '{ours}' is called {name!r}, {lacking}{_nearest(name, every)} Correct the name."
+                )
+    known = [*every, *columns, *(settings.get("columns") or {})]
+    for column in form.get("codings") or {}:
         if column not in known:
             problems.other(
-                f"cohorts.{cohort}.codings declares codes of {column!r}, but {_among(headers)} have no such column. "
-                f"Expected one of them.{_nearest(column, known)} Correct the name."
+                f"{place}.codings declares codes of {column!r}, {lacking}{_nearest(column, known)} Correct the name."
             )
 
 
@@ -138,32 +152,35 @@ def _check_genes(
     return said
 
 
-def _unused(columns: Mapping[str, str], headers: Mapping[str, list[str]], named: set[str]) -> list[str]:
-    """Columns of the tables that nothing reads, with the name that one may be meant as."""
-    ours = {
-        *SUBJECT_COLUMNS,
-        *DATES,
-        "photo_id",
-        "path",
-        "sample_id",
-        "batch",
-        "tissue",
-        "specimen_id",
-        "face_age",
-    }
-    read = {*ours, *columns.values(), *named}
-    said = []
-    for file, header in headers.items():
-        unused = [name for name in header if name not in read]
-        if unused:
-            meant = [
-                f"{name} (if it is {near}, declare columns: {{{near}: {name}}})"
-                if (near := _meant(name, ours - set(header)))
-                else name
-                for name in unused
-            ]
-            said.append(f"{Path(file).name}: not used: {', '.join(meant)}")
-    return said
+def _check_spelling(
+    named: Mapping[str, Sequence[str]], tables: Mapping[str, "CohortTables"], problems: Problems
+) -> None:
+    """Of the columns that no schema knows, those that an analysis takes groups from."""
+    wanted = {one for names in named.values() for one in names}
+    for cohort, one in tables.items():
+        for table, known in ((one.subjects, CLINICAL), (one.samples, SAMPLES)):
+            for name in table.columns.intersection(list(wanted - set(known.columns))):
+                check_spelling(table[name], f"cohort '{cohort}'", problems)
+
+
+def _unused(file: str, table: str, form: SheetForm, named: set[str]) -> list[str]:
+    """Columns of a table that nothing reads, with the name that one may be meant as."""
+    header, ours = _header(file, form), set(SCHEMAS[table].columns)
+    theirs = {name: ours for ours, names in form.columns.items() for name in as_list(names)}
+    unused = [name for name in header if name not in {*ours, *theirs, *named}]
+    replaced = [name for name in header if name in form.columns and name not in theirs]
+    if table == "ancestry" or not unused + replaced:
+        return []
+    meant = [
+        f"{name} (if it is {near}, declare columns: {{{near}: {name}}})"
+        if (near := _meant(name, ours - set(header) - set(form.columns)))
+        else name
+        for name in unused
+    ]
+    meant += [
+        f"{name} ({', '.join(as_list(form.columns[name]))} is declared in its place)" for name in replaced
+    ]
+    return [f"{Path(file).name}: not used: {', '.join(meant)}"]
 
 
 def _meant(name: str, ours: Iterable[str]) -> str:

@@ -1,37 +1,18 @@
 """The photo manifest against the photo folder: which photo is whose, and whether it is there."""
 
+import os
+import posixpath
+import unicodedata
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
 
-from faceage_bio import parse, schemas
-from faceage_bio.columns import AGE, COHORT, PHOTO, PHOTO_COLUMNS, SUBJECT
-from faceage_bio.errors import TableError, examples
+from faceage_bio.columns import COHORT, PHOTO_COLUMNS, SUBJECT
+from faceage_bio.errors import examples
 from faceage_bio.problems import Problems
-from faceage_bio.tables import read_text_table
-
-
-def read(
-    path: str, columns: dict[str, str], needed: tuple[str, ...], problems: Problems
-) -> pd.DataFrame | None:
-    """A user's table with our column names, or None if it cannot be read; what is wrong goes to the problems."""
-    try:
-        table = read_text_table(path)
-    except TableError as error:
-        problems.other(str(error))
-        return None
-    for ours, theirs in columns.items():
-        if theirs in table and ours != theirs:
-            table[ours] = table[theirs]  # one column of theirs may serve two of ours
-    missing = [name for name in needed if name not in table]
-    if missing:
-        problems.other(
-            f"{path}: line 1 lacks the column(s) {', '.join(missing)}; found {', '.join(table.columns)}. Expected "
-            f"{', '.join(needed)}. "
-            "Name them so, or declare yours in the config, such as columns: {subject_id: PatientNr}."
-        )
-        return None
-    return table
+from faceage_bio.schemas import MANIFEST, complete, read_user_table
+from faceage_bio.settings.cohort import form_of
 
 
 def read_manifest(cohort: str, settings: dict, problems: Problems) -> tuple[pd.DataFrame, list[str]]:
@@ -45,30 +26,22 @@ def read_manifest(cohort: str, settings: dict, problems: Problems) -> tuple[pd.D
     if not settings.get("manifest"):
         return empty, []
     file, folder = settings["manifest"], Path(settings["photos"])
-    table = read(file, settings.get("columns") or {}, (PHOTO, SUBJECT, "path"), problems)
+    read = read_user_table(file, MANIFEST, problems, form_of(settings, "manifest"))
     files = _files_of(folder, file, problems)
-    if table is None:
+    if read is None:
         return empty, []
+    table = complete(read.values, MANIFEST).assign(**{COHORT: cohort})
     if table.empty:
         problems.other(f"{file}: no rows below the header. Expected one row per photo. Write them there.")
-    table["photo_date"] = (
-        parse.dates(table["photo_date"], "photo_date", file, problems) if "photo_date" in table else pd.NaT
-    )
-    table[AGE] = parse.numbers(table[AGE], AGE, file, problems) if AGE in table else float("nan")
-    table[COHORT] = cohort
-    schemas.check(table, schemas.PHOTOS, file, problems)
-    for line in table.index[table[SUBJECT] == ""]:
-        problems.cell(
-            file,
-            line,
-            SUBJECT,
-            "",
-            "Expected the subject of every photo. Write whose it is, or leave the row out.",
-        )
     if files:
-        _check_paths(table, folder, file, problems)
-    unlisted = sorted(set(files) - set(table["path"].map(lambda path: str(Path(path)))))
-    return table[[*PHOTO_COLUMNS]], unlisted
+        table["path"] = _check_paths(table["path"], files, folder, file, problems)
+    unlisted = sorted(set(files) - set(table["path"]))
+    return table[[*PHOTO_COLUMNS]], [printable(name) for name in unlisted]
+
+
+def printable(name: str) -> str:
+    """A file's name as text: bytes that are not UTF-8 stand as \\xe9."""
+    return os.fsencode(name).decode("utf-8", "backslashreplace")
 
 
 def _files_of(folder: Path, manifest: str, problems: Problems) -> list[str]:
@@ -86,39 +59,44 @@ def _files_of(folder: Path, manifest: str, problems: Problems) -> list[str]:
     return sorted(str(item.relative_to(folder)) for item in files)
 
 
-def _check_paths(table: pd.DataFrame, folder: Path, file: str, problems: Problems) -> None:
+def _check_paths(
+    paths: pd.Series, files: Sequence[str], folder: Path, file: str, problems: Problems
+) -> pd.Series:
+    """The paths as the folder spells them: accents may be one character there or two, and ``./a.jpg`` is ``a.jpg``."""
     root = folder.resolve()
-    for line, path in table["path"].items():
+    spelt = {unicodedata.normalize("NFC", name): name for name in files}
+    found = paths.map(lambda path: spelt.get(posixpath.normpath(path), path) if path else path)
+
+    def wrong(line: int, advice: str) -> None:
+        problems.cell(file, line, "path", paths[line], advice)
+
+    for line, path in found.items():
         place = folder / path
         if path == "":
-            problems.cell(
-                file,
-                line,
-                "path",
-                path,
-                "Expected a file name. Write the photo's name inside of the photo folder.",
-            )
+            wrong(line, "Expected a file name. Write the photo's name inside of the photo folder.")
         elif Path(path).is_absolute() or ".." in Path(path).parts or not place.resolve().is_relative_to(root):
-            problems.cell(
-                file,
+            wrong(
                 line,
-                "path",
-                path,
                 "Expected a file inside of the photo folder, but the path leaves it. Copy the photo into it.",
             )
-        elif not place.exists():
-            problems.cell(
-                file,
+        elif path not in files and not place.exists():
+            wrong(
                 line,
-                "path",
-                path,
-                f"Expected a file in {folder}, where none has that name. Correct the name or leave the row out.",
+                f"Expected a file in {folder}, where none has that name.{_other_spelling(path, files)} Correct the name or leave the row out.",
             )
-    doubled = table["path"].duplicated(keep=False) & (table["path"] != "")
-    for line, path in table.loc[doubled, "path"].items():
-        problems.cell(
-            file, line, "path", path, "Expected one row of each photo, but it stands in several. Keep one."
-        )
+    for line in found.index[found.duplicated(keep=False) & (found != "")]:
+        wrong(line, "Expected one row of each photo, but it stands in several. Keep one.")
+    return found
+
+
+def _other_spelling(path: str, files: Sequence[str]) -> str:
+    """The same name in other capitals, or in bytes that are not UTF-8."""
+    for name in files:
+        if name.lower() == path.lower():
+            return f" It has {name!r}."
+        if name != printable(name) and os.fsencode(name).decode("cp1252", "replace") == path:
+            return f" It has {printable(name)!r}, a name that is not UTF-8: rename that file (convmv -f cp1252 -t utf8 does so for a folder)."
+    return ""
 
 
 def check_subjects_known(

@@ -5,8 +5,7 @@ from collections.abc import Collection
 
 import pandas as pd
 
-from faceage_bio import parse, schemas
-from faceage_bio.cohort.photos import read
+from faceage_bio import parse
 from faceage_bio.columns import (
     AGE_ACCELERATION,
     AGE_GAP,
@@ -22,6 +21,8 @@ from faceage_bio.errors import CountsError, TableError, examples
 from faceage_bio.problems import Problems
 from faceage_bio.rna.cells import open_cells
 from faceage_bio.rna.count_files import CountTable, read_counts
+from faceage_bio.schemas import SAMPLES, read_user_table
+from faceage_bio.settings.cohort import form_of
 
 # what the clinical table and the photos say of people; a file of RNA does not
 OF_PEOPLE = (*SUBJECT_COLUMNS, FACE_AGE, AGE_GAP, AGE_ACCELERATION)
@@ -46,7 +47,8 @@ def read_samples(
     file, table = settings["counts"], None
     if settings.get("samples"):
         file = settings["samples"]
-        table = read(file, settings.get("columns") or {}, (SAMPLE, SUBJECT), problems)
+        read = read_user_table(file, SAMPLES, problems, form_of(settings, "samples"))
+        table = read and read.values
     counts = _read_counts(settings, table, known, problems)  # without a table a sample has its subject's name
     if counts is None or (settings.get("samples") and table is None):
         return empty, None
@@ -54,9 +56,6 @@ def read_samples(
     if table is None:
         table = pd.DataFrame({SAMPLE: names, SUBJECT: names}, index=range(1, len(names) + 1))
     else:
-        if "sample_date" in table:
-            table["sample_date"] = parse.dates(table["sample_date"], "sample_date", file, problems)
-        schemas.check(table, schemas.SAMPLES, file, problems)
         _check_same_names(table, names, file, settings["counts"], problems)
         _check_specimens(table, file, problems)
     strangers = table[~table[SUBJECT].isin(known)]
@@ -66,7 +65,6 @@ def read_samples(
             f"{file}: {len(strangers)} sample(s) of subjects that the cohort does not have: column 'subject_id', {examples(found)}. Expected subjects of the clinical table; add them there, or look for another spelling."
         )
     table[COHORT] = cohort
-    table = _further_columns(table)
     further = [name for name in table if name not in SAMPLE_COLUMNS]
     return table.reindex(columns=[*SAMPLE_COLUMNS, *further]), counts
 
@@ -94,20 +92,11 @@ def _read_counts(
     return None
 
 
-def _further_columns(table: pd.DataFrame) -> pd.DataFrame:
-    """Columns that we do not know: numbers if all of them are (RNA integrity, share of tumour), words otherwise."""
-    for column in [name for name in table if name not in SAMPLE_COLUMNS]:
-        cells = table[column].where(~parse.is_missing(table[column]), None)
-        values = parse.to_numbers(cells)
-        table[column] = values if values.notna().sum() == cells.notna().sum() > 0 else cells
-    return table
-
-
 def _check_specimens(table: pd.DataFrame, file: str, problems: Problems) -> None:
     """Libraries of one specimen are of one person and one tissue, since their counts are added."""
     if SPECIMEN not in table:
         return
-    named = table[~parse.is_missing(table[SPECIMEN])]
+    named = table[table[SPECIMEN].notna()]
     for column in (SUBJECT, "tissue"):
         if column not in named:
             continue

@@ -3,21 +3,18 @@
 Differences of dates keep their sign. The study's scripts took absolute values, which hides a death before the photo.
 """
 
-import numpy as np
 import pandas as pd
 
-from faceage_bio import parse, schemas
-from faceage_bio.age_reached import check_years, in_years
-from faceage_bio.cohort.photos import read
-from faceage_bio.columns import AGE, CAUSE, COHORT, ENTRY, EVENT, FOLLOWUP, SUBJECT, SUBJECT_COLUMNS
+from faceage_bio.age_reached import check_years
+from faceage_bio.columns import AGE, CAUSE, COHORT, ENTRY, EVENT, FOLLOWUP, PHOTO, SUBJECT, SUBJECT_COLUMNS
 from faceage_bio.observation import check_follow_up
 from faceage_bio.problems import Problems
+from faceage_bio.schemas import CLINICAL, DATE, complete, read_user_table
+from faceage_bio.settings.cohort import form_of
 
 DAYS_PER_YEAR_OF_AGE = 365.25
 AGE_TOLERANCE = 1.0  # years by which a given age may differ from the dates
-NUMBERS = ("pack_years", "bmi", "ecog", AGE)
-WORDS = ("sex", "smoking", "group", EVENT, CAUSE)
-DATES = ("birth_date", "entry_date", "followup_date")
+DATES = [name for name, column in CLINICAL.columns.items() if column.metadata["kind"] == DATE]
 
 
 def read_clinical(
@@ -32,58 +29,26 @@ def read_clinical(
     if not settings.get("clinical"):
         return _without_clinical(cohort, photos), photos
     file = settings["clinical"]
-    table = read(file, settings.get("columns") or {}, (SUBJECT,), problems)
-    if table is None:
+    read = read_user_table(file, CLINICAL, problems, form_of(settings, "clinical"), year_days)
+    if read is None:
         return pd.DataFrame(columns=list(SUBJECT_COLUMNS)), photos
-    codings = settings.get("codings") or {}
-    table = table.drop(columns=[name for name in table if name in {"path", "photo_id", "photo_date", COHORT}])
-    for column in WORDS:
-        table[column] = (
-            parse.words(table[column], column, codings.get(column, {}), file, problems)
-            if column in table
-            else None
-        )
-    for column in (*NUMBERS, ENTRY, FOLLOWUP):
-        table[column] = parse.numbers(table[column], column, file, problems) if column in table else np.nan
-    table = in_years(table, settings.get("units") or {}, year_days)
-    ended = (
-        table["followup_date"].mask(parse.is_missing(table["followup_date"]))
-        if "followup_date" in table
-        else None
-    )
-    for column in DATES:
-        table[column] = parse.dates(table[column], column, file, problems) if column in table else pd.NaT
-    table = _further_columns(table, codings)
+    table = complete(read.values, CLINICAL)
     photos = _ages_from_dates(table, photos, file, problems)
     _followup_from_dates(table, photos, file, year_days, problems)
-    _check_followup(table, ended, file, problems)
+    check_follow_up(table, file, problems, read.cells)
+    _check_causes(table, file, problems)
     check_years(table, file, problems)
-    schemas.check(table, schemas.SUBJECTS, file, problems)
-    schemas.check_numbers(table, file, problems)
-    table[COHORT] = cohort
-    further = [name for name in table if name not in SUBJECT_COLUMNS and name not in DATES]
-    mine = {theirs for ours, theirs in (settings.get("columns") or {}).items() if ours != theirs}
-    return table.reindex(columns=[*SUBJECT_COLUMNS, *(name for name in further if name not in mine)]), photos
+    of_photos = {"path", PHOTO, "photo_date", COHORT}
+    further = [
+        name for name in table if name not in SUBJECT_COLUMNS and name not in DATES and name not in of_photos
+    ]
+    return table.assign(**{COHORT: cohort})[[*SUBJECT_COLUMNS, *further]], photos
 
 
 def _without_clinical(cohort: str, photos: pd.DataFrame) -> pd.DataFrame:
     first = photos.sort_values("photo_date", na_position="last", kind="stable").drop_duplicates(SUBJECT)
     table = pd.DataFrame({COHORT: cohort, SUBJECT: first[SUBJECT], AGE: first[AGE]}, index=first.index)
     return table.reindex(columns=list(SUBJECT_COLUMNS))
-
-
-def _further_columns(table: pd.DataFrame, codings: dict) -> pd.DataFrame:
-    """Columns that we do not know: numbers if all of them are, words otherwise."""
-    for column in [name for name in table if name not in SUBJECT_COLUMNS and name not in DATES]:
-        cells = table[column].replace(codings.get(column, {}))
-        cells = cells.where(~parse.is_missing(cells), None)
-        values = parse.to_numbers(cells)
-        table[column] = values if values.notna().sum() == cells.notna().sum() > 0 else cells
-    for column in ("site", "race", "intent"):
-        if column in table:
-            cells = table[column].replace(codings.get(column, {}))
-            table[column] = cells.where(~parse.is_missing(cells), None)
-    return table
 
 
 def _first_photo_dates(table: pd.DataFrame, photos: pd.DataFrame) -> pd.Series:
@@ -154,8 +119,7 @@ def _followup_from_dates(
         table[years] = table[years].where(table[years].notna(), from_dates)
 
 
-def _check_followup(table: pd.DataFrame, ended: pd.Series | None, file: str, problems: Problems) -> None:
-    check_follow_up(table.assign(followup_date=ended), file, problems)
+def _check_causes(table: pd.DataFrame, file: str, problems: Problems) -> None:
     for line in table.index[table[CAUSE].notna() & (table[EVENT] != 1)]:
         advice = "A cause of death is given, but the subject is not said to have died. Expected a cause only where event is 1. Correct the cause or the event."
         problems.cell(file, line, CAUSE, table.at[line, CAUSE], advice)

@@ -12,12 +12,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from faceage_bio import parse, schemas
+from faceage_bio import parse
 from faceage_bio.age_reached import check_years
 from faceage_bio.columns import AGE, COHORT, ENTRY, EVENT, FACE_AGE, FOLLOWUP, SUBJECT
 from faceage_bio.observation import check_follow_up
 from faceage_bio.problems import NAMELESS, Problems
-from faceage_bio.tables import read_table, read_text_table
+from faceage_bio.schemas import PEOPLE, READINGS, complete, read_user_table
+from faceage_bio.settings.cohort import SheetForm
+from faceage_bio.tables import read_table
 
 READER, TYPE, CASE, CONDITION = "reader_id", "reader_type", "case_id", "condition"
 ALIVE, RATING, YEARS, DECADE = "predicted_alive", "rating", "predicted_age", "predicted_age_decade"
@@ -61,25 +63,21 @@ def read_readings(
         reader ("staff 1": the identifier is not kept), reader_type, case_id, condition, rating (of death, 0 to 1), dead (1.0
         predicted to die, 0.0 to live), years, decade; NaN where nothing was answered.
     """
-    file, table = str(path), read_text_table(path)
-    lacking = [name for name in (READER, CASE, CONDITION) if name not in table]
-    if ALIVE not in table and RATING not in table:
-        lacking.append(f"{ALIVE} or {RATING}")
-    if lacking:
+    file, given = str(path), read_user_table(path, READINGS, problems)
+    if given is None:
+        return pd.DataFrame(columns=[CASE])
+    if ALIVE not in given.cells and RATING not in given.cells:
         problems.other(
-            f"{file}: needs the column(s) {', '.join(lacking)}; found {', '.join(table.columns)}. Name the columns so, as in the example of "
+            f"{file}: needs the column {ALIVE} or {RATING}; found {', '.join(given.cells)}. Name one so, as in the example of "
             "`faceage-bio compare-readers --help`."
         )
-        return pd.DataFrame()
-    for name in (ALIVE, RATING, YEARS, DECADE):
-        if name not in table:
-            table[name] = ""
-    if TYPE not in table:
+        return pd.DataFrame(columns=[CASE])
+    table = complete(given.values, READINGS)
+    for name in (ALIVE, DECADE):
+        table[name] = given.cells.get(name, "")
+    if TYPE not in given.cells:
         table[TYPE] = types[0] if len(types) == 1 else "reader"
         types = [*types, "reader"]
-    for column in (READER, CASE):
-        for line in table.index[table[column] == ""]:
-            problems.cell(file, line, column, None, NAMELESS)
     _words(table, CONDITION, conditions, "readers.conditions", file, problems)
     _words(table, TYPE, types, "readers.types", file, problems)
     _one_type_each(table, file, problems)
@@ -91,19 +89,12 @@ def read_readings(
             "Expected a case of the cases table, which has none of that name. Correct it, add the case to the cases table, or take the reading out.",
         )  # fmt: skip
     answer, rating = _answers(table, file, problems), _ratings(table, rating_of, file, problems)
-    years = parse.numbers(table[YEARS], YEARS, file, problems)
-    for line in years.index[(years < 0) | (years > 120)]:
-        problems.cell(
-            file,
-            line,
-            YEARS,
-            table.at[line, YEARS],
-            "Expected 0 to 120 years. Correct it, or leave the cell empty.",
-        )
+    years = table[YEARS]
     decade = _decades(table, file, problems)
     decade = decade.where(decade.notna(), np.floor(years / 10))
     silent = answer.isna() & rating.isna() & decade.isna()
-    for line in table.index[silent & parse.is_missing(table[ALIVE]) & parse.is_missing(table[RATING])]:
+    written = given.cells.get(RATING, table[ALIVE])
+    for line in table.index[silent & parse.is_missing(table[ALIVE]) & parse.is_missing(written)]:
         problems.cell(
             file, line, ALIVE, None, "Expected an answer, but this reading holds none. Take the row out."
         )
@@ -172,12 +163,7 @@ def _answers(table: pd.DataFrame, file: str, problems: Problems) -> pd.Series:
 
 def _ratings(table: pd.DataFrame, rating_of: str | None, file: str, problems: Problems) -> pd.Series:
     """Probability of death, whichever way it was written."""
-    values = parse.numbers(table[RATING], RATING, file, problems)
-    for line in values.index[(values < 0) | (values > 1)]:
-        problems.cell(
-            file, line, RATING, table.at[line, RATING],
-            "Expected 0 to 1. Write such numbers: divide percentages by 100, and a scale by its largest value.",
-        )  # fmt: skip
+    values = table[RATING]
     if values.notna().any() and rating_of is None:
         problems.other(
             f"{file}: column '{RATING}' holds numbers, but nobody said whether 1 means certain death or certain survival. "
@@ -247,22 +233,20 @@ def read_cases(paths: Sequence[Path | str], model_column: str, problems: Problem
 
 
 def _plain_cases(path: Path | str, model_column: str, problems: Problems) -> pd.DataFrame:
-    file, table = str(path), read_text_table(path)
-    name = CASE if CASE in table else SUBJECT
-    if name not in table:
+    file = str(path)
+    given = read_user_table(path, PEOPLE, problems, SheetForm(columns={SUBJECT: CASE}))
+    if given is None:
+        return pd.DataFrame(columns=[SUBJECT])
+    table = given.values
+    if SUBJECT not in table:
         problems.other(
             f"{file}: needs the column case_id; found {', '.join(table.columns)}. Name the column so."
         )
         return pd.DataFrame(columns=[SUBJECT])
-    for line in table.index[table[name] == ""]:
-        problems.cell(file, line, name, None, NAMELESS)
-    result = pd.DataFrame({SUBJECT: table[name], COHORT: table.get(COHORT, "cases")}, index=table.index)
-    for column in dict.fromkeys([*NUMBERS, model_column]):
-        if column in table:
-            result[column] = parse.numbers(table[column], column, file, problems)
-    schemas.check(result, schemas.PEOPLE, file, problems)
-    check_years(result, file, problems)
-    if EVENT in table:
-        result[EVENT] = parse.words(table[EVENT], EVENT, {}, file, problems)
-    check_follow_up(result, file, problems)
-    return result
+    for line in table.index[table[SUBJECT] == ""]:
+        problems.cell(file, line, CASE, None, NAMELESS)
+    if model_column in table and model_column not in PEOPLE.columns:
+        table[model_column] = parse.numbers(given.cells[model_column], model_column, file, problems)
+    check_years(table, file, problems)
+    check_follow_up(table, file, problems, given.cells)
+    return table if COHORT in table else table.assign(**{COHORT: "cases"})

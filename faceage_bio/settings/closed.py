@@ -1,9 +1,30 @@
-"""What every section of the config is: closed to keys that it does not know."""
+"""What every section of the config is: closed to keys that it does not know; and paths, which start at the folder of the config."""
 
-from pydantic import BaseModel, ConfigDict
+import os
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationInfo
 
 
 class Closed(BaseModel):
     """A section of the config that knows all its keys."""
 
     model_config = ConfigDict(extra="forbid", strict=True, use_attribute_docstrings=True)
+
+
+def located(path: str, info: ValidationInfo) -> str:
+    """A path as seen from the folder that the program runs in, where the validation's context holds both folders.
+
+    The context's ``folder`` is that of the config, and ``start`` the one that the program runs in. A path within ``start`` is told from
+    there, any other is absolute, as all are if ``start`` is None.
+    """
+    if not info.context:
+        return path
+    whole = os.path.normpath(os.path.join(os.path.abspath(info.context["folder"]), os.path.expanduser(path)))
+    if (start := info.context["start"]) is None:
+        return whole
+    start = os.path.abspath(start)
+    return os.path.relpath(whole, start) if os.path.commonpath([start, whole]) == start else whole
+
+
+FilePath = Annotated[str, AfterValidator(located)]

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from faceage_bio.settings.closed import Closed
+from faceage_bio.settings.closed import Closed, FilePath
 from faceage_bio.settings.photos import Rule, rule_of
 
 
@@ -76,7 +76,7 @@ class Expression(Closed):
         "SenMayo", "CELLAGE", "FRIDMAN_SENESCENCE", "GO_CELLULAR_SENESCENCE", "REACTOME_CELLULAR_SENESCENCE",
     ]  # fmt: skip
     """Sets of senescence genes that ship (`faceage-bio list-gene-sets` tells their sources)."""
-    gmt: list[str] = []
+    gmt: list[FilePath] = []
     """GMT files with sets of your own; NAME_UP and NAME_DOWN are taken for one set with directions."""
     min_coverage: float = Field(default=0.5, ge=0, le=1)
     """A set is scored if at least this share of its genes has enough counts."""

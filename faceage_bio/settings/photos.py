@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from faceage_bio.settings.closed import Closed
+from faceage_bio.settings.closed import Closed, FilePath
 
 
 class Rule(Closed):
@@ -71,7 +71,7 @@ class FaceAge(Closed):
 
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """auto takes a CUDA GPU where there is one. cuda also asks a cluster for one GPU per shard."""
-    store: str | None = None
+    store: FilePath | None = None
     """Folder that keeps the result of each photo, so that none is computed twice; studies may share one. Empty: faceage_store in results_dir."""
     shard_size: int = Field(default=2000, ge=1)
     """Photos per job; a cluster works on several shards at once."""

@@ -4,13 +4,13 @@ from typing import Literal
 
 from pydantic import Field
 
-from faceage_bio.settings.closed import Closed
+from faceage_bio.settings.closed import Closed, FilePath
 
 
 class Review(Closed):
     """A look at the photos by persons who know nothing else of them (`faceage-bio make-review-sheet`, LOCAL ONLY)."""
 
-    decisions: str | None = None
+    decisions: FilePath | None = None
     """Table written by `faceage-bio read-review`: photo_id, decision, reason, reviewer. null: none looked."""
     disagreement: Literal["exclude", "flag", "majority"] = "exclude"
     """Where reviewers differ. exclude: one who excludes a photo is enough; flag: it is used and flagged; majority: more than half

@@ -3,11 +3,11 @@
 from datetime import date
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field, ValidationInfo, model_validator
 
 from faceage_bio.columns import CAUSE_LEVELS
 from faceage_bio.settings.acceleration import Imputation
-from faceage_bio.settings.closed import Closed
+from faceage_bio.settings.closed import Closed, FilePath, located
 
 
 def _days(value: str | None) -> str | None:
@@ -17,6 +17,10 @@ def _days(value: str | None) -> str | None:
         except ValueError:
             raise ValueError(f"{value!r} is no day; write YYYY-MM-DD in quotes") from None
     return value
+
+
+def _score(name: str, info: ValidationInfo) -> str:
+    return located(name, info) if name.endswith((".yaml", ".yml")) else name
 
 
 class AddedValue(Closed):
@@ -114,10 +118,10 @@ class Survival(Closed):
 class Readers(Closed):
     """Whether participants who see the face age tell better who dies: readers x cases x conditions."""
 
-    readings: str | None = None
+    readings: FilePath | None = None
     """Table with one row per reader, case and condition: reader_id, reader_type, case_id, condition, and predicted_alive (yes, no)
     or rating (0 to 1); optional predicted_age or predicted_age_decade. null: no reader study."""
-    cases: str | None = None
+    cases: FilePath | None = None
     """Table of the cases: case_id, followup_years, event, chronological_age, face_age. null: the participants of all cohorts."""
     conditions: list[str] = Field(default=["photo", "chart", "face_age"], min_length=1)
     """What was shown, each time with what came before; neighbours are compared."""
@@ -150,7 +154,9 @@ class Readers(Closed):
 class Scores(Closed):
     """Clinical scores such as TEACHH, with chronological age and with face age in its place."""
 
-    definitions: list[str] = Field(default=["teachh_publication"], min_length=1)
+    definitions: list[Annotated[str, AfterValidator(_score)]] = Field(
+        default=["teachh_publication"], min_length=1
+    )
     """teachh_publication (chemotherapy >= 2), teachh_faceage_repository (> 2), or a YAML file of your own; see
     `faceage-bio show-score teachh_publication`. Columns of the clinical table with other names are declared under columns."""
     reference_group: str | None = None

@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from faceage_bio.columns import AGE, AGE_ACCELERATION, COHORT, SAMPLE, SUBJECT
+from faceage_bio.columns import AGE, AGE_ACCELERATION, SAMPLE, SUBJECT
 from faceage_bio.dna.genotypes import Genotypes, of_people, read_genotypes
 from faceage_bio.plain import read_plain
 from faceage_bio.problems import Problems
+from faceage_bio.schemas import ANCESTRY, VARIANT_SAMPLES, check_components, component_names
 
 
 def read_inputs(
@@ -24,11 +25,11 @@ def read_inputs(
     people = read_plain(acceleration, (SUBJECT, AGE_ACCELERATION, AGE))
     aliases = {}
     if samples:
-        table = read_plain(samples, (SAMPLE, SUBJECT), one_row_per=SAMPLE)
+        table = read_plain(samples, (SAMPLE, SUBJECT), one_row_per=SAMPLE, schema=VARIANT_SAMPLES)
         aliases = dict(zip(table[SAMPLE].astype(str), table[SUBJECT].astype(str), strict=True))
     components: Sequence[str] = []
     if ancestry:
-        table = read_plain(ancestry, (SUBJECT,), check=_numbers_only)
+        table = read_plain(ancestry, (SUBJECT,), check=check_components, schema=ANCESTRY)
         components = component_names(table)
         people = people.merge(table[[SUBJECT, *components]], on=SUBJECT, how="left")
     problems = Problems()
@@ -39,20 +40,3 @@ def read_inputs(
         )
     problems.stop_if_any()
     return people, genotypes, list(components)
-
-
-def component_names(table: pd.DataFrame) -> list[str]:
-    """The columns of an ancestry table that are components: all but the keys."""
-    return [name for name in table if name not in (COHORT, SUBJECT, SAMPLE)]
-
-
-def _numbers_only(table: pd.DataFrame, source: str, problems: Problems) -> None:
-    names = component_names(table)
-    words = [name for name in names if not pd.api.types.is_numeric_dtype(table[name])]
-    for name in words:
-        line = table[name].notna().idxmax()
-        problems.cell(source, line, name, table.at[line, name], "Expected numbers: ancestry components are (PC1, PC2 ...). Leave other columns out.")  # fmt: skip
-    if not names:
-        problems.other(
-            f"{source}: no component beside {', '.join(table.columns)}. Expected a column of numbers for each ancestry component. Name them PC1, PC2 ..."
-        )

@@ -6,6 +6,7 @@ rule check_cohorts:
         photos=collect("<results>/{cohort}/cohort/photos.parquet", cohort=COHORTS),
         subjects=collect("<results>/{cohort}/cohort/subjects.parquet", cohort=COHORTS),
         samples=collect("<results>/{cohort}/cohort/samples.parquet", cohort=COHORTS),
+        face_ages=collect("<results>/{cohort}/cohort/face_ages.parquet", cohort=WITH_FACE_AGES),
         counts=collect("<results>/{cohort}/cohort/counts.parquet", cohort=WITH_COUNTS),
         variants=collect("<results>/{cohort}/cohort/variant_participants.parquet", cohort=WITH_VARIANTS),
         ledger=collect("<results>/{cohort}/cohort/ledger.tsv", cohort=COHORTS),

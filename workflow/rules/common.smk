@@ -13,10 +13,12 @@ from faceage_bio.faceage.shards import count_photos, shard_names
 from faceage_bio.report.sections import runs
 from faceage_bio.tables import write_json
 
+STUDY = Path(workflow.configfiles[0]).parent  # paths in the config start there
 try:
     for file in workflow.configfiles:
         read_yaml(file)  # snakemake itself silently takes the last of two keys of one name
-    settings = check_config(config)
+    settings = check_config(config, folder=STUDY)
+    placed = check_config(config, folder=STUDY, start=None)
 except ConfigError as error:
     raise WorkflowError(str(error))
 validate(config, "../schemas/config.schema.json", set_default=False)
@@ -48,7 +50,7 @@ own_folder.chmod(0o700)
 # the config with all defaults, which the steps read; named by its content, so that another edit is no one else's
 CONFIG = own_folder / f"config_{hashlib.sha256(json.dumps(config).encode()).hexdigest()[:12]}.json"
 if not CONFIG.exists():
-    write_json(config, CONFIG)
+    write_json(placed.model_dump(mode="json"), CONFIG)
 
 
 def uses(rule):

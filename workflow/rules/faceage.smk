@@ -121,8 +121,7 @@ rule compare_models:
 
 rule read_face_ages:
     input:
-        face_ages=cohort_file("face_ages"),
-        checked="<results>/{cohort}/cohort/photos.parquet",  # written once the study has passed its checks
+        face_ages="<results>/{cohort}/cohort/face_ages.parquet",
     output:
         face_age="<results>/{cohort}/faceage/face_age.parquet",
         ledger="<results>/{cohort}/faceage/ledger.tsv",
