@@ -74,16 +74,19 @@ def check_years(table: pd.DataFrame, source: str, problems: Problems) -> None:
         f"line {line}: {'' if pd.isna(age[line]) else f'age {age[line]:g}, '}followed for {years[line]:g}"
         for line in table.index[beyond]
     ]
-    looks = ""
-    if beyond.sum() >= WIDESPREAD * n:
-        fits = [unit for unit, per_year in UNITS.items() if not _beyond(age, observed / per_year)[1].any()]
-        looks = f", and this looks like {' or '.join(fits)}" if fits else ""
+    fits = fitting_units(age, observed) if beyond.sum() >= WIDESPREAD * n else []
+    looks = f", and this looks like {' or '.join(fits)}" if fits else ""
     problems.other(
         f"{source}: column '{FOLLOWUP}': {beyond.sum()} of {n} participants would be older than {limit:g} years at the end of "
         f"follow-up ({examples(found, 3)}); its median is {years.median():.3g}, its maximum {years.max():.4g}. Expected years after the "
         f"photo{looks}. Write years (months divided by 12, days by 365.25), give followup_date in the clinical table, or declare the unit "
         "(in the cohort's settings units: {followup: days}, for a command --unit followup=days); if only these rows are wrong, correct them."
     )
+
+
+def fitting_units(age: pd.Series, observed: pd.Series) -> list[str]:
+    """Units other than years in which follow-up would leave all participants alive at no impossible age."""
+    return [unit for unit, per_year in UNITS.items() if not _beyond(age, observed / per_year)[1].any()]
 
 
 def _beyond(age: pd.Series, observed: pd.Series) -> tuple[float, pd.Series]:

@@ -27,14 +27,19 @@ class Problems:
         """Anything else; the message names file, what was found and what to do."""
         self.others.append(message)
 
+    def lines(self) -> list[str]:
+        """Each problem in a line."""
+        return [
+            *self.others,
+            *(
+                f"{file}: column '{column}': {len(found)} row(s), {examples(found, EXAMPLES)}. {advice}"
+                for (file, column, advice), found in self.cells.items()
+            ),
+        ]
+
     def stop_if_any(self) -> None:
         """Raise one `CohortError` with every problem."""
-        lines = list(self.others)
-        for (file, column, advice), found in self.cells.items():
-            lines.append(
-                f"{file}: column '{column}': {len(found)} row(s), {examples(found, EXAMPLES)}. {advice}"
-            )
-        if lines:
+        if lines := self.lines():
             noun = "problem" if len(lines) == 1 else "problems"
             raise CohortError(
                 f"{len(lines)} {noun} in the study's tables; nothing was written.\n"

@@ -98,6 +98,13 @@ READINGS = pa.DataFrameSchema({
         0, 1, error="Expected 0 to 1. Write such numbers: divide percentages by 100, and a scale by its largest value.",
     )),
 })  # fmt: skip
+REVIEW = pa.DataFrameSchema({  # decisions by photo_id, written by hand
+    PHOTO: _column(TEXT, needed=True), "decision": _column(TEXT, needed=True),
+    **{name: _column(TEXT) for name in (COHORT, "reason", "reviewer")},
+})  # fmt: skip
+REVIEW_SHEET = pa.DataFrameSchema(  # as a sheet saves them
+    {name: _column(TEXT, needed=True) for name in ("sheet", "photo", "decision", "reason", "reviewer")}
+)
 SCHEMAS = {
     "manifest": MANIFEST, "face_ages": FACE_AGES, "clinical": CLINICAL, "samples": SAMPLES, "variant_samples": VARIANT_SAMPLES, "ancestry": ANCESTRY,
 }  # fmt: skip

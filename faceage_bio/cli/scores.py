@@ -44,7 +44,7 @@ def compute_scores(
     clinical: Annotated[
         Path,
         typer.Option(
-            help="A table (.tsv, .csv, .parquet); for TEACHH: primary_cancer, chronological_age, ecog, chemotherapy_courses, "
+            help="A table (.tsv, .csv, .xlsx, .parquet); for TEACHH: primary_cancer, chronological_age, ecog, chemotherapy_courses, "
             "hospitalisations_3_months, liver_metastases, and subject_id."
         ),
     ],
@@ -87,11 +87,18 @@ def _computed(
     """Tables of each score: participants, and how many have what."""
     import pandas as pd
 
+    from faceage_bio.problems import Problems
+    from faceage_bio.schemas import PEOPLE, read_user_table
     from faceage_bio.scores import calculate
-    from faceage_bio.tables import read_table, read_text_table
+    from faceage_bio.tables import read_table
 
-    ours = clinical.suffix == ".parquet"
-    table = read_table(clinical) if ours else read_text_table(clinical)
+    if ours := clinical.suffix == ".parquet":
+        table = read_table(clinical)
+    else:
+        problems = Problems()
+        read = read_user_table(clinical, PEOPLE, problems)
+        problems.stop_if_any()
+        table = read.cells
     table = calculate.renamed(table, column, str(clinical))
     lines = [row + 1 for row in range(len(table))] if ours else list(table.index)
     cohort = cohort or (str(table["cohort"].iloc[0]) if "cohort" in table and len(table) else clinical.stem)

@@ -22,21 +22,39 @@ def init(
         Path | None,
         typer.Option(help="Instead: a config of an earlier version, whose keys get their new names."),
     ] = None,
+    table: Annotated[
+        Path | None,
+        typer.Option(
+            "--from",
+            help="Instead: a table (.csv, .tsv, .xlsx); prints what to declare of it, and what is unsure.",
+        ),
+    ] = None,
+    redcap: Annotated[
+        Path | None,
+        typer.Option(help="Instead, or with --from: REDCap's data dictionary (.csv), which becomes codings."),
+    ] = None,
+    sheet: Annotated[str | None, typer.Option(help="Sheet of the workbook.")] = None,
 ) -> None:
     """Write a commented config and example tables for a study of your own, or bring an old config up to date.
 
-    With --update the old text stays beside the config as config.yaml.old.
+    With --update the old text stays beside the config as config.yaml.old. With --from or --redcap nothing is written: the keys
+    for a table of yours (columns, codings, units, dates, words for missing) are printed, to be put under a cohort.
 
     Example: faceage-bio init my-study
     """
     from faceage_bio.cohort.example import write_example
     from faceage_bio.errors import RunError
 
-    if (folder is None) == (update is None):
+    if sum(one is not None for one in (folder, update, table or redcap)) != 1:
         raise RunError(
-            "init: found neither or both of a folder and --update. Expected one. Give `faceage-bio init my-study` or "
-            "`faceage-bio init --update my-study/config.yaml`."
+            "init: found none or several of a folder, --update, and --from or --redcap. Expected one. Give `faceage-bio init my-study`, "
+            "`faceage-bio init --update my-study/config.yaml` or `faceage-bio init --from clinical.csv`."
         )
+    if table or redcap:
+        from faceage_bio.cohort.proposal import propose
+
+        print(propose(table, redcap, sheet).to_yaml(table), end="")
+        return
     if update is not None:
         _update(update)
         return

@@ -4,15 +4,16 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
+import pandera.pandas as pa
 
 from faceage_bio import parse
 from faceage_bio.columns import COHORT, PHOTO
-from faceage_bio.errors import TableError, examples
+from faceage_bio.errors import examples
 from faceage_bio.faceage.review_codes import DECISIONS, REASONS
 from faceage_bio.problems import Problems
-from faceage_bio.tables import read_text_table
+from faceage_bio.schemas import REVIEW, REVIEW_SHEET, read_user_table
 
-DECISION_COLUMNS = ("sheet", "photo", "decision", "reason", "reviewer")
+DECISION_COLUMNS = tuple(REVIEW_SHEET.columns)
 REVIEW_COLUMNS = (COHORT, PHOTO, "reviewer", "decision", "reason")
 
 
@@ -39,7 +40,7 @@ def read_decisions(
         words for decision and reason, a photo decided twice by a reviewer, photos left out.
     """
     problems = Problems()
-    tables = [table for file in files if (table := _read(file, DECISION_COLUMNS, problems)) is not None]
+    tables = [table for file in files if (table := _read(file, REVIEW_SHEET, problems)) is not None]
     known = {(row.sheet, str(row.photo)): (getattr(row, COHORT), row.photo_id) for row in keys.itertuples()}
     rows = []
     for table in tables:
@@ -86,7 +87,7 @@ def read_review(file: Path | str, photos: pd.DataFrame) -> pd.DataFrame:
         A column lacks, a photo that the study does not have, words for decision and reason, a photo decided twice by a reviewer.
     """
     problems = Problems()
-    table = _read(file, (PHOTO, "decision"), problems)
+    table = _read(file, REVIEW, problems)
     problems.stop_if_any()
     for name, otherwise in (("reason", ""), ("reviewer", "1")):
         if name not in table:
@@ -110,18 +111,11 @@ def read_review(file: Path | str, photos: pd.DataFrame) -> pd.DataFrame:
     return table[list(REVIEW_COLUMNS)].reset_index(drop=True)
 
 
-def _read(file: Path | str, needed: Sequence[str], problems: Problems) -> pd.DataFrame | None:
-    try:
-        table = read_text_table(file)
-    except TableError as error:
-        problems.other(str(error))
+def _read(file: Path | str, schema: pa.DataFrameSchema, problems: Problems) -> pd.DataFrame | None:
+    read = read_user_table(file, schema, problems)
+    if read is None:
         return None
-    if lacking := [name for name in needed if name not in table]:
-        problems.other(
-            f"{file}: line 1 lacks the column(s) {', '.join(lacking)}; found {', '.join(table.columns)}. Expected "
-            f"{', '.join(needed)}. Take the file as the sheet saved it."
-        )
-        return None
+    table = read.values
     if table.empty:
         problems.other(f"{file}: no rows below the header. Expected one row per photo; save the decisions from the sheet again.")  # fmt: skip
         return None
