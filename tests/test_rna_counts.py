@@ -178,6 +178,20 @@ def test_h5ad(tmp_path):
     same(read_counts(tmp_path / "counts.h5ad"))
 
 
+def test_an_h5ad_of_variable_genes_has_the_counts_of_all_in_raw_and_symbols_in_var(tmp_path):
+    import anndata
+
+    whole = anndata.AnnData(
+        COUNTS.T.to_numpy(dtype="float32"), obs=pd.DataFrame(index=COUNTS.columns),
+        var=pd.DataFrame({"feature_name": COUNTS.index}, index=[str(k) for k in range(len(COUNTS))]),
+    )  # fmt: skip
+    data = whole[:, :2].copy()
+    for values in (data.X, (data.X > 0).astype("float32"), data.X * 0, np.log1p(data.X)):
+        data.X, data.raw = values, whole
+        data.write_h5ad(tmp_path / "counts.h5ad")
+        same(read_counts(tmp_path / "counts.h5ad"))
+
+
 NORMALISED = {
     "logarithms": (np.log2(COUNTS + 1), r"such as 9\.0\d+ for gene 'CDK6' in sample 's1' .line 2, column 's1'.; the largest value is 9.*as of logarithms"),
     "TPM": (COUNTS / COUNTS.sum() * 1e6, r"every sample sums to 1e\+06, so they were scaled"),

@@ -101,7 +101,7 @@ def open_cells(path: Path | str, mapping: Path | str | None = None) -> CellFile:
                 "Take the h5ad as it was before."
             )
         if symbols is None:
-            symbols = _symbols_of(var)
+            symbols = symbols_in_var(var)
         genes = gene_ids.to_symbols(names, symbols)
         said = [f"raw counts taken from {place}"]
         if n_renamed := int(np.sum(genes != gene_ids.without_version(names))):
@@ -242,6 +242,12 @@ def _place(file, path: Path) -> tuple[str, str]:
     ), ""  # counts of all genes rather than of the variable ones
 
 
+def whole_counts(values: object, path: Path | str, place: str) -> bool:
+    """Whether a matrix in memory holds raw counts."""
+    block = sparse.csr_matrix(values)
+    return not (problem_of_values(block, path, place) or _problem_of_all(block, Path(path), place))
+
+
 def _problem_of_all(block: sparse.csr_matrix, path: Path, place: str) -> str:
     """Values that are whole and no counts: zeros, or ones wherever there is anything."""
     values = block.data[block.data != 0]
@@ -250,7 +256,7 @@ def _problem_of_all(block: sparse.csr_matrix, path: Path, place: str) -> str:
     return "" if len(values) else f"{path}: {place} holds only zeros. {NEEDED}"
 
 
-def _symbols_of(var: pd.DataFrame) -> dict[str, str] | None:
+def symbols_in_var(var: pd.DataFrame) -> dict[str, str] | None:
     """Symbols in a column of var, where the names are identifiers or numbers of rows."""
     names = [str(name) for name in var.index]
     if sum(bool(gene_ids.IDENTIFIER.search(name)) for name in names) < len(names) / 2:

@@ -160,8 +160,14 @@ def _check_quotes(path: Path) -> None:
 
 
 def read_h5ad(path: Path) -> pd.DataFrame:
-    """Samples of obs as columns; raw counts of ``layers["counts"]``, else of ``X``."""
+    """Samples of obs as columns; raw counts of ``layers["counts"]``, else of ``X`` or ``raw.X``, whichever has more genes.
+
+    Where genes are named by identifiers and var holds symbols, these stand in a column gene_name.
+    """
     import anndata
+
+    from faceage_bio.rna import gene_ids
+    from faceage_bio.rna.cells import symbols_in_var, whole_counts
 
     check_hdf5(path)
     try:
@@ -172,8 +178,15 @@ def read_h5ad(path: Path) -> pd.DataFrame:
                 f"{path}: cannot be read as h5ad ({error}). Expected what anndata writes; write it again with adata.write_h5ad."
             ]
         ) from None
-    values = data.layers.get("counts", data.X)
-    if values is None:
+    places = {"layers/counts": (data.layers["counts"], data.var)} if "counts" in data.layers else {}
+    if not places:
+        parts = {"X": data, "raw/X": data.raw}
+        places = {
+            name: (part.X, part.var)
+            for name, part in parts.items()
+            if part is not None and part.X is not None
+        }
+    if not places:
         raise CountsError(
             [f"{path}: holds no values. Expected raw counts. Put raw counts into X or layers['counts']."]
         )
@@ -181,5 +194,11 @@ def read_h5ad(path: Path) -> pd.DataFrame:
         raise CountsError([
             f"{path}: {data.n_obs:,} x {data.n_vars:,} values. Expected samples of bulk RNA in obs. Give single cells under `single_cell:`."
         ])  # fmt: skip
+    raw = [name for name, (values, _) in places.items() if whole_counts(values, path, name)]
+    values, var = places[max(raw, key=lambda name: len(places[name][1])) if raw else next(iter(places))]
     values = values.toarray() if hasattr(values, "toarray") else np.asarray(values)
-    return pd.DataFrame(values.T, index=data.var_names.astype(str), columns=data.obs_names.astype(str))
+    table = pd.DataFrame(values.T, index=var.index.astype(str), columns=data.obs_names.astype(str))
+    if symbols := symbols_in_var(var):
+        named = [symbols.get(name, "") for name in gene_ids.without_version(table.index)]
+        table.insert(0, "gene_name", named)
+    return table
