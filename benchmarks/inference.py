@@ -209,7 +209,7 @@ def compare_memory(work: Path, model: Path, device: str, numbers: list[int]) -> 
         table_of(paths, n).to_parquet(work / "photos.parquet")
         command = [
             sys.executable, "-m", "faceage_bio", "predict-face-age", "--photos", work / "photos.parquet",
-            "--photo-folder", work / "photos", "--model", model, "--device", device, "--output", work / f"{n}.parquet",
+            "--photo-folder", work / "photos", "--model", model, "--set", f"faceage.device={device}", "--output", work / f"{n}.parquet",
         ]  # fmt: skip
         peak, seconds = peak_memory(command)
         print(f"{n:7,} photos: peak {peak / 1e6:7.0f} MB, {n / seconds:.1f} photos/s", flush=True)

@@ -322,12 +322,15 @@ def _flat(annotation: Any) -> list[Any]:
 
 def analysis_settings(config: dict[str, Any]) -> dict[str, Any]:
     """What `cohort.analyses` and `cohort.names` take of a config, by dotted name; "names": the columns that each setting names."""
-    sections = {
-        "expression": ("covariates", "tissue", "repeated_samples", "panel", "gene_sets", "gmt"), "survival": ("gene_covariates", "strata"),
-        "variants": ("covariates",), "acceleration": ("definition", "adjust_for", "fit_in"),
-    }  # fmt: skip
-    found = {f"{section}.{key}": config[section][key] for section, keys in sections.items() for key in keys}
+    found = {name: reduce(getitem, name.split("."), config) for name in ANALYSIS_SETTINGS}
     return found | {"names": named_columns(config)}
+
+
+ANALYSIS_SETTINGS = (
+    *(f"expression.{name}" for name in ("covariates", "tissue", "repeated_samples", "panel", "gene_sets", "gmt")),
+    "survival.gene_covariates", "survival.strata", "variants.covariates", "acceleration.definition", "acceleration.adjust_for",
+    "acceleration.fit_in",
+)  # fmt: skip
 
 
 def named_columns(config: dict[str, Any]) -> dict[str, list[str]]:

@@ -204,20 +204,24 @@ def test_check_and_the_workflow_refuse_the_same_study_with_the_same_words(tmp_pa
     words = str(checked.exception)
     assert "4 of 4 participants have RNA samples of several tissues" in words
     assert "expression.covariates names 'bmi' (known of 0), so that 0 of 8 samples" in words
-    cohorts, results = json.dumps({"lusc": cohort}), str(tmp_path / "results")
-    settings = analysis_settings(check_config({"cohorts": {"lusc": cohort}}).model_dump())
-    command = ["--cohorts", cohorts, "--results", results, "--settings"]
-    refused = CliRunner().invoke(app, ["check-cohorts", *command, json.dumps(settings)])
+    fitting = tmp_path / "fitting.yaml"  # with settings that the tables hold
+    expression = {"tissue": "tumour", "covariates": ["sex", "smoking"]}
+    fitting.write_text(json.dumps({"cohorts": {"lusc": cohort}, "expression": expression}))
+
+    def call(command, config):
+        return CliRunner().invoke(
+            app, [command, "--config", str(config), "--results", str(tmp_path / "results")]
+        )
+
+    refused = call("check-cohorts", tmp_path / "config.yaml")
     assert str(refused.exception) == words
     assert not (tmp_path / "results").exists()
-    made = CliRunner().invoke(app, ["check-cohorts", *command[:-1]])
+    made = call("check-cohorts", fitting)
     assert made.exit_code == 0, made.output
-    command.insert(0, "check-analyses")  # a setting that was edited later
-    refused = CliRunner().invoke(app, [*command, json.dumps(settings)])
+    refused = call("check-analyses", tmp_path / "config.yaml")  # a setting that was edited later
     assert str(refused.exception).endswith(words)
     table = tmp_path / "results" / "lusc" / "cohort" / "covariates.tsv"
     assert not table.exists()
-    settings |= {"expression.tissue": "tumour", "expression.covariates": ["sex", "smoking"]}
-    passed = CliRunner().invoke(app, [*command, json.dumps(settings)])
+    passed = call("check-analyses", fitting)
     assert passed.exit_code == 0, passed.output
     assert pd.read_csv(table, sep="\t").n_complete.tolist() == [4, 4]

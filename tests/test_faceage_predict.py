@@ -191,7 +191,7 @@ def test_workers_end_with_the_process_that_started_them(tmp_path, folder):
     (tmp_path / "tmp").mkdir()
     main = subprocess.Popen([
         sys.executable, "-m", "faceage_bio", "predict-face-age", "--photos", tmp_path / "photos.parquet", "--photo-folder",
-        tmp_path, "--model", tmp_path / "model", "--workers", "2", "--device", "cpu", "--output", tmp_path / "face_age.parquet",
+        tmp_path, "--model", tmp_path / "model", "--workers", "2", "--set", "faceage.device=cpu", "--output", tmp_path / "face_age.parquet",
     ], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=os.environ | {"TMPDIR": str(tmp_path / "tmp")})  # fmt: skip
     family = psutil.Process(main.pid)
     deadline = time.monotonic() + 120
@@ -454,7 +454,7 @@ def test_killed_from_outside_it_goes_on_where_it_was(tmp_path, folder):
     code = "import faceage_bio.faceage.predict as p; p.PART_SIZE = 2; from faceage_bio.cli.main import main; main()"
     command = [
         sys.executable, "-c", code, "predict-face-age", "--photos", tmp_path / "photos.parquet",
-        "--photo-folder", many, "--model", tmp_path / "model", "--workers", "2", "--device", "cpu", "--output", output,
+        "--photo-folder", many, "--model", tmp_path / "model", "--workers", "2", "--set", "faceage.device=cpu", "--output", output,
     ]  # fmt: skip
     first = subprocess.Popen(
         command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True

@@ -2,11 +2,9 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from faceage_bio.errors import ConfigError
-from faceage_bio.faceage.rules import ACTIONS, CRITERIA, Rule, judge, parse_rule
+from faceage_bio.faceage.rules import CRITERIA, Rule, judge
 from faceage_bio.faceage.settings import settings_of
 from faceage_bio.settings.photos import FaceAge, Quality
 from faceage_bio.vision.detect import first_level_for
@@ -77,17 +75,6 @@ def test_a_reason_to_exclude_stands_before_a_reason_to_flag():
 def test_what_could_not_be_measured_is_not_held_against_a_photo():
     every = dict.fromkeys(CRITERIA, "exclude")
     assert judge(FINE | {"yaw": np.nan, "roll": np.nan}, rules(**every))["status"] == "ok"
-
-
-@given(st.sampled_from(list(CRITERIA)), st.sampled_from(ACTIONS), st.floats(0, 1e6))
-def test_a_rule_survives_the_command_line(name, action, threshold):
-    assert parse_rule(f"{name}={action}:{threshold}") == Rule(name, action, threshold)
-
-
-@pytest.mark.parametrize("text", ["", "blurred", "blurred=drop:3", "sharp=flag:3", "blurred=flag:high"])
-def test_a_wrong_rule_is_told_with_the_right_form(text):
-    with pytest.raises(ConfigError, match="expected NAME=ACTION:THRESHOLD such as small_face=exclude:60"):
-        parse_rule(text)
 
 
 def test_fast_detection_starts_below_the_smallest_face_and_needs_to_know_it():

@@ -1,26 +1,23 @@
 """The methods are written from what ran: tables and records decide on the words, the config does not."""
 
 import re
-import shlex
 
 import pandas as pd
 import pytest
-import typer
 
-from faceage_bio.cli.main import app
 from faceage_bio.config import load_config
-from faceage_bio.records import _plain
 from faceage_bio.report.about import NOT_SHOWN
 from faceage_bio.report.checklists import LISTS, PLACES, checklists, items_of
 from faceage_bio.report.limits import limits
 from faceage_bio.report.pages import association_page, index_page, photo_page, survival_page
 from faceage_bio.report.provenance import read_provenance
-from faceage_bio.report.ran import OPTIONS, Ran, settings_that_ran
+from faceage_bio.report.ran import Ran, settings_that_ran
 from faceage_bio.report.references import Citations, known
 from faceage_bio.report.tables import ReportTables, collect
 from faceage_bio.results.reasons import reason
 from faceage_bio.results.row import result_rows
-from tests.conftest import DEMO_CONFIG, snakemake
+from faceage_bio.steps import STEPS
+from tests.conftest import DEMO_CONFIG
 from tests.pages import check_structure
 from tests.rows import worded
 from tests.test_provenance import study, tables_of  # noqa: F401
@@ -119,40 +116,16 @@ def test_software_and_inputs_are_those_of_the_records(study):  # noqa: F811
     check_structure(page)
 
 
-def test_all_steps_options_are_known_to_the_workflow_and_agree_with_the_config(tmp_path):
-    """What the workflow gives the steps, read as their records hold it, is what the config says: nothing differs."""
-    run = snakemake(tmp_path, "--dry-run", "--printshellcmds")
-    commands, records = typer.main.get_command(app).commands, []
-    for line in re.findall(r"^Shell command: faceage-bio (.*)$", run.output, flags=re.MULTILINE):
-        words = shlex.split(re.sub(r"\$\(dirname (\S+)\)", r"\1", line))
-        if words[0] in {command for command, _ in OPTIONS}:
-            arguments = words[1 : words.index(">")] if ">" in words else words[1:]
-            context = commands[words[0]].make_context(words[0], arguments, resilient_parsing=False)
-            records.append(
-                {
-                    "command": words[0],
-                    "options": {name: _plain(value) for name, value in context.params.items()},
-                }
-            )
-    planned = {(record["command"], name) for record in records for name in record["options"]}
-    assert not {pair for pair in OPTIONS if pair[0] in {command for command, _ in planned}} - planned
-    assert planned
-    config = load_config(DEMO_CONFIG).model_dump(mode="json")
-    settings, differ = settings_that_ran(
-        {key: value for key, value in config.items() if key not in NOT_SHOWN}, records
-    )
-    assert differ == []
-    assert settings == {key: value for key, value in config.items() if key not in NOT_SHOWN}
-
-
-@pytest.mark.parametrize("pair", OPTIONS, ids="-".join)
-def test_each_option_is_one_of_its_command_and_has_a_setting(pair):
-    command, option = pair
-    options = {one.name for one in typer.main.get_command(app).commands[command].params}
-    assert option in options
-    place = load_config(DEMO_CONFIG).model_dump(mode="json")
-    for key in OPTIONS[pair].split("."):
-        place = place[key]
+def test_the_workflow_gives_its_steps_what_the_config_says():
+    """What the steps of a run use, read as their records hold it, is what the config says: nothing differs."""
+    config = load_config(DEMO_CONFIG)
+    records = [{"command": step.name, "settings": step.settings(config)} for step in STEPS.values()]
+    given = {key: value for key, value in config.model_dump(mode="json").items() if key not in NOT_SHOWN}
+    assert settings_that_ran(given, records) == (given, [])
+    records[0]["settings"] = {"survival.per_years": 7.0}
+    told, differ = settings_that_ran(given, records[:1])
+    assert told["survival"]["per_years"] == 7.0
+    assert differ == [f"survival.per_years: the config says 10.0, {records[0]['command']} ran with 7.0"]
 
 
 def test_rows_that_were_not_estimated_did_not_run():

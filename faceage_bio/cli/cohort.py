@@ -5,26 +5,21 @@ from typing import Annotated
 
 import typer
 
+from faceage_bio.config import ANALYSIS_SETTINGS, COLUMN_SETTINGS, Config, analysis_settings
+from faceage_bio.steps import step
+
 app = typer.Typer()
 
 
-@app.command()
+@step(uses=["cohorts", "survival.year_days"])
 def check_cohorts(
-    cohorts: Annotated[str, typer.Option(help="The config's `cohorts`, as JSON.")],
     results: Annotated[Path, typer.Option(help="Results folder.")],
-    year_days: Annotated[float, typer.Option(help="Days in a year of follow-up.")] = 365.25,
-    settings: Annotated[
-        str | None,
-        typer.Option(help="What check-analyses takes, to check that too before anything is written."),
-    ] = None,
+    whole: Config,
 ) -> None:
-    """Check all tables of all cohorts together and write them in one form.
+    """Check all tables of all cohorts together, and what check-analyses checks, and write them in one form.
 
-    Example: faceage-bio check-cohorts --results results
-    --cohorts '{"mine": {"photos": "photos", "manifest": "manifest.tsv", "clinical": "clinical.tsv"}}'
+    Example: faceage-bio check-cohorts --config my-study/config.yaml --results results
     """
-    import json
-
     from faceage_bio.cohort.analyses import check_tables
     from faceage_bio.cohort.intake import read_cohorts, write_cohorts
     from faceage_bio.cohort.names import check_names
@@ -32,17 +27,17 @@ def check_cohorts(
     from faceage_bio.records import note_input
     from faceage_bio.release.marker import mark_local
 
-    for name, files in json.loads(cohorts).items():
+    content, problems = whole.model_dump(mode="json"), Problems()
+    cohorts, settings = content["cohorts"], analysis_settings(content)
+    for name, files in cohorts.items():
         for key, path in files.items():
             if isinstance(path, str):
                 note_input(f"{key} of {name}", path)
-    tables = read_cohorts(json.loads(cohorts), year_days)
-    if settings:
-        problems = Problems()
-        for line in check_names(json.loads(cohorts), tables, json.loads(settings), problems):
-            print(line)
-        problems.stop_if_any()
-        check_tables(json.loads(cohorts), tables, json.loads(settings))
+    tables = read_cohorts(cohorts, whole.survival.year_days)
+    for line in check_names(cohorts, tables, settings, problems):
+        print(line)
+    problems.stop_if_any()
+    check_tables(cohorts, tables, settings)
     mark_local(results)
     write_cohorts(tables, results)
     for name, cohort in tables.items():
@@ -51,32 +46,26 @@ def check_cohorts(
         )
 
 
-@app.command()
+@step(uses=["cohorts", *dict.fromkeys((*ANALYSIS_SETTINGS, *COLUMN_SETTINGS))])
 def check_analyses(
-    cohorts: Annotated[str, typer.Option(help="The config's `cohorts`, as JSON.")],
-    settings: Annotated[str, typer.Option(help="Settings of the analyses by dotted name, as JSON.")],
     results: Annotated[Path, typer.Option(help="Results folder, into which check-cohorts has written.")],
+    whole: Config,
 ) -> None:
     """Check that the tables hold what the analyses ask of them: covariates, and one tissue per participant.
 
-    Example: faceage-bio check-analyses --results results --cohorts '{"mine": {"clinical": "clinical.tsv", "counts": "counts.tsv"}}'
-    --settings '{"expression.covariates": ["sex", "bmi"], "expression.tissue": null, "expression.repeated_samples": "first",
-    "survival.gene_covariates": ["sex"], "survival.strata": [], "variants.covariates": ["sex"], "acceleration.definition": "linear",
-    "acceleration.adjust_for": []}'
+    Example: faceage-bio check-analyses --config my-study/config.yaml --results results
     """
-    import json
-
     from faceage_bio.cohort.analyses import Tables, check_tables
     from faceage_bio.tables import read_table, write_table
 
-    tables = {}
-    for name, files in json.loads(cohorts).items():
+    content, tables = whole.model_dump(mode="json"), {}
+    for name, cohort in whole.cohorts.items():
         folder = results / name / "cohort"
-        variants = read_table(folder / "variant_participants.parquet") if files.get("variants") else None
+        variants = read_table(folder / "variant_participants.parquet") if cohort.variants else None
         tables[name] = Tables(
             read_table(folder / "subjects.parquet"), read_table(folder / "samples.parquet"), variants
         )
-    for name, found in check_tables(json.loads(cohorts), tables, json.loads(settings)).items():
+    for name, found in check_tables(content["cohorts"], tables, analysis_settings(content)).items():
         write_table(found, results / name / "cohort" / "covariates.tsv")
 
 

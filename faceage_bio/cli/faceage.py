@@ -1,56 +1,25 @@
 """Commands from photo to face age."""
 
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from faceage_bio.cli.review import Disagreement
 from faceage_bio.config import Config
 from faceage_bio.steps import step
 
 app = typer.Typer()
 
 
-class Device(StrEnum):
-    auto = "auto"
-    cpu = "cpu"
-    cuda = "cuda"
+FACES = tuple(
+    f"faceage.{name}"
+    for name in (
+        "device", "batch_size", "precision", "detection", "face_choice", "min_probability", "box_mode", "resize", "jitters", "quality",
+    )
+)  # fmt: skip
 
 
-class Precision(StrEnum):
-    float32 = "float32"
-    bfloat16 = "bfloat16"
-
-
-class Detection(StrEnum):
-    exact = "exact"
-    fast = "fast"
-
-
-class FaceChoice(StrEnum):
-    highest_confidence = "highest_confidence"
-    largest = "largest"
-    only = "only"
-
-
-class BoxMode(StrEnum):
-    clip = "clip"
-    abs_shift = "abs_shift"
-
-
-class Resize(StrEnum):
-    bicubic = "bicubic"
-    nearest = "nearest"
-
-
-class SamePhoto(StrEnum):
-    exclude = "exclude"
-    flag = "flag"
-
-
-@app.command()
+@step(uses=FACES)
 def predict_face_age(
     photos: Annotated[Path, typer.Option(help="Photo table written by check-cohorts.")],
     photo_folder: Annotated[Path, typer.Option(help="Folder that the paths in it start from.")],
@@ -58,35 +27,9 @@ def predict_face_age(
         list[Path], typer.Option(help="Folder written by `weights import`; repeat for further models.")
     ],
     output: Annotated[Path, typer.Option(help="Table of face ages, one row per photo (private).")],
+    settings: Config,
     shard: Annotated[str, typer.Option(help="Which part of the photos, such as 2-of-5.")] = "1-of-1",
-    device: Annotated[Device, typer.Option(help="auto takes a CUDA GPU where there is one.")] = Device.auto,
     workers: Annotated[int, typer.Option(help="Processes side by side; 0: one per core.", min=0)] = 0,
-    batch_size: Annotated[int, typer.Option(help="Faces per pass, at most.", min=1, max=4096)] = 32,
-    precision: Annotated[
-        Precision, typer.Option(help="bfloat16 is faster, and off by up to a year.")
-    ] = Precision.float32,
-    detection: Annotated[
-        Detection, typer.Option(help="fast skips faces below the rule small_face.")
-    ] = Detection.exact,
-    face_choice: Annotated[
-        FaceChoice, typer.Option(help="Which of several faces counts.")
-    ] = FaceChoice.highest_confidence,
-    min_probability: Annotated[
-        float, typer.Option(help="Below it a detection is no face.", min=0, max=1)
-    ] = 0.9,
-    box_mode: Annotated[
-        BoxMode, typer.Option(help="What becomes of a box that leaves the photo.")
-    ] = BoxMode.clip,
-    resize: Annotated[Resize, typer.Option(help="Filter that scales the crop.")] = Resize.bicubic,
-    jitters: Annotated[
-        int, typer.Option(help="Shifted and mirrored crops for the uncertainty.", min=0, max=64)
-    ] = 0,
-    rule: Annotated[
-        list[str],
-        typer.Option(
-            help="NAME=ACTION:THRESHOLD, such as blurred=exclude:25; repeat. Others: as in config.yaml."
-        ),
-    ] = [],
     store: Annotated[
         Path | None,
         typer.Option(
@@ -113,36 +56,28 @@ def predict_face_age(
         device_name,
         predict_face_ages,
     )
-    from faceage_bio.faceage.rules import parse_rule
     from faceage_bio.faceage.settings import settings_of
     from faceage_bio.faceage.shards import photos_of
     from faceage_bio.faceage.store import PhotoStore, engine_of
-    from faceage_bio.settings.photos import FaceAge
     from faceage_bio.tables import read_table, write_json, write_table
     from faceage_bio.vision.card import read_card
     from faceage_bio.vision.decode import MEANINGS
 
-    rules = {one.name: {"action": one.action, "threshold": one.threshold} for one in map(parse_rule, rule)}
-    settings = settings_of(
-        FaceAge(
-            batch_size=batch_size, precision=precision.value, detection=detection.value, face_choice=face_choice.value,
-            min_probability=min_probability, box_mode=box_mode.value, resize=resize.value, jitters=jitters, quality=rules,
-        )
-    )  # fmt: skip
+    faces = settings_of(settings.faceage)
     table = photos_of(read_table(photos), shard)
-    chosen = choose_device(device.value)
+    chosen = choose_device(settings.faceage.device)
     cards = [read_card(folder) for folder in model]
     processes = count_workers(workers or None, chosen, len(table))
     names = ", ".join(card["name"] for card in cards)
     print(
-        f"{len(table)} photos on {chosen}, {processes} worker(s), {detection.value} detection, model {names}",
+        f"{len(table)} photos on {chosen}, {processes} worker(s), {faces.detection} detection, model {names}",
         flush=True,
     )
-    known = PhotoStore(store or output.with_name("faceage_store"), engine_of(cards, settings))
+    known = PhotoStore(store or output.with_name("faceage_store"), engine_of(cards, faces))
     seconds: list[float] = []
     with counted("photos", len(table)) as progress:
         ages = predict_face_ages(
-            table, photo_folder, partial(load_tools, model, chosen, settings), cards, settings,
+            table, photo_folder, partial(load_tools, model, chosen, faces), cards, faces,
             workers=processes, store=known, seconds=seconds, progress=progress,
         )  # fmt: skip
     write_table(ages, output)
@@ -152,34 +87,24 @@ def predict_face_age(
         write_json(run | {"seconds": round(sum(seconds) / processes, 3)}, speed)
     for reason, n in ages["reason"].value_counts().items():
         print(f"{reason or 'ok'}: {n}" + (f" ({MEANINGS[reason]})" if reason in MEANINGS else ""))
-    if settings.precision != "float32":
+    if faces.precision != "float32":
         print(precision_sentence(ages))
 
 
-@app.command()
+@step(uses=["faceage", "review.disagreement"])
 def gather_face_ages(
     shard: Annotated[list[Path], typer.Option(help="Written by predict-face-age; repeat, in order.")],
     results: Annotated[Path, typer.Option(help="Results folder.")],
     model: Annotated[list[Path], typer.Option(help="The models' folders, the first gave the ages; repeat.")],
-    settings: Annotated[
-        str, typer.Option(help="The config's `faceage`, as JSON, for the run's model card.")
-    ] = "{}",
-    duplicates: Annotated[
-        SamePhoto, typer.Option(help="What becomes of photos that occur twice.")
-    ] = SamePhoto.flag,
+    settings: Config,
     review: Annotated[
         Path | None, typer.Option(help="What reviewers decided on photos, written by read-review.")
     ] = None,
-    disagreement: Annotated[
-        Disagreement, typer.Option(help="What becomes of a photo on which reviewers differ.")
-    ] = Disagreement.exclude,
 ) -> None:
     """Join the shards of all cohorts, look for photos that occur twice, and write summary, ledger and model card.
 
     Example: faceage-bio gather-face-ages --shard 1-of-2.parquet --shard 2-of-2.parquet --model my-study/model --results results
     """
-    import json
-
     import pandas as pd
 
     from faceage_bio.faceage.gather import gather_shards
@@ -190,10 +115,13 @@ def gather_face_ages(
     from faceage_bio.tables import read_table, write_json, write_table
     from faceage_bio.vision.card import read_card
 
-    card = {"models": [read_card(folder) for folder in model], "inference": json.loads(settings)}
-    gathered = gather_shards([read_table(path) for path in shard], duplicates.value)
+    card = {
+        "models": [read_card(folder) for folder in model],
+        "inference": settings.faceage.model_dump(mode="json"),
+    }
+    gathered = gather_shards([read_table(path) for path in shard], settings.faceage.duplicates)
     if review:
-        verdicts = settle(read_review(review, pd.concat(gathered.values())), disagreement.value)
+        verdicts = settle(read_review(review, pd.concat(gathered.values())), settings.review.disagreement)
         gathered = {name: mark_reviewed(table, verdicts) for name, table in gathered.items()}
     for name, table in gathered.items():
         folder = results / name / "faceage"

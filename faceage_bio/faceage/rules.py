@@ -11,8 +11,6 @@ from typing import Any, Literal
 
 import numpy as np
 
-from faceage_bio.errors import ConfigError
-
 Action = Literal["exclude", "flag", "ignore"]
 ACTIONS = ("exclude", "flag", "ignore")
 
@@ -64,27 +62,6 @@ class Rule:
         criterion = CRITERIA[self.name]
         value = float(measures.get(criterion.measure, np.nan))
         return value < self.threshold if criterion.below else value > self.threshold
-
-
-def parse_rule(text: str) -> Rule:
-    """ "small_face=exclude:60" as a rule.
-
-    Raises
-    ------
-    ConfigError
-        Another form, an unknown rule or action.
-    """
-    name, _, rest = text.partition("=")
-    action, _, threshold = rest.partition(":")
-    try:
-        if name not in CRITERIA or action not in ACTIONS:
-            raise ValueError
-        return Rule(name, action, float(threshold))  # type: ignore[arg-type]
-    except ValueError:
-        raise ConfigError(
-            f"--rule {text}: expected NAME=ACTION:THRESHOLD such as small_face=exclude:60; names are "
-            f"{', '.join(CRITERIA)}; actions are {', '.join(ACTIONS)}. Write it so."
-        ) from None
 
 
 def judge(measures: Mapping[str, Any], rules: tuple[Rule, ...]) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""What ran, for the methods: questions to the result tables, and the options that the steps were given.
+"""What ran, for the methods: questions to the result tables, and the settings that the steps used.
 
 The words of the methods come from here and not from the config: a stage without a row has no paragraph, and a setting is told as
 the step's record has it (records.py). Where a step left no record, the config that the page was made with is all there is; the
@@ -16,17 +16,6 @@ from faceage_bio.report.tables import ReportTables
 from faceage_bio.report.words import covariates, reason
 from faceage_bio.results.reasons import NOT_ESTIMATED
 
-# command, option, where the config has it
-OPTIONS: dict[tuple[str, str], str] = {
-    ("check-cohorts", "year_days"): "survival.year_days",
-    ("predict-face-age", "face_choice"): "faceage.face_choice",
-    ("predict-face-age", "box_mode"): "faceage.box_mode",
-    ("predict-face-age", "resize"): "faceage.resize",
-    ("predict-face-age", "min_probability"): "faceage.min_probability",
-    ("predict-face-age", "detection"): "faceage.detection",
-    ("predict-face-age", "precision"): "faceage.precision",
-}  # fmt: skip
-
 
 def settings_that_ran(settings: dict, records: Iterable[dict]) -> tuple[dict, list[str]]:
     """The settings as the steps were given them, and in words where that is not what the config says.
@@ -40,9 +29,8 @@ def settings_that_ran(settings: dict, records: Iterable[dict]) -> tuple[dict, li
     """
     told, differ = deepcopy(settings), {}
     for record in records:
-        options = {OPTIONS.get((record["command"], name)): value for name, value in record["options"].items()}
-        for place, value in (options | record.get("settings", {})).items():
-            if place and _set(told, place, value):
+        for place, value in record.get("settings", {}).items():
+            if _set(told, place, value):
                 differ[place] = (
                     f"{place}: the config says {_get(settings, place)}, {record['command']} ran with {value}"
                 )

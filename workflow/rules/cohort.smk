@@ -1,4 +1,4 @@
-# ANALYSES is no param: face ages and the rest of the intake do not depend on it, but nothing starts before it is checked
+# what the analyses ask of the tables is checked here too and is no param: face ages and the rest of the intake do not depend on it
 rule check_cohorts:
     input:
         cohort_files(),
@@ -12,16 +12,16 @@ rule check_cohorts:
         ledger=collect("<results>/{cohort}/cohort/ledger.tsv", cohort=COHORTS),
     log:
         "<logs>/cohort/check_cohorts.log",
+    benchmark:
+        "<results>/benchmarks/check_cohorts.tsv"
     resources:
-        mem_mb=4000,
+        mem_mb=memory(3000, 5),
     params:
-        cohorts=json.dumps(config["cohorts"]),
-        year_days=config["survival"]["year_days"],
+        settings=uses("check_cohorts"),
         results=results_dir,
         version=VERSION,
     shell:
-        "faceage-bio check-cohorts --cohorts {params.cohorts:q} --year-days {params.year_days} --settings {ANALYSES:q}"
-        " --results {params.results:q} > {log:q} 2>&1"
+        "faceage-bio check-cohorts --config {CONFIG:q} --results {params.results:q} > {log:q} 2>&1"
 
 
 # the same check where a setting was edited later
@@ -34,15 +34,15 @@ rule check_analyses:
         covariates=collect("<results>/{cohort}/cohort/covariates.tsv", cohort=COHORTS),
     log:
         "<logs>/cohort/check_analyses.log",
+    benchmark:
+        "<results>/benchmarks/check_analyses.tsv"
     priority: 100
     params:
-        cohorts=json.dumps(config["cohorts"]),
-        settings=ANALYSES,
+        settings=uses("check_analyses"),
         results=results_dir,
         version=VERSION,
     shell:
-        "faceage-bio check-analyses --cohorts {params.cohorts:q} --settings {params.settings:q}"
-        " --results {params.results:q} > {log:q} 2>&1"
+        "faceage-bio check-analyses --config {CONFIG:q} --results {params.results:q} > {log:q} 2>&1"
 
 
 rule gather_ledger:
@@ -58,6 +58,8 @@ rule gather_ledger:
         ),
     log:
         "<logs>/cohort/gather_ledger_{cohort}.log",
+    benchmark:
+        "<results>/benchmarks/gather_ledger_{cohort}.tsv"
     params:
         ledgers=each("--ledger", "ledgers"),
         version=VERSION,

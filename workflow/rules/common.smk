@@ -6,7 +6,7 @@ from pathlib import Path
 
 import faceage_bio
 from faceage_bio.cli.main import STEPS
-from faceage_bio.config import analysis_settings, check_config, read_yaml
+from faceage_bio.config import check_config, read_yaml
 from faceage_bio.demo.plans import PLANS
 from faceage_bio.errors import ConfigError
 from faceage_bio.faceage.shards import count_photos, shard_names
@@ -77,11 +77,7 @@ STRESSED = WITH_PHOTOS if config["fairness"]["stress_photos"] else []  # cohorts
 MODEL_CARDS = [f"{folder}/card.json" for folder in MODELS] if WITH_PHOTOS else []
 PHOTO_STORE = config["faceage"]["store"] or f"{config['results_dir']}/faceage_store"
 GPUS = 1 if config["faceage"]["device"] == "cuda" else 0
-QUALITY_RULES = [
-    f"{name}={rule['action']}:{rule['threshold']}" for name, rule in config["faceage"]["quality"].items()
-]
 DEMO_PHOTOS = {plan.name: plan.n for plan in PLANS}  # the demo's manifests are not there when this is read
-ANALYSES = json.dumps(analysis_settings(config))
 
 
 def tables_of(rule):

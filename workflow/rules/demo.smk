@@ -19,6 +19,8 @@ rule make_demo_cohorts:
         cells="<results>/demo/healthy/cells.h5ad",
     log:
         "<logs>/demo/make_demo_cohorts.log",
+    benchmark:
+        "<results>/benchmarks/make_demo_cohorts.tsv"
     resources:
         mem_mb=2000,
     params:
@@ -34,6 +36,8 @@ rule fit_demo_model:
         directory("<results>/model/demo"),
     log:
         "<logs>/demo/fit_demo_model.log",
+    benchmark:
+        "<results>/benchmarks/fit_demo_model.tsv"
     resources:
         mem_mb=3000,
     params:

@@ -8,6 +8,8 @@ rule predict_face_age:
         speed="<results>/{cohort}/faceage/shards/{shard}.json",
     log:
         "<logs>/faceage/predict_face_age_{cohort}_{shard}.log",
+    benchmark:
+        "<results>/benchmarks/predict_face_age_{cohort}_{shard}.tsv"
     wildcard_constraints:
         cohort=any_of(WITH_PHOTOS),
         shard=r"\d+-of-\d+",
@@ -16,26 +18,13 @@ rule predict_face_age:
         mem_mb=inference_memory,
         gpu=GPUS,
     params:
+        settings=uses("predict_face_age"),
         models=option("--model", MODELS),
-        rules=option("--rule", QUALITY_RULES),
-        device=config["faceage"]["device"],
-        batch_size=config["faceage"]["batch_size"],
-        precision=config["faceage"]["precision"],
-        detection=config["faceage"]["detection"],
-        face_choice=config["faceage"]["face_choice"],
-        min_probability=config["faceage"]["min_probability"],
-        box_mode=config["faceage"]["box_mode"],
-        resize=config["faceage"]["resize"],
-        jitters=config["faceage"]["jitters"],
         store=PHOTO_STORE,
         version=VERSION,
     shell:
-        "faceage-bio predict-face-age --photos {input.photos:q} --photo-folder {input.folder:q}"
-        " --shard {wildcards.shard} {params.models:q} --device {params.device} --workers {threads}"
-        " --batch-size {params.batch_size} --precision {params.precision} --detection {params.detection}"
-        " --face-choice {params.face_choice} --min-probability {params.min_probability}"
-        " --box-mode {params.box_mode} --resize {params.resize} --jitters {params.jitters} {params.rules:q}"
-        " --store {params.store:q}"
+        "faceage-bio predict-face-age --config {CONFIG:q} --photos {input.photos:q} --photo-folder {input.folder:q}"
+        " --shard {wildcards.shard} {params.models:q} --workers {threads} --store {params.store:q}"
         " --output {output.table:q} --speed {output.speed:q} > {log:q} 2>&1"
 
 
@@ -52,20 +41,20 @@ rule gather_face_ages:
         card=collect("<results>/{cohort}/faceage/model_card.json", cohort=WITH_PHOTOS),
     log:
         "<logs>/faceage/gather_face_ages.log",
+    benchmark:
+        "<results>/benchmarks/gather_face_ages.tsv"
     resources:
-        mem_mb=4000,
+        mem_mb=memory(1500, 20),
     params:
         shards=each("--shard", "shards"),
         models=option("--model", MODELS),
-        settings=json.dumps(config["faceage"]),
-        duplicates=config["faceage"]["duplicates"],
+        settings=uses("gather_face_ages"),
         review=option("--review", [REVIEW] if REVIEW else []),
-        disagreement=config["review"]["disagreement"],
         results=results_dir,
         version=VERSION,
     shell:
-        "faceage-bio gather-face-ages {params.shards:q} {params.models:q} --settings {params.settings:q}"
-        " --duplicates {params.duplicates} {params.review:q} --disagreement {params.disagreement} --results {params.results:q} > {log:q} 2>&1"
+        "faceage-bio gather-face-ages --config {CONFIG:q} {params.shards:q} {params.models:q} {params.review:q}"
+        " --results {params.results:q} > {log:q} 2>&1"
 
 
 rule summarise_photos:
@@ -109,6 +98,8 @@ rule compare_models:
         bands="<results>/{cohort}/faceage/agreement_bands.tsv",
     log:
         "<logs>/faceage/compare_models_{cohort}.log",
+    benchmark:
+        "<results>/benchmarks/compare_models_{cohort}.tsv"
     wildcard_constraints:
         cohort=any_of(WITH_PHOTOS),
     params:
@@ -127,6 +118,8 @@ rule read_face_ages:
         ledger="<results>/{cohort}/faceage/ledger.tsv",
     log:
         "<logs>/faceage/read_face_ages_{cohort}.log",
+    benchmark:
+        "<results>/benchmarks/read_face_ages_{cohort}.tsv"
     wildcard_constraints:
         cohort=any_of(WITH_FACE_AGES),
     params:

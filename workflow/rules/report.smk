@@ -199,6 +199,8 @@ rule publish:
         "<results>/share/manifest.json",
     log:
         "<logs>/report/publish.log",
+    benchmark:
+        "<results>/benchmarks/publish.tsv"
     params:
         people=option(
             "--table", [*cohort_files(), *filter(None, map(config["readers"].get, ("readings", "cases")))]

@@ -9,6 +9,8 @@ rule make_review_sheet:
         "<results>/local/LOCAL_ONLY_review_sheet.html",
     log:
         "<logs>/faceage/make_review_sheet.log",
+    benchmark:
+        "<results>/benchmarks/make_review_sheet.tsv"
     params:
         folders=each("--photo-folder", "folders"),
         photos=each("--photos", "photos"),
@@ -35,6 +37,8 @@ rule summarise_review:
         ),
     log:
         "<logs>/faceage/summarise_review.log",
+    benchmark:
+        "<results>/benchmarks/summarise_review.tsv"
     params:
         photos=each("--photos", "photos"),
         disagreement=config["review"]["disagreement"],
