@@ -64,7 +64,7 @@ COMMANDS = {
     "render-photo-report": "render-report",
     "write-tables": "render-report",
 }  # of earlier versions; fmt: skip
-OPTIONS = {"--clinic": "--clinical", "--people": "--participants", "--same-photo": "--duplicates"}
+OPTIONS = {"--clinic": "--clinical", "--people": "--participants"}
 Place = tuple[str, ...]
 
 
