@@ -22,7 +22,10 @@ def _gathered(paths: Sequence[Path]):
     from faceage_bio.phenotype.people import gather
     from faceage_bio.plain import read_plain
 
-    return gather([read_plain(path) for path in paths], [path.stem for path in paths])
+    people = gather([read_plain(path) for path in paths], [path.stem for path in paths])
+    return (
+        people if "group" in people else people.assign(group=None)
+    )  # patients or controls, if the table says
 
 
 @step(
@@ -58,6 +61,7 @@ def test_phenotypes(
     phenotype, name = settings.phenotype, cohort or participants.stem
     factors = [*phenotype.factors, "group"]
     people = gather([read_plain(participants, (FACE_AGE, AGE, AGE_ACCELERATION))], [name])
+    people = people if "group" in people else people.assign(group=None)
     return {
         "table_one": table_one(
             people, phenotype.table_one.columns, factors, phenotype.table_one.groups, name
