@@ -478,7 +478,9 @@ def demo_config() -> Config:
         demo=Demo(),
         phenotype=Phenotype(factors=["smoking", "bmi_class", "ecog", "site", "sex", "skin_type"]),
         fairness=Fairness(by=["sex", "skin_type"], stress_photos=12),
-        expression=Expression(composition=["lymphocytes", "myeloid_cells"], purity="tumour_purity"),
+        expression=Expression(
+            composition=["lymphocytes", "myeloid_cells"], purity="tumour_purity", permutations=10
+        ),
         readers=Readers(readings="results/demo/readings.tsv", rating_of="death", horizon_years=1.0),
         scores=Scores(definitions=["teachh_publication", "teachh_faceage_repository"]),
         report=Report(

@@ -4,9 +4,12 @@ import pandas as pd
 import pytest
 
 from faceage_bio.expression.counts import choose_samples
+from faceage_bio.expression.models import VOOM
+from faceage_bio.expression.permuted_acceleration import calibrate_tests
 from faceage_bio.expression.stage import result_tables
 from faceage_bio.report import words
 from faceage_bio.report.genes import gene_section
+from faceage_bio.report.key_results import key_results
 from faceage_bio.report.pages import association_page, survival_page
 from faceage_bio.report.tables import collect
 from faceage_bio.tables import write_table
@@ -55,7 +58,7 @@ def test_the_page_shows_every_model_and_the_second_opinion(tables):
     page = association_page(tables, config("one"), [CARD])
     for text in (
         "families of 2 tests each", "limma-voom on age acceleration", "age gap alone, not adjusted for age", "face age − age",
-        "p × 2 (Bonferroni)", "held to DESeq2 1.38.3; no shrinkage", "after independent filtering",
+        "p × 2 (Bonferroni)", "validated against DESeq2 1.38.3; no shrinkage", "after independent filtering",
         "not estimated, because the counts do not have it",
     ):  # fmt: skip
         assert text in page, text
@@ -68,7 +71,7 @@ def test_genes_and_age_acceleration_are_on_the_association_page_alone(tables):
     )
     pages.check_structure(survival)
     assert pages.section(association, "genes")
-    for text in ("CDK6 expression changed by", "held to DESeq2 1.38.3"):
+    for text in ("CDK6 expression changed by", "validated against DESeq2 1.38.3"):
         assert text in association, text
         assert text not in survival, text
 
@@ -91,3 +94,38 @@ def test_the_sentence_of_a_panel_without_a_twin():
     assert words.gene_sentence(pd.DataFrame([row]), "CDK6").endswith(
         "q in the panel = 0.020; 50 participants)."
     )
+
+
+def test_the_leading_method_and_disagreements_are_said(tmp_path):
+    table, counts, samples = study(n=60, effect=0.8)
+    chosen = choose_samples(table, counts, samples, ["sex"])
+    genes, panel = result_tables(chosen, "one", "expression", ["sex"], PANEL, 10, 10, 10, 1, VOOM)
+    for rows in (genes, panel):
+        rows.loc[rows["term"].isin(["CDK6", "G1"]), "reason"] = "methods_disagree"
+    tried = calibrate_tests(chosen, "one", "expression", ["sex"], PANEL, 10, 10, 3, 1, VOOM)
+    paths = []
+    for name, rows in (("genes", genes), ("panel", panel), ("type_one_error", tried)):
+        paths.append(tmp_path / "one" / "expression" / f"{name}.tsv")
+        write_table(rows, paths[-1])
+    tables = collect(paths)
+    section = gene_section(tables, "one", config("one"))
+    assert section["type_one_error"][0]["sentence"].endswith(
+        "limma-voom gives the estimates and p-values (declared)."
+    )
+    sentence = section["gene_sentences"][0][1]
+    assert "60 participants; limma-voom)" in sentence
+    assert "; DESeq2 disagrees: +0." in sentence
+    (everything,) = section["all_genes"]
+    assert everything["n_disagree"] == 2
+    assert "Methods disagree (n = 2)" in everything["svg"]
+    assert [column.title for column in everything["columns"]][-3:-1] == ["DESeq2: q", "Mean count"]
+    page = association_page(tables, config("one"), [CARD])
+    for text in (
+        "DESeq2 on age acceleration",
+        'title="DESeq2 and limma-voom disagree">†',
+        "p (permutation)",
+        "least squares, HC3",
+    ):
+        assert text in page, text
+    (question,) = key_results(tables, config("one"))
+    assert question.measure.endswith("; limma-voom")

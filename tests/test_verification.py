@@ -2,9 +2,12 @@
 
 import numpy as np
 import pytest
+from lifelines.exceptions import ConvergenceError
 
+from faceage_bio.errors import FitError
 from faceage_bio.report.checks import NOT_RUN, OK, PROBLEM, independent_software
 from faceage_bio.report.tables import ReportTables
+from faceage_bio.stats.pydeseq2_fit import fit_pydeseq2
 from faceage_bio.verification import compared
 from tests.headline_study import contrasts, cox, curves, genes, late, people
 
@@ -91,6 +94,18 @@ def test_genes_are_those_of_pydeseq2():
     assert checked(found).state == OK
     two_of_a_hundred = [row | {"difference": 0.2 if k % 50 == 0 else 0.0} for k, row in enumerate(found * 3)]
     assert checked(two_of_a_hundred).state == PROBLEM
+
+
+def test_software_that_refuses_is_named(monkeypatch):
+    def refuse(model):
+        raise ConvergenceError("delta contains nan")
+
+    monkeypatch.setattr(compared, "cox_by_lifelines", refuse)
+    (row, *_) = compared.compare_cox(cox(people())[1]())
+    assert str(row["reason"]) == "lifelines gives no result: delta contains nan"
+    assert checked([row]).state == NOT_RUN
+    with pytest.raises(FitError, match="pydeseq2 gives no result"):
+        fit_pydeseq2(np.full((6, 3), -1), np.ones((6, 1)), np.ones(6))
 
 
 def test_nothing_to_compare_is_grey():

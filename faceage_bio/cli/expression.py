@@ -149,8 +149,23 @@ def compare_composition(
 
 
 @step(
-    uses=[*EXPRESSED, "expression.covariates", "expression.quality", "expression.repeated_samples"],
+    uses=[
+        *EXPRESSED,
+        *(
+            f"expression.{name}"
+            for name in (
+                "covariates",
+                "quality",
+                "repeated_samples",
+                "panel",
+                "headline",
+                "permutations",
+                "seed",
+            )
+        ),
+    ],
     writes={
+        "type_one_error.tsv": "each test of genes on permuted exposures, and the method that leads",
         "quality.tsv": "depth, sex told by the RNA, outliers, in numbers",
         "components.tsv": "what loads on which component",
         "confounding.tsv": "batch against age acceleration",
@@ -169,17 +184,27 @@ def check_expression(
     gene_ids: GeneIds = None,
     cohort: Cohort = "",
 ) -> Tables:
-    """Depth, sex told by the RNA, components, outliers; batch against age acceleration; log2 counts per million.
+    """Depth, sex told by the RNA, components, outliers; batch against age acceleration; log2 counts per million; type I error of tests.
+
+    The method of estimates and p-values is chosen here, from permuted exposures and before any real p-value.
 
     Example: faceage-bio check-expression --participants participants.tsv --counts counts.tsv --samples samples.tsv
     --set expression.covariates=chronological_age,sex --output expression
     """
     import pandas as pd
 
-    from faceage_bio.columns import AGE_ACCELERATION, SUBJECT
+    from faceage_bio.columns import AGE, AGE_ACCELERATION, SUBJECT
+    from faceage_bio.expression.counts import choose_samples
     from faceage_bio.expression.inputs import read_inputs
     from faceage_bio.expression.levels import levels_table
-    from faceage_bio.expression.quality import PRIVATE_COLUMNS, Limits, check_samples, without_excluded
+    from faceage_bio.expression.permuted_acceleration import calibrate_tests
+    from faceage_bio.expression.quality import (
+        PRIVATE_COLUMNS,
+        Limits,
+        check_samples,
+        verdicts_of,
+        without_excluded,
+    )
     from faceage_bio.expression.quality_tables import quality_tables
     from faceage_bio.results.row import result_rows
 
@@ -194,7 +219,8 @@ def check_expression(
     )  # fmt: skip
     expressed = (chosen.min_count, chosen.min_samples)
     private: list[pd.DataFrame] = []
-    shared: dict[str, list[pd.DataFrame]] = {name: [] for name in ("quality", "components", "confounding")}
+    names = ("quality", "components", "confounding", "type_one_error")
+    shared: dict[str, list[pd.DataFrame]] = {name: [] for name in names}
     for analysis, (matrix, mine) in inputs.items():
         if not len(mine):
             print(f"{cohort}, {analysis}: not checked, because no sample is left")
@@ -210,6 +236,17 @@ def check_expression(
             f"{cohort}, {analysis}: {len(found)} samples, {states.get('flagged', 0)} flagged, {states.get('excluded', 0)} excluded"
         )
     judged = _joined(private, pd.DataFrame(columns=PRIVATE_COLUMNS))
+    for analysis, (matrix, mine) in inputs.items():
+        if AGE not in table or not len(mine):
+            continue
+        data = choose_samples(
+            table, matrix, mine, chosen.covariates, chosen.repeated_samples, chosen.tissue, verdicts_of(judged, analysis)
+        )  # fmt: skip
+        tried = calibrate_tests(
+            data, cohort, analysis, chosen.covariates, chosen.panel, *expressed, chosen.permutations, chosen.seed, chosen.headline
+        )  # fmt: skip
+        shared["type_one_error"].append(tried)
+        print(f"{cohort}, {analysis}: {tried['headline'].iloc[0]} leads ({tried['rule'].iloc[0]})")
     levels = levels_table(
         without_excluded(inputs, judged), *expressed, chosen.repeated_samples, chosen.tissue
     )
@@ -222,7 +259,7 @@ def check_expression(
 
 
 @step(
-    uses=MODELS,
+    uses=[*MODELS, "expression.headline", "expression.seed"],
     writes={
         "genes.tsv": "all genes",
         "panel.tsv": "prespecified genes",
@@ -236,13 +273,21 @@ def fit_expression(
     counts: Counts = None,
     pseudobulk: Pseudobulk = None,
     quality: Quality = None,
+    type_one_error: Annotated[
+        Path | None,
+        typer.Option(
+            help="Written by check-expression: the method that leads. Without it expression.headline does, and DESeq2 for auto."
+        ),
+    ] = None,
     workers: Annotated[int, typer.Option(help="Processor cores.", min=1)] = 2,
     counts_kind: CountsKind = "counts",
     counts_strand: CountsStrand = None,
     gene_ids: GeneIds = None,
     cohort: Cohort = "",
 ) -> Tables:
-    """Genes against age acceleration by DESeq2's method, with chronological age as comparison; limma-voom as second opinion.
+    """Genes against age acceleration by DESeq2's method and limma-voom, with chronological age as comparison.
+
+    The method that leads gives estimates and p-values; those of the other stand alongside.
 
     Example: faceage-bio fit-expression --participants participants.tsv --counts counts.tsv --samples samples.tsv
     --set expression.covariates=chronological_age,sex --set expression.panel=CDK6 --output expression
@@ -251,6 +296,7 @@ def fit_expression(
     from faceage_bio.expression.cells import donors_left_out
     from faceage_bio.expression.counts import choose_samples, one_row_per_sample
     from faceage_bio.expression.inputs import read_inputs, read_profiles
+    from faceage_bio.expression.permuted_acceleration import headline_of
     from faceage_bio.expression.quality import verdicts_of
     from faceage_bio.expression.stage import result_tables, with_identifiers
     from faceage_bio.tables import read_table
@@ -260,6 +306,7 @@ def fit_expression(
     inputs, sheet, identifiers = read_inputs(
         cohort, samples, counts, pseudobulk, kind=counts_kind, strand=counts_strand, gene_ids=gene_ids
     )
+    tried = read_table(type_one_error) if type_one_error else None
     outputs = []
     for analysis, (matrix, mine) in inputs.items():
         data = choose_samples(
@@ -267,7 +314,8 @@ def fit_expression(
         )  # fmt: skip
         print(f"{cohort}, {analysis}: {len(data.people)} of {len(mine)} samples")
         tested, declared = result_tables(
-            data, cohort, analysis, chosen.covariates, chosen.panel, chosen.per_years, chosen.min_count, chosen.min_samples, workers
+            data, cohort, analysis, chosen.covariates, chosen.panel, chosen.per_years, chosen.min_count, chosen.min_samples, workers,
+            headline_of(tried, analysis, chosen.headline), chosen.seed,
         )  # fmt: skip
         outputs.append((with_identifiers(tested, identifiers), declared, data.ledger))
         print(

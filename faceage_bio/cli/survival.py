@@ -103,9 +103,10 @@ def prepare_follow_up(
 @step(
     uses=[
         *MODELS, "survival.firth", "survival.alpha", "survival.split_years", "survival.rmst_years", "survival.heterogeneity_by",
-        "survival.added_value",
+        "survival.added_value", "survival.permutations", "survival.seed",
     ],
     writes={
+        "type_one_error.tsv": "the test of face age adjusted for age on permuted face ages",
         "cox.tsv": "Cox models",
         "age_comparison.tsv": "face age against chronological age",
         "proportional_hazards.tsv": "tests of proportional hazards",
@@ -131,6 +132,7 @@ def fit_survival(
     from faceage_bio.survival.added_value import added_value
     from faceage_bio.survival.age_comparison import compare_ages
     from faceage_bio.survival.ladder import cox_ladder
+    from faceage_bio.survival.permuted_face_age import permuted_hazards
     from faceage_bio.survival.proportional import proportional_hazards
     from faceage_bio.survival.questions import questions
     from faceage_bio.survival.sites import compare_sites
@@ -151,6 +153,7 @@ def fit_survival(
             f"{name}: {row.comparison}, {row.term}: p {row.p_value:.3g} ({row.n} participants, {row.n_events} deaths)"
         )
     return {
+        "type_one_error": permuted_hazards(frame, choices, name, survival.permutations, survival.seed),
         "cox": cox_ladder(frame, with_firth, name),
         "age_comparison": compare_ages(frame, with_firth, name),
         "proportional_hazards": hazards.tests,

@@ -1,4 +1,4 @@
-"""One table of counts, and the tests of any design on it: DESeq2's method, with limma-voom and HC3 as second opinions."""
+"""One table of counts, and the tests of any design on it by DESeq2's method, limma-voom and HC3; one of the first two is the headline."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -17,10 +17,12 @@ from faceage_bio.stats.linear_genes import hc3
 from faceage_bio.stats.moderated import ModeratedFit, fit_moderated
 from faceage_bio.stats.negative_binomial import fit_means
 from faceage_bio.stats.size_factors import median_of_ratios, positive_counts, trimmed_mean_of_m
-from faceage_bio.stats.stacked import coefficient, difference
+from faceage_bio.stats.stacked import coefficient, difference, weighted_coefficient
 from faceage_bio.stats.voom import voom
 
 NORMAL_975 = float(norm.ppf(0.975))
+DESEQ2, VOOM = "DESeq2", "limma-voom"
+ESTIMATED = ("estimate", "ci_lower", "ci_upper", "p_value")
 NOT_CONVERGED, OUTLYING = "gene_not_converged", "outlying_count"  # codes of reasons
 
 
@@ -30,6 +32,7 @@ class CountModels:
 
     ``counts`` (n_samples, n_genes); ``deseq``: fit of the ``joint`` design, whose dispersions serve every other one, or None
     where participants have several samples; then ``persons`` numbers the samples' people and ``correlation`` is that within them.
+    ``headline``: the method of ``estimate`` and ``p_value``; limma-voom where there is no ``deseq``.
     """
 
     genes: pd.Index
@@ -42,9 +45,15 @@ class CountModels:
     correlation: float
     sparse: bool
     workers: int
+    headline: str = DESEQ2
     moderated: dict[tuple[str, ...], ModeratedFit] = field(
         default_factory=dict
     )  # limma's fits made so far, by design
+
+    @property
+    def leads(self) -> str:
+        """The method of the estimates: the headline, if it can be fitted."""
+        return self.headline if self.deseq is not None else VOOM
 
     @property
     def method(self) -> str:
@@ -52,6 +61,8 @@ class CountModels:
         if self.deseq is None:
             n, correlation = len(self.joint), self.correlation
             return f"limma-voom, {n} samples, those of one person correlated by {correlation:.2f}"
+        if self.leads == VOOM:
+            return "limma-voom, moderated t"
         return "DESeq2's method, Wald test" + (", size factors of positive counts" if self.sparse else "")
 
     @property
@@ -61,7 +72,7 @@ class CountModels:
 
     @property
     def reason(self) -> str:
-        """What was done otherwise than usual."""
+        """What DESeq2's method did otherwise than usual."""
         if self.deseq is None or self.deseq.trend_kind == "parametric":
             return ""
         return reason("dispersion_trend", kind=self.deseq.trend_kind).encoded
@@ -78,18 +89,30 @@ class CountModels:
         Returns
         -------
         DataFrame, one row per gene
-            estimate, standard_error, statistic, ci_lower, ci_upper, p_value, p_lrt, voom_estimate, voom_ci_lower, voom_ci_upper,
-            voom_p_value, hc3_p_value, reason; what does not apply is NaN.
+            estimate, standard_error, statistic, ci_lower, ci_upper, p_value, reason of the headline; p_lrt, hc3_p_value; estimate,
+            ci_lower, ci_upper and p_value of both methods as ``deseq2_...`` and ``voom_...``; what does not apply is NaN.
         """
         genes = self.genes if genes is None else genes
         places = self.genes.get_indexer(genes)
-        second = self._second(matrix, contrast, places)
-        first = self._first(matrix, contrast, places) if self.deseq else self._blocked(second)
-        return pd.concat([first, second.drop(columns=["voom_error", "voom_statistic"])], axis=1).set_axis(
-            genes, axis=0
-        )
+        voom_test = self._voom(matrix, contrast, places)
+        deseq2_test = self._deseq2(matrix, contrast, places) if self.deseq else None
+        table = self._by_method(deseq2_test, voom_test)
+        table["p_lrt"] = np.nan if deseq2_test is None else deseq2_test["p_lrt"]
+        table["hc3_p_value"] = np.nan
+        if self.persons is None:
+            table["hc3_p_value"] = hc3(self.log_cpm[:, places], matrix.to_numpy(), contrast[None])[3, 0]
+        return table.set_axis(genes, axis=0)
 
-    def _first(self, matrix: pd.DataFrame, contrast: np.ndarray, places: np.ndarray) -> pd.DataFrame:
+    def _by_method(self, deseq2_test: pd.DataFrame | None, voom_test: pd.DataFrame) -> pd.DataFrame:
+        """The headline's test, and both with their names before the columns."""
+        lead = voom_test if self.leads == VOOM else deseq2_test
+        parts = [lead[[*ESTIMATED, "standard_error", "statistic", "reason"]]]
+        for name, one in (("deseq2", deseq2_test), ("voom", voom_test)):
+            if one is not None:
+                parts.append(one[list(ESTIMATED)].add_prefix(f"{name}_"))
+        return pd.concat(parts, axis=1)
+
+    def _deseq2(self, matrix: pd.DataFrame, contrast: np.ndarray, places: np.ndarray) -> pd.DataFrame:
         fit = self.deseq
         if matrix is self.joint and len(places) == len(self.genes):
             estimate, error, _, p = fit.wald(contrast)[:, places]
@@ -112,31 +135,20 @@ class CountModels:
         table.loc[~converged, "reason"] = NOT_CONVERGED
         return table
 
-    def _second(self, matrix: pd.DataFrame, contrast: np.ndarray, places: np.ndarray) -> pd.DataFrame:
-        values, terms = matrix.to_numpy(), tuple(matrix)
+    def _voom(self, matrix: pd.DataFrame, contrast: np.ndarray, places: np.ndarray) -> pd.DataFrame:
+        terms = tuple(matrix)
         if terms not in self.moderated:
             self.moderated[terms] = fit_moderated(
-                self.log_cpm, values, self.weights, self.persons, self.correlation, self.workers
+                self.log_cpm, matrix.to_numpy(), self.weights, self.persons, self.correlation, self.workers
             )
         fit = self.moderated[terms]
         estimate, error, _, p = fit.test(contrast)[:, places]
-        table = _interval(estimate, error, float(t.ppf(0.975, fit.df))).drop(columns="standard_error")
-        table = table.add_prefix("voom_").assign(voom_p_value=p, voom_error=error)
-        table["hc3_p_value"] = np.nan
-        if self.persons is None:
-            table["hc3_p_value"] = hc3(self.log_cpm[:, places], values, contrast[None])[3, 0]
-        return table
-
-    def _blocked(self, second: pd.DataFrame) -> pd.DataFrame:
-        """DESeq2 knows no correlated samples, so limma-voom speaks first."""
-        names = {"voom_estimate": "estimate", "voom_error": "standard_error", "voom_statistic": "statistic", "voom_ci_lower": "ci_lower",
-                 "voom_ci_upper": "ci_upper", "voom_p_value": "p_value"}  # fmt: skip
-        return second.rename(columns=names)[list(names.values())].assign(p_lrt=np.nan, reason="")
+        return _interval(estimate, error, float(t.ppf(0.975, fit.df))).assign(p_value=p, reason="")
 
     def between_models(
         self, one: pd.DataFrame, other: pd.DataFrame, column: int, genes: pd.Index
     ) -> pd.DataFrame:
-        """The same column's coefficient in one design minus that in another (robust, both fits stacked).
+        """The same column's coefficient in one design minus that in another (robust, both fits stacked), by both methods.
 
         Raises
         ------
@@ -146,14 +158,20 @@ class CountModels:
         if self.deseq is None:
             raise FitError("several_samples_not_compared")
         places = self.genes.get_indexer(genes)
-        fit = self.deseq
+        fit, designs = self.deseq, [matrix.to_numpy() for matrix in (one, other)]
         given = (fit.size_factors, fit.dispersion[places], column)
-        sides = [coefficient(fit.counts[:, places], matrix.to_numpy(), *given) for matrix in (one, other)]
-        estimate, error, _, p = difference(*sides)
-        table = _interval(estimate, error, NORMAL_975).assign(p_value=p, reason=self.reason)
-        table.loc[fit.outlying[places], "p_value"] = np.nan
-        table.loc[fit.outlying[places], "reason"] = OUTLYING
-        return table.set_axis(genes, axis=0)
+        counts = difference(*(coefficient(fit.counts[:, places], design, *given) for design in designs))
+        levels, weights, df = self.log_cpm[:, places], self.weights[:, places], len(one) - one.shape[1]
+        weighted = (weighted_coefficient(levels, weights, design, column) for design in designs)
+        tests = []
+        for (estimate, error, _, p), quantile in (
+            (counts, NORMAL_975), (difference(*weighted, df), float(t.ppf(0.975, df))),
+        ):  # fmt: skip
+            tests.append(_interval(estimate, error, quantile).assign(p_value=p, reason=""))
+        tests[0]["reason"] = self.reason
+        tests[0].loc[fit.outlying[places], "p_value"] = np.nan
+        tests[0].loc[fit.outlying[places], "reason"] = OUTLYING
+        return self._by_method(*tests).set_axis(genes, axis=0)
 
 
 def _interval(estimate: np.ndarray, error: np.ndarray, quantile: float) -> pd.DataFrame:
@@ -164,7 +182,9 @@ def _interval(estimate: np.ndarray, error: np.ndarray, quantile: float) -> pd.Da
     )  # fmt: skip
 
 
-def fit_models(counts: pd.DataFrame, people: pd.DataFrame, joint: pd.DataFrame, workers: int) -> CountModels:
+def fit_models(
+    counts: pd.DataFrame, people: pd.DataFrame, joint: pd.DataFrame, workers: int, headline: str = DESEQ2
+) -> CountModels:
     """Size factors, dispersions and weights of the joint design.
 
     Parameters
@@ -172,6 +192,7 @@ def fit_models(counts: pd.DataFrame, people: pd.DataFrame, joint: pd.DataFrame, 
     counts : DataFrame of int, samples x genes to be tested
     people : DataFrame, same index; a ``subject_id`` that occurs twice makes its samples one person's
     joint : design matrix, same index, with the intercept first
+    headline : `DESEQ2` or `VOOM`
 
     Raises
     ------
@@ -189,7 +210,17 @@ def fit_models(counts: pd.DataFrame, people: pd.DataFrame, joint: pd.DataFrame, 
         persons = pd.factorize(people[SUBJECT])[0]
         correlation = consensus_correlation(log_cpm, design, weights, persons, workers)
     return CountModels(
-        counts.columns, values, joint, deseq, log_cpm, weights, persons, correlation, sparse, workers
+        counts.columns,
+        values,
+        joint,
+        deseq,
+        log_cpm,
+        weights,
+        persons,
+        correlation,
+        sparse,
+        workers,
+        headline,
     )
 
 

@@ -70,16 +70,20 @@ def _estimates(panel: pd.DataFrame, main: dict | None) -> list[dict]:
         found = _of(panel, model=model, exposure=exposure)
         if found is None:
             continue
-        second = {
-            key: found.get(f"voom_{key}", float("nan"))
-            for key in ("estimate", "ci_lower", "ci_upper", "p_value")
-        }
+        deseq2, voom = (
+            {
+                key: found.get(f"{method}_{key}", float("nan"))
+                for key in ("estimate", "ci_lower", "ci_upper", "p_value")
+            }
+            for method in ("deseq2", "voom")
+        )
         joint = model == "together" and exposure == AGE_ACCELERATION
         rows.append(
             {
                 "spoken": spoken,
                 "first": found,
-                "second": second | {"note": ""},
+                "deseq2": deseq2 | {"note": ""},
+                "voom": voom | {"note": ""},
                 "third": main if joint else None,
             }
         )

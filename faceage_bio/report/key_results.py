@@ -9,6 +9,7 @@ from markupsafe import Markup
 
 from faceage_bio.columns import POOLED
 from faceage_bio.report import table_rows as select
+from faceage_bio.report import words
 from faceage_bio.report.formats import count, number, p_scientific, p_value, with_ci
 from faceage_bio.report.places import place
 from faceage_bio.report.tables import ReportTables
@@ -120,7 +121,14 @@ def _gene(tables: ReportTables, config: dict) -> Iterator[Question]:
             age, apart = by["chronological_age"], by.get("difference")
             told = f"difference p {p_value(apart['p_value'])}" if apart else "–"
             rows.append(KeyRow(name, "chronological age, same model", age, told, p_value(age["p_value"]), place("genes", name), "expression/panel", comparison=True))  # fmt: skip
-    yield Question(f"{gene} expression", f"log2 fold change {_per(keys)} in age acceleration, adjusted for {_adjusted(keys)}", SECONDARY, 0, 2, rows)  # fmt: skip
+    by: dict[str, list[str]] = {}
+    for key in keys:
+        by.setdefault(words.leading_method(key.adjusted), []).append(key.whom)
+    told = " and ".join(
+        name if len(by) == 1 else f"{name} ({', '.join(whom)})" for name, whom in by.items() if name
+    )
+    measure = f"log2 fold change {_per(keys)} in age acceleration, adjusted for {_adjusted(keys)}{told and f'; {told}'}"
+    yield Question(f"{gene} expression", measure, SECONDARY, 0, 2, rows)
 
 
 def _comparisons(tables: ReportTables, config: dict) -> Iterator[Question]:

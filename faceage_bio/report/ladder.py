@@ -5,7 +5,7 @@ from markupsafe import Markup
 
 from faceage_bio.report import figures, words
 from faceage_bio.report.colours import VERMILLION
-from faceage_bio.report.formats import increase, interval, number, p_value, people
+from faceage_bio.report.formats import count, increase, interval, number, p_value, people
 from faceage_bio.report.tables import ReportTables
 
 AGES = "face age against age"
@@ -17,7 +17,9 @@ def ladder_section(tables: ReportTables, name: str, config: dict) -> dict:
     cox = tables.get("survival", "cox", name)
     comparison = tables.get("survival", "age_comparison", name)
     if not len(cox):
-        nothing = dict.fromkeys(("cox", "ladder", "ladder_notes", "ladder_figure", "ages"), "")
+        nothing = dict.fromkeys(
+            ("cox", "ladder", "ladder_notes", "ladder_figure", "ages", "calibration_sentence"), ""
+        )
         return nothing | {
             "sentence": "Not run, because the cohort has no clinical table.",
             "ran": False,
@@ -34,7 +36,22 @@ def ladder_section(tables: ReportTables, name: str, config: dict) -> dict:
         "ladder_figure": Markup(_figure(ladder)) if len(ladder) else "",
         "ages": age_rows(comparison),
         "ages_sentence": ages_sentence(comparison),
+        "calibration_sentence": calibration_sentence(tables.get("survival", "type_one_error", name)),
     }
+
+
+def calibration_sentence(rows: pd.DataFrame) -> str:
+    """Wald's test of face age on permuted face ages, and the permutation p-value."""
+    by = {row["measure"]: row for row in rows.to_dict("records")}
+    error, inflated, ratio = (by.get(name) for name in ("type I error", "inflation factor", "hazard ratio"))
+    if error is None or pd.isna(error["estimate"]):
+        return f"Type I error on permuted face ages: {error['note']}." if error else ""
+    low, high = (100 * error[end] for end in ("ci_lower", "ci_upper"))
+    told = (
+        f"On {count(error['permutations'])} permuted face ages (times, events and age as observed) Wald's test gave p < 0.05 in {100 * error['estimate']:.1f}% "
+        f"(Monte Carlo 95% CI {low:.1f}–{high:.1f}%), inflation factor {number(inflated['estimate'])}"
+    )
+    return f"{told}; permutation p of the hazard ratio adjusted for age: {p_value(ratio['permutation_p_value'])}."
 
 
 def step_words(step: str) -> str:

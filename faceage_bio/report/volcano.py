@@ -37,7 +37,8 @@ def volcano(genes: pd.DataFrame, panel: list[str], title: str, label: str, raste
     Parameters
     ----------
     genes : DataFrame
-        term, estimate (on the scale that is drawn), p_value, q_value; rows without p are excluded.
+        term, estimate (on the scale that is drawn), p_value, q_value; rows without p are excluded. ``disagree``, if given: genes
+        drawn as open circles, because another method does not agree.
     panel : prespecified genes, drawn as diamonds
     title : of the horizontal axis
     raster : whether a layer of many points may be an embedded PNG; on a released page it may not
@@ -56,6 +57,10 @@ def volcano(genes: pd.DataFrame, panel: list[str], title: str, label: str, raste
         dots(x[which & ~declared], y[which & ~declared], radius, colour, opacity, raster)
         for which, colour, radius, opacity in layers
     ]
+    apart = (
+        shown["disagree"].to_numpy(dtype=bool) if "disagree" in shown else np.zeros(len(shown), dtype=bool)
+    )
+    clouds.append(dots(x[apart & ~declared], y[apart & ~declared], 1.5, "#fff", 1, raster))  # open circles
     colours = np.where(found, np.where(estimate < 0, DOWN, UP), GREY)
     diamonds = [_diamond(*at) for at in zip(x[declared], y[declared], colours[declared], strict=True)]
     named = found & (declared | (np.cumsum(found) <= STRONGEST))
@@ -67,7 +72,7 @@ def volcano(genes: pd.DataFrame, panel: list[str], title: str, label: str, raste
         *clouds,
         *diamonds,
         *_names(np.column_stack([x, y])[named], shown["term"][named].tolist(), np.column_stack([x, y])[found | declared]),
-        _legend(estimate, found, declared),
+        _legend(estimate, found, declared, apart),
     ]  # fmt: skip
     return svg(label, WIDTH, HEIGHT, parts, f' data-across="{across.ends()}" data-up="{up.ends()}"')
 
@@ -131,7 +136,7 @@ def _meets(box: tuple, others: list[tuple]) -> bool:
     return any(box[0] < one[2] and one[0] < box[2] and box[1] < one[3] and one[1] < box[3] for one in others)
 
 
-def _legend(estimate: np.ndarray, found: np.ndarray, declared: np.ndarray) -> str:
+def _legend(estimate: np.ndarray, found: np.ndarray, declared: np.ndarray, apart: np.ndarray) -> str:
     """What colours and shapes mean, and how many genes each has."""
     up, down = int((found & (estimate > 0)).sum()), int((found & (estimate < 0)).sum())
     colours = [(UP, f"Up, q < {FOUND:g} (n = {up:,})"), (DOWN, f"Down, q < {FOUND:g} (n = {down:,})"), (GREY, f"Not significant (n = {len(found) - up - down:,})")]  # fmt: skip
@@ -139,4 +144,7 @@ def _legend(estimate: np.ndarray, found: np.ndarray, declared: np.ndarray) -> st
     if declared.any():
         mark = '<path d="M0 -6l5.5 6l-5.5 6l-5.5 -6z" fill="none" stroke="currentColor"/>'
         entries.append((mark, f"Prespecified (n = {int(declared.sum())})"))
+    if apart.any():
+        mark = f'<circle r="3.2" fill="#fff" stroke="{GREY}" stroke-width="1.6"/>'
+        entries.append((mark, f"Methods disagree (n = {int(apart.sum()):,})"))
     return legend(entries, LEFT, 16, WIDTH - RIGHT)[0]

@@ -1,5 +1,7 @@
 """Sentences and labels, made from result rows."""
 
+from collections.abc import Mapping
+
 import pandas as pd
 
 from faceage_bio.report.formats import count, interval, number, p_value, signed, time_words
@@ -192,7 +194,7 @@ def gene_sentence(panel: pd.DataFrame, gene: str, min_cell: int | None = None) -
         return f"{gene}: {row.note}."
     sentence = (
         f"{gene} expression changed by {signed(row.estimate, 2)} log2 per {row['per']} of age acceleration "
-        f"(95% CI {interval(row.ci_lower, row.ci_upper)}, p {_p(row.p_value)}, q in the panel {_p(row.q_value)}; {count(row.n)} participants)"
+        f"(95% CI {interval(row.ci_lower, row.ci_upper)}, p {_p(row.p_value)}, q in the panel {_p(row.q_value)}; {count(row.n)} participants{_by(row)})"
     )
     if "chronological_age" in by_exposure.index and pd.notna(by_exposure.estimate["chronological_age"]):
         other = by_exposure.loc["chronological_age"]
@@ -200,7 +202,30 @@ def gene_sentence(panel: pd.DataFrame, gene: str, min_cell: int | None = None) -
     if "difference" in by_exposure.index and pd.notna(by_exposure.estimate["difference"]):
         both = by_exposure.loc["difference"]
         sentence += f"; the difference is {signed(both.estimate, 2)} ({interval(both.ci_lower, both.ci_upper)}, p {_p(both.p_value)})"
+    if disagree(row.get("reason")):
+        prefix, name = second_method(row)
+        sentence += f"; {name} disagrees: {signed(row[f'{prefix}_estimate'], 2)}, q in the panel {_p(row[f'{prefix}_q_value'])}"
     return sentence + "."
+
+
+def second_method(row: Mapping) -> tuple[str, str]:
+    """Of a row of genes the method that does not lead: how its columns begin, and its name."""
+    return ("deseq2", "DESeq2") if str(row["method"]).startswith("limma") else ("voom", "limma-voom")
+
+
+def disagree(cell: object) -> bool:
+    """Whether the reasons of a row say that DESeq2 and limma-voom disagree."""
+    return any(one.code == "methods_disagree" for one in decode(cell))
+
+
+def leading_method(row: Mapping) -> str:
+    """Of a row of genes the method that leads; "" where the row does not say."""
+    method = str(row.get("method") or "")
+    return ("limma-voom" if method.startswith("limma") else "DESeq2") if method else ""
+
+
+def _by(row: Mapping) -> str:
+    return f"; {leading_method(row)}" if leading_method(row) else ""
 
 
 def _p(value: float) -> str:

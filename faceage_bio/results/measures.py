@@ -136,6 +136,8 @@ MEASURES: dict[str, Measure] = {
     "partial residual": Measure(unit="log2"),
     "standardised mean difference": Measure(unit="SD"),
     "share of genes": Measure(OF_COUNTS),
+    "type I error": Measure(),
+    "inflation factor": Measure(),
     "normalised enrichment": Measure(),
     "odds ratio": Measure(OF_COUNTS, scale="log"),
     # genes: samples and cells

@@ -63,6 +63,8 @@ WHY_NOT = {  # no number is given
     "bad_weight": "a weight is missing or not positive",
     "bad_risk": "a predicted risk is missing or not between 0 and 1",
     "late_start": "observation of a participant starts at or after its end",
+    "clusters_not_permuted": "errors are robust against clusters, within which exposures cannot be permuted freely",
+    "few_permutations": "only {permutations} permutations could be fitted, and {needed} are needed",
     # survival
     "fewer_events": "fewer than {needed} participants died",
     "few_events_in_group": "fewer than {needed} died in the subgroup",
@@ -148,6 +150,7 @@ WHY_NOT = {  # no number is given
     "not_given": "not given",
     "column_not_given": "not given: no table has a column {columns}",
     "values_constant": "the values do not vary",
+    "several_samples_not_permuted": "participants have several samples, so that exposures are not permuted",
     # genes: sets
     "low_coverage": "{share} of its genes have enough counts, and {needed} are needed",
     "no_gene_of_set_tested": "none of its genes was tested",
@@ -300,11 +303,13 @@ REMARKS = {  # what a reader should know of a number
     "time_in_steps": "time in {steps} steps",
     "optimism_without": "optimism without {failed} of {repeats} bootstrap samples, which have no model",
     "no_optimism": "optimism not estimated: {failed} of {repeats} bootstrap samples have no model",
+    "permutations_lost": "without {lost} permutations that could not be fitted",
     # scores
     "tied_face_ages": "tied face ages, so the shares are equal only nearly",
     "lost_resamples": "{lost} resamples gave no number",
     # genes
     "outlying_count": "no p-value, because a single outlying count decides its result",
+    "methods_disagree": "DESeq2 and limma-voom disagree at q 0.05",
     "dispersion_trend": "dispersions by a {kind} trend, because the parametric one did not fit",
     "none_flagged": "no sample is flagged, so this is the main model",
     "if_mediator": "if {mediator} is a mediator; percentile bootstrap, {bootstraps} resamples",

@@ -28,6 +28,9 @@ class Table:
 
 # rows about single participants, photos or samples; what was found of covariates before any analysis
 NEVER = {"ledger", "cells_ledger", "photo_list", "covariates", "verification/numbers"}
+BOTH_METHODS = tuple(
+    f"{method}_{name}" for method in ("deseq2", "voom") for name in ("estimate", "ci_lower", "ci_upper", "p_value", "q_value")
+)
 TABLES = {
     "acceleration/age_bands": Table(
         keys=("cohort", "age_band", "age_lower"), counts=("n",),
@@ -51,18 +54,19 @@ TABLES = {
     "expression/confounding": Table(),
     "expression/genes": Table(
         keys=("gene_id", "method", "n_tests"),
-        statistics=("base_mean", "p_lrt", "q_filtered", "voom_estimate", "voom_ci_lower", "voom_ci_upper", "voom_p_value", "hc3_p_value"),
+        statistics=("base_mean", "p_lrt", "q_filtered", *BOTH_METHODS, "hc3_p_value"),
     ),
     "expression/gsea": Table(keys=("n_genes", "leading"), statistics=("enrichment",)),
     "expression/ora": Table(keys=("n_genes", "n_chosen", "n_found")),
     "expression/panel": Table(
         keys=("method", "n_tests"),
-        statistics=("base_mean", "p_lrt", "p_bonferroni", "detectable", "voom_estimate", "voom_ci_lower", "voom_ci_upper", "voom_p_value", "hc3_p_value"),
+        statistics=("base_mean", "p_lrt", "p_bonferroni", "permutation_p_value", "detectable", *BOTH_METHODS, "hc3_p_value"),
     ),
     "expression/partial_residuals": Table(keys=("bin",), statistics=("bin_centre",)),
     "expression/quality": Table(statistics=("lower_quartile", "upper_quartile")),
     "expression/sensitivity": Table(keys=("variant", "hidden")),
     "expression/set_associations": Table(keys=("method",)),
+    "expression/type_one_error": Table(keys=("permutations", "genes", "headline", "rule")),
     "expression/set_coverage": Table(keys=("genes", "in_counts", "tested", "headline", "source", "sha256", "signed")),
     "faceage/agreement": Table(),
     "faceage/agreement_bands": Table(
@@ -161,6 +165,7 @@ TABLES = {
     ),
     "survival/subgroups": Table(keys=("step", "modifier", "n_tests", "method"), statistics=("p_interaction", "q_interaction")),
     "survival/summary": Table(keys=("grouping", "group")),
+    "survival/type_one_error": Table(keys=("permutations",), statistics=("permutation_p_value",)),
     "variants/common": Table(
         keys=("gene", "test", "n_tests", "components"), counts=("n_alleles", "n_carriers"),
         statistics=("frequency", "hardy_weinberg_p", "p_bonferroni"),

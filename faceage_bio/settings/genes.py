@@ -46,6 +46,12 @@ class Expression(Closed):
     stands in the report, with its source."""
     panel_reasons: dict[str, PanelReason] = Field(default_factory=dict)
     """Why genes of your own are in the panel: {MYC: {why: amplified in this tumour, source: "doi:10.1038/..."}}."""
+    headline: Literal["auto", "DESeq2", "limma-voom"] = "auto"
+    """The method of estimates and p-values; the other stands alongside. auto: DESeq2 for fewer than 50 samples; otherwise DESeq2
+    only if its type I error on permuted exposures is 0.04 to 0.06 at the 0.05 level (95% CI), else limma-voom. Chosen and
+    stored before any real p-value is computed."""
+    permutations: int = Field(default=50, ge=2, le=10_000)
+    """Permuted exposures on which the methods are tried, on the panel and 2,000 further genes."""
     per_years: float = Field(default=10.0, gt=0)
     """Fold changes are given per this many years of age acceleration, and of chronological age."""
     min_count: int = Field(default=10, ge=0)

@@ -75,6 +75,10 @@ class Survival(Closed):
     """Missing covariates of the full model, filled in beside complete cases."""
     added_value: AddedValue = Field(default_factory=AddedValue)
     """Whether face age tells anything that age, sex and the other covariates do not."""
+    permutations: int = Field(default=9999, ge=100, le=1_000_000)
+    """Permuted face ages on which the test of the hazard ratio adjusted for age is tried: its type I error, and a permutation p-value."""
+    seed: int = Field(default=1, ge=0)
+    """The same seed gives the same permutations."""
     firth: bool = False
     """true: Firth's penalised estimates beside the others, for few deaths and groups in which no participant died."""
     per_years: float = Field(default=10.0, gt=0)

@@ -7,7 +7,7 @@ influence of each sample (Weesie 1999, Stata Technical Bulletin 52: seemingly un
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import norm
+from scipy.stats import t
 
 from faceage_bio.stats.negative_binomial import LOG2_E, RIDGE, Pairs, fit_means, means, weights_of
 
@@ -39,9 +39,24 @@ def coefficient(
     return Coefficient(LOG2_E * beta[:, column], LOG2_E * score * (inverse[:, column] @ design.T))
 
 
-def difference(one: Coefficient, other: Coefficient) -> np.ndarray:
-    """One minus other: estimate, standard error, z, two-sided p, shape (4, n_genes)."""
+def weighted_coefficient(y: np.ndarray, weights: np.ndarray, design: np.ndarray, column: int) -> Coefficient:
+    """A weighted least-squares coefficient of log2 levels and what each sample does to it.
+
+    Parameters
+    ----------
+    y, weights : float arrays, shape (n_samples, n_genes)
+    column : of the design
+    """
+    values, weight, pairs = y.T, weights.T, Pairs.of(design)
+    inverse = np.linalg.inv(pairs.information(weight))
+    beta = np.einsum("gij,gj->gi", inverse, (weight * values) @ design)
+    score = weight * (values - beta @ design.T) / (1 - pairs.leverages(weight, inverse))
+    return Coefficient(beta[:, column], score * (inverse[:, column] @ design.T))
+
+
+def difference(one: Coefficient, other: Coefficient, df: float = np.inf) -> np.ndarray:
+    """One minus other: estimate, standard error, statistic, two-sided p (t with ``df``; normal by default), shape (4, n_genes)."""
     estimate = one.estimate - other.estimate
     error = np.sqrt(((one.influence - other.influence) ** 2).sum(axis=1))
-    z = np.divide(estimate, error, out=np.full_like(estimate, np.nan), where=error > 0)
-    return np.stack([estimate, error, z, 2 * norm.sf(np.abs(z))])
+    statistic = np.divide(estimate, error, out=np.full_like(estimate, np.nan), where=error > 0)
+    return np.stack([estimate, error, statistic, 2 * t.sf(np.abs(statistic), df)])

@@ -126,7 +126,7 @@ def _genes(genes: Genes, folder: Path, own: list[dict]) -> dict:
 
 
 METHODS = {
-    "DESeq2": {"estimate": "estimate", "standard_error": "standard_error", "p_value": "p_value"},
+    "DESeq2": {"estimate": "deseq2_estimate", "p_value": "deseq2_p_value"},
     "limma-voom": {"estimate": "voom_estimate", "p_value": "voom_p_value"},
 }
 

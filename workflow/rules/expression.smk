@@ -71,6 +71,12 @@ rule check_expression:
             category="Gene expression",
             labels={"cohort": "{cohort}", "table": "quality of samples"},
         ),
+        type_one_error=report(
+            "<results>/{cohort}/expression/type_one_error.tsv",
+            caption="../report/type_one_error.rst",
+            category="Gene expression",
+            labels={"cohort": "{cohort}", "table": "type I error of the tests"},
+        ),
         components="<results>/{cohort}/expression/components.tsv",
         confounding="<results>/{cohort}/expression/confounding.tsv",
         samples="<results>/{cohort}/expression/sample_quality.parquet",
@@ -98,6 +104,7 @@ rule fit_expression:
     input:
         unpack(expression_inputs),
         quality="<results>/{cohort}/expression/sample_quality.parquet",
+        type_one_error="<results>/{cohort}/expression/type_one_error.tsv",
         participants="<results>/{cohort}/acceleration/acceleration.parquet",
     output:
         genes=report(
@@ -130,7 +137,7 @@ rule fit_expression:
     shell:
         "faceage-bio fit-expression --config {CONFIG:q} --cohort {wildcards.cohort}"
         " --participants {input.participants:q} {params.rna:q} --quality {input.quality:q}"
-        " --workers {threads}"
+        " --type-one-error {input.type_one_error:q} --workers {threads}"
         " --output {params.folder:q} > {log:q} 2>&1"
 
 

@@ -48,6 +48,7 @@ REPORTED = [
         table=shown(
             "survival",
             "cox",
+            "type_one_error",
             "age_comparison",
             "proportional_hazards",
             "proportional_hazards_curve",
@@ -82,6 +83,7 @@ REPORTED = [
             "expression",
             "genes",
             "panel",
+            "type_one_error",
             "set_associations",
             "set_coverage",
             "gsea",

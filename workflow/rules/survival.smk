@@ -27,6 +27,7 @@ rule fit_survival:
     input:
         participants=FOLLOWED,
     output:
+        type_one_error="<results>/{cohort}/survival/type_one_error.tsv",
         cox=report(
             "<results>/{cohort}/survival/cox.tsv",
             caption="../report/cox.rst",
