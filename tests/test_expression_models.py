@@ -1,6 +1,7 @@
 """Models of genes: planted effects found, permuted ones not, the twin told apart. The methods' numbers: test_stats_deseq.py."""
 
 from dataclasses import replace
+from importlib.metadata import version
 
 import numpy as np
 import pandas as pd
@@ -284,3 +285,18 @@ def test_counts_that_vary_only_by_chance_are_told():
     counts[:] = 50
     with pytest.raises(FitError, match="no gene varies more than counts do by chance"):
         joint_models(counts, table)
+
+
+def test_pydeseq2_as_engine_gives_every_table():
+    table, counts, samples = study(genes=60)
+    chosen = choose_samples(table, counts, samples, ["sex"])
+    genes, panel = result_tables(chosen, "c", "expression", ["sex"], PANEL, 10, 10, 10, 1, engine="pydeseq2")
+    builtin, _ = result_tables(chosen, "c", "expression", ["sex"], PANEL, 10, 10, 10, 1)
+    assert set(genes["method"]) == {f"DESeq2's method by pydeseq2 {version('pydeseq2')}, Wald test"}
+    assert genes["p_lrt"].isna().all()
+    apart = (np.log10(genes["p_value"]) - np.log10(builtin["p_value"])).abs()
+    assert (apart < 0.05 * np.maximum(1, -np.log10(builtin["p_value"]) / 5)).mean() > 0.97
+    pd.testing.assert_series_equal(genes["voom_p_value"], builtin["voom_p_value"])
+    tested = panel[panel["term"] == "CDK6"]
+    assert len(tested) == len(TESTS)
+    assert tested["p_value"].notna().all()

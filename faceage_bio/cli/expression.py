@@ -259,7 +259,7 @@ def check_expression(
 
 
 @step(
-    uses=[*MODELS, "expression.headline", "expression.seed"],
+    uses=[*MODELS, "expression.headline", "expression.engine", "expression.seed"],
     writes={
         "genes.tsv": "all genes",
         "panel.tsv": "prespecified genes",
@@ -315,7 +315,7 @@ def fit_expression(
         print(f"{cohort}, {analysis}: {len(data.people)} of {len(mine)} samples")
         tested, declared = result_tables(
             data, cohort, analysis, chosen.covariates, chosen.panel, chosen.per_years, chosen.min_count, chosen.min_samples, workers,
-            headline_of(tried, analysis, chosen.headline), chosen.seed,
+            headline_of(tried, analysis, chosen.headline), chosen.seed, chosen.engine,
         )  # fmt: skip
         outputs.append((with_identifiers(tested, identifiers), declared, data.ledger))
         print(

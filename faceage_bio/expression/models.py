@@ -15,13 +15,14 @@ from faceage_bio.stats.consensus_correlation import consensus_correlation
 from faceage_bio.stats.deseq import DeseqFit, fit_deseq
 from faceage_bio.stats.linear_genes import hc3
 from faceage_bio.stats.moderated import ModeratedFit, fit_moderated
-from faceage_bio.stats.negative_binomial import fit_means
+from faceage_bio.stats.pydeseq2_fit import deseq_by_pydeseq2
 from faceage_bio.stats.size_factors import median_of_ratios, positive_counts, trimmed_mean_of_m
 from faceage_bio.stats.stacked import coefficient, difference, weighted_coefficient
 from faceage_bio.stats.voom import voom
 
 NORMAL_975 = float(norm.ppf(0.975))
 DESEQ2, VOOM = "DESeq2", "limma-voom"
+BUILTIN = "builtin"
 ESTIMATED = ("estimate", "ci_lower", "ci_upper", "p_value")
 NOT_CONVERGED, OUTLYING = "gene_not_converged", "outlying_count"  # codes of reasons
 
@@ -63,7 +64,10 @@ class CountModels:
             return f"limma-voom, {n} samples, those of one person correlated by {correlation:.2f}"
         if self.leads == VOOM:
             return "limma-voom, moderated t"
-        return "DESeq2's method, Wald test" + (", size factors of positive counts" if self.sparse else "")
+        whose = f" by {self.deseq.software}" if self.deseq.software else ""
+        return f"DESeq2's method{whose}, Wald test" + (
+            ", size factors of positive counts" if self.sparse else ""
+        )
 
     @property
     def n_people(self) -> int:
@@ -121,12 +125,9 @@ class CountModels:
             converged[fit.tested] = fit.fit.converged
             converged = converged[places]
         else:
-            given = (fit.size_factors, fit.dispersion[places], self.workers)
-            mine = fit_means(fit.counts[:, places], matrix.to_numpy(), *given)
+            mine = fit.refit(matrix.to_numpy(), places, self.workers)
             estimate, error, _, p = mine.wald(contrast)
-            _, p_lrt = mine.likelihood_ratio(
-                fit_means(fit.counts[:, places], reduced(matrix, contrast), *given)
-            )
+            _, p_lrt = mine.likelihood_ratio(fit.refit(reduced(matrix, contrast), places, self.workers))
             p, p_lrt = (np.where(fit.outlying[places], np.nan, values) for values in (p, p_lrt))
             converged = mine.converged
         table = _interval(estimate, error, NORMAL_975).assign(p_value=p, p_lrt=p_lrt, reason=self.reason)
@@ -183,8 +184,8 @@ def _interval(estimate: np.ndarray, error: np.ndarray, quantile: float) -> pd.Da
 
 
 def fit_models(
-    counts: pd.DataFrame, people: pd.DataFrame, joint: pd.DataFrame, workers: int, headline: str = DESEQ2
-) -> CountModels:
+    counts: pd.DataFrame, people: pd.DataFrame, joint: pd.DataFrame, workers: int, headline: str = DESEQ2, engine: str = BUILTIN,
+) -> CountModels:  # fmt: skip
     """Size factors, dispersions and weights of the joint design.
 
     Parameters
@@ -193,6 +194,7 @@ def fit_models(
     people : DataFrame, same index; a ``subject_id`` that occurs twice makes its samples one person's
     joint : design matrix, same index, with the intercept first
     headline : `DESEQ2` or `VOOM`
+    engine : `BUILTIN`, or "pydeseq2" for DESeq2's method by that package (it has no likelihood-ratio test)
 
     Raises
     ------
@@ -204,7 +206,8 @@ def fit_models(
     repeated = people[SUBJECT].duplicated().any()
     if not repeated:
         size_factors, sparse = size_factors_of(values)
-        deseq = fit_deseq(values, design, size_factors, workers)
+        fit = fit_deseq if engine == BUILTIN else deseq_by_pydeseq2
+        deseq = fit(values, design, size_factors, workers)
     log_cpm, weights = voom(values, design, values.sum(axis=1) * trimmed_mean_of_m(values))
     if repeated:
         persons = pd.factorize(people[SUBJECT])[0]

@@ -9,7 +9,7 @@ from faceage_bio.columns import AGE, AGE_ACCELERATION, COHORT, SUBJECT
 from faceage_bio.errors import FitError
 from faceage_bio.expression.counts import Expression
 from faceage_bio.expression.formula import design_of, plain
-from faceage_bio.expression.models import DESEQ2, CountModels, contrast_of, fit_models, tested_genes
+from faceage_bio.expression.models import BUILTIN, DESEQ2, CountModels, contrast_of, fit_models, tested_genes
 from faceage_bio.expression.twin import TESTS, TOGETHER, Test, adjustment_of, panel_tests
 from faceage_bio.results.reasons import reason
 from faceage_bio.results.row import result_rows
@@ -38,6 +38,7 @@ def result_tables(
     workers: int,
     headline: str = DESEQ2,
     seed: int = 1,
+    engine: str = BUILTIN,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Genome-wide and panel tables of one question (bulk RNA, or a cell type); if nothing can be fitted, panel rows that say why.
 
@@ -64,7 +65,7 @@ def result_tables(
         tested = tested_genes(data.counts, min_count, min_samples)
         if not tested.any():
             raise FitError("no_gene_with_counts", min_count=min_count, min_samples=min_samples)
-        models = fit_models(data.counts.loc[:, tested], people, joint, workers, headline)
+        models = fit_models(data.counts.loc[:, tested], people, joint, workers, headline, engine)
         genes = _genes(models, covariates)
         declared = _panel(models, people, covariates, per_years, panel, data.counts, seed)
     except FitError as error:

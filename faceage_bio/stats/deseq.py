@@ -54,6 +54,15 @@ class DeseqFit:
         """Genes that had nothing but outlying counts: no change, p 1."""
         return self.replaced & (self.base_mean == 0)
 
+    @property
+    def software(self) -> str:
+        """Whose implementation; "" for this one."""
+        return ""
+
+    def refit(self, design: np.ndarray, genes: np.ndarray, workers: int = 1) -> NegativeBinomialFit:
+        """Means of some genes (positions) in another design, with these dispersions."""
+        return fit_means(self.counts[:, genes], design, self.size_factors, self.dispersion[genes], workers)
+
     def wald(self, contrast: np.ndarray) -> np.ndarray:
         """Log2 fold change, standard error, z, p of a weighted sum of coefficients, shape (4, n_genes)."""
         columns = np.full((4, len(self.base_mean)), np.nan)
@@ -67,9 +76,7 @@ class DeseqFit:
         columns = np.full((2, len(self.base_mean)), np.nan)
         left = self.base_mean[self.tested] > 0
         genes = self.tested[left]
-        smaller = fit_means(
-            self.counts[:, genes], reduced, self.size_factors, self.dispersion[genes], workers
-        )
+        smaller = self.refit(reduced, genes, workers)
         columns[:, genes] = self.fit.take(left).likelihood_ratio(smaller)
         columns[1, self.outlying] = np.nan
         columns[:, self.emptied] = np.array([0.0, 1.0])[:, None]
