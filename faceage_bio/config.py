@@ -29,6 +29,7 @@ from faceage_bio.settings.closed import Closed, FilePath, located
 from faceage_bio.settings.cohort import Cohort, Demo
 from faceage_bio.settings.genes import Expression, Variants
 from faceage_bio.settings.photos import FaceAge, Rule
+from faceage_bio.settings.pooling import Pooling
 from faceage_bio.settings.release import Release
 from faceage_bio.settings.renamed import old_keys, renamed, rewritten
 from faceage_bio.settings.report import Report
@@ -68,6 +69,7 @@ class Config(Closed):
     survival: Survival = Field(default_factory=Survival)
     readers: Readers = Field(default_factory=Readers)
     scores: Scores = Field(default_factory=Scores)
+    pooling: Pooling = Field(default_factory=Pooling)
     report: Report = Field(default_factory=Report)
     release: Release = Field(default_factory=Release)
     results: Results = Field(default_factory=Results)
@@ -91,6 +93,16 @@ class Config(Closed):
             if name not in self.cohorts:
                 raise ValueError(
                     f"report.cohorts: {name!r} is no cohort; expected {', '.join(map(repr, self.cohorts))}"
+                )
+        given = {
+            "reference_cohorts": self.pooling.reference_cohorts,
+            "overlapping": [name for names in self.pooling.overlapping for name in names],
+            "moderators": [name for values in self.pooling.moderators.values() for name in values],
+        }
+        for key, names in given.items() if self.cohorts else ():
+            if strangers := sorted(set(names) - set(self.cohorts)):
+                raise ValueError(
+                    f"pooling.{key} names {strangers[0]!r}, which is no cohort; the cohorts are {', '.join(self.cohorts)}"
                 )
         clinical = any(cohort.clinical for cohort in self.cohorts.values())
         if self.readers.readings and not self.readers.cases and not clinical:
@@ -483,6 +495,7 @@ def demo_config() -> Config:
         ),
         readers=Readers(readings="results/demo/readings.tsv", rating_of="death", horizon_years=1.0),
         scores=Scores(definitions=["teachh_publication", "teachh_faceage_repository"]),
+        pooling=Pooling(reference_cohorts=["healthy"]),
         report=Report(
             title="Demo study",
             cohorts={

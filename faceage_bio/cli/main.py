@@ -18,6 +18,7 @@ from faceage_bio.cli import (
     fairness,
     phenotype,
     plan,
+    pooling,
     readers,
     release,
     report,
@@ -79,7 +80,7 @@ def _recorded(name: str, step: Callable[..., None]) -> Callable[..., None]:
 
 MODULES = (
     study, cohort, faceage, review, acceleration, phenotype, fairness,
-    expression, survival, readers, scores,
+    expression, survival, readers, scores, pooling,
     verification, report, release, demo,
 )  # fmt: skip
 

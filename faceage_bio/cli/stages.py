@@ -40,6 +40,9 @@ STAGES: dict[str, dict[str, str]] = {
         "compute-scores": "Clinical scores", "show-score": "",
         "compare-readers": "Reader study",
     },
+    "Meta-analysis": {
+        "pool-cohorts": "Meta-analysis over cohorts", "pool-genes": "Meta-analysis of genes", "fit-one-stage": "One-stage Cox models",
+    },
     "Verification": {
         "verify-results": "Independent software",
     },

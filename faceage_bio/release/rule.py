@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
+from faceage_bio.columns import POOLED
 from faceage_bio.release.curves import SURVIVAL_TABLES, release_probabilities, release_survival
 from faceage_bio.release.rounding import midpoint, significant
 from faceage_bio.results.measures import COUNT, EXTREME, MEASURES, MODEL, MOMENT, OF_COUNTS, TEST, Measure
@@ -49,6 +50,7 @@ CLOSED = {  # columns that are closed functions of counts: intervals of shares a
     "raw_ci_lower", "raw_ci_upper", "raw_p_value", "df_residual", "error_df", "eta_squared", "effect_lower", "effect_upper",
     "hardy_weinberg_p",
 }  # fmt: skip
+META_ANALYSIS = "meta_analysis/"  # tables whose statistics are made of the cohorts' standard errors, and so of n where these are
 OF_ONE = {"one_value", "without_single"}  # reasons that say that it is one participant
 QUANTILES = ("low", "high")  # parameters of reasons: of the middle 95%
 
@@ -131,14 +133,16 @@ def _release_rows(table: pd.DataFrame, key: str, k: int) -> pd.DataFrame:
     small |= _residual_df(table, rounded, hazards) < RESIDUAL_DF
     made = table.assign(**rounded)
     tails = pd.Series([one.tail or np.nan for one in measures], index=table.index, dtype=float)
+    closed = kind.isin((MOMENT, OF_COUNTS, EXTREME, COUNT))
+    of_cohorts = closed & key.startswith(META_ANALYSIS)
     hidden = kind.isin((OF_COUNTS, EXTREME)) | (tails.notna() & _few_beyond(tails, rounded["n"], k))
+    hidden |= of_cohorts & table["cohort"].eq(POOLED)
     estimate = pd.Series(_shown(table["estimate"], small | hidden), index=table.index)
     made["estimate"] = estimate.where(~counted, midpoint(_numbers(table["estimate"]), k))
-    closed = kind.isin((MOMENT, OF_COUNTS, EXTREME, COUNT))
     for name in INTERVALS:
         made[name] = _shown(table[name], small | closed)
     for name in (one for one in TABLES[key].statistics if one in made):
-        never = hidden if name == "raw_estimate" else name in CLOSED
+        never = hidden if name == "raw_estimate" else (name in CLOSED) | of_cohorts
         made[name] = _shown(table[name], small | _beyond(name, rounded["n"], k) | never)
     made["df"] = table["df"].where(~small & (kind == TEST))  # of a t statistic: participants less terms
     if "events_per_term" in made:
@@ -191,16 +195,17 @@ def _rounded(one: Reason, k: int) -> Reason | None:
 
 
 def _residual_df(table: pd.DataFrame, exact: dict, hazards: pd.Series) -> pd.Series:
-    """Observations (events of hazard models) less the terms of the model; infinite where there is no interval.
+    """Observations (events of hazard models) less the terms of the model; infinite where there is no interval. Of pooled rows: of the smallest cohort.
 
     Terms are the exposure and the covariates, or an intercept where there are none; hazard models and means have none besides.
     """
     names = table["covariates"].fillna("").astype(str)
     covariates = names.str.count(",") + (names != "")
-    by_events = hazards & exact["n_events"].notna()
+    n, events = (exact.get(f"{name}_smallest", exact[name]).fillna(exact[name]) for name in ("n", "n_events"))
+    by_events = hazards & events.notna()
     is_mean = table["adjustment"].fillna("").eq("")
     terms = 1 + covariates.where(by_events | is_mean, covariates.clip(lower=1))
-    rows = exact["n"].where(~by_events, exact["n_events"])
+    rows = n.where(~by_events, events)
     is_model = table["estimate"].notna() & table["ci_lower"].notna()
     return (rows - terms).where(is_model & rows.notna(), np.inf)
 

@@ -15,7 +15,7 @@ from faceage_bio.results.tables import TABLES, is_count
 from faceage_bio.tables import read_table, sha256_of
 
 ROOMS = {
-    "faceage", "acceleration", "phenotype", "fairness", "expression", "variants", "survival", "scores", "readers", "verification",
+    "faceage", "acceleration", "phenotype", "fairness", "expression", "variants", "survival", "scores", "readers", "verification", "meta_analysis",
 }  # fmt: skip
 
 PARTICIPANTS = [

@@ -17,14 +17,20 @@ TEST = "test"  # a statistic with its p
 class Measure:
     """A kind of estimate.
 
-    ``scale``: where its standard error and its pooling are: "identity", "log", "logit" or "fisher z"; ``unit``: of the estimate,
-    "" for a pure number; ``tail``: of a quantile the smaller share beyond it.
+    ``scale``: where its standard error is: "identity", "log", "logit" or "fisher z"; ``unit``: of the estimate, "" for a pure number;
+    ``tail``: of a quantile the smaller share beyond it; ``pooled_on``: where cohorts are pooled, if elsewhere.
     """
 
     kind: str = MODEL
     scale: str = "identity"
     unit: str = ""
     tail: float | None = None
+    pooled_on: str = ""
+
+    @property
+    def pooling_scale(self) -> str:
+        """Scale of meta-analysis."""
+        return self.pooled_on or self.scale
 
 
 MEASURES: dict[str, Measure] = {
@@ -54,9 +60,9 @@ MEASURES: dict[str, Measure] = {
     "difference of restricted mean survival time": Measure(unit="years"),
     "ratio of restricted mean survival time": Measure(scale="log"),
     # what predictions are worth
-    "Harrell's C": Measure(),
-    "Uno's C": Measure(),
-    "AUC": Measure(),
+    "Harrell's C": Measure(pooled_on="logit"),
+    "Uno's C": Measure(pooled_on="logit"),
+    "AUC": Measure(pooled_on="logit"),
     "Brier score": Measure(),
     "scaled Brier score": Measure(),
     "integrated Brier score": Measure(),
@@ -84,8 +90,8 @@ MEASURES: dict[str, Measure] = {
     "standard deviation": Measure(MOMENT, unit="years"),
     "slope": Measure(unit="years"),
     "intercept": Measure(unit="years"),
-    "ICC(1,1)": Measure(MOMENT),
-    "ICC(A,1)": Measure(MOMENT),
+    "ICC(1,1)": Measure(MOMENT, pooled_on="fisher z"),
+    "ICC(A,1)": Measure(MOMENT, pooled_on="fisher z"),
     "standard error of measurement": Measure(MOMENT, unit="years"),
     "smallest detectable change": Measure(EXTREME, unit="years"),
     "mean change": Measure(MOMENT, unit="years"),
@@ -99,7 +105,7 @@ MEASURES: dict[str, Measure] = {
     "standardised difference": Measure(),
     # fairness
     "mean error": Measure(MOMENT, unit="years"),
-    "mean absolute error": Measure(MOMENT, unit="years"),
+    "mean absolute error": Measure(MOMENT, unit="years", pooled_on="log"),
     "root mean squared error": Measure(OF_COUNTS, unit="years"),
     "difference in mean error": Measure(MOMENT, unit="years"),
     "difference in mean absolute error": Measure(MOMENT, unit="years"),
@@ -140,6 +146,7 @@ MEASURES: dict[str, Measure] = {
     "inflation factor": Measure(),
     "normalised enrichment": Measure(),
     "odds ratio": Measure(OF_COUNTS, scale="log"),
+    "risk ratio": Measure(OF_COUNTS, scale="log"),
     # genes: samples and cells
     "median": Measure(MOMENT, tail=0.5),
     "samples": Measure(COUNT),
@@ -149,6 +156,10 @@ MEASURES: dict[str, Measure] = {
     "cells": Measure(),
     "profiles": Measure(COUNT),
     "log2 fold change of the share": Measure(MOMENT, unit="log2"),
+    # meta-analysis
+    "meta-regression coefficient": Measure(),
+    "Egger's test": Measure(TEST),
+    "cohort interaction chi-square": Measure(TEST),
     # genes: variants
     "SKAT statistic": Measure(TEST),
     "variants": Measure(),

@@ -213,6 +213,12 @@ WHY_NOT = {  # no number is given
     "unfit_covariance": "{conditions} conditions x {readers} readers do not fit a covariance of {shape}",
     "two_conditions_two_readers": "it takes two conditions and two readers",
     "constant_differences": "the readers' accuracies differ between the conditions by nothing or all alike",
+    # meta-analysis
+    "one_cohort": "one cohort alone ({cohorts}) has this estimate",
+    "cohorts_differ": "cohorts differ in {columns}: {values}",
+    "no_estimate_to_pool": "{measure} is a test, which has no estimate to pool",
+    "no_error_to_pool": "the estimates have no standard error",
+    "shared_controls": "the cohorts share the controls in whom age acceleration was fitted; declare it (pooling.overlapping)",
     "few_cohorts_for_moderators": "{cohorts} cohorts are too few for {terms} terms of a meta-regression",
     "moderators_collinear": "the moderators do not vary or follow from each other",
     "two_readers": "a mean of readers takes two of them",
@@ -279,6 +285,7 @@ SPARSE_DATA = {  # a number that is to be interpreted with caution
     "sparse_subgroup": "sparse data: fewer than {needed} deaths",
     "few_at_risk_early": "sparse data: fewer than {needed} participants at risk at an early death, which moves the whole curve",
     "few_clusters": "only {n_clusters} clusters, so intervals may be too short",
+    "sparse_cohorts": "sparse data in {cohorts}",
     # fairness
     "few": "sparse data: fewer than {needed} {what}; interpret with caution",
 }
@@ -327,6 +334,11 @@ REMARKS = {  # what a reader should know of a number
     "nothing_missing": "nothing was missing",
     "no_groups": "no participant has an age acceleration",
     "no_tertiles": "too many participants share an age acceleration for three groups",
+    # meta-analysis
+    "two_cohorts": "between-cohort variance cannot be estimated from 2 cohorts",
+    "no_between_variance": "the between-cohort variance is estimated as 0",
+    "without_cohorts": "without {cohorts}, where it was not estimated",
+    "overlapping_cohorts": "{cohorts} share participants or controls, as declared, so the interval may be too short",
     # readers
     "no_pair_wrong": "no interval, because no pair of cases is rated the wrong way round",
     "died_only": "legacy: leaves out cases alive when last seen",

@@ -38,7 +38,9 @@ ADJUSTMENTS = {  # closed words; ``covariates`` names the columns
     "matched": "matched pairs",
     "reciprocal": "chronological age as exposure, adjusted for age acceleration or face age",
 }
-KEPT = ("cohort", "question", "term", "measure", "estimate", "ci_lower", "ci_upper", "p_value", "n", "status")  # with values or not
+KEPT = (
+    "cohort", "question", "term", "measure", "estimate", "ci_lower", "ci_upper", "p_value", "n", "status", "tau2", "i2", "pi_lower", "pi_upper",
+)  # fmt: skip  # with values or not
 
 
 def columns_of(table: str) -> list[str]:

@@ -27,6 +27,7 @@ class Table:
 
 
 # rows about single participants, photos or samples; what was found of covariates before any analysis
+SMALLEST = ("n_smallest", "n_events_smallest")  # of pooled rows: counts of the smallest cohort
 NEVER = {"ledger", "cells_ledger", "photo_list", "covariates", "verification/numbers"}
 BOTH_METHODS = tuple(
     f"{method}_{name}" for method in ("deseq2", "voom") for name in ("estimate", "ci_lower", "ci_upper", "p_value", "q_value")
@@ -87,6 +88,26 @@ TABLES = {
         statistics=("raw_estimate", "raw_ci_lower", "raw_ci_upper", "raw_p_value"),
     ),
     "flow": Table(keys=("cohort", "unit", "stage", "status", "reason"), counts=("n",), rows=False),
+    "meta_analysis/estimates": Table(
+        keys=("source", "analysis", "method", "scale", "cohorts"), counts=SMALLEST,
+        statistics=(
+            "weight", "tau2", "tau2_lower", "tau2_upper", "i2", "i2_lower", "i2_upper", "heterogeneity_q", "heterogeneity_p",
+            "pi_lower", "pi_upper",
+        ),
+    ),
+    "meta_analysis/genes": Table(
+        keys=("gene_id", "method", "cohorts"), counts=SMALLEST,
+        statistics=(
+            "tau2", "i2", "heterogeneity_q", "heterogeneity_p", "random_estimate", "random_lower", "random_upper", "random_p", "hartung_knapp_p",
+        ),
+    ),
+    "meta_analysis/sensitivity": Table(
+        keys=("source", "analysis", "variant", "method", "scale", "cohorts"), counts=SMALLEST,
+        statistics=(
+            "tau2", "i2", "heterogeneity_p", "pi_lower", "pi_upper", "rstudent", "dffits", "cook_distance", "covariance_ratio", "hat",
+            "influential", "permutation_p",
+        ),
+    ),
     "phenotype/adjustments": Table(keys=("adjustment_set", "missing"), statistics=("e_value", "e_value_interval", "missing_information")),
     "phenotype/age_histogram": Table(keys=("cohort", "age_lower", "face_age_lower", "width"), counts=("n",), rows=False),
     "phenotype/balance": Table(counts=("n_level",), statistics=("exposed_mean", "reference_mean")),
@@ -149,6 +170,7 @@ TABLES = {
         keys=("cohort", "grouping", "group", "years", "interval"), counts=("at_risk", "entered", "events", "censored"),
         statistics=("survival", "standard_error", "ci_lower", "ci_upper"), rows=False,
     ),
+    "survival/one_stage": Table(keys=("step", "method", "cohorts"), counts=SMALLEST, statistics=("events_per_term",)),
     "survival/proportional_hazards": Table(keys=("step", "method"), statistics=("events_per_term",)),
     "survival/proportional_hazards_curve": Table(
         keys=("step", "term", "kind", "years", "cohort"), counts=("n_events",), statistics=("hazard_ratio", "ci_lower", "ci_upper"),

@@ -10,6 +10,7 @@ from faceage_bio.config import check_config, read_yaml
 from faceage_bio.demo.plans import PLANS
 from faceage_bio.errors import ConfigError
 from faceage_bio.faceage.shards import count_photos, shard_names
+from faceage_bio.pooling.sources import SOURCES
 from faceage_bio.report.sections import runs
 from faceage_bio.tables import write_json
 
@@ -72,6 +73,9 @@ WITH_GENE_SURVIVAL = [name for name in WITH_RNA if name in WITH_CLINICAL]
 MODELS = [f"{config['results_dir']}/model/demo" if name == "demo" else name for name in config["models"]]
 WITH_OPINIONS = WITH_PHOTOS if len(MODELS) > 1 else []  # cohorts aged by several models
 ASSESSED = [*COHORTS, *(["pooled"] if len(COHORTS) > 1 else [])]  # cohorts, and all together
+POOLED_COHORTS = [name for name in COHORTS if name not in config["pooling"]["reference_cohorts"]]
+WITH_POOLED_CLINICAL = [name for name in POOLED_COHORTS if name in WITH_CLINICAL]
+WITH_POOLED_GENES = [name for name in POOLED_COHORTS if name in WITH_COUNTS]
 REVIEW = config["review"]["decisions"] if WITH_PHOTOS else None  # what people decided on photos
 STRESSED = WITH_PHOTOS if config["fairness"]["stress_photos"] else []  # cohorts whose photos are aged again
 MODEL_CARDS = [f"{folder}/card.json" for folder in MODELS] if WITH_PHOTOS else []
@@ -90,6 +94,16 @@ def tables_of(rule):
 def shown(room, *tables):
     """Those of a folder's tables that `report.sections` asks for."""
     return [name for name in tables if runs(f"{room}/{name}", config["report"]["sections"])]
+
+
+def is_pooled(path):
+    """Whether a result table (<results>/{cohort}/{room}/{table}.tsv) has headline estimates of a cohort that is pooled."""
+    cohort, _, table = path.removeprefix("<results>/").removesuffix(".tsv").partition("/")
+    return table in SOURCES and cohort in [*POOLED_COHORTS, "pooled"]
+
+
+def each_table(wildcards, input):
+    return option("--table", input)
 
 
 def shards_of(name):

@@ -1,5 +1,5 @@
 # the report knows a table by its path: {cohort}/{room}/{table}.tsv
-REPORTED = [
+OF_COHORTS = [
     *collect("<results>/{cohort}/flow.tsv", cohort=COHORTS),
     # a point per participant, on internal pages alone
     *collect("<results>/{cohort}/acceleration/acceleration.parquet", cohort=COHORTS),
@@ -121,6 +121,16 @@ REPORTED = [
     *(["<results>/pooled/faceage/review.tsv"] if REVIEW else []),
     *collect("<results>/pooled/verification/{table}.tsv", table=["agreement", "numbers"]),
 ]
+# of cohorts whose estimates are pooled: their headline tables
+POOLABLE = [path for path in OF_COHORTS if is_pooled(path)] if len(POOLED_COHORTS) > 1 else []
+META_ANALYSIS = [
+    *collect(
+        "<results>/pooled/meta_analysis/{table}.tsv", table=["estimates", "sensitivity"] if POOLABLE else []
+    ),
+    *(["<results>/pooled/meta_analysis/genes.tsv"] if len(WITH_POOLED_GENES) > 1 else []),
+    *(["<results>/pooled/survival/one_stage.tsv"] if len(WITH_POOLED_CLINICAL) > 1 else []),
+]
+REPORTED = [*OF_COHORTS, *META_ANALYSIS]
 
 
 # one job, which reads the tables once; the records of earlier runs are no output, because Snakemake would remove them

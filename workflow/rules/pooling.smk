@@ -1,0 +1,69 @@
+# estimates of several cohorts as one, and one model of all their participants
+rule pool_cohorts:
+    input:
+        POOLABLE,
+    output:
+        estimates=report(
+            "<results>/pooled/meta_analysis/estimates.tsv",
+            caption="../report/meta_analysis.rst",
+            category="Meta-analysis",
+            labels={"cohort": "all", "table": "pooled estimates"},
+        ),
+        sensitivity="<results>/pooled/meta_analysis/sensitivity.tsv",
+    log:
+        "<logs>/pooling/pool_cohorts.log",
+    benchmark:
+        "<results>/benchmarks/pool_cohorts.tsv"
+    params:
+        tables=each_table,
+        settings=uses("pool_cohorts"),
+        version=VERSION,
+    shell:
+        "faceage-bio pool-cohorts --config {CONFIG:q} {params.tables:q} --output {output.estimates:q}"
+        " --sensitivity {output.sensitivity:q} > {log:q} 2>&1"
+
+
+rule pool_genes:
+    input:
+        collect("<results>/{cohort}/expression/genes.tsv", cohort=WITH_POOLED_GENES),
+    output:
+        genes=report(
+            "<results>/pooled/meta_analysis/genes.tsv",
+            caption="../report/meta_analysis_genes.rst",
+            category="Meta-analysis",
+            labels={"cohort": "all", "table": "genes"},
+        ),
+    log:
+        "<logs>/pooling/pool_genes.log",
+    benchmark:
+        "<results>/benchmarks/pool_genes.tsv"
+    params:
+        tables=each_table,
+        settings=uses("pool_genes"),
+        folder=subpath(output[0], parent=True),
+        version=VERSION,
+    shell:
+        "faceage-bio pool-genes --config {CONFIG:q} {params.tables:q} --output {params.folder:q} > {log:q} 2>&1"
+
+
+rule fit_one_stage:
+    input:
+        collect("<results>/{cohort}/survival/follow_up.parquet", cohort=WITH_POOLED_CLINICAL),
+    output:
+        one_stage=report(
+            "<results>/pooled/survival/one_stage.tsv",
+            caption="../report/one_stage.rst",
+            category="Meta-analysis",
+            labels={"cohort": "all", "table": "one-stage Cox models"},
+        ),
+    log:
+        "<logs>/pooling/fit_one_stage.log",
+    benchmark:
+        "<results>/benchmarks/fit_one_stage.tsv"
+    params:
+        participants=lambda wildcards, input: option("--participants", input),
+        settings=uses("fit_one_stage"),
+        folder=subpath(output[0], parent=True),
+        version=VERSION,
+    shell:
+        "faceage-bio fit-one-stage --config {CONFIG:q} {params.participants:q} --output {params.folder:q} > {log:q} 2>&1"
