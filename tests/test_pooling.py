@@ -75,7 +75,14 @@ def test_other_methods_on_request(pool):
     )
     for method, test in (("DL", "z"), ("PM", "knha"), ("ML", "adhoc"), ("EE", "z")):
         want = meta.pool(y, se, method, test)
-        row, _, _ = pool(text, "--set", f"pooling.method={method}", "--set", f"pooling.test={test}", measure="mean difference")
+        row, _, _ = pool(
+            text,
+            "--set",
+            f"pooling.method={method}",
+            "--set",
+            f"pooling.test={test}",
+            measure="mean difference",
+        )
         assert row[["estimate", "ci_lower", "ci_upper"]].tolist() == pytest.approx(
             [want.estimate[0], want.ci_lower[0], want.ci_upper[0]]
         )

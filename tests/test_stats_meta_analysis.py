@@ -11,6 +11,8 @@ from scipy import stats
 
 from faceage_bio.errors import FitError
 from faceage_bio.stats import meta_analysis as ma
+from faceage_bio.survival.models import Choices
+from faceage_bio.survival.one_stage import fit_one_stage
 
 FOLDER = Path(__file__).parent / "golden" / "meta_analysis"
 DATA = pd.read_csv(FOLDER / "data.tsv", sep="\t")
@@ -227,3 +229,44 @@ def test_meta_regression_refuses_few_cohorts_and_collinear_moderators():
         ma.meta_regression(y[:4], se[:4], np.arange(4.0)[:, None])
     with pytest.raises(FitError, match="moderators"):
         ma.meta_regression(y, se, np.column_stack([np.arange(13.0), 2 * np.arange(13.0)]))
+
+
+def test_one_stage_model_equals_coxph():
+    women = pd.read_csv(FOLDER.parent / "cox" / "rotterdam.tsv", sep="\t", comment="#")
+    women = pd.DataFrame({
+        "cohort": np.where(women["hormon"] == 1, "treated", np.where(women["meno"] == 1, "after", "before")),
+        "followup_years": women["time"] / 365.25, "event": women["event"], "face_age": women["age"].astype(float),
+        "chronological_age": women["nodes"].astype(float), "age_acceleration": women["er"] + 0.0,
+    })  # fmt: skip
+    cohorts = [rows for _, rows in women.groupby("cohort")]
+    made = fit_one_stage(cohorts, Choices(per_years=10, steps=(), covariates=()))
+    made = made[(made["step"] == "+ age") & (made["exposure"] == "face_age")].set_index("measure")
+    ratio, test = made.loc["hazard ratio"], made.loc["cohort interaction chi-square"]
+    equal(
+        [np.log(ratio["estimate"]), ratio["standard_error"], test["estimate"], test["df"]],
+        "rotterdam",
+        "Cox",
+        "LRT",
+        "one stage",
+    )
+    shifted = [rows.assign(face_age=rows["face_age"] + 5 * k) for k, rows in enumerate(cohorts)]
+    again = fit_one_stage(shifted, Choices(per_years=10, steps=(), covariates=()))
+    alike = again[(again["step"] == "+ age") & (again["exposure"] == "face_age")]
+    np.testing.assert_allclose(
+        alike["estimate"], made["estimate"], rtol=1e-6
+    )  # differences between cohorts do not enter
+
+
+def test_one_stage_leaves_out_cohorts_without_deaths_enough():
+    rng = np.random.default_rng(1)
+    n = 60
+    people = pd.DataFrame({
+        "cohort": np.repeat(["a", "b", "c"], n), "followup_years": rng.exponential(3, 3 * n), "event": np.tile([1, 0, 0], n),
+        "face_age": rng.normal(60, 9, 3 * n), "chronological_age": rng.normal(60, 9, 3 * n), "age_acceleration": rng.normal(0, 5, 3 * n),
+    })  # fmt: skip
+    people.loc[people["cohort"] == "c", "event"] = [1] * 3 + [0] * (n - 3)
+    made = fit_one_stage([rows for _, rows in people.groupby("cohort")], Choices(steps=(), covariates=()))
+    assert set(made["cohorts"]) == {2}
+    assert made["reason"].str.contains("without_cohorts cohorts=c").all()
+    alone = fit_one_stage([people[people["cohort"] == "a"]], Choices(steps=(), covariates=()))
+    assert alone["reason"].str.startswith("few_levels").all()

@@ -59,9 +59,12 @@ def pool_cohorts(
         print(line)
 
 
-@step(uses=["pooling.reference_cohorts"], writes={"genes.tsv": "one row per gene that two cohorts or more have"})
+@step(
+    uses=["pooling.reference_cohorts"], writes={"genes.tsv": "one row per gene that two cohorts or more have"}
+)
 def pool_genes(
-    table: Annotated[list[Path], typer.Option(help="A cohort's expression/genes.tsv; repeat.")], settings: Config
+    table: Annotated[list[Path], typer.Option(help="A cohort's expression/genes.tsv; repeat.")],
+    settings: Config,
 ) -> Tables:
     """All genes pooled over cohorts: common effect with z, heterogeneity, random effects as sensitivity analysis, q over the pooled p.
 
@@ -75,10 +78,15 @@ def pool_genes(
     return {"genes": made}
 
 
-@step(uses=MODELS, writes={"one_stage.tsv": "hazard ratios over all cohorts, and the tests that cohorts differ"})
+@step(
+    uses=MODELS, writes={"one_stage.tsv": "hazard ratios over all cohorts, and the tests that cohorts differ"}
+)
 def fit_one_stage(
     participants: Annotated[
-        list[Path], typer.Option(help="A cohort's survival/follow_up.parquet, or a table with the column cohort; repeat.")
+        list[Path],
+        typer.Option(
+            help="A cohort's survival/follow_up.parquet, or a table with the column cohort; repeat."
+        ),
     ],
     settings: Config,
 ) -> Tables:

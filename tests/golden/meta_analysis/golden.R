@@ -1,8 +1,8 @@
-# Golden values for tests/test_stats_meta_analysis.py. Here: Rscript golden.R. Debian packages r-base-core, r-cran-metafor (3.8-1).
+# Golden values for tests/test_stats_meta_analysis.py. Here: Rscript golden.R. Debian packages r-base-core, r-cran-metafor (3.8-1), r-cran-survival.
 # Data: dat.bcg and dat.konstantopoulos2011 of R's metadat, and the FaceAge cohorts as published (Zalay et al. 2025,
 # doi:10.1016/j.landig.2025.03.002: HR per decade; the first with its 95% CI, the others with p, from which the errors follow);
 # their yi and vi are in data.tsv. The iterations are tightened, since metafor stops REML at a change of 1e-5.
-suppressMessages(library(metafor))
+suppressMessages({library(metafor); library(survival)})
 options(digits = 17)
 rows <- list()
 add <- function(data, method, test, quantity, values) {
@@ -72,6 +72,13 @@ for (data in c("bcg", "schools")) {
   add(data, "lm", "t", "regtest lm", c(e$zval, e$pval, e$est, e$ci.lb, e$ci.ub))
 }
 
+# one stage: women of the Rotterdam study (../cox/rotterdam.tsv) as three cohorts
+women <- read.delim("../cox/rotterdam.tsv", comment.char = "#")
+women$cohort <- ifelse(women$hormon == 1, "treated", ifelse(women$meno == 1, "after", "before"))
+one <- coxph(Surv(time, event) ~ I(age / 10) + cohort:nodes + strata(cohort), women)
+each <- coxph(Surv(time, event) ~ I(age / 10):cohort + cohort:nodes + strata(cohort), women)
+add("rotterdam", "Cox", "LRT", "one stage", c(coef(one)[1], sqrt(vcov(one)[1, 1]), 2 * (logLik(each) - logLik(one)), length(coef(each)) - length(coef(one))))
+
 kept <- do.call(rbind, lapply(names(sets), function(data) {
   d <- sets[[data]]
   data.frame(data, cohort = seq_len(nrow(d)), yi = as.numeric(d$yi), vi = as.numeric(d$vi), year = d$year,
@@ -79,4 +86,4 @@ kept <- do.call(rbind, lapply(names(sets), function(data) {
 }))
 write.table(format(kept, digits = 17, trim = TRUE), "data.tsv", sep = "\t", quote = FALSE, row.names = FALSE)
 write.table(format(do.call(rbind, rows), digits = 17, trim = TRUE), "golden.tsv", sep = "\t", quote = FALSE, row.names = FALSE)
-writeLines(c(R.version.string, paste("metafor", packageVersion("metafor")), paste("metadat", packageVersion("metadat"))), "versions.txt")
+writeLines(c(R.version.string, paste("metafor", packageVersion("metafor")), paste("metadat", packageVersion("metadat")), paste("survival", packageVersion("survival"))), "versions.txt")
