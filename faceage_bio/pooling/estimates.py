@@ -138,6 +138,7 @@ def _overlap(usable: pd.DataFrame, choices: Choices) -> list[str]:
 def _remarks(group: pd.DataFrame, usable: pd.DataFrame, choices: Choices, tau2: float) -> list[Reason]:
     lost = [name for name in group[COHORT] if name not in set(usable[COHORT])]
     sparse = usable.loc[usable["status"] == SPARSE, COHORT].tolist()
+    sparse = ["all cohorts"] if len(sparse) == len(usable) else sparse
     shared = _overlap(usable, choices)
     estimated = len(usable) >= FEWEST_RANDOM and not group["genes"].iloc[0] and choices.method != "EE"
     return [

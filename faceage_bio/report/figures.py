@@ -201,13 +201,14 @@ def forest(
 ) -> str:
     """Estimates with 95% CIs, one line each, and n, events, estimate and p as columns of text.
 
-    A CI that leaves the frame ends in an arrow, so that one imprecise estimate does not flatten the others.
+    A CI that leaves the frame ends in an arrow, so that one imprecise estimate does not flatten the others. A pooled estimate is a
+    diamond as wide as its CI, on a thin line as long as its prediction interval.
 
     Parameters
     ----------
     table : DataFrame
-        estimate, and where they are known ci_lower, ci_upper, p_value, q_value, n, n_events; rows without an estimate are
-        excluded. Lines stand in its order.
+        estimate, and where they are known ci_lower, ci_upper, p_value, q_value, n, n_events; pooled (whether a row is),
+        pi_lower, pi_upper; rows without an estimate are excluded. Lines stand in its order.
     label, colour : columns that name a line, and that tell lines of one name apart (values: first of each of ``colours``)
     reference : value of no association
     title : of the axis
@@ -257,7 +258,17 @@ def forest(
     return f"{svg(f'Estimates with 95% CIs: {title}', width, bottom + 46, drawn)}{packed_rows(shown[told])}"
 
 
-TOLD = ("n", "n_events", "estimate", "ci_lower", "ci_upper", "p_value", "q_value")  # data of the figure
+TOLD = (
+    "n",
+    "n_events",
+    "estimate",
+    "ci_lower",
+    "ci_upper",
+    "p_value",
+    "q_value",
+    "pi_lower",
+    "pi_upper",
+)  # data of the figure
 ROW = 20  # units between lines
 
 
@@ -361,8 +372,10 @@ def _frame(shown: pd.DataFrame, reference: float, ratio: bool) -> tuple[float, f
 
 
 def _interval(row: pd.Series, across: Scale, y: float, colour: str) -> str:
-    """The CI as a line, with an arrow at each end that lies beyond the frame, and the estimate as a square."""
+    """The CI as a line, with an arrow at each end that lies beyond the frame, and the estimate as a square; or the diamond."""
     drawn, (lower, upper) = "", (row.get("ci_lower"), row.get("ci_upper"))
+    if row.get("pooled", False):
+        return _diamond(row, across, y, colour)
     if pd.notna(lower) and pd.notna(upper):
         start, end = max(lower, across.low), min(upper, across.high)
         drawn = line(f"M{across(start):.1f} {y:g}H{across(end):.1f}", colour, 2)
@@ -372,6 +385,22 @@ def _interval(row: pd.Series, across: Scale, y: float, colour: str) -> str:
                     f'<path class="arrow" d="M{x + 4 * way:.1f} {y:g}l{-8 * way} -5v10z" fill="{colour}"/>'
                 )
     return drawn + _box(across(row["estimate"]), y, colour)
+
+
+def _diamond(row: pd.Series, across: Scale, y: float, colour: str) -> str:
+    """A pooled estimate: its CI from left to right corner, and the prediction interval as far as the frame reaches."""
+    drawn, middle = "", across(row["estimate"])
+    if pd.notna(row.get("pi_lower")) and pd.notna(row.get("pi_upper")):
+        ends = [row["pi_lower"], row["pi_upper"]]
+        start, end = (across(min(max(one, across.low), across.high)) for one in ends)
+        inside = "".join(
+            f"M{across(one):.1f} {y - 3:g}v6" for one in ends if across.low <= one <= across.high
+        )
+        drawn = line(f"M{start:.1f} {y:g}H{end:.1f}{inside}", colour, 1)
+    if pd.isna(row["ci_lower"]):
+        return drawn + _box(middle, y, colour)
+    left, right = (across(min(max(row[name], across.low), across.high)) for name in ("ci_lower", "ci_upper"))
+    return f'{drawn}<path d="M{left:.1f} {y:g}L{middle:.1f} {y - 6:g}L{right:.1f} {y:g}L{middle:.1f} {y + 6:g}z" fill="{colour}"/>'
 
 
 def _box(x: float, y: float, colour: str) -> str:

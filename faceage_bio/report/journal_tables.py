@@ -77,6 +77,7 @@ def journal_tables(tables: ReportTables, config: Mapping, rounding: int = 1) -> 
         _cox(tables, config),
         _comparisons(tables, config),
         *(_gene_panel(tables, name) for name in select.names_of(config)),
+        _meta_analysis(tables, config),
         _key_results(tables, config),
     ]
     rule = (ROUNDED.format(k=rounding),) if rounding > 1 else ()
@@ -275,6 +276,48 @@ def _gene_panel(tables: ReportTables, cohort: str) -> JournalTable | None:
     title = f"Prespecified genes and facial age acceleration, {select.whom(cohort)}"
     spanners = ((f"Age acceleration, {per}", 1, 3), (f"Chronological age, {per}", 4, 2))
     return _made(f"gene_panel_{cohort}", title, heads, rows, notes, spanners)
+
+
+# ------------------------------------------------------------------------------ meta-analysis
+
+
+def _meta_analysis(tables: ReportTables, config: Mapping) -> JournalTable | None:
+    """The forests of the pages as a table: each pooled estimate below those of its cohorts."""
+    heads = (
+        "Cohort",
+        "n",
+        "Events",
+        "Weight, %",
+        "Estimate (95% CI)",
+        "p",
+        "I², %",
+        "95% prediction interval",
+    )
+    rows: list[Row] = []
+    for block in select.headline_pools(tables, config):
+        p = gene_p if block.genes else clinical_p
+        for heading, pool in block.pools:
+            named: Cell = (
+                (Gene(heading), f": {_small(block.of)}") if block.genes else f"{heading}: {_small(block.of)}"
+            )
+            rows.append(_head(named, heads))
+            for row in (*pool.cohorts, pool.row):
+                whole = row is pool.row
+                rows.append(Row((
+                    select.of_cohorts(row) if whole else row["cohort"], count(row["n"]), count(row["n_events"]),
+                    "100.0" if whole else number(row["weight"], 1), _estimate(row, block.digits), p(row["p_value"]),
+                    number(row["i2"], 0) if whole else "",
+                    (confidence_interval(row["pi_lower"], row["pi_upper"], block.digits) or NONE) if whole else "",
+                )))  # fmt: skip
+    methods = dict.fromkeys(
+        pool.row["method"] for block in select.headline_pools(tables, config) for _, pool in block.pools
+    )
+    notes = [f"{CI} Pooled estimates: {'; '.join(methods)}. Weights by the inverse variance.", *_marks(rows)]
+    return _made("meta_analysis", "Estimates by cohort and pooled over cohorts", heads, rows, notes)
+
+
+def _small(text: str) -> str:
+    return text[:1].lower() + text[1:]
 
 
 # ------------------------------------------------------------------------------ key results

@@ -11,7 +11,7 @@ from faceage_bio.columns import POOLED
 from faceage_bio.report import table_rows as select
 from faceage_bio.report import words
 from faceage_bio.report.formats import count, number, p_scientific, p_value, with_ci
-from faceage_bio.report.places import place
+from faceage_bio.report.places import PAGE_OF, SURVIVAL, place
 from faceage_bio.report.tables import ReportTables
 
 PRIMARY, SECONDARY = "primary", "secondary"
@@ -32,6 +32,7 @@ class KeyRow:
     sparse: bool = False
     doubted: bool = False  # face age does not follow chronological age in this cohort
     comparison: bool = False  # stands for comparison, not for the question itself
+    pooled: bool = False  # over cohorts
 
     @property
     def estimated(self) -> bool:
@@ -55,7 +56,7 @@ class Question:
 
     def forest(self, row: KeyRow) -> Markup:
         """The estimate with its interval on the scale that all rows of the question share."""
-        return _forest(row.row, self.null, self._ends(), row.comparison) if row.estimated else Markup("")
+        return _forest(row, self.null, self._ends()) if row.estimated else Markup("")
 
     def _ends(self) -> tuple[float, float]:
         known = [row.row for row in self.rows if row.estimated]
@@ -137,8 +138,10 @@ def _comparisons(tables: ReportTables, config: dict) -> Iterator[Question]:
         title, _, levels = what.partition(": ")
         title, _, per = title.partition(", ")
         told = ", ".join(filter(None, (levels.replace(" vs ", " v "), per)))
-        pooled = keys[0].adjusted["cohort"] == POOLED
-        section, source = ("groups", "phenotype/groups") if pooled else ("phenotypes", "phenotype/phenotypes")
+        together = keys[0].adjusted["cohort"] == POOLED and not keys[0].pooled
+        section, source = (
+            ("groups", "phenotype/groups") if together else ("phenotypes", "phenotype/phenotypes")
+        )
         yield Question(
             title.replace(" vs ", " v "), f"difference in face age, years, {f'{told}, ' if told else ''}adjusted for {_adjusted(keys)}",
             SECONDARY, 0, 1, [_row(key, 1, section, source) for key in keys],
@@ -150,8 +153,11 @@ def _added(tables: ReportTables, config: dict) -> Iterator[Question]:
     rows = []
     for key in keys:
         row, without = key.adjusted, key.unadjusted
-        c = f"{number(without['estimate'], 3)} → {number(without['estimate'] + row['estimate'], 3)}"
         told = _row(key, 3, "added-value", "survival/added_value")
+        if key.pooled:  # differences are pooled, not the two values of C
+            rows.append(replace(told, unadjusted=number(without["estimate"], 3) if without else "–"))
+            continue
+        c = f"{number(without['estimate'], 3)} → {number(without['estimate'] + row['estimate'], 3)}"
         rows.append(replace(told, unadjusted=c, p=f"LRT {p_value(row['p_value'])}"))
     yield Question("Added value for survival", f"change in Harrell's C when face age is added to {_listed(base)}; last column: C without → with", SECONDARY, 0, 3, rows)  # fmt: skip
 
@@ -160,10 +166,15 @@ def _row(
     key: select.Key, digits: int, section: str, source: str, *, sparse: bool = False, say: Callable[[float], str] = p_value
 ) -> KeyRow:  # fmt: skip
     cohort = key.adjusted["cohort"]
-    pooled = cohort == POOLED
+    whole = cohort == POOLED
+    if key.pooled:
+        section, source = (
+            "meta-analysis" if PAGE_OF[section] == SURVIVAL else "pooled-associations",
+            "meta_analysis/estimates",
+        )
     return KeyRow(
-        select.whom(cohort) if pooled else cohort, key.whom, key.adjusted, _raw(key.unadjusted, digits), _q(key.adjusted, say),
-        place(section, "" if pooled else cohort), source, sparse=sparse,
+        select.whom(cohort) if whole else cohort, key.whom, key.adjusted, _raw(key.unadjusted, digits), _q(key.adjusted, say),
+        place(section, "" if whole else cohort), source, sparse=sparse, pooled=key.pooled,
     )  # fmt: skip
 
 
@@ -185,7 +196,8 @@ def _listed(names: str) -> str:
     return " and ".join(filter(None, names.rsplit(", ", 1)))
 
 
-def _forest(row: Mapping, null: float, ends: tuple[float, float], pale: bool) -> Markup:
+def _forest(key: KeyRow, null: float, ends: tuple[float, float]) -> Markup:
+    row = key.row
     scale: Callable[[float], float] = math.log if null == 1 else float
     low, high = scale(max(ends[0], 1e-3) if null == 1 else ends[0]), scale(ends[1])
     span = (high - low) or 1.0
@@ -195,17 +207,28 @@ def _forest(row: Mapping, null: float, ends: tuple[float, float], pale: bool) ->
 
     middle, centre = HEIGHT / 2, x(row["estimate"])
     parts = [f'<path d="M{x(null):.1f},0V{HEIGHT}" stroke="currentColor" stroke-opacity=".45"/>']
-    if not pd.isna(row["ci_lower"]) and not pd.isna(row["ci_upper"]):
-        parts.append(
-            f'<path d="M{x(max(row["ci_lower"], 1e-3) if null == 1 else row["ci_lower"]):.1f},{middle}H{x(row["ci_upper"]):.1f}" stroke-width="1.6" stroke="currentColor"/>'
-        )
-    parts.append(
-        f'<rect x="{centre - 3.5:.1f}" y="{middle - 3.5}" width="7" height="7" fill="currentColor"/>'
+    known = not pd.isna(row["ci_lower"]) and not pd.isna(row["ci_upper"])
+    left, right = (
+        x(max(row[end], 1e-3) if null == 1 else row[end]) if known else centre
+        for end in ("ci_lower", "ci_upper")
     )
+    if key.pooled and known:
+        parts.append(
+            f'<path d="M{left:.1f},{middle}L{centre:.1f},{middle - 6}L{right:.1f},{middle}L{centre:.1f},{middle + 6}z" fill="currentColor"/>'
+        )
+    else:
+        parts.append(
+            f'<path d="M{left:.1f},{middle}H{right:.1f}" stroke-width="1.6" stroke="currentColor"/>'
+            if known
+            else ""
+        )
+        parts.append(
+            f'<rect x="{centre - 3.5:.1f}" y="{middle - 3.5}" width="7" height="7" fill="currentColor"/>'
+        )
     label = f"{number(row['estimate'], 2)}, reference line at {null:g}"
     return Markup(
         '<svg class="mini{}" viewBox="0 0 {} {}" role="img" aria-label="{}" fill="none">{}</svg>'
-    ).format(" pale" if pale else "", WIDTH, HEIGHT, label, Markup("".join(parts)))
+    ).format(" pale" if key.comparison else "", WIDTH, HEIGHT, label, Markup("".join(parts)))
 
 
 def counts_of(row: KeyRow) -> tuple[str, str]:

@@ -22,6 +22,7 @@ from faceage_bio.report.expression_sensitivity import sensitivity_section
 from faceage_bio.report.gene_cards import gene_cards
 from faceage_bio.report.gene_sets import gene_set_section
 from faceage_bio.report.genes import gene_section, why_these
+from faceage_bio.report.meta_analysis import meta_analysis_section
 from faceage_bio.report.people import face_age_figure, people_section
 from faceage_bio.report.phenotypes import group_section, phenotype_section
 from faceage_bio.report.places import (
@@ -50,9 +51,9 @@ LINK = re.compile(r'<a href="#([^"]+)"')
 METHODS = {
     ASSOCIATION: (
         "age_acceleration", "table_one", "acceleration", "agreement", "phenotypes", "associations", "fairness", "expression_quality", "genes",
-        "expression_sensitivity", "gene_sets", "single_cell", "variants",
+        "expression_sensitivity", "gene_sets", "single_cell", "variants", "meta_analysis",
     ),
-    SURVIVAL: ("age_acceleration", "survival"),
+    SURVIVAL: ("age_acceleration", "survival", "meta_analysis"),
     PHOTOS: ("stress",),
 }  # fmt: skip
 
@@ -90,6 +91,7 @@ def association_page(
         "rna_rules": rule_words(config["expression"]["quality"]),
         "variants_published": PUBLISHED,
         "why_these": why_these(config),
+        "pooled": meta_analysis_section(tables, config, survival=False),
         **group_section(tables, config),
     }  # fmt: skip
     return _sections(ASSOCIATION, config, cards, tables, provenance, internal, content)
@@ -106,6 +108,7 @@ def survival_page(
     content = {
         "cohorts": [_survival_cohort(tables, name, config) for name in config["cohorts"]],
         "readers": readers.section(tables, config),
+        "pooled": meta_analysis_section(tables, config, survival=True),
     }
     return _sections(SURVIVAL, config, cards, tables, provenance, internal, content)
 

@@ -48,6 +48,7 @@ SECTIONS: dict[str, tuple[Section, ...]] = {
         Section("phenotypes", "{exposures}", "cohorts.phenotypes", "no clinical data"),
         Section("genes", "Gene expression", "cohorts.panels", "no RNA counts"),
         Section("gene-sets", "Senescence gene sets", "cohorts.gene_sets", "no RNA counts"),
+        Section("pooled-associations", "Meta-analysis over cohorts", "pooled.any", "fewer than two cohorts, or reference cohorts only"),
         Section("definitions", "Definitions of age acceleration and validity range", "cohorts.definitions", "no participant has both ages", more=True),
         Section("repeats", "Repeated photos: reliability", "cohorts.reliability", "no participant has two usable photos", more=True, table="acceleration/reliability"),
         Section("agreement", "Agreement with a second age model", "cohorts.agreement", "one age model only", more=True),
@@ -65,6 +66,7 @@ SECTIONS: dict[str, tuple[Section, ...]] = {
     SURVIVAL: (
         Section("curves", "Overall survival by prespecified groups", "cohorts.curves", "no follow-up"),
         Section("cox", "Cox models, sequentially adjusted", "cohorts.ran", "no follow-up"),
+        Section("meta-analysis", "Meta-analysis over cohorts", "pooled.any", "fewer than two cohorts, or reference cohorts only"),
         Section("hazards", "Proportional hazards assumption", "cohorts.ph", "no Cox model to test"),
         Section("added-value", "Added prognostic value", "cohorts.added", "no follow-up, or too few events"),
         Section("competing-risks", "Competing risks: death from {cause}", "cohorts.has_competing", "no causes of death"),

@@ -46,11 +46,12 @@ class Genes:
 
 @dataclass(frozen=True)
 class Key:
-    """A key result in one cohort: the adjusted row, the unadjusted one, and whose it is."""
+    """A key result in one cohort: the adjusted row, the unadjusted one, and whose it is; or pooled over cohorts."""
 
     whom: str
     adjusted: dict
     unadjusted: dict | None
+    pooled: bool = False
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,88 @@ class Group:
     name: str
     n: float
     rows: pd.DataFrame
+
+
+@dataclass(frozen=True)
+class Pool:
+    """A pooled estimate and those of its cohorts."""
+
+    row: dict
+    cohorts: list[dict]
+
+
+def pools(tables: ReportTables, source: str, **wanted: object) -> list[Pool]:
+    """The estimates of a source (``survival/cox``) that were pooled, where the named columns hold these values."""
+    table = tables.get("meta_analysis", "estimates")
+    if not len(table):
+        return []
+    table = table.assign(pool=table["cohort"].eq(POOLED).cumsum())
+    heads = table[table["cohort"].eq(POOLED) & table["source"].eq(source) & table["estimate"].notna()]
+    for column, value in wanted.items():
+        heads = heads[heads[column].isin(value if isinstance(value, list) else [value])]
+    members = {pool: rows for pool, rows in table[table["pool"].isin(heads["pool"])].groupby("pool")}
+    return [Pool(row, members[row["pool"]].iloc[1:].to_dict("records")) for row in heads.to_dict("records")]
+
+
+def pooled_key(
+    tables: ReportTables, source: str, unadjusted: Mapping[str, object], **wanted: object
+) -> list[Key]:
+    """The pooled estimate as the first row of a key result, if there is one, with the one that ``unadjusted`` tells."""
+    raw = pools(tables, source, **{**wanted, **unadjusted}) if unadjusted else []
+    return [
+        Key(of_cohorts(one.row), one.row, raw[0].row if raw else None, pooled=True)
+        for one in pools(tables, source, **wanted)[:1]
+    ]
+
+
+@dataclass(frozen=True)
+class Pools:
+    """Pooled estimates of one kind, each with its heading: ``of``: "HR for death per 10-year increase in face age"; ``null``: no association."""
+
+    title: str
+    of: str
+    null: float
+    digits: int
+    survival: bool
+    genes: bool
+    pools: list[tuple[str, Pool]]
+
+
+def headline_pools(tables: ReportTables, config: Mapping) -> list[Pools]:
+    """What the forests of the meta-analysis show: hazard ratios by adjustment, added value, exposures, prespecified genes, gene sets."""
+    acceleration = {"exposure": "age_acceleration", "question": "expression"}
+    hazards = pools(tables, "survival/cox", exposure="face_age")
+    added = pools(tables, "survival/added_value", measure="difference of Harrell's C")
+    exposures = [
+        one for one in pools(tables, "phenotype/phenotypes") if one.row["adjustment"] != "unadjusted"
+    ]
+    panel = pools(tables, "expression/panel", **acceleration)
+    sets = [
+        one
+        for one in pools(tables, "expression/set_associations", **acceleration)
+        if one.row["analysis"].startswith("mean z")
+    ]
+
+    def per(found: Sequence[Pool]) -> str:
+        return per_increase(found[0].row["per"]) if found else ""
+
+    made = [
+        Pools("Overall survival", f"Hazard ratio for death {per(hazards)} in face age", 1, 2, True, False, [(_adjustment(one.row), one) for one in hazards]),
+        Pools("Added value", "Change in Harrell's C-index when face age is added", 0, 3, True, False, [(_capital(one.row["analysis"]), one) for one in added]),
+        Pools("Exposures", "Difference in face age, years, adjusted for age and covariates", 0, 1, False, False, [(comparison(one.row), one) for one in exposures]),
+        Pools("Prespecified genes", f"Log2 fold change {per(panel)} in age acceleration", 0, 2, False, True, [(one.row["term"], one) for one in panel]),
+        Pools("Gene sets", f"Standardised mean difference {per(sets)} in age acceleration", 0, 2, False, False, [(one.row["term"], one) for one in sets]),
+    ]  # fmt: skip
+    return [one for one in made if one.pools]
+
+
+def _adjustment(row: Mapping) -> str:
+    return f"Adjusted for {held}" if (held := adjusted_for(row)) else "Unadjusted"
+
+
+def of_cohorts(row: Mapping) -> str:
+    """What a pooled row is called: "Pooled, 3 cohorts"."""
+    return f"Pooled, {row['cohorts']:.0f} cohorts"
 
 
 def names_of(config: Mapping) -> list[str]:
@@ -178,7 +261,9 @@ def gene_panel(tables: ReportTables, cohort: str) -> Iterator[Genes]:
 
 def key_survival(tables: ReportTables, config: Mapping) -> list[Key]:
     """The hazard ratio of face age adjusted for age alone, with the unadjusted one, in each cohort."""
-    found = []
+    found = pooled_key(
+        tables, "survival/cox", {"adjustment": "unadjusted"}, exposure="face_age", adjustment="age"
+    )
     for name in names_of(config):
         rows = [row for model in cox_models(tables, name)[:1] for row in model.rows]
         adjusted = [row for row in rows if row["adjustment"] == "age"]
@@ -196,7 +281,15 @@ def key_survival(tables: ReportTables, config: Mapping) -> list[Key]:
 def key_gene(tables: ReportTables, config: Mapping) -> list[Key]:
     """The first prespecified gene in each cohort and cell type, with the fold change by the unadjusted age gap."""
     gene = config["expression"]["panel"][0]
-    found = []
+    found = pooled_key(
+        tables,
+        "expression/panel",
+        {},
+        term=gene,
+        exposure="age_acceleration",
+        model=JOINT,
+        question="expression",
+    )
     for name in names_of(config):
         panel = tables.get("expression", "panel", name)
         for genes in gene_panel(tables, name):
@@ -218,7 +311,11 @@ def key_comparisons(tables: ReportTables, config: Mapping) -> dict[str, list[Key
         for term, pair in last.items():
             if term in wanted:
                 row = pair["adjusted"]
-                found.setdefault(comparison(row), []).append(Key(whom(name), row, pair["raw"]))
+                if comparison(row) not in found:
+                    found[comparison(row)] = pooled_key(
+                        tables, "phenotype/phenotypes", {"adjustment": "unadjusted"}, term=row["term"], adjustment=row["adjustment"],
+                    )  # fmt: skip
+                found[comparison(row)].append(Key(whom(name), row, pair["raw"]))
     return found
 
 
@@ -237,6 +334,10 @@ def key_added_value(tables: ReportTables, config: Mapping) -> tuple[str, list[Ke
             base = models["term"].iloc[0].replace(" + ", ", ")
             p = test.iloc[0] if len(test) else float("nan")
             found.append(Key(whom(name), change[0] | {"p_value": p}, models.to_dict("records")[0]))
+            of_both = {"analysis": rows["comparison"].iloc[0], "measure": "difference of Harrell's C"}
+            without = {"measure": "Harrell's C", "term": models["term"].iloc[0]}
+    if found:
+        found = [*pooled_key(tables, "survival/added_value", without, **of_both), *found]
     return base, found
 
 

@@ -220,7 +220,7 @@ def is_declared(place: str) -> bool:
 
 
 PAPER = re.compile(
-    r"(?:(?:.*[/:])?tables/)?(?:table_1(?:_\w+)?|cox_models|group_comparisons|gene_panel_\w+|key_results)\.tsv"
+    r"(?:(?:.*[/:])?tables/)?(?:table_1(?:_\w+)?|cox_models|group_comparisons|gene_panel_\w+|meta_analysis|key_results)\.tsv"
 )
 
 
