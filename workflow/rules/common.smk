@@ -102,10 +102,6 @@ def is_pooled(path):
     return table in SOURCES and cohort in [*POOLED_COHORTS, "pooled"]
 
 
-def each_table(wildcards, input):
-    return option("--table", input)
-
-
 def shards_of(name):
     """The names of a cohort's shards, from the number of rows in its manifest."""
     drawn = DEMO_PHOTOS.get(name, 0) if config["demo"] else 0

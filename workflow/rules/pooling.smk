@@ -1,7 +1,7 @@
 # estimates of several cohorts as one, and one model of all their participants
 rule pool_cohorts:
     input:
-        POOLABLE,
+        tables=POOLABLE,
     output:
         estimates=report(
             "<results>/pooled/meta_analysis/estimates.tsv",
@@ -15,7 +15,7 @@ rule pool_cohorts:
     benchmark:
         "<results>/benchmarks/pool_cohorts.tsv"
     params:
-        tables=each_table,
+        tables=each("--table", "tables"),
         settings=uses("pool_cohorts"),
         version=VERSION,
     shell:
@@ -25,7 +25,7 @@ rule pool_cohorts:
 
 rule pool_genes:
     input:
-        collect("<results>/{cohort}/expression/genes.tsv", cohort=WITH_POOLED_GENES),
+        tables=collect("<results>/{cohort}/expression/genes.tsv", cohort=WITH_POOLED_GENES),
     output:
         genes=report(
             "<results>/pooled/meta_analysis/genes.tsv",
@@ -38,7 +38,7 @@ rule pool_genes:
     benchmark:
         "<results>/benchmarks/pool_genes.tsv"
     params:
-        tables=each_table,
+        tables=each("--table", "tables"),
         settings=uses("pool_genes"),
         folder=subpath(output[0], parent=True),
         version=VERSION,
@@ -48,7 +48,7 @@ rule pool_genes:
 
 rule fit_one_stage:
     input:
-        collect("<results>/{cohort}/survival/follow_up.parquet", cohort=WITH_POOLED_CLINICAL),
+        participants=collect("<results>/{cohort}/survival/follow_up.parquet", cohort=WITH_POOLED_CLINICAL),
     output:
         one_stage=report(
             "<results>/pooled/survival/one_stage.tsv",
@@ -61,7 +61,7 @@ rule fit_one_stage:
     benchmark:
         "<results>/benchmarks/fit_one_stage.tsv"
     params:
-        participants=lambda wildcards, input: option("--participants", input),
+        participants=each("--participants", "participants"),
         settings=uses("fit_one_stage"),
         folder=subpath(output[0], parent=True),
         version=VERSION,
