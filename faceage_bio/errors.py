@@ -2,13 +2,26 @@
 
 import errno
 import os
+import re
 from collections.abc import Sequence
 
 from faceage_bio.results.reasons import reason
 
+INVISIBLE = re.compile(
+    "[\x00-\x09\x0b-\x1f\x7f-\xa0\xad\u180e\u2000-\u200f\u2028-\u202f\u205f-\u206f\u3000\ufeff]"
+)
+
+
+def visible(text: str) -> str:
+    """Text whose tabs, no-break blanks, zero-width characters and marks of byte order or direction are written out: ``\\u200b``."""
+    return INVISIBLE.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+
 
 class FaceAgeBioError(Exception):
     """Base of all errors whose message is written for the person who owns the data."""
+
+    def __str__(self) -> str:
+        return visible(super().__str__())
 
 
 class ConfigError(FaceAgeBioError):

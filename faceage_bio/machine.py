@@ -12,12 +12,18 @@ from pathlib import Path
 
 GIB = 2**30
 BASE_GB, WORKER_GB = 2.0, 1.2  # memory of inference: as its rule asks for
-STATISTICS_GB = 4.0  # what the largest step after it asks for
+STATISTICS_GB = 1.0  # of a step of few data
+BYTES_PER_GENE, BYTES_PER_COUNT = (
+    37_000,
+    205,
+)  # of the largest step of genes, a Cox model for each: for each gene, and for each sample of it
 MOST_WORKERS = 8  # threads of the rule
 # benchmarks/results.md, 2 cores with other jobs on them: 21.81 and 5.53 photos per second at 640 and 2,000 pixels wide (0.5 and 5
 # million pixels), so seconds of one core are about a fixed part and one for each million pixels
 SECONDS_PER_PHOTO = {"exact": (0.06, 0.06), "fast": (0.055, 0.025)}
-STATISTICS_HOURS = 0.25  # the demo's steps after the photos, two cores
+CONDITIONS = 20  # times that a photo of the stress test is aged: as it is, and in worse light, blurred ...
+# benchmarks/results.md: seconds of one core of all steps after the photos, for each cohort and for each gene of each sample
+SECONDS_PER_COHORT, SECONDS_PER_COUNT = {False: 120.0, True: 400.0}, {False: 6e-6, True: 3e-5}
 PIXELS = 2.0  # millions, where no photo could be looked at
 BYTES_PER_PHOTO, BYTES_OF_PAGES, COPIES_OF_TABLES = 4096, 200 * 2**20, 4
 
@@ -38,6 +44,25 @@ class Computer:
 
 
 @dataclass(frozen=True)
+class Size:
+    """What a study's time, memory and disk depend on.
+
+    ``stressed``: photos of the stress test; ``counts``: of each cohort with RNA, genes and samples; ``full``: all sections.
+    """
+
+    photos: int = 0
+    stressed: int = 0
+    counts: Sequence[tuple[int, int]] = ()
+    cohorts: int = 1
+    table_bytes: int = 0
+    full: bool = False
+
+    @property
+    def n_counts(self) -> int:
+        return sum(genes * samples for genes, samples in self.counts)
+
+
+@dataclass(frozen=True)
 class Answer:
     """One line of the table: what was asked, "ok", "look" or "missing", what was found, and what to do."""
 
@@ -47,23 +72,30 @@ class Answer:
     advice: str = ""
 
 
-def look(folder: Path) -> Computer:
-    """What this computer has; the disk is that of ``folder`` or the nearest folder above it."""
-    import torch
-
+def look(folder: Path, gpu: bool = True) -> Computer:
+    """What this computer has; the disk is that of ``folder`` or the nearest folder above it. ``gpu``: look for one, which loads PyTorch."""
     while not folder.exists() and folder != folder.parent:
         folder = folder.parent
-    cuda = torch.cuda.is_available()
+    name, gpu_memory = _gpu_found() if gpu else ("", 0)
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return Computer(
         cores=cores,
         memory_gb=_free_memory() / GIB,
         disk_free_gb=shutil.disk_usage(folder).free / GIB,
-        gpu=torch.cuda.get_device_name() if cuda else "",
-        gpu_memory_gb=torch.cuda.get_device_properties(0).total_memory / GIB if cuda else 0.0,
+        gpu=name,
+        gpu_memory_gb=gpu_memory / GIB,
         slurm=shutil.which("sbatch") is not None,
         slurm_plugin=importlib.util.find_spec("snakemake_executor_plugin_slurm") is not None,
     )
+
+
+def _gpu_found() -> tuple[str, int]:
+    """The name of the GPU that PyTorch can use, and its bytes of memory; "" and 0 if there is none."""
+    import torch
+
+    if not torch.cuda.is_available():
+        return "", 0
+    return torch.cuda.get_device_name(), torch.cuda.get_device_properties(0).total_memory
 
 
 def _free_memory() -> int:
@@ -82,13 +114,21 @@ def disk_needed_gb(photos: int, table_bytes: int) -> float:
     return (photos * BYTES_PER_PHOTO + COPIES_OF_TABLES * table_bytes + BYTES_OF_PAGES) / GIB
 
 
-def memory_needed_gb(workers: int) -> float:
+def memory_needed_gb(size: Size, workers: int) -> float:
     """Memory for as many worker processes, and for the statistics after them."""
-    return max(BASE_GB + WORKER_GB * workers, STATISTICS_GB)
+    of_photos = BASE_GB + WORKER_GB * workers if size.photos else 0.0
+    of_genes = [genes * (BYTES_PER_GENE + BYTES_PER_COUNT * samples) for genes, samples in size.counts]
+    return max(of_photos, STATISTICS_GB + max(of_genes, default=0) / GIB)
 
 
-def hours_of_photos(photos: int, megapixels: float, detection: str, cores: int, jitters: int = 0) -> float:
-    """Hours to age photos without a GPU: an estimate from rates measured elsewhere.
+def hours_of_statistics(size: Size, cores: int) -> float:
+    """Hours of all steps after the photos: a part for each cohort, and one for each gene of each sample."""
+    seconds = size.cohorts * SECONDS_PER_COHORT[size.full] + size.n_counts * SECONDS_PER_COUNT[size.full]
+    return seconds / max(1, min(cores, MOST_WORKERS)) / 3600
+
+
+def hours_of_photos(size: Size, megapixels: float, detection: str, cores: int, jitters: int = 0) -> float:
+    """Hours to age photos without a GPU, those of the stress test under each condition: an estimate from rates measured elsewhere.
 
     Parameters
     ----------
@@ -97,7 +137,7 @@ def hours_of_photos(photos: int, megapixels: float, detection: str, cores: int, 
     """
     fixed, per_megapixel = SECONDS_PER_PHOTO[detection]
     seconds = fixed + per_megapixel * megapixels + 0.015 * jitters  # 15 ms: one more pass of the age network
-    return photos * seconds / max(1, min(cores, MOST_WORKERS)) / 3600
+    return (size.photos + CONDITIONS * size.stressed) * seconds / max(1, min(cores, MOST_WORKERS)) / 3600
 
 
 def sizes_of(paths: Sequence[Path], most: int = 20) -> dict[Path, float]:
@@ -124,9 +164,8 @@ def usual_megapixels(paths: Sequence[Path]) -> float:
 
 def answers(
     computer: Computer,
+    size: Size,
     *,
-    photos: int,
-    table_bytes: int,
     device: str,
     detection: str,
     jitters: int,
@@ -134,10 +173,15 @@ def answers(
     photos_per_second: float | None = None,
 ) -> list[Answer]:
     """Whether the study will run on a computer like this, line by line; ``photos_per_second`` if they were timed on it."""
-    rows = [_gpu(computer, device, photos), _memory(computer, photos), _disk(computer, photos, table_bytes), _slurm(computer)]  # fmt: skip
+    rows = [
+        _gpu(computer, device, size.photos),
+        _memory(computer, size),
+        _disk(computer, size),
+        _slurm(computer),
+    ]
     if photos_per_second:
-        return [*rows, _measured_time(computer, device, photos, megapixels, photos_per_second)]
-    return [*rows, _time(computer, device, photos, detection, jitters, megapixels)]
+        return [*rows, _measured_time(computer, device, size, megapixels, photos_per_second)]
+    return [*rows, _time(computer, device, size, detection, jitters, megapixels)]
 
 
 def _gpu(computer: Computer, device: str, photos: int) -> Answer:
@@ -151,10 +195,12 @@ def _gpu(computer: Computer, device: str, photos: int) -> Answer:
     return Answer("GPU", LOOK, "none", "The photos are computed on the processor, which takes longer.")
 
 
-def _memory(computer: Computer, photos: int) -> Answer:
-    workers = max(1, min(computer.cores, MOST_WORKERS)) if photos else 0
-    wanted, least = memory_needed_gb(workers), memory_needed_gb(1 if photos else 0)
-    found = f"{computer.memory_gb:.1f} GB free, {wanted:.1f} GB wanted for {workers} processes" if photos else f"{computer.memory_gb:.1f} GB free, {wanted:.1f} GB wanted"  # fmt: skip
+def _memory(computer: Computer, size: Size) -> Answer:
+    workers = max(1, min(computer.cores, MOST_WORKERS)) if size.photos else 0
+    wanted, least = memory_needed_gb(size, workers), memory_needed_gb(size, 1 if size.photos else 0)
+    found = f"{computer.memory_gb:.1f} GB free, {wanted:.1f} GB wanted"
+    if size.photos and wanted > least:
+        found += f" for {workers} processes"
     if computer.memory_gb >= wanted:
         return Answer("Memory", OK, found)
     if computer.memory_gb >= least:
@@ -162,8 +208,8 @@ def _memory(computer: Computer, photos: int) -> Answer:
     return Answer("Memory", MISSING, found, f"At least {least:.1f} GB are needed. Use a larger computer or the SLURM profile.")  # fmt: skip
 
 
-def _disk(computer: Computer, photos: int, table_bytes: int) -> Answer:
-    needed = disk_needed_gb(photos, table_bytes)
+def _disk(computer: Computer, size: Size) -> Answer:
+    needed = disk_needed_gb(size.photos, size.table_bytes)
     found = f"{computer.disk_free_gb:.1f} GB free, about {needed:.1f} GB needed"
     if computer.disk_free_gb < needed:
         return Answer("Disk", MISSING, found, "Make room, or set results_dir to a larger disk.")
@@ -179,33 +225,41 @@ def _slurm(computer: Computer) -> Answer:
 
 
 def _time(
-    computer: Computer, device: str, photos: int, detection: str, jitters: int, megapixels: float
+    computer: Computer, device: str, size: Size, detection: str, jitters: int, megapixels: float
 ) -> Answer:
-    size = megapixels if megapixels == megapixels else PIXELS
-    hours = hours_of_photos(photos, size, detection, computer.cores, jitters) + STATISTICS_HOURS
+    pixels = megapixels if megapixels == megapixels else PIXELS
+    hours = hours_of_photos(size, pixels, detection, computer.cores, jitters)
+    hours += hours_of_statistics(size, computer.cores)
     note = "An estimate from rates measured on another computer; other programs make it longer."
     where = f"{computer.cores} core(s)"
-    if computer.gpu and device != "cpu" and photos:
+    if computer.gpu and device != "cpu" and size.photos:
         where += " without the GPU"
         note = "No rate of a GPU was measured."
-    advice = f"{note} To measure it here: faceage-bio check --time-photos 32." if photos else note
+    advice = f"{note} To measure it here: faceage-bio check --time-photos 32." if size.photos else note
     state = OK if hours < 24 else LOOK
-    return Answer("Expected time", state, f"{_said(hours)} on {where}: {_of(photos, size)}", advice)
+    return Answer("Expected time", state, f"{_said(hours)} on {where}: {_of(size, pixels)}", advice)
 
 
 def _measured_time(
-    computer: Computer, device: str, photos: int, megapixels: float, photos_per_second: float
+    computer: Computer, device: str, size: Size, megapixels: float, photos_per_second: float
 ) -> Answer:
-    hours = photos / photos_per_second / 3600 + STATISTICS_HOURS
+    hours = (size.photos + CONDITIONS * size.stressed) / photos_per_second / 3600
+    hours += hours_of_statistics(size, computer.cores)
     where = computer.gpu if computer.gpu and device != "cpu" else "the processor"
-    found = f"{_said(hours)}: {_of(photos, megapixels)}, {photos_per_second:.1f} a second on {where}"
+    found = f"{_said(hours)}: {_of(size, megapixels)}, {photos_per_second:.1f} photos a second on {where}"
     note = "Measured here, with a network of random weights; the steps after the photos are estimated. Other programs make it longer."
     return Answer("Expected time", OK if hours < 24 else LOOK, found, note)
 
 
 def _said(hours: float) -> str:
-    return f"about {hours:.1f} hours" if hours >= 1 else f"about {max(5, round(hours * 60 / 5) * 5)} minutes"
+    return f"about {hours:.1f} hours" if hours >= 1 else f"about {max(2, round(hours * 60))} minutes"
 
 
-def _of(photos: int, megapixels: float) -> str:
-    return f"{photos:,} photos of about {megapixels:.1f} million pixels" if photos else "no photos"
+def _of(size: Size, megapixels: float) -> str:
+    """``2,000 photos of about 5.0 million pixels (50 of them 20 times), 30 million counts``."""
+    photos = (
+        f"{size.photos:,} photos of about {megapixels:.1f} million pixels" if size.photos else "no photos"
+    )
+    stressed = f" ({size.stressed:,} of them {CONDITIONS} times for the stress test)" if size.stressed else ""
+    counts = f", {size.n_counts:,} counts of genes" if size.counts else ""
+    return f"{photos}{stressed}{counts}"

@@ -145,12 +145,7 @@ def read_user_table(
         return None
     kinds = {name: column.metadata["kind"] for name, column in schema.columns.items()}
     cells = _under_our_names(typed, form, [name for name, kind in kinds.items() if kind == TEXT])
-    needed = [name for name, column in schema.columns.items() if column.required]
-    if lacking := [name for name in needed if name not in cells]:
-        problems.other(
-            f"{file}: line {typed.attrs['header']} lacks the column(s) {', '.join(lacking)}; found {', '.join(typed)}. Expected {', '.join(needed)}. "
-            "Name them so, or declare yours in the config, such as columns: {subject_id: PatientNr}."
-        )
+    if not check_needed(typed, schema, file, problems, form):
         return None
     kinds = dict.fromkeys(cells) | kinds
     decimal = form.decimal or _decimal_of(cells, kinds, typed.attrs["delimiter"])
@@ -175,16 +170,35 @@ def complete(table: pd.DataFrame, schema: pa.DataFrameSchema) -> pd.DataFrame:
     return table.assign(**lacking)
 
 
-def _under_our_names(typed: pd.DataFrame, form: SheetForm, as_typed: Sequence[str]) -> pd.DataFrame:
-    """Cells by our names, codes by their meanings, and "" where nothing is known; identifiers as they are typed."""
+def check_needed(
+    typed: pd.DataFrame, schema: pa.DataFrameSchema, file: str, problems: Problems, form: SheetForm
+) -> bool:
+    """Add the columns that a table needs and lacks under our names; whether it has them all."""
+    named = _sources(typed, form)
+    needed = [name for name, column in schema.columns.items() if column.required]
+    lacking = [name for name in needed if name not in named]
+    if lacking:
+        problems.other(
+            f"{file}: line {typed.attrs['header']} lacks the column(s) {', '.join(lacking)}; found {', '.join(typed)}. Expected {', '.join(needed)}. "
+            "Name them so, or declare yours in the config, such as columns: {subject_id: PatientNr}."
+        )
+    return not lacking
+
+
+def _sources(typed: pd.DataFrame, form: SheetForm) -> dict[str, list[str]]:
+    """Our names, and the table's columns that each is read from."""
     theirs = {ours: [names] if isinstance(names, str) else names for ours, names in form.columns.items()}
     theirs = {
         ours: there for ours, names in theirs.items() if (there := [name for name in names if name in typed])
     }
     taken = {name for names in theirs.values() for name in names}
-    sources = {name: [name] for name in typed if name not in taken and name not in theirs} | theirs
+    return {name: [name] for name in typed if name not in taken and name not in theirs} | theirs
+
+
+def _under_our_names(typed: pd.DataFrame, form: SheetForm, as_typed: Sequence[str]) -> pd.DataFrame:
+    """Cells by our names, codes by their meanings, and "" where nothing is known; identifiers as they are typed."""
     cells = {}
-    for ours, names in sources.items():
+    for ours, names in _sources(typed, form).items():
         found = pd.Series("", index=typed.index, dtype=object)
         for name in names:
             one = parse.decoded(typed[name], form.codings.get(name, {}))

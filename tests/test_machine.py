@@ -1,6 +1,8 @@
 """Whether a study will run on this computer, and how long it may take."""
 
 import pickle
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -12,28 +14,23 @@ from faceage_bio.demo.noise import draw_noise
 from faceage_bio.errors import RunError
 from faceage_bio.faceage import timing
 from faceage_bio.faceage.settings import settings_of
-from faceage_bio.machine import Computer
+from faceage_bio.machine import Computer, Size
 from faceage_bio.settings.photos import FaceAge
 
 GOOD = Computer(cores=8, memory_gb=32, disk_free_gb=500)
-STUDY = {
-    "photos": 2000,
-    "table_bytes": 10**8,
-    "device": "auto",
-    "detection": "exact",
-    "jitters": 0,
-    "megapixels": 5.0,
-}
+STUDY = {"photos": 2000, "table_bytes": 10**8}
+RUN = {"device": "auto", "detection": "exact", "jitters": 0, "megapixels": 5.0}
 
 
 def state(computer, what, **changes):
-    found = [answer for answer in machine.answers(computer, **STUDY | changes) if answer.what == what]
-    assert len(found) == 1
-    return found[0]
+    size = Size(**STUDY | {name: value for name, value in changes.items() if name in Size.__annotations__})
+    run = RUN | {name: value for name, value in changes.items() if name not in Size.__annotations__}
+    (found,) = (answer for answer in machine.answers(computer, size, **run) if answer.what == what)
+    return found
 
 
 def test_a_good_computer_without_a_gpu_will_do():
-    answers = machine.answers(GOOD, **STUDY)
+    answers = machine.answers(GOOD, Size(**STUDY), **RUN)
     assert [answer.state for answer in answers] == ["look", "ok", "ok", "ok", "ok"]
     assert all(answer.advice for answer in answers if answer.state != "ok")
 
@@ -46,7 +43,29 @@ def test_a_good_computer_without_a_gpu_will_do():
         ({}, {"device": "cpu"}, "GPU", "ok", "none is asked for"),
         ({}, {"device": "cuda", "photos": 0}, "GPU", "ok", "none"),
         ({"memory_gb": 5}, {}, "Memory", "look", "fewer cores"),
-        ({"memory_gb": 2}, {}, "Memory", "missing", "At least 4.0 GB"),
+        ({"memory_gb": 2}, {}, "Memory", "missing", "At least 3.2 GB"),
+        ({}, {"photos": 3}, "Expected time", "ok", "about 2 minutes on 8 core(s): 3 photos"),
+        (
+            {},
+            {"photos": 0, "counts": [(60_000, 551)]},
+            "Expected time",
+            "ok",
+            "no photos, 33,060,000 counts of genes",
+        ),
+        (
+            {"memory_gb": 8},
+            {"photos": 0, "counts": [(60_000, 551)]},
+            "Memory",
+            "missing",
+            "8.0 GB free, 9.4 GB wanted",
+        ),
+        (
+            {},
+            {"stressed": 50},
+            "Expected time",
+            "ok",
+            "2,000 photos of about 5.0 million pixels (50 of them 20 times for the stress test)",
+        ),
         ({"disk_free_gb": 0.1}, {}, "Disk", "missing", "results_dir"),
         ({"disk_free_gb": 1.0}, {}, "Disk", "look", "1.0 GB free"),
         ({"slurm": True}, {}, "SLURM", "look", "pip install"),
@@ -68,16 +87,16 @@ def test_a_good_computer_without_a_gpu_will_do():
             {"photos_per_second": 0.5},
             "Expected time",
             "ok",
-            "about 1.4 hours: 2,000 photos of about 5.0 million pixels, 0.5 a second on NVIDIA H100",
+            "about 1.1 hours: 2,000 photos of about 5.0 million pixels, 0.5 photos a second on NVIDIA H100",
         ),
         (
             {"gpu": "NVIDIA H100"},
             {"device": "cpu", "photos_per_second": 0.5},
             "Expected time",
             "ok",
-            "0.5 a second on the processor",
+            "0.5 photos a second on the processor",
         ),
-        ({}, {"photos_per_second": 0.01}, "Expected time", "look", "about 55.8 hours"),
+        ({}, {"photos_per_second": 0.01}, "Expected time", "look", "about 55.6 hours"),
     ],
 )
 def test_what_is_missing_is_told_with_advice(computer, changes, what, expected, said):
@@ -88,12 +107,34 @@ def test_what_is_missing_is_told_with_advice(computer, changes, what, expected, 
 
 def test_hours_follow_the_measured_rates():
     # benchmarks/results.md: 21.81 photos/s of 640 pixels and 5.53 of 2,000 on 2 cores; an estimate, to a third
-    assert pytest.approx(machine.hours_of_photos(3600, 0.5, "exact", 2), rel=0.34) == 3600 / 21.81 / 3600
-    assert pytest.approx(machine.hours_of_photos(3600, 5.0, "exact", 2), rel=0.34) == 3600 / 5.53 / 3600
-    assert pytest.approx(machine.hours_of_photos(3600, 5.0, "fast", 2), rel=0.34) == 3600 / 11.03 / 3600
-    assert machine.hours_of_photos(100, 1, "exact", 64) == machine.hours_of_photos(100, 1, "exact", 8)
-    assert machine.hours_of_photos(100, 1, "exact", 1, jitters=8) > machine.hours_of_photos(
-        100, 1, "exact", 1
+    assert (
+        pytest.approx(machine.hours_of_photos(Size(photos=3600), 0.5, "exact", 2), rel=0.34)
+        == 3600 / 21.81 / 3600
+    )
+    assert (
+        pytest.approx(machine.hours_of_photos(Size(photos=3600), 5.0, "exact", 2), rel=0.34)
+        == 3600 / 5.53 / 3600
+    )
+    assert (
+        pytest.approx(machine.hours_of_photos(Size(photos=3600), 5.0, "fast", 2), rel=0.34)
+        == 3600 / 11.03 / 3600
+    )
+    assert machine.hours_of_photos(Size(photos=100), 1, "exact", 64) == machine.hours_of_photos(
+        Size(photos=100), 1, "exact", 8
+    )
+    assert machine.hours_of_photos(Size(photos=100), 1, "exact", 1, jitters=8) > machine.hours_of_photos(
+        Size(photos=100), 1, "exact", 1
+    )
+
+
+def test_time_and_memory_follow_the_size_of_the_study():
+    small, large = Size(photos=3), Size(counts=[(60_000, 551)], cohorts=2)
+    assert machine.hours_of_statistics(large, 1) > 2 * machine.hours_of_statistics(small, 1)
+    assert machine.hours_of_statistics(Size(full=True), 1) > machine.hours_of_statistics(Size(), 1)
+    assert machine.memory_needed_gb(large, 0) > 2 * machine.memory_needed_gb(small, 1)
+    stressed = Size(photos=100, stressed=50)
+    assert machine.hours_of_photos(stressed, 1, "exact", 1) == pytest.approx(
+        machine.hours_of_photos(Size(photos=1100), 1, "exact", 1)
     )
 
 
@@ -110,6 +151,14 @@ def test_this_computer_can_be_looked_at(tmp_path):
     assert found.cores >= 1
     assert found.memory_gb > 0
     assert found.disk_free_gb > 0
+
+
+def test_pytorch_is_not_loaded_where_no_gpu_is_of_use(tmp_path):
+    code = "import sys; from pathlib import Path; from faceage_bio import machine; machine.look(Path('.'), gpu=False); print('torch' in sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "False\n"
 
 
 def timed(folder, device="cpu", n=2, workers=1, megapixels=0.05, **faceage):

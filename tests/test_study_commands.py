@@ -6,6 +6,7 @@ import sys
 import pytest
 import torch
 import yaml
+from PIL import Image
 from typer.testing import CliRunner
 
 from faceage_bio.cli.main import app
@@ -37,7 +38,7 @@ def test_an_example_study_with_photos_and_model_passes(tmp_path):
 
     call("init", "my-study", cwd=tmp_path)
     for name in ("A001_first.jpg", "A001_second.jpg", "A002.jpg"):
-        (tmp_path / "my-study" / "photos" / name).write_text("x")
+        Image.new("RGB", (60, 80)).save(tmp_path / "my-study" / "photos" / name)
     recipe.write_h5(tmp_path / "faceage_model.h5")
     status, output = call("weights", "import", "faceage_model.h5", "--output", "my-study/model", cwd=tmp_path)
     assert status == 0, output

@@ -21,7 +21,7 @@ def check_cohorts(
     Example: faceage-bio check-cohorts --config my-study/config.yaml --results results
     """
     from faceage_bio.cohort.analyses import check_tables
-    from faceage_bio.cohort.intake import read_cohorts, write_cohorts
+    from faceage_bio.cohort.intake import KEPT, read_cohorts, write_cohorts
     from faceage_bio.cohort.names import check_names
     from faceage_bio.problems import Problems
     from faceage_bio.records import note_input
@@ -33,7 +33,7 @@ def check_cohorts(
         for key, path in files.items():
             if isinstance(path, str):
                 note_input(f"{key} of {name}", path)
-    tables = read_cohorts(cohorts, whole.survival.year_days)
+    tables = read_cohorts(cohorts, whole.survival.year_days, named=settings["names"], kept=results / KEPT)
     for line in check_names(cohorts, tables, settings, problems):
         print(line)
     problems.stop_if_any()

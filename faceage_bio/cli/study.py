@@ -1,15 +1,9 @@
 """What a user starts with: init, check, run."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
-
-if TYPE_CHECKING:
-    from rich.console import Console
-
-    from faceage_bio.config import Config
-    from faceage_bio.machine import Answer
 
 app = typer.Typer()
 ConfigFile = Annotated[Path, typer.Option("--configfile", help="The study's config.yaml.")]
@@ -98,150 +92,9 @@ def check(
 
     Example: faceage-bio check --configfile my-study/config.yaml
     """
-    import pandas as pd
-    from rich.table import Table
+    from faceage_bio.cli.study_check import check_study
 
-    from faceage_bio.cli import terminal
-    from faceage_bio.cohort.analyses import check_tables
-    from faceage_bio.cohort.intake import overview, read_cohorts
-    from faceage_bio.cohort.names import check_names
-    from faceage_bio.columns import SUBJECT
-    from faceage_bio.config import analysis_settings, load_config
-    from faceage_bio.errors import CohortError, FaceAgeBioError, RunError, TableError, WeightsError
-    from faceage_bio.faceage.review_tables import read_review
-    from faceage_bio.machine import MISSING, OK, Answer
-    from faceage_bio.problems import Problems
-    from faceage_bio.readers.stage import check_study
-    from faceage_bio.vision.card import read_card
-
-    config = load_config(configfile)
-    console = terminal.console()
-    if config.demo is not None:
-        console.print(
-            "The cohorts of this config are the demo's: they will be simulated, so there is nothing to check."
-        )
-        _tell_computer(config, console, [], time_photos)
-        return
-    problems: list[FaceAgeBioError] = []
-    weights = []
-    if any(cohort.photos for cohort in config.cohorts.values()):
-        for folder in config.models:
-            try:
-                weights.append(Answer("Weights", OK, f"{read_card(folder)['name']}, SHA-256 as in its card"))
-            except WeightsError as error:
-                weights.append(Answer("Weights", MISSING, folder, "See the problem below."))
-                problems.append(error)
-    cohorts = {name: cohort.model_dump() for name, cohort in config.cohorts.items()}
-    try:
-        tables = read_cohorts(cohorts, config.survival.year_days)
-    except CohortError as error:
-        problems.append(error)
-    else:
-        rows = overview(tables)
-        shown = Table(*rows[0], title="What will be analysed")
-        for row in rows:
-            shown.add_row(*map(str, row.values()))
-        console.print(shown)
-        settings = analysis_settings(config.model_dump())
-        try:
-            named = Problems()
-            for line in check_names(cohorts, tables, settings, named):
-                console.print(line, markup=False, highlight=False)
-            named.stop_if_any()
-            check_tables(cohorts, tables, settings)
-        except CohortError as error:
-            problems.append(error)
-        if config.readers.readings:
-            people = [subject for cohort in tables.values() for subject in cohort.subjects[SUBJECT]]
-            try:
-                console.print(f"Reader study: {check_study(config.readers, people)} readings")
-            except (CohortError, TableError) as error:
-                problems.append(error)
-        if config.review.decisions:
-            try:
-                known = pd.concat([cohort.photos for cohort in tables.values()])
-                console.print(
-                    f"Review of photos: {len(read_review(config.review.decisions, known))} decisions"
-                )
-            except CohortError as error:
-                problems.append(error)
-    ready = _tell_computer(config, console, weights, time_photos)
-    if problems:
-        raise CohortError("\n".join(str(problem) for problem in problems))
-    if not ready:
-        raise RunError(
-            "the study fits together, but will not run here. Expected no line that says missing in the table above. Add what it names, and check again."
-        )
-    console.print(f"Everything fits. Start with: faceage-bio run --configfile {configfile}")
-
-
-def _tell_computer(config: "Config", console: "Console", weights: list["Answer"], time_photos: int) -> bool:
-    """Print whether the study will run on this computer; False if something that it needs is missing."""
-    import sys
-
-    from rich.table import Table
-
-    from faceage_bio import machine
-    from faceage_bio.demo.plans import PLANS
-    from faceage_bio.faceage.shards import count_photos
-
-    cohorts = list(config.cohorts.values())
-    files = [file for one in cohorts for file in (one.counts, one.single_cell, one.variants) if file]
-    photos = sum(count_photos(one.manifest) for one in cohorts if one.manifest)
-    if config.demo is not None:
-        photos = sum(plan.n for plan in PLANS)
-    folders = [Path(one.photos) for one in cohorts if one.photos and Path(one.photos).is_dir()]
-    paths = [path for folder in folders for path in sorted(folder.rglob("*")) if path.is_file()]
-    megapixels = machine.usual_megapixels(paths)
-    rate = None
-    if time_photos and photos:
-        megapixels = megapixels if megapixels == megapixels else machine.PIXELS
-        rate = _time_photos(config, paths, time_photos, photos, megapixels)
-    answers = [
-        machine.Answer("Python", machine.OK, sys.version.split()[0]),
-        *weights,
-        *machine.answers(
-            machine.look(Path(config.results_dir).resolve()), photos=photos, table_bytes=sum(_bytes_of(Path(file)) for file in files),
-            device=config.faceage.device, detection=config.faceage.detection, jitters=config.faceage.jitters, megapixels=megapixels, photos_per_second=rate,
-        ),
-    ]  # fmt: skip
-    table = Table("What", "", "Found", "What to do", title="Will it run here?")
-    for answer in answers:
-        table.add_row(answer.what, answer.state, answer.found, answer.advice)
-    console.print(table)
-    return not any(answer.state == machine.MISSING for answer in answers)
-
-
-def _time_photos(config: "Config", paths: list[Path], n: int, photos: int, megapixels: float) -> float | None:
-    """Photos per second of as many processes as a run would have; None where the GPU that is asked for is not there."""
-    import tempfile
-
-    import torch
-
-    from faceage_bio import machine
-    from faceage_bio.demo.noise import draw_noise
-    from faceage_bio.faceage.predict import choose_device, count_workers
-    from faceage_bio.faceage.settings import settings_of
-    from faceage_bio.faceage.timing import photos_per_second
-
-    if config.faceage.device == "cuda" and not torch.cuda.is_available():
-        return None
-    device = choose_device(config.faceage.device)
-    shard = min(photos, config.faceage.shard_size)
-    workers = min(machine.MOST_WORKERS, count_workers(None, device, shard))
-    with tempfile.TemporaryDirectory() as folder:
-        own = list(machine.sizes_of(paths, n))
-        timed = own or draw_noise(Path(folder), n, megapixels)
-        what = "of the study's photos" if own else "pictures of noise"
-        print(f"Timing {len(timed)} {what} in each of {workers} process(es) on {device} ...", flush=True)
-        return photos_per_second(timed, device, settings_of(config.faceage), workers)
-
-
-def _bytes_of(path: Path) -> int:
-    """Of a file, or of all files in a folder; 0 if there is none."""
-    if path.is_dir():
-        return sum(one.stat().st_size for one in path.rglob("*") if one.is_file())
-    return path.stat().st_size if path.is_file() else 0
+    check_study(configfile, time_photos)
 
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})

@@ -1,5 +1,6 @@
 """All tables of all cohorts, checked together before anything is written."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import pandas as pd
 
 from faceage_bio.cohort.face_ages import check_face_ages
 from faceage_bio.cohort.genotypes import read_variant_people
-from faceage_bio.cohort.names import check_declared
+from faceage_bio.cohort.names import check_columns, check_settings
 from faceage_bio.cohort.photos import check_subjects_known, read_manifest
 from faceage_bio.cohort.samples import read_samples
 from faceage_bio.cohort.subjects import read_clinical
@@ -18,6 +19,7 @@ from faceage_bio.rna.count_files import CountTable
 from faceage_bio.settings.cohort import form_of
 from faceage_bio.tables import ledger_rows, write_table
 
+KEPT = ".inputs"  # folder in the results for counts that were read
 TEXT = (COHORT, SUBJECT, "sex", "smoking", "site", "race", "group", "intent", CAUSE)
 
 
@@ -34,8 +36,14 @@ class CohortTables:
     face_ages: pd.DataFrame | None = None  # computed elsewhere
 
 
-def read_cohorts(cohorts: dict[str, dict], year_days: float = 365.25) -> dict[str, CohortTables]:
-    """Read and check every table of every cohort.
+def read_cohorts(
+    cohorts: dict[str, dict],
+    year_days: float = 365.25,
+    *,
+    named: Mapping[str, Sequence[str]] | None = None,
+    kept: Path | None = None,
+) -> dict[str, CohortTables]:
+    """Read and check every table of every cohort: first the column names of all of them, then cells and counts.
 
     Parameters
     ----------
@@ -43,14 +51,28 @@ def read_cohorts(cohorts: dict[str, dict], year_days: float = 365.25) -> dict[st
         The config's ``cohorts``: name -> files, and how they are written.
     year_days : float
         Days in a year of follow-up.
+    named : mapping, optional
+        The columns that each setting names (`config.named_columns`).
+    kept : path, optional
+        Folder for counts that were read, to read them once (`count_store`).
 
     Raises
     ------
     CohortError
-        Everything that is wrong in any table: file, line, column, value and what to write instead.
+        Everything that is wrong in column names, or else everything that is wrong in any table: file, line, column, value and
+        what to write instead.
     """
     problems = Problems()
-    tables = {name: _read_cohort(name, settings, year_days, problems) for name, settings in cohorts.items()}
+    headers = {name: check_columns(name, settings, problems) for name, settings in cohorts.items()}
+    check_settings(cohorts, headers, named or {}, problems)
+    problems.stop_if_any()
+    for name, found in headers.items():
+        told = ", ".join(f"{table} {len(header)}" for table, header in found.items())
+        print(f"{name}: column names read ({told})", flush=True)
+    tables = {
+        name: _read_cohort(name, settings, year_days, problems, kept and kept / f"{name}_counts.parquet")
+        for name, settings in cohorts.items()
+    }
     _check_no_subject_twice(tables, problems)
     problems.stop_if_any()
     return tables
@@ -76,10 +98,7 @@ def overview(tables: dict[str, CohortTables]) -> list[dict[str, object]]:
     """What there is to analyse, one row per cohort."""
     rows = []
     for name, cohort in tables.items():
-        people = cohort.subjects
-        with_photo = set(
-            cohort.ledger.loc[(cohort.ledger["status"] == "included") & (cohort.ledger[PHOTO] != ""), SUBJECT]
-        )
+        people, with_photo = cohort.subjects, photographed(cohort)
         rows.append({
             "cohort": name, "photos or face ages": int((cohort.ledger[PHOTO] != "").sum()), "people": len(people),
             "of them with photo": len(set(people[SUBJECT]) & with_photo), "with age": int(people[AGE].notna().sum()),
@@ -89,8 +108,15 @@ def overview(tables: dict[str, CohortTables]) -> list[dict[str, object]]:
     return rows
 
 
-def _read_cohort(name: str, settings: dict, year_days: float, problems: Problems) -> CohortTables:
-    check_declared(name, settings, problems)
+def photographed(cohort: CohortTables) -> set[str]:
+    """Subjects with a photo or a face age."""
+    ledger = cohort.ledger
+    return set(ledger.loc[(ledger["status"] == "included") & (ledger[PHOTO] != ""), SUBJECT])
+
+
+def _read_cohort(
+    name: str, settings: dict, year_days: float, problems: Problems, kept: Path | None
+) -> CohortTables:
     photos, unlisted = read_manifest(name, settings, problems)
     face_ages = None
     if settings.get("face_ages") and not settings.get("manifest"):
@@ -102,7 +128,7 @@ def _read_cohort(name: str, settings: dict, year_days: float, problems: Problems
         check_subjects_known(
             photos, known, settings.get("manifest") or settings["face_ages"], settings["clinical"], problems
         )
-    samples, counts = read_samples(name, settings, known, problems, subjects.columns)
+    samples, counts = read_samples(name, settings, known, problems, subjects.columns, kept)
     variant_people = read_variant_people(name, settings, samples, known, problems)
     ledger = _ledger(name, photos, subjects, samples, unlisted)
     return CohortTables(

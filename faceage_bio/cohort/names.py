@@ -12,7 +12,7 @@ from faceage_bio.errors import TableError
 from faceage_bio.problems import Problems
 from faceage_bio.rna.gene_ids import human_genes
 from faceage_bio.rna.gene_sets import choose_sets
-from faceage_bio.schemas import CLINICAL, SAMPLES, SCHEMAS, check_spelling
+from faceage_bio.schemas import CLINICAL, SAMPLES, SCHEMAS, check_needed, check_spelling
 from faceage_bio.settings.cohort import TABLES, SheetForm, as_list, form_of
 from faceage_bio.tables import read_text_table
 
@@ -41,7 +41,10 @@ def check_names(
         line for cohort in cohorts.values() for table in TABLES if cohort.get(table)
         for line in _unused(cohort[table], table, form_of(cohort, table), {one for names in named.values() for one in names})
     ]  # fmt: skip
-    _check_settings(named, tables, problems)
+    columns = {
+        str(name) for one in tables.values() for table in (one.subjects, one.samples) for name in table
+    }
+    _check_settings(named, columns, problems)
     _check_spelling(named, tables, problems)
     _check_groups(settings["acceleration.fit_in"], tables, problems)
     said += _check_genes(settings, tables, problems)
@@ -55,15 +58,50 @@ def _header(file: str, form: SheetForm) -> list[str]:
         return []
 
 
-def check_declared(cohort: str, settings: Mapping[str, Any], problems: Problems) -> None:
-    """A problem for each name under ``columns`` and ``codings`` that the tables they are declared for do not have."""
+def check_columns(cohort: str, settings: Mapping[str, Any], problems: Problems) -> dict[str, list[str]]:
+    """The column names of a cohort's tables, which are read before any cell or count.
+
+    A problem for each table that cannot be read or lacks a needed column, and for each name under ``columns`` and ``codings`` that the
+    tables that it is declared for do not have.
+    """
     forms = {table: form_of(settings, table) for table in TABLES if settings.get(table)}
-    headers = {table: _header(settings[table], form) for table, form in forms.items()}
-    if not all(headers.values()):  # a table that cannot be read is told by who reads it
-        return
-    _check_form(f"cohorts.{cohort}", settings, headers, settings, problems)
+    headers, needed = {}, Problems()
+    for table, form in forms.items():
+        try:
+            typed = read_text_table(settings[table], form.sheet, form.decimal)
+        except TableError as error:
+            problems.other(str(error))
+            continue
+        headers[table] = list(typed)
+        check_needed(typed, SCHEMAS[table], settings[table], needed, form)
+    if len(headers) < len(forms):
+        return headers
+    misspelt = Problems()
+    _check_form(f"cohorts.{cohort}", settings, headers, settings, misspelt)
     for table, form in (settings.get("tables") or {}).items():
-        _check_form(f"cohorts.{cohort}.tables.{table}", form, {table: headers[table]}, settings, problems)
+        _check_form(f"cohorts.{cohort}.tables.{table}", form, {table: headers[table]}, settings, misspelt)
+    # a needed column lacks because its declared name is misspelt: one cause, one message
+    problems.others += misspelt.others or needed.others
+    return headers
+
+
+def check_settings(
+    cohorts: Mapping[str, Mapping],
+    headers: Mapping[str, Mapping[str, Sequence[str]]],
+    named: Mapping[str, Sequence[str]],
+    problems: Problems,
+) -> None:
+    """A problem for each column that a setting names and no table has, by the tables' column names alone.
+
+    Nothing is said where a file of single cells may have it, whose obs is read later.
+    """
+    if any(cohort.get("single_cell") for cohort in cohorts.values()):
+        return
+    declared = {
+        name for cohort in cohorts.values() for table in TABLES for name in form_of(cohort, table).columns
+    }
+    theirs = {name for tables in headers.values() for header in tables.values() for name in header}
+    _check_settings(named, theirs | declared, problems)
 
 
 def _check_form(
@@ -91,13 +129,8 @@ def _check_form(
             )
 
 
-def _check_settings(
-    named: Mapping[str, Sequence[str]], tables: Mapping[str, "CohortTables"], problems: Problems
-) -> None:
+def _check_settings(named: Mapping[str, Sequence[str]], columns: set[str], problems: Problems) -> None:
     """Names that are no column of any cohort, none that we make and none that the defaults name."""
-    columns = {
-        str(name) for one in tables.values() for table in (one.subjects, one.samples) for name in table
-    }
     known = columns | {*SUBJECT_COLUMNS, *(name for names in DEFAULT_COLUMNS.values() for name in names)}
     for setting, names in named.items():
         for name in names:

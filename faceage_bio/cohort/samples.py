@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Collection
+from pathlib import Path
 
 import pandas as pd
 
@@ -20,7 +21,8 @@ from faceage_bio.columns import (
 from faceage_bio.errors import CountsError, TableError, examples
 from faceage_bio.problems import Problems
 from faceage_bio.rna.cells import open_cells
-from faceage_bio.rna.count_files import CountTable, read_counts
+from faceage_bio.rna.count_files import CountTable
+from faceage_bio.rna.count_store import read_counts_once
 from faceage_bio.schemas import SAMPLES, read_user_table
 from faceage_bio.settings.cohort import form_of
 
@@ -29,11 +31,17 @@ OF_PEOPLE = (*SUBJECT_COLUMNS, FACE_AGE, AGE_GAP, AGE_ACCELERATION)
 
 
 def read_samples(
-    cohort: str, settings: dict, known: set[str], problems: Problems, of_clinical: Collection[str] = ()
+    cohort: str,
+    settings: dict,
+    known: set[str],
+    problems: Problems,
+    of_clinical: Collection[str] = (),
+    kept: Path | None = None,
 ) -> tuple[pd.DataFrame, CountTable | None]:
     """The checked samples of a cohort, and its raw counts in one form if they are bulk.
 
-    ``of_clinical`` are columns of the clinical table: what an h5ad tells of its donors in them is not taken.
+    ``of_clinical`` are columns of the clinical table: what an h5ad tells of its donors in them is not taken. ``kept`` is where
+    large counts are kept, to read them once.
 
     Returns
     -------
@@ -49,7 +57,9 @@ def read_samples(
         file = settings["samples"]
         read = read_user_table(file, SAMPLES, problems, form_of(settings, "samples"))
         table = read and read.values
-    counts = _read_counts(settings, table, known, problems)  # without a table a sample has its subject's name
+    counts = _read_counts(
+        settings, table, known, problems, kept
+    )  # without a table a sample has its subject's name
     if counts is None or (settings.get("samples") and table is None):
         return empty, None
     names = counts.counts.columns.tolist()
@@ -70,11 +80,12 @@ def read_samples(
 
 
 def _read_counts(
-    settings: dict, table: pd.DataFrame | None, known: set[str], problems: Problems
+    settings: dict, table: pd.DataFrame | None, known: set[str], problems: Problems, kept: Path | None
 ) -> CountTable | None:
     try:
-        found = read_counts(
+        found = read_counts_once(
             settings["counts"],
+            kept,
             kind=settings.get("counts_kind") or "counts",
             strand=settings.get("counts_strand"),
             mapping=settings.get("gene_ids"),
@@ -87,7 +98,7 @@ def _read_counts(
         problems.other(str(error))
     else:
         for sentence in found.said:
-            print(f"{settings['counts']}: {sentence}")
+            print(f"{settings['counts']}: {sentence}", flush=True)
         return found
     return None
 

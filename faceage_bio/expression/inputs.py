@@ -64,7 +64,7 @@ def read_inputs(
         return analyses, sheet, pd.Series(dtype=object)
     if counts.suffix == ".parquet":  # checked at intake
         found = CountTable.from_table(read_table(counts))
-        return {"expression": (found.counts, sheet)}, sheet, found.identifiers
+        return {"expression": (found.counts.astype("int64"), sheet)}, sheet, found.identifiers
     names = sheet[SAMPLE].astype(str).tolist()
     found = read_counts(counts, kind=kind, strand=strand, mapping=gene_ids, samples=names)
     table = found.counts.astype("int64")  # sums exceed 32 bits

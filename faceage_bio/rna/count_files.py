@@ -48,11 +48,11 @@ class CountTable:
         return table
 
     @classmethod
-    def from_table(cls, table: pd.DataFrame) -> "CountTable":
+    def from_table(cls, table: pd.DataFrame, said: Sequence[str] = ()) -> "CountTable":
         """What `to_table` gave."""
         counts = table.set_index(GENE)
         identifiers = counts.pop(GENE_ID).dropna() if GENE_ID in counts else pd.Series(dtype=object)
-        return cls(counts.astype("int64"), identifiers=identifiers)  # sums of genes exceed 32 bits
+        return cls(counts, list(said), identifiers)
 
 
 def read_counts(

@@ -1,0 +1,273 @@
+"""What `faceage-bio check` tells: column names at once, then cells, photos and counts, then whether the study will run here."""
+
+import sys
+import tempfile
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from faceage_bio import machine
+from faceage_bio.cli import terminal
+from faceage_bio.config import analysis_settings, load_config, named_columns
+from faceage_bio.errors import (
+    CohortError,
+    FaceAgeBioError,
+    RunError,
+    TableError,
+    WeightsError,
+    examples,
+    visible,
+)
+
+if TYPE_CHECKING:
+    from faceage_bio.cohort.intake import CohortTables
+    from faceage_bio.config import Config
+
+MOST_UNREADABLE = 0.5  # share of photos beyond which their form is at fault and not single files
+Say = Callable[[str], None]
+
+
+def check_study(configfile: Path, time_photos: int = 0) -> None:
+    """Tell what is wrong with a study, whether it will run here, and how long it may take.
+
+    Raises
+    ------
+    FaceAgeBioError
+        Everything that is wrong or missing, each once.
+    """
+    config = load_config(configfile)
+    console = terminal.console()
+
+    def say(line: str) -> None:
+        console.print(visible(line), soft_wrap=True)
+
+    if config.demo is not None:
+        say(
+            "The cohorts of this config are the demo's: they will be simulated, so there is nothing to check."
+        )
+        _tell_computer(config, machine.Size(photos=_demo_photos()), [], time_photos)
+        return
+    problems: list[FaceAgeBioError] = []
+    tables = _checked_tables(config, problems, say)
+    weights = _weights(config, problems)
+    size = _size(config, tables)
+    tables = None  # the counts' memory
+    ready = _tell_computer(config, size, weights, time_photos)
+    if problems:
+        raise CohortError("\n".join(str(problem) for problem in problems))
+    if not ready:
+        raise RunError(
+            "the study fits together, but will not run here. Expected no line that says missing in the table above. Add what it names, and check again."
+        )
+    say(f"Everything fits. Start with: faceage-bio run --configfile {configfile}")
+
+
+@contextmanager
+def _collected(problems: list[FaceAgeBioError]) -> Iterator[None]:
+    """What is wrong with one part of the study does not stop the next."""
+    try:
+        yield
+    except (CohortError, TableError, WeightsError) as error:
+        problems.append(error)
+
+
+def _checked_tables(
+    config: "Config", problems: list[FaceAgeBioError], say: Say
+) -> "dict[str, CohortTables] | None":
+    """All tables with what they are used for; None if they cannot be read."""
+    from faceage_bio.cohort.intake import KEPT, read_cohorts
+
+    cohorts = {name: cohort.model_dump() for name, cohort in config.cohorts.items()}
+    settings = config.model_dump()
+    tables = None
+    with _collected(problems):
+        tables = read_cohorts(
+            cohorts, config.survival.year_days, named=named_columns(settings), kept=Path(config.results_dir) / KEPT
+        )  # fmt: skip
+    if tables is None:
+        return None
+    with _collected(problems):
+        _check_uses(cohorts, tables, analysis_settings(settings), say)
+    with _collected(problems):
+        _check_photos(config, tables, say)
+    with _collected(problems):
+        _check_readings(config, tables, say)
+    with _collected(problems):
+        _check_review(config, tables, say)
+    return tables
+
+
+def _check_uses(cohorts: dict, tables: "dict[str, CohortTables]", settings: dict, say: Say) -> None:
+    """What the study holds, whether the settings fit, and which models it is too small for."""
+    from rich.table import Table
+
+    from faceage_bio.acceleration.too_small import too_small
+    from faceage_bio.cohort.analyses import check_tables
+    from faceage_bio.cohort.intake import overview, photographed
+    from faceage_bio.cohort.names import check_names
+    from faceage_bio.problems import Problems
+
+    rows = overview(tables)
+    shown = Table(*rows[0], title="What will be analysed")
+    for row in rows:
+        shown.add_row(*map(str, row.values()))
+    terminal.console().print(shown)
+    for name, cohort in tables.items():
+        for line in too_small(cohort.subjects, cohort.samples, photographed(cohort)):
+            say(f"{name}: {line}")
+    named = Problems()
+    for line in check_names(cohorts, tables, settings, named):
+        say(line)
+    named.stop_if_any()
+    check_tables(cohorts, tables, settings)
+
+
+def _check_photos(config: "Config", tables: "dict[str, CohortTables]", say: Say) -> None:
+    """Open the header of each photo: what cannot be read is named now and not after hours."""
+    photographed = {name: cohort for name, cohort in config.cohorts.items() if cohort.photos}
+    if photographed:
+        from faceage_bio.vision.decode import MEANINGS, DecodeError, check_header
+
+    for name, cohort in photographed.items():
+        paths = list(tables[name].photos["path"])
+        unreadable: dict[str, list[str]] = defaultdict(list)
+        for path in paths:
+            try:
+                check_header(Path(cohort.photos) / path)
+            except DecodeError as error:
+                unreadable[error.reason].append(path)
+        for reason, found in unreadable.items():
+            say(
+                f"{cohort.photos}: {len(found)} of {len(paths)} photos cannot be read, {MEANINGS[reason]}: {examples(found)}"
+            )
+        n = sum(map(len, unreadable.values()))
+        if n > MOST_UNREADABLE * len(paths):
+            raise CohortError(
+                f"{cohort.photos}: {n} of {len(paths)} photos of cohort '{name}' cannot be read, as listed above. Expected most of them in a format such as "
+                "JPEG, PNG, TIFF or HEIC. Export them so, or correct the paths."
+            )
+
+
+def _check_readings(config: "Config", tables: "dict[str, CohortTables]", say: Say) -> None:
+    if not config.readers.readings:
+        return
+    from faceage_bio.columns import SUBJECT
+    from faceage_bio.readers.stage import check_study as check_readings
+
+    people = [subject for cohort in tables.values() for subject in cohort.subjects[SUBJECT]]
+    say(f"Reader study: {check_readings(config.readers, people)} readings")
+
+
+def _check_review(config: "Config", tables: "dict[str, CohortTables]", say: Say) -> None:
+    if not config.review.decisions:
+        return
+    import pandas as pd
+
+    from faceage_bio.faceage.review_tables import read_review
+
+    known = pd.concat([cohort.photos for cohort in tables.values()])
+    say(f"Review of photos: {len(read_review(config.review.decisions, known))} decisions")
+
+
+def _weights(config: "Config", problems: list[FaceAgeBioError]) -> list[machine.Answer]:
+    """A line for each model that the photos need."""
+    from faceage_bio.vision.card import read_card
+
+    if not any(cohort.photos for cohort in config.cohorts.values()):
+        return []
+    answers = []
+    for folder in config.models:
+        answer = machine.Answer("Weights", machine.MISSING, folder, "See the problem below.")
+        with _collected(problems):
+            answer = machine.Answer(
+                "Weights", machine.OK, f"{read_card(folder)['name']}, SHA-256 as in its card"
+            )
+        answers.append(answer)
+    return answers
+
+
+def _size(config: "Config", tables: "dict[str, CohortTables] | None") -> machine.Size:
+    """What time, memory and disk depend on."""
+    from faceage_bio.faceage.shards import count_photos
+
+    cohorts = list(config.cohorts.values())
+    photos = [count_photos(one.manifest) for one in cohorts if one.manifest]
+    full = config.report.sections == "full"
+    files = [file for one in cohorts for file in (one.counts, one.single_cell, one.variants) if file]
+    counted = [one.counts.counts.shape for one in (tables or {}).values() if one.counts is not None]
+    return machine.Size(
+        photos=sum(photos),
+        stressed=sum(min(n, config.fairness.stress_photos) for n in photos) if full else 0,
+        counts=counted,
+        cohorts=len(cohorts),
+        table_bytes=sum(_bytes_of(Path(file)) for file in files),
+        full=full,
+    )
+
+
+def _demo_photos() -> int:
+    from faceage_bio.demo.plans import PLANS
+
+    return sum(plan.n for plan in PLANS)
+
+
+def _tell_computer(
+    config: "Config", size: machine.Size, weights: list[machine.Answer], time_photos: int
+) -> bool:
+    """Print whether the study will run on this computer; False if something that it needs is missing."""
+    from rich.table import Table
+
+    folders = [
+        Path(one.photos) for one in config.cohorts.values() if one.photos and Path(one.photos).is_dir()
+    ]
+    paths = [path for folder in folders for path in sorted(folder.rglob("*")) if path.is_file()]
+    megapixels = machine.usual_megapixels(paths)
+    rate = None
+    if time_photos and size.photos:
+        megapixels = megapixels if megapixels == megapixels else machine.PIXELS
+        rate = _time_photos(config, paths, time_photos, size.photos, megapixels)
+    computer = machine.look(Path(config.results_dir).resolve(), gpu=size.photos > 0)
+    answers = [
+        machine.Answer("Python", machine.OK, sys.version.split()[0]),
+        *weights,
+        *machine.answers(
+            computer, size, device=config.faceage.device, detection=config.faceage.detection, jitters=config.faceage.jitters,
+            megapixels=megapixels, photos_per_second=rate,
+        ),
+    ]  # fmt: skip
+    table = Table("What", "", "Found", "What to do", title="Will it run here?")
+    for answer in answers:
+        table.add_row(answer.what, answer.state, answer.found, answer.advice)
+    terminal.console().print(table)
+    return not any(answer.state == machine.MISSING for answer in answers)
+
+
+def _time_photos(config: "Config", paths: list[Path], n: int, photos: int, megapixels: float) -> float | None:
+    """Photos per second of as many processes as a run would have; None where the GPU that is asked for is not there."""
+    import torch
+
+    from faceage_bio.demo.noise import draw_noise
+    from faceage_bio.faceage.predict import choose_device, count_workers
+    from faceage_bio.faceage.settings import settings_of
+    from faceage_bio.faceage.timing import photos_per_second
+
+    if config.faceage.device == "cuda" and not torch.cuda.is_available():
+        return None
+    device = choose_device(config.faceage.device)
+    shard = min(photos, config.faceage.shard_size)
+    workers = min(machine.MOST_WORKERS, count_workers(None, device, shard))
+    with tempfile.TemporaryDirectory() as folder:
+        own = list(machine.sizes_of(paths, n))
+        timed = own or draw_noise(Path(folder), n, megapixels)
+        what = "of the study's photos" if own else "pictures of noise"
+        print(f"Timing {len(timed)} {what} in each of {workers} process(es) on {device} ...", flush=True)
+        return photos_per_second(timed, device, settings_of(config.faceage), workers)
+
+
+def _bytes_of(path: Path) -> int:
+    """Of a file, or of all files in a folder; 0 if there is none."""
+    if path.is_dir():
+        return sum(one.stat().st_size for one in path.rglob("*") if one.is_file())
+    return path.stat().st_size if path.is_file() else 0
