@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from faceage_bio import machine
 from faceage_bio.cli import terminal
-from faceage_bio.config import analysis_settings, load_config, named_columns
+from faceage_bio.config import analysis_settings, load_config
 from faceage_bio.errors import (
     CohortError,
     FaceAgeBioError,
@@ -80,16 +80,14 @@ def _checked_tables(
     from faceage_bio.cohort.intake import KEPT, read_cohorts
 
     cohorts = {name: cohort.model_dump() for name, cohort in config.cohorts.items()}
-    settings = config.model_dump()
-    tables = None
+    settings = analysis_settings(config.model_dump())
+    tables, kept = None, Path(config.results_dir) / KEPT
     with _collected(problems):
-        tables = read_cohorts(
-            cohorts, config.survival.year_days, named=named_columns(settings), kept=Path(config.results_dir) / KEPT
-        )  # fmt: skip
+        tables = read_cohorts(cohorts, config.survival.year_days, named=settings["names"], kept=kept)
     if tables is None:
         return None
     with _collected(problems):
-        _check_uses(cohorts, tables, analysis_settings(settings), say)
+        _check_uses(cohorts, tables, settings, say)
     with _collected(problems):
         _check_photos(config, tables, say)
     with _collected(problems):

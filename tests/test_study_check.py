@@ -1,0 +1,182 @@
+"""`check` tells what is wrong at once, reads counts once, opens photos, and says what a study is too small for."""
+
+import pandas as pd
+import pytest
+import yaml
+from PIL import Image
+
+from faceage_bio.acceleration.too_small import too_small
+from faceage_bio.cli import study_check
+from faceage_bio.cli.study_check import check_study
+from faceage_bio.cohort import samples
+from faceage_bio.errors import CohortError, visible
+from faceage_bio.rna import count_store
+from faceage_bio.rna.count_store import read_counts_once
+
+N = 12
+CLINICAL = pd.DataFrame({
+    "subject_id": [f"P{k}" for k in range(N)], "chronological_age": range(50, 50 + N), "sex": ["male", "female"] * (N // 2),
+    "followup_years": [1.5 + k / 10 for k in range(N)], "event": [1, 0] * (N // 2),
+})  # fmt: skip
+FACES = CLINICAL[["subject_id"]].assign(face_age=[52.5 + k for k in range(N)])
+COUNTS = pd.DataFrame(
+    {f"P{k}": [523 + k, 40 + k, 8, k] for k in range(N)}, index=["CDK6", "TP53", "GDF15", "XIST"]
+)
+
+
+@pytest.fixture
+def study(tmp_path, monkeypatch):
+    """A function that writes a study, with parts changed, and checks it."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(
+        study_check.machine, "look", lambda folder, gpu: study_check.machine.Computer(2, 64, 500)
+    )
+
+    def check(config=None, **tables):
+        for name, table in ({"clinical": CLINICAL, "face_ages": FACES} | tables).items():
+            table.to_csv(tmp_path / f"{name}.tsv", sep="\t", index=False)
+        COUNTS.rename_axis("gene").to_csv(tmp_path / "counts.tsv", sep="\t")
+        cohort = {name: f"{name}.tsv" for name in ("clinical", "face_ages", "counts")}
+        config = {"expression": {"covariates": ["chronological_age", "sex"]}} | (config or {})
+        whole = {"cohorts": {"mine": cohort | config.pop("mine", {})}} | config
+        (tmp_path / "config.yaml").write_text(yaml.safe_dump(whole))
+        check_study(tmp_path / "config.yaml")
+
+    return check
+
+
+def test_a_good_study_passes_and_nothing_is_written(study, capsys, tmp_path):
+    study()
+    told = capsys.readouterr().out
+    assert told.startswith("mine: column names read (face_ages 2, clinical 5)\n")
+    assert "Everything fits" in told
+    assert not (tmp_path / "results").exists()
+
+
+@pytest.mark.parametrize(
+    ("config", "tables", "message"),
+    [
+        ({"mine": {"columns": {"bmi": "BMIx"}}}, {}, r"columns says that 'bmi' is called 'BMIx', but .* have no such column"),
+        ({"survival": {"covariates": ["smokng"]}}, {}, r"survival.covariates names 'smokng', which no table of any cohort has"),
+        ({}, {"face_ages": FACES.rename(columns={"face_age": "FaceAge"})}, r"lacks the column.s. face_age; found subject_id, FaceAge"),
+        ({"mine": {"clinical": "gone.tsv"}}, {}, r"gone.tsv: no such file"),
+    ],
+)  # fmt: skip
+def test_column_names_are_told_before_any_count_is_read(study, monkeypatch, config, tables, message):
+    monkeypatch.setattr(samples, "read_counts_once", lambda *_, **__: pytest.fail("counts were read"))
+    with pytest.raises(CohortError, match=message) as caught:
+        study(config, **tables)
+    assert str(caught.value).startswith("1 problem ")  # one cause, one message
+
+
+def test_a_needed_column_whose_declared_name_is_misspelt_is_one_message(study):
+    with pytest.raises(CohortError, match="'subject_id' is called 'PatientNo'") as caught:
+        study({"mine": {"columns": {"subject_id": "PatientNo"}}}, **{name: table.rename(columns={"subject_id": "PatientNr"}) for name, table in (("clinical", CLINICAL), ("face_ages", FACES))})  # fmt: skip
+    assert str(caught.value).startswith("1 problem ")
+
+
+def test_every_problem_of_cells_and_counts_is_told_once(study, capsys):
+    wrong = CLINICAL.assign(chronological_age=[500, *CLINICAL.chronological_age[1:]])
+    COUNTS_WRONG = FACES.assign(face_age=["sixty\u200b", *FACES.face_age[1:]])
+    with pytest.raises(CohortError) as caught:
+        study(clinical=wrong, face_ages=COUNTS_WRONG)
+    told = str(caught.value)
+    assert told.count("  - ") == 2
+    assert "clinical.tsv: column 'chronological_age': 1 row(s), line 2: '500'" in told
+    assert r"sixty\u200b" in told
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [("a\xa0b", r"a\xa0b"), ("\ufeffid", r"\ufeffid"), ("x\ty", r"x\ty"), ("one\ntwo ü 基因", "one\ntwo ü 基因"), ("\u202egnp", r"\u202egnp")],
+)  # fmt: skip
+def test_invisible_characters_are_written_out(text, shown):
+    assert visible(text) == shown
+    assert str(CohortError(text)) == shown
+
+
+def test_photos_that_cannot_be_opened_are_named_and_most_of_them_stop_the_study(
+    study, capsys, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(study_check, "_weights", lambda config, problems: [])
+    (tmp_path / "photos").mkdir()
+    manifest = pd.DataFrame(
+        {
+            "photo_id": CLINICAL.subject_id,
+            "subject_id": CLINICAL.subject_id,
+            "path": CLINICAL.subject_id + ".jpg",
+        }
+    )
+    for path in manifest.path:
+        Image.new("RGB", (60, 80)).save(tmp_path / "photos" / path)
+    (tmp_path / "photos" / "P3.jpg").write_text("no photo")
+    photographed = {
+        "mine": {"face_ages": None, "photos": "photos", "manifest": "manifest.tsv"},
+        "models": ["model"],
+    }
+    study(photographed, manifest=manifest)
+    assert (
+        "photos: 1 of 12 photos cannot be read, not an image format that can be read: P3.jpg"
+        in capsys.readouterr().out
+    )
+    for path in manifest.path[:7]:
+        (tmp_path / "photos" / path).write_bytes(b"")
+    with pytest.raises(
+        CohortError,
+        match=r"photos: 7 of 12 photos of cohort 'mine' cannot be read, as listed above. Expected most",
+    ):
+        study(photographed, manifest=manifest)
+
+
+def test_counts_are_read_once_by_their_content(tmp_path, monkeypatch):
+    monkeypatch.setattr(count_store, "WORTH_KEEPING", 1)
+    calls, real = [], count_store.read_counts
+    monkeypatch.setattr(
+        count_store, "read_counts", lambda path, **options: calls.append(path) or real(path, **options)
+    )
+    path, kept = tmp_path / "counts.tsv", tmp_path / "results" / ".inputs" / "mine_counts.parquet"
+    COUNTS.set_axis(["ENSG00000105810.12", "TP53", "GDF15", "XIST"]).rename_axis("gene").to_csv(
+        path, sep="\t"
+    )
+    first = read_counts_once(path, kept)
+    second = read_counts_once(path, kept)
+    assert len(calls) == 1
+    pd.testing.assert_frame_equal(first.counts, second.counts)
+    assert first.said == second.said
+    assert second.identifiers.to_dict() == first.identifiers.to_dict() == {"CDK6": "ENSG00000105810"}
+    assert kept.stat().st_mode & 0o777 == 0o600
+    read_counts_once(path, kept, samples=list(COUNTS))  # other options
+    path.write_text(path.read_text().replace("523", "524"))
+    assert read_counts_once(path, kept).counts.loc["CDK6", "P0"] == 524
+    kept.write_bytes(kept.read_bytes()[:200])  # a table that a full disk cut off is made again
+    assert read_counts_once(path, kept).counts.loc["CDK6", "P0"] == 524
+    assert len(calls) == 4
+
+
+def test_small_counts_are_not_kept(tmp_path):
+    COUNTS.rename_axis("gene").to_csv(tmp_path / "counts.tsv", sep="\t")
+    read_counts_once(tmp_path / "counts.tsv", tmp_path / "kept.parquet")
+    assert not (tmp_path / "kept.parquet").exists()
+
+
+def test_what_a_study_is_too_small_for_is_said():
+    rna = pd.DataFrame({"subject_id": ["P0", "P1"]})
+    everybody = set(CLINICAL.subject_id)
+    assert too_small(CLINICAL, rna.head(0), everybody) == []
+    (genes,) = too_small(CLINICAL, rna, everybody)
+    assert genes.startswith(
+        "too small for any model of genes: 2 RNA samples are of participants with an age; needed are 7"
+    )
+    (deaths,) = too_small(CLINICAL.assign(event=0), rna.head(0), everybody)
+    assert "follow-up is known of 12 participants with an age, of whom 0 died; needed are 5 deaths" in deaths
+    (whole,) = too_small(CLINICAL.assign(chronological_age=float("nan")), rna, everybody)
+    assert whole.startswith(
+        "too small for any model: 12 participants have a photo or a face age, and 0 of them a known age"
+    )
+    (few,) = too_small(CLINICAL, rna, ["P0", "P1"])
+    assert "age acceleration needs 10 (and 3 different ages)" in few
+
+
+def test_a_small_study_is_told_so(study, capsys):
+    study(clinical=CLINICAL.head(5), face_ages=FACES.head(5), config={"mine": {"counts": None}})
+    assert "mine: too small for any model: 5 participants" in capsys.readouterr().out
