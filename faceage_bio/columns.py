@@ -31,6 +31,7 @@ CAUSE_LEVELS = ("cancer", "cardiovascular", "other")
 LEVELS = {"sex": SEX_LEVELS, "smoking": SMOKING_LEVELS, "group": GROUP_LEVELS}
 
 # what an estimate of a numeric covariate is given for
+PER_SD = "1 SD"  # of the exposure
 AMOUNTS = {
     "bmi": "kg/m2",
     "pack_years": "pack-years",

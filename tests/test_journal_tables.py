@@ -39,7 +39,7 @@ from tests.test_photo_quality import people as sexes
 from tests.test_report import config_of
 
 HOSTILE = ["=cmd|' /C calc'!A0", r"50% & $x_1$ {a}\b ~^ #2 <i>", "@a\x0b\tb", "-1+2", '"quoted"']
-SD, SPARSE = "1 SD (9.5 years)", 7.8
+SPARSE = 7.8
 MISSING = float("nan")
 
 
@@ -83,8 +83,8 @@ def cox_table(cohort):
     rows.append(
         base | {"term": "sex: male", "exposure": "face_age", "covariates": "age, sex", "estimate": 9.99}
     )
-    for per in ("10 years", SD):
-        rows.append(base | {"term": "age_acceleration", "exposure": "age_acceleration", "per": per, "adjustment": "unadjusted", "estimate": 1.25 if per == SD else 8.88, "ci_lower": 0.9, "ci_upper": 1.75, "p_value": 0.21})  # fmt: skip
+    for per, sd in (("10 years", None), ("1 SD", 9.5)):
+        rows.append(base | {"term": "age_acceleration", "exposure": "age_acceleration", "per": per, "exposure_sd": sd, "adjustment": "unadjusted", "estimate": 1.25 if sd else 8.88, "ci_lower": 0.9, "ci_upper": 1.75, "p_value": 0.21})  # fmt: skip
     why = reason("few_events", n_events=4, needed=5)
     rows.append(
         base

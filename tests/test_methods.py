@@ -67,7 +67,12 @@ def test_other_tables_have_other_words(study):  # noqa: F811
     tables = collect(tables_of(study))
     cox = tables.get("survival", "cox")
     firth = pd.concat(
-        [cox, cox.head(1).assign(method="Firth, profile interval", covariates="age, tumour stage")]
+        [
+            cox,
+            cox.head(1).assign(
+                method="Cox, Firth's penalised likelihood, profile interval", covariates="age, tumour stage"
+            ),
+        ]
     )
     changed = ReportTables(tables.by_name | {("survival", "cox"): firth})
     assert "Firth" not in methods_of(page_of(tables))

@@ -3,7 +3,7 @@
 import pandas as pd
 
 from faceage_bio.acceleration.definitions import Settings, definitions
-from faceage_bio.columns import AGE, COHORT, EVENT, FACE_AGE, FOLLOWUP
+from faceage_bio.columns import AGE, COHORT, EVENT, FACE_AGE, FOLLOWUP, PER_SD
 from faceage_bio.errors import CohortError, FitError
 from faceage_bio.observation import entry_of, is_followed
 from faceage_bio.results.row import result_rows
@@ -51,7 +51,7 @@ def definition_hazards(people: pd.DataFrame, per_years: float) -> pd.DataFrame:
         followed = followed[followed[LEFT_OUT].fillna("") == ""]
     units = {
         "years": (per_years, f"{per_years:g} years"),
-        "SD": (1.0, "1 SD"),
+        "SD": (1.0, PER_SD),
         "centiles": (10.0, "10 centiles"),
     }
     shown = [(one.column, units[one.per]) for one in definitions(Settings(), "") if one.column in people]

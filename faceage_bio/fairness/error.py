@@ -180,7 +180,7 @@ def _one_group(
     group = known[known["group"] == level]
     rows = []
     base = {
-        "factor": factor.name, "group": level, "within": "", "term": term_of(factor, level), "level": level,
+        "factor": factor.name, "crossed": factor.crossed, "group": level, "within": "", "term": term_of(factor, level), "level": level,
         "outcome": ERROR, "adjustment": "unadjusted", "n": len(group),
     }  # fmt: skip
     on_age = {"exposure": AGE}
@@ -245,6 +245,6 @@ def _differences(
 ) -> list[dict]:
     rows = [row for comparison in COMPARISONS for row in compare(table, factor, comparison, min_n, within)]
     if judged is not None:
-        by_photo = Factor(factor.name, judged["person"].map(factor.groups), factor.levels, factor.is_age)
+        by_photo = replace(factor, groups=judged["person"].map(factor.groups))
         rows += compare(judged, by_photo, FAILURES, min_n, within)
     return rows

@@ -28,6 +28,7 @@ class Factor:
     groups: pd.Series
     levels: tuple[str, ...]
     is_age: bool = False
+    crossed: str = ""  # with which other factor
     why_not: Reason | None = None  # why participants cannot be parted so
 
 
@@ -87,7 +88,7 @@ def crossed(one: Factor, other: Factor) -> Factor:
     both = one.groups.notna() & other.groups.notna()
     groups = (one.groups.astype(str) + ", " + other.groups.astype(str)).where(both, None)
     levels = tuple(f"{a}, {b}" for a in one.levels for b in other.levels)
-    return Factor(f"{one.name} × {other.name}", groups, levels, is_age=one.is_age or other.is_age)
+    return Factor(f"{one.name} × {other.name}", groups, levels, one.is_age or other.is_age, other.name)
 
 
 def all_of(table: pd.DataFrame) -> Factor:

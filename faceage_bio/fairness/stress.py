@@ -1,6 +1,7 @@
 """Robustness to image degradation: change of face age, by condition and group, and differences between groups."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pandas as pd
 
@@ -97,8 +98,7 @@ def summarise_cohorts(
 
 
 def _by_photo(factor: Factor, photos: pd.DataFrame) -> Factor:
-    groups = factor.groups.set_axis(photos["photo"].to_numpy())
-    return Factor(factor.name, groups, factor.levels, factor.is_age, factor.why_not)
+    return replace(factor, groups=factor.groups.set_axis(photos["photo"].to_numpy()))
 
 
 def _one_group(part: pd.DataFrame, factor: Factor, level: str, where: str, min_n: int) -> list[dict]:

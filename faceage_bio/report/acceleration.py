@@ -79,7 +79,11 @@ def _hazards(tables: ReportTables, name: str) -> dict:
         return {"hazards": [], "hazard_figure": Markup("")}
     known = tables.get("acceleration", "definitions", name)
     titles = {} if not len(known) else dict(zip(known["term"], known["model"], strict=True))
-    places = {} if not len(known) else dict(zip(known["term"], known["fitted_in"], strict=True))
+    in_controls = (
+        set(known.loc[(known["fitted_in"] == "reference") & (known["unit"] == "years"), "term"])
+        if len(known)
+        else set()
+    )
     pairs = []
     for term, rows in table.groupby("term", sort=False):
         alone, with_age = rows[rows["adjustment"] == "unadjusted"], rows[rows["adjustment"] == "age"]
@@ -88,7 +92,7 @@ def _hazards(tables: ReportTables, name: str) -> dict:
                 f"the hazard ratios of '{term}' in '{name}' need one row alone and one with age; run compare-definitions again."
             )
         title = _spoken(titles.get(term, words.term(str(term))))
-        if places.get(term) == "reference" and title.startswith("residual"):
+        if term in in_controls:
             title += ", from controls"
         pairs.append(
             {"title": title, "alone": alone.iloc[0].to_dict(), "with_age": with_age.iloc[0].to_dict()}

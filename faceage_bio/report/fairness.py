@@ -30,7 +30,7 @@ DIFFERENCES = {
     "difference in mean absolute error": "mean absolute error",
 }
 RAW = ("raw_estimate", "raw_ci_lower", "raw_ci_upper", "raw_p_value")
-TEXTS = ("population", "factor", "group", "within", "condition", "condition_unit")
+TEXTS = ("population", "factor", "crossed", "group", "within", "condition", "condition_unit")
 NUMBERS = (*RAW, "n_exposed", "n_reference", "n_events_exposed", "n_events_reference", "step")
 NOT_ADJUSTED = {"groups_of_age", "age_in_correlation"}  # by design: no adjusted estimate is expected
 
@@ -75,12 +75,11 @@ def _block(cohort: str, population: str, rows: pd.DataFrame) -> dict:
     groups, differences = rows[rows["question"] == "groups"], rows[rows["question"] == "differences"]
     lines = [_line(line, ERRORS, SHARES) for _, line in groups.groupby(["factor", "group"], sort=False)]
     main = (differences["within"] == "") & (differences["factor"] != "age band")
-    crossed = [line for line in lines if "×" in line["factor"]]
     return {
         "cohort": "all cohorts" if cohort == POOLED else cohort,
         "population": population,
-        "groups": [line for line in lines if "×" not in line["factor"]],
-        "crossed": crossed,
+        "groups": [line for line in lines if not line["crossed"]],
+        "crossed": [line for line in lines if line["crossed"]],
         "has_photos": bool((groups["measure"] == SHARE).any()),
         "differences": _compared(differences[main]),
         "differences_within": _compared(differences[~main & ~differences["sparse"]]),
@@ -106,7 +105,9 @@ def _compared(rows: pd.DataFrame) -> list[dict]:
 def _line(rows: pd.DataFrame, errors: dict[tuple[str, str], str], shares: dict[str, str]) -> dict:
     """One line of the page's table: a group with all its measures."""
     first = rows.iloc[0]
-    line = {name: first[name] for name in ("factor", "group", "condition", "step", "condition_unit")}
+    line = {
+        name: first[name] for name in ("factor", "crossed", "group", "condition", "step", "condition_unit")
+    }
     found = {
         shares[row["outcome"]] if row["measure"] == SHARE else errors[row["measure"], row["adjustment"]]: row
         for row in rows.to_dict("records")
@@ -123,7 +124,7 @@ def _line(rows: pd.DataFrame, errors: dict[tuple[str, str], str], shares: dict[s
 def _error_figure(groups: pd.DataFrame) -> str:
     kinds = {"unadjusted": figures.RAW, "age": figures.SAME_AGE}
     shown = groups[
-        (groups["measure"] == "mean error") & groups["estimate"].notna() & ~groups["factor"].str.contains("×")
+        (groups["measure"] == "mean error") & groups["estimate"].notna() & (groups["crossed"] == "")
     ]
     if shown.empty:
         return ""

@@ -220,8 +220,7 @@ def forest(
     """
     shown = table[table["estimate"].notna()].reset_index(drop=True)
     rows = _lines(shown, label, colour, section, colours)
-    measure = "HR" if title.startswith("Hazard ratio") else "Estimate"
-    columns = _columns(shown, measure, digits, p, further, width)
+    columns = _columns(shown, "HR" if logarithmic else "Estimate", digits, p, further, width)
     names = max([text_width(one.name) for one in rows if one.name] + [60]) * (1.06 if italic else 1)
     left = min(names + 22, 0.46 * width)
     before, after = [[one for one in columns if one.before is side] for side in (True, False)]

@@ -146,7 +146,7 @@ def templates() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters |= {
-        "number": formats.number, "signed": formats.signed, "p": formats.p_value, "p_gene": formats.p_scientific, "reason": words.reason, "term": words.term, "people": formats.count,
+        "number": formats.number, "per_words": words.per_words, "signed": formats.signed, "p": formats.p_value, "p_gene": formats.p_scientific, "reason": words.reason, "term": words.term, "people": formats.count,
     }  # fmt: skip
     environment.globals |= {
         "interval": formats.interval,

@@ -63,7 +63,7 @@ class Ran:
     tables: ReportTables
 
     def rows(self, table: str, **wanted: object) -> pd.DataFrame:
-        """Rows of ``room/table`` with an estimate, where the named columns hold these values (or begin with them)."""
+        """Rows of ``folder/table`` with an estimate, where each named column holds the value, or one of several."""
         found = self.tables.get(*table.split("/"))
         if len(found) and "estimate" in found and found["estimate"].notna().any():
             found = found[found["estimate"].notna()]
@@ -72,7 +72,7 @@ class Ran:
         for column, value in wanted.items():
             if column not in found:
                 return found.iloc[:0]
-            found = found[found[column].astype(str).str.contains(str(value), regex=False)]
+            found = found[found[column].isin(value if isinstance(value, list) else [value])]
         return found
 
     def has(self, table: str, **wanted: object) -> bool:

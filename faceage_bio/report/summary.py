@@ -120,16 +120,13 @@ def _ages(tables: ReportTables, config: dict) -> dict | None:
     svg = face_age_figure(tables, list(config["cohorts"]), list(config["cohorts"]), PREVIEW)
     if not svg:
         return None
-    points = (
-        "Points: participants"
-        if len(tables.get("acceleration", "acceleration"))
-        else "Squares: numbers of participants"
-    )
+    internal = len(tables.get("acceleration", "acceleration")) > 0
+    points = "Points: participants" if internal else "Squares: numbers of participants"
     return {
         "svg": svg, "title": "Face age and chronological age.",
         "caption": f"{points}; dashed: identity; solid: least-squares lines.",
         "cohort": "", "link": place("ages"),
-        "tables": ["acceleration/acceleration" if points.startswith("Points") else "phenotype/age_histogram"],
+        "tables": ["acceleration/acceleration" if internal else "phenotype/age_histogram"],
     }  # fmt: skip
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from faceage_bio.columns import POOLED
+from faceage_bio.columns import PER_SD, POOLED
 from faceage_bio.report import words
 from faceage_bio.report.associations import paired
 from faceage_bio.report.people import ALL, LARGEST
@@ -219,9 +219,9 @@ def cox_models(tables: ReportTables, cohort: str) -> list[Model]:
     """Hazard ratios of face age, of age acceleration per SD, and of chronological age without face age, from unadjusted to full."""
     cox = tables.get("survival", "cox", cohort)
     own = cox[cox["term"] == cox["exposure"]]
-    own = own[(own["exposure"] != "age_acceleration") | own["per"].str.startswith("1 SD")]
+    own = own[(own["exposure"] != "age_acceleration") | (own["per"] == PER_SD)]
     return [
-        Model(name, rows["per"].iloc[0], _once(rows.to_dict("records")))
+        Model(name, words.per_words(rows.iloc[0]), _once(rows.to_dict("records")))
         for name in EXPOSURES
         if len(rows := own[own["exposure"] == name])
     ]

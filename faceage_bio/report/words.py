@@ -1,5 +1,6 @@
 """Sentences and labels, made from result rows."""
 
+import math
 from collections.abc import Mapping
 
 import pandas as pd
@@ -71,6 +72,12 @@ def label(name: str, per: str = "") -> str:
     one, times, other = first.partition(" x ")
     both = term(one) + (f" × {term(other)}" if times else "")
     return f"{both}{colon}{rest}{f', per {per}' if per else ''}"
+
+
+def per_words(row: Mapping) -> str:
+    """What an estimate is given per, with the years of a standard deviation: ``1 SD (9.5 years)``."""
+    sd = row.get("exposure_sd", math.nan)
+    return row["per"] if pd.isna(sd) else f"{row['per']} ({sd:.1f} years)"
 
 
 def covariates(names: str) -> str:

@@ -50,7 +50,7 @@ TABLES = {
     "acceleration/sensitivity": Table(keys=("excluded",)),
     "acceleration/summary": Table(),
     "expression/cell_quality": Table(keys=("fate",)),
-    "expression/components": Table(keys=("component", "share_of_variance")),
+    "expression/components": Table(keys=("component",), statistics=("share_of_variance",)),
     "expression/composition": Table(counts=("n_with_cells",), statistics=("detectable", "mean_share")),
     "expression/confounding": Table(),
     "expression/genes": Table(
@@ -79,7 +79,7 @@ TABLES = {
     "faceage/review": Table(),
     "faceage/summary": Table(),
     "fairness/fairness": Table(
-        keys=("population", "factor", "group", "within", "raw_reason"),
+        keys=("population", "factor", "crossed", "group", "within", "raw_reason"),
         counts=("n_exposed", "n_reference", "n_events_exposed", "n_events_reference"),
         statistics=("raw_estimate", "raw_ci_lower", "raw_ci_upper", "raw_p_value"),
     ),
@@ -147,7 +147,7 @@ TABLES = {
     "survival/competing_risks": Table(keys=("grouping", "group", "cause", "method")),
     "survival/cox": Table(
         keys=("method", "step"),
-        statistics=("events_per_term", "concordance", "log_likelihood", "model_df", "likelihood_ratio", "likelihood_ratio_p", "wald", "wald_p", "score", "score_p", "robust_lower", "robust_upper", "robust_p"),
+        statistics=("exposure_sd", "events_per_term", "concordance", "log_likelihood", "model_df", "likelihood_ratio", "likelihood_ratio_p", "wald", "wald_p", "score", "score_p", "robust_lower", "robust_upper", "robust_p"),
     ),
     "survival/cumulative_incidence": Table(
         keys=("cohort", "grouping", "group", "cause", "years", "interval"), counts=("at_risk", "events", "other_events", "censored"),

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from faceage_bio.columns import AGE, AGE_ACCELERATION, EVENT, FACE_AGE
+from faceage_bio.columns import AGE, AGE_ACCELERATION, EVENT, FACE_AGE, PER_SD
 from faceage_bio.errors import FitError
 from faceage_bio.results.row import result_rows
 from faceage_bio.stats.cox_fit import numbers
@@ -109,4 +109,4 @@ def _per_sd(rows: list[dict], usable: pd.DataFrame, choices: Choices, step: str)
         name: found[0][name] ** power
         for name in ("estimate", "ci_lower", "ci_upper", "robust_lower", "robust_upper")
     } | {"standard_error": found[0]["standard_error"] * power}
-    return [found[0] | scaled | {"per": f"1 SD ({spread:.1f} years)"}]
+    return [found[0] | scaled | {"per": PER_SD, "exposure_sd": spread}]
