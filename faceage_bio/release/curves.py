@@ -1,191 +1,116 @@
 """Survival curves for release: every number from rounded cumulative counts, as OpenSAFELY's Kaplan-Meier action.
 
-Per curve, cumulative entries, events and censorings are rounded, then differenced. Numbers at risk, survival, its standard error and
-interval, and cumulative incidence follow from the rounded numbers, at the times at which a rounded number changes.
+Per curve, cumulative entries, events and censorings are rounded. They stand for as many participants, and what the analysis made of the
+exact ones is made of these again: survival, cumulative incidence, their intervals, numbers at risk, and what is read off a curve.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import astuple
 
 import numpy as np
 import pandas as pd
 
 from faceage_bio.release.rounding import midpoint, significant
+from faceage_bio.results.tables import TABLES, key_of
 from faceage_bio.stats.competing_risks import cumulative_incidence
-from faceage_bio.stats.kaplan_meier import NORMAL_975
+from faceage_bio.stats.kaplan_meier import kaplan_meier, median, risk_table
 
-SURVIVAL_TABLES = {
-    "survival/kaplan_meier", "survival/at_risk", "survival/cumulative_incidence", "survival/incidence_at_risk",
-}  # fmt: skip
 GRID = 0.1  # years: at the exact time of a change the exact count would be the first of its step
-MEDIAN = "median survival"
-AT_A_TIME = {"survival", "cumulative incidence", MEDIAN}  # measures that are read off a curve
+CAUSES = {"events": 1, "other_events": 2, "censored": 0}
 CURVE = ("cohort", "grouping", "group", "cause")
+VALUES = {
+    "survival": "survival",
+    "cumulative incidence": "incidence",
+}  # measures at a time: the column of the curve
 
 
-def release_survival(tables: Mapping[str, pd.DataFrame], k: int) -> dict[str, pd.DataFrame]:
-    """Kaplan-Meier, cumulative incidence and numbers at risk of one cohort from rounded counts.
+def release_curves(
+    shared: Mapping[str, pd.DataFrame], made: Mapping[str, pd.DataFrame], k: int
+) -> dict[str, pd.DataFrame]:
+    """The tables of curves and of numbers at risk, and those with numbers read off them.
 
     Parameters
     ----------
-    tables : by name in `SURVIVAL_TABLES`; some may be absent or empty
+    shared, made : result tables by place, exact and as far as they are released
     k : rounding of counts, 2 or more
     """
-    steps = {"survival/kaplan_meier": _kaplan_meier, "survival/cumulative_incidence": _incidence}
-    made = {}
-    for name, table in tables.items():
-        made[name] = (
-            _each_curve(table, steps[name], k) if name in steps else _each_curve(table, _numbers_at_risk, k)
-        )
-    return made
+    found = {}
+    for place, table in shared.items():
+        declared = TABLES[key_of(place)]
+        curves = shared.get(place.removesuffix(key_of(place)) + declared.curve)
+        if declared.curve and curves is not None and len(curves) and len(table):
+            groups = _each_group(table, curves, k)
+            found[place] = _read_off(made[place], groups) if declared.rows else _drawn(table, groups)
+    return found
 
 
-def release_probabilities(
-    released: pd.DataFrame, exact: pd.DataFrame, curves: pd.DataFrame, value: str
-) -> pd.DataFrame:
-    """Survival or incidence at a time, read off the released curve, with its interval where the curve has one.
-
-    Parameters
-    ----------
-    released, exact : survival/summary or survival/competing_risks after and before the rule
-    curves : the released curves
-    value : column of ``curves``: survival, incidence
-    """
-    made = released.copy()
-    names = [name for name in CURVE if name in curves and name in exact]
-    by_group = dict(list(curves.groupby(names, dropna=False))) if len(curves) else {}
-    for row in exact.index:
-        curve = by_group.get(tuple(exact.at[row, name] for name in names))
-        if exact.at[row, "measure"] not in AT_A_TIME or curve is None or pd.isna(exact.at[row, "estimate"]):
-            continue
-        if exact.at[row, "measure"] == MEDIAN:
-            for column, told in (("estimate", value), ("ci_lower", "ci_lower"), ("ci_upper", "ci_upper")):
-                reached = curve.loc[curve[told] <= 0.5, "years"]
-                made.at[row, column] = reached.iloc[0] if len(reached) else np.nan
-            continue
-        last = curve[curve["years"] <= exact.at[row, "horizon"]].iloc[-1]
-        for column, told in (("estimate", value), ("ci_lower", "ci_lower"), ("ci_upper", "ci_upper")):
-            made.at[row, column] = significant([last[told]])[0]
-    return made
+def _each_group(table: pd.DataFrame, curves: pd.DataFrame, k: int) -> Iterator[tuple[pd.DataFrame, ...]]:
+    """Rows of a table, the exact curve of their participants, and as many as its rounded counts say; no group of 1 to k."""
+    names = [name for name in CURVE if name in table and name in curves]
+    of_group = dict(list(curves.drop_duplicates([*names, "years"]).groupby(names)))
+    for group, rows in table.groupby(names, sort=False):
+        if group in of_group and len(people := _participants(of_group[group], k)):
+            yield rows, of_group[group], people
 
 
-def _each_curve(table: pd.DataFrame, make: Callable, k: int) -> pd.DataFrame:
-    if not len(table):
-        return table.copy()
-    names = [name for name in CURVE if name in table]
-    parts = [
-        make(curve.sort_values("years", kind="stable"), k) for _, curve in table.groupby(names, sort=False)
-    ]
-    parts = [part for part in parts if len(part)]
-    if not parts:
-        return table.iloc[:0].copy()
-    return pd.concat(parts, ignore_index=True)[list(table.columns)]
+def _participants(curve: pd.DataFrame, k: int) -> pd.DataFrame:
+    """Entry, years and cause of as many participants as the rounded counts say; who never left is censored at the end."""
+    curve = curve.sort_values("years", kind="stable")
+    causes = [name for name in CAUSES if name in curve]
+    gone = curve[causes].fillna(0).sum(axis=1)
+    came = (curve["at_risk"] + gone.cumsum() - gone).diff().fillna(curve["at_risk"].iloc[0])
+    entry = _times(curve["years"], came, k) if came.sum() > k else np.array([])
+    exits = [(time, CAUSES[name]) for name in causes for time in _times(curve["years"], curve[name], k)]
+    exits = sorted(exits, key=lambda one: one[0])[: len(entry)]
+    exits += [(_grid(curve["years"]).iloc[-1], 0)] * (len(entry) - len(exits))
+    people = pd.DataFrame(exits, columns=["years", "cause"]).assign(entry=entry - GRID)
+    # rounded, more may have left than have entered: they leave when others have
+    return people.assign(years=np.maximum(people["years"], entry))
 
 
-def _rounded(curve: pd.DataFrame, column: str, k: int) -> np.ndarray:
-    """Cumulative counts at the curve's times, rounded."""
-    return midpoint(curve[column].fillna(0).cumsum().to_numpy(dtype=float), k)
+def _grid(years: pd.Series) -> pd.Series:
+    """The ends of the steps of `GRID` in which times lie."""
+    return (np.ceil((years / GRID).round(6)) * GRID).round(6)
 
 
-def _differences(cumulative: np.ndarray) -> np.ndarray:
-    return np.diff(cumulative, prepend=0.0)
+def _times(years: pd.Series, counts: pd.Series, k: int) -> np.ndarray:
+    """The time of each of as many participants as the rounded cumulative counts say."""
+    until = counts.fillna(0).groupby(_grid(years)).sum().cumsum()
+    return np.repeat(until.index.to_numpy(), np.diff(midpoint(until, k), prepend=0).astype(int))
 
 
-def _counts(curve: pd.DataFrame, events: list[str], k: int) -> pd.DataFrame | None:
-    """At risk and changes from the rounded cumulative counts; None for a curve of 1 to k participants."""
-    curve = _on_grid(curve, [*events, "censored", *(["entered"] if "entered" in curve else [])])
-    all_participants = curve["entered"].sum() if "entered" in curve else curve["at_risk"].iloc[0]
-    if all_participants <= k:
-        return None
-    left = {name: _rounded(curve, name, k) for name in (*events, "censored")}
-    came = (
-        _rounded(curve, "entered", k)
-        if "entered" in curve
-        else np.full(len(curve), midpoint(float(all_participants), k))
-    )
-    gone = sum(left.values())
-    before = np.concatenate([[0.0], gone[:-1]])
-    made = curve.assign(
-        at_risk=np.maximum(came - before, 0.0), **{name: _differences(one) for name, one in left.items()}
-    )
-    if "entered" in curve:
-        made["entered"] = _differences(came)
-    for name in events:  # more events than participants at risk would make survival negative
-        made[name] = np.minimum(made[name], made["at_risk"])
-    changes = np.zeros(len(made), dtype=bool)
-    changes[0] = True
-    for name in (*events, "censored", *(["entered"] if "entered" in curve else [])):
-        changes |= made[name].to_numpy() != 0
-    return made[changes]
+def _estimated(curve: pd.DataFrame, people: pd.DataFrame) -> pd.DataFrame:
+    """The curve again, of the participants that the rounded counts stand for."""
+    years, cause, entry = (people[name].to_numpy() for name in ("years", "cause", "entry"))
+    interval = curve["interval"].iloc[0]
+    if "incidence" in curve:
+        return cumulative_incidence(years, cause, 1, entry, interval=interval)
+    return kaplan_meier(years, cause > 0, entry, interval=interval)
 
 
-def _on_grid(curve: pd.DataFrame, counted: list[str]) -> pd.DataFrame:
-    """What happened within each step of `GRID`, at its end."""
-    ends = (np.ceil((curve["years"] / GRID).round(6)) * GRID).round(6)
-    joined = {name: "sum" if name in counted else "first" for name in curve if name != "years"}
-    return curve.assign(years=ends).groupby("years", sort=True).agg(joined).reset_index()[list(curve)]
+def _drawn(table: pd.DataFrame, groups: Iterator[tuple[pd.DataFrame, ...]]) -> pd.DataFrame:
+    """The points of each curve, or its numbers at risk at the table's times."""
+    parts = [table.iloc[:0]]
+    for rows, curve, people in groups:
+        died = (people["cause"] > 0).to_numpy()
+        points = (
+            _estimated(curve, people) if "interval" in table
+            else risk_table(rows["years"].to_numpy(), people["years"].to_numpy(), died, people["entry"].to_numpy())
+        )  # fmt: skip
+        parts.append(points.assign(**{name: rows[name].iloc[0] for name in CURVE if name in rows}))
+    return pd.concat(parts[1:] or parts, ignore_index=True)[list(table)]
 
 
-def _kaplan_meier(curve: pd.DataFrame, k: int) -> pd.DataFrame:
-    made = _counts(curve, ["events"], k)
-    if made is None:
-        return curve.iloc[:0]
-    at_risk, events = made["at_risk"].to_numpy(), made["events"].to_numpy()
-    with np.errstate(divide="ignore", invalid="ignore"):
-        survival = np.cumprod(np.where(at_risk > 0, 1 - events / at_risk, 1.0))
-        terms = np.where(events > 0, events / (at_risk * (at_risk - events)), 0.0)
-        greenwood = np.sqrt(np.cumsum(terms))
-        error = survival * greenwood
-    made["survival"] = survival
-    made["standard_error"] = np.where(np.isfinite(error), error, np.nan)
-    if {"ci_lower", "ci_upper"} <= set(made):
-        kind = str(made["interval"].iloc[0]) if "interval" in made else "log-log"
-        made["ci_lower"], made["ci_upper"] = _interval(survival, greenwood, kind)
-    return made
-
-
-def _interval(survival: np.ndarray, greenwood: np.ndarray, kind: str) -> tuple[np.ndarray, np.ndarray]:
-    """95% interval of a survival probability from the standard error of its logarithm."""
-    with np.errstate(divide="ignore", invalid="ignore"):
-        if kind == "log":
-            low, high = survival * np.exp(-NORMAL_975 * greenwood), survival * np.exp(NORMAL_975 * greenwood)
-        elif kind == "plain":
-            low, high = survival * (1 - NORMAL_975 * greenwood), survival * (1 + NORMAL_975 * greenwood)
-        else:
-            spread = NORMAL_975 * greenwood / np.log(survival)
-            low, high = survival ** np.exp(-spread), survival ** np.exp(spread)
-    edge = survival == 1
-    low, high = np.where(edge, 1.0, low), np.where(edge, 1.0, high)
-    return np.clip(np.minimum(low, high), 0, 1), np.clip(np.maximum(low, high), 0, 1)
-
-
-def _incidence(curve: pd.DataFrame, k: int) -> pd.DataFrame:
-    """Aalen-Johansen of participants who leave as the rounded counts say; who is left is censored at the end."""
-    made = _counts(curve, ["events", "other_events"], k)
-    if made is None:
-        return curve.iloc[:0]
-    left = made[["events", "other_events", "censored"]].to_numpy(dtype=int)
-    rest = int(made["at_risk"].iloc[0]) - left.sum()
-    years = np.repeat(np.repeat(made["years"].to_numpy(), 3), left.ravel())
-    cause = np.repeat(np.tile([1, 2, 0], len(made)), left.ravel())
-    ends = np.full(max(rest, 0), made["years"].iloc[-1])
-    if not len(years) + len(ends):
-        return curve.iloc[:0]
-    found = cumulative_incidence(
-        np.concatenate([years, ends]),
-        np.concatenate([cause, np.zeros(len(ends))]),
-        1,
-        interval=str(curve["interval"].iloc[0]),
-    )
-    names = {name: curve[name].iloc[0] for name in CURVE if name in curve}
-    return found.assign(**names)
-
-
-def _numbers_at_risk(table: pd.DataFrame, k: int) -> pd.DataFrame:
-    """Numbers at risk at round times, whose entries, events and censorings are cumulative: each rounded, at risk their difference."""
-    if table["entered"].max() <= k:
-        return table.iloc[:0]
-    made = table.copy()
-    for name in ("entered", "events", "censored"):
-        made[name] = midpoint(made[name].astype(float), k)
-    made["at_risk"] = np.maximum(made["entered"] - made["events"] - made["censored"], 0.0)
+def _read_off(made: pd.DataFrame, groups: Iterator[tuple[pd.DataFrame, ...]]) -> pd.DataFrame:
+    """Survival or incidence at a time and the median, read off the released curve."""
+    made = made.copy()
+    for rows, curve, people in groups:
+        released = _estimated(curve, people)
+        for row in rows[rows["estimate"].notna()].itertuples():
+            told = ["estimate", "ci_lower", "ci_upper"]
+            if row.measure == "median survival":
+                made.loc[row.Index, told] = astuple(median(released))
+            elif row.measure in VALUES:
+                at = released[released["years"] <= row.horizon].iloc[-1]
+                made.loc[row.Index, told] = significant(at[[VALUES[row.measure], *told[1:]]])
     return made

@@ -12,7 +12,6 @@ import pandas as pd
 
 from faceage_bio.errors import PrivacyError, TableError
 from faceage_bio.release import content
-from faceage_bio.release.curves import SURVIVAL_TABLES
 from faceage_bio.release.findings import Finding, listed, masked
 from faceage_bio.release.known import Known, holds_dates, holds_identifiers
 from faceage_bio.release.rounding import midpoint
@@ -214,7 +213,7 @@ def _in_table(name: str, text: str, known: Known, k: int, *, listed: bool) -> It
 def _undeclared(name: str, table: pd.DataFrame, k: int) -> Iterator[Finding]:
     """Cells that the declaration of a result table does not allow: other columns, text for a number, words of no list, exact counts."""
     key = key_of(name)
-    counts, of_curve = count_columns(key), key in SURVIVAL_TABLES
+    counts, of_curve = count_columns(key), bool(TABLES[key].curve) and not TABLES[key].rows
     for column in table.columns.difference(columns_of(key), sort=False):
         yield Finding(name, f"column '{column}'", "undeclared", "a column that the table has not")
     exact = ("exact count", f"not rounded to {k}")

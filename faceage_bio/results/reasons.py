@@ -354,8 +354,11 @@ REMARKS = {  # what a reader should know of a number
     "lifelines_median": "known difference: where a curve stays at exactly 0.5, R and ours take the middle of that time, lifelines one of its ends",
 }
 REDACTED = {  # by the release rule
-    "redacted": "redacted: a count of {k} or fewer, or fewer than 10 residual degrees of freedom",
+    "redacted": "redacted: a count of {k} or fewer, fewer than 10 residual degrees of freedom, or a number that gives counts away",
 }
+OF_ONE = {"one_value", "without_single"}  # say that it is one participant
+OF_FEW = {"lost_resamples", "optimism_without", "no_optimism"}  # how often a resample fails follows from an exact count
+QUANTILES = ("low", "high")  # parameters: of the middle 95% of participants
 WORDS = WHY_NOT | SPARSE_DATA | REMARKS | REDACTED
 
 

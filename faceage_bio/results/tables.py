@@ -10,14 +10,21 @@ class Table:
     """Columns of a table that are not those of every result row (row.py).
 
     ``keys``: words and numbers that name a row, released as they are; ``counts``: of participants, samples, photos or events, rounded
-    at release; ``statistics``: numbers that a row of small counts loses; ``closed``: those of them that are closed functions of counts; ``rows``: whether they are result rows, or points of a figure
+    at release; ``statistics``: numbers that a row of small counts loses; ``rows``: whether they are result rows, or points of a figure
     with columns of their own.
+
+    For the release: ``closed`` are statistics that are closed functions of counts; ``quantiles`` have at least this share of participants
+    beyond them; ``shares`` are a column, the count that it is a share of, and of how many each participant has (an estimate: in rows of
+    the measures "share" and "missing"); ``curve`` is the table of survival curves off which the numbers are read.
     """
 
     keys: tuple[str, ...] = ()
     counts: tuple[str, ...] = ()
     statistics: tuple[str, ...] = ()
     closed: tuple[str, ...] = ()
+    quantiles: tuple[tuple[str, float], ...] = ()
+    shares: tuple[tuple[str, str, int], ...] = ()
+    curve: str = ""
     rows: bool = True
 
     @property
@@ -32,11 +39,13 @@ NEVER = {"ledger", "cells_ledger", "photo_list", "covariates", "verification/num
 BOTH_METHODS = tuple(
     f"{method}_{name}" for method in ("deseq2", "voom") for name in ("estimate", "ci_lower", "ci_upper", "p_value", "q_value")
 )
+QUARTILES = (("lower_quartile", 0.25), ("upper_quartile", 0.25))
 TABLES = {
     "acceleration/age_bands": Table(
         keys=("cohort", "age_band", "age_lower"), counts=("n",),
         statistics=("age_mean", "face_age_mean", "face_age_sd", "face_age_q25", "face_age_median", "face_age_q75", "age_gap_mean", "acceleration_mean"),
         rows=False,
+        quantiles=(("face_age_q25", 0.25), ("face_age_median", 0.5), ("face_age_q75", 0.25)),
     ),
     "acceleration/ageing_rate": Table(),
     "acceleration/attenuation": Table(statistics=("reliability",)),
@@ -46,7 +55,7 @@ TABLES = {
     ),
     "acceleration/definition_hazards": Table(),
     "acceleration/definitions": Table(keys=("fitted_in", "cross_fitted", "chosen")),
-    "acceleration/reliability": Table(statistics=("error_df",)),
+    "acceleration/reliability": Table(statistics=("error_df",), closed=("error_df",)),
     "acceleration/sensitivity": Table(keys=("excluded",)),
     "acceleration/summary": Table(),
     "expression/cell_quality": Table(keys=("fate",)),
@@ -64,7 +73,7 @@ TABLES = {
         statistics=("base_mean", "p_lrt", "p_bonferroni", "permutation_p_value", "detectable", *BOTH_METHODS, "hc3_p_value"),
     ),
     "expression/partial_residuals": Table(keys=("bin",), statistics=("bin_centre",)),
-    "expression/quality": Table(statistics=("lower_quartile", "upper_quartile")),
+    "expression/quality": Table(statistics=("lower_quartile", "upper_quartile"), quantiles=QUARTILES),
     "expression/sensitivity": Table(keys=("variant", "hidden")),
     "expression/set_associations": Table(keys=("method",)),
     "expression/type_one_error": Table(keys=("permutations", "genes", "headline", "rule")),
@@ -82,10 +91,12 @@ TABLES = {
         keys=("population", "factor", "crossed", "group", "within", "raw_reason"),
         counts=("n_exposed", "n_reference", "n_events_exposed", "n_events_reference"),
         statistics=("raw_estimate", "raw_ci_lower", "raw_ci_upper", "raw_p_value"),
+        closed=("raw_ci_lower", "raw_ci_upper", "raw_p_value"), shares=(("estimate", "n_events", 1),),
     ),
     "fairness/stress": Table(
         keys=("condition", "condition_unit", "factor", "group", "step", "within", "raw_reason"), counts=("n_exposed", "n_reference"),
         statistics=("raw_estimate", "raw_ci_lower", "raw_ci_upper", "raw_p_value"),
+        closed=("raw_ci_lower", "raw_ci_upper", "raw_p_value"), shares=(("estimate", "n_events", 1),),
     ),
     "flow": Table(keys=("cohort", "unit", "stage", "status", "reason"), counts=("n",), rows=False),
     "meta_analysis/estimates": Table(
@@ -111,18 +122,19 @@ TABLES = {
     "phenotype/adjustments": Table(keys=("adjustment_set", "missing"), statistics=("e_value", "e_value_interval", "missing_information")),
     "phenotype/age_histogram": Table(keys=("cohort", "age_lower", "face_age_lower", "width"), counts=("n",), rows=False),
     "phenotype/balance": Table(counts=("n_level",), statistics=("exposed_mean", "reference_mean")),
-    "phenotype/distributions": Table(keys=("factor", "group"), statistics=("standard_deviation", "q10", "q25", "q50", "q75", "q90")),
+    "phenotype/distributions": Table(keys=("factor", "group"), statistics=("standard_deviation", "q10", "q25", "q50", "q75", "q90"), quantiles=(("q10", 0.1), ("q25", 0.25), ("q50", 0.5), ("q75", 0.25), ("q90", 0.1))),
     "phenotype/dose_curves": Table(
         keys=("cohort", "term", "adjustment"), counts=("n",), statistics=("value", "estimate", "ci_lower", "ci_upper", "reference"),
         rows=False,
     ),
-    "phenotype/dose_response": Table(statistics=("df_residual",)),
+    "phenotype/dose_response": Table(statistics=("df_residual",), closed=("df_residual",)),
     "phenotype/groups": Table(counts=("n_exposed", "n_reference")),
-    "phenotype/interactions": Table(keys=("modifier",), statistics=("df_residual",)),
+    "phenotype/interactions": Table(keys=("modifier",), statistics=("df_residual",), closed=("df_residual",)),
     "phenotype/matched": Table(counts=("n_exposed", "n_reference")),
     "phenotype/means": Table(keys=("factor",)),
     "phenotype/pairs": Table(
         keys=("factor",), counts=("n_exposed", "n_reference"), statistics=("effect_size", "effect_lower", "effect_upper", "p_holm"),
+        closed=("effect_lower", "effect_upper"),
     ),
     "phenotype/phenotypes": Table(counts=("n_exposed", "n_reference")),
     "phenotype/roles": Table(keys=("exposure", "covariate", "role", "reason", "sets"), rows=False),
@@ -131,20 +143,21 @@ TABLES = {
     ),
     "phenotype/specifications": Table(keys=("adjustment_set", "excluded"), counts=("n_exposed", "n_reference")),
     "phenotype/subgroups": Table(keys=("modifier",), counts=("n_exposed", "n_reference"), statistics=("p_interaction", "q_interaction")),
-    "phenotype/table_one": Table(keys=("group", "variable"), statistics=("standard_deviation", "lower_quartile", "upper_quartile")),
-    "phenotype/tests": Table(keys=("factor",), statistics=("df_residual", "eta_squared")),
-    "readers/readers": Table(keys=("rater", "condition", "against", "censoring", "random", "n_readers"), statistics=("df_residual",)),
+    "phenotype/table_one": Table(keys=("group", "variable"), statistics=("standard_deviation", "lower_quartile", "upper_quartile"), shares=(("estimate", "n", 1),), quantiles=QUARTILES),
+    "phenotype/tests": Table(keys=("factor",), statistics=("df_residual", "eta_squared"), closed=("df_residual", "eta_squared")),
+    "readers/readers": Table(keys=("rater", "condition", "against", "censoring", "random", "n_readers"), statistics=("df_residual",), closed=("df_residual",)),
     "scores/comparison": Table(keys=("score", "version", "from_group", "to_group", "method")),
     "scores/scored": Table(keys=("score", "citation", "published", "rule", "column", "points")),
     "survival/added_value": Table(keys=("comparison", "kind", "method"), statistics=("events_per_term", "optimism", "corrected")),
     "survival/age_comparison": Table(keys=("step", "method"), statistics=("events_per_term",)),
     "survival/at_risk": Table(
         keys=("cohort", "grouping", "group", "years"), counts=("at_risk", "entered", "events", "censored"), rows=False,
+        curve="survival/kaplan_meier",
     ),
     "survival/calibration": Table(
         keys=("comparison", "kind", "method", "group"), statistics=("events_per_term", "optimism", "corrected", "predicted"),
     ),
-    "survival/competing_risks": Table(keys=("grouping", "group", "cause", "method")),
+    "survival/competing_risks": Table(keys=("grouping", "group", "cause", "method"), curve="survival/cumulative_incidence"),
     "survival/cox": Table(
         keys=("method", "step"),
         statistics=("exposure_sd", "events_per_term", "concordance", "log_likelihood", "model_df", "likelihood_ratio", "likelihood_ratio_p", "wald", "wald_p", "score", "score_p", "robust_lower", "robust_upper", "robust_p"),
@@ -152,6 +165,7 @@ TABLES = {
     "survival/cumulative_incidence": Table(
         keys=("cohort", "grouping", "group", "cause", "years", "interval"), counts=("at_risk", "events", "other_events", "censored"),
         statistics=("incidence", "standard_error", "ci_lower", "ci_upper"), rows=False,
+        curve="survival/cumulative_incidence",
     ),
     "survival/decision_curve": Table(keys=("comparison", "threshold"), counts=("n_high",), statistics=("events_per_term",)),
     "survival/gene_panel": Table(keys=("strata",), statistics=("p_bonferroni", "mean_level", "hazards_p_value")),
@@ -165,10 +179,12 @@ TABLES = {
     ),
     "survival/incidence_at_risk": Table(
         keys=("cohort", "grouping", "group", "years"), counts=("at_risk", "entered", "events", "censored"), rows=False,
+        curve="survival/cumulative_incidence",
     ),
     "survival/kaplan_meier": Table(
         keys=("cohort", "grouping", "group", "years", "interval"), counts=("at_risk", "entered", "events", "censored"),
         statistics=("survival", "standard_error", "ci_lower", "ci_upper"), rows=False,
+        curve="survival/kaplan_meier",
     ),
     "survival/one_stage": Table(keys=("step", "method", "cohorts"), counts=SMALLEST, statistics=("events_per_term",)),
     "survival/proportional_hazards": Table(keys=("step", "method"), statistics=("events_per_term",)),
@@ -188,9 +204,11 @@ TABLES = {
     "survival/subgroups": Table(keys=("step", "modifier", "n_tests", "method"), statistics=("p_interaction", "q_interaction")),
     "survival/summary": Table(keys=("grouping", "group")),
     "survival/type_one_error": Table(keys=("permutations",), statistics=("permutation_p_value",)),
+    "survival/summary": Table(keys=("grouping", "group"), curve="survival/kaplan_meier"),
     "variants/common": Table(
         keys=("gene", "test", "n_tests", "components"), counts=("n_alleles", "n_carriers"),
         statistics=("frequency", "hardy_weinberg_p", "p_bonferroni"),
+        closed=("hardy_weinberg_p",), shares=(("frequency", "n_alleles", 2),),
     ),
     "variants/genes": Table(keys=("n_variants", "test", "n_tests", "components"), counts=("n_alleles", "n_carriers"), statistics=("p_bonferroni",)),
     "variants/quality": Table(),
