@@ -40,6 +40,7 @@ from tests.test_report import config_of
 
 HOSTILE = ["=cmd|' /C calc'!A0", r"50% & $x_1$ {a}\b ~^ #2 <i>", "@a\x0b\tb", "-1+2", '"quoted"']
 SPARSE = 7.8
+KEY = bytes(range(32))
 MISSING = float("nan")
 
 
@@ -470,7 +471,7 @@ def test_the_command_writes_private_files_with_records(results, tmp_path):
 @pytest.fixture(scope="module")
 def share(results, tmp_path_factory) -> Path:
     target = tmp_path_factory.mktemp("share") / "share"
-    publish(results, target, Known(identifiers={"N0912"}), CONFIG, [], 6)
+    publish(results, target, Known(identifiers={"N0912"}), CONFIG, [], 6, KEY)
     return target
 
 
@@ -502,7 +503,7 @@ def test_the_gate_makes_released_tables_again_and_compares(share, tmp_path):
     assert check_folder(share, Known(identifiers={"N0912"}), 6) == []
     copy = tmp_path / "copy"
     shutil.copytree(share, copy)
-    told = {**released_config(CONFIG), "release": {"rounding": 6}}
+    told = released_config(CONFIG, 6)
     assert _not_of_tables(copy, told, []) == []
     word = copy / "tables/cox_models.docx"
     word.write_bytes(word.read_bytes() + b"\0")

@@ -15,6 +15,7 @@ from faceage_bio.stats.linear import fit_linear
 from faceage_bio.tables import read_text_table, sha256_of
 from tests.test_report_curves import CURVES, config_of, data_of, write_study
 
+KEY = bytes(range(32))
 PEOPLE = Known(identifiers={"N0912"})
 CONFIG = config_of(["c"], survival={"curves": CURVES})
 
@@ -35,7 +36,7 @@ def results(tmp_path) -> Path:
 
 
 def test_pages_are_rendered_from_released_tables(results, tmp_path):
-    done = publish(results, tmp_path / "share", PEOPLE, CONFIG, [], 6)
+    done = publish(results, tmp_path / "share", PEOPLE, CONFIG, [], 6, KEY)
     manifest = json.loads((tmp_path / "share" / MANIFEST).read_text())
     assert set(manifest["files"]) == set(done.files) - {MANIFEST}
     assert manifest["rounding"] == 6
@@ -48,14 +49,14 @@ def test_pages_are_rendered_from_released_tables(results, tmp_path):
     at_risk = read_text_table(tmp_path / "share/tables/c/survival/at_risk.tsv")
     assert all(int(float(cell)) % 3 == 0 for cell in at_risk["at_risk"])
     assert done.log["counts_rounded"].sum() > 0
-    publish(results, tmp_path / "a.zip", PEOPLE, CONFIG, [], 6)
+    publish(results, tmp_path / "a.zip", PEOPLE, CONFIG, [], 6, KEY)
     with zipfile.ZipFile(tmp_path / "a.zip") as bundle:  # an independent run gives the same bytes
         assert bundle.read("survival.html").decode() == page
 
 
 def test_no_hash_of_an_exact_table_leaves(results, tmp_path):
     # who knows the hash of a table of small counts finds the table by trying the few that there can be
-    publish(results, tmp_path / "share", PEOPLE, CONFIG, [], 6)
+    publish(results, tmp_path / "share", PEOPLE, CONFIG, [], 6, KEY)
     private = {sha256_of(path) for path in results.rglob("*") if path.is_file()}
     told = "\n".join(
         path.read_text(errors="replace") for path in (tmp_path / "share").rglob("*") if path.is_file()
@@ -66,7 +67,7 @@ def test_no_hash_of_an_exact_table_leaves(results, tmp_path):
 
 
 def test_a_release_of_public_data_says_that_it_is_not_rounded(results, tmp_path):
-    publish(results, tmp_path / "share", PEOPLE, CONFIG, [], 1)
+    publish(results, tmp_path / "share", PEOPLE, CONFIG, [], 1, KEY)
     assert (
         "counts are not rounded, because the data are public"
         in (tmp_path / "share/survival.html").read_text()
@@ -79,9 +80,9 @@ def test_nothing_is_written_where_anything_is_found(results, tmp_path):
     with pytest.raises(
         PrivacyError, match=r"nothing was published, because \d+ things? may not leave(.|\n)*identifier"
     ):
-        publish(results, tmp_path / "share", PEOPLE, CONFIG, [], 6)
+        publish(results, tmp_path / "share", PEOPLE, CONFIG, [], 6, KEY)
     with pytest.raises(PrivacyError, match=r"may not leave. Expected none. Take out what is listed"):
-        publish(results, tmp_path / "share", PEOPLE, CONFIG, [], 6)
+        publish(results, tmp_path / "share", PEOPLE, CONFIG, [], 6, KEY)
     assert not (tmp_path / "share").exists()
     assert not [path for path in tmp_path.iterdir() if path.name.startswith(".publish")]
 
@@ -89,23 +90,23 @@ def test_nothing_is_written_where_anything_is_found(results, tmp_path):
 def test_what_cannot_be_published(results, tmp_path):
     (results / "c/survival/novel.tsv").write_text("cohort\testimate\nc\t1.5\n")
     with pytest.raises(PrivacyError, match=r"not declared: c/survival/novel\.tsv"):
-        publish(results, tmp_path / "share", PEOPLE, CONFIG, [], 6)
+        publish(results, tmp_path / "share", PEOPLE, CONFIG, [], 6, KEY)
     other = tmp_path / "mine"
     other.mkdir()
     (other / "thesis.txt").write_text("mine")
     with pytest.raises(
         PrivacyError, match=r"something else, which publishing would replace. Expected nothing there"
     ):
-        publish(results, other, PEOPLE, CONFIG, [], 6)
+        publish(results, other, PEOPLE, CONFIG, [], 6, KEY)
     with pytest.raises(
         PrivacyError,
         match=r"reports: no page there. Expected the results of a finished run. Run the workflow to its end",
     ):
-        publish(tmp_path / "empty", tmp_path / "share", PEOPLE, CONFIG, [], 6)
+        publish(tmp_path / "empty", tmp_path / "share", PEOPLE, CONFIG, [], 6, KEY)
 
 
 def test_a_released_config_names_no_file():
-    assert "/" not in json.dumps(released_config(CONFIG)["cohorts"])
+    assert "/" not in json.dumps(released_config(CONFIG, 6)["cohorts"])
 
 
 def test_three_rows_are_too_few_for_a_line():

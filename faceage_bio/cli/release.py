@@ -96,6 +96,12 @@ def publish(
         str | None, typer.Option(help="The whole config as JSON, in place of --configfile.")
     ] = None,
     rounding: Rounding = None,
+    key: Annotated[
+        Path | None,
+        typer.Option(
+            help="File of the secret key of the data's fingerprints, made if absent; in your folder of settings if not given."
+        ),
+    ] = None,
 ) -> None:
     """Write what may be handed to others: rounded tables, and pages and figures rendered from them. All of it, or nothing.
 
@@ -107,6 +113,7 @@ def publish(
     from faceage_bio.errors import PrivacyError
     from faceage_bio.release.bundle import publish as write
     from faceage_bio.release.marker import mark_local
+    from faceage_bio.release.pseudonyms import default_key_path, load_key
     from faceage_bio.tables import read_json
 
     settings, k = _settings(configfile, rounding)
@@ -123,7 +130,9 @@ def publish(
     folders = [results / "model" / "demo" if name == "demo" else Path(name) for name in settings.models]
     with_photos = any(cohort.photos for cohort in settings.cohorts.values())
     cards = [read_json(folder / "card.json") for folder in folders] if with_photos else []
-    done = write(results, output or results / "share", known, settings.model_dump(mode="json"), cards, k)
+    target = output or results / "share"
+    secret = load_key(key or default_key_path("fingerprints.key"), [results, target])
+    done = write(results, target, known, settings.model_dump(mode="json"), cards, k, secret)
     mark_local(results)
     for row in done.log[done.log.counts_rounded + done.log.statistics_redacted > 0].itertuples():
         print(

@@ -1,28 +1,32 @@
 """The bundle that may leave: released tables, and the pages, figures and tables for authors made from them. All of it, or nothing."""
 
+import hashlib
 import json
+import os
 import re
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pandas as pd
 
-import faceage_bio
 from faceage_bio.errors import PrivacyError
-from faceage_bio.records import check_unchanged
-from faceage_bio.release.building import building_folder, take_place
+from faceage_bio.records import check_unchanged, version
 from faceage_bio.release.findings import Finding, listed
 from faceage_bio.release.gate import check_folder
-from faceage_bio.release.known import NOT_OF_PEOPLE, Known
+from faceage_bio.release.known import NOT_OF_PEOPLE, Known, vocabulary
+from faceage_bio.release.pseudonyms import fingerprints
 from faceage_bio.release.rule import release
 from faceage_bio.report import pages
 from faceage_bio.report.figure_files import write_figures
+from faceage_bio.report.formats import without_folders
 from faceage_bio.report.sections import runs
 from faceage_bio.report.table_files import rendered
-from faceage_bio.report.tables import ReportTables, collect
+from faceage_bio.report.tables import collect
 from faceage_bio.results.tables import count_columns, is_declared, key_of, never_released
-from faceage_bio.tables import read_table, sha256_of, write_bytes, write_table, zipped
+from faceage_bio.tables import read_table, sha256_of, write_bytes, write_json, write_table, zipped
 
 PAGES = {
     "index.html": pages.index_page, "association.html": pages.association_page, "survival.html": pages.survival_page,
@@ -56,18 +60,19 @@ class Published:
 
 
 def publish(
-    results: Path, target: Path, known: Known, config: Mapping, cards: Sequence[dict], k: int
+    results: Path, target: Path, known: Known, config: Mapping, cards: Sequence[dict], k: int, key: bytes
 ) -> Published:
-    """Write the bundle; all of it, or nothing, however the command ends.
+    """Write the bundle; all of it, or nothing.
 
     Parameters
     ----------
     results : the folder of a finished run
     target : a folder, or a file ending in .zip; one that an earlier run published is replaced
-    known : whose identifiers, file names and dates are looked for
+    known : whose identifiers, file names and dates are looked for, and the words that may stand in tables
     config : the study's whole config, as the pages are rendered with
     cards : of the models
     k : rounding of counts; 1 for public data
+    key : of the fingerprints of the study's data; it stays at the site
 
     Raises
     ------
@@ -79,62 +84,44 @@ def publish(
         raise PrivacyError(
             f"{results}/reports: no page there. Expected the results of a finished run. Run the workflow to its end first, or name the folder of its results."
         )
-    _check_target(target)
-    with building_folder(target) as building:
-        bundle = building / "bundle"
-        told = {**released_config(config), "release": {"rounding": k}}
-        log = _write_bundle(results, bundle, told, cards, k)
-        findings = [*check_folder(bundle, known, k), *_not_of_tables(bundle, told, cards)]
-        if findings:
+    ours = (target / MANIFEST).is_file() or (target.is_dir() and not any(target.iterdir()))
+    if target.exists() and not (ours or (target.suffix == ".zip" and target.is_file())):
+        raise PrivacyError(
+            f"{target}: there is something else, which publishing would replace. Expected nothing there, or an earlier bundle. Name a new folder or a file ending in .zip."
+        )
+    target.parent.mkdir(parents=True, exist_ok=True)
+    told = released_config(config, k)
+    if known.vocabulary:
+        known |= vocabulary(told, cards)
+    with TemporaryDirectory(prefix=".publish-", dir=target.parent) as building:  # mode 0700
+        bundle = Path(building) / "bundle"
+        log = _write_tables(results, bundle, told)
+        _write_pages(bundle, told, cards)
+        provenance = {"faceage_bio": version(), "rounding": k, "data": fingerprints(results, key)}
+        provenance |= {
+            "models": {card["name"]: card.get("sha256") for card in cards},
+            "config": hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest(),
+            "tables": log.to_dict("records"),
+        }
+        write_json(provenance | {"files": _hashes(bundle)}, bundle / MANIFEST)
+        if findings := [*check_folder(bundle, known, k), *_not_of_tables(bundle, told, cards)]:
             raise PrivacyError(
                 f"nothing was published, because {len(findings)} things may not leave. Expected none. Take out what is listed.\n{listed(findings)}"
             )
-        files = sorted(path.relative_to(bundle).as_posix() for path in bundle.rglob("*") if path.is_file())
-        take_place(_zipped(bundle, building) if target.suffix == ".zip" else bundle, target, building)
+        files = sorted([*_hashes(bundle)])
+        _take_place(bundle, target)
     return Published(target, files, log)
 
 
-def released_config(config: Mapping) -> dict:
-    """The config without paths: a file is "given" or none, a model its name."""
+def released_config(config: Mapping, k: int) -> dict:
+    """The config without paths: a cohort's file is "given" or none, another and a model its name."""
     cohorts = {
         name: {key: "given" if isinstance(value, str) else value for key, value in dict(cohort).items()}
         for name, cohort in config["cohorts"].items()
     }
-    readers = dict(config.get("readers") or {})
-    readers |= {key: "given" for key in ("readings", "cases") if readers.get(key)}
     models = [Path(model).name for model in config["models"]]
-    shown = {**config, "cohorts": cohorts, "models": models, "results_dir": "results", "readers": readers}
-    if shown.get("review"):
-        shown["review"] = {
-            **shown["review"],
-            "decisions": "given" if shown["review"].get("decisions") else None,
-        }
-    return shown
-
-
-def render(folder: Path, config: Mapping, cards: Sequence[dict]) -> dict[str, str]:
-    """Every page, from the released tables of a bundle alone."""
-    tables = released_tables(folder)
-    return {
-        name: _renumbered(make(tables, config, list(cards), internal=False)) for name, make in PAGES.items()
-    }
-
-
-def released_tables(folder: Path) -> ReportTables:
-    """The result tables of a bundle: tables/{cohort}/...; the files in tables/ itself are made from them."""
-    return collect(sorted((folder / "tables").glob("*/**/*.tsv")), released=True)
-
-
-def paper_tables(folder: Path, config: Mapping) -> dict[str, bytes]:
-    """The tables for authors by their place in the bundle, from its released tables alone."""
-    made = rendered(released_tables(folder), config, internal=False)
-    return {f"tables/{name}": content for name, content in made.items()}
-
-
-def _renumbered(page: str) -> str:
-    """The page with its clips and gradients numbered from 1, so that the same tables give the same bytes."""
-    numbers: dict[str, str] = {}
-    return DRAWN.sub(lambda found: numbers.setdefault(found[0], f"{found[1]}{len(numbers) + 1}"), page)
+    told = {"cohorts": cohorts, "models": models, "results_dir": "results", "release": {"rounding": k}}
+    return without_folders(dict(config)) | told
 
 
 def result_tables(results: Path, sections: str) -> dict[str, pd.DataFrame]:
@@ -147,98 +134,86 @@ def result_tables(results: Path, sections: str) -> dict[str, pd.DataFrame]:
     TableError
         A table that is not what its step wrote.
     """
-    found, unknown = {}, []
-    for path in sorted(results.glob("*/**/*.tsv")):
-        inside = path.relative_to(results)
-        if inside.parts[0] in NOT_OF_PEOPLE | {"demo", "local", "benchmarks"} or any(
-            part.startswith(".") for part in inside.parts
-        ):
-            continue
-        place = inside.with_suffix("").as_posix()
-        if is_declared(place):
-            if runs(key_of(place), sections):
-                found[place] = path
-        elif not never_released(place):
-            unknown.append(inside.as_posix())
+    places = {
+        path.relative_to(results).with_suffix("").as_posix(): path
+        for path in sorted(results.glob("*/**/*.tsv"))
+        if path.relative_to(results).parts[0] not in NOT_OF_PEOPLE | {"demo", "local", "benchmarks"}
+    }
+    unknown = [f"{place}.tsv" for place in places if not (is_declared(place) or never_released(place))]
     if unknown:
         raise PrivacyError(
             f"nothing was published, because {len(unknown)} table(s) are not declared: {', '.join(unknown[:10])}. "
             "Expected those of the list only. Declare them in faceage_bio/results/tables.py, as result tables or as tables that never leave."
         )
+    found = {
+        place: path for place, path in places.items() if is_declared(place) and runs(key_of(place), sections)
+    }
     check_unchanged(found.values())
     return {place: read_table(path) for place, path in found.items()}
 
 
-def _write_bundle(results: Path, bundle: Path, config: dict, cards: Sequence[dict], k: int) -> pd.DataFrame:
-    """Tables, pages, figures and the manifest into a new folder, unchecked."""
-    bundle.mkdir(parents=True)
-    released = release(result_tables(results, config["report"]["sections"]), k)
+def _write_tables(results: Path, bundle: Path, config: Mapping) -> pd.DataFrame:
+    """The released tables into a new folder; what was done to each."""
+    released = release(result_tables(results, config["report"]["sections"]), config["release"]["rounding"])
     for place, table in released.tables.items():
-        whole = {
-            name: table[name].astype("Int64")
-            for name in count_columns(key_of(place))
-            if name in table and _is_whole(table[name])
-        }
-        write_table(table.assign(**whole), bundle / "tables" / f"{place}.tsv")
-    for name, page in render(bundle, config, cards).items():
-        (bundle / name).write_text(page, encoding="utf-8")
-    for name, content in paper_tables(bundle, config).items():
-        write_bytes(content, bundle / name)
-    write_figures([bundle / name for name in PAGES], bundle / "figures", pdf=False)
-    rule = RULE.format(k=k) if k > 1 else UNROUNDED
-    (bundle / ABOUT).write_text(SHARED.format(version=faceage_bio.__version__, rule=rule), encoding="utf-8")
-    files = sorted(path for path in bundle.rglob("*") if path.is_file())
-    manifest = {
-        "faceage_bio": faceage_bio.__version__,
-        "rounding": k,
-        "tables": released.log.to_dict("records"),
-        "files": {path.relative_to(bundle).as_posix(): sha256_of(path) for path in files},
-    }
-    (bundle / MANIFEST).write_text(
-        json.dumps(manifest, indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
-    )
-    for path in bundle.rglob("*"):
-        path.chmod(0o755 if path.is_dir() else 0o644)
-    bundle.chmod(0o755)
+        counts = table[[name for name in count_columns(key_of(place)) if name in table]]
+        write_table(table.assign(**counts.convert_dtypes()), bundle / "tables" / f"{place}.tsv")
     return released.log
 
 
-def _is_whole(column: pd.Series) -> bool:
-    numbers = pd.to_numeric(column, errors="coerce").dropna()
-    return bool((numbers == numbers.round()).all())
+def _write_pages(bundle: Path, config: Mapping, cards: Sequence[dict]) -> None:
+    """Everything else, from the released tables of a bundle alone."""
+    tables = collect(sorted((bundle / "tables").glob("*/**/*.tsv")), released=True)
+    for name, make in PAGES.items():
+        page = make(tables, config, list(cards), internal=False)
+        numbers: dict[str, str] = {}  # from 1, so that the same tables give the same bytes
+        page = DRAWN.sub(lambda found: numbers.setdefault(found[0], f"{found[1]}{len(numbers) + 1}"), page)  # noqa: B023
+        write_bytes(page.encode(), bundle / name)
+    for name, content in rendered(tables, config, internal=False).items():
+        write_bytes(content, bundle / "tables" / name)
+    write_figures([bundle / name for name in PAGES], bundle / "figures", pdf=False)
+    k = config["release"]["rounding"]
+    rule = RULE.format(k=k) if k > 1 else UNROUNDED
+    write_bytes(SHARED.format(version=version(), rule=rule).encode(), bundle / ABOUT)
 
 
-def _not_of_tables(bundle: Path, config: dict, cards: Sequence[dict]) -> list[Finding]:
-    """Pages and tables for authors whose bytes are not those that the bundle's tables give: nothing can hide there that is not in a table."""
-    pages_again = {name: page.encode() for name, page in render(bundle, config, cards).items()}
-    papers_again = paper_tables(bundle, config)
-    found = {
-        f"tables/{path.name}" for path in (bundle / "tables").glob("*") if path.is_file()
-    } | papers_again.keys()
-    again = {name: pages_again.get(name, papers_again.get(name)) for name in (*pages_again, *sorted(found))}
+def _not_of_tables(bundle: Path, config: Mapping, cards: Sequence[dict]) -> list[Finding]:
+    """Files whose bytes are not those that the bundle's tables give: nothing can hide there that is not in a table."""
+    with TemporaryDirectory() as folder:
+        again = Path(folder) / "again"
+        for path in (bundle / "tables").glob("*/**/*.tsv"):
+            write_bytes(path.read_bytes(), again / path.relative_to(bundle))
+        _write_pages(again, config, cards)
+        names = {name for name, _ in _hashes(bundle).items() ^ _hashes(again).items()}
     return [
         Finding(name, "", "other page", "not what the bundle's tables render to")
-        for name, content in again.items()
-        if content is None or not (bundle / name).is_file() or (bundle / name).read_bytes() != content
+        for name in sorted(names - {MANIFEST})
     ]
 
 
-def _check_target(target: Path) -> None:
-    if target.suffix == ".zip" and target.is_file():
-        return
-    about = target / ABOUT
-    ours = (target / MANIFEST).is_file() or (
-        about.is_file() and about.read_text(encoding="utf-8").startswith(SHARED[:22])
-    )
-    if target.exists() and not (target.is_dir() and (ours or not any(target.iterdir()))):
-        raise PrivacyError(
-            f"{target}: there is something else, which publishing would replace. Expected nothing there, or an earlier bundle. Name a new folder or a file ending in .zip."
+def _hashes(folder: Path) -> dict[str, str]:
+    """SHA-256 of each file of a bundle."""
+    return {
+        path.relative_to(folder).as_posix(): sha256_of(path)
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
+def _take_place(bundle: Path, target: Path) -> None:
+    """Put what was made in its place, for others to read; an earlier bundle goes only when the new one is there."""
+    for path in (bundle, *bundle.rglob("*")):
+        path.chmod(0o755 if path.is_dir() else 0o644)
+    if target.suffix == ".zip":
+        write_bytes(
+            zipped({name: (bundle / name).read_bytes() for name in _hashes(bundle)}), target, mode=0o644
         )
-
-
-def _zipped(bundle: Path, building: Path) -> Path:
-    path = building / "bundle.zip"
-    files = sorted(file for file in bundle.rglob("*") if file.is_file())
-    path.write_bytes(zipped({file.relative_to(bundle).as_posix(): file.read_bytes() for file in files}))
-    path.chmod(0o644)
-    return path
+        return
+    earlier = bundle.with_name("earlier")
+    if target.is_dir():
+        os.replace(target, earlier)
+    try:
+        os.replace(bundle, target)
+    except OSError:
+        shutil.move(earlier, target)
+        raise

@@ -1,8 +1,6 @@
 """What may not be in a shared file whatever the study: pictures, metadata of photos, vectors, paths, names of users and machines."""
 
 import base64
-import binascii
-import contextlib
 import getpass
 import gzip
 import html
@@ -11,14 +9,16 @@ import re
 import socket
 import zlib
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import cache
 from urllib.parse import unquote, unquote_to_bytes
 
-PICTURES = (
-    (b"\x89PNG\r\n\x1a\n", "PNG"), (b"\xff\xd8\xff", "JPEG"), (b"GIF87a", "GIF"), (b"GIF89a", "GIF"), (b"BM", "BMP"),
-    (b"II*\x00", "TIFF"), (b"MM\x00*", "TIFF"), (b"\x00\x00\x01\x00", "ICO"), (b"8BPS", "Photoshop"), (b"%PDF", "PDF"),
-)  # fmt: skip
-METADATA = (b"Exif\x00\x00", b"http://ns.adobe.com/xap/", b"<x:xmpmeta", b"<?xpacket", b"Photoshop 3.0\x00")
+PICTURE = re.compile(
+    rb"\x89PNG\r\n|\xff\xd8\xff|GIF8[79]a|BM.{4}\0{4}|II\*\0|MM\0\*|\x00\x00\x01\x00|8BPS|%PDF|P[1-6]\s+\d+\s+\d+\s|RIFF.{4}WEBP"
+    rb"|.{4}ftyp(?:hei[cx]|mif1|avif|msf1|hevc)",
+    re.DOTALL,
+)
+METADATA = re.compile(rb"Exif\0\0|http://ns\.adobe\.com/xap/|<x:xmpmeta|<\?xpacket|Photoshop 3\.0\0")
 VECTOR = 64  # numbers in a row; a face's embedding has 128 or more
 NUMBER = r"-?\d+\.\d+(?:[eE][-+]?\d+)?"
 VECTORS = re.compile(rf"(?:{NUMBER}\s*[,;\t ]\s*){{{VECTOR - 1},}}{NUMBER}")
@@ -26,138 +26,89 @@ DATA_URI = re.compile(
     r"data:(?P<type>[\w.+-]+/[\w.+-]+)?(?P<more>(?:;[\w=.+-]+)*),(?P<body>[^\"'\s)<>]*)", re.IGNORECASE
 )
 BASE64 = re.compile(r"(?<![\w+/=])[A-Za-z0-9+/]{40,}={0,2}(?![\w+/=])")
-PICTURE_TAGS = re.compile(
-    r"<\s*(?:svg:)?(img|image|picture|feimage|object|embed|video|iframe)\b[^>]*>", re.IGNORECASE
-)
-PATHS = re.compile(
-    r"(?<![\w.:/<>~-])(?:~|/(?:home|users|root|mnt|data|scratch|work|tmp|var|srv|media|opt|gpfs|lustre|nfs|projects?|groups?|net|"
-    r"share|export|private|volumes|ngs|hpc|storage|beegfs|cluster|etc|usr|run))/[\w.@+-]+(?:/[\w.@+ -]+)*",
-    re.IGNORECASE,
-)
-ABSOLUTE = re.compile(r"(?<=[\"'\s=(>])/[A-Za-z][\w.-]*(?:/[\w.-]+){2,}")
-WINDOWS = re.compile(
-    r"(?<![\w/])[A-Za-z]:\\{1,2}[\w.$-]+|(?<![\\\w])\\\\[\w.$-]+\\[\w.$-]+|\bfile:/{2,3}[\w.~%-]+"
-)
-PHOTO_NAME = re.compile(
-    r"(?<![\w/])[\w-]+\.(?:jpe?g|heic|heif|png|tiff?|bmp|webp|dcm|dng|nef|cr2)\b(?!\s*\()", re.IGNORECASE
-)
 SCRIPT = re.compile(r"<script\b(?![^>]*json)[^>]*>.*?</script\s*>", re.IGNORECASE | re.DOTALL)
 SHAPES = re.compile(r'(?<=\s)(?:d|points)="[MmLlHhVvCcSsQqTtAaZz\d\s.,+eE-]*"')
+# names of the parts of a Word file, which look like paths; sizes, colours and numbers of revisions, which look like identifiers
+LAYOUT = re.compile(r'\bPartName="[^"]*"|\b\w+:\w+="[-+]?[0-9A-Fa-f.]+%?"')
+INLINE = re.compile(
+    r"</?(?:b|i|u|em|strong|span|su[bp]|small|mark|wbr|a|tspan|w:(?!(?:p|tc|br|cr|tab)\b)\w+)\b[^>]*>"
+)  # parts of a word may stand on either side
+TEXTS = (  # kind, what, and where it stands in a text without its scripts
+    (
+        "image", "an element of a picture",
+        r"<\s*(?:svg:)?(?:img|image|picture|feimage|object|embed|video|iframe)\b[^>]*>|data:image/(?!svg)[\w.+-]+[;,]",
+    ),
+    (
+        "path", "a path",
+        r"(?<![\w.:/<>~-])(?:~|/(?:home|users|root|mnt|data|scratch|work|tmp|var|srv|media|opt|gpfs|lustre|nfs|projects?|groups?|net|"
+        r"share|export|private|volumes|ngs|hpc|storage|beegfs|cluster|etc|usr|run))/[\w.@+-]+",
+    ),
+    ("path", "a path", r"(?<=[\"'\s=(>])/[A-Za-z][\w.-]*(?:/[\w.-]+){2,}"),
+    ("path", "a path", r"(?<![\w/])[A-Za-z]:\\{1,2}[\w.$-]+|(?<![\\\w])\\\\[\w.$-]+\\[\w.$-]+|\bfile:/{2,3}[\w.~%-]+"),
+    (
+        "file name", "a photo's file name",
+        r"(?<![\w/])[\w-]+\.(?:jpe?g|heic|heif|png|tiff?|bmp|webp|dcm|dng|nef|cr2)\b(?!\s*\()",
+    ),
+)  # fmt: skip
 COMMON_NAMES = {
     "root", "user", "admin", "localhost", "runner", "docker", "ubuntu", "debian", "data", "test", "demo", "localdomain",
 }  # fmt: skip
-Found = tuple[int, str, str]  # where, kind of finding, what
 
 
-def kind_of_bytes(content: bytes) -> str:
-    """PNG, JPEG ... by how a file begins, whatever its name says; "" for what is no picture."""
-    for start, name in PICTURES:
-        if content.startswith(start):
-            return name
-    if content[:4] == b"RIFF" and content[8:12] == b"WEBP":
-        return "WEBP"
-    if content[4:8] == b"ftyp" and content[8:12] in {b"heic", b"heix", b"mif1", b"avif", b"msf1", b"hevc"}:
-        return "HEIF"
-    return ""
+def in_bytes(content: bytes) -> Iterator[tuple[str, str]]:
+    """Kind and what: pictures by how a file begins, whatever its name says, and the metadata of photos."""
+    if PICTURE.match(content):
+        yield "image", "a picture"
+    if METADATA.search(content):
+        yield "metadata", "EXIF or XMP of a photo"
 
 
-def in_bytes(content: bytes) -> Iterator[Found]:
-    """Pictures, and the metadata of photos, of a file or of what one embeds."""
-    if kind := kind_of_bytes(content):
-        yield 0, "image", f"a {kind} picture"
-    for mark in METADATA:
-        if (place := content.find(mark)) >= 0:
-            yield place, "metadata", "EXIF or XMP of a photo"
-            return
-
-
-def in_text(text: str) -> Iterator[Found]:
-    """Embedded pictures, vectors, paths, names of users and machines in HTML, SVG, JSON, TSV or plain text."""
+def in_text(text: str) -> Iterator[tuple[int, str, str]]:
+    """Where, kind and what: elements of pictures, vectors, paths, names of users and machines in HTML, SVG, JSON, TSV or plain text."""
     shown = without_scripts(text)
-    for found in PICTURE_TAGS.finditer(shown):
-        yield found.start(), "image", f"an element <{found[1]}>"
-    for where, content in embedded(text):
-        yield from ((where, kind, f"{what}, embedded") for _, kind, what in in_bytes(unpacked(content)))
-    for where in vectors(text):
-        yield where, "embedding", f"more than {VECTOR - 1} numbers in a row"
-    for pattern, searched in ((PATHS, text), (WINDOWS, text), (ABSOLUTE, shown)):
-        for found in pattern.finditer(searched):
-            yield found.start(), "path", f"{found[0][:6]}…"
-    for found in PHOTO_NAME.finditer(shown):
-        yield found.start(), "file name", f"a photo's file name, …{found[0][found[0].rindex('.') :]}"
+    for kind, what, pattern in TEXTS:
+        for found in re.finditer(pattern, text if kind == "path" else shown, re.IGNORECASE):
+            yield found.start(), kind, what
+    for found in VECTORS.finditer(text):
+        if not _is_table(text):
+            yield found.start(), "embedding", f"more than {VECTOR - 1} numbers in a row"
     for name in _own_names():
-        for found in re.finditer(rf"(?<!\w){re.escape(name)}(?!\w)", text, re.IGNORECASE):
+        if found := re.search(rf"(?<!\w){re.escape(name)}(?!\w)", text, re.IGNORECASE):
             yield found.start(), "user or host", f"{name[:2]}…"
-            break
 
 
 def embedded(text: str) -> Iterator[tuple[int, bytes]]:
-    """What data URIs and long base64 strings hold, with where they begin."""
+    """What data URIs and long base64 strings hold, unpacked, with where they begin."""
     for found in DATA_URI.finditer(text):
-        if not found["type"] and not found["more"]:
-            continue
-        body = found["body"]
-        if "base64" in (found["more"] or "").lower():
-            content = _decoded(unquote(body))
-        else:
-            content = unquote_to_bytes(body)
-        if (found["type"] or "").lower().startswith("image/") and "svg" not in found["type"].lower():
-            content = (
-                content if kind_of_bytes(content) else b"\x89PNG\r\n\x1a\n"
-            )  # it says that it is a picture
-        if content:
-            yield found.start(), content
+        if found["type"] or found["more"]:
+            is_base64 = "base64" in found["more"].lower()
+            yield (
+                found.start(),
+                _unpacked(_decoded(unquote(found["body"])) if is_base64 else unquote_to_bytes(found["body"])),
+            )
     for found in BASE64.finditer(text):
         content = _decoded(found[0])
-        if kind_of_bytes(content) not in {"", "BMP"} or content[:2] == b"\x1f\x8b":
-            yield found.start(), content
-
-
-def vectors(text: str) -> Iterator[int]:
-    """Where many numbers stand in a row. In JSON, columns of a table whose rows have names beside them are none."""
-    if text.lstrip()[:1] in {"[", "{"}:
-        with contextlib.suppress(ValueError):
-            if not _holds_vector(json.loads(text), beside_names=False):
-                return
-    yield from (found.start() for found in VECTORS.finditer(text))
-
-
-def _holds_vector(value: object, *, beside_names: bool) -> bool:
-    if isinstance(value, dict):
-        value = list(value.values())
-    elif not isinstance(value, list):
-        return False
-    elif len(value) >= VECTOR and sum(isinstance(one, float) for one in value) > len(value) / 2:
-        return not beside_names
-    named = {
-        len(one)
-        for one in value
-        if isinstance(one, list) and one and all(isinstance(name, str) for name in one)
-    }
-    return any(_holds_vector(one, beside_names=isinstance(one, list) and len(one) in named) for one in value)
-
-
-def unpacked(content: bytes) -> bytes:
-    """What gzip has packed, or the bytes as they are."""
-    if content[:2] != b"\x1f\x8b":
-        return content
-    try:
-        return gzip.decompress(content)
-    except (OSError, EOFError, zlib.error):
-        return content
+        if PICTURE.match(content) or content[:2] == b"\x1f\x8b":
+            yield found.start(), _unpacked(content)
 
 
 def readings_of(text: str) -> Iterator[str]:
-    """The text, and what a browser or a program makes of it: entities, escapes, per cent codes. Lines stay where they are."""
-    yield text
-    if "&" in text and (plain := html.unescape(text)) != text:
-        yield plain
-    if "\\u" in text:
-        yield re.sub(r"\\u([0-9a-fA-F]{4})", lambda found: chr(int(found[1], 16)), text)
-    if "\\_" in text or "\\&" in text:  # LaTeX
-        yield re.sub(r"\\([_&%#$])", r"\1", text)
-    if re.search(r"%[0-9a-fA-F]{2}", text):
-        yield unquote(text)
+    """The text, and what a browser or a program makes of it: entities, words that tags split, escapes, LaTeX, per cent codes."""
+    plain = html.unescape(text)
+    made = (
+        text, plain, INLINE.sub("", plain), re.sub(r"\\u([0-9a-fA-F]{4})", lambda found: chr(int(found[1], 16)), text),
+        re.sub(r"\\([_&%#$])", r"\1", text), unquote(text),
+    )  # fmt: skip
+    yield from dict.fromkeys(made)
+
+
+def pieces_of(markup: str) -> list[str]:
+    """What stands between the tags of a page or of a Word file, and in their attributes that are read."""
+    shown = without_scripts(markup)
+    attributes = re.findall(r"\s(?:title|alt|aria-label|content|value|id|name|href)=\"([^\"]*)\"", shown)
+    return [
+        html.unescape(piece).strip() for piece in [*re.split(r"<[^>]*>", INLINE.sub("", shown)), *attributes]
+    ]
 
 
 def without_scripts(text: str) -> str:
@@ -174,18 +125,46 @@ def _blank(found: re.Match) -> str:
     return re.sub(r"[^\n]", " ", found[0])
 
 
+def _is_table(text: str) -> bool:
+    """Whether a text is JSON of which every list of many numbers is a column of a table, beside one of as many names."""
+    with suppress(ValueError):
+        return not _holds_vector([json.loads(text)])
+    return False
+
+
+def _holds_vector(value: object) -> bool:
+    lists = list(value.values() if isinstance(value, dict) else value if isinstance(value, list) else ())
+    named = {
+        len(one) for one in lists if isinstance(one, list) and all(isinstance(word, str) for word in one)
+    }
+    return any(
+        (
+            isinstance(one, list)
+            and len(one) not in named
+            and sum(isinstance(number, float) for number in one) >= VECTOR
+        )
+        or _holds_vector(one)
+        for one in lists
+    )
+
+
 def _decoded(body: str) -> bytes:
-    try:
+    with suppress(ValueError):
         return base64.b64decode(body + "=" * (-len(body) % 4))
-    except (binascii.Error, ValueError):
-        return b""
+    return b""
+
+
+def _unpacked(content: bytes) -> bytes:
+    with suppress(OSError, EOFError, zlib.error):
+        return gzip.decompress(content)
+    return content
 
 
 @cache
 def _own_names() -> tuple[str, ...]:
     """The names of this user and machine, where they tell anything."""
     names = {socket.gethostname(), socket.gethostname().split(".")[0]}
-    with contextlib.suppress(KeyError, OSError):
+    with suppress(KeyError, OSError):
         names.add(getpass.getuser())
     telling = {name for name in names if name.lower() not in COMMON_NAMES}
     return tuple(sorted(name for name in telling if len(name) >= (8 if name.isalpha() else 4)))

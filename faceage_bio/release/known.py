@@ -1,4 +1,4 @@
-"""Who is in the study: identifiers, file names and dates that must not be found in what is shared.
+"""Who is in the study: identifiers, file names and dates that must not be found in what is shared, and the words that may stand there.
 
 How an identifier is looked for depends on how easily it is something else:
 
@@ -12,18 +12,22 @@ How an identifier is looked for depends on how easily it is something else:
 Dates are looked for in every way of writing that `dates` reads: a day of a person that it can mean is found, births first.
 """
 
+import json
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import date
+from functools import cached_property
 from pathlib import Path
+from urllib.parse import unquote
 
 import pandas as pd
 
+import faceage_bio
 from faceage_bio.errors import TableError
-from faceage_bio.formula_cells import as_typed
 from faceage_bio.release.dates import days_in, days_of_cell, masked_day
+from faceage_bio.results.tables import is_declared
 from faceage_bio.tables import read_text_table
 
 IDENTIFIERS = re.compile(
@@ -35,10 +39,13 @@ DATES = re.compile(r"(^|_)(date|dates|birth|dob|birthday|datetime)($|_)")
 PHOTO_ENDINGS = (
     ".jpg", ".jpeg", ".png", ".heic", ".heif", ".tif", ".tiff", ".bmp", ".webp", ".gif", ".dcm", ".dng", ".cr2", ".nef",
 )  # fmt: skip
-NOT_OF_PEOPLE = {  # folders of results that hold no tables about single participants
-    "model", "logs", "reports", "share",
-}  # fmt: skip
-
+NOT_OF_PEOPLE = {
+    "model",
+    "logs",
+    "reports",
+    "share",
+}  # folders of results without tables about single participants
+MATRIX = 200  # columns: a table of more is one of genes, in whose numbers no level stands
 WORD = re.compile(r"[^\W_]+")
 CALLED = re.compile(
     r"\b(?:patient|subject|person|participant|case|donor|sample|photo|reader|mrn|id|no|number)s?\b[\s:#.=]*(?:no\.?|number|id)?[\s:#.=]*(?P<name>[^\W_][\w-]*)",
@@ -48,77 +55,83 @@ CALLED = re.compile(
 
 @dataclass
 class Known:
-    """Identifiers, names of photo files and dates of a study's participants."""
+    """Identifiers, names of photo files and dates of a study's participants; and the words of its levels, columns and genes."""
 
     identifiers: set[str] = field(default_factory=set)
     files: set[str] = field(default_factory=set)
     births: set[date] = field(default_factory=set)
     dates: set[date] = field(default_factory=set)
-    _index: dict[str, set[str]] | None = None
+    vocabulary: set[str] = field(default_factory=set)
 
     def __or__(self, other: "Known") -> "Known":
-        return Known(
-            self.identifiers | other.identifiers,
-            self.files | other.files,
-            self.births | other.births,
-            self.dates | other.dates,
-        )
+        return Known(*(getattr(self, one.name) | getattr(other, one.name) for one in fields(self)))
 
     @property
     def words(self) -> str:
         """How many are looked for, and how many of them not in texts."""
         plain = sum(not _distinct(name) for name in self.identifiers)
         said = f"{len(self.identifiers)} identifiers, {len(self.files)} file names, {len(self.dates)} dates"
-        return (
-            f"{said}; {plain} identifiers are too short or too plain to be looked for in texts"
-            if plain
-            else said
+        return said + (
+            f"; {plain} identifiers are too short or too plain to be looked for in texts" if plain else ""
         )
 
     def in_text(self, text: str) -> Iterator[tuple[int, str, str]]:
         """Where, which kind, and which: identifiers and file names that stand in a text as whole words, and dates."""
-        index = self._by_first_word()
         lower = text.casefold()
-        same_length = len(lower) == len(text)
-        searched = lower if same_length else text.lower()
-        for found in WORD.finditer(searched):
-            for name in index.get(found[0], ()):
-                start, end = found.start(), found.start() + len(name)
-                if searched[start:end] == name and not _goes_on(searched, start, end, name):
-                    kind = "file name" if name in self._file_names else "identifier"
-                    yield start, kind, text[start:end] if same_length else name
+        for found in WORD.finditer(lower):
+            for name, kind in self._by_first_word.get(found[0], ()):
+                end = found.start() + len(name)
+                if lower[found.start() : end] == name and not _goes_on(lower, found.start(), end, name):
+                    yield found.start(), kind, text[found.start() : end]
         for found in CALLED.finditer(text):
             name = found["name"]
             if name in self.identifiers and len(name) >= 4 and not _distinct(name):
                 yield found.start("name"), "identifier", name
-        if self.births or self.dates:
-            others = self.dates - {date.today()}
-            for found in days_in(text):
-                if found.days & self.births:
-                    yield found.start, "date", f"{masked_day(found.words)} is the date of birth of a person"
-                elif found.days & others and not found.plain:
-                    yield found.start, "date", f"{masked_day(found.words)} is a date of a person"
+        others = self.dates - {date.today()}
+        for found in days_in(text) if self.dates | self.births else ():
+            if found.days & self.births:
+                yield found.start, "date", f"{masked_day(found.words)} is the date of birth of a person"
+            elif found.days & others and not found.plain:
+                yield found.start, "date", f"{masked_day(found.words)} is a date of a person"
 
     def is_whole(self, text: str, *, of_identifiers: bool = False) -> bool:
         """Whether a cell or a piece of text is nothing but an identifier that is too short to be looked for in texts."""
         word = text.strip()
-        if word not in self.identifiers or _distinct(word):
-            return False
-        return of_identifiers or (_mixed(word) and len(word) > 1)
+        told = of_identifiers or (_mixed(word) and len(word) > 1)
+        return told and word in self.identifiers and not _distinct(word)
 
-    def _by_first_word(self) -> dict[str, set[str]]:
-        if self._index is None:
-            index: dict[str, set[str]] = defaultdict(set)
-            self._file_names = {name.casefold() for name in self.files}
-            stems = {Path(name).stem for name in self.files}
-            names = {
-                name.casefold() for name in self.identifiers | stems if _distinct(name)
-            } | self._file_names
-            for name in names:
-                if first := WORD.search(name):  # "#12-A" is found as "12-A"
-                    index[first[0]].add(name[first.start() :])
-            self._index = dict(index)
-        return self._index
+    def allows(self, text: str) -> bool:
+        """Whether each word of a cell is of the vocabulary, or a number of up to 4 digits, behind a word of it up to 2 (PC10)."""
+        numbered = (re.sub(r"(?<=[^\W\d])\d{1,2}$", "", word) for word in words_of(unquote(text)) - self.vocabulary)
+        return not self.vocabulary or all(
+            (word.isdigit() and len(word) <= 4) or word in self.vocabulary for word in numbered
+        )
+
+    @cached_property
+    def _by_first_word(self) -> Mapping[str, set[tuple[str, str]]]:
+        index = defaultdict(set)
+        stems = {Path(name).stem for name in self.files}
+        names = {(name, "identifier") for name in self.identifiers | stems if _distinct(name)}
+        for name, kind in names | {(name, "file name") for name in self.files}:
+            if first := WORD.search(name.casefold()):  # "#12-A" is found as "12-A"
+                index[first[0]].add((name.casefold()[first.start() :], kind))
+        return index
+
+
+def words_of(text: str) -> set[str]:
+    """The words of a text, in small letters."""
+    return set(WORD.findall(text.casefold()))
+
+
+def vocabulary(*told: object) -> Known:
+    """The words of this package, and of config and model cards: with those of the study's tables all that a released table may say."""
+    folder = Path(faceage_bio.__file__).parent
+    own = (
+        path.read_text(encoding="utf-8")
+        for path in folder.rglob("*")
+        if path.suffix in {".py", ".yaml", ".tsv"}
+    )
+    return Known(vocabulary=words_of("\n".join([json.dumps(told, ensure_ascii=False, default=str), *own])))
 
 
 def known_of_results(results: Path) -> Known:
@@ -129,103 +142,82 @@ def known_of_results(results: Path) -> Known:
     TableError
         A table about single participants that cannot be read: then it is not known whether its participants are in the outputs.
     """
-    known = Known()
-    for path in sorted(Path(results).rglob("*")):
-        inside = path.relative_to(results).parts
-        if not path.is_file() or inside[0] in NOT_OF_PEOPLE or path.name.startswith("."):
-            continue
-        if path.suffix == ".parquet":
-            known |= _of_parquet(path)
-        elif path.suffix in {".tsv", ".csv"}:
-            known |= known_of_table(path)
-        elif path.suffix.lower() in PHOTO_ENDINGS:
-            known |= Known(files={path.name})
-    return known
+    tables = (path for path in Path(results).rglob("*") if path.is_file() and path.suffix != ".txt" and path.name[0] != ".")
+    places = {path: path.relative_to(results) for path in sorted(tables)}
+    return known_of_inputs(
+        path for path, place in places.items() if place.parts[0] not in NOT_OF_PEOPLE and not is_declared(place)
+    )
 
 
 def known_of_inputs(paths: Iterable[Path | str]) -> Known:
-    """From the study's own tables (manifest, clinical data, samples, readings ...) and its folders of photos."""
+    """From tables (manifest, clinic, samples, readings ...), photos, and the photos in folders."""
     known = Known()
     for path in map(Path, paths):
-        if path.is_dir():
-            names = {one.name for one in path.rglob("*") if one.suffix.lower() in PHOTO_ENDINGS}
-            known |= Known(files=names)
-        elif path.suffix.lower() in {".tsv", ".csv", ".txt"} and path.is_file():
-            known |= known_of_table(path)
+        photos = path.rglob("*") if path.is_dir() else [path]
+        known.files |= {one.name for one in photos if one.suffix.lower() in PHOTO_ENDINGS}
+        if path.is_file() and path.suffix.lower() in {".parquet", ".tsv", ".csv", ".txt"}:
+            known |= known_of_columns(_columns_of(path))
     return known
 
 
-def known_of_table(path: Path) -> Known:
-    """From the columns of a TSV or CSV that hold identifiers, file names or dates."""
+def _columns_of(path: Path) -> Mapping[str, pd.Series]:
+    """Columns of a table that tell of participants or hold words or levels; of a table that tells of none its words alone."""
+    if path.suffix == ".parquet":
+        import pyarrow.parquet as pq
+
+        try:
+            schema = pq.read_schema(path)
+        except (OSError, ValueError) as error:
+            raise TableError(
+                f"{path}: cannot be read ({error}), so its people cannot be looked for. Expected a table of a finished run. "
+                "Run the workflow again, which writes it anew."
+            ) from None
+        small = len(schema) <= MATRIX
+        wanted = [
+            one.name for one in schema if small or told_by(one.name) or str(one.type).endswith("string")
+        ]
+        return dict.fromkeys(schema.names, pd.Series(dtype=object)) | dict(
+            pd.read_parquet(path, columns=wanted).items()
+        )
     with open(path, encoding="utf-8-sig", errors="replace") as stream:
         header = stream.readline()
-    names = [name.strip().strip('"') for name in re.split("[\t,;]", header)]
-    if not any(_told_by(name) for name in names):
-        return Known()
-    try:
-        table = read_text_table(path)
-    except TableError:
-        if header.strip():
-            raise
-        return Known()
-    return known_of_columns({name: table[name] for name in table.columns})
-
-
-def _of_parquet(path: Path) -> Known:
-    import pyarrow.parquet as pq
-
-    try:
-        names = pq.read_schema(path).names
-    except (OSError, ValueError) as error:
-        raise TableError(
-            f"{path}: cannot be read ({error}), so its people cannot be looked for. Expected a table of a finished run. "
-            "Run the workflow again, which writes it anew."
-        ) from None
-    wanted = [name for name in names if _told_by(name)]
-    return known_of_columns(pd.read_parquet(path, columns=wanted)) if wanted else Known()
+    told = any(told_by(name.strip().strip('"')) for name in re.split("[\t,;]", header))
+    return dict(read_text_table(path).items()) if told else {}
 
 
 def known_of_columns(columns: Mapping[str, pd.Series]) -> Known:
-    """From columns by name; those that tell nothing about single participants are passed over."""
-    known = Known()
-    for name in columns:
-        told = _told_by(name)
-        if not told:
-            continue
-        words = {str(value).strip() for value in columns[name].dropna().unique()} - {""}
-        words |= {as_typed(word) for word in words}  # tables that we wrote and that are read as plain text
+    """From columns by name: those that tell of single participants, and the words and whole numbers of the others."""
+    known = Known(vocabulary=words_of(" ".join(columns)))
+    for name, column in columns.items():
+        told = told_by(name)
+        values = column.dropna().unique()
+        cells = {str(value).strip() for value in values} - {""}
         if told == "identifier":
-            known.identifiers |= words
+            known.identifiers |= cells
         elif told == "file":
-            known.files |= {re.split(r"[/\\]", word)[-1] for word in words}
-        else:
-            days = {day for word in words for day in days_of_cell(word)}
+            names = {re.split(r"[/\\]", cell)[-1] for cell in cells}
+            known.files |= {one for one in names if Path(one).suffix.lower() in PHOTO_ENDINGS}
+        elif told == "date":
+            days = {day for cell in cells for day in days_of_cell(cell)}
             known.dates |= days
-            if "birth" in name.lower() or "dob" in name.lower():
-                known.births |= days
-    known.files = {name for name in known.files if Path(name).suffix.lower() in PHOTO_ENDINGS}
+            known.births |= days if re.search("birth|dob", name.lower()) else set()
+        elif len(columns) <= MATRIX or column.dtype == object:
+            known.vocabulary |= words_of(
+                " ".join(
+                    cell.removesuffix(".0") for cell in cells if not re.fullmatch(r"-?\d*\.\d*[1-9]\d*", cell)
+                )
+            )
     return known
 
 
-def _told_by(name: str) -> str:
+def told_by(name: str) -> str:
+    """What a column's name tells that its cells are: "identifier", "file", "date" or "" for nothing of a single participant."""
     lower = name.strip().lower()
     if lower in FILES:
         return "file"
-    if lower.startswith(NOT_PEOPLE):
-        return ""
-    if IDENTIFIERS.search(lower):
+    if IDENTIFIERS.search(lower) and not lower.startswith(NOT_PEOPLE):
         return "identifier"
-    return "date" if DATES.search(lower) else ""
-
-
-def holds_identifiers(column: str) -> bool:
-    """Whether a column's name tells that its cells are identifiers or file names."""
-    return _told_by(column) in {"identifier", "file"}
-
-
-def holds_dates(column: str) -> bool:
-    """Whether a column's name tells that its cells are dates."""
-    return _told_by(column) == "date"
+    return "date" if DATES.search(lower) and not lower.startswith(NOT_PEOPLE) else ""
 
 
 def _mixed(word: str) -> bool:

@@ -1,7 +1,8 @@
-"""Names for participants that only the holder of a key can make again: HMAC-SHA256 of the identifier.
+"""HMAC-SHA256 under a key that stays at the site: names for participants, and fingerprints of the study's data.
 
-For tables with a row per person that go to a collaborator under a contract; they are pseudonymous, not anonymous, and are never
-part of what `publish` writes.
+Pseudonyms are for tables with a row per person that go to a collaborator under a contract; they are pseudonymous, not anonymous, and
+are never part of what `publish` writes. Fingerprints tell its holder, and nobody else, whether two bundles are of the same data: the
+plain hash of a small table is found by trying the few tables that there can be.
 """
 
 import hmac
@@ -9,25 +10,24 @@ import os
 import re
 import secrets
 from collections.abc import Sequence
-from hashlib import sha256
 from pathlib import Path
 
 import pandas as pd
 
 from faceage_bio.columns import COHORT
 from faceage_bio.errors import PrivacyError
-from faceage_bio.release.known import FILES, holds_dates, holds_identifiers
+from faceage_bio.records import read_record
+from faceage_bio.release.known import told_by
+from faceage_bio.release.marker import MARKER
 
-KEY_BYTES = 32
 LENGTH = 12  # letters of a pseudonym: 60 bits, so that two of a million people share one with a chance of 4 in 10 million
 ALPHABET = "abcdefghijkmnpqrstuvwxyz23456789"  # 32 letters that are not mistaken for each other
-DEFAULT_NAME = "pseudonyms.key"
 
 
-def default_key_path() -> Path:
+def default_key_path(name: str = "pseudonyms.key") -> Path:
     """``faceage-bio/pseudonyms.key`` in the user's folder of settings (``XDG_CONFIG_HOME``, else ``~/.config``)."""
     home = os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config"
-    return Path(home) / "faceage-bio" / DEFAULT_NAME
+    return Path(home) / "faceage-bio" / name
 
 
 def load_key(path: Path, results: Sequence[Path] = (), *, create: bool = True) -> bytes:
@@ -44,24 +44,21 @@ def load_key(path: Path, results: Sequence[Path] = (), *, create: bool = True) -
     """
     path = Path(path).expanduser()
     place = path.resolve()
-    for folder in results:
-        if place.is_relative_to(Path(folder).resolve()):
-            raise PrivacyError(
-                f"{path}: the key lies inside {folder}, so that whoever gets the results gets the names. Expected it elsewhere. "
-                f"Put it elsewhere, such as {default_key_path()}."
-            )
-    if any((parent / "LOCAL_ONLY.txt").is_file() for parent in place.parents):
+    inside = [folder for folder in results if place.is_relative_to(Path(folder).resolve())]
+    if inside or any((parent / MARKER).is_file() for parent in place.parents):
         raise PrivacyError(
-            f"{path}: the key lies inside a folder of results. Expected it outside of them. Put it elsewhere, such as {default_key_path()}."
+            f"{path}: the key lies inside a folder of results, so that whoever gets the results gets the names. Expected it outside of them. "
+            f"Put it elsewhere, such as {default_key_path()}."
         )
+    if create and not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as stream:
+            stream.write(secrets.token_hex(32) + "\n")
     if not path.exists():
-        if not create:
-            raise PrivacyError(
-                f"{path}: no such key. Expected the one that made the pseudonyms, which cannot be made again without it. Restore it, or check the path."
-            )
-        _create(path)
-    mode = path.stat().st_mode & 0o077
-    if mode:
+        raise PrivacyError(
+            f"{path}: no such key. Expected the one that made the pseudonyms, which cannot be made again without it. Restore it, or check the path."
+        )
+    if path.stat().st_mode & 0o077:
         raise PrivacyError(
             f"{path}: others than its owner can read the key. Expected mode 0600. Run: chmod 600 {path}"
         )
@@ -73,17 +70,25 @@ def load_key(path: Path, results: Sequence[Path] = (), *, create: bool = True) -
     return bytes.fromhex(text)
 
 
-def _create(path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(handle, "w") as stream:
-        stream.write(secrets.token_bytes(KEY_BYTES).hex() + "\n")
+def fingerprints(results: Path, key: bytes) -> dict[str, str]:
+    """The HMAC of each file that the study's intake read, by its role (``clinic of north``), from the hashes in its records.
+
+    The same file gives the same fingerprint under the same key.
+    """
+    records = filter(
+        None, map(read_record, sorted(Path(results).glob("*/cohort/records/subjects.parquet.json")))
+    )
+    inputs = {one["role"]: one["sha256"] for record in records for one in record["inputs"]}
+    return {role: _hmac("data", digest, key).hex() for role, digest in sorted(inputs.items())}
+
+
+def _hmac(kind: str, text: str, key: bytes) -> bytes:
+    return hmac.digest(key, f"{kind}\0{text}".encode(), "sha256")
 
 
 def pseudonym(identifier: str, key: bytes, kind: str = "subject_id") -> str:
     """The pseudonym of an identifier: the same for the same key and kind, and another for another key or kind."""
-    digest = hmac.new(key, f"{kind}\0{identifier}".encode(), sha256).digest()
-    number = int.from_bytes(digest[:8], "big")
+    number = int.from_bytes(_hmac(kind, identifier, key)[:8], "big")
     return "".join(ALPHABET[(number >> (5 * place)) & 31] for place in range(LENGTH))
 
 
@@ -99,14 +104,12 @@ def pseudonymise(table: pd.DataFrame, key: bytes) -> pd.DataFrame:
     PrivacyError
         No column holds identifiers, or two participants got the same pseudonym.
     """
-    names = [name for name in table if holds_identifiers(name) and name.lower() not in FILES]
+    names = [name for name in table if told_by(name) == "identifier"]
     if not names:
         raise PrivacyError(
             f"no column holds identifiers; there are {', '.join(map(repr, table.columns[:12]))}. Expected subject_id, photo_id, sample_id or the like. Name the columns so."
         )
-    left_out = [
-        name for name in table if holds_dates(name) or name.lower() in FILES or name.lower().endswith("_hash")
-    ]
+    left_out = [name for name in table if told_by(name) in {"date", "file"} or name.lower().endswith("_hash")]
     table = table.drop(columns=left_out).copy()
     for name in names:
         words = table[name].astype(object)

@@ -176,7 +176,8 @@ def _counts(table: pd.DataFrame, key: str) -> pd.DataFrame:
 
 def _measures(table: pd.DataFrame) -> pd.DataFrame:
     """Kind, scale and tail of each row's measure."""
-    return pd.DataFrame([vars(MEASURES.get(name, UNKNOWN)) for name in table["measure"]], table.index)
+    found = [vars(MEASURES.get(name, UNKNOWN)) for name in table["measure"]]
+    return pd.DataFrame(found, table.index, ["kind", "scale", "tail"])
 
 
 def _number(column: pd.Series) -> pd.Series:
