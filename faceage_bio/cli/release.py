@@ -74,11 +74,12 @@ def check_privacy(
 
     Example: faceage-bio check-privacy results/share --results results
     """
-    from faceage_bio.release.gate import check_folder, stop_if_any
+    from faceage_bio.release.findings import stop_if_any
+    from faceage_bio.release.gate import check_folder
 
     config, k = _settings(configfile, rounding)
     known = _known(results, table, config)
-    stop_if_any(check_folder(folder, known, k), str(folder))
+    stop_if_any(check_folder(folder, known, k), f"{folder}:")
     print(f"{folder}: nothing found; looked for {known.words}")
 
 

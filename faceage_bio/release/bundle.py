@@ -14,7 +14,7 @@ import pandas as pd
 
 from faceage_bio.errors import PrivacyError
 from faceage_bio.records import check_unchanged, version
-from faceage_bio.release.findings import Finding, listed
+from faceage_bio.release.findings import Finding, stop_if_any
 from faceage_bio.release.gate import check_folder
 from faceage_bio.release.known import NOT_OF_PEOPLE, Known, vocabulary
 from faceage_bio.release.pseudonyms import fingerprints
@@ -104,10 +104,10 @@ def publish(
             "tables": log.to_dict("records"),
         }
         write_json(provenance | {"files": _hashes(bundle)}, bundle / MANIFEST)
-        if findings := [*check_folder(bundle, known, k), *_not_of_tables(bundle, told, cards)]:
-            raise PrivacyError(
-                f"nothing was published, because {len(findings)} things may not leave. Expected none. Take out what is listed.\n{listed(findings)}"
-            )
+        stop_if_any(
+            [*check_folder(bundle, known, k), *_not_of_tables(bundle, told, cards)],
+            "nothing was published, because",
+        )
         files = sorted([*_hashes(bundle)])
         _take_place(bundle, target)
     return Published(target, files, log)

@@ -13,7 +13,6 @@ import re
 import unicodedata
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import date
 from functools import cache
 from importlib import metadata
@@ -69,24 +68,14 @@ FORMS = (  # the parts of a date in words and numbers, and what it does not stan
 )
 
 
-@dataclass(frozen=True)
-class Written:
-    """Something in a text that can be a date; ``plain``: a number that is as easily something else, in which only a birth is looked for."""
-
-    start: int
-    words: str
-    days: frozenset[date]
-    plain: bool
-
-
-def days_in(text: str) -> Iterator[Written]:
-    """Everything in a text that can be a date, with all days that it can mean."""
+def days_in(text: str) -> Iterator[tuple[int, str, set[date], bool]]:
+    """Where something stands that can be a date, it, all days that it can mean, and whether it is a number that is as easily something else."""
     text = LABELS.sub(lambda found: " " * len(found[0]), text)
     for form, before in FORMS:
         for found in re.finditer(form, text, re.IGNORECASE):
             stands_behind = text[max(0, found.start() - 20) : found.start()]
             if found[0] not in _versions() and not re.search(before, stands_behind, re.IGNORECASE):
-                yield Written(found.start(), found[0], frozenset(_days(**found.groupdict())), form == PACKED)
+                yield found.start(), found[0], set(_days(**found.groupdict())), form == PACKED
 
 
 def _days(y: str, m: str = "", d: str = "", one: str = "", two: str = "", line: str = "") -> Iterator[date]:
@@ -110,8 +99,8 @@ def _days(y: str, m: str = "", d: str = "", one: str = "", two: str = "", line: 
 
 def days_of_cell(text: str) -> set[date]:
     """The days that a cell of a table can mean; 04/03/1950 is two."""
-    first = [found for found in days_in(text.strip()) if found.start == 0]
-    return {day for found in first for day in found.days if day.year <= date.today().year}
+    found = [days for start, _, days, _ in days_in(text.strip()) if start == 0]
+    return {day for days in found for day in days if day.year <= date.today().year}
 
 
 def masked_day(text: str) -> str:

@@ -1,8 +1,11 @@
 """What the gate finds: where, what, and what to do about it. Nothing that it found is repeated in full."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from faceage_bio.errors import PrivacyError
+
+MOST = 40  # findings that a message lists
 ADVICE = {
     "image": "Take the image out: no photo, and nothing drawn from one pixel by pixel, leaves. Figures are drawn as SVG.",
     "metadata": "Take the EXIF or XMP block out; it tells where and with what a photo was taken.",
@@ -31,14 +34,9 @@ class Finding:
     kind: str
     what: str
 
-    @property
-    def advice(self) -> str:
-        """What to do about it."""
-        return ADVICE[self.kind]
-
     def __str__(self) -> str:
         where = f"{self.file}, {self.place}" if self.place else self.file
-        return f"{where}: {self.kind}: {self.what}. {self.advice}"
+        return f"{where}: {self.kind}: {self.what}. {ADVICE[self.kind]}"
 
 
 def masked(text: str) -> str:
@@ -46,15 +44,19 @@ def masked(text: str) -> str:
     return f"{text[:2]}…" if len(text) >= 4 else "…"
 
 
-def listed(findings: Iterable[Finding], limit: int = 40) -> str:
-    """Findings as lines, alike ones in one file together."""
-    groups: dict[tuple[str, str], list[Finding]] = {}
-    for finding in sorted(findings):
-        groups.setdefault((finding.file, finding.kind), []).append(finding)
-    lines = []
-    for (file, kind), found in groups.items():
-        shown = "; ".join(f"{one.place}: {one.what}" if one.place else one.what for one in found[:5])
-        more = f"; and {len(found) - 5} more" if len(found) > 5 else ""
-        lines.append(f"  - {file}: {kind}: {shown}{more}. {ADVICE[kind]}")
-    rest = [f"  - and {len(lines) - limit} more"] if len(lines) > limit else []
-    return "\n".join([*lines[:limit], *rest])
+def stop_if_any(findings: Sequence[Finding], said: str) -> None:
+    """Refuse.
+
+    Raises
+    ------
+    PrivacyError
+        Anything was found; the message begins with ``said`` and lists it.
+    """
+    if findings:
+        things = "thing" if len(findings) == 1 else "things"
+        lines = [f"  - {finding}" for finding in findings[:MOST]]
+        lines += [f"  - and {len(findings) - MOST} more"] if len(findings) > MOST else []
+        raise PrivacyError(
+            f"{said} {len(findings)} {things} may not leave. Expected none. Take out what is listed.\n"
+            + "\n".join(lines)
+        )

@@ -9,36 +9,24 @@ import math
 import re
 import zipfile
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path, PurePosixPath
 
 import pandas as pd
 
 from faceage_bio.errors import PrivacyError, TableError
 from faceage_bio.release import content
-from faceage_bio.release.findings import Finding, listed, masked
+from faceage_bio.release.findings import Finding, masked
 from faceage_bio.release.known import Known, told_by
 from faceage_bio.release.rounding import midpoint
 from faceage_bio.report.exclusions import PREFIX
-from faceage_bio.results.measures import MEASURES
-from faceage_bio.results.reasons import COLUMNS as REASONS
-from faceage_bio.results.reasons import STATUSES, decode
-from faceage_bio.results.row import ADJUSTMENTS, ROLES, columns_of, number_columns
-from faceage_bio.results.tables import (
-    TABLES,
-    count_columns,
-    is_count,
-    is_declared,
-    is_paper_table,
-    key_of,
-    never_released,
-)
+from faceage_bio.results import measures, reasons, row, tables
 from faceage_bio.tables import parse_text_table
 
 TEXTS = {
     ".html", ".htm", ".svg", ".json", ".md", ".txt", ".bib", ".css", ".tsv", ".csv", ".rst", ".yaml", ".yml", ".tex", ".xml", ".rels",
 }  # fmt: skip
 MARKUP = {".html", ".htm", ".svg", ".xml", ".rels"}
-WORD_PARTS = {".xml", ".rels"}
 VECTORS = {
     ".npy", ".npz", ".pkl", ".pickle", ".pt", ".pth", ".h5", ".h5ad", ".hdf5", ".safetensors", ".parquet", ".feather", ".arrow", ".zarr",
 }  # fmt: skip
@@ -52,7 +40,7 @@ INDIVIDUAL = {  # columns that only a table with a row per person, photo or samp
 COUNT_OF_PAPER = re.compile(
     r"\bn = ([\d,]+)$|^([\d,]+)(?: \(\d+%\))?$"
 )  # of a table for authors: n = 113, 38 or 38 (33%)
-NO_WORD, NO_NUMBER = ("undeclared", "a word of no list"), ("undeclared", "no number")
+ZIP = b"PK\x03\x04"
 
 
 def check_folder(folder: Path, known: Known, k: int) -> list[Finding]:
@@ -73,49 +61,38 @@ def check_folder(folder: Path, known: Known, k: int) -> list[Finding]:
         raise PrivacyError(
             f"{folder}: no such folder or file, so there is nothing to check. Expected what is to leave. Check the path."
         )
-    findings: set[Finding] = set()
+    findings = set()
     for path in [folder] if folder.is_file() else folder.rglob("*"):
         name = path.name if folder.is_file() else path.relative_to(folder).as_posix()
         if path.is_symlink():
             findings.add(Finding(name, "", "kind of file", "a link, which leads out of the folder"))
         elif path.is_file():
-            findings |= set(check_file(name, path.read_bytes(), known, k))
+            findings |= {
+                finding
+                for part, raw in _parts(name, path.read_bytes())
+                for finding in _in_part(part, raw, known, k)
+            }
     return sorted(findings)
 
 
-def stop_if_any(findings: list[Finding], what: str) -> None:
-    """Refuse.
-
-    Raises
-    ------
-    PrivacyError
-        Anything was found; the message lists it.
-    """
-    if findings:
-        noun = "thing" if len(findings) == 1 else "things"
-        raise PrivacyError(
-            f"{what} may not leave: {len(findings)} {noun} found. Expected none. Take out what is listed.\n{listed(findings)}"
-        )
+def _parts(name: str, raw: bytes) -> Iterator[tuple[str, bytes]]:
+    """A file, and the files in it if it is a zip."""
+    yield name, raw
+    with (
+        suppress(zipfile.BadZipFile, RuntimeError, NotImplementedError),
+        zipfile.ZipFile(io.BytesIO(raw)) as bundle,
+    ):
+        for inner in bundle.infolist() if raw[:4] == ZIP else ():
+            if not inner.is_dir():
+                yield from _parts(f"{name}:{inner.filename}", bundle.read(inner))
 
 
-def check_file(name: str, raw: bytes, known: Known, k: int) -> list[Finding]:
-    """What may not leave in one file, given its name in the folder and its bytes: each thing once, where it stands first."""
+def _in_part(name: str, raw: bytes, known: Known, k: int) -> list[Finding]:
+    """What may not leave in one file: each thing once, where it stands first."""
     first: dict[tuple[str, str], str] = {}
     for place, kind, what in _in_file(name, raw, known, k):
         first.setdefault((kind, masked(what) if kind in {"identifier", "file name"} else what), place)
-    inner = _in_zip(name, raw, known, k) if raw[:4] == b"PK\x03\x04" else []
-    return [*(Finding(name, place, kind, what) for (kind, what), place in first.items()), *inner]
-
-
-def _in_zip(name: str, raw: bytes, known: Known, k: int) -> list[Finding]:
-    try:
-        with zipfile.ZipFile(io.BytesIO(raw)) as bundle:
-            parts = [
-                (f"{name}:{one.filename}", bundle.read(one)) for one in bundle.infolist() if not one.is_dir()
-            ]
-    except (zipfile.BadZipFile, RuntimeError, NotImplementedError) as error:
-        return [Finding(name, "", "kind of file", f"a zip that cannot be read ({error})")]
-    return [finding for part, content_ in parts for finding in check_file(part, content_, known, k)]
+    return [Finding(name, place, kind, what) for (kind, what), place in first.items()]
 
 
 def _in_file(name: str, raw: bytes, known: Known, k: int) -> Iterator[tuple[str, str, str]]:
@@ -125,17 +102,19 @@ def _in_file(name: str, raw: bytes, known: Known, k: int) -> Iterator[tuple[str,
     if PurePosixPath(name).name.startswith(PREFIX):
         yield "its name", "internal", "a table of exact numbers"
     yield from (("", kind, what) for kind, what in content.in_bytes(raw))
-    if raw[:4] == b"PK\x03\x04":
-        return
-    if ending in VECTORS:
+    if raw[:4] == ZIP:
+        if not zipfile.is_zipfile(io.BytesIO(raw)):
+            yield "", "kind of file", "a zip that cannot be read"
+    elif ending in VECTORS:
         yield "", "embedding", f"a file of arrays or single people ({ending})"
     elif ending not in TEXTS:
         yield "", "kind of file", f"not one that is read here ({ending or 'no ending'})"
     else:
         try:
-            yield from _in_text(raw.decode("utf-8-sig"), ending, known)
+            text = raw.decode("utf-8-sig")
+            yield from _in_text(text, ending, known)
             if ending in {".tsv", ".csv"}:
-                yield from _in_table(name, raw.decode("utf-8-sig"), known, k)
+                yield from _in_table(name, parse_text_table(text, Path(name)), known, k)
         except UnicodeDecodeError:
             yield "", "kind of file", "not UTF-8 text, whatever its name says"
         except TableError:
@@ -143,7 +122,7 @@ def _in_file(name: str, raw: bytes, known: Known, k: int) -> Iterator[tuple[str,
 
 
 def _in_text(text: str, ending: str, known: Known) -> Iterator[tuple[str, str, str]]:
-    if ending in WORD_PARTS:
+    if ending in {".xml", ".rels"}:
         text = content.LAYOUT.sub("", text)
     for start, kind, what in content.in_text(text):
         yield _line(text, start), kind, what
@@ -151,19 +130,11 @@ def _in_text(text: str, ending: str, known: Known) -> Iterator[tuple[str, str, s
         for start, kind, what in known.in_text(reading):
             yield _line(reading, start), kind, what
     for start, inner in content.embedded(text):
-        place = f"{_line(text, start)}, embedded"
-        yield from ((place, kind, what) for kind, what in content.in_bytes(inner))
         shown = inner.decode("utf-8", errors="replace")
-        if not content.PICTURE.match(inner):
-            yield from (
-                (place, kind, what)
-                for _, kind, what in _in_text(shown, ".svg" if "<svg" in shown else ".txt", known)
-            )
-            if "\t" in shown.split("\n", 1)[0]:
-                yield from (
-                    (place, kind, what)
-                    for _, kind, what in _of_people(parse_text_table(shown, Path()), known)
-                )
+        inside = [("", *one) for one in content.in_bytes(inner)] or [*_in_text(shown, ".svg", known)]
+        if "\t" in shown.split("\n", 1)[0]:
+            inside += _of_people(parse_text_table(shown, Path()), known)
+        yield from ((f"{_line(text, start)}, embedded", kind, what) for _, kind, what in inside)
     for piece in content.pieces_of(text) if ending in MARKUP else ():
         if HEADS.fullmatch(piece):
             yield "", "individual rows", "a column of identifiers"
@@ -175,19 +146,19 @@ def _line(text: str, start: int) -> str:
     return f"line {1 + text.count(chr(10), 0, start)}"
 
 
-def _in_table(name: str, text: str, known: Known, k: int) -> Iterator[tuple[str, str, str]]:
-    table = parse_text_table(text, Path(name))
-    exact = ("exact count", f"not rounded to {k}")
-    if never_released(name):
+def _in_table(name: str, table: pd.DataFrame, known: Known, k: int) -> Iterator[tuple[str, str, str]]:
+    if tables.never_released(name):
         yield "", "individual rows", "a table that never leaves"
-    elif is_declared(name):
-        yield from _undeclared(name, table, known, k)
-    elif is_paper_table(name):
-        counts = [
-            COUNT_OF_PAPER.search(cell) for cell in [*table.columns, *table.iloc[:, 1:].to_numpy().ravel()]
-        ]
-        if not all(_is_rounded((one[1] or one[2]).replace(",", ""), k) for one in counts if one):
-            yield "", *exact
+    elif tables.is_declared(name):
+        for column in table:
+            for line, cell in table[column].drop_duplicates().items():
+                if cell and (fault := _fault(tables.key_of(name), column, cell, known, k)):
+                    yield f"line {line}, column '{column}'", *fault
+    elif tables.is_paper_table(name):
+        cells = [*table.columns, *table.iloc[:, 1:].to_numpy().ravel()]
+        counts = [count[1] or count[2] for cell in cells if (count := COUNT_OF_PAPER.search(cell))]
+        if not all(_is_rounded(count.replace(",", ""), k) for count in counts):
+            yield "", "exact count", f"not rounded to {k}"
     else:
         yield "", "unknown table", "not in the list of tables that may leave"
     yield from _of_people(table, known)
@@ -196,70 +167,54 @@ def _in_table(name: str, text: str, known: Known, k: int) -> Iterator[tuple[str,
 def _of_people(table: pd.DataFrame, known: Known) -> Iterator[tuple[str, str, str]]:
     """Columns and cells of a table with a row per person."""
     for column, cells in table.items():
-        identifiers = told_by(column) in {"identifier", "file"}
-        if told_by(column) or column.lower() in INDIVIDUAL:
+        told = told_by(column)
+        if told or column.lower() in INDIVIDUAL:
             yield f"column '{column}'", "individual rows", "a column of a table with a row per person"
         for line, cell in cells.drop_duplicates().items():
-            if known.is_whole(cell, of_identifiers=identifiers):
+            if known.is_whole(cell, of_identifiers=told in {"identifier", "file"}):
                 yield f"line {line}, column '{column}'", "identifier", cell
 
 
-def _undeclared(name: str, table: pd.DataFrame, known: Known, k: int) -> Iterator[tuple[str, str, str]]:
-    """Cells that the declaration of a result table does not allow: other columns, text for a number, words of no list, exact counts."""
-    key = key_of(name)
-    columns, counts, numbers = columns_of(key), count_columns(key), number_columns(key)
-    is_curve = bool(TABLES[key].curve) and not TABLES[key].rows
-    exact = ("exact count", f"not rounded to {k}")
-    closed = {name: words.__contains__ for name, words in WORDS.items()} | dict.fromkeys(REASONS, _is_reason)
-    checks = [
-        *((column, lambda cell: _is_rounded(cell, k, is_curve), exact) for column in counts),
-        *((column, _is_number, NO_NUMBER) for column in numbers if column not in counts),
-        *((column, known.allows, NO_WORD) for column in columns if column not in {*counts, *numbers}),
-        *((column, fits, NO_WORD) for column, fits in closed.items() if TABLES[key].rows),
-        *(
-            (column, lambda cell: _counts_are_rounded(cell, k), exact)
-            for column in REASONS
-            if TABLES[key].rows
-        ),
-    ]
-    for column in table.columns.difference(columns, sort=False):
-        yield f"column '{column}'", "undeclared", "a column that the table has not"
-    for column, fits, (kind, what) in checks:
-        for line, cell in table[column].drop_duplicates().items() if column in table else ():
-            if cell and not fits(cell):
-                yield f"line {line}, column '{column}'", kind, what
+def _fault(key: str, column: str, cell: str, known: Known, k: int) -> tuple[str, str] | None:
+    """Why the declaration of a result table does not allow a cell: another column, text for a number, a word of no list, an exact count."""
+    declared, exact = tables.TABLES[key], ("exact count", f"not rounded to {k}")
+    if column not in row.columns_of(key):
+        return "undeclared", "a column that the table has not"
+    if column in tables.count_columns(key):
+        return None if _is_rounded(cell, k, bool(declared.curve)) else exact
+    if column in row.number_columns(key):
+        return None if _is_number(cell) else ("undeclared", "no number")
+    if column in reasons.COLUMNS and declared.rows:
+        try:
+            told = [
+                one
+                for reason in reasons.decode(cell)
+                for one in reason.parameters.items()
+                if tables.is_count(one[0])
+            ]
+        except (KeyError, ValueError):
+            return "undeclared", "no reason"
+        if not all(_is_rounded(count, k) for _, words in told for count in re.findall(r"\d+", words)):
+            return exact
+    is_word = not declared.rows or cell in WORDS.get(column, {cell})
+    return None if is_word and known.allows(cell) else ("undeclared", "a word of no list")
 
 
-WORDS = {"measure": MEASURES, "adjustment": ADJUSTMENTS, "role": ROLES, "status": STATUSES}
+WORDS = {
+    "measure": measures.MEASURES, "adjustment": row.ADJUSTMENTS, "role": row.ROLES, "status": reasons.STATUSES,
+}  # fmt: skip
 
 
 def _is_number(cell: str) -> bool:
     try:
-        return math.isfinite(float(cell)) or cell in {"inf", "-inf"}
+        return not math.isnan(float(cell))
     except ValueError:
         return cell in {"True", "False"}
 
 
-def _is_reason(cell: str) -> bool:
-    try:
-        return bool(decode(cell))
-    except (KeyError, ValueError):
-        return False
-
-
-def _counts_are_rounded(cell: str, k: int) -> bool:
-    """Whether the counts of a cell of reasons are; what is no reason is found as such."""
-    told = [one for one in decode(cell) for one in one.parameters.items()] if _is_reason(cell) else []
-    return all(
-        _is_rounded(count, k) for name, value in told if is_count(name) for count in re.findall(r"\d+", value)
-    )
-
-
 def _is_rounded(cell: str, k: int, is_curve: bool = False) -> bool:
     """Whether a cell of a count column is a midpoint; in curves, a sum or difference of up to four of them."""
-    if not _is_number(cell) or not (value := float(cell)) >= 0:
+    if not _is_number(cell) or not 0 <= (value := float(cell)) < math.inf:
         return False
-    offset = float(midpoint(1, k)) % k
-    return float(midpoint(value, k)) == value or (
-        is_curve and value % k in {times * offset % k for times in range(-4, 5)}
-    )
+    offsets = {times * midpoint(1, k) % k for times in range(-4, 5)} if is_curve else set()
+    return midpoint(value, k) == value or value % k in offsets

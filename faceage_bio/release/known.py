@@ -70,10 +70,9 @@ class Known:
     def words(self) -> str:
         """How many are looked for, and how many of them not in texts."""
         plain = sum(not _distinct(name) for name in self.identifiers)
-        said = f"{len(self.identifiers)} identifiers, {len(self.files)} file names, {len(self.dates)} dates"
-        return said + (
-            f"; {plain} identifiers are too short or too plain to be looked for in texts" if plain else ""
-        )
+        said = [f"{len(self.identifiers)} identifiers, {len(self.files)} file names, {len(self.dates)} dates"]
+        said += [f"{plain} identifiers are too short or too plain to be looked for in texts"] if plain else []
+        return "; ".join(said)
 
     def in_text(self, text: str) -> Iterator[tuple[int, str, str]]:
         """Where, which kind, and which: identifiers and file names that stand in a text as whole words, and dates."""
@@ -88,11 +87,11 @@ class Known:
             if name in self.identifiers and len(name) >= 4 and not _distinct(name):
                 yield found.start("name"), "identifier", name
         others = self.dates - {date.today()}
-        for found in days_in(text) if self.dates | self.births else ():
-            if found.days & self.births:
-                yield found.start, "date", f"{masked_day(found.words)} is the date of birth of a person"
-            elif found.days & others and not found.plain:
-                yield found.start, "date", f"{masked_day(found.words)} is a date of a person"
+        for start, words, days, plain in days_in(text) if self.dates | self.births else ():
+            if days & self.births:
+                yield start, "date", f"{masked_day(words)} is the date of birth of a person"
+            elif days & others and not plain:
+                yield start, "date", f"{masked_day(words)} is a date of a person"
 
     def is_whole(self, text: str, *, of_identifiers: bool = False) -> bool:
         """Whether a cell or a piece of text is nothing but an identifier that is too short to be looked for in texts."""
@@ -100,12 +99,11 @@ class Known:
         told = of_identifiers or (_mixed(word) and len(word) > 1)
         return told and word in self.identifiers and not _distinct(word)
 
-    def allows(self, text: str) -> bool:
+    def allows(self, cell: str) -> bool:
         """Whether each word of a cell is of the vocabulary, or a number of up to 4 digits, behind a word of it up to 2 (PC10)."""
-        numbered = (re.sub(r"(?<=[^\W\d])\d{1,2}$", "", word) for word in words_of(unquote(text)) - self.vocabulary)
-        return not self.vocabulary or all(
-            (word.isdigit() and len(word) <= 4) or word in self.vocabulary for word in numbered
-        )
+        words = words_of(re.sub(r"(?<=\d)\.\d+", "", unquote(cell))) - self.vocabulary
+        plain = {re.sub(r"(?<=[^\W\d])\d{1,2}$", "", word) for word in words} - self.vocabulary
+        return not self.vocabulary or all(word.isdigit() and len(word) <= 4 for word in plain)
 
     @cached_property
     def _by_first_word(self) -> Mapping[str, set[tuple[str, str]]]:
@@ -125,13 +123,13 @@ def words_of(text: str) -> set[str]:
 
 def vocabulary(*told: object) -> Known:
     """The words of this package, and of config and model cards: with those of the study's tables all that a released table may say."""
-    folder = Path(faceage_bio.__file__).parent
-    own = (
-        path.read_text(encoding="utf-8")
-        for path in folder.rglob("*")
+    sources = (
+        path
+        for path in Path(faceage_bio.__file__).parent.rglob("*")
         if path.suffix in {".py", ".yaml", ".tsv"}
     )
-    return Known(vocabulary=words_of("\n".join([json.dumps(told, ensure_ascii=False, default=str), *own])))
+    own = " ".join(path.read_text(encoding="utf-8") for path in sources)
+    return Known(vocabulary=words_of(own + json.dumps(told, ensure_ascii=False, default=str)))
 
 
 def known_of_results(results: Path) -> Known:
@@ -142,10 +140,16 @@ def known_of_results(results: Path) -> Known:
     TableError
         A table about single participants that cannot be read: then it is not known whether its participants are in the outputs.
     """
-    tables = (path for path in Path(results).rglob("*") if path.is_file() and path.suffix != ".txt" and path.name[0] != ".")
+    tables = (
+        path
+        for path in Path(results).rglob("*")
+        if path.is_file() and path.suffix != ".txt" and path.name[0] != "."
+    )
     places = {path: path.relative_to(results) for path in sorted(tables)}
     return known_of_inputs(
-        path for path, place in places.items() if place.parts[0] not in NOT_OF_PEOPLE and not is_declared(place)
+        path
+        for path, place in places.items()
+        if place.parts[0] not in NOT_OF_PEOPLE and not is_declared(place)
     )
 
 
@@ -172,17 +176,15 @@ def _columns_of(path: Path) -> Mapping[str, pd.Series]:
                 f"{path}: cannot be read ({error}), so its people cannot be looked for. Expected a table of a finished run. "
                 "Run the workflow again, which writes it anew."
             ) from None
-        small = len(schema) <= MATRIX
-        wanted = [
-            one.name for one in schema if small or told_by(one.name) or str(one.type).endswith("string")
-        ]
+        told = [one.name for one in schema if told_by(one.name) or str(one.type).endswith("string")]
+        names = schema.names if len(schema) <= MATRIX else told
         return dict.fromkeys(schema.names, pd.Series(dtype=object)) | dict(
-            pd.read_parquet(path, columns=wanted).items()
+            pd.read_parquet(path, columns=names)
         )
     with open(path, encoding="utf-8-sig", errors="replace") as stream:
         header = stream.readline()
     told = any(told_by(name.strip().strip('"')) for name in re.split("[\t,;]", header))
-    return dict(read_text_table(path).items()) if told else {}
+    return dict(read_text_table(path)) if told else {}
 
 
 def known_of_columns(columns: Mapping[str, pd.Series]) -> Known:
@@ -202,11 +204,7 @@ def known_of_columns(columns: Mapping[str, pd.Series]) -> Known:
             known.dates |= days
             known.births |= days if re.search("birth|dob", name.lower()) else set()
         elif len(columns) <= MATRIX or column.dtype == object:
-            known.vocabulary |= words_of(
-                " ".join(
-                    cell.removesuffix(".0") for cell in cells if not re.fullmatch(r"-?\d*\.\d*[1-9]\d*", cell)
-                )
-            )
+            known.vocabulary |= words_of(" ".join(cells))
     return known
 
 
@@ -215,9 +213,9 @@ def told_by(name: str) -> str:
     lower = name.strip().lower()
     if lower in FILES:
         return "file"
-    if IDENTIFIERS.search(lower) and not lower.startswith(NOT_PEOPLE):
-        return "identifier"
-    return "date" if DATES.search(lower) and not lower.startswith(NOT_PEOPLE) else ""
+    if lower.startswith(NOT_PEOPLE):
+        return ""
+    return "identifier" if IDENTIFIERS.search(lower) else "date" if DATES.search(lower) else ""
 
 
 def _mixed(word: str) -> bool:
@@ -234,10 +232,6 @@ def _distinct(word: str) -> bool:
 
 def _goes_on(text: str, start: int, end: int, name: str) -> bool:
     """Whether what was found is part of a longer word or number."""
-    after = text[end : end + 1]
-    if after.isalnum():
-        return True
-    if not name.isdigit():
-        return False
-    decimal = text[max(start - 1, 0) : start] in {".", ","} and text[max(start - 2, 0) : start - 1].isdigit()
-    return decimal or (after in {".", ","} and text[end + 1 : end + 2].isdigit())
+    before, after = text[max(start - 2, 0) : start], text[end : end + 2]
+    decimal = re.search(r"\d[.,]$", before) or re.match(r"[.,]\d", after)
+    return after[:1].isalnum() or (name.isdigit() and decimal is not None)
