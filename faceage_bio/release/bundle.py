@@ -3,7 +3,6 @@
 import hashlib
 import json
 import os
-import re
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -19,23 +18,16 @@ from faceage_bio.release.gate import check_folder
 from faceage_bio.release.known import NOT_OF_PEOPLE, Known, vocabulary
 from faceage_bio.release.pseudonyms import fingerprints
 from faceage_bio.release.rule import release
-from faceage_bio.report import pages
 from faceage_bio.report.figure_files import write_figures
 from faceage_bio.report.formats import without_folders
+from faceage_bio.report.pages import RENDERERS
 from faceage_bio.report.sections import runs
 from faceage_bio.report.table_files import rendered
 from faceage_bio.report.tables import collect
 from faceage_bio.results.tables import count_columns, is_declared, key_of, never_released
 from faceage_bio.tables import read_table, sha256_of, write_bytes, write_json, write_table, zipped
 
-PAGES = {
-    "index.html": pages.index_page, "association.html": pages.association_page, "survival.html": pages.survival_page,
-    "photos.html": pages.photo_page,
-}  # fmt: skip
 MANIFEST, ABOUT = "manifest.json", "README.txt"
-DRAWN = re.compile(
-    r"(clip|gradient_)\d+"
-)  # names in figures, numbered by the renderer through all that it ever drew
 SHARED = """Results of faceage_bio, version {version}.
 
 index.html is the summary. Pages open in a browser without a network. They are rendered from the folders in tables/, which hold every result table
@@ -80,7 +72,7 @@ def publish(
         No finished run there; a table that is not declared; a target that was not published; anything that the gate finds.
     """
     results, target = Path(results), Path(target)
-    if not any((results / "reports" / name).is_file() for name in PAGES):
+    if not any((results / "reports" / name).is_file() for name in RENDERERS):
         raise PrivacyError(
             f"{results}/reports: no page there. Expected the results of a finished run. Run the workflow to its end first, or name the folder of its results."
         )
@@ -97,18 +89,16 @@ def publish(
         bundle = Path(building) / "bundle"
         log = _write_tables(results, bundle, told)
         _write_pages(bundle, told, cards)
-        provenance = {"faceage_bio": version(), "rounding": k, "data": fingerprints(results, key)}
-        provenance |= {
+        provenance = {
+            "faceage_bio": version(), "rounding": k, "data": fingerprints(results, key),
             "models": {card["name"]: card.get("sha256") for card in cards},
             "config": hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest(),
-            "tables": log.to_dict("records"),
-        }
-        write_json(provenance | {"files": _hashes(bundle)}, bundle / MANIFEST)
-        stop_if_any(
-            [*check_folder(bundle, known, k), *_not_of_tables(bundle, told, cards)],
-            "nothing was published, because",
-        )
-        files = sorted([*_hashes(bundle)])
+            "tables": log.to_dict("records"), "files": _hashes(bundle),
+        }  # fmt: skip
+        write_json(provenance, bundle / MANIFEST)
+        findings = [*check_folder(bundle, known, k), *_not_of_tables(bundle, told, cards)]
+        stop_if_any(findings, "nothing was published, because")
+        files = [*_hashes(bundle)]
         _take_place(bundle, target)
     return Published(target, files, log)
 
@@ -145,11 +135,9 @@ def result_tables(results: Path, sections: str) -> dict[str, pd.DataFrame]:
             f"nothing was published, because {len(unknown)} table(s) are not declared: {', '.join(unknown[:10])}. "
             "Expected those of the list only. Declare them in faceage_bio/results/tables.py, as result tables or as tables that never leave."
         )
-    found = {
-        place: path for place, path in places.items() if is_declared(place) and runs(key_of(place), sections)
-    }
-    check_unchanged(found.values())
-    return {place: read_table(path) for place, path in found.items()}
+    wanted = [place for place in places if is_declared(place) and runs(key_of(place), sections)]
+    check_unchanged(places[place] for place in wanted)
+    return {place: read_table(places[place]) for place in wanted}
 
 
 def _write_tables(results: Path, bundle: Path, config: Mapping) -> pd.DataFrame:
@@ -164,14 +152,11 @@ def _write_tables(results: Path, bundle: Path, config: Mapping) -> pd.DataFrame:
 def _write_pages(bundle: Path, config: Mapping, cards: Sequence[dict]) -> None:
     """Everything else, from the released tables of a bundle alone."""
     tables = collect(sorted((bundle / "tables").glob("*/**/*.tsv")), released=True)
-    for name, make in PAGES.items():
-        page = make(tables, config, list(cards), internal=False)
-        numbers: dict[str, str] = {}  # from 1, so that the same tables give the same bytes
-        page = DRAWN.sub(lambda found: numbers.setdefault(found[0], f"{found[1]}{len(numbers) + 1}"), page)  # noqa: B023
-        write_bytes(page.encode(), bundle / name)
+    for name, page in RENDERERS.items():
+        write_bytes(page(tables, config, list(cards), internal=False).encode(), bundle / name)
     for name, content in rendered(tables, config, internal=False).items():
         write_bytes(content, bundle / "tables" / name)
-    write_figures([bundle / name for name in PAGES], bundle / "figures", pdf=False)
+    write_figures([bundle / name for name in RENDERERS], bundle / "figures", pdf=False)
     k = config["release"]["rounding"]
     rule = RULE.format(k=k) if k > 1 else UNROUNDED
     write_bytes(SHARED.format(version=version(), rule=rule).encode(), bundle / ABOUT)
@@ -185,19 +170,14 @@ def _not_of_tables(bundle: Path, config: Mapping, cards: Sequence[dict]) -> list
             write_bytes(path.read_bytes(), again / path.relative_to(bundle))
         _write_pages(again, config, cards)
         names = {name for name, _ in _hashes(bundle).items() ^ _hashes(again).items()}
-    return [
-        Finding(name, "", "other page", "not what the bundle's tables render to")
-        for name in sorted(names - {MANIFEST})
-    ]
+    what = "not what the bundle's tables render to"
+    return [Finding(name, "", "other page", what) for name in sorted(names - {MANIFEST})]
 
 
 def _hashes(folder: Path) -> dict[str, str]:
     """SHA-256 of each file of a bundle."""
-    return {
-        path.relative_to(folder).as_posix(): sha256_of(path)
-        for path in sorted(folder.rglob("*"))
-        if path.is_file()
-    }
+    files = (path for path in sorted(folder.rglob("*")) if path.is_file())
+    return {path.relative_to(folder).as_posix(): sha256_of(path) for path in files}
 
 
 def _take_place(bundle: Path, target: Path) -> None:
@@ -205,10 +185,8 @@ def _take_place(bundle: Path, target: Path) -> None:
     for path in (bundle, *bundle.rglob("*")):
         path.chmod(0o755 if path.is_dir() else 0o644)
     if target.suffix == ".zip":
-        write_bytes(
-            zipped({name: (bundle / name).read_bytes() for name in _hashes(bundle)}), target, mode=0o644
-        )
-        return
+        packed = zipped({name: (bundle / name).read_bytes() for name in _hashes(bundle)})
+        return write_bytes(packed, target, mode=0o644)
     earlier = bundle.with_name("earlier")
     if target.is_dir():
         os.replace(target, earlier)

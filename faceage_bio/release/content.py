@@ -30,26 +30,18 @@ SCRIPT = re.compile(r"<script\b(?![^>]*json)[^>]*>.*?</script\s*>", re.IGNORECAS
 SHAPES = re.compile(r'(?<=\s)(?:d|points)="[MmLlHhVvCcSsQqTtAaZz\d\s.,+eE-]*"')
 # names of the parts of a Word file, which look like paths; sizes, colours and numbers of revisions, which look like identifiers
 LAYOUT = re.compile(r'\bPartName="[^"]*"|\b\w+:\w+="[-+]?[0-9A-Fa-f.]+%?"')
+# tags on both sides of which parts of a word may stand
 INLINE = re.compile(
     r"</?(?:b|i|u|em|strong|span|su[bp]|small|mark|wbr|a|tspan|w:(?!(?:p|tc|br|cr|tab)\b)\w+)\b[^>]*>"
-)  # parts of a word may stand on either side
-TEXTS = (  # kind, what, and where it stands in a text without its scripts
-    (
-        "image", "an element of a picture",
-        r"<\s*(?:svg:)?(?:img|image|picture|feimage|object|embed|video|iframe)\b[^>]*>|data:image/(?!svg)[\w.+-]+[;,]",
-    ),
-    (
-        "path", "a path",
-        r"(?<![\w.:/<>~-])(?:~|/(?:home|users|root|mnt|data|scratch|work|tmp|var|srv|media|opt|gpfs|lustre|nfs|projects?|groups?|net|"
-        r"share|export|private|volumes|ngs|hpc|storage|beegfs|cluster|etc|usr|run))/[\w.@+-]+",
-    ),
-    ("path", "a path", r"(?<=[\"'\s=(>])/[A-Za-z][\w.-]*(?:/[\w.-]+){2,}"),
-    ("path", "a path", r"(?<![\w/])[A-Za-z]:\\{1,2}[\w.$-]+|(?<![\\\w])\\\\[\w.$-]+\\[\w.$-]+|\bfile:/{2,3}[\w.~%-]+"),
-    (
-        "file name", "a photo's file name",
-        r"(?<![\w/])[\w-]+\.(?:jpe?g|heic|heif|png|tiff?|bmp|webp|dcm|dng|nef|cr2)\b(?!\s*\()",
-    ),
-)  # fmt: skip
+)
+TEXTS = {
+    "image": r"<\s*(?:svg:)?(?:img|image|picture|feimage|object|embed|video|iframe)\b[^>]*>|data:image/(?!svg)[\w.+-]+[;,]",
+    "path": r"(?<![\w.:/<>~-])(?:~|/(?:home|users|root|mnt|data|scratch|work|tmp|var|srv|media|opt|gpfs|lustre|nfs|projects?|groups?|net|"
+    r"share|export|private|volumes|ngs|hpc|storage|beegfs|cluster|etc|usr|run))/[\w.@+-]+"
+    r"|(?<=[\"'\s=(>])/[A-Za-z][\w.-]*(?:/[\w.-]+){2,}"
+    r"|(?<![\w/])[A-Za-z]:\\{1,2}[\w.$-]+|(?<![\\\w])\\\\[\w.$-]+\\[\w.$-]+|\bfile:/{2,3}[\w.~%-]+",
+    "file name": r"(?<![\w/])[\w-]+\.(?:jpe?g|heic|heif|png|tiff?|bmp|webp|dcm|dng|nef|cr2)\b(?!\s*\()",
+}
 COMMON_NAMES = {
     "root", "user", "admin", "localhost", "runner", "docker", "ubuntu", "debian", "data", "test", "demo", "localdomain",
 }  # fmt: skip
@@ -65,10 +57,10 @@ def in_bytes(content: bytes) -> Iterator[tuple[str, str]]:
 
 def in_text(text: str) -> Iterator[tuple[int, str, str]]:
     """Where, kind and what: elements of pictures, vectors, paths, names of users and machines in HTML, SVG, JSON, TSV or plain text."""
-    shown = without_scripts(text)
-    for kind, what, pattern in TEXTS:
+    shown = blanked(SCRIPT, text)
+    for kind, pattern in TEXTS.items():
         for found in re.finditer(pattern, text if kind == "path" else shown, re.IGNORECASE):
-            yield found.start(), kind, what
+            yield found.start(), kind, f"{found[0][:6]}…"
     for found in VECTORS.finditer(text):
         if not _is_table(text):
             yield found.start(), "embedding", f"more than {VECTOR - 1} numbers in a row"
@@ -80,14 +72,11 @@ def in_text(text: str) -> Iterator[tuple[int, str, str]]:
 def embedded(text: str) -> Iterator[tuple[int, bytes]]:
     """What data URIs and long base64 strings hold, unpacked, with where they begin."""
     for found in DATA_URI.finditer(text):
+        body = unquote_to_bytes(found["body"])
         if found["type"] or found["more"]:
-            is_base64 = "base64" in found["more"].lower()
-            yield (
-                found.start(),
-                _unpacked(_decoded(unquote(found["body"])) if is_base64 else unquote_to_bytes(found["body"])),
-            )
+            yield found.start(), _unpacked(_decoded(body) if "base64" in found["more"].lower() else body)
     for found in BASE64.finditer(text):
-        content = _decoded(found[0])
+        content = _decoded(found[0].encode())
         if PICTURE.match(content) or content[:2] == b"\x1f\x8b":
             yield found.start(), _unpacked(content)
 
@@ -104,25 +93,16 @@ def readings_of(text: str) -> Iterator[str]:
 
 def pieces_of(markup: str) -> list[str]:
     """What stands between the tags of a page or of a Word file, and in their attributes that are read."""
-    shown = without_scripts(markup)
-    attributes = re.findall(r"\s(?:title|alt|aria-label|content|value|id|name|href)=\"([^\"]*)\"", shown)
-    return [
-        html.unescape(piece).strip() for piece in [*re.split(r"<[^>]*>", INLINE.sub("", shown)), *attributes]
-    ]
+    shown = blanked(SCRIPT, markup)
+    pieces = re.split(r"<[^>]*>", INLINE.sub("", shown))
+    pieces += re.findall(r"\s(?:title|alt|aria-label|content|value|id|name|href)=\"([^\"]*)\"", shown)
+    return [html.unescape(piece).strip() for piece in pieces]
 
 
-def without_scripts(text: str) -> str:
-    """The text without the drawing program of a page, which names elements that it may make; lines stay where they are."""
-    return SCRIPT.sub(_blank, text)
-
-
-def without_shapes(text: str) -> str:
-    """The text without the outlines of figures, in which H120 is a line and no person; lines stay where they are."""
-    return SHAPES.sub(_blank, text)
-
-
-def _blank(found: re.Match) -> str:
-    return re.sub(r"[^\n]", " ", found[0])
+def blanked(pattern: re.Pattern, text: str) -> str:
+    """The text without the drawing program of a page, which names elements that it may make, or without the outlines of figures, in which
+    H120 is a line and no person; lines stay where they are."""
+    return pattern.sub(lambda found: re.sub(r"[^\n]", " ", found[0]), text)
 
 
 def _is_table(text: str) -> bool:
@@ -133,24 +113,18 @@ def _is_table(text: str) -> bool:
 
 
 def _holds_vector(value: object) -> bool:
-    lists = list(value.values() if isinstance(value, dict) else value if isinstance(value, list) else ())
-    named = {
-        len(one) for one in lists if isinstance(one, list) and all(isinstance(word, str) for word in one)
-    }
-    return any(
-        (
-            isinstance(one, list)
-            and len(one) not in named
-            and sum(isinstance(number, float) for number in one) >= VECTOR
-        )
-        or _holds_vector(one)
-        for one in lists
+    parts = list(value.values() if isinstance(value, dict) else value if isinstance(value, list) else ())
+    lists = [part for part in parts if isinstance(part, list)]
+    named = {len(one) for one in lists if all(isinstance(word, str) for word in one)}
+    alone = [one for one in lists if len(one) not in named]
+    return any(sum(isinstance(number, float) for number in one) >= VECTOR for one in alone) or any(
+        map(_holds_vector, parts)
     )
 
 
-def _decoded(body: str) -> bytes:
+def _decoded(body: bytes) -> bytes:
     with suppress(ValueError):
-        return base64.b64decode(body + "=" * (-len(body) % 4))
+        return base64.b64decode(body + b"=" * (-len(body) % 4))
     return b""
 
 

@@ -8,8 +8,8 @@ import io
 import math
 import re
 import zipfile
+import zlib
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path, PurePosixPath
 
 import pandas as pd
@@ -31,16 +31,15 @@ VECTORS = {
     ".npy", ".npz", ".pkl", ".pickle", ".pt", ".pth", ".h5", ".h5ad", ".hdf5", ".safetensors", ".parquet", ".feather", ".arrow", ".zarr",
 }  # fmt: skip
 HEADS = re.compile(
-    r"(?:patient|participant|subject|case|sample|photo|donor)[ _]?(?:id|number|no\.?)|mrn", re.IGNORECASE
+    "(?i:patient|participant|subject|case|sample|photo|donor)[ _]?(?i:id|number|no\\.?)|(?i:mrn)"
 )
 INDIVIDUAL = {  # columns that only a table with a row per person, photo or sample has
     "followup_years", "entry_years", "event", "perceptual_hash", "pixel_hash", "box_x", "box_y", "path",
     "photo_date", "birth_date", "sample_date", "followup_date", "entry_date",
 }  # fmt: skip
-COUNT_OF_PAPER = re.compile(
-    r"\bn = ([\d,]+)$|^([\d,]+)(?: \(\d+%\))?$"
-)  # of a table for authors: n = 113, 38 or 38 (33%)
-ZIP = b"PK\x03\x04"
+# of a table for authors: n = 113, 38 or 38 (33%)
+COUNT_OF_PAPER = re.compile(r"\bn = ([\d,]+)$|^([\d,]+)(?: \(\d+%\))?$")
+ZIP, EMPTY = b"PK\x03\x04", b"PK\x05\x06" + bytes(18)
 
 
 def check_folder(folder: Path, known: Known, k: int) -> list[Finding]:
@@ -61,38 +60,36 @@ def check_folder(folder: Path, known: Known, k: int) -> list[Finding]:
         raise PrivacyError(
             f"{folder}: no such folder or file, so there is nothing to check. Expected what is to leave. Check the path."
         )
-    findings = set()
-    for path in [folder] if folder.is_file() else folder.rglob("*"):
-        name = path.name if folder.is_file() else path.relative_to(folder).as_posix()
-        if path.is_symlink():
-            findings.add(Finding(name, "", "kind of file", "a link, which leads out of the folder"))
-        elif path.is_file():
-            findings |= {
-                finding
-                for part, raw in _parts(name, path.read_bytes())
-                for finding in _in_part(part, raw, known, k)
-            }
-    return sorted(findings)
+    paths = [folder] if folder.is_file() else folder.rglob("*")
+    names = {path: path.name if path == folder else path.relative_to(folder).as_posix() for path in paths}
+    links = {path for path in names if path.is_symlink()}
+    found = {
+        Finding(names[path], "", "kind of file", "a link, which leads out of the folder") for path in links
+    }
+    for path in names.keys() - links:
+        for name, raw in _parts(names[path], path.read_bytes()) if path.is_file() else ():
+            found |= _in_part(name, raw, known, k)
+    return sorted(found)
 
 
 def _parts(name: str, raw: bytes) -> Iterator[tuple[str, bytes]]:
     """A file, and the files in it if it is a zip."""
     yield name, raw
-    with (
-        suppress(zipfile.BadZipFile, RuntimeError, NotImplementedError),
-        zipfile.ZipFile(io.BytesIO(raw)) as bundle,
-    ):
-        for inner in bundle.infolist() if raw[:4] == ZIP else ():
-            if not inner.is_dir():
-                yield from _parts(f"{name}:{inner.filename}", bundle.read(inner))
+    try:
+        with zipfile.ZipFile(io.BytesIO(raw if raw[:4] == ZIP else EMPTY)) as bundle:
+            for inner in bundle.infolist():
+                if not inner.is_dir():
+                    yield from _parts(f"{name}:{inner.filename}", bundle.read(inner))
+    except (zipfile.BadZipFile, RuntimeError, NotImplementedError, zlib.error):
+        yield f"{name}:unreadable", b""  # refused, since it has no ending
 
 
-def _in_part(name: str, raw: bytes, known: Known, k: int) -> list[Finding]:
+def _in_part(name: str, raw: bytes, known: Known, k: int) -> set[Finding]:
     """What may not leave in one file: each thing once, where it stands first."""
     first: dict[tuple[str, str], str] = {}
     for place, kind, what in _in_file(name, raw, known, k):
         first.setdefault((kind, masked(what) if kind in {"identifier", "file name"} else what), place)
-    return [Finding(name, place, kind, what) for (kind, what), place in first.items()]
+    return {Finding(name, place, kind, what) for (kind, what), place in first.items()}
 
 
 def _in_file(name: str, raw: bytes, known: Known, k: int) -> Iterator[tuple[str, str, str]]:
@@ -103,9 +100,8 @@ def _in_file(name: str, raw: bytes, known: Known, k: int) -> Iterator[tuple[str,
         yield "its name", "internal", "a table of exact numbers"
     yield from (("", kind, what) for kind, what in content.in_bytes(raw))
     if raw[:4] == ZIP:
-        if not zipfile.is_zipfile(io.BytesIO(raw)):
-            yield "", "kind of file", "a zip that cannot be read"
-    elif ending in VECTORS:
+        return
+    if ending in VECTORS:
         yield "", "embedding", f"a file of arrays or single people ({ending})"
     elif ending not in TEXTS:
         yield "", "kind of file", f"not one that is read here ({ending or 'no ending'})"
@@ -126,7 +122,7 @@ def _in_text(text: str, ending: str, known: Known) -> Iterator[tuple[str, str, s
         text = content.LAYOUT.sub("", text)
     for start, kind, what in content.in_text(text):
         yield _line(text, start), kind, what
-    for reading in content.readings_of(content.without_shapes(text)):
+    for reading in content.readings_of(content.blanked(content.SHAPES, text)):
         for start, kind, what in known.in_text(reading):
             yield _line(reading, start), kind, what
     for start, inner in content.embedded(text):

@@ -39,16 +39,13 @@ DATES = re.compile(r"(^|_)(date|dates|birth|dob|birthday|datetime)($|_)")
 PHOTO_ENDINGS = (
     ".jpg", ".jpeg", ".png", ".heic", ".heif", ".tif", ".tiff", ".bmp", ".webp", ".gif", ".dcm", ".dng", ".cr2", ".nef",
 )  # fmt: skip
-NOT_OF_PEOPLE = {
-    "model",
-    "logs",
-    "reports",
-    "share",
-}  # folders of results without tables about single participants
+# folders of results without tables about single participants
+NOT_OF_PEOPLE = {"model", "logs", "reports", "share"}
 MATRIX = 200  # columns: a table of more is one of genes, in whose numbers no level stands
 WORD = re.compile(r"[^\W_]+")
 CALLED = re.compile(
-    r"\b(?:patient|subject|person|participant|case|donor|sample|photo|reader|mrn|id|no|number)s?\b[\s:#.=]*(?:no\.?|number|id)?[\s:#.=]*(?P<name>[^\W_][\w-]*)",
+    r"\b(?:patient|subject|person|participant|case|donor|sample|photo|reader|mrn|id|no|number)s?\b[\s:#.=]*(?:no\.?|number|id)?[\s:#.=]*"
+    r"(?P<name>[^\W_][\w-]*)",
     re.IGNORECASE,
 )
 
@@ -123,11 +120,8 @@ def words_of(text: str) -> set[str]:
 
 def vocabulary(*told: object) -> Known:
     """The words of this package, and of config and model cards: with those of the study's tables all that a released table may say."""
-    sources = (
-        path
-        for path in Path(faceage_bio.__file__).parent.rglob("*")
-        if path.suffix in {".py", ".yaml", ".tsv"}
-    )
+    folder = Path(faceage_bio.__file__).parent
+    sources = [path for path in folder.rglob("*") if path.suffix in {".py", ".yaml", ".tsv"}]
     own = " ".join(path.read_text(encoding="utf-8") for path in sources)
     return Known(vocabulary=words_of(own + json.dumps(told, ensure_ascii=False, default=str)))
 
@@ -140,17 +134,11 @@ def known_of_results(results: Path) -> Known:
     TableError
         A table about single participants that cannot be read: then it is not known whether its participants are in the outputs.
     """
-    tables = (
-        path
-        for path in Path(results).rglob("*")
-        if path.is_file() and path.suffix != ".txt" and path.name[0] != "."
-    )
-    places = {path: path.relative_to(results) for path in sorted(tables)}
-    return known_of_inputs(
-        path
-        for path, place in places.items()
-        if place.parts[0] not in NOT_OF_PEOPLE and not is_declared(place)
-    )
+    places = {path: path.relative_to(results) for path in sorted(Path(results).rglob("*")) if path.is_file()}
+    marks = [
+        path for path, place in places.items() if path.suffix == ".txt" or place.parts[0] in NOT_OF_PEOPLE
+    ]
+    return known_of_inputs(path for path in places if path not in marks and not is_declared(path))
 
 
 def known_of_inputs(paths: Iterable[Path | str]) -> Known:
@@ -178,9 +166,8 @@ def _columns_of(path: Path) -> Mapping[str, pd.Series]:
             ) from None
         told = [one.name for one in schema if told_by(one.name) or str(one.type).endswith("string")]
         names = schema.names if len(schema) <= MATRIX else told
-        return dict.fromkeys(schema.names, pd.Series(dtype=object)) | dict(
-            pd.read_parquet(path, columns=names)
-        )
+        columns = dict(pd.read_parquet(path, columns=names))
+        return dict.fromkeys(schema.names, pd.Series(dtype=object)) | columns
     with open(path, encoding="utf-8-sig", errors="replace") as stream:
         header = stream.readline()
     told = any(told_by(name.strip().strip('"')) for name in re.split("[\t,;]", header))
@@ -192,8 +179,7 @@ def known_of_columns(columns: Mapping[str, pd.Series]) -> Known:
     known = Known(vocabulary=words_of(" ".join(columns)))
     for name, column in columns.items():
         told = told_by(name)
-        values = column.dropna().unique()
-        cells = {str(value).strip() for value in values} - {""}
+        cells = {str(value).strip() for value in column.dropna().unique()} - {""}
         if told == "identifier":
             known.identifiers |= cells
         elif told == "file":

@@ -15,28 +15,14 @@ import pandas as pd
 
 from faceage_bio.release.curves import release_curves
 from faceage_bio.release.rounding import midpoint, significant
+from faceage_bio.results import reasons
 from faceage_bio.results.measures import COUNT, EXTREME, MEASURES, MODEL, OF_COUNTS, TEST, Measure
-from faceage_bio.results.reasons import (
-    COLUMNS,
-    NOT_ESTIMATED,
-    OF_FEW,
-    OF_ONE,
-    QUANTILES,
-    SPARSE,
-    Reason,
-    decode,
-    encode,
-    reason,
-    status_of,
-)
 from faceage_bio.results.row import ESTIMATES, by_cell
 from faceage_bio.results.tables import TABLES, Table, count_columns, is_count, key_of, never_released
 
 RESIDUAL_DF = 10  # fewer are redacted (SDC Handbook, 2019: class of regression coefficients)
-GRIDS = {
-    "years": 1,
-    "value": 1,
-}  # decimals of the places of a smooth curve: its ends are dates of participants
+# decimals of the places of a smooth curve, whose ends are dates of participants
+GRIDS = {"years": 1, "value": 1}
 UNKNOWN = Measure(OF_COUNTS)  # a measure that is not declared: as if it gave counts away
 Tables = dict[str, pd.DataFrame]
 
@@ -66,10 +52,7 @@ def release(tables: Mapping[str, pd.DataFrame], k: int) -> Released:
     if k == 1:
         return Released(shared, _log(shared, shared))
     small = {place: _small(table, key_of(place), k) for place, table in shared.items()}
-    made = {
-        place: _numbers_of(table, key_of(place), small[place], k) if len(table) else table
-        for place, table in shared.items()
-    }
+    made = {place: _numbers_of(table, small[place], key_of(place), k) for place, table in shared.items()}
     made |= release_curves(shared, made, k)
     for place, table in shared.items():
         if TABLES[key_of(place)].rows:
@@ -101,7 +84,7 @@ def _residual_df(table: pd.DataFrame, exact: pd.DataFrame, measures: pd.DataFram
     return pd.Series(midpoint(rows, k) - terms, table.index).where(is_model, np.inf)
 
 
-def _numbers_of(table: pd.DataFrame, key: str, small: pd.Series, k: int) -> pd.DataFrame:
+def _numbers_of(table: pd.DataFrame, small: pd.Series, key: str, k: int) -> pd.DataFrame:
     """Counts rounded, statistics redacted, rounded or computed again."""
     declared, counts = TABLES[key], _counts(table, key)
     made = table.assign(**{name: midpoint(counts[name], k) for name in counts})
@@ -147,27 +130,28 @@ def _with_shares(made: pd.DataFrame, table: pd.DataFrame, declared: Table) -> pd
 
 def _with_reasons(made: pd.DataFrame, table: pd.DataFrame, small: pd.Series, k: int) -> pd.DataFrame:
     """Reasons with rounded counts; "redacted" where a number was taken out, or where why there is none would tell how few they are."""
-    for name, value in zip(COLUMNS, ("estimate", "raw_estimate"), strict=True):
+    redacted = reasons.reason("redacted", k=k).encoded
+    for name, value in zip(reasons.COLUMNS, ("estimate", "raw_estimate"), strict=True):
         if name in table:
-            given = made[value].notna()
-            told = by_cell(table[name], lambda cell: encode(_rounded(one, k) for one in decode(cell)))
-            why = table[value].notna() | (small & table[name].fillna("").ne(""))
-            made[name] = told.mask(small & given, "").mask(why & ~given, reason("redacted", k=k).encoded)
-    return made.assign(status=by_cell(made["reason"], status_of))
+            given, said = made[value].notna(), table[name].fillna("")
+            told = by_cell(
+                said, lambda cell: reasons.encode(_rounded(one, k) for one in reasons.decode(cell))
+            )
+            why = table[value].notna() | (small & (said != ""))
+            made[name] = told.mask(small & given, "").mask(why & ~given, redacted)
+    return made.assign(status=by_cell(made["reason"], reasons.status_of))
 
 
-def _rounded(one: Reason, k: int) -> Reason | None:
+def _rounded(one: reasons.Reason, k: int) -> reasons.Reason | None:
     """A reason whose counts are rounded; None for a remark on one participant, or one that a threshold of an exact count gave."""
-    if one.code in OF_ONE and one.status == NOT_ESTIMATED:
-        return reason("redacted", k=k)
-    if one.status == SPARSE or one.code in OF_FEW | OF_ONE:
+    if one.code in reasons.OF_ONE and one.status == reasons.NOT_ESTIMATED:
+        return reasons.reason("redacted", k=k)
+    if one.status == reasons.SPARSE or one.code in reasons.OF_FEW | reasons.OF_ONE:
         return None
-    told = {
-        name: "…" if name in QUANTILES
-        else re.sub(r"\d+", lambda count: f"{midpoint(float(count[0]), k):.0f}", value) if is_count(name) else value
-        for name, value in one.parameters.items()
-    }  # fmt: skip
-    return Reason(one.code, told)
+    told = dict(one.parameters)
+    for name in filter(is_count, told):
+        told[name] = re.sub(r"\d+", lambda count: f"{midpoint(float(count[0]), k):.0f}", told[name])
+    return reasons.Reason(one.code, told | dict.fromkeys(reasons.QUANTILES & told.keys(), "…"))
 
 
 def _counts(table: pd.DataFrame, key: str) -> pd.DataFrame:

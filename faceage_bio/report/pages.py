@@ -48,6 +48,9 @@ from faceage_bio.report.variants import PUBLISHED, variant_section
 TEMPLATES = Path(__file__).parent / "templates"
 SCRIPTS = ("page.js", "genes.js", "downloads.js")
 LINK = re.compile(r'<a href="#([^"]+)"')
+DRAWN = re.compile(
+    r"(clip|gradient_)\d+"
+)  # names that the renderer numbers through all figures that it ever drew
 METHODS = {
     ASSOCIATION: (
         "age_acceleration", "table_one", "acceleration", "agreement", "phenotypes", "associations", "fairness", "expression_quality", "genes",
@@ -198,7 +201,13 @@ def _render(
         gene_ids=PageGenes.of(tables).packed if page in (ASSOCIATION, SURVIVAL) else "",
         of=provenance.of, cite=citations.cite, citations=citations, **told, **content,
     )  # fmt: skip
-    return only_known_links(text)
+    return _renumbered(only_known_links(text))
+
+
+def _renumbered(page: str) -> str:
+    """The page with the clips and gradients of its figures numbered from 1, so that the same tables give the same bytes."""
+    numbers: dict[str, str] = {}
+    return DRAWN.sub(lambda found: numbers.setdefault(found[0], f"{found[1]}{len(numbers) + 1}"), page)
 
 
 def only_known_links(page: str) -> str:
@@ -263,3 +272,6 @@ def _agreement(tables: ReportTables, name: str) -> dict:
         "agreement_sentences": [words.agreement_sentence(rows[rows.term == term]) for term in terms],
         "agreement_figure": Markup(figure),
     }
+
+
+RENDERERS = {INDEX: index_page, ASSOCIATION: association_page, SURVIVAL: survival_page, PHOTOS: photo_page}

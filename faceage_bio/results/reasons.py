@@ -358,7 +358,7 @@ REDACTED = {  # by the release rule
 }
 OF_ONE = {"one_value", "without_single"}  # say that it is one participant
 OF_FEW = {"lost_resamples", "optimism_without", "no_optimism"}  # how often a resample fails follows from an exact count
-QUANTILES = ("low", "high")  # parameters: of the middle 95% of participants
+QUANTILES = {"low", "high"}  # parameters: of the middle 95% of participants
 WORDS = WHY_NOT | SPARSE_DATA | REMARKS | REDACTED
 
 
