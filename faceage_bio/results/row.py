@@ -7,6 +7,7 @@ import pandas as pd
 from faceage_bio.columns import AGE, AGE_ACCELERATION, FACE_AGE
 from faceage_bio.results.measures import MEASURES
 from faceage_bio.results.reasons import NOT_ESTIMATED, Reason, encode, status_of
+from faceage_bio.results.tables import NUMBERS as NUMBER_KEYS
 from faceage_bio.results.tables import TABLES, key_of
 
 FIRST = (
@@ -52,7 +53,7 @@ def columns_of(table: str) -> list[str]:
 def number_columns(table: str) -> list[str]:
     """The columns of a result table that hold numbers and are no counts."""
     declared = TABLES[table]
-    return [*(NUMBERS if declared.rows else ()), *declared.statistics]
+    return [*(NUMBERS if declared.rows else ()), *NUMBER_KEYS.intersection(declared.keys), *declared.statistics]
 
 
 def result_rows(rows: Sequence[dict] | pd.DataFrame, table: str) -> pd.DataFrame:

@@ -39,6 +39,11 @@ NEVER = {"ledger", "cells_ledger", "photo_list", "covariates", "verification/num
 BOTH_METHODS = tuple(
     f"{method}_{name}" for method in ("deseq2", "voom") for name in ("estimate", "ci_lower", "ci_upper", "p_value", "q_value")
 )
+NUMBERS = {  # keys that are numbers
+    "age_lower", "band_lower", "bin", "components", "face_age_lower", "genes", "hidden", "in_counts", "lower", "n_chosen", "n_found", "n_genes",
+    "n_not_estimated", "n_readers", "n_specifications", "n_tests", "n_variants", "points", "seconds", "tested", "threshold", "upper", "width",
+    "workers", "years",
+}  # fmt: skip
 QUARTILES = (("lower_quartile", 0.25), ("upper_quartile", 0.25))
 TABLES = {
     "acceleration/age_bands": Table(
