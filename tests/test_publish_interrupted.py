@@ -84,21 +84,24 @@ def test_a_run_that_is_still_building_is_left_alone(earlier):
         assert other.exists()
 
 
-def test_signals_wait_until_the_bundle_is_in_its_place(earlier, monkeypatch):
-    replace = os.replace
+@pytest.mark.parametrize("moment", [1, 2])
+def test_a_signal_in_the_moment_of_the_exchange_leaves_a_whole_bundle(earlier, monkeypatch, moment):
+    replace, moves = os.replace, []
 
-    def slow(*paths):
-        os.kill(os.getpid(), signal.SIGTERM)
-        time.sleep(0.01)
+    def interrupted_replace(*paths):
+        moves.append(paths)
         replace(*paths)
+        if len(moves) == moment:
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(0.01)
 
     def publish():
         with building_folder(earlier / "share") as building:
             (building / "bundle").mkdir()
             (building / "bundle" / "new.txt").write_text("new")
-            monkeypatch.setattr(os, "replace", slow)
             take_place(building / "bundle", earlier / "share", building)
 
+    monkeypatch.setattr(os, "replace", interrupted_replace)
     with pytest.raises(SystemExit):
         publish()
-    assert names(earlier) == ["share", "share/new.txt"]
+    assert names(earlier) == ["share", "share/old.txt" if moment == 1 else "share/new.txt"]

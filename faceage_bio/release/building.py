@@ -5,54 +5,55 @@ import os
 import shutil
 import signal
 import sys
-import tempfile
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from tempfile import mkdtemp
 
 EARLIER = "earlier"
+ENDING = (signal.SIGTERM, signal.SIGHUP)
 
 
 @contextmanager
 def building_folder(target: Path) -> Iterator[Path]:
     """A new private folder beside the target, removed at the end, also by Ctrl-C, SIGTERM or a closed terminal.
 
-    What a killed run left there is removed first, and an earlier bundle that it had set aside is put back.
+    What a killed run left there is removed first. An earlier bundle that was set aside for one that did not come is put back.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     prefix = f".publish-{target.name}-"
     for left in target.parent.glob(f"{prefix}*"):
-        _clear(left, target)
-    building = Path(tempfile.mkdtemp(prefix=prefix, dir=target.parent))  # mode 0700
-    with _locked(building), _ended_by_exception():
+        with suppress(OSError), _locked(left):  # or another run is building there
+            _clear(left, target)
+    building = Path(mkdtemp(prefix=prefix, dir=target.parent))  # mode 0700
+    in_main = threading.current_thread() is threading.main_thread()  # others get no signals
+    before = {number: signal.signal(number, _end) for number in ENDING if in_main}
+    with _locked(building):
         try:
             yield building
         finally:
-            shutil.rmtree(building, ignore_errors=True)
+            _clear(building, target)
+            for number, handler in before.items():
+                signal.signal(number, handler)
 
 
 def take_place(made: Path, target: Path, building: Path) -> None:
-    """Put what was made in its place; an earlier bundle goes only when the new one is there, and no signal comes between."""
-    with _signals_wait():
-        if target.is_dir():
-            os.replace(target, building / EARLIER)
-        try:
-            os.replace(made, target)
-        except OSError:
-            if (building / EARLIER).exists():
-                os.replace(building / EARLIER, target)
-            raise
+    """Put what was made in its place; an earlier bundle goes only when the new one is there."""
+    if target.is_dir():
+        os.replace(target, building / EARLIER)
+    os.replace(made, target)
 
 
-def _clear(left: Path, target: Path) -> None:
-    try:
-        with _locked(left):
-            if (left / EARLIER).exists() and not target.exists():
-                os.replace(left / EARLIER, target)
-            shutil.rmtree(left, ignore_errors=True)
-    except OSError:  # another run is building there, or it is gone by now
-        return
+def _clear(building: Path, target: Path) -> None:
+    if (building / EARLIER).exists() and not target.exists():
+        os.replace(building / EARLIER, target)
+    shutil.rmtree(building, ignore_errors=True)
+
+
+def _end(number: int, _: object) -> None:
+    """A signal as an exception, so that what is temporary is removed."""
+    sys.exit(128 + number)
 
 
 @contextmanager
@@ -70,38 +71,3 @@ def _locked(folder: Path) -> Iterator[None]:
         yield
     finally:
         os.close(handle)
-
-
-@contextmanager
-def _ended_by_exception() -> Iterator[None]:
-    """SIGTERM and SIGHUP as an exception, so that what is temporary is removed."""
-
-    def end(number: int, _: object) -> None:
-        sys.exit(128 + number)
-
-    with _handled_by(end, (signal.SIGTERM, signal.SIGHUP)):
-        yield
-
-
-@contextmanager
-def _signals_wait() -> Iterator[None]:
-    """What comes within the block is heeded after it. (A mask holds for one thread, and libraries have more.)"""
-    came: list[int] = []
-    with _handled_by(lambda number, _: came.append(number), (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)):
-        yield
-    for number in came:
-        signal.raise_signal(number)
-
-
-@contextmanager
-def _handled_by(handler: Callable[[int, object], None], numbers: Sequence[int]) -> Iterator[None]:
-    """A handler of signals within the block; threads beside the main one get none."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = {number: signal.signal(number, handler) for number in numbers}
-    try:
-        yield
-    finally:
-        for number, handled in before.items():
-            signal.signal(number, handled)

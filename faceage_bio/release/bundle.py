@@ -2,8 +2,6 @@
 
 import hashlib
 import json
-import os
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +11,7 @@ import pandas as pd
 
 from faceage_bio.errors import PrivacyError
 from faceage_bio.records import check_unchanged, version
+from faceage_bio.release.building import building_folder, take_place
 from faceage_bio.release.findings import Finding, stop_if_any
 from faceage_bio.release.gate import check_folder
 from faceage_bio.release.known import NOT_OF_PEOPLE, Known, vocabulary
@@ -28,18 +27,15 @@ from faceage_bio.results.tables import count_columns, is_declared, key_of, never
 from faceage_bio.tables import read_table, sha256_of, write_bytes, write_json, write_table, zipped
 
 MANIFEST, ABOUT = "manifest.json", "README.txt"
-SHARED = """Results of faceage_bio, version {version}.
+README = """Results of faceage_bio, version {version}: released tables, and pages, figures and tables for authors made from them.
 
-index.html is the summary. Pages open in a browser without a network. They are rendered from the folders in tables/, which hold every result table
-that may leave. The files in tables/ itself are the tables of a paper, made from the same: Word, LaTeX (booktabs) and TSV.
-{rule}
-manifest.json lists per table what was rounded and redacted, and the files with their SHA-256.
+index.html is the summary; pages open without a network. The folders in tables/ hold every result table that may leave; the files in tables/ itself
+are the tables of a paper. Counts of participants, samples, photos and events are rounded to the midpoints of {k}, statistics from a count of 1 to {k}
+or with fewer than 10 residual degrees of freedom are redacted, and curves follow from rounded counts; with 1, for public data, all is exact.
+manifest.json tells what was rounded and redacted, with which config and models, and the SHA-256 of each file.
 
 Research use only; not for decisions about a person.
 """
-RULE = """Counts of participants, samples, photos and events are rounded to the midpoints of {k} (midpoint rounding); totals may not add up.
-Statistics from a count of 1 to {k}, or with fewer than 10 residual degrees of freedom, are redacted. Curves are computed from rounded counts."""
-UNROUNDED = "Counts are exact: release.rounding is 1, for public data."
 
 
 @dataclass(frozen=True)
@@ -54,7 +50,7 @@ class Published:
 def publish(
     results: Path, target: Path, known: Known, config: Mapping, cards: Sequence[dict], k: int, key: bytes
 ) -> Published:
-    """Write the bundle; all of it, or nothing.
+    """Write the bundle; all of it, or nothing, however the command ends.
 
     Parameters
     ----------
@@ -81,12 +77,11 @@ def publish(
         raise PrivacyError(
             f"{target}: there is something else, which publishing would replace. Expected nothing there, or an earlier bundle. Name a new folder or a file ending in .zip."
         )
-    target.parent.mkdir(parents=True, exist_ok=True)
     told = released_config(config, k)
     if known.vocabulary:
         known |= vocabulary(told, cards)
-    with TemporaryDirectory(prefix=".publish-", dir=target.parent) as building:  # mode 0700
-        bundle = Path(building) / "bundle"
+    with building_folder(target) as building:
+        bundle = building / "bundle"
         log = _write_tables(results, bundle, told)
         _write_pages(bundle, told, cards)
         provenance = {
@@ -99,7 +94,13 @@ def publish(
         findings = [*check_folder(bundle, known, k), *_not_of_tables(bundle, told, cards)]
         stop_if_any(findings, "nothing was published, because")
         files = [*_hashes(bundle)]
-        _take_place(bundle, target)
+        for path in (bundle, *bundle.rglob("*")):
+            path.chmod(0o755 if path.is_dir() else 0o644)
+        if target.suffix == ".zip":
+            packed = zipped({name: (bundle / name).read_bytes() for name in files})
+            bundle = building / target.name
+            write_bytes(packed, bundle, mode=0o644)
+        take_place(bundle, target, building)
     return Published(target, files, log)
 
 
@@ -157,9 +158,7 @@ def _write_pages(bundle: Path, config: Mapping, cards: Sequence[dict]) -> None:
     for name, content in rendered(tables, config, internal=False).items():
         write_bytes(content, bundle / "tables" / name)
     write_figures([bundle / name for name in RENDERERS], bundle / "figures", pdf=False)
-    k = config["release"]["rounding"]
-    rule = RULE.format(k=k) if k > 1 else UNROUNDED
-    write_bytes(SHARED.format(version=version(), rule=rule).encode(), bundle / ABOUT)
+    write_bytes(README.format(version=version(), k=config["release"]["rounding"]).encode(), bundle / ABOUT)
 
 
 def _not_of_tables(bundle: Path, config: Mapping, cards: Sequence[dict]) -> list[Finding]:
@@ -178,20 +177,3 @@ def _hashes(folder: Path) -> dict[str, str]:
     """SHA-256 of each file of a bundle."""
     files = (path for path in sorted(folder.rglob("*")) if path.is_file())
     return {path.relative_to(folder).as_posix(): sha256_of(path) for path in files}
-
-
-def _take_place(bundle: Path, target: Path) -> None:
-    """Put what was made in its place, for others to read; an earlier bundle goes only when the new one is there."""
-    for path in (bundle, *bundle.rglob("*")):
-        path.chmod(0o755 if path.is_dir() else 0o644)
-    if target.suffix == ".zip":
-        packed = zipped({name: (bundle / name).read_bytes() for name in _hashes(bundle)})
-        return write_bytes(packed, target, mode=0o644)
-    earlier = bundle.with_name("earlier")
-    if target.is_dir():
-        os.replace(target, earlier)
-    try:
-        os.replace(bundle, target)
-    except OSError:
-        shutil.move(earlier, target)
-        raise

@@ -79,9 +79,11 @@ def _times(years: pd.Series, counts: pd.Series, k: int) -> np.ndarray:
     return np.repeat(until.index.to_numpy(), np.diff(midpoint(until, k), prepend=0).astype(int))
 
 
-def _estimated(curve: pd.DataFrame, people: pd.DataFrame) -> pd.DataFrame:
-    """The curve again, of the participants that the rounded counts stand for."""
+def _estimated(curve: pd.DataFrame, people: pd.DataFrame, times: np.ndarray | None = None) -> pd.DataFrame:
+    """The curve again, of the participants that the rounded counts stand for, or how many of them are at risk at these times."""
     years, cause, entry = (people[name].to_numpy() for name in ("years", "cause", "entry"))
+    if times is not None:
+        return risk_table(times, years, cause > 0, entry)
     interval = curve["interval"].iloc[0]
     if "incidence" in curve:
         return cumulative_incidence(years, cause, 1, entry, interval=interval)
@@ -92,11 +94,7 @@ def _drawn(table: pd.DataFrame, groups: Iterator[tuple[pd.DataFrame, ...]]) -> p
     """The points of each curve, or its numbers at risk at the table's times."""
     parts = [table.iloc[:0]]
     for rows, curve, people in groups:
-        died = (people["cause"] > 0).to_numpy()
-        points = (
-            _estimated(curve, people) if "interval" in table
-            else risk_table(rows["years"].to_numpy(), people["years"].to_numpy(), died, people["entry"].to_numpy())
-        )  # fmt: skip
+        points = _estimated(curve, people, None if "interval" in table else rows["years"].to_numpy())
         parts.append(points.assign(**{name: rows[name].iloc[0] for name in CURVE if name in rows}))
     return pd.concat(parts[1:] or parts, ignore_index=True)[list(table)]
 

@@ -38,7 +38,6 @@ CENTURIES = ("19", "20")
 LABELS = re.compile(r"\b10\.\d{4,9}/[^\s\"'<>]+|\b(?=\d*[a-f])[0-9a-f]{12,}\b")
 PUBMED = r"(?:pmid|pubmed)\W*(?:id)?\W*$"  # numbers of 2009 begin with 19
 VERSION = r"\b(?:v|version|release|build)[\s:=\"']{0,4}$"
-NOTHING = r"(?!)"
 
 _LINE = r"[-/.\u2010\u2011]"  # two of them are hyphens that typesetters use
 _MONTH = r"(?P<m>(?:[^\W\d_][\u0300-\u036f]*){3,10})"
@@ -58,13 +57,13 @@ FORMS = (  # the parts of a date in words and numbers, and what it does not stan
     (
         rf"(?<!\w)(?<!\d\.)(?P<d>\d{{1,2}})(?:st|nd|rd|th|er|[ºª°])?{_GAP}{{0,3}}(?:of\s|de\s|di\s|d['’]\s?)?{_MONTH}{_GAP}{{0,3}}(?:del?\s)?"
         r"(?P<y>\d{4}(?!\w)|['’]?\d\d(?!\w|[.:]\d))",
-        NOTHING,
+        "(?!)",
     ),
     (  # a number after it is a year where four digits or an apostrophe say so: "set 3, 50 genes"
         rf"(?<!\w){_MONTH}{_GAP}{{0,3}}(?P<d>\d{{1,2}})(?:st|nd|rd|th)?{_GAP}{{1,3}}(?:del?\s)?(?P<y>\d{{4}}|['’]\d\d)(?!\w)",
-        NOTHING,
+        "(?!)",
     ),
-    (rf"(?<!\w)(?P<y>\d{{4}}){_GAP}{{0,3}}{_MONTH}{_GAP}{{0,3}}(?P<d>\d{{1,2}})(?!\w)", NOTHING),
+    (rf"(?<!\w)(?P<y>\d{{4}}){_GAP}{{0,3}}{_MONTH}{_GAP}{{0,3}}(?P<d>\d{{1,2}})(?!\w)", "(?!)"),
 )
 
 

@@ -30,13 +30,9 @@ MARKUP = {".html", ".htm", ".svg", ".xml", ".rels"}
 VECTORS = {
     ".npy", ".npz", ".pkl", ".pickle", ".pt", ".pth", ".h5", ".h5ad", ".hdf5", ".safetensors", ".parquet", ".feather", ".arrow", ".zarr",
 }  # fmt: skip
-HEADS = re.compile(
-    "(?i:patient|participant|subject|case|sample|photo|donor)[ _]?(?i:id|number|no\\.?)|(?i:mrn)"
-)
-INDIVIDUAL = {  # columns that only a table with a row per person, photo or sample has
-    "followup_years", "entry_years", "event", "perceptual_hash", "pixel_hash", "box_x", "box_y", "path",
-    "photo_date", "birth_date", "sample_date", "followup_date", "entry_date",
-}  # fmt: skip
+HEADS = re.compile(r"(?i)(?:patient|participant|subject|case|sample|photo|donor)[ _]?(?:id|number|no\.?)|mrn")
+# further columns that only a table with a row per person, photo or sample has
+INDIVIDUAL = {"followup_years", "entry_years", "event", "perceptual_hash", "pixel_hash", "box_x", "box_y"}
 # of a table for authors: n = 113, 38 or 38 (33%)
 COUNT_OF_PAPER = re.compile(r"\bn = ([\d,]+)$|^([\d,]+)(?: \(\d+%\))?$")
 ZIP, EMPTY = b"PK\x03\x04", b"PK\x05\x06" + bytes(18)
@@ -63,9 +59,7 @@ def check_folder(folder: Path, known: Known, k: int) -> list[Finding]:
     paths = [folder] if folder.is_file() else folder.rglob("*")
     names = {path: path.name if path == folder else path.relative_to(folder).as_posix() for path in paths}
     links = {path for path in names if path.is_symlink()}
-    found = {
-        Finding(names[path], "", "kind of file", "a link, which leads out of the folder") for path in links
-    }
+    found = {Finding(names[path], "", "kind of file", "a link out of the folder") for path in links}
     for path in names.keys() - links:
         for name, raw in _parts(names[path], path.read_bytes()) if path.is_file() else ():
             found |= _in_part(name, raw, known, k)

@@ -26,6 +26,7 @@ import pandas as pd
 
 import faceage_bio
 from faceage_bio.errors import TableError
+from faceage_bio.formula_cells import as_typed
 from faceage_bio.release.dates import days_in, days_of_cell, masked_day
 from faceage_bio.results.tables import is_declared
 from faceage_bio.tables import read_text_table
@@ -180,6 +181,7 @@ def known_of_columns(columns: Mapping[str, pd.Series]) -> Known:
     for name, column in columns.items():
         told = told_by(name)
         cells = {str(value).strip() for value in column.dropna().unique()} - {""}
+        cells |= set(map(as_typed, cells))  # tables that we wrote and that are read as plain text
         if told == "identifier":
             known.identifiers |= cells
         elif told == "file":

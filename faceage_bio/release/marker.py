@@ -6,14 +6,11 @@ from faceage_bio.tables import write_text
 
 MARKER = "LOCAL_ONLY.txt"
 LOCAL = """This folder holds data on single participants: identifiers, dates, ages, follow-up, counts per sample, and logs that may name them.
-Its pages and result tables are exact and internal.
-
-It stays on this machine. What may be handed to others is what `faceage-bio publish` writes, and nothing else.
+Its pages and result tables are exact and internal. It stays on this machine. What may be handed to others is what `faceage-bio publish` writes,
+and nothing else.
 """
 
 
 def mark_local(results: Path) -> None:
     """Say in the folder of a run that it stays where it is."""
-    marker = Path(results) / MARKER
-    if not marker.exists():
-        write_text(LOCAL, marker)
+    write_text(LOCAL, Path(results) / MARKER)

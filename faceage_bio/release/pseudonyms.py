@@ -5,6 +5,7 @@ are never part of what `publish` writes. Fingerprints tell its holder, and nobod
 plain hash of a small table is found by trying the few tables that there can be.
 """
 
+import base64
 import hmac
 import os
 import re
@@ -20,8 +21,7 @@ from faceage_bio.records import read_record
 from faceage_bio.release.known import told_by
 from faceage_bio.release.marker import MARKER
 
-LENGTH = 12  # letters of a pseudonym: 60 bits, so that two of a million people share one with a chance of 4 in 10 million
-ALPHABET = "abcdefghijkmnpqrstuvwxyz23456789"  # 32 letters that are not mistaken for each other
+LENGTH = 12  # letters (a to z, 2 to 7) of a pseudonym: 60 bits, so that two of a million people share one with a chance of 4 in 10 million
 
 
 def default_key_path(name: str = "pseudonyms.key") -> Path:
@@ -30,7 +30,7 @@ def default_key_path(name: str = "pseudonyms.key") -> Path:
     return Path(home) / "faceage-bio" / name
 
 
-def load_key(path: Path, results: Sequence[Path] = (), *, create: bool = True) -> bytes:
+def load_key(path: Path, results: Sequence[Path] = ()) -> bytes:
     """The secret key of a file that only its owner can read; made by chance where there is none.
 
     Parameters
@@ -50,24 +50,18 @@ def load_key(path: Path, results: Sequence[Path] = (), *, create: bool = True) -
             f"{path}: the key lies inside a folder of results, so that whoever gets the results gets the names. Expected it outside of them. "
             f"Put it elsewhere, such as {default_key_path()}."
         )
-    if create and not path.exists():
+    if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as stream:
             stream.write(secrets.token_hex(32) + "\n")
-    if not path.exists():
-        raise PrivacyError(
-            f"{path}: no such key. Expected the one that made the pseudonyms, which cannot be made again without it. Restore it, or check the path."
-        )
+    key = path.read_text(encoding="ascii", errors="replace").strip()
     if path.stat().st_mode & 0o077:
-        raise PrivacyError(
-            f"{path}: others than its owner can read the key. Expected mode 0600. Run: chmod 600 {path}"
-        )
-    text = path.read_text(encoding="ascii", errors="replace").strip()
-    if not re.fullmatch(r"[0-9a-f]{64}", text):
-        raise PrivacyError(
-            f"{path}: expected a key of 64 hexadecimal letters. Restore it, or name a new file to make a new key."
-        )
-    return bytes.fromhex(text)
+        why = f"others than its owner can read the key. Expected mode 0600. Run: chmod 600 {path}"
+    elif not re.fullmatch(r"[0-9a-f]{64}", key):
+        why = "expected a key of 64 hexadecimal letters. Restore it, or name a new file to make a new key."
+    else:
+        return bytes.fromhex(key)
+    raise PrivacyError(f"{path}: {why}")
 
 
 def fingerprints(results: Path, key: bytes) -> dict[str, str]:
@@ -75,10 +69,8 @@ def fingerprints(results: Path, key: bytes) -> dict[str, str]:
 
     The same file gives the same fingerprint under the same key.
     """
-    records = filter(
-        None, map(read_record, sorted(Path(results).glob("*/cohort/records/subjects.parquet.json")))
-    )
-    inputs = {one["role"]: one["sha256"] for record in records for one in record["inputs"]}
+    records = map(read_record, sorted(Path(results).glob("*/cohort/records/subjects.parquet.json")))
+    inputs = {one["role"]: one["sha256"] for record in records if record for one in record["inputs"]}
     return {role: _hmac("data", digest, key).hex() for role, digest in sorted(inputs.items())}
 
 
@@ -88,8 +80,7 @@ def _hmac(kind: str, text: str, key: bytes) -> bytes:
 
 def pseudonym(identifier: str, key: bytes, kind: str = "subject_id") -> str:
     """The pseudonym of an identifier: the same for the same key and kind, and another for another key or kind."""
-    number = int.from_bytes(_hmac(kind, identifier, key)[:8], "big")
-    return "".join(ALPHABET[(number >> (5 * place)) & 31] for place in range(LENGTH))
+    return base64.b32encode(_hmac(kind, identifier, key)).decode().lower()[:LENGTH]
 
 
 def pseudonymise(table: pd.DataFrame, key: bytes) -> pd.DataFrame:

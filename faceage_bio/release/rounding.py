@@ -17,7 +17,4 @@ def midpoint(counts: pd.Series | np.ndarray | float, k: int) -> np.ndarray:
 
 def significant(values: pd.Series | np.ndarray, digits: int = DIGITS) -> np.ndarray:
     """Rounded to significant digits; zero, NaN and infinity stay."""
-    numbers = np.asarray(values, dtype=float)
-    return np.array(
-        [float(f"{number:.{digits}g}") if np.isfinite(number) else number for number in numbers], dtype=float
-    )
+    return np.vectorize(lambda number: float(f"{number:.{digits}g}"), otypes=[float])(values)

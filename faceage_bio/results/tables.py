@@ -42,7 +42,7 @@ BOTH_METHODS = tuple(
 NUMBERS = {  # keys that are numbers
     "age_lower", "band_lower", "bin", "components", "face_age_lower", "genes", "hidden", "in_counts", "lower", "n_chosen", "n_found", "n_genes",
     "n_not_estimated", "n_readers", "n_specifications", "n_tests", "n_variants", "points", "seconds", "tested", "threshold", "upper", "width",
-    "workers", "years",
+    "workers", "years", "numbers", "agreeing", "known", "largest", "tolerance",
 }  # fmt: skip
 QUARTILES = (("lower_quartile", 0.25), ("upper_quartile", 0.25))
 TABLES = {
