@@ -36,19 +36,19 @@ def results(tmp_path) -> Path:
 
 
 def test_pages_are_rendered_from_released_tables(results, tmp_path):
-    done = publish(results, tmp_path / "share", PEOPLE, CONFIG, [], 6, KEY)
+    files, log = publish(results, tmp_path / "share", PEOPLE, CONFIG, [], 6, KEY)
     manifest = json.loads((tmp_path / "share" / MANIFEST).read_text())
-    assert set(manifest["files"]) == set(done.files) - {MANIFEST}
+    assert set(manifest["files"]) == set(files) - {MANIFEST}
     assert manifest["rounding"] == 6
     assert manifest["files"]["survival.html"] == sha256_of(tmp_path / "share/survival.html")
-    assert not any("ledger" in name for name in done.files)
+    assert not any("ledger" in name for name in files)
     page = (tmp_path / "share/survival.html").read_text()
     assert "INTERNAL" not in page
     assert "counts are rounded to the midpoints of 6" in page
     assert "exact" not in page[:200]
     at_risk = read_text_table(tmp_path / "share/tables/c/survival/at_risk.tsv")
     assert all(int(float(cell)) % 3 == 0 for cell in at_risk["at_risk"])
-    assert done.log["counts_rounded"].sum() > 0
+    assert log["counts_rounded"].sum() > 0
     publish(results, tmp_path / "a.zip", PEOPLE, CONFIG, [], 6, KEY)
     with zipfile.ZipFile(tmp_path / "a.zip") as bundle:  # an independent run gives the same bytes
         assert bundle.read("survival.html").decode() == page

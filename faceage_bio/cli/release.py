@@ -133,13 +133,13 @@ def publish(
     cards = [read_json(folder / "card.json") for folder in folders] if with_photos else []
     target = output or results / "share"
     secret = load_key(key or default_key_path("fingerprints.key"), [results, target])
-    done = write(results, target, known, settings.model_dump(mode="json"), cards, k, secret)
+    files, log = write(results, target, known, settings.model_dump(mode="json"), cards, k, secret)
     mark_local(results)
-    for row in done.log[done.log.counts_rounded + done.log.statistics_redacted > 0].itertuples():
+    for row in log[log.counts_rounded + log.statistics_redacted > 0].itertuples():
         print(
             f"{row.table}: {row.counts_rounded} counts rounded, {row.statistics_redacted} statistics redacted"
         )
-    print(f"{done.target}: {len(done.files)} files may leave; looked for {known.words}")
+    print(f"{target}: {len(files)} files may leave; looked for {known.words}")
 
 
 @app.command()

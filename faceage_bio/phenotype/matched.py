@@ -139,7 +139,7 @@ def _both(row: dict) -> list[dict]:
 
 def _one_balance(row: dict, values: pd.Series, exposed: pd.Series, used: np.ndarray) -> list[dict]:
     if set(values.dropna().unique()) <= {0.0, 1.0}:
-        row["n_level"] = int(values.sum())
+        row |= {"n_level": int(values.sum()), "measure": "standardised difference of shares"}
     try:
         spread = common_spread(values, exposed)
     except FitError as error:

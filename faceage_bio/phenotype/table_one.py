@@ -18,6 +18,7 @@ from faceage_bio.stats.group_balance import all_pairs, difference_of_numbers, di
 
 ALL = "all"
 TERTILES = "tertiles"
+OF_NUMBERS, OF_SHARES = "standardised difference", "standardised difference of shares"
 THIRDS = ("lowest tertile", "middle tertile", "highest tertile")
 AVERAGE, LARGEST = "mean of all pairs", "largest of all pairs"
 
@@ -68,7 +69,7 @@ def table_one(
     DataFrame
         Result rows with ``variable``, ``level``, ``group`` ("all" for all participants), ``standard_deviation``, ``lower_quartile``,
         ``upper_quartile``. Measures: participants; mean, median (numbers); share (each level of a factor; among participants with a value);
-        missing (of all, and in each group); standardised difference (``group``: "a vs b", or mean and largest of all pairs).
+        missing (of all, and in each group); standardised difference, of numbers or of shares (``group``: "a vs b", or mean and largest of all pairs).
     """
     parted = part_by_acceleration(people[AGE_ACCELERATION], rule)
     people = people[people[AGE_ACCELERATION].notna()]
@@ -125,7 +126,12 @@ def _numbers(column: str, values: pd.Series, parts: Sequence[tuple[str, pd.DataF
             "lower_quartile": lower,
             "upper_quartile": upper,
         }
-    yield from _differences([name for name, _ in parts[1:]], all_pairs(found[1:], difference_of_numbers))
+    yield from _differences(
+        [name for name, _ in parts[1:]],
+        all_pairs(found[1:], difference_of_numbers),
+        OF_NUMBERS,
+        [*map(len, found[1:])],
+    )
 
 
 def _levels(column: str, values: pd.Series, parts: Sequence[tuple[str, pd.DataFrame]]) -> Iterator[dict]:
@@ -141,20 +147,26 @@ def _levels(column: str, values: pd.Series, parts: Sequence[tuple[str, pd.DataFr
             yield {
                 "term": f"{column}: {level}", "level": level, "measure": "share", "group": name, "n": int(mine[place]), "unit": "",
             } | ({"estimate": float(mine[place] / mine.sum())} if mine.sum() else {"reason": reason("no_value")})  # fmt: skip
-    yield from _differences([name for name, _ in parts[1:]], all_pairs(counts[1:], difference_of_shares))
+    yield from _differences(
+        [name for name, _ in parts[1:]],
+        all_pairs(counts[1:], difference_of_shares),
+        OF_SHARES,
+        [int(one.sum()) for one in counts[1:]],
+    )
 
 
-def _differences(groups: Sequence[str], pairs: np.ndarray) -> Iterator[dict]:
-    base = {"measure": "standardised difference", "unit": ""}
+def _differences(
+    groups: Sequence[str], pairs: np.ndarray, measure: str, sizes: Sequence[int]
+) -> Iterator[dict]:
+    """Of each pair of groups, their mean and the largest; n is that of the smallest group compared."""
+    base = {"measure": measure, "unit": ""}
     if not len(pairs):
         return
     if np.isnan(pairs).any():
-        yield base | {
-            "group": AVERAGE,
-            "reason": reason("undefined_difference"),
-        }
+        yield base | {"group": AVERAGE, "n": min(sizes), "reason": reason("undefined_difference")}
         return
-    yield base | {"group": AVERAGE, "estimate": float(pairs.mean())}
-    yield base | {"group": LARGEST, "estimate": float(pairs.max())}
-    for (one, other), value in zip(combinations(groups, 2), pairs, strict=True):
-        yield base | {"group": f"{one} vs {other}", "estimate": float(value)}
+    yield base | {"group": AVERAGE, "n": min(sizes), "estimate": float(pairs.mean())}
+    yield base | {"group": LARGEST, "n": min(sizes), "estimate": float(pairs.max())}
+    compared = zip(combinations(groups, 2), combinations(sizes, 2), pairs, strict=True)
+    for (one, other), n, value in compared:
+        yield base | {"group": f"{one} vs {other}", "n": min(n), "estimate": float(value)}

@@ -3,7 +3,6 @@
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -16,7 +15,7 @@ from faceage_bio.release.findings import Finding, stop_if_any
 from faceage_bio.release.gate import check_folder
 from faceage_bio.release.known import NOT_OF_PEOPLE, Known, vocabulary
 from faceage_bio.release.pseudonyms import fingerprints
-from faceage_bio.release.rule import release
+from faceage_bio.release.rule import changes, release
 from faceage_bio.report.figure_files import write_figures
 from faceage_bio.report.formats import without_folders
 from faceage_bio.report.pages import RENDERERS
@@ -38,18 +37,9 @@ Research use only; not for decisions about a person.
 """
 
 
-@dataclass(frozen=True)
-class Published:
-    """What was written, and what was done to each table."""
-
-    target: Path
-    files: list[str]
-    log: pd.DataFrame
-
-
 def publish(
     results: Path, target: Path, known: Known, config: Mapping, cards: Sequence[dict], k: int, key: bytes
-) -> Published:
+) -> tuple[list[str], pd.DataFrame]:
     """Write the bundle; all of it, or nothing, however the command ends.
 
     Parameters
@@ -61,6 +51,11 @@ def publish(
     cards : of the models
     k : rounding of counts; 1 for public data
     key : of the fingerprints of the study's data; it stays at the site
+
+    Returns
+    -------
+    list of str, DataFrame
+        The files, and what was done to each table.
 
     Raises
     ------
@@ -101,7 +96,7 @@ def publish(
             bundle = building / target.name
             write_bytes(packed, bundle, mode=0o644)
         take_place(bundle, target, building)
-    return Published(target, files, log)
+    return files, log
 
 
 def released_config(config: Mapping, k: int) -> dict:
@@ -143,11 +138,12 @@ def result_tables(results: Path, sections: str) -> dict[str, pd.DataFrame]:
 
 def _write_tables(results: Path, bundle: Path, config: Mapping) -> pd.DataFrame:
     """The released tables into a new folder; what was done to each."""
-    released = release(result_tables(results, config["report"]["sections"]), config["release"]["rounding"])
-    for place, table in released.tables.items():
+    exact = result_tables(results, config["report"]["sections"])
+    released = release(exact, config["release"]["rounding"])
+    for place, table in released.items():
         counts = table[[name for name in count_columns(key_of(place)) if name in table]]
         write_table(table.assign(**counts.convert_dtypes()), bundle / "tables" / f"{place}.tsv")
-    return released.log
+    return changes(exact, released)
 
 
 def _write_pages(bundle: Path, config: Mapping, cards: Sequence[dict]) -> None:

@@ -48,18 +48,25 @@ def _each_group(table: pd.DataFrame, curves: pd.DataFrame, k: int) -> Iterator[t
     """Rows of a table, the exact curve of their participants, and as many as its rounded counts say; no group of 1 to k."""
     names = [name for name in CURVE if name in table and name in curves]
     of_group = dict(list(curves.drop_duplicates([*names, "years"]).groupby(names)))
+    n = pd.Series({group: _came(curve).sum() for group, curve in of_group.items()})
+    alike = n.groupby(level=[0, 1])
+    n = n.mask(alike.transform("max") - alike.transform("min") <= 1, alike.transform("mean"))
     for group, rows in table.groupby(names, sort=False):
-        if group in of_group and len(people := _participants(of_group[group], k)):
+        if group in of_group and len(people := _participants(of_group[group], n[group], k)):
             yield rows, of_group[group], people
 
 
-def _participants(curve: pd.DataFrame, k: int) -> pd.DataFrame:
+def _came(curve: pd.DataFrame) -> pd.Series:
+    """How many entered since the row before."""
+    gone = curve[[name for name in CAUSES if name in curve]].fillna(0).sum(axis=1)
+    return (curve["at_risk"] + gone.cumsum() - gone).diff().fillna(curve["at_risk"].iloc[0])
+
+
+def _participants(curve: pd.DataFrame, n: float, k: int) -> pd.DataFrame:
     """Entry, years and cause of as many participants as the rounded counts say; who never left is censored at the end."""
-    curve = curve.sort_values("years", kind="stable")
+    came = _came(curve)
+    entry = _times(curve["years"], came * n / came.sum(), k) if n > k else np.array([])
     causes = [name for name in CAUSES if name in curve]
-    gone = curve[causes].fillna(0).sum(axis=1)
-    came = (curve["at_risk"] + gone.cumsum() - gone).diff().fillna(curve["at_risk"].iloc[0])
-    entry = _times(curve["years"], came, k) if came.sum() > k else np.array([])
     exits = [(time, CAUSES[name]) for name in causes for time in _times(curve["years"], curve[name], k)]
     exits = sorted(exits, key=lambda one: one[0])[: len(entry)]
     exits += [(_grid(curve["years"]).iloc[-1], 0)] * (len(entry) - len(exits))
@@ -75,7 +82,7 @@ def _grid(years: pd.Series) -> pd.Series:
 
 def _times(years: pd.Series, counts: pd.Series, k: int) -> np.ndarray:
     """The time of each of as many participants as the rounded cumulative counts say."""
-    until = counts.fillna(0).groupby(_grid(years)).sum().cumsum()
+    until = counts.fillna(0).groupby(_grid(years)).sum().cumsum().round(6)
     return np.repeat(until.index.to_numpy(), np.diff(midpoint(until, k), prepend=0).astype(int))
 
 

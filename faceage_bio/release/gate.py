@@ -5,7 +5,6 @@ for pictures, identifiers, dates, paths and vectors.
 """
 
 import io
-import math
 import re
 import zipfile
 import zlib
@@ -35,6 +34,7 @@ HEADS = re.compile(r"(?i)(?:patient|participant|subject|case|sample|photo|donor)
 INDIVIDUAL = {"followup_years", "entry_years", "event", "perceptual_hash", "pixel_hash", "box_x", "box_y"}
 # of a table for authors: n = 113, 38 or 38 (33%)
 COUNT_OF_PAPER = re.compile(r"\bn = ([\d,]+)$|^([\d,]+)(?: \(\d+%\))?$")
+NUMBER = re.compile(r"-?(?:\d+(?:\.\d*)?(?:e[-+]?\d+)?|inf)|True|False")
 ZIP, EMPTY = b"PK\x03\x04", b"PK\x05\x06" + bytes(18)
 
 
@@ -173,7 +173,7 @@ def _fault(key: str, column: str, cell: str, known: Known, k: int) -> tuple[str,
     if column in tables.count_columns(key):
         return None if _is_rounded(cell, k, bool(declared.curve)) else exact
     if column in row.number_columns(key):
-        return None if _is_number(cell) else ("undeclared", "no number")
+        return None if NUMBER.fullmatch(cell) else ("undeclared", "no number")
     if column in reasons.COLUMNS and declared.rows:
         try:
             told = [
@@ -195,16 +195,10 @@ WORDS = {
 }  # fmt: skip
 
 
-def _is_number(cell: str) -> bool:
-    try:
-        return not math.isnan(float(cell))
-    except ValueError:
-        return cell in {"True", "False"}
-
-
 def _is_rounded(cell: str, k: int, is_curve: bool = False) -> bool:
     """Whether a cell of a count column is a midpoint; in curves, a sum or difference of up to four of them."""
-    if not _is_number(cell) or not 0 <= (value := float(cell)) < math.inf:
+    if not re.fullmatch(r"\d+(?:\.0+)?", cell):
         return False
+    value = float(cell)
     offsets = {times * midpoint(1, k) % k for times in range(-4, 5)} if is_curve else set()
     return midpoint(value, k) == value or value % k in offsets

@@ -8,7 +8,6 @@ kind of a measure (results/measures.py) and the declaration of a table (results/
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
@@ -23,19 +22,15 @@ from faceage_bio.results.tables import TABLES, Table, count_columns, is_count, k
 RESIDUAL_DF = 10  # fewer are redacted (SDC Handbook, 2019: class of regression coefficients)
 # decimals of the places of a smooth curve, whose ends are dates of participants
 GRIDS = {"years": 1, "value": 1}
+# columns that groups of one parting have in common
+ALIKE = (
+    "cohort", "measure", "grouping", "variable", "level", "comparison", "kind", "method", "exposure", "horizon", "step",
+)  # fmt: skip
 UNKNOWN = Measure(OF_COUNTS)  # a measure that is not declared: as if it gave counts away
 Tables = dict[str, pd.DataFrame]
 
 
-@dataclass(frozen=True)
-class Released:
-    """Released tables by place, and what was done to each."""
-
-    tables: Tables
-    log: pd.DataFrame = field(repr=False)
-
-
-def release(tables: Mapping[str, pd.DataFrame], k: int) -> Released:
+def release(tables: Mapping[str, pd.DataFrame], k: int) -> Tables:
     """The tables of a run as they may leave.
 
     Parameters
@@ -45,19 +40,19 @@ def release(tables: Mapping[str, pd.DataFrame], k: int) -> Released:
 
     Returns
     -------
-    Released
-        Tables with the same columns and, but for curves, the same rows; rows about single participants are never among them.
+    dict
+        By place tables with the same columns and, but for curves, the same rows; rows about single participants are never among them.
     """
     shared = {place: table for place, table in tables.items() if not never_released(place)}
     if k == 1:
-        return Released(shared, _log(shared, shared))
+        return shared
     small = {place: _small(table, key_of(place), k) for place, table in shared.items()}
     made = {place: _numbers_of(table, small[place], key_of(place), k) for place, table in shared.items()}
     made |= release_curves(shared, made, k)
     for place, table in shared.items():
         if TABLES[key_of(place)].rows:
             made[place] = _with_reasons(made[place], table, small[place], k)
-    return Released(made, _log(shared, made))
+    return made
 
 
 def _small(table: pd.DataFrame, key: str, k: int) -> pd.Series:
@@ -99,7 +94,7 @@ def _numbers_of(table: pd.DataFrame, small: pd.Series, key: str, k: int) -> pd.D
             made[name] = _shown(table[name], small | ~kind.isin((MODEL, TEST)))
         made["df"] = table["df"].where(~small & (kind == TEST))  # of a t statistic: participants less terms
     for name in (one for one in declared.statistics if one in table):
-        never = hidden if name == "raw_estimate" else name in declared.closed
+        never = hidden | (name in declared.closed)
         tail = dict(declared.quantiles).get(name, np.nan)
         made[name] = _shown(table[name], small | never | _few_beyond(pd.Series(tail, table.index), made, k))
     if "events_per_term" in table:
@@ -155,7 +150,11 @@ def _rounded(one: reasons.Reason, k: int) -> reasons.Reason | None:
 
 
 def _counts(table: pd.DataFrame, key: str) -> pd.DataFrame:
-    return table[[name for name in count_columns(key) if name in table]].apply(_number)
+    """Counts of each row; tertiles and tenths, which differ by one at most, have their mean: on either side of a step they would tell n."""
+    counts = table[[name for name in count_columns(key) if name in table]].apply(_number)
+    of_all = table.get("group", pd.Series("", table.index)) == "all"
+    alike = counts.groupby([of_all, *(table[name] for name in ALIKE if name in table)], dropna=False)
+    return counts.mask(alike.transform("max") - alike.transform("min") <= 1, alike.transform("mean"))
 
 
 def _measures(table: pd.DataFrame) -> pd.DataFrame:
@@ -177,11 +176,11 @@ def _few_beyond(tails: pd.Series, made: pd.DataFrame, k: int) -> pd.Series:
     return tails.notna() & ~(tails.astype(float) * made.get("n", np.nan) >= k)
 
 
-def _log(shared: Tables, made: Tables) -> pd.DataFrame:
-    """Per table: rows, counts that were rounded, statistics that were redacted."""
+def changes(tables: Tables, released: Tables) -> pd.DataFrame:
+    """Per released table: rows, counts that were rounded, statistics that were redacted."""
     rows = []
-    for place, before in shared.items():
-        after = made[place]
+    for place, after in released.items():
+        before = tables[place]
         counts = _counts(after, key_of(place))
         lost = before.notna() & after.isna() if len(before) == len(after) else pd.DataFrame()
         redacted = lost.drop(columns=counts, errors="ignore").to_numpy().sum()

@@ -16,6 +16,7 @@ from faceage_bio.report.tables import ReportTables
 
 ALL = "all"
 AVERAGE, LARGEST = "mean of all pairs", "largest of all pairs"
+DIFFERENCES = ("standardised difference", "standardised difference of shares")
 
 
 def people_section(tables: ReportTables, name: str, config: dict) -> dict:
@@ -102,7 +103,7 @@ def table_one(table: pd.DataFrame) -> dict:
 def _variable(variable: str, rows: pd.DataFrame, sizes: Mapping[str, float]) -> dict:
     missing = rows[rows["measure"] == "missing"].head(1)
     n_missing = missing["n"].iloc[0] if len(missing) else float("nan")
-    differences = rows[rows["measure"] == "standardised difference"].set_index("group")["estimate"]
+    differences = rows[rows["measure"].isin(DIFFERENCES)].set_index("group")["estimate"]
     shown = {
         "term": _capital(words.term(variable).replace("_", " ")),
         "rows": [],

@@ -9,7 +9,7 @@ import pandas as pd
 from faceage_bio.columns import PER_SD, POOLED
 from faceage_bio.report import words
 from faceage_bio.report.associations import paired
-from faceage_bio.report.people import ALL, LARGEST
+from faceage_bio.report.people import ALL, DIFFERENCES, LARGEST
 from faceage_bio.report.tables import ReportTables
 from faceage_bio.results.reasons import decode
 from faceage_bio.stats.cox_fit import EVENTS_PER_TERM
@@ -211,7 +211,7 @@ def groups_of(table: pd.DataFrame) -> list[Group]:
 
 def standardised_differences(table: pd.DataFrame) -> dict[str, float]:
     """The largest standardised difference between two groups, by variable."""
-    rows = table[(table["measure"] == "standardised difference") & (table["group"] == LARGEST)]
+    rows = table[table["measure"].isin(DIFFERENCES) & (table["group"] == LARGEST)]
     return dict(zip(rows["variable"], rows["estimate"], strict=True))
 
 

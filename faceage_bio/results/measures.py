@@ -102,7 +102,8 @@ MEASURES: dict[str, Measure] = {
     "curvature": Measure(TEST),
     "quadratic coefficient": Measure(MOMENT, unit="years"),
     "turning point": Measure(),
-    "standardised difference": Measure(),
+    "standardised difference": Measure(MOMENT),
+    "standardised difference of shares": Measure(OF_COUNTS),
     # fairness
     "mean error": Measure(MOMENT, unit="years"),
     "mean absolute error": Measure(MOMENT, unit="years", pooled_on="log"),
