@@ -9,7 +9,7 @@ import pytest
 from faceage_bio.columns import POOLED
 from faceage_bio.pooling.estimates import Choices, pool_rows
 from faceage_bio.pooling.headlines import headline_rows
-from faceage_bio.release.gate import check_file
+from faceage_bio.release.gate import findings_in
 from faceage_bio.release.known import Known
 from faceage_bio.release.rule import release
 from faceage_bio.report.journal_tables import journal_tables
@@ -121,13 +121,13 @@ def test_the_paper_has_a_forest_table(study):
 
 def test_pooled_counts_are_rounded_and_pass_the_gate(tmp_path):
     found = pooled_of(cohorts())
-    told = release({PLACE: found.estimates, "pooled/meta_analysis/sensitivity": found.sensitivity}, 6).tables
+    told = release({PLACE: found.estimates, "pooled/meta_analysis/sensitivity": found.sensitivity}, 6)
     first = told[PLACE].iloc[0]
     assert (first["n"], first["n_events"], first["n_smallest"]) == (297, 177, 99)
     assert first["estimate"] == pytest.approx(1.74)
     for place, table in told.items():
         text = table.to_csv(sep="\t", index=False).encode()
-        assert check_file(f"tables/{place}.tsv", text, Known(), 6) == []
+        assert findings_in(f"tables/{place}.tsv", text, Known(), 6) == set()
 
 
 @pytest.mark.parametrize("few", [{"n_events": 4}, {"n_events": 11}, {"n": 5}])
@@ -136,7 +136,7 @@ def test_a_pooled_row_does_not_give_a_redacted_cohort_away(few):
     tables = cohorts()
     tables[2] = cox("west", *HAZARDS["west"], **few)
     found = pooled_of(tables)
-    told = release({PLACE: found.estimates, "pooled/meta_analysis/sensitivity": found.sensitivity}, 6).tables
+    told = release({PLACE: found.estimates, "pooled/meta_analysis/sensitivity": found.sensitivity}, 6)
     estimates = told[PLACE]
     numbers = ["estimate", "ci_lower", "weight", "tau2", "pi_lower", "heterogeneity_q"]
     hidden = estimates[(estimates["analysis"] == "+ age") & estimates["cohort"].isin(["west", POOLED])]
@@ -168,6 +168,6 @@ def test_pooled_correlations_and_their_weights_are_functions_of_counts():
     ]  # fmt: skip
     found = pool_rows(headline_rows({"fairness/fairness": tables}), Choices()).estimates
     assert found["estimate"].iloc[0] == pytest.approx(0.7)
-    told = release({PLACE: found}, 6).tables[PLACE]
+    told = release({PLACE: found}, 6)[PLACE]
     assert told[["weight", "heterogeneity_q", "i2", "ci_lower", "standard_error"]].isna().all().all()
     assert told["estimate"].notna().tolist() == [False, True, True]

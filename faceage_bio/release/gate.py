@@ -62,7 +62,7 @@ def check_folder(folder: Path, known: Known, k: int) -> list[Finding]:
     found = {Finding(names[path], "", "kind of file", "a link out of the folder") for path in links}
     for path in names.keys() - links:
         for name, raw in _parts(names[path], path.read_bytes()) if path.is_file() else ():
-            found |= _in_part(name, raw, known, k)
+            found |= findings_in(name, raw, known, k)
     return sorted(found)
 
 
@@ -78,7 +78,7 @@ def _parts(name: str, raw: bytes) -> Iterator[tuple[str, bytes]]:
         yield f"{name}:unreadable", b""  # refused, since it has no ending
 
 
-def _in_part(name: str, raw: bytes, known: Known, k: int) -> set[Finding]:
+def findings_in(name: str, raw: bytes, known: Known, k: int) -> set[Finding]:
     """What may not leave in one file: each thing once, where it stands first."""
     first: dict[tuple[str, str], str] = {}
     for place, kind, what in _in_file(name, raw, known, k):

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
+from faceage_bio.columns import POOLED
 from faceage_bio.release.curves import release_curves
 from faceage_bio.release.rounding import midpoint, significant
 from faceage_bio.results import reasons
@@ -68,13 +69,14 @@ def _small(table: pd.DataFrame, key: str, k: int) -> pd.Series:
 
 
 def _residual_df(table: pd.DataFrame, exact: pd.DataFrame, measures: pd.DataFrame, k: int) -> pd.Series:
-    """Observations (events of hazard models) less the terms of the model; infinite where there is no interval."""
-    by_events = (measures["kind"] == MODEL) & (measures["scale"] == "log") & exact["n_events"].notna()
+    """Observations (events of hazard models) less the terms of the model, of pooled rows in the smallest cohort; infinite without interval."""
+    n, events = (exact.get(f"{name}_smallest", exact[name]).fillna(exact[name]) for name in ("n", "n_events"))
+    by_events = (measures["kind"] == MODEL) & (measures["scale"] == "log") & events.notna()
     covariates = table["covariates"].fillna("").astype(str)
     terms = 1 + covariates.str.count(",") + (covariates != "") + ~by_events  # an intercept
     if "events_per_term" in table:
         terms = (exact["n_events"] / _number(table["events_per_term"])).round().fillna(terms)
-    rows = exact["n_events"].where(by_events, exact["n"])
+    rows = events.where(by_events, n)
     is_model = table["estimate"].notna() & table["ci_lower"].notna() & rows.notna()
     return pd.Series(midpoint(rows, k) - terms, table.index).where(is_model, np.inf)
 
@@ -83,18 +85,20 @@ def _numbers_of(table: pd.DataFrame, small: pd.Series, key: str, k: int) -> pd.D
     """Counts rounded, statistics redacted, rounded or computed again."""
     declared, counts = TABLES[key], _counts(table, key)
     made = table.assign(**{name: midpoint(counts[name], k) for name in counts})
-    hidden = pd.Series(False, table.index)
+    hidden = of_errors = pd.Series(False, table.index)
     if declared.rows:
         measures = _measures(table)
         kind = measures["kind"]
+        of_errors = declared.of_errors & ~kind.isin((MODEL, TEST))
         hidden = kind.isin((OF_COUNTS, EXTREME)) | _few_beyond(measures["tail"], made, k)
+        hidden |= of_errors & (table["cohort"] == POOLED)
         made["estimate"] = _shown(table["estimate"], small | hidden)
         made["estimate"] = made["estimate"].mask(kind == COUNT, midpoint(_number(table["estimate"]), k))
         for name in set(ESTIMATES) - {"estimate"}:
             made[name] = _shown(table[name], small | ~kind.isin((MODEL, TEST)))
         made["df"] = table["df"].where(~small & (kind == TEST))  # of a t statistic: participants less terms
     for name in (one for one in declared.statistics if one in table):
-        never = hidden | (name in declared.closed)
+        never = hidden | of_errors | (name in declared.closed)
         tail = dict(declared.quantiles).get(name, np.nan)
         made[name] = _shown(table[name], small | never | _few_beyond(pd.Series(tail, table.index), made, k))
     if "events_per_term" in table:

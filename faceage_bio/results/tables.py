@@ -15,7 +15,8 @@ class Table:
 
     For the release: ``closed`` are statistics that are closed functions of counts; ``quantiles`` have at least this share of participants
     beyond them; ``shares`` are a column, the count that it is a share of, and of how many each participant has (an estimate: in rows of
-    the measures "share" and "missing"); ``curve`` is the table of survival curves off which the numbers are read.
+    the measures "share" and "missing"); ``curve`` is the table of survival curves off which the numbers are read;
+    ``of_errors``: the statistics are made of the standard errors of cohorts, and so of n where these are.
     """
 
     keys: tuple[str, ...] = ()
@@ -25,6 +26,7 @@ class Table:
     quantiles: tuple[tuple[str, float], ...] = ()
     shares: tuple[tuple[str, str, int], ...] = ()
     curve: str = ""
+    of_errors: bool = False
     rows: bool = True
 
     @property
@@ -105,20 +107,20 @@ TABLES = {
     ),
     "flow": Table(keys=("cohort", "unit", "stage", "status", "reason"), counts=("n",), rows=False),
     "meta_analysis/estimates": Table(
-        keys=("source", "analysis", "method", "scale", "cohorts"), counts=SMALLEST,
+        keys=("source", "analysis", "method", "scale", "cohorts"), counts=SMALLEST, of_errors=True,
         statistics=(
             "weight", "tau2", "tau2_lower", "tau2_upper", "i2", "i2_lower", "i2_upper", "heterogeneity_q", "heterogeneity_p",
             "pi_lower", "pi_upper",
         ),
     ),
     "meta_analysis/genes": Table(
-        keys=("gene_id", "method", "cohorts"), counts=SMALLEST,
+        keys=("gene_id", "method", "cohorts"), counts=SMALLEST, of_errors=True,
         statistics=(
             "tau2", "i2", "heterogeneity_q", "heterogeneity_p", "random_estimate", "random_lower", "random_upper", "random_p", "hartung_knapp_p",
         ),
     ),
     "meta_analysis/sensitivity": Table(
-        keys=("source", "analysis", "variant", "method", "scale", "cohorts"), counts=SMALLEST,
+        keys=("source", "analysis", "variant", "method", "scale", "cohorts"), counts=SMALLEST, of_errors=True,
         statistics=(
             "tau2", "i2", "heterogeneity_p", "pi_lower", "pi_upper", "rstudent", "dffits", "cook_distance", "covariance_ratio", "hat",
             "influential", "permutation_p",
