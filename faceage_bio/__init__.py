@@ -1,3 +1,29 @@
-"""FaceAge inference, and associations with age acceleration than one's age."""
+"""FaceAge from photos, and facial age acceleration against gene expression, phenotype and survival.
+
+In a notebook: ``import faceage_bio as fa``; the functions are those of `faceage_bio.api`.
+"""
 
 __version__ = "0.1.0"
+__all__ = [
+    "GeneTables",
+    "__version__",
+    "age_acceleration",
+    "cox_models",
+    "gene_panel",
+    "read_participants",
+    "release_tables",
+    "simulate_cohort",
+]
+
+
+def __getattr__(name):
+    """A function of the API; pandas and the methods are imported with the first one."""
+    if name not in __all__:
+        raise AttributeError(f"module 'faceage_bio' has no attribute {name!r}; it has {', '.join(__all__)}")
+    from faceage_bio import api
+
+    return getattr(api, name)
+
+
+def __dir__():
+    return __all__

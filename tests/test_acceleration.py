@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from faceage_bio.acceleration.residual import age_acceleration, fit_line
 from faceage_bio.acceleration.stage import compute
 from faceage_bio.acceleration.subjects import one_per_subject
+from faceage_bio.age_residual import age_acceleration, fit_line
 from faceage_bio.errors import CohortError, FitError
 from faceage_bio.stats.cox import fit_cox
 from tests.rows import told

@@ -8,8 +8,8 @@ import pytest
 from typer.testing import CliRunner
 
 from faceage_bio.acceleration.repeats import dated_photos
-from faceage_bio.acceleration.residual import age_acceleration
 from faceage_bio.age_reached import in_years, parse_units
+from faceage_bio.age_residual import age_acceleration
 from faceage_bio.cli.main import app
 from faceage_bio.cohort.face_ages import read_face_ages
 from faceage_bio.cohort.intake import read_cohorts

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import pandas as pd
 
-from faceage_bio.acceleration.residual import fit_line
+from faceage_bio.age_residual import fit_line
 from faceage_bio.columns import AGE, FACE_AGE, LEVELS, SUBJECT
 from faceage_bio.errors import FitError
 from faceage_bio.stats.design import build_design

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from faceage_bio.acceleration.residual import fit_line
 from faceage_bio.acceleration.subjects import DAYS_PER_YEAR
+from faceage_bio.age_residual import fit_line
 from faceage_bio.columns import (
     AGE,
     AGE_ACCELERATION,

@@ -13,9 +13,9 @@ from faceage_bio.acceleration.definitions import (
     definition_bands,
     definition_of,
 )
-from faceage_bio.acceleration.residual import Line, fit_line
 from faceage_bio.acceleration.subjects import one_per_subject
 from faceage_bio.acceleration.validity import SLOPE, WITH_AGE, flag, sensitivity
+from faceage_bio.age_residual import Line, fit_line
 from faceage_bio.columns import AGE, AGE_ACCELERATION, AGE_GAP, COHORT, FACE_AGE, SUBJECT
 from faceage_bio.errors import CohortError, FitError, examples
 from faceage_bio.results.reasons import Reason, reason

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from faceage_bio.acceleration.residual import fit_line
+from faceage_bio.age_residual import fit_line
 from faceage_bio.columns import AGE, AGE_ACCELERATION, AGE_GAP, COHORT, FACE_AGE
 from faceage_bio.errors import FitError
 from faceage_bio.results.row import result_rows

@@ -1,11 +1,13 @@
 """A table of participants as a user gives it: everything that is wrong with it, reported at once, and what will not work."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from faceage_bio.age_residual import age_acceleration
 from faceage_bio.columns import (
     AGE,
     AGE_ACCELERATION,
@@ -17,13 +19,12 @@ from faceage_bio.columns import (
     FOLLOWUP,
     SUBJECT,
 )  # fmt: skip
-from faceage_bio.errors import examples
+from faceage_bio.errors import FitError, examples
 from faceage_bio.plain import read_plain
 from faceage_bio.problems import NAMELESS, Problems
 from faceage_bio.survival.follow_up import IN_YEARS
 
 NEEDED = (FACE_AGE, AGE, FOLLOWUP, EVENT)
-ROUNDING = 1e-9  # years; residuals that are nowhere larger are none
 MOST_LEVELS = 20  # of a column whose levels are looked at
 
 
@@ -41,7 +42,7 @@ def read_people(path: Path | str, units: Mapping[str, str] | None = None) -> pd.
         All its problems: file, column, line, value and what to write.
     """
     path = Path(path)
-    return _complete(read_plain(path, NEEDED, check=_check_times, units=units), path.stem)
+    return complete(read_plain(path, NEEDED, check=_check_times, units=units), path.stem)
 
 
 def _check_times(table: pd.DataFrame, source: str, problems: Problems) -> None:
@@ -70,7 +71,8 @@ def _shown(value: object) -> str:
     return f"{value:g}" if isinstance(value, (int, float)) else repr(value)
 
 
-def _complete(table: pd.DataFrame, name: str) -> pd.DataFrame:
+def complete(table: pd.DataFrame, name: str) -> pd.DataFrame:
+    """With what a table of participants may lack: entry, identifiers, cohort, age gap, age acceleration (the residual within the table)."""
     table = table.copy()
     if ENTRY not in table:
         table[ENTRY] = np.nan
@@ -81,12 +83,10 @@ def _complete(table: pd.DataFrame, name: str) -> pd.DataFrame:
     if AGE_GAP not in table:
         table[AGE_GAP] = table[FACE_AGE] - table[AGE]
     if AGE_ACCELERATION not in table:
-        known = table[AGE_GAP].notna()
+        known = table.loc[table[AGE_GAP].notna(), [FACE_AGE, AGE]]
         table[AGE_ACCELERATION] = np.nan
-        if known.sum() >= 3 and table.loc[known, AGE].nunique() >= 3:
-            slope, intercept = np.polyfit(table.loc[known, AGE], table.loc[known, FACE_AGE], deg=1)
-            excess = table[FACE_AGE] - (intercept + slope * table[AGE])
-            table[AGE_ACCELERATION] = excess if excess.abs().max() > ROUNDING else excess * 0.0
+        with suppress(FitError):  # too few for a line; the models say so
+            table.loc[known.index, AGE_ACCELERATION] = age_acceleration(known[FACE_AGE], known[AGE])
     return table
 
 

@@ -1,4 +1,4 @@
-"""Age gap and age acceleration: how much older a face looks than its owner is."""
+"""Age acceleration: face age that chronological age does not explain."""
 
 from dataclasses import dataclass
 

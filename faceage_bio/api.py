@@ -1,0 +1,216 @@
+"""Functions for notebooks: ``import faceage_bio as fa``. They are those of the workflow's steps, tables in and tables out."""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from faceage_bio.age_residual import age_acceleration
+from faceage_bio.columns import AGE, EVENT, FACE_AGE, FOLLOWUP, SAMPLE, SAMPLE_COLUMNS, SUBJECT
+from faceage_bio.errors import CohortError
+from faceage_bio.expression.counts import choose_samples
+from faceage_bio.expression.permuted_acceleration import calibrate_tests, headline_of
+from faceage_bio.expression.stage import BULK, result_tables
+from faceage_bio.observation import check_follow_up
+from faceage_bio.problems import Problems
+from faceage_bio.release.rule import release
+from faceage_bio.settings.genes import Expression
+from faceage_bio.survival.check import complete
+from faceage_bio.survival.check import read_people as read_participants
+from faceage_bio.survival.follow_up import prepare
+from faceage_bio.survival.ladder import cox_ladder
+from faceage_bio.survival.models import Choices, grouped
+
+__all__ = [
+    "GeneTables", "age_acceleration", "cox_models", "gene_panel", "read_participants", "release_tables", "simulate_cohort",
+]  # fmt: skip
+PANEL = tuple(Expression().panel)
+
+
+class GeneTables(NamedTuple):
+    """Result rows: ``panel``, the prespecified genes in every model; ``genes``, all genes in the joint model; ``type_one_error``."""
+
+    panel: pd.DataFrame
+    genes: pd.DataFrame
+    type_one_error: pd.DataFrame
+
+
+def cox_models(
+    participants: pd.DataFrame,
+    sequential_adjustment: Sequence[str] = ("sex",),
+    covariates: Sequence[str] = (),
+    *,
+    per_years: float = 10.0,
+    groups: Mapping[str, Sequence[float]] | None = None,
+    strata: Sequence[str] = (),
+    cluster: str | None = None,
+) -> pd.DataFrame:
+    """Hazard ratios for death of face age, age acceleration and chronological age in sequentially adjusted Cox models.
+
+    Equal to R's ``survival::coxph`` (Efron ties); the step ``fit-survival``.
+
+    Parameters
+    ----------
+    participants : DataFrame, shape (n, any)
+        face_age, chronological_age and followup_years (years), event (1 = died), and the covariates; entry_years where observation
+        starts late. age_acceleration is made where it lacks.
+    sequential_adjustment : columns that enter one after the other, after age
+    covariates : further columns of the full model
+    per_years : years that hazard ratios are given for
+    groups : cut-points of numbers that enter as groups, such as ``{"bmi": [25, 30]}``
+    strata : columns whose levels have a baseline hazard of their own
+    cluster : column of units; errors are robust against them
+
+    Returns
+    -------
+    DataFrame, result rows
+        ``step`` (unadjusted, + age, ...), ``exposure``, ``term``, ``estimate`` (hazard ratio), ``ci_lower``, ``ci_upper``, ``p_value``,
+        ``n``, ``n_events``; a model that cannot be fitted says why in ``reason``.
+
+    Raises
+    ------
+    CohortError
+        A column lacks, or follow-up that no analysis can take; all of it is told at once, by row.
+    """
+    table = complete(_checked(participants, (FACE_AGE, AGE, FOLLOWUP, EVENT)), "participants")
+    chosen = Choices(per_years, sequential_adjustment, covariates, groups or {}, strata, cluster)
+    usable, _ = prepare(table)
+    return cox_ladder(
+        grouped(usable, chosen.groups), chosen, str(table["cohort"].iloc[0]) if len(table) else ""
+    )
+
+
+def gene_panel(
+    participants: pd.DataFrame,
+    counts: pd.DataFrame,
+    panel: Sequence[str] = PANEL,
+    covariates: Sequence[str] = ("chronological_age", "sex"),
+    *,
+    samples: pd.DataFrame | None = None,
+    per_years: float = 10.0,
+    min_count: int = 10,
+    min_samples: int = 10,
+    headline: str = "auto",
+    permutations: int = 50,
+    seed: int = 1,
+) -> GeneTables:
+    """Log2 fold changes per ``per_years`` of age acceleration, adjusted for age and covariates, by DESeq2's method and limma-voom.
+
+    Validated against DESeq2 1.38.3 and limma 3.54.1; the steps ``check-expression`` (type I error on permuted exposures, which method
+    leads) and ``fit-expression``.
+
+    Parameters
+    ----------
+    participants : DataFrame, shape (n, any)
+        subject_id, face_age and chronological_age (years), and the covariates. age_acceleration is made where it lacks.
+    counts : DataFrame of int, genes x samples
+        Raw counts, symbols of genes as index; columns are samples.
+    panel : prespecified genes, the headline first
+    covariates : columns, or interactions ``a:b``; chronological age is always one
+    samples : DataFrame with sample_id and subject_id
+        Needed where the columns of ``counts`` are not subjects; may hold covariates such as batch.
+    min_count, min_samples : a gene is tested with this count in so many samples
+    headline : "auto" (by type I error on ``permutations`` permuted exposures), "DESeq2" or "limma-voom"
+    seed : of permutations
+
+    Returns
+    -------
+    GeneTables
+
+    Raises
+    ------
+    CohortError
+        A column lacks, a sample without counts or of no participant.
+    """
+    table = complete(_checked(participants, (SUBJECT, FACE_AGE, AGE)), "participants")
+    if samples is None:
+        samples = pd.DataFrame({SAMPLE: counts.columns, SUBJECT: counts.columns})
+    if lacking := [name for name in (SAMPLE, SUBJECT) if name not in samples]:
+        raise CohortError(
+            f"samples: no column {', '.join(lacking)}; it has {', '.join(map(str, samples.columns))}. Expected sample_id and subject_id. "
+            "Name the columns so."
+        )
+    if unknown := sorted(set(samples[SAMPLE]) - set(counts.columns)):
+        raise CohortError(
+            f"samples: {len(unknown)} sample(s) have no column of counts, such as {unknown[0]}. Expected a column for each. "
+            "Write sample_id as the counts name their samples."
+        )
+    further = [name for name in samples if name not in SAMPLE_COLUMNS]
+    samples = samples.reindex(columns=[*SAMPLE_COLUMNS, *further])
+    data = choose_samples(table, counts, samples, covariates)
+    tried = calibrate_tests(
+        data, "participants", BULK, covariates, panel, min_count, min_samples, permutations, seed, headline
+    )
+    genes, declared = result_tables(
+        data, "participants", BULK, covariates, panel, per_years, min_count, min_samples, 1, headline_of(tried, BULK, headline), seed
+    )  # fmt: skip
+    return GeneTables(declared, genes, tried)
+
+
+def release_tables(tables: Mapping[str, pd.DataFrame], rounding: int = 6) -> dict[str, pd.DataFrame]:
+    """Result tables as they may leave: counts rounded to the midpoint of ``rounding``, what follows from small counts redacted.
+
+    The rule of `faceage-bio publish`, which besides looks through all files for identifiers (docs/privacy.md).
+
+    Parameters
+    ----------
+    tables : result rows by their place: ``{"participants/survival/cox": fa.cox_models(...)}``
+    rounding : 6 by default; 1 rounds nothing, for public data
+
+    Returns
+    -------
+    dict of DataFrame
+        The same places and columns; tables with a row per participant are not among them.
+    """
+    return release(tables, rounding).tables
+
+
+def simulate_cohort(n: int = 150, seed: int = 1) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Simulated participants whose genes and survival follow a hidden biological age, of which face age is a noisy reading.
+
+    Parameters
+    ----------
+    n : participants
+    seed : the same seed gives the same participants
+
+    Returns
+    -------
+    participants : DataFrame, shape (n, 11)
+        subject_id, chronological_age, face_age, followup_years (years), event, sex, smoking, pack_years, bmi, ecog, site.
+    counts : DataFrame of int, shape (2000, n)
+        Genes x subjects.
+    """
+    from faceage_bio.demo.people import simulate_composition, simulate_counts, simulate_people
+
+    people = simulate_people(n, cancer=True, seed=seed)
+    random = np.random.default_rng([seed, 99])
+    names = [f"P{number:03d}" for number in range(1, n + 1)]
+    participants = people[
+        ["followup_years", "event", "sex", "smoking", "pack_years", "bmi", "ecog", "site"]
+    ].copy()
+    participants.insert(0, FACE_AGE, (people["biological_age"] + random.normal(0, 4, n)).round(1))
+    participants.insert(0, AGE, people["age"].round(1))
+    participants.insert(0, SUBJECT, names)
+    counts = simulate_counts(people, np.zeros(n), simulate_composition(n, seed), seed)
+    return participants, counts.set_axis(names, axis=1)
+
+
+def _checked(participants: pd.DataFrame, needed: Sequence[str]) -> pd.DataFrame:
+    """A copy with one row per participant from 0 on.
+
+    Raises
+    ------
+    CohortError
+        A column lacks, or impossible follow-up.
+    """
+    problems, table = Problems(), participants.reset_index(drop=True)
+    if lacking := [name for name in needed if name not in table]:
+        problems.other(
+            f"participants: no column {', '.join(lacking)}; it has {', '.join(map(str, table.columns))}. Expected "
+            f"{', '.join(needed)}. Name the columns so; ages are in years."
+        )
+    elif {FOLLOWUP, EVENT} <= set(table):
+        check_follow_up(table, "participants", problems)
+    problems.stop_if_any()
+    return table
