@@ -21,7 +21,18 @@ from faceage_bio.config import Config
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "faceage_bio"
-GROUND = ("errors", "columns", "age_residual", "config", "tables", "records", "machine", "parse", "plain", "problems")
+GROUND = (
+    "errors",
+    "columns",
+    "age_residual",
+    "config",
+    "tables",
+    "records",
+    "machine",
+    "parse",
+    "plain",
+    "problems",
+)
 ROOMS = {  # what a room holds, in one line; rooms that are not named have no page
     "stats": "Statistical methods that know nothing of faces, each held to R's numbers.",
     "vision": "Photos and networks that know nothing of patients.",
