@@ -163,7 +163,7 @@ def release_tables(tables: Mapping[str, pd.DataFrame], rounding: int = 6) -> dic
     dict of DataFrame
         The same places and columns; tables with a row per participant are not among them.
     """
-    return release(tables, rounding).tables
+    return release(tables, rounding)
 
 
 def simulate_cohort(n: int = 150, seed: int = 1) -> tuple[pd.DataFrame, pd.DataFrame]:
