@@ -311,6 +311,10 @@ def atomic_path(path: Path, *, mode: int | None = None) -> Iterator[Path]:
         temporary.replace(path)
         for written in _watched:
             written.append(path)
+    except OSError as error:
+        if error.filename in (None, name):  # libraries name no file, and ours is a temporary one
+            error.filename = str(path)
+        raise
     finally:
         temporary.unlink(missing_ok=True)
 

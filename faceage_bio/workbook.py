@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from faceage_bio.archives import check_zip
 from faceage_bio.errors import TableError, examples
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ def read_sheet(path: Path, sheet: str | None, decimal: str) -> tuple[list[list[s
     """
     import openpyxl
 
+    check_zip(path)
     try:
         book = openpyxl.load_workbook(path, data_only=True)
     except (zipfile.BadZipFile, KeyError, ValueError, OSError) as error:

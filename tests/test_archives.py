@@ -6,11 +6,14 @@ import zipfile
 import h5py
 import numpy as np
 import pytest
+from PIL import Image
 
 from faceage_bio import archives
 from faceage_bio.errors import TableError
 from faceage_bio.rna.cells import open_cells
 from faceage_bio.rna.count_files import read_counts
+from faceage_bio.tables import read_text_table
+from faceage_bio.vision.decode import DecodeError, check_header
 from faceage_bio.vision.weights import verify_weights
 
 BOMB = r"bytes unpack to .* or more. Expected at most 250 times as many, as of any table of measurements. Make the file again"
@@ -42,6 +45,20 @@ def test_reference_ages(tmp_path):
         packed.writestr("inputs.npy", bytes(8 << 20))
     with pytest.raises(TableError, match=BOMB):
         verify_weights(tmp_path, tmp_path / "bomb.npz")
+
+
+def test_workbooks(tmp_path):
+    with zipfile.ZipFile(tmp_path / "bomb.xlsx", "w", zipfile.ZIP_DEFLATED) as packed:
+        packed.writestr("xl/worksheets/sheet1.xml", bytes(8 << 20))
+    with pytest.raises(TableError, match=BOMB):
+        read_text_table(tmp_path / "bomb.xlsx")
+
+
+def test_pictures(tmp_path):
+    Image.new("L", (20_000, 20_000)).save(tmp_path / "bomb.png")
+    assert (tmp_path / "bomb.png").stat().st_size < 1 << 20
+    with pytest.raises(DecodeError, match="more pixels than a photo has"):
+        check_header(tmp_path / "bomb.png")
 
 
 def test_real_tables_pass(tmp_path):

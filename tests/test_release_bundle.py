@@ -2,6 +2,7 @@
 
 import json
 import re
+import signal
 import zipfile
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pandas as pd
 import pytest
 
 from faceage_bio.errors import FitError, PrivacyError
+from faceage_bio.release import bundle
 from faceage_bio.release.bundle import MANIFEST, publish, released_config
 from faceage_bio.release.known import Known
 from faceage_bio.stats.linear import fit_linear
@@ -85,6 +87,19 @@ def test_nothing_is_written_where_anything_is_found(results, tmp_path):
         publish(results, tmp_path / "share", PEOPLE, CONFIG, [], 6, KEY)
     assert not (tmp_path / "share").exists()
     assert not [path for path in tmp_path.iterdir() if path.name.startswith(".publish")]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("name", ["share", "share.zip"])
+def test_a_signal_half_way_leaves_the_earlier_bundle_and_nothing_else(
+    results, tmp_path, monkeypatch, number, name
+):
+    publish(results, tmp_path / name, PEOPLE, CONFIG, [], 6)
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    monkeypatch.setattr(bundle, "check_folder", lambda *_: signal.raise_signal(number))
+    with pytest.raises(KeyboardInterrupt if number == signal.SIGINT else SystemExit):
+        publish(results, tmp_path / name, PEOPLE, CONFIG, [], 6)
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
 
 
 def test_what_cannot_be_published(results, tmp_path):

@@ -153,6 +153,16 @@ def test_counts_are_read_once_by_their_content(tmp_path, monkeypatch):
     assert len(calls) == 4
 
 
+def test_counts_that_cannot_be_kept_are_read_all_the_same(tmp_path, monkeypatch):
+    monkeypatch.setattr(count_store, "WORTH_KEEPING", 1)
+    COUNTS.rename_axis("gene").to_csv(tmp_path / "counts.tsv", sep="\t")
+    (tmp_path / "file").write_text("no folder")
+    assert (
+        read_counts_once(tmp_path / "counts.tsv", tmp_path / "file" / "kept.parquet").counts.shape
+        == COUNTS.shape
+    )
+
+
 def test_small_counts_are_not_kept(tmp_path):
     COUNTS.rename_axis("gene").to_csv(tmp_path / "counts.tsv", sep="\t")
     read_counts_once(tmp_path / "counts.tsv", tmp_path / "kept.parquet")

@@ -69,7 +69,7 @@ def test_a_file_beyond_the_limit_of_the_system_leaves_nothing(tmp_path):
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (8192, 8192)),
     )  # fmt: skip
     assert done.returncode == 2, done.stderr
-    assert "the system allows no file of this size (ulimit -f)" in done.stderr
+    assert "error: out/o.tsv: the system allows no file of this size (ulimit -f)" in done.stderr
     assert "Make room there, or set results_dir to a larger disk" in done.stderr
     assert "Traceback" not in done.stderr
     assert list((tmp_path / "out").iterdir()) == []

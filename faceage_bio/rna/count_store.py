@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import pyarrow as pa
@@ -43,7 +44,8 @@ def read_counts_once(
     found = read_counts(path, **options)
     table = found.to_table()
     table.attrs = {"key": key, "said": found.said}
-    write_table(table, kept)
+    with suppress(OSError):  # a full disk is told by who must write
+        write_table(table, kept)
     return found
 
 
