@@ -7,7 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from faceage_bio.formula_cells import as_typed, harmless
+from faceage_bio.report.pages import survival_page
+from faceage_bio.report.tables import collect
 from faceage_bio.tables import read_ledger, read_table, write_table
+from tests.browser import UNFOLD, chromium
+from tests.test_report import CARD, config_of, write_study
 
 PAYLOADS = [
     '=HYPERLINK("http://x")',
@@ -79,3 +83,20 @@ def test_a_ledger_keeps_its_identifiers(tmp_path):
 def test_parquet_is_left_as_it_is(tmp_path):
     write_table(pd.DataFrame({"subject_id": PAYLOADS}), tmp_path / "t.parquet")
     assert pd.read_parquet(tmp_path / "t.parquet").subject_id.tolist() == PAYLOADS
+
+
+@pytest.mark.browser
+def test_a_copied_table_holds_no_formula(tmp_path):
+    page = survival_page(collect(write_study(tmp_path, ["one"])), config_of(["one"]), [CARD])
+    (tmp_path / "page.html").write_text(page)
+    with chromium(tmp_path / "profile") as browser:
+        browser.get((tmp_path / "page.html").as_uri())
+        browser.execute_script(UNFOLD)
+        browser.execute_script("""window.kept = []; navigator.clipboard.write = async ([item]) => { window.kept.push(await (await item.getType("text/plain")).text()); };
+            document.querySelectorAll("button.copy").forEach((one) => one.click());""")
+        tables = browser.execute_async_script(
+            "const done = arguments[0]; setTimeout(() => done(window.kept), 1500)"
+        )
+    cells = [cell for table in tables for line in table.split("\n") for cell in line.split("\t")]
+    assert "'+ age" in cells
+    assert [cell for cell in cells if not cell.startswith("'") and harmless(cell) != cell] == []
