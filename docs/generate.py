@@ -33,7 +33,7 @@ GROUND = (
     "plain",
     "problems",
 )
-ROOMS = {  # what a room holds, in one line; rooms that are not named have no page
+PACKAGES = {  # what a package holds, in one line; packages that are not named have no page
     "stats": "Statistical methods that know nothing of faces, each held to R's numbers.",
     "vision": "Photos and networks that know nothing of patients.",
     "rna": "Count files, gene identifiers and gene sets.",
@@ -49,7 +49,7 @@ ROOMS = {  # what a room holds, in one line; rooms that are not named have no pa
     "scores": "Clinical scores such as TEACHH, with age and with face age.",
     "readers": "The reader study.",
     "verification": "The headline numbers again by lifelines, statsmodels and pydeseq2.",
-    "privacy": "What may leave the house.",
+    "privacy": "What may be released.",
     "ground": "What all others stand on: errors, names of columns, config, reading and writing of tables.",
 }
 
@@ -61,7 +61,7 @@ def on_files(files: Files, config: Any) -> Files:
         "commands.md": commands(),
         "changelog.md": (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"),
         "api/index.md": api_index(),
-        **{f"api/{room}.md": api(room) for room in rooms()},
+        **{f"api/{package}.md": api(package) for package in packages()},
     }
     for name, text in pages.items():
         files.append(File.generated(config, name, content=text))
@@ -69,10 +69,10 @@ def on_files(files: Files, config: Any) -> Files:
 
 
 def on_config(config: Any) -> Any:
-    """One entry of the navigation for each room."""
+    """One entry of the navigation for each package."""
     reference = next(entry["Reference"] for entry in config.nav if "Reference" in entry)
     interface = next(entry["API"] for entry in reference if "API" in entry)
-    interface[:] = ["api/index.md", *({room: f"api/{room}.md"} for room in rooms())]
+    interface[:] = ["api/index.md", *({package: f"api/{package}.md"} for package in packages())]
     return config
 
 
@@ -205,7 +205,7 @@ def commands() -> str:
         "",
         "Every step of the workflow is a command that also runs by hand on a plain table. `faceage-bio COMMAND --help` prints what",
         "stands here. Tables are TSV, CSV or Parquet by their ending. A command ends with 0 when it succeeded and with 2 when you can",
-        "mend what it tells.",
+        "correct what it reports.",
         "",
     ]
     last = None
@@ -255,16 +255,16 @@ def parameter_row(parameter: Any, annotation: Any) -> str:
 # -------------------------------------------------------------------------- API
 
 
-def rooms() -> list[str]:
-    """Rooms that have a page."""
-    return [room for room in ROOMS if room == "ground" or (PACKAGE / room).is_dir()]
+def packages() -> list[str]:
+    """Packages that have a page."""
+    return [package for package in PACKAGES if package == "ground" or (PACKAGE / package).is_dir()]
 
 
-def modules(room: str) -> list[Path]:
-    """The modules of a room."""
-    if room == "ground":
+def modules(package: str) -> list[Path]:
+    """The modules of a package."""
+    if package == "ground":
         return [PACKAGE / f"{name}.py" for name in GROUND]
-    return sorted(path for path in (PACKAGE / room).glob("*.py") if path.name != "__init__.py")
+    return sorted(path for path in (PACKAGE / package).glob("*.py") if path.name != "__init__.py")
 
 
 def name_of(path: Path) -> str:
@@ -273,26 +273,33 @@ def name_of(path: Path) -> str:
 
 
 def api_index() -> str:
-    """The rooms and their modules, each with its first line."""
+    """The packages and their modules, each with its first line."""
     lines = [
         "# API",
         "",
-        "Functions that take tables or arrays and give tables or arrays, from their docstrings. How the rooms hang together stands under",
+        "Functions that take tables or arrays and give tables or arrays, from their docstrings. How the packages hang together stands under",
         "[architecture](../architecture.md).",
         "",
     ]
-    for room in rooms():
-        lines += [f"## [{room}]({room}.md)", "", ROOMS[room], "", "| module | what it does |", "|---|---|"]
-        for path in modules(room):
+    for package in packages():
+        lines += [
+            f"## [{package}]({package}.md)",
+            "",
+            PACKAGES[package],
+            "",
+            "| module | what it does |",
+            "|---|---|",
+        ]
+        for path in modules(package):
             about = (ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or "").split("\n")[0]
-            lines.append(f"| [`{path.stem}`]({room}.md#{name_of(path)}) | {cell(about)} |")
+            lines.append(f"| [`{path.stem}`]({package}.md#{name_of(path)}) | {cell(about)} |")
         lines.append("")
     return "\n".join(lines) + "\n"
 
 
-def api(room: str) -> str:
-    """The public functions of a room's modules."""
-    lines = [f"# {room}", "", ROOMS[room], ""]
-    for path in modules(room):
+def api(package: str) -> str:
+    """The public functions of a package's modules."""
+    lines = [f"# {package}", "", PACKAGES[package], ""]
+    for path in modules(package):
         lines += [f"::: {name_of(path)}", ""]
     return "\n".join(lines)

@@ -11,7 +11,7 @@ import pandas as pd
 import yaml
 
 from faceage_bio.config import check_config
-from faceage_bio.report.tables import ROOMS, ReportTables, collect
+from faceage_bio.report.tables import ANALYSES, ReportTables, collect
 from faceage_bio.stats.multiplicity import benjamini_hochberg
 from faceage_bio.tables import read_json
 from tests.conftest import DEMO_CONFIG
@@ -47,7 +47,7 @@ def section(page: str, name: str) -> str:
 
 def study_of(folder: Path) -> tuple[ReportTables, dict, list[dict]]:
     """Tables, config and model cards of a finished run of the demo, as the commands that make its pages get them."""
-    tables = sorted(path for path in folder.glob("results/*/*/*.tsv") if path.parent.name in ROOMS)
+    tables = sorted(path for path in folder.glob("results/*/*/*.tsv") if path.parent.name in ANALYSES)
     flows = sorted(folder.glob("results/*/flow.tsv"))
     content = yaml.safe_load(DEMO_CONFIG.read_text())
     config = check_config(content | {"report": content["report"] | {"sections": "full"}}).model_dump(

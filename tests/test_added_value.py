@@ -297,7 +297,7 @@ def test_sentences_for_nothing_added_and_for_nothing_known(found):
         in told
     )
     assert told.endswith(
-        "Interpret with caution: sparse data: 32 deaths for 10 terms, fewer than 10 deaths per term."
+        "Interpret with caution: sparse data: 32 events for 10 variables, fewer than 10 events per variable."
     )
     hidden = rows.assign(
         estimate=rows.estimate.where(rows.kind == "test"),

@@ -1,4 +1,4 @@
-"""The house stays in order: imports go down only, the command line is light, generated files are current."""
+"""The layers stay in order: imports go down only, the command line is light, generated files are current."""
 
 import ast
 import json
@@ -12,7 +12,7 @@ from faceage_bio.config import commented_yaml, demo_config, json_schema
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "faceage_bio"
-FLOORS = {
+LAYERS = {
     "results": 0, "errors": 0, "archives": 0, "formula_cells": 0, "columns": 0, "config": 0, "settings": 0, "tables": 0, "problems": 0, "parse": 0, "plain": 0, "age_reached": 0, "age_residual": 0, "observation": 0, "schemas": 0, "workbook": 0, "machine": 0, "records": 0, "steps": 0,
     "stats": 1, "vision": 1, "rna": 1, "dna": 1,
     "cohort": 2, "faceage": 2, "acceleration": 2, "phenotype": 2, "fairness": 2, "expression": 2, "variants": 2, "survival": 2, "planning": 2, "sites": 2, "scores": 2, "readers": 2, "pooling": 2, "demo": 2,
@@ -24,37 +24,37 @@ MODULES = sorted(
 )
 
 
-def room_of(path: Path) -> str:
+def package_of(path: Path) -> str:
     parts = path.relative_to(PACKAGE).with_suffix("").parts
     return parts[0]
 
 
-def rooms_imported(path: Path) -> set[str]:
-    rooms = set()
+def packages_imported(path: Path) -> set[str]:
+    packages = set()
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.ImportFrom) and node.module == "faceage_bio":
-            rooms |= {alias.name for alias in node.names if alias.name in FLOORS}
+            packages |= {alias.name for alias in node.names if alias.name in LAYERS}
         elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("faceage_bio."):
-            rooms.add(node.module.split(".")[1])
+            packages.add(node.module.split(".")[1])
         elif isinstance(node, ast.Import):
-            rooms |= {
+            packages |= {
                 alias.name.split(".")[1] for alias in node.names if alias.name.startswith("faceage_bio.")
             }
-    return rooms
+    return packages
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
 def test_imports_go_down_only(path):
-    room = room_of(path)
-    assert room in FLOORS, f"{room} has no floor"
-    for other in rooms_imported(path) - {room}:
-        lower = FLOORS[other] < FLOORS[room]
-        ground = FLOORS[other] == FLOORS[room] == 0
-        assert lower or ground, f"{path.name} ({room}) imports {other}, which is not below it"
+    package = package_of(path)
+    assert package in LAYERS, f"{package} has no layer"
+    for other in packages_imported(path) - {package}:
+        lower = LAYERS[other] < LAYERS[package]
+        ground = LAYERS[other] == LAYERS[package] == 0
+        assert lower or ground, f"{path.name} ({package}) imports {other}, which is not below it"
 
 
 def test_every_room_has_modules():
-    assert {room_of(path) for path in MODULES} == set(FLOORS)
+    assert {package_of(path) for path in MODULES} == set(LAYERS)
 
 
 def test_init_files_do_no_work():

@@ -563,7 +563,8 @@ def test_the_page_shows_every_comparison_with_its_figure(page):
         "smoking: current vs never: +" in page
     )  # the first claim's E-value, with the raw years in the same sentence
     assert re.search(
-        r"raw age gap \+[\d.]+\)\. To explain this away, something unmeasured would need a risk ratio", page
+        r"unadjusted age gap \+[\d.]+\)\. To explain this away, something unmeasured would need a risk ratio",
+        page,
     )
     assert ">nan<" not in page.lower()
 

@@ -134,7 +134,7 @@ STAGES = ("ledger", "acceleration", "phenotype", "faceage", "expression", "survi
 def without(whole) -> Callable[[str], list[str]]:
     """Both pages of a study of which one stage did not run."""
     tables = collect(whole).by_name
-    assert {room for room, _ in tables} == set(STAGES)
+    assert {analysis for analysis, _ in tables} == set(STAGES)
 
     @cache
     def made(lost: str) -> list[str]:

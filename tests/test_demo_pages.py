@@ -33,10 +33,10 @@ def study(demo):
 
 def test_the_checks_of_a_stage_that_did_not_run_are_grey(study):
     tables, config, cards = study
-    rooms = {room for room, _ in tables.by_name}
-    assert rooms > set(GREY)
+    analyses = {analysis for analysis, _ in tables.by_name}
+    assert analyses > set(GREY)
     assert not [check for check in all_checks(tables, config, cards) if check.state == NOT_RUN]
-    for lost in rooms:
+    for lost in analyses:
         left = ReportTables({place: table for place, table in tables.by_name.items() if place[0] != lost})
         grey = [check.name for check in all_checks(left, config, cards) if check.state == NOT_RUN]
         assert grey == GREY.get(lost, []), lost

@@ -28,7 +28,7 @@ from faceage_bio.settings.survival import Readers
 from faceage_bio.tables import read_table
 from tests.browser import chromium
 from tests.pages_of_docs import DOCS, PAGES, ROOT, blocks, first_cells, section
-from tests.test_architecture import FLOORS, MODULES
+from tests.test_architecture import LAYERS, MODULES
 from tests.test_docs_commands import EACH
 
 INPUTS = DOCS / "inputs.md"
@@ -77,13 +77,15 @@ def test_every_setting_command_and_module_has_its_place(site):
         for parameter in command.params:
             if parameter.name != "help" and parameter.opts[0].startswith("-"):
                 assert parameter.opts[0] in commands, (name, parameter.opts[0])
-    rooms = {path.stem for path in (site / "api").glob("*.html")} - {"index"}
-    assert rooms >= {"stats", "vision", "cohort", "survival", "expression", "ground"}
+    packages = {path.stem for path in (site / "api").glob("*.html")} - {"index"}
+    assert packages >= {"stats", "vision", "cohort", "survival", "expression", "ground"}
     assert 'id="faceage_bio.tables"' in (site / "api" / "ground.html").read_text()
     for path in MODULES:
-        room = path.parent.name
-        if room in rooms:
-            assert f'id="faceage_bio.{room}.{path.stem}"' in (site / "api" / f"{room}.html").read_text(), path
+        package = path.parent.name
+        if package in packages:
+            assert (
+                f'id="faceage_bio.{package}.{path.stem}"' in (site / "api" / f"{package}.html").read_text()
+            ), path
 
 
 @pytest.mark.browser
@@ -142,10 +144,10 @@ def test_no_picture_is_made_of_a_page_about_real_people(tmp_path):
 @pytest.mark.parametrize("page", [ROOT / "README.md", DOCS / "architecture.md"], ids=lambda page: page.name)
 def test_the_house_is_drawn_as_it_stands(page):
     drawing = next(text for text in page.read_text().split("```") if "stats/ vision/" in text)
-    for room, floor in FLOORS.items():
-        if floor < 5:
-            line = next(line for line in drawing.splitlines() if line.startswith(str(floor)))
-            assert re.search(rf"\b{room}\b", line), f"{room} is not on floor {floor}"
+    for package, layer in LAYERS.items():
+        if layer < 5:
+            line = next(line for line in drawing.splitlines() if line.startswith(str(layer)))
+            assert re.search(rf"\b{package}\b", line), f"{package} is not on layer {layer}"
 
 
 def test_no_path_of_a_machine_stands_in_the_pages():

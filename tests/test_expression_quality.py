@@ -167,7 +167,7 @@ def test_a_swapped_sex_is_found_and_flagged_or_excluded():
     assert found.status["r7"] == "flagged"
     assert found.detail["r7"] == f"recorded {table.sex[7]}, by RNA {found.rna_sex['r7']}"
     summary = tables_of(table, counts, samples)["quality"].set_index("term")
-    assert summary.estimate["RNA tells another sex"] == 1
+    assert summary.estimate["sex by RNA differs from the record"] == 1
     assert not {"r7", "s7"} & set(summary.astype(str).to_numpy().ravel())
 
     out = check(table, counts, samples, sex_mismatches="exclude").samples.assign(analysis="expression")
@@ -222,7 +222,7 @@ def test_a_sample_without_counts_is_excluded_and_the_others_are_checked():
 def test_without_sex_genes_the_sex_check_says_so(gone, why):
     table, counts, samples = study()
     tables = tables_of(table, counts.drop(index=gone), samples)
-    row = worded(tables["quality"]).set_index("term").loc["RNA tells another sex"]
+    row = worded(tables["quality"]).set_index("term").loc["sex by RNA differs from the record"]
     assert np.isnan(row.estimate)
     assert row.note.startswith("not estimated, because")
     assert why in row.note
@@ -247,7 +247,7 @@ def test_few_samples_have_no_components():
     ("batches", "note"),
     [
         (lambda n: ["p1"] * n, "not estimated, because all samples are of one batch"),
-        (lambda n: [f"p{k}" for k in range(n)], "age acceleration cannot be told apart"),
+        (lambda n: [f"p{k}" for k in range(n)], "age acceleration cannot be separated"),
         (lambda n: [None] * n, "not estimated, because the samples table names no batch"),
     ],
 )
@@ -283,13 +283,13 @@ def test_one_batch_per_group_cannot_be_told_apart():
     table, _, _ = study()
     rows = confounding_table(table.assign(batch="of " + table.sex), ["age_acceleration", "sex"])
     rows = worded(rows).set_index("term")
-    assert rows.note["sex"] == "batch and sex cannot be told apart"
+    assert rows.note["sex"] == "batch and sex cannot be separated"
     assert rows.estimate["sex"] == pytest.approx(1)
     assert rows.note["age_acceleration"] == ""
     two = table.assign(batch="p" + (table.age_acceleration > 0).astype(str))
     two["age_acceleration"] = two.batch.map({"pTrue": 5.0, "pFalse": -5.0})
     rows = worded(confounding_table(two, ["age_acceleration"])).set_index("term")
-    assert rows.note["age_acceleration"] == "batch and age acceleration cannot be told apart"
+    assert rows.note["age_acceleration"] == "batch and age acceleration cannot be separated"
 
 
 def test_a_batch_of_one_participant_has_a_mean_and_no_interval():
@@ -319,7 +319,7 @@ def test_the_page_shows_samples_heat_map_and_batches(tmp_path):
     config = config_of(["one"])
     page = association_page(collect(list((tmp_path / "one" / "expression").glob("*.tsv"))), config, [CARD])
     for text in ("60 samples were checked; none is excluded or flagged.", "variance of each principal component explained by a covariate", "<strong>1.00</strong>",
-                 "age acceleration of each batch", "RNA unlike the others: flagged, RNA tells another sex: flagged"):  # fmt: skip
+                 "age acceleration of each batch", "outlying RNA sample: flagged, sex by RNA differs from the record: flagged"):  # fmt: skip
         assert text in page, text
     assert association_page(collect([]), config, [CARD]).count("</strong>: no RNA counts") >= 4
 

@@ -103,6 +103,11 @@ def test_each_figure_has_a_pdf_with_its_fonts(tmp_path):
 def test_the_caption_of_a_figure_is_its_description():
     page = '<figure data-from="one/survival/cox one/x/y"><svg viewBox="0 0 1 1"><path stroke="var(--paper,#fff)"/></svg><figcaption>a &lt; <b>b</b></figcaption></figure>'
     (figure,) = figures_of(page + "<figure><svg></svg></figure>")
-    assert (figure.cohort, figure.room, figure.table, figure.caption) == ("one", "survival", "cox", "a < b")
+    assert (figure.cohort, figure.analysis, figure.table, figure.caption) == (
+        "one",
+        "survival",
+        "cox",
+        "a < b",
+    )
     assert "<desc>a &lt; b</desc>" in standalone(figure)
     assert 'stroke="#fff"' in standalone(figure)

@@ -188,7 +188,7 @@ def test_few_deaths_and_genes_without_variation_are_told():
     people, levels = study()
     people["event"] = people.event.where(people.event.cumsum() <= 15, 0.0)
     genes, _ = fit(people, levels.assign(TP53=5.0))
-    assert "sparse data: 15 deaths for 3 terms, fewer than 10 deaths per term" in genes.note[0]
+    assert "sparse data: 15 events for 3 variables, fewer than 10 events per variable" in genes.note[0]
     assert genes.set_index("term").note["TP53"] == "not estimated, because it does not vary"
 
 

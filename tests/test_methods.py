@@ -36,8 +36,8 @@ def methods_of(page):
     )
 
 
-def without(tables, room, name):
-    return ReportTables({key: table for key, table in tables.by_name.items() if key != (room, name)})
+def without(tables, analysis, name):
+    return ReportTables({key: table for key, table in tables.by_name.items() if key != (analysis, name)})
 
 
 def test_a_stage_that_did_not_run_has_no_paragraph_no_source_and_no_limit(study):  # noqa: F811

@@ -264,7 +264,9 @@ def test_an_answer_from_few_deaths_says_so():
         "n_events": 5,
     }
     cox = result_rows([row | {"per": "10 years", "reason": few}], "survival/cox")
-    caution = "Interpret with caution: sparse data: 5 deaths for 2 terms, fewer than 10 deaths per term."
+    caution = (
+        "Interpret with caution: sparse data: 5 events for 2 variables, fewer than 10 events per variable."
+    )
     assert caution in words.hazard_sentence(cox)
 
 
@@ -409,7 +411,7 @@ def test_pages_of_tables_with_missing_numbers_are_made(tmp_path):
 
 def test_a_second_opinion_is_told_with_its_limits(study, tmp_path):
     page, _ = study(opinion=True)
-    assert "Other took faces for 2.5 years older than FaceAge did, on average" in page
+    assert "Other against FaceAge: bias +2.5 years" in page
     assert "between −6.5 and +11.5 years (90 participants)" in page
     config = config_of(["one"])
     config["cohorts"]["one"] |= {"photos": "photos", "face_ages": None}

@@ -138,7 +138,7 @@ def test_impossible_times_are_errors(years, entry, message):
 def test_few_deaths_are_flagged():
     data = people(n=60)
     data["event"] = data.event.where(data.event.cumsum() <= 8, 0.0)
-    assert "deaths per term" in row(cox_ladder(data, [], 10, "c"), "face age + age").note
+    assert "events per variable" in row(cox_ladder(data, [], 10, "c"), "face age + age").note
 
 
 def test_float_near_ties_are_ties():

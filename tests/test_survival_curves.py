@@ -376,8 +376,8 @@ def test_few_deaths_of_a_cause_are_flagged_in_both_models():
     few = data.cause.where((data.cause != "cardiovascular") | (data.index < 100), "cancer")
     table = competing(data.assign(cause=few))
     for measure in ("cause-specific hazard ratio", "subdistribution hazard ratio"):
-        assert "deaths per term" in hazard(table, "another cause", measure).note
-        assert "deaths per term" not in hazard(table, "cancer", measure).note
+        assert "events per variable" in hazard(table, "another cause", measure).note
+        assert "events per variable" not in hazard(table, "cancer", measure).note
 
 
 def test_late_entry_leaves_incidence_and_cause_specific_hazards():

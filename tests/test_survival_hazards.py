@@ -135,7 +135,7 @@ def test_few_deaths_make_no_curve_and_no_invented_test():
     curves = hazard_curve(data, CHOICES, "c")
     assert curves.curve.empty
     notes = worded(curves.rows).note.str.cat(sep=" ")
-    assert "too few" in notes or "no curve below 5 deaths per term" in notes
+    assert "too few" in notes or "no curve below 5 events per variable" in notes
 
 
 def test_a_model_without_a_curve_leaves_those_of_the_others():

@@ -27,6 +27,14 @@ STRUCK = {  # a journal editor would strike it: what stands instead
     r"\bhangs? on a choice\b": "sensitivity analyses",
     r"\bthe same in words\b": "text alternative",
     r"\blooked at by\b": "manual review",
+    r"\bheld to R\b|\bheld to DESeq2\b": "validated against",
+    r"\b(?:deaths|events) per (?:term|parameter)\b": "events per variable",
+    r"\bwithout a word\b": "silently, as they are",
+    r"\b(?:floors?|rooms?) (?:and|of) (?:rooms?|the (?:house|project|package))\b|\bleave the house\b|\bmend(?:s|ed)?\b": "layer, package, correct",
+    r"\braw (?:and|or|beside) (?:age-)?adjusted\b|\braw age gap\b": "unadjusted",
+    r"\bclinic table\b": "clinical table",
+    r"\b(?:are|is|be|been|was|were) told\b": "reported, stated",
+    r"\bbeside(?! the point)\b": "alongside, compared with, adjusted for",
 }
 NOT_TEXT = re.compile(r"\{#.*?#\}|\{%.*?%\}|\{\{.*?\}\}|<[^>]+>", re.DOTALL)
 SPOKEN = ("cli", "settings", "report", "results")  # packages whose texts are shown

@@ -499,7 +499,7 @@ def test_shards_and_a_second_opinion_in_a_study_of_ones_own(demo, tmp_path):
     assert bias.estimate == pytest.approx((people.face_age_2 - people.face_age).mean())
     page = (tmp_path / "results/reports/association.html").read_text()
     assert "Agreement with a second age model</h2>" in page
-    assert "Mean of the crop took faces for" in page
+    assert "Mean of the crop against " in page
 
 
 def test_face_ages_alone_give_reports_that_name_what_is_missing(demo, tmp_path):

@@ -15,7 +15,7 @@ Participants = Annotated[
     typer.Option(help="A cohort's table with age_acceleration and chronological_age (.parquet, .tsv, .csv)."),
 ]
 Samples = Annotated[
-    Path | None, typer.Option(help="samples.parquet, or a .tsv with sample_id, subject_id; beside --counts.")
+    Path | None, typer.Option(help="samples.parquet, or a .tsv with sample_id, subject_id; with --counts.")
 ]
 Counts = Annotated[
     Path | None,
@@ -128,7 +128,7 @@ def compare_composition(
     settings: Config,
     cohort: Cohort = "",
 ) -> Tables:
-    """Share of each cell type (centred log-ratio) against age acceleration beside age, and against the raw age gap.
+    """Share of each cell type (centred log-ratio) against age acceleration adjusted for age, and against the unadjusted age gap.
 
     Example: faceage-bio compare-composition --participants participants.tsv --pseudobulk pseudobulk.parquet
     --set expression.covariates=chronological_age,sex --output expression
@@ -166,7 +166,7 @@ def compare_composition(
     ],
     writes={
         "type_one_error.tsv": "each test of genes on permuted exposures, and the method that leads",
-        "quality.tsv": "depth, sex told by the RNA, outliers, in numbers",
+        "quality.tsv": "depth, sex by RNA, outliers, in numbers",
         "components.tsv": "what loads on which component",
         "confounding.tsv": "batch against age acceleration",
         "sample_quality.parquet": "measures and verdict of each sample",
@@ -184,7 +184,7 @@ def check_expression(
     gene_ids: GeneIds = None,
     cohort: Cohort = "",
 ) -> Tables:
-    """Depth, sex told by the RNA, components, outliers; batch against age acceleration; log2 counts per million; type I error of tests.
+    """Depth, sex by RNA, components, outliers; batch against age acceleration; log2 counts per million; type I error of tests.
 
     The method of estimates and p-values is chosen here, from permuted exposures and before any real p-value.
 

@@ -33,7 +33,7 @@ def predict_face_age(
     store: Annotated[
         Path | None,
         typer.Option(
-            help="Folder with the results of photos computed before; default: faceage_store beside the output."
+            help="Folder with the results of photos computed before; default: faceage_store next to the output."
         ),
     ] = None,
     speed: Annotated[

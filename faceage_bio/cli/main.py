@@ -65,7 +65,7 @@ def _options(
 
 
 def _recorded(name: str, step: Callable[..., None]) -> Callable[..., None]:
-    """The same command, which leaves a record beside what it wrote and names its tables where it fails."""
+    """The same command, which leaves a record next to what it wrote and names its tables where it fails."""
 
     @wraps(step)
     def run(**parameters: object) -> None:
@@ -134,7 +134,7 @@ _add_commands()
 
 
 def main() -> None:
-    """Run a command; what the user can mend is told in words with exit status 2, a bug keeps its traceback."""
+    """Run a command; what the user can correct is reported with exit status 2, a bug keeps its traceback."""
     try:
         app()
     except FaceAgeBioError as error:

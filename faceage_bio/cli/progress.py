@@ -10,7 +10,7 @@ SECONDS_BETWEEN_LINES = 10
 
 @contextmanager
 def counted(what: str, total: int) -> Iterator[Callable[[int], None]]:
-    """A function to be told how many more of ``total`` are done."""
+    """A function that takes how many more of ``total`` are done."""
     if sys.stderr.isatty():
         with _bar(what) as bar:
             task = bar.add_task(what, total=total)

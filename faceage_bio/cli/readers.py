@@ -42,7 +42,7 @@ def compare_readers(
 
     A001,0.31,died,63,71.5
 
-    predicted_alive: yes = alive at the horizon, no = dead by then. A column rating (0 to 1) may stand beside it or instead; then
+    predicted_alive: yes = alive at the horizon, no = dead by then. A column rating (0 to 1) may be given in addition or instead; then
     readers.rating_of says what 1 means.
     """
     from faceage_bio.readers import stage

@@ -16,7 +16,8 @@ app = typer.Typer()
 )
 def render_report(
     tables: Annotated[
-        list[Path], typer.Argument(help="Result tables, known by their place {cohort}/{room}/{table}.tsv.")
+        list[Path],
+        typer.Argument(help="Result tables, known by their place {cohort}/{analysis}/{table}.tsv."),
     ],
     output: Annotated[
         Path,
@@ -68,7 +69,7 @@ def draw_figures(
     pages: Annotated[list[Path], typer.Argument(help="Pages of the report (.html).")],
     output: Annotated[Path, typer.Option(help="The folder of the figures.")],
 ) -> None:
-    """The figures of pages as SVG and PDF files, {page}/{room}/{table}/{cohort}-{number}.svg; also of published pages.
+    """The figures of pages as SVG and PDF files, {page}/{analysis}/{table}/{cohort}-{number}.svg; also of published pages.
 
     Example: faceage-bio draw-figures --output figures association.html survival.html photos.html
     """

@@ -31,7 +31,7 @@ def init(
 ) -> None:
     """Write a commented config and example tables for a study of your own, or bring an old config up to date.
 
-    With --update the old text stays beside the config as config.yaml.old. With --from or --redcap nothing is written: the keys
+    With --update the old text stays next to the config as config.yaml.old. With --from or --redcap nothing is written: the keys
     for a table of yours (columns, codings, units, dates, words for missing) are printed, to be put under a cohort.
 
     Example: faceage-bio init my-study
@@ -127,7 +127,7 @@ def run(
 
 
 def workflow_folder() -> Path:
-    """The workflow inside the installed package, or beside it in the repository."""
+    """The workflow inside the installed package, or next to it in the repository."""
     import faceage_bio
     from faceage_bio.errors import RunError
 
@@ -136,5 +136,5 @@ def workflow_folder() -> Path:
         if (folder / "Snakefile").is_file():
             return folder
     raise RunError(
-        f"no workflow beside {package}. Expected the file Snakefile in a folder workflow there. Install faceage_bio from its repository."
+        f"no workflow next to {package}. Expected the file Snakefile in a folder workflow there. Install faceage_bio from its repository."
     )

@@ -123,7 +123,7 @@ def fit_survival(
 ) -> Tables:
     """Cox models from each age alone to all covariates, proportional hazards, sites, and what face age adds.
 
-    Proportional hazards are tested as in R's cox.zph. The added value is told by models with and without face age on the same
+    Proportional hazards are tested as in R's cox.zph. The added value is measured by models with and without face age on the same
     participants: likelihood ratio, C, AUC, Brier score, calibration, net benefit.
 
     Example: faceage-bio fit-survival --participants participants.tsv --set survival.sequential_adjustment=sex --set survival.covariates=sex,ecog --output survival
@@ -231,7 +231,7 @@ def estimate_curves(
 ) -> Tables:
     """Kaplan-Meier curves and cumulative incidence by groups declared beforehand. No cut-point is searched for.
 
-    Death of one cause while others compete is told by incidence, Gray's test, cause-specific and Fine-Gray hazard ratios; it needs
+    Death of one cause while others compete: incidence, Gray's test, cause-specific and Fine-Gray hazard ratios; it needs
     a column `cause` (of the dead), and without it the result says that this was not run.
 
     Example: faceage-bio estimate-curves --participants participants.tsv --set survival.curves.face_age=65,75,85 --set survival.curves.smoking=levels

@@ -1,4 +1,4 @@
-"""Text as it was written on a terminal: rich takes [words in brackets] for markup unless it is told not to."""
+"""Text as it was written on a terminal: rich takes [words in brackets] for markup unless told otherwise."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

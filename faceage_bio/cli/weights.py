@@ -50,7 +50,7 @@ def add(
         bool, typer.Option("--trust", help="You know who made a TorchScript file, which is a program.")
     ] = False,
 ) -> None:
-    """Add an age model of another kind, as a second opinion beside FaceAge.
+    """Add an age model of another kind, as a second opinion alongside FaceAge.
 
     It must take faces as float32 of shape (n, 3, size, size), RGB, and give one age in years for each. Name its folder in the
     config after FaceAge's: `models: [model, second]`.

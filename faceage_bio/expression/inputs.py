@@ -1,4 +1,4 @@
-"""What a command of this room is given: bulk counts with their samples, or the pseudobulk of single cells."""
+"""What a command of this package is given: bulk counts with their samples, or the pseudobulk of single cells."""
 
 from pathlib import Path
 

@@ -17,7 +17,7 @@ from faceage_bio.stats.multiplicity import benjamini_hochberg
 
 MANY_WORDS = 0.5  # a column with more words than this share of people tells one from another, not groups
 BATCH = "batch"
-OTHER_SEX = "RNA tells another sex"
+OTHER_SEX = "sex by RNA differs from the record"
 NOT_COVARIATES = {COHORT, SAMPLE, SUBJECT, SPECIMEN, "sample_date"}
 
 

@@ -73,7 +73,7 @@ def _side_by_side(table: pd.DataFrame) -> list[dict]:
 
 
 def _hazards(tables: ReportTables, name: str) -> dict:
-    """Hazard ratios of face age and of each definition, alone beside with age, and their figure."""
+    """Hazard ratios of face age and of each definition, without and with age, and their figure."""
     table = tables.get("acceleration", "definition_hazards", name)
     if not len(table):
         return {"hazards": [], "hazard_figure": Markup("")}

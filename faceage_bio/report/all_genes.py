@@ -54,7 +54,9 @@ class PageGenes:
     @classmethod
     def of(cls, tables: ReportTables) -> "PageGenes":
         """Of each cohort's analyses, of expression and of survival; identifiers as the counts had them, or the declared ones."""
-        found = [table for room in ("expression", "survival") if len(table := tables.get(room, "genes"))]
+        found = [
+            table for analysis in ("expression", "survival") if len(table := tables.get(analysis, "genes"))
+        ]
         names = set().union(*(table["term"] for table in found))
         given = [table[["term", "gene_id"]].dropna() for table in found if "gene_id" in table]
         ids = ensembl_of(names)

@@ -38,7 +38,7 @@ def paired(table: pd.DataFrame) -> list[dict]:
         if len(raw) != 1 or len(adjusted) != 1:
             what = ", ".join(str(part) for part in place if part == part and part != "")
             raise TableError(
-                f"the result table needs one raw and one age-adjusted row for each association, but '{what}' has {len(raw)} raw "
+                f"the result table needs one unadjusted and one age-adjusted row for each association, but '{what}' has {len(raw)} raw "
                 f"and {len(adjusted)} adjusted. Run the step that wrote it again; a page does not show one without the other."
             )
         pairs.append({"raw": raw.iloc[0].to_dict(), "adjusted": adjusted.iloc[0].to_dict()})
@@ -163,7 +163,7 @@ def e_value_sentence(pairs: Sequence[dict]) -> str:
     raw, row = headline["raw"], headline["adjusted"]
     if pd.isna(row["estimate"]) or pd.isna(row["e_value"]):
         return ""
-    years = f"{signed(row['estimate'])} years ({interval(row['ci_lower'], row['ci_upper'], 1)}; raw age gap {signed(raw['estimate'])})"
+    years = f"{signed(row['estimate'])} years ({interval(row['ci_lower'], row['ci_upper'], 1)}; unadjusted age gap {signed(raw['estimate'])})"
     enough = f"a risk ratio of {number(row['e_value'])} with both, and of {number(row['e_value_interval'])} for the interval to reach none"
     if row["e_value_interval"] == 1:
         enough = f"a risk ratio of {number(row['e_value'])} with both; the interval reaches none without it"

@@ -188,9 +188,9 @@ def _graded(value: float, limits: tuple[float, float]) -> str:
     return PROBLEM if value >= limits[1] else CAUTION if value >= limits[0] else OK
 
 
-def _rows(tables: ReportTables, room: str, name: str, config: dict) -> Iterator[tuple[str, pd.DataFrame]]:
+def _rows(tables: ReportTables, analysis: str, name: str, config: dict) -> Iterator[tuple[str, pd.DataFrame]]:
     for cohort in config["cohorts"]:
-        rows = tables.get(room, name, cohort)
+        rows = tables.get(analysis, name, cohort)
         if len(rows):
             yield cohort, rows
 

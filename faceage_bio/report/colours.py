@@ -1,6 +1,6 @@
 """What a colour means in the figures of all pages: a cohort, or a kind of estimate or group; none is both.
 
-Each has a contrast of at least 3:1 on white and on the dark page; those that stand together are told apart with any colour vision.
+Each has a contrast of at least 3:1 on white and on the dark page; those that stand together can be distinguished with any colour vision.
 """
 
 from collections.abc import Sequence

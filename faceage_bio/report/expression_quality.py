@@ -9,7 +9,7 @@ from faceage_bio.results.reasons import decode
 
 FOUND = 0.05  # q below which a cell of the heat map is in bold
 INSEPARABLE = "inseparable_from_batch"  # code of a reason
-OTHER_SEX = "RNA tells another sex"
+OTHER_SEX = "sex by RNA differs from the record"
 EXCLUDED_OR_FLAGGED = ("excluded", "flagged")
 
 
@@ -72,7 +72,7 @@ def sentence(summary: pd.DataFrame) -> str:
 
 def rule_words(quality: dict) -> str:
     """What becomes of which samples, by the config's section ``expression.quality``."""
-    did = {"exclude": "excluded", "flag": "flagged", "ignore": "used without a word"}
+    did = {"exclude": "excluded", "flag": "flagged", "ignore": "used as they are"}
     return ", ".join(
         f"{words.reason(reason)}: {did[quality[key]['action']]}"
         for key, reason in (("outlier", "rna_outlier"), ("sex_mismatch", "sex_mismatch"))

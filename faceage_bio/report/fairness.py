@@ -56,7 +56,7 @@ def section(tables: ReportTables, config: dict) -> dict:
 
 
 def complete(table: pd.DataFrame) -> pd.DataFrame:
-    """The table with all columns of the room; those that a table has not are empty."""
+    """The table with all columns of the analysis; those that a table has not are empty."""
     given = ("cohort", "question", "term", "measure", "outcome", "adjustment", "reason", "raw_reason", "note")
     table = table.reindex(columns=list(dict.fromkeys([*table.columns, *given, *TEXTS, *NUMBERS])))
     for name in (*TEXTS, "note"):

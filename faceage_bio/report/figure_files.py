@@ -21,7 +21,7 @@ class Figure:
     """One picture of a page: of which cohort (or pooled), from which result table, with the words below it."""
 
     cohort: str
-    room: str
+    analysis: str
     table: str
     svg: str
     caption: str
@@ -33,9 +33,9 @@ def figures_of(page: str) -> list[Figure]:
     for attributes, body in FIGURE.findall(page):
         origin, picture, caption = ORIGIN.search(attributes), PICTURE.search(body), CAPTION.search(body)
         if origin and picture:
-            cohort, room, table = origin.groups()
+            cohort, analysis, table = origin.groups()
             words = html.unescape(re.sub(r"<[^>]+>", "", caption[1])) if caption else ""
-            found.append(Figure(cohort, room, table, picture[0], " ".join(words.split())))
+            found.append(Figure(cohort, analysis, table, picture[0], " ".join(words.split())))
     return found
 
 
@@ -53,7 +53,7 @@ def standalone(figure: Figure) -> str:
 
 
 def write_figures(pages: Sequence[Path], folder: Path, pdf: bool = True) -> list[Path]:
-    """Write each figure of the pages as ``page/room/table/cohort-1.svg``, ``-2`` and so on, in the order of its page.
+    """Write each figure of the pages as ``page/analysis/table/cohort-1.svg``, ``-2`` and so on, in the order of its page.
 
     Parameters
     ----------
@@ -63,9 +63,11 @@ def write_figures(pages: Sequence[Path], folder: Path, pdf: bool = True) -> list
     for page in pages:
         counted: Counter[tuple[str, str, str]] = Counter()
         for figure in figures_of(page.read_text(encoding="utf-8")):
-            place = (figure.room, figure.table, figure.cohort)
+            place = (figure.analysis, figure.table, figure.cohort)
             counted[place] += 1
-            path = folder / page.stem / figure.room / figure.table / f"{figure.cohort}-{counted[place]}.svg"
+            path = (
+                folder / page.stem / figure.analysis / figure.table / f"{figure.cohort}-{counted[place]}.svg"
+            )
             write_text(standalone(figure), path)
             written.append(path)
             if pdf:

@@ -13,7 +13,7 @@ from faceage_bio.survival.genes import question_of
 
 WAYS = {1: "rises", -1: "falls", 0: "direction not said"}
 ESTIMATES = [
-    ("age acceleration beside age", "together", AGE_ACCELERATION), ("age beside age acceleration", "together", AGE),
+    ("age acceleration, adjusted for age", "together", AGE_ACCELERATION), ("age, adjusted for age acceleration", "together", AGE),
     ("difference of both", "together", "difference"), ("age acceleration alone", "alone", AGE_ACCELERATION),
     ("age gap alone, not adjusted for age", "raw gap", AGE_GAP),
 ]  # fmt: skip

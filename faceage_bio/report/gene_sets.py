@@ -55,7 +55,7 @@ def _part(
 
 
 def _side_by_side(found: pd.DataFrame) -> list[dict]:
-    """One line per set and method, the three exposures beside each other: the raw gap is never read alone."""
+    """One line per set and method, the three exposures side by side: the unadjusted gap is never read alone."""
     rows = []
     for (term, method), part in found.groupby(["term", "method"], sort=False):
         by = {row["exposure"]: row for row in part.to_dict("records")}

@@ -1,4 +1,4 @@
-"""The gene section: age acceleration beside chronological age, their difference, and the second opinion (genes.html.j2)."""
+"""The gene section: age acceleration compared with chronological age, their difference, and the second opinion (genes.html.j2)."""
 
 import pandas as pd
 from markupsafe import Markup

@@ -186,7 +186,7 @@ def rule_table(quality: dict) -> list[dict]:
 
 
 def made(settings: dict) -> list[tuple[str, str]]:
-    """What an age depends on beside photo and model, in words."""
+    """What an age depends on besides photo and model, in words."""
     choice = {
         "highest_confidence": "the most certain face",
         "largest": "the largest face",

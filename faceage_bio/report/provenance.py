@@ -1,6 +1,6 @@
 """Where each figure and table comes from: result table, command, options, inputs, each with its SHA-256.
 
-The provenance is read from the records that the commands left beside what they made (records.py), not from the config; a record is
+The provenance is read from the records that the commands left next to what they made (records.py), not from the config; a record is
 believed only if it holds the hash of the file.
 """
 
@@ -12,7 +12,7 @@ from markupsafe import Markup
 
 from faceage_bio.columns import POOLED
 from faceage_bio.records import FOLDER, file_of, read_record
-from faceage_bio.report.tables import ROOMS, ReportTables
+from faceage_bio.report.tables import ANALYSES, ReportTables
 from faceage_bio.tables import sha256_of
 
 
@@ -105,8 +105,8 @@ def anchor(name: str) -> str:
 
 
 def read_provenance(paths: Sequence[Path]) -> Provenance:
-    """The provenance of result tables ``{results}/{cohort}/{room}/{table}.tsv``: their records, and those of what they were made of."""
-    roots = {path: path.parents[2 if path.parent.name in ROOMS else 1] for path in paths}
+    """The provenance of result tables ``{results}/{cohort}/{analysis}/{table}.tsv``: their records, and those of what they were made of."""
+    roots = {path: path.parents[2 if path.parent.name in ANALYSES else 1] for path in paths}
     records = {
         file_of(path): (name_of(file_of(path), root), record)
         for root in dict.fromkeys(roots.values())
@@ -142,8 +142,8 @@ def _options(record: dict | None) -> list[tuple[str, str]]:
 def _models(tables: ReportTables, name: str) -> str:
     """What the table's column ``model`` says, up to six."""
     cohort, _, rest = name.partition("/")
-    room, _, table = rest.partition("/")
-    rows = tables.by_name.get((room, table))
+    analysis, _, table = rest.partition("/")
+    rows = tables.by_name.get((analysis, table))
     if rows is None or "model" not in rows:
         return ""
     if cohort != POOLED and "cohort" in rows:
@@ -153,7 +153,7 @@ def _models(tables: ReportTables, name: str) -> str:
 
 
 def _inputs(record: dict | None, known: dict[str, File]) -> list[dict]:
-    """What a file was made of; many of one kind (shards, cohorts) are told by the first and their number."""
+    """What a file was made of; many of one kind (shards, cohorts) are named by the first and their number."""
     kinds: dict[tuple[str, str], list[dict]] = {}
     for told in record["inputs"] if record else []:
         made = known.get(told["sha256"])

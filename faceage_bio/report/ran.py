@@ -1,6 +1,6 @@
 """What ran, for the methods: questions to the result tables, and the settings that the steps used.
 
-The words of the methods come from here and not from the config: a stage without a row has no paragraph, and a setting is told as
+The words of the methods come from here and not from the config: a stage without a row has no paragraph, and a setting is shown as
 the step's record has it (records.py). Where a step left no record, the config that the page was made with is all there is; the
 page then says so.
 """

@@ -88,7 +88,7 @@ def _main(gains: pd.DataFrame) -> pd.Series:
 
 
 def _gains(gains: pd.DataFrame) -> list[dict]:
-    """The main contrasts, and the study's own test beside each."""
+    """The main contrasts, and the study's own test with each."""
     ranks = gains[(gains["measure"] == RANKS) & (gains["censoring"] == DEAD_ONLY)]
     legacy = {(row["term"], row["condition"]): row for row in ranks.to_dict("records")}
     main = gains[_main(gains)].to_dict("records")

@@ -126,7 +126,7 @@ def power_sentence(cell_type: str, panel: pd.DataFrame, headline: str) -> str:
 
 
 def _side_by_side(composition: pd.DataFrame) -> list[dict]:
-    """One line per cell type, the three exposures beside each other: the raw gap is never read alone."""
+    """One line per cell type, the three exposures side by side: the unadjusted gap is never read alone."""
     rows = []
     for term, part in composition.groupby("term", sort=False):
         by = {row["exposure"]: row for row in part.to_dict("records")}

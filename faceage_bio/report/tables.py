@@ -1,4 +1,4 @@
-"""The tidy tables that a report is made of, known by their place {cohort}/{room}/{table}.tsv."""
+"""The tidy tables that a report is made of, known by their place {cohort}/{analysis}/{table}.tsv."""
 
 import hashlib
 from collections.abc import Callable, Sequence
@@ -14,7 +14,7 @@ from faceage_bio.results.row import FIRST, LAST, NUMBERS, by_cell, columns_of, i
 from faceage_bio.results.tables import TABLES, is_count
 from faceage_bio.tables import read_table, sha256_of
 
-ROOMS = {
+ANALYSES = {
     "faceage", "acceleration", "phenotype", "fairness", "expression", "variants", "survival", "scores", "readers", "verification", "meta_analysis",
 }  # fmt: skip
 
@@ -27,7 +27,7 @@ PARTICIPANTS = [
 
 @dataclass(frozen=True)
 class ReportTables:
-    """Tables by (room, name), all cohorts below each other; ``flow`` is the room "ledger".
+    """Tables by (analysis, name), all cohorts below each other; ``flow`` is the analysis "ledger".
 
     ``released``: whether they are released tables, whose pages have no raster picture. ``fingerprint``: first 12 digits of the SHA-256 of their places and contents.
     """
@@ -36,11 +36,11 @@ class ReportTables:
     fingerprint: str = ""
     released: bool = False
 
-    def get(self, room: str, name: str, cohort: str | None = None) -> pd.DataFrame:
+    def get(self, analysis: str, name: str, cohort: str | None = None) -> pd.DataFrame:
         """A table, or an empty one with its columns if that stage did not run (for this cohort)."""
-        table = self.by_name.get((room, name))
+        table = self.by_name.get((analysis, name))
         if table is None:
-            place = f"{room}/{name}"
+            place = f"{analysis}/{name}"
             columns = [*columns_of(place), "note"] if place in TABLES else []
             return pd.DataFrame(columns=list(dict.fromkeys(columns)))
         return table if cohort is None else table[table[COHORT] == cohort]
@@ -50,12 +50,12 @@ def collect(paths: Sequence[Path], released: bool = False) -> ReportTables:
     """Read the tables; those with no row say nothing. Of a table of participants only what is drawn is kept."""
     parts: dict[tuple[str, str], list[pd.DataFrame]] = {}
     for path in paths:
-        room = path.parent.name if path.parent.name in ROOMS else "ledger"
+        analysis = path.parent.name if path.parent.name in ANALYSES else "ledger"
         table = read_table(path)
         if path.suffix == ".parquet":
             table = table[PARTICIPANTS].dropna().sort_values(PARTICIPANTS)
         if len(table):
-            parts.setdefault((room, path.stem), []).append(table)
+            parts.setdefault((analysis, path.stem), []).append(table)
     return ReportTables(
         {key: _complete(_below_each_other(tables), "/".join(key)) for key, tables in parts.items()},
         fingerprint(paths),

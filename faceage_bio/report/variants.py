@@ -64,7 +64,7 @@ def held(row: pd.Series) -> str:
 
 
 def side_by_side(genes: pd.DataFrame) -> list[dict]:
-    """One line per gene: both tests of age acceleration, and beside them those of chronological age."""
+    """One line per gene: both tests of age acceleration, and those of chronological age."""
     rows = []
     for gene, part in genes.groupby("term", sort=False):
         by = {(row["outcome"], row["test"]): row for row in part.to_dict("records")}

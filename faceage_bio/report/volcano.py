@@ -118,7 +118,7 @@ def _names(places: np.ndarray, names: list[str], marks: np.ndarray) -> list[str]
 
 
 def _boxes(x: float, y: float, wide: float):
-    """Places for a name, the nearest first: beside, above, below, then further away."""
+    """Places for a name, the nearest first: left and right, above, below, then further away."""
     for far in range(9, 160, 12):
         for left, top in (
             (x + far, y - NAME_HEIGHT / 2), (x - far - wide, y - NAME_HEIGHT / 2), (x - wide / 2, y - far - NAME_HEIGHT + 2),

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from faceage_bio.report.formats import count, interval, number, p_value, signed, time_words
+from faceage_bio.report.formats import count, increase, interval, number, p_value, signed, time_words
 from faceage_bio.results.reasons import NOT_ESTIMATED, SPARSE, decode
 
 REASONS = {
@@ -16,8 +16,8 @@ REASONS = {
     "implausible_age": "the model gave no plausible age", "not_computed": "the computation failed",
     "no_face": "no face found", "low_probability": "no certain face", "flat_crop": "blank crop",
     "small_photo": "photo too small", "small_face": "face too small", "multiple_faces": "several faces",
-    "face_outside_frame": "face leaves the frame", "small_face_area": "face fills little of the photo",
-    "large_yaw": "head turned", "large_roll": "head tilted", "dark": "face too dark", "bright": "face too bright",
+    "face_outside_frame": "face leaves the frame", "small_face_area": "small face area fraction",
+    "large_yaw": "large yaw", "large_roll": "large roll", "dark": "face too dark", "bright": "face too bright",
     "low_contrast": "face without contrast", "blurred": "face blurred", "greyscale": "no colour",
     "low_confidence": "face uncertain", "high_sharpness": "too sharp for a photo", "uniform_area": "part of the face without shading",
     "pixelated": "face pixelated", "swapped_channels": "red and blue swapped", "dark_eyes": "eyes dark (sunglasses)", "upside_down": "face upside down",
@@ -34,9 +34,9 @@ REASONS = {
     "outside_folder": "path leaves the folder", "not_in_manifest": "file not in the manifest", "no_photo": "no photo",
     "given": "face age given", "no_value": "face age missing", "no_face_age": "no usable photo", "no_age": "age not known",
     "too_few_for_a_line": "too few participants for a line", "no_acceleration": "no age acceleration",
-    "outside_the_definition": "a covariate is missing, or the age lies beyond the curve", "no_nearest_photo": "no date tells which photo counts", "no_follow_up": "no follow-up",
-    "repeated_sample": "further sample of the same person", "other_tissue": "sample of another tissue",
-    "added_library": "library added to another of the same specimen", "added_sample": "sample added to another of the same person", "ended_before_the_photo": "follow-up ended before the photo", "followed_not_beyond_the_photo": "not followed beyond the photo",
+    "outside_the_definition": "a covariate is missing, or the age lies beyond the curve", "no_nearest_photo": "no date to choose the photo by", "no_follow_up": "no follow-up",
+    "repeated_sample": "further sample of the same participant", "other_tissue": "sample of another tissue",
+    "added_library": "library added to another of the same specimen", "added_sample": "sample added to another of the same participant", "ended_before_the_photo": "follow-up ended before the photo", "followed_not_beyond_the_photo": "not followed beyond the photo",
     "entered_after_the_horizon": "entered after the horizon", "no_photo_date": "date of the photo not known",
     "photo_after_the_end_of_the_study": "photo after the end of the study",
     "entered_after_the_end_of_the_study": "entered after the end of the study", "no_time_zero": "time zero not known",
@@ -44,8 +44,8 @@ REASONS = {
     "not_observed_at_the_landmark": "no longer observed at the landmark",
     "too_few_cells": "too few cells of any type", "too_few_counts": "too few counts in every cell type",
     "no_cells_left": "no cell passed quality", "cell_without_donor": "no donor", "cell_without_type": "no cell type",
-    "doublet": "doublets", "few_genes": "few genes", "many_mitochondrial": "mitochondrial", "no_counts": "no RNA counts", "rna_outlier": "RNA unlike the others",
-    "sex_mismatch": "RNA tells another sex",
+    "doublet": "doublets", "few_genes": "few genes", "many_mitochondrial": "mitochondrial", "no_counts": "no RNA counts", "rna_outlier": "outlying RNA sample",
+    "sex_mismatch": "sex by RNA differs from the record",
 }  # fmt: skip
 TERMS = {
     "face_age": "face age", "chronological_age": "chronological age", "age_acceleration": "age acceleration",
@@ -133,7 +133,7 @@ def sparse(cell: object) -> str:
 
 
 def hazard_sentence(cox: pd.DataFrame, min_cell: int | None = None) -> str:
-    """The survival answer of one cohort: age-adjusted first, raw beside it."""
+    """The survival answer of one cohort: age-adjusted first, then unadjusted."""
     own = cox[(cox.term == "face_age") & (cox.exposure == "face_age")]
     adjusted, raw = own[own.step == "+ age"], own[own.step == "unadjusted"]
     if not len(adjusted):
@@ -144,17 +144,15 @@ def hazard_sentence(cox: pd.DataFrame, min_cell: int | None = None) -> str:
     percent = (row.estimate - 1) * 100
     more = "higher" if percent >= 0 else "lower"
     sentence = (
-        f"At the same chronological age, a face {row['per']} older was associated with a {abs(percent):.0f}% {more} hazard of death "
-        f"(hazard ratio {number(row.estimate)}, 95% CI {interval(row.ci_lower, row.ci_upper)}, p {_p(row.p_value)}; "
-        f"{count(row.n)} participants, {count(row.n_events)} deaths)."
+        f"A {increase(row['per'])} in face age, adjusted for chronological age, was associated with a {abs(percent):.0f}% {more} hazard of death "
+        f"(HR {number(row.estimate)}, 95% CI {interval(row.ci_lower, row.ci_upper)}, p {_p(row.p_value)}; "
+        f"n = {count(row.n)}, {count(row.n_events)} events)."
     )
     if caution := sparse(row.reason):
         sentence += f" Interpret with caution: {caution}."
     if len(raw) and pd.notna(raw.iloc[0].estimate):
         one = raw.iloc[0]
-        sentence += (
-            f" Without age in the model: {number(one.estimate)} ({interval(one.ci_lower, one.ci_upper)})."
-        )
+        sentence += f" Unadjusted HR {number(one.estimate)} ({interval(one.ci_lower, one.ci_upper)})."
     return sentence
 
 
@@ -166,9 +164,9 @@ def group_sentence(groups: pd.DataFrame) -> str:
         return f"Cancer against controls: {why.iloc[0] if len(why) else 'not run'}."
     row = adjusted.iloc[0]
     raw = groups[(groups.adjustment == "unadjusted") & (groups.term == row.term)].iloc[0]
-    older = "older" if row.estimate >= 0 else "younger"
+    more = "higher" if row.estimate >= 0 else "lower"
     return (
-        f"Participants with cancer had a face age {number(abs(row.estimate), 1)} years {older} than controls of the same age "
+        f"Face age was {number(abs(row.estimate), 1)} years {more} in participants with cancer than in controls of the same age "
         f"(95% CI {interval(row.ci_lower, row.ci_upper, 1)}, p {_p(row.p_value)}; n = {count(row.n)}). "
         f"Unadjusted difference of the age gap: {signed(raw.estimate)} years (95% CI {interval(raw.ci_lower, raw.ci_upper, 1)})."
     )
@@ -182,11 +180,9 @@ def agreement_sentence(rows: pd.DataFrame) -> str:
     if pd.isna(bias.estimate):
         return f"{bias.term} against {other}: {bias.note}."
     lower, upper = by_measure["lower limit of agreement"], by_measure["upper limit of agreement"]
-    older = "older" if bias.estimate >= 0 else "younger"
     return (
-        f"{bias.term} took faces for {number(abs(bias.estimate), 1)} years {older} than {other} did, on average "
-        f"(95% CI {interval(bias.ci_lower, bias.ci_upper, 1)}); for 95 in 100 participants the difference lies between "
-        f"{signed(lower.estimate, 1)} and {signed(upper.estimate, 1)} years ({count(bias.n)} participants)."
+        f"{bias.term} against {other}: bias {signed(bias.estimate, 1)} years (95% CI {interval(bias.ci_lower, bias.ci_upper, 1)}), "
+        f"limits of agreement {signed(lower.estimate, 1)} to {signed(upper.estimate, 1)} years (n = {count(bias.n)})."
     )
 
 
@@ -200,15 +196,15 @@ def gene_sentence(panel: pd.DataFrame, gene: str, min_cell: int | None = None) -
     if pd.isna(row.estimate):
         return f"{gene}: {row.note}."
     sentence = (
-        f"{gene} expression changed by {signed(row.estimate, 2)} log2 per {row['per']} of age acceleration "
-        f"(95% CI {interval(row.ci_lower, row.ci_upper)}, p {_p(row.p_value)}, q in the panel {_p(row.q_value)}; {count(row.n)} participants{_by(row)})"
+        f"{gene}: log2 fold change {number(row.estimate)} per {increase(row['per'])} in age acceleration "
+        f"(95% CI {interval(row.ci_lower, row.ci_upper)}, p {_p(row.p_value)}, q in the panel {_p(row.q_value)}; n = {count(row.n)}{_by(row)})"
     )
     if "chronological_age" in by_exposure.index and pd.notna(by_exposure.estimate["chronological_age"]):
         other = by_exposure.loc["chronological_age"]
-        sentence += f"; per {other['per']} of chronological age, in the same model, by {signed(other.estimate, 2)} ({interval(other.ci_lower, other.ci_upper)})"
+        sentence += f"; {number(other.estimate)} ({interval(other.ci_lower, other.ci_upper)}) per {increase(other['per'])} in chronological age, in the same model"
     if "difference" in by_exposure.index and pd.notna(by_exposure.estimate["difference"]):
         both = by_exposure.loc["difference"]
-        sentence += f"; the difference is {signed(both.estimate, 2)} ({interval(both.ci_lower, both.ci_upper)}, p {_p(both.p_value)})"
+        sentence += f"; difference {number(both.estimate)} ({interval(both.ci_lower, both.ci_upper)}, p {_p(both.p_value)})"
     if disagree(row.get("reason")):
         prefix, name = second_method(row)
         sentence += f"; {name} disagrees: {signed(row[f'{prefix}_estimate'], 2)}, q in the panel {_p(row[f'{prefix}_q_value'])}"

@@ -28,7 +28,7 @@ WHY_NOT = {  # no number is given
     # Cox models
     "few_events_for_terms": "{n_events} deaths are too few for {terms} terms",
     "few_clusters_for_terms": "{n_clusters} clusters are too few for robust errors of {terms} terms",
-    "few_event_times": "the deaths are too few, or at too few times, to tell whether {columns} changes over time",
+    "few_event_times": "the deaths are too few, or at too few times, to test whether {columns} changes over time",
     "few_times_for_a_curve": "{n_times} times of death are too few for a curve over time",
     "no_events": "there was no death",
     "separated": "{columns} separates those who died from those who did not, so its hazard ratio has no end",
@@ -132,7 +132,7 @@ WHY_NOT = {  # no number is given
     "too_few_for_bins": "{n} participants are too few for two groups",
     "no_age_column": "the analysis table has no {column}",
     "constant_or_missing": "{column} does not vary, or no participant has a value",
-    "follows_from": "{column} follows from {other}: the samples do not tell {own} and {other} apart (such as one {own} for each {other}); leave one out",
+    "follows_from": "{column} follows from {other}: the samples do not separate {own} and {other} (such as one {own} for each {other}); leave one out",
     "follows_from_covariates": "{column} follows from the other covariates; leave it out",
     "single_sample_term": "one sample alone determines a term; leave out groups of one",
     "gene_not_converged": "its fit did not converge",
@@ -280,7 +280,7 @@ WHY_NOT = {  # no number is given
     "lifelines_log_log": "lifelines has log-log intervals only",
 }
 SPARSE_DATA = {  # a number that is to be interpreted with caution
-    "few_events_per_variable": "sparse data: {n_events} deaths for {terms} terms, fewer than {needed} deaths per term",
+    "few_events_per_variable": "sparse data: {n_events} events for {terms} variables, fewer than {needed} events per variable",
     # survival
     "sparse_subgroup": "sparse data: fewer than {needed} deaths",
     "few_at_risk_early": "sparse data: fewer than {needed} participants at risk at an early death, which moves the whole curve",
@@ -304,7 +304,7 @@ REMARKS = {  # what a reader should know of a number
     "no_death_by_then": "no participant had died by then, so there is no interval",
     "all_died_by_then": "all at risk had died by then",
     "observed_late": "no participant is observed from the start: survival of those alive when observation starts",
-    "no_curve": "no curve below {needed} deaths per term",
+    "no_curve": "no curve below {needed} events per variable",
     "within_strata": "strata of {columns}; GLOBAL test p {p} then",
     "unadjusted": "unadjusted",
     "time_in_steps": "time in {steps} steps",
@@ -322,7 +322,7 @@ REMARKS = {  # what a reader should know of a number
     "if_mediator": "if {mediator} is a mediator; percentile bootstrap, {bootstraps} resamples",
     "unbounded_ratio": "all genes of the set were found, or all found genes are of it, so the ratio has no end",
     "no_interval": "interval not estimated, because there are fewer than 2 values or they do not vary",
-    "inseparable_from_batch": "batch and {column} cannot be told apart",
+    "inseparable_from_batch": "batch and {column} cannot be separated",
     "sampling_time_unknown": "time of sampling not known, taken as time zero",
     "sampling_time_unknown_of": "time of sampling not known of {n} participants, taken as time zero",
     "sampled_after_end": "without {n} participants sampled at or after the end of their follow-up",

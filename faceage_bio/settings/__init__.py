@@ -1,1 +1,1 @@
-"""Sections of the configuration: pydantic models, the only home of defaults."""
+"""Sections of the configuration: pydantic models, the only definition of defaults."""

@@ -16,20 +16,20 @@ class Acceleration(Closed):
     """For nearest: a column of the clinical table with dates YYYY-MM-DD, such as diagnosis_date."""
     definition: Literal["linear", "linear_cross_fitted", "spline", "loess", "adjusted"] = "linear"
     """What age acceleration is in all analyses; the report shows every definition side by side. linear: residual of face
-    age on age, and so of the same hazard ratio as face age beside age. All others are cross-fitted."""
+    age on age, and so of the same hazard ratio as face age adjusted for age. All others are cross-fitted."""
     fit_in: Literal["cohort", "reference"] = "cohort"
     """Fit face age on age within each cohort, or in the controls of all cohorts and apply it."""
     folds: int = Field(default=10, ge=2, le=100)
     """Cross-fitting: no participant is judged by a line fitted with him, but by one of the other folds."""
     adjust_for: list[str] = ["sex", "smoking", "bmi"]
-    """Columns in the definition `adjusted`, beside age."""
+    """Columns in the definition `adjusted`, in addition to age."""
     valid_ages: list[float] = Field(default=[60.0, 120.0], min_length=2, max_length=2)
     """Ages in which the model was tested (FaceAge: 60 and older); results are also shown without the others."""
     low_resolution: float = Field(default=112.0, ge=0)
     """Faces whose shorter side has fewer pixels are of low resolution (the network sees 160: below 112 more than half of them
     are made up by enlarging); results are also shown without them."""
     repeats_within_days: int | None = Field(default=730, ge=0)
-    """Two photos of a person tell the reliability of one if they are at most this far apart. null: any two."""
+    """Two photos of a participant give the reliability of one if they are at most this far apart. null: any two."""
     outcomes: list[str] = ["bmi", "pack_years", "ecog"]
     """Columns of numbers whose slopes on age acceleration are corrected for the error of a single photo."""
     ageing_rate_days: list[int] = Field(default=[10, 1460], min_length=2, max_length=2)
@@ -137,7 +137,7 @@ class Phenotype(Closed):
     exposures: list[str] = Field(default=["smoking", "pack_years", "bmi", "ecog"], min_length=1)
     """Columns of the clinical table, each tested on its own within each cohort; disease (group) is compared over all."""
     adjust_for: list[str] = ["sex"]
-    """The minimal set: adjusted for in the adjusted column, beside chronological age, which always is."""
+    """The minimal set: adjusted for in the adjusted column, in addition to chronological age, which always is."""
     factors: list[str] = ["smoking", "bmi_class", "ecog", "site", "sex", "race"]
     """Columns whose groups are compared in pairs; bmi_class is made of bmi (18.5, 25, 30)."""
     dose_response: list[str] = ["pack_years", "bmi"]

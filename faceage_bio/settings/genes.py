@@ -9,13 +9,13 @@ from faceage_bio.settings.photos import Rule, rule_of
 
 
 class SampleQuality(Closed):
-    """RNA samples that differ: excluded from the models, flagged in the ledger, or used without a word (ignore). Those without
+    """RNA samples that differ: excluded from the models, flagged in the ledger, or used as they are (ignore). Those without
     any count are always excluded."""
 
     outlier: Rule = rule_of("flag", 5)
     """Further than this many robust standard deviations from the median, in log library size or on one of the components."""
     sex_mismatch: Rule = rule_of("flag", 2)
-    """XIST against genes of the Y chromosome tells another sex than recorded, by at least this many log2 units."""
+    """XIST against genes of the Y chromosome indicates another sex than recorded, by at least this many log2 units."""
     components: int = Field(default=5, ge=1, le=20)
     """Principal components that are looked at."""
     variable_genes: int = Field(default=500, ge=2)
@@ -36,13 +36,13 @@ class Expression(Closed):
     """Genes against age acceleration (DESeq2's method; limma-voom as second opinion)."""
 
     covariates: list[str] = ["chronological_age", "sex", "smoking", "bmi"]
-    """Columns beside age acceleration in the design; `batch` of the samples table may be named too. Chronological age, for
-    comparison, always is in it. Interactions as sex:smoking, beside both of their columns."""
+    """Columns in the design in addition to age acceleration; `batch` of the samples table may be named too. Chronological age, for
+    comparison, always is in it. Interactions as sex:smoking, in addition to both of their columns."""
     panel: list[str] = [
         "CDK6", "CDKN2A", "CDKN1A", "CDKN2B", "CDK4", "TP53", "RB1", "LMNB1", "SERPINE1", "GDF15", "IL6",
         "CXCL8", "MMP3", "HMGB1", "GLB1", "TNFRSF10B",
     ]  # fmt: skip
-    """Genes declared beforehand, with a false discovery rate of their own; the first is the headline. Why each of these is here
+    """Prespecified genes, with a false discovery rate of their own; the first is the headline. Why each of these is here
     stands in the report, with its source."""
     panel_reasons: dict[str, PanelReason] = Field(default_factory=dict)
     """Why genes of your own are in the panel: {MYC: {why: amplified in this tumour, source: "doi:10.1038/..."}}."""
@@ -64,7 +64,7 @@ class Expression(Closed):
     tissue: str | None = None
     """Of several tissues in the samples table (column tissue), the one that is analysed, such as tumour."""
     repeated_samples: Literal["first", "last", "sum", "block"] = "first"
-    """Several samples of a person: the first or last by date, their sum, or all (block: a person's samples are taken together
+    """Several samples of a participant: the first or last by date, their sum, or all (block: samples of a participant are a block
     in the errors)."""
     min_genes_per_cell: int = Field(default=200, ge=0)
     """Single cell: cells with fewer genes detected are dropped (empty droplets, broken cells; 200 is Seurat's and scanpy's
@@ -84,7 +84,7 @@ class Expression(Closed):
     gene_sets: list[str] = [
         "SenMayo", "CELLAGE", "FRIDMAN_SENESCENCE", "GO_CELLULAR_SENESCENCE", "REACTOME_CELLULAR_SENESCENCE",
     ]  # fmt: skip
-    """Sets of senescence genes that ship (`faceage-bio list-gene-sets` tells their sources)."""
+    """Sets of senescence genes that ship (`faceage-bio list-gene-sets` shows their sources)."""
     gmt: list[FilePath] = []
     """GMT files with sets of your own; NAME_UP and NAME_DOWN are taken for one set with directions."""
     min_coverage: float = Field(default=0.5, ge=0, le=1)
@@ -109,13 +109,13 @@ class Variants(Closed):
     maf: float = Field(default=0.01, gt=0, le=0.5)
     """Variants up to this minor allele frequency (among the participants analysed) are rare, and tested together per gene."""
     call_rate: float = Field(default=0.95, ge=0, le=1)
-    """Least share of known genotypes, per person and per variant."""
+    """Least share of known genotypes, per participant and per variant."""
     weights: Literal["carriers", "alleles", "weighted"] = "carriers"
-    """What of a gene's rare variants the burden test counts: whether a person carries any, how many alleles, or alleles weighted by
+    """What the burden test counts of a gene's rare variants: whether a participant carries any, how many alleles, or alleles weighted by
     rarity. SKAT always weighs by Beta(1, 25)."""
     min_carriers: int = Field(default=5, ge=1)
     """With fewer carriers nothing is estimated."""
     covariates: list[str] = ["sex"]
-    """Columns beside chronological age and the ancestry components."""
+    """Columns in addition to chronological age and the ancestry components."""
     common: bool = True
     """Whether common variants of these genes are tested one by one."""

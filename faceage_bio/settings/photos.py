@@ -20,14 +20,14 @@ def rule_of(action: Literal["exclude", "flag", "ignore"], threshold: float) -> A
 
 
 class Quality(Closed):
-    """Which photos are excluded, flagged or used without a word (ignore), after the study's own criteria."""
+    """Which photos are excluded, flagged or used as they are (ignore), after the study's own criteria."""
 
     small_photo: Rule = rule_of("exclude", 160)
     """The photo's shorter side is below this many pixels."""
     small_face: Rule = rule_of("exclude", 60)
     """The shorter side of the face box is below this many pixels."""
     multiple_faces: Rule = rule_of("exclude", 1)
-    """More faces than this. The study kept no such photo; with flag, face_choice says which face counts."""
+    """More faces than this. The study used no such photo; with flag, face_choice says which face counts."""
     face_outside_frame: Rule = rule_of("exclude", 0.05)
     """More than this share of the face box lies outside the photo."""
     small_face_area: Rule = rule_of("flag", 0.02)
@@ -78,7 +78,7 @@ class FaceAge(Closed):
     batch_size: int = Field(default=32, ge=1, le=4096)
     """Faces per pass through the age network, at most; halved by itself where a GPU has not memory enough."""
     precision: Literal["float32", "bfloat16"] = "float32"
-    """float32 is the study's. bfloat16 is faster and off by up to a year; the log tells by how much on your photos."""
+    """float32 is the study's. bfloat16 is faster and off by up to a year; the log states by how much on your photos."""
     detection: Literal["exact", "fast"] = "exact"
     """exact: as the study. fast: skips faces below quality.small_face; for large photos, about twice as fast."""
     face_choice: Literal["highest_confidence", "largest", "only"] = "highest_confidence"

@@ -29,11 +29,11 @@ class AddedValue(Closed):
     times_years: list[Annotated[float, Field(gt=0)]] = Field(default=[0.5, 1.0, 2.0], min_length=1)
     """Risks are predicted for these times; those at which fewer than 10 participants died or were followed are not reported."""
     bootstraps: int = Field(default=200, ge=0, le=10_000)
-    """Samples that tell how much each measure flatters its model (optimism). 0: none."""
+    """Bootstrap samples for the optimism of each measure. 0: none."""
     seed: int = Field(default=1, ge=0)
     """The same seed gives the same samples."""
     risk_groups: int = Field(default=5, ge=2, le=20)
-    """Groups of equal size by predicted risk, in which it is held against what happened."""
+    """Groups of equal size by predicted risk, in which it is compared with observed risk."""
 
 
 class Survival(Closed):
@@ -64,23 +64,23 @@ class Survival(Closed):
     split_age: float = Field(default=65.0, gt=0)
     """Age that divides the two age groups of the subgroups; age is also tested as a number, without a cut."""
     alpha: float = Field(default=0.05, gt=0, lt=1)
-    """Test of proportional hazards: a smaller p-value brings the remedy (strata, time interaction, stretches, mean time)."""
+    """Test of proportional hazards: a smaller p-value brings time-varying models (strata, time interaction, periods, mean survival time)."""
     split_years: list[float] = Field(default=[1.0], min_length=1)
-    """Years that divide the follow-up into stretches, where hazards are not proportional."""
+    """Years that divide the follow-up into periods, where hazards are not proportional."""
     early_death_years: float = Field(default=0.5, gt=0)
     """Results are also shown without the time before this."""
     gap_classes: list[float] = Field(default=[-5.0, 10.0], min_length=2, max_length=2)
     """Age gaps at or below, and at or above, which faces count as younger and older in a row of their own."""
     imputation: Imputation = Field(default_factory=Imputation)
-    """Missing covariates of the full model, filled in beside complete cases."""
+    """Missing covariates of the full model, imputed, alongside complete cases."""
     added_value: AddedValue = Field(default_factory=AddedValue)
-    """Whether face age tells anything that age, sex and the other covariates do not."""
+    """What face age adds to age, sex and the other covariates."""
     permutations: int = Field(default=9999, ge=100, le=1_000_000)
     """Permuted face ages on which the test of the hazard ratio adjusted for age is tried: its type I error, and a permutation p-value."""
     seed: int = Field(default=1, ge=0)
     """The same seed gives the same permutations."""
     firth: bool = False
-    """true: Firth's penalised estimates beside the others, for few deaths and groups in which no participant died."""
+    """true: Firth's penalised estimates in addition, for few deaths and groups in which no participant died."""
     per_years: float = Field(default=10.0, gt=0)
     """Hazard ratios are given per this many years."""
     curves: dict[str, Annotated[list[float], Field(min_length=1)] | Literal["tertiles", "levels"]] = {
@@ -91,7 +91,7 @@ class Survival(Closed):
     lower group; those of face_age are the study's), tertiles, or levels (its words or few numbers). Nothing looks for the
     cut-point with the smallest p-value, since that finds differences where there are none."""
     times_years: list[Annotated[float, Field(gt=0)]] = Field(default=[0.5, 1.0, 2.0, 5.0], min_length=1)
-    """Survival is told at these times, as far as participants were followed."""
+    """Survival is reported at these times, as far as participants were followed."""
     rmst_years: float = Field(default=3.0, gt=0)
     """Horizon of the restricted mean survival: years lived on average within so many."""
     interval: Literal["log-log", "log", "plain"] = "log-log"
@@ -107,8 +107,8 @@ class Survival(Closed):
     horizon_years: float | None = Field(default=None, gt=0)
     """Follow-up beyond this is censored there. null: use all."""
     gene_covariates: list[str] = ["chronological_age", "sex"]
-    """Columns beside each gene in its Cox model; `batch` of the samples table may be named too. `expression.panel` are the
-    genes declared beforehand."""
+    """Covariates of each gene's Cox model; `batch` of the samples table may be named too. `expression.panel` are the
+    prespecified genes."""
     year_days: Literal[365, 365.25] = 365.25
     """Days in a year where follow-up is computed from dates."""
 
@@ -120,7 +120,7 @@ class Survival(Closed):
 
 
 class Readers(Closed):
-    """Whether participants who see the face age tell better who dies: readers x cases x conditions."""
+    """Whether readers predict death better with the face age: readers x cases x conditions."""
 
     readings: FilePath | None = None
     """Table with one row per reader, case and condition: reader_id, reader_type, case_id, condition, and predicted_alive (yes, no)
@@ -138,7 +138,7 @@ class Readers(Closed):
     horizon_years: float = Field(default=0.5, gt=0)
     """Readers say who is alive this long after the photo."""
     model_column: str = "face_age"
-    """Column of the cases that orders them by the risk of the model alone; higher means more likely to die."""
+    """Column of the cases that orders them by the risk of the model alone; higher means a higher risk of death."""
 
     @model_validator(mode="after")
     def _known_types(self) -> "Readers":

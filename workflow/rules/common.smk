@@ -91,9 +91,9 @@ def tables_of(rule):
     ]
 
 
-def shown(room, *tables):
+def shown(analysis, *tables):
     """Those of a folder's tables that `report.sections` asks for."""
-    return [name for name in tables if runs(f"{room}/{name}", config["report"]["sections"])]
+    return [name for name in tables if runs(f"{analysis}/{name}", config["report"]["sections"])]
 
 
 def is_pooled(path):

@@ -1,4 +1,4 @@
-# the report knows a table by its path: {cohort}/{room}/{table}.tsv
+# the report knows a table by its path: {cohort}/{analysis}/{table}.tsv
 OF_COHORTS = [
     *collect("<results>/{cohort}/flow.tsv", cohort=COHORTS),
     # a point per participant, on internal pages alone
@@ -168,10 +168,10 @@ rule render_report:
         # as files, each with its labels, for papers, slides and `snakemake --report report.zip`
         figures=report(
             directory("<results>/reports/figures"),
-            patterns=["{page}/{room}/{table}/{cohort}-{number}.svg"],
+            patterns=["{page}/{analysis}/{table}/{cohort}-{number}.svg"],
             caption="../report/figure.rst",
             category="Figures",
-            subcategory="{room}",
+            subcategory="{analysis}",
             labels={
                 "page": "{page}",
                 "result table": "{table}",

@@ -81,9 +81,9 @@
   // the file that draw-figures writes beside an internal page
   const counted = {};
   function pdf(figure) {
-    const page = document.documentElement.dataset.page, [, cohort, room, table] = /^([\p{L}\d_]+)\/(\w+)\/(\w+)/u.exec(figure.dataset.from) ?? [];
+    const page = document.documentElement.dataset.page, [, cohort, analysis, table] = /^([\p{L}\d_]+)\/(\w+)\/(\w+)/u.exec(figure.dataset.from) ?? [];
     if (!page || !table) return null;
-    const place = [room, table, cohort].join("/");
+    const place = [analysis, table, cohort].join("/");
     counted[place] = (counted[place] ?? 0) + 1;
     const link = make("a", "PDF", "take");
     link.href = ["figures", page, place].join("/") + "-" + counted[place] + ".pdf";
