@@ -15,7 +15,7 @@ class Closed(BaseModel):
 def located(path: str, info: ValidationInfo) -> str:
     """A path as seen from the folder that the program runs in, where the validation's context holds both folders.
 
-    The context's ``folder`` is that of the config, and ``start`` the one that the program runs in. A path within ``start`` is told from
+    The context's ``folder`` is that of the config, and ``start`` the one that the program runs in. A path within ``start`` is recorded from
     there, any other is absolute, as all are if ``start`` is None.
     """
     if not info.context:
