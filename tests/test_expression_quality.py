@@ -319,7 +319,7 @@ def test_the_page_shows_samples_heat_map_and_batches(tmp_path):
     config = config_of(["one"])
     page = association_page(collect(list((tmp_path / "one" / "expression").glob("*.tsv"))), config, [CARD])
     for text in ("60 samples were checked; none is excluded or flagged.", "variance of each principal component explained by a covariate", "<strong>1.00</strong>",
-                 "age acceleration of each batch", "outlying RNA sample: flagged, sex by RNA differs from the record: flagged"):  # fmt: skip
+                 "age acceleration of each batch", "Outlying RNA sample: flagged, sex by RNA differs from the record: flagged"):  # fmt: skip
         assert text in page, text
     assert association_page(collect([]), config, [CARD]).count("</strong>: no RNA counts") >= 4
 

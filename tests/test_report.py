@@ -323,7 +323,7 @@ def test_the_answers_show_a_few_deaths():
         "per": "10 years",
     }
     cox = result_rows([base | HAZARD], "survival/cox")
-    assert "55 participants, 4 deaths" in words.hazard_sentence(cox)
+    assert "n = 55, 4 events" in words.hazard_sentence(cox)
     ages = result_rows(
         [
             base | {"term": term, "model": model, "step": "unadjusted"}
@@ -332,7 +332,7 @@ def test_the_answers_show_a_few_deaths():
         ],
         "survival/age_comparison",
     )
-    assert "55 participants, 4 deaths" in ages_sentence(ages)
+    assert "n = 55, 4 events" in ages_sentence(ages)
 
 
 def test_words_of_a_user_are_escaped(study):
@@ -412,7 +412,7 @@ def test_pages_of_tables_with_missing_numbers_are_made(tmp_path):
 def test_a_second_opinion_is_told_with_its_limits(study, tmp_path):
     page, _ = study(opinion=True)
     assert "Other against FaceAge: bias +2.5 years" in page
-    assert "between −6.5 and +11.5 years (90 participants)" in page
+    assert "limits of agreement −6.5 to +11.5 years (n = 90)" in page
     config = config_of(["one"])
     config["cohorts"]["one"] |= {"photos": "photos", "face_ages": None}
     photos = photo_page(collect(write_study(tmp_path, ["one"], opinion=True)), config, [CARD])

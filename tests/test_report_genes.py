@@ -50,8 +50,8 @@ def test_the_difference_stands_beside_both_ages(tables):
     assert len(panel["tests"]) == 33
     assert [test["term"] for test in panel["tests"][::11]] == PANEL
     sentence = section["gene_sentences"][0][1]
-    assert "per 10 years of age acceleration" in sentence
-    assert "; the difference is +0." in sentence
+    assert "per 10-year increase in age acceleration" in sentence
+    assert "; difference 0." in sentence
 
 
 def test_the_page_shows_every_model_and_the_second_opinion(tables):
@@ -92,7 +92,7 @@ def test_the_sentence_of_a_panel_without_a_twin():
     row = {"term": "CDK6", "model": "together", "exposure": "age_acceleration", "estimate": 0.5, "ci_lower": 0.1, "ci_upper": 0.9,
            "p_value": 0.01, "q_value": 0.02, "n": 50, "per": "10 years", "note": ""}  # fmt: skip
     assert words.gene_sentence(pd.DataFrame([row]), "CDK6").endswith(
-        "q in the panel = 0.020; 50 participants)."
+        "q in the panel = 0.020; n = 50)."
     )
 
 

@@ -118,7 +118,7 @@ def ages_sentence(comparison: pd.DataFrame) -> str:
         if AGES not in mine.index or pd.isna(mine.estimate[AGES]):
             continue
         ratio = mine.loc[AGES]
-        analysed = f"{people(ratio.n)} participants, {people(ratio.n_events)} deaths"
+        analysed = f"n = {people(ratio.n)}, {people(ratio.n_events)} events"
         parts.append(
             f"{way}: {number(mine.estimate['face_age'])} against {number(mine.estimate['chronological_age'])}, "
             f"ratio {number(ratio.estimate)} ({interval(ratio.ci_lower, ratio.ci_upper)}), p {_p(ratio.p_value)}"
