@@ -97,7 +97,7 @@ def shown(analysis, *tables):
 
 
 def is_pooled(path):
-    """Whether a result table (<results>/{cohort}/{room}/{table}.tsv) has headline estimates of a cohort that is pooled."""
+    """Whether a result table (<results>/{cohort}/{analysis}/{table}.tsv) has headline estimates of a cohort that is pooled."""
     cohort, _, table = path.removeprefix("<results>/").removesuffix(".tsv").partition("/")
     return table in SOURCES and cohort in [*POOLED_COHORTS, "pooled"]
 
