@@ -91,9 +91,7 @@ def test_without_counts_nothing_is_said_of_genes():
 def test_the_sentence_of_a_panel_without_a_twin():
     row = {"term": "CDK6", "model": "together", "exposure": "age_acceleration", "estimate": 0.5, "ci_lower": 0.1, "ci_upper": 0.9,
            "p_value": 0.01, "q_value": 0.02, "n": 50, "per": "10 years", "note": ""}  # fmt: skip
-    assert words.gene_sentence(pd.DataFrame([row]), "CDK6").endswith(
-        "q in the panel = 0.020; n = 50)."
-    )
+    assert words.gene_sentence(pd.DataFrame([row]), "CDK6").endswith("q in the panel = 0.020; n = 50).")
 
 
 def test_the_leading_method_and_disagreements_are_said(tmp_path):
