@@ -111,7 +111,7 @@ def test_the_leading_method_and_disagreements_are_said(tmp_path):
         "limma-voom gives the estimates and p-values (declared)."
     )
     sentence = section["gene_sentences"][0][1]
-    assert "60 participants; limma-voom)" in sentence
+    assert "n = 60; limma-voom)" in sentence
     assert "; DESeq2 disagrees: +0." in sentence
     (everything,) = section["all_genes"]
     assert everything["n_disagree"] == 2
