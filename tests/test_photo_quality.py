@@ -6,13 +6,15 @@ import numpy as np
 import pandas as pd
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from typer.testing import CliRunner
 
+from faceage_bio.cli.main import app
 from faceage_bio.faceage.photo_quality import EDGES, bin_measures, count_photos, summarise_speed
 from faceage_bio.report import figures_photos, photos
 from faceage_bio.report.colours import COHORTS
 from faceage_bio.report.pages import photo_page
 from faceage_bio.report.tables import ReportTables, collect
-from faceage_bio.tables import write_table
+from faceage_bio.tables import read_table, write_table
 from tests.pages import check_structure
 from tests.test_report import CARD, config_of
 
@@ -49,6 +51,40 @@ def test_every_photo_is_counted_once_in_all_and_once_in_each_column():
     assert counted[(counted.factor == "all") & (counted.photo_reason == "no_face")].estimate.item() == 8
     assert set(counted[counted.factor == "site"].group) == {"lung", "not known"}
     assert table[table.measure == "duplicate photos"].estimate.item() == 6
+
+
+def test_groups_of_a_categorical_column_keep_its_order():
+    bands = ["under 50", "50-59", "60 and over"]
+    people_ = people().assign(**{"age band": pd.Categorical(["60 and over", "under 50"] * 20, bands)})
+    counted = count_photos(face_ages([60, 10, 8, 1, 2]), people_, ["age band"])
+    assert list(dict.fromkeys(counted[counted.factor == "age band"].group)) == ["under 50", "60 and over"]
+
+
+def test_shares_of_flagged_and_excluded_photos_by_subgroup():
+    """Of 30 photos of women 3 are flagged, of 30 photos of men 6 excluded."""
+    ages = face_ages([60, 0, 0, 0, 0]).assign(subject_id=[f"s{k}" for k in range(30)] * 2)
+    ages.loc[[0, 2, 4], ["status", "reason"]] = ["flagged", "blurred"]
+    ages.loc[[1, 3, 5, 7, 9, 11], ["status", "reason"]] = ["excluded", "no_face"]
+    shown = photos.cohort_photos(count_photos(ages, people(), ["sex"]), "one")
+    assert shown["factors"][0]["shares"] == [
+        ("female", 30, "0 (0.0%)", "3 (10.0%)"), ("male", 30, "6 (20.0%)", "0 (0.0%)")
+    ]  # fmt: skip
+    assert shown["not_compared"] == ["age band", "skin type"]
+
+
+def test_the_command_counts_by_sex_age_and_skin_type(tmp_path):
+    ages = face_ages([60, 10, 8, 1, 2])
+    clinic = people().assign(chronological_age=np.linspace(40, 90, 40), skin_type=["I", "IV"] * 20)
+    ages.to_parquet(tmp_path / "ages.parquet")
+    clinic.to_parquet(tmp_path / "people.parquet")
+    done = CliRunner().invoke(app, [
+        "summarise-photos", "--face-ages", str(tmp_path / "ages.parquet"), "--participants", str(tmp_path / "people.parquet"),
+        "--results", str(tmp_path), "--set", "fairness.age_cut_points=60",
+    ])  # fmt: skip
+    assert done.exit_code == 0, done.output
+    counts = read_table(tmp_path / "one" / "faceage" / "photo_counts.tsv")
+    assert set(counts.factor) == {"all", "sex", "age band", "skin_type"}
+    assert list(dict.fromkeys(counts[counts.factor == "age band"].group)) == ["under 60", "60 and over"]
 
 
 def test_bins_hold_every_photo_with_a_measure():

@@ -135,7 +135,7 @@ def gather_face_ages(
         )
 
 
-@step(uses=["fairness.by"])
+@step(uses=["fairness.by", "fairness.age_cut_points"])
 def summarise_photos(
     face_ages: Annotated[
         list[Path],
@@ -158,18 +158,23 @@ def summarise_photos(
     Example: faceage-bio summarise-photos --face-ages face_age.parquet --participants subjects.parquet --set fairness.by=sex
     --results results
     """
+    import pandas as pd
+
     from faceage_bio.errors import RunError
-    from faceage_bio.faceage.photo_quality import bin_measures, count_photos, summarise_speed
+    from faceage_bio.faceage.photo_quality import SKIN_TYPE, bin_measures, count_photos, summarise_speed
+    from faceage_bio.fairness.groups import age_bands, known_age
     from faceage_bio.tables import read_json, read_table, write_table
 
     if len(face_ages) != len(participants):
         raise RunError(
             f"--participants: expected once for each --face-ages ({len(face_ages)}), in the same order; found {len(participants)}. Give as many."
         )
-    groups = list(dict.fromkeys(["group", *settings.fairness.by]))
     for ages, people in zip(face_ages, participants, strict=True):
-        table = read_table(ages)
-        counted = count_photos(table, read_table(people), groups)
+        table, known = read_table(ages), read_table(people)
+        bands = age_bands(known_age(known), settings.fairness.age_cut_points)
+        known[bands.name] = pd.Categorical(bands.groups, bands.levels)
+        groups = dict.fromkeys(["group", "sex", bands.name, SKIN_TYPE, *settings.fairness.by])
+        counted = count_photos(table, known, list(groups))
         name = counted["cohort"].iloc[0]
         own = [read_json(path) for path in speed if path.parts[-4:-3] == (name,) or len(face_ages) == 1]
         folder = results / name / "faceage"

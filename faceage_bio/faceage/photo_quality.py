@@ -14,14 +14,15 @@ from faceage_bio.results.row import columns_of, result_rows
 
 ALL = "all"
 NOT_KNOWN = "not known"
+SKIN_TYPE = "skin_type"  # photos are counted by it wherever the clinical table has it
 # measure: edges of its bins; the thresholds of the rules as delivered are among them
 EDGES = {
     "photo_short_side": [0, 160, 320, 640, 1000, 2000, 4000, np.inf],
     "face_short_side": [0, 60, 80, 112, 160, 240, 320, 480, 640, np.inf],
-    "face_share": [0, 0.01, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, np.inf],
+    "face_share": [0, 0.02, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, np.inf],
     "outside_share": [0, 0.01, 0.05, 0.1, 0.2, np.inf],
     "probability": [0, 0.9, 0.95, 0.99, 0.995, 0.999, np.inf],
-    "sharpness": [0, 25, 50, 100, 200, 400, 800, 1600, np.inf],
+    "sharpness": [0, 25, 50, 100, 200, 400, 800, 1500, np.inf],
     "brightness": [0, 45, 75, 105, 135, 165, 195, 215, np.inf],
     "contrast": [0, 15, 25, 35, 45, 55, 65, np.inf],
     "abs_yaw": [0, 5, 10, 20, 35, 50, np.inf],
@@ -36,7 +37,7 @@ def count_photos(face_ages: pd.DataFrame, people: pd.DataFrame, by: Sequence[str
     ----------
     face_ages : DataFrame of one cohort, ``columns.FACE_AGE_COLUMNS``
     people : DataFrame
-        subject_id and the columns of ``by``, which a table may lack.
+        subject_id and the columns of ``by``, which a table may lack; groups of a categorical column keep its order.
 
     Returns
     -------
@@ -45,15 +46,22 @@ def count_photos(face_ages: pd.DataFrame, people: pd.DataFrame, by: Sequence[str
         the photo); ``estimate`` photos of the ``n`` of the group. A measure "duplicate photos" stands once.
     """
     known = people.drop_duplicates(SUBJECT).set_index(SUBJECT)
-    groups = {ALL: pd.Series("", index=face_ages.index)}
+    groups = {ALL: ""}
     for name in by:
         if name in known:
-            levels = face_ages[SUBJECT].map(known[name])
-            groups[name] = levels.astype(object).where(levels.notna(), NOT_KNOWN).astype(str)
+            levels = known[name].reindex(face_ages[SUBJECT]).set_axis(face_ages.index)
+            order = (
+                list(levels.cat.categories)
+                if levels.dtype == "category"
+                else sorted(levels.dropna().astype(str).unique())
+            )
+            groups[name] = pd.Categorical(
+                levels.astype(object).where(levels.notna(), NOT_KNOWN).astype(str), [*order, NOT_KNOWN]
+            )
     rows = []
     for factor, group in groups.items():
-        counted = face_ages.groupby([group.rename("group"), "status", "reason"], sort=True).size()
-        sizes = group.value_counts()
+        counted = face_ages.assign(group=group).groupby(["group", "status", "reason"], observed=True).size()
+        sizes = counted.groupby("group", observed=True).sum()
         rows += [
             {
                 "term": "photos", "measure": "photos", "factor": factor, "group": level, "photo_status": status, "photo_reason": reason,

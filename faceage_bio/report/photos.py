@@ -14,14 +14,19 @@ ALL = "all"
 STATUSES = {"ok": "used", "flagged": "used, but flagged", "excluded": "not used"}
 AGAIN = "duplicate photos"
 WORDS = ("factor", "group", "photo_status", "photo_reason")
+EXPECTED = ("sex", "age band", "skin_type")  # by which the share of flagged photos is to be seen
 # measure: name, unit, the rule that looks at it and from which side
 MEASURES = {
     "photo_short_side": ("Shorter side of the photo", "pixels", [("small_photo", "below")]),
     "face_short_side": ("Shorter side of the face", "pixels", [("small_face", "below")]),
     "face_share": ("Share of the photo that the face fills", "", [("small_face_area", "below")]),
     "outside_share": ("Share of the face outside of the photo", "", [("face_outside_frame", "above")]),
-    "probability": ("Certainty that it is a face", "", []),
-    "sharpness": ("Sharpness (variance of the Laplacian)", "", [("blurred", "below")]),
+    "probability": ("Certainty that it is a face", "", [("low_confidence", "below")]),
+    "sharpness": (
+        "Sharpness (variance of the Laplacian)",
+        "",
+        [("blurred", "below"), ("high_sharpness", "above")],
+    ),
     "brightness": ("Brightness (mean grey, 0 to 255)", "", [("dark", "below"), ("bright", "above")]),
     "contrast": ("Contrast (standard deviation of grey)", "", [("low_contrast", "below")]),
     "abs_yaw": ("Head turned left or right", "degrees", [("large_yaw", "above")]),
@@ -77,7 +82,8 @@ def cohort_photos(counts: pd.DataFrame, name: str) -> dict:
         "came": n.sum(skipna=False), "aged": n[everybody["photo_status"] != "excluded"].sum(skipna=False),
         "lines": _ordered([Line(row.photo_status, row.photo_reason, row.estimate) for row in everybody.itertuples()]),
         "again": _again(again),
-        "factors": _factors(counts),
+        "factors": (factors := _factors(counts)),
+        "not_compared": [words.term(name) for name in EXPECTED if words.term(name) not in [one["factor"] for one in factors]],
     }  # fmt: skip
 
 
@@ -110,11 +116,18 @@ def _factors(counts: pd.DataFrame) -> list[dict]:
             key=lambda key: (list(STATUSES).index(key[0]), Line(*key, 0).words),
         )
         lines = [(Line(*key, 0), [known.get((*key, group), 0.0) for group in groups]) for key in keys]
+        sums = [known.xs(group, level="group").sum(skipna=False) for group in groups]
         found.append({
+            "shares": [(str(group), n, *(_share_of(lines, status, k, n) for status in ("excluded", "flagged"))) for k, (group, n) in enumerate(zip(groups, sums, strict=True))],
             "factor": words.term(str(factor)), "groups": list(map(str, groups)), "lines": lines,
-            "sums": [known.xs(group, level="group").sum(skipna=False) for group in groups],
+            "sums": sums,
         })  # fmt: skip
     return found
+
+
+def _share_of(lines: list[tuple[Line, list[float]]], status: str, group: int, of: float) -> str:
+    """Photos of one group with this status, and their share."""
+    return _with_share(sum(numbers[group] for line, numbers in lines if line.status == status), of)
 
 
 def _figure(cohorts: list[dict], names: list[str]) -> str:
