@@ -30,6 +30,7 @@ from faceage_bio.faceage.settings import Settings, settings_of
 from faceage_bio.vision.card import read_card
 from faceage_bio.vision.crop import crop_face
 from faceage_bio.vision.decode import decode_photo
+from faceage_bio.vision.defects import measure_defects
 from faceage_bio.vision.detect import Detector
 from faceage_bio.vision.measures import measure_crop, perceptual_hash, pixel_hash
 from faceage_bio.vision.models import load_model, use_whole_float32
@@ -164,7 +165,8 @@ def stages(paths: list[Path], model: Path, device: str) -> None:
             "hashes": lambda: len([(pixel_hash(image), perceptual_hash(image)) for image in decoded]),
             "detect": lambda: len([detector.detect(image) for image in decoded]),
             "crop, measure": lambda: len([
-                measure_crop(crop_face(i, found[0].box)) for i, found in zip(decoded, faces, strict=True) if found
+                measure_crop(crop) | measure_defects(image, found[0], crop, detector)
+                for image, found in zip(decoded, faces, strict=True) if found for crop in [crop_face(image, found[0].box)]
             ]),
             "age": lambda: len(network.predict(batch)),
         }  # fmt: skip

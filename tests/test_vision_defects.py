@@ -17,8 +17,8 @@ from faceage_bio.vision.detect import Detector
 NEW = {
     "high_sharpness", "uniform_area", "pixelated", "swapped_channels", "dark_eyes", "upside_down", "corrupt_data", "colour_mode", "small_face_area",
 }  # fmt: skip
-HARMLESS = [change.name for change in CHANGES if not change.rule and change.name != "surgical mask"]
-PARTLY = ("40 bytes overwritten by noise", "pencil filter")  # found in most portraits
+HARMLESS = [change.name for change in CHANGES if not change.rule]
+PARTLY = ("40 bytes overwritten by noise", "pencil filter", "surgical mask")  # found in most portraits
 DEFECTS = [change.name for change in CHANGES if change.rule and change.name not in PARTLY]
 RAMP = np.tile(np.linspace(60, 200, 160), (160, 1)) + np.linspace(0, 40, 160)[:, None]
 
