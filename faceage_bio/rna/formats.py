@@ -17,6 +17,7 @@ from faceage_bio.tables import said_delimiter
 
 DECIMAL_COMMA = re.compile(r"-?\d+,\d+$")
 MOST_CELLS = 2**31  # values of a table of bulk RNA, 35,000 samples of 60,000 genes
+SHOWN = 5  # lines of a gene that stands in several
 END_OF_FILE = "\x1a"  # of files from MS-DOS
 FEATURE_COUNTS_COLUMNS = ["Chr", "Start", "End", "Strand", "Length"]
 # what aligners append to the name of a sample
@@ -45,7 +46,8 @@ class Raw:
             return ""
         for name, column in ((gene, self.column or sample), (sample, gene)):
             if lines := _lines_of(file, name):
-                told = f"line{'s' * (len(lines) > 1)} {', '.join(map(str, lines))}"
+                more = f" and {len(lines) - SHOWN} more" if len(lines) > SHOWN else ""
+                told = f"line{'s' * (len(lines) > 1)} {', '.join(map(str, lines[:SHOWN]))}{more}"
                 return f"{file.name + ', ' if self.files else ''}{told}{f', column {column!r}' if sample else ''}"
         return ""
 
@@ -132,7 +134,9 @@ def read_table(path: Path) -> pd.DataFrame:
         raise CountsError([
             f"{path}: {len(nameless)} row(s) have no name of a gene: {examples(nameless)}. Expected one in the first column of each. Name them, or take the rows out."
         ])  # fmt: skip
-    return table.set_axis(names, axis=1).set_index(names[0]).rename_axis(names[0] or None)
+    genes = table.pop(0)  # in place: tables of counts are large
+    table.columns, table.index = names[1:], pd.Index(genes, name=names[0] or None)
+    return table
 
 
 def _head(path: Path) -> tuple[int, str, str]:
