@@ -49,7 +49,7 @@ class ReportTables:
 def collect(paths: Sequence[Path], released: bool = False) -> ReportTables:
     """Read the tables; those with no row say nothing. Of a table of participants only what is drawn is kept."""
     parts: dict[tuple[str, str], list[pd.DataFrame]] = {}
-    for path in paths:
+    for path in dict.fromkeys(paths):
         analysis = path.parent.name if path.parent.name in ANALYSES else "ledger"
         table = read_table(path)
         if path.suffix == ".parquet":

@@ -28,13 +28,12 @@ OF_COHORTS = [
         cohort=COHORTS,
         table=["table_one", "distributions", "age_histogram"],
     ),
-    "<results>/pooled/phenotype/groups.tsv",
     *collect(
         "<results>/pooled/phenotype/{table}.tsv",
         table=(
             shown("phenotype", *tables_of("compare_groups"), *tables_of("fit_association_sensitivity"))
             if WITH_CLINICAL
-            else []
+            else ["groups"]
         ),
     ),
     *collect("<results>/{cohort}/fairness/fairness.tsv", cohort=ASSESSED),
