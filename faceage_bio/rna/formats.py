@@ -135,7 +135,7 @@ def read_table(path: Path) -> pd.DataFrame:
             f"{path}: {len(nameless)} row(s) have no name of a gene: {examples(nameless)}. Expected one in the first column of each. Name them, or take the rows out."
         ])  # fmt: skip
     genes = table.pop(0)  # in place: tables of counts are large
-    table.columns, table.index = names[1:], pd.Index(genes, name=names[0] or None)
+    table.columns, table.index = names[1:], pd.Index(genes.to_numpy(), name=names[0] or None)
     return table
 
 
