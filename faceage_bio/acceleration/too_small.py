@@ -4,7 +4,7 @@ from collections.abc import Collection
 
 import pandas as pd
 
-from faceage_bio.acceleration.residual import MIN_AGES, MIN_SUBJECTS
+from faceage_bio.age_residual import MIN_AGES, MIN_SUBJECTS
 from faceage_bio.columns import AGE, EVENT, FOLLOWUP, SUBJECT
 from faceage_bio.stats.deseq import SPARE_SAMPLES
 from faceage_bio.stats.fewest_events import FEWEST_EVENTS
