@@ -54,7 +54,7 @@ def test_r_gives_the_numbers_of_the_study(folder):
     known = found["standard_error_study"].notna()
     apart = (found["standard_error"] / found["standard_error_study"] - 1).abs()
     assert apart[known].max() < 1e-6
-    assert known.sum() >= 2 + 2 + 5 + 1
+    assert known.sum() == 2 + 2 + 5  # Cox models of two cohorts, contrasts
 
 
 def test_python_gives_the_numbers_of_the_study(folder):
@@ -73,3 +73,8 @@ def test_the_rows_hold_no_identifier(folder):
     for path in folder.glob("*.tsv"):
         assert "subject_id" not in path.read_text().splitlines()[0]
         assert path.stat().st_mode & 0o077 == 0
+
+
+def test_without_a_headline_there_is_no_script(tmp_path):
+    assert len(write_scripts(Headline(), tmp_path)) == 0
+    assert [path.name for path in tmp_path.iterdir()] == ["headline.tsv"]

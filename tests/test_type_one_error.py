@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 import statsmodels.api as sm
 
+from faceage_bio.errors import TableError
 from faceage_bio.expression.counts import choose_samples
 from faceage_bio.expression.models import DESEQ2, VOOM
 from faceage_bio.expression.permuted_acceleration import (
@@ -100,6 +101,8 @@ def test_without_a_calibration_the_setting_leads():
     assert headline_of(rows, "expression", "auto") == VOOM
     assert headline_of(rows, "expression in T cell", "auto") == DESEQ2
     assert headline_of(None, "expression", VOOM) == VOOM
+    with pytest.raises(TableError, match="no column headline; found question"):
+        headline_of(rows[["question"]], "expression", "auto")
 
 
 def test_too_few_samples_are_said_and_stop_nothing():

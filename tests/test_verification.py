@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 from lifelines.exceptions import ConvergenceError
 
-from faceage_bio.errors import FitError
+from faceage_bio.errors import FitError, RunError
 from faceage_bio.report.checks import NOT_RUN, OK, PROBLEM, independent_software
 from faceage_bio.report.tables import ReportTables
 from faceage_bio.stats.pydeseq2_fit import fit_pydeseq2
-from faceage_bio.verification import compared
+from faceage_bio.verification import compared, headline
+from faceage_bio.verification.study import headline_of
 from tests.headline_study import contrasts, cox, curves, genes, late, people
 
 
@@ -106,6 +107,24 @@ def test_software_that_refuses_is_named(monkeypatch):
     assert checked([row]).state == NOT_RUN
     with pytest.raises(FitError, match="pydeseq2 gives no result"):
         fit_pydeseq2(np.full((6, 3), -1), np.ones((6, 1)), np.ones(6))
+
+
+def test_a_result_without_its_participants_is_refused(tmp_path):
+    paths = [
+        tmp_path / "north" / folder / name
+        for folder, name in (("survival", "cox.tsv"), ("expression", "panel.tsv"))
+    ]
+    with pytest.raises(
+        RunError,
+        match=r"5 table\(s\) lack: north/acceleration/acceleration; north/survival/follow_up; north/cohort/samples",
+    ):
+        headline_of(paths, None)
+
+
+def test_names_of_columns_suit_the_formulas_of_both_languages():
+    assert headline.formula_names(["1st visit", "1st_visit", "in", "next", "cluster", "bmi"]) == {
+        "1st visit": "x1st_visit", "1st_visit": "x1st_visit_", "in": "in_", "next": "next_", "cluster": "cluster_", "bmi": "bmi",
+    }  # fmt: skip
 
 
 def test_nothing_to_compare_is_grey():

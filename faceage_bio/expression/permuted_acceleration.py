@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from faceage_bio.columns import AGE, AGE_ACCELERATION, COHORT, SUBJECT
-from faceage_bio.errors import FitError
+from faceage_bio.errors import FitError, TableError
 from faceage_bio.expression.counts import Expression
 from faceage_bio.expression.formula import design_of, reduced
 from faceage_bio.expression.models import DESEQ2, VOOM, contrast_of, size_factors_of, tested_genes
@@ -94,7 +94,18 @@ def choose_headline(wanted: str, n_samples: int, repeated: bool, rows: Sequence[
 
 
 def headline_of(tried: pd.DataFrame | None, question: str, wanted: str) -> str:
-    """The method that leads an analysis: by its rows of `calibrate_tests`, or as wanted, DESeq2 for "auto"."""
+    """The method that leads an analysis: by its rows of `calibrate_tests`, or as wanted, DESeq2 for "auto".
+
+    Raises
+    ------
+    TableError
+        The table is another one.
+    """
+    if tried is not None and not {"question", "headline"} <= set(tried):
+        raise TableError(
+            f"--type-one-error: no column headline; found {', '.join(map(str, tried.columns[:8]))}. Expected type_one_error.tsv as "
+            "check-expression writes it. Give that table."
+        )
     own = tried[tried["question"] == question] if tried is not None else ()
     if len(own):
         return str(own["headline"].iloc[0])

@@ -1,5 +1,6 @@
 """The headline models as other software takes them: rows, columns, factors with their reference, and the rows of our tables."""
 
+import keyword
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,6 +23,18 @@ from faceage_bio.survival.ladder import ladder_steps
 from faceage_bio.survival.models import Choices, ModelFrame, grouped, model_frame
 
 GROUP, STRATUM, CLUSTER, ENTERED = "group", "stratum", "cluster", "entered"
+OWN = {FOLLOWUP, EVENT, STRATUM, CLUSTER, ENTERED}
+R_WORDS = {
+    "function",
+    "next",
+    "repeat",
+    "TRUE",
+    "FALSE",
+    "NULL",
+    "Inf",
+    "NaN",
+    "NA",
+}  # those that Python has not too
 
 
 @dataclass(frozen=True)
@@ -170,12 +183,12 @@ def _ready(
 
 
 def formula_names(columns: Sequence[str]) -> dict[str, str]:
-    """Names of columns for the formulas of R and Python: letters, digits and _."""
+    """Names of columns for the formulas of R and Python: letters, digits and _, no word of theirs, and no column of `Model` itself."""
     found: dict[str, str] = {}
     for name in columns:
         plain = re.sub(r"\W", "_", name, flags=re.ASCII)
         plain = plain if plain[:1].isalpha() else f"x{plain}"
-        while plain in found.values():
+        while plain in found.values() or plain in OWN or keyword.iskeyword(plain) or plain in R_WORDS:
             plain += "_"
         found[name] = plain
     return found

@@ -21,7 +21,7 @@ SHOWN = ("+ age", "full")  # steps of the Cox models
 
 
 def write_scripts(headline: Headline, folder: Path) -> pd.DataFrame:
-    """``reproduce.R``, ``reproduce.py``, the rows that they read, and the study's own numbers (``headline.tsv``).
+    """``reproduce.R``, ``reproduce.py``, the rows that they read, and the study's own numbers (``headline.tsv``); no script for none.
 
     Returns
     -------
@@ -39,14 +39,16 @@ def write_scripts(headline: Headline, folder: Path) -> pd.DataFrame:
         "contrasts": [_contrast(model, folder, own) for model in headline.contrasts],
         "genes": [_genes(one, folder, own) for one in headline.genes],
     }
+    numbers = pd.DataFrame(own, columns=["id", "estimate", "standard_error", "p_value"])
+    write_table(numbers, folder / "headline.tsv")
+    if not own:
+        return numbers  # nothing to compute again
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True
     )  # fmt: skip
     environment.filters["quoted"] = lambda text: json.dumps(str(text), ensure_ascii=False)
     for name in ("reproduce.R", "reproduce.py"):
         write_text(environment.get_template(f"{name}.j2").render(context), folder / name)
-    numbers = pd.DataFrame(own, columns=["id", "estimate", "standard_error", "p_value"])
-    write_table(numbers, folder / "headline.tsv")
     return numbers
 
 

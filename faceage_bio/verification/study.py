@@ -8,6 +8,7 @@ import pandas as pd
 
 from faceage_bio.columns import POOLED
 from faceage_bio.config import Config
+from faceage_bio.errors import RunError, examples
 from faceage_bio.expression.counts import choose_samples
 from faceage_bio.expression.inputs import read_inputs
 from faceage_bio.expression.quality import verdicts_of
@@ -37,10 +38,16 @@ def headline_of(paths: Iterable[Path], settings: Config) -> Headline:
     paths : tables by their place {cohort}/{folder}/{table}: acceleration/acceleration, phenotype/phenotypes and groups,
         survival/follow_up, cox, kaplan_meier and summary, expression/panel, sample_quality and pseudobulk, cohort/samples and counts
     settings : sections survival, phenotype and expression of the config
+
+    Raises
+    ------
+    RunError
+        A result without the table that it was made of.
     """
     found: dict[str, dict[str, Path]] = {}
     for path in paths:
         found.setdefault(path.parent.parent.name, {})[f"{path.parent.name}/{path.stem}"] = path
+    _check_complete(found)
     headline = Headline()
     people = {
         cohort: read_table(own["acceleration/acceleration"])
@@ -60,6 +67,29 @@ def headline_of(paths: Iterable[Path], settings: Config) -> Headline:
         if "expression/panel" in own:
             headline.genes.extend(_genes(people[cohort], own, settings.expression, cohort))
     return headline
+
+
+def _check_complete(found: Mapping[str, Mapping[str, Path]]) -> None:
+    """Each result stands with the table of participants, or of samples, that it was made of.
+
+    Raises
+    ------
+    RunError
+        One lacks; all that lack are told.
+    """
+    lacking = []
+    for cohort, own in found.items():
+        needed = [] if cohort == POOLED else ["acceleration/acceleration"]
+        if {"survival/cox", "survival/kaplan_meier", "survival/summary"} & own.keys():
+            needed.append("survival/follow_up")
+        if "expression/panel" in own:
+            needed += ["cohort/samples", "expression/sample_quality"]
+            needed += [] if "expression/pseudobulk" in own else ["cohort/counts"]
+        lacking += [f"{cohort}/{name}" for name in needed if name not in own]
+    if lacking:
+        raise RunError(
+            f"{len(lacking)} table(s) lack: {examples(lacking, 8)}. Expected with each result what it was made of. Give these tables too."
+        )
 
 
 def _contrasts(

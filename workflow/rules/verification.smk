@@ -29,7 +29,7 @@ rule verify_results:
     benchmark:
         "<results>/benchmarks/verify_results.tsv"
     resources:
-        mem_mb=8000,
+        mem_mb=memory(2500, 100),
     params:
         settings=uses("verify_results"),
         folder=subpath(output[0], parent=True),
