@@ -8,22 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from faceage_bio.report import plot
 from faceage_bio.report.colours import GREY, INK, VERMILLION, VIOLET, of_cohorts
 from faceage_bio.report.figure_data import packed, packed_rows
 from faceage_bio.report.formats import count, p_value, with_ci
-from faceage_bio.report.plot import (
-    WIDTH,
-    Scale,
-    apart,
-    inner_ticks,
-    legend,
-    line,
-    shortened,
-    svg,
-    text,
-    text_width,
-    x_axis,
-)
 from faceage_bio.report.svg import FONT, lighter
 
 RAW_AND_ADJUSTED = [("unadjusted", GREY), ("adjusted for age", VERMILLION)]
@@ -40,7 +28,7 @@ def to_svg(chart, label: str) -> str:
     return f'{svg[:start]} role="img" aria-label="{_escape(label)}"{svg[start:]}{packed(specification)}'
 
 
-INNER = WIDTH - 130  # of a plot with its axis of heights in a figure as wide as its column
+INNER = plot.WIDTH - 130  # of a plot with its axis of heights in a figure as wide as its column
 LETTERS = {"labelColor": INK, "titleColor": INK, "labelFontSize": 12, "titleFontSize": 12}
 CONFIG = {
     "background": "transparent",
@@ -197,7 +185,7 @@ def forest(
     digits: int = 2,
     p: Callable[[float], str] = p_value,
     italic: bool = False,
-    width: float = WIDTH,
+    width: float = plot.WIDTH,
 ) -> str:
     """Estimates with 95% CIs, one line each, and n, events, estimate and p as columns of text.
 
@@ -221,40 +209,44 @@ def forest(
     shown = table[table["estimate"].notna()].reset_index(drop=True)
     rows = _lines(shown, label, colour, section, colours)
     columns = _columns(shown, "HR" if logarithmic else "Estimate", digits, p, further, width)
-    names = max([text_width(one.name) for one in rows if one.name] + [60]) * (1.06 if italic else 1)
+    names = max([plot.text_width(one.name) for one in rows if one.name] + [60]) * (1.06 if italic else 1)
     left = min(names + 22, 0.46 * width)
     before, after = [[one for one in columns if one.before is side] for side in (True, False)]
     start = left + sum(one.width for one in before) + 16
     end = width - sum(one.width for one in after) - 16
-    across = Scale(*_frame(shown, reference, logarithmic), start, end, logarithmic)
+    across = plot.Scale(*_frame(shown, reference, logarithmic), start, end, logarithmic)
     key, first = _key([(name, shade) for name, shade in colours if (shown[colour] == name).any()], width)
     edges = {one.head: x for part, x in ((before, left), (after, end + 16)) for one, x in _edges(part, x)}
-    heads = [text(edges[one.head], first + 4, one.head, "end", bold=True) for one in columns]
+    heads = [plot.text(edges[one.head], first + 4, one.head, "end", bold=True) for one in columns]
     shades, parts, cells, top, shaded = [], [], [], first + 14, False
     for row in rows:
         top += row.gap
         if row.number is None:
-            parts.append(text(2, top + 14, row.name, bold=True))
+            parts.append(plot.text(2, top + 14, row.name, bold=True))
         else:
             shaded ^= bool(row.name)
             if shaded:
                 shades.append(_shade(row, top, width))
             one, middle = shown.loc[row.number], top + 10
             parts.append(
-                text(2, middle + 4, shortened(row.name, left - 12), italic=italic) if row.name else ""
+                plot.text(2, middle + 4, plot.shortened(row.name, left - 12), italic=italic)
+                if row.name
+                else ""
             )
             parts.append(_interval(one, across, middle, dict(colours)[one[colour]]))
-            cells += [text(edges[each.head], middle + 4, each.cells[row.number]) for each in columns]
+            cells += [plot.text(edges[each.head], middle + 4, each.cells[row.number]) for each in columns]
         top += ROW
     bottom = top + 6
-    marked = apart(inner_ticks(across.low, across.high, logarithmic), across)
-    rule = line(f"M{across(reference):.1f} {first + 14:g}V{bottom:g}", opacity=0.6)
+    marked = plot.apart(plot.inner_ticks(across.low, across.high, logarithmic), across)
+    rule = plot.line(f"M{across(reference):.1f} {first + 14:g}V{bottom:g}", opacity=0.6)
     joined = "".join(shades)
     ground = f'<path d="{joined}" opacity=".05"/>' if joined else ""
     columns_of_text = ['<g text-anchor="end">', *cells, "</g>"]
-    drawn = [rule, ground, key, *heads, *parts, *columns_of_text, x_axis(across, marked, bottom, title)]
+    drawn = [rule, ground, key, *heads, *parts, *columns_of_text, plot.x_axis(across, marked, bottom, title)]
     told = [name for name in (section, label, colour, *TOLD) if name in shown]
-    return f"{svg(f'Estimates with 95% CIs: {title}', width, bottom + 46, drawn)}{packed_rows(shown[told])}"
+    return (
+        f"{plot.svg(f'Estimates with 95% CIs: {title}', width, bottom + 46, drawn)}{packed_rows(shown[told])}"
+    )
 
 
 TOLD = (
@@ -291,7 +283,7 @@ class _Column:
 
     @property
     def width(self) -> float:
-        return max(map(text_width, [self.head + " ", *self.cells])) + 18
+        return max(map(plot.text_width, [self.head + " ", *self.cells])) + 18
 
 
 def _lines(shown: pd.DataFrame, label: str, colour: str, section: str | None, colours: Sequence[tuple[str, str]]) -> list[_Row]:  # fmt: skip
@@ -338,7 +330,7 @@ def _key(kinds: Sequence[tuple[str, str]], width: float) -> tuple[str, float]:
         (f'<path d="M-9 0h18" stroke="{shade}" stroke-width="2"/>{_box(0, 0, shade)}', name)
         for name, shade in kinds
     ]
-    drawn, high = legend(marks, 2, 12, width)
+    drawn, high = plot.legend(marks, 2, 12, width)
     return drawn, 16.0 + high
 
 
@@ -370,14 +362,14 @@ def _frame(shown: pd.DataFrame, reference: float, ratio: bool) -> tuple[float, f
     return back(low - pad), back(high + pad)
 
 
-def _interval(row: pd.Series, across: Scale, y: float, colour: str) -> str:
+def _interval(row: pd.Series, across: plot.Scale, y: float, colour: str) -> str:
     """The CI as a line, with an arrow at each end that lies beyond the frame, and the estimate as a square; or the diamond."""
     drawn, (lower, upper) = "", (row.get("ci_lower"), row.get("ci_upper"))
     if row.get("pooled", False):
         return _diamond(row, across, y, colour)
     if pd.notna(lower) and pd.notna(upper):
         start, end = max(lower, across.low), min(upper, across.high)
-        drawn = line(f"M{across(start):.1f} {y:g}H{across(end):.1f}", colour, 2)
+        drawn = plot.line(f"M{across(start):.1f} {y:g}H{across(end):.1f}", colour, 2)
         for leaves, x, way in ((lower < across.low, across.start, -1), (upper > across.high, across.end, 1)):
             if leaves:
                 drawn += (
@@ -386,7 +378,7 @@ def _interval(row: pd.Series, across: Scale, y: float, colour: str) -> str:
     return drawn + _box(across(row["estimate"]), y, colour)
 
 
-def _diamond(row: pd.Series, across: Scale, y: float, colour: str) -> str:
+def _diamond(row: pd.Series, across: plot.Scale, y: float, colour: str) -> str:
     """A pooled estimate: its CI from left to right corner, and the prediction interval as far as the frame reaches."""
     drawn, middle = "", across(row["estimate"])
     if pd.notna(row.get("pi_lower")) and pd.notna(row.get("pi_upper")):
@@ -395,7 +387,7 @@ def _diamond(row: pd.Series, across: Scale, y: float, colour: str) -> str:
         inside = "".join(
             f"M{across(one):.1f} {y - 3:g}v6" for one in ends if across.low <= one <= across.high
         )
-        drawn = line(f"M{start:.1f} {y:g}H{end:.1f}{inside}", colour, 1)
+        drawn = plot.line(f"M{start:.1f} {y:g}H{end:.1f}{inside}", colour, 1)
     if pd.isna(row["ci_lower"]):
         return drawn + _box(middle, y, colour)
     left, right = (across(min(max(row[name], across.low), across.high)) for name in ("ci_lower", "ci_upper"))

@@ -7,24 +7,11 @@ import numpy as np
 import pandas as pd
 
 from faceage_bio.columns import AGE, COHORT, FACE_AGE
+from faceage_bio.report import plot
 from faceage_bio.report.colours import GREY, INK, VERMILLION
 from faceage_bio.report.figure_data import packed_rows
 from faceage_bio.report.figures import INNER, to_svg
 from faceage_bio.report.formats import count, number
-from faceage_bio.report.plot import (
-    WIDTH,
-    Scale,
-    dots,
-    legend,
-    line,
-    shortened,
-    svg,
-    text,
-    text_width,
-    ticks,
-    x_axis,
-    y_axis,
-)
 from faceage_bio.report.words import term
 
 
@@ -78,7 +65,7 @@ class Line:
 
 
 def scatter(
-    people: pd.DataFrame, lines: Mapping[str, Line], colours: Mapping[str, str], width: float = WIDTH
+    people: pd.DataFrame, lines: Mapping[str, Line], colours: Mapping[str, str], width: float = plot.WIDTH
 ) -> str:
     """Face age against chronological age, one point per participant, with the line of identity and each cohort's regression line.
 
@@ -90,7 +77,7 @@ def scatter(
     """
     ages, faces = people[AGE], people[FACE_AGE]
     entries = [(_mark(colours[name]), f"{name} ({one.words()})") for name, one in lines.items()]
-    drawn, high = legend([*entries, _IDENTITY], LEFT, 14, width)
+    drawn, high = plot.legend([*entries, _IDENTITY], LEFT, 14, width)
     top = 8 + high
     bottom = top + max(300, 0.46 * width)
     across, up, axes = _axes(
@@ -101,14 +88,16 @@ def scatter(
     for name in sorted(lines, key=lambda one: -lines[one].n):
         mine = people[people[COHORT] == name]
         x, y = across(mine[AGE].to_numpy(float)), up(mine[FACE_AGE].to_numpy(float))
-        layers.append(dots(x, y, 2.6, colours[name], 0.55))
+        layers.append(plot.dots(x, y, 2.6, colours[name], 0.55))
     straight = [_straight(one.slope, one.intercept, across, up, colours[name]) for name, one in lines.items()]
     label = f"Face age against chronological age, one point per participant, with identity and regression line: {', '.join(lines)}"
-    figure = svg(label, width, bottom + 46, [drawn, axes, *layers, _straight(1, 0, across, up), *straight])
+    figure = plot.svg(
+        label, width, bottom + 46, [drawn, axes, *layers, _straight(1, 0, across, up), *straight]
+    )
     return f"{figure}{packed_rows(people[[COHORT, AGE, FACE_AGE]])}"
 
 
-def histogram(table: pd.DataFrame, lines: Mapping[str, Line], width: float = WIDTH) -> str:
+def histogram(table: pd.DataFrame, lines: Mapping[str, Line], width: float = plot.WIDTH) -> str:
     """The same as numbers of participants in squares of both ages, a panel per cohort, for where no participant's row may be shown.
 
     Parameters
@@ -123,7 +112,7 @@ def histogram(table: pd.DataFrame, lines: Mapping[str, Line], width: float = WID
     columns = max(1, min(3, len(lines), int(width // NARROWEST)))
     wide = (width - 16) / columns
     high = max(260, 0.46 * wide)
-    drawn, top = legend([(_REGRESSION, "Regression line"), _IDENTITY, *_shades(most)], LEFT, 14, width)
+    drawn, top = plot.legend([(_REGRESSION, "Regression line"), _IDENTITY, *_shades(most)], LEFT, 14, width)
     parts = [drawn]
     for k, (name, one) in enumerate(lines.items()):
         start, above = (k % columns) * wide, top + HEAD + k // columns * (high + 50 + HEAD)
@@ -134,10 +123,10 @@ def histogram(table: pd.DataFrame, lines: Mapping[str, Line], width: float = WID
             for row in table[(table[COHORT] == name) & (table["n"] > 0)].itertuples()
         ]
         room = wide - LEFT
-        small = min(11.0, 11.0 * room / text_width(one.words(), 11))
+        small = min(11.0, 11.0 * room / plot.text_width(one.words(), 11))
         parts += [
-            text(start + LEFT, above - 24, shortened(name, room), bold=True),
-            text(start + LEFT, above - 8, one.words(), size=round(small, 1)),
+            plot.text(start + LEFT, above - 24, plot.shortened(name, room), bold=True),
+            plot.text(start + LEFT, above - 8, one.words(), size=round(small, 1)),
             axes,
             *squares,
             _straight(1, 0, across, up),
@@ -145,18 +134,18 @@ def histogram(table: pd.DataFrame, lines: Mapping[str, Line], width: float = WID
         ]
     bottom = top + HEAD + -(-len(lines) // columns) * (high + 50 + HEAD) - HEAD - 4
     label = f"Face age against chronological age: participants in squares of {side:g} years, with identity and regression line: {', '.join(lines)}"
-    return f"{svg(label, width, bottom, parts)}{packed_rows(table[[COHORT, 'age_lower', 'face_age_lower', 'width', 'n']])}"
+    return f"{plot.svg(label, width, bottom, parts)}{packed_rows(table[[COHORT, 'age_lower', 'face_age_lower', 'width', 'n']])}"
 
 
 LEFT = 56
 HEAD = 46  # of a panel
 NARROWEST = 270  # a panel whose head has room
-_REGRESSION = line("M-10 0h20", VERMILLION, 2.2)
-_IDENTITY = (line("M-10 0h20", dash="5 4", opacity=0.7), "Identity")
+_REGRESSION = plot.line("M-10 0h20", VERMILLION, 2.2)
+_IDENTITY = (plot.line("M-10 0h20", dash="5 4", opacity=0.7), "Identity")
 
 
 def _mark(colour: str) -> str:
-    return f'{line("M-10 0h20", colour, 2.2)}<circle r="3.5" fill="{colour}"/>'
+    return f'{plot.line("M-10 0h20", colour, 2.2)}<circle r="3.5" fill="{colour}"/>'
 
 
 def _shade(n: float, most: float) -> float:
@@ -174,14 +163,14 @@ def _shades(most: float) -> list[tuple[str, str]]:
 
 def _axes(
     ages: tuple[float, float], faces: tuple[float, float], x: tuple[float, float], y: tuple[float, float]
-) -> tuple[Scale, Scale, str]:
-    x_ticks, y_ticks = ticks(*ages), ticks(*faces)
-    across, up = Scale(x_ticks[0], x_ticks[-1], *x), Scale(y_ticks[0], y_ticks[-1], *y)
-    drawn = y_axis(up, y_ticks, x[0], "Face age, years", right=x[1])
-    return across, up, drawn + x_axis(across, x_ticks, y[0], "Chronological age, years")
+) -> tuple[plot.Scale, plot.Scale, str]:
+    x_ticks, y_ticks = plot.ticks(*ages), plot.ticks(*faces)
+    across, up = plot.Scale(x_ticks[0], x_ticks[-1], *x), plot.Scale(y_ticks[0], y_ticks[-1], *y)
+    drawn = plot.y_axis(up, y_ticks, x[0], "Face age, years", right=x[1])
+    return across, up, drawn + plot.x_axis(across, x_ticks, y[0], "Chronological age, years")
 
 
-def _straight(slope: float, intercept: float, across: Scale, up: Scale, colour: str = "") -> str:
+def _straight(slope: float, intercept: float, across: plot.Scale, up: plot.Scale, colour: str = "") -> str:
     """A line as far as the axes go; without a colour the line of identity."""
     if not np.isfinite([slope, intercept]).all():
         return ""
@@ -198,7 +187,7 @@ def _straight(slope: float, intercept: float, across: Scale, up: Scale, colour: 
     first, last = (f"{across(age):.1f} {up(intercept + slope * age):.1f}" for age in (inside[0], inside[-1]))
     d = f"M{first}L{last}"
     return (
-        line(d, "var(--paper,#fff)", 4.5, 0.8) + line(d, colour, 2.4)
+        plot.line(d, "var(--paper,#fff)", 4.5, 0.8) + plot.line(d, colour, 2.4)
         if colour
-        else line(d, width=1.3, opacity=0.7, dash="5 4")
+        else plot.line(d, width=1.3, opacity=0.7, dash="5 4")
     )

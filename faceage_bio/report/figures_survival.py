@@ -6,21 +6,9 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from faceage_bio.report import plot
 from faceage_bio.report.colours import of_groups
 from faceage_bio.report.figure_data import packed_rows
-from faceage_bio.report.plot import (
-    MOST_POINTS,
-    WIDTH,
-    Scale,
-    legend,
-    line,
-    shortened,
-    svg,
-    text,
-    text_width,
-    x_axis,
-    y_axis,
-)
 
 DASHES = ["", "7 3", "3 3", "9 3 2 3", "2 2", "5 2"]
 LINE = 18  # units of a row of the risk table
@@ -47,7 +35,7 @@ def step_curves(
     label: str,
     *,
     medians: Mapping[str, float] | None = None,
-    width: float = WIDTH,
+    width: float = plot.WIDTH,
 ) -> str:
     """Steps with 95% bands and a tick at each censoring time, and below them the numbers at risk.
 
@@ -70,45 +58,49 @@ def step_curves(
     ticks = ticks[:: 1 + (len(ticks) - 1) // MOST_TICKS]
     at_risk = at_risk[at_risk["years"].isin(ticks)]
     end = max(float(curves["years"].max()), *map(float, ticks))
-    names = [shortened(str(group), LONGEST) for group in order]
-    left = max(62, 46 + max(map(text_width, [*names, "No. at risk"])))
-    across = Scale(0, end, left, width - 24)
+    names = [plot.shortened(str(group), LONGEST) for group in order]
+    left = max(62, 46 + max(map(plot.text_width, [*names, "No. at risk"])))
+    across = plot.Scale(0, end, left, width - 24)
     dashes = (DASHES[k % len(DASHES)] for k in range(len(order)))
     styles = dict(zip(order, zip(of_groups(len(order)), dashes, strict=True), strict=True))
     parts, top = [], 14.0
     if len(order) > 1:
         keys = [
-            (line("M-10 0h22", *_style(styles[group])), name)
+            (plot.line("M-10 0h22", *_style(styles[group])), name)
             for group, name in zip(order, names, strict=True)
         ]
-        drawn, high = legend(keys, left, top, width - 24)
+        drawn, high = plot.legend(keys, left, top, width - 24)
         parts, top = [drawn], top + high
     for panel in panels:
         bottom = top + (330 if len(panels) == 1 else 220)
-        up = Scale(0, 1, bottom, top + 6)
+        up = plot.Scale(0, 1, bottom, top + 6)
         mine = curves[curves["panel"] == panel.name]
         parts.append(
-            y_axis(up, HEIGHTS, left, f"{panel.title} (%)", [f"{100 * one:g}" for one in HEIGHTS], width - 24)
+            plot.y_axis(
+                up, HEIGHTS, left, f"{panel.title} (%)", [f"{100 * one:g}" for one in HEIGHTS], width - 24
+            )
         )
-        parts.append(x_axis(across, ticks, bottom, time, [f"{tick:g}" for tick in ticks]))
+        parts.append(plot.x_axis(across, ticks, bottom, time, [f"{tick:g}" for tick in ticks]))
         parts += [_band(mine[mine["group"] == group], across, up, styles[group][0]) for group in order]
         parts.append(_median_lines(medians or {}, across, up))
         parts += [_steps(mine[mine["group"] == group], across, up, *styles[group]) for group in order]
         if panel.test:
-            parts.append(text(width - 28, top + 18, panel.test, "end", halo=True))
+            parts.append(plot.text(width - 28, top + 18, panel.test, "end", halo=True))
         top = bottom + 58
-    parts.append(text(2, top + 4, "No. at risk", bold=True))
+    parts.append(plot.text(2, top + 4, "No. at risk", bold=True))
     for group, name in zip(order, names, strict=True):
         top += LINE
-        parts.append(f'<g transform="translate(12 {top:g})">{line("M-10 0h20", *_style(styles[group]))}</g>')
-        parts.append(text(28, top + 4, name))
+        parts.append(
+            f'<g transform="translate(12 {top:g})">{plot.line("M-10 0h20", *_style(styles[group]))}</g>'
+        )
+        parts.append(plot.text(28, top + 4, name))
         mine = at_risk[at_risk["group"] == group]
         parts += [
-            text(across(years), top + 4, n, "middle")
+            plot.text(across(years), top + 4, n, "middle")
             for years, n in zip(mine["years"], mine["shown"], strict=True)
         ]
     told = curves[["group", "panel", "years", "height", "ci_lower", "ci_upper", "censored"]]
-    return f"{svg(label, width, top + 14, parts)}{packed_rows(told)}"
+    return f"{plot.svg(label, width, top + 14, parts)}{packed_rows(told)}"
 
 
 def _style(style: tuple[str, str]) -> tuple[str, float, float, str]:
@@ -126,23 +118,23 @@ def _corners(x: np.ndarray, y: np.ndarray) -> str:
     return f"{d}H{x[-1]:.1f}"
 
 
-def _steps(mine: pd.DataFrame, across: Scale, up: Scale, colour: str, dash: str) -> str:
+def _steps(mine: pd.DataFrame, across: plot.Scale, up: plot.Scale, colour: str, dash: str) -> str:
     """A group's curve and its censoring ticks."""
     if not len(mine):
         return ""
     x, y = across(mine["years"].to_numpy(float)), up(mine["height"].to_numpy(float))
     censored = (mine["censored"] > 0).to_numpy()
-    digits = 1 if censored.sum() <= MOST_POINTS else 0
+    digits = 1 if censored.sum() <= plot.MOST_POINTS else 0
     places = zip(x[censored].round(digits), y[censored].round(digits), strict=True)
     ticks = [f"M{a:g} {b - 4.5:g}v9" for a, b in places]
     ticks = ticks if digits else list(dict.fromkeys(ticks))
     marks = (
         f'<path class="censored" d="{"".join(ticks)}" stroke="{colour}" stroke-width="1.4"/>' if ticks else ""
     )
-    return line(f"M{_corners(x, y)}", *_style((colour, dash))) + marks
+    return plot.line(f"M{_corners(x, y)}", *_style((colour, dash))) + marks
 
 
-def _band(mine: pd.DataFrame, across: Scale, up: Scale, colour: str) -> str:
+def _band(mine: pd.DataFrame, across: plot.Scale, up: plot.Scale, colour: str) -> str:
     """The 95% band, in steps as its curve."""
     known = mine[mine["ci_lower"].notna() & mine["ci_upper"].notna()]
     if len(known) < 2:
@@ -154,10 +146,12 @@ def _band(mine: pd.DataFrame, across: Scale, up: Scale, colour: str) -> str:
     return f'<path d="M{_corners(x, upper)}L{back}Z" fill="{colour}" opacity=".14"/>'
 
 
-def _median_lines(medians: Mapping[str, float], across: Scale, up: Scale) -> str:
+def _median_lines(medians: Mapping[str, float], across: plot.Scale, up: plot.Scale) -> str:
     """From the axis at one half to each curve, and down to its median."""
     reached = [years for years in medians.values() if pd.notna(years) and years <= across.high]
     if not reached:
         return ""
     down = "".join(f"M{across(years):.1f} {up(0.5):.1f}V{up(0):.1f}" for years in reached)
-    return line(f"M{across(0):.1f} {up(0.5):.1f}H{across(max(reached)):.1f}{down}", opacity=0.6, dash="4 4")
+    return plot.line(
+        f"M{across(0):.1f} {up(0.5):.1f}H{across(max(reached)):.1f}{down}", opacity=0.6, dash="4 4"
+    )

@@ -7,20 +7,8 @@ page's script (genes.js) adds the name of the gene at the pointer.
 import numpy as np
 import pandas as pd
 
+from faceage_bio.report import plot
 from faceage_bio.report.colours import GREY, VERMILLION, VIOLET
-from faceage_bio.report.plot import (
-    WIDTH,
-    Scale,
-    dots,
-    legend,
-    line,
-    svg,
-    text,
-    text_width,
-    ticks,
-    x_axis,
-    y_axis,
-)
 
 UP, DOWN = VERMILLION, VIOLET
 HEIGHT, LEFT, RIGHT, TOP, FOOT = 520, 58, 20, 40, 50
@@ -46,46 +34,51 @@ def volcano(genes: pd.DataFrame, panel: list[str], title: str, label: str, raste
     shown = genes[np.isfinite(genes["estimate"]) & genes["p_value"].notna()].sort_values("p_value", kind="stable")  # fmt: skip
     strength = -np.log10(shown["p_value"].clip(lower=SMALLEST_P).to_numpy(dtype=float))
     estimate = shown["estimate"].to_numpy(dtype=float)
-    x_ticks, y_ticks = ticks(-np.abs(estimate).max(), np.abs(estimate).max()), ticks(0, strength.max())
-    across = Scale(x_ticks[0], x_ticks[-1], LEFT + 12, WIDTH - RIGHT - 12)
-    up = Scale(y_ticks[0], y_ticks[-1], HEIGHT - FOOT, TOP + 8)
+    x_ticks, y_ticks = (
+        plot.ticks(-np.abs(estimate).max(), np.abs(estimate).max()),
+        plot.ticks(0, strength.max()),
+    )
+    across = plot.Scale(x_ticks[0], x_ticks[-1], LEFT + 12, plot.WIDTH - RIGHT - 12)
+    up = plot.Scale(y_ticks[0], y_ticks[-1], HEIGHT - FOOT, TOP + 8)
     x, y = across(estimate), up(strength)
     found = (shown["q_value"] < FOUND).to_numpy()
     declared = shown["term"].isin(panel).to_numpy()
     layers = [(~found, GREY, 1.7, 0.55), (found & (estimate < 0), DOWN, 2.8, 0.85), (found & (estimate > 0), UP, 2.8, 0.85)]  # fmt: skip
     clouds = [
-        dots(x[which & ~declared], y[which & ~declared], radius, colour, opacity, raster)
+        plot.dots(x[which & ~declared], y[which & ~declared], radius, colour, opacity, raster)
         for which, colour, radius, opacity in layers
     ]
     apart = (
         shown["disagree"].to_numpy(dtype=bool) if "disagree" in shown else np.zeros(len(shown), dtype=bool)
     )
-    clouds.append(dots(x[apart & ~declared], y[apart & ~declared], 1.5, "#fff", 1, raster))  # open circles
+    clouds.append(
+        plot.dots(x[apart & ~declared], y[apart & ~declared], 1.5, "#fff", 1, raster)
+    )  # open circles
     colours = np.where(found, np.where(estimate < 0, DOWN, UP), GREY)
     diamonds = [_diamond(*at) for at in zip(x[declared], y[declared], colours[declared], strict=True)]
     named = found & (declared | (np.cumsum(found) <= STRONGEST))
     parts = [
-        y_axis(up, y_ticks, LEFT, "−log10 p", right=WIDTH - RIGHT),
-        x_axis(across, x_ticks, HEIGHT - FOOT, title),
-        line(f"M{across(0):.5g} {TOP}V{HEIGHT - FOOT}", opacity=0.45, dash="2 3"),
+        plot.y_axis(up, y_ticks, LEFT, "−log10 p", right=plot.WIDTH - RIGHT),
+        plot.x_axis(across, x_ticks, HEIGHT - FOOT, title),
+        plot.line(f"M{across(0):.5g} {TOP}V{HEIGHT - FOOT}", opacity=0.45, dash="2 3"),
         _threshold(strength, found, up),
         *clouds,
         *diamonds,
         *_names(np.column_stack([x, y])[named], shown["term"][named].tolist(), np.column_stack([x, y])[found | declared]),
         _legend(estimate, found, declared, apart),
     ]  # fmt: skip
-    return svg(label, WIDTH, HEIGHT, parts, f' data-across="{across.ends()}" data-up="{up.ends()}"')
+    return plot.svg(label, plot.WIDTH, HEIGHT, parts, f' data-across="{across.ends()}" data-up="{up.ends()}"')
 
 
-def _threshold(strength: np.ndarray, found: np.ndarray, up: Scale) -> str:
+def _threshold(strength: np.ndarray, found: np.ndarray, up: plot.Scale) -> str:
     """Between the last gene with q below the threshold and the first above it; none where no gene is below it."""
     if not found.any():
         return ""
     weakest, others = strength[found].min(), strength[~found]
     below = others[others <= weakest]
     y = up((weakest + below.max()) / 2 if len(below) else weakest)
-    return line(f"M{LEFT} {y:.1f}H{WIDTH - RIGHT}", width=1.2, opacity=0.7, dash="6 4") + text(
-        WIDTH - RIGHT - 4, y - 6, f"q = {FOUND:g}", "end", soft=True, halo=True
+    return plot.line(f"M{LEFT} {y:.1f}H{plot.WIDTH - RIGHT}", width=1.2, opacity=0.7, dash="6 4") + plot.text(
+        plot.WIDTH - RIGHT - 4, y - 6, f"q = {FOUND:g}", "end", soft=True, halo=True
     )
 
 
@@ -102,7 +95,7 @@ def _names(places: np.ndarray, names: list[str], marks: np.ndarray) -> list[str]
     written = []
     for (x, y), name in zip(places, names, strict=True):
         name = name if len(name) <= NAME_LIMIT else name[: NAME_LIMIT - 1] + "…"
-        wide = text_width(name) * 1.08
+        wide = plot.text_width(name) * 1.08
         free = next((box for box in _boxes(x, y, wide) if _inside(box) and not _meets(box, taken)), None)
         if free is None:
             continue  # the table and the pointer still name it
@@ -110,9 +103,9 @@ def _names(places: np.ndarray, names: list[str], marks: np.ndarray) -> list[str]
         left, top, right, bottom = free
         end, edge = max(left, min(x, right)), top if top > y else bottom if bottom < y else y
         if np.hypot(end - x, edge - y) > 12:
-            written.append(line(f"M{x:.1f} {y:.1f}L{end:.1f} {edge:.1f}", opacity=0.5))
+            written.append(plot.line(f"M{x:.1f} {y:.1f}L{end:.1f} {edge:.1f}", opacity=0.5))
         written.append(
-            text((left + right) / 2, bottom - 3, name, "middle", bold=True, italic=True, halo=True)
+            plot.text((left + right) / 2, bottom - 3, name, "middle", bold=True, italic=True, halo=True)
         )
     return written
 
@@ -129,7 +122,7 @@ def _boxes(x: float, y: float, wide: float):
 
 def _inside(box: tuple[float, float, float, float]) -> bool:
     left, top, right, bottom = box
-    return left >= LEFT + 4 and right <= WIDTH - RIGHT and top >= TOP - 4 and bottom <= HEIGHT - FOOT
+    return left >= LEFT + 4 and right <= plot.WIDTH - RIGHT and top >= TOP - 4 and bottom <= HEIGHT - FOOT
 
 
 def _meets(box: tuple, others: list[tuple]) -> bool:
@@ -147,4 +140,4 @@ def _legend(estimate: np.ndarray, found: np.ndarray, declared: np.ndarray, apart
     if apart.any():
         mark = f'<circle r="3.2" fill="#fff" stroke="{GREY}" stroke-width="1.6"/>'
         entries.append((mark, f"Methods disagree (n = {int(apart.sum()):,})"))
-    return legend(entries, LEFT, 16, WIDTH - RIGHT)[0]
+    return plot.legend(entries, LEFT, 16, plot.WIDTH - RIGHT)[0]
