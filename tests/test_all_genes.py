@@ -101,7 +101,7 @@ def test_three_cohorts_of_20000_genes_are_whole_and_below_3_mb():
     page = page_of(["one", "two", "three"], 20_000)
     assert sum(len(one["data"]) for one in unpacked(page)) <= module.BUDGET
     assert len(page.encode()) < 3_000_000
-    assert "with the largest p are left out" not in page
+    assert "with the largest p are not in" not in page
     shown = unpacked(page)
     assert [len(one["columns"][0]) for one in shown] == [20_000] * 3
     assert page.count('class="volcano"') == 3
@@ -124,7 +124,7 @@ def test_more_genes_than_fit_are_said_and_the_panel_stays(monkeypatch):
         names = one["columns"][0]
         assert set(PANEL) <= set(names)
         assert 500 < len(names) < 3_000
-        assert f"the {6_000 - len(names):,} genes with the largest p are left out of the table" in page
+        assert f"the {6_000 - len(names):,} genes with the largest p are not in the table" in page
         assert len(one["data"]) <= 30_000
 
 
@@ -203,7 +203,7 @@ def test_identifiers_of_a_mapping_stand_on_the_page_once_and_within_the_room():
     assert page.count('class="gene-ids"') == 1
     packed = re.search(r'class="gene-ids">(.*?)</script>', page)[1]
     assert sum(len(one["data"]) for one in unpacked(page)) + len(packed) <= module.BUDGET
-    assert "with the largest p are left out" not in page
+    assert "with the largest p are not in" not in page
     assert "Find a gene, by symbol or Ensembl identifier" in page
     assert [cell["kind"] for cell in unpacked(page)[0]["cells"]][:3] == ["name", "id", "estimate"]
 
@@ -215,7 +215,7 @@ def test_identifiers_take_their_room_from_the_tables(monkeypatch):
     packed = re.search(r'class="gene-ids">(.*?)</script>', page)[1]
     assert 20_000 < len(packed) < 100_000
     assert sum(len(one["data"]) for one in unpacked(page)) + len(packed) <= 140_000
-    assert "with the largest p are left out" in page
+    assert "with the largest p are not in" in page
 
 
 @pytest.mark.parametrize(
