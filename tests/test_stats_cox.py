@@ -82,7 +82,7 @@ def test_likelihood_ratio_test_equals_anova(name):
 def test_proportional_hazards_test_equals_cox_zph(name, transform):
     if (name, transform) == ("attained", "km"):
         # the one person at risk at first dies, so the curve is 0 ever after; R divides rounding by rounding
-        with pytest.raises(FitError, match=r"to tell whether .* changes over time"):
+        with pytest.raises(FitError, match=r"to test whether .* changes over time"):
             proportional_hazards_test(fitted(name), transform)
         return
     table = proportional_hazards_test(fitted(name), transform).set_index("term")
@@ -439,7 +439,7 @@ def test_firth_does_not_depend_on_units():
 def test_deaths_at_one_time_cannot_tell_a_change_over_time():
     table = simulated()
     same = table.assign(years=table.years.where(table.event == 0, 0.05) + 0.01)
-    with pytest.raises(FitError, match="too few times, to tell whether x, z changes"):
+    with pytest.raises(FitError, match="too few times, to test whether x, z changes"):
         proportional_hazards_test(fit_of(same))
 
 

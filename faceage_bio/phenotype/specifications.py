@@ -102,7 +102,7 @@ def exclusions(table: pd.DataFrame) -> dict[str, pd.Series]:
     if "valid_age" in table:
         keep["ages outside the band of validity"] = table["valid_age"].fillna(True).astype(bool)
     if "low_resolution" in table:
-        keep["small faces"] = ~table["low_resolution"].eq(True)
+        keep["small faces"] = ~table["low_resolution"].eq(True).fillna(False).astype(bool)
     known = table[AGE_GAP].notna()
     keep = {name: mask for name, mask in keep.items() if not mask[known].all()}
     if len(keep) > 1:
