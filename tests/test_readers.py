@@ -439,7 +439,7 @@ def test_few_deaths_are_shown(table, tmp_path):
     )
     page = page_of(tmp_path, result_rows(few, "readers/readers"))
     known = pick(table, term="all readers", measure="AUC", condition="chart", censoring="status known")
-    assert f"{known.estimate:.2f} <span" in page
+    assert f"{known.estimate:.2f} <small>" in page
 
 
 @pytest.mark.browser

@@ -72,7 +72,7 @@ def test_no_function_of_the_rules_replaces_another():
 def test_what_a_command_in_a_rule_prints_is_quoted():
     # a results folder may have a blank in its name
     text = "\n".join(path.read_text() for path in (ROOT / "workflow").rglob("*.smk"))
-    assert re.findall(r"(.)\$\(", text) == ['"'] * 3
+    assert set(re.findall(r"(.)\$\(", text)) <= {'"'}
 
 
 def test_the_workflow_file_alone_plans_the_same(tmp_path):
