@@ -22,7 +22,7 @@ METHODS: dict[str, str] = {
     "SJ": "random effects, Sidik-Jonkman",
 }  # fmt: skip
 TESTS: dict[str, str] = {"z": "z", "knha": "Hartung-Knapp", "adhoc": "ad hoc Hartung-Knapp"}
-ITERATIONS = 500
+ITERATIONS = 200
 TOLERANCE = 1e-12  # of the between-cohort variance, relative to it and the largest sampling variance
 TINY = np.finfo(float).tiny
 
@@ -131,6 +131,12 @@ class _Weighted:
         if self.x.shape[2] == 1:
             return (w * self.x[:, :, 0] ** 2).sum(axis=1)[:, None, None]
         return np.einsum("mkp,mk,mkq->mpq", self.x, w, self.x, optimize=True)
+
+    def y_ppp_y(self) -> np.ndarray:
+        """y'PPPy: the weighted sum of squares of what least squares leave of Py."""
+        z = self.w * self.residual
+        beta = np.einsum("mpq,mkq,mk->mp", self.inverse, self.x, self.w * z, optimize=True)
+        return (self.w * (z - np.einsum("mkp,mp->mk", self.x, beta)) ** 2).sum(axis=1)
 
     def traces(self) -> tuple[np.ndarray, np.ndarray]:
         """tr P and tr PP."""
@@ -390,26 +396,29 @@ def _solve_q(y: np.ndarray, v: np.ndarray, x: np.ndarray, target: np.ndarray) ->
     raise FitError("no_convergence", model="between-cohort variance")
 
 
-def _likelihood(
-    y: np.ndarray, v: np.ndarray, x: np.ndarray, df: np.ndarray, *, restricted: bool
-) -> np.ndarray:
-    """tau2 of largest (restricted) likelihood by Fisher's scoring from the estimate of Hedges and Olkin, as metafor."""
+def _likelihood(y: np.ndarray, v: np.ndarray, x: np.ndarray, df: np.ndarray, *, restricted: bool) -> np.ndarray:
+    """tau2 of largest (restricted) likelihood: Newton's steps from the estimate of Hedges and Olkin, as metafor starts.
+
+    Where the likelihood is not concave a step of Fisher's scoring; a step that leaves what the signs of the scores enclose is halved.
+    """
     tau2 = np.maximum(0, _hedges(y, v, x, df))
-    scale, last, damping = _scale(v), np.zeros(len(y)), np.ones(len(y))
+    scale, low, high = _scale(v), np.zeros(len(y)), np.full(len(y), np.inf)
     active = np.flatnonzero(df > 0)
     for _ in range(ITERATIONS):
         if not len(active):
             return tau2
-        fit = _Weighted(y[active], v[active], x[active], tau2[active])
-        if restricted:
-            tr_p, tr_pp = fit.traces()
-            step = (fit.y_pp_y - tr_p) / tr_pp
-        else:
-            step = (fit.y_pp_y - fit.w.sum(axis=1)) / (fit.w**2).sum(axis=1)
-        damping[active] = np.where(step * last[active] < 0, damping[active] / 2, damping[active])
-        new = np.maximum(0, tau2[active] + damping[active] * step)
-        moved, last[active], tau2[active] = np.abs(new - tau2[active]), step, new
-        active = active[moved > TOLERANCE * (scale[active] + new)]
+        now = tau2[active]
+        fit = _Weighted(y[active], v[active], x[active], now)
+        trace, information = fit.traces() if restricted else (fit.w.sum(axis=1), (fit.w**2).sum(axis=1))
+        score, curvature = fit.y_pp_y - trace, 2 * fit.y_ppp_y() - information
+        low[active] = np.where(score > 0, now, low[active])
+        high[active] = np.where(score > 0, high[active], now)
+        new = now + score / np.where(curvature > 0, curvature, information)
+        new = np.where(new > high[active], (now + high[active]) / 2, new)
+        new = np.where(new < low[active], (now + low[active]) / 2, new)
+        new = np.where(score > 0, new, np.minimum(new, now))
+        tau2[active] = np.where((now == 0) & (score <= 0), 0, new)
+        active = active[np.abs(tau2[active] - now) > TOLERANCE * (scale[active] + now)]
     raise FitError("no_convergence", model="between-cohort variance")
 
 
