@@ -180,8 +180,8 @@ def _check_quotes(
         )
 
 
-def read_table(path: Path | str) -> pd.DataFrame:
-    """A table written by one of our own stages (``.parquet`` or ``.tsv``), with its types.
+def read_table(path: Path | str, columns: Sequence[str] | None = None) -> pd.DataFrame:
+    """A table written by one of our own stages (``.parquet`` or ``.tsv``), with its types; only these columns where they are given.
 
     Raises
     ------
@@ -195,7 +195,7 @@ def read_table(path: Path | str) -> pd.DataFrame:
             f"{path}: no such file. Expected what an earlier step writes. Run the workflow or that step first."
         )
     with _told_if_damaged(path):
-        return _read_own(path)
+        return _read_own(path, columns)
 
 
 @contextmanager
@@ -211,9 +211,9 @@ def _told_if_damaged(path: Path) -> Iterator[None]:
         ) from None
 
 
-def _read_own(path: Path) -> pd.DataFrame:
+def _read_own(path: Path, columns: Sequence[str] | None) -> pd.DataFrame:
     if path.suffix == ".parquet":
-        return pd.read_parquet(path)
+        return pd.read_parquet(path, columns=columns)
     if path.suffix in {".tsv", ".csv"}:
         separator = "\t" if path.suffix == ".tsv" else ","
         # an empty cell is missing, but the words NA, null or None in a name are not; 007 is a name and not a number
@@ -221,9 +221,11 @@ def _read_own(path: Path) -> pd.DataFrame:
         words = WORDS if is_result(pd.read_csv(path, sep=separator, nrows=0)) else ()
         table = pd.read_csv(
             path, sep=separator, keep_default_na=False, na_values=[""], dtype=dict.fromkeys((*KEYS, *words), str),
-            float_precision="round_trip",
+            float_precision="round_trip", usecols=None if columns is None else lambda name: name in columns,
         )  # fmt: skip
         table = table_as_typed(table)
+        if columns is not None:
+            return table.reindex(columns=list(columns))
         return restore(table, str(path)) if is_result(table) else table
     raise TableError(f"{path}: expected a file ending in .parquet, .tsv or .csv. Save it as one of them.")
 

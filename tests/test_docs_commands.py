@@ -15,7 +15,7 @@ from PIL import Image
 
 from faceage_bio.cli.main import app
 from faceage_bio.demo.people import simulate_people
-from tests.pages_of_docs import PAGES, ROOT, commands
+from tests.pages_of_docs import DOCS, PAGES, ROOT, blocks, commands
 
 DRY = {  # what would take long or change the folder is planned and not done
     r"^make (.+)": rf"make --silent --dry-run --directory {shlex.quote(str(ROOT))} \1",
@@ -90,6 +90,8 @@ def folder(tmp_path_factory) -> Path:
     np.savez(folder / "reference.npz", inputs=recipe.inputs(), ages=np.array(GOLDEN["ages"]))
     onnx_file(folder / "other.onnx", 224)
     people().to_csv(folder / "participants.tsv", sep="\t", index=False)
+    for title, text in blocks(DOCS / "pooling.md", "csv"):
+        (folder / title).write_text(text)
     for name in ("anna", "ben"):
         (folder / f"{name}.tsv").write_text(
             f"sheet\tphoto\tdecision\treason\treviewer\ns1\t1\tuse\t\t{name}\n"

@@ -70,10 +70,11 @@ def pool_genes(
 
     Example: faceage-bio pool-genes --table results/north/expression/genes.tsv --table results/south/expression/genes.tsv --output pooled
     """
+    from faceage_bio.pooling.pooled_genes import COLUMNS
     from faceage_bio.pooling.pooled_genes import pool_genes as pool
     from faceage_bio.tables import read_table
 
-    made = pool([read_table(path) for path in table], settings.pooling.reference_cohorts)
+    made = pool((read_table(path, COLUMNS) for path in table), settings.pooling.reference_cohorts)
     print(f"{made['estimate'].notna().sum()} rows pooled over cohorts")
     return {"genes": made}
 

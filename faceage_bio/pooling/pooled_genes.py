@@ -1,6 +1,7 @@
 """All genes pooled over cohorts: many estimates at once."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -9,6 +10,7 @@ from faceage_bio.columns import COHORT, POOLED
 from faceage_bio.pooling.estimates import FEWEST_GENES, FEWEST_RANDOM, method_words
 from faceage_bio.pooling.headlines import as_fitted, why_different
 from faceage_bio.pooling.scales import BACK, with_scale
+from faceage_bio.results.measures import MEASURES
 from faceage_bio.results.reasons import reason
 from faceage_bio.results.row import result_rows
 from faceage_bio.stats import meta_analysis as meta
@@ -16,14 +18,34 @@ from faceage_bio.stats.multiplicity import benjamini_hochberg
 
 GENES = "meta_analysis/genes"
 FAMILY = ("question", "exposure", "model", "measure")
+SHARED = (
+    *FAMILY,
+    "outcome",
+    "unit",
+    "per",
+    "adjustment",
+    "covariates",
+    "definition",
+    "model_id",
+)  # of all genes of a cohort
+NUMBERS = ("estimate", "ci_lower", "ci_upper", "standard_error", "n")
+COLUMNS = (COHORT, *SHARED, "reason", "term", "gene_id", *NUMBERS)  # what of a gene table is read
 
 
-def pool_genes(tables: Sequence[pd.DataFrame], reference_cohorts: Sequence[str] = ()) -> pd.DataFrame:
+@dataclass(frozen=True, eq=False)
+class _OfCohort:
+    """A cohort's genes of one exposure: what they share as one row, and by gene estimate, standard error and samples."""
+
+    about: pd.DataFrame
+    genes: pd.DataFrame
+
+
+def pool_genes(tables: Iterable[pd.DataFrame], reference_cohorts: Sequence[str] = ()) -> pd.DataFrame:
     """Common effects of every gene that two cohorts or more have, with random effects as sensitivity analysis from 3.
 
     Parameters
     ----------
-    tables : the gene table of each cohort (``expression/genes``)
+    tables : the gene table of each cohort (``expression/genes``), at least its `COLUMNS`; each is let go before the next is asked for
     reference_cohorts : cohorts that are left out
 
     Returns
@@ -32,48 +54,40 @@ def pool_genes(tables: Sequence[pd.DataFrame], reference_cohorts: Sequence[str] 
         By exposure, most significant first; ``q_value`` over the pooled p of an exposure. An exposure whose cohorts differ in unit,
         adjustment, definition or model has one row with the reason.
     """
-    rows = [table[~table[COHORT].isin([POOLED, *reference_cohorts])] for table in tables]
-    rows = [table for table in rows if len(table)]
-    if not rows:
-        return result_rows([], GENES)
-    every = pd.concat(rows, ignore_index=True)
-    every = (
-        every[every["question"].astype(str) == "expression"]
-        if (every["question"] == "expression").any()
-        else every
-    )
-    parts = [_pool_family(family) for _, family in every.groupby(list(FAMILY), sort=False)]
-    return result_rows(pd.concat(parts, ignore_index=True), GENES)
+    families: dict[tuple, list[_OfCohort]] = {}
+    for table in tables:
+        own = table[~table[COHORT].isin([POOLED, *reference_cohorts]) & (table["question"] == "expression")]
+        for key, rows in own.groupby(list(FAMILY), sort=False, dropna=False):
+            families.setdefault(key, []).append(_of_cohort(rows))
+    made = [_pool_family(cohorts) for cohorts in families.values()]
+    return result_rows(pd.concat(made, ignore_index=True) if made else [], GENES)
 
 
-def _pool_family(family: pd.DataFrame) -> pd.DataFrame:
+def _of_cohort(rows: pd.DataFrame) -> _OfCohort:
+    scaled = with_scale(rows)
+    scaled = scaled[scaled["y"].notna() & (scaled["se"] > 0)].drop_duplicates("term").set_index("term")
+    return _OfCohort(as_fitted(rows.head(1)), scaled.reindex(columns=["y", "se", "n", "gene_id"]))
+
+
+def _pool_family(cohorts: Sequence[_OfCohort]) -> pd.DataFrame:
     """One exposure's genes."""
-    first = as_fitted(family.groupby(COHORT, sort=False).head(1))
-    shared = (*FAMILY, "outcome", "unit", "per", "adjustment", "covariates", "definition", "model_id")
-    about = {name: first[name].iloc[0] for name in shared} | {COHORT: POOLED, "role": "exploratory"}
-    one = reason("one_cohort", cohorts=first[COHORT].tolist()) if len(first) < 2 else None
-    if why := one or why_different(first):
+    first = pd.concat([one.about for one in cohorts], ignore_index=True)
+    about = {name: first[name].iloc[0] for name in SHARED} | {COHORT: POOLED, "role": "exploratory"}
+    alone = reason("one_cohort", cohorts=first[COHORT].tolist()) if len(cohorts) < 2 else None
+    if why := alone or why_different(first):
         return pd.DataFrame([about | {"term": "all genes", "reason": [why]}])
-    known = with_scale(family)
-    scale = known["scale"].iloc[0]
-    known = known[known["y"].notna() & (known["se"] > 0)].drop_duplicates([COHORT, "term"])
-    y, se, n = (known.pivot(index="term", columns=COHORT, values=name) for name in ("y", "se", "n"))
-    several = y.notna().sum(axis=1) >= 2
-    y, se, n = y[several], se[several], n[several]
-    made = _columns(y.to_numpy(), se.to_numpy(), scale)
-    made.insert(0, "term", y.index)
-    made["gene_id"] = made["term"].map(
-        known.drop_duplicates("term").set_index("term").get("gene_id", pd.Series(dtype=object))
+    held = pd.Index(np.concatenate([one.genes.index for one in cohorts])).value_counts(sort=False)
+    terms = held.index[held >= 2]
+    y, se, n = (
+        np.column_stack([one.genes[name].reindex(terms) for one in cohorts]) for name in ("y", "se", "n")
     )
-    made = made.assign(n=n.sum(axis=1).to_numpy(), n_smallest=n.min(axis=1).to_numpy())
-    made = made.assign(
-        **about,
-        q_value=benjamini_hochberg(made["p_value"].to_numpy()),
-        family="all genes",
-        method=method_words("EE", "z"),
-    )
-    two = reason("two_cohorts").encoded
-    made["reason"] = np.where(made["cohorts"] < FEWEST_RANDOM, two, "")
+    names = pd.concat([one.genes["gene_id"] for one in cohorts])
+    made = _columns(y, se, MEASURES[about["measure"]].pooling_scale).assign(
+        term=terms, gene_id=names[~names.index.duplicated()].reindex(terms).to_numpy(), n=np.nansum(n, axis=1),
+        n_smallest=np.nanmin(n, axis=1), family="all genes", method=method_words("EE", "z"), **about,
+    )  # fmt: skip
+    made["q_value"] = benjamini_hochberg(made["p_value"].to_numpy())
+    made["reason"] = np.where(made["cohorts"] < FEWEST_RANDOM, reason("two_cohorts").encoded, "")
     return made.sort_values("p_value", kind="stable")
 
 

@@ -396,7 +396,9 @@ def _solve_q(y: np.ndarray, v: np.ndarray, x: np.ndarray, target: np.ndarray) ->
     raise FitError("no_convergence", model="between-cohort variance")
 
 
-def _likelihood(y: np.ndarray, v: np.ndarray, x: np.ndarray, df: np.ndarray, *, restricted: bool) -> np.ndarray:
+def _likelihood(
+    y: np.ndarray, v: np.ndarray, x: np.ndarray, df: np.ndarray, *, restricted: bool
+) -> np.ndarray:
     """tau2 of largest (restricted) likelihood: Newton's steps from the estimate of Hedges and Olkin, as metafor starts.
 
     Where the likelihood is not concave a step of Fisher's scoring; a step that leaves what the signs of the scores enclose is halved.
