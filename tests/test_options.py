@@ -93,6 +93,6 @@ def test_a_package_without_its_workflow_is_told(tmp_path, monkeypatch):
     monkeypatch.setattr(faceage_bio, "__file__", str(tmp_path / "faceage_bio" / "__init__.py"))
     with pytest.raises(
         RunError,
-        match=r"no workflow beside .*faceage_bio. Expected the file Snakefile in a folder workflow there",
+        match=r"no workflow next to .*faceage_bio. Expected the file Snakefile in a folder workflow there",
     ):
         workflow_folder()

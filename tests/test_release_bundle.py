@@ -94,11 +94,11 @@ def test_nothing_is_written_where_anything_is_found(results, tmp_path):
 def test_a_signal_half_way_leaves_the_earlier_bundle_and_nothing_else(
     results, tmp_path, monkeypatch, number, name
 ):
-    publish(results, tmp_path / name, PEOPLE, CONFIG, [], 6)
+    publish(results, tmp_path / name, PEOPLE, CONFIG, [], 6, KEY)
     before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
     monkeypatch.setattr(bundle, "check_folder", lambda *_: signal.raise_signal(number))
     with pytest.raises(KeyboardInterrupt if number == signal.SIGINT else SystemExit):
-        publish(results, tmp_path / name, PEOPLE, CONFIG, [], 6)
+        publish(results, tmp_path / name, PEOPLE, CONFIG, [], 6, KEY)
     assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
 
 

@@ -576,7 +576,9 @@ def test_demo_tells_genes_with_shares_of_cells_and_purity_held_constant(demo):
 def test_the_same_subject_in_two_cohorts_stops_before_anything_is_written(drawn, tmp_path):
     one = cohorts_of(drawn, "healthy")
     study = one | {"cohorts": {name: one["cohorts"]["healthy"] for name in ("a", "b")}}
-    configfile = write_config(tmp_path / "config.yaml", **study, readers=None)
+    configfile = write_config(
+        tmp_path / "config.yaml", **study, readers=None, pooling={"reference_cohorts": []}
+    )
     run = snakemake(tmp_path, configfile=configfile)
     assert run.status != 0
     assert "60 subject(s) are in cohort 'a' and in cohort 'b'" in run.output
