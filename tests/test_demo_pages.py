@@ -13,6 +13,7 @@ from tests.browser import UNFOLD, chromium
 from tests.test_all_genes import PANEL, unpacked
 
 GREY = {
+    "verification": ["Independent software agrees"],
     "acceleration": [FOLLOWS_AGE, "Age dependence", "Validity range"],
     "fairness": ["Fairness"],
     "phenotype": [FOLLOWS_AGE, "Missing data"],

@@ -39,7 +39,8 @@ def test_dots_and_bars_keep_place_size_and_colour():
     )
     bars = [f'<path d="M{x},0h1v2h-1Z" fill="#009E73"/>' for x in range(4)]
     assert (
-        light("".join(bars)) == '<path d="M0,0h1v2h-1ZM1,0h1v2h-1ZM2,0h1v2h-1ZM3,0h1v2h-1Z" fill="#009E73"/>'
+        light("".join(bars))
+        == '<path d="M0.5,0v2M1.5,0v2M2.5,0v2M3.5,0v2" stroke="#009E73" stroke-width="1"/>'
     )
     translucent = "".join(bar.replace("/>", ' opacity="0.5"/>') for bar in bars)
     assert light(translucent) == translucent  # where they lie on each other they are darker

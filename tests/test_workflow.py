@@ -596,4 +596,4 @@ def test_fairness_is_shown_and_can_leave_the_photos_alone(demo, tmp_path):
     configfile = write_config(tmp_path / "config.yaml", fairness={"stress_photos": 0})
     jobs = jobs_planned(snakemake(tmp_path, "--dry-run", configfile=configfile).output)
     assert "stress_photos" not in jobs
-    assert jobs["assess_fairness"] == 4
+    assert jobs["assess_fairness"] == 1
