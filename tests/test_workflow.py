@@ -577,7 +577,7 @@ def test_the_same_subject_in_two_cohorts_stops_before_anything_is_written(drawn,
     one = cohorts_of(drawn, "healthy")
     study = one | {"cohorts": {name: one["cohorts"]["healthy"] for name in ("a", "b")}}
     configfile = write_config(
-        tmp_path / "config.yaml", **study, readers=None, pooling={"reference_cohorts": []}
+        tmp_path / "config.yaml", **study, readers=None, report=None, pooling={"reference_cohorts": []}
     )
     run = snakemake(tmp_path, configfile=configfile)
     assert run.status != 0
