@@ -32,7 +32,7 @@ from faceage_bio.cli import (
     weights,
 )
 from faceage_bio.cli.stages import STAGES
-from faceage_bio.cli.terminal import VerbatimCommand, VerbatimGroup
+from faceage_bio.cli.terminal import VerbatimCommand, VerbatimGroup, speak_utf8
 from faceage_bio.errors import FaceAgeBioError, refusal_of
 from faceage_bio.steps import STEPS
 
@@ -135,6 +135,7 @@ _add_commands()
 
 def main() -> None:
     """Run a command; what the user can correct is reported with exit status 2, a bug keeps its traceback."""
+    speak_utf8()
     try:
         app()
     except FaceAgeBioError as error:

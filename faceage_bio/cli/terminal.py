@@ -1,5 +1,9 @@
 """Text as it was written on a terminal: rich takes [words in brackets] for markup unless told otherwise."""
 
+import codecs
+import locale
+import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -10,6 +14,21 @@ from faceage_bio.settings.renamed import COMMANDS, OPTIONS
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+
+def speak_utf8() -> None:
+    """Names of files and tables are UTF-8 whatever the locale says: start again so where it says otherwise, as in a Latin-1 terminal.
+
+    What that terminal cannot show is written as \\u2013.
+    """
+    if sys.flags.utf8_mode or codecs.lookup(locale.getpreferredencoding(False)).name == "utf-8":
+        for stream in (sys.stdout, sys.stderr):
+            if hasattr(stream, "reconfigure"):
+                stream.reconfigure(errors="backslashreplace")
+        return
+    shown = f"{sys.stdout.encoding}:backslashreplace"
+    environment = {"PYTHONIOENCODING": shown} | os.environ | {"PYTHONUTF8": "1"}
+    os.execve(sys.executable, [sys.executable, "-m", "faceage_bio", *sys.argv[1:]], environment)
 
 
 def console(**options: Any) -> "Console":

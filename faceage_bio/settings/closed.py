@@ -13,7 +13,7 @@ class Closed(BaseModel):
 
 
 def located(path: str, info: ValidationInfo) -> str:
-    """A path as seen from the folder that the program runs in, where the validation's context holds both folders.
+    """A path as seen from the folder that the program runs in, where the validation's context holds both folders, and without braces.
 
     The context's ``folder`` is that of the config, and ``start`` the one that the program runs in. A path within ``start`` is recorded from
     there, any other is absolute, as all are if ``start`` is None.
@@ -24,7 +24,12 @@ def located(path: str, info: ValidationInfo) -> str:
     if (start := info.context["start"]) is None:
         return whole
     start = os.path.abspath(start)
-    return os.path.relpath(whole, start) if os.path.commonpath([start, whole]) == start else whole
+    seen = os.path.relpath(whole, start) if os.path.commonpath([start, whole]) == start else whole
+    if set("{}") & set(seen):
+        raise ValueError(
+            f"{seen!r} holds braces, which snakemake takes for a placeholder; rename the file or the folder"
+        )
+    return seen
 
 
 FilePath = Annotated[str, AfterValidator(located)]
