@@ -16,7 +16,7 @@ from faceage_bio.tables import read_table, read_text_table
 from tests.conftest import ROOT
 
 pytestmark = pytest.mark.workflow
-RESULTS = "résultats d'une étude"
+RESULTS = "résultats [1] d'une étude (b)"
 SIZES = {"two": 2, "twelve": 12, "thirty": 30}
 
 
@@ -31,10 +31,18 @@ def write_study(folder) -> None:
         )
         pd.DataFrame({
             "subject_id": subjects, "chronological_age": age, "sex": chance.choice(["female", "male"], n),
-            "followup_years": chance.uniform(0.2, 6, n).round(2), "event": chance.integers(0, 2, n),
+            "BMI {kg}": chance.uniform(19, 33, n).round(1), "followup_years": chance.uniform(0.2, 6, n).round(2), "event": chance.integers(0, 2, n),
         }).to_csv(folder / f"{name}_clinical.tsv", sep="\t", index=False)  # fmt: skip
-    cohorts = {name: {"face_ages": f"{name}_ages.tsv", "clinical": f"{name}_clinical.tsv"} for name in SIZES}
-    (folder / "config.yaml").write_text(yaml.safe_dump({"cohorts": cohorts, "results_dir": RESULTS}))
+    cohorts = {
+        name: {
+            "face_ages": f"{name}_ages.tsv",
+            "clinical": f"{name}_clinical.tsv",
+            "columns": {"bmi": "BMI {kg}"},
+        }
+        for name in SIZES
+    }
+    study = {"cohorts": cohorts, "results_dir": RESULTS, "report": {"title": "{sex} and {x}"}}
+    (folder / "config.yaml").write_text(yaml.safe_dump(study))
 
 
 def test_small_studies_have_exact_pages_and_a_bundle(tmp_path, monkeypatch):
