@@ -71,14 +71,14 @@ def read_plain(
         _check(table, read.cells, one_row_per, source, problems)
         if check:
             check(table, source, problems)
-        if AGE in needed:
-            table = table.assign(**{name: None for name in COVARIATES if name not in table})
     if lacking := [name for name in needed if name not in table]:
         problems.other(
             f"{source}: the table has no column {', '.join(map(repr, lacking))}; it has {', '.join(map(str, table.columns))}. "
             f"Expected {', '.join(map(str, needed))}. Name the columns so; ages are in years."
         )
     problems.stop_if_any()
+    if AGE in needed and Path(path).suffix != ".parquet":
+        table = table.assign(**{name: None for name in COVARIATES if name not in table})
     return table.astype({name: "float64" for name in NUMBERS if name in table}).reset_index(drop=True)
 
 

@@ -112,10 +112,14 @@ SCHEMAS = {
 
 @dataclass(frozen=True)
 class UserTable:
-    """A table as read: values, and the cells as typed under the same names; the index is the line in the file."""
+    """A table as read: values, and the cells as typed under the same names; the index is the line in the file.
+
+    ``said``: what was left out, in sentences.
+    """
 
     values: pd.DataFrame
     cells: pd.DataFrame
+    said: tuple[str, ...] = ()
 
 
 def read_user_table(
@@ -147,6 +151,7 @@ def read_user_table(
     cells = _under_our_names(typed, form, [name for name, kind in kinds.items() if kind == TEXT])
     if not check_needed(typed, schema, file, problems, form):
         return None
+    cells, said = _without_repeats(cells, list(kinds)) if schema is CLINICAL else (cells, ())
     kinds = dict.fromkeys(cells) | kinds
     decimal = form.decimal or _decimal_of(cells, kinds, typed.attrs["delimiter"])
     values = {name: _values(cells[name], kinds[name], form, decimal, file, problems) for name in cells}
@@ -157,7 +162,21 @@ def read_user_table(
             check_spelling(table[name], file, problems)
         elif kinds[name] is None:
             _check_codes(table[name], cells[name], file, problems)
-    return UserTable(table, cells)
+    return UserTable(table, cells, said)
+
+
+def _without_repeats(cells: pd.DataFrame, known: Sequence[str]) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    """One row of each participant whose rows say the same, as GDC's have one row per treatment; no column in which they differ."""
+    known = [name for name in known if name in cells]
+    again = cells.duplicated(known)
+    if len(known) < 2 or not again.any():
+        return cells, ()
+    differing = [
+        name for name in cells if name not in known and cells.groupby(known)[name].nunique().max() > 1
+    ]
+    also = f"; not used, because they differ between them: {', '.join(differing)}" if differing else ""
+    said = f"{again.sum()} of {len(cells)} rows repeat a participant with the same values; one of each is kept{also}"
+    return cells[~again].drop(columns=differing), (said,)
 
 
 def complete(table: pd.DataFrame, schema: pa.DataFrameSchema) -> pd.DataFrame:

@@ -22,8 +22,8 @@ SAMPLES = "sample_id\tsubject_id\ns1\ta1\ns2\ta2\n"
 def checked(tmp_path):
     """A function that checks a study with these changes to its config: problems, and what is said."""
 
-    def check(cohort: dict | None = None, **sections) -> tuple[str, str]:
-        files = {"clinical": CLINIC, "face_ages": FACES, "counts": COUNTS, "samples": SAMPLES}
+    def check(cohort: dict | None = None, clinical: str = CLINIC, **sections) -> tuple[str, str]:
+        files = {"clinical": clinical, "face_ages": FACES, "counts": COUNTS, "samples": SAMPLES}
         for name, text in files.items():
             (tmp_path / f"{name}.tsv").write_text(text)
         given = {name: str(tmp_path / f"{name}.tsv") for name in files}
@@ -49,6 +49,20 @@ def test_a_study_as_it_should_be_says_what_it_does_not_use(checked):
         in said
     )
     assert "mine: 2 of 16 prespecified genes are in the counts" in said
+
+
+def test_what_the_study_cannot_answer_is_said_with_the_reason(checked):
+    clinical = CLINIC.replace("chronological_age", "age").replace("\tBMI_", "\tfollowup_years\tevent\tBMI_")
+    clinical = clinical.replace("never\t", "never\t1\t1\t").replace("former\t", "former\t2\t0\t")
+    _, said = checked(clinical=clinical)
+    for told in (
+        "mine: cannot be answered: age acceleration and all that follows from it, because chronological age is known for 0 of 2 participants",
+        "mine: cannot be answered: hazard ratios for death, because 1 of 2 participants with follow-up died, and 5 are needed",
+        "mine: cannot be answered: associations with pack_years, bmi, because known for 0 of 2 participants",
+        "cannot be answered: cancer against controls, because no participant has group = cancer or reference",
+    ):  # fmt: skip
+        assert told in said
+    assert "overall survival, because follow-up is known for 0 of 2" in checked()[1]
 
 
 @pytest.mark.parametrize(

@@ -72,6 +72,24 @@ def test_of_several_columns_the_first_with_a_value_counts(read):
     assert found.loc["a3", ["followup_years", "event"]].isna().all()
 
 
+def test_rows_that_repeat_a_participant_are_one_where_they_say_the_same(read, capsys):
+    rows = (
+        "a1\t60\tf\tsurgery\nA\na1\t60\tf\tradiation\nA\na2\t61\tm\tsurgery\nB\na3\t62\tf\tnone\nB\n".replace(
+            "\nA", "\tA"
+        ).replace("\nB", "\tB")
+    )
+    found = read(f"subject_id\tchronological_age\tsex\ttreatment\tward\n{rows}")
+    assert found.index.tolist() == ["a1", "a2", "a3"]
+    assert "ward" in found
+    assert "treatment" not in found
+    said = "1 of 4 rows repeat a participant with the same values; one of each is kept; not used, because they differ between them: treatment"
+    assert said in capsys.readouterr().out
+    with pytest.raises(
+        CohortError, match=r"'subject_id': 2 row\(s\), line 2: 'a1'; line 3: 'a1'. It stands more than once"
+    ):
+        read(f"subject_id\tchronological_age\tsex\ttreatment\tward\n{rows.replace('60', '59', 1)}")
+
+
 def test_age_in_days_is_declared(read):
     found = read("subject_id\tchronological_age\na1\t21915\na2\t22280\na3\t22645\n", units={"age": "days"})
     assert found.chronological_age.round().tolist() == [60, 61, 62]

@@ -1,11 +1,12 @@
 """Names in the config against the tables: columns, codings, genes and groups that nothing has, each with the nearest that there is."""
 
 import difflib
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from faceage_bio.cohort.answerable import cannot_answer
+from faceage_bio.cohort.proposal import USUAL, plain
 from faceage_bio.columns import LATER, SUBJECT_COLUMNS
 from faceage_bio.config import DEFAULT_COLUMNS
 from faceage_bio.errors import TableError
@@ -19,7 +20,8 @@ from faceage_bio.tables import read_text_table
 if TYPE_CHECKING:
     from faceage_bio.cohort.intake import CohortTables
 
-NEAR = 0.6
+NEAR = 0.6  # of a name that is wrong for sure
+ALIKE = 0.75  # of one that may be right
 
 
 def check_names(
@@ -28,7 +30,7 @@ def check_names(
     settings: Mapping[str, Any],
     problems: Problems,
 ) -> list[str]:
-    """A problem for each name that no table has; what is not used, and how many genes are found, in sentences.
+    """A problem for each name that no table has; what is not used, how many genes are found and what cannot be answered, in sentences.
 
     Parameters
     ----------
@@ -48,7 +50,7 @@ def check_names(
     _check_spelling(named, tables, problems)
     _check_groups(settings["acceleration.fit_in"], tables, problems)
     said += _check_genes(settings, tables, problems)
-    return said
+    return said + cannot_answer(tables, named)
 
 
 def _header(file: str, form: SheetForm) -> list[str]:
@@ -217,10 +219,12 @@ def _unused(file: str, table: str, form: SheetForm, named: set[str]) -> list[str
 
 
 def _meant(name: str, ours: Iterable[str]) -> str:
-    """Which of our columns a name may stand for: one that is a word of it, or the nearest."""
-    words = re.split(r"[^a-z0-9]+", name.lower())
-    near = [one for one in sorted(ours) if one in words] or difflib.get_close_matches(
-        name.lower(), list(ours), n=1, cutoff=NEAR
+    """Which of our columns a name may stand for: one that it is a usual name of, one that is a word of it, or the nearest."""
+    words = plain(name).split("_")
+    near = (
+        [one for one in sorted(ours) if plain(name) in USUAL.get(one, "").split()]
+        or [one for one in sorted(ours) if one in words]
+        or difflib.get_close_matches(plain(name), list(ours), n=1, cutoff=ALIKE)
     )
     return near[0] if near else ""
 

@@ -17,7 +17,7 @@ from faceage_bio.age_reached import fitting_units
 from faceage_bio.columns import AGE, EVENT, FACE_AGE, FOLLOWUP, PHOTO, SAMPLE, SUBJECT
 from faceage_bio.errors import TableError
 from faceage_bio.problems import Problems
-from faceage_bio.settings.cohort import SheetForm
+from faceage_bio.settings.cohort import SheetForm, as_list
 from faceage_bio.tables import read_text_table
 
 # usual names of our columns, in lower case with _ between words, the likeliest first
@@ -108,7 +108,7 @@ def read_dictionary(path: Path) -> dict[str, CodedField]:
         It cannot be read, or is no data dictionary of REDCap.
     """
     table = read_text_table(path)
-    names = {_plain(name): name for name in table}
+    names = {plain(name): name for name in table}
     name, kind, label, choices = (
         next((names[one] for one in names if one.startswith(start)), None)
         for start in ("variable", "field_type", "field_label", "choices")
@@ -153,7 +153,7 @@ def propose(path: Path | None, dictionary: Path | None = None, sheet: str | None
         _add_dates(proposal, columns, cells)
         _add_missing(proposal, columns, cells)
         _add_what_is_left(proposal, path)
-    taken = {name for theirs in columns.values() for name in _each(theirs)}
+    taken = {name for theirs in columns.values() for name in as_list(theirs)}
     lacking = [name for name in known if name not in columns]
     unused = [name for name in cells if name not in taken]
     proposal.notes += [
@@ -164,11 +164,7 @@ def propose(path: Path | None, dictionary: Path | None = None, sheet: str | None
     return proposal
 
 
-def _each(names: str | list[str]) -> list[str]:
-    return [names] if isinstance(names, str) else names
-
-
-def _plain(name: str) -> str:
+def plain(name: str) -> str:
     """Lower case, with _ between words and between a small and a capital letter."""
     return re.sub(r"[^a-z0-9]+", "_", re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()).strip("_")
 
@@ -177,15 +173,15 @@ def _columns_of(
     cells: pd.DataFrame, fields: Mapping[str, CodedField]
 ) -> tuple[dict[str, str | list[str]], list[str]]:
     """Our column -> theirs, by name, else by REDCap's label; and what is doubtful of it."""
-    plain = {name: {_plain(name), _plain(name).replace("_", "")} for name in cells}
-    labels = {name: {_plain(one.label)} for name, one in fields.items() if name in plain}
+    by_name = {name: {plain(name), plain(name).replace("_", "")} for name in cells}
+    labels = {name: {plain(one.label)} for name, one in fields.items() if name in by_name}
     found: dict[str, str | list[str]] = {}
     unsure = []
     for ours, usual in USUAL.items():
         for wanted in (ours, *usual.split()):
             named = [
                 name
-                for known in (plain, labels)
+                for known in (by_name, labels)
                 for name, forms in known.items()
                 if {wanted, wanted.replace("_", "")} & forms
             ]
@@ -194,7 +190,7 @@ def _columns_of(
                 parts, doubt = DOUBTFUL.get(ours, ((), ""))
                 if wanted != ours and any(part in wanted for part in parts):
                     unsure.append(f"{ours} is taken from {named[0]!r}: {doubt}.")
-    several = [name for one in OF_SEVERAL for name, forms in plain.items() if one in forms]
+    several = [name for one in OF_SEVERAL for name, forms in by_name.items() if one in forms]
     if len(several) > 1:
         found[FOLLOWUP] = several
     if SUBJECT not in found and fields:
@@ -212,7 +208,7 @@ def _table_of(columns: Iterable[str]) -> str:
 
 def _cells(theirs: str | list[str], cells: pd.DataFrame) -> pd.Series:
     """Cells that are not empty or a usual word for nothing."""
-    all_of_them = pd.concat([cells[name] for name in _each(theirs)])
+    all_of_them = pd.concat([cells[name] for name in as_list(theirs)])
     return all_of_them[~parse.is_missing(all_of_them)]
 
 
@@ -224,7 +220,7 @@ def _add_codings(
 ) -> None:
     """Meanings of codes by the dictionary, in our words where the column has some."""
     codings = {}
-    ours_of = {name: ours for ours, theirs in columns.items() for name in _each(theirs)}
+    ours_of = {name: ours for ours, theirs in columns.items() for name in as_list(theirs)}
     for name, one in fields.items():
         boxes = [column for column in cells if column.startswith(f"{name}___")]
         if one.kind == "checkbox" and (boxes or name in cells):
@@ -284,7 +280,7 @@ def _add_units(proposal: Proposal, columns: Mapping[str, str | list[str]], cells
         units["age"], age = "days", age / 365.25
         proposal.unsure.append(f"ages such as {age.median() * 365.25:g} are taken for days.")
     if FOLLOWUP in columns:
-        names = " ".join(_plain(name) for name in _each(columns[FOLLOWUP]))
+        names = " ".join(plain(name) for name in as_list(columns[FOLLOWUP]))
         said = next((unit for unit in ("days", "months", "years") if unit[:-1] in names), None)
         observed = parse.to_numbers(_cells(columns[FOLLOWUP], cells))
         if said is None:

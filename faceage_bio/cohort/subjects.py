@@ -32,6 +32,8 @@ def read_clinical(
     read = read_user_table(file, CLINICAL, problems, form_of(settings, "clinical"), year_days)
     if read is None:
         return pd.DataFrame(columns=list(SUBJECT_COLUMNS)), photos
+    for sentence in read.said:
+        print(f"{file}: {sentence}")
     table = complete(read.values, CLINICAL)
     photos = _ages_from_dates(table, photos, file, problems)
     _followup_from_dates(table, photos, file, year_days, problems)

@@ -1,0 +1,67 @@
+"""What a study cannot answer with the tables that it has, and why, before anything is computed."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from faceage_bio.columns import AGE, EVENT, FOLLOWUP, SUBJECT
+from faceage_bio.stats.fewest_events import FEWEST_EVENTS
+
+if TYPE_CHECKING:
+    from faceage_bio.cohort.intake import CohortTables
+
+WITHOUT = {  # settings whose columns an analysis goes without
+    "phenotype.exposures": "associations with", "phenotype.factors": "comparisons by", "survival.covariates": "survival models adjusted for",
+}  # fmt: skip
+
+
+def cannot_answer(tables: Mapping[str, "CohortTables"], named: Mapping[str, Sequence[str]]) -> list[str]:
+    """A sentence for each question of a cohort that has no answer.
+
+    Parameters
+    ----------
+    tables : the checked tables of each cohort
+    named : the columns that each setting names, as of `config.named_columns`
+    """
+    return [
+        f"{name}: cannot be answered: {question}, because {why}"
+        for name, one in tables.items() for question, why in _of_cohort(one, named)
+    ] + _of_disease(tables)  # fmt: skip
+
+
+def _of_cohort(tables: "CohortTables", named: Mapping[str, Sequence[str]]) -> list[tuple[str, str]]:
+    people, n = tables.subjects, len(tables.subjects)
+    aged = people[AGE].notna() | people[SUBJECT].isin(tables.photos.loc[tables.photos[AGE].notna(), SUBJECT])
+    found = []
+    if not aged.any():
+        found.append(
+            ("age acceleration and all that follows from it", f"chronological age is known for 0 of {n} participants (give chronological_age, or birth_date and photo_date)")
+        )  # fmt: skip
+    followed = people[FOLLOWUP].notna() & people[EVENT].notna()
+    deaths = int(people.loc[followed, EVENT].sum())
+    if not followed.any():
+        found.append(("overall survival", f"follow-up is known for 0 of {n} participants"))
+    elif deaths < FEWEST_EVENTS:
+        found.append(("hazard ratios for death", f"{deaths} of {int(followed.sum())} participants with follow-up died, and {FEWEST_EVENTS} are needed"))  # fmt: skip
+    for setting, question in WITHOUT.items():
+        lacking = [name for name in named[setting] if _unknown(people, name)]
+        if lacking and (followed.any() or not setting.startswith("survival")):
+            found.append((f"{question} {', '.join(lacking)}", f"known for 0 of {n} participants"))
+    if tables.samples.empty:
+        found.append(("gene expression", "there is no RNA"))
+    return found
+
+
+def _unknown(people: pd.DataFrame, name: str) -> bool:
+    return name in people and not people[name].notna().any()
+
+
+def _of_disease(tables: Mapping[str, "CohortTables"]) -> list[str]:
+    groups = {str(group) for one in tables.values() for group in one.subjects["group"].dropna().unique()}
+    lacking = sorted({"cancer", "reference"} - groups)
+    if not lacking:
+        return []
+    return [
+        f"cannot be answered: cancer against controls, because no participant has group = {' or '.join(lacking)}"
+    ]
