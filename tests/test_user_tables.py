@@ -9,6 +9,7 @@ import yaml
 from faceage_bio.cohort.intake import read_cohorts
 from faceage_bio.config import check_config
 from faceage_bio.errors import CohortError, ConfigError, TableError
+from faceage_bio.faceage.shards import count_photos
 from faceage_bio.tables import read_text_table
 
 FACES = "subject_id\tface_age\tphoto_date\na1\t65\t2020-03-04\na2\t60\t2020-03-05\na3\t71\t2020-03-06\n"
@@ -203,6 +204,13 @@ def save(path, sheets: dict[str, list], change=lambda book: None):
     change(book)
     book.save(path)
     return path
+
+
+def test_photos_of_a_manifest_are_counted_in_a_workbook_too(tmp_path):
+    save(tmp_path / "m.xlsx", {"Notes": [["x"]], "photos": [["photo_id"], *([f"p{k}"] for k in range(7))]})
+    assert count_photos(tmp_path / "m.xlsx") == 7
+    (tmp_path / "m.xlsx").write_text("no workbook")
+    assert count_photos(tmp_path / "m.xlsx") == count_photos(tmp_path / "none.tsv") == 0
 
 
 def test_a_workbook_is_read_as_it_would_be_typed(read):

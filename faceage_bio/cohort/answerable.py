@@ -3,10 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-import pandas as pd
-
-from faceage_bio.columns import AGE, EVENT, FOLLOWUP, SUBJECT
-from faceage_bio.stats.fewest_events import FEWEST_EVENTS
+from faceage_bio.columns import FOLLOWUP
 
 if TYPE_CHECKING:
     from faceage_bio.cohort.intake import CohortTables
@@ -17,7 +14,7 @@ WITHOUT = {  # settings whose columns an analysis goes without
 
 
 def cannot_answer(tables: Mapping[str, "CohortTables"], named: Mapping[str, Sequence[str]]) -> list[str]:
-    """A sentence for each question of a cohort that has no answer.
+    """A sentence for each question of a cohort that has no answer for want of a column; for want of participants: `too_small`.
 
     Parameters
     ----------
@@ -32,29 +29,15 @@ def cannot_answer(tables: Mapping[str, "CohortTables"], named: Mapping[str, Sequ
 
 def _of_cohort(tables: "CohortTables", named: Mapping[str, Sequence[str]]) -> list[tuple[str, str]]:
     people, n = tables.subjects, len(tables.subjects)
-    aged = people[AGE].notna() | people[SUBJECT].isin(tables.photos.loc[tables.photos[AGE].notna(), SUBJECT])
+    followed = people[FOLLOWUP].notna().any()
     found = []
-    if not aged.any():
-        found.append(
-            ("age acceleration and all that follows from it", f"chronological age is known for 0 of {n} participants (give chronological_age, or birth_date and photo_date)")
-        )  # fmt: skip
-    followed = people[FOLLOWUP].notna() & people[EVENT].notna()
-    deaths = int(people.loc[followed, EVENT].sum())
-    if not followed.any():
-        found.append(("overall survival", f"follow-up is known for 0 of {n} participants"))
-    elif deaths < FEWEST_EVENTS:
-        found.append(("hazard ratios for death", f"{deaths} of {int(followed.sum())} participants with follow-up died, and {FEWEST_EVENTS} are needed"))  # fmt: skip
     for setting, question in WITHOUT.items():
-        lacking = [name for name in named[setting] if _unknown(people, name)]
-        if lacking and (followed.any() or not setting.startswith("survival")):
+        lacking = [name for name in named[setting] if name in people and not people[name].notna().any()]
+        if lacking and (followed or not setting.startswith("survival")):
             found.append((f"{question} {', '.join(lacking)}", f"known for 0 of {n} participants"))
     if tables.samples.empty:
         found.append(("gene expression", "there is no RNA"))
     return found
-
-
-def _unknown(people: pd.DataFrame, name: str) -> bool:
-    return name in people and not people[name].notna().any()
 
 
 def _of_disease(tables: Mapping[str, "CohortTables"]) -> list[str]:

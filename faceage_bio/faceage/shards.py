@@ -5,6 +5,7 @@ The workflow reads this module each time it starts, so it imports nothing heavy.
 
 from __future__ import annotations
 
+import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,11 +16,16 @@ if TYPE_CHECKING:
 
 
 def count_photos(manifest: Path | str) -> int:
-    """Rows of a manifest below its header; 0 if it is not there (a later check tells so)."""
+    """Rows of a manifest below its header, of a workbook's longest sheet; 0 if it is not there (a later check tells so)."""
     try:
+        if str(manifest).lower().endswith((".xlsx", ".xlsm")):
+            import openpyxl
+
+            sheets = openpyxl.load_workbook(manifest, read_only=True).worksheets
+            return max(1, *(sheet.max_row for sheet in sheets)) - 1
         with Path(manifest).open("rb") as file:
             return max(0, sum(1 for line in file if line.strip()) - 1)
-    except OSError:
+    except (OSError, zipfile.BadZipFile, KeyError, ValueError):
         return 0
 
 
