@@ -4,6 +4,7 @@ import datetime
 import difflib
 import zipfile
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -88,13 +89,13 @@ def _check_formulas(path: Path, title: str, rows: Sequence[Sequence[str]], lines
     }
     if not empty:
         return
-    written = openpyxl.load_workbook(path, read_only=True)[title]
-    bare = [
-        f"{get_column_letter(k + 1)}{line}"
-        for line, row in enumerate(written.iter_rows(values_only=True), start=1)
-        for k, cell in enumerate(row)
-        if (line, k) in empty and isinstance(cell, str) and cell.startswith("=")
-    ]
+    with closing(openpyxl.load_workbook(path, read_only=True)) as book:
+        bare = [
+            f"{get_column_letter(k + 1)}{line}"
+            for line, row in enumerate(book[title].iter_rows(values_only=True), start=1)
+            for k, cell in enumerate(row)
+            if (line, k) in empty and isinstance(cell, str) and cell.startswith("=")
+        ]
     if bare:
         raise TableError(
             f"{path}: sheet {title!r} has formulas without a saved value: {examples(bare)}. Expected values. Open it in the spreadsheet program "

@@ -21,6 +21,7 @@ from faceage_bio.report.pages import survival_page
 from faceage_bio.report.tables import collect
 from faceage_bio.results.reasons import reason
 from faceage_bio.results.row import result_rows
+from faceage_bio.settings.cohort import SheetForm
 from faceage_bio.stats.delong import delong
 from faceage_bio.stats.multi_reader import ReaderStudy
 from faceage_bio.tables import write_table
@@ -304,6 +305,25 @@ def test_all_problems_come_together(tmp_path):
         "line 3: '710'. Expected 0 to 120 years",
     ):
         assert part in text
+
+
+def test_names_and_codes_of_both_tables_are_declared(tmp_path):
+    readings = (
+        pd.DataFrame([GOOD])
+        .rename(columns={"reader_id": "Who", "predicted_alive": "Answer"})
+        .replace("yes", "1")
+    )
+    readings.to_csv(tmp_path / "r.tsv", sep="\t", index=False)
+    CASES.rename(columns={"case_id": "Nr"}).to_csv(tmp_path / "c.tsv", sep="\t", index=False)
+    forms = {
+        "readings": SheetForm(columns={"reader_id": "Who", "predicted_alive": "Answer"}, codings={"predicted_alive": {"1": "yes"}}),
+        "cases": SheetForm(columns={"case_id": "Nr"}),
+    }  # fmt: skip
+    found, cases = read_study(
+        tmp_path / "r.tsv", [tmp_path / "c.tsv"], CONDITIONS, TYPES, None, "face_age", forms
+    )
+    assert found.dead.tolist() == [0]
+    assert list(cases.index) == ["A1"]
 
 
 def test_columns_that_lack_are_named(tmp_path):

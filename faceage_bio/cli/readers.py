@@ -12,7 +12,7 @@ from faceage_bio.steps import Tables, step
 @step(
     uses=[
         f"readers.{name}"
-        for name in ("conditions", "types", "groups", "rating_of", "horizon_years", "model_column")
+        for name in ("conditions", "types", "groups", "rating_of", "horizon_years", "model_column", "tables")
     ],
     writes={"readers.tsv": "areas, contrasts, decisions, ages; names no case and no reader"},
 )
@@ -49,7 +49,7 @@ def compare_readers(
 
     chosen = settings.readers
     read, known = stage.read_study(
-        readings, cases, chosen.conditions, chosen.types, chosen.rating_of, chosen.model_column
+        readings, cases, chosen.conditions, chosen.types, chosen.rating_of, chosen.model_column, chosen.tables
     )
     table = stage.compare_readers(
         read, known, chosen.conditions, chosen.groups, chosen.horizon_years, chosen.model_column

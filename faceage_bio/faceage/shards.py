@@ -6,6 +6,7 @@ The workflow reads this module each time it starts, so it imports nothing heavy.
 from __future__ import annotations
 
 import zipfile
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,8 +22,8 @@ def count_photos(manifest: Path | str) -> int:
         if str(manifest).lower().endswith((".xlsx", ".xlsm")):
             import openpyxl
 
-            sheets = openpyxl.load_workbook(manifest, read_only=True).worksheets
-            return max(1, *(sheet.max_row for sheet in sheets)) - 1
+            with closing(openpyxl.load_workbook(manifest, read_only=True)) as book:
+                return max(1, *(sheet.max_row for sheet in book.worksheets)) - 1
         with Path(manifest).open("rb") as file:
             return max(0, sum(1 for line in file if line.strip()) - 1)
     except (OSError, zipfile.BadZipFile, KeyError, ValueError):

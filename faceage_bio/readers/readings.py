@@ -40,6 +40,7 @@ def read_readings(
     rating_of: str | None,
     cases: Sequence[str],
     problems: Problems,
+    form: SheetForm | None = None,
 ) -> pd.DataFrame:
     """The readings, checked against the conditions, the types of readers and the cases.
 
@@ -56,6 +57,8 @@ def read_readings(
         Identifiers of the cases.
     problems : Problems
         Every wrong cell and row is added.
+    form : SheetForm, optional
+        How the table is written.
 
     Returns
     -------
@@ -63,7 +66,7 @@ def read_readings(
         reader ("staff 1": the identifier is not kept), reader_type, case_id, condition, rating (of death, 0 to 1), dead (1.0
         predicted to die, 0.0 to live), years, decade; NaN where nothing was answered.
     """
-    file, given = str(path), read_user_table(path, READINGS, problems)
+    file, given = str(path), read_user_table(path, READINGS, problems, form)
     if given is None:
         return pd.DataFrame(columns=[CASE])
     if ALIVE not in given.cells and RATING not in given.cells:
@@ -197,7 +200,9 @@ def _pseudonyms(table: pd.DataFrame) -> pd.Series:
     return table[READER].map(dict(zip(readers[READER], names, strict=True)))
 
 
-def read_cases(paths: Sequence[Path | str], model_column: str, problems: Problems) -> pd.DataFrame:
+def read_cases(
+    paths: Sequence[Path | str], model_column: str, problems: Problems, form: SheetForm | None = None
+) -> pd.DataFrame:
     """What is known of the cases: of plain tables, or of the cohorts' analysis tables.
 
     Parameters
@@ -206,6 +211,8 @@ def read_cases(paths: Sequence[Path | str], model_column: str, problems: Problem
         Plain: case_id (or subject_id), followup_years, event (1 died, 0 alive when last seen), chronological_age, face_age,
         and the column that orders the cases by the model's risk; what is not known may lack.
     model_column : str
+    form : SheetForm, optional
+        How a plain table is written.
 
     Returns
     -------
@@ -218,7 +225,7 @@ def read_cases(paths: Sequence[Path | str], model_column: str, problems: Problem
         if Path(path).suffix == ".parquet":
             table = read_table(path)
         else:
-            table = _plain_cases(path, model_column, problems)
+            table = _plain_cases(path, model_column, problems, form or SheetForm())
         parts.append(table.reindex(columns=list(wanted)))
     cases = pd.concat([part.astype(object) for part in parts if len(part)] or parts, ignore_index=True)
     for name in {*NUMBERS, EVENT, model_column}:
@@ -232,9 +239,12 @@ def read_cases(paths: Sequence[Path | str], model_column: str, problems: Problem
     return cases.assign(model=cases[model_column])
 
 
-def _plain_cases(path: Path | str, model_column: str, problems: Problems) -> pd.DataFrame:
+def _plain_cases(path: Path | str, model_column: str, problems: Problems, form: SheetForm) -> pd.DataFrame:
     file = str(path)
-    given = read_user_table(path, PEOPLE, problems, SheetForm(columns={SUBJECT: CASE}))
+    columns = {
+        SUBJECT if ours == CASE else ours: theirs for ours, theirs in ({CASE: CASE} | form.columns).items()
+    }
+    given = read_user_table(path, PEOPLE, problems, form.model_copy(update={"columns": columns}))
     if given is None:
         return pd.DataFrame(columns=[SUBJECT])
     table = given.values

@@ -1,6 +1,6 @@
 """The reader study: readings and cases in, one tidy table out."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +15,7 @@ from faceage_bio.readers.outcome import KNOWN, count_cases, followed
 from faceage_bio.readers.readings import TYPE, read_cases, read_readings
 from faceage_bio.readers.study import RANDOM, gather
 from faceage_bio.results.row import result_rows
+from faceage_bio.settings.cohort import SheetForm
 from faceage_bio.settings.survival import Readers
 from faceage_bio.stats.multiplicity import benjamini_hochberg
 
@@ -28,8 +29,9 @@ def read_study(
     types: Sequence[str],
     rating_of: str | None,
     model_column: str,
+    forms: Mapping[str, SheetForm] | None = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Both tables, checked together.
+    """Both tables, checked together; ``forms`` says how "readings" and "cases" are written.
 
     Returns
     -------
@@ -43,8 +45,11 @@ def read_study(
         A file cannot be read.
     """
     problems = Problems()
-    known = read_cases(cases, model_column, problems)
-    read = read_readings(readings, conditions, types, rating_of, known[SUBJECT], problems)
+    forms = forms or {}
+    known = read_cases(cases, model_column, problems, forms.get("cases"))
+    read = read_readings(
+        readings, conditions, types, rating_of, known[SUBJECT], problems, forms.get("readings")
+    )
     problems.stop_if_any()
     return read, known[known[SUBJECT].isin(read["case_id"])].set_index(SUBJECT)
 
@@ -66,11 +71,12 @@ def check_study(settings: Readers, people: Sequence[str]) -> int:
     """
     if settings.cases:
         study = (settings.readings, [settings.cases], settings.conditions, settings.types)
-        return len(read_study(*study, settings.rating_of, settings.model_column)[0])
+        return len(read_study(*study, settings.rating_of, settings.model_column, settings.tables)[0])
     problems = Problems()
     read = read_readings(
-        settings.readings, settings.conditions, settings.types, settings.rating_of, people, problems
-    )
+        settings.readings, settings.conditions, settings.types, settings.rating_of, people, problems,
+        settings.tables.get("readings"),
+    )  # fmt: skip
     problems.stop_if_any()
     return len(read)
 

@@ -8,6 +8,7 @@ from pydantic import AfterValidator, Field, ValidationInfo, model_validator
 from faceage_bio.columns import CAUSE_LEVELS
 from faceage_bio.settings.acceleration import Imputation
 from faceage_bio.settings.closed import Closed, FilePath, located
+from faceage_bio.settings.cohort import SheetForm
 
 
 def _days(value: str | None) -> str | None:
@@ -127,6 +128,8 @@ class Readers(Closed):
     or rating (0 to 1); optional predicted_age or predicted_age_decade. null: no reader study."""
     cases: FilePath | None = None
     """Table of the cases: case_id, followup_years, event, chronological_age, face_age. null: the participants of all cohorts."""
+    tables: dict[Literal["readings", "cases"], SheetForm] = Field(default_factory=dict)
+    """How they are written, where it differs from ours, as under `cohorts.NAME.tables`: {readings: {columns: {reader_id: Reader}}}."""
     conditions: list[str] = Field(default=["photo", "chart", "face_age"], min_length=1)
     """What was shown, each time with what came before; neighbours are compared."""
     types: list[str] = Field(default=["staff", "resident", "lay"], min_length=1)
