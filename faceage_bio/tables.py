@@ -221,7 +221,7 @@ def _read_own(path: Path, columns: Sequence[str] | None) -> pd.DataFrame:
         words = WORDS if is_result(pd.read_csv(path, sep=separator, nrows=0)) else ()
         table = pd.read_csv(
             path, sep=separator, keep_default_na=False, na_values=[""], dtype=dict.fromkeys((*KEYS, *words), str),
-            float_precision="round_trip", usecols=None if columns is None else lambda name: name in columns,
+            float_precision="round_trip", low_memory=False, usecols=None if columns is None else lambda name: name in columns,
         )  # fmt: skip
         table = table_as_typed(table)
         if columns is not None:
