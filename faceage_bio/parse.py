@@ -105,8 +105,9 @@ def to_numbers(cells: pd.Series, decimal: str = ".") -> pd.Series:
 
 def numbers(cells: pd.Series, column: str, file: str, problems: Problems, decimal: str = ".") -> pd.Series:
     """Numbers; NaN where missing."""
-    values = to_numbers(cells.where(~is_missing(cells), None), decimal)
-    for line in cells.index[(values.isna() & ~is_missing(cells)) | values.abs().eq(float("inf"))]:
+    missing = is_missing(cells)
+    values = to_numbers(cells.where(~missing, None), decimal)
+    for line in cells.index[(values.isna() & ~missing) | values.abs().eq(float("inf"))]:
         advice = "Expected a number. Write a plain number such as 57.4, without a unit."
         if decimal == "," and "." in cells[line]:
             advice = "Expected a number with a decimal comma, as this table has. Write it so, without dots, or declare `decimal` in the config."

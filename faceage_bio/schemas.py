@@ -265,8 +265,8 @@ def _values(
     if kind is None and len(known):
         values = parse.to_numbers(cells, decimal)
         if values[known.index].notna().all() and np.isfinite(values[known.index]).all():
-            whole = len(known) == len(cells) and known.str.fullmatch(r"[+-]?\d{1,15}").all()
-            return values.astype("int64") if whole else values
+            typed_whole = (values % 1 == 0).all() and known.str.fullmatch(r"[+-]?\d{1,15}").all()
+            return values.astype("int64") if typed_whole and len(known) == len(cells) else values
     return cells.astype(object).where(cells != "", None)
 
 
