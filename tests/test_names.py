@@ -56,8 +56,8 @@ def test_what_the_study_cannot_answer_is_said_with_the_reason(checked):
     clinical = clinical.replace("never\t", "never\t1\t1\t").replace("former\t", "former\t2\t0\t")
     _, said = checked(clinical=clinical, survival={"covariates": ["sex", "bmi"]})
     for told in (
-        "mine: cannot be answered: associations with pack_years, bmi, because known for 0 of 2 participants",
-        "mine: cannot be answered: survival models adjusted for bmi, because known for 0 of 2 participants",
+        "mine: cannot be answered: associations with pack_years, bmi, because they are known for 0 of 2 participants",
+        "mine: cannot be answered: survival models adjusted for bmi, because they are known for 0 of 2 participants",
         "cannot be answered: cancer against controls, because no participant has group = cancer or reference",
     ):  # fmt: skip
         assert told in said

@@ -34,7 +34,7 @@ def _of_cohort(tables: "CohortTables", named: Mapping[str, Sequence[str]]) -> li
     for setting, question in WITHOUT.items():
         lacking = [name for name in named[setting] if name in people and not people[name].notna().any()]
         if lacking and (followed or not setting.startswith("survival")):
-            found.append((f"{question} {', '.join(lacking)}", f"known for 0 of {n} participants"))
+            found.append((f"{question} {', '.join(lacking)}", f"they are known for 0 of {n} participants"))
     if tables.samples.empty:
         found.append(("gene expression", "there is no RNA"))
     return found

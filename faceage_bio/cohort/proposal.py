@@ -38,7 +38,7 @@ USUAL = {
     FOLLOWUP: "followup follow_up followup_time follow_up_time followup_days followup_months follow_up_years follow_up_days follow_up_months "
               "os_time os_years os_months os_days overall_survival overall_survival_months overall_survival_days overall_survival_years "
               "survival_time survival_years survival_months survival_days days_to_death days_to_last_follow_up days_to_last_followup os time",
-    "followup_date": "last_contact_date date_of_last_contact last_followup_date last_follow_up_date date_of_last_follow_up last_seen",
+    "followup_date": "last_contact last_contact_date date_of_last_contact last_followup_date last_follow_up_date date_of_last_follow_up last_seen",
     EVENT: "death died dead deceased vital_status os_status os_event status",
     "cause": "cause_of_death",
     "entry_date": "date_of_entry",
