@@ -116,7 +116,7 @@ def panel_table(cohort):
             "cohort": cohort, "question": question, "term": gene, "measure": "log2 fold change", "per": "10 years", "model": model, "n_tests": len(GENES),
             "exposure": exposure, "adjustment": "full", "covariates": "age, sex, bmi", "n": 97, "estimate": 0.52 - k / 2 + shift,
             "ci_lower": 0.41 - k / 2 + shift, "ci_upper": 0.63 - k / 2 + shift, "p_value": 10.0 ** -(19 - 9 * k), "q_value": 10.0 ** -(18 - 9 * k),
-            "reason": None if question == "expression" else few,
+            "reason": (["", "", reason("methods_disagree")][k] or None) if question == "expression" else few, "method": "limma-voom, moderated t",
         }
         for question in ("expression", "expression in plasma cell") for k, gene in enumerate(GENES)
         for model, exposure, shift in (("together", "age_acceleration", 0.0), ("together", "chronological_age", 0.1), ("raw gap", "age_gap", 0.2))
@@ -280,7 +280,7 @@ def test_comparisons_and_genes_are_those_of_the_result_tables(files):
     assert shown["BMI, per 5 kg/m²"] == ["110", "3.6 (2.0–8.5)", "0.009", "4.1 (2.0–8.5)", "0.009", "0.009", "Age, sex"]  # fmt: skip
     genes = {row[0]: row[1:] for row in lines_of(files, PREFIX + "gene_panel_north")["docx"]}
     assert genes["CDK6"] == ["0.52 (0.41–0.63)", "1.0e-19", "1.0e-18", "0.62 (0.51–0.73)", "1.0e-19", "97"]
-    assert genes["a_b"] == ["−0.48 (−0.59 to −0.37)", "0.100", ">0.999", "−0.38 (−0.49 to −0.27)", "0.100", "97"]  # fmt: skip
+    assert genes["a_b"] == ["−0.48 (−0.59 to −0.37)†", "0.100", ">0.999", "−0.38 (−0.49 to −0.27)", "0.100", "97"]  # fmt: skip
     italic = [run.text for table in Document(io.BytesIO(files[f"{PREFIX}gene_panel_north.docx"])).tables for row in table.rows for paragraph in row.cells[0].paragraphs for run in paragraph.runs if run.italic]  # fmt: skip
     assert italic == GENES
     assert rb"\textit{CDK6} & 0.52 (0.41--0.63) & 1.0e-19" in files[f"{PREFIX}gene_panel_north.tex"]
@@ -288,6 +288,12 @@ def test_comparisons_and_genes_are_those_of_the_result_tables(files):
         b"Not estimated in plasma cell (6 samples are too few for 7 parameters; there must be at least 11, or fewer covariates)."
         in files[f"{PREFIX}gene_panel_north.tsv"]
     )
+    notes = files[f"{PREFIX}gene_panel_north.tsv"].decode()
+    assert (
+        "Weighted linear models of log counts (limma-voom), with age acceleration and chronological age together"
+        in notes
+    )
+    assert "† DESeq2 and limma-voom disagree" in notes
 
 
 def test_key_results_are_those_of_the_result_tables(files):

@@ -24,7 +24,14 @@ ROUNDED = (
     "Counts are rounded to the midpoints of {k} (midpoint rounding), so that totals may not add up; statistics from a count of 1 to {k} "
     f"are redacted ({NONE})."
 )
-GENE_MODEL = "Negative binomial models of RNA counts with age acceleration and chronological age together, and the covariates named."
+APART = "†"  # of methods that disagree
+GENE_MODEL = "{methods}, with age acceleration and chronological age together, and the covariates named."
+GENE_METHODS = {
+    "DESeq2": "negative binomial models of RNA counts (DESeq2)", "limma-voom": "weighted linear models of log counts (limma-voom)",
+}  # fmt: skip
+DISAGREE = (
+    f"{APART} DESeq2 and limma-voom disagree: one has q < 0.05 and the other has not, or they differ in sign."
+)
 Q = "q: p-value adjusted for multiple testing (Benjamini–Hochberg)"
 
 
@@ -254,13 +261,16 @@ def _comparisons(tables: ReportTables, config: Mapping) -> JournalTable | None:
 
 def _gene_panel(tables: ReportTables, cohort: str) -> JournalTable | None:
     heads = ("Gene", "Log2 fold change (95% CI)", "p", "q", "Log2 fold change (95% CI)", "p", "n")
-    rows, left_out, per = [], [], ""
+    rows, left_out, methods, per = [], [], [], ""
     for genes in select.gene_panel(tables, cohort):
         cells = select.cells_of(genes.analysis) or "bulk RNA"
         if all(map(_lacks, genes.acceleration.values())):
             left_out.append(_not_estimated(cells, [*genes.acceleration.values()]))
             continue
         per = per or select.per_increase(genes.per)
+        methods += [
+            GENE_METHODS[one] for row in genes.acceleration.values() if (one := words.leading_method(row))
+        ]
         rows.append(
             _head(
                 f"{_capital(cells)}{f', adjusted for {genes.adjustment}' if genes.adjustment else ''}", heads
@@ -269,10 +279,11 @@ def _gene_panel(tables: ReportTables, cohort: str) -> JournalTable | None:
         for gene, row in genes.acceleration.items():
             age = genes.age.get(gene, {"estimate": None, "ci_lower": None, "ci_upper": None, "p_value": None})
             rows.append(Row((
-                (Gene(gene),), _estimate(row, 2), gene_p(row["p_value"]), gene_p(row["q_value"]),
+                (Gene(gene),), _fold_change(row), gene_p(row["p_value"]), gene_p(row["q_value"]),
                 _estimate(age, 2), gene_p(age["p_value"]), count(row["n"]),
             )))  # fmt: skip
-    notes = [f"{CI} {GENE_MODEL} {Q} over the genes of the panel.", *_marks(rows), *left_out]
+    model = GENE_MODEL.format(methods=_capital("; ".join(dict.fromkeys(methods)) or "models of RNA counts"))
+    notes = [f"{CI} {model} {Q} over the genes of the panel.", *_marks(rows), *left_out]
     title = f"Prespecified genes and facial age acceleration, {select.whom(cohort)}"
     spanners = ((f"Age acceleration, {per}", 1, 3), (f"Chronological age, {per}", 4, 2))
     return _made(f"gene_panel_{cohort}", title, heads, rows, notes, spanners)
@@ -398,11 +409,17 @@ def _hazard_ratio(row: Mapping) -> str:
     return f"{told}{MARK}" if told != NONE and select.is_sparse(row) else told
 
 
+def _fold_change(row: Mapping) -> str:
+    told = _estimate(row, 2)
+    return f"{told}{APART}" if told != NONE and words.disagree(row["reason"]) else told
+
+
 def _marks(rows: Sequence[Row]) -> list[str]:
     """What the marks in a table mean, where they occur."""
     cells = [plain(cell) for row in rows for cell in row.cells]
     return [
         *([SPARSE] if any(cell.endswith(MARK) for cell in cells) else []),
+        *([DISAGREE] if any(cell.endswith(APART) for cell in cells) else []),
         *([NOT_ESTIMATED] if NONE in cells else []),
     ]
 

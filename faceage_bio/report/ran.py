@@ -13,7 +13,7 @@ import pandas as pd
 
 from faceage_bio.columns import COHORT
 from faceage_bio.report.tables import ReportTables
-from faceage_bio.report.words import covariates, reason
+from faceage_bio.report.words import covariates, leading_method, reason
 from faceage_bio.results.reasons import NOT_ESTIMATED
 
 
@@ -115,6 +115,11 @@ class Ran:
         if summary or self.has("acceleration/summary"):
             return "the residual of face age on age" + (f": {summary}" if summary else "")
         return ""
+
+    def leading_methods(self) -> str:
+        """The methods that give the estimates of the genes."""
+        rows = self.rows("expression/panel").to_dict("records")
+        return " and ".join(dict.fromkeys(filter(None, map(leading_method, rows)))) or "models of counts"
 
     def families(self) -> list[tuple[str, str]]:
         """(family, how many tests) of each kind of adjustment for many tests."""
