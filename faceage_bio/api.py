@@ -8,13 +8,14 @@ import pandas as pd
 
 from faceage_bio.age_residual import age_acceleration
 from faceage_bio.columns import AGE, EVENT, FACE_AGE, FOLLOWUP, SAMPLE, SAMPLE_COLUMNS, SUBJECT
-from faceage_bio.errors import CohortError
+from faceage_bio.errors import CohortError, CountsError, examples
 from faceage_bio.expression.counts import choose_samples
 from faceage_bio.expression.permuted_acceleration import calibrate_tests, headline_of
 from faceage_bio.expression.stage import BULK, result_tables
 from faceage_bio.observation import check_follow_up
 from faceage_bio.problems import Problems
 from faceage_bio.release.rule import release
+from faceage_bio.rna.raw import problems_of_values
 from faceage_bio.settings.genes import Expression
 from faceage_bio.survival.check import complete
 from faceage_bio.survival.check import read_people as read_participants
@@ -121,9 +122,13 @@ def gene_panel(
     Raises
     ------
     CohortError
-        A column lacks, a sample without counts or of no participant.
+        A column lacks, a participant stands twice, a sample without counts or of no participant.
+    CountsError
+        Values that are no raw counts.
     """
     table = complete(_checked(participants, (SUBJECT, FACE_AGE, AGE)), "participants")
+    if found := problems_of_values(counts, "counts"):
+        raise CountsError(found)
     if samples is None:
         samples = pd.DataFrame({SAMPLE: counts.columns, SUBJECT: counts.columns})
     if lacking := [name for name in (SAMPLE, SUBJECT) if name not in samples]:
@@ -212,5 +217,11 @@ def _checked(participants: pd.DataFrame, needed: Sequence[str]) -> pd.DataFrame:
         )
     elif {FOLLOWUP, EVENT} <= set(table):
         check_follow_up(table, "participants", problems)
+    if SUBJECT in table and (
+        doubled := sorted(map(str, table.loc[table[SUBJECT].duplicated(), SUBJECT].unique()))
+    ):
+        problems.other(
+            f"participants: subject_id {examples(doubled)} stands more than once. Expected one row per participant. Keep one of each."
+        )
     problems.stop_if_any()
     return table

@@ -8,7 +8,7 @@ import pytest
 
 import faceage_bio as fa
 from faceage_bio.cli.main import STEPS
-from faceage_bio.errors import CohortError
+from faceage_bio.errors import CohortError, CountsError
 from faceage_bio.tables import read_table
 from tests.conftest import ROOT
 
@@ -87,3 +87,7 @@ def test_what_is_wrong_with_a_table_is_said_with_what_to_do(cohort):
     samples = pd.DataFrame({"sample_id": ["R1"], "subject_id": ["P001"]})
     with pytest.raises(CohortError, match="have no column of counts, such as R1"):
         fa.gene_panel(participants, counts, samples=samples)
+    with pytest.raises(CohortError, match="subject_id P001 stands more than once"):
+        fa.cox_models(pd.concat([participants, participants.head(1)]))
+    with pytest.raises(CountsError, match="gene 'CDK6' in sample 'P001'"):
+        fa.gene_panel(participants, counts / 3)
