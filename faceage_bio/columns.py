@@ -24,6 +24,8 @@ FOLLOWUP = "followup_years"  # end of observation, years after the photo
 EVENT = "event"  # 1 = died, 0 = censored
 CAUSE = "cause"  # of death
 
+THIRDS = ("lowest tertile", "middle tertile", "highest tertile")  # groups of equal size
+
 # declared words of the categorical columns; the first is the reference level
 SEX_LEVELS = ("female", "male")
 SMOKING_LEVELS = ("never", "former", "current")
