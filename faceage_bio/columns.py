@@ -15,12 +15,16 @@ FACE_AGE_SD = "face_age_sd"  # standard deviation over shifted, scaled and mirro
 PRECISION_ERROR = "precision_error"  # bfloat16 minus float32, for the photos where both were computed
 AGE_GAP = "age_gap"  # face_age - chronological_age
 AGE_ACCELERATION = "age_acceleration"  # residual of face_age on chronological_age
+MODEL_ID = "model_id"  # of the face ages: the SHA-256 of the weights; of given ones the declared name
+DEFINITION = "definition"  # of age acceleration: linear, spline_reference ...
 
 # follow-up
 ENTRY = "entry_years"  # start of observation, years after the photo (0 = the photo)
 FOLLOWUP = "followup_years"  # end of observation, years after the photo
 EVENT = "event"  # 1 = died, 0 = censored
 CAUSE = "cause"  # of death
+
+THIRDS = ("lowest tertile", "middle tertile", "highest tertile")  # groups of equal size
 
 # declared words of the categorical columns; the first is the reference level
 SEX_LEVELS = ("female", "male")
@@ -58,7 +62,7 @@ COVARIATES = (
 # columns of the analysis table that later steps make, by how their names begin; ages may come from the photos
 LATER = (
     AGE, FACE_AGE, "age_", "acceleration_", "face_", "photo_", "n_photos", "valid_age", "low_resolution", "flags",
-    "ended_before_photo",
+    "ended_before_photo", MODEL_ID, DEFINITION,
 )  # fmt: skip
 SAMPLE_COLUMNS = (COHORT, SAMPLE, SUBJECT, "batch", "sample_date")
 LANDMARK_COLUMNS = (
@@ -70,7 +74,7 @@ FACE_AGE_COLUMNS = (
     "box_x", "box_y", "box_width", "box_height", "probability",
     *LANDMARK_COLUMNS, "face_short_side", "face_share", "inside_frame", "outside_share", "roll", "yaw",
     "sharpness", "brightness", "contrast", "greyscale", "uniform_area", "blockiness", "red_minus_blue", "eye_brightness", "upside_down", FACE_AGE, FACE_AGE_SD,
-    "model", "detection", "face_choice", "box_mode", "resize", "precision", "pixel_hash", "perceptual_hash",
+    "model", MODEL_ID, "detection", "face_choice", "box_mode", "resize", "precision", "pixel_hash", "perceptual_hash",
 )  # fmt: skip
 
 

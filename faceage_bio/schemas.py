@@ -77,7 +77,10 @@ MANIFEST = pa.DataFrameSchema(
     {PHOTO: _id(), SUBJECT: _id(unique=False), "path": _column(TEXT, needed=True), "photo_date": _column(DATE), AGE: _between(0, 120, "years")}
 )  # fmt: skip
 FACE_AGES = pa.DataFrameSchema(
-    {SUBJECT: _id(unique=False), FACE_AGE: _column(NUMBER, _FACE_AGE_RANGE, needed=True), PHOTO: _id(needed=False), "photo_date": _column(DATE)}
+    {
+        SUBJECT: _id(unique=False), FACE_AGE: _column(NUMBER, _FACE_AGE_RANGE, needed=True), PHOTO: _id(needed=False), "photo_date": _column(DATE),
+        "model": _column(LEVELS),
+    }
 )  # fmt: skip
 SAMPLES = pa.DataFrameSchema({
     SAMPLE: _id(), SUBJECT: _id(unique=False), "batch": _column(LEVELS), "sample_date": _column(DATE), "tissue": _column(LEVELS),

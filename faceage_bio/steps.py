@@ -60,7 +60,8 @@ class Step:
 
         def run(*, config: Path | None = None, set: Sequence[str] = (), output: Path | None = None, **given: Any) -> None:  # fmt: skip
             from faceage_bio.records import recorded
-            from faceage_bio.tables import naming_tables, write_table
+            from faceage_bio.results.row import identified
+            from faceage_bio.tables import identities, naming_tables, write_table
 
             resolved = self.resolve(config, set)
             own = given if self.writes or output is None else given | {"output": output}
@@ -71,9 +72,10 @@ class Step:
             }
             with recorded(self.name, given, self.settings(resolved)), naming_tables():
                 made = self.function(**own) or {}
+                participants = identities(given.values())
                 for file in self.writes if output else ():
                     if Path(file).stem in made:  # what an optional table is needed for may not be there
-                        write_table(made[Path(file).stem], output / file)
+                        write_table(identified(made[Path(file).stem], participants), output / file)
 
         options = [one for one in mine.parameters.values() if one.name not in ("settings", "whole")]
         if self.writes:

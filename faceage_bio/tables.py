@@ -8,13 +8,13 @@ import os
 import tempfile
 import unicodedata
 import zipfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 import pandas as pd
 
-from faceage_bio.columns import COHORT, LEDGER_COLUMNS, PHOTO, SAMPLE, SUBJECT
+from faceage_bio.columns import COHORT, DEFINITION, LEDGER_COLUMNS, MODEL_ID, PHOTO, SAMPLE, SUBJECT
 from faceage_bio.errors import CohortError, FitError, TableError, examples
 from faceage_bio.formula_cells import harmless_table, table_as_typed
 from faceage_bio.results.row import WORDS, is_result, restore, without_empty
@@ -228,6 +228,24 @@ def _read_own(path: Path, columns: Sequence[str] | None) -> pd.DataFrame:
             return table.reindex(columns=list(columns))
         return restore(table, str(path)) if is_result(table) else table
     raise TableError(f"{path}: expected a file ending in .parquet, .tsv or .csv. Save it as one of them.")
+
+
+def identities(given: Iterable[object]) -> pd.DataFrame:
+    """Cohort, face-age model and definition of age acceleration of the participants whose tables are among the options of a command."""
+    import pyarrow.parquet as pq
+
+    paths = [
+        path
+        for one in given
+        for path in (one if isinstance(one, list | tuple) else [one])
+        if isinstance(path, Path)
+    ]
+    found = []
+    for path in paths:
+        names = pq.read_schema(path).names if path.suffix == ".parquet" and path.is_file() else []
+        if {MODEL_ID, DEFINITION} <= set(names):
+            found.append(pd.read_parquet(path, columns=[COHORT, MODEL_ID, DEFINITION]).drop_duplicates())
+    return pd.concat(found, ignore_index=True) if found else pd.DataFrame()
 
 
 def results_mode() -> int:

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from faceage_bio.acceleration.definitions import Settings, definitions
+from faceage_bio.acceleration.definitions import Settings, definition_of, definitions
 from faceage_bio.columns import AGE, COHORT, EVENT, FACE_AGE, FOLLOWUP, PER_SD
 from faceage_bio.errors import CohortError, FitError
 from faceage_bio.observation import entry_of, is_followed
@@ -63,6 +63,7 @@ def definition_hazards(people: pd.DataFrame, per_years: float) -> pd.DataFrame:
             "role": "exploratory",
             "outcome": "death",
             "exposure": column,
+            "definition": "" if column == FACE_AGE else definition_of(column),
             "term": column,
             "measure": "hazard ratio",
             "per": per,

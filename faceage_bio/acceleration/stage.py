@@ -16,10 +16,19 @@ from faceage_bio.acceleration.definitions import (
 from faceage_bio.acceleration.subjects import one_per_subject
 from faceage_bio.acceleration.validity import SLOPE, WITH_AGE, flag, sensitivity
 from faceage_bio.age_residual import Line, fit_line
-from faceage_bio.columns import AGE, AGE_ACCELERATION, AGE_GAP, COHORT, FACE_AGE, SUBJECT
+from faceage_bio.columns import (
+    AGE,
+    AGE_ACCELERATION,
+    AGE_GAP,
+    COHORT,
+    DEFINITION,
+    FACE_AGE,
+    MODEL_ID,
+    SUBJECT,
+)
 from faceage_bio.errors import CohortError, FitError, examples
 from faceage_bio.results.reasons import Reason, reason
-from faceage_bio.results.row import columns_of, result_rows
+from faceage_bio.results.row import columns_of, each_once, result_rows
 from faceage_bio.stats.linear import Estimate, correlation, mean_interval, spread
 from faceage_bio.tables import ledger_rows
 
@@ -91,7 +100,9 @@ def compute(
                 f"{examples(strangers)}. Expected subjects of the clinical table. Add them there, or look for another spelling."
             )
         one = one_per_subject(ages, pictures, people, repeat_photos, choices.nearest_to)
-        tables[name] = one.assign(**{COHORT: name})
+        tables[name] = one.assign(
+            **{COHORT: name, MODEL_ID: each_once(ages[MODEL_ID]) if MODEL_ID in ages else ""}
+        )
     return describe(tables, replace(choices.definition, fit_in=fit_in), choices.validity)
 
 
@@ -132,6 +143,7 @@ def _one_cohort(
     both = table[AGE_GAP].notna()
     chosen = column_of(settings.definition, settings.fit_in)
     why = defined.notes.get((name, chosen), ())
+    table[DEFINITION] = definition_of(chosen)
     code = pd.Series("", index=table.index)
     none = "too_few_for_a_line" if why or not both.any() else "outside_the_definition"
     code[table[AGE_ACCELERATION].isna()] = none

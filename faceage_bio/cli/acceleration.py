@@ -43,6 +43,7 @@ def compute_acceleration(
     """
     from faceage_bio.acceleration.stage import Choices, compute
     from faceage_bio.errors import RunError
+    from faceage_bio.results.row import identified
     from faceage_bio.tables import read_table, write_table
 
     if not len(subjects) == len(photos) == len(face_ages):
@@ -59,7 +60,7 @@ def compute_acceleration(
         write_table(cohort.table, folder / "acceleration.parquet")
         write_table(cohort.ledger, folder / "ledger.tsv")
         for part in ("summary", "age_bands", "definitions", "definition_bands", "sensitivity"):
-            write_table(getattr(cohort, part), folder / f"{part}.tsv")
+            write_table(identified(getattr(cohort, part), cohort.table), folder / f"{part}.tsv")
         print(
             f"{name}: age acceleration of {cohort.table['age_acceleration'].notna().sum()} of {len(cohort.table)} subjects"
         )

@@ -60,6 +60,7 @@ def assess_fairness(
     from faceage_bio.errors import RunError
     from faceage_bio.fairness.error import assess_fairness as assess
     from faceage_bio.plain import read_plain
+    from faceage_bio.results.row import identified
     from faceage_bio.tables import read_table, write_table
 
     if photos and len(photos) != len(participants):
@@ -82,7 +83,7 @@ def assess_fairness(
         parts[POOLED] = (together, pd.concat(judged, ignore_index=True) if judged else None, POOLED)
     for name, (table, of_photos, cohort) in parts.items():
         rows = assess(table, chosen.by, chosen.age_cut_points, chosen.min_n, of_photos, cohort)
-        write_table(rows, output / name / "fairness" / "fairness.tsv")
+        write_table(identified(rows, table), output / name / "fairness" / "fairness.tsv")
         print(f"{name}: {len(rows)} rows on {len(table)} participants")
 
 

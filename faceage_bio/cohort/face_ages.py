@@ -4,11 +4,13 @@ from pathlib import Path
 
 import pandas as pd
 
-from faceage_bio.columns import COHORT, FACE_AGE, FACE_AGE_COLUMNS, PHOTO, SUBJECT
+from faceage_bio.columns import COHORT, FACE_AGE, FACE_AGE_COLUMNS, MODEL_ID, PHOTO, SUBJECT
 from faceage_bio.problems import DOUBLED, Problems
 from faceage_bio.schemas import FACE_AGES, complete, read_user_table
 from faceage_bio.settings.cohort import SheetForm
 from faceage_bio.tables import read_table
+
+GIVEN = "given"  # the model of face ages that name none
 
 
 def check_face_ages(path: Path | str, problems: Problems, form: SheetForm | None = None) -> pd.DataFrame:
@@ -16,7 +18,7 @@ def check_face_ages(path: Path | str, problems: Problems, form: SheetForm | None
 
     Parameters
     ----------
-    path : .tsv, .csv or .xlsx with ``subject_id`` and ``face_age`` in years; ``photo_id`` if a subject has several
+    path : .tsv, .csv or .xlsx with ``subject_id`` and ``face_age`` in years; ``photo_id`` if a subject has several; ``model``, what gave them
     problems : what is wrong is added
     form : how the table is written
     """
@@ -48,8 +50,9 @@ def read_face_ages(path: Path | str, cohort: str) -> pd.DataFrame:
     table = read_table(path) if Path(path).suffix == ".parquet" else check_face_ages(path, problems)
     problems.stop_if_any()
     missing = table[FACE_AGE].isna()
+    model = table["model"].fillna("").replace("", GIVEN)
     table = table[[SUBJECT, PHOTO, FACE_AGE]].assign(
-        **{COHORT: cohort, "model": "given"},
+        **{COHORT: cohort, "model": model, MODEL_ID: model},
         status=missing.map({True: "excluded", False: "ok"}),
         reason=missing.map({True: "no_value", False: "given"}),
         flags="",

@@ -342,7 +342,7 @@ def _table(rows: pd.DataFrame, cards: Sequence[dict], settings: Settings) -> pd.
     others = [other_age(number) for number in range(2, len(cards) + 1)]
     errors = [PRECISION_ERROR] if settings.precision != "float32" else []
     table = rows.reindex(columns=[*FACE_AGE_COLUMNS, *others, *errors])
-    table = table.assign(model=cards[0]["name"], **settings.stored())
+    table = table.assign(model=cards[0]["name"], model_id=cards[0]["sha256"], **settings.stored())
     types = dict.fromkeys(table.columns, "str") | dict.fromkeys(WHOLE, "Int32")
     types |= dict.fromkeys((*NUMBERS, *others, *errors), "float64") | dict.fromkeys(TRUTHS, "boolean")
     missing_text = {name: "" for name, kind in types.items() if kind == "str"}

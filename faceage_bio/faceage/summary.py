@@ -2,8 +2,8 @@
 
 import pandas as pd
 
-from faceage_bio.columns import COHORT, FACE_AGE_SD, PRECISION_ERROR
-from faceage_bio.results.row import result_rows
+from faceage_bio.columns import COHORT, FACE_AGE_SD, MODEL_ID, PRECISION_ERROR
+from faceage_bio.results.row import each_once, result_rows
 
 
 def summarise_face_ages(face_ages: pd.DataFrame) -> pd.DataFrame:
@@ -39,9 +39,8 @@ def summarise_face_ages(face_ages: pd.DataFrame) -> pd.DataFrame:
 
 
 def model_of(face_ages: pd.DataFrame) -> str:
-    """The identity of the models that gave a table's face ages."""
-    known = face_ages["model"].dropna() if "model" in face_ages else pd.Series(dtype=object)
-    return ", ".join(sorted({str(model) for model in known if model}))
+    """What gave a table's face ages: the SHA-256 of the weights, or the declared name of given ones; of several all."""
+    return each_once(face_ages[MODEL_ID]) if MODEL_ID in face_ages else ""
 
 
 def _row(term: str, measure: str, estimate: float, n: int) -> dict:

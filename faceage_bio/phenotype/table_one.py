@@ -10,7 +10,7 @@ from itertools import combinations, pairwise
 import numpy as np
 import pandas as pd
 
-from faceage_bio.columns import AGE_ACCELERATION, AMOUNTS, COHORT
+from faceage_bio.columns import AGE_ACCELERATION, AMOUNTS, COHORT, THIRDS
 from faceage_bio.phenotype.people import as_words, ascending, order_of
 from faceage_bio.results.reasons import Reason, reason
 from faceage_bio.results.row import result_rows
@@ -19,7 +19,6 @@ from faceage_bio.stats.group_balance import all_pairs, difference_of_numbers, di
 ALL = "all"
 TERTILES = "tertiles"
 OF_NUMBERS, OF_SHARES = "standardised difference", "standardised difference of shares"
-THIRDS = ("lowest tertile", "middle tertile", "highest tertile")
 AVERAGE, LARGEST = "mean of all pairs", "largest of all pairs"
 
 Rule = Sequence[float] | str

@@ -123,7 +123,13 @@ def compare_readers(
         "adjustment": "unadjusted",
     }  # fmt: skip
     return result_rows(
-        [shared | ({"horizon": np.nan} if row["question"] == "ages" else {}) | row for row in rows],
+        [
+            shared
+            | ({"horizon": np.nan} if row["question"] == "ages" else {})
+            | ({"exposure": model_column} if row.get("rater") == "model" else {})
+            | row
+            for row in rows
+        ],
         "readers/readers",
     )
 

@@ -12,7 +12,6 @@ from pathlib import Path
 from tempfile import mkdtemp
 
 EARLIER = "earlier"
-ENDING = (signal.SIGTERM, signal.SIGHUP)
 
 
 @contextmanager
@@ -28,7 +27,7 @@ def building_folder(target: Path) -> Iterator[Path]:
             _clear(left, target)
     building = Path(mkdtemp(prefix=prefix, dir=target.parent))  # mode 0700
     in_main = threading.current_thread() is threading.main_thread()  # others get no signals
-    before = {number: signal.signal(number, _end) for number in ENDING if in_main}
+    before = {number: signal.signal(number, _end) for number in (signal.SIGTERM, signal.SIGHUP) if in_main}
     with _locked(building):
         try:
             yield building

@@ -26,14 +26,10 @@ from faceage_bio.results.tables import count_columns, is_declared, key_of, never
 from faceage_bio.tables import read_table, sha256_of, write_bytes, write_json, write_table, zipped
 
 MANIFEST, ABOUT = "manifest.json", "README.txt"
-README = """Results of faceage_bio, version {version}: released tables, and pages, figures and tables for authors made from them.
-
-index.html is the summary; pages open without a network. The folders in tables/ hold every result table that may leave; the files in tables/ itself
-are the tables of a paper. Counts of participants, samples, photos and events are rounded to the midpoints of {k}, statistics from a count of 1 to {k}
-or with fewer than 10 residual degrees of freedom are redacted, and curves follow from rounded counts; with 1, for public data, all is exact.
-manifest.json tells what was rounded and redacted, with which config and models, and the SHA-256 of each file.
-
-Research use only; not for decisions about a person.
+README = """Results of faceage_bio, version {version}. index.html is the summary; pages open without a network. The folders in tables/ hold every result
+table that may leave, its files are the tables of a paper, all made of them. Rounding is {k}: counts of participants, samples, photos and events are
+rounded to the midpoints of {k}, statistics of 1 to {k} or with fewer than 10 residual degrees of freedom redacted; 1, for public data, leaves all exact.
+manifest.json tells what was rounded and redacted, config, models, and the SHA-256 of each file. Research use only; not for decisions about a person.
 """
 
 

@@ -14,26 +14,21 @@ from functools import cache
 from urllib.parse import unquote, unquote_to_bytes
 
 PICTURE = re.compile(
-    rb"\x89PNG\r\n|\xff\xd8\xff|GIF8[79]a|BM.{4}\0{4}|II\*\0|MM\0\*|\x00\x00\x01\x00|8BPS|%PDF|P[1-6]\s+\d+\s+\d+\s|RIFF.{4}WEBP"
-    rb"|.{4}ftyp(?:hei[cx]|mif1|avif|msf1|hevc)",
-    re.DOTALL,
+    rb"(?s)\x89PNG\r\n|\xff\xd8\xff|GIF8[79]a|BM.{4}\0{4}|II\*\0|MM\0\*|\x00\x00\x01\x00|8BPS|%PDF|P[1-6]\s+\d+\s+\d+\s|RIFF.{4}WEBP"
+    rb"|.{4}ftyp(?:hei[cx]|mif1|avif|msf1|hevc)"
 )
 METADATA = re.compile(rb"Exif\0\0|http://ns\.adobe\.com/xap/|<x:xmpmeta|<\?xpacket|Photoshop 3\.0\0")
 VECTOR = 64  # numbers in a row; a face's embedding has 128 or more
 NUMBER = r"-?\d+\.\d+(?:[eE][-+]?\d+)?"
 VECTORS = re.compile(rf"(?:{NUMBER}\s*[,;\t ]\s*){{{VECTOR - 1},}}{NUMBER}")
-DATA_URI = re.compile(
-    r"data:(?P<type>[\w.+-]+/[\w.+-]+)?(?P<more>(?:;[\w=.+-]+)*),(?P<body>[^\"'\s)<>]*)", re.IGNORECASE
-)
+DATA_URI = r"(?i)data:(?P<type>[\w.+-]+/[\w.+-]+)?(?P<more>(?:;[\w=.+-]+)*),(?P<body>[^\"'\s)<>]*)"
 BASE64 = re.compile(r"(?<![\w+/=])[A-Za-z0-9+/]{40,}={0,2}(?![\w+/=])")
 SCRIPT = re.compile(r"<script\b(?![^>]*json)[^>]*>.*?</script\s*>", re.IGNORECASE | re.DOTALL)
 SHAPES = re.compile(r'(?<=\s)(?:d|points)="[MmLlHhVvCcSsQqTtAaZz\d\s.,+eE-]*"')
 # names of the parts of a Word file, which look like paths; sizes, colours and numbers of revisions, which look like identifiers
 LAYOUT = re.compile(r'\bPartName="[^"]*"|\b\w+:\w+="[-+]?[0-9A-Fa-f.]+%?"')
 # tags on both sides of which parts of a word may stand
-INLINE = re.compile(
-    r"</?(?:b|i|u|em|strong|span|su[bp]|small|mark|wbr|a|tspan|w:(?!(?:p|tc|br|cr|tab)\b)\w+)\b[^>]*>"
-)
+INLINE = r"</?(?:b|i|u|em|strong|span|su[bp]|small|mark|wbr|a|tspan|w:(?!(?:p|tc|br|cr|tab)\b)\w+)\b[^>]*>"
 TEXTS = {
     "image": r"<\s*(?:svg:)?(?:img|image|picture|feimage|object|embed|video|iframe)\b[^>]*>|data:image/(?!svg)[\w.+-]+[;,]",
     "path": r"(?<![\w.:/<>~-])(?:~|/(?:home|users|root|mnt|data|scratch|work|tmp|var|srv|media|opt|gpfs|lustre|nfs|projects?|groups?|net|"
@@ -71,7 +66,7 @@ def in_text(text: str) -> Iterator[tuple[int, str, str]]:
 
 def embedded(text: str) -> Iterator[tuple[int, bytes]]:
     """What data URIs and long base64 strings hold, unpacked, with where they begin."""
-    for found in DATA_URI.finditer(text):
+    for found in re.finditer(DATA_URI, text):
         body = unquote_to_bytes(found["body"])
         if found["type"] or found["more"]:
             yield found.start(), _unpacked(_decoded(body) if "base64" in found["more"].lower() else body)
@@ -85,7 +80,7 @@ def readings_of(text: str) -> Iterator[str]:
     """The text, and what a browser or a program makes of it: entities, words that tags split, escapes, LaTeX, per cent codes."""
     plain = html.unescape(text)
     made = (
-        text, plain, INLINE.sub("", plain), re.sub(r"\\u([0-9a-fA-F]{4})", lambda found: chr(int(found[1], 16)), text),
+        text, plain, re.sub(INLINE, "", plain), re.sub(r"\\u([0-9a-fA-F]{4})", lambda found: chr(int(found[1], 16)), text),
         re.sub(r"\\([_&%#$])", r"\1", text), unquote(text),
     )  # fmt: skip
     yield from dict.fromkeys(made)
@@ -94,7 +89,7 @@ def readings_of(text: str) -> Iterator[str]:
 def pieces_of(markup: str) -> list[str]:
     """What stands between the tags of a page or of a Word file, and in their attributes that are read."""
     shown = blanked(SCRIPT, markup)
-    pieces = re.split(r"<[^>]*>", INLINE.sub("", shown))
+    pieces = re.split(r"<[^>]*>", re.sub(INLINE, "", shown))
     pieces += re.findall(r"\s(?:title|alt|aria-label|content|value|id|name|href)=\"([^\"]*)\"", shown)
     return [html.unescape(piece).strip() for piece in pieces]
 
@@ -117,9 +112,8 @@ def _holds_vector(value: object) -> bool:
     lists = [part for part in parts if isinstance(part, list)]
     named = {len(one) for one in lists if all(isinstance(word, str) for word in one)}
     alone = [one for one in lists if len(one) not in named]
-    return any(sum(isinstance(number, float) for number in one) >= VECTOR for one in alone) or any(
-        map(_holds_vector, parts)
-    )
+    found = any(sum(isinstance(number, float) for number in one) >= VECTOR for one in alone)
+    return found or any(map(_holds_vector, parts))
 
 
 def _decoded(body: bytes) -> bytes:

@@ -2,6 +2,9 @@
 
 Per curve, cumulative entries, events and censorings are rounded. They stand for as many participants, and what the analysis made of the
 exact ones is made of these again: survival, cumulative incidence, their intervals, numbers at risk, and what is read off a curve.
+
+The size of tertiles is known to a third of k, and what they are parted into could add up to it in one way alone. So their censorings are told as
+far as they leave it open, and events of two kinds are not told.
 """
 
 from collections.abc import Iterator, Mapping
@@ -10,7 +13,8 @@ from dataclasses import astuple
 import numpy as np
 import pandas as pd
 
-from faceage_bio.release.rounding import midpoint, significant
+from faceage_bio.columns import THIRDS
+from faceage_bio.release.rounding import evened, midpoint, significant
 from faceage_bio.results.tables import TABLES, key_of
 from faceage_bio.stats.competing_risks import cumulative_incidence
 from faceage_bio.stats.kaplan_meier import kaplan_meier, median, risk_table
@@ -18,10 +22,8 @@ from faceage_bio.stats.kaplan_meier import kaplan_meier, median, risk_table
 GRID = 0.1  # years: at the exact time of a change the exact count would be the first of its step
 CAUSES = {"events": 1, "other_events": 2, "censored": 0}
 CURVE = ("cohort", "grouping", "group", "cause")
-VALUES = {
-    "survival": "survival",
-    "cumulative incidence": "incidence",
-}  # measures at a time: the column of the curve
+# measures at a time: the column of the curve
+VALUES = {"survival": "survival", "cumulative incidence": "incidence"}
 
 
 def release_curves(
@@ -39,8 +41,10 @@ def release_curves(
         declared = TABLES[key_of(place)]
         curves = shared.get(place.removesuffix(key_of(place)) + declared.curve)
         if declared.curve and curves is not None and len(curves) and len(table):
-            groups = _each_group(table, curves, k)
-            found[place] = _read_off(made[place], groups) if declared.rows else _drawn(table, groups)
+            told = table[~table["group"].isin(THIRDS)] if "other_events" in curves else table
+            groups = _each_group(told, curves, k)
+            of_told = made[place].loc[told.index]
+            found[place] = _read_off(of_told, groups) if declared.rows else _drawn(told, groups)
     return found
 
 
@@ -49,11 +53,12 @@ def _each_group(table: pd.DataFrame, curves: pd.DataFrame, k: int) -> Iterator[t
     names = [name for name in CURVE if name in table and name in curves]
     of_group = dict(list(curves.drop_duplicates([*names, "years"]).groupby(names)))
     n = pd.Series({group: _came(curve).sum() for group, curve in of_group.items()})
-    alike = n.groupby(level=[0, 1])
-    n = n.mask(alike.transform("max") - alike.transform("min") <= 1, alike.transform("mean"))
+    n = evened(n, [n.index.get_level_values(level) for level in (0, 1)])
     for group, rows in table.groupby(names, sort=False):
-        if group in of_group and len(people := _participants(of_group[group], n[group], k)):
-            yield rows, of_group[group], people
+        if group in of_group:
+            most = np.ceil(3 * n[group] / k) * k // 3 if {*group} & {*THIRDS} else np.inf
+            if len(people := _participants(of_group[group], n[group], most, k)):
+                yield rows, of_group[group], people
 
 
 def _came(curve: pd.DataFrame) -> pd.Series:
@@ -62,14 +67,22 @@ def _came(curve: pd.DataFrame) -> pd.Series:
     return (curve["at_risk"] + gone.cumsum() - gone).diff().fillna(curve["at_risk"].iloc[0])
 
 
-def _participants(curve: pd.DataFrame, n: float, k: int) -> pd.DataFrame:
-    """Entry, years and cause of as many participants as the rounded counts say; who never left is censored at the end."""
-    came = _came(curve)
-    entry = _times(curve["years"], came * n / came.sum(), k) if n > k else np.array([])
-    causes = [name for name in CAUSES if name in curve]
-    exits = [(time, CAUSES[name]) for name in causes for time in _times(curve["years"], curve[name], k)]
+def _participants(curve: pd.DataFrame, n: float, most: float, k: int) -> pd.DataFrame:
+    """Entry, years and cause of as many participants as the rounded counts say; who never left is censored at the end.
+
+    ``most``: as many as there can be, as far as is known elsewhere.
+    """
+    came, years = _came(curve), _grid(curve["years"])
+    left = curve[[name for name in CAUSES if name in curve]].fillna(0).groupby(years).sum().cumsum()
+    until = left.apply(midpoint, k=k)
+    least = (until - midpoint(1, k) + 1).clip(lower=0)
+    left_open = least["censored"] + least.drop(columns="censored").iloc[-1].sum() < most
+    until["censored"] = until["censored"].where(left_open).ffill().fillna(0)
+    entered = (came * n / came.sum()).groupby(years).sum().cumsum().round(6)
+    entry = _times(pd.Series(midpoint(entered, k), entered.index)) if n > k else np.array([])
+    exits = [(time, CAUSES[name]) for name in until for time in _times(until[name])]
     exits = sorted(exits, key=lambda one: one[0])[: len(entry)]
-    exits += [(_grid(curve["years"]).iloc[-1], 0)] * (len(entry) - len(exits))
+    exits += [(years.max(), 0)] * (len(entry) - len(exits))
     people = pd.DataFrame(exits, columns=["years", "cause"]).assign(entry=entry - GRID)
     # rounded, more may have left than have entered: they leave when others have
     return people.assign(years=np.maximum(people["years"], entry))
@@ -80,10 +93,9 @@ def _grid(years: pd.Series) -> pd.Series:
     return (np.ceil((years / GRID).round(6)) * GRID).round(6)
 
 
-def _times(years: pd.Series, counts: pd.Series, k: int) -> np.ndarray:
-    """The time of each of as many participants as the rounded cumulative counts say."""
-    until = counts.fillna(0).groupby(_grid(years)).sum().cumsum().round(6)
-    return np.repeat(until.index.to_numpy(), np.diff(midpoint(until, k), prepend=0).astype(int))
+def _times(until: pd.Series) -> np.ndarray:
+    """The time of each participant, from cumulative numbers by time."""
+    return np.repeat(until.index.to_numpy(), np.diff(until, prepend=0).astype(int))
 
 
 def _estimated(curve: pd.DataFrame, people: pd.DataFrame, times: np.ndarray | None = None) -> pd.DataFrame:

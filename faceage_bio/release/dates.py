@@ -79,15 +79,11 @@ def days_in(text: str) -> Iterator[tuple[int, str, set[date], bool]]:
 
 def _days(y: str, m: str = "", d: str = "", one: str = "", two: str = "", line: str = "") -> Iterator[date]:
     """The days that parts can mean: where two numbers are not known apart, either is the month; three pairs may begin with the year."""
-    orders = (
-        [(y, two, one), (y, one, two), *([(one, two, y)] if line and len(two) == 2 else [])]
-        if one
-        else [(y, m, d)]
-    )
+    orders = [(y, two, one), (y, one, two)] if one else [(y, m, d)]
+    orders += [(one, two, y)] if line and len(two) == 2 else []
     for year, month, day in orders:
-        word = "".join(
-            letter for letter in unicodedata.normalize("NFKD", month) if not unicodedata.combining(letter)
-        ).casefold()
+        letters = unicodedata.normalize("NFKD", month)
+        word = "".join(letter for letter in letters if not unicodedata.combining(letter)).casefold()
         year = year.strip("'’")
         for whole in (
             [year] if len(year) == 4 else [century + year for century in CENTURIES if len(year) == 2]

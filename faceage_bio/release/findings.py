@@ -53,10 +53,9 @@ def stop_if_any(findings: Sequence[Finding], said: str) -> None:
         Anything was found; the message begins with ``said`` and lists it.
     """
     if findings:
-        things = "thing" if len(findings) == 1 else "things"
         lines = [f"  - {finding}" for finding in findings[:MOST]]
         lines += [f"  - and {len(findings) - MOST} more"] if len(findings) > MOST else []
         raise PrivacyError(
-            f"{said} {len(findings)} {things} may not leave. Expected none. Take out what is listed.\n"
+            f"{said} {len(findings)} thing{'s' * (len(findings) > 1)} may not leave. Expected none. Take out what is listed.\n"
             + "\n".join(lines)
         )

@@ -171,20 +171,16 @@ def _fault(key: str, column: str, cell: str, known: Known, k: int) -> tuple[str,
     if column not in row.columns_of(key):
         return "undeclared", "a column that the table has not"
     if column in tables.count_columns(key):
-        return None if _is_rounded(cell, k, bool(declared.curve)) else exact
+        return None if _is_rounded(cell, k, bool(declared.curve) and not declared.rows) else exact
     if column in row.number_columns(key):
         return None if NUMBER.fullmatch(cell) else ("undeclared", "no number")
     if column in reasons.COLUMNS and declared.rows:
         try:
-            told = [
-                one
-                for reason in reasons.decode(cell)
-                for one in reason.parameters.items()
-                if tables.is_count(one[0])
-            ]
+            told = [one for reason in reasons.decode(cell) for one in reason.parameters.items()]
         except (KeyError, ValueError):
             return "undeclared", "no reason"
-        if not all(_is_rounded(count, k) for _, words in told for count in re.findall(r"\d+", words)):
+        counts = [count for name, said in told if tables.is_count(name) for count in re.findall(r"\d+", said)]
+        if not all(_is_rounded(count, k) for count in counts):
             return exact
     is_word = not declared.rows or cell in WORDS.get(column, {cell})
     return None if is_word and known.allows(cell) else ("undeclared", "a word of no list")

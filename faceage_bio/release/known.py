@@ -31,9 +31,7 @@ from faceage_bio.release.dates import days_in, days_of_cell, masked_day
 from faceage_bio.results.tables import is_declared
 from faceage_bio.tables import read_text_table
 
-IDENTIFIERS = re.compile(
-    r"(^|_)(id|ids|identifier|mrn|nhs|donor|subject|patient|photo|sample|specimen|case|reader|reviewer|barcode|library)(_id|_name|_number)?$"
-)
+IDENTIFIERS = r"(^|_)(id|ids|identifier|mrn|nhs|donor|subject|patient|photo|sample|specimen|case|reader|reviewer|barcode|library)(_id|_name|_number)?$"
 NOT_PEOPLE = ("gene", "variant", "ensembl", "transcript", "protein", "set", "term", "model", "definition")
 FILES = {"path", "file", "filename", "file_name", "photo_path"}
 DATES = re.compile(r"(^|_)(date|dates|birth|dob|birthday|datetime)($|_)")
@@ -136,10 +134,8 @@ def known_of_results(results: Path) -> Known:
         A table about single participants that cannot be read: then it is not known whether its participants are in the outputs.
     """
     places = {path: path.relative_to(results) for path in sorted(Path(results).rglob("*")) if path.is_file()}
-    marks = [
-        path for path, place in places.items() if path.suffix == ".txt" or place.parts[0] in NOT_OF_PEOPLE
-    ]
-    return known_of_inputs(path for path in places if path not in marks and not is_declared(path))
+    kept = [path for path, place in places.items() if place.parts[0] not in NOT_OF_PEOPLE]
+    return known_of_inputs(path for path in kept if path.suffix != ".txt" and not is_declared(path))
 
 
 def known_of_inputs(paths: Iterable[Path | str]) -> Known:
@@ -203,7 +199,7 @@ def told_by(name: str) -> str:
         return "file"
     if lower.startswith(NOT_PEOPLE):
         return ""
-    return "identifier" if IDENTIFIERS.search(lower) else "date" if DATES.search(lower) else ""
+    return "identifier" if re.search(IDENTIFIERS, lower) else "date" if DATES.search(lower) else ""
 
 
 def _mixed(word: str) -> bool:

@@ -5,9 +5,8 @@ from pathlib import Path
 from faceage_bio.tables import write_text
 
 MARKER = "LOCAL_ONLY.txt"
-LOCAL = """This folder holds data on single participants: identifiers, dates, ages, follow-up, counts per sample, and logs that may name them.
-Its pages and result tables are exact and internal. It stays on this machine. What may be handed to others is what `faceage-bio publish` writes,
-and nothing else.
+LOCAL = """This folder holds data on single participants, exact tables and pages, and logs that may name participants.
+It stays on this machine. What may be handed to others is what `faceage-bio publish` writes, and nothing else.
 """
 
 

@@ -12,9 +12,9 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from faceage_bio.columns import POOLED
+from faceage_bio.columns import POOLED, THIRDS
 from faceage_bio.release.curves import release_curves
-from faceage_bio.release.rounding import midpoint, significant
+from faceage_bio.release.rounding import evened, midpoint, significant
 from faceage_bio.results import reasons
 from faceage_bio.results.measures import COUNT, EXTREME, MEASURES, MODEL, OF_COUNTS, TEST, Measure
 from faceage_bio.results.row import ESTIMATES, by_cell
@@ -107,7 +107,13 @@ def _numbers_of(table: pd.DataFrame, small: pd.Series, key: str, k: int) -> pd.D
     for name, decimals in GRIDS.items():
         if not declared.rows and name in table:
             made[name] = _number(made[name]).round(decimals)
-    return _with_shares(made, table, declared)
+    made = _with_shares(made, table, declared)
+    if (
+        "variable" in table
+    ):  # the size of a tertile is known to a third of k: its levels would add up to it in one way alone
+        levels = table["group"].isin(THIRDS) & table["measure"].isin(["share", "missing"])
+        made.loc[levels, ["n", "estimate"]] = np.nan
+    return made
 
 
 def _with_shares(made: pd.DataFrame, table: pd.DataFrame, declared: Table) -> pd.DataFrame:
@@ -154,11 +160,9 @@ def _rounded(one: reasons.Reason, k: int) -> reasons.Reason | None:
 
 
 def _counts(table: pd.DataFrame, key: str) -> pd.DataFrame:
-    """Counts of each row; tertiles and tenths, which differ by one at most, have their mean: on either side of a step they would tell n."""
     counts = table[[name for name in count_columns(key) if name in table]].apply(_number)
     of_all = table.get("group", pd.Series("", table.index)) == "all"
-    alike = counts.groupby([of_all, *(table[name] for name in ALIKE if name in table)], dropna=False)
-    return counts.mask(alike.transform("max") - alike.transform("min") <= 1, alike.transform("mean"))
+    return evened(counts, [of_all, *(table[name] for name in ALIKE if name in table)])
 
 
 def _measures(table: pd.DataFrame) -> pd.DataFrame:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 import pandas as pd
 
-from faceage_bio.columns import AGE, AGE_ACCELERATION, FACE_AGE
+from faceage_bio.columns import AGE, AGE_ACCELERATION, AGE_GAP, COHORT, DEFINITION, FACE_AGE, MODEL_ID
 from faceage_bio.results.measures import MEASURES
 from faceage_bio.results.reasons import NOT_ESTIMATED, Reason, encode, status_of
 from faceage_bio.results.tables import NUMBERS as NUMBER_KEYS
@@ -95,6 +95,42 @@ def result_rows(rows: Sequence[dict] | pd.DataFrame, table: str) -> pd.DataFrame
         if made[name].dtype == object:
             made[name] = pd.to_numeric(made[name]).astype(float)
     return made
+
+
+FACES = {  # words of rows that are about face ages, in the columns that say what a row is about
+    FACE_AGE, AGE_GAP, AGE_ACCELERATION, "face age", "age gap", "age acceleration", "error of face age", "difference",
+}  # fmt: skip
+ACCELERATION = {AGE_ACCELERATION, "age acceleration", "difference"}
+ABOUT = ("outcome", "exposure", "term", "grouping", "modifier", "variable")
+
+
+def identified(table: pd.DataFrame, participants: pd.DataFrame) -> pd.DataFrame:
+    """Result rows with the model whose face ages they use, and with the definition of age acceleration that they use.
+
+    Parameters
+    ----------
+    table : a result table; other tables stay as they are
+    participants : cohort, model_id, definition of those of whom the rows are; a column may be absent
+    """
+    if not is_result(table) or not len(participants):
+        return table
+    made = table.copy()
+    named = table[[name for name in ABOUT if name in table]]
+    held = table["covariates"].fillna("").str.split(", ").map(set)
+    for name, words in ((DEFINITION, ACCELERATION), (MODEL_ID, FACES)):
+        given = made[name].fillna("").ne("")
+        uses = named.isin(words).any(axis=1) | ~held.map(words.isdisjoint) | made[DEFINITION].fillna("").ne("")
+        if name in participants:
+            of_cohort = participants.groupby(COHORT)[name].agg(each_once) if COHORT in participants else {}
+            of_all = each_once(participants[name])
+            told = made[COHORT].map(lambda cohort, of_cohort=of_cohort, of_all=of_all: of_cohort.get(cohort, of_all))
+            made[name] = made[name].where(given | ~uses, told)
+    return made
+
+
+def each_once(words: pd.Series) -> str:
+    """The different words of a column, in their order."""
+    return ", ".join(sorted(set(words.dropna().astype(str)) - {""}))
 
 
 def tested(measure: str, test: tuple[float, int, float]) -> dict:

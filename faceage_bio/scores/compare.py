@@ -97,7 +97,10 @@ def compare_score(
         people, risks, [(FIXED, BY_AGE), (MATCHED, BY_AGE), (CONTINUOUS_FACE, CONTINUOUS_AGE)],
         horizons_months=choices.horizons_months, resamples=choices.bootstraps, seed=choices.seed,
     )  # fmt: skip
-    return result_rows([base | row for row in rows], TABLE)
+    exposures = dict.fromkeys((BY_AGE, CONTINUOUS_AGE), AGE)
+    return result_rows(
+        [base | {"exposure": exposures.get(row.get("version"), FACE_AGE)} | row for row in rows], TABLE
+    )
 
 
 def linear_predictor(fit, people: pd.DataFrame, other_points: pd.Series, per_years: float) -> pd.Series:

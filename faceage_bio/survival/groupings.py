@@ -10,12 +10,11 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 
-from faceage_bio.columns import LEVELS
+from faceage_bio.columns import LEVELS, THIRDS
 from faceage_bio.results.reasons import Reason, reason
 from faceage_bio.survival.models import WORDS
 
 TERTILES, LEVELS_RULE = "tertiles", "levels"
-THIRDS = ("lowest tertile", "middle tertile", "highest tertile")
 ORDERED = ("smoking",)  # columns of words with an order, beside numbers
 MOST_GROUPS = 8
 
