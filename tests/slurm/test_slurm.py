@@ -161,7 +161,7 @@ def study_on_slurm(cluster, drawn, tmp_path_factory) -> Study:
     config = yaml.safe_load(DEMO_CONFIG.read_text())
     config["faceage"]["shard_size"] = 80
     config["fairness"]["stress_photos"] = 2
-    config["report"]["sections"] = "full"
+    config["report"] = {"sections": "full"}
     config["expression"] |= {
         "composition": [],
         "purity": None,
