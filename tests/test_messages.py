@@ -9,8 +9,8 @@ from tests.messages import ERRORS, HOLE, Message, messages
 
 EXPECTATION = re.compile(r"\bexpected\b|\bneeds?\b", re.IGNORECASE)
 VERBS = (
-    "add", "call", "check", "choose", "clear", "copy", "correct", "declare", "delete", "export", "fetch", "fill", "finish", "give", "import",
-    "install", "keep", "leave", "look", "make", "mark", "name", "pack", "put", "report", "restore", "run", "save", "say", "set", "take", "use", "write",
+    "add", "ask", "begin", "call", "check", "choose", "clear", "compute", "copy", "correct", "declare", "delete", "export", "fetch", "fill", "finish", "give", "import",
+    "install", "keep", "leave", "look", "make", "mark", "name", "pack", "put", "report", "restore", "run", "save", "say", "set", "stratify", "take", "use", "write",
 )  # fmt: skip
 ADVICE = re.compile(rf"(?:^|[.;:,)]\s|\band\s|\bor\s|{HOLE})\s*(?:{'|'.join(VERBS)})\b", re.IGNORECASE)
 SHORTEST = 10  # characters of a part between values that is told apart from others

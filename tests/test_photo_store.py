@@ -213,5 +213,5 @@ def test_commands_check_and_tidy_up(tmp_path, photos, capsys):
     prune(store.folder)
     assert "3 photo(s) kept, 1 row(s) removed" in capsys.readouterr().out
     store.parts()[0].write_bytes(b"no parquet")
-    with pytest.raises(RunError, match="1 fault"):
+    with pytest.raises(RunError, match=r"1 fault\(s\)\. Expected parts and photos as they were written"):
         verify(store.folder)

@@ -90,6 +90,60 @@ def test_reliability_that_is_none(reliability):
         Photos(reliability)
 
 
+def test_no_photo_and_no_difference():
+    with pytest.raises(RunError, match=r"--photos 0: expected 1 or more\. Give the photos per participant"):
+        Photos(0.8, photos=0)
+    with pytest.raises(
+        RunError, match="expected a difference other than 0, and an SD and an allocation above 0"
+    ):
+        group_difference(0, 8)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            "time\tprobability\n1\t0.9\n",
+            "no column survival. Expected time .years. and survival .0 to 1.; it has time",
+        ),
+        ("time\tsurvival\n1\thalf\n", "Expected numbers in time and survival. Correct the row"),
+    ],
+)
+def test_tables_that_are_no_curve(text, message, tmp_path, capsys):
+    curve = tmp_path / "curve.tsv"
+    curve.write_text(text)
+    with pytest.raises(RunError, match=message):
+        run(
+            capsys,
+            "trial",
+            "--hazard-ratio",
+            "0.7",
+            "--survival-table",
+            str(curve),
+            "--output",
+            f"{tmp_path}/plan.tsv",
+        )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (
+            ["--arm", "treatment:two"],
+            "--arm treatment:two: expected a name, or a name and its share as a whole number",
+        ),
+        (
+            ["--arm", "treatment", "--balance", "balance.tsv"],
+            "--balance needs --participants. Give the number expected",
+        ),
+    ],
+)
+def test_lists_that_cannot_be_made(arguments, message, tmp_path, capsys):
+    common = ["randomise", "--arm", "control", "--per-stratum", "8", "--seed-file", f"{tmp_path}/seed", "--output", f"{tmp_path}/list.csv"]  # fmt: skip
+    with pytest.raises(RunError, match=message):
+        run(capsys, *common, *arguments)
+
+
 def test_r_code_of_a_trial_gives_the_same_numbers(tmp_path):
     """The printed call, run in R where rpact is installed."""
     if (

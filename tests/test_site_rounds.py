@@ -186,7 +186,7 @@ def test_answers_that_do_not_fit_are_told_together(folder):
         combine(request, answers)
     for part in (
         "5 answer(s) do not fit", "again is a second answer of north", "old answers another request (round 0)", "cut lacks score or information",
-        "nan lacks", "data is of other data than the earlier answer of south",
+        "nan lacks score or information for 5 terms", "data is of other data than the earlier answer of south",
     ):  # fmt: skip
         assert part in str(error.value)
 
@@ -195,7 +195,7 @@ def test_answers_that_do_not_fit_are_told_together(folder):
     ("harm", "message"),
     [
         (lambda text: text[:100], "cannot be read"),
-        (lambda text: "[]", "format 'list'. Expected"),
+        (lambda text: "[]", "format 'list'. Expected 'faceage-bio site answer 1'. Check which file was sent"),
         (lambda text: text.replace("site answer 1", "site answer 9"), "format 'faceage-bio site answer 9'"),
         (
             lambda text: text.replace('"version": "', '"version": "9.'),
@@ -221,5 +221,5 @@ def test_harmed_files_are_refused_by_name(folder, harm, message):
 
 
 def test_terms_are_each_once():
-    with pytest.raises(RunError, match="each once"):
+    with pytest.raises(RunError, match=r"Expected one or more terms, each once\. Name the columns"):
         first_request([Term("age"), Term("age")], "abc", "linear")

@@ -47,7 +47,7 @@ def _survival(median: float | None, curve: Path | None):
     missing = {"time", "survival"} - set(table)
     if missing:
         raise RunError(
-            f"{curve}: no column {' and '.join(sorted(missing))}. Expected time (years) and survival (0 to 1); it has {', '.join(table)}."
+            f"{curve}: no column {' and '.join(sorted(missing))}. Expected time (years) and survival (0 to 1); it has {', '.join(table)}. Name the columns so."
         )
     try:
         points = table[["time", "survival"]].astype(float)
@@ -220,7 +220,9 @@ def model(
             r_squared, parameters, event_rate=event_rate, mean_follow_up=mean_follow_up, horizon=horizon
         )
     except ValueError as error:
-        raise RunError(f"--r-squared: {error}.") from None
+        raise RunError(
+            f"--r-squared: {error}. Expected the Cox-Snell R squared that the model may reach. Give another."
+        ) from None
     print(
         f"{found['participants']:,} participants with {found['events']:,} deaths, {found['events'] / parameters:.1f} for each of {parameters} parameters "
         f"(shrinkage {found['shrinkage']:,}, optimism {found['optimism']:,}, overall risk {found['overall risk']:,})"
@@ -336,7 +338,7 @@ def randomise(
         name, _, share = one.partition(":")
         if share and not share.isdigit():
             raise RunError(
-                f"--arm {one}: expected a name, or a name and its share as a whole number, such as treatment:2."
+                f"--arm {one}: expected a name, or a name and its share as a whole number. Write for example treatment:2."
             )
         arms[name] = int(share or 1)
     n_strata = prod(len(levels) for levels in strata.values())
@@ -358,7 +360,7 @@ def randomise(
         )
     if balance is not None:
         if participants is None:
-            raise RunError("--balance needs --participants, the number expected in all.")
+            raise RunError("--balance needs --participants. Give the number expected in all.")
         even = {name: [1 / len(levels)] * len(levels) for name, levels in strata.items()} or {"all": [1.0]}
         found = simulate_balance(even, participants, block=min(block))
         write_table(found, balance)

@@ -34,7 +34,9 @@ def request(
         try:
             terms.append(Term(column, float(per or 1), level or None))
         except ValueError:
-            raise RunError(f"--term {one}: expected a number after the slash, such as face_age/10.") from None
+            raise RunError(
+                f"--term {one}: expected a number after the slash. Write for example face_age/10."
+            ) from None
     write_json(first_request(terms, model_id, definition), output)
     print(f"{output}: round 0, {len(terms)} terms. Send it to all sites.")
 

@@ -30,8 +30,8 @@ def verify(folder: Folder) -> None:
         )
     if bad:
         raise RunError(
-            f"{folder}: {bad} fault(s). Expected parts and photos as they were written. `faceage-bio store prune` removes damaged parts; "
-            "touch a photo whose bytes were changed, and it is computed again."
+            f"{folder}: {bad} fault(s). Expected parts and photos as they were written. Run `faceage-bio store prune`, which removes damaged "
+            "parts, and copy photos whose bytes were changed anew: they are computed again."
         )
 
 

@@ -217,7 +217,7 @@ def open_stores(folder: Path) -> list[PhotoStore]:
         stores = [PhotoStore(folder, json.loads(path.read_text(encoding="utf-8"))) for path in found]
     except (OSError, ValueError) as error:
         raise RunError(
-            f"{folder}: cannot be read ({error}). Expected a photo store that you may read."
+            f"{folder}: cannot be read ({error}). Expected a photo store that you may read. Check its permissions."
         ) from None
     if not stores:
         raise RunError(

@@ -42,10 +42,10 @@ class Photos:
             value = getattr(self, name)
             if value is not None and not 0 < value <= 1:
                 raise RunError(
-                    f"--{name.replace('_', '-')} {value}: expected more than 0 and at most 1, such as the intraclass correlation 0.8."
+                    f"--{name.replace('_', '-')} {value}: expected more than 0 and at most 1. Give for example the intraclass correlation 0.8."
                 )
         if self.photos < 1:
-            raise RunError(f"--photos {self.photos:g}: expected 1 or more photos per participant.")
+            raise RunError(f"--photos {self.photos:g}: expected 1 or more. Give the photos per participant.")
 
     @property
     def factor(self) -> float:
@@ -87,10 +87,10 @@ class CohortPlan:
         check_hazard_ratio(self.hazard_ratio)
         check_shares(power=self.power, alpha=self.alpha)
         if self.sd <= 0 or self.per <= 0:
-            raise RunError(f"--sd {self.sd:g} --per {self.per:g}: expected both above 0, in years.")
+            raise RunError(f"--sd {self.sd:g} --per {self.per:g}: expected both above 0. Give years.")
         if not 0 <= self.r_squared < 1:
             raise RunError(
-                f"--r-squared {self.r_squared}: expected at least 0 and below 1: the R squared of the exposure on the other covariates."
+                f"--r-squared {self.r_squared}: expected at least 0 and below 1. Give the R squared of the exposure on the other covariates."
             )
         if self.event_share is not None:
             check_shares(event_share=self.event_share)
@@ -162,7 +162,7 @@ def group_difference(
     check_shares(power=power, alpha=alpha)
     if sd <= 0 or difference == 0 or allocation <= 0:
         raise RunError(
-            f"--difference {difference:g} --sd {sd:g}: expected a difference other than 0, and an SD and an allocation above 0."
+            f"--difference {difference:g} --sd {sd:g}: expected a difference other than 0, and an SD and an allocation above 0. Give both in the unit of the measurement."
         )
     first = TTestIndPower().solve_power(abs(difference) / sd, alpha=alpha, power=power, ratio=allocation)
     return ceil(first), ceil(first * allocation)
@@ -181,5 +181,5 @@ def check_shares(**shares: float) -> None:
     for name, value in shares.items():
         if not 0 < value < 1:
             raise RunError(
-                f"--{name.replace('_', '-')} {value:g}: expected more than 0 and less than 1, such as 0.8."
+                f"--{name.replace('_', '-')} {value:g}: expected more than 0 and less than 1. Give for example 0.8."
             )

@@ -79,7 +79,7 @@ def allocation_list(
         )
     if n_per_stratum < 1 or not all(strata.values()):
         raise RunError(
-            f"--per-stratum {n_per_stratum}: expected 1 or more, and for each --stratum its levels, such as sex=female,male."
+            f"--per-stratum {n_per_stratum}: expected 1 or more, and for each --stratum its levels. Write for example --stratum sex=female,male."
         )
     random = np.random.default_rng(seed)
     labels = np.repeat(list(arms), list(arms.values()))
@@ -130,7 +130,7 @@ def simulate_balance(
     bad = [name for name, values in shares.items() if (values <= 0).any() or not np.isclose(values.sum(), 1)]
     if bad or n < 2:
         raise RunError(
-            f"strata {', '.join(bad) or 'of ' + str(n) + ' participants'}: expected shares above 0 that sum to 1, and 2 or more participants."
+            f"strata {', '.join(bad) or 'of ' + str(n) + ' participants'}: expected shares above 0 that sum to 1, and 2 or more participants. Correct them."
         )
     drawn = [random.choice(len(values), (repeats, n), p=values) for values in shares.values()]
     found = {

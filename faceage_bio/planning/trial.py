@@ -32,7 +32,7 @@ class TrialPlan:
         if self.trial.allocation <= 0 or self.trial.accrual < 0 or self.trial.follow_up <= 0:
             raise RunError(
                 f"--allocation {self.trial.allocation:g} --accrual {self.trial.accrual:g} --follow-up {self.trial.follow_up:g}: "
-                "expected an allocation and a follow-up above 0 and an accrual of 0 or more."
+                "expected an allocation and a follow-up above 0 and an accrual of 0 or more. Give times in years."
             )
 
     def table(self, r_squared: float | None = None) -> pd.DataFrame:

@@ -71,7 +71,7 @@ def first_request(terms: Sequence[Term], model_id: str, definition: str) -> dict
     """
     if not terms or len({term.name for term in terms}) < len(terms):
         raise RunError(
-            f"--term: {', '.join(term.name for term in terms) or 'none'}. Expected one or more terms, each once."
+            f"--term: {', '.join(term.name for term in terms) or 'none'}. Expected one or more terms, each once. Name the columns of the model."
         )
     model = {
         "outcome": EVENT, "time": FOLLOWUP, "model_id": model_id, "definition": definition, "terms": [vars(term) for term in terms],
@@ -98,11 +98,11 @@ def read_message(path: Path, expected: str) -> dict:
         message = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise RunError(
-            f"{path}: cannot be read ({error}). Expected a whole JSON file; ask for it again."
+            f"{path}: cannot be read ({error}). Expected a whole JSON file. Ask for it again."
         ) from None
     if not isinstance(message, dict) or message.get("format") != expected:
         found = message.get("format") if isinstance(message, dict) else type(message).__name__
-        raise RunError(f"{path}: format {found!r}. Expected {expected!r}.")
+        raise RunError(f"{path}: format {found!r}. Expected {expected!r}. Check which file was sent.")
     if message["version"] != faceage_bio.__version__:
         raise RunError(
             f"{path}: made by faceage_bio {message['version']}; this is {faceage_bio.__version__}. Expected the same version at all sites. Install it."
@@ -264,22 +264,22 @@ def combine(request: Mapping, answers: Mapping[str, Mapping]) -> tuple[dict, pd.
         Answers to another request, of a site twice, or with numbers missing; all are listed.
     """
     terms = [Term(**term) for term in request["model"]["terms"]]
-    problems, sites = [], {}
+    unfit, sites = [], {}
     for name, one in answers.items():
         kind = ("beta", "covariance") if request["round"] == 0 else ("score", "information")
         if one["request"] != digest_of(request):
-            problems.append(f"{name} answers another request (round {one['round']})")
+            unfit.append(f"{name} answers another request (round {one['round']})")
         elif one["site"] in sites:
-            problems.append(f"{name} is a second answer of {one['site']}")
+            unfit.append(f"{name} is a second answer of {one['site']}")
         elif not _whole(one, kind, len(terms)):
-            problems.append(f"{name} lacks {' or '.join(kind)} for {len(terms)} terms")
+            unfit.append(f"{name} lacks {' or '.join(kind)} for {len(terms)} terms")
         elif request["data"].get(one["site"], one["data"]) != one["data"]:
-            problems.append(f"{name} is of other data than the earlier answer of {one['site']}")
+            unfit.append(f"{name} is of other data than the earlier answer of {one['site']}")
         else:
             sites[one["site"]] = one
-    if problems or not sites:
+    if unfit or not sites:
         raise RunError(
-            f"{len(problems)} answer(s) do not fit: {'; '.join(problems) or 'there is none'}. Expected one answer of each site to this request. Ask these sites again."
+            f"{len(unfit)} answer(s) do not fit: {'; '.join(unfit) or 'there is none'}. Expected one answer of each site to this request. Ask these sites again."
         )
     estimates = dict(request["estimates"])
     if request["round"] == 0:

@@ -60,18 +60,18 @@ def check_answerable(event: pd.Series, design: pd.DataFrame) -> None:
         Fewer events than max(50, 20 per term), or fewer than 10 participants at a level of a variable.
     """
     events, needed = int(event.sum()), max(FEWEST_EVENTS, EVENTS_PER_TERM * design.shape[1])
-    problems = []
+    few = []
     if events < needed:
-        problems.append(f"{events} events, where {needed} are needed for {design.shape[1]} terms")
+        few.append(f"{events} events, where {needed} are needed for {design.shape[1]} terms")
     for name, values in design.items():
         counts = values.value_counts()
         if len(counts) <= 2 and counts.min() < FEWEST_IN_LEVEL:
-            problems.append(
+            few.append(
                 f"{name} has a level with {counts.min()} participants, where {FEWEST_IN_LEVEL} are needed"
             )
-    if problems:
+    if few:
         raise PrivacyError(
-            f"this site gives no score and information: {'; '.join(problems)}. Expected enough that no row can be recovered from the answer. "
+            f"this site gives no score and information: {'; '.join(few)}. Expected enough that no row can be recovered from the answer. "
             "Take part with the site's own estimate (two-stage)."
         )
 
@@ -95,7 +95,7 @@ def site_step(
     beta = np.asarray(beta, dtype=float)
     if beta.shape != (design.shape[1],) or not np.isfinite(beta).all():
         raise PrivacyError(
-            f"a request with {beta.size} coefficients for {design.shape[1]} terms ({', '.join(design)}). Expected a finite number for each."
+            f"a request with {beta.size} coefficients for {design.shape[1]} terms ({', '.join(design)}). Expected a finite number for each. Ask the coordinator for a new request."
         )
     sets = risk_sets(years, event, None, None, None)
     x = np.ascontiguousarray(design.to_numpy(dtype=float).T)
@@ -155,7 +155,7 @@ def linear_sums(y: pd.Series, design: pd.DataFrame) -> Mapping[str, np.ndarray]:
     needed = max(FEWEST_EVENTS, EVENTS_PER_TERM * x.shape[1])
     if len(x) < needed:
         raise PrivacyError(
-            f"this site gives no sums: {len(x)} participants, where {needed} are needed for {x.shape[1]} terms. Take part with the site's own estimate."
+            f"this site gives no sums: {len(x)} participants. Expected {needed} or more for {x.shape[1]} terms. Take part with the site's own estimate."
         )
     values = y.to_numpy(dtype=float)
     return {"xx": x.T @ x, "xy": x.T @ values, "yy": np.array(values @ values), "n": np.array(len(x))}
