@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from faceage_bio.errors import FitError
 from faceage_bio.results.reasons import decode, encode, in_words, reason, status_of
-from faceage_bio.results.row import FIRST, LAST, columns_of, result_rows
+from faceage_bio.results.row import FIRST, LAST, columns_of, identified, result_rows
 from faceage_bio.tables import read_table, write_table
 
 ROW = {
@@ -29,6 +29,22 @@ def test_a_step_that_fits_nothing_writes_the_same_columns():
     assert list(fitted) == list(empty) == list(failed) == columns_of("survival/cox")
     assert list(fitted)[: len(FIRST)] == list(FIRST)
     assert list(fitted)[-len(LAST) :] == list(LAST)
+
+
+def test_rows_that_use_face_ages_name_their_model_and_definition():
+    participants = pd.DataFrame({"cohort": "north", "model_id": ["abc", "abc"], "definition": "linear"})
+    rows = [
+        ROW,
+        ROW | {"term": "age_acceleration"},
+        ROW | {"term": "bmi"},
+        ROW | {"term": "bmi", "covariates": "age, face_age"},
+    ]
+    made = identified(result_rows(rows, "survival/cox"), participants)
+    assert made["model_id"].fillna("").tolist() == ["abc", "abc", "", "abc"]
+    assert made["definition"].fillna("").tolist() == ["", "linear", "", ""]
+    empty = result_rows([], "survival/cox")
+    assert identified(empty, participants) is empty
+    assert list(identified(result_rows([ROW], "survival/cox"), participants)) == list(empty)
 
 
 def test_a_row_that_is_not_estimated_holds_no_number():

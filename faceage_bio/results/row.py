@@ -112,11 +112,11 @@ def identified(table: pd.DataFrame, participants: pd.DataFrame) -> pd.DataFrame:
     table : a result table; other tables stay as they are
     participants : cohort, model_id, definition of those of whom the rows are; a column may be absent
     """
-    if not is_result(table) or not len(participants):
+    if not is_result(table) or table.empty or participants.empty:
         return table
     made = table.copy()
     named = table[[name for name in ABOUT if name in table]]
-    held = table["covariates"].fillna("").str.split(", ").map(set)
+    held = table["covariates"].fillna("").astype(str).str.split(", ").map(set)
     for name, words in ((DEFINITION, ACCELERATION), (MODEL_ID, FACES)):
         given = made[name].fillna("").ne("")
         uses = named.isin(words).any(axis=1) | ~held.map(words.isdisjoint) | made[DEFINITION].fillna("").ne("")
