@@ -44,19 +44,19 @@ TRUTH = {"True": True, "False": False}
 NUMBER, DATE, WORDS, LEVELS, TEXT, TRUTHS = "number", "date", "words", "levels", "text", "truths"  # kinds
 
 
-def _column(kind: str, *checks: pa.Check, needed: bool = False) -> pa.Column:
+def column(kind: str, *checks: pa.Check, needed: bool = False) -> pa.Column:
     return pa.Column(None, list(checks), nullable=True, required=needed, metadata={"kind": kind})
 
 
-def _between(low: float, high: float, unit: str) -> pa.Column:
-    return _column(
+def between(low: float, high: float, unit: str) -> pa.Column:
+    return column(
         NUMBER, pa.Check.in_range(low, high, error=f"Expected {low:g} to {high:g} {unit}. {UNKNOWN}")
     )
 
 
 def _id(*, unique: bool = True, needed: bool = True) -> pa.Column:
     once = pa.Check(lambda ids: ~ids.duplicated(keep=False) | (ids == ""), error=DOUBLED)
-    return _column(
+    return column(
         TEXT, pa.Check(lambda ids: ids != "", error=NAMELESS), *([once] if unique else []), needed=needed
     )
 
@@ -65,48 +65,55 @@ _FACE_AGE_RANGE = pa.Check.in_range(
     0, OLDEST_FACE, include_min=False, error=f"Expected years above 0, up to {OLDEST_FACE:g}. {UNKNOWN}"
 )
 _OF_PARTICIPANTS = {
-    AGE: _between(0, 120, "years"), "birth_date": _column(DATE), "sex": _column(WORDS), "smoking": _column(WORDS),
-    "pack_years": _between(0, 300, "pack-years"), "bmi": _between(8, 100, "kg/m2"),
-    "ecog": _column(NUMBER, pa.Check.isin([0, 1, 2, 3, 4], error=f"Expected 0, 1, 2, 3 or 4. {UNKNOWN}")),
-    "site": _column(LEVELS), "race": _column(LEVELS), "group": _column(WORDS), "intent": _column(LEVELS),
-    FOLLOWUP: _column(NUMBER), "followup_date": _column(DATE), EVENT: _column(WORDS), CAUSE: _column(WORDS),
-    ENTRY: _between(-120, 120, "years after the photo"), "entry_date": _column(DATE),
+    AGE: between(0, 120, "years"), "birth_date": column(DATE), "sex": column(WORDS), "smoking": column(WORDS),
+    "pack_years": between(0, 300, "pack-years"), "bmi": between(8, 100, "kg/m2"),
+    "ecog": column(NUMBER, pa.Check.isin([0, 1, 2, 3, 4], error=f"Expected 0, 1, 2, 3 or 4. {UNKNOWN}")),
+    "site": column(LEVELS), "race": column(LEVELS), "group": column(WORDS), "intent": column(LEVELS),
+    FOLLOWUP: column(NUMBER), "followup_date": column(DATE), EVENT: column(WORDS), CAUSE: column(WORDS),
+    ENTRY: between(-120, 120, "years after the photo"), "entry_date": column(DATE),
 }  # fmt: skip
 CLINICAL = pa.DataFrameSchema({SUBJECT: _id(), **_OF_PARTICIPANTS})
 MANIFEST = pa.DataFrameSchema(
-    {PHOTO: _id(), SUBJECT: _id(unique=False), "path": _column(TEXT, needed=True), "photo_date": _column(DATE), AGE: _between(0, 120, "years")}
+    {PHOTO: _id(), SUBJECT: _id(unique=False), "path": column(TEXT, needed=True), "photo_date": column(DATE), AGE: between(0, 120, "years")}
 )  # fmt: skip
 FACE_AGES = pa.DataFrameSchema(
     {
-        SUBJECT: _id(unique=False), FACE_AGE: _column(NUMBER, _FACE_AGE_RANGE, needed=True), PHOTO: _id(needed=False), "photo_date": _column(DATE),
-        "model": _column(LEVELS),
+        SUBJECT: _id(unique=False), FACE_AGE: column(NUMBER, _FACE_AGE_RANGE, needed=True), PHOTO: _id(needed=False), "photo_date": column(DATE),
+        "model": column(LEVELS),
     }
 )  # fmt: skip
 SAMPLES = pa.DataFrameSchema({
-    SAMPLE: _id(), SUBJECT: _id(unique=False), "batch": _column(LEVELS), "sample_date": _column(DATE), "tissue": _column(LEVELS),
-    SPECIMEN: _column(LEVELS),
+    SAMPLE: _id(), SUBJECT: _id(unique=False), "batch": column(LEVELS), "sample_date": column(DATE), "tissue": column(LEVELS),
+    SPECIMEN: column(LEVELS),
 })  # fmt: skip
 VARIANT_SAMPLES = pa.DataFrameSchema({SAMPLE: _id(), SUBJECT: _id(unique=False)})
 ANCESTRY = pa.DataFrameSchema({SUBJECT: _id()})
 # what commands take: participants or photos, with what our own steps add
 PEOPLE = pa.DataFrameSchema({
-    SUBJECT: _column(TEXT), COHORT: _column(TEXT), PHOTO: _column(TEXT), SAMPLE: _column(TEXT), **_OF_PARTICIPANTS,
-    FACE_AGE: _column(NUMBER, _FACE_AGE_RANGE), AGE_GAP: _column(NUMBER), AGE_ACCELERATION: _column(NUMBER), "photo_date": _column(DATE),
-    **{name: _column(TRUTHS) for name in ("valid_age", "low_resolution", "ended_before_photo", "no_nearest_photo")},
+    SUBJECT: column(TEXT), COHORT: column(TEXT), PHOTO: column(TEXT), SAMPLE: column(TEXT), **_OF_PARTICIPANTS,
+    FACE_AGE: column(NUMBER, _FACE_AGE_RANGE), AGE_GAP: column(NUMBER), AGE_ACCELERATION: column(NUMBER), "photo_date": column(DATE),
+    **{name: column(TRUTHS) for name in ("valid_age", "low_resolution", "ended_before_photo", "no_nearest_photo")},
 })  # fmt: skip
 READINGS = pa.DataFrameSchema({
-    "reader_id": _id(unique=False), "case_id": _id(unique=False), "condition": _column(TEXT, needed=True), "reader_type": _column(TEXT),
-    "predicted_alive": _column(TEXT), "predicted_age_decade": _column(TEXT), "predicted_age": _between(0, 120, "years"),
-    "rating": _column(NUMBER, pa.Check.in_range(
+    "reader_id": _id(unique=False), "case_id": _id(unique=False), "condition": column(TEXT, needed=True), "reader_type": column(TEXT),
+    "predicted_alive": column(TEXT), "predicted_age_decade": column(TEXT), "predicted_age": between(0, 120, "years"),
+    "rating": column(NUMBER, pa.Check.in_range(
         0, 1, error="Expected 0 to 1. Write such numbers: divide percentages by 100, and a scale by its largest value.",
     )),
 })  # fmt: skip
+_EACH = pa.Check(
+    lambda values: values.notna(), ignore_na=False, error="Expected a number. Write it, or leave the row out."
+)
+SURVIVAL_CURVE = pa.DataFrameSchema({  # of a study whose numbers are planned with
+    "time": column(NUMBER, _EACH, pa.Check.in_range(0, 120, error="Expected years from 0 to 120. Correct it, or leave the row out."), needed=True),
+    "survival": column(NUMBER, _EACH, pa.Check.in_range(0, 1, error="Expected a share from 0 to 1. Divide percentages by 100."), needed=True),
+})  # fmt: skip
 REVIEW = pa.DataFrameSchema({  # decisions by photo_id, written by hand
-    PHOTO: _column(TEXT, needed=True), "decision": _column(TEXT, needed=True),
-    **{name: _column(TEXT) for name in (COHORT, "reason", "reviewer")},
+    PHOTO: column(TEXT, needed=True), "decision": column(TEXT, needed=True),
+    **{name: column(TEXT) for name in (COHORT, "reason", "reviewer")},
 })  # fmt: skip
 REVIEW_SHEET = pa.DataFrameSchema(  # as a sheet saves them
-    {name: _column(TEXT, needed=True) for name in ("sheet", "photo", "decision", "reason", "reviewer")}
+    {name: column(TEXT, needed=True) for name in ("sheet", "photo", "decision", "reason", "reviewer")}
 )
 SCHEMAS = {
     "manifest": MANIFEST, "face_ages": FACE_AGES, "clinical": CLINICAL, "samples": SAMPLES, "variant_samples": VARIANT_SAMPLES, "ancestry": ANCESTRY,

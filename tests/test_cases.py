@@ -121,6 +121,20 @@ def test_a_study_is_read_as_it_is_meant(study, case):
     assert what(study(tables, dict(config))[0]) == expected
 
 
+def test_names_that_r_has_changed_are_one_problem(study):
+    tables, config, _ = REFUSED["names that R has changed"]
+    with pytest.raises(CohortError, match=r"^1 problem"):
+        study(tables, dict(config))
+
+
+def test_a_column_is_not_said_to_be_unused_where_it_is_used(study):
+    tables, config, _, _ = READ["labels of REDCap"]
+    one = {"mine": {"columns": config["mine"]["tables"]["clinical"]["columns"]}}
+    read, said = study(tables, one)
+    assert read.subjects.bmi.tolist() == [22.5, 24.5, 25.5, 26.5]
+    assert "not used" not in said
+
+
 def test_a_checkbox_of_redcap_is_told_to_be_unused(study):
     _, said = study({"clinical": CLINICAL.replace("smoking", "smoking___1")})
     assert (

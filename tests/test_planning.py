@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from faceage_bio.cli.plan import app
-from faceage_bio.errors import RunError
+from faceage_bio.errors import FaceAgeBioError, RunError
 from faceage_bio.planning.cohort_study import CohortPlan, Photos, group_difference
 from faceage_bio.planning.trial import TrialPlan
 from faceage_bio.stats.sample_size import LogRankTrial, PiecewiseSurvival, drop_out_hazard
@@ -104,15 +104,22 @@ def test_no_photo_and_no_difference():
     [
         (
             "time\tprobability\n1\t0.9\n",
-            "no column survival. Expected time .years. and survival .0 to 1.; it has time",
+            r"line 1 lacks the column\(s\) survival; found time, probability",
         ),
-        ("time\tsurvival\n1\thalf\n", "Expected numbers in time and survival. Correct the row"),
+        ("time\tsurvival\n1\thalf\n", "'survival': 1 row.*line 2: 'half'. Expected a number"),
+        ("time\tsurvival\n1\t90\n", "line 2: '90'. Expected a share from 0 to 1. Divide percentages by 100"),
+        ("time;survival\n365;0,9\n", "'time': 1 row.*line 2: '365'. Expected years from 0 to 120"),
+        (
+            "time\tsurvival\n1\t\n2\t0.8\n",
+            "'survival': 1 row.*line 2. Expected a number. Write it, or leave the row out",
+        ),
+        ("time\tsurvival\n1\t0.8\n2\t0.9\n", "survival that falls from 1"),
     ],
 )
 def test_tables_that_are_no_curve(text, message, tmp_path, capsys):
     curve = tmp_path / "curve.tsv"
     curve.write_text(text)
-    with pytest.raises(RunError, match=message):
+    with pytest.raises(FaceAgeBioError, match=message):
         run(
             capsys,
             "trial",

@@ -163,6 +163,12 @@ def test_moderators_and_influence_need_ten_cohorts(pool):
         (FACEAGE.replace("thoracic", ""), [], r"column 'cohort': 1 row\(s\), line 3. Expected the cohort's name. Write it, or leave the row out"),
         (FACEAGE, ["--set", "pooling.reference_cohorts=curative,thoracic,palliative"], "no cohort is left. Expected two or more besides the reference cohorts"),
         (FACEAGE, ["--moderator", "year"], "no column 'year'"),
+        (FACEAGE.replace("4906", "49.5").replace("573", "-3"), [], r"column 'n': 2 row\(s\), line 2: '49.5'; line 3: '-3'. Expected a whole number of participants"),
+        (FACEAGE.replace("thoracic", "pooled"), [], r"line 3: 'pooled'. The pooled row is called so. Expected a cohort"),
+        (FACEAGE.replace("thoracic", "Curative"), [], r"line 3: 'Curative'. It stands more than once"),
+        ("cohort,estimate,ci_lower,ci_upper\na,1e300,1e299,1e301\nb,1.2,1.1,1.3\n", [], r"line 2: '1e300'. Expected an estimate up to 25 and .* on the log scale"),
+        ("cohort,estimate,standard_error\na,0.2,1e-300\nb,0.3,1e300\n", [], r"'estimate': 2 row\(s\), .*Expected an estimate up to 25"),
+        ("cohort,estimate,ci_lower,ci_upper\na,inf,1.0,1.4\nb,1.2,1.1,1.3\n", [], r"1 problem .*line 2: 'inf'. Expected a number"),
         (FACEAGE, ["--table", "other.csv"], "--measure is of one plain table, but 2 were given. Expected one --table"),
         (FACEAGE, ["--set", "pooling.reference_cohorts=curative,thoracic"], r"one cohort only \(palliative\)"),
     ],
@@ -181,6 +187,13 @@ def test_result_tables_are_known_by_their_place(tmp_path):
         FaceAgeBioError, match=r"no result table whose estimates are pooled\. Expected one of survival/cox"
     ):
         raise done.exception
+
+
+def test_decimal_commas_are_read_and_their_digits_counted(pool):
+    german = FACEAGE.replace(",", ";").replace(".", ",")
+    assert pool(german)[0]["estimate"] == pool(FACEAGE)[0]["estimate"]
+    with pytest.raises(CohortError, match=r"'0\.013'. Its CI or standard error gives p = 0\.0013"):
+        pool(german.replace("0,0013", "0,013"))
 
 
 def test_overlapping_cohorts_are_pooled_when_declared(pool):

@@ -60,7 +60,8 @@ def test_stages_without_data_are_shown_as_not_run(run):
     assert "Simulated participants" not in page
     survival = (run / "reports" / "survival.html").read_text()
     assert (
-        "<strong>Overall survival by prespecified groups</strong>: no participant has follow-up" in survival
+        "<strong>Overall survival by prespecified groups</strong>: no participant with age acceleration has follow-up"
+        in survival
     )
 
 

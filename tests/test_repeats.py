@@ -284,6 +284,12 @@ def test_commands_on_plain_tables_and_their_page(tmp_path):
     assert section["reliability_figure"].startswith("<svg")
     assert section["reliability"][0]["estimate"] > 100  # days
     assert ageing_rate_section(tables, "one")["ageing_rate_figure"].startswith("<svg")
+    write_table(people.assign(followup_years=people.followup_years * 365.25), tmp_path / "days.tsv")
+    run("measure-repeats", "--face-ages", tmp_path / "photos.tsv", "--subjects", tmp_path / "days.tsv", "--unit", "followup=days",
+        "--output", tmp_path / "days", "--cohort", "one")  # fmt: skip
+    pd.testing.assert_frame_equal(
+        read_table(tmp_path / "days" / "ageing_rate.tsv"), read_table(folder / "ageing_rate.tsv")
+    )
 
 
 def test_rows_that_differ_by_few_participants_are_all_shown(tmp_path):

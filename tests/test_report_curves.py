@@ -188,7 +188,7 @@ def test_without_causes_or_people_the_page_says_why(tmp_path):
     assert "no cause of death is known; give the clinical table a column &#39;cause&#39;" in text
     text = page(tmp_path / "b", data_of().head(0))
     assert "<strong>Overall survival by prespecified groups</strong>: " in text
-    assert "no participant has follow-up" in text
+    assert "no participant with age acceleration has follow-up" in text
 
 
 def test_late_entry_is_shown_and_said(tmp_path):

@@ -25,7 +25,7 @@ ROW = {
 def test_a_step_that_fits_nothing_writes_the_same_columns():
     fitted = result_rows([ROW], "survival/cox")
     empty = result_rows([], "survival/cox")
-    failed = result_rows([ROW | {"reason": reason("no_follow_up")}], "survival/cox")
+    failed = result_rows([ROW | {"reason": reason("no_usable_follow_up")}], "survival/cox")
     assert list(fitted) == list(empty) == list(failed) == columns_of("survival/cox")
     assert list(fitted)[: len(FIRST)] == list(FIRST)
     assert list(fitted)[-len(LAST) :] == list(LAST)

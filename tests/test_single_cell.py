@@ -167,7 +167,7 @@ def test_what_obs_tells_of_donors_may_be_a_covariate_and_never_stands_for_the_cl
     assert "of donors obs also tells batch, yield, sample_date, sex, race" in said
     assert "not of donors, because cells of one donor differ in it: lane" in said
     problems = Problems()
-    samples, _ = read_samples(
+    samples, _, _ = read_samples(
         "c", {"single_cell": str(path)}, {"d0", "d1", "d2", "d3"}, problems, ["sex", "yields"]
     )
     problems.stop_if_any()
@@ -261,7 +261,7 @@ def test_strangers_among_the_donors_are_told_and_cells_without_a_donor_are_none(
     data = drawn()
     data.obs["subject_id"] = [None if k == 6 else d for k, d in enumerate(data.obs.subject_id)]
     problems = Problems()
-    samples, _ = read_samples(
+    samples, _, _ = read_samples(
         "c", {"single_cell": str(written(data, tmp_path))}, {"d0", "d1", "d2"}, problems
     )
     assert samples.sample_id.tolist() == ["d0", "d1", "d2", "d3"]

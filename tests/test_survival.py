@@ -103,7 +103,7 @@ def test_delayed_entry_is_used_where_given():
     [
         (lambda d: d.assign(event=0.0), "0 deaths are too few"),
         (lambda d: d.assign(face_age=60.0), "does not vary"),
-        (lambda d: d.head(0), "no participant has follow-up"),
+        (lambda d: d.head(0), "no participant with age acceleration has follow-up"),
     ],
 )
 def test_a_model_that_cannot_be_fitted_keeps_its_row_and_says_why(change, message):

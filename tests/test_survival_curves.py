@@ -190,7 +190,7 @@ def test_what_cannot_be_told_keeps_its_row_and_says_why(change, rules, term, mea
 
 def test_no_follow_up_is_said():
     table = summary(people().head(0), {})
-    assert table.note[0] == "not estimated, because no participant has follow-up"
+    assert table.note[0] == "not estimated, because no participant with age acceleration has follow-up"
     assert curves_by_group(people().head(0), groupings(people().head(0)), "log-log", "c").empty
 
 

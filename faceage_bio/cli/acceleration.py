@@ -82,6 +82,7 @@ def define_acceleration(
     participants: Annotated[
         Path | None, typer.Option(help="The table with a column per definition, for its owner only.")
     ] = None,
+    unit: Units = [],
 ) -> None:
     """Every definition of age acceleration side by side, from a plain table of participants with both ages.
 
@@ -90,10 +91,11 @@ def define_acceleration(
     import pandas as pd
 
     from faceage_bio.acceleration.stage import describe, plain_people
+    from faceage_bio.age_reached import parse_units
     from faceage_bio.plain import read_plain
     from faceage_bio.tables import write_table
 
-    found = describe(plain_people(read_plain(table)), *_defined(settings))
+    found = describe(plain_people(read_plain(table, units=parse_units(unit))), *_defined(settings))
     for part, path in (("definitions", definitions), ("sensitivity", sensitivity), ("table", participants)):
         if path:
             parts = [getattr(cohort, part) for cohort in found.values()]
@@ -156,15 +158,21 @@ def measure_repeats(
         ageing_rate_table,
         ageing_rates,
         attenuation_table,
+        dated_photos,
         measured_error,
         reliability_table,
     )
     from faceage_bio.age_reached import parse_units
-    from faceage_bio.columns import AGE, AGE_ACCELERATION, SUBJECT
+    from faceage_bio.columns import AGE, AGE_ACCELERATION, FACE_AGE, PHOTO, SUBJECT
     from faceage_bio.plain import read_plain
 
     chosen, units = settings.acceleration, parse_units(unit)
-    dated = _dated(face_ages, photos, subjects)
+    known = read_plain(subjects, (SUBJECT,), units=units) if subjects else pd.DataFrame()
+    dated = dated_photos(
+        read_plain(face_ages, (SUBJECT, FACE_AGE), PHOTO),
+        read_plain(photos, (PHOTO,), PHOTO) if photos else pd.DataFrame(),
+        known,
+    )
     made = {"reliability": reliability_table(dated, chosen.repeats_within_days, cohort)}
     if participants:
         error_sd, error_df = measured_error(made["reliability"])
@@ -174,28 +182,11 @@ def measure_repeats(
         )  # fmt: skip
         made["attenuation"] = rows.assign(cohort=cohort) if cohort else pd.DataFrame(rows)
     if subjects:
-        people = read_plain(subjects, (SUBJECT,), units=units)
-        rates = ageing_rates(dated, people, tuple(chosen.ageing_rate_days))
-        covariates = [name for name in settings.survival.covariates if name == "sex" and name in people]
+        rates = ageing_rates(dated, known, tuple(chosen.ageing_rate_days))
+        covariates = [name for name in settings.survival.covariates if name == "sex" and name in known]
         made["ageing_rate"] = ageing_rate_table(rates, covariates, settings.survival.per_years, cohort)
     if followed:
         made["definition_hazards"] = definition_hazards(
             read_plain(followed, units=units), settings.survival.per_years
         )
     return made
-
-
-def _dated(face_ages: Path, photos: Path | None, subjects: Path | None):
-    """Usable photos with dates and ages, from tables of the workflow or plain ones."""
-    import pandas as pd
-
-    from faceage_bio.acceleration.repeats import dated_photos
-    from faceage_bio.columns import FACE_AGE, PHOTO, SUBJECT
-    from faceage_bio.plain import read_plain
-
-    none = pd.DataFrame()
-    return dated_photos(
-        read_plain(face_ages, (SUBJECT, FACE_AGE), PHOTO),
-        read_plain(photos, (PHOTO,), PHOTO) if photos else none,
-        read_plain(subjects, (SUBJECT,)) if subjects else none,
-    )

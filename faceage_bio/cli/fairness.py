@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from faceage_bio.config import Config
-from faceage_bio.steps import Tables, step
+from faceage_bio.steps import Tables, Units, step
 
 GROUPS = ("fairness.by", "fairness.age_cut_points", "fairness.min_n")
 FACES = tuple(
@@ -46,6 +46,7 @@ def assess_fairness(
             help="Their photos' face ages (subject_id, status, reason), for failures; repeat in the same order."
         ),
     ] = [],
+    unit: Units = [],
 ) -> None:
     """Error against chronological age, its spread, and failures, by sex, race, age band and their crossings.
 
@@ -56,6 +57,7 @@ def assess_fairness(
     """
     import pandas as pd
 
+    from faceage_bio.age_reached import parse_units
     from faceage_bio.columns import COHORT, POOLED
     from faceage_bio.errors import RunError
     from faceage_bio.fairness.error import assess_fairness as assess
@@ -68,7 +70,7 @@ def assess_fairness(
             f"--photos: expected once for each --participants ({len(participants)}), in the same order, or not at all; found {len(photos)}. Give as many, or none."
         )
     chosen = settings.fairness
-    people = [read_plain(path) for path in participants]
+    people = [read_plain(path, units=parse_units(unit)) for path in participants]
     judged = [read_table(path) for path in photos]
     parts = {
         str(table[COHORT].iloc[0]) if COHORT in table and len(table) else path.stem: (

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from faceage_bio.config import Config
-from faceage_bio.steps import Cohort, Tables, step
+from faceage_bio.steps import Cohort, Tables, Units, step
 
 Participants = Annotated[
     list[Path],
@@ -17,12 +17,14 @@ Participants = Annotated[
 ]
 
 
-def _gathered(paths: Sequence[Path]):
+def _gathered(paths: Sequence[Path], unit: Sequence[str]):
     """The tables below each other; a plain table is called by its file's name."""
+    from faceage_bio.age_reached import parse_units
     from faceage_bio.phenotype.people import gather
     from faceage_bio.plain import read_plain
 
-    people = gather([read_plain(path) for path in paths], [path.stem for path in paths])
+    units = parse_units(unit)
+    people = gather([read_plain(path, units=units) for path in paths], [path.stem for path in paths])
     return (
         people if "group" in people else people.assign(group=None)
     )  # patients or controls, if the table says
@@ -44,6 +46,7 @@ def test_phenotypes(
     ],
     settings: Config,
     cohort: Cohort = "",  # noqa: PT028
+    unit: Units = [],  # noqa: PT028
 ) -> Tables:
     """Table 1 by age acceleration, its distribution in each group, and the years associated with smoking, BMI, ECOG ...
 
@@ -51,6 +54,7 @@ def test_phenotypes(
 
     Example: faceage-bio test-phenotypes --participants participants.tsv --set phenotype.exposures=smoking,bmi --output phenotype
     """
+    from faceage_bio.age_reached import parse_units
     from faceage_bio.columns import AGE, AGE_ACCELERATION, FACE_AGE
     from faceage_bio.phenotype import distributions as spread
     from faceage_bio.phenotype.contrasts import contrast_exposures
@@ -60,7 +64,8 @@ def test_phenotypes(
 
     phenotype, name = settings.phenotype, cohort or participants.stem
     factors = [*phenotype.factors, "group"]
-    people = gather([read_plain(participants, (FACE_AGE, AGE, AGE_ACCELERATION))], [name])
+    table = read_plain(participants, (FACE_AGE, AGE, AGE_ACCELERATION), units=parse_units(unit))
+    people = gather([table], [name])
     people = people if "group" in people else people.assign(group=None)
     return {
         "table_one": table_one(
@@ -84,7 +89,7 @@ test_phenotypes.__test__ = False  # a step, where a test imports it
         "tests.tsv": "whether the groups differ, and trends",
     },
 )
-def compare_groups(participants: Participants, settings: Config) -> Tables:
+def compare_groups(participants: Participants, settings: Config, unit: Units = []) -> Tables:
     """Groups against each other: cancer against controls over all cohorts; means, pairs (Holm, BH), effect sizes, trends of each factor.
 
     Example: faceage-bio compare-groups --participants cases.tsv --participants controls.tsv --set phenotype.factors=smoking,ecog
@@ -93,7 +98,7 @@ def compare_groups(participants: Participants, settings: Config) -> Tables:
     from faceage_bio.phenotype.contrasts import compare_groups
     from faceage_bio.phenotype.levels import compare_levels
 
-    phenotype, people = settings.phenotype, _gathered(participants)
+    phenotype, people = settings.phenotype, _gathered(participants, unit)
     levels = compare_levels(people, [*phenotype.factors, "group"], phenotype.adjust_for)
     return {
         "groups": compare_groups(people, phenotype.adjust_for),
@@ -121,7 +126,7 @@ def compare_groups(participants: Participants, settings: Config) -> Tables:
         "specification_summary.tsv": "how many specifications agree",
     },
 )  # fmt: skip
-def fit_association_sensitivity(participants: Participants, settings: Config) -> Tables:
+def fit_association_sensitivity(participants: Participants, settings: Config, unit: Units = []) -> Tables:
     """Whether associations depend on a choice: dose-response, subgroups, matched pairs, adjustment sets, specification curve.
 
     Cancer against controls are matched in pairs of nearly the same age. Specifications are all definitions of age acceleration,
@@ -136,7 +141,8 @@ def fit_association_sensitivity(participants: Participants, settings: Config) ->
     from faceage_bio.phenotype.specifications import vary_specifications
     from faceage_bio.phenotype.subgroups import compare_subgroups
 
-    phenotype, matching, people = settings.phenotype, settings.phenotype.matching, _gathered(participants)
+    phenotype, people = settings.phenotype, _gathered(participants, unit)
+    matching = phenotype.matching
     exposures, adjust_for = [*phenotype.exposures, "group"], phenotype.adjust_for
     covariates = {
         name: Covariate(one.role, one.reason, one.exceptions) for name, one in phenotype.covariates.items()

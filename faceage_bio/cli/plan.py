@@ -34,8 +34,9 @@ DropOut = Annotated[float, typer.Option(help="Share lost to follow-up each year.
 
 def _survival(median: float | None, curve: Path | None):
     from faceage_bio.errors import RunError
+    from faceage_bio.problems import Problems
+    from faceage_bio.schemas import SURVIVAL_CURVE, read_user_table
     from faceage_bio.stats.sample_size import PiecewiseSurvival
-    from faceage_bio.tables import read_text_table
 
     if (median is None) == (curve is None):
         raise RunError(
@@ -43,19 +44,12 @@ def _survival(median: float | None, curve: Path | None):
         )
     if curve is None:
         return PiecewiseSurvival.with_median(median)
-    table = read_text_table(curve)
-    missing = {"time", "survival"} - set(table)
-    if missing:
-        raise RunError(
-            f"{curve}: no column {' and '.join(sorted(missing))}. Expected time (years) and survival (0 to 1); it has {', '.join(table)}. Name the columns so."
-        )
-    try:
-        points = table[["time", "survival"]].astype(float)
-    except ValueError as error:
-        raise RunError(f"{curve}: {error}. Expected numbers in time and survival. Correct the row.") from None
-    points = points[points["time"] > 0]
-    falls = points["survival"].diff().fillna(points["survival"].iloc[:1] - 1) < 0
-    return PiecewiseSurvival.through(points["time"][falls], points["survival"][falls])
+    problems = Problems()
+    read = read_user_table(curve, SURVIVAL_CURVE, problems)
+    problems.stop_if_any()
+    points = read.values[read.values["time"] > 0]
+    moves = points["survival"].diff().fillna(points["survival"].iloc[:1] - 1) != 0
+    return PiecewiseSurvival.through(points["time"][moves], points["survival"][moves])
 
 
 @app.command()

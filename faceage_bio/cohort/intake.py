@@ -34,6 +34,7 @@ class CohortTables:
     counts: CountTable | None = None  # bulk RNA
     variant_people: pd.DataFrame | None = None  # DNA: whose each sample is, with ancestry components
     face_ages: pd.DataFrame | None = None  # computed elsewhere
+    genes: pd.Index | None = None  # symbols in the RNA, bulk or of single cells
 
 
 def read_cohorts(
@@ -100,7 +101,7 @@ def overview(tables: dict[str, CohortTables]) -> list[dict[str, object]]:
     for name, cohort in tables.items():
         people, with_photo = cohort.subjects, photographed(cohort)
         rows.append({
-            "cohort": name, "photos or face ages": int((cohort.ledger[PHOTO] != "").sum()), "people": len(people),
+            "cohort": name, "photos or face ages": int((cohort.ledger[PHOTO] != "").sum()), "participants": len(people),
             "of them with photo": len(set(people[SUBJECT]) & with_photo), "with age": int(people[AGE].notna().sum()),
             "with RNA": cohort.samples[SUBJECT].nunique(), "with follow-up": int(people["followup_years"].notna().sum()),
             "deaths": int(people["event"].sum()),
@@ -128,11 +129,11 @@ def _read_cohort(
         check_subjects_known(
             photos, known, settings.get("manifest") or settings["face_ages"], settings["clinical"], problems
         )
-    samples, counts = read_samples(name, settings, known, problems, subjects.columns, kept)
+    samples, counts, genes = read_samples(name, settings, known, problems, subjects.columns, kept)
     variant_people = read_variant_people(name, settings, samples, known, problems)
     ledger = _ledger(name, photos, subjects, samples, unlisted)
     return CohortTables(
-        _typed_photos(photos), _typed_subjects(subjects), _typed_samples(samples), ledger, counts, variant_people, face_ages,
+        _typed_photos(photos), _typed_subjects(subjects), _typed_samples(samples), ledger, counts, variant_people, face_ages, genes,
     )  # fmt: skip
 
 

@@ -158,10 +158,10 @@ def _check_genes(
 ) -> list[str]:
     """Genes of the panel that are no human genes or that no counts have; sets that cannot be read."""
     symbols = set(human_genes().symbol)
-    measured = [set(one.counts.counts.index) for one in tables.values() if one.counts is not None]
+    measured = {name: set(one.genes) for name, one in tables.items() if one.genes is not None}
     panel = list(settings["expression.panel"])
     for gene in panel:
-        if measured and gene not in symbols and not any(gene in genes for genes in measured):
+        if measured and gene not in symbols and not any(gene in genes for genes in measured.values()):
             problems.other(
                 f"expression.panel names {gene!r}, which is neither a symbol of a human gene nor in any counts. Expected a symbol such as CDK6."
                 f"{_nearest(gene, symbols)} Correct it."
@@ -172,10 +172,7 @@ def _check_genes(
         problems.other(str(error))
         return []
     said = []
-    for name, one in tables.items():
-        if one.counts is None:
-            continue
-        genes = set(one.counts.counts.index)
+    for name, genes in measured.items():
         found = [sum(gene in genes for gene in panel), len(panel)]
         shares = ", ".join(
             f"{title} {sum(gene in genes for gene in gene_set.directions)} of {len(gene_set.directions)}"
@@ -203,7 +200,10 @@ def _unused(file: str, table: str, form: SheetForm, named: set[str]) -> list[str
     header, ours = _header(file, form), set(SCHEMAS[table].columns)
     theirs = {name: ours for ours, names in form.columns.items() for name in as_list(names)}
     unused = [name for name in header if name not in {*ours, *theirs, *named}]
-    replaced = [name for name in header if name in form.columns and name not in theirs]
+    replaced = [
+        name for name in header
+        if name not in theirs and any(one in header for one in as_list(form.columns.get(name, [])))
+    ]  # fmt: skip
     if table == "ancestry" or not unused + replaced:
         return []
     meant = [

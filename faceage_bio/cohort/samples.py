@@ -37,21 +37,22 @@ def read_samples(
     problems: Problems,
     of_clinical: Collection[str] = (),
     kept: Path | None = None,
-) -> tuple[pd.DataFrame, CountTable | None]:
-    """The checked samples of a cohort, and its raw counts in one form if they are bulk.
+) -> tuple[pd.DataFrame, CountTable | None, pd.Index | None]:
+    """The checked samples of a cohort, its raw counts in one form if they are bulk, and the symbols of its genes if it has RNA.
 
     ``of_clinical`` are columns of the clinical table: what an h5ad tells of its donors in them is not taken. ``kept`` is where
     large counts are kept, to read them once.
 
     Returns
     -------
-    DataFrame with ``columns.SAMPLE_COLUMNS`` and the table's further columns, CountTable or None
+    DataFrame with ``columns.SAMPLE_COLUMNS`` and the table's further columns, CountTable or None, Index or None
     """
     empty = pd.DataFrame(columns=list(SAMPLE_COLUMNS))
     if settings.get("single_cell"):
-        return _donors(cohort, settings, known, problems, of_clinical), None
+        donors, genes = _donors(cohort, settings, known, problems, of_clinical)
+        return donors, None, genes
     if not settings.get("counts"):
-        return empty, None
+        return empty, None, None
     file, table = settings["counts"], None
     if settings.get("samples"):
         file = settings["samples"]
@@ -61,7 +62,7 @@ def read_samples(
         settings, table, known, problems, kept
     )  # without a table a sample has its subject's name
     if counts is None or (settings.get("samples") and table is None):
-        return empty, None
+        return empty, None, None
     names = counts.counts.columns.tolist()
     if table is None:
         table = pd.DataFrame({SAMPLE: names, SUBJECT: names}, index=range(1, len(names) + 1))
@@ -76,7 +77,7 @@ def read_samples(
         )
     table[COHORT] = cohort
     further = [name for name in table if name not in SAMPLE_COLUMNS]
-    return table.reindex(columns=[*SAMPLE_COLUMNS, *further]), counts
+    return table.reindex(columns=[*SAMPLE_COLUMNS, *further]), counts, counts.counts.index
 
 
 def _read_counts(
@@ -120,15 +121,10 @@ def _check_specimens(table: pd.DataFrame, file: str, problems: Problems) -> None
             )
 
 
-def _by_r(samples: list[str], columns: list[str]) -> str:
-    """R writes ``1-A`` as ``X1.A`` in the head of a table."""
-    made = {re.sub(r"^(?=[0-9._])", "X", re.sub(r"[^A-Za-z0-9._]", ".", name)): name for name in samples}
-    both = [f"{made[name]!r} as {name!r}" for name in columns if name in made]
-    return (
-        f" R has written {examples(both)}: read the table with check.names = FALSE, or write the names so in both."
-        if both
-        else ""
-    )
+def _by_r(samples: list[str], columns: list[str]) -> dict[str, str]:
+    """Columns by the sample that R has written so: ``1-A`` becomes ``X1.A`` in the head of a table."""
+    made = {name: re.sub(r"^(?=[0-9._])", "X", re.sub(r"[^A-Za-z0-9._]", ".", name)) for name in samples}
+    return {name: column for name, column in made.items() if column in columns}
 
 
 def _check_same_names(
@@ -136,20 +132,27 @@ def _check_same_names(
 ) -> None:
     without_counts = sorted(set(table[SAMPLE]) - set(names))
     without_row = sorted(set(names) - set(table[SAMPLE]))
-    if without_counts:
+    changed = _by_r(without_counts, without_row)
+    if changed:
+        told = [f"{name!r} as {column!r}" for name, column in changed.items()]
         problems.other(
-            f"{file}: {len(without_counts)} sample(s) have no column in {counts}: {examples(without_counts)}. Expected the same names in both; correct them, or leave the rows out.{_by_r(without_counts, without_row)}"
+            f"{file}: {len(changed)} sample(s) have another name in {counts}: R has written {examples(told)}. Expected the same names in both; read the "
+            "table with check.names = FALSE, or write the names so in both."
         )
-    if without_row:
+    if lacking := [name for name in without_counts if name not in changed]:
         problems.other(
-            f"{counts}: {len(without_row)} column(s) have no row in {file}: {examples(without_row)}. Expected the same names in both; add the rows, or leave the columns out."
+            f"{file}: {len(lacking)} sample(s) have no column in {counts}: {examples(lacking)}. Expected the same names in both; correct them, or leave the rows out."
+        )
+    if lacking := [name for name in without_row if name not in changed.values()]:
+        problems.other(
+            f"{counts}: {len(lacking)} column(s) have no row in {file}: {examples(lacking)}. Expected the same names in both; add the rows, or leave the columns out."
         )
 
 
 def _donors(
     cohort: str, settings: dict, known: set[str], problems: Problems, of_clinical: Collection[str]
-) -> pd.DataFrame:
-    """One sample per donor of a single-cell file, with what obs tells of donors and the clinical table does not, such as batch."""
+) -> tuple[pd.DataFrame, pd.Index | None]:
+    """One sample per donor of a single-cell file, with what obs tells of donors and the clinical table does not, such as batch; its genes."""
     empty = pd.DataFrame(columns=list(SAMPLE_COLUMNS))
     path = settings["single_cell"]
     try:
@@ -157,10 +160,12 @@ def _donors(
     except CountsError as error:
         for problem in error.problems:
             problems.other(problem)
-        return empty
+        return empty, None
     except TableError as error:
         problems.other(str(error))
-        return empty
+        return empty, None
+    for sentence in cells.said:
+        print(f"{path}: {sentence}", flush=True)
     donors = sorted(set(cells.obs[SUBJECT]) - {""})
     strangers = [donor for donor in donors if donor not in known]
     if strangers:
@@ -174,4 +179,5 @@ def _donors(
     if "sample_date" in table:
         words = table["sample_date"].astype(str).str.slice(0, 10).where(table["sample_date"].notna(), "")
         table["sample_date"] = parse.dates(words, "sample_date", path, problems)
-    return table.reindex(columns=[*SAMPLE_COLUMNS, *(name for name in further if name not in SAMPLE_COLUMNS)])
+    names = [*SAMPLE_COLUMNS, *(name for name in further if name not in SAMPLE_COLUMNS)]
+    return table.reindex(columns=names), cells.genes

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pandera.pandas as pa
 from scipy.stats import norm
 
 from faceage_bio import parse
-from faceage_bio.columns import COHORT
+from faceage_bio.columns import COHORT, POOLED
 from faceage_bio.errors import RunError, examples
 from faceage_bio.pooling.headlines import COMPARABLE, IDENTITY, check_once, differing, identity
 from faceage_bio.pooling.scales import BACK, LIMITS, NORMAL_975, on_scale
@@ -19,13 +20,28 @@ from faceage_bio.problems import DOUBLED, Problems
 from faceage_bio.results.measures import COUNT, EXTREME, MEASURES, TEST
 from faceage_bio.results.reasons import OK
 from faceage_bio.results.row import columns_of
-from faceage_bio.tables import read_text_table
+from faceage_bio.schemas import NUMBER, TEXT, column, read_user_table
 
 NUMBERS = ("estimate", "ci_lower", "ci_upper", "standard_error", "n", "n_events")
-SOURCE_OF = (
-    "participants",
-    "controls",
-)  # columns that name where a cohort has its participants and controls from
+SOURCE_OF = ("participants", "controls")  # columns that name where a cohort has them from
+# columns of words
+WORDS = (
+    COHORT,
+    *(name for name in (*IDENTITY, *COMPARABLE) if name != "measure"),
+    "covariates",
+    "model",
+    *SOURCE_OF,
+)
+_COUNT = pa.Check(
+    lambda n: (n >= 0) & (n % 1 == 0),
+    error="Expected a whole number of participants. Correct it, or leave the cell empty.",
+)
+ESTIMATES = pa.DataFrameSchema({
+    **{name: column(TEXT) for name in (*WORDS, "p_value")},
+    **{name: column(NUMBER) for name in ("estimate", "ci_lower", "ci_upper")},
+    "standard_error": column(NUMBER, pa.Check.gt(0, error="Expected a positive number. Write the standard error, or leave the row out.")),
+    "n": column(NUMBER, _COUNT), "n_events": column(NUMBER, _COUNT),
+})  # fmt: skip
 TOLERANCE = 0.05  # share of a standard error by which CI and p-value may disagree
 USUAL = (
     "hazard ratio",
@@ -38,6 +54,11 @@ USUAL = (
     "log2 fold change",
 )
 OFF_MIDDLE = 0.25  # standard errors by which an estimate may lie off the middle of its CI
+LARGEST, LARGEST_MOVED = (
+    1e12,
+    25.0,
+)  # of a fit that converged: as it is; on a log, logit or z scale (a ratio of 7e10)
+SMALLEST_ERROR = 1e-12
 SMALLER = re.compile(r"<\s*(\d*\.?\d+(?:[eE][+-]?\d+)?)")
 
 
@@ -78,7 +99,14 @@ def read_cohorts(
         raise RunError(
             f"--measure is {measure!r}; expected what estimates are called in result tables. Write for example {', '.join(near or USUAL)}."
         )
-    table, source, problems = read_text_table(path), str(path), Problems()
+    source, problems = str(path), Problems()
+    read = read_user_table(
+        path, ESTIMATES.add_columns({name: column(NUMBER) for name in moderators}), problems
+    )
+    if read is None:
+        problems.stop_if_any()
+    # digits as typed tell how a number was rounded
+    table = read.cells.apply(lambda cells: cells if cells.name in WORDS else cells.str.replace(",", "."))
     if absent := [name for name in (COHORT, "estimate", *moderators) if name not in table]:
         problems.other(
             f"{source}: the table has no column {', '.join(map(repr, absent))}; it has {', '.join(table.columns)}. Expected cohort and "
@@ -86,20 +114,21 @@ def read_cohorts(
         )
         problems.stop_if_any()
     table = table[~table[COHORT].isin(reference_cohorts)]
-    numbers = {
-        name: parse.numbers(table[name], name, source, problems)
-        for name in (*NUMBERS, *moderators)
-        if name in table
-    }
-    rows = pd.DataFrame(numbers, index=table.index).reindex(columns=[*NUMBERS, *moderators])
-    rows[COHORT] = table[COHORT]
-    for name in (*IDENTITY, *COMPARABLE, "covariates", "model", *SOURCE_OF):
-        if name != "measure" and name in table:
-            rows[name] = table[name]
+    rows = read.values.loc[table.index].reindex(columns=[*NUMBERS, *moderators]).astype("float64")
+    rows = rows.replace([np.inf, -np.inf], np.nan)  # which are told
+    rows = rows.join(table[[name for name in WORDS if name in table]])
     rows["measure"] = measure
     for line in rows.index[rows[COHORT] == ""]:
         problems.cell(
             source, line, COHORT, None, "Expected the cohort's name. Write it, or leave the row out."
+        )
+    for line in rows.index[rows[COHORT] == POOLED]:
+        problems.cell(
+            source,
+            line,
+            COHORT,
+            POOLED,
+            "The pooled row is called so. Expected a cohort. Name it otherwise, or leave the row out.",
         )
     _check_numbers(rows, table, known.pooling_scale, source, problems)
     problems.stop_if_any()
@@ -184,17 +213,23 @@ def _check_numbers(
             "standard_error",
             "Expected a CI or a standard error. Write one of them, or leave the row out.",
         )
-        tell(
-            rows["standard_error"] <= 0,
-            "standard_error",
-            "Expected a positive number. Write the standard error, or leave the row out.",
-        )
     elif wanted.any():
         tell(
             wanted,
             "estimate",
             "Expected its CI (ci_lower, ci_upper) or its standard_error. Add them, or leave the row out.",
         )
+    most = LARGEST if scale == AS_IT_IS else LARGEST_MOVED
+    y = np.where(has_interval, on_scale(rows["estimate"], scale), rows["estimate"])
+    width = on_scale(rows["ci_upper"], scale) - on_scale(rows["ci_lower"], scale)
+    error = np.where(has_interval, width / (2 * NORMAL_975), rows["standard_error"])
+    extreme = (np.abs(y) > most) | (error > most) | ((error > 0) & (error < SMALLEST_ERROR))
+    tell(
+        rows["estimate"].notna() & extreme,
+        "estimate",
+        f"Expected an estimate up to {most:g} and a standard error of {SMALLEST_ERROR:g} to {most:g} on the {_scale_words(scale)}; a model "
+        "that did not converge gives others. Check the numbers, or leave the row out.",
+    )
 
 
 def _scale_words(scale: str) -> str:
@@ -299,7 +334,8 @@ def _check_cohorts(
     def declared(names: Sequence[str]) -> bool:
         return any(set(names) <= set(group) for group in overlapping)
 
-    for line in rows.index[rows.assign(same=same).duplicated([COHORT, "same"])]:
+    folded = rows.assign(same=same, **{COHORT: rows[COHORT].str.casefold()})
+    for line in rows.index[folded.duplicated([COHORT, "same"])]:
         problems.cell(source, line, COHORT, rows.loc[line, COHORT], DOUBLED)
     if len(rows) and not same.duplicated().any():
         problems.other(
@@ -317,17 +353,17 @@ def _check_cohorts(
                     f"{source}: {examples(names)} have the same estimate and CI in all digits. Expected cohorts of different participants. "
                     f"Keep one, or declare that they may overlap: {_declaration(names)}."
                 )
-        for column in (name for name in SOURCE_OF if name in group):
-            shared = group[group[column] != ""].groupby(column)[COHORT].agg(list)
+        for origin in (name for name in SOURCE_OF if name in group):
+            shared = group[group[origin] != ""].groupby(origin)[COHORT].agg(list)
             for word, names in shared[shared.map(len) > 1].items():
                 if not declared(names):
                     problems.other(
-                        f"{source}: {examples(names)} have {column} of {word!r}. Expected cohorts that share none. Keep one, or declare it: "
+                        f"{source}: {examples(names)} have {origin} of {word!r}. Expected cohorts that share none. Keep one, or declare it: "
                         f"{_declaration(names)}."
                     )
-        for column, values in differing(group).items():
+        for name, values in differing(group).items():
             told = [f"line {line}: {value!r}" for line, value in values.items()]
             problems.other(
-                f"{source}: the cohorts differ in {column} ({examples(told)}). Expected one, since only estimates of the same quantity "
+                f"{source}: the cohorts differ in {name} ({examples(told)}). Expected one, since only estimates of the same quantity "
                 "can be pooled. Write all for one unit and definition, or put them into tables of their own."
             )

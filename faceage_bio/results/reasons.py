@@ -16,7 +16,7 @@ STATUSES = (NOT_ESTIMATED, SPARSE, OK)  # the first of those that a row's reason
 # code: words with the parameters in braces
 WHY_NOT = {  # no number is given
     "few_events": "{n_events} deaths are too few; a hazard ratio needs at least {needed}",
-    "no_follow_up": "no participant has follow-up",
+    "no_usable_follow_up": "no participant with age acceleration has follow-up",
     "no_complete_cases": "no participant has follow-up and all covariates",
     "no_value": "no participant has a value",
     "no_value_of": "no participant has a value of {column}",

@@ -106,12 +106,15 @@ def open_cells(path: Path | str, mapping: Path | str | None = None) -> CellFile:
         said = [f"raw counts taken from {place}"]
         if n_renamed := int(np.sum(genes != gene_ids.without_version(names))):
             said.append(f"{n_renamed} identifier(s) turned into symbols")
+        said.append(gene_ids.said_known(genes))
     if problems:
         raise CountsError(problems)
     cells = pd.DataFrame(
         {name: _words(obs[name]) for name in (SUBJECT, CELL_TYPE)}
         | {"doublet": _truths(obs[DOUBLET]) if DOUBLET in obs else False}
     ).reset_index(drop=True)
+    if DOUBLET in obs:
+        said.append(f"{cells['doublet'].sum()} of {len(cells)} cells are predicted doublets")
     donors, differing = donor_columns(
         obs.drop(columns=[SUBJECT, CELL_TYPE, DOUBLET], errors="ignore"), cells[SUBJECT]
     )

@@ -258,10 +258,7 @@ def _by_symbol(
     if n_doubled:
         said.append(f"{n_doubled} row(s) added to another of the same gene")
     counts = _added(counts, named)
-    share = gene_ids.share_known(counts.index)
-    said.append(
-        f"{round(share * len(counts))} of {len(counts)} gene names ({share:.0%}) are symbols of human genes"
-    )
+    said.append(gene_ids.said_known(counts.index))
     return counts.rename_axis(GENE), said, identifiers.rename_axis(GENE)
 
 

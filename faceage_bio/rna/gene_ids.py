@@ -124,6 +124,14 @@ def share_known(symbols: Sequence[str]) -> float:
     return sum(name in _names().symbols for name in symbols) / max(len(symbols), 1)
 
 
+def said_known(symbols: Sequence[str]) -> str:
+    """`share_known` as a sentence."""
+    share = share_known(symbols)
+    return (
+        f"{round(share * len(symbols))} of {len(symbols)} gene names ({share:.0%}) are symbols of human genes"
+    )
+
+
 def read_mapping(path: Path | str) -> dict[str, str]:
     """Identifier to symbol, from a GTF (``.gtf``, ``.gtf.gz``) or a table with the columns gene_id and symbol (or gene_name).
 

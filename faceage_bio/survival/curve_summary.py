@@ -48,7 +48,7 @@ def summarise(
     base = of_question(cohort, "survival")
     if not len(usable):
         row = base | {"grouping": ALL, "group": ALL, "term": "all", "measure": MEDIAN, "n": 0, "n_events": 0}
-        return result_rows([row | {"reason": reason("no_follow_up")}], "survival/summary")
+        return result_rows([row | {"reason": reason("no_usable_follow_up")}], "survival/summary")
     means: dict[tuple[str, str], rmst.RestrictedMean] = {}
     rows = [row for group in each_group(usable, groupings) for row in _of_group(group, reading, means)]
     for grouping in groupings:

@@ -165,7 +165,7 @@ def model_frame(usable: pd.DataFrame, columns: Sequence[str], choices: Choices) 
     design = build_design(rows, kept, choices.levels)
     people = rows.loc[design.matrix.index]
     if not len(usable):
-        raise FitError("no_follow_up")
+        raise FitError("no_usable_follow_up")
     if not len(people):
         raise FitError("no_complete_cases")
     if kept[0] in design.constant:
