@@ -216,7 +216,7 @@ def test_light_steps_share_jobs(journal, tmp_path):
     steps = journal.step.str.replace("-", "_")
     shared = steps.map(groups)
     # a group is one job, or one for each cohort
-    assert journal.job[shared.notna()].groupby(shared).nunique().max() == len(COHORTS)
+    assert journal.job[shared.notna()].groupby(shared).nunique().max() <= len(COHORTS)
     alone = {"check_cohorts", "check_analyses", "predict_face_age", "fit_expression", "stress_photos"}
     assert set(steps[shared.isna()]) == alone
     # the demo has no further step but those that draw its people and fit its model, which share no job either
