@@ -57,6 +57,7 @@ def add_mean_model(folder: Path) -> None:
     """A second age model whose answer is known: the mean of the crop, as an age from 0 to 64."""
     import torch
 
+    from faceage_bio.vision.face_input import FaceInput
     from faceage_bio.vision.other_models import add_model
 
     class Mean(torch.nn.Module):
@@ -71,8 +72,7 @@ def add_mean_model(folder: Path) -> None:
         path,
         folder,
         name="Mean of the crop",
-        size=160,
-        standardisation="zero_to_one",
+        face_input=FaceInput(standardisation="zero_to_one"),
         source="a test",
         trust=True,
     )

@@ -129,6 +129,42 @@ def test_which_photo_counts_and_where_time_starts(rule, face, age, followup):
     assert np.isnan(table.face_age["c"])
 
 
+def sessions():
+    """Three photos of one day, one two days later, one a year later; and a participant whose photos have no dates."""
+    dates = ["2020-01-01"] * 3 + ["2020-01-03", "2021-01-01", None, None]
+    people = ["a"] * 5 + ["b"] * 2
+    ids = [f"p{number}" for number in range(7)]
+    photos = pd.DataFrame(
+        {"photo_id": ids, "subject_id": people, "photo_date": dates, "chronological_age": np.nan}
+    )
+    faces = pd.DataFrame(
+        {"photo_id": ids, "subject_id": people, "face_age": [60.0, 61.0, 90.0, 40.0, 99.0, 50.0, 70.0]}
+    )
+    known = pd.DataFrame({
+        "subject_id": ["a", "b"], "chronological_age": [58.0, 40.0], "followup_years": 4.0, "entry_years": np.nan,
+    })  # fmt: skip
+    return faces, photos, known
+
+
+@pytest.mark.parametrize(
+    ("days", "face", "later"), [(0, 61.0, 0), (1, 61.0, 0), (2, 60.5, 2), (400, 61.0, 366)]
+)
+def test_median_is_of_the_photos_of_the_first_session(days, face, later):
+    table = one_per_subject(*sessions(), "median", session_days=days).set_index("subject_id")
+    assert table.face_age["a"] == face
+    assert table.followup_years["a"] == pytest.approx(4 - later / 365.25)
+    assert table.chronological_age["a"] == pytest.approx(58 + later / 365.25)
+    assert table.face_age["b"] == 50.0  # without dates no session: as with `first`
+
+
+def test_a_session_starts_at_the_first_photo_that_can_be_used():
+    faces, photos, known = sessions()
+    faces.loc[:3, "face_age"] = np.nan
+    table = one_per_subject(faces, photos, known, "median").set_index("subject_id")
+    assert table.face_age["a"] == 99.0
+    assert table.followup_years["a"] == pytest.approx(4 - 366 / 365.25)
+
+
 def test_if_the_first_photo_is_unusable_time_starts_at_the_second():
     faces, photos, people = photo_tables()
     faces.loc[0, "face_age"] = np.nan

@@ -403,6 +403,7 @@ def test_sensitivity_counts_those_within_the_test():
         ({"nearest_to": "diagnosis_date"}, "nearest and nearest_to"),
         ({"valid_ages": [80.0, 60.0]}, "valid_ages: give the lower end"),
         ({"ageing_rate_days": [10]}, "ageing_rate_days"),
+        ({"ageing_rate_strata": [730, 365]}, "ageing_rate_strata: .730, 365. must rise"),
         ({"definition": "lowess"}, "'linear', 'linear_cross_fitted', 'spline', 'loess' or 'adjusted'"),
     ],
 )

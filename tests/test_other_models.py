@@ -9,9 +9,11 @@ import torch
 
 from faceage_bio.errors import WeightsError
 from faceage_bio.tables import read_json, write_json
+from faceage_bio.vision.face_input import STANDARDISATIONS, FaceInput, prepare
 from faceage_bio.vision.models import load_model
-from faceage_bio.vision.other_models import STANDARDISATIONS, add_model, prepare
+from faceage_bio.vision.other_models import add_model
 
+ZERO_TO_ONE = FaceInput(standardisation="zero_to_one")
 CROPS = np.random.default_rng(5).integers(0, 256, (5, 160, 160, 3), np.uint8)
 
 
@@ -68,23 +70,27 @@ def test_a_model_gives_the_ages_that_its_file_computes(tmp_path, kind, size):
         path,
         tmp_path / "model",
         name="Other",
-        size=size,
-        standardisation="zero_to_one",
+        face_input=FaceInput(size=size, standardisation="zero_to_one"),
         source="here",
         trust=True,
     )
     model = load_model(tmp_path / "model")
     assert model.card == read_json(tmp_path / "model" / "card.json") == card
-    ages = model.predict(CROPS)
-    assert ages.shape == (5,)
-    np.testing.assert_allclose(
-        ages, 20 + 60 * CROPS.mean(axis=(1, 2, 3)) / 255, atol=0.2 if size != 160 else 1e-3
+    crops = (
+        CROPS[:, :112, :112]
+        if size == 112
+        else np.repeat(CROPS, 2, axis=1)[:, :224].repeat(2, axis=2)[:, :, :224]
+        if size == 224
+        else CROPS
     )
+    ages = model.predict(crops)
+    assert ages.shape == (5,)
+    np.testing.assert_allclose(ages, 20 + 60 * crops.mean(axis=(1, 2, 3)) / 255, atol=1e-3)
 
 
 @pytest.mark.parametrize("standardisation", STANDARDISATIONS)
 def test_each_standardisation_does_what_the_card_says(standardisation):
-    values = prepare(CROPS, 160, standardisation).transpose(0, 2, 3, 1)
+    values = prepare(CROPS, standardisation).transpose(0, 2, 3, 1)
     whole = CROPS.astype(float)
     expected = {
         "per_photo": (whole - whole.mean((1, 2, 3), keepdims=True)) / whole.std((1, 2, 3), keepdims=True),
@@ -96,7 +102,7 @@ def test_each_standardisation_does_what_the_card_says(standardisation):
 
 
 def test_what_gives_no_ages_is_refused_and_nothing_is_written(tmp_path):
-    add = {"name": "x", "size": 160, "standardisation": "zero_to_one", "source": "", "trust": True}
+    add = {"name": "x", "face_input": ZERO_TO_ONE, "source": "", "trust": True}
     cases = {
         "years for trial faces": torchscript(tmp_path / "a.pt", Ages(per_year=1e4)),
         "not a TorchScript file": tmp_path / "b.pt",
@@ -116,7 +122,7 @@ def test_a_program_runs_only_with_trust(tmp_path):
     with pytest.raises(
         WeightsError, match=r"a TorchScript file is a program, which runs with your rights .*Expected --trust"
     ):
-        add_model(path, tmp_path / "model", name="x", size=160, standardisation="zero_to_one", source="")
+        add_model(path, tmp_path / "model", name="x", face_input=ZERO_TO_ONE, source="")
     assert not (tmp_path / "model").exists()
 
 
@@ -125,13 +131,13 @@ def test_a_model_that_wants_another_size_is_told_so(tmp_path):
     with pytest.raises(
         WeightsError, match=r"expected one age in years for each of 1 faces of shape \(3, 160, 160\)"
     ):
-        add_model(path, tmp_path / "model", name="x", size=160, standardisation="zero_to_one", source="")
+        add_model(path, tmp_path / "model", name="x", face_input=ZERO_TO_ONE, source="")
     assert not list(tmp_path.glob("model/*"))
 
 
 def test_a_model_that_was_exchanged_is_refused(tmp_path):
     path = torchscript(tmp_path / "a.pt", Ages())
-    add = {"name": "x", "size": 160, "standardisation": "zero_to_one", "source": "", "trust": True}
+    add = {"name": "x", "face_input": ZERO_TO_ONE, "source": "", "trust": True}
     add_model(path, tmp_path / "model", **add)
     with pytest.raises(WeightsError, match="already holds a model"):
         add_model(path, tmp_path / "model", **add)
@@ -146,7 +152,7 @@ def test_a_model_that_was_exchanged_is_refused(tmp_path):
     write_json(card | {"kind": "oracle"}, tmp_path / "model" / "card.json")
     with pytest.raises(
         WeightsError,
-        match=r"the card's kind is 'oracle', expected 'faceage', 'demo', 'torchscript' or 'onnx'. Import",
+        match=r"the card's kind is 'oracle', expected 'faceage', 'demo', 'transformer', 'torchscript' or 'onnx'. Import",
     ):
         load_model(tmp_path / "model")
     write_json(card | {"kind": "faceage"}, tmp_path / "model" / "card.json")
@@ -165,7 +171,7 @@ def test_without_onnxruntime_it_says_what_to_install(tmp_path, monkeypatch):
     path = onnx_file(tmp_path / "ages.onnx")
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     with pytest.raises(WeightsError, match=r"pip install 'faceage-bio\[onnx\]'"):
-        add_model(path, tmp_path / "model", name="x", size=160, standardisation="per_photo", source="")
+        add_model(path, tmp_path / "model", name="x", face_input=FaceInput(), source="")
 
 
 def test_the_command(tmp_path):

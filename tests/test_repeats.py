@@ -13,6 +13,7 @@ from faceage_bio.acceleration.repeats import (
     dated_photos,
     measured_error,
     reliability_table,
+    strata_of,
 )
 from faceage_bio.cli.main import app
 from faceage_bio.errors import CohortError
@@ -234,6 +235,34 @@ def test_rate_is_change_per_calendar_year_and_time_starts_at_the_later_photo():
     assert one.followup_years == pytest.approx(5 - 730 / 365.25)
     assert one.entry_years == pytest.approx(2.5 - 730 / 365.25)
     assert (one.face_age, one.chronological_age) == (60, 58)
+
+
+def test_each_stratum_is_the_cox_model_of_its_participants_adjusted_as_published():
+    faces, subjects, _ = cohort(600, rate_effect=0.2, seed=3)
+    subjects["race"] = np.random.default_rng(2).choice(["A", "B"], len(subjects))
+    rates = ageing_rates(dated_photos(faces, NONE, subjects), subjects, (10, 1460))
+    table = ageing_rate_table(rates, [], 10, "c", strata_of([10, 1460], [365, 730]))
+    assert strata_of([10, 1460], []) == strata_of([10, 300], [365, 730]) == []
+    assert strata_of([30, 700], [365, 730]) == [(30, 365), (366, 700)]
+    days = (rates.interval_years * 365.25).round()
+    for low, high in ((10, 365), (366, 730), (731, 1460)):
+        own = rates[days.between(low, high)]
+        design = pd.DataFrame({
+            "face_ageing_rate": own.face_ageing_rate, "interval_years": own.interval_years, "sex": 1.0 * (own.sex == "male"),
+            "race": 1.0 * (own.race == "B"),
+        })  # fmt: skip
+        expected = fit_cox(own.followup_years, own.event, design).terms.hazard_ratio["face_ageing_rate"]
+        found = table[(table.subgroup == f"{low}-{high} days") & (table.term == "face_ageing_rate")].iloc[0]
+        assert (found.n, found.estimate) == (len(own), pytest.approx(expected))
+        assert found.covariates == "interval, sex, race"
+
+
+def test_an_empty_stratum_keeps_its_row():
+    faces, subjects, _ = cohort(60)
+    rates = ageing_rates(dated_photos(faces, NONE, subjects), subjects, (10, 1460))
+    table = ageing_rate_table(rates, [], 10, "c", [(10, 20)])
+    row = table[table.subgroup == "10-20 days"].iloc[0]
+    assert (row.n, row.status) == (0, "not_estimated")
 
 
 def test_rate_model_is_the_cox_model_of_its_columns():

@@ -346,6 +346,7 @@ def test_words_of_a_user_are_escaped(study):
     [
         ({"repeat_photos": "nearest", "nearest_to": "diagnosis_date"}, "the one nearest to diagnosis_date counts"),
         ({"repeat_photos": "mean"}, "the mean counts"),
+        ({"repeat_photos": "median"}, "the median of the first session counts (photos of one day)"),
     ],
 )  # fmt: skip
 def test_the_methods_tell_which_photo_counts(study, settings, said):

@@ -34,6 +34,7 @@ from faceage_bio.stats.measurement_error import correct_slope
 from faceage_bio.stats.reliability import repeat_reliability
 
 RATE, INTERVAL = "face_ageing_rate", "interval_years"
+PUBLISHED = ("sex", "race", "site")  # beside the interval, what the published rate is adjusted for
 ERROR = "standard error of measurement"
 COPY = "same_photo_twice"  # flag of a photo that a subject has twice, exactly or nearly
 
@@ -285,10 +286,25 @@ def ageing_rates(photos: pd.DataFrame, subjects: pd.DataFrame, days: tuple[int, 
     return table.reset_index(drop=True)
 
 
+def strata_of(days: Sequence[int], cuts: Sequence[int]) -> list[tuple[int, int]]:
+    """First and last day of each stratum of the interval: [10, 1460] cut at 365 and 730 gives 10-365, 366-730, 731-1460; none without a cut between."""
+    inner = [cut for cut in cuts if days[0] <= cut < days[1]]
+    if not inner:
+        return []
+    return list(zip([days[0], *(cut + 1 for cut in inner)], [*inner, days[1]], strict=True))
+
+
 def ageing_rate_table(
-    rates: pd.DataFrame, covariates: Sequence[str], per_years: float, cohort: str
+    rates: pd.DataFrame,
+    covariates: Sequence[str],
+    per_years: float,
+    cohort: str,
+    strata: Sequence[tuple[int, int]] = (),
 ) -> pd.DataFrame:
     """The face ageing rate and whether it predicts death, unadjusted and adjusted for the earlier face age, age and interval.
+
+    In each stratum of the interval (first and last day) it is adjusted as published: for interval, sex, race and diagnosis
+    (``site``), of those that the table has.
 
     The published Face Aging Rate: change of face age over the interval. Time zero is the later photo, since no participant could have
     died before it. The rate and the earlier face age share its error, so interpret the unadjusted rate with caution.
@@ -316,6 +332,16 @@ def ageing_rate_table(
         for name, (adjustment, columns) in models.items()
         for row in _cox_rows(base | {"adjustment": adjustment, "model": name}, usable, columns, per_years)
     ]
+    published = [name for name in PUBLISHED if name in usable]
+    name = " + ".join(["ageing rate + interval", *published])
+    for low, high in strata:
+        days = (usable[INTERVAL] * DAYS_PER_YEAR).round()
+        own = {
+            "subgroup": f"{low}-{high} days",
+            "adjustment": "without age",
+            "model": f"{name}, {low} to {high} days",
+        }
+        rows += _cox_rows(base | own, usable[days.between(low, high)], [INTERVAL, *published], per_years)
     return result_rows([*summary, *rows], "acceleration/ageing_rate")
 
 

@@ -63,6 +63,7 @@ class Choices:
     definition: Settings = field(default_factory=Settings)
     validity: Validity = field(default_factory=Validity)
     nearest_to: str | None = None
+    session_days: int = 0
 
 
 def compute(
@@ -80,7 +81,7 @@ def compute(
     ----------
     subjects, photos, face_ages : lists of DataFrame, one per cohort
     names : the cohorts
-    repeat_photos : "first", "last", "mean" or "nearest"
+    repeat_photos : "first", "last", "mean", "median" or "nearest"
     fit_in : "cohort" (each cohort's own line) or "reference" (one line, fitted in the controls of all cohorts)
     choices : Choices
         ``fit_in`` in it is not looked at.
@@ -99,7 +100,7 @@ def compute(
                 f"cohort '{name}': {len(strangers)} face age(s) are of subjects whom the clinical table does not have: "
                 f"{examples(strangers)}. Expected subjects of the clinical table. Add them there, or look for another spelling."
             )
-        one = one_per_subject(ages, pictures, people, repeat_photos, choices.nearest_to)
+        one = one_per_subject(ages, pictures, people, repeat_photos, choices.nearest_to, choices.session_days)
         tables[name] = one.assign(
             **{COHORT: name, MODEL_ID: each_once(ages[MODEL_ID]) if MODEL_ID in ages else ""}
         )

@@ -15,20 +15,22 @@ def one_per_subject(
     subjects: pd.DataFrame,
     rule: str,
     nearest_to: str | None = None,
+    session_days: int = 0,
 ) -> pd.DataFrame:
     """Subjects with the face age, the age and the follow-up that belong to the photo that counts.
 
     Follow-up is given from a subject's first photo. If another photo counts (the first is unusable, or the rule says so),
     follow-up and entry are shortened by the time between them, so that no participant is followed before the photo; with "mean"
-    time starts at the last photo that enters the mean.
+    and "median" time starts at the last photo that enters it.
 
     Parameters
     ----------
     face_ages : DataFrame, one row per photo, ``columns.FACE_AGE_COLUMNS``
     photos : DataFrame, one row per photo, ``columns.PHOTO_COLUMNS``; empty if face ages were given
     subjects : DataFrame, one row per subject
-    rule : "first", "last", "mean" or "nearest"
-        The photo nearest in time to the subject's date in ``nearest_to``, of two equally near the earlier; a single photo
+    rule : "first", "last", "mean", "median" or "nearest"
+        "median": of the first session, which is the first dated photo with all within ``session_days`` of it; undated photos of
+        different sessions cannot be told apart, so the first one counts. "nearest": the photo nearest in time to the subject's date in ``nearest_to``, of two equally near the earlier; a single photo
         counts without any date.
     nearest_to : column of ``subjects`` with dates YYYY-MM-DD
 
@@ -55,9 +57,10 @@ def one_per_subject(
         ["photo_date", PHOTO], na_position="last", kind="stable"
     )
     grouped = usable.groupby(SUBJECT)
-    if rule == "mean":
-        chosen = grouped.agg(
-            **{FACE_AGE: (FACE_AGE, "mean"), "photo_age": (AGE, "mean"), "photo_date": ("photo_date", "max"),
+    if rule in ("mean", "median"):
+        joined = usable if rule == "mean" else _first_session(usable, session_days)
+        chosen = joined.groupby(SUBJECT).agg(
+            **{FACE_AGE: (FACE_AGE, rule), "photo_age": (AGE, "mean" if rule == "mean" else "max"), "photo_date": ("photo_date", "max"),
                SHORT_SIDE: (SHORT_SIDE, "min"), "flags": ("flags", _all_flags)}
         )  # fmt: skip
     else:
@@ -90,6 +93,13 @@ def one_per_subject(
 def _all_flags(flags: pd.Series) -> str:
     """The flags of several photos, each once."""
     return ";".join(dict.fromkeys(flag for cell in flags for flag in cell.split(";") if flag))
+
+
+def _first_session(usable: pd.DataFrame, days: int) -> pd.DataFrame:
+    """The photos of each subject's first session; rows are sorted by date."""
+    first = usable.groupby(SUBJECT)["photo_date"].transform("min")
+    within = (usable["photo_date"] - first).dt.days <= days
+    return usable[within | (first.isna() & ~usable.duplicated(SUBJECT))]
 
 
 def _nearest(usable: pd.DataFrame, dates: pd.Series) -> pd.DataFrame:

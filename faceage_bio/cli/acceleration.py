@@ -26,7 +26,7 @@ def _defined(settings: Config):
     )
 
 
-@step(uses=["acceleration.repeat_photos", "acceleration.nearest_to", *DEFINED])
+@step(uses=["acceleration.repeat_photos", "acceleration.nearest_to", "acceleration.session_days", *DEFINED])
 def compute_acceleration(
     subjects: Annotated[
         list[Path], typer.Option(help="A cohort's subjects.parquet; repeat for each cohort.")
@@ -54,7 +54,7 @@ def compute_acceleration(
     names = [path.parts[-3] if len(path.parts) > 2 else path.stem for path in map(Path.absolute, subjects)]
     tables = [[read_table(path) for path in paths] for paths in (subjects, photos, face_ages)]
     chosen = settings.acceleration
-    choices = Choices(*_defined(settings), chosen.nearest_to)
+    choices = Choices(*_defined(settings), chosen.nearest_to, chosen.session_days)
     for name, cohort in compute(*tables, names, chosen.repeat_photos, chosen.fit_in, choices).items():
         folder = results / name / "acceleration"
         write_table(cohort.table, folder / "acceleration.parquet")
@@ -104,7 +104,7 @@ def define_acceleration(
 
 @step(
     uses=[
-        *(f"acceleration.{name}" for name in ("repeats_within_days", "outcomes", "repeat_photos", "ageing_rate_days")),
+        *(f"acceleration.{name}" for name in ("repeats_within_days", "outcomes", "repeat_photos", "ageing_rate_days", "ageing_rate_strata")),
         "phenotype.adjust_for", "survival.per_years", "survival.covariates",
     ],
     writes={
@@ -161,6 +161,7 @@ def measure_repeats(
         dated_photos,
         measured_error,
         reliability_table,
+        strata_of,
     )
     from faceage_bio.age_reached import parse_units
     from faceage_bio.columns import AGE, AGE_ACCELERATION, FACE_AGE, PHOTO, SUBJECT
@@ -184,7 +185,10 @@ def measure_repeats(
     if subjects:
         rates = ageing_rates(dated, known, tuple(chosen.ageing_rate_days))
         covariates = [name for name in settings.survival.covariates if name == "sex" and name in known]
-        made["ageing_rate"] = ageing_rate_table(rates, covariates, settings.survival.per_years, cohort)
+        strata = strata_of(chosen.ageing_rate_days, chosen.ageing_rate_strata)
+        made["ageing_rate"] = ageing_rate_table(
+            rates, covariates, settings.survival.per_years, cohort, strata
+        )
     if followed:
         made["definition_hazards"] = definition_hazards(
             read_plain(followed, units=units), settings.survival.per_years

@@ -11,20 +11,52 @@ app = typer.Typer(no_args_is_help=True)
 
 @app.command("import")
 def import_(
-    file: Annotated[Path, typer.Argument(help="The Keras file of the authors' release, faceage_model.h5.")],
+    file: Annotated[
+        Path,
+        typer.Argument(
+            help="faceage_model.h5, the Keras file of the authors' release; or with --card a checkpoint of PyTorch."
+        ),
+    ],
     output: Annotated[Path, typer.Option(help="Folder for model.safetensors and card.json.")],
+    card: Annotated[
+        Path | None,
+        typer.Option(help="Declaration of another model (.yaml): its architecture and its input."),
+    ] = None,
 ) -> None:
-    """Convert the published Keras file; the code pickled inside it is never run.
+    """Convert the published Keras file, or a state dict of a declared architecture; no code in either is ever run.
+
+    With --card: a vision transformer or another network of timm, such as FAHR-FaceAge. The declaration names the architecture, how
+    faces are aligned, cut and standardised, and what an output of 1 means in years. Every tensor must be used and every parameter
+    filled; an optimiser's state in the file is not read.
 
     Example: faceage-bio weights import faceage_model.h5 --output my-study/model
+
+    Example: faceage-bio weights import fahr_faceage.pth --card fahr.yaml --output my-study/fahr
     """
+    if card:
+        from faceage_bio.vision.transformer import import_transformer
+
+        made = import_transformer(file, card, output)
+        print(
+            f"{output}: {made['name']}, {made['parameters']:,} parameters, all used; plausible ages for three trial faces."
+        )
+        print(
+            made["notice"]
+            or "The card holds no notice: look at the licence of the weights before you use them."
+        )
+        return
     from faceage_bio.vision.weights import import_weights
 
-    card = import_weights(file, output)
+    made = import_weights(file, output)
     print(
-        f"{output}: {card['parameters']:,} parameters, all used. SHA-256 of the source: {card['source_sha256']}"
+        f"{output}: {made['parameters']:,} parameters, all used. SHA-256 of the source: {made['source_sha256']}"
     )
-    print(card["notice"])
+    print(made["notice"])
+
+
+class Alignment(StrEnum):
+    box = "box"
+    five_points = "five_points"
 
 
 class Standardisation(StrEnum):
@@ -42,6 +74,12 @@ def add(
     size: Annotated[
         int, typer.Option(help="Width and height of its input, in pixels.", min=16, max=1024)
     ] = 160,
+    alignment: Annotated[
+        Alignment,
+        typer.Option(
+            help="How the face is cut: the detected box, or five landmarks moved to ArcFace's template."
+        ),
+    ] = Alignment.box,
     standardisation: Annotated[
         Standardisation, typer.Option(help="How 0 to 255 becomes its input.")
     ] = Standardisation.per_photo,
@@ -52,19 +90,20 @@ def add(
 ) -> None:
     """Add an age model of another kind, as a second opinion alongside FaceAge.
 
-    It must take faces as float32 of shape (n, 3, size, size), RGB, and give one age in years for each. Name its folder in the
-    config after FaceAge's: `models: [model, second]`.
+    It must take faces as float32 of shape (n, 3, size, size), RGB, and give one age in years for each. Its card says how the face is
+    cut and standardised for it; each model gets its own crop of one detection. Name its folder in the config after FaceAge's:
+    `models: [model, second]`.
 
     A TorchScript file is a program that runs with your rights, here and in every run: without --trust it is not opened. An ONNX
     file holds arithmetic alone.
 
     Example: faceage-bio weights add other.onnx --output my-study/second --name OtherAge --size 224 --standardisation imagenet
     """
+    from faceage_bio.vision.face_input import FaceInput
     from faceage_bio.vision.other_models import add_model
 
-    card = add_model(
-        file, output, name=name, size=size, standardisation=standardisation.value, source=source, trust=trust
-    )
+    how = FaceInput(alignment.value, size, standardisation.value)
+    card = add_model(file, output, name=name, face_input=how, source=source, trust=trust)
     print(f"{output}: {card['name']}, {card['kind']}, gave plausible ages for three trial faces.")
     print(f"Next: models: [FACEAGE_FOLDER, {output}] in the config.")
 

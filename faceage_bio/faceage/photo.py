@@ -1,7 +1,7 @@
 """One photo: decode, find the face, measure, judge, cut; then the ages of many cuts together."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +14,7 @@ from faceage_bio.vision.crop import crop_face, jittered_boxes
 from faceage_bio.vision.decode import Decoded, DecodeError, decode_photo
 from faceage_bio.vision.defects import measure_defects
 from faceage_bio.vision.detect import Detector, Face
+from faceage_bio.vision.face_input import FaceInput, cut_face, input_of, moved
 from faceage_bio.vision.measures import measure_crop, measure_face, perceptual_hash, pixel_hash
 from faceage_bio.vision.models import FaceAgeModel, load_model
 
@@ -27,6 +28,11 @@ class Tools:
     detector: Detector
     models: tuple[FaceAgeModel, ...]
     settings: Settings
+
+    @property
+    def inputs(self) -> list[FaceInput]:
+        """What each model is fed."""
+        return [input_of(model.card) for model in self.models]
 
 
 def load_tools(folders: Sequence[Path | str], device: str, settings: Settings) -> Tools:
@@ -44,10 +50,14 @@ def load_tools(folders: Sequence[Path | str], device: str, settings: Settings) -
 
 @dataclass
 class Examined:
-    """What is known of a photo, and the crops to age (none if it is excluded): the face's own, then jittered ones."""
+    """What is known of a photo, and the crops to age (none if it is excluded).
+
+    ``crops``: of the first model, the face's own, then jittered ones. ``others``: of each further model, None if it cannot be cut.
+    """
 
     row: dict
     crops: list[np.ndarray]
+    others: list[np.ndarray | None] = field(default_factory=list)
 
 
 def examine(path: Path | None, tools: Tools) -> Examined:
@@ -92,20 +102,28 @@ def examine_image(photo: Decoded, tools: Tools) -> Examined:
     known |= judge(known, settings.rules)
     if known["status"] == "excluded":
         return Examined(known, [])
-    return Examined(known, [crop, *_jittered(photo.image, box, settings)])
+    first, *others = tools.inputs
+    cut = {how: _cut(photo.image, box, box, face, how, settings) for how in {first, *others}}
+    if cut[first] is None:
+        return excluded(known, "flat_crop")
+    jittered = [
+        crop if place % 2 else crop[:, ::-1]
+        for place, one in enumerate(jittered_boxes(box, settings.jitters))
+        if (crop := _cut(photo.image, one, box, face, first, settings)) is not None
+    ]
+    return Examined(known, [cut[first], *jittered], [cut[how] for how in others])
 
 
-def _jittered(image: np.ndarray, box: tuple[int, int, int, int], settings: Settings) -> list[np.ndarray]:
-    """Crops of shifted and scaled boxes, every other one mirrored; those that miss the photo or are blank are left out."""
-    crops = []
-    for place, one in enumerate(jittered_boxes(box, settings.jitters)):
-        try:
-            crop = crop_face(image, one, settings.box_mode, settings.resize)
-        except ValueError:
-            continue
-        if crop.min() < crop.max():
-            crops.append(crop if place % 2 else crop[:, ::-1])
-    return crops
+def _cut(
+    image: np.ndarray, box, own_box, face: Face, how: FaceInput, settings: Settings
+) -> np.ndarray | None:
+    """What a model sees of the face at a box, its own or a jittered one; None where it misses the photo or is blank."""
+    landmarks = moved(np.array(face.landmarks, dtype=np.float64), own_box, box)
+    try:
+        crop = cut_face(image, box, landmarks, how, settings.box_mode, settings.resize)
+    except ValueError:
+        return None
+    return crop if crop.min() < crop.max() else None
 
 
 def excluded(known: dict, reason: str) -> Examined:
@@ -145,10 +163,14 @@ def add_ages(photos: Sequence[Examined], tools: Tools, compare_precision: bool =
     for photo, age in zip(aged, ages, strict=True):
         photo.row[FACE_AGE] = float(age)
     for number, model in enumerate(others, start=2):
-        for photo, age in zip(aged, _predict(model, own, batch_size), strict=True):
+        seen = [photo for photo in aged if photo.others[number - 2] is not None]
+        cut = [photo.others[number - 2] for photo in seen]
+        found = _predict(model, np.stack(cut), batch_size) if cut else np.empty(0)
+        for photo, age in zip(seen, found, strict=True):
             if _plausible(age):
                 photo.row[other_age(number)] = float(age)
-            else:
+        for photo in aged:
+            if other_age(number) not in photo.row:
                 photo.row["flags"] = ";".join(filter(None, [photo.row["flags"], "no_second_age"]))
     jittered = [crop for photo in aged for crop in photo.crops[1:]]
     if jittered:

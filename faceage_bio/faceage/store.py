@@ -27,6 +27,7 @@ from faceage_bio.columns import COHORT, PHOTO, SUBJECT
 from faceage_bio.errors import RunError
 from faceage_bio.faceage.settings import Settings
 from faceage_bio.tables import atomic_path, sha256_of, write_json
+from faceage_bio.vision.face_input import FaceInput, input_of
 
 ENGINE = 2  # raised with each change of decoding, detection, cropping or judging that changes a result
 DECODERS = ("pillow", "pi-heif", "simplejpeg", "opencv-python-headless")
@@ -43,10 +44,16 @@ def engine_of(cards: Sequence[dict], settings: Settings) -> dict:
     chosen = {name: value for name, value in asdict(settings).items() if name != "batch_size"}
     return {
         "engine": ENGINE,
-        "models": [card["sha256"] for card in cards],
+        "models": [_model_of(card) for card in cards],
         "settings": chosen,
         "decoders": {name: _version(name) for name in DECODERS},
     }
+
+
+def _model_of(card: dict) -> str | dict:
+    """The weights, and their input where it is not the study's."""
+    own = input_of(card)
+    return card["sha256"] if own == FaceInput() else {"sha256": card["sha256"], "input": own.declared()}
 
 
 def _version(name: str) -> str | None:

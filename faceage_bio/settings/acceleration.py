@@ -10,8 +10,11 @@ from faceage_bio.settings.closed import Closed
 class Acceleration(Closed):
     """From face age to how much older a face looks than its owner is."""
 
-    repeat_photos: Literal["first", "last", "mean", "nearest"] = "first"
-    """Which photo of a subject counts, by date; mean averages face age and age over all, nearest is to the date below."""
+    repeat_photos: Literal["first", "last", "mean", "median", "nearest"] = "first"
+    """Which photo of a subject counts, by date; mean averages face age and age over all, median is that of the first session's
+    photos, nearest is to the date below."""
+    session_days: int = Field(default=0, ge=0)
+    """For median: a session is the first dated photo and all that follow within so many days; 0: those of the same day."""
     nearest_to: str | None = None
     """For nearest: a column of the clinical table with dates YYYY-MM-DD, such as diagnosis_date."""
     definition: Literal["linear", "linear_cross_fitted", "spline", "loess", "adjusted"] = "linear"
@@ -34,6 +37,9 @@ class Acceleration(Closed):
     """Columns of numbers whose slopes on age acceleration are corrected for the error of a single photo."""
     ageing_rate_days: list[int] = Field(default=[10, 1460], min_length=2, max_length=2)
     """Least and most days between two photos that give a face ageing rate."""
+    ageing_rate_strata: list[int] = [365, 730]
+    """Days at which a stratum of the interval ends; the rate's hazard ratio is also given in each (as published: 10-365, 366-730 and
+    731-1460 days). []: none."""
 
     @model_validator(mode="after")
     def _sensible_together(self) -> "Acceleration":
@@ -44,6 +50,10 @@ class Acceleration(Closed):
             if not 0 <= low < high:
                 default = type(self).model_fields[name].default
                 raise ValueError(f"{name}: give the lower end and then the higher, such as {default}")
+        if self.ageing_rate_strata != sorted(set(self.ageing_rate_strata)):
+            raise ValueError(
+                f"ageing_rate_strata: {self.ageing_rate_strata} must rise; write such as [365, 730], or []"
+            )
         return self
 
 

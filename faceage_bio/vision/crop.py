@@ -18,7 +18,11 @@ class FlatCrop(ValueError):
 
 
 def crop_face(
-    image: np.ndarray, box: tuple[int, int, int, int], box_mode: BoxMode = "clip", resize: Resize = "bicubic"
+    image: np.ndarray,
+    box: tuple[int, int, int, int],
+    box_mode: BoxMode = "clip",
+    resize: Resize = "bicubic",
+    size: int = CROP_SIZE,
 ) -> np.ndarray:
     """Cut a box out of a photo and scale it to the network's input; the aspect ratio is not kept.
 
@@ -32,10 +36,12 @@ def crop_face(
         "abs_shift" mirrors it to the inside and keeps the size (version 0.1.0 and older, the clinical runs).
     resize : "bicubic" or "nearest"
         The default filter of Pillow from 7.0 on, and before it.
+    size : int
+        Pixels.
 
     Returns
     -------
-    uint8 array, shape (160, 160, 3)
+    uint8 array, shape (size, size, 3)
 
     Raises
     ------
@@ -52,7 +58,7 @@ def crop_face(
     part = image[y:bottom, x:right]
     if part.size == 0:
         raise ValueError("the face box does not overlap the photo")
-    return np.asarray(Image.fromarray(part).resize((CROP_SIZE, CROP_SIZE), FILTERS[resize]))
+    return np.asarray(Image.fromarray(part).resize((size, size), FILTERS[resize]))
 
 
 def jittered_boxes(box: tuple[int, int, int, int], n: int) -> list[tuple[int, int, int, int]]:
@@ -80,7 +86,7 @@ def standardise(crop: np.ndarray) -> np.ndarray:
 
     Parameters
     ----------
-    crop : uint8 array, shape (..., 160, 160, 3)
+    crop : uint8 array, shape (..., size, size, 3)
 
     Returns
     -------

@@ -15,7 +15,7 @@ class FaceAgeModel(Protocol):
     card: dict
 
     def predict(self, crops: np.ndarray) -> np.ndarray:
-        """Years, float64 of shape (n,), for uint8 crops of shape (n, 160, 160, 3)."""
+        """Years, float64 of shape (n,), for uint8 crops of shape (n, size, size, 3), cut as the card's input declares."""
         ...
 
 
@@ -47,8 +47,12 @@ def load_model(folder: Path | str, device: str = "cpu", precision: str = "float3
         from faceage_bio.vision.other_models import load_other
 
         return load_other(Path(folder), device)
+    if kind == "transformer":
+        from faceage_bio.vision.transformer import load_transformer
+
+        return load_transformer(Path(folder), device)
     raise WeightsError(
-        f"{folder}: the card's kind is {kind!r}, expected 'faceage', 'demo', 'torchscript' or 'onnx'. Import the weights again."
+        f"{folder}: the card's kind is {kind!r}, expected 'faceage', 'demo', 'transformer', 'torchscript' or 'onnx'. Import the weights again."
     )
 
 

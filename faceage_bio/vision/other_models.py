@@ -1,11 +1,10 @@
-"""Any age regressor beside FaceAge: a TorchScript or ONNX file with a card that says how crops are to be fed to it."""
+"""Any age regressor beside FaceAge: a TorchScript or ONNX file with a card that says how faces are to be cut and fed to it."""
 
 import shutil
 import warnings
 from collections.abc import Callable
 from pathlib import Path
 
-import cv2
 import numpy as np
 import torch
 
@@ -13,47 +12,10 @@ import faceage_bio
 from faceage_bio.errors import WeightsError
 from faceage_bio.tables import READABLE, atomic_path, sha256_of, write_json
 from faceage_bio.vision.card import CARD_FILE, read_card
-from faceage_bio.vision.crop import CROP_SIZE, standardise
+from faceage_bio.vision.face_input import STANDARDISATIONS, FaceInput, input_of, prepare
 
 KINDS = {".pt": "torchscript", ".ts": "torchscript", ".onnx": "onnx"}
-IMAGENET = np.array(
-    [[0.485, 0.456, 0.406], [0.229, 0.224, 0.225]]
-)  # mean and standard deviation of the channels
-STANDARDISATIONS = {
-    "per_photo": "minus the photo's mean, divided by its standard deviation, over all pixels and channels",
-    "imagenet": "0 to 1, then minus ImageNet's mean and divided by its standard deviation, per channel",
-    "zero_to_one": "0 to 1",
-    "minus_one_to_one": "-1 to 1",
-}
 YOUNGEST, OLDEST = -20.0, 150.0  # years; beyond them the output cannot be an age, even of noise
-
-
-def prepare(crops: np.ndarray, size: int, standardisation: str) -> np.ndarray:
-    """Crops as a model wants them.
-
-    Parameters
-    ----------
-    crops : uint8 array, shape (n, 160, 160, 3), RGB
-    size : int
-        Pixels; other sizes than 160 are interpolated from the crop.
-    standardisation : a key of ``STANDARDISATIONS``
-
-    Returns
-    -------
-    float32 array, shape (n, 3, size, size)
-    """
-    if size != CROP_SIZE:
-        how = cv2.INTER_AREA if size < CROP_SIZE else cv2.INTER_CUBIC
-        crops = np.stack([cv2.resize(crop, (size, size), interpolation=how) for crop in crops])
-    if standardisation == "per_photo":
-        values = standardise(crops)
-    elif standardisation == "imagenet":
-        values = (crops / 255.0 - IMAGENET[0]) / IMAGENET[1]
-    elif standardisation == "zero_to_one":
-        values = crops / 255.0
-    else:
-        values = crops / 127.5 - 1
-    return np.ascontiguousarray(values.transpose(0, 3, 1, 2), dtype=np.float32)
 
 
 class OtherModel:
@@ -61,17 +23,18 @@ class OtherModel:
 
     def __init__(self, run: Callable[[np.ndarray], np.ndarray], card: dict) -> None:
         self.card = card
+        self.input = input_of(card)
         self._run = run
 
     def predict(self, crops: np.ndarray) -> np.ndarray:
-        """Years, float64 of shape (n,), for uint8 crops of shape (n, 160, 160, 3).
+        """Years, float64 of shape (n,), for uint8 crops of shape (n, size, size, 3), cut as the card declares.
 
         Raises
         ------
         WeightsError
             The model fails, or gives something else than one number per crop.
         """
-        inputs = prepare(crops, self.card["input_size"], self.card["input_standardisation"])
+        inputs = prepare(crops, self.input.standardisation)
         wanted = f"expected one age in years for each of {len(crops)} faces of shape {inputs.shape[1:]}. Look at its input size."
         try:
             years = np.asarray(self._run(inputs), dtype=np.float64)
@@ -90,8 +53,7 @@ def add_model(
     output: Path | str,
     *,
     name: str,
-    size: int,
-    standardisation: str,
+    face_input: FaceInput,
     source: str,
     trust: bool = False,
 ) -> dict:
@@ -128,24 +90,30 @@ def add_model(
         "weights": weights,
         "sha256": sha256_of(file),
         "source": source or file.name,
-        "input_size": size,
-        "input_standardisation": standardisation,
-        "standardisation": STANDARDISATIONS[standardisation],
+        "input": face_input.declared(),
+        "standardisation": STANDARDISATIONS[face_input.standardisation],
         "notice": "",
         "created_with": f"faceage_bio {faceage_bio.__version__}",
     }
     with atomic_path(output / weights, mode=READABLE) as temporary:
         shutil.copyfile(file, temporary)
-        _try(
+        try_model(
             OtherModel(_runner(temporary, kind, "cpu"), card)
         )  # the copy: files beside the original do not come along
     write_json(card, output / CARD_FILE, mode=READABLE)
     return card
 
 
-def _try(model: OtherModel) -> None:
-    """Ages of one, and of three faces made of noise."""
-    noise = np.random.default_rng(1).integers(0, 256, (3, CROP_SIZE, CROP_SIZE, 3), np.uint8)
+def try_model(model: OtherModel) -> None:
+    """Ages of one, and of three faces made of noise.
+
+    Raises
+    ------
+    WeightsError
+        Something else than ages.
+    """
+    size = model.input.size
+    noise = np.random.default_rng(1).integers(0, 256, (3, size, size, 3), np.uint8)
     years = np.concatenate([model.predict(noise[:1]), model.predict(noise)])
     if not ((years >= YOUNGEST) & (years <= OLDEST)).all():
         raise WeightsError(

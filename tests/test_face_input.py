@@ -1,0 +1,131 @@
+"""Each model's own crop of one detection: alignment, size and standardisation are those of its card."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from faceage_bio.demo.portraits import draw, imagine
+from faceage_bio.errors import WeightsError
+from faceage_bio.faceage.photo import Tools, add_ages, examine_image
+from faceage_bio.faceage.settings import settings_of
+from faceage_bio.faceage.store import engine_of
+from faceage_bio.settings.photos import FaceAge
+from faceage_bio.vision.crop import crop_face
+from faceage_bio.vision.decode import Decoded
+from faceage_bio.vision.detect import Detector
+from faceage_bio.vision.face_input import TEMPLATE, FaceInput, cut_face, input_of, similarity
+
+RANDOM = np.random.default_rng(6)
+
+
+def turned(points, degrees, scale, shift):
+    angle = np.radians(degrees)
+    rotation = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    return scale * points @ rotation.T + shift
+
+
+def test_a_known_rotation_scale_and_shift_are_found_again():
+    points = RANDOM.normal(size=(5, 2)) * 40
+    found = similarity(points, turned(points, 33, 0.4, [7, -5]))
+    np.testing.assert_allclose(
+        points @ found[:, :2].T + found[:, 2], turned(points, 33, 0.4, [7, -5]), atol=1e-10
+    )
+
+
+def test_the_transform_is_the_least_squares_solution_of_the_four_equations():
+    source, target = RANDOM.normal(size=(5, 2)) * 50 + 100, RANDOM.normal(size=(5, 2)) * 20
+    x, y, one, none = *source.T, np.ones(5), np.zeros(5)
+    equations = np.concatenate([np.stack([x, -y, one, none], 1), np.stack([y, x, none, one], 1)])
+    a, b, right, down = np.linalg.lstsq(equations, target.T.ravel(), rcond=None)[0]
+    np.testing.assert_allclose(similarity(source, target), [[a, -b, right], [b, a, down]], atol=1e-10)
+
+
+def test_landmarks_land_on_the_template():
+    image = np.zeros((400, 500, 3), np.uint8)
+    how = FaceInput("five_points", 112, "imagenet")
+    landmarks = turned(np.array(TEMPLATE), 25, 2.0, [200, 60])
+    for number, (x, y) in enumerate(np.round(landmarks).astype(int)):
+        image[y - 4 : y + 5, x - 4 : x + 5] = 50 * (number + 1)
+    cut = cut_face(image, (0, 0, 10, 10), landmarks, how)
+    assert cut.shape == (112, 112, 3)
+    for number, (x, y) in enumerate(np.round(TEMPLATE).astype(int)):
+        assert cut[y, x, 0] == 50 * (number + 1)
+
+
+def test_landmarks_in_one_point_cannot_be_aligned():
+    with pytest.raises(ValueError, match="same point"):
+        cut_face(np.zeros((9, 9, 3), np.uint8), (0, 0, 9, 9), np.ones((5, 2)), FaceInput("five_points", 112))
+
+
+@pytest.mark.parametrize(
+    ("told", "message"),
+    [
+        ({"alignment": "eyes"}, r"input.alignment is 'eyes'. Expected one of box, five_points"),
+        ({"standardisation": "tanh"}, r"input.standardisation is 'tanh'. Expected one of per_photo"),
+        ({"size": "112"}, r"input.size is '112'. Expected pixels from 16 to 1024"),
+        ({"sise": 112}, r"input has the key 'sise'. Expected alignment, size"),
+        ({"template": [[1, 2]]}, r"template has 1 points and alignment is 'box'. Expected five points"),
+    ],
+)
+def test_a_card_that_cannot_be_is_refused(told, message):
+    with pytest.raises(WeightsError, match=message):
+        input_of({"name": "x", "input": told})
+
+
+class Seen:
+    """A model that keeps what it is fed; its answer is the mean of the crop."""
+
+    def __init__(self, **told):
+        self.card = {"name": "x", "sha256": "0" * 64} | ({"input": told} if told else {})
+        self.crops = []
+
+    def predict(self, crops):
+        self.crops.append(crops)
+        return crops.mean(axis=(1, 2, 3)) / 3
+
+
+def test_each_model_gets_its_own_crop_of_one_detection():
+    image = draw(imagine(60, True, 812))
+    first, same, small, aligned = Seen(), Seen(), Seen(size=96), Seen(alignment="five_points", size=112)
+    settings = settings_of(FaceAge(jitters=2))
+    detections = []
+
+    class Once(Detector):
+        def detect(self, image):
+            detections.append(image)
+            return super().detect(image)
+
+    tools = Tools(Once(), (first, same, small, aligned), settings)
+    photo = examine_image(Decoded(image, width=image.shape[1], height=image.shape[0], orientation=1), tools)
+    add_ages([photo], tools)
+    face = Detector().detect(image)[0]
+    assert len(detections) == 1
+    np.testing.assert_array_equal(first.crops[0][0], crop_face(image, face.box))
+    np.testing.assert_array_equal(same.crops[0], first.crops[0])
+    x, y, width, height = face.box
+    by_hand = Image.fromarray(image[y : y + height, x : x + width]).resize((96, 96))
+    np.testing.assert_array_equal(small.crops[0][0], by_hand)
+    expected = cut_face(image, face.box, np.array(face.landmarks, float), FaceInput("five_points", 112))
+    np.testing.assert_array_equal(aligned.crops[0][0], expected)
+    assert photo.row["face_age_4"] == pytest.approx(expected.mean() / 3)
+    assert photo.row["face_age_2"] == photo.row["face_age"] != photo.row["face_age_3"]
+
+
+def test_jittered_crops_are_aligned_as_the_model_wants():
+    image = draw(imagine(60, True, 812))
+    model = Seen(alignment="five_points", size=112)
+    tools = Tools(Detector(), (model,), settings_of(FaceAge(jitters=3)))
+    photo = examine_image(Decoded(image, width=image.shape[1], height=image.shape[0], orientation=1), tools)
+    add_ages([photo], tools)
+    assert [crop.shape for crop in photo.crops] == [(112, 112, 3)] * 4
+    assert 0 < photo.row["face_age_sd"] < 5
+
+
+def test_a_stored_age_depends_on_the_input_that_a_card_declares():
+    settings = settings_of(FaceAge())
+    models = [
+        engine_of([Seen(**told).card], settings)["models"]
+        for told in ({}, {"size": 160}, {"size": 112}, {"size": 112, "alignment": "five_points"})
+    ]
+    assert models[0] == models[1] == ["0" * 64]
+    assert models[1] != models[2] != models[3]

@@ -1,0 +1,161 @@
+"""Import of vision transformers: declared architecture, weights alone, strict."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+from typer.testing import CliRunner
+
+from faceage_bio.cli.main import app
+from faceage_bio.errors import WeightsError
+from faceage_bio.vision.models import load_model
+from faceage_bio.vision.transformer import Architecture, build, import_transformer
+
+timm = pytest.importorskip("timm")
+from timm.models.vision_transformer import VisionTransformer  # noqa: E402
+
+SIZES = {"patch": 16, "depth": 2, "width": 32, "heads": 2}
+DECLARED = {
+    "name": "tiny ViT", "architecture": SIZES, "notice": "research only", "years": {"scale": 2.0, "offset": 50.0},
+    "input": {"alignment": "five_points", "size": 112, "standardisation": "imagenet"},
+}  # fmt: skip
+CROPS = np.random.default_rng(3).integers(0, 256, (3, 112, 112, 3), np.uint8)
+
+
+@pytest.fixture(scope="module")
+def network():
+    torch.manual_seed(4)
+    return VisionTransformer(
+        img_size=112, patch_size=16, depth=2, embed_dim=32, num_heads=2, num_classes=1
+    ).eval()
+
+
+def checkpoint(path, network, prefix="", **more):
+    """As a training run leaves it: weights beside the optimiser's state."""
+    optimiser = torch.optim.AdamW(network.parameters())
+    state = {prefix + name: value for name, value in network.state_dict().items()}
+    torch.save(
+        {"model_state_dict": state, "optimizer_state_dict": optimiser.state_dict(), "epoch": 3} | more, path
+    )
+    return path
+
+
+def declare(folder, **changes):
+    path = folder / "declared.yaml"
+    path.write_text(json.dumps({k: v for k, v in (DECLARED | changes).items() if v is not None}))
+    return path
+
+
+def test_ages_are_those_of_the_network_in_the_file(tmp_path, network):
+    source = checkpoint(tmp_path / "vit.pth", network, "module.")
+    card = import_transformer(source, declare(tmp_path, prefix="module."), tmp_path / "model")
+    model = load_model(tmp_path / "model")
+    pixels = (CROPS / 255 - [0.485, 0.456, 0.406]) / [0.229, 0.224, 0.225]
+    with torch.inference_mode():
+        expected = network(torch.tensor(pixels.transpose(0, 3, 1, 2), dtype=torch.float32))[:, 0] * 2 + 50
+    np.testing.assert_allclose(model.predict(CROPS), expected, atol=1e-4)
+    assert set(load_file(tmp_path / "model" / "model.safetensors")) == set(network.state_dict())
+    assert card["input"]["template"][0] == [38.2946, 51.6963]  # the assumption is written out
+    assert (card["notice"], card["kind"]) == ("research only", "transformer")
+    assert card["parameters"] == sum(p.numel() for p in network.parameters())
+
+
+def test_a_name_of_timm_declares_an_architecture_too(tmp_path):
+    torch.manual_seed(1)
+    named = timm.create_model("test_vit", num_classes=1, img_size=112)
+    torch.save(named.state_dict(), tmp_path / "vit.pth")
+    import_transformer(
+        tmp_path / "vit.pth", declare(tmp_path, architecture={"timm": "test_vit"}), tmp_path / "model"
+    )
+    assert load_model(tmp_path / "model").predict(CROPS).shape == (3,)
+
+
+def test_average_pooling_has_another_last_norm_as_in_masked_autoencoders():
+    names = {
+        pooling: set(build({**SIZES, "pooling": pooling}, 112).state_dict())
+        for pooling in ("token", "average")
+    }
+    assert {"norm.weight"} <= names["token"] - names["average"]
+    assert {"fc_norm.weight"} <= names["average"] - names["token"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (
+            {"architecture": SIZES | {"depth": 3}},
+            r"Of 44 tensors it lacks 12: blocks.2.norm1.weight.*Correct architecture",
+        ),
+        ({"architecture": SIZES | {"depth": 1}}, r"has besides 12: blocks.1"),
+        (
+            {"architecture": SIZES | {"width": 64}},
+            r"has in another shape 31: cls_token \(1, 1, 32\) instead of \(1, 1, 64\)",
+        ),
+        ({"input": {"size": 224}}, r"pos_embed \(1, 50, 32\) instead of \(1, 197, 32\)"),
+        ({"prefix": "encoder."}, r"found 32 tensors .*none whose name begins with 'encoder.'"),
+        (
+            {"architecture": {"patch": 16}},
+            "give either timm .a name., or all of patch, depth, width and heads",
+        ),
+        (
+            {"architecture": {"timm": "vit_enormous"}},
+            r"timm .* knows no 'vit_enormous'. Expected a name such as",
+        ),
+        ({"architecture": SIZES | {"heads": 5}}, r"timm makes no such network"),
+        ({"name": None}, "name: Field required"),
+        ({"years": {"scale": 1e6}}, r"gave .* years for trial faces. Expected -20 to 150"),
+        ({"input": {"size": 8}}, r"input.size is 8"),
+    ],
+)
+def test_what_does_not_fit_is_refused_and_nothing_is_written(tmp_path, network, changes, message):
+    source = checkpoint(tmp_path / "vit.pth", network)
+    with pytest.raises(WeightsError, match=message):
+        import_transformer(source, declare(tmp_path, **changes), tmp_path / "model")
+    assert not list(tmp_path.glob("model/*"))
+
+
+class Malice:
+    """An object whose unpickling would run a program."""
+
+    def __reduce__(self):
+        return (exec, ("raise SystemExit('it ran')",))
+
+
+def test_code_in_a_checkpoint_does_not_run(tmp_path, network):
+    source = checkpoint(tmp_path / "vit.pth", network, config=Malice())
+    with pytest.raises(WeightsError, match="not a checkpoint of tensors alone"):
+        import_transformer(source, declare(tmp_path), tmp_path / "model")
+    (tmp_path / "cut.pth").write_bytes(checkpoint(tmp_path / "whole.pth", network).read_bytes()[:9000])
+    with pytest.raises(WeightsError, match="not a checkpoint of tensors alone"):
+        import_transformer(tmp_path / "cut.pth", declare(tmp_path), tmp_path / "model")
+    with pytest.raises(WeightsError, match="no such file"):
+        import_transformer(tmp_path / "none.pth", declare(tmp_path), tmp_path / "model")
+
+
+def test_the_command_and_a_model_that_was_exchanged(tmp_path, network):
+    source = checkpoint(tmp_path / "vit.pth", network)
+    arguments = [
+        "weights",
+        "import",
+        str(source),
+        "--card",
+        str(declare(tmp_path)),
+        "--output",
+        str(tmp_path / "model"),
+    ]
+    run = CliRunner().invoke(app, arguments)
+    assert run.exit_code == 0, run.output
+    assert "tiny ViT, 51,745 parameters, all used" in " ".join(run.output.split())
+    card = json.loads((tmp_path / "model" / "card.json").read_text())
+    (tmp_path / "model" / "card.json").write_text(json.dumps(card | {"architecture": SIZES | {"depth": 1}}))
+    with pytest.raises(WeightsError, match="has besides 12"):
+        load_model(tmp_path / "model")
+
+
+def test_architecture_keeps_only_what_was_declared():
+    assert Architecture(timm="test_vit").model_dump(exclude_none=True) == {
+        "timm": "test_vit",
+        "pooling": "token",
+    }
