@@ -81,6 +81,7 @@ def folder(tmp_path_factory) -> Path:
     """A folder as somebody has it who followed the pages: the project's files, my-study with photos and model, participants.tsv."""
     from tests.golden.keras import recipe
     from tests.test_other_models import onnx_file
+    from tests.test_transformer import checkpoint, declare, tiny_transformer
     from tests.test_weights_import import GOLDEN
 
     folder = tmp_path_factory.mktemp("docs")
@@ -89,6 +90,8 @@ def folder(tmp_path_factory) -> Path:
     recipe.write_h5(folder / "faceage_model.h5")
     np.savez(folder / "reference.npz", inputs=recipe.inputs(), ages=np.array(GOLDEN["ages"]))
     onnx_file(folder / "other.onnx", 224)
+    checkpoint(folder / "fahr_faceage.pth", tiny_transformer())
+    declare(folder).rename(folder / "fahr.yaml")
     people().to_csv(folder / "participants.tsv", sep="\t", index=False)
     for title, text in blocks(DOCS / "pooling.md", "csv"):
         (folder / title).write_text(text)

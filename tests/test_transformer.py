@@ -26,6 +26,10 @@ CROPS = np.random.default_rng(3).integers(0, 256, (3, 112, 112, 3), np.uint8)
 
 @pytest.fixture(scope="module")
 def network():
+    return tiny_transformer()
+
+
+def tiny_transformer():
     torch.manual_seed(4)
     return VisionTransformer(
         img_size=112, patch_size=16, depth=2, embed_dim=32, num_heads=2, num_classes=1
