@@ -106,6 +106,11 @@ def opinion_tables(name, estimate=2.5):
     bands = {"term": "Other", "band_lower": [50, 60, 70], "n": [40, 47, 3], "mean_age": [55, 65, 77.125],
              "mean_difference": [2, 3, 7.875]}  # fmt: skip
     yield "faceage/agreement_bands.tsv", pd.DataFrame(bands | {"cohort": name})
+    compared = {
+        "cohort": name, "n": 88, "n_events": 41, "question": "prognosis of age models", "outcome": "death", "term": "Other", "reference": "FaceAge",
+        "measure": "difference of Harrell's C", "estimate": -0.0312, "ci_lower": -0.05, "ci_upper": -0.01, "p_value": 0.004,
+    }  # fmt: skip
+    yield "faceage/model_comparison.tsv", result_rows([compared], "faceage/model_comparison")
     uncertain = {
         "cohort": name, "n": 97, "question": "face_age", "term": "standard deviation of a face age", "measure": "median",
         "unit": "years", "estimate": 2.34,
@@ -413,6 +418,12 @@ def test_pages_of_tables_with_missing_numbers_are_made(tmp_path):
 def test_a_second_opinion_is_told_with_its_limits(study, tmp_path):
     page, _ = study(opinion=True)
     assert "Other against FaceAge: bias +2.5 years" in page
+    table = page[page.index("accuracy and prognosis of the age models") :]
+    assert re.search(
+        r"difference of Harrell&#39;s C.*?−0.03.*?0.004.*?88.*?41",
+        table[: table.index("</table>")],
+        re.DOTALL,
+    )
     assert "limits of agreement −6.5 to +11.5 years (n = 90)" in page
     config = config_of(["one"])
     config["cohorts"]["one"] |= {"photos": "photos", "face_ages": None}

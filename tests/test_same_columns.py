@@ -14,6 +14,7 @@ from faceage_bio.acceleration.repeats import (
 )
 from faceage_bio.acceleration.stage import Validity, describe
 from faceage_bio.faceage.agreement import compare_models
+from faceage_bio.faceage.model_comparison import compare_predictions
 from faceage_bio.faceage.photo_quality import bin_measures, count_photos
 from faceage_bio.faceage.review import summarise_review
 from faceage_bio.faceage.summary import summarise_face_ages
@@ -128,13 +129,19 @@ def fairness(known: bool) -> dict[str, pd.DataFrame]:
 def faceage(known: bool) -> dict[str, pd.DataFrame]:
     table = photos(known)
     agreement, bands = compare_models(table, [{"name": "FaceAge"}, {"name": "Other"}])
+    both = people(True).assign(
+        face_age_2=people(True).face_age + np.arange(len(people(True))) % 7 if known else np.nan
+    )
+    compared = compare_predictions(
+        both, [{"name": "FaceAge", "sha256": "a"}, {"name": "Other", "sha256": "b"}], "c"
+    )
     votes = pd.DataFrame({
         "cohort": "c", "photo_id": [f"p{k % 20}" if known else f"p{k}" for k in range(40)], "reviewer": ["ann"] * 20 + ["ben"] * 20,
         "decision": (["exclude"] * 5 + ["include"] * 15) * 2, "reason": "blurred",
     })  # fmt: skip
     return {
         "summary": summarise_face_ages(table), "photo_counts": count_photos(table, people(True), ["sex"]),
-        "photo_measures": bin_measures(table), "agreement": agreement, "agreement_bands": bands,
+        "photo_measures": bin_measures(table), "agreement": agreement, "agreement_bands": bands, "model_comparison": compared,
         "review": summarise_review(votes, "flag"),
     }  # fmt: skip
 

@@ -184,26 +184,62 @@ def summarise_photos(
         print(f"{name}: {len(table)} photos")
 
 
-@app.command()
+@step(uses=["acceleration.repeat_photos", "acceleration.nearest_to", "acceleration.session_days"])
 def compare_models(
     face_age: Annotated[Path, typer.Option(help="Face ages of a cohort, written by gather-face-ages.")],
     model: Annotated[list[Path], typer.Option(help="The models' folders, in their order; repeat.")],
     agreement: Annotated[Path, typer.Option(help="Result table (.tsv).")],
     bands: Annotated[Path, typer.Option(help="Differences by band of age, for the figure (.tsv).")],
+    settings: Config,
+    subjects: Annotated[
+        Path | None, typer.Option(help="The cohort's subjects.parquet, for accuracy and prognosis.")
+    ] = None,
+    photos: Annotated[Path | None, typer.Option(help="Its photos.parquet, with the dates.")] = None,
+    comparison: Annotated[
+        Path | None, typer.Option(help="Result table of accuracy and prognosis (.tsv); needs both of these.")
+    ] = None,
 ) -> None:
-    """How far further age models agree with the first (Bland-Altman).
+    """How far further age models agree with the first (Bland-Altman), which is more accurate, and which predicts death better.
+
+    Accuracy and prognosis are those of the same participants: errors with paired differences; hazard ratios per SD,
+    likelihood-ratio tests and paired differences of Harrell's C.
 
     Example: faceage-bio compare-models --face-age face_age.parquet --model my-study/model --model my-study/second
     --agreement agreement.tsv --bands agreement_bands.tsv
     """
+    from faceage_bio.acceleration.subjects import one_per_subject
+    from faceage_bio.columns import COHORT, FACE_AGE, SUBJECT
+    from faceage_bio.errors import RunError
     from faceage_bio.faceage.agreement import compare_models as compare
+    from faceage_bio.faceage.model_comparison import age_columns, compare_predictions
     from faceage_bio.tables import read_table, write_table
     from faceage_bio.vision.card import read_card
 
-    rows, by_band = compare(read_table(face_age), [read_card(folder) for folder in model])
+    ages, cards = read_table(face_age), [read_card(folder) for folder in model]
+    rows, by_band = compare(ages, cards)
     write_table(by_band, bands)
     write_table(rows, agreement)
     print(f"{len(rows)} rows on {len(model) - 1} further model(s)")
+    if comparison is None:
+        return
+    if subjects is None or photos is None:
+        raise RunError(
+            "--comparison needs --subjects and --photos. Expected the cohort's subjects.parquet and photos.parquet. Give both, or leave --comparison out."
+        )
+    known, pictures, chosen = read_table(subjects), read_table(photos), settings.acceleration
+    of_each = [
+        one_per_subject(
+            ages.assign(**{FACE_AGE: ages[column]}), pictures, known, chosen.repeat_photos, chosen.nearest_to, chosen.session_days
+        ).set_index(SUBJECT)[FACE_AGE]
+        for column in age_columns(len(model))[1:]
+    ]  # fmt: skip
+    people = one_per_subject(
+        ages, pictures, known, chosen.repeat_photos, chosen.nearest_to, chosen.session_days
+    ).set_index(SUBJECT)
+    for column, further in zip(age_columns(len(model))[1:], of_each, strict=True):
+        people[column] = further
+    cohort = str(ages[COHORT].iloc[0]) if len(ages) else ""
+    write_table(compare_predictions(people.reset_index(), cards, cohort), comparison)
 
 
 @app.command()

@@ -37,7 +37,7 @@ def compare_models(face_ages: pd.DataFrame, cards: Sequence[dict]) -> tuple[pd.D
     people = face_ages[face_ages[FACE_AGE].notna()].drop_duplicates(SUBJECT)
     rows: list[dict] = []
     bands: list[dict] = []
-    names = _told_apart([card["name"] for card in cards])
+    names = told_apart(cards)
     for number, name in enumerate(names[1:], start=2):
         both = people[people[other_age(number)].notna()]
         first, second = both[FACE_AGE], both[other_age(number)]
@@ -52,8 +52,9 @@ def compare_models(face_ages: pd.DataFrame, cards: Sequence[dict]) -> tuple[pd.D
     return table, pd.DataFrame([{COHORT: cohort} | band for band in bands], columns=columns)
 
 
-def _told_apart(names: list[str]) -> list[str]:
+def told_apart(cards: Sequence[dict]) -> list[str]:
     """Names of the models; two that are called the same get their place in the list."""
+    names = [card["name"] for card in cards]
     return [
         name if names.count(name) == 1 else f"{name}, model {place}"
         for place, name in enumerate(names, start=1)

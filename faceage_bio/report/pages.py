@@ -271,6 +271,7 @@ def _agreement(tables: ReportTables, name: str) -> dict:
         "agreement": _rows(rows),
         "agreement_sentences": [words.agreement_sentence(rows[rows.term == term]) for term in terms],
         "agreement_figure": Markup(figure),
+        "model_comparison": _rows(tables.get("faceage", "model_comparison", name)),
     }
 
 

@@ -89,6 +89,7 @@ TABLES = {
     "faceage/agreement_bands": Table(
         keys=("cohort", "term", "band_lower"), counts=("n",), statistics=("mean_age", "mean_difference"), rows=False,
     ),
+    "faceage/model_comparison": Table(),
     "faceage/photo_counts": Table(keys=("factor", "group", "photo_status", "photo_reason")),
     "faceage/photo_measures": Table(keys=("cohort", "measure", "lower", "upper"), counts=("n",), rows=False),
     "faceage/photo_speed": Table(keys=("cohort", "device", "workers", "seconds"), counts=("photos",), rows=False),

@@ -87,6 +87,8 @@ rule summarise_photos:
 rule compare_models:
     input:
         face_age="<results>/{cohort}/faceage/face_age.parquet",
+        subjects="<results>/{cohort}/cohort/subjects.parquet",
+        photos="<results>/{cohort}/cohort/photos.parquet",
         models=MODELS,
     output:
         agreement=report(
@@ -96,6 +98,7 @@ rule compare_models:
             labels={"cohort": "{cohort}", "table": "agreement of the models"},
         ),
         bands="<results>/{cohort}/faceage/agreement_bands.tsv",
+        comparison="<results>/{cohort}/faceage/model_comparison.tsv",
     log:
         "<logs>/faceage/compare_models_{cohort}.log",
     benchmark:
@@ -104,10 +107,12 @@ rule compare_models:
         cohort=any_of(WITH_PHOTOS),
     params:
         models=option("--model", MODELS),
+        settings=uses("compare_models"),
         version=VERSION,
     shell:
-        "faceage-bio compare-models --face-age {input.face_age:q} {params.models:q}"
-        " --agreement {output.agreement:q} --bands {output.bands:q} > {log:q} 2>&1"
+        "faceage-bio compare-models --config {CONFIG:q} --face-age {input.face_age:q} {params.models:q}"
+        " --subjects {input.subjects:q} --photos {input.photos:q} --agreement {output.agreement:q}"
+        " --bands {output.bands:q} --comparison {output.comparison:q} > {log:q} 2>&1"
 
 
 rule read_face_ages:

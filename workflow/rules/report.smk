@@ -110,7 +110,7 @@ OF_COHORTS = [
     *collect(
         "<results>/{cohort}/faceage/{table}.tsv",
         cohort=WITH_OPINIONS,
-        table=["agreement", "agreement_bands"],
+        table=["agreement", "agreement_bands", "model_comparison"],
     ),
     *collect(
         "<results>/{cohort}/faceage/{table}.tsv",

@@ -1,0 +1,147 @@
+"""Several age models in the same participants: the planted better one is found, and each number is that of its method."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+from typer.testing import CliRunner
+
+from faceage_bio.cli.main import app
+from faceage_bio.faceage.model_comparison import compare_predictions
+from faceage_bio.stats.concordance import concordance
+from faceage_bio.stats.cox import fit_cox
+from faceage_bio.stats.cox_fit import likelihood_ratio_test
+from faceage_bio.tables import read_table
+from tests.conftest import add_mean_model
+from tests.rows import told
+
+CARDS = [{"name": "exact", "sha256": "a" * 64}, {"name": "noisy", "sha256": "b" * 64}]
+
+
+def people(n=500, seed=5):
+    """Death follows true ageing; the first model sees it with an error of 2 years, the second with one of 9."""
+    random = np.random.default_rng(seed)
+    age, truth = random.uniform(45, 85, n), random.normal(0, 6, n)
+    death = random.exponential(6, n) / np.exp(0.05 * (age - 65) + 0.12 * truth)
+    return pd.DataFrame({
+        "subject_id": [f"s{k}" for k in range(n)], "chronological_age": age, "sex": random.choice(["female", "male"], n),
+        "face_age": age + truth + random.normal(0, 2, n), "face_age_2": age + truth + random.normal(3, 9, n),
+        "followup_years": np.minimum(death, 5), "event": (death < 5).astype(float), "entry_years": np.nan,
+    })  # fmt: skip
+
+
+def one(table, **keys):
+    chosen = table[np.logical_and.reduce([table[key] == value for key, value in keys.items()])]
+    assert len(chosen) == 1, chosen
+    return chosen.iloc[0]
+
+
+def test_the_better_model_is_found():
+    table = compare_predictions(people(), CARDS, "c")
+    apart = one(table, measure="difference in mean absolute error")
+    assert (apart.term, apart.reference) == ("noisy", "exact")
+    assert apart.ci_lower > 1
+    lost = one(table, measure="difference of Harrell's C", adjustment="minimal")
+    assert lost.ci_upper < 0
+    assert one(table, measure="hazard ratio", term="exact").ci_lower > one(table, measure="hazard ratio", term="noisy").estimate  # fmt: skip
+    adds = {row.term: row.p_value for row in table[(table.measure == "likelihood-ratio chi-square") & (table.reference != "")].itertuples()}  # fmt: skip
+    assert adds["exact"] < 1e-6
+    assert adds["noisy"] > 1e-3
+    assert dict(zip(table.term, table.model_id, strict=True)) == {"exact": "a" * 64, "noisy": "b" * 64}
+
+
+def test_numbers_are_those_of_their_methods():
+    known = people(300)
+    table = compare_predictions(known, CARDS, "c")
+    error = known.face_age_2 - known.chronological_age
+    size = one(table, measure="mean absolute error", term="noisy")
+    assert (size.estimate, size.n) == (pytest.approx(error.abs().mean()), 300)
+    assert np.isnan(size.p_value)
+    paired = stats.ttest_rel(error.abs(), (known.face_age - known.chronological_age).abs())
+    assert one(table, measure="difference in mean absolute error").p_value == pytest.approx(paired.pvalue)
+    assert one(table, measure="root mean squared error", term="noisy").estimate == pytest.approx(
+        np.sqrt((error**2).mean())
+    )
+    line = stats.linregress(known.chronological_age, error)
+    assert one(table, measure="slope", term="noisy").estimate == pytest.approx(line.slope)
+
+    follow_up = (known.followup_years, known.event)
+    held = pd.DataFrame({"age": known.chronological_age, "male": 1.0 * (known.sex == "male")})
+    residual = known.face_age_2 - np.polyval(
+        np.polyfit(known.chronological_age, known.face_age_2, 1), known.chronological_age
+    )
+    sd = np.sqrt((residual**2).sum() / (300 - 2))
+    fit = fit_cox(*follow_up, held.assign(acceleration=residual / sd))
+    hazard = one(table, measure="hazard ratio", term="noisy")
+    assert hazard.estimate == pytest.approx(fit.terms.hazard_ratio["acceleration"])
+    assert hazard.per == "1 SD"
+    ratio = one(table, measure="likelihood-ratio chi-square", term="noisy", reference="")
+    assert ratio.p_value == pytest.approx(likelihood_ratio_test(fit_cox(*follow_up, held), fit)[2])
+    alone = concordance(
+        *(np.array(values) for values in follow_up), known[["face_age", "face_age_2"]].to_numpy()
+    )
+    found = one(table, measure="difference of Harrell's C", adjustment="unadjusted")
+    assert found.estimate == pytest.approx(alone.difference(1, 0).estimate)
+    assert found.p_value == pytest.approx(alone.difference(1, 0).p_value)
+    adjusted = one(table, measure="Harrell's C", term="noisy", adjustment="minimal")
+    assert adjusted.estimate == pytest.approx(fit.concordance)
+
+
+def test_each_model_is_judged_on_the_same_participants():
+    known = people(200)
+    known.loc[:49, "face_age_2"] = np.nan
+    known.loc[50:59, "chronological_age"] = np.nan
+    table = compare_predictions(known, CARDS, "c")
+    assert table.n.eq(140).all()
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        (lambda known: known.assign(event=0.0), "0 deaths are too few"),
+        (lambda known: known.drop(columns=["event", "followup_years"]), "0 deaths"),
+        (lambda known: known.head(12), ""),
+        (lambda known: known.head(0), ""),
+        (lambda known: known.assign(face_age_2=known.face_age), ""),
+        (lambda known: known.assign(face_age=known.chronological_age), ""),
+        (lambda known: known.assign(sex=None), ""),
+    ],
+)
+def test_what_cannot_be_compared_keeps_its_rows(change, why):
+    table = compare_predictions(change(people(60)), CARDS, "c")
+    assert {"accuracy of age models", "prognosis of age models"} == set(table.question)
+    lost = table[table.status == "not_estimated"]
+    assert told(lost).str.contains(why).any() or not why
+    assert table.loc[table.status != "not_estimated", "estimate"].notna().all()
+
+
+def test_the_command_takes_the_photo_that_counts(tmp_path):
+    known = people(80)
+    first = known[["subject_id", "face_age", "face_age_2"]].assign(
+        cohort="c", photo_id=known.subject_id + "a", status="ok"
+    )
+    later = first.assign(
+        photo_id=known.subject_id + "b", face_age=first.face_age + 30, face_age_2=first.face_age_2 + 10
+    )
+    pd.concat([first, later]).to_parquet(tmp_path / "face_age.parquet")
+    photos = pd.concat([
+        first[["photo_id", "subject_id"]].assign(photo_date="2020-01-01", chronological_age=np.nan),
+        later[["photo_id", "subject_id"]].assign(photo_date="2020-06-01", chronological_age=np.nan),
+    ])  # fmt: skip
+    photos.to_parquet(tmp_path / "photos.parquet")
+    known.drop(columns=["face_age", "face_age_2"]).to_parquet(tmp_path / "subjects.parquet")
+    add_mean_model(tmp_path / "model")
+    words = [
+        "compare-models", "--face-age", tmp_path / "face_age.parquet", "--model", tmp_path / "model", "--model", tmp_path / "model",
+        "--agreement", tmp_path / "agreement.tsv", "--bands", tmp_path / "bands.tsv", "--comparison", tmp_path / "comparison.tsv",
+    ]  # fmt: skip
+    run = CliRunner().invoke(app, [str(word) for word in words])
+    assert "--comparison needs --subjects and --photos" in str(run.exception)
+    words += ["--subjects", tmp_path / "subjects.parquet", "--photos", tmp_path / "photos.parquet"]
+    run = CliRunner().invoke(app, [str(word) for word in words])
+    assert run.exit_code == 0, run.output
+    table = read_table(tmp_path / "comparison.tsv")
+    errors = table[table.measure == "mean error"].set_index("term").estimate
+    assert errors["Mean of the crop, model 2"] == pytest.approx(
+        (known.face_age_2 - known.chronological_age).mean()
+    )
