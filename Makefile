@@ -12,7 +12,7 @@ SLURM := slurmctld slurmd slurm-client slurm-wlm-basic-plugins munge
 ROOT := $(if $(filter 0,$(shell id -u)),,sudo)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-full test test-slurm bench-peers docs picture lint clean
+.PHONY: help demo demo-full test test-quick test-slurm bench-peers docs picture lint clean
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -36,6 +36,10 @@ demo: $(INSTALLED)
 
 demo-full: $(INSTALLED)
 	@$(BIN)/faceage-bio run --configfile config/config.yaml --config 'report={sections: full}'
+
+# make test-quick   without whole runs, browser and SLURM
+test-quick: $(TESTABLE)
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile -m "not (workflow or browser or slurm or gpu)"
 
 test: $(TESTABLE)
 	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
@@ -68,10 +72,11 @@ docs: $(TESTABLE)
 picture: demo $(TESTABLE)
 	$(BIN)/python docs/picture.py results/reports/index.html docs/report.webp
 
-# make lint   style of Python and Snakemake files
+# make lint   style and types of the Python files, style of the Snakemake files
 lint: $(TESTABLE)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/mypy
 	$(BIN)/snakefmt --check Snakefile workflow
 	$(BIN)/snakemake --lint
 

@@ -3,7 +3,7 @@
 In a notebook: ``import faceage_bio as fa``; the functions are those of `faceage_bio.api`.
 """
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 __all__ = [
     "GeneTables",
     "__version__",

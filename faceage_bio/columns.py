@@ -1,5 +1,7 @@
 """Names of the columns that pass between stages, so that each is spelt in one place."""
 
+from typing import Literal, get_args
+
 # keys
 COHORT = "cohort"
 POOLED = "pooled"  # the cohort of results of all cohorts together
@@ -30,7 +32,8 @@ THIRDS = ("lowest tertile", "middle tertile", "highest tertile")  # groups of eq
 SEX_LEVELS = ("female", "male")
 SMOKING_LEVELS = ("never", "former", "current")
 GROUP_LEVELS = ("reference", "cancer")
-CAUSE_LEVELS = ("cancer", "cardiovascular", "other")
+Cause = Literal["cancer", "cardiovascular", "other"]
+CAUSE_LEVELS = get_args(Cause)
 
 LEVELS = {"sex": SEX_LEVELS, "smoking": SMOKING_LEVELS, "group": GROUP_LEVELS}
 

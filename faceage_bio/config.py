@@ -3,7 +3,7 @@
 import difflib
 import inspect
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from functools import reduce
 from operator import getitem
@@ -158,7 +158,7 @@ class _TwiceError(Exception):
     """A key that stands more than once."""
 
 
-class _Once(yaml.SafeLoader):
+class _Once(yaml.SafeLoader):  # type: ignore[misc]
     """YAML in which each key stands once; of two, YAML itself would silently take the last."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
@@ -246,7 +246,7 @@ def values_of(config: Config, names: Sequence[str]) -> dict[str, Any]:
 
 def described(name: str) -> list[tuple[str, str, str]]:
     """(dotted name, default as YAML, meaning) of a setting, or of all settings of a section."""
-    section, field = Config, None
+    section: Any = Config
     for part in name.split("."):
         field = section.model_fields[part]
         section = _section(field.annotation)
@@ -372,7 +372,7 @@ DEFAULT_COLUMNS = named_columns(
 )  # fmt: skip
 
 
-def explain(item: dict[str, Any], root: type[Closed]) -> str:
+def explain(item: Mapping[str, Any], root: type[Closed]) -> str:
     """One pydantic error of a file whose keys are those of ``root``, for the person who writes YAML."""
     where = ".".join(str(part) for part in item["loc"] if part != "[key]") or "the whole file"
     found = item["input"]
@@ -464,7 +464,7 @@ def _yaml_lines(section: Closed, indent: int) -> list[str]:
 def demo_config() -> Config:
     """The study in ``config/config.yaml``: three drawn cohorts."""
 
-    def files(name: str, **more: str) -> Cohort:
+    def files(name: str, **more: Any) -> Cohort:
         folder = f"results/demo/{name}"
         return Cohort(
             photos=f"{folder}/photos",
@@ -473,7 +473,7 @@ def demo_config() -> Config:
             **more,
         )
 
-    def with_rna(name: str, **more: str) -> Cohort:
+    def with_rna(name: str, **more: Any) -> Cohort:
         folder = f"results/demo/{name}"
         return files(name, counts=f"{folder}/counts.tsv", samples=f"{folder}/samples.tsv", **more)
 

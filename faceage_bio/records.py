@@ -188,7 +188,7 @@ def _required() -> set[str]:
 
 @cache
 def version() -> str:
-    """Our version, and the commit if this is a copy of the repository: ``0.1.0 (git 1a2b3c4, changed)``."""
+    """Our version, and the commit if this is a copy of the repository: ``0.2.0 (git 1a2b3c4, changed)``."""
     folder = Path(faceage_bio.__file__).parent.parent
     if not (folder / ".git").exists():
         return faceage_bio.__version__

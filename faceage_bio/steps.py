@@ -73,8 +73,10 @@ class Step:
             with recorded(self.name, given, self.settings(resolved)), naming_tables():
                 made = self.function(**own) or {}
                 participants = identities(given.values())
-                for file in self.writes if output else ():
-                    if Path(file).stem in made:  # what an optional table is needed for may not be there
+                for file in self.writes:
+                    if (
+                        output is not None and Path(file).stem in made
+                    ):  # what an optional table is needed for may not be there
                         write_table(identified(made[Path(file).stem], participants), output / file)
 
         options = [one for one in mine.parameters.values() if one.name not in ("settings", "whole")]
@@ -83,9 +85,8 @@ class Step:
             options.append(_option("output", Annotated[Path, typer.Option(help=help_)]))
         if self.uses:
             options += [_option("config", ConfigFile, None), _option("set", Sets, [])]
-        run.__signature__ = inspect.Signature(
-            [one.replace(kind=inspect.Parameter.KEYWORD_ONLY) for one in options]
-        )  # type: ignore[attr-defined]
+        given_options = [one.replace(kind=inspect.Parameter.KEYWORD_ONLY) for one in options]
+        run.__signature__ = inspect.Signature(given_options)  # type: ignore[attr-defined]
         run.__annotations__ = {one.name: one.annotation for one in options}
         run.__doc__, run.__module__ = self.help(), self.function.__module__
         return run

@@ -78,8 +78,12 @@ def add_mean_model(folder: Path) -> None:
     )
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Whole runs first, so that no test process is left alone with them at the end."""
+    """Whole runs first, so that no test process is left alone with them at the end; what needs the demo is one of them."""
+    for item in items:
+        if {"demo", "drawn"} & set(getattr(item, "fixturenames", ())):
+            item.add_marker("workflow")
     items.sort(key=lambda item: not (item.get_closest_marker("slurm") or item.get_closest_marker("workflow")))
 
 

@@ -5,6 +5,7 @@ import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import pandas as pd
 
@@ -102,7 +103,12 @@ def released_config(config: Mapping, k: int) -> dict:
         for name, cohort in config["cohorts"].items()
     }
     models = [Path(model).name for model in config["models"]]
-    told = {"cohorts": cohorts, "models": models, "results_dir": "results", "release": {"rounding": k}}
+    told: dict[str, Any] = {
+        "cohorts": cohorts,
+        "models": models,
+        "results_dir": "results",
+        "release": {"rounding": k},
+    }
     return without_folders(dict(config)) | told
 
 

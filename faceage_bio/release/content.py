@@ -60,8 +60,8 @@ def in_text(text: str) -> Iterator[tuple[int, str, str]]:
         if not _is_table(text):
             yield found.start(), "embedding", f"more than {VECTOR - 1} numbers in a row"
     for name in _own_names():
-        if found := re.search(rf"(?<!\w){re.escape(name)}(?!\w)", text, re.IGNORECASE):
-            yield found.start(), "user or host", f"{name[:2]}…"
+        if named := re.search(rf"(?<!\w){re.escape(name)}(?!\w)", text, re.IGNORECASE):
+            yield named.start(), "user or host", f"{name[:2]}…"
 
 
 def embedded(text: str) -> Iterator[tuple[int, bytes]]:

@@ -8,7 +8,7 @@ import io
 import re
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path, PurePosixPath
 
 import pandas as pd
@@ -88,7 +88,7 @@ def findings_in(name: str, raw: bytes, known: Known, k: int) -> set[Finding]:
 
 def _in_file(name: str, raw: bytes, known: Known, k: int) -> Iterator[tuple[str, str, str]]:
     """Place, kind and what."""
-    ending = re.search(r"(?:\.\w+)?$", name)[0].lower()  # of ".rels" too
+    ending = re.findall(r"(?:\.\w+)?$", name)[0].lower()  # of ".rels" too
     yield from (("its name", kind, what) for _, kind, what in known.in_text(name))
     if PurePosixPath(name).name.startswith(PREFIX):
         yield "its name", "internal", "a table of exact numbers"
@@ -186,7 +186,7 @@ def _fault(key: str, column: str, cell: str, known: Known, k: int) -> tuple[str,
     return None if is_word and known.allows(cell) else ("undeclared", "a word of no list")
 
 
-WORDS = {
+WORDS: dict[str, Collection[str]] = {
     "measure": measures.MEASURES, "adjustment": row.ADJUSTMENTS, "role": row.ROLES, "status": reasons.STATUSES,
 }  # fmt: skip
 

@@ -135,7 +135,7 @@ def known_of_results(results: Path) -> Known:
     """
     places = {path: path.relative_to(results) for path in sorted(Path(results).rglob("*")) if path.is_file()}
     kept = [path for path, place in places.items() if place.parts[0] not in NOT_OF_PEOPLE]
-    return known_of_inputs(path for path in kept if path.suffix != ".txt" and not is_declared(path))
+    return known_of_inputs(path for path in kept if path.suffix != ".txt" and not is_declared(str(path)))
 
 
 def known_of_inputs(paths: Iterable[Path | str]) -> Known:
@@ -167,8 +167,8 @@ def _columns_of(path: Path) -> Mapping[str, pd.Series]:
         return dict.fromkeys(schema.names, pd.Series(dtype=object)) | columns
     with open(path, encoding="utf-8-sig", errors="replace") as stream:
         header = stream.readline()
-    told = any(told_by(name.strip().strip('"')) for name in re.split("[\t,;]", header))
-    return dict(read_text_table(path)) if told else {}
+    tells = any(told_by(name.strip().strip('"')) for name in re.split("[\t,;]", header))
+    return dict(read_text_table(path)) if tells else {}
 
 
 def known_of_columns(columns: Mapping[str, pd.Series]) -> Known:

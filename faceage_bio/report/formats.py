@@ -3,6 +3,7 @@
 import math
 import re
 from collections.abc import Mapping
+from typing import Any
 
 import pandas as pd
 
@@ -96,7 +97,7 @@ def time_words(years: float) -> str:
 FILE = re.compile(r"(?:[^/\\]*[/\\])+[^/\\]+\.\w{1,6}")
 
 
-def without_folders(value: object) -> object:
+def without_folders(value: Any) -> Any:
     """Settings with the names of files alone: folders tell user, machine and project."""
     if isinstance(value, dict):
         return {key: without_folders(one) for key, one in value.items()}

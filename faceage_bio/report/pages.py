@@ -1,6 +1,7 @@
 """The pages: tables in, one self-contained HTML file out. Each number is on one page; the summary links to its place."""
 
 import re
+from collections.abc import Callable
 from datetime import date
 from functools import cache
 from pathlib import Path
@@ -275,4 +276,9 @@ def _agreement(tables: ReportTables, name: str) -> dict:
     }
 
 
-RENDERERS = {INDEX: index_page, ASSOCIATION: association_page, SURVIVAL: survival_page, PHOTOS: photo_page}
+RENDERERS: dict[str, Callable[..., str]] = {
+    INDEX: index_page,
+    ASSOCIATION: association_page,
+    SURVIVAL: survival_page,
+    PHOTOS: photo_page,
+}

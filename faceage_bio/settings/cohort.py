@@ -3,13 +3,14 @@
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import AfterValidator, Field, model_validator
 
 from faceage_bio.settings.closed import Closed, FilePath
 
-TABLES = ("manifest", "face_ages", "clinical", "samples", "variant_samples", "ancestry")
+UserTable = Literal["manifest", "face_ages", "clinical", "samples", "variant_samples", "ancestry"]
+TABLES = get_args(UserTable)
 WORKBOOKS = (".xlsx", ".xlsm")
 
 
@@ -89,7 +90,7 @@ class Files(Closed):
 class Cohort(TableForm, Files):
     """Files of one cohort; all but `photos` + `manifest` (or `face_ages`) may be left out. What is said of columns holds for all tables."""
 
-    tables: dict[Literal[TABLES], SheetForm] = Field(default_factory=dict)
+    tables: dict[UserTable, SheetForm] = Field(default_factory=dict)
     """The same for one table alone: {clinical: {sheet: Baseline, columns: {subject_id: PatientNr}}}."""
 
     @model_validator(mode="after")
@@ -130,10 +131,12 @@ def form_of(cohort: Mapping[str, Any], table: str) -> SheetForm:
     """
     own = (cohort.get("tables") or {}).get(table) or {}
     whole = {name: cohort[name] for name in TableForm.model_fields if cohort.get(name)}
-    joined = {name: {**whole.get(name, {}), **own.get(name, {})} for name in ("columns", "codings", "units")}
+    joined: dict[str, Any] = {
+        name: {**whole.get(name, {}), **own.get(name, {})} for name in ("columns", "codings", "units")
+    }
     missing = [*whole.get("missing", []), *own.get("missing", [])]
     single = {name: own.get(name) or whole.get(name) for name in ("date_format", "decimal", "sheet")}
-    return SheetForm(**joined, **single, missing=missing)
+    return SheetForm.model_validate(joined | single | {"missing": missing})
 
 
 class Demo(Closed):

@@ -157,7 +157,7 @@ def _with_lines_moved(text: str, old: Place, new: Place) -> str:
     lines = text.splitlines(keepends=True)
     if lines and not lines[-1].endswith("\n"):
         lines[-1] += "\n"
-    key, _, alone = _find(text, old)
+    key, _, alone = _found(text, old)
     if old[:-1] == new[:-1]:
         at = key.start_mark
         line = lines[at.line]
@@ -202,9 +202,15 @@ def _find(text: str, place: Place) -> tuple[yaml.Node, yaml.Node, bool] | None:
     return found
 
 
+def _found(text: str, place: Place) -> tuple[yaml.Node, yaml.Node, bool]:
+    found = _find(text, place)
+    assert found, place
+    return found
+
+
 def _range(text: str, lines: list[str], place: Place) -> tuple[int, int]:
     """First line of a key and the one after its value, without comments and empty lines that follow."""
-    key, value, _ = _find(text, place)
+    key, value, _ = _found(text, place)
     last = max(value.end_mark.line, key.end_mark.line)
     if last < len(lines) and value.end_mark.column:
         last += 1

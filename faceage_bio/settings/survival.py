@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, ValidationInfo, model_validator
 
-from faceage_bio.columns import CAUSE_LEVELS
+from faceage_bio.columns import Cause
 from faceage_bio.settings.acceleration import Imputation
 from faceage_bio.settings.closed import Closed, FilePath, located
 from faceage_bio.settings.cohort import SheetForm
@@ -103,14 +103,14 @@ class Survival(Closed):
         default=None, min_length=2, max_length=2
     )
     """Weights [p, q] of a further test: [1, 0] looks at early, [0, 1] at late differences. null: none."""
-    cause_of_interest: Literal[CAUSE_LEVELS] = "cancer"
+    cause_of_interest: Cause = "cancer"
     """Word of the clinical table's column `cause`; deaths of other causes compete with it."""
     horizon_years: float | None = Field(default=None, gt=0)
     """Follow-up beyond this is censored there. null: use all."""
     gene_covariates: list[str] = ["chronological_age", "sex"]
     """Covariates of each gene's Cox model; `batch` of the samples table may be named too. `expression.panel` are the
     prespecified genes."""
-    year_days: Literal[365, 365.25] = 365.25
+    year_days: Literal[365, 365.25] = 365.25  # type: ignore[valid-type]
     """Days in a year where follow-up is computed from dates."""
 
     @model_validator(mode="after")

@@ -45,7 +45,7 @@ def calibration_in_the_large(
         raise FitError("not_followed_so_long")
     if not expected > 0:
         raise FitError("no_predicted_events")
-    return Estimate(*(end / expected for end in (found.estimate, found.ci_lower, found.ci_upper)), np.nan)
+    return Estimate(found.estimate / expected, found.ci_lower / expected, found.ci_upper / expected, np.nan)
 
 
 def calibration_groups(
@@ -66,7 +66,7 @@ def calibration_groups(
     risk, years, event = (np.asarray(part, dtype=np.float64) for part in (risk, years, event))
     edges = np.unique(np.quantile(risk, np.arange(1, n_groups) / n_groups))
     group = np.searchsorted(edges, risk, "left")
-    rows = []
+    rows: list[dict] = []
     for number in np.unique(group):
         mine = group == number
         found = observed_risk(

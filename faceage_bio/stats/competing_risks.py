@@ -80,7 +80,10 @@ def cumulative_incidence(
     return curve.astype(counted).assign(interval=interval)
 
 
-def _jackknife(times, place, entry, cause, of, incidence, before, mine, any_cause, at_risk) -> np.ndarray:
+def _jackknife(
+    times: np.ndarray, place: np.ndarray, entry: np.ndarray, cause: np.ndarray, of: object, incidence: np.ndarray,
+    before: np.ndarray, mine: np.ndarray, any_cause: np.ndarray, at_risk: np.ndarray,
+) -> np.ndarray:  # fmt: skip
     """Standard errors: the root of the sum of squares of each one's influence on the incidence F(t).
 
     Somebody's influence is U(t) = A(t) - F(t) B(t). A and B fall while he is at risk, by what those at risk share of each death,
@@ -182,10 +185,12 @@ def gray_test(
     inner = covariance[:-1, :-1]
     if np.linalg.matrix_rank(inner) < k - 1:
         return Test(np.nan, k - 1, np.nan)
-    return chi_square(score[:-1] @ np.linalg.solve(inner, score[:-1]), k - 1)
+    return chi_square(float(score[:-1] @ np.linalg.solve(inner, score[:-1])), k - 1)
 
 
-def _gray_scores(years, cause, of, code, k: int, rho: float) -> tuple[np.ndarray, np.ndarray]:
+def _gray_scores(
+    years: np.ndarray, cause: np.ndarray, of: object, code: np.ndarray, k: int, rho: float
+) -> tuple[np.ndarray, np.ndarray]:
     """One stratum's scores (k,) and their covariance (k, k).
 
     Deaths of the cause are compared with those expected if all groups had one subdistribution hazard, among those at risk of it:

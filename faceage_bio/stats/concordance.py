@@ -82,7 +82,9 @@ class _Pairs:
     enters: np.ndarray | None  # (n,) the turn of the entry
 
 
-def _comparable(years, event, entry, strata, until) -> _Pairs:
+def _comparable(
+    years: np.ndarray, event: np.ndarray, entry: np.ndarray | None, strata: np.ndarray | None, until: float
+) -> _Pairs:
     years, died = np.asarray(years, dtype=np.float64), np.asarray(event).astype(bool)
     n = len(years)
     times = years if entry is None else np.concatenate([years, np.asarray(entry, dtype=np.float64)])
@@ -135,14 +137,15 @@ def _measure(pairs: _Pairs, scores: np.ndarray, weight: np.ndarray) -> Measured:
 
 def _not_yet_at_risk(pairs: _Pairs, score: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """`_sums` over the pairs of a death and a participant who enters at it or later."""
+    enters = np.asarray(pairs.enters)
     n = len(score)
-    order = np.argsort(np.concatenate([pairs.turn, pairs.enters]))
+    order = np.argsort(np.concatenate([pairs.turn, enters]))
 
     def listed(of_deaths: np.ndarray, of_entries: np.ndarray) -> np.ndarray:
         return np.concatenate([of_deaths, of_entries])[order]
 
     found = _sums(
-        listed(pairs.turn, pairs.enters), listed(pairs.stratum, pairs.stratum), listed(score, score),
+        listed(pairs.turn, enters), listed(pairs.stratum, pairs.stratum), listed(score, score),
         listed(weight, np.zeros(n)), listed(np.zeros(n), np.ones(n)),
     )  # fmt: skip
     back = np.argsort(order)

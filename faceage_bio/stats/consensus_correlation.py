@@ -1,5 +1,7 @@
 """How alike samples of one person are, in one number for all genes: limma's ``duplicateCorrelation``."""
 
+from collections.abc import Callable
+
 import numpy as np
 from scipy.stats import trim_mean
 
@@ -65,7 +67,9 @@ def _restricted(rho: np.ndarray, parts: tuple[np.ndarray, ...], sizes: np.ndarra
     return -0.5 * (np.log(growth).sum(axis=1) + np.linalg.slogdet(information)[1] + df * np.log(residual))
 
 
-def _highest(function, n_genes: int, low: float, high: float) -> np.ndarray:
+def _highest(
+    function: Callable[[np.ndarray], np.ndarray], n_genes: int, low: float, high: float
+) -> np.ndarray:
     """Where each gene's function is highest: a grid, and golden sections around its best."""
     grid = np.linspace(low, high, GRID)
     best = np.argmax(np.stack([function(np.full(n_genes, rho)) for rho in grid]), axis=0)

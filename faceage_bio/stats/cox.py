@@ -173,7 +173,9 @@ def _uphill(
     return beta, at
 
 
-def _checked(years, event, design, entry, weights, penalty) -> tuple[int, int]:
+def _checked(
+    years: pd.Series, event: pd.Series, design: pd.DataFrame, entry: pd.Series | None, weights: pd.Series | None, penalty: str
+) -> tuple[int, int]:  # fmt: skip
     given = {"event": event, "entry": entry, "weights": weights}
     for name, part in {"years": years, **given}.items():
         if part is None:

@@ -68,8 +68,8 @@ class CoxFit:
     log_likelihood: float
     log_likelihood_null: float
     reasons: tuple[Reason, ...]
+    rows: FittedRows = field(repr=False)
     penalty: str = "none"
-    rows: FittedRows = field(repr=False, default=None)
 
     @cached_property
     def concordance(self) -> float:
@@ -94,14 +94,12 @@ class CoxFit:
         null = efron_pass(rows.sets, rows.x, np.zeros(rows.x.shape[1]))
         slope = score(rows.sets, rows.x, null)
         covariance = rows.scale.T @ self.covariance.to_numpy() @ rows.scale
-        found = {
+        found: dict[str, float] = {
             "likelihood_ratio": 2 * (self.log_likelihood - self.log_likelihood_null),
-            "wald": rows.beta @ np.linalg.solve(covariance, rows.beta),
-            "score": slope @ np.linalg.solve(information(rows.sets, rows.x, null), slope),
+            "wald": float(rows.beta @ np.linalg.solve(covariance, rows.beta)),
+            "score": float(slope @ np.linalg.solve(information(rows.sets, rows.x, null), slope)),
         }
-        return {
-            name: (float(value), degrees, float(chi2.sf(value, degrees))) for name, value in found.items()
-        }
+        return {name: (value, degrees, float(chi2.sf(value, degrees))) for name, value in found.items()}
 
 
 def few_per_term(n_events: int, terms: int) -> tuple[Reason, ...]:

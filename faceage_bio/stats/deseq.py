@@ -4,6 +4,7 @@ Love, Huber and Anders 2014 (doi:10.1186/s13059-014-0550-8). An implementation o
 (tests/golden/deseq2); in place of its R it computes all genes of a block in the same array operations.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -140,7 +141,9 @@ class _Chain:
     size_factors: np.ndarray
     workers: int
 
-    def _blocks(self, compute, genes: np.ndarray) -> tuple[np.ndarray, ...]:
+    def _blocks(
+        self, compute: Callable[[np.ndarray], tuple[np.ndarray, ...]], genes: np.ndarray
+    ) -> tuple[np.ndarray, ...]:
         return in_blocks(compute, np.arange(len(genes)), len(self.design), self.workers)
 
     def _rows(self, genes: np.ndarray) -> np.ndarray:
@@ -156,7 +159,8 @@ class _Chain:
             beta = fit_means(y.T, self.design, self.size_factors, start).beta
             return gene_wise(Profile(y, self._means(y, beta), pairs), start), beta
 
-        return self._blocks(compute, genes)
+        own, beta = self._blocks(compute, genes)
+        return own, beta
 
     def _means(self, y: np.ndarray, beta: np.ndarray) -> np.ndarray:
         # a design of groups alone has its means as plain averages, and DESeq2 takes those
@@ -201,7 +205,7 @@ class _Chain:
             )  # fmt: skip
             kept = np.where(judged & ~replaceable, cooks, 0.0)
             worst = (kept if replaceable.any() else cooks[:, judged]).max(axis=1)
-            return worst, (cooks > limit).any(axis=1)
+            return worst, np.any(cooks > limit, axis=1)
 
         worst, outlying = self._blocks(compute, genes)
         result.max_cooks[genes] = worst

@@ -168,12 +168,12 @@ def _multinomial(
     for _ in range(50):
         chance = special.softmax(np.column_stack([np.zeros(len(x)), x @ beta.T]), axis=1)[:, 1:]
         gradient = (weights[:, None] * (target - chance)).T @ x
-        information = np.empty((k, p, k, p))
+        blocks = np.empty((k, p, k, p))
         for a in range(k):
             for b in range(a, k):
                 part = weights * chance[:, a] * ((a == b) - chance[:, b])
-                information[a, :, b, :] = information[b, :, a, :] = x.T @ (part[:, None] * x)
-        information = information.reshape(k * p, k * p)
+                blocks[a, :, b, :] = blocks[b, :, a, :] = x.T @ (part[:, None] * x)
+        information = blocks.reshape(k * p, k * p)
         information[np.diag_indices(k * p)] *= 1 + RIDGE
         information[np.diag_indices(k * p)] += 1e-10
         step = np.linalg.solve(information, gradient.ravel()).reshape(k, p)

@@ -47,7 +47,7 @@ def _match_stratum(exposed: pd.DataFrame, unexposed: pd.DataFrame, caliper: floa
     """
     groups = exposed["value"].to_numpy(), unexposed["value"].to_numpy()
     values = np.unique(np.concatenate(groups))
-    nodes = [(deque(), deque()) for _ in values]
+    nodes: list[tuple[deque[int], deque[int]]] = [(deque(), deque()) for _ in values]
     for kind, group in enumerate(groups):
         for place, node in enumerate(np.searchsorted(values, group)):
             nodes[node][kind].append(place)

@@ -69,7 +69,7 @@ def repeat_reliability(values: np.ndarray, level: float = 0.95) -> Reliability:
     return Reliability(
         n=n, k=k, icc_one_way=_one_way(between, within, n, k, tail),
         icc_agreement=_agreement(between, columns, rest, n, k, tail), error_sd=sem, error_df=df,
-        smallest_change=Estimate(*(factor * value for value in (sem.estimate, sem.ci_lower, sem.ci_upper)), np.nan),
+        smallest_change=Estimate(factor * sem.estimate, factor * sem.ci_lower, factor * sem.ci_upper, np.nan),
     )  # fmt: skip
 
 

@@ -78,9 +78,8 @@ def ratio(one: RestrictedMean, reference: RestrictedMean) -> Contrast:
     """Areas' ratio, its error by the delta method on the logarithm."""
     error = np.hypot(one.standard_error / one.estimate, reference.standard_error / reference.estimate)
     found = _wald(np.log(one.estimate / reference.estimate), error)
-    return Contrast(
-        *np.exp([found.estimate, found.ci_lower, found.ci_upper]).tolist(), found.p_value, float(error)
-    )
+    estimate, lower, upper = np.exp([found.estimate, found.ci_lower, found.ci_upper]).tolist()
+    return Contrast(estimate, lower, upper, found.p_value, float(error))
 
 
 def _wald(estimate: float, error: float) -> Contrast:

@@ -52,7 +52,7 @@ class RiskSets:
     def at_risk(self, values: np.ndarray) -> np.ndarray:
         """Sum over those at risk at each time of death, (..., n) -> (..., m)."""
         sums = _tail_sums(values, self.first, self.last, len(self.levels))
-        if self.entry is not None:
+        if self.entry_order is not None and self.entry_first is not None:
             sums -= _tail_sums(values[..., self.entry_order], self.entry_first, self.last, len(self.levels))
         return sums
 
@@ -138,13 +138,13 @@ def risk_sets(
         if (entry_keys >= key).any():
             raise FitError("late_start")
         entry_order = np.argsort(entry_keys, kind="stable")
-        entry_first = np.searchsorted(entry_keys[entry_order], event_keys, "left")
+        entry_first = np.asarray(np.searchsorted(entry_keys[entry_order], event_keys, "left"))
     before = np.searchsorted(event_keys, entry_keys, "left" if entry is None else "right")
     return RiskSets(
         order=order, entry=late, times=merged[:n][order], event=event, weights=weights, stratum=codes, levels=levels,
         deaths=deaths, group=group, starts=starts, fraction=rank / ties[group],
         step_weight=(np.add.reduceat(weights[deaths], starts) / ties)[group],
-        first=np.searchsorted(key, event_keys, "left"), last=np.searchsorted(codes, event_keys // wide, "right"),
+        first=np.asarray(np.searchsorted(key, event_keys, "left")), last=np.searchsorted(codes, event_keys // wide, "right"),
         entry_order=entry_order, entry_first=entry_first,
         before=before, upto=np.searchsorted(event_keys, key, "right"),
     )  # fmt: skip
