@@ -40,12 +40,12 @@ LEVELS = {"sex": SEX_LEVELS, "smoking": SMOKING_LEVELS, "group": GROUP_LEVELS}
 # what an estimate of a numeric covariate is given for
 PER_SD = "1 SD"  # of the exposure
 AMOUNTS = {
-    "bmi": "kg/m2",
+    "bmi": "kg/m²",
     "pack_years": "pack-years",
     "chronological_age": "years",
     "face_age": "years",
 }  # units of columns
-UNITS = {"bmi": (5.0, "5 kg/m2"), "pack_years": (10.0, "10 pack-years"), "ecog": (1.0, "1 ECOG step")}
+UNITS = {"bmi": (5.0, "5 kg/m²"), "pack_years": (10.0, "10 pack-years"), "ecog": (1.0, "1 ECOG step")}
 
 # tables between stages, one row per photo, subject or sample
 PHOTO_COLUMNS = (COHORT, PHOTO, SUBJECT, "path", "photo_date", AGE)

@@ -59,7 +59,7 @@ def test_numbers_are_given_per_declared_unit():
     data["face_age"] += data.bmi
     data["age_gap"] += data.bmi
     _, adjusted = both(contrast_exposures(data, ["bmi"], []), "bmi")
-    assert adjusted.per == "5 kg/m2"
+    assert adjusted.per == "5 kg/m²"
     assert adjusted.ci_lower < 5 < adjusted.ci_upper
 
 

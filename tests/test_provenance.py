@@ -23,7 +23,7 @@ from faceage_bio.report.figure_files import write_figures
 from faceage_bio.report.pages import survival_page
 from faceage_bio.report.provenance import File, Provenance, read_provenance
 from faceage_bio.report.tables import collect
-from faceage_bio.tables import sha256_of, write_table
+from faceage_bio.tables import sha256_of, write_json, write_table
 from tests.browser import chromium
 from tests.test_report import CARD, config_of
 
@@ -135,6 +135,18 @@ def test_the_provenance_goes_from_table_to_what_came_from_outside(study):
     outside = rows["one/survival/follow_up"]["inputs"][0]
     assert (outside["name"], outside["sha256"]) == ("", sha256_of(study.parent / "people.tsv"))
     assert ("participants", outside["sha256"]) in provenance.sources()
+
+
+def test_pages_of_an_earlier_run_are_no_part_of_the_provenance(study, tmp_path):
+    results = tmp_path / "results"
+    shutil.copytree(study, results)
+    page = results / "reports" / "survival.html"
+    page.parent.mkdir()
+    page.write_text("<html></html>")
+    earlier = {"command": "render-report", "settings": {"report.sections": "full"}, "options": {}, "inputs": [], "software": {}}  # fmt: skip
+    write_json({"sha256": sha256_of(page), **earlier}, records.record_of(page))
+    provenance = read_provenance(tables_of(results))
+    assert {record["command"] for record in provenance.records()} == {"fit-survival", "prepare-follow-up"}
 
 
 def test_tables_of_the_demo_count_as_what_came_from_outside():

@@ -1,9 +1,11 @@
 """The bundle: pages rendered from released tables, checked as a whole before any of it is there."""
 
+import base64
 import json
 import re
 import signal
 import zipfile
+from datetime import date
 from pathlib import Path
 
 import pandas as pd
@@ -12,7 +14,8 @@ import pytest
 from faceage_bio.errors import FitError, PrivacyError
 from faceage_bio.release import bundle
 from faceage_bio.release.bundle import MANIFEST, publish, released_config
-from faceage_bio.release.known import Known
+from faceage_bio.release.gate import findings_in
+from faceage_bio.release.known import Known, vocabulary
 from faceage_bio.stats.linear import fit_linear
 from faceage_bio.tables import read_text_table, sha256_of
 from tests.test_report_curves import CURVES, config_of, data_of, write_study
@@ -66,6 +69,42 @@ def test_no_hash_of_an_exact_table_leaves(results, tmp_path):
     words = set(re.findall(r"\b[0-9a-f]{7,64}\b", told))
     assert len(words) > 5
     assert not any(digest.startswith(word) for word in words for digest in private)
+
+
+# the identifier N0912, the birth on 3 April 1950, and a picture of 3 pixels
+DISGUISED = {
+    "reversed": "2190N", "base64": base64.b64encode(b"N0912").decode(), "base85": base64.b85encode(b"N0912").decode(), "hexadecimal": b"N0912".hex(),
+    "Greek letter": "\u039d0912", "in pieces": "N-09-12", "parted by nothing": "N0\u200b912", "in capitals of another case": "n0912",
+    "seconds since 1970": "-623116800", "day number of a spreadsheet": "18356", "ISO week": "1950-W14-1", "in a row": "19500403",
+    "pixels": "P3 3 1 255 0 0 0 9 9 9 8 8 8", "bitmap in hexadecimal": b"BM\x46\0\0\0\0\0".hex(), "count in words": "thirteen of them",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("disguise", DISGUISED)
+def test_a_cell_says_nothing_but_words_of_the_vocabulary(disguise):
+    known = Known(identifiers={"N0912"}, births={date(1950, 4, 3)}) | vocabulary(CONFIG)
+    table = "cohort\tterm\testimate\tn\nc\t{}\t1.5\t9\n"
+    place = "tables/c/survival/cox.tsv"
+    assert findings_in(place, table.format("face_age, stage 3, age 50 to 65").encode(), known, 6) == set()
+    assert findings_in(place, table.format(DISGUISED[disguise]).encode(), known, 6)
+    for cell in (DISGUISED[disguise], "four", "0x0d", "1 3"):
+        wrong = table.replace("\t9", f"\t{cell}").format("face_age").encode()
+        assert findings_in(place, wrong, known, 6)
+
+
+def test_every_other_file_is_what_the_tables_render_to(results, tmp_path):
+    # pixels as shapes of a figure, vectors in scripts, numbers one a line: nothing can be added to a page
+    files, _ = publish(results, tmp_path / "share", PEOPLE, CONFIG, [], 6, KEY)
+    told, made = released_config(CONFIG, 6), tmp_path / "share"
+    assert bundle._not_of_tables(made, told, []) == []
+    rendered = {name for name in files if name != MANIFEST and not re.match(r"tables/.*/", name)}
+    assert {"survival.html", "index.html", "README.txt"} < rendered
+    assert any(name.endswith(".svg") for name in rendered)
+    for name in rendered:
+        (made / name).write_bytes((made / name).read_bytes() + b" ")
+    (made / "figures" / "more.svg").write_text("<svg><rect/></svg>")
+    found = {finding.file for finding in bundle._not_of_tables(made, told, [])}
+    assert found == rendered | {"figures/more.svg"}
 
 
 def test_a_release_of_public_data_says_that_it_is_not_rounded(results, tmp_path):

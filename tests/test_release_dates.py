@@ -137,6 +137,13 @@ def test_dates_of_a_table_are_known_in_whatever_way_they_are_written():
     assert known.dates == births | {PHOTO}
 
 
+@pytest.mark.parametrize("words", ["1950-W14-1", "1950W141", "born 1950-w14-1."])
+def test_a_birth_is_found_in_iso_weeks(words):
+    assert found(words)
+    assert not found(words.replace("W14", "W15").replace("w14", "w15"))
+    assert not found("1950-W60-1, study W14-1 of 1950-W14-15")
+
+
 @pytest.mark.parametrize("name", ["born_1950-04-03.svg", "tables/03.04.50/a.md", "7 août 2019.md"])
 def test_the_name_of_a_file_may_hold_no_date(tmp_path, name):
     path = tmp_path / name

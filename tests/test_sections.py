@@ -1,5 +1,6 @@
 """`report.sections`: core runs and shows what a paper's main text needs, full everything; both by snakemake's own plan."""
 
+import itertools
 import re
 from pathlib import Path
 
@@ -10,7 +11,8 @@ import yaml
 from faceage_bio.config import check_config
 from faceage_bio.release.bundle import result_tables
 from faceage_bio.report.pages import association_page, survival_page
-from faceage_bio.report.sections import FULL_ONLY, runs
+from faceage_bio.report.places import ASSOCIATION, PHOTOS, SURVIVAL
+from faceage_bio.report.sections import FULL_ONLY, not_in_core, runs
 from faceage_bio.report.tables import ReportTables
 from faceage_bio.results.tables import TABLES
 from faceage_bio.tables import write_table
@@ -77,15 +79,25 @@ NOT_OF_CORE = {
 def test_a_page_names_once_what_the_setting_left_out(page):
     tables = ReportTables({})
     shown = {sections: page(tables, config_of(sections), []) for sections in ("core", "full")}
-    line = "<strong>Not run</strong> (not in report.sections: core): "
+    line = "Only with <code>report.sections: full</code>: "
     assert shown["core"].count(line) == 1
     assert line not in shown["full"]
     named = re.search(re.escape(line) + r"(.*?)\.</p>", shown["core"])[1]
-    assert named.split("; ") == list(FULL_ONLY)
+    pages = {association_page: ASSOCIATION, survival_page: SURVIVAL}
+    assert named.split("; ") == not_in_core(pages[page], config_of("core"))
+    assert "All sections of this page were run" not in shown["core"]
     # and gives no other reason for it
     for heading in NOT_OF_CORE[page]:
         assert f"<li><strong>{heading}</strong>: no " in shown["full"]
         assert f"<strong>{heading}</strong>" not in shown["core"]
+
+
+def test_each_heading_that_the_setting_leaves_out_is_on_one_page():
+    left_out = {page: not_in_core(page, config_of("core")) for page in (ASSOCIATION, SURVIVAL, PHOTOS)}
+    assert sorted(itertools.chain(*left_out.values())) == sorted(FULL_ONLY)
+    assert left_out[PHOTOS] == ["Robustness to image degradation"]
+    assert {"Face ageing rate", "Hazard curve"} <= set(left_out[SURVIVAL])
+    assert not_in_core(SURVIVAL, config_of("full")) == []
 
 
 def test_publishing_leaves_the_tables_of_an_earlier_full_run_where_they_are(tmp_path):

@@ -245,6 +245,19 @@ def test_events_per_variable(per_term, deaths, state):
     assert f"lowest: {per_term:.1f} (" in check.words
 
 
+def test_models_that_were_not_estimated_have_no_events_per_variable():
+    row = {"term": "face_age", "step": "+ age", "adjustment": "age"}
+    few = row | {"n_events": 4, "events_per_term": 2, "reason": reason("few_events", n_events=4, needed=5)}
+    table = rows("survival/cox", few)
+    check = checked("Events per variable", survival__cox=table)
+    assert (check.state, check.words) == (NOT_RUN, "not estimated: one (4 events)")
+    many = row | {"n_events": 40, "events_per_term": 20, "estimate": 1.5}
+    both = pd.concat([rows("survival/cox", many), table.assign(cohort="two")])
+    check = checked("Events per variable", config_of(["one", "two"]), survival__cox=both)
+    assert check.state == OK
+    assert check.words == "lowest: 20.0 (the age-adjusted model, one); not estimated: two (4 events)"
+
+
 def test_the_weakest_point_stands_first():
     checks = [
         Check(name, state, "", "", reached)

@@ -3,7 +3,8 @@
 - numbers with a year of four digits (1950-04-03, 3.4.1950, 3. 4. 1950), and of two (03/04/50, 3.4.50, 50-04-03);
 - words of English, German, French, Spanish, Italian and Dutch (3 April 1950, April 3rd, 1950, 3. Apr. 50, 1er mars 1950,
   3 de abril de 1950, 03-APR-50, 03APR1950);
-- eight digits in a row (19500403, 03041950).
+- eight digits in a row (19500403, 03041950);
+- ISO weeks (1950-W14-1).
 
 03/04/50 is five days: the 3rd of April or the 4th of March of 1950 or 2050 ..., so that each day is compared with those of the participants,
 and a text is never said to hold a date because it looks like one.
@@ -63,6 +64,7 @@ FORMS = (  # the parts of a date in words and numbers, and what it does not stan
         rf"(?<!\w){_MONTH}{_GAP}{{0,3}}(?P<d>\d{{1,2}})(?:st|nd|rd|th)?{_GAP}{{1,3}}(?:del?\s)?(?P<y>\d{{4}}|['’]\d\d)(?!\w)",
         "(?!)",
     ),
+    (r"(?<!\w)(?P<y>\d{4})-?W(?P<week>\d\d)-?(?P<d>[1-7])(?!\w)", "(?!)"),
     (rf"(?<!\w)(?P<y>\d{{4}}){_GAP}{{0,3}}{_MONTH}{_GAP}{{0,3}}(?P<d>\d{{1,2}})(?!\w)", "(?!)"),
 )
 
@@ -77,19 +79,22 @@ def days_in(text: str) -> Iterator[tuple[int, str, set[date], bool]]:
                 yield found.start(), found[0], set(_days(**found.groupdict())), form == PACKED
 
 
-def _days(y: str, m: str = "", d: str = "", one: str = "", two: str = "", line: str = "") -> Iterator[date]:
+def _days(
+    y: str, m: str = "", d: str = "", one: str = "", two: str = "", line: str = "", week: str = ""
+) -> Iterator[date]:
     """The days that parts can mean: where two numbers are not known apart, either is the month; three pairs may begin with the year."""
-    orders = [(y, two, one), (y, one, two)] if one else [(y, m, d)]
+    orders = [(y, two, one), (y, one, two)] if one else [(y, week or m, d)]
     orders += [(one, two, y)] if line and len(two) == 2 else []
     for year, month, day in orders:
         letters = unicodedata.normalize("NFKD", month)
         word = "".join(letter for letter in letters if not unicodedata.combining(letter)).casefold()
         year = year.strip("'’")
-        for whole in (
-            [year] if len(year) == 4 else [century + year for century in CENTURIES if len(year) == 2]
-        ):
-            with suppress(ValueError):  # 31 April
-                yield date(int(whole), int(MONTH_OF.get(word, word)), int(day))
+        years = [year] if len(year) == 4 else [century + year for century in CENTURIES if len(year) == 2]
+        for whole in years:
+            with suppress(ValueError):  # 31 April, week 60
+                yield (date.fromisocalendar if week else date)(
+                    int(whole), int(MONTH_OF.get(word, word)), int(day)
+                )
 
 
 def days_of_cell(text: str) -> set[date]:

@@ -40,6 +40,7 @@ PHOTO_ENDINGS = (
 )  # fmt: skip
 # folders of results without tables about single participants
 NOT_OF_PEOPLE = {"model", "logs", "reports", "share"}
+MOST_NUMBERS = 8  # in a cell of words
 MATRIX = 200  # columns: a table of more is one of genes, in whose numbers no level stands
 WORD = re.compile(r"[^\W_]+")
 CALLED = re.compile(
@@ -96,10 +97,18 @@ class Known:
         return told and word in self.identifiers and not _distinct(word)
 
     def allows(self, cell: str) -> bool:
-        """Whether each word of a cell is of the vocabulary, or a number of up to 4 digits, behind a word of it up to 2 (PC10)."""
+        """Whether each word of a cell is of the vocabulary, or a number of up to 4 digits, behind a word of it up to 2 (PC10); and they are no
+        identifier in pieces (N 09 12), and no pixels."""
+        found = WORD.findall(cell.casefold())
+        if "".join(found) in self._in_pieces or sum(map(str.isdigit, found)) > MOST_NUMBERS:
+            return False
         words = words_of(re.sub(r"(?<=\d)\.\d+", "", unquote(cell))) - self.vocabulary
         plain = {re.sub(r"(?<=[^\W\d])\d{1,2}$", "", word) for word in words} - self.vocabulary
         return not self.vocabulary or all(word.isdigit() and len(word) <= 4 for word in plain)
+
+    @cached_property
+    def _in_pieces(self) -> set[str]:
+        return {"".join(WORD.findall(name.casefold())) for name in self.identifiers if _distinct(name)}
 
     @cached_property
     def _by_first_word(self) -> Mapping[str, set[tuple[str, str]]]:

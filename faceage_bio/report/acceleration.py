@@ -40,7 +40,7 @@ def definition_section(tables: ReportTables, name: str, config: dict) -> dict:
     }
 
 
-def ageing_rate_section(tables: ReportTables, name: str, min_cell: int | None = None) -> dict:
+def ageing_rate_section(tables: ReportTables, name: str) -> dict:
     """Rows and figure of a cohort's face ageing rate."""
     table = tables.get("acceleration", "ageing_rate", name)
     cox = table[table["measure"] == "hazard ratio"] if len(table) else table

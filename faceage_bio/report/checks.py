@@ -18,7 +18,7 @@ from faceage_bio.report.independent_software import agreement
 from faceage_bio.report.people import ALL
 from faceage_bio.report.places import VERIFICATION, not_run, place
 from faceage_bio.report.tables import ReportTables
-from faceage_bio.results.reasons import decode
+from faceage_bio.results.reasons import NOT_ESTIMATED, decode
 
 PROBLEM, CAUTION, OK, NOT_RUN = "problem", "caution", "passed", "not run"  # in the order of the page
 
@@ -257,16 +257,19 @@ def proportional_hazards(tables: ReportTables, config: dict) -> Check:
 
 
 def events_per_variable(tables: ReportTables, config: dict) -> Check:
-    """Whether there are enough events for the variables of the Cox models."""
+    """Whether there are enough events for the variables of the Cox models that were estimated."""
     name = "Events per variable"
-    found, all_shown = [], True
+    found, none, all_shown = [], [], True
     for cohort, rows in _rows(tables, "survival", "cox", config):
         mine = rows[(rows["term"] == "face_age") & (rows["adjustment"] != "unadjusted")]
         all_shown &= not any(one.code == "redacted" for cell in mine["reason"] for one in decode(cell))
-        known = mine[mine["events_per_term"].notna()]
+        known = mine[mine["events_per_term"].notna() & (mine["status"] != NOT_ESTIMATED)]
         found += [(row.events_per_term, row.step, cohort) for row in known.itertuples()]
+        if not len(known) and (mine["status"] == NOT_ESTIMATED).any():
+            none.append(f"{cohort} ({count(mine['n_events'].max())} events)")
+    without = f"not estimated: {', '.join(none)}"
     if not found:
-        return Check(name, NOT_RUN, "no Cox model was fitted", place("cox"))
+        return Check(name, NOT_RUN, without if none else "no Cox model was fitted", place("cox"))
     fewest, step, cohort = min(found)
     which = "the age-adjusted model" if step == "+ age" else "the largest model"
     said = f"{'lowest: ' if all_shown else ''}{number(fewest, 1)} ({which}, {cohort})"
@@ -274,6 +277,8 @@ def events_per_variable(tables: ReportTables, config: dict) -> Check:
     state = PROBLEM if headline < EVENTS[1] else CAUTION if fewest < EVENTS[0] or not all_shown else OK
     if not all_shown:
         said += "; redacted for models of few events"
+    elif none:
+        said += f"; {without}"
     return Check(name, state, said, place("cox", cohort), EVENTS[1] / max(fewest, 0.1))
 
 
@@ -460,7 +465,7 @@ LIMITS: tuple[tuple[str, str], ...] = (
     ("Origin of the weights", "amber until reference ages were matched"),
     ("Age dependence", f"amber from a correlation with age of {CORRELATION[0]:g}, red from {CORRELATION[1]:g}"),
     ("Proportional hazards", "amber if a test of face age or of the whole model has p < survival.alpha, red if no time-varying model could be fitted"),
-    ("Events per variable", f"amber below {EVENTS[0]:g} in any model, red below {EVENTS[1]:g} in the age-adjusted model"),
+    ("Events per variable", f"amber below {EVENTS[0]:g} in any model that was estimated, red below {EVENTS[1]:g} in the age-adjusted model"),
     ("Missing data", f"amber from {100 * MISSING[0]:g}% of any variable of Table 1, red from {100 * MISSING[1]:g}%"),
     ("Site and camera", f"amber at p < {FALSE_ALARM:g} of any test between sites, red if RNA batch and age acceleration are confounded"),
     ("Fairness", f"amber at q < {FALSE_ALARM:g} of a difference in bias, MAE or spread at the same age, red from {FAIR_YEARS:g} years"),

@@ -62,11 +62,8 @@ def p_scientific(value: float) -> str:
     return f"{digits}e{int(power)}" if value > 0 else "< 1e-300"
 
 
-def count(value: float | None, min_cell: int | None = None) -> str:
-    """A number of participants as it stands in its table, or an en dash where it is missing.
-
-    ``min_cell`` has no effect; sections that still pass it need not change at once.
-    """
+def count(value: float | None) -> str:
+    """A number of participants as it stands in its table, or an en dash where it is missing."""
     if value is None or not math.isfinite(value):
         return "–"
     return f"{int(value):,}" if float(value).is_integer() else f"{value:,.1f}"

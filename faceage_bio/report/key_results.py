@@ -122,11 +122,12 @@ def _gene(tables: ReportTables, config: dict) -> Iterator[Question]:
             age, apart = by["chronological_age"], by.get("difference")
             told = f"difference p {p_value(apart['p_value'])}" if apart else "–"
             rows.append(KeyRow(name, "chronological age, same model", age, told, p_value(age["p_value"]), place("genes", name), "expression/panel", comparison=True))  # fmt: skip
-    by: dict[str, list[str]] = {}
+    by: dict[str, dict[str, None]] = {}  # cohorts by method
     for key in keys:
-        by.setdefault(words.leading_method(key.adjusted), []).append(key.whom)
-    told = " and ".join(
-        name if len(by) == 1 else f"{name} ({', '.join(whom)})" for name, whom in by.items() if name
+        if method := "" if key.pooled else words.leading_method(key.adjusted):
+            by.setdefault(method, {})[select.whom(key.adjusted["cohort"])] = None
+    told = ", ".join(
+        name if len(by) == 1 else f"{name} in {' and '.join(cohorts)}" for name, cohorts in by.items()
     )
     measure = f"log2 fold change {_per(keys)} in age acceleration, adjusted for {_adjusted(keys)}{told and f'; {told}'}"
     yield Question(f"{gene} expression", measure, SECONDARY, 0, 2, rows)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from faceage_bio.report.ran import Ran
+from faceage_bio.results.reasons import NOT_ESTIMATED
 
 
 def limits(ran: Ran, cards: Sequence[dict], settings: dict) -> list[tuple[str, str]]:
@@ -41,4 +42,5 @@ def limits(ran: Ran, cards: Sequence[dict], settings: dict) -> list[tuple[str, s
 
 
 def _few_deaths(ran: Ran) -> bool:
-    return bool((ran.rows("survival/cox")["events_per_term"] < 10).any())
+    cox = ran.rows("survival/cox")
+    return bool((cox.loc[cox["status"] != NOT_ESTIMATED, "events_per_term"] < 10).any())

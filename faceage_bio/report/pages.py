@@ -195,7 +195,7 @@ def _render(
         page=page, page_name=page.partition(".")[0], page_titles=PAGES, not_run_id=NOT_RUN, switch=names if page in (ASSOCIATION, SURVIVAL) and len(names) > 1 else [],
         title=config["report"]["title"], governance=config["report"]["governance"], today=date.today().isoformat(), fingerprint=told["config_hash"][:12],
         version=faceage_bio.__version__, cards=cards, synthetic=any(card.get("synthetic") for card in cards), internal=internal,
-        rounding=config.get("release", {}).get("rounding", 6), not_in_core=not_in_core(config),
+        rounding=config.get("release", {}).get("rounding", 6), not_in_core=not_in_core(page, config),
         given=[name for name, cohort in config["cohorts"].items() if cohort.get("face_ages")],
         photographed=any(not cohort.get("face_ages") for cohort in config["cohorts"].values()),
         style=Markup((TEMPLATES / "style.css").read_text()), script=Markup("\n".join((TEMPLATES / name).read_text() for name in SCRIPTS)),

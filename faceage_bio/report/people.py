@@ -10,7 +10,7 @@ from faceage_bio.columns import COHORT, FACE_AGE
 from faceage_bio.report import figures_people, flow, words
 from faceage_bio.report.colours import of_cohorts
 from faceage_bio.report.figure_data import packed_rows
-from faceage_bio.report.formats import count, number
+from faceage_bio.report.formats import count, interval, number
 from faceage_bio.report.plot import WIDTH
 from faceage_bio.report.tables import ReportTables
 
@@ -136,7 +136,8 @@ def _with(one: pd.Series, *spread: str) -> str:
     """An estimate with its spread in brackets, if the row has it."""
     if one[[*spread]].isna().all():
         return number(one["estimate"], 1)
-    return f"{number(one['estimate'], 1)} ({' to '.join(number(one[name], 1) for name in spread)})"
+    told = [one[name] for name in spread]
+    return f"{number(one['estimate'], 1)} ({interval(*told, 1) if len(told) > 1 else number(told[0], 1)})"
 
 
 def _levels(shares: pd.DataFrame, sizes: Mapping[str, float]) -> list[tuple[str, list[str]]]:

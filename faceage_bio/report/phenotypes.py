@@ -4,6 +4,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from faceage_bio.report import figures, words
+from faceage_bio.report import table_rows as select
 from faceage_bio.report.associations import paired
 from faceage_bio.report.tables import ReportTables
 
@@ -12,7 +13,7 @@ def group_section(tables: ReportTables, config: dict) -> dict:
     """Cancer against controls over all cohorts: rows, and the sentence of the first screen."""
     groups = tables.get("phenotype", "groups")
     return {
-        "groups": _both(groups),
+        "groups": [row | {"said": select.exposure(row["term"])} for row in _both(groups)],
         "group_sentence": words.group_sentence(groups) if len(groups) else "",
     }
 

@@ -59,7 +59,7 @@ SECTIONS: dict[str, tuple[Section, ...]] = {
         Section("fairness", "Fairness: error by subgroup", "fairness.blocks", "no subgroups to compare", more=True),
         Section("rna-samples", "RNA sample quality", "cohorts.rna_quality", "no RNA counts", more=True),
         Section("gene-sensitivity", "Gene expression: sensitivity analyses", "cohorts.gene_sensitivity", "no RNA counts", more=True, table="expression/sensitivity"),
-        Section("gene-cards", "Prespecified genes, one by one", "cohorts.gene_cards", "no RNA counts", more=True),
+        Section("gene-cards", "Prespecified genes, one by one", "cohorts.gene_cards", "no RNA counts", more=True, table="expression/sensitivity"),
         Section("single-cell", "Single-cell expression", "cohorts.single_cell", "no single-cell data", more=True),
         Section("variants", "DNA variants of the prespecified genes", "cohorts.variants", "no genotypes", more=True, table="variants/genes"),
     ),

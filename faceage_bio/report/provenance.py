@@ -15,6 +15,8 @@ from faceage_bio.records import FOLDER, file_of, read_record
 from faceage_bio.report.tables import ANALYSES, ReportTables
 from faceage_bio.tables import sha256_of
 
+PAGES = "render-report"  # the step that makes what tells the provenance
+
 
 @dataclass(frozen=True)
 class File:
@@ -112,7 +114,7 @@ def read_provenance(paths: Sequence[Path]) -> Provenance:
         for root in dict.fromkeys(roots.values())
         for pattern in (f"*/{FOLDER}/*.json", f"*/*/{FOLDER}/*.json", f"*/*/*/{FOLDER}/*.json")
         for path in sorted(root.glob(pattern))
-        if (record := read_record(path))
+        if (record := read_record(path)) and record["command"] != PAGES  # of an earlier run
     }
     files = {}
     for path, root in roots.items():

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from faceage_bio.columns import POOLED
 from faceage_bio.config import Config
 from faceage_bio.report.formats import count
 from faceage_bio.report.key_results import KeyRow, key_results
@@ -14,6 +15,7 @@ TABLES = ("survival/cox", "expression/panel")  # overall survival and the first 
 def key_result_lines(results: Path, config: Config) -> list[str]:
     """A heading for each question, and a line per cohort below it; none where no table is there."""
     places = [results / name / f"{table}.tsv" for name in config.cohorts for table in TABLES]
+    places.append(results / POOLED / "meta_analysis" / "estimates.tsv")
     tables = collect([path for path in places if path.is_file()])
     questions = key_results(tables, config.model_dump(mode="json"))
     shown = [(one, [row for row in one.rows if not row.comparison]) for one in questions]

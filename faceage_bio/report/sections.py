@@ -1,5 +1,7 @@
 """Which analyses run under `report.sections: core`, and which only under `full`."""
 
+from faceage_bio.report.places import ASSOCIATION, SECTIONS
+
 # heading on the pages: tables of the steps that nothing else needs
 FULL_ONLY: dict[str, tuple[str, ...]] = {
     "Reliability of one photo": ("acceleration/reliability", "acceleration/attenuation"),
@@ -30,6 +32,15 @@ def runs(table: str, sections: str) -> bool:
     return sections == "full" or table not in _TABLES
 
 
-def not_in_core(config: dict) -> list[str]:
-    """Headings of what this config's `report.sections` leaves out."""
-    return [] if config["report"]["sections"] == "full" else list(FULL_ONLY)
+def not_in_core(page: str, config: dict) -> list[str]:
+    """Headings of what this config's `report.sections` leaves out of a page."""
+    return [
+        heading for heading, tables in FULL_ONLY.items()
+        if config["report"]["sections"] != "full" and _page_of(tables) == page
+    ]  # fmt: skip
+
+
+def _page_of(tables: tuple[str, ...]) -> str:
+    """The page with a section for one of these tables; that of associations where they stand in a section of others."""
+    found = (page for page, sections in SECTIONS.items() for one in sections if one.table in tables)
+    return next(found, ASSOCIATION)

@@ -185,7 +185,7 @@ def adjusted_for(row: Mapping) -> str:
 def per_increase(per: str) -> str:
     """The unit of an estimate: "per 10-year increase", "per 5 kg/m²"; "" for a contrast."""
     years = re.fullmatch(r"(\S+) years", per)
-    return f"per {years[1]}-year increase" if years else f"per {per.replace('kg/m2', 'kg/m²')}" if per else ""
+    return f"per {years[1]}-year increase" if years else f"per {per}" if per else ""
 
 
 def comparison(row: Mapping) -> str:

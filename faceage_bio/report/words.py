@@ -132,7 +132,7 @@ def sparse(cell: object) -> str:
     return "; ".join(str(one) for one in decode(cell) if one.status == SPARSE)
 
 
-def hazard_sentence(cox: pd.DataFrame, min_cell: int | None = None) -> str:
+def hazard_sentence(cox: pd.DataFrame) -> str:
     """The survival answer of one cohort: age-adjusted first, then unadjusted."""
     own = cox[(cox.term == "face_age") & (cox.exposure == "face_age")]
     adjusted, raw = own[own.step == "+ age"], own[own.step == "unadjusted"]
@@ -186,7 +186,7 @@ def agreement_sentence(rows: pd.DataFrame) -> str:
     )
 
 
-def gene_sentence(panel: pd.DataFrame, gene: str, min_cell: int | None = None) -> str:
+def gene_sentence(panel: pd.DataFrame, gene: str) -> str:
     """The headline gene, whatever its p."""
     together = panel[(panel.term == gene) & (panel.model == "together")].drop_duplicates("exposure")
     by_exposure = together.set_index("exposure")

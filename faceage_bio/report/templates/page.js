@@ -1,14 +1,13 @@
 "use strict";
 // text that a spreadsheet would run, with an apostrophe before it (formula_cells.py)
 const harmless = (text) => (/^'*[=+\-@＝＋－＠]/.test(text) && !/^[+-]?(\d+\.?\d*(e[+-]?\d+)?)?%?$/i.test(text) ? "'" + text : text);
-// on paper nothing is folded away, but on the summary, which prints on two sheets
-if (!document.body.classList.contains("index")) {
-  let folded = [];
-  addEventListener("beforeprint", () => {
-    folded = [...document.querySelectorAll("main details:not([open])")];
-    for (const part of folded) part.open = true;
-  });
-  addEventListener("afterprint", () => { for (const part of folded) part.open = false; });
+// all that is folded away, opened at once: to search in, and to print
+for (const button of document.querySelectorAll("button.unfold")) {
+  button.onclick = () => {
+    const open = button.ariaPressed !== "true";
+    for (const part of document.querySelectorAll("main details")) part.open = open;
+    button.ariaPressed = open;
+  };
 }
 // what a narrow screen moves sideways can be moved with the keyboard too
 {
