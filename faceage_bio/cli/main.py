@@ -87,7 +87,7 @@ MODULES = (
 
 GROUPS = {
     "weights": (weights.app, "Import, check and show the published FaceAge weights."),
-    "site": (site.app, "One Cox model over hospitals that share no rows."),
+    "site": (site.app, "Hospitals that share no rows: bundles to pool, or one Cox model by rounds."),
     "plan": (plan.app, "Participants that a cohort study or a trial with face age needs."),
     "store": (store.app, "Check and tidy up the results of photos that were computed before."),
 }

@@ -60,6 +60,29 @@ def _settings(configfile: Path | None, rounding: int | None):
     return config, rounding or (config.release.rounding if config else 6)
 
 
+def study_to_release(results: Path | None, tables: list[Path], config):
+    """Folder of the results, who must not be found, and the cards of the models.
+
+    Raises
+    ------
+    PrivacyError
+        No config, or no such folder.
+    """
+    from faceage_bio.errors import PrivacyError
+    from faceage_bio.tables import read_json
+
+    if config is None:
+        raise PrivacyError(
+            "no config was given. Expected the study's config, with which the pages are rendered from the released tables. "
+            "Add --configfile my-study/config.yaml."
+        )
+    results = results or Path(config.results_dir)
+    folders = [results / "model" / "demo" if name == "demo" else Path(name) for name in config.models]
+    with_photos = any(cohort.photos for cohort in config.cohorts.values())
+    cards = [read_json(folder / "card.json") for folder in folders] if with_photos else []
+    return results, _known([results], tables, config), cards
+
+
 @app.command()
 def check_privacy(
     folder: Annotated[Path, typer.Argument(help="What is to leave: a folder, a zip or a file.")],
@@ -111,26 +134,15 @@ def publish(
     import json
 
     from faceage_bio.config import check_config
-    from faceage_bio.errors import PrivacyError
     from faceage_bio.release.bundle import publish as write
     from faceage_bio.release.marker import mark_local
     from faceage_bio.release.pseudonyms import default_key_path, load_key
-    from faceage_bio.tables import read_json
 
     settings, k = _settings(configfile, rounding)
     if config is not None:
         settings = check_config(json.loads(config))
         k = rounding or settings.release.rounding
-    if settings is None:
-        raise PrivacyError(
-            "no config was given. Expected the study's config, with which the pages are rendered from the released tables. "
-            "Add --configfile my-study/config.yaml."
-        )
-    results = results or Path(settings.results_dir)
-    known = _known([results], table, settings)
-    folders = [results / "model" / "demo" if name == "demo" else Path(name) for name in settings.models]
-    with_photos = any(cohort.photos for cohort in settings.cohorts.values())
-    cards = [read_json(folder / "card.json") for folder in folders] if with_photos else []
+    results, known, cards = study_to_release(results, table, settings)
     target = output or results / "share"
     secret = load_key(key or default_key_path("fingerprints.key"), [results, target])
     files, log = write(results, target, known, settings.model_dump(mode="json"), cards, k, secret)

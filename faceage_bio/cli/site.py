@@ -1,4 +1,4 @@
-"""faceage-bio site: one Cox model over hospitals that share no rows, by files."""
+"""faceage-bio site: hospitals that share no rows pool their estimates, or fit one Cox model, by files."""
 
 import json
 from pathlib import Path
@@ -8,6 +8,93 @@ import typer
 
 app = typer.Typer(no_args_is_help=True)
 Request = Annotated[Path, typer.Argument(help="The coordinator's request (.json).")]
+
+
+@app.command()
+def export(
+    site: Annotated[str, typer.Option(help="Name of this site.")],
+    output: Annotated[Path, typer.Option(help="The bundle (.zip).")],
+    configfile: Annotated[Path, typer.Option(help="The study's config.yaml.")],
+    results: Annotated[
+        Path | None, typer.Option(help="Folder of a finished run; the config's results_dir if not given.")
+    ] = None,
+    cohort: Annotated[list[str], typer.Option(help="Cohort that takes part; repeat. All if not given.")] = [],
+    rounding: Annotated[
+        int | None,
+        typer.Option(help="Rounding of counts; the config's release.rounding if not given.", min=1),
+    ] = None,
+    key: Annotated[
+        Path | None,
+        typer.Option(
+            help="Secret key of this site, made if absent; in your folder of settings if not given."
+        ),
+    ] = None,
+    sign: Annotated[
+        Path | None, typer.Option(help="OpenSSH key with which the bundle is signed (bundle.zip.sig).")
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Write without asking.")] = False,
+) -> None:
+    """Show what would leave, ask, and write this site's bundle: released tables with model estimates in full precision.
+
+    Example: faceage-bio site export --configfile my-study/config.yaml --site north --output north.zip
+    """
+    from faceage_bio.cli.release import study_to_release
+    from faceage_bio.config import load_config
+    from faceage_bio.release.pseudonyms import default_key_path, load_key
+    from faceage_bio.release.signatures import sign_file
+    from faceage_bio.release.site_bundle import site_members
+    from faceage_bio.tables import write_bytes, zipped
+
+    config = load_config(configfile)
+    folder, known, cards = study_to_release(results, [], config)
+    secret = load_key(key or default_key_path("fingerprints.key"), [folder, output])
+    members, log = site_members(
+        folder, site, cohort, known, config.model_dump(mode="json"), cards, rounding or config.release.rounding, secret
+    )  # fmt: skip
+    for row in log.itertuples():
+        print(
+            f"{row.table}: {row.rows} rows, {row.counts_rounded} counts rounded, {row.statistics_redacted} statistics redacted"
+        )
+    size = sum(map(len, members.values()))
+    print(f"{len(members)} files, {size / 1e6:.1f} MB unpacked; looked for {known.words}")
+    if not yes and not typer.confirm(f"Write these to {output}?"):
+        raise typer.Abort
+    write_bytes(zipped(members), output, mode=0o644)
+    if sign:
+        print(f"Signed: {sign_file(output, sign)}")
+
+
+@app.command()
+def pool(
+    bundles: Annotated[list[Path], typer.Argument(help="The sites' bundles (.zip).")],
+    output: Annotated[Path, typer.Option(help="Folder of the multi-site report.")],
+    allowed_signers: Annotated[
+        Path | None,
+        typer.Option(
+            help="OpenSSH's file of who may sign, with the sites' names; each bundle needs its signature (.zip.sig) then."
+        ),
+    ] = None,
+) -> None:
+    """Pool the estimates of several sites by meta-analysis, and write the multi-site report.
+
+    Example: faceage-bio site pool north.zip south.zip --output multi-site
+    """
+    from faceage_bio.columns import COHORT, POOLED
+    from faceage_bio.release.signatures import check_signature
+    from faceage_bio.release.site_bundle import differing_settings, pool_bundles, read_bundle
+
+    read = [read_bundle(path) for path in bundles]
+    if allowed_signers:
+        for path, one in zip(bundles, read, strict=True):
+            check_signature(path, one.site, allowed_signers)
+    pooled = pool_bundles(read, output)
+    for name, values in differing_settings(read).items():
+        print(f"{name} differs: {'; '.join(f'{site} {value}' for site, value in values.items())}")
+    rows = pooled[pooled[COHORT] == POOLED]
+    print(
+        f"{rows['estimate'].notna().sum()} estimates pooled, {rows['estimate'].isna().sum()} not (reasons on the pages)"
+    )
+    print(f"{output / 'index.html'}")
 
 
 @app.command()

@@ -75,7 +75,7 @@ def publish(
     with building_folder(target) as building:
         bundle = building / "bundle"
         log = _write_tables(results, bundle, told)
-        _write_pages(bundle, told, cards)
+        write_pages(bundle, told, cards)
         provenance = {
             "faceage_bio": version(), "rounding": k, "data": fingerprints(results, key),
             "models": {card["name"]: card.get("sha256") for card in cards},
@@ -148,7 +148,7 @@ def _write_tables(results: Path, bundle: Path, config: Mapping) -> pd.DataFrame:
     return changes(exact, released)
 
 
-def _write_pages(bundle: Path, config: Mapping, cards: Sequence[dict]) -> None:
+def write_pages(bundle: Path, config: Mapping, cards: Sequence[dict]) -> None:
     """Everything else, from the released tables of a bundle alone."""
     tables = collect(sorted((bundle / "tables").glob("*/**/*.tsv")), released=True)
     for name, page in RENDERERS.items():
@@ -165,7 +165,7 @@ def _not_of_tables(bundle: Path, config: Mapping, cards: Sequence[dict]) -> list
         again = Path(folder) / "again"
         for path in (bundle / "tables").glob("*/**/*.tsv"):
             write_bytes(path.read_bytes(), again / path.relative_to(bundle))
-        _write_pages(again, config, cards)
+        write_pages(again, config, cards)
         names = {name for name, _ in _hashes(bundle).items() ^ _hashes(again).items()}
     what = "not what the bundle's tables render to"
     return [Finding(name, "", "other page", what) for name in sorted(names - {MANIFEST})]
