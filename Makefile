@@ -12,7 +12,7 @@ SLURM := slurmctld slurmd slurm-client slurm-wlm-basic-plugins munge
 ROOT := $(if $(filter 0,$(shell id -u)),,sudo)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-full test test-quick test-slurm bench-peers docs picture lint clean
+.PHONY: help demo demo-full demo-sites test test-quick test-slurm bench-peers docs picture lint clean
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -36,6 +36,10 @@ demo: $(INSTALLED)
 
 demo-full: $(INSTALLED)
 	@$(BIN)/faceage-bio run --configfile config/config.yaml --config 'report={sections: full}'
+
+# make demo-sites   the demo's cohorts as hospitals that share no rows: bundles, the multi-site report, one Cox model by rounds
+demo-sites: demo
+	@$(BIN)/python scripts/demo_sites.py
 
 # make test-quick   without whole runs, browser and SLURM
 test-quick: $(TESTABLE)

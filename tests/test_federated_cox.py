@@ -6,16 +6,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from faceage_bio.errors import PrivacyError
 from faceage_bio.stats.cox import fit_cox
 from faceage_bio.stats.federated_cox import (
     coordinator_step,
-    linear_sums,
     pool_estimates,
-    pooled_linear,
     site_estimate,
     site_step,
 )
@@ -190,25 +186,3 @@ def test_a_request_that_does_not_fit_the_model(beta):
     years, event = pd.Series(np.arange(1.0, 121)), pd.Series([1, 0] * 60)
     with pytest.raises(PrivacyError, match=r"for 1 terms \(x\). Expected a finite number for each"):
         site_step(beta, years, event, pd.DataFrame({"x": np.arange(120.0)}))
-
-
-@given(st.integers(0, 1000))
-@settings(max_examples=20)
-def test_linear_models_by_sums_are_those_of_all_rows(seed):
-    random = np.random.default_rng(seed)
-    x = pd.DataFrame(
-        {"one": 1.0, "age": random.normal(60, 10, 300), "smoker": random.integers(0, 2, 300).astype(float)}
-    )
-    y = pd.Series(x.to_numpy() @ [1, 0.5, 2] + random.normal(0, 3, 300))
-    beta, covariance = pooled_linear(
-        [linear_sums(y[part], x.loc[part]) for part in (range(100), range(100, 300))]
-    )
-    together, residual, *_ = np.linalg.lstsq(x.to_numpy(), y.to_numpy(), rcond=None)
-    np.testing.assert_allclose(beta, together, rtol=1e-8)
-    expected = residual[0] / 297 * np.linalg.inv(x.T.to_numpy() @ x.to_numpy())
-    np.testing.assert_allclose(covariance, expected, rtol=1e-7)
-
-
-def test_linear_sums_of_a_few_participants_are_refused():
-    with pytest.raises(PrivacyError, match=r"12 participants\. Expected 50 or more"):
-        linear_sums(pd.Series(np.arange(12.0)), pd.DataFrame({"one": np.ones(12)}))

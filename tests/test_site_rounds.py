@@ -78,7 +78,7 @@ def test_three_rounds_reach_r_on_all_rows(folder, capsys):
     assert table.n_sites.unique().tolist() == [5]
     assert table.n_two_stage.unique().tolist() == [3]
     said = capsys.readouterr().out
-    assert "this site gives no score and information" in said
+    assert "this site gives no sums" in said
     assert "Settled" in said
 
 
@@ -223,3 +223,27 @@ def test_harmed_files_are_refused_by_name(folder, harm, message):
 def test_terms_are_each_once():
     with pytest.raises(RunError, match=r"Expected one or more terms, each once\. Name the columns"):
         first_request([Term("age"), Term("age")], "abc", "linear")
+
+
+def test_a_linear_model_takes_one_answer_and_equals_r(folder, tables, capsys):
+    golden = pd.read_csv(GOLDEN / "federated/linear.tsv", sep="\t")
+    run("request", "--outcome", "er", *[part for term in ("age", "meno=1", "nodes") for part in ("--term", term)], "--model-id", "abc", "--output", folder / "request-0.json")  # fmt: skip
+    for name in NAMES:
+        give(folder, 0, name, rounding=1)
+    answers = [folder / f"{name}-0.json" for name in NAMES]
+    assert "xx" in json.loads(answers[0].read_text())
+    assert "xx" not in json.loads(answers[-1].read_text())  # 58 participants, where 60 are needed for 3 terms
+    run("combine", folder / "request-0.json", *answers, "--estimate", folder / "pooled.tsv")
+    table = pd.read_csv(folder / "pooled.tsv", sep="\t")
+    assert ((table.estimate - golden.coef) / golden.se).abs().max() < 0.1
+    assert table.n_two_stage.unique().tolist() == [1]
+    assert "difference" in capsys.readouterr().out
+
+
+def test_a_cox_model_needs_a_place_for_the_next_request(folder):
+    ask(folder)
+    give(folder, 0, "north")
+    with pytest.raises(
+        RunError, match=r"--output is needed for a Cox model\. Expected where the next request goes"
+    ):
+        run("combine", folder / "request-0.json", folder / "north-0.json", "--estimate", folder / "e.tsv")

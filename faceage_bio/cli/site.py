@@ -105,6 +105,9 @@ def request(
     model_id: Annotated[str, typer.Option(help="SHA-256 of the face-age weights, from card.json.")],
     output: Annotated[Path, typer.Option(help="The request (.json), for all sites.")],
     definition: Annotated[str, typer.Option(help="Definition of age acceleration.")] = "linear",
+    outcome: Annotated[
+        str, typer.Option(help="event: a Cox model of follow-up; a column of numbers: a linear model of it.")
+    ] = "event",
 ) -> None:
     """Write the first request: the terms of the model, coded alike at all sites.
 
@@ -124,7 +127,7 @@ def request(
             raise RunError(
                 f"--term {one}: expected a number after the slash. Write for example face_age/10."
             ) from None
-    write_json(first_request(terms, model_id, definition), output)
+    write_json(first_request(terms, model_id, definition, outcome), output)
     print(f"{output}: round 0, {len(terms)} terms. Send it to all sites.")
 
 
@@ -158,7 +161,7 @@ def answer(
 
     asked = read_message(file, REQUEST)
     table = read_table(follow_up)
-    if "follow_up_reason" in table:
+    if "follow_up_reason" in table and asked["model"]["time"]:
         table = table[table["follow_up_reason"] == ""]
     found = answer_of(
         asked, table, site=site, key=load_key(key), log=log, rounded=lambda n: int(midpoint(n, rounding)),
@@ -166,10 +169,11 @@ def answer(
     )  # fmt: skip
     print(json.dumps(found, indent=2))
     if asked["round"] == 0 and (why := may_answer(table, asked["model"])):
-        print(f"In later rounds {why}")
+        print(f"In later rounds {why}" if asked["model"]["time"] else why)
     if not yes and not typer.confirm(f"Write this to {output}?"):
         raise typer.Abort
     write_json(found, output)
+    print(f"{output}: the answer of {site} in round {asked['round']}")
 
 
 @app.command()
@@ -177,12 +181,15 @@ def combine(
     file: Request,
     answers: Annotated[list[Path], typer.Argument(help="The sites' answers (.json).")],
     estimate: Annotated[Path, typer.Option(help="The pooled model (.tsv).")],
-    output: Annotated[Path, typer.Option(help="The next request (.json).")],
+    output: Annotated[
+        Path | None, typer.Option(help="The next request (.json); a linear model needs none.")
+    ] = None,
 ) -> None:
     """Combine the answers of all sites: the pooled model so far, and the next request.
 
     Example: faceage-bio site combine request.json north.json south.json --estimate pooled.tsv --output request-1.json
     """
+    from faceage_bio.errors import RunError
     from faceage_bio.sites.rounds import ANSWER, REQUEST, SETTLED, read_message
     from faceage_bio.sites.rounds import combine as combine_answers
     from faceage_bio.tables import write_json, write_table
@@ -192,10 +199,18 @@ def combine(
         asked, {path.name: read_message(path, ANSWER) for path in answers}
     )
     write_table(table, estimate)
-    write_json(following, output)
+    if following and output is None:
+        raise RunError(
+            "--output is needed for a Cox model. Expected where the next request goes. Write for example --output request-1.json."
+        )
+    if following:
+        write_json(following, output)
     for row in table.itertuples():
-        print(f"{row.term}: HR {row.estimate:.3f} (95% CI {row.ci_lower:.3f}–{row.ci_upper:.3f})")
-    if moved < SETTLED:
+        what = {"hazard ratio": "HR", "mean difference": "difference"}[row.measure]
+        print(f"{row.term}: {what} {row.estimate:.3f} (95% CI {row.ci_lower:.3f}–{row.ci_upper:.3f})")
+    if not following:
+        print(f"{estimate} is the linear model of all rows, with an intercept for each site.")
+    elif moved < SETTLED:
         print(
             f"Settled: the coefficients moved by {moved:.1e} standard errors. {estimate} is the model stratified by site."
         )

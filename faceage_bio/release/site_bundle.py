@@ -14,6 +14,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from faceage_bio.archives import check_zip
@@ -142,7 +143,7 @@ def _in_full(released: pd.DataFrame, exact: pd.DataFrame, key: str) -> pd.DataFr
     """A released table whose model estimates have all their digits; what was redacted stays so."""
     if (key not in SOURCES and key != GENES) or len(released) != len(exact):
         return released
-    of_models = [getattr(MEASURES.get(name), "kind", None) == MODEL for name in exact["measure"]]
+    of_models = np.array([getattr(MEASURES.get(name), "kind", None) == MODEL for name in exact["measure"]])
     shown = {name: released[name].notna() & of_models for name in EXACT if name in released}
     return released.assign(**{name: exact[name].where(rows, released[name]) for name, rows in shown.items()})
 

@@ -22,11 +22,19 @@ from faceage_bio.stats.federated_cox import (
     SiteEstimate,
     SiteSums,
     check_answerable,
+    check_enough,
     coordinator_step,
     pool_estimates,
     pooled_terms,
     site_estimate,
     site_step,
+)
+from faceage_bio.stats.federated_linear import (
+    LinearSums,
+    linear_estimate,
+    linear_sums,
+    linear_table,
+    pooled_linear,
 )
 from faceage_bio.tables import OWNER_ONLY, write_text
 
@@ -61,11 +69,13 @@ class Term:
         return (values == self.level).astype(float).where(values.notna())
 
 
-def first_request(terms: Sequence[Term], model_id: str, definition: str) -> dict:
-    """Round 0: each site's own fit.
+def first_request(terms: Sequence[Term], model_id: str, definition: str, outcome: str = EVENT) -> dict:
+    """Round 0: each site's own fit of a Cox model; of a linear model its sums.
 
     Parameters
     ----------
+    outcome : str
+        ``event`` for a Cox model of follow-up, else the column of numbers that a linear model is of.
     model_id, definition : str
         Weights of the face-age model and definition of age acceleration; sites with others are refused.
     """
@@ -74,7 +84,7 @@ def first_request(terms: Sequence[Term], model_id: str, definition: str) -> dict
             f"--term: {', '.join(term.name for term in terms) or 'none'}. Expected one or more terms, each once. Name the columns of the model."
         )
     model = {
-        "outcome": EVENT, "time": FOLLOWUP, "model_id": model_id, "definition": definition, "terms": [vars(term) for term in terms],
+        "outcome": outcome, "time": FOLLOWUP if outcome == EVENT else None, "model_id": model_id, "definition": definition, "terms": [vars(term) for term in terms],
     }  # fmt: skip
     return {
         "format": REQUEST, "version": faceage_bio.__version__, "model": model, "round": 0, "beta": None, "data": {}, "estimates": {},
@@ -110,8 +120,8 @@ def read_message(path: Path, expected: str) -> dict:
     return message
 
 
-def rows_of(people: pd.DataFrame, model: Mapping) -> tuple[pd.Series, pd.Series, pd.DataFrame]:
-    """Years, events and design of the participants with all of the model's values.
+def rows_of(people: pd.DataFrame, model: Mapping) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Outcome (years and event, or y) and design of the participants with all of the model's values.
 
     Raises
     ------
@@ -119,25 +129,23 @@ def rows_of(people: pd.DataFrame, model: Mapping) -> tuple[pd.Series, pd.Series,
         A column that the site lacks, or another model or definition than the request's.
     """
     terms = [Term(**term) for term in model["terms"]]
-    needed = [model["time"], model["outcome"], *(term.column for term in terms)]
+    named = {"years": model["time"], "event": EVENT} if model["time"] else {"y": model["outcome"]}
+    needed = [*named.values(), *(term.column for term in terms)]
     lacking = [name for name in dict.fromkeys(needed) if name not in people]
     if lacking:
         raise RunError(
             f"the site's table has no column {', '.join(lacking)}. Expected those of the request. Agree on the terms, or add the column."
         )
     design = pd.DataFrame({term.name: term.values(people) for term in terms})
-    complete = design.notna().all(axis=1) & people[model["time"]].notna() & people[model["outcome"]].notna()
-    return (
-        people.loc[complete, model["time"]],
-        people.loc[complete, model["outcome"]].astype(int),
-        design[complete],
-    )
+    outcome = pd.DataFrame({name: pd.to_numeric(people[column]) for name, column in named.items()})
+    complete = design.notna().all(axis=1) & outcome.notna().all(axis=1)
+    return outcome[complete], design[complete]
 
 
 def data_version(people: pd.DataFrame, model: Mapping, key: bytes) -> str:
     """HMAC of the rows that the model uses: tells the site, and nobody else, whether its data have changed."""
-    years, event, design = rows_of(people, model)
-    table = design.assign(years=years, event=event)
+    outcome, design = rows_of(people, model)
+    table = design.assign(**outcome)
     if SUBJECT in people:
         table = table.assign(subject=people.loc[table.index, SUBJECT]).sort_values("subject")
     return hmac.new(key, table.to_csv(index=False).encode(), "sha256").hexdigest()
@@ -193,7 +201,7 @@ def answer(
             f"the data of {site} are not those of its earlier answer: the request was made for version {registered[:12]}, and the table has version {version[:12]}. "
             "Expected the registered rows; the difference of two answers would tell of the rows that changed. Begin again with round 0."
         )
-    years, event, design = rows_of(people, model)
+    outcome, design = rows_of(people, model)
     about = {
         "model": digest_of(model),
         "data": version,
@@ -208,13 +216,20 @@ def answer(
         )
     shared = {
         "format": ANSWER, "version": faceage_bio.__version__, "site": site, **about,
-        "n": rounded(len(design)), "n_events": rounded(int(event.sum())),
+        "n": rounded(len(design)), "n_events": rounded(int(outcome["event"].sum())) if model["time"] else 0,
     }  # fmt: skip
-    if request["round"] == 0:
-        fit = site_estimate(years, event, design)
+    if not model["time"] and not may_answer(people, model):
+        linear = linear_sums(outcome["y"], design)
+        content = {"xx": linear.xx.tolist(), "xy": linear.xy.tolist(), "yy": linear.yy}
+    elif request["round"] == 0:
+        fit = (
+            site_estimate(outcome["years"], outcome["event"], design)
+            if model["time"]
+            else linear_estimate(outcome["y"], design)
+        )
         content = {"beta": fit.beta.tolist(), "covariance": fit.covariance.tolist()}
     else:
-        sums = site_step(request["beta"], years, event, design)
+        sums = site_step(request["beta"], outcome["years"], outcome["event"], design)
         content = {"score": sums.score.tolist(), "information": sums.information.tolist()}
     if about not in given:
         lines = [json.dumps(one) for one in [*given, about]]
@@ -223,10 +238,13 @@ def answer(
 
 
 def may_answer(people: pd.DataFrame, model: Mapping) -> str:
-    """Why a site cannot give score and information, or ""."""
-    _, event, design = rows_of(people, model)
+    """Why a site cannot give sums, or ""."""
+    outcome, design = rows_of(people, model)
     try:
-        check_answerable(event, design)
+        if model["time"]:
+            check_answerable(outcome["event"], design)
+        else:
+            check_enough(len(design), "participants", design)
     except PrivacyError as error:
         return str(error)
     return ""
@@ -255,7 +273,7 @@ def combine(request: Mapping, answers: Mapping[str, Mapping]) -> tuple[dict, pd.
     Returns
     -------
     dict, DataFrame, float
-        Next request; one row per term: estimate (hazard ratio) with interval and p, participants and events, sites by kind; largest move in
+        Next request (empty for a linear model, of which one answer is enough); one row per term: estimate (hazard ratio, mean difference) with interval and p, participants and events, sites by kind; largest move in
         standard errors (infinite in round 0).
 
     Raises
@@ -266,7 +284,13 @@ def combine(request: Mapping, answers: Mapping[str, Mapping]) -> tuple[dict, pd.
     terms = [Term(**term) for term in request["model"]["terms"]]
     unfit, sites = [], {}
     for name, one in answers.items():
-        kind = ("beta", "covariance") if request["round"] == 0 else ("score", "information")
+        kind = (
+            ("xy", "xx")
+            if "xx" in one
+            else ("beta", "covariance")
+            if request["round"] == 0
+            else ("score", "information")
+        )
         if one["request"] != digest_of(request):
             unfit.append(f"{name} answers another request (round {one['round']})")
         elif one["site"] in sites:
@@ -281,6 +305,8 @@ def combine(request: Mapping, answers: Mapping[str, Mapping]) -> tuple[dict, pd.
         raise RunError(
             f"{len(unfit)} answer(s) do not fit: {'; '.join(unfit) or 'there is none'}. Expected one answer of each site to this request. Ask these sites again."
         )
+    if not request["model"]["time"]:
+        return {}, _linear(terms, sites), 0.0
     estimates = dict(request["estimates"])
     if request["round"] == 0:
         estimates = {
@@ -313,6 +339,24 @@ def combine(request: Mapping, answers: Mapping[str, Mapping]) -> tuple[dict, pd.
         "data": request["data"] | {name: one["data"] for name, one in sites.items()},
     }  # fmt: skip
     return following, pd.DataFrame(rows), moved
+
+
+def _linear(terms: Sequence[Term], sites: Mapping[str, Mapping]) -> pd.DataFrame:
+    sums = [
+        LinearSums(np.array(one["xx"]), np.array(one["xy"]), one["yy"], one["n"])
+        for one in sites.values()
+        if "xx" in one
+    ]
+    alone = [_estimate(one) for one in sites.values() if "xx" not in one]
+    table = linear_table([term.name for term in terms], *pooled_linear(sums, alone))
+    rows = [
+        {
+            "term": term.name, "measure": "mean difference", "per": f"{term.per:g}" if term.level is None else "", **table.loc[term.name],
+            "n": sum(one["n"] for one in sites.values()), "n_sites": len(sites), "n_two_stage": len(alone), "round": 0,
+        }
+        for term in terms
+    ]  # fmt: skip
+    return pd.DataFrame(rows)
 
 
 def _whole(one: Mapping, kind: tuple[str, str], p: int) -> bool:

@@ -5,7 +5,7 @@ information at the coefficients asked for: p + p (p + 1) / 2 numbers and no even
 coefficients of 0 its exponential is a product of the sizes of the risk sets, from which small studies can be recovered.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -59,10 +59,15 @@ def check_answerable(event: pd.Series, design: pd.DataFrame) -> None:
     PrivacyError
         Fewer events than max(50, 20 per term), or fewer than 10 participants at a level of a variable.
     """
-    events, needed = int(event.sum()), max(FEWEST_EVENTS, EVENTS_PER_TERM * design.shape[1])
+    check_enough(int(event.sum()), "events", design)
+
+
+def check_enough(found: int, of_what: str, design: pd.DataFrame) -> None:
+    """Refuse sums over so many events or participants, or over levels of a few; see `check_answerable`."""
+    needed = max(FEWEST_EVENTS, EVENTS_PER_TERM * design.shape[1])
     few = []
-    if events < needed:
-        few.append(f"{events} events, where {needed} are needed for {design.shape[1]} terms")
+    if found < needed:
+        few.append(f"{found} {of_what}, where {needed} are needed for {design.shape[1]} terms")
     for name, values in design.items():
         counts = values.value_counts()
         if len(counts) <= 2 and counts.min() < FEWEST_IN_LEVEL:
@@ -71,7 +76,7 @@ def check_answerable(event: pd.Series, design: pd.DataFrame) -> None:
             )
     if few:
         raise PrivacyError(
-            f"this site gives no score and information: {'; '.join(few)}. Expected enough that no row can be recovered from the answer. "
+            f"this site gives no sums: {'; '.join(few)}. Expected enough that no row can be recovered from the answer. "
             "Take part with the site's own estimate (two-stage)."
         )
 
@@ -141,29 +146,3 @@ def coordinator_step(
 def pooled_terms(names: Sequence[str], beta: np.ndarray, covariance: np.ndarray) -> pd.DataFrame:
     """The Wald table of the pooled model, as that of `fit_cox`."""
     return wald_table(beta, pd.DataFrame(covariance, index=names, columns=names))
-
-
-def linear_sums(y: pd.Series, design: pd.DataFrame) -> Mapping[str, np.ndarray]:
-    """What a site gives for a linear model with a common intercept in ``design``: X'X, X'y, y'y and n.
-
-    Raises
-    ------
-    PrivacyError
-        Too few participants, see `check_answerable`.
-    """
-    x = design.to_numpy(dtype=float)
-    needed = max(FEWEST_EVENTS, EVENTS_PER_TERM * x.shape[1])
-    if len(x) < needed:
-        raise PrivacyError(
-            f"this site gives no sums: {len(x)} participants. Expected {needed} or more for {x.shape[1]} terms. Take part with the site's own estimate."
-        )
-    values = y.to_numpy(dtype=float)
-    return {"xx": x.T @ x, "xy": x.T @ values, "yy": np.array(values @ values), "n": np.array(len(x))}
-
-
-def pooled_linear(sums: Sequence[Mapping[str, np.ndarray]]) -> tuple[np.ndarray, np.ndarray]:
-    """Coefficients and covariance of the linear model of all sites' rows, exactly."""
-    xx, xy, yy, n = (sum(one[name] for one in sums) for name in ("xx", "xy", "yy", "n"))
-    beta = np.linalg.solve(xx, xy)
-    residual = (yy - beta @ xy) / (n - len(beta))
-    return beta, residual * np.linalg.inv(xx)

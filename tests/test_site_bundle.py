@@ -1,0 +1,237 @@
+"""Bundles of hospitals: what leaves is rounded, what is pooled is exact, and what does not fit is refused by name."""
+
+import io
+import json
+import shutil
+import zipfile
+
+import numpy as np
+import pandas as pd
+import pytest
+import typer
+
+from faceage_bio.cli.site import app
+from faceage_bio.errors import PrivacyError, RunError
+from faceage_bio.pooling.stage import pool_tables
+from faceage_bio.release.known import Known
+from faceage_bio.release.signatures import check_signature, sign_file
+from faceage_bio.release.site_bundle import (
+    check_bundles,
+    differing_settings,
+    pool_bundles,
+    read_bundle,
+    site_members,
+)
+from faceage_bio.settings.pooling import Pooling
+from faceage_bio.tables import read_table, write_table, zipped
+from tests.test_report_curves import CURVES, config_of, data_of, write_study
+
+KEY = bytes(range(32))
+CONFIG = config_of(["c"], survival={"curves": CURVES})
+CARD = {"name": "FaceAge", "sha256": "ab" * 32, "kind": "faceage"}
+
+
+def write_results(folder, hazard_ratio):
+    """A finished run of one cohort, whose hazard ratio of face age is known."""
+    data = data_of()
+    write_study(folder, data.assign(site=np.where(data["site"] == "lung", "lung", "breast")))
+    path = folder / "c/survival/cox.tsv"
+    cox = read_table(path)
+    hazard = cox["measure"] == "hazard ratio"
+    half = 1.96 * 0.05123456789
+    cox.loc[hazard, "estimate"] = hazard_ratio
+    cox.loc[hazard, ["ci_lower", "ci_upper"]] = np.array(hazard_ratio) * np.exp([-half, half])
+    cox.loc[hazard, "standard_error"] = 0.05123456789
+    write_table(cox, path)
+    return folder
+
+
+@pytest.fixture
+def results(tmp_path):
+    return {
+        name: write_results(tmp_path / name, ratio) for name, ratio in (("north", 1.2345678), ("south", 1.1))
+    }
+
+
+def bundle(results, folder, site, config=CONFIG, card=CARD):
+    members, log = site_members(results[site], site, [], Known(identifiers={"N0912"}), config, [card], 6, KEY)
+    (folder / f"{site}.zip").write_bytes(zipped(members))
+    return log
+
+
+@pytest.fixture
+def zips(results, tmp_path):
+    for site in results:
+        bundle(results, tmp_path, site)
+    return [tmp_path / f"{site}.zip" for site in results]
+
+
+def test_counts_are_rounded_and_model_estimates_are_whole(zips, results):
+    read = read_bundle(zips[0])
+    cox = pd.read_csv(io.BytesIO(read.tables["c/survival/cox"]), sep="\t")
+    exact = read_table(results["north"] / "c/survival/cox.tsv")
+    assert (cox["n"].dropna() % 3 == 0).all()
+    shown = cox["estimate"].notna()
+    assert shown.any()
+    assert np.array_equal(cox.loc[shown, "standard_error"], exact.loc[shown, "standard_error"])
+    curve = pd.read_csv(io.BytesIO(read.tables["c/survival/at_risk"]), sep="\t")
+    assert (curve["at_risk"].dropna() % 3 == 0).all()
+
+
+def test_the_report_pools_what_pooling_the_exact_tables_gives(zips, results, tmp_path):
+    pooled = pool_bundles([read_bundle(path) for path in zips], tmp_path / "report")
+    for site, folder in results.items():  # as if all lay in one study
+        table = read_table(folder / "c/survival/cox.tsv")
+        write_table(table.assign(cohort=site), tmp_path / "all" / site / "survival" / "cox.tsv")
+    whole = pool_tables(
+        sorted((tmp_path / "all").glob("*/survival/cox.tsv")), None, Pooling(), "cohort"
+    ).estimates
+    keys = ["cohort", "analysis", "exposure", "term", "measure"]
+    both = whole.merge(pooled[pooled["source"] == "survival/cox"], on=keys, suffixes=("", "_sites"))
+    done = both["estimate_sites"].notna()
+    assert done.sum() > 2
+    for name in ("estimate", "ci_lower", "ci_upper"):
+        assert both.loc[done, f"{name}_sites"].to_numpy() == pytest.approx(
+            both.loc[done, name].to_numpy(), rel=1e-12
+        )
+    page = (tmp_path / "report/index.html").read_text()
+    assert "2 sites: north, south" in page
+    assert "Pooled, 2 cohorts" in page
+    manifest = json.loads((tmp_path / "report/manifest.json").read_text())
+    assert set(manifest["sites"]) == {"north", "south"}
+    pool_bundles([read_bundle(path) for path in zips], tmp_path / "report")  # an earlier report is replaced
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine/notes.txt").write_text("mine")
+    with pytest.raises(
+        RunError, match=r"there is something else\. Expected nothing there, or an earlier report"
+    ):
+        pool_bundles([read_bundle(path) for path in zips], tmp_path / "mine")
+
+
+def changed(path, name, change):
+    """The zip with one member changed, in place."""
+    with zipfile.ZipFile(path) as packed:
+        members = {one: packed.read(one) for one in packed.namelist()}
+    members[name] = change(members[name])
+    path.write_bytes(zipped(members))
+
+
+def test_harmed_bundles_are_refused_by_name(zips):
+    whole = zips[0].read_bytes()
+    changed(zips[0], "tables/c/survival/cox.tsv", lambda content: content.replace(b"1.2345678", b"0.9345678"))
+    with pytest.raises(RunError, match=r"tables/c/survival/cox.tsv changed since the bundle was made"):
+        read_bundle(zips[0])
+    zips[0].write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(RunError, match="cannot be read as a site's bundle"):
+        read_bundle(zips[0])
+    zips[0].write_bytes(whole)
+    changed(zips[0], "manifest.json", lambda content: content.replace(b"site bundle 1", b"site bundle 9"))
+    with pytest.raises(RunError, match="Install the same version of faceage_bio at all sites"):
+        read_bundle(zips[0])
+
+
+def test_what_does_not_fit_is_told_together(zips, results, tmp_path):
+    north = read_bundle(zips[0])
+    shutil.copy(zips[0], tmp_path / "again.zip")
+    other = config_of(["c"], survival={"curves": CURVES, "per_years": 1.0})
+    bundle(results, tmp_path, "south", other, CARD | {"sha256": "cd" * 32})
+    changed(
+        zips[1], "manifest.json", lambda content: content.replace(b'"faceage_bio": "', b'"faceage_bio": "9')
+    )
+    bundles = [north, read_bundle(tmp_path / "again.zip"), read_bundle(zips[1])]
+    with pytest.raises(RunError) as error:
+        check_bundles(bundles)
+    for part in (
+        "again.zip and north.zip are both of site north", "south.zip has version '9", "south.zip has model_id 'cdcd", "south.zip has survival.per_years 1.0",
+        "Expected one bundle of each site, made alike",
+    ):  # fmt: skip
+        assert part in str(error.value)
+    assert "survival.per_years" in differing_settings([bundles[0], bundles[2]])
+    with pytest.raises(RunError, match="1 of the two or more that are needed"):
+        check_bundles([north])
+    members, _ = site_members(results["north"], "copy", [], Known(), CONFIG, [CARD], 6, KEY)
+    (tmp_path / "copy.zip").write_bytes(zipped(members))
+    with pytest.raises(RunError, match="holds the same tables as north"):
+        check_bundles([north, read_bundle(tmp_path / "copy.zip")])
+
+
+def test_nothing_is_made_of_what_may_not_leave(results):
+    path = results["north"] / "c/survival/cox.tsv"
+    path.write_text(path.read_text().replace("face_age", "N0912"))
+    with pytest.raises(PrivacyError, match=r"nothing was written, because \d+ things? may not leave"):
+        site_members(results["north"], "north", [], Known(identifiers={"N0912"}), CONFIG, [CARD], 6, KEY)
+
+
+@pytest.mark.parametrize(
+    ("site", "cohorts", "message"),
+    [
+        ("North Hospital", [], r"--site 'North Hospital': expected up to 31 small letters"),
+        ("north", ["d"], r"--cohort d: no cohort of the study\. Expected c"),
+    ],
+)
+def test_names_that_are_none(site, cohorts, message, results):
+    with pytest.raises(RunError, match=message):
+        site_members(results["north"], site, cohorts, Known(), CONFIG, [CARD], 6, KEY)
+
+
+def test_what_would_leave_is_shown_before_it_is_written(results, tmp_path, capsys, monkeypatch):
+    config = tmp_path / "config.yaml"
+    (tmp_path / "ages.tsv").write_text("subject_id\tface_age\n")
+    (tmp_path / "clinical.tsv").write_text("subject_id\n")
+    config.write_text("cohorts: {c: {face_ages: ages.tsv, clinical: clinical.tsv}}\n")
+
+    def run(*arguments):
+        command = [
+            "export",
+            "--configfile",
+            config,
+            "--results",
+            results["north"],
+            "--site",
+            "north",
+            "--key",
+            tmp_path / "key",
+        ]
+        typer.main.get_command(app)([str(one) for one in (*command, *arguments)], standalone_mode=False)
+
+    monkeypatch.setattr("typer.confirm", lambda question: False)
+    with pytest.raises(typer.Abort):
+        run("--output", tmp_path / "a.zip")
+    assert "counts rounded" in capsys.readouterr().out
+    assert not (tmp_path / "a.zip").exists()
+    run("--output", tmp_path / "b.zip", "--yes")
+    assert read_bundle(tmp_path / "b.zip").site == "north"
+
+
+@pytest.mark.skipif(shutil.which("ssh-keygen") is None, reason="no OpenSSH")
+def test_signatures_tell_whose_a_file_is(tmp_path):
+    import subprocess
+
+    for name in ("north", "other"):
+        subprocess.run(
+            ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(tmp_path / name)], check=True
+        )
+    signers = tmp_path / "signers"
+    signers.write_text("north " + (tmp_path / "north.pub").read_text())
+    path = tmp_path / "north.zip"
+    path.write_bytes(b"content")
+    with pytest.raises(RunError, match=r"Expected the signature of north.zip\. Ask the site for it"):
+        check_signature(path, "north", signers)
+    sign_file(path, tmp_path / "north")
+    check_signature(path, "north", signers)
+    path.write_bytes(b"CONTENT")
+    with pytest.raises(RunError, match="not as north signed it"):
+        check_signature(path, "north", signers)
+    sign_file(path, tmp_path / "other")
+    with pytest.raises(RunError, match=r"Ask the site for the file and its key again, by another way"):
+        check_signature(path, "north", signers)
+    with pytest.raises(RunError, match=r"cannot sign .* Expected a private OpenSSH key"):
+        sign_file(path, tmp_path / "none")
+
+
+def test_without_openssh_it_is_said_what_to_install(tmp_path, monkeypatch):
+    monkeypatch.setattr("shutil.which", lambda name: None)
+    with pytest.raises(
+        RunError, match=r"ssh-keygen: not found\. Expected OpenSSH 8.2 or later\. Install openssh-client"
+    ):
+        sign_file(tmp_path / "a", tmp_path / "key")
