@@ -78,7 +78,7 @@ def read_declaration(path: Path | str) -> Declaration:
         content = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise WeightsError(
-            f"{path}: cannot be read as YAML ({error}). Expected the declaration of an age model; docs/weights.md has an example."
+            f"{path}: cannot be read as YAML ({error}). Expected the declaration of an age model. Write it as in the example of docs/weights.md."
         ) from None
     try:
         return Declaration.model_validate(content)
