@@ -36,7 +36,10 @@ from faceage_bio.tables import read_text_table
 OLDEST_FACE = 130.0  # years
 UNKNOWN = "Correct it, or leave the cell empty if it is not known."
 # whole numbers that stand for "not known" where they lie far from all others
-CODES = {-9.0, -99.0, -999.0, -9999.0, 99.0, 999.0, 9999.0, 99999.0}
+CODES = {
+    *(-float(digit * n) for digit in "789" for n in range(1, 5)),
+    99.0, 999.0, 7777.0, 8888.0, 9998.0, 9999.0, 77777.0, 88888.0, 99999.0,
+}  # fmt: skip
 FAR = 2.0  # times the largest of the other values
 MOST_LEVELS = 20  # of a column of words that is taken for groups
 TRUTH = {"True": True, "False": False}
@@ -64,8 +67,15 @@ def _id(*, unique: bool = True, needed: bool = True) -> pa.Column:
 _FACE_AGE_RANGE = pa.Check.in_range(
     0, OLDEST_FACE, include_min=False, error=f"Expected years above 0, up to {OLDEST_FACE:g}. {UNKNOWN}"
 )
+_AGE = column(
+    NUMBER,
+    pa.Check.in_range(
+        0, 120, include_min=False,
+        error=f"Expected years above 0, up to 120. {UNKNOWN[:-1]}; months or days are declared as units: {{age: days}} (a command: --unit age=days).",
+    ),
+)  # fmt: skip
 _OF_PARTICIPANTS = {
-    AGE: between(0, 120, "years"), "birth_date": column(DATE), "sex": column(WORDS), "smoking": column(WORDS),
+    AGE: _AGE, "birth_date": column(DATE), "sex": column(WORDS), "smoking": column(WORDS),
     "pack_years": between(0, 300, "pack-years"), "bmi": between(8, 100, "kg/m2"),
     "ecog": column(NUMBER, pa.Check.isin([0, 1, 2, 3, 4], error=f"Expected 0, 1, 2, 3 or 4. {UNKNOWN}")),
     "site": column(LEVELS), "race": column(LEVELS), "group": column(WORDS), "intent": column(LEVELS),
@@ -74,7 +84,7 @@ _OF_PARTICIPANTS = {
 }  # fmt: skip
 CLINICAL = pa.DataFrameSchema({SUBJECT: _id(), **_OF_PARTICIPANTS})
 MANIFEST = pa.DataFrameSchema(
-    {PHOTO: _id(), SUBJECT: _id(unique=False), "path": column(TEXT, needed=True), "photo_date": column(DATE), AGE: between(0, 120, "years")}
+    {PHOTO: _id(), SUBJECT: _id(unique=False), "path": column(TEXT, needed=True), "photo_date": column(DATE), AGE: _AGE}
 )  # fmt: skip
 FACE_AGES = pa.DataFrameSchema(
     {
@@ -160,6 +170,11 @@ def read_user_table(
     kinds = {name: column.metadata["kind"] for name, column in schema.columns.items()}
     cells = _under_our_names(typed, form, [name for name, kind in kinds.items() if kind == TEXT])
     if not check_needed(typed, schema, file, problems, form):
+        return None
+    if cells.empty:
+        problems.other(
+            f"{file}: no rows below the header. Expected one at least. Save the table again, with its rows."
+        )
         return None
     cells, said = _without_repeats(cells, list(kinds)) if schema is CLINICAL else (cells, ())
     kinds = dict.fromkeys(cells) | kinds

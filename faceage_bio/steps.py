@@ -30,7 +30,7 @@ Units = Annotated[
     list[str],
     typer.Option(
         "--unit",
-        help="Unit of followup (followup_years) or entry (entry_years), if not years: followup=days; repeat.",
+        help="Unit of followup (followup_years), entry (entry_years) or age (chronological_age), if not years: followup=days; repeat.",
     ),
 ]
 Tables = Mapping[str, Any]  # result tables by file name without ending

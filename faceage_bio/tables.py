@@ -73,6 +73,11 @@ def read_text_table(path: Path | str, sheet: str | None = None, decimal: str | N
 
 def parse_text_table(text: str, path: Path | str) -> pd.DataFrame:
     """What `read_text_table` makes of a file's text; ``path`` names it in messages."""
+    if "\0" in text:
+        raise TableError(
+            f"{path}: holds bytes of zero (line {text[: text.index(chr(0))].count(chr(10)) + 1}), as files do that are no text. Expected a text table or a "
+            "workbook (.xlsx). Save it as CSV UTF-8."
+        )
     # one way to write an accent; control-Z ended MS-DOS files
     text = unicodedata.normalize("NFC", text).rstrip("\n\r\x1a")
     before, delimiter = said_delimiter(text)

@@ -386,7 +386,7 @@ def test_the_order_of_rows_does_not_matter(tmp_path_factory, order, photos):
 
 def test_a_manifest_without_rows_paths_or_photos_is_told(study):
     with pytest.raises(
-        CohortError, match=r"manifest.csv: no rows below the header. Expected one row per photo. Write"
+        CohortError, match=r"manifest.csv: no rows below the header. Expected one at least. Save"
     ):
         study(manifest=MANIFEST.partition("\n")[0] + "\n")
     with pytest.raises(

@@ -302,7 +302,7 @@ def test_all_problems_come_together(tmp_path):
         "'x'",
         "'0'",
         "line 3. Follow-up is given, but not whether the participant died",
-        "line 3: '710'. Expected 0 to 120 years",
+        "line 3: '710'. Expected years above 0, up to 120",
     ):
         assert part in text
 

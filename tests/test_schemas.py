@@ -57,8 +57,8 @@ def study(folder, units=None, faces=None, **changes):
 
 IMPOSSIBLE = [
     ("bmi", -9, "Expected 8 to 100 kg/m2"), ("bmi", 999, "Expected 8 to 100 kg/m2"), ("bmi", 0.27, "Expected 8 to 100 kg/m2"),
-    ("bmi", 2700, "Expected 8 to 100 kg/m2"), ("ecog", 9, "Expected 0, 1, 2, 3 or 4"), ("chronological_age", 121, "Expected 0 to 120 years"),
-    ("chronological_age", -1, "Expected 0 to 120 years"), ("albumin", -99, "usual code for an unknown"),
+    ("bmi", 2700, "Expected 8 to 100 kg/m2"), ("ecog", 9, "Expected 0, 1, 2, 3 or 4"), ("chronological_age", 121, "Expected years above 0, up to 120"), ("chronological_age", 0, "Expected years above 0"), ("albumin", -8, "usual code for an unknown"),
+    ("chronological_age", -1, "Expected years above 0, up to 120"), ("albumin", -99, "usual code for an unknown"),
     ("albumin", 999, "usual code for an unknown"), ("followup_years", -0.5, "Follow-up ends before the photo"),
     ("event", 2, "Expected 1 \\(died\\) or 0"),
 ]  # fmt: skip
@@ -86,6 +86,12 @@ def test_face_ages_that_cannot_be_are_refused(tmp_path, value):
         CohortError, match=r"'face_age': 2 row\(s\), line 2.*Expected years above 0, up to 130"
     ):
         read_face_ages(path, "c")
+
+
+def test_a_table_without_rows_is_refused(tmp_path):
+    path = written(tmp_path / "people.tsv", PEOPLE.head(0), {})
+    with pytest.raises(CohortError, match=r"people\.tsv: no rows below the header\. Expected one at least"):
+        read_plain(path)
 
 
 def test_all_bad_rows_come_in_one_message(tmp_path):

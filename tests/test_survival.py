@@ -293,7 +293,7 @@ def test_everything_wrong_with_a_table_is_told_at_once(tmp_path):
         "'event': 1 row(s), line 6: '2'. Expected 1 (died) or 0 (alive when last seen). Write one",
         "'entry_years': 1 row(s), line 7: '4, exit 3'. Observation starts at or after its end",
         "'subject_id': 2 row(s), line 7: 'f'; line 8: 'f'. It stands more than once",
-        "'chronological_age': 1 row(s), line 8: '200'. Expected 0 to 120 years",
+        "'chronological_age': 1 row(s), line 8: '200'. Expected years above 0, up to 120",
     ):
         assert line in text, text
     assert text.startswith("8 problems")

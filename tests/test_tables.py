@@ -25,6 +25,10 @@ def test_quoted_cells_may_hold_separators_and_line_ends(tmp_path):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
+        (
+            b"a\tb\n1\t\x002\n",
+            r"holds bytes of zero \(line 2\), as files do that are no text. Expected a text table",
+        ),
         (b"", "the file is empty. Expected the column names in its first line. Save"),
         (b"a,a\n1,2\n", "line 1 names the column"),
         (

@@ -31,8 +31,6 @@ def read_manifest(cohort: str, settings: dict, problems: Problems) -> tuple[pd.D
     if read is None:
         return empty, []
     table = complete(read.values, MANIFEST).assign(**{COHORT: cohort})
-    if table.empty:
-        problems.other(f"{file}: no rows below the header. Expected one row per photo. Write them there.")
     if files:
         table["path"] = _check_paths(table["path"], files, folder, file, problems)
     unlisted = sorted(set(files) - set(table["path"]))

@@ -116,9 +116,6 @@ def _read(file: Path | str, schema: pa.DataFrameSchema, problems: Problems) -> p
     if read is None:
         return None
     table = read.values
-    if table.empty:
-        problems.other(f"{file}: no rows below the header. Expected one row per photo; save the decisions from the sheet again.")  # fmt: skip
-        return None
     for name in ("decision", "reason"):
         if name in table:
             table[name] = table[name].str.lower()
