@@ -404,7 +404,7 @@ def test_genes_of_the_sets_that_ship_are_known():
 
 @pytest.mark.parametrize(
     "name",
-    ["2024-09-02", "2021-03-01 00:00:00", "1-Mar", "01. Mrz", "Sep-01", "3.mars", "02/03/2021", "44256", "2.31E+13", "1-Dez", "Sept 7"],
+    ["2024-09-02", "2021-03-01 00:00:00", "1-Mar", "01. Mrz", "Sep-01", "3.mars", "02/03/2021", "44256", "2.31E+13", "1-Dez", "Sept 7", "2-wrz", "1.maalis", "3月1日"],
 )  # fmt: skip
 def test_names_that_a_spreadsheet_changed_are_told(tmp_path, name):
     path = write(tmp_path / "counts.tsv", COUNTS.set_axis(["CDK6", "TP53", "GDF15", name]))
@@ -413,7 +413,8 @@ def test_names_that_a_spreadsheet_changed_are_told(tmp_path, name):
 
 
 @pytest.mark.parametrize(
-    "name", ["MARCHF1", "SEPTIN9", "SEPT9", "MARCH1", "DEC1", "MARC2", "DELEC1", "HLA-DRB1", "1/2-SBSRNA4"]
+    "name",
+    ["MARCHF1", "SEPTIN9", "SEPT9", "MARCH1", "DEC1", "MARC2", "DELEC1", "HLA-DRB1", "1/2-SBSRNA4", "15-LOX"],
 )
 def test_names_of_genes_are_no_dates(name):
     assert gene_ids.turned_into_dates([name, "CDK6", "TP53"]) == []
@@ -426,12 +427,23 @@ def test_names_of_genes_are_no_dates(name):
         ("gene\ts1\ts2\nCDK6\t1\t2\n\t3\t4\n\t5\t6\n", r"2 row\(s\) have no name of a gene: line 3; line 4. Expected one in the first"),
         ("gene\ts1\ts2\nCDK6\t1e19\t2\nTP53\t3\t4\n", r"above a billion, which no count of reads is, such as 1e\+19 for gene 'CDK6' in sample 's1'"),
         ("gene\ts1\ts2\nCDK6\t2.123\t1.045\nTP53\t3\t14\n", r"2.123 for gene 'CDK6' in sample 's1' .line 2, column 's1'. may be a whole number with a dot .*Save the table without"),
+        ("gene\ts1\ts2\nCDK6\t1\tinf\nTP53\t3\t4\n", r"tsv: 1 of 4 values are infinite, such as inf for gene 'CDK6' in sample 's2' .line 2"),
+        ("gene\ts1\ts2\nCDK6\t1\t2\t7\nTP53\t3\t4\nXIST\t5\t6\n", "line 2: 4 cells, and the others 3. Expected as many cells in each line. Look for a stray"),
+        ("gene\ts1\ts2\nCDK6\t1\t2\nT\x00P53\t3\t4\n", r"1 line\(s\) hold bytes of zero: line 3. Expected text. Write the table again"),
     ],
 )  # fmt: skip
 def test_cells_that_are_no_counts_are_told_by_line_or_gene(tmp_path, text, message):
     (tmp_path / "counts.tsv").write_text(text)
     with pytest.raises(CountsError, match=message):
         read_counts(tmp_path / "counts.tsv")
+
+
+@pytest.mark.parametrize("text", ["gene\ts1\ts2\nCDK6\t1\t2\t\nTP53\t3\t4\t\n", "gene\ts1\ts2\t\nCDK6\t1\t2\t\nTP53\t3\t4\t\n",
+                                  "s1\ts2\nCDK6\t1\t2\nTP53\t3\t4\n", "gene\ts1\ts2\n\n\nCDK6\t1\t2\n\nTP53\t3\t4\n"])  # fmt: skip
+def test_lines_may_end_in_a_separator_or_be_empty_and_row_names_have_no_name(tmp_path, text):
+    (tmp_path / "counts.tsv").write_text(text)
+    found = read_counts(tmp_path / "counts.tsv").counts
+    assert found.to_dict("index") == {"CDK6": {"s1": 1, "s2": 2}, "TP53": {"s1": 3, "s2": 4}}
 
 
 def test_files_of_old_spreadsheets(tmp_path):

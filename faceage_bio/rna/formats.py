@@ -101,17 +101,18 @@ def read_table(path: Path) -> pd.DataFrame:
         A quote that is not closed in its line, rows without a name, no table at all; each with its lines.
     """
     lines_before, header, separator = _head(path)
-    _check_quotes(path)
+    _check_lines(path)
     names, *_ = [*csv.reader([header], delimiter=separator), []]
-    first = [row for row in csv.reader(_lines(path, lines_before + 1, 50), delimiter=separator) if row]
-    n_cells = max(map(len, first), default=len(names))
-    if n_cells == len(names) + 1:  # R writes no name over the row names
-        names = ["", *names]
+    first = [*csv.reader(_lines(path, lines_before + 1, 50), delimiter=separator)]
+    blanks = next(
+        (k for k, row in enumerate(first) if row), 0
+    )  # by the first row the number of columns is told
+    names, surplus = _names_of(path, lines_before + 2, names, first)
     commas = separator == ";" and any(DECIMAL_COMMA.match(cell) for row in first for cell in row[1:])
     try:
         with open_packed(path) as stream:
             table = pd.read_csv(
-                stream, sep=separator, skiprows=lines_before + 1, header=None, dtype={0: str}, encoding="utf-8-sig", keep_default_na=False,
+                stream, sep=separator, skiprows=lines_before + 1 + blanks, header=None, dtype={0: str}, encoding="utf-8-sig", keep_default_na=False,
                 na_values=[""], low_memory=False, decimal="," if commas else ".", skip_blank_lines=False,
             )  # fmt: skip
     except pd.errors.EmptyDataError:
@@ -122,7 +123,9 @@ def read_table(path: Path) -> pd.DataFrame:
                 f"{path}: cannot be read as a table ({str(error).strip()}). Expected genes in rows and samples in columns; save it as TSV or CSV."
             ]
         ) from None
-    table.index += lines_before + 2
+    table.index += lines_before + 2 + blanks
+    if surplus and table.iloc[:, -1].isna().all():
+        table = table.iloc[:, :-1]
     blank = table[0].eq(END_OF_FILE) | table[0].isna() & table.isna().all(axis=1)
     table = table[~blank] if blank.any() else table
     if len(names) != table.shape[1]:
@@ -139,6 +142,22 @@ def read_table(path: Path) -> pd.DataFrame:
     return table
 
 
+def _names_of(path: Path, line: int, names: list[str], rows: list[list[str]]) -> tuple[list[str], bool]:
+    """Names of all columns of rows that start at a line, and whether the rows end in a separator."""
+    while len(names) > 1 and not names[-1]:
+        names = names[:-1]
+    cells = {line + k: len(row) for k, row in enumerate(rows) if row}
+    usual = pd.Series(cells, dtype=int).mode().max()
+    if odd := [f"line {number}: {n} cells" for number, n in cells.items() if n > max(usual, len(names))]:
+        raise CountsError([
+            f"{path}: {examples(odd)}, and the others {usual}. Expected as many cells in each line. Look for a stray separator."
+        ])  # fmt: skip
+    if not cells or usual != len(names) + 1:
+        return names, False
+    surplus = not any(row[-1] for row in rows if len(row) == usual)
+    return (names, True) if surplus else (["", *names], False)  # R writes no name over the row names
+
+
 def _head(path: Path) -> tuple[int, str, str]:
     """Lines before the header, the header, and the separator, which a first line ``sep=;`` may say."""
     header = first_line(path).rstrip("\r\n")
@@ -153,10 +172,19 @@ def _lines(path: Path, start: int, n: int) -> list[str]:
         return [line.rstrip("\r\n") for line in islice(stream, start, start + n)]
 
 
-def _check_quotes(path: Path) -> None:
-    """No cell of counts goes over several lines: a quote that does has swallowed rows."""
+def _check_lines(path: Path) -> None:
+    """No cell of counts goes over several lines: a quote that does has swallowed rows. No text holds a byte of zero."""
     with open_text(path) as stream:
-        open_lines = [f"line {number}" for number, line in enumerate(stream, 1) if line.count('"') % 2]
+        open_lines, zeros = [], []
+        for number, line in enumerate(stream, 1):
+            if line.count('"') % 2:
+                open_lines.append(f"line {number}")
+            if "\0" in line:
+                zeros.append(f"line {number}")
+    if zeros:
+        raise CountsError([
+            f"{path}: {len(zeros)} line(s) hold bytes of zero: {examples(zeros)}. Expected text. Write the table again from the counting program's files."
+        ])  # fmt: skip
     if open_lines:
         raise CountsError([
             f'{path}: {len(open_lines)} line(s) hold a quote (") that is not closed: {examples(open_lines)}. Expected quotes in pairs. Take the stray quote out.'

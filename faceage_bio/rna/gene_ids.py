@@ -16,7 +16,7 @@ ENSEMBL = re.compile(r"^(ENS[A-Z]*G\d{11})(?:\.\d+)?(?:_PAR_Y)?$")
 OTHER_SPECIES = {"ENSMUSG": "mouse", "ENSRNOG": "rat", "ENSDARG": "zebrafish", "ENSGALG": "chicken", "ENSSSCG": "pig", "ENSMMUG": "macaque"}  # fmt: skip
 MONTHS = "jan|feb|fev|mar|mär|mrz|mars|marzo|mrt|apr|avr|abr|may|mai|mag|mei|jun|jul|aug|aoû|ago|sep|sept|set|oct|okt|ott|nov|dec|dez|déc|dic"  # of English, German, French, Spanish, Italian, Dutch spreadsheets
 DATES = re.compile(
-    rf"^(?:\d{{1,2}}[-./ ]+(?:{MONTHS})[a-z]*\.?|(?:{MONTHS})[a-z]*\.?[-/ ]+\d{{1,4}}|\d{{4}}-\d{{2}}-\d{{2}}(?:[ T][\d:]+)?|\d{{1,2}}([./])\d{{1,2}}\1\d{{2,4}})$",
+    rf"^(?:\d{{1,2}}[-./ ]+[^\W\d_]{{3,}}\.?|\d{{1,2}} ?[月월] ?\d{{1,2}} ?[日일]|(?:{MONTHS})[a-z]*\.?[-/ ]+\d{{1,4}}|\d{{4}}-\d{{2}}-\d{{2}}(?:[ T][\d:]+)?|\d{{1,2}}([./])\d{{1,2}}\1\d{{2,4}})$",
     re.IGNORECASE,
 )
 SCIENTIFIC = re.compile(r"^\d(?:[.,]\d+)?E\+\d+$", re.IGNORECASE)  # 2310009E13 as a spreadsheet shows it
@@ -220,4 +220,6 @@ def turned_into_dates(names: Sequence[str]) -> list[str]:
     """Names that a spreadsheet made of symbols: ``1-Mar`` (also ``2024-03-01`` and ``44256``) was MARCH1, ``2.31E+13`` a clone."""
     names = list(map(str, names))
     serials = () if are_entrez(names) else [name for name in names if SERIAL.match(name)]
-    return [name for name in names if DATES.match(name) or SCIENTIFIC.match(name)] + list(serials)
+    aliases = _names().by_alias  # 15-LOX and Oct-4 are genes
+    dates = [name for name in names if (DATES.match(name) and name not in aliases) or SCIENTIFIC.match(name)]
+    return dates + list(serials)

@@ -37,7 +37,7 @@ def problems_of_values(
     if fractions is not None and (thousands := _thousands(values, fractions)):
         return [f"{path}: {_example(table, values, fractions, place)} {thousands}"]
     problems = [
-        f"{path}: {mask.mean():.1%} of the values are {what}, such as {_example(table, values, mask, place)}; {_looks_like(values)}"
+        f"{path}: {mask.sum():,} of {mask.size:,} values are {what}, such as {_example(table, values, mask, place)}; {_looks_like(values)}"
         + (
             f" {ESTIMATED}"
             if what == NOT_WHOLE and not _scaled(values) and not _not_estimated(values, fractions)
@@ -60,9 +60,10 @@ def problems_of_values(
 
 def _masks(values: np.ndarray, fractions: np.ndarray | None) -> Iterator[tuple[np.ndarray, str]]:
     """Which values no count can be, and why; each has one reason, and one mask is in memory at a time."""
-    yield ~np.isfinite(values), "missing"
+    yield np.isnan(values), "missing"
+    yield np.isinf(values), "infinite"
     yield values < 0 if fractions is None else (values < 0) & ~fractions, "negative"
-    yield values > LARGEST, "above a billion, which no count of reads is"
+    yield (values > LARGEST) & np.isfinite(values), "above a billion, which no count of reads is"
     if fractions is not None:
         yield fractions, NOT_WHOLE
 
@@ -126,7 +127,7 @@ def _example(
 
 
 def _looks_like(values: np.ndarray) -> str:
-    largest = np.nanmax(values, initial=0.0)
+    largest = np.max(values, initial=0.0, where=np.isfinite(values))
     if scaled := _scaled(values):
         return f"{scaled} {NEEDED}"
     if largest < LOGARITHM_AT_MOST:
@@ -137,7 +138,7 @@ def _looks_like(values: np.ndarray) -> str:
 def _scaled(values: np.ndarray) -> str:
     """Samples of one total were scaled: libraries never have equal sizes."""
     sums = np.nansum(values, axis=0)
-    if len(sums) < 3 or len(values) < 3 or not sums.min() > 0:
+    if len(sums) < 3 or len(values) < 3 or not sums.min() > 0 or not np.isfinite(sums).all():
         return ""
     if np.ptp(sums) > EQUAL_SUMS * sums.mean():
         return ""
