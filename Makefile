@@ -12,7 +12,7 @@ SLURM := slurmctld slurmd slurm-client slurm-wlm-basic-plugins munge
 ROOT := $(if $(filter 0,$(shell id -u)),,sudo)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-full demo-sites test test-quick test-slurm bench-peers docs picture lint clean
+.PHONY: help demo demo-full demo-sites test test-quick test-federated test-slurm bench-peers docs picture lint clean
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -47,6 +47,17 @@ test-quick: $(TESTABLE)
 
 test: $(TESTABLE)
 	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+
+# make test-federated   sites over NVFlare's simulator, in an environment of its own
+FEDERATED := .venv-federated
+test-federated: $(FEDERATED)/installed
+	$(FEDERATED)/bin/python -m pytest tests/federated
+
+$(FEDERATED)/installed: $(TESTABLE)
+	$(PYTHON) -m venv $(FEDERATED)
+	$(FEDERATED)/bin/pip install --quiet --disable-pip-version-check nvflare==2.9.0
+	$(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))' > $$($(FEDERATED)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/faceage_bio.pth
+	@touch $@
 
 test-slurm: $(TESTABLE)
 	@PATH="$$PATH:/usr/sbin" which munged slurmctld slurmd sbatch > /dev/null || { \
@@ -86,4 +97,4 @@ lint: $(TESTABLE)
 
 # make clean  remove the environment and the demo's results
 clean:
-	rm -rf $(VENV) $(PEERS) results site .snakemake .pytest_cache
+	rm -rf $(VENV) $(PEERS) $(FEDERATED) results site .snakemake .pytest_cache

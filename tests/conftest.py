@@ -6,6 +6,7 @@ import subprocess
 import sys
 import warnings
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,10 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 settings.register_profile("shared machine", deadline=None)  # how long an example takes says nothing there
 settings.load_profile("shared machine")
+
+collect_ignore = (
+    [] if find_spec("nvflare") else ["federated"]
+)  # `make test-federated` has an environment for them
 
 ROOT = Path(__file__).parent.parent
 DEMO_CONFIG = ROOT / "config" / "config.yaml"

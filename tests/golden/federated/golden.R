@@ -12,3 +12,6 @@ writeLines(c(R.version.string, paste("survival", packageVersion("survival"))), "
 fit <- lm(er ~ age + meno + nodes + factor(site), d)
 rows <- 2:4
 write.table(data.frame(term = names(coef(fit))[rows], coef = coef(fit)[rows], se = sqrt(diag(vcov(fit)))[rows], confint(fit)[rows, ], p = summary(fit)$coefficients[rows, 4]), "linear.tsv", sep = "\t", row.names = FALSE, quote = FALSE, col.names = c("term", "coef", "se", "lower", "upper", "p"))
+# three sites, two terms, for tests/federated/test_nvflare.py
+fit <- coxph(Surv(time, event) ~ age + nodes + strata(site), d[d$site <= 3, ], control = coxph.control(eps = 1e-14, iter.max = 60, toler.chol = 1e-15))
+write.table(data.frame(term = names(coef(fit)), coef = coef(fit), se = sqrt(diag(vcov(fit)))), "three_sites.tsv", sep = "\t", row.names = FALSE, quote = FALSE)
