@@ -1,5 +1,6 @@
 # make demo   the whole workflow on simulated participants, from set-up to the reports
 # make demo-full   the same with every analysis (report.sections: full)
+# make demo-plan   sample sizes of a cohort study and a trial, as results/reports/plan.html
 # make test   the whole test suite; what needs Chromium or SLURM is skipped where they are not installed
 # make test-slurm   the workflow on a SLURM of this machine, from Debian's or Ubuntu's packages
 PYTHON ?= python3
@@ -12,7 +13,7 @@ SLURM := slurmctld slurmd slurm-client slurm-wlm-basic-plugins munge
 ROOT := $(if $(filter 0,$(shell id -u)),,sudo)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-full demo-sites test test-quick test-federated test-slurm bench-peers docs picture lint clean
+.PHONY: help demo demo-full demo-plan demo-sites test test-quick test-federated test-slurm bench-peers docs picture lint clean
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -36,6 +37,15 @@ demo: $(INSTALLED)
 
 demo-full: $(INSTALLED)
 	@$(BIN)/faceage-bio run --configfile config/config.yaml --config 'report={sections: full}'
+
+PLANS := results/plans
+demo-plan: $(INSTALLED)
+	@$(BIN)/faceage-bio plan study --hazard-ratio 1.15 --per 10 --sd 8 --median-survival 4 --accrual 3 --follow-up 2 --drop-out 0.03 --output $(PLANS)/study.tsv
+	@$(BIN)/faceage-bio plan groups --difference 2 --sd 8 --output $(PLANS)/groups.tsv
+	@$(BIN)/faceage-bio plan genes --fold-change 1.5 --depth 20 --cv 0.4 --output $(PLANS)/genes.tsv
+	@$(BIN)/faceage-bio plan model --r-squared 0.1 --parameters 8 --event-rate 0.2 --mean-follow-up 3 --horizon 2 --output $(PLANS)/model.tsv
+	@$(BIN)/faceage-bio plan trial --hazard-ratio 0.7 --median-survival 1.5 --r-squared 0.009 --output $(PLANS)/trial.tsv
+	@$(BIN)/faceage-bio plan report $(PLANS)/study.tsv $(PLANS)/groups.tsv $(PLANS)/genes.tsv $(PLANS)/model.tsv $(PLANS)/trial.tsv --output results/reports/plan.html
 
 # make demo-sites   the demo's cohorts as hospitals that share no rows: bundles, the multi-site report, one Cox model by rounds
 demo-sites: demo

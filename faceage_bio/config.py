@@ -35,6 +35,7 @@ from faceage_bio.settings.renamed import old_keys, renamed, rewritten
 from faceage_bio.settings.report import Report
 from faceage_bio.settings.results import Results
 from faceage_bio.settings.review import Review
+from faceage_bio.settings.study import DISEASE, FACES, PlannedQuestion, Study, nearest
 from faceage_bio.settings.survival import Readers, Scores, Survival
 
 CohortName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,39}$")]
@@ -56,6 +57,7 @@ class Config(Closed):
     """Subjects analysed together, by name; a subject may be in one cohort only."""
     demo: Demo | None = None
     """Only in the demo: the cohorts' files are drawn, not found."""
+    study: Study = Field(default_factory=Study)
     models: list[Annotated[str, AfterValidator(_model)]] = Field(default=["demo"], min_length=1)
     """Folders written by `faceage-bio weights import`. The first gives the face ages; others are compared with it.
     demo: a model fitted on simulated faces, not FaceAge."""
@@ -93,6 +95,12 @@ class Config(Closed):
             if name not in self.cohorts:
                 raise ValueError(
                     f"report.cohorts: {name!r} is no cohort; expected {', '.join(map(repr, self.cohorts))}"
+                )
+        exposures = [*self.phenotype.exposures, DISEASE]
+        for one in (self.study.primary, *(self.study.secondary or [])):
+            if one.question == FACES and one.exposure not in exposures:
+                raise ValueError(
+                    f"study: exposure {one.exposure!r} of {FACES}: {nearest(one.exposure, exposures)}"
                 )
         given = {
             "reference_cohorts": self.pooling.reference_cohorts,
@@ -253,7 +261,7 @@ def described(name: str) -> list[tuple[str, str, str]]:
     if (
         inspect.isclass(field.annotation)
         and issubclass(field.annotation, Closed)
-        and field.annotation is not Rule
+        and field.annotation not in (Rule, PlannedQuestion)
     ):
         return [one for key in section.model_fields for one in described(f"{name}.{key}")]
     default = field.get_default(call_default_factory=True)
@@ -455,7 +463,11 @@ def _yaml_lines(section: Closed, indent: int) -> list[str]:
                 lines += [f"{pad}  {key}:", *_yaml_lines(item, indent + 2)]
         else:
             dumped = yaml.safe_dump(
-                value, default_flow_style=True, width=10_000, allow_unicode=True, sort_keys=False
+                section.model_dump()[name],
+                default_flow_style=True,
+                width=10_000,
+                allow_unicode=True,
+                sort_keys=False,
             )
             lines.append(f"{pad}{name}: {dumped.removesuffix(chr(10)).removesuffix(chr(10) + '...')}")
     return lines

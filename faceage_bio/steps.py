@@ -33,6 +33,7 @@ Units = Annotated[
         help="Unit of followup (followup_years), entry (entry_years) or age (chronological_age), if not years: followup=days; repeat.",
     ),
 ]
+PLAN = ("study.primary", "study.secondary")  # of steps that answer questions of the analysis plan
 Tables = Mapping[str, Any]  # result tables by file name without ending
 
 
@@ -60,6 +61,7 @@ class Step:
 
         def run(*, config: Path | None = None, set: Sequence[str] = (), output: Path | None = None, **given: Any) -> None:  # fmt: skip
             from faceage_bio.records import recorded
+            from faceage_bio.results.roles import with_roles
             from faceage_bio.results.row import identified
             from faceage_bio.tables import identities, naming_tables, write_table
 
@@ -74,10 +76,14 @@ class Step:
                 made = self.function(**own) or {}
                 participants = identities(given.values())
                 for file in self.writes:
+                    name = Path(file).stem
                     if (
-                        output is not None and Path(file).stem in made
+                        output is not None and name in made
                     ):  # what an optional table is needed for may not be there
-                        write_table(identified(made[Path(file).stem], participants), output / file)
+                        table = identified(made[name], participants)
+                        if PLAN[0] in self.uses:
+                            table = with_roles(table, name, resolved.model_dump(mode="json"))
+                        write_table(table, output / file)
 
         options = [one for one in mine.parameters.values() if one.name not in ("settings", "whole")]
         if self.writes:

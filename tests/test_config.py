@@ -40,6 +40,7 @@ def test_every_setting_has_a_comment():
             type(getattr(demo_config(), name))
             for name in (
                 "faceage",
+                "study",
                 "review",
                 "survival",
                 "scores",
@@ -56,6 +57,7 @@ def test_every_setting_has_a_comment():
         for name, field in section.model_fields.items():
             if name not in {
                 "faceage",
+                "study",
                 "quality",
                 "review",
                 "acceleration",

@@ -10,9 +10,11 @@ import typer
 from hypothesis import given
 from hypothesis import strategies as st
 
+from faceage_bio.cli import randomise
 from faceage_bio.cli.plan import app
 from faceage_bio.errors import FaceAgeBioError, RunError
 from faceage_bio.planning.cohort_study import CohortPlan, Photos, group_difference
+from faceage_bio.planning.plan_table import value_of
 from faceage_bio.planning.trial import TrialPlan
 from faceage_bio.stats.sample_size import LogRankTrial, PiecewiseSurvival, drop_out_hazard
 
@@ -20,8 +22,7 @@ PLAN = {"hazard_ratio": 1.15, "per": 10, "sd": 8}
 
 
 def events(**changes):
-    table = CohortPlan(**PLAN | changes).table().set_index("quantity")
-    return table.loc["events", "value"]
+    return value_of(CohortPlan(**PLAN | changes).table(), "events")
 
 
 @pytest.mark.parametrize(
@@ -40,8 +41,7 @@ def test_events_of_the_published_hazard_ratio(photos, expected):
 
 
 def test_participants_are_events_by_the_share_that_has_one():
-    table = CohortPlan(**PLAN, event_share=0.5).table().set_index("quantity")
-    assert table.loc["participants", "value"] == 1256
+    assert value_of(CohortPlan(**PLAN, event_share=0.5).table(), "participants") == 1256
 
 
 @given(st.floats(1.05, 3), st.floats(0.5, 0.95))
@@ -50,6 +50,7 @@ def test_curves_go_through_the_plan(hazard_ratio, power):
     assert plan.design.power(hazard_ratio, plan.events()) == pytest.approx(power)
     assert plan.design.detectable(plan.events(), power) == pytest.approx(hazard_ratio)
     table = plan.table()
+    table = table[table.part == "curve"]
     assert table[table.quantity == "power"].value.is_monotonic_increasing
     assert table[table.quantity == "detectable hazard ratio"].value.is_monotonic_decreasing
 
@@ -61,8 +62,9 @@ def test_interaction_of_even_subgroups_takes_four_times_the_events():
 
 def test_two_groups():
     # Cohen 1988, table 2.4.1: d 0.5, two-sided 0.05, power 0.80: 64 per group
-    assert group_difference(4, 8) == (64, 64)
-    first, second = group_difference(4, 8, allocation=2)
+    names = ("participants, first group", "participants, second group")
+    assert [value_of(group_difference(4, 8), name) for name in names] == [64, 64]
+    first, second = (value_of(group_difference(4, 8, allocation=2), name) for name in names)
     assert second == pytest.approx(2 * first, abs=2)
     assert first < 64 < second
 
@@ -146,9 +148,9 @@ def test_tables_that_are_no_curve(text, message, tmp_path, capsys):
     ],
 )
 def test_lists_that_cannot_be_made(arguments, message, tmp_path, capsys):
-    common = ["randomise", "--arm", "control", "--per-stratum", "8", "--seed-file", f"{tmp_path}/seed", "--output", f"{tmp_path}/list.csv"]  # fmt: skip
+    common = ["--arm", "control", "--per-stratum", "8", "--seed-file", f"{tmp_path}/seed", "--output", f"{tmp_path}/list.csv"]  # fmt: skip
     with pytest.raises(RunError, match=message):
-        run(capsys, *common, *arguments)
+        run(capsys, *common, *arguments, command=randomise.app)
 
 
 def test_r_code_of_a_trial_gives_the_same_numbers(tmp_path):
@@ -171,9 +173,9 @@ def test_r_code_of_a_trial_gives_the_same_numbers(tmp_path):
     assert plan.trial.participants(0.9) == pytest.approx(n, rel=1e-8)
 
 
-def run(capsys, *arguments):
+def run(capsys, *arguments, command=app):
     """Output of a command, which raises as it does under `faceage-bio`."""
-    typer.main.get_command(app)(arguments, standalone_mode=False)
+    typer.main.get_command(command)(arguments, standalone_mode=False)
     return capsys.readouterr().out
 
 
@@ -194,11 +196,11 @@ def test_example_of_plan_study(tmp_path, capsys):
     )
     assert "628 events (Hsieh and Lavori 2000)" in said
     table = pd.read_csv(tmp_path / "plan.tsv", sep="\t")
-    assert table.quantity.value_counts().to_dict() == {
+    assert table[table.part == "curve"].quantity.value_counts().to_dict() == {
         "power": 13,
         "detectable hazard ratio": 13,
-        "events": 1,
     }
+    assert table[table.part == "result"].quantity.tolist() == ["events"]
 
 
 def test_participants_from_the_curve_of_a_finished_study(tmp_path, capsys):

@@ -7,7 +7,7 @@ import typer
 from hypothesis import given
 from hypothesis import strategies as st
 
-from faceage_bio.cli.plan import app
+from faceage_bio.cli.randomise import app
 from faceage_bio.errors import RunError
 from faceage_bio.planning.randomisation import (
     GROUP,
@@ -87,7 +87,7 @@ def test_blocks_and_minimisation_balance_better_than_chance():
 
 def test_command(tmp_path, capsys):
     arguments = [
-        "randomise", "--arm", "treatment", "--arm", "control", "--stratum", "sex=female,male", "--stratum", "site=A,B,C",
+        "--arm", "treatment", "--arm", "control", "--stratum", "sex=female,male", "--stratum", "site=A,B,C",
         "--per-stratum", "8", "--participants", "20", "--seed-file", f"{tmp_path}/seed", "--output", f"{tmp_path}/list.csv", "--balance", f"{tmp_path}/balance.tsv",
     ]  # fmt: skip
     typer.main.get_command(app)(arguments, standalone_mode=False)

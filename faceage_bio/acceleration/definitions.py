@@ -182,7 +182,7 @@ def definition_table(
     for one in shown:
         known = people[people[one.column].notna() & people[AGE].notna()]
         base = {
-            COHORT: cohort, "question": "definitions", "role": "exploratory", "term": one.column, "definition": definition_of(one.column),
+            COHORT: cohort, "question": "definitions", "term": one.column, "definition": definition_of(one.column),
             "n": len(known), "model": one.title, "fitted_in": one.fitted_in, "cross_fitted": one.cross_fitted,
             "chosen": one.column == chosen,
         }  # fmt: skip

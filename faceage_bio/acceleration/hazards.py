@@ -60,7 +60,6 @@ def definition_hazards(people: pd.DataFrame, per_years: float) -> pd.DataFrame:
         base = {
             COHORT: cohort,
             "question": "definition hazards",
-            "role": "exploratory",
             "outcome": "death",
             "exposure": column,
             "definition": "" if column == FACE_AGE else definition_of(column),

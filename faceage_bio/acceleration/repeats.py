@@ -121,7 +121,6 @@ def reliability_table(photos: pd.DataFrame, within_days: int | None, cohort: str
     base = {
         COHORT: cohort,
         "question": "reliability",
-        "role": "secondary",
         "n": len(pairs),
         "model": f"two photos of each participant{when}",
     }
@@ -198,7 +197,7 @@ def attenuation_table(
     rows = []
     for outcome in outcomes:
         base = {
-            COHORT: cohort, "question": "attenuation", "role": "exploratory", "outcome": outcome, "exposure": AGE_ACCELERATION,
+            COHORT: cohort, "question": "attenuation", "outcome": outcome, "exposure": AGE_ACCELERATION,
             "term": outcome, "measure": "mean difference", "unit": AMOUNTS.get(outcome, ""), "per": f"{per_years:g} years",
         }  # fmt: skip
         rows += _attenuation_rows(base, people, error_sd, error_df, outcome, covariates, per_years, averaged)
@@ -313,7 +312,7 @@ def ageing_rate_table(
     -------
     DataFrame, result rows, question "face_ageing_rate"
     """
-    base = {COHORT: cohort, "question": RATE, "role": "exploratory", "n": len(rates)}
+    base = {COHORT: cohort, "question": RATE, "n": len(rates)}
     rate = base | {"term": RATE, "unit": "years per year", "model": "first and last photo"}
     summary = [
         rate | {"measure": "mean"} | _mean(rates[RATE]),

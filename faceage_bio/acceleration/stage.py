@@ -186,7 +186,7 @@ def summarise(
 ) -> pd.DataFrame:
     """Means, spreads and the correlation with age of age gap, face age and age acceleration."""
     rows: list[dict] = []
-    base = {COHORT: name, "question": "acceleration", "role": "secondary", "n": len(table), "model": model}
+    base = {COHORT: name, "question": "acceleration", "n": len(table), "model": model}
     gap, accelerated = table[AGE_GAP], table[table[AGE_ACCELERATION].notna()]
 
     def attempt(term: str, measure: str, compute, *values, **more) -> None:

@@ -47,7 +47,6 @@ def sensitivity(people: pd.DataFrame, valid_ages: tuple[float, float], low_resol
         base = {
             COHORT: cohort,
             "question": "validity",
-            "role": "exploratory",
             "subgroup": label,
             "excluded": excluded,
             "n": len(part),

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 import typer
 
 from faceage_bio.config import Config
-from faceage_bio.steps import Cohort, Tables, Units, step
+from faceage_bio.steps import PLAN, Cohort, Tables, Units, step
 
 app = typer.Typer()
 Participants = Annotated[
@@ -259,7 +259,7 @@ def check_expression(
 
 
 @step(
-    uses=[*MODELS, "expression.headline", "expression.engine", "expression.seed"],
+    uses=[*MODELS, "expression.headline", "expression.engine", "expression.seed", *PLAN],
     writes={
         "genes.tsv": "all genes",
         "panel.tsv": "prespecified genes",

@@ -19,6 +19,7 @@ from faceage_bio.cli import (
     phenotype,
     plan,
     pooling,
+    randomise,
     readers,
     release,
     report,
@@ -80,7 +81,7 @@ def _recorded(name: str, step: Callable[..., None]) -> Callable[..., None]:
 
 MODULES = (
     study, cohort, faceage, review, acceleration, phenotype, fairness,
-    expression, survival, readers, scores, pooling,
+    expression, survival, readers, scores, pooling, randomise,
     verification, report, release, demo,
 )  # fmt: skip
 

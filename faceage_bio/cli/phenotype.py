@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from faceage_bio.config import Config
-from faceage_bio.steps import Cohort, Tables, Units, step
+from faceage_bio.steps import PLAN, Cohort, Tables, Units, step
 
 Participants = Annotated[
     list[Path],
@@ -31,7 +31,7 @@ def _gathered(paths: Sequence[Path], unit: Sequence[str]):
 
 
 @step(
-    uses=["phenotype.exposures", "phenotype.adjust_for", "phenotype.factors", "phenotype.table_one"],
+    uses=["phenotype.exposures", "phenotype.adjust_for", "phenotype.factors", "phenotype.table_one", *PLAN],
     writes={
         "table_one.tsv": "Table 1 by age acceleration",
         "distributions.tsv": "age acceleration in each group, as quantiles",
@@ -81,7 +81,7 @@ test_phenotypes.__test__ = False  # a step, where a test imports it
 
 
 @step(
-    uses=["phenotype.factors", "phenotype.adjust_for"],
+    uses=["phenotype.factors", "phenotype.adjust_for", *PLAN],
     writes={
         "groups.tsv": "patients with cancer against controls",
         "means.tsv": "means of the groups",

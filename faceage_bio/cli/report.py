@@ -12,7 +12,17 @@ app = typer.Typer()
 
 
 @step(
-    uses=["cohorts", "models", "demo", "report", "review", "readers", "release", "expression.panel_reasons"],
+    uses=[
+        "cohorts",
+        "models",
+        "demo",
+        "study",
+        "report",
+        "review",
+        "readers",
+        "release",
+        "expression.panel_reasons",
+    ],
 )
 def render_report(
     tables: Annotated[
@@ -40,6 +50,7 @@ def render_report(
     from faceage_bio.records import check_unchanged
     from faceage_bio.report import history, pages
     from faceage_bio.report.figure_files import write_figures
+    from faceage_bio.report.frozen_plan import since_freeze
     from faceage_bio.report.provenance import read_provenance
     from faceage_bio.report.table_files import write_tables
     from faceage_bio.report.tables import collect
@@ -48,7 +59,7 @@ def render_report(
     check_unchanged([*tables, *ledger])
     config, found = whole.model_dump(mode="json"), collect(tables)
     cards = [read_json(card) for card in model_card]
-    run = history.keep(history.record(found, config), output / "history")
+    run = history.keep(history.record(found, config), output / "history") | {"plan": since_freeze(config)}
     write_json(run, output / "run.json")
     made = {
         "index": pages.index_page(found, config, cards, read_provenance(tables), run=run),

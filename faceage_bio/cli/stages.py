@@ -4,10 +4,10 @@ START = "Start here"
 # stage: command: title of the step while it runs; "" where it is no step of the workflow
 STAGES: dict[str, dict[str, str]] = {
     START: {
-        "init": "", "check": "", "run": "", "publish": "Release", "weights": "",
+        "init": "", "check": "", "freeze": "", "run": "", "publish": "Release", "weights": "",
     },
     "Planning": {
-        "plan": "",
+        "plan": "", "randomise": "",
     },
     "Input tables": {
         "check-cohorts": "Input tables", "check-analyses": "Covariates and samples", "gather-ledger": "Participant flow",

@@ -97,6 +97,30 @@ def check(
     check_study(configfile, time_photos)
 
 
+@app.command()
+def freeze(configfile: ConfigFile) -> None:
+    """Record the analysis plan: `study` and all settings of the analyses, with date and SHA-256, before outcomes are read.
+
+    Says if outcomes were read already, which it sees by the result tables in results_dir. The summary page lists what is changed
+    afterwards. To prove the date to others, register the SHA-256 where they can look it up.
+
+    Example: faceage-bio freeze --configfile my-study/config.yaml
+    """
+    from faceage_bio.config import load_config
+    from faceage_bio.report.frozen_plan import SHA
+    from faceage_bio.report.frozen_plan import freeze as freeze_plan
+    from faceage_bio.settings.study import EXPLORATORY, planned
+
+    config = load_config(configfile).model_dump(mode="json")
+    frozen = freeze_plan(config)
+    for one in planned(config):
+        if one.role != EXPLORATORY:
+            print(f"  {one.role}: {one.question}, exposure {one.exposure}, adjustment {one.adjustment}")
+    print(f"Frozen on {frozen['date']}: {config['study']['frozen']}, SHA-256 {frozen[SHA]}")
+    if read := frozen["outcomes_read"]:
+        print(f"Outcomes had been read already: {', '.join(read)}. The summary page says so.")
+
+
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
 def run(
     context: typer.Context,

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from faceage_bio.config import Config
-from faceage_bio.steps import Cohort, Tables, Units, step
+from faceage_bio.steps import PLAN, Cohort, Tables, Units, step
 
 Participants = Annotated[
     Path,
@@ -103,7 +103,7 @@ def prepare_follow_up(
 @step(
     uses=[
         *MODELS, "survival.firth", "survival.alpha", "survival.split_years", "survival.rmst_years", "survival.heterogeneity_by",
-        "survival.added_value", "survival.permutations", "survival.seed",
+        "survival.added_value", "survival.permutations", "survival.seed", *PLAN,
     ],
     writes={
         "type_one_error.tsv": "the test of face age adjusted for age on permuted face ages",

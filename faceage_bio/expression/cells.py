@@ -199,5 +199,5 @@ def quality_table(ledger: pd.DataFrame, cohort: str) -> pd.DataFrame:
         ]:  # fmt: skip
             rows.append((cell_type, "profiles", fate, len(chosen), len(chosen)))
     table = pd.DataFrame(rows, columns=["term", "measure", "fate", "estimate", "n"])
-    table = table.assign(cohort=cohort, question="single cells", role="exploratory")
+    table = table.assign(cohort=cohort, question="single cells")
     return result_rows(table, "expression/cell_quality")

@@ -112,7 +112,6 @@ def composition_table(
     told = {
         COHORT: cohort,
         "question": QUESTION,
-        "role": "secondary",
         "outcome": "share of cells",
         "measure": MEASURE,
         "family": "cell types",

@@ -77,6 +77,6 @@ def partial_residuals(
     order = {gene: place for place, gene in enumerate(panel)}
     table = table.sort_values("term", key=lambda terms: terms.map(order), kind="stable")
     label = {
-        COHORT: cohort, "question": question, "role": "exploratory", "outcome": "expression", "measure": "partial residual",
+        COHORT: cohort, "question": question, "outcome": "expression", "measure": "partial residual",
     }  # fmt: skip
     return result_rows(table.assign(**label), "expression/partial_residuals")

@@ -59,7 +59,7 @@ def calibrate_tests(
     """
     n = data.people[SUBJECT].nunique()
     base = {
-        COHORT: cohort, "question": question, "role": "exploratory", "outcome": "expression", "exposure": AGE_ACCELERATION,
+        COHORT: cohort, "question": question, "outcome": "expression", "exposure": AGE_ACCELERATION,
         "n": n, "permutations": n_permutations,
     }  # fmt: skip
     rows: list[dict] = []

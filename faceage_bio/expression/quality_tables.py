@@ -210,5 +210,5 @@ def quality_tables(
         "components": component_table(checked, people, names),
         "confounding": confounding_table(people[people[AGE_ACCELERATION].notna()], names),
     }
-    label = {COHORT: cohort, "question": question, "role": "exploratory"}
+    label = {COHORT: cohort, "question": question}
     return {name: result_rows(part.assign(**label), f"expression/{name}") for name, part in parts.items()}

@@ -86,7 +86,7 @@ def sensitivity_table(
         a variant. A variant that cannot be made says why.
     """
     label = {
-        COHORT: cohort, "question": question, "role": "exploratory", "outcome": "expression", "exposure": AGE_ACCELERATION, "model": MODEL,
+        COHORT: cohort, "question": question, "outcome": "expression", "exposure": AGE_ACCELERATION, "model": MODEL,
     }  # fmt: skip
     fit = _Fitter(data, list(panel), list(covariates), per_years)
     try:

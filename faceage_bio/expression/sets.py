@@ -261,14 +261,14 @@ def set_tables(
         else scores
     )
     return {
-        "coverage": result_rows(coverage.assign(**label, role="secondary"), "expression/set_coverage"),
+        "coverage": result_rows(coverage.assign(**label), "expression/set_coverage"),
         "scores": flat.rename_axis(SAMPLE).reset_index().assign(analysis=question),
         "associations": result_rows(
-            associate(data, scores, sets, covariates, per_years, thin).assign(**label, role="secondary", outcome="set score", family="gene sets"),
+            associate(data, scores, sets, covariates, per_years, thin).assign(**label, outcome="set score", family="gene sets"),
             "expression/set_associations",
         ),
         **{
-            name: result_rows(table.assign(**label, role="exploratory", outcome="expression", family="gene sets"), f"expression/{name}")
+            name: result_rows(table.assign(**label, outcome="expression", family="gene sets"), f"expression/{name}")
             for name, table in (("gsea", gsea), ("ora", ora))
         },
     }  # fmt: skip

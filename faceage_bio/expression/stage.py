@@ -76,15 +76,9 @@ def result_tables(
             )
             for test in TESTS
         ).assign(n=data.people[SUBJECT].nunique(), reason=error.reason.encoded)
-    headline = (
-        (declared["term"] == panel[0])
-        & (declared["model"] == TOGETHER)
-        & (declared["exposure"] == AGE_ACCELERATION)
-    )
-    roles = np.where(headline & (question == BULK), "primary", "secondary")
     return (
-        result_rows(genes.assign(**label, role="exploratory", family="all genes"), "expression/genes"),
-        result_rows(declared.assign(**label, role=roles, family="prespecified panel"), "expression/panel"),
+        result_rows(genes.assign(**label, family="all genes"), "expression/genes"),
+        result_rows(declared.assign(**label, family="prespecified panel"), "expression/panel"),
     )
 
 

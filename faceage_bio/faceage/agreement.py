@@ -44,7 +44,7 @@ def compare_models(face_ages: pd.DataFrame, cards: Sequence[dict]) -> tuple[pd.D
         rows += _rows(first, second, name, names[0])
         bands += _bands(first, second, name)
     shared = {
-        COHORT: cohort, "question": "agreement", "role": "exploratory", "outcome": "face age", "model_id": model_of(face_ages),
+        COHORT: cohort, "question": "agreement", "outcome": "face age", "model_id": model_of(face_ages),
         "model": METHOD,
     }  # fmt: skip
     table = result_rows([shared | row for row in rows], "faceage/agreement")

@@ -74,7 +74,7 @@ def count_photos(face_ages: pd.DataFrame, people: pd.DataFrame, by: Sequence[str
         {"term": "photos", "measure": "duplicate photos", "factor": ALL, "group": "", "estimate": again, "n": len(face_ages)}
     )  # fmt: skip
     shared = {
-        COHORT: _cohort(face_ages), "question": "photos", "role": "secondary", "model_id": model_of(face_ages),
+        COHORT: _cohort(face_ages), "question": "photos", "model_id": model_of(face_ages),
     }  # fmt: skip
     return result_rows([shared | row for row in rows], "faceage/photo_counts")
 

@@ -83,7 +83,7 @@ def summarise_review(review: pd.DataFrame, disagreement: str) -> pd.DataFrame:
     """
     verdicts = settle(review, disagreement)
     seen = review.groupby([COHORT, PHOTO])["reviewer"].nunique()
-    base = {COHORT: POOLED, "question": "review", "role": "secondary", "model": RULES[disagreement]}
+    base = {COHORT: POOLED, "question": "review", "model": RULES[disagreement]}
     rows = [
         base | {"term": "photos reviewed", "measure": "photos", "estimate": len(verdicts), "n": len(verdicts)}
     ]

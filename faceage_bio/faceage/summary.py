@@ -32,7 +32,7 @@ def summarise_face_ages(face_ages: pd.DataFrame) -> pd.DataFrame:
                 for name, value in (("mean", error.mean()), ("largest", error.max()))
             ]
     shared = {
-        COHORT: str(face_ages[COHORT].iloc[0]) if n else "", "question": "face_age", "role": "secondary", "outcome": "face age",
+        COHORT: str(face_ages[COHORT].iloc[0]) if n else "", "question": "face_age", "outcome": "face age",
         "model_id": model_of(face_ages),
     }  # fmt: skip
     return result_rows([shared | row for row in rows], "faceage/summary")

@@ -115,7 +115,7 @@ def assess_fairness(
         ]
         groups = _group_rows(table, judged, members, factors, min_n)
         differences = _difference_rows(table, judged, factors, min_n)
-        shared = {COHORT: cohort, "role": "secondary", "population": population}
+        shared = {COHORT: cohort, "population": population}
         for question, rows in (("groups", groups), ("differences", with_q(differences))):
             parts += [shared | {"question": question} | row for row in rows]
     return result_rows(parts, "fairness/fairness")

@@ -78,7 +78,7 @@ def summarise_stress(
                 differences += [
                     what | row for row in compare(aged, groups, COMPARISON, min_n, f"{condition} {step:g}")
                 ]
-    shared = {COHORT: cohort, "role": "exploratory"}
+    shared = {COHORT: cohort}
     rows = [shared | {"question": "stress"} | row for row in rows]
     rows += [shared | {"question": "stress differences"} | row for row in with_q(differences)]
     return result_rows(rows, "fairness/stress")

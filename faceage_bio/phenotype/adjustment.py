@@ -102,7 +102,7 @@ def compare_adjustments(
         if cohort not in filled:  # a cohort's exposures are imputed from each other, once
             within = ["group"] if cohort == POOLED else [other for other in exposures if other != "group"]
             filled[cohort] = _fill(people, within, plan, m, iterations, seed)
-        shared = {COHORT: cohort, "exposure": exposure, "question": "adjustment", "role": "exploratory"}
+        shared = {COHORT: cohort, "exposure": exposure, "question": "adjustment"}
         for name, covariates in sets.items():
             both = {
                 COMPLETE: _complete(people, exposure, name, covariates),

@@ -36,7 +36,7 @@ def contrast_exposures(
     """
     rows = [row for exposure in exposures for row in raw_beside_adjusted(table, exposure, adjust_for)]
     shared = {
-        COHORT: str(table[COHORT].iloc[0]) if len(table) else "", "question": "phenotype", "role": "secondary",
+        COHORT: str(table[COHORT].iloc[0]) if len(table) else "", "question": "phenotype",
         "family": "exposures of a cohort",
     }  # fmt: skip
     return with_q([shared | row for row in rows], "phenotype/phenotypes")
@@ -54,10 +54,7 @@ def compare_groups(table: pd.DataFrame, adjust_for: Sequence[str]) -> pd.DataFra
     else:
         rows = raw_beside_adjusted(table, DISEASE, adjust_for)
     shared = {COHORT: POOLED, "question": "groups", "family": "cancer against controls"}
-    roles = {RAW: "secondary"}
-    return with_q(
-        [shared | {"role": roles.get(row["adjustment"], "primary")} | row for row in rows], "phenotype/groups"
-    )
+    return with_q([shared | row for row in rows], "phenotype/groups")
 
 
 def with_q(rows: list[dict], name: str) -> pd.DataFrame:

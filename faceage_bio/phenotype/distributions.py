@@ -40,7 +40,7 @@ def distributions(people: pd.DataFrame, factors: Sequence[str], cohort: str) -> 
             row: dict = {"term": f"{factor}: {group}", "factor": factor, "group": group}
             rows.append(row | _spread(known.loc[words.index[words == group], AGE_ACCELERATION]))
     shared = {
-        COHORT: cohort, "question": "distribution", "role": "secondary", "outcome": "age acceleration", "measure": "mean",
+        COHORT: cohort, "question": "distribution", "outcome": "age acceleration", "measure": "mean",
     }  # fmt: skip
     return result_rows([shared | row for row in rows], "phenotype/distributions")
 

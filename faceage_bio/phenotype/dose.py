@@ -54,7 +54,7 @@ def fit_dose_response(
     rows, curves = [], []
     for cohort, people, exposure in claims(table, exposures):
         frame = make_frame(people, exposure, adjust_for)
-        shared = {COHORT: cohort, "question": "dose response", "role": "secondary"}
+        shared = {COHORT: cohort, "question": "dose response"}
         rows += [shared | row for row in _rows(frame)]
         curves += [curve.assign(**{COHORT: cohort}) for curve in _curves(frame)]
     columns = columns_of("phenotype/dose_curves")

@@ -52,7 +52,7 @@ def compare_levels(table: pd.DataFrame, factors: Sequence[str], adjust_for: Sequ
     for cohort, rows, factor in claims(table, factors):
         own = _one_factor(rows, factor, adjust_for)
         for store, found in zip((means, pairs, tests), own, strict=True):
-            store += [{COHORT: cohort, "factor": factor, "role": "secondary"} | row for row in found]
+            store += [{COHORT: cohort, "factor": factor} | row for row in found]
     tables = [
         result_rows([{"question": question, "family": family} | row for row in rows], f"phenotype/{name}")
         for rows, name, question, family in (

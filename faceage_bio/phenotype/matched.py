@@ -106,7 +106,7 @@ def paired_difference(people: pd.DataFrame, pairs: pd.DataFrame) -> dict:
 
 
 def _tidy(rows: list[dict]) -> pd.DataFrame:
-    shared = {COHORT: POOLED, "question": "matched", "role": "exploratory"}
+    shared = {COHORT: POOLED, "question": "matched"}
     return result_rows([shared | row for row in rows], "phenotype/matched")
 
 
@@ -163,7 +163,6 @@ def _balance_table(rows: list[dict]) -> pd.DataFrame:
     shared = {
         COHORT: POOLED,
         "question": "balance",
-        "role": "exploratory",
         "measure": "standardised difference",
     }
     return result_rows([shared | row for row in rows], "phenotype/balance")

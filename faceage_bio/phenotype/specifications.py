@@ -64,7 +64,7 @@ def vary_specifications(
     """
     rows, summary = [], []
     for cohort, people, exposure in claims(table, exposures):
-        shared = {COHORT: cohort, "exposure": exposure, "role": "exploratory"}
+        shared = {COHORT: cohort, "exposure": exposure}
         residuals = residual_columns(people, cohort == POOLED and people[COHORT].nunique() > 1)
         if not adjusted_for or any(plan.is_part(name, exposure) for name in adjusted_for):
             residuals = [name for name in residuals if not name.startswith(RESIDUAL_ADJUSTED)]

@@ -56,7 +56,7 @@ def compare_subgroups(
         for modifier in modifiers:
             if modifier == exposure:
                 continue
-            shared = {COHORT: cohort, "exposure": exposure, "modifier": modifier, "role": "exploratory"}
+            shared = {COHORT: cohort, "exposure": exposure, "modifier": modifier}
             tests += [
                 shared | {"question": "interaction", "family": "interactions of a cohort"} | row
                 for row in _interaction(rows, exposure, modifier, adjust_for)

@@ -97,7 +97,7 @@ def table_one(
             for row in describe(column, people[column], parts)
         ]
         rows += _missing(column, parts)
-    shared = {COHORT: cohort, "question": "table one", "role": "secondary"}
+    shared = {COHORT: cohort, "question": "table one"}
     return result_rows([shared | row for row in rows], "phenotype/table_one")
 
 

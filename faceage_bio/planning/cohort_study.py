@@ -8,6 +8,7 @@ import pandas as pd
 from statsmodels.stats.power import TTestIndPower
 
 from faceage_bio.errors import RunError
+from faceage_bio.planning.plan_table import Said, plan_table
 from faceage_bio.stats.sample_size import CoxDesign, spearman_brown
 
 EVENTS_SHOWN = (25, 50, 75, 100, 150, 200, 300, 400, 600, 800, 1000, 1500, 2000)  # of the curves
@@ -71,6 +72,8 @@ class CohortPlan:
     power, alpha, sides, r_squared
         See `CoxDesign`.
     photos : Photos
+    modifier_share : float, optional
+        Share of the participants in one of two subgroups whose hazard ratios differ by ``hazard_ratio``.
     """
 
     hazard_ratio: float
@@ -82,6 +85,7 @@ class CohortPlan:
     sides: int = 2
     r_squared: float = 0.0
     photos: Photos = Photos()
+    modifier_share: float | None = None
 
     def __post_init__(self) -> None:
         check_hazard_ratio(self.hazard_ratio)
@@ -98,7 +102,9 @@ class CohortPlan:
     @property
     def design(self) -> CoxDesign:
         """The Cox model that is planned."""
-        return CoxDesign(self.sd / self.per, self.r_squared, self.alpha, self.sides)
+        share = self.modifier_share
+        spread = 1.0 if share is None else np.sqrt(share * (1 - share))
+        return CoxDesign(self.sd / self.per * spread, self.r_squared, self.alpha, self.sides)
 
     @property
     def log_hazard_ratio_per_sd(self) -> float:
@@ -110,46 +116,70 @@ class CohortPlan:
         return self.design.events(self.hazard_ratio, self.power) * self.photos.factor
 
     def table(self) -> pd.DataFrame:
-        """The plan: quantity, value, unit, and the events, power and hazard ratio that it belongs to.
+        """The plan, as `plan_table.plan_table` makes it.
 
         Returns
         -------
         DataFrame
-            "events" and "participants" rounded up; "power" of numbers of events at the planned hazard ratio; "detectable hazard ratio"
-            of numbers of events at the planned power.
+            "events" and "participants" rounded up; curves of the power of numbers of events at the planned hazard ratio, and of the
+            hazard ratio detectable with the planned power.
         """
-        events = self.events()
-        rows = [_row("events", ceil(events), "events", ceil(events), self.power, self.hazard_ratio)]
+        events, design, factor = self.events(), self.design, self.photos.factor
+        results = [("events", ceil(events), "events")]
         if self.event_share is not None:
-            rows.append(
-                _row(
-                    "participants", ceil(events / self.event_share), "participants", ceil(events), self.power, self.hazard_ratio,
-                )
-            )  # fmt: skip
-        design, factor = self.design, self.photos.factor
-        for n in EVENTS_SHOWN:
-            power = design.power(self.hazard_ratio, n / factor)
-            rows.append(_row("power", power, "", n, power, self.hazard_ratio))
-        for n in EVENTS_SHOWN:
-            found = design.detectable(n / factor, self.power)
-            rows.append(_row("detectable hazard ratio", found, f"per {self.per:g}", n, self.power, found))
-        return pd.DataFrame(rows)
+            results.append(("participants", ceil(events / self.event_share), "participants"))
+        curves = [
+            ("power", [(n, design.power(self.hazard_ratio, n / factor)) for n in EVENTS_SHOWN], "events"),
+            ("detectable hazard ratio", [(n, design.detectable(n / factor, self.power)) for n in EVENTS_SHOWN], "events"),
+        ]  # fmt: skip
+        return plan_table(self.name, self._assumptions(), results, curves, self.r_code())
+
+    @property
+    def name(self) -> str:
+        return "interaction" if self.modifier_share else "cohort study"
+
+    def _assumptions(self) -> list[Said]:
+        said = [
+            ("hazard ratio" if self.modifier_share is None else "ratio of hazard ratios", self.hazard_ratio, f"per {self.per:g} years"),
+            ("SD of the exposure", self.sd, "years"),
+            ("R squared on the covariates", self.r_squared, ""),
+            ("planned power", self.power, ""),
+            ("type I error", self.alpha, f"{self.sides}-sided"),
+        ]  # fmt: skip
+        if self.modifier_share is not None:
+            said.append(("share in one subgroup", self.modifier_share, ""))
+        if self.photos.factor != 1:
+            said += [
+                ("reliability of one photo", self.photos.reliability, ""),
+                ("photos per participant", self.photos.photos, ""),
+                ("events multiplied for measurement error", self.photos.factor, ""),
+            ]
+        if self.event_share is not None:
+            said.append(("share with an event", self.event_share, ""))
+        return said
+
+    def r_code(self) -> str:
+        """The same numbers in R, without a package."""
+        share = (
+            ""
+            if self.modifier_share is None
+            else f" * {self.modifier_share:.10g} * {1 - self.modifier_share:.10g}"
+        )
+        code = (
+            f"events <- {self.photos.factor:.10g} * (qnorm(1 - {self.alpha:g} / {self.sides}) + qnorm({self.power:.10g}))^2 / "
+            f"(log({self.hazard_ratio:.10g})^2 * ({self.sd:.10g} / {self.per:.10g})^2{share} * (1 - {self.r_squared:.10g})); ceiling(events)"
+        )
+        return code + (f"; ceiling(events / {self.event_share:.10g})" if self.event_share is not None else "")
 
     def with_interaction(self, share: float) -> "CohortPlan":
         """The plan for the ratio of two subgroups' hazard ratios, ``share`` of the participants in one of them (Schmoor 2000)."""
         check_shares(modifier_share=share)
-        return replace(self, sd=self.sd * np.sqrt(share * (1 - share)))
-
-
-def _row(quantity: str, value: float, unit: str, events: int, power: float, hazard_ratio: float) -> dict:
-    return {
-        "quantity": quantity, "value": value, "unit": unit, "n_events": events, "power": power, "hazard_ratio": hazard_ratio,
-    }  # fmt: skip
+        return replace(self, modifier_share=share)
 
 
 def group_difference(
     difference: float, sd: float, *, power: float = 0.8, alpha: float = 0.05, allocation: float = 1.0
-) -> tuple[int, int]:
+) -> pd.DataFrame:
     """Participants in two groups that show a difference of means in years (two-sided t-test; statsmodels).
 
     Parameters
@@ -158,14 +188,34 @@ def group_difference(
         Years; ``sd`` within a group.
     allocation : float
         Participants of the second group per participant of the first.
+
+    Returns
+    -------
+    DataFrame
+        A plan, with "participants, first group" and "participants, second group".
     """
     check_shares(power=power, alpha=alpha)
     if sd <= 0 or difference == 0 or allocation <= 0:
         raise RunError(
             f"--difference {difference:g} --sd {sd:g}: expected a difference other than 0, and an SD and an allocation above 0. Give both in the unit of the measurement."
         )
-    first = TTestIndPower().solve_power(abs(difference) / sd, alpha=alpha, power=power, ratio=allocation)
-    return ceil(first), ceil(first * allocation)
+    test, effect = TTestIndPower(), abs(difference) / sd
+    first = test.solve_power(effect, alpha=alpha, power=power, ratio=allocation)
+    curve = [
+        (n, float(test.power(effect, n, alpha, ratio=allocation))) for n in EVENTS_SHOWN if n <= 8 * first
+    ]
+    code = (
+        f"power <- function(n) {{ df <- n * {1 + allocation:.10g} - 2; shift <- {effect:.10g} * sqrt(n * {allocation:.10g} / {1 + allocation:.10g}); "
+        f"t <- qt(1 - {alpha:g} / 2, df); pt(t, df, shift, lower.tail = FALSE) + pt(-t, df, shift) }}; "
+        f"n <- uniroot(function(n) power(n) - {power:.10g}, c(2, 1e7), tol = 1e-8)$root; ceiling(n); ceiling(n * {allocation:.10g})"
+    )
+    return plan_table(
+        "two groups",
+        [("difference of means", difference, "years"), ("SD within a group", sd, "years"), ("planned power", power, ""), ("type I error", alpha, "2-sided"), ("second group per participant of the first", allocation, "")],
+        [("participants, first group", ceil(first), "participants"), ("participants, second group", ceil(first * allocation), "participants")],
+        [("power", curve, "participants in the first group")],
+        code,
+    )  # fmt: skip
 
 
 def check_hazard_ratio(value: float, option: str = "--hazard-ratio") -> None:

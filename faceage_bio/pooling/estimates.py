@@ -12,7 +12,7 @@ from faceage_bio.pooling.headlines import COMPARABLE, IDENTITY, identity, why_di
 from faceage_bio.pooling.scales import BACK, on_scale
 from faceage_bio.results.measures import MEASURES, TEST
 from faceage_bio.results.reasons import SPARSE, Reason, reason
-from faceage_bio.results.row import columns_of, result_rows
+from faceage_bio.results.row import ROLES, columns_of, result_rows
 from faceage_bio.stats import meta_analysis as meta
 from faceage_bio.stats.multiplicity import benjamini_hochberg
 
@@ -93,10 +93,10 @@ def _declared(rows: pd.DataFrame, table: str) -> pd.DataFrame:
 def _head(group: pd.DataFrame, choices: Choices) -> dict:
     """What a pooled row says besides its numbers."""
     first = group.iloc[0]
-    roles = [name for name in ("primary", "secondary", "exploratory") if (group["role"] == name).any()]
+    role = next((name for name in ROLES if (group["role"] == name).any()), None)
     model = group["model"].iloc[0] if group["model"].nunique(dropna=False) == 1 else ""
     return {name: first[name] for name in PLACE if name in group} | {
-        COHORT: POOLED, "role": roles[0] if roles else "secondary", "model": model, "scale": first["scale"],
+        COHORT: POOLED, "role": role, "model": model, "scale": first["scale"],
     }  # fmt: skip
 
 

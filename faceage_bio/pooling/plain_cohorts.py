@@ -142,7 +142,6 @@ def read_cohorts(
         "analysis": "",
         "status": OK,
         "reason": "",
-        "role": "secondary",
         "unit": rows.get("unit", ""),
     }
     scaled = {

@@ -72,7 +72,7 @@ def _of_cohort(rows: pd.DataFrame) -> _OfCohort:
 def _pool_family(cohorts: Sequence[_OfCohort]) -> pd.DataFrame:
     """One exposure's genes."""
     first = pd.concat([one.about for one in cohorts], ignore_index=True)
-    about = {name: first[name].iloc[0] for name in SHARED} | {COHORT: POOLED, "role": "exploratory"}
+    about = {name: first[name].iloc[0] for name in SHARED} | {COHORT: POOLED}
     alone = reason("one_cohort", cohorts=first[COHORT].tolist()) if len(cohorts) < 2 else None
     if why := alone or why_different(first):
         return pd.DataFrame([about | {"term": "all genes", "reason": [why]}])

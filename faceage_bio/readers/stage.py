@@ -119,7 +119,7 @@ def compare_readers(
     _add_q_values(rows)
     cohorts = cases[COHORT].dropna().unique()
     shared = {
-        COHORT: cohorts[0] if len(cohorts) == 1 else POOLED, "role": "secondary", "outcome": "death", "horizon": horizon,
+        COHORT: cohorts[0] if len(cohorts) == 1 else POOLED, "outcome": "death", "horizon": horizon,
         "adjustment": "unadjusted",
     }  # fmt: skip
     return result_rows(

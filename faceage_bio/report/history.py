@@ -124,13 +124,14 @@ def compare(old: dict | None, new: dict) -> dict:
         "since": old.get("date", ""),
         "data": old.get("data") != new["data"],
         "version": old.get("version") != new["version"],
-        "estimates": _moved(old, new, "estimates"),
-        "counts": _moved(old, new, "counts"),
-        "settings": [_file(row) for row in _moved(old, new, "settings")],
+        "estimates": moved(old, new, "estimates"),
+        "counts": moved(old, new, "counts"),
+        "settings": [_file(row) for row in moved(old, new, "settings")],
     }
 
 
-def _moved(old: dict, new: dict, part: str) -> list[tuple[str, str, str]]:
+def moved(old: dict, new: dict, part: str) -> list[tuple[str, str, str]]:
+    """(what, before, now) of what differs in a part of two records."""
     before, now = old.get(part, {}), new[part]
     names = list(dict.fromkeys([*now, *before]))
     return [

@@ -12,6 +12,7 @@ from faceage_bio.report import words
 from faceage_bio.report.formats import clinical_p, confidence_interval, count, gene_p, number
 from faceage_bio.report.table_rows import Group, Key
 from faceage_bio.report.tables import ReportTables
+from faceage_bio.settings.study import ADDED, GENES, SURVIVAL
 from faceage_bio.stats.cox_fit import EVENTS_PER_TERM
 
 UNPRINTABLE = re.compile(r"[\s\x00-\x1f\x7f\ufffe\uffff]+")
@@ -351,17 +352,29 @@ def _key_results(tables: ReportTables, config: Mapping) -> JournalTable | None:
                 count(row["n_events"]), _estimate(raw, digits) if raw else NONE,
             )))  # fmt: skip
 
-    survival, genes = select.key_survival(tables, config), select.key_gene(tables, config)
-    if survival:
-        per = select.per_increase(survival[0].adjusted["per"])
-        add(f"Overall survival: hazard ratio for death {per} in face age", survival, 2)
-    if genes:
-        per = select.per_increase(genes[0].adjusted["per"])
-        add((Gene(gene), f" expression: log2 fold change {per} in age acceleration"), genes, 2, gene_p)
-    for what, keys in select.key_comparisons(tables, config).items():
-        add(f"{what}: difference in face age, years", keys, 1)
-    base, added = select.key_added_value(tables, config)
-    add(f"Added value: change in Harrell's C-index when face age is added to {base}", added, 3)
+    for one in select.key_questions(tables, config):
+        keys, plan = one.keys, one.plan
+        if not keys:
+            continue
+        per = select.per_increase(keys[0].adjusted["per"])
+        if plan.question == SURVIVAL:
+            exposure = words.term(plan.exposure)
+            add(f"Overall survival ({plan.role}): hazard ratio for death {per} in {exposure}", keys, 2)
+        elif plan.question == GENES:
+            add(
+                (Gene(gene), f" expression ({plan.role}): log2 fold change {per} in age acceleration"),
+                keys,
+                2,
+                gene_p,
+            )
+        elif plan.question == ADDED:
+            add(
+                f"Added value ({plan.role}): change in Harrell's C-index when face age is added to {one.what}",
+                keys,
+                3,
+            )
+        else:
+            add(f"{one.what} ({plan.role}): difference in face age, years", keys, 1)
     notes = [
         f"{CI} {Q}, within the family of the analysis. Unadjusted: {gene} and comparisons, of the age gap; added value, the C-index without face age, "
         "with the p-value of the likelihood-ratio test.",

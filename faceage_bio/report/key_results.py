@@ -1,20 +1,21 @@
 """The key results: for each question one row per cohort, read from the result tables, with its place on another page."""
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import pandas as pd
 from markupsafe import Markup
 
 from faceage_bio.columns import POOLED
+from faceage_bio.report import flow, words
 from faceage_bio.report import table_rows as select
-from faceage_bio.report import words
 from faceage_bio.report.formats import count, number, p_scientific, p_value, with_ci
-from faceage_bio.report.places import PAGE_OF, SURVIVAL, place
+from faceage_bio.report.places import PAGE_OF, place
+from faceage_bio.report.places import SURVIVAL as SURVIVAL_PAGE
 from faceage_bio.report.tables import ReportTables
+from faceage_bio.settings.study import ADDED, EXPLORATORY, GENES, SURVIVAL
 
-PRIMARY, SECONDARY = "primary", "secondary"
 WIDTH, HEIGHT, MARGIN = 170, 20, 6  # of a row's forest
 
 
@@ -33,6 +34,7 @@ class KeyRow:
     doubted: bool = False  # face age does not follow chronological age in this cohort
     comparison: bool = False  # stands for comparison, not for the question itself
     pooled: bool = False  # over cohorts
+    n_of: float = math.nan  # participants that came in
 
     @property
     def estimated(self) -> bool:
@@ -41,11 +43,12 @@ class KeyRow:
 
 @dataclass(frozen=True)
 class Question:
-    """A question with its rows; ``null``: the value of no association; ``digits``: of its estimates."""
+    """A question with its rows; ``role``: in the analysis plan; ``family``: of tests; ``null``: the value of no association; ``digits``: of its estimates."""
 
     title: str
     measure: str
     role: str
+    family: str
     null: float
     digits: int
     rows: Sequence[KeyRow]
@@ -81,35 +84,76 @@ def _raw(row: Mapping | None, digits: int) -> str:
 
 
 def key_results(tables: ReportTables, config: dict, doubted: Sequence[str] = ()) -> list[Question]:
-    """Every question that a result table answers, the primary one first.
+    """The questions of the analysis plan that a result table answers, and the usual ones that it does not name; the primary one first.
 
     Parameters
     ----------
     doubted : cohorts whose rows are marked, because their face ages do not follow chronological age
     """
-    found = [
-        question
-        for ask in (_survival, _gene, _comparisons, _added)
-        for question in ask(tables, config)
-        if question.rows
-    ]
+    ask = {SURVIVAL: _survival, GENES: _gene, ADDED: _added}
+    participants = {name: _participants(tables, name) for name in config["cohorts"]}
+    found = []
+    for one in select.key_questions(tables, config):
+        if one.keys:
+            question = ask.get(one.plan.question, _comparison)(one, tables)
+            own = {row.cohort for row in question.rows} & set(participants) - set(
+                config["pooling"]["reference_cohorts"]
+            )
+            rows = [
+                replace(
+                    row,
+                    doubted=row.cohort in doubted,
+                    n_of=sum(participants[name] for name in _of(row, own, participants)),
+                )
+                for row in question.rows
+            ]
+            found.append(replace(question, rows=rows))
+    return found
+
+
+def not_answered(tables: ReportTables, config: dict) -> list[str]:
+    """The planned questions without a result, in words."""
     return [
-        replace(one, rows=[replace(row, doubted=row.cohort in doubted) for row in one.rows]) for one in found
+        f"{one.plan.question}{f', {one.what}' if one.what else ''} ({one.plan.role})"
+        for one in select.key_questions(tables, config)
+        if one.plan.role != EXPLORATORY and not one.keys
     ]
 
 
-def _survival(tables: ReportTables, config: dict) -> Iterator[Question]:
-    keys = select.key_survival(tables, config)
+def _participants(tables: ReportTables, cohort: str) -> float:
+    """Participants of a cohort, as they came in."""
+    box = flow.box_of(flow.cohort_flow(tables, cohort), "subject", "intake")
+    return box.n if box else math.nan
+
+
+def _of(row: KeyRow, own: Collection[str], known: Collection[str]) -> Collection[str]:
+    """The cohorts whose participants a row is of: one, those of its question if it is pooled, or all."""
+    return [row.cohort] if row.cohort in known else own if row.pooled else known
+
+
+def _family(keys: Sequence[select.Key], table: pd.DataFrame) -> str:
+    """The family of tests whose q-values are shown, and its size."""
+    row = next((key.adjusted for key in keys if not key.pooled), keys[0].adjusted)
+    if not (name := row["family"]):
+        return "one test"
+    own = table[table["family"].eq(name) & table["cohort"].eq(row["cohort"])] if "family" in table else table
+    n = row["n_tests"] if row.get("n_tests") and not pd.isna(row["n_tests"]) else own["p_value"].notna().sum()
+    return f"{name}, {count(n)} {'test' if n == 1 else 'tests'}"
+
+
+def _survival(asked: select.KeyQuestion, tables: ReportTables) -> Question:
+    keys, plan = asked.keys, asked.plan
     rows = [_row(key, 2, "cox", "survival/cox", sparse=select.is_sparse(key.adjusted)) for key in keys]
-    yield Question(
-        "Overall survival", f"HR for death {_per(keys)} in face age, adjusted for age", PRIMARY, 1, 2, rows
+    held = f"adjusted for {_adjusted(keys)}" if _adjusted(keys) else "unadjusted"
+    measure = f"HR for death {_per(keys)} in {words.term(plan.exposure)}, {held}"
+    return Question(
+        "Overall survival", measure, plan.role, _family(keys, tables.get("survival", "cox")), 1, 2, rows
     )
 
 
-def _gene(tables: ReportTables, config: dict) -> Iterator[Question]:
+def _gene(asked: select.KeyQuestion, tables: ReportTables) -> Question:
     """The first prespecified gene; in bulk RNA also chronological age in the same model, for comparison."""
-    gene, rows = config["expression"]["panel"][0], []
-    keys = select.key_gene(tables, config)
+    gene, keys, rows = asked.what, asked.keys, []
     for key in keys:
         name = key.adjusted["cohort"]
         rows.append(_row(key, 2, "genes", "expression/panel", say=p_scientific))
@@ -130,29 +174,28 @@ def _gene(tables: ReportTables, config: dict) -> Iterator[Question]:
         name if len(by) == 1 else f"{name} in {' and '.join(cohorts)}" for name, cohorts in by.items()
     )
     measure = f"log2 fold change {_per(keys)} in age acceleration, adjusted for {_adjusted(keys)}{told and f'; {told}'}"
-    yield Question(f"{gene} expression", measure, SECONDARY, 0, 2, rows)
+    family = _family(keys, tables.get("expression", "panel"))
+    return Question(f"{gene} expression", measure, asked.plan.role, family, 0, 2, rows)
 
 
-def _comparisons(tables: ReportTables, config: dict) -> Iterator[Question]:
-    """Cancer and controls, the first exposure, BMI: headed by what is compared."""
-    for what, keys in select.key_comparisons(tables, config).items():
-        title, _, levels = what.partition(": ")
-        title, _, per = title.partition(", ")
-        told = ", ".join(filter(None, (levels.replace(" vs ", " v "), per)))
-        together = keys[0].adjusted["cohort"] == POOLED and not keys[0].pooled
-        section, source = (
-            ("groups", "phenotype/groups") if together else ("phenotypes", "phenotype/phenotypes")
-        )
-        yield Question(
-            title.replace(" vs ", " v "), f"difference in face age, years, {f'{told}, ' if told else ''}adjusted for {_adjusted(keys)}",
-            SECONDARY, 0, 1, [_row(key, 1, section, source) for key in keys],
-        )  # fmt: skip
+def _comparison(asked: select.KeyQuestion, tables: ReportTables) -> Question:
+    """Cancer and controls, or an exposure: headed by what is compared."""
+    keys = asked.keys
+    title, _, levels = asked.what.partition(": ")
+    title, _, per = title.partition(", ")
+    told = ", ".join(filter(None, (levels.replace(" vs ", " v "), per)))
+    together = keys[0].adjusted["cohort"] == POOLED and not keys[0].pooled
+    section, source = ("groups", "phenotype/groups") if together else ("phenotypes", "phenotype/phenotypes")
+    held = f"adjusted for {_adjusted(keys)}" if _adjusted(keys) else "unadjusted (of the age gap)"
+    return Question(
+        title.replace(" vs ", " v "), f"difference in face age, years, {f'{told}, ' if told else ''}{held}", asked.plan.role,
+        _family(keys, tables.get(*source.split("/"))), 0, 1, [_row(key, 1, section, source) for key in keys],
+    )  # fmt: skip
 
 
-def _added(tables: ReportTables, config: dict) -> Iterator[Question]:
-    base, keys = select.key_added_value(tables, config)
+def _added(asked: select.KeyQuestion, tables: ReportTables) -> Question:
     rows = []
-    for key in keys:
+    for key in asked.keys:
         row, without = key.adjusted, key.unadjusted
         told = _row(key, 3, "added-value", "survival/added_value")
         if key.pooled:  # differences are pooled, not the two values of C
@@ -160,7 +203,9 @@ def _added(tables: ReportTables, config: dict) -> Iterator[Question]:
             continue
         c = f"{number(without['estimate'], 3)} → {number(without['estimate'] + row['estimate'], 3)}"
         rows.append(replace(told, unadjusted=c, p=f"LRT {p_value(row['p_value'])}"))
-    yield Question("Added value for survival", f"change in Harrell's C when face age is added to {_listed(base)}; last column: C without → with", SECONDARY, 0, 3, rows)  # fmt: skip
+    measure = f"change in Harrell's C when face age is added to {_listed(asked.what)}; last column: C without → with"
+    family = _family(asked.keys, tables.get("survival", "added_value"))
+    return Question("Added value for survival", measure, asked.plan.role, family, 0, 3, rows)
 
 
 def _row(
@@ -170,7 +215,7 @@ def _row(
     whole = cohort == POOLED
     if key.pooled:
         section, source = (
-            "meta-analysis" if PAGE_OF[section] == SURVIVAL else "pooled-associations",
+            "meta-analysis" if PAGE_OF[section] == SURVIVAL_PAGE else "pooled-associations",
             "meta_analysis/estimates",
         )
     return KeyRow(
@@ -233,5 +278,6 @@ def _forest(key: KeyRow, null: float, ends: tuple[float, float]) -> Markup:
 
 
 def counts_of(row: KeyRow) -> tuple[str, str]:
-    """n and events, an en dash where there are no events to count."""
-    return count(row.row["n"]), count(row.row.get("n_events"))
+    """n used of n that came in, and events, an en dash where there are no events to count."""
+    of = "" if pd.isna(row.n_of) or pd.isna(row.row["n"]) else f" of {count(row.n_of)}"
+    return f"{count(row.row['n'])}{of}", count(row.row.get("n_events"))

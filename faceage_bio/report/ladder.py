@@ -7,6 +7,7 @@ from faceage_bio.report import figures, words
 from faceage_bio.report.colours import VERMILLION
 from faceage_bio.report.formats import count, increase, interval, number, p_value, people
 from faceage_bio.report.tables import ReportTables
+from faceage_bio.stats.prediction_size import size_for_fitted_model
 
 AGES = "face age against age"
 CELLS = (("face_age", "face"), ("age_acceleration", "acceleration"), ("chronological_age", "age"))
@@ -18,7 +19,16 @@ def ladder_section(tables: ReportTables, name: str, config: dict) -> dict:
     comparison = tables.get("survival", "age_comparison", name)
     if not len(cox):
         nothing = dict.fromkeys(
-            ("cox", "ladder", "ladder_notes", "ladder_figure", "ages", "calibration_sentence"), ""
+            (
+                "cox",
+                "ladder",
+                "ladder_notes",
+                "size_sentence",
+                "ladder_figure",
+                "ages",
+                "calibration_sentence",
+            ),
+            "",
         )
         return nothing | {
             "sentence": "Not run, because the cohort has no clinical table.",
@@ -33,6 +43,7 @@ def ladder_section(tables: ReportTables, name: str, config: dict) -> dict:
         "tests": model_tests(cox),
         "ladder": ladder_rows(cox),
         "ladder_notes": ladder_notes(cox),
+        "size_sentence": size_sentence(cox),
         "ladder_figure": Markup(_figure(ladder)) if len(ladder) else "",
         "ages": age_rows(comparison),
         "ages_sentence": ages_sentence(comparison),
@@ -80,6 +91,24 @@ def model_tests(cox: pd.DataFrame) -> list[dict]:
     """One row per model: the tests of all its terms together."""
     tested = cox[cox.likelihood_ratio.notna() & ~cox.exposure.isin(["age_acceleration", "chronological_age"])]
     return tested.drop_duplicates(["model", "step"]).to_dict("records")
+
+
+def size_sentence(cox: pd.DataFrame) -> str:
+    """Riley's criteria for the largest model with face age, beside its events per variable."""
+    own = cox[(cox.term == "face_age") & (cox.exposure == "face_age") & ~cox.step.str.endswith("Firth")]
+    own = own[own[["likelihood_ratio", "log_likelihood", "model_df", "n"]].notna().all(axis=1)]
+    if not len(own):
+        return ""
+    row = own.iloc[-1]
+    parameters = int(row.model_df)
+    told = f"Size of the model {step_words(row.step)}: {parameters} parameters, {number(row.events_per_term, 1)} events per variable"
+    found = size_for_fitted_model(row.likelihood_ratio, row.log_likelihood, parameters, int(row.n))
+    if found is None:
+        return f"{told}; its chi-square is not above the number of parameters, so that by Riley's criteria no number of participants is enough."
+    return (
+        f"{told}; Cox-Snell R² {number(found['r_squared'])}, expected shrinkage factor {number(found['shrinkage'])}. By Riley's criteria "
+        f"(shrinkage of 10% and optimism in R² of 0.05 at most) a prediction model of this strength needs {count(found['participants'])} participants; this one has {count(row.n)}."
+    )
 
 
 def ladder_notes(cox: pd.DataFrame) -> list[str]:

@@ -150,7 +150,7 @@ def templates() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters |= {
-        "number": formats.number, "per_words": words.per_words, "signed": formats.signed, "p": formats.p_value, "p_gene": formats.p_scientific, "reason": words.reason, "term": words.term, "people": formats.count,
+        "number": formats.number, "per_words": words.per_words, "signed": formats.signed, "p": formats.p_value, "p_gene": formats.p_scientific, "reason": words.reason, "term": words.term, "people": formats.count, "first_upper": _first_upper,
     }  # fmt: skip
     environment.globals |= {
         "interval": formats.interval,
@@ -158,6 +158,10 @@ def templates() -> Environment:
         "lists": LINKS,
     }
     return environment
+
+
+def _first_upper(words: str) -> str:
+    return words[:1].upper() + words[1:]
 
 
 def _sections(

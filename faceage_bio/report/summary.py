@@ -20,7 +20,7 @@ from faceage_bio.report.colours import VERMILLION, of_cohorts
 from faceage_bio.report.curves import curves_section
 from faceage_bio.report.formats import count, increase, p_scientific
 from faceage_bio.report.independent_software import verification_section
-from faceage_bio.report.key_results import counts_of, key_results
+from faceage_bio.report.key_results import counts_of, key_results, not_answered
 from faceage_bio.report.ladder import step_words
 from faceage_bio.report.people import face_age_figure
 from faceage_bio.report.places import place
@@ -44,6 +44,8 @@ def summary(tables: ReportTables, config: dict, cards: Sequence[dict], run: dict
     return {
         "strip": strip(tables, config),
         "questions": questions,
+        "not_answered": not_answered(tables, config),
+        "plan": run.get("plan") if run else None,
         "counts_of": counts_of,
         "any_sparse": any(row.sparse for one in questions for row in one.rows),
         "off_age": any(check.name == FOLLOWS_AGE and check.state == PROBLEM for check in checks),

@@ -12,6 +12,8 @@ from faceage_bio.report.associations import paired
 from faceage_bio.report.people import ALL, DIFFERENCES, LARGEST
 from faceage_bio.report.tables import ReportTables
 from faceage_bio.results.reasons import decode
+from faceage_bio.results.roles import answers
+from faceage_bio.settings.study import ADDED, GENES, SURVIVAL, Planned, planned
 from faceage_bio.stats.cox_fit import EVENTS_PER_TERM
 
 SPARSE = EVENTS_PER_TERM  # events per variable below which an estimate is marked
@@ -259,22 +261,45 @@ def gene_panel(tables: ReportTables, cohort: str) -> Iterator[Genes]:
             yield Genes(str(analysis), first["per"], adjusted_for(first), *by.values())
 
 
-def key_survival(tables: ReportTables, config: Mapping) -> list[Key]:
-    """The hazard ratio of face age adjusted for age alone, with the unadjusted one, in each cohort."""
+@dataclass(frozen=True)
+class KeyQuestion:
+    """A question of the analysis plan, what heads it (a gene, a comparison, what face age is added to), and a row for each cohort."""
+
+    plan: Planned
+    what: str
+    keys: list[Key]
+
+
+def key_questions(tables: ReportTables, config: Mapping) -> list[KeyQuestion]:
+    """The questions that result tables answer, in the order of the analysis plan; those without a result have no keys."""
+    found = []
+    for plan in planned(config):
+        if plan.question == SURVIVAL:
+            found.append(KeyQuestion(plan, "", key_survival(tables, config, plan)))
+        elif plan.question == GENES:
+            found.append(KeyQuestion(plan, config["expression"]["panel"][0], key_gene(tables, config)))
+        elif plan.question == ADDED:
+            found.append(KeyQuestion(plan, *key_added_value(tables, config, plan)))
+        else:
+            by = key_comparisons(tables, config, plan) or {exposure(plan.exposure): []}
+            found += [KeyQuestion(plan, what, keys) for what, keys in by.items()]
+    return found
+
+
+def key_survival(tables: ReportTables, config: Mapping, plan: Planned) -> list[Key]:
+    """The planned hazard ratio, with the unadjusted one, in each cohort."""
     found = pooled_key(
-        tables, "survival/cox", {"adjustment": "unadjusted"}, exposure="face_age", adjustment="age"
+        tables,
+        "survival/cox",
+        {"adjustment": "unadjusted"},
+        exposure=plan.exposure,
+        adjustment=plan.adjustment,
     )
     for name in names_of(config):
-        rows = [row for model in cox_models(tables, name)[:1] for row in model.rows]
-        adjusted = [row for row in rows if row["adjustment"] == "age"]
-        if adjusted and adjusted[0]["term"] == "face_age":
-            found.append(
-                Key(
-                    whom(name),
-                    adjusted[0],
-                    next((one for one in rows if one["adjustment"] == "unadjusted"), None),
-                )
-            )
+        cox = tables.get("survival", "cox", name)
+        unadjusted = cox[answers(cox, "cox", plan._replace(adjustment="unadjusted"))].to_dict("records")
+        for row in cox[answers(cox, "cox", plan)].to_dict("records"):
+            found.append(Key(whom(name), row, unadjusted[0] if unadjusted else None))
     return found
 
 
@@ -302,15 +327,14 @@ def key_gene(tables: ReportTables, config: Mapping) -> list[Key]:
     return found
 
 
-def key_comparisons(tables: ReportTables, config: Mapping) -> dict[str, list[Key]]:
-    """Cancer and controls; the last group of the first exposure and BMI in each cohort, by comparison."""
-    wanted = {config["phenotype"]["exposures"][0], "bmi", "group"}
+def key_comparisons(tables: ReportTables, config: Mapping, plan: Planned) -> dict[str, list[Key]]:
+    """The last group of the planned exposure in each cohort, or cancer and controls, by comparison."""
     found: dict[str, list[Key]] = {}
     for name in (POOLED, *config["cohorts"]):
         last = {pair["adjusted"]["term"].partition(": ")[0]: pair for pair in comparisons(tables, name)}
         for term, pair in last.items():
-            if term in wanted:
-                row = pair["adjusted"]
+            if term == plan.exposure:
+                row = pair["raw" if plan.adjustment == "unadjusted" else "adjusted"]
                 if comparison(row) not in found:
                     found[comparison(row)] = pooled_key(
                         tables, "phenotype/phenotypes", {"adjustment": "unadjusted"}, term=row["term"], adjustment=row["adjustment"],
@@ -319,14 +343,15 @@ def key_comparisons(tables: ReportTables, config: Mapping) -> dict[str, list[Key
     return found
 
 
-def key_added_value(tables: ReportTables, config: Mapping) -> tuple[str, list[Key]]:
+def key_added_value(tables: ReportTables, config: Mapping, plan: Planned) -> tuple[str, list[Key]]:
     """What face age is added to, and the change of Harrell's C-index with the p of the likelihood-ratio test in each cohort."""
     found, base = [], ""
     for name in names_of(config):
         rows = tables.get("survival", "added_value", name)
-        if not len(rows):
+        asked = rows[answers(rows, "added_value", plan)]["comparison"]
+        if not len(asked):
             continue
-        rows = rows[rows["comparison"] == rows["comparison"].iloc[0]]
+        rows = rows[rows["comparison"] == asked.iloc[0]]
         models = rows[rows["measure"] == "Harrell's C"]
         change = rows[rows["measure"] == "difference of Harrell's C"].to_dict("records")
         test = rows[rows["kind"] == "test"]["p_value"]

@@ -9,6 +9,7 @@ from faceage_bio.results.measures import MEASURES
 from faceage_bio.results.reasons import NOT_ESTIMATED, Reason, encode, status_of
 from faceage_bio.results.tables import NUMBERS as NUMBER_KEYS
 from faceage_bio.results.tables import TABLES, key_of
+from faceage_bio.settings.study import EXPLORATORY, PRIMARY, SECONDARY
 
 FIRST = (
     "cohort", "question", "role", "outcome", "exposure", "definition", "model_id", "term", "level", "reference", "subgroup", "horizon",
@@ -27,7 +28,7 @@ ESTIMATES = (
 )  # a row that was not estimated has none
 NUMBERS = (*ESTIMATES, "horizon", "df", "n", "n_events")
 WORDS = tuple(name for name in (*FIRST, *LAST) if name not in NUMBERS)
-ROLES = ("primary", "secondary", "exploratory")
+ROLES = (PRIMARY, SECONDARY, EXPLORATORY)  # of a step alone exploratory, until the plan marks the answers to its questions (roles.py)
 ADJUSTMENTS = {  # closed words; ``covariates`` names the columns
     "unadjusted": "no covariate",
     "age": "chronological age",
@@ -85,6 +86,7 @@ def result_rows(rows: Sequence[dict] | pd.DataFrame, table: str) -> pd.DataFrame
         raise ValueError(f"{table}: measures {unknown} are not declared in results/measures.py")
     if unknown := sorted(set(made["adjustment"].dropna()) - ADJUSTMENTS.keys() - {""}):
         raise ValueError(f"{table}: adjustments {unknown} are not declared in results/row.py")
+    made["role"] = made["role"].astype(object).fillna(EXPLORATORY)
     made["reason"] = [_cell(value) for value in made["reason"]]
     made["status"] = by_cell(made["reason"], status_of)
     lost = made["status"].eq(NOT_ESTIMATED)

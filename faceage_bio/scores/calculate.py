@@ -191,7 +191,7 @@ def lacking(missing: Sequence[str]) -> Reason:
 
 
 def _head(score: Score, name: str, cohort: str) -> dict:
-    return {COHORT: cohort, "role": "exploratory", "score": name, "model": score.title}
+    return {COHORT: cohort, "score": name, "model": score.title}
 
 
 def _about(score: Score) -> dict:

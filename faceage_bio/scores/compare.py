@@ -62,7 +62,7 @@ def compare_score(
     """
     reference = _reference(score, choices)
     base = {
-        COHORT: cohort, "role": "exploratory", "outcome": DEATH, "score": name, "model": score.title, "adjustment": "unadjusted",
+        COHORT: cohort, "outcome": DEATH, "score": name, "model": score.title, "adjustment": "unadjusted",
     }  # fmt: skip
     if why := _impossible(followed, score):
         return result_rows([base | _nothing(why)], TABLE)

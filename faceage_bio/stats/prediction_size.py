@@ -41,9 +41,6 @@ def prediction_model_size(
             f"R squared {r_squared}: expected more than 0 and less than {largest:.3f} at this event rate"
         )
 
-    def shrunk(factor: float) -> int:
-        return ceil(parameters / ((factor - 1) * np.log(1 - r_squared / factor)))
-
     def off(n: float) -> float:
         spread = norm.isf(0.025) * np.sqrt(event_rate / (mean_follow_up * n))
         risks = [
@@ -53,12 +50,47 @@ def prediction_model_size(
         return max(risks[2] - risks[1], risks[1] - risks[0]) - MARGIN
 
     criteria = {
-        "shrinkage": shrunk(SHRINKAGE),
-        "optimism": shrunk(r_squared / (r_squared + OPTIMISM * largest)),
+        "shrinkage": _for_shrinkage(SHRINKAGE, r_squared, parameters),
+        "optimism": _for_shrinkage(r_squared / (r_squared + OPTIMISM * largest), r_squared, parameters),
         "overall risk": 1 if off(1) <= 0 else ceil(brentq(off, 1, 1e9)),
     }
     n = max(criteria.values())
     return criteria | {"participants": n, "events": ceil(n * share)}
+
+
+def _for_shrinkage(factor: float, r_squared: float, parameters: int) -> int:
+    return ceil(parameters / ((factor - 1) * np.log(1 - r_squared / factor)))
+
+
+def size_for_fitted_model(
+    likelihood_ratio: float, log_likelihood: float, parameters: int, n: int
+) -> dict[str, float] | None:
+    """Riley's criteria of shrinkage and optimism for a Cox model as it was fitted.
+
+    Parameters
+    ----------
+    likelihood_ratio : float
+        Chi-square of all terms together.
+    log_likelihood : float
+        Partial log likelihood of the model, from which the largest Cox-Snell R squared is taken.
+
+    Returns
+    -------
+    dict or None
+        ``r_squared`` (Cox-Snell), ``shrinkage`` (van Houwelingen and le Cessie's heuristic factor), and ``participants`` that a model with
+        R squared times this factor needs. None where the chi-square is not above the number of parameters: no shrinkage leaves anything.
+    """
+    if not likelihood_ratio > parameters:
+        return None
+    shrinkage = 1 - parameters / likelihood_ratio
+    r_squared = 1 - np.exp(-likelihood_ratio / n)
+    largest = 1 - np.exp((2 * log_likelihood - likelihood_ratio) / n)
+    expected = r_squared * shrinkage
+    needed = max(
+        _for_shrinkage(factor, expected, parameters)
+        for factor in (SHRINKAGE, expected / (expected + OPTIMISM * largest))
+    )
+    return {"r_squared": float(r_squared), "shrinkage": float(shrinkage), "participants": needed}
 
 
 def samples_per_group(

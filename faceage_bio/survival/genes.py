@@ -117,10 +117,8 @@ def gene_survival(
     )
     label = {COHORT: cohort, "outcome": "death", "exposure": "expression"}
     return (
-        result_rows(genes.assign(**label, role="exploratory", family="all genes"), "survival/genes"),
-        result_rows(
-            declared.assign(**label, role="secondary", family="prespecified panel"), "survival/gene_panel"
-        ),
+        result_rows(genes.assign(**label, family="all genes"), "survival/genes"),
+        result_rows(declared.assign(**label, family="prespecified panel"), "survival/gene_panel"),
     )
 
 

@@ -52,7 +52,7 @@ def hazard_curve(usable: pd.DataFrame, choices: Choices, cohort: str) -> HazardC
     rows, curves = [], []
     for step, held in main_steps(choices):
         columns = [AGE_ACCELERATION, *held]
-        base = of_question(cohort, "hazard curve", "exploratory") | adjusted_for(held, choices) | {
+        base = of_question(cohort, "hazard curve") | adjusted_for(held, choices) | {
             "term": AGE_ACCELERATION, "exposure": AGE_ACCELERATION, "step": step, "model": f"{name_of(columns)}, natural spline",
             "n": len(usable), "n_events": int(usable[EVENT].sum()),
         }  # fmt: skip

@@ -50,7 +50,7 @@ def impute_full_model(
     except FitError as error:
         per = unit_of(FACE_AGE, choices.per_years)[1]
         rows.append(base | {"term": FACE_AGE, "per": per, "reason": error.reason})
-    head = of_question(cohort, "missing covariates", "exploratory")
+    head = of_question(cohort, "missing covariates")
     return result_rows([head | row for row in rows], "survival/imputed")
 
 

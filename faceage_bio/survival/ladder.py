@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from faceage_bio.columns import AGE, AGE_ACCELERATION, EVENT, FACE_AGE, PER_SD
+from faceage_bio.columns import AGE, AGE_ACCELERATION, EVENT, PER_SD
 from faceage_bio.errors import FitError
 from faceage_bio.results.row import result_rows
 from faceage_bio.stats.cox_fit import numbers
@@ -62,13 +62,7 @@ def cox_ladder(usable: pd.DataFrame, choices: Choices, cohort: str) -> pd.DataFr
         about = {"exposure": name, "step": UNADJUSTED, "model": "univariable"}
         rows += _with_firth(usable, [name], choices, about)
     head = of_question(cohort, "cox")
-    return result_rows([head | {"role": _role(row)} | row for row in rows], "survival/cox")
-
-
-def _role(row: dict) -> str:
-    """The study's first question is that of face age adjusted for chronological age."""
-    first = row["exposure"] == row["term"] == FACE_AGE and row["step"] == "+ age"
-    return "primary" if first else "secondary"
+    return result_rows([head | row for row in rows], "survival/cox")
 
 
 def _with_firth(usable: pd.DataFrame, columns: Sequence[str], choices: Choices, about: dict) -> list[dict]:

@@ -260,9 +260,9 @@ def counts(frame: ModelFrame) -> dict:
     }
 
 
-def of_question(cohort: str, question: str, role: str = "secondary") -> dict:
+def of_question(cohort: str, question: str) -> dict:
     """What all rows of a table share."""
-    return {COHORT: cohort, "question": question, "role": role, "outcome": DEATH}
+    return {COHORT: cohort, "question": question, "outcome": DEATH}
 
 
 def adjusted_for(covariates: Sequence[str], choices: Choices) -> dict:

@@ -41,7 +41,7 @@ def permuted_hazards(
         Two of calibration, with Monte Carlo standard errors, and the hazard ratio with ``p_value`` (Wald) and ``permutation_p_value``.
     """
     columns = [FACE_AGE, AGE]
-    base = of_question(cohort, "cox", "exploratory") | adjusted_for(columns[1:], choices) | {
+    base = of_question(cohort, "cox") | adjusted_for(columns[1:], choices) | {
         "exposure": FACE_AGE, "term": FACE_AGE, "per": unit_of(FACE_AGE, choices.per_years)[1], "model": name_of(columns),
         "n": len(usable), "n_events": int(usable[EVENT].sum()), "permutations": n_permutations,
     }  # fmt: skip

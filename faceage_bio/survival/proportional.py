@@ -92,7 +92,7 @@ def proportional_hazards(
         offending = [row.term for row in found.itertuples() if row.p_value < alpha and row.term != GLOBAL]
         if offending or found["p_value"].iloc[-1] < alpha:
             remedied += [
-                base | {"question": "not proportional", "role": "exploratory"} | row
+                base | {"question": "not proportional"} | row
                 for row in remedies(
                     usable, columns, frame, terms, offending, choices, split_years, rmst_years
                 )

@@ -61,7 +61,7 @@ def sensitivity(
             found = model_rows(part, columns, choices, **about)
             rows += [row for row in found if row["term"] == FACE_AGE]
     rows += _gap_rows(usable, choices, gap_classes)
-    head = of_question(cohort, "sensitivity", "exploratory")
+    head = of_question(cohort, "sensitivity")
     return result_rows([head | row for row in rows], "survival/sensitivity")
 
 

@@ -66,7 +66,7 @@ def compare_sites(usable: pd.DataFrame, by: str, choices: Choices, cohort: str) 
             for row, q in zip(found, q_values, strict=True)
         ]
         rows.append(base | _interaction(known, by, levels, held, choices))
-    head = of_question(cohort, "sites", "exploratory") | {"by": by}
+    head = of_question(cohort, "sites") | {"by": by}
     return result_rows([head | row for row in rows], "survival/sites")
 
 

@@ -87,7 +87,7 @@ def subgroup_hazards(
             rows.append(
                 test | {"q_value": q, "family": "interactions of a model", "n_tests": n_tests, "step": step}
             )
-    head = of_question(cohort, "subgroups", "exploratory")
+    head = of_question(cohort, "subgroups")
     return result_rows([head | row for row in declared(rows, "survival/subgroups")], "survival/subgroups")
 
 

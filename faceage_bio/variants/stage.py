@@ -90,9 +90,9 @@ def variant_tables(
         if common:
             singles += [base | row for row in _common_rows(analysed, y, design, min_carriers)]
     return {
-        "genes": _families(genes, "genes", role="secondary", family="prespecified panel"),
-        "common": _families(singles, "common", role="exploratory", family="common variants"),
-        "quality": result_rows(analysed.counts.assign(**shared, role="exploratory"), "variants/quality"),
+        "genes": _families(genes, "genes", family="prespecified panel"),
+        "common": _families(singles, "common", family="common variants"),
+        "quality": result_rows(analysed.counts.assign(**shared), "variants/quality"),
         "variants": analysed.variants.assign(**{COHORT: cohort}),
     }
 

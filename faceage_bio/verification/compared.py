@@ -171,7 +171,7 @@ def compare_genes(genes: Genes, seed: int) -> list[dict]:
 
 def numbers_table(rows: Sequence[dict]) -> pd.DataFrame:
     """Both numbers of every comparison (verification/numbers); of genes the panel and those that differ."""
-    shared = {"question": "verification", "role": "exploratory"}
+    shared = {"question": "verification"}
     return result_rows([shared | row for row in rows], "verification/numbers")
 
 

@@ -79,6 +79,7 @@ WITH_POOLED_GENES = [name for name in POOLED_COHORTS if name in WITH_COUNTS]
 REVIEW = config["review"]["decisions"] if WITH_PHOTOS else None  # what people decided on photos
 STRESSED = WITH_PHOTOS if config["fairness"]["stress_photos"] else []  # cohorts whose photos are aged again
 MODEL_CARDS = [f"{folder}/card.json" for folder in MODELS] if WITH_PHOTOS else []
+FROZEN_PLAN = [path for path in [config["study"]["frozen"]] if Path(path).exists()]
 PHOTO_STORE = config["faceage"]["store"] or f"{config['results_dir']}/faceage_store"
 GPUS = 1 if config["faceage"]["device"] == "cuda" else 0
 DEMO_PHOTOS = {plan.name: plan.n for plan in PLANS}  # the demo's manifests are not there when this is read

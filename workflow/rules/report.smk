@@ -138,6 +138,7 @@ rule render_report:
         tables=REPORTED,
         ledgers=collect("<results>/{cohort}/ledger.tsv", cohort=COHORTS),
         models=MODELS if WITH_PHOTOS else [],
+        plan=FROZEN_PLAN,
     output:
         index=report(
             "<results>/reports/index.html",

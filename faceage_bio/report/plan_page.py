@@ -1,0 +1,102 @@
+"""The page of a plan: a table to cite, curves, methods with formulas and references, and R code with the same numbers (plan.html.j2)."""
+
+import math
+from collections.abc import Sequence
+from datetime import date
+from pathlib import Path
+
+import pandas as pd
+from markupsafe import Markup
+
+import faceage_bio
+from faceage_bio.errors import TableError
+from faceage_bio.planning.plan_table import ASSUMPTION, CODE, COLUMNS, CURVE, RESULT
+from faceage_bio.report import plot
+from faceage_bio.report.colours import VERMILLION
+from faceage_bio.report.pages import TEMPLATES, templates
+from faceage_bio.report.references import Citations
+from faceage_bio.tables import read_text_table
+
+WIDTH, HEIGHT = 460.0, 260.0
+METHODS = (
+    "cohort study",
+    "interaction",
+    "two groups",
+    "one gene",
+    "all genes of a pilot",
+    "prediction model",
+    "precision",
+    "trial",
+)
+
+
+def read_plan(path: Path) -> pd.DataFrame:
+    """A plan that a command wrote.
+
+    Raises
+    ------
+    TableError
+        It is another table.
+    """
+    table = read_text_table(path)
+    missing = [name for name in COLUMNS if name not in table]
+    if missing or not set(table["design"]) <= set(METHODS):
+        raise TableError(
+            f"{path}: no plan; it has the columns {', '.join(table)}. Expected a table that `faceage-bio plan study`, `trial`, `groups`, `genes`, "
+            "`model` or `precision` wrote with --output. Name such a table."
+        )
+    for name in ("value", "at"):
+        table[name] = pd.to_numeric(table[name], errors="coerce")
+    return table
+
+
+def plan_page(plans: Sequence[pd.DataFrame], title: str) -> str:
+    """The page as HTML that needs no network."""
+    citations = Citations()
+    return templates().get_template("plan.html.j2").render(
+        title=title, plans=[_shown(table) for table in plans], cite=citations.cite, citations=citations, today=date.today().isoformat(),
+        version=faceage_bio.__version__, style=Markup((TEMPLATES / "style.css").read_text()),
+    )  # fmt: skip
+
+
+def _shown(table: pd.DataFrame) -> dict:
+    def said(part: str) -> list[tuple[str, str, str]]:
+        own = table[table["part"] == part]
+        return [(row.quantity, _number(row), row.unit or "") for row in own.itertuples()]
+
+    curves = table[table["part"] == CURVE]
+    code = table.loc[table["part"] == CODE, "text"]
+    return {
+        "design": table["design"].iloc[0],
+        "assumptions": said(ASSUMPTION),
+        "results": said(RESULT),
+        "curves": [Markup(_curve(name, part)) for name, part in curves.groupby("quantity", sort=False)],
+        "code": code.iloc[0] if len(code) else "",
+    }
+
+
+def _number(row: object) -> str:
+    if math.isinf(row.value):
+        return "not reached"
+    whole = row.unit in ("events", "participants", "samples", "genes")
+    return f"{row.value:,.0f}" if whole else f"{row.value:,.4g}"
+
+
+def _curve(name: str, points: pd.DataFrame) -> str:
+    """A line through the points, with its axes."""
+    points = points.sort_values("at")
+    x, y = points["at"].to_numpy(), points["value"].to_numpy()
+    share = y.min() >= 0 and y.max() <= 1
+    heights = [0, 0.2, 0.4, 0.6, 0.8, 1] if share else plot.ticks(y.min(), y.max())
+    across = plot.Scale(x.min(), x.max(), 62, WIDTH - 20, log=bool(x.min() > 0 and x.max() > 5 * x.min()))
+    up = plot.Scale(heights[0], heights[-1], HEIGHT - 50, 14)
+    ticks = plot.apart(plot.inner_ticks(x.min(), x.max(), across.log), across)
+    path = "L".join(f"{a:.1f} {b:.1f}" for a, b in zip(across(x), up(y), strict=True))
+    parts = [
+        plot.y_axis(up, heights, 62, name[:1].upper() + name[1:], right=WIDTH - 20),
+        plot.x_axis(across, ticks, HEIGHT - 50, f"Number of {points['at_unit'].iloc[0]}"),
+        plot.line(f"M{path}", VERMILLION, 2),
+        plot.dots(across(x), up(y), 2.5, VERMILLION),
+    ]
+    label = f"{name} by number of {points['at_unit'].iloc[0]}: from {y[0]:.3g} at {x[0]:,.0f} to {y[-1]:.3g} at {x[-1]:,.0f}"
+    return plot.svg(label, WIDTH, HEIGHT, parts)

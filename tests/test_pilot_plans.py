@@ -1,0 +1,205 @@
+"""Plans made on pilot rows: gain from adjustment, selection, precision, genes, and the page of plans."""
+
+import re
+import shutil
+import subprocess
+
+import numpy as np
+import pandas as pd
+import pytest
+import typer
+
+from faceage_bio.cli.plan import app
+from faceage_bio.errors import RunError, TableError
+from faceage_bio.planning.cohort_study import CohortPlan, Photos, group_difference
+from faceage_bio.planning.gene_samples import one_gene
+from faceage_bio.planning.pilot import design_matrix, usable_rows
+from faceage_bio.planning.pilot_genes import means_and_dispersions, samples_for_power, simulated_discovery
+from faceage_bio.planning.plan_table import RESULT, value_of
+from faceage_bio.planning.precision import interval_widths, participants_for_width
+from faceage_bio.planning.prognostic_gain import prognostic_gain
+from faceage_bio.planning.trial import TrialPlan, selected_by
+from faceage_bio.report.plan_page import plan_page, read_plan
+from faceage_bio.stats.concordance import concordance
+from faceage_bio.stats.cox import fit_cox
+from faceage_bio.stats.cumulative_hazard import nelson_aalen
+from faceage_bio.stats.sample_size import LogRankTrial, PiecewiseSurvival
+from faceage_bio.tables import write_table
+
+
+def cohort(n, log_hazard_ratio, seed=1):
+    """Participants whose face age, in decades of acceleration with SD 0.8, and age have these effects; about 60 % die."""
+    random = np.random.default_rng(seed)
+    acceleration, age = random.normal(0, 8, n), random.normal(65, 8, n)
+    time = random.exponential(np.exp(-log_hazard_ratio * acceleration / 10 - 0.03 * (age - 65)))
+    end = random.uniform(0.3, 2, n)
+    return pd.DataFrame({
+        "followup_years": np.minimum(time, end), "event": (time <= end).astype(int), "chronological_age": age,
+        "face_age": age + acceleration, "age_acceleration": acceleration, "sex": random.choice(["female", "male"], n),
+    })  # fmt: skip
+
+
+def saving(rows, repeats=2):
+    found = prognostic_gain(rows, {"base": [], "face": ["age_acceleration"]}, repeats=repeats)
+    return found.set_index("score")
+
+
+def test_a_weak_marker_shrinks_no_trial():
+    # the hazard ratio of 1.15 per decade saves below 1 % of the events, one of 3 per quartile step far more
+    assert 0.001 < saving(cohort(20_000, np.log(1.15))).loc["face", "saving"] < 0.012
+    assert saving(cohort(20_000, np.log(4))).loc["face", "saving"] > 0.2
+    assert saving(cohort(5_000, 0)).loc["face", "saving"] < 0.002
+    assert saving(cohort(500, 0)).loc["base", "saving"] == 0
+
+
+def test_the_saving_is_that_of_the_variance_of_the_adjusted_log_rank_score():
+    """Arms drawn 4,000 times for the same patients: the score of the adjusted test varies less by the saving."""
+    rows = cohort(600, 1.0)
+    found = saving(rows).loc["face", "saving"]
+    residual = rows["event"] - nelson_aalen(rows["followup_years"].to_numpy(), rows["event"].to_numpy())
+    x = rows["age_acceleration"] - rows["age_acceleration"].mean()
+    left = residual - x * (x @ residual) / (x @ x)
+    arms = np.random.default_rng(2).choice([-0.5, 0.5], (4000, len(rows)))
+    assert 1 - (arms @ left).var() / (arms @ residual).var() == pytest.approx(found, abs=0.06)
+
+
+def test_the_interval_holds_the_saving_and_that_of_the_increment_nothing():
+    rows = cohort(400, np.log(1.15))
+    found = prognostic_gain(rows, {"base": ["chronological_age"], "both": ["chronological_age", "face_age"]}, repeats=200)  # fmt: skip
+    base, both = found.to_dict("records")
+    assert base["ci_lower"] <= base["saving"] <= base["ci_upper"]
+    assert both["increment"] == pytest.approx(both["saving"] - base["saving"])
+    assert both["increment_lower"] < 0 < both["increment_upper"]
+    assert base["increment"] == base["increment_lower"] == base["increment_upper"] == 0
+
+
+def test_selection_counts_patients_to_screen_and_what_they_cost():
+    trial = TrialPlan(LogRankTrial(PiecewiseSurvival.with_median(1.5), 0.7, 2, 1), 0.8)
+    told = {name: value for name, value, _ in trial.enriched(0.25, 2.0, cost_ratio=0.05)}
+    assert told["randomised after selection"] < value_of(trial.table(), "participants")
+    assert told["screened for selection"] == pytest.approx(4 * told["randomised after selection"], abs=4)
+    everyone = trial.trial.participants(0.8)
+    assert told["cost after selection"] == pytest.approx(told["randomised after selection"] * 1.2 / everyone, rel=0.01)  # fmt: skip
+    rows = cohort(4000, 1.0)
+    share, ratio = selected_by(rows, "age_acceleration", 8)
+    assert share == pytest.approx(0.159, abs=0.02)  # of a normal distribution above one SD
+    assert ratio > 1.5
+    with pytest.raises(RunError, match="--threshold 90: 0 of 4000 pilot rows are above it"):
+        selected_by(rows, "age_acceleration", 90)
+    with pytest.raises(RunError, match="--screening-cost -1: expected 0 or more"):
+        trial.enriched(0.25, 2.0, cost_ratio=-1)
+
+
+def test_simulated_widths_are_those_of_the_pilots_own_interval():
+    rows = usable_rows(cohort(300, 0.5), ["face_age", "chronological_age"], "pilot")
+    widths = interval_widths(rows, "c-index", ["chronological_age"], repeats=300).set_index("n")["width"]
+    design = pd.concat([rows["face_age"] / 10, rows[["chronological_age"]]], axis=1)
+    score = design.to_numpy() @ fit_cox(rows["followup_years"], rows["event"], design).terms["log_hazard_ratio"].to_numpy()  # fmt: skip
+    measured = concordance(rows["followup_years"].to_numpy(), rows["event"].to_numpy(), score[:, None])
+    assert widths[300] == pytest.approx(2 * 1.96 * np.sqrt((measured.influence**2).sum()), rel=0.15)
+    assert widths[1200] == pytest.approx(widths[300] / 2, rel=0.15)
+    wald = fit_cox(rows["followup_years"], rows["event"], design).terms.iloc[0]
+    ratios = interval_widths(rows, "hazard-ratio", ["chronological_age"], repeats=100)
+    assert np.log(ratios["width"].iloc[0]) == pytest.approx(2 * 1.96 * wald["standard_error"], rel=0.2)
+    n = participants_for_width(ratios, float(ratios["width"].iloc[0]), "hazard-ratio")
+    assert n == pytest.approx(300, rel=0.2)
+
+
+def test_genes_over_a_pilots_dispersions():
+    random = np.random.default_rng(5)
+    mean, dispersion = random.uniform(50, 500, 400), np.full(400, 0.09)
+    drawn = random.negative_binomial(1 / dispersion[:, None], 1 / (1 + dispersion * mean)[:, None], (400, 60))
+    genes = means_and_dispersions(pd.DataFrame(drawn, index=[f"G{k}" for k in range(400)]))
+    assert genes["dispersion"].median() == pytest.approx(0.09, rel=0.1)
+    found = simulated_discovery(genes, 1.5, sizes=(10, 40, 80), repeats=10)
+    assert found["power"].is_monotonic_increasing
+    assert found["false_discoveries"].max() < 0.12  # 5 % planned, of about 20 genes
+    n = samples_for_power(found, 0.8)
+    # one gene at the p-value at which 16 of 400 tests have a false discovery rate of 5 %
+    expected = value_of(one_gene(1.5, 250, 0.3, None, power=0.8, alpha=0.05 * 16 / 400), "samples")
+    assert n == pytest.approx(expected, rel=0.25)
+    assert samples_for_power(found.assign(power=0.1), 0.8) == np.inf
+
+
+@pytest.mark.parametrize(
+    ("change", "columns", "message"),
+    [
+        ({"event": 0}, ["face_age"], "pilot: 0 events in 60 complete rows of 60. Expected 10 or more"),
+        ({}, ["ecog"], "pilot: no value in ecog. Expected the columns of the score; it has followup_years"),
+        ({"entry_years": 0.5}, ["face_age"], "entry_years is above 0 in 60 rows. Expected follow-up from the photo"),
+    ],
+)  # fmt: skip
+def test_pilots_that_tell_nothing(change, columns, message):
+    with pytest.raises(RunError, match=message):
+        usable_rows(cohort(60, 0).assign(**change), columns, "pilot")
+
+
+def test_words_become_indicators_and_constants_go():
+    rows = cohort(40, 0).assign(stage="II")
+    assert design_matrix(rows, ["chronological_age", "sex", "stage"]).shape == (40, 2)
+
+
+@pytest.mark.parametrize(("width", "measure"), [(0, "c-index"), (1.2, "difference"), (0.9, "hazard-ratio")])
+def test_widths_that_no_interval_has(width, measure):
+    with pytest.raises(RunError, match=f"--width {width:g}: expected above"):
+        participants_for_width(pd.DataFrame({"n": [100], "width": [0.2]}), width, measure)
+
+
+def run(capsys, *arguments):
+    typer.main.get_command(app)(list(map(str, arguments)), standalone_mode=False)
+    return capsys.readouterr().out
+
+
+def test_commands_on_a_pilot_and_the_page_of_their_plans(tmp_path, capsys):
+    pilot = tmp_path / "pilot.tsv"
+    cohort(150, 0.3).assign(subject_id=[f"s{k}" for k in range(150)]).to_csv(pilot, sep="\t", index=False)
+    curve = pd.DataFrame({"grouping": ["all", "all", "all", "sex"], "years": [0, 1, 2, 1], "survival": [1, 0.7, 0.5, 0.1]})  # fmt: skip
+    curve.to_csv(tmp_path / "kaplan_meier.tsv", sep="\t", index=False)
+    trial, precision = tmp_path / "trial.tsv", tmp_path / "precision.tsv"
+    said = run(
+        capsys, "trial", "--hazard-ratio", 0.7, "--survival-table", tmp_path / "kaplan_meier.tsv", "--follow-up", 1, "--accrual", 1, "--pilot", pilot,
+        "--repeats", 100, "--threshold", 5, "--output", trial,
+    )  # fmt: skip
+    assert "increment by face age, 95% CI from" in said
+    assert "of the patients. Choose the threshold by reason, never by outcome" in said
+    assert "run" not in said
+    assert "participants with about" in run(capsys, "precision", "--pilot", pilot, "--width", 0.2, "--repeats", 50, "--output", precision)  # fmt: skip
+    page = plan_page([read_plan(trial), read_plan(precision)], "Plan <1>")
+    assert "Plan &lt;1&gt;" in page
+    assert "rpact::getSampleSizeSurvival(" in page
+    assert page.count("<svg") == 2
+    assert "Schoenfeld 1981" in page
+    assert not re.search(r"https?://(?!doi\.org)", page)  # needs no network
+    events = value_of(read_plan(trial), "events")
+    assert f"<strong>{events:,.0f}</strong>" in page
+    with pytest.raises(TableError, match="no plan; it has the columns grouping, years, survival"):
+        read_plan(tmp_path / "kaplan_meier.tsv")
+    with pytest.raises(RunError, match="--threshold needs --pilot, and no --selected-share"):
+        run(capsys, "trial", "--hazard-ratio", 0.7, "--median-survival", 1, "--threshold", 5, "--output", trial)  # fmt: skip
+    with pytest.raises(RunError, match="--simulate 10 needs survival"):
+        run(capsys, "study", "--hazard-ratio", 1.2, "--sd", 8, "--simulate", 10, "--output", trial)
+
+
+def test_r_code_gives_the_same_numbers():
+    if not shutil.which("Rscript"):
+        pytest.skip("R is not installed")
+    plans = [
+        CohortPlan(1.15, 10, 8, 0.4, r_squared=0.2, photos=Photos(0.8, 2, 0.7)).table(),
+        CohortPlan(1.5, 10, 8, sides=1).with_interaction(0.3).table(),
+        group_difference(3, 8, allocation=2, power=0.9),
+        one_gene(1.5, 20, 0.4, 0.8, power=0.8, alpha=0.01),
+    ]
+    code = "; ".join(
+        f"cat({line}, '\\n')" if line.startswith("ceiling") else line
+        for plan in plans
+        for line in plan.loc[plan["part"] == "R code", "text"].iloc[0].split("; ")
+    )
+    done = subprocess.run(["Rscript", "-e", code], capture_output=True, text=True, check=True)
+    ours = [value for plan in plans for value in plan.loc[plan["part"] == RESULT, "value"]]
+    assert list(map(float, done.stdout.split())) == ours
+
+
+def test_a_plan_reads_back_as_it_was_written(tmp_path):
+    table = CohortPlan(1.15, 10, 8, 0.4).table()
+    write_table(table, tmp_path / "plan.tsv")
+    assert value_of(read_plan(tmp_path / "plan.tsv"), "participants") == value_of(table, "participants")
