@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from faceage_bio.planning.simulation import score_statistics, simulated_power, survival_times
-from faceage_bio.stats.sample_size import CoxDesign, PiecewiseSurvival, drop_out_hazard
+from faceage_bio.stats.sample_size import CoxDesign, LogRankTrial, PiecewiseSurvival, drop_out_hazard
 
 SURVIVAL = PiecewiseSurvival((0, 1, 3), (0.3, 0.15, 0.1))
 STUDY = {"accrual": 2, "follow_up": 3, "drop_out": drop_out_hazard(0.03, 1)}
@@ -42,6 +42,21 @@ def test_planned_power_is_that_of_simulated_studies(log_hazard_ratio, n):
 def test_type_i_error_is_nominal(sides):
     power, error = simulated_power(0, SURVIVAL, 300, repeats=4000, sides=sides, **STUDY)
     assert power == pytest.approx(0.05, abs=4 * error)
+
+
+@pytest.mark.parametrize(("hazard_ratio", "expected"), [(0.7, 0.8), (1.0, 0.05)])
+def test_planned_trials_have_their_power_and_their_type_i_error(hazard_ratio, expected):
+    """The log-rank test is the score test of the arm; 2,000 trials of the planned size, with drop-out and unequal arms."""
+    lost = STUDY["drop_out"]
+    plan = LogRankTrial(SURVIVAL, 0.7, STUDY["accrual"], STUDY["follow_up"], 2.0, (lost, lost))
+    n, repeats, random = round(plan.participants(0.8)), 2000, np.random.default_rng(7)
+    treated = np.tile(np.arange(n) % 3 < 2, (repeats, 1)).astype(float)
+    risk = random.exponential(size=(repeats, n)) / np.where(treated, hazard_ratio, 1)
+    times = survival_times(SURVIVAL, risk)
+    end = np.minimum(3 + 2 * random.random((repeats, n)), random.exponential(1 / lost, (repeats, n)))
+    z = score_statistics(treated, np.minimum(times, end), times <= end)
+    found = (np.abs(z) > 1.959964).mean()
+    assert found == pytest.approx(expected, abs=4 * np.sqrt(expected * (1 - expected) / repeats))
 
 
 def test_times_follow_the_curve():

@@ -139,6 +139,7 @@ def study(
     """
     from faceage_bio.errors import RunError
     from faceage_bio.planning.cohort_study import CohortPlan, Photos
+    from faceage_bio.planning.plan_table import observation
     from faceage_bio.planning.simulation import simulated_power
     from faceage_bio.stats.sample_size import drop_out_hazard
 
@@ -154,7 +155,7 @@ def study(
         )
     if modifier_share is not None:
         plan = plan.with_interaction(modifier_share)
-    table = plan.table()
+    table = plan.table(observation(survival, accrual, follow_up, lost) if survival is not None else ())
     _save(table, output)
     needed = table[table["part"] == "result"].set_index("quantity")["value"]
     participants = f", {needed['participants']:,.0f} participants" if "participants" in needed else ""
@@ -339,7 +340,7 @@ def precision(
     ],
     per: Annotated[float, typer.Option(help="Years that the hazard ratio is for.", min=0.01)] = 10,
     repeats: Annotated[int, typer.Option(help="Samples of each size.", min=50, max=10_000)] = 200,
-    seed: int = 1,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same samples.", min=0)] = 1,
     output: Output = None,
 ) -> None:
     """Participants for a confidence interval as narrow as wished, by samples with replacement from pilot rows.

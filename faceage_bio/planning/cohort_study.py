@@ -1,5 +1,6 @@
 """How many events and participants a cohort study of face age needs, and what those at hand can show."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from math import ceil
 
@@ -115,8 +116,12 @@ class CohortPlan:
         """Events needed, not rounded."""
         return self.design.events(self.hazard_ratio, self.power) * self.photos.factor
 
-    def table(self) -> pd.DataFrame:
+    def table(self, observed: Sequence[Said] = ()) -> pd.DataFrame:
         """The plan, as `plan_table.plan_table` makes it.
+
+        Parameters
+        ----------
+        observed : further assumptions (`plan_table.observation`)
 
         Returns
         -------
@@ -132,7 +137,7 @@ class CohortPlan:
             ("power", [(n, design.power(self.hazard_ratio, n / factor)) for n in EVENTS_SHOWN], "events"),
             ("detectable hazard ratio", [(n, design.detectable(n / factor, self.power)) for n in EVENTS_SHOWN], "events"),
         ]  # fmt: skip
-        return plan_table(self.name, self._assumptions(), results, curves, self.r_code())
+        return plan_table(self.name, [*self._assumptions(), *observed], results, curves, self.r_code())
 
     @property
     def name(self) -> str:

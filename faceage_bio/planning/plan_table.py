@@ -2,7 +2,10 @@
 
 from collections.abc import Iterable, Sequence
 
+import numpy as np
 import pandas as pd
+
+from faceage_bio.stats.sample_size import PiecewiseSurvival
 
 ASSUMPTION, RESULT, CURVE, CODE = "assumption", "result", "curve", "R code"
 COLUMNS = ("design", "part", "quantity", "value", "unit", "at", "at_unit", "text")
@@ -43,6 +46,20 @@ def plan_table(
         *([{"part": CODE, "quantity": "code", "text": code}] if code else []),
     ]
     return pd.DataFrame(rows).assign(design=design).reindex(columns=list(COLUMNS))
+
+
+def observation(
+    survival: PiecewiseSurvival, accrual: float, follow_up: float, drop_out: float, of: str = ""
+) -> list[Said]:
+    """What is assumed of survival and of the time under observation; ``drop_out``: the hazard of loss."""
+    hazards = [
+        (f"hazard{of}{f' from {start:.3g} years' if start else ''}", float(hazard), "per year")
+        for start, hazard in zip(survival.starts, survival.hazards, strict=True)
+    ]
+    return [
+        *hazards, ("accrual", accrual, "years"), ("follow-up after the last participant", follow_up, "years"),
+        ("share lost each year", float(-np.expm1(-drop_out)), ""),
+    ]  # fmt: skip
 
 
 def value_of(table: pd.DataFrame, quantity: str) -> float:

@@ -54,7 +54,7 @@ def prognostic_gain(
 
 def gain_rows(found: pd.DataFrame, known: Sequence[str], n: int) -> list[Said]:
     """The savings as results of a plan: with the base alone, with face age, and the increment, each with its 95% CI."""
-    base = ", ".join(known) or "nothing"
+    base = ", ".join(name.replace("_", " ") for name in known) or "nothing"
     both = found.iloc[1]
     said = [(f"saving by {base}", found.iloc[0], ""), (f"saving by {base} and face age", both, "")]
     rows = [

@@ -10,7 +10,7 @@ import pandas as pd
 from faceage_bio.columns import EVENT, FOLLOWUP
 from faceage_bio.errors import RunError
 from faceage_bio.planning.cohort_study import check_hazard_ratio, check_shares
-from faceage_bio.planning.plan_table import Said, plan_table
+from faceage_bio.planning.plan_table import Said, observation, plan_table
 from faceage_bio.stats.sample_size import LogRankTrial
 
 WORTH = 0.05  # saving of events below which a trial is not worth a marker
@@ -66,14 +66,9 @@ class TrialPlan:
                 ("events with prognostic adjustment", ceil(events * (1 - r_squared)), "events"),
                 ("participants with prognostic adjustment", ceil(n * (1 - r_squared)), "participants"),
             ]
-        pieces = trial.control
-        hazards = [
-            (f"hazard under control{f' from {start:g} years' if start else ''}", hazard, "per year")
-            for start, hazard in zip(pieces.starts, pieces.hazards, strict=True)
-        ]
         assumptions = [
-            ("hazard ratio", trial.hazard_ratio, "treatment v control"), *hazards, ("accrual", trial.accrual, "years"),
-            ("follow-up after the last patient", trial.follow_up, "years"), ("lost each year", float(1 - np.exp(-trial.drop_out[1])), ""),
+            ("hazard ratio", trial.hazard_ratio, "treatment v control"),
+            *observation(trial.control, trial.accrual, trial.follow_up, trial.drop_out[1], " under control"),
             ("treatment per patient under control", trial.allocation, ""), ("planned power", self.power, ""),
             ("type I error", trial.alpha, f"{trial.sides}-sided"),
         ]  # fmt: skip

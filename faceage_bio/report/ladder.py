@@ -94,7 +94,7 @@ def model_tests(cox: pd.DataFrame) -> list[dict]:
 
 
 def size_sentence(cox: pd.DataFrame) -> str:
-    """Riley's criteria for the largest model with face age, beside its events per variable."""
+    """Riley's criteria for the largest model with face age, and its events per variable."""
     own = cox[(cox.term == "face_age") & (cox.exposure == "face_age") & ~cox.step.str.endswith("Firth")]
     own = own[own[["likelihood_ratio", "log_likelihood", "model_df", "n"]].notna().all(axis=1)]
     if not len(own):

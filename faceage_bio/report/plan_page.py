@@ -17,7 +17,7 @@ from faceage_bio.report.pages import TEMPLATES, templates
 from faceage_bio.report.references import Citations
 from faceage_bio.tables import read_text_table
 
-WIDTH, HEIGHT = 460.0, 260.0
+WIDTH, HEIGHT = 560.0, 300.0
 METHODS = (
     "cohort study",
     "interaction",

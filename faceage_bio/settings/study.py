@@ -2,7 +2,7 @@
 
 import difflib
 from collections.abc import Iterator, Mapping
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 from pydantic import Field, model_validator
 
@@ -87,7 +87,7 @@ class Study(Closed):
 class Planned(NamedTuple):
     """A question of the plan and its role."""
 
-    role: Literal["primary", "secondary", "exploratory"]
+    role: str
     question: str
     exposure: str
     adjustment: str
