@@ -16,7 +16,7 @@ from faceage_bio.planning.gene_samples import one_gene
 from faceage_bio.planning.pilot import design_matrix, usable_rows
 from faceage_bio.planning.pilot_genes import means_and_dispersions, samples_for_power, simulated_discovery
 from faceage_bio.planning.plan_table import RESULT, value_of
-from faceage_bio.planning.precision import interval_widths, participants_for_width
+from faceage_bio.planning.precision import interval_widths, participants_for_width, width_above
 from faceage_bio.planning.prognostic_gain import prognostic_gain
 from faceage_bio.planning.trial import TrialPlan, selected_by
 from faceage_bio.report.plan_page import plan_page, read_plan
@@ -143,6 +143,15 @@ def test_words_become_indicators_and_constants_go():
 def test_widths_that_no_interval_has(width, measure):
     with pytest.raises(RunError, match=f"--width {width:g}: expected above"):
         participants_for_width(pd.DataFrame({"n": [100], "width": [0.2]}), width, measure)
+
+
+def test_an_interval_above_a_value():
+    widths = pd.DataFrame({"n": [100, 400], "estimate": [0.7, 0.7], "width": [0.2, 0.1]})
+    width = width_above(widths, 0.6, "c-index")
+    assert participants_for_width(widths, width, "c-index") == pytest.approx(100, abs=1)
+    assert width_above(widths.assign(estimate=2.0), 1.0, "hazard-ratio") == 4.0  # 1 to 4 around 2
+    with pytest.raises(RunError, match=r"--above 0\.7: the pilot's estimate is 0\.700\. Expected less"):
+        width_above(widths, 0.7, "c-index")
 
 
 def run(capsys, *arguments):

@@ -326,9 +326,13 @@ class Measure(StrEnum):
 def precision(
     pilot: Annotated[Path, typer.Option(help="Participants of a pilot with follow-up, as for plan trial.")],
     width: Annotated[
-        float,
+        float | None,
         typer.Option(help="Wished width of the 95% CI; of a hazard ratio its upper end over the lower one."),
-    ],
+    ] = None,
+    above: Annotated[
+        float | None,
+        typer.Option(help="Instead: what the lower end of the 95% CI is to reach, such as a C-index of 0.6."),
+    ] = None,
     measure: Annotated[
         Measure,
         typer.Option(
@@ -343,15 +347,20 @@ def precision(
     seed: Annotated[int, typer.Option(help="The same seed gives the same samples.", min=0)] = 1,
     output: Output = None,
 ) -> None:
-    """Participants for a confidence interval as narrow as wished, by samples with replacement from pilot rows.
+    """Participants for a confidence interval as narrow as wished, or above a value, by samples with replacement from pilot rows.
 
     Example: faceage-bio plan precision --pilot results/north/survival/follow_up.parquet --measure c-index --width 0.1
     """
+    from faceage_bio.errors import RunError
     from faceage_bio.planning.plan_table import plan_table
-    from faceage_bio.planning.precision import interval_widths, participants_for_width
+    from faceage_bio.planning.precision import interval_widths, participants_for_width, width_above
 
+    if (width is None) == (above is None):
+        raise RunError("--width and --above: expected one of them. Give for example --width 0.1.")
     rows = _pilot(pilot, ["face_age", *covariate])
     widths = interval_widths(rows, measure.value, covariate, per=per, repeats=repeats, seed=seed)
+    if above is not None:
+        width = width_above(widths, above, measure.value)
     n = participants_for_width(widths, width, measure.value)
     name = {
         "c-index": "C-index", "difference": "difference of the C-index", "hazard-ratio": f"hazard ratio per {per:g} years",
@@ -362,7 +371,7 @@ def precision(
     curve = ("width of the 95% CI", list(zip(widths["n"], widths["width"], strict=True)), "participants")
     _save(plan_table("precision", assumptions, results, [curve]), output)
     print(
-        f"{name} with a 95% CI of width {width:g}: {n:,} participants with about {n * events / len(rows):,.0f} events (pilot: {len(rows)} with {events:.0f})"
+        f"{name} with a 95% CI of width {width:.3g}: {n:,} participants with about {n * events / len(rows):,.0f} events (pilot: {len(rows)} with {events:.0f})"
     )
 
 

@@ -76,6 +76,22 @@ def interval_widths(
     return pd.DataFrame(found, columns=["n", "estimate", "width"])
 
 
+def width_above(widths: pd.DataFrame, value: float, measure: str) -> float:
+    """Width of an interval around the pilot's estimate whose lower end is at a value.
+
+    Raises
+    ------
+    RunError
+        The estimate is not above the value.
+    """
+    estimate = float(widths["estimate"].iloc[-1]) if len(widths) else np.nan
+    if not estimate > value:
+        raise RunError(
+            f"--above {value:g}: the pilot's estimate is {estimate:.3f}. Expected less, since no number of participants lifts an interval above it. Give a lower value."
+        )
+    return (estimate / value) ** 2 if measure == HAZARD_RATIO else 2 * (estimate - value)
+
+
 def participants_for_width(widths: pd.DataFrame, width: float, measure: str) -> int:
     """Participants at which the interval is as narrow as wished: the simulated spread falls with the root of n.
 
