@@ -123,7 +123,7 @@ def not_answered(tables: ReportTables, config: dict) -> list[str]:
 def _participants(tables: ReportTables, cohort: str) -> float:
     """Participants of a cohort, as they came in."""
     box = flow.box_of(flow.cohort_flow(tables, cohort), "subject", "intake")
-    return box.n if box else math.nan
+    return box.n if box and box.n else math.nan
 
 
 def _of(row: KeyRow, own: Collection[str], known: Collection[str]) -> Collection[str]:
