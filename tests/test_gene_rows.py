@@ -22,8 +22,8 @@ from faceage_bio.rna.gene_sets import GeneSet
 from faceage_bio.survival.genes import gene_survival
 from faceage_bio.tables import read_table, write_table
 from faceage_bio.variants.stage import variant_tables
-from tests import test_gene_survival as survival
-from tests import test_variants as variants
+from tests.test_gene_survival import study as survival_study
+from tests.test_variants import study as variant_study
 from tests.cells_study import cells_of, people_of
 from tests.expression_study import study
 
@@ -78,14 +78,14 @@ def single_cells(runs: bool, folder) -> dict[str, pd.DataFrame]:
 
 
 def deaths(runs: bool) -> dict[str, pd.DataFrame]:
-    people, levels = survival.study(genes=5)
+    people, levels = survival_study(genes=5)
     followed = people if runs else people.assign(event=0.0)
     genes, panel = gene_survival(followed, levels, ["sex"], PANEL, "c", strata=["batch"])
     return {"survival/genes": genes, "survival/gene_panel": panel}
 
 
 def dna(runs: bool) -> dict[str, pd.DataFrame]:
-    people, genotypes = variants.study()
+    people, genotypes = variant_study()
     people = people if runs else people.assign(age_acceleration=np.nan)
     found = variant_tables(people, genotypes, ["PC1"], cohort="c", panel=["CDK6", "CDKN2A", "ABSENT"])
     return {f"variants/{name}": found[name] for name in ("genes", "common", "quality")}
