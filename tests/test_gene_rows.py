@@ -22,10 +22,10 @@ from faceage_bio.rna.gene_sets import GeneSet
 from faceage_bio.survival.genes import gene_survival
 from faceage_bio.tables import read_table, write_table
 from faceage_bio.variants.stage import variant_tables
-from tests.test_gene_survival import study as survival_study
-from tests.test_variants import study as variant_study
 from tests.cells_study import cells_of, people_of
 from tests.expression_study import study
+from tests.test_gene_survival import study as survival_study
+from tests.test_variants import study as variant_study
 
 PANEL = ["CDK6", "TP53", "ABSENT"]
 MODEL = {"per_years": 10.0, "min_count": 10, "min_samples": 10}
