@@ -25,6 +25,7 @@ collect_ignore = (
 )  # `make test-federated` has an environment for them
 
 ROOT = Path(__file__).parent.parent
+SLOWEST = 25  # test files whose seconds are shown at the end
 DEMO_CONFIG = ROOT / "config" / "config.yaml"
 
 
@@ -134,3 +135,17 @@ def cohorts_of(folder: Path, *names: str) -> dict:
         name: {key: str(folder / path) for key, path in cohorts[name].items()} for name in names or cohorts
     }
     return {"cohorts": places, "demo": None, "models": [str(folder / "results/model/demo")]}
+
+
+def pytest_terminal_summary(terminalreporter) -> None:
+    """Seconds of each test file, of the slowest."""
+    seconds: dict[str, float] = {}
+    for reports in terminalreporter.stats.values():
+        for one in reports:
+            if isinstance(one, pytest.TestReport):
+                file = one.nodeid.partition("::")[0]
+                seconds[file] = seconds.get(file, 0.0) + one.duration
+    slowest = sorted(seconds.items(), key=lambda item: -item[1])[:SLOWEST]
+    terminalreporter.section(f"seconds per file, the slowest {len(slowest)} of {len(seconds)}")
+    for file, spent in slowest:
+        terminalreporter.write_line(f"{spent:8.1f}  {file}")
