@@ -25,6 +25,13 @@ ENTRY = "entry_years"  # start of observation, years after the photo (0 = the ph
 FOLLOWUP = "followup_years"  # end of observation, years after the photo
 EVENT = "event"  # 1 = died, 0 = censored
 CAUSE = "cause"  # of death
+OUTCOMES = (
+    ENTRY,
+    FOLLOWUP,
+    EVENT,
+    CAUSE,
+    "ended_before_photo",
+)  # what became of participants after the photo
 
 THIRDS = ("lowest tertile", "middle tertile", "highest tertile")  # groups of equal size
 

@@ -4,6 +4,7 @@ The record of ``north/survival/cox.tsv`` is ``north/survival/records/cox.tsv.jso
 and outputs are named by their option and their SHA-256, so that a record says whether it belongs to a file that it stands beside.
 """
 
+import hashlib
 import json
 import platform
 import re
@@ -40,8 +41,9 @@ _further: dict[str, Path] = {}
 @contextmanager
 def recorded(
     command: str, parameters: Mapping[str, object], settings: Mapping[str, object] | None = None
-) -> Iterator[None]:
-    """If the block ends well, write the record of the command beside each file that it wrote.
+) -> Iterator[dict]:
+    """If the block ends well, write the record of the command beside each file that it wrote, with the ``software`` and further ``inputs`` that
+    are put into the dict.
 
     Parameters
     ----------
@@ -52,22 +54,23 @@ def recorded(
         The settings that it used, by their dotted names.
     """
     _further.clear()
+    told: dict = {}
     with tables.watch_writing() as written:
-        yield
+        yield told
     outputs = {path: tables.sha256_of(path) for path in written if path.is_file() and path.suffix in KEPT}
     if not outputs:
         return
     inputs = [
         {"role": role, "sha256": digest}
-        for role, path in (*_paths(parameters), *_further.items())
-        if path.resolve() not in {made.resolve() for made in outputs} and (digest := _hash(path))
+        for role, path in (*paths_of(parameters), *_further.items())
+        if path.resolve() not in {made.resolve() for made in outputs} and (digest := hash_of(role, path))
     ]
     record = {
         "command": command,
         "settings": {name: value for name, value in (settings or {}).items() if _told(name, value)},
         "options": {name: _plain(value) for name, value in parameters.items() if _told(name, value)},
-        "inputs": inputs,
-        "software": software(),
+        "inputs": inputs + told.get("inputs", []),
+        "software": told.get("software") or software(),
     }
     for path, digest in outputs.items():
         tables.write_json({"sha256": digest, **record}, record_of(path))
@@ -119,7 +122,8 @@ def check_unchanged(paths: Iterable[Path]) -> None:
         )
 
 
-def _paths(parameters: Mapping[str, object]) -> list[tuple[str, Path]]:
+def paths_of(parameters: Mapping[str, object]) -> list[tuple[str, Path]]:
+    """The paths among a command's options, each with the option's name."""
     found = []
     for name, value in parameters.items():
         for one in value if isinstance(value, (list, tuple)) else [value]:
@@ -128,11 +132,28 @@ def _paths(parameters: Mapping[str, object]) -> list[tuple[str, Path]]:
     return found
 
 
-def _hash(path: Path) -> str:
-    """Of a file; of a model, of its card, which holds the hash of the weights; of another folder none."""
+FOLDERS_OF_TABLES = "counts"  # a folder of an input of this name is read; photos have hashes of their own
+
+
+def hash_of(role: str, path: Path) -> str:
+    """Of a file; of a model, of its card, which holds the hash of the weights; of a folder of counts, of all its files; of another folder ""."""
     card = path / "card.json"
     path = card if path.is_dir() and card.exists() else path
+    if path.is_dir() and role.split()[0] == FOLDERS_OF_TABLES:
+        return hash_of_folder(path)
     return tables.sha256_of(path) if path.is_file() else ""
+
+
+def hash_of_folder(folder: Path) -> str:
+    """SHA-256 over the names and the contents of all files of a folder, hidden ones left out."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    names = [path.relative_to(folder).as_posix() for path in files]
+    lines = [
+        f"{tables.sha256_of(path)}  {name}\n"
+        for path, name in zip(files, names, strict=True)
+        if not any(part.startswith(".") for part in name.split("/"))
+    ]
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
 def _told(name: str, value: object) -> bool:
@@ -159,7 +180,7 @@ def _plain(value: object) -> object:
 
 def software() -> dict[str, str]:
     """Python, ourselves, and those of our packages that this process imported, with their versions."""
-    imported = [name for name in _required() if OTHER_NAMES.get(name, name.replace("-", "_")) in sys.modules]
+    imported = [name for name in required() if OTHER_NAMES.get(name, name.replace("-", "_")) in sys.modules]
     return {
         "python": platform.python_version(),
         "faceage-bio": version(),
@@ -177,7 +198,7 @@ OTHER_NAMES = {
 
 
 @cache
-def _required() -> set[str]:
+def required() -> set[str]:
     """Packages that ours names, and not what these need in turn; none if it was not installed."""
     try:
         said = metadata.requires("faceage-bio") or []

@@ -6,8 +6,10 @@ as a field of `settings`.
 
 import difflib
 import inspect
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -44,6 +46,7 @@ class Step:
     function: Callable[..., Tables | None]
     uses: tuple[str, ...]  # sections or settings, by dotted name
     writes: Mapping[str, str] = field(default_factory=dict)  # file in the output folder: what it holds
+    hides: tuple[str, ...] = ()  # columns (also age_*) of our own tables that the function does not see
 
     @property
     def name(self) -> str:
@@ -60,10 +63,11 @@ class Step:
         mine = inspect.signature(self.function)
 
         def run(*, config: Path | None = None, set: Sequence[str] = (), output: Path | None = None, **given: Any) -> None:  # fmt: skip
-            from faceage_bio.records import recorded
+            from faceage_bio import kept
+            from faceage_bio.records import read_record, record_of, recorded
             from faceage_bio.results.roles import with_roles
             from faceage_bio.results.row import identified
-            from faceage_bio.tables import identities, naming_tables, write_table
+            from faceage_bio.tables import hiding, identities, in_workflow, naming_tables, write_table
 
             resolved = self.resolve(config, set)
             own = given if self.writes or output is None else given | {"output": output}
@@ -72,18 +76,32 @@ class Step:
                 for name, value in (("settings", Used(resolved, self.uses)), ("whole", resolved))
                 if name in mine.parameters
             }
-            with recorded(self.name, given, self.settings(resolved)), naming_tables():
+            used = self.settings(resolved)
+            named = json.dumps(used)
+
+            def hidden(column: str) -> bool:
+                return any(fnmatch(column, one) for one in self.hides) and f'"{column}"' not in named
+
+            keeps = self.writes and output and in_workflow() and "whole" not in mine.parameters
+            key = kept.key_of(self.name, given, used, hidden) if keeps else None
+            with recorded(self.name, given, used) as record, naming_tables(), hiding(hidden):
+                if key and (known := kept.take(output, key)):
+                    record.update(software=known["software"], inputs=known["inputs"])
+                    print("Nothing that this step uses has changed; its results are those of before.")
+                    return
                 made = self.function(**own) or {}
                 participants = identities(given.values())
-                for file in self.writes:
-                    name = Path(file).stem
-                    if (
-                        output is not None and name in made
-                    ):  # what an optional table is needed for may not be there
-                        table = identified(made[name], participants)
-                        if PLAN[0] in self.uses:
-                            table = with_roles(table, name, resolved.model_dump(mode="json"))
+                written = [file for file in self.writes if Path(file).stem in made]
+                for file in written:  # what an optional table is needed for may not be there
+                    table = identified(made[Path(file).stem], participants)
+                    if PLAN[0] in self.uses:
+                        table = with_roles(table, Path(file).stem, resolved.model_dump(mode="json"))
+                    if output is not None:
                         write_table(table, output / file)
+            if key and output is not None and written:
+                made_by = read_record(record_of(output / written[0])) or {}
+                further = [one for one in made_by.get("inputs", []) if one["role"] not in given]
+                kept.keep(output, written, key, software=made_by.get("software"), inputs=further)
 
         options = [one for one in mine.parameters.values() if one.name not in ("settings", "whole")]
         if self.writes:
@@ -155,7 +173,9 @@ class Used:
 STEPS: dict[str, Step] = {}
 
 
-def step(*, uses: Sequence[str] = (), writes: Mapping[str, str] | None = None) -> Callable:
+def step(
+    *, uses: Sequence[str] = (), writes: Mapping[str, str] | None = None, hides: Sequence[str] = ()
+) -> Callable:
     """Declare a function to be a step.
 
     Parameters
@@ -166,10 +186,12 @@ def step(*, uses: Sequence[str] = (), writes: Mapping[str, str] | None = None) -
         its tables.
     writes : file name: what the table holds
         The function returns these tables by name without ending, and the command writes them into ``--output``.
+    hides : columns, also as ``age_*``, that the function does not see in our own tables, unless a setting names them
+        Where nothing else has changed, the tables of the run before are taken (`kept`).
     """
 
     def declare(function: Callable[..., Tables | None]) -> Callable[..., Tables | None]:
-        declared = Step(function, tuple(uses), writes or {})
+        declared = Step(function, tuple(uses), writes or {}, tuple(hides))
         STEPS[declared.name] = declared
         return function
 

@@ -8,7 +8,7 @@ import os
 import tempfile
 import unicodedata
 import zipfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -200,7 +200,8 @@ def read_table(path: Path | str, columns: Sequence[str] | None = None) -> pd.Dat
             f"{path}: no such file. Expected what an earlier step writes. Run the workflow or that step first."
         )
     with _told_if_damaged(path):
-        return _read_own(path, columns)
+        table = _read_own(path, columns)
+        return table.drop(columns=[name for name in table if any(hides(name) for hides in _hiding)])
 
 
 @contextmanager
@@ -356,6 +357,24 @@ def watch_writing() -> Iterator[list[Path]]:
         yield written
     finally:
         _watched.remove(written)
+
+
+_hiding: list[Callable[[str], bool]] = []
+
+
+@contextmanager
+def hiding(hides: Callable[[str], bool]) -> Iterator[None]:
+    """Within the block, `read_table` gives tables without the columns for which this is true."""
+    _hiding.append(hides)
+    try:
+        yield
+    finally:
+        _hiding.remove(hides)
+
+
+def in_workflow() -> bool:
+    """Whether the workflow started this command."""
+    return ACCESS in os.environ
 
 
 @contextmanager

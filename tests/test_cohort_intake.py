@@ -1,5 +1,6 @@
 """Intake: what is wrong in any table is told with file, line, column and advice, all at once; nothing disappears."""
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -8,9 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from faceage_bio.cohort.intake import read_cohorts, write_cohorts
+from faceage_bio.cohort.intake import read_cohorts, read_written, write_cohort
 from faceage_bio.cohort.ledger import flow, gather
 from faceage_bio.errors import CohortError
+from faceage_bio.tables import read_table
 
 MANIFEST = """photo_id,subject_id,path,photo_date
 p1,a,a.jpg,2020-01-01
@@ -352,10 +354,34 @@ def test_photos_and_people_left_over_stand_in_the_ledger(study):
     assert ledger[ledger.subject_id == "z"].reason.tolist() == ["no_photo"]
 
 
+def test_the_photo_folder_is_walked_once(study, monkeypatch):
+    """No photo is asked for by itself, which takes its time on a shared disk; a link out of the folder is still seen."""
+    (study.folder / "photos" / "more").mkdir()
+    walked, asked = [], []
+    scandir, resolve = os.scandir, Path.resolve
+    monkeypatch.setattr(os, "scandir", lambda path: walked.append(path) or scandir(path))
+    monkeypatch.setattr(Path, "resolve", lambda path, **more: asked.append(path) or resolve(path, **more))
+    assert len(study().photos) == 3
+    assert [os.path.basename(path) for path in walked] == ["photos", "more"]
+    assert [path.name for path in asked] == ["photos"]
+    (study.folder / "outside.jpg").write_text("x")
+    (study.folder / "photos" / "a.jpg").unlink()
+    (study.folder / "photos" / "a.jpg").symlink_to(study.folder / "outside.jpg")
+    with pytest.raises(CohortError, match="the path leaves it"):
+        study()
+
+
 def test_tables_are_written_for_their_owner_only(study, tmp_path):
-    write_cohorts({"c": study()}, tmp_path / "results")
+    write_cohort(study(), tmp_path / "results")
     files = [path for path in Path(tmp_path / "results").rglob("*") if path.is_file()]
-    assert len(files) == 5  # photos, subjects, samples, counts, ledger
+    tables = {"photos", "subjects", "samples", "counts", "variant_participants", "face_ages", "ledger"}
+    assert {path.stem for path in files} == tables
+    # genotypes and given face ages it has none
+    assert read_table(tmp_path / "results" / "face_ages.parquet").empty
+    again, first = read_written(tmp_path / "results"), study()
+    pd.testing.assert_frame_equal(again.subjects, first.subjects, check_dtype=False)
+    assert list(again.counts.counts.index) == list(first.counts.counts.index)
+    assert again.variant_people is None
     assert {path.stat().st_mode & 0o777 for path in files} == {0o600}
 
 

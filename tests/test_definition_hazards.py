@@ -116,8 +116,8 @@ def test_a_table_without_follow_up_is_refused(accelerated):
 
 
 def test_the_command_runs_on_a_plain_table(accelerated):
-    run("measure-repeats", "--face-ages", accelerated / "people.tsv", "--followed", accelerated / "accelerated.tsv", "--output",
-        accelerated / "out", "--set", "survival.per_years=5")  # fmt: skip
+    run("define-acceleration", "--table", accelerated / "people.tsv", "--definitions", accelerated / "out" / "definitions.tsv",
+        "--hazards", accelerated / "out" / "definition_hazards.tsv", "--set", "survival.per_years=5")  # fmt: skip
     rows = read_table(accelerated / "out" / "definition_hazards.tsv")
     assert set(rows.per) == {"5 years", "1 SD", "10 centiles"}
     assert not set(read_table(accelerated / "accelerated.tsv").subject_id) & set(

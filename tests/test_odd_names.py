@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from faceage_bio.cohort.intake import read_cohorts, write_cohorts
+from faceage_bio.cohort.intake import read_cohorts, write_cohort
 from faceage_bio.config import load_config
 from faceage_bio.errors import CohortError, ConfigError
 from tests.conftest import ROOT
@@ -51,7 +51,7 @@ def test_a_photo_whose_name_is_not_utf8_is_told_or_listed(tmp_path):
     tables = manifest(tmp_path, "a.jpg", files=("a.jpg", latin))
     stray = tables.ledger[tables.ledger.reason == "not_in_manifest"]
     assert stray.photo_id.tolist() == [r"Jos\xe9.jpg"]
-    write_cohorts({"c": tables}, tmp_path / "results")
+    write_cohort(tables, tmp_path / "results")
     with pytest.raises(
         CohortError, match=r"It has 'Jos.+xe9.jpg', a name that is not UTF-8: rename that file"
     ):

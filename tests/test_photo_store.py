@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import threading
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from faceage_bio.cli.store import prune, verify
 from faceage_bio.errors import RunError
 from faceage_bio.faceage.settings import settings_of
 from faceage_bio.faceage.store import (
+    PART,
     PhotoStore,
     content_of,
     engine_of,
@@ -215,3 +217,66 @@ def test_commands_check_and_tidy_up(tmp_path, photos, capsys):
     store.parts()[0].write_bytes(b"no parquet")
     with pytest.raises(RunError, match=r"1 fault\(s\)\. Expected parts and photos as they were written"):
         verify(store.folder)
+
+
+def test_a_store_where_nothing_can_be_written_is_said_once_and_costs_no_result(tmp_path, photos, capsys):
+    (tmp_path / "store").write_text("a file where the folder should be")
+    store = PhotoStore(tmp_path / "store", ENGINE)
+    assert store.find(photos).empty
+    store.keep(rows_of(photos))
+    store.keep(rows_of(photos))
+    store.join_added()
+    said = capsys.readouterr().err
+    assert said.count("photo results cannot be kept") == 1
+    assert "Expected a folder with space that may be written; see faceage.store" in said
+    assert (tmp_path / "store").read_text() == "a file where the folder should be"
+
+
+def test_a_store_of_another_version_is_left_alone_and_its_photos_are_computed(tmp_path, photos):
+    filled(tmp_path, photos)
+    other = ENGINE | {"engine": ENGINE["engine"] + 1}
+    newer = PhotoStore(tmp_path / "store", other)
+    assert newer.find(photos).empty
+    assert newer.count(photos) == (0, 0)
+    newer.keep(rows_of(photos[:1]))
+    assert len(PhotoStore(tmp_path / "store", ENGINE).find(photos)) == 3
+    assert len(PhotoStore(tmp_path / "store", other).find(photos)) == 1
+
+
+def test_a_part_of_another_form_is_said_and_its_photos_are_computed(tmp_path, photos, capsys):
+    store = filled(tmp_path, photos[:2])
+    pd.DataFrame({"photo": ["x"], "age": [1.0]}).to_parquet(store.place / f"old{PART}")
+    assert list(PhotoStore(store.folder, ENGINE).find(photos).index) == [0, 1]
+    assert "a part of the photo store cannot be read" in capsys.readouterr().err
+
+
+def test_runs_at_the_same_time_lose_no_photo_of_each_other(tmp_path, photos):
+    """One run adds and joins its parts again and again, and a third tidies up, while another looks photos up."""
+    filled(tmp_path, photos[:1])
+    lost, stop = [], threading.Event()
+
+    def look_up():
+        while not stop.is_set():
+            lost.append(0 not in PhotoStore(tmp_path / "store", ENGINE).find(photos).index)
+
+    reader = threading.Thread(target=look_up)
+    reader.start()
+    for _ in range(15):
+        run = PhotoStore(tmp_path / "store", ENGINE)
+        for place in photos[1:]:
+            run.keep(rows_of([place]))
+        run.join_added()
+        prune_store(PhotoStore(tmp_path / "store", ENGINE))
+    stop.set()
+    reader.join()
+    assert len(lost) > 3
+    assert not any(lost)
+    assert len(PhotoStore(tmp_path / "store", ENGINE).find(photos)) == 3
+
+
+def test_check_counts_what_is_known_and_writes_nothing(tmp_path, photos):
+    store = filled(tmp_path, photos[:2])
+    os.utime(photos[0], (1, 1))
+    before = store.parts()
+    assert PhotoStore(store.folder, ENGINE).count([*photos, None]) == (2, 1)
+    assert store.parts() == before

@@ -152,7 +152,7 @@ def test_pages_of_an_earlier_run_are_no_part_of_the_provenance(study, tmp_path):
 def test_tables_of_the_demo_count_as_what_came_from_outside():
     made = {"command": "make-demo-cohorts", "inputs": [], "options": {}}
     checked = {
-        "command": "check-cohorts",
+        "command": "check-cohort",
         "inputs": [{"role": "clinical of one", "sha256": "a"}],
         "options": {},
     }

@@ -299,7 +299,6 @@ def test_commands_on_plain_tables_and_their_page(tmp_path):
     folder = tmp_path / "one" / "acceleration"
     run("measure-repeats", "--face-ages", tmp_path / "photos.tsv", "--subjects", tmp_path / "people.tsv", "--participants",
         tmp_path / "people.tsv", "--set", "acceleration.outcomes=bmi", "--output", folder, "--cohort", "one")  # fmt: skip
-    assert not (folder / "definition_hazards.tsv").exists()
     run("define-acceleration", "--table", tmp_path / "people.tsv", "--definitions", folder / "definitions.tsv",
         "--sensitivity", folder / "sensitivity.tsv")  # fmt: skip
     for name in ("definitions", "sensitivity"):

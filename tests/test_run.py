@@ -164,7 +164,7 @@ def test_on_a_terminal_there_is_a_bar(study):
 def test_what_needs_no_progress_is_shown_as_snakemake_shows_it(study):
     status, output = finished(study, "--dry-run", CHECKED)
     assert status == 0
-    assert "rule check_cohorts:" in output
+    assert "rule check_cohort:" in output
     status, output = finished(study, "--no-such-option")
     assert status == 2
     assert "unrecognized arguments: --no-such-option. Expected options of `faceage-bio run --help`" in output

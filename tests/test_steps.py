@@ -33,7 +33,7 @@ def test_the_rule_of_a_step_holds_its_settings_and_makes_its_tables(name):
         assert name in BY_HAND
         return
     body = RULES[rule]
-    assert not STEPS[name].uses or f'settings=uses("{rule}")' in body
+    assert not STEPS[name].uses or f'settings=study.uses("{rule}")' in body
     assert f'"faceage-bio {name} ' in body
     made = set(
         re.findall(r"/([\w.]+\.(?:tsv|parquet|json))\"", body.partition("output:")[2].partition("log:")[0])

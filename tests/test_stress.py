@@ -157,7 +157,7 @@ def test_the_sample_is_the_same_in_any_order_and_one_per_subject():
     assert set(sample_photos(table, 99, aged).photo_id) == {30, 32, 34, 36, 38}
     with pytest.raises(
         TableError,
-        match=r"the photo table has no column 'path'; found photo_id.*Expected what check-cohorts writes",
+        match=r"the photo table has no column 'path'; found photo_id.*Expected what check-cohort writes",
     ):
         sample_photos(table.drop(columns="path"), 3)
 

@@ -1,6 +1,6 @@
 """Every definition of age acceleration, as columns of one table, and its correlation with age."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -84,13 +84,15 @@ class Defined:
     norm: str
 
 
-def define(people: pd.DataFrame, settings: Settings) -> Defined:
+def define(people: pd.DataFrame, settings: Settings, places: Sequence[str] = PLACES) -> Defined:
     """Age gap, every residual, the normative scores, and ``age_acceleration``, the one that the config chose.
 
     Parameters
     ----------
     people : DataFrame
         All cohorts' subjects, one row each; face age and age may be missing.
+    places : of `PLACES`
+        In whom residuals are fitted; normative scores are left out unless controls are among them.
 
     Raises
     ------
@@ -103,7 +105,7 @@ def define(people: pd.DataFrame, settings: Settings) -> Defined:
     reference = both.get("group", pd.Series("", index=both.index)) == "reference"
     notes: dict[tuple[str, str], tuple[Reason, ...]] = {}
     for kind in KINDS:
-        for place in PLACES:
+        for place in places:
             column = column_of(kind, place)
             people[column] = np.nan
             groups = both.groupby(COHORT) if place == "cohort" else [("", both)]
@@ -123,8 +125,9 @@ def define(people: pd.DataFrame, settings: Settings) -> Defined:
                     notes |= {(cohort, column): (error.reason,) for cohort in cohorts}
     people[AGE_ACCELERATION] = people[column_of(settings.definition, settings.fit_in)]
     norm = "reference" if reference.any() else "cohort"
-    people[[Z, CENTILE]] = np.nan
-    for name, group in both.groupby(COHORT):
+    if scored := "reference" in places:
+        people[[Z, CENTILE]] = np.nan
+    for name, group in both.groupby(COHORT) if scored else ():
         norm_people = both if norm == "reference" else group
         judged = pd.concat([norm_people, group.drop(norm_people.index, errors="ignore")])
         inside = reference[judged.index] | (norm == "cohort")

@@ -1,11 +1,13 @@
 """The stage: all cohorts' subjects with their age gap and age acceleration, its ledger and its summaries."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import pandas as pd
 
 from faceage_bio.acceleration import definitions as definitions_
 from faceage_bio.acceleration.definitions import (
+    PLACES,
     Defined,
     Settings,
     column_of,
@@ -74,6 +76,7 @@ def compute(
     repeat_photos: str,
     fit_in: str,
     choices: Choices | None = None,
+    places: Sequence[str] = PLACES,
 ) -> dict[str, Acceleration]:
     """Age gap and acceleration of every cohort.
 
@@ -85,6 +88,7 @@ def compute(
     fit_in : "cohort" (each cohort's own line) or "reference" (one line, fitted in the controls of all cohorts)
     choices : Choices
         ``fit_in`` in it is not looked at.
+    places : in whom definitions are fitted, see `define`; controls of all cohorts are needed for "reference"
 
     Raises
     ------
@@ -104,23 +108,24 @@ def compute(
         tables[name] = one.assign(
             **{COHORT: name, MODEL_ID: each_once(ages[MODEL_ID]) if MODEL_ID in ages else ""}
         )
-    return describe(tables, replace(choices.definition, fit_in=fit_in), choices.validity)
+    return describe(tables, replace(choices.definition, fit_in=fit_in), choices.validity, places)
 
 
 def describe(
-    tables: dict[str, pd.DataFrame], settings: Settings, validity: Validity
+    tables: dict[str, pd.DataFrame], settings: Settings, validity: Validity, places: Sequence[str] = PLACES
 ) -> dict[str, Acceleration]:
     """Every definition, flag and summary, from tables with one row per subject and both ages.
 
     Parameters
     ----------
+    places : in whom definitions are fitted, see `define`
     tables : cohort -> DataFrame with cohort, subject_id, face_age, chronological_age; sex, group and covariates if there are any
     """
     everyone = flag(
         pd.concat([table for table in tables.values() if len(table)] or tables.values(), ignore_index=True),
         validity.ages, validity.low_resolution,
     )  # fmt: skip
-    defined = define(everyone, settings)
+    defined = define(everyone, settings, places)
     return {name: _one_cohort(name, table, defined, settings, validity) for name, table in tables.items()}
 
 
@@ -155,7 +160,7 @@ def _one_cohort(
     ledger = table[[COHORT, SUBJECT]].assign(
         stage="acceleration", status=(code == "").map({True: "included", False: "excluded"}), reason=code
     )
-    shown = definitions_.definitions(settings, defined.norm)
+    shown = [one for one in definitions_.definitions(settings, defined.norm) if one.column in table]
     people = defined.people
     in_whom = (
         people[people.get("group", pd.Series("", index=people.index)) == "reference"]

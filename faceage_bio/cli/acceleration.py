@@ -29,19 +29,22 @@ def _defined(settings: Config):
 @step(uses=["acceleration.repeat_photos", "acceleration.nearest_to", "acceleration.session_days", *DEFINED])
 def compute_acceleration(
     subjects: Annotated[
-        list[Path], typer.Option(help="A cohort's subjects.parquet; repeat for each cohort.")
+        list[Path], typer.Option(help="The cohort's subjects.parquet; repeat for each cohort.")
     ],
     photos: Annotated[list[Path], typer.Option(help="Its photos.parquet, in the same order.")],
     face_ages: Annotated[list[Path], typer.Option(help="Its face_age.parquet, in the same order.")],
     results: Annotated[Path, typer.Option(help="Results folder.")],
     settings: Config,
+    cohort: Annotated[str, typer.Option(help="Write the tables of this cohort alone.")] = "",
 ) -> None:
-    """Age gap and age acceleration of every cohort.
+    """Age gap and age acceleration of a cohort; with acceleration.fit_in=reference, from the controls of all cohorts that are given.
+
+    Definitions that need the controls of all cohorts are compared by tabulate-definitions.
 
     Example: faceage-bio compute-acceleration --subjects subjects.parquet --photos photos.parquet
     --face-ages face_age.parquet --results results
     """
-    from faceage_bio.acceleration.stage import Choices, compute
+    from faceage_bio.acceleration.stage import PLACES, Choices, compute
     from faceage_bio.errors import RunError
     from faceage_bio.results.row import identified
     from faceage_bio.tables import read_table, write_table
@@ -55,22 +58,65 @@ def compute_acceleration(
     tables = [[read_table(path) for path in paths] for paths in (subjects, photos, face_ages)]
     chosen = settings.acceleration
     choices = Choices(*_defined(settings), chosen.nearest_to, chosen.session_days)
-    for name, cohort in compute(*tables, names, chosen.repeat_photos, chosen.fit_in, choices).items():
+    places = PLACES if chosen.fit_in == "reference" else PLACES[:1]
+    for name, made in compute(*tables, names, chosen.repeat_photos, chosen.fit_in, choices, places).items():
+        if cohort not in ("", name):
+            continue
         folder = results / name / "acceleration"
-        write_table(cohort.table, folder / "acceleration.parquet")
-        write_table(cohort.ledger, folder / "ledger.tsv")
-        for part in ("summary", "age_bands", "definitions", "definition_bands", "sensitivity"):
-            write_table(identified(getattr(cohort, part), cohort.table), folder / f"{part}.tsv")
+        write_table(made.table, folder / "acceleration.parquet")
+        write_table(made.ledger, folder / "ledger.tsv")
+        for part in ("summary", "age_bands", "sensitivity"):
+            write_table(identified(getattr(made, part), made.table), folder / f"{part}.tsv")
         print(
-            f"{name}: age acceleration of {cohort.table['age_acceleration'].notna().sum()} of {len(cohort.table)} subjects"
+            f"{name}: age acceleration of {made.table['age_acceleration'].notna().sum()} of {len(made.table)} subjects"
         )
 
 
-@step(uses=DEFINED)
+@step(uses=[*DEFINED, "survival.per_years"])
+def tabulate_definitions(
+    participants: Annotated[
+        list[Path], typer.Option(help="A cohort's acceleration.parquet; repeat for each cohort.")
+    ],
+    results: Annotated[Path, typer.Option(help="Results folder.")],
+    settings: Config,
+    followed: Annotated[
+        list[Path], typer.Option(help="follow_up.parquet of each cohort that has one; repeat.")
+    ] = [],
+) -> None:
+    """Every definition of age acceleration side by side, those fitted in the controls of all cohorts among them, and their hazard ratios.
+
+    Example: faceage-bio tabulate-definitions --participants acceleration.parquet --followed follow_up.parquet --results results
+    """
+    from faceage_bio.acceleration.hazards import definition_hazards
+    from faceage_bio.acceleration.stage import describe
+    from faceage_bio.columns import COHORT, SUBJECT
+    from faceage_bio.results.row import identified
+    from faceage_bio.tables import read_table, write_table
+
+    tables = [read_table(path) for path in participants]
+    own = {str(table[COHORT].iloc[0]): table for table in tables if len(table)}
+    found = describe(own, *_defined(settings))
+    for name, made in found.items():
+        folder = results / name / "acceleration"
+        write_table(made.table, folder / "definitions.parquet")
+        for part in ("definitions", "definition_bands"):
+            write_table(identified(getattr(made, part), made.table), folder / f"{part}.tsv")
+    for people in map(read_table, followed):
+        name = str(people[COHORT].iloc[0]) if len(people) else ""
+        if name in found:
+            new = [column for column in found[name].table if column not in people]
+            whole = people.merge(found[name].table[[SUBJECT, *new]], on=SUBJECT, how="left")
+            rows = definition_hazards(whole, settings.survival.per_years)
+            write_table(identified(rows, people), results / name / "acceleration" / "definition_hazards.tsv")
+
+
+@step(uses=[*DEFINED, "survival.per_years"])
 def define_acceleration(
     table: Annotated[
         Path,
-        typer.Option(help="One row per person: subject_id, face_age, chronological_age; sex, group, cohort."),
+        typer.Option(
+            help="One row per person: subject_id, face_age, chronological_age; sex, group, cohort; for --hazards followup_years, event."
+        ),
     ],
     definitions: Annotated[
         Path, typer.Option(help="Result table: every definition and how it depends on age.")
@@ -82,6 +128,9 @@ def define_acceleration(
     participants: Annotated[
         Path | None, typer.Option(help="The table with a column per definition, for its owner only.")
     ] = None,
+    hazards: Annotated[
+        Path | None, typer.Option(help="Result table: hazard ratio of each definition.")
+    ] = None,
     unit: Units = [],
 ) -> None:
     """Every definition of age acceleration side by side, from a plain table of participants with both ages.
@@ -90,12 +139,17 @@ def define_acceleration(
     """
     import pandas as pd
 
+    from faceage_bio.acceleration.hazards import definition_hazards
     from faceage_bio.acceleration.stage import describe, plain_people
     from faceage_bio.age_reached import parse_units
     from faceage_bio.plain import read_plain
     from faceage_bio.tables import write_table
 
-    found = describe(plain_people(read_plain(table, units=parse_units(unit))), *_defined(settings))
+    people = read_plain(table, units=parse_units(unit))
+    found = describe(plain_people(people), *_defined(settings))
+    if hazards:
+        rows = [definition_hazards(cohort.table, settings.survival.per_years) for cohort in found.values()]
+        write_table(pd.concat(rows, ignore_index=True), hazards)
     for part, path in (("definitions", definitions), ("sensitivity", sensitivity), ("table", participants)):
         if path:
             parts = [getattr(cohort, part) for cohort in found.values()]
@@ -111,7 +165,6 @@ def define_acceleration(
         "reliability.tsv": "how far two photos of a person agree",
         "attenuation.tsv": "slopes corrected for the error of a photo; with --participants",
         "ageing_rate.tsv": "how fast faces age, and whether that predicts death; with --subjects",
-        "definition_hazards.tsv": "hazard ratio of each definition; with --followed",
     },
 )  # fmt: skip
 def measure_repeats(
@@ -135,25 +188,18 @@ def measure_repeats(
         Path | None,
         typer.Option(help="The table with age acceleration, for slopes corrected for the error of a photo."),
     ] = None,
-    followed: Annotated[
-        Path | None,
-        typer.Option(
-            help="One row per person with a column per definition (define-acceleration --participants), followup_years and event."
-        ),
-    ] = None,
     cohort: Cohort = "",
     unit: Units = [],
 ) -> Tables:
-    """Participants with several photos: reliability of one, slopes corrected for its error, ageing rate; hazard ratio of each definition.
+    """Participants with several photos: reliability of one, slopes corrected for its error, ageing rate.
 
-    Ageing rates are of two dated photos. Definitions are compared without and with chronological age in the model.
+    Ageing rates are of two dated photos.
 
     Example: faceage-bio measure-repeats --face-ages photos.tsv --participants participants.tsv --subjects clinical.tsv
     --set acceleration.outcomes=bmi --output acceleration
     """
     import pandas as pd
 
-    from faceage_bio.acceleration.hazards import definition_hazards
     from faceage_bio.acceleration.repeats import (
         ageing_rate_table,
         ageing_rates,
@@ -188,9 +234,5 @@ def measure_repeats(
         strata = strata_of(chosen.ageing_rate_days, chosen.ageing_rate_strata)
         made["ageing_rate"] = ageing_rate_table(
             rates, covariates, settings.survival.per_years, cohort, strata
-        )
-    if followed:
-        made["definition_hazards"] = definition_hazards(
-            read_plain(followed, units=units), settings.survival.per_years
         )
     return made

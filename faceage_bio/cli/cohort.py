@@ -11,61 +11,89 @@ from faceage_bio.steps import step
 app = typer.Typer()
 
 
-@step(uses=["cohorts", "survival.year_days"])
-def check_cohorts(
-    results: Annotated[Path, typer.Option(help="Results folder.")],
+@step(uses=["cohorts"])
+def read_manifest(
+    cohort: Annotated[str, typer.Option(help="Name of the cohort in the config.")],
+    output: Annotated[Path, typer.Option(help="Its photos (private).")],
+    unlisted: Annotated[Path, typer.Option(help="Files in the folder that the manifest does not name.")],
     whole: Config,
 ) -> None:
-    """Check all tables of all cohorts together, and what check-analyses checks, and write them in one form.
+    """Check a cohort's manifest against its photo folder. Face ages depend on what this writes, and on no clinical data.
 
-    Example: faceage-bio check-cohorts --config my-study/config.yaml --results results
+    Example: faceage-bio read-manifest --config my-study/config.yaml --cohort mine --output manifest.parquet --unlisted unlisted.parquet
     """
-    from faceage_bio.cohort.analyses import check_tables
-    from faceage_bio.cohort.intake import KEPT, read_cohorts, write_cohorts
-    from faceage_bio.cohort.names import check_names
+    import pandas as pd
+
+    from faceage_bio.cohort.photos import read_manifest as read
     from faceage_bio.problems import Problems
     from faceage_bio.records import note_input
-    from faceage_bio.release.marker import mark_local
+    from faceage_bio.tables import write_table
 
-    content, problems = whole.model_dump(mode="json"), Problems()
-    cohorts, settings = content["cohorts"], analysis_settings(content)
-    for name, files in cohorts.items():
-        for key, path in files.items():
-            if isinstance(path, str):
-                note_input(f"{key} of {name}", path)
-    tables = read_cohorts(cohorts, whole.survival.year_days, named=settings["names"], kept=results / KEPT)
-    for line in check_names(cohorts, tables, settings, problems):
-        print(line)
+    files, problems = whole.cohorts[cohort].model_dump(mode="json"), Problems()
+    note_input(f"manifest of {cohort}", files["manifest"])
+    photos, others = read(cohort, files, problems)
     problems.stop_if_any()
-    check_tables(cohorts, tables, settings)
+    write_table(photos.rename_axis("line").reset_index(), output)
+    write_table(pd.DataFrame({"path": others}, dtype=str), unlisted)
+    print(f"{cohort}: {len(photos)} photos, {len(others)} further files")
+
+
+@step(uses=["cohorts", "survival.year_days"])
+def check_cohort(
+    cohort: Annotated[str, typer.Option(help="Name of the cohort in the config.")],
+    results: Annotated[Path, typer.Option(help="Results folder.")],
+    whole: Config,
+    manifest: Annotated[
+        Path | None, typer.Option(help="Its photos, written by read-manifest; otherwise they are read here.")
+    ] = None,
+    unlisted: Annotated[Path | None, typer.Option(help="Written by read-manifest.")] = None,
+) -> None:
+    """Check a cohort's tables and write them in one form.
+
+    Example: faceage-bio check-cohort --config my-study/config.yaml --cohort mine --results results
+    """
+    from faceage_bio.cohort.intake import KEPT, read_cohort, write_cohort
+    from faceage_bio.records import note_input
+    from faceage_bio.release.marker import mark_local
+    from faceage_bio.tables import read_table
+
+    files, photos = whole.cohorts[cohort].model_dump(mode="json"), None
+    for key, path in files.items():
+        if isinstance(path, str):
+            note_input(f"{key} of {cohort}", path)
+    if manifest and unlisted:
+        photos = (read_table(manifest).set_index("line"), read_table(unlisted)["path"].tolist())
+    tables = read_cohort(cohort, files, whole.survival.year_days, results / KEPT, photos)
     mark_local(results)
-    write_cohorts(tables, results)
-    for name, cohort in tables.items():
-        print(
-            f"{name}: {len(cohort.photos)} photos, {len(cohort.subjects)} subjects, {len(cohort.samples)} RNA samples"
-        )
+    write_cohort(tables, results / cohort / "cohort")
+    print(
+        f"{cohort}: {len(tables.photos)} photos, {len(tables.subjects)} subjects, {len(tables.samples)} RNA samples"
+    )
 
 
 @step(uses=["cohorts", *dict.fromkeys((*ANALYSIS_SETTINGS, *COLUMN_SETTINGS))])
 def check_analyses(
-    results: Annotated[Path, typer.Option(help="Results folder, into which check-cohorts has written.")],
+    results: Annotated[Path, typer.Option(help="Results folder, into which check-cohort has written.")],
     whole: Config,
 ) -> None:
-    """Check that the tables hold what the analyses ask of them: covariates, and one tissue per participant.
+    """Check all cohorts together: subjects of two of them, names in the config that no table has, and what the analyses ask of the tables.
 
     Example: faceage-bio check-analyses --config my-study/config.yaml --results results
     """
-    from faceage_bio.cohort.analyses import Tables, check_tables
-    from faceage_bio.tables import read_table, write_table
+    from faceage_bio.cohort.analyses import check_tables
+    from faceage_bio.cohort.intake import check_no_subject_twice, read_written
+    from faceage_bio.cohort.names import check_names
+    from faceage_bio.problems import Problems
+    from faceage_bio.tables import write_table
 
-    content, tables = whole.model_dump(mode="json"), {}
-    for name, cohort in whole.cohorts.items():
-        folder = results / name / "cohort"
-        variants = read_table(folder / "variant_participants.parquet") if cohort.variants else None
-        tables[name] = Tables(
-            read_table(folder / "subjects.parquet"), read_table(folder / "samples.parquet"), variants
-        )
-    for name, found in check_tables(content["cohorts"], tables, analysis_settings(content)).items():
+    content, problems = whole.model_dump(mode="json"), Problems()
+    cohorts, settings = content["cohorts"], analysis_settings(content)
+    tables = {name: read_written(results / name / "cohort") for name in cohorts}
+    check_no_subject_twice({name: one.subjects for name, one in tables.items()}, problems)
+    for line in check_names(cohorts, tables, settings, problems):
+        print(line)
+    problems.stop_if_any()
+    for name, found in check_tables(cohorts, tables, settings).items():
         write_table(found, results / name / "cohort" / "covariates.tsv")
 
 

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from faceage_bio.columns import OUTCOMES
 from faceage_bio.config import Config
 from faceage_bio.steps import PLAN, Cohort, Tables, Units, step
 
@@ -121,6 +122,7 @@ def aggregate_cells(
 @step(
     uses=[f"expression.{name}" for name in ("covariates", "per_years", "min_cells", "min_donors")],
     writes={"composition.tsv": "change of each cell type's share, by exposure"},
+    hides=OUTCOMES,
 )
 def compare_composition(
     participants: Participants,
@@ -172,6 +174,7 @@ def compare_composition(
         "sample_quality.parquet": "measures and verdict of each sample",
         "log_cpm.parquet": "log2 counts per million, one row per sample that is not excluded",
     },
+    hides=OUTCOMES,
 )
 def check_expression(
     participants: Participants,
@@ -265,6 +268,7 @@ def check_expression(
         "panel.tsv": "prespecified genes",
         "ledger.tsv": "which samples are in the models, and why not",
     },
+    hides=OUTCOMES,
 )
 def fit_expression(
     participants: Participants,
@@ -342,6 +346,7 @@ def fit_expression(
         "sensitivity.tsv": "the coefficient of age acceleration in each variant",
         "partial_residuals.tsv": "partial residuals as means of groups of participants",
     },
+    hides=OUTCOMES,
 )
 def fit_expression_sensitivity(
     participants: Participants,
@@ -404,6 +409,7 @@ def fit_expression_sensitivity(
         "ora.tsv": "over-representation",
         "set_scores.parquet": "score of each sample, set and method",
     },
+    hides=OUTCOMES,
 )
 def score_gene_sets(
     participants: Participants,
@@ -533,6 +539,7 @@ def fit_gene_survival(
         "quality.tsv": "quality of participants and variants",
         "variants.parquet": "one row per variant of these genes",
     },
+    hides=OUTCOMES,
 )
 def fit_variants(
     participants: Annotated[

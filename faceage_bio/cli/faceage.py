@@ -21,7 +21,7 @@ FACES = tuple(
 
 @step(uses=FACES)
 def predict_face_age(
-    photos: Annotated[Path, typer.Option(help="Photo table written by check-cohorts.")],
+    photos: Annotated[Path, typer.Option(help="Photo table written by read-manifest.")],
     photo_folder: Annotated[Path, typer.Option(help="Folder that the paths in it start from.")],
     model: Annotated[
         list[Path], typer.Option(help="Folder written by `weights import`; repeat for further models.")
@@ -97,11 +97,20 @@ def gather_face_ages(
     results: Annotated[Path, typer.Option(help="Results folder.")],
     model: Annotated[list[Path], typer.Option(help="The models' folders, the first gave the ages; repeat.")],
     settings: Config,
+    cohort: Annotated[str, typer.Option(help="Write the tables of this cohort alone.")] = "",
     review: Annotated[
         Path | None, typer.Option(help="What reviewers decided on photos, written by read-review.")
     ] = None,
+    manifest: Annotated[
+        list[Path],
+        typer.Option(
+            help="manifest.parquet of each cohort that has photos, with --review where shards are of some alone; repeat."
+        ),
+    ] = [],
 ) -> None:
-    """Join the shards of all cohorts, look for photos that occur twice, and write summary, ledger and model card.
+    """Join the shards of a cohort, look for photos that occur twice, and write summary, ledger and model card.
+
+    Photos that occur in two cohorts are seen where the shards of both are given.
 
     Example: faceage-bio gather-face-ages --shard 1-of-2.parquet --shard 2-of-2.parquet --model my-study/model --results results
     """
@@ -121,9 +130,12 @@ def gather_face_ages(
     }
     gathered = gather_shards([read_table(path) for path in shard], settings.faceage.duplicates)
     if review:
-        verdicts = settle(read_review(review, pd.concat(gathered.values())), settings.review.disagreement)
+        known = [read_table(path) for path in manifest] or list(gathered.values())
+        verdicts = settle(read_review(review, pd.concat(known)), settings.review.disagreement)
         gathered = {name: mark_reviewed(table, verdicts) for name, table in gathered.items()}
     for name, table in gathered.items():
+        if cohort not in ("", name):
+            continue
         folder = results / name / "faceage"
         write_table(table, folder / "face_age.parquet")
         write_table(ledger_of(table), folder / "ledger.tsv")
@@ -158,9 +170,11 @@ def summarise_photos(
     Example: faceage-bio summarise-photos --face-ages face_age.parquet --participants subjects.parquet --set fairness.by=sex
     --results results
     """
+    import numpy as np
     import pandas as pd
 
     from faceage_bio.errors import RunError
+    from faceage_bio.faceage.duplicates import mark_same_photos
     from faceage_bio.faceage.photo_quality import SKIN_TYPE, bin_measures, count_photos, summarise_speed
     from faceage_bio.fairness.groups import age_bands, known_age
     from faceage_bio.tables import read_json, read_table, write_table
@@ -169,8 +183,13 @@ def summarise_photos(
         raise RunError(
             f"--participants: expected once for each --face-ages ({len(face_ages)}), in the same order; found {len(participants)}. Give as many."
         )
-    for ages, people in zip(face_ages, participants, strict=True):
-        table, known = read_table(ages), read_table(people)
+    tables = [read_table(path) for path in face_ages]
+    whole = pd.concat(tables, ignore_index=True)
+    if len(tables) > 1:  # photos that stand in two cohorts; of one, gather-face-ages has marked them
+        whole = mark_same_photos(whole, "flag")
+    ends = np.cumsum([len(table) for table in tables])
+    for end, first, people in zip(ends, tables, participants, strict=True):
+        table, known = whole.iloc[end - len(first) : end], read_table(people)
         bands = age_bands(known_age(known), settings.fairness.age_cut_points)
         known[bands.name] = pd.Categorical(bands.groups, bands.levels)
         groups = dict.fromkeys(["group", "sex", bands.name, SKIN_TYPE, *settings.fairness.by])

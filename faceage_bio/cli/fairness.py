@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from faceage_bio.columns import COVARIATES, OUTCOMES
 from faceage_bio.config import Config
 from faceage_bio.steps import Tables, Units, step
 
@@ -89,7 +90,11 @@ def assess_fairness(
         print(f"{name}: {len(rows)} rows on {len(table)} participants")
 
 
-@step(uses=["fairness", *FACES], writes={"stress.tsv": "changes of face ages; no row is about one photo"})
+@step(
+    uses=["fairness", *FACES],
+    writes={"stress.tsv": "changes of face ages; no row is about one photo"},
+    hides=(*OUTCOMES, *COVARIATES, "group", "age_*", "acceleration_*", "flags"),
+)
 def stress_photos(
     photo_folder: Annotated[list[Path], typer.Option(help="Folder with photos; repeat for each cohort.")],
     model: Annotated[Path, typer.Option(help="Folder written by `weights import`.")],

@@ -10,7 +10,7 @@ STAGES: dict[str, dict[str, str]] = {
         "plan": "", "randomise": "",
     },
     "Input tables": {
-        "check-cohorts": "Input tables", "check-analyses": "Covariates and samples", "gather-ledger": "Participant flow",
+        "read-manifest": "Photos of the manifest", "check-cohort": "Input tables", "check-analyses": "Covariates and samples", "gather-ledger": "Participant flow",
         "pseudonymise": "", "check-privacy": "",
     },
     "Photos and face age": {
@@ -19,7 +19,7 @@ STAGES: dict[str, dict[str, str]] = {
         "read-review": "", "store": "", "summarise-review": "Manual review of photos",
     },
     "Age acceleration": {
-        "compute-acceleration": "Age acceleration", "define-acceleration": "", "measure-repeats": "Reliability of one photo, face ageing rate",
+        "compute-acceleration": "Age acceleration", "tabulate-definitions": "Definitions of age acceleration", "define-acceleration": "", "measure-repeats": "Reliability of one photo, face ageing rate",
     },
     "Associations and fairness": {
         "test-phenotypes": "Table 1, smoking, BMI, ECOG", "compare-groups": "Group comparisons",

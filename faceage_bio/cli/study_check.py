@@ -1,5 +1,6 @@
 """What `faceage-bio check` tells: column names at once, then cells, photos and counts, then whether the study will run here."""
 
+import os
 import sys
 import tempfile
 from collections import defaultdict
@@ -53,6 +54,9 @@ def check_study(configfile: Path, time_photos: int = 0) -> None:
     tables = _checked_tables(config, problems, say)
     weights = _weights(config, problems)
     size = _size(config, tables)
+    if tables is not None:
+        with _collected([]):  # what is wrong with weights is a problem already
+            _tell_changes(config, tables, say)
     tables = None  # the counts' memory
     ready = _tell_computer(config, size, weights, time_photos)
     if problems:
@@ -203,6 +207,29 @@ def _size(config: "Config", tables: "dict[str, CohortTables] | None") -> machine
         table_bytes=sum(_bytes_of(Path(file)) for file in files),
         full=full,
     )
+
+
+def _tell_changes(config: "Config", tables: "dict[str, CohortTables]", say: Say) -> None:
+    """What a run would compute that is not there yet."""
+    from faceage_bio.cli.study_changes import measured_rate, photos_to_compute, time_of, why_genes_again
+
+    with_photos = any(cohort.photos for cohort in config.cohorts.values())
+    photos = photos_to_compute(config, tables) if with_photos else {}
+    rate = measured_rate(Path(config.results_dir))
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    for name, (n, touched, new) in photos.items():
+        hours = machine.hours_of_photos(
+            machine.Size(photos=new), machine.PIXELS, config.faceage.detection, cores
+        )
+        read = f" ({touched:,} were touched or moved, and are the same)" if touched else ""
+        say(f"{name}: {new:,} of {n:,} photos will be computed{read}: {time_of(new, rate, hours)}")
+    for name, cohort in config.cohorts.items():
+        if cohort.counts or cohort.single_cell:
+            why = why_genes_again(name, config, tables[name], photos.get(name, (0, 0, 0))[2])
+            again = (
+                "fitted for the first time" if why is None else f"fitted again (changed: {', '.join(why)})"
+            )
+            say(f"{name}: genes are {again if why is None or why else 'not fitted again'}")
 
 
 def _demo_photos() -> int:

@@ -15,9 +15,9 @@ from faceage_bio.cohort.subjects import read_clinical
 from faceage_bio.columns import AGE, CAUSE, COHORT, PHOTO, SAMPLE, SUBJECT, SUBJECT_COLUMNS
 from faceage_bio.errors import examples
 from faceage_bio.problems import Problems
-from faceage_bio.rna.count_files import CountTable
+from faceage_bio.rna.count_files import GENE, CountTable
 from faceage_bio.settings.cohort import form_of
-from faceage_bio.tables import ledger_rows, write_table
+from faceage_bio.tables import ledger_rows, read_ledger, read_table, write_table
 
 KEPT = ".inputs"  # folder in the results for counts that were read
 TEXT = (COHORT, SUBJECT, "sex", "smoking", "site", "race", "group", "intent", CAUSE)
@@ -74,25 +74,60 @@ def read_cohorts(
         name: _read_cohort(name, settings, year_days, problems, kept and kept / f"{name}_counts.parquet")
         for name, settings in cohorts.items()
     }
-    _check_no_subject_twice(tables, problems)
+    check_no_subject_twice({name: one.subjects for name, one in tables.items()}, problems)
     problems.stop_if_any()
     return tables
 
 
-def write_cohorts(tables: dict[str, CohortTables], results: Path) -> None:
-    """Write each cohort's tables, readable by their owner only."""
-    for name, cohort in tables.items():
-        folder = results / name / "cohort"
-        write_table(cohort.photos, folder / "photos.parquet")
-        write_table(cohort.subjects, folder / "subjects.parquet")
-        write_table(cohort.samples, folder / "samples.parquet")
-        if cohort.counts is not None:
-            write_table(cohort.counts.to_table(), folder / "counts.parquet")
-        if cohort.variant_people is not None:
-            write_table(cohort.variant_people, folder / "variant_participants.parquet")
-        if cohort.face_ages is not None:
-            write_table(cohort.face_ages, folder / "face_ages.parquet")
-        write_table(cohort.ledger, folder / "ledger.tsv")
+def read_cohort(
+    name: str, settings: dict, year_days: float, kept: Path | None, manifest: tuple[pd.DataFrame, list[str]] | None = None
+) -> CohortTables:  # fmt: skip
+    """The tables of one cohort, each checked.
+
+    Parameters
+    ----------
+    manifest : its photos and the files without a row, as `photos.read_manifest` gives them, where they were checked before
+
+    Raises
+    ------
+    CohortError
+        Everything that is wrong in column names, or else everything that is wrong in any table.
+    """
+    problems = Problems()
+    check_columns(name, settings, problems)
+    problems.stop_if_any()
+    tables = _read_cohort(
+        name, settings, year_days, problems, kept and kept / f"{name}_counts.parquet", manifest
+    )
+    problems.stop_if_any()
+    return tables
+
+
+def write_cohort(cohort: CohortTables, folder: Path) -> None:
+    """Write a cohort's tables, readable by their owner only; what it has not is an empty table."""
+    none = pd.DataFrame({SUBJECT: []}, dtype=str)
+    counts = (
+        CountTable(pd.DataFrame(index=pd.Index([], name=GENE))) if cohort.counts is None else cohort.counts
+    )
+    tables = {
+        "photos": cohort.photos, "subjects": cohort.subjects, "samples": cohort.samples, "counts": counts.to_table(),
+        "variant_participants": none if cohort.variant_people is None else cohort.variant_people,
+        "face_ages": none if cohort.face_ages is None else cohort.face_ages,
+    }  # fmt: skip
+    for name, table in tables.items():
+        write_table(table, folder / f"{name}.parquet")
+    write_table(cohort.ledger, folder / "ledger.tsv")
+
+
+def read_written(folder: Path) -> CohortTables:
+    """What `write_cohort` wrote, of counts the names of the genes alone, and no face ages."""
+    names = ("photos", "subjects", "samples", "variant_participants")
+    photos, subjects, samples, people = (read_table(folder / f"{name}.parquet") for name in names)
+    genes = read_table(folder / "counts.parquet", [GENE])
+    return CohortTables(
+        photos, subjects, samples, read_ledger(folder / "ledger.tsv"),
+        CountTable.from_table(genes) if len(genes) else None, people if len(people) else None,
+    )  # fmt: skip
 
 
 def overview(tables: dict[str, CohortTables]) -> list[dict[str, object]]:
@@ -116,9 +151,10 @@ def photographed(cohort: CohortTables) -> set[str]:
 
 
 def _read_cohort(
-    name: str, settings: dict, year_days: float, problems: Problems, kept: Path | None
-) -> CohortTables:
-    photos, unlisted = read_manifest(name, settings, problems)
+    name: str, settings: dict, year_days: float, problems: Problems, kept: Path | None,
+    manifest: tuple[pd.DataFrame, list[str]] | None = None,
+) -> CohortTables:  # fmt: skip
+    photos, unlisted = manifest or read_manifest(name, settings, problems)
     face_ages = None
     if settings.get("face_ages") and not settings.get("manifest"):
         face_ages = check_face_ages(settings["face_ages"], problems, form_of(settings, "face_ages"))
@@ -160,11 +196,12 @@ def _ledger(
     return ledger_rows(pd.concat(parts, ignore_index=True) if parts else pd.DataFrame())
 
 
-def _check_no_subject_twice(tables: dict[str, CohortTables], problems: Problems) -> None:
+def check_no_subject_twice(people: Mapping[str, pd.DataFrame], problems: Problems) -> None:
+    """A problem for each two cohorts that share subjects; ``people`` are the subjects of each cohort."""
     seen: dict[str, str] = {}
     twice: dict[tuple[str, str], list[str]] = {}
-    for name, cohort in tables.items():
-        for subject in cohort.subjects[SUBJECT]:
+    for name, subjects in people.items():
+        for subject in subjects[SUBJECT]:
             if subject in seen and seen[subject] != name:
                 twice.setdefault((seen[subject], name), []).append(repr(subject))
             seen.setdefault(subject, name)

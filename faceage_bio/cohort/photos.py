@@ -3,7 +3,7 @@
 import os
 import posixpath
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import pandas as pd
@@ -42,23 +42,33 @@ def printable(name: str) -> str:
     return os.fsencode(name).decode("utf-8", "backslashreplace")
 
 
-def _files_of(folder: Path, manifest: str, problems: Problems) -> list[str]:
-    """Paths of all files in the photo folder, from that folder on; hidden ones are not photos."""
+def _files_of(folder: Path, manifest: str, problems: Problems) -> dict[str, bool]:
+    """Paths of all files in the photo folder, from that folder on, and whether each is a link; hidden ones are not photos."""
     if not folder.is_dir():
         problems.other(
             f"{folder}: no such folder. Expected one with the photos of the manifest. Give the folder that holds the photos under `photos:`."
         )
-        return []
-    files = [item for item in folder.rglob("*") if item.is_file() and not item.name.startswith(".")]
+        return {}
+    files = dict(sorted(_walk(os.fspath(folder), "")))
     if not files:
         problems.other(
             f"{folder}: the photo folder is empty. Expected the photos of the manifest. Put the photos of {manifest} there, or correct `photos:`."
         )
-    return sorted(str(item.relative_to(folder)) for item in files)
+    return files
+
+
+def _walk(folder: str, inside: str) -> Iterator[tuple[str, bool]]:
+    """One look at each folder, since a shared disk takes its time for each file that is asked for; linked folders are not entered."""
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                yield from _walk(entry.path, f"{inside}{entry.name}/")
+            elif not entry.name.startswith(".") and entry.is_file():
+                yield f"{inside}{entry.name}", entry.is_symlink()
 
 
 def _check_paths(
-    paths: pd.Series, files: Sequence[str], folder: Path, file: str, problems: Problems
+    paths: pd.Series, files: Mapping[str, bool], folder: Path, file: str, problems: Problems
 ) -> pd.Series:
     """The paths as the folder spells them: accents may be one character there or two, and ``./a.jpg`` is ``a.jpg``."""
     root = folder.resolve()
@@ -69,6 +79,8 @@ def _check_paths(
         problems.cell(file, line, "path", paths[line], advice)
 
     for line, path in found.items():
+        if files.get(path) is False:  # a file that was seen inside of the folder, and no link out of it
+            continue
         place = folder / path
         if path == "":
             wrong(line, "Expected a file name. Write the photo's name inside of the photo folder.")
@@ -87,7 +99,7 @@ def _check_paths(
     return found
 
 
-def _other_spelling(path: str, files: Sequence[str]) -> str:
+def _other_spelling(path: str, files: Iterable[str]) -> str:
     """The same name in other capitals, or in bytes that are not UTF-8."""
     for name in files:
         if name.lower() == path.lower():

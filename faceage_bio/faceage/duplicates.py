@@ -81,9 +81,11 @@ def mark_same_photos(photos: pd.DataFrame, action: str) -> pd.DataFrame:
     """The table of face ages with what ``find_same_photos`` found in status, reason and flags.
 
     With "exclude" such photos lose their age, but the first of a subject's own copies is only flagged; with "flag" all keep
-    it. A photo that is excluded already keeps its reason.
+    it. A photo that is excluded already keeps its reason, and one that was marked before is not marked twice.
     """
     same = find_same_photos(photos)
+    told = [name in flags.split(";") for name, flags in zip(same, photos["flags"], strict=True)]
+    same = same.mask(told, "")
     marked = photos.copy()
     again = same != ""
     marked.loc[again, "flags"] = [

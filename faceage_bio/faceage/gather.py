@@ -1,4 +1,4 @@
-"""The shards of all cohorts as one table per cohort, after looking for photos that occur twice."""
+"""Shards as one table per cohort, after looking for photos that occur twice."""
 
 import pandas as pd
 

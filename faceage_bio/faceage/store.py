@@ -124,6 +124,19 @@ class PhotoStore:
         self.found = len(found)
         return found.set_index("position")
 
+    def count(self, places: Sequence[Path | None]) -> tuple[int, int]:
+        """How many of these photos are known, and how many of them by their bytes alone, which are read for it; nothing is written."""
+        index = self.index()
+        states = pd.DataFrame([state_of(place) or (None, -1, -1) for place in places], columns=list(STATE))
+        if index.empty or states.empty:
+            return 0, 0
+        known = states.merge(index[list(STATE)].drop_duplicates(), on=list(STATE), how="left", indicator=True)
+        seen = known["_merge"].eq("both")
+        touched = known.loc[~seen & known["size"].isin(set(index["size"])), "place"]
+        contents = set(index[CONTENT])
+        again = sum(content_of(place) in contents for place in touched)
+        return int(seen.sum()) + again, again
+
     def keep(self, rows: pd.DataFrame) -> None:
         """Add the rows of photos whose bytes are known. A store that cannot be written costs no result: it is said once."""
         rows = rows[rows[CONTENT].notna()].drop(columns=[COHORT, PHOTO, SUBJECT], errors="ignore")

@@ -37,7 +37,7 @@ def sample_photos(photos: pd.DataFrame, n: int, face_ages: pd.DataFrame | None =
     """
     if "path" not in photos:
         raise TableError(
-            f"the photo table has no column 'path'; found {', '.join(map(str, photos.columns))}. Expected what check-cohorts writes. Give that table."
+            f"the photo table has no column 'path'; found {', '.join(map(str, photos.columns))}. Expected what check-cohort writes. Give that table."
         )
     known = photos.sort_values("path", kind="stable")
     if face_ages is not None:

@@ -89,7 +89,7 @@ def _hazards(tables: ReportTables, name: str) -> dict:
         alone, with_age = rows[rows["adjustment"] == "unadjusted"], rows[rows["adjustment"] == "age"]
         if len(alone) != 1 or len(with_age) != 1:
             raise TableError(
-                f"the hazard ratios of '{term}' in '{name}' need one row alone and one with age; run compare-definitions again."
+                f"the hazard ratios of '{term}' in '{name}' need one row alone and one with age; run tabulate-definitions again."
             )
         title = _spoken(titles.get(term, words.term(str(term))))
         if term in in_controls:

@@ -22,6 +22,7 @@ DAEMONS = ("munged", "slurmctld", "slurmd")
 CLIENTS = ("sbatch", "srun", "squeue", "scancel", "scontrol", "sinfo", "sacct", "sacctmgr", "sshare")
 PATH = f"{os.environ['PATH']}:/usr/sbin:/sbin"  # Debian's daemons are not on a user's PATH
 
+# Without control groups, a step that takes more memory than it asked for is ended by SLURM's own look at it, each second.
 # The node claims more than the machine has, so that the rules' own threads and memory are what is asked for.
 # Without accounting sacct knows nothing; finished jobs stay in squeue and scontrol for MinJobAge seconds.
 SLURM_CONF = """\
@@ -43,6 +44,9 @@ TaskPlugin=task/none
 SwitchType=switch/none
 MpiDefault=none
 AccountingStorageType=accounting_storage/none
+JobAcctGatherType=jobacct_gather/linux
+JobAcctGatherFrequency=1
+JobAcctGatherParams=OverMemoryKill
 SlurmdParameters=config_overrides
 SelectType=select/cons_tres
 SelectTypeParameters=CR_Core_Memory

@@ -4,6 +4,7 @@ The GPUs are pretended, so the studies keep `device: auto` and the calls ask for
 """
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -215,15 +216,26 @@ def test_light_steps_share_jobs(journal, tmp_path):
     groups = yaml.safe_load((PROFILE / "config.yaml").read_text())["groups"]
     steps = journal.step.str.replace("-", "_")
     shared = steps.map(groups)
-    # a group is one job, or one for each cohort
-    assert journal.job[shared.notna()].groupby(shared).nunique().max() <= len(COHORTS)
-    alone = {"check_cohorts", "check_analyses", "predict_face_age", "fit_expression", "stress_photos"}
-    assert set(steps[shared.isna()]) == alone
+    # all light steps of a cohort that follow each other are one job
+    assert journal.job[shared == "statistics"].nunique() == len(COHORTS)
+    assert journal.job[shared == "reports"].nunique() == 1
+    assert journal.job.nunique() < 0.6 * len(journal)
+    alone = {
+        "read_manifest", "check_cohort", "check_analyses", "predict_face_age", "fit_expression", "stress_photos",
+        "fit_gene_survival", "fit_variants", "pool_cohorts", "pool_genes", "fit_one_stage", "verify_results",
+    }  # fmt: skip
+    assert set(steps[shared.isna()]) <= alone
     # the demo has no further step but those that draw its people and fit its model, which share no job either
     demo = set(jobs_planned(snakemake(tmp_path, "--dry-run").output)) - LOCAL
     made = {"make_demo_cohorts", "fit_demo_model"}
     assert demo - set(steps) == made
     assert not made & set(groups)
+
+
+def test_shards_are_an_array(study_on_slurm):
+    shards = [job for job in study_on_slurm.jobs() if "ArrayJobId" in job.fields]
+    assert {job.rule for job in shards} == {"predict_face_age"}
+    assert len(shards) >= 2
 
 
 def test_each_shard_has_a_gpu_of_its_own_and_nothing_else_has_one(study_on_slurm, journal):
@@ -254,7 +266,7 @@ def test_a_job_that_fails_once_is_submitted_again(study):
         ),
     )
     assert run.status == 0, run.output[-8000:]
-    assert [job.state for job in study.jobs("check_cohorts")] == ["COMPLETED"]
+    assert [job.state for job in study.jobs("check_cohort")] == ["COMPLETED"]
     first, second = study.jobs("read_face_ages")
     assert (first.state, second.state) == ("FAILED", "COMPLETED")
     assert len(pd.read_parquet(study.folder / FACE_AGES)) == 12
@@ -263,6 +275,40 @@ def test_a_job_that_fails_once_is_submitted_again(study):
     own_folder = study.folder / ".snakemake"
     assert own_folder.stat().st_mode & 0o077 == 0
     assert Path(first.fields["StdOut"]).is_relative_to(own_folder)
+
+
+def test_a_job_killed_for_memory_is_submitted_again_with_twice_as_much(study):
+    takes = "import time; held = b'x' * (1800 << 20); time.sleep(6)"  # MB, of 1,500 that the rule asks for at first
+    run = study.run(
+        FACE_AGES, bash=step("read-face-ages", f'{sys.executable} -c "{takes}" || return 1'), seconds=300
+    )
+    assert run.status == 0, run.output[-8000:]
+    first, second = study.jobs("read_face_ages")
+    assert first.state in ("FAILED", "OUT_OF_MEMORY", "CANCELLED")
+    assert second.state == "COMPLETED"
+    asked = [int(re.search(r"mem=(\d+)M", job.fields["TRES"])[1]) for job in (first, second)]
+    assert asked[0] < 1800
+    assert asked[1] == pytest.approx(2 * asked[0], rel=0.01)
+
+
+def test_jobs_of_a_rule_that_are_ready_are_one_array(study):
+    content = yaml.safe_load((study.folder / "config.yaml").read_text())
+    people = pd.read_csv(study.folder / "clinical.tsv", sep="\t")
+    for name in ("clinical", "face_ages"):
+        table = pd.read_csv(study.folder / f"{name}.tsv", sep="\t")
+        table["subject_id"] = "other" + table["subject_id"]
+        table.to_csv(study.folder / f"other_{name}.tsv", sep="\t", index=False)
+    content["cohorts"]["other"] = {name: f"other_{name}.tsv" for name in ("clinical", "face_ages")}
+    (study.folder / "config.yaml").write_text(yaml.safe_dump(content))
+    run = study.run("results/mine/cohort/covariates.tsv", "--slurm-array-jobs", "check_cohort")
+    assert run.status == 0, run.output[-8000:]
+    checked = [job for job in study.jobs() if "ArrayJobId" in job.fields]
+    assert len(checked) == 2
+    assert len({job.fields["ArrayJobId"] for job in checked}) == 1
+    assert [job.state for job in checked] == ["COMPLETED"] * 2
+    for name in ("mine", "other"):
+        subjects = pd.read_parquet(study.folder / "results" / name / "cohort" / "subjects.parquet")
+        assert len(subjects) == len(people)
 
 
 def test_after_a_cancelled_job_the_same_command_goes_on(study):
@@ -277,7 +323,7 @@ def test_after_a_cancelled_job_the_same_command_goes_on(study):
     run = study.run(FACE_AGES)
     assert run.status == 0, run.output[-8000:]
     assert [job.state for job in study.jobs("read_face_ages")] == ["CANCELLED", "COMPLETED"]
-    assert len(study.jobs("check_cohorts")) == 1
+    assert len(study.jobs("check_cohort")) == 1
 
 
 def test_after_the_main_process_is_killed_a_restart_goes_on(study):
@@ -296,8 +342,8 @@ def test_after_the_main_process_is_killed_a_restart_goes_on(study):
     run = study.run(SUMMARY)
     assert run.status == 0, run.output[-8000:]
     rules = [job.rule for job in study.jobs()]
-    assert rules[:2] == ["check_cohorts", "read_face_ages"]
-    assert len(rules) == 3
-    assert rules[2].endswith("compute_acceleration")
+    assert sorted(rules[:3]) == ["check_analyses", "check_cohort", "read_face_ages"]
+    assert len(rules) == 4
+    assert rules[3].endswith("compute_acceleration")
     assert checked.stat().st_mtime_ns == before
     assert (study.folder / SUMMARY).exists()

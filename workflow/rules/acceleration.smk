@@ -1,12 +1,52 @@
+# with fit_in: reference, the controls of all cohorts are needed; otherwise no cohort waits for another
 rule compute_acceleration:
     input:
-        subjects=collect("<results>/{cohort}/cohort/subjects.parquet", cohort=COHORTS),
-        photos=collect("<results>/{cohort}/cohort/photos.parquet", cohort=COHORTS),
-        face_ages=collect("<results>/{cohort}/faceage/face_age.parquet", cohort=COHORTS),
+        checked=ancient("<results>/{cohort}/cohort/covariates.tsv"),  # stops what cannot be analysed; does not say what is
+        subjects=study.fitted("cohort/subjects.parquet"),
+        photos=study.fitted("cohort/photos.parquet"),
+        face_ages=study.fitted("faceage/face_age.parquet"),
     output:
-        tables=collect("<results>/{cohort}/acceleration/acceleration.parquet", cohort=COHORTS),
-        ledgers=collect("<results>/{cohort}/acceleration/ledger.tsv", cohort=COHORTS),
-        age_bands=collect("<results>/{cohort}/acceleration/age_bands.tsv", cohort=COHORTS),
+        table="<results>/{cohort}/acceleration/acceleration.parquet",
+        ledger="<results>/{cohort}/acceleration/ledger.tsv",
+        age_bands="<results>/{cohort}/acceleration/age_bands.tsv",
+        sensitivity=report(
+            "<results>/{cohort}/acceleration/sensitivity.tsv",
+            caption="../report/sensitivity.rst",
+            category="Age acceleration",
+            labels={"cohort": "{cohort}", "table": "without ages and faces outside of the test"},
+        ),
+        summary=report(
+            "<results>/{cohort}/acceleration/summary.tsv",
+            caption="../report/acceleration.rst",
+            category="Age acceleration",
+            labels={"cohort": "{cohort}", "table": "age gap and age acceleration"},
+        ),
+    log:
+        "<logs>/acceleration/compute_acceleration_{cohort}.log",
+    benchmark:
+        "<results>/benchmarks/compute_acceleration_{cohort}.tsv"
+    resources:
+        config=CONFIG,
+        mem_mb=memory_of("compute_acceleration"),
+    params:
+        settings=study.uses("compute_acceleration"),
+        subjects=each("--subjects", "subjects"),
+        photos=each("--photos", "photos"),
+        face_ages=each("--face-ages", "face_ages"),
+        results=study.results,
+        version=VERSION,
+    shell:
+        "faceage-bio compute-acceleration --config {resources.config:q} --cohort {wildcards.cohort} {params.subjects:q} {params.photos:q}"
+        " {params.face_ages:q} --results {params.results:q} > {log:q} 2>&1"
+
+
+# hazards on the time of the survival stage, so that both pages speak of the same people
+rule tabulate_definitions:
+    input:
+        participants=collect("<results>/{cohort}/acceleration/acceleration.parquet", cohort=COHORTS),
+        followed=collect("<results>/{cohort}/survival/follow_up.parquet", cohort=WITH_CLINICAL),
+    output:
+        tables=collect("<results>/{cohort}/acceleration/definitions.parquet", cohort=COHORTS),
         bands=collect("<results>/{cohort}/acceleration/definition_bands.tsv", cohort=COHORTS),
         definitions=report(
             collect("<results>/{cohort}/acceleration/definitions.tsv", cohort=COHORTS),
@@ -14,46 +54,36 @@ rule compute_acceleration:
             category="Age acceleration",
             labels={"table": "all definitions side by side"},
         ),
-        sensitivity=report(
-            collect("<results>/{cohort}/acceleration/sensitivity.tsv", cohort=COHORTS),
-            caption="../report/sensitivity.rst",
+        hazards=report(
+            collect("<results>/{cohort}/acceleration/definition_hazards.tsv", cohort=WITH_CLINICAL),
+            caption="../report/definition_hazards.rst",
             category="Age acceleration",
-            labels={"table": "without ages and faces outside of the test"},
-        ),
-        summaries=report(
-            collect("<results>/{cohort}/acceleration/summary.tsv", cohort=COHORTS),
-            caption="../report/acceleration.rst",
-            category="Age acceleration",
-            labels={"table": "age gap and age acceleration"},
+            labels={"table": "hazard ratio of each definition"},
         ),
     log:
-        "<logs>/acceleration/compute_acceleration.log",
+        "<logs>/acceleration/tabulate_definitions.log",
     benchmark:
-        "<results>/benchmarks/compute_acceleration.tsv"
+        "<results>/benchmarks/tabulate_definitions.tsv"
+    resources:
+        config=CONFIG,
+        mem_mb=memory_of("tabulate_definitions"),
     params:
-        settings=uses("compute_acceleration"),
-        subjects=each("--subjects", "subjects"),
-        photos=each("--photos", "photos"),
-        face_ages=each("--face-ages", "face_ages"),
-        results=results_dir,
+        settings=study.uses("tabulate_definitions"),
+        participants=each("--participants", "participants"),
+        followed=each("--followed", "followed"),
+        results=study.results,
         version=VERSION,
     shell:
-        "faceage-bio compute-acceleration --config {CONFIG:q} {params.subjects:q} {params.photos:q} {params.face_ages:q}"
+        "faceage-bio tabulate-definitions --config {resources.config:q} {params.participants:q} {params.followed:q}"
         " --results {params.results:q} > {log:q} 2>&1"
 
 
-# hazards on the time of the survival stage, so that both pages speak of the same people
 rule measure_repeats:
     input:
         subjects="<results>/{cohort}/cohort/subjects.parquet",
         photos="<results>/{cohort}/cohort/photos.parquet",
         face_ages="<results>/{cohort}/faceage/face_age.parquet",
         participants="<results>/{cohort}/acceleration/acceleration.parquet",
-        followed=branch(
-            lambda wildcards: wildcards.cohort in WITH_CLINICAL,
-            then="<results>/{cohort}/survival/follow_up.parquet",
-            otherwise="<results>/{cohort}/acceleration/acceleration.parquet",
-        ),
     output:
         reliability=report(
             "<results>/{cohort}/acceleration/reliability.tsv",
@@ -73,21 +103,18 @@ rule measure_repeats:
             category="Survival",
             labels={"cohort": "{cohort}", "table": "face ageing rate"},
         ),
-        definition_hazards=report(
-            "<results>/{cohort}/acceleration/definition_hazards.tsv",
-            caption="../report/definition_hazards.rst",
-            category="Age acceleration",
-            labels={"cohort": "{cohort}", "table": "hazard ratio of each definition"},
-        ),
     log:
         "<logs>/acceleration/measure_repeats_{cohort}.log",
     benchmark:
         "<results>/benchmarks/measure_repeats_{cohort}.tsv"
+    resources:
+        config=CONFIG,
+        mem_mb=memory_of("measure_repeats"),
     params:
-        settings=uses("measure_repeats"),
+        settings=study.uses("measure_repeats"),
         folder=subpath(output[0], parent=True),
         version=VERSION,
     shell:
-        "faceage-bio measure-repeats --config {CONFIG:q} --cohort {wildcards.cohort} --face-ages {input.face_ages:q}"
+        "faceage-bio measure-repeats --config {resources.config:q} --cohort {wildcards.cohort} --face-ages {input.face_ages:q}"
         " --photos {input.photos:q} --subjects {input.subjects:q} --participants {input.participants:q}"
-        " --followed {input.followed:q} --output {params.folder:q} > {log:q} 2>&1"
+        " --output {params.folder:q} > {log:q} 2>&1"

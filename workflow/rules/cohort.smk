@@ -1,35 +1,64 @@
-# what the analyses ask of the tables is checked here too and is no param: face ages and the rest of the intake do not depend on it
-rule check_cohorts:
+# face ages depend on this alone: an edited clinical table asks for none again
+rule read_manifest:
     input:
-        cohort_files(),
+        manifest=study.file("manifest"),
+        folder=study.file("photos"),
     output:
-        photos=collect("<results>/{cohort}/cohort/photos.parquet", cohort=COHORTS),
-        subjects=collect("<results>/{cohort}/cohort/subjects.parquet", cohort=COHORTS),
-        samples=collect("<results>/{cohort}/cohort/samples.parquet", cohort=COHORTS),
-        face_ages=collect("<results>/{cohort}/cohort/face_ages.parquet", cohort=WITH_FACE_AGES),
-        counts=collect("<results>/{cohort}/cohort/counts.parquet", cohort=WITH_COUNTS),
-        variants=collect("<results>/{cohort}/cohort/variant_participants.parquet", cohort=WITH_VARIANTS),
-        ledger=collect("<results>/{cohort}/cohort/ledger.tsv", cohort=COHORTS),
+        manifest="<results>/{cohort}/cohort/manifest.parquet",
+        unlisted="<results>/{cohort}/cohort/unlisted.parquet",
     log:
-        "<logs>/cohort/check_cohorts.log",
+        "<logs>/cohort/read_manifest_{cohort}.log",
     benchmark:
-        "<results>/benchmarks/check_cohorts.tsv"
+        "<results>/benchmarks/read_manifest_{cohort}.tsv"
+    wildcard_constraints:
+        cohort=any_of(WITH_PHOTOS),
+    priority: 100
     resources:
-        mem_mb=memory(3000, 5),
+        config=CONFIG,
+        mem_mb=memory_of("read_manifest"),
     params:
-        settings=uses("check_cohorts"),
-        results=results_dir,
+        settings=study.uses("read_manifest"),
         version=VERSION,
     shell:
-        "faceage-bio check-cohorts --config {CONFIG:q} --results {params.results:q} > {log:q} 2>&1"
+        "faceage-bio read-manifest --config {resources.config:q} --cohort {wildcards.cohort} --output {output.manifest:q}"
+        " --unlisted {output.unlisted:q} > {log:q} 2>&1"
 
 
-# the same check where a setting was edited later
+rule check_cohort:
+    input:
+        files=study.files,
+        photos=branch(
+            lambda wildcards: wildcards.cohort in WITH_PHOTOS,
+            then=[f"<results>/{{cohort}}/cohort/{table}.parquet" for table in ("manifest", "unlisted")],
+        ),
+    output:
+        tables=[f"<results>/{{cohort}}/cohort/{table}.parquet" for table in COHORT_TABLES],
+        ledger="<results>/{cohort}/cohort/ledger.tsv",
+    log:
+        "<logs>/cohort/check_cohort_{cohort}.log",
+    benchmark:
+        "<results>/benchmarks/check_cohort_{cohort}.tsv"
+    priority: 100
+    resources:
+        config=CONFIG,
+        mem_mb=memory_of("check_cohort"),
+    params:
+        settings=study.uses("check_cohort"),
+        photos=lambda wildcards, input: (
+            ["--manifest", input.photos[0], "--unlisted", input.photos[1]] if input.photos else []
+        ),
+        results=study.results,
+        version=VERSION,
+    shell:
+        "faceage-bio check-cohort --config {resources.config:q} --cohort {wildcards.cohort} {params.photos:q} --results {params.results:q}"
+        " > {log:q} 2>&1"
+
+
+# of all cohorts together, before anything is computed from their tables
 rule check_analyses:
     input:
-        subjects=collect("<results>/{cohort}/cohort/subjects.parquet", cohort=COHORTS),
-        samples=collect("<results>/{cohort}/cohort/samples.parquet", cohort=COHORTS),
-        variants=collect("<results>/{cohort}/cohort/variant_participants.parquet", cohort=WITH_VARIANTS),
+        tables=collect("<results>/{cohort}/cohort/{table}.parquet", cohort=COHORTS, table=COHORT_TABLES),
+        ledgers=collect("<results>/{cohort}/cohort/ledger.tsv", cohort=COHORTS),
     output:
         covariates=collect("<results>/{cohort}/cohort/covariates.tsv", cohort=COHORTS),
     log:
@@ -37,17 +66,20 @@ rule check_analyses:
     benchmark:
         "<results>/benchmarks/check_analyses.tsv"
     priority: 100
+    resources:
+        config=CONFIG,
+        mem_mb=memory_of("check_analyses"),
     params:
-        settings=uses("check_analyses"),
-        results=results_dir,
+        settings=study.uses("check_analyses"),
+        results=study.results,
         version=VERSION,
     shell:
-        "faceage-bio check-analyses --config {CONFIG:q} --results {params.results:q} > {log:q} 2>&1"
+        "faceage-bio check-analyses --config {resources.config:q} --results {params.results:q} > {log:q} 2>&1"
 
 
 rule gather_ledger:
     input:
-        ledgers=stage_ledgers,
+        ledgers=study.ledgers,
     output:
         ledger="<results>/{cohort}/ledger.tsv",
         flow=report(
@@ -60,6 +92,8 @@ rule gather_ledger:
         "<logs>/cohort/gather_ledger_{cohort}.log",
     benchmark:
         "<results>/benchmarks/gather_ledger_{cohort}.tsv"
+    resources:
+        mem_mb=memory_of("gather_ledger"),
     params:
         ledgers=each("--ledger", "ledgers"),
         version=VERSION,

@@ -22,10 +22,10 @@ rule make_demo_cohorts:
     benchmark:
         "<results>/benchmarks/make_demo_cohorts.tsv"
     resources:
-        mem_mb=2000,
+        mem_mb=memory_of("make_demo_cohorts"),
     params:
-        folder=demo_dir,
-        seed=lookup(dpath="demo/seed", within=config, default=0),
+        folder=study.demo,
+        seed=settings.demo.seed if settings.demo else 0,
         version=VERSION,
     shell:
         "faceage-bio make-demo-cohorts --seed {params.seed} --output {params.folder:q} > {log:q} 2>&1"
@@ -39,9 +39,9 @@ rule fit_demo_model:
     benchmark:
         "<results>/benchmarks/fit_demo_model.tsv"
     resources:
-        mem_mb=3000,
+        mem_mb=memory_of("fit_demo_model"),
     params:
-        seed=lookup(dpath="demo/seed", within=config, default=0),
+        seed=settings.demo.seed if settings.demo else 0,
         version=VERSION,
     shell:
         "faceage-bio fit-demo-model --seed {params.seed} --output {output:q} > {log:q} 2>&1"

@@ -1,7 +1,7 @@
 rule aggregate_cells:
     input:
-        single_cell=cohort_file("single_cell"),
-        gene_ids=cohort_file("gene_ids"),
+        single_cell=study.file("single_cell"),
+        gene_ids=study.file("gene_ids"),
         samples="<results>/{cohort}/cohort/samples.parquet",  # written once the file has passed its checks
     output:
         pseudobulk="<results>/{cohort}/expression/pseudobulk.parquet",
@@ -19,14 +19,15 @@ rule aggregate_cells:
     wildcard_constraints:
         cohort=any_of(WITH_CELLS),
     resources:
-        mem_mb=memory(1500, 3),
+        config=CONFIG,
+        mem_mb=memory_of("aggregate_cells"),
     params:
         gene_ids=each("--gene-ids", "gene_ids"),
-        settings=uses("aggregate_cells"),
+        settings=study.uses("aggregate_cells"),
         folder=subpath(output[0], parent=True),
         version=VERSION,
     shell:
-        "faceage-bio aggregate-cells --config {CONFIG:q} --cohort {wildcards.cohort}"
+        "faceage-bio aggregate-cells --config {resources.config:q} --cohort {wildcards.cohort}"
         " --single-cell {input.single_cell:q} {params.gene_ids:q}"
         " --output {params.folder:q} > {log:q} 2>&1"
 
@@ -49,20 +50,21 @@ rule compare_composition:
     wildcard_constraints:
         cohort=any_of(WITH_CELLS),
     resources:
-        mem_mb=memory(1500, 20),
+        config=CONFIG,
+        mem_mb=memory_of("compare_composition"),
     params:
-        settings=uses("compare_composition"),
+        settings=study.uses("compare_composition"),
         folder=subpath(output[0], parent=True),
         version=VERSION,
     shell:
-        "faceage-bio compare-composition --config {CONFIG:q} --cohort {wildcards.cohort}"
+        "faceage-bio compare-composition --config {resources.config:q} --cohort {wildcards.cohort}"
         " --participants {input.participants:q} --pseudobulk {input.pseudobulk:q}"
         " --output {params.folder:q} > {log:q} 2>&1"
 
 
 rule check_expression:
     input:
-        unpack(expression_inputs),
+        unpack(study.rna),
         participants="<results>/{cohort}/acceleration/acceleration.parquet",
     output:
         quality=report(
@@ -88,21 +90,22 @@ rule check_expression:
     wildcard_constraints:
         cohort=any_of(WITH_RNA),
     resources:
-        mem_mb=memory(1500, 100),
+        config=CONFIG,
+        mem_mb=memory_of("check_expression"),
     params:
-        rna=expression_options,
-        settings=uses("check_expression"),
+        rna=each_given("counts", "pseudobulk", "samples"),
+        settings=study.uses("check_expression"),
         folder=subpath(output[0], parent=True),
         version=VERSION,
     shell:
-        "faceage-bio check-expression --config {CONFIG:q} --cohort {wildcards.cohort}"
+        "faceage-bio check-expression --config {resources.config:q} --cohort {wildcards.cohort}"
         " --participants {input.participants:q} {params.rna:q}"
         " --output {params.folder:q} > {log:q} 2>&1"
 
 
 rule fit_expression:
     input:
-        unpack(expression_inputs),
+        unpack(study.rna),
         quality="<results>/{cohort}/expression/sample_quality.parquet",
         type_one_error="<results>/{cohort}/expression/type_one_error.tsv",
         participants="<results>/{cohort}/acceleration/acceleration.parquet",
@@ -126,16 +129,17 @@ rule fit_expression:
         "<results>/benchmarks/fit_expression_{cohort}.tsv"
     wildcard_constraints:
         cohort=any_of(WITH_RNA),
-    threads: config["expression"]["workers"]
+    threads: settings.expression.workers
     resources:
-        mem_mb=memory(1500, 200),
+        config=CONFIG,
+        mem_mb=memory_of("fit_expression"),
     params:
-        rna=expression_options,
-        settings=uses("fit_expression"),
+        rna=each_given("counts", "pseudobulk", "samples"),
+        settings=study.uses("fit_expression"),
         folder=subpath(output[0], parent=True),
         version=VERSION,
     shell:
-        "faceage-bio fit-expression --config {CONFIG:q} --cohort {wildcards.cohort}"
+        "faceage-bio fit-expression --config {resources.config:q} --cohort {wildcards.cohort}"
         " --participants {input.participants:q} {params.rna:q} --quality {input.quality:q}"
         " --type-one-error {input.type_one_error:q} --workers {threads}"
         " --output {params.folder:q} > {log:q} 2>&1"
@@ -143,7 +147,7 @@ rule fit_expression:
 
 rule fit_expression_sensitivity:
     input:
-        unpack(expression_inputs),
+        unpack(study.rna),
         quality="<results>/{cohort}/expression/sample_quality.parquet",
         participants="<results>/{cohort}/acceleration/acceleration.parquet",
     output:
@@ -161,25 +165,26 @@ rule fit_expression_sensitivity:
     wildcard_constraints:
         cohort=any_of(WITH_RNA),
     resources:
-        mem_mb=memory(1500, 100),
+        config=CONFIG,
+        mem_mb=memory_of("fit_expression_sensitivity"),
     params:
-        rna=expression_options,
-        settings=uses("fit_expression_sensitivity"),
+        rna=each_given("counts", "pseudobulk", "samples"),
+        settings=study.uses("fit_expression_sensitivity"),
         folder=subpath(output[0], parent=True),
         version=VERSION,
     shell:
-        "faceage-bio fit-expression-sensitivity --config {CONFIG:q} --cohort {wildcards.cohort}"
+        "faceage-bio fit-expression-sensitivity --config {resources.config:q} --cohort {wildcards.cohort}"
         " --participants {input.participants:q} {params.rna:q} --quality {input.quality:q}"
         " --output {params.folder:q} > {log:q} 2>&1"
 
 
 rule score_gene_sets:
     input:
-        unpack(expression_inputs),
+        unpack(study.rna),
         quality="<results>/{cohort}/expression/sample_quality.parquet",
         participants="<results>/{cohort}/acceleration/acceleration.parquet",
         genes="<results>/{cohort}/expression/genes.tsv",
-        gmt=config["expression"]["gmt"],
+        gmt=settings.expression.gmt,
     output:
         associations=report(
             "<results>/{cohort}/expression/set_associations.tsv",
@@ -203,14 +208,15 @@ rule score_gene_sets:
     wildcard_constraints:
         cohort=any_of(WITH_RNA),
     resources:
-        mem_mb=memory(1500, 200),
+        config=CONFIG,
+        mem_mb=memory_of("score_gene_sets"),
     params:
-        rna=expression_options,
-        settings=uses("score_gene_sets"),
+        rna=each_given("counts", "pseudobulk", "samples"),
+        settings=study.uses("score_gene_sets"),
         folder=subpath(output[0], parent=True),
         version=VERSION,
     shell:
-        "faceage-bio score-gene-sets --config {CONFIG:q} --cohort {wildcards.cohort}"
+        "faceage-bio score-gene-sets --config {resources.config:q} --cohort {wildcards.cohort}"
         " --participants {input.participants:q} {params.rna:q} --quality {input.quality:q}"
         " --genes {input.genes:q}"
         " --output {params.folder:q} > {log:q} 2>&1"

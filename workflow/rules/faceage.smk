@@ -1,8 +1,8 @@
 rule predict_face_age:
     input:
-        photos="<results>/{cohort}/cohort/photos.parquet",
-        folder=cohort_file("photos"),
-        models=MODELS,
+        checked=ancient("<results>/{cohort}/cohort/covariates.tsv"),  # errors are told before hours of inference
+        photos="<results>/{cohort}/cohort/manifest.parquet",
+        models=study.models,
     output:
         table="<results>/{cohort}/faceage/shards/{shard}.parquet",
         speed="<results>/{cohort}/faceage/shards/{shard}.json",
@@ -15,53 +15,61 @@ rule predict_face_age:
         shard=r"\d+-of-\d+",
     threads: 8
     resources:
+        config=CONFIG,
         mem_mb=inference_memory,
         gpu=GPUS,
     params:
-        settings=uses("predict_face_age"),
-        models=option("--model", MODELS),
-        store=PHOTO_STORE,
+        settings=study.uses("predict_face_age"),
+        folder=study.file("photos"),
+        models=option("--model", study.models),
+        store=study.photo_store,
         version=VERSION,
     shell:
-        "faceage-bio predict-face-age --config {CONFIG:q} --photos {input.photos:q} --photo-folder {input.folder:q}"
+        "faceage-bio predict-face-age --config {resources.config:q} --photos {input.photos:q} --photo-folder {params.folder:q}"
         " --shard {wildcards.shard} {params.models:q} --workers {threads} --store {params.store:q}"
         " --output {output.table:q} --speed {output.speed:q} > {log:q} 2>&1"
 
 
-# all cohorts together, since only so a photo that stands in two of them is seen
+# a cohort by itself, so that a shard that fails stops no other cohort; only where photos that stand in two of them are excluded do
+# all shards have to be there
 rule gather_face_ages:
     input:
-        shards=ALL_SHARDS,
-        models=MODELS,
+        shards=study.shards_to_gather,
+        models=study.models,
         review=REVIEW or [],
+        manifests=collect("<results>/{name}/cohort/manifest.parquet", name=WITH_PHOTOS) if REVIEW else [],
     output:
-        face_age=collect("<results>/{cohort}/faceage/face_age.parquet", cohort=WITH_PHOTOS),
-        summary=collect("<results>/{cohort}/faceage/summary.tsv", cohort=WITH_PHOTOS),
-        ledger=collect("<results>/{cohort}/faceage/ledger.tsv", cohort=WITH_PHOTOS),
-        card=collect("<results>/{cohort}/faceage/model_card.json", cohort=WITH_PHOTOS),
+        face_age="<results>/{cohort}/faceage/face_age.parquet",
+        summary="<results>/{cohort}/faceage/summary.tsv",
+        ledger="<results>/{cohort}/faceage/ledger.tsv",
+        card="<results>/{cohort}/faceage/model_card.json",
     log:
-        "<logs>/faceage/gather_face_ages.log",
+        "<logs>/faceage/gather_face_ages_{cohort}.log",
     benchmark:
-        "<results>/benchmarks/gather_face_ages.tsv"
+        "<results>/benchmarks/gather_face_ages_{cohort}.tsv"
+    wildcard_constraints:
+        cohort=any_of(WITH_PHOTOS),
     resources:
-        mem_mb=memory(1500, 20),
+        config=CONFIG,
+        mem_mb=memory_of("gather_face_ages"),
     params:
         shards=each("--shard", "shards"),
-        models=option("--model", MODELS),
-        settings=uses("gather_face_ages"),
+        models=option("--model", study.models),
+        settings=study.uses("gather_face_ages"),
         review=option("--review", [REVIEW] if REVIEW else []),
-        results=results_dir,
+        manifests=each("--manifest", "manifests"),
+        results=study.results,
         version=VERSION,
     shell:
-        "faceage-bio gather-face-ages --config {CONFIG:q} {params.shards:q} {params.models:q} {params.review:q}"
-        " --results {params.results:q} > {log:q} 2>&1"
+        "faceage-bio gather-face-ages --config {resources.config:q} --cohort {wildcards.cohort} {params.shards:q} {params.models:q}"
+        " {params.review:q} {params.manifests:q} --results {params.results:q} > {log:q} 2>&1"
 
 
 rule summarise_photos:
     input:
         face_ages=collect("<results>/{cohort}/faceage/face_age.parquet", cohort=WITH_PHOTOS),
         participants=collect("<results>/{cohort}/cohort/subjects.parquet", cohort=WITH_PHOTOS),
-        speed=[shard.replace(".parquet", ".json") for shard in ALL_SHARDS],
+        speed=[shard.replace(".parquet", ".json") for shard in study.shards(*WITH_PHOTOS)],
     output:
         collect(
             "<results>/{cohort}/faceage/{table}.tsv",
@@ -72,15 +80,18 @@ rule summarise_photos:
         "<logs>/faceage/summarise_photos.log",
     benchmark:
         "<results>/benchmarks/summarise_photos.tsv"
+    resources:
+        config=CONFIG,
+        mem_mb=memory_of("summarise_photos"),
     params:
-        settings=uses("summarise_photos"),
+        settings=study.uses("summarise_photos"),
         face_ages=each("--face-ages", "face_ages"),
         participants=each("--participants", "participants"),
         speed=each("--speed", "speed"),
-        results=results_dir,
+        results=study.results,
         version=VERSION,
     shell:
-        "faceage-bio summarise-photos --config {CONFIG:q} {params.face_ages:q} {params.participants:q} {params.speed:q}"
+        "faceage-bio summarise-photos --config {resources.config:q} {params.face_ages:q} {params.participants:q} {params.speed:q}"
         " --results {params.results:q} > {log:q} 2>&1"
 
 
@@ -89,7 +100,7 @@ rule compare_models:
         face_age="<results>/{cohort}/faceage/face_age.parquet",
         subjects="<results>/{cohort}/cohort/subjects.parquet",
         photos="<results>/{cohort}/cohort/photos.parquet",
-        models=MODELS,
+        models=study.models,
     output:
         agreement=report(
             "<results>/{cohort}/faceage/agreement.tsv",
@@ -105,12 +116,15 @@ rule compare_models:
         "<results>/benchmarks/compare_models_{cohort}.tsv"
     wildcard_constraints:
         cohort=any_of(WITH_PHOTOS),
+    resources:
+        config=CONFIG,
+        mem_mb=memory_of("compare_models"),
     params:
-        models=option("--model", MODELS),
-        settings=uses("compare_models"),
+        models=option("--model", study.models),
+        settings=study.uses("compare_models"),
         version=VERSION,
     shell:
-        "faceage-bio compare-models --config {CONFIG:q} --face-age {input.face_age:q} {params.models:q}"
+        "faceage-bio compare-models --config {resources.config:q} --face-age {input.face_age:q} {params.models:q}"
         " --subjects {input.subjects:q} --photos {input.photos:q} --agreement {output.agreement:q}"
         " --bands {output.bands:q} --comparison {output.comparison:q} > {log:q} 2>&1"
 
@@ -126,7 +140,9 @@ rule read_face_ages:
     benchmark:
         "<results>/benchmarks/read_face_ages_{cohort}.tsv"
     wildcard_constraints:
-        cohort=any_of(WITH_FACE_AGES),
+        cohort=any_of(study.having("face_ages")),
+    resources:
+        mem_mb=memory_of("read_face_ages"),
     params:
         version=VERSION,
     shell:

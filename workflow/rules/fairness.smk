@@ -5,7 +5,10 @@ rule assess_fairness:
         photos=collect("<results>/{cohort}/faceage/face_age.parquet", cohort=COHORTS),
     output:
         report(
-            collect("<results>/{cohort}/fairness/fairness.tsv", cohort=ASSESSED),
+            collect(
+                "<results>/{cohort}/fairness/fairness.tsv",
+                cohort=[*COHORTS, *(["pooled"] if len(COHORTS) > 1 else [])],
+            ),
             caption="../report/fairness.rst",
             category="Fairness",
             labels={"table": "error and failures by group"},
@@ -14,25 +17,28 @@ rule assess_fairness:
         "<logs>/fairness/assess_fairness.log",
     benchmark:
         "<results>/benchmarks/assess_fairness.tsv"
+    resources:
+        config=CONFIG,
+        mem_mb=memory_of("assess_fairness"),
     params:
-        settings=uses("assess_fairness"),
+        settings=study.uses("assess_fairness"),
         participants=each("--participants", "participants"),
         photos=each("--photos", "photos"),
-        results=results_dir,
+        results=study.results,
         version=VERSION,
     shell:
-        "faceage-bio assess-fairness --config {CONFIG:q} {params.participants:q} {params.photos:q}"
+        "faceage-bio assess-fairness --config {resources.config:q} {params.participants:q} {params.photos:q}"
         " --output {params.results:q} > {log:q} 2>&1"
 
 
 # all cohorts in one job, since only numbers on groups may be written and those of all together are among them
 rule stress_photos:
     input:
-        folders=[config["cohorts"][name]["photos"] for name in STRESSED],
+        folders=[settings.cohorts[name].photos for name in STRESSED],
         photos=collect("<results>/{cohort}/cohort/photos.parquet", cohort=STRESSED),
         face_ages=collect("<results>/{cohort}/faceage/face_age.parquet", cohort=STRESSED),
         participants=collect("<results>/{cohort}/acceleration/acceleration.parquet", cohort=STRESSED),
-        model=MODELS[0],
+        model=study.models[0],
     output:
         report(
             "<results>/pooled/fairness/stress.tsv",
@@ -46,10 +52,11 @@ rule stress_photos:
         "<results>/benchmarks/stress_photos.tsv"
     threads: 8
     resources:
+        config=CONFIG,
         mem_mb=inference_memory,
         gpu=GPUS,
     params:
-        settings=uses("stress_photos"),
+        settings=study.uses("stress_photos"),
         folders=each("--photo-folder", "folders"),
         photos=each("--photos", "photos"),
         face_ages=each("--face-ages", "face_ages"),
@@ -57,5 +64,5 @@ rule stress_photos:
         folder=subpath(output[0], parent=True),
         version=VERSION,
     shell:
-        "faceage-bio stress-photos --config {CONFIG:q} --model {input.model:q} {params.folders:q} {params.photos:q}"
+        "faceage-bio stress-photos --config {resources.config:q} --model {input.model:q} {params.folders:q} {params.photos:q}"
         " {params.face_ages:q} {params.participants:q} --workers {threads} --output {params.folder:q} > {log:q} 2>&1"

@@ -20,12 +20,15 @@ rule test_phenotypes:
         "<logs>/phenotype/test_phenotypes_{cohort}.log",
     benchmark:
         "<results>/benchmarks/test_phenotypes_{cohort}.tsv"
+    resources:
+        config=CONFIG,
+        mem_mb=memory_of("test_phenotypes"),
     params:
-        settings=uses("test_phenotypes"),
+        settings=study.uses("test_phenotypes"),
         folder=subpath(output[0], parent=True),
         version=VERSION,
     shell:
-        "faceage-bio test-phenotypes --config {CONFIG:q} --cohort {wildcards.cohort} --participants {input.participants:q}"
+        "faceage-bio test-phenotypes --config {resources.config:q} --cohort {wildcards.cohort} --participants {input.participants:q}"
         " --output {params.folder:q} > {log:q} 2>&1"
 
 
@@ -54,20 +57,23 @@ rule compare_groups:
         "<logs>/phenotype/compare_groups.log",
     benchmark:
         "<results>/benchmarks/compare_groups.tsv"
+    resources:
+        config=CONFIG,
+        mem_mb=memory_of("compare_groups"),
     params:
         participants=each("--participants", "participants"),
-        settings=uses("compare_groups"),
+        settings=study.uses("compare_groups"),
         folder=subpath(output[0], parent=True),
         version=VERSION,
     shell:
-        "faceage-bio compare-groups --config {CONFIG:q} {params.participants:q}"
+        "faceage-bio compare-groups --config {resources.config:q} {params.participants:q}"
         " --output {params.folder:q} > {log:q} 2>&1"
 
 
 rule fit_association_sensitivity:
     input:
         participants=collect(
-            "<results>/{cohort}/acceleration/acceleration.parquet", cohort=WITH_CLINICAL or COHORTS
+            "<results>/{cohort}/acceleration/definitions.parquet", cohort=WITH_CLINICAL or COHORTS
         ),
     output:
         dose_response=report(
@@ -109,11 +115,14 @@ rule fit_association_sensitivity:
         "<logs>/phenotype/fit_association_sensitivity.log",
     benchmark:
         "<results>/benchmarks/fit_association_sensitivity.tsv"
+    resources:
+        config=CONFIG,
+        mem_mb=memory_of("fit_association_sensitivity"),
     params:
         participants=each("--participants", "participants"),
-        settings=uses("fit_association_sensitivity"),
+        settings=study.uses("fit_association_sensitivity"),
         folder=subpath(output[0], parent=True),
         version=VERSION,
     shell:
-        "faceage-bio fit-association-sensitivity --config {CONFIG:q} {params.participants:q}"
+        "faceage-bio fit-association-sensitivity --config {resources.config:q} {params.participants:q}"
         " --output {params.folder:q} > {log:q} 2>&1"

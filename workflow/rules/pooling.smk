@@ -14,18 +14,23 @@ rule pool_cohorts:
         "<logs>/pooling/pool_cohorts.log",
     benchmark:
         "<results>/benchmarks/pool_cohorts.tsv"
+    resources:
+        config=CONFIG,
+        mem_mb=memory_of("pool_cohorts"),
     params:
         tables=each("--table", "tables"),
-        settings=uses("pool_cohorts"),
+        settings=study.uses("pool_cohorts"),
         version=VERSION,
     shell:
-        "faceage-bio pool-cohorts --config {CONFIG:q} {params.tables:q} --output {output.estimates:q}"
+        "faceage-bio pool-cohorts --config {resources.config:q} {params.tables:q} --output {output.estimates:q}"
         " --sensitivity {output.sensitivity:q} > {log:q} 2>&1"
 
 
 rule pool_genes:
     input:
-        tables=collect("<results>/{cohort}/expression/genes.tsv", cohort=WITH_POOLED_GENES),
+        tables=collect(
+            "<results>/{cohort}/expression/genes.tsv", cohort=study.having("counts", among=study.pooled)
+        ),
     output:
         genes=report(
             "<results>/pooled/meta_analysis/genes.tsv",
@@ -37,18 +42,24 @@ rule pool_genes:
         "<logs>/pooling/pool_genes.log",
     benchmark:
         "<results>/benchmarks/pool_genes.tsv"
+    resources:
+        config=CONFIG,
+        mem_mb=memory_of("pool_genes"),
     params:
         tables=each("--table", "tables"),
-        settings=uses("pool_genes"),
+        settings=study.uses("pool_genes"),
         folder=subpath(output[0], parent=True),
         version=VERSION,
     shell:
-        "faceage-bio pool-genes --config {CONFIG:q} {params.tables:q} --output {params.folder:q} > {log:q} 2>&1"
+        "faceage-bio pool-genes --config {resources.config:q} {params.tables:q} --output {params.folder:q} > {log:q} 2>&1"
 
 
 rule fit_one_stage:
     input:
-        participants=collect("<results>/{cohort}/survival/follow_up.parquet", cohort=WITH_POOLED_CLINICAL),
+        participants=collect(
+            "<results>/{cohort}/survival/follow_up.parquet",
+            cohort=study.having("clinical", among=study.pooled),
+        ),
     output:
         one_stage=report(
             "<results>/pooled/survival/one_stage.tsv",
@@ -60,10 +71,13 @@ rule fit_one_stage:
         "<logs>/pooling/fit_one_stage.log",
     benchmark:
         "<results>/benchmarks/fit_one_stage.tsv"
+    resources:
+        config=CONFIG,
+        mem_mb=memory_of("fit_one_stage"),
     params:
         participants=each("--participants", "participants"),
-        settings=uses("fit_one_stage"),
+        settings=study.uses("fit_one_stage"),
         folder=subpath(output[0], parent=True),
         version=VERSION,
     shell:
-        "faceage-bio fit-one-stage --config {CONFIG:q} {params.participants:q} --output {params.folder:q} > {log:q} 2>&1"
+        "faceage-bio fit-one-stage --config {resources.config:q} {params.participants:q} --output {params.folder:q} > {log:q} 2>&1"

@@ -1,8 +1,8 @@
 rule compare_readers:
     input:
-        readings=config["readers"]["readings"] or [],
+        readings=settings.readers.readings or [],
         # a table of its own, or the participants of all cohorts with a clinical table
-        cases=config["readers"]["cases"]
+        cases=settings.readers.cases
         or collect("<results>/{cohort}/acceleration/acceleration.parquet", cohort=WITH_CLINICAL),
     output:
         report(
@@ -15,11 +15,14 @@ rule compare_readers:
         "<logs>/readers/compare_readers.log",
     benchmark:
         "<results>/benchmarks/compare_readers.tsv"
+    resources:
+        config=CONFIG,
+        mem_mb=memory_of("compare_readers"),
     params:
-        settings=uses("compare_readers"),
+        settings=study.uses("compare_readers"),
         cases=each("--cases", "cases"),
         folder=subpath(output[0], parent=True),
         version=VERSION,
     shell:
-        "faceage-bio compare-readers --config {CONFIG:q} --readings {input.readings:q} {params.cases:q}"
+        "faceage-bio compare-readers --config {resources.config:q} --readings {input.readings:q} {params.cases:q}"
         " --output {params.folder:q} > {log:q} 2>&1"

@@ -6,7 +6,7 @@ OF_COHORTS = [
     *collect(
         "<results>/{cohort}/acceleration/{table}.tsv",
         cohort=COHORTS,
-        table=shown(
+        table=study.shown(
             "acceleration",
             "summary",
             "definitions",
@@ -20,7 +20,7 @@ OF_COHORTS = [
     *collect(
         "<results>/{cohort}/acceleration/{table}.tsv",
         cohort=WITH_CLINICAL,
-        table=shown("acceleration", "definition_hazards", "ageing_rate"),
+        table=study.shown("acceleration", "definition_hazards", "ageing_rate"),
     ),
     *collect("<results>/{cohort}/phenotype/phenotypes.tsv", cohort=WITH_CLINICAL),
     *collect(
@@ -31,20 +31,23 @@ OF_COHORTS = [
     *collect(
         "<results>/pooled/phenotype/{table}.tsv",
         table=(
-            shown("phenotype", *tables_of("compare_groups"), *tables_of("fit_association_sensitivity"))
+            study.shown("phenotype", *tables_of("compare_groups"), *tables_of("fit_association_sensitivity"))
             if WITH_CLINICAL
             else ["groups"]
         ),
     ),
-    *collect("<results>/{cohort}/fairness/fairness.tsv", cohort=ASSESSED),
+    *collect(
+        "<results>/{cohort}/fairness/fairness.tsv",
+        cohort=[*COHORTS, *(["pooled"] if len(COHORTS) > 1 else [])],
+    ),
     *collect(
         "<results>/pooled/fairness/{table}.tsv",
-        table=shown("fairness", "stress") if STRESSED else [],
+        table=study.shown("fairness", "stress") if STRESSED else [],
     ),
     *collect(
         "<results>/{cohort}/survival/{table}.tsv",
         cohort=WITH_CLINICAL,
-        table=shown(
+        table=study.shown(
             "survival",
             "cox",
             "type_one_error",
@@ -78,7 +81,7 @@ OF_COHORTS = [
     *collect(
         "<results>/{cohort}/expression/{table}.tsv",
         cohort=WITH_RNA,
-        table=shown(
+        table=study.shown(
             "expression",
             "genes",
             "panel",
@@ -97,19 +100,19 @@ OF_COHORTS = [
     *collect(
         "<results>/{cohort}/expression/{table}.tsv",
         cohort=WITH_CELLS,
-        table=shown("expression", "cell_quality", "composition"),
+        table=study.shown("expression", "cell_quality", "composition"),
     ),
     *collect(
         "<results>/{cohort}/variants/{table}.tsv",
         cohort=WITH_VARIANTS,
-        table=shown("variants", "genes", "common", "quality"),
+        table=study.shown("variants", "genes", "common", "quality"),
     ),
-    *(["<results>/pooled/readers/readers.tsv"] if config["readers"]["readings"] else []),
+    *(["<results>/pooled/readers/readers.tsv"] if settings.readers.readings else []),
     *collect("<results>/{cohort}/scores/{table}.tsv", cohort=WITH_CLINICAL, table=["scored", "comparison"]),
     *collect("<results>/{cohort}/faceage/summary.tsv", cohort=WITH_PHOTOS),
     *collect(
         "<results>/{cohort}/faceage/{table}.tsv",
-        cohort=WITH_OPINIONS,
+        cohort=WITH_PHOTOS if len(study.models) > 1 else [],
         table=["agreement", "agreement_bands", "model_comparison"],
     ),
     *collect(
@@ -121,13 +124,21 @@ OF_COHORTS = [
     *collect("<results>/pooled/verification/{table}.tsv", table=["agreement", "numbers"]),
 ]
 # of cohorts whose estimates are pooled: their headline tables
-POOLABLE = [path for path in OF_COHORTS if is_pooled(path)] if len(POOLED_COHORTS) > 1 else []
+POOLABLE = [path for path in OF_COHORTS if study.is_pooled(path)] if len(study.pooled) > 1 else []
 META_ANALYSIS = [
     *collect(
         "<results>/pooled/meta_analysis/{table}.tsv", table=["estimates", "sensitivity"] if POOLABLE else []
     ),
-    *(["<results>/pooled/meta_analysis/genes.tsv"] if len(WITH_POOLED_GENES) > 1 else []),
-    *(["<results>/pooled/survival/one_stage.tsv"] if len(WITH_POOLED_CLINICAL) > 1 else []),
+    *(
+        ["<results>/pooled/meta_analysis/genes.tsv"]
+        if len(study.having("counts", among=study.pooled)) > 1
+        else []
+    ),
+    *(
+        ["<results>/pooled/survival/one_stage.tsv"]
+        if len(study.having("clinical", among=study.pooled)) > 1
+        else []
+    ),
 ]
 REPORTED = [*OF_COHORTS, *META_ANALYSIS]
 
@@ -137,8 +148,8 @@ rule render_report:
     input:
         tables=REPORTED,
         ledgers=collect("<results>/{cohort}/ledger.tsv", cohort=COHORTS),
-        models=MODELS if WITH_PHOTOS else [],
-        plan=FROZEN_PLAN,
+        models=study.models if WITH_PHOTOS else [],
+        plan=[path for path in [settings.study.frozen] if Path(path).exists()],
     output:
         index=report(
             "<results>/reports/index.html",
@@ -186,15 +197,18 @@ rule render_report:
     benchmark:
         "<results>/benchmarks/render_report.tsv"
     resources:
-        mem_mb=memory(1500, 50),
+        config=CONFIG,
+        mem_mb=memory_of("render_report"),
     params:
-        settings=uses("render_report"),
+        settings=study.uses("render_report"),
         ledgers=each("--ledger", "ledgers"),
-        cards=option("--model-card", MODEL_CARDS),
+        cards=option(
+            "--model-card", [f"{folder}/card.json" for folder in study.models] if WITH_PHOTOS else []
+        ),
         folder=subpath(output[0], parent=True),
         version=VERSION,
     shell:
-        "faceage-bio render-report --config {CONFIG:q} {params.ledgers:q} {params.cards:q} --output {params.folder:q}"
+        "faceage-bio render-report --config {resources.config:q} {params.ledgers:q} {params.cards:q} --output {params.folder:q}"
         " {input.tables:q} > {log:q} 2>&1"
 
 
@@ -213,12 +227,15 @@ rule publish:
         "<logs>/report/publish.log",
     benchmark:
         "<results>/benchmarks/publish.tsv"
+    resources:
+        mem_mb=memory_of("publish"),
     params:
         people=option(
-            "--table", [*cohort_files(), *filter(None, map(config["readers"].get, ("readings", "cases")))]
+            "--table",
+            [*study.every_file, *filter(None, (settings.readers.readings, settings.readers.cases))],
         ),
         config=json.dumps(config),
-        results=results_dir,
+        results=study.results,
         version=VERSION,
     shell:
         "faceage-bio publish --results {params.results:q} --output {params.results:q}/share {params.people:q}"

@@ -2,7 +2,7 @@
 # since snakemake would delete it before the step: it keeps the numbers of earlier sheets.
 rule make_review_sheet:
     input:
-        folders=[config["cohorts"][name]["photos"] for name in WITH_PHOTOS],
+        folders=[settings.cohorts[name].photos for name in WITH_PHOTOS],
         photos=collect("<results>/{cohort}/cohort/photos.parquet", cohort=WITH_PHOTOS),
         face_ages=collect("<results>/{cohort}/faceage/face_age.parquet", cohort=WITH_PHOTOS),
     output:
@@ -11,13 +11,15 @@ rule make_review_sheet:
         "<logs>/faceage/make_review_sheet.log",
     benchmark:
         "<results>/benchmarks/make_review_sheet.tsv"
+    resources:
+        mem_mb=memory_of("make_review_sheet"),
     params:
         folders=each("--photo-folder", "folders"),
         photos=each("--photos", "photos"),
         face_ages=each("--face-ages", "face_ages"),
-        key=f"{config['results_dir']}/local/review_key.tsv",
-        n_photos=config["review"]["photos"],
-        seed=config["review"]["seed"],
+        key=f"{settings.results_dir}/local/review_key.tsv",
+        n_photos=settings.review.photos,
+        seed=settings.review.seed,
         version=VERSION,
     shell:
         "faceage-bio make-review-sheet {params.folders:q} {params.photos:q} {params.face_ages:q} --n-photos {params.n_photos} --seed {params.seed}"
@@ -39,9 +41,11 @@ rule summarise_review:
         "<logs>/faceage/summarise_review.log",
     benchmark:
         "<results>/benchmarks/summarise_review.tsv"
+    resources:
+        mem_mb=memory_of("summarise_review"),
     params:
         photos=each("--photos", "photos"),
-        disagreement=config["review"]["disagreement"],
+        disagreement=settings.review.disagreement,
         version=VERSION,
     shell:
         "faceage-bio summarise-review --review {input.review:q} {params.photos:q} --disagreement {params.disagreement}"

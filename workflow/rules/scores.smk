@@ -1,4 +1,4 @@
-OWN_SCORES = [name for name in config["scores"]["definitions"] if name.endswith((".yaml", ".yml"))]
+OWN_SCORES = [name for name in settings.scores.definitions if name.endswith((".yaml", ".yml"))]
 
 
 rule compute_scores:
@@ -26,11 +26,14 @@ rule compute_scores:
         "<results>/benchmarks/compute_scores_{cohort}.tsv"
     wildcard_constraints:
         cohort=any_of(WITH_CLINICAL),
+    resources:
+        config=CONFIG,
+        mem_mb=memory_of("compute_scores"),
     params:
-        settings=uses("compute_scores"),
+        settings=study.uses("compute_scores"),
         folder=subpath(output[0], parent=True),
         version=VERSION,
     shell:
-        "faceage-bio compute-scores --config {CONFIG:q} --cohort {wildcards.cohort} --clinical {input.clinical:q}"
+        "faceage-bio compute-scores --config {resources.config:q} --cohort {wildcards.cohort} --clinical {input.clinical:q}"
         " --participants {input.participants:q} --when-absent tell"
         " --output {params.folder:q} > {log:q} 2>&1"

@@ -14,12 +14,15 @@ rule prepare_follow_up:
         "<results>/benchmarks/prepare_follow_up_{cohort}.tsv"
     wildcard_constraints:
         cohort=any_of(WITH_CLINICAL),
+    resources:
+        config=CONFIG,
+        mem_mb=memory_of("prepare_follow_up"),
     params:
-        settings=uses("prepare_follow_up"),
+        settings=study.uses("prepare_follow_up"),
         folder=subpath(output[0], parent=True),
         version=VERSION,
     shell:
-        "faceage-bio prepare-follow-up --config {CONFIG:q} --cohort {wildcards.cohort} --participants {input.participants:q}"
+        "faceage-bio prepare-follow-up --config {resources.config:q} --cohort {wildcards.cohort} --participants {input.participants:q}"
         " --output {params.folder:q} > {log:q} 2>&1"
 
 
@@ -78,12 +81,15 @@ rule fit_survival:
         "<results>/benchmarks/fit_survival_{cohort}.tsv"
     wildcard_constraints:
         cohort=any_of(WITH_CLINICAL),
+    resources:
+        config=CONFIG,
+        mem_mb=memory_of("fit_survival"),
     params:
-        settings=uses("fit_survival"),
+        settings=study.uses("fit_survival"),
         folder=subpath(output[0], parent=True),
         version=VERSION,
     shell:
-        "faceage-bio fit-survival --config {CONFIG:q} --cohort {wildcards.cohort} --participants {input.participants:q}"
+        "faceage-bio fit-survival --config {resources.config:q} --cohort {wildcards.cohort} --participants {input.participants:q}"
         " --output {params.folder:q} > {log:q} 2>&1"
 
 
@@ -123,12 +129,15 @@ rule fit_survival_sensitivity:
         "<results>/benchmarks/fit_survival_sensitivity_{cohort}.tsv"
     wildcard_constraints:
         cohort=any_of(WITH_CLINICAL),
+    resources:
+        config=CONFIG,
+        mem_mb=memory_of("fit_survival_sensitivity"),
     params:
-        settings=uses("fit_survival_sensitivity"),
+        settings=study.uses("fit_survival_sensitivity"),
         folder=subpath(output[0], parent=True),
         version=VERSION,
     shell:
-        "faceage-bio fit-survival-sensitivity --config {CONFIG:q} --cohort {wildcards.cohort} --participants {input.participants:q}"
+        "faceage-bio fit-survival-sensitivity --config {resources.config:q} --cohort {wildcards.cohort} --participants {input.participants:q}"
         " --output {params.folder:q} > {log:q} 2>&1"
 
 
@@ -158,12 +167,15 @@ rule estimate_curves:
         "<results>/benchmarks/estimate_curves_{cohort}.tsv"
     wildcard_constraints:
         cohort=any_of(WITH_CLINICAL),
+    resources:
+        config=CONFIG,
+        mem_mb=memory_of("estimate_curves"),
     params:
-        settings=uses("estimate_curves"),
+        settings=study.uses("estimate_curves"),
         folder=subpath(output[0], parent=True),
         version=VERSION,
     shell:
-        "faceage-bio estimate-curves --config {CONFIG:q} --cohort {wildcards.cohort} --participants {input.participants:q}"
+        "faceage-bio estimate-curves --config {resources.config:q} --cohort {wildcards.cohort} --participants {input.participants:q}"
         " --output {params.folder:q} > {log:q} 2>&1"
 
 
@@ -191,12 +203,13 @@ rule fit_gene_survival:
     wildcard_constraints:
         cohort=any_of(WITH_GENE_SURVIVAL),
     resources:
-        mem_mb=memory(1500, 40),
+        config=CONFIG,
+        mem_mb=memory_of("fit_gene_survival"),
     params:
-        settings=uses("fit_gene_survival"),
+        settings=study.uses("fit_gene_survival"),
         folder=subpath(output[0], parent=True),
         version=VERSION,
     shell:
-        "faceage-bio fit-gene-survival --config {CONFIG:q} --cohort {wildcards.cohort}"
+        "faceage-bio fit-gene-survival --config {resources.config:q} --cohort {wildcards.cohort}"
         " --participants {input.participants:q} --levels {input.levels:q}"
         " --output {params.folder:q} > {log:q} 2>&1"

@@ -2,8 +2,8 @@ rule fit_variants:
     input:
         participants="<results>/{cohort}/acceleration/acceleration.parquet",
         samples="<results>/{cohort}/cohort/variant_participants.parquet",  # written once the variants have passed their checks
-        variants=cohort_file("variants"),
-        genes=cohort_file("variant_genes"),
+        variants=study.file("variants"),
+        genes=study.file("variant_genes"),
     output:
         genes=report(
             "<results>/{cohort}/variants/genes.tsv",
@@ -26,13 +26,14 @@ rule fit_variants:
     wildcard_constraints:
         cohort=any_of(WITH_VARIANTS),
     resources:
-        mem_mb=memory(2000, 10),
+        config=CONFIG,
+        mem_mb=memory_of("fit_variants"),
     params:
-        inputs=variant_options,
-        settings=uses("fit_variants"),
+        inputs=study.variant_options,
+        settings=study.uses("fit_variants"),
         folder=subpath(output[0], parent=True),
         version=VERSION,
     shell:
-        "faceage-bio fit-variants --config {CONFIG:q} --cohort {wildcards.cohort}"
+        "faceage-bio fit-variants --config {resources.config:q} --cohort {wildcards.cohort}"
         " --participants {input.participants:q} --variants {input.variants:q} --samples {input.samples:q} {params.inputs:q}"
         " --output {params.folder:q} > {log:q} 2>&1"

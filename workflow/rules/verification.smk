@@ -29,11 +29,12 @@ rule verify_results:
     benchmark:
         "<results>/benchmarks/verify_results.tsv"
     resources:
-        mem_mb=memory(2500, 100),
+        config=CONFIG,
+        mem_mb=memory_of("verify_results"),
     params:
-        settings=uses("verify_results"),
+        settings=study.uses("verify_results"),
         folder=subpath(output[0], parent=True),
         version=VERSION,
     shell:
-        "faceage-bio verify-results --config {CONFIG:q} --output {params.folder:q} --scripts {output.scripts:q} {input:q}"
+        "faceage-bio verify-results --config {resources.config:q} --output {params.folder:q} --scripts {output.scripts:q} {input:q}"
         " > {log:q} 2>&1"
