@@ -82,10 +82,11 @@ class Step:
             def hidden(column: str) -> bool:
                 return any(fnmatch(column, one) for one in self.hides) and f'"{column}"' not in named
 
-            keeps = self.writes and output and in_workflow() and "whole" not in mine.parameters
-            key = kept.key_of(self.name, given, used, hidden) if keeps else None
+            key = None
+            if self.writes and output is not None and in_workflow() and "whole" not in mine.parameters:
+                key = kept.key_of(self.name, given, used, hidden)
             with recorded(self.name, given, used) as record, naming_tables(), hiding(hidden):
-                if key and (known := kept.take(output, key)):
+                if key and output is not None and (known := kept.take(output, key)):
                     record.update(software=known["software"], inputs=known["inputs"])
                     print("Nothing that this step uses has changed; its results are those of before.")
                     return

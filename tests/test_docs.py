@@ -337,7 +337,7 @@ def test_every_file_of_the_demo_is_told_and_private_ones_as_such(demo):
         if (
             not path.is_file()
             or path.name.startswith(".")
-            or {"demo", "logs", "shards", "records", "figures", "history", "reproduce", "benchmarks"}
+            or {"demo", "logs", "shards", "records", "figures", "history", "reproduce", "benchmarks", ".kept"}
             & set(place.parts[:-1])
             or path.suffix == ".safetensors"
             or place.parts[0] == "faceage_store"
