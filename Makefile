@@ -1,6 +1,7 @@
 # make demo   the whole workflow on simulated participants, from set-up to the reports
 # make demo-full   the same with every analysis (report.sections: full)
 # make demo-plan   sample sizes of a cohort study and a trial, as results/reports/plan.html
+# make demo-train   trains an age model on simulated portraits and evaluates it (3 CPU minutes)
 # make test   the whole test suite; what needs Chromium or SLURM is skipped where they are not installed
 # make test-slurm   the workflow on a SLURM of this machine, from Debian's or Ubuntu's packages
 PYTHON ?= python3
@@ -8,12 +9,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 KEY := $(shell cat pyproject.toml constraints.txt | cksum | cut -d' ' -f1)
 INSTALLED := $(VENV)/installed-$(KEY)
+TRAINABLE := $(VENV)/trainable-$(KEY)
 TESTABLE := $(VENV)/testable-$(KEY)
 SLURM := slurmctld slurmd slurm-client slurm-wlm-basic-plugins munge
 ROOT := $(if $(filter 0,$(shell id -u)),,sudo)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-full demo-plan demo-sites test test-quick test-federated test-slurm bench-peers docs picture lint clean
+.PHONY: help demo demo-full demo-train demo-plan demo-sites test test-quick test-federated test-slurm bench-peers docs picture lint clean
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -54,6 +56,20 @@ demo-sites: demo
 # make test-quick   without whole runs, browser and SLURM
 test-quick: $(TESTABLE)
 	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile -m "not (workflow or browser or slurm or gpu)"
+
+$(TRAINABLE): $(INSTALLED)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[train]'
+	@touch $@
+
+TRAINED := results/training
+demo-train: export OMP_NUM_THREADS := 1
+demo-train: $(TRAINABLE)
+	@rm -rf $(TRAINED)
+	@$(BIN)/faceage-bio make-demo-photos --output $(TRAINED)
+	@$(BIN)/faceage-bio train prepare --config $(TRAINED)/train.yaml --output $(TRAINED)/prepared
+	@$(BIN)/faceage-bio train fit --config $(TRAINED)/train.yaml --prepared $(TRAINED)/prepared --output $(TRAINED)/run
+	@$(BIN)/faceage-bio fit-demo-model --output $(TRAINED)/incumbent
+	@$(BIN)/faceage-bio train evaluate --run $(TRAINED)/run --prepared $(TRAINED)/prepared --incumbent $(TRAINED)/incumbent --followed $(TRAINED)/followed.tsv --cohort "simulated follow-up"
 
 test: $(TESTABLE)
 	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder

@@ -16,7 +16,7 @@ LAYERS = {
     "results": 0, "errors": 0, "archives": 0, "formula_cells": 0, "columns": 0, "config": 0, "settings": 0, "tables": 0, "problems": 0, "parse": 0, "plain": 0, "age_reached": 0, "age_residual": 0, "observation": 0, "schemas": 0, "workbook": 0, "machine": 0, "records": 0, "kept": 0, "steps": 0,
     "stats": 1, "vision": 1, "rna": 1, "dna": 1,
     "cohort": 2, "faceage": 2, "acceleration": 2, "phenotype": 2, "fairness": 2, "expression": 2, "variants": 2, "survival": 2, "planning": 2, "sites": 2, "scores": 2, "readers": 2, "pooling": 2, "demo": 2,
-    "verification": 3, "report": 3, "release": 4,
+    "verification": 3, "report": 3, "training": 3, "release": 4,
     "cli": 5, "api": 5, "__main__": 6,
 }  # fmt: skip
 MODULES = sorted(

@@ -44,3 +44,21 @@ def fit_demo_model(
     with counted("faces simulated and detected", N_PEOPLE) as progress:
         card = fit(seed, output, progress=progress)
     print(f"{card['name']}: leave-one-out error {card['leave_one_out_rmse_years']} years")
+
+
+@app.command()
+def make_demo_photos(
+    output: Annotated[Path, typer.Option(help="Folder for photos, labels.tsv, followed.tsv and train.yaml.")],
+    persons: Annotated[int, typer.Option(help="With two photos each, to train on.", min=10)] = 200,
+    followed: Annotated[int, typer.Option(help="Others, with follow-up.", min=10)] = 100,
+    seed: Seed = 2025,
+) -> None:
+    """Draw labelled portraits of simulated participants, and the settings to train an age model on them.
+
+    Example: faceage-bio make-demo-photos --output my-demo/training
+    """
+    from faceage_bio.cli.progress import counted
+    from faceage_bio.demo.labelled import make_labelled_photos
+
+    with counted("photos simulated", 2 * persons + followed) as progress:
+        make_labelled_photos(output, persons, followed, seed, progress)

@@ -29,6 +29,7 @@ from faceage_bio.cli import (
     store,
     study,
     survival,
+    train,
     verification,
     weights,
 )
@@ -88,6 +89,7 @@ MODULES = (
 
 GROUPS = {
     "weights": (weights.app, "Import, check and show the published FaceAge weights."),
+    "train": (train.app, "Train an age model on your own photos: prepare, fit, evaluate."),
     "site": (site.app, "Hospitals that share no rows: bundles to pool, or one Cox model by rounds."),
     "plan": (plan.app, "Participants that a cohort study or a trial with face age needs."),
     "store": (store.app, "Check and tidy up the results of photos that were computed before."),

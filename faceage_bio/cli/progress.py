@@ -3,7 +3,7 @@
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 SECONDS_BETWEEN_LINES = 10
 
@@ -17,6 +17,20 @@ def counted(what: str, total: int) -> Iterator[Callable[[int], None]]:
             yield lambda n: bar.advance(task, n)
     else:
         yield _lines(what, total)
+
+
+@contextmanager
+def counted_of(what: str) -> Iterator[Callable[[int, int], None]]:
+    """The same where the total is known only once the work has begun: a function of how many more are done, and of how many."""
+    with ExitStack() as stack:
+        known: list[Callable[[int], None]] = []
+
+        def tell(n: int, total: int) -> None:
+            if not known:
+                known.append(stack.enter_context(counted(what, total)))
+            known[0](n)
+
+        yield tell
 
 
 def _bar(what: str):

@@ -18,6 +18,9 @@ STAGES: dict[str, dict[str, str]] = {
         "summarise-photos": "Photo quality", "compare-models": "Agreement of age models", "make-review-sheet": "Review sheet of photos",
         "read-review": "", "store": "", "summarise-review": "Manual review of photos",
     },
+    "Age models of one's own": {
+        "train": "",
+    },
     "Age acceleration": {
         "compute-acceleration": "Age acceleration", "tabulate-definitions": "Definitions of age acceleration", "define-acceleration": "", "measure-repeats": "Reliability of one photo, face ageing rate",
     },
@@ -53,7 +56,7 @@ STAGES: dict[str, dict[str, str]] = {
         "site": "",
     },
     "Demo": {
-        "make-demo-cohorts": "Simulated participants", "fit-demo-model": "Demo model",
+        "make-demo-cohorts": "Simulated participants", "fit-demo-model": "Demo model", "make-demo-photos": "",
     },
 }  # fmt: skip
 _TITLES = {command: title for commands in STAGES.values() for command, title in commands.items()}

@@ -52,7 +52,7 @@ def check_study(configfile: Path, time_photos: int = 0) -> None:
         return
     problems: list[FaceAgeBioError] = []
     tables = _checked_tables(config, problems, say)
-    weights = _weights(config, problems)
+    weights = _weights(config, tables, problems)
     size = _size(config, tables)
     if tables is not None:
         with _collected([]):  # what is wrong with weights is a problem already
@@ -173,21 +173,41 @@ def _check_review(config: "Config", tables: "dict[str, CohortTables]", say: Say)
     say(f"Review of photos: {len(read_review(config.review.decisions, known))} decisions")
 
 
-def _weights(config: "Config", problems: list[FaceAgeBioError]) -> list[machine.Answer]:
+def _weights(
+    config: "Config", tables: "dict[str, CohortTables] | None", problems: list[FaceAgeBioError]
+) -> list[machine.Answer]:
     """A line for each model that the photos need."""
     from faceage_bio.vision.card import read_card
 
     if not any(cohort.photos for cohort in config.cohorts.values()):
         return []
     answers = []
+    cards: list[dict] = []
     for folder in config.models:
         answer = machine.Answer("Weights", machine.MISSING, folder, "See the problem below.")
         with _collected(problems):
-            answer = machine.Answer(
-                "Weights", machine.OK, f"{read_card(folder)['name']}, SHA-256 as in its card"
-            )
+            cards.append(read_card(folder))
+            answer = machine.Answer("Weights", machine.OK, f"{cards[-1]['name']}, SHA-256 as in its card")
         answers.append(answer)
+    _check_unseen(config, tables, cards, problems)
     return answers
+
+
+def _check_unseen(
+    config: "Config",
+    tables: "dict[str, CohortTables] | None",
+    cards: list[dict],
+    problems: list[FaceAgeBioError],
+) -> None:
+    """A cohort whose photos trained or chose a model does not validate it."""
+    from faceage_bio.training.seen_photos import check_unseen
+
+    for name, cohort in config.cohorts.items():
+        if cohort.photos and tables:
+            photos = [Path(cohort.photos) / path for path in tables[name].photos["path"]]
+            for card in cards:
+                with _collected(problems):
+                    check_unseen(card, photos, name)
 
 
 def _size(config: "Config", tables: "dict[str, CohortTables] | None") -> machine.Size:

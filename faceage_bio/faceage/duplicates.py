@@ -51,13 +51,13 @@ def find_same_photos(photos: pd.DataFrame) -> pd.Series:
 def _neighbours(hashes: np.ndarray) -> dict[str, list[str]]:
     """Each of the different hashes with those near it, itself the first."""
     near = {one: [one] for one in hashes}
-    for one, other in _near_pairs(hashes):
+    for one, other in near_pairs(hashes):
         near[hashes[one]].append(hashes[other])
         near[hashes[other]].append(hashes[one])
     return near
 
 
-def _near_pairs(hashes: np.ndarray) -> np.ndarray:
+def near_pairs(hashes: np.ndarray) -> np.ndarray:
     """Places of each two of different hashes that are near, shape (n_pairs, 2)."""
     if not len(hashes):
         return np.empty((0, 2), dtype=int)

@@ -317,7 +317,7 @@ def _predict_part(part: pd.DataFrame, folder: Path, compare_precision: bool) -> 
     for path in part["path"]:
         place = inside(folder, path)
         before = state_of(place)
-        photos.append(_examined(place, tools))
+        photos.append(examined(place, tools))
         if before is not None and (content := content_of(place)) and state_of(place) == before:
             own.append(dict(zip(OWN, (content, *before), strict=True)))
         else:  # no file, or one that changes while it is read
@@ -328,7 +328,7 @@ def _predict_part(part: pd.DataFrame, folder: Path, compare_precision: bool) -> 
     return [key | seen | spent | photo.row for key, seen, photo in zip(keys, own, photos, strict=True)]
 
 
-def _examined(path: Path | None, tools: Tools) -> Examined:
+def examined(path: Path | None, tools: Tools) -> Examined:
     """One photo's failure must not stop the others."""
     try:
         return examine(path, tools)

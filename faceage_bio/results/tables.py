@@ -213,6 +213,7 @@ TABLES = {
     "survival/summary": Table(keys=("grouping", "group")),
     "survival/type_one_error": Table(keys=("permutations",), statistics=("permutation_p_value",)),
     "survival/summary": Table(keys=("grouping", "group"), curve="survival/kaplan_meier"),
+    "training/accuracy": Table(keys=("factor",), counts=("persons",)),
     "variants/common": Table(
         keys=("gene", "test", "n_tests", "components"), counts=("n_alleles", "n_carriers"),
         statistics=("frequency", "hardy_weinberg_p", "p_bonferroni"),

@@ -10,7 +10,8 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from faceage_bio.errors import WeightsError
 from faceage_bio.vision.card import read_card
-from faceage_bio.vision.crop import CROP_SIZE, standardise
+from faceage_bio.vision.crop import standardise
+from faceage_bio.vision.face_input import input_of
 
 EMBEDDING = 1792  # channels of the last block, averaged over the picture
 BOTTLENECK = 128
@@ -78,20 +79,21 @@ class FaceAgePredictor:
         self, network: FaceAgeNetwork, card: dict, device: str = "cpu", precision: str = "float32"
     ) -> None:
         self.card = card
+        self.size = input_of(card).size
         self.device = torch.device(device)
         self.precision = precision
         self.network = fold_batch_norm(network).to(self.device, memory_format=torch.channels_last)
 
     def predict(self, crops: np.ndarray) -> np.ndarray:
-        """Years, float64 of shape (n,), for uint8 crops of shape (n, 160, 160, 3)."""
+        """Years, float64 of shape (n,), for uint8 crops of shape (n, size, size, 3); the study's size is 160."""
         return self.predict_standardised(standardise(crops))
 
     @torch.inference_mode()
     def predict_standardised(self, inputs: np.ndarray) -> np.ndarray:
-        """Years, float64 of shape (n,), for standardised float32 crops of shape (n, 160, 160, 3)."""
-        if inputs.ndim != 4 or inputs.shape[1:] != (CROP_SIZE, CROP_SIZE, 3):
+        """Years, float64 of shape (n,), for standardised float32 crops of shape (n, size, size, 3)."""
+        if inputs.ndim != 4 or inputs.shape[1:] != (self.size, self.size, 3):
             raise ValueError(
-                f"expected crops of shape (n, {CROP_SIZE}, {CROP_SIZE}, 3), found {inputs.shape}"
+                f"expected crops of shape (n, {self.size}, {self.size}, 3), found {inputs.shape}"
             )
         tensor = torch.from_numpy(np.ascontiguousarray(inputs, dtype=np.float32)).permute(0, 3, 1, 2)
         if self.device.type == "cuda":

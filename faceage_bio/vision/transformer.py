@@ -213,8 +213,8 @@ def import_transformer(source: Path | str, declared: Path | str, output: Path | 
     return write_transformer(network, output, card | {"source_sha256": sha256_of(source)})
 
 
-def write_transformer(network: nn.Module, output: Path | str, card: dict) -> dict:
-    """``model.safetensors`` and ``card.json`` of a network with its card, after a trial run.
+def write_transformer(network: nn.Module, output: Path | str, card: dict, *, trial: bool = True) -> dict:
+    """``model.safetensors`` and ``card.json`` of a network with its card; ``trial``: after ages of faces made of noise were plausible.
 
     Raises
     ------
@@ -234,7 +234,8 @@ def write_transformer(network: nn.Module, output: Path | str, card: dict) -> dic
         "input": how.declared(), "standardisation": STANDARDISATIONS[how.standardisation],
         "parameters": sum(tensor.numel() for tensor in network.parameters()), "created_with": f"faceage_bio {faceage_bio.__version__}",
     }  # fmt: skip
-    try_model(_predictor(network, card, "cpu"))
+    if trial:
+        try_model(_predictor(network, card, "cpu"))
     with atomic_path(output / WEIGHTS_FILE, mode=READABLE) as temporary:
         save_file(state, temporary)
     card = {"name": card["name"], "kind": card["kind"], "synthetic": card["synthetic"], "sha256": sha256_of(output / WEIGHTS_FILE)} | card  # fmt: skip

@@ -1,0 +1,323 @@
+"""Labelled photos: readers, rules in order, near-duplicates, faces cut once, and splits on which nothing stands on both sides."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+from scipy.io import savemat
+
+from faceage_bio.demo.portraits import another_day, draw, imagine
+from faceage_bio.errors import ConfigError, RunError, TableError
+from faceage_bio.settings.training import Curation, Source, Split, read_training
+from faceage_bio.tables import read_json, read_table
+from faceage_bio.training import faces as faces_
+from faceage_bio.training.curation import curate_faces, curate_labels, flow
+from faceage_bio.training.faces import FaceStore, check_faces
+from faceage_bio.training.labelled_photos import matlab_age, read_source
+from faceage_bio.training.prepare import prepare
+from faceage_bio.training.splits import TRAIN, leak, split_photos
+from faceage_bio.vision.crop import crop_face
+from faceage_bio.vision.detect import Detector
+
+
+def source(kind, path, **more):
+    return Source(name="one", kind=kind, path=str(path), **more)
+
+
+# ------------------------------------------------------------------ readers
+
+
+def test_utkface_names_hold_age_sex_and_race_and_malformed_ones_are_no_label(tmp_path):
+    for name in (
+        "61_1_3_20170104011329326.jpg",
+        "100_0_0_20170112213500903.jpg.chip.jpg",
+        "39_1_20170116174525125.jpg",
+        "notes.txt",
+    ):
+        (tmp_path / name).write_bytes(b"")
+    table = read_source(source("utkface", tmp_path)).set_index(
+        read_source(source("utkface", tmp_path)).path.str.split("/").str[-1]
+    )
+    assert table.age.to_dict() == pytest.approx(
+        {
+            "100_0_0_20170112213500903.jpg.chip.jpg": 100,
+            "39_1_20170116174525125.jpg": np.nan,
+            "61_1_3_20170104011329326.jpg": 61,
+        },
+        nan_ok=True,
+    )
+    assert table.loc["61_1_3_20170104011329326.jpg", ["sex", "race", "excluded"]].tolist() == [
+        "female",
+        "Indian",
+        "",
+    ]
+    assert table.loc["39_1_20170116174525125.jpg", "excluded"] == "no readable label"
+
+
+def test_an_age_is_that_from_a_matlab_day_to_the_first_of_july():
+    # MATLAB: datenum(1970,1,1) = 719529, datenum(2000,3,1) = 730546
+    assert matlab_age([719529, 730546], [1990, 2010]) == pytest.approx([20.496, 10.332], abs=2e-3)
+    assert np.isnan(matlab_age([0, 719529, np.nan], [1990, 0, 1990])).all()
+
+
+def mat(path, **changes):
+    fields = {
+        "dob": np.array([719529, 719529, 719529.0]), "photo_taken": np.array([2000, 2001, 2002.0]),
+        "full_path": np.array(["a/1.jpg", "a/2.jpg", "b/3.jpg"], dtype=object), "gender": np.array([0.0, 1.0, np.nan]),
+        "name": np.array(["Ann Lee", "Bo Ek", "Cy"], dtype=object), "face_score": np.array([3.0, -np.inf, 4.0]),
+        "second_face_score": np.array([np.nan, np.nan, 1.2]),
+    }  # fmt: skip
+    savemat(path, {"imdb": {key: value for key, value in (fields | changes).items() if value is not None}})
+    return path
+
+
+def test_imdb_wiki_gives_ages_persons_and_its_own_exclusions(tmp_path):
+    table = read_source(source("imdb_wiki", mat(tmp_path / "imdb.mat")))
+    assert table.age.tolist() == pytest.approx([30.496, 31.496, 32.496], abs=3e-3)
+    assert table.identity.tolist() == ["Ann Lee", "Bo Ek", "Cy"]
+    assert table.sex.tolist() == ["female", "male", ""]
+    assert table.excluded.tolist() == ["", "no face, says the source", "several faces, says the source"]
+    assert table.path[0] == str(tmp_path / "a/1.jpg")
+
+
+def test_a_wrong_mat_file_says_what_it_holds(tmp_path):
+    with pytest.raises(
+        TableError, match=r"holds imdb, without the field\(s\) face_score. Expected a struct imdb or wiki"
+    ):
+        read_source(source("imdb_wiki", mat(tmp_path / "imdb.mat", face_score=None)))
+    savemat(tmp_path / "other.mat", {"x": np.eye(2)})
+    with pytest.raises(TableError, match="holds x, without the field"):
+        read_source(source("imdb_wiki", tmp_path / "other.mat"))
+    (tmp_path / "no.mat").write_bytes(b"PK not a mat file at all" * 20)
+    with pytest.raises(TableError, match="not a MATLAB file of version 5"):
+        read_source(source("imdb_wiki", tmp_path / "no.mat"))
+    with pytest.raises(TableError, match="no such file"):
+        read_source(source("imdb_wiki", tmp_path / "none.mat"))
+    with pytest.raises(TableError, match="no such folder"):
+        read_source(source("utkface", tmp_path / "none"))
+
+
+def test_a_table_needs_path_age_and_identity(tmp_path):
+    path = tmp_path / "labels.tsv"
+    path.write_text("path\tage\na.jpg\t50\n")
+    with pytest.raises(TableError, match=r"lacks the column\(s\) identity; found path, age.*identity: photo"):
+        read_source(source("table", path))
+    assert read_source(source("table", path, identity="photo")).identity.tolist() == [str(tmp_path / "a.jpg")]
+    path.write_text("path\tage\tidentity\na.jpg\t57y\tx\nb.jpg\t\ty\n")
+    with pytest.raises(TableError, match=r"column 'age' has cells that are no numbers \(line 2: '57y'\)"):
+        read_source(source("table", path))
+    path.write_text("path\tage\tidentity\na.jpg\t0\tx\nb.jpg\tNaN\ty\nc.jpg\t130\t\n")
+    table = read_source(source("table", path))
+    assert table.excluded.tolist() == ["", "no readable label", ""]
+    assert table.identity[2] == table.path[2]  # a person of its own
+    assert curate_labels(table, Curation()).tolist() == [
+        "age below 18 or above 105 years",
+        "no readable label",
+        "age below 18 or above 105 years",
+    ]
+
+
+# ------------------------------------------------------------------ curation
+
+
+def photographed(n=12):
+    return pd.DataFrame({
+        "source": "one", "path": [f"{k}.jpg" for k in range(n)], "age": 50.0, "excluded": "", "format": "JPEG", "n_faces": 1, "reason": "",
+        "perceptual_hash": [f"{1 << (20 * k):064x}"[-64:] if k < 12 else "" for k in range(n)],
+    })  # fmt: skip
+
+
+def test_rules_are_applied_in_their_order_and_each_photo_counts_once():
+    photos = photographed()
+    # far apart: every second word of the hash is different
+    photos["perceptual_hash"] = [np.random.default_rng(k).bytes(32).hex() for k in range(12)]
+    photos.loc[0, "perceptual_hash"] = ""
+    photos.loc[[1, 2], "format"] = "PNG"
+    photos.loc[[2, 3], "n_faces"] = 2
+    photos.loc[4, "reason"] = "no_face"
+    photos.loc[5, "reason"] = "small_face"
+    photos.loc[7, "perceptual_hash"] = photos.loc[6, "perceptual_hash"]
+    photos.loc[[8, 9], "perceptual_hash"] = photos.loc[8, "perceptual_hash"]
+    photos.loc[9, "age"] = 70
+    photos["excluded"], group = curate_faces(photos, Curation())
+    assert photos.excluded.tolist() == [
+        "file cannot be read", "not JPEG", "not JPEG", "more than one face", "no face", "quality rule: small face", "", "same photo again",
+        "same photo with different ages", "same photo with different ages", "", "",
+    ]  # fmt: skip
+    assert group[6] == group[7] != group[10]
+    told = flow(photos, Curation())
+    assert told.n_left.tolist()[-1] == 3
+    assert told.n_excluded.sum() == 9
+    assert told.step.tolist()[2:] == [
+        "file cannot be read", "not JPEG", "no face", "more than one face", "quality rule: small face", "same photo with different ages",
+        "same photo again",
+    ]  # fmt: skip
+
+
+def test_photos_rejected_by_a_person_are_excluded_and_unknown_ones_told(tmp_path):
+    photos = photographed(3)
+    (tmp_path / "rejected.tsv").write_text("path\n1.jpg\n")
+    rules = Curation(rejected=str(tmp_path / "rejected.tsv"))
+    assert curate_labels(photos, rules).tolist() == ["", "rejected by a person", ""]
+    (tmp_path / "rejected.tsv").write_text("path\n9.jpg\n")
+    with pytest.raises(TableError, match=r"1 path\(s\) are of no source \(9.jpg\)"):
+        curate_labels(photos, rules)
+
+
+# ------------------------------------------------------------------ splits
+
+
+def labelled(persons, photos_each, duplicates=0, seed=1):
+    random = np.random.default_rng(seed)
+    n = persons * photos_each
+    table = pd.DataFrame({
+        "age": random.integers(20, 90, n).astype(float), "identity": np.repeat([f"p{k}" for k in range(persons)], photos_each),
+        "duplicate_group": np.arange(n, dtype=float),
+    }, index=random.permutation(n) + 100)  # fmt: skip
+    for _ in range(duplicates):  # two persons' photos that are nearly the same
+        one, other = random.choice(n, 2, replace=False)
+        table.iloc[other, 2] = table.iloc[one, 2]
+    return table
+
+
+@given(st.integers(20, 60), st.integers(1, 4), st.integers(0, 12), st.integers(0, 50))
+def test_no_person_and_no_near_duplicate_stands_on_two_sides(persons, each, duplicates, seed):
+    photos = labelled(persons, each, duplicates, seed)
+    split = split_photos(photos, Split(validation=0.25, test=0.25), seed)
+    assert sorted(split.place) == sorted(photos.index)
+    joined = split.join(photos, on="place")
+    for key in ("identity", "duplicate_group", "person"):
+        assert joined.groupby(key).side.nunique().max() == 1
+    assert leak(split) == {"place": 0.0, "person": 0.0}
+    pd.testing.assert_frame_equal(split, split_photos(photos, Split(validation=0.25, test=0.25), seed))
+
+
+def test_shares_are_those_asked_for():
+    split = split_photos(labelled(1000, 2), Split(validation=0.1, test=0.2), 3)
+    shares = split.side.value_counts(normalize=True)
+    assert shares["test"] == pytest.approx(0.2, abs=0.002)
+    assert shares["validation"] == pytest.approx(0.1, abs=0.002)
+
+
+def test_the_published_split_leaks_and_says_how_much():
+    photos = labelled(100, 3)
+    split = split_photos(photos, Split(kind="study", validation=0.1, test=0.0), 1)
+    found = leak(split)
+    assert found["place"] > 0.5
+    assert found["person"] > 0.9
+    copies = split.join(photos, on="place").age.astype(int).value_counts()
+    assert copies.nunique() == 1  # every year of age equally often
+    assert (split.side == TRAIN).mean() == pytest.approx(0.9, abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("photos", "message"),
+    [
+        (
+            labelled(1, 8),
+            r"leaves no photo for training.*: 8 photos of 1 person|leaves no photo for validation and test",
+        ),
+        (
+            labelled(5, 1).assign(age=50.0),
+            r"the photos left after curation: 5, of ages 50. Expected at least two different ages",
+        ),
+        (labelled(5, 1).head(0), "the photos left after curation: 0, of ages none"),
+        (labelled(3, 2), "the split leaves no photo for"),
+    ],
+)
+def test_a_split_that_cannot_be_is_told(photos, message):
+    with pytest.raises(TableError, match=message):
+        split_photos(photos, Split(validation=0.05, test=0.05), 1)
+
+
+# ------------------------------------------------------------------ faces
+
+
+@pytest.fixture(scope="module")
+def portraits(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("labelled")
+    rows = []
+    for number in range(5):
+        portrait = imagine(30.0 + 12 * number, number % 2 == 0, 990 + number)
+        for visit in range(2):
+            Image.fromarray(draw(portrait if not visit else another_day(portrait, 1))).save(
+                folder / f"{number}_{visit}.jpg", quality=95
+            )
+            rows.append((f"{number}_{visit}.jpg", 30 + 12 * number, f"p{number}"))
+    Image.fromarray(np.full((300, 300, 3), 90, np.uint8)).save(folder / "blank.jpg")
+    (folder / "broken.jpg").write_bytes(b"\xff\xd8\xff nothing")
+    rows += [
+        ("blank.jpg", 50, "b"),
+        ("broken.jpg", 50, "c"),
+        ("none.jpg", 50, "d"),
+        ("0_0.jpg", 30, "p0"),
+        ("1_0.jpg", 12, "e"),
+    ]
+    pd.DataFrame(rows, columns=["path", "age", "identity"]).to_csv(
+        folder / "labels.tsv", sep="\t", index=False
+    )
+    (folder / "train.yaml").write_text(
+        "name: small\nsources: [{name: portraits, kind: table, path: labels.tsv}]\ninput: {size: 64}\nsplit: {validation: 0.2, test: 0.2}\n"
+    )
+    return folder
+
+
+def test_faces_are_cut_as_the_engine_cuts_them_and_only_once(portraits, tmp_path, monkeypatch):
+    monkeypatch.setattr(faces_, "PART", 4)
+    settings = read_training(portraits / "train.yaml")
+    told = prepare(settings, tmp_path)
+    assert dict(zip(told.step, told.n_excluded, strict=True)) == {
+        "photos of portraits": 0, "all sources": 0, "age below 18 or above 105 years": 1, "file listed before": 1, "file cannot be read": 2, "no face": 1,
+    }  # fmt: skip
+    photos = read_table(tmp_path / "photos.parquet")
+    chosen = photos[photos.excluded == ""]
+    assert len(chosen) == 10
+    image = np.asarray(Image.open(chosen.path.iloc[3]))
+    expected = crop_face(image, Detector().detect(image)[0].box, size=64)
+    store = FaceStore(tmp_path)
+    np.testing.assert_array_equal(store.face(int(chosen.part.iloc[3]), int(chosen.row.iloc[3])), expected)
+    made = read_json(tmp_path / "prepared.json")
+    assert made["leak"] == {"place": 0, "person": 0}
+    assert (made["n_photos"], made["n_persons"]) == (10, 5)
+
+    cut = []
+    monkeypatch.setattr(
+        faces_, "_cut_part", lambda paths, before=faces_._cut_part: cut.append(paths) or before(paths)
+    )
+    part = sorted((tmp_path / "faces").glob("*.npy"))[1]
+    part.write_bytes(part.read_bytes()[:-100])
+    with pytest.raises(
+        RunError, match=r"part-00001.npy: missing, or other than its checksum says.*train prepare. again"
+    ):
+        check_faces(tmp_path)
+    pd.testing.assert_frame_equal(prepare(settings, tmp_path), told)
+    assert len(cut) == 1  # the damaged part alone
+    check_faces(tmp_path)
+    pd.testing.assert_frame_equal(read_table(tmp_path / "photos.parquet"), photos)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("name: x\nsources: []\n", "sources: found .*at least 1"),
+        ("name: x\nsources: [{name: a, kind: table, path: l.tsv}]\nfitt: {}\n", "fitt: found"),
+        (
+            "name: x\nsources: [{name: a, kind: table, path: l.tsv}]\ncuration: {min_age: 90.0, max_age: 30.0}\n",
+            "min_age must lie below max_age",
+        ),
+        (
+            "name: x\nsources: [{name: a, kind: table, path: l.tsv}]\nsplit: {validation: 0.5, test: 0.5}\n",
+            "leave no photos for training",
+        ),
+        (
+            "name: x\nsources: [{name: a, kind: table, path: l.tsv}, {name: a, kind: table, path: m.tsv}]\n",
+            "name one twice",
+        ),
+    ],
+)
+def test_settings_that_do_not_fit_are_told(tmp_path, text, message):
+    (tmp_path / "train.yaml").write_text(text)
+    with pytest.raises(ConfigError, match=message):
+        read_training(tmp_path / "train.yaml")

@@ -1,0 +1,469 @@
+"""Fits: repeated by a run that was killed, the same on one and two processes, stopped with the last good weights."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from PIL import Image
+from typer.testing import CliRunner
+
+from faceage_bio.cli.main import app
+from faceage_bio.demo.portraits import another_day, draw, imagine
+from faceage_bio.errors import RunError, WeightsError
+from faceage_bio.settings.training import Augmentation, Fit, Training
+from faceage_bio.tables import read_json, read_table, write_json, write_table
+from faceage_bio.training.evaluation import accuracies, accuracy_table, note_evaluation, person_weights
+from faceage_bio.training.faces import FaceStore, _keep
+from faceage_bio.training.loading import EpochOrder, Faces, age_weights, augment, training_loader
+from faceage_bio.training.seen_photos import check_unseen, keyed_hashes
+from faceage_bio.vision.face_input import FaceInput
+from faceage_bio.vision.models import load_model
+from faceage_bio.vision.transformer import build
+
+pytest.importorskip("pytorch_lightning")
+pytest.importorskip("timm")
+from faceage_bio.training import fitting
+from faceage_bio.training.fitting import ERROR, fit_model
+from faceage_bio.training.networks import make_network, write_model
+
+TINY = {"patch": 8, "depth": 1, "width": 16, "heads": 2}
+HOW = FaceInput(size=32)
+
+
+def settings(**fit) -> Training:
+    chosen = {
+        "network": TINY,
+        "batch_size": 8,
+        "max_epochs": 3,
+        "learning_rate": 0.003,
+        "plateau_patience": 0,
+        "accelerator": "cpu",
+    } | fit
+    return Training(name="tiny", sources=[{"name": "s", "kind": "table", "path": "l.tsv"}], fit=chosen)
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory):
+    """Faces that are brighter on the left the older they are."""
+    folder, random = tmp_path_factory.mktemp("prepared"), np.random.default_rng(2)
+    ages = random.uniform(20, 90, 48)
+    crops = []
+    for age in ages:
+        face = random.integers(60, 120, (32, 32, 3))
+        face[:, :16] += round(age)
+        crops.append(face.astype(np.uint8))
+    (folder / "faces").mkdir()
+    rows = _keep(folder / "faces" / "part-00000.npy", [{"row": n} for n in range(48)], crops, HOW, "key")
+    photos = rows[["row"]].assign(part=0, age=ages, content_hash=[f"{n:064x}" for n in range(48)])
+    side = np.where(np.arange(48) < 32, "training", "validation")
+    write_table(photos, folder / "photos.parquet")
+    write_table(
+        pd.DataFrame({"place": range(48), "side": side, "person": range(48)}), folder / "split.parquet"
+    )
+    write_table(pd.DataFrame({"step": ["all"], "n_excluded": [0], "n_left": [48]}), folder / "flow.tsv")
+    write_json(
+        {
+            "input": HOW.declared(),
+            "n_photos": 48,
+            "n_persons": 48,
+            "sides": {"training": 32, "validation": 16},
+            "leak": {"place": 0, "person": 0},
+        },
+        folder / "prepared.json",
+    )
+    return folder
+
+
+@pytest.fixture(scope="module")
+def whole(prepared, tmp_path_factory):
+    """A run that nothing disturbed."""
+    folder = tmp_path_factory.mktemp("whole")
+    fit_model(settings(), prepared, folder)
+    return folder
+
+
+def losses(folder):
+    return read_table(folder / "history.tsv").drop(columns="seconds")
+
+
+def at(monkeypatch, epoch, error):
+    """Let the second batch of an epoch fail."""
+    step = fitting.Regression.training_step
+
+    def fails(self, batch, number):
+        if self.current_epoch == epoch and number == 1:
+            raise error
+        return step(self, batch, number)
+
+    monkeypatch.setattr(fitting.Regression, "training_step", fails)
+
+
+# ------------------------------------------------------------------ runs
+
+
+def test_a_run_that_was_killed_goes_on_with_the_losses_that_it_would_have_had(
+    prepared, whole, tmp_path, monkeypatch
+):
+    with monkeypatch.context() as patch:
+        at(patch, 2, RuntimeError("killed"))
+        with pytest.raises(RuntimeError, match="killed"):
+            fit_model(settings(), prepared, tmp_path)
+    assert len(losses(tmp_path)) == 2
+    fit_model(settings(workers=0), prepared, tmp_path)
+    pd.testing.assert_frame_equal(losses(tmp_path), losses(whole), rtol=0, atol=1e-6)
+    assert losses(whole).learning_rate.nunique() > 1  # the schedule was part of it
+    faces = np.random.default_rng(3).integers(0, 255, (2, 32, 32, 3), np.uint8)
+    ages = [load_model(folder / "model").predict(faces) for folder in (tmp_path, whole)]
+    np.testing.assert_allclose(*ages, atol=1e-5)
+
+
+def test_the_model_is_that_of_the_least_validation_error(prepared, whole):
+    history, card = losses(whole), read_json(whole / "model" / "card.json")
+    assert card["training"]["best_epoch"] == history.epoch[history[ERROR].idxmin()]
+    photos = read_table(prepared / "photos.parquet").iloc[32:]
+    store = FaceStore(prepared)
+    years = load_model(whole / "model").predict(np.stack([store.face(0, row) for row in photos["row"]]))
+    assert np.abs(years - photos.age).mean() == pytest.approx(history[ERROR].min(), abs=1e-3)
+    assert (card["kind"], card["input"]["size"]) == ("transformer", 32)
+    assert len(card["used"]["photos"]["hashes"]) == 48
+    assert sorted(item.name for item in (whole / "logs" / "attempt_1").iterdir())[-1] == "metrics.csv"
+    assert any("tfevents" in item.name for item in (whole / "logs" / "attempt_1").iterdir())
+
+
+def test_two_processes_compute_what_one_does(prepared, tmp_path):
+    alone, both = tmp_path / "alone", tmp_path / "both"
+    fit_model(settings(max_epochs=2), prepared, alone)
+    fit_model(settings(max_epochs=2, devices=2), prepared, both)
+    pd.testing.assert_frame_equal(losses(both), losses(alone), rtol=0, atol=1e-4)
+
+
+def test_a_run_goes_on_with_its_own_settings_alone(prepared, whole, tmp_path):
+    with pytest.raises(RunError, match="this run has ended and its model is there"):
+        fit_model(settings(), prepared, whole)
+    (tmp_path / "settings.json").write_text((whole / "settings.json").read_text())
+    with pytest.raises(RunError, match=r"holds a run of other settings or photos.*max_epochs.* may differ"):
+        fit_model(settings(learning_rate=0.1), prepared, tmp_path)
+    with pytest.raises(RunError, match=r"no prepared.json. Expected a folder that"):
+        fit_model(settings(), tmp_path, tmp_path)
+
+
+def test_a_loss_that_is_no_number_stops_and_the_last_good_weights_are_kept(prepared, tmp_path, monkeypatch):
+    at(monkeypatch, 1, fitting.NotFinite())
+    with pytest.raises(
+        RunError,
+        match=r"the loss was no number any more in epoch 2; the weights of epoch 1 are kept in .*model",
+    ):
+        fit_model(settings(), prepared, tmp_path / "run")
+    assert (
+        read_json(tmp_path / "run" / "model" / "card.json")["training"]["stopped"]
+        == "the loss was no number any more"
+    )
+    assert load_model(tmp_path / "run" / "model").predict(np.random.default_rng(1).integers(0, 255, (1, 32, 32, 3), np.uint8)).shape == (1,)  # fmt: skip
+    at(monkeypatch, 0, fitting.NotFinite())
+    with pytest.raises(RunError, match="before the first epoch ended, so there are no weights to keep"):
+        fit_model(settings(), prepared, tmp_path / "other")
+
+
+def test_an_infinite_loss_is_found(prepared, tmp_path, monkeypatch):
+    monkeypatch.setattr(fitting.Regression, "loss", lambda self, years, ages: years.sum() * torch.inf)
+    with pytest.raises(RunError, match="no number any more before the first epoch"):
+        fit_model(settings(), prepared, tmp_path)
+
+
+def test_too_little_memory_is_told(prepared, tmp_path, monkeypatch):
+    at(monkeypatch, 0, torch.cuda.OutOfMemoryError("CUDA out of memory"))
+    with pytest.raises(
+        RunError,
+        match=r"memory ran out with batches of 8 faces.*Halve fit.batch_size and double fit.accumulate",
+    ):
+        fit_model(settings(), prepared, tmp_path)
+
+
+# ------------------------------------------------------------------ networks
+
+
+def test_frozen_layers_stay_as_they_are(prepared, whole, tmp_path):
+    fit_model(
+        settings(start_from=str(whole / "model"), freeze=["blocks", "patch_embed"], max_epochs=1),
+        prepared,
+        tmp_path,
+    )
+    before, after = (load_model(folder / "model") for folder in (whole, tmp_path))
+    from safetensors.torch import load_file
+
+    one, other = (load_file(folder / "model" / "model.safetensors") for folder in (whole, tmp_path))
+    frozen = [name for name in one if name.startswith(("blocks", "patch_embed"))]
+    assert all(torch.equal(one[name], other[name]) for name in frozen)
+    assert not torch.equal(one["head.weight"], other["head.weight"])
+    assert before.card["years"] == after.card["years"]
+
+
+def test_running_means_of_frozen_layers_stay(tmp_path):
+    fit = Fit(network={"timm": "test_resnet"}, freeze=["layer1", "bn1"], accelerator="cpu")
+    network = make_network(fit, FaceInput(size=64), 50, 10)
+    module = fitting.Regression(network, fit).train()
+    module.on_train_epoch_start()
+    means = {
+        name: value.clone()
+        for name, value in network.network.named_buffers()
+        if name.endswith("running_mean")
+    }
+    network(torch.randn(4, 3, 64, 64))
+    moved = {
+        name
+        for name, value in network.network.named_buffers()
+        if name in means and not torch.equal(value, means[name])
+    }
+    assert moved
+    assert not any(name.startswith(("layer1", "bn1")) for name in moved)
+
+
+@pytest.mark.parametrize(
+    ("fit", "how", "message"),
+    [
+        ({"network": {"patch": 8}}, HOW, r"fit.network: .*give either timm .*Correct it"),
+        (
+            {"freeze": ["blocks", "stem"]},
+            HOW,
+            r"fit.freeze: stem begin\(s\) no name of a layer. Expected such as",
+        ),
+        (
+            {"network": "inception_resnet_v1"},
+            HOW,
+            "input has 32 pixels .*Expected at least 80 pixels and per_photo",
+        ),
+    ],
+)
+def test_a_network_that_cannot_be_is_told(fit, how, message):
+    with pytest.raises(WeightsError, match=message):
+        make_network(settings(**fit).fit, how, 50, 10)
+
+
+def test_a_start_of_another_architecture_is_refused(tmp_path):
+    torch.save(build(TINY | {"depth": 2}, 32).state_dict(), tmp_path / "deep.pth")
+    with pytest.raises(
+        WeightsError, match=r"of another architecture. It lacks 0 of .* and has 12 that do not fit \(blocks.1"
+    ):
+        make_network(settings(start_from=str(tmp_path / "deep.pth")).fit, HOW, 50, 10)
+    state = build(TINY, 32).state_dict() | {"head.weight": torch.zeros(7, 16), "head.bias": torch.zeros(7)}
+    torch.save(state, tmp_path / "classes.pth")
+    network = make_network(settings(start_from=str(tmp_path / "classes.pth")).fit, HOW, 50, 10).network
+    assert torch.equal(network.cls_token, state["cls_token"])
+    assert network.head.weight.shape == (1, 16)
+
+
+def test_inception_resnet_starts_from_a_face_recognition_file_and_becomes_a_model_folder(tmp_path):
+    from facenet_pytorch import InceptionResnetV1
+
+    torch.manual_seed(3)
+    recognition = InceptionResnetV1(pretrained=None, classify=False).state_dict()
+    torch.save(recognition, tmp_path / "vggface.pt")
+    fit, how = Fit(start_from=str(tmp_path / "vggface.pt")), FaceInput(size=96)
+    network = make_network(fit, how, 57.5, 10)
+    assert torch.equal(
+        network.network.backbone.repeat_2[0].branch0.conv.weight,
+        recognition["repeat_2.0.branch0.conv.weight"],
+    )
+    write_model(network, fit, how, tmp_path / "model", {"name": "own", "synthetic": True})
+    crops = np.random.default_rng(1).integers(0, 255, (2, 96, 96, 3), np.uint8)
+    model = load_model(tmp_path / "model")
+    pixels = (crops - crops.mean((1, 2, 3), keepdims=True)) / crops.std((1, 2, 3), keepdims=True)
+    with torch.no_grad():
+        expected = network(torch.tensor(pixels.transpose(0, 3, 1, 2), dtype=torch.float32))
+    np.testing.assert_allclose(model.predict(crops), expected, atol=1e-3)
+    assert (model.card["kind"], model.card["name"]) == ("faceage", "own")
+
+
+# ------------------------------------------------------------------ order and augmentation
+
+
+def test_each_band_of_age_is_drawn_equally_often():
+    ages = np.array([20] * 10 + [21] * 10 + [60] * 2 + [90])
+    weights = age_weights(ages, 10)
+    assert [weights[ages // 10 == band].sum() for band in (2, 6, 9)] == pytest.approx([1 / 3] * 3)
+
+
+def test_the_batch_of_two_processes_is_that_of_one():
+    one = list(EpochOrder(40, age_weights(np.arange(40) % 3, 1), 5))
+    pair = [list(EpochOrder(40, age_weights(np.arange(40) % 3, 1), 5, rank, 2)) for rank in (0, 1)]
+    assert [pair[k % 2][k // 2] for k in range(40)] == one
+    again = EpochOrder(40, None, 5)
+    assert sorted(row for _, _, row in again) == list(range(40))
+    first = list(again)
+    again.set_epoch(1)
+    assert list(again) != first
+
+
+def test_loading_does_not_depend_on_the_number_of_workers(prepared):
+    table = read_table(prepared / "photos.parquet")
+    faces = Faces(FaceStore(prepared), table, HOW, Augmentation(), 1)
+    batches = [list(training_loader(faces, settings(workers=workers).fit, 1)) for workers in (0, 2)]
+    for (one, ages), (other, theirs) in zip(*batches, strict=True):
+        assert torch.equal(one, other)
+        assert torch.equal(ages, theirs)
+
+
+def test_augmentation_stays_in_its_ranges_and_changes_from_epoch_to_epoch():
+    face = np.zeros((64, 64, 3), np.uint8)
+    face[30:34, 30:34] = 200
+    found = [augment(face, Augmentation(), 1, epoch, 7) for epoch in range(30)]
+    assert len({one.tobytes() for one in found}) > 25
+    centres = np.array([np.argwhere(one[:, :, 0] > 50).mean(axis=0) for one in found])
+    assert np.abs(centres - 31.5).max() <= 6.4 + 1.5
+    assert np.abs(centres - 31.5).max() > 3
+    still = Augmentation(rotation=0, shift=0, shear=0, zoom=0, flip=False)
+    np.testing.assert_array_equal(augment(face, still, 1, 0, 0), face)
+
+
+# ------------------------------------------------------------------ evaluation
+
+
+def judged(persons=60, each=1, seed=4):
+    random = np.random.default_rng(seed)
+    age = random.uniform(30, 80, persons)
+    table = pd.DataFrame({
+        "age": age, "person": np.arange(persons), "sex": random.choice(["female", "male"], persons), "race": "",
+        "face_age": age * 0.8 + 14 + random.normal(0, 5, persons), "face_age_2": age + 4 + random.normal(0, 9, persons),
+    })  # fmt: skip
+    return pd.concat([table] * each, ignore_index=True)
+
+
+def test_measures_are_those_of_their_formulas():
+    table = judged()
+    found = {
+        name: values[0]
+        for name, values in accuracies(
+            table.face_age.to_numpy(), table.age.to_numpy(), np.ones((1, 60))
+        ).items()
+    }
+    error = table.face_age - table.age
+    assert found["mean absolute error"] == pytest.approx(error.abs().mean())
+    assert found["mean error"] == pytest.approx(error.mean())
+    assert found["root mean squared error"] == pytest.approx(np.sqrt((error**2).mean()))
+    assert found["correlation"] == pytest.approx(np.corrcoef(table.face_age, table.age)[0, 1])
+    assert found["slope"] == pytest.approx(np.polyfit(table.age, error, 1)[0])
+
+
+def test_further_photos_of_the_same_persons_do_not_narrow_an_interval():
+    names, columns = ["a", "b"], ["face_age", "face_age_2"]
+    once, often = (accuracy_table(judged(each=each), names, columns, 1) for each in (1, 5))
+    assert often.n[0] == 5 * once.n[0]
+    for one, other in zip(once.itertuples(), often.itertuples(), strict=True):
+        assert (other.ci_lower, other.ci_upper, other.persons) == pytest.approx(
+            (one.ci_lower, one.ci_upper, one.persons), nan_ok=True
+        )
+
+
+def test_differences_are_paired_and_groups_are_shown():
+    table = accuracy_table(judged(300), ["a", "b"], ["face_age", "face_age_2"], 1)
+    whole = table[(table.measure == "difference in mean absolute error") & (table.subgroup == "all")].iloc[0]
+    assert (whole.term, whole.reference) == ("b", "a")
+    assert 0 < whole.ci_lower < whole.estimate < whole.ci_upper
+    assert set(table.subgroup) == {"all", "30-39", "40-49", "50-59", "60-69", "70-79", "female", "male"}
+    one = judged(300)
+    one.loc[1:, "sex"] = "male"
+    alone = accuracy_table(one, ["a"], ["face_age"], 1)
+    row = alone[alone.subgroup == one.sex[0]].iloc[0] if one.sex[0] == "female" else None
+    assert row is None or row.status == "not_estimated"
+    weights = person_weights(np.array([4, 4, 9]), 50, 1)
+    assert (weights[:, 0] == weights[:, 1]).all()
+
+
+def test_a_model_does_not_validate_on_photos_that_it_has_seen(tmp_path):
+    for name in ("a", "b", "c"):
+        (tmp_path / name).write_bytes(name.encode() * 50)
+    from faceage_bio.faceage.store import content_of
+
+    card = {
+        "name": "own",
+        "used": {
+            "photos": keyed_hashes([content_of(tmp_path / "a")]),
+            "cohorts": ["training and validation photos"],
+        },
+    }
+    check_unseen(card, [tmp_path / "b", tmp_path / "none"], "north")
+    check_unseen({"name": "FaceAge"}, [tmp_path / "a"], "north")
+    with pytest.raises(
+        WeightsError,
+        match=r"cohort 'north': 1 of 2 photos trained or chose the model own .*Take this cohort out",
+    ):
+        check_unseen(card, [tmp_path / "a", tmp_path / "b"], "north")
+    other = keyed_hashes([content_of(tmp_path / "a")])
+    assert not set(other["hashes"]) & set(card["used"]["photos"]["hashes"])  # each card has a key of its own
+
+    write_json(card, tmp_path / "run" / "model" / "card.json")
+    rows = accuracy_table(judged(), ["own"], ["face_age"], 1)
+    followed = pd.DataFrame({"path": [str(tmp_path / "c")]})
+    noted = note_evaluation(tmp_path / "run", rows, followed, "hospital")
+    assert noted["used"]["cohorts"] == ["training and validation photos", "hospital"]
+    assert {"mean absolute error", "slope"} <= {row["measure"] for row in noted["metrics"]}
+    with pytest.raises(WeightsError, match=r"1 of 1 photos .*training and validation photos, hospital"):
+        check_unseen(noted, [tmp_path / "c"], "south")
+
+
+# ------------------------------------------------------------------ all of it
+
+
+def test_the_commands_from_labelled_photos_to_a_page(tmp_path, monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    labels, followed = [], []
+    for number in range(8):
+        portrait = imagine(25.0 + 9 * number, number % 2 == 0, 7_000 + number)
+        for visit in range(2):
+            name = f"{number}_{visit}.jpg"
+            Image.fromarray(draw(portrait if not visit else another_day(portrait, 1))).save(
+                tmp_path / name, quality=95
+            )
+            labels.append((name, 25 + 9 * number, f"p{number}", "male" if number % 2 == 0 else "female"))
+        followed.append((f"{number}_1.jpg", 25 + 9 * number, 1.0 + number % 3, number % 2, f"s{number}"))
+    pd.DataFrame(labels, columns=["path", "age", "identity", "sex"]).to_csv(
+        tmp_path / "labels.tsv", sep="\t", index=False
+    )
+    pd.DataFrame(
+        followed, columns=["path", "chronological_age", "followup_years", "event", "subject_id"]
+    ).to_csv(tmp_path / "followed.tsv", sep="\t", index=False)
+    (tmp_path / "train.yaml").write_text(
+        "name: own\nsources: [{name: portraits, kind: table, path: labels.tsv}]\ninput: {size: 64}\nsplit: {validation: 0.25, test: 0.25}\n"
+        "fit: {network: {timm: test_resnet}, batch_size: 4, max_epochs: 1, accelerator: cpu}\n"
+    )
+
+    def run(*words):
+        done = CliRunner().invoke(app, ["train", *map(str, words)])
+        assert done.exit_code == 0, done.output
+        return done.output
+
+    told = run(
+        "prepare", "--config", tmp_path / "train.yaml", "--output", tmp_path / "prepared", "--workers", 1
+    )
+    assert "8 persons; faces by side: training 8, validation 4, test 4" in told
+    assert "epoch 1 of 1" in run(
+        "fit",
+        "--config",
+        tmp_path / "train.yaml",
+        "--prepared",
+        tmp_path / "prepared",
+        "--output",
+        tmp_path / "run",
+    )
+    written = tmp_path / "run" / "model"
+    import shutil
+
+    shutil.copytree(written, tmp_path / "incumbent")
+    card = read_json(tmp_path / "incumbent" / "card.json")
+    write_json(card | {"name": "incumbent"}, tmp_path / "incumbent" / "card.json")
+    run("evaluate", "--run", tmp_path / "run", "--prepared", tmp_path / "prepared", "--incumbent", tmp_path / "incumbent", "--followed",
+        tmp_path / "followed.tsv", "--cohort", "hospital", "--workers", 1)  # fmt: skip
+    accuracy = read_table(tmp_path / "run" / "accuracy.tsv")
+    apart = accuracy[accuracy.measure == "difference in mean absolute error"]
+    assert apart.estimate.dropna().eq(0).all()  # the same weights
+    assert set(read_table(tmp_path / "run" / "prognosis.tsv").question) == {
+        "accuracy of age models",
+        "prognosis of age models",
+    }
+    page = (tmp_path / "run" / "report.html").read_text()
+    assert page.count("<svg") == 2
+    assert "8 persons from portraits" in page
+    assert "nan" not in page.replace("tenant", "").lower()
+    card = read_json(written / "card.json")
+    assert card["used"]["cohorts"][-1] == "hospital"
+    assert card["metrics"]
