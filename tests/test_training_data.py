@@ -87,6 +87,10 @@ def test_a_wrong_mat_file_says_what_it_holds(tmp_path):
         TableError, match=r"holds imdb, without the field\(s\) face_score. Expected a struct imdb or wiki"
     ):
         read_source(source("imdb_wiki", mat(tmp_path / "imdb.mat", face_score=None)))
+    with pytest.raises(
+        TableError, match=r"its fields differ in length. Expected one value per photo in each. Give"
+    ):
+        read_source(source("imdb_wiki", mat(tmp_path / "imdb.mat", dob=np.array([719529.0]))))
     savemat(tmp_path / "other.mat", {"x": np.eye(2)})
     with pytest.raises(TableError, match="holds x, without the field"):
         read_source(source("imdb_wiki", tmp_path / "other.mat"))
@@ -107,6 +111,11 @@ def test_a_table_needs_path_age_and_identity(tmp_path):
     assert read_source(source("table", path, identity="photo")).identity.tolist() == [str(tmp_path / "a.jpg")]
     path.write_text("path\tage\tidentity\na.jpg\t57y\tx\nb.jpg\t\ty\n")
     with pytest.raises(TableError, match=r"column 'age' has cells that are no numbers \(line 2: '57y'\)"):
+        read_source(source("table", path))
+    path.write_text("path\tage\tidentity\n\t50\tx\n")
+    with pytest.raises(
+        TableError, match=r"column 'path' is empty \(line 2\). Expected the photo's file. Write it"
+    ):
         read_source(source("table", path))
     path.write_text("path\tage\tidentity\na.jpg\t0\tx\nb.jpg\tNaN\ty\nc.jpg\t130\t\n")
     table = read_source(source("table", path))
@@ -292,6 +301,10 @@ def test_faces_are_cut_as_the_engine_cuts_them_and_only_once(portraits, tmp_path
         RunError, match=r"part-00001.npy: missing, or other than its checksum says.*train prepare. again"
     ):
         check_faces(tmp_path)
+    with pytest.raises(
+        RunError, match=r"holds no faces. Expected what .faceage-bio train prepare. writes. Give"
+    ):
+        check_faces(tmp_path / "none")
     pd.testing.assert_frame_equal(prepare(settings, tmp_path), told)
     assert len(cut) == 1  # the damaged part alone
     check_faces(tmp_path)

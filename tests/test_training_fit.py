@@ -9,9 +9,10 @@ from typer.testing import CliRunner
 
 from faceage_bio.cli.main import app
 from faceage_bio.demo.portraits import another_day, draw, imagine
-from faceage_bio.errors import RunError, WeightsError
+from faceage_bio.errors import RunError, TableError, WeightsError
 from faceage_bio.settings.training import Augmentation, Fit, Training
 from faceage_bio.tables import read_json, read_table, write_json, write_table
+from faceage_bio.training import evaluation
 from faceage_bio.training.evaluation import accuracies, accuracy_table, note_evaluation, person_weights
 from faceage_bio.training.faces import FaceStore, _keep
 from faceage_bio.training.loading import EpochOrder, Faces, age_weights, augment, training_loader
@@ -174,7 +175,7 @@ def test_too_little_memory_is_told(prepared, tmp_path, monkeypatch):
     at(monkeypatch, 0, torch.cuda.OutOfMemoryError("CUDA out of memory"))
     with pytest.raises(
         RunError,
-        match=r"memory ran out with batches of 8 faces.*Halve fit.batch_size and double fit.accumulate",
+        match=r"memory ran out with batches of 8 faces.*Set fit.batch_size to half",
     ):
         fit_model(settings(), prepared, tmp_path)
 
@@ -463,7 +464,21 @@ def test_the_commands_from_labelled_photos_to_a_page(tmp_path, monkeypatch):
     page = (tmp_path / "run" / "report.html").read_text()
     assert page.count("<svg") == 2
     assert "8 persons from portraits" in page
-    assert "nan" not in page.replace("tenant", "").lower()
+    assert ">nan" not in page
     card = read_json(written / "card.json")
     assert card["used"]["cohorts"][-1] == "hospital"
+    done = CliRunner().invoke(
+        app,
+        ["train", "evaluate", "--run", "r", "--prepared", "p", "--followed", str(tmp_path / "followed.tsv")],
+    )
+    assert "--followed needs --incumbent. Expected the model folder to compare with" in str(done.exception)
+    gone = pd.DataFrame({"path": [str(tmp_path / "nowhere.jpg")]})
+    with pytest.raises(TableError, match=r"1 of 1 photos are not there .*Expected files. Correct the paths"):
+        evaluation.prognosis(gone, tmp_path / "run", tmp_path / "incumbent", "hospital")
+    broken = read_table(tmp_path / "prepared" / "photos.parquet").assign(path=str(tmp_path / "labels.tsv"))
+    write_table(broken, tmp_path / "prepared" / "photos.parquet")
+    with pytest.raises(
+        TableError, match=r"photos has an age by .*Expected most of them. Look at the models' inputs"
+    ):
+        evaluation.evaluate(tmp_path / "run", tmp_path / "prepared", None, seed=1)
     assert card["metrics"]

@@ -21,7 +21,7 @@ class Source(Closed):
     folder: FilePath | None = None
     """That the paths of a .mat file or a table start from; by default its own."""
     identity: Literal["known", "photo"] = "known"
-    """photo: nobody knows who is who, so each photo is a person of its own; UTKFace has no identities."""
+    """photo: identities are not known, so each photo counts as a person of its own; UTKFace has none."""
 
 
 class Curation(Closed):

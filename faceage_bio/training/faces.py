@@ -161,7 +161,7 @@ def check_faces(folder: Path) -> None:
     tables = sorted((folder / FACES).glob("part-*.parquet"))
     if not tables:
         raise RunError(
-            f"{folder}: holds no faces. Expected what `faceage-bio train prepare` writes. Prepare the photos first."
+            f"{folder}: holds no faces. Expected what `faceage-bio train prepare` writes. Give the folder of prepared photos."
         )
     for path in tables:
         place, told = path.with_suffix(".npy"), read_table(path, columns=["sha256"])["sha256"]

@@ -188,7 +188,7 @@ def fit_model(settings: Training, prepared: Path, output: Path) -> dict:
     """
     if not (prepared / DESCRIPTION).is_file():
         raise RunError(
-            f"{prepared}: no {DESCRIPTION}. Expected a folder that `faceage-bio train prepare` finished. Prepare the photos first."
+            f"{prepared}: no {DESCRIPTION}. Expected a folder that `faceage-bio train prepare` finished. Give that folder, or call that command first."
         )
     check_faces(prepared)
     description = read_json(prepared / DESCRIPTION)
@@ -215,7 +215,7 @@ def fit_model(settings: Training, prepared: Path, output: Path) -> dict:
             )
         except (torch.cuda.OutOfMemoryError, MemoryError):
             raise RunError(
-                f"memory ran out with batches of {settings.fit.batch_size} faces. Expected enough for one batch on each device. Halve fit.batch_size and double fit.accumulate; then "
+                f"memory ran out with batches of {settings.fit.batch_size} faces. Expected enough for one batch on each device. Set fit.batch_size to half and fit.accumulate to twice as much; then "
                 "give the command again, with a new --output."
             ) from None
         except NotFinite:

@@ -90,7 +90,7 @@ def _imdb_wiki(source: Source) -> pd.DataFrame:
         content = loadmat(path, squeeze_me=True, struct_as_record=True, chars_as_strings=True)
     except (ValueError, NotImplementedError, TypeError, OSError) as error:
         raise TableError(
-            f"{path}: not a MATLAB file of version 5 ({error}). Expected imdb.mat or wiki.mat of IMDB-WIKI. Download it again."
+            f"{path}: not a MATLAB file of version 5 ({error}). Expected imdb.mat or wiki.mat of IMDB-WIKI. Give the file as it was published."
         ) from None
     held = [name for name in content if not name.startswith("__")]
     meta = content.get("imdb", content.get("wiki"))
@@ -104,7 +104,7 @@ def _imdb_wiki(source: Source) -> pd.DataFrame:
     field = {name: np.atleast_1d(meta[name].item()) for name in needed}
     if len({len(values) for values in field.values()}) != 1:
         raise TableError(
-            f"{path}: its fields differ in length. Expected one value per photo in each. Download it again."
+            f"{path}: its fields differ in length. Expected one value per photo in each. Give the file as it was published."
         )
     folder = Path(source.folder) if source.folder else path.parent
     names = [str(name) if np.size(name) else "" for name in field["name"]]
