@@ -1,8 +1,8 @@
 """Result tables kept by all that they depend on: a step that is asked again for what it has made gives the same files.
 
 Snakemake runs a step again where an input is newer. Often nothing that the step uses has changed: a table of participants was written
-again with another follow-up, and models of genes do not look at follow-up. ``.kept`` in the folder of the tables holds them a second
-time, as hard links, which take no space, beside a key: the hash of inputs, settings, options, our code and the packages that we need.
+again with another follow-up, and models of genes do not look at follow-up. ``.kept`` in the folder of the tables holds those of each step a
+second time, as hard links, which take no space, and a key: the hash of inputs, settings, options, our code and the packages that we need.
 """
 
 import hashlib
@@ -51,20 +51,20 @@ def key_of(
     return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()
 
 
-def take(folder: Path, key: str) -> dict | None:
-    """Put the tables that were kept under this key into their folder; None if there are none, or if one was changed since.
+def take(folder: Path, step: str, key: str) -> dict | None:
+    """Put the tables of a step that were kept under this key into their folder; None if there are none, or if one was changed since.
 
     Returns
     -------
     dict
         What `keep` was told of them.
     """
-    description = folder / FOLDER / DESCRIPTION
+    place = folder / FOLDER / step
     try:
-        known = json.loads(description.read_text(encoding="utf-8"))
+        known = json.loads((place / DESCRIPTION).read_text(encoding="utf-8"))
         if known["key"] != key:
             return None
-        files = {folder / FOLDER / name: digest for name, digest in known["files"].items()}
+        files = {place / name: digest for name, digest in known["files"].items()}
         if any(tables.sha256_of(path) != digest for path, digest in files.items()):
             return None
         for path in files:
@@ -77,11 +77,11 @@ def take(folder: Path, key: str) -> dict | None:
     return known
 
 
-def keep(folder: Path, names: Collection[str], key: str, **told: object) -> None:
-    """Keep these files of a folder under this key, in place of what was kept before; where there are no hard links, nothing is kept."""
-    place = folder / FOLDER
+def keep(folder: Path, step: str, names: Collection[str], key: str, **told: object) -> None:
+    """Keep these files of a step under this key, in place of its earlier ones; where there are no hard links, nothing is kept."""
+    place = folder / FOLDER / step
     with suppress(OSError):
-        place.mkdir(mode=0o700, exist_ok=True)
+        place.mkdir(mode=0o700, parents=True, exist_ok=True)
         for path in place.iterdir():
             path.unlink()
         for name in names:

@@ -86,7 +86,7 @@ class Step:
             if self.writes and output is not None and in_workflow() and "whole" not in mine.parameters:
                 key = kept.key_of(self.name, given, used, hidden)
             with recorded(self.name, given, used) as record, naming_tables(), hiding(hidden):
-                if key and output is not None and (known := kept.take(output, key)):
+                if key and output is not None and (known := kept.take(output, self.name, key)):
                     record.update(software=known["software"], inputs=known["inputs"])
                     print("Nothing that this step uses has changed; its results are those of before.")
                     return
@@ -102,7 +102,7 @@ class Step:
             if key and output is not None and written:
                 made_by = read_record(record_of(output / written[0])) or {}
                 further = [one for one in made_by.get("inputs", []) if one["role"] not in given]
-                kept.keep(output, written, key, software=made_by.get("software"), inputs=further)
+                kept.keep(output, self.name, written, key, software=made_by.get("software"), inputs=further)
 
         options = [one for one in mine.parameters.values() if one.name not in ("settings", "whole")]
         if self.writes:

@@ -98,7 +98,7 @@ def test_follow_up_that_a_setting_names_is_seen(study):
 @pytest.mark.parametrize("harm", ["edited", "gone", "no_json"])
 def test_what_was_kept_and_harmed_is_computed_again(study, harm):
     run(study)
-    place = study / "out" / kept.FOLDER
+    place = study / "out" / kept.FOLDER / "fit-means"
     if harm == "edited":  # also the table in sight, which is the same file
         (study / "out" / "means.tsv").write_text("mean\n1000\n")
     elif harm == "gone":
@@ -127,9 +127,21 @@ def test_without_hard_links_nothing_is_kept_and_nothing_fails(study, monkeypatch
     assert (study / "out" / "means.tsv").exists()
 
 
+def test_steps_that_share_a_folder_keep_their_own(study):
+    def fit_other(participants: Annotated[Path, typer.Option()]):
+        return {"other": read_table(participants)}
+
+    run(study)
+    Step(fit_other, (), {"other.tsv": ""}).command()(
+        participants=study / "people.parquet", output=study / "out"
+    )
+    assert run(study) is None
+    assert {path.name for path in (study / "out" / kept.FOLDER).iterdir()} == {"fit-means", "fit-other"}
+
+
 def test_what_is_kept_takes_no_space(study):
     run(study)
-    assert (study / "out" / kept.FOLDER / "means.tsv").samefile(study / "out" / "means.tsv")
+    assert (study / "out" / kept.FOLDER / "fit-means" / "means.tsv").samefile(study / "out" / "means.tsv")
 
 
 def test_no_step_of_genes_sees_what_became_of_participants():
