@@ -10,8 +10,12 @@ from faceage_bio.cli import study_check
 from faceage_bio.cli.study_check import check_study
 from faceage_bio.cohort import samples
 from faceage_bio.errors import CohortError, visible
+from faceage_bio.faceage.store import content_of
 from faceage_bio.rna import count_store
 from faceage_bio.rna.count_store import read_counts_once
+from faceage_bio.tables import read_json, write_json
+from faceage_bio.training.seen_photos import keyed_hashes
+from tests.conftest import add_mean_model
 
 N = 12
 CLINICAL = pd.DataFrame({
@@ -98,7 +102,7 @@ def test_invisible_characters_are_written_out(text, shown):
 def test_photos_that_cannot_be_opened_are_named_and_most_of_them_stop_the_study(
     study, capsys, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(study_check, "_weights", lambda config, problems: [])
+    monkeypatch.setattr(study_check, "_weights", lambda config, tables, problems: [])
     (tmp_path / "photos").mkdir()
     manifest = pd.DataFrame(
         {
@@ -126,6 +130,28 @@ def test_photos_that_cannot_be_opened_are_named_and_most_of_them_stop_the_study(
         match=r"photos: 7 of 12 photos of cohort 'mine' cannot be read, as listed above. Expected most",
     ):
         study(photographed, manifest=manifest)
+
+
+def test_a_cohort_whose_photos_the_model_has_seen_is_no_validation(study, capsys, tmp_path):
+    manifest = pd.DataFrame({name: CLINICAL.subject_id for name in ("photo_id", "subject_id")})
+    manifest["path"] = manifest.photo_id + ".jpg"
+    (tmp_path / "photos").mkdir()
+    for number, path in enumerate(manifest.path):
+        Image.new("RGB", (200, 240), (number * 20, 90, 90)).save(tmp_path / "photos" / path)
+    add_mean_model(tmp_path / "model")
+    photographed = {
+        "mine": {"face_ages": None, "photos": "photos", "manifest": "manifest.tsv"}, "models": ["model"],
+    }  # fmt: skip
+    study(dict(photographed), manifest=manifest)
+    assert "Mean of the crop, SHA-256 as in its card" in capsys.readouterr().out
+    card = read_json(tmp_path / "model" / "card.json")
+    seen = [content_of(tmp_path / "photos" / path) for path in manifest.path[:5]]
+    used = {"photos": keyed_hashes(seen), "cohorts": ["training and validation photos"]}
+    write_json(card | {"used": used}, tmp_path / "model" / "card.json")
+    with pytest.raises(
+        CohortError, match=r"cohort 'mine': 5 of 12 photos trained or chose the model Mean of the crop"
+    ):
+        study(dict(photographed), manifest=manifest)
 
 
 def test_counts_are_read_once_by_their_content(tmp_path, monkeypatch):
