@@ -143,7 +143,7 @@ def test_a_cohort_whose_photos_the_model_has_seen_is_no_validation(study, capsys
         "mine": {"face_ages": None, "photos": "photos", "manifest": "manifest.tsv"}, "models": ["model"],
     }  # fmt: skip
     study(dict(photographed), manifest=manifest)
-    assert "Mean of the crop, SHA-256 as in its card" in capsys.readouterr().out
+    assert "Everything fits" in capsys.readouterr().out
     card = read_json(tmp_path / "model" / "card.json")
     seen = [content_of(tmp_path / "photos" / path) for path in manifest.path[:5]]
     used = {"photos": keyed_hashes(seen), "cohorts": ["training and validation photos"]}
