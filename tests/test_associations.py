@@ -258,6 +258,39 @@ def test_a_planted_interaction_is_found_in_its_place_alone():
     assert forest.estimate["sex: male"] < 2
     assert (forest.q_interaction[["sex: female", "sex: male"]] == by_sex.q_value).all()
     assert forest.p_value.isna().all()
+    _, term = one(
+        found.interactions, "smoking: current x sex: male", "difference of mean differences", cohort="east"
+    )
+    assert term.ci_lower < -5 < term.ci_upper
+    assert (term.level, term.reference) == ("current and male", "never and female")
+    assert pd.isna(term.q_value)
+
+
+@pytest.mark.parametrize("modifier", ["vote", "news"])
+def test_terms_of_an_interaction_are_those_of_the_contrasts_in_subgroups(modifier):
+    """Without covariates the difference of mean differences is that of the four groups; a number's is per unit, as in R's golden values."""
+    table = data.voters().assign(
+        cohort="c",
+        subject_id=lambda d: d.index.astype(str),
+        face_age=lambda d: d.income + 50.0,
+        chronological_age=lambda d: d.age.astype(float),
+    )
+    table = table.assign(age_gap=table.face_age - table.chronological_age)
+    found = compare_subgroups(table, ["party"], [modifier], [], 65).interactions
+    rows = found[(found.measure == "difference of mean differences") & (found.adjustment == RAW)]
+    assert len(rows) == 2
+    for row in rows.itertuples():
+        level, reference = row.level.partition(" and ")[0], row.reference.partition(" and ")[0]
+        if modifier == "vote":
+            gap = table.groupby(["party", "vote"]).age_gap.mean()
+            high, low = row.level.partition(" and ")[2], row.reference.partition(" and ")[2]
+            expected = gap[level, high] - gap[level, low] - gap[reference, high] + gap[reference, low]
+            assert row.n_exposed == ((table.party == level) & (table.vote == high)).sum()
+        else:
+            slope = {party: np.polyfit(own.news, own.age_gap, 1)[0] for party, own in table.groupby("party")}
+            expected = slope[level] - slope[reference]
+            assert row.per == "1 unit of news"
+        assert row.estimate == pytest.approx(expected, rel=1e-9)
 
 
 def test_pairs_undo_what_age_does_to_the_raw_difference():

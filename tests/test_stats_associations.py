@@ -97,8 +97,11 @@ def test_interactions_equal_linear_hypothesis(voters, modifier, others):
     main = [name for name in design if name.startswith("party")]
     column = next(name for name in design if name.startswith(modifier))
     products = pd.DataFrame({f"{name} x {modifier}": design[name] * design[column] for name in main})
-    test = fit_linear(voters.income, design.join(products)).wald(list(products))
+    fit = fit_linear(voters.income, design.join(products))
+    test = fit.wald(list(products))
     close([test.f_statistic, test.df_terms, test.df_residual, test.p_value], f"interaction {modifier}")
+    terms = fit.terms.loc[list(products), ["estimate", "ci_lower", "ci_upper", "standard_error"]]
+    close(terms.to_numpy().ravel(), f"interaction terms {modifier}")
 
 
 def test_hedges_g_equals_escalc_and_welch_t_test(voters):

@@ -62,13 +62,20 @@ def test_each_subgroup_and_the_interaction_equal_r(modifier, step):
         assert row.q_interaction == test.q_value
     equal(chi_square(test), step, IN_R[modifier], "test")
     assert groups.p_value.isna().all()
+    ratios = of_lung().query(
+        "step == @STEPS[@step] and modifier == @modifier and measure == @RATIO and level == level and level != ''"
+    )
+    assert len(ratios) == (len(groups) - 1 if modifier != "chronological_age" else 0)
+    for row in ratios.itertuples():
+        equal([row.estimate, row.ci_lower, row.ci_upper], step, IN_R[modifier], "ratio", row.level)
+        assert row.reference == {"sex": "female", "site": "other"}[modifier]
     assert (groups.n.sum(), groups.n_events.sum()) == (test.n, test.n_events)
 
 
 @pytest.mark.parametrize("step", STEPS)
 def test_age_as_a_number_and_the_q_values_equal_r(step):
     rows = of_lung()[of_lung().step == STEPS[step]]
-    number = rows[rows.measure == RATIO].iloc[0]
+    number = rows[(rows.measure == RATIO) & (rows.modifier == "chronological_age")].iloc[0]
     equal(number[ESTIMATE], step, "number")
     assert number.p_value == pytest.approx(GOLDEN[f"{step} number test"][2], rel=1e-6)
     assert number.per == "10 years, for each 10 years of age"
@@ -83,6 +90,8 @@ def test_a_modifier_that_makes_the_strata_and_errors_by_cluster_equal_r():
     cluster = subgroup_hazards(lung(), ["sex"], Choices(10, [], [], cluster="hospital"), "lung")
     for row in cluster[cluster.modifier == "sex"].iloc[:2].itertuples():
         equal([row.estimate, row.ci_lower, row.ci_upper], "cluster", row.subgroup)
+    ratio = cluster[cluster.measure == RATIO].iloc[0]
+    equal(ratio[ESTIMATE], "cluster", "ratio", "male")
     # the likelihood does not know of clusters
     equal(chi_square(cluster.iloc[-1]), "age", "sex", "test")
 
@@ -117,7 +126,7 @@ def test_a_hazard_ratio_that_grows_with_age_is_found_without_a_cut():
     effect = 0.05 + 0.008 * (data.chronological_age - 64)
     grown = died(data, effect * data.age_acceleration)
     rows = subgroup_hazards(grown, ["chronological_age"], Choices(10, [], []), "c")
-    number = rows[rows.measure == RATIO].iloc[0]
+    number = rows[(rows.measure == RATIO) & (rows.modifier == "chronological_age")].iloc[0]
     assert number.ci_lower < np.exp(0.8) < number.ci_upper
     assert number.p_value < 1e-6
     bands = rows[rows.measure == "hazard ratio"].set_index("subgroup").estimate
@@ -187,4 +196,10 @@ def test_numbers_are_modifiers_as_they_are_or_in_declared_groups():
     assert rows.iloc[-1].p_value < 1e-3
     choices = Choices(10, [], [], groups={"ecog": [2]})
     rows = subgroup_hazards(grouped(data, choices.groups), ["ecog"], choices, "c")
-    assert rows.subgroup.fillna("").tolist() == ["", "below 2", "2 and over", ""]
+    assert rows.subgroup.fillna("").tolist() == [
+        "",
+        "below 2",
+        "2 and over",
+        "",
+        "",
+    ]  # the last two: ratio and test

@@ -2,26 +2,28 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import pandas as pd
 
-from faceage_bio.columns import AGE, AGE_GAP, COHORT, FACE_AGE
-from faceage_bio.phenotype.contrasts import RAW, raw_and_adjusted
+from faceage_bio.columns import AGE, AGE_GAP, COHORT, FACE_AGE, UNITS
+from faceage_bio.phenotype.contrasts import LEAST_SQUARES, RAW, numbers, raw_and_adjusted
 from faceage_bio.phenotype.headline import headline
 from faceage_bio.phenotype.levels import wald_numbers
-from faceage_bio.phenotype.people import FEWEST, MAX_LEVELS, claims, levels_of, make_frame
+from faceage_bio.phenotype.people import FEWEST, MAX_LEVELS, Frame, claims, levels_of, make_frame, order_of
 from faceage_bio.results.reasons import reason
 from faceage_bio.results.row import result_rows
-from faceage_bio.stats.linear import fit_linear
+from faceage_bio.stats.linear import LinearFit, fit_linear
 from faceage_bio.stats.multiplicity import benjamini_hochberg
 
-INTERACTION = "interaction F"
+INTERACTION, PRODUCT = "interaction F", "difference of mean differences"
+UNITS_OF = {AGE: (10.0, "10 years of age")} | UNITS
 
 
 @dataclass(frozen=True)
 class Subgroups:
-    """``interactions``: one row per exposure and modifier; ``forest``: the exposure's headline contrast in each subgroup."""
+    """``interactions``: of each exposure and modifier the test, and one row per product term; ``forest``: the exposure's headline contrast in each subgroup."""
 
     interactions: pd.DataFrame
     forest: pd.DataFrame
@@ -66,7 +68,8 @@ def compare_subgroups(
                 for row in _forest(rows, exposure, modifier, adjust_for, split_age)
             ]
     interactions = result_rows(tests, "phenotype/interactions")
-    adjusted = interactions[interactions.adjustment != RAW]
+    tested = interactions.measure == INTERACTION
+    adjusted = interactions[tested & (interactions.adjustment != RAW)]
     for _, place in adjusted.groupby(COHORT).groups.items():
         interactions.loc[place, "q_value"] = benjamini_hochberg(
             interactions.loc[place, "p_value"].to_numpy(dtype=np.float64)
@@ -75,7 +78,7 @@ def compare_subgroups(
     table_forest = result_rows(forest, "phenotype/subgroups")
     keys = [COHORT, "exposure", "modifier", "adjustment"]
     # a subgroup may be adjusted for less than all participants are
-    found = interactions.assign(adjustment=interactions.adjustment == RAW).set_index(keys)
+    found = interactions[tested].assign(adjustment=interactions.adjustment == RAW).set_index(keys)
     places = list(zip(*(table_forest[key] for key in keys[:-1]), table_forest.adjustment == RAW, strict=True))
     table_forest["p_interaction"] = [found.p_value.get(place, np.nan) for place in places]
     table_forest["q_interaction"] = [found.q_value.get(place, np.nan) for place in places]
@@ -103,20 +106,55 @@ def _interaction(rows: pd.DataFrame, exposure: str, modifier: str, adjust_for: S
         why = reason("small_crossing", exposure=exposure, modifier=modifier, needed=FEWEST)
     if why:
         return raw_and_adjusted(shared, frame.covariates, why, why)
-    centred = frame.design - frame.design.mean()
-    products = pd.DataFrame({
-        f"{one} x {other}": centred[one] * centred[other] for one in frame.own for other in columns
-    })  # fmt: skip
+    size = {name: UNITS_OF.get(name, (1.0, ""))[0] for name in (*frame.own, *columns)}
+    centred = (frame.design - frame.design.mean()) / pd.Series(size).reindex(
+        frame.design.columns, fill_value=1.0
+    )
+    pairs = {f"{one} x {other}": (one, other) for one in frame.own for other in columns}
+    products = pd.DataFrame({name: centred[one] * centred[other] for name, (one, other) in pairs.items()})
 
-    def test(outcome: pd.Series, others: list[str]) -> dict:
-        found = fit_linear(outcome, frame.design[others].join(products)).wald(list(products))
+    @cache
+    def fit(outcome: str, adjusted: bool) -> LinearFit:
+        others = list(frame.design) if adjusted else [*frame.own, *columns]
+        return fit_linear(frame.people[outcome], frame.design[others].join(products))
+
+    def test(outcome: str, adjusted: bool) -> dict:
+        found = fit(outcome, adjusted).wald(list(products))
         return wald_numbers(found) | {"estimate": found.f_statistic}
 
-    return raw_and_adjusted(
-        shared, frame.covariates,
-        lambda: test(frame.people[AGE_GAP], [*frame.own, *columns]),
-        lambda: test(frame.people[FACE_AGE], list(frame.design)),
-    )  # fmt: skip
+    rows = raw_and_adjusted(
+        shared, frame.covariates, lambda: test(AGE_GAP, False), lambda: test(FACE_AGE, True)
+    )
+    for name, pair in pairs.items():
+        rows += raw_and_adjusted(
+            shared | {"model": LEAST_SQUARES, "measure": PRODUCT, "term": name} | _contrasted(frame, modifier, pair), frame.covariates,
+            lambda name=name: numbers(fit(AGE_GAP, False).terms, name),
+            lambda name=name: numbers(fit(FACE_AGE, True).terms, name),
+        )  # fmt: skip
+    return rows
+
+
+def _contrasted(frame: Frame, modifier: str, pair: tuple[str, str]) -> dict:
+    """What a product term compares: levels with their references and sizes, numbers by their units."""
+    level, reference, per, of_levels = [], [], [], []
+    for name, column in ((frame.exposure, pair[0]), (modifier, pair[1])):
+        if column == name:
+            per.append(UNITS_OF.get(name, (1.0, f"1 unit of {name.replace('_', ' ')}"))[1])
+            continue
+        own = frame.people[name].astype(str)
+        levels = frame.levels if name == frame.exposure else order_of(own, name)
+        level.append(column.removeprefix(f"{name}: "))
+        reference.append(levels[0])
+        of_levels.append((own == level[-1], own == reference[-1]))
+    said = {
+        "level": " and ".join(level),
+        "reference": " and ".join(reference),
+        "per": ", for each ".join(per),
+    }
+    if of_levels:
+        members, others = (pd.concat(part, axis=1).all(axis=1).sum() for part in zip(*of_levels, strict=True))
+        said |= {"n_exposed": int(members), "n_reference": int(others)}
+    return said
 
 
 def _forest(

@@ -13,6 +13,7 @@ from faceage_bio.report.formats import interval, number, signed
 from faceage_bio.report.tables import ReportTables
 
 RAW = "unadjusted"
+INTERACTION = "interaction F"
 NUMBERS = (
     "estimate", "ci_lower", "ci_upper", "p_value", "q_value", "p_holm", "effect_size", "effect_lower", "effect_upper",
     "eta_squared", "e_value", "e_value_interval", "exposed_mean", "reference_mean",
@@ -99,6 +100,8 @@ def _scope(name: str, found: dict[str, pd.DataFrame], curves: pd.DataFrame) -> d
         for table in ("means", "pairs", "tests", "dose_response", "interactions", "adjustments")
     }
     summary = part("specification_summary")
+    # the terms of a test are for meta-analysis
+    pairs["interactions"] = [one for one in pairs["interactions"] if one["raw"]["measure"] == INTERACTION]
     return pairs | {
         "name": "All cohorts together" if name == POOLED else name,
         "any": any(pairs.values()),

@@ -24,6 +24,8 @@ def subgroup_section(tables: ReportTables, name: str, config: dict) -> dict:
 def _shown(row) -> str:
     if not row.modifier:
         return "all participants"
+    if row.measure == "ratio of hazard ratios" and row.level:
+        return f"{words.term(row.modifier)}: {row.level} vs {row.reference}"
     number = "as a number" if row.measure == "ratio of hazard ratios" else "do they differ?"
     return f"{words.term(row.modifier)}: {row.subgroup or number}"
 

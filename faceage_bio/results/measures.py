@@ -86,6 +86,7 @@ MEASURES: dict[str, Measure] = {
     "cut-point": Measure(unit="years"),
     # acceleration and phenotypes
     "mean difference": Measure(unit="years"),
+    "difference of mean differences": Measure(unit="years"),
     "mean": Measure(MOMENT, unit="years"),
     "standard deviation": Measure(MOMENT, unit="years"),
     "slope": Measure(unit="years"),

@@ -137,7 +137,7 @@ TABLES = {
     ),
     "phenotype/dose_response": Table(statistics=("df_residual",), closed=("df_residual",)),
     "phenotype/groups": Table(counts=("n_exposed", "n_reference")),
-    "phenotype/interactions": Table(keys=("modifier",), statistics=("df_residual",), closed=("df_residual",)),
+    "phenotype/interactions": Table(keys=("modifier",), counts=("n_exposed", "n_reference"), statistics=("df_residual",), closed=("df_residual",)),
     "phenotype/matched": Table(counts=("n_exposed", "n_reference")),
     "phenotype/means": Table(keys=("factor",)),
     "phenotype/pairs": Table(

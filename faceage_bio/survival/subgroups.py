@@ -10,7 +10,7 @@ from faceage_bio.columns import AGE, AGE_ACCELERATION, EVENT
 from faceage_bio.errors import FitError
 from faceage_bio.results.reasons import Reason, reason
 from faceage_bio.results.row import result_rows, tested
-from faceage_bio.stats.cox_fit import CoxFit, likelihood_ratio_test, numbers
+from faceage_bio.stats.cox_fit import NORMAL_975, CoxFit, likelihood_ratio_test, numbers
 from faceage_bio.stats.design import build_design
 from faceage_bio.stats.fewest_events import FEWEST_EVENTS
 from faceage_bio.stats.multiplicity import benjamini_hochberg
@@ -49,7 +49,7 @@ def subgroup_hazards(
     usable : DataFrame
         Participants with follow-up, covariates grouped (`grouped`).
     modifiers : names of columns
-        Words are subgroups. Numbers enter as such, a row with the change of the hazard ratio per unit; age does so too, and
+        Words are subgroups, whose hazard ratios are also given over that of the first. Numbers enter as such, a row with the change of the hazard ratio per unit; age does so too, and
         is shown in two groups beside.
     choices : Choices
     cohort : str
@@ -127,7 +127,7 @@ def _no_test(why: Reason) -> dict:
 
 
 def _groups(known: pd.DataFrame, modifier: str, columns: list[str], choices: Choices) -> list[dict]:
-    """One row per subgroup, and the test that they differ."""
+    """One row per subgroup, their ratios, and the test that they differ."""
     base = _base(known, modifier, columns, choices)
     levels = ordered_levels(known, modifier, choices)
     if len(levels) > MAX_LEVELS:
@@ -161,7 +161,31 @@ def _groups(known: pd.DataFrame, modifier: str, columns: list[str], choices: Cho
             rows[level] = row | found | {"p_value": np.nan, "statistic": np.nan, "reason": sparse}
     reasons = [reason("without_levels", levels=left_out, needed=FEWEST_EVENTS)] if left_out else []
     test["reason"] = [*reasons, *fit.reasons, *frame.reasons]
-    return [*rows.values(), base | test | _counted(frame.people)]
+    used = [level for level in levels if level not in left_out]
+    whole = base | shared | _counted(frame.people) | {"reason": test["reason"]}
+    ratios = [] if modifier == BAND else _ratios(fit, used, whole)
+    return [*rows.values(), *ratios, base | test | _counted(frame.people)]
+
+
+def _ratios(fit: CoxFit, levels: list[str], base: dict) -> list[dict]:
+    """The hazard ratio of each level over that of the first, which cohorts can pool; the test of all is the interaction's."""
+    names = [f"{AGE_ACCELERATION} in {level}" for level in levels]
+    value, covariance = fit.terms.log_hazard_ratio, fit.covariance
+    rows = []
+    for level, name in zip(levels[1:], names[1:], strict=True):
+        log_ratio = value[name] - value[names[0]]
+        error = np.sqrt(
+            covariance.at[name, name] + covariance.at[names[0], names[0]] - 2 * covariance.at[name, names[0]]
+        )
+        low, high = log_ratio - NORMAL_975 * error, log_ratio + NORMAL_975 * error
+        numbers = {
+            "estimate": np.exp(log_ratio),
+            "ci_lower": np.exp(low),
+            "ci_upper": np.exp(high),
+            "standard_error": error,
+        }
+        rows.append(base | numbers | {"measure": RATIO, "level": level, "reference": levels[0]})
+    return rows
 
 
 def _with_deaths(

@@ -26,8 +26,11 @@ add("variance share", c(F * k / (F * k + df.residual(m)), k * (F - 1) / (k * (F 
 # interaction of a factor with a factor and with a number
 i <- lm(income ~ party * vote + age, d); b <- grep(":", names(coef(i)), value = TRUE)
 h <- linearHypothesis(i, paste(b, "= 0"), vcov. = vcovHC(i, type = "HC3")); add("interaction vote", c(h$F[2], length(b), h$Res.Df[2], h$`Pr(>F)`[2]))
+terms <- function(i, b) { e <- sqrt(diag(vcovHC(i, type = "HC3")))[b]; k <- coef(i)[b]; c(rbind(k, k - qt(0.975, i$df.residual) * e, k + qt(0.975, i$df.residual) * e, e)) }
+add("interaction terms vote", terms(i, b))
 i <- lm(income ~ party * age + schooling, d); b <- grep(":", names(coef(i)), value = TRUE)
 h <- linearHypothesis(i, paste(b, "= 0"), vcov. = vcovHC(i, type = "HC3")); add("interaction age", c(h$F[2], length(b), h$Res.Df[2], h$`Pr(>F)`[2]))
+add("interaction terms age", terms(i, b))
 # Hedges' g of two groups of unequal size
 x <- d$income[d$party == "democrat"]; y <- d$income[d$party == "republican"]
 g <- escalc(measure = "SMD", m1i = mean(x), m2i = mean(y), sd1i = sd(x), sd2i = sd(y), n1i = length(x), n2i = length(y))

@@ -26,6 +26,10 @@ for (s in names(held)) {
       use <- d[[m]] == l & (s == "age" | !is.na(d$ecog)); add(s, m, l, "counts", c(sum(use), sum(d$event[use])))
     }
     add(s, m, "test", tested(fit("acc"), larger)); p <- c(p, tested(fit("acc"), larger)[3])
+    if (m != "band") {
+      k <- summary(fit(paste0("acc +", m, "+ acc:", m)))$conf.int
+      for (l in levels(d[[m]])[-1]) add(s, m, "ratio", l, k[grepl("acc", rownames(k)) & grepl(paste0(m, l, "($|:)"), rownames(k)), c("exp(coef)", "lower .95", "upper .95")])
+    }
     if (m == "band") {
       one <- coxph(as.formula(paste("Y ~ acc +", held[[s]])), d, control = tight); both <- update(one, . ~ . + acc:age)
       v <- summary(both)$conf.int["acc:age", c("exp(coef)", "lower .95", "upper .95")]
@@ -38,5 +42,7 @@ for (s in names(held)) {
 add("strata", "test", tested(coxph(Y ~ acc + age + strata(sex), d, control = tight), coxph(Y ~ acc:sex + age + strata(sex), d, control = tight)))
 k <- summary(coxph(Y ~ acc:sex + age + sex, d, cluster = hospital, control = tight))$conf.int
 for (l in levels(d$sex)) add("cluster", l, k[grepl("acc", rownames(k)) & grepl(paste0("sex", l), rownames(k)), c("exp(coef)", "lower .95", "upper .95")])
+k <- summary(coxph(Y ~ acc * sex + age, d, cluster = hospital, control = tight))$conf.int
+add("cluster", "ratio", "male", k["acc:sexmale", c("exp(coef)", "lower .95", "upper .95")])
 write.table(do.call(rbind, out), "golden.tsv", sep = "\t", row.names = FALSE, quote = FALSE)
 writeLines(c(R.version.string, paste("survival", packageVersion("survival"))), "versions.txt")
