@@ -300,11 +300,11 @@ def test_key_results_are_those_of_the_result_tables(files):
     rows = tsv_rows(files[f"{PREFIX}key_results.tsv"])
     heads = [row[0] for row in rows if not any(row[1:])]
     assert heads[:5] == [
-        "Overall survival: hazard ratio for death per 10-year increase in face age",
-        "CDK6 expression: log2 fold change per 10-year increase in age acceleration",
-        "Cancer vs controls: difference in face age, years",
-        "Smoking: current vs never: difference in face age, years",
-        "BMI, per 5 kg/m²: difference in face age, years",
+        "Overall survival (primary): hazard ratio for death per 10-year increase in face age",
+        "CDK6 expression (secondary): log2 fold change per 10-year increase in age acceleration",
+        "Cancer vs controls (secondary): difference in face age, years",
+        "Smoking: current vs never (secondary): difference in face age, years",
+        "BMI, per 5 kg/m² (secondary): difference in face age, years",
     ]
     place = [row[0] for row in rows].index(heads[0])
     assert rows[place + 1] == ["north", "Age", "1.64 (1.21–2.33)", "0.010", "–", "113", "78", "1.50 (1.10–2.00)"]  # fmt: skip

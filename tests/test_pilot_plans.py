@@ -185,6 +185,11 @@ def test_commands_on_a_pilot_and_the_page_of_their_plans(tmp_path, capsys):
         read_plan(tmp_path / "kaplan_meier.tsv")
     with pytest.raises(RunError, match="--threshold needs --pilot, and no --selected-share"):
         run(capsys, "trial", "--hazard-ratio", 0.7, "--median-survival", 1, "--threshold", 5, "--output", trial)  # fmt: skip
+    costly = run(
+        capsys, "trial", "--hazard-ratio", 0.7, "--median-survival", 1, "--selected-share", 0.2, "--selected-hazard-ratio", 1.1, "--screening-cost", 0.1,
+        "--output", trial,
+    )  # fmt: skip
+    assert "Selection is not worth it: the trial costs 1." in costly
     with pytest.raises(RunError, match="--simulate 10 needs survival"):
         run(capsys, "study", "--hazard-ratio", 1.2, "--sd", 8, "--simulate", 10, "--output", trial)
 

@@ -427,6 +427,7 @@ def trial(
     """
     from faceage_bio.errors import RunError
     from faceage_bio.planning.pilot import AGE_ECOG_STAGE
+    from faceage_bio.planning.plan_table import value_of
     from faceage_bio.planning.prognostic_gain import gain_rows, prognostic_gain
     from faceage_bio.planning.trial import WORTH, TrialPlan, selected_by
     from faceage_bio.stats.sample_size import LogRankTrial, drop_out_hazard
@@ -469,7 +470,11 @@ def trial(
             else f"{row.quantity}: {row.value:,.3g}"
         )
     if gained is not None and gained < WORTH:
-        over = f" beyond {', '.join(known)}" if pilot is not None and r_squared is None else ""
+        over = (
+            f" beyond {', '.join(name.replace('_', ' ') for name in known)}"
+            if pilot is not None and r_squared is None
+            else ""
+        )
         print(
             f"Adjustment saves {max(gained, 0):.1%} of the events{over}: face age is not worth its photos in this trial. A score with age, ECOG and stage may be."
         )
@@ -478,6 +483,9 @@ def trial(
             "The pilot does not show that face age saves events: the 95% CI of its increment includes none."
         )
     if selected_share is not None:
+        cost = value_of(table, "cost after selection")
+        if cost >= 1:
+            print(f"Selection is not worth it: the trial costs {cost:.2f} times that in all patients.")
         print(
             f"The result of a trial in selected patients does not apply to {1 - selected_share:.0%} of the patients. Choose the threshold by reason, never by outcome."
         )

@@ -52,6 +52,8 @@ def check_study(configfile: Path, time_photos: int = 0) -> None:
         return
     problems: list[FaceAgeBioError] = []
     tables = _checked_tables(config, problems, say)
+    with _collected(problems):
+        say(_plan(config))
     weights = _weights(config, tables, problems)
     size = _size(config, tables)
     if tables is not None:
@@ -171,6 +173,13 @@ def _check_review(config: "Config", tables: "dict[str, CohortTables]", say: Say)
 
     known = pd.concat([cohort.photos for cohort in tables.values()])
     say(f"Review of photos: {len(read_review(config.review.decisions, known))} decisions")
+
+
+def _plan(config: "Config") -> str:
+    """Whether the analysis plan is frozen, and what was changed since."""
+    from faceage_bio.report.frozen_plan import since_freeze
+
+    return since_freeze(config.model_dump(mode="json"))["sentence"]
 
 
 def _weights(
