@@ -125,7 +125,7 @@ def panel_table(cohort):
 
 
 def added_value_table(cohort):
-    base = {"cohort": cohort, "question": "added value", "events_per_term": 26.3, "comparison": "beyond age and sex", "covariates": "age, sex", "n": 113, "n_events": 78}  # fmt: skip
+    base = {"cohort": cohort, "question": "added value", "exposure": "face_age", "adjustment": "minimal", "events_per_term": 26.3, "comparison": "beyond age and sex", "covariates": "age, sex", "n": 113, "n_events": 78}  # fmt: skip
     c = base | {"measure": "Harrell's C"}
     return result_rows([
         base | {"term": "face age added", "measure": "likelihood-ratio chi-square", "df": 1, "kind": "test", "estimate": 24.0, "p_value": 6.6e-7},

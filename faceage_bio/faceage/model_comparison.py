@@ -53,7 +53,6 @@ def compare_predictions(people: pd.DataFrame, cards: Sequence[dict], cohort: str
     known = people[people[[*columns, AGE]].notna().all(axis=1)]
     base = {
         COHORT: cohort,
-        "role": "exploratory",
         "reference": "",
         "n": len(known),
         "model": "participants with an age by each model",
