@@ -239,14 +239,14 @@ def test_key_results_have_estimate_interval_p_counts_and_the_unadjusted_value(su
     assert found[0][5].startswith("1.50 (")
     assert found[0][2] == formats.p_value(0.01)
     assert "HR for death per 10-year increase in face age, adjusted for age" in page
-    assert "CDK6 expression" in page
+    assert "<i>CDK6</i> expression" in page
     assert "log2 fold change per 10-year increase in age acceleration, adjusted for smoking and sex" in page
     assert [row[3] for row in cells(page, "chronological age, same model")] == ["88"]
     assert "not for decisions about individual patients" in page
 
 
 def test_key_results_say_what_was_not_run(summary):
-    assert "CDK6 expression" not in summary(rna=False)
+    assert "<i>CDK6</i> expression" not in summary(rna=False)
     assert "Overall survival" not in summary(survival=False).split('<h2 id="figures"')[0]
 
 

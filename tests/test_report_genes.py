@@ -71,7 +71,7 @@ def test_genes_and_age_acceleration_are_on_the_association_page_alone(tables):
     )
     pages.check_structure(survival)
     assert pages.section(association, "genes")
-    for text in ("CDK6: log2 fold change", "validated against DESeq2 1.38.3"):
+    for text in ("<i>CDK6</i>: log2 fold change", "validated against DESeq2 1.38.3"):
         assert text in association, text
         assert text not in survival, text
 

@@ -52,6 +52,7 @@ class Question:
     null: float
     digits: int
     rows: Sequence[KeyRow]
+    gene: str = ""  # whose symbol stands in the title
 
     def text(self, row: KeyRow) -> str:
         """``1.88 (1.46–2.43)``, or why there is none."""
@@ -175,7 +176,7 @@ def _gene(asked: select.KeyQuestion, tables: ReportTables) -> Question:
     )
     measure = f"log2 fold change {_per(keys)} in age acceleration, adjusted for {_adjusted(keys)}{told and f'; {told}'}"
     family = _family(keys, tables.get("expression", "panel"))
-    return Question(f"{gene} expression", measure, asked.plan.role, family, 0, 2, rows)
+    return Question(f"{gene} expression", measure, asked.plan.role, family, 0, 2, rows, gene)
 
 
 def _comparison(asked: select.KeyQuestion, tables: ReportTables) -> Question:

@@ -35,17 +35,25 @@ def ladder_section(tables: ReportTables, name: str, config: dict) -> dict:
             "ran": False,
             "ages_sentence": "",
         }
-    ladder = cox[(cox.term == "face_age") & (cox.exposure == "face_age") & cox.estimate.notna()]
+    own = cox[(cox.term == "face_age") & (cox.exposure == "face_age")]
+    ladder = own[own.estimate.notna()]
+    if not len(ladder) and len(own):  # one sentence in place of tables without a number
+        first = own.iloc[0]
+        notes = [
+            f"{first.note[:1].upper()}{first.note[1:]} (n = {count(first.n)}, {count(first.n_events)} events)"
+        ]
+    else:
+        notes = ladder_notes(cox)
     return {
         "sentence": words.hazard_sentence(cox),
         "ran": True,
         "cox": cox[~cox.exposure.isin(["age_acceleration", "chronological_age"])].to_dict("records"),
         "tests": model_tests(cox),
-        "ladder": ladder_rows(cox),
-        "ladder_notes": ladder_notes(cox),
+        "ladder": ladder_rows(cox) if len(ladder) else [],
+        "ladder_notes": notes,
         "size_sentence": size_sentence(cox),
         "ladder_figure": Markup(_figure(ladder)) if len(ladder) else "",
-        "ages": age_rows(comparison),
+        "ages": age_rows(comparison) if len(ladder) else [],
         "ages_sentence": ages_sentence(comparison),
         "calibration_sentence": calibration_sentence(tables.get("survival", "type_one_error", name)),
     }

@@ -35,7 +35,7 @@ REASONS = {
     "given": "face age given", "no_value": "face age missing", "no_face_age": "no usable photo", "no_age": "age not known",
     "too_few_for_a_line": "too few participants for a line", "no_acceleration": "no age acceleration",
     "outside_the_definition": "a covariate is missing, or the age lies beyond the curve", "no_nearest_photo": "no date to choose the photo by", "no_follow_up": "no follow-up",
-    "repeated_sample": "further sample of the same participant", "other_tissue": "sample of another tissue",
+    "repeated_sample": "sampled more than once", "other_tissue": "sample of another tissue",
     "added_library": "library added to another of the same specimen", "added_sample": "sample added to another of the same participant", "ended_before_the_photo": "follow-up ended before the photo", "followed_not_beyond_the_photo": "not followed beyond the photo",
     "entered_after_the_horizon": "entered after the horizon", "no_photo_date": "date of the photo not known",
     "photo_after_the_end_of_the_study": "photo after the end of the study",
