@@ -56,7 +56,7 @@ class Config(Closed):
     cohorts: dict[CohortName, Cohort] = Field(default_factory=dict, min_length=1)
     """Subjects analysed together, by name; a subject may be in one cohort only."""
     demo: Demo | None = None
-    """Only in the demo: the cohorts' files are drawn, not found."""
+    """Only in the demo: the cohorts' files are simulated, not given."""
     study: Study = Field(default_factory=Study)
     models: list[Annotated[str, AfterValidator(_model)]] = Field(default=["demo"], min_length=1)
     """Folders written by `faceage-bio weights import`. The first gives the face ages; others are compared with it.

@@ -110,4 +110,6 @@ def test_the_caption_of_a_figure_is_its_description():
         "a < b",
     )
     assert "<desc>a &lt; b</desc>" in standalone(figure)
+    (flow,) = figures_of('<figure class="x" data-from="one/flow"><svg></svg></figure>')
+    assert (flow.cohort, flow.analysis, flow.table) == ("one", "participants", "flow")
     assert 'stroke="#fff"' in standalone(figure)

@@ -278,7 +278,7 @@ const row = (name) => document.getElementById("provenance-" + name.replace(/[^\\
 return {
   lost: named.filter((name) => !row(name)), without: [...document.querySelectorAll("#provenance tbody tr")].filter((line) => line.cells[2].textContent === "–").map((line) => line.id),
   untied: [...document.querySelectorAll("main figure, main table")].filter((part) => !part.hasAttribute("data-from") && !part.closest("#provenance, #software, [aria-labelledby=checklists]")).map((part) => part.textContent.slice(0, 60)),
-  bare: [...document.querySelectorAll("main figure, main table")].filter((part) => { const bar = part.tagName === "FIGURE" ? part : (part.closest(".scroll") ?? part).nextElementSibling; return bar.querySelectorAll("button.take").length < (part.tagName === "FIGURE" ? 2 : 1); }).map((part) => part.textContent.slice(0, 60)),
+  bare: [...document.querySelectorAll("main figure, main table")].filter((part) => { const bar = part.tagName === "FIGURE" ? part : (part.closest(".scroll") ?? part).nextElementSibling; return bar.querySelectorAll("button.take").length < (part.tagName === "FIGURE" ? 2 : 1) || part.tagName === "FIGURE" && !bar.querySelector("a.take[href$='.pdf']"); }).map((part) => part.textContent.slice(0, 60)),
 };
 """
 

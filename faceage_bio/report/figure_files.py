@@ -12,7 +12,8 @@ from faceage_bio.tables import atomic_path, write_text
 FIGURE = re.compile(r"<figure([^>]*)>(.*?)</figure>", flags=re.DOTALL)
 PICTURE = re.compile(r"<svg\b.*?</svg>", flags=re.DOTALL)
 CAPTION = re.compile(r"<figcaption>(.*?)</figcaption>", flags=re.DOTALL)
-ORIGIN = re.compile(r'data-from="(\w+)/(\w+)/(\w+)')
+ORIGIN = re.compile(r'data-from="(\w+)/(?:(\w+)/)?(\w+)')
+FLOW = "participants"  # in place of an analysis, of the table of the participant flow
 INK, PAPER = "#1c2430", "#ffffff"
 
 
@@ -33,7 +34,7 @@ def figures_of(page: str) -> list[Figure]:
     for attributes, body in FIGURE.findall(page):
         origin, picture, caption = ORIGIN.search(attributes), PICTURE.search(body), CAPTION.search(body)
         if origin and picture:
-            cohort, analysis, table = origin.groups()
+            cohort, analysis, table = origin.groups(FLOW)
             words = html.unescape(re.sub(r"<[^>]+>", "", caption[1])) if caption else ""
             found.append(Figure(cohort, analysis, table, picture[0], " ".join(words.split())))
     return found

@@ -1,5 +1,6 @@
 import hashlib
 import json
+import os
 import shlex
 import sys
 from pathlib import Path
@@ -43,8 +44,10 @@ pathvars:
 # the environment that runs snakemake also runs the steps, whether or not it is activated; what a step writes, its log
 # included, is for its owner, or for the group too
 ACCESS = settings.results.access
+UMASK = 0o027 if ACCESS == "group" else 0o077
+os.umask(UMASK)  # of folders and benchmarks, which snakemake makes
 shell.prefix(
-    f"umask {'027' if ACCESS == 'group' else '077'}; export FACEAGE_BIO_ACCESS={ACCESS};"
+    f"umask {UMASK:03o}; export FACEAGE_BIO_ACCESS={ACCESS};"
     f" export PATH={shlex.quote(str(Path(sys.executable).parent))}:$PATH; "
 )
 if ACCESS == "group":

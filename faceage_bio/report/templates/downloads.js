@@ -31,7 +31,7 @@
       const text = row[n] && row[n] !== row[n - 1] ? words(row[n]) : "";
       if (!wide) return [text];
       const found = ends(row[n]);
-      return found ?? (row[n]?.closest("thead") ? ["", ", from", ", to"].map((end) => text.replace(/,? ?\(?95 % intervals?\)?/, "") + end) : [text, "", ""]);
+      return found ?? (row[n]?.closest("thead") ? ["", ", from", ", to"].map((end) => text.replace(/,? ?\(95% CI\)/, "") + end) : [text, "", ""]);
     })));
   }
 
@@ -39,7 +39,7 @@
   async function genes(script) {
     const told = JSON.parse(script.textContent), columns = JSON.parse(await unpack(told.data));
     const parts = told.cells.flatMap((cell, n) => cell.kind !== "estimate" ? [[told.names[n], cell.at]]
-      : ["", ", from", ", to"].map((end, k) => [told.names[n].replace(/,? ?\(?95 % intervals?\)?/, "") + end, cell.at + k]));
+      : ["", ", from", ", to"].map((end, k) => [told.names[n].replace(/,? ?\(95% CI\)/, "") + end, cell.at + k]));
     return lines([parts.map(([name]) => name), ...columns[0].map((_, k) => parts.map(([, at]) => columns[at][k] ?? ""))]);
   }
 
@@ -81,7 +81,7 @@
   // the file that draw-figures writes beside an internal page
   const counted = {};
   function pdf(figure) {
-    const page = document.documentElement.dataset.page, [, cohort, analysis, table] = /^([\p{L}\d_]+)\/(\w+)\/(\w+)/u.exec(figure.dataset.from) ?? [];
+    const page = document.documentElement.dataset.page, [, cohort, analysis = "participants", table] = /^([\p{L}\d_]+)\/(?:(\w+)\/)?(\w+)/u.exec(figure.dataset.from) ?? [];
     if (!page || !table) return null;
     const place = [analysis, table, cohort].join("/");
     counted[place] = (counted[place] ?? 0) + 1;
