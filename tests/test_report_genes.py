@@ -78,7 +78,7 @@ def test_genes_and_age_acceleration_are_on_the_association_page_alone(tables):
 
 def test_a_cohort_of_too_few_samples_says_so(tables):
     page = association_page(tables, config("few"), [CARD])
-    assert "CDK6: not estimated, because 7 samples are too few for 5 parameters" in page
+    assert "<i>CDK6</i>: not estimated, because 7 samples are too few for 5 parameters" in page
     assert "The twin" not in page
 
 
