@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from faceage_bio.acceleration.stage import compute
+from faceage_bio.acceleration.definitions import PLACES, Settings
+from faceage_bio.acceleration.stage import Validity, compute, describe
 from faceage_bio.acceleration.subjects import one_per_subject
 from faceage_bio.age_residual import age_acceleration, fit_line
 from faceage_bio.errors import CohortError, FitError
@@ -208,6 +209,28 @@ def test_fitted_in_reference_people_the_difference_stays_and_within_cohorts_it_v
     shared = compute(*inputs, names, "first", "reference")
     assert shared["cancer"].table.age_acceleration.mean() == pytest.approx(5, abs=1)
     assert shared["reference"].table.age_acceleration.mean() == pytest.approx(0, abs=1e-9)
+
+
+def test_a_cohort_by_itself_has_the_ages_of_all_together_and_definitions_by_controls_follow():
+    """The workflow computes each cohort by itself, and what needs the controls of another afterwards."""
+    names = ["one", "two"]
+    parts = [cohort_tables(80, "cancer", 4, 1), cohort_tables(90, "reference", 0, 2)]
+    inputs = [[part[k] for part in parts] for k in range(3)]
+    whole = compute(*inputs, names, "first", "cohort")
+    alone = {
+        name: compute(*([table] for table in part), [name], "first", "cohort", places=PLACES[:1])[name]
+        for name, part in zip(names, parts, strict=True)
+    }
+    for name in names:
+        assert not [column for column in alone[name].table if column.endswith("_reference")]
+        pd.testing.assert_frame_equal(alone[name].table, whole[name].table[list(alone[name].table)])
+        pd.testing.assert_frame_equal(alone[name].summary, whole[name].summary)
+    later = describe({name: one.table for name, one in alone.items()}, Settings(), Validity())
+    for name in names:
+        assert later[name].table["acceleration_linear_reference"].notna().all()
+        pd.testing.assert_frame_equal(later[name].table[list(whole[name].table)], whole[name].table)
+        pd.testing.assert_frame_equal(later[name].definitions, whole[name].definitions)
+        pd.testing.assert_frame_equal(later[name].definition_bands, whole[name].definition_bands)
 
 
 def test_no_reference_people_is_told():

@@ -9,7 +9,7 @@ from PIL import Image
 
 from faceage_bio.demo.portraits import draw, imagine
 from faceage_bio.errors import RunError
-from faceage_bio.faceage.duplicates import find_same_photos
+from faceage_bio.faceage.duplicates import find_same_photos, mark_same_photos
 from faceage_bio.faceage.gather import gather_shards
 from faceage_bio.faceage.shards import count_photos, photos_of, shard_names
 from faceage_bio.vision.measures import perceptual_hash, pixel_hash
@@ -130,6 +130,22 @@ def test_an_excluded_photo_keeps_its_reason(pictures):
     gathered = gather_shards([photos], "flag")["c"]
     assert list(gathered.reason) == ["same_photo_of_another_subject", "blurred"]
     assert gathered["flags"][1] == "blurred;same_photo_of_another_subject"
+
+
+def test_a_photo_is_not_marked_twice(pictures):
+    """`summarise-photos` marks all cohorts together after each has been gathered by itself."""
+    one, two, _ = pictures
+    north = gather_shards(
+        [pd.DataFrame([row("a", "s1", image=one), row("b", "s1", image=one), row("c", "s2", image=two)])],
+        "flag",
+    )["c"]
+    south = gather_shards([pd.DataFrame([row("d", "s3", cohort="d", image=two)])], "flag")["d"]
+    assert list(south["flags"]) == [""]
+    whole = mark_same_photos(pd.concat([north, south], ignore_index=True), "flag")
+    assert list(whole["flags"]) == [
+        "same_photo_twice", "same_photo_twice", "same_photo_of_another_subject", "same_photo_of_another_subject"
+    ]  # fmt: skip
+    assert list(whole["face_age"]) == [50.0] * 4
 
 
 def test_shards_of_two_runs_are_refused(pictures):
