@@ -35,6 +35,11 @@ class Curation(Closed):
     """Photos with more than one face are excluded."""
     duplicates: bool = True
     """Of nearly identical photos (perceptual hash) with one age the first is kept, of those with different ages none."""
+    embedding: FilePath | None = None
+    """Weights of facenet-pytorch's network for face recognition: photos of one face under different identities then stand on one side
+    of the split. Empty: identities and perceptual hashes alone tell."""
+    embedding_similarity: float = Field(default=0.9, gt=0, le=1)
+    """Cosine from which two faces are taken for one."""
     rejected: FilePath | None = None
     """Table with the column path: photos rejected by persons who looked at them."""
 

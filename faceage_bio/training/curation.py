@@ -108,6 +108,14 @@ def duplicate_groups(hashes: pd.Series) -> pd.Series:
     return pd.Series(labels[codes] if n else [], index=hashes.index, dtype=float)
 
 
+def joined(group: pd.Series, pairs: np.ndarray) -> pd.Series:
+    """Groups of near-duplicates, those of each pair of places taken together."""
+    codes, _ = pd.factorize(group)
+    n = codes.max(initial=-1) + 1
+    edges = coo_matrix((np.ones(len(pairs)), (codes[pairs[:, 0]], codes[pairs[:, 1]])), shape=(n, n))
+    return pd.Series(connected_components(edges, directed=False)[1][codes].astype(float), index=group.index)
+
+
 def flow(photos: pd.DataFrame, rules: Curation) -> pd.DataFrame:
     """The flow of the photos: how many came from each source, how many each rule excluded, and how many are left.
 

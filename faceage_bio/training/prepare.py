@@ -7,8 +7,9 @@ import pandas as pd
 
 from faceage_bio.settings.training import Training
 from faceage_bio.tables import write_json, write_table
-from faceage_bio.training.curation import curate_faces, curate_labels, flow
-from faceage_bio.training.faces import cut_faces
+from faceage_bio.training.curation import curate_faces, curate_labels, flow, joined
+from faceage_bio.training.embeddings import embed, similar_pairs
+from faceage_bio.training.faces import FaceStore, cut_faces
 from faceage_bio.training.labelled_photos import read_source
 from faceage_bio.training.splits import TEST, TRAIN, VALIDATION, leak, split_photos
 from faceage_bio.vision.face_input import input_of
@@ -54,6 +55,11 @@ def prepare(
         photos.loc[used], settings.curation
     )
     kept = photos[photos["excluded"] == ""]
+    if settings.curation.embedding and len(kept):
+        embeddings = embed(FaceStore(output), kept, settings.curation.embedding, device)
+        pairs = similar_pairs(embeddings, settings.curation.embedding_similarity)
+        photos.loc[kept.index, "duplicate_group"] = joined(kept["duplicate_group"], pairs)
+        kept = photos[photos["excluded"] == ""]
     told = flow(photos, settings.curation)
     split = split_photos(kept, settings.split, settings.seed)
     write_table(photos, output / PHOTOS)

@@ -69,10 +69,15 @@ def split_photos(photos: pd.DataFrame, settings: Split, seed: int) -> pd.DataFra
 def _by_person(photos: pd.DataFrame, person: pd.Series, settings: Split, seed: int) -> pd.DataFrame:
     sizes = person.value_counts(sort=False).sort_index()
     order = np.random.default_rng([seed, 17]).permutation(len(sizes))
-    upto = sizes.to_numpy()[order].cumsum() / len(photos)
-    sides = np.where(
-        upto <= settings.test, TEST, np.where(upto <= settings.test + settings.validation, VALIDATION, TRAIN)
-    )
+    counts = sizes.to_numpy()[order]
+    sides, start = np.full(len(counts), TRAIN, dtype=object), 0
+    for side, share in (
+        (TEST, settings.test),
+        (VALIDATION, settings.validation),
+    ):  # each until it has its share
+        end = start + int((counts[start:].cumsum() < share * len(photos) - 1e-9).sum()) + (share > 0)
+        sides[start:end] = side
+        start = end
     side = pd.Series(sides, index=sizes.index[order])
     return pd.DataFrame({"place": photos.index, "side": person.map(side).to_numpy()})
 
