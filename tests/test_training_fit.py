@@ -4,11 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from PIL import Image
 from typer.testing import CliRunner
 
 from faceage_bio.cli.main import app
-from faceage_bio.demo.portraits import another_day, draw, imagine
+from faceage_bio.demo.labelled import make_labelled_photos
 from faceage_bio.errors import RunError, TableError, WeightsError
 from faceage_bio.settings.training import Augmentation, Fit, Training
 from faceage_bio.tables import read_json, read_table, write_json, write_table
@@ -407,25 +406,12 @@ def test_a_model_does_not_validate_on_photos_that_it_has_seen(tmp_path):
 
 def test_the_commands_from_labelled_photos_to_a_page(tmp_path, monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    labels, followed = [], []
-    for number in range(8):
-        portrait = imagine(25.0 + 9 * number, number % 2 == 0, 7_000 + number)
-        for visit in range(2):
-            name = f"{number}_{visit}.jpg"
-            Image.fromarray(draw(portrait if not visit else another_day(portrait, 1))).save(
-                tmp_path / name, quality=95
-            )
-            labels.append((name, 25 + 9 * number, f"p{number}", "male" if number % 2 == 0 else "female"))
-        followed.append((f"{number}_1.jpg", 25 + 9 * number, 1.0 + number % 3, number % 2, f"s{number}"))
-    pd.DataFrame(labels, columns=["path", "age", "identity", "sex"]).to_csv(
-        tmp_path / "labels.tsv", sep="\t", index=False
-    )
-    pd.DataFrame(
-        followed, columns=["path", "chronological_age", "followup_years", "event", "subject_id"]
-    ).to_csv(tmp_path / "followed.tsv", sep="\t", index=False)
+    make_labelled_photos(tmp_path, persons=10, followed=10, seed=1)
+    with (tmp_path / "labels.tsv").open("a") as labels:
+        labels.write("photos/none.jpg\t50\tnobody\tmale\n")
+    text = (tmp_path / "train.yaml").read_text()
     (tmp_path / "train.yaml").write_text(
-        "name: own\nsources: [{name: portraits, kind: table, path: labels.tsv}]\ninput: {size: 64}\nsplit: {validation: 0.25, test: 0.25}\n"
-        "fit: {network: {timm: test_resnet}, batch_size: 4, max_epochs: 1, accelerator: cpu}\n"
+        text.replace("max_epochs: 24", "max_epochs: 1").replace("size: 96", "size: 64")
     )
 
     def run(*words):
@@ -436,7 +422,7 @@ def test_the_commands_from_labelled_photos_to_a_page(tmp_path, monkeypatch):
     told = run(
         "prepare", "--config", tmp_path / "train.yaml", "--output", tmp_path / "prepared", "--workers", 1
     )
-    assert "8 persons; faces by side: training 8, validation 4, test 4" in told
+    assert "10 persons; faces by side: training 12, validation 4, test 4" in told
     assert "epoch 1 of 1" in run(
         "fit",
         "--config",
@@ -462,8 +448,9 @@ def test_the_commands_from_labelled_photos_to_a_page(tmp_path, monkeypatch):
         "prognosis of age models",
     }
     page = (tmp_path / "run" / "report.html").read_text()
-    assert page.count("<svg") == 2
-    assert "8 persons from portraits" in page
+    assert page.count("<svg") == 3
+    assert "1 file cannot be read" in page
+    assert "10 persons from portraits" in page
     assert ">nan" not in page
     card = read_json(written / "card.json")
     assert card["used"]["cohorts"][-1] == "hospital"

@@ -3,6 +3,7 @@
 Photos, participants and RNA samples each run down a chain of boxes; those excluded stand at the arrow with their reasons.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from textwrap import wrap
 
@@ -156,9 +157,13 @@ WIDTH, MAIN, SIDE, GAP, LINE, PAD = 760, 290, 410, 60, 17, 10
 
 
 def draw(boxes: dict[str, list[Box]], cohort: str) -> Markup:
-    """The diagram as an SVG element in the page's own colours."""
-    if not boxes:
-        return Markup("")
+    """The diagram of a cohort; stages that did not run are named below it."""
+    title = f"Participant flow in {cohort} with exclusions; the list below is its text alternative"
+    return picture(boxes, title, not_run(boxes)) if boxes else Markup("")
+
+
+def picture(boxes: dict[str, list[Box]], title: str, absent: Sequence[str] = ()) -> Markup:
+    """Chains of boxes below each other as an SVG element in the page's own colours; ``absent``: what did not run."""
     parts: list[str] = []
     top = 2
     for chain in boxes.values():
@@ -167,14 +172,14 @@ def draw(boxes: dict[str, list[Box]], cohort: str) -> Markup:
                 top = _arrow(parts, top, box)
             top = _main(parts, top, box)
         top += 26
-    for title in not_run(boxes):
+    for missing in absent:
         parts.append(_frame(1, top, MAIN, 34, 'stroke-dasharray="2 4" opacity="0.7"'))
-        parts.append(_text(14, top + 22, f"{title}: not run", ' opacity="0.8"'))
+        parts.append(_text(14, top + 22, f"{missing}: not run", ' opacity="0.8"'))
         top += 46
     height = top - 20
     return Markup(
         f'<svg xmlns="http://www.w3.org/2000/svg" class="strobe" viewBox="0 0 {WIDTH} {height}" width="{WIDTH}" height="{height}" '
-        f'role="img" aria-label="{escape(f"Participant flow in {cohort} with exclusions; the list below is its text alternative")}" '
+        f'role="img" aria-label="{escape(title)}" '
         'font-family="Arial, Helvetica, sans-serif" font-size="13" fill="currentColor">' + "".join(parts) + "</svg>"
     )  # fmt: skip
 

@@ -8,6 +8,7 @@ from markupsafe import Markup
 import faceage_bio
 from faceage_bio.report import figures
 from faceage_bio.report.colours import GREY, VERMILLION
+from faceage_bio.report.flow import Box, picture
 from faceage_bio.report.pages import TEMPLATES, templates
 from faceage_bio.report.words import measure_words
 
@@ -30,6 +31,17 @@ def training_page(
     history : a row per epoch
     accuracy, prognosis : result rows; prognosis None where no cohort with follow-up was given
     """
+    lost = flow[flow["n_excluded"] > 0]
+    chain = [
+        Box("sources", "Labelled photos", float(flow["n_left"].max())),
+        Box(
+            "curation",
+            "Photos after curation",
+            float(flow["n_left"].iloc[-1]),
+            dict(zip(lost["step"], lost["n_excluded"], strict=True)),
+        ),
+    ]
+    title = "Flow of the photos with exclusions; the table below is its text alternative"
     names = list(dict.fromkeys(accuracy["term"]))
     colours = list(zip(names, (VERMILLION, GREY) if len(names) == 1 else (GREY, VERMILLION), strict=False))
     forests = {}
@@ -43,7 +55,7 @@ def training_page(
                 )
             )
     return templates().get_template("training.html.j2").render(
-        card=card, flow=flow.to_dict("records"), history=history.to_dict("records"), accuracy=_said(accuracy), forests=forests,
+        card=card, flow=flow.to_dict("records"), flow_figure=picture({"photo": chain}, title), history=history.to_dict("records"), accuracy=_said(accuracy), forests=forests,
         prognosis=_said(prognosis) if prognosis is not None else [], today=date.today().isoformat(), version=faceage_bio.__version__,
         style=Markup((TEMPLATES / "style.css").read_text()), of=lambda *names: "",
     )  # fmt: skip
