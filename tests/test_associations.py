@@ -285,6 +285,7 @@ def test_terms_of_an_interaction_are_those_of_the_contrasts_in_subgroups(modifie
             gap = table.groupby(["party", "vote"]).age_gap.mean()
             high, low = row.level.partition(" and ")[2], row.reference.partition(" and ")[2]
             expected = gap[level, high] - gap[level, low] - gap[reference, high] + gap[reference, low]
+            assert (high, low) == ("dole", "clinton")  # by the alphabet, whichever is more frequent
             assert row.n_exposed == ((table.party == level) & (table.vote == high)).sum()
         else:
             slope = {party: np.polyfit(own.news, own.age_gap, 1)[0] for party, own in table.groupby("party")}

@@ -109,6 +109,12 @@ def test_everybody_stands_beside_with_the_hazard_ratio_of_the_ladder():
         )
 
 
+def test_the_reference_of_ratios_does_not_depend_on_which_level_is_frequent():
+    own = lung().assign(site=lung().site.replace({"other": "zone"}))
+    rows = subgroup_hazards(own, ["site"], Choices(10, [], []), "lung")
+    assert set(rows[rows.measure == RATIO].reference) == {"breast"}
+
+
 def test_a_planted_difference_is_found_and_where_there_is_none_none():
     data = people(n=900)
     effect = np.where(data.sex == "male", 0.1, 0.0)

@@ -193,6 +193,12 @@ def order_of(words: pd.Series, name: str) -> tuple[str, ...]:
     return tuple(sorted(found.index, key=lambda word: (-found[word], word)))
 
 
+def fixed_order(words: pd.Series, name: str) -> tuple[str, ...]:
+    """As `order_of`, but by the alphabet where no order is declared: cohorts that are pooled need one reference."""
+    declared = name in REFERENCES or all(_is_number(word) for word in words.unique())
+    return order_of(words, name) if declared else tuple(sorted(words.unique()))
+
+
 def levels_in(everybody: pd.Series, name: str, people: pd.Series) -> tuple[str, ...]:
     """The groups among some participants in the order that they have among all who have a value.
 

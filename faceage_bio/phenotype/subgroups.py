@@ -11,7 +11,7 @@ from faceage_bio.columns import AGE, AGE_GAP, COHORT, FACE_AGE, UNITS
 from faceage_bio.phenotype.contrasts import LEAST_SQUARES, RAW, numbers, raw_and_adjusted
 from faceage_bio.phenotype.headline import headline
 from faceage_bio.phenotype.levels import wald_numbers
-from faceage_bio.phenotype.people import FEWEST, MAX_LEVELS, Frame, claims, levels_of, make_frame, order_of
+from faceage_bio.phenotype.people import FEWEST, MAX_LEVELS, Frame, claims, fixed_order, levels_of, make_frame
 from faceage_bio.results.reasons import reason
 from faceage_bio.results.row import result_rows
 from faceage_bio.stats.linear import LinearFit, fit_linear
@@ -106,12 +106,10 @@ def _interaction(rows: pd.DataFrame, exposure: str, modifier: str, adjust_for: S
         why = reason("small_crossing", exposure=exposure, modifier=modifier, needed=FEWEST)
     if why:
         return raw_and_adjusted(shared, frame.covariates, why, why)
-    size = {name: UNITS_OF.get(name, (1.0, ""))[0] for name in (*frame.own, *columns)}
-    centred = (frame.design - frame.design.mean()) / pd.Series(size).reindex(
-        frame.design.columns, fill_value=1.0
-    )
-    pairs = {f"{one} x {other}": (one, other) for one in frame.own for other in columns}
-    products = pd.DataFrame({name: centred[one] * centred[other] for name, (one, other) in pairs.items()})
+    own = _scaled(frame.design[frame.own])
+    modified = _scaled(_modifier(frame, modifier, columns))
+    pairs = {f"{one} x {other}": (one, other) for one in own for other in modified}
+    products = pd.DataFrame({name: own[one] * modified[other] for name, (one, other) in pairs.items()})
 
     @cache
     def fit(outcome: str, adjusted: bool) -> LinearFit:
@@ -134,6 +132,21 @@ def _interaction(rows: pd.DataFrame, exposure: str, modifier: str, adjust_for: S
     return rows
 
 
+def _scaled(columns: pd.DataFrame) -> pd.DataFrame:
+    """Numbers in their units, centred, so that products are less collinear."""
+    return (columns - columns.mean()) / [UNITS_OF.get(name, (1.0, ""))[0] for name in columns]
+
+
+def _modifier(frame: Frame, modifier: str, columns: Sequence[str]) -> pd.DataFrame:
+    """A number, or an indicator of each level of words but the first."""
+    if list(columns) == [modifier]:
+        return frame.design[[modifier]]
+    words = frame.people[modifier].astype(str)
+    return pd.DataFrame(
+        {f"{modifier}: {one}": (words == one).astype(float) for one in fixed_order(words, modifier)[1:]}
+    )
+
+
 def _contrasted(frame: Frame, modifier: str, pair: tuple[str, str]) -> dict:
     """What a product term compares: levels with their references and sizes, numbers by their units."""
     level, reference, per, of_levels = [], [], [], []
@@ -142,7 +155,7 @@ def _contrasted(frame: Frame, modifier: str, pair: tuple[str, str]) -> dict:
             per.append(UNITS_OF.get(name, (1.0, f"1 unit of {name.replace('_', ' ')}"))[1])
             continue
         own = frame.people[name].astype(str)
-        levels = frame.levels if name == frame.exposure else order_of(own, name)
+        levels = frame.levels if name == frame.exposure else fixed_order(own, name)
         level.append(column.removeprefix(f"{name}: "))
         reference.append(levels[0])
         of_levels.append((own == level[-1], own == reference[-1]))

@@ -162,6 +162,8 @@ def _groups(known: pd.DataFrame, modifier: str, columns: list[str], choices: Cho
     reasons = [reason("without_levels", levels=left_out, needed=FEWEST_EVENTS)] if left_out else []
     test["reason"] = [*reasons, *fit.reasons, *frame.reasons]
     used = [level for level in levels if level not in left_out]
+    if modifier not in choices.levels:
+        used.sort()  # cohorts that are pooled need one reference
     whole = base | shared | _counted(frame.people) | {"reason": test["reason"]}
     ratios = [] if modifier == BAND else _ratios(fit, used, whole)
     return [*rows.values(), *ratios, base | test | _counted(frame.people)]
