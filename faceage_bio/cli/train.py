@@ -147,7 +147,7 @@ def evaluate(
         card, read_table(prepared / FLOW), read_table(run / "history.tsv"), accuracy, prognosis
     )
     write_text(page, run / "report.html")
-    for row in accuracy[accuracy["subgroup"] == "all"].itertuples():
+    for row in accuracy[(accuracy["subgroup"] == "all") & accuracy["estimate"].notna()].itertuples():
         print(
             f"{row.term}, {row.measure}: {row.estimate:.2f} (95% CI {row.ci_lower:.2f} to {row.ci_upper:.2f}), {row.n} photos of {row.persons} persons"
         )

@@ -62,6 +62,6 @@ def training_page(
 
 
 def _said(rows: pd.DataFrame) -> list[dict]:
-    words = ["reference", "covariates", "per", "factor", "subgroup"]
+    words = ["reference", "covariates", "per", "factor", "subgroup", "unit"]
     shown = rows.assign(**{name: rows[name].fillna("") for name in words if name in rows})
     return [row | {"measured": measure_words(row), "note": row["reason"]} for row in shown.to_dict("records")]

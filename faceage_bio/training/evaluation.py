@@ -26,7 +26,7 @@ from faceage_bio.vision.card import CARD_FILE, read_card
 
 TABLE = "training/accuracy"
 BAND = 10  # years
-FEWEST = 2  # persons of whom an interval can be had
+FEWEST = 5  # persons, below which a bootstrap of them says nothing
 MEASURES = ("mean absolute error", "mean error", "root mean squared error", "correlation", "slope")
 RESAMPLES = 1000
 
