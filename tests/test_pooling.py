@@ -268,6 +268,11 @@ def test_what_is_not_pooled_keeps_its_row_with_the_reason(other, why):
     assert pd.isna(row["estimate"])
 
 
+def test_an_estimate_that_no_cohort_has_says_so():
+    rows = [cox(name, 0.2, 0.1, reason=reason("no_events")) for name in "ab"]
+    assert pooled(rows)["reason"] == "no_cohort"
+
+
 def test_reference_cohorts_are_in_no_pooled_estimate():
     tables = [cox("a", 0.2, 0.1), cox("b", 0.3, 0.1), cox("controls", 2.0, 0.1)]
     assert pooled(tables, reference=("controls",))["estimate"] == pytest.approx(np.exp(0.25))

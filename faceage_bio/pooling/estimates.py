@@ -100,10 +100,6 @@ def _head(group: pd.DataFrame, choices: Choices) -> dict:
     }  # fmt: skip
 
 
-def _names(group: pd.DataFrame) -> str:
-    return ", ".join(group[COHORT])
-
-
 def _why_not(group: pd.DataFrame, usable: pd.DataFrame, choices: Choices) -> list[Reason]:
     """Why an estimate is not pooled; none if it is."""
     measure = group["measure"].iloc[0]
@@ -111,10 +107,10 @@ def _why_not(group: pd.DataFrame, usable: pd.DataFrame, choices: Choices) -> lis
         return [reason("no_estimate_to_pool", measure=measure)]
     if differ := why_different(usable):
         return [differ]
-    if len(usable) == 0 and group["y"].notna().any():
-        return [reason("no_error_to_pool")]
+    if len(usable) == 0:
+        return [reason("no_error_to_pool" if group["y"].notna().any() else "no_cohort")]
     if len(usable) < 2:
-        return [reason("one_cohort", cohorts=_names(usable) or _names(group))]
+        return [reason("one_cohort", cohorts=usable[COHORT].tolist())]
     first = group.iloc[0]
     own = AGE_ACCELERATION in (first["exposure"], first["outcome"], first["term"])
     if choices.shared_controls and own and not _overlap(usable, choices):

@@ -214,6 +214,7 @@ WHY_NOT = {  # no number is given
     "two_conditions_two_readers": "it takes two conditions and two readers",
     "constant_differences": "the readers' accuracies differ between the conditions by nothing or all alike",
     # meta-analysis
+    "no_cohort": "no cohort has this estimate",
     "one_cohort": "one cohort alone ({cohorts}) has this estimate",
     "cohorts_differ": "cohorts differ in {columns}: {values}",
     "no_estimate_to_pool": "{measure} is a test, which has no estimate to pool",
