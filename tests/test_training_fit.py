@@ -139,6 +139,36 @@ def test_two_processes_compute_what_one_does(prepared, tmp_path):
     pd.testing.assert_frame_equal(losses(both), losses(alone), rtol=0, atol=1e-4)
 
 
+@pytest.mark.parametrize(
+    "fit",
+    [
+        {"precision": "bf16-mixed"},
+        {"accumulate": 2},
+        {"loss": "huber", "huber_delta": 3.0},
+        {"balance": "none"},
+    ],
+    ids=str,
+)
+def test_each_way_of_fitting_ends_with_a_model(prepared, tmp_path, fit):
+    fit_model(settings(max_epochs=1, **fit), prepared, tmp_path)
+    assert np.isfinite(losses(tmp_path)).all(axis=None)
+    assert (tmp_path / "model" / "model.safetensors").exists()
+
+
+def test_training_stops_where_the_error_stays(prepared, tmp_path):
+    fit_model(settings(max_epochs=9, stop_patience=2, learning_rate=1e-12), prepared, tmp_path)
+    assert 3 <= len(losses(tmp_path)) < 9
+
+
+def test_hubers_loss_is_linear_beyond_its_delta():
+    module = fitting.Regression(
+        make_network(settings(loss="huber", huber_delta=2.0).fit, HOW, 50, 10),
+        settings(loss="huber", huber_delta=2.0).fit,
+    )
+    found = module.loss(torch.tensor([1.0, 10.0]), torch.zeros(2))
+    assert float(found) == pytest.approx((0.5 * 1 + 2 * (10 - 1)) / 2)
+
+
 def test_a_run_goes_on_with_its_own_settings_alone(prepared, whole, tmp_path):
     with pytest.raises(RunError, match="this run has ended and its model is there"):
         fit_model(settings(), prepared, whole)
