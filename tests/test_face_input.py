@@ -121,6 +121,15 @@ def test_jittered_crops_are_aligned_as_the_model_wants():
     assert 0 < photo.row["face_age_sd"] < 5
 
 
+def test_rules_judge_a_photo_without_a_model():
+    image = draw(imagine(60, True, 812))
+    photo = Decoded(image, width=image.shape[1], height=image.shape[0], orientation=1)
+    found = examine_image(
+        photo, Tools(Detector(), (), settings_of(FaceAge()))
+    )  # as the benchmark of the rules does
+    assert (found.row["status"] != "excluded", found.crops) == (True, [])
+
+
 def test_a_stored_age_depends_on_the_input_that_a_card_declares():
     settings = settings_of(FaceAge())
     models = [

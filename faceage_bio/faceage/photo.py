@@ -50,7 +50,7 @@ def load_tools(folders: Sequence[Path | str], device: str, settings: Settings) -
 
 @dataclass
 class Examined:
-    """What is known of a photo, and the crops to age (none if it is excluded).
+    """What is known of a photo, and the crops to age (none if it is excluded, or without a model).
 
     ``crops``: of the first model, the face's own, then jittered ones. ``others``: of each further model, None if it cannot be cut.
     """
@@ -100,7 +100,7 @@ def examine_image(photo: Decoded, tools: Tools) -> Examined:
         return excluded(known, "multiple_faces")
     known |= measure_defects(photo.image, face, crop, tools.detector)
     known |= judge(known, settings.rules)
-    if known["status"] == "excluded":
+    if known["status"] == "excluded" or not tools.models:
         return Examined(known, [])
     first, *others = tools.inputs
     cut = {how: _cut(photo.image, box, box, face, how, settings) for how in {first, *others}}
