@@ -132,15 +132,20 @@ def plan(folder: Path, n: int) -> tuple[float, float, float]:
 
 
 def run(folder: Path, targets: Sequence[str], cores: str) -> pd.DataFrame:
-    """CPU seconds and MB of each step, of several cohorts the largest."""
+    """What `measured` says once these targets, or all, are made."""
     snakemake(folder, "--keep-going", *targets, "--cores", cores)
+    return measured(folder)
+
+
+def measured(folder: Path) -> pd.DataFrame:
+    """CPU seconds and MB of each step, of several cohorts the largest."""
     rows = []
     for path in (folder / "results" / "benchmarks").glob("*.tsv"):
-        measured = pd.read_csv(path, sep="\t").iloc[-1]
+        row = pd.read_csv(path, sep="\t").iloc[-1]
         name = path.stem
         for cohort in COHORTS:
             name = name.removesuffix(f"_{cohort}")
-        rows.append({"step": name, "cpu": float(measured["cpu_time"]), "mb": float(measured["max_rss"])})
+        rows.append({"step": name, "cpu": float(row["cpu_time"]), "mb": float(row["max_rss"])})
     return pd.DataFrame(rows).groupby("step").max()
 
 
@@ -163,7 +168,7 @@ def snakemake(folder: Path, *arguments: str) -> None:
 
 
 def as_table(unit: str, found: dict[int, pd.DataFrame]) -> str:
-    """A row for each step and, for each size, its CPU seconds and MB; steps of a few seconds at every size are one row."""
+    """A row for each step and, for each size, its CPU seconds and MB, those that need most memory first."""
     sizes = list(found)
     whole = pd.concat(found, axis=1)
     cpu, mb = whole.xs("cpu", axis=1, level=1), whole.xs("mb", axis=1, level=1)
