@@ -63,12 +63,6 @@ def test_plain_dry_run_plans_the_demo(tmp_path):
     assert jobs["render_report"] == 1
 
 
-def test_no_function_of_the_rules_replaces_another():
-    text = "\n".join(path.read_text() for path in (ROOT / "workflow").rglob("*.smk"))
-    names = re.findall(r"^def (\w+)", text, flags=re.MULTILINE)
-    assert len(names) == len(set(names)) > 10
-
-
 def test_what_a_command_in_a_rule_prints_is_quoted():
     # a results folder may have a blank in its name
     text = "\n".join(path.read_text() for path in (ROOT / "workflow").rglob("*.smk"))
