@@ -87,7 +87,7 @@ def since_freeze(config: Mapping) -> dict:
     """
     path = Path(config["study"]["frozen"])
     if not path.exists():
-        told = "Analysis plan: not frozen, so nothing shows that it was there before the results (`faceage-bio freeze`)."
+        told = "Analysis plan: not frozen (command freeze), so nothing shows that it was there before the results."
         return {"sentence": told, "date": "", "changes": []}
     frozen = read_frozen(path)
     changes = moved(frozen, {"settings": _settings(config)}, "settings")
