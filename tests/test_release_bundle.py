@@ -13,11 +13,12 @@ import pytest
 
 from faceage_bio.errors import FitError, PrivacyError
 from faceage_bio.release import bundle
-from faceage_bio.release.bundle import MANIFEST, publish, released_config
+from faceage_bio.release.bundle import MANIFEST, publish, released_config, result_tables
 from faceage_bio.release.gate import findings_in
 from faceage_bio.release.known import Known, vocabulary
+from faceage_bio.results.row import result_rows
 from faceage_bio.stats.linear import fit_linear
-from faceage_bio.tables import read_text_table, sha256_of
+from faceage_bio.tables import read_text_table, sha256_of, write_table
 from tests.test_report_curves import CURVES, config_of, data_of, write_study
 
 KEY = bytes(range(32))
@@ -166,3 +167,9 @@ def test_a_released_config_names_no_file():
 def test_three_rows_are_too_few_for_a_line():
     with pytest.raises(FitError, match="3 rows are too few for 2 terms"):
         fit_linear(pd.Series([1.0, 2.0, 4.0]), pd.DataFrame({"x": [1.0, 2.0, 3.0]}))
+
+
+def test_tables_that_steps_keep_for_themselves_are_not_published(tmp_path):
+    for place in ("a/survival", "a/survival/.kept/fit-survival"):
+        write_table(result_rows([{"cohort": "a", "measure": "hazard ratio"}], "survival/cox"), tmp_path / place / "cox.tsv")  # fmt: skip
+    assert list(result_tables(tmp_path, "core")) == ["a/survival/cox"]

@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from faceage_bio.errors import PrivacyError
+from faceage_bio.kept import FOLDER
 from faceage_bio.records import check_unchanged, version
 from faceage_bio.release.building import building_folder, take_place
 from faceage_bio.release.findings import Finding, stop_if_any
@@ -126,6 +127,7 @@ def result_tables(results: Path, sections: str) -> dict[str, pd.DataFrame]:
         path.relative_to(results).with_suffix("").as_posix(): path
         for path in sorted(results.glob("*/**/*.tsv"))
         if path.relative_to(results).parts[0] not in NOT_OF_PEOPLE | {"demo", "local", "benchmarks"}
+        and FOLDER not in path.parts
     }
     unknown = [f"{place}.tsv" for place in places if not (is_declared(place) or never_released(place))]
     if unknown:
