@@ -17,7 +17,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.inference import matrix_rate
 from faceage_bio.settings.training import Augmentation, Fit
-from faceage_bio.training.faces import FaceStore, _keep
+from faceage_bio.training.faces import FaceStore, keep_part
 from faceage_bio.training.loading import Faces, training_loader
 from faceage_bio.training.networks import make_network
 from faceage_bio.vision.face_input import FaceInput
@@ -71,7 +71,7 @@ def _faces(folder: Path, n: int, how: FaceInput) -> Faces:
     random = np.random.default_rng(1)
     (folder / "faces").mkdir()
     crops = list(random.integers(0, 256, (n, how.size, how.size, 3), np.uint8))
-    _keep(folder / "faces" / "part-00000.npy", [{"row": k} for k in range(n)], crops, how, "key")
+    keep_part(folder / "faces" / "part-00000.npy", [{"row": k} for k in range(n)], crops, how, "key")
     table = pd.DataFrame({"part": 0, "row": range(n), "age": random.uniform(20, 90, n)})
     return Faces(FaceStore(folder), table, how, Augmentation(), 1)
 

@@ -15,7 +15,7 @@ from faceage_bio.settings.training import Augmentation, Fit, Training
 from faceage_bio.tables import read_json, read_table, write_json, write_table
 from faceage_bio.training import evaluation
 from faceage_bio.training.evaluation import accuracies, accuracy_table, note_evaluation, person_weights
-from faceage_bio.training.faces import FaceStore, _keep
+from faceage_bio.training.faces import FaceStore, keep_part
 from faceage_bio.training.loading import EpochOrder, Faces, age_weights, augment, training_loader
 from faceage_bio.training.seen_photos import check_unseen, keyed_hashes
 from faceage_bio.vision.face_input import FaceInput
@@ -55,7 +55,7 @@ def prepared(tmp_path_factory):
         face[:, :16] += round(age)
         crops.append(face.astype(np.uint8))
     (folder / "faces").mkdir()
-    rows = _keep(folder / "faces" / "part-00000.npy", [{"row": n} for n in range(48)], crops, HOW, "key")
+    rows = keep_part(folder / "faces" / "part-00000.npy", [{"row": n} for n in range(48)], crops, HOW, "key")
     photos = rows[["row"]].assign(part=0, age=ages, content_hash=[f"{n:064x}" for n in range(48)])
     side = np.where(np.arange(48) < 32, "training", "validation")
     write_table(photos, folder / "photos.parquet")

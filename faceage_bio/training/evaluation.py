@@ -159,7 +159,7 @@ def evaluate(
     """
     photos, split = read_table(prepared / PHOTOS), read_table(prepared / SPLIT)
     side = TEST if (split["side"] == TEST).any() else VALIDATION
-    held = read_side(prepared, photos, split, side).drop_duplicates("path").reset_index(drop=True)
+    held = read_side(photos, split, side).drop_duplicates("path").reset_index(drop=True)
     folders = [*([incumbent] if incumbent else []), run / "model"]
     aged, names, columns = predict(held["path"], folders, device, workers, lambda n: progress(n, len(held)))
     tested = pd.concat([held[["path", "age", "person", "sex", "race"]], aged[columns]], axis=1).dropna(

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -73,7 +72,7 @@ def cut_faces(
             for number in left:
                 done = jobs[number] if jobs else running.submit(_cut_part, parts[number])
                 rows, crops = done.result()
-                tables[number] = _keep(places[number], rows, crops, how, keys[number])
+                tables[number] = keep_part(places[number], rows, crops, how, keys[number])
                 progress(len(parts[number]))
     whole = [tables[number].assign(part=number) for number in range(len(parts))]
     return pd.concat(whole, ignore_index=True).drop(columns=["key", "sha256"])
@@ -115,7 +114,10 @@ def _format_of(path: str) -> str:
         return ""
 
 
-def _keep(place: Path, rows: list[dict], crops: list[np.ndarray], how: FaceInput, key: str) -> pd.DataFrame:
+def keep_part(
+    place: Path, rows: list[dict], crops: list[np.ndarray], how: FaceInput, key: str
+) -> pd.DataFrame:
+    """Write the faces of a part, and its rows with the checksum; returns the rows."""
     faces = np.stack(crops) if crops else np.empty((0, how.size, how.size, 3), np.uint8)
     with atomic_path(place) as temporary, open(temporary, "wb") as file:
         np.save(file, faces)
@@ -169,8 +171,3 @@ def check_faces(folder: Path) -> None:
             raise RunError(
                 f"{place}: missing, or other than its checksum says. Expected the part as it was written. Call `faceage-bio train prepare` again: it makes damaged parts anew."
             )
-
-
-def cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

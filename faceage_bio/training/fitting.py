@@ -114,10 +114,8 @@ class Data(lightning.LightningDataModule):
         """Open the faces in this process."""
         photos, split = read_table(self.prepared / PHOTOS), read_table(self.prepared / SPLIT)
         store, fit, seed = FaceStore(self.prepared), self.settings.fit, self.settings.seed
-        self.faces = Faces(
-            store, read_side(self.prepared, photos, split, TRAIN), self.how, fit.augmentation, seed
-        )
-        held = read_side(self.prepared, photos, split, VALIDATION)
+        self.faces = Faces(store, read_side(photos, split, TRAIN), self.how, fit.augmentation, seed)
+        held = read_side(photos, split, VALIDATION)
         self.held = Faces(store, held, self.how, None, seed)
 
     def train_dataloader(self):
@@ -194,7 +192,7 @@ def fit_model(settings: Training, prepared: Path, output: Path) -> dict:
     description = read_json(prepared / DESCRIPTION)
     how = input_of({"name": settings.name, "input": description["input"]})
     photos, split = read_table(prepared / PHOTOS), read_table(prepared / SPLIT)
-    ages = read_side(prepared, photos, split, TRAIN)["age"]
+    ages = read_side(photos, split, TRAIN)["age"]
     if (output / MODEL / CARD_FILE).exists():
         raise RunError(
             f"{output / MODEL}: this run has ended and its model is there. Expected a new folder for another run. Choose another --output."
@@ -234,7 +232,7 @@ def _export(settings, prepared: Path, description, how, photos, split, output: P
         raise RunError(
             f"{output}: {stopped or 'training stopped'} before the first epoch ended, so there are no weights to keep. Expected a lower fit.learning_rate. Set it, and choose a new --output."
         )
-    ages = read_side(output, photos, split, TRAIN)["age"]
+    ages = read_side(photos, split, TRAIN)["age"]
     module = Regression(
         make_network(
             settings.fit.model_copy(update={"start_from": None}), how, float(ages.mean()), float(ages.std())

@@ -1,7 +1,6 @@
 """Faces in the order of an epoch, augmented: a function of the seed, the epoch and the place in it, whatever the number of workers."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -142,7 +141,7 @@ def validation_loader(faces: Faces, fit: Fit, rank: int = 0, processes: int = 1)
     )
 
 
-def read_side(folder: Path, photos: pd.DataFrame, split: pd.DataFrame, *sides: str) -> pd.DataFrame:
+def read_side(photos: pd.DataFrame, split: pd.DataFrame, *sides: str) -> pd.DataFrame:
     """Photos of these sides, as often as they stand there, with ``person``."""
     chosen = split[split["side"].isin(sides)]
     return (
