@@ -4,12 +4,21 @@ from dataclasses import replace
 
 import pytest
 
+from faceage_bio.cli.release import study_to_release
+from faceage_bio.config import load_config
+from faceage_bio.release import bundle
+from faceage_bio.release.bundle import released_config
+from faceage_bio.release.gate import check_folder
+from faceage_bio.release.known import vocabulary
 from faceage_bio.report.checks import FOLLOWS_AGE, NOT_RUN, all_checks
 from faceage_bio.report.pages import association_page, survival_page
 from faceage_bio.report.sections import runs
-from faceage_bio.report.tables import ReportTables
+from faceage_bio.report.table_files import rendered
+from faceage_bio.report.tables import ReportTables, collect
+from faceage_bio.tables import write_bytes
 from tests import pages
 from tests.browser import UNFOLD, chromium
+from tests.conftest import DEMO_CONFIG
 from tests.test_all_genes import PANEL, unpacked
 
 GREY = {
@@ -76,3 +85,15 @@ def test_all_of_the_demo_with_20000_genes_is_small_and_runs(study, tmp_path, pag
             place.find_element("css selector", "input[type=search]").send_keys("cdk6")
             assert place.find_element("css selector", "tbody th").text == "CDK6"
         assert [line for line in browser.get_log("browser") if line["level"] in {"SEVERE", "WARNING"}] == []
+
+
+def test_every_released_table_of_the_demo_passes_the_gate(demo, tmp_path, monkeypatch):
+    monkeypatch.chdir(demo)
+    config = load_config(DEMO_CONFIG)
+    results, known, cards = study_to_release(None, [], config)
+    told = released_config(config.model_dump(mode="json"), 6)
+    bundle._write_tables(results, tmp_path, told)
+    tables = collect(sorted((tmp_path / "tables").glob("*/**/*.tsv")), released=True)
+    for name, content in rendered(tables, told, internal=False).items():
+        write_bytes(content, tmp_path / "tables" / name)
+    assert check_folder(tmp_path, known | vocabulary(told, cards), 6) == []

@@ -100,15 +100,20 @@ class Known:
         """Whether each word of a cell is of the vocabulary, or a number of up to 4 digits, behind a word of it up to 2 (PC10); and they are no
         identifier in pieces (N 09 12), and no pixels."""
         found = WORD.findall(cell.casefold())
-        if "".join(found) in self._in_pieces or sum(map(str.isdigit, found)) > MOST_NUMBERS:
+        if tuple(found) not in self._in_pieces.get("".join(found), {tuple(found)}):
+            return False  # readers' labels, "staff 1", may be their identifiers with another hyphen
+        if max(MOST_NUMBERS, len(found) / 2) < sum(map(str.isdigit, found)):
             return False
         words = words_of(re.sub(r"(?<=\d)\.\d+", "", unquote(cell))) - self.vocabulary
         plain = {re.sub(r"(?<=[^\W\d])\d{1,2}$", "", word) for word in words} - self.vocabulary
         return not self.vocabulary or all(word.isdigit() and len(word) <= 4 for word in plain)
 
     @cached_property
-    def _in_pieces(self) -> set[str]:
-        return {"".join(WORD.findall(name.casefold())) for name in self.identifiers if _distinct(name)}
+    def _in_pieces(self) -> Mapping[str, set[tuple[str, ...]]]:
+        index = defaultdict(set)
+        for words in (tuple(WORD.findall(name.casefold())) for name in self.identifiers if _distinct(name)):
+            index["".join(words)].add(words)
+        return index
 
     @cached_property
     def _by_first_word(self) -> Mapping[str, set[tuple[str, str]]]:

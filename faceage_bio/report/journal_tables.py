@@ -318,7 +318,7 @@ def _meta_analysis(tables: ReportTables, config: Mapping) -> JournalTable | None
                 rows.append(Row((
                     select.of_cohorts(row) if whole else row["cohort"], count(row["n"]), count(row["n_events"]),
                     "100.0" if whole else number(row["weight"], 1), _estimate(row, block.digits), p(row["p_value"]),
-                    number(row["i2"], 0) if whole else "",
+                    number(row["i2"], 1) if whole else "",
                     (confidence_interval(row["pi_lower"], row["pi_upper"], block.digits) or NONE) if whole else "",
                 )))  # fmt: skip
     methods = dict.fromkeys(
