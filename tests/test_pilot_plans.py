@@ -141,7 +141,12 @@ def test_words_become_indicators_and_constants_go():
 
 @pytest.mark.parametrize(("width", "measure"), [(0, "c-index"), (1.2, "difference"), (0.9, "hazard-ratio")])
 def test_widths_that_no_interval_has(width, measure):
-    with pytest.raises(RunError, match=f"--width {width:g}: expected above"):
+    what = (
+        "expected above 1, the upper end over the lower one"
+        if measure == "hazard-ratio"
+        else "expected above 0 and below 1"
+    )
+    with pytest.raises(RunError, match=f"--width {width:g}: {what}"):
         participants_for_width(pd.DataFrame({"n": [100], "width": [0.2]}), width, measure)
 
 
@@ -217,3 +222,8 @@ def test_a_plan_reads_back_as_it_was_written(tmp_path):
     table = CohortPlan(1.15, 10, 8, 0.4).table()
     write_table(table, tmp_path / "plan.tsv")
     assert value_of(read_plan(tmp_path / "plan.tsv"), "participants") == value_of(table, "participants")
+
+
+def test_counts_of_three_samples_are_no_pilot():
+    with pytest.raises(RunError, match=r"the pilot's counts: 3 samples\. Expected 4 or more"):
+        means_and_dispersions(pd.DataFrame(np.full((5, 3), 20)))

@@ -119,8 +119,8 @@ def test_a_failed_command_leaves_no_record(tmp_path):
 
 def test_the_modules_of_our_packages_are_known_by_name():
     installed = metadata.packages_distributions()
-    assert len(records._required()) > 20
-    for package in records._required():
+    assert len(records.required()) > 20
+    for package in records.required():
         module = records.OTHER_NAMES.get(package, package.replace("-", "_"))
         assert canonicalize_name(package) in map(canonicalize_name, installed[module]), package
 

@@ -73,16 +73,15 @@ def test_a_failed_step_is_named_with_the_last_lines_of_its_log(study):
     ages.write_text(ages.read_text().replace("face_age", "age_of_face"))
     status, output = finished(study, "results/two/faceage/face_age.parquet")
     assert status == 1
-    assert "FAILED: Face ages given, two, after 0:0" in output
-    assert "last lines of results/logs/faceage/read_face_ages_two.log:" in output
+    assert "FAILED: Input tables, two, after 0:0" in output
+    assert "last lines of results/logs/cohort/check_cohort_two.log:" in output
     assert "two_ages.tsv: line 1 lacks the column(s) face_age" in output
-    assert "1 of 2 steps failed: Face ages given, two. Correct what the lines above say" in output
-    assert "[1/2]" in output
-    assert "Input tables (" in output
+    assert "1 of 2 steps failed: Input tables, two. Correct what the lines above say" in output
+    assert "[0/2]" in output
     for noise in ("Traceback", "CalledProcessError", "rule ", "\x1b", "Key results"):
         assert noise not in output
     log = Path(output.partition("Log of snakemake: ")[2].splitlines()[0])
-    assert "Error in rule read_face_ages" in log.read_text()
+    assert "Error in rule check_cohort" in log.read_text()
 
 
 @pytest.mark.workflow
@@ -299,7 +298,7 @@ def test_key_results_are_those_of_the_tables(tmp_path):
         "measure": "hazard ratio",
         "per": "10 years",
     }
-    age = {"adjustment": "age", "covariates": "chronological_age"}
+    age = {"adjustment": "age", "covariates": "age"}
     cox = [
         hazard | {"adjustment": "unadjusted", "estimate": 9.0, "ci_lower": 8.0, "ci_upper": 10.0, "p_value": 0.5, "n": 9, "n_events": 9},
         hazard | age | {"estimate": 1.6512, "ci_lower": 1.302, "ci_upper": 2.081, "p_value": 0.00001, "n": 1150, "n_events": 801},

@@ -4,10 +4,10 @@ START = "Start here"
 # stage: command: title of the step while it runs; "" where it is no step of the workflow
 STAGES: dict[str, dict[str, str]] = {
     START: {
-        "init": "", "check": "", "freeze": "", "run": "", "publish": "Release", "weights": "",
+        "init": "", "check": "", "run": "", "publish": "Release", "weights": "",
     },
     "Planning": {
-        "plan": "", "randomise": "",
+        "plan": "", "freeze": "", "randomise": "",
     },
     "Input tables": {
         "read-manifest": "Photos of the manifest", "check-cohort": "Input tables", "check-analyses": "Covariates and samples", "gather-ledger": "Participant flow",

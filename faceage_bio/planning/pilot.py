@@ -27,14 +27,14 @@ def usable_rows(pilot: pd.DataFrame, columns: Sequence[str], source: str) -> pd.
         )
     if ENTRY in pilot and (pilot[ENTRY].fillna(0) > 0).any():
         raise RunError(
-            f"{source}: {ENTRY} is above 0 in {int((pilot[ENTRY] > 0).sum())} rows. Expected follow-up from the photo. Plan with survival.time_zero: photo."
+            f"{source}: {ENTRY} is above 0 in {int((pilot[ENTRY] > 0).sum())} rows. Expected follow-up from the photo. Use survival.time_zero: photo."
         )
     rows = pilot[[FOLLOWUP, EVENT, *dict.fromkeys(columns)]].dropna().reset_index(drop=True)
     rows = rows[rows[FOLLOWUP] > 0].reset_index(drop=True)
     if (events := int(rows[EVENT].sum())) < FEWEST_EVENTS:
         raise RunError(
             f"{source}: {events} events in {len(rows)} complete rows of {len(pilot)}. Expected {FEWEST_EVENTS} or more, since fewer say next to nothing. "
-            "Plan without the pilot, by published values."
+            "Use published values in place of the pilot."
         )
     return rows
 
