@@ -22,11 +22,11 @@ import torch
 from PIL import Image, ImageDraw
 
 from benchmarks.photos import ENDINGS
-from faceage_bio.faceage.photo import Tools, examine
-from faceage_bio.faceage.settings import settings_of
-from faceage_bio.settings.photos import FaceAge
-from faceage_bio.vision.conditions import expose
-from faceage_bio.vision.detect import Detector, Face
+from faceage_bio.core.settings.photos import FaceAge
+from faceage_bio.faces.faceage.photo import Tools, examine
+from faceage_bio.faces.faceage.settings import settings_of
+from faceage_bio.faces.vision.conditions import expose
+from faceage_bio.faces.vision.detect import Detector, Face
 
 NEW = (
     "small_face_area", "low_confidence", "high_sharpness", "uniform_area", "pixelated", "swapped_channels", "dark_eyes", "upside_down", "corrupt_data", "colour_mode",

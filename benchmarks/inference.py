@@ -23,17 +23,17 @@ import numpy as np
 import torch
 
 from benchmarks.photos import make_photos, random_faceage, table_of
-from faceage_bio.config import FaceAge
-from faceage_bio.faceage.photo import load_tools
-from faceage_bio.faceage.predict import choose_device, count_workers, predict_face_ages
-from faceage_bio.faceage.settings import Settings, settings_of
-from faceage_bio.vision.card import read_card
-from faceage_bio.vision.crop import crop_face
-from faceage_bio.vision.decode import decode_photo
-from faceage_bio.vision.defects import measure_defects
-from faceage_bio.vision.detect import Detector
-from faceage_bio.vision.measures import measure_crop, perceptual_hash, pixel_hash
-from faceage_bio.vision.models import load_model, use_whole_float32
+from faceage_bio.core.config import FaceAge
+from faceage_bio.faces.faceage.photo import load_tools
+from faceage_bio.faces.faceage.predict import choose_device, count_workers, predict_face_ages
+from faceage_bio.faces.faceage.settings import Settings, settings_of
+from faceage_bio.faces.vision.card import read_card
+from faceage_bio.faces.vision.crop import crop_face
+from faceage_bio.faces.vision.decode import decode_photo
+from faceage_bio.faces.vision.defects import measure_defects
+from faceage_bio.faces.vision.detect import Detector
+from faceage_bio.faces.vision.measures import measure_crop, perceptual_hash, pixel_hash
+from faceage_bio.faces.vision.models import load_model, use_whole_float32
 
 WIDTHS = (640, 2000)
 SECONDS = 3.0  # a measurement lasts at least this long

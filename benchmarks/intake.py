@@ -144,7 +144,7 @@ def draw(folder: Path, n_files: int, n_genes: int) -> None:
 
 def _genes(n: int) -> pd.DataFrame:
     """Names of n genes as GENCODE writes them: known ones, and some that have no symbol of their own."""
-    from faceage_bio.rna.gene_ids import human_genes
+    from faceage_bio.intake.rna.gene_ids import human_genes
 
     known = human_genes()
     known = known[known.ensembl_ids.str.fullmatch(r"ENSG\d{11}")].drop_duplicates("ensembl_ids").head(n)

@@ -20,9 +20,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from faceage_bio.results.row import result_rows
+from faceage_bio.core.results.row import result_rows
+from faceage_bio.core.tables import write_table
 from faceage_bio.stats import meta_analysis as meta
-from faceage_bio.tables import write_table
 
 OF_R = 200  # rows that R fits
 ROUNDS = 3

@@ -10,8 +10,8 @@ import torch
 from facenet_pytorch import MTCNN
 from PIL import Image
 
-from faceage_bio.vision.crop import standardise
-from faceage_bio.vision.network import FaceAgeNetwork
+from faceage_bio.faces.vision.crop import standardise
+from faceage_bio.faces.vision.network import FaceAgeNetwork
 
 if __name__ == "__main__":
     detector, network = MTCNN(keep_all=True, device="cpu"), FaceAgeNetwork()

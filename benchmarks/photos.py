@@ -39,7 +39,7 @@ def table_of(paths: list[Path], n: int) -> pd.DataFrame:
 
 def random_faceage(folder: Path) -> Path:
     """A model folder with a network of FaceAge's shape and random weights: its speed, not its ages, is real."""
-    from faceage_bio.vision.weights import import_weights
+    from faceage_bio.faces.vision.weights import import_weights
     from tests.golden.keras import recipe
 
     import_weights(recipe.write_h5(folder.with_suffix(".h5")), folder)

@@ -16,11 +16,11 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.inference import matrix_rate
-from faceage_bio.settings.training import Augmentation, Fit
-from faceage_bio.training.faces import FaceStore, keep_part
-from faceage_bio.training.loading import Faces, training_loader
-from faceage_bio.training.networks import make_network
-from faceage_bio.vision.face_input import FaceInput
+from faceage_bio.core.settings.training import Augmentation, Fit
+from faceage_bio.faces.training.faces import FaceStore, keep_part
+from faceage_bio.faces.training.loading import Faces, training_loader
+from faceage_bio.faces.training.networks import make_network
+from faceage_bio.faces.vision.face_input import FaceInput
 
 STUDY, EPOCHS = 56_304, 10
 

@@ -17,40 +17,35 @@ from mkdocs.structure.files import File, Files
 from pydantic import BaseModel
 
 from faceage_bio.cli.main import app
-from faceage_bio.config import Config
+from faceage_bio.core.config import Config
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "faceage_bio"
-GROUND = (
-    "errors",
-    "columns",
-    "age_residual",
-    "config",
-    "tables",
-    "records",
-    "machine",
-    "parse",
-    "plain",
-    "problems",
-)
 PACKAGES = {  # what a package holds, in one line; packages that are not named have no page
-    "stats": "Statistical methods that know nothing of faces, each held to R's numbers.",
-    "vision": "Photos and networks that know nothing of patients.",
-    "rna": "Count files, gene identifiers and gene sets.",
-    "dna": "Genotype files.",
-    "cohort": "The study's tables, checked together, and the ledger.",
-    "faceage": "From photo to face age.",
-    "acceleration": "From face age to age gap and age acceleration.",
-    "phenotype": "What goes with looking older.",
-    "fairness": "Whether face ages are as good for one group of people as for another.",
-    "expression": "Genes, gene sets, single cells.",
-    "variants": "DNA variants of the declared genes.",
-    "survival": "Whether looking older predicts death.",
-    "scores": "Clinical scores such as TEACHH, with age and with face age.",
-    "readers": "The reader study.",
-    "verification": "The headline numbers again by lifelines, statsmodels and pydeseq2.",
-    "privacy": "What may be released.",
-    "ground": "What all others stand on: errors, names of columns, config, reading and writing of tables.",
+    "core": "Errors, names of columns, config, steps, records, reading and writing of tables.",
+    "stats": "Statistical methods that know nothing of faces, each validated against R.",
+    "intake": "Tables of the user as they are declared.",
+    "intake/cohort": "The study's tables, checked together, and the ledger.",
+    "intake/rna": "Count files, gene identifiers and gene sets.",
+    "intake/dna": "Genotype files.",
+    "faces/vision": "Photos and networks that know nothing of patients.",
+    "faces/faceage": "From photo to face age.",
+    "analyses": "Age acceleration as all analyses take it.",
+    "analyses/acceleration": "From face age to age gap and age acceleration.",
+    "analyses/phenotype": "Associations with smoking, BMI and disease.",
+    "analyses/fairness": "Error of face age by group.",
+    "analyses/expression": "Genes, gene sets, single cells.",
+    "analyses/variants": "DNA variants of the declared genes.",
+    "analyses/survival": "Association with overall survival.",
+    "analyses/scores": "Clinical scores such as TEACHH, with age and with face age.",
+    "analyses/readers": "The reader study.",
+    "analyses/pooling": "Meta-analysis across cohorts.",
+    "analyses/planning": "Sample sizes of studies and trials, randomisation.",
+    "analyses/sites": "Federated analysis across hospitals.",
+    "faces/training": "Training of age models: labelled photos, splits by person, fits, evaluation.",
+    "analyses/verification": "The headline numbers again by lifelines, statsmodels and pydeseq2.",
+    "release": "What may be released.",
+    "release/sites": "Bundles of hospitals that share no rows.",
 }
 
 
@@ -257,13 +252,11 @@ def parameter_row(parameter: Any, annotation: Any) -> str:
 
 def packages() -> list[str]:
     """Packages that have a page."""
-    return [package for package in PACKAGES if package == "ground" or (PACKAGE / package).is_dir()]
+    return list(PACKAGES)
 
 
 def modules(package: str) -> list[Path]:
     """The modules of a package."""
-    if package == "ground":
-        return [PACKAGE / f"{name}.py" for name in GROUND]
     return sorted(path for path in (PACKAGE / package).glob("*.py") if path.name != "__init__.py")
 
 

@@ -6,22 +6,22 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from faceage_bio.age_residual import age_acceleration
-from faceage_bio.columns import AGE, EVENT, FACE_AGE, FOLLOWUP, SAMPLE, SAMPLE_COLUMNS, SUBJECT
-from faceage_bio.errors import CohortError, CountsError, examples
-from faceage_bio.expression.counts import choose_samples
-from faceage_bio.expression.permuted_acceleration import calibrate_tests, headline_of
-from faceage_bio.expression.stage import BULK, result_tables
-from faceage_bio.observation import check_follow_up
-from faceage_bio.problems import Problems
+from faceage_bio.analyses.age_residual import age_acceleration
+from faceage_bio.analyses.expression.counts import choose_samples
+from faceage_bio.analyses.expression.permuted_acceleration import calibrate_tests, headline_of
+from faceage_bio.analyses.expression.stage import BULK, result_tables
+from faceage_bio.analyses.survival.check import complete
+from faceage_bio.analyses.survival.check import read_people as read_participants
+from faceage_bio.analyses.survival.follow_up import prepare
+from faceage_bio.analyses.survival.ladder import cox_ladder
+from faceage_bio.analyses.survival.models import Choices, grouped
+from faceage_bio.core.columns import AGE, EVENT, FACE_AGE, FOLLOWUP, SAMPLE, SAMPLE_COLUMNS, SUBJECT
+from faceage_bio.core.errors import CohortError, CountsError, examples
+from faceage_bio.core.problems import Problems
+from faceage_bio.core.settings.genes import Expression
+from faceage_bio.intake.observation import check_follow_up
+from faceage_bio.intake.rna.raw import problems_of_values
 from faceage_bio.release.rule import release
-from faceage_bio.rna.raw import problems_of_values
-from faceage_bio.settings.genes import Expression
-from faceage_bio.survival.check import complete
-from faceage_bio.survival.check import read_people as read_participants
-from faceage_bio.survival.follow_up import prepare
-from faceage_bio.survival.ladder import cox_ladder
-from faceage_bio.survival.models import Choices, grouped
 
 __all__ = [
     "GeneTables", "age_acceleration", "cox_models", "gene_panel", "read_participants", "release_tables", "simulate_cohort",

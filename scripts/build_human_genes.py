@@ -1,4 +1,4 @@
-"""Write faceage_bio/rna/human_genes.tsv.gz, the table of human genes by Entrez, Ensembl, symbol and alias.
+"""Write faceage_bio/intake/rna/human_genes.tsv.gz, the table of human genes by Entrez, Ensembl, symbol and alias.
 
     apt-get install r-bioc-org.hs.eg.db      # Debian 12: 3.16.0-1
     python scripts/build_human_genes.py
@@ -12,7 +12,7 @@ import sqlite3
 from pathlib import Path
 
 SOURCE = Path("/usr/lib/R/site-library/org.Hs.eg.db/extdata/org.Hs.eg.sqlite")
-TARGET = Path(__file__).parent.parent / "faceage_bio" / "rna" / "human_genes.tsv.gz"
+TARGET = Path(__file__).parent.parent / "faceage_bio" / "intake" / "rna" / "human_genes.tsv.gz"
 LEFT_OUT = ("biological-region", "unknown", "other")
 HEADER = "symbol\tentrez_id\tensembl_ids\taliases\n"
 

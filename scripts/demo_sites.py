@@ -61,8 +61,8 @@ def compare(cohorts: list[str]) -> None:
     import numpy as np
     import pandas as pd
 
+    from faceage_bio.core.tables import read_table
     from faceage_bio.stats.cox import fit_cox
-    from faceage_bio.tables import read_table
 
     people = pd.concat(
         [read_table(RESULTS / site / "survival/follow_up.parquet") for site in cohorts], ignore_index=True

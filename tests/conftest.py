@@ -63,8 +63,8 @@ def add_mean_model(folder: Path) -> None:
     """A second age model whose answer is known: the mean of the crop, as an age from 0 to 64."""
     import torch
 
-    from faceage_bio.vision.face_input import FaceInput
-    from faceage_bio.vision.other_models import add_model
+    from faceage_bio.faces.vision.face_input import FaceInput
+    from faceage_bio.faces.vision.other_models import add_model
 
     class Mean(torch.nn.Module):
         def forward(self, crops):

@@ -3,17 +3,17 @@
 import numpy as np
 import pandas as pd
 
-from faceage_bio.expression.counts import choose_samples
-from faceage_bio.expression.stage import result_tables
-from faceage_bio.phenotype.contrasts import contrast_exposures
-from faceage_bio.phenotype.people import gather
-from faceage_bio.settings.genes import Expression
-from faceage_bio.survival.curve_summary import Reading, summarise
-from faceage_bio.survival.curves import curves_by_group
-from faceage_bio.survival.groupings import part
-from faceage_bio.survival.ladder import cox_ladder
-from faceage_bio.survival.models import Choices, grouped
-from faceage_bio.verification import headline
+from faceage_bio.analyses.expression.counts import choose_samples
+from faceage_bio.analyses.expression.stage import result_tables
+from faceage_bio.analyses.phenotype.contrasts import contrast_exposures
+from faceage_bio.analyses.phenotype.people import gather
+from faceage_bio.analyses.survival.curve_summary import Reading, summarise
+from faceage_bio.analyses.survival.curves import curves_by_group
+from faceage_bio.analyses.survival.groupings import part
+from faceage_bio.analyses.survival.ladder import cox_ladder
+from faceage_bio.analyses.survival.models import Choices, grouped
+from faceage_bio.analyses.verification import headline
+from faceage_bio.core.settings.genes import Expression
 from tests.expression_study import study
 
 EXPOSURES = ["smoking", "bmi", "1st visit (ward)"]

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from faceage_bio.results.reasons import WHY_NOT
+from faceage_bio.core.results.reasons import WHY_NOT
 
 PACKAGE = Path(__file__).parent.parent / "faceage_bio"
 ERRORS = ("ConfigError", "TableError", "CohortError", "CountsError", "WeightsError", "FitError", "PrivacyError", "RunError")  # fmt: skip
-SHARED = PACKAGE / "problems.py"  # holds what several modules say
+SHARED = PACKAGE / "core" / "problems.py"  # holds what several modules say
 HOLE = "\0"  # where a value stands
 
 

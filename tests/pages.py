@@ -10,10 +10,10 @@ import numpy as np
 import pandas as pd
 import yaml
 
-from faceage_bio.config import check_config
+from faceage_bio.core.config import check_config
+from faceage_bio.core.tables import read_json
 from faceage_bio.report.tables import ANALYSES, ReportTables, collect
 from faceage_bio.stats.multiplicity import benjamini_hochberg
-from faceage_bio.tables import read_json
 from tests.conftest import DEMO_CONFIG
 
 GENE_TABLES = ("cohort", "question", "exposure", "model")  # one row per gene in each

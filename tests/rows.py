@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from faceage_bio.results.reasons import Reason, encode, in_words
+from faceage_bio.core.results.reasons import Reason, encode, in_words
 
 
 def worded(table: pd.DataFrame) -> pd.DataFrame:

@@ -6,20 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from faceage_bio.acceleration.definitions import PLACES, Settings
-from faceage_bio.acceleration.stage import Validity, compute, describe
-from faceage_bio.acceleration.subjects import one_per_subject
-from faceage_bio.age_residual import age_acceleration, fit_line
-from faceage_bio.errors import CohortError, FitError
+from faceage_bio.analyses.acceleration.definitions import PLACES, Settings
+from faceage_bio.analyses.acceleration.stage import Validity, compute, describe
+from faceage_bio.analyses.acceleration.subjects import one_per_subject
+from faceage_bio.analyses.age_residual import age_acceleration, fit_line
+from faceage_bio.core.errors import CohortError, FitError
 from faceage_bio.stats.cox import fit_cox
+from tests.acceleration_people import COHORT
 from tests.rows import told
-
-COHORT = pd.DataFrame({
-    "chronological_age": [41, 45, 50, 52, 55, 58, 60, 63, 66, 70, 74, 79],
-    "face_age": [43.5, 44, 53, 50.5, 59, 57, 66, 62, 64, 75.5, 73, 84],
-    "followup_years": [9.1, 8.7, 7.9, 8.2, 6.5, 7.7, 5.1, 6.9, 7.2, 3.3, 4.8, 2.0],
-    "event": [0, 0, 1, 0, 1, 0, 1, 1, 0, 1, 0, 1],
-}).astype("float64")  # fmt: skip
 
 
 def test_hazard_ratio_of_acceleration_matches_r():

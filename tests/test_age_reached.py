@@ -4,10 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from faceage_bio.age_reached import check_years
-from faceage_bio.errors import CohortError
-from faceage_bio.plain import read_plain
-from faceage_bio.problems import Problems
+from faceage_bio.core.errors import CohortError
+from faceage_bio.core.problems import Problems
+from faceage_bio.intake.age_reached import check_years
+from faceage_bio.intake.plain import read_plain
 
 PEOPLE = 60
 

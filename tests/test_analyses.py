@@ -7,14 +7,14 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
+from faceage_bio.analyses.expression.counts import choose_samples
+from faceage_bio.analyses.expression.levels import levels_table
 from faceage_bio.cli.main import app
-from faceage_bio.cohort.analyses import check_analyses
-from faceage_bio.config import analysis_settings, check_config
-from faceage_bio.errors import CohortError
-from faceage_bio.expression.counts import choose_samples
-from faceage_bio.expression.levels import levels_table
-from faceage_bio.problems import Problems
-from faceage_bio.rna.tissues import check_one_tissue
+from faceage_bio.core.config import analysis_settings, check_config
+from faceage_bio.core.errors import CohortError
+from faceage_bio.core.problems import Problems
+from faceage_bio.intake.cohort.analyses import check_analyses
+from faceage_bio.intake.rna.tissues import check_one_tissue
 from tests.expression_study import study
 
 N = 40

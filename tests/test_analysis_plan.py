@@ -8,15 +8,15 @@ import yaml
 from typer.testing import CliRunner
 
 from faceage_bio.cli.main import app
-from faceage_bio.config import check_config
-from faceage_bio.errors import ConfigError, RunError, TableError
+from faceage_bio.core.config import check_config
+from faceage_bio.core.errors import ConfigError, RunError, TableError
+from faceage_bio.core.results.roles import with_roles
+from faceage_bio.core.results.row import result_rows
+from faceage_bio.core.settings.study import planned
+from faceage_bio.core.tables import write_table
 from faceage_bio.report.frozen_plan import freeze, read_frozen, since_freeze
 from faceage_bio.report.key_results import key_results, not_answered
 from faceage_bio.report.tables import ReportTables, collect
-from faceage_bio.results.roles import with_roles
-from faceage_bio.results.row import result_rows
-from faceage_bio.settings.study import planned
-from faceage_bio.tables import write_table
 
 AGE_ADJUSTED = {"question": "overall survival", "exposure": "face_age", "adjustment": "age"}
 GENES = {"question": "gene expression", "exposure": "age_acceleration", "adjustment": "full"}

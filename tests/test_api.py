@@ -8,8 +8,8 @@ import pytest
 
 import faceage_bio as fa
 from faceage_bio.cli.main import STEPS
-from faceage_bio.errors import CohortError, CountsError
-from faceage_bio.tables import read_table
+from faceage_bio.core.errors import CohortError, CountsError
+from faceage_bio.core.tables import read_table
 from tests.conftest import ROOT
 
 

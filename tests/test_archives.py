@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from faceage_bio import archives
-from faceage_bio.errors import TableError
-from faceage_bio.rna.cells import open_cells
-from faceage_bio.rna.count_files import read_counts
-from faceage_bio.tables import read_text_table
-from faceage_bio.vision.decode import DecodeError, check_header
-from faceage_bio.vision.weights import verify_weights
+from faceage_bio.core import archives
+from faceage_bio.core.errors import TableError
+from faceage_bio.core.tables import read_text_table
+from faceage_bio.faces.vision.decode import DecodeError, check_header
+from faceage_bio.faces.vision.weights import verify_weights
+from faceage_bio.intake.rna.cells import open_cells
+from faceage_bio.intake.rna.count_files import read_counts
 
 BOMB = r"bytes unpack to .* or more. Expected at most 250 times as many, as of any table of measurements. Make the file again"
 

@@ -15,8 +15,8 @@ from faceage_bio.report.places import ASSOCIATION, SECTIONS, SURVIVAL
 from faceage_bio.report.tables import ReportTables, collect
 from tests import pages
 from tests.browser import UNFOLD, chromium, emulate
-from tests.test_all_genes import page_of, unpacked
-from tests.test_report import CARD, EVIL, config_of, write_study
+from tests.gene_pages import page_of, unpacked
+from tests.report_studies import CARD, EVIL, config_of, write_study
 
 IMAGE = "</script></textarea><img src=x onerror=alert(1)>"
 UNICODE = "Ünïcödé 基因 🧬 \u202eright to left\u202c, 'single' \"double\" & <b>"

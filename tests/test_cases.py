@@ -7,12 +7,12 @@ import pandas as pd
 import pytest
 import yaml
 
-from faceage_bio.cohort.intake import CohortTables, read_cohorts
-from faceage_bio.cohort.names import check_names
-from faceage_bio.config import analysis_settings, load_config
-from faceage_bio.errors import CohortError
-from faceage_bio.plain import read_plain
-from faceage_bio.problems import Problems
+from faceage_bio.core.config import analysis_settings, load_config
+from faceage_bio.core.errors import CohortError
+from faceage_bio.core.problems import Problems
+from faceage_bio.intake.cohort.intake import CohortTables, read_cohorts
+from faceage_bio.intake.cohort.names import check_names
+from faceage_bio.intake.plain import read_plain
 
 CLINICAL = """subject_id	chronological_age	sex	smoking	bmi	ecog	site	followup_years	event
 a1	60	f	never	22.5	0	lung	2.5	1

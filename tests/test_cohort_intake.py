@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from faceage_bio.cohort.intake import read_cohorts, read_written, write_cohort
-from faceage_bio.cohort.ledger import flow, gather
-from faceage_bio.errors import CohortError
-from faceage_bio.tables import read_table
+from faceage_bio.core.errors import CohortError
+from faceage_bio.core.tables import read_table
+from faceage_bio.intake.cohort.intake import read_cohorts, read_written, write_cohort
+from faceage_bio.intake.cohort.ledger import flow, gather
 
 MANIFEST = """photo_id,subject_id,path,photo_date
 p1,a,a.jpg,2020-01-01

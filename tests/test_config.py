@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from faceage_bio.config import (
+from faceage_bio.core.config import (
     Config,
     check_config,
     commented_yaml,
@@ -14,8 +14,8 @@ from faceage_bio.config import (
     json_schema,
     load_config,
 )
-from faceage_bio.errors import ConfigError
-from faceage_bio.settings.photos import Quality
+from faceage_bio.core.errors import ConfigError
+from faceage_bio.core.settings.photos import Quality
 
 MINE = {"cohorts": {"mine": {"face_ages": "ages.tsv"}}}
 

@@ -5,20 +5,20 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
-from faceage_bio.acceleration.hazards import definition_hazards
+from faceage_bio.analyses.acceleration.hazards import definition_hazards
+from faceage_bio.analyses.fairness.error import assess_fairness
 from faceage_bio.cli.main import app
-from faceage_bio.config import check_config
-from faceage_bio.errors import CohortError, TableError
-from faceage_bio.fairness.error import assess_fairness
+from faceage_bio.core.config import check_config
+from faceage_bio.core.errors import CohortError, TableError
+from faceage_bio.core.tables import read_table, write_table
 from faceage_bio.report.acceleration import definition_section
 from faceage_bio.report.pages import association_page, survival_page
 from faceage_bio.report.tables import collect
-from faceage_bio.tables import read_table, write_table
 from tests import pages
+from tests.acceleration_people import COHORT
+from tests.association_people import people, tables_of
+from tests.definition_people import people as drawn
 from tests.rows import worded
-from tests.test_acceleration import COHORT
-from tests.test_associations import people, tables_of
-from tests.test_definitions import people as drawn
 
 YEARS = ("face_age", "age_gap", "acceleration_linear")
 

@@ -8,34 +8,22 @@ from hypothesis import strategies as st
 from scipy.stats import norm
 from typer.testing import CliRunner
 
-from faceage_bio.acceleration import curves
-from faceage_bio.acceleration.definitions import KINDS, Settings, column_of, define
-from faceage_bio.acceleration.normative import normative_scores
-from faceage_bio.acceleration.stage import Choices, Validity, compute, describe, plain_people
-from faceage_bio.acceleration.subjects import one_per_subject
-from faceage_bio.acceleration.validity import flag, sensitivity
+from faceage_bio.analyses.acceleration import curves
+from faceage_bio.analyses.acceleration.definitions import KINDS, Settings, column_of, define
+from faceage_bio.analyses.acceleration.normative import normative_scores
+from faceage_bio.analyses.acceleration.stage import Choices, Validity, compute, describe, plain_people
+from faceage_bio.analyses.acceleration.subjects import one_per_subject
+from faceage_bio.analyses.acceleration.validity import flag, sensitivity
 from faceage_bio.cli.main import app
-from faceage_bio.config import check_config
-from faceage_bio.errors import CohortError, ConfigError
+from faceage_bio.core.config import check_config
+from faceage_bio.core.errors import CohortError, ConfigError
+from faceage_bio.core.tables import read_table, write_table
 from faceage_bio.stats.cox import fit_cox
 from faceage_bio.stats.splines import natural_spline, place_knots
-from faceage_bio.tables import read_table, write_table
+from tests.definition_people import people
 from tests.rows import told
 
 COVARIATES = ("sex", "smoking", "bmi")
-
-
-def people(n=240, seed=1, group="cancer", shift=0.0, curve=0.0, sex_effect=0.0, cohort=None):
-    """Faces that follow age by a line of slope 0.8, or bent by ``curve``; spread 5 years."""
-    random = np.random.default_rng(seed)
-    age = random.uniform(40, 85, n)
-    sex = random.choice(["female", "male"], n)
-    face = 12 + 0.8 * age + shift + curve * ((age - 62) / 10) ** 2 + sex_effect * (sex == "male")
-    return pd.DataFrame({
-        "cohort": cohort or group, "subject_id": [f"{cohort or group}{k:03d}" for k in range(n)], "chronological_age": age,
-        "face_age": face + random.normal(0, 5, n), "sex": sex, "smoking": random.choice(["never", "former", "current"], n),
-        "bmi": random.normal(27, 4, n), "group": group,
-    })  # fmt: skip
 
 
 def defined(table, **options):

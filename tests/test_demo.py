@@ -4,6 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from faceage_bio.core.errors import RunError
+from faceage_bio.core.tables import read_json
 from faceage_bio.demo.cohorts import DAMAGES, skin_type
 from faceage_bio.demo.model import fit_ridge, training_people
 from faceage_bio.demo.people import (
@@ -14,11 +16,9 @@ from faceage_bio.demo.people import (
     simulate_people,
 )
 from faceage_bio.demo.portraits import draw, imagine
-from faceage_bio.errors import RunError
+from faceage_bio.faces.vision.detect import Detector
+from faceage_bio.faces.vision.models import load_model
 from faceage_bio.stats.cox import fit_cox
-from faceage_bio.tables import read_json
-from faceage_bio.vision.detect import Detector
-from faceage_bio.vision.models import load_model
 
 
 def test_a_seed_draws_the_same_portrait_and_another_a_different_one():

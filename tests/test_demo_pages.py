@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 
 from faceage_bio.cli.release import study_to_release
-from faceage_bio.config import load_config
+from faceage_bio.core.config import load_config
+from faceage_bio.core.tables import write_bytes
 from faceage_bio.release import bundle
 from faceage_bio.release.bundle import released_config
 from faceage_bio.release.gate import check_folder
@@ -15,11 +16,10 @@ from faceage_bio.report.pages import association_page, survival_page
 from faceage_bio.report.sections import runs
 from faceage_bio.report.table_files import rendered
 from faceage_bio.report.tables import ReportTables, collect
-from faceage_bio.tables import write_bytes
 from tests import pages
 from tests.browser import UNFOLD, chromium
 from tests.conftest import DEMO_CONFIG
-from tests.test_all_genes import PANEL, unpacked
+from tests.gene_pages import PANEL, unpacked
 
 GREY = {
     "verification": ["Independent software agrees"],

@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-import typer
 from PIL import Image
 
 from faceage_bio.cli.main import app
 from faceage_bio.demo.people import simulate_people
+from tests.documented_commands import EACH
 from tests.pages_of_docs import DOCS, PAGES, ROOT, blocks, commands
 
 DRY = {  # what would take long or change the folder is planned and not done
@@ -80,9 +80,9 @@ def finish(results: Path) -> None:
 def folder(tmp_path_factory) -> Path:
     """A folder as somebody has it who followed the pages: the project's files, my-study with photos and model, participants.tsv."""
     from tests.golden.keras import recipe
-    from tests.test_other_models import onnx_file
-    from tests.test_transformer import checkpoint, declare, tiny_transformer
-    from tests.test_weights_import import GOLDEN
+    from tests.keras_files import GOLDEN
+    from tests.onnx_models import onnx_file
+    from tests.transformer_files import checkpoint, declare, tiny_transformer
 
     folder = tmp_path_factory.mktemp("docs")
     for name in ("Snakefile", "workflow", "config"):
@@ -182,24 +182,10 @@ def test_the_two_commands_stand_in_the_readme():
 # ------------------------------------------------------------------ help of the commands
 
 
-def each_command():
-    def walk(group, before):
-        for name, command in group.commands.items():
-            if hasattr(command, "commands"):
-                yield from walk(command, [*before, name])
-            else:
-                yield [*before, name], command
-
-    yield from walk(typer.main.get_command(app), [])
-
-
 def examples(text: str) -> list[str]:
     """The command lines in a help text: from the program's name to the next empty line."""
     found = re.findall(r"(?:Example|does): (faceage-bio .+?)(?=\n\s*\n|\Z)", text, flags=re.DOTALL)
     return [" ".join(line.split()).split(" > ")[0] for line in found]
-
-
-EACH = {" ".join(names): (names, command) for names, command in each_command()}
 
 
 @pytest.mark.parametrize("name", EACH)

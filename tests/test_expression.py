@@ -4,12 +4,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from faceage_bio.errors import CohortError, TableError
-from faceage_bio.expression.counts import choose_samples
-from faceage_bio.expression.inputs import read_inputs
-from faceage_bio.expression.stage import result_tables
-from faceage_bio.rna.count_files import CountTable
-from faceage_bio.tables import write_table
+from faceage_bio.analyses.expression.counts import choose_samples
+from faceage_bio.analyses.expression.inputs import read_inputs
+from faceage_bio.analyses.expression.stage import result_tables
+from faceage_bio.core.errors import CohortError, TableError
+from faceage_bio.core.tables import write_table
+from faceage_bio.intake.rna.count_files import CountTable
 from tests.expression_study import study
 from tests.rows import worded
 

@@ -12,67 +12,31 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import kstest
 
-from faceage_bio.errors import FitError
-from faceage_bio.expression.counts import choose_samples, one_row_per_sample
-from faceage_bio.expression.quality import (
+from faceage_bio.analyses.expression.counts import choose_samples, one_row_per_sample
+from faceage_bio.analyses.expression.quality import (
     NO_COUNTS,
     OUTLIER,
     SEX,
-    Limits,
-    check_samples,
     deviations,
     tell_sex,
     verdicts_of,
     without_excluded,
 )  # fmt: skip
-from faceage_bio.expression.quality_tables import component_table, confounding_table, quality_tables
+from faceage_bio.analyses.expression.quality_tables import component_table, confounding_table, quality_tables
+from faceage_bio.core.errors import FitError
+from faceage_bio.core.tables import write_table
 from faceage_bio.report.expression_quality import sentence
 from faceage_bio.report.pages import association_page
 from faceage_bio.report.tables import ReportTables, collect
 from faceage_bio.stats.explained import association_of_words, explained
-from faceage_bio.tables import write_table
 from tests.golden.expression_checks.data import OUTCOMES, voters
+from tests.quality_studies import Y, check, study, tables_of
+from tests.report_studies import CARD, config_of
 from tests.rows import worded
-from tests.test_report import CARD, config_of
 
 GOLDEN = pd.read_csv(
     Path(__file__).parent / "golden" / "expression_checks" / "golden.tsv", sep="\t"
 ).set_index("what")["value"]  # fmt: skip
-Y = ["RPS4Y1", "DDX3Y"]
-
-
-def study(n=60, seed=1, genes=300, batch=0.0, linked=False):
-    """Counts with XIST and Y genes that follow sex, and two batches; ``linked``: the batch follows age acceleration."""
-    random = np.random.default_rng(seed)
-    names = ["XIST", *Y, *(f"G{k}" for k in range(genes - 3))]
-    excess, sex = random.normal(0, 8, n), random.choice(["female", "male"], n)
-    plate = (excess > 0) if linked else random.random(n) < 0.5
-    mean = np.exp(random.normal(5, 1, genes))[:, None] * np.ones(n)
-    mean *= np.exp(random.normal(0, batch, genes))[:, None] ** plate
-    mean[0] = np.where(sex == "female", 300, 0.2)
-    mean[1:3] = np.where(sex == "male", 300, 0.2)
-    mean *= random.uniform(0.7, 1.4, n)
-    counts = pd.DataFrame(
-        random.negative_binomial(10, 10 / (10 + mean)), index=names, columns=[f"r{k}" for k in range(n)]
-    )
-    ids = [f"s{k}" for k in range(n)]
-    table = pd.DataFrame({
-        "cohort": "c", "subject_id": ids, "age_acceleration": excess, "chronological_age": random.normal(64, 9, n), "sex": sex,
-        "smoking": random.choice(["never", "current"], n),
-    })  # fmt: skip
-    samples = pd.DataFrame({
-        "cohort": "c", "sample_id": counts.columns, "subject_id": ids, "batch": np.where(plate, "p1", "p2"), "sample_date": None,
-    })  # fmt: skip
-    return table, counts, samples
-
-
-def check(table, counts, samples, **limits):
-    return check_samples(counts, samples, table, Limits(**limits), 10, 10)
-
-
-def tables_of(table, counts, samples, **limits):
-    checked = check(table, counts, samples, **limits)
-    return quality_tables(checked, samples, table, ["sex", "smoking"], "c", "expression")
 
 
 def test_shares_explained_equal_r():
@@ -122,7 +86,7 @@ def test_components_are_those_of_a_singular_value_decomposition():
 
 
 def test_components_equal_those_of_r(monkeypatch):
-    from faceage_bio.expression import quality
+    from faceage_bio.analyses.expression import quality
 
     data = voters()[OUTCOMES]
     monkeypatch.setattr(quality, "levels_of", lambda counts: data)

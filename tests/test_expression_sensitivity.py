@@ -11,26 +11,26 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import kstest
 
-from faceage_bio.errors import FitError
-from faceage_bio.expression.counts import choose_samples
-from faceage_bio.expression.formula import design_of
-from faceage_bio.expression.models import contrast_of, fit_models
-from faceage_bio.expression.partial import bins_of, partial_residuals
-from faceage_bio.expression.sensitivity import Choices, sensitivity_table
+from faceage_bio.analyses.expression.counts import choose_samples
+from faceage_bio.analyses.expression.formula import design_of
+from faceage_bio.analyses.expression.models import contrast_of, fit_models
+from faceage_bio.analyses.expression.partial import bins_of, partial_residuals
+from faceage_bio.analyses.expression.sensitivity import Choices, sensitivity_table
+from faceage_bio.core.errors import FitError
+from faceage_bio.core.results.row import result_rows
+from faceage_bio.core.tables import write_table
 from faceage_bio.report.figures_gene_cards import partial_residual_figure
 from faceage_bio.report.pages import association_page
 from faceage_bio.report.tables import collect
-from faceage_bio.results.row import result_rows
 from faceage_bio.stats.hidden_components import hidden_components
 from faceage_bio.stats.leave_one_out import leave_one_out
 from faceage_bio.stats.linear_genes import hc3
 from faceage_bio.stats.mediation import by_way_of, coefficients
 from faceage_bio.stats.resampling import draw_counts
-from faceage_bio.tables import write_table
 from tests.expression_study import study
 from tests.golden.expression_checks.data import OUTCOMES, voters
+from tests.report_studies import CARD, config_of
 from tests.rows import worded
-from tests.test_report import CARD, config_of
 
 GOLDEN = pd.read_csv(Path(__file__).parent / "golden" / "expression_checks" / "golden.tsv", sep="\t")
 GOLDEN = GOLDEN.set_index("what")["value"]

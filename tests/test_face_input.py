@@ -4,16 +4,16 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from faceage_bio.core.errors import WeightsError
+from faceage_bio.core.settings.photos import FaceAge
 from faceage_bio.demo.portraits import draw, imagine
-from faceage_bio.errors import WeightsError
-from faceage_bio.faceage.photo import Tools, add_ages, examine_image
-from faceage_bio.faceage.settings import settings_of
-from faceage_bio.faceage.store import engine_of
-from faceage_bio.settings.photos import FaceAge
-from faceage_bio.vision.crop import crop_face
-from faceage_bio.vision.decode import Decoded
-from faceage_bio.vision.detect import Detector
-from faceage_bio.vision.face_input import TEMPLATE, FaceInput, cut_face, input_of, similarity
+from faceage_bio.faces.faceage.photo import Tools, add_ages, examine_image
+from faceage_bio.faces.faceage.settings import settings_of
+from faceage_bio.faces.faceage.store import engine_of
+from faceage_bio.faces.vision.crop import crop_face
+from faceage_bio.faces.vision.decode import Decoded
+from faceage_bio.faces.vision.detect import Detector
+from faceage_bio.faces.vision.face_input import TEMPLATE, FaceInput, cut_face, input_of, similarity
 
 RANDOM = np.random.default_rng(6)
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from faceage_bio.errors import FitError
-from faceage_bio.faceage.agreement import compare_models
+from faceage_bio.core.errors import FitError
+from faceage_bio.faces.faceage.agreement import compare_models
 from faceage_bio.stats.agreement import bland_altman
 from tests.rows import told
 

@@ -14,19 +14,19 @@ import pytest
 import torch
 from PIL import Image
 
-from faceage_bio.cohort.face_ages import read_face_ages
-from faceage_bio.columns import FACE_AGE_COLUMNS
+from faceage_bio.core.columns import FACE_AGE_COLUMNS
+from faceage_bio.core.errors import CohortError, RunError, WeightsError
+from faceage_bio.core.settings.photos import FaceAge
 from faceage_bio.demo.portraits import draw, imagine
-from faceage_bio.errors import CohortError, RunError, WeightsError
-from faceage_bio.faceage.ledger import ledger_of
-from faceage_bio.faceage.photo import Tools, load_tools
-from faceage_bio.faceage.precision import precision_sentence
-from faceage_bio.faceage.predict import choose_device, count_workers, predict_face_ages
-from faceage_bio.faceage.settings import settings_of
-from faceage_bio.faceage.shards import photos_of, shard_names
-from faceage_bio.faceage.store import PhotoStore, engine_of
-from faceage_bio.settings.photos import FaceAge
-from faceage_bio.vision.detect import Detector
+from faceage_bio.faces.faceage.ledger import ledger_of
+from faceage_bio.faces.faceage.photo import Tools, load_tools
+from faceage_bio.faces.faceage.precision import precision_sentence
+from faceage_bio.faces.faceage.predict import choose_device, count_workers, predict_face_ages
+from faceage_bio.faces.faceage.settings import settings_of
+from faceage_bio.faces.faceage.shards import photos_of, shard_names
+from faceage_bio.faces.faceage.store import PhotoStore, engine_of
+from faceage_bio.faces.vision.detect import Detector
+from faceage_bio.intake.cohort.face_ages import read_face_ages
 from tests.conftest import add_mean_model
 
 CARDS = ({"name": "brightness", "sha256": "0" * 64},)
@@ -167,7 +167,7 @@ def test_an_age_belongs_to_its_photo_whatever_the_batch(folder, detector):
 
 
 def test_worker_processes_change_nothing(folder, detector, monkeypatch):
-    monkeypatch.setattr("faceage_bio.faceage.predict.PART_SIZE", 2)
+    monkeypatch.setattr("faceage_bio.faces.faceage.predict.PART_SIZE", 2)
     done = []
     table = predict(folder, detector, workers=2, progress=done.append)
     pd.testing.assert_frame_equal(table, predict(folder, detector))
@@ -176,7 +176,7 @@ def test_worker_processes_change_nothing(folder, detector, monkeypatch):
 
 def test_workers_start_after_computations_in_this_process(folder, detector, monkeypatch):
     """A fork of a process whose threads have computed may hang; ours must not."""
-    monkeypatch.setattr("faceage_bio.faceage.predict.PART_SIZE", 2)
+    monkeypatch.setattr("faceage_bio.faces.faceage.predict.PART_SIZE", 2)
     before = torch.get_num_threads()
     torch.set_num_threads(2)
     torch.randn(500, 500) @ torch.randn(500, 500)
@@ -216,7 +216,7 @@ class KillsOnce(Brightness):
 
 
 def test_a_photo_that_ends_its_worker_is_named_and_the_others_go_on(folder, detector, monkeypatch, tmp_path):
-    monkeypatch.setattr("faceage_bio.faceage.predict.PART_SIZE", 3)
+    monkeypatch.setattr("faceage_bio.faces.faceage.predict.PART_SIZE", 3)
     whole = predict(folder, detector)
     model = KillsOnce()
     model.deadly = whole.face_age[PATHS.index("gut.zwei.ü.png")]
@@ -233,7 +233,7 @@ def test_a_photo_that_ends_its_worker_is_named_and_the_others_go_on(folder, dete
 
 
 def test_workers_that_die_at_every_photo_are_an_error(folder, detector, monkeypatch, tmp_path):
-    monkeypatch.setattr("faceage_bio.faceage.predict.PART_SIZE", 5)
+    monkeypatch.setattr("faceage_bio.faces.faceage.predict.PART_SIZE", 5)
     paths = ["blank.jpg"] * 5 + ["good one.jpg"] * 5
     with pytest.raises(RunError, match="killed again and again, probably because memory ran out"):
         predict(folder, detector, paths, model=Kills(), workers=2, store=tmp_path / "store")
@@ -253,7 +253,7 @@ def test_workers_that_cannot_start_say_why(folder, detector):
 def test_a_fault_that_hits_most_photos_stops_the_step_with_its_text(
     folder, detector, tmp_path, monkeypatch, n
 ):
-    import faceage_bio.faceage.predict as module
+    import faceage_bio.faces.faceage.predict as module
 
     examine, seen = module.examine, []
 
@@ -322,7 +322,7 @@ def test_a_further_model_that_stumbles_leaves_a_gap(folder, detector):
 
 def test_a_jittered_crop_beside_the_photo_does_not_cost_the_photo(folder, detector, monkeypatch):
     boxes = [(10_000, 10_000, 5, 5), (120, 120, 100, 100)]
-    monkeypatch.setattr("faceage_bio.faceage.photo.jittered_boxes", lambda box, n: boxes)
+    monkeypatch.setattr("faceage_bio.faces.faceage.photo.jittered_boxes", lambda box, n: boxes)
     table = predict(folder, detector, PATHS[:1], chosen=settings(jitters=2))
     assert table.face_age_sd[0] > 0
 
@@ -384,7 +384,7 @@ def test_a_further_model_has_a_column_of_its_own(folder, detector):
 
 
 def test_an_interrupted_run_does_only_what_is_left(folder, detector, tmp_path, monkeypatch):
-    monkeypatch.setattr("faceage_bio.faceage.predict.PART_SIZE", 3)
+    monkeypatch.setattr("faceage_bio.faces.faceage.predict.PART_SIZE", 3)
     whole = predict(folder, detector)
 
     class Stops(Brightness):
@@ -451,7 +451,7 @@ def test_killed_from_outside_it_goes_on_where_it_was(tmp_path, folder):
     photos([f"{number}.jpg" for number in range(24)]).to_parquet(tmp_path / "photos.parquet")
     add_mean_model(tmp_path / "model")
     output = tmp_path / "face_age.parquet"
-    code = "import faceage_bio.faceage.predict as p; p.PART_SIZE = 2; from faceage_bio.cli.main import main; main()"
+    code = "import faceage_bio.faces.faceage.predict as p; p.PART_SIZE = 2; from faceage_bio.cli.main import main; main()"
     command = [
         sys.executable, "-c", code, "predict-face-age", "--photos", tmp_path / "photos.parquet",
         "--photo-folder", many, "--model", tmp_path / "model", "--workers", "2", "--set", "faceage.device=cpu", "--output", output,
@@ -477,7 +477,7 @@ def test_killed_from_outside_it_goes_on_where_it_was(tmp_path, folder):
 
 def test_memory_does_not_grow_with_the_number_of_photos(folder, detector, monkeypatch):
     """No more parts are under way than twice the workers, however many photos wait."""
-    monkeypatch.setattr("faceage_bio.faceage.predict.PART_SIZE", 1)
+    monkeypatch.setattr("faceage_bio.faces.faceage.predict.PART_SIZE", 1)
     started, finished, most = [], [], []
 
     class Watched(Brightness):
@@ -498,7 +498,7 @@ def test_no_photos_give_an_empty_table(folder, detector):
 
 
 def test_bfloat16_says_how_far_it_is_off(folder, tmp_path):
-    from faceage_bio.vision.weights import import_weights
+    from faceage_bio.faces.vision.weights import import_weights
     from tests.golden.keras import recipe
 
     import_weights(recipe.write_h5(tmp_path / "faceage.h5"), tmp_path / "model")
@@ -560,7 +560,7 @@ def test_wrong_given_face_ages_are_told_together(tmp_path):
 def test_gpu_equals_cpu(folder, tmp_path):
     if not torch.cuda.is_available():
         pytest.skip("no CUDA device")
-    from faceage_bio.vision.weights import import_weights
+    from faceage_bio.faces.vision.weights import import_weights
     from tests.golden.keras import recipe
 
     import_weights(recipe.write_h5(tmp_path / "faceage.h5"), tmp_path / "model")

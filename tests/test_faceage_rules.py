@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from faceage_bio.errors import ConfigError
-from faceage_bio.faceage.rules import CRITERIA, Rule, judge
-from faceage_bio.faceage.settings import settings_of
-from faceage_bio.settings.photos import FaceAge, Quality
-from faceage_bio.vision.detect import first_level_for
+from faceage_bio.core.errors import ConfigError
+from faceage_bio.core.settings.photos import FaceAge, Quality
+from faceage_bio.faces.faceage.rules import CRITERIA, Rule, judge
+from faceage_bio.faces.faceage.settings import settings_of
+from faceage_bio.faces.vision.detect import first_level_for
 
 FINE = {
     "width": 640, "height": 800, "face_short_side": 300, "n_faces": 1, "outside_share": 0.0, "face_share": 0.4,

@@ -9,19 +9,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
+from faceage_bio.analyses.fairness.differences import adjusted_difference
+from faceage_bio.analyses.fairness.error import assess_fairness, judge_photos
+from faceage_bio.analyses.fairness.groups import Factor, age_bands, factor_of
 from faceage_bio.cli.main import app
-from faceage_bio.config import check_config
-from faceage_bio.errors import FitError, TableError
-from faceage_bio.fairness.differences import adjusted_difference
-from faceage_bio.fairness.error import assess_fairness, judge_photos
-from faceage_bio.fairness.groups import Factor, age_bands, factor_of
+from faceage_bio.core.config import check_config
+from faceage_bio.core.errors import FitError, TableError
+from faceage_bio.core.results.reasons import in_words
+from faceage_bio.core.tables import write_table
 from faceage_bio.report import formats
 from faceage_bio.report.pages import association_page, photo_page
 from faceage_bio.report.tables import collect
-from faceage_bio.results.reasons import in_words
 from faceage_bio.stats.proportions import share_difference, wilson
 from faceage_bio.stats.spread import correlation_difference, root_mean_square, sd_ratio, standard_deviation
-from faceage_bio.tables import write_table
 from tests.golden.fairness import data
 from tests.rows import told
 

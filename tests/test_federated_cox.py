@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from faceage_bio.errors import PrivacyError
+from faceage_bio.core.errors import PrivacyError
 from faceage_bio.stats.cox import fit_cox
 from faceage_bio.stats.federated_cox import (
     coordinator_step,

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from faceage_bio.errors import FitError, PrivacyError
+from faceage_bio.core.errors import FitError, PrivacyError
 from faceage_bio.stats.federated_linear import linear_estimate, linear_sums, linear_table, pooled_linear
 
 GOLDEN = Path(__file__).parent / "golden"

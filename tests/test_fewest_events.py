@@ -4,17 +4,17 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from faceage_bio.acceleration.hazards import definition_hazards
-from faceage_bio.errors import FitError
+from faceage_bio.analyses.acceleration.hazards import definition_hazards
+from faceage_bio.analyses.survival.age_comparison import compare_ages
+from faceage_bio.analyses.survival.ladder import cox_ladder
+from faceage_bio.analyses.survival.models import Choices
+from faceage_bio.analyses.survival.sensitivity import sensitivity
+from faceage_bio.analyses.survival.sites import compare_sites
+from faceage_bio.analyses.survival.subgroups import subgroup_hazards
+from faceage_bio.core.errors import FitError
 from faceage_bio.stats.fewest_events import check_events
-from faceage_bio.survival.age_comparison import compare_ages
-from faceage_bio.survival.ladder import cox_ladder
-from faceage_bio.survival.models import Choices
-from faceage_bio.survival.sensitivity import sensitivity
-from faceage_bio.survival.sites import compare_sites
-from faceage_bio.survival.subgroups import subgroup_hazards
 from tests.rows import worded
-from tests.test_survival import people
+from tests.survival_people import people
 
 CHOICES = Choices(10, [], [])
 TABLES = {

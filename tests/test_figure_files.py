@@ -9,7 +9,7 @@ import pytest
 
 from faceage_bio.report import colours, figures, figures_readers, genes, volcano
 from faceage_bio.report.figure_files import figures_of, standalone, write_figures
-from tests.test_all_genes import page_of
+from tests.gene_pages import page_of
 
 SVG = "{http://www.w3.org/2000/svg}"
 # deuteranopia and protanopia at full strength, on linear RGB: Machado, Oliveira and Fernandes 2009, doi:10.1109/TVCG.2009.113

@@ -12,14 +12,14 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from faceage_bio.columns import AGE, COHORT, FACE_AGE
+from faceage_bio.core.columns import AGE, COHORT, FACE_AGE
+from faceage_bio.core.tables import write_table
 from faceage_bio.report import figures, figures_people
 from faceage_bio.report.figure_data import packed
 from faceage_bio.report.figure_files import write_figures
 from faceage_bio.report.people import face_age_figure
 from faceage_bio.report.plot import MOST_POINTS, Scale, dots, inner_ticks, text_width, ticks
 from faceage_bio.report.tables import collect
-from faceage_bio.tables import write_table
 
 COLOURS = [("unadjusted", "#8a8f98"), ("adjusted for age", "#0072B2")]
 HAZARDS = pd.DataFrame({

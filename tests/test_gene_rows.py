@@ -4,28 +4,28 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from faceage_bio.expression.cells import Limits, aggregate_cells, cells_ledger, quality_table
-from faceage_bio.expression.composition import composition_table
-from faceage_bio.expression.counts import choose_samples
-from faceage_bio.expression.partial import partial_residuals
-from faceage_bio.expression.quality import Limits as SampleLimits
-from faceage_bio.expression.quality import check_samples
-from faceage_bio.expression.quality_tables import quality_tables
-from faceage_bio.expression.sensitivity import Choices, sensitivity_table
-from faceage_bio.expression.sets import set_tables
-from faceage_bio.expression.stage import result_tables
-from faceage_bio.results.measures import MEASURES
-from faceage_bio.results.reasons import decode
-from faceage_bio.results.row import ADJUSTMENTS, ROLES, columns_of
-from faceage_bio.rna.cells import open_cells
-from faceage_bio.rna.gene_sets import GeneSet
-from faceage_bio.survival.genes import gene_survival
-from faceage_bio.tables import read_table, write_table
-from faceage_bio.variants.stage import variant_tables
+from faceage_bio.analyses.expression.cells import Limits, aggregate_cells, cells_ledger, quality_table
+from faceage_bio.analyses.expression.composition import composition_table
+from faceage_bio.analyses.expression.counts import choose_samples
+from faceage_bio.analyses.expression.partial import partial_residuals
+from faceage_bio.analyses.expression.quality import Limits as SampleLimits
+from faceage_bio.analyses.expression.quality import check_samples
+from faceage_bio.analyses.expression.quality_tables import quality_tables
+from faceage_bio.analyses.expression.sensitivity import Choices, sensitivity_table
+from faceage_bio.analyses.expression.sets import set_tables
+from faceage_bio.analyses.expression.stage import result_tables
+from faceage_bio.analyses.survival.genes import gene_survival
+from faceage_bio.analyses.variants.stage import variant_tables
+from faceage_bio.core.results.measures import MEASURES
+from faceage_bio.core.results.reasons import decode
+from faceage_bio.core.results.row import ADJUSTMENTS, ROLES, columns_of
+from faceage_bio.core.tables import read_table, write_table
+from faceage_bio.intake.rna.cells import open_cells
+from faceage_bio.intake.rna.gene_sets import GeneSet
 from tests.cells_study import cells_of, people_of
 from tests.expression_study import study
-from tests.test_gene_survival import study as survival_study
-from tests.test_variants import study as variant_study
+from tests.gene_survival_people import study as survival_study
+from tests.variant_people import study as variant_study
 
 PANEL = ["CDK6", "TP53", "ABSENT"]
 MODEL = {"per_years": 10.0, "min_count": 10, "min_samples": 10}
@@ -127,8 +127,8 @@ def check_rows(table: pd.DataFrame, place: str) -> None:
 def test_a_table_of_20000_genes_is_made_and_read_in_seconds(tmp_path):
     from time import process_time
 
+    from faceage_bio.core.results.row import result_rows
     from faceage_bio.report.tables import collect
-    from faceage_bio.results.row import result_rows
 
     n = 20_000
     rows = pd.DataFrame({

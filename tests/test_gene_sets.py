@@ -12,11 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import kstest
 
-from faceage_bio.errors import TableError
-from faceage_bio.expression.counts import choose_samples
-from faceage_bio.expression.sets import enrichment_tables, set_tables
+from faceage_bio.analyses.expression.counts import choose_samples
+from faceage_bio.analyses.expression.sets import enrichment_tables, set_tables
+from faceage_bio.core.errors import TableError
+from faceage_bio.intake.rna.gene_sets import GeneSet, choose_sets, digest, read_gmt, shipped_sets, sources
 from faceage_bio.report.gene_sets import sentence
-from faceage_bio.rna.gene_sets import GeneSet, choose_sets, digest, read_gmt, shipped_sets, sources
 from faceage_bio.stats.enrichment import SMALLEST_P, over_representation, preranked
 from faceage_bio.stats.set_scores import METHODS, mean_z, score
 from tests.rows import worded
@@ -193,7 +193,7 @@ def test_permuted_acceleration_gives_uniform_p():
     nothing = pd.DataFrame(
         columns=["term", "exposure", "question", "estimate", "standard_error", "p_value", "q_value"]
     )
-    from faceage_bio.expression.sets import associate, score_people
+    from faceage_bio.analyses.expression.sets import associate, score_people
 
     data = choose_samples(table, counts, samples, ["chronological_age", "sex"])
     own = {"NULL": sets["NULL"]}

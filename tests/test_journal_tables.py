@@ -14,11 +14,14 @@ import pytest
 from docx import Document
 from typer.testing import CliRunner
 
+from faceage_bio.analyses.phenotype.people import gather
+from faceage_bio.analyses.phenotype.table_one import table_one
 from faceage_bio.cli.main import app
-from faceage_bio.faceage.photo_quality import count_photos
-from faceage_bio.phenotype.people import gather
-from faceage_bio.phenotype.table_one import table_one
-from faceage_bio.records import read_record, record_of
+from faceage_bio.core.records import read_record, record_of
+from faceage_bio.core.results.reasons import reason
+from faceage_bio.core.results.row import result_rows
+from faceage_bio.core.tables import LEDGER_COLUMNS, read_text_table, write_table
+from faceage_bio.faces.faceage.photo_quality import count_photos
 from faceage_bio.release.bundle import MANIFEST, _not_of_tables, publish, released_config
 from faceage_bio.release.gate import check_folder
 from faceage_bio.release.known import Known
@@ -29,14 +32,11 @@ from faceage_bio.report.pages import association_page, photo_page
 from faceage_bio.report.table_files import PREFIX, SPECIAL, latex_table, rendered, write_tables
 from faceage_bio.report.tables import ReportTables, collect
 from faceage_bio.report.word_table import word_table
-from faceage_bio.results.reasons import reason
-from faceage_bio.results.row import result_rows
-from faceage_bio.tables import LEDGER_COLUMNS, read_text_table, write_table
-from tests.test_expression_quality import study as quality_study
-from tests.test_expression_quality import tables_of as quality_tables
-from tests.test_photo_quality import face_ages
-from tests.test_photo_quality import people as sexes
-from tests.test_report import config_of
+from tests.photo_rows import face_ages
+from tests.photo_rows import people as sexes
+from tests.quality_studies import study as quality_study
+from tests.quality_studies import tables_of as quality_tables
+from tests.report_studies import config_of
 
 HOSTILE = ["=cmd|' /C calc'!A0", r"50% & $x_1$ {a}\b ~^ #2 <i>", "@a\x0b\tb", "-1+2", '"quoted"']
 SPARSE = 7.8
@@ -555,7 +555,7 @@ PLANTED = {
 
 @pytest.mark.parametrize("leak", PLANTED)
 def test_what_is_planted_in_a_word_file_is_found(share, tmp_path, leak):
-    from tests.test_release_gate import KNOWN
+    from tests.gate_words import KNOWN
 
     kind, xml = PLANTED[leak]
     clean = (share / "tables/cox_models.docx").read_bytes()
@@ -566,7 +566,7 @@ def test_what_is_planted_in_a_word_file_is_found(share, tmp_path, leak):
 
 
 def test_other_leaks_in_tables_for_authors_are_found(share, tmp_path):
-    from tests.test_release_gate import KNOWN, picture
+    from tests.gate_words import KNOWN, picture
 
     content = io.BytesIO((share / "tables/cox_models.docx").read_bytes())
     with zipfile.ZipFile(content, "a") as word:

@@ -9,13 +9,13 @@ import pandas as pd
 import pytest
 import typer
 
-from faceage_bio import kept, tables
 from faceage_bio.cli.main import STEPS
-from faceage_bio.columns import OUTCOMES
-from faceage_bio.config import Config
-from faceage_bio.records import hash_of_folder, read_record, record_of
-from faceage_bio.steps import Step
-from faceage_bio.tables import read_table, sha256_of, write_table
+from faceage_bio.core import kept, tables
+from faceage_bio.core.columns import OUTCOMES
+from faceage_bio.core.config import Config
+from faceage_bio.core.records import hash_of_folder, read_record, record_of
+from faceage_bio.core.steps import Step
+from faceage_bio.core.tables import read_table, sha256_of, write_table
 
 PEOPLE = pd.DataFrame({
     "cohort": "c", "subject_id": [f"s{k}" for k in range(6)], "bmi": range(20, 26), "followup_years": [1.0, 2, 3, 4, 5, 6], "event": 1.0,

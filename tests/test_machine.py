@@ -9,13 +9,13 @@ import pytest
 import torch
 from PIL import Image
 
-from faceage_bio import machine
+from faceage_bio.core import machine
+from faceage_bio.core.errors import RunError
+from faceage_bio.core.machine import Computer, Size
+from faceage_bio.core.settings.photos import FaceAge
 from faceage_bio.demo.noise import draw_noise
-from faceage_bio.errors import RunError
-from faceage_bio.faceage import timing
-from faceage_bio.faceage.settings import settings_of
-from faceage_bio.machine import Computer, Size
-from faceage_bio.settings.photos import FaceAge
+from faceage_bio.faces.faceage import timing
+from faceage_bio.faces.faceage.settings import settings_of
 
 GOOD = Computer(cores=8, memory_gb=32, disk_free_gb=500)
 STUDY = {"photos": 2000, "table_bytes": 10**8}

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from faceage_bio.errors import FitError
+from faceage_bio.core.errors import FitError
 from faceage_bio.stats.linear import least_squares
 from faceage_bio.stats.location_scale import fit_location_scale
 from faceage_bio.stats.loess import loess

@@ -6,9 +6,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from faceage_bio.columns import POOLED
-from faceage_bio.pooling.estimates import Choices, pool_rows
-from faceage_bio.pooling.headlines import headline_rows
+from faceage_bio.analyses.pooling.estimates import Choices, pool_rows
+from faceage_bio.analyses.pooling.headlines import headline_rows
+from faceage_bio.core.columns import POOLED
+from faceage_bio.core.results.reasons import decode
+from faceage_bio.core.results.row import result_rows
+from faceage_bio.core.tables import write_table
 from faceage_bio.release.gate import findings_in
 from faceage_bio.release.known import Known
 from faceage_bio.release.rule import release
@@ -18,11 +21,8 @@ from faceage_bio.report.meta_analysis import heterogeneity_sentence
 from faceage_bio.report.pages import survival_page
 from faceage_bio.report.table_files import rendered
 from faceage_bio.report.tables import ReportTables, collect
-from faceage_bio.results.reasons import decode
-from faceage_bio.results.row import result_rows
-from faceage_bio.tables import write_table
-from tests.test_pooling import cox
-from tests.test_report import CARD, config_of
+from tests.pooled_cohorts import cox
+from tests.report_studies import CARD, config_of
 
 # R 4.2.2, metafor 3.8-1: rma(c(.55, .40, .75), sei = c(.12, .13, .15), test = "adhoc") gives exp 1.7416322 (1.1467395-2.6451367)
 HAZARDS = {"north": (0.55, 0.12), "south": (0.40, 0.13), "west": (0.75, 0.15)}

@@ -5,7 +5,10 @@ import re
 import pandas as pd
 import pytest
 
-from faceage_bio.config import load_config
+from faceage_bio.core.config import load_config
+from faceage_bio.core.results.reasons import reason
+from faceage_bio.core.results.row import result_rows
+from faceage_bio.core.steps import STEPS
 from faceage_bio.report.about import NOT_SHOWN
 from faceage_bio.report.checklists import LISTS, PLACES, checklists, items_of
 from faceage_bio.report.limits import limits
@@ -14,14 +17,11 @@ from faceage_bio.report.provenance import read_provenance
 from faceage_bio.report.ran import Ran, settings_that_ran
 from faceage_bio.report.references import Citations, known
 from faceage_bio.report.tables import ReportTables, collect
-from faceage_bio.results.reasons import reason
-from faceage_bio.results.row import result_rows
-from faceage_bio.steps import STEPS
 from tests.conftest import DEMO_CONFIG
 from tests.pages import check_structure
+from tests.recorded_studies import study, tables_of  # noqa: F401
+from tests.report_studies import CARD, config_of
 from tests.rows import worded
-from tests.test_provenance import study, tables_of  # noqa: F401
-from tests.test_report import CARD, config_of
 
 
 def page_of(tables, provenance=None, cards=(CARD,)):

@@ -7,11 +7,11 @@ from scipy import stats
 from typer.testing import CliRunner
 
 from faceage_bio.cli.main import app
-from faceage_bio.faceage.model_comparison import compare_predictions
+from faceage_bio.core.tables import read_table
+from faceage_bio.faces.faceage.model_comparison import compare_predictions
 from faceage_bio.stats.concordance import concordance
 from faceage_bio.stats.cox import fit_cox
 from faceage_bio.stats.cox_fit import likelihood_ratio_test
-from faceage_bio.tables import read_table
 from tests.conftest import add_mean_model
 from tests.rows import told
 

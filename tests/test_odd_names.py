@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from faceage_bio.cohort.intake import read_cohorts, write_cohort
-from faceage_bio.config import load_config
-from faceage_bio.errors import CohortError, ConfigError
+from faceage_bio.core.config import load_config
+from faceage_bio.core.errors import CohortError, ConfigError
+from faceage_bio.intake.cohort.intake import read_cohorts, write_cohort
 from tests.conftest import ROOT
 
 NFC, NFD = (unicodedata.normalize(form, "Zoë Müller.jpg") for form in ("NFC", "NFD"))

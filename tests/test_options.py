@@ -6,10 +6,10 @@ import pytest
 from typer.testing import CliRunner
 
 import faceage_bio
+from faceage_bio.analyses.expression.inputs import read_inputs
 from faceage_bio.cli.main import app
 from faceage_bio.cli.study import workflow_folder
-from faceage_bio.errors import FaceAgeBioError, RunError
-from faceage_bio.expression.inputs import read_inputs
+from faceage_bio.core.errors import FaceAgeBioError, RunError
 
 
 @pytest.mark.parametrize(

@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 import torch
 
-from faceage_bio.errors import WeightsError
-from faceage_bio.tables import read_json, write_json
-from faceage_bio.vision.face_input import STANDARDISATIONS, FaceInput, prepare
-from faceage_bio.vision.models import load_model
-from faceage_bio.vision.other_models import add_model
+from faceage_bio.core.errors import WeightsError
+from faceage_bio.core.tables import read_json, write_json
+from faceage_bio.faces.vision.face_input import STANDARDISATIONS, FaceInput, prepare
+from faceage_bio.faces.vision.models import load_model
+from faceage_bio.faces.vision.other_models import add_model
+from tests.onnx_models import onnx_file
 
 ZERO_TO_ONE = FaceInput(standardisation="zero_to_one")
 CROPS = np.random.default_rng(5).integers(0, 256, (5, 160, 160, 3), np.uint8)
@@ -33,28 +34,6 @@ def torchscript(path, module, size=160):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)
         torch.jit.trace(module, torch.zeros(2, 3, size, size)).save(str(path))
-    return path
-
-
-def onnx_file(path, size=160):
-    """The same ages as an ONNX graph, written node by node."""
-    onnx = pytest.importorskip("onnx")
-    from onnx import TensorProto, helper, numpy_helper
-
-    constants = {"axes": np.array([1, 2, 3]), "slope": np.float32([60]), "begin": np.float32([20])}
-    graph = helper.make_graph(
-        [
-            helper.make_node("ReduceMean", ["crops", "axes"], ["mean"], keepdims=0),
-            helper.make_node("Mul", ["mean", "slope"], ["more"]),
-            helper.make_node("Add", ["more", "begin"], ["years"]),
-        ],
-        "ages",
-        [helper.make_tensor_value_info("crops", TensorProto.FLOAT, ["n", 3, size, size])],
-        [helper.make_tensor_value_info("years", TensorProto.FLOAT, ["n"])],
-        [numpy_helper.from_array(value, name) for name, value in constants.items()],
-    )
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
-    onnx.save(model, str(path))
     return path
 
 

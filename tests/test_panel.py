@@ -2,10 +2,10 @@
 
 import re
 
-from faceage_bio.config import check_config
+from faceage_bio.core.config import check_config
+from faceage_bio.core.settings.genes import Expression
+from faceage_bio.intake.rna.panel import NO_REASON, panel_reasons, shipped_reasons
 from faceage_bio.report.genes import why_these
-from faceage_bio.rna.panel import NO_REASON, panel_reasons, shipped_reasons
-from faceage_bio.settings.genes import Expression
 
 
 def test_every_gene_of_the_default_panel_has_a_reason_and_a_source():

@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from faceage_bio.errors import CohortError
-from faceage_bio.phenotype.contrasts import RAW, compare_groups, contrast_exposures
-from faceage_bio.phenotype.matched import match_groups
+from faceage_bio.analyses.phenotype.contrasts import RAW, compare_groups, contrast_exposures
+from faceage_bio.analyses.phenotype.matched import match_groups
+from faceage_bio.core.errors import CohortError
 from tests.rows import told
 
 

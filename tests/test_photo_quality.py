@@ -9,39 +9,15 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from faceage_bio.cli.main import app
-from faceage_bio.faceage.photo_quality import EDGES, bin_measures, count_photos, summarise_speed
+from faceage_bio.core.tables import read_table, write_table
+from faceage_bio.faces.faceage.photo_quality import EDGES, bin_measures, count_photos, summarise_speed
 from faceage_bio.report import figures_photos, photos
 from faceage_bio.report.colours import COHORTS
 from faceage_bio.report.pages import photo_page
 from faceage_bio.report.tables import ReportTables, collect
-from faceage_bio.tables import read_table, write_table
 from tests.pages import check_structure
-from tests.test_report import CARD, config_of
-
-OUTCOMES = [
-    ("ok", ""), ("flagged", "blurred"), ("excluded", "no_face"), ("excluded", "damaged_image"), ("excluded", "small_photo"),
-]  # fmt: skip
-
-
-def face_ages(numbers: list[int], again: int = 0) -> pd.DataFrame:
-    """So many photos of each outcome, with measures that grow from photo to photo."""
-    rows = [outcome for outcome, n in zip(OUTCOMES, numbers, strict=True) for _ in range(n)]
-    table = pd.DataFrame(rows, columns=["status", "reason"])
-    n = len(table)
-    measures = {name: np.linspace(0, 1, n) for name in ("face_share", "outside_share", "probability")}
-    measures |= {
-        name: np.linspace(1, 200, n) for name in ("sharpness", "brightness", "contrast", "face_short_side")
-    }
-    return table.assign(
-        cohort="one", subject_id=[f"s{k % 40}" for k in range(n)], width=np.linspace(100, 3000, n), height=5000.0,
-        yaw=np.linspace(-60, 60, n), roll=0.0, flags=["same_photo_twice"] * again + [""] * (n - again), **measures,
-    )  # fmt: skip
-
-
-def people() -> pd.DataFrame:
-    return pd.DataFrame({
-        "subject_id": [f"s{k}" for k in range(40)], "sex": ["female", "male"] * 20, "site": [None] + ["lung"] * 39,
-    })  # fmt: skip
+from tests.photo_rows import OUTCOMES, face_ages, people
+from tests.report_studies import CARD, config_of
 
 
 def test_every_photo_is_counted_once_in_all_and_once_in_each_column():

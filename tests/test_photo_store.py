@@ -11,9 +11,10 @@ import pandas as pd
 import pytest
 
 from faceage_bio.cli.store import prune, verify
-from faceage_bio.errors import RunError
-from faceage_bio.faceage.settings import settings_of
-from faceage_bio.faceage.store import (
+from faceage_bio.core.errors import RunError
+from faceage_bio.core.settings.photos import FaceAge
+from faceage_bio.faces.faceage.settings import settings_of
+from faceage_bio.faces.faceage.store import (
     PART,
     PhotoStore,
     content_of,
@@ -22,7 +23,6 @@ from faceage_bio.faceage.store import (
     prune_store,
     verify_store,
 )
-from faceage_bio.settings.photos import FaceAge
 
 CARDS = [{"name": "mean", "sha256": "0" * 64}]
 ENGINE = engine_of(CARDS, settings_of(FaceAge()))
@@ -79,7 +79,7 @@ def test_a_touched_photo_is_read_once(tmp_path, photos, monkeypatch):
     os.utime(photos[0], (1, 1))
     read = []
     monkeypatch.setattr(
-        "faceage_bio.faceage.store.content_of", lambda place: read.append(place) or content_of(place)
+        "faceage_bio.faces.faceage.store.content_of", lambda place: read.append(place) or content_of(place)
     )
     for _ in range(2):
         assert len(PhotoStore(store.folder, ENGINE).find(photos)) == 3
@@ -200,7 +200,7 @@ def test_ages_of_a_hundred_thousand_photos_are_found_in_bounded_memory(tmp_path,
     store = PhotoStore(tmp_path / "store", ENGINE)
     store.keep(table)
     monkeypatch.setattr(
-        "faceage_bio.faceage.store.state_of",
+        "faceage_bio.faces.faceage.store.state_of",
         lambda place: (str(place), 100, int(place.stem)) if place else None,
     )
     found = store.find([Path(f"/photos/{k}.jpg") for k in (5, 99_999)])

@@ -9,22 +9,26 @@ import pandas as pd
 import pytest
 import typer
 
+from faceage_bio.analyses.planning.cohort_study import CohortPlan, Photos, group_difference
+from faceage_bio.analyses.planning.gene_samples import one_gene
+from faceage_bio.analyses.planning.pilot import design_matrix, usable_rows
+from faceage_bio.analyses.planning.pilot_genes import (
+    means_and_dispersions,
+    samples_for_power,
+    simulated_discovery,
+)
+from faceage_bio.analyses.planning.plan_table import RESULT, value_of
+from faceage_bio.analyses.planning.precision import interval_widths, participants_for_width, width_above
+from faceage_bio.analyses.planning.prognostic_gain import prognostic_gain
+from faceage_bio.analyses.planning.trial import TrialPlan, selected_by
 from faceage_bio.cli.plan import app
-from faceage_bio.errors import RunError, TableError
-from faceage_bio.planning.cohort_study import CohortPlan, Photos, group_difference
-from faceage_bio.planning.gene_samples import one_gene
-from faceage_bio.planning.pilot import design_matrix, usable_rows
-from faceage_bio.planning.pilot_genes import means_and_dispersions, samples_for_power, simulated_discovery
-from faceage_bio.planning.plan_table import RESULT, value_of
-from faceage_bio.planning.precision import interval_widths, participants_for_width, width_above
-from faceage_bio.planning.prognostic_gain import prognostic_gain
-from faceage_bio.planning.trial import TrialPlan, selected_by
+from faceage_bio.core.errors import RunError, TableError
+from faceage_bio.core.tables import write_table
 from faceage_bio.report.plan_page import plan_page, read_plan
 from faceage_bio.stats.concordance import concordance
 from faceage_bio.stats.cox import fit_cox
 from faceage_bio.stats.cumulative_hazard import nelson_aalen
 from faceage_bio.stats.sample_size import LogRankTrial, PiecewiseSurvival
-from faceage_bio.tables import write_table
 
 
 def cohort(n, log_hazard_ratio, seed=1):

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from faceage_bio.errors import CohortError
-from faceage_bio.plain import read_plain
-from faceage_bio.tables import write_table
+from faceage_bio.core.errors import CohortError
+from faceage_bio.core.tables import write_table
+from faceage_bio.intake.plain import read_plain
 
 
 @pytest.fixture

@@ -10,12 +10,12 @@ import typer
 from hypothesis import given
 from hypothesis import strategies as st
 
+from faceage_bio.analyses.planning.cohort_study import CohortPlan, Photos, group_difference
+from faceage_bio.analyses.planning.plan_table import value_of
+from faceage_bio.analyses.planning.trial import TrialPlan
 from faceage_bio.cli import randomise
 from faceage_bio.cli.plan import app
-from faceage_bio.errors import FaceAgeBioError, RunError
-from faceage_bio.planning.cohort_study import CohortPlan, Photos, group_difference
-from faceage_bio.planning.plan_table import value_of
-from faceage_bio.planning.trial import TrialPlan
+from faceage_bio.core.errors import FaceAgeBioError, RunError
 from faceage_bio.stats.sample_size import LogRankTrial, PiecewiseSurvival, drop_out_hazard
 
 PLAN = {"hazard_ratio": 1.15, "per": 10, "sd": 8}

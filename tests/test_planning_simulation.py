@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from faceage_bio.planning.simulation import score_statistics, simulated_power, survival_times
+from faceage_bio.analyses.planning.simulation import score_statistics, simulated_power, survival_times
 from faceage_bio.stats.sample_size import CoxDesign, LogRankTrial, PiecewiseSurvival, drop_out_hazard
 
 SURVIVAL = PiecewiseSurvival((0, 1, 3), (0.3, 0.15, 0.1))

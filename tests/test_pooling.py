@@ -6,15 +6,16 @@ import pytest
 from scipy.special import expit, logit
 from typer.testing import CliRunner
 
+from faceage_bio.analyses.pooling.estimates import Choices, pool_rows
+from faceage_bio.analyses.pooling.headlines import headline_rows
+from faceage_bio.analyses.pooling.pooled_genes import pool_genes
 from faceage_bio.cli.main import app
-from faceage_bio.errors import CohortError, FaceAgeBioError
-from faceage_bio.pooling.estimates import Choices, pool_rows
-from faceage_bio.pooling.headlines import headline_rows
-from faceage_bio.pooling.pooled_genes import pool_genes
-from faceage_bio.results.reasons import reason
-from faceage_bio.results.row import result_rows
+from faceage_bio.core.errors import CohortError, FaceAgeBioError
+from faceage_bio.core.results.reasons import reason
+from faceage_bio.core.results.row import result_rows
+from faceage_bio.core.tables import read_table
 from faceage_bio.stats import meta_analysis as meta
-from faceage_bio.tables import read_table
+from tests.pooled_cohorts import cox
 
 FACEAGE = """cohort,estimate,ci_lower,ci_upper,p_value,n
 curative,1.151,1.056,1.254,0.0013,4906
@@ -211,19 +212,6 @@ def test_a_p_value_is_compared_as_far_as_it_was_printed(pool):
 
 # ------------------------------------------------------------------------------ result tables
 
-COX = {
-    "question": "cox", "role": "primary", "outcome": "death", "exposure": "face_age", "term": "face_age", "measure": "hazard ratio",
-    "per": "10 years", "adjustment": "age", "covariates": "age", "step": "+ age", "model_id": "weights 1", "n": 100, "n_events": 60, "reason": "",
-}  # fmt: skip
-
-
-def cox(cohort: str, log_hazard_ratio: float, error: float, **other) -> pd.DataFrame:
-    numbers = {
-        "estimate": np.exp(log_hazard_ratio), "standard_error": error, "ci_lower": np.exp(log_hazard_ratio - 1.96 * error),
-        "ci_upper": np.exp(log_hazard_ratio + 1.96 * error), "p_value": 0.01,
-    }  # fmt: skip
-    return result_rows([COX | {"cohort": cohort} | numbers | other], "survival/cox")
-
 
 def pooled(
     tables: list[pd.DataFrame], choices: Choices | None = None, reference: tuple[str, ...] = ()
@@ -358,7 +346,7 @@ def test_scales_of_areas_errors_and_reliability():
             "ci_lower": [0.66, 4.2, 0.6, 0.3, 1.2], "ci_upper": [0.74, 5.8, 0.9, 0.7, 1.8],
         }
     )  # fmt: skip
-    from faceage_bio.pooling.scales import with_scale
+    from faceage_bio.analyses.pooling.scales import with_scale
 
     found = with_scale(rows)
     width = (np.arctanh(0.9) - np.arctanh(0.6)) / (2 * 1.959964)

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from faceage_bio.vision.weights import import_weights
+from faceage_bio.faces.vision.weights import import_weights
 from tests.conftest import ROOT, snakemake
 from tests.golden.keras import recipe
 

@@ -5,12 +5,12 @@ import yaml
 from typer.testing import CliRunner
 
 from faceage_bio.cli.main import app
-from faceage_bio.cohort.proposal import propose
-from faceage_bio.config import check_config
-from faceage_bio.errors import RunError, TableError
-from faceage_bio.problems import Problems
-from faceage_bio.schemas import CLINICAL, read_user_table
-from faceage_bio.settings.cohort import form_of
+from faceage_bio.core.config import check_config
+from faceage_bio.core.errors import RunError, TableError
+from faceage_bio.core.problems import Problems
+from faceage_bio.core.settings.cohort import form_of
+from faceage_bio.intake.cohort.proposal import propose
+from faceage_bio.intake.schemas import CLINICAL, read_user_table
 
 DICTIONARY = """"Variable / Field Name","Form Name","Field Type","Field Label","Choices, Calculations, OR Slider Labels"
 record_id,base,text,Record ID,

@@ -8,62 +8,27 @@ import re
 import shutil
 from importlib import metadata
 
-import numpy as np
 import pandas as pd
 import pytest
 from packaging.utils import canonicalize_name
 from PIL import Image
 from typer.testing import CliRunner
 
-from faceage_bio import records
 from faceage_bio.cli.main import app
-from faceage_bio.errors import TableError
+from faceage_bio.core import records
+from faceage_bio.core.errors import TableError
+from faceage_bio.core.tables import sha256_of, write_json, write_table
 from faceage_bio.report.figure_data import packed
 from faceage_bio.report.figure_files import write_figures
 from faceage_bio.report.pages import survival_page
 from faceage_bio.report.provenance import File, Provenance, read_provenance
 from faceage_bio.report.tables import collect
-from faceage_bio.tables import sha256_of, write_json, write_table
 from tests.browser import chromium
-from tests.test_report import CARD, config_of
+from tests.recorded_studies import people, study, tables_of  # noqa: F401
+from tests.report_studies import CARD, config_of
 
 
-def people(n=120):
-    chance = np.random.default_rng(1)
-    age = chance.uniform(50, 85, n)
-    face_age = age + chance.normal(0, 6, n)
-    years = chance.exponential(4 * np.exp(-0.04 * (face_age - 65)))
-    return pd.DataFrame(
-        {
-            "cohort": "one", "subject_id": [f"p{k:03}" for k in range(n)], "chronological_age": age, "face_age": face_age,
-            "age_gap": face_age - age, "age_acceleration": face_age - age - (face_age - age).mean(),
-            "sex": chance.choice(["female", "male"], n), "followup_years": np.minimum(years, 5), "event": (years < 5).astype(int),
-        }
-    )  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def study(tmp_path_factory):
-    """A folder of results in which two steps ran as the workflow runs them."""
-    folder = tmp_path_factory.mktemp("results")
-    table = folder.parent / "people.tsv"
-    write_table(people(), table)
-    survival = folder / "one" / "survival"
-    for arguments in (
-        ["prepare-follow-up", "--participants", table, "--output", survival, "--set", "survival.horizon_years=4"],
-        ["fit-survival", "--participants", survival / "follow_up.parquet", "--output", survival, "--set", "survival.sequential_adjustment=sex", "--set",
-         "survival.added_value.bootstraps=0"],
-    ):  # fmt: skip
-        done = CliRunner().invoke(app, [str(one) for one in arguments])
-        assert done.exit_code == 0, done.output
-    return folder
-
-
-def tables_of(study):
-    return sorted(path for path in study.glob("*/*/*.tsv") if path.name != "ledger.tsv")
-
-
-def test_a_record_tells_command_options_inputs_and_software_by_hash_and_holds_no_path(study):
+def test_a_record_tells_command_options_inputs_and_software_by_hash_and_holds_no_path(study):  # noqa: F811
     cox = study / "one" / "survival" / "cox.tsv"
     record = records.read_record(records.record_of(cox))
     assert record["sha256"] == sha256_of(cox)
@@ -88,7 +53,7 @@ def test_options_that_name_files_are_not_kept(tmp_path):
     assert records.read_record(records.record_of(tmp_path / "t.tsv"))["options"] == {"seed": 3}
 
 
-def test_a_table_that_is_not_what_its_step_wrote_gives_no_page(study, tmp_path):
+def test_a_table_that_is_not_what_its_step_wrote_gives_no_page(study, tmp_path):  # noqa: F811
     cox = study / "one" / "survival" / "cox.tsv"
     records.check_unchanged([cox])
     edited = tmp_path / "c" / "survival" / "cox.tsv"
@@ -125,7 +90,7 @@ def test_the_modules_of_our_packages_are_known_by_name():
         assert canonicalize_name(package) in map(canonicalize_name, installed[module]), package
 
 
-def test_the_provenance_goes_from_table_to_what_came_from_outside(study):
+def test_the_provenance_goes_from_table_to_what_came_from_outside(study):  # noqa: F811
     provenance = read_provenance(tables_of(study))
     provenance.of("one", "survival/cox")
     rows = {row["name"]: row for row in provenance.rows(collect(tables_of(study)))}
@@ -137,7 +102,7 @@ def test_the_provenance_goes_from_table_to_what_came_from_outside(study):
     assert ("participants", outside["sha256"]) in provenance.sources()
 
 
-def test_pages_of_an_earlier_run_are_no_part_of_the_provenance(study, tmp_path):
+def test_pages_of_an_earlier_run_are_no_part_of_the_provenance(study, tmp_path):  # noqa: F811
     results = tmp_path / "results"
     shutil.copytree(study, results)
     page = results / "reports" / "survival.html"
@@ -160,7 +125,7 @@ def test_tables_of_the_demo_count_as_what_came_from_outside():
     assert Provenance({file.name: file for file in files}).sources() == [("clinical of one", "a")]
 
 
-def test_a_record_of_another_file_of_that_name_is_not_believed(study, tmp_path):
+def test_a_record_of_another_file_of_that_name_is_not_believed(study, tmp_path):  # noqa: F811
     table = tmp_path / "one" / "survival" / "cox.tsv"
     write_table(pd.read_csv(study / "one" / "survival" / "cox.tsv", sep="\t").head(2), table)
     records.record_of(table).parent.mkdir()
@@ -207,7 +172,7 @@ return new Promise((done) => setTimeout(() => done(provenance.textContent), 200)
 """
 
 
-def test_every_figure_and_table_gives_its_data_its_picture_and_its_provenance(study, tmp_path):
+def test_every_figure_and_table_gives_its_data_its_picture_and_its_provenance(study, tmp_path):  # noqa: F811
     tables = tables_of(study)
     page = tmp_path / "survival.html"
     page.write_text(survival_page(collect(tables), config_of(["one"]), [CARD], read_provenance(tables)))
@@ -260,7 +225,7 @@ def test_every_figure_and_table_gives_its_data_its_picture_and_its_provenance(st
     assert f"{alone.estimate:.2f}\t{alone.ci_lower:.2f}\t{alone.ci_upper:.2f}" in ladder
 
 
-def test_records_are_json_that_anybody_can_read(study):
+def test_records_are_json_that_anybody_can_read(study):  # noqa: F811
     for path in study.rglob("records/*.json"):
         assert set(json.loads(path.read_text())) == {
             "sha256",

@@ -5,7 +5,7 @@ import pytest
 from typer.testing import CliRunner
 
 from faceage_bio.cli.main import app
-from faceage_bio.errors import PrivacyError
+from faceage_bio.core.errors import PrivacyError
 from faceage_bio.release.marker import mark_local
 from faceage_bio.release.pseudonyms import load_key, pseudonym, pseudonymise
 

@@ -7,15 +7,15 @@ import typer
 from hypothesis import given
 from hypothesis import strategies as st
 
-from faceage_bio.cli.randomise import app
-from faceage_bio.errors import RunError
-from faceage_bio.planning.randomisation import (
+from faceage_bio.analyses.planning.randomisation import (
     GROUP,
     NUMBER,
     allocation_list,
     read_or_make_seed,
     simulate_balance,
 )
+from faceage_bio.cli.randomise import app
+from faceage_bio.core.errors import RunError
 
 ARMS, STRATA = {"treatment": 1, "control": 1}, {"sex": ["female", "male"], "site": ["A", "B", "C"]}
 

@@ -10,16 +10,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from faceage_bio.core.results.measures import MEASURES, MODEL, TEST
+from faceage_bio.core.results.reasons import decode, reason
+from faceage_bio.core.results.row import result_rows
+from faceage_bio.core.results.tables import TABLES, is_declared, key_of, never_released
+from faceage_bio.core.tables import write_table
 from faceage_bio.release.gate import check_folder
 from faceage_bio.release.known import Known
 from faceage_bio.release.rounding import midpoint, significant
 from faceage_bio.release.rule import changes, release
-from faceage_bio.results.measures import MEASURES, MODEL, TEST
-from faceage_bio.results.reasons import decode, reason
-from faceage_bio.results.row import result_rows
-from faceage_bio.results.tables import TABLES, is_declared, key_of, never_released
 from faceage_bio.stats.competing_risks import cumulative_incidence
-from faceage_bio.tables import write_table
 
 COX = result_rows(
     pd.DataFrame({

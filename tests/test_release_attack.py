@@ -11,14 +11,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from faceage_bio.columns import THIRDS
-from faceage_bio.phenotype.people import gather
-from faceage_bio.phenotype.table_one import table_one
+from faceage_bio.analyses.phenotype.people import gather
+from faceage_bio.analyses.phenotype.table_one import table_one
+from faceage_bio.analyses.survival.curve_summary import Reading, summarise
+from faceage_bio.analyses.survival.curves import curves_by_group, risk_by_group
+from faceage_bio.analyses.survival.groupings import TERTILES, part
+from faceage_bio.core.columns import THIRDS
 from faceage_bio.release.rounding import midpoint
 from faceage_bio.release.rule import release
-from faceage_bio.survival.curve_summary import Reading, summarise
-from faceage_bio.survival.curves import curves_by_group, risk_by_group
-from faceage_bio.survival.groupings import TERTILES, part
 
 K = 6
 STUDIES = (0, 1, 2, 5, 9, 14, 18, 19, 23, 28, 33, 36, 37, 41)

@@ -11,15 +11,16 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from faceage_bio.errors import FitError, PrivacyError
+from faceage_bio.core.errors import FitError, PrivacyError
+from faceage_bio.core.results.row import result_rows
+from faceage_bio.core.tables import read_text_table, sha256_of, write_table
 from faceage_bio.release import bundle
 from faceage_bio.release.bundle import MANIFEST, publish, released_config, result_tables
 from faceage_bio.release.gate import findings_in
 from faceage_bio.release.known import Known, vocabulary
-from faceage_bio.results.row import result_rows
 from faceage_bio.stats.linear import fit_linear
-from faceage_bio.tables import read_text_table, sha256_of, write_table
-from tests.test_report_curves import CURVES, config_of, data_of, write_study
+from tests.curve_studies import CURVES, data_of, write_study
+from tests.report_studies import config_of
 
 KEY = bytes(range(32))
 PEOPLE = Known(identifiers={"N0912"})

@@ -2,36 +2,22 @@
 
 import base64
 import gzip
-import io
 import json
 import zipfile
 from datetime import date
 
-import numpy as np
 import pandas as pd
 import pytest
-from PIL import Image
 from typer.testing import CliRunner
 
 from faceage_bio.cli.main import app
-from faceage_bio.errors import PrivacyError, TableError
+from faceage_bio.core.errors import PrivacyError, TableError
 from faceage_bio.release.findings import ADVICE, Finding, masked, stop_if_any
 from faceage_bio.release.gate import check_folder
 from faceage_bio.release.known import Known, known_of_inputs, known_of_results
+from tests.gate_words import KNOWN, picture
 
-KNOWN = Known(
-    identifiers={"N0912", "H912", "ward-b", "1", "7734521", "S1", "anna", "Zoë/12"},
-    files={"IMG_2201.jpg"},
-    births={date(1950, 4, 3)},
-    dates={date(1950, 4, 3), date(2019, 8, 7)},
-)
 PAGE = "<!doctype html><html><body>{}</body></html>"
-
-
-def picture(kind: str = "PNG") -> bytes:
-    stream = io.BytesIO()
-    Image.fromarray(np.zeros((8, 8, 3), dtype=np.uint8)).save(stream, format=kind)
-    return stream.getvalue()
 
 
 def uri(content: bytes, kind: str) -> str:

@@ -5,10 +5,10 @@ import yaml
 from typer.testing import CliRunner
 
 from faceage_bio.cli.main import app
-from faceage_bio.config import check_config, load_config
-from faceage_bio.errors import ConfigError
-from faceage_bio.settings import renamed
-from faceage_bio.settings.renamed import COMMANDS, OPTIONS, RENAMED, Renamed, rewritten, with_new_names
+from faceage_bio.core.config import check_config, load_config
+from faceage_bio.core.errors import ConfigError
+from faceage_bio.core.settings import renamed
+from faceage_bio.core.settings.renamed import COMMANDS, OPTIONS, RENAMED, Renamed, rewritten, with_new_names
 from tests.conftest import ROOT
 
 OLD = """# my study

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
-from faceage_bio.acceleration.repeats import (
+from faceage_bio.analyses.acceleration.repeats import (
     ageing_rate_table,
     ageing_rates,
     attenuation_table,
@@ -16,12 +16,12 @@ from faceage_bio.acceleration.repeats import (
     strata_of,
 )
 from faceage_bio.cli.main import app
-from faceage_bio.errors import CohortError
+from faceage_bio.core.errors import CohortError
+from faceage_bio.core.results.row import result_rows
+from faceage_bio.core.tables import read_table, write_table
 from faceage_bio.report.acceleration import ageing_rate_section, definition_section
 from faceage_bio.report.tables import collect
-from faceage_bio.results.row import result_rows
 from faceage_bio.stats.cox import fit_cox
-from faceage_bio.tables import read_table, write_table
 from tests.rows import told
 
 NONE = pd.DataFrame()

@@ -3,51 +3,19 @@
 import re
 from dataclasses import replace
 
-import numpy as np
 import pandas as pd
 import pytest
 
+from faceage_bio.core.tables import write_table
 from faceage_bio.report.curves import _km_figure, _lines
 from faceage_bio.report.figures_survival import Panel, step_curves
 from faceage_bio.report.pages import survival_page
 from faceage_bio.report.plot import WIDTH
 from faceage_bio.report.tables import collect
-from faceage_bio.survival.competing_risks import (
-    competing_rows,
-    incidence_at_risk,
-    incidence_curves,
-    with_codes,
-)
-from faceage_bio.survival.curve_summary import Reading, summarise
-from faceage_bio.survival.curves import curves_by_group, risk_by_group
-from faceage_bio.survival.groupings import part
-from faceage_bio.tables import write_table
 from tests.browser import chromium
-from tests.test_report import config_of, survival_tables
-from tests.test_survival_curves import late, with_causes
-
-EVIL = "<script>alert('x')</script>"
-CURVES = {"face_age": [65.0, 75.0], "site": "levels"}
-
-
-def write_study(folder, data, curves=CURVES):
-    """The tables of one cohort as the commands write them."""
-    groups = [part(data, column, rule) for column, rule in curves.items()]
-    cox = next(table for name, table in survival_tables("c") if name.endswith("cox.tsv"))
-    tables = {
-        "cox": cox, "kaplan_meier": curves_by_group(data, groups, "log-log", "c"),
-        "at_risk": risk_by_group(data, groups, "c"),
-        "summary": summarise(data, groups, Reading(), "c"),
-        "competing_risks": competing_rows(data, groups, "cancer", [0.5, 1, 2, 5], "log-log", 10.0, "c"),
-    }  # fmt: skip
-    if "cause" in data:
-        coded, _ = with_codes(data, "cancer")
-        tables["cumulative_incidence"] = incidence_curves(coded, groups, "cancer", "log-log", "c")
-        tables["incidence_at_risk"] = incidence_at_risk(coded, groups, "c")
-    paths = [folder / "c" / "survival" / f"{name}.tsv" for name in tables]
-    for path, table in zip(paths, tables.values(), strict=True):
-        write_table(table, path)
-    return paths
+from tests.curve_people import late
+from tests.curve_studies import CURVES, EVIL, data_of, write_study
+from tests.report_studies import config_of
 
 
 def page(folder, data, **settings):
@@ -77,13 +45,6 @@ class Axis:
         """Where a time is."""
         (x0, first), *_, (x1, last) = self.ticks.items()
         return x0 + (years - float(first)) / (float(last) - float(first)) * (x1 - x0)
-
-
-def data_of():
-    """400 participants; three of a site are few, and one site has a hostile name."""
-    data = with_causes(400)
-    site = np.where(data.index < 200, "lung", np.where(data.index < 397, EVIL, "rare"))
-    return data.assign(site=site)
 
 
 def test_the_page_tells_what_the_tables_hold(tmp_path):

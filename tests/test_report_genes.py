@@ -3,19 +3,19 @@
 import pandas as pd
 import pytest
 
-from faceage_bio.expression.counts import choose_samples
-from faceage_bio.expression.models import VOOM
-from faceage_bio.expression.permuted_acceleration import calibrate_tests
-from faceage_bio.expression.stage import result_tables
+from faceage_bio.analyses.expression.counts import choose_samples
+from faceage_bio.analyses.expression.models import VOOM
+from faceage_bio.analyses.expression.permuted_acceleration import calibrate_tests
+from faceage_bio.analyses.expression.stage import result_tables
+from faceage_bio.core.tables import write_table
 from faceage_bio.report import words
 from faceage_bio.report.genes import gene_section
 from faceage_bio.report.key_results import key_results
 from faceage_bio.report.pages import association_page, survival_page
 from faceage_bio.report.tables import collect
-from faceage_bio.tables import write_table
 from tests import pages
 from tests.expression_study import study
-from tests.test_report import CARD, config_of
+from tests.report_studies import CARD, config_of
 
 PANEL = ["CDK6", "AGES", "ABSENT"]
 

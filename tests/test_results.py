@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from faceage_bio.errors import FitError
-from faceage_bio.results.reasons import decode, encode, in_words, reason, status_of
-from faceage_bio.results.row import FIRST, LAST, columns_of, identified, result_rows
-from faceage_bio.tables import read_table, write_table
+from faceage_bio.core.errors import FitError
+from faceage_bio.core.results.reasons import decode, encode, in_words, reason, status_of
+from faceage_bio.core.results.row import FIRST, LAST, columns_of, identified, result_rows
+from faceage_bio.core.tables import read_table, write_table
 
 ROW = {
     "cohort": "north",

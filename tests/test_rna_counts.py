@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from faceage_bio.errors import CountsError, TableError
-from faceage_bio.rna import gene_ids
-from faceage_bio.rna.count_files import CountTable, read_counts
-from faceage_bio.rna.formats import sample_of
+from faceage_bio.core.errors import CountsError, TableError
+from faceage_bio.intake.rna import gene_ids
+from faceage_bio.intake.rna.count_files import CountTable, read_counts
+from faceage_bio.intake.rna.formats import sample_of
 
 COUNTS = pd.DataFrame(
     {"s1": [523, 40, 8, 0], "s2": [611, 55, 3, 2], "s3": [208, 31, 9, 1]}, index=["CDK6", "TP53", "GDF15", "XIST"]
@@ -396,7 +396,7 @@ def test_an_alias_of_two_genes_is_no_name():
 
 
 def test_genes_of_the_sets_that_ship_are_known():
-    from faceage_bio.rna.gene_sets import shipped_sets
+    from faceage_bio.intake.rna.gene_sets import shipped_sets
 
     for gene_set in shipped_sets().values():
         assert gene_ids.share_known(list(gene_set.directions)) > 0.97, gene_set.name

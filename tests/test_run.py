@@ -15,14 +15,14 @@ import yaml
 
 from faceage_bio.cli.workflow_lock import MARK, RunLock, steps_of
 from faceage_bio.cli.workflow_progress import WorkflowProgress, duration
-from faceage_bio.config import check_config
-from faceage_bio.errors import RunError
+from faceage_bio.core.config import check_config
+from faceage_bio.core.errors import RunError
+from faceage_bio.core.results.reasons import Reason
+from faceage_bio.core.results.row import result_rows
+from faceage_bio.core.tables import write_table
 from faceage_bio.report.run_summary import key_result_lines, pages
-from faceage_bio.results.reasons import Reason
-from faceage_bio.results.row import result_rows
-from faceage_bio.tables import write_table
 from tests.conftest import ROOT, snakemake
-from tests.test_study_sizes import write_study
+from tests.sized_studies import write_study
 
 CHECKED = "results/twelve/cohort/photos.parquet"  # a step of some seconds
 LOCKS = ".snakemake/locks"

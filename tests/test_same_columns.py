@@ -4,35 +4,35 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from faceage_bio.acceleration.definitions import Settings
-from faceage_bio.acceleration.repeats import (
+from faceage_bio.analyses.acceleration.definitions import Settings
+from faceage_bio.analyses.acceleration.repeats import (
     ageing_rate_table,
     ageing_rates,
     attenuation_table,
     dated_photos,
     reliability_table,
 )
-from faceage_bio.acceleration.stage import Validity, describe
-from faceage_bio.faceage.agreement import compare_models
-from faceage_bio.faceage.model_comparison import compare_predictions
-from faceage_bio.faceage.photo_quality import bin_measures, count_photos
-from faceage_bio.faceage.review import summarise_review
-from faceage_bio.faceage.summary import summarise_face_ages
-from faceage_bio.fairness.error import assess_fairness
-from faceage_bio.fairness.stress import summarise_stress
-from faceage_bio.phenotype.adjustment import Plan, compare_adjustments
-from faceage_bio.phenotype.contrasts import compare_groups, contrast_exposures
-from faceage_bio.phenotype.distributions import age_histogram, distributions
-from faceage_bio.phenotype.dose import fit_dose_response
-from faceage_bio.phenotype.levels import compare_levels
-from faceage_bio.phenotype.matched import match_groups
-from faceage_bio.phenotype.people import gather
-from faceage_bio.phenotype.specifications import vary_specifications
-from faceage_bio.phenotype.subgroups import compare_subgroups
-from faceage_bio.phenotype.table_one import table_one
-from faceage_bio.readers.stage import compare_readers
-from faceage_bio.results.row import columns_of, is_result
-from faceage_bio.tables import read_table, write_table
+from faceage_bio.analyses.acceleration.stage import Validity, describe
+from faceage_bio.analyses.fairness.error import assess_fairness
+from faceage_bio.analyses.fairness.stress import summarise_stress
+from faceage_bio.analyses.phenotype.adjustment import Plan, compare_adjustments
+from faceage_bio.analyses.phenotype.contrasts import compare_groups, contrast_exposures
+from faceage_bio.analyses.phenotype.distributions import age_histogram, distributions
+from faceage_bio.analyses.phenotype.dose import fit_dose_response
+from faceage_bio.analyses.phenotype.levels import compare_levels
+from faceage_bio.analyses.phenotype.matched import match_groups
+from faceage_bio.analyses.phenotype.people import gather
+from faceage_bio.analyses.phenotype.specifications import vary_specifications
+from faceage_bio.analyses.phenotype.subgroups import compare_subgroups
+from faceage_bio.analyses.phenotype.table_one import table_one
+from faceage_bio.analyses.readers.stage import compare_readers
+from faceage_bio.core.results.row import columns_of, is_result
+from faceage_bio.core.tables import read_table, write_table
+from faceage_bio.faces.faceage.agreement import compare_models
+from faceage_bio.faces.faceage.model_comparison import compare_predictions
+from faceage_bio.faces.faceage.photo_quality import bin_measures, count_photos
+from faceage_bio.faces.faceage.review import summarise_review
+from faceage_bio.faces.faceage.summary import summarise_face_ages
 
 N = 80
 PLAN = Plan({}, ["sex"], ["sex", "bmi"])

@@ -5,9 +5,9 @@ import gzip
 import numpy as np
 import pytest
 
-from faceage_bio.errors import CountsError
-from faceage_bio.rna import sample_files
-from faceage_bio.rna.count_files import read_counts
+from faceage_bio.core.errors import CountsError
+from faceage_bio.intake.rna import sample_files
+from faceage_bio.intake.rna.count_files import read_counts
 
 GENES = ["ENSG00000105810.12", "ENSG00000141510.18", "ENSG00000130513.6", "ENSG00000229807.12"]
 HEADER = "# gene-model: GENCODE v36\ngene_id\tgene_name\tgene_type\tunstranded\tstranded_first\tstranded_second\ttpm_unstranded\n"

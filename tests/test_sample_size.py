@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from faceage_bio.errors import RunError
+from faceage_bio.core.errors import RunError
 from faceage_bio.stats.sample_size import (
     CoxDesign,
     LogRankTrial,

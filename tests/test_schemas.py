@@ -7,20 +7,20 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
-from faceage_bio.acceleration.repeats import dated_photos
-from faceage_bio.age_reached import in_years, parse_units
-from faceage_bio.age_residual import age_acceleration
+from faceage_bio.analyses.acceleration.repeats import dated_photos
+from faceage_bio.analyses.age_residual import age_acceleration
+from faceage_bio.analyses.survival.check import read_people
+from faceage_bio.analyses.survival.follow_up import Time, prepare
 from faceage_bio.cli.main import app
-from faceage_bio.cohort.face_ages import read_face_ages
-from faceage_bio.cohort.intake import read_cohorts
-from faceage_bio.errors import CohortError, ConfigError
-from faceage_bio.parse import date_problem, dates_of
-from faceage_bio.plain import read_plain
-from faceage_bio.problems import Problems
-from faceage_bio.results.reasons import in_words
-from faceage_bio.schemas import CLINICAL, read_user_table
-from faceage_bio.survival.check import read_people
-from faceage_bio.survival.follow_up import Time, prepare
+from faceage_bio.core.errors import CohortError, ConfigError
+from faceage_bio.core.parse import date_problem, dates_of
+from faceage_bio.core.problems import Problems
+from faceage_bio.core.results.reasons import in_words
+from faceage_bio.intake.age_reached import in_years, parse_units
+from faceage_bio.intake.cohort.face_ages import read_face_ages
+from faceage_bio.intake.cohort.intake import read_cohorts
+from faceage_bio.intake.plain import read_plain
+from faceage_bio.intake.schemas import CLINICAL, read_user_table
 
 N = 60
 random = np.random.default_rng(4)

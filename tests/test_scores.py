@@ -10,16 +10,22 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
+from faceage_bio.analyses.scores.calculate import (
+    absent_columns,
+    read_answers,
+    renamed,
+    score_people,
+    summarise_scores,
+)
+from faceage_bio.analyses.scores.compare import Choices, compare_score
+from faceage_bio.analyses.scores.definition import SHIPPED, load_score, shipped
+from faceage_bio.analyses.scores.swap import matched_cut, swap_ages
 from faceage_bio.cli.main import app
-from faceage_bio.errors import CohortError, ConfigError, FitError
-from faceage_bio.scores.calculate import absent_columns, read_answers, renamed, score_people, summarise_scores
-from faceage_bio.scores.compare import Choices, compare_score
-from faceage_bio.scores.definition import SHIPPED, load_score, shipped
-from faceage_bio.scores.swap import matched_cut, swap_ages
+from faceage_bio.core.errors import CohortError, ConfigError, FitError
+from faceage_bio.core.tables import read_table, read_text_table
 from faceage_bio.stats.censored_auc import censored_areas
 from faceage_bio.stats.concordance import concordance
 from faceage_bio.stats.resampling import areas, concordances, draw_counts
-from faceage_bio.tables import read_table, read_text_table
 from tests.golden.scores import data
 from tests.rows import worded
 

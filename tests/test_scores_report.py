@@ -7,17 +7,17 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from faceage_bio.config import check_config
+from faceage_bio.analyses.scores.calculate import not_scored, score_people, summarise_scores
+from faceage_bio.analyses.scores.compare import Choices, compare_score
+from faceage_bio.analyses.scores.definition import load_score
+from faceage_bio.core.config import check_config
+from faceage_bio.core.tables import write_table
 from faceage_bio.report.pages import survival_page
 from faceage_bio.report.scores import scores_section
 from faceage_bio.report.tables import collect
-from faceage_bio.scores.calculate import not_scored, score_people, summarise_scores
-from faceage_bio.scores.compare import Choices, compare_score
-from faceage_bio.scores.definition import load_score
-from faceage_bio.tables import write_table
 from tests.browser import chromium
 from tests.golden.scores import data
-from tests.test_report import CARD, survival_tables
+from tests.report_studies import CARD, survival_tables
 
 NAMES = ("teachh_publication", "teachh_faceage_repository")
 CONFIG = check_config(

@@ -6,7 +6,7 @@ from functools import cache
 import numpy as np
 import pytest
 
-from faceage_bio.tables import read_table
+from faceage_bio.core.tables import read_table
 
 TABLE = re.compile(r'<table\b[^>]*data-from="([^"]+)"[^>]*>(.*?)</table>', re.DOTALL)
 ROW = re.compile(

@@ -8,10 +8,8 @@ import pandas as pd
 import pytest
 from scipy import sparse
 
-from faceage_bio.cohort.samples import read_samples
-from faceage_bio.errors import CohortError, CountsError
-from faceage_bio.expression import cells as cells_module
-from faceage_bio.expression.cells import (
+from faceage_bio.analyses.expression import cells as cells_module
+from faceage_bio.analyses.expression.cells import (
     Limits,
     aggregate_cells,
     cells_ledger,
@@ -20,17 +18,19 @@ from faceage_bio.expression.cells import (
     quality_table,
     samples_of,
 )
-from faceage_bio.expression.composition import centred_log_ratio, composition_table
-from faceage_bio.problems import Problems
+from faceage_bio.analyses.expression.composition import centred_log_ratio, composition_table
+from faceage_bio.core.errors import CohortError, CountsError
+from faceage_bio.core.problems import Problems
+from faceage_bio.intake.cohort.samples import read_samples
+from faceage_bio.intake.rna import cells as cell_files
+from faceage_bio.intake.rna.cells import open_cells
 from faceage_bio.report.pages import association_page
 from faceage_bio.report.tables import collect
-from faceage_bio.rna import cells as cell_files
-from faceage_bio.rna.cells import open_cells
 from faceage_bio.stats.power import smallest_detectable
 from tests.browser import chromium
 from tests.cells_study import GENES, cells_of, people_of
+from tests.report_studies import CARD, config_of
 from tests.rows import worded
-from tests.test_report import CARD, config_of
 
 LOOSE = Limits(min_genes=5, max_mitochondrial=0.2, min_cells=10, min_counts=1000)
 

@@ -10,21 +10,22 @@ import pandas as pd
 import pytest
 import typer
 
+from faceage_bio.analyses.pooling.stage import pool_tables
 from faceage_bio.cli.site import app
-from faceage_bio.errors import PrivacyError, RunError
-from faceage_bio.pooling.stage import pool_tables
+from faceage_bio.core.errors import PrivacyError, RunError
+from faceage_bio.core.settings.pooling import Pooling
+from faceage_bio.core.tables import read_table, write_table, zipped
 from faceage_bio.release.known import Known
-from faceage_bio.release.signatures import check_signature, sign_file
-from faceage_bio.release.site_bundle import (
+from faceage_bio.release.sites.signatures import check_signature, sign_file
+from faceage_bio.release.sites.site_bundle import (
     check_bundles,
     differing_settings,
     pool_bundles,
     read_bundle,
     site_members,
 )
-from faceage_bio.settings.pooling import Pooling
-from faceage_bio.tables import read_table, write_table, zipped
-from tests.test_report_curves import CURVES, config_of, data_of, write_study
+from tests.curve_studies import CURVES, data_of, write_study
+from tests.report_studies import config_of
 
 KEY = bytes(range(32))
 CONFIG = config_of(["c"], survival={"curves": CURVES})

@@ -8,9 +8,9 @@ import pandas as pd
 import pytest
 import typer
 
+from faceage_bio.analyses.sites.rounds import MOST_ANSWERS, Term, answer, combine, first_request
 from faceage_bio.cli.site import app
-from faceage_bio.errors import FaceAgeBioError, PrivacyError, RunError
-from faceage_bio.sites.rounds import MOST_ANSWERS, Term, answer, combine, first_request
+from faceage_bio.core.errors import FaceAgeBioError, PrivacyError, RunError
 
 GOLDEN = Path(__file__).parent / "golden"
 NAMES, SIZES = ("north", "south", "east", "west", "centre"), (427, 231, 185, 93, 58)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from faceage_bio.errors import FitError
+from faceage_bio.core.errors import FitError
 from faceage_bio.stats.design import build_design
 from faceage_bio.stats.effect_size import adjusted_difference, hedges_g, variance_share
 from faceage_bio.stats.evalue import e_value_of_difference

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from faceage_bio.errors import FitError
+from faceage_bio.core.errors import FitError
 from faceage_bio.stats.cox import fit_cox
 from faceage_bio.stats.cox_baseline import baseline_hazard, survival_at
 from faceage_bio.stats.cox_fit import likelihood_ratio_test

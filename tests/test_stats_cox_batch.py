@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from faceage_bio.errors import FitError
-from faceage_bio.results.reasons import in_words, reason
+from faceage_bio.core.errors import FitError
+from faceage_bio.core.results.reasons import in_words, reason
 from faceage_bio.stats import cox_batch
 from faceage_bio.stats.cox import fit_cox
 from faceage_bio.stats.cox_batch import fit_cox_per_column

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from faceage_bio.errors import FitError
+from faceage_bio.core.errors import FitError
 from faceage_bio.stats import dispersion_trend
 from faceage_bio.stats.deseq import fit_deseq
 from faceage_bio.stats.dispersion_trend import fit_trend, gamma_regression

@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from faceage_bio.errors import FitError
+from faceage_bio.analyses.survival.models import Choices
+from faceage_bio.analyses.survival.one_stage import fit_one_stage
+from faceage_bio.core.errors import FitError
 from faceage_bio.stats import meta_analysis as ma
-from faceage_bio.survival.models import Choices
-from faceage_bio.survival.one_stage import fit_one_stage
 
 FOLDER = Path(__file__).parent / "golden" / "meta_analysis"
 DATA = pd.read_csv(FOLDER / "data.tsv", sep="\t")

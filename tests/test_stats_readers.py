@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from scipy import stats
 
-from faceage_bio.errors import FitError
+from faceage_bio.core.errors import FitError
 from faceage_bio.stats.censored_auc import censored_areas, status_at
 from faceage_bio.stats.delong import delong, jackknife
 from faceage_bio.stats.multi_reader import ReaderStudy, against_standard, mean_accuracy, mean_covariance

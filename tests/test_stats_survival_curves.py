@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from faceage_bio.errors import FitError
+from faceage_bio.core.errors import FitError
 from faceage_bio.stats import fine_gray
 from faceage_bio.stats import restricted_mean as rmst
 from faceage_bio.stats.competing_risks import cumulative_incidence, gray_test, incidence_at

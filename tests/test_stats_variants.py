@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from faceage_bio.errors import FitError
+from faceage_bio.core.errors import FitError
 from faceage_bio.stats.linear import fit_linear
 from faceage_bio.stats.quadratic_forms import chi_square_mixture_tail
 from faceage_bio.stats.rare_variants import (

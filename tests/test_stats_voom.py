@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from faceage_bio.errors import FitError
+from faceage_bio.core.errors import FitError
 from faceage_bio.stats.consensus_correlation import consensus_correlation
 from faceage_bio.stats.linear import least_squares
 from faceage_bio.stats.linear_genes import hc3

@@ -5,9 +5,9 @@ import re
 import pytest
 
 from faceage_bio.cli.main import STEPS
-from faceage_bio.config import Config, check_config, described, with_values
-from faceage_bio.errors import ConfigError
-from faceage_bio.steps import Used
+from faceage_bio.core.config import Config, check_config, described, with_values
+from faceage_bio.core.errors import ConfigError
+from faceage_bio.core.steps import Used
 from tests.conftest import ROOT
 
 RULES = {

@@ -12,19 +12,25 @@ from hypothesis.extra.numpy import arrays
 from PIL import Image
 from typer.testing import CliRunner
 
+from faceage_bio.analyses.fairness.stress import summarise_cohorts, summarise_stress
 from faceage_bio.cli.main import app
+from faceage_bio.core.errors import TableError
+from faceage_bio.core.settings.photos import FaceAge
 from faceage_bio.demo.portraits import draw, imagine
-from faceage_bio.errors import TableError
-from faceage_bio.faceage.photo import Tools, add_ages, examine, examine_image
-from faceage_bio.faceage.settings import settings_of
-from faceage_bio.faceage.stress import gather_samples, photos_in, sample_photos, stress_one, stress_photos
-from faceage_bio.fairness.stress import summarise_cohorts, summarise_stress
-from faceage_bio.settings.photos import FaceAge
-from faceage_bio.vision import conditions
-from faceage_bio.vision.conditions import CONDITIONS, N_STEPS, Box
-from faceage_bio.vision.crop import crop_face
-from faceage_bio.vision.decode import decode_photo
-from faceage_bio.vision.detect import Detector, Face
+from faceage_bio.faces.faceage.photo import Tools, add_ages, examine, examine_image
+from faceage_bio.faces.faceage.settings import settings_of
+from faceage_bio.faces.faceage.stress import (
+    gather_samples,
+    photos_in,
+    sample_photos,
+    stress_one,
+    stress_photos,
+)
+from faceage_bio.faces.vision import conditions
+from faceage_bio.faces.vision.conditions import CONDITIONS, N_STEPS, Box
+from faceage_bio.faces.vision.crop import crop_face
+from faceage_bio.faces.vision.decode import decode_photo
+from faceage_bio.faces.vision.detect import Detector, Face
 from tests.conftest import add_mean_model
 from tests.rows import told
 

@@ -5,16 +5,16 @@ import pytest
 import yaml
 from PIL import Image
 
-from faceage_bio.acceleration.too_small import too_small
+from faceage_bio.analyses.acceleration.too_small import too_small
 from faceage_bio.cli import study_check
 from faceage_bio.cli.study_check import check_study
-from faceage_bio.cohort import samples
-from faceage_bio.errors import CohortError, visible
-from faceage_bio.faceage.store import content_of
-from faceage_bio.rna import count_store
-from faceage_bio.rna.count_store import read_counts_once
-from faceage_bio.tables import read_json, write_json
-from faceage_bio.training.seen_photos import keyed_hashes
+from faceage_bio.core.errors import CohortError, visible
+from faceage_bio.core.tables import read_json, write_json
+from faceage_bio.faces.faceage.store import content_of
+from faceage_bio.faces.training.seen_photos import keyed_hashes
+from faceage_bio.intake.cohort import samples
+from faceage_bio.intake.rna import count_store
+from faceage_bio.intake.rna.count_store import read_counts_once
 from tests.conftest import add_mean_model
 
 N = 12

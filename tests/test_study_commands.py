@@ -10,9 +10,9 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from faceage_bio.cli.main import app
-from faceage_bio.cohort.example import write_example
+from faceage_bio.core.errors import RunError
 from faceage_bio.demo.noise import draw_noise
-from faceage_bio.errors import RunError
+from faceage_bio.intake.cohort.example import write_example
 
 
 def call(*arguments, cwd):

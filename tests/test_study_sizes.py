@@ -5,44 +5,15 @@ import re
 import subprocess
 import sys
 
-import numpy as np
-import pandas as pd
 import pytest
-import yaml
 from typer.testing import CliRunner
 
 from faceage_bio.cli.main import app
-from faceage_bio.tables import read_table, read_text_table
+from faceage_bio.core.tables import read_table, read_text_table
 from tests.conftest import ROOT
+from tests.sized_studies import RESULTS, SIZES, write_study
 
 pytestmark = pytest.mark.workflow
-RESULTS = "résultats [1] d'une étude (b)"
-SIZES = {"two": 2, "twelve": 12, "thirty": 30}
-
-
-def write_study(folder) -> None:
-    """A config with a cohort of each size: face ages and a clinical table of age, sex and follow-up."""
-    chance = np.random.default_rng(3)
-    for name, n in SIZES.items():
-        subjects = [f"{name}-{k:03}" for k in range(n)]
-        age = chance.uniform(45, 80, n).round(1)
-        pd.DataFrame({"subject_id": subjects, "face_age": age + chance.normal(0, 6, n).round(1)}).to_csv(
-            folder / f"{name}_ages.tsv", sep="\t", index=False
-        )
-        pd.DataFrame({
-            "subject_id": subjects, "chronological_age": age, "sex": chance.choice(["female", "male"], n),
-            "BMI {kg}": chance.uniform(19, 33, n).round(1), "followup_years": chance.uniform(0.2, 6, n).round(2), "event": chance.integers(0, 2, n),
-        }).to_csv(folder / f"{name}_clinical.tsv", sep="\t", index=False)  # fmt: skip
-    cohorts = {
-        name: {
-            "face_ages": f"{name}_ages.tsv",
-            "clinical": f"{name}_clinical.tsv",
-            "columns": {"bmi": "BMI {kg}"},
-        }
-        for name in SIZES
-    }
-    study = {"cohorts": cohorts, "results_dir": RESULTS, "report": {"title": "{sex} and {x}"}}
-    (folder / "config.yaml").write_text(yaml.safe_dump(study))
 
 
 def test_small_studies_have_exact_pages_and_a_bundle(tmp_path, monkeypatch):

@@ -7,14 +7,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from faceage_bio.errors import CohortError
-from faceage_bio.survival.models import Choices, grouped
-from faceage_bio.survival.subgroups import RATIO
-from faceage_bio.survival.subgroups import subgroup_hazards as fitted
+from faceage_bio.analyses.survival.models import Choices, grouped
+from faceage_bio.analyses.survival.subgroups import RATIO
+from faceage_bio.analyses.survival.subgroups import subgroup_hazards as fitted
+from faceage_bio.core.errors import CohortError
 from tests.golden.ladder.data import people as lung
+from tests.hazard_people import died
 from tests.rows import worded
-from tests.test_survival import people
-from tests.test_survival_hazards import died
+from tests.survival_people import people
 
 GOLDEN = (
     pd.read_csv(Path(__file__).parent / "golden" / "subgroup_hazards" / "golden.tsv", sep="\t")
@@ -97,7 +97,7 @@ def test_a_modifier_that_makes_the_strata_and_errors_by_cluster_equal_r():
 
 
 def test_everybody_stands_beside_with_the_hazard_ratio_of_the_ladder():
-    from faceage_bio.survival.ladder import cox_ladder
+    from faceage_bio.analyses.survival.ladder import cox_ladder
 
     ladder = cox_ladder(lung(), CHOICES, "lung")
     own = ladder[(ladder.exposure == "age_acceleration") & (ladder.term == "age_acceleration")]

@@ -6,6 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from faceage_bio.core.results.reasons import reason
+from faceage_bio.core.results.row import result_rows
 from faceage_bio.report import history
 from faceage_bio.report.checks import (
     CAUTION,
@@ -31,10 +33,8 @@ from faceage_bio.report.pages import association_page, index_page
 from faceage_bio.report.people import table_one
 from faceage_bio.report.summary import _hazards, change_sentence, strip
 from faceage_bio.report.tables import ReportTables
-from faceage_bio.results.reasons import reason
-from faceage_bio.results.row import result_rows
+from tests.report_studies import CARD, EVIL, HAZARD, config_of
 from tests.rows import worded
-from tests.test_report import CARD, EVIL, HAZARD, config_of
 
 CHECKS = [
     FOLLOWS_AGE, "Origin of the weights", "Age dependence", "Proportional hazards", "Events per variable", "Missing data", "Site and camera",

@@ -4,28 +4,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from faceage_bio.errors import CohortError, ConfigError, FitError
-from faceage_bio.observation import entry_of
+from faceage_bio.analyses.survival.age_comparison import compare_ages
+from faceage_bio.analyses.survival.check import hints, read_people
+from faceage_bio.analyses.survival.follow_up import Time, mark, prepare, survival_ledger
+from faceage_bio.analyses.survival.ladder import cox_ladder as ladder
+from faceage_bio.analyses.survival.models import Choices, grouped, model_frame
+from faceage_bio.core.errors import CohortError, ConfigError, FitError
+from faceage_bio.intake.observation import entry_of
 from faceage_bio.stats.cox import fit_cox
-from faceage_bio.survival.age_comparison import compare_ages
-from faceage_bio.survival.check import hints, read_people
-from faceage_bio.survival.follow_up import Time, mark, prepare, survival_ledger
-from faceage_bio.survival.ladder import cox_ladder as ladder
-from faceage_bio.survival.models import Choices, grouped, model_frame
 from tests.rows import worded
-
-
-def people(n=300, seed=1, hazard=0.06):
-    random = np.random.default_rng(seed)
-    age = random.normal(64, 9, n)
-    excess = random.normal(0, 8, n)
-    death = random.exponential(1, n) / (0.25 * np.exp(hazard * (age + excess - 64)))
-    leave = random.uniform(1, 6, n)
-    return pd.DataFrame({
-        "cohort": "c", "subject_id": [f"s{k}" for k in range(n)], "chronological_age": age, "face_age": age + excess,
-        "age_acceleration": excess, "sex": random.choice(["female", "male"], n), "ecog": random.integers(0, 3, n).astype(float),
-        "entry_years": np.nan, "followup_years": np.minimum(death, leave), "event": (death <= leave).astype(float),
-    })  # fmt: skip
+from tests.survival_people import people
 
 
 def cox_ladder(data, covariates, per_years, cohort):

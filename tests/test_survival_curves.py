@@ -9,22 +9,23 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
-from faceage_bio.cli.main import app
-from faceage_bio.config import check_config
-from faceage_bio.demo.people import simulate_people
-from faceage_bio.errors import CohortError, ConfigError
-from faceage_bio.stats.kaplan_meier import kaplan_meier, median
-from faceage_bio.survival.competing_risks import (
+from faceage_bio.analyses.survival.competing_risks import (
     check_causes,
     competing_rows,
     incidence_curves,
     with_codes,
 )
-from faceage_bio.survival.curve_summary import Reading, summarise
-from faceage_bio.survival.curves import curves_by_group, risk_by_group, whole_years
-from faceage_bio.survival.groupings import part
+from faceage_bio.analyses.survival.curve_summary import Reading, summarise
+from faceage_bio.analyses.survival.curves import curves_by_group, risk_by_group, whole_years
+from faceage_bio.analyses.survival.groupings import part
+from faceage_bio.cli.main import app
+from faceage_bio.core.config import check_config
+from faceage_bio.core.errors import CohortError, ConfigError
+from faceage_bio.demo.people import simulate_people
+from faceage_bio.stats.kaplan_meier import kaplan_meier, median
+from tests.curve_people import late, with_causes
 from tests.rows import worded
-from tests.test_survival import people
+from tests.survival_people import people
 
 DIFFERENCE, INCIDENCE = "difference of restricted mean survival time", "cumulative incidence"
 RULES = {"face_age": [65.0, 75.0, 85.0], "age_acceleration": "tertiles", "sex": "levels"}
@@ -213,12 +214,6 @@ def test_strata_and_weights_stand_in_the_rows():
 # delayed entry
 
 
-def late(data, share=0.5):
-    return data.assign(
-        entry_years=np.where(data.index < 120, np.minimum(data.followup_years * share, 1.0), np.nan)
-    )
-
-
 def test_late_entrants_count_from_when_they_came():
     data = late(people())
     found = curves_by_group(data, groupings(data), "log-log", "c")
@@ -287,22 +282,6 @@ def test_curves_fall_and_count_everybody(rows):
 
 
 # competing risks
-
-
-def with_causes(n=500, seed=3):
-    """Face age raises the hazard of cancer deaths and leaves the others alone."""
-    random = np.random.default_rng(seed)
-    data = people(n, seed)
-    death = random.exponential(1, n) / (0.2 * np.exp(0.06 * (data.face_age - 64)))
-    other = random.exponential(1, n) / 0.15
-    leave = random.uniform(1, 6, n)
-    end = np.minimum.reduce([death, other, leave])
-    cause = np.select([end == death, end == other], ["cancer", "cardiovascular"], "")
-    return data.assign(
-        followup_years=end,
-        event=(end < leave).astype(float),
-        cause=pd.Series(cause, dtype=object).where(cause != "", None),
-    )
 
 
 def competing(data, rules=RULES, cause="cancer"):

@@ -9,37 +9,30 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
+from faceage_bio.analyses.survival.age_comparison import compare_ages
+from faceage_bio.analyses.survival.hazard_curve import hazard_curve
+from faceage_bio.analyses.survival.imputed import impute_full_model
+from faceage_bio.analyses.survival.ladder import cox_ladder
+from faceage_bio.analyses.survival.models import Choices
+from faceage_bio.analyses.survival.proportional import proportional_hazards
+from faceage_bio.analyses.survival.sensitivity import sensitivity
+from faceage_bio.analyses.survival.sites import compare_sites
+from faceage_bio.analyses.survival.subgroups import subgroup_hazards
 from faceage_bio.cli.main import app
-from faceage_bio.errors import CohortError
+from faceage_bio.core.errors import CohortError
+from faceage_bio.core.steps import STEPS
+from faceage_bio.core.tables import write_table
 from faceage_bio.report.formats import p_value
 from faceage_bio.report.pages import survival_page
 from faceage_bio.report.tables import collect
 from faceage_bio.stats.cox import fit_cox
 from faceage_bio.stats.time_split import split_follow_up
-from faceage_bio.steps import STEPS
-from faceage_bio.survival.age_comparison import compare_ages
-from faceage_bio.survival.hazard_curve import hazard_curve
-from faceage_bio.survival.imputed import impute_full_model
-from faceage_bio.survival.ladder import cox_ladder
-from faceage_bio.survival.models import Choices
-from faceage_bio.survival.proportional import proportional_hazards
-from faceage_bio.survival.sensitivity import sensitivity
-from faceage_bio.survival.sites import compare_sites
-from faceage_bio.survival.subgroups import subgroup_hazards
-from faceage_bio.tables import write_table
+from tests.hazard_people import died
+from tests.report_studies import CARD, ages_tables, config_of
 from tests.rows import worded
-from tests.test_report import CARD, ages_tables, config_of
-from tests.test_survival import people
+from tests.survival_people import people
 
 CHOICES = Choices(10, ["sex"], ["ecog"])
-
-
-def died(data, log_hazard, seed=3, base=0.25):
-    """The people with another time of death, of this hazard."""
-    random = np.random.default_rng(seed)
-    death = random.exponential(1, len(data)) / (base * np.exp(log_hazard))
-    leave = random.uniform(2, 7, len(data))
-    return data.assign(followup_years=np.minimum(death, leave), event=(death <= leave).astype(float))
 
 
 def fading(n=900, seed=4):
@@ -98,7 +91,7 @@ def test_a_group_that_one_completed_table_lacks_is_not_pooled(monkeypatch):
         whole = table.assign(sex=table.sex.ffill().bfill())
         return [whole, whole.assign(sex="female")]
 
-    monkeypatch.setattr("faceage_bio.survival.imputed.impute", uneven)
+    monkeypatch.setattr("faceage_bio.analyses.survival.imputed.impute", uneven)
     gappy = people(n=200)
     gappy.loc[:20, "sex"] = None
     rows = worded(impute_full_model(gappy, CHOICES, "c", m=2, iterations=1, seed=1))

@@ -4,39 +4,39 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from faceage_bio.acceleration.hazards import definition_hazards
-from faceage_bio.errors import FitError
-from faceage_bio.results.measures import MEASURES
-from faceage_bio.results.reasons import SPARSE_DATA, WHY_NOT, decode
-from faceage_bio.results.row import ROLES, columns_of
-from faceage_bio.scores.calculate import not_scored, score_people, summarise_scores
-from faceage_bio.scores.compare import Choices as Comparison
-from faceage_bio.scores.compare import compare_score
-from faceage_bio.scores.definition import Item, load_score
-from faceage_bio.scores.swap import matched_cut
-from faceage_bio.survival.added_value import added_value
-from faceage_bio.survival.age_comparison import compare_ages
-from faceage_bio.survival.competing_risks import (
+from faceage_bio.analyses.acceleration.hazards import definition_hazards
+from faceage_bio.analyses.scores.calculate import not_scored, score_people, summarise_scores
+from faceage_bio.analyses.scores.compare import Choices as Comparison
+from faceage_bio.analyses.scores.compare import compare_score
+from faceage_bio.analyses.scores.definition import Item, load_score
+from faceage_bio.analyses.scores.swap import matched_cut
+from faceage_bio.analyses.survival.added_value import added_value
+from faceage_bio.analyses.survival.age_comparison import compare_ages
+from faceage_bio.analyses.survival.competing_risks import (
     competing_rows,
     incidence_at_risk,
     incidence_curves,
     with_codes,
 )
-from faceage_bio.survival.curve_summary import Reading, summarise
-from faceage_bio.survival.curves import curves_by_group, risk_by_group
-from faceage_bio.survival.genes import gene_survival
-from faceage_bio.survival.groupings import part
-from faceage_bio.survival.hazard_curve import hazard_curve
-from faceage_bio.survival.imputed import impute_full_model
-from faceage_bio.survival.ladder import cox_ladder
-from faceage_bio.survival.models import Choices
-from faceage_bio.survival.proportional import proportional_hazards
-from faceage_bio.survival.sensitivity import sensitivity
-from faceage_bio.survival.sites import compare_sites
-from faceage_bio.survival.subgroups import subgroup_hazards
+from faceage_bio.analyses.survival.curve_summary import Reading, summarise
+from faceage_bio.analyses.survival.curves import curves_by_group, risk_by_group
+from faceage_bio.analyses.survival.genes import gene_survival
+from faceage_bio.analyses.survival.groupings import part
+from faceage_bio.analyses.survival.hazard_curve import hazard_curve
+from faceage_bio.analyses.survival.imputed import impute_full_model
+from faceage_bio.analyses.survival.ladder import cox_ladder
+from faceage_bio.analyses.survival.models import Choices
+from faceage_bio.analyses.survival.proportional import proportional_hazards
+from faceage_bio.analyses.survival.sensitivity import sensitivity
+from faceage_bio.analyses.survival.sites import compare_sites
+from faceage_bio.analyses.survival.subgroups import subgroup_hazards
+from faceage_bio.core.errors import FitError
+from faceage_bio.core.results.measures import MEASURES
+from faceage_bio.core.results.reasons import SPARSE_DATA, WHY_NOT, decode
+from faceage_bio.core.results.row import ROLES, columns_of
+from tests.curve_people import with_causes
 from tests.golden.scores import data as clinic
 from tests.rows import worded
-from tests.test_survival_curves import with_causes
 
 CHOICES = Choices(10, ["sex"], ["ecog"], firth=True)
 SCORE = load_score("teachh_publication")

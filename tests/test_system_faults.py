@@ -9,10 +9,10 @@ import sys
 import pandas as pd
 import pytest
 
-from faceage_bio import tables
 from faceage_bio.cli import main as command_line
-from faceage_bio.errors import TableError
-from faceage_bio.tables import read_table, write_table
+from faceage_bio.core import tables
+from faceage_bio.core.errors import TableError
+from faceage_bio.core.tables import read_table, write_table
 
 PEOPLE = pd.DataFrame(
     {"cohort": "a", "subject_id": [f"s{k}" for k in range(3000)], "chronological_age": range(3000)}

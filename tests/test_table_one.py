@@ -9,19 +9,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
-from faceage_bio.cli.main import app
-from faceage_bio.config import check_config
-from faceage_bio.errors import ConfigError
-from faceage_bio.phenotype.distributions import age_histogram, distributions
-from faceage_bio.phenotype.people import gather
-from faceage_bio.phenotype.table_one import (
+from faceage_bio.analyses.phenotype.distributions import age_histogram, distributions
+from faceage_bio.analyses.phenotype.people import gather
+from faceage_bio.analyses.phenotype.table_one import (
     AVERAGE,
     LARGEST,
     THIRDS,
     part_by_acceleration,
     table_one,
 )
-from faceage_bio.results.reasons import in_words
+from faceage_bio.cli.main import app
+from faceage_bio.core.config import check_config
+from faceage_bio.core.errors import ConfigError
+from faceage_bio.core.results.reasons import in_words
 from faceage_bio.stats.group_balance import all_pairs, difference_of_numbers, difference_of_shares
 from tests.golden.associations.data import PARTIES
 from tests.golden.table_one import data

@@ -3,8 +3,15 @@
 import pandas as pd
 import pytest
 
-from faceage_bio.errors import TableError
-from faceage_bio.tables import OWNER_ONLY, atomic_path, read_json, read_table, read_text_table, write_table
+from faceage_bio.core.errors import TableError
+from faceage_bio.core.tables import (
+    OWNER_ONLY,
+    atomic_path,
+    read_json,
+    read_table,
+    read_text_table,
+    write_table,
+)
 
 
 @pytest.mark.parametrize("separator", ["\t", ",", ";"])

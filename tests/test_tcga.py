@@ -12,8 +12,8 @@ import pytest
 from typer.testing import CliRunner
 
 from faceage_bio.cli.main import app
-from faceage_bio.rna.gene_ids import human_genes
-from faceage_bio.tables import read_table
+from faceage_bio.core.tables import read_table
+from faceage_bio.intake.rna.gene_ids import human_genes
 from tests.conftest import ROOT
 
 CONFIG = """\

@@ -7,13 +7,16 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
-from faceage_bio.acceleration.hazards import definition_hazards
-from faceage_bio.acceleration.repeats import ageing_rates
-from faceage_bio.acceleration.subjects import one_per_subject
+from faceage_bio.analyses.acceleration.hazards import definition_hazards
+from faceage_bio.analyses.acceleration.repeats import ageing_rates
+from faceage_bio.analyses.acceleration.subjects import one_per_subject
+from faceage_bio.analyses.readers.outcome import followed
+from faceage_bio.analyses.survival.check import read_people
+from faceage_bio.analyses.survival.follow_up import Time, mark, prepare
+from faceage_bio.analyses.survival.genes import gene_survival
 from faceage_bio.cli.main import app
-from faceage_bio.errors import CohortError, FitError
-from faceage_bio.observation import entry_of
-from faceage_bio.readers.outcome import followed
+from faceage_bio.core.errors import CohortError, FitError
+from faceage_bio.intake.observation import entry_of
 from faceage_bio.stats.brier import brier
 from faceage_bio.stats.censored_auc import censored_auc
 from faceage_bio.stats.competing_risks import cumulative_incidence, gray_test, incidence_at
@@ -28,9 +31,6 @@ from faceage_bio.stats.kaplan_meier import kaplan_meier, risk_table, survival_at
 from faceage_bio.stats.log_rank import log_rank
 from faceage_bio.stats.restricted_mean import restricted_mean
 from faceage_bio.stats.time_split import split_follow_up
-from faceage_bio.survival.check import read_people
-from faceage_bio.survival.follow_up import Time, mark, prepare
-from faceage_bio.survival.genes import gene_survival
 
 HERE = Path(__file__).parent / "golden" / "time_zero"
 TABLE = pd.read_csv(HERE / "transplant.tsv", sep="\t", comment="#").astype("float64")

@@ -11,19 +11,19 @@ from hypothesis import strategies as st
 from PIL import Image
 from scipy.io import savemat
 
+from faceage_bio.core.errors import ConfigError, RunError, TableError, WeightsError
+from faceage_bio.core.settings.training import Curation, Source, Split, read_training
+from faceage_bio.core.tables import read_json, read_table
 from faceage_bio.demo.portraits import another_day, draw, imagine
-from faceage_bio.errors import ConfigError, RunError, TableError, WeightsError
-from faceage_bio.settings.training import Curation, Source, Split, read_training
-from faceage_bio.tables import read_json, read_table
-from faceage_bio.training import faces as faces_
-from faceage_bio.training.curation import curate_faces, curate_labels, flow
-from faceage_bio.training.embeddings import embed, similar_pairs
-from faceage_bio.training.faces import FaceStore, check_faces
-from faceage_bio.training.labelled_photos import matlab_age, read_source
-from faceage_bio.training.prepare import prepare
-from faceage_bio.training.splits import TRAIN, leak, split_photos
-from faceage_bio.vision.crop import crop_face
-from faceage_bio.vision.detect import Detector
+from faceage_bio.faces.training import faces as faces_
+from faceage_bio.faces.training.curation import curate_faces, curate_labels, flow
+from faceage_bio.faces.training.embeddings import embed, similar_pairs
+from faceage_bio.faces.training.faces import FaceStore, check_faces
+from faceage_bio.faces.training.labelled_photos import matlab_age, read_source
+from faceage_bio.faces.training.prepare import prepare
+from faceage_bio.faces.training.splits import TRAIN, leak, split_photos
+from faceage_bio.faces.vision.crop import crop_face
+from faceage_bio.faces.vision.detect import Detector
 
 
 def source(kind, path, **more):
@@ -337,7 +337,7 @@ def test_faces_that_a_recognition_network_takes_for_one_stand_on_one_side(portra
         vectors[alike] = np.eye(1, 512, 500)
         return vectors
 
-    monkeypatch.setattr("faceage_bio.training.prepare.embed", planted)
+    monkeypatch.setattr("faceage_bio.faces.training.prepare.embed", planted)
     prepare(settings, tmp_path)
     photos, split = (read_table(tmp_path / f"{name}.parquet") for name in ("photos", "split"))
     joined = split.join(photos, on="place")
@@ -346,7 +346,7 @@ def test_faces_that_a_recognition_network_takes_for_one_stand_on_one_side(portra
 
 
 def test_similar_pairs_are_all_pairs_above_the_cosine(monkeypatch):
-    monkeypatch.setattr("faceage_bio.training.embeddings.BLOCK", 3)
+    monkeypatch.setattr("faceage_bio.faces.training.embeddings.BLOCK", 3)
     vectors = np.random.default_rng(2).normal(size=(10, 3))
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     expected = {(a, b) for a in range(10) for b in range(a + 1, 10) if vectors[a] @ vectors[b] >= 0.6}

@@ -9,24 +9,24 @@ import torch
 from typer.testing import CliRunner
 
 from faceage_bio.cli.main import app
+from faceage_bio.core.errors import RunError, TableError, WeightsError
+from faceage_bio.core.settings.training import Augmentation, Fit, Training
+from faceage_bio.core.tables import read_json, read_table, write_json, write_table
 from faceage_bio.demo.labelled import make_labelled_photos
-from faceage_bio.errors import RunError, TableError, WeightsError
-from faceage_bio.settings.training import Augmentation, Fit, Training
-from faceage_bio.tables import read_json, read_table, write_json, write_table
-from faceage_bio.training import evaluation
-from faceage_bio.training.evaluation import accuracies, accuracy_table, note_evaluation, person_weights
-from faceage_bio.training.faces import FaceStore, keep_part
-from faceage_bio.training.loading import EpochOrder, Faces, age_weights, augment, training_loader
-from faceage_bio.training.seen_photos import check_unseen, keyed_hashes
-from faceage_bio.vision.face_input import FaceInput
-from faceage_bio.vision.models import load_model
-from faceage_bio.vision.transformer import build
+from faceage_bio.faces.training import evaluation
+from faceage_bio.faces.training.evaluation import accuracies, accuracy_table, note_evaluation, person_weights
+from faceage_bio.faces.training.faces import FaceStore, keep_part
+from faceage_bio.faces.training.loading import EpochOrder, Faces, age_weights, augment, training_loader
+from faceage_bio.faces.training.seen_photos import check_unseen, keyed_hashes
+from faceage_bio.faces.vision.face_input import FaceInput
+from faceage_bio.faces.vision.models import load_model
+from faceage_bio.faces.vision.transformer import build
 
 pytest.importorskip("pytorch_lightning")
 pytest.importorskip("timm")
-from faceage_bio.training import fitting
-from faceage_bio.training.fitting import ERROR, fit_model
-from faceage_bio.training.networks import make_network, write_model
+from faceage_bio.faces.training import fitting
+from faceage_bio.faces.training.fitting import ERROR, fit_model
+from faceage_bio.faces.training.networks import make_network, write_model
 
 TINY = {"patch": 8, "depth": 1, "width": 16, "heads": 2}
 HOW = FaceInput(size=32)
@@ -403,7 +403,7 @@ def test_differences_are_paired_and_groups_are_shown():
 def test_a_model_does_not_validate_on_photos_that_it_has_seen(tmp_path):
     for name in ("a", "b", "c"):
         (tmp_path / name).write_bytes(name.encode() * 50)
-    from faceage_bio.faceage.store import content_of
+    from faceage_bio.faces.faceage.store import content_of
 
     card = {
         "name": "own",

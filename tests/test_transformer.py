@@ -9,50 +9,18 @@ from safetensors.torch import load_file
 from typer.testing import CliRunner
 
 from faceage_bio.cli.main import app
-from faceage_bio.errors import WeightsError
-from faceage_bio.vision.models import load_model
-from faceage_bio.vision.transformer import Architecture, build, import_transformer
+from faceage_bio.core.errors import WeightsError
+from faceage_bio.faces.vision.models import load_model
+from faceage_bio.faces.vision.transformer import Architecture, build, import_transformer
 
 timm = pytest.importorskip("timm")
-from timm.models.vision_transformer import VisionTransformer  # noqa: E402
 
-SIZES = {"patch": 16, "depth": 2, "width": 32, "heads": 2}
-DECLARED = {
-    "name": "tiny ViT", "architecture": SIZES, "notice": "research only", "years": {"scale": 2.0, "offset": 50.0},
-    "input": {"alignment": "five_points", "size": 112, "standardisation": "imagenet"},
-}  # fmt: skip
+from tests.transformer_files import DECLARED, SIZES, checkpoint, declare, network, tiny_transformer  # noqa: F401, E402
+
 CROPS = np.random.default_rng(3).integers(0, 256, (3, 112, 112, 3), np.uint8)
 
 
-@pytest.fixture(scope="module")
-def network():
-    return tiny_transformer()
-
-
-def tiny_transformer():
-    torch.manual_seed(4)
-    return VisionTransformer(
-        img_size=112, patch_size=16, depth=2, embed_dim=32, num_heads=2, num_classes=1
-    ).eval()
-
-
-def checkpoint(path, network, prefix="", **more):
-    """As a training run leaves it: weights beside the optimiser's state."""
-    optimiser = torch.optim.AdamW(network.parameters())
-    state = {prefix + name: value for name, value in network.state_dict().items()}
-    torch.save(
-        {"model_state_dict": state, "optimizer_state_dict": optimiser.state_dict(), "epoch": 3} | more, path
-    )
-    return path
-
-
-def declare(folder, **changes):
-    path = folder / "declared.yaml"
-    path.write_text(json.dumps({k: v for k, v in (DECLARED | changes).items() if v is not None}))
-    return path
-
-
-def test_ages_are_those_of_the_network_in_the_file(tmp_path, network):
+def test_ages_are_those_of_the_network_in_the_file(tmp_path, network):  # noqa: F811
     source = checkpoint(tmp_path / "vit.pth", network, "module.")
     card = import_transformer(source, declare(tmp_path, prefix="module."), tmp_path / "model")
     model = load_model(tmp_path / "model")
@@ -113,7 +81,7 @@ def test_average_pooling_has_another_last_norm_as_in_masked_autoencoders():
         ({"input": {"size": 8}}, r"input.size is 8"),
     ],
 )
-def test_what_does_not_fit_is_refused_and_nothing_is_written(tmp_path, network, changes, message):
+def test_what_does_not_fit_is_refused_and_nothing_is_written(tmp_path, network, changes, message):  # noqa: F811
     source = checkpoint(tmp_path / "vit.pth", network)
     with pytest.raises(WeightsError, match=message):
         import_transformer(source, declare(tmp_path, **changes), tmp_path / "model")
@@ -127,7 +95,7 @@ class Malice:
         return (exec, ("raise SystemExit('it ran')",))
 
 
-def test_code_in_a_checkpoint_does_not_run(tmp_path, network):
+def test_code_in_a_checkpoint_does_not_run(tmp_path, network):  # noqa: F811
     source = checkpoint(tmp_path / "vit.pth", network, config=Malice())
     with pytest.raises(WeightsError, match="not a checkpoint of tensors alone"):
         import_transformer(source, declare(tmp_path), tmp_path / "model")
@@ -138,7 +106,7 @@ def test_code_in_a_checkpoint_does_not_run(tmp_path, network):
         import_transformer(tmp_path / "none.pth", declare(tmp_path), tmp_path / "model")
 
 
-def test_the_command_and_a_model_that_was_exchanged(tmp_path, network):
+def test_the_command_and_a_model_that_was_exchanged(tmp_path, network):  # noqa: F811
     source = checkpoint(tmp_path / "vit.pth", network)
     arguments = [
         "weights",

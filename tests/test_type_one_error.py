@@ -5,10 +5,9 @@ import pandas as pd
 import pytest
 import statsmodels.api as sm
 
-from faceage_bio.errors import TableError
-from faceage_bio.expression.counts import choose_samples
-from faceage_bio.expression.models import DESEQ2, VOOM
-from faceage_bio.expression.permuted_acceleration import (
+from faceage_bio.analyses.expression.counts import choose_samples
+from faceage_bio.analyses.expression.models import DESEQ2, VOOM
+from faceage_bio.analyses.expression.permuted_acceleration import (
     BAD,
     DECLARED,
     FEW,
@@ -20,8 +19,11 @@ from faceage_bio.expression.permuted_acceleration import (
     choose_headline,
     headline_of,
 )
-from faceage_bio.expression.stage import result_tables, with_both_q
-from faceage_bio.results.reasons import in_words
+from faceage_bio.analyses.expression.stage import result_tables, with_both_q
+from faceage_bio.analyses.survival.models import Choices, model_frame
+from faceage_bio.analyses.survival.permuted_face_age import permuted_hazards, permuted_p_values
+from faceage_bio.core.errors import TableError
+from faceage_bio.core.results.reasons import in_words
 from faceage_bio.stats.permuted_exposure import (
     OverPermutations,
     inflation,
@@ -30,8 +32,6 @@ from faceage_bio.stats.permuted_exposure import (
     weighted_permutation_p,
 )
 from faceage_bio.stats.stacked import difference, weighted_coefficient
-from faceage_bio.survival.models import Choices, model_frame
-from faceage_bio.survival.permuted_face_age import permuted_hazards, permuted_p_values
 from tests.expression_study import study
 from tests.headline_study import late, people
 

@@ -6,11 +6,11 @@ import openpyxl
 import pytest
 import yaml
 
-from faceage_bio.cohort.intake import read_cohorts
-from faceage_bio.config import check_config
-from faceage_bio.errors import CohortError, ConfigError, TableError
-from faceage_bio.faceage.shards import count_photos
-from faceage_bio.tables import read_text_table
+from faceage_bio.core.config import check_config
+from faceage_bio.core.errors import CohortError, ConfigError, TableError
+from faceage_bio.core.tables import read_text_table
+from faceage_bio.faces.faceage.shards import count_photos
+from faceage_bio.intake.cohort.intake import read_cohorts
 
 FACES = "subject_id\tface_age\tphoto_date\na1\t65\t2020-03-04\na2\t60\t2020-03-05\na3\t71\t2020-03-06\n"
 

@@ -8,19 +8,20 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from faceage_bio.cohort.intake import read_cohorts
+from faceage_bio.analyses.variants.stage import variant_tables
+from faceage_bio.core.errors import CohortError, ConfigError
+from faceage_bio.core.problems import Problems
+from faceage_bio.core.tables import write_table
 from faceage_bio.demo.variants import PLANTED, write_variants
-from faceage_bio.dna.genotypes import Genotypes, of_people, read_genotypes
-from faceage_bio.errors import CohortError, ConfigError
-from faceage_bio.problems import Problems
+from faceage_bio.intake.cohort.intake import read_cohorts
+from faceage_bio.intake.dna.genotypes import Genotypes, of_people, read_genotypes
 from faceage_bio.report.tables import collect
 from faceage_bio.report.variants import PUBLISHED, variant_section
 from faceage_bio.stats.linear import fit_linear
 from faceage_bio.stats.multiplicity import benjamini_hochberg
-from faceage_bio.tables import write_table
-from faceage_bio.variants.stage import variant_tables
+from tests.report_studies import CARD, config_of
 from tests.rows import worded
-from tests.test_report import CARD, config_of
+from tests.variant_people import study
 
 HEADER = "#CHROM POS ID REF ALT QUAL FILTER INFO FORMAT a b c d".replace(" ", "\t")
 BED = "chr1\t99\t200\tCDK6\nchr1\t150\t300\tTP53\n"
@@ -242,34 +243,6 @@ def test_intake_tells_faults_of_variants_with_all_others(tmp_path):
 def test_the_config_wants_variants_beside_what_goes_with_them():
     with pytest.raises(ConfigError, match="ancestry belongs to variants, but no variants are given"):
         config_of(["one"], cohorts={"one": {"face_ages": "f.tsv", "ancestry": "a.tsv"}})
-
-
-def study(n=300, seed=1, years=8.0, per_gene=8, genes=("CDK6", "CDKN2A", "TP53")):
-    """People, and genotypes of which rare ones of CDKN2A make faces look older."""
-    random = np.random.default_rng(seed)
-    people = pd.DataFrame({
-        "cohort": "c", "subject_id": [f"s{k}" for k in range(n)], "chronological_age": random.normal(64, 9, n),
-        "sex": random.choice(["female", "male"], n), "PC1": random.normal(0, 1, n),
-    })  # fmt: skip
-    rows, copies = [], []
-    for gene in genes:
-        for k in range(per_gene + 1):
-            rows.append({"variant_id": f"{gene}-{k}", "gene": gene, "half_calls": 0, "split": False})
-            alleles = np.zeros(n)
-            if k < per_gene:
-                alleles[random.choice(n, 4, replace=False)] = 1
-            else:
-                alleles = random.binomial(2, 0.3, n).astype(float)
-            copies.append(alleles)
-    genotypes = Genotypes(pd.DataFrame(rows), pd.DataFrame(copies, columns=people["subject_id"]))
-    mine = [
-        k
-        for k, row in enumerate(rows)
-        if row["gene"] == "CDKN2A" and not row["variant_id"].endswith(f"-{per_gene}")
-    ]
-    burden = np.minimum(np.array(copies)[mine].sum(axis=0), 1)
-    people["age_acceleration"] = random.normal(0, 6, n) + years * burden
-    return people, genotypes
 
 
 def fit(people, genotypes, components=("PC1",), panel=("CDK6", "CDKN2A", "TP53"), **more):

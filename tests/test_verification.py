@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 from lifelines.exceptions import ConvergenceError
 
-from faceage_bio.errors import FitError, RunError
+from faceage_bio.analyses.verification import compared, headline
+from faceage_bio.analyses.verification.study import headline_of
+from faceage_bio.core.errors import FitError, RunError
 from faceage_bio.report.checks import NOT_RUN, OK, PROBLEM, independent_software
 from faceage_bio.report.tables import ReportTables
 from faceage_bio.stats.pydeseq2_fit import fit_pydeseq2
-from faceage_bio.verification import compared, headline
-from faceage_bio.verification.study import headline_of
 from tests.headline_study import contrasts, cox, curves, genes, late, people
 
 

@@ -7,12 +7,12 @@ import pytest
 from PIL import Image
 
 from benchmarks.image_defects import CHANGES
+from faceage_bio.core.settings.photos import FaceAge
 from faceage_bio.demo.portraits import draw, imagine
-from faceage_bio.faceage.photo import Tools, examine
-from faceage_bio.faceage.settings import settings_of
-from faceage_bio.settings.photos import FaceAge
-from faceage_bio.vision.defects import blockiness, red_minus_blue, uniform_area
-from faceage_bio.vision.detect import Detector
+from faceage_bio.faces.faceage.photo import Tools, examine
+from faceage_bio.faces.faceage.settings import settings_of
+from faceage_bio.faces.vision.defects import blockiness, red_minus_blue, uniform_area
+from faceage_bio.faces.vision.detect import Detector
 
 NEW = {
     "high_sharpness", "uniform_area", "pixelated", "swapped_channels", "dark_eyes", "upside_down", "corrupt_data", "colour_mode", "small_face_area",

@@ -10,10 +10,10 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from faceage_bio.vision import detect, pixels
-from faceage_bio.vision.boxes import suppress
-from faceage_bio.vision.detect import Detector, first_level_for, pyramid
-from faceage_bio.vision.pixels import Pixels
+from faceage_bio.faces.vision import detect, pixels
+from faceage_bio.faces.vision.boxes import suppress
+from faceage_bio.faces.vision.detect import Detector, first_level_for, pyramid
+from faceage_bio.faces.vision.pixels import Pixels
 from tests.golden.mtcnn import pictures
 
 FOLDER = Path(__file__).parent / "golden" / "mtcnn"

@@ -5,8 +5,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from faceage_bio.errors import WeightsError
-from faceage_bio.vision.fetch import fetch
+from faceage_bio.core.errors import WeightsError
+from faceage_bio.faces.vision.fetch import fetch
 
 CONTENT = bytes(range(256)) * 8000
 
@@ -125,7 +125,7 @@ def test_another_file_than_the_hash_says_is_not_kept(server, tmp_path):
 
 
 def test_a_file_without_end_stops_at_the_limit(server, tmp_path, monkeypatch):
-    monkeypatch.setattr("faceage_bio.vision.fetch.LARGEST", 1_000_000)
+    monkeypatch.setattr("faceage_bio.faces.vision.fetch.LARGEST", 1_000_000)
     told = r"bytes or more. Expected weights of at most 1,000,000. Check the address; a larger"
     with pytest.raises(WeightsError, match=told):
         fetch(server.url, tmp_path)
@@ -137,7 +137,7 @@ def test_a_file_without_end_stops_at_the_limit(server, tmp_path, monkeypatch):
 
 
 def test_a_release_of_another_size_is_told(server, tmp_path, monkeypatch):
-    monkeypatch.setattr("faceage_bio.vision.fetch.RELEASE", server.url)
+    monkeypatch.setattr("faceage_bio.faces.vision.fetch.RELEASE", server.url)
     with pytest.raises(
         WeightsError, match=r"2,048,000 bytes came. Expected the 92,098,832 of the authors' release. Fetch"
     ):

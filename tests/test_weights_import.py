@@ -7,14 +7,13 @@ import h5py
 import numpy as np
 import pytest
 
-from faceage_bio.errors import WeightsError
-from faceage_bio.vision.card import read_card
-from faceage_bio.vision.keras_file import read_keras_file
-from faceage_bio.vision.models import load_model
-from faceage_bio.vision.weights import import_weights, verify_weights
+from faceage_bio.core.errors import WeightsError
+from faceage_bio.faces.vision.card import read_card
+from faceage_bio.faces.vision.keras_file import read_keras_file
+from faceage_bio.faces.vision.models import load_model
+from faceage_bio.faces.vision.weights import import_weights, verify_weights
 from tests.golden.keras import recipe
-
-GOLDEN = json.loads((Path(__file__).parent / "golden" / "keras" / "golden.json").read_text())
+from tests.keras_files import GOLDEN
 
 
 @pytest.fixture(scope="module")

@@ -37,7 +37,7 @@ STRUCK = {  # a journal editor would strike it: what stands instead
     r"\bbeside(?! the point)\b": "alongside, compared with, adjusted for",
 }
 NOT_TEXT = re.compile(r"\{#.*?#\}|\{%.*?%\}|\{\{.*?\}\}|<[^>]+>", re.DOTALL)
-SPOKEN = ("cli", "settings", "report", "results")  # packages whose texts are shown
+SPOKEN = ("cli", "core/settings", "report", "core/results")  # packages whose texts are shown
 NAMES = re.compile(r"\bpeople : ")  # a parameter
 CODE = re.compile(r"```.*?```|`[^`\n]*`|\]\([^)]*\)|\{[^}\n]*\}", re.DOTALL)
 

@@ -11,8 +11,8 @@ import pandas as pd
 import pytest
 import yaml
 
+from faceage_bio.core.results.reasons import decode
 from faceage_bio.report.places import ASSOCIATION, SECTIONS, SURVIVAL
-from faceage_bio.results.reasons import decode
 from faceage_bio.stats.fewest_events import FEWEST_EVENTS
 from tests import pages
 from tests.conftest import (

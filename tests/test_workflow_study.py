@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 
 from faceage_bio.cli.workflow_study import MEMORY, Study, each_given, inference_memory, memory_of
-from faceage_bio.config import check_config
+from faceage_bio.core.config import check_config
 from tests.conftest import ROOT
 
 NORTH, SOUTH = SimpleNamespace(cohort="north"), SimpleNamespace(cohort="south")

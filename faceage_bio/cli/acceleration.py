@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from faceage_bio.config import Config
-from faceage_bio.steps import Cohort, Tables, Units, step
+from faceage_bio.core.config import Config
+from faceage_bio.core.steps import Cohort, Tables, Units, step
 
 DEFINED = tuple(
     f"acceleration.{name}"
@@ -17,8 +17,8 @@ SLOPES_PER_YEARS = 10.0  # slopes on age acceleration are corrected per so many
 
 def _defined(settings: Config):
     """How age acceleration is defined, and outside of which ages and sizes the model was not tested."""
-    from faceage_bio.acceleration.definitions import Settings
-    from faceage_bio.acceleration.stage import Validity
+    from faceage_bio.analyses.acceleration.definitions import Settings
+    from faceage_bio.analyses.acceleration.stage import Validity
 
     chosen = settings.acceleration
     return Settings(chosen.definition, chosen.fit_in, chosen.folds, tuple(chosen.adjust_for)), Validity(
@@ -44,10 +44,10 @@ def compute_acceleration(
     Example: faceage-bio compute-acceleration --subjects subjects.parquet --photos photos.parquet
     --face-ages face_age.parquet --results results
     """
-    from faceage_bio.acceleration.stage import PLACES, Choices, compute
-    from faceage_bio.errors import RunError
-    from faceage_bio.results.row import identified
-    from faceage_bio.tables import read_table, write_table
+    from faceage_bio.analyses.acceleration.stage import PLACES, Choices, compute
+    from faceage_bio.core.errors import RunError
+    from faceage_bio.core.results.row import identified
+    from faceage_bio.core.tables import read_table, write_table
 
     if not len(subjects) == len(photos) == len(face_ages):
         raise RunError(
@@ -87,11 +87,11 @@ def tabulate_definitions(
 
     Example: faceage-bio tabulate-definitions --participants acceleration.parquet --followed follow_up.parquet --results results
     """
-    from faceage_bio.acceleration.hazards import definition_hazards
-    from faceage_bio.acceleration.stage import describe
-    from faceage_bio.columns import COHORT, SUBJECT
-    from faceage_bio.results.row import identified
-    from faceage_bio.tables import read_table, write_table
+    from faceage_bio.analyses.acceleration.hazards import definition_hazards
+    from faceage_bio.analyses.acceleration.stage import describe
+    from faceage_bio.core.columns import COHORT, SUBJECT
+    from faceage_bio.core.results.row import identified
+    from faceage_bio.core.tables import read_table, write_table
 
     tables = [read_table(path) for path in participants]
     own = {str(table[COHORT].iloc[0]): table for table in tables if len(table)}
@@ -139,11 +139,11 @@ def define_acceleration(
     """
     import pandas as pd
 
-    from faceage_bio.acceleration.hazards import definition_hazards
-    from faceage_bio.acceleration.stage import describe, plain_people
-    from faceage_bio.age_reached import parse_units
-    from faceage_bio.plain import read_plain
-    from faceage_bio.tables import write_table
+    from faceage_bio.analyses.acceleration.hazards import definition_hazards
+    from faceage_bio.analyses.acceleration.stage import describe, plain_people
+    from faceage_bio.core.tables import write_table
+    from faceage_bio.intake.age_reached import parse_units
+    from faceage_bio.intake.plain import read_plain
 
     people = read_plain(table, units=parse_units(unit))
     found = describe(plain_people(people), *_defined(settings))
@@ -200,7 +200,7 @@ def measure_repeats(
     """
     import pandas as pd
 
-    from faceage_bio.acceleration.repeats import (
+    from faceage_bio.analyses.acceleration.repeats import (
         ageing_rate_table,
         ageing_rates,
         attenuation_table,
@@ -209,9 +209,9 @@ def measure_repeats(
         reliability_table,
         strata_of,
     )
-    from faceage_bio.age_reached import parse_units
-    from faceage_bio.columns import AGE, AGE_ACCELERATION, FACE_AGE, PHOTO, SUBJECT
-    from faceage_bio.plain import read_plain
+    from faceage_bio.core.columns import AGE, AGE_ACCELERATION, FACE_AGE, PHOTO, SUBJECT
+    from faceage_bio.intake.age_reached import parse_units
+    from faceage_bio.intake.plain import read_plain
 
     chosen, units = settings.acceleration, parse_units(unit)
     known = read_plain(subjects, (SUBJECT,), units=units) if subjects else pd.DataFrame()

@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from faceage_bio.config import ANALYSIS_SETTINGS, COLUMN_SETTINGS, Config, analysis_settings
-from faceage_bio.steps import step
+from faceage_bio.core.config import ANALYSIS_SETTINGS, COLUMN_SETTINGS, Config, analysis_settings
+from faceage_bio.core.steps import step
 
 app = typer.Typer()
 
@@ -24,10 +24,10 @@ def read_manifest(
     """
     import pandas as pd
 
-    from faceage_bio.cohort.photos import read_manifest as read
-    from faceage_bio.problems import Problems
-    from faceage_bio.records import note_input
-    from faceage_bio.tables import write_table
+    from faceage_bio.core.problems import Problems
+    from faceage_bio.core.records import note_input
+    from faceage_bio.core.tables import write_table
+    from faceage_bio.intake.cohort.photos import read_manifest as read
 
     files, problems = whole.cohorts[cohort].model_dump(mode="json"), Problems()
     note_input(f"manifest of {cohort}", files["manifest"])
@@ -52,10 +52,10 @@ def check_cohort(
 
     Example: faceage-bio check-cohort --config my-study/config.yaml --cohort mine --results results
     """
-    from faceage_bio.cohort.intake import KEPT, read_cohort, write_cohort
-    from faceage_bio.records import note_input
+    from faceage_bio.core.records import note_input
+    from faceage_bio.core.tables import read_table
+    from faceage_bio.intake.cohort.intake import KEPT, read_cohort, write_cohort
     from faceage_bio.release.marker import mark_local
-    from faceage_bio.tables import read_table
 
     files, photos = whole.cohorts[cohort].model_dump(mode="json"), None
     for key, path in files.items():
@@ -80,11 +80,11 @@ def check_analyses(
 
     Example: faceage-bio check-analyses --config my-study/config.yaml --results results
     """
-    from faceage_bio.cohort.analyses import check_tables
-    from faceage_bio.cohort.intake import check_no_subject_twice, read_written
-    from faceage_bio.cohort.names import check_names
-    from faceage_bio.problems import Problems
-    from faceage_bio.tables import write_table
+    from faceage_bio.core.problems import Problems
+    from faceage_bio.core.tables import write_table
+    from faceage_bio.intake.cohort.analyses import check_tables
+    from faceage_bio.intake.cohort.intake import check_no_subject_twice, read_written
+    from faceage_bio.intake.cohort.names import check_names
 
     content, problems = whole.model_dump(mode="json"), Problems()
     cohorts, settings = content["cohorts"], analysis_settings(content)
@@ -107,9 +107,9 @@ def gather_ledger(
 
     Example: faceage-bio gather-ledger --ledger cohort/ledger.tsv --ledger faceage/ledger.tsv --output ledger.tsv --flow flow.tsv
     """
-    from faceage_bio.cohort.ledger import flow as count
-    from faceage_bio.cohort.ledger import gather
-    from faceage_bio.tables import read_ledger, write_table
+    from faceage_bio.core.tables import read_ledger, write_table
+    from faceage_bio.intake.cohort.ledger import flow as count
+    from faceage_bio.intake.cohort.ledger import gather
 
     whole = gather([read_ledger(path) for path in ledger])
     write_table(whole, output)

@@ -6,9 +6,9 @@ from typing import Annotated, Literal
 
 import typer
 
-from faceage_bio.columns import OUTCOMES
-from faceage_bio.config import Config
-from faceage_bio.steps import PLAN, Cohort, Tables, Units, step
+from faceage_bio.core.columns import OUTCOMES
+from faceage_bio.core.config import Config
+from faceage_bio.core.steps import PLAN, Cohort, Tables, Units, step
 
 app = typer.Typer()
 Participants = Annotated[
@@ -45,8 +45,8 @@ MODELS = (
 
 def _people(participants: Path, needed: Sequence[str], cohort: str):
     """The participants, and the cohort's name."""
-    from faceage_bio.columns import COHORT
-    from faceage_bio.plain import read_plain
+    from faceage_bio.core.columns import COHORT
+    from faceage_bio.intake.plain import read_plain
 
     table = read_plain(participants, needed)
     return table, cohort or (str(table[COHORT].iloc[0]) if COHORT in table and len(table) else "")
@@ -64,7 +64,7 @@ def list_gene_sets() -> None:
 
     Example: faceage-bio list-gene-sets
     """
-    from faceage_bio.rna.gene_sets import shipped_sets, sources
+    from faceage_bio.intake.rna.gene_sets import shipped_sets, sources
 
     sets = shipped_sets()
     for row in sources().itertuples():
@@ -98,9 +98,9 @@ def aggregate_cells(
 
     Example: faceage-bio aggregate-cells --cohort mine --single-cell cells.h5ad --output expression
     """
-    from faceage_bio.expression.cells import Limits, cells_ledger, quality_table
-    from faceage_bio.expression.cells import aggregate_cells as aggregate
-    from faceage_bio.rna.cells import open_cells
+    from faceage_bio.analyses.expression.cells import Limits, cells_ledger, quality_table
+    from faceage_bio.analyses.expression.cells import aggregate_cells as aggregate
+    from faceage_bio.intake.rna.cells import open_cells
 
     cohort, chosen = cohort or single_cell.stem, settings.expression
     cells = open_cells(single_cell, gene_ids)
@@ -135,9 +135,9 @@ def compare_composition(
     Example: faceage-bio compare-composition --participants participants.tsv --pseudobulk pseudobulk.parquet
     --set expression.covariates=chronological_age,sex --output expression
     """
-    from faceage_bio.columns import AGE, AGE_ACCELERATION, SUBJECT
-    from faceage_bio.expression.composition import composition_table
-    from faceage_bio.expression.inputs import read_profiles
+    from faceage_bio.analyses.expression.composition import composition_table
+    from faceage_bio.analyses.expression.inputs import read_profiles
+    from faceage_bio.core.columns import AGE, AGE_ACCELERATION, SUBJECT
 
     people, cohort = _people(participants, (SUBJECT, AGE, AGE_ACCELERATION), cohort)
     chosen = settings.expression
@@ -196,20 +196,20 @@ def check_expression(
     """
     import pandas as pd
 
-    from faceage_bio.columns import AGE, AGE_ACCELERATION, SUBJECT
-    from faceage_bio.expression.counts import choose_samples
-    from faceage_bio.expression.inputs import read_inputs
-    from faceage_bio.expression.levels import levels_table
-    from faceage_bio.expression.permuted_acceleration import calibrate_tests
-    from faceage_bio.expression.quality import (
+    from faceage_bio.analyses.expression.counts import choose_samples
+    from faceage_bio.analyses.expression.inputs import read_inputs
+    from faceage_bio.analyses.expression.levels import levels_table
+    from faceage_bio.analyses.expression.permuted_acceleration import calibrate_tests
+    from faceage_bio.analyses.expression.quality import (
         PRIVATE_COLUMNS,
         Limits,
         check_samples,
         verdicts_of,
         without_excluded,
     )
-    from faceage_bio.expression.quality_tables import quality_tables
-    from faceage_bio.results.row import result_rows
+    from faceage_bio.analyses.expression.quality_tables import quality_tables
+    from faceage_bio.core.columns import AGE, AGE_ACCELERATION, SUBJECT
+    from faceage_bio.core.results.row import result_rows
 
     table, cohort = _people(participants, (SUBJECT, AGE_ACCELERATION), cohort)
     inputs, *_ = read_inputs(
@@ -296,14 +296,14 @@ def fit_expression(
     Example: faceage-bio fit-expression --participants participants.tsv --counts counts.tsv --samples samples.tsv
     --set expression.covariates=chronological_age,sex --set expression.panel=CDK6 --output expression
     """
-    from faceage_bio.columns import AGE, AGE_ACCELERATION, SUBJECT
-    from faceage_bio.expression.cells import donors_left_out
-    from faceage_bio.expression.counts import choose_samples, one_row_per_sample
-    from faceage_bio.expression.inputs import read_inputs, read_profiles
-    from faceage_bio.expression.permuted_acceleration import headline_of
-    from faceage_bio.expression.quality import verdicts_of
-    from faceage_bio.expression.stage import result_tables, with_identifiers
-    from faceage_bio.tables import read_table
+    from faceage_bio.analyses.expression.cells import donors_left_out
+    from faceage_bio.analyses.expression.counts import choose_samples, one_row_per_sample
+    from faceage_bio.analyses.expression.inputs import read_inputs, read_profiles
+    from faceage_bio.analyses.expression.permuted_acceleration import headline_of
+    from faceage_bio.analyses.expression.quality import verdicts_of
+    from faceage_bio.analyses.expression.stage import result_tables, with_identifiers
+    from faceage_bio.core.columns import AGE, AGE_ACCELERATION, SUBJECT
+    from faceage_bio.core.tables import read_table
 
     table, cohort = _people(participants, (SUBJECT, AGE, AGE_ACCELERATION), cohort)
     judged, chosen = read_table(quality) if quality else None, settings.expression
@@ -365,13 +365,13 @@ def fit_expression_sensitivity(
     Example: faceage-bio fit-expression-sensitivity --participants participants.tsv --counts counts.tsv
     --samples samples.tsv --set expression.covariates=chronological_age,sex --set expression.mediator=smoking --output expression
     """
-    from faceage_bio.columns import AGE, AGE_ACCELERATION, SUBJECT
-    from faceage_bio.expression.counts import choose_samples
-    from faceage_bio.expression.inputs import read_inputs
-    from faceage_bio.expression.partial import partial_residuals
-    from faceage_bio.expression.quality import verdicts_of
-    from faceage_bio.expression.sensitivity import Choices, sensitivity_table
-    from faceage_bio.tables import read_table
+    from faceage_bio.analyses.expression.counts import choose_samples
+    from faceage_bio.analyses.expression.inputs import read_inputs
+    from faceage_bio.analyses.expression.partial import partial_residuals
+    from faceage_bio.analyses.expression.quality import verdicts_of
+    from faceage_bio.analyses.expression.sensitivity import Choices, sensitivity_table
+    from faceage_bio.core.columns import AGE, AGE_ACCELERATION, SUBJECT
+    from faceage_bio.core.tables import read_table
 
     table, cohort = _people(participants, (SUBJECT, AGE, AGE_ACCELERATION), cohort)
     judged, chosen = read_table(quality) if quality else None, settings.expression
@@ -431,15 +431,15 @@ def score_gene_sets(
     """
     import pandas as pd
 
-    from faceage_bio.columns import AGE, AGE_ACCELERATION, SUBJECT
-    from faceage_bio.errors import TableError
-    from faceage_bio.expression.counts import choose_samples
-    from faceage_bio.expression.inputs import read_inputs
-    from faceage_bio.expression.quality import verdicts_of
-    from faceage_bio.expression.sets import set_tables
-    from faceage_bio.records import note_input
-    from faceage_bio.rna.gene_sets import choose_sets
-    from faceage_bio.tables import read_table
+    from faceage_bio.analyses.expression.counts import choose_samples
+    from faceage_bio.analyses.expression.inputs import read_inputs
+    from faceage_bio.analyses.expression.quality import verdicts_of
+    from faceage_bio.analyses.expression.sets import set_tables
+    from faceage_bio.core.columns import AGE, AGE_ACCELERATION, SUBJECT
+    from faceage_bio.core.errors import TableError
+    from faceage_bio.core.records import note_input
+    from faceage_bio.core.tables import read_table
+    from faceage_bio.intake.rna.gene_sets import choose_sets
 
     chosen = settings.expression
     gmt = [Path(path) for path in chosen.gmt]
@@ -511,10 +511,10 @@ def fit_gene_survival(
     Example: faceage-bio fit-gene-survival --participants participants.tsv --levels log_cpm.parquet
     --set survival.gene_covariates=chronological_age,sex --set expression.panel=CDK6 --output survival
     """
-    from faceage_bio.age_reached import parse_units
-    from faceage_bio.survival.check import read_people
-    from faceage_bio.survival.follow_up import prepare
-    from faceage_bio.survival.genes import gene_survival, read_levels
+    from faceage_bio.analyses.survival.check import read_people
+    from faceage_bio.analyses.survival.follow_up import prepare
+    from faceage_bio.analyses.survival.genes import gene_survival, read_levels
+    from faceage_bio.intake.age_reached import parse_units
 
     survival = settings.survival
     table = read_people(participants, parse_units(unit))
@@ -575,9 +575,9 @@ def fit_variants(
     Example: faceage-bio fit-variants --participants participants.tsv --variants cohort.vcf.gz --variant-genes genes.bed
     --ancestry components.tsv --set expression.panel=CDK6,CDKN2A --output variants
     """
-    from faceage_bio.columns import COHORT
-    from faceage_bio.variants.inputs import read_inputs
-    from faceage_bio.variants.stage import variant_tables
+    from faceage_bio.analyses.variants.inputs import read_inputs
+    from faceage_bio.analyses.variants.stage import variant_tables
+    from faceage_bio.core.columns import COHORT
 
     people, genotypes, components = read_inputs(participants, variants, variant_genes, samples, ancestry)
     cohort, chosen = (

@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from faceage_bio.config import Config
-from faceage_bio.steps import step
+from faceage_bio.core.config import Config
+from faceage_bio.core.steps import step
 
 app = typer.Typer()
 
@@ -48,20 +48,20 @@ def predict_face_age(
     from functools import partial
 
     from faceage_bio.cli.progress import counted
-    from faceage_bio.faceage.photo import load_tools
-    from faceage_bio.faceage.precision import precision_sentence
-    from faceage_bio.faceage.predict import (
+    from faceage_bio.core.tables import read_table, write_json, write_table
+    from faceage_bio.faces.faceage.photo import load_tools
+    from faceage_bio.faces.faceage.precision import precision_sentence
+    from faceage_bio.faces.faceage.predict import (
         choose_device,
         count_workers,
         device_name,
         predict_face_ages,
     )
-    from faceage_bio.faceage.settings import settings_of
-    from faceage_bio.faceage.shards import photos_of
-    from faceage_bio.faceage.store import PhotoStore, engine_of
-    from faceage_bio.tables import read_table, write_json, write_table
-    from faceage_bio.vision.card import read_card
-    from faceage_bio.vision.decode import MEANINGS
+    from faceage_bio.faces.faceage.settings import settings_of
+    from faceage_bio.faces.faceage.shards import photos_of
+    from faceage_bio.faces.faceage.store import PhotoStore, engine_of
+    from faceage_bio.faces.vision.card import read_card
+    from faceage_bio.faces.vision.decode import MEANINGS
 
     faces = settings_of(settings.faceage)
     table = photos_of(read_table(photos), shard)
@@ -116,13 +116,13 @@ def gather_face_ages(
     """
     import pandas as pd
 
-    from faceage_bio.faceage.gather import gather_shards
-    from faceage_bio.faceage.ledger import ledger_of
-    from faceage_bio.faceage.review import mark_reviewed, settle
-    from faceage_bio.faceage.review_tables import read_review
-    from faceage_bio.faceage.summary import summarise_face_ages
-    from faceage_bio.tables import read_table, write_json, write_table
-    from faceage_bio.vision.card import read_card
+    from faceage_bio.core.tables import read_table, write_json, write_table
+    from faceage_bio.faces.faceage.gather import gather_shards
+    from faceage_bio.faces.faceage.ledger import ledger_of
+    from faceage_bio.faces.faceage.review import mark_reviewed, settle
+    from faceage_bio.faces.faceage.review_tables import read_review
+    from faceage_bio.faces.faceage.summary import summarise_face_ages
+    from faceage_bio.faces.vision.card import read_card
 
     card = {
         "models": [read_card(folder) for folder in model],
@@ -173,11 +173,11 @@ def summarise_photos(
     import numpy as np
     import pandas as pd
 
-    from faceage_bio.errors import RunError
-    from faceage_bio.faceage.duplicates import mark_same_photos
-    from faceage_bio.faceage.photo_quality import SKIN_TYPE, bin_measures, count_photos, summarise_speed
-    from faceage_bio.fairness.groups import age_bands, known_age
-    from faceage_bio.tables import read_json, read_table, write_table
+    from faceage_bio.analyses.fairness.groups import age_bands, known_age
+    from faceage_bio.core.errors import RunError
+    from faceage_bio.core.tables import read_json, read_table, write_table
+    from faceage_bio.faces.faceage.duplicates import mark_same_photos
+    from faceage_bio.faces.faceage.photo_quality import SKIN_TYPE, bin_measures, count_photos, summarise_speed
 
     if len(face_ages) != len(participants):
         raise RunError(
@@ -226,13 +226,13 @@ def compare_models(
     Example: faceage-bio compare-models --face-age face_age.parquet --model my-study/model --model my-study/second
     --agreement agreement.tsv --bands agreement_bands.tsv
     """
-    from faceage_bio.acceleration.subjects import one_per_subject
-    from faceage_bio.columns import COHORT, FACE_AGE, SUBJECT
-    from faceage_bio.errors import RunError
-    from faceage_bio.faceage.agreement import compare_models as compare
-    from faceage_bio.faceage.model_comparison import age_columns, compare_predictions
-    from faceage_bio.tables import read_table, write_table
-    from faceage_bio.vision.card import read_card
+    from faceage_bio.analyses.acceleration.subjects import one_per_subject
+    from faceage_bio.core.columns import COHORT, FACE_AGE, SUBJECT
+    from faceage_bio.core.errors import RunError
+    from faceage_bio.core.tables import read_table, write_table
+    from faceage_bio.faces.faceage.agreement import compare_models as compare
+    from faceage_bio.faces.faceage.model_comparison import age_columns, compare_predictions
+    from faceage_bio.faces.vision.card import read_card
 
     ages, cards = read_table(face_age), [read_card(folder) for folder in model]
     rows, by_band = compare(ages, cards)
@@ -273,9 +273,9 @@ def read_face_ages(
     Example: faceage-bio read-face-ages --cohort mine --face-ages ages.csv
     --output face_age.parquet --ledger ledger.tsv
     """
-    from faceage_bio.cohort.face_ages import read_face_ages as read
-    from faceage_bio.faceage.ledger import ledger_of
-    from faceage_bio.tables import write_table
+    from faceage_bio.core.tables import write_table
+    from faceage_bio.faces.faceage.ledger import ledger_of
+    from faceage_bio.intake.cohort.face_ages import read_face_ages as read
 
     table = read(face_ages, cohort)
     write_table(ledger_of(table), ledger)

@@ -5,9 +5,9 @@ from typing import Annotated
 
 import typer
 
-from faceage_bio.columns import COVARIATES, OUTCOMES
-from faceage_bio.config import Config
-from faceage_bio.steps import Tables, Units, step
+from faceage_bio.core.columns import COVARIATES, OUTCOMES
+from faceage_bio.core.config import Config
+from faceage_bio.core.steps import Tables, Units, step
 
 GROUPS = ("fairness.by", "fairness.age_cut_points", "fairness.min_n")
 FACES = tuple(
@@ -58,13 +58,13 @@ def assess_fairness(
     """
     import pandas as pd
 
-    from faceage_bio.age_reached import parse_units
-    from faceage_bio.columns import COHORT, POOLED
-    from faceage_bio.errors import RunError
-    from faceage_bio.fairness.error import assess_fairness as assess
-    from faceage_bio.plain import read_plain
-    from faceage_bio.results.row import identified
-    from faceage_bio.tables import read_table, write_table
+    from faceage_bio.analyses.fairness.error import assess_fairness as assess
+    from faceage_bio.core.columns import COHORT, POOLED
+    from faceage_bio.core.errors import RunError
+    from faceage_bio.core.results.row import identified
+    from faceage_bio.core.tables import read_table, write_table
+    from faceage_bio.intake.age_reached import parse_units
+    from faceage_bio.intake.plain import read_plain
 
     if photos and len(photos) != len(participants):
         raise RunError(
@@ -123,17 +123,17 @@ def stress_photos(
     """
     from functools import partial
 
+    from faceage_bio.analyses.fairness.stress import summarise_cohorts
     from faceage_bio.cli.progress import counted
-    from faceage_bio.errors import RunError
-    from faceage_bio.faceage.photo import load_tools
-    from faceage_bio.faceage.predict import choose_device, count_workers
-    from faceage_bio.faceage.settings import settings_of
-    from faceage_bio.faceage.stress import gather_samples
-    from faceage_bio.faceage.stress import stress_photos as stress
-    from faceage_bio.fairness.stress import summarise_cohorts
-    from faceage_bio.settings.photos import FaceAge
-    from faceage_bio.tables import read_table
-    from faceage_bio.vision.conditions import N_STEPS
+    from faceage_bio.core.errors import RunError
+    from faceage_bio.core.settings.photos import FaceAge
+    from faceage_bio.core.tables import read_table
+    from faceage_bio.faces.faceage.photo import load_tools
+    from faceage_bio.faces.faceage.predict import choose_device, count_workers
+    from faceage_bio.faces.faceage.settings import settings_of
+    from faceage_bio.faces.faceage.stress import gather_samples
+    from faceage_bio.faces.faceage.stress import stress_photos as stress
+    from faceage_bio.faces.vision.conditions import N_STEPS
 
     for name, given in (("photos", photos), ("face-ages", face_ages), ("participants", participants)):
         if given and len(given) != len(photo_folder):

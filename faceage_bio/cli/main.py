@@ -35,8 +35,8 @@ from faceage_bio.cli import (
 )
 from faceage_bio.cli.stages import STAGES
 from faceage_bio.cli.terminal import VerbatimCommand, VerbatimGroup, speak_utf8
-from faceage_bio.errors import FaceAgeBioError, refusal_of
-from faceage_bio.steps import STEPS
+from faceage_bio.core.errors import FaceAgeBioError, refusal_of
+from faceage_bio.core.steps import STEPS
 
 app = typer.Typer(
     name="faceage-bio",
@@ -71,8 +71,8 @@ def _recorded(name: str, step: Callable[..., None]) -> Callable[..., None]:
 
     @wraps(step)
     def run(**parameters: object) -> None:
-        from faceage_bio.records import recorded  # pandas, which the command needs anyway
-        from faceage_bio.tables import naming_tables
+        from faceage_bio.core.records import recorded  # pandas, which the command needs anyway
+        from faceage_bio.core.tables import naming_tables
 
         with recorded(name, parameters), naming_tables():
             step(**parameters)

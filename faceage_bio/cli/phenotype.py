@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from faceage_bio.config import Config
-from faceage_bio.steps import PLAN, Cohort, Tables, Units, step
+from faceage_bio.core.config import Config
+from faceage_bio.core.steps import PLAN, Cohort, Tables, Units, step
 
 Participants = Annotated[
     list[Path],
@@ -19,9 +19,9 @@ Participants = Annotated[
 
 def _gathered(paths: Sequence[Path], unit: Sequence[str]):
     """The tables below each other; a plain table is called by its file's name."""
-    from faceage_bio.age_reached import parse_units
-    from faceage_bio.phenotype.people import gather
-    from faceage_bio.plain import read_plain
+    from faceage_bio.analyses.phenotype.people import gather
+    from faceage_bio.intake.age_reached import parse_units
+    from faceage_bio.intake.plain import read_plain
 
     units = parse_units(unit)
     people = gather([read_plain(path, units=units) for path in paths], [path.stem for path in paths])
@@ -54,13 +54,13 @@ def test_phenotypes(
 
     Example: faceage-bio test-phenotypes --participants participants.tsv --set phenotype.exposures=smoking,bmi --output phenotype
     """
-    from faceage_bio.age_reached import parse_units
-    from faceage_bio.columns import AGE, AGE_ACCELERATION, FACE_AGE
-    from faceage_bio.phenotype import distributions as spread
-    from faceage_bio.phenotype.contrasts import contrast_exposures
-    from faceage_bio.phenotype.people import gather
-    from faceage_bio.phenotype.table_one import table_one
-    from faceage_bio.plain import read_plain
+    from faceage_bio.analyses.phenotype import distributions as spread
+    from faceage_bio.analyses.phenotype.contrasts import contrast_exposures
+    from faceage_bio.analyses.phenotype.people import gather
+    from faceage_bio.analyses.phenotype.table_one import table_one
+    from faceage_bio.core.columns import AGE, AGE_ACCELERATION, FACE_AGE
+    from faceage_bio.intake.age_reached import parse_units
+    from faceage_bio.intake.plain import read_plain
 
     phenotype, name = settings.phenotype, cohort or participants.stem
     factors = [*phenotype.factors, "group"]
@@ -95,8 +95,8 @@ def compare_groups(participants: Participants, settings: Config, unit: Units = [
     Example: faceage-bio compare-groups --participants cases.tsv --participants controls.tsv --set phenotype.factors=smoking,ecog
     --output pooled
     """
-    from faceage_bio.phenotype.contrasts import compare_groups
-    from faceage_bio.phenotype.levels import compare_levels
+    from faceage_bio.analyses.phenotype.contrasts import compare_groups
+    from faceage_bio.analyses.phenotype.levels import compare_levels
 
     phenotype, people = settings.phenotype, _gathered(participants, unit)
     levels = compare_levels(people, [*phenotype.factors, "group"], phenotype.adjust_for)
@@ -135,11 +135,11 @@ def fit_association_sensitivity(participants: Participants, settings: Config, un
     Example: faceage-bio fit-association-sensitivity --participants participants.tsv --set phenotype.exposures=smoking
     --set phenotype.full_adjustment=sex,bmi --output pooled
     """
-    from faceage_bio.phenotype.adjustment import Covariate, Plan, compare_adjustments
-    from faceage_bio.phenotype.dose import fit_dose_response
-    from faceage_bio.phenotype.matched import match_groups
-    from faceage_bio.phenotype.specifications import vary_specifications
-    from faceage_bio.phenotype.subgroups import compare_subgroups
+    from faceage_bio.analyses.phenotype.adjustment import Covariate, Plan, compare_adjustments
+    from faceage_bio.analyses.phenotype.dose import fit_dose_response
+    from faceage_bio.analyses.phenotype.matched import match_groups
+    from faceage_bio.analyses.phenotype.specifications import vary_specifications
+    from faceage_bio.analyses.phenotype.subgroups import compare_subgroups
 
     phenotype, people = settings.phenotype, _gathered(participants, unit)
     matching = phenotype.matching

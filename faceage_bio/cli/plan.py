@@ -46,11 +46,11 @@ Pilot = Annotated[
 def _survival(median: float | None, curve: Path | None):
     import numpy as np
 
-    from faceage_bio.errors import RunError
-    from faceage_bio.problems import Problems
-    from faceage_bio.schemas import SURVIVAL_CURVE, read_user_table
+    from faceage_bio.core.errors import RunError
+    from faceage_bio.core.problems import Problems
+    from faceage_bio.core.tables import read_table
+    from faceage_bio.intake.schemas import SURVIVAL_CURVE, read_user_table
     from faceage_bio.stats.sample_size import PiecewiseSurvival
-    from faceage_bio.tables import read_table
 
     if (median is None) == (curve is None):
         raise RunError(
@@ -78,14 +78,14 @@ def _survival(median: float | None, curve: Path | None):
 
 def _pilot(path: Path, columns: list[str]):
     """Complete rows of a pilot with these columns."""
-    from faceage_bio.planning.pilot import usable_rows
-    from faceage_bio.survival.check import read_people
+    from faceage_bio.analyses.planning.pilot import usable_rows
+    from faceage_bio.analyses.survival.check import read_people
 
     return usable_rows(read_people(path), columns, str(path))
 
 
 def _save(table, output: Path | None) -> None:
-    from faceage_bio.tables import write_table
+    from faceage_bio.core.tables import write_table
 
     if output is not None:
         write_table(table, output)
@@ -137,10 +137,10 @@ def study(
 
     Example: faceage-bio plan study --hazard-ratio 1.15 --per 10 --sd 8 --power 0.8 --output plan.tsv
     """
-    from faceage_bio.errors import RunError
-    from faceage_bio.planning.cohort_study import CohortPlan, Photos
-    from faceage_bio.planning.plan_table import observation
-    from faceage_bio.planning.simulation import simulated_power
+    from faceage_bio.analyses.planning.cohort_study import CohortPlan, Photos
+    from faceage_bio.analyses.planning.plan_table import observation
+    from faceage_bio.analyses.planning.simulation import simulated_power
+    from faceage_bio.core.errors import RunError
     from faceage_bio.stats.sample_size import drop_out_hazard
 
     survival, lost = None, drop_out_hazard(drop_out, 1)
@@ -189,8 +189,8 @@ def groups(
 
     Example: faceage-bio plan groups --difference 2 --sd 8
     """
-    from faceage_bio.planning.cohort_study import group_difference
-    from faceage_bio.planning.plan_table import value_of
+    from faceage_bio.analyses.planning.cohort_study import group_difference
+    from faceage_bio.analyses.planning.plan_table import value_of
 
     table = group_difference(difference, sd, power=power, alpha=alpha, allocation=allocation)
     _save(table, output)
@@ -241,18 +241,18 @@ def genes(
 
     Example: faceage-bio plan genes --fold-change 1.5 --depth 20 --cv 0.4
     """
-    from faceage_bio.planning.cohort_study import check_hazard_ratio, check_shares
-    from faceage_bio.planning.plan_table import value_of
+    from faceage_bio.analyses.planning.cohort_study import check_hazard_ratio, check_shares
+    from faceage_bio.analyses.planning.plan_table import value_of
 
     check_hazard_ratio(fold_change, "--fold-change")
     check_shares(power=power, alpha=alpha)
     if pilot_counts is None:
-        from faceage_bio.planning.gene_samples import one_gene
+        from faceage_bio.analyses.planning.gene_samples import one_gene
 
         table = one_gene(fold_change, depth, cv, sd, power=power, alpha=alpha)
     else:
-        from faceage_bio.planning.gene_samples import pilot_genes
-        from faceage_bio.rna.count_files import read_counts
+        from faceage_bio.analyses.planning.gene_samples import pilot_genes
+        from faceage_bio.intake.rna.count_files import read_counts
 
         table = pilot_genes(
             read_counts(pilot_counts).counts, fold_change, sd, power=power, fdr=alpha, changed=changed
@@ -282,8 +282,8 @@ def model(
 
     Example: faceage-bio plan model --r-squared 0.051 --parameters 30 --event-rate 0.065 --mean-follow-up 2.07 --horizon 2
     """
-    from faceage_bio.errors import RunError
-    from faceage_bio.planning.plan_table import plan_table
+    from faceage_bio.analyses.planning.plan_table import plan_table
+    from faceage_bio.core.errors import RunError
     from faceage_bio.stats.prediction_size import prediction_model_size
 
     try:
@@ -351,9 +351,9 @@ def precision(
 
     Example: faceage-bio plan precision --pilot results/north/survival/follow_up.parquet --measure c-index --width 0.1
     """
-    from faceage_bio.errors import RunError
-    from faceage_bio.planning.plan_table import plan_table
-    from faceage_bio.planning.precision import interval_widths, participants_for_width, width_above
+    from faceage_bio.analyses.planning.plan_table import plan_table
+    from faceage_bio.analyses.planning.precision import interval_widths, participants_for_width, width_above
+    from faceage_bio.core.errors import RunError
 
     if (width is None) == (above is None):
         raise RunError("--width and --above: expected one of them. Give for example --width 0.1.")
@@ -425,11 +425,11 @@ def trial(
 
     Example: faceage-bio plan trial --hazard-ratio 0.7 --median-survival 1.5 --accrual 2 --follow-up 1 --output trial.tsv
     """
-    from faceage_bio.errors import RunError
-    from faceage_bio.planning.pilot import AGE_ECOG_STAGE
-    from faceage_bio.planning.plan_table import value_of
-    from faceage_bio.planning.prognostic_gain import gain_rows, prognostic_gain
-    from faceage_bio.planning.trial import WORTH, TrialPlan, selected_by
+    from faceage_bio.analyses.planning.pilot import AGE_ECOG_STAGE
+    from faceage_bio.analyses.planning.plan_table import value_of
+    from faceage_bio.analyses.planning.prognostic_gain import gain_rows, prognostic_gain
+    from faceage_bio.analyses.planning.trial import WORTH, TrialPlan, selected_by
+    from faceage_bio.core.errors import RunError
     from faceage_bio.stats.sample_size import LogRankTrial, drop_out_hazard
 
     lost = drop_out_hazard(drop_out, 1)
@@ -448,7 +448,7 @@ def trial(
         )
     more, gained = [], r_squared
     if pilot is not None:
-        from faceage_bio.survival.check import read_people
+        from faceage_bio.analyses.survival.check import read_people
 
         table = read_people(pilot)
         known = base or [name for name in AGE_ECOG_STAGE if name in table and table[name].notna().any()]
@@ -502,8 +502,8 @@ def report(
 
     Example: faceage-bio plan report plan.tsv trial.tsv --output results/reports/plan.html
     """
+    from faceage_bio.core.tables import write_text
     from faceage_bio.report.plan_page import plan_page, read_plan
-    from faceage_bio.tables import write_text
 
     write_text(plan_page([read_plan(path) for path in plans], title), output)
     print(f"{output}: {len(plans)} plan(s)")

@@ -6,8 +6,8 @@ from typing import Annotated
 import typer
 
 from faceage_bio.cli.survival import MODELS, read_followed
-from faceage_bio.config import Config
-from faceage_bio.steps import Tables, step
+from faceage_bio.core.config import Config
+from faceage_bio.core.steps import Tables, step
 
 
 @step(uses=["pooling", "acceleration.fit_in"])
@@ -48,8 +48,8 @@ def pool_cohorts(
     Without ci_lower and ci_upper, estimate and standard_error are on the analysis scale: logarithms of ratios, logits of C and AUC,
     Fisher's z of correlations. Columns unit, per, adjustment, covariates, definition and model_id must be the same in all cohorts.
     """
-    from faceage_bio.pooling import stage
-    from faceage_bio.tables import write_table
+    from faceage_bio.analyses.pooling import stage
+    from faceage_bio.core.tables import write_table
 
     found = stage.pool_tables(table, measure, settings.pooling, settings.acceleration.fit_in, moderator)
     write_table(found.estimates, output)
@@ -70,9 +70,9 @@ def pool_genes(
 
     Example: faceage-bio pool-genes --table results/north/expression/genes.tsv --table results/south/expression/genes.tsv --output pooled
     """
-    from faceage_bio.pooling.pooled_genes import COLUMNS
-    from faceage_bio.pooling.pooled_genes import pool_genes as pool
-    from faceage_bio.tables import read_table
+    from faceage_bio.analyses.pooling.pooled_genes import COLUMNS
+    from faceage_bio.analyses.pooling.pooled_genes import pool_genes as pool
+    from faceage_bio.core.tables import read_table
 
     made = pool((read_table(path, COLUMNS) for path in table), settings.pooling.reference_cohorts)
     print(f"{made['estimate'].notna().sum()} rows pooled over cohorts")
@@ -96,8 +96,8 @@ def fit_one_stage(
     Example: faceage-bio fit-one-stage --participants results/north/survival/follow_up.parquet
     --participants results/south/survival/follow_up.parquet --set survival.sequential_adjustment=sex --output pooled
     """
-    from faceage_bio.survival.models import Choices, grouped
-    from faceage_bio.survival.one_stage import fit_one_stage as fit
+    from faceage_bio.analyses.survival.models import Choices, grouped
+    from faceage_bio.analyses.survival.one_stage import fit_one_stage as fit
 
     survival = settings.survival
     choices = Choices(

@@ -34,9 +34,13 @@ def randomise(
     """
     from math import prod
 
-    from faceage_bio.errors import RunError
-    from faceage_bio.planning.randomisation import allocation_list, read_or_make_seed, simulate_balance
-    from faceage_bio.tables import OWNER_ONLY, write_table, write_text
+    from faceage_bio.analyses.planning.randomisation import (
+        allocation_list,
+        read_or_make_seed,
+        simulate_balance,
+    )
+    from faceage_bio.core.errors import RunError
+    from faceage_bio.core.tables import OWNER_ONLY, write_table, write_text
 
     strata = {
         name: [level for level in levels.split(",") if level]

@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from faceage_bio.config import Config
-from faceage_bio.steps import Tables, step
+from faceage_bio.core.config import Config
+from faceage_bio.core.steps import Tables, step
 
 
 @step(
@@ -45,7 +45,7 @@ def compare_readers(
     predicted_alive: yes = alive at the horizon, no = dead by then. A column rating (0 to 1) may be given in addition or instead; then
     readers.rating_of says what 1 means.
     """
-    from faceage_bio.readers import stage
+    from faceage_bio.analyses.readers import stage
 
     chosen = settings.readers
     read, known = stage.read_study(

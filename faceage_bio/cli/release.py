@@ -30,7 +30,7 @@ Rounding = Annotated[
 
 def _known(results: list[Path], tables: list[Path], config):
     """Who must not be found: participants of the results, of the config's tables and of further ones."""
-    from faceage_bio.errors import PrivacyError
+    from faceage_bio.core.errors import PrivacyError
     from faceage_bio.release.known import Known, known_of_inputs, known_of_results
 
     known = Known()
@@ -54,7 +54,7 @@ def _known(results: list[Path], tables: list[Path], config):
 
 
 def _settings(configfile: Path | None, rounding: int | None):
-    from faceage_bio.config import load_config
+    from faceage_bio.core.config import load_config
 
     config = load_config(configfile) if configfile else None
     return config, rounding or (config.release.rounding if config else 6)
@@ -68,8 +68,8 @@ def study_to_release(results: Path | None, tables: list[Path], config):
     PrivacyError
         No config, or no such folder.
     """
-    from faceage_bio.errors import PrivacyError
-    from faceage_bio.tables import read_json
+    from faceage_bio.core.errors import PrivacyError
+    from faceage_bio.core.tables import read_json
 
     if config is None:
         raise PrivacyError(
@@ -133,7 +133,7 @@ def publish(
     """
     import json
 
-    from faceage_bio.config import check_config
+    from faceage_bio.core.config import check_config
     from faceage_bio.release.bundle import publish as write
     from faceage_bio.release.marker import mark_local
     from faceage_bio.release.pseudonyms import default_key_path, load_key
@@ -174,9 +174,9 @@ def pseudonymise(
 
     Example: faceage-bio pseudonymise results/north/acceleration/acceleration.parquet --output for_partner.tsv
     """
+    from faceage_bio.core.tables import OWNER_ONLY, read_table, write_table
     from faceage_bio.release.pseudonyms import default_key_path, load_key
     from faceage_bio.release.pseudonyms import pseudonymise as replace
-    from faceage_bio.tables import OWNER_ONLY, read_table, write_table
 
     place = key or default_key_path()
     made = replace(

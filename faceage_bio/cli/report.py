@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from faceage_bio.config import Config
-from faceage_bio.steps import step
+from faceage_bio.core.config import Config
+from faceage_bio.core.steps import step
 
 app = typer.Typer()
 
@@ -47,14 +47,14 @@ def render_report(
     Example: faceage-bio render-report --config my-study/config.yaml --ledger results/north/ledger.tsv --output results/reports
     results/*/*/*.tsv
     """
-    from faceage_bio.records import check_unchanged
+    from faceage_bio.core.records import check_unchanged
+    from faceage_bio.core.tables import read_json, read_ledger, write_json, write_text
     from faceage_bio.report import history, pages
     from faceage_bio.report.figure_files import write_figures
     from faceage_bio.report.frozen_plan import since_freeze
     from faceage_bio.report.provenance import read_provenance
     from faceage_bio.report.table_files import write_tables
     from faceage_bio.report.tables import collect
-    from faceage_bio.tables import read_json, read_ledger, write_json, write_text
 
     check_unchanged([*tables, *ledger])
     config, found = whole.model_dump(mode="json"), collect(tables)

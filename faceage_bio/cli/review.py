@@ -49,11 +49,11 @@ def make_review_sheet(
     import pandas as pd
 
     from faceage_bio.cli.progress import counted
-    from faceage_bio.columns import COHORT, PHOTO
-    from faceage_bio.errors import RunError
-    from faceage_bio.faceage.review_sheet import Shown, add_to_keys, choose_photos, cut_face
+    from faceage_bio.core.columns import COHORT, PHOTO
+    from faceage_bio.core.errors import RunError
+    from faceage_bio.core.tables import OWNER_ONLY, read_table, write_table, write_text
+    from faceage_bio.faces.faceage.review_sheet import Shown, add_to_keys, choose_photos, cut_face
     from faceage_bio.report.review_sheet import review_sheet
-    from faceage_bio.tables import OWNER_ONLY, read_table, write_table, write_text
 
     if not len(photo_folder) == len(photos) == len(face_ages):
         raise RunError(
@@ -103,10 +103,10 @@ def read_review(
 
     Then name the table in the config, `review: {decisions: review.tsv}`, and run again.
     """
-    from faceage_bio.faceage.review import settle, summarise_review
-    from faceage_bio.faceage.review_tables import read_decisions
-    from faceage_bio.results.reasons import in_words
-    from faceage_bio.tables import OWNER_ONLY, read_table, write_table
+    from faceage_bio.core.results.reasons import in_words
+    from faceage_bio.core.tables import OWNER_ONLY, read_table, write_table
+    from faceage_bio.faces.faceage.review import settle, summarise_review
+    from faceage_bio.faces.faceage.review_tables import read_decisions
 
     review = read_decisions(decisions, read_table(key), str(key), partial)
     write_table(review, output, mode=OWNER_ONLY)
@@ -133,10 +133,10 @@ def summarise_review(
     """
     import pandas as pd
 
-    from faceage_bio.columns import COHORT, PHOTO
-    from faceage_bio.faceage.review import summarise_review as summarise
-    from faceage_bio.faceage.review_tables import read_review as read
-    from faceage_bio.tables import read_table, write_table
+    from faceage_bio.core.columns import COHORT, PHOTO
+    from faceage_bio.core.tables import read_table, write_table
+    from faceage_bio.faces.faceage.review import summarise_review as summarise
+    from faceage_bio.faces.faceage.review_tables import read_review as read
 
     known = pd.concat([read_table(path)[[COHORT, PHOTO]] for path in photos], ignore_index=True)
     table = summarise(read(review, known), disagreement.value)

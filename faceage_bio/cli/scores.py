@@ -6,8 +6,8 @@ from typing import Annotated, Literal
 
 import typer
 
-from faceage_bio.config import Config
-from faceage_bio.steps import Cohort, Tables, Units, step
+from faceage_bio.core.config import Config
+from faceage_bio.core.steps import Cohort, Tables, Units, step
 
 app = typer.Typer()
 WhenAbsent = Annotated[
@@ -26,7 +26,7 @@ def show_score(
 
     Example: faceage-bio show-score teachh_publication > my_score.yaml
     """
-    from faceage_bio.scores.definition import load_score, path_of
+    from faceage_bio.analyses.scores.definition import load_score, path_of
 
     load_score(name)
     print(path_of(name).read_text(encoding="utf-8"), end="")
@@ -72,7 +72,7 @@ def compute_scores(
     """
     import pandas as pd
 
-    from faceage_bio.scores.definition import load_score
+    from faceage_bio.analyses.scores.definition import load_score
 
     scores = {name: load_score(name) for name in settings.scores.definitions}
     made = _computed(clinical, scores, column, when_absent, cohort)
@@ -87,10 +87,10 @@ def _computed(
     """Tables of each score: participants, and how many have what."""
     import pandas as pd
 
-    from faceage_bio.problems import Problems
-    from faceage_bio.schemas import PEOPLE, read_user_table
-    from faceage_bio.scores import calculate
-    from faceage_bio.tables import read_table
+    from faceage_bio.analyses.scores import calculate
+    from faceage_bio.core.problems import Problems
+    from faceage_bio.core.tables import read_table
+    from faceage_bio.intake.schemas import PEOPLE, read_user_table
 
     if ours := clinical.suffix == ".parquet":
         table = read_table(clinical)
@@ -121,8 +121,8 @@ def _computed(
 
 def _compared(participants: Path, scores: dict, settings: Config, cohort: str, unit: Sequence[str]) -> list:
     """A table of each score with chronological age and with face age."""
+    from faceage_bio.analyses.scores.compare import Choices, compare_score
     from faceage_bio.cli.survival import name_of, read_followed
-    from faceage_bio.scores.compare import Choices, compare_score
 
     table, followed = read_followed(participants, units=unit)
     first_line = 1 if participants.suffix == ".parquet" else 2

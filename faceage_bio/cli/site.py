@@ -39,11 +39,11 @@ def export(
     Example: faceage-bio site export --configfile my-study/config.yaml --site north --output north.zip
     """
     from faceage_bio.cli.release import study_to_release
-    from faceage_bio.config import load_config
+    from faceage_bio.core.config import load_config
+    from faceage_bio.core.tables import write_bytes, zipped
     from faceage_bio.release.pseudonyms import default_key_path, load_key
-    from faceage_bio.release.signatures import sign_file
-    from faceage_bio.release.site_bundle import site_members
-    from faceage_bio.tables import write_bytes, zipped
+    from faceage_bio.release.sites.signatures import sign_file
+    from faceage_bio.release.sites.site_bundle import site_members
 
     config = load_config(configfile)
     folder, known, cards = study_to_release(results, [], config)
@@ -79,9 +79,9 @@ def pool(
 
     Example: faceage-bio site pool north.zip south.zip --output multi-site
     """
-    from faceage_bio.columns import COHORT, POOLED
-    from faceage_bio.release.signatures import check_signature
-    from faceage_bio.release.site_bundle import differing_settings, pool_bundles, read_bundle
+    from faceage_bio.core.columns import COHORT, POOLED
+    from faceage_bio.release.sites.signatures import check_signature
+    from faceage_bio.release.sites.site_bundle import differing_settings, pool_bundles, read_bundle
 
     read = [read_bundle(path) for path in bundles]
     if allowed_signers:
@@ -113,9 +113,9 @@ def request(
 
     Example: faceage-bio site request --term face_age/10 --term chronological_age/10 --term sex=male --model-id 3f2a --output request.json
     """
-    from faceage_bio.errors import RunError
-    from faceage_bio.sites.rounds import Term, first_request
-    from faceage_bio.tables import write_json
+    from faceage_bio.analyses.sites.rounds import Term, first_request
+    from faceage_bio.core.errors import RunError
+    from faceage_bio.core.tables import write_json
 
     terms = []
     for one in term:
@@ -153,11 +153,11 @@ def answer(
     Example: faceage-bio site answer request.json --follow-up results/north/survival/follow_up.parquet --site north --model-id 3f2a
     --key site.key --log answers.jsonl --output north.json
     """
+    from faceage_bio.analyses.sites.rounds import REQUEST, may_answer, read_message
+    from faceage_bio.analyses.sites.rounds import answer as answer_of
+    from faceage_bio.core.tables import read_table, write_json
     from faceage_bio.release.pseudonyms import load_key
     from faceage_bio.release.rounding import midpoint
-    from faceage_bio.sites.rounds import REQUEST, may_answer, read_message
-    from faceage_bio.sites.rounds import answer as answer_of
-    from faceage_bio.tables import read_table, write_json
 
     asked = read_message(file, REQUEST)
     table = read_table(follow_up)
@@ -189,10 +189,10 @@ def combine(
 
     Example: faceage-bio site combine request.json north.json south.json --estimate pooled.tsv --output request-1.json
     """
-    from faceage_bio.errors import RunError
-    from faceage_bio.sites.rounds import ANSWER, REQUEST, SETTLED, read_message
-    from faceage_bio.sites.rounds import combine as combine_answers
-    from faceage_bio.tables import write_json, write_table
+    from faceage_bio.analyses.sites.rounds import ANSWER, REQUEST, SETTLED, read_message
+    from faceage_bio.analyses.sites.rounds import combine as combine_answers
+    from faceage_bio.core.errors import RunError
+    from faceage_bio.core.tables import write_json, write_table
 
     asked = read_message(file, REQUEST)
     following, table, moved = combine_answers(

@@ -17,8 +17,8 @@ def verify(folder: Folder) -> None:
 
     Example: faceage-bio store verify my-study/results/faceage_store
     """
-    from faceage_bio.errors import RunError
-    from faceage_bio.faceage.store import open_stores, verify_store
+    from faceage_bio.core.errors import RunError
+    from faceage_bio.faces.faceage.store import open_stores, verify_store
 
     bad = 0
     for store in open_stores(folder):
@@ -50,7 +50,7 @@ def prune(
 
     Example: faceage-bio store prune my-study/results/faceage_store --gone --unused-days 365
     """
-    from faceage_bio.faceage.store import open_stores, prune_store
+    from faceage_bio.faces.faceage.store import open_stores, prune_store
 
     for store in open_stores(folder):
         done = prune_store(store, unused_days=unused_days, gone=gone)

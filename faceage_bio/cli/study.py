@@ -36,8 +36,8 @@ def init(
 
     Example: faceage-bio init my-study
     """
-    from faceage_bio.cohort.example import write_example
-    from faceage_bio.errors import RunError
+    from faceage_bio.core.errors import RunError
+    from faceage_bio.intake.cohort.example import write_example
 
     if sum(one is not None for one in (folder, update, table or redcap)) != 1:
         raise RunError(
@@ -45,7 +45,7 @@ def init(
             "`faceage-bio init --update my-study/config.yaml` or `faceage-bio init --from clinical.csv`."
         )
     if table or redcap:
-        from faceage_bio.cohort.proposal import propose
+        from faceage_bio.intake.cohort.proposal import propose
 
         print(propose(table, redcap, sheet).to_yaml(table), end="")
         return
@@ -62,7 +62,7 @@ def init(
 
 
 def _update(path: Path) -> None:
-    from faceage_bio.config import rename_keys
+    from faceage_bio.core.config import rename_keys
 
     changes, kept = rename_keys(path)
     if not changes:
@@ -106,10 +106,10 @@ def freeze(configfile: ConfigFile) -> None:
 
     Example: faceage-bio freeze --configfile my-study/config.yaml
     """
-    from faceage_bio.config import load_config
+    from faceage_bio.core.config import load_config
+    from faceage_bio.core.settings.study import EXPLORATORY, planned
     from faceage_bio.report.frozen_plan import SHA
     from faceage_bio.report.frozen_plan import freeze as freeze_plan
-    from faceage_bio.settings.study import EXPLORATORY, planned
 
     config = load_config(configfile).model_dump(mode="json")
     frozen = freeze_plan(config)
@@ -153,7 +153,7 @@ def run(
 def workflow_folder() -> Path:
     """The workflow inside the installed package, or next to it in the repository."""
     import faceage_bio
-    from faceage_bio.errors import RunError
+    from faceage_bio.core.errors import RunError
 
     package = Path(faceage_bio.__file__).parent
     for folder in (package / "_workflow", package.parent / "workflow"):

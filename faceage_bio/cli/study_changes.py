@@ -4,13 +4,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from faceage_bio.columns import OUTCOMES
+from faceage_bio.core.columns import OUTCOMES
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from faceage_bio.cohort.intake import CohortTables
-    from faceage_bio.config import Config
+    from faceage_bio.core.config import Config
+    from faceage_bio.intake.cohort.intake import CohortTables
 
 ON_PROCESSOR = "CPU"  # device of photos that no GPU computed, as `predict.device_name` says
 
@@ -19,9 +19,9 @@ def photos_to_compute(
     config: "Config", tables: "Mapping[str, CohortTables]"
 ) -> dict[str, tuple[int, int, int]]:
     """Photos of each cohort: all, those that were touched or moved and are known by their bytes, and those that will be computed."""
-    from faceage_bio.faceage.settings import settings_of
-    from faceage_bio.faceage.store import PhotoStore, engine_of
-    from faceage_bio.vision.card import read_card
+    from faceage_bio.faces.faceage.settings import settings_of
+    from faceage_bio.faces.faceage.store import PhotoStore, engine_of
+    from faceage_bio.faces.vision.card import read_card
 
     results = Path(config.results_dir)
     models = [results / "model" / "demo" if name == "demo" else Path(name) for name in config.models]
@@ -67,8 +67,8 @@ def time_of(n: int, rate: tuple[float, str] | None, hours_here: float) -> str:
 def why_genes_again(name: str, config: "Config", cohort: "CohortTables", new_photos: int) -> list[str] | None:
     """What has changed of that which models of genes depend on; an empty list if nothing has, None if they were never fitted."""
     from faceage_bio.cli.main import STEPS
-    from faceage_bio.records import hash_of, read_record, record_of
-    from faceage_bio.tables import read_table
+    from faceage_bio.core.records import hash_of, read_record, record_of
+    from faceage_bio.core.tables import read_table
 
     results = Path(config.results_dir) / name
     fitted, checked = (read_record(record_of(results / file)) for file in ("expression/genes.tsv", "cohort/counts.parquet"))  # fmt: skip

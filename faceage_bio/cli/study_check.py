@@ -9,10 +9,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from faceage_bio import machine
 from faceage_bio.cli import terminal
-from faceage_bio.config import analysis_settings, load_config
-from faceage_bio.errors import (
+from faceage_bio.core import machine
+from faceage_bio.core.config import analysis_settings, load_config
+from faceage_bio.core.errors import (
     CohortError,
     FaceAgeBioError,
     RunError,
@@ -23,8 +23,8 @@ from faceage_bio.errors import (
 )
 
 if TYPE_CHECKING:
-    from faceage_bio.cohort.intake import CohortTables
-    from faceage_bio.config import Config
+    from faceage_bio.core.config import Config
+    from faceage_bio.intake.cohort.intake import CohortTables
 
 MOST_UNREADABLE = 0.5  # share of photos beyond which their form is at fault and not single files
 Say = Callable[[str], None]
@@ -83,7 +83,7 @@ def _checked_tables(
     config: "Config", problems: list[FaceAgeBioError], say: Say
 ) -> "dict[str, CohortTables] | None":
     """All tables with what they are used for; None if they cannot be read."""
-    from faceage_bio.cohort.intake import KEPT, read_cohorts
+    from faceage_bio.intake.cohort.intake import KEPT, read_cohorts
 
     cohorts = {name: cohort.model_dump() for name, cohort in config.cohorts.items()}
     settings = analysis_settings(config.model_dump())
@@ -107,11 +107,11 @@ def _check_uses(cohorts: dict, tables: "dict[str, CohortTables]", settings: dict
     """What the study holds, whether the settings fit, and which models it is too small for."""
     from rich.table import Table
 
-    from faceage_bio.acceleration.too_small import too_small
-    from faceage_bio.cohort.analyses import check_tables
-    from faceage_bio.cohort.intake import overview, photographed
-    from faceage_bio.cohort.names import check_names
-    from faceage_bio.problems import Problems
+    from faceage_bio.analyses.acceleration.too_small import too_small
+    from faceage_bio.core.problems import Problems
+    from faceage_bio.intake.cohort.analyses import check_tables
+    from faceage_bio.intake.cohort.intake import overview, photographed
+    from faceage_bio.intake.cohort.names import check_names
 
     rows = overview(tables)
     shown = Table(*rows[0], title="What will be analysed")
@@ -132,7 +132,7 @@ def _check_photos(config: "Config", tables: "dict[str, CohortTables]", say: Say)
     """Open the header of each photo: what cannot be read is named now and not after hours."""
     photographed = {name: cohort for name, cohort in config.cohorts.items() if cohort.photos}
     if photographed:
-        from faceage_bio.vision.decode import MEANINGS, DecodeError, check_header
+        from faceage_bio.faces.vision.decode import MEANINGS, DecodeError, check_header
 
     for name, cohort in photographed.items():
         paths = list(tables[name].photos["path"])
@@ -157,8 +157,8 @@ def _check_photos(config: "Config", tables: "dict[str, CohortTables]", say: Say)
 def _check_readings(config: "Config", tables: "dict[str, CohortTables]", say: Say) -> None:
     if not config.readers.readings:
         return
-    from faceage_bio.columns import SUBJECT
-    from faceage_bio.readers.stage import check_study as check_readings
+    from faceage_bio.analyses.readers.stage import check_study as check_readings
+    from faceage_bio.core.columns import SUBJECT
 
     people = [subject for cohort in tables.values() for subject in cohort.subjects[SUBJECT]]
     say(f"Reader study: {check_readings(config.readers, people)} readings")
@@ -169,7 +169,7 @@ def _check_review(config: "Config", tables: "dict[str, CohortTables]", say: Say)
         return
     import pandas as pd
 
-    from faceage_bio.faceage.review_tables import read_review
+    from faceage_bio.faces.faceage.review_tables import read_review
 
     known = pd.concat([cohort.photos for cohort in tables.values()])
     say(f"Review of photos: {len(read_review(config.review.decisions, known))} decisions")
@@ -186,7 +186,7 @@ def _weights(
     config: "Config", tables: "dict[str, CohortTables] | None", problems: list[FaceAgeBioError]
 ) -> list[machine.Answer]:
     """A line for each model that the photos need."""
-    from faceage_bio.vision.card import read_card
+    from faceage_bio.faces.vision.card import read_card
 
     if not any(cohort.photos for cohort in config.cohorts.values()):
         return []
@@ -209,7 +209,7 @@ def _check_unseen(
     problems: list[FaceAgeBioError],
 ) -> None:
     """A cohort whose photos trained or chose a model does not validate it."""
-    from faceage_bio.training.seen_photos import check_unseen
+    from faceage_bio.faces.training.seen_photos import check_unseen
 
     for name, cohort in config.cohorts.items():
         if cohort.photos and tables:
@@ -221,7 +221,7 @@ def _check_unseen(
 
 def _size(config: "Config", tables: "dict[str, CohortTables] | None") -> machine.Size:
     """What time, memory and disk depend on."""
-    from faceage_bio.faceage.shards import count_photos
+    from faceage_bio.faces.faceage.shards import count_photos
 
     cohorts = list(config.cohorts.values())
     photos = [count_photos(one.manifest) for one in cohorts if one.manifest]
@@ -303,9 +303,9 @@ def _time_photos(config: "Config", paths: list[Path], n: int, photos: int, megap
     import torch
 
     from faceage_bio.demo.noise import draw_noise
-    from faceage_bio.faceage.predict import choose_device, count_workers
-    from faceage_bio.faceage.settings import settings_of
-    from faceage_bio.faceage.timing import photos_per_second
+    from faceage_bio.faces.faceage.predict import choose_device, count_workers
+    from faceage_bio.faces.faceage.settings import settings_of
+    from faceage_bio.faces.faceage.timing import photos_per_second
 
     if config.faceage.device == "cuda" and not torch.cuda.is_available():
         return None

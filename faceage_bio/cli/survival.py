@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from faceage_bio.config import Config
-from faceage_bio.steps import PLAN, Cohort, Tables, Units, step
+from faceage_bio.core.config import Config
+from faceage_bio.core.steps import PLAN, Cohort, Tables, Units, step
 
 Participants = Annotated[
     Path,
@@ -26,9 +26,9 @@ GROUPS = ("survival.curves", "survival.times_years", "survival.interval")
 
 def read_followed(path: Path, covariates: Sequence[str] = (), units: Sequence[str] = ()):
     """The checked table, and of it those with usable follow-up; what models will not be able to tell goes to the log."""
-    from faceage_bio.age_reached import parse_units
-    from faceage_bio.survival.check import hints, read_people
-    from faceage_bio.survival.follow_up import prepare
+    from faceage_bio.analyses.survival.check import hints, read_people
+    from faceage_bio.analyses.survival.follow_up import prepare
+    from faceage_bio.intake.age_reached import parse_units
 
     table = read_people(path, parse_units(units))
     usable, _ = prepare(table)
@@ -44,7 +44,7 @@ def name_of(table, path: Path) -> str:
 
 def _modelled(participants: Path, settings: Config, cohort: str, unit: Sequence[str]):
     """Participants with follow-up, their covariates grouped, the choices of all models, and the cohort's name."""
-    from faceage_bio.survival.models import Choices, grouped
+    from faceage_bio.analyses.survival.models import Choices, grouped
 
     survival = settings.survival
     choices = Choices(
@@ -80,9 +80,9 @@ def prepare_follow_up(
     Example: faceage-bio prepare-follow-up --participants participants.tsv --set survival.time_zero=diagnosis_date
     --set survival.horizon_years=5 --output survival
     """
-    from faceage_bio.age_reached import parse_units
-    from faceage_bio.survival.check import read_people
-    from faceage_bio.survival.follow_up import REASON, Time, mark, survival_ledger
+    from faceage_bio.analyses.survival.check import read_people
+    from faceage_bio.analyses.survival.follow_up import REASON, Time, mark, survival_ledger
+    from faceage_bio.intake.age_reached import parse_units
 
     survival = settings.survival
     table = read_people(participants, parse_units(unit))
@@ -128,14 +128,14 @@ def fit_survival(
 
     Example: faceage-bio fit-survival --participants participants.tsv --set survival.sequential_adjustment=sex --set survival.covariates=sex,ecog --output survival
     """
+    from faceage_bio.analyses.survival.added_value import added_value
+    from faceage_bio.analyses.survival.age_comparison import compare_ages
+    from faceage_bio.analyses.survival.ladder import cox_ladder
+    from faceage_bio.analyses.survival.permuted_face_age import permuted_hazards
+    from faceage_bio.analyses.survival.proportional import proportional_hazards
+    from faceage_bio.analyses.survival.questions import questions
+    from faceage_bio.analyses.survival.sites import compare_sites
     from faceage_bio.cli.progress import counted
-    from faceage_bio.survival.added_value import added_value
-    from faceage_bio.survival.age_comparison import compare_ages
-    from faceage_bio.survival.ladder import cox_ladder
-    from faceage_bio.survival.permuted_face_age import permuted_hazards
-    from faceage_bio.survival.proportional import proportional_hazards
-    from faceage_bio.survival.questions import questions
-    from faceage_bio.survival.sites import compare_sites
 
     survival, value = settings.survival, settings.survival.added_value
     frame, choices, name = _modelled(participants, settings, cohort, unit)
@@ -186,10 +186,10 @@ def fit_survival_sensitivity(
 
     Example: faceage-bio fit-survival-sensitivity --participants participants.tsv --set survival.modifiers=sex,chronological_age --output survival
     """
-    from faceage_bio.survival.hazard_curve import hazard_curve
-    from faceage_bio.survival.imputed import impute_full_model
-    from faceage_bio.survival.sensitivity import sensitivity
-    from faceage_bio.survival.subgroups import subgroup_hazards
+    from faceage_bio.analyses.survival.hazard_curve import hazard_curve
+    from faceage_bio.analyses.survival.imputed import impute_full_model
+    from faceage_bio.analyses.survival.sensitivity import sensitivity
+    from faceage_bio.analyses.survival.subgroups import subgroup_hazards
 
     survival, imputation = settings.survival, settings.survival.imputation
     frame, choices, name = _modelled(participants, settings, cohort, unit)
@@ -237,7 +237,7 @@ def estimate_curves(
     Example: faceage-bio estimate-curves --participants participants.tsv --set survival.curves.face_age=65,75,85 --set survival.curves.smoking=levels
     --output survival
     """
-    from faceage_bio.survival.competing_risks import (
+    from faceage_bio.analyses.survival.competing_risks import (
         check_causes,
         competing_rows,
         incidence_at_risk,
@@ -245,9 +245,9 @@ def estimate_curves(
         why_not,
         with_codes,
     )
-    from faceage_bio.survival.curve_summary import Reading, summarise
-    from faceage_bio.survival.curves import curves_by_group, risk_by_group
-    from faceage_bio.survival.groupings import part
+    from faceage_bio.analyses.survival.curve_summary import Reading, summarise
+    from faceage_bio.analyses.survival.curves import curves_by_group, risk_by_group
+    from faceage_bio.analyses.survival.groupings import part
 
     survival, cause, interval = (
         settings.survival,

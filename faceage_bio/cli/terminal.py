@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from typer.core import TyperCommand, TyperGroup
 
-from faceage_bio.settings.renamed import COMMANDS, OPTIONS
+from faceage_bio.core.settings.renamed import COMMANDS, OPTIONS
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -28,11 +28,11 @@ def prepare(
     Example: faceage-bio train prepare --config train.yaml --output prepared
     """
     from faceage_bio.cli.progress import counted_of
-    from faceage_bio.faceage.predict import choose_device, count_workers
-    from faceage_bio.settings.training import read_training
-    from faceage_bio.tables import read_json
-    from faceage_bio.training.prepare import DESCRIPTION
-    from faceage_bio.training.prepare import prepare as prepare_photos
+    from faceage_bio.core.settings.training import read_training
+    from faceage_bio.core.tables import read_json
+    from faceage_bio.faces.faceage.predict import choose_device, count_workers
+    from faceage_bio.faces.training.prepare import DESCRIPTION
+    from faceage_bio.faces.training.prepare import prepare as prepare_photos
 
     settings, chosen = read_training(config), choose_device(device)
     with counted_of("photos") as told:
@@ -71,11 +71,11 @@ def fit(
 
     Example: faceage-bio train fit --config train.yaml --prepared prepared --output run
     """
-    from faceage_bio.errors import RunError
-    from faceage_bio.settings.training import read_training
+    from faceage_bio.core.errors import RunError
+    from faceage_bio.core.settings.training import read_training
 
     try:
-        from faceage_bio.training.fitting import fit_model
+        from faceage_bio.faces.training.fitting import fit_model
     except ImportError as error:
         if error.name and error.name.startswith("faceage_bio"):
             raise
@@ -116,14 +116,14 @@ def evaluate(
     Example: faceage-bio train evaluate --run run --prepared prepared --incumbent my-study/model --followed followed.tsv
     """
     from faceage_bio.cli.progress import counted_of
-    from faceage_bio.columns import AGE, EVENT, FOLLOWUP
-    from faceage_bio.errors import RunError
-    from faceage_bio.faceage.predict import choose_device
-    from faceage_bio.plain import read_plain
+    from faceage_bio.core.columns import AGE, EVENT, FOLLOWUP
+    from faceage_bio.core.errors import RunError
+    from faceage_bio.core.tables import read_table, write_table, write_text
+    from faceage_bio.faces.faceage.predict import choose_device
+    from faceage_bio.faces.training import evaluation
+    from faceage_bio.faces.training.prepare import FLOW
+    from faceage_bio.intake.plain import read_plain
     from faceage_bio.report.training import training_page
-    from faceage_bio.tables import read_table, write_table, write_text
-    from faceage_bio.training import evaluation
-    from faceage_bio.training.prepare import FLOW
 
     if followed and not incumbent:
         raise RunError(

@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from faceage_bio.config import Config
-from faceage_bio.steps import Tables, step
+from faceage_bio.core.config import Config
+from faceage_bio.core.steps import Tables, step
 
 
 @step(
@@ -51,10 +51,10 @@ def verify_results(
     """
     import pandas as pd
 
-    from faceage_bio.records import check_unchanged
-    from faceage_bio.verification import compared
-    from faceage_bio.verification.reproduction import write_scripts
-    from faceage_bio.verification.study import headline_of
+    from faceage_bio.analyses.verification import compared
+    from faceage_bio.analyses.verification.reproduction import write_scripts
+    from faceage_bio.analyses.verification.study import headline_of
+    from faceage_bio.core.records import check_unchanged
 
     check_unchanged(tables)
     headline = headline_of(tables, settings)

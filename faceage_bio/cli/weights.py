@@ -34,7 +34,7 @@ def import_(
     Example: faceage-bio weights import fahr_faceage.pth --card fahr.yaml --output my-study/fahr
     """
     if card:
-        from faceage_bio.vision.transformer import import_transformer
+        from faceage_bio.faces.vision.transformer import import_transformer
 
         made = import_transformer(file, card, output)
         print(
@@ -45,7 +45,7 @@ def import_(
             or "The card holds no notice: look at the licence of the weights before you use them."
         )
         return
-    from faceage_bio.vision.weights import import_weights
+    from faceage_bio.faces.vision.weights import import_weights
 
     made = import_weights(file, output)
     print(
@@ -99,8 +99,8 @@ def add(
 
     Example: faceage-bio weights add other.onnx --output my-study/second --name OtherAge --size 224 --standardisation imagenet
     """
-    from faceage_bio.vision.face_input import FaceInput
-    from faceage_bio.vision.other_models import add_model
+    from faceage_bio.faces.vision.face_input import FaceInput
+    from faceage_bio.faces.vision.other_models import add_model
 
     how = FaceInput(alignment.value, size, standardisation.value)
     card = add_model(file, output, name=name, face_input=how, source=source, trust=trust)
@@ -118,7 +118,7 @@ def verify(
 
     Example: faceage-bio weights verify my-study/model --reference reference.npz --tolerance 0.001
     """
-    from faceage_bio.vision.weights import note_match, verify_weights
+    from faceage_bio.faces.vision.weights import note_match, verify_weights
 
     agreement = verify_weights(folder, reference)
     passed = agreement.largest <= tolerance
@@ -146,9 +146,9 @@ def fetch(
     """
     from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn, TransferSpeedColumn
 
-    from faceage_bio.vision.fetch import RELEASE, cache_folder
-    from faceage_bio.vision.fetch import fetch as download
-    from faceage_bio.vision.weights import NOTICE
+    from faceage_bio.faces.vision.fetch import RELEASE, cache_folder
+    from faceage_bio.faces.vision.fetch import fetch as download
+    from faceage_bio.faces.vision.weights import NOTICE
 
     print(NOTICE)
     with Progress(
@@ -173,6 +173,6 @@ def show(folder: Annotated[Path, typer.Argument(help="A model folder.")]) -> Non
     """
     import json
 
-    from faceage_bio.vision.card import read_card
+    from faceage_bio.faces.vision.card import read_card
 
     print(json.dumps(read_card(folder), indent=2, ensure_ascii=False))

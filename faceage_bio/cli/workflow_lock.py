@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TextIO
 from uuid import uuid4
 
-from faceage_bio.errors import RunError
+from faceage_bio.core.errors import RunError
 
 MARK = "FACEAGE_BIO_RUN"  # in the environment of every step
 SECONDS_TO_END = 10.0

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from faceage_bio.cli.workflow_lock import RunLock
 from faceage_bio.cli.workflow_progress import WorkflowProgress, duration, plugin, steps
-from faceage_bio.config import Config, check_config, read_yaml
-from faceage_bio.errors import RunError
+from faceage_bio.core.config import Config, check_config, read_yaml
+from faceage_bio.core.errors import RunError
 
 INTERRUPTED = 130  # exit status of what Ctrl-C stopped
 PLUGIN = "faceage-bio"

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from faceage_bio.analyses.pooling.sources import SOURCES
 from faceage_bio.cli.main import STEPS
-from faceage_bio.config import Config
+from faceage_bio.core.config import Config
 from faceage_bio.demo.plans import PLANS
-from faceage_bio.faceage.shards import count_photos, shard_names
-from faceage_bio.pooling.sources import SOURCES
+from faceage_bio.faces.faceage.shards import count_photos, shard_names
 from faceage_bio.report.sections import runs
 
 FILES = (

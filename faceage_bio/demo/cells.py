@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from faceage_bio.core.tables import atomic_path
 from faceage_bio.demo.people import LOG2_PER_DECADE, NULL_PANEL, Y_GENES
-from faceage_bio.rna.gene_sets import shipped_sets
-from faceage_bio.tables import atomic_path
+from faceage_bio.intake.rna.gene_sets import shipped_sets
 
 DONORS = 44
 CELLS = {"T cell": 36, "monocyte": 36, "plasma cell": 7}  # in a donor, on average

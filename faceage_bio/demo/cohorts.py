@@ -9,13 +9,13 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
+from faceage_bio.core.tables import atomic_path, write_table
 from faceage_bio.demo.cells import write_cells
 from faceage_bio.demo.people import simulate_composition, simulate_counts, simulate_history, simulate_people
 from faceage_bio.demo.plans import PLANS, Plan
 from faceage_bio.demo.portraits import another_day, draw, imagine
 from faceage_bio.demo.readings import simulate_readings
 from faceage_bio.demo.variants import write_variants
-from faceage_bio.tables import atomic_path, write_table
 
 JPEG_QUALITY = 90
 SHRUNK = 8  # photos of each cohort that are used, but of few pixels

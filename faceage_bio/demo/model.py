@@ -8,13 +8,13 @@ import numpy as np
 import torch
 
 import faceage_bio
+from faceage_bio.core.errors import RunError
+from faceage_bio.core.tables import READABLE, atomic_path, sha256_of, write_json
 from faceage_bio.demo.portraits import draw, imagine
-from faceage_bio.errors import RunError
-from faceage_bio.tables import READABLE, atomic_path, sha256_of, write_json
-from faceage_bio.vision.card import CARD_FILE, INPUT, WEIGHTS_FILE
-from faceage_bio.vision.crop import crop_face
-from faceage_bio.vision.detect import Detector
-from faceage_bio.vision.random_convolution import features, random_filters
+from faceage_bio.faces.vision.card import CARD_FILE, INPUT, WEIGHTS_FILE
+from faceage_bio.faces.vision.crop import crop_face
+from faceage_bio.faces.vision.detect import Detector
+from faceage_bio.faces.vision.random_convolution import features, random_filters
 
 N_PEOPLE = 240
 AGES = (18.0, 98.0)

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from faceage_bio.vision.crop import CROP_SIZE
+from faceage_bio.faces.vision.crop import CROP_SIZE
 
 
 def draw_noise(folder: Path, n: int, megapixels: float) -> list[Path]:

@@ -7,7 +7,7 @@ module: the cohort's files hold only what a hospital would have.
 import numpy as np
 import pandas as pd
 
-from faceage_bio.rna.gene_sets import shipped_sets
+from faceage_bio.intake.rna.gene_sets import shipped_sets
 
 ACCELERATION_SD = 8.0  # years, beyond what smoking, BMI and disease explain
 SMOKING_YEARS = {"never": -2.0, "former": 1.5, "current": 4.5}

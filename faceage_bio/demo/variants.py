@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from faceage_bio.core.tables import atomic_path, write_table, write_text
 from faceage_bio.demo.people import LOG2_PER_DECADE, NULL_PANEL
-from faceage_bio.tables import atomic_path, write_table, write_text
 
 PLANTED = "CDKN2A"
 YEARS_PER_CARRIER = 8.0  # aimed at in many people; in few it comes out as chance has it

@@ -13,9 +13,9 @@ from dataclasses import astuple
 import numpy as np
 import pandas as pd
 
-from faceage_bio.columns import THIRDS
+from faceage_bio.core.columns import THIRDS
+from faceage_bio.core.results.tables import TABLES, key_of
 from faceage_bio.release.rounding import evened, midpoint, significant
-from faceage_bio.results.tables import TABLES, key_of
 from faceage_bio.stats.competing_risks import cumulative_incidence
 from faceage_bio.stats.kaplan_meier import kaplan_meier, median, risk_table
 

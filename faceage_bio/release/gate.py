@@ -13,14 +13,14 @@ from pathlib import Path, PurePosixPath
 
 import pandas as pd
 
-from faceage_bio.errors import PrivacyError, TableError
+from faceage_bio.core.errors import PrivacyError, TableError
+from faceage_bio.core.results import measures, reasons, row, tables
+from faceage_bio.core.tables import parse_text_table
 from faceage_bio.release import content
 from faceage_bio.release.findings import Finding, masked
 from faceage_bio.release.known import Known, told_by
 from faceage_bio.release.rounding import midpoint
 from faceage_bio.report.exclusions import PREFIX
-from faceage_bio.results import measures, reasons, row, tables
-from faceage_bio.tables import parse_text_table
 
 TEXTS = {
     ".html", ".htm", ".svg", ".json", ".md", ".txt", ".bib", ".css", ".tsv", ".csv", ".rst", ".yaml", ".yml", ".tex", ".xml", ".rels",

@@ -25,11 +25,11 @@ from urllib.parse import unquote
 import pandas as pd
 
 import faceage_bio
-from faceage_bio.errors import TableError
-from faceage_bio.formula_cells import as_typed
+from faceage_bio.core.errors import TableError
+from faceage_bio.core.formula_cells import as_typed
+from faceage_bio.core.results.tables import is_declared
+from faceage_bio.core.tables import read_text_table
 from faceage_bio.release.dates import days_in, days_of_cell, masked_day
-from faceage_bio.results.tables import is_declared
-from faceage_bio.tables import read_text_table
 
 IDENTIFIERS = r"(^|_)(id|ids|identifier|mrn|nhs|donor|subject|patient|photo|sample|specimen|case|reader|reviewer|barcode|library)(_id|_name|_number)?$"
 NOT_PEOPLE = ("gene", "variant", "ensembl", "transcript", "protein", "set", "term", "model", "definition")

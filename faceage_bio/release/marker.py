@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from faceage_bio.tables import write_text
+from faceage_bio.core.tables import write_text
 
 MARKER = "LOCAL_ONLY.txt"
 LOCAL = """This folder holds data on single participants, exact tables and pages, and logs that may name participants.

@@ -15,9 +15,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from faceage_bio.columns import COHORT
-from faceage_bio.errors import PrivacyError
-from faceage_bio.records import read_record
+from faceage_bio.core.columns import COHORT
+from faceage_bio.core.errors import PrivacyError
+from faceage_bio.core.records import read_record
 from faceage_bio.release.known import told_by
 from faceage_bio.release.marker import MARKER
 

@@ -12,13 +12,13 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from faceage_bio.columns import POOLED, THIRDS
+from faceage_bio.core.columns import POOLED, THIRDS
+from faceage_bio.core.results import reasons
+from faceage_bio.core.results.measures import COUNT, EXTREME, MEASURES, MODEL, OF_COUNTS, TEST, Measure
+from faceage_bio.core.results.row import ESTIMATES, by_cell
+from faceage_bio.core.results.tables import TABLES, Table, count_columns, is_count, key_of, never_released
 from faceage_bio.release.curves import release_curves
 from faceage_bio.release.rounding import evened, midpoint, significant
-from faceage_bio.results import reasons
-from faceage_bio.results.measures import COUNT, EXTREME, MEASURES, MODEL, OF_COUNTS, TEST, Measure
-from faceage_bio.results.row import ESTIMATES, by_cell
-from faceage_bio.results.tables import TABLES, Table, count_columns, is_count, key_of, never_released
 
 RESIDUAL_DF = 10  # fewer are redacted (SDC Handbook, 2019: class of regression coefficients)
 # decimals of the places of a smooth curve, whose ends are dates of participants

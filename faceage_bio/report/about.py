@@ -6,7 +6,7 @@ import platform
 from collections.abc import Sequence
 from importlib import metadata
 
-from faceage_bio.records import version
+from faceage_bio.core.records import version
 from faceage_bio.report import formats
 from faceage_bio.report.limits import limits
 from faceage_bio.report.provenance import Provenance

@@ -3,7 +3,7 @@
 import pandas as pd
 from markupsafe import Markup
 
-from faceage_bio.errors import TableError
+from faceage_bio.core.errors import TableError
 from faceage_bio.report import figures, figures_acceleration, words
 from faceage_bio.report.tables import ReportTables
 

@@ -17,10 +17,10 @@ import numpy as np
 import pandas as pd
 from markupsafe import Markup
 
+from faceage_bio.intake.rna.gene_ids import ensembl_of
 from faceage_bio.report.formats import number, p_scientific
 from faceage_bio.report.tables import ReportTables
 from faceage_bio.report.volcano import volcano
-from faceage_bio.rna.gene_ids import ensembl_of
 
 BUDGET = 1_100_000  # bytes that all genes of a page may take together; what else it shows has 2.0 of 3 MB in the demo
 ROWS_SHOWN = 10  # before the reader asks for more, and where scripts are off

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 from markupsafe import Markup
 
-from faceage_bio.columns import COHORT, POOLED
-from faceage_bio.errors import TableError
+from faceage_bio.core.columns import COHORT, POOLED
+from faceage_bio.core.errors import TableError
 from faceage_bio.report import figures_associations, words
 from faceage_bio.report.formats import interval, number, signed
 from faceage_bio.report.tables import ReportTables

@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pandas as pd
 
+from faceage_bio.core.tables import read_table
 from faceage_bio.report.places import place
 from faceage_bio.report.tables import ReportTables
-from faceage_bio.tables import read_table
 
 FOLDER = Path(__file__).parent / "checklists"
 LISTS = {

@@ -3,12 +3,12 @@
 import pandas as pd
 from markupsafe import Markup
 
+from faceage_bio.core.results.reasons import NOT_ESTIMATED, decode, encode, in_words
 from faceage_bio.report import figures_survival
 from faceage_bio.report.formats import p_value, people
 from faceage_bio.report.plot import WIDTH
 from faceage_bio.report.tables import ReportTables
 from faceage_bio.report.words import term, why_not
-from faceage_bio.results.reasons import NOT_ESTIMATED, decode, encode, in_words
 
 ALL = "all"
 RMST = "restricted mean survival time"

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from faceage_bio.columns import COHORT, PHOTO, SAMPLE, SUBJECT
+from faceage_bio.core.columns import COHORT, PHOTO, SAMPLE, SUBJECT
 from faceage_bio.report import words
 
 PREFIX = "INTERNAL_"  # of every file of exact numbers or of single participants

@@ -4,12 +4,12 @@ import numpy as np
 import pandas as pd
 from markupsafe import Markup
 
-from faceage_bio.columns import POOLED
+from faceage_bio.core.columns import POOLED
+from faceage_bio.core.results.reasons import SPARSE, decode, in_words
 from faceage_bio.report import figures_fairness as figures
 from faceage_bio.report import words
 from faceage_bio.report.formats import in_brackets, number, people, signed
 from faceage_bio.report.tables import ReportTables
-from faceage_bio.results.reasons import SPARSE, decode, in_words
 
 # of a row (measure, adjustment), or of a share its outcome: its place on the page
 ERRORS = {

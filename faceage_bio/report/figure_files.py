@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from faceage_bio.tables import atomic_path, write_text
+from faceage_bio.core.tables import atomic_path, write_text
 
 FIGURE = re.compile(r"<figure([^>]*)>(.*?)</figure>", flags=re.DOTALL)
 PICTURE = re.compile(r"<svg\b.*?</svg>", flags=re.DOTALL)

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from faceage_bio.columns import AGE, AGE_ACCELERATION
+from faceage_bio.core.columns import AGE, AGE_ACCELERATION
 from faceage_bio.report.colours import VERMILLION, VIOLET
 from faceage_bio.report.figure_data import packed_rows
 from faceage_bio.report.formats import number

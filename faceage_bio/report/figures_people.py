@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from faceage_bio.columns import AGE, COHORT, FACE_AGE
+from faceage_bio.core.columns import AGE, COHORT, FACE_AGE
 from faceage_bio.report import plot
 from faceage_bio.report.colours import GREY, INK, VERMILLION
 from faceage_bio.report.figure_data import packed_rows

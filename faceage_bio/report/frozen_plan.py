@@ -7,10 +7,10 @@ from datetime import date
 from pathlib import Path
 
 import faceage_bio
-from faceage_bio.errors import RunError, TableError
-from faceage_bio.records import read_record
+from faceage_bio.core.errors import RunError, TableError
+from faceage_bio.core.records import read_record
+from faceage_bio.core.tables import read_json, write_json
 from faceage_bio.report.history import flat_settings, moved
-from faceage_bio.tables import read_json, write_json
 
 OUTCOMES = ("phenotype", "expression", "variants", "survival", "scores", "readers", "meta_analysis")
 NO_ANALYSIS = (

@@ -3,6 +3,7 @@
 import pandas as pd
 from markupsafe import Markup
 
+from faceage_bio.core.results.reasons import SPARSE
 from faceage_bio.report import figures
 from faceage_bio.report.all_genes import Column, PageGenes, all_genes, identifier_of
 from faceage_bio.report.colours import VERMILLION
@@ -10,7 +11,6 @@ from faceage_bio.report.formats import interval, number, p_scientific, p_value, 
 from faceage_bio.report.tables import ReportTables
 from faceage_bio.report.volcano import FOUND
 from faceage_bio.report.words import covariates, sparse
-from faceage_bio.results.reasons import SPARSE
 
 
 def gene_survival_section(tables: ReportTables, name: str, config: dict) -> dict:

@@ -3,14 +3,14 @@
 import pandas as pd
 from markupsafe import Markup
 
+from faceage_bio.core.results.reasons import decode
+from faceage_bio.intake.rna.panel import panel_reasons
 from faceage_bio.report import figures, words
 from faceage_bio.report.all_genes import Column, PageGenes, all_genes, identifier_of
 from faceage_bio.report.colours import BROWN, VERMILLION, VIOLET
 from faceage_bio.report.formats import increase, p_scientific
 from faceage_bio.report.tables import ReportTables
 from faceage_bio.report.volcano import FOUND
-from faceage_bio.results.reasons import decode
-from faceage_bio.rna.panel import panel_reasons
 
 TOGETHER = "together"
 EXPOSURES = [

@@ -10,11 +10,11 @@ from typing import Any
 import pandas as pd
 
 import faceage_bio
-from faceage_bio.errors import TableError
+from faceage_bio.core.errors import TableError
+from faceage_bio.core.tables import read_json, write_json
 from faceage_bio.report import flow
 from faceage_bio.report.formats import count, interval, number
 from faceage_bio.report.tables import ReportTables
-from faceage_bio.tables import read_json, write_json
 
 MOST_RECORDS = 50  # older ones are left where they are, and not read
 SAME = ("data", "configuration", "version")  # a run with all three alike is the last one, made again

@@ -2,9 +2,9 @@
 
 import math
 
+from faceage_bio.core.results.reasons import in_words
 from faceage_bio.report.formats import count
 from faceage_bio.report.tables import ReportTables
-from faceage_bio.results.reasons import in_words
 
 MOST_SHOWN = 100  # rows of numbers that differ
 

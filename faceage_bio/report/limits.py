@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
+from faceage_bio.core.results.reasons import NOT_ESTIMATED
 from faceage_bio.report.ran import Ran
-from faceage_bio.results.reasons import NOT_ESTIMATED
 
 
 def limits(ran: Ran, cards: Sequence[dict], settings: dict) -> list[tuple[str, str]]:

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 from markupsafe import Markup
 
-from faceage_bio.columns import POOLED
+from faceage_bio.core.columns import POOLED
 from faceage_bio.report import figures, words
 from faceage_bio.report import table_rows as select
 from faceage_bio.report.colours import GREY, VERMILLION

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from markupsafe import Markup
 
-from faceage_bio.columns import COHORT, FACE_AGE
+from faceage_bio.core.columns import COHORT, FACE_AGE
 from faceage_bio.report import figures_people, flow, words
 from faceage_bio.report.colours import of_cohorts
 from faceage_bio.report.figure_data import packed_rows

@@ -9,13 +9,13 @@ import pandas as pd
 from markupsafe import Markup
 
 import faceage_bio
-from faceage_bio.errors import TableError
-from faceage_bio.planning.plan_table import ASSUMPTION, CODE, COLUMNS, CURVE, RESULT
+from faceage_bio.analyses.planning.plan_table import ASSUMPTION, CODE, COLUMNS, CURVE, RESULT
+from faceage_bio.core.errors import TableError
+from faceage_bio.core.tables import read_text_table
 from faceage_bio.report import plot
 from faceage_bio.report.colours import VERMILLION
 from faceage_bio.report.pages import TEMPLATES, templates
 from faceage_bio.report.references import Citations
-from faceage_bio.tables import read_text_table
 
 WIDTH, HEIGHT = 560.0, 300.0
 METHODS = (

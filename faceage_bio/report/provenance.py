@@ -10,10 +10,10 @@ from pathlib import Path
 
 from markupsafe import Markup
 
-from faceage_bio.columns import POOLED
-from faceage_bio.records import FOLDER, file_of, read_record
+from faceage_bio.core.columns import POOLED
+from faceage_bio.core.records import FOLDER, file_of, read_record
+from faceage_bio.core.tables import sha256_of
 from faceage_bio.report.tables import ANALYSES, ReportTables
-from faceage_bio.tables import sha256_of
 
 PAGES = "render-report"  # the step that makes what tells the provenance
 

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from faceage_bio.columns import COHORT
+from faceage_bio.core.columns import COHORT
+from faceage_bio.core.results.reasons import NOT_ESTIMATED
 from faceage_bio.report.tables import ReportTables
 from faceage_bio.report.words import covariates, leading_method, reason
-from faceage_bio.results.reasons import NOT_ESTIMATED
 
 
 def settings_that_ran(settings: dict, records: Iterable[dict]) -> tuple[dict, list[str]]:

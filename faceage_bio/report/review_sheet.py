@@ -7,8 +7,8 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from faceage_bio.faceage.review_codes import DECISIONS, REASONS
-from faceage_bio.faceage.review_sheet import Shown
+from faceage_bio.faces.faceage.review_codes import DECISIONS, REASONS
+from faceage_bio.faces.faceage.review_sheet import Shown
 
 TEMPLATES = Path(__file__).parent / "templates"
 

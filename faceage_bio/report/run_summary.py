@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from faceage_bio.columns import POOLED
-from faceage_bio.config import Config
+from faceage_bio.core.columns import POOLED
+from faceage_bio.core.config import Config
 from faceage_bio.report.formats import count
 from faceage_bio.report.key_results import KeyRow, key_results
 from faceage_bio.report.tables import collect

@@ -6,11 +6,11 @@ import numpy as np
 import pandas as pd
 from markupsafe import Markup
 
+from faceage_bio.core.results.reasons import NOT_ESTIMATED
 from faceage_bio.report import figures_scores as figures
 from faceage_bio.report.formats import interval, number, people, signed
 from faceage_bio.report.tables import ReportTables
 from faceage_bio.report.words import measure_words, why_not, with_measures
-from faceage_bio.results.reasons import NOT_ESTIMATED
 
 AGE, FIXED, MATCHED = "age", "face age, fixed cut", "face age, matched cut"
 VERSIONS = (AGE, FIXED, MATCHED)

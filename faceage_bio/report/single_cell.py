@@ -3,7 +3,7 @@
 import pandas as pd
 from markupsafe import Markup
 
-from faceage_bio.columns import AGE, AGE_ACCELERATION, AGE_GAP
+from faceage_bio.core.columns import AGE, AGE_ACCELERATION, AGE_GAP
 from faceage_bio.report import figures, words
 from faceage_bio.report.colours import GREY, VERMILLION, VIOLET
 from faceage_bio.report.formats import interval, number, p_value, people, signed

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from faceage_bio.columns import PER_SD, POOLED
+from faceage_bio.core.columns import PER_SD, POOLED
+from faceage_bio.core.results.reasons import decode
+from faceage_bio.core.results.roles import answers
+from faceage_bio.core.settings.study import ADDED, GENES, SURVIVAL, Planned, planned
 from faceage_bio.report import words
 from faceage_bio.report.associations import paired
 from faceage_bio.report.people import ALL, DIFFERENCES, LARGEST
 from faceage_bio.report.tables import ReportTables
-from faceage_bio.results.reasons import decode
-from faceage_bio.results.roles import answers
-from faceage_bio.settings.study import ADDED, GENES, SURVIVAL, Planned, planned
 from faceage_bio.stats.cox_fit import EVENTS_PER_TERM
 
 SPARSE = EVENTS_PER_TERM  # events per variable below which an estimate is marked

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pandas as pd
 
-from faceage_bio.columns import AGE, COHORT, FACE_AGE
+from faceage_bio.core.columns import AGE, COHORT, FACE_AGE
+from faceage_bio.core.results.reasons import in_words
+from faceage_bio.core.results.row import FIRST, LAST, NUMBERS, by_cell, columns_of, is_result
+from faceage_bio.core.results.tables import TABLES, is_count
+from faceage_bio.core.tables import read_table, sha256_of
 from faceage_bio.report.words import covariates, measure_words
-from faceage_bio.results.reasons import in_words
-from faceage_bio.results.row import FIRST, LAST, NUMBERS, by_cell, columns_of, is_result
-from faceage_bio.results.tables import TABLES, is_count
-from faceage_bio.tables import read_table, sha256_of
 
 ANALYSES = {
     "faceage", "acceleration", "phenotype", "fairness", "expression", "variants", "survival", "scores", "readers", "verification", "meta_analysis",

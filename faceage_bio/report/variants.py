@@ -3,7 +3,7 @@
 import pandas as pd
 from markupsafe import Markup
 
-from faceage_bio.columns import AGE, AGE_ACCELERATION
+from faceage_bio.core.columns import AGE, AGE_ACCELERATION
 from faceage_bio.report import figures
 from faceage_bio.report.colours import VERMILLION, VIOLET
 from faceage_bio.report.formats import interval, p_scientific, p_value, signed

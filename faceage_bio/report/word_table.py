@@ -14,8 +14,8 @@ from docx.shared import Cm, Pt, RGBColor
 from docx.table import Table, _Cell, _Row
 from docx.text.paragraph import Paragraph
 
+from faceage_bio.core.tables import zipped
 from faceage_bio.report.journal_tables import Cell, Gene, JournalTable, Row, plain
-from faceage_bio.tables import zipped
 
 FONT, SIZE, SMALL = "Arial", Pt(9), Pt(8)
 PORTRAIT, LANDSCAPE, MARGIN = (21.0, 29.7), (29.7, 21.0), 2.0  # A4, cm

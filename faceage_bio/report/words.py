@@ -5,8 +5,8 @@ from collections.abc import Mapping
 
 import pandas as pd
 
+from faceage_bio.core.results.reasons import NOT_ESTIMATED, SPARSE, decode
 from faceage_bio.report.formats import count, increase, interval, number, p_value, signed, time_words
-from faceage_bio.results.reasons import NOT_ESTIMATED, SPARSE, decode
 
 REASONS = {
     "": "", "missing_file": "file is gone", "not_a_file": "not a file", "no_permission": "file may not be read",

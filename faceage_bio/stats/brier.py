@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from faceage_bio.errors import FitError
+from faceage_bio.core.errors import FitError
 from faceage_bio.stats.censoring import censoring
 from faceage_bio.stats.influence import Measured, scaled
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from faceage_bio.errors import FitError
+from faceage_bio.core.errors import FitError
 from faceage_bio.stats.cox import fit_cox
 from faceage_bio.stats.cox_baseline import survival_interval_at
 from faceage_bio.stats.kaplan_meier import kaplan_meier, survival_at

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from faceage_bio.errors import FitError
+from faceage_bio.core.errors import FitError
 from faceage_bio.stats.influence import Measured
 from faceage_bio.stats.ordered_pairs import ordered_pairs, rising
 from faceage_bio.stats.risk_sets import TIE

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 from scipy.stats import trim_mean
 
-from faceage_bio.errors import FitError
+from faceage_bio.core.errors import FitError
 from faceage_bio.stats.blocks import in_blocks
 from faceage_bio.stats.moderated import BlockSums
 from faceage_bio.stats.negative_binomial import Pairs

@@ -6,7 +6,7 @@ What a fit cannot tell honestly is an error: a Newton step that does not settle,
 import numpy as np
 import pandas as pd
 
-from faceage_bio.errors import FitError
+from faceage_bio.core.errors import FitError
 from faceage_bio.stats.cox_firth import fit_firth
 from faceage_bio.stats.cox_fit import CoxFit, FittedRows, few_per_term, wald_table
 from faceage_bio.stats.cox_likelihood import (

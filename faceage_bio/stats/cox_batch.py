@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import norm
 
-from faceage_bio.errors import FitError
+from faceage_bio.core.errors import FitError
 from faceage_bio.stats.cox import LONGEST_STEP, MOST_STEPS, NO_END, fit_cox
 from faceage_bio.stats.cox_fit import NORMAL_975
 from faceage_bio.stats.cox_likelihood import efron_pass, information, score

@@ -10,8 +10,8 @@ import pandas as pd
 from scipy.optimize import brentq
 from scipy.stats import chi2
 
-from faceage_bio.errors import FitError
-from faceage_bio.results.reasons import reason
+from faceage_bio.core.errors import FitError
+from faceage_bio.core.results.reasons import reason
 from faceage_bio.stats.cox_fit import CoxFit, FittedRows
 from faceage_bio.stats.cox_likelihood import EfronPass, efron_pass, information, score
 from faceage_bio.stats.risk_sets import RiskSets

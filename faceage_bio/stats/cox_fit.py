@@ -8,8 +8,8 @@ import pandas as pd
 from scipy.linalg import solve_triangular
 from scipy.stats import chi2, norm
 
-from faceage_bio.errors import FitError
-from faceage_bio.results.reasons import Reason, reason
+from faceage_bio.core.errors import FitError
+from faceage_bio.core.results.reasons import Reason, reason
 from faceage_bio.stats.concordance import concordance
 from faceage_bio.stats.cox_likelihood import EfronPass, efron_pass, information, score
 from faceage_bio.stats.risk_sets import RiskSets

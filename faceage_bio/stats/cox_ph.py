@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import chi2, rankdata
 
-from faceage_bio.errors import FitError
+from faceage_bio.core.errors import FitError
 from faceage_bio.stats.cox_fit import CoxFit
 from faceage_bio.stats.cox_likelihood import information, schoenfeld_residuals
 from faceage_bio.stats.risk_sets import RiskSets, risk_sets

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from faceage_bio.errors import FitError
+from faceage_bio.core.errors import FitError
 from faceage_bio.stats import outlying_counts
 from faceage_bio.stats.blocks import in_blocks
 from faceage_bio.stats.dispersion import Profile, gene_wise, projected, starting_values, with_prior

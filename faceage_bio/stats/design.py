@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from faceage_bio.errors import CohortError
+from faceage_bio.core.errors import CohortError
 
 
 @dataclass(frozen=True)

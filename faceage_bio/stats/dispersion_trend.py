@@ -7,7 +7,7 @@ import numpy as np
 from scipy.interpolate import CubicHermiteSpline
 from scipy.special import polygamma
 
-from faceage_bio.errors import FitError
+from faceage_bio.core.errors import FitError
 from faceage_bio.stats.dispersion import LEAST
 
 TRUSTED = 100 * LEAST  # smaller gene-wise dispersions do not shape the trend

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from faceage_bio.errors import FitError, PrivacyError
+from faceage_bio.core.errors import FitError, PrivacyError
 from faceage_bio.stats.cox import fit_cox
 from faceage_bio.stats.cox_fit import wald_table
 from faceage_bio.stats.cox_likelihood import efron_pass, information, score

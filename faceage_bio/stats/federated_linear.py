@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from faceage_bio.errors import FitError
+from faceage_bio.core.errors import FitError
 from faceage_bio.stats.federated_cox import SiteEstimate, check_enough
 
 RESIDUAL_DF = 10  # fewer are no estimate that may leave, as in a release

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from faceage_bio.errors import FitError
+from faceage_bio.core.errors import FitError
 
 FEWEST_EVENTS = 5
 """Below it the estimate follows single events: in simulations bias and poor coverage are common at 2 to 4 events per term, and no

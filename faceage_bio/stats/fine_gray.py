@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 from scipy.stats import norm
 
-from faceage_bio.errors import FitError
-from faceage_bio.results.reasons import Reason
+from faceage_bio.core.errors import FitError
+from faceage_bio.core.results.reasons import Reason
 from faceage_bio.stats.cox_fit import few_per_term
 from faceage_bio.stats.design import independent_columns
 from faceage_bio.stats.kaplan_meier import NORMAL_975, checked_times

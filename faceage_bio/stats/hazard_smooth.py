@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from faceage_bio.errors import FitError
+from faceage_bio.core.errors import FitError
 from faceage_bio.stats.cox_fit import NORMAL_975, CoxFit
 from faceage_bio.stats.cox_ph import HazardOverTime
 from faceage_bio.stats.splines import natural_spline, place_knots

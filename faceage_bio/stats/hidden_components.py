@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from faceage_bio.errors import FitError
+from faceage_bio.core.errors import FitError
 
 
 def hidden_components(y: np.ndarray, design: np.ndarray, k: int) -> np.ndarray:

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from scipy import special, stats
 
-from faceage_bio.errors import FitError
+from faceage_bio.core.errors import FitError
 
 DONORS = 5  # people of whom one lends the value, as in mice
 RIDGE = 1e-5  # as in mice: predictors may follow from each other

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from faceage_bio.errors import FitError
+from faceage_bio.core.errors import FitError
 
 Interval = Literal["log-log", "log", "plain"]
 NORMAL_975 = float(stats.norm.ppf(0.975))

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from faceage_bio.errors import FitError
+from faceage_bio.core.errors import FitError
 from faceage_bio.stats.linear import Estimate
 
 

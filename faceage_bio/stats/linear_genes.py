@@ -3,7 +3,7 @@
 import numpy as np
 from scipy import stats
 
-from faceage_bio.errors import FitError
+from faceage_bio.core.errors import FitError
 
 
 def hc3(y: np.ndarray, design: np.ndarray, contrasts: np.ndarray) -> np.ndarray:

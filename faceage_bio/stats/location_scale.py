@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from faceage_bio.errors import FitError
+from faceage_bio.core.errors import FitError
 from faceage_bio.stats.splines import Knots, natural_spline, place_knots
 
 MEAN_DF = 3

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from faceage_bio.errors import FitError
+from faceage_bio.core.errors import FitError
 
 SPAN = 0.75  # R's default: each local fit sees three quarters of the points
 EXACT = 400  # up to this many distinct places loess is computed at each; beyond, on a grid of as many

@@ -6,7 +6,7 @@ from heapq import heappop, heappush
 import numpy as np
 import pandas as pd
 
-from faceage_bio.errors import FitError
+from faceage_bio.core.errors import FitError
 
 
 def match_nearest(

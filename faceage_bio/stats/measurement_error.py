@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from faceage_bio.errors import FitError
+from faceage_bio.core.errors import FitError
 from faceage_bio.stats.linear import Estimate, least_squares
 
 STEPS = (0.5, 1.0, 1.5, 2.0)  # error variances added, in multiples of its own; R's simex takes the same

@@ -12,7 +12,7 @@ from typing import Literal
 import numpy as np
 from scipy import stats
 
-from faceage_bio.errors import FitError
+from faceage_bio.core.errors import FitError
 
 Method = Literal["EE", "DL", "PM", "REML", "ML", "EB", "SJ"]
 Test = Literal["z", "knha", "adhoc"]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from faceage_bio.errors import FitError
+from faceage_bio.core.errors import FitError
 
 MOST_FAILED = 0.1  # share of samples that may fail
 

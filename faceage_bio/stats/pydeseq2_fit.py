@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from faceage_bio.errors import FitError
+from faceage_bio.core.errors import FitError
 from faceage_bio.stats.deseq import DeseqFit
 from faceage_bio.stats.dispersion import largest
 from faceage_bio.stats.negative_binomial import LEAST_MEAN, TOLERANCE, NegativeBinomialFit, Pairs

@@ -3,7 +3,7 @@
 import numpy as np
 from scipy import integrate, optimize, stats
 
-from faceage_bio.errors import FitError
+from faceage_bio.core.errors import FitError
 
 NEGLIGIBLE = 1e-10  # of the largest weight: a smaller one is rounding of a zero
 SMALLEST = float(np.finfo(np.float64).tiny)  # the least that is told; no p-value is zero

@@ -8,7 +8,7 @@ import pandas as pd
 from scipy import stats
 from scipy.special import gammaln
 
-from faceage_bio.errors import FitError
+from faceage_bio.core.errors import FitError
 from faceage_bio.stats.design import independent
 from faceage_bio.stats.quadratic_forms import chi_square_mixture_tail
 

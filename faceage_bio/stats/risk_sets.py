@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from faceage_bio.errors import FitError
+from faceage_bio.core.errors import FitError
 
 TIE = float(np.sqrt(np.finfo(float).eps))  # R's: times closer than this are ties
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import norm
 
-from faceage_bio.errors import RunError
+from faceage_bio.core.errors import RunError
 
 NODES, WEIGHTS = np.polynomial.legendre.leggauss(
     40

@@ -3,7 +3,7 @@
 import numpy as np
 from scipy.stats import rankdata
 
-from faceage_bio.errors import FitError
+from faceage_bio.core.errors import FitError
 
 
 def median_of_ratios(counts: np.ndarray) -> np.ndarray:

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from scipy.interpolate import CubicSpline
 
-from faceage_bio.errors import FitError
+from faceage_bio.core.errors import FitError
 
 
 @dataclass(frozen=True)

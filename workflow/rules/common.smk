@@ -17,9 +17,9 @@ from faceage_bio.cli.workflow_study import (
     option,
     tables_of,
 )
-from faceage_bio.config import check_config, read_yaml
-from faceage_bio.errors import ConfigError
-from faceage_bio.tables import write_json
+from faceage_bio.core.config import check_config, read_yaml
+from faceage_bio.core.errors import ConfigError
+from faceage_bio.core.tables import write_json
 
 FOLDER = (
     Path(workflow.configfiles[0]).parent if workflow.configfiles else Path()

@@ -7,7 +7,7 @@ import numpy as np
 from PIL import Image
 
 from faceage_bio.demo.portraits import draw, imagine
-from faceage_bio.vision.decode import decode_photo
+from faceage_bio.faces.vision.decode import decode_photo
 
 PORTRAITS = Path(__file__).parents[4] / "shared" / "data" / "portraits" / "photos"
 

@@ -1,0 +1,1 @@
+"""The study's questions: tables in, result rows out."""

@@ -1,0 +1,231 @@
+"""Every definition of age acceleration, as columns of one table, and its correlation with age."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from faceage_bio.analyses.acceleration import curves
+from faceage_bio.analyses.acceleration.normative import CENTILE, Z, normative_scores
+from faceage_bio.core.columns import AGE, AGE_ACCELERATION, AGE_GAP, COHORT, FACE_AGE, SEX_LEVELS
+from faceage_bio.core.errors import CohortError, FitError
+from faceage_bio.core.results.reasons import Reason, reason
+from faceage_bio.core.results.row import columns_of, result_rows
+from faceage_bio.stats.linear import correlation, mean_interval, spread
+
+BAND = 10  # years
+MIN_OF_A_SEX = 10
+SEX_SD = "acceleration_sex_sd"
+KINDS = ("linear", "linear_cross_fitted", "spline", "loess", "adjusted")  # residuals, in years
+PLACES = ("cohort", "reference")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How age acceleration is defined; the config's section ``acceleration``."""
+
+    definition: str = "linear"
+    fit_in: str = "cohort"
+    folds: int = 10
+    adjust_for: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Definition:
+    """One definition: what it is, its unit, and in whom it was fitted."""
+
+    column: str
+    title: str
+    per: str
+    fitted_in: str
+    cross_fitted: bool
+
+
+def column_of(kind: str, place: str) -> str:
+    """Name of a residual's column: ``acceleration_spline``, or ``acceleration_spline_reference``."""
+    return f"acceleration_{kind}" if place == "cohort" else f"acceleration_{kind}_reference"
+
+
+def definition_of(column: str) -> str:
+    """The word for a definition in result rows: ``spline_reference``; "" for the age gap, which is no acceleration."""
+    return "" if column == AGE_GAP else column.removeprefix("acceleration_").removeprefix("age_")
+
+
+def definitions(settings: Settings, norm: str) -> list[Definition]:
+    """All definitions in the order in which they are shown; ``norm`` is in whom the normative model was fitted."""
+    titles = {
+        "linear": "residual of a line",
+        "linear_cross_fitted": "residual of a line, cross-fitted",
+        "spline": "residual of a natural cubic spline (3 df)",
+        "loess": "residual of loess (span 0.75)",
+        "adjusted": f"residual of a line with {', '.join(settings.adjust_for) or 'no covariate'}",
+    }
+    rows = [Definition(AGE_GAP, "face age minus age", "years", "nobody", False)]
+    rows += [
+        Definition(column_of(kind, place), titles[kind], "years", place, kind != "linear")
+        for place in PLACES
+        for kind in KINDS
+    ]
+    return [
+        *rows,
+        Definition(SEX_SD, "age acceleration in standard deviations of the own sex", "SD", settings.fit_in, False),
+        Definition(Z, "z-score against people of the same age and sex", "SD", norm, False),
+        Definition(CENTILE, "centile among people of the same age and sex", "centiles", norm, False),
+    ]  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Defined:
+    """``people`` with a column per definition; ``notes`` say why one is missing, by (cohort, column)."""
+
+    people: pd.DataFrame
+    notes: Mapping[tuple[str, str], tuple[Reason, ...]]
+    norm: str
+
+
+def define(people: pd.DataFrame, settings: Settings, places: Sequence[str] = PLACES) -> Defined:
+    """Age gap, every residual, the normative scores, and ``age_acceleration``, the one that the config chose.
+
+    Parameters
+    ----------
+    people : DataFrame
+        All cohorts' subjects, one row each; face age and age may be missing.
+    places : of `PLACES`
+        In whom residuals are fitted; normative scores are left out unless controls are among them.
+
+    Raises
+    ------
+    CohortError
+        fit_in is "reference", and the controls do not suffice for the chosen definition.
+    """
+    people = people.reset_index(drop=True)
+    people[AGE_GAP] = people[FACE_AGE] - people[AGE]
+    both = people[people[AGE_GAP].notna()]
+    reference = both.get("group", pd.Series("", index=both.index)) == "reference"
+    notes: dict[tuple[str, str], tuple[Reason, ...]] = {}
+    for kind in KINDS:
+        for place in places:
+            column = column_of(kind, place)
+            people[column] = np.nan
+            groups = both.groupby(COHORT) if place == "cohort" else [("", both)]
+            for name, group in groups:
+                inside = reference[group.index] | (place == "cohort")
+                try:
+                    people.loc[group.index, column] = group[FACE_AGE] - curves.judge(
+                        group, inside, *_curve(kind, settings)
+                    )
+                except FitError as error:
+                    if place == settings.fit_in == "reference" and kind == settings.definition:
+                        raise CohortError(
+                            f"acceleration.fit_in is 'reference', but nothing can be fitted in the reference people: {error}. "
+                            "Expected enough of them with both ages. Mark them with group = reference in the clinical table, or set fit_in: cohort."
+                        ) from None
+                    cohorts = [name] if place == "cohort" else people[COHORT].unique()
+                    notes |= {(cohort, column): (error.reason,) for cohort in cohorts}
+    people[AGE_ACCELERATION] = people[column_of(settings.definition, settings.fit_in)]
+    norm = "reference" if reference.any() else "cohort"
+    if scored := "reference" in places:
+        people[[Z, CENTILE]] = np.nan
+    for name, group in both.groupby(COHORT) if scored else ():
+        norm_people = both if norm == "reference" else group
+        judged = pd.concat([norm_people, group.drop(norm_people.index, errors="ignore")])
+        inside = reference[judged.index] | (norm == "cohort")
+        scores, why = normative_scores(judged, inside)
+        people.loc[group.index, [Z, CENTILE]] = scores.loc[group.index]
+        notes |= {(name, column): why for column in (Z, CENTILE) if why}
+    people[SEX_SD] = np.nan
+    for name, group in people.groupby(COHORT):
+        values, why = _in_sex_sd(group, people if settings.fit_in == "reference" else group, settings.fit_in)
+        people.loc[group.index, SEX_SD] = values
+        notes |= {(name, SEX_SD): why} if why else {}
+    return Defined(people, notes, norm)
+
+
+def _curve(kind: str, settings: Settings) -> tuple[curves.Fit, int | None]:
+    """How a kind of residual is fitted, and in how many folds."""
+    fits = {"linear": curves.line, "linear_cross_fitted": curves.line, "spline": curves.spline,
+            "loess": curves.local, "adjusted": curves.line_with(settings.adjust_for)}  # fmt: skip
+    return fits[kind], None if kind == "linear" else settings.folds
+
+
+def _in_sex_sd(
+    group: pd.DataFrame, all_people: pd.DataFrame, fit_in: str
+) -> tuple[pd.Series, tuple[Reason, ...]]:
+    """Age acceleration over its standard deviation among participants of the same sex."""
+    result, why = pd.Series(np.nan, index=group.index), []
+    norm = (
+        all_people[all_people["group"] == "reference"] if fit_in == "reference" else all_people
+    )  # cannot be empty
+    for sex in SEX_LEVELS:
+        mine = group.get("sex", pd.Series("", index=group.index)) == sex
+        values = norm.loc[norm["sex"] == sex, AGE_ACCELERATION].dropna() if mine.any() else pd.Series()
+        if len(values) >= MIN_OF_A_SEX and values.std() > 0:
+            result[mine] = group.loc[mine, AGE_ACCELERATION] / values.std()
+        elif mine.any():
+            why.append(reason("too_few_of_sex", sex=sex, n=len(values)))
+    if not why and not result.notna().any():
+        why.append(reason("no_recorded_sex_of_participants"))
+    return result, tuple(why)
+
+
+def definition_table(
+    people: pd.DataFrame, notes: Mapping[tuple[str, str], tuple[Reason, ...]], shown: list[Definition], chosen: str
+) -> pd.DataFrame:  # fmt: skip
+    """Mean, standard deviation and correlation with age of every definition, in one cohort.
+
+    Returns
+    -------
+    DataFrame, result rows, question "definitions"
+        ``term`` the column, ``unit`` its unit, ``model`` what it is; fitted_in, cross_fitted and ``chosen`` for the definition that
+        ``age_acceleration`` is. What was not estimated keeps its rows.
+    """
+    cohort = str(people[COHORT].iloc[0]) if len(people) else ""
+    rows = []
+    for one in shown:
+        known = people[people[one.column].notna() & people[AGE].notna()]
+        base = {
+            COHORT: cohort, "question": "definitions", "term": one.column, "definition": definition_of(one.column),
+            "n": len(known), "model": one.title, "fitted_in": one.fitted_in, "cross_fitted": one.cross_fitted,
+            "chosen": one.column == chosen,
+        }  # fmt: skip
+        why = notes.get((cohort, one.column), ())
+        for measure, more in (
+            ("mean", {"unit": one.per}), ("standard deviation", {"unit": one.per}), ("correlation", {"exposure": AGE}),
+        ):  # fmt: skip
+            rows.append(base | {"measure": measure} | more | _measure(measure, known, one.column, why))
+    return result_rows(rows, "acceleration/definitions")
+
+
+def _measure(measure: str, known: pd.DataFrame, column: str, why: tuple[Reason, ...]) -> dict:
+    if not len(known):
+        return {"reason": why or reason("no_ages")}
+    partly = {
+        "reason": [reason("without_sex", sex=one.parameters["sex"]) for one in why if "sex" in one.parameters]
+    }
+    if measure == "mean":
+        return partly | {"estimate": known[column].mean()}
+    try:
+        if measure == "standard deviation":
+            return partly | {"estimate": spread(known[column])}
+        return partly | vars(correlation(known[column], known[AGE]))
+    except FitError as error:
+        return {"reason": error.reason}
+
+
+def definition_bands(people: pd.DataFrame, shown: list[Definition]) -> pd.DataFrame:
+    """Mean of each definition in years by decade of age, with its interval: aggregates for the figure."""
+    cohort = str(people[COHORT].iloc[0]) if len(people) else ""
+    rows = []
+    for one in (definition for definition in shown if definition.per == "years"):
+        known = people[people[one.column].notna() & people[AGE].notna()]
+        for start, band in known.groupby((known[AGE] // BAND * BAND).astype("int64")):
+            row = {COHORT: cohort, "definition": one.column, "age_lower": start, "n": len(band),
+                   "age_mean": band[AGE].mean(), "mean": band[one.column].mean()}  # fmt: skip
+            try:
+                interval = mean_interval(band[one.column])
+                row |= {"ci_lower": interval.ci_lower, "ci_upper": interval.ci_upper}
+            except FitError:
+                pass  # one person has a mean and no interval
+            rows.append(row)
+    return pd.DataFrame(rows, columns=columns_of("acceleration/definition_bands"))

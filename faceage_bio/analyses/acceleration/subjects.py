@@ -1,0 +1,117 @@
+"""From one row per photo to one row per subject: which photo counts, and time zero moved to it."""
+
+import pandas as pd
+
+from faceage_bio.core.columns import AGE, ENTRY, FACE_AGE, FOLLOWUP, PHOTO, SUBJECT
+from faceage_bio.core.parse import dates_of
+
+DAYS_PER_YEAR = 365.25
+SHORT_SIDE = "face_short_side"
+
+
+def one_per_subject(
+    face_ages: pd.DataFrame,
+    photos: pd.DataFrame,
+    subjects: pd.DataFrame,
+    rule: str,
+    nearest_to: str | None = None,
+    session_days: int = 0,
+) -> pd.DataFrame:
+    """Subjects with the face age, the age and the follow-up that belong to the photo that counts.
+
+    Follow-up is given from a subject's first photo. If another photo counts (the first is unusable, or the rule says so),
+    follow-up and entry are shortened by the time between them, so that no participant is followed before the photo; with "mean"
+    and "median" time starts at the last photo that enters it.
+
+    Parameters
+    ----------
+    face_ages : DataFrame, one row per photo, ``columns.FACE_AGE_COLUMNS``
+    photos : DataFrame, one row per photo, ``columns.PHOTO_COLUMNS``; empty if face ages were given
+    subjects : DataFrame, one row per subject
+    rule : "first", "last", "mean", "median" or "nearest"
+        "median": of the first session, which is the first dated photo with all within ``session_days`` of it; undated photos of
+        different sessions cannot be told apart, so the first one counts. "nearest": the photo nearest in time to the subject's date in ``nearest_to``, of two equally near the earlier; a single photo
+        counts without any date.
+    nearest_to : column of ``subjects`` with dates YYYY-MM-DD
+
+    Returns
+    -------
+    DataFrame
+        ``subjects`` with face_age, n_photos, face_short_side (pixels, of several photos the least), ``photo_date`` (YYYY-MM-DD,
+        None where not known), ``flags`` of the photo (of several, of all of them), ``ended_before_photo`` and
+        ``no_nearest_photo``; face_age NaN without a usable photo, or if none of several can be told to be nearest.
+
+    Raises
+    ------
+    CohortError
+        "nearest" without such a column, or with cells in it that are no dates.
+    """
+    known = photos[[PHOTO, "photo_date", AGE]].drop_duplicates(PHOTO)
+    table = face_ages.reindex(columns=[PHOTO, SUBJECT, FACE_AGE, SHORT_SIDE, "flags"]).merge(
+        known, on=PHOTO, how="left"
+    )
+    table["flags"] = table["flags"].fillna("").astype(str)
+    table["photo_date"] = dates_of(table, "photo_date", "acceleration.repeat_photos")
+    first_date = table.groupby(SUBJECT)["photo_date"].min()
+    usable = table[table[FACE_AGE].notna()].sort_values(
+        ["photo_date", PHOTO], na_position="last", kind="stable"
+    )
+    grouped = usable.groupby(SUBJECT)
+    if rule in ("mean", "median"):
+        joined = usable if rule == "mean" else _first_session(usable, session_days)
+        chosen = joined.groupby(SUBJECT).agg(
+            **{FACE_AGE: (FACE_AGE, rule), "photo_age": (AGE, "mean" if rule == "mean" else "max"), "photo_date": ("photo_date", "max"),
+               SHORT_SIDE: (SHORT_SIDE, "min"), "flags": ("flags", _all_flags)}
+        )  # fmt: skip
+    else:
+        if rule == "nearest":
+            one = _nearest(usable, _dates(subjects, nearest_to))
+        else:
+            one = grouped.head(1) if rule == "first" else grouped.tail(1)
+        chosen = one.rename(columns={AGE: "photo_age"}).set_index(SUBJECT)[
+            [FACE_AGE, "photo_age", "photo_date", SHORT_SIDE, "flags"]
+        ]
+    chosen["n_photos"] = grouped.size()
+    chosen["later_years"] = (
+        (chosen["photo_date"] - first_date.reindex(chosen.index)).dt.days / DAYS_PER_YEAR
+    ).fillna(0.0)
+    dates = chosen["photo_date"].dt.strftime("%Y-%m-%d")
+    chosen["photo_date"] = dates.astype(object).where(dates.notna(), None)
+    result = subjects.merge(chosen, left_on=SUBJECT, right_index=True, how="left", validate="1:1")
+    later = result.pop("later_years").fillna(0.0)
+    photo_age = result.pop("photo_age")
+    # an age that came with the subject is the age at the first photo
+    result[AGE] = photo_age.where(photo_age.notna(), result[AGE] + (later if rule != "mean" else 0.0))
+    result["n_photos"] = result["n_photos"].fillna(0).astype("int64")
+    result[FOLLOWUP] = result[FOLLOWUP] - later
+    result[ENTRY] = result[ENTRY] - later
+    result["ended_before_photo"] = result[FOLLOWUP] < 0
+    result["no_nearest_photo"] = result[SUBJECT].isin(usable[SUBJECT]) & result[FACE_AGE].isna()
+    return result
+
+
+def _all_flags(flags: pd.Series) -> str:
+    """The flags of several photos, each once."""
+    return ";".join(dict.fromkeys(flag for cell in flags for flag in cell.split(";") if flag))
+
+
+def _first_session(usable: pd.DataFrame, days: int) -> pd.DataFrame:
+    """The photos of each subject's first session; rows are sorted by date."""
+    first = usable.groupby(SUBJECT)["photo_date"].transform("min")
+    within = (usable["photo_date"] - first).dt.days <= days
+    return usable[within | (first.isna() & ~usable.duplicated(SUBJECT))]
+
+
+def _nearest(usable: pd.DataFrame, dates: pd.Series) -> pd.DataFrame:
+    """The one photo of each subject, or the nearest of several; rows are sorted by date."""
+    apart = (usable["photo_date"] - pd.to_datetime(usable[SUBJECT].map(dates))).abs()
+    single = ~usable[SUBJECT].duplicated(keep=False)
+    dated = usable[apart.notna()].loc[apart[apart.notna()].sort_values(kind="stable").index]
+    return pd.concat(
+        [usable[single], dated[~dated[SUBJECT].isin(usable.loc[single, SUBJECT])]]
+    ).drop_duplicates(SUBJECT)
+
+
+def _dates(subjects: pd.DataFrame, column: str | None) -> pd.Series:
+    """Dates of a column of the clinical table, by subject."""
+    return dates_of(subjects.set_index(SUBJECT), str(column), "acceleration.nearest_to")

@@ -1,0 +1,79 @@
+"""Age acceleration: face age that chronological age does not explain."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from faceage_bio.core.errors import FitError
+
+MIN_SUBJECTS = 10
+MIN_AGES = 3
+ROUNDING = 1e-9  # years; residuals that are nowhere larger are none
+
+
+@dataclass(frozen=True)
+class Line:
+    """Face age expected at a chronological age: intercept + slope * age."""
+
+    slope: float
+    intercept: float
+
+    def expected(self, chronological_age: pd.Series) -> pd.Series:
+        """Years of face age expected at these ages."""
+        return self.intercept + self.slope * chronological_age
+
+
+def fit_line(face_age: pd.Series, chronological_age: pd.Series) -> Line:
+    """Least-squares line of face age on chronological age.
+
+    Parameters
+    ----------
+    face_age, chronological_age : Series of float, shape (n_subjects,)
+        Years, the same index, nothing missing.
+
+    Raises
+    ------
+    FitError
+        Indexes differ, values are missing, fewer than 10 subjects or fewer than 3 distinct ages.
+    """
+    if not face_age.index.equals(chronological_age.index):
+        raise FitError("other_participants")
+    if face_age.isna().any() or chronological_age.isna().any():
+        raise FitError("missing_age")
+    if len(face_age) < MIN_SUBJECTS:
+        raise FitError("too_few_for_line", n=len(face_age), needed=MIN_SUBJECTS)
+    if chronological_age.nunique() < MIN_AGES:
+        raise FitError("too_few_ages", needed=MIN_AGES)
+    slope, intercept = np.polyfit(chronological_age, face_age, deg=1)
+    return Line(float(slope), float(intercept))
+
+
+def age_acceleration(
+    face_age: pd.Series, chronological_age: pd.Series, line: Line | None = None
+) -> pd.Series:
+    """Years of face age that chronological age does not explain.
+
+    Residual of the least-squares line within one cohort, the age adjustment of AgeAccelGrim (Lu et al. 2019,
+    doi:10.18632/aging.101684), or of a line fitted elsewhere.
+
+    Parameters
+    ----------
+    face_age, chronological_age : Series of float, shape (n_subjects,)
+        Years, indexed by subject, nothing missing.
+    line : Line, optional
+        Fitted in controls; by default the subjects' own.
+
+    Returns
+    -------
+    Series of float, shape (n_subjects,)
+        Years; positive means an older face than others of that age. Mean zero with the subjects' own line.
+
+    Raises
+    ------
+    FitError
+        See `fit_line`.
+    """
+    line = line or fit_line(face_age, chronological_age)
+    excess = face_age - line.expected(chronological_age)
+    return excess if excess.abs().max() > ROUNDING else excess * 0.0

@@ -1,0 +1,203 @@
+"""Single cells that pass quality, summed to one count profile per person and cell type (pseudobulk)."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from scipy import sparse
+
+from faceage_bio.core.columns import COHORT, SAMPLE, SUBJECT
+from faceage_bio.core.results.row import result_rows
+from faceage_bio.intake.rna.cells import CELL_TYPE, CellFile, blocks
+
+ABOUT = [SUBJECT, CELL_TYPE, "n_cells", "n_counts", "reason"]  # columns of a profile before its genes
+MITOCHONDRIAL = "MT-"
+NO_DONOR, NO_TYPE = "cell_without_donor", "cell_without_type"
+REASONS = (
+    NO_DONOR,
+    NO_TYPE,
+    "doublet",
+    "few_genes",
+    "many_mitochondrial",
+)  # the first that holds is a cell's
+NO_CELLS, TOO_FEW_CELLS, TOO_FEW_COUNTS = "no_cells_left", "too_few_cells", "too_few_counts"
+UNKNOWN_TYPE = "cell type not told"
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Cells of fewer genes or a greater mitochondrial share, and profiles of fewer cells or counts, are dropped."""
+
+    min_genes: int = 200
+    max_mitochondrial: float = 0.2
+    min_cells: int = 10
+    min_counts: int = 10_000
+
+
+@dataclass(frozen=True)
+class Pseudobulk:
+    """``profiles``: `ABOUT` and a column per gene, one row per person and cell type that the file has, dropped ones too
+    (``reason`` says why; "" is kept). ``dropped``: subject_id, cell_type, reason, n of the dropped cells. ``said``: sentences.
+    """
+
+    profiles: pd.DataFrame
+    dropped: pd.DataFrame
+    said: list[str]
+
+
+def aggregate_cells(cells: CellFile, limits: Limits) -> Pseudobulk:
+    """Sum raw counts over the good cells of each person and cell type.
+
+    The file is read twice in blocks: once to measure its cells, once to sum them.
+
+    Raises
+    ------
+    CountsError
+        A value that is no raw count.
+    """
+    measured = measure_cells(cells)
+    reason, said = judge_cells(measured, cells.obs, limits)
+    keys = cells.obs[[SUBJECT, CELL_TYPE]]
+    named = (keys[SUBJECT] != "") & (keys[CELL_TYPE] != "")
+    profile = keys[named].drop_duplicates().sort_values([CELL_TYPE, SUBJECT], ignore_index=True)
+    place = pd.MultiIndex.from_frame(profile).get_indexer(pd.MultiIndex.from_frame(keys))
+    kept = np.flatnonzero((reason == "").to_numpy())
+    sums, genes = sum_cells(cells, place, kept, len(profile))
+    profile["n_cells"] = np.bincount(place[kept], minlength=len(profile))
+    profile["n_counts"] = sums.sum(axis=1)
+    profile["reason"] = np.select(
+        [profile.n_cells == 0, profile.n_cells < limits.min_cells, profile.n_counts < limits.min_counts],
+        [NO_CELLS, TOO_FEW_CELLS, TOO_FEW_COUNTS],
+        "",
+    )
+    dropped = keys.assign(reason=reason)[reason != ""].value_counts(sort=False).rename("n").reset_index()
+    table = pd.concat([profile, pd.DataFrame(sums, columns=genes)], axis=1)
+    return Pseudobulk(table, dropped, said)
+
+
+def measure_cells(cells: CellFile) -> pd.DataFrame:
+    """Counts, genes detected and mitochondrial share of each cell, as scanpy's ``calculate_qc_metrics`` gives them.
+
+    Returns
+    -------
+    DataFrame
+        total, genes, mitochondrial (NaN for cells without counts, or if no gene is called MT-...), in the file's order.
+    """
+    n_cells, _ = cells.shape
+    total, genes, mitochondrial = (np.zeros(n_cells) for _ in range(3))
+    is_mitochondrial = cells.genes.str.startswith(MITOCHONDRIAL)
+    for rows, columns, block in blocks(cells):
+        block.eliminate_zeros()
+        total[rows] += np.asarray(block.sum(axis=1, dtype=np.float64)).ravel()
+        genes[rows] += block.getnnz(axis=1)
+        mitochondrial[rows] += block @ is_mitochondrial[columns].astype(np.float64)
+    share = np.full(n_cells, np.nan)
+    if is_mitochondrial.any():
+        np.divide(mitochondrial, total, out=share, where=total > 0)
+    return pd.DataFrame({"total": total, "genes": genes.astype(int), "mitochondrial": share})
+
+
+def judge_cells(measured: pd.DataFrame, obs: pd.DataFrame, limits: Limits) -> tuple[pd.Series, list[str]]:
+    """Why each cell is dropped ("" if it is not), and what there is to say of the rules."""
+    holds = [
+        obs[SUBJECT] == "", obs[CELL_TYPE] == "", obs["doublet"], measured.genes < limits.min_genes,
+        measured.mitochondrial > limits.max_mitochondrial,
+    ]  # fmt: skip
+    reason = pd.Series(np.select([one.to_numpy() for one in holds], REASONS, ""), index=obs.index)
+    said = []
+    if measured.mitochondrial.isna().all():
+        said.append(
+            "no gene is called MT-..., so the mitochondrial share of the cells is not known and drops none"
+        )
+    return reason, said
+
+
+def sum_cells(
+    cells: CellFile, place: np.ndarray, kept: np.ndarray, n_profiles: int
+) -> tuple[np.ndarray, pd.Index]:
+    """Counts of the kept cells summed by profile and by symbol.
+
+    Returns
+    -------
+    array of int, shape (n_profiles, n_symbols), Index of symbols
+    """
+    n_cells, n_columns = cells.shape
+    member = sparse.csr_matrix((np.ones(len(kept)), (place[kept], kept)), shape=(n_profiles, n_cells))
+    symbol, symbols = pd.factorize(cells.genes)
+    one = sparse.csr_matrix(
+        (np.ones(n_columns), (np.arange(n_columns), symbol)), shape=(n_columns, len(symbols))
+    )
+    sums = np.zeros((n_profiles, len(symbols)), dtype=np.int64)
+    for rows, columns, block in blocks(cells):
+        piece = member[:, rows] @ block.astype(np.float64) @ one[columns]
+        for row in np.flatnonzero(np.diff(piece.indptr)):  # never dense as a whole
+            own = slice(piece.indptr[row], piece.indptr[row + 1])
+            sums[row, piece.indices[own]] += piece.data[own].astype(np.int64)
+    return sums, pd.Index(symbols)
+
+
+def samples_of(
+    profiles: pd.DataFrame, cell_type: str, cohort: str, donors: pd.DataFrame
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Counts (genes x samples) and samples table of the kept profiles of one cell type.
+
+    Parameters
+    ----------
+    donors : DataFrame with subject_id, batch, sample_date and whatever else is known of donors
+    """
+    mine = profiles[(profiles[CELL_TYPE] == cell_type) & (profiles["reason"] == "")]
+    counts = mine.drop(columns=ABOUT).set_axis(mine[SUBJECT].to_numpy(), axis=0).T
+    names = mine[SUBJECT].to_numpy()
+    samples = donors.drop_duplicates(SUBJECT).set_index(SUBJECT).reindex(names).reset_index()
+    return counts, samples.assign(**{COHORT: cohort, SAMPLE: names})[donors.columns]
+
+
+def donors_left_out(profiles: pd.DataFrame) -> pd.Series:
+    """Why donors have no profile at all, indexed by subject_id: the reason of the profile that came farthest."""
+    order = {NO_CELLS: 0, TOO_FEW_CELLS: 1, TOO_FEW_COUNTS: 2, "": 3}
+    best = profiles.sort_values("reason", key=lambda reason: reason.map(order), kind="stable")
+    best = best.drop_duplicates(SUBJECT, keep="last").set_index(SUBJECT)["reason"]
+    return best[best != ""]
+
+
+def cells_ledger(result: Pseudobulk, cohort: str) -> pd.DataFrame:
+    """What became of the cells, one row per person and cell type (private); what has no name has ""."""
+    keys = [SUBJECT, CELL_TYPE]
+    by_reason = result.dropped.pivot_table(
+        index=keys, columns="reason", values="n", aggfunc="sum", fill_value=0
+    )
+    by_reason = by_reason.reindex(columns=list(REASONS), fill_value=0)
+    table = result.profiles[ABOUT].rename(columns={"reason": "profile_reason"})
+    table = table.merge(by_reason.reset_index(), on=keys, how="outer")
+    numbers = ["n_cells", "n_counts", *REASONS]
+    table[numbers] = table[numbers].fillna(0).astype(int)
+    table["profile_reason"] = table["profile_reason"].fillna(NO_CELLS)
+    table["cells"] = table[["n_cells", *REASONS]].sum(axis=1)
+    status = np.where(table.profile_reason == "", "included", "excluded")
+    order = [COHORT, *keys, "stage", "status", "profile_reason", "cells", *numbers]
+    return table.assign(cohort=cohort, stage="expression", status=status)[order].rename(
+        columns={"profile_reason": "reason"}
+    )
+
+
+def quality_table(ledger: pd.DataFrame, cohort: str) -> pd.DataFrame:
+    """What became of cells and profiles of each cell type, without any person: result rows to be shared.
+
+    ``measure`` is "cells" or "profiles" (one of each donor), ``fate`` what became of them: "all", "kept", or why they were dropped;
+    ``n`` counts the donors that the number comes from.
+    """
+    rows = []
+    named = ledger[CELL_TYPE].where(ledger[CELL_TYPE] != "", UNKNOWN_TYPE)
+    for cell_type, mine in ledger.groupby(named, sort=True):
+        for fate, column in [("all", "cells"), ("kept", "n_cells"), *((why, why) for why in REASONS)]:
+            carriers = mine[(mine[column] > 0) & (mine[SUBJECT] != "")]
+            rows.append((cell_type, "cells", fate, mine[column].sum(), carriers[SUBJECT].nunique()))
+        donors = mine[(mine[SUBJECT] != "") & (mine[CELL_TYPE] != "")]
+        for fate, chosen in [
+            ("all", donors), ("kept", donors[donors.reason == ""]),
+            *((why, donors[donors.reason == why]) for why in (NO_CELLS, TOO_FEW_CELLS, TOO_FEW_COUNTS)),
+        ]:  # fmt: skip
+            rows.append((cell_type, "profiles", fate, len(chosen), len(chosen)))
+    table = pd.DataFrame(rows, columns=["term", "measure", "fate", "estimate", "n"])
+    table = table.assign(cohort=cohort, question="single cells")
+    return result_rows(table, "expression/cell_quality")

@@ -1,0 +1,163 @@
+"""Counts and their samples, one sample per person, joined with the analysis table; what is left out and why."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from faceage_bio.analyses.expression.formula import columns_of
+from faceage_bio.core.columns import AGE_ACCELERATION, COHORT, SAMPLE, SPECIMEN, SUBJECT
+from faceage_bio.core.errors import CohortError, examples
+from faceage_bio.core.problems import Problems
+from faceage_bio.core.tables import ledger_rows
+from faceage_bio.intake.rna.tissues import check_one_tissue, is_of_tissue
+
+
+@dataclass(frozen=True)
+class Expression:
+    """Counts (samples x genes) of the samples used, their people's covariates, and the stage's ledger."""
+
+    counts: pd.DataFrame
+    people: pd.DataFrame
+    ledger: pd.DataFrame
+
+
+def choose_samples(
+    table: pd.DataFrame,
+    counts: pd.DataFrame,
+    samples: pd.DataFrame,
+    covariates: Sequence[str],
+    repeated: str = "first",
+    tissue: str | None = None,
+    verdicts: pd.DataFrame | None = None,
+) -> Expression:
+    """The samples that are analysed, each with its person's row of the analysis table.
+
+    What quality excludes is gone first. Then libraries of one specimen (``specimen_id``) are added. Of several samples of a
+    person ``repeated`` says what becomes.
+
+    Parameters
+    ----------
+    table : DataFrame
+        The cohort's analysis table.
+    counts : DataFrame, genes x samples
+    samples : DataFrame, ``columns.SAMPLE_COLUMNS`` and further ones
+    covariates : names of columns of ``table``, or of ``samples``, and interactions ``a:b``
+    repeated : "first" or "last" by date, "sum" (their counts are added), or "block" (all of them are kept)
+    tissue : the value of ``tissue`` that is analysed; None takes all
+    verdicts : status, reason and detail of each sample, indexed by sample_id, from `quality.check_samples`; those that it
+        does not name are used
+
+    Raises
+    ------
+    CohortError
+        A covariate that no table has, a tissue that no sample is of, several tissues of a participant among which nothing
+        decides, or no sample of anybody in the analysis table.
+    """
+    columns = columns_of(covariates)
+    ordered = samples.sort_values(["sample_date", SAMPLE], na_position="last", kind="stable")
+    further = [name for name in samples if name not in (COHORT, SUBJECT, SAMPLE)]
+    people = ordered.merge(table.drop(columns=[COHORT, *further], errors="ignore"), on=SUBJECT, how="left")
+    unknown = [name for name in columns if name not in people]
+    if unknown:
+        raise CohortError(
+            f"expression.covariates names {', '.join(map(repr, unknown))}, but neither the clinical nor the samples table has it. "
+            f"There are: {', '.join(sorted(map(str, people.columns)))}. Expected some of these. Correct the name, or add the column to one of the tables."
+        )
+    if len(samples) and not samples[SUBJECT].isin(table[SUBJECT]).any():
+        raise CohortError(
+            f"none of the {len(samples)} samples is of a person of the analysis table: the samples name {examples(list(samples[SUBJECT]), 3)}, "
+            f"the table {examples(list(table[SUBJECT]), 3)}. Expected the same people in both. Write subject_id in both in one way."
+        )
+    reason = pd.Series("", index=people.index)
+    if tissue is not None:
+        reason[~is_of_tissue(people, tissue)] = "other_tissue"
+    else:
+        problems = Problems()
+        check_one_tissue(samples, repeated, columns, "the samples table", problems)
+        problems.stop_if_any()
+    judged = _judged(people, verdicts)
+    out = (reason == "") & (judged["status"] == "excluded")
+    reason[out] = judged.loc[out, "reason"]
+    reason[(reason == "") & people[AGE_ACCELERATION].isna()] = "no_acceleration"
+    for name in columns:
+        reason[(reason == "") & people[name].isna()] = f"missing_{name}"
+    counts, settled = settle_repeats(counts, people[reason == ""], repeated)
+    reason[settled.index] = settled
+    used = people[reason == ""].set_index(SAMPLE)
+    status = reason.map(
+        lambda why: {"": "included", "added_library": "flagged", "added_sample": "flagged"}.get(
+            why, "excluded"
+        )
+    )
+    flagged = (reason == "") & (judged["status"] == "flagged")
+    ledger = people[[COHORT, SUBJECT, SAMPLE]].assign(
+        stage="expression", status=status.mask(flagged, "flagged"), reason=reason.mask(flagged, judged["reason"]),
+        detail=judged["detail"].where(out | flagged, ""),
+    )  # fmt: skip
+    return Expression(counts[used.index].T, used, ledger_rows(ledger))
+
+
+def _judged(people: pd.DataFrame, verdicts: pd.DataFrame | None) -> pd.DataFrame:
+    """Status, reason and detail of quality for each row."""
+    columns = ["status", "reason", "detail"]
+    table = pd.DataFrame(columns=columns) if verdicts is None else verdicts[columns]
+    return table.reindex(people[SAMPLE]).fillna("").set_axis(people.index, axis=0)
+
+
+def settle_repeats(
+    counts: pd.DataFrame, samples: pd.DataFrame, repeated: str
+) -> tuple[pd.DataFrame, pd.Series]:
+    """Counts in which libraries of one specimen are added, and why some samples are no rows of their own.
+
+    Parameters
+    ----------
+    counts : DataFrame, genes x samples
+    samples : DataFrame, sorted by date
+    repeated : as in `choose_samples`
+    """
+    counts, why = _add_libraries(counts, samples, repeated)
+    left = samples[~samples.index.isin(why.index)]
+    if repeated in ("first", "last"):
+        doubled = left.index[left[SUBJECT].duplicated(keep=repeated)]
+        why = pd.concat([why, pd.Series("repeated_sample", index=doubled, dtype=object)])
+    return counts, why
+
+
+def _add_libraries(
+    counts: pd.DataFrame, people: pd.DataFrame, repeated: str
+) -> tuple[pd.DataFrame, pd.Series]:
+    """Counts in which the first library of each specimen (or person) holds the sum, and why the others are not rows of their own."""
+    counts = counts.copy()
+    why = pd.Series(dtype=object)
+    specimen = (
+        people[SPECIMEN].where(people[SPECIMEN].notna(), people[SAMPLE])
+        if SPECIMEN in people
+        else people[SAMPLE]
+    )
+    steps = [(specimen.astype(str), "added_library")]
+    if repeated == "sum":
+        steps.append((people[SUBJECT].astype(str), "added_sample"))
+    for group, reason in steps:
+        rows = people[~people.index.isin(why.index)]
+        for _, mine in rows.groupby(group.reindex(rows.index), sort=False):
+            if len(mine) > 1:
+                counts[mine[SAMPLE].iloc[0]] = counts[mine[SAMPLE].tolist()].sum(axis=1)
+                why = pd.concat([why, pd.Series(reason, index=mine.index[1:])])
+    return counts, why
+
+
+def one_row_per_sample(
+    samples: pd.DataFrame, ledgers: Sequence[pd.DataFrame], left_out: pd.Series | None = None
+) -> pd.DataFrame:
+    """The stage's ledger: used in any analysis, or why in none; ``left_out`` says it of donors without any profile."""
+    rows = pd.concat(ledgers, ignore_index=True) if ledgers else ledger_rows([])
+    order = {"included": 0, "flagged": 1}
+    rows = rows.sort_values("status", key=lambda status: status.map(order).fillna(2), kind="stable")
+    rows = rows.drop_duplicates(SAMPLE)
+    left = samples[~samples[SAMPLE].astype(str).isin(rows[SAMPLE])]
+    why = (
+        left[SUBJECT].astype(str).map({} if left_out is None else left_out.to_dict()).fillna("no_cells_left")
+    )
+    more = left[[COHORT, SUBJECT, SAMPLE]].assign(stage="expression", status="excluded", reason=why)
+    return ledger_rows(pd.concat([rows, more], ignore_index=True))

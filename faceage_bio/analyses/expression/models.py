@@ -1,0 +1,246 @@
+"""One table of counts, and the tests of any design on it by DESeq2's method, limma-voom and HC3; one of the first two is the headline."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+from scipy.stats import norm, t
+
+from faceage_bio.analyses.expression.formula import reduced
+from faceage_bio.core.columns import SUBJECT
+from faceage_bio.core.errors import FitError
+from faceage_bio.core.results.reasons import reason
+from faceage_bio.stats.consensus_correlation import consensus_correlation
+from faceage_bio.stats.deseq import DeseqFit, fit_deseq
+from faceage_bio.stats.linear_genes import hc3
+from faceage_bio.stats.moderated import ModeratedFit, fit_moderated
+from faceage_bio.stats.pydeseq2_fit import deseq_by_pydeseq2
+from faceage_bio.stats.size_factors import median_of_ratios, positive_counts, trimmed_mean_of_m
+from faceage_bio.stats.stacked import coefficient, difference, weighted_coefficient
+from faceage_bio.stats.voom import voom
+
+NORMAL_975 = float(norm.ppf(0.975))
+DESEQ2, VOOM = "DESeq2", "limma-voom"
+BUILTIN = "builtin"
+ESTIMATED = ("estimate", "ci_lower", "ci_upper", "p_value")
+NOT_CONVERGED, OUTLYING = "gene_not_converged", "outlying_count"  # codes of reasons
+
+
+@dataclass(frozen=True)
+class CountModels:
+    """Counts of the genes to be tested, and what all models of them share.
+
+    ``counts`` (n_samples, n_genes); ``deseq``: fit of the ``joint`` design, whose dispersions serve every other one, or None
+    where participants have several samples; then ``persons`` numbers the samples' people and ``correlation`` is that within them.
+    ``headline``: the method of ``estimate`` and ``p_value``; limma-voom where there is no ``deseq``.
+    """
+
+    genes: pd.Index
+    counts: np.ndarray
+    joint: pd.DataFrame
+    deseq: DeseqFit | None
+    log_cpm: np.ndarray
+    weights: np.ndarray
+    persons: np.ndarray | None
+    correlation: float
+    sparse: bool
+    workers: int
+    headline: str = DESEQ2
+    moderated: dict[tuple[str, ...], ModeratedFit] = field(
+        default_factory=dict
+    )  # limma's fits made so far, by design
+
+    @property
+    def leads(self) -> str:
+        """The method of the estimates: the headline, if it can be fitted."""
+        return self.headline if self.deseq is not None else VOOM
+
+    @property
+    def method(self) -> str:
+        """What the estimates and p-values are made with."""
+        if self.deseq is None:
+            n, correlation = len(self.joint), self.correlation
+            return f"limma-voom, {n} samples, those of one person correlated by {correlation:.2f}"
+        if self.leads == VOOM:
+            return "limma-voom, moderated t"
+        whose = f" by {self.deseq.software}" if self.deseq.software else ""
+        return f"DESeq2's method{whose}, Wald test" + (
+            ", size factors of positive counts" if self.sparse else ""
+        )
+
+    @property
+    def n_people(self) -> int:
+        """Participants, not samples."""
+        return len(self.joint) if self.persons is None else int(self.persons.max()) + 1
+
+    @property
+    def reason(self) -> str:
+        """What DESeq2's method did otherwise than usual."""
+        if self.deseq is None or self.deseq.trend_kind == "parametric":
+            return ""
+        return reason("dispersion_trend", kind=self.deseq.trend_kind).encoded
+
+    def test(self, matrix: pd.DataFrame, contrast: np.ndarray, genes: pd.Index | None = None) -> pd.DataFrame:
+        """One weighted sum of coefficients of a design.
+
+        Parameters
+        ----------
+        matrix : design of the same samples; anything but `joint` takes its dispersions and weights from that
+        contrast : float array, shape (p,)
+        genes : those wanted, all of them if None
+
+        Returns
+        -------
+        DataFrame, one row per gene
+            estimate, standard_error, statistic, ci_lower, ci_upper, p_value, reason of the headline; p_lrt, hc3_p_value; estimate,
+            ci_lower, ci_upper and p_value of both methods as ``deseq2_...`` and ``voom_...``; what does not apply is NaN.
+        """
+        genes = self.genes if genes is None else genes
+        places = self.genes.get_indexer(genes)
+        voom_test = self._voom(matrix, contrast, places)
+        deseq2_test = self._deseq2(matrix, contrast, places) if self.deseq else None
+        table = self._by_method(deseq2_test, voom_test)
+        table["p_lrt"] = np.nan if deseq2_test is None else deseq2_test["p_lrt"]
+        table["hc3_p_value"] = np.nan
+        if self.persons is None:
+            table["hc3_p_value"] = hc3(self.log_cpm[:, places], matrix.to_numpy(), contrast[None])[3, 0]
+        return table.set_axis(genes, axis=0)
+
+    def _by_method(self, deseq2_test: pd.DataFrame | None, voom_test: pd.DataFrame) -> pd.DataFrame:
+        """The headline's test, and both with their names before the columns."""
+        lead = voom_test if self.leads == VOOM else deseq2_test
+        parts = [lead[[*ESTIMATED, "standard_error", "statistic", "reason"]]]
+        for name, one in (("deseq2", deseq2_test), ("voom", voom_test)):
+            if one is not None:
+                parts.append(one[list(ESTIMATED)].add_prefix(f"{name}_"))
+        return pd.concat(parts, axis=1)
+
+    def _deseq2(self, matrix: pd.DataFrame, contrast: np.ndarray, places: np.ndarray) -> pd.DataFrame:
+        fit = self.deseq
+        if matrix is self.joint and len(places) == len(self.genes):
+            estimate, error, _, p = fit.wald(contrast)[:, places]
+            _, p_lrt = fit.likelihood_ratio(reduced(matrix, contrast), self.workers)[:, places]
+            converged = np.ones(len(self.genes), bool)
+            converged[fit.tested] = fit.fit.converged
+            converged = converged[places]
+        else:
+            mine = fit.refit(matrix.to_numpy(), places, self.workers)
+            estimate, error, _, p = mine.wald(contrast)
+            _, p_lrt = mine.likelihood_ratio(fit.refit(reduced(matrix, contrast), places, self.workers))
+            p, p_lrt = (np.where(fit.outlying[places], np.nan, values) for values in (p, p_lrt))
+            converged = mine.converged
+        table = _interval(estimate, error, NORMAL_975).assign(p_value=p, p_lrt=p_lrt, reason=self.reason)
+        table.loc[np.isnan(p), "reason"] = OUTLYING
+        table.loc[~converged] = np.nan
+        table.loc[~converged, "reason"] = NOT_CONVERGED
+        return table
+
+    def _voom(self, matrix: pd.DataFrame, contrast: np.ndarray, places: np.ndarray) -> pd.DataFrame:
+        terms = tuple(matrix)
+        if terms not in self.moderated:
+            self.moderated[terms] = fit_moderated(
+                self.log_cpm, matrix.to_numpy(), self.weights, self.persons, self.correlation, self.workers
+            )
+        fit = self.moderated[terms]
+        estimate, error, _, p = fit.test(contrast)[:, places]
+        return _interval(estimate, error, float(t.ppf(0.975, fit.df))).assign(p_value=p, reason="")
+
+    def between_models(
+        self, one: pd.DataFrame, other: pd.DataFrame, column: int, genes: pd.Index
+    ) -> pd.DataFrame:
+        """The same column's coefficient in one design minus that in another (robust, both fits stacked), by both methods.
+
+        Raises
+        ------
+        FitError
+            Participants with several samples.
+        """
+        if self.deseq is None:
+            raise FitError("several_samples_not_compared")
+        places = self.genes.get_indexer(genes)
+        fit, designs = self.deseq, [matrix.to_numpy() for matrix in (one, other)]
+        given = (fit.size_factors, fit.dispersion[places], column)
+        counts = difference(*(coefficient(fit.counts[:, places], design, *given) for design in designs))
+        levels, weights, df = self.log_cpm[:, places], self.weights[:, places], len(one) - one.shape[1]
+        weighted = (weighted_coefficient(levels, weights, design, column) for design in designs)
+        tests = []
+        for (estimate, error, _, p), quantile in (
+            (counts, NORMAL_975), (difference(*weighted, df), float(t.ppf(0.975, df))),
+        ):  # fmt: skip
+            tests.append(_interval(estimate, error, quantile).assign(p_value=p, reason=""))
+        tests[0]["reason"] = self.reason
+        tests[0].loc[fit.outlying[places], "p_value"] = np.nan
+        tests[0].loc[fit.outlying[places], "reason"] = OUTLYING
+        return self._by_method(*tests).set_axis(genes, axis=0)
+
+
+def _interval(estimate: np.ndarray, error: np.ndarray, quantile: float) -> pd.DataFrame:
+    table = pd.DataFrame({"estimate": estimate, "standard_error": error})
+    half = quantile * table["standard_error"]
+    return table.assign(
+        statistic=table["estimate"] / table["standard_error"], ci_lower=table["estimate"] - half, ci_upper=table["estimate"] + half,
+    )  # fmt: skip
+
+
+def fit_models(
+    counts: pd.DataFrame, people: pd.DataFrame, joint: pd.DataFrame, workers: int, headline: str = DESEQ2, engine: str = BUILTIN,
+) -> CountModels:  # fmt: skip
+    """Size factors, dispersions and weights of the joint design.
+
+    Parameters
+    ----------
+    counts : DataFrame of int, samples x genes to be tested
+    people : DataFrame, same index; a ``subject_id`` that occurs twice makes its samples one person's
+    joint : design matrix, same index, with the intercept first
+    headline : `DESEQ2` or `VOOM`
+    engine : `BUILTIN`, or "pydeseq2" for DESeq2's method by that package (it has no likelihood-ratio test)
+
+    Raises
+    ------
+    FitError
+        No dispersion, or samples without counts.
+    """
+    values, design = np.ascontiguousarray(counts.to_numpy()), joint.to_numpy()
+    persons, correlation, deseq, sparse = None, 0.0, None, False
+    repeated = people[SUBJECT].duplicated().any()
+    if not repeated:
+        size_factors, sparse = size_factors_of(values)
+        fit = fit_deseq if engine == BUILTIN else deseq_by_pydeseq2
+        deseq = fit(values, design, size_factors, workers)
+    log_cpm, weights = voom(values, design, values.sum(axis=1) * trimmed_mean_of_m(values))
+    if repeated:
+        persons = pd.factorize(people[SUBJECT])[0]
+        correlation = consensus_correlation(log_cpm, design, weights, persons, workers)
+    return CountModels(
+        counts.columns,
+        values,
+        joint,
+        deseq,
+        log_cpm,
+        weights,
+        persons,
+        correlation,
+        sparse,
+        workers,
+        headline,
+    )
+
+
+def tested_genes(counts: pd.DataFrame, min_count: int, min_samples: int) -> np.ndarray:
+    """Which genes of counts (samples x genes) have this count in so many samples, or in all if there are fewer."""
+    return ((counts >= min_count).sum(axis=0) >= min(min_samples, len(counts))).to_numpy()
+
+
+def size_factors_of(counts: np.ndarray) -> tuple[np.ndarray, bool]:
+    """DESeq2's size factors, and whether they are of positive counts, because every gene has a sample without counts."""
+    sparse = not (counts > 0).all(axis=0).any()
+    return (positive_counts(counts) if sparse else median_of_ratios(counts)), sparse
+
+
+def contrast_of(matrix: pd.DataFrame, names: Sequence[str]) -> np.ndarray:
+    """One column, or the first minus the second."""
+    contrast = np.zeros(matrix.shape[1])
+    for name, sign in zip(names, (1.0, -1.0), strict=False):
+        contrast[matrix.columns.get_loc(name)] = sign
+    return contrast

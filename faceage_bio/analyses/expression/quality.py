@@ -1,0 +1,217 @@
+"""RNA samples before any model: depth, genes detected, sex told by the RNA, principal components, and who differs."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from faceage_bio.core.columns import SAMPLE, SUBJECT
+from faceage_bio.core.results.reasons import Reason, reason
+from faceage_bio.intake.rna.tissues import is_of_tissue
+from faceage_bio.stats.voom import log_counts_per_million
+
+X_GENE = "XIST"  # of inactivated X chromosomes
+Y_GENES = ("RPS4Y1", "DDX3Y", "KDM5D", "UTY", "EIF1AY", "USP9Y", "ZFY", "TXLNGY")
+TOP = 50  # genes whose share of the counts tells a library of little variety
+FEWEST = 4  # samples for components
+MAD = 1.4826  # times the median absolute deviation is the standard deviation of normal values
+LIKE = 5  # samples of one batch that have a median of their own
+NO_COUNTS, OUTLIER, SEX = "no_counts", "rna_outlier", "sex_mismatch"
+PRIVATE_COLUMNS = [
+    "analysis", SAMPLE, SUBJECT, "library_size", "genes_detected", "top_share", "xist", "y_genes", "rna_sex",
+    "recorded_sex", "deviation", "status", "reason", "detail",
+]  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What becomes of samples that differ: action (exclude, flag, ignore) and from where on."""
+
+    outliers: str = "flag"
+    deviations: float = 5.0  # robust standard deviations
+    sex_mismatches: str = "flag"
+    sex_difference: float = 2.0  # log2
+    components: int = 5
+    variable_genes: int = 500
+
+
+@dataclass(frozen=True)
+class Checked:
+    """``samples``: `PRIVATE_COLUMNS`, one row per sample; ``components`` (samples x PC1 ...), ``shares`` of variance.
+
+    ``reasons`` says of "sex" and "components" why they were not run, None if they were.
+    """
+
+    samples: pd.DataFrame
+    components: pd.DataFrame
+    shares: pd.Series
+    reasons: Mapping[str, Reason | None]
+
+
+def check_samples(
+    counts: pd.DataFrame,
+    samples: pd.DataFrame,
+    people: pd.DataFrame,
+    limits: Limits,
+    min_count: int,
+    min_samples: int,
+    tissue: str | None = None,
+) -> Checked:
+    """Every sample (of the tissue) by itself and among the others, before libraries or participants are put together.
+
+    Parameters
+    ----------
+    counts : DataFrame of int, genes x samples
+    samples : DataFrame with sample_id, subject_id
+    people : DataFrame with subject_id and, if known, sex
+    min_count, min_samples : genes in the components have this count in so many samples
+    """
+    if tissue is not None:
+        samples = samples[is_of_tissue(samples, tissue)]
+    counts = counts[samples[SAMPLE]]
+    table = measure(counts).assign(**{SUBJECT: samples.set_index(SAMPLE)[SUBJECT]})
+    filled = table.index[table["library_size"] > 0]
+    if "sex" in people:
+        table["recorded_sex"] = table[SUBJECT].map(people.drop_duplicates(SUBJECT).set_index(SUBJECT)["sex"])
+    sexes, no_sex = tell_sex(counts[filled], limits.sex_difference)
+    table = table.join(sexes)
+    components, shares, no_components = principal_components(
+        counts[filled], limits.variable_genes, limits.components, min_count, min_samples
+    )
+    table = table.reindex(columns=[name for name in PRIVATE_COLUMNS if name not in (SAMPLE, "analysis")])
+    spread = pd.concat([np.log2(table.loc[filled, "library_size"]), components], axis=1)
+    batch = samples.set_index(SAMPLE)["batch"] if "batch" in samples else ""
+    alike = pd.Series(batch, index=table.index).astype(str)
+    table["deviation"] = deviations(spread, alike[filled]).max(axis=1)
+    table = judge(table, limits)
+    return Checked(table.rename_axis(SAMPLE).reset_index(), components, shares, {"sex": no_sex, "components": no_components})  # fmt: skip
+
+
+def measure(counts: pd.DataFrame) -> pd.DataFrame:
+    """Library size, genes with a count, and the share of the counts in the `TOP` genes of each sample."""
+    values = counts.to_numpy()
+    total = values.sum(axis=0)
+    top = np.sort(values, axis=0)[-TOP:].sum(axis=0)
+    share = np.divide(top, total, out=np.full(len(total), np.nan), where=total > 0)
+    return pd.DataFrame(
+        {"library_size": total, "genes_detected": (values > 0).sum(axis=0), "top_share": share},
+        index=counts.columns,
+    )
+
+
+def levels_of(counts: pd.DataFrame) -> pd.DataFrame:
+    """Log2 of counts plus one half, per million, samples x genes."""
+    values = log_counts_per_million(counts.to_numpy().T, counts.sum(axis=0).to_numpy())
+    return pd.DataFrame(values, counts.columns, counts.index)
+
+
+def tell_sex(counts: pd.DataFrame, least: float) -> tuple[pd.DataFrame, Reason | None]:
+    """Sex by XIST (active in participants with two X chromosomes) against genes of the Y chromosome, and why it is not told.
+
+    Levels are log2 of counts plus one half per million, those of the Y genes averaged. Whoever is higher by ``least`` decides; between
+    lie samples that are mixed, or of tumours that lost a chromosome: they stay "not told".
+
+    Returns
+    -------
+    DataFrame
+        xist, y_genes (levels), rna_sex ("female", "male", "not told"); empty where it cannot be told for anybody.
+    Reason or None
+    """
+    present = [gene for gene in Y_GENES if gene in counts.index]
+    lacking = [] if X_GENE in counts.index else [X_GENE]
+    lacking += [] if present else [f"Y genes ({', '.join(Y_GENES[:5])} ...)"]
+    if lacking:
+        return pd.DataFrame(index=counts.columns), reason("no_sex_genes", genes=" and no ".join(lacking))
+    levels = levels_of(counts)
+    xist, y_genes = levels[X_GENE], levels[present].mean(axis=1)
+    difference = y_genes - xist
+    told = np.select([difference >= least, difference <= -least], ["male", "female"], "not told")
+    return pd.DataFrame({"xist": xist, "y_genes": y_genes, "rna_sex": told}), None
+
+
+def principal_components(
+    counts: pd.DataFrame, n_genes: int, n_components: int, min_count: int, min_samples: int
+) -> tuple[pd.DataFrame, pd.Series, Reason | None]:
+    """Scores of the samples, each component's share of variance, and why there are none.
+
+    Scanpy's PCA of the levels of the genes that vary most, centred and not scaled. XIST and the Y genes are left out: they would
+    tell sex alone. The sign is such that the sum of cubed loadings is positive.
+    """
+    empty = (pd.DataFrame(index=counts.columns), pd.Series(dtype=float))
+    if counts.shape[1] < FEWEST:
+        return *empty, reason("too_few_samples", n=counts.shape[1], needed=FEWEST)
+    kept = (counts >= min_count).sum(axis=1) >= min(min_samples, counts.shape[1])
+    levels = levels_of(counts).loc[:, (kept & ~counts.index.isin([X_GENE, *Y_GENES])).to_numpy()]
+    levels = levels[levels.var().sort_values(ascending=False, kind="stable").index[:n_genes]]
+    levels = levels.loc[:, levels.var() > 0]
+    k = min(n_components, len(levels) - 1, levels.shape[1])
+    if k < 1:
+        return *empty, reason("no_gene_varies")
+    import anndata
+    import scanpy as sc
+
+    data = anndata.AnnData(levels.to_numpy(), obs=pd.DataFrame(index=levels.index.astype(str)))
+    sc.pp.pca(data, n_comps=k, svd_solver="full", dtype="float64")
+    signs = np.sign((data.varm["PCs"] ** 3).sum(axis=0))
+    names = [f"PC{number}" for number in range(1, k + 1)]
+    scores = pd.DataFrame(data.obsm["X_pca"] * np.where(signs == 0, 1, signs), levels.index, names)
+    return scores, pd.Series(data.uns["pca"]["variance_ratio"], names), None
+
+
+def deviations(table: pd.DataFrame, alike: pd.Series) -> pd.DataFrame:
+    """Distances from the median of the same batch in robust standard deviations (1.4826 times the median absolute distance).
+
+    Parameters
+    ----------
+    table : DataFrame of float
+    alike : batch of each row: batches make clouds of samples, in which no participant is an outlier because his cloud is small; fewer
+        than `LIKE` are compared with all
+    """
+    sizes = alike.map(alike.value_counts())
+    group = alike.where(sizes >= LIKE, "others")
+    centre = table.groupby(group).transform("median")
+    centre[group == "others"] = table.median()
+    distance = (table - centre).abs()
+    spread = MAD * distance.median()
+    return (distance / spread.where(spread > 1e-12)).fillna(0.0).where(table.notna())
+
+
+def judge(table: pd.DataFrame, limits: Limits) -> pd.DataFrame:
+    """With status (included, flagged, excluded), reason and detail of each sample; the graver reason is the one told."""
+    status, code, detail = (pd.Series(value, index=table.index) for value in ("included", "", ""))
+    recorded, told = table["recorded_sex"], table["rna_sex"]
+    mismatch = recorded.isin(["female", "male"]) & told.isin(["female", "male"]) & (recorded != told)
+    far = table["deviation"] > limits.deviations
+    found = [
+        (table["library_size"] == 0, "exclude", NO_COUNTS, pd.Series("no counts at all", index=table.index)),
+        (mismatch, limits.sex_mismatches, SEX, "recorded " + recorded.astype(str) + ", by RNA " + told.astype(str)),
+        (far, limits.outliers, OUTLIER, table["deviation"].map("{:.1f} robust standard deviations from the median".format)),
+    ]  # fmt: skip
+    for action, word in (("exclude", "excluded"), ("flag", "flagged")):
+        for mask, chosen, name, said in found:
+            mine = mask & (chosen == action)
+            detail[mine] = (detail[mine] + "; " + said[mine]).str.removeprefix("; ")
+            mine &= status == "included"
+            status[mine], code[mine] = word, name
+    return table.assign(status=status, reason=code, detail=detail, mismatch=mismatch, far=far)
+
+
+def verdicts_of(quality: pd.DataFrame | None, analysis: str) -> pd.DataFrame | None:
+    """Status, reason and detail of an analysis' samples, indexed by sample_id, from the private table."""
+    if quality is None:
+        return None
+    mine = quality[quality["analysis"] == analysis]
+    return mine.set_index(mine[SAMPLE].astype(str))[["status", "reason", "detail"]]
+
+
+def without_excluded(
+    inputs: Mapping[str, tuple[pd.DataFrame, pd.DataFrame]], quality: pd.DataFrame | None
+) -> dict[str, tuple[pd.DataFrame, pd.DataFrame]]:
+    """Counts and samples of each analysis without the samples that quality excludes."""
+    kept = {}
+    for analysis, (counts, samples) in inputs.items():
+        verdicts = verdicts_of(quality, analysis)
+        out = [] if verdicts is None else verdicts.index[verdicts["status"] == "excluded"]
+        kept[analysis] = counts, samples[~samples[SAMPLE].astype(str).isin(out)]
+    return kept

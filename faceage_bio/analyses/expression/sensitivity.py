@@ -1,0 +1,308 @@
+"""Does the coefficient of age acceleration hang on a choice? The declared genes under other models of their log2 levels."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from scipy.stats import t
+
+from faceage_bio.analyses.expression.counts import Expression
+from faceage_bio.analyses.expression.formula import design_of, plain
+from faceage_bio.analyses.expression.models import tested_genes
+from faceage_bio.core.columns import AGE, AGE_ACCELERATION, COHORT, SAMPLE
+from faceage_bio.core.errors import FitError
+from faceage_bio.core.results.measures import MEASURES
+from faceage_bio.core.results.reasons import Reason, reason
+from faceage_bio.core.results.row import adjusted_for, result_rows
+from faceage_bio.stats.deseq import SPARE_SAMPLES
+from faceage_bio.stats.hidden_components import hidden_components
+from faceage_bio.stats.leave_one_out import leave_one_out
+from faceage_bio.stats.linear_genes import hc3
+from faceage_bio.stats.mediation import by_way_of
+from faceage_bio.stats.multiplicity import benjamini_hochberg
+from faceage_bio.stats.resampling import draw_counts
+from faceage_bio.stats.size_factors import trimmed_mean_of_m
+from faceage_bio.stats.voom import log_counts_per_million
+
+MAIN = "main model"
+LEFT_OUT = "one sample left out"
+MODEL = "least squares of log2 levels, HC3"
+AGES = (AGE_ACCELERATION, AGE)
+PLACE = 1  # of age acceleration in a design, behind the intercept
+FOLD, MEDIATED = "log2 fold change", "mediated log2 fold change"
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What is varied; see the config's section ``expression``."""
+
+    hidden: int = 2
+    composition: tuple[str, ...] = ()
+    purity: str | None = None
+    mediator: str | None = "smoking"
+    bootstraps: int = 1000
+    seed: int = 1
+
+
+def levels_of(data: Expression, min_count: int, min_samples: int) -> pd.DataFrame:
+    """Log2 counts per million (TMM factors) of the tested genes, samples x genes.
+
+    Raises
+    ------
+    FitError
+        No gene has enough counts, or a sample none.
+    """
+    kept = tested_genes(data.counts, min_count, min_samples)
+    counts = data.counts.loc[:, kept]
+    if not counts.shape[1] or not len(counts):
+        raise FitError("no_gene_with_counts", min_count=min_count, min_samples=min_samples)
+    values = counts.to_numpy()
+    if empty := int((values.sum(axis=1) == 0).sum()):
+        raise FitError("samples_without_counts", n_samples=empty)
+    depth = values.sum(axis=1) * trimmed_mean_of_m(values)
+    return pd.DataFrame(log_counts_per_million(values, depth), counts.index, counts.columns)
+
+
+def sensitivity_table(
+    data: Expression,
+    panel: Sequence[str],
+    covariates: Sequence[str],
+    choices: Choices,
+    *,
+    cohort: str,
+    question: str,
+    per_years: float,
+    min_count: int,
+    min_samples: int,
+) -> pd.DataFrame:
+    """The coefficient of age acceleration of each declared gene in each variant of the model.
+
+    Returns
+    -------
+    DataFrame, result rows
+        ``variant`` says what was done otherwise; ``measure`` is "log2 fold change", or for a left-out sample the lowest and
+        highest estimate, the largest change in standard errors, Cook's distance and leverage. ``q_value``: over the panel within
+        a variant. A variant that cannot be made says why.
+    """
+    label = {
+        COHORT: cohort, "question": question, "outcome": "expression", "exposure": AGE_ACCELERATION, "model": MODEL,
+    }  # fmt: skip
+    fit = _Fitter(data, list(panel), list(covariates), per_years)
+    try:
+        fit.levels = levels_of(data, min_count, min_samples)
+        fit.main = design_of(data.people, AGES, covariates, per_years)
+        tables = [
+            fit.attempt(MAIN, lambda: (fit.main, None)),
+            *fit.hidden(choices.hidden),
+            *fit.further(choices),
+            fit.attempt("without flagged samples", fit.unflagged),
+            fit.left_out(),
+            fit.mediation(choices),
+        ]
+        table = pd.concat(tables, ignore_index=True)
+    except FitError as error:
+        table = fit.refused(MAIN, error.reason)
+    columns = ["estimate", "ci_lower", "ci_upper", "p_value", "standard_error", "statistic", "q_value"]
+    table = table.reindex(columns=list(dict.fromkeys([*table, *columns])))
+    folds = table["measure"] == FOLD
+    table.loc[folds, "q_value"] = table[folds].groupby("variant")["p_value"].transform(
+        lambda values: benjamini_hochberg(values.to_numpy(dtype=float))
+    )  # fmt: skip
+    per = table["measure"].map(lambda name: f"{per_years:g} years" if MEASURES[name].unit else "")
+    family = np.where(folds, "prespecified panel", "")
+    return result_rows(table.assign(per=per, family=family, **label), "expression/sensitivity")
+
+
+class _Fitter:
+    """What all variants share: levels, design, and how a row is told."""
+
+    def __init__(self, data: Expression, panel: list[str], covariates: list[str], per_years: float) -> None:
+        self.data, self.panel, self.covariates, self.per_years = data, panel, covariates, per_years
+        self.levels, self.main = pd.DataFrame(index=data.counts.index), pd.DataFrame(index=data.counts.index)
+
+    @property
+    def present(self) -> list[str]:
+        return [gene for gene in self.panel if gene in self.levels]
+
+    def attempt(
+        self, variant: str, made: Callable[[], tuple[pd.DataFrame, Reason | None]], held: Sequence[str] = ()
+    ) -> pd.DataFrame:
+        """Rows of one variant, from its design and a remark, or with the reason why there is none."""
+        try:
+            matrix, remark = made()
+            return self.rows(variant, self.fitted(matrix), len(matrix), remark, held)
+        except FitError as error:
+            return self.refused(variant, error.reason, held)
+
+    def fitted(self, matrix: pd.DataFrame) -> pd.DataFrame:
+        """Estimates of age acceleration, one row per gene of the panel that was tested."""
+        contrast = np.eye(matrix.shape[1])[[PLACE]]
+        found = hc3(self.levels.loc[matrix.index, self.present].to_numpy(), matrix.to_numpy(), contrast)
+        estimate, error, statistic, p = found[:, 0]
+        df = len(matrix) - matrix.shape[1]
+        half = t.ppf(0.975, df) * error
+        return pd.DataFrame(
+            {"estimate": estimate, "standard_error": error, "statistic": statistic, "df": df, "ci_lower": estimate - half,
+             "ci_upper": estimate + half, "p_value": p}, index=self.present,
+        )  # fmt: skip
+
+    def rows(
+        self,
+        variant: str,
+        found: pd.DataFrame,
+        n: int,
+        remark: Reason | None = None,
+        held: Sequence[str] = (),
+        measure: str = FOLD,
+    ) -> pd.DataFrame:
+        table = found.reindex(self.panel).rename_axis("term").reset_index()
+        absent = {True: "gene_low_counts", False: "gene_absent"}
+        told = remark.encoded if remark else ""
+        reasons = [told if gene in self.levels else absent[gene in self.data.counts] for gene in self.panel]
+        others = [AGE, *plain(self.covariates), *held]
+        return table.assign(variant=variant, measure=measure, n=n, reason=reasons, **adjusted_for(others))
+
+    def refused(
+        self, variant: str, why: Reason, held: Sequence[str] = (), measure: str = FOLD
+    ) -> pd.DataFrame:
+        empty = pd.DataFrame(index=self.panel)
+        return self.rows(variant, empty, len(self.data.people), None, held, measure).assign(
+            reason=why.encoded
+        )
+
+    def hidden(self, most: int) -> list[pd.DataFrame]:
+        """With 1 to ``most`` hidden components: of the model's residuals, and of those of the model without age acceleration.
+
+        The first are orthogonal to the model, so that they move its error and not its estimate. The second may rise and fall with
+        age acceleration: they take out a hidden batch that does, and also what age acceleration does to many genes at once.
+        """
+        tables = []
+        kinds = (
+            ("beside age acceleration", self.main),
+            ("whatever their cause", self.main.drop(columns=AGE_ACCELERATION)),
+        )
+        for kind, design in kinds:
+            for k in range(1, most + 1):
+                variant = f"{k} hidden component{'s' if k > 1 else ''} {kind}"
+                held = [f"hidden component {number}" for number in range(1, k + 1)]
+                found = self.attempt(
+                    variant, lambda k=k, design=design: (self._with_hidden(design, k), None), held
+                )
+                tables.append(found.assign(hidden=k) if "estimate" in found else found)
+        return tables
+
+    def _with_hidden(self, design: pd.DataFrame, k: int) -> pd.DataFrame:
+        needed = self.main.shape[1] + k + SPARE_SAMPLES
+        if len(self.main) < needed:
+            raise FitError("too_few_samples", n=len(self.main), needed=needed)
+        found = hidden_components(self.levels.to_numpy(), design.to_numpy(), k)
+        names = [f"hidden {number}" for number in range(1, k + 1)]
+        return self.main.join(pd.DataFrame(found, self.main.index, names))
+
+    def further(self, choices: Choices) -> list[pd.DataFrame]:
+        """With shares of cell types, and with tumour purity; where some samples lack them, the main model without those beside."""
+        tables = []
+        for variant, columns in (
+            ("with cell composition", list(choices.composition)),
+            ("with tumour purity", [choices.purity] if choices.purity else []),
+        ):
+            tables.append(
+                self.attempt(variant, lambda columns=columns: (self._with_columns(columns), None), columns)
+            )
+            known = self._known(columns) if columns else self.main.index
+            if 0 < len(known) < len(self.main):
+                same = self.data.people.loc[known]
+                tables.append(self.attempt(f"main model, samples of the one {variant}", lambda same=same: (self._design(same), None)))  # fmt: skip
+        return tables
+
+    def _design(self, people: pd.DataFrame, more: Sequence[str] = ()) -> pd.DataFrame:
+        return design_of(people, AGES, [*self.covariates, *more], self.per_years)
+
+    def _known(self, columns: list[str]) -> pd.Index:
+        people = self.data.people
+        if any(name not in people for name in columns):
+            return people.index[:0]
+        return people.index[people[columns].notna().all(axis=1)]
+
+    def _with_columns(self, columns: list[str]) -> pd.DataFrame:
+        if not columns:
+            raise FitError("not_given")
+        if lacking := [name for name in columns if name not in self.data.people]:
+            raise FitError("column_not_given", columns=lacking)
+        matrix = self._design(self.data.people.loc[self._known(columns)], columns)
+        if lost := [
+            name
+            for name in columns
+            if not any(term == name or term.startswith(f"{name}: ") for term in matrix)
+        ]:
+            raise FitError("constant", column=lost)
+        return matrix
+
+    def unflagged(self) -> tuple[pd.DataFrame, Reason | None]:
+        """The main model without samples that quality flagged."""
+        ledger = self.data.ledger
+        flagged = ledger.loc[
+            (ledger["status"] == "flagged") & ~ledger["reason"].str.startswith("added_"), SAMPLE
+        ]
+        kept = self.main.index.difference(pd.Index(flagged), sort=False)
+        if len(kept) == len(self.main):
+            return self.main, reason("none_flagged")
+        return self._design(self.data.people.loc[kept]), None
+
+    def left_out(self) -> pd.DataFrame:
+        """How far a single sample moves each gene's coefficient; no sample is named."""
+        genes = self.present
+        try:
+            found = leave_one_out(self.levels[genes].to_numpy(), self.main.to_numpy(), PLACE)
+        except FitError as error:
+            return self.refused(LEFT_OUT, error.reason)
+        main = self.fitted(self.main)
+        moved = np.abs(found.estimates - main["estimate"].to_numpy()).max(axis=0, initial=0.0)
+        measures = {
+            "lowest log2 fold change": found.estimates.min(axis=0), "highest log2 fold change": found.estimates.max(axis=0),
+            "largest change in standard errors": moved / main["standard_error"].to_numpy(),
+            "largest Cook's distance": found.cook.max(axis=0), "largest leverage": np.full(len(genes), found.leverage.max()),
+        }  # fmt: skip
+        return pd.concat([
+            self.rows(LEFT_OUT, pd.DataFrame({"estimate": values}, index=genes), len(self.main), measure=measure)
+            for measure, values in measures.items()
+        ])  # fmt: skip
+
+    def mediation(self, choices: Choices) -> pd.DataFrame:
+        """The model without and with the mediator, and the difference with its percentile bootstrap interval."""
+        mediator = choices.mediator
+        if not mediator:
+            return self.refused("mediation", reason("not_given"), measure=MEDIATED)
+        names = [f"without {mediator}", f"with {mediator}", f"by way of {mediator}"]
+        measures = [FOLD, FOLD, MEDIATED]
+        try:
+            people = self.data.people
+            if mediator not in people:
+                raise FitError("column_not_given", columns=mediator)
+            people = people[people[mediator].notna()]
+            others = [name for name in self.covariates if mediator not in name.split(":")]
+            without = design_of(people, AGES, others, self.per_years)
+            beside = design_of(people, AGES, [*others, mediator], self.per_years)
+            if beside.shape[1] == without.shape[1]:
+                raise FitError("constant", column=mediator)
+            sides = [self.fitted(matrix) for matrix in (without, beside)]
+            parts = (
+                self.levels.loc[people.index, self.present].to_numpy(), without.to_numpy(), beside.to_numpy(), PLACE,
+            )  # fmt: skip
+            drawn = by_way_of(*parts, draw_counts(len(people), choices.bootstraps, choices.seed))
+            low, high = np.quantile(drawn, [0.025, 0.975], axis=0) if self.present else ([], [])
+        except FitError as error:
+            return pd.concat([self.refused(name, error.reason, measure=measure) for name, measure in zip(names, measures, strict=True)])  # fmt: skip
+        difference = pd.DataFrame(
+            {"estimate": sides[0]["estimate"] - sides[1]["estimate"], "ci_lower": low, "ci_upper": high},
+            index=self.present,
+        )
+        held = [AGE, *plain(others)]
+        remark = reason("if_mediator", mediator=mediator, bootstraps=choices.bootstraps)
+        return pd.concat([
+            self.rows(name, table, len(people), said, measure=measure).assign(**adjusted_for(columns))
+            for name, table, said, measure, columns in zip(
+                names, [*sides, difference], [None, None, remark], measures, [held, [*held, mediator], held], strict=True,
+            )
+        ])  # fmt: skip

@@ -1,0 +1,193 @@
+"""Differences of an outcome between groups: unadjusted and adjusted for age, always in one row."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from faceage_bio.analyses.fairness.groups import Factor, attempt, noted, too_small
+from faceage_bio.core.errors import FitError
+from faceage_bio.core.results.reasons import SPARSE, Reason, encode, reason
+from faceage_bio.stats.linear import Estimate, least_squares, welch
+from faceage_bio.stats.multiplicity import benjamini_hochberg
+from faceage_bio.stats.proportions import share_difference
+from faceage_bio.stats.spread import correlation_difference, sd_ratio
+
+NUMBERS = ("estimate", "ci_lower", "ci_upper", "p_value")
+FAMILY = "age-adjusted differences that are not sparse"
+BY_AGE = reason("groups_of_age")
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What is compared between a group and the reference group.
+
+    ``raw`` takes both groups' rows. ``adjusted`` takes the rows of all groups, the factor and the level; without it ``why_not``
+    says why.
+    """
+
+    measure: str
+    outcome: str
+    model: str
+    raw: Callable[[pd.DataFrame, pd.DataFrame], Estimate]
+    adjusted: Callable[[pd.DataFrame, Factor, str], Estimate] | None = None
+    why_not: Reason | None = None
+    what: str = "participants"
+    events: str = ""  # a column of yes and no of which the table says how often it is yes
+
+
+def compare(
+    table: pd.DataFrame, factor: Factor, comparison: Comparison, min_n: int, within: str = ""
+) -> list[dict]:
+    """One row for each group against the first: age-adjusted, and unadjusted.
+
+    Parameters
+    ----------
+    table : DataFrame
+        ``age`` and what the comparison looks at, nothing of the latter missing.
+    factor : Factor
+        May know more participants than the table.
+    within : str
+        Whom the table holds, for the term.
+    """
+    known = table.assign(group=factor.groups.reindex(table.index))
+    known = known[known["group"].notna()]
+    present = [level for level in factor.levels if (known["group"] == level).any()]
+    if len(present) < 2:
+        return []
+    first = present[0]
+    reference = known[known["group"] == first]
+    rows = []
+    for level in present[1:]:
+        mine = known[known["group"] == level]
+        row = {
+            "factor": factor.name, "group": f"{level} vs {first}", "within": within,
+            "term": f"{factor.name}: {level} vs {first}{f', {within}' if within else ''}", "level": level, "reference": first,
+            "measure": comparison.measure, "outcome": comparison.outcome, "exposure": factor.name, "adjustment": "age",
+            "covariates": "age", "model": comparison.model, "n": len(mine) + len(reference), "n_exposed": len(mine),
+            "n_reference": len(reference),
+        }  # fmt: skip
+        raw = attempt({}, comparison.raw, mine, reference)
+        row |= {f"raw_{name}": raw.get(name, np.nan) for name in NUMBERS}
+        row["raw_reason"] = encode([raw.get("reason")])
+        if factor.is_age or comparison.adjusted is None:
+            row["reason"] = BY_AGE if factor.is_age else comparison.why_not
+        else:
+            row = attempt(row, comparison.adjusted, known, factor, level)
+        if comparison.events:
+            counts = {"exposed": mine, "reference": reference}
+            row |= {f"n_events_{name}": int(one[comparison.events].sum()) for name, one in counts.items()}
+        small = too_small(min(len(mine), len(reference)), min_n, f"{comparison.what} in a group")
+        rows.append(noted(row, small))
+    return rows
+
+
+def difference_of_means(column: str, measure: str, outcome: str) -> Comparison:
+    """Of a column of years."""
+
+    def raw(mine: pd.DataFrame, reference: pd.DataFrame) -> Estimate:
+        return welch(mine[column], reference[column])
+
+    def adjusted(known: pd.DataFrame, factor: Factor, level: str) -> Estimate:
+        return adjusted_difference(known, column, factor, level)
+
+    return Comparison(measure, outcome, "least squares with age, HC3 (t); raw: Welch", raw, adjusted)
+
+
+def difference_of_shares(column: str, measure: str, outcome: str) -> Comparison:
+    """Of a column of yes and no, one row per photo."""
+
+    def raw(mine: pd.DataFrame, reference: pd.DataFrame) -> Estimate:
+        events = (int(mine[column].sum()), int(reference[column].sum()))
+        return share_difference(events, (len(mine), len(reference)))
+
+    def adjusted(known: pd.DataFrame, factor: Factor, level: str) -> Estimate:
+        return adjusted_difference(known, column, factor, level)
+
+    model = "least squares with age, HC3 (t); raw: Newcombe's interval, Fisher's exact test"
+    return Comparison(measure, outcome, model, raw, adjusted, what="photos", events=column)
+
+
+def ratio_of_spreads(column: str, measure: str, outcome: str) -> Comparison:
+    """Of the standard deviations of a column; adjusted for age about each group's own line on age."""
+
+    def raw(mine: pd.DataFrame, reference: pd.DataFrame) -> Estimate:
+        return sd_ratio(mine[column], reference[column])
+
+    def adjusted(known: pd.DataFrame, factor: Factor, level: str) -> Estimate:
+        groups = [known[known["group"] == one] for one in (level, _first(known, factor))]
+        return sd_ratio(*(one[column] for one in groups), *(one["age"] for one in groups))
+
+    model = "F test of the variances about each group's line on age; raw: F test"
+    return Comparison(measure, outcome, model, raw, adjusted)
+
+
+def difference_of_correlations(one: str, other: str, measure: str, outcome: str) -> Comparison:
+    """Of two columns, one of them age, which is why it is not adjusted for age."""
+
+    def raw(mine: pd.DataFrame, reference: pd.DataFrame) -> Estimate:
+        pairs = [(group[one].to_numpy(), group[other].to_numpy()) for group in (mine, reference)]
+        return correlation_difference(*pairs)
+
+    why = reason("age_in_correlation")
+    return Comparison(measure, outcome, "raw: Zou's interval, Fisher's z test", raw, why_not=why)
+
+
+def adjusted_difference(known: pd.DataFrame, outcome: str, factor: Factor, level: str) -> Estimate:
+    """A group's mean minus the first group's at the same age: least squares on groups and age, HC3, t."""
+    return _with_age(known, outcome, factor, _first(known, factor), level)
+
+
+def adjusted_mean(known: pd.DataFrame, outcome: str, factor: Factor, level: str) -> Estimate:
+    """A group's mean at the mean age of all groups: from the same model as `adjusted_difference`."""
+    return _with_age(known, outcome, factor, level, "intercept")
+
+
+def _first(known: pd.DataFrame, factor: Factor) -> str:
+    return next(level for level in factor.levels if (known["group"] == level).any())
+
+
+def _with_age(known: pd.DataFrame, outcome: str, factor: Factor, reference: str, term: str) -> Estimate:
+    """A term of the model of all groups of 2 and more; a group of one would be fitted exactly."""
+    known = known[known["age"].notna()]
+    if known.empty:
+        raise FitError("no_known_age")
+    sizes = known["group"].value_counts()
+    usable = [level for level in factor.levels if sizes.get(level, 0) > 1]
+    if not {reference, term} <= {*usable, "intercept"}:
+        raise FitError("small_group", needed=2)
+    known = known[known["group"].isin(usable)]
+    y = known[outcome].astype("float64")
+    if y.nunique() < 2:
+        raise FitError("all_alike", n=len(y))
+    others = [level for level in usable if level != reference]
+    design = pd.DataFrame(
+        {level: (known["group"] == level).astype("float64") for level in others}, index=y.index
+    )
+    if known["age"].nunique() > 1:
+        design["age"] = known["age"] - known["age"].mean()
+    return Estimate.of(least_squares(y, design).loc[term])
+
+
+def uncompared(factor: Factor, n: int, comparison: Comparison) -> dict:
+    """The row that says why the groups of a factor are not compared."""
+    why = factor.why_not or reason("one_level", n=n)
+    return {
+        "factor": factor.name, "group": "", "within": "", "term": factor.name, "exposure": factor.name, "measure": comparison.measure,
+        "outcome": comparison.outcome, "adjustment": "age", "covariates": "age", "n": n, "reason": why, "raw_reason": why.encoded,
+    }  # fmt: skip
+
+
+def with_q(rows: Sequence[dict]) -> list[dict]:
+    """q-values over the age-adjusted tests (Benjamini and Hochberg), without those that are not to be interpreted."""
+    p_values = np.array(
+        [np.nan if _is_sparse(row) else row.get("p_value", np.nan) for row in rows], dtype=np.float64
+    )
+    q_values = benjamini_hochberg(p_values)
+    return [row | {"q_value": float(q), "family": FAMILY} for row, q in zip(rows, q_values, strict=True)]
+
+
+def _is_sparse(row: dict) -> bool:
+    given = row.get("reason")
+    return any(one.status == SPARSE for one in (given if isinstance(given, list) else [given]) if one)

@@ -1,0 +1,284 @@
+"""Adjustment sets: the role of each covariate, declared sets, missing values imputed or excluded, E-values."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+
+import numpy as np
+import pandas as pd
+
+from faceage_bio.analyses.phenotype.contrasts import LEAST_SQUARES, contrast, numbers, raw_and_adjusted
+from faceage_bio.analyses.phenotype.people import (
+    POOLED,
+    SAME,
+    as_words,
+    claims,
+    levels_in,
+    levels_of,
+    make_frame,
+)
+from faceage_bio.core.columns import AGE, AGE_GAP, COHORT, FACE_AGE, UNITS
+from faceage_bio.core.errors import FitError
+from faceage_bio.core.results.reasons import Reason, reason
+from faceage_bio.core.results.row import columns_of, result_rows
+from faceage_bio.stats.design import build_design
+from faceage_bio.stats.evalue import e_value_of_difference
+from faceage_bio.stats.imputation import impute, pool
+from faceage_bio.stats.linear import LinearFit, fit_linear
+
+ROLES = ("confounder", "precision", "mediator", "collider", "part")
+DIRECT = ("confounder", "precision")
+MINIMAL, WITHOUT_MEDIATORS, FULL = "minimal", "without mediators", "full"
+COMPLETE, IMPUTED = "complete cases", "multiple imputation"
+NOT_STATED = "not stated"
+
+
+@dataclass(frozen=True)
+class Covariate:
+    """What a column is to an exposure and to face age: its ``role``, other roles towards some exposures, and why."""
+
+    role: str = "confounder"
+    reason: str = NOT_STATED
+    exceptions: Mapping[str, str] = field(default_factory=dict)
+
+    def role_for(self, exposure: str) -> str:
+        """The role towards one exposure."""
+        return self.exceptions.get(exposure, self.role)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The declared covariates and the two sets from which the third is made."""
+
+    covariates: Mapping[str, Covariate]
+    minimal: Sequence[str]
+    full: Sequence[str]
+
+    def of(self, name: str) -> Covariate:
+        """A covariate, declared or not."""
+        return self.covariates.get(name, Covariate())
+
+    def is_part(self, name: str, exposure: str) -> bool:
+        """Whether a column is the exposure itself, made of it, or declared a part of it."""
+        return name in (exposure, SAME.get(exposure)) or self.of(name).role_for(exposure) == "part"
+
+    def sets(self, exposure: str) -> dict[str, list[str]]:
+        """The covariates of each set for an exposure; never the exposure itself or a part of it."""
+
+        def usable(names: Sequence[str]) -> list[str]:
+            return [name for name in dict.fromkeys(names) if name != AGE and not self.is_part(name, exposure)]
+
+        full = usable(self.full)
+        direct = [name for name in full if self.of(name).role_for(exposure) in DIRECT]
+        return {MINIMAL: usable(self.minimal), WITHOUT_MEDIATORS: direct, FULL: full}
+
+
+@dataclass(frozen=True)
+class Adjustments:
+    """``rows``: estimates by set and by what was done about missing values; ``roles``: who is in which set, and why."""
+
+    rows: pd.DataFrame
+    roles: pd.DataFrame
+
+
+def compare_adjustments(
+    table: pd.DataFrame, exposures: Sequence[str], plan: Plan, *, m: int, iterations: int, seed: int
+) -> Adjustments:
+    """Each exposure under each adjustment set, with complete cases and with multiple imputation side by side.
+
+    Parameters
+    ----------
+    table : rows of `gather`
+    exposures : names of columns
+    plan : which covariates are in which set
+    m, iterations, seed : of `impute`
+
+    Returns
+    -------
+    Adjustments
+        For each contrast, set and kind of missing-data handling a raw and an adjusted row (``adjustment_set``, ``missing``).
+        Complete cases: participants with all covariates of the set. Multiple imputation: all participants with both ages; exposure and
+        covariates are imputed from each other, both ages and the plan's full set, and pooled by Rubin's rules. ``e_value`` and
+        ``e_value_interval`` of the adjusted rows.
+    """
+    rows, roles = [], []
+    filled: dict[str, list[pd.DataFrame] | FitError] = {}
+    for cohort, people, exposure in claims(table, exposures):
+        sets = plan.sets(exposure)
+        held = [name for names in sets.values() for name in names]
+        make_frame(people, exposure, held)  # an unknown column is told before the imputation
+        if cohort not in filled:  # a cohort's exposures are imputed from each other, once
+            within = ["group"] if cohort == POOLED else [other for other in exposures if other != "group"]
+            filled[cohort] = _fill(people, within, plan, m, iterations, seed)
+        shared = {COHORT: cohort, "exposure": exposure, "question": "adjustment"}
+        for name, covariates in sets.items():
+            both = {
+                COMPLETE: _complete(people, exposure, name, covariates),
+                IMPUTED: _imputed(people, exposure, name, covariates, filled[cohort]),
+            }
+            rows += [
+                shared | {"adjustment_set": name, "missing": missing} | row
+                for missing, found in both.items()
+                for row in found
+            ]
+        roles += _roles(exposure, plan, sets)
+    table_roles = pd.DataFrame(roles, columns=columns_of("phenotype/roles"))
+    return Adjustments(
+        result_rows(rows, "phenotype/adjustments"), table_roles.drop_duplicates(ignore_index=True)
+    )
+
+
+def _roles(exposure: str, plan: Plan, sets: Mapping[str, Sequence[str]]) -> list[dict]:
+    names = [name for name in dict.fromkeys([*plan.minimal, *plan.full]) if name not in (exposure, AGE)]
+    return [
+        {
+            "exposure": exposure, "covariate": name, "role": plan.of(name).role_for(exposure),
+            "reason": plan.of(name).reason, "sets": ", ".join(key for key, held in sets.items() if name in held) or "none",
+        }
+        for name in names
+    ]  # fmt: skip
+
+
+def _terms(people: pd.DataFrame, exposure: str, levels: Mapping) -> list[tuple[str, dict]]:
+    """(column of the design, what the rows say of it) for each contrast of an exposure."""
+    if pd.api.types.is_numeric_dtype(people[exposure]):
+        return [(exposure, {"term": exposure, "per": UNITS.get(exposure, (1.0, "1 unit"))[1]})]
+    first, *others = levels[exposure]
+    return [(f"{exposure}: {level}", contrast(exposure, level, first)) for level in others]
+
+
+def _design(people: pd.DataFrame, columns: Sequence[str], exposure: str, levels: Mapping) -> pd.DataFrame:
+    design = build_design(people, columns, levels).matrix
+    unit = UNITS.get(exposure, (1.0, ""))[0]
+    return design.assign(**{exposure: design[exposure] / unit}) if exposure in design else design
+
+
+def _numbers(fit: LinearFit, column: str) -> dict:
+    return numbers(fit.terms, column) | {"model": LEAST_SQUARES}
+
+
+def _complete(people: pd.DataFrame, exposure: str, name: str, covariates: Sequence[str]) -> list[dict]:
+    frame = make_frame(people, exposure, covariates)
+    shared = {"n": len(frame.people), "reason": frame.remarks}
+    if frame.why_not:
+        return raw_and_adjusted(
+            shared | {"term": exposure}, frame.covariates, frame.why_not, frame.why_not, name
+        )
+    unit = UNITS.get(exposure, (1.0, ""))[0]
+    design = frame.design
+    if exposure in design:
+        design = design.assign(**{exposure: design[exposure] / unit})
+    result = []
+    for column, more in _terms(frame.people, exposure, {exposure: frame.levels}):
+
+        def raw(column=column) -> dict:
+            return _numbers(fit_linear(frame.people[AGE_GAP], design[frame.own]), column)
+
+        def adjusted(column=column) -> dict:
+            fit = fit_linear(frame.people[FACE_AGE], design)
+            value = e_value_of_difference(*fit.terms.loc[column, ["estimate", "standard_error"]], fit.sigma)
+            return _numbers(fit, column) | {"e_value": value.estimate, "e_value_interval": value.interval}
+
+        result += raw_and_adjusted(shared | more, frame.covariates, raw, adjusted, name)
+    return result
+
+
+def _fill(
+    people: pd.DataFrame, exposures: Sequence[str], plan: Plan, m: int, iterations: int, seed: int
+) -> list[pd.DataFrame] | FitError:
+    """Completed tables of all participants with both ages, or why there are none."""
+    names = dict.fromkeys([*exposures, *plan.minimal, *plan.full])
+    known = people[people[AGE_GAP].notna()]
+    names = [name for name in names if name in known and known[name].notna().any() and name != AGE]
+    chosen = known[[FACE_AGE, AGE, *names]].copy()
+    for name in names:
+        if not pd.api.types.is_numeric_dtype(chosen[name]):
+            chosen[name] = as_words(chosen[name]).where(chosen[name].notna(), None)
+    try:
+        return impute(chosen, m, iterations, seed)
+    except FitError as error:
+        return error
+
+
+def _imputed(
+    people: pd.DataFrame, exposure: str, name: str, covariates: Sequence[str], tables: list[pd.DataFrame] | FitError
+) -> list[dict]:  # fmt: skip
+    known = people[people[AGE_GAP].notna()]
+    held = [one for one in covariates if known[one].notna().any() and known[one].nunique() > 1]
+    shared = {"n": len(known), "term": exposure}
+    if isinstance(tables, FitError):
+        return raw_and_adjusted(shared, ("age", *held), tables.reason, tables.reason, name)
+    columns = [exposure, AGE, *held]
+    remarks: list[Reason] = []
+    if exposure in tables[0]:
+        tables, remarks = _without_lonely(tables, columns)
+    if exposure not in tables[0] or tables[0][exposure].nunique() < 2:
+        why = make_frame(people, exposure, []).why_not or reason("constant_in_groups")
+        return raw_and_adjusted(shared, ("age", *held), why, why, name)
+    levels = dict(levels_of(tables[0], columns))
+    if exposure in levels:  # the reference of the complete cases
+        levels[exposure] = levels_in(known[exposure], exposure, tables[0][exposure])
+    missing = int(known[[exposure, *held]].isna().any(axis=1).sum())
+    gaps = reason("imputed", n_missing=missing, n=len(known)) if missing else reason("nothing_missing")
+
+    @cache
+    def fits(outcome: str) -> list[LinearFit]:
+        use = [exposure] if outcome == AGE_GAP else columns
+        if not missing:  # all tables are the same
+            return [_fit(tables[0], use, exposure, levels, outcome)] * len(tables)
+        return [_fit(one, use, exposure, levels, outcome) for one in tables]
+
+    result = []
+    for column, more in _terms(tables[0], exposure, levels):
+
+        def raw(column=column) -> dict:
+            return _pool(fits(AGE_GAP), column)[0]
+
+        def adjusted(column=column) -> dict:
+            found, value = _pool(fits(FACE_AGE), column)
+            return found | {"e_value": value.estimate, "e_value_interval": value.interval}
+
+        result += raw_and_adjusted(
+            {"n": len(tables[0]), "reason": [gaps, *remarks]} | more, ("age", *held), raw, adjusted, name
+        )
+    return result
+
+
+def _without_lonely(
+    tables: list[pd.DataFrame], columns: Sequence[str]
+) -> tuple[list[pd.DataFrame], list[Reason]]:
+    """Tables without participants who are alone with a word in any of them: a fit would follow them exactly."""
+    alone = pd.Series(False, index=tables[0].index)
+    for name in columns:
+        if pd.api.types.is_numeric_dtype(tables[0][name]):
+            continue
+        for one in tables:
+            sizes = one[name].value_counts()
+            alone |= one[name].isin(sizes.index[sizes < 2])
+    remarks = [reason("without_groups_of_one", n_excluded=int(alone.sum()))] if alone.any() else []
+    return [one[~alone] for one in tables], remarks
+
+
+def _fit(
+    people: pd.DataFrame, columns: Sequence[str], exposure: str, levels: Mapping, outcome: str
+) -> LinearFit:
+    years = people[FACE_AGE] - people[AGE] if outcome == AGE_GAP else people[FACE_AGE]
+    return fit_linear(years, _design(people, columns, exposure, levels))
+
+
+def _pool(fits: Sequence[LinearFit], column: str):
+    if any(column not in fit.terms.index for fit in fits):
+        raise FitError("empty_level_imputed")
+    terms = [fit.terms.loc[column] for fit in fits]
+    found = pool(
+        [row["estimate"] for row in terms], [row["standard_error"] for row in terms], df_complete=fits[0].df
+    )
+    value = e_value_of_difference(
+        found.estimate, found.standard_error, float(np.mean([fit.sigma for fit in fits]))
+    )
+    row = {
+        "estimate": found.estimate, "ci_lower": found.ci_lower, "ci_upper": found.ci_upper, "p_value": found.p_value,
+        "standard_error": found.standard_error, "statistic": found.estimate / found.standard_error,
+        "missing_information": found.missing_information, "model": f"{LEAST_SQUARES}, Rubin pooling of {len(fits)}",
+    }  # fmt: skip
+    return row, value

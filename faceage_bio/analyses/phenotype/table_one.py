@@ -1,0 +1,171 @@
+"""Table 1: characteristics of the participants of a cohort by age acceleration, missing values and standardised differences.
+
+Without p-values: they would ask whether a difference seen in a sample is chance, and not whether it is large enough to matter.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import combinations, pairwise
+
+import numpy as np
+import pandas as pd
+
+from faceage_bio.analyses.phenotype.people import as_words, ascending, order_of
+from faceage_bio.core.columns import AGE_ACCELERATION, AMOUNTS, COHORT, THIRDS
+from faceage_bio.core.results.reasons import Reason, reason
+from faceage_bio.core.results.row import result_rows
+from faceage_bio.stats.group_balance import all_pairs, difference_of_numbers, difference_of_shares
+
+ALL = "all"
+TERTILES = "tertiles"
+OF_NUMBERS, OF_SHARES = "standardised difference", "standardised difference of shares"
+AVERAGE, LARGEST = "mean of all pairs", "largest of all pairs"
+
+Rule = Sequence[float] | str
+
+
+@dataclass(frozen=True)
+class Parted:
+    """Each person's group (None where it is not known), the groups from low to high, and why there are none."""
+
+    groups: pd.Series
+    levels: tuple[str, ...]
+    remark: Reason | None = None
+
+
+def part_by_acceleration(values: pd.Series, rule: Rule) -> Parted:
+    """Thirds, or the classes between declared cut-points (years); a value at a cut-point belongs to the lower one."""
+    nobody = Parted(pd.Series(None, index=values.index, dtype=object), ())
+    known = values.dropna()
+    if not len(known):
+        return Parted(nobody.groups, (), reason("no_groups"))
+    if isinstance(rule, str):
+        edges, names = np.quantile(known, [1 / 3, 2 / 3]).tolist(), list(THIRDS)
+        if known.min() > edges[0] or edges[0] >= edges[1] or known.max() <= edges[1]:
+            return Parted(nobody.groups, (), reason("no_tertiles"))
+    else:
+        edges = sorted(rule)
+        middle = [f"{low:+g} to {high:+g} years" for low, high in pairwise(edges)]
+        names = [f"up to {edges[0]:+g} years", *middle, f"above {edges[-1]:+g} years"]
+    labels = pd.cut(values.astype("float64"), [-np.inf, *edges, np.inf], labels=names).astype(object)
+    return Parted(labels.where(values.notna(), None), tuple(names))
+
+
+def table_one(
+    people: pd.DataFrame, columns: Sequence[str], factors: Sequence[str], rule: Rule, cohort: str
+) -> pd.DataFrame:
+    """Means, medians and shares in each group and among all, what is missing, and standardised differences.
+
+    Parameters
+    ----------
+    people : rows of `gather` of one cohort; those without age acceleration are left out
+    columns : what is told of them, in this order; a column that the table lacks keeps a row that says so
+    factors : columns of numbers, such as ECOG, that are groups
+    rule : "tertiles", or cut-points in years of age acceleration
+
+    Returns
+    -------
+    DataFrame
+        Result rows with ``variable``, ``level``, ``group`` ("all" for all participants), ``standard_deviation``, ``lower_quartile``,
+        ``upper_quartile``. Measures: participants; mean, median (numbers); share (each level of a factor; among participants with a value);
+        missing (of all, and in each group); standardised difference, of numbers or of shares (``group``: "a vs b", or mean and largest of all pairs).
+    """
+    parted = part_by_acceleration(people[AGE_ACCELERATION], rule)
+    people = people[people[AGE_ACCELERATION].notna()]
+    parts = [(ALL, people)] + [
+        (level, people[parted.groups[people.index] == level]) for level in parted.levels
+    ]
+    rows = [
+        {
+            "term": "participants", "measure": "participants", "group": name, "n": len(part), "estimate": float(len(part)),
+            "reason": [parted.remark],
+        }
+        for name, part in parts
+    ]  # fmt: skip
+    for column in dict.fromkeys(columns):
+        if column not in people or not people[column].notna().any():
+            nobody = people.assign(**{column: np.nan})
+            rows += [
+                row | {"estimate": np.nan, "reason": reason("no_value")}
+                for row in _missing(column, [(ALL, nobody)])
+            ]
+            continue
+        numbers = pd.api.types.is_numeric_dtype(people[column]) and column not in factors
+        describe = _numbers if numbers else _levels
+        rows += [
+            {"term": column, "variable": column, "unit": AMOUNTS.get(column, "")} | row
+            for row in describe(column, people[column], parts)
+        ]
+        rows += _missing(column, parts)
+    shared = {COHORT: cohort, "question": "table one"}
+    return result_rows([shared | row for row in rows], "phenotype/table_one")
+
+
+def _missing(column: str, parts: Sequence[tuple[str, pd.DataFrame]]) -> Iterator[dict]:
+    """How many of all and of each group have no value."""
+    for name, part in parts:
+        n = int(part[column].isna().sum())
+        share = {"estimate": n / len(part)} if len(part) else {"reason": reason("nothing_to_count")}
+        yield {"term": column, "variable": column, "measure": "missing", "group": name, "n": n} | share
+
+
+def _numbers(column: str, values: pd.Series, parts: Sequence[tuple[str, pd.DataFrame]]) -> Iterator[dict]:
+    found = [part[column].dropna().to_numpy(float) for _, part in parts]
+    for (name, _), mine in zip(parts, found, strict=True):
+        base = {"group": name, "n": len(mine)}
+        if not len(mine):
+            yield base | {"measure": "mean", "reason": reason("no_value")}
+            continue
+        spread = float(mine.std(ddof=1)) if len(mine) > 1 else np.nan
+        lower, middle, upper = np.quantile(mine, [0.25, 0.5, 0.75]).tolist()
+        yield base | {"measure": "mean", "estimate": float(mine.mean()), "standard_deviation": spread}
+        yield base | {
+            "measure": "median",
+            "estimate": middle,
+            "lower_quartile": lower,
+            "upper_quartile": upper,
+        }
+    yield from _differences(
+        [name for name, _ in parts[1:]],
+        all_pairs(found[1:], difference_of_numbers),
+        OF_NUMBERS,
+        [*map(len, found[1:])],
+    )
+
+
+def _levels(column: str, values: pd.Series, parts: Sequence[tuple[str, pd.DataFrame]]) -> Iterator[dict]:
+    words = as_words(values.dropna())
+    levels = order_of(words, column)
+    levels = ascending(levels, column) or levels
+    counts = [
+        as_words(part[column].dropna()).value_counts().reindex(list(levels), fill_value=0).to_numpy()
+        for _, part in parts
+    ]
+    for place, level in enumerate(levels):
+        for (name, _), mine in zip(parts, counts, strict=True):
+            yield {
+                "term": f"{column}: {level}", "level": level, "measure": "share", "group": name, "n": int(mine[place]), "unit": "",
+            } | ({"estimate": float(mine[place] / mine.sum())} if mine.sum() else {"reason": reason("no_value")})  # fmt: skip
+    yield from _differences(
+        [name for name, _ in parts[1:]],
+        all_pairs(counts[1:], difference_of_shares),
+        OF_SHARES,
+        [int(one.sum()) for one in counts[1:]],
+    )
+
+
+def _differences(
+    groups: Sequence[str], pairs: np.ndarray, measure: str, sizes: Sequence[int]
+) -> Iterator[dict]:
+    """Of each pair of groups, their mean and the largest; n is that of the smallest group compared."""
+    base = {"measure": measure, "unit": ""}
+    if not len(pairs):
+        return
+    if np.isnan(pairs).any():
+        yield base | {"group": AVERAGE, "n": min(sizes), "reason": reason("undefined_difference")}
+        return
+    yield base | {"group": AVERAGE, "n": min(sizes), "estimate": float(pairs.mean())}
+    yield base | {"group": LARGEST, "n": min(sizes), "estimate": float(pairs.max())}
+    compared = zip(combinations(groups, 2), combinations(sizes, 2), pairs, strict=True)
+    for (one, other), n, value in compared:
+        yield base | {"group": f"{one} vs {other}", "n": min(n), "estimate": float(value)}

@@ -1,0 +1,155 @@
+"""How many patients a randomised trial with a log-rank test needs, and what selecting or adjusting by a marker would change."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from math import ceil
+
+import numpy as np
+import pandas as pd
+
+from faceage_bio.analyses.planning.cohort_study import check_hazard_ratio, check_shares
+from faceage_bio.analyses.planning.plan_table import Said, observation, plan_table
+from faceage_bio.core.columns import EVENT, FOLLOWUP
+from faceage_bio.core.errors import RunError
+from faceage_bio.stats.sample_size import LogRankTrial
+
+WORTH = 0.05  # saving of events below which a trial is not worth a marker
+
+
+@dataclass(frozen=True)
+class TrialPlan:
+    """A two-arm trial.
+
+    Parameters
+    ----------
+    trial : LogRankTrial
+    power : float
+    """
+
+    trial: LogRankTrial
+    power: float = 0.8
+
+    def __post_init__(self) -> None:
+        check_hazard_ratio(self.trial.hazard_ratio)
+        check_shares(power=self.power, alpha=self.trial.alpha)
+        if self.trial.allocation <= 0 or self.trial.accrual < 0 or self.trial.follow_up <= 0:
+            raise RunError(
+                f"--allocation {self.trial.allocation:g} --accrual {self.trial.accrual:g} --follow-up {self.trial.follow_up:g}: "
+                "expected an allocation and a follow-up above 0 and an accrual of 0 or more. Give times in years."
+            )
+
+    def table(self, r_squared: float | None = None, more: Sequence[Said] = ()) -> pd.DataFrame:
+        """Events, participants by arm, and what adjustment for a score with this R squared would save.
+
+        Parameters
+        ----------
+        more : further results
+
+        Returns
+        -------
+        DataFrame
+            A plan, as `plan_table.plan_table` makes it.
+        """
+        trial = self.trial
+        events, n = trial.events(self.power), trial.participants(self.power)
+        control = n / (1 + trial.allocation)
+        results = [
+            ("events", ceil(events), "events"),
+            ("participants", ceil(n), "participants"),
+            ("participants, treatment", ceil(n - control), "participants"),
+            ("participants, control", ceil(control), "participants"),
+            ("share with an event", trial.event_share(), ""),
+        ]
+        if r_squared is not None:
+            results += [
+                ("saving of events", r_squared, ""),
+                ("events with prognostic adjustment", ceil(events * (1 - r_squared)), "events"),
+                ("participants with prognostic adjustment", ceil(n * (1 - r_squared)), "participants"),
+            ]
+        assumptions = [
+            ("hazard ratio", trial.hazard_ratio, "treatment v control"),
+            *observation(trial.control, trial.accrual, trial.follow_up, trial.drop_out[1], " under control"),
+            ("treatment per patient under control", trial.allocation, ""), ("planned power", self.power, ""),
+            ("type I error", trial.alpha, f"{trial.sides}-sided"),
+        ]  # fmt: skip
+        around = [ceil(events * share) for share in (0.25, 0.5, 0.75, 1, 1.25, 1.5, 2)]
+        curves = [("power", [(one, trial.power(one)) for one in around], "events")]
+        return plan_table("trial", assumptions, [*results, *more], curves, self.rpact_call())
+
+    def rpact_call(self) -> str:
+        """R code with the same answer; group-sequential designs start from it (``design =``)."""
+        pieces, trial = self.trial.control, self.trial
+        if len(pieces.starts) == 1:
+            survival = f"lambda2 = {pieces.hazards[0]:.10g}"
+        else:
+            ends = [
+                f"{start:g} - <{end:g}"
+                for start, end in zip(pieces.starts[:-1], pieces.starts[1:], strict=True)
+            ]
+            names = [*ends, f">={pieces.starts[-1]:g}"]
+            survival = "piecewiseSurvivalTime = list({})".format(
+                ", ".join(
+                    f'"{name}" = {hazard:.10g}' for name, hazard in zip(names, pieces.hazards, strict=True)
+                )
+            )
+        lost = [1 - np.exp(-hazard) for hazard in trial.drop_out]
+        return (
+            f"rpact::getSampleSizeSurvival(alpha = {trial.alpha:g}, sided = {trial.sides}, beta = {1 - self.power:.10g}, "
+            f"hazardRatio = {trial.hazard_ratio:g}, {survival}, accrualTime = c(0, {trial.accrual:g}), followUpTime = {trial.follow_up:g}, "
+            f"dropoutRate1 = {lost[0]:.10g}, dropoutRate2 = {lost[1]:.10g}, dropoutTime = 1, allocationRatioPlanned = {trial.allocation:g})"
+        )
+
+    def enriched(self, share: float, hazard_ratio_of_selected: float, cost_ratio: float = 0.0) -> list[Said]:
+        """The trial in those above a threshold of the marker, which must be chosen without a look at outcomes.
+
+        Parameters
+        ----------
+        share : float
+            Of the patients that are above it.
+        hazard_ratio_of_selected : float
+            For an event in those above it, compared with all patients.
+        cost_ratio : float
+            Cost of screening a patient over that of a patient in the trial.
+
+        Returns
+        -------
+        list of (quantity, value, unit)
+            The events are the same. "cost" is that of this trial over that of the trial in all patients.
+        """
+        check_shares(selected_share=share)
+        check_hazard_ratio(hazard_ratio_of_selected, "--selected-hazard-ratio")
+        if cost_ratio < 0:
+            raise RunError(
+                f"--screening-cost {cost_ratio:g}: expected 0 or more. Give the cost of screening a patient over that of a patient in the trial."
+            )
+        selected = replace(self.trial, control=self.trial.control.times(hazard_ratio_of_selected))
+        randomised, everyone = selected.participants(self.power), self.trial.participants(self.power)
+        screened = randomised / share
+        return [
+            ("share with an event after selection", selected.event_share(), ""),
+            ("randomised after selection", ceil(randomised), "participants"),
+            ("screened for selection", ceil(screened), "participants"),
+            (
+                "cost after selection",
+                (randomised + cost_ratio * screened) / everyone,
+                "of the trial in all patients",
+            ),
+            ("patients to whom the result does not apply", 1 - share, ""),
+        ]
+
+
+def selected_by(rows: pd.DataFrame, marker: str, threshold: float) -> tuple[float, float]:
+    """Share of pilot rows above a threshold, and their event rate over that of all rows.
+
+    Parameters
+    ----------
+    rows : of `pilot.usable_rows`
+    """
+    above = rows[rows[marker] > threshold]
+    if not 0 < len(above) < len(rows) or not above[EVENT].sum():
+        raise RunError(
+            f"--threshold {threshold:g}: {len(above)} of {len(rows)} pilot rows are above it, with {int(above[EVENT].sum())} events. "
+            f"Expected some with an event, and not all. {marker} is {rows[marker].min():.1f} to {rows[marker].max():.1f}. Choose another, by reason and not by outcome."
+        )
+    rate = above[EVENT].sum() / above[FOLLOWUP].sum()
+    return len(above) / len(rows), float(rate / (rows[EVENT].sum() / rows[FOLLOWUP].sum()))

@@ -1,0 +1,343 @@
+"""Estimates of several cohorts as one: pooled rows with their cohort rows, sensitivity analyses, and why some are not pooled."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+
+from faceage_bio.analyses.pooling.headlines import COMPARABLE, IDENTITY, identity, why_different
+from faceage_bio.analyses.pooling.scales import BACK, on_scale
+from faceage_bio.core.columns import AGE_ACCELERATION, COHORT, POOLED
+from faceage_bio.core.errors import FitError
+from faceage_bio.core.results.measures import MEASURES, TEST
+from faceage_bio.core.results.reasons import SPARSE, Reason, reason
+from faceage_bio.core.results.row import ROLES, columns_of, result_rows
+from faceage_bio.stats import meta_analysis as meta
+from faceage_bio.stats.multiplicity import benjamini_hochberg
+
+ESTIMATES, SENSITIVITY = "meta_analysis/estimates", "meta_analysis/sensitivity"
+FEWEST_RANDOM = 3  # cohorts from which a between-cohort variance is estimated
+FEWEST_GENES = 5  # cohorts from which genes also have Hartung and Knapp's test
+FEWEST_DIAGNOSTICS = 10  # cohorts from which there are influence, meta-regression and Egger's test
+PERMUTATIONS = 1000
+PLACE = (*IDENTITY, *COMPARABLE, "covariates", "source", "analysis")  # what a pooled row takes over
+
+
+@dataclass(frozen=True)
+class Choices:
+    """How cohorts are pooled: the settings of the same names under ``pooling``.
+
+    ``moderators``: name -> cohort -> number; ``shared_controls``: whether age acceleration was fitted in the controls of all cohorts.
+    """
+
+    method: meta.Method = "REML"
+    test: meta.Test = "adhoc"
+    prediction_df: str = "k-1"
+    overlapping: Sequence[Sequence[str]] = ()
+    moderators: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    shared_controls: bool = False
+
+
+@dataclass(frozen=True)
+class Pooled:
+    """``estimates``: each pooled row followed by those of its cohorts; ``sensitivity``: leave-one-out and further variants."""
+
+    estimates: pd.DataFrame
+    sensitivity: pd.DataFrame
+
+
+def pool_rows(rows: pd.DataFrame, choices: Choices) -> Pooled:
+    """Pool the rows that are estimates of the same quantity.
+
+    From 3 cohorts by ``method`` and ``test``, two by a common effect; genes and gene sets by a common effect with z.
+
+    Parameters
+    ----------
+    rows : result rows of the cohorts with ``source``, ``analysis``, ``genes``, and ``y`` and ``se`` on their ``scale``
+        (`headlines.headline_rows`, `plain_cohorts.read_cohorts`)
+
+    Returns
+    -------
+    Pooled
+        An estimate that cannot be pooled keeps its pooled row with the reason.
+    """
+    rows = rows.assign(same=identity(rows))
+    groups = [group for _, group in rows.groupby("same", sort=True)]
+    heads = [_head(group, choices) for group in groups]
+    usable = [group[group["y"].notna() & (group["se"] > 0)] for group in groups]
+    why_not = [_why_not(group, kept, choices) for group, kept in zip(groups, usable, strict=True)]
+    taken = [k for k, why in enumerate(why_not) if not why]
+    pooled = _pool_alike({k: usable[k] for k in taken}, choices)
+    made: list[dict] = []
+    for k, head in enumerate(heads):
+        if why_not[k]:
+            made.append(head | {"reason": why_not[k]})
+        else:
+            made.append(
+                head | pooled[k] | {"reason": _remarks(groups[k], usable[k], choices, pooled[k]["tau2"])}
+            )
+        made += _cohort_rows(groups[k], pooled[k]["tau2"] if k in pooled else None)
+    estimates = _with_q(pd.DataFrame(made), rows)
+    further = [row for k in taken for row in _sensitivity(heads[k], usable[k], choices)]
+    return Pooled(_declared(estimates, ESTIMATES), _declared(pd.DataFrame(further), SENSITIVITY))
+
+
+def _declared(rows: pd.DataFrame, table: str) -> pd.DataFrame:
+    """Result rows."""
+    if not len(rows):
+        return result_rows([], table)
+    return result_rows(rows[[name for name in columns_of(table) if name in rows]], table)
+
+
+def _head(group: pd.DataFrame, choices: Choices) -> dict:
+    """What a pooled row says besides its numbers."""
+    first = group.iloc[0]
+    role = next((name for name in ROLES if (group["role"] == name).any()), None)
+    model = group["model"].iloc[0] if group["model"].nunique(dropna=False) == 1 else ""
+    return {name: first[name] for name in PLACE if name in group} | {
+        COHORT: POOLED, "role": role, "model": model, "scale": first["scale"],
+    }  # fmt: skip
+
+
+def _why_not(group: pd.DataFrame, usable: pd.DataFrame, choices: Choices) -> list[Reason]:
+    """Why an estimate is not pooled; none if it is."""
+    measure = group["measure"].iloc[0]
+    if MEASURES[measure].kind == TEST:
+        return [reason("no_estimate_to_pool", measure=measure)]
+    if differ := why_different(usable):
+        return [differ]
+    if len(usable) == 0:
+        return [reason("no_error_to_pool" if group["y"].notna().any() else "no_cohort")]
+    if len(usable) < 2:
+        return [reason("one_cohort", cohorts=usable[COHORT].tolist())]
+    first = group.iloc[0]
+    own = AGE_ACCELERATION in (first["exposure"], first["outcome"], first["term"])
+    if choices.shared_controls and own and not _overlap(usable, choices):
+        return [reason("shared_controls")]
+    return []
+
+
+def _overlap(usable: pd.DataFrame, choices: Choices) -> list[str]:
+    """Cohorts of this estimate that share participants or controls, as declared."""
+    names = set(usable[COHORT])
+    shared = [
+        one
+        for cohorts in choices.overlapping
+        if len(names & set(cohorts)) > 1
+        for one in cohorts
+        if one in names
+    ]
+    return list(dict.fromkeys(shared))
+
+
+def _remarks(group: pd.DataFrame, usable: pd.DataFrame, choices: Choices, tau2: float) -> list[Reason]:
+    lost = [name for name in group[COHORT] if name not in set(usable[COHORT])]
+    sparse = usable.loc[usable["status"] == SPARSE, COHORT].tolist()
+    sparse = ["all cohorts"] if len(sparse) == len(usable) else sparse
+    shared = _overlap(usable, choices)
+    estimated = len(usable) >= FEWEST_RANDOM and not group["genes"].iloc[0] and choices.method != "EE"
+    return [
+        *([reason("sparse_cohorts", cohorts=sparse)] if sparse else []),
+        *([reason("two_cohorts")] if len(usable) < FEWEST_RANDOM else []),
+        *([reason("no_between_variance")] if estimated and tau2 == 0 else []),
+        *([reason("without_cohorts", cohorts=lost)] if lost else []),
+        *([reason("overlapping_cohorts", cohorts=shared)] if shared else []),
+    ]
+
+
+def method_words(method: meta.Method, test: meta.Test) -> str:
+    """How an estimate was pooled: "random effects, REML, ad hoc Hartung-Knapp"."""
+    return f"{meta.METHODS[method]}, {meta.TESTS[test]}"
+
+
+def _pool_alike(groups: Mapping[int, pd.DataFrame], choices: Choices) -> dict[int, dict]:
+    """Numbers of the pooled rows, estimates of the same method together."""
+    found: dict[int, dict] = {}
+    alike: dict[tuple[str, str], list[int]] = {}
+    for k, group in groups.items():
+        common = len(group) < FEWEST_RANDOM or group["genes"].iloc[0]
+        alike.setdefault(("EE", "z") if common else (choices.method, choices.test), []).append(k)
+    for (method, test), members in alike.items():
+        y, se = _matrices([groups[k] for k in members])
+        pooled = meta.pool(y, se, method, test, prediction_df=choices.prediction_df)
+        spread = meta.heterogeneity(y, se, pooled.tau2)
+        scales = np.array([groups[k]["scale"].iloc[0] for k in members], dtype=object)
+        numbers = _numbers(pooled, scales, common=method == "EE")
+        numbers["cohorts"] = pooled.k
+        if method != "EE":
+            numbers |= {
+                name: getattr(spread, name) for name in ("tau2_lower", "tau2_upper", "i2_lower", "i2_upper")
+            }
+        for place, k in enumerate(members):
+            words = {"method": method_words(method, test)}
+            found[k] = {name: values[place] for name, values in numbers.items()} | _counts(groups[k]) | words
+    return found
+
+
+def _counts(group: pd.DataFrame) -> dict:
+    """Participants and events of all cohorts, and of the smallest: by it the release rule knows what may leave."""
+    own = {name: group[name] for name in ("n", "n_events")}
+    return {name: values.sum(min_count=len(group)) for name, values in own.items()} | {
+        f"{name}_smallest": values.min() for name, values in own.items()
+    }
+
+
+def _matrices(groups: Sequence[pd.DataFrame]) -> tuple[np.ndarray, np.ndarray]:
+    """Estimates and standard errors, one row for each quantity, NaN beyond its cohorts."""
+    shape = (len(groups), max(map(len, groups)))
+    y, se = np.full(shape, np.nan), np.full(shape, np.nan)
+    for place, group in enumerate(groups):
+        y[place, : len(group)], se[place, : len(group)] = group["y"], group["se"]
+    return y, se
+
+
+def _numbers(pooled: meta.Pooled, scales: np.ndarray, *, common: bool) -> dict[str, np.ndarray]:
+    """Columns of result rows, back on the scale of the estimates."""
+    told = {
+        name: on_scale(values, scales, BACK)
+        for name, values in (
+            ("estimate", pooled.estimate),
+            ("ci_lower", pooled.ci_lower),
+            ("ci_upper", pooled.ci_upper),
+        )
+    }
+    told |= {
+        "standard_error": pooled.standard_error, "statistic": pooled.statistic, "p_value": pooled.p_value,
+        "df": np.where(np.isinf(pooled.df), np.nan, pooled.df), "i2": pooled.i2, "heterogeneity_q": pooled.q, "heterogeneity_p": pooled.q_p_value,
+        "tau2": np.full_like(pooled.tau2, np.nan) if common else pooled.tau2,
+    }  # fmt: skip
+    if not common:
+        told |= {
+            name: on_scale(values, scales, BACK)
+            for name, values in (("pi_lower", pooled.prediction_lower), ("pi_upper", pooled.prediction_upper))
+        }
+    return told
+
+
+def _cohort_rows(group: pd.DataFrame, tau2: float | None) -> list[dict]:
+    """The rows of the cohorts as they are, with their share of the weight where they are pooled."""
+    weight = (1 / (group["se"] ** 2 + np.nan_to_num(tau2 or 0))).where(group["y"].notna() & (group["se"] > 0))
+    shares = np.nan if tau2 is None else 100 * weight / weight.sum()
+    names = [
+        name for name in columns_of(ESTIMATES) if name in group and name not in ("standard_error", "role")
+    ]
+    rows = group[names].assign(standard_error=group["se"], weight=shares, role=group["role"])
+    return rows.to_dict("records")
+
+
+def _with_q(made: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
+    """q-values over the pooled p of a family of tests: of a table, exposure and analysis."""
+    made = made.assign(q_value=made["q_value"].where(made[COHORT] != POOLED) if "q_value" in made else np.nan)
+    families = rows[rows["q_value"].notna()].groupby("same")["family"].first()
+    whole = made[made[COHORT] == POOLED]
+    family = pd.Series(whole.reset_index(drop=True).index.map(families).to_numpy(), index=whole.index)
+    made.loc[whole.index, "family"] = family
+    scope = [whole["source"], whole["question"], family, whole["analysis"]]
+    scope += [whole["exposure"].where(whole["source"] != "phenotype/phenotypes", "")]
+    for _, members in whole[family.notna()].groupby(scope, dropna=False):
+        made.loc[members.index, "q_value"] = benjamini_hochberg(members["p_value"].to_numpy(dtype=float))
+    return made
+
+
+# ------------------------------------------------------------------------------ sensitivity
+
+
+def _sensitivity(head: dict, usable: pd.DataFrame, choices: Choices) -> Iterator[dict]:
+    """Leave-one-out, cumulative and other models of one estimate of 3 cohorts or more; from 10 also its diagnostics."""
+    k = len(usable)
+    if k < FEWEST_RANDOM:
+        return
+    y, se, names = usable["y"].to_numpy(), usable["se"].to_numpy(), usable[COHORT].tolist()
+    genes = usable["genes"].iloc[0]
+    smallest = {name: value for name, value in _counts(usable).items() if name.endswith("_smallest")}
+    shared = head | smallest
+    main, test = ("EE", "z") if genes else (choices.method, choices.test)
+    scales = np.full(k, head["scale"], dtype=object)
+
+    def told(pooled: meta.Pooled, variants: Sequence[str], words: str) -> Iterator[dict]:
+        common = words.startswith(meta.METHODS["EE"])
+        numbers = _numbers(pooled, scales[: len(variants)], common=common)
+        for place, variant in enumerate(variants):
+            own = {name: values[place] for name, values in numbers.items() if name != "heterogeneity_q"}
+            yield shared | own | {"variant": variant, "method": words, "cohorts": int(pooled.k[place])}
+
+    others: list[tuple[meta.Method, meta.Test]] = [("REML", "z")] + (
+        [("REML", "adhoc")] if k >= FEWEST_GENES else []
+    )
+    if not genes:
+        others = [("EE", "z"), ("REML" if main == "EE" else main, "z")]
+    for other, by in others:
+        if (other, by) != (main, test):
+            yield from told(meta.pool(y, se, other, by), ["other model"], method_words(other, by))
+    # of two cohorts the between-cohort variance is not estimated, here as elsewhere
+    without = (main, test) if k > FEWEST_RANDOM else ("EE", "z")
+    left = list(
+        told(
+            meta.leave_one_out(y, se, *without), [f"without {name}" for name in names], method_words(*without)
+        )
+    )
+    yield from _with_influence(left, y, se, main, test) if k >= FEWEST_DIAGNOSTICS and not genes else left
+    if genes:
+        return
+    years = choices.moderators.get("year", {})
+    order = np.argsort([years.get(name, 0) for name in names], kind="stable")
+    ordered = [names[place] for place in order]
+    growing = [f"first {n}: up to {name}" for n, name in enumerate(ordered, start=1)]
+    for by, part in ((("EE", "z"), slice(0, 2)), ((main, test), slice(2, k))):
+        rows = list(told(meta.cumulative(y, se, order, *by), growing, method_words(*by)))
+        yield from rows[part]
+    if k >= FEWEST_DIAGNOSTICS:
+        yield from _diagnostics(shared, usable, choices)
+
+
+def _with_influence(rows: list[dict], y: np.ndarray, se: np.ndarray, method: meta.Method, test: meta.Test) -> Iterator[dict]:  # fmt: skip
+    moved = meta.influence(y, se, method, test)
+    for place, row in enumerate(rows):
+        yield row | {
+            "rstudent": moved.rstudent[place], "dffits": moved.dffits[place], "cook_distance": moved.cook[place],
+            "covariance_ratio": moved.covariance_ratio[place], "hat": moved.hat[place], "influential": float(moved.marked[place]),
+        }  # fmt: skip
+
+
+def _diagnostics(head: dict, usable: pd.DataFrame, choices: Choices) -> Iterator[dict]:
+    """Egger's test, and meta-regression on each declared moderator with its p by permutation."""
+    y, se, method = (
+        usable["y"].to_numpy(),
+        usable["se"].to_numpy(),
+        "REML" if choices.method == "EE" else choices.method,
+    )
+    asymmetry = head | {
+        "measure": "Egger's test",
+        "variant": "funnel plot asymmetry",
+        "method": "regression on the standard error, t",
+        "unit": "",
+        "per": "",
+    }
+    try:
+        found = meta.egger(y, se, "EE", "knha")
+        tested = {"estimate": found.statistic[0, 1], "df": found.df[0], "p_value": found.p_value[0, 1]}
+    except FitError as error:
+        tested = {"reason": error.reason}
+    yield asymmetry | tested | {"cohorts": len(y)}
+    for name, values in choices.moderators.items():
+        about = head | {
+            "measure": "meta-regression coefficient",
+            "variant": f"meta-regression on {name}",
+            "unit": "",
+            "per": f"1 unit of {name}",
+        }
+        known = usable[COHORT].isin(values).to_numpy()
+        x = np.array([values.get(cohort, np.nan) for cohort in usable[COHORT]])[known, None]
+        try:
+            fit = meta.meta_regression(y[known], se[known], x, method, "knha")
+        except FitError as error:
+            yield about | {"reason": error.reason}
+            continue
+        chance = meta.permutation_p(y[known], se[known], x, method, "knha", permutations=PERMUTATIONS)[1]
+        yield about | {
+            "estimate": fit.estimate[0, 1], "ci_lower": fit.ci_lower[0, 1], "ci_upper": fit.ci_upper[0, 1],
+            "standard_error": fit.standard_error[0, 1], "statistic": fit.statistic[0, 1], "df": fit.df[0], "p_value": fit.p_value[0, 1],
+            "permutation_p": chance, "tau2": fit.tau2[0], "cohorts": int(known.sum()),
+            "method": method_words(method, "knha"),
+        }  # fmt: skip

@@ -1,0 +1,119 @@
+"""The headline estimates of all cohorts below each other, and what makes two of them the same quantity."""
+
+from collections.abc import Mapping, Sequence
+
+import pandas as pd
+
+from faceage_bio.analyses.pooling.scales import with_scale
+from faceage_bio.analyses.pooling.sources import SOURCES
+from faceage_bio.core.columns import COHORT, POOLED
+from faceage_bio.core.errors import CohortError, examples
+from faceage_bio.core.results.reasons import Reason, decode, reason
+from faceage_bio.core.results.row import by_cell
+
+# what an estimate is of
+IDENTITY = ("question", "outcome", "exposure", "term", "level", "reference", "subgroup", "horizon", "measure")
+COMPARABLE = ("unit", "per", "adjustment", "definition", "model_id")  # what cohorts must share
+
+
+def headline_rows(
+    tables: Mapping[str, Sequence[pd.DataFrame]], reference_cohorts: Sequence[str] = ()
+) -> pd.DataFrame:
+    """The headline rows of all cohorts below each other.
+
+    Parameters
+    ----------
+    tables : result tables by name (``survival/cox``), those of each cohort
+    reference_cohorts : cohorts that no pooled estimate includes
+
+    Returns
+    -------
+    DataFrame
+        Result rows with ``source``, ``analysis`` (the words of the keys) and ``genes``; ``covariates`` are those that the model has;
+        ``scale``, ``y`` and ``se`` of `scales.with_scale`.
+
+    Raises
+    ------
+    CohortError
+        A cohort has an estimate twice.
+    """
+    parts = []
+    for name in (one for one in SOURCES if one in tables):
+        source = SOURCES[name]
+        for table in tables[name]:
+            rows = table[source.wanted(table) & ~table[COHORT].isin([POOLED, *reference_cohorts])]
+            if len(rows):
+                keys = (
+                    rows[list(source.keys)].fillna("").astype(str)
+                    if source.keys
+                    else pd.DataFrame(index=rows.index)
+                )
+                words = keys.apply(lambda row: ", ".join(filter(None, row)), axis=1) if source.keys else ""
+                parts.append(rows.assign(source=name, analysis=words, genes=source.genes))
+    if not parts:
+        return pd.DataFrame(columns=[*IDENTITY, COHORT, "source", "analysis", "genes"])
+    rows = pd.concat([part.dropna(axis=1, how="all") for part in parts], ignore_index=True)
+    rows = rows.reindex(columns=list(dict.fromkeys([*parts[0], *rows])))
+    return with_scale(check_once(as_fitted(rows)))
+
+
+def as_fitted(rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows with the covariates that each model has: those it names, without those that no participant of the cohort has."""
+    missing = by_cell(rows["reason"].fillna(""), _missing)
+    names = rows["covariates"].fillna("")
+    kept = [
+        ", ".join(one for one in own.split(", ") if one not in lost.split(", "))
+        for own, lost in zip(names, missing, strict=True)
+    ]
+    held = pd.Series(kept, index=rows.index)
+    return rows.assign(
+        covariates=held, adjustment=rows["adjustment"].mask((held == "") & (names != ""), "unadjusted")
+    )
+
+
+def differing(rows: pd.DataFrame) -> dict[str, pd.Series]:
+    """Of what cohorts must share, the columns in which they differ; covariates count where they are named, else the word for them."""
+    told = {name: rows[name].astype(object).fillna("").astype(str) for name in COMPARABLE if name in rows}
+    if "covariates" in rows:
+        named = rows["covariates"].fillna("").astype(str)
+        told["adjustment"] = named.where(named != "", told.get("adjustment", ""))
+    return {name: values for name, values in told.items() if values.nunique() > 1}
+
+
+def why_different(rows: pd.DataFrame) -> Reason | None:
+    """The columns of `differing` and what each cohort has there; None where cohorts do not differ."""
+    found = differing(rows)
+    cells = zip(*found.values(), strict=True)
+    told = [
+        f"{name}: {'; '.join(one or 'none' for one in cell)}"
+        for name, cell in zip(rows[COHORT], cells, strict=False)
+    ]
+    return reason("cohorts_differ", columns=[*found], values=" | ".join(told)) if found else None
+
+
+def _missing(cell: str) -> str:
+    return ", ".join(one.parameters["columns"] for one in decode(cell) if one.code == "without_missing")
+
+
+def identity(rows: pd.DataFrame) -> pd.Series:
+    """Numbers that are the same for estimates of the same quantity, in the order of their first row."""
+    columns = [*(name for name in ("source", "analysis") if name in rows), *IDENTITY]
+    told = rows.reindex(columns=columns).astype(object).fillna("")
+    return told.groupby(columns, sort=False).ngroup()
+
+
+def check_once(rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows, of which a cohort has none twice.
+
+    Raises
+    ------
+    CohortError
+        It has.
+    """
+    twice = rows[rows.assign(same=identity(rows)).duplicated([COHORT, "same"], keep="first")]
+    if len(twice):
+        told = [f"{row.cohort}, {row.source}: {row.measure} of {row.term}" for row in twice.itertuples()]
+        raise CohortError(
+            f"a cohort has an estimate twice: {examples(told)}. Expected one table of each kind for a cohort. Give each table once."
+        )
+    return rows

@@ -1,0 +1,262 @@
+"""The two tables of a reader study: who judged which case under which condition, and what became of the cases.
+
+Which way an answer points is never guessed: yes and no stand under ``predicted_alive``, a number under ``rating`` means what
+``rating_of`` declares, and 0 and 1 under ``predicted_alive`` are refused, since both meanings occur.
+"""
+
+import difflib
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from faceage_bio.core import parse
+from faceage_bio.core.columns import AGE, COHORT, ENTRY, EVENT, FACE_AGE, FOLLOWUP, SUBJECT
+from faceage_bio.core.problems import NAMELESS, Problems
+from faceage_bio.core.settings.cohort import SheetForm
+from faceage_bio.core.tables import read_table
+from faceage_bio.intake.age_reached import check_years
+from faceage_bio.intake.observation import check_follow_up
+from faceage_bio.intake.schemas import PEOPLE, READINGS, complete, read_user_table
+
+READER, TYPE, CASE, CONDITION = "reader_id", "reader_type", "case_id", "condition"
+ALIVE, RATING, YEARS, DECADE = "predicted_alive", "rating", "predicted_age", "predicted_age_decade"
+ANSWERS = {"yes": 0.0, "alive": 0.0, "no": 1.0, "dead": 1.0, "died": 1.0}  # 1 = dead within the horizon
+SPELT_DECADES = {
+    text: float(decade)
+    for decade in range(13)
+    for text in (f"{decade}", f"{10 * decade}s", f"{10 * decade}-{10 * decade + 9}")
+}
+HALF = 0.5  # a death rated at least this likely is a predicted one
+NUMBERS = (AGE, FACE_AGE, FOLLOWUP, ENTRY)
+
+
+def read_readings(
+    path: Path | str,
+    conditions: Sequence[str],
+    types: Sequence[str],
+    rating_of: str | None,
+    cases: Sequence[str],
+    problems: Problems,
+    form: SheetForm | None = None,
+) -> pd.DataFrame:
+    """The readings, checked against the conditions, the types of readers and the cases.
+
+    Parameters
+    ----------
+    path : path
+        TSV or CSV with reader_id, case_id, condition, and predicted_alive or rating or both; optional reader_type,
+        predicted_age (years), predicted_age_decade (6 or 60-69).
+    conditions, types : sequences of str
+        All words that the columns may hold.
+    rating_of : "death", "survival" or None
+        What a rating of 1 is certain of.
+    cases : sequence of str
+        Identifiers of the cases.
+    problems : Problems
+        Every wrong cell and row is added.
+    form : SheetForm, optional
+        How the table is written.
+
+    Returns
+    -------
+    DataFrame
+        reader ("staff 1": the identifier is not kept), reader_type, case_id, condition, rating (of death, 0 to 1), dead (1.0
+        predicted to die, 0.0 to live), years, decade; NaN where nothing was answered.
+    """
+    file, given = str(path), read_user_table(path, READINGS, problems, form)
+    if given is None:
+        return pd.DataFrame(columns=[CASE])
+    if ALIVE not in given.cells and RATING not in given.cells:
+        problems.other(
+            f"{file}: needs the column {ALIVE} or {RATING}; found {', '.join(given.cells)}. Name one so, as in the example of "
+            "`faceage-bio compare-readers --help`."
+        )
+        return pd.DataFrame(columns=[CASE])
+    table = complete(given.values, READINGS)
+    for name in (ALIVE, DECADE):
+        table[name] = given.cells.get(name, "")
+    if TYPE not in given.cells:
+        table[TYPE] = types[0] if len(types) == 1 else "reader"
+        types = [*types, "reader"]
+    _words(table, CONDITION, conditions, "readers.conditions", file, problems)
+    _words(table, TYPE, types, "readers.types", file, problems)
+    _one_type_each(table, file, problems)
+    _no_doubles(table, file, problems)
+    known = set(cases)
+    for line in table.index[~table[CASE].isin(known) & (table[CASE] != "")]:
+        problems.cell(
+            file, line, CASE, table.at[line, CASE],
+            "Expected a case of the cases table, which has none of that name. Correct it, add the case to the cases table, or take the reading out.",
+        )  # fmt: skip
+    answer, rating = _answers(table, file, problems), _ratings(table, rating_of, file, problems)
+    years = table[YEARS]
+    decade = _decades(table, file, problems)
+    decade = decade.where(decade.notna(), np.floor(years / 10))
+    silent = answer.isna() & rating.isna() & decade.isna()
+    written = given.cells.get(RATING, table[ALIVE])
+    for line in table.index[silent & parse.is_missing(table[ALIVE]) & parse.is_missing(written)]:
+        problems.cell(
+            file, line, ALIVE, None, "Expected an answer, but this reading holds none. Take the row out."
+        )
+    readings = pd.DataFrame({
+        "reader": _pseudonyms(table), TYPE: table[TYPE], CASE: table[CASE], CONDITION: table[CONDITION],
+        "rating": rating.where(rating.notna(), answer),
+        "dead": answer.where(answer.notna(), (rating >= HALF).astype(float).where(rating.notna())),
+        "years": years, "decade": decade,
+    })  # fmt: skip
+    order = {kind: place for place, kind in enumerate(types)}
+    number = readings["reader"].str.rsplit(" ", n=1).str[-1].astype(int)
+    keys = readings.assign(kind=readings[TYPE].map(order), number=number)
+    return readings.loc[keys.sort_values(["kind", "number"], kind="stable").index].reset_index(drop=True)
+
+
+def _words(
+    table: pd.DataFrame, column: str, known: Sequence[str], key: str, file: str, problems: Problems
+) -> None:
+    for line in table.index[~table[column].isin(known)]:
+        value = table.at[line, column]
+        near = difflib.get_close_matches(value, known, n=1, cutoff=0.6)
+        meant = f" Did you mean {near[0]!r}?" if near else ""
+        problems.cell(
+            file, line, column, value,
+            f"Expected {', '.join(known)} (declared as {key}). Write one of them, or declare this word.{meant}",
+        )  # fmt: skip
+
+
+def _one_type_each(table: pd.DataFrame, file: str, problems: Problems) -> None:
+    first = table.groupby(READER)[TYPE].transform("first")
+    for line in table.index[(table[TYPE] != first) & (table[READER] != "")]:
+        problems.cell(
+            file, line, TYPE, table.at[line, TYPE],
+            f"The reader is {first[line]!r} in an earlier row. Expected one type of each reader. Correct one of the rows.",
+        )  # fmt: skip
+
+
+def _no_doubles(table: pd.DataFrame, file: str, problems: Problems) -> None:
+    keys = [READER, CASE, CONDITION]
+    for line in table.index[table.duplicated(keys) & (table[READER] != "") & (table[CASE] != "")]:
+        found = f"{table.at[line, CASE]} under {table.at[line, CONDITION]}"
+        problems.cell(
+            file,
+            line,
+            CASE,
+            found,
+            "This reader has judged it already. Expected one reading of each case under a condition. Keep one of them.",
+        )
+
+
+def _answers(table: pd.DataFrame, file: str, problems: Problems) -> pd.Series:
+    """1.0 predicted dead, 0.0 predicted alive, NaN not answered."""
+    cells = table[ALIVE].str.lower()
+    values = cells.map(ANSWERS)
+    for line in cells.index[values.isna() & ~parse.is_missing(cells)]:
+        number = parse.to_numbers(cells.loc[[line]]).notna().all()
+        advice = (
+            "Expected yes or no, because a number can mean alive or dead. Write yes (alive at the horizon) or no (dead by then); put a probability "
+            "into a column 'rating' and declare rating_of: death or survival."
+            if number
+            else "Expected yes or no. Write yes (alive at the horizon) or no (dead by then)."
+        )
+        problems.cell(file, line, ALIVE, table.at[line, ALIVE], advice)
+    return values.astype("float64")
+
+
+def _ratings(table: pd.DataFrame, rating_of: str | None, file: str, problems: Problems) -> pd.Series:
+    """Probability of death, whichever way it was written."""
+    values = table[RATING]
+    if values.notna().any() and rating_of is None:
+        problems.other(
+            f"{file}: column '{RATING}' holds numbers, but nobody said whether 1 means certain death or certain survival. "
+            "Expected one of both. Declare it: rating_of: death, or rating_of: survival."
+        )
+    return 1 - values if rating_of == "survival" else values
+
+
+def _decades(table: pd.DataFrame, file: str, problems: Problems) -> pd.Series:
+    """The decade's number: 6 for 6, 60s and 60-69."""
+    cells = table[DECADE].str.lower().str.replace(" ", "").str.replace("–", "-")
+    values = cells.map(SPELT_DECADES)
+    for line in cells.index[values.isna() & ~parse.is_missing(cells)]:
+        problems.cell(
+            file,
+            line,
+            DECADE,
+            table.at[line, DECADE],
+            "Expected a decade of life. Write it as 6, 60s or 60-69.",
+        )
+    return values.astype("float64")
+
+
+def _pseudonyms(table: pd.DataFrame) -> pd.Series:
+    """ "staff 1" ...: the order is that of a digest, so that it tells nothing of names and does not hang on the rows."""
+    readers = table.drop_duplicates(READER)[[READER, TYPE]]
+    digest = readers[READER].map(lambda name: hashlib.sha256(name.encode()).hexdigest())
+    readers = readers.assign(digest=digest).sort_values("digest")
+    numbers = readers.groupby(TYPE).cumcount() + 1
+    names = readers[TYPE] + " " + numbers.astype(str)
+    return table[READER].map(dict(zip(readers[READER], names, strict=True)))
+
+
+def read_cases(
+    paths: Sequence[Path | str], model_column: str, problems: Problems, form: SheetForm | None = None
+) -> pd.DataFrame:
+    """What is known of the cases: of plain tables, or of the cohorts' analysis tables.
+
+    Parameters
+    ----------
+    paths : sequence of paths
+        Plain: case_id (or subject_id), followup_years, event (1 died, 0 alive when last seen), chronological_age, face_age,
+        and the column that orders the cases by the model's risk; what is not known may lack.
+    model_column : str
+    form : SheetForm, optional
+        How a plain table is written.
+
+    Returns
+    -------
+    DataFrame
+        cohort, subject_id, followup_years, event, entry_years, chronological_age, face_age, model; one row per case.
+    """
+    wanted = dict.fromkeys([COHORT, SUBJECT, *NUMBERS, EVENT, model_column])
+    parts = []
+    for path in paths:
+        if Path(path).suffix == ".parquet":
+            table = read_table(path)
+        else:
+            table = _plain_cases(path, model_column, problems, form or SheetForm())
+        parts.append(table.reindex(columns=list(wanted)))
+    cases = pd.concat([part.astype(object) for part in parts if len(part)] or parts, ignore_index=True)
+    for name in {*NUMBERS, EVENT, model_column}:
+        cases[name] = cases[name].astype("float64")
+    doubled = cases[SUBJECT].duplicated(keep="first")
+    if doubled.any():
+        found = ", ".join(map(repr, cases.loc[doubled, SUBJECT].head()))
+        problems.other(
+            f"{', '.join(map(str, paths))}: {int(doubled.sum())} case(s) stand more than once ({found}). Expected one row of each. Keep one row of each."
+        )
+    return cases.assign(model=cases[model_column])
+
+
+def _plain_cases(path: Path | str, model_column: str, problems: Problems, form: SheetForm) -> pd.DataFrame:
+    file = str(path)
+    columns = {
+        SUBJECT if ours == CASE else ours: theirs for ours, theirs in ({CASE: CASE} | form.columns).items()
+    }
+    given = read_user_table(path, PEOPLE, problems, form.model_copy(update={"columns": columns}))
+    if given is None:
+        return pd.DataFrame(columns=[SUBJECT])
+    table = given.values
+    if SUBJECT not in table:
+        problems.other(
+            f"{file}: needs the column case_id; found {', '.join(table.columns)}. Name the column so."
+        )
+        return pd.DataFrame(columns=[SUBJECT])
+    for line in table.index[table[SUBJECT] == ""]:
+        problems.cell(file, line, CASE, None, NAMELESS)
+    if model_column in table and model_column not in PEOPLE.columns:
+        table[model_column] = parse.numbers(given.cells[model_column], model_column, file, problems)
+    check_years(table, file, problems)
+    check_follow_up(table, file, problems, given.cells)
+    return table if COHORT in table else table.assign(**{COHORT: "cases"})

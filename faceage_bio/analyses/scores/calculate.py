@@ -1,0 +1,245 @@
+"""From a clinical table to points, totals and groups; numbers are compared as numbers, and what is missing is never a zero."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from faceage_bio.analyses.scores.definition import Item, Score
+from faceage_bio.core import parse
+from faceage_bio.core.columns import COHORT, SUBJECT
+from faceage_bio.core.errors import CohortError
+from faceage_bio.core.problems import Problems
+from faceage_bio.core.results.reasons import Reason, reason
+from faceage_bio.core.results.row import result_rows
+
+COMPARISONS = {">": np.greater, ">=": np.greater_equal, "<": np.less, "<=": np.less_equal}
+NO_SCORE, PARTICIPANTS = "no score", "participants"
+
+
+@dataclass(frozen=True)
+class Answers:
+    """The checked values of a score's items, and what a participant lacks.
+
+    ``values``: one column per item (by label), floats or words, missing where not known; ``lacks``: for each person the
+    reasons why there is no score, "" where there is one.
+    """
+
+    values: pd.DataFrame
+    lacks: pd.Series
+
+    def of(self, chosen: pd.Series) -> "Answers":
+        """Of the chosen participants, those who lack nothing."""
+        complete = (self.lacks == "") & chosen
+        return Answers(self.values[complete], self.lacks[complete])
+
+
+def absent_columns(table: pd.DataFrame, score: Score) -> list[str]:
+    """Columns that the score needs and the table does not have, or has for no participant."""
+    return [
+        name for name in score.columns if name not in table or parse.is_missing(_cells(table[name])).all()
+    ]
+
+
+def renamed(table: pd.DataFrame, columns: Sequence[str], source: str) -> pd.DataFrame:
+    """The table with our names beside the user's: ``chronological_age=age``.
+
+    Raises
+    ------
+    CohortError
+        Not of this form, or the table has no such column.
+    """
+    table = table.copy()
+    for pair in columns:
+        ours, _, theirs = pair.partition("=")
+        if theirs not in table:
+            raise CohortError(
+                f"{source}: --column {pair!r}: expected ours=yours with a column that the table has: "
+                f"{', '.join(map(str, table.columns))}. Correct the name."
+            )
+        table[ours] = table[theirs]
+    return table
+
+
+def read_answers(table: pd.DataFrame, score: Score, source: str, lines: Sequence[int]) -> Answers:
+    """Values of all items, each against its range or its list of words.
+
+    Parameters
+    ----------
+    table : DataFrame with the score's columns, as typed (text) or with types
+    source, lines : file, and the line (or row) of each row in it, for the errors
+
+    Raises
+    ------
+    CohortError
+        A column is not there, or cells are not what their item needs: all of them, with line, value and expectation.
+    """
+    if lacking := [name for name in score.columns if name not in table]:
+        raise CohortError(
+            f"{source}: line 1 lacks the column(s) {', '.join(map(repr, lacking))} of {score.title}; it has "
+            f"{', '.join(map(str, table.columns))}. Expected all of them. Name them so, or say which of yours they are (columns in the config, --column)."
+        )
+    problems = Problems()
+    values, reasons = {}, []
+    for item in score.items:
+        cells = _cells(table[item.column]).set_axis(list(lines))
+        read = _words if item.is_words else _numbers
+        values[item.label], unclear = read(cells, item, source, problems)
+        known = values[item.label].notna().to_numpy()
+        reasons.append(
+            np.where(known, "", np.where(unclear, f"{item.column} does not tell", f"{item.column} not known"))
+        )
+    problems.stop_if_any()
+    lacks = ["; ".join(dict.fromkeys(filter(None, row))) for row in zip(*reasons, strict=True)]
+    frame = pd.DataFrame({label: column.to_numpy() for label, column in values.items()}, index=table.index)
+    return Answers(frame, pd.Series(lacks, index=table.index, dtype=object))
+
+
+def item_points(
+    answers: Answers, score: Score, replaced: Mapping[str, pd.Series] | None = None
+) -> pd.DataFrame:
+    """Points per person and item; missing where the value is.
+
+    Parameters
+    ----------
+    replaced : label of an item -> whether each person fulfils it, instead of its own rule
+    """
+    points = {}
+    for item in score.items:
+        values = answers.values[item.label]
+        fulfilled = (replaced or {}).get(item.label)
+        fulfilled = fulfils(values, item) if fulfilled is None else fulfilled
+        points[item.label] = fulfilled.astype("float64").mul(item.points).where(values.notna())
+    return pd.DataFrame(points, index=answers.values.index)
+
+
+def fulfils(values: pd.Series, item: Item, threshold: float | None = None) -> pd.Series:
+    """Whether each value fulfils the item's rule, at another threshold if one is given; False where missing."""
+    if item.values is not None:
+        wanted = [str(value).casefold() for value in item.values] if item.is_words else item.values
+        inside = values.isin(wanted)
+        return (inside if item.rule == "in" else ~inside) & values.notna()
+    cut = item.threshold if threshold is None else threshold
+    return pd.Series(COMPARISONS[item.rule](values.to_numpy(dtype=np.float64), cut), index=values.index)
+
+
+def totals_and_groups(points: pd.DataFrame, score: Score) -> tuple[pd.Series, pd.Series]:
+    """Total points and group; missing where any item is."""
+    totals = points.sum(axis=1, skipna=False)
+    groups = totals.map(lambda total: score.group_of(total), na_action="ignore").astype(object)
+    return totals, groups.where(totals.notna(), None)
+
+
+def score_people(
+    table: pd.DataFrame, score: Score, name: str, source: str, lines: Sequence[int]
+) -> pd.DataFrame:
+    """One row per person: points of each item, total, group, or the reason why there is no score.
+
+    Returns
+    -------
+    DataFrame
+        cohort and subject_id where the table has them, line (in the file), definition (``name``), "points: ..." per item, total,
+        group, reason.
+    """
+    answers = read_answers(table, score, source, lines)
+    points = item_points(answers, score)
+    totals, groups = totals_and_groups(points, score)
+    keys = table[[name for name in (COHORT, SUBJECT) if name in table]].assign(line=list(lines))
+    return keys.assign(
+        definition=name,
+        **{f"points: {label}": points[label] for label in points},
+        total=totals, group=groups, reason=answers.lacks,
+    )  # fmt: skip
+
+
+def summarise_scores(scored: pd.DataFrame, score: Score, name: str, cohort: str) -> pd.DataFrame:
+    """The definition, how many have each point, each group and no score for which reason, as result rows."""
+    base = _head(score, name, cohort)
+    rows = [base | _about(score)]
+    for item in score.items:
+        points = scored[f"points: {item.label}"]
+        rows.append(base | {
+            "question": "items", "term": item.label, "measure": PARTICIPANTS, "n": int(points.notna().sum()),
+            "estimate": int(points.fillna(0).ne(0).sum()), "rule": item.shown_rule, "column": item.column,
+            "points": item.points,
+        })  # fmt: skip
+    n_scored = int(scored["group"].notna().sum())
+    for group in score.groups:
+        rows.append(base | {
+            "question": "groups", "term": group.name, "measure": PARTICIPANTS, "n": n_scored,
+            "estimate": int((scored["group"] == group.name).sum()), "rule": f"{group.points[0]:g} to {group.points[1]:g} points",
+        })  # fmt: skip
+    without = scored.loc[scored["group"].isna(), "reason"]
+    for lacks, count in without.value_counts().sort_index().items():
+        rows.append(base | {
+            "question": NO_SCORE, "term": lacks, "measure": PARTICIPANTS, "n": len(scored), "estimate": int(count),
+        })  # fmt: skip
+    return result_rows(rows, "scores/scored")
+
+
+def not_scored(score: Score, name: str, cohort: str, missing: Sequence[str]) -> pd.DataFrame:
+    """What stands in place of a score whose columns are not there."""
+    base = _head(score, name, cohort)
+    groups = {"question": "groups", "term": "all", "measure": PARTICIPANTS, "reason": lacking(missing)}
+    return result_rows([base | _about(score), base | groups], "scores/scored")
+
+
+def lacking(missing: Sequence[str]) -> Reason:
+    """Which columns a cohort does not have."""
+    return reason("lacks_columns", columns=" and no ".join(missing))
+
+
+def _head(score: Score, name: str, cohort: str) -> dict:
+    return {COHORT: cohort, "score": name, "model": score.title}
+
+
+def _about(score: Score) -> dict:
+    cited = f"{score.citation}, doi:{score.doi}" if score.doi else score.citation
+    return {
+        "question": "definition",
+        "term": score.name,
+        "measure": "items",
+        "estimate": len(score.items),
+        "citation": cited,
+        "published": score.published,
+    }
+
+
+def _cells(column: pd.Series) -> pd.Series:
+    """Cells as text, as they would be typed; numbers keep all their digits."""
+
+    def typed(value: object) -> str:
+        text = "" if pd.isna(value) else str(value).strip()
+        return text.removesuffix(".0") if isinstance(value, float) else text
+
+    return column.map(typed).astype(object)
+
+
+def _numbers(cells: pd.Series, item: Item, source: str, problems: Problems) -> tuple[pd.Series, np.ndarray]:
+    meant = {word.casefold(): f"{number:g}" for word, number in item.words.items()}
+    translated = cells.map(lambda cell: meant.get(cell.casefold(), cell))
+    values = parse.numbers(translated, item.column, source, problems)
+    low, high = item.range
+    odd = (values < low) | (values > high) | (values % 1 != 0 if item.whole else False)
+    kind = "a whole number" if item.whole else "a number"
+    words = f", or {', '.join(item.words)}" if item.words else ""
+    unit = f" ({item.unit})" if item.unit else ""
+    for line in cells.index[odd & values.notna() & np.isfinite(values)]:
+        problems.cell(
+            source, line, item.column, cells[line],
+            f'Expected {kind} from {low:g} to {high:g}{unit}{words} for "{item.label}"; leave the cell empty if it is not known.',
+        )  # fmt: skip
+    return values, np.zeros(len(cells), dtype=bool)
+
+
+def _words(cells: pd.Series, item: Item, source: str, problems: Problems) -> tuple[pd.Series, np.ndarray]:
+    folded = cells.str.casefold()
+    missing, unclear = parse.is_missing(cells), folded.isin([word.casefold() for word in item.unclear])
+    known = folded.isin([word.casefold() for word in item.allowed])
+    for line in cells.index[~known & ~unclear & ~missing]:
+        problems.cell(
+            source, line, item.column, cells[line],
+            f'Expected one of {", ".join(item.allowed)} for "{item.label}"; declare what other words mean under codings.',
+        )  # fmt: skip
+    return folded.where(known, None), (unclear & ~missing).to_numpy()

@@ -1,0 +1,182 @@
+"""Time: where it starts, where it ends, and who is followed within it; all participants else leaves with a reason."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from faceage_bio.core.columns import (
+    AGE,
+    AGE_ACCELERATION,
+    COHORT,
+    ENTRY,
+    EVENT,
+    FACE_AGE,
+    FOLLOWUP,
+    SUBJECT,
+)  # fmt: skip
+from faceage_bio.core.errors import ConfigError
+from faceage_bio.core.parse import dates_of
+from faceage_bio.core.tables import ledger_rows
+from faceage_bio.intake.observation import has_no_time, is_followed
+
+PHOTO_DATE = "photo_date"
+REASON = "follow_up_reason"  # column of a prepared table: why somebody is not followed, "" for those who are
+IN_YEARS = (FACE_AGE, AGE, AGE_ACCELERATION)
+
+
+@dataclass(frozen=True)
+class Time:
+    """What time is.
+
+    ``zero``: "photo", or a column of dates (YYYY-MM-DD) from which time runs, such as diagnosis_date. Then participants are at
+    risk from the photo on only: no participant whose photo was taken later could have died before it (immortal time). A death or
+    censoring at time 0 counts.
+    ``landmark_years``: only those still under observation so long after zero, and time from there. ``horizon_years`` (from
+    the start of time) and ``end_date`` (a day, YYYY-MM-DD): observation ends there, for all participants. ``year_days``: days in a
+    year where dates are subtracted.
+    """
+
+    zero: str = "photo"
+    landmark_years: float | None = None
+    horizon_years: float | None = None
+    end_date: str | None = None
+    year_days: float = 365.25
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be meant with a `ConfigError`."""
+        for name in ("landmark_years", "horizon_years", "year_days"):
+            value = getattr(self, name)
+            if value is not None and not 0 < value < np.inf:
+                raise ConfigError(f"survival.{name} is {value:g}. Expected a number above 0. Write one.")
+        if self.end_date is not None and pd.isna(
+            pd.to_datetime(self.end_date, format="%Y-%m-%d", errors="coerce")
+        ):
+            raise ConfigError(
+                f"survival.end_date is {self.end_date!r}, which is no day. Expected YYYY-MM-DD. Write it so."
+            )
+
+
+def prepare(table: pd.DataFrame, time: Time = Time()) -> tuple[pd.DataFrame, pd.Series]:
+    """Subjects with usable follow-up, and for the others the reason why not.
+
+    Parameters
+    ----------
+    table : DataFrame
+        The cohort's analysis table: age_acceleration, followup_years and event, entry_years if there is delayed entry, and
+        the dates that ``time`` needs. Also one that `mark` has prepared; it is not prepared again.
+    time : Time
+
+    Returns
+    -------
+    DataFrame of the usable rows with entry_years, followup_years and event on this time; Series of str with the reasons of
+    the others, by the table's index
+
+    Raises
+    ------
+    CohortError
+        A date that is none, or a column of dates that is not there.
+    """
+    reason = table[REASON].fillna("").astype(str) if REASON in table else _first_reasons(table)
+    usable = table[reason == ""].copy()
+    if ENTRY not in usable:
+        usable[ENTRY] = np.nan
+    for cut in (_end, _shift, _landmark, _horizon):
+        why = cut(usable, time)
+        reason[why.index[why != ""]] = why[why != ""]
+        usable = usable[why == ""].copy()
+    return usable, reason[reason != ""]
+
+
+def _first_reasons(table: pd.DataFrame) -> pd.Series:
+    reason = pd.Series("", index=table.index)
+    ended = table.get("ended_before_photo", pd.Series(False, index=table.index)).fillna(False).astype(bool)
+    reason[table[AGE_ACCELERATION].isna()] = "no_acceleration"
+    reason[table[FOLLOWUP].isna() | table[EVENT].isna()] = "no_follow_up"
+    reason[(reason == "") & (ended | ~is_followed(table))] = "ended_before_the_photo"
+    return reason
+
+
+def _end(usable: pd.DataFrame, time: Time) -> pd.Series:
+    """Observation ends on a day: time and event are cut."""
+    why = pd.Series("", index=usable.index)
+    if time.end_date is None:
+        return why
+    photo = dates_of(usable, PHOTO_DATE, "survival.end_date")
+    years = (pd.Timestamp(time.end_date) - photo).dt.days / time.year_days
+    why[photo.isna()] = "no_photo_date"
+    why[years < 0] = "photo_after_the_end_of_the_study"
+    _cut(usable, years)
+    why[(why == "") & has_no_time(usable)] = "entered_after_the_end_of_the_study"
+    return why
+
+
+def _shift(usable: pd.DataFrame, time: Time) -> pd.Series:
+    """Time runs from a date of the clinical table; participants enter at the photo, or at that date if it comes after the photo."""
+    why = pd.Series("", index=usable.index)
+    if time.zero == "photo":
+        return why
+    setting = f"survival.time_zero: {time.zero}"
+    before = (dates_of(usable, PHOTO_DATE, setting) - dates_of(usable, time.zero, setting)).dt.days
+    years = before / time.year_days
+    entry = usable[ENTRY].fillna(0.0).clip(lower=0.0)
+    usable[FOLLOWUP] = usable[FOLLOWUP] + years
+    usable[ENTRY] = (entry + years).where(entry + years > 0)
+    why[years.isna()] = "no_time_zero"
+    why[usable[FOLLOWUP] < 0] = "ended_before_time_zero"
+    why[has_no_time(usable)] = "followed_not_beyond_the_photo"
+    return why
+
+
+def _landmark(usable: pd.DataFrame, time: Time) -> pd.Series:
+    why = pd.Series("", index=usable.index)
+    if time.landmark_years is None:
+        return why
+    why[usable[FOLLOWUP] <= time.landmark_years] = "not_observed_at_the_landmark"
+    usable[FOLLOWUP] = usable[FOLLOWUP] - time.landmark_years
+    usable[ENTRY] = usable[ENTRY] - time.landmark_years
+    return why
+
+
+def _horizon(usable: pd.DataFrame, time: Time) -> pd.Series:
+    why = pd.Series("", index=usable.index)
+    if time.horizon_years is None:
+        return why
+    _cut(usable, pd.Series(time.horizon_years, index=usable.index))
+    why[has_no_time(usable)] = "entered_after_the_horizon"
+    return why
+
+
+def _cut(usable: pd.DataFrame, years: pd.Series) -> None:
+    """End of observation at ``years`` at the latest; what happens later did not happen."""
+    later = usable[FOLLOWUP] > years
+    usable.loc[later, EVENT] = 0.0
+    usable.loc[later, FOLLOWUP] = years[later]
+
+
+def mark(table: pd.DataFrame, time: Time = Time()) -> pd.DataFrame:
+    """All participants of ``table``: the usable on this time, the others as they were; ``follow_up_reason`` tells them apart."""
+    usable, reasons = prepare(table, time)
+    marked = table.copy()
+    for column in (ENTRY, FOLLOWUP, EVENT):
+        values = marked[column] if column in marked else pd.Series(np.nan, index=marked.index)
+        marked[column] = usable[column].reindex(marked.index).where(marked.index.isin(usable.index), values)
+    return marked.assign(**{REASON: reasons.reindex(marked.index).fillna("")})
+
+
+def survival_ledger(table: pd.DataFrame, covariates: Sequence[str]) -> pd.DataFrame:
+    """One row per subject of a table from `mark`: in the full model, or why not.
+
+    A covariate that no participant has is left out of the models, so it excludes no participant.
+    """
+    why = table[REASON].fillna("").astype(str)
+    followed = table[why == ""]
+    for name in reversed([name for name in covariates if name not in IN_YEARS]):
+        lacks = followed[name].isna() if name in followed else pd.Series(False, index=followed.index)
+        if not lacks.all():
+            why[lacks.index[lacks]] = f"missing_{name}"
+    rows = table[[COHORT, SUBJECT]].assign(
+        stage="survival", status=np.where(why == "", "included", "excluded"), reason=why
+    )
+    return ledger_rows(rows)

@@ -1,0 +1,227 @@
+"""Does the level of a gene predict death? One Cox model per gene, for the panel declared beforehand and for all genes."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from faceage_bio.core.columns import COHORT, ENTRY, EVENT, FOLLOWUP, LEVELS, SAMPLE, SUBJECT
+from faceage_bio.core.errors import CohortError, FitError, examples
+from faceage_bio.core.parse import dates_of
+from faceage_bio.core.results.reasons import Reason, encode, reason
+from faceage_bio.core.results.row import adjusted_for, result_rows
+from faceage_bio.core.tables import read_table
+from faceage_bio.intake.observation import entry_of, has_no_time
+from faceage_bio.stats.cox import fit_cox
+from faceage_bio.stats.cox_batch import fit_cox_per_column
+from faceage_bio.stats.cox_fit import EVENTS_PER_TERM
+from faceage_bio.stats.cox_ph import proportional_hazards_test
+from faceage_bio.stats.design import build_design
+from faceage_bio.stats.fewest_events import check_events
+from faceage_bio.stats.multiplicity import benjamini_hochberg, bonferroni
+
+ANALYSIS = "analysis"
+SAMPLE_DATE = "sample_date"
+ABOUT = (ANALYSIS, SAMPLE, SUBJECT, SAMPLE_DATE, "batch")  # columns of a table of levels before its genes
+METHOD = "Cox per gene, Efron ties, Wald interval"
+HIGHEST_LEVEL = 40  # a log2 level above it is a count
+
+
+def read_levels(path: Path | str) -> pd.DataFrame:
+    """Levels written by ``normalise-expression``, or a plain table with subject_id and one column per gene.
+
+    Raises
+    ------
+    TableError
+        The file cannot be read.
+    CohortError
+        No subject_id, a participant stands twice, or values that are no log2 levels.
+    """
+    table = read_table(path)
+    if SUBJECT not in table:
+        raise CohortError(
+            f"{path}: line 1 lacks the column '{SUBJECT}', which tells whose levels a row holds; it has {examples(list(table))}. "
+            "Expected it in each. Give the table that normalise-expression writes."
+        )
+    table[SUBJECT] = table[SUBJECT].astype(str)
+    missing = {ANALYSIS: "expression", SAMPLE: table[SUBJECT], SAMPLE_DATE: None, "batch": None}
+    table = table.assign(**{name: value for name, value in missing.items() if name not in table})
+    doubled = table[table.duplicated([ANALYSIS, SUBJECT], keep=False)]
+    if len(doubled):
+        found = [f"row {row + 1}: {subject}" for row, subject in doubled[SUBJECT].items()]
+        raise CohortError(
+            f"{path}: {len(doubled)} rows are of people who stand twice: {examples(found)}. Expected one of each. Keep one sample per person."
+        )
+    genes = table.drop(columns=list(ABOUT))
+    words = [name for name in genes if not pd.api.types.is_numeric_dtype(genes[name])]
+    if words:
+        raise CohortError(
+            f"{path}: {len(words)} gene column(s) hold words: {examples(words)}. Expected log2 levels. Write numbers; leave further columns out."
+        )
+    large = genes.columns[(genes > HIGHEST_LEVEL).any()]
+    if len(large):
+        raise CohortError(
+            f"{path}: {len(large)} gene column(s) hold values above {HIGHEST_LEVEL}: {examples(list(large))}, which no log2 level "
+            "reaches. Expected log2 levels. Give log2 levels, such as those that normalise-expression writes, and not counts."
+        )
+    return table
+
+
+def gene_survival(
+    followed: pd.DataFrame,
+    levels: pd.DataFrame,
+    covariates: Sequence[str],
+    panel: Sequence[str],
+    cohort: str,
+    *,
+    strata: Sequence[str] = (),
+    zero: str = "photo_date",
+    landmark_years: float | None = None,
+    year_days: float = 365.25,
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Hazard ratio of death per doubling of each gene.
+
+    Participants are at risk from their sample on: whoever was sampled later than time zero had to live until then.
+
+    Parameters
+    ----------
+    followed : DataFrame, one row per person
+        With usable follow-up: subject_id, entry_years, followup_years, event, covariates.
+    levels : DataFrame, one row per sample, at most one per person and analysis
+        analysis, sample_id, subject_id, sample_date, batch, then log2 levels, one column per gene.
+    covariates : columns of ``followed``, or ``batch``
+    panel : genes declared beforehand
+    strata : columns of ``followed`` with a baseline hazard of their own
+    zero : column of ``followed`` with the date at which time starts (and ``landmark_years`` later, if given)
+
+    Returns
+    -------
+    genes, panel : DataFrame, result rows
+        ``q_value`` (Benjamini and Hochberg) and ``p_bonferroni`` hold within each of the two tables and analysis by
+        itself; ``mean_level`` is the mean log2 level. For the panel ``hazards_p_value`` tells whether the hazard ratio
+        changes over time. What was not estimated keeps its row and says why.
+
+    Raises
+    ------
+    CohortError
+        A covariate or stratum is in neither table.
+    """
+    parts = [
+        _analysis(followed, mine.loc[:, mine.notna().any() | mine.columns.isin(ABOUT)], name, covariates, panel, strata, zero, landmark_years, year_days)
+        for name, mine in levels.groupby(ANALYSIS, sort=False)
+    ]  # fmt: skip
+    genes, declared = (
+        pd.concat([part[place] for part in parts], ignore_index=True) if parts else pd.DataFrame()
+        for place in (0, 1)
+    )
+    label = {COHORT: cohort, "outcome": "death", "exposure": "expression"}
+    return (
+        result_rows(genes.assign(**label, family="all genes"), "survival/genes"),
+        result_rows(declared.assign(**label, family="prespecified panel"), "survival/gene_panel"),
+    )
+
+
+def _analysis(
+    followed: pd.DataFrame, levels: pd.DataFrame, analysis: str, covariates: Sequence[str], panel: Sequence[str],
+    strata: Sequence[str], zero: str, landmark_years: float | None, year_days: float,
+) -> tuple[pd.DataFrame, pd.DataFrame]:  # fmt: skip
+    names = [name for name in levels if name not in ABOUT]
+    base = {"question": question_of(analysis), "measure": "hazard ratio", "per": "doubling", "model": METHOD}
+    people = followed.drop(columns="batch", errors="ignore").merge(
+        levels, on=SUBJECT, suffixes=("", "_of_sample")
+    )
+    people, remarks = _at_risk_from_sample(people, zero, landmark_years, year_days)
+    _check_columns(people, [*covariates, *strata])
+    design = build_design(people, [*covariates, *strata], LEVELS)
+    people = people.drop(index=design.missing.index)
+    base |= {"n": len(people), "n_events": int(people[EVENT].sum())}
+    held = [name for name in covariates if name not in strata]
+    base |= adjusted_for([*held, *strata]) | {
+        "covariates": adjusted_for(held)["covariates"],
+        "strata": ", ".join(strata),
+    }
+    matrix = build_design(people, [name for name in held if name not in design.constant], LEVELS).matrix
+    if dropped := [name for name in held if name in design.constant]:
+        remarks.append(reason("without_constant", columns=dropped))
+    labels = people[list(strata)].astype(str).agg(" / ".join, axis=1) if strata else None
+    entry = entry_of(people)
+    try:
+        if not len(people):
+            raise FitError("no_follow_up_with_sample")
+        check_events(people[EVENT])
+        found = fit_cox_per_column(
+            people[FOLLOWUP], people[EVENT], people[names], matrix, entry, strata=labels
+        )
+    except FitError as error:
+        return pd.DataFrame(), pd.DataFrame({"term": list(panel), "reason": error.reason.encoded}).assign(
+            **base
+        )
+    terms = 1 + matrix.shape[1]
+    if base["n_events"] < EVENTS_PER_TERM * terms:
+        remarks.append(
+            reason("few_events_per_variable", n_events=base["n_events"], terms=terms, needed=EVENTS_PER_TERM)
+        )
+    table = pd.DataFrame({
+        "term": found.index, "estimate": found.hazard_ratio.to_numpy(), "ci_lower": found.ci_lower.to_numpy(),
+        "ci_upper": found.ci_upper.to_numpy(), "standard_error": found.standard_error.to_numpy(),
+        "statistic": (found.log_hazard_ratio / found.standard_error).to_numpy(), "p_value": found.p_value.to_numpy(),
+        "mean_level": people[names].mean().to_numpy(), "reason": found.reason.where(found.reason != "", encode(remarks)).to_numpy(),
+    }).assign(**base)  # fmt: skip
+    declared = table.set_index("term").reindex(list(panel)).assign(**base).rename_axis("term").reset_index()
+    declared["reason"] = declared["reason"].fillna("gene_absent_or_low")
+    declared["hazards_p_value"] = [
+        _proportional(people, gene, matrix, entry, labels) if not np.isnan(estimate) else np.nan
+        for gene, estimate in zip(declared.term, declared.estimate, strict=True)
+    ]
+    return _corrected(table), _corrected(declared)
+
+
+def _at_risk_from_sample(
+    people: pd.DataFrame, zero: str, landmark_years: float | None, year_days: float
+) -> tuple[pd.DataFrame, list[Reason]]:
+    """Entry moved to the sample where it came later, and remarks on samples without a date or after the end."""
+    if zero not in people or people[SAMPLE_DATE].isna().all():
+        return people, [reason("sampling_time_unknown")]
+    waited = dates_of(people, SAMPLE_DATE, "samples") - dates_of(people, zero, "survival.time_zero")
+    later = waited.dt.days / year_days - (landmark_years or 0.0)
+    entry = np.fmax(people[ENTRY].fillna(0.0), later.clip(lower=0.0))
+    remarks = []
+    if undated := int(later.isna().sum()):
+        remarks.append(reason("sampling_time_unknown_of", n=undated))
+    people = people.assign(**{ENTRY: entry})
+    sampled_after = has_no_time(people)
+    if sampled_after.any():
+        remarks.append(reason("sampled_after_end", n=int(sampled_after.sum())))
+    return people[~sampled_after], remarks
+
+
+def _proportional(
+    people: pd.DataFrame, gene: str, matrix: pd.DataFrame, entry: pd.Series | None, labels: pd.Series | None
+) -> float:
+    """P-value of the test whether the gene's hazard ratio changes; NaN where the deaths cannot tell."""
+    try:
+        fit = fit_cox(
+            people[FOLLOWUP], people[EVENT], pd.concat([people[[gene]], matrix], axis=1), entry, strata=labels
+        )
+        return float(proportional_hazards_test(fit).p_value[0])
+    except FitError:
+        return np.nan
+
+
+def _corrected(table: pd.DataFrame) -> pd.DataFrame:
+    p_values = table["p_value"].to_numpy(dtype=np.float64)
+    return table.assign(q_value=benjamini_hochberg(p_values), p_bonferroni=bonferroni(p_values))
+
+
+def _check_columns(people: pd.DataFrame, names: Sequence[str]) -> None:
+    if unknown := [name for name in names if name not in people]:
+        raise CohortError(
+            f"survival.gene_covariates or strata name {', '.join(map(repr, unknown))}, but neither the people nor the samples have "
+            "it. Expected columns of these. Correct the config, or add the column to the clinical table."
+        )
+
+
+def question_of(analysis: str) -> str:
+    """Of a table of levels: "gene survival" of bulk RNA, "gene survival in ..." of a cell type."""
+    return analysis.replace("expression", "gene survival", 1)

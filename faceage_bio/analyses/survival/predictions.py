@@ -1,0 +1,224 @@
+"""What Cox models predict for participants, and how good it is: C, AUC(t), Brier scores and slope at the times that can be told."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from faceage_bio.analyses.survival.models import ModelFrame
+from faceage_bio.core.columns import EVENT, FOLLOWUP
+from faceage_bio.core.errors import FitError
+from faceage_bio.core.results.reasons import Reason, reason
+from faceage_bio.stats.brier import against, brier, integrated
+from faceage_bio.stats.calibration import calibration_slope, observed_risk
+from faceage_bio.stats.censored_auc import censored_auc
+from faceage_bio.stats.concordance import concordance, uno_concordance
+from faceage_bio.stats.cox import fit_cox
+from faceage_bio.stats.cox_baseline import linear_predictor, survival_at
+from faceage_bio.stats.cox_fit import CoxFit
+from faceage_bio.stats.influence import Measured
+from faceage_bio.stats.optimism import Optimism, draws, optimism
+
+FEWEST = 10  # deaths by a time, and people still followed at it
+GRID = 20  # times of the integrated Brier score
+HARRELL, UNO, AUC, BRIER, SCALED, INTEGRATED, SLOPE = (
+    "Harrell's C", "Uno's C", "AUC", "Brier score", "scaled Brier score", "integrated Brier score", "calibration slope",
+)  # fmt: skip
+DIFFERENCES = {name: f"difference of {name}" for name in (HARRELL, UNO, AUC, BRIER, SCALED, INTEGRATED)}
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """Whom predictions are held against; arrays of shape (n,), None where there is nothing of the kind."""
+
+    years: np.ndarray
+    event: np.ndarray
+    entry: np.ndarray | None
+    strata: np.ndarray | None
+    cluster: np.ndarray | None
+
+    def __len__(self) -> int:
+        return len(self.years)
+
+    def of(self, rows: np.ndarray) -> "Outcome":
+        """Some rows, such as a bootstrap sample."""
+        parts = (self.years, self.event, self.entry, self.strata, self.cluster)
+        return Outcome(*(None if part is None else part[rows] for part in parts))
+
+    @property
+    def seen(self) -> tuple[np.ndarray, np.ndarray]:
+        """Years and event."""
+        return self.years, self.event
+
+    def why_not(self, time: float) -> Reason | None:
+        """Why nothing can be said of a time, if nothing can."""
+        deaths = self.event * (self.years <= time)
+        if deaths.sum() < FEWEST:
+            return reason("few_events_by_then", needed=FEWEST)
+        if np.sum((self.years >= time) & (deaths == 0)) < FEWEST:
+            return reason("few_followed_then", needed=FEWEST)
+        return None
+
+
+def outcome_of(frame: ModelFrame) -> Outcome:
+    """The participants of a model."""
+
+    def array(part: pd.Series | None) -> np.ndarray | None:
+        return None if part is None else part.to_numpy()
+
+    years, event = (frame.people[name].to_numpy(dtype=np.float64) for name in (FOLLOWUP, EVENT))
+    return Outcome(years, event, array(frame.entry), array(frame.strata), array(frame.cluster))
+
+
+@dataclass(frozen=True, eq=False)
+class Predictions:
+    """``line``: log hazard ratios, shape (n, k) for k models; ``risk``: of having died by each time, shape (n, k, t)."""
+
+    line: np.ndarray
+    risk: np.ndarray
+
+
+def predict(
+    fits: Sequence[CoxFit], designs: Sequence[pd.DataFrame], times: Sequence[float], outcome: Outcome
+) -> Predictions:
+    """What the models say of the rows of their designs."""
+    line = np.column_stack([linear_predictor(fit, design) for fit, design in zip(fits, designs, strict=True)])
+    strata = None if outcome.strata is None else pd.Series(outcome.strata)
+    risk = [
+        1 - survival_at(fit, design, np.asarray(times, dtype=np.float64), strata)
+        for fit, design in zip(fits, designs, strict=True)
+    ]
+    return Predictions(line, np.stack(risk, axis=1))
+
+
+def fit_all(designs: Sequence[pd.DataFrame], outcome: Outcome) -> list[CoxFit]:
+    """A Cox model of each design."""
+    return [fit_cox(*outcome.seen, design, outcome.entry, strata=outcome.strata) for design in designs]
+
+
+def marks(predictions: Predictions, number: int, outcome: Outcome) -> np.ndarray:
+    """What orders participants at a time: the hazard, or with strata, whose hazards cannot be compared, the risk."""
+    return predictions.line if outcome.strata is None else np.round(predictions.risk[:, :, number], 10)
+
+
+def measure(
+    predictions: Predictions,
+    outcome: Outcome,
+    times: Sequence[float],
+    fits: Sequence[CoxFit],
+    designs: Sequence[pd.DataFrame],
+) -> dict[tuple[str, float], Measured | Reason]:
+    """All measures that come with an error, by name and time (NaN: no single one), or why they cannot be told.
+
+    The scaled Brier score is against the Kaplan-Meier risk that is the same for all participants; Uno's C and the integrated score run
+    up to the last time that can be told.
+
+    Parameters
+    ----------
+    predictions : of the fits, at ``times``
+    """
+    found: dict[tuple[str, float], Measured | Reason] = {}
+
+    def keep(name: str, time: float, value: Measured) -> None:
+        found[name, time] = value if outcome.cluster is None else value.clustered(outcome.cluster)
+
+    keep(HARRELL, np.nan, concordance(*outcome.seen, predictions.line, outcome.entry, strata=outcome.strata))
+    late = None
+    if outcome.entry is not None:
+        late = reason("late_entry", method="inverse probability of censoring weighting")
+    for number, time in enumerate(times):
+        why = late or outcome.why_not(time)
+        if why:
+            found |= dict.fromkeys([(AUC, time), (BRIER, time), (SCALED, time)], why)
+            continue
+        keep(AUC, time, censored_auc(marks(predictions, number, outcome), *outcome.seen, time))
+        scores = brier(_with_nobody(predictions.risk[:, :, number], outcome, time), *outcome.seen, time)
+        own = Measured(scores.value[:-1], scores.influence[:, :-1])
+        keep(BRIER, time, own)
+        scaled = against(scores, -1)
+        keep(SCALED, time, Measured(scaled.value[:-1], scaled.influence[:, :-1], low=scaled.low, null=0.0))
+    told = told_times(outcome, times)
+    if late or not told:
+        why = late or reason("few_at_all_times")
+        return found | dict.fromkeys([(UNO, np.nan), (INTEGRATED, np.nan)], why)
+    weighted = uno_concordance(*outcome.seen, predictions.line, strata=outcome.strata, until=told[-1])
+    keep(UNO, np.nan, weighted)
+    grid = np.linspace(0, told[-1], GRID + 1)[1:]
+    risk = predict(fits, designs, grid, outcome).risk
+    scores = [brier(risk[:, :, number], *outcome.seen, time) for number, time in enumerate(grid)]
+    keep(INTEGRATED, np.nan, integrated(scores, grid))
+    return found
+
+
+def told_times(outcome: Outcome, times: Sequence[float]) -> list[float]:
+    """The times of which something can be said, in order."""
+    return sorted(time for time in times if not outcome.why_not(time))
+
+
+def _with_nobody(risk: np.ndarray, outcome: Outcome, time: float) -> np.ndarray:
+    """Predicted risks, and as a last column the one of Kaplan-Meier."""
+    return np.column_stack([risk, np.full(len(risk), observed_risk(*outcome.seen, time).estimate)])
+
+
+def estimate_optimism(
+    designs: Sequence[pd.DataFrame],
+    outcome: Outcome,
+    times: Sequence[float],
+    *,
+    repeats: int,
+    seed: int,
+    done=lambda n: None,
+) -> tuple[dict[tuple[str, float], np.ndarray], Optimism]:
+    """By how much each measure flatters each model: shape (k,) by name and time, and how many samples failed.
+
+    Parameters
+    ----------
+    times : those that can be told
+    repeats, seed : of the bootstrap, whole clusters where there are any
+    """
+    times = [] if outcome.entry is not None else list(times)
+    keys = [(HARRELL, np.nan), (SLOPE, np.nan), *((name, time) for time in times for name in (AUC, BRIER))]
+
+    def values(
+        fits: Sequence[CoxFit], rows: Sequence[pd.DataFrame], seen: Outcome, apparent: bool
+    ) -> np.ndarray:
+        predictions = predict(fits, rows, times, seen) if times else predict(fits, rows, [0.0], seen)
+        found = [concordance(*seen.seen, predictions.line, seen.entry, strata=seen.strata).value]
+        found.append(
+            np.ones(len(fits)) if apparent else np.array([_slope(line, seen) for line in predictions.line.T])
+        )
+        for number, time in enumerate(times):
+            found.append(
+                _value(
+                    lambda t, m: censored_auc(m, *seen.seen, t),
+                    time,
+                    marks(predictions, number, seen),
+                    len(fits),
+                )
+            )
+            found.append(
+                _value(lambda t, m: brier(m, *seen.seen, t), time, predictions.risk[:, :, number], len(fits))
+            )
+        return np.array(found)
+
+    def of_sample(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        sample = outcome.of(rows)
+        own = [design.iloc[rows].reset_index(drop=True) for design in designs]
+        fits = fit_all(own, sample)
+        return values(fits, own, sample, True), values(fits, designs, outcome, False)
+
+    found = optimism(draws(len(outcome), repeats, seed, outcome.cluster), of_sample, done)
+    return dict(zip(keys, found.mean, strict=True)), found
+
+
+def _slope(line: np.ndarray, outcome: Outcome) -> float:
+    return calibration_slope(line, *outcome.seen, outcome.entry, strata=outcome.strata).estimate
+
+
+def _value(how, time: float, marks_at: np.ndarray, k: int) -> np.ndarray:
+    """A measure, or NaN where a sample reaches no such time."""
+    try:
+        return how(time, marks_at).value
+    except FitError:
+        return np.full(k, np.nan)

@@ -1,0 +1,258 @@
+"""Our numbers held against those of other software: rows of both, and what each comparison comes to."""
+
+import warnings
+from collections.abc import Iterable, Mapping, Sequence
+from importlib.metadata import version
+
+import numpy as np
+import pandas as pd
+
+from faceage_bio.analyses.expression.models import contrast_of
+from faceage_bio.analyses.verification.headline import CLUSTER, ENTERED, STRATUM, Curves, Genes, Model
+from faceage_bio.analyses.verification.lifelines_fits import (
+    cox_by_lifelines,
+    curve_by_lifelines,
+    log_rank_by_lifelines,
+)
+from faceage_bio.analyses.verification.statsmodels_fits import (
+    contrasts_by_statsmodels,
+    log_rank_by_statsmodels,
+)
+from faceage_bio.core.columns import AGE_ACCELERATION, COHORT
+from faceage_bio.core.errors import FitError
+from faceage_bio.core.results.reasons import Reason, decode, reason
+from faceage_bio.core.results.row import result_rows
+from faceage_bio.stats.deseq import fit_deseq
+from faceage_bio.stats.pydeseq2_fit import fit_pydeseq2, wald_by_pydeseq2
+
+TOLERANCE = 1e-6
+GENES_TOLERANCE, GENES_NEEDED = 0.05, 0.99  # of log10 p, for this share of genes
+FURTHER_GENES = 1000  # besides the panel, by seed
+SMALL_P = 5.0  # beyond so many decades differences are shares of log10 p: 0.05 is 1% of it
+HALF = 1e-9  # a survival so near one half is one half
+COX, CURVE, LOG_RANK, CONTRAST, GENES = (
+    "Cox models",
+    "Kaplan-Meier curves",
+    "log-rank tests",
+    "adjusted contrasts",
+    "gene expression",
+)
+
+
+def compare_cox(models: Iterable[Model]) -> list[dict]:
+    """Rows of each Cox model: log hazard ratio, its standard error and p-value, Harrell's C, log-likelihood."""
+    rows = []
+    for model in models:
+        row = model.coefficients[0].row
+        about = _about(model.cohort, COX, "lifelines", row) | {
+            "model": row["model"],
+            "term": row["term"],
+            "per": row["per"],
+        }
+        try:
+            theirs = _attempt("lifelines", cox_by_lifelines, model)
+        except FitError as error:
+            rows.append(about | {"reason": error.reason})
+            continue
+        robust = reason("lifelines_robust_errors") if model.has(CLUSTER) else None
+        late = reason("lifelines_late_concordance") if model.has(ENTERED) else None
+        error = row["standard_error"]
+        rows += [
+            about | _pair("log hazard ratio", "standard errors", np.log(row["estimate"]), theirs, error=error),
+            about | _pair("standard error", "relative", error, theirs, known=robust),
+            about | _pair("p-value", "log10", row["p_value"], theirs, known=robust),
+            about | _pair("log-likelihood", "relative", row["log_likelihood"], theirs),
+            about | _pair("Harrell's C", "absolute", row["concordance"], theirs, known=late),
+        ]  # fmt: skip
+    return rows
+
+
+def compare_contrasts(models: Iterable[Model]) -> list[dict]:
+    """Rows of each adjusted contrast: difference in face age, its standard error and p-value."""
+    rows = []
+    for model in models:
+        for one, theirs in zip(model.coefficients, contrasts_by_statsmodels(model), strict=True):
+            row = one.row
+            about = _about(model.cohort, CONTRAST, "statsmodels", row) | {
+                "term": row["term"],
+                "per": row["per"],
+            }
+            rows += [
+                about | _pair("difference", "standard errors", row["estimate"], theirs, error=row["standard_error"]),
+                about | _pair("standard error", "relative", row["standard_error"], theirs),
+                about | _pair("p-value", "log10", row["p_value"], theirs),
+            ]  # fmt: skip
+    return rows
+
+
+def compare_curves(curves: Iterable[Curves]) -> list[dict]:
+    """Rows of each group's curve at the time where it differs most, of its limits and median; of each log-rank test."""
+    rows = []
+    for one in curves:
+        for group, ours in one.curve.groupby("group", sort=False):
+            ours = ours.drop_duplicates("years", keep="last")
+            ours = ours[(ours["years"] > 0) | (ours["events"] > 0)]  # lifelines' begin where the first enters
+            rows += _curve(one, str(group), ours) if len(ours) else []
+        rows += _log_rank(one)
+    return rows
+
+
+def _curve(curves: Curves, group: str, ours: pd.DataFrame) -> list[dict]:
+    summary = curves.summary[curves.summary["group"] == group]
+    medians = summary[summary["measure"] == "median survival"].to_dict("records")
+    about = _about(curves.cohort, CURVE, "lifelines", medians[0]) | {
+        "term": medians[0]["term"],
+        "measure": "survival",
+    }
+    theirs, median = _attempt("lifelines", curve_by_lifelines, curves, group)
+    theirs = theirs.reindex(ours["years"], method="nearest", tolerance=1e-9)
+    rows = []
+    columns = ["survival"] if (ours["interval"] != "log-log").any() else ["survival", "ci_lower", "ci_upper"]
+    for column in columns:
+        mine, other = ours[column].to_numpy(), theirs[column].to_numpy()
+        apart = np.where(np.isnan(mine), 0.0, np.nan_to_num(np.abs(mine - other), nan=np.inf))
+        worst = int(apart.argmax())
+        name = {"survival": "survival", "ci_lower": "lower 95% limit", "ci_upper": "upper 95% limit"}[column]
+        rows.append(
+            about
+            | _pair(name, "absolute", mine[worst], other[worst])
+            | {"horizon": ours["years"].iloc[worst]}
+        )
+    if len(columns) == 1:
+        rows.append(about | {"quantity": "95% limits", "reason": reason("lifelines_log_log")})
+    halves = (np.abs(ours["survival"] - 0.5) < HALF).any()
+    known = reason("lifelines_median") if halves else None
+    row = about | {"measure": "median survival"}
+    return [*rows, row | _pair("median survival", "absolute", medians[0]["estimate"], median, known=known)]
+
+
+def _log_rank(curves: Curves) -> list[dict]:
+    tests = curves.summary[curves.summary["measure"] == "log-rank chi-square"].to_dict("records")
+    rows = []
+    for row in tests:
+        if np.isnan(row["estimate"]):
+            continue
+        stratified = STRATUM in curves.people
+        software = "statsmodels" if stratified else "lifelines"
+        about = _about(curves.cohort, LOG_RANK, software, row) | {"term": row["term"], "model": row["model"]}
+        if ENTERED in curves.people:
+            rows.append(about | {"reason": reason("no_late_log_rank")})
+            continue
+        compute = log_rank_by_statsmodels if stratified else log_rank_by_lifelines
+        theirs = _attempt(software, compute, curves)
+        rows += [
+            about | _pair("chi-square", "relative", row["estimate"], theirs),
+            about | _pair("p-value", "log10", row["p_value"], theirs),
+        ]
+    return rows
+
+
+def compare_genes(genes: Genes, seed: int) -> list[dict]:
+    """The panel and further genes by seed, by both on the same subset and size factors: a row of each gene."""
+    declared = [name for name in genes.panel["term"] if name in genes.counts]
+    others = genes.counts.columns.difference(declared, sort=False)
+    random = np.random.default_rng(seed)
+    further = random.choice(others, size=min(FURTHER_GENES, len(others)), replace=False)
+    names = [*declared, *further]
+    about = {
+        COHORT: genes.cohort, "question": genes.question, "analysis": GENES, "software": "pydeseq2", "version": version("pydeseq2"),
+        "measure": "log2 fold change", "per": genes.panel["per"].iloc[0], "tolerance": GENES_TOLERANCE,
+    }  # fmt: skip
+    counts, design, factors = genes.take(names), genes.design.to_numpy(), genes.size_factors
+    contrast = contrast_of(genes.design, [AGE_ACCELERATION])
+    try:
+        ours = fit_deseq(counts, design, factors).wald(contrast)[3]
+        theirs = wald_by_pydeseq2(fit_pydeseq2(counts, design, factors), contrast)[3]
+    except FitError as error:
+        return [about | {"quantity": "p-value", "reason": error.reason}]
+    known, rows = reason("pydeseq2_dispersions"), []
+    for name, mine, other in zip(names, ours, theirs, strict=True):
+        both = _pair("p-value", "log10", mine, other, known=known, tolerance=GENES_TOLERANCE)
+        rows.append(about | {"term": name, "n": len(genes.design)} | both)
+    return rows
+
+
+def numbers_table(rows: Sequence[dict]) -> pd.DataFrame:
+    """Both numbers of every comparison (verification/numbers); of genes the panel and those that differ."""
+    shared = {"question": "verification"}
+    return result_rows([shared | row for row in rows], "verification/numbers")
+
+
+def agreement_table(numbers: pd.DataFrame) -> pd.DataFrame:
+    """What each comparison comes to (verification/agreement): how many numbers, how many agree, the largest difference.
+
+    A known difference of lifelines counts apart. Of genes a share of `GENES_NEEDED` must agree, of others all.
+    """
+    rows = []
+    for (cohort, analysis, software), own in numbers.groupby([COHORT, "analysis", "software"], sort=False):
+        known = own["reason"].map(lambda cell: any(one.code.startswith("lifelines_") for one in decode(cell)))
+        compared = own[own["difference"].notna()]
+        judged = compared[~known.loc[compared.index]]
+        agreeing = int((judged["difference"] <= judged["tolerance"]).sum())
+        needed = GENES_NEEDED if analysis == GENES else 1.0
+        rows.append({
+            COHORT: cohort, "analysis": analysis, "software": software, "version": own["version"].iloc[0], "numbers": len(judged),
+            "agreeing": agreeing, "known": len(compared) - len(judged), "largest": judged["difference"].max(),
+            "tolerance": own["tolerance"].dropna().iloc[0] if own["tolerance"].notna().any() else TOLERANCE,
+            "agrees": bool(agreeing >= needed * len(judged)) if len(judged) else None,
+            "reason": "; ".join(dict.fromkeys(cell for cell in own["reason"] if cell)),
+        })  # fmt: skip
+    return result_rows(rows, "verification/agreement")
+
+
+def _about(cohort: str, analysis: str, software: str, row: Mapping) -> dict:
+    return {
+        COHORT: cohort, "analysis": analysis, "software": software, "version": version(software), "measure": row["measure"],
+        "n": row["n"], "n_events": row.get("n_events"), "tolerance": TOLERANCE,
+    }  # fmt: skip
+
+
+def _pair(
+    quantity: str, scale: str, ours: float, theirs: Mapping[str, float] | float, *, error: float = 1.0, known: Reason | None = None,
+    tolerance: float = TOLERANCE,
+) -> dict:  # fmt: skip
+    """One number by both, and how far they are apart on a scale; a known difference is said only where it is more than the tolerance."""
+    other = float(theirs[quantity] if isinstance(theirs, Mapping) else theirs)
+    apart = _apart(scale, float(ours), other, error)
+    found = {
+        "quantity": quantity,
+        "scale": scale,
+        "estimate": float(ours),
+        "other": other,
+        "difference": apart,
+    }
+    return found | ({"reason": known} if known is not None and apart > tolerance else {})
+
+
+def _apart(scale: str, ours: float, theirs: float, error: float) -> float:
+    if not (
+        np.isfinite(ours) and np.isfinite(theirs)
+    ):  # not reached, or no test: NaN of the one may be infinity of the other
+        return np.inf if np.isfinite(ours) or np.isfinite(theirs) else 0.0
+    if scale == "log10":
+        tiny = 1e-300  # both may be smaller than a number can be
+        logs = np.log10(max(ours, tiny)), np.log10(max(theirs, tiny))
+        return abs(logs[0] - logs[1]) / max(1.0, abs(logs[0]) / SMALL_P)
+    unit = {"absolute": 1.0, "standard errors": error, "relative": max(abs(ours), 1e-300)}[scale]
+    return abs(ours - theirs) / unit
+
+
+def _attempt(software: str, compute, *arguments):
+    """What another package computes; its remarks are not ours, its failure is a reason.
+
+    Raises
+    ------
+    FitError
+        It fails, or doubts its own result.
+    """
+    from lifelines.exceptions import ConvergenceError, ConvergenceWarning
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            warnings.simplefilter("error", ConvergenceWarning)
+            return compute(*arguments)
+    except (ConvergenceError, ConvergenceWarning, np.linalg.LinAlgError) as error:
+        raise FitError(
+            "software_refuses", software=software, said=" ".join(str(error).split())[:120]
+        ) from None

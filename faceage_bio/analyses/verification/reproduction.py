@@ -1,0 +1,145 @@
+"""Scripts in R and Python that compute the headline from the study's own tables, written from what ran (templates/reproduce.*)."""
+
+import gzip
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from faceage_bio.analyses.survival.curves import ALL
+from faceage_bio.analyses.verification.headline import (
+    CLUSTER,
+    ENTERED,
+    STRATUM,
+    Curves,
+    Genes,
+    Model,
+    formula_names,
+)
+from faceage_bio.analyses.verification.study import Headline
+from faceage_bio.core.columns import FACE_AGE
+from faceage_bio.core.records import version
+from faceage_bio.core.tables import write_bytes, write_table, write_text
+from faceage_bio.stats.size_factors import trimmed_mean_of_m
+
+TEMPLATES = Path(__file__).parent / "templates"
+SHOWN = ("+ age", "full")  # steps of the Cox models
+
+
+def write_scripts(headline: Headline, folder: Path) -> pd.DataFrame:
+    """``reproduce.R``, ``reproduce.py``, the rows that they read, and the study's own numbers (``headline.tsv``); no script for none.
+
+    Returns
+    -------
+    DataFrame
+        headline.tsv: id, estimate, standard_error (log scale for hazard ratios), p_value.
+    """
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    folder.mkdir(parents=True, exist_ok=True)
+    own: list[dict] = []
+    context = {
+        "version": version(),
+        "cox": [_cox(model, folder, own) for model in headline.cox if model.name in SHOWN],
+        "curves": [_curves(one, folder, own) for one in headline.curves],
+        "contrasts": [_contrast(model, folder, own) for model in headline.contrasts],
+        "genes": [_genes(one, folder, own) for one in headline.genes],
+    }
+    numbers = pd.DataFrame(own, columns=["id", "estimate", "standard_error", "p_value"])
+    write_table(numbers, folder / "headline.tsv")
+    if not own:
+        return numbers  # nothing to compute again
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True
+    )  # fmt: skip
+    environment.filters["quoted"] = lambda text: json.dumps(str(text), ensure_ascii=False)
+    for name in ("reproduce.R", "reproduce.py"):
+        write_text(environment.get_template(f"{name}.j2").render(context), folder / name)
+    return numbers
+
+
+def _model(model: Model, folder: Path, file: str) -> dict:
+    write_table(model.people, folder / file)
+    factors = {
+        name: list(values.cat.categories)
+        for name, values in model.people.items()
+        if isinstance(values.dtype, pd.CategoricalDtype)
+    }
+    labels = [name for name in (STRATUM, CLUSTER) if model.has(name)]
+    first = model.coefficients[0]
+    return {
+        "cohort": model.cohort, "about": model.name, "file": file, "text": [*factors, *labels], "factors": factors, "formula": model.formula,
+        "unit": f"{first.unit:g}", "entered": model.has(ENTERED), "stratum": model.has(STRATUM), "cluster": model.has(CLUSTER),
+    }  # fmt: skip
+
+
+def _cox(model: Model, folder: Path, own: list[dict]) -> dict:
+    row = model.coefficients[0].row
+    told = _model(model, folder, f"{model.cohort}_cox_{'age' if model.name == '+ age' else model.name}.tsv")
+    name = f"{model.cohort}: hazard ratio of face age per {row['per']} ({row['model']})"
+    _note(own, name, row)
+    return told | {"about": f"{row['model']}; hazard ratio per {row['per']}", "id": name, "term": FACE_AGE}
+
+
+def _contrast(model: Model, folder: Path, own: list[dict]) -> dict:
+    ids = []
+    for one in model.coefficients:
+        name = f"{model.cohort}: face age, {one.row['term']}"
+        _note(own, name, one.row)
+        ids.append((name, one.level))
+    told = _model(model, folder, f"{model.cohort}_{model.columns[0]}.tsv")
+    return told | {"exposure": model.columns[0], "ids": ids}
+
+
+def _curves(curves: Curves, folder: Path, own: list[dict]) -> dict:
+    file = f"{curves.cohort}_curves_{formula_names([curves.column])[curves.column]}.tsv"
+    write_table(curves.people, folder / file)
+    told = {
+        "cohort": curves.cohort, "about": f"survival by {curves.column}", "file": file, "entered": ENTERED in curves.people,
+        "stratum": STRATUM in curves.people, "median": "", "test": "",
+    }  # fmt: skip
+    known = curves.summary[np.isfinite(curves.summary["estimate"])]
+    if curves.column == ALL:
+        for row in known[known["measure"] == "median survival"].to_dict("records"):
+            told["median"] = f"{curves.cohort}: median survival, years"
+            _note(own, told["median"], row)
+    for row in known[known["measure"] == "log-rank chi-square"].to_dict("records"):
+        if not told["entered"]:
+            told["test"] = f"{curves.cohort}: log-rank chi-square, {row['term']}"
+            _note(own, told["test"], row)
+    return told
+
+
+def _genes(genes: Genes, folder: Path, own: list[dict]) -> dict:
+    name = formula_names([f"{genes.cohort}_{genes.question}"])[f"{genes.cohort}_{genes.question}"]
+    counts = genes.counts.to_numpy()
+    design = genes.design.iloc[:, 1:].rename(columns=formula_names(list(genes.design)))
+    samples = design.assign(library_size=counts.sum(axis=1) * trimmed_mean_of_m(counts))
+    table = genes.counts.T.set_axis([f"S{k}" for k in range(1, len(samples) + 1)], axis=1).rename_axis("gene")
+    packed = gzip.compress(table.to_csv(sep="\t", lineterminator="\n").encode(), mtime=0)
+    write_bytes(packed, folder / f"{name}_counts.tsv.gz")
+    write_table(samples, folder / f"{name}_samples.tsv")
+    first = f"{genes.cohort}: log2 fold change in {genes.question} per {genes.panel['per'].iloc[0]} of age acceleration, "
+    for row in genes.panel.to_dict("records"):
+        for label, columns in METHODS.items():
+            _note(
+                own,
+                f"{first}{row['term']}, {label}",
+                {key: row.get(column) for key, column in columns.items()},
+            )
+    return {
+        "cohort": genes.cohort, "about": genes.question, "counts": f"{name}_counts.tsv.gz", "samples": f"{name}_samples.tsv",
+        "columns": list(design), "panel": list(genes.panel["term"]), "id": first, "sparse": genes.sparse,
+    }  # fmt: skip
+
+
+METHODS = {
+    "DESeq2": {"estimate": "deseq2_estimate", "p_value": "deseq2_p_value"},
+    "limma-voom": {"estimate": "voom_estimate", "p_value": "voom_p_value"},
+}
+
+
+def _note(own: list[dict], name: str, row: Mapping) -> None:
+    own.append({"id": name, **{key: row.get(key) for key in ("estimate", "standard_error", "p_value")}})

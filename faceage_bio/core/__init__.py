@@ -1,0 +1,1 @@
+"""What all packages share: settings, the result row, steps, tables, records, errors."""

@@ -1,0 +1,106 @@
+"""Everything a user can do wrong, as one family of exceptions that the command line prints without a traceback."""
+
+import errno
+import os
+import re
+from collections.abc import Sequence
+
+from faceage_bio.core.results.reasons import reason
+
+INVISIBLE = re.compile(
+    "[\x00-\x09\x0b-\x1f\x7f-\xa0\xad\u180e\u2000-\u200f\u2028-\u202f\u205f-\u206f\u3000\ufeff]"
+)
+
+
+def visible(text: str) -> str:
+    """Text whose tabs, no-break blanks, zero-width characters and marks of byte order or direction are written out: ``\\u200b``."""
+    return INVISIBLE.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+
+
+class FaceAgeBioError(Exception):
+    """Base of all errors whose message is written for the person who owns the data."""
+
+    def __str__(self) -> str:
+        return visible(super().__str__())
+
+
+class ConfigError(FaceAgeBioError):
+    """The configuration has a wrong key, type or value."""
+
+
+class TableError(FaceAgeBioError):
+    """A table cannot be read, or lacks a column."""
+
+
+class CohortError(FaceAgeBioError):
+    """Manifest, clinical data, samples or counts do not hold what the study needs."""
+
+
+class CountsError(CohortError):
+    """A file of RNA counts is not what the study needs; ``problems`` holds each on its own."""
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = list(problems)
+
+
+class WeightsError(FaceAgeBioError):
+    """A weight file is wrong, damaged or of another network."""
+
+
+class FitError(FaceAgeBioError):
+    """A statistical model could not be fitted, so no number is given; ``reason``: its code and parameters."""
+
+    def __init__(self, code: str, **parameters: object) -> None:
+        self.reason = reason(code, **parameters)
+        super().__init__(str(self.reason))
+
+    def __reduce__(self) -> tuple:
+        return _fit_error, (self.reason.code, self.reason.parameters)
+
+
+def _fit_error(code: str, parameters: dict) -> FitError:
+    return FitError(code, **parameters)
+
+
+class PrivacyError(FaceAgeBioError):
+    """Something that may not leave is in what is to be shared."""
+
+
+class RunError(FaceAgeBioError):
+    """A command cannot run here or with these inputs."""
+
+
+ROOM = "Make room there, or set results_dir to a larger disk, and call again; what is finished is kept."
+RIGHTS = "Expected a file and a folder that you may read and write. Look at their rights with ls -l, or choose another path."
+REFUSALS = {
+    errno.ENOSPC: f"the disk is full. Expected room for what is written. {ROOM}",
+    errno.EDQUOT: f"your share of the disk is used up. Expected room for what is written. {ROOM}",
+    errno.EFBIG: f"the system allows no file of this size (ulimit -f). Expected room for what is written. {ROOM}",
+    errno.EACCES: f"no permission. {RIGHTS}",
+    errno.EPERM: f"no permission. {RIGHTS}",
+    errno.EROFS: f"the disk cannot be written to. {RIGHTS}",
+    errno.EIO: "the disk failed. Expected one that can be read and written. Look at the system's log, and copy the data to another disk.",
+    errno.ENOTDIR: "a file, where a folder is needed. Choose another path, or give the file another name.",
+    errno.EEXIST: "a file, where a folder is needed. Choose another path, or give the file another name.",
+    errno.EISDIR: "a folder, where a file is needed. Name a file in it.",
+    errno.ENAMETOOLONG: "the name is longer than the system allows. Expected a shorter path. Choose another folder, or a shorter name.",
+}
+
+
+def refusal_of(error: OSError | MemoryError) -> str:
+    """What the system refused, for the person who can change it; "" if it is nothing of the kind, but a bug."""
+    if isinstance(error, MemoryError):
+        return "memory ran out. Expected enough for this step. Close other programs, use fewer --cores, or a larger computer."
+    codes = [code for code in REFUSALS if os.strerror(code) in str(error)]  # libraries write the words alone
+    code = error.errno if error.errno in REFUSALS else next(iter(codes), None)
+    if code is None:
+        return ""
+    return f"{error.filename or 'what was to be written'}: {REFUSALS[code]}"
+
+
+def examples(values: Sequence[object], limit: int = 5) -> str:
+    """Join the first ``limit`` values for a message and say how many more there are."""
+    shown = "; ".join(str(value) for value in values[:limit])
+    more = len(values) - limit
+    return f"{shown}; and {more} more" if more > 0 else shown

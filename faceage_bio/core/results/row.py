@@ -1,0 +1,186 @@
+"""The result row: the columns that every result table has, in their order."""
+
+from collections.abc import Callable, Sequence
+
+import pandas as pd
+
+from faceage_bio.core.columns import AGE, AGE_ACCELERATION, AGE_GAP, COHORT, DEFINITION, FACE_AGE, MODEL_ID
+from faceage_bio.core.results.measures import MEASURES
+from faceage_bio.core.results.reasons import NOT_ESTIMATED, Reason, encode, status_of
+from faceage_bio.core.results.tables import NUMBERS as NUMBER_KEYS
+from faceage_bio.core.results.tables import TABLES, key_of
+from faceage_bio.core.settings.study import EXPLORATORY, PRIMARY, SECONDARY
+
+FIRST = (
+    "cohort", "question", "role", "outcome", "exposure", "definition", "model_id", "term", "level", "reference", "subgroup", "horizon",
+    "measure", "unit", "per", "estimate", "ci_lower", "ci_upper", "standard_error", "statistic", "df", "p_value", "q_value", "family",
+    "n", "n_events",
+)  # fmt: skip
+LAST = ("adjustment", "covariates", "model", "status", "reason")
+ESTIMATES = (
+    "estimate",
+    "ci_lower",
+    "ci_upper",
+    "standard_error",
+    "statistic",
+    "p_value",
+    "q_value",
+)  # a row that was not estimated has none
+NUMBERS = (*ESTIMATES, "horizon", "df", "n", "n_events")
+WORDS = tuple(name for name in (*FIRST, *LAST) if name not in NUMBERS)
+ROLES = (PRIMARY, SECONDARY, EXPLORATORY)  # of a step alone exploratory, until the plan marks the answers to its questions (roles.py)
+ADJUSTMENTS = {  # closed words; ``covariates`` names the columns
+    "unadjusted": "no covariate",
+    "age": "chronological age",
+    "minimal": "chronological age and sex, or what the study declares as minimal",
+    "without mediators": "the full set less mediators",
+    "without age": "declared covariates, with neither chronological age nor age acceleration",
+    "stepwise": "a step of the sequentially adjusted models between age and full",
+    "full": "all declared covariates",
+    "matched": "matched pairs",
+    "reciprocal": "chronological age as exposure, adjusted for age acceleration or face age",
+}
+KEPT = (
+    "cohort", "question", "term", "measure", "estimate", "ci_lower", "ci_upper", "p_value", "n", "status", "tau2", "i2", "pi_lower", "pi_upper",
+)  # fmt: skip  # with values or not
+
+
+def columns_of(table: str) -> list[str]:
+    """The columns of a result table in their order."""
+    declared = TABLES[table]
+    return [*FIRST, *declared.further, *LAST] if declared.rows else list(declared.further)
+
+
+def number_columns(table: str) -> list[str]:
+    """The columns of a result table that hold numbers and are no counts."""
+    declared = TABLES[table]
+    return [*(NUMBERS if declared.rows else ()), *NUMBER_KEYS.intersection(declared.keys), *declared.statistics]
+
+
+def result_rows(rows: Sequence[dict] | pd.DataFrame, table: str) -> pd.DataFrame:
+    """Rows of a result table, with all its columns whether or not they hold anything.
+
+    Parameters
+    ----------
+    rows : ``reason`` may be a `Reason`, several, or a cell as `encode` makes it
+    table : its place within a cohort, ``survival/cox``
+
+    Returns
+    -------
+    DataFrame
+        ``status`` is made of the reasons; a row that was not estimated holds no number.
+
+    Raises
+    ------
+    ValueError
+        A column or a measure that is not declared, a missing number without a reason: a bug of the step.
+    """
+    made = pd.DataFrame(rows)
+    columns = columns_of(table)
+    if unknown := [name for name in made if name not in columns]:
+        raise ValueError(f"{table}: columns {unknown} are not declared in results/tables.py")
+    made = made.reindex(columns=columns)
+    if not TABLES[table].rows:
+        return made
+    if unknown := sorted(set(made["measure"].dropna()) - MEASURES.keys()):
+        raise ValueError(f"{table}: measures {unknown} are not declared in results/measures.py")
+    if unknown := sorted(set(made["adjustment"].dropna()) - ADJUSTMENTS.keys() - {""}):
+        raise ValueError(f"{table}: adjustments {unknown} are not declared in results/row.py")
+    made["role"] = made["role"].astype(object).fillna(EXPLORATORY)
+    made["reason"] = [_cell(value) for value in made["reason"]]
+    made["status"] = by_cell(made["reason"], status_of)
+    lost = made["status"].eq(NOT_ESTIMATED)
+    made.loc[lost, list(ESTIMATES)] = float("nan")
+    units = made["measure"].map({name: measure.unit for name, measure in MEASURES.items()})
+    made["unit"] = made["unit"].where(made["unit"].notna(), units)
+    for name in NUMBERS:  # a column of nothing has a type too, so that tables can be put below each other
+        if made[name].dtype == object:
+            made[name] = pd.to_numeric(made[name]).astype(float)
+    return made
+
+
+FACES = {  # words of rows that are about face ages, in the columns that say what a row is about
+    FACE_AGE, AGE_GAP, AGE_ACCELERATION, "face age", "age gap", "age acceleration", "error of face age", "difference",
+}  # fmt: skip
+ACCELERATION = {AGE_ACCELERATION, "age acceleration", "difference"}
+ABOUT = ("outcome", "exposure", "term", "grouping", "modifier", "variable")
+
+
+def identified(table: pd.DataFrame, participants: pd.DataFrame) -> pd.DataFrame:
+    """Result rows with the model whose face ages they use, and with the definition of age acceleration that they use.
+
+    Parameters
+    ----------
+    table : a result table; other tables stay as they are
+    participants : cohort, model_id, definition of those of whom the rows are; a column may be absent
+    """
+    if not is_result(table) or table.empty or participants.empty:
+        return table
+    made = table.copy()
+    named = table[[name for name in ABOUT if name in table]]
+    held = table["covariates"].fillna("").astype(str).str.split(", ").map(set)
+    for name, words in ((DEFINITION, ACCELERATION), (MODEL_ID, FACES)):
+        given = made[name].fillna("").ne("")
+        uses = named.isin(words).any(axis=1) | ~held.map(words.isdisjoint) | made[DEFINITION].fillna("").ne("")
+        if name in participants:
+            of_cohort = participants.groupby(COHORT)[name].agg(each_once) if COHORT in participants else {}
+            of_all = each_once(participants[name])
+            told = made[COHORT].map(lambda cohort, of_cohort=of_cohort, of_all=of_all: of_cohort.get(cohort, of_all))
+            made[name] = made[name].where(given | ~uses, told)
+    return made
+
+
+def each_once(words: pd.Series) -> str:
+    """The different words of a column, in their order."""
+    return ", ".join(sorted(set(words.dropna().astype(str)) - {""}))
+
+
+def tested(measure: str, test: tuple[float, int, float]) -> dict:
+    """A chi-square, its degrees of freedom and its p-value as fields of a row."""
+    chi_square, df, p_value = test
+    return {"measure": measure, "estimate": chi_square, "df": df, "p_value": p_value}
+
+
+def adjusted_for(held: Sequence[str], exposure: str = "") -> dict[str, str]:
+    """``adjustment`` and ``covariates`` of a row, by the columns that its model holds besides the exposure."""
+    if not held:
+        word = "unadjusted"
+    elif exposure == AGE and {AGE_ACCELERATION, FACE_AGE} & set(held):
+        word = "reciprocal"
+    elif AGE not in held:
+        word = "without age"
+    else:
+        word = {frozenset([AGE]): "age", frozenset([AGE, "sex"]): "minimal"}.get(frozenset(held), "full")
+    return {"adjustment": word, "covariates": ", ".join("age" if name == AGE else name for name in held)}
+
+
+def by_cell(cells: pd.Series, say: Callable[[object], str]) -> pd.Series:
+    """What a function says of each cell, asked once for each different one: a table of all genes has 20,000 rows."""
+    return cells.map({cell: say(cell) for cell in cells.unique()})
+
+
+def is_result(table: pd.DataFrame) -> bool:
+    """Whether a table holds result rows."""
+    return {"question", "measure", "status"} <= set(table.columns)
+
+
+def without_empty(table: pd.DataFrame) -> pd.DataFrame:
+    """The table as a file that a reader opens: without columns that hold nothing."""
+    empty = table.isna() | (table == "")
+    return table[[name for name in table if name in KEPT or not empty[name].all()]]
+
+
+def restore(table: pd.DataFrame, place: str) -> pd.DataFrame:
+    """A table as its step made it: with the columns that its file left out."""
+    key = key_of(place)
+    columns = columns_of(key) if key in TABLES else [*FIRST, *LAST]
+    further = [name for name in table if name not in columns]
+    return table.reindex(columns=[*columns, *further])
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, Reason):
+        return value.encoded
+    if isinstance(value, list | tuple):
+        return encode(value)
+    return value if isinstance(value, str) else ""

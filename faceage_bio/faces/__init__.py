@@ -1,0 +1,1 @@
+"""Photos to face ages: detection, networks, quality, stores of results."""

@@ -1,0 +1,191 @@
+"""Which of several age models is more accurate, and which predicts death better: in the same participants, paired."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from faceage_bio.core.columns import (
+    AGE,
+    COHORT,
+    EVENT,
+    FACE_AGE,
+    FOLLOWUP,
+    LEVELS,
+    MODEL_ID,
+    PER_SD,
+    other_age,
+)
+from faceage_bio.core.errors import FitError
+from faceage_bio.core.results.reasons import reason
+from faceage_bio.core.results.row import adjusted_for, result_rows, tested
+from faceage_bio.faces.faceage.agreement import told_apart
+from faceage_bio.intake.observation import entry_of, is_followed
+from faceage_bio.stats.concordance import concordance
+from faceage_bio.stats.cox import fit_cox
+from faceage_bio.stats.cox_fit import likelihood_ratio_test, numbers
+from faceage_bio.stats.design import build_design
+from faceage_bio.stats.fewest_events import check_events
+from faceage_bio.stats.linear import Estimate, correlation, fit_linear, mean_interval
+
+TABLE = "faceage/model_comparison"
+ACCURACY, PROGNOSIS = "accuracy of age models", "prognosis of age models"
+C = "Harrell's C"
+SLOPE = {"measure": "slope", "outcome": "age gap", "per": "1 year"}
+
+
+def age_columns(n: int) -> list[str]:
+    """The columns of the ages of ``n`` models."""
+    return [FACE_AGE, *(other_age(number) for number in range(2, n + 1))]
+
+
+def compare_predictions(people: pd.DataFrame, cards: Sequence[dict], cohort: str) -> pd.DataFrame:
+    """Accuracy and prognosis of each model, and the differences of each further model from the first.
+
+    Parameters
+    ----------
+    people : DataFrame, one row per participant
+        face_age, face_age_2 ..., chronological_age in years; followup_years, event, entry_years, sex if known. Those with
+        all ages are compared, so that every model is judged on the same participants.
+    cards : the models', in order
+
+    Returns
+    -------
+    DataFrame, result rows
+        Question "accuracy of age models": mean absolute error, mean error, root mean squared error, correlation with age,
+        slope of the gap on age; differences of the mean absolute error (paired t). "prognosis of age models": hazard ratio per 1
+        SD of face age at a given age (the SD of the residual on age), adjusted for age and sex; its likelihood-ratio test;
+        whether a further model adds to the first, and the first to it; Harrell's C of face age alone and with its
+        covariates, and their paired differences (infinitesimal jackknife; coefficients of the same participants).
+    """
+    names, columns = told_apart(cards), age_columns(len(cards))
+    weights = dict(zip(names, (card["sha256"] for card in cards), strict=True))
+    known = people[people[[*columns, AGE]].notna().all(axis=1)]
+    base = {
+        COHORT: cohort,
+        "reference": "",
+        "n": len(known),
+        "model": "participants with an age by each model",
+    }
+    accuracy = {"question": ACCURACY, "outcome": "error of face age"}
+    prognosis = {"question": PROGNOSIS, "outcome": "death", "exposure": FACE_AGE}
+    rows = [base | accuracy | row for row in _accuracy(known, columns, names)]
+    rows += [base | prognosis | row for row in _prognosis(known, columns, names)]
+    own = [row | {"level": row["term"], MODEL_ID: weights[row["term"]]} for row in rows]
+    return result_rows(own, TABLE)
+
+
+def _accuracy(known: pd.DataFrame, columns: Sequence[str], names: Sequence[str]) -> list[dict]:
+    errors = {name: known[column] - known[AGE] for name, column in zip(names, columns, strict=True)}
+    rows = []
+    for name, error in errors.items():
+        mine = {"term": name}
+        size = _made(mean_interval, error.abs().to_numpy()) | dict.fromkeys(("p_value", "statistic"), np.nan)
+        rows.append(mine | {"measure": "mean absolute error"} | size)
+        rows.append(mine | {"measure": "mean error"} | _made(mean_interval, error.to_numpy()))
+        squared = {"estimate": float(np.sqrt((error**2).mean()))} if len(error) else _none()
+        rows.append(mine | {"measure": "root mean squared error"} | squared)
+        rows.append(mine | {"measure": "correlation"} | _made(correlation, (known[AGE] + error).to_numpy(), known[AGE].to_numpy()))  # fmt: skip
+        rows.append(mine | SLOPE | _made(_slope, error, known[AGE]))
+    first, *others = names
+    for name in others:
+        apart = errors[name].abs() - errors[first].abs()
+        told = {"term": name, "reference": first, "measure": "difference in mean absolute error"}
+        rows.append(told | _made(mean_interval, apart.to_numpy()))
+    return rows
+
+
+def _slope(error: pd.Series, age: pd.Series) -> Estimate:
+    return Estimate.of(fit_linear(error, age.to_frame()).terms.loc[AGE])
+
+
+def _made(compute, *values) -> dict:
+    try:
+        return vars(compute(*values))
+    except FitError as error:
+        return {"reason": error.reason}
+
+
+def _none() -> dict:
+    return {"reason": reason("no_ages")}
+
+
+def _prognosis(known: pd.DataFrame, columns: Sequence[str], names: Sequence[str]) -> list[dict]:
+    usable = known.assign(**{name: known.get(name, np.nan) for name in (FOLLOWUP, EVENT)})
+    usable = usable[is_followed(usable)]
+    held = [AGE, *(name for name in ("sex",) if name in usable and usable[name].notna().any())]
+    design = build_design(usable, held, LEVELS)
+    usable = usable.drop(index=design.missing.index)
+    base = {"n": len(usable), "n_events": int(usable[EVENT].sum())} | adjusted_for(held)
+    alone = base | {"adjustment": "unadjusted", "covariates": ""}
+    try:
+        check_events(usable[EVENT])
+        others = design.matrix / [10.0 if name == AGE else 1.0 for name in design.matrix]
+        time, event, entry = usable[FOLLOWUP], usable[EVENT], entry_of(usable)
+        without = fit_cox(time, event, others, entry)
+        sds = {
+            name: _residual_sd(usable[column], usable[AGE])
+            for name, column in zip(names, columns, strict=True)
+        }
+        ages = pd.DataFrame(
+            {name: usable[column] / sds[name] for name, column in zip(names, columns, strict=True)}
+        )
+        fits = {
+            name: fit_cox(time, event, pd.concat([ages[[name]], others], axis=1), entry) for name in names
+        }
+    except FitError as error:
+        return [
+            base | {"term": name, "measure": "hazard ratio", "per": PER_SD, "reason": error.reason}
+            for name in names
+        ]
+    rows = []
+    for name in names:
+        term = fits[name].terms.loc[name]
+        told = base | {"term": name}
+        rows.append(
+            told | {"measure": "hazard ratio", "per": PER_SD, "reason": fits[name].reasons} | numbers(term)
+        )
+        rows.append(told | tested("likelihood-ratio chi-square", likelihood_ratio_test(without, fits[name])))
+    first, *further = names
+    for name in further:
+        try:
+            both = fit_cox(time, event, pd.concat([ages[[first, name]], others], axis=1), entry)
+        except FitError as error:
+            rows.append(base | {"term": name, "reference": first, "measure": "likelihood-ratio chi-square", "reason": error.reason})  # fmt: skip
+            continue
+        for added, given in ((name, first), (first, name)):
+            told = base | {"term": added, "reference": given, "covariates": f"{base['covariates']}, {given}"}
+            rows.append(
+                told | tested("likelihood-ratio chi-square", likelihood_ratio_test(fits[given], both))
+            )
+    hazards = np.column_stack([fits[name].rows.beta @ fits[name].rows.x for name in names])
+    sets = fits[first].rows.sets
+    scores = {
+        "alone": (alone, time.to_numpy(), event.to_numpy(), ages.to_numpy(), None if entry is None else entry.to_numpy()),
+        "adjusted": (base, sets.times, sets.event, hazards, sets.entry),
+    }  # fmt: skip
+    for told, years, died, values, late in scores.values():
+        rows += _concordances(told, years, died, np.round(values, 10), late, names)
+    return rows
+
+
+def _residual_sd(face_age: pd.Series, age: pd.Series) -> float:
+    """Spread of face age at a given age: the SD of age acceleration."""
+    sd = fit_linear(face_age, age.to_frame()).sigma
+    if not sd > 1e-9:
+        raise FitError("same_ages")
+    return sd
+
+
+def _concordances(told, years, died, scores, late, names: Sequence[str]) -> list[dict]:
+    try:
+        found = concordance(years, died, scores, late)
+    except FitError as error:
+        return [told | {"term": name, "measure": C, "reason": error.reason} for name in names]
+    rows = [told | {"term": name, "measure": C} | vars(found.of(place)) for place, name in enumerate(names)]
+    return rows + [
+        told
+        | {"term": name, "reference": names[0], "measure": f"difference of {C}"}
+        | vars(found.difference(place, 0))
+        for place, name in enumerate(names[1:], start=1)
+    ]

@@ -1,0 +1,213 @@
+"""The same photos under worse conditions: how far their ages move. Nothing of a photo leaves memory."""
+
+from collections.abc import Callable, Sequence
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from faceage_bio.core.columns import AGE, COHORT, FACE_AGE, PHOTO, SUBJECT
+from faceage_bio.core.errors import RunError, TableError
+from faceage_bio.faces.faceage import predict
+from faceage_bio.faces.faceage.photo import Tools, add_ages, examine_image, inside
+from faceage_bio.faces.vision.conditions import CONDITIONS, Box
+from faceage_bio.faces.vision.decode import Decoded, DecodeError, decode_photo
+
+SEED = 2025  # of the sample
+SUFFIXES = {".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp", ".bmp", ".heic", ".heif"}
+NAMES = (PHOTO, SUBJECT, "path", "folder", "photo_date")  # end here
+
+
+def sample_photos(photos: pd.DataFrame, n: int, face_ages: pd.DataFrame | None = None) -> pd.DataFrame:
+    """``n`` photos of one cohort by chance with a fixed seed, one of each subject, whatever the order of the rows.
+
+    Parameters
+    ----------
+    photos : DataFrame
+        At least ``path``; photo_id, subject_id and photo_date where known.
+    face_ages : DataFrame, optional
+        The run's face ages: only photos that have one are drawn.
+
+    Raises
+    ------
+    TableError
+        No column ``path``.
+    """
+    if "path" not in photos:
+        raise TableError(
+            f"the photo table has no column 'path'; found {', '.join(map(str, photos.columns))}. Expected what check-cohort writes. Give that table."
+        )
+    known = photos.sort_values("path", kind="stable")
+    if face_ages is not None:
+        aged = face_ages.loc[face_ages[FACE_AGE].notna(), PHOTO]
+        known = known[known[PHOTO].isin(aged)]
+    if "photo_date" in known:
+        known = known.sort_values("photo_date", kind="stable", na_position="last")
+    if SUBJECT in known:
+        known = known.drop_duplicates(SUBJECT)
+    chosen = np.random.default_rng(SEED).permutation(len(known))[:n]
+    return known.iloc[np.sort(chosen)].reset_index(drop=True)
+
+
+def gather_samples(
+    folders: Sequence[Path],
+    photos: Sequence[pd.DataFrame],
+    face_ages: Sequence[pd.DataFrame],
+    people: Sequence[pd.DataFrame],
+    n: int,
+    columns: Sequence[str],
+) -> pd.DataFrame:
+    """A sample of each cohort with folder, path, cohort and, where participants are given, their ``columns`` and ages.
+
+    Parameters
+    ----------
+    photos, face_ages, people : one table for each folder, or none at all
+        Without photo tables all pictures of a folder; the cohort is named after the folder.
+
+    Raises
+    ------
+    TableError
+        A table lacks a column that joins it to the others, or there is no photo.
+    """
+    samples = []
+    for place, folder in enumerate(folders):
+        table = photos[place] if photos else photos_in(folder)
+        sample = sample_photos(table, n, face_ages[place] if face_ages else None)
+        if COHORT not in sample:
+            sample[COHORT] = folder.resolve().name
+        wanted = [COHORT, "path", *(name for name in (*columns, AGE) if name in sample)]
+        if people:
+            known = people[place]
+            lacking = [name for name, one in (("photo", sample), ("people", known)) if SUBJECT not in one]
+            if lacking:
+                raise TableError(
+                    f"the {lacking[0]} table needs the column subject_id, which joins photos and people. Add it, or leave --participants out."
+                )
+            theirs = [name for name in (*columns, AGE) if name in known]
+            wanted = [COHORT, "path", SUBJECT]
+            sample = sample[wanted].merge(
+                known[[SUBJECT, *theirs]].drop_duplicates(SUBJECT), on=SUBJECT, how="left"
+            )
+            wanted += theirs
+        samples.append(sample[wanted].assign(folder=str(folder)))
+    together = pd.concat([sample.astype(object) for sample in samples], ignore_index=True).infer_objects()
+    if together.empty:
+        raise TableError(
+            f"no photo to age again in {', '.join(map(str, folders))}. Expected at least one that gave a face age. Give other photos, or leave the test out."
+        )
+    return together
+
+
+def photos_in(folder: Path) -> pd.DataFrame:
+    """The pictures of a folder as a photo table, known by their endings.
+
+    Raises
+    ------
+    TableError
+        No such folder.
+    """
+    if not folder.is_dir():
+        raise TableError(
+            f"{folder}: no such folder. Expected that of the photos. Give the folder that holds them."
+        )
+    paths = sorted(
+        str(item.relative_to(folder)) for item in folder.rglob("*") if item.suffix.lower() in SUFFIXES
+    )
+    return pd.DataFrame({"path": paths, PHOTO: paths})
+
+
+def stress_photos(
+    photos: pd.DataFrame,
+    make_tools: Callable[[], Tools],
+    *,
+    workers: int = 1,
+    progress: Callable[[int], None] = lambda n: None,
+) -> pd.DataFrame:
+    """The age of each photo under each step of each condition, beside that of the photo as it is.
+
+    The whole way is gone again for each step: find the face, judge, cut, age, with the settings of ``make_tools``.
+
+    Parameters
+    ----------
+    photos : DataFrame
+        ``folder`` and ``path`` (which may not leave it), and columns that are to be kept, such as sex.
+    make_tools : callable
+        See `predict.predict_face_ages`.
+
+    Returns
+    -------
+    DataFrame, one row per photo and step
+        The kept columns (names and paths are not), ``photo`` (a number); condition, unit, step; before (face age as it
+        is), change (years; NaN without an age after it), lost (why there is no age after it: a reason, or ""). A photo
+        that has no age as it is has one row, without a condition.
+
+    Raises
+    ------
+    RunError
+        A worker process was killed.
+    """
+    kept = [name for name in photos if name not in NAMES]
+    paths = list(zip(photos["folder"].map(Path), photos["path"], strict=True))
+    found: list[list[dict]] = []
+    with predict.pool(min(workers, max(1, len(paths))), make_tools) as processes:
+        for running in [processes.submit(_stress_one, *path) for path in paths]:
+            try:
+                found.append(running.result())
+            except BrokenProcessPool:
+                raise RunError(
+                    "a worker process was killed, probably because memory ran out. Expected enough memory for each. Use fewer --workers or more memory."
+                ) from None
+            progress(1)
+    known = [photos.iloc[number][kept].to_dict() for number in range(len(photos))]
+    rows = [
+        one | {"photo": number} | row
+        for number, (one, steps) in enumerate(zip(known, found, strict=True))
+        for row in steps
+    ]
+    return pd.DataFrame(
+        rows, columns=[*kept, "photo", "condition", "unit", "step", "before", "change", "lost"]
+    )
+
+
+def _stress_one(folder: Path, path: str) -> list[dict]:
+    """Runs in a worker process."""
+    return stress_one(inside(folder, path), predict.tools_of_this_process())
+
+
+def stress_one(path: Path | None, tools: Tools) -> list[dict]:
+    """The rows of one photo; only the first model is asked, once for each step."""
+    tools = replace(tools, models=tools.models[:1], settings=replace(tools.settings, jitters=0))
+    if path is None:
+        return [{"lost": "outside_folder"}]
+    try:
+        photo = decode_photo(path)
+    except DecodeError as error:
+        return [{"lost": error.reason}]
+    asis = examine_image(photo, tools)
+    if not asis.crops:
+        return [{"lost": asis.row["reason"]}]
+    face = Box(*(float(asis.row[f"box_{part}"]) for part in ("x", "y", "width", "height")))
+    steps, changed = [], []
+    for condition in CONDITIONS:
+        for step in condition.steps:
+            image = condition.change(photo.image, step, face)
+            steps.append({"condition": condition.name, "unit": condition.unit, "step": float(step)})
+            changed.append(
+                examine_image(
+                    Decoded(image, width=image.shape[1], height=image.shape[0], orientation=1), tools
+                )
+            )
+    add_ages([asis, *changed], tools)
+    if FACE_AGE not in asis.row:
+        return [{"lost": asis.row["reason"]}]
+    before = asis.row[FACE_AGE]
+    return [
+        step
+        | {
+            "before": before, "change": after.row.get(FACE_AGE, np.nan) - before,
+            "lost": "" if FACE_AGE in after.row else after.row["reason"],
+        }
+        for step, after in zip(steps, changed, strict=True)
+    ]  # fmt: skip

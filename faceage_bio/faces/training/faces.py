@@ -1,0 +1,173 @@
+"""Labelled photos -> faces cut once, by the inference engine, in parts with checksums; a run that was interrupted goes on."""
+
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from PIL import Image, UnidentifiedImageError
+
+from faceage_bio.core.errors import RunError
+from faceage_bio.core.settings.photos import FaceAge, Quality, Rule
+from faceage_bio.core.tables import atomic_path, read_table, sha256_of, write_table
+from faceage_bio.faces.faceage.photo import Tools
+from faceage_bio.faces.faceage.predict import examined, pool, tools_of_this_process
+from faceage_bio.faces.faceage.settings import settings_of
+from faceage_bio.faces.faceage.store import ENGINE, content_of, state_of
+from faceage_bio.faces.vision.detect import Detector
+from faceage_bio.faces.vision.face_input import FaceInput
+
+PART = 256  # photos; what an interrupted run loses at most per process
+FACES = "faces"  # the folder of the parts
+
+
+class _Cutter:
+    """Stands where a model stands, so that the engine cuts its input."""
+
+    def __init__(self, how: FaceInput) -> None:
+        self.card = {"name": "none", "input": how.declared()}
+
+
+def cutting_tools(how: FaceInput, device: str) -> Tools:
+    """The engine without a model: how many faces there are is for the curation to judge."""
+    quality = Quality(multiple_faces=Rule(action="flag", threshold=1))
+    return Tools(Detector(device), (_Cutter(how),), settings_of(FaceAge(quality=quality)))
+
+
+def cut_faces(
+    paths: Sequence[str],
+    how: FaceInput,
+    folder: Path,
+    *,
+    device: str = "cpu",
+    workers: int = 1,
+    progress: Callable[[int], None] = lambda n: None,
+) -> pd.DataFrame:
+    """Cut the face of each photo into ``folder/faces``; parts that are there and whole are not made again.
+
+    Returns
+    -------
+    DataFrame, one row per path
+        path, format, content_hash, reason ("" for a face), n_faces, perceptual_hash, pixel_hash; part and row of the face.
+    """
+    parts = [list(paths[start : start + PART]) for start in range(0, len(paths), PART)]
+    places = [folder / FACES / f"part-{number:05d}.npy" for number in range(len(parts))]
+    keys = [_key_of(part, how) for part in parts]
+    tables: dict[int, pd.DataFrame] = {}
+    for number, (part, place) in enumerate(zip(parts, places, strict=True)):
+        known = _known(place, keys[number])
+        if known is not None:
+            tables[number] = known
+            progress(len(part))
+    left = [number for number in range(len(parts)) if number not in tables]
+    if left:
+        with pool(workers, partial(cutting_tools, how, device)) as running:
+            jobs = (
+                {number: running.submit(_cut_part, parts[number]) for number in left} if workers > 1 else {}
+            )
+            for number in left:
+                done = jobs[number] if jobs else running.submit(_cut_part, parts[number])
+                rows, crops = done.result()
+                tables[number] = keep_part(places[number], rows, crops, how, keys[number])
+                progress(len(parts[number]))
+    whole = [tables[number].assign(part=number) for number in range(len(parts))]
+    return pd.concat(whole, ignore_index=True).drop(columns=["key", "sha256"])
+
+
+def _key_of(paths: Sequence[str], how: FaceInput) -> str:
+    states = [state_of(Path(path)) for path in paths]
+    return hashlib.sha256(json.dumps([ENGINE, how.declared(), list(paths), states]).encode()).hexdigest()
+
+
+def _known(place: Path, key: str) -> pd.DataFrame | None:
+    rows = place.with_suffix(".parquet")
+    if not (place.is_file() and rows.is_file()):
+        return None
+    table = read_table(rows)
+    whole = len(table) and table["key"].iloc[0] == key and table["sha256"].iloc[0] == sha256_of(place)
+    return table if whole else None
+
+
+def _cut_part(paths: Sequence[str]) -> tuple[list[dict], list[np.ndarray]]:
+    """Runs in a worker process."""
+    tools, rows, crops = tools_of_this_process(), [], []
+    for path in paths:
+        photo = examined(Path(path), tools)
+        row = {name: photo.row.get(name, "") for name in ("reason", "perceptual_hash", "pixel_hash")}
+        row |= {"path": path, "format": _format_of(path), "content_hash": content_of(path) or "", "n_faces": photo.row.get("n_faces", 0)}  # fmt: skip
+        if photo.crops:
+            row |= {"reason": "", "row": len(crops)}
+            crops.append(photo.crops[0])
+        rows.append({"row": -1} | row)
+    return rows, crops
+
+
+def _format_of(path: str) -> str:
+    try:
+        with Image.open(path) as image:
+            return "JPEG" if image.format == "MPO" else str(image.format)
+    except (OSError, UnidentifiedImageError, ValueError, Image.DecompressionBombError):
+        return ""
+
+
+def keep_part(
+    place: Path, rows: list[dict], crops: list[np.ndarray], how: FaceInput, key: str
+) -> pd.DataFrame:
+    """Write the faces of a part, and its rows with the checksum; returns the rows."""
+    faces = np.stack(crops) if crops else np.empty((0, how.size, how.size, 3), np.uint8)
+    with atomic_path(place) as temporary, open(temporary, "wb") as file:
+        np.save(file, faces)
+    table = pd.DataFrame(rows).assign(key=key, sha256=sha256_of(place))
+    write_table(table, place.with_suffix(".parquet"))
+    return table
+
+
+@dataclass
+class FaceStore:
+    """The faces of a prepared folder, read from disk where they are asked for."""
+
+    folder: Path
+
+    def __post_init__(self) -> None:
+        self.open()
+
+    def open(self) -> None:
+        """Map the parts into memory."""
+        places = sorted((self.folder / FACES).glob("part-*.npy"))
+        self._parts = [np.load(place, mmap_mode="r") for place in places]
+
+    def __getstate__(self) -> dict:
+        return {"folder": self.folder}
+
+    def __setstate__(self, state: dict) -> None:
+        self.folder = state["folder"]
+        self.open()
+
+    def face(self, part: int, row: int) -> np.ndarray:
+        """uint8 of shape (size, size, 3)."""
+        return np.array(self._parts[part][row])
+
+
+def check_faces(folder: Path) -> None:
+    """Compare every part with its checksum.
+
+    Raises
+    ------
+    RunError
+        A part is missing, cut off or changed.
+    """
+    tables = sorted((folder / FACES).glob("part-*.parquet"))
+    if not tables:
+        raise RunError(
+            f"{folder}: holds no faces. Expected what `faceage-bio train prepare` writes. Give the folder of prepared photos."
+        )
+    for path in tables:
+        place, told = path.with_suffix(".npy"), read_table(path, columns=["sha256"])["sha256"]
+        if not place.is_file() or (len(told) and sha256_of(place) != told.iloc[0]):
+            raise RunError(
+                f"{place}: missing, or other than its checksum says. Expected the part as it was written. Call `faceage-bio train prepare` again: it makes damaged parts anew."
+            )

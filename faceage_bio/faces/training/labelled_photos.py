@@ -1,0 +1,150 @@
+"""Labelled photos of public sets and of tables: path, age, person."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from faceage_bio.core import parse
+from faceage_bio.core.errors import TableError, examples
+from faceage_bio.core.settings.training import Source
+from faceage_bio.core.tables import read_text_table
+from faceage_bio.faces.training.curation import BAD_LABEL, NO_FACE_SAID, SEVERAL_SAID
+
+COLUMNS = ("source", "path", "age", "identity", "sex", "race", "excluded")
+UTKFACE = re.compile(
+    r"(?P<age>\d{1,3})_(?P<sex>[01])_(?P<race>[0-4])_(?P<date>\d{17})\.jpe?g(\.chip\.jpg)?", re.IGNORECASE
+)
+PICTURES = {".jpg", ".jpeg", ".png"}
+UTK_SEX = {"0": "male", "1": "female"}
+UTK_RACE = {"0": "White", "1": "Black", "2": "Asian", "3": "Indian", "4": "Other"}
+MATLAB_DAYS = 366  # MATLAB's day 1 is 1 January of the year 0, Python's that of the year 1
+DAYS_PER_YEAR = 365.25
+
+
+def read_source(source: Source) -> pd.DataFrame:
+    """One row per photo of a source.
+
+    Returns
+    -------
+    DataFrame
+        source, path (of the file), age (years, NaN where the label is none), identity (of one source), sex, race, and
+        ``excluded``: why the source's own fields exclude it, "" otherwise.
+
+    Raises
+    ------
+    TableError
+        The file or the folder is not of its kind, or holds no photo.
+    """
+    readers: dict[str, Callable[[Source], pd.DataFrame]] = {
+        "utkface": _utkface,
+        "imdb_wiki": _imdb_wiki,
+        "table": _table,
+    }
+    table = readers[source.kind](source)
+    if table.empty:
+        raise TableError(
+            f"{source.path}: holds no photo. Expected at least one. Look at kind and path of the source {source.name}."
+        )
+    if source.identity == "photo":
+        table["identity"] = table["path"]
+    table = table.assign(source=source.name).reindex(columns=COLUMNS)
+    texts = ["identity", "sex", "race", "excluded"]
+    table[texts] = table[texts].astype(object).where(table[texts].notna(), "").astype(str)
+    table.loc[table["age"].isna() & (table["excluded"] == ""), "excluded"] = BAD_LABEL
+    return table
+
+
+def _utkface(source: Source) -> pd.DataFrame:
+    folder = Path(source.path)
+    if not folder.is_dir():
+        raise TableError(f"{folder}: no such folder. Expected the pictures of UTKFace. Check the path.")
+    rows = []
+    for path in sorted(item for item in folder.rglob("*") if item.suffix.lower() in PICTURES):
+        found = UTKFACE.fullmatch(path.name)
+        row = {"path": str(path), "age": float(found["age"]) if found else np.nan, "identity": str(path)}
+        rows.append(row | ({"sex": UTK_SEX[found["sex"]], "race": UTK_RACE[found["race"]]} if found else {}))
+    return pd.DataFrame(rows, columns=["path", "age", "identity", "sex", "race"])
+
+
+def matlab_age(born: np.ndarray, taken: np.ndarray) -> np.ndarray:
+    """Years from birth, a MATLAB day number, to 1 July of the year in which a photo was taken; NaN for what is no date."""
+    born, taken = np.asarray(born, dtype=np.float64), np.asarray(taken, dtype=np.float64)
+    known = np.isfinite(born) & (born > MATLAB_DAYS) & np.isfinite(taken) & (taken >= 1800) & (taken <= 2100)
+    years = np.where(known, taken, 2000).astype(int)
+    days = np.array([np.datetime64(f"{year}-07-01") for year in years]).astype("datetime64[D]").astype(float)
+    origin = float(np.datetime64("0001-01-01", "D").astype(float))
+    birth = born - MATLAB_DAYS - 1 + origin
+    return np.where(known, (days - birth) / DAYS_PER_YEAR, np.nan)
+
+
+def _imdb_wiki(source: Source) -> pd.DataFrame:
+    from scipy.io import loadmat
+
+    path = Path(source.path)
+    if not path.is_file():
+        raise TableError(f"{path}: no such file. Expected imdb.mat or wiki.mat. Check the path.")
+    try:
+        content = loadmat(path, squeeze_me=True, struct_as_record=True, chars_as_strings=True)
+    except (ValueError, NotImplementedError, TypeError, OSError) as error:
+        raise TableError(
+            f"{path}: not a MATLAB file of version 5 ({error}). Expected imdb.mat or wiki.mat of IMDB-WIKI. Give the file as it was published."
+        ) from None
+    held = [name for name in content if not name.startswith("__")]
+    meta = content.get("imdb", content.get("wiki"))
+    needed = ("dob", "photo_taken", "full_path", "face_score", "second_face_score", "name")
+    lacking = [name for name in needed if meta is None or name not in (meta.dtype.names or ())]
+    if lacking:
+        raise TableError(
+            f"{path}: holds {', '.join(held) or 'nothing'}, without the field(s) {', '.join(lacking)}. Expected a struct imdb or wiki with {', '.join(needed)}. "
+            "Give the file that came with the pictures."
+        )
+    field = {name: np.atleast_1d(meta[name].item()) for name in needed}
+    if len({len(values) for values in field.values()}) != 1:
+        raise TableError(
+            f"{path}: its fields differ in length. Expected one value per photo in each. Give the file as it was published."
+        )
+    folder = Path(source.folder) if source.folder else path.parent
+    names = [str(name) if np.size(name) else "" for name in field["name"]]
+    paths = [str(folder / str(np.ravel(one)[0] if np.size(one) else "")) for one in field["full_path"]]
+    table = pd.DataFrame({"path": paths, "age": matlab_age(field["dob"], field["photo_taken"])})
+    table["identity"] = [name or path for name, path in zip(names, paths, strict=True)]
+    if "gender" in meta.dtype.names:
+        table["sex"] = pd.Series(np.atleast_1d(meta["gender"].item()).astype(float)).map(
+            {0.0: "female", 1.0: "male"}
+        )
+    score, second = (field[name].astype(float) for name in ("face_score", "second_face_score"))
+    table["excluded"] = np.select([~np.isfinite(score), ~np.isnan(second)], [NO_FACE_SAID, SEVERAL_SAID], "")
+    return table
+
+
+def _table(source: Source) -> pd.DataFrame:
+    path = Path(source.path)
+    typed = read_text_table(path)
+    needed = ["path", "age"] + (["identity"] if source.identity == "known" else [])
+    lacking = [name for name in needed if name not in typed]
+    if lacking:
+        raise TableError(
+            f"{path}: line {typed.attrs['header']} lacks the column(s) {', '.join(lacking)}; found {', '.join(typed)}. Expected {', '.join(needed)}, and sex and race if known. "
+            "Add them; where nobody knows who is who, say identity: photo."
+        )
+    cells = typed["age"].astype(str).str.strip()
+    age = parse.to_numbers(cells.where(~parse.is_missing(cells), None))
+    wrong = [f"line {line}: {cells[line]!r}" for line in cells.index[age.isna() & ~parse.is_missing(cells)]]
+    if wrong:
+        raise TableError(
+            f"{path}: column 'age' has cells that are no numbers ({examples(wrong)}). Expected years such as 57.4. Correct them, or leave them empty."
+        )
+    folder = Path(source.folder) if source.folder else path.parent
+    table = typed.reindex(columns=["path", "identity", "sex", "race"]).assign(age=age)
+    nameless = [f"line {line}" for line in table.index[parse.is_missing(table["path"].fillna(""))]]
+    if nameless:
+        raise TableError(
+            f"{path}: column 'path' is empty ({examples(nameless)}). Expected the photo's file. Write it."
+        )
+    unknown = table["identity"].fillna("").astype(str).str.strip() == ""
+    table["path"] = [str(folder / one) for one in table["path"]]
+    table["identity"] = table["identity"].where(~unknown, table["path"])
+    return table.reset_index(drop=True)

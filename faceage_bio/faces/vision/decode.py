@@ -1,0 +1,179 @@
+"""From an image file to upright RGB pixels, or a reason why not."""
+
+import re
+import stat
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, PngImagePlugin, UnidentifiedImageError
+
+from faceage_bio.faces.vision.jpeg import is_damaged
+
+EXIF_ORIENTATION = 274
+SUBFILE_TYPE, PHOTOMETRIC, DNG_VERSION = 254, 262, 50706  # tags of TIFF
+# turned so, a picture with this orientation is upright
+TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT, 3: Image.Transpose.ROTATE_180, 4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE, 6: Image.Transpose.ROTATE_270, 7: Image.Transpose.TRANSVERSE, 8: Image.Transpose.ROTATE_90,
+}  # fmt: skip
+# what cameras, scanners and web pages make; others, such as EPS, would start programs of the system
+FORMATS = ("JPEG", "MPO", "PNG", "TIFF", "WEBP", "GIF", "BMP", "JPEG2000", "AVIF", "PPM", "TGA", "HEIF")
+LARGEST_TEXT = 64 * 2**20  # bytes of text that a PNG may carry beside its pixels
+# how raw files of cameras begin, other than those that are TIFFs with a thumbnail as their first page
+RAW = re.compile(
+    rb"FUJIFILMCCD-RAW|II(?:RO|RS|U\0|\*\0.{4}CR)|MMOR|FOVb|\0MRM|.{4}ftypcrx |.{6}HEAPCCDR", re.DOTALL
+)
+MODES = {"1": "1-bit", "P": "palette", "PA": "palette", "CMYK": "CMYK"}  # in which no camera writes
+MEANINGS = {
+    "missing_file": "no such file",
+    "not_a_file": "a folder or something else that is not a file",
+    "no_permission": "no permission to read the file",
+    "empty_file": "the file is empty",
+    "not_an_image": "not an image format that can be read",
+    "damaged_image": "damaged or cut off",
+    "cannot_be_read": "the disk or the system refused; the log of the system may say why",
+    "too_many_pixels": "more pixels than a photo has",
+    "out_of_memory": "not enough memory to unpack it",
+    "raw_file": "a camera's raw file, of which only a thumbnail could be read; export all photos as JPEG, HEIC or TIFF with the same settings",
+}
+
+
+PngImagePlugin.MAX_TEXT_CHUNK = PngImagePlugin.MAX_TEXT_MEMORY = LARGEST_TEXT
+
+
+class DecodeError(Exception):
+    """The file holds no photo that can be read: a key of ``MEANINGS`` as ``reason``, and no name of the file."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(MEANINGS[reason])
+        self.reason = reason
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """An upright photo: uint8 RGB pixels of shape (height, width, 3), and the EXIF orientation applied (1-8)."""
+
+    image: np.ndarray
+    width: int
+    height: int
+    orientation: int
+    colour_mode: str = ""
+    """"1-bit", "palette", "CMYK" or "white is zero" for a file in a form that no camera writes."""
+    corrupt_data: bool = False
+    """The file was read, but its data are damaged (see `jpeg.is_damaged`)."""
+
+
+def decode_photo(path: Path | str) -> Decoded:
+    """Read a photo in any mode Pillow knows: turned upright by its EXIF, 8-bit RGB, first frame or page.
+
+    Transparent parts are laid over white. Greys of more than 8 bits and floating ones are scaled by the least depth (0 to 1, 8,
+    10, 12, 14 or 16 bits) that holds the brightest pixel. Photos of up to
+    about 180 megapixels are read (twice Pillow's limit for a warning).
+
+    Raises
+    ------
+    DecodeError
+        No such file, empty, truncated, not an image, a camera's raw file, or too large to be a photo.
+    """
+    path = Path(path)
+    with _opened(path) as opened:
+        white_is_zero = getattr(opened, "tag_v2", {}).get(PHOTOMETRIC) == 0
+        colour_mode = MODES.get(opened.mode, "white is zero" if white_is_zero else "")
+        damaged = opened.format in ("JPEG", "MPO") and is_damaged(path.read_bytes(), opened.mode)
+        opened.load()
+        orientation = _orientation(opened)
+        upright = opened.transpose(TURNS[orientation]) if orientation > 1 else opened
+        image = _rgb(upright, opened.info, white_is_zero)
+    return Decoded(image, image.shape[1], image.shape[0], orientation, colour_mode, damaged)
+
+
+def check_header(path: Path | str) -> None:
+    """Raise what `decode_photo` would, as far as the file's header tells: the pixels are not read."""
+    with _opened(Path(path)):
+        pass
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Image.Image]:
+    """The photo with its header read; whatever goes wrong in here and in the block is a `DecodeError`."""
+    try:
+        state = path.stat()
+        if not stat.S_ISREG(state.st_mode):  # reading a pipe would wait for ever
+            raise DecodeError("not_a_file")
+        if state.st_size == 0:
+            raise DecodeError("empty_file")
+        with path.open("rb") as file:
+            if RAW.match(file.read(16)):
+                raise DecodeError("raw_file")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # damaged EXIF does not matter, and 100 megapixels are no bomb
+            with Image.open(path, formats=_formats()) as opened:
+                if _shows_a_thumbnail(opened):
+                    raise DecodeError("raw_file")
+                yield opened
+    except DecodeError:
+        raise
+    except (FileNotFoundError, NotADirectoryError):
+        raise DecodeError("missing_file") from None
+    except PermissionError:
+        raise DecodeError("no_permission") from None
+    except UnidentifiedImageError:
+        raise DecodeError("not_an_image") from None
+    except Image.DecompressionBombError:
+        raise DecodeError("too_many_pixels") from None
+    except MemoryError:
+        raise DecodeError("out_of_memory") from None
+    except OSError as error:
+        # the readers of formats raise OSError without a number, the system with one
+        raise DecodeError("damaged_image" if error.errno is None else "cannot_be_read") from None
+    except Exception:  # a damaged file can fail in any way inside a reader, and must not stop the others
+        raise DecodeError("damaged_image") from None
+
+
+@cache
+def _formats() -> list[str]:
+    """The formats that can be read here, HEIC among them."""
+    from pi_heif import register_heif_opener
+
+    register_heif_opener()
+    Image.init()  # learns all formats, not only the common ones
+    return [name for name in FORMATS if name in Image.OPEN]
+
+
+def _shows_a_thumbnail(opened: Image.Image) -> bool:
+    """Whether a TIFF is a camera's raw file, or otherwise has a smaller copy as its first page."""
+    tags = getattr(opened, "tag_v2", {})
+    return DNG_VERSION in tags or bool(tags.get(SUBFILE_TYPE, 0) & 1)
+
+
+def _orientation(image: Image.Image) -> int:
+    try:
+        value = image.getexif().get(EXIF_ORIENTATION, 1)
+    except Exception:  # damaged EXIF, whose reader can fail in any way; the pixels are there
+        return 1
+    return value if value in TURNS else 1
+
+
+def _rgb(image: Image.Image, info: dict, white_is_zero: bool) -> np.ndarray:
+    if image.mode.startswith("I") or image.mode == "F":
+        values = np.asarray(image, dtype=np.float32)
+        grey = np.clip(values * (255 / _white(values, image.mode == "F")), 0, 255).round().astype(np.uint8)
+        grey = 255 - grey if white_is_zero else grey  # which Pillow does for 8 bits and fewer, and not here
+        return np.repeat(grey[:, :, None], 3, axis=2)
+    if image.mode in {"RGBA", "LA", "PA", "La", "RGBa"} or "transparency" in info:
+        image = image.convert("RGBA")
+        white = Image.new("RGBA", image.size, "white")
+        image = Image.alpha_composite(white, image)
+    return np.asarray(image.convert("RGB"))
+
+
+def _white(values: np.ndarray, floating: bool) -> float:
+    """The value that stands for white: of the depths in use (0 to 1, 8, 10, 12, 14, 16 bits), the least that holds all."""
+    highest = float(values.max(initial=0))
+    depths = [2.0**bits - 1 for bits in (8, 10, 12, 14, 16)]
+    return next((depth for depth in [1.0] * floating + depths if highest <= depth), highest)

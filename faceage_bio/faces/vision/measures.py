@@ -1,0 +1,104 @@
+"""What can be said of a photo and its face before any age: size, place in the frame, sharpness, light, pose."""
+
+import hashlib
+
+import cv2
+import numpy as np
+
+from faceage_bio.faces.vision.detect import Face
+
+LANDMARKS = (
+    "left_eye",
+    "right_eye",
+    "nose",
+    "mouth_left",
+    "mouth_right",
+)  # as seen by the viewer, the detector's order
+NOSE_DEPTH = (
+    0.45  # of the distance between the eyes that the tip of the nose stands out; a rough human average
+)
+GREY_SPREAD = (
+    3.0  # grey levels between the colour channels, on average, up to which a photo counts as greyscale
+)
+HASH_SIDE = 16  # the perceptual hash has its square in bits
+
+
+def measure_face(face: Face, width: int, height: int) -> dict:
+    """Where a face lies in a photo of ``width`` x ``height`` pixels, and how the head is held.
+
+    Returns
+    -------
+    dict
+        box_x ... box_height, probability, left_eye_x ... mouth_right_y; face_short_side (pixels); face_share (of the
+        photo's area); inside_frame (the whole box is in the photo) and outside_share (of the box's area); roll and
+        yaw (degrees, estimated from the landmarks; positive: turned to the right of the picture).
+    """
+    x, y, box_width, box_height = face.unclipped_box
+    seen = max(0, min(x + box_width, width) - max(x, 0)) * max(0, min(y + box_height, height) - max(y, 0))
+    area = max(1, box_width * box_height)
+    points = {
+        f"{name}_{axis}": value
+        for name, point in zip(LANDMARKS, face.landmarks, strict=True)
+        for axis, value in zip("xy", point, strict=True)
+    }
+    return {
+        "box_x": face.x, "box_y": face.y, "box_width": face.width, "box_height": face.height,
+        "probability": face.probability, **points, "face_short_side": min(face.width, face.height),
+        "face_share": seen / (width * height), "inside_frame": seen == area, "outside_share": 1 - seen / area,
+        **_pose(face),
+    }  # fmt: skip
+
+
+def _pose(face: Face) -> dict[str, float]:
+    left, right, nose = (np.array(point, dtype=float) for point in face.landmarks[:3])
+    eyes = right - left
+    distance = float(np.hypot(*eyes))
+    if distance == 0:
+        return {"roll": np.nan, "yaw": np.nan}
+    along = float((nose - (left + right) / 2) @ eyes) / distance
+    return {
+        "roll": float(np.degrees(np.arctan2(eyes[1], eyes[0]))),
+        "yaw": float(np.degrees(np.arctan(along / distance / NOSE_DEPTH))),
+    }
+
+
+def measure_crop(crop: np.ndarray) -> dict:
+    """Sharpness and light of what the age network sees.
+
+    Parameters
+    ----------
+    crop : uint8 array, shape (160, 160, 3), RGB
+
+    Returns
+    -------
+    dict
+        sharpness (variance of the Laplacian of the grey crop; on the crop, so that photos of all sizes compare),
+        brightness (mean grey, 0 to 255), contrast (standard deviation of grey), greyscale (no colour to speak of).
+    """
+    grey = cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY)
+    spread = crop.max(axis=2).astype(float) - crop.min(axis=2)
+    return {
+        "sharpness": float(cv2.Laplacian(grey, cv2.CV_64F).var()),
+        "brightness": float(grey.mean()),
+        "contrast": float(grey.std()),
+        "greyscale": bool(spread.mean() < GREY_SPREAD),
+    }
+
+
+def pixel_hash(image: np.ndarray) -> str:
+    """SHA-256 over size and pixels of an upright photo: equal only if every pixel is."""
+    digest = hashlib.sha256(repr(image.shape).encode())
+    digest.update(np.ascontiguousarray(image).data)
+    return digest.hexdigest()
+
+
+def perceptual_hash(image: np.ndarray) -> str:
+    """256 bits, in hexadecimals, that hardly change when a photo is scaled or compressed again.
+
+    Signs of the lowest frequencies of a small grey copy against their median (Zauner 2010, "pHash").
+    """
+    step = max(1, min(image.shape[:2]) // 256)  # no need to look at every pixel of a large photo
+    grey = cv2.cvtColor(np.ascontiguousarray(image[::step, ::step]), cv2.COLOR_RGB2GRAY)
+    small = cv2.resize(grey, (64, 64), interpolation=cv2.INTER_AREA).astype(np.float32)
+    low = cv2.dct(small)[:HASH_SIDE, :HASH_SIDE].ravel()
+    return np.packbits(low > np.median(low[1:])).tobytes().hex()

@@ -1,0 +1,1 @@
+"""What comes in: checked tables, counts and genotypes, and the ledger."""

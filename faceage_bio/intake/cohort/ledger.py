@@ -1,0 +1,75 @@
+"""The ledger from the first photo to the last model: nothing disappears, nothing is counted twice."""
+
+import pandas as pd
+
+from faceage_bio.core.columns import (
+    COHORT,
+    LEDGER_COLUMNS,
+    LEDGER_STAGES,
+    LEDGER_STATUSES,
+    PHOTO,
+    SAMPLE,
+    SUBJECT,
+)
+from faceage_bio.core.errors import CohortError
+
+KEYS = [COHORT, SUBJECT, PHOTO, SAMPLE, "stage"]
+CARRIED = {"photo": ["face_age"], "subject": ["acceleration", "survival"], "sample": ["expression"]}
+
+
+def unit_of(ledger: pd.DataFrame) -> pd.Series:
+    """Whether a row is about a photo, a sample or a subject."""
+    unit = pd.Series("subject", index=ledger.index)
+    unit[ledger[PHOTO] != ""] = "photo"
+    unit[ledger[SAMPLE] != ""] = "sample"
+    return unit
+
+
+def gather(ledgers: list[pd.DataFrame]) -> pd.DataFrame:
+    """All stages' rows in one table.
+
+    Raises
+    ------
+    CohortError
+        A status that does not exist, an exclusion without a reason, a unit twice at a stage, or a unit that came in and
+        is missing at a later stage that ran. Each is a fault of ours, and the results are not to be used.
+    """
+    ledger = pd.concat(ledgers, ignore_index=True).reindex(columns=list(LEDGER_COLUMNS)).fillna("")
+    faults = []
+    odd = ledger[~ledger["status"].isin(LEDGER_STATUSES) | ~ledger["stage"].isin(LEDGER_STAGES)]
+    if len(odd):
+        faults.append(f"{len(odd)} row(s) with an unknown stage or status")
+    silent = ledger[(ledger["status"] != "included") & (ledger["reason"] == "")]
+    if len(silent):
+        faults.append(f"{len(silent)} exclusion(s) or flag(s) without a reason")
+    doubled = ledger[ledger.duplicated(KEYS)]
+    if len(doubled):
+        faults.append(f"{len(doubled)} photo(s), subject(s) or sample(s) twice at one stage")
+    units = unit_of(ledger)
+    for unit, stages in CARRIED.items():
+        key = {"photo": PHOTO, "subject": SUBJECT, "sample": SAMPLE}[unit]
+        mine = ledger[units == unit]
+        came = mine[(mine["stage"] == "intake") & (mine["reason"] != "not_in_manifest")]
+        for stage in stages:
+            there = mine[mine["stage"] == stage]
+            if len(there) and (lost := set(came[key]) - set(there[key])):
+                faults.append(f"{len(lost)} {unit}(s) of the intake are missing at the stage {stage}")
+    if faults:
+        raise CohortError(
+            f"the ledger does not add up: {'; '.join(faults)}. Expected each of the intake once at each stage. Do not use these results; report this as a bug."
+        )
+    return ledger
+
+
+def flow(ledger: pd.DataFrame) -> pd.DataFrame:
+    """Counts only: cohort, unit, stage, status, reason, n; in the order of the stages."""
+    counted = (
+        ledger.assign(unit=unit_of(ledger)).groupby([COHORT, "unit", "stage", "status", "reason"]).size()
+    )
+    table = counted.rename("n").reset_index()
+    order = {stage: place for place, stage in enumerate(LEDGER_STAGES)}
+    return table.sort_values(
+        [COHORT, "unit", "stage", "status", "reason"],
+        key=lambda c: c.map(order) if c.name == "stage" else c,
+        ignore_index=True,
+    )

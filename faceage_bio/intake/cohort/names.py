@@ -1,0 +1,239 @@
+"""Names in the config against the tables: columns, codings, genes and groups that nothing has, each with the nearest that there is."""
+
+import difflib
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from faceage_bio.core.columns import LATER, SUBJECT_COLUMNS
+from faceage_bio.core.config import DEFAULT_COLUMNS
+from faceage_bio.core.errors import TableError
+from faceage_bio.core.problems import Problems
+from faceage_bio.core.settings.cohort import TABLES, SheetForm, as_list, form_of
+from faceage_bio.core.tables import read_text_table
+from faceage_bio.intake.cohort.answerable import cannot_answer
+from faceage_bio.intake.cohort.proposal import USUAL, plain
+from faceage_bio.intake.rna.gene_ids import human_genes
+from faceage_bio.intake.rna.gene_sets import choose_sets
+from faceage_bio.intake.schemas import CLINICAL, SAMPLES, SCHEMAS, check_needed, check_spelling
+
+if TYPE_CHECKING:
+    from faceage_bio.intake.cohort.intake import CohortTables
+
+NEAR = 0.6  # of a name that is wrong for sure
+ALIKE = 0.75  # of one that may be right
+
+
+def check_names(
+    cohorts: Mapping[str, Mapping],
+    tables: Mapping[str, "CohortTables"],
+    settings: Mapping[str, Any],
+    problems: Problems,
+) -> list[str]:
+    """A problem for each name that no table has; what is not used, how many genes are found and what cannot be answered, in sentences.
+
+    Parameters
+    ----------
+    cohorts : the config's ``cohorts``
+    tables : the checked tables of each cohort
+    settings : of `config.analysis_settings`
+    """
+    named = settings["names"]
+    said = [
+        line for cohort in cohorts.values() for table in TABLES if cohort.get(table)
+        for line in _unused(cohort[table], table, form_of(cohort, table), {one for names in named.values() for one in names})
+    ]  # fmt: skip
+    columns = {
+        str(name) for one in tables.values() for table in (one.subjects, one.samples) for name in table
+    }
+    _check_settings(named, columns, problems)
+    _check_spelling(named, tables, problems)
+    _check_groups(settings["acceleration.fit_in"], tables, problems)
+    said += _check_genes(settings, tables, problems)
+    return said + cannot_answer(tables, named)
+
+
+def _header(file: str, form: SheetForm) -> list[str]:
+    try:
+        return list(read_text_table(file, form.sheet).columns)
+    except TableError:  # told by those who read it
+        return []
+
+
+def check_columns(cohort: str, settings: Mapping[str, Any], problems: Problems) -> dict[str, list[str]]:
+    """The column names of a cohort's tables, which are read before any cell or count.
+
+    A problem for each table that cannot be read or lacks a needed column, and for each name under ``columns`` and ``codings`` that the
+    tables that it is declared for do not have.
+    """
+    forms = {table: form_of(settings, table) for table in TABLES if settings.get(table)}
+    headers, needed = {}, Problems()
+    for table, form in forms.items():
+        try:
+            typed = read_text_table(settings[table], form.sheet, form.decimal)
+        except TableError as error:
+            problems.other(str(error))
+            continue
+        headers[table] = list(typed)
+        check_needed(typed, SCHEMAS[table], settings[table], needed, form)
+    if len(headers) < len(forms):
+        return headers
+    misspelt = Problems()
+    _check_form(f"cohorts.{cohort}", settings, headers, settings, misspelt)
+    for table, form in (settings.get("tables") or {}).items():
+        _check_form(f"cohorts.{cohort}.tables.{table}", form, {table: headers[table]}, settings, misspelt)
+    # a needed column lacks because its declared name is misspelt: one cause, one message
+    problems.others += misspelt.others or needed.others
+    return headers
+
+
+def check_settings(
+    cohorts: Mapping[str, Mapping],
+    headers: Mapping[str, Mapping[str, Sequence[str]]],
+    named: Mapping[str, Sequence[str]],
+    problems: Problems,
+) -> None:
+    """A problem for each column that a setting names and no table has, by the tables' column names alone.
+
+    Nothing is said where a file of single cells may have it, whose obs is read later.
+    """
+    if any(cohort.get("single_cell") for cohort in cohorts.values()):
+        return
+    declared = {
+        name for cohort in cohorts.values() for table in TABLES for name in form_of(cohort, table).columns
+    }
+    theirs = {name for tables in headers.values() for header in tables.values() for name in header}
+    _check_settings(named, theirs | declared, problems)
+
+
+def _check_form(
+    place: str,
+    form: Mapping[str, Any],
+    headers: Mapping[str, list[str]],
+    settings: Mapping[str, Any],
+    problems: Problems,
+) -> None:
+    """A problem for each name under ``columns`` and ``codings`` at a place of the config that none of its tables has."""
+    every = list(dict.fromkeys(name for header in headers.values() for name in header))
+    columns = form.get("columns") or {}
+    lacking = f"but {_among(settings[table] for table in headers)} have no such column. Expected one of them."
+    for ours, theirs in columns.items():
+        for name in as_list(theirs):
+            if name not in every:
+                problems.other(
+                    f"{place}.columns says that '{ours}' is called {name!r}, {lacking}{_nearest(name, every)} Correct the name."
+                )
+    known = [*every, *columns, *(settings.get("columns") or {})]
+    for column in form.get("codings") or {}:
+        if column not in known:
+            problems.other(
+                f"{place}.codings declares codes of {column!r}, {lacking}{_nearest(column, known)} Correct the name."
+            )
+
+
+def _check_settings(named: Mapping[str, Sequence[str]], columns: set[str], problems: Problems) -> None:
+    """Names that are no column of any cohort, none that we make and none that the defaults name."""
+    known = columns | {*SUBJECT_COLUMNS, *(name for names in DEFAULT_COLUMNS.values() for name in names)}
+    for setting, names in named.items():
+        for name in names:
+            if name not in known and not name.startswith(LATER):
+                problems.other(
+                    f"{setting} names {name!r}, which no table of any cohort has. Expected a column of the clinical data or the "
+                    f"samples.{_nearest(name, known)} Correct the name, or add the column."
+                )
+
+
+def _check_groups(fit_in: str, tables: Mapping[str, "CohortTables"], problems: Problems) -> None:
+    if fit_in != "reference":
+        return
+    if not any(one.subjects["group"].eq("reference").any() for one in tables.values()):
+        problems.other(
+            "acceleration.fit_in is 'reference', but no cohort has controls (group = reference). Expected some to fit the line in. "
+            "Give them a group, or write acceleration: {fit_in: cohort}."
+        )
+
+
+def _check_genes(
+    settings: Mapping[str, Any], tables: Mapping[str, "CohortTables"], problems: Problems
+) -> list[str]:
+    """Genes of the panel that are no human genes or that no counts have; sets that cannot be read."""
+    symbols = set(human_genes().symbol)
+    measured = {name: set(one.genes) for name, one in tables.items() if one.genes is not None}
+    panel = list(settings["expression.panel"])
+    for gene in panel:
+        if measured and gene not in symbols and not any(gene in genes for genes in measured.values()):
+            problems.other(
+                f"expression.panel names {gene!r}, which is neither a symbol of a human gene nor in any counts. Expected a symbol such as CDK6."
+                f"{_nearest(gene, symbols)} Correct it."
+            )
+    try:
+        sets = choose_sets(settings["expression.gene_sets"], settings["expression.gmt"])
+    except TableError as error:
+        problems.other(str(error))
+        return []
+    said = []
+    for name, genes in measured.items():
+        found = [sum(gene in genes for gene in panel), len(panel)]
+        shares = ", ".join(
+            f"{title} {sum(gene in genes for gene in gene_set.directions)} of {len(gene_set.directions)}"
+            for title, gene_set in sets.items()
+        )
+        said.append(
+            f"{name}: {found[0]} of {found[1]} prespecified genes are in the counts; of gene sets: {shares}"
+        )
+    return said
+
+
+def _check_spelling(
+    named: Mapping[str, Sequence[str]], tables: Mapping[str, "CohortTables"], problems: Problems
+) -> None:
+    """Of the columns that no schema knows, those that an analysis takes groups from."""
+    wanted = {one for names in named.values() for one in names}
+    for cohort, one in tables.items():
+        for table, known in ((one.subjects, CLINICAL), (one.samples, SAMPLES)):
+            for name in table.columns.intersection(list(wanted - set(known.columns))):
+                check_spelling(table[name], f"cohort '{cohort}'", problems)
+
+
+def _unused(file: str, table: str, form: SheetForm, named: set[str]) -> list[str]:
+    """Columns of a table that nothing reads, with the name that one may be meant as."""
+    header, ours = _header(file, form), set(SCHEMAS[table].columns)
+    theirs = {name: ours for ours, names in form.columns.items() for name in as_list(names)}
+    unused = [name for name in header if name not in {*ours, *theirs, *named}]
+    replaced = [
+        name for name in header
+        if name not in theirs and any(one in header for one in as_list(form.columns.get(name, [])))
+    ]  # fmt: skip
+    if table == "ancestry" or not unused + replaced:
+        return []
+    meant = [
+        f"{name} (if it is {near}, declare columns: {{{near}: {name}}})"
+        if (near := _meant(name, ours - set(header) - set(form.columns)))
+        else name
+        for name in unused
+    ]
+    meant += [
+        f"{name} ({', '.join(as_list(form.columns[name]))} is declared in its place)" for name in replaced
+    ]
+    return [f"{Path(file).name}: not used: {', '.join(meant)}"]
+
+
+def _meant(name: str, ours: Iterable[str]) -> str:
+    """Which of our columns a name may stand for: one that it is a usual name of, one that is a word of it, or the nearest."""
+    words = plain(name).split("_")
+    near = (
+        [one for one in sorted(ours) if plain(name) in USUAL.get(one, "").split()]
+        or [one for one in sorted(ours) if one in words]
+        or difflib.get_close_matches(plain(name), list(ours), n=1, cutoff=ALIKE)
+    )
+    return near[0] if near else ""
+
+
+def _among(files: Iterable[str]) -> str:
+    return ", ".join(Path(file).name for file in files) or "the tables"
+
+
+def _nearest(name: str, names: Iterable[str]) -> str:
+    near = difflib.get_close_matches(name, list(names), n=1, cutoff=NEAR)
+    near = near or [one for one in names if one.lower() == name.lower()][:1]
+    return f" Did you mean {near[0]!r}?" if near else ""

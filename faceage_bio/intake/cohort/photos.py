@@ -1,0 +1,122 @@
+"""The photo manifest against the photo folder: which photo is whose, and whether it is there."""
+
+import os
+import posixpath
+import unicodedata
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+
+import pandas as pd
+
+from faceage_bio.core.columns import COHORT, PHOTO_COLUMNS, SUBJECT
+from faceage_bio.core.errors import examples
+from faceage_bio.core.problems import Problems
+from faceage_bio.core.settings.cohort import form_of
+from faceage_bio.intake.schemas import MANIFEST, complete, read_user_table
+
+
+def read_manifest(cohort: str, settings: dict, problems: Problems) -> tuple[pd.DataFrame, list[str]]:
+    """The checked photos of a cohort, and the files in its folder that the manifest does not name.
+
+    Returns
+    -------
+    DataFrame with ``columns.PHOTO_COLUMNS``, indexed by the line in the manifest; list of str
+    """
+    empty = pd.DataFrame(columns=list(PHOTO_COLUMNS))
+    if not settings.get("manifest"):
+        return empty, []
+    file, folder = settings["manifest"], Path(settings["photos"])
+    read = read_user_table(file, MANIFEST, problems, form_of(settings, "manifest"))
+    files = _files_of(folder, file, problems)
+    if read is None:
+        return empty, []
+    table = complete(read.values, MANIFEST).assign(**{COHORT: cohort})
+    if files:
+        table["path"] = _check_paths(table["path"], files, folder, file, problems)
+    unlisted = sorted(set(files) - set(table["path"]))
+    return table[[*PHOTO_COLUMNS]], [printable(name) for name in unlisted]
+
+
+def printable(name: str) -> str:
+    """A file's name as text: bytes that are not UTF-8 stand as \\xe9."""
+    return os.fsencode(name).decode("utf-8", "backslashreplace")
+
+
+def _files_of(folder: Path, manifest: str, problems: Problems) -> dict[str, bool]:
+    """Paths of all files in the photo folder, from that folder on, and whether each is a link; hidden ones are not photos."""
+    if not folder.is_dir():
+        problems.other(
+            f"{folder}: no such folder. Expected one with the photos of the manifest. Give the folder that holds the photos under `photos:`."
+        )
+        return {}
+    files = dict(sorted(_walk(os.fspath(folder), "")))
+    if not files:
+        problems.other(
+            f"{folder}: the photo folder is empty. Expected the photos of the manifest. Put the photos of {manifest} there, or correct `photos:`."
+        )
+    return files
+
+
+def _walk(folder: str, inside: str) -> Iterator[tuple[str, bool]]:
+    """One look at each folder, since a shared disk takes its time for each file that is asked for; linked folders are not entered."""
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                yield from _walk(entry.path, f"{inside}{entry.name}/")
+            elif not entry.name.startswith(".") and entry.is_file():
+                yield f"{inside}{entry.name}", entry.is_symlink()
+
+
+def _check_paths(
+    paths: pd.Series, files: Mapping[str, bool], folder: Path, file: str, problems: Problems
+) -> pd.Series:
+    """The paths as the folder spells them: accents may be one character there or two, and ``./a.jpg`` is ``a.jpg``."""
+    root = folder.resolve()
+    spelt = {unicodedata.normalize("NFC", name): name for name in files}
+    found = paths.map(lambda path: spelt.get(posixpath.normpath(path), path) if path else path)
+
+    def wrong(line: int, advice: str) -> None:
+        problems.cell(file, line, "path", paths[line], advice)
+
+    for line, path in found.items():
+        if files.get(path) is False:  # a file that was seen inside of the folder, and no link out of it
+            continue
+        place = folder / path
+        if path == "":
+            wrong(line, "Expected a file name. Write the photo's name inside of the photo folder.")
+        elif Path(path).is_absolute() or ".." in Path(path).parts or not place.resolve().is_relative_to(root):
+            wrong(
+                line,
+                "Expected a file inside of the photo folder, but the path leaves it. Copy the photo into it.",
+            )
+        elif path not in files and not place.exists():
+            wrong(
+                line,
+                f"Expected a file in {folder}, where none has that name.{_other_spelling(path, files)} Correct the name or leave the row out.",
+            )
+    for line in found.index[found.duplicated(keep=False) & (found != "")]:
+        wrong(line, "Expected one row of each photo, but it stands in several. Keep one.")
+    return found
+
+
+def _other_spelling(path: str, files: Iterable[str]) -> str:
+    """The same name in other capitals, or in bytes that are not UTF-8."""
+    for name in files:
+        if name.lower() == path.lower():
+            return f" It has {name!r}."
+        if name != printable(name) and os.fsencode(name).decode("cp1252", "replace") == path:
+            return f" It has {printable(name)!r}, a name that is not UTF-8: rename that file (convmv -f cp1252 -t utf8 does so for a folder)."
+    return ""
+
+
+def check_subjects_known(
+    photos: pd.DataFrame, known: set[str], file: str, clinical: str, problems: Problems
+) -> None:
+    """Every photo's subject must be in the clinical table."""
+    strangers = photos[~photos[SUBJECT].isin(known) & (photos[SUBJECT] != "")]
+    if len(strangers):
+        found = [f"line {line}: {subject!r}" for line, subject in strangers[SUBJECT].items()]
+        problems.other(
+            f"{file}: {len(strangers)} photo(s) of subjects that {clinical} does not have: {examples(found)}. "
+            "Expected subjects of that table. Add them there, or look for another spelling."
+        )

@@ -1,0 +1,137 @@
+"""The clinical table: who the subjects are, how old at the photo, and what became of them after it.
+
+Differences of dates keep their sign. The study's scripts took absolute values, which hides a death before the photo.
+"""
+
+import pandas as pd
+
+from faceage_bio.core.columns import (
+    AGE,
+    CAUSE,
+    COHORT,
+    ENTRY,
+    EVENT,
+    FOLLOWUP,
+    PHOTO,
+    SUBJECT,
+    SUBJECT_COLUMNS,
+)
+from faceage_bio.core.problems import Problems
+from faceage_bio.core.settings.cohort import form_of
+from faceage_bio.intake.age_reached import check_years
+from faceage_bio.intake.observation import check_follow_up
+from faceage_bio.intake.schemas import CLINICAL, DATE, complete, read_user_table
+
+DAYS_PER_YEAR_OF_AGE = 365.25
+AGE_TOLERANCE = 1.0  # years by which a given age may differ from the dates
+DATES = [name for name, column in CLINICAL.columns.items() if column.metadata["kind"] == DATE]
+
+
+def read_clinical(
+    cohort: str, settings: dict, photos: pd.DataFrame, year_days: float, problems: Problems
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The checked subjects of a cohort, and the photos with the age that birth and photo date give.
+
+    Returns
+    -------
+    DataFrame with ``columns.SUBJECT_COLUMNS`` and its further columns, indexed by line; DataFrame of photos
+    """
+    if not settings.get("clinical"):
+        return _without_clinical(cohort, photos), photos
+    file = settings["clinical"]
+    read = read_user_table(file, CLINICAL, problems, form_of(settings, "clinical"), year_days)
+    if read is None:
+        return pd.DataFrame(columns=list(SUBJECT_COLUMNS)), photos
+    for sentence in read.said:
+        print(f"{file}: {sentence}")
+    table = complete(read.values, CLINICAL)
+    photos = _ages_from_dates(table, photos, file, problems)
+    _followup_from_dates(table, photos, file, year_days, problems)
+    check_follow_up(table, file, problems, read.cells)
+    _check_causes(table, file, problems)
+    check_years(table, file, problems)
+    of_photos = {"path", PHOTO, "photo_date", COHORT}
+    further = [
+        name for name in table if name not in SUBJECT_COLUMNS and name not in DATES and name not in of_photos
+    ]
+    return table.assign(**{COHORT: cohort})[[*SUBJECT_COLUMNS, *further]], photos
+
+
+def _without_clinical(cohort: str, photos: pd.DataFrame) -> pd.DataFrame:
+    first = photos.sort_values("photo_date", na_position="last", kind="stable").drop_duplicates(SUBJECT)
+    table = pd.DataFrame({COHORT: cohort, SUBJECT: first[SUBJECT], AGE: first[AGE]}, index=first.index)
+    return table.reindex(columns=list(SUBJECT_COLUMNS))
+
+
+def _first_photo_dates(table: pd.DataFrame, photos: pd.DataFrame) -> pd.Series:
+    """Date of each subject's first photo, time zero of follow-up."""
+    first = photos.dropna(subset=["photo_date"]).groupby(SUBJECT)["photo_date"].min()
+    return pd.to_datetime(table[SUBJECT].map(first))
+
+
+def _ages_from_dates(
+    table: pd.DataFrame, photos: pd.DataFrame, file: str, problems: Problems
+) -> pd.DataFrame:
+    first = _first_photo_dates(table, photos)
+    from_dates = (first - table["birth_date"]).dt.days / DAYS_PER_YEAR_OF_AGE
+    for line in table.index[from_dates < 0]:
+        problems.cell(
+            file,
+            line,
+            "birth_date",
+            str(table.at[line, "birth_date"].date()),
+            "The birth lies after the photo. Expected it before. Correct one of the dates.",
+        )
+    given = table[AGE]
+    apart = (given - from_dates).abs() > AGE_TOLERANCE
+    for line in table.index[apart]:
+        problems.cell(
+            file,
+            line,
+            AGE,
+            float(given[line]),
+            "It differs by more than a year from the age that birth_date and photo_date give. Expected the age at the photo. Correct one of them.",
+        )
+    table[AGE] = given.where(given.notna(), from_dates)
+    birth = photos[SUBJECT].map(table.drop_duplicates(SUBJECT).set_index(SUBJECT)["birth_date"])
+    age = (
+        (photos["photo_date"] - pd.to_datetime(birth)).dt.days / DAYS_PER_YEAR_OF_AGE
+        if len(photos)
+        else photos[AGE]
+    )
+    return photos.assign(**{AGE: photos[AGE].where(photos[AGE].notna(), age)})
+
+
+def _followup_from_dates(
+    table: pd.DataFrame, photos: pd.DataFrame, file: str, year_days: float, problems: Problems
+) -> None:
+    first = _first_photo_dates(table, photos)
+    for years, date in ((FOLLOWUP, "followup_date"), (ENTRY, "entry_date")):
+        dated = table[date].notna()
+        for line in table.index[dated & first.isna()]:
+            problems.cell(
+                file,
+                line,
+                date,
+                str(table.at[line, date].date()),
+                f"It needs the subject's photo_date; give that, or {years} instead.",
+            )
+        from_dates = (table[date] - first).dt.days / year_days
+        if years == FOLLOWUP:
+            for line in table.index[from_dates < 0]:
+                found = f"{table.at[line, date].date()}, photo {first[line].date()}"
+                problems.cell(
+                    file,
+                    line,
+                    date,
+                    found,
+                    "Follow-up ends before the photo. Expected its end after the photo. Correct one of the dates.",
+                )
+            from_dates = from_dates.where(~(from_dates < 0))
+        table[years] = table[years].where(table[years].notna(), from_dates)
+
+
+def _check_causes(table: pd.DataFrame, file: str, problems: Problems) -> None:
+    for line in table.index[table[CAUSE].notna() & (table[EVENT] != 1)]:
+        advice = "A cause of death is given, but the subject is not said to have died. Expected a cause only where event is 1. Correct the cause or the event."
+        problems.cell(file, line, CAUSE, table.at[line, CAUSE], advice)

@@ -1,0 +1,138 @@
+"""Sets of genes with the direction each takes in senescence: those that ship, and the user's own in GMT."""
+
+import hashlib
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+
+import pandas as pd
+
+from faceage_bio.core.errors import TableError, examples
+
+DIRECTIONS = {"up": 1, "down": -1, "": 0}
+
+
+@dataclass(frozen=True)
+class GeneSet:
+    """Genes and their directions: 1 rises with senescence, -1 falls, 0 not said."""
+
+    name: str
+    directions: Mapping[str, int]
+    source: str = "given by the user"
+
+    @property
+    def signed(self) -> bool:
+        """Whether any gene falls: then the directions count."""
+        return -1 in self.directions.values()
+
+
+def shipped_sets() -> dict[str, GeneSet]:
+    """The sets that ship with the package, by name; see `sources`."""
+    table = _shipped("senescence.tsv")
+    origin = sources().set_index("gene_set")
+    return {
+        name: GeneSet(
+            name,
+            {row.symbol: DIRECTIONS[row.direction] for row in rows.itertuples()},
+            f"{origin.publication[name]}; {origin.licence[name]}; version {origin.version[name]}",
+        )
+        for name, rows in table.groupby("gene_set", sort=False)
+    }
+
+
+def sources() -> pd.DataFrame:
+    """Where each shipped set comes from: gene_set, title, publication, doi, licence, version, listed (date), sha256."""
+    return _shipped("sources.tsv")
+
+
+def _shipped(name: str) -> pd.DataFrame:
+    with resources.files("faceage_bio.intake.rna").joinpath("sets", name).open(encoding="utf-8") as stream:
+        return pd.read_csv(stream, sep="\t", dtype=str, keep_default_na=False)
+
+
+def digest(gene_set: GeneSet) -> str:
+    """SHA-256 of a set's sorted lines ``symbol<TAB>direction``, which names its content whatever the file."""
+    lines = [f"{gene}\t{direction}\n" for gene, direction in sorted(gene_set.directions.items())]
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
+def read_gmt(path: Path | str) -> dict[str, GeneSet]:
+    """Sets of a GMT file: name, description, then symbols, tab-separated; ``NAME_UP`` with ``NAME_DOWN`` is one signed set.
+
+    Raises
+    ------
+    TableError
+        No such file, a line of fewer than three cells, a name that stands twice; all lines are told.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise TableError(
+            f"{path}: no such file. Expected gene sets. Give a GMT file: name, description and symbols, tab-separated."
+        )
+    found: dict[str, list[str]] = {}
+    wrong = []
+    for number, line in enumerate(path.read_text(encoding="utf-8-sig").splitlines(), start=1):
+        if not line.strip():
+            continue
+        name, *rest = [cell.strip() for cell in line.split("\t")]
+        genes = [gene for gene in rest[1:] if gene]
+        if not name or not genes:
+            wrong.append(f"line {number}: {len(rest) + 1} cell(s)")
+        elif name in found:
+            wrong.append(f"line {number}: {name!r} stands a second time")
+        else:
+            found[name] = genes
+    if wrong or not found:
+        raise TableError(
+            f"{path}: expected one set a line, with a name of its own, a description and at least one symbol, tab-separated; found "
+            f"{examples(wrong) if wrong else 'no set'}. Write each set so."
+        )
+    return _signed(found, path.name)
+
+
+def _signed(found: dict[str, list[str]], file: str) -> dict[str, GeneSet]:
+    sets = {}
+    for name, genes in found.items():
+        stem, _, end = name.rpartition("_")
+        down = found.get(f"{stem}_DOWN") or found.get(f"{stem}_DN")
+        if stem and end in {"DOWN", "DN"} and f"{stem}_UP" in found:
+            continue
+        if stem and end == "UP" and down:
+            both = set(genes) & set(down)
+            if both:
+                raise TableError(
+                    f"{file}: {len(both)} gene(s) both rise and fall in {stem!r}: {examples(sorted(both))}. Expected each in one direction. Keep one of each."
+                )
+            sets[stem] = GeneSet(
+                stem, dict.fromkeys(genes, 1) | dict.fromkeys(down, -1), f"given by the user, {file}"
+            )
+        else:
+            sets[name] = GeneSet(name, dict.fromkeys(genes, 0), f"given by the user, {file}")
+    return sets
+
+
+def choose_sets(names: Collection[str], gmt: Collection[Path | str] = ()) -> dict[str, GeneSet]:
+    """The shipped sets of these names and all sets of the GMT files.
+
+    Raises
+    ------
+    TableError
+        A name that does not ship, or a user's set that has the name of another.
+    """
+    shipped = shipped_sets()
+    unknown = [name for name in names if name not in shipped]
+    if unknown:
+        raise TableError(
+            f"no such gene set: {examples(unknown)}. Expected one of {', '.join(shipped)}. Correct the name; give others as GMT."
+        )
+    chosen = {name: shipped[name] for name in names}
+    for path in gmt:
+        own = read_gmt(path)
+        twice = sorted(set(own) & set(chosen))
+        if twice:
+            raise TableError(
+                f"{path}: the name(s) {', '.join(twice)} are taken by another set. Expected a name of its own for each. Give them other names."
+            )
+        chosen |= own
+    return chosen

@@ -1,0 +1,323 @@
+"""What a hospital sends so that its estimates are pooled, and the report on the bundles of several hospitals.
+
+A bundle is a zip of JSON and TSV that anybody can read: released tables (docs/privacy.md) whose model estimates stay in full precision,
+because a standard error that was rounded pools wrongly; config, model cards and a manifest with versions, fingerprints and hashes.
+"""
+
+import hashlib
+import json
+import re
+import zipfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from faceage_bio.analyses.pooling.pooled_genes import COLUMNS as GENE_COLUMNS
+from faceage_bio.analyses.pooling.pooled_genes import pool_genes
+from faceage_bio.analyses.pooling.sources import SOURCES
+from faceage_bio.analyses.pooling.stage import pool_tables
+from faceage_bio.core.archives import check_zip
+from faceage_bio.core.columns import COHORT
+from faceage_bio.core.errors import RunError
+from faceage_bio.core.records import version
+from faceage_bio.core.results.measures import MEASURES, MODEL
+from faceage_bio.core.results.tables import count_columns, key_of
+from faceage_bio.core.settings.pooling import Pooling
+from faceage_bio.core.tables import read_table, write_bytes, write_json, write_table
+from faceage_bio.release.building import building_folder, take_place
+from faceage_bio.release.bundle import MANIFEST, released_config, result_tables, write_pages
+from faceage_bio.release.findings import stop_if_any
+from faceage_bio.release.gate import check_folder
+from faceage_bio.release.known import Known, vocabulary
+from faceage_bio.release.pseudonyms import fingerprints
+from faceage_bio.release.rule import changes, release
+
+FORMAT = "faceage-bio site bundle 1"
+GENES = "expression/genes"
+EXACT = ("estimate", "ci_lower", "ci_upper", "standard_error")
+SITE = re.compile(r"[a-z0-9][a-z0-9_-]{0,30}")
+# settings that make an estimate another quantity; all other settings may differ, and rows with other covariates are not pooled
+SAME = (
+    "acceleration.definition", "acceleration.fit_in", "acceleration.repeat_photos", "survival.per_years", "survival.horizon_years",
+    "survival.groups", "survival.cause_of_interest", "phenotype.groups",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class SiteBundle:
+    """A bundle that was read and is whole; ``tables`` by place, ``north/survival/cox``."""
+
+    name: str
+    manifest: dict[str, Any]
+    config: dict[str, Any]
+    cards: list[dict[str, Any]]
+    tables: dict[str, bytes]
+
+    @property
+    def site(self) -> str:
+        """Name of the hospital."""
+        return self.manifest["site"]
+
+    @property
+    def model_id(self) -> str:
+        """SHA-256 of the weights of the face ages; "" where ages were given."""
+        return next(iter(self.manifest["models"].values()), None) or ""
+
+    def cohort(self, name: str) -> str:
+        """Name of one of its cohorts in the report."""
+        return self.site if len(self.config["cohorts"]) == 1 else f"{self.site}_{name}"
+
+
+def site_members(
+    results: Path, site: str, cohorts: Sequence[str], known: Known, config: Mapping, cards: Sequence[dict], k: int, key: bytes
+) -> tuple[dict[str, bytes], pd.DataFrame]:  # fmt: skip
+    """The files of a site's bundle, after the gate has read them, and what was done to each table.
+
+    Parameters
+    ----------
+    results : the folder of a finished run
+    site : name of the hospital
+    cohorts : those that take part; empty for all
+    known, config, cards, k, key : see `bundle.publish`
+
+    Raises
+    ------
+    RunError
+        A name that is none, or a cohort that the study has not.
+    PrivacyError
+        See `bundle.publish`.
+    """
+    if not SITE.fullmatch(site):
+        raise RunError(
+            f"--site {site!r}: expected up to 31 small letters, digits, - and _. Write for example north-hospital."
+        )
+    if unknown := [name for name in cohorts if name not in config["cohorts"]]:
+        raise RunError(
+            f"--cohort {', '.join(unknown)}: no cohort of the study. Expected {', '.join(config['cohorts'])}. Correct the name."
+        )
+    taking = list(cohorts) or list(config["cohorts"])
+    told = released_config({**config, "cohorts": {name: config["cohorts"][name] for name in taking}}, k)
+    exact = {
+        place: table
+        for place, table in result_tables(Path(results), config["report"]["sections"]).items()
+        if place.split("/")[0] in taking
+    }
+    shared = release(exact, k)
+    if known.vocabulary:
+        known |= vocabulary(told, cards)
+    with TemporaryDirectory() as folder:
+        building = Path(folder)
+        for place, table in shared.items():
+            counts = table[[name for name in count_columns(key_of(place)) if name in table]]
+            made = _in_full(table, exact[place], key_of(place))
+            write_table(made.assign(**counts.convert_dtypes()), building / "tables" / f"{place}.tsv")
+        write_json(told, building / "config.json")
+        write_json(list(cards), building / "cards.json")
+        members = _files(building)
+        manifest = {
+            "format": FORMAT, "faceage_bio": version(), "site": site, "rounding": k,
+            "data": {role: value for role, value in fingerprints(results, key).items() if role.split(" of ")[-1] in taking},
+            "models": {card["name"]: card.get("sha256") for card in cards},
+            "config": hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest(),
+            "files": {name: hashlib.sha256(content).hexdigest() for name, content in members.items()},
+        }  # fmt: skip
+        write_json(manifest, building / MANIFEST)
+        stop_if_any(check_folder(building, known, k), "nothing was written, because")
+        return _files(building), changes(exact, shared)
+
+
+def _files(folder: Path) -> dict[str, bytes]:
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
+def _in_full(released: pd.DataFrame, exact: pd.DataFrame, key: str) -> pd.DataFrame:
+    """A released table whose model estimates have all their digits; what was redacted stays so."""
+    if (key not in SOURCES and key != GENES) or len(released) != len(exact):
+        return released
+    of_models = np.array([getattr(MEASURES.get(name), "kind", None) == MODEL for name in exact["measure"]])
+    shown = {name: released[name].notna() & of_models for name in EXACT if name in released}
+    return released.assign(**{name: exact[name].where(rows, released[name]) for name, rows in shown.items()})
+
+
+def read_bundle(path: Path) -> SiteBundle:
+    """A bundle as `site_members` made it.
+
+    Raises
+    ------
+    RunError
+        No such zip, one that was cut or changed, or another version of this package.
+    """
+    try:
+        check_zip(path)
+        with zipfile.ZipFile(path) as packed:
+            members = {one: packed.read(one) for one in packed.namelist()}
+        manifest = json.loads(members.pop(MANIFEST))
+    except (OSError, zipfile.BadZipFile, KeyError, ValueError) as error:
+        raise RunError(
+            f"{path}: cannot be read as a site's bundle ({error}). Expected a whole zip that `faceage-bio site export` wrote. Ask the site for it again."
+        ) from None
+    if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
+        found = manifest.get("format") if isinstance(manifest, dict) else type(manifest).__name__
+        raise RunError(
+            f"{path}: format {found!r}. Expected {FORMAT!r}. Install the same version of faceage_bio at all sites."
+        )
+    hashes = {name: hashlib.sha256(content).hexdigest() for name, content in members.items()}
+    changed = sorted(name for name, _ in hashes.items() ^ manifest["files"].items())
+    if changed:
+        names = ", ".join(dict.fromkeys(changed))
+        raise RunError(
+            f"{path}: {names} changed since the bundle was made. Expected what its manifest lists. Ask the site for it again."
+        )
+    places = {
+        name[len("tables/") : -len(".tsv")]: content
+        for name, content in members.items()
+        if name.startswith("tables/")
+    }
+    return SiteBundle(
+        path.name, manifest, json.loads(members["config.json"]), json.loads(members["cards.json"]), places
+    )
+
+
+def check_bundles(bundles: Sequence[SiteBundle]) -> None:
+    """Refuse bundles that cannot be pooled, by name of what differs; all reasons at once.
+
+    Raises
+    ------
+    RunError
+        Fewer than two; a site or its data twice; another version, other weights, or other settings that make estimates another quantity.
+    """
+    unfit = []
+    first = bundles[0] if bundles else None
+    for number, one in enumerate(bundles):
+        for earlier in bundles[:number]:
+            if one.site == earlier.site:
+                unfit.append(f"{one.name} and {earlier.name} are both of site {one.site}")
+            elif one.manifest["files"] == earlier.manifest["files"]:
+                unfit.append(f"{one.name} holds the same tables as {earlier.name}")
+        assert first
+        told = {"version": (_release_of(first), _release_of(one)), "model_id": (first.model_id, one.model_id)}
+        told |= {name: (_setting(first.config, name), _setting(one.config, name)) for name in SAME}
+        unfit += [
+            f"{one.name} has {name} {own!r}, {first.name} {theirs!r}" for name, (theirs, own) in told.items() if own != theirs
+        ]  # fmt: skip
+    if len(bundles) < 2:
+        unfit.append(f"{len(bundles)} of the two or more that are needed")
+    if unfit:
+        raise RunError(
+            f"{len(unfit)} bundle(s) do not fit: {'; '.join(unfit)}. Expected one bundle of each site, made alike. Ask these sites again."
+        )
+
+
+def _release_of(bundle: SiteBundle) -> str:
+    return bundle.manifest["faceage_bio"].split(" ")[0]
+
+
+def _setting(config: Mapping, name: str) -> Any:
+    section, _, key = name.partition(".")
+    return config.get(section, {}).get(key)
+
+
+def differing_settings(bundles: Sequence[SiteBundle]) -> dict[str, dict[str, Any]]:
+    """Settings of the analyses in which sites differ: value by site, by dotted name."""
+    found = {}
+    for section in ("acceleration", "phenotype", "expression", "survival", "scores"):
+        for key in dict.fromkeys(key for one in bundles for key in one.config.get(section, {})):
+            values = {one.site: one.config.get(section, {}).get(key) for one in bundles}
+            if len({json.dumps(value, sort_keys=True) for value in values.values()}) > 1:
+                found[f"{section}.{key}"] = values
+    return found
+
+
+def pool_bundles(bundles: Sequence[SiteBundle], target: Path) -> pd.DataFrame:
+    """Write the multi-site report: the sites' tables, their pooled estimates, and the pages rendered from both.
+
+    Parameters
+    ----------
+    bundles : see `read_bundle`; what their sites declared as reference cohorts stays out of the pooled estimates
+    target : a new folder, or one that an earlier call wrote
+
+    Returns
+    -------
+    DataFrame
+        The pooled estimates, each followed by those of its cohorts.
+
+    Raises
+    ------
+    RunError
+        See `check_bundles`; a target that holds something else.
+    """
+    check_bundles(bundles)
+    target = Path(target)
+    if target.exists() and not (
+        target.is_dir() and ((target / MANIFEST).is_file() or not any(target.iterdir()))
+    ):
+        raise RunError(
+            f"{target}: there is something else. Expected nothing there, or an earlier report. Name a new folder."
+        )
+    names = {(one.site, cohort): one.cohort(cohort) for one in bundles for cohort in one.config["cohorts"]}
+    config = _joined_config(bundles, names)
+    with building_folder(target) as building:
+        made = building / "report"
+        for one in bundles:
+            for place, content in one.tables.items():
+                cohort, _, rest = place.partition("/")
+                path = made / "tables" / names[one.site, cohort] / f"{rest}.tsv"
+                write_bytes(content, path)
+                table = read_table(path)
+                if COHORT in table:
+                    write_table(
+                        table.assign(**{COHORT: table[COHORT].replace({cohort: names[one.site, cohort]})}),
+                        path,
+                    )
+        pooled = _write_pooled(made / "tables", config)
+        write_pages(made, config, bundles[0].cards)
+        write_json(
+            {"faceage_bio": version(), "sites": {one.site: one.manifest for one in bundles}, "settings_that_differ": differing_settings(bundles)},
+            made / MANIFEST,
+        )  # fmt: skip
+        take_place(made, target, building)
+    return pooled
+
+
+def _joined_config(bundles: Sequence[SiteBundle], names: Mapping[tuple[str, str], str]) -> dict:
+    """The first site's config, with the cohorts of all."""
+    first = bundles[0].config
+    cohorts = {
+        names[one.site, name]: cohort for one in bundles for name, cohort in one.config["cohorts"].items()
+    }
+    described = {
+        names[one.site, name]: words for one in bundles for name, words in one.config["report"]["cohorts"].items() if (one.site, name) in names
+    }  # fmt: skip
+    reference = [
+        names[one.site, name] for one in bundles for name in one.config["pooling"]["reference_cohorts"] if (one.site, name) in names
+    ]  # fmt: skip
+    title = f"{len(bundles)} sites: {', '.join(one.site for one in bundles)}"
+    return {
+        **first, "cohorts": cohorts, "demo": None, "pooling": Pooling(reference_cohorts=reference).model_dump(mode="json"),
+        "report": {**first["report"], "title": title, "cohorts": described},
+        "release": {"rounding": max(one.manifest["rounding"] for one in bundles)},
+    }  # fmt: skip
+
+
+def _write_pooled(tables: Path, config: Mapping) -> pd.DataFrame:
+    settings = Pooling.model_validate(config["pooling"])
+    found = pool_tables(
+        [path for name in SOURCES for path in sorted(tables.glob(f"*/{name}.tsv"))], None, settings, config["acceleration"]["fit_in"]
+    )  # fmt: skip
+    folder = tables / "pooled" / "meta_analysis"
+    write_table(found.estimates, folder / "estimates.tsv")
+    write_table(found.sensitivity, folder / "sensitivity.tsv")
+    genes = sorted(tables.glob(f"*/{GENES}.tsv"))
+    if len(genes) > 1:
+        made = pool_genes((read_table(path, GENE_COLUMNS) for path in genes), settings.reference_cohorts)
+        write_table(made, folder / "genes.tsv")
+    return found.estimates

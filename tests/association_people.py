@@ -1,0 +1,73 @@
+"""What several test files use of associations."""
+
+import numpy as np
+import pandas as pd
+
+from faceage_bio.analyses.phenotype.adjustment import (
+    Covariate,
+    Plan,
+    compare_adjustments,
+)
+from faceage_bio.analyses.phenotype.dose import fit_dose_response
+from faceage_bio.analyses.phenotype.levels import compare_levels
+from faceage_bio.analyses.phenotype.matched import match_groups
+from faceage_bio.analyses.phenotype.people import gather
+from faceage_bio.analyses.phenotype.specifications import vary_specifications
+from faceage_bio.analyses.phenotype.subgroups import compare_subgroups
+
+ROLES = {
+    "sex": Covariate("confounder", "it differs"), "bmi": Covariate("mediator", exceptions={"ecog": "confounder"}),
+    "ecog": Covariate("mediator"), "smoking": Covariate("confounder", exceptions={"pack_years": "part"}),
+}  # fmt: skip
+
+
+PLAN = Plan(ROLES, ["sex"], ["sex", "smoking", "bmi", "ecog"])
+
+
+EXPOSURES = ["smoking", "pack_years", "bmi", "ecog", "group"]
+
+
+def people(n=300, seed=1, **effects) -> pd.DataFrame:
+    """Drawn people of two cohorts; effects in years: smoking (current), bmi (per unit), u (BMI squared), women (smoking in
+    women beyond men), group (cancer)."""
+    random = np.random.default_rng(seed)
+    age = random.uniform(45, 85, n)
+    table = pd.DataFrame({
+        "cohort": random.choice(["east", "west"], n), "subject_id": [f"s{k}" for k in range(n)], "chronological_age": age,
+        "sex": random.choice(["female", "male"], n), "smoking": random.choice(["never", "former", "current"], n),
+        "bmi": random.normal(27, 4, n).round(1), "ecog": random.integers(0, 4, n).astype(float),
+        "site": random.choice(["breast", "lung", "other"], n), "group": random.choice(["reference", "cancer"], n),
+    })  # fmt: skip
+    table["pack_years"] = np.where(table.smoking == "never", 0.0, random.gamma(2, 10, n).round(1))
+    current = (table.smoking == "current").to_numpy()
+    face = 20 + 0.7 * age + random.normal(0, 5, n)
+    face += effects.get("smoking", 0) * current + effects.get("women", 0) * current * (table.sex == "female")
+    face += effects.get("bmi", 0) * (table.bmi - 27) + effects.get("u", 0) * (table.bmi - 25) ** 2
+    face += effects.get("group", 0) * (table.group == "cancer")
+    table["face_age"] = face
+    return gather([table], ["plain"])
+
+
+def run_all(table) -> dict[str, pd.DataFrame]:
+    """Every table of associations."""
+    levels = compare_levels(table, ["smoking", "bmi_class", "ecog", "site", "sex", "group"], ["sex"])
+    groups = compare_subgroups(table, EXPOSURES, ["sex", "chronological_age", "site"], ["sex"], 65)
+    return {
+        "means": levels.means, "pairs": levels.pairs, "tests": levels.tests,
+        "dose_response": fit_dose_response(table, ["bmi", "pack_years"], ["sex"]).rows,
+        "interactions": groups.interactions, "subgroups": groups.forest,
+        "matched": match_groups(table, "group", ["sex"], 2.0, ["bmi", "smoking"]).rows,
+        "adjustments": compare_adjustments(table, EXPOSURES, PLAN, m=2, iterations=2, seed=1).rows,
+        "specification_summary": vary_specifications(table, EXPOSURES, PLAN).summary,
+    }  # fmt: skip
+
+
+def tables_of(table) -> dict[str, pd.DataFrame]:
+    """All that the page of the comparisons is made of."""
+    found = vary_specifications(table, EXPOSURES, PLAN)
+    dose = fit_dose_response(table, ["bmi", "pack_years"], ["sex"])
+    return run_all(table) | {
+        "dose_curves": dose.curves, "specifications": found.rows,
+        "balance": match_groups(table, "group", ["sex"], 2.0, ["bmi", "smoking"]).balance,
+        "roles": compare_adjustments(table, EXPOSURES, PLAN, m=2, iterations=1, seed=1).roles,
+    }  # fmt: skip
