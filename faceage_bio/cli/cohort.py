@@ -52,10 +52,10 @@ def check_cohort(
 
     Example: faceage-bio check-cohort --config my-study/config.yaml --cohort mine --results results
     """
+    from faceage_bio.core.local_only import mark_local
     from faceage_bio.core.records import note_input
     from faceage_bio.core.tables import read_table
     from faceage_bio.intake.cohort.intake import KEPT, read_cohort, write_cohort
-    from faceage_bio.release.marker import mark_local
 
     files, photos = whole.cohorts[cohort].model_dump(mode="json"), None
     for key, path in files.items():

@@ -134,8 +134,8 @@ def publish(
     import json
 
     from faceage_bio.core.config import check_config
+    from faceage_bio.core.local_only import mark_local
     from faceage_bio.release.bundle import publish as write
-    from faceage_bio.release.marker import mark_local
     from faceage_bio.release.pseudonyms import default_key_path, load_key
 
     settings, k = _settings(configfile, rounding)

@@ -100,20 +100,18 @@ class Known:
         """Whether each word of a cell is of the vocabulary, or a number of up to 4 digits, behind a word of it up to 2 (PC10); and they are no
         identifier in pieces (N 09 12), and no pixels."""
         found = WORD.findall(cell.casefold())
-        if tuple(found) not in self._in_pieces.get("".join(found), {tuple(found)}):
-            return False  # readers' labels, "staff 1", may be their identifiers with another hyphen
-        if max(MOST_NUMBERS, len(found) / 2) < sum(map(str.isdigit, found)):
+        # readers' labels, "staff 1", may be their identifiers with another hyphen
+        in_pieces = self._in_pieces.get("".join(found), found) != found
+        if in_pieces or max(MOST_NUMBERS, len(found) / 2) < sum(map(str.isdigit, found)):
             return False
         words = words_of(re.sub(r"(?<=\d)\.\d+", "", unquote(cell))) - self.vocabulary
         plain = {re.sub(r"(?<=[^\W\d])\d{1,2}$", "", word) for word in words} - self.vocabulary
         return not self.vocabulary or all(word.isdigit() and len(word) <= 4 for word in plain)
 
     @cached_property
-    def _in_pieces(self) -> Mapping[str, set[tuple[str, ...]]]:
-        index = defaultdict(set)
-        for words in (tuple(WORD.findall(name.casefold())) for name in self.identifiers if _distinct(name)):
-            index["".join(words)].add(words)
-        return index
+    def _in_pieces(self) -> Mapping[str, list[str]]:
+        words = (WORD.findall(name.casefold()) for name in self.identifiers if _distinct(name))
+        return {"".join(one): one for one in words}
 
     @cached_property
     def _by_first_word(self) -> Mapping[str, set[tuple[str, str]]]:
@@ -147,9 +145,14 @@ def known_of_results(results: Path) -> Known:
     TableError
         A table about single participants that cannot be read: then it is not known whether its participants are in the outputs.
     """
-    places = {path: path.relative_to(results) for path in sorted(Path(results).rglob("*")) if path.is_file()}
-    kept = [path for path, place in places.items() if place.parts[0] not in NOT_OF_PEOPLE]
-    return known_of_inputs(path for path in kept if path.suffix != ".txt" and not is_declared(str(path)))
+    kept = (
+        path
+        for path in sorted(Path(results).rglob("*"))
+        if path.relative_to(results).parts[0] not in NOT_OF_PEOPLE
+    )
+    return known_of_inputs(
+        path for path in kept if path.is_file() and path.suffix != ".txt" and not is_declared(str(path))
+    )
 
 
 def known_of_inputs(paths: Iterable[Path | str]) -> Known:
