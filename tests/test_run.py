@@ -86,7 +86,7 @@ def test_a_failed_step_is_named_with_the_last_lines_of_its_log(study):
 
 @pytest.mark.workflow
 def test_ctrl_c_stops_the_run_and_leaves_no_lock(study):
-    run = started(study, CHECKED)
+    run = started(study)  # the whole study, which outlasts the other command
     until_locked(study)
     other_status, other = finished(study, CHECKED)
     assert other_status == 2
