@@ -154,7 +154,7 @@ def test_this_computer_can_be_looked_at(tmp_path):
 
 
 def test_pytorch_is_not_loaded_where_no_gpu_is_of_use(tmp_path):
-    code = "import sys; from pathlib import Path; from faceage_bio import machine; machine.look(Path('.'), gpu=False); print('torch' in sys.modules)"
+    code = "import sys; from pathlib import Path; from faceage_bio.core import machine; machine.look(Path('.'), gpu=False); print('torch' in sys.modules)"
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True
     )

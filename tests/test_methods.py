@@ -47,7 +47,7 @@ def test_a_stage_that_did_not_run_has_no_paragraph_no_source_and_no_limit(study)
     assert "@article{efron1977" in whole
     assert "Efron" not in methods_of(less)
     assert "efron1977" not in less
-    limit = "<strong>Survival.</strong> hazard ratios are averages over follow-up"
+    limit = "<strong>Survival.</strong> Hazard ratios are averages over follow-up"
     assert limit in index_page(tables, config_of(["one"]), [CARD])
     assert limit not in index_page(without(tables, "survival", "cox"), config_of(["one"]), [CARD])
     for stage in (
