@@ -21,9 +21,7 @@ from faceage_bio.core.config import check_config, read_yaml
 from faceage_bio.core.errors import ConfigError
 from faceage_bio.core.tables import write_json
 
-FOLDER = (
-    Path(workflow.configfiles[0]).parent if workflow.configfiles else Path()
-)  # paths in the config start there
+FOLDER = Path(workflow.configfiles[0]).parent if workflow.configfiles else Path()  # where its paths start
 try:
     for file in workflow.configfiles:
         read_yaml(file)  # snakemake itself silently takes the last of two keys of one name
@@ -41,8 +39,7 @@ pathvars:
     logs=f"{settings.results_dir}/logs",
 
 
-# the environment that runs snakemake also runs the steps, whether or not it is activated; what a step writes, its log
-# included, is for its owner, or for the group too
+# the interpreter of snakemake also runs the steps; what a step writes, its log included, is for its owner, or for the group too
 ACCESS = settings.results.access
 UMASK = 0o027 if ACCESS == "group" else 0o077
 os.umask(UMASK)  # of folders and benchmarks, which snakemake makes
