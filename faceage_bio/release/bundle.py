@@ -5,7 +5,6 @@ import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 import pandas as pd
 
@@ -104,12 +103,7 @@ def released_config(config: Mapping, k: int) -> dict:
         for name, cohort in config["cohorts"].items()
     }
     models = [Path(model).name for model in config["models"]]
-    told: dict[str, Any] = {
-        "cohorts": cohorts,
-        "models": models,
-        "results_dir": "results",
-        "release": {"rounding": k},
-    }
+    told = {"cohorts": cohorts, "models": models, "results_dir": "results", "release": {"rounding": k}}
     return without_folders(dict(config)) | told
 
 

@@ -145,14 +145,9 @@ def known_of_results(results: Path) -> Known:
     TableError
         A table about single participants that cannot be read: then it is not known whether its participants are in the outputs.
     """
-    kept = (
-        path
-        for path in sorted(Path(results).rglob("*"))
-        if path.relative_to(results).parts[0] not in NOT_OF_PEOPLE
-    )
-    return known_of_inputs(
-        path for path in kept if path.is_file() and path.suffix != ".txt" and not is_declared(str(path))
-    )
+    files = [path for path in sorted(Path(results).rglob("*")) if path.is_file() and path.suffix != ".txt"]
+    kept = (path for path in files if path.relative_to(results).parts[0] not in NOT_OF_PEOPLE)
+    return known_of_inputs(path for path in kept if not is_declared(str(path)))
 
 
 def known_of_inputs(paths: Iterable[Path | str]) -> Known:
