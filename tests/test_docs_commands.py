@@ -22,9 +22,8 @@ DRY = {  # what would take long or change the folder is planned and not done
     r"^faceage-bio run (.+)": r"python -m faceage_bio run \1 --dry-run --quiet rules",
     r"^snakemake (.+)": r"python -m snakemake \1 --cores 1 --dry-run --quiet rules",
     # it would change the environment of the tests: there must be such an extra
-    r"^pip install '\.\[(\w+)\]'": rf"grep -q '^\1 = \[' {shlex.quote(str(ROOT / 'pyproject.toml'))}",
-    # what an administrator types on two computers
-    r"^pip wheel .*'\.\[(\w+)\]'": rf"grep -q '^\1 = \[' {shlex.quote(str(ROOT / 'pyproject.toml'))}",
+    r"^pip (?:install|wheel .+) '\.\[(\w+)\]'": rf"grep -q '^\1 = \[' {shlex.quote(str(ROOT / 'pyproject.toml'))}",
+    # what an administrator types on the cluster
     r"^(?:/software/\S+|python3 -m venv /software).*": "true",
     r"^python3 -m venv (\S+)": r"python3 -m venv --without-pip \1",
     r"^(\. (\S+)/bin/activate)": r"python3 -m venv --without-pip \2 && \1",

@@ -109,11 +109,15 @@ def test_the_lock_of_a_killed_run_is_recognised_and_that_of_others_is_not(study)
         if steps_of(mark):
             break
         time.sleep(0.1)
+    orphans = steps_of(mark)
+    for step in orphans:
+        os.kill(step, signal.SIGSTOP)  # so that it does not end before its run is killed
     run.kill()  # and not its steps
     run.wait()
     run.stdout.close()
-    orphans = steps_of(mark)
     assert orphans
+    for step in orphans:
+        os.kill(step, signal.SIGCONT)
     assert len(list((study / LOCKS).glob("*.lock"))) == 2
     plain = snakemake(study, "--rerun-incomplete", CHECKED, configfile=study / "config.yaml")
     assert "Directory cannot be locked" in plain.output
