@@ -2,7 +2,7 @@ rule aggregate_cells:
     input:
         single_cell=study.file("single_cell"),
         gene_ids=study.file("gene_ids"),
-        samples="<results>/{cohort}/cohort/samples.parquet",  # written once the file has passed its checks
+        checked=ancient("<results>/{cohort}/cohort/covariates.tsv"),  # no cell is read of a study that is refused
     output:
         pseudobulk="<results>/{cohort}/expression/pseudobulk.parquet",
         ledger="<results>/{cohort}/expression/cells_ledger.tsv",
