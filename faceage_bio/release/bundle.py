@@ -138,10 +138,15 @@ def _write_tables(results: Path, bundle: Path, config: Mapping) -> pd.DataFrame:
     """The released tables into a new folder; what was done to each."""
     exact = result_tables(results, config["report"]["sections"])
     released = release(exact, config["release"]["rounding"])
-    for place, table in released.items():
-        counts = table[[name for name in count_columns(key_of(place)) if name in table]]
-        write_table(table.assign(**counts.convert_dtypes()), bundle / "tables" / f"{place}.tsv")
+    write_released(released, bundle / "tables")
     return changes(exact, released)
+
+
+def write_released(tables: Mapping[str, pd.DataFrame], folder: Path) -> None:
+    """Released tables by place, counts as whole numbers."""
+    for place, table in tables.items():
+        counts = table[[name for name in count_columns(key_of(place)) if name in table]]
+        write_table(table.assign(**counts.convert_dtypes()), folder / f"{place}.tsv")
 
 
 def write_pages(bundle: Path, config: Mapping, cards: Sequence[dict]) -> None:

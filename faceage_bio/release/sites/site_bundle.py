@@ -26,11 +26,11 @@ from faceage_bio.core.columns import COHORT
 from faceage_bio.core.errors import RunError
 from faceage_bio.core.records import version
 from faceage_bio.core.results.measures import MEASURES, MODEL
-from faceage_bio.core.results.tables import count_columns, key_of
+from faceage_bio.core.results.tables import key_of
 from faceage_bio.core.settings.pooling import Pooling
 from faceage_bio.core.tables import read_table, write_bytes, write_json, write_table
 from faceage_bio.release.building import building_folder, take_place
-from faceage_bio.release.bundle import MANIFEST, released_config, result_tables, write_pages
+from faceage_bio.release.bundle import MANIFEST, released_config, result_tables, write_pages, write_released
 from faceage_bio.release.findings import stop_if_any
 from faceage_bio.release.gate import check_folder
 from faceage_bio.release.known import Known, vocabulary
@@ -112,10 +112,8 @@ def site_members(
         known |= vocabulary(told, cards)
     with TemporaryDirectory() as folder:
         building = Path(folder)
-        for place, table in shared.items():
-            counts = table[[name for name in count_columns(key_of(place)) if name in table]]
-            made = _in_full(table, exact[place], key_of(place))
-            write_table(made.assign(**counts.convert_dtypes()), building / "tables" / f"{place}.tsv")
+        whole = {place: _in_full(table, exact[place], key_of(place)) for place, table in shared.items()}
+        write_released(whole, building / "tables")
         write_json(told, building / "config.json")
         write_json(list(cards), building / "cards.json")
         members = _files(building)
