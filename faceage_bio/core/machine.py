@@ -4,8 +4,11 @@
 """
 
 import importlib.util
+import multiprocessing.util
 import os
 import shutil
+import sys
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +29,10 @@ CONDITIONS = 20  # times that a photo of the stress test is aged: as it is, and 
 SECONDS_PER_COHORT, SECONDS_PER_COUNT = {False: 120.0, True: 400.0}, {False: 6e-6, True: 3e-5}
 PIXELS = 2.0  # millions, where no photo could be looked at
 BYTES_PER_PHOTO, BYTES_OF_PAGES, COPIES_OF_TABLES = 4096, 200 * 2**20, 4
+
+LONGEST_SOCKET_FOLDER = 107 - len(
+    "/pymp-12345678/listener-12345678"
+)  # bytes; Linux takes 107 for the whole name
 
 OK, LOOK, MISSING = "ok", "look", "missing"
 
@@ -107,6 +114,17 @@ def _free_memory() -> int:
     except OSError:  # no Linux
         pass
     return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
+def make_socket_folder() -> None:
+    """Where worker processes of this one meet: in the folder for temporary files, or in /tmp if its path is too long for a socket."""
+    usual = tempfile.gettempdir()
+    if sys.platform != "win32" and len(os.fsencode(usual)) > LONGEST_SOCKET_FOLDER:
+        tempfile.tempdir = "/tmp"
+    try:
+        multiprocessing.util.get_temp_dir()
+    finally:
+        tempfile.tempdir = usual
 
 
 def disk_needed_gb(photos: int, table_bytes: int) -> float:

@@ -30,6 +30,7 @@ from faceage_bio.core.columns import (
     other_age,
 )
 from faceage_bio.core.errors import FaceAgeBioError, RunError
+from faceage_bio.core.machine import make_socket_folder
 from faceage_bio.faces.faceage.photo import Examined, Tools, add_ages, examine, excluded, inside
 from faceage_bio.faces.faceage.settings import Settings
 from faceage_bio.faces.faceage.store import CONTENT, OWN, SECONDS, PhotoStore, content_of, state_of
@@ -168,7 +169,7 @@ def pool(workers: int, make_tools: Callable[[], Tools], processes: int | None = 
         context.set_forkserver_preload(
             ["faceage_bio.faces.faceage.photo", "faceage_bio.faces.vision.network"]
         )
-    multiprocessing.util.get_temp_dir()  # made before the workers, so that they know it
+    make_socket_folder()  # before the workers, so that they know it
     return ProcessPoolExecutor(
         processes or workers, context, initializer=_start_worker, initargs=(make_tools,)
     )

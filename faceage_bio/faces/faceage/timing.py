@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from faceage_bio.core.errors import RunError
+from faceage_bio.core.machine import make_socket_folder
 from faceage_bio.faces.faceage.photo import Tools, examine
 from faceage_bio.faces.faceage.predict import pool, tools_of_this_process
 from faceage_bio.faces.faceage.settings import Settings
@@ -62,6 +63,7 @@ def _barrier(workers: int) -> Iterator[object]:
     if workers == 1:
         yield None
         return
+    make_socket_folder()
     with multiprocessing.get_context("spawn").Manager() as manager:
         yield manager.Barrier(workers, timeout=PATIENCE)
 

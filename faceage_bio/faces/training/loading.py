@@ -7,6 +7,7 @@ import pandas as pd
 import torch
 from torch.utils.data import DataLoader, Dataset, Sampler
 
+from faceage_bio.core.machine import make_socket_folder
 from faceage_bio.core.settings.training import Augmentation, Fit
 from faceage_bio.faces.training.faces import FaceStore
 from faceage_bio.faces.vision.face_input import FaceInput, prepare
@@ -121,6 +122,7 @@ def training_loader(faces: Faces, fit: Fit, seed: int, rank: int = 0, processes:
     weights = age_weights(faces.ages, fit.balance_years) if fit.balance == "age" else None
     order = EpochOrder(len(faces), weights, seed, rank, processes)
     size = max(1, min(fit.batch_size, len(faces)) // processes)
+    make_socket_folder()
     return DataLoader(
         faces,
         size,
