@@ -22,7 +22,7 @@ import torch
 from PIL import Image, ImageDraw
 
 from benchmarks.photos import ENDINGS
-from faceage_bio.core.settings.photos import FaceAge
+from faceage_bio.core.settings.settings_photos import FaceAge
 from faceage_bio.faces.faceage.photo import Tools, examine
 from faceage_bio.faces.faceage.settings import settings_of
 from faceage_bio.faces.vision.conditions import expose

@@ -32,8 +32,8 @@ from faceage_bio.faces.vision.crop import crop_face
 from faceage_bio.faces.vision.decode import decode_photo
 from faceage_bio.faces.vision.defects import measure_defects
 from faceage_bio.faces.vision.detect import Detector
-from faceage_bio.faces.vision.measures import measure_crop, perceptual_hash, pixel_hash
 from faceage_bio.faces.vision.models import load_model, use_whole_float32
+from faceage_bio.faces.vision.photo_measures import measure_crop, perceptual_hash, pixel_hash
 
 WIDTHS = (640, 2000)
 SECONDS = 3.0  # a measurement lasts at least this long

@@ -8,17 +8,17 @@ import pandas as pd
 
 from faceage_bio.analyses.age_residual import age_acceleration
 from faceage_bio.analyses.expression.counts import choose_samples
+from faceage_bio.analyses.expression.expression_stage import BULK, result_tables
 from faceage_bio.analyses.expression.permuted_acceleration import calibrate_tests, headline_of
-from faceage_bio.analyses.expression.stage import BULK, result_tables
 from faceage_bio.analyses.survival.check import complete
 from faceage_bio.analyses.survival.check import read_people as read_participants
+from faceage_bio.analyses.survival.cox_models import Choices, grouped
 from faceage_bio.analyses.survival.follow_up import prepare
 from faceage_bio.analyses.survival.ladder import cox_ladder
-from faceage_bio.analyses.survival.models import Choices, grouped
 from faceage_bio.core.columns import AGE, EVENT, FACE_AGE, FOLLOWUP, SAMPLE, SAMPLE_COLUMNS, SUBJECT
 from faceage_bio.core.errors import CohortError, CountsError, examples
 from faceage_bio.core.problems import Problems
-from faceage_bio.core.settings.genes import Expression
+from faceage_bio.core.settings.settings_genes import Expression
 from faceage_bio.intake.observation import check_follow_up
 from faceage_bio.intake.rna.raw import problems_of_values
 from faceage_bio.release.rule import release
@@ -186,7 +186,7 @@ def simulate_cohort(n: int = 150, seed: int = 1) -> tuple[pd.DataFrame, pd.DataF
     counts : DataFrame of int, shape (2000, n)
         Genes x subjects.
     """
-    from faceage_bio.demo.people import simulate_composition, simulate_counts, simulate_people
+    from faceage_bio.demo.simulated_people import simulate_composition, simulate_counts, simulate_people
 
     people = simulate_people(n, cancer=True, seed=seed)
     random = np.random.default_rng([seed, 99])

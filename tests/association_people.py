@@ -9,11 +9,11 @@ from faceage_bio.analyses.phenotype.adjustment import (
     compare_adjustments,
 )
 from faceage_bio.analyses.phenotype.dose import fit_dose_response
-from faceage_bio.analyses.phenotype.levels import compare_levels
+from faceage_bio.analyses.phenotype.group_means import compare_levels
 from faceage_bio.analyses.phenotype.matched import match_groups
 from faceage_bio.analyses.phenotype.people import gather
+from faceage_bio.analyses.phenotype.phenotype_subgroups import compare_subgroups
 from faceage_bio.analyses.phenotype.specifications import vary_specifications
-from faceage_bio.analyses.phenotype.subgroups import compare_subgroups
 
 ROLES = {
     "sex": Covariate("confounder", "it differs"), "bmi": Covariate("mediator", exceptions={"ecog": "confounder"}),

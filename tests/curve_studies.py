@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from faceage_bio.analyses.survival.competing_risks import (
+from faceage_bio.analyses.survival.causes_of_death import (
     competing_rows,
     incidence_at_risk,
     incidence_curves,

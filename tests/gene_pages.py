@@ -10,7 +10,7 @@ import pandas as pd
 
 from faceage_bio.core.results.row import columns_of, result_rows
 from faceage_bio.report.pages import association_page
-from faceage_bio.report.tables import ReportTables
+from faceage_bio.report.tables_by_place import ReportTables
 from tests.report_studies import CARD, config_of
 
 PANEL = ["CDK6", "TP53", "CDKN2A"]

@@ -4,16 +4,16 @@ import numpy as np
 import pandas as pd
 
 from faceage_bio.analyses.expression.counts import choose_samples
-from faceage_bio.analyses.expression.stage import result_tables
+from faceage_bio.analyses.expression.expression_stage import result_tables
 from faceage_bio.analyses.phenotype.contrasts import contrast_exposures
 from faceage_bio.analyses.phenotype.people import gather
+from faceage_bio.analyses.survival.cox_models import Choices, grouped
 from faceage_bio.analyses.survival.curve_summary import Reading, summarise
 from faceage_bio.analyses.survival.curves import curves_by_group
 from faceage_bio.analyses.survival.groupings import part
 from faceage_bio.analyses.survival.ladder import cox_ladder
-from faceage_bio.analyses.survival.models import Choices, grouped
-from faceage_bio.analyses.verification import headline
-from faceage_bio.core.settings.genes import Expression
+from faceage_bio.analyses.verification import headline_input
+from faceage_bio.core.settings.settings_genes import Expression
 from tests.expression_study import study
 
 EXPOSURES = ["smoking", "bmi", "1st visit (ward)"]
@@ -48,7 +48,7 @@ def cox(table, **choices):
     """Our rows, and the models for other software."""
     chosen = choices_of(**choices)
     rows = cox_ladder(grouped(table, chosen.groups), chosen, "north")
-    return rows, lambda changed=rows: headline.cox_models(table, changed, chosen, "north")
+    return rows, lambda changed=rows: headline_input.cox_models(table, changed, chosen, "north")
 
 
 def curves(table, strata=(), interval="log-log", change=0.0):
@@ -56,14 +56,14 @@ def curves(table, strata=(), interval="log-log", change=0.0):
     curve = curves_by_group(table, groupings, interval, "north")
     curve["survival"] += change
     summary = summarise(table, groupings, Reading(interval=interval, log_rank_strata=strata), "north")
-    return headline.curves(table, groupings, strata, curve, summary, "north")
+    return headline_input.curves(table, groupings, strata, curve, summary, "north")
 
 
 def contrasts(table):
     """Our rows, and the models for other software."""
     table = gather([table], ["north"])
     rows = contrast_exposures(table, EXPOSURES, ["sex"])
-    return rows, lambda changed=rows: headline.contrasts(
+    return rows, lambda changed=rows: headline_input.contrasts(
         table, changed, ["sex"], "north", "phenotype/phenotypes"
     )
 
@@ -74,4 +74,4 @@ def genes(n_genes, panel=("CDK6", "ABSENT")):
     declared = result_tables(data, "c", "expression", GENE_SETTINGS.covariates, list(panel), 10.0, 10, 10, 1)[
         1
     ]
-    return headline.gene_models(data, declared, GENE_SETTINGS, "c", "expression")
+    return headline_input.gene_models(data, declared, GENE_SETTINGS, "c", "expression")

@@ -12,7 +12,7 @@ import yaml
 
 from faceage_bio.core.config import check_config
 from faceage_bio.core.tables import read_json
-from faceage_bio.report.tables import ANALYSES, ReportTables, collect
+from faceage_bio.report.tables_by_place import ANALYSES, ReportTables, collect
 from faceage_bio.stats.multiplicity import benjamini_hochberg
 from tests.conftest import DEMO_CONFIG
 

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from faceage_bio.analyses.acceleration.acceleration_stage import Validity, compute, describe
 from faceage_bio.analyses.acceleration.definitions import PLACES, Settings
-from faceage_bio.analyses.acceleration.stage import Validity, compute, describe
-from faceage_bio.analyses.acceleration.subjects import one_per_subject
+from faceage_bio.analyses.acceleration.photo_that_counts import one_per_subject
 from faceage_bio.analyses.age_residual import age_acceleration, fit_line
 from faceage_bio.core.errors import CohortError, FitError
 from faceage_bio.stats.cox import fit_cox

@@ -7,7 +7,7 @@ from typer.testing import CliRunner
 
 from faceage_bio.analyses.survival.added_value import AddedValue
 from faceage_bio.analyses.survival.added_value import added_value as measured
-from faceage_bio.analyses.survival.models import Choices
+from faceage_bio.analyses.survival.cox_models import Choices
 from faceage_bio.analyses.survival.prediction_tables import _at as calibration_at
 from faceage_bio.analyses.survival.predictions import Outcome
 from faceage_bio.analyses.survival.questions import AGES
@@ -15,9 +15,9 @@ from faceage_bio.cli.main import app
 from faceage_bio.core.errors import CohortError
 from faceage_bio.core.results.reasons import in_words, reason
 from faceage_bio.core.tables import write_table
-from faceage_bio.report import added_value as section
+from faceage_bio.report import sections_added_value as section
 from faceage_bio.report.pages import survival_page
-from faceage_bio.report.tables import collect
+from faceage_bio.report.tables_by_place import collect
 from faceage_bio.stats.concordance import concordance
 from faceage_bio.stats.cox import fit_cox
 from faceage_bio.stats.cox_fit import likelihood_ratio_test

@@ -12,11 +12,11 @@ from faceage_bio.core.config import check_config
 from faceage_bio.core.errors import ConfigError, RunError, TableError
 from faceage_bio.core.results.roles import with_roles
 from faceage_bio.core.results.row import result_rows
-from faceage_bio.core.settings.study import planned
+from faceage_bio.core.settings.settings_study import planned
 from faceage_bio.core.tables import write_table
 from faceage_bio.report.frozen_plan import freeze, read_frozen, since_freeze
 from faceage_bio.report.key_results import key_results, not_answered
-from faceage_bio.report.tables import ReportTables, collect
+from faceage_bio.report.tables_by_place import ReportTables, collect
 
 AGE_ADJUSTED = {"question": "overall survival", "exposure": "face_age", "adjustment": "age"}
 GENES = {"question": "gene expression", "exposure": "age_acceleration", "adjustment": "full"}

@@ -4,6 +4,7 @@ import ast
 import json
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -48,6 +49,12 @@ def test_imports_go_down_only(path):
 
 def test_each_layer_has_modules():
     assert {path.relative_to(PACKAGE).with_suffix("").parts[0] for path in MODULES} == set(LAYERS)
+
+
+def test_no_module_name_stands_twice():
+    """Who reads of `pseudobulk` in a traceback or a note knows which file is meant."""
+    names = Counter(path.name for path in MODULES if path.name != "__init__.py")
+    assert [name for name, times in names.items() if times > 1] == []
 
 
 def test_init_files_do_no_work():

@@ -19,20 +19,20 @@ from faceage_bio.analyses.phenotype.adjustment import (
 )
 from faceage_bio.analyses.phenotype.contrasts import RAW, contrast_exposures
 from faceage_bio.analyses.phenotype.dose import CURVATURE, LINE, LOWEST, fit_dose_response, lowest_point
-from faceage_bio.analyses.phenotype.levels import BEYOND, DIFFER, TREND, compare_levels
+from faceage_bio.analyses.phenotype.group_means import BEYOND, DIFFER, TREND, compare_levels
 from faceage_bio.analyses.phenotype.matched import match_groups, paired_difference
 from faceage_bio.analyses.phenotype.people import BMI_CLASSES, gather
+from faceage_bio.analyses.phenotype.phenotype_subgroups import compare_subgroups
 from faceage_bio.analyses.phenotype.specifications import vary_specifications
-from faceage_bio.analyses.phenotype.subgroups import compare_subgroups
 from faceage_bio.cli.main import app
 from faceage_bio.core.config import check_config
 from faceage_bio.core.errors import CohortError, FitError, TableError
 from faceage_bio.core.results.row import columns_of
 from faceage_bio.core.steps import STEPS
 from faceage_bio.core.tables import read_table, write_table
-from faceage_bio.report.associations import paired
 from faceage_bio.report.pages import association_page
-from faceage_bio.report.tables import collect
+from faceage_bio.report.sections_associations import paired
+from faceage_bio.report.tables_by_place import collect
 from faceage_bio.stats.linear import fit_linear, least_squares
 from tests.association_people import PLAN, people, run_all, tables_of
 from tests.browser import chromium

@@ -12,7 +12,7 @@ from selenium.common.exceptions import NoAlertPresentException
 
 from faceage_bio.report.pages import association_page, index_page, photo_page, survival_page
 from faceage_bio.report.places import ASSOCIATION, SECTIONS, SURVIVAL
-from faceage_bio.report.tables import ReportTables, collect
+from faceage_bio.report.tables_by_place import ReportTables, collect
 from tests import pages
 from tests.browser import UNFOLD, chromium, emulate
 from tests.gene_pages import page_of, unpacked

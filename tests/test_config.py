@@ -15,7 +15,7 @@ from faceage_bio.core.config import (
     load_config,
 )
 from faceage_bio.core.errors import ConfigError
-from faceage_bio.core.settings.photos import Quality
+from faceage_bio.core.settings.settings_photos import Quality
 
 MINE = {"cohorts": {"mine": {"face_ages": "ages.tsv"}}}
 

@@ -11,9 +11,9 @@ from faceage_bio.cli.main import app
 from faceage_bio.core.config import check_config
 from faceage_bio.core.errors import CohortError, TableError
 from faceage_bio.core.tables import read_table, write_table
-from faceage_bio.report.acceleration import definition_section
 from faceage_bio.report.pages import association_page, survival_page
-from faceage_bio.report.tables import collect
+from faceage_bio.report.sections_acceleration import definition_section
+from faceage_bio.report.tables_by_place import collect
 from tests import pages
 from tests.acceleration_people import COHORT
 from tests.association_people import people, tables_of

@@ -6,16 +6,16 @@ import pytest
 
 from faceage_bio.core.errors import RunError
 from faceage_bio.core.tables import read_json
-from faceage_bio.demo.cohorts import DAMAGES, skin_type
 from faceage_bio.demo.model import fit_ridge, training_people
-from faceage_bio.demo.people import (
+from faceage_bio.demo.portraits import draw, imagine
+from faceage_bio.demo.simulated_cohorts import DAMAGES, skin_type
+from faceage_bio.demo.simulated_people import (
     LOG2_PER_DECADE,
     NULL_PANEL,
     simulate_composition,
     simulate_counts,
     simulate_people,
 )
-from faceage_bio.demo.portraits import draw, imagine
 from faceage_bio.faces.vision.detect import Detector
 from faceage_bio.faces.vision.models import load_model
 from faceage_bio.stats.cox import fit_cox

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from faceage_bio.cli.release import study_to_release
+from faceage_bio.cli.commands_release import study_to_release
 from faceage_bio.core.config import load_config
 from faceage_bio.core.tables import write_bytes
 from faceage_bio.release import bundle
@@ -15,7 +15,7 @@ from faceage_bio.report.checks import FOLLOWS_AGE, NOT_RUN, all_checks
 from faceage_bio.report.pages import association_page, survival_page
 from faceage_bio.report.sections import runs
 from faceage_bio.report.table_files import rendered
-from faceage_bio.report.tables import ReportTables, collect
+from faceage_bio.report.tables_by_place import ReportTables, collect
 from tests import pages
 from tests.browser import UNFOLD, chromium
 from tests.conftest import DEMO_CONFIG

@@ -13,14 +13,14 @@ import pytest
 import yaml
 
 import faceage_bio
-from faceage_bio.analyses.readers.stage import check_study
+from faceage_bio.analyses.readers.readers_stage import check_study
 from faceage_bio.analyses.scores.definition import load_score
 from faceage_bio.core.columns import COHORT, LEDGER_COLUMNS, LEVELS, SUBJECT
 from faceage_bio.core.config import Config, check_config
 from faceage_bio.core.errors import ConfigError
 from faceage_bio.core.results.row import FIRST, LAST
-from faceage_bio.core.settings.photos import Rule
-from faceage_bio.core.settings.survival import Readers
+from faceage_bio.core.settings.settings_photos import Rule
+from faceage_bio.core.settings.settings_survival import Readers
 from faceage_bio.core.tables import read_table
 from faceage_bio.intake.cohort.face_ages import read_face_ages
 from faceage_bio.intake.cohort.intake import read_cohorts
@@ -193,7 +193,7 @@ def test_the_columns_of_an_input_are_those_of_the_code(table):
 
 
 def test_every_file_of_a_cohort_is_explained():
-    from faceage_bio.core.settings.cohort import Cohort
+    from faceage_bio.core.settings.settings_cohort import Cohort
 
     text = INPUTS.read_text()
     for name in Cohort.model_fields:

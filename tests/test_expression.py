@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 
 from faceage_bio.analyses.expression.counts import choose_samples
+from faceage_bio.analyses.expression.expression_stage import result_tables
 from faceage_bio.analyses.expression.inputs import read_inputs
-from faceage_bio.analyses.expression.stage import result_tables
 from faceage_bio.core.errors import CohortError, TableError
 from faceage_bio.core.tables import write_table
 from faceage_bio.intake.rna.count_files import CountTable

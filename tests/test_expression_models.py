@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from scipy.stats import kstest
 
 from faceage_bio.analyses.expression.counts import Expression, choose_samples
+from faceage_bio.analyses.expression.expression_stage import result_tables
 from faceage_bio.analyses.expression.formula import design_of
-from faceage_bio.analyses.expression.models import contrast_of, fit_models
-from faceage_bio.analyses.expression.stage import result_tables
+from faceage_bio.analyses.expression.gene_models import contrast_of, fit_models
 from faceage_bio.analyses.expression.twin import TESTS
 from faceage_bio.core.errors import CohortError, FitError
 from faceage_bio.core.results.reasons import in_words

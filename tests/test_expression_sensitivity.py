@@ -13,7 +13,7 @@ from scipy.stats import kstest
 
 from faceage_bio.analyses.expression.counts import choose_samples
 from faceage_bio.analyses.expression.formula import design_of
-from faceage_bio.analyses.expression.models import contrast_of, fit_models
+from faceage_bio.analyses.expression.gene_models import contrast_of, fit_models
 from faceage_bio.analyses.expression.partial import bins_of, partial_residuals
 from faceage_bio.analyses.expression.sensitivity import Choices, sensitivity_table
 from faceage_bio.core.errors import FitError
@@ -21,7 +21,7 @@ from faceage_bio.core.results.row import result_rows
 from faceage_bio.core.tables import write_table
 from faceage_bio.report.figures_gene_cards import partial_residual_figure
 from faceage_bio.report.pages import association_page
-from faceage_bio.report.tables import collect
+from faceage_bio.report.tables_by_place import collect
 from faceage_bio.stats.hidden_components import hidden_components
 from faceage_bio.stats.leave_one_out import leave_one_out
 from faceage_bio.stats.linear_genes import hc3

@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from faceage_bio.core.errors import WeightsError
-from faceage_bio.core.settings.photos import FaceAge
+from faceage_bio.core.settings.settings_photos import FaceAge
 from faceage_bio.demo.portraits import draw, imagine
 from faceage_bio.faces.faceage.photo import Tools, add_ages, examine_image
 from faceage_bio.faces.faceage.settings import settings_of

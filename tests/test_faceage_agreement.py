@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from faceage_bio.core.errors import FitError
-from faceage_bio.faces.faceage.agreement import compare_models
+from faceage_bio.faces.faceage.model_agreement import compare_models
 from faceage_bio.stats.agreement import bland_altman
 from tests.rows import told
 

@@ -17,10 +17,10 @@ from PIL import Image
 
 from faceage_bio.core.columns import FACE_AGE_COLUMNS
 from faceage_bio.core.errors import CohortError, RunError, WeightsError
-from faceage_bio.core.settings.photos import FaceAge
+from faceage_bio.core.settings.settings_photos import FaceAge
 from faceage_bio.demo.portraits import draw, imagine
-from faceage_bio.faces.faceage.ledger import ledger_of
 from faceage_bio.faces.faceage.photo import Tools, load_tools
+from faceage_bio.faces.faceage.photo_ledger import ledger_of
 from faceage_bio.faces.faceage.precision import precision_sentence
 from faceage_bio.faces.faceage.predict import choose_device, count_workers, predict_face_ages
 from faceage_bio.faces.faceage.settings import settings_of

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from faceage_bio.core.errors import ConfigError
-from faceage_bio.core.settings.photos import FaceAge, Quality
+from faceage_bio.core.settings.settings_photos import FaceAge, Quality
 from faceage_bio.faces.faceage.rules import CRITERIA, Rule, judge
 from faceage_bio.faces.faceage.settings import settings_of
 from faceage_bio.faces.vision.detect import first_level_for

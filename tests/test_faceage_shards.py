@@ -12,7 +12,7 @@ from faceage_bio.demo.portraits import draw, imagine
 from faceage_bio.faces.faceage.duplicates import find_same_photos, mark_same_photos
 from faceage_bio.faces.faceage.gather import gather_shards
 from faceage_bio.faces.faceage.shards import count_photos, photos_of, shard_names
-from faceage_bio.faces.vision.measures import perceptual_hash, pixel_hash
+from faceage_bio.faces.vision.photo_measures import perceptual_hash, pixel_hash
 
 
 @given(n=st.integers(0, 300), size=st.integers(1, 120))

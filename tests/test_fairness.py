@@ -19,7 +19,7 @@ from faceage_bio.core.results.reasons import in_words
 from faceage_bio.core.tables import write_table
 from faceage_bio.report import formats
 from faceage_bio.report.pages import association_page, photo_page
-from faceage_bio.report.tables import collect
+from faceage_bio.report.tables_by_place import collect
 from faceage_bio.stats.proportions import share_difference, wilson
 from faceage_bio.stats.spread import correlation_difference, root_mean_square, sd_ratio, standard_deviation
 from tests.golden.fairness import data

@@ -6,11 +6,11 @@ import pytest
 
 from faceage_bio.analyses.acceleration.hazards import definition_hazards
 from faceage_bio.analyses.survival.age_comparison import compare_ages
+from faceage_bio.analyses.survival.cox_models import Choices
 from faceage_bio.analyses.survival.ladder import cox_ladder
-from faceage_bio.analyses.survival.models import Choices
-from faceage_bio.analyses.survival.sensitivity import sensitivity
 from faceage_bio.analyses.survival.sites import compare_sites
 from faceage_bio.analyses.survival.subgroups import subgroup_hazards
+from faceage_bio.analyses.survival.survival_sensitivity import sensitivity
 from faceage_bio.core.errors import FitError
 from faceage_bio.stats.fewest_events import check_events
 from tests.rows import worded

@@ -7,7 +7,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from faceage_bio.report import colours, figures, figures_readers, genes, volcano
+from faceage_bio.report import colours, figures, figures_readers, sections_genes, volcano
 from faceage_bio.report.figure_files import figures_of, standalone, write_figures
 from tests.gene_pages import page_of
 
@@ -24,7 +24,7 @@ TOGETHER = {
     "cohorts": colours.COHORTS,
     "groups": colours.of_groups(6),
     "raw and adjusted": [colour for _, colour in figures.RAW_AND_ADJUSTED],
-    "genes": [colour for _, _, colour in genes.EXPOSURES],
+    "genes": [colour for _, _, colour in sections_genes.EXPOSURES],
     "volcano": [volcano.UP, volcano.DOWN, volcano.GREY],
     "readers": figures_readers.KINDS,
 }

@@ -17,9 +17,9 @@ from faceage_bio.core.tables import write_table
 from faceage_bio.report import figures, figures_people
 from faceage_bio.report.figure_data import packed
 from faceage_bio.report.figure_files import write_figures
-from faceage_bio.report.people import face_age_figure
 from faceage_bio.report.plot import MOST_POINTS, Scale, dots, inner_ticks, text_width, ticks
-from faceage_bio.report.tables import collect
+from faceage_bio.report.sections_people import face_age_figure
+from faceage_bio.report.tables_by_place import collect
 
 COLOURS = [("unadjusted", "#8a8f98"), ("adjusted for age", "#0072B2")]
 HAZARDS = pd.DataFrame({

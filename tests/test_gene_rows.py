@@ -4,18 +4,18 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from faceage_bio.analyses.expression.cells import Limits, aggregate_cells, cells_ledger, quality_table
 from faceage_bio.analyses.expression.composition import composition_table
 from faceage_bio.analyses.expression.counts import choose_samples
+from faceage_bio.analyses.expression.expression_stage import result_tables
 from faceage_bio.analyses.expression.partial import partial_residuals
+from faceage_bio.analyses.expression.pseudobulk import Limits, aggregate_cells, cells_ledger, quality_table
 from faceage_bio.analyses.expression.quality import Limits as SampleLimits
 from faceage_bio.analyses.expression.quality import check_samples
 from faceage_bio.analyses.expression.quality_tables import quality_tables
 from faceage_bio.analyses.expression.sensitivity import Choices, sensitivity_table
 from faceage_bio.analyses.expression.sets import set_tables
-from faceage_bio.analyses.expression.stage import result_tables
-from faceage_bio.analyses.survival.genes import gene_survival
-from faceage_bio.analyses.variants.stage import variant_tables
+from faceage_bio.analyses.survival.gene_hazards import gene_survival
+from faceage_bio.analyses.variants.variants_stage import variant_tables
 from faceage_bio.core.results.measures import MEASURES
 from faceage_bio.core.results.reasons import decode
 from faceage_bio.core.results.row import ADJUSTMENTS, ROLES, columns_of
@@ -128,7 +128,7 @@ def test_a_table_of_20000_genes_is_made_and_read_in_seconds(tmp_path):
     from time import process_time
 
     from faceage_bio.core.results.row import result_rows
-    from faceage_bio.report.tables import collect
+    from faceage_bio.report.tables_by_place import collect
 
     n = 20_000
     rows = pd.DataFrame({

@@ -16,7 +16,7 @@ from faceage_bio.analyses.expression.counts import choose_samples
 from faceage_bio.analyses.expression.sets import enrichment_tables, set_tables
 from faceage_bio.core.errors import TableError
 from faceage_bio.intake.rna.gene_sets import GeneSet, choose_sets, digest, read_gmt, shipped_sets, sources
-from faceage_bio.report.gene_sets import sentence
+from faceage_bio.report.sections_gene_sets import sentence
 from faceage_bio.stats.enrichment import SMALLEST_P, over_representation, preranked
 from faceage_bio.stats.set_scores import METHODS, mean_z, score
 from tests.rows import worded

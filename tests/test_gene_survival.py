@@ -8,11 +8,11 @@ import pandas as pd
 import pytest
 
 from faceage_bio.analyses.expression.levels import levels_table, log_counts_per_million
-from faceage_bio.analyses.survival.genes import gene_survival, read_levels
+from faceage_bio.analyses.survival.gene_hazards import gene_survival, read_levels
 from faceage_bio.core.errors import CohortError
 from faceage_bio.core.tables import write_table
-from faceage_bio.report.gene_survival import gene_survival_section
-from faceage_bio.report.tables import collect
+from faceage_bio.report.sections_gene_survival import gene_survival_section
+from faceage_bio.report.tables_by_place import collect
 from faceage_bio.stats.cox import fit_cox
 from faceage_bio.stats.cox_ph import proportional_hazards_test
 from faceage_bio.stats.multiplicity import bonferroni

@@ -30,7 +30,7 @@ from faceage_bio.report.formats import clinical_p, confidence_interval, gene_p
 from faceage_bio.report.journal_tables import Gene, JournalTable, Row, journal_tables, plain
 from faceage_bio.report.pages import association_page, photo_page
 from faceage_bio.report.table_files import PREFIX, SPECIAL, latex_table, rendered, write_tables
-from faceage_bio.report.tables import ReportTables, collect
+from faceage_bio.report.tables_by_place import ReportTables, collect
 from faceage_bio.report.word_table import word_table
 from tests.photo_rows import face_ages
 from tests.photo_rows import people as sexes

@@ -17,10 +17,10 @@ from faceage_bio.release.known import Known
 from faceage_bio.release.rule import release
 from faceage_bio.report.journal_tables import journal_tables
 from faceage_bio.report.key_results import key_results
-from faceage_bio.report.meta_analysis import heterogeneity_sentence
 from faceage_bio.report.pages import survival_page
+from faceage_bio.report.sections_meta_analysis import heterogeneity_sentence
 from faceage_bio.report.table_files import rendered
-from faceage_bio.report.tables import ReportTables, collect
+from faceage_bio.report.tables_by_place import ReportTables, collect
 from tests.pooled_cohorts import cox
 from tests.report_studies import CARD, config_of
 

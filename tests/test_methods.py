@@ -16,7 +16,7 @@ from faceage_bio.report.pages import association_page, index_page, photo_page, s
 from faceage_bio.report.provenance import read_provenance
 from faceage_bio.report.ran import Ran, settings_that_ran
 from faceage_bio.report.references import Citations, known
-from faceage_bio.report.tables import ReportTables, collect
+from faceage_bio.report.tables_by_place import ReportTables, collect
 from tests.conftest import DEMO_CONFIG
 from tests.pages import check_structure
 from tests.recorded_studies import study, tables_of  # noqa: F401

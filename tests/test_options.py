@@ -7,8 +7,8 @@ from typer.testing import CliRunner
 
 import faceage_bio
 from faceage_bio.analyses.expression.inputs import read_inputs
+from faceage_bio.cli.commands_study import workflow_folder
 from faceage_bio.cli.main import app
-from faceage_bio.cli.study import workflow_folder
 from faceage_bio.core.errors import FaceAgeBioError, RunError
 
 

@@ -3,9 +3,9 @@
 import re
 
 from faceage_bio.core.config import check_config
-from faceage_bio.core.settings.genes import Expression
+from faceage_bio.core.settings.settings_genes import Expression
 from faceage_bio.intake.rna.panel import NO_REASON, panel_reasons, shipped_reasons
-from faceage_bio.report.genes import why_these
+from faceage_bio.report.sections_genes import why_these
 
 
 def test_every_gene_of_the_default_panel_has_a_reason_and_a_source():

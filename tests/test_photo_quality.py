@@ -11,10 +11,10 @@ from typer.testing import CliRunner
 from faceage_bio.cli.main import app
 from faceage_bio.core.tables import read_table, write_table
 from faceage_bio.faces.faceage.photo_quality import EDGES, bin_measures, count_photos, summarise_speed
-from faceage_bio.report import figures_photos, photos
+from faceage_bio.report import figures_photos, sections_photos
 from faceage_bio.report.colours import COHORTS
 from faceage_bio.report.pages import photo_page
-from faceage_bio.report.tables import ReportTables, collect
+from faceage_bio.report.tables_by_place import ReportTables, collect
 from tests.pages import check_structure
 from tests.photo_rows import OUTCOMES, face_ages, people
 from tests.report_studies import CARD, config_of
@@ -41,7 +41,7 @@ def test_shares_of_flagged_and_excluded_photos_by_subgroup():
     ages = face_ages([60, 0, 0, 0, 0]).assign(subject_id=[f"s{k}" for k in range(30)] * 2)
     ages.loc[[0, 2, 4], ["status", "reason"]] = ["flagged", "blurred"]
     ages.loc[[1, 3, 5, 7, 9, 11], ["status", "reason"]] = ["excluded", "no_face"]
-    shown = photos.cohort_photos(count_photos(ages, people(), ["sex"]), "one")
+    shown = sections_photos.cohort_photos(count_photos(ages, people(), ["sex"]), "one")
     assert shown["factors"][0]["shares"] == [
         ("female", 30, "0 (0.0%)", "3 (10.0%)"), ("male", 30, "6 (20.0%)", "0 (0.0%)")
     ]  # fmt: skip
@@ -88,7 +88,7 @@ def test_speed_leaves_out_what_was_partly_done_before():
 @settings(max_examples=50, deadline=None)
 @given(st.lists(st.integers(0, 12), min_size=5, max_size=5).filter(any))
 def test_every_outcome_has_its_number(numbers):
-    shown = photos.cohort_photos(count_photos(face_ages(numbers), people(), ["sex"]), "one")
+    shown = sections_photos.cohort_photos(count_photos(face_ages(numbers), people(), ["sex"]), "one")
     lines = {(line.status, line.reason): line.n for line in shown["lines"]}
     assert lines == {key: n for key, n in zip(OUTCOMES, numbers, strict=True) if n}
     assert shown["came"] == sum(numbers)
@@ -151,7 +151,7 @@ def test_photos_of_which_there_is_nothing_to_say(tmp_path):
     path.parent.mkdir(parents=True)
     write_table(count_photos(face_ages([40, 0, 0, 0, 0]), people(), ["sex"]), path)
     counts = collect([path]).get("faceage", "photo_counts")
-    told = photos.cohort_photos(counts, "one")
+    told = sections_photos.cohort_photos(counts, "one")
     assert (told["came"], told["aged"]) == (40, 40)
     assert [(line.status, line.n) for line in told["lines"]] == [("ok", 40)]
 

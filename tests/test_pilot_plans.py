@@ -17,11 +17,11 @@ from faceage_bio.analyses.planning.pilot_genes import (
     samples_for_power,
     simulated_discovery,
 )
+from faceage_bio.analyses.planning.pilot_precision import interval_widths, participants_for_width, width_above
 from faceage_bio.analyses.planning.plan_table import RESULT, value_of
-from faceage_bio.analyses.planning.precision import interval_widths, participants_for_width, width_above
 from faceage_bio.analyses.planning.prognostic_gain import prognostic_gain
 from faceage_bio.analyses.planning.trial import TrialPlan, selected_by
-from faceage_bio.cli.plan import app
+from faceage_bio.cli.commands_plan import app
 from faceage_bio.core.errors import RunError, TableError
 from faceage_bio.core.tables import write_table
 from faceage_bio.report.plan_page import plan_page, read_plan

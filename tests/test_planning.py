@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from faceage_bio.analyses.planning.cohort_study import CohortPlan, Photos, group_difference
 from faceage_bio.analyses.planning.plan_table import value_of
 from faceage_bio.analyses.planning.trial import TrialPlan
-from faceage_bio.cli import randomise
-from faceage_bio.cli.plan import app
+from faceage_bio.cli import commands_randomise
+from faceage_bio.cli.commands_plan import app
 from faceage_bio.core.errors import FaceAgeBioError, RunError
 from faceage_bio.stats.sample_size import LogRankTrial, PiecewiseSurvival, drop_out_hazard
 
@@ -150,7 +150,7 @@ def test_tables_that_are_no_curve(text, message, tmp_path, capsys):
 def test_lists_that_cannot_be_made(arguments, message, tmp_path, capsys):
     common = ["--arm", "control", "--per-stratum", "8", "--seed-file", f"{tmp_path}/seed", "--output", f"{tmp_path}/list.csv"]  # fmt: skip
     with pytest.raises(RunError, match=message):
-        run(capsys, *common, *arguments, command=randomise.app)
+        run(capsys, *common, *arguments, command=commands_randomise.app)
 
 
 def test_r_code_of_a_trial_gives_the_same_numbers(tmp_path):

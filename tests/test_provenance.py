@@ -22,7 +22,7 @@ from faceage_bio.report.figure_data import packed
 from faceage_bio.report.figure_files import write_figures
 from faceage_bio.report.pages import survival_page
 from faceage_bio.report.provenance import File, Provenance, read_provenance
-from faceage_bio.report.tables import collect
+from faceage_bio.report.tables_by_place import collect
 from tests.browser import chromium
 from tests.recorded_studies import people, study, tables_of  # noqa: F401
 from tests.report_studies import CARD, config_of

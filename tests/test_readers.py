@@ -10,19 +10,19 @@ from scipy.stats import false_discovery_control
 
 from faceage_bio.analyses.readers.decisions import group_mean
 from faceage_bio.analyses.readers.outcome import WEIGHTED, Outcome
-from faceage_bio.analyses.readers.stage import compare_readers, read_study
+from faceage_bio.analyses.readers.readers_stage import compare_readers, read_study
 from faceage_bio.core.config import Cohort, Config, Readers, check_config
 from faceage_bio.core.errors import CohortError, ConfigError, FitError
 from faceage_bio.core.results.reasons import reason
 from faceage_bio.core.results.row import result_rows
-from faceage_bio.core.settings.cohort import SheetForm
+from faceage_bio.core.settings.settings_cohort import SheetForm
 from faceage_bio.core.tables import write_table
-from faceage_bio.demo.cohorts import make_readings
-from faceage_bio.demo.people import simulate_people
 from faceage_bio.demo.plans import PLANS
-from faceage_bio.demo.readings import simulate_readings
+from faceage_bio.demo.simulated_cohorts import make_readings
+from faceage_bio.demo.simulated_people import simulate_people
+from faceage_bio.demo.simulated_readings import simulate_readings
 from faceage_bio.report.pages import survival_page
-from faceage_bio.report.tables import collect
+from faceage_bio.report.tables_by_place import collect
 from faceage_bio.stats.delong import delong
 from faceage_bio.stats.multi_reader import ReaderStudy
 from tests.browser import chromium

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from faceage_bio.core.results.measures import MEASURES, MODEL, TEST
 from faceage_bio.core.results.reasons import decode, reason
+from faceage_bio.core.results.result_tables import TABLES, is_declared, key_of, never_released
 from faceage_bio.core.results.row import result_rows
-from faceage_bio.core.results.tables import TABLES, is_declared, key_of, never_released
 from faceage_bio.core.tables import write_table
 from faceage_bio.release.gate import check_folder
 from faceage_bio.release.known import Known

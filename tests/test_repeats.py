@@ -19,8 +19,8 @@ from faceage_bio.cli.main import app
 from faceage_bio.core.errors import CohortError
 from faceage_bio.core.results.row import result_rows
 from faceage_bio.core.tables import read_table, write_table
-from faceage_bio.report.acceleration import ageing_rate_section, definition_section
-from faceage_bio.report.tables import collect
+from faceage_bio.report.sections_acceleration import ageing_rate_section, definition_section
+from faceage_bio.report.tables_by_place import collect
 from faceage_bio.stats.cox import fit_cox
 from tests.rows import told
 

@@ -11,9 +11,9 @@ import pytest
 from faceage_bio.core.results.reasons import reason
 from faceage_bio.core.results.row import result_rows
 from faceage_bio.report import figures, formats, words
-from faceage_bio.report.ladder import ages_sentence
 from faceage_bio.report.pages import association_page, index_page, photo_page, survival_page
-from faceage_bio.report.tables import ReportTables, collect
+from faceage_bio.report.sections_ladder import ages_sentence
+from faceage_bio.report.tables_by_place import ReportTables, collect
 from tests.report_studies import (
     CARD,
     EVIL,

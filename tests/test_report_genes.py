@@ -4,15 +4,15 @@ import pandas as pd
 import pytest
 
 from faceage_bio.analyses.expression.counts import choose_samples
-from faceage_bio.analyses.expression.models import VOOM
+from faceage_bio.analyses.expression.expression_stage import result_tables
+from faceage_bio.analyses.expression.gene_models import VOOM
 from faceage_bio.analyses.expression.permuted_acceleration import calibrate_tests
-from faceage_bio.analyses.expression.stage import result_tables
 from faceage_bio.core.tables import write_table
 from faceage_bio.report import words
-from faceage_bio.report.genes import gene_section
 from faceage_bio.report.key_results import key_results
 from faceage_bio.report.pages import association_page, survival_page
-from faceage_bio.report.tables import collect
+from faceage_bio.report.sections_genes import gene_section
+from faceage_bio.report.tables_by_place import collect
 from tests import pages
 from tests.expression_study import study
 from tests.report_studies import CARD, config_of

@@ -9,8 +9,8 @@ from io import StringIO
 import pandas as pd
 import pytest
 
+from faceage_bio.analyses.verification.headline_models import Headline
 from faceage_bio.analyses.verification.reproduction import write_scripts
-from faceage_bio.analyses.verification.study import Headline
 from tests.headline_study import contrasts, cox, curves, genes, late, people
 
 PACKAGES = ("survival", "sandwich", "emmeans", "DESeq2", "limma")

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from faceage_bio.core.errors import CountsError, TableError
 from faceage_bio.intake.rna import gene_ids
 from faceage_bio.intake.rna.count_files import CountTable, read_counts
-from faceage_bio.intake.rna.formats import sample_of
+from faceage_bio.intake.rna.count_formats import sample_of
 
 COUNTS = pd.DataFrame(
     {"s1": [523, 40, 8, 0], "s2": [611, 55, 3, 2], "s3": [208, 31, 9, 1]}, index=["CDK6", "TP53", "GDF15", "XIST"]

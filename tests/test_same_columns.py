@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from faceage_bio.analyses.acceleration.acceleration_stage import Validity, describe
 from faceage_bio.analyses.acceleration.definitions import Settings
 from faceage_bio.analyses.acceleration.repeats import (
     ageing_rate_table,
@@ -12,27 +13,26 @@ from faceage_bio.analyses.acceleration.repeats import (
     dated_photos,
     reliability_table,
 )
-from faceage_bio.analyses.acceleration.stage import Validity, describe
 from faceage_bio.analyses.fairness.error import assess_fairness
-from faceage_bio.analyses.fairness.stress import summarise_stress
+from faceage_bio.analyses.fairness.image_degradation import summarise_stress
 from faceage_bio.analyses.phenotype.adjustment import Plan, compare_adjustments
 from faceage_bio.analyses.phenotype.contrasts import compare_groups, contrast_exposures
 from faceage_bio.analyses.phenotype.distributions import age_histogram, distributions
 from faceage_bio.analyses.phenotype.dose import fit_dose_response
-from faceage_bio.analyses.phenotype.levels import compare_levels
+from faceage_bio.analyses.phenotype.group_means import compare_levels
 from faceage_bio.analyses.phenotype.matched import match_groups
 from faceage_bio.analyses.phenotype.people import gather
+from faceage_bio.analyses.phenotype.phenotype_subgroups import compare_subgroups
 from faceage_bio.analyses.phenotype.specifications import vary_specifications
-from faceage_bio.analyses.phenotype.subgroups import compare_subgroups
 from faceage_bio.analyses.phenotype.table_one import table_one
-from faceage_bio.analyses.readers.stage import compare_readers
+from faceage_bio.analyses.readers.readers_stage import compare_readers
 from faceage_bio.core.results.row import columns_of, is_result
 from faceage_bio.core.tables import read_table, write_table
-from faceage_bio.faces.faceage.agreement import compare_models
+from faceage_bio.faces.faceage.model_agreement import compare_models
 from faceage_bio.faces.faceage.model_comparison import compare_predictions
+from faceage_bio.faces.faceage.photo_counts import summarise_face_ages
 from faceage_bio.faces.faceage.photo_quality import bin_measures, count_photos
 from faceage_bio.faces.faceage.review import summarise_review
-from faceage_bio.faces.faceage.summary import summarise_face_ages
 
 N = 80
 PLAN = Plan({}, ["sex"], ["sex", "bmi"])

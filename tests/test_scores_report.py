@@ -13,8 +13,8 @@ from faceage_bio.analyses.scores.definition import load_score
 from faceage_bio.core.config import check_config
 from faceage_bio.core.tables import write_table
 from faceage_bio.report.pages import survival_page
-from faceage_bio.report.scores import scores_section
-from faceage_bio.report.tables import collect
+from faceage_bio.report.sections_scores import scores_section
+from faceage_bio.report.tables_by_place import collect
 from tests.browser import chromium
 from tests.golden.scores import data
 from tests.report_studies import CARD, survival_tables

@@ -8,8 +8,9 @@ import pandas as pd
 import pytest
 from scipy import sparse
 
-from faceage_bio.analyses.expression import cells as cells_module
-from faceage_bio.analyses.expression.cells import (
+from faceage_bio.analyses.expression import pseudobulk as cells_module
+from faceage_bio.analyses.expression.composition import centred_log_ratio, composition_table
+from faceage_bio.analyses.expression.pseudobulk import (
     Limits,
     aggregate_cells,
     cells_ledger,
@@ -18,14 +19,13 @@ from faceage_bio.analyses.expression.cells import (
     quality_table,
     samples_of,
 )
-from faceage_bio.analyses.expression.composition import centred_log_ratio, composition_table
 from faceage_bio.core.errors import CohortError, CountsError
 from faceage_bio.core.problems import Problems
 from faceage_bio.intake.cohort.samples import read_samples
 from faceage_bio.intake.rna import cells as cell_files
 from faceage_bio.intake.rna.cells import open_cells
 from faceage_bio.report.pages import association_page
-from faceage_bio.report.tables import collect
+from faceage_bio.report.tables_by_place import collect
 from faceage_bio.stats.power import smallest_detectable
 from tests.browser import chromium
 from tests.cells_study import GENES, cells_of, people_of

@@ -10,10 +10,10 @@ import pandas as pd
 import pytest
 import typer
 
-from faceage_bio.analyses.pooling.stage import pool_tables
-from faceage_bio.cli.site import app
+from faceage_bio.analyses.pooling.pooling_stage import pool_tables
+from faceage_bio.cli.commands_site import app
 from faceage_bio.core.errors import PrivacyError, RunError
-from faceage_bio.core.settings.pooling import Pooling
+from faceage_bio.core.settings.settings_pooling import Pooling
 from faceage_bio.core.tables import read_table, write_table, zipped
 from faceage_bio.release.known import Known
 from faceage_bio.release.sites.signatures import check_signature, sign_file

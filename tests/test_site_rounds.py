@@ -9,7 +9,7 @@ import pytest
 import typer
 
 from faceage_bio.analyses.sites.rounds import MOST_ANSWERS, Term, answer, combine, first_request
-from faceage_bio.cli.site import app
+from faceage_bio.cli.commands_site import app
 from faceage_bio.core.errors import FaceAgeBioError, PrivacyError, RunError
 
 GOLDEN = Path(__file__).parent / "golden"

@@ -12,10 +12,10 @@ from hypothesis.extra.numpy import arrays
 from PIL import Image
 from typer.testing import CliRunner
 
-from faceage_bio.analyses.fairness.stress import summarise_cohorts, summarise_stress
+from faceage_bio.analyses.fairness.image_degradation import summarise_cohorts, summarise_stress
 from faceage_bio.cli.main import app
 from faceage_bio.core.errors import TableError
-from faceage_bio.core.settings.photos import FaceAge
+from faceage_bio.core.settings.settings_photos import FaceAge
 from faceage_bio.demo.portraits import draw, imagine
 from faceage_bio.faces.faceage.photo import Tools, add_ages, examine, examine_image
 from faceage_bio.faces.faceage.settings import settings_of

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from faceage_bio.analyses.survival.models import Choices, grouped
+from faceage_bio.analyses.survival.cox_models import Choices, grouped
 from faceage_bio.analyses.survival.subgroups import RATIO
 from faceage_bio.analyses.survival.subgroups import subgroup_hazards as fitted
 from faceage_bio.core.errors import CohortError

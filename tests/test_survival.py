@@ -6,9 +6,9 @@ import pytest
 
 from faceage_bio.analyses.survival.age_comparison import compare_ages
 from faceage_bio.analyses.survival.check import hints, read_people
+from faceage_bio.analyses.survival.cox_models import Choices, grouped, model_frame
 from faceage_bio.analyses.survival.follow_up import Time, mark, prepare, survival_ledger
 from faceage_bio.analyses.survival.ladder import cox_ladder as ladder
-from faceage_bio.analyses.survival.models import Choices, grouped, model_frame
 from faceage_bio.core.errors import CohortError, ConfigError, FitError
 from faceage_bio.intake.observation import entry_of
 from faceage_bio.stats.cox import fit_cox

@@ -10,13 +10,13 @@ from scipy.stats import norm
 
 from faceage_bio.analyses.survival import imputed
 from faceage_bio.analyses.survival.age_comparison import compare_ages
+from faceage_bio.analyses.survival.cox_models import Choices, grouped, model_frame
 from faceage_bio.analyses.survival.hazard_curve import hazard_curve
 from faceage_bio.analyses.survival.ladder import cox_ladder
-from faceage_bio.analyses.survival.models import Choices, grouped, model_frame
 from faceage_bio.analyses.survival.proportional import proportional_hazards
 from faceage_bio.analyses.survival.remedies import remedies
-from faceage_bio.analyses.survival.sensitivity import sensitivity
 from faceage_bio.analyses.survival.sites import compare_sites
+from faceage_bio.analyses.survival.survival_sensitivity import sensitivity
 from faceage_bio.stats.cox_fit import NORMAL_975
 from faceage_bio.stats.cox_ph import hazard_over_time
 from faceage_bio.stats.cumulative_hazard import nelson_aalen

@@ -10,21 +10,21 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from faceage_bio.analyses.survival.age_comparison import compare_ages
+from faceage_bio.analyses.survival.cox_models import Choices
 from faceage_bio.analyses.survival.hazard_curve import hazard_curve
 from faceage_bio.analyses.survival.imputed import impute_full_model
 from faceage_bio.analyses.survival.ladder import cox_ladder
-from faceage_bio.analyses.survival.models import Choices
 from faceage_bio.analyses.survival.proportional import proportional_hazards
-from faceage_bio.analyses.survival.sensitivity import sensitivity
 from faceage_bio.analyses.survival.sites import compare_sites
 from faceage_bio.analyses.survival.subgroups import subgroup_hazards
+from faceage_bio.analyses.survival.survival_sensitivity import sensitivity
 from faceage_bio.cli.main import app
 from faceage_bio.core.errors import CohortError
 from faceage_bio.core.steps import STEPS
 from faceage_bio.core.tables import write_table
 from faceage_bio.report.formats import p_value
 from faceage_bio.report.pages import survival_page
-from faceage_bio.report.tables import collect
+from faceage_bio.report.tables_by_place import collect
 from faceage_bio.stats.cox import fit_cox
 from faceage_bio.stats.time_split import split_follow_up
 from tests.hazard_people import died

@@ -12,24 +12,24 @@ from faceage_bio.analyses.scores.definition import Item, load_score
 from faceage_bio.analyses.scores.swap import matched_cut
 from faceage_bio.analyses.survival.added_value import added_value
 from faceage_bio.analyses.survival.age_comparison import compare_ages
-from faceage_bio.analyses.survival.competing_risks import (
+from faceage_bio.analyses.survival.causes_of_death import (
     competing_rows,
     incidence_at_risk,
     incidence_curves,
     with_codes,
 )
+from faceage_bio.analyses.survival.cox_models import Choices
 from faceage_bio.analyses.survival.curve_summary import Reading, summarise
 from faceage_bio.analyses.survival.curves import curves_by_group, risk_by_group
-from faceage_bio.analyses.survival.genes import gene_survival
+from faceage_bio.analyses.survival.gene_hazards import gene_survival
 from faceage_bio.analyses.survival.groupings import part
 from faceage_bio.analyses.survival.hazard_curve import hazard_curve
 from faceage_bio.analyses.survival.imputed import impute_full_model
 from faceage_bio.analyses.survival.ladder import cox_ladder
-from faceage_bio.analyses.survival.models import Choices
 from faceage_bio.analyses.survival.proportional import proportional_hazards
-from faceage_bio.analyses.survival.sensitivity import sensitivity
 from faceage_bio.analyses.survival.sites import compare_sites
 from faceage_bio.analyses.survival.subgroups import subgroup_hazards
+from faceage_bio.analyses.survival.survival_sensitivity import sensitivity
 from faceage_bio.core.errors import FitError
 from faceage_bio.core.results.measures import MEASURES
 from faceage_bio.core.results.reasons import SPARSE_DATA, WHY_NOT, decode

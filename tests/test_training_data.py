@@ -12,7 +12,7 @@ from PIL import Image
 from scipy.io import savemat
 
 from faceage_bio.core.errors import ConfigError, RunError, TableError, WeightsError
-from faceage_bio.core.settings.training import Curation, Source, Split, read_training
+from faceage_bio.core.settings.settings_training import Curation, Source, Split, read_training
 from faceage_bio.core.tables import read_json, read_table
 from faceage_bio.demo.portraits import another_day, draw, imagine
 from faceage_bio.faces.training import faces as faces_

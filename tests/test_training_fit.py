@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from faceage_bio.cli.main import app
 from faceage_bio.core.errors import RunError, TableError, WeightsError
-from faceage_bio.core.settings.training import Augmentation, Fit, Training
+from faceage_bio.core.settings.settings_training import Augmentation, Fit, Training
 from faceage_bio.core.tables import read_json, read_table, write_json, write_table
 from faceage_bio.demo.labelled import make_labelled_photos
 from faceage_bio.faces.training import evaluation

@@ -6,7 +6,8 @@ import pytest
 import statsmodels.api as sm
 
 from faceage_bio.analyses.expression.counts import choose_samples
-from faceage_bio.analyses.expression.models import DESEQ2, VOOM
+from faceage_bio.analyses.expression.expression_stage import result_tables, with_both_q
+from faceage_bio.analyses.expression.gene_models import DESEQ2, VOOM
 from faceage_bio.analyses.expression.permuted_acceleration import (
     BAD,
     DECLARED,
@@ -19,8 +20,7 @@ from faceage_bio.analyses.expression.permuted_acceleration import (
     choose_headline,
     headline_of,
 )
-from faceage_bio.analyses.expression.stage import result_tables, with_both_q
-from faceage_bio.analyses.survival.models import Choices, model_frame
+from faceage_bio.analyses.survival.cox_models import Choices, model_frame
 from faceage_bio.analyses.survival.permuted_face_age import permuted_hazards, permuted_p_values
 from faceage_bio.core.errors import TableError
 from faceage_bio.core.results.reasons import in_words

@@ -8,15 +8,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from faceage_bio.analyses.variants.stage import variant_tables
+from faceage_bio.analyses.variants.variants_stage import variant_tables
 from faceage_bio.core.errors import CohortError, ConfigError
 from faceage_bio.core.problems import Problems
 from faceage_bio.core.tables import write_table
-from faceage_bio.demo.variants import PLANTED, write_variants
+from faceage_bio.demo.simulated_variants import PLANTED, write_variants
 from faceage_bio.intake.cohort.intake import read_cohorts
-from faceage_bio.intake.dna.genotypes import Genotypes, of_people, read_genotypes
-from faceage_bio.report.tables import collect
-from faceage_bio.report.variants import PUBLISHED, variant_section
+from faceage_bio.intake.dna.genotype_calls import Genotypes, of_people, read_genotypes
+from faceage_bio.report.sections_variants import PUBLISHED, variant_section
+from faceage_bio.report.tables_by_place import collect
 from faceage_bio.stats.linear import fit_linear
 from faceage_bio.stats.multiplicity import benjamini_hochberg
 from tests.report_studies import CARD, config_of
@@ -394,8 +394,8 @@ def test_the_command_runs_on_plain_tables(tmp_path):
 
 
 def test_demo_variants_are_read_and_the_planted_carriers_look_older(tmp_path):
-    from faceage_bio.demo.cohorts import _people
     from faceage_bio.demo.plans import PLANS
+    from faceage_bio.demo.simulated_cohorts import _people
 
     seed, _, people = _people(PLANS[0], 2025)
     write_variants(people, seed, tmp_path)

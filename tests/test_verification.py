@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from lifelines.exceptions import ConvergenceError
 
-from faceage_bio.analyses.verification import compared, headline
-from faceage_bio.analyses.verification.study import headline_of
+from faceage_bio.analyses.verification import compared, headline_input
+from faceage_bio.analyses.verification.headline_models import headline_of
 from faceage_bio.core.errors import FitError, RunError
 from faceage_bio.report.checks import NOT_RUN, OK, PROBLEM, independent_software
-from faceage_bio.report.tables import ReportTables
+from faceage_bio.report.tables_by_place import ReportTables
 from faceage_bio.stats.pydeseq2_fit import fit_pydeseq2
 from tests.headline_study import contrasts, cox, curves, genes, late, people
 
@@ -122,7 +122,7 @@ def test_a_result_without_its_participants_is_refused(tmp_path):
 
 
 def test_names_of_columns_suit_the_formulas_of_both_languages():
-    assert headline.formula_names(["1st visit", "1st_visit", "in", "next", "cluster", "bmi"]) == {
+    assert headline_input.formula_names(["1st visit", "1st_visit", "in", "next", "cluster", "bmi"]) == {
         "1st visit": "x1st_visit", "1st_visit": "x1st_visit_", "in": "in_", "next": "next_", "cluster": "cluster_", "bmi": "bmi",
     }  # fmt: skip
 

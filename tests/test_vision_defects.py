@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from benchmarks.image_defects import CHANGES
-from faceage_bio.core.settings.photos import FaceAge
+from faceage_bio.core.settings.settings_photos import FaceAge
 from faceage_bio.demo.portraits import draw, imagine
 from faceage_bio.faces.faceage.photo import Tools, examine
 from faceage_bio.faces.faceage.settings import settings_of

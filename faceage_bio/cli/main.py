@@ -10,28 +10,28 @@ from typer.models import CommandInfo
 
 import faceage_bio
 from faceage_bio.cli import (
-    acceleration,
-    cohort,
-    demo,
-    expression,
-    faceage,
-    fairness,
-    phenotype,
-    plan,
-    pooling,
-    randomise,
-    readers,
-    release,
-    report,
-    review,
-    scores,
-    site,
-    store,
-    study,
-    survival,
-    train,
-    verification,
-    weights,
+    commands_acceleration,
+    commands_cohort,
+    commands_demo,
+    commands_expression,
+    commands_faceage,
+    commands_fairness,
+    commands_phenotype,
+    commands_plan,
+    commands_pooling,
+    commands_randomise,
+    commands_readers,
+    commands_release,
+    commands_report,
+    commands_review,
+    commands_scores,
+    commands_site,
+    commands_store,
+    commands_study,
+    commands_survival,
+    commands_train,
+    commands_verification,
+    commands_weights,
 )
 from faceage_bio.cli.stages import STAGES
 from faceage_bio.cli.terminal import VerbatimCommand, VerbatimGroup, speak_utf8
@@ -81,18 +81,32 @@ def _recorded(name: str, step: Callable[..., None]) -> Callable[..., None]:
 
 
 MODULES = (
-    study, cohort, faceage, review, acceleration, phenotype, fairness,
-    expression, survival, readers, scores, pooling, randomise,
-    verification, report, release, demo,
-)  # fmt: skip
+    commands_study,
+    commands_cohort,
+    commands_faceage,
+    commands_review,
+    commands_acceleration,
+    commands_phenotype,
+    commands_fairness,
+    commands_expression,
+    commands_survival,
+    commands_readers,
+    commands_scores,
+    commands_pooling,
+    commands_randomise,
+    commands_verification,
+    commands_report,
+    commands_release,
+    commands_demo,
+)
 
 
 GROUPS = {
-    "weights": (weights.app, "Import, check and show the published FaceAge weights."),
-    "train": (train.app, "Train an age model on your own photos: prepare, fit, evaluate."),
-    "site": (site.app, "Hospitals that share no rows: bundles to pool, or one Cox model by rounds."),
-    "plan": (plan.app, "Participants that a cohort study or a trial with face age needs."),
-    "store": (store.app, "Check and tidy up the results of photos that were computed before."),
+    "weights": (commands_weights.app, "Import, check and show the published FaceAge weights."),
+    "train": (commands_train.app, "Train an age model on your own photos: prepare, fit, evaluate."),
+    "site": (commands_site.app, "Hospitals that share no rows: bundles to pool, or one Cox model by rounds."),
+    "plan": (commands_plan.app, "Participants that a cohort study or a trial with face age needs."),
+    "store": (commands_store.app, "Check and tidy up the results of photos that were computed before."),
 }
 
 
@@ -126,7 +140,7 @@ def _add_commands() -> None:
 def _one(name: str, info: CommandInfo, stage: str) -> typer.Typer:
     """A command alone, since only what is added in turn is listed in turn."""
     info.cls, info.rich_help_panel = VerbatimCommand, stage
-    if name not in STEPS and info not in study.app.registered_commands:
+    if name not in STEPS and info not in commands_study.app.registered_commands:
         info.callback = _recorded(name, info.callback)
     alone = typer.Typer()
     alone.registered_commands.append(info)

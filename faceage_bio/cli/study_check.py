@@ -157,7 +157,7 @@ def _check_photos(config: "Config", tables: "dict[str, CohortTables]", say: Say)
 def _check_readings(config: "Config", tables: "dict[str, CohortTables]", say: Say) -> None:
     if not config.readers.readings:
         return
-    from faceage_bio.analyses.readers.stage import check_study as check_readings
+    from faceage_bio.analyses.readers.readers_stage import check_study as check_readings
     from faceage_bio.core.columns import SUBJECT
 
     people = [subject for cohort in tables.values() for subject in cohort.subjects[SUBJECT]]

@@ -24,19 +24,19 @@ from pydantic import (
 )
 
 from faceage_bio.core.errors import ConfigError
-from faceage_bio.core.settings.acceleration import Acceleration, Covariate, Fairness, Phenotype
 from faceage_bio.core.settings.closed import Closed, FilePath, located
-from faceage_bio.core.settings.cohort import Cohort, Demo
-from faceage_bio.core.settings.genes import Expression, Variants
-from faceage_bio.core.settings.photos import FaceAge, Rule
-from faceage_bio.core.settings.pooling import Pooling
-from faceage_bio.core.settings.release import Release
 from faceage_bio.core.settings.renamed import old_keys, renamed, rewritten
-from faceage_bio.core.settings.report import Report
 from faceage_bio.core.settings.results import Results
-from faceage_bio.core.settings.review import Review
-from faceage_bio.core.settings.study import DISEASE, FACES, PlannedQuestion, Study, nearest
-from faceage_bio.core.settings.survival import Readers, Scores, Survival
+from faceage_bio.core.settings.settings_acceleration import Acceleration, Covariate, Fairness, Phenotype
+from faceage_bio.core.settings.settings_cohort import Cohort, Demo
+from faceage_bio.core.settings.settings_genes import Expression, Variants
+from faceage_bio.core.settings.settings_photos import FaceAge, Rule
+from faceage_bio.core.settings.settings_pooling import Pooling
+from faceage_bio.core.settings.settings_release import Release
+from faceage_bio.core.settings.settings_report import Report
+from faceage_bio.core.settings.settings_review import Review
+from faceage_bio.core.settings.settings_study import DISEASE, FACES, PlannedQuestion, Study, nearest
+from faceage_bio.core.settings.settings_survival import Readers, Scores, Survival
 
 CohortName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,39}$")]
 RESERVED_COHORTS = {"pooled", "reports", "logs", "share", "local", "demo", "model", "all"}

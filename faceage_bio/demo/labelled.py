@@ -8,8 +8,8 @@ import pandas as pd
 from PIL import Image
 
 from faceage_bio.core.tables import write_table, write_text
-from faceage_bio.demo.people import simulate_people
 from faceage_bio.demo.portraits import another_day, draw, imagine
+from faceage_bio.demo.simulated_people import simulate_people
 
 FIRST_SEED = 700_000_000  # neither the cohorts' participants nor those of the demo's model
 AGES = (20.0, 96.0)

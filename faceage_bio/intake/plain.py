@@ -20,7 +20,7 @@ from faceage_bio.core.columns import (
 )
 from faceage_bio.core.errors import examples
 from faceage_bio.core.problems import DOUBLED, Problems
-from faceage_bio.core.settings.cohort import SheetForm
+from faceage_bio.core.settings.settings_cohort import SheetForm
 from faceage_bio.core.tables import KEYS, read_table
 from faceage_bio.intake.age_reached import check_years
 from faceage_bio.intake.observation import check_follow_up

@@ -11,7 +11,7 @@ import pandas as pd
 from faceage_bio.core.errors import PrivacyError
 from faceage_bio.core.kept import FOLDER
 from faceage_bio.core.records import check_unchanged, version
-from faceage_bio.core.results.tables import count_columns, is_declared, key_of, never_released
+from faceage_bio.core.results.result_tables import count_columns, is_declared, key_of, never_released
 from faceage_bio.core.tables import read_table, sha256_of, write_bytes, write_json, write_table, zipped
 from faceage_bio.release.building import building_folder, take_place
 from faceage_bio.release.findings import Finding, stop_if_any
@@ -24,7 +24,7 @@ from faceage_bio.report.formats import without_folders
 from faceage_bio.report.pages import RENDERERS
 from faceage_bio.report.sections import runs
 from faceage_bio.report.table_files import rendered
-from faceage_bio.report.tables import collect
+from faceage_bio.report.tables_by_place import collect
 
 MANIFEST, ABOUT = "manifest.json", "README.txt"
 README = """Results of faceage_bio, version {version}. index.html is the summary; pages open without a network. The folders in tables/ hold every result
@@ -127,7 +127,7 @@ def result_tables(results: Path, sections: str) -> dict[str, pd.DataFrame]:
     if unknown:
         raise PrivacyError(
             f"nothing was published, because {len(unknown)} table(s) are not declared: {', '.join(unknown[:10])}. "
-            "Expected those of the list only. Declare them in faceage_bio/core/results/tables.py, as result tables or as tables that never leave."
+            "Expected those of the list only. Declare them in faceage_bio/core/results/result_tables.py, as result tables or as tables that never leave."
         )
     wanted = [place for place in places if is_declared(place) and runs(key_of(place), sections)]
     check_unchanged(places[place] for place in wanted)

@@ -20,8 +20,8 @@ ADVICE = {
     "exact count": "Let `faceage-bio publish` write the table: it rounds counts.",
     "other page": "Let `faceage-bio publish` render the pages from the released tables, and change neither.",
     "kind of file": "Share .html, .tsv, .docx, .tex, .svg, .json, .md, .txt or .bib; leave everything else in results/.",
-    "undeclared": "Declare the column in faceage_bio/core/results/tables.py, or the word in its list in faceage_bio/core/results/.",
-    "unknown table": "Declare the table in faceage_bio/core/results/tables.py, as a result table or as one that never leaves.",
+    "undeclared": "Declare the column in faceage_bio/core/results/result_tables.py, or the word in its list in faceage_bio/core/results/.",
+    "unknown table": "Declare the table in faceage_bio/core/results/result_tables.py, as a result table or as one that never leaves.",
 }
 
 

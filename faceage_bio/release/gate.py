@@ -14,7 +14,7 @@ from pathlib import Path, PurePosixPath
 import pandas as pd
 
 from faceage_bio.core.errors import PrivacyError, TableError
-from faceage_bio.core.results import measures, reasons, row, tables
+from faceage_bio.core.results import measures, reasons, result_tables, row
 from faceage_bio.core.tables import parse_text_table
 from faceage_bio.release import content
 from faceage_bio.release.findings import Finding, masked
@@ -137,14 +137,14 @@ def _line(text: str, start: int) -> str:
 
 
 def _in_table(name: str, table: pd.DataFrame, known: Known, k: int) -> Iterator[tuple[str, str, str]]:
-    if tables.never_released(name):
+    if result_tables.never_released(name):
         yield "", "individual rows", "a table that never leaves"
-    elif tables.is_declared(name):
+    elif result_tables.is_declared(name):
         for column in table:
             for line, cell in table[column].drop_duplicates().items():
-                if cell and (fault := _fault(tables.key_of(name), column, cell, known, k)):
+                if cell and (fault := _fault(result_tables.key_of(name), column, cell, known, k)):
                     yield f"line {line}, column '{column}'", *fault
-    elif tables.is_paper_table(name):
+    elif result_tables.is_paper_table(name):
         cells = [*table.columns, *table.iloc[:, 1:].to_numpy().ravel()]
         counts = [count[1] or count[2] for cell in cells if (count := COUNT_OF_PAPER.search(cell))]
         if not all(_is_rounded(count.replace(",", ""), k) for count in counts):
@@ -167,10 +167,10 @@ def _of_people(table: pd.DataFrame, known: Known) -> Iterator[tuple[str, str, st
 
 def _fault(key: str, column: str, cell: str, known: Known, k: int) -> tuple[str, str] | None:
     """Why the declaration of a result table does not allow a cell: another column, text for a number, a word of no list, an exact count."""
-    declared, exact = tables.TABLES[key], ("exact count", f"not rounded to {k}")
+    declared, exact = result_tables.TABLES[key], ("exact count", f"not rounded to {k}")
     if column not in row.columns_of(key):
         return "undeclared", "a column that the table has not"
-    if column in tables.count_columns(key):
+    if column in result_tables.count_columns(key):
         return None if _is_rounded(cell, k, bool(declared.curve) and not declared.rows) else exact
     if column in row.number_columns(key):
         return None if NUMBER.fullmatch(cell) else ("undeclared", "no number")
@@ -179,7 +179,9 @@ def _fault(key: str, column: str, cell: str, known: Known, k: int) -> tuple[str,
             told = [one for reason in reasons.decode(cell) for one in reason.parameters.items()]
         except (KeyError, ValueError):
             return "undeclared", "no reason"
-        counts = [count for name, said in told if tables.is_count(name) for count in re.findall(r"\d+", said)]
+        counts = [
+            count for name, said in told if result_tables.is_count(name) for count in re.findall(r"\d+", said)
+        ]
         if not all(_is_rounded(count, k) for count in counts):
             return exact
     is_word = not declared.rows or cell in WORDS.get(column, {cell})

@@ -15,9 +15,16 @@ import pandas as pd
 from faceage_bio.core.columns import POOLED, THIRDS
 from faceage_bio.core.results import reasons
 from faceage_bio.core.results.measures import COUNT, EXTREME, MEASURES, MODEL, OF_COUNTS, TEST, Measure
+from faceage_bio.core.results.result_tables import (
+    TABLES,
+    Table,
+    count_columns,
+    is_count,
+    key_of,
+    never_released,
+)
 from faceage_bio.core.results.row import ESTIMATES, by_cell
-from faceage_bio.core.results.tables import TABLES, Table, count_columns, is_count, key_of, never_released
-from faceage_bio.release.curves import release_curves
+from faceage_bio.release.released_curves import release_curves
 from faceage_bio.release.rounding import evened, midpoint, significant
 
 RESIDUAL_DF = 10  # fewer are redacted (SDC Handbook, 2019: class of regression coefficients)

@@ -11,7 +11,7 @@ from faceage_bio.report import formats
 from faceage_bio.report.limits import limits
 from faceage_bio.report.provenance import Provenance
 from faceage_bio.report.ran import Ran, settings_that_ran
-from faceage_bio.report.tables import ReportTables
+from faceage_bio.report.tables_by_place import ReportTables
 
 NOT_SHOWN = {"cohorts", "results_dir", "models", "demo"}  # they name files
 INSTALLED = ("torch", "facenet-pytorch", "statsmodels", "pandas", "numpy", "scipy", "snakemake")

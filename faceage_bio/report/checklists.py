@@ -16,7 +16,7 @@ import pandas as pd
 
 from faceage_bio.core.tables import read_table
 from faceage_bio.report.places import place
-from faceage_bio.report.tables import ReportTables
+from faceage_bio.report.tables_by_place import ReportTables
 
 FOLDER = Path(__file__).parent / "checklists"
 LISTS = {

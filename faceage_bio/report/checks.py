@@ -13,12 +13,12 @@ from faceage_bio.core.columns import POOLED
 from faceage_bio.core.results.reasons import NOT_ESTIMATED, decode
 from faceage_bio.report import words
 from faceage_bio.report.expression_quality import INSEPARABLE
-from faceage_bio.report.fairness import complete
 from faceage_bio.report.formats import count, interval, number, p_value, signed
 from faceage_bio.report.independent_software import agreement
-from faceage_bio.report.people import ALL
 from faceage_bio.report.places import VERIFICATION, not_run, place
-from faceage_bio.report.tables import ReportTables
+from faceage_bio.report.sections_fairness import complete
+from faceage_bio.report.sections_people import ALL
+from faceage_bio.report.tables_by_place import ReportTables
 
 PROBLEM, CAUTION, OK, NOT_RUN = "problem", "caution", "passed", "not run"  # in the order of the page
 

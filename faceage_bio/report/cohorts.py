@@ -3,9 +3,9 @@
 import pandas as pd
 
 from faceage_bio.report.formats import count, number, with_ci
-from faceage_bio.report.people import ALL
 from faceage_bio.report.places import place
-from faceage_bio.report.tables import ReportTables
+from faceage_bio.report.sections_people import ALL
+from faceage_bio.report.tables_by_place import ReportTables
 
 GROUPS = {"cancer": "patients with cancer", "reference": "controls"}
 MOST_SITES = 3

@@ -5,7 +5,7 @@ import pandas as pd
 from faceage_bio.core.results.reasons import decode
 from faceage_bio.report import words
 from faceage_bio.report.formats import people
-from faceage_bio.report.tables import ReportTables
+from faceage_bio.report.tables_by_place import ReportTables
 
 FOUND = 0.05  # q below which a cell of the heat map is in bold
 INSEPARABLE = "inseparable_from_batch"  # code of a reason

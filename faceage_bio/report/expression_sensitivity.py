@@ -6,7 +6,7 @@ from markupsafe import Markup
 from faceage_bio.report import figures
 from faceage_bio.report.colours import VERMILLION
 from faceage_bio.report.formats import interval, number, signed
-from faceage_bio.report.tables import ReportTables
+from faceage_bio.report.tables_by_place import ReportTables
 from faceage_bio.report.words import covariates
 
 FOLD, MEDIATED = "log2 fold change", "mediated log2 fold change"

@@ -12,7 +12,7 @@ from markupsafe import Markup, escape
 
 from faceage_bio.report import words
 from faceage_bio.report.formats import count
-from faceage_bio.report.tables import ReportTables
+from faceage_bio.report.tables_by_place import ReportTables
 
 # of a unit: where it came in, then (stage, title of the box after it); the survival stage is parted in two
 CAME_IN = {"photo": "Photos received", "subject": "Participants", "sample": "RNA samples received"}

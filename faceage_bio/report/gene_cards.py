@@ -3,13 +3,13 @@
 import pandas as pd
 from markupsafe import Markup
 
-from faceage_bio.analyses.survival.genes import question_of
+from faceage_bio.analyses.survival.gene_hazards import question_of
 from faceage_bio.core.columns import AGE, AGE_ACCELERATION, AGE_GAP
 from faceage_bio.intake.rna.gene_sets import shipped_sets
 from faceage_bio.report.expression_sensitivity import FOLD, MAIN, left_out_sentence
 from faceage_bio.report.figures_gene_cards import partial_residual_figure
-from faceage_bio.report.gene_survival import held
-from faceage_bio.report.tables import ReportTables
+from faceage_bio.report.sections_gene_survival import held
+from faceage_bio.report.tables_by_place import ReportTables
 
 WAYS = {1: "rises", -1: "falls", 0: "direction not said"}
 ESTIMATES = [

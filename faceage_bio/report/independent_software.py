@@ -4,7 +4,7 @@ import math
 
 from faceage_bio.core.results.reasons import in_words
 from faceage_bio.report.formats import count
-from faceage_bio.report.tables import ReportTables
+from faceage_bio.report.tables_by_place import ReportTables
 
 MOST_SHOWN = 100  # rows of numbers that differ
 

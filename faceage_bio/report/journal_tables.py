@@ -7,12 +7,12 @@ from typing import Literal
 
 import pandas as pd
 
-from faceage_bio.core.settings.study import ADDED, GENES, SURVIVAL
+from faceage_bio.core.settings.settings_study import ADDED, GENES, SURVIVAL
 from faceage_bio.report import table_rows as select
 from faceage_bio.report import words
 from faceage_bio.report.formats import clinical_p, confidence_interval, count, gene_p, number
 from faceage_bio.report.table_rows import Group, Key
-from faceage_bio.report.tables import ReportTables
+from faceage_bio.report.tables_by_place import ReportTables
 from faceage_bio.stats.cox_fit import EVENTS_PER_TERM
 
 UNPRINTABLE = re.compile(r"[\s\x00-\x1f\x7f\ufffe\uffff]+")

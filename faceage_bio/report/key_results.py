@@ -8,13 +8,13 @@ import pandas as pd
 from markupsafe import Markup
 
 from faceage_bio.core.columns import POOLED
-from faceage_bio.core.settings.study import ADDED, EXPLORATORY, GENES, SURVIVAL
+from faceage_bio.core.settings.settings_study import ADDED, EXPLORATORY, GENES, SURVIVAL
 from faceage_bio.report import flow, words
 from faceage_bio.report import table_rows as select
 from faceage_bio.report.formats import count, number, p_scientific, p_value, with_ci
 from faceage_bio.report.places import PAGE_OF, place
 from faceage_bio.report.places import SURVIVAL as SURVIVAL_PAGE
-from faceage_bio.report.tables import ReportTables
+from faceage_bio.report.tables_by_place import ReportTables
 
 WIDTH, HEIGHT, MARGIN = 170, 20, 6  # of a row's forest
 

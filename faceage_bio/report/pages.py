@@ -11,21 +11,13 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 import faceage_bio
-from faceage_bio.report import fairness, figures, formats, photos, readers, words
+from faceage_bio.report import figures, formats, sections_fairness, sections_photos, sections_readers, words
 from faceage_bio.report.about import about
-from faceage_bio.report.acceleration import definition_section
-from faceage_bio.report.all_genes import PageGenes
-from faceage_bio.report.associations import association_sections
 from faceage_bio.report.checklists import checklists
 from faceage_bio.report.exclusions import LINKS
 from faceage_bio.report.expression_quality import quality_section, rule_words
 from faceage_bio.report.expression_sensitivity import sensitivity_section
 from faceage_bio.report.gene_cards import gene_cards
-from faceage_bio.report.gene_sets import gene_set_section
-from faceage_bio.report.genes import gene_section, why_these
-from faceage_bio.report.meta_analysis import meta_analysis_section
-from faceage_bio.report.people import face_age_figure, people_section
-from faceage_bio.report.phenotypes import group_section, phenotype_section
 from faceage_bio.report.places import (
     ASSOCIATION,
     INDEX,
@@ -40,11 +32,19 @@ from faceage_bio.report.places import (
 from faceage_bio.report.provenance import Provenance
 from faceage_bio.report.references import Citations
 from faceage_bio.report.sections import not_in_core, runs
-from faceage_bio.report.single_cell import single_cell_section
+from faceage_bio.report.sections_acceleration import definition_section
+from faceage_bio.report.sections_all_genes import PageGenes
+from faceage_bio.report.sections_associations import association_sections
+from faceage_bio.report.sections_gene_sets import gene_set_section
+from faceage_bio.report.sections_genes import gene_section, why_these
+from faceage_bio.report.sections_meta_analysis import meta_analysis_section
+from faceage_bio.report.sections_people import face_age_figure, people_section
+from faceage_bio.report.sections_phenotypes import group_section, phenotype_section
+from faceage_bio.report.sections_single_cell import single_cell_section
+from faceage_bio.report.sections_survival import survival_cohort
+from faceage_bio.report.sections_variants import PUBLISHED, variant_section
 from faceage_bio.report.summary import summary
-from faceage_bio.report.survival import survival_cohort
-from faceage_bio.report.tables import ReportTables
-from faceage_bio.report.variants import PUBLISHED, variant_section
+from faceage_bio.report.tables_by_place import ReportTables
 
 TEMPLATES = Path(__file__).parent / "templates"
 SCRIPTS = ("page.js", "genes.js", "downloads.js")
@@ -91,7 +91,7 @@ def association_page(
             "compared": any(scope["any"] for scope in found["scopes"]),
             "specified": any(scope["summary"] for scope in found["scopes"]),
         },
-        "fairness": fairness.section(tables, config),
+        "fairness": sections_fairness.section(tables, config),
         "rna_rules": rule_words(config["expression"]["quality"]),
         "variants_published": PUBLISHED,
         "why_these": why_these(config),
@@ -111,7 +111,7 @@ def survival_page(
     """Whether face age is associated with overall survival. ``internal`` as for `index_page`."""
     content = {
         "cohorts": [_survival_cohort(tables, name, config) for name in config["cohorts"]],
-        "readers": readers.section(tables, config),
+        "readers": sections_readers.section(tables, config),
         "pooled": meta_analysis_section(tables, config, survival=True),
     }
     return _sections(SURVIVAL, config, cards, tables, provenance, internal, content)
@@ -125,16 +125,16 @@ def photo_page(
     internal: bool = True,
 ) -> str:
     """Which photos were usable, why others were not, and how they measure; no photo and no name."""
-    found = photos.section(tables, config)
-    robust = fairness.section(tables, config)
+    found = sections_photos.section(tables, config)
+    robust = sections_fairness.section(tables, config)
     content = {
         "photos": found | {"any": any(one["ran"] for one in found["cohorts"])},
         "uncertainty": found["uncertainty"],
         "stress": robust["stress"],
         "fairness": robust,
-        "statuses": photos.STATUSES,
+        "statuses": sections_photos.STATUSES,
         "has_model": bool(cards),
-        "made": photos.made(config["faceage"]),
+        "made": sections_photos.made(config["faceage"]),
     }
     return _sections(PHOTOS, config, cards, tables, provenance, internal, content)
 

@@ -13,7 +13,7 @@ from markupsafe import Markup
 from faceage_bio.core.columns import POOLED
 from faceage_bio.core.records import FOLDER, file_of, read_record
 from faceage_bio.core.tables import sha256_of
-from faceage_bio.report.tables import ANALYSES, ReportTables
+from faceage_bio.report.tables_by_place import ANALYSES, ReportTables
 
 PAGES = "render-report"  # the step that makes what tells the provenance
 

@@ -13,7 +13,7 @@ import pandas as pd
 
 from faceage_bio.core.columns import COHORT
 from faceage_bio.core.results.reasons import NOT_ESTIMATED
-from faceage_bio.report.tables import ReportTables
+from faceage_bio.report.tables_by_place import ReportTables
 from faceage_bio.report.words import covariates, leading_method, reason
 
 

@@ -6,7 +6,7 @@ from faceage_bio.core.columns import POOLED
 from faceage_bio.core.config import Config
 from faceage_bio.report.formats import count
 from faceage_bio.report.key_results import KeyRow, key_results
-from faceage_bio.report.tables import collect
+from faceage_bio.report.tables_by_place import collect
 
 PAGES = ("index", "association", "survival", "photos")
 TABLES = ("survival/cox", "expression/panel")  # overall survival and the first prespecified gene

@@ -12,7 +12,7 @@ from faceage_bio.core.formula_cells import harmless
 from faceage_bio.core.tables import write_bytes
 from faceage_bio.report.exclusions import PHOTOS, PREFIX, SAMPLES, photos_not_used, samples_flagged
 from faceage_bio.report.journal_tables import Cell, Gene, JournalTable, journal_tables, plain
-from faceage_bio.report.tables import ReportTables
+from faceage_bio.report.tables_by_place import ReportTables
 
 INTERNAL = "INTERNAL: exact numbers, not for release."
 NEW_LINE = r" \\ "

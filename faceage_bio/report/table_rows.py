@@ -9,11 +9,11 @@ import pandas as pd
 from faceage_bio.core.columns import PER_SD, POOLED
 from faceage_bio.core.results.reasons import decode
 from faceage_bio.core.results.roles import answers
-from faceage_bio.core.settings.study import ADDED, GENES, SURVIVAL, Planned, planned
+from faceage_bio.core.settings.settings_study import ADDED, GENES, SURVIVAL, Planned, planned
 from faceage_bio.report import words
-from faceage_bio.report.associations import paired
-from faceage_bio.report.people import ALL, DIFFERENCES, LARGEST
-from faceage_bio.report.tables import ReportTables
+from faceage_bio.report.sections_associations import paired
+from faceage_bio.report.sections_people import ALL, DIFFERENCES, LARGEST
+from faceage_bio.report.tables_by_place import ReportTables
 from faceage_bio.stats.cox_fit import EVENTS_PER_TERM
 
 SPARSE = EVENTS_PER_TERM  # events per variable below which an estimate is marked

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from faceage_bio.analyses.acceleration import curves
+from faceage_bio.analyses.acceleration import expected_age
 from faceage_bio.analyses.acceleration.normative import CENTILE, Z, normative_scores
 from faceage_bio.core.columns import AGE, AGE_ACCELERATION, AGE_GAP, COHORT, FACE_AGE, SEX_LEVELS
 from faceage_bio.core.errors import CohortError, FitError
@@ -112,7 +112,7 @@ def define(people: pd.DataFrame, settings: Settings, places: Sequence[str] = PLA
             for name, group in groups:
                 inside = reference[group.index] | (place == "cohort")
                 try:
-                    people.loc[group.index, column] = group[FACE_AGE] - curves.judge(
+                    people.loc[group.index, column] = group[FACE_AGE] - expected_age.judge(
                         group, inside, *_curve(kind, settings)
                     )
                 except FitError as error:
@@ -142,10 +142,10 @@ def define(people: pd.DataFrame, settings: Settings, places: Sequence[str] = PLA
     return Defined(people, notes, norm)
 
 
-def _curve(kind: str, settings: Settings) -> tuple[curves.Fit, int | None]:
+def _curve(kind: str, settings: Settings) -> tuple[expected_age.Fit, int | None]:
     """How a kind of residual is fitted, and in how many folds."""
-    fits = {"linear": curves.line, "linear_cross_fitted": curves.line, "spline": curves.spline,
-            "loess": curves.local, "adjusted": curves.line_with(settings.adjust_for)}  # fmt: skip
+    fits = {"linear": expected_age.line, "linear_cross_fitted": expected_age.line, "spline": expected_age.spline,
+            "loess": expected_age.local, "adjusted": expected_age.line_with(settings.adjust_for)}  # fmt: skip
     return fits[kind], None if kind == "linear" else settings.folds
 
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from faceage_bio.analyses.acceleration.subjects import DAYS_PER_YEAR
+from faceage_bio.analyses.acceleration.photo_that_counts import DAYS_PER_YEAR
 from faceage_bio.analyses.age_residual import fit_line
 from faceage_bio.core.columns import (
     AGE,

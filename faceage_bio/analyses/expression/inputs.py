@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from faceage_bio.analyses.expression.cells import ABOUT, samples_of
+from faceage_bio.analyses.expression.pseudobulk import ABOUT, samples_of
 from faceage_bio.core.columns import COHORT, SAMPLE, SAMPLE_COLUMNS, SUBJECT
 from faceage_bio.core.errors import CohortError, RunError, TableError, examples
 from faceage_bio.core.problems import DOUBLED, Problems

@@ -7,7 +7,13 @@ import pandas as pd
 
 from faceage_bio.analyses.expression.counts import Expression
 from faceage_bio.analyses.expression.formula import design_of, reduced
-from faceage_bio.analyses.expression.models import DESEQ2, VOOM, contrast_of, size_factors_of, tested_genes
+from faceage_bio.analyses.expression.gene_models import (
+    DESEQ2,
+    VOOM,
+    contrast_of,
+    size_factors_of,
+    tested_genes,
+)
 from faceage_bio.core.columns import AGE, AGE_ACCELERATION, COHORT, SUBJECT
 from faceage_bio.core.errors import FitError, TableError
 from faceage_bio.core.results.row import result_rows

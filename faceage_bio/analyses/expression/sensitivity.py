@@ -9,7 +9,7 @@ from scipy.stats import t
 
 from faceage_bio.analyses.expression.counts import Expression
 from faceage_bio.analyses.expression.formula import design_of, plain
-from faceage_bio.analyses.expression.models import tested_genes
+from faceage_bio.analyses.expression.gene_models import tested_genes
 from faceage_bio.core.columns import AGE, AGE_ACCELERATION, COHORT, SAMPLE
 from faceage_bio.core.errors import FitError
 from faceage_bio.core.results.measures import MEASURES

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from faceage_bio.analyses.expression.formula import design_of, interactions_of, plain
-from faceage_bio.analyses.expression.models import CountModels, contrast_of
+from faceage_bio.analyses.expression.gene_models import CountModels, contrast_of
 from faceage_bio.core.columns import AGE, AGE_ACCELERATION, AGE_GAP, FACE_AGE
 from faceage_bio.core.errors import FitError
 from faceage_bio.core.results.row import adjusted_for

@@ -8,7 +8,7 @@ import pandas as pd
 from scipy import stats
 
 from faceage_bio.analyses.phenotype.contrasts import ADJUSTED, LEAST_SQUARES, RAW, numbers, raw_and_adjusted
-from faceage_bio.analyses.phenotype.levels import wald_numbers
+from faceage_bio.analyses.phenotype.group_means import wald_numbers
 from faceage_bio.analyses.phenotype.people import Frame, claims, make_frame
 from faceage_bio.core.columns import AGE_GAP, AMOUNTS, COHORT, FACE_AGE, UNITS
 from faceage_bio.core.errors import FitError

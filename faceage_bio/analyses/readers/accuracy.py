@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from faceage_bio.analyses.readers.outcome import CENSORINGS, DEAD_ONLY, KNOWN, WEIGHTED
-from faceage_bio.analyses.readers.study import (
+from faceage_bio.analyses.readers.reader_study import (
     DELONG,
     OBUCHOWSKI,
     RANDOM,

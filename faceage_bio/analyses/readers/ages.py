@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from faceage_bio.analyses.readers.decisions import group_mean, share, shares
-from faceage_bio.analyses.readers.study import Study, group_row, not_estimated, reader_row
+from faceage_bio.analyses.readers.reader_study import Study, group_row, not_estimated, reader_row
 from faceage_bio.core.columns import AGE, FACE_AGE
 from faceage_bio.core.errors import FitError
 from faceage_bio.stats.linear import mean_interval

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from faceage_bio.analyses.readers.outcome import KNOWN
-from faceage_bio.analyses.readers.study import (
+from faceage_bio.analyses.readers.reader_study import (
     OBUCHOWSKI,
     RANDOM,
     Study,

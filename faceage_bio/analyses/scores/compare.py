@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from faceage_bio.analyses.scores import groups
+from faceage_bio.analyses.scores import score_groups
 from faceage_bio.analyses.scores.calculate import absent_columns, lacking, read_answers
 from faceage_bio.analyses.scores.definition import Score
 from faceage_bio.analyses.scores.discrimination import discrimination_rows
@@ -78,21 +78,27 @@ def compare_score(
     if not len(people):
         return result_rows([base | _nothing(reason("no_complete_score", n=len(followed)))], TABLE)
     swap = swap_ages(people, answers, score)
-    rows = groups.cut_rows(swap, len(people))
+    rows = score_groups.cut_rows(swap, len(people))
     for version in swap.versions:
-        rows += groups.group_rows(people, version, score)
-        rows += groups.hazard_rows(people, version, score, reference)
+        rows += score_groups.group_rows(people, version, score)
+        rows += score_groups.hazard_rows(people, version, score, reference)
         if version.name != BY_AGE:
-            rows += groups.move_rows(people, swap.versions[0], version, score)
+            rows += score_groups.move_rows(people, swap.versions[0], version, score)
     rows += [
-        {"question": "groups", "version": version, "term": "all", "measure": groups.MEDIAN, "reason": why}
+        {
+            "question": "groups",
+            "version": version,
+            "term": "all",
+            "measure": score_groups.MEDIAN,
+            "reason": why,
+        }
         for version, why in swap.failed.items()
     ]
     sign = 1 if score.more_points == "worse" else -1
     risks = {version.name: sign * version.totals for version in swap.versions}
     try:
-        fits = groups.continuous_fits(people, swap, choices.per_years)
-        rows += groups.continuous_rows(fits, choices.per_years)
+        fits = score_groups.continuous_fits(people, swap, choices.per_years)
+        rows += score_groups.continuous_rows(fits, choices.per_years)
         for version in (CONTINUOUS_AGE, CONTINUOUS_FACE):
             risks[version] = linear_predictor(fits[version], people, swap.other_points, choices.per_years)
     except FitError as error:
@@ -132,7 +138,7 @@ def _impossible(followed: pd.DataFrame, score: Score) -> Reason | None:
 def _nothing(why: Reason) -> dict:
     """The only row of a score that cannot be compared."""
     return {
-        "question": "groups", "version": BY_AGE, "term": "all", "measure": groups.MEDIAN, "n": 0, "reason": why,
+        "question": "groups", "version": BY_AGE, "term": "all", "measure": score_groups.MEDIAN, "n": 0, "reason": why,
     }  # fmt: skip
 
 

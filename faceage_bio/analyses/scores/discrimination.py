@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from faceage_bio.analyses.scores.groups import MONTHS
+from faceage_bio.analyses.scores.score_groups import MONTHS
 from faceage_bio.core.columns import EVENT, FOLLOWUP
 from faceage_bio.core.results.reasons import reason
 from faceage_bio.intake.observation import entry_of

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from faceage_bio.analyses.survival.models import Choices, counts, of_question
+from faceage_bio.analyses.survival.cox_models import Choices, counts, of_question
 from faceage_bio.analyses.survival.prediction_tables import calibration_rows, decision_rows
 from faceage_bio.analyses.survival.predictions import (
     AUC,

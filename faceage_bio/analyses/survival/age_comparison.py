@@ -6,8 +6,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import norm
 
-from faceage_bio.analyses.survival.ladder import ladder_steps
-from faceage_bio.analyses.survival.models import (
+from faceage_bio.analyses.survival.cox_models import (
     Choices,
     ModelFrame,
     adjusted_for,
@@ -15,6 +14,7 @@ from faceage_bio.analyses.survival.models import (
     model_frame,
     of_question,
 )
+from faceage_bio.analyses.survival.ladder import ladder_steps
 from faceage_bio.core.columns import AGE, EVENT, FACE_AGE, FOLLOWUP
 from faceage_bio.core.errors import FitError
 from faceage_bio.core.results.reasons import Reason

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from faceage_bio.analyses.survival.cox_models import of_question
 from faceage_bio.analyses.survival.curves import ALL, Group, curve_of, each_group, late_entry
 from faceage_bio.analyses.survival.groupings import Grouping
-from faceage_bio.analyses.survival.models import of_question
 from faceage_bio.core.columns import EVENT, FOLLOWUP
 from faceage_bio.core.errors import CohortError, FitError
 from faceage_bio.core.results.reasons import Reason, reason

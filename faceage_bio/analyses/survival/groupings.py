@@ -10,7 +10,7 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 
-from faceage_bio.analyses.survival.models import WORDS
+from faceage_bio.analyses.survival.cox_models import WORDS
 from faceage_bio.core.columns import LEVELS, THIRDS
 from faceage_bio.core.results.reasons import Reason, reason
 

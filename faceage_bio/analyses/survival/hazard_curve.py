@@ -5,8 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from faceage_bio.analyses.survival.ladder import ladder_steps
-from faceage_bio.analyses.survival.models import (
+from faceage_bio.analyses.survival.cox_models import (
     Choices,
     adjusted_for,
     counts,
@@ -14,6 +13,7 @@ from faceage_bio.analyses.survival.models import (
     name_of,
     of_question,
 )
+from faceage_bio.analyses.survival.ladder import ladder_steps
 from faceage_bio.core.columns import AGE_ACCELERATION, COHORT, EVENT
 from faceage_bio.core.errors import FitError
 from faceage_bio.core.results.reasons import reason

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from faceage_bio.analyses.survival.models import (
+from faceage_bio.analyses.survival.cox_models import (
     Choices,
     adjusted_for,
     counts,

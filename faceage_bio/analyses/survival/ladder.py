@@ -4,8 +4,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from faceage_bio.analyses.survival.follow_up import IN_YEARS
-from faceage_bio.analyses.survival.models import (
+from faceage_bio.analyses.survival.cox_models import (
     Choices,
     adjusted_for,
     counts,
@@ -14,6 +13,7 @@ from faceage_bio.analyses.survival.models import (
     name_of,
     of_question,
 )  # fmt: skip
+from faceage_bio.analyses.survival.follow_up import IN_YEARS
 from faceage_bio.core.columns import AGE, AGE_ACCELERATION, EVENT, PER_SD
 from faceage_bio.core.errors import FitError
 from faceage_bio.core.results.row import result_rows

@@ -5,9 +5,7 @@ from dataclasses import replace
 
 import pandas as pd
 
-from faceage_bio.analyses.survival.follow_up import IN_YEARS
-from faceage_bio.analyses.survival.ladder import ladder_steps
-from faceage_bio.analyses.survival.models import (
+from faceage_bio.analyses.survival.cox_models import (
     Choices,
     ModelFrame,
     adjusted_for,
@@ -16,6 +14,8 @@ from faceage_bio.analyses.survival.models import (
     of_question,
     unit_of,
 )
+from faceage_bio.analyses.survival.follow_up import IN_YEARS
+from faceage_bio.analyses.survival.ladder import ladder_steps
 from faceage_bio.analyses.survival.sites import by_level
 from faceage_bio.core.columns import AGE, COHORT, EVENT, POOLED
 from faceage_bio.core.errors import FitError

@@ -6,7 +6,7 @@ from itertools import islice
 import numpy as np
 import pandas as pd
 
-from faceage_bio.analyses.survival.models import (
+from faceage_bio.analyses.survival.cox_models import (
     Choices,
     ModelFrame,
     adjusted_for,

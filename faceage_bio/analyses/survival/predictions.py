@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from faceage_bio.analyses.survival.models import ModelFrame
+from faceage_bio.analyses.survival.cox_models import ModelFrame
 from faceage_bio.core.columns import EVENT, FOLLOWUP
 from faceage_bio.core.errors import FitError
 from faceage_bio.core.results.reasons import Reason, reason

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from faceage_bio.analyses.survival.hazard_curve import main_steps
-from faceage_bio.analyses.survival.models import (
+from faceage_bio.analyses.survival.cox_models import (
     Choices,
     ModelFrame,
     adjusted_for,
@@ -16,6 +15,7 @@ from faceage_bio.analyses.survival.models import (
     name_of,
     of_question,
 )  # fmt: skip
+from faceage_bio.analyses.survival.hazard_curve import main_steps
 from faceage_bio.analyses.survival.remedies import remedies
 from faceage_bio.core.columns import COHORT, EVENT, FACE_AGE
 from faceage_bio.core.errors import FitError

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from faceage_bio.analyses.survival.models import (
+from faceage_bio.analyses.survival.cox_models import (
     WORDS,
     Choices,
     ModelFrame,

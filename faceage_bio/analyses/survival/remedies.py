@@ -6,8 +6,8 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
+from faceage_bio.analyses.survival.cox_models import Choices, ModelFrame, counts, model_frame, unit_of
 from faceage_bio.analyses.survival.groupings import TERTILES, part
-from faceage_bio.analyses.survival.models import Choices, ModelFrame, counts, model_frame, unit_of
 from faceage_bio.core.columns import AGE_ACCELERATION, EVENT, FACE_AGE, FOLLOWUP
 from faceage_bio.core.errors import FitError
 from faceage_bio.core.results.reasons import reason

@@ -3,8 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from faceage_bio.analyses.survival.ladder import UNADJUSTED
-from faceage_bio.analyses.survival.models import (
+from faceage_bio.analyses.survival.cox_models import (
     WORDS,
     Choices,
     adjusted_for,
@@ -12,6 +11,7 @@ from faceage_bio.analyses.survival.models import (
     model_rows,
     of_question,
 )
+from faceage_bio.analyses.survival.ladder import UNADJUSTED
 from faceage_bio.core.columns import AGE, EVENT, FACE_AGE
 from faceage_bio.core.errors import FitError
 from faceage_bio.core.results.reasons import reason

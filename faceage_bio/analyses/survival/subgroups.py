@@ -6,8 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from faceage_bio.analyses.survival.hazard_curve import main_steps
-from faceage_bio.analyses.survival.models import (
+from faceage_bio.analyses.survival.cox_models import (
     WORDS,
     Choices,
     ModelFrame,
@@ -19,6 +18,7 @@ from faceage_bio.analyses.survival.models import (
     of_question,
     unit_of,
 )  # fmt: skip
+from faceage_bio.analyses.survival.hazard_curve import main_steps
 from faceage_bio.analyses.survival.sites import by_level, ordered_levels
 from faceage_bio.core.columns import AGE, AGE_ACCELERATION, EVENT
 from faceage_bio.core.errors import FitError

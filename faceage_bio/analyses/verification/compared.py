@@ -7,8 +7,8 @@ from importlib.metadata import version
 import numpy as np
 import pandas as pd
 
-from faceage_bio.analyses.expression.models import contrast_of
-from faceage_bio.analyses.verification.headline import CLUSTER, ENTERED, STRATUM, Curves, Genes, Model
+from faceage_bio.analyses.expression.gene_models import contrast_of
+from faceage_bio.analyses.verification.headline_input import CLUSTER, ENTERED, STRATUM, Curves, Genes, Model
 from faceage_bio.analyses.verification.lifelines_fits import (
     cox_by_lifelines,
     curve_by_lifelines,

@@ -7,7 +7,7 @@ errors, and C with delayed entry; it has log-log intervals alone, and no log-ran
 import numpy as np
 import pandas as pd
 
-from faceage_bio.analyses.verification.headline import CLUSTER, ENTERED, GROUP, STRATUM, Curves, Model
+from faceage_bio.analyses.verification.headline_input import CLUSTER, ENTERED, GROUP, STRATUM, Curves, Model
 from faceage_bio.core.columns import EVENT, FOLLOWUP
 
 PRECISION = {"precision": 1e-12}

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from faceage_bio.analyses.survival.curves import ALL
-from faceage_bio.analyses.verification.headline import (
+from faceage_bio.analyses.verification.headline_input import (
     CLUSTER,
     ENTERED,
     STRATUM,
@@ -18,7 +18,7 @@ from faceage_bio.analyses.verification.headline import (
     Model,
     formula_names,
 )
-from faceage_bio.analyses.verification.study import Headline
+from faceage_bio.analyses.verification.headline_models import Headline
 from faceage_bio.core.columns import FACE_AGE
 from faceage_bio.core.records import version
 from faceage_bio.core.tables import write_bytes, write_table, write_text

@@ -1,6 +1,6 @@
 """Adjusted contrasts and stratified log-rank tests by statsmodels (Seabold and Perktold 2010), models given as formulas."""
 
-from faceage_bio.analyses.verification.headline import GROUP, STRATUM, Curves, Model
+from faceage_bio.analyses.verification.headline_input import GROUP, STRATUM, Curves, Model
 from faceage_bio.core.columns import EVENT, FACE_AGE, FOLLOWUP
 
 

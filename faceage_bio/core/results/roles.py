@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import pandas as pd
 
 from faceage_bio.core.columns import COHORT, PER_SD
-from faceage_bio.core.settings.study import ADDED, DISEASE, FACES, GENES, SURVIVAL, Planned, planned
+from faceage_bio.core.settings.settings_study import ADDED, DISEASE, FACES, GENES, SURVIVAL, Planned, planned
 
 UNADJUSTED, JOINT = "unadjusted", "together"
 ANSWERING = ("cox", "added_value", "panel", "phenotypes", "groups")  # tables that answer a question

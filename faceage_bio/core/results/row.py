@@ -7,9 +7,9 @@ import pandas as pd
 from faceage_bio.core.columns import AGE, AGE_ACCELERATION, AGE_GAP, COHORT, DEFINITION, FACE_AGE, MODEL_ID
 from faceage_bio.core.results.measures import MEASURES
 from faceage_bio.core.results.reasons import NOT_ESTIMATED, Reason, encode, status_of
-from faceage_bio.core.results.tables import NUMBERS as NUMBER_KEYS
-from faceage_bio.core.results.tables import TABLES, key_of
-from faceage_bio.core.settings.study import EXPLORATORY, PRIMARY, SECONDARY
+from faceage_bio.core.results.result_tables import NUMBERS as NUMBER_KEYS
+from faceage_bio.core.results.result_tables import TABLES, key_of
+from faceage_bio.core.settings.settings_study import EXPLORATORY, PRIMARY, SECONDARY
 
 FIRST = (
     "cohort", "question", "role", "outcome", "exposure", "definition", "model_id", "term", "level", "reference", "subgroup", "horizon",

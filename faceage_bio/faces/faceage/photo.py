@@ -15,8 +15,8 @@ from faceage_bio.faces.vision.decode import Decoded, DecodeError, decode_photo
 from faceage_bio.faces.vision.defects import measure_defects
 from faceage_bio.faces.vision.detect import Detector, Face
 from faceage_bio.faces.vision.face_input import FaceInput, cut_face, input_of, moved
-from faceage_bio.faces.vision.measures import measure_crop, measure_face, perceptual_hash, pixel_hash
 from faceage_bio.faces.vision.models import FaceAgeModel, load_model
+from faceage_bio.faces.vision.photo_measures import measure_crop, measure_face, perceptual_hash, pixel_hash
 
 PLAUSIBLE = (-20.0, 150.0)  # years; newborns may come out below 0
 

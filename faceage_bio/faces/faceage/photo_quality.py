@@ -10,7 +10,7 @@ import pandas as pd
 
 from faceage_bio.core.columns import COHORT, SUBJECT
 from faceage_bio.core.results.row import columns_of, result_rows
-from faceage_bio.faces.faceage.summary import model_of
+from faceage_bio.faces.faceage.photo_counts import model_of
 
 ALL = "all"
 NOT_KNOWN = "not known"

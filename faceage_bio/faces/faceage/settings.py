@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from faceage_bio.core.errors import ConfigError
-from faceage_bio.core.settings.photos import FaceAge
+from faceage_bio.core.settings.settings_photos import FaceAge
 from faceage_bio.faces.faceage.rules import Rule
 from faceage_bio.faces.vision.detect import first_level_for
 

@@ -8,7 +8,7 @@ from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
 from faceage_bio.core.errors import TableError, examples
-from faceage_bio.core.settings.training import Curation
+from faceage_bio.core.settings.settings_training import Curation
 from faceage_bio.core.tables import read_text_table
 from faceage_bio.faces.faceage.duplicates import near_pairs
 

@@ -11,7 +11,7 @@ from faceage_bio.core.columns import AGE, COHORT, FACE_AGE, PHOTO, SUBJECT, othe
 from faceage_bio.core.errors import TableError, examples
 from faceage_bio.core.results.reasons import reason
 from faceage_bio.core.results.row import result_rows
-from faceage_bio.core.settings.photos import FaceAge
+from faceage_bio.core.settings.settings_photos import FaceAge
 from faceage_bio.core.tables import READABLE, read_json, read_table, write_json
 from faceage_bio.faces.faceage.model_comparison import compare_predictions
 from faceage_bio.faces.faceage.photo import load_tools

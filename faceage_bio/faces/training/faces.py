@@ -12,7 +12,7 @@ import pandas as pd
 from PIL import Image, UnidentifiedImageError
 
 from faceage_bio.core.errors import RunError
-from faceage_bio.core.settings.photos import FaceAge, Quality, Rule
+from faceage_bio.core.settings.settings_photos import FaceAge, Quality, Rule
 from faceage_bio.core.tables import atomic_path, read_table, sha256_of, write_table
 from faceage_bio.faces.faceage.photo import Tools
 from faceage_bio.faces.faceage.predict import examined, pool, tools_of_this_process

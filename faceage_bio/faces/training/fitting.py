@@ -17,7 +17,7 @@ from torch.multiprocessing import ProcessRaisedException
 from torch.nn import functional
 
 from faceage_bio.core.errors import RunError
-from faceage_bio.core.settings.training import Fit, Training
+from faceage_bio.core.settings.settings_training import Fit, Training
 from faceage_bio.core.tables import read_json, read_table, write_json, write_table
 from faceage_bio.faces.training.faces import FaceStore, check_faces
 from faceage_bio.faces.training.loading import Faces, read_side, training_loader, validation_loader

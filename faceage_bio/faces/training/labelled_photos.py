@@ -9,7 +9,7 @@ import pandas as pd
 
 from faceage_bio.core import parse
 from faceage_bio.core.errors import TableError, examples
-from faceage_bio.core.settings.training import Source
+from faceage_bio.core.settings.settings_training import Source
 from faceage_bio.core.tables import read_text_table
 from faceage_bio.faces.training.curation import BAD_LABEL, NO_FACE_SAID, SEVERAL_SAID
 

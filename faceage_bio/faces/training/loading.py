@@ -8,7 +8,7 @@ import torch
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from faceage_bio.core.machine import make_socket_folder
-from faceage_bio.core.settings.training import Augmentation, Fit
+from faceage_bio.core.settings.settings_training import Augmentation, Fit
 from faceage_bio.faces.training.faces import FaceStore
 from faceage_bio.faces.vision.face_input import FaceInput, prepare
 

@@ -8,7 +8,7 @@ from torch import nn
 
 import faceage_bio
 from faceage_bio.core.errors import WeightsError, examples
-from faceage_bio.core.settings.training import Fit
+from faceage_bio.core.settings.settings_training import Fit
 from faceage_bio.core.tables import READABLE, atomic_path, sha256_of, write_json
 from faceage_bio.faces.vision.card import CARD_FILE, WEIGHTS_FILE, read_card
 from faceage_bio.faces.vision.face_input import STANDARDISATIONS, FaceInput

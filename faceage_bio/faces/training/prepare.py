@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from faceage_bio.core.settings.training import Training
+from faceage_bio.core.settings.settings_training import Training
 from faceage_bio.core.tables import write_json, write_table
 from faceage_bio.faces.training.curation import curate_faces, curate_labels, flow, joined
 from faceage_bio.faces.training.embeddings import embed, similar_pairs

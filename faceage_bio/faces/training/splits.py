@@ -6,7 +6,7 @@ from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
 from faceage_bio.core.errors import TableError
-from faceage_bio.core.settings.training import Split
+from faceage_bio.core.settings.settings_training import Split
 
 TRAIN, VALIDATION, TEST = "training", "validation", "test"
 

@@ -9,7 +9,7 @@ import pandas as pd
 from faceage_bio.core.columns import AGE, CAUSE, COHORT, PHOTO, SAMPLE, SUBJECT, SUBJECT_COLUMNS
 from faceage_bio.core.errors import examples
 from faceage_bio.core.problems import Problems
-from faceage_bio.core.settings.cohort import form_of
+from faceage_bio.core.settings.settings_cohort import form_of
 from faceage_bio.core.tables import ledger_rows, read_ledger, read_table, write_table
 from faceage_bio.intake.cohort.face_ages import check_face_ages
 from faceage_bio.intake.cohort.genotypes import read_variant_people

@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 
 from faceage_bio.core.errors import CountsError, examples
-from faceage_bio.intake.rna import formats, gene_ids, sample_files
-from faceage_bio.intake.rna.formats import Raw
+from faceage_bio.intake.rna import count_formats, gene_ids, sample_files
+from faceage_bio.intake.rna.count_formats import Raw
 from faceage_bio.intake.rna.raw import problems_of_values
 
 SUMMARY_ROWS = (
@@ -118,11 +118,11 @@ def _read(path: Path, strand: str | None) -> Raw:
     if path.is_dir():
         return sample_files.read_folder(path, strand)
     if path.suffix == ".h5ad":
-        return Raw(formats.read_h5ad(path), ["h5ad, samples in obs"])
-    header = formats.first_line(path)
-    if formats.is_feature_counts(header):
+        return Raw(count_formats.read_h5ad(path), ["h5ad, samples in obs"])
+    header = count_formats.first_line(path)
+    if count_formats.is_feature_counts(header):
         return sample_files.read_feature_counts(path)
-    table = formats.read_table(path)
+    table = count_formats.read_table(path)
     if (table.index.name or "").lower() == "gene_id" and [str(name).lower() for name in table][:1] == [
         "gene_name"
     ]:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 
 from faceage_bio.core.errors import TableError, examples
-from faceage_bio.intake.rna.formats import open_text
+from faceage_bio.intake.rna.count_formats import open_text
 
 ENSEMBL = re.compile(r"^(ENS[A-Z]*G\d{11})(?:\.\d+)?(?:_PAR_Y)?$")
 OTHER_SPECIES = {"ENSMUSG": "mouse", "ENSRNOG": "rat", "ENSDARG": "zebrafish", "ENSGALG": "chicken", "ENSSSCG": "pig", "ENSMMUG": "macaque"}  # fmt: skip

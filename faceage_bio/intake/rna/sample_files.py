@@ -15,7 +15,7 @@ import pyarrow.csv
 
 from faceage_bio.core.archives import open_packed
 from faceage_bio.core.errors import CountsError, TableError, examples
-from faceage_bio.intake.rna.formats import FEATURE_COUNTS_COLUMNS, Raw, is_feature_counts, sample_of
+from faceage_bio.intake.rna.count_formats import FEATURE_COUNTS_COLUMNS, Raw, is_feature_counts, sample_of
 
 STAR_STRANDS = {"unstranded": 1, "forward": 2, "reverse": 3}
 STAR = "ReadsPerGene.out.tab"

@@ -1,0 +1,243 @@
+"""The stage: all cohorts' subjects with their age gap and age acceleration, its ledger and its summaries."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+import pandas as pd
+
+from faceage_bio.analyses.acceleration import definitions as definitions_
+from faceage_bio.analyses.acceleration.definitions import (
+    PLACES,
+    Defined,
+    Settings,
+    column_of,
+    define,
+    definition_bands,
+    definition_of,
+)
+from faceage_bio.analyses.acceleration.photo_that_counts import one_per_subject
+from faceage_bio.analyses.acceleration.validity import SLOPE, WITH_AGE, flag, sensitivity
+from faceage_bio.analyses.age_residual import Line, fit_line
+from faceage_bio.core.columns import (
+    AGE,
+    AGE_ACCELERATION,
+    AGE_GAP,
+    COHORT,
+    DEFINITION,
+    FACE_AGE,
+    MODEL_ID,
+    SUBJECT,
+)
+from faceage_bio.core.errors import CohortError, FitError, examples
+from faceage_bio.core.results.reasons import Reason, reason
+from faceage_bio.core.results.row import columns_of, each_once, result_rows
+from faceage_bio.core.tables import ledger_rows
+from faceage_bio.stats.linear import Estimate, correlation, mean_interval, spread
+
+BAND = 10  # years
+
+
+@dataclass(frozen=True)
+class Acceleration:
+    """What the stage gives for one cohort."""
+
+    table: pd.DataFrame
+    ledger: pd.DataFrame
+    summary: pd.DataFrame
+    age_bands: pd.DataFrame
+    definitions: pd.DataFrame
+    definition_bands: pd.DataFrame
+    sensitivity: pd.DataFrame
+
+
+@dataclass(frozen=True)
+class Validity:
+    """What counts as tested: years of age, and pixels of the face's shorter side."""
+
+    ages: tuple[float, float] = (60.0, 120.0)
+    low_resolution: float = 112.0
+
+
+@dataclass(frozen=True)
+class Choices:
+    """Beside who counts: which definition, its fit, and the flags."""
+
+    definition: Settings = field(default_factory=Settings)
+    validity: Validity = field(default_factory=Validity)
+    nearest_to: str | None = None
+    session_days: int = 0
+
+
+def compute(
+    subjects: list[pd.DataFrame],
+    photos: list[pd.DataFrame],
+    face_ages: list[pd.DataFrame],
+    names: list[str],
+    repeat_photos: str,
+    fit_in: str,
+    choices: Choices | None = None,
+    places: Sequence[str] = PLACES,
+) -> dict[str, Acceleration]:
+    """Age gap and acceleration of every cohort.
+
+    Parameters
+    ----------
+    subjects, photos, face_ages : lists of DataFrame, one per cohort
+    names : the cohorts
+    repeat_photos : "first", "last", "mean", "median" or "nearest"
+    fit_in : "cohort" (each cohort's own line) or "reference" (one line, fitted in the controls of all cohorts)
+    choices : Choices
+        ``fit_in`` in it is not looked at.
+    places : in whom definitions are fitted, see `define`; controls of all cohorts are needed for "reference"
+
+    Raises
+    ------
+    CohortError
+        Face ages of subjects whom the cohort does not have; "reference" without enough controls; "nearest" without dates.
+    """
+    choices = choices or Choices()
+    tables = {}
+    for name, people, pictures, ages in zip(names, subjects, photos, face_ages, strict=True):
+        strangers = sorted(set(ages[SUBJECT]) - set(people[SUBJECT]))
+        if strangers:
+            raise CohortError(
+                f"cohort '{name}': {len(strangers)} face age(s) are of subjects whom the clinical table does not have: "
+                f"{examples(strangers)}. Expected subjects of the clinical table. Add them there, or look for another spelling."
+            )
+        one = one_per_subject(ages, pictures, people, repeat_photos, choices.nearest_to, choices.session_days)
+        tables[name] = one.assign(
+            **{COHORT: name, MODEL_ID: each_once(ages[MODEL_ID]) if MODEL_ID in ages else ""}
+        )
+    return describe(tables, replace(choices.definition, fit_in=fit_in), choices.validity, places)
+
+
+def describe(
+    tables: dict[str, pd.DataFrame], settings: Settings, validity: Validity, places: Sequence[str] = PLACES
+) -> dict[str, Acceleration]:
+    """Every definition, flag and summary, from tables with one row per subject and both ages.
+
+    Parameters
+    ----------
+    places : in whom definitions are fitted, see `define`
+    tables : cohort -> DataFrame with cohort, subject_id, face_age, chronological_age; sex, group and covariates if there are any
+    """
+    everyone = flag(
+        pd.concat([table for table in tables.values() if len(table)] or tables.values(), ignore_index=True),
+        validity.ages, validity.low_resolution,
+    )  # fmt: skip
+    defined = define(everyone, settings, places)
+    return {name: _one_cohort(name, table, defined, settings, validity) for name, table in tables.items()}
+
+
+def plain_people(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """A table given by hand as the cohorts that `describe` takes."""
+    table = table.copy()
+    if SUBJECT not in table:
+        table[SUBJECT] = [str(number) for number in range(1, len(table) + 1)]
+    if COHORT not in table:
+        table[COHORT] = "all"
+    cohorts = {str(name): people.reset_index(drop=True) for name, people in table.groupby(COHORT, sort=False)}
+    return cohorts or {"all": table}
+
+
+def _one_cohort(
+    name: str, own: pd.DataFrame, defined: Defined, settings: Settings, validity: Validity
+) -> Acceleration:
+    new = [column for column in defined.people if column not in own]
+    further = [column for column in own if column in defined.people]
+    table = defined.people.loc[defined.people[COHORT] == name, [*further, *new]].reset_index(drop=True)
+    both = table[AGE_GAP].notna()
+    chosen = column_of(settings.definition, settings.fit_in)
+    why = defined.notes.get((name, chosen), ())
+    table[DEFINITION] = definition_of(chosen)
+    code = pd.Series("", index=table.index)
+    none = "too_few_for_a_line" if why or not both.any() else "outside_the_definition"
+    code[table[AGE_ACCELERATION].isna()] = none
+    code[table[AGE].isna()] = "no_age"
+    code[table[FACE_AGE].isna()] = "no_face_age"
+    if "no_nearest_photo" in table:
+        code[table.pop("no_nearest_photo").astype(bool)] = "no_nearest_photo"
+    ledger = table[[COHORT, SUBJECT]].assign(
+        stage="acceleration", status=(code == "").map({True: "included", False: "excluded"}), reason=code
+    )
+    shown = [one for one in definitions_.definitions(settings, defined.norm) if one.column in table]
+    people = defined.people
+    in_whom = (
+        people[people.get("group", pd.Series("", index=people.index)) == "reference"]
+        if settings.fit_in == "reference"
+        else table
+    )
+    in_whom = in_whom[in_whom[AGE_GAP].notna()]
+    try:
+        line = fit_line(in_whom[FACE_AGE], in_whom[AGE])
+    except FitError:
+        line = None
+    title = next(one.title for one in shown if one.column == chosen)
+    fitted = "controls" if settings.fit_in == "reference" else "the cohort"
+    model = ("least-squares line" if settings.definition == "linear" else title) + f" fitted in {fitted}"
+    return Acceleration(
+        table,
+        ledger_rows(ledger),
+        summarise(name, table[both], line, model, definition_of(chosen), why),
+        age_bands(name, table[both]),
+        definitions_.definition_table(table, defined.notes, shown, chosen),
+        definition_bands(table, shown),
+        sensitivity(table, validity.ages, validity.low_resolution),
+    )
+
+
+def summarise(
+    name: str, table: pd.DataFrame, line: Line | None, model: str, definition: str, why: tuple[Reason, ...]
+) -> pd.DataFrame:
+    """Means, spreads and the correlation with age of age gap, face age and age acceleration."""
+    rows: list[dict] = []
+    base = {COHORT: name, "question": "acceleration", "n": len(table), "model": model}
+    gap, accelerated = table[AGE_GAP], table[table[AGE_ACCELERATION].notna()]
+
+    def attempt(term: str, measure: str, compute, *values, **more) -> None:
+        row = base | {"term": term, "measure": measure} | more
+        try:
+            found = compute(*values)
+        except FitError as error:
+            rows.append(row | {"reason": error.reason})
+            return
+        numbers = vars(found) if isinstance(found, Estimate) else {"estimate": found}
+        rows.append(row | numbers | ({"reason": reason("no_ages")} if pd.isna(numbers["estimate"]) else {}))
+
+    attempt(AGE_GAP, "mean", mean_interval, gap)
+    attempt(AGE_GAP, "standard deviation", spread, gap)
+    attempt(AGE_GAP, "mean absolute error", pd.Series.mean, gap.abs())
+    attempt(AGE_GAP, "correlation", correlation, gap, table[AGE], **WITH_AGE)
+    attempt(FACE_AGE, "correlation", correlation, table[FACE_AGE], table[AGE], **WITH_AGE)
+    own = {"definition": definition}
+    if why:
+        rows.append(base | own | {"term": AGE_ACCELERATION, "measure": "mean", "reason": why})
+    else:
+        values = accelerated[AGE_ACCELERATION]
+        attempt(
+            AGE_ACCELERATION, "mean", pd.Series.mean, values, **own
+        )  # zero by construction in its own cohort
+        attempt(AGE_ACCELERATION, "standard deviation", spread, values, **own)
+        attempt(AGE_ACCELERATION, "correlation", correlation, values, accelerated[AGE], **own, **WITH_AGE)
+    if line is not None:
+        rows.append(base | SLOPE | {"term": "line", "measure": "slope", "estimate": line.slope})
+        rows.append(
+            base | {"term": "line", "measure": "intercept", "outcome": "face age", "estimate": line.intercept}
+        )
+    return result_rows(rows, "acceleration/summary")
+
+
+def age_bands(name: str, table: pd.DataFrame) -> pd.DataFrame:
+    """Face age, gap and acceleration by decade of age: aggregates for the figure."""
+    lower = (table[AGE] // BAND * BAND).astype("int64")
+    rows = [
+        {
+            COHORT: name, "age_band": f"{start}-{start + BAND - 1}", "age_lower": start, "n": len(band),
+            "age_mean": band[AGE].mean(), "face_age_mean": band[FACE_AGE].mean(), "face_age_sd": band[FACE_AGE].std(),
+            "face_age_q25": band[FACE_AGE].quantile(0.25), "face_age_median": band[FACE_AGE].median(),
+            "face_age_q75": band[FACE_AGE].quantile(0.75), "age_gap_mean": band[AGE_GAP].mean(),
+            "acceleration_mean": band[AGE_ACCELERATION].mean(),
+        }
+        for start, band in table.groupby(lower)
+    ]  # fmt: skip
+    return pd.DataFrame(rows, columns=columns_of("acceleration/age_bands"))

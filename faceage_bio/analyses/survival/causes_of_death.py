@@ -1,0 +1,235 @@
+"""Death of one cause while others die of something else: cumulative incidence by group, Gray's test, models of both hazards.
+
+The cause-specific hazard tells who dies of the cause among the living (causes); the subdistribution hazard of Fine and Gray tells
+how many have died of it by a time (prognosis). Both are shown, for the cause of interest and for the others.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from faceage_bio.analyses.survival.cox_models import (
+    Choices,
+    adjusted_for,
+    counts,
+    declared,
+    model_frame,
+    model_rows,
+    of_question,
+    unit_of,
+)  # fmt: skip
+from faceage_bio.analyses.survival.curves import Group, each_group, late_entry, risk_by_group, stacked
+from faceage_bio.analyses.survival.follow_up import REASON
+from faceage_bio.analyses.survival.groupings import Grouping
+from faceage_bio.core.columns import (
+    AGE,
+    CAUSE,
+    CAUSE_LEVELS,
+    EVENT,
+    FACE_AGE,
+    FOLLOWUP,
+)  # fmt: skip
+from faceage_bio.core.errors import FitError
+from faceage_bio.core.problems import Problems
+from faceage_bio.core.results.reasons import Reason, reason
+from faceage_bio.core.results.row import result_rows, tested
+from faceage_bio.stats.competing_risks import cumulative_incidence, gray_test, incidence_at
+from faceage_bio.stats.cox_fit import numbers
+from faceage_bio.stats.fewest_events import check_events
+from faceage_bio.stats.fine_gray import fit_fine_gray
+from faceage_bio.stats.kaplan_meier import Interval
+
+ADJUSTED = (FACE_AGE, AGE, "sex")
+CODE = "cause_code"  # 0 = alive, 1 = died of the cause of interest, 2 = of another
+INCIDENCE, GRAY = "cumulative incidence", "Gray chi-square"
+
+
+def why_not(usable: pd.DataFrame, cause: str) -> Reason | None:
+    """Why competing risks cannot be told, if they cannot."""
+    if CAUSE not in usable or not usable[CAUSE].notna().any():
+        return reason("no_cause", column=CAUSE, known=CAUSE_LEVELS)
+    died = usable[usable[EVENT] == 1]
+    if not (died[CAUSE] == cause).any():
+        return reason("no_death_of_cause", cause=cause)
+    if not (died[CAUSE].notna() & (died[CAUSE] != cause)).any():
+        return reason("no_other_cause", cause=cause)
+    return None
+
+
+def check_causes(table: pd.DataFrame, source: str, first_line: int) -> None:
+    """Refuse words that are no cause, and causes of the living (unless their deaths lie beyond a horizon that was cut at).
+
+    Raises
+    ------
+    CohortError
+        File, column, line, value and what to write.
+    """
+    if CAUSE not in table:
+        return
+    problems = Problems()
+    for place, (cause, event) in enumerate(zip(table[CAUSE], table[EVENT], strict=True)):
+        if pd.isna(cause):
+            continue
+        if cause not in CAUSE_LEVELS:
+            problems.cell(
+                source,
+                place + first_line,
+                CAUSE,
+                cause,
+                f"Expected {', '.join(CAUSE_LEVELS)}, or nothing. Write one of them.",
+            )
+        elif event != 1 and REASON not in table:
+            problems.cell(
+                source,
+                place + first_line,
+                CAUSE,
+                cause,
+                "Expected nothing, because only a death has a cause. Correct it or the event.",
+            )
+    problems.stop_if_any()
+
+
+def with_codes(usable: pd.DataFrame, cause: str) -> tuple[pd.DataFrame, int]:
+    """Participants with ``cause_code``, without those whose cause of death is not known; and how many the latter are."""
+    died = usable[EVENT] == 1
+    unknown = died & usable[CAUSE].isna()
+    code = np.select([~died, usable[CAUSE] == cause], [0, 1], 2)
+    return usable.assign(**{CODE: code})[~unknown], int(unknown.sum())
+
+
+def causes(cause: str) -> list[tuple[int, str]]:
+    """Codes and their names."""
+    return [(1, cause), (2, "another cause")]
+
+
+def incidence_curves(
+    people: pd.DataFrame, groupings: Sequence[Grouping], cause: str, interval: Interval, cohort: str
+) -> pd.DataFrame:
+    """Cumulative incidence of both causes, of all participants and of each group that is not empty."""
+    parts = [
+        _curve(group, code, interval).assign(grouping=group.grouping, group=group.name, cause=name)
+        for group in each_group(people, groupings)
+        if len(group.people)
+        for code, name in causes(cause)
+    ]
+    return stacked(parts, cohort, "survival/cumulative_incidence")
+
+
+def incidence_at_risk(people: pd.DataFrame, groupings: Sequence[Grouping], cohort: str) -> pd.DataFrame:
+    """Who is at risk at whole years."""
+    return risk_by_group(people, groupings, cohort, "survival/incidence_at_risk")
+
+
+def _curve(group: Group, code: int, interval: Interval) -> pd.DataFrame:
+    return cumulative_incidence(group.years, group.people[CODE], code, group.entry, interval=interval)
+
+
+def competing_rows(
+    usable: pd.DataFrame,
+    groupings: Sequence[Grouping],
+    cause: str,
+    times_years: Sequence[float],
+    interval: Interval,
+    per_years: float,
+    cohort: str,
+) -> pd.DataFrame:
+    """Result rows, question "competing risks", with ``grouping``, ``group`` and ``cause``.
+
+    Incidence of both causes at the given times by group, Gray's test of each grouping, and per cause the cause-specific (Cox)
+    and the subdistribution (Fine and Gray) hazard ratios of face age, age and sex.
+    """
+    base = of_question(cohort, "competing risks")
+    if why := why_not(usable, cause):
+        row = base | {"term": "all", "measure": INCIDENCE, "cause": cause, "n": len(usable)}
+        row |= {"n_events": int(usable[EVENT].sum()), "reason": why}
+        return result_rows([row], "survival/competing_risks")
+    people, unknown = with_codes(usable, cause)
+    rows = [
+        row
+        for group in each_group(people, groupings)
+        for code, name in causes(cause)
+        for row in _incidences(group, code, name, times_years, interval)
+    ]
+    for code, name in causes(cause):
+        rows += [_gray(people, grouping, code, name) for grouping in groupings]
+    for code, name in causes(cause):
+        rows += _models(people, code, name, per_years)
+    left_out = [reason("without_unknown_cause", n=unknown)] if unknown else []
+    rows = [base | row | {"reason": [*row.get("reason", ()), *left_out]} for row in rows]
+    return result_rows(declared(rows, "survival/competing_risks"), "survival/competing_risks")
+
+
+def _incidences(group: Group, code: int, name: str, times: Sequence[float], interval: Interval) -> list[dict]:
+    base = {
+        "grouping": group.grouping, "group": group.name, "term": group.term, "cause": name, "n": len(group.people),
+        "n_events": int((group.people[CODE] == code).sum()), "model": f"Aalen-Johansen, {interval} interval", "measure": INCIDENCE,
+    }  # fmt: skip
+    if not len(group.people):
+        return [base | {"horizon": time, "reason": [reason("empty_group")]} for time in times]
+    rows = []
+    for row in incidence_at(_curve(group, code, interval), np.asarray(times)).to_dict("records"):
+        at = base | {"horizon": row["years"]}
+        if np.isnan(row["incidence"]):
+            rows.append(at | {"reason": [reason("not_followed_so_long")]})
+            continue
+        rows.append(at | {
+            "estimate": row["incidence"], "ci_lower": row["ci_lower"], "ci_upper": row["ci_upper"],
+            "standard_error": row["standard_error"], "reason": [] if row["events"] else [reason("no_death_by_then")],
+        })  # fmt: skip
+    return rows
+
+
+def _gray(people: pd.DataFrame, grouping: Grouping, code: int, name: str) -> dict:
+    known = grouping.groups.reindex(people.index).notna()
+    mine, group = people[known], grouping.groups.reindex(people.index)[known]
+    detail = f" ({grouping.detail})" if grouping.detail else ""
+    row = {
+        "grouping": grouping.column, "group": "", "term": f"{grouping.title}{detail}", "cause": name, "n": len(mine),
+        "n_events": int((mine[CODE] == code).sum()), "measure": GRAY, "model": "Gray",
+    }  # fmt: skip
+    if grouping.reason is not None:
+        return row | {"reason": [grouping.reason]}
+    if late_entry(mine) is not None:
+        return row | {"reason": [reason("late_entry", method="Gray's test")]}
+    found = gray_test(mine[FOLLOWUP], mine[CODE], code, group)
+    if np.isfinite(found.p_value):
+        return row | tested(GRAY, found)
+    one = group.nunique() < 2
+    why = reason("one_group") if one else reason("one_group_with_deaths", cause=name)
+    return row | {"df": found.df, "reason": [why]}
+
+
+def _models(people: pd.DataFrame, code: int, name: str, per_years: float) -> list[dict]:
+    choices = Choices(per_years=per_years)
+    columns = [column for column in ADJUSTED if column in people]
+    about = {"cause": name, "adjustment": "minimal"}
+    mine = people.assign(**{EVENT: (people[CODE] == code).astype("float64")})
+    rows = model_rows(mine, columns, choices, **about, model="cause-specific hazard")
+    rows = [row | {"measure": "cause-specific hazard ratio"} for row in rows]
+    return rows + _fine_gray(mine, columns, code, choices, about)
+
+
+def _fine_gray(
+    mine: pd.DataFrame, columns: list[str], code: int, choices: Choices, about: dict
+) -> list[dict]:
+    base = adjusted_for(columns[1:], choices) | about | {
+        "exposure": columns[0], "measure": "subdistribution hazard ratio", "model": "subdistribution hazard", "n": len(mine),
+        "n_events": int(mine[EVENT].sum()), "method": "Fine and Gray as cmprsk::crr, Breslow ties, Wald interval",
+    }  # fmt: skip
+    try:
+        frame = model_frame(mine, columns, choices)
+        base |= counts(frame)
+        if frame.entry is not None:
+            raise FitError("late_entry", method="Fine and Gray's model")
+        check_events(frame.people[EVENT])
+        fit = fit_fine_gray(frame.people[FOLLOWUP], frame.people[CODE], code, frame.design)
+    except FitError as error:
+        per = unit_of(columns[0], choices.per_years)[1]
+        return [base | {"term": columns[0], "per": per, "reason": [error.reason]}]
+    return [
+        base | numbers(row) | frame.contrast(term) | {
+            "term": term, "per": unit_of(term, choices.per_years)[1], "reason": [*fit.reasons, *frame.reasons],
+        }
+        for term, row in fit.terms.iterrows()
+    ]  # fmt: skip

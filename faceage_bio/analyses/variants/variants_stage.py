@@ -1,0 +1,178 @@
+"""Variants of the declared genes against age acceleration, and against chronological age as negative control."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import pandas as pd
+
+from faceage_bio.analyses.variants.variant_quality import COMMON, RARE, Analysed, choose
+from faceage_bio.core.columns import AGE, AGE_ACCELERATION, COHORT, LEVELS, SUBJECT
+from faceage_bio.core.errors import CohortError, FitError
+from faceage_bio.core.results.reasons import Reason, reason
+from faceage_bio.core.results.row import adjusted_for, result_rows
+from faceage_bio.intake.dna.gene_places import GENE_SEPARATOR
+from faceage_bio.intake.dna.genotype_calls import GENE, VARIANT, Genotypes
+from faceage_bio.stats.design import build_design
+from faceage_bio.stats.linear import fit_linear
+from faceage_bio.stats.multiplicity import benjamini_hochberg, bonferroni
+from faceage_bio.stats.rare_variants import (  # fmt: skip
+    Burden,
+    allele_frequency,
+    beta_weights,
+    burden_score,
+    filled_with_mean,
+    skat,
+)
+
+PER = {"carriers": "carrier", "alleles": "minor allele", "weighted": "minor allele of the rarest kind"}
+OUTCOMES = (AGE_ACCELERATION, AGE)
+BURDEN, SKAT, ADDITIVE = "burden", "SKAT", "additive"
+
+
+def variant_tables(
+    people: pd.DataFrame,
+    genotypes: Genotypes,
+    components: Sequence[str] = (),
+    *,
+    cohort: str,
+    panel: Sequence[str],
+    covariates: Sequence[str] = ("sex",),
+    max_maf: float = 0.01,
+    min_call_rate: float = 0.95,
+    burden: Burden = "carriers",
+    min_carriers: int = 5,
+    common: bool = True,
+) -> dict[str, pd.DataFrame]:
+    """All tables of the stage by name.
+
+    Parameters
+    ----------
+    people : DataFrame, one row per person
+        subject_id, age_acceleration, chronological_age (years), the covariates and components.
+    genotypes : Genotypes with participants as columns of its copies
+    components : columns of ancestry components, in every model
+    covariates : further columns in every model; age is in those of age acceleration, always
+
+    Returns
+    -------
+    dict
+        ``genes``: result rows, per gene of the panel, test (burden, SKAT) and outcome (age_acceleration, chronological_age), with
+        q_value and p_bonferroni over the panel within test and outcome. ``common``: per common variant and outcome, additive.
+        ``quality``: counts (in ``estimate``) of what came in, was left out and was analysed. ``variants``: one row per variant of
+        the panel, for the owner of the data only, since it tells who is alone with a variant.
+
+    Raises
+    ------
+    CohortError
+        A covariate that the participants do not have.
+    """
+    others = [name for name in dict.fromkeys([*covariates, *components]) if name != AGE]
+    if unknown := [name for name in others if name not in people]:
+        raise CohortError(
+            f"the analysis table has no column {', '.join(map(repr, unknown))}; it has {', '.join(map(str, people.columns))}. "
+            "Expected each of them. Correct variants.covariates in the config, or add the column to the clinical table."
+        )
+    analysed = choose(genotypes, people, [AGE, *others], panel, max_maf, min_call_rate)
+    rows = people.set_index(SUBJECT).loc[analysed.copies.index]
+    label = {COHORT: cohort, "question": "variants"}
+    shared = label | {"n": len(rows)}
+    designs = {
+        outcome: build_design(rows, others if outcome == AGE else [AGE, *others], LEVELS).matrix
+        for outcome in OUTCOMES
+    }
+    genes, singles = [], []
+    for outcome in OUTCOMES:
+        held = others if outcome == AGE else [AGE, *others]
+        base = shared | {"outcome": outcome, "components": len(components)} | adjusted_for(held)
+        y, design = rows[outcome], designs[outcome]
+        for gene in panel:
+            genes += [base | row for row in _gene_rows(gene, analysed, y, design, burden, min_carriers)]
+        if common:
+            singles += [base | row for row in _common_rows(analysed, y, design, min_carriers)]
+    return {
+        "genes": _families(genes, "genes", family="prespecified panel"),
+        "common": _families(singles, "common", family="common variants"),
+        "quality": result_rows(analysed.counts.assign(**shared), "variants/quality"),
+        "variants": analysed.variants.assign(**{COHORT: cohort}),
+    }
+
+
+def _gene_rows(gene: str, analysed: Analysed, y: pd.Series, design: pd.DataFrame, burden: Burden, min_carriers: int) -> list[dict]:  # fmt: skip
+    mine = analysed.variants[analysed.variants[GENE].map(lambda genes: gene in genes.split(GENE_SEPARATOR))]
+    rare = mine.index[mine["fate"] == RARE]
+    copies = analysed.copies[rare].to_numpy()
+    carriers = int((copies > 0).any(axis=1).sum())
+    told = {
+        "term": gene, "n_variants": len(rare), "n_alleles": int(np.nansum(copies)), "n_carriers": carriers,
+    }  # fmt: skip
+    why = None
+    if not len(mine):
+        why = reason("no_variant")
+    elif not len(rare):
+        why = reason("no_rare_variant")
+    elif carriers < min_carriers:
+        why = reason("too_few_carriers", needed=min_carriers)
+    first = told | {
+        "exposure": "rare variants", "test": BURDEN, "measure": "mean difference", "unit": "years", "per": PER[burden],
+        "model": "burden, least squares, HC3",
+    }  # fmt: skip
+    second = told | {
+        "exposure": "rare variants",
+        "test": SKAT,
+        "measure": "SKAT statistic",
+        "model": "SKAT, weights of Beta(1, 25)",
+    }
+    return [
+        first | _attempt(why, lambda: _slope(y, design, burden_score(copies, burden))),
+        second | _attempt(why, lambda: _skat(y, design, copies)),
+    ]
+
+
+def _common_rows(analysed: Analysed, y: pd.Series, design: pd.DataFrame, min_carriers: int) -> list[dict]:  # fmt: skip
+    rows = []
+    for place, variant in analysed.variants[analysed.variants["fate"] == COMMON].iterrows():
+        copies = analysed.copies[[place]].to_numpy()
+        why = (
+            reason("too_few_carriers_of_variant", needed=min_carriers)
+            if variant["carriers"] < min_carriers
+            else None
+        )
+        rows.append({
+            "term": variant[VARIANT], "gene": variant[GENE], "exposure": "variant", "test": ADDITIVE, "measure": "mean difference",
+            "unit": "years", "per": "minor allele",
+            "model": "additive, least squares, HC3", "frequency": variant["frequency"], "hardy_weinberg_p": variant["hardy_weinberg_p"],
+            "n_alleles": int(np.nansum(copies)), "n_carriers": int(variant["carriers"]),
+        } | _attempt(why, lambda copies=copies: _slope(y, design, filled_with_mean(copies)[:, 0])))  # fmt: skip
+    return rows
+
+
+def _attempt(why: Reason | None, fit: Callable[[], dict]) -> dict:
+    if why is None:
+        try:
+            return fit()
+        except FitError as error:
+            why = error.reason
+    return {"reason": why}
+
+
+def _slope(y: pd.Series, design: pd.DataFrame, score: np.ndarray) -> dict:
+    fit = fit_linear(y, design.assign(variants=score))
+    found = fit.terms.loc["variants"].to_dict()
+    return found | {"statistic": found["estimate"] / found["standard_error"], "df": fit.df}
+
+
+def _skat(y: pd.Series, design: pd.DataFrame, copies: np.ndarray) -> dict:
+    found = skat(y, design, copies, beta_weights(allele_frequency(copies)))
+    return {"estimate": found.statistic, "p_value": found.p_value}
+
+
+def _families(rows: list[dict], name: str, **label: str) -> pd.DataFrame:
+    """Each test of each outcome is a family of its own."""
+    table = pd.DataFrame(rows)
+    if len(table):
+        table = table.reindex(columns=[*dict.fromkeys([*table, "p_value"])])
+        families = table.groupby(["outcome", "test"])["p_value"]
+        table["q_value"] = families.transform(lambda values: benjamini_hochberg(values.to_numpy(dtype=float)))
+        table["p_bonferroni"] = families.transform(lambda values: bonferroni(values.to_numpy(dtype=float)))
+        table["n_tests"] = families.transform("count")
+    return result_rows(table.assign(**label), f"variants/{name}")

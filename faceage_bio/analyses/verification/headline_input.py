@@ -1,0 +1,236 @@
+"""The headline models as other software takes them: rows, columns, factors with their reference, and the rows of our tables."""
+
+import keyword
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from faceage_bio.analyses.expression.counts import Expression
+from faceage_bio.analyses.expression.formula import design_of
+from faceage_bio.analyses.expression.gene_models import size_factors_of, tested_genes
+from faceage_bio.analyses.expression.twin import TOGETHER
+from faceage_bio.analyses.phenotype.contrasts import RAW
+from faceage_bio.analyses.phenotype.people import make_frame
+from faceage_bio.analyses.survival.cox_models import Choices, ModelFrame, grouped, model_frame
+from faceage_bio.analyses.survival.curves import ALL, each_group
+from faceage_bio.analyses.survival.groupings import Grouping
+from faceage_bio.analyses.survival.ladder import ladder_steps
+from faceage_bio.core.columns import AGE, AGE_ACCELERATION, EVENT, FACE_AGE, FOLLOWUP, SUBJECT, UNITS
+from faceage_bio.core.settings.settings_genes import Expression as ExpressionSettings
+from faceage_bio.intake.observation import entry_of
+
+GROUP, STRATUM, CLUSTER, ENTERED = "group", "stratum", "cluster", "entered"
+OWN = {FOLLOWUP, EVENT, STRATUM, CLUSTER, ENTERED}
+R_WORDS = {
+    "function",
+    "next",
+    "repeat",
+    "TRUE",
+    "FALSE",
+    "NULL",
+    "Inf",
+    "NaN",
+    "NA",
+}  # those that Python has not too
+
+
+@dataclass(frozen=True)
+class Coefficient:
+    """A coefficient of a model, times ``unit``, and the row of our table that reports it; ``level``: of a factor."""
+
+    column: str
+    level: str
+    unit: float
+    row: Mapping
+
+    @property
+    def term(self) -> str:
+        """As formulas in Python call it."""
+        return f"{self.column}[T.{self.level}]" if self.level else self.column
+
+
+@dataclass(frozen=True)
+class Model:
+    """A regression on complete rows: Cox of death, or least squares of face age.
+
+    ``people``: its columns, renamed where a formula could not hold them; factors are categorical, the reference first. A Cox model
+    also has followup_years, event, entered (where anybody enters late), stratum and cluster (where the study has them).
+    """
+
+    cohort: str
+    name: str
+    source: str
+    people: pd.DataFrame
+    columns: tuple[str, ...]
+    coefficients: tuple[Coefficient, ...]
+
+    @property
+    def formula(self) -> str:
+        """Right side, as R, statsmodels and lifelines read it."""
+        return " + ".join(self.columns)
+
+    def has(self, column: str) -> bool:
+        return column in self.people
+
+
+@dataclass(frozen=True)
+class Curves:
+    """Kaplan-Meier curves of the groups of a column, and the test between them: rows of ``survival/kaplan_meier`` and ``survival/summary``."""
+
+    cohort: str
+    column: str
+    people: pd.DataFrame
+    curve: pd.DataFrame
+    summary: pd.DataFrame
+
+
+def cox_models(usable: pd.DataFrame, cox: pd.DataFrame, choices: Choices, cohort: str) -> Iterator[Model]:
+    """Face age in each of the sequentially adjusted models that was estimated."""
+    people = grouped(usable, choices.groups)
+    own = cox[(cox["exposure"] == FACE_AGE) & (cox["term"] == FACE_AGE) & cox["estimate"].notna()]
+    rows = {row["step"]: row for row in own.to_dict("records")}
+    for step, held in ladder_steps(choices):
+        if step in rows:
+            frame = model_frame(people, [FACE_AGE, *held], choices)
+            yield _cox(frame, rows[step], choices, cohort)
+
+
+def _cox(frame: ModelFrame, row: Mapping, choices: Choices, cohort: str) -> Model:
+    factors = {}
+    for name in frame.columns:
+        if own := [column for column in frame.design if column.startswith(f"{name}: ")]:
+            reference = frame.contrast(own[0])["reference"]
+            factors[name] = (reference, *(column.partition(": ")[2] for column in own))
+    people, names = _ready(frame.people, frame.columns, factors)
+    people[FOLLOWUP] = frame.people[FOLLOWUP].round(8)  # R takes nearly equal times for ties
+    people[EVENT] = frame.people[EVENT].astype(int)
+    for column, values in ((ENTERED, frame.entry), (STRATUM, frame.strata), (CLUSTER, frame.cluster)):
+        if values is not None:
+            people[column] = values.round(8) if column == ENTERED else values.astype(str)
+    first = Coefficient(names[FACE_AGE], "", choices.per_years, row)
+    return Model(cohort, str(row["step"]), "survival/cox", people, tuple(names[name] for name in frame.columns), (first,))  # fmt: skip
+
+
+def contrasts(
+    table: pd.DataFrame, rows: pd.DataFrame, adjust_for: Sequence[str], cohort: str, source: str
+) -> Iterator[Model]:
+    """Face age by each exposure, adjusted for age and the minimal set: one model for all levels of an exposure.
+
+    Parameters
+    ----------
+    table : of `people.gather`
+    rows : result rows of ``source``, phenotype/phenotypes or phenotype/groups
+    """
+    adjusted = rows[(rows["adjustment"] != RAW) & rows["estimate"].notna()]
+    for exposure, own in adjusted.groupby("exposure", sort=False):
+        frame = make_frame(table, str(exposure), adjust_for)
+        factors = {}
+        for name in (frame.exposure, *frame.covariates[1:]):
+            levels = [column.partition(": ")[2] for column in frame.design if column.startswith(f"{name}: ")]
+            if levels:
+                reference = (set(frame.people[name].astype(str)) - set(levels)).pop()
+                factors[name] = (reference, *levels)
+        columns = [frame.exposure, AGE, *frame.covariates[1:]]
+        people, names = _ready(frame.people, columns, factors)
+        people[FACE_AGE] = frame.people[FACE_AGE]
+        unit = 1.0 if exposure in factors else UNITS.get(str(exposure), (1.0, ""))[0]
+        found = tuple(
+            Coefficient(names[exposure], row["level"] if exposure in factors else "", unit, row)
+            for row in own.to_dict("records")
+        )
+        yield Model(cohort, str(exposure), source, people, tuple(names[name] for name in columns), found)
+
+
+def curves(
+    usable: pd.DataFrame, groupings: Sequence[Grouping], strata: Sequence[str], curve: pd.DataFrame, summary: pd.DataFrame, cohort: str
+) -> Iterator[Curves]:  # fmt: skip
+    """All participants, and the groups of each grouping that could be made."""
+    entry = entry_of(usable)
+    base = pd.DataFrame({FOLLOWUP: usable[FOLLOWUP].round(8), EVENT: usable[EVENT].astype(int)})
+    if entry is not None:
+        base[ENTERED] = entry.round(8)
+    if strata:
+        labels = usable[list(strata)].astype(str).agg(" ".join, axis=1)
+        base[STRATUM] = labels.where(usable[list(strata)].notna().all(axis=1))
+    members: dict[str, pd.Series] = {}
+    for group in each_group(usable, groupings):
+        own = members.setdefault(group.grouping, pd.Series(None, index=usable.index, dtype=object))
+        own[group.people.index] = group.name
+    for column, groups in members.items():
+        people = base.assign(**{GROUP: groups})
+        if column == ALL:
+            people = people.drop(columns=STRATUM, errors="ignore")
+        rows = [table[table["grouping"] == column] for table in (curve, summary)]
+        if groups.notna().any():
+            yield Curves(cohort, column, people[groups.notna()], *rows)
+
+
+def _ready(
+    people: pd.DataFrame, columns: Sequence[str], factors: Mapping[str, tuple[str, ...]]
+) -> tuple[pd.DataFrame, dict[str, str]]:
+    """The columns under names that a formula can hold, factors as categories in their order; and what each is called."""
+    names = formula_names(columns)
+    made = {}
+    for name in columns:
+        values = people[name]
+        if name in factors:
+            values = pd.Series(pd.Categorical(values.astype(str), factors[name]), index=people.index)
+        made[names[name]] = values
+    return pd.DataFrame(made, index=people.index), names
+
+
+def formula_names(columns: Sequence[str]) -> dict[str, str]:
+    """Names of columns for the formulas of R and Python: letters, digits and _, no word of theirs, and no column of `Model` itself."""
+    found: dict[str, str] = {}
+    for name in columns:
+        plain = re.sub(r"\W", "_", name, flags=re.ASCII)
+        plain = plain if plain[:1].isalpha() else f"x{plain}"
+        while plain in found.values() or plain in OWN or keyword.iskeyword(plain) or plain in R_WORDS:
+            plain += "_"
+        found[name] = plain
+    return found
+
+
+@dataclass(frozen=True)
+class Genes:
+    """The genes tested in one analysis and the joint design: counts (samples x genes), design matrix with the intercept first,
+    size factors (``sparse``: of positive counts), and the panel's rows for age acceleration in it."""
+
+    cohort: str
+    question: str
+    counts: pd.DataFrame
+    design: pd.DataFrame
+    size_factors: np.ndarray
+    sparse: bool
+    panel: pd.DataFrame
+
+    def take(self, genes: Sequence[str]) -> np.ndarray:
+        """Counts of these genes, shape (n_samples, len(genes))."""
+        return np.ascontiguousarray(self.counts[list(genes)].to_numpy())
+
+
+def gene_models(
+    data: Expression, panel: pd.DataFrame, settings: ExpressionSettings, cohort: str, question: str
+) -> Iterator[Genes]:
+    """The joint model of age acceleration and age, where it was estimated and participants have one sample each.
+
+    Parameters
+    ----------
+    data : chosen samples of the analysis
+    panel : result rows of expression/panel
+    settings : of the section ``expression``
+    """
+    own = panel[
+        (panel["question"] == question)
+        & (panel["model"] == TOGETHER)
+        & (panel["exposure"] == AGE_ACCELERATION)
+        & panel["estimate"].notna()
+    ]
+    if not len(own) or data.people[SUBJECT].duplicated().any():
+        return
+    design = design_of(data.people, (AGE_ACCELERATION, AGE), settings.covariates, settings.per_years)
+    counts = data.counts.loc[:, tested_genes(data.counts, settings.min_count, settings.min_samples)]
+    yield Genes(cohort, question, counts, design, *size_factors_of(counts.to_numpy()), own)

@@ -1,0 +1,594 @@
+"""Steps for gene expression: single cells, quality of samples, differential expression, gene sets, genes and survival."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from faceage_bio.core.columns import OUTCOMES
+from faceage_bio.core.config import Config
+from faceage_bio.core.steps import PLAN, Cohort, Tables, Units, step
+
+app = typer.Typer()
+Participants = Annotated[
+    Path,
+    typer.Option(help="A cohort's table with age_acceleration and chronological_age (.parquet, .tsv, .csv)."),
+]
+Samples = Annotated[
+    Path | None, typer.Option(help="samples.parquet, or a .tsv with sample_id, subject_id; with --counts.")
+]
+Counts = Annotated[
+    Path | None,
+    typer.Option(help="Raw counts: a table, featureCounts, h5ad, or a folder of STAR, HTSeq, RSEM, salmon."),
+]
+Pseudobulk = Annotated[Path | None, typer.Option(help="Instead of counts: written by aggregate-cells.")]
+Quality = Annotated[
+    Path | None, typer.Option(help="Written by check-expression: samples excluded or flagged.")
+]
+CountsKind = Annotated[
+    Literal["counts", "estimated"], typer.Option(help="estimated: of salmon, RSEM, tximport.")
+]
+CountsStrand = Annotated[
+    Literal["unstranded", "forward", "reverse"] | None, typer.Option(help="Which of STAR's three counts.")
+]
+GeneIds = Annotated[Path | None, typer.Option(help="GTF, or a table gene_id, symbol.")]
+EXPRESSED = ("expression.min_count", "expression.min_samples", "expression.tissue")
+MODELS = (
+    *EXPRESSED,
+    "expression.covariates",
+    "expression.panel",
+    "expression.per_years",
+    "expression.repeated_samples",
+)
+
+
+def _people(participants: Path, needed: Sequence[str], cohort: str):
+    """The participants, and the cohort's name."""
+    from faceage_bio.core.columns import COHORT
+    from faceage_bio.intake.plain import read_plain
+
+    table = read_plain(participants, needed)
+    return table, cohort or (str(table[COHORT].iloc[0]) if COHORT in table and len(table) else "")
+
+
+def _joined(tables: Sequence, empty=None):
+    import pandas as pd
+
+    return pd.concat(tables or [empty], ignore_index=True)
+
+
+@app.command()
+def list_gene_sets() -> None:
+    """The sets that ship: size, source, licence, version, hash.
+
+    Example: faceage-bio list-gene-sets
+    """
+    from faceage_bio.intake.rna.gene_sets import shipped_sets, sources
+
+    sets = shipped_sets()
+    for row in sources().itertuples():
+        print(f"{row.gene_set}: {len(sets[row.gene_set].directions)} genes. {row.title}.")
+        print(
+            f"  {row.publication}, doi:{row.doi}; {row.licence}; version {row.version}; SHA-256 {row.sha256}"
+        )
+
+
+@step(
+    uses=[
+        f"expression.{name}"
+        for name in ("min_genes_per_cell", "max_mitochondrial", "min_cells", "min_profile_counts")
+    ],
+    writes={
+        "pseudobulk.parquet": "profiles per person and cell type",
+        "cells_ledger.tsv": "what became of the cells of each person and cell type",
+        "cell_quality.tsv": "the same in numbers for each cell type",
+    },
+)
+def aggregate_cells(
+    single_cell: Annotated[
+        Path,
+        typer.Option(help="h5ad: raw counts in layers['counts'] or X; obs with subject_id and cell_type."),
+    ],
+    settings: Config,
+    gene_ids: GeneIds = None,
+    cohort: Cohort = "",
+) -> Tables:
+    """Drop bad cells, and sum the others of each person and cell type. The file is read in blocks.
+
+    Example: faceage-bio aggregate-cells --cohort mine --single-cell cells.h5ad --output expression
+    """
+    from faceage_bio.analyses.expression.pseudobulk import Limits, cells_ledger, quality_table
+    from faceage_bio.analyses.expression.pseudobulk import aggregate_cells as aggregate
+    from faceage_bio.intake.rna.cells import open_cells
+
+    cohort, chosen = cohort or single_cell.stem, settings.expression
+    cells = open_cells(single_cell, gene_ids)
+    limits = Limits(
+        chosen.min_genes_per_cell, chosen.max_mitochondrial, chosen.min_cells, chosen.min_profile_counts
+    )
+    result = aggregate(cells, limits)
+    for sentence in [*cells.said, *result.said]:
+        print(f"{single_cell}: {sentence}")
+    told = cells_ledger(result, cohort)
+    kept = result.profiles["reason"] == ""
+    print(
+        f"{told.n_cells.sum():,} of {told.cells.sum():,} cells kept; {kept.sum()} of {len(kept)} profiles of "
+        f"{result.profiles['cell_type'].nunique()} cell types kept"
+    )
+    return {"pseudobulk": result.profiles, "cells_ledger": told, "cell_quality": quality_table(told, cohort)}
+
+
+@step(
+    uses=[f"expression.{name}" for name in ("covariates", "per_years", "min_cells", "min_donors")],
+    writes={"composition.tsv": "change of each cell type's share, by exposure"},
+    hides=OUTCOMES,
+)
+def compare_composition(
+    participants: Participants,
+    pseudobulk: Annotated[Path, typer.Option(help="Written by aggregate-cells.")],
+    settings: Config,
+    cohort: Cohort = "",
+) -> Tables:
+    """Share of each cell type (centred log-ratio) against age acceleration adjusted for age, and against the unadjusted age gap.
+
+    Example: faceage-bio compare-composition --participants participants.tsv --pseudobulk pseudobulk.parquet
+    --set expression.covariates=chronological_age,sex --output expression
+    """
+    from faceage_bio.analyses.expression.composition import composition_table
+    from faceage_bio.analyses.expression.inputs import read_profiles
+    from faceage_bio.core.columns import AGE, AGE_ACCELERATION, SUBJECT
+
+    people, cohort = _people(participants, (SUBJECT, AGE, AGE_ACCELERATION), cohort)
+    chosen = settings.expression
+    table = composition_table(
+        read_profiles(pseudobulk), people, cohort, chosen.covariates, chosen.per_years, chosen.min_cells, chosen.min_donors
+    )  # fmt: skip
+    print(
+        f"{cohort}: {int(table['n'].max()) if len(table) else 0} donors, {table['term'].nunique()} cell types"
+    )
+    return {"composition": table}
+
+
+@step(
+    uses=[
+        *EXPRESSED,
+        *(
+            f"expression.{name}"
+            for name in (
+                "covariates",
+                "quality",
+                "repeated_samples",
+                "panel",
+                "headline",
+                "permutations",
+                "seed",
+            )
+        ),
+    ],
+    writes={
+        "type_one_error.tsv": "each test of genes on permuted exposures, and the method that leads",
+        "quality.tsv": "depth, sex by RNA, outliers, in numbers",
+        "components.tsv": "what loads on which component",
+        "confounding.tsv": "batch against age acceleration",
+        "sample_quality.parquet": "measures and verdict of each sample",
+        "log_cpm.parquet": "log2 counts per million, one row per sample that is not excluded",
+    },
+    hides=OUTCOMES,
+)
+def check_expression(
+    participants: Participants,
+    settings: Config,
+    samples: Samples = None,
+    counts: Counts = None,
+    pseudobulk: Pseudobulk = None,
+    counts_kind: CountsKind = "counts",
+    counts_strand: CountsStrand = None,
+    gene_ids: GeneIds = None,
+    cohort: Cohort = "",
+) -> Tables:
+    """Depth, sex by RNA, components, outliers; batch against age acceleration; log2 counts per million; type I error of tests.
+
+    The method of estimates and p-values is chosen here, from permuted exposures and before any real p-value.
+
+    Example: faceage-bio check-expression --participants participants.tsv --counts counts.tsv --samples samples.tsv
+    --set expression.covariates=chronological_age,sex --output expression
+    """
+    import pandas as pd
+
+    from faceage_bio.analyses.expression.counts import choose_samples
+    from faceage_bio.analyses.expression.inputs import read_inputs
+    from faceage_bio.analyses.expression.levels import levels_table
+    from faceage_bio.analyses.expression.permuted_acceleration import calibrate_tests
+    from faceage_bio.analyses.expression.quality import (
+        PRIVATE_COLUMNS,
+        Limits,
+        check_samples,
+        verdicts_of,
+        without_excluded,
+    )
+    from faceage_bio.analyses.expression.quality_tables import quality_tables
+    from faceage_bio.core.columns import AGE, AGE_ACCELERATION, SUBJECT
+    from faceage_bio.core.results.row import result_rows
+
+    table, cohort = _people(participants, (SUBJECT, AGE_ACCELERATION), cohort)
+    inputs, *_ = read_inputs(
+        cohort, samples, counts, pseudobulk, kind=counts_kind, strand=counts_strand, gene_ids=gene_ids
+    )
+    chosen, rules = settings.expression, settings.expression.quality
+    limits = Limits(
+        rules.outlier.action, rules.outlier.threshold, rules.sex_mismatch.action, rules.sex_mismatch.threshold,
+        rules.components, rules.variable_genes,
+    )  # fmt: skip
+    expressed = (chosen.min_count, chosen.min_samples)
+    private: list[pd.DataFrame] = []
+    names = ("quality", "components", "confounding", "type_one_error")
+    shared: dict[str, list[pd.DataFrame]] = {name: [] for name in names}
+    for analysis, (matrix, mine) in inputs.items():
+        if not len(mine):
+            print(f"{cohort}, {analysis}: not checked, because no sample is left")
+            continue
+        checked = check_samples(matrix, mine, table, limits, *expressed, chosen.tissue)
+        found = checked.samples.assign(analysis=analysis)
+        components_of = checked.components.rename_axis("sample_id").reset_index()
+        private.append(found[PRIVATE_COLUMNS].merge(components_of, on="sample_id", how="left"))
+        for name, one in quality_tables(checked, mine, table, chosen.covariates, cohort, analysis).items():
+            shared[name].append(one)
+        states = found["status"].value_counts()
+        print(
+            f"{cohort}, {analysis}: {len(found)} samples, {states.get('flagged', 0)} flagged, {states.get('excluded', 0)} excluded"
+        )
+    judged = _joined(private, pd.DataFrame(columns=PRIVATE_COLUMNS))
+    for analysis, (matrix, mine) in inputs.items():
+        if AGE not in table or not len(mine):
+            continue
+        data = choose_samples(
+            table, matrix, mine, chosen.covariates, chosen.repeated_samples, chosen.tissue, verdicts_of(judged, analysis)
+        )  # fmt: skip
+        tried = calibrate_tests(
+            data, cohort, analysis, chosen.covariates, chosen.panel, *expressed, chosen.permutations, chosen.seed, chosen.headline
+        )  # fmt: skip
+        shared["type_one_error"].append(tried)
+        print(f"{cohort}, {analysis}: {tried['headline'].iloc[0]} leads ({tried['rule'].iloc[0]})")
+    levels = levels_table(
+        without_excluded(inputs, judged), *expressed, chosen.repeated_samples, chosen.tissue
+    )
+    print(f"levels of {levels.shape[1] - 5} genes in {len(levels)} samples")
+    return {
+        **{name: _joined(parts, result_rows([], f"expression/{name}")) for name, parts in shared.items()},
+        "sample_quality": judged,
+        "log_cpm": levels,
+    }
+
+
+@step(
+    uses=[*MODELS, "expression.headline", "expression.engine", "expression.seed", *PLAN],
+    writes={
+        "genes.tsv": "all genes",
+        "panel.tsv": "prespecified genes",
+        "ledger.tsv": "which samples are in the models, and why not",
+    },
+    hides=OUTCOMES,
+)
+def fit_expression(
+    participants: Participants,
+    settings: Config,
+    samples: Samples = None,
+    counts: Counts = None,
+    pseudobulk: Pseudobulk = None,
+    quality: Quality = None,
+    type_one_error: Annotated[
+        Path | None,
+        typer.Option(
+            help="Written by check-expression: the method that leads. Without it expression.headline does, and DESeq2 for auto."
+        ),
+    ] = None,
+    workers: Annotated[int, typer.Option(help="Processor cores.", min=1)] = 2,
+    counts_kind: CountsKind = "counts",
+    counts_strand: CountsStrand = None,
+    gene_ids: GeneIds = None,
+    cohort: Cohort = "",
+) -> Tables:
+    """Genes against age acceleration by DESeq2's method and limma-voom, with chronological age as comparison.
+
+    The method that leads gives estimates and p-values; those of the other stand alongside.
+
+    Example: faceage-bio fit-expression --participants participants.tsv --counts counts.tsv --samples samples.tsv
+    --set expression.covariates=chronological_age,sex --set expression.panel=CDK6 --output expression
+    """
+    from faceage_bio.analyses.expression.counts import choose_samples, one_row_per_sample
+    from faceage_bio.analyses.expression.expression_stage import result_tables, with_identifiers
+    from faceage_bio.analyses.expression.inputs import read_inputs, read_profiles
+    from faceage_bio.analyses.expression.permuted_acceleration import headline_of
+    from faceage_bio.analyses.expression.pseudobulk import donors_left_out
+    from faceage_bio.analyses.expression.quality import verdicts_of
+    from faceage_bio.core.columns import AGE, AGE_ACCELERATION, SUBJECT
+    from faceage_bio.core.tables import read_table
+
+    table, cohort = _people(participants, (SUBJECT, AGE, AGE_ACCELERATION), cohort)
+    judged, chosen = read_table(quality) if quality else None, settings.expression
+    inputs, sheet, identifiers = read_inputs(
+        cohort, samples, counts, pseudobulk, kind=counts_kind, strand=counts_strand, gene_ids=gene_ids
+    )
+    tried = read_table(type_one_error) if type_one_error else None
+    outputs = []
+    for analysis, (matrix, mine) in inputs.items():
+        data = choose_samples(
+            table, matrix, mine, chosen.covariates, chosen.repeated_samples, chosen.tissue, verdicts_of(judged, analysis)
+        )  # fmt: skip
+        print(f"{cohort}, {analysis}: {len(data.people)} of {len(mine)} samples")
+        tested, declared = result_tables(
+            data, cohort, analysis, chosen.covariates, chosen.panel, chosen.per_years, chosen.min_count, chosen.min_samples, workers,
+            headline_of(tried, analysis, chosen.headline), chosen.seed, chosen.engine,
+        )  # fmt: skip
+        outputs.append((with_identifiers(tested, identifiers), declared, data.ledger))
+        print(
+            f"tests of age acceleration: {int((tested['exposure'] == 'age_acceleration').sum())} genes, "
+            f"and {int(declared['n_tests'].max()) if declared['n_tests'].notna().any() else 0} of the {len(chosen.panel)} declared"
+        )
+    left_out = donors_left_out(read_profiles(pseudobulk)) if pseudobulk else None
+    return {
+        "genes": _joined([one for one, _, _ in outputs]),
+        "panel": _joined([one for _, one, _ in outputs]),
+        "ledger": one_row_per_sample(sheet, [one for _, _, one in outputs], left_out),
+    }
+
+
+@step(
+    uses=[
+        *MODELS,
+        *(
+            f"expression.{name}"
+            for name in ("hidden_components", "composition", "purity", "mediator", "bootstraps", "seed")
+        ),
+    ],
+    writes={
+        "sensitivity.tsv": "the coefficient of age acceleration in each variant",
+        "partial_residuals.tsv": "partial residuals as means of groups of participants",
+    },
+    hides=OUTCOMES,
+)
+def fit_expression_sensitivity(
+    participants: Participants,
+    settings: Config,
+    samples: Samples = None,
+    counts: Counts = None,
+    pseudobulk: Pseudobulk = None,
+    quality: Quality = None,
+    counts_kind: CountsKind = "counts",
+    counts_strand: CountsStrand = None,
+    gene_ids: GeneIds = None,
+    cohort: Cohort = "",
+) -> Tables:
+    """The prespecified genes with hidden components, cell composition, purity, each sample left out, a mediator; partial residuals.
+
+    Example: faceage-bio fit-expression-sensitivity --participants participants.tsv --counts counts.tsv
+    --samples samples.tsv --set expression.covariates=chronological_age,sex --set expression.mediator=smoking --output expression
+    """
+    from faceage_bio.analyses.expression.counts import choose_samples
+    from faceage_bio.analyses.expression.inputs import read_inputs
+    from faceage_bio.analyses.expression.partial import partial_residuals
+    from faceage_bio.analyses.expression.quality import verdicts_of
+    from faceage_bio.analyses.expression.sensitivity import Choices, sensitivity_table
+    from faceage_bio.core.columns import AGE, AGE_ACCELERATION, SUBJECT
+    from faceage_bio.core.tables import read_table
+
+    table, cohort = _people(participants, (SUBJECT, AGE, AGE_ACCELERATION), cohort)
+    judged, chosen = read_table(quality) if quality else None, settings.expression
+    inputs, *_ = read_inputs(
+        cohort, samples, counts, pseudobulk, kind=counts_kind, strand=counts_strand, gene_ids=gene_ids
+    )
+    # a sample is left out of a model at a time, so the first of a person stands for him
+    repeated = "first" if chosen.repeated_samples == "block" else chosen.repeated_samples
+    choices = Choices(
+        chosen.hidden_components, tuple(chosen.composition), chosen.purity, chosen.mediator, chosen.bootstraps, chosen.seed
+    )  # fmt: skip
+    found, binned = [], []
+    for analysis, (matrix, mine) in inputs.items():
+        data = choose_samples(
+            table, matrix, mine, chosen.covariates, repeated, chosen.tissue, verdicts_of(judged, analysis)
+        )
+        shared = {
+            "cohort": cohort, "question": analysis, "per_years": chosen.per_years, "min_count": chosen.min_count,
+            "min_samples": chosen.min_samples,
+        }  # fmt: skip
+        found.append(sensitivity_table(data, chosen.panel, chosen.covariates, choices, **shared))
+        binned.append(partial_residuals(data, chosen.panel, chosen.covariates, **shared))
+        print(
+            f"{cohort}, {analysis}: {len(data.people)} participants, {found[-1]['variant'].nunique()} variants"
+        )
+    return {"sensitivity": _joined(found), "partial_residuals": _joined(binned)}
+
+
+@step(
+    uses=[*MODELS, *(f"expression.{name}" for name in ("gene_sets", "gmt", "min_coverage", "seed"))],
+    writes={
+        "set_associations.tsv": "scores of gene sets against age acceleration",
+        "set_coverage.tsv": "how much of each set has enough counts",
+        "gsea.tsv": "gene set enrichment",
+        "ora.tsv": "over-representation",
+        "set_scores.parquet": "score of each sample, set and method",
+    },
+    hides=OUTCOMES,
+)
+def score_gene_sets(
+    participants: Participants,
+    genes: Annotated[Path, typer.Option(help="Genome-wide table written by fit-expression.")],
+    settings: Config,
+    samples: Samples = None,
+    counts: Counts = None,
+    pseudobulk: Pseudobulk = None,
+    quality: Quality = None,
+    counts_kind: CountsKind = "counts",
+    counts_strand: CountsStrand = None,
+    gene_ids: GeneIds = None,
+    cohort: Cohort = "",
+) -> Tables:
+    """Sets of genes against age acceleration: a score per person, GSEA and over-representation.
+
+    Example: faceage-bio score-gene-sets --participants participants.tsv --counts counts.tsv --samples samples.tsv
+    --genes genes.tsv --set expression.gene_sets=SenMayo --set expression.gmt=mine.gmt --output expression
+    """
+    import pandas as pd
+
+    from faceage_bio.analyses.expression.counts import choose_samples
+    from faceage_bio.analyses.expression.inputs import read_inputs
+    from faceage_bio.analyses.expression.quality import verdicts_of
+    from faceage_bio.analyses.expression.sets import set_tables
+    from faceage_bio.core.columns import AGE, AGE_ACCELERATION, SUBJECT
+    from faceage_bio.core.errors import TableError
+    from faceage_bio.core.records import note_input
+    from faceage_bio.core.tables import read_table
+    from faceage_bio.intake.rna.gene_sets import choose_sets
+
+    chosen = settings.expression
+    gmt = [Path(path) for path in chosen.gmt]
+    for number, path in enumerate(gmt, start=1):
+        note_input(f"gmt {number}", path)
+    sets = choose_sets(chosen.gene_sets, gmt)
+    judged, found = read_table(quality) if quality else None, read_table(genes)
+    table, cohort = _people(participants, (SUBJECT, AGE, AGE_ACCELERATION), cohort)
+    needed = ("question", "term", "exposure", "estimate", "standard_error", "p_value", "q_value")
+    if lacking := [name for name in needed if name not in found]:
+        raise TableError(
+            f"{genes}: lacks the column(s) {', '.join(lacking)}; found {', '.join(map(str, found.columns))}. Expected {', '.join(needed)}. "
+            "Give the table of all genes that faceage-bio fit-expression writes."
+        )
+    inputs, *_ = read_inputs(
+        cohort, samples, counts, pseudobulk, kind=counts_kind, strand=counts_strand, gene_ids=gene_ids
+    )
+    # a person's several samples cannot all be in a model without errors of their own, so the first stands for them
+    repeated = "first" if chosen.repeated_samples == "block" else chosen.repeated_samples
+    parts: dict[str, list[pd.DataFrame]] = {}
+    for analysis, (matrix, mine) in inputs.items():
+        data = choose_samples(
+            table, matrix, mine, chosen.covariates, repeated, chosen.tissue, verdicts_of(judged, analysis)
+        )
+        tables = set_tables(
+            data, found[found["question"] == analysis] if len(found) else found, sets, cohort=cohort, question=analysis,
+            covariates=chosen.covariates, headline=chosen.panel[0], per_years=chosen.per_years, min_coverage=chosen.min_coverage,
+            min_count=chosen.min_count, min_samples=chosen.min_samples, seed=chosen.seed,
+        )  # fmt: skip
+        for name, one in tables.items():
+            parts.setdefault(name, []).append(one)
+        print(f"{cohort}, {analysis}: {len(data.people)} participants, {len(sets)} sets")
+    names = {"coverage": "set_coverage", "associations": "set_associations", "scores": "set_scores"}
+    return {names.get(name, name): _joined(tables) for name, tables in parts.items()}
+
+
+@step(
+    uses=[
+        *(
+            f"survival.{name}"
+            for name in ("gene_covariates", "strata", "time_zero", "landmark_years", "year_days")
+        ),
+        "expression.panel",
+    ],
+    writes={
+        "genes.tsv": "all genes against survival",
+        "gene_panel.tsv": "prespecified genes against survival",
+    },
+)
+def fit_gene_survival(
+    participants: Annotated[
+        Path,
+        typer.Option(
+            help="Participants: subject_id, followup_years, event (1 = died), covariates (.parquet or .tsv)."
+        ),
+    ],
+    levels: Annotated[
+        Path,
+        typer.Option(
+            help="log_cpm.parquet of check-expression, or a table with subject_id and log2 levels per gene."
+        ),
+    ],
+    settings: Config,
+    cohort: Cohort = "",
+    unit: Units = [],
+) -> Tables:
+    """Hazard ratio of death per doubling of each gene: a Cox model per gene, participants at risk from their sample on.
+
+    Example: faceage-bio fit-gene-survival --participants participants.tsv --levels log_cpm.parquet
+    --set survival.gene_covariates=chronological_age,sex --set expression.panel=CDK6 --output survival
+    """
+    from faceage_bio.analyses.survival.check import read_people
+    from faceage_bio.analyses.survival.follow_up import prepare
+    from faceage_bio.analyses.survival.gene_hazards import gene_survival, read_levels
+    from faceage_bio.intake.age_reached import parse_units
+
+    survival = settings.survival
+    table = read_people(participants, parse_units(unit))
+    usable, _ = prepare(table)
+    name = cohort or (str(table["cohort"].iloc[0]) if len(table) else participants.stem)
+    found, declared = gene_survival(
+        usable, read_levels(levels), survival.gene_covariates, settings.expression.panel, name, strata=survival.strata,
+        zero="photo_date" if survival.time_zero == "photo" else survival.time_zero, landmark_years=survival.landmark_years,
+        year_days=survival.year_days,
+    )  # fmt: skip
+    print(
+        f"{name}: {found.estimate.notna().sum()} of {len(found)} genes, {(found.q_value < 0.05).sum()} with q below 0.05"
+    )
+    return {"genes": found, "gene_panel": declared}
+
+
+@step(
+    uses=["variants", "expression.panel"],
+    writes={
+        "genes.tsv": "rare variants per gene",
+        "common.tsv": "common variants",
+        "quality.tsv": "quality of participants and variants",
+        "variants.parquet": "one row per variant of these genes",
+    },
+    hides=OUTCOMES,
+)
+def fit_variants(
+    participants: Annotated[
+        Path,
+        typer.Option(
+            help="A table subject_id, age_acceleration, chronological_age, covariates (.parquet, .tsv, .csv)."
+        ),
+    ],
+    variants: Annotated[
+        Path,
+        typer.Option(
+            help="VCF (.vcf, .vcf.gz), or a table variant_id, gene, one column per sample (0, 1, 2 or empty)."
+        ),
+    ],
+    settings: Config,
+    variant_genes: Annotated[
+        Path | None,
+        typer.Option(
+            help="Gene of each variant: variant_id, gene; or chrom, pos, ref, alt, gene; or chrom, start, end, gene (BED)."
+        ),
+    ] = None,
+    samples: Annotated[
+        Path | None,
+        typer.Option(help="A table sample_id, subject_id, where samples are not named by subject_id."),
+    ] = None,
+    ancestry: Annotated[
+        Path | None, typer.Option(help="A table subject_id, PC1, PC2 ...; all enter every model.")
+    ] = None,
+    cohort: Cohort = "",
+) -> Tables:
+    """Rare variants of each prespecified gene against age acceleration, and against age as negative control: burden and SKAT.
+
+    Example: faceage-bio fit-variants --participants participants.tsv --variants cohort.vcf.gz --variant-genes genes.bed
+    --ancestry components.tsv --set expression.panel=CDK6,CDKN2A --output variants
+    """
+    from faceage_bio.analyses.variants.variant_inputs import read_inputs
+    from faceage_bio.analyses.variants.variants_stage import variant_tables
+    from faceage_bio.core.columns import COHORT
+
+    people, genotypes, components = read_inputs(participants, variants, variant_genes, samples, ancestry)
+    cohort, chosen = (
+        cohort or (str(people[COHORT].iloc[0]) if COHORT in people and len(people) else ""),
+        settings.variants,
+    )
+    tables = variant_tables(
+        people, genotypes, components, cohort=cohort, panel=settings.expression.panel, covariates=chosen.covariates,
+        max_maf=chosen.maf, min_call_rate=chosen.call_rate, burden=chosen.weights, min_carriers=chosen.min_carriers,
+        common=chosen.common,
+    )  # fmt: skip
+    for row in tables["quality"].itertuples():
+        print(f"{row.measure}: {row.term}: {int(row.estimate)}")
+    return tables

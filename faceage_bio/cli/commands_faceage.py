@@ -1,0 +1,283 @@
+"""Commands from photo to face age."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from faceage_bio.core.config import Config
+from faceage_bio.core.steps import step
+
+app = typer.Typer()
+
+
+FACES = tuple(
+    f"faceage.{name}"
+    for name in (
+        "device", "batch_size", "precision", "detection", "face_choice", "min_probability", "box_mode", "resize", "jitters", "quality",
+    )
+)  # fmt: skip
+
+
+@step(uses=FACES)
+def predict_face_age(
+    photos: Annotated[Path, typer.Option(help="Photo table written by read-manifest.")],
+    photo_folder: Annotated[Path, typer.Option(help="Folder that the paths in it start from.")],
+    model: Annotated[
+        list[Path], typer.Option(help="Folder written by `weights import`; repeat for further models.")
+    ],
+    output: Annotated[Path, typer.Option(help="Table of face ages, one row per photo (private).")],
+    settings: Config,
+    shard: Annotated[str, typer.Option(help="Which part of the photos, such as 2-of-5.")] = "1-of-1",
+    workers: Annotated[int, typer.Option(help="Processes side by side; 0: one per core.", min=0)] = 0,
+    store: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder with the results of photos computed before; default: faceage_store next to the output."
+        ),
+    ] = None,
+    speed: Annotated[
+        Path | None, typer.Option(help="Where to write photos, seconds and device (.json).")
+    ] = None,
+) -> None:
+    """Find the face in each photo and predict its age; a photo that fails becomes a row with a reason.
+
+    Example: faceage-bio predict-face-age --photos photos.parquet --photo-folder photos --model my-study/model
+    --output face_age.parquet
+    """
+    from functools import partial
+
+    from faceage_bio.cli.progress import counted
+    from faceage_bio.core.tables import read_table, write_json, write_table
+    from faceage_bio.faces.faceage.photo import load_tools
+    from faceage_bio.faces.faceage.precision import precision_sentence
+    from faceage_bio.faces.faceage.predict import (
+        choose_device,
+        count_workers,
+        device_name,
+        predict_face_ages,
+    )
+    from faceage_bio.faces.faceage.settings import settings_of
+    from faceage_bio.faces.faceage.shards import photos_of
+    from faceage_bio.faces.faceage.store import PhotoStore, engine_of
+    from faceage_bio.faces.vision.card import read_card
+    from faceage_bio.faces.vision.decode import MEANINGS
+
+    faces = settings_of(settings.faceage)
+    table = photos_of(read_table(photos), shard)
+    chosen = choose_device(settings.faceage.device)
+    cards = [read_card(folder) for folder in model]
+    processes = count_workers(workers or None, chosen, len(table))
+    names = ", ".join(card["name"] for card in cards)
+    print(
+        f"{len(table)} photos on {chosen}, {processes} worker(s), {faces.detection} detection, model {names}",
+        flush=True,
+    )
+    known = PhotoStore(store or output.with_name("faceage_store"), engine_of(cards, faces))
+    seconds: list[float] = []
+    with counted("photos", len(table)) as progress:
+        ages = predict_face_ages(
+            table, photo_folder, partial(load_tools, model, chosen, faces), cards, faces,
+            workers=processes, store=known, seconds=seconds, progress=progress,
+        )  # fmt: skip
+    write_table(ages, output)
+    print(f"{known.found} of {len(table)} photos were computed before, {len(table) - known.found} now")
+    if speed:
+        run = {"device": device_name(chosen), "workers": processes, "photos": len(table)}
+        write_json(run | {"seconds": round(sum(seconds) / processes, 3)}, speed)
+    for reason, n in ages["reason"].value_counts().items():
+        print(f"{reason or 'ok'}: {n}" + (f" ({MEANINGS[reason]})" if reason in MEANINGS else ""))
+    if faces.precision != "float32":
+        print(precision_sentence(ages))
+
+
+@step(uses=["faceage", "review.disagreement"])
+def gather_face_ages(
+    shard: Annotated[list[Path], typer.Option(help="Written by predict-face-age; repeat, in order.")],
+    results: Annotated[Path, typer.Option(help="Results folder.")],
+    model: Annotated[list[Path], typer.Option(help="The models' folders, the first gave the ages; repeat.")],
+    settings: Config,
+    cohort: Annotated[str, typer.Option(help="Write the tables of this cohort alone.")] = "",
+    review: Annotated[
+        Path | None, typer.Option(help="What reviewers decided on photos, written by read-review.")
+    ] = None,
+    manifest: Annotated[
+        list[Path],
+        typer.Option(
+            help="manifest.parquet of each cohort that has photos, with --review where shards are of some alone; repeat."
+        ),
+    ] = [],
+) -> None:
+    """Join the shards of a cohort, look for photos that occur twice, and write summary, ledger and model card.
+
+    Photos that occur in two cohorts are seen where the shards of both are given.
+
+    Example: faceage-bio gather-face-ages --shard 1-of-2.parquet --shard 2-of-2.parquet --model my-study/model --results results
+    """
+    import pandas as pd
+
+    from faceage_bio.core.tables import read_table, write_json, write_table
+    from faceage_bio.faces.faceage.gather import gather_shards
+    from faceage_bio.faces.faceage.photo_counts import summarise_face_ages
+    from faceage_bio.faces.faceage.photo_ledger import ledger_of
+    from faceage_bio.faces.faceage.review import mark_reviewed, settle
+    from faceage_bio.faces.faceage.review_tables import read_review
+    from faceage_bio.faces.vision.card import read_card
+
+    card = {
+        "models": [read_card(folder) for folder in model],
+        "inference": settings.faceage.model_dump(mode="json"),
+    }
+    gathered = gather_shards([read_table(path) for path in shard], settings.faceage.duplicates)
+    if review:
+        known = [read_table(path) for path in manifest] or list(gathered.values())
+        verdicts = settle(read_review(review, pd.concat(known)), settings.review.disagreement)
+        gathered = {name: mark_reviewed(table, verdicts) for name, table in gathered.items()}
+    for name, table in gathered.items():
+        if cohort not in ("", name):
+            continue
+        folder = results / name / "faceage"
+        write_table(table, folder / "face_age.parquet")
+        write_table(ledger_of(table), folder / "ledger.tsv")
+        write_table(summarise_face_ages(table), folder / "summary.tsv")
+        write_json(card, folder / "model_card.json")
+        same = table["flags"].str.contains("same_photo").sum()
+        print(
+            f"{name}: {len(table)} photos, {table['face_age'].notna().sum()} face ages, {same} photos that occur twice"
+        )
+
+
+@step(uses=["fairness.by", "fairness.age_cut_points"])
+def summarise_photos(
+    face_ages: Annotated[
+        list[Path],
+        typer.Option(help="Face ages of a cohort, written by gather-face-ages; repeat for each cohort."),
+    ],
+    participants: Annotated[
+        list[Path], typer.Option(help="Table with subject_id and the groups; repeat in the same order.")
+    ],
+    results: Annotated[
+        Path,
+        typer.Option(
+            help="Folder of {cohort}/faceage/photo_counts.tsv, photo_measures.tsv, photo_speed.tsv."
+        ),
+    ],
+    settings: Config,
+    speed: Annotated[list[Path], typer.Option(help="Written by predict-face-age --speed; repeat.")] = [],
+) -> None:
+    """Count each cohort's photos for the page on photo quality.
+
+    Example: faceage-bio summarise-photos --face-ages face_age.parquet --participants subjects.parquet --set fairness.by=sex
+    --results results
+    """
+    import numpy as np
+    import pandas as pd
+
+    from faceage_bio.analyses.fairness.groups import age_bands, known_age
+    from faceage_bio.core.errors import RunError
+    from faceage_bio.core.tables import read_json, read_table, write_table
+    from faceage_bio.faces.faceage.duplicates import mark_same_photos
+    from faceage_bio.faces.faceage.photo_quality import SKIN_TYPE, bin_measures, count_photos, summarise_speed
+
+    if len(face_ages) != len(participants):
+        raise RunError(
+            f"--participants: expected once for each --face-ages ({len(face_ages)}), in the same order; found {len(participants)}. Give as many."
+        )
+    tables = [read_table(path) for path in face_ages]
+    whole = pd.concat(tables, ignore_index=True)
+    if len(tables) > 1:  # photos that stand in two cohorts; of one, gather-face-ages has marked them
+        whole = mark_same_photos(whole, "flag")
+    ends = np.cumsum([len(table) for table in tables])
+    for end, first, people in zip(ends, tables, participants, strict=True):
+        table, known = whole.iloc[end - len(first) : end], read_table(people)
+        bands = age_bands(known_age(known), settings.fairness.age_cut_points)
+        known[bands.name] = pd.Categorical(bands.groups, bands.levels)
+        groups = dict.fromkeys(["group", "sex", bands.name, SKIN_TYPE, *settings.fairness.by])
+        counted = count_photos(table, known, list(groups))
+        name = counted["cohort"].iloc[0]
+        own = [read_json(path) for path in speed if path.parts[-4:-3] == (name,) or len(face_ages) == 1]
+        folder = results / name / "faceage"
+        write_table(counted, folder / "photo_counts.tsv")
+        write_table(bin_measures(table), folder / "photo_measures.tsv")
+        write_table(summarise_speed(own, name), folder / "photo_speed.tsv")
+        print(f"{name}: {len(table)} photos")
+
+
+@step(uses=["acceleration.repeat_photos", "acceleration.nearest_to", "acceleration.session_days"])
+def compare_models(
+    face_age: Annotated[Path, typer.Option(help="Face ages of a cohort, written by gather-face-ages.")],
+    model: Annotated[list[Path], typer.Option(help="The models' folders, in their order; repeat.")],
+    agreement: Annotated[Path, typer.Option(help="Result table (.tsv).")],
+    bands: Annotated[Path, typer.Option(help="Differences by band of age, for the figure (.tsv).")],
+    settings: Config,
+    subjects: Annotated[
+        Path | None, typer.Option(help="The cohort's subjects.parquet, for accuracy and prognosis.")
+    ] = None,
+    photos: Annotated[Path | None, typer.Option(help="Its photos.parquet, with the dates.")] = None,
+    comparison: Annotated[
+        Path | None, typer.Option(help="Result table of accuracy and prognosis (.tsv); needs both of these.")
+    ] = None,
+) -> None:
+    """How far further age models agree with the first (Bland-Altman), which is more accurate, and which predicts death better.
+
+    Accuracy and prognosis are those of the same participants: errors with paired differences; hazard ratios per SD,
+    likelihood-ratio tests and paired differences of Harrell's C.
+
+    Example: faceage-bio compare-models --face-age face_age.parquet --model my-study/model --model my-study/second
+    --agreement agreement.tsv --bands agreement_bands.tsv
+    """
+    from faceage_bio.analyses.acceleration.photo_that_counts import one_per_subject
+    from faceage_bio.core.columns import COHORT, FACE_AGE, SUBJECT
+    from faceage_bio.core.errors import RunError
+    from faceage_bio.core.tables import read_table, write_table
+    from faceage_bio.faces.faceage.model_agreement import compare_models as compare
+    from faceage_bio.faces.faceage.model_comparison import age_columns, compare_predictions
+    from faceage_bio.faces.vision.card import read_card
+
+    ages, cards = read_table(face_age), [read_card(folder) for folder in model]
+    rows, by_band = compare(ages, cards)
+    write_table(by_band, bands)
+    write_table(rows, agreement)
+    print(f"{len(rows)} rows on {len(model) - 1} further model(s)")
+    if comparison is None:
+        return
+    if subjects is None or photos is None:
+        raise RunError(
+            "--comparison needs --subjects and --photos. Expected the cohort's subjects.parquet and photos.parquet. Give both, or leave --comparison out."
+        )
+    known, pictures, chosen = read_table(subjects), read_table(photos), settings.acceleration
+    of_each = [
+        one_per_subject(
+            ages.assign(**{FACE_AGE: ages[column]}), pictures, known, chosen.repeat_photos, chosen.nearest_to, chosen.session_days
+        ).set_index(SUBJECT)[FACE_AGE]
+        for column in age_columns(len(model))[1:]
+    ]  # fmt: skip
+    people = one_per_subject(
+        ages, pictures, known, chosen.repeat_photos, chosen.nearest_to, chosen.session_days
+    ).set_index(SUBJECT)
+    for column, further in zip(age_columns(len(model))[1:], of_each, strict=True):
+        people[column] = further
+    cohort = str(ages[COHORT].iloc[0]) if len(ages) else ""
+    write_table(compare_predictions(people.reset_index(), cards, cohort), comparison)
+
+
+@app.command()
+def read_face_ages(
+    cohort: Annotated[str, typer.Option(help="Name of the cohort.")],
+    face_ages: Annotated[Path, typer.Option(help="TSV or CSV with subject_id and face_age.")],
+    output: Annotated[Path, typer.Option(help="Table of face ages, one row per photo.")],
+    ledger: Annotated[Path, typer.Option(help="Ledger of this stage.")],
+) -> None:
+    """Take face ages that were computed elsewhere.
+
+    Example: faceage-bio read-face-ages --cohort mine --face-ages ages.csv
+    --output face_age.parquet --ledger ledger.tsv
+    """
+    from faceage_bio.core.tables import write_table
+    from faceage_bio.faces.faceage.photo_ledger import ledger_of
+    from faceage_bio.intake.cohort.face_ages import read_face_ages as read
+
+    table = read(face_ages, cohort)
+    write_table(ledger_of(table), ledger)
+    write_table(table, output)
+    print(f"{len(table)} face ages read")

@@ -1,0 +1,513 @@
+"""faceage-bio plan: how many participants a study or a trial needs."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(no_args_is_help=True)
+MOST_PIECES = 12  # of constant hazard, in place of the steps of a curve
+
+
+class Scale(StrEnum):
+    observed = "observed"
+    true = "true"
+
+
+HazardRatio = Annotated[float, typer.Option(help="The smallest hazard ratio for death that matters.")]
+Power = Annotated[float, typer.Option(help="Chance to show it.")]
+Alpha = Annotated[float, typer.Option(help="Type I error.")]
+Sided = Annotated[int, typer.Option(help="1 or 2.", min=1, max=2)]
+Median = Annotated[
+    float | None, typer.Option(help="Median survival (years), where the hazard is constant.", min=0)
+]
+Curve = Annotated[
+    Path | None,
+    typer.Option(
+        help="Survival instead of its median: a table with time (years) and survival, or survival/kaplan_meier.tsv of a finished study."
+    ),
+]
+Accrual = Annotated[float, typer.Option(help="Years of recruitment, at a constant rate.", min=0)]
+FollowUp = Annotated[float, typer.Option(help="Years from the last recruitment to the end.", min=0)]
+DropOut = Annotated[float, typer.Option(help="Share lost to follow-up each year.", min=0, max=0.99)]
+
+
+Output = Annotated[Path | None, typer.Option(help="The plan (.tsv), for `plan report`.")]
+Pilot = Annotated[
+    Path | None,
+    typer.Option(
+        help="Participants of a pilot with follow-up: follow_up.parquet of a finished study, or a table with face_age, chronological_age, "
+        "followup_years, event."
+    ),
+]
+
+
+def _survival(median: float | None, curve: Path | None):
+    import numpy as np
+
+    from faceage_bio.core.errors import RunError
+    from faceage_bio.core.problems import Problems
+    from faceage_bio.core.tables import read_table
+    from faceage_bio.intake.schemas import SURVIVAL_CURVE, read_user_table
+    from faceage_bio.stats.sample_size import PiecewiseSurvival
+
+    if (median is None) == (curve is None):
+        raise RunError(
+            "--median-survival and --survival-table: expected one of them. Give the median, or the table of a curve."
+        )
+    if curve is None:
+        return PiecewiseSurvival.with_median(median)
+    if curve.name == "kaplan_meier.tsv":  # of a finished study
+        table = read_table(curve)
+        own = table[table["grouping"].eq("all") & table["years"].gt(0) & table["survival"].gt(0)]
+        points = own[own["survival"] < own["survival"].shift(fill_value=1.0)].rename(
+            columns={"years": "time"}
+        )
+        # so many steps of about the same height
+        kept = np.linspace(0, max(len(points) - 1, 0), min(MOST_PIECES, len(points))).round().astype(int)
+        points = points.iloc[kept]
+    else:
+        problems = Problems()
+        read = read_user_table(curve, SURVIVAL_CURVE, problems)
+        problems.stop_if_any()
+        points = read.values[read.values["time"] > 0]
+        points = points[points["survival"].diff().fillna(points["survival"].iloc[:1] - 1) != 0]
+    return PiecewiseSurvival.through(points["time"], points["survival"])
+
+
+def _pilot(path: Path, columns: list[str]):
+    """Complete rows of a pilot with these columns."""
+    from faceage_bio.analyses.planning.pilot import usable_rows
+    from faceage_bio.analyses.survival.check import read_people
+
+    return usable_rows(read_people(path), columns, str(path))
+
+
+def _save(table, output: Path | None) -> None:
+    from faceage_bio.core.tables import write_table
+
+    if output is not None:
+        write_table(table, output)
+
+
+@app.command()
+def study(
+    hazard_ratio: HazardRatio,
+    sd: Annotated[float, typer.Option(help="SD of the exposure (years).")],
+    output: Annotated[Path, typer.Option(help="The plan (.tsv).")],
+    per: Annotated[float, typer.Option(help="Years that the hazard ratio is for.")] = 10,
+    power: Power = 0.8,
+    alpha: Alpha = 0.05,
+    sided: Sided = 2,
+    r_squared: Annotated[
+        float,
+        typer.Option(help="Of the exposure on the covariates; 0 if the SD is that of age acceleration."),
+    ] = 0,
+    event_share: Annotated[
+        float | None, typer.Option(help="Share of participants who die within the study, if it is known.")
+    ] = None,
+    median_survival: Median = None,
+    survival_table: Curve = None,
+    accrual: Accrual = 0,
+    follow_up: FollowUp = 5,
+    drop_out: DropOut = 0,
+    reliability: Annotated[float, typer.Option(help="Of age acceleration from one photo (ICC).")] = 1,
+    photos: Annotated[float, typer.Option(help="Photos per participant whose mean is used.")] = 1,
+    published_reliability: Annotated[
+        float | None,
+        typer.Option(help="Reliability in the study that the hazard ratio comes from; default: the same."),
+    ] = None,
+    hr_scale: Annotated[
+        Scale,
+        typer.Option(
+            help="observed: the hazard ratio of measured face age; true: free of measurement error."
+        ),
+    ] = Scale.observed,
+    sd_scale: Annotated[Scale, typer.Option(help="The same of --sd.")] = Scale.observed,
+    modifier_share: Annotated[
+        float | None,
+        typer.Option(
+            help="Plan an interaction: --hazard-ratio is the ratio of two subgroups', this the share of one."
+        ),
+    ] = None,
+    simulate: Annotated[int, typer.Option(help="Check the power by so many simulated studies.", min=0)] = 0,
+) -> None:
+    """Events and participants for a hazard ratio of face age, with power and detectable hazard ratio by number of events.
+
+    Example: faceage-bio plan study --hazard-ratio 1.15 --per 10 --sd 8 --power 0.8 --output plan.tsv
+    """
+    from faceage_bio.analyses.planning.cohort_study import CohortPlan, Photos
+    from faceage_bio.analyses.planning.plan_table import observation
+    from faceage_bio.analyses.planning.simulation import simulated_power
+    from faceage_bio.core.errors import RunError
+    from faceage_bio.stats.sample_size import drop_out_hazard
+
+    survival, lost = None, drop_out_hazard(drop_out, 1)
+    if median_survival is not None or survival_table is not None:
+        survival = _survival(median_survival, survival_table)
+        event_share = event_share or survival.event_share(accrual, follow_up, lost)
+    error = Photos(reliability, photos, published_reliability, hr_scale.value, sd_scale.value)
+    plan = CohortPlan(hazard_ratio, per, sd, event_share, power, alpha, sided, r_squared, error)
+    if simulate and survival is None:
+        raise RunError(
+            f"--simulate {simulate} needs survival. Expected --median-survival or --survival-table. Give one of them."
+        )
+    if modifier_share is not None:
+        plan = plan.with_interaction(modifier_share)
+    table = plan.table(observation(survival, accrual, follow_up, lost) if survival is not None else ())
+    _save(table, output)
+    needed = table[table["part"] == "result"].set_index("quantity")["value"]
+    participants = f", {needed['participants']:,.0f} participants" if "participants" in needed else ""
+    print(
+        f"HR {hazard_ratio:g} per {per:g} years, power {power:g}: {needed['events']:,.0f} events{participants} (Hsieh and Lavori 2000). {output}"
+    )
+    if simulate:
+        found, error = simulated_power(
+            plan.log_hazard_ratio_per_sd, survival, int(needed["participants"]), accrual=accrual, follow_up=follow_up, drop_out=lost,
+            alpha=alpha, sides=sided, repeats=simulate,
+        )  # fmt: skip
+        print(f"Power in {simulate:,} simulated studies: {found:.3f} (Monte Carlo SE {error:.3f})")
+    if not participants:
+        print("Give --event-share, --median-survival or --survival-table for the number of participants.")
+
+
+@app.command("groups")
+def groups(
+    difference: Annotated[
+        float, typer.Option(help="Smallest difference of mean age acceleration that matters (years).")
+    ],
+    sd: Annotated[float, typer.Option(help="SD of age acceleration within a group (years).")],
+    power: Power = 0.8,
+    alpha: Alpha = 0.05,
+    allocation: Annotated[
+        float, typer.Option(help="Participants of the second group per participant of the first.")
+    ] = 1,
+    output: Output = None,
+) -> None:
+    """Participants for a difference of age acceleration between two groups, such as smokers and never smokers.
+
+    Example: faceage-bio plan groups --difference 2 --sd 8
+    """
+    from faceage_bio.analyses.planning.cohort_study import group_difference
+    from faceage_bio.analyses.planning.plan_table import value_of
+
+    table = group_difference(difference, sd, power=power, alpha=alpha, allocation=allocation)
+    _save(table, output)
+    first, second = (value_of(table, f"participants, {one} group") for one in ("first", "second"))
+    print(
+        f"{difference:g} years, SD {sd:g}, power {power:g}: {first:.0f} and {second:.0f} participants (two-sided t-test)"
+    )
+
+
+@app.command()
+def genes(
+    fold_change: Annotated[
+        float,
+        typer.Option(
+            help="Smallest fold change that matters: between two groups, or per unit of --sd.", min=0
+        ),
+    ],
+    depth: Annotated[float, typer.Option(help="Mean count of the gene.", min=0.1)] = 20,
+    cv: Annotated[
+        float, typer.Option(help="Biological coefficient of variation, the root of the dispersion.", min=0)
+    ] = 0.4,
+    sd: Annotated[
+        float | None,
+        typer.Option(
+            help="SD of a continuous exposure, such as 0.8 decades; default: two groups.", min=0.001
+        ),
+    ] = None,
+    power: Power = 0.8,
+    alpha: Annotated[
+        float,
+        typer.Option(
+            help="Type I error for one gene, or divided by the number of genes; with --pilot-counts the false discovery rate."
+        ),
+    ] = 0.05,
+    pilot_counts: Annotated[
+        Path | None,
+        typer.Option(
+            help="Raw counts of a pilot: all genes are simulated with its means and dispersions, instead of --depth and --cv."
+        ),
+    ] = None,
+    changed: Annotated[
+        float,
+        typer.Option(help="With --pilot-counts: share of genes that change.", min=0.001, max=0.999),
+    ] = 0.05,
+    output: Output = None,
+) -> None:
+    """RNA samples for the fold change of a gene (Hart et al. 2013), or of all genes over the dispersions of a pilot.
+
+    Example: faceage-bio plan genes --fold-change 1.5 --depth 20 --cv 0.4
+    """
+    from faceage_bio.analyses.planning.cohort_study import check_hazard_ratio, check_shares
+    from faceage_bio.analyses.planning.plan_table import value_of
+
+    check_hazard_ratio(fold_change, "--fold-change")
+    check_shares(power=power, alpha=alpha)
+    if pilot_counts is None:
+        from faceage_bio.analyses.planning.gene_samples import one_gene
+
+        table = one_gene(fold_change, depth, cv, sd, power=power, alpha=alpha)
+    else:
+        from faceage_bio.analyses.planning.gene_samples import pilot_genes
+        from faceage_bio.intake.rna.count_files import read_counts
+
+        table = pilot_genes(
+            read_counts(pilot_counts).counts, fold_change, sd, power=power, fdr=alpha, changed=changed
+        )
+    _save(table, output)
+    n = value_of(table, "samples")
+    of = "" if pilot_counts is None else " to find so large a share of the changed genes"
+    if sd is None and pilot_counts is None:
+        print(f"Fold change {fold_change:g}, power {power:g}: {n / 2:.0f} samples in each of two groups")
+    elif n == float("inf"):
+        print(f"Fold change {fold_change:g}, power {power:g}: more than 500 samples{of}")
+    else:
+        spread = "two groups" if sd is None else f"SD {sd:g}"
+        print(f"Fold change {fold_change:g} per unit, {spread}, power {power:g}: {n:.0f} samples{of}")
+
+
+@app.command()
+def model(
+    r_squared: Annotated[float, typer.Option(help="Cox-Snell R squared expected of the model.")],
+    parameters: Annotated[int, typer.Option(help="Parameters of the model.", min=1)],
+    event_rate: Annotated[float, typer.Option(help="Deaths per participant and year.", min=1e-6)],
+    mean_follow_up: Annotated[float, typer.Option(help="Years.", min=0.01)],
+    horizon: Annotated[float, typer.Option(help="Years at which risk is predicted.", min=0.01)],
+    output: Output = None,
+) -> None:
+    """Participants for a prediction model of survival (Riley et al. 2020).
+
+    Example: faceage-bio plan model --r-squared 0.051 --parameters 30 --event-rate 0.065 --mean-follow-up 2.07 --horizon 2
+    """
+    from faceage_bio.analyses.planning.plan_table import plan_table
+    from faceage_bio.core.errors import RunError
+    from faceage_bio.stats.prediction_size import prediction_model_size
+
+    try:
+        found = prediction_model_size(
+            r_squared, parameters, event_rate=event_rate, mean_follow_up=mean_follow_up, horizon=horizon
+        )
+    except ValueError as error:
+        raise RunError(
+            f"--r-squared: {error}. Expected the Cox-Snell R squared that the model may reach. Give another."
+        ) from None
+    code = (
+        f'pmsampsize::pmsampsize(type = "s", csrsquared = {r_squared:.10g}, parameters = {parameters}, rate = {event_rate:.10g}, '
+        f"timepoint = {horizon:.10g}, meanfup = {mean_follow_up:.10g})"
+    )
+    assumptions = [
+        ("Cox-Snell R squared", r_squared, ""), ("parameters", parameters, ""), ("events per participant and year", event_rate, ""),
+        ("mean follow-up", mean_follow_up, "years"), ("horizon of predictions", horizon, "years"),
+    ]  # fmt: skip
+    results = [
+        ("participants, shrinkage of 10% at most", found["shrinkage"], "participants"),
+        ("participants, optimism in R squared of 0.05 at most", found["optimism"], "participants"),
+        ("participants, overall risk within 0.05", found["overall risk"], "participants"),
+        ("participants", found["participants"], "participants"), ("events", found["events"], "events"),
+        ("events per variable", found["events"] / parameters, ""),
+    ]  # fmt: skip
+    _save(plan_table("prediction model", assumptions, results, code=code), output)
+    print(
+        f"{found['participants']:,} participants with {found['events']:,} deaths, {found['events'] / parameters:.1f} for each of {parameters} parameters "
+        f"(shrinkage {found['shrinkage']:,}, optimism {found['optimism']:,}, overall risk {found['overall risk']:,})"
+    )
+
+
+class Measure(StrEnum):
+    c_index = "c-index"
+    difference = "difference"
+    hazard_ratio = "hazard-ratio"
+
+
+@app.command()
+def precision(
+    pilot: Annotated[Path, typer.Option(help="Participants of a pilot with follow-up, as for plan trial.")],
+    width: Annotated[
+        float | None,
+        typer.Option(help="Wished width of the 95% CI; of a hazard ratio its upper end over the lower one."),
+    ] = None,
+    above: Annotated[
+        float | None,
+        typer.Option(help="Instead: what the lower end of the 95% CI is to reach, such as a C-index of 0.6."),
+    ] = None,
+    measure: Annotated[
+        Measure,
+        typer.Option(
+            help="Harrell's C of a model with face age, its difference to the model without, or the hazard ratio of face age."
+        ),
+    ] = Measure.c_index,
+    covariate: Annotated[list[str], typer.Option(help="Column of the model besides face age; repeat.")] = [
+        "chronological_age"
+    ],
+    per: Annotated[float, typer.Option(help="Years that the hazard ratio is for.", min=0.01)] = 10,
+    repeats: Annotated[int, typer.Option(help="Samples of each size.", min=50, max=10_000)] = 200,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same samples.", min=0)] = 1,
+    output: Output = None,
+) -> None:
+    """Participants for a confidence interval as narrow as wished, or above a value, by samples with replacement from pilot rows.
+
+    Example: faceage-bio plan precision --pilot results/north/survival/follow_up.parquet --measure c-index --width 0.1
+    """
+    from faceage_bio.analyses.planning.pilot_precision import (
+        interval_widths,
+        participants_for_width,
+        width_above,
+    )
+    from faceage_bio.analyses.planning.plan_table import plan_table
+    from faceage_bio.core.errors import RunError
+
+    if (width is None) == (above is None):
+        raise RunError("--width and --above: expected one of them. Give for example --width 0.1.")
+    rows = _pilot(pilot, ["face_age", *covariate])
+    widths = interval_widths(rows, measure.value, covariate, per=per, repeats=repeats, seed=seed)
+    if above is not None:
+        width = width_above(widths, above, measure.value)
+    n = participants_for_width(widths, width, measure.value)
+    name = {
+        "c-index": "C-index", "difference": "difference of the C-index", "hazard-ratio": f"hazard ratio per {per:g} years",
+    }[measure.value]  # fmt: skip
+    events = rows["event"].sum()
+    assumptions = [("pilot rows", len(rows), "participants"), ("pilot events", events, "events"), (f"{name} in the samples", widths["estimate"].iloc[-1], ""), ("wished width of the 95% CI", width, "")]  # fmt: skip
+    results = [("participants", n, "participants"), ("events", round(n * events / len(rows)), "events")]
+    curve = ("width of the 95% CI", list(zip(widths["n"], widths["width"], strict=True)), "participants")
+    _save(plan_table("precision", assumptions, results, [curve]), output)
+    print(
+        f"{name} with a 95% CI of width {width:.3g}: {n:,} participants with about {n * events / len(rows):,.0f} events (pilot: {len(rows)} with {events:.0f})"
+    )
+
+
+@app.command()
+def trial(
+    hazard_ratio: HazardRatio,
+    output: Annotated[Path, typer.Option(help="The plan (.tsv).")],
+    median_survival: Median = None,
+    survival_table: Curve = None,
+    accrual: Accrual = 2,
+    follow_up: FollowUp = 1,
+    drop_out: DropOut = 0,
+    allocation: Annotated[
+        float, typer.Option(help="Participants under treatment per participant under control.")
+    ] = 1,
+    power: Power = 0.8,
+    alpha: Alpha = 0.05,
+    sided: Sided = 2,
+    r_squared: Annotated[
+        float | None,
+        typer.Option(
+            help="Of a prognostic score and the martingale residuals, for the gain from adjustment; a pilot estimates it.",
+            min=0,
+            max=0.99,
+        ),
+    ] = None,
+    pilot: Pilot = None,
+    base: Annotated[
+        list[str],
+        typer.Option(
+            help="Column of the pilot that a trial knows anyway; repeat. Default: those of chronological_age, ecog, stage that it has."
+        ),
+    ] = [],
+    repeats: Annotated[int, typer.Option(help="Bootstrap samples of the pilot.", min=100, max=10_000)] = 500,
+    threshold: Annotated[
+        float | None,
+        typer.Option(help="Select patients with more years of age acceleration than this; needs a pilot."),
+    ] = None,
+    selected_share: Annotated[
+        float | None,
+        typer.Option(help="Instead of a pilot: share of patients above a threshold of age acceleration."),
+    ] = None,
+    selected_hazard_ratio: Annotated[
+        float | None, typer.Option(help="Hazard ratio for death of those, compared with all patients.")
+    ] = None,
+    screening_cost: Annotated[
+        float, typer.Option(help="Cost of screening a patient over that of a patient in the trial.")
+    ] = 0,
+) -> None:
+    """Events and patients for a two-arm trial with a log-rank test; what adjustment for, or selection by, face age would save.
+
+    Example: faceage-bio plan trial --hazard-ratio 0.7 --median-survival 1.5 --accrual 2 --follow-up 1 --output trial.tsv
+    """
+    from faceage_bio.analyses.planning.pilot import AGE_ECOG_STAGE
+    from faceage_bio.analyses.planning.plan_table import value_of
+    from faceage_bio.analyses.planning.prognostic_gain import gain_rows, prognostic_gain
+    from faceage_bio.analyses.planning.trial import WORTH, TrialPlan, selected_by
+    from faceage_bio.core.errors import RunError
+    from faceage_bio.stats.sample_size import LogRankTrial, drop_out_hazard
+
+    lost = drop_out_hazard(drop_out, 1)
+    survival = _survival(median_survival, survival_table)
+    plan = TrialPlan(
+        LogRankTrial(survival, hazard_ratio, accrual, follow_up, allocation, (lost, lost), alpha, sided),
+        power,
+    )
+    if (selected_share is None) != (selected_hazard_ratio is None):
+        raise RunError(
+            "--selected-share and --selected-hazard-ratio: expected both or none. Give the share above the threshold and its hazard ratio."
+        )
+    if threshold is not None and (pilot is None or selected_share is not None):
+        raise RunError(
+            "--threshold needs --pilot, and no --selected-share. Expected one source of the share above the threshold. Give the pilot alone."
+        )
+    more, gained = [], r_squared
+    if pilot is not None:
+        from faceage_bio.analyses.survival.check import read_people
+
+        table = read_people(pilot)
+        known = base or [name for name in AGE_ECOG_STAGE if name in table and table[name].notna().any()]
+        rows = _pilot(pilot, [*known, "face_age", "age_acceleration"])
+        scores = {"base": known, "face age added": [*known, "face_age"]}
+        found = prognostic_gain(rows, scores, repeats=repeats)
+        more = gain_rows(found, known, len(rows))
+        gained = float(found["increment"].iloc[1]) if r_squared is None else r_squared
+        if threshold is not None:
+            selected_share, selected_hazard_ratio = selected_by(rows, "age_acceleration", threshold)
+    if selected_share is not None:
+        more += plan.enriched(selected_share, selected_hazard_ratio, screening_cost)
+    table = plan.table(r_squared, more)
+    _save(table, output)
+    for row in table[table["part"] == "result"].itertuples():
+        print(
+            f"{row.quantity}: {row.value:,.0f}"
+            if row.unit in ("events", "participants")
+            else f"{row.quantity}: {row.value:,.3g}"
+        )
+    if gained is not None and gained < WORTH:
+        over = (
+            f" beyond {', '.join(name.replace('_', ' ') for name in known)}"
+            if pilot is not None and r_squared is None
+            else ""
+        )
+        print(
+            f"Adjustment saves {max(gained, 0):.1%} of the events{over}: face age is not worth its photos in this trial. A score with age, ECOG and stage may be."
+        )
+    elif pilot is not None and found["increment_lower"].iloc[1] < 0:
+        print(
+            "The pilot does not show that face age saves events: the 95% CI of its increment includes none."
+        )
+    if selected_share is not None:
+        cost = value_of(table, "cost after selection")
+        if cost >= 1:
+            print(f"Selection is not worth it: the trial costs {cost:.2f} times that in all patients.")
+        print(
+            f"The result of a trial in selected patients does not apply to {1 - selected_share:.0%} of the patients. Choose the threshold by reason, never by outcome."
+        )
+    print(f"The same in R: {plan.rpact_call()}")
+
+
+@app.command("report")
+def report(
+    plans: Annotated[list[Path], typer.Argument(help="Plans (.tsv), as the other commands write them.")],
+    output: Annotated[Path, typer.Option(help="The page (.html).")],
+    title: Annotated[str, typer.Option(help="Heads the page.")] = "Sample size",
+) -> None:
+    """One page with curves, tables to cite, methods with formulas and references, and R code with the same numbers.
+
+    Example: faceage-bio plan report plan.tsv trial.tsv --output results/reports/plan.html
+    """
+    from faceage_bio.core.tables import write_text
+    from faceage_bio.report.plan_page import plan_page, read_plan
+
+    write_text(plan_page([read_plan(path) for path in plans], title), output)
+    print(f"{output}: {len(plans)} plan(s)")

@@ -1,0 +1,170 @@
+"""Age acceleration: its definitions, participants outside of the model's test, repeated photos."""
+
+import pandas as pd
+from markupsafe import Markup
+
+from faceage_bio.core.errors import TableError
+from faceage_bio.report import figures, figures_acceleration, words
+from faceage_bio.report.tables_by_place import ReportTables
+
+ICC = ("ICC(1,1)", "ICC(A,1)")
+KINDS = {
+    "age_gap": "age gap",
+    "acceleration_linear": "line",
+    "acceleration_spline": "spline",
+    "acceleration_loess": "loess",
+}
+MEASURES = {"mean": "mean", "standard deviation": "sd", "correlation": "correlation"}
+VALIDITY = {
+    ("age_gap", "mean"): "gap", ("age_acceleration", "mean"): "acceleration", ("age_acceleration", "standard deviation"): "sd",
+    ("age_gap", "correlation"): "gap_correlation", ("age_acceleration", "correlation"): "correlation", ("line", "slope"): "slope",
+}  # fmt: skip
+ALL = "all participants"
+
+
+def definition_section(tables: ReportTables, name: str, config: dict) -> dict:
+    """Rows and figures of a cohort's definitions, its validity flags and its repeated photos."""
+    bands = tables.get("acceleration", "definition_bands", name)
+    attenuation = tables.get("acceleration", "attenuation", name)
+    validity = tables.get("acceleration", "sensitivity", name)
+    return {
+        "definitions": _side_by_side(tables.get("acceleration", "definitions", name)),
+        "definition_figure": _curves(bands, config["acceleration"]["fit_in"]),
+        **_hazards(tables, name),
+        "validity": _validity(validity),
+        "validity_figure": _validity_forest(validity),
+        "reliability": tables.get("acceleration", "reliability", name).to_dict("records"),
+        "reliability_figure": _reliability_forest(tables.get("acceleration", "reliability", name)),
+        "attenuation": attenuation.to_dict("records"),
+        "attenuation_figure": _attenuation_figure(attenuation),
+    }
+
+
+def ageing_rate_section(tables: ReportTables, name: str) -> dict:
+    """Rows and figure of a cohort's face ageing rate."""
+    table = tables.get("acceleration", "ageing_rate", name)
+    cox = table[table["measure"] == "hazard ratio"] if len(table) else table
+    rate = cox[(cox["term"] == "face_ageing_rate") & cox["estimate"].notna()] if len(cox) else cox
+    figure = ""
+    if len(rate):
+        shown = rate.assign(label=rate["model"], kind="face ageing rate")
+        title = "Hazard ratio per 1 year of face age per year (log scale)"
+        figure = figures.forest(
+            shown, "label", "kind", figures_acceleration.RATE_COLOURS, 1, title, logarithmic=True
+        )
+    return {
+        "ageing_rate": table[table["measure"] != "hazard ratio"].to_dict("records") if len(table) else [],
+        "ageing_rate_cox": cox.to_dict("records"),
+        "ageing_rate_figure": Markup(figure),
+    }
+
+
+def _side_by_side(table: pd.DataFrame) -> list[dict]:
+    rows = []
+    for term in dict.fromkeys(table["term"]) if len(table) else []:
+        mine = table[table["term"] == term]
+        first = mine.iloc[0]
+        cells = {MEASURES[row["measure"]]: row for row in mine.to_dict("records")}
+        rows.append({
+            "title": _spoken(first["model"]), "per": first["unit"], "fitted_in": first["fitted_in"], "n": first["n"],
+            "cross_fitted": _true(first["cross_fitted"]), "chosen": _true(first["chosen"]), **cells,
+        })  # fmt: skip
+    return rows
+
+
+def _hazards(tables: ReportTables, name: str) -> dict:
+    """Hazard ratios of face age and of each definition, without and with age, and their figure."""
+    table = tables.get("acceleration", "definition_hazards", name)
+    if not len(table):
+        return {"hazards": [], "hazard_figure": Markup("")}
+    known = tables.get("acceleration", "definitions", name)
+    titles = {} if not len(known) else dict(zip(known["term"], known["model"], strict=True))
+    in_controls = (
+        set(known.loc[(known["fitted_in"] == "reference") & (known["unit"] == "years"), "term"])
+        if len(known)
+        else set()
+    )
+    pairs = []
+    for term, rows in table.groupby("term", sort=False):
+        alone, with_age = rows[rows["adjustment"] == "unadjusted"], rows[rows["adjustment"] == "age"]
+        if len(alone) != 1 or len(with_age) != 1:
+            raise TableError(
+                f"the hazard ratios of '{term}' in '{name}' need one row alone and one with age; run tabulate-definitions again."
+            )
+        title = _spoken(titles.get(term, words.term(str(term))))
+        if term in in_controls:
+            title += ", from controls"
+        pairs.append(
+            {"title": title, "alone": alone.iloc[0].to_dict(), "with_age": with_age.iloc[0].to_dict()}
+        )
+    shown = pd.DataFrame([
+        pair[key] | {"label": pair["title"].replace("standard deviations", "SDs") + ("" if "years" in pair[key]["per"] else f", per {pair[key]['per']}"), "kind": kind}
+        for pair in pairs for key, kind in (("alone", "unadjusted"), ("with_age", "adjusted for age"))
+    ])  # fmt: skip
+    figure = ""
+    if shown["estimate"].notna().any():
+        title = f"Hazard ratio per {pairs[0]['alone']['per']} where nothing else is said (log scale)"
+        figure = figures.forest(
+            shown, "label", "kind", figures_acceleration.HAZARDS, 1, title, logarithmic=True
+        )
+    return {"hazards": pairs, "hazard_figure": Markup(figure)}
+
+
+def _spoken(title: str) -> str:
+    """The title of a definition with its covariates in words."""
+    start, with_, names = title.partition(" with ")
+    return start + with_ + ", ".join(words.term(name) for name in names.split(", "))
+
+
+def _true(value: object) -> bool:
+    """A truth that may have passed through a text file."""
+    return str(value) == "True"
+
+
+def _curves(bands: pd.DataFrame, fit_in: str) -> Markup:
+    if not len(bands):
+        return Markup("")
+    ending = "_reference" if fit_in == "reference" else ""
+    kinds = {f"{column}{'' if column == 'age_gap' else ending}": kind for column, kind in KINDS.items()}
+    shown = bands[bands["definition"].isin(kinds)]
+    shown = shown.assign(kind=shown["definition"].map(kinds))
+    return Markup(figures_acceleration.definition_curves(shown)) if len(shown) else Markup("")
+
+
+def _validity(table: pd.DataFrame) -> list[dict]:
+    rows = []
+    for label in dict.fromkeys(table["subgroup"]) if len(table) else []:
+        mine = table[table["subgroup"] == label].to_dict("records")
+        cells = {VALIDITY[row["term"], row["measure"]]: row for row in mine}
+        rows.append({"people": label or ALL, "n": mine[0]["n"], "note": mine[0]["note"], **cells})
+    return rows
+
+
+def _validity_forest(table: pd.DataFrame) -> Markup:
+    shown = table[(table["measure"] == "mean") & table["estimate"].notna()] if len(table) else table
+    if not len(shown):
+        return Markup("")
+    kinds = {"age_gap": "age gap", "age_acceleration": "age acceleration"}
+    shown = shown.assign(kind=shown["term"].map(kinds), label=shown["subgroup"].replace("", ALL))
+    return Markup(figures.forest(shown, "label", "kind", figures_acceleration.TERMS, 0, "Mean, years"))
+
+
+def _reliability_forest(table: pd.DataFrame) -> Markup:
+    """Intraclass correlations, which have no unit."""
+    shown = table[table["measure"].isin(ICC) & table["estimate"].notna()] if len(table) else table
+    if not len(shown):
+        return Markup("")
+    shown = shown.assign(label=shown["term"].map(words.term), kind=shown["measure"])
+    title = "Intraclass correlation of one photo (1: two photos agree fully)"
+    return Markup(figures.forest(shown, "label", "kind", figures_acceleration.RELIABILITIES, 1, title))
+
+
+def _attenuation_figure(table: pd.DataFrame) -> Markup:
+    shown = table[table["estimate"].notna()] if len(table) else table
+    if not len(shown):
+        return Markup("")
+    kinds = {"least": "as measured", "regression": "regression calibration", "SIMEX,": "SIMEX"}
+    shown = shown.assign(
+        kind=shown["model"].str.split().str[0].map(kinds), outcome=shown["term"].map(words.term)
+    )
+    return Markup(figures_acceleration.corrected_slopes(shown))

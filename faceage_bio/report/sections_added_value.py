@@ -1,0 +1,176 @@
+"""The section on what face age adds to what is known without it (added_value.html.j2)."""
+
+import pandas as pd
+from markupsafe import Markup
+
+from faceage_bio.report import figures_added_value as figures
+from faceage_bio.report import words
+from faceage_bio.report.formats import interval, number, p_value, people, signed, time_words
+from faceage_bio.report.tables_by_place import ReportTables
+
+AGES = "face age against age"
+TOLD_P = 0.05  # of the likelihood ratio, below which the sentence says that face age adds
+DIGITS = 3
+ORDER = ("Harrell's C", "Uno's C", "AUC", "Brier score", "scaled Brier score", "integrated Brier score")
+DIFFERENCES = {f"difference of {measure}": measure for measure in ORDER}
+
+
+def added_value_section(tables: ReportTables, name: str, config: dict) -> dict:
+    """Per question: sentence, measures of both models and their difference, figures."""
+    rows, calibration, decisions = (
+        tables.get("survival", table, name) for table in ("added_value", "calibration", "decision_curve")
+    )
+    if not len(rows):
+        return {"added": [], "added_figure": ""}
+    told = [
+        _question(
+            rows[rows.comparison == comparison],
+            calibration[calibration.comparison == comparison],
+            decisions[decisions.comparison == comparison],
+        )
+        for comparison in dict.fromkeys(rows["comparison"])
+    ]
+    areas = rows[(rows.measure == "AUC") & (rows.kind == "model") & rows.estimate.notna()]
+    return {
+        "added": told,
+        "added_figure": Markup(
+            figures.areas(areas.assign(model=_in_words(areas.model))) if len(areas) else ""
+        ),
+    }
+
+
+def _question(rows: pd.DataFrame, calibration: pd.DataFrame, decisions: pd.DataFrame) -> dict:
+    question = rows["comparison"].iloc[0]
+    models = list(dict.fromkeys(rows.loc[rows.kind == "model", "term"]))
+    names = [model_words(model) for model in models]
+    titles = names if question == AGES else ["without face age", "with face age"]
+    shown = calibration[calibration.estimate.notna()]
+    shown = shown.assign(model=_in_words(shown.model))
+    curves = decisions[decisions.estimate.notna()]
+    curves = curves.assign(term=curves.term.replace(dict(zip(models, titles, strict=False))))
+    return {
+        "question": question,
+        "title": _title(question),
+        "sentence": sentence(rows),
+        "names": names,
+        "titles": titles,
+        "models": " against ".join(names) if question == AGES else f"{names[0]}, without and with face age" if names else "",
+        "n": rows["n"].iloc[0],
+        "n_events": rows["n_events"].iloc[0],
+        "note": next(iter(rows.loc[rows.estimate.notna(), "note"]), ""),
+        "tests": rows[(rows.kind == "test") & rows.estimate.notna()].to_dict("records"),
+        "measures": _measures(rows[rows.kind != "test"], models),
+        "calibrated": _calibrated(calibration, titles),
+        "large_times": [time_words(time) for time in sorted(calibration.loc[calibration.kind == "in the large", "horizon"].unique())],
+        "calibration_figure": Markup(figures.calibration(shown, names, titles) if len(names) and (shown.kind == "curve").any() else ""),
+        "decision_figure": Markup(figures.decisions(curves, titles) if len(names) and len(curves) else ""),
+    }  # fmt: skip
+
+
+def _title(question: str) -> str:
+    return f"{question[0].upper()}{question[1:]}"
+
+
+def model_words(model: str) -> str:
+    """A model's name in the words of its columns."""
+    return " + ".join(words.term(part).replace("_", " ") for part in model.split(" + "))
+
+
+def _in_words(names: pd.Series) -> pd.Series:
+    return names.map(model_words)
+
+
+def _calibrated(rows: pd.DataFrame, titles: list[str]) -> list[dict]:
+    """One line per model: its slope, and observed over predicted risk at each time."""
+    lines = []
+    for title, (_, mine) in zip(titles, rows.groupby("model", sort=False), strict=False):
+        slope = mine[mine.kind == "slope"].to_dict("records")[0]
+        large = mine[mine.kind == "in the large"].sort_values("horizon").to_dict("records")
+        lines.append({"title": title, "slope": slope, "large": large})
+    return lines
+
+
+def _measures(rows: pd.DataFrame, models: list[str]) -> list[dict]:
+    """The lines of the table, measure by measure, each at its times."""
+    rows = rows.assign(measure=rows.measure.replace(DIFFERENCES))
+    found = dict(iter(rows.groupby(["measure", "horizon"], dropna=False)))
+    order = {measure: place for place, measure in enumerate(ORDER)}
+    keys = sorted(found, key=lambda key: (order[key[0]], key[1]))
+    return [_measure(found[key], models) for key in keys]
+
+
+def _measure(rows: pd.DataFrame, models: list[str]) -> dict:
+    """One line of the table: both models, and the second less the first."""
+    found = {row["term"]: row for row in rows.to_dict("records")}
+    first = rows.iloc[0]
+    return {
+        "measure": label(first.measure, first.horizon),
+        "models": [found.get(model) for model in models],
+        "difference": found.get("difference"),
+        "note": first.note if pd.isna(first.estimate) else "",
+    }
+
+
+def label(measure: str, horizon: float) -> str:
+    """A measure and its time: "AUC at 6 months"."""
+    return measure if pd.isna(horizon) else f"{measure} at {time_words(horizon)}"
+
+
+def sentence(rows: pd.DataFrame) -> str:
+    """What the question's models say, also where they say nothing."""
+    question = rows["comparison"].iloc[0]
+    tests = rows[(rows.kind == "test") & rows.estimate.notna()]
+    if not len(tests):
+        return f"{_title(question)}: {rows['note'].iloc[0]}."
+    c = rows[rows.measure.replace(DIFFERENCES) == "Harrell's C"].set_index("kind")
+    first, second = c.loc["model"].iloc[0], c.loc["model"].iloc[1]
+    on_whom = f"On the same {people(first.n)} participants ({people(first.n_events)} deaths)"
+    held = " and ".join(model_words(first.term).rsplit(" + ", 1)).replace(" + ", ", ")
+    redacted = pd.isna(first.estimate) or pd.isna(second.estimate)
+    verdict = _beside(tests) if question == AGES else _adds(tests, held if redacted else "them")
+    verdict += _thin(first.reason)
+    if redacted:
+        return f"{on_whom}: Harrell's C {first.note or second.note}. {verdict}"
+    values, told = [number(one.estimate, DIGITS) for one in (first, second)], _difference(c.loc["difference"])
+    if question == AGES:
+        return f"{on_whom}, face age alone had a C of {values[1]} and chronological age alone one of {values[0]}, {told}. {verdict}"
+    moved = round(second.estimate, DIGITS) - round(first.estimate, DIGITS)
+    verb = "raised" if moved > 0 else "lowered" if moved < 0 else "left"
+    change = f"from {values[0]} to {values[1]}" if moved else f"at {values[0]}"
+    return f"{on_whom}, adding face age to {held} {verb} C {change}, {told}. {verdict}"
+
+
+def _difference(row: pd.Series) -> str:
+    details = []
+    if pd.notna(row.ci_lower):
+        details.append(f"95% CI {interval(row.ci_lower, row.ci_upper, DIGITS)}")
+    if pd.notna(row.corrected):
+        details.append(f"{signed(row.corrected, DIGITS)} after correction for optimism")
+    brackets = f" ({'; '.join(details)})" if details else ""
+    return f"difference {signed(row.estimate, DIGITS)}{brackets}"
+
+
+def _adds(tests: pd.DataFrame, held: str) -> str:
+    p = tests["p_value"].iloc[0]
+    if p < TOLD_P:
+        return f"By the likelihood-ratio test face age adds to {held} (p {_p(p)})."
+    return f"The likelihood-ratio test does not show that face age adds anything to {held} (p {_p(p)}), which does not prove that it adds nothing."
+
+
+def _beside(tests: pd.DataFrame) -> str:
+    parts = []
+    for row in tests.itertuples():
+        which, other = row.term.split(" added to ")
+        adds = "adds" if row.p_value < TOLD_P else "was not shown to add anything"
+        parts.append(f"{which} {adds} to {other} (p {_p(row.p_value)})")
+    return f"By likelihood-ratio tests {' and '.join(parts)}."
+
+
+def _thin(reason: str) -> str:
+    caution = words.sparse(reason)
+    return f" Interpret with caution: {caution}." if caution else ""
+
+
+def _p(value: float) -> str:
+    text = p_value(value)
+    return text if text.startswith("<") else f"= {text}"

@@ -1,0 +1,231 @@
+"""Fairness: error of face age by group, and robustness to image degradation."""
+
+import numpy as np
+import pandas as pd
+from markupsafe import Markup
+
+from faceage_bio.core.columns import POOLED
+from faceage_bio.core.results.reasons import SPARSE, decode, in_words
+from faceage_bio.report import figures_fairness as figures
+from faceage_bio.report import words
+from faceage_bio.report.formats import in_brackets, number, people, signed
+from faceage_bio.report.tables_by_place import ReportTables
+
+# of a row (measure, adjustment), or of a share its outcome: its place on the page
+ERRORS = {
+    ("mean error", "unadjusted"): "mean", ("mean error", "age"): "at_age", ("mean absolute error", "unadjusted"): "absolute",
+    ("root mean squared error", "unadjusted"): "squared", ("standard deviation", "unadjusted"): "spread",
+    ("correlation", "unadjusted"): "correlation", ("slope", "unadjusted"): "slope",
+}  # fmt: skip
+SHARES = {
+    "photo without a face": "without_face",
+    "photo of low quality": "low_quality",
+    "photo without an age": "failed",
+}
+CHANGES = {("mean change", "unadjusted"): "mean", ("standard deviation", "unadjusted"): "spread"}
+LOST = {"face lost": "lost", "excluded by the quality rules": "excluded"}
+SHARE = "share"
+DIFFERENCES = {
+    "difference in mean error": "mean error",
+    "difference in mean absolute error": "mean absolute error",
+}
+RAW = ("raw_estimate", "raw_ci_lower", "raw_ci_upper", "raw_p_value")
+TEXTS = ("population", "factor", "crossed", "group", "within", "condition", "condition_unit")
+NUMBERS = (*RAW, "n_exposed", "n_reference", "n_events_exposed", "n_events_reference", "step")
+NOT_ADJUSTED = {"groups_of_age", "age_in_correlation"}  # by design: no adjusted estimate is expected
+
+
+def section(tables: ReportTables, config: dict) -> dict:
+    """What the template needs: blocks (one per cohort and population; the first is open) and the stress test."""
+    cohorts = list(config["cohorts"])
+    names = [POOLED, *cohorts] if len(cohorts) > 1 else cohorts
+    known = complete(tables.get("fairness", "fairness"))
+    several = known[known["cohort"] != POOLED].groupby("population")["cohort"].nunique() > 1
+    blocks = [
+        _block(name, population, rows)
+        for name in names
+        for population, rows in known[known["cohort"] == name].groupby("population", sort=False)
+        if name != POOLED or several.get(population, True)  # of one cohort it would say the same again
+    ]
+    stress = complete(tables.get("fairness", "stress"))
+    tests = [
+        _stress(name, stress[stress["cohort"] == name]) for name in names if (stress["cohort"] == name).any()
+    ]
+    sparse = bool(known["sparse"].any())
+    return {"blocks": blocks, "stress": tests, "settings": config["fairness"], "sparse": sparse}
+
+
+def complete(table: pd.DataFrame) -> pd.DataFrame:
+    """The table with all columns of the analysis; those that a table has not are empty."""
+    given = ("cohort", "question", "term", "measure", "outcome", "adjustment", "reason", "raw_reason", "note")
+    table = table.reindex(columns=list(dict.fromkeys([*table.columns, *given, *TEXTS, *NUMBERS])))
+    for name in (*TEXTS, "note"):
+        table[name] = table[name].astype(object).where(table[name].notna(), "").astype(str)
+    for name in ("term", "factor", "within"):
+        table[name] = table[name].astype(str).map(words.spoken)
+    reasons = table["reason"].map(decode)
+    return table.assign(
+        raw_note=table["raw_reason"].map(in_words),
+        sparse=[any(one.status == SPARSE for one in given) for given in reasons],
+        by_design=[any(one.code in NOT_ADJUSTED for one in given) for given in reasons],
+    )
+
+
+def _block(cohort: str, population: str, rows: pd.DataFrame) -> dict:
+    groups, differences = rows[rows["question"] == "groups"], rows[rows["question"] == "differences"]
+    lines = [_line(line, ERRORS, SHARES) for _, line in groups.groupby(["factor", "group"], sort=False)]
+    main = (differences["within"] == "") & (differences["factor"] != "age band")
+    return {
+        "cohort": "all cohorts" if cohort == POOLED else cohort,
+        "population": population,
+        "groups": [line for line in lines if not line["crossed"]],
+        "crossed": [line for line in lines if line["crossed"]],
+        "has_photos": bool((groups["measure"] == SHARE).any()),
+        "differences": _compared(differences[main]),
+        "differences_within": _compared(differences[~main & ~differences["sparse"]]),
+        "n_sparse": int((~main & differences["sparse"]).sum()),
+        "sentences": _sentences(groups, differences),
+        "figure": Markup(_error_figure(groups)),
+        "difference_figure": Markup(_difference_figure(differences[main])),
+    }
+
+
+def _compared(rows: pd.DataFrame) -> list[dict]:
+    """Differences with their measure in words."""
+    return [
+        row
+        | {
+            "shown": words.measure_words(row)
+            + (f" ({row['outcome']})" if row["measure"] == "difference of shares" else "")
+        }
+        for row in rows.to_dict("records")
+    ]
+
+
+def _line(rows: pd.DataFrame, errors: dict[tuple[str, str], str], shares: dict[str, str]) -> dict:
+    """One line of the page's table: a group with all its measures."""
+    first = rows.iloc[0]
+    line = {
+        name: first[name] for name in ("factor", "crossed", "group", "condition", "step", "condition_unit")
+    }
+    found = {
+        shares[row["outcome"]] if row["measure"] == SHARE else errors[row["measure"], row["adjustment"]]: row
+        for row in rows.to_dict("records")
+    }
+    people, photos = rows[rows["measure"] != SHARE], rows[rows["measure"] == SHARE]
+    return line | {
+        "measures": {key: found.get(key) for key in (*errors.values(), *shares.values())},
+        "n": people["n"].iloc[0] if len(people) else np.nan,
+        "n_photos": photos["n"].iloc[0] if len(photos) else np.nan,
+        "sparse": bool(people["sparse"].any()),
+    }
+
+
+def _error_figure(groups: pd.DataFrame) -> str:
+    kinds = {"unadjusted": figures.RAW, "age": figures.SAME_AGE}
+    shown = groups[
+        (groups["measure"] == "mean error") & groups["estimate"].notna() & (groups["crossed"] == "")
+    ]
+    if shown.empty:
+        return ""
+    marks = shown["sparse"].map({True: " (sparse)", False: ""})
+    return figures.error_by_group(
+        shown.assign(label=shown["term"] + marks, kind=shown["adjustment"].map(kinds))
+    )
+
+
+def _difference_figure(rows: pd.DataFrame) -> str:
+    """Differences of mean and of mean absolute error, both in years: raw, and at the same age."""
+    shown = rows[rows["measure"].isin(DIFFERENCES) & rows["estimate"].notna()]
+    if shown.empty:
+        return ""
+    raw = shown.assign(
+        **{name.removeprefix("raw_"): shown[name] for name in RAW[:3]}, kind=figures.RAW_DIFFERENCE
+    )
+    both = pd.concat([raw, shown.assign(kind=figures.DIFFERENCE_AT_AGE)])
+    what = both["measure"].map(DIFFERENCES)
+    marks = both["sparse"].map({True: " (sparse)", False: ""})
+    return figures.differences(both.assign(label=both["term"] + ", " + what + marks))
+
+
+def _sentences(groups: pd.DataFrame, differences: pd.DataFrame) -> list[str]:
+    said = []
+    everyone = groups[
+        (groups["factor"] == "all") & (groups["measure"] != SHARE) & groups["estimate"].notna()
+    ].set_index("measure")
+    if {"mean error", "slope"} <= set(everyone.index):
+        mean, slope = everyone.loc["mean error"], everyone.loc["slope"]
+        said.append(
+            f"The age gap was {signed(mean['estimate'])} years on average{in_brackets(mean, 1)} in {people(mean['n'])} participants, "
+            f"and changed by {signed(slope['estimate'])} years per 10 years of age{in_brackets(slope, 1)}."
+        )
+    mean = differences[
+        (differences["measure"] == "difference in mean error")
+        & (differences["within"] == "") & differences["estimate"].notna() & ~differences["sparse"]
+    ]  # fmt: skip
+    for row in mean.to_dict("records"):
+        said.append(
+            f"{row['factor'].capitalize()}, {row['group']}: at the same age {signed(row['estimate'])} years{in_brackets(row, 1)}; "
+            f"unadjusted {signed(row['raw_estimate'])} years{in_brackets(row, 1, 'raw_')}."
+        )
+    return said
+
+
+def _stress(cohort: str, rows: pd.DataFrame) -> dict:
+    rows = rows.assign(
+        label=[_step(row.condition, row.step, row.condition_unit) for row in rows.itertuples()]
+    )
+    groups, differences = rows[rows["question"] == "stress"], rows[rows["question"] == "stress differences"]
+    steps = groups[groups["condition"] != "as it is"]
+    everybody = steps[steps["factor"] == "all"]
+    as_it_is = groups[groups["condition"] == "as it is"]
+    lines = [
+        _line(line, CHANGES, LOST) | {"label": label}
+        for (_, label), line in everybody.groupby(["condition", "label"], sort=False)
+    ]
+    return {
+        "cohort": "all cohorts" if cohort == POOLED else cohort,
+        "lines": lines,
+        "differences": _compared(differences),
+        "n": as_it_is["n"].iloc[0] if len(as_it_is) else 0,
+        "n_unusable": as_it_is["n_events"].iloc[0] if len(as_it_is) else 0,
+        "sentence": _stress_sentence(everybody),
+        "figure": Markup(_stress_figure(steps)),
+    }
+
+
+def _step(condition: str, step: float, unit: str) -> str:
+    if condition == "grey":
+        return "no colour"
+    return f"{signed(step, 0) if condition in ('light', 'rotation') else number(step, 0)}{f' {unit}' if unit else ''}"
+
+
+def _stress_sentence(everybody: pd.DataFrame) -> str:
+    mean = everybody[(everybody["measure"] == "mean change") & everybody["estimate"].notna()]
+    if mean.empty:
+        return ""
+    most = mean.loc[mean["estimate"].abs().idxmax()]
+    return (
+        f"Ages moved most with {most['condition']} ({most['label']}): {signed(most['estimate'])} years on average{in_brackets(most, 1)} in "
+        f"{people(most['n'])} photos."
+    )
+
+
+def _stress_figure(steps: pd.DataFrame) -> str:
+    """All participants, and the groups of the first column that parts participants."""
+    mean = steps[(steps["measure"] == "mean change") & steps["ci_lower"].notna()]
+    parted = [name for name in dict.fromkeys(mean["factor"]) if name not in ("all", "age band")]
+    shown = mean[mean["factor"].isin(["all", *parted[:1]])]
+    if shown.empty:
+        return ""
+    return figures.change_by_step(
+        shown.assign(
+            series=shown["group"].where(shown["factor"] != "all", "all photos"),
+            label=[_step(row.condition, row.step, "") for row in shown.itertuples()],
+            pale=shown["sparse"],
+            condition=[
+                f"{row.condition}{f', {row.condition_unit}' if row.condition_unit else ''}"
+                for row in shown.itertuples()
+            ],
+        )[["condition", "label", "series", "estimate", "ci_lower", "ci_upper", "pale"]]
+    )

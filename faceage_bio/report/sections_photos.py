@@ -1,0 +1,269 @@
+"""The page on photo quality: which photos could be used, why others were not, and how they measure; numbers of photos only."""
+
+from dataclasses import dataclass
+
+import pandas as pd
+from markupsafe import Markup
+
+from faceage_bio.report import figures_photos as figures
+from faceage_bio.report import words
+from faceage_bio.report.formats import count, interval, number
+from faceage_bio.report.tables_by_place import ReportTables
+
+ALL = "all"
+STATUSES = {"ok": "used", "flagged": "used, but flagged", "excluded": "not used"}
+AGAIN = "duplicate photos"
+WORDS = ("factor", "group", "photo_status", "photo_reason")
+EXPECTED = ("sex", "age band", "skin_type")  # by which the share of flagged photos is to be seen
+# measure: name, unit, the rule that looks at it and from which side
+MEASURES = {
+    "photo_short_side": ("Shorter side of the photo", "pixels", [("small_photo", "below")]),
+    "face_short_side": ("Shorter side of the face", "pixels", [("small_face", "below")]),
+    "face_share": ("Share of the photo that the face fills", "", [("small_face_area", "below")]),
+    "outside_share": ("Share of the face outside of the photo", "", [("face_outside_frame", "above")]),
+    "probability": ("Certainty that it is a face", "", [("low_confidence", "below")]),
+    "sharpness": (
+        "Sharpness (variance of the Laplacian)",
+        "",
+        [("blurred", "below"), ("high_sharpness", "above")],
+    ),
+    "brightness": ("Brightness (mean grey, 0 to 255)", "", [("dark", "below"), ("bright", "above")]),
+    "contrast": ("Contrast (standard deviation of grey)", "", [("low_contrast", "below")]),
+    "abs_yaw": ("Head turned left or right", "degrees", [("large_yaw", "above")]),
+    "abs_roll": ("Head tilted", "degrees", [("large_roll", "above")]),
+}
+
+
+@dataclass(frozen=True)
+class Line:
+    """What became of some photos."""
+
+    status: str
+    reason: str
+    n: float
+
+    @property
+    def words(self) -> str:
+        return words.reason(self.reason) or "nothing found"
+
+
+def section(tables: ReportTables, config: dict) -> dict:
+    """What the template needs."""
+    names = [name for name, cohort in config["cohorts"].items() if cohort.get("photos")]
+    cohorts = [cohort_photos(tables.get("faceage", "photo_counts", name), name) for name in names]
+    bins = tables.get("faceage", "photo_measures")
+    shown = [
+        {"title": title, "unit": unit, "limits": limits_of(rules, config["faceage"]["quality"])}
+        | measure_section(bins[bins["measure"] == name] if len(bins) else bins, title, unit, names)
+        for name, (title, unit, rules) in MEASURES.items()
+    ]
+    return {
+        "cohorts": cohorts,
+        "figure": Markup(_figure(cohorts, names)),
+        "measures": [one for one in shown if one["bins"]],
+        "speeds": _speeds(tables.get("faceage", "photo_speed")),
+        "review": review_sentences(tables.get("faceage", "review"), config["review"]),
+        "uncertainty": _uncertainty(tables, names),
+        "rules": rule_table(config["faceage"]["quality"]),
+    }
+
+
+def cohort_photos(counts: pd.DataFrame, name: str) -> dict:
+    """What became of a cohort's photos, in all and for each group."""
+    if counts.empty:
+        return {"name": name, "ran": False}
+    counts = counts.assign(**{name: counts[name].fillna("") for name in WORDS})
+    again = counts[counts["measure"] == AGAIN]
+    counts = counts[counts["measure"] != AGAIN]
+    everybody = counts[counts["factor"] == ALL]
+    n = everybody["estimate"].astype("float64")
+    return {
+        "name": name, "ran": True,
+        "came": n.sum(skipna=False), "aged": n[everybody["photo_status"] != "excluded"].sum(skipna=False),
+        "lines": _ordered([Line(row.photo_status, row.photo_reason, row.estimate) for row in everybody.itertuples()]),
+        "again": _again(again),
+        "factors": (factors := _factors(counts)),
+        "not_compared": [words.term(name) for name in EXPECTED if words.term(name) not in [one["factor"] for one in factors]],
+    }  # fmt: skip
+
+
+def _ordered(lines: list[Line]) -> list[Line]:
+    order = list(STATUSES)
+    return sorted(lines, key=lambda line: (order.index(line.status), -line.n if line.n == line.n else 0))
+
+
+def _again(rows: pd.DataFrame) -> str:
+    """How many photos occur again under another name."""
+    if rows.empty:
+        return ""
+    n = rows["estimate"].iloc[0]
+    if n == 0:
+        return "No photo occurs again under another name."
+    verb = "photo occurs" if n == 1 else "photos occur"
+    return f"{count(n)} {verb} again under another name, exactly or nearly."
+
+
+def _factors(counts: pd.DataFrame) -> list[dict]:
+    """For each column with groups a table of outcomes by group."""
+    found = []
+    for factor, rows in counts[counts["factor"] != ALL].groupby("factor", sort=False):
+        groups = list(dict.fromkeys(rows["group"]))
+        if len(groups) < 2:
+            continue
+        known = rows.set_index(["photo_status", "photo_reason", "group"])["estimate"].astype("float64")
+        keys = sorted(
+            dict.fromkeys(zip(rows["photo_status"], rows["photo_reason"], strict=True)),
+            key=lambda key: (list(STATUSES).index(key[0]), Line(*key, 0).words),
+        )
+        lines = [(Line(*key, 0), [known.get((*key, group), 0.0) for group in groups]) for key in keys]
+        sums = [known.xs(group, level="group").sum(skipna=False) for group in groups]
+        found.append({
+            "shares": [(str(group), n, *(_share_of(lines, status, k, n) for status in ("excluded", "flagged"))) for k, (group, n) in enumerate(zip(groups, sums, strict=True))],
+            "factor": words.term(str(factor)), "groups": list(map(str, groups)), "lines": lines,
+            "sums": sums,
+        })  # fmt: skip
+    return found
+
+
+def _share_of(lines: list[tuple[Line, list[float]]], status: str, group: int, of: float) -> str:
+    """Photos of one group with this status, and their share."""
+    return _with_share(sum(numbers[group] for line, numbers in lines if line.status == status), of)
+
+
+def _figure(cohorts: list[dict], names: list[str]) -> str:
+    """Shares of each cohort's photos by what became of them."""
+    rows = [
+        {"cohort": cohort["name"], "outcome": line.words, "share": 100 * line.n / cohort["came"], "status": STATUSES[line.status]}
+        for cohort in cohorts if cohort["ran"] and cohort["came"] > 0
+        for line in cohort["lines"] if line.status in ("flagged", "excluded") and line.n > 0
+    ]  # fmt: skip
+    return figures.outcomes(pd.DataFrame(rows), names) if rows else ""
+
+
+def measure_section(bins: pd.DataFrame, title: str, unit: str, names: list[str]) -> dict:
+    """A measure's bins: photos of each cohort, and their shares in the figure."""
+    counts = {}
+    for name in names:
+        mine = bins[bins["cohort"] == name] if len(bins) else bins
+        if mine.empty:
+            continue
+        if (mine["n"] > 0).any():
+            counts[name] = mine["n"].astype("float64").tolist()
+    if not counts:
+        return {"bins": [], "figure": ""}
+    first = bins[bins["cohort"] == next(iter(counts))]
+    labels = [bin_label(row.lower, row.upper) for row in first.itertuples()]
+    used = [k for k in range(len(labels)) if any(one[k] != 0 for one in counts.values())]
+    shown = range(used[0], used[-1] + 1)
+    sums = {name: sum(n for n in one if n == n) for name, one in counts.items()}
+    table = [
+        {"label": labels[k], "cells": [_with_share(one[k], sums[name]) for name, one in counts.items()]}
+        for k in shown
+    ]
+    rows = pd.DataFrame([
+        {"bin": labels[k], "cohort": name, "share": 100 * one[k] / sums[name]}
+        for name, one in counts.items() for k in shown if one[k] == one[k]
+    ])  # fmt: skip
+    name = f"{title}{f', {unit}' if unit else ''}"
+    figure = figures.measure(rows, [labels[k] for k in shown], name, names)
+    return {"bins": table, "names": list(counts), "figure": Markup(figure)}
+
+
+def _with_share(n: float, of: float) -> str:
+    return f"{count(n)} ({number(100 * n / of, 1)}%)" if n == n else count(n)
+
+
+def bin_label(lower: float, upper: float) -> str:
+    """ "25 to 50", "below 25" for the first bin, "1,600 and more" for the last."""
+    if pd.isna(upper):
+        return f"{lower:,g} and more"
+    return f"below {upper:,g}" if lower == 0 else f"{lower:,g} to {upper:,g}"
+
+
+def limits_of(rules: list[tuple[str, str]], quality: dict) -> str:
+    """The rules that look at a measure: "excluded below 60"."""
+    did = {"exclude": "excluded", "flag": "flagged"}
+    return ", ".join(
+        f"{did[quality[name]['action']]} {side} {quality[name]['threshold']:g}"
+        for name, side in rules
+        if quality[name]["action"] in did
+    )
+
+
+def rule_table(quality: dict) -> list[dict]:
+    """Each rule with what it does."""
+    return [
+        {"rule": words.reason(name), "action": rule["action"], "threshold": f"{rule['threshold']:g}{words.UNITS_OF_RULES.get(name, '')}"}
+        for name, rule in quality.items()
+    ]  # fmt: skip
+
+
+def made(settings: dict) -> list[tuple[str, str]]:
+    """What an age depends on besides photo and model, in words."""
+    choice = {
+        "highest_confidence": "the most certain face",
+        "largest": "the largest face",
+        "only": "only a face that is alone",
+    }
+    detection = {"exact": "exact (as the study)", "fast": "fast (faces below the limit are not looked for)"}
+    box = {
+        "clip": "clip (detector 0.1.1, as in the released ages)",
+        "abs_shift": "abs_shift (detector 0.1.0 and older, as in the clinical runs)",
+    }
+    twice = {"flag": "used and flagged", "exclude": "not used, but for the first of a person"}
+    jitters = (
+        f"from {settings['jitters']} shifted and mirrored crops" if settings["jitters"] else "not asked for"
+    )
+    return [
+        ("Face found", f"{detection[settings['detection']]}, probability {settings['min_probability']:g} and more; {choice[settings['face_choice']]}"),
+        ("Box that leaves the photo", box[settings["box_mode"]]), ("Scaled", f"to 160 × 160 pixels, {settings['resize']}"),
+        ("Precision", settings["precision"]), ("Device asked for", settings["device"]), ("Uncertainty of one age", jitters),
+        ("Photos that occur again", twice[settings["duplicates"]]),
+    ]  # fmt: skip
+
+
+def _speeds(rows: pd.DataFrame) -> list[dict]:
+    """Photos per second of each cohort and device."""
+    return [
+        {"cohort": row.cohort, "device": row.device, "workers": int(row.workers), "speed": row.photos / row.seconds}
+        for row in rows.itertuples() if row.seconds > 0
+    ]  # fmt: skip
+
+
+def _uncertainty(tables: ReportTables, names: list[str]) -> list[dict]:
+    """How certain a single face age is, where it was asked for."""
+    found = []
+    for name in names:
+        rows = tables.get("faceage", "summary", name)
+        if len(rows):
+            found += rows[(rows["measure"] != "photos") & rows["estimate"].notna()].to_dict("records")
+    return found
+
+
+def review_sentences(rows: pd.DataFrame, settings: dict) -> list[str]:
+    """What reviewers of the photos did, and how far they agree."""
+    if rows.empty:
+        return []
+    looked = rows[rows["measure"] == "photos"].set_index("term")["estimate"]
+    n = looked["photos reviewed"]
+    said = [f"Reviewers looked at {count(n)} photos without knowing whose they are."]
+    if "photos reviewed by several" in looked.index:
+        rule = rows["model"].iloc[0]
+        said[0] = (
+            f"{said[0].removesuffix('.')}; {count(looked['photos reviewed by several'])} were seen by more than one, and {rule}."
+        )
+    for term, pair in rows[rows["measure"] != "photos"].groupby("term", sort=False):
+        found = {row["measure"]: row for row in pair.to_dict("records")}
+        kappa, share = found["Cohen's kappa"], found["observed agreement"]
+        parts = [
+            f"Cohen's kappa {_told(kappa)}",
+            f"the same answer on {number(100 * share['estimate'], 0)} % ({interval(100 * share['ci_lower'], 100 * share['ci_upper'], 0)})" if share["estimate"] == share["estimate"] else f"share of equal answers {share['note']}",
+        ]  # fmt: skip
+        said.append(f"{term.capitalize()} on excluding a photo or not: {'; '.join(parts)}.")
+    return said
+
+
+def _told(row: dict) -> str:
+    if row["estimate"] != row["estimate"]:
+        return row["note"]
+    return f"{number(row['estimate'])} ({interval(row['ci_lower'], row['ci_upper'])})"

@@ -1,0 +1,158 @@
+"""The reader study: discrimination of deaths by readers, with and without the face age."""
+
+import numpy as np
+import pandas as pd
+from markupsafe import Markup
+
+from faceage_bio.report import figures_readers
+from faceage_bio.report.formats import interval, number, p_value, people, signed
+from faceage_bio.report.tables_by_place import ReportTables
+
+TEXTS = ("rater", "condition", "against", "censoring", "random")
+KNOWN, WEIGHTED, DEAD_ONLY = "status known", "weighted for censoring", "dead only (legacy)"
+BOTH = "readers and cases"
+AUC, GAIN, RANKS = "AUC", "difference of AUC", "sum of positive ranks"
+DECISIONS = ("accuracy", "sensitivity", "specificity")
+SHARES = ("too young", "same decade", "too old")
+ERRORS = ("mean error", "mean absolute error")
+
+
+def section(tables: ReportTables, config: dict) -> dict:
+    """What readers.html.j2 shows; ``ran`` is False where no readings table is given."""
+    settings = config["readers"]
+    rows = tables.get("readers", "readers")
+    if rows.empty:
+        return {"ran": False, "settings": settings}
+    rows = _complete(rows)
+    present = list(dict.fromkeys(rows.loc[rows["question"] == "areas", "condition"]))
+    conditions = [condition for condition in settings["conditions"] if condition in present]
+    areas, gains, model = (
+        rows[rows["question"] == name] for name in ("areas", "conditions", "against the model")
+    )
+    return {
+        "ran": True,
+        "settings": settings,
+        "conditions": conditions,
+        "cases": rows[rows["question"] == "cases"].to_dict("records"),
+        "sentences": _sentences(areas, gains, conditions),
+        "figure": Markup(figures_readers.reader_ladder(_ladder(areas, conditions), conditions)),
+        "areas": {
+            status: _by_condition(
+                areas[(areas["censoring"] == status) & (areas["rater"] != "reader")], conditions
+            )
+            for status in (KNOWN, WEIGHTED)
+        },
+        "each_reader": {
+            status: _by_condition(
+                areas[(areas["censoring"] == status) & (areas["rater"] == "reader")], conditions
+            )
+            for status in (KNOWN, WEIGHTED, DEAD_ONLY)
+        },
+        "gains": _gains(gains),
+        "other_gains": gains[~_main(gains) & (gains["condition"] != "all")].to_dict("records"),
+        "tests": gains[gains["condition"] == "all"].to_dict("records"),
+        "model": {
+            status: model[model["censoring"] == status].to_dict("records") for status in (KNOWN, WEIGHTED)
+        },
+        "decisions": _lines(rows[rows["question"] == "decisions"], DECISIONS),
+        "ages": _lines(rows[rows["question"] == "ages"], (*SHARES, *ERRORS)),
+    }
+
+
+def _complete(table: pd.DataFrame) -> pd.DataFrame:
+    table = table.reindex(columns=list(dict.fromkeys([*table.columns, *TEXTS, "n_readers"])))
+    for name in TEXTS:
+        table[name] = table[name].astype(object).where(table[name].notna(), "").astype(str)
+    return table
+
+
+def _by_condition(areas: pd.DataFrame, conditions: list[str]) -> list[dict]:
+    """One line per reader or group with a cell per condition; the model has a single cell."""
+    lines = []
+    for term, mine in areas.groupby("term", sort=False):
+        found = {row["condition"]: row for row in mine.to_dict("records")}
+        lines.append(
+            {
+                "term": term,
+                "cells": [found.get(name) for name in conditions],
+                "alone": found.get("model alone"),
+            }
+        )
+    return lines
+
+
+def _main(gains: pd.DataFrame) -> pd.Series:
+    """The contrasts that answer: groups, readers and cases as samples, status known."""
+    of_groups = (gains["rater"] == "group") & (gains["measure"] == GAIN)
+    return of_groups & (gains["random"] == BOTH) & (gains["censoring"] == KNOWN)
+
+
+def _gains(gains: pd.DataFrame) -> list[dict]:
+    """The main contrasts, and the study's own test with each."""
+    ranks = gains[(gains["measure"] == RANKS) & (gains["censoring"] == DEAD_ONLY)]
+    legacy = {(row["term"], row["condition"]): row for row in ranks.to_dict("records")}
+    main = gains[_main(gains)].to_dict("records")
+    return [row | {"legacy": legacy.get((row["term"], row["condition"]))} for row in main]
+
+
+def _lines(rows: pd.DataFrame, measures: tuple[str, ...]) -> dict[str, list[dict]]:
+    """Lines of one reader or group under one condition: groups and models, and apart from them single readers."""
+    lines: dict[str, list[dict]] = {"groups": [], "readers": []}
+    for (term, condition), mine in rows.groupby(["term", "condition"], sort=False):
+        found = {row["level"] or row["measure"]: row for row in mine.to_dict("records")}
+        line = {"term": term, "condition": condition, "cells": [found.get(name) for name in measures]}
+        lines["readers" if mine["rater"].iloc[0] == "reader" else "groups"].append(line)
+    return lines
+
+
+def _ladder(areas: pd.DataFrame, conditions: list[str]) -> pd.DataFrame:
+    """Rows of the figure: readers by type, all participants with an interval, the model alone under every condition."""
+    known = areas[(areas["censoring"] == KNOWN) & areas["estimate"].notna()]
+    groups = known[known["rater"] == "group"]
+    everybody = groups[groups["term"] == (groups["term"].iloc[0] if len(groups) else "")]
+    readers = known[known["rater"] == "reader"]
+    model = (
+        known[known["rater"] == "model"]
+        .drop(columns="condition")
+        .merge(pd.DataFrame({"condition": conditions}), how="cross")
+    )
+    parts = [
+        readers.assign(kind=readers["term"].str.rsplit(" ", n=1).str[0]),
+        everybody.assign(kind="mean of " + everybody["term"]),
+        model.assign(kind=model["term"]),
+    ]
+    return pd.concat(parts)[["term", "rater", "kind", "condition", "estimate", "ci_lower", "ci_upper"]]
+
+
+def _sentences(areas: pd.DataFrame, gains: pd.DataFrame, conditions: list[str]) -> list[str]:
+    group = areas[(areas["rater"] == "group") & (areas["censoring"] == KNOWN)]
+    if group.empty:
+        return []
+    first = group["term"].iloc[0]
+    mine = group[(group["term"] == first) & group["estimate"].notna()].set_index("condition")
+    said = []
+    shown = [
+        f"{name.replace('_', ' ')} {number(mine.at[name, 'estimate'])} ({interval(mine.at[name, 'ci_lower'], mine.at[name, 'ci_upper'])})"
+        for name in conditions
+        if name in mine.index
+    ]
+    if shown:
+        said.append(f"Area under the curve, mean of {first}: {'; '.join(shown)}. 0.5 is chance.")
+    for row in _gains(gains):
+        if row["term"] != first or np.isnan(row["estimate"]):
+            continue
+        text = (
+            f"{_pair(row)}: {signed(row['estimate'], 3)} ({interval(row['ci_lower'], row['ci_upper'], 3)}, p {_p(row['p_value'])}), with "
+            f"{int(row['n_readers'])} readers and {people(row['n'])} cases as samples of others; {people(row['n_events'])} of the cases died."
+        )
+        said.append(text)
+    return said
+
+
+def _pair(row: dict) -> str:
+    return f"{row['condition']} against {row['against']}".replace("_", " ").capitalize()
+
+
+def _p(value: float) -> str:
+    text = p_value(value)
+    return text if text.startswith("<") else f"= {text}"

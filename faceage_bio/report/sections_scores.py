@@ -1,0 +1,211 @@
+"""The scores section: a clinical score with age and with face age, and who moves (scores.html.j2)."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from markupsafe import Markup
+
+from faceage_bio.core.results.reasons import NOT_ESTIMATED
+from faceage_bio.report import figures_scores as figures
+from faceage_bio.report.formats import interval, number, people, signed
+from faceage_bio.report.tables_by_place import ReportTables
+from faceage_bio.report.words import measure_words, why_not, with_measures
+
+AGE, FIXED, MATCHED = "age", "face age, fixed cut", "face age, matched cut"
+VERSIONS = (AGE, FIXED, MATCHED)
+BOTH, NEITHER, GAINED, LOST = "points both ways", "points neither way", "gained points", "lost points"
+CONTINUOUS = ("face age, continuous", "age, continuous")
+PAIRS = (
+    (FIXED, AGE), (MATCHED, AGE), CONTINUOUS,
+)  # fmt: skip
+C, AUC = "Harrell's C", "AUC"
+
+
+def scores_section(tables: ReportTables, name: str, config: dict) -> dict:
+    """One block per definition."""
+    scored, compared = (tables.get("scores", table, name) for table in ("scored", "comparison"))
+    return {
+        "scores": [
+            _block(
+                scored[scored["score"] == one],
+                compared[compared["score"] == one],
+            )
+            for one in config["scores"]["definitions"]
+            if (compared["score"] == one).any()
+        ]
+    }
+
+
+def _block(scored: pd.DataFrame, rows: pd.DataFrame) -> dict:
+    nothing = rows[(rows["question"] == "groups") & (rows["term"] == "all")]
+    about = scored[scored["question"] == "definition"].iloc[0] if len(scored) else None
+    title = rows["model"].iloc[0]
+    said = {
+        "title": title,
+        "published": about["published"] if about is not None else "",
+        "citation": about["citation"] if about is not None else "",
+    }
+    if (rows["question"] == "groups").sum() == len(nothing):
+        return said | {"not_run": why_not(nothing["reason"].iloc[0])}
+    versions = [
+        version
+        for version in VERSIONS
+        if (rows.loc[rows["question"] == "groups", "version"] == version).any()
+    ]
+    versions = [version for version in versions if version not in set(nothing["version"])]
+    moves = [_move(rows, version) for version in versions if version != AGE]
+    groups = _groups(rows, versions)
+    return said | {
+        "not_run": "",
+        "missing_versions": [(row["version"], row["note"]) for row in nothing.to_dict("records")],
+        "sentences": _sentences(scored, rows, moves),
+        "groups": groups,
+        "reference": next(
+            (f"against group {one}" for one in rows.loc[rows["question"] == "cox", "reference"] if one), ""
+        ),
+        "figure": Markup(_figure(groups, versions)),
+        "moves": moves,
+        "discrimination": _discrimination(rows),
+        "method": next(iter(rows.loc[rows["question"] == "discrimination", "method"]), ""),
+        "continuous": rows[(rows["question"] == "cox") & rows["version"].isin(CONTINUOUS)].to_dict("records"),
+        "tests": with_measures(rows[rows["question"] == "likelihood ratio"]),
+        "questions": scored[scored["question"] == "items"].to_dict("records"),
+        "without": scored[scored["question"] == "no score"].to_dict("records"),
+    }
+
+
+def _move(rows: pd.DataFrame, version: str) -> dict:
+    """Who changes group with one version of face age: the matrix, the points for age, and how long those lived who moved."""
+    mine = rows[rows["version"] == version]
+    moves = mine[mine["question"] == "movers"]
+    moved = moves[(moves["from_group"] != moves["to_group"]) & (moves["n"] != 0)]
+    points = mine[mine["question"] == "points"].set_index("term", drop=False)
+    return {
+        "version": version,
+        "groups": list(dict.fromkeys(moves["from_group"])),
+        "matrix": _matrix(rows, version),
+        "kinds": [points.loc[term].to_dict() for term in (GAINED, LOST, BOTH, NEITHER)],
+        "movers": moved.to_dict("records"),
+    }
+
+
+def _matrix(rows: pd.DataFrame, version: str) -> list[tuple[str, list[float]]]:
+    """Participants by group with age (lines) and with face age (columns); sums are the tables' own numbers of the groups."""
+    moves = rows[(rows["question"] == "movers") & (rows["version"] == version)]
+    order = list(dict.fromkeys(moves["from_group"]))
+    cells = moves.pivot(index="from_group", columns="to_group", values="n").loc[order, order]
+    groups = {(row.version, row.term): row.n for row in rows[rows["question"] == "groups"].itertuples()}
+    lines = [(group, [*cells.loc[group], groups[AGE, group]]) for group in order]
+    total = rows.loc[(rows["question"] == "cut") & (rows["version"] == version), "n"].iloc[0]
+    return [*lines, ("All", [*(groups[version, group] for group in order), total])]
+
+
+def _groups(rows: pd.DataFrame, versions: Sequence[str]) -> list[dict]:
+    """One line per group and version: participants, deaths, median survival, hazard ratio."""
+    lines = []
+    for version in versions:
+        mine = rows[rows["version"] == version]
+        ratios = mine[mine["question"] == "cox"].set_index("term")
+        for row in mine[mine["question"] == "groups"].to_dict("records"):
+            ratio = ratios.loc[row["term"]].to_dict() if row["term"] in ratios.index else None
+            lines.append({"group": row["term"], "version": version, "median": row, "ratio": ratio})
+    order = list(dict.fromkeys(line["group"] for line in lines))
+    return sorted(lines, key=lambda line: order.index(line["group"]))
+
+
+def _figure(groups: Sequence[dict], versions: list[str]) -> str:
+    shown = [
+        {"group": line["group"], "version": line["version"]}
+        | {name: line["median"][name] for name in ("estimate", "ci_lower", "ci_upper")}
+        for line in groups
+        if line["median"]["status"] != NOT_ESTIMATED
+    ]
+    table = pd.DataFrame(shown)
+    return figures.medians(table, list(versions)) if len(table) and table["estimate"].notna().any() else ""
+
+
+def _discrimination(rows: pd.DataFrame) -> list[dict]:
+    """One line per measure and comparison: with age, with face age, and the paired difference."""
+    records = rows[rows["question"] == "discrimination"].to_dict("records")
+    found = {(row["measure"], _time(row), row["term"]): row for row in records}
+    measures = dict.fromkeys((row["measure"], _time(row)) for row in records if row["measure"] in (C, AUC))
+    return [
+        {
+            "measure": measure_words(found[measure, time, other]), "compared": other.replace(", ", " (", 1) + ")",
+            "first": found[measure, time, first], "other": found[measure, time, other],
+            "difference": found.get((f"difference of {measure}", time, f"{other} minus {first}")),
+        }
+        for other, first in PAIRS for measure, time in measures if (measure, time, other) in found
+    ]  # fmt: skip
+
+
+def _time(row: dict) -> float | None:
+    return None if pd.isna(row["horizon"]) else row["horizon"]
+
+
+def _sentences(scored: pd.DataFrame, rows: pd.DataFrame, moves: Sequence[dict]) -> list[str]:
+    compared = rows.loc[rows["question"] == "cut", "n"].iloc[0]
+    said = []
+    groups = scored[scored["question"] == "groups"]
+    if len(groups):
+        without = scored.loc[scored["question"] == "no score", "estimate"].sum(skipna=False)
+        lost = f"; {people(without)} have none, because a value is not known" if without else ""
+        said.append(
+            f"{people(groups['n'].iloc[0])} participants have a score{lost}. Compared are the {people(compared)} who also have "
+            "a face age and follow-up."
+        )
+    said += [_cut_sentence(rows, move) for move in moves]
+    known = rows[rows["measure"] == C].set_index("term")["estimate"]
+    differences = rows[rows["measure"] == f"difference of {C}"].set_index("term")
+    parts = []
+    for other, first in PAIRS[:2]:
+        if (term := f"{other} minus {first}") in differences.index and pd.notna(
+            differences.loc[term, "estimate"]
+        ):
+            row = differences.loc[term]
+            parts.append(
+                f"{number(known[other])} with {other.replace(', ', ' at the ', 1)} (difference {signed(row['estimate'], 3)}, 95% CI "
+                f"{interval(row['ci_lower'], row['ci_upper'], 3)})"
+            )
+    if parts:
+        said.append(
+            f"How well the score orders participants by death (C): {number(known[AGE])} with age, {' and '.join(parts)}."
+        )
+    return said
+
+
+def _cut_sentence(rows: pd.DataFrame, move: dict) -> str:
+    """What a cut of face age does to the points, in plain words."""
+    cuts = rows[rows["question"] == "cut"]
+    by_age = cuts[cuts["version"] == AGE].set_index("measure")["estimate"]
+    mine = cuts[cuts["version"] == move["version"]]
+    own = mine.set_index("measure")["estimate"]
+    more, everybody = own["difference in participants"], people(mine["n"].iloc[0])
+    old, new = (_years(ages.loc[["cut-point"]]) for ages in (by_age, own))
+    numbers = {kind["term"]: people(kind["n"]) for kind in move["kinds"]}
+    changed = f"{numbers[GAINED]} gained it and {numbers[LOST]} lost it"
+    if move["version"] == MATCHED:
+        nearly = "" if more == 0 else " (as nearly as ties allow)"
+        return (
+            f"At a face age of {new} years as many participants are beyond the cut as are at an age of {old}{nearly}: this matched cut moves "
+            f"the point without adding any ({changed})."
+        )
+    before, after = people(by_age["participants"]), people(own["participants"])
+    if np.isnan(more):
+        return f"The fixed {old}-year cut gave the age point to {after} instead of {before} of {everybody} participants ({changed})."
+    amount = (
+        "as many participants as"
+        if more == 0
+        else f"{people(abs(more))} {'more' if more > 0 else 'fewer'} participants than"
+    )
+    meaning = (
+        ""
+        if more == 0
+        else f" A face age of {new} is not an age of {old}, so the swap as such {'adds' if more > 0 else 'takes away'} points."
+    )
+    return f"The fixed {old}-year cut gave the age point to {amount} chronological age did ({after} instead of {before} of {everybody}; {changed}).{meaning}"
+
+
+def _years(cuts: pd.Series) -> str:
+    return " and ".join(f"{cut:.1f}".removesuffix(".0") for cut in cuts)

@@ -1,0 +1,112 @@
+"""The section on DNA variants of the declared genes: burden and SKAT, age as negative control, what was left out (variants.html.j2)."""
+
+import pandas as pd
+from markupsafe import Markup
+
+from faceage_bio.core.columns import AGE, AGE_ACCELERATION
+from faceage_bio.report import figures
+from faceage_bio.report.colours import VERMILLION, VIOLET
+from faceage_bio.report.formats import interval, p_scientific, p_value, signed
+from faceage_bio.report.tables_by_place import ReportTables
+from faceage_bio.report.words import covariates
+
+KINDS = {AGE_ACCELERATION: "age acceleration", AGE: "chronological age (negative control)"}
+COLOURS = [(KINDS[AGE_ACCELERATION], VERMILLION), (KINDS[AGE], VIOLET)]
+FOUND_BELOW = 0.05
+# said wherever a result of variants is told
+PUBLISHED = (
+    "The published gene analysis was probably of DNA variants (not verified), in 146 patients by a secondary source. This is no "
+    "replication of it as long as its methods are unread here."
+)
+
+
+def variant_section(tables: ReportTables, name: str, config: dict) -> dict | None:
+    """What the template shows of one cohort, or None if it has no variants."""
+    genes, common, quality = (tables.get("variants", table, name) for table in ("genes", "common", "quality"))
+    if not len(genes):
+        return None
+    burden = genes[genes.test == "burden"]
+    shown = burden.assign(kind=burden.outcome.map(KINDS))[burden.estimate.notna()]
+    per = burden["per"].iloc[0]
+    figure = ""
+    if len(shown):
+        colours = [pair for pair in COLOURS if pair[0] in set(shown.kind)]
+        figure = figures.forest(
+            shown,
+            "term",
+            "kind",
+            colours,
+            0,
+            f"Difference in face age, years per {per}",
+            p=p_scientific,
+            italic=True,
+        )
+    own = genes[genes.outcome == AGE_ACCELERATION]
+    return {
+        "sentences": sentences(own, per, config["expression"]["panel"][0]),
+        "figure": Markup(figure),
+        "rows": side_by_side(genes),
+        "common": _twins(common),
+        "quality": quality.to_dict("records"),
+        "per": per,
+        "n_tests": int(own["n_tests"].max()) if own["n_tests"].notna().any() else 0,
+        "adjustment": held(own.iloc[0]),
+        "control": held(genes[genes.outcome == AGE].iloc[0]),
+        "ancestry": own["components"].iloc[0] > 0,
+    }
+
+
+def held(row: pd.Series) -> str:
+    """What a model is adjusted for; ancestry components, which stand last, are counted."""
+    n, names = int(row["components"]), row["covariates"].split(", ")
+    told = [covariates(", ".join(names[: len(names) - n]))] if len(names) > n else []
+    return ", ".join([*told, *([f"{n} ancestry component{'s' if n > 1 else ''}"] if n else [])])
+
+
+def side_by_side(genes: pd.DataFrame) -> list[dict]:
+    """One line per gene: both tests of age acceleration, and those of chronological age."""
+    rows = []
+    for gene, part in genes.groupby("term", sort=False):
+        by = {(row["outcome"], row["test"]): row for row in part.to_dict("records")}
+        rows.append({
+            "term": gene, "burden": by[AGE_ACCELERATION, "burden"], "skat": by[AGE_ACCELERATION, "SKAT"],
+            "age_burden": by[AGE, "burden"], "age_skat": by[AGE, "SKAT"],
+        })  # fmt: skip
+    return rows
+
+
+def _twins(table: pd.DataFrame) -> list[dict]:
+    ages = {row["term"]: row for row in table[table.outcome == AGE].to_dict("records")}
+    own = table[table.outcome == AGE_ACCELERATION].to_dict("records")
+    return [row | {"twin": ages[row["term"]]} for row in own]
+
+
+def sentences(own: pd.DataFrame, per: str, headline: str) -> list[str]:
+    """The headline gene whatever its p, every gene that stands out of the panel, and how many were tested."""
+    tested = own[(own.test == "burden") & own["p_value"].notna()]
+    found = own[(own["q_value"] < FOUND_BELOW).groupby(own["term"]).transform("any")]
+    genes = dict.fromkeys([headline, *found["term"]])
+    lines = [sentence(own[own.term == gene], per) for gene in genes if gene in set(own.term)]
+    others = (
+        f"{len(found['term'].unique())} of {len(tested)} genes had q below {FOUND_BELOW:g} in either test"
+    )
+    lack = own["term"].nunique() - len(tested)
+    return [*lines, f"{others}; {lack} of the panel have no estimate." if lack else f"{others}."]
+
+
+def sentence(rows: pd.DataFrame, per: str) -> str:
+    """What rare variants of one gene say, or why nothing."""
+    by = rows.set_index("test")
+    burden, skat = by.loc["burden"], by.loc["SKAT"]
+    if pd.isna(burden.estimate):
+        return f"Rare variants of {burden.term}: {burden.note}."
+    text = (
+        f"Rare variants of {burden.term}: {signed(burden.estimate)} years of age acceleration per {per} "
+        f"({interval(burden.ci_lower, burden.ci_upper, 1)}; p {_p(burden.p_value)}, q in the panel {_p(burden.q_value)})"
+    )
+    return f"{text}; SKAT p {_p(skat.p_value)}, q {_p(skat.q_value)}."
+
+
+def _p(value: float) -> str:
+    text = p_value(value)
+    return text if text.startswith("<") else f"= {text}"

@@ -1,0 +1,110 @@
+"""The tidy tables that a report is made of, known by their place {cohort}/{analysis}/{table}.tsv."""
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from faceage_bio.core.columns import AGE, COHORT, FACE_AGE
+from faceage_bio.core.results.reasons import in_words
+from faceage_bio.core.results.result_tables import TABLES, is_count
+from faceage_bio.core.results.row import FIRST, LAST, NUMBERS, by_cell, columns_of, is_result
+from faceage_bio.core.tables import read_table, sha256_of
+from faceage_bio.report.words import covariates, measure_words
+
+ANALYSES = {
+    "faceage", "acceleration", "phenotype", "fairness", "expression", "variants", "survival", "scores", "readers", "verification", "meta_analysis",
+}  # fmt: skip
+
+PARTICIPANTS = [
+    COHORT,
+    AGE,
+    FACE_AGE,
+]  # of a table with a row per participant: what internal pages draw, no identifier
+
+
+@dataclass(frozen=True)
+class ReportTables:
+    """Tables by (analysis, name), all cohorts below each other; ``flow`` is the analysis "ledger".
+
+    ``released``: whether they are released tables, whose pages have no raster picture. ``fingerprint``: first 12 digits of the SHA-256 of their places and contents.
+    """
+
+    by_name: dict[tuple[str, str], pd.DataFrame]
+    fingerprint: str = ""
+    released: bool = False
+
+    def get(self, analysis: str, name: str, cohort: str | None = None) -> pd.DataFrame:
+        """A table, or an empty one with its columns if that stage did not run (for this cohort)."""
+        table = self.by_name.get((analysis, name))
+        if table is None:
+            place = f"{analysis}/{name}"
+            columns = [*columns_of(place), "note"] if place in TABLES else []
+            return pd.DataFrame(columns=list(dict.fromkeys(columns)))
+        return table if cohort is None else table[table[COHORT] == cohort]
+
+
+def collect(paths: Sequence[Path], released: bool = False) -> ReportTables:
+    """Read the tables; those with no row say nothing. Of a table of participants only what is drawn is kept."""
+    parts: dict[tuple[str, str], list[pd.DataFrame]] = {}
+    for path in dict.fromkeys(paths):
+        analysis = path.parent.name if path.parent.name in ANALYSES else "ledger"
+        table = read_table(path)
+        if path.suffix == ".parquet":
+            table = table[PARTICIPANTS].dropna().sort_values(PARTICIPANTS)
+        if len(table):
+            parts.setdefault((analysis, path.stem), []).append(table)
+    return ReportTables(
+        {key: _complete(_below_each_other(tables), "/".join(key)) for key, tables in parts.items()},
+        fingerprint(paths),
+        released,
+    )
+
+
+def fingerprint(paths: Sequence[Path]) -> str:
+    """The same for the same tables, wherever the results folder lies and in whichever order they are given."""
+    told = sorted(f"{'/'.join(path.parts[-3:])} {sha256_of(path)}" for path in map(Path.absolute, paths))
+    return hashlib.sha256("\n".join(told).encode()).hexdigest()[:12]
+
+
+def _below_each_other(tables: list[pd.DataFrame]) -> pd.DataFrame:
+    """One table; a column that is empty everywhere stays, so that a page finds it."""
+    columns = dict.fromkeys(name for table in tables for name in table)
+    filled = [
+        table.dropna(axis=1, how="all") for table in tables
+    ]  # empty ones would blur the types of the others
+    return pd.concat(filled, ignore_index=True).reindex(columns=list(columns))
+
+
+WORDS = ("note", "question", "per", "model", "adjustment", "term", "measure")
+
+
+def _said_once(table: pd.DataFrame, columns: list[str], say: Callable[[dict], str]) -> list[str]:
+    """What a function says of these columns, asked once for each different row."""
+    keys = list(
+        zip(*(table[name].astype(object).where(table[name].notna(), None) for name in columns), strict=True)
+    )
+    words = {key: say(dict(zip(columns, key, strict=True))) for key in dict.fromkeys(keys)}
+    return [words[key] for key in keys]
+
+
+def _complete(table: pd.DataFrame, key: str) -> pd.DataFrame:
+    """Columns that any table may lack, so that templates need not ask."""
+    for column in ("estimate", "ci_lower", "ci_upper", "p_value", "q_value", "n", "n_events"):
+        if column not in table:
+            table[column] = float("nan")
+    if is_result(table):  # its reasons in words, for the page
+        table["note"] = by_cell(table["reason"], in_words)
+        empty = [name for name in TABLES[key].keys if table[name].isna().all() and not is_count(name)]
+        keys = [name for name in TABLES[key].keys if table[name].dtype == object or name in empty]
+        words = [*(name for name in (*FIRST, *LAST) if name not in NUMBERS), *keys]
+        table[words] = table[words].astype(object).fillna("")
+        table["measured"] = _said_once(table, ["measure", "horizon", "unit", "df"], measure_words)
+        table["held"] = by_cell(table["covariates"], covariates)
+    for column in WORDS:
+        if column not in table:
+            table[column] = ""
+        table[column] = table[column].fillna("").astype(str)
+    return table
