@@ -11,16 +11,16 @@ from hypothesis import strategies as st
 from faceage_bio.core.errors import FitError
 from faceage_bio.stats import fine_gray
 from faceage_bio.stats import restricted_mean as rmst
-from faceage_bio.stats.competing_risks import cumulative_incidence, gray_test, incidence_at
+from faceage_bio.stats.competing_risks import cumulative_incidence, gray_test
 from faceage_bio.stats.cox import fit_cox
 from faceage_bio.stats.fine_gray import fit_fine_gray
 from faceage_bio.stats.kaplan_meier import (
+    height_at,
     kaplan_meier,
     median,
     median_followup,
     quantile,
     risk_table,
-    survival_at,
 )
 from faceage_bio.stats.log_rank import log_rank, log_rank_scores, log_rank_trend
 from tests.golden.survival_curves import data
@@ -61,7 +61,7 @@ def test_curves_equal_survfit(name, interval):
     time, event, entry, days = curves()[name]
     curve = kaplan_meier(time, event, entry, interval=interval)
     assert (curve.interval == interval).all()
-    found = survival_at(curve, days)
+    found = height_at(curve, days)
     for column, word in (
         ("survival", "survival"), ("standard_error", "error"), ("ci_lower", "lower"), ("ci_upper", "upper"),
     ):  # fmt: skip
@@ -190,7 +190,7 @@ def test_cumulative_incidence_equals_survfit(name, late, interval):
         curve = cumulative_incidence(
             table.time, table.cause, cause, table.entry if late else None, interval=interval
         )
-        found = incidence_at(curve, AT)
+        found = height_at(curve, AT, "incidence")
         what = f"{name}{' late' if late else ''} incidence {cause} {interval}"
         for column, word in (("incidence", ""), ("standard_error", " error"), ("ci_lower", " lower"), ("ci_upper", " upper")):  # fmt: skip
             equal(found[column], what + word)

@@ -8,7 +8,7 @@ import pandas as pd
 from faceage_bio.core.errors import FitError
 from faceage_bio.stats.cox import fit_cox
 from faceage_bio.stats.cox_baseline import survival_interval_at
-from faceage_bio.stats.kaplan_meier import kaplan_meier, survival_at
+from faceage_bio.stats.kaplan_meier import height_at, kaplan_meier
 from faceage_bio.stats.linear import Estimate
 from faceage_bio.stats.splines import natural_spline, place_knots
 
@@ -23,7 +23,7 @@ def observed_risk(
     curve = kaplan_meier(years, event, entry)
     if curve["survival"].iloc[-1] == 0 and curve["years"].iloc[-1] <= horizon:
         return Estimate(1.0, np.nan, np.nan, np.nan)  # all have died
-    found = survival_at(curve, np.array([horizon])).iloc[0]
+    found = height_at(curve, np.array([horizon])).iloc[0]
     return Estimate(1 - found.survival, 1 - found.ci_upper, 1 - found.ci_lower, np.nan)
 
 

@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 
 from faceage_bio.stats.kaplan_meier import (
-    DIGITS,
     Interval,
     checked_times,
     confidence_limits,
@@ -127,24 +126,6 @@ def _jackknife(
     )
     squares = square_a - 2 * incidence * both + incidence**2 * square_b
     return np.sqrt(np.where(squares > ROUNDING * square_a, squares, 0.0))
-
-
-def incidence_at(curve: pd.DataFrame, times: np.ndarray) -> pd.DataFrame:
-    """The curve's height at given times; NaN beyond the last time anybody was followed.
-
-    Returns
-    -------
-    DataFrame, one row per time
-        years, incidence, standard_error, ci_lower, ci_upper, events (of the cause, until then).
-    """
-    times = np.round(np.asarray(times, dtype=np.float64), DIGITS)
-    ends = curve["years"].to_numpy()
-    place = np.searchsorted(ends, times, side="right") - 1
-    numbers = ["incidence", "standard_error", "ci_lower", "ci_upper"]
-    found = curve[numbers].iloc[place].reset_index(drop=True)
-    found.loc[times > ends[-1], numbers] = np.nan
-    found.insert(0, "years", times)
-    return found.assign(events=curve["events"].cumsum().to_numpy()[place])
 
 
 def gray_test(

@@ -183,18 +183,18 @@ def median_followup(
     return median(kaplan_meier(years, 1 - np.asarray(event, dtype=np.float64), entry, interval=interval))
 
 
-def survival_at(curve: pd.DataFrame, times: np.ndarray) -> pd.DataFrame:
+def height_at(curve: pd.DataFrame, times: np.ndarray, height: str = "survival") -> pd.DataFrame:
     """The curve's height at given times, as R's ``summary(survfit, times=)``; NaN beyond the last time anybody was followed.
 
     Returns
     -------
     DataFrame, one row per time
-        years, survival, standard_error, ci_lower, ci_upper, events (until then).
+        years, survival (or "incidence", a cumulative incidence), standard_error, ci_lower, ci_upper, events (until then).
     """
     times = np.round(np.asarray(times, dtype=np.float64), DIGITS)
     ends = curve["years"].to_numpy()
     place = np.searchsorted(ends, times, side="right") - 1
-    numbers = ["survival", "standard_error", "ci_lower", "ci_upper"]
+    numbers = [height, "standard_error", "ci_lower", "ci_upper"]
     found = curve[numbers].iloc[place].reset_index(drop=True)
     found.loc[times > ends[-1], numbers] = np.nan
     found.insert(0, "years", times)

@@ -34,11 +34,11 @@ from faceage_bio.core.errors import FitError
 from faceage_bio.core.problems import Problems
 from faceage_bio.core.results.reasons import Reason, reason
 from faceage_bio.core.results.row import result_rows, tested
-from faceage_bio.stats.competing_risks import cumulative_incidence, gray_test, incidence_at
+from faceage_bio.stats.competing_risks import cumulative_incidence, gray_test
 from faceage_bio.stats.cox_fit import numbers
 from faceage_bio.stats.fewest_events import check_events
 from faceage_bio.stats.fine_gray import fit_fine_gray
-from faceage_bio.stats.kaplan_meier import Interval
+from faceage_bio.stats.kaplan_meier import Interval, height_at
 
 ADJUSTED = (FACE_AGE, AGE, "sex")
 CODE = "cause_code"  # 0 = alive, 1 = died of the cause of interest, 2 = of another
@@ -168,7 +168,7 @@ def _incidences(group: Group, code: int, name: str, times: Sequence[float], inte
     if not len(group.people):
         return [base | {"horizon": time, "reason": [reason("empty_group")]} for time in times]
     rows = []
-    for row in incidence_at(_curve(group, code, interval), np.asarray(times)).to_dict("records"):
+    for row in height_at(_curve(group, code, interval), np.asarray(times), "incidence").to_dict("records"):
         at = base | {"horizon": row["years"]}
         if np.isnan(row["incidence"]):
             rows.append(at | {"reason": [reason("not_followed_so_long")]})

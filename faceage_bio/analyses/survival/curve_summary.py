@@ -17,7 +17,7 @@ from faceage_bio.core.errors import CohortError, FitError
 from faceage_bio.core.results.reasons import Reason, reason
 from faceage_bio.core.results.row import result_rows, tested
 from faceage_bio.stats import restricted_mean as rmst
-from faceage_bio.stats.kaplan_meier import Interval, Quantile, median, median_followup, survival_at
+from faceage_bio.stats.kaplan_meier import Interval, Quantile, height_at, median, median_followup
 from faceage_bio.stats.log_rank import Test, log_rank, log_rank_trend, scores_of
 
 
@@ -82,7 +82,7 @@ def _of_group(group: Group, reading: Reading, means: dict) -> list[dict]:
     except FitError as error:
         return [base | about | {"reason": error.reason} for about in (follow_up, *of_curve)]
     reverse = median_followup(group.years, group.event, group.entry, interval=reading.interval)
-    heights = survival_at(curve, np.asarray(reading.times_years, dtype=np.float64)).to_dict("records")
+    heights = height_at(curve, np.asarray(reading.times_years, dtype=np.float64)).to_dict("records")
     found = [
         _quantile(median(curve)),
         *map(_height, heights),
