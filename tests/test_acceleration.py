@@ -9,8 +9,10 @@ from hypothesis import strategies as st
 from faceage_bio.analyses.acceleration.acceleration_stage import Validity, compute, describe
 from faceage_bio.analyses.acceleration.definitions import PLACES, Settings
 from faceage_bio.analyses.acceleration.photo_that_counts import one_per_subject
+from faceage_bio.analyses.acceleration.repeats import dated_photos
 from faceage_bio.analyses.age_residual import age_acceleration, fit_line
-from faceage_bio.core.errors import CohortError, FitError
+from faceage_bio.core.config import check_config
+from faceage_bio.core.errors import CohortError, ConfigError, FitError
 from faceage_bio.stats.cox import fit_cox
 from tests.acceleration_people import COHORT
 from tests.rows import told
@@ -150,6 +152,43 @@ def test_median_is_of_the_photos_of_the_first_session(days, face, later):
     assert table.followup_years["a"] == pytest.approx(4 - later / 365.25)
     assert table.chronological_age["a"] == pytest.approx(58 + later / 365.25)
     assert table.face_age["b"] == 50.0  # without dates no session: as with `first`
+
+
+@pytest.mark.parametrize(
+    ("minutes", "face"), [(0, 60.0), (14, 60.0), (15, 60.5), (20, 61.0), (24 * 60, 61.0), (3 * 24 * 60, 60.5)]
+)
+def test_a_session_may_be_of_minutes(minutes, face):
+    faces, photos, known = sessions()
+    at = ["2020-01-01 23:50", "2020-01-02T00:05:00", "2020-01-02 00:10:00.5", "2020-01-03 10:00"]
+    photos["photo_date"] = [*at, "2021-01-01", "2020-01-01", "2020-01-01 08:00"]
+    table = one_per_subject(faces, photos, known, "median", session_minutes=minutes).set_index("subject_id")
+    assert table.face_age["a"] == face
+    assert table.photo_date["a"] in ("2020-01-01", "2020-01-02", "2020-01-03")  # days alone go on
+    assert table.face_age["b"] == 50.0  # at what time the first was taken is not known
+
+
+def test_days_between_photos_are_those_of_the_calendar():
+    faces, photos, known = sessions()
+    photos["photo_date"] = ["2020-01-01 23:00", None, None, None, "2020-01-03 01:00", None, None]
+    table = one_per_subject(faces, photos, known, "last").set_index("subject_id")
+    assert table.followup_years["a"] == pytest.approx(4)  # the undated come last
+    faces = faces.iloc[[0, 4]]
+    table = one_per_subject(faces, photos, known, "last").set_index("subject_id")
+    assert table.followup_years["a"] == pytest.approx(4 - 2 / 365.25)
+    late = known.assign(diagnosis_date="2020-01-02")
+    table = one_per_subject(faces, photos, late, "nearest", "diagnosis_date").set_index("subject_id")
+    assert table.face_age["a"] == 60.0  # both a day away: the earlier
+    assert dated_photos(faces, photos, known).years.tolist() == pytest.approx([0, 2 / 365.25])
+
+
+def test_minutes_without_times_of_day_are_told():
+    message = r"session_minutes needs times of day, and 'photo_date' has dates alone in 5 of 7 photos. Expected such as 2021-03-04 10:15. Write"
+    with pytest.raises(CohortError, match=message):
+        one_per_subject(*sessions(), "median", session_minutes=30)
+    with pytest.raises(
+        ConfigError, match="session_days and session_minutes both say how long a session is; give one"
+    ):
+        check_config({"acceleration": {"session_days": 1, "session_minutes": 5}})
 
 
 def test_a_session_starts_at_the_first_photo_that_can_be_used():

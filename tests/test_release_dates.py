@@ -129,12 +129,20 @@ def test_every_month_has_its_own_names():
 def test_dates_of_a_table_are_known_in_whatever_way_they_are_written():
     columns = {
         "birth_date": pd.Series(["1950-04-03", "05/06/1951", "7-Aug-52", "9. März 1953", "", "unknown"]),
-        "photo_date": pd.Series(["2019-08-07 00:00:00"]),
+        "photo_date": pd.Series(["2019-08-07 10:15:30"]),
     }
     known = known_of_columns(columns)
     births = {date(1950, 4, 3), date(1951, 6, 5), date(1951, 5, 6), date(1952, 8, 7), date(1953, 3, 9)}
     assert known.births == births
     assert known.dates == births | {PHOTO}
+
+
+@pytest.mark.parametrize(
+    "words", ["2019-08-07 10:15", "2019-08-07T10:15:30", "2019:08:07 10:15:30", "taken 7.8.2019, 10:15"]
+)
+def test_a_photos_day_is_found_before_a_time_of_day(words):
+    assert found(words, Known(dates={PHOTO}))
+    assert not found(words.replace("7", "6"), Known(dates={PHOTO}))
 
 
 @pytest.mark.parametrize("words", ["1950-W14-1", "1950W141", "born 1950-w14-1."])

@@ -179,6 +179,40 @@ def test_day_and_month_are_not_told_apart_by_the_repeat_photo_command(tmp_path):
     assert not (tmp_path / "reliability.tsv").exists()
 
 
+def test_times_of_day_are_kept_for_photos_alone(tmp_path):
+    typed = ["2020-01-31 10:15", "2020-01-31T10:15:30.25", "2020-01-31", "2020-01-31 00:00:00", ""]
+    faces = FACES.assign(photo_id=FACES.subject_id, photo_date=(typed * N)[:N])
+    people = PEOPLE.assign(
+        followup_years="", followup_date="2020-01-31", birth_date="1960-01-31 23:59", chronological_age=""
+    )
+    people = people.assign(entry_years="").drop(index=people.index[faces.photo_date == ""])
+    faces = faces[faces.photo_date != ""]
+    written(tmp_path / "faces.tsv", faces, {})
+    written(tmp_path / "clinical.tsv", people, {})
+    cohort = {"clinical": str(tmp_path / "clinical.tsv"), "face_ages": str(tmp_path / "faces.tsv")}
+    found = read_cohorts({"c": cohort})["c"]
+    assert found.photos.photo_date.tolist()[:4] == [
+        "2020-01-31 10:15:00", "2020-01-31 10:15:30", "2020-01-31", "2020-01-31",
+    ]  # fmt: skip
+    # a death on the day of the photo is at time 0, and age is counted in days, whatever the time of day
+    assert found.subjects.followup_years.eq(0).all()
+    assert found.subjects.chronological_age.to_numpy() == pytest.approx(21915 / 365.25)
+    assert found.photos.chronological_age.to_numpy() == pytest.approx(21915 / 365.25)
+    written(tmp_path / "faces.tsv", faces.assign(photo_date="31.01.2020 8:05"), {})
+    assert (
+        read_cohorts({"c": cohort | {"date_format": "DD.MM.YYYY", "clinical": None}})["c"].photos.photo_date[
+            0
+        ]
+        == "2020-01-31 08:05:00"
+    )
+    written(tmp_path / "faces.tsv", faces.assign(photo_date="2020-01-31 25:10"), {})
+    with pytest.raises(
+        CohortError,
+        match=r"line 2: '2020-01-31 25:10'.*Expected a time of day from 00:00 to 23:59 behind the date. Correct",
+    ):
+        read_cohorts({"c": cohort})
+
+
 def test_missing_dates_stay_missing():
     table = pd.DataFrame({"day": ["2020-01-31", None, "", "NA"]})
     assert dates_of(table, "day", "x").notna().tolist() == [True, False, False, False]

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
+from torch import nn
 from typer.testing import CliRunner
 
 from faceage_bio.cli.main import app
@@ -88,6 +89,73 @@ def test_what_does_not_fit_is_refused_and_nothing_is_written(tmp_path, network, 
     assert not list(tmp_path.glob("model/*"))
 
 
+class Regressor(nn.Module):
+    """A backbone and a head of several layers, as people write them around timm."""
+
+    def __init__(self, backbone, width):
+        super().__init__()
+        self.backbone = backbone
+        self.regressor = nn.Sequential(
+            nn.LayerNorm(width), nn.Linear(width, 24), nn.GELU(), nn.Dropout(0.3), nn.Linear(24, 8), nn.BatchNorm1d(8), nn.ReLU(), nn.Linear(8, 1)
+        )  # fmt: skip
+
+    def forward(self, faces):
+        return self.regressor(self.backbone(faces))
+
+
+HEAD = ["layer_norm", 24, "gelu", "dropout", 8, "batch_norm", "relu", 1]
+
+
+@pytest.mark.parametrize(
+    ("name", "more", "pooling"),
+    [("test_vit", {"img_size": 112}, None), ("test_vit", {"img_size": 112, "global_pool": "avg"}, "average"), ("test_resnet", {}, None), ("test_convnext", {}, None)],
+)  # fmt: skip
+def test_a_head_of_several_layers_is_declared(tmp_path, name, more, pooling):
+    torch.manual_seed(2)
+    backbone = timm.create_model(name, num_classes=0, **more)
+    regressor = Regressor(backbone, backbone.num_features).eval()
+    regressor.regressor[5].running_mean.uniform_(-1, 1)
+    source = checkpoint(tmp_path / "regressor.pth", regressor)
+    told = {"timm": name, "head": HEAD} | ({"pooling": pooling} if pooling else {})
+    parts = {"prefix": "backbone.", "head_prefix": "regressor."}
+    import_transformer(source, declare(tmp_path, architecture=told, **parts), tmp_path / "model")
+    pixels = (CROPS / 255 - [0.485, 0.456, 0.406]) / [0.229, 0.224, 0.225]
+    with torch.inference_mode():
+        expected = regressor(torch.tensor(pixels.transpose(0, 3, 1, 2), dtype=torch.float32))[:, 0] * 2 + 50
+    np.testing.assert_allclose(load_model(tmp_path / "model").predict(CROPS), expected, atol=1e-4)
+
+
+def test_a_head_is_loaded_strictly(tmp_path):
+    backbone = timm.create_model("test_vit", num_classes=0, img_size=112)
+    source = checkpoint(tmp_path / "regressor.pth", Regressor(backbone, 64))
+
+    def refused(message, head=HEAD, **parts):
+        parts = {"prefix": "backbone.", "head_prefix": "regressor."} | parts
+        declared = declare(tmp_path, architecture={"timm": "test_vit", "head": head}, **parts)
+        with pytest.raises(WeightsError, match=message):
+            import_transformer(source, declared, tmp_path / "model")
+        assert not list(tmp_path.glob("model/*"))
+
+    without = [layer for layer in HEAD if layer != "dropout"]
+    refused(
+        r"it lacks 7: head.3.weight.*; it has besides 7: head.5.weight.*pooling, head or prefix",
+        without,
+    )
+    refused(
+        r"it has in another shape 3: head.1.weight \(24, 64\) instead of \(25, 64\)",
+        [*HEAD[:1], 25, *HEAD[2:]],
+    )
+    refused(r"it lacks 2: head.weight; head.bias; it has besides 13", None)
+    refused(r"none whose name begins with 'mlp.'.*correct prefix or head_prefix", head_prefix="mlp.")
+    refused(r"it lacks 13: head.0.weight; head.0.bias", head_prefix="")
+    refused(
+        r"head: \[8, 'swish', 1\] needs widths of linear layers, the last of them 1, and relu, gelu",
+        [8, "swish", 1],
+    )
+    refused("head: .* needs widths of linear layers, the last of them 1", [8, "relu"])
+    refused("head: .* needs widths", [])
+
+
 class Malice:
     """An object whose unpickling would run a program."""
 
@@ -127,7 +195,4 @@ def test_the_command_and_a_model_that_was_exchanged(tmp_path, network):  # noqa:
 
 
 def test_architecture_keeps_only_what_was_declared():
-    assert Architecture(timm="test_vit").model_dump(exclude_none=True) == {
-        "timm": "test_vit",
-        "pooling": "token",
-    }
+    assert Architecture(timm="test_vit").model_dump(exclude_none=True) == {"timm": "test_vit"}

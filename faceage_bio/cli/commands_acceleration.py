@@ -26,7 +26,15 @@ def _defined(settings: Config):
     )
 
 
-@step(uses=["acceleration.repeat_photos", "acceleration.nearest_to", "acceleration.session_days", *DEFINED])
+@step(
+    uses=[
+        "acceleration.repeat_photos",
+        "acceleration.nearest_to",
+        "acceleration.session_days",
+        "acceleration.session_minutes",
+        *DEFINED,
+    ]
+)
 def compute_acceleration(
     subjects: Annotated[
         list[Path], typer.Option(help="The cohort's subjects.parquet; repeat for each cohort.")
@@ -57,7 +65,7 @@ def compute_acceleration(
     names = [path.parts[-3] if len(path.parts) > 2 else path.stem for path in map(Path.absolute, subjects)]
     tables = [[read_table(path) for path in paths] for paths in (subjects, photos, face_ages)]
     chosen = settings.acceleration
-    choices = Choices(*_defined(settings), chosen.nearest_to, chosen.session_days)
+    choices = Choices(*_defined(settings), chosen.nearest_to, chosen.session_days, chosen.session_minutes)
     places = PLACES if chosen.fit_in == "reference" else PLACES[:1]
     for name, made in compute(*tables, names, chosen.repeat_photos, chosen.fit_in, choices, places).items():
         if cohort not in ("", name):

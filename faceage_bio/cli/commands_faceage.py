@@ -203,7 +203,14 @@ def summarise_photos(
         print(f"{name}: {len(table)} photos")
 
 
-@step(uses=["acceleration.repeat_photos", "acceleration.nearest_to", "acceleration.session_days"])
+@step(
+    uses=[
+        "acceleration.repeat_photos",
+        "acceleration.nearest_to",
+        "acceleration.session_days",
+        "acceleration.session_minutes",
+    ]
+)
 def compare_models(
     face_age: Annotated[Path, typer.Option(help="Face ages of a cohort, written by gather-face-ages.")],
     model: Annotated[list[Path], typer.Option(help="The models' folders, in their order; repeat.")],
@@ -248,12 +255,18 @@ def compare_models(
     known, pictures, chosen = read_table(subjects), read_table(photos), settings.acceleration
     of_each = [
         one_per_subject(
-            ages.assign(**{FACE_AGE: ages[column]}), pictures, known, chosen.repeat_photos, chosen.nearest_to, chosen.session_days
+            ages.assign(**{FACE_AGE: ages[column]}), pictures, known, chosen.repeat_photos, chosen.nearest_to, chosen.session_days, chosen.session_minutes
         ).set_index(SUBJECT)[FACE_AGE]
         for column in age_columns(len(model))[1:]
     ]  # fmt: skip
     people = one_per_subject(
-        ages, pictures, known, chosen.repeat_photos, chosen.nearest_to, chosen.session_days
+        ages,
+        pictures,
+        known,
+        chosen.repeat_photos,
+        chosen.nearest_to,
+        chosen.session_days,
+        chosen.session_minutes,
     ).set_index(SUBJECT)
     for column, further in zip(age_columns(len(model))[1:], of_each, strict=True):
         people[column] = further

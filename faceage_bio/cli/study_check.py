@@ -97,6 +97,8 @@ def _checked_tables(
     with _collected(problems):
         _check_photos(config, tables, say)
     with _collected(problems):
+        _check_sessions(config, tables)
+    with _collected(problems):
         _check_readings(config, tables, say)
     with _collected(problems):
         _check_review(config, tables, say)
@@ -126,6 +128,16 @@ def _check_uses(cohorts: dict, tables: "dict[str, CohortTables]", settings: dict
         say(line)
     named.stop_if_any()
     check_tables(cohorts, tables, settings)
+
+
+def _check_sessions(config: "Config", tables: "dict[str, CohortTables]") -> None:
+    """Sessions of minutes need times of day."""
+    from faceage_bio.analyses.acceleration.photo_that_counts import check_sessions
+
+    chosen = config.acceleration
+    if chosen.repeat_photos == "median" and chosen.session_minutes is not None:
+        for cohort in tables.values():
+            check_sessions(cohort.photos)
 
 
 def _check_photos(config: "Config", tables: "dict[str, CohortTables]", say: Say) -> None:

@@ -3,7 +3,7 @@
 import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from datetime import date
+from datetime import date, datetime
 from functools import lru_cache
 
 import pandas as pd
@@ -13,6 +13,9 @@ from faceage_bio.core.errors import CohortError, examples
 from faceage_bio.core.problems import Problems
 
 ISO = "YYYY-MM-DD"
+CLOCK = (
+    r"([ T](?P<hour>\d{1,2}):(?P<minute>\d\d)(:(?P<second>\d\d)(\.\d+)?)?)?"  # a time of day behind a date
+)
 UNKNOWN_DAYS = {(1900, 1, 1), (1899, 12, 30), (1899, 12, 31), (9999, 12, 31), (9999, 12, 30)}
 MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d{1,3})?|[+-]?inf(inity)?", re.IGNORECASE)
@@ -127,19 +130,20 @@ def _pattern(date_format: str) -> re.Pattern:
         "DD": r"(?P<day>\d{1,2})",
     }
     split = re.split("(YYYY|MM|MON|DD)", date_format)
-    return re.compile("".join(parts.get(part, re.escape(part)) for part in split), re.IGNORECASE)
+    return re.compile("".join(parts.get(part, re.escape(part)) for part in split) + CLOCK, re.IGNORECASE)
 
 
-def _fields(cell: str, date_format: str) -> tuple[int, int, int] | None:
-    """Year, month and day as written; 0 for a month that is none."""
-    iso = re.fullmatch(r"(?P<year>\d{4})-(?P<month>\d{2})-(?P<day>\d{2})([ T]00:00(:00(\.0+)?)?)?", cell)
+def _fields(cell: str, date_format: str) -> tuple[int, int, int, int, int, int] | None:
+    """Year, month, day, hour, minute and second as written; 0 for a month that is none, and for a time of day that is not given."""
+    iso = re.fullmatch(r"(?P<year>\d{4})-(?P<month>\d{2})-(?P<day>\d{2})" + CLOCK, cell)
     found = iso or _pattern(date_format).fullmatch(cell)
     if not found:
         return None
     month = found["month"].lower()
     if month.isalpha():
         month = MONTHS.index(month) + 1 if month in MONTHS else 0
-    return int(found["year"]), int(month), int(found["day"])
+    hour, minute, second = (int(found[part] or 0) for part in ("hour", "minute", "second"))
+    return int(found["year"]), int(month), int(found["day"]), hour, minute, second
 
 
 def date_problem(cell: str, date_format: str = ISO) -> str:
@@ -154,29 +158,43 @@ def date_problem(cell: str, date_format: str = ISO) -> str:
             return f"Expected a date written {date_format}, as date_format declares. Write it so."
         return f"Expected a date. Write it as {ISO}; day and month cannot be told apart otherwise. Or declare date_format in the config, such as DD/MM/YYYY."
     try:
-        day = date(*fields)
+        day = date(*fields[:3])
     except ValueError:
         return "Expected a day of the calendar, which has none of this date. Correct it, or leave the cell empty if it is not known."
-    if fields in UNKNOWN_DAYS:
+    try:
+        datetime(*fields)
+    except ValueError:
+        return "Expected a time of day from 00:00 to 23:59 behind the date. Correct it, or leave it out."
+    if fields[:3] in UNKNOWN_DAYS:
         return "Expected a date; programs write this one where none is known. Leave the cell empty, or correct it."
     if day > date.today():
         return f"Expected a day that has been (today is {date.today()}). Correct the date."
     return ""
 
 
-def dates(cells: pd.Series, column: str, file: str, problems: Problems, date_format: str = ISO) -> pd.Series:
-    """Days up to today, written YYYY-MM-DD or as declared; NaT where missing."""
+def dates(
+    cells: pd.Series, column: str, file: str, problems: Problems, date_format: str = ISO, clock: bool = False
+) -> pd.Series:
+    """Days up to today, written YYYY-MM-DD or as declared; NaT where missing. ``clock``: with the time of day behind them."""
     days = {}
     for cell in cells[~is_missing(cells)].unique():
         advice = date_problem(cell, date_format)
         if not advice:
-            days[cell] = pd.Timestamp(*_fields(cell, date_format))
+            days[cell] = pd.Timestamp(*_fields(cell, date_format)[: 6 if clock else 3])
         for line in cells.index[cells == cell] if advice else ():
             problems.cell(file, line, column, cell, advice)
     return pd.to_datetime(cells.map(days))
 
 
-def dates_of(table: pd.DataFrame, column: str, setting: str) -> pd.Series:
+def as_text(moments: pd.Series) -> pd.Series:
+    """Days as YYYY-MM-DD, with the time of day where one is known (midnight is none); None where missing."""
+    moments = pd.to_datetime(moments)
+    day = moments.dt.strftime("%Y-%m-%d")
+    text = day.where(moments.eq(moments.dt.normalize()), moments.dt.strftime("%Y-%m-%d %H:%M:%S"))
+    return text.astype(object).where(moments.notna(), None)
+
+
+def dates_of(table: pd.DataFrame, column: str, setting: str, clock: bool = False) -> pd.Series:
     """Dates of a column of a table of ours or of a plain one, by the same rules as `dates`.
 
     Raises
@@ -191,7 +209,8 @@ def dates_of(table: pd.DataFrame, column: str, setting: str) -> pd.Series:
         )
     cells = table[column]
     if pd.api.types.is_datetime64_any_dtype(cells) or cells.isna().all():
-        return pd.to_datetime(cells)
+        moments = pd.to_datetime(cells)
+        return moments if clock else moments.dt.normalize()
     cells = cells.astype(object).where(cells.notna(), "").astype(str).str.strip()
     wrong: dict[str, list[str]] = defaultdict(list)
     for cell in sorted(cells[~is_missing(cells)].unique()):
@@ -203,4 +222,4 @@ def dates_of(table: pd.DataFrame, column: str, setting: str) -> pd.Series:
             f"column '{column}' ({setting}) has cells that are no dates. Expected days YYYY-MM-DD up to today. Correct them, or leave "
             f"them empty. {told}"
         )
-    return dates(cells, column, "", Problems())
+    return dates(cells, column, "", Problems(), clock=clock)

@@ -44,7 +44,16 @@ FAR = 2.0  # times the largest of the other values
 MOST_LEVELS = 20  # of a column of words that is taken for groups
 TRUTH = {"True": True, "False": False}
 
-NUMBER, DATE, WORDS, LEVELS, TEXT, TRUTHS = "number", "date", "words", "levels", "text", "truths"  # kinds
+# kinds; a moment is a date with the time of day where it is known
+NUMBER, DATE, MOMENT, WORDS, LEVELS, TEXT, TRUTHS = (
+    "number",
+    "date",
+    "moment",
+    "words",
+    "levels",
+    "text",
+    "truths",
+)
 
 
 def column(kind: str, *checks: pa.Check, needed: bool = False) -> pa.Column:
@@ -84,11 +93,11 @@ _OF_PARTICIPANTS = {
 }  # fmt: skip
 CLINICAL = pa.DataFrameSchema({SUBJECT: _id(), **_OF_PARTICIPANTS})
 MANIFEST = pa.DataFrameSchema(
-    {PHOTO: _id(), SUBJECT: _id(unique=False), "path": column(TEXT, needed=True), "photo_date": column(DATE), AGE: _AGE}
+    {PHOTO: _id(), SUBJECT: _id(unique=False), "path": column(TEXT, needed=True), "photo_date": column(MOMENT), AGE: _AGE}
 )  # fmt: skip
 FACE_AGES = pa.DataFrameSchema(
     {
-        SUBJECT: _id(unique=False), FACE_AGE: column(NUMBER, _FACE_AGE_RANGE, needed=True), PHOTO: _id(needed=False), "photo_date": column(DATE),
+        SUBJECT: _id(unique=False), FACE_AGE: column(NUMBER, _FACE_AGE_RANGE, needed=True), PHOTO: _id(needed=False), "photo_date": column(MOMENT),
         "model": column(LEVELS),
     }
 )  # fmt: skip
@@ -206,7 +215,7 @@ def _without_repeats(cells: pd.DataFrame, known: Sequence[str]) -> tuple[pd.Data
 
 def complete(table: pd.DataFrame, schema: pa.DataFrameSchema) -> pd.DataFrame:
     """The table with the columns of its schema that it lacks, without values."""
-    types = {NUMBER: "float64", DATE: "datetime64[ns]"}
+    types = {NUMBER: "float64", DATE: "datetime64[ns]", MOMENT: "datetime64[ns]"}
     lacking = {
         name: pd.Series(None, index=table.index, dtype=types.get(column.metadata["kind"], object))
         for name, column in schema.columns.items() if name not in table
@@ -274,8 +283,8 @@ def _values(
     match kind:
         case "number":
             return parse.numbers(cells, name, file, problems, decimal)
-        case "date":
-            return parse.dates(cells, name, file, problems, form.date_format or parse.ISO)
+        case "date" | "moment":
+            return parse.dates(cells, name, file, problems, form.date_format or parse.ISO, kind == MOMENT)
         case "words":
             return parse.words(cells, name, file, problems)
         case "text":

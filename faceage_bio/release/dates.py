@@ -46,7 +46,10 @@ _GAP = r"[\s,./\u2010\u2011-]"
 _PAIR = r"(?P<one>\d{1,2})"
 PACKED = r"(?<![\w.+-])(?P<one>\d\d)(?P<two>\d\d)(?P<y>\d{4})(?!\w|\.\d)"
 FORMS = (  # the parts of a date in words and numbers, and what it does not stand behind
-    (rf"(?<![\d.])(?P<y>\d{{4}}){_LINE}\s?(?P<m>\d{{1,2}}){_LINE}\s?(?P<d>\d{{1,2}})(?!\d)", PUBMED),
+    (  # cameras write 1950:04:03 10:15:00
+        rf"(?<![\d.])(?P<y>\d{{4}})(?::|{_LINE}\s?)(?P<m>\d{{1,2}})(?::|{_LINE}\s?)(?P<d>\d{{1,2}})(?!\d)",
+        PUBMED,
+    ),
     (rf"(?<![\d.]){_PAIR}{_LINE}\s?(?P<two>\d{{1,2}}){_LINE}\s?(?P<y>\d{{4}})(?!\d)", PUBMED),
     (r"(?<![\d.])(?P<y>\d{4})(?P<m>\d\d)(?P<d>\d\d)(?!\d)", PUBMED),
     (PACKED, PUBMED),

@@ -66,6 +66,7 @@ class Choices:
     validity: Validity = field(default_factory=Validity)
     nearest_to: str | None = None
     session_days: int = 0
+    session_minutes: int | None = None
 
 
 def compute(
@@ -104,7 +105,15 @@ def compute(
                 f"cohort '{name}': {len(strangers)} face age(s) are of subjects whom the clinical table does not have: "
                 f"{examples(strangers)}. Expected subjects of the clinical table. Add them there, or look for another spelling."
             )
-        one = one_per_subject(ages, pictures, people, repeat_photos, choices.nearest_to, choices.session_days)
+        one = one_per_subject(
+            ages,
+            pictures,
+            people,
+            repeat_photos,
+            choices.nearest_to,
+            choices.session_days,
+            choices.session_minutes,
+        )
         tables[name] = one.assign(
             **{COHORT: name, MODEL_ID: each_once(ages[MODEL_ID]) if MODEL_ID in ages else ""}
         )

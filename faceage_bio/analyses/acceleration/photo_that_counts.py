@@ -3,6 +3,7 @@
 import pandas as pd
 
 from faceage_bio.core.columns import AGE, ENTRY, FACE_AGE, FOLLOWUP, PHOTO, SUBJECT
+from faceage_bio.core.errors import CohortError
 from faceage_bio.core.parse import dates_of
 
 DAYS_PER_YEAR = 365.25
@@ -16,6 +17,7 @@ def one_per_subject(
     rule: str,
     nearest_to: str | None = None,
     session_days: int = 0,
+    session_minutes: int | None = None,
 ) -> pd.DataFrame:
     """Subjects with the face age, the age and the follow-up that belong to the photo that counts.
 
@@ -29,8 +31,8 @@ def one_per_subject(
     photos : DataFrame, one row per photo, ``columns.PHOTO_COLUMNS``; empty if face ages were given
     subjects : DataFrame, one row per subject
     rule : "first", "last", "mean", "median" or "nearest"
-        "median": of the first session, which is the first dated photo with all within ``session_days`` of it; undated photos of
-        different sessions cannot be told apart, so the first one counts. "nearest": the photo nearest in time to the subject's date in ``nearest_to``, of two equally near the earlier; a single photo
+        "median": of the first session, which is the first dated photo with all within ``session_days``, or ``session_minutes``, of it;
+        photos without a date, or with minutes a time of day, cannot be told to be of one session, so the first one counts. "nearest": the photo nearest in time to the subject's date in ``nearest_to``, of two equally near the earlier; a single photo
         counts without any date.
     nearest_to : column of ``subjects`` with dates YYYY-MM-DD
 
@@ -44,21 +46,22 @@ def one_per_subject(
     Raises
     ------
     CohortError
-        "nearest" without such a column, or with cells in it that are no dates.
+        "nearest" without such a column, or with cells in it that are no dates; see `check_sessions`.
     """
+    if rule == "median" and session_minutes is not None:
+        check_sessions(photos)
     known = photos[[PHOTO, "photo_date", AGE]].drop_duplicates(PHOTO)
     table = face_ages.reindex(columns=[PHOTO, SUBJECT, FACE_AGE, SHORT_SIDE, "flags"]).merge(
         known, on=PHOTO, how="left"
     )
     table["flags"] = table["flags"].fillna("").astype(str)
-    table["photo_date"] = dates_of(table, "photo_date", "acceleration.repeat_photos")
+    table["taken"] = dates_of(table, "photo_date", "acceleration.repeat_photos", clock=True)
+    table["photo_date"] = table["taken"].dt.normalize()
     first_date = table.groupby(SUBJECT)["photo_date"].min()
-    usable = table[table[FACE_AGE].notna()].sort_values(
-        ["photo_date", PHOTO], na_position="last", kind="stable"
-    )
+    usable = table[table[FACE_AGE].notna()].sort_values(["taken", PHOTO], na_position="last", kind="stable")
     grouped = usable.groupby(SUBJECT)
     if rule in ("mean", "median"):
-        joined = usable if rule == "mean" else _first_session(usable, session_days)
+        joined = usable if rule == "mean" else _first_session(usable, session_days, session_minutes)
         chosen = joined.groupby(SUBJECT).agg(
             **{FACE_AGE: (FACE_AGE, rule), "photo_age": (AGE, "mean" if rule == "mean" else "max"), "photo_date": ("photo_date", "max"),
                SHORT_SIDE: (SHORT_SIDE, "min"), "flags": ("flags", _all_flags)}
@@ -95,11 +98,37 @@ def _all_flags(flags: pd.Series) -> str:
     return ";".join(dict.fromkeys(flag for cell in flags for flag in cell.split(";") if flag))
 
 
-def _first_session(usable: pd.DataFrame, days: int) -> pd.DataFrame:
-    """The photos of each subject's first session; rows are sorted by date."""
-    first = usable.groupby(SUBJECT)["photo_date"].transform("min")
-    within = (usable["photo_date"] - first).dt.days <= days
-    return usable[within | (first.isna() & ~usable.duplicated(SUBJECT))]
+def check_sessions(photos: pd.DataFrame) -> None:
+    """Compare the photos' dates with acceleration.session_minutes.
+
+    Raises
+    ------
+    CohortError
+        A subject has several dated photos, and no photo has a time of day.
+    """
+    taken = dates_of(photos, "photo_date", "acceleration.session_minutes", clock=True)
+    several = photos[taken.notna()].duplicated(SUBJECT).any()
+    if several and not _has_clock(taken).any():
+        raise CohortError(
+            f"acceleration.session_minutes needs times of day, and 'photo_date' has dates alone in {taken.notna().sum()} of {len(photos)} photos. Expected "
+            "such as 2021-03-04 10:15. Write the time behind the date, or declare session_days."
+        )
+
+
+def _has_clock(taken: pd.Series) -> pd.Series:
+    return taken.notna() & taken.ne(taken.dt.normalize())
+
+
+def _first_session(usable: pd.DataFrame, days: int, minutes: int | None) -> pd.DataFrame:
+    """The photos of each subject's first session; rows are sorted by time."""
+    measure = "photo_date" if minutes is None else "taken"
+    since = usable[measure] - usable.groupby(SUBJECT)[measure].transform("first")
+    if minutes is None:
+        within = since <= pd.Timedelta(days=days)
+    else:
+        within = (since <= pd.Timedelta(minutes=minutes)) & _has_clock(usable["taken"])
+        within &= within.groupby(usable[SUBJECT]).transform("first")
+    return usable[within | ~usable.duplicated(SUBJECT)]
 
 
 def _nearest(usable: pd.DataFrame, dates: pd.Series) -> pd.DataFrame:

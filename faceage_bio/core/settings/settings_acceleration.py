@@ -15,6 +15,8 @@ class Acceleration(Closed):
     photos, nearest is to the date below."""
     session_days: int = Field(default=0, ge=0)
     """For median: a session is the first dated photo and all that follow within so many days; 0: those of the same day."""
+    session_minutes: int | None = Field(default=None, ge=0)
+    """For median, in place of session_days: all that follow within so many minutes; photo_date then holds a time of day, such as 2021-03-04 10:15."""
     nearest_to: str | None = None
     """For nearest: a column of the clinical table with dates YYYY-MM-DD, such as diagnosis_date."""
     definition: Literal["linear", "linear_cross_fitted", "spline", "loess", "adjusted"] = "linear"
@@ -45,6 +47,8 @@ class Acceleration(Closed):
     def _sensible_together(self) -> "Acceleration":
         if (self.repeat_photos == "nearest") != (self.nearest_to is not None):
             raise ValueError("repeat_photos: nearest and nearest_to (a column with dates) go together")
+        if self.session_days and self.session_minutes is not None:
+            raise ValueError("session_days and session_minutes both say how long a session is; give one")
         for name in ("valid_ages", "ageing_rate_days"):
             low, high = getattr(self, name)
             if not 0 <= low < high:

@@ -2,7 +2,7 @@
 
 import pickle
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -26,6 +26,11 @@ STATE_KEYS = (
     "state_dict",
     "model",
 )  # where checkpoints keep the weights beside the optimiser's state
+POOLINGS = {None: {}, "token": {"global_pool": "token"}, "average": {"global_pool": "avg"}}
+BETWEEN = {  # layers of a head between its linear ones, of a given width
+    "relu": lambda width: nn.ReLU(), "gelu": lambda width: nn.GELU(), "silu": lambda width: nn.SiLU(), "tanh": lambda width: nn.Tanh(),
+    "sigmoid": lambda width: nn.Sigmoid(), "dropout": lambda width: nn.Dropout(), "layer_norm": nn.LayerNorm, "batch_norm": nn.BatchNorm1d,
+}  # fmt: skip
 
 
 class Architecture(Closed):
@@ -36,7 +41,22 @@ class Architecture(Closed):
     depth: int | None = Field(default=None, ge=1)
     width: int | None = Field(default=None, ge=8)
     heads: int | None = Field(default=None, ge=1)
-    pooling: Literal["token", "average"] = "token"
+    pooling: Literal["token", "average"] | None = None
+    """What the head is given: the class token, or the average of all others. By default as timm has it; of a plain transformer the token."""
+    head: list[int | str] | None = None
+    """Layers of a head of several layers in place of a single linear one, in their order: widths of linear layers, the last 1, and what
+    stands between them: [512, gelu, dropout, 1]."""
+
+    @model_validator(mode="after")
+    def _a_head_of_one_output(self) -> "Architecture":
+        layers = [1] if self.head is None else self.head
+        widths = [layer for layer in layers if isinstance(layer, int)]
+        strangers = [layer for layer in layers if isinstance(layer, str) and layer not in BETWEEN]
+        if strangers or widths[-1:] != [1] or min(widths) < 1:
+            raise ValueError(
+                f"head: {self.head} needs widths of linear layers, the last of them 1, and {', '.join(BETWEEN)} between, such as [512, gelu, dropout, 1]"
+            )
+        return self
 
     @model_validator(mode="after")
     def _one_of_both(self) -> "Architecture":
@@ -61,6 +81,8 @@ class Declaration(Closed):
     input: dict[str, Any] = Field(default_factory=dict)
     prefix: str = ""
     """With which the names of the tensors begin, such as ``module.``."""
+    head_prefix: str = ""
+    """With which those of the head begin, where they do not as in timm, such as ``regressor.``."""
     years: Years = Field(default_factory=Years)
     source: str = ""
     notice: str = ""
@@ -87,7 +109,7 @@ def read_declaration(path: Path | str) -> Declaration:
             f"{'.'.join(map(str, one['loc'])) or 'the file'}: {one['msg']}" for one in error.errors()
         )
         raise WeightsError(
-            f"{path}: {told}. Expected name, architecture (timm, or patch, depth, width and heads), input, prefix, years, source and notice. Correct it; docs/weights.md has an example."
+            f"{path}: {told}. Expected name, architecture (timm, or patch, depth, width and heads), input, prefix, head_prefix, years, source and notice. Correct it; docs/weights.md has an example."
         ) from None
 
 
@@ -114,28 +136,60 @@ def build(architecture: Mapping[str, Any], size: int) -> nn.Module:
             "the version that has it."
         )
     try:
+        pooling = POOLINGS[architecture.get("pooling")]
         if not name:
-            return VisionTransformer(
+            network = VisionTransformer(
                 img_size=size, patch_size=architecture["patch"], depth=architecture["depth"], embed_dim=architecture["width"],
-                num_heads=architecture["heads"], num_classes=1, global_pool={"token": "token", "average": "avg"}[architecture.get("pooling", "token")],
+                num_heads=architecture["heads"], num_classes=1, **pooling,
             )  # fmt: skip
-        try:
-            return timm.create_model(name, pretrained=False, num_classes=1, img_size=size)
-        except TypeError:  # networks that take any size have no such parameter
-            return timm.create_model(name, pretrained=False, num_classes=1)
+        else:
+            try:
+                network = timm.create_model(name, pretrained=False, num_classes=1, img_size=size, **pooling)
+            except TypeError:  # networks that take any size have no such parameter
+                network = timm.create_model(name, pretrained=False, num_classes=1, **pooling)
     except (AssertionError, ValueError, RuntimeError, TypeError) as error:
         raise WeightsError(
             f"architecture: timm makes no such network ({error}). Expected sizes that fit: width a multiple of heads, input size of patch. Correct the declaration."
         ) from None
+    if layers := architecture.get("head"):
+        last = network.get_classifier()
+        if not isinstance(last, nn.Linear):
+            raise WeightsError(
+                f"architecture.head: {name} ends in {type(last).__name__}. Expected a network that ends in one linear layer, which the head replaces. Take another, or leave head out."
+            )
+        network.set_submodule(head_of(network), _head(last.in_features, layers))
+    return network
 
 
-def read_state(path: Path | str, prefix: str = "") -> dict[str, torch.Tensor]:
+def head_of(network: nn.Module) -> str:
+    """The name of the part that gives the output."""
+    last = network.get_classifier()
+    return next(name for name, module in network.named_modules() if module is last)
+
+
+def _head(width: int, layers: Sequence[int | str]) -> nn.Sequential:
+    """Layers in their order; dropout counts among them, since names of tensors hold their places."""
+    made: list[nn.Module] = []
+    for layer in layers:
+        if isinstance(layer, int):
+            made.append(nn.Linear(width, layer))
+            width = layer
+        else:
+            made.append(BETWEEN[layer](width))
+    return nn.Sequential(*made)
+
+
+def read_state(path: Path | str, begins: Mapping[str, str] | None = None) -> dict[str, torch.Tensor]:
     """The weights of a checkpoint by name; what else is in it, such as the optimiser's state, is not used. No code is run.
+
+    Parameters
+    ----------
+    begins : beginnings of the names of tensors, and what stands for each in the network; others are not used. By default all as they are
 
     Raises
     ------
     WeightsError
-        No such file, no checkpoint, one that holds more than tensors and plain values, or none of the tensors begin with ``prefix``.
+        No such file, no checkpoint, one that holds more than tensors and plain values, or none of the tensors has one of the beginnings.
     """
     path = Path(path)
     if not path.is_file():
@@ -158,12 +212,16 @@ def read_state(path: Path | str, prefix: str = "") -> dict[str, torch.Tensor]:
     if isinstance(content, dict):
         content = next((content[key] for key in STATE_KEYS if isinstance(content.get(key), dict)), content)
     tensors = {str(name): value for name, value in content.items() if isinstance(value, torch.Tensor)} if isinstance(content, dict) else {}  # fmt: skip
-    found = {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
-    if not found:
-        raise WeightsError(
-            f"{path}: found {len(tensors)} tensors ({examples(list(tensors), 3) or 'none'}), none whose name begins with {prefix!r}. Expected a state dict, by itself or under "
-            f"{', '.join(STATE_KEYS)}. Look at the file, and correct prefix."
-        )
+    found: dict[str, torch.Tensor] = {}
+    begins = begins or {"": ""}
+    for begin in sorted(begins, key=len, reverse=True):  # "head." before ""
+        own = [name for name in tensors if name.startswith(begin)]
+        if not own:
+            raise WeightsError(
+                f"{path}: found {len(tensors)} tensors ({examples(list(tensors), 3) or 'none'}), none whose name begins with {begin!r}. Expected a state dict, by itself or under "
+                f"{', '.join(STATE_KEYS)}. Look at the file, and correct prefix or head_prefix."
+            )
+        found |= {begins[begin] + name.removeprefix(begin): tensors.pop(name) for name in own}
     return {name: value.float() if value.is_floating_point() else value for name, value in found.items()}
 
 
@@ -188,7 +246,7 @@ def load_strictly(network: nn.Module, state: Mapping[str, torch.Tensor], source:
         told = "; it ".join(f"{word} {len(found)}: {examples(found, 3)}" for word, found in parts if found)
         raise WeightsError(
             f"{source}: not of the declared architecture. Of {len(own)} tensors it {told}. Expected exactly those of the network. Correct architecture, input.size, "
-            "pooling or prefix."
+            "pooling, head or prefix."
         )
     network.load_state_dict(dict(state), strict=True)
 
@@ -209,7 +267,10 @@ def import_transformer(source: Path | str, declared: Path | str, output: Path | 
     }  # fmt: skip
     how = input_of(card)
     network = build(card["architecture"], how.size)
-    load_strictly(network, read_state(source, told.prefix), source)
+    begins = {told.prefix: ""}
+    if told.head_prefix:
+        begins[told.head_prefix] = f"{head_of(network)}."
+    load_strictly(network, read_state(source, begins), source)
     return write_transformer(network, output, card | {"source_sha256": sha256_of(source)})
 
 

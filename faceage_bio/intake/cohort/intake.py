@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from faceage_bio.core import parse
 from faceage_bio.core.columns import AGE, CAUSE, COHORT, PHOTO, SAMPLE, SUBJECT, SUBJECT_COLUMNS
 from faceage_bio.core.errors import examples
 from faceage_bio.core.problems import Problems
@@ -213,8 +214,7 @@ def check_no_subject_twice(people: Mapping[str, pd.DataFrame], problems: Problem
 
 
 def _typed_photos(photos: pd.DataFrame) -> pd.DataFrame:
-    dates = pd.to_datetime(photos["photo_date"]).dt.strftime("%Y-%m-%d")
-    table = photos.assign(photo_date=dates.astype(object).where(dates.notna(), None))
+    table = photos.assign(photo_date=parse.as_text(photos["photo_date"]))
     return table.astype({AGE: "float64"}).reset_index(drop=True)
 
 
@@ -229,7 +229,6 @@ def _typed_subjects(subjects: pd.DataFrame) -> pd.DataFrame:
 
 
 def _typed_samples(samples: pd.DataFrame) -> pd.DataFrame:
-    dates = pd.to_datetime(samples["sample_date"]).dt.strftime("%Y-%m-%d")
-    table = samples.assign(sample_date=dates.astype(object).where(dates.notna(), None))
+    table = samples.assign(sample_date=parse.as_text(samples["sample_date"]))
     table["batch"] = table["batch"].astype(object).where(table["batch"].notna(), None)
     return table.reset_index(drop=True)

@@ -297,7 +297,9 @@ def _add_units(proposal: Proposal, columns: Mapping[str, str | list[str]], cells
 def _add_dates(proposal: Proposal, columns: Mapping[str, str | list[str]], cells: pd.DataFrame) -> None:
     schema = schemas.SCHEMAS[proposal.table]
     dated = [
-        theirs for ours, theirs in columns.items() if schema.columns[ours].metadata["kind"] == schemas.DATE
+        theirs
+        for ours, theirs in columns.items()
+        if schema.columns[ours].metadata["kind"] in (schemas.DATE, schemas.MOMENT)
     ]
     values = [value for theirs in dated for value in _cells(theirs, cells).unique()]
     if not values or not any(parse.date_problem(value) for value in values):

@@ -66,7 +66,7 @@ def _without_clinical(cohort: str, photos: pd.DataFrame) -> pd.DataFrame:
 def _first_photo_dates(table: pd.DataFrame, photos: pd.DataFrame) -> pd.Series:
     """Date of each subject's first photo, time zero of follow-up."""
     first = photos.dropna(subset=["photo_date"]).groupby(SUBJECT)["photo_date"].min()
-    return pd.to_datetime(table[SUBJECT].map(first))
+    return pd.to_datetime(table[SUBJECT].map(first)).dt.normalize()
 
 
 def _ages_from_dates(
@@ -95,7 +95,7 @@ def _ages_from_dates(
     table[AGE] = given.where(given.notna(), from_dates)
     birth = photos[SUBJECT].map(table.drop_duplicates(SUBJECT).set_index(SUBJECT)["birth_date"])
     age = (
-        (photos["photo_date"] - pd.to_datetime(birth)).dt.days / DAYS_PER_YEAR_OF_AGE
+        (photos["photo_date"].dt.normalize() - pd.to_datetime(birth)).dt.days / DAYS_PER_YEAR_OF_AGE
         if len(photos)
         else photos[AGE]
     )
