@@ -18,7 +18,7 @@ def face_ages(numbers: list[int], again: int = 0) -> pd.DataFrame:
         name: np.linspace(1, 200, n) for name in ("sharpness", "brightness", "contrast", "face_short_side")
     }
     return table.assign(
-        cohort="one", subject_id=[f"s{k % 40}" for k in range(n)], width=np.linspace(100, 3000, n), height=5000.0,
+        cohort="one", photo_id=[f"p{k}" for k in range(n)], face_age_sd=np.nan, subject_id=[f"s{k % 40}" for k in range(n)], width=np.linspace(100, 3000, n), height=5000.0,
         yaw=np.linspace(-60, 60, n), roll=0.0, flags=["same_photo_twice"] * again + [""] * (n - again), **measures,
     )  # fmt: skip
 

@@ -63,6 +63,39 @@ def test_the_command_counts_by_sex_age_and_skin_type(tmp_path):
     assert list(dict.fromkeys(counts[counts.factor == "age band"].group)) == ["under 60", "60 and over"]
 
 
+def test_a_photo_that_stands_in_two_cohorts_is_flagged_in_the_ledger_of_each(tmp_path):
+    """Each cohort was gathered by itself and saw nothing of it; excluded photos flag no participant."""
+    options = []
+    for name in ("one", "two"):
+        ages = face_ages([3, 0, 1, 0, 0]).assign(
+            cohort=name, photo_id=[f"{name}{k}" for k in range(4)], face_age=50.0, face_age_sd=np.nan
+        )
+        ages["pixel_hash"] = [f"{name}0", "shared", f"{name}2", "shared too"]
+        ages["perceptual_hash"] = [
+            f"{k}{name == 'two':d}" * 32 if k in (0, 2) else f"{k}f" * 32 for k in range(4)
+        ]
+        ages.to_parquet(tmp_path / f"{name}.parquet")
+        people().to_parquet(tmp_path / "people.parquet")
+        options += [
+            "--face-ages",
+            str(tmp_path / f"{name}.parquet"),
+            "--participants",
+            str(tmp_path / "people.parquet"),
+        ]
+    done = CliRunner().invoke(app, ["summarise-photos", *options, "--results", str(tmp_path)])
+    assert done.exit_code == 0, done.output
+    for name in ("one", "two"):
+        folder = tmp_path / name / "faceage"
+        ledger = read_table(folder / "ledger.tsv").set_index("photo_id")
+        flag = "same_photo_of_another_subject"
+        assert ledger.loc[f"{name}1", ["status", "reason"]].tolist() == ["flagged", flag]
+        assert list(ledger["status"]) == ["included", "flagged", "included", "excluded"]
+        summary = read_table(folder / "summary.tsv")
+        assert summary.set_index("level").estimate[["ok", "flagged", "excluded"]].tolist() == [2, 1, 1]
+        shared = pd.read_parquet(folder / "shared_photos.parquet")
+        assert shared.to_dict("list") == {"cohort": [name], "subject_id": ["s1"], "photo_id": [f"{name}1"], "flags": [flag]}  # fmt: skip
+
+
 def test_bins_hold_every_photo_with_a_measure():
     ages = face_ages([60, 10, 8, 1, 2])
     ages.loc[:8, "sharpness"] = np.nan

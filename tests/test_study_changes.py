@@ -100,8 +100,19 @@ def run(folder, name="mine", shard_size=3) -> int:
         for shard in shards
     ]  # fmt: skip
     given = [part for shard in shards for part in ("--shard", faces / "shards" / f"{shard}.parquet")]
-    call("gather-face-ages", *common, *given, "--model", "model", "--results", "results")
-    assert len(pd.read_parquet(faces / "face_age.parquet")) == count_photos(folder / "manifest.tsv")
+    call(
+        "gather-face-ages",
+        *common,
+        *given,
+        "--manifest",
+        cohort / "manifest.parquet",
+        "--model",
+        "model",
+        "--results",
+        "results",
+    )
+    gathered = list(pd.read_parquet(faces / "face_age.parquet")["photo_id"])
+    assert gathered == list(pd.read_csv("manifest.tsv", sep="\t")["photo_id"])
     return sum(int(re.search(r"computed before, (\d+) now", text)[1]) for text in told)
 
 

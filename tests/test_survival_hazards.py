@@ -194,6 +194,28 @@ def test_sites_without_deaths_or_without_sites_say_so():
         compare_sites(data, "clinic", CHOICES, "c")
 
 
+def test_participants_of_photos_in_two_cohorts_count_as_flagged(tmp_path):
+    path = tmp_path / "follow_up.parquet"
+    people(n=200).assign(flags=["blurred"] + [""] * 199, site=["a", "b"] * 100).to_parquet(path)
+    other = {"cohort": "d", "subject_id": "s9", "photo_id": "x", "flags": "same_photo_of_another_subject"}
+    shared = pd.DataFrame([other | {"cohort": "c", "subject_id": f"s{k}"} for k in (0, 1, 1, 2)] + [other])
+    shared.to_parquet(tmp_path / "shared.parquet")
+    counted = {}
+    for name, extra in (("own", []), ("both", ["--shared-photos", str(tmp_path / "shared.parquet")])):
+        done = CliRunner().invoke(
+            app,
+            ["fit-survival-sensitivity", "--participants", str(path), *extra, "--set", "survival.imputation.m=2", "--set",
+             "survival.covariates=ecog", "--set", "survival.sequential_adjustment=sex", "--output", str(tmp_path / name)],
+            catch_exceptions=False,
+        )  # fmt: skip
+        assert done.exit_code == 0, done.output
+        rows = pd.read_csv(tmp_path / name / "sensitivity.tsv", sep="\t")
+        counted[name] = (
+            rows[rows.people == "without photos flagged for their quality"].left_out.unique().tolist()
+        )
+    assert counted == {"own": [1], "both": [3]}
+
+
 def choices_of(data, **more):
     options = {"early_death_years": 0.5, "gap_classes": (-5.0, 10.0)} | more
     return worded(sensitivity(data, CHOICES, "c", **options))

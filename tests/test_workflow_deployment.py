@@ -99,16 +99,19 @@ def test_partition_account_and_gpus_stand_in_one_place_of_the_slurm_profile():
     [({}, 1), ({"faceage": {"duplicates": "exclude"}}, 3), ({"acceleration": {"fit_in": "reference"}}, 3)],
 )
 def test_the_analyses_of_a_cohort_wait_for_its_own_photos_alone(tmp_path, settings, cohorts):
-    """A shard that fails stops its cohort; the others only where they need each other."""
+    """A shard that fails stops its cohort; the others only where they need each other, as for photos that stand in two cohorts."""
     configfile = write_config(tmp_path / "config.yaml", **settings)
     own = [
-        f"results/north/{table}.tsv"
-        for table in ("survival/cox", "expression/genes", "phenotype/phenotypes", "ledger")
+        f"results/north/{table}.tsv" for table in ("survival/cox", "expression/genes", "phenotype/phenotypes")
     ]
     jobs = jobs_planned(snakemake(tmp_path, "--dry-run", *own, configfile=configfile).output)
     assert jobs["fit_survival"] == jobs["fit_expression"] == 1
     assert jobs["predict_face_age"] == cohorts
     assert jobs["check_cohort"] == 3  # all tables are checked before anything is computed
+    for table in ("ledger", "survival/sensitivity"):  # these name photos of two cohorts
+        target = f"results/north/{table}.tsv"
+        jobs = jobs_planned(snakemake(tmp_path, "--dry-run", target, configfile=configfile).output)
+        assert (jobs["summarise_photos"], jobs["predict_face_age"]) == (1, 3)
 
 
 def test_no_shared_job_holds_photos_of_two_cohorts_or_what_waits_for_them():
@@ -119,6 +122,8 @@ def test_no_shared_job_holds_photos_of_two_cohorts_or_what_waits_for_them():
         text = next(path.read_text() for path in (ROOT / "workflow" / "rules").glob("*.smk") if f"rule {rule}:" in path.read_text())  # fmt: skip
         body = text.partition(f"rule {rule}:")[2].partition("\nrule ")[0]
         assert "{wildcards.cohort}" not in body
+    # it waits for photos of all cohorts, so it cannot share a job with what these wait for
+    assert "fit_survival_sensitivity" not in profile["groups"]
 
 
 def test_the_style_of_the_workflow_is_clean(study):

@@ -93,7 +93,15 @@ def predict_face_age(
 
 @step(uses=["faceage", "review.disagreement"])
 def gather_face_ages(
-    shard: Annotated[list[Path], typer.Option(help="Written by predict-face-age; repeat, in order.")],
+    shard: Annotated[
+        list[Path], typer.Option(help="Written by predict-face-age; repeat for all of a cohort.")
+    ],
+    manifest: Annotated[
+        list[Path],
+        typer.Option(
+            help="manifest.parquet of each cohort with shards, with --review of all with photos; repeat."
+        ),
+    ],
     results: Annotated[Path, typer.Option(help="Results folder.")],
     model: Annotated[list[Path], typer.Option(help="The models' folders, the first gave the ages; repeat.")],
     settings: Config,
@@ -101,25 +109,18 @@ def gather_face_ages(
     review: Annotated[
         Path | None, typer.Option(help="What reviewers decided on photos, written by read-review.")
     ] = None,
-    manifest: Annotated[
-        list[Path],
-        typer.Option(
-            help="manifest.parquet of each cohort that has photos, with --review where shards are of some alone; repeat."
-        ),
-    ] = [],
 ) -> None:
-    """Join the shards of a cohort, look for photos that occur twice, and write summary, ledger and model card.
+    """Join the shards of a cohort in the order of its manifest, look for photos that occur twice, and write the model card.
 
-    Photos that occur in two cohorts are seen where the shards of both are given.
+    Photos that occur in two cohorts are excluded where the shards of both are given; `summarise-photos` flags them.
 
-    Example: faceage-bio gather-face-ages --shard 1-of-2.parquet --shard 2-of-2.parquet --model my-study/model --results results
+    Example: faceage-bio gather-face-ages --shard 1-of-2.parquet --shard 2-of-2.parquet --manifest manifest.parquet
+    --model my-study/model --results results
     """
     import pandas as pd
 
     from faceage_bio.core.tables import read_table, write_json, write_table
     from faceage_bio.faces.faceage.gather import gather_shards
-    from faceage_bio.faces.faceage.photo_counts import summarise_face_ages
-    from faceage_bio.faces.faceage.photo_ledger import ledger_of
     from faceage_bio.faces.faceage.review import mark_reviewed, settle
     from faceage_bio.faces.faceage.review_tables import read_review
     from faceage_bio.faces.vision.card import read_card
@@ -128,18 +129,16 @@ def gather_face_ages(
         "models": [read_card(folder) for folder in model],
         "inference": settings.faceage.model_dump(mode="json"),
     }
-    gathered = gather_shards([read_table(path) for path in shard], settings.faceage.duplicates)
+    listed = pd.concat([read_table(path) for path in manifest])
+    gathered = gather_shards([read_table(path) for path in shard], listed, settings.faceage.duplicates)
     if review:
-        known = [read_table(path) for path in manifest] or list(gathered.values())
-        verdicts = settle(read_review(review, pd.concat(known)), settings.review.disagreement)
+        verdicts = settle(read_review(review, listed), settings.review.disagreement)
         gathered = {name: mark_reviewed(table, verdicts) for name, table in gathered.items()}
     for name, table in gathered.items():
         if cohort not in ("", name):
             continue
         folder = results / name / "faceage"
         write_table(table, folder / "face_age.parquet")
-        write_table(ledger_of(table), folder / "ledger.tsv")
-        write_table(summarise_face_ages(table), folder / "summary.tsv")
         write_json(card, folder / "model_card.json")
         same = table["flags"].str.contains("same_photo").sum()
         print(
@@ -159,13 +158,15 @@ def summarise_photos(
     results: Annotated[
         Path,
         typer.Option(
-            help="Folder of {cohort}/faceage/photo_counts.tsv, photo_measures.tsv, photo_speed.tsv."
+            help="Folder of {cohort}/faceage/ledger.tsv, summary.tsv, photo_counts.tsv, photo_measures.tsv, photo_speed.tsv, shared_photos.parquet."
         ),
     ],
     settings: Config,
     speed: Annotated[list[Path], typer.Option(help="Written by predict-face-age --speed; repeat.")] = [],
 ) -> None:
-    """Count each cohort's photos for the page on photo quality.
+    """Flag photos that stand in two cohorts, write each cohort's ledger of photos, and count photos for the page on photo quality.
+
+    A step of all cohorts: a cohort's face ages wait for no other cohort, its analyses without flagged photos do.
 
     Example: faceage-bio summarise-photos --face-ages face_age.parquet --participants subjects.parquet --set fairness.by=sex
     --results results
@@ -174,9 +175,12 @@ def summarise_photos(
     import pandas as pd
 
     from faceage_bio.analyses.fairness.groups import age_bands, known_age
+    from faceage_bio.core.columns import COHORT, PHOTO, SUBJECT
     from faceage_bio.core.errors import RunError
     from faceage_bio.core.tables import read_json, read_table, write_table
     from faceage_bio.faces.faceage.duplicates import mark_same_photos
+    from faceage_bio.faces.faceage.photo_counts import summarise_face_ages
+    from faceage_bio.faces.faceage.photo_ledger import ledger_of
     from faceage_bio.faces.faceage.photo_quality import SKIN_TYPE, bin_measures, count_photos, summarise_speed
 
     if len(face_ages) != len(participants):
@@ -197,6 +201,10 @@ def summarise_photos(
         name = counted["cohort"].iloc[0]
         own = [read_json(path) for path in speed if path.parts[-4:-3] == (name,) or len(face_ages) == 1]
         folder = results / name / "faceage"
+        changed = (table["flags"] != first["flags"].to_numpy()) & (table["status"] != "excluded")
+        write_table(table.loc[changed, [COHORT, SUBJECT, PHOTO, "flags"]], folder / "shared_photos.parquet")
+        write_table(ledger_of(table), folder / "ledger.tsv")
+        write_table(summarise_face_ages(table), folder / "summary.tsv")
         write_table(counted, folder / "photo_counts.tsv")
         write_table(bin_measures(table), folder / "photo_measures.tsv")
         write_table(summarise_speed(own, name), folder / "photo_speed.tsv")

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from faceage_bio.core.config import Config
-from faceage_bio.core.steps import PLAN, Cohort, Tables, Units, step
+from faceage_bio.core.steps import PLAN, Cohort, SharedPhotos, Tables, Units, step
 
 Participants = Annotated[
     list[Path],
@@ -126,7 +126,9 @@ def compare_groups(participants: Participants, settings: Config, unit: Units = [
         "specification_summary.tsv": "how many specifications agree",
     },
 )  # fmt: skip
-def fit_association_sensitivity(participants: Participants, settings: Config, unit: Units = []) -> Tables:
+def fit_association_sensitivity(
+    participants: Participants, settings: Config, shared_photos: SharedPhotos = [], unit: Units = []
+) -> Tables:
     """Whether associations depend on a choice: dose-response, subgroups, matched pairs, adjustment sets, specification curve.
 
     Cancer against controls are matched in pairs of nearly the same age. Specifications are all definitions of age acceleration,
@@ -135,13 +137,16 @@ def fit_association_sensitivity(participants: Participants, settings: Config, un
     Example: faceage-bio fit-association-sensitivity --participants participants.tsv --set phenotype.exposures=smoking
     --set phenotype.full_adjustment=sex,bmi --output pooled
     """
+    from faceage_bio.analyses.acceleration.photo_that_counts import flag_shared
     from faceage_bio.analyses.phenotype.adjustment import Covariate, Plan, compare_adjustments
     from faceage_bio.analyses.phenotype.dose import fit_dose_response
     from faceage_bio.analyses.phenotype.matched import match_groups
     from faceage_bio.analyses.phenotype.phenotype_subgroups import compare_subgroups
     from faceage_bio.analyses.phenotype.specifications import vary_specifications
+    from faceage_bio.core.tables import read_table
 
     phenotype, people = settings.phenotype, _gathered(participants, unit)
+    people = flag_shared(people, [read_table(path) for path in shared_photos])
     matching = phenotype.matching
     exposures, adjust_for = [*phenotype.exposures, "group"], phenotype.adjust_for
     covariates = {

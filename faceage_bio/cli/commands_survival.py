@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from faceage_bio.core.config import Config
-from faceage_bio.core.steps import PLAN, Cohort, Tables, Units, step
+from faceage_bio.core.steps import PLAN, Cohort, SharedPhotos, Tables, Units, step
 
 Participants = Annotated[
     Path,
@@ -180,19 +180,26 @@ def fit_survival(
     },
 )  # fmt: skip
 def fit_survival_sensitivity(
-    participants: Participants, settings: Config, cohort: Cohort = "", unit: Units = []
+    participants: Participants,
+    settings: Config,
+    shared_photos: SharedPhotos = [],
+    cohort: Cohort = "",
+    unit: Units = [],
 ) -> Tables:
     """Whether the hazard ratio depends on a choice: spline, subgroups, fewer participants, gap classes, multiple imputation.
 
     Example: faceage-bio fit-survival-sensitivity --participants participants.tsv --set survival.modifiers=sex,chronological_age --output survival
     """
+    from faceage_bio.analyses.acceleration.photo_that_counts import flag_shared
     from faceage_bio.analyses.survival.hazard_curve import hazard_curve
     from faceage_bio.analyses.survival.imputed import impute_full_model
     from faceage_bio.analyses.survival.subgroups import subgroup_hazards
     from faceage_bio.analyses.survival.survival_sensitivity import sensitivity
+    from faceage_bio.core.tables import read_table
 
     survival, imputation = settings.survival, settings.survival.imputation
     frame, choices, name = _modelled(participants, settings, cohort, unit)
+    frame = flag_shared(frame, [read_table(path) for path in shared_photos])
     curve = hazard_curve(frame, choices, name)
     return {
         "hazard_curve_tests": curve.rows,

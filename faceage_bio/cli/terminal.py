@@ -59,8 +59,9 @@ class VerbatimCommand(TyperCommand):
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         known = {name for one in self.params for name in one.opts}
         for name in (arg.partition("=")[0] for arg in args):
-            if name in OPTIONS and name not in known:
-                ctx.fail(f"{name} is no longer used; write {OPTIONS[name]}.")
+            new = OPTIONS.get(name) or OPTIONS.get(f"{self.name} {name}")
+            if new and name not in known:
+                ctx.fail(f"{name} is no longer used; write {new}.")
         return super().parse_args(ctx, args)
 
     def format_help(self, ctx: Any, formatter: Any) -> None:

@@ -116,6 +116,17 @@ class Study:
         every = self.settings.faceage.duplicates == "exclude"
         return self.shards(*(self.having("photos") if every else [wildcards.cohort]))
 
+    def manifests_to_gather(self, wildcards: Any) -> list[str]:
+        """Of the same cohorts; of all, where a review may name photos of any."""
+        every = self.settings.faceage.duplicates == "exclude" or self.settings.review.decisions
+        names = self.having("photos") if every else [wildcards.cohort]
+        return [f"<results>/{name}/cohort/manifest.parquet" for name in names]
+
+    def shared_photos(self, wildcards: Any) -> list[str]:
+        """Of a cohort, or of all: photos that stand in another cohort too."""
+        names = self.having("photos", among=[wildcards.cohort] if hasattr(wildcards, "cohort") else None)
+        return [f"<results>/{name}/faceage/shared_photos.parquet" for name in names]
+
     def fitted(self, table: str) -> Callable[[Any], list[str]]:
         """An input function: this table of a cohort; of all, where age acceleration is fitted in the controls of all."""
         every = self.settings.acceleration.fit_in == "reference"

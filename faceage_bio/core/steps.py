@@ -35,6 +35,12 @@ Units = Annotated[
         help="Unit of followup (followup_years), entry (entry_years) or age (chronological_age), if not years: followup=days; repeat.",
     ),
 ]
+SharedPhotos = Annotated[
+    list[Path],
+    typer.Option(
+        help="Photos of a cohort that stand in another one too, written by summarise-photos; their participants count as flagged; repeat."
+    ),
+]
 PLAN = ("study.primary", "study.secondary")  # of steps that answer questions of the analysis plan
 Tables = Mapping[str, Any]  # result tables by file name without ending
 

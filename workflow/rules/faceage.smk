@@ -36,12 +36,10 @@ rule gather_face_ages:
     input:
         shards=study.shards_to_gather,
         models=study.models,
+        manifests=study.manifests_to_gather,
         review=REVIEW or [],
-        manifests=collect("<results>/{name}/cohort/manifest.parquet", name=WITH_PHOTOS) if REVIEW else [],
     output:
         face_age="<results>/{cohort}/faceage/face_age.parquet",
-        summary="<results>/{cohort}/faceage/summary.tsv",
-        ledger="<results>/{cohort}/faceage/ledger.tsv",
         card="<results>/{cohort}/faceage/model_card.json",
     log:
         "<logs>/faceage/gather_face_ages_{cohort}.log",
@@ -61,10 +59,11 @@ rule gather_face_ages:
         results=study.results,
         version=VERSION,
     shell:
-        "faceage-bio gather-face-ages --config {resources.config:q} --cohort {wildcards.cohort} {params.shards:q} {params.models:q}"
-        " {params.review:q} {params.manifests:q} --results {params.results:q} > {log:q} 2>&1"
+        "faceage-bio gather-face-ages --config {resources.config:q} --cohort {wildcards.cohort} {params.shards:q} {params.manifests:q}"
+        " {params.models:q} {params.review:q} --results {params.results:q} > {log:q} 2>&1"
 
 
+# photos that stand in two cohorts are flagged here, so that a cohort's face ages wait for no other cohort
 rule summarise_photos:
     input:
         face_ages=collect("<results>/{cohort}/faceage/face_age.parquet", cohort=WITH_PHOTOS),
@@ -74,8 +73,9 @@ rule summarise_photos:
         collect(
             "<results>/{cohort}/faceage/{table}.tsv",
             cohort=WITH_PHOTOS,
-            table=["photo_counts", "photo_measures", "photo_speed"],
+            table=["ledger", "summary", "photo_counts", "photo_measures", "photo_speed"],
         ),
+        collect("<results>/{cohort}/faceage/shared_photos.parquet", cohort=WITH_PHOTOS),
     log:
         "<logs>/faceage/summarise_photos.log",
     benchmark:

@@ -75,6 +75,7 @@ rule fit_association_sensitivity:
         participants=collect(
             "<results>/{cohort}/acceleration/definitions.parquet", cohort=WITH_CLINICAL or COHORTS
         ),
+        shared_photos=study.shared_photos,
     output:
         dose_response=report(
             "<results>/pooled/phenotype/dose_response.tsv",
@@ -120,9 +121,10 @@ rule fit_association_sensitivity:
         mem_mb=memory_of("fit_association_sensitivity"),
     params:
         participants=each("--participants", "participants"),
+        shared_photos=each("--shared-photos", "shared_photos"),
         settings=study.uses("fit_association_sensitivity"),
         folder=subpath(output[0], parent=True),
         version=VERSION,
     shell:
         "faceage-bio fit-association-sensitivity --config {resources.config:q} {params.participants:q}"
-        " --output {params.folder:q} > {log:q} 2>&1"
+        " {params.shared_photos:q} --output {params.folder:q} > {log:q} 2>&1"

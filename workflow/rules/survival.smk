@@ -96,6 +96,7 @@ rule fit_survival:
 rule fit_survival_sensitivity:
     input:
         participants=FOLLOWED,
+        shared_photos=study.shared_photos,
     output:
         hazard_curve_tests=report(
             "<results>/{cohort}/survival/hazard_curve_tests.tsv",
@@ -133,12 +134,13 @@ rule fit_survival_sensitivity:
         config=CONFIG,
         mem_mb=memory_of("fit_survival_sensitivity"),
     params:
+        shared_photos=each("--shared-photos", "shared_photos"),
         settings=study.uses("fit_survival_sensitivity"),
         folder=subpath(output[0], parent=True),
         version=VERSION,
     shell:
         "faceage-bio fit-survival-sensitivity --config {resources.config:q} --cohort {wildcards.cohort} --participants {input.participants:q}"
-        " --output {params.folder:q} > {log:q} 2>&1"
+        " {params.shared_photos:q} --output {params.folder:q} > {log:q} 2>&1"
 
 
 rule estimate_curves:

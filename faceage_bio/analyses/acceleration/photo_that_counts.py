@@ -1,8 +1,10 @@
 """From one row per photo to one row per subject: which photo counts, and time zero moved to it."""
 
+from collections.abc import Iterable, Sequence
+
 import pandas as pd
 
-from faceage_bio.core.columns import AGE, ENTRY, FACE_AGE, FOLLOWUP, PHOTO, SUBJECT
+from faceage_bio.core.columns import AGE, COHORT, ENTRY, FACE_AGE, FOLLOWUP, PHOTO, SUBJECT
 from faceage_bio.core.errors import CohortError
 from faceage_bio.core.parse import dates_of
 
@@ -93,7 +95,24 @@ def one_per_subject(
     return result
 
 
-def _all_flags(flags: pd.Series) -> str:
+def flag_shared(people: pd.DataFrame, shared: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """Participants with the flags of their photos that stand in another cohort too, be it the photo that counts or another.
+
+    Parameters
+    ----------
+    people : DataFrame with subject_id and, where they are known, cohort and flags
+    shared : tables with cohort, subject_id, photo_id and flags
+    """
+    if not any(len(table) for table in shared):
+        return people
+    keys = [name for name in (COHORT, SUBJECT) if name in people]
+    told = pd.concat(shared).groupby(keys)["flags"].agg(_all_flags).rename("_shared")
+    own = people["flags"].fillna("").astype(str) if "flags" in people else pd.Series("", people.index)
+    both = zip(own, people[keys].join(told, on=keys)["_shared"].fillna(""), strict=True)
+    return people.assign(flags=[_all_flags(flags) for flags in both])
+
+
+def _all_flags(flags: Iterable[str]) -> str:
     """The flags of several photos, each once."""
     return ";".join(dict.fromkeys(flag for cell in flags for flag in cell.split(";") if flag))
 

@@ -38,6 +38,7 @@ RENAMED: dict[str, Renamed] = {
     "survival.steps": Renamed("survival.sequential_adjustment", "the same columns"),
 }
 COMMANDS = {
+    "check-cohorts": "check-cohort",
     "score-clinic": "compute-scores",
     "test-proportional-hazards": "fit-survival",
     "compare-sites": "fit-survival",
@@ -64,7 +65,11 @@ COMMANDS = {
     "render-photo-report": "render-report",
     "write-tables": "render-report",
 }  # of earlier versions; fmt: skip
-OPTIONS = {"--clinic": "--clinical", "--people": "--participants"}
+OPTIONS = {  # of every command, or of the one that is named
+    "--clinic": "--clinical",
+    "--people": "--participants",
+    "measure-repeats --followed": "define-acceleration --hazards",
+}
 Place = tuple[str, ...]
 
 
