@@ -293,7 +293,7 @@ def examine_all(path: Path) -> list[dict]:
     tools = Tools(Detector(), (), settings_of(FaceAge()))
     image = np.asarray(Image.open(path).convert("RGB"))
     coloured = bool(np.ptp(image, axis=2).mean() > 3)
-    faces = tools.detector.detect(image)
+    faces = tools.detector.detect([image])[0]
     rows = []
     with TemporaryDirectory() as folder:
         for change in CHANGES if faces else ():

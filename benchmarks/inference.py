@@ -157,13 +157,13 @@ def stages(paths: list[Path], model: Path, device: str) -> None:
     with threads(1):
         detector, network = Detector(device), load_model(model, device)
         decoded = [decode_photo(path).image for path in paths]
-        faces = [detector.detect(image)[:1] for image in decoded]
+        faces = [found[:1] for found in detector.detect(decoded)]
         crops = [crop_face(i, found[0].box) for i, found in zip(decoded, faces, strict=True) if found]
         batch = np.stack([crops[k % len(crops)] for k in range(CROPS[device])])
         steps = {
             "decode": lambda: len([decode_photo(path) for path in paths]),
             "hashes": lambda: len([(pixel_hash(image), perceptual_hash(image)) for image in decoded]),
-            "detect": lambda: len([detector.detect(image) for image in decoded]),
+            "detect": lambda: len(detector.detect(decoded)),
             "crop, measure": lambda: len([
                 measure_crop(crop) | measure_defects(image, found[0], crop, detector)
                 for image, found in zip(decoded, faces, strict=True) if found for crop in [crop_face(image, found[0].box)]

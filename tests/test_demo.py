@@ -29,7 +29,7 @@ def test_a_seed_draws_the_same_portrait_and_another_a_different_one():
 
 
 def test_a_demo_model_is_not_fitted_on_faces_that_are_not_found(monkeypatch):
-    monkeypatch.setattr(Detector, "detect", lambda *_: [])
+    monkeypatch.setattr(Detector, "detect", lambda _, images: [[] for _ in images])
     with pytest.raises(
         RunError, match="only 0 of 3 simulated faces were detected; the demo model would mean nothing"
     ):
@@ -39,7 +39,7 @@ def test_a_demo_model_is_not_fitted_on_faces_that_are_not_found(monkeypatch):
 def test_drawn_faces_are_found():
     detector = Detector()
     for seed in range(12):
-        faces = detector.detect(draw(imagine(20 + 6 * seed, seed % 2 == 0, 40 + seed)))
+        faces = detector.detect([draw(imagine(20 + 6 * seed, seed % 2 == 0, 40 + seed))])[0]
         assert faces[0].probability >= 0.9
         assert len([face for face in faces if face.probability >= 0.9]) == 1
 

@@ -91,14 +91,14 @@ def test_each_model_gets_its_own_crop_of_one_detection():
     detections = []
 
     class Once(Detector):
-        def detect(self, image):
-            detections.append(image)
-            return super().detect(image)
+        def detect(self, images):
+            detections.extend(images)
+            return super().detect(images)
 
     tools = Tools(Once(), (first, same, small, aligned), settings)
     photo = examine_image(Decoded(image, width=image.shape[1], height=image.shape[0], orientation=1), tools)
     add_ages([photo], tools)
-    face = Detector().detect(image)[0]
+    face = Detector().detect([image])[0][0]
     assert len(detections) == 1
     np.testing.assert_array_equal(first.crops[0][0], crop_face(image, face.box))
     np.testing.assert_array_equal(same.crops[0], first.crops[0])

@@ -55,7 +55,10 @@ class SameBox:
     def __init__(self, darkest=0.0):
         self.darkest = darkest
 
-    def detect(self, image):
+    def detect(self, images):
+        return [self._face(image) for image in images]
+
+    def _face(self, image):
         if image.mean() < self.darkest:
             return []
         box = (int(FACE.x), int(FACE.y), int(FACE.width), int(FACE.height))

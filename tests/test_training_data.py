@@ -288,7 +288,7 @@ def test_faces_are_cut_as_the_engine_cuts_them_and_only_once(portraits, tmp_path
     chosen = photos[photos.excluded == ""]
     assert len(chosen) == 10
     image = np.asarray(Image.open(chosen.path.iloc[3]))
-    expected = crop_face(image, Detector().detect(image)[0].box, size=64)
+    expected = crop_face(image, Detector().detect([image])[0][0].box, size=64)
     store = FaceStore(tmp_path)
     np.testing.assert_array_equal(store.face(int(chosen.part.iloc[3]), int(chosen.row.iloc[3])), expected)
     made = read_json(tmp_path / "prepared.json")

@@ -32,7 +32,7 @@ def tools() -> Tools:
 def portraits(tools) -> list[tuple]:
     """Faces drawn by code, and where they are."""
     pictures = [draw(imagine(age, male, seed)) for age, male, seed in ((45, False, 2), (70, True, 3))]
-    return [(picture, tools.detector.detect(picture)[0]) for picture in pictures]
+    return [(picture, tools.detector.detect([picture])[0][0]) for picture in pictures]
 
 
 def flags_of(name: str, portraits: list[tuple], tools: Tools, folder: Path) -> list[set[str]]:

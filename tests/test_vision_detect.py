@@ -1,6 +1,7 @@
 """The detector gives what the study's detector gave. Golden: tests/golden/mtcnn."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -10,9 +11,10 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from faceage_bio.faces.vision import detect, pixels
+from faceage_bio.demo.portraits import draw, imagine
+from faceage_bio.faces.vision.batches import similar_sizes
 from faceage_bio.faces.vision.boxes import suppress
-from faceage_bio.faces.vision.detect import Detector, first_level_for, pyramid
+from faceage_bio.faces.vision.detect import CPU, GPU, Detector, first_level_for, pyramid
 from faceage_bio.faces.vision.pixels import Pixels
 from tests.golden.mtcnn import pictures
 
@@ -36,7 +38,7 @@ def photos() -> dict[str, np.ndarray]:
 @pytest.fixture(scope="module")
 def found(detector, photos) -> dict[str, list]:
     """The faces of each photo."""
-    return {name: detector.detect(photo) for name, photo in photos.items()}
+    return {name: detector.detect([photo])[0] for name, photo in photos.items()}
 
 
 def assert_same(found: list, name: str) -> None:
@@ -88,18 +90,51 @@ def test_suppression_keeps_the_best_and_nothing_that_overlaps_it(rows):
     assert sorted(suppress(boxes, 2.0)) == list(range(len(rows)))
 
 
-@pytest.mark.parametrize("name", list(pictures.drawn()))
-def test_the_arithmetic_of_the_gpu_finds_the_same(detector, photos, name, monkeypatch):
-    """On a GPU the pyramid comes from the integral image instead of OpenCV; that path on the CPU."""
-    monkeypatch.setattr(pixels, "SMALL_LEVEL", 1.0)
-    assert_same(detector.detect(photos[name]), name)
+def test_the_arithmetic_of_the_gpu_finds_the_same(photos):
+    """On a GPU the pyramid comes from the integral image instead of OpenCV, and photos are padded; all that on the CPU."""
+    few = replace(GPU, photo_pixels=2_000_000)  # two dozen portraits at a time
+    for name, faces in zip(photos, Detector(gpu=True, limits=few).detect([*photos.values()]), strict=True):
+        assert_same(faces, name)
+
+
+@pytest.fixture(scope="module")
+def mixed():
+    """Photos of 12 sizes, odd and even, wide and high."""
+    random = np.random.default_rng(7)
+    people = [draw(imagine(30 + number, number % 2 == 0, 40 + number)) for number in range(12)]
+    return [
+        picture[: random.integers(250, 400), : random.integers(200, 320)] for picture in map(np.array, people)
+    ] + [np.zeros((1, 1, 3), np.uint8), np.zeros((11, 300, 3), np.uint8), np.full((20, 20, 3), 200, np.uint8)]
+
+
+@pytest.mark.parametrize("gpu", [False, True])
+def test_a_photo_has_the_same_faces_alone_and_among_others_of_other_sizes(mixed, gpu):
+    """Padding may not be seen by the network: its pooling looks a pixel beyond photos of some sizes."""
+    detector = Detector(gpu=gpu, limits=replace(CPU, padding=1.0, photo_pixels=10**6))
+    alone = [detector.detect([picture])[0] for picture in mixed]
+    assert detector.detect(mixed) == alone
+    assert sum(map(len, alone)) >= 12
+
+
+def test_batches_hold_each_photo_once_and_waste_little():
+    sizes = [(480, 640), (640, 480), (470, 640), (3000, 4000), (480, 640), (10, 10)]
+    for padding, most in ((0.0, 10**6), (0.25, 10**6), (10.0, 10**9)):
+        batches = similar_sizes(sizes, most, padding)
+        assert sorted(place for batch in batches for place in batch) == list(range(len(sizes)))
+        for batch in batches:
+            own = [sizes[place] for place in batch]
+            padded = len(own) * max(h for h, _ in own) * max(w for _, w in own)
+            assert len(batch) == 1 or padded <= min(most, (1 + padding) * sum(h * w for h, w in own))
+    assert [0, 4] in similar_sizes(sizes, 10**6, 0.0)
+    assert len(similar_sizes(sizes, 10**9, 1e9)) == 1
 
 
 def test_levels_from_the_integral_image_equal_opencv():
     image = np.random.default_rng(3).integers(0, 256, (301, 457, 3), np.uint8)
-    photo = Pixels(image, torch.device("cpu"))
+    photo = Pixels([image], torch.device("cpu"), gpu=False)
     for scale in pyramid(301, 457):
-        differ = (photo.level_from_integral(scale) - _by_opencv(image, scale)).abs() / 0.0078125
+        level = photo.level_from_integral(scale, np.array([0]))
+        differ = (level - _by_opencv(image, scale)).abs() / 0.0078125
         assert differ.max() <= 1.01
         assert (differ > 0.5).float().mean() < 1e-3
 
@@ -130,34 +165,51 @@ def test_patches_equal_opencv_on_a_photo_padded_with_black(size, squares):
         for x1, y1, x2, y2 in boxes
     ]
     expected = (np.stack(expected).transpose(0, 3, 1, 2) - 127.5) * 0.0078125
-    photo = Pixels(image, torch.device("cpu"))
-    np.testing.assert_allclose(photo.patches(boxes, size).numpy(), expected, atol=1e-5)
+    photo = Pixels([image], torch.device("cpu"), gpu=False)
+    own = np.column_stack([np.zeros(len(boxes)), boxes])
+    np.testing.assert_allclose(photo.patches(own, size).numpy(), expected, atol=1e-5)
     photo.huge = True  # cut one by one, as of a photo of 100 megapixels
-    np.testing.assert_allclose(photo.patches(boxes, size).numpy(), expected, atol=1e-5)
+    np.testing.assert_allclose(photo.patches(own, size).numpy(), expected, atol=1e-5)
+    others = Pixels([np.full((90, 40, 3), 255, np.uint8), image], torch.device("cpu"), gpu=False)
+    own[:, 0] = 1
+    np.testing.assert_allclose(others.patches(own, size).numpy(), expected, atol=1e-5)
 
 
-def test_bands_change_nothing(detector, photos, monkeypatch):
-    picture = next(iter(photos.values()))
-    whole = detector.detect(picture)
-    monkeypatch.setattr(detect, "PNET_BAND", 1)
-    banded = detector.detect(picture)
-    assert [(face.box, face.landmarks) for face in banded] == [(face.box, face.landmarks) for face in whole]
+@pytest.mark.parametrize("gpu", [False, True])
+def test_bands_and_parts_change_nothing(mixed, gpu):
+    whole, few = (
+        Detector(gpu=gpu, limits=replace(CPU, padding=1.0, level_pixels=pixels, patches=patches))
+        for pixels, patches in ((10**9, 10**9), (1, 3))
+    )
+    boxes, parts = (
+        [[(face.box, face.landmarks) for face in faces] for faces in one.detect(mixed)]
+        for one in (whole, few)
+    )
+    assert parts == boxes
 
 
-def test_a_photo_too_large_for_the_gpu_is_done_on_the_cpu(detector, photos, monkeypatch):
-    picture = next(iter(photos.values()))
-    gpu = Detector()
+@pytest.mark.parametrize("room", [0, 1, 3])  # photos that the GPU's memory holds
+def test_a_batch_too_large_for_the_gpu_is_halved_and_a_photo_too_large_done_on_the_cpu(
+    detector, mixed, monkeypatch, room
+):
+    gpu, tried = Detector(), []
     gpu.device = torch.device("cuda")  # only said: nothing is computed there
+    gpu.limits = replace(CPU, padding=1.0)
     monkeypatch.setattr(torch.cuda, "empty_cache", lambda: None)
-    real = detect.Pixels
+    real = Detector._faces
 
-    def full(image, device):
-        if device.type == "cuda":
-            raise torch.cuda.OutOfMemoryError("too much")
-        return real(image, device)
+    def full(self, pixels):
+        if self is gpu:
+            tried.append(len(pixels.images))
+            if len(pixels.images) > room:
+                raise torch.cuda.OutOfMemoryError("too much")
+            pixels.device = torch.device("cpu")
+        return real(self, pixels)
 
-    monkeypatch.setattr(detect, "Pixels", full)
-    assert gpu.detect(picture) == detector.detect(picture)
+    monkeypatch.setattr(Detector, "_faces", full)
+    assert gpu.detect(mixed) == detector.detect(mixed)
+    assert max(tried) > 3
+    assert min(tried) <= max(1, room)
 
 
 def test_fast_detection_finds_the_same_faces_on_the_portraits(detector, found):
@@ -170,9 +222,9 @@ def test_fast_detection_finds_the_same_faces_on_the_portraits(detector, found):
     for name, picture in portraits.items():
         # as they are, and with faces hardly above the limit
         small = cv2.resize(picture, (160, 196), interpolation=cv2.INTER_AREA)
-        for photo, exact in ((picture, found[name]), (small, detector.detect(small))):
+        for photo, exact in ((picture, found[name]), (small, detector.detect([small])[0])):
             if exact and min(exact[0].width, exact[0].height) >= 60:
-                faces = fast.detect(photo)
+                faces = fast.detect([photo])[0]
                 same.append(bool(faces) and faces[0].box == exact[0].box)
     assert len(same) > 300
     assert np.mean(same) >= 0.99

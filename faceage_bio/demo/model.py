@@ -40,7 +40,7 @@ def training_people(
     crops, kept = [], []
     with ProcessPoolExecutor(max_workers=1) as pool:  # draws while this process detects
         for (age, _, _), picture in zip(jobs, pool.map(_picture, jobs, chunksize=4), strict=True):
-            faces = detector.detect(picture)
+            faces = detector.detect([picture])[0]
             if faces and faces[0].probability >= 0.9:
                 crops.append(crop_face(picture, faces[0].box))
                 kept.append(age)

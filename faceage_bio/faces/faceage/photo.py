@@ -79,7 +79,7 @@ def examine_image(photo: Decoded, tools: Tools) -> Examined:
         "colour_mode": photo.colour_mode, "corrupt_data": photo.corrupt_data,
         "pixel_hash": pixel_hash(photo.image), "perceptual_hash": perceptual_hash(photo.image),
     }  # fmt: skip
-    faces = tools.detector.detect(photo.image)
+    faces = tools.detector.detect([photo.image])[0]
     likely = [face for face in faces if face.probability >= settings.min_probability]
     known["n_faces"] = len(likely)
     if not faces:

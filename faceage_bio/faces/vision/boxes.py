@@ -1,6 +1,8 @@
 """Arithmetic of face boxes with inclusive pixels, as the study's detector does it."""
 
 import numpy as np
+import torch
+from torchvision.ops import nms
 
 
 def suppress(boxes: np.ndarray, threshold: float, of_smaller: bool = False) -> np.ndarray:
@@ -15,19 +17,25 @@ def suppress(boxes: np.ndarray, threshold: float, of_smaller: bool = False) -> n
     of_smaller : bool
         The overlap is a share of the smaller box instead of the union.
     """
-    x1, y1, x2, y2, score = boxes.T
-    area = (x2 - x1 + 1) * (y2 - y1 + 1)
-    left = np.argsort(score)
-    kept = []
-    while len(left):
-        best, left = left[-1], left[:-1]
-        kept.append(best)
-        width = np.maximum(0, np.minimum(x2[best], x2[left]) - np.maximum(x1[best], x1[left]) + 1)
-        height = np.maximum(0, np.minimum(y2[best], y2[left]) - np.maximum(y1[best], y1[left]) + 1)
-        common = width * height
-        whole = np.minimum(area[best], area[left]) if of_smaller else area[best] + area[left] - common
-        left = left[common / whole <= threshold]
-    return np.array(kept, dtype=np.intp)
+    order = np.argsort(boxes[:, 4])[::-1]  # ties as NumPy has them, which the published detector sorts with
+    corners = boxes[order, :4] + (0, 0, 1, 1)  # the pixel at the end belongs to the box
+    if of_smaller:
+        return order[_outside_better(corners, threshold)]
+    ranks = np.arange(len(order), 0, -1, dtype=np.float64)
+    return order[nms(torch.from_numpy(corners), torch.from_numpy(ranks), threshold).numpy()]
+
+
+def _outside_better(corners: np.ndarray, threshold: float) -> list[int]:
+    """Places of boxes that no better one, which stand before them, overlaps by more than a share of the smaller."""
+    starts, ends = corners[:, :2], corners[:, 2:]
+    area = (ends - starts).prod(axis=1)
+    kept: list[int] = []
+    for place in range(len(corners)):
+        sides = np.minimum(ends[place], ends[kept]) - np.maximum(starts[place], starts[kept])
+        common = np.maximum(0, sides).prod(axis=1)
+        if (common <= threshold * np.minimum(area[place], area[kept])).all():
+            kept.append(place)
+    return kept
 
 
 def square(corners: np.ndarray) -> np.ndarray:

@@ -7,7 +7,7 @@ thresholds are rules in ``settings.photos.Quality``.
 import cv2
 import numpy as np
 
-from faceage_bio.faces.vision.detect import Detector, Face
+from faceage_bio.faces.vision.detect import Detector, Face, onet_input
 
 WINDOW = (8, 48)  # rows and columns; a bar over both eyes is wider, a cheek without any shading is not
 FLAT = 8  # grey levels between the brightest and darkest pixel, which a bar has after strong compression too
@@ -67,5 +67,5 @@ def eye_brightness(image: np.ndarray, face: Face) -> float:
 
 def upside_down(crop: np.ndarray, detector: Detector) -> float:
     """Log odds of a face with the crop turned by 180 degrees, minus those as it is, by the detector's last network."""
-    as_it_is, turned = detector.log_odds(np.stack([crop, crop[::-1, ::-1]]))
+    as_it_is, turned = detector.log_odds(np.stack([onet_input(crop), onet_input(crop[::-1, ::-1])]))
     return float(turned - as_it_is)
