@@ -40,6 +40,37 @@ def test_the_transform_is_the_least_squares_solution_of_the_four_equations():
     np.testing.assert_allclose(similarity(source, target), [[a, -b, right], [b, a, down]], atol=1e-10)
 
 
+def umeyama(source, target):
+    """Eqs. 40 to 43 of Umeyama 1991, with the singular value decomposition of the covariance."""
+    means = source.mean(axis=0), target.mean(axis=0)
+    a, b = source - means[0], target - means[1]
+    u, d, vt = np.linalg.svd(b.T @ a / len(a))
+    sign = np.diag([1, np.sign(np.linalg.det(u) * np.linalg.det(vt))])
+    scale = np.trace(np.diag(d) @ sign) / (a**2).sum(axis=1).mean()
+    linear = scale * u @ sign @ vt
+    return np.column_stack([linear, means[1] - linear @ means[0]])
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_faces_are_moved_to_the_template_by_umeyamas_transform(seed):
+    noise = np.random.default_rng(seed)
+    how = FaceInput("five_points", 112)
+    landmarks = turned(
+        np.array(TEMPLATE), noise.uniform(-60, 60), noise.uniform(0.3, 9), noise.uniform(0, 900, 2)
+    )
+    landmarks += noise.normal(0, 0.05 * np.ptp(landmarks), (5, 2))  # another face than the template
+    np.testing.assert_allclose(similarity(landmarks, how.points), umeyama(landmarks, how.points), atol=1e-9)
+    mirrored = landmarks * [-1, 1]  # is turned, not reflected
+    found = similarity(mirrored, how.points)
+    np.testing.assert_allclose(found, umeyama(mirrored, how.points), atol=1e-9)
+    assert np.linalg.det(found[:, :2]) > 0
+
+
+def test_the_template_grows_with_the_input():
+    for size in (112, 160, 224):
+        np.testing.assert_allclose(FaceInput("five_points", size).points, np.array(TEMPLATE) * size / 112)
+
+
 def test_landmarks_land_on_the_template():
     image = np.zeros((400, 500, 3), np.uint8)
     how = FaceInput("five_points", 112, "imagenet")

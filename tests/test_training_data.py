@@ -16,7 +16,14 @@ from faceage_bio.core.settings.settings_training import Curation, Source, Split,
 from faceage_bio.core.tables import read_json, read_table
 from faceage_bio.demo.portraits import another_day, draw, imagine
 from faceage_bio.faces.training import faces as faces_
-from faceage_bio.faces.training.curation import curate_faces, curate_labels, flow
+from faceage_bio.faces.training.curation import (
+    BAD_LABEL,
+    NO_FACE_SAID,
+    SEVERAL_SAID,
+    curate_faces,
+    curate_labels,
+    flow,
+)
 from faceage_bio.faces.training.embeddings import embed, similar_pairs
 from faceage_bio.faces.training.faces import FaceStore, check_faces
 from faceage_bio.faces.training.labelled_photos import matlab_age, read_source
@@ -34,30 +41,27 @@ def source(kind, path, **more):
 
 
 def test_utkface_names_hold_age_sex_and_race_and_malformed_ones_are_no_label(tmp_path):
-    for name in (
-        "61_1_3_20170104011329326.jpg",
-        "100_0_0_20170112213500903.jpg.chip.jpg",
-        "39_1_20170116174525125.jpg",
-        "notes.txt",
-    ):
-        (tmp_path / name).write_bytes(b"")
-    table = read_source(source("utkface", tmp_path)).set_index(
-        read_source(source("utkface", tmp_path)).path.str.split("/").str[-1]
-    )
-    assert table.age.to_dict() == pytest.approx(
-        {
-            "100_0_0_20170112213500903.jpg.chip.jpg": 100,
-            "39_1_20170116174525125.jpg": np.nan,
-            "61_1_3_20170104011329326.jpg": 61,
-        },
-        nan_ok=True,
-    )
-    assert table.loc["61_1_3_20170104011329326.jpg", ["sex", "race", "excluded"]].tolist() == [
-        "female",
-        "Indian",
-        "",
-    ]
-    assert table.loc["39_1_20170116174525125.jpg", "excluded"] == "no readable label"
+    labels = {
+        "61_1_3_20170104011329326.jpg": (61, "female", "Indian"), "100_0_0_20170112213500903.jpg.chip.jpg": (100, "male", "White"),
+        "1_0_4_20161221193016140.jpg.chip.jpg": (1, "male", "Other"), "116_1_2_20170112213500903.JPG": (116, "female", "Asian"),
+        # these stand in the published folders
+        "55_0_0_20170116232725357jpg.chip.jpg": (55, "male", "White"), "24_0_1_20170116220224657 .jpg.chip.jpg": (24, "male", "Black"),
+        "44_1_4_20170116235150272.pg.chip.jpg": (44, "female", "Other"), "39_1_20170116174525125.jpg.chip.jpg": None,
+        "61_3_20170109150557335.jpg.chip.jpg": None, "53__0_20170116184028385.jpg.chip.jpg": None,
+    }  # fmt: skip
+    (tmp_path / "part1").mkdir()
+    for name in (*labels, "notes.txt"):
+        (tmp_path / "part1" / name).write_bytes(b"")
+    table = read_source(source("utkface", tmp_path))
+    table.index = table.path.str.split("/").str[-1]
+    assert sorted(table.index) == sorted(labels)
+    for name, label in labels.items():
+        found = table.loc[name]
+        assert found.identity == found.path  # nobody knows who it is
+        if label is None:
+            assert (np.isnan(found.age), found.excluded) == (True, "no readable label")
+        else:
+            assert (found.age, found.sex, found.race, found.excluded) == (*label, "")
 
 
 def test_an_age_is_that_from_a_matlab_day_to_the_first_of_july():
@@ -86,15 +90,94 @@ def test_imdb_wiki_gives_ages_persons_and_its_own_exclusions(tmp_path):
     assert table.path[0] == str(tmp_path / "a/1.jpg")
 
 
+def cells(values):
+    """A row of cells, as MATLAB keeps texts and boxes of unequal length."""
+    row = np.empty((1, len(values)), dtype=object)
+    for place, value in enumerate(values):
+        row[0, place] = value
+    return row
+
+
+# dob (days of MATLAB), year, name, gender, face_score, second_face_score; the age, or why there is none
+PUBLISHED = [
+    (693726, 1968, "Ann Lee", 1.0, 1.4597, 1.1189, SEVERAL_SAID),  # 10 May 1899
+    (693726, 1970, "Ann Lee", 1.0, 2.5443, np.nan, 71.14),
+    (711677, 2012, "Bo Ek", 0.0, -np.inf, np.nan, NO_FACE_SAID),
+    (719529, 2008, "Anna É.", 0.0, 4.2, np.nan, 38.497),  # 1 January 1970
+    (0, 2008, "Born Unknown", np.nan, 3.1, np.nan, BAD_LABEL),
+    (np.nan, 2008, "Not A Number", 1.0, 3.1, np.nan, BAD_LABEL),
+    (np.inf, 2008, "Endless", 1.0, 3.1, np.nan, BAD_LABEL),
+    (47, 2008, "Year Zero", 1.0, 3.1, np.nan, BAD_LABEL),
+    (-20, 2008, "Before It", 1.0, 3.1, np.nan, BAD_LABEL),
+    (730546, 1994, "Not Born", 1.0, 3.1, np.nan, -5.67),  # 1 March 2000
+    (719529, 0, "No Year", 1.0, 3.1, np.nan, BAD_LABEL),
+    (719529, 2008, "Score Unknown", 1.0, np.nan, np.nan, NO_FACE_SAID),
+    (719529, 2008, "Endless Score", 1.0, np.inf, np.nan, NO_FACE_SAID),
+    (719529, 2008, "Second Endless", 1.0, 3.1, np.inf, SEVERAL_SAID),
+    (719529, 2009, None, 1.0, 3.1, np.nan, 39.496),
+    (650000, 2008, "Long Ago", 1.0, 3.1, np.nan, 228.857),  # 21 August 1779
+]
+
+
+@pytest.mark.parametrize("name", ["imdb", "wiki"])
+def test_the_published_layout_of_imdb_wiki_is_read(tmp_path, name):
+    photos = PUBLISHED if name == "wiki" else [one for one in PUBLISHED if np.isfinite(one[0])]
+    born, taken, people, gender, score, second, expected = zip(*photos, strict=True)
+    n = len(photos)
+    fields = {
+        "dob": np.array([born], np.int32 if name == "imdb" else np.float64), "photo_taken": np.array([taken], np.uint16),
+        "full_path": cells([cells([f"{k:02d}/nm{k:07d}_rm{k}_{taken[k]}.jpg"]) if name == "imdb" else f"{k:02d}/{k}.jpg" for k in range(n)]),
+        "gender": np.array([gender]), "name": cells([one if one else np.empty((0, 0)) for one in people]),
+        "face_location": cells([np.array([[1.0, 1.0, 500.0, 500.0]])] * n), "face_score": np.array([score]),
+        "second_face_score": np.array([second]),
+    }  # fmt: skip
+    if name == "imdb":
+        fields |= {"celeb_names": cells(sorted({one or "" for one in people})), "celeb_id": np.ones((1, n))}
+    savemat(tmp_path / f"{name}.mat", {name: fields}, format="5")
+    table = read_source(source("imdb_wiki", tmp_path / f"{name}.mat"))
+    assert len(table) == n
+    for row, told in zip(table.itertuples(), expected, strict=True):
+        if isinstance(told, str):
+            assert row.excluded == told
+        else:
+            assert row.age == pytest.approx(told, abs=0.005)
+            assert row.excluded == ""
+    assert table.identity.tolist() == [who or table.path[k] for k, who in enumerate(people)]
+    assert table.sex.tolist()[:5] == ["male", "male", "female", "female", ""]
+    assert table.path[3].startswith(str(tmp_path / "03"))
+    kept = curate_labels(table, Curation()).set_axis(people)
+    assert kept[kept == ""].index.tolist() == ["Ann Lee", "Anna É.", None]
+    assert kept[["Not Born", "Long Ago"]].eq("age below 18 or above 105 years").all()
+
+
 def test_a_wrong_mat_file_says_what_it_holds(tmp_path):
     with pytest.raises(
         TableError, match=r"holds imdb, without the field\(s\) face_score. Expected a struct imdb or wiki"
     ):
         read_source(source("imdb_wiki", mat(tmp_path / "imdb.mat", face_score=None)))
     with pytest.raises(
-        TableError, match=r"its fields differ in length. Expected one value per photo in each. Give"
+        TableError,
+        match=r"its fields differ in length, .*Expected one struct with one value per photo in each field. Give",
     ):
         read_source(source("imdb_wiki", mat(tmp_path / "imdb.mat", dob=np.array([719529.0]))))
+    structs = np.zeros(
+        2,
+        [
+            (name, float)
+            for name in ("dob", "photo_taken", "full_path", "face_score", "second_face_score", "name")
+        ],
+    )
+    savemat(tmp_path / "structs.mat", {"wiki": structs})
+    with pytest.raises(TableError, match=r"or there are several structs"):
+        read_source(source("imdb_wiki", tmp_path / "structs.mat"))
+    words = np.array(["1970-01-01", "x", "y"], dtype=object)
+    with pytest.raises(TableError, match=r"its field dob holds 1970-01-01; x; and 1 more. Expected numbers"):
+        read_source(source("imdb_wiki", mat(tmp_path / "imdb.mat", dob=words)))
+    (tmp_path / "new.mat").write_bytes(
+        b"MATLAB 7.3 MAT-file".ljust(124) + b"\x00\x02IM" + b"\x89HDF\r\n\x1a\n"
+    )
+    with pytest.raises(TableError, match=r"not a MATLAB file of version 5 \(.*7.3"):
+        read_source(source("imdb_wiki", tmp_path / "new.mat"))
     savemat(tmp_path / "other.mat", {"x": np.eye(2)})
     with pytest.raises(TableError, match="holds x, without the field"):
         read_source(source("imdb_wiki", tmp_path / "other.mat"))

@@ -14,9 +14,8 @@ from faceage_bio.core.tables import read_text_table
 from faceage_bio.faces.training.curation import BAD_LABEL, NO_FACE_SAID, SEVERAL_SAID
 
 COLUMNS = ("source", "path", "age", "identity", "sex", "race", "excluded")
-UTKFACE = re.compile(
-    r"(?P<age>\d{1,3})_(?P<sex>[01])_(?P<race>[0-4])_(?P<date>\d{17})\.jpe?g(\.chip\.jpg)?", re.IGNORECASE
-)
+# some names of the set lack a field, which may be any of them, and some the dot or a letter of their ending
+UTKFACE = re.compile(r"(?P<age>\d{1,3})_(?P<sex>[01])_(?P<race>[0-4])_\d{14,20}\D*")
 PICTURES = {".jpg", ".jpeg", ".png"}
 UTK_SEX = {"0": "male", "1": "female"}
 UTK_RACE = {"0": "White", "1": "Black", "2": "Asian", "3": "Indian", "4": "Other"}
@@ -101,11 +100,18 @@ def _imdb_wiki(source: Source) -> pd.DataFrame:
             f"{path}: holds {', '.join(held) or 'nothing'}, without the field(s) {', '.join(lacking)}. Expected a struct imdb or wiki with {', '.join(needed)}. "
             "Give the file that came with the pictures."
         )
-    field = {name: np.atleast_1d(meta[name].item()) for name in needed}
-    if len({len(values) for values in field.values()}) != 1:
+    field = {name: np.atleast_1d(meta[name].item() if meta.size == 1 else meta[name]) for name in needed}
+    if meta.size != 1 or len({values.shape for values in field.values()}) != 1:
         raise TableError(
-            f"{path}: its fields differ in length. Expected one value per photo in each. Give the file as it was published."
+            f"{path}: its fields differ in length, or there are several structs. Expected one struct with one value per photo in each field. Give the file as it was published."
         )
+    try:
+        for name in ("dob", "photo_taken", "face_score", "second_face_score"):
+            field[name] = field[name].astype(np.float64)
+    except (ValueError, TypeError):
+        raise TableError(
+            f"{path}: its field {name} holds {examples(list(field[name]), 2)}. Expected numbers. Give the file as it was published."
+        ) from None
     folder = Path(source.folder) if source.folder else path.parent
     names = [str(name) if np.size(name) else "" for name in field["name"]]
     paths = [str(folder / str(np.ravel(one)[0] if np.size(one) else "")) for one in field["full_path"]]
@@ -115,8 +121,8 @@ def _imdb_wiki(source: Source) -> pd.DataFrame:
         table["sex"] = pd.Series(np.atleast_1d(meta["gender"].item()).astype(float)).map(
             {0.0: "female", 1.0: "male"}
         )
-    score, second = (field[name].astype(float) for name in ("face_score", "second_face_score"))
-    table["excluded"] = np.select([~np.isfinite(score), ~np.isnan(second)], [NO_FACE_SAID, SEVERAL_SAID], "")
+    told = [~np.isfinite(field["face_score"]), ~np.isnan(field["second_face_score"])]
+    table["excluded"] = np.select(told, [NO_FACE_SAID, SEVERAL_SAID], "")
     return table
 
 
