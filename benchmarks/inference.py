@@ -79,13 +79,13 @@ def arguments() -> argparse.Namespace:
     return asked
 
 
-def per_second(what: Callable[[], int]) -> float:
+def per_second(what: Callable[[], int], clock: Callable[[], float] = time.perf_counter) -> float:
     """How much ``what`` does in a second; it says how much it did in one call. Two calls warm up."""
     what(), what()
-    done, begin = 0, time.perf_counter()
-    while time.perf_counter() - begin < SECONDS:
+    done, begin = 0, clock()
+    while clock() - begin < SECONDS:
         done += what()
-    return done / (time.perf_counter() - begin)
+    return done / (clock() - begin)
 
 
 @contextmanager
@@ -102,7 +102,7 @@ def describe_machine(device: str, cores: int) -> None:
 
 
 @torch.inference_mode()
-def matrix_rate(device: str, dtype: torch.dtype) -> float:
+def matrix_rate(device: str, dtype: torch.dtype, clock: Callable[[], float] = time.perf_counter) -> float:
     """Floating-point operations per second at most: of a large matrix product, or of large convolutions.
 
     The best counts, since PyTorch computes products and convolutions with different libraries, and some of them are slow on
@@ -124,7 +124,7 @@ def matrix_rate(device: str, dtype: torch.dtype) -> float:
             torch.cuda.synchronize()
         return work
 
-    return max(per_second(partial(run, *work)) for work in works)
+    return max(per_second(partial(run, *work), clock) for work in works)
 
 
 def operations(model: Path) -> float:

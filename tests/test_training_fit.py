@@ -6,6 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from facenet_pytorch import InceptionResnetV1
+from safetensors.torch import load_file
 from typer.testing import CliRunner
 
 from faceage_bio.cli.main import app
@@ -44,36 +46,32 @@ def settings(**fit) -> Training:
     return Training(name="tiny", sources=[{"name": "s", "kind": "table", "path": "l.tsv"}], fit=chosen)
 
 
-@pytest.fixture(scope="module")
-def prepared(tmp_path_factory):
+def prepare_faces(folder, n, training, how):
     """Faces that are brighter on the left the older they are."""
-    folder, random = tmp_path_factory.mktemp("prepared"), np.random.default_rng(2)
-    ages = random.uniform(20, 90, 48)
+    random = np.random.default_rng(2)
+    ages = random.uniform(20, 90, n)
     crops = []
     for age in ages:
-        face = random.integers(60, 120, (32, 32, 3))
-        face[:, :16] += round(age)
+        face = random.integers(60, 120, (how.size, how.size, 3))
+        face[:, : how.size // 2] += round(age)
         crops.append(face.astype(np.uint8))
     (folder / "faces").mkdir()
-    rows = keep_part(folder / "faces" / "part-00000.npy", [{"row": n} for n in range(48)], crops, HOW, "key")
-    photos = rows[["row"]].assign(part=0, age=ages, content_hash=[f"{n:064x}" for n in range(48)])
-    side = np.where(np.arange(48) < 32, "training", "validation")
+    rows = keep_part(folder / "faces" / "part-00000.npy", [{"row": k} for k in range(n)], crops, how, "key")
+    photos = rows[["row"]].assign(part=0, age=ages, content_hash=[f"{k:064x}" for k in range(n)])
+    side = np.where(np.arange(n) < training, "training", "validation")
     write_table(photos, folder / "photos.parquet")
-    write_table(
-        pd.DataFrame({"place": range(48), "side": side, "person": range(48)}), folder / "split.parquet"
-    )
-    write_table(pd.DataFrame({"step": ["all"], "n_excluded": [0], "n_left": [48]}), folder / "flow.tsv")
+    write_table(pd.DataFrame({"place": range(n), "side": side, "person": range(n)}), folder / "split.parquet")
+    write_table(pd.DataFrame({"step": ["all"], "n_excluded": [0], "n_left": [n]}), folder / "flow.tsv")
+    description = {"n_photos": n, "n_persons": n, "sides": {"training": training, "validation": n - training}}
     write_json(
-        {
-            "input": HOW.declared(),
-            "n_photos": 48,
-            "n_persons": 48,
-            "sides": {"training": 32, "validation": 16},
-            "leak": {"place": 0, "person": 0},
-        },
-        folder / "prepared.json",
+        description | {"input": how.declared(), "leak": {"place": 0, "person": 0}}, folder / "prepared.json"
     )
     return folder
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory):
+    return prepare_faces(tmp_path_factory.mktemp("prepared"), 48, 32, HOW)
 
 
 @pytest.fixture(scope="module")
@@ -221,8 +219,6 @@ def test_frozen_layers_stay_as_they_are(prepared, whole, tmp_path):
         tmp_path,
     )
     before, after = (load_model(folder / "model") for folder in (whole, tmp_path))
-    from safetensors.torch import load_file
-
     one, other = (load_file(folder / "model" / "model.safetensors") for folder in (whole, tmp_path))
     frozen = [name for name in one if name.startswith(("blocks", "patch_embed"))]
     assert all(torch.equal(one[name], other[name]) for name in frozen)
@@ -285,8 +281,6 @@ def test_a_start_of_another_architecture_is_refused(tmp_path):
 
 
 def test_inception_resnet_starts_from_a_face_recognition_file_and_becomes_a_model_folder(tmp_path):
-    from facenet_pytorch import InceptionResnetV1
-
     torch.manual_seed(3)
     recognition = InceptionResnetV1(pretrained=None, classify=False).state_dict()
     torch.save(recognition, tmp_path / "vggface.pt")
@@ -304,6 +298,40 @@ def test_inception_resnet_starts_from_a_face_recognition_file_and_becomes_a_mode
         expected = network(torch.tensor(pixels.transpose(0, 3, 1, 2), dtype=torch.float32))
     np.testing.assert_allclose(model.predict(crops), expected, atol=1e-3)
     assert (model.card["kind"], model.card["name"]) == ("faceage", "own")
+
+
+def test_inception_resnet_is_fitted_with_frozen_stages_and_a_killed_run_repeats_its_losses(
+    tmp_path, monkeypatch
+):
+    torch.manual_seed(3)
+    recognition = InceptionResnetV1(pretrained=None, classify=False).state_dict()
+    torch.save(recognition, tmp_path / "vggface.pt")
+    faces = tmp_path / "faces"
+    faces.mkdir()
+    prepare_faces(faces, 12, 8, FaceInput(size=80))
+    frozen = ["conv2d", "repeat_1", "mixed_6a", "repeat_2"]
+    chosen = settings(
+        network="inception_resnet_v1", start_from=str(tmp_path / "vggface.pt"), freeze=[f"backbone.{stage}" for stage in frozen],
+        batch_size=4, max_epochs=2, balance="none",
+    )  # fmt: skip
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    fit_model(chosen, faces, whole)
+    with monkeypatch.context() as patch:
+        at(patch, 1, RuntimeError("killed"))
+        with pytest.raises(RuntimeError, match="killed"):
+            fit_model(chosen, faces, killed)
+    fit_model(chosen, faces, killed)
+    assert len(losses(killed)) == 2
+    pd.testing.assert_frame_equal(losses(killed), losses(whole), rtol=0, atol=1e-6)
+    states = [load_file(folder / "model" / "model.safetensors") for folder in (whole, killed)]
+    assert all(torch.allclose(states[0][name], states[1][name], atol=1e-6) for name in states[0])
+    moved = {
+        name.split(".")[0] for name, start in recognition.items()
+        if states[0].get(f"backbone.{name}", start).shape == start.shape and not torch.equal(states[0].get(f"backbone.{name}", start), start)
+    }  # fmt: skip
+    # running means of frozen stages stay too; last_linear and last_bn have other shapes in FaceAge
+    assert moved == {"mixed_7a", "repeat_3", "block8"}
+    assert load_model(whole / "model").card["training"]["fit"]["freeze"] == chosen.fit.freeze
 
 
 # ------------------------------------------------------------------ order and augmentation

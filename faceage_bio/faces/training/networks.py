@@ -16,6 +16,7 @@ from faceage_bio.faces.vision.network import FaceAgeNetwork
 from faceage_bio.faces.vision.transformer import KIND, Architecture, build, read_state, write_transformer
 
 INCEPTION = "inception_resnet_v1"
+CHANNELS_LAST = torch.channels_last  # convolutions of a CPU are about a sixth quicker in this order
 SMALLEST_INCEPTION = 80  # pixels, below which its last layers have no width
 
 
@@ -30,6 +31,7 @@ class AgeNetwork(nn.Module):
 
     def forward(self, faces: torch.Tensor) -> torch.Tensor:
         """float32 of shape (n,) for standardised faces of shape (n, 3, size, size)."""
+        faces = faces.contiguous(memory_format=CHANNELS_LAST)
         return self.network(faces).reshape(len(faces)) * self.scale + self.offset
 
 
@@ -71,7 +73,7 @@ def make_network(fit: Fit, how: FaceInput, mean_age: float, sd_age: float) -> Ag
         )
     for name, parameter in network.named_parameters():
         parameter.requires_grad = not name.startswith(tuple(fit.freeze)) if fit.freeze else True
-    return whole
+    return whole.to(memory_format=CHANNELS_LAST)
 
 
 def frozen_norms(whole: AgeNetwork, fit: Fit) -> list[nn.Module]:
