@@ -1,5 +1,7 @@
 """Several age models in the same participants: the planted better one is found, and each number is that of its method."""
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -8,11 +10,13 @@ from typer.testing import CliRunner
 
 from faceage_bio.cli.main import app
 from faceage_bio.core.tables import read_table
+from faceage_bio.faces.faceage.model_agreement import compare_models
 from faceage_bio.faces.faceage.model_comparison import compare_predictions
 from faceage_bio.stats.concordance import concordance
 from faceage_bio.stats.cox import fit_cox
 from faceage_bio.stats.cox_fit import likelihood_ratio_test
 from tests.conftest import add_mean_model
+from tests.golden.model_comparison.data import people as lung
 from tests.rows import told
 
 CARDS = [{"name": "exact", "sha256": "a" * 64}, {"name": "noisy", "sha256": "b" * 64}]
@@ -85,6 +89,51 @@ def test_numbers_are_those_of_their_methods():
     assert found.p_value == pytest.approx(alone.difference(1, 0).p_value)
     adjusted = one(table, measure="Harrell's C", term="noisy", adjustment="minimal")
     assert adjusted.estimate == pytest.approx(fit.concordance)
+
+
+GOLDEN = (
+    pd.read_csv(Path(__file__).parent / "golden" / "model_comparison" / "golden.tsv", sep="\t")
+    .groupby("quantity", sort=False)
+    .value.apply(np.array)
+)
+NAMES = {"exact": "first", "noisy": "second"}  # in golden.R
+INTERVAL = ["estimate", "ci_lower", "ci_upper", "p_value"]
+TEST = ["estimate", "p_value"]
+
+
+def is_as_in_r(row, quantity, columns=INTERVAL):
+    expected = GOLDEN[quantity]
+    found = row[columns[: len(expected)]].to_numpy(dtype=float)
+    np.testing.assert_allclose(found, expected, rtol=1e-6, atol=1e-9, err_msg=quantity)
+
+
+def test_the_comparison_equals_r():
+    table = compare_predictions(lung(), CARDS, "lung")
+    chi = "likelihood-ratio chi-square"
+    for name, theirs in NAMES.items():
+        for quantity, measure in {
+            "absolute": "mean absolute error", "error": "mean error", "rmse": "root mean squared error", "correlation": "correlation", "slope": "slope",
+            "hazard": "hazard ratio",
+        }.items():  # fmt: skip
+            is_as_in_r(one(table, term=name, measure=measure), f"{quantity} {theirs}")
+        is_as_in_r(one(table, term=name, measure=chi, reference=""), f"likelihood {theirs}", TEST)
+        other = next(key for key in NAMES if key != name)
+        is_as_in_r(one(table, term=name, measure=chi, reference=other), f"adds {theirs}", TEST)
+        for adjustment, way in {"unadjusted": "alone", "minimal": "adjusted"}.items():
+            is_as_in_r(one(table, term=name, measure="Harrell's C", adjustment=adjustment), f"{way} {theirs}")
+    is_as_in_r(one(table, measure="difference in mean absolute error"), "absolute difference")
+    for adjustment, way in {"unadjusted": "alone", "minimal": "adjusted"}.items():
+        apart = one(table, measure="difference of Harrell's C", adjustment=adjustment)
+        is_as_in_r(apart, f"{way} difference")
+
+
+def test_the_agreement_equals_r():
+    rows, _ = compare_models(lung().assign(photo_id=lung().subject_id, model_id="m"), CARDS)
+    for measure, quantity in {
+        "bias": "bias", "lower limit of agreement": "limit -1", "upper limit of agreement": "limit 1", "slope": "agreement slope",
+        "standard deviation": "agreement sd", "correlation": "agreement correlation",
+    }.items():  # fmt: skip
+        is_as_in_r(one(rows, measure=measure), quantity)
 
 
 def test_each_model_is_judged_on_the_same_participants():
