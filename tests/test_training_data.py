@@ -313,7 +313,11 @@ def test_the_published_split_leaks_and_says_how_much():
     [
         (
             labelled(1, 8),
-            r"leaves no photo for training.*: 8 photos of 1 person|leaves no photo for validation and test",
+            r"leaves no photo for training and validation: 8 photos of 1 person\(s\). Expected at least one person on each side",
+        ),
+        (
+            labelled(3, 4).assign(age=lambda one: one.identity.map({"p0": 40.0, "p1": 50.0, "p2": 60.0})),
+            r"leaves 4 photo\(s\) for training, all of age \d0. Expected at least two different ages. Take",
         ),
         (
             labelled(5, 1).assign(age=50.0),
@@ -387,14 +391,12 @@ def test_faces_are_cut_as_the_engine_cuts_them_and_only_once(portraits, tmp_path
     with pytest.raises(
         RunError, match=r"part-00001.npy: missing, or other than its checksum says.*train prepare. again"
     ):
-        check_faces(tmp_path)
-    with pytest.raises(
-        RunError, match=r"holds no faces. Expected what .faceage-bio train prepare. writes. Give"
-    ):
-        check_faces(tmp_path / "none")
+        check_faces(tmp_path, chosen.part.astype(int))
+    with pytest.raises(RunError, match=r"none/faces/part-00000.npy: missing, or other"):
+        check_faces(tmp_path / "none", chosen.part)
     pd.testing.assert_frame_equal(prepare(settings, tmp_path), told)
     assert len(cut) == 1  # the damaged part alone
-    check_faces(tmp_path)
+    check_faces(tmp_path, chosen.part.astype(int))
     pd.testing.assert_frame_equal(read_table(tmp_path / "photos.parquet"), photos)
 
 

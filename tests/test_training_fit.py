@@ -1,6 +1,7 @@
 """Fits: repeated by a run that was killed, the same on one and two processes, stopped with the last good weights."""
 
 import re
+import shutil
 
 import numpy as np
 import pandas as pd
@@ -173,6 +174,18 @@ def test_a_run_goes_on_with_its_own_settings_alone(prepared, whole, tmp_path):
     (tmp_path / "settings.json").write_text((whole / "settings.json").read_text())
     with pytest.raises(RunError, match=r"holds a run of other settings or photos.*max_epochs.* may differ"):
         fit_model(settings(learning_rate=0.1), prepared, tmp_path)
+    again = tmp_path / "again"
+    shutil.copytree(prepared, again)
+    photos = read_table(again / "photos.parquet")
+    write_table(photos.assign(age=photos["age"].to_numpy()[::-1]), again / "photos.parquet")
+    with pytest.raises(RunError, match="holds a run of other settings or photos"):
+        fit_model(settings(), again, tmp_path)
+    (again / "faces" / "part-00000.npy").unlink()
+    with pytest.raises(
+        RunError,
+        match=r"part-00000.npy: missing, or other than its checksum says. Expected the part as it was",
+    ):
+        fit_model(settings(), again, tmp_path / "new")
     with pytest.raises(RunError, match=r"no prepared.json. Expected a folder that"):
         fit_model(settings(), tmp_path, tmp_path)
 
@@ -200,8 +213,17 @@ def test_an_infinite_loss_is_found(prepared, tmp_path, monkeypatch):
         fit_model(settings(), prepared, tmp_path)
 
 
-def test_too_little_memory_is_told(prepared, tmp_path, monkeypatch):
-    at(monkeypatch, 0, torch.cuda.OutOfMemoryError("CUDA out of memory"))
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.cuda.OutOfMemoryError("CUDA out of memory"), MemoryError(),
+        RuntimeError("[enforce fail at alloc_cpu.cpp:118] . DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes."),
+        RuntimeError("DataLoader worker (pid 17) is killed by signal: Killed. "),
+    ],
+    ids=["cuda", "numpy", "cpu", "loader"],
+)  # fmt: skip
+def test_too_little_memory_is_told(prepared, tmp_path, monkeypatch, error):
+    at(monkeypatch, 0, error)
     with pytest.raises(
         RunError,
         match=r"memory ran out with batches of 8 faces.*Set fit.batch_size to half",
@@ -494,8 +516,6 @@ def test_the_commands_from_labelled_photos_to_a_page(tmp_path, monkeypatch):
         tmp_path / "run",
     )
     written = tmp_path / "run" / "model"
-    import shutil
-
     shutil.copytree(written, tmp_path / "incumbent")
     card = read_json(tmp_path / "incumbent" / "card.json")
     write_json(card | {"name": "incumbent"}, tmp_path / "incumbent" / "card.json")

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -55,7 +55,7 @@ def cut_faces(
         path, format, content_hash, reason ("" for a face), n_faces, perceptual_hash, pixel_hash; part and row of the face.
     """
     parts = [list(paths[start : start + PART]) for start in range(0, len(paths), PART)]
-    places = [folder / FACES / f"part-{number:05d}.npy" for number in range(len(parts))]
+    places = [part_of(folder, number) for number in range(len(parts))]
     keys = [_key_of(part, how) for part in parts]
     tables: dict[int, pd.DataFrame] = {}
     for number, (part, place) in enumerate(zip(parts, places, strict=True)):
@@ -76,6 +76,11 @@ def cut_faces(
                 progress(len(parts[number]))
     whole = [tables[number].assign(part=number) for number in range(len(parts))]
     return pd.concat(whole, ignore_index=True).drop(columns=["key", "sha256"])
+
+
+def part_of(folder: Path, number: int) -> Path:
+    """The file of a part."""
+    return folder / FACES / f"part-{number:05d}.npy"
 
 
 def _key_of(paths: Sequence[str], how: FaceInput) -> str:
@@ -137,8 +142,8 @@ class FaceStore:
 
     def open(self) -> None:
         """Map the parts into memory."""
-        places = sorted((self.folder / FACES).glob("part-*.npy"))
-        self._parts = [np.load(place, mmap_mode="r") for place in places]
+        places = (self.folder / FACES).glob("part-*.npy")
+        self._parts = {int(place.stem.partition("-")[2]): np.load(place, mmap_mode="r") for place in places}
 
     def __getstate__(self) -> dict:
         return {"folder": self.folder}
@@ -152,22 +157,19 @@ class FaceStore:
         return np.array(self._parts[part][row])
 
 
-def check_faces(folder: Path) -> None:
-    """Compare every part with its checksum.
+def check_faces(folder: Path, parts: Iterable[int]) -> None:
+    """Compare parts with their checksums.
 
     Raises
     ------
     RunError
         A part is missing, cut off or changed.
     """
-    tables = sorted((folder / FACES).glob("part-*.parquet"))
-    if not tables:
-        raise RunError(
-            f"{folder}: holds no faces. Expected what `faceage-bio train prepare` writes. Give the folder of prepared photos."
-        )
-    for path in tables:
-        place, told = path.with_suffix(".npy"), read_table(path, columns=["sha256"])["sha256"]
-        if not place.is_file() or (len(told) and sha256_of(place) != told.iloc[0]):
+    for number in sorted(set(parts)):
+        place = part_of(folder, number)
+        rows = place.with_suffix(".parquet")
+        told = read_table(rows, columns=["sha256"])["sha256"] if rows.is_file() else ()
+        if not (place.is_file() and len(told) and sha256_of(place) == told.iloc[0]):
             raise RunError(
                 f"{place}: missing, or other than its checksum says. Expected the part as it was written. Call `faceage-bio train prepare` again: it makes damaged parts anew."
             )

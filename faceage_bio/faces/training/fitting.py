@@ -1,5 +1,6 @@
 """The fit: epochs, checkpoints at their ends, the plateau schedule and the early stop; a run that was killed goes on."""
 
+import hashlib
 import json
 import time
 import warnings
@@ -38,6 +39,8 @@ MAY_CHANGE = {
     "stop_patience",
 }  # between two calls for one run
 NO_NUMBER = "the loss was no number any more"
+# of CUDA, of PyTorch's allocator, and where the system ended a process that loads
+NO_MEMORY = ("out of memory", "can't allocate memory", "DataLoader worker")
 LIMITATIONS = (
     "Trained on the photos that the card counts; other ages, skin types, cameras and diseases are not covered by its errors. A lower error does not make a better "
     "prognosis: the study's fine-tuned model lost it. Research only: not for decisions about individual patients."
@@ -188,16 +191,16 @@ def fit_model(settings: Training, prepared: Path, output: Path) -> dict:
         raise RunError(
             f"{prepared}: no {DESCRIPTION}. Expected a folder that `faceage-bio train prepare` finished. Give that folder, or call that command first."
         )
-    check_faces(prepared)
     description = read_json(prepared / DESCRIPTION)
     how = input_of({"name": settings.name, "input": description["input"]})
     photos, split = read_table(prepared / PHOTOS), read_table(prepared / SPLIT)
+    check_faces(prepared, photos.loc[split["place"], "part"].astype(int))
     ages = read_side(photos, split, TRAIN)["age"]
     if (output / MODEL / CARD_FILE).exists():
         raise RunError(
             f"{output / MODEL}: this run has ended and its model is there. Expected a new folder for another run. Choose another --output."
         )
-    _remember(settings, description, output)
+    _remember(settings, description, _digest(photos, split), output)
     lightning.seed_everything(settings.seed, verbose=False)
     module = Regression(make_network(settings.fit, how, float(ages.mean()), float(ages.std())), settings.fit)
     last = output / CHECKPOINTS / "last.ckpt"
@@ -211,17 +214,22 @@ def fit_model(settings: Training, prepared: Path, output: Path) -> dict:
                 ckpt_path=str(last) if last.is_file() else None,
                 weights_only=False,
             )
-        except (torch.cuda.OutOfMemoryError, MemoryError):
-            raise RunError(
-                f"memory ran out with batches of {settings.fit.batch_size} faces. Expected enough for one batch on each device. Set fit.batch_size to half and fit.accumulate to twice as much; then "
-                "give the command again, with a new --output."
-            ) from None
         except NotFinite:
             stopped = NO_NUMBER
-        except ProcessRaisedException as error:  # of one of several processes
-            if NotFinite.__name__ not in str(error):
+        except (
+            MemoryError,
+            RuntimeError,
+            ProcessRaisedException,
+        ) as error:  # the last is one of several processes'
+            if NotFinite.__name__ in str(error):
+                stopped = NO_NUMBER
+            elif isinstance(error, MemoryError) or any(words in str(error) for words in NO_MEMORY):
+                raise RunError(
+                    f"memory ran out with batches of {settings.fit.batch_size} faces. Expected enough for one batch on each device. Set fit.batch_size to half and fit.accumulate to twice as much; then "
+                    "give the command again, with a new --output."
+                ) from None
+            else:
                 raise
-            stopped = NO_NUMBER
     return _export(settings, prepared, description, how, photos, split, output, stopped)
 
 
@@ -263,11 +271,17 @@ def _export(settings, prepared: Path, description, how, photos, split, output: P
     return made
 
 
-def _remember(settings: Training, description: dict, output: Path) -> None:
+def _digest(photos: pd.DataFrame, split: pd.DataFrame) -> str:
+    """Of which photos stand where, with which ages."""
+    table = photos.loc[split["place"], ["content_hash", "age"]].assign(side=split["side"].to_numpy())
+    return hashlib.sha256(table.to_csv(index=False).encode()).hexdigest()
+
+
+def _remember(settings: Training, description: dict, photos: str, output: Path) -> None:
     """Note what this run is, or refuse to go on with another."""
     own = {
         "training": settings.model_dump(mode="json"),
-        "prepared": {key: description[key] for key in ("input", "sides")},
+        "prepared": {key: description[key] for key in ("input", "sides")} | {"photos": photos},
     }
     own = json.loads(json.dumps(own))
     path = output / SETTINGS

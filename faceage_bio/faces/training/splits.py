@@ -42,7 +42,7 @@ def split_photos(photos: pd.DataFrame, settings: Split, seed: int) -> pd.DataFra
     Raises
     ------
     TableError
-        One person or one age only, or a side without a photo.
+        One person or one age only, a side without a photo, or one age in training.
     """
     if len(photos) == 0 or photos["age"].nunique() < 2:
         ages = ", ".join(f"{age:g}" for age in sorted(photos["age"].unique())) or "none"
@@ -62,6 +62,11 @@ def split_photos(photos: pd.DataFrame, settings: Split, seed: int) -> pd.DataFra
         raise TableError(
             f"the split leaves no photo for {' and '.join(empty)}: {len(photos)} photos of {person.nunique()} person(s). Expected at least one person on each side. "
             "Take more photos, correct the identities, or change split."
+        )
+    trained = photos.loc[table.loc[table["side"] == TRAIN, "place"], "age"]
+    if trained.nunique() < 2:
+        raise TableError(
+            f"the split leaves {len(trained)} photo(s) for training, all of age {trained.iloc[0]:g}. Expected at least two different ages. Take more photos, or change split or seed."
         )
     return table.reset_index(drop=True)
 
