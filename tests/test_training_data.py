@@ -393,7 +393,7 @@ def test_faces_are_cut_as_the_engine_cuts_them_and_only_once(portraits, tmp_path
     ):
         check_faces(tmp_path, chosen.part.astype(int))
     with pytest.raises(RunError, match=r"none/faces/part-00000.npy: missing, or other"):
-        check_faces(tmp_path / "none", chosen.part)
+        check_faces(tmp_path / "none", chosen.part.astype(int))
     pd.testing.assert_frame_equal(prepare(settings, tmp_path), told)
     assert len(cut) == 1  # the damaged part alone
     check_faces(tmp_path, chosen.part.astype(int))
