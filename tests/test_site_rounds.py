@@ -8,9 +8,17 @@ import pandas as pd
 import pytest
 import typer
 
-from faceage_bio.analyses.sites.rounds import MOST_ANSWERS, Term, answer, combine, first_request
+from faceage_bio.analyses.sites.rounds import (
+    MOST_ANSWERS,
+    Term,
+    answer,
+    combine,
+    first_request,
+    record_answer,
+)
 from faceage_bio.cli.commands_site import app
 from faceage_bio.core.errors import FaceAgeBioError, PrivacyError, RunError
+from faceage_bio.stats.cox import fit_cox
 
 GOLDEN = Path(__file__).parent / "golden"
 NAMES, SIZES = ("north", "south", "east", "west", "centre"), (427, 231, 185, 93, 58)
@@ -123,27 +131,114 @@ def test_changed_data_are_refused(folder, tables):
         give(folder, 1, "north")
 
 
+OPTIONS = {
+    "site": "north",
+    "key": b"k" * 32,
+    "k": 6,
+    "rounded": int,
+    "model_id": "abc",
+    "definition": "linear",
+}
+
+
+def leaves(request, table, log, **changes):
+    """The answer, noted in the log as when it leaves."""
+    found, about = answer(request, table, **OPTIONS | {"log": log} | changes)
+    record_answer(log, about)
+    return found
+
+
 def test_too_many_answers_are_refused_and_a_repeated_request_is_not_counted(folder, tables):
     next_request(folder)
     request = json.loads((folder / "request-1.json").read_text())
-    options = {
-        "site": "north",
-        "key": b"k" * 32,
-        "log": folder / "log",
-        "rounded": int,
-        "model_id": "abc",
-        "definition": "linear",
-    }
-    request["data"] = {}
+    log = folder / "log"
     for number in range(MOST_ANSWERS):
         request["beta"][0] = 0.001 * number
-        assert answer(request, tables["north"], **options) == answer(request, tables["north"], **options)
+        assert leaves(request, tables["north"], log) == leaves(request, tables["north"], log)
     request["beta"][0] = 0.5
     with pytest.raises(PrivacyError, match=f"has answered {MOST_ANSWERS} requests"):
-        answer(request, tables["north"], **options)
-    (folder / "log").write_text("{")
+        leaves(request, tables["north"], log)
+    request["model"]["terms"] = [term | {"per": 2.0} for term in request["model"]["terms"][::-1]]
+    with pytest.raises(PrivacyError, match=f"has answered {MOST_ANSWERS} requests"):  # the same model
+        leaves(request, tables["north"], log)
+    log.write_text("{")
     with pytest.raises(PrivacyError, match="log of this site's answers"):
-        answer(request, tables["north"], **options)
+        leaves(request, tables["north"], log)
+
+
+def test_what_was_not_sent_is_not_in_the_log(folder, tables):
+    ask(folder)
+    answer(
+        json.loads((folder / "request-0.json").read_text()), tables["north"], log=folder / "log", **OPTIONS
+    )
+    assert not (folder / "log").exists()
+
+
+def linear_request(*terms):
+    return first_request([Term(*one) for one in terms], "abc", "linear", "er")
+
+
+def test_rows_that_differ_by_one_are_refused_whatever_the_coordinator_says(folder, tables):
+    """The difference of two answers would be that participant's row: by a changed table, or by a term with a missing value."""
+    log, north = folder / "log", tables["north"]
+    request = linear_request(("age",), ("nodes",))
+    leaves(request, north, log)
+    for site in ("north", "NORTH"):
+        with pytest.raises(
+            PrivacyError, match=r"Where many rows are new, begin again with round 0 and a new log"
+        ):
+            leaves(request, north.iloc[1:], log, site=site)
+    log.unlink()
+    one_missing = north.assign(size=np.where(north.index == north.index[5], np.nan, north["nodes"]))
+    leaves(request, one_missing, log)
+    with pytest.raises(PrivacyError, match=r"an earlier one \(age, nodes\) differ by 1, of whom"):
+        leaves(linear_request(("age",), ("size",)), one_missing, log)
+    leaves(linear_request(("nodes",)), one_missing, log)  # the same participants
+
+
+def test_no_answer_singles_out_a_participant(folder, tables):
+    north = tables["north"].assign(sex=["other", *["male"] * 200, *["female"] * 226])
+    for request, message in (
+        (linear_request(("sex", 1.0, "male"), ("sex", 1.0, "female")), "sex has a level with 1 participants, where 5 are needed"),
+        (first_request([Term("sex", 1.0, "other")], "abc", "linear"), "this site gives no estimate: sex has a level with 1 participants"),
+        (first_request([Term("subject_id", 1.0, "s7")], "abc", "linear"), "the request asks for subject_id"),
+    ):  # fmt: skip
+        with pytest.raises(PrivacyError, match=message):
+            answer(request, north, log=folder / "log", **OPTIONS)
+    few = tables["centre"].assign(event=[1] * 6 + [0] * 52)
+    with pytest.raises(PrivacyError, match="6 events, where more than 6 are needed"):
+        answer(first_request([Term("age")], "abc", "linear"), few, log=folder / "log", **OPTIONS)
+
+
+def test_delayed_entry_counts(folder, tables):
+    north = tables["north"].assign(entry_years=tables["north"]["followup_years"] * np.linspace(0, 0.9, 427))
+    request = first_request([Term("age")], "abc", "linear")
+    found, _ = answer(request, north, log=folder / "log", **OPTIONS)
+    fit = fit_cox(north["followup_years"], north["event"], north[["age"]], north["entry_years"])
+    assert found["beta"] == pytest.approx(fit.terms["log_hazard_ratio"].tolist(), rel=1e-9)
+    found, _ = answer(request | {"round": 1, "beta": found["beta"]}, north, log=folder / "log", **OPTIONS)
+    assert abs(found["score"][0]) < 1e-6 * np.sqrt(found["information"][0][0])
+
+
+def test_coefficients_beyond_reason_are_refused(folder, tables):
+    request = first_request([Term("age")], "abc", "linear") | {"round": 1, "beta": [1e5]}
+    with pytest.raises(PrivacyError, match="at which the sums are not finite"):
+        answer(request, tables["north"], log=folder / "log", **OPTIONS)
+
+
+@pytest.mark.parametrize(
+    ("part", "value", "told"),
+    [("model", None, "model"), ("round", "x", "round"), ("beta", ["a"], "beta.0"), ("data", None, "data")],
+)
+def test_requests_that_lack_a_part_are_told_by_it(folder, part, value, told):
+    ask(folder)
+    path = folder / "request-0.json"
+    request = json.loads(path.read_text())
+    path.write_text(json.dumps(request | {part: value}))
+    with pytest.raises(
+        RunError, match=rf"{path}: {told}.*Expected what `faceage-bio site` wrote\. Ask for it again"
+    ):
+        give(folder, 0, "north")
 
 
 def test_a_small_site_gives_no_sums(folder, tables):

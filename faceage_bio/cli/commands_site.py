@@ -153,7 +153,7 @@ def answer(
     Example: faceage-bio site answer request.json --follow-up results/north/survival/follow_up.parquet --site north --model-id 3f2a
     --key site.key --log answers.jsonl --output north.json
     """
-    from faceage_bio.analyses.sites.rounds import REQUEST, may_answer, read_message
+    from faceage_bio.analyses.sites.rounds import REQUEST, may_answer, read_message, record_answer
     from faceage_bio.analyses.sites.rounds import answer as answer_of
     from faceage_bio.core.tables import read_table, write_json
     from faceage_bio.release.pseudonyms import load_key
@@ -163,8 +163,8 @@ def answer(
     table = read_table(follow_up)
     if "follow_up_reason" in table and asked["model"]["time"]:
         table = table[table["follow_up_reason"] == ""]
-    found = answer_of(
-        asked, table, site=site, key=load_key(key), log=log, rounded=lambda n: int(midpoint(n, rounding)),
+    found, about = answer_of(
+        asked, table, site=site, key=load_key(key), log=log, k=rounding, rounded=lambda n: int(midpoint(n, rounding)),
         model_id=model_id, definition=definition,
     )  # fmt: skip
     print(json.dumps(found, indent=2))
@@ -172,6 +172,7 @@ def answer(
         print(f"In later rounds {why}" if asked["model"]["time"] else why)
     if not yes and not typer.confirm(f"Write this to {output}?"):
         raise typer.Abort
+    record_answer(log, about)
     write_json(found, output)
     print(f"{output}: the answer of {site} in round {asked['round']}")
 
@@ -208,11 +209,17 @@ def combine(
     for row in table.itertuples():
         what = {"hazard ratio": "HR", "mean difference": "difference"}[row.measure]
         print(f"{row.term}: {what} {row.estimate:.3f} (95% CI {row.ci_lower:.3f}–{row.ci_upper:.3f})")
+    alone, sites = int(table["n_two_stage"].max()), int(table["n_sites"].max())
+    whole = (
+        f"{alone} of {sites} sites by their own fit, so not the model of all rows"
+        if alone
+        else "the model of all rows"
+    )
     if not following:
-        print(f"{estimate} is the linear model of all rows, with an intercept for each site.")
+        print(f"{estimate}: a linear model with an intercept for each site; {whole}.")
     elif moved < SETTLED:
         print(
-            f"Settled: the coefficients moved by {moved:.1e} standard errors. {estimate} is the model stratified by site."
+            f"Settled: the coefficients moved by {moved:.1e} standard errors. {estimate}: stratified by site; {whole}."
         )
     elif asked["round"] == 0:
         print(f"Two-stage estimate. Send {output} to the sites for the estimate of all rows.")

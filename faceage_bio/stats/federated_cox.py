@@ -21,7 +21,8 @@ FEWEST_EVENTS, EVENTS_PER_TERM = (
     50,
     20,
 )  # below max(50, 20 p) the equations of an answer can be solved for the rows
-FEWEST_IN_LEVEL = 10  # participants with each value of a variable that has two
+FEWEST_IN_LEVEL = 10  # participants at each level
+FEWEST_FOR_OWN = 5  # the same for a site's own fit
 
 
 @dataclass(frozen=True)
@@ -44,9 +45,11 @@ class SiteEstimate:
     n_events: int
 
 
-def site_estimate(years: pd.Series, event: pd.Series, design: pd.DataFrame) -> SiteEstimate:
+def site_estimate(
+    years: pd.Series, event: pd.Series, design: pd.DataFrame, entry: pd.Series | None = None
+) -> SiteEstimate:
     """Fit the model on a site's rows alone."""
-    fit = fit_cox(years, event, design)
+    fit = fit_cox(years, event, design, entry)
     beta = fit.terms["log_hazard_ratio"].to_numpy()
     return SiteEstimate(beta, fit.covariance.to_numpy(), fit.n, fit.n_events)
 
@@ -57,7 +60,7 @@ def check_answerable(event: pd.Series, design: pd.DataFrame) -> None:
     Raises
     ------
     PrivacyError
-        Fewer events than max(50, 20 per term), or fewer than 10 participants at a level of a variable.
+        Fewer events than max(50, 20 per term), or fewer than 10 participants at a level, that of reference included.
     """
     check_enough(int(event.sum()), "events", design)
 
@@ -68,12 +71,11 @@ def check_enough(found: int, of_what: str, design: pd.DataFrame) -> None:
     few = []
     if found < needed:
         few.append(f"{found} {of_what}, where {needed} are needed for {design.shape[1]} terms")
-    for name, values in design.items():
-        counts = values.value_counts()
-        if len(counts) <= 2 and counts.min() < FEWEST_IN_LEVEL:
-            few.append(
-                f"{name} has a level with {counts.min()} participants, where {FEWEST_IN_LEVEL} are needed"
-            )
+    few += [
+        f"{name} has a level with {least} participants, where {FEWEST_IN_LEVEL} are needed"
+        for name, least in smallest_levels(design).items()
+        if least < FEWEST_IN_LEVEL
+    ]
     if few:
         raise PrivacyError(
             f"this site gives no sums: {'; '.join(few)}. Expected enough that no row can be recovered from the answer. "
@@ -81,8 +83,51 @@ def check_enough(found: int, of_what: str, design: pd.DataFrame) -> None:
         )
 
 
+def smallest_levels(design: pd.DataFrame) -> dict[str, int]:
+    """Participants at the smallest level, that of reference included, of each variable that has levels.
+
+    Such a variable is a column of two values, or all columns named ``variable: level``.
+    """
+    variables: dict[str, list[str]] = {}
+    for name, values in design.items():
+        if values.nunique() <= 2:
+            variables.setdefault(str(name).partition(": ")[0], []).append(str(name))
+    return {variable: int(design.groupby(names).size().min()) for variable, names in variables.items()}
+
+
+def check_own_estimate(found: int, of_what: str, design: pd.DataFrame, k: int) -> None:
+    """Refuse a site's own fit of a few, or of a level of a few, whose outcomes it would tell.
+
+    Parameters
+    ----------
+    found : events of a Cox model, participants of a linear one
+    k : of the release rule: counts from 1 to k stay
+
+    Raises
+    ------
+    PrivacyError
+    """
+    few = [f"{found} {of_what}, where more than {k} are needed"] if found <= k else []
+    few += [
+        f"{name} has a level with {least} participants, where {FEWEST_FOR_OWN} are needed"
+        for name, least in smallest_levels(design).items()
+        if least < FEWEST_FOR_OWN
+    ]
+    if few:
+        raise PrivacyError(
+            f"this site gives no estimate: {'; '.join(few)}. Expected enough that it tells of no single participant. "
+            "Agree on terms without rare levels, or leave the site out."
+        )
+
+
 def site_step(
-    beta: Sequence[float], years: pd.Series, event: pd.Series, design: pd.DataFrame, *, minimum: bool = True
+    beta: Sequence[float],
+    years: pd.Series,
+    event: pd.Series,
+    design: pd.DataFrame,
+    entry: pd.Series | None = None,
+    *,
+    minimum: bool = True,
 ) -> SiteSums:
     """Score and information of a site's rows.
 
@@ -90,7 +135,7 @@ def site_step(
     ----------
     beta : sequence of float, shape (p,)
         Coefficients of ``design``'s columns, on the log scale.
-    years, event, design
+    years, event, design, entry
         See `fit_cox`.
     minimum : bool
         Refuse small sites, see `check_answerable`; False is for tests of the attack alone.
@@ -102,13 +147,19 @@ def site_step(
         raise PrivacyError(
             f"a request with {beta.size} coefficients for {design.shape[1]} terms ({', '.join(design)}). Expected a finite number for each. Ask the coordinator for a new request."
         )
-    sets = risk_sets(years, event, None, None, None)
+    sets = risk_sets(years, event, entry)
     x = np.ascontiguousarray(design.to_numpy(dtype=float).T)
     x = (x - x.mean(axis=1, keepdims=True))[
         :, sets.order
     ]  # sums over risk sets do not change, and keep their digits
     at = efron_pass(sets, x, beta @ x)
-    return SiteSums(score(sets, x, at), information(sets, x, at), len(design), int(event.sum()))
+    sums = SiteSums(score(sets, x, at), information(sets, x, at), len(design), int(event.sum()))
+    if not (np.isfinite(sums.score).all() and np.isfinite(sums.information).all()):
+        raise PrivacyError(
+            f"a request with coefficients {', '.join(f'{one:g}' for one in beta)}, at which the sums are not finite. Expected coefficients near the sites' own. "
+            "Ask the coordinator for a new request."
+        )
+    return sums
 
 
 def pool_estimates(estimates: Sequence[SiteEstimate]) -> tuple[np.ndarray, np.ndarray]:

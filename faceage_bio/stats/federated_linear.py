@@ -37,7 +37,7 @@ def linear_sums(y: pd.Series, design: pd.DataFrame) -> LinearSums:
     Raises
     ------
     PrivacyError
-        Fewer than max(50, 20 p) participants, or fewer than 10 at a level; see `check_enough`.
+        Fewer than max(50, 20 p) participants, or fewer than 10 at a level; see `check_answerable`.
     """
     check_enough(len(y), "participants", design)
     return _sums(y, design)

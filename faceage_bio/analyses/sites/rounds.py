@@ -10,12 +10,14 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
+from pydantic import BaseModel, FiniteFloat, NonNegativeInt, PositiveFloat, ValidationError
 
 import faceage_bio
-from faceage_bio.core.columns import EVENT, FOLLOWUP, SUBJECT
+from faceage_bio.core.columns import ENTRY, EVENT, FOLLOWUP, SUBJECT
 from faceage_bio.core.errors import PrivacyError, RunError
 from faceage_bio.core.tables import OWNER_ONLY, write_text
 from faceage_bio.stats.cox_fit import numbers
@@ -24,6 +26,7 @@ from faceage_bio.stats.federated_cox import (
     SiteSums,
     check_answerable,
     check_enough,
+    check_own_estimate,
     coordinator_step,
     pool_estimates,
     pooled_terms,
@@ -39,9 +42,8 @@ from faceage_bio.stats.federated_linear import (
 )
 
 REQUEST, ANSWER = "faceage-bio site request 1", "faceage-bio site answer 1"
-MOST_ANSWERS = (
-    10  # of a site to one model on one version of its data; each further one tells more of the rows
-)
+MOST_ANSWERS = 10  # of a site to one model; each further one tells more of the rows
+FEWEST_OTHERS = 10  # participants by whom the rows of two models differ, if they do
 SETTLED = 1e-6  # standard errors by which the coefficients still move
 
 
@@ -53,7 +55,7 @@ class Term:
     """
 
     column: str
-    per: float = 1.0
+    per: PositiveFloat = 1.0
     level: str | None = None
 
     @property
@@ -67,6 +69,36 @@ class Term:
         if self.level is None:
             return pd.to_numeric(values) / self.per
         return (values == self.level).astype(float).where(values.notna())
+
+
+class _Model(BaseModel):
+    outcome: str
+    time: Literal["followup_years"] | None
+    model_id: str
+    definition: str
+    terms: list[Term]
+
+
+class _Message(BaseModel):
+    """What a request and an answer have in common; ``format`` and ``version`` are looked at first."""
+
+    round: NonNegativeInt
+
+
+class _Request(_Message):
+    model: _Model
+    beta: list[FiniteFloat] | None
+    data: dict[str, str]
+    estimates: dict[str, dict[str, Any]]
+
+
+class _Answer(_Message):
+    site: str
+    model: str
+    data: str
+    request: str
+    n: NonNegativeInt
+    n_events: NonNegativeInt
 
 
 def first_request(terms: Sequence[Term], model_id: str, definition: str, outcome: str = EVENT) -> dict:
@@ -102,7 +134,7 @@ def read_message(path: Path, expected: str) -> dict:
     Raises
     ------
     RunError
-        Truncated, of another kind, or of another version of this package.
+        Truncated, of another kind or version of this package, or with parts missing or of another kind; all are listed.
     """
     try:
         message = json.loads(path.read_text(encoding="utf-8"))
@@ -113,23 +145,38 @@ def read_message(path: Path, expected: str) -> dict:
     if not isinstance(message, dict) or message.get("format") != expected:
         found = message.get("format") if isinstance(message, dict) else type(message).__name__
         raise RunError(f"{path}: format {found!r}. Expected {expected!r}. Check which file was sent.")
-    if message["version"] != faceage_bio.__version__:
+    if message.get("version") != faceage_bio.__version__:
         raise RunError(
-            f"{path}: made by faceage_bio {message['version']}; this is {faceage_bio.__version__}. Expected the same version at all sites. Install it."
+            f"{path}: made by faceage_bio {message.get('version')}; this is {faceage_bio.__version__}. Expected the same version at all sites. Install it."
         )
+    try:
+        (_Request if expected == REQUEST else _Answer).model_validate_json(json.dumps(message), strict=True)
+    except ValidationError as error:
+        told = [f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors()]
+        raise RunError(
+            f"{path}: {'; '.join(told)}. Expected what `faceage-bio site` wrote. Ask for it again."
+        ) from None
     return message
 
 
 def rows_of(people: pd.DataFrame, model: Mapping) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Outcome (years and event, or y) and design of the participants with all of the model's values.
+    """Outcome (years, event and entry, or y) and design of the participants with all of the model's values.
 
     Raises
     ------
     RunError
-        A column that the site lacks, or another model or definition than the request's.
+        A column that the site lacks.
+    PrivacyError
+        The participant's identifier as a term.
     """
     terms = [Term(**term) for term in model["terms"]]
+    if SUBJECT in {model["outcome"], *(term.column for term in terms)}:
+        raise PrivacyError(
+            f"the request asks for {SUBJECT}. Expected columns that describe many participants. Ask the coordinator for another request."
+        )
     named = {"years": model["time"], "event": EVENT} if model["time"] else {"y": model["outcome"]}
+    if model["time"] and ENTRY in people:
+        named["entry"] = ENTRY
     needed = [*named.values(), *(term.column for term in terms)]
     lacking = [name for name in dict.fromkeys(needed) if name not in people]
     if lacking:
@@ -142,12 +189,9 @@ def rows_of(people: pd.DataFrame, model: Mapping) -> tuple[pd.DataFrame, pd.Data
     return outcome[complete], design[complete]
 
 
-def data_version(people: pd.DataFrame, model: Mapping, key: bytes) -> str:
-    """HMAC of the rows that the model uses: tells the site, and nobody else, whether its data have changed."""
-    outcome, design = rows_of(people, model)
-    table = design.assign(**outcome)
-    if SUBJECT in people:
-        table = table.assign(subject=people.loc[table.index, SUBJECT]).sort_values("subject")
+def data_version(people: pd.DataFrame, key: bytes) -> str:
+    """HMAC of the site's table: tells the site, and nobody else, whether its data have changed."""
+    table = people.sort_values(SUBJECT) if SUBJECT in people else people
     return hmac.new(key, table.to_csv(index=False).encode(), "sha256").hexdigest()
 
 
@@ -158,10 +202,11 @@ def answer(
     site: str,
     key: bytes,
     log: Path,
+    k: int,
     rounded: Callable[[int], int],
     model_id: str,
     definition: str,
-) -> dict:
+) -> tuple[dict, dict]:
     """What a site gives back: its own fit in round 0, score and information later; never a likelihood, a time or a row.
 
     Parameters
@@ -175,16 +220,22 @@ def answer(
     key : bytes
         Secret of the site.
     log : path
-        Where the site keeps what it has answered.
-    rounded : callable
-        The release rule for counts.
+        Where the site keeps what it has answered, all of it on one version of its table.
+    k, rounded : int, callable
+        The release rule for counts: those from 1 to k stay.
     model_id, definition : str
         Of the site's face ages.
+
+    Returns
+    -------
+    dict, dict
+        The answer, and the line of the log: `record_answer` writes it when the answer leaves.
 
     Raises
     ------
     PrivacyError
-        Data that differ from the version that was registered, too many answers, or a site too small for sums.
+        A table that differs from that of earlier answers, too many answers, rows that differ from an earlier model's by a few, or a
+        site too small for sums, or for an estimate of its own.
     RunError
         Another face-age model or definition.
     """
@@ -194,47 +245,71 @@ def answer(
             raise RunError(
                 f"the request is for {name} {model[name]!r}, and this site has {value!r}. Expected the same at all sites. Compute the face ages with that."
             )
-    version = data_version(people, model, key)
-    registered = request["data"].get(site)
-    if registered not in (None, version):
-        raise PrivacyError(
-            f"the data of {site} are not those of its earlier answer: the request was made for version {registered[:12]}, and the table has version {version[:12]}. "
-            "Expected the registered rows; the difference of two answers would tell of the rows that changed. Begin again with round 0."
-        )
+    version = data_version(people, key)
     outcome, design = rows_of(people, model)
-    about = {
-        "model": digest_of(model),
-        "data": version,
-        "round": request["round"],
-        "request": digest_of(request),
-    }
     given = _read_log(log)
-    same = [one for one in given if (one["model"], one["data"]) == (about["model"], version)]
+    about = {
+        "model": model, "digest": digest_of(model), "data": version, "round": request["round"], "request": digest_of(request),
+    }  # fmt: skip
+    if changed := [one["data"] for one in given if one["data"] != version]:
+        raise PrivacyError(
+            f"the data of {site} are not those of its earlier answer: {log} has version {changed[0][:12]}, and the table has version {version[:12]}. "
+            "Expected the same table; the difference of two answers would tell of the rows that changed. Where many rows are new, begin again with round 0 and a new log."
+        )
+    same = [one for one in given if _coding(one["model"]) == _coding(model)]
     if len(same) >= MOST_ANSWERS and about not in same:
         raise PrivacyError(
             f"{log}: {site} has answered {len(same)} requests for this model on these data. Expected at most {MOST_ANSWERS}. Ask the coordinator why more are needed."
         )
     shared = {
-        "format": ANSWER, "version": faceage_bio.__version__, "site": site, **about,
+        "format": ANSWER, "version": faceage_bio.__version__, "site": site, "model": about["digest"], **{name: about[name] for name in ("data", "round", "request")},
         "n": rounded(len(design)), "n_events": rounded(int(outcome["event"].sum())) if model["time"] else 0,
     }  # fmt: skip
-    if not model["time"] and not may_answer(people, model):
-        linear = linear_sums(outcome["y"], design)
-        content = {"xx": linear.xx.tolist(), "xy": linear.xy.tolist(), "yy": linear.yy}
-    elif request["round"] == 0:
+    own = request["round"] == 0 and (model["time"] or may_answer(people, model))
+    if own:
+        found, what = (
+            (int(outcome["event"].sum()), "events") if model["time"] else (len(design), "participants")
+        )
+        check_own_estimate(found, what, design, k)
         fit = (
-            site_estimate(outcome["years"], outcome["event"], design)
+            site_estimate(design=design, **outcome)
             if model["time"]
             else linear_estimate(outcome["y"], design)
         )
         content = {"beta": fit.beta.tolist(), "covariance": fit.covariance.tolist()}
     else:
-        sums = site_step(request["beta"], outcome["years"], outcome["event"], design)
-        content = {"score": sums.score.tolist(), "information": sums.information.tolist()}
+        _check_others(design.index, people, given)
+        if model["time"]:
+            sums = site_step(request["beta"], design=design, **outcome)
+            content = {"score": sums.score.tolist(), "information": sums.information.tolist()}
+        else:
+            linear = linear_sums(outcome["y"], design)
+            content = {"xx": linear.xx.tolist(), "xy": linear.xy.tolist(), "yy": linear.yy}
+    return shared | content, about
+
+
+def _coding(model: Mapping) -> tuple:
+    """A model as its sums tell of rows: whatever the order and units of its terms."""
+    return model["outcome"], *sorted((term["column"], term["level"] or "") for term in model["terms"])
+
+
+def _check_others(rows: pd.Index, people: pd.DataFrame, given: Sequence[Mapping]) -> None:
+    """Refuse sums over rows that differ from those of an earlier answer by a few participants, such as one with a missing value."""
+    for one in given:
+        others = len(rows.symmetric_difference(rows_of(people, one["model"])[1].index))
+        if 0 < others < FEWEST_OTHERS:
+            terms = ", ".join(Term(**term).name for term in one["model"]["terms"])
+            raise PrivacyError(
+                f"the participants of this request and of an earlier one ({terms}) differ by {others}, of whom the difference of the answers would tell. "
+                f"Expected the same participants, or at least {FEWEST_OTHERS} others. Ask the coordinator for terms without these missing values."
+            )
+
+
+def record_answer(log: Path, about: Mapping) -> None:
+    """Keep in the site's log that an answer has left."""
+    given = _read_log(log)
     if about not in given:
-        lines = [json.dumps(one) for one in [*given, about]]
-        write_text("\n".join(lines) + "\n", log, mode=OWNER_ONLY)
-    return shared | content
+        write_text("".join(json.dumps(one) + "\n" for one in [*given, about]), log, mode=OWNER_ONLY)
 
 
 def may_answer(people: pd.DataFrame, model: Mapping) -> str:

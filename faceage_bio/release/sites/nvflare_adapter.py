@@ -18,7 +18,7 @@ from nvflare.apis.shareable import Shareable, make_reply
 from nvflare.apis.signal import Signal
 from nvflare.job_config.api import FedJob
 
-from faceage_bio.analyses.sites.rounds import SETTLED, answer, combine
+from faceage_bio.analyses.sites.rounds import SETTLED, answer, combine, record_answer
 from faceage_bio.core.errors import FaceAgeBioError, RunError
 from faceage_bio.core.tables import read_table, write_json, write_table
 from faceage_bio.release.pseudonyms import load_key
@@ -59,11 +59,13 @@ class SiteAnswers(Executor):  # type: ignore[misc]
             table = read_table(Path(self.follow_up.format(site=site)))
             if "follow_up_reason" in table:
                 table = table[table["follow_up_reason"] == ""]
-            found = answer(
+            log = Path(self.log.format(site=site))
+            found, about = answer(
                 json.loads(shareable[CONTENT]), table, site=site, key=load_key(Path(self.key.format(site=site))),
-                log=Path(self.log.format(site=site)), rounded=lambda n: int(midpoint(n, self.rounding)), model_id=self.model_id,
+                log=log, k=self.rounding, rounded=lambda n: int(midpoint(n, self.rounding)), model_id=self.model_id,
                 definition=self.definition,
             )  # fmt: skip
+            record_answer(log, about)
             reply[CONTENT] = json.dumps(found)
         except FaceAgeBioError as error:
             reply[REFUSED] = str(error)
