@@ -1,9 +1,12 @@
 """Bundles of hospitals: what leaves is rounded, what is pooled is exact, and what does not fit is refused by name."""
 
+import hashlib
 import io
 import json
 import shutil
 import zipfile
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -12,12 +15,13 @@ import typer
 
 from faceage_bio.analyses.pooling.pooling_stage import pool_tables
 from faceage_bio.cli.commands_site import app
-from faceage_bio.core.errors import PrivacyError, RunError
+from faceage_bio.core.errors import ConfigError, FaceAgeBioError, PrivacyError, RunError
 from faceage_bio.core.settings.settings_pooling import Pooling
 from faceage_bio.core.tables import read_table, write_table, zipped
 from faceage_bio.release.known import Known
 from faceage_bio.release.sites.signatures import check_signature, sign_file
 from faceage_bio.release.sites.site_bundle import (
+    _fit_in,
     check_bundles,
     differing_settings,
     pool_bundles,
@@ -117,6 +121,75 @@ def changed(path, name, change):
     path.write_bytes(zipped(members))
 
 
+def forged(path, members=(), **manifest):
+    """The zip as somebody would make it who can write hashes, too."""
+    with zipfile.ZipFile(path) as packed:
+        found = {one: packed.read(one) for one in packed.namelist()}
+    found |= dict(members)
+    told = json.loads(found.pop("manifest.json")) | manifest
+    told["files"] = {name: hashlib.sha256(content).hexdigest() for name, content in found.items()}
+    path.write_bytes(zipped(found | {"manifest.json": json.dumps(told).encode()}))
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        (
+            "tables/c/../../../../outside.tsv",
+            b"a\n1\n",
+            "outside.tsv. Expected result tables of its cohorts and nothing else",
+        ),
+        ("tables/elsewhere/survival/cox.tsv", b"a\n1\n", "tables/elsewhere/survival/cox.tsv. Expected"),
+        ("tables/c/survival/unheard_of.tsv", b"a\n1\n", "unheard_of.tsv. Expected"),
+        ("tables/c/survival/cox.tsv", b"a\n1\n", r"tables/c/survival/cox.tsv \(no result rows\)"),
+        ("config.json", b'{"cohorts": {"../c": {}}}', r"config.json: \d problems?:"),
+    ],
+)
+def test_a_bundle_holds_tables_of_its_cohorts_and_nothing_else(zips, name, content, message):
+    forged(zips[0], {name: content})
+    with pytest.raises(FaceAgeBioError, match=message):
+        read_bundle(zips[0])
+
+
+def test_a_manifest_that_lacks_a_part_is_told_by_it(zips):
+    forged(zips[0], site=None, rounding=0)
+    with pytest.raises(
+        RunError, match=r"site: .*rounding: .*Expected the manifest that `faceage-bio site export` wrote"
+    ):
+        read_bundle(zips[0])
+
+
+def test_data_that_come_twice_are_refused_whatever_the_name_key_and_rounding(results, zips, tmp_path):
+    shared = {"clinic of c": "12ab"}
+    forged(zips[0], data=shared)
+    forged(zips[1], data=shared)
+    with pytest.raises(RunError, match=r"south.zip holds the same data as north.zip \(clinic of c\)"):
+        check_bundles([read_bundle(path) for path in zips])
+    members, _ = site_members(results["north"], "east", [], Known(), CONFIG, [CARD], 5, bytes(32))
+    (tmp_path / "east.zip").write_bytes(zipped(members))
+    with pytest.raises(
+        RunError, match=r"east.zip holds the same data as north.zip \(all estimates of c and c\)"
+    ):
+        check_bundles([read_bundle(zips[0]), read_bundle(tmp_path / "east.zip")])
+
+
+def test_settings_of_pooling_can_be_given(zips, tmp_path, capsys):
+    command = typer.main.get_command(app)
+    command(["pool", *map(str, zips), "--output", str(tmp_path / "r"), "--set", "pooling.overlapping=[[north, south]]"], standalone_mode=False)  # fmt: skip
+    assert "overlap" in (tmp_path / "r/tables/pooled/meta_analysis/estimates.tsv").read_text()
+    with pytest.raises(ConfigError, match="--set: 1 problem"):
+        command(["pool", *map(str, zips), "--output", str(tmp_path / "r"), "--set", "pooling.method=guess"], standalone_mode=False)  # fmt: skip
+
+
+def test_sites_have_controls_of_their_own_and_cohorts_of_a_site_may_share_them(zips):
+    def of(*cohorts, reference=()):
+        config = {"cohorts": {name: {} for name in cohorts}, "pooling": {"reference_cohorts": reference}, "acceleration": {"fit_in": "reference"}}  # fmt: skip
+        return replace(read_bundle(zips[0]), config=config)
+
+    assert _fit_in([of("a", "healthy", reference=["healthy"]), of("b")]) == "cohort"
+    assert _fit_in([of("a", "b", "healthy", reference=["healthy"]), of("c")]) == "reference"
+
+
 def test_harmed_bundles_are_refused_by_name(zips):
     whole = zips[0].read_bytes()
     changed(zips[0], "tables/c/survival/cox.tsv", lambda content: content.replace(b"1.2345678", b"0.9345678"))
@@ -152,7 +225,7 @@ def test_what_does_not_fit_is_told_together(zips, results, tmp_path):
         check_bundles([north])
     members, _ = site_members(results["north"], "copy", [], Known(), CONFIG, [CARD], 6, KEY)
     (tmp_path / "copy.zip").write_bytes(zipped(members))
-    with pytest.raises(RunError, match="holds the same tables as north"):
+    with pytest.raises(RunError, match="holds the same data as north"):
         check_bundles([north, read_bundle(tmp_path / "copy.zip")])
 
 
@@ -195,10 +268,19 @@ def test_what_would_leave_is_shown_before_it_is_written(results, tmp_path, capsy
         ]
         typer.main.get_command(app)([str(one) for one in (*command, *arguments)], standalone_mode=False)
 
-    monkeypatch.setattr("typer.confirm", lambda question: False)
+    said, read = [], []
+
+    def look(question):
+        said.append(capsys.readouterr().out)
+        folder = said[0].partition("to be read before they leave: ")[2].partition(" ")[0]
+        read.extend(path.name for path in Path(folder).rglob("*") if path.is_file())
+        return False
+
+    monkeypatch.setattr("typer.confirm", look)
     with pytest.raises(typer.Abort):
         run("--output", tmp_path / "a.zip")
-    assert "counts rounded" in capsys.readouterr().out
+    assert "counts rounded" in said[0]
+    assert {"config.json", "cards.json", "manifest.json", "cox.tsv"} <= set(read)
     assert not (tmp_path / "a.zip").exists()
     run("--output", tmp_path / "b.zip", "--yes")
     assert read_bundle(tmp_path / "b.zip").site == "north"

@@ -38,6 +38,8 @@ def export(
 
     Example: faceage-bio site export --configfile my-study/config.yaml --site north --output north.zip
     """
+    from tempfile import TemporaryDirectory
+
     from faceage_bio.cli.commands_release import study_to_release
     from faceage_bio.core.config import load_config
     from faceage_bio.core.tables import write_bytes, zipped
@@ -57,8 +59,13 @@ def export(
         )
     size = sum(map(len, members.values()))
     print(f"{len(members)} files, {size / 1e6:.1f} MB unpacked; looked for {known.words}")
-    if not yes and not typer.confirm(f"Write these to {output}?"):
-        raise typer.Abort
+    with TemporaryDirectory(prefix="faceage-bio-") as unpacked:
+        if not yes:
+            for name, content in members.items():
+                write_bytes(content, Path(unpacked) / name)
+            print(f"All of them, to be read before they leave: {unpacked} (removed after your answer)")
+        if not yes and not typer.confirm(f"Write these to {output}?"):
+            raise typer.Abort
     write_bytes(zipped(members), output, mode=0o644)
     if sign:
         print(f"Signed: {sign_file(output, sign)}")
@@ -74,12 +81,18 @@ def pool(
             help="OpenSSH's file of who may sign, with the sites' names; each bundle needs its signature (.zip.sig) then."
         ),
     ] = None,
+    sets: Annotated[
+        list[str], typer.Option("--set", help="A setting of pooling, as pooling.method=DL; repeat.")
+    ] = [],
 ) -> None:
     """Pool the estimates of several sites by meta-analysis, and write the multi-site report.
+
+    Cohorts are called as their site, or site_cohort where a site has several.
 
     Example: faceage-bio site pool north.zip south.zip --output multi-site
     """
     from faceage_bio.core.columns import COHORT, POOLED
+    from faceage_bio.core.config import check_config, with_values
     from faceage_bio.release.sites.signatures import check_signature
     from faceage_bio.release.sites.site_bundle import differing_settings, pool_bundles, read_bundle
 
@@ -87,7 +100,9 @@ def pool(
     if allowed_signers:
         for path, one in zip(bundles, read, strict=True):
             check_signature(path, one.site, allowed_signers)
-    pooled = pool_bundles(read, output)
+    settings = with_values({"pooling": {}}, sets)
+    check_config(settings, "--set", study=False)
+    pooled = pool_bundles(read, output, settings["pooling"])
     for name, values in differing_settings(read).items():
         print(f"{name} differs: {'; '.join(f'{site} {value}' for site, value in values.items())}")
     rows = pooled[pooled[COHORT] == POOLED]

@@ -5,6 +5,7 @@ because a standard error that was rounded pools wrongly; config, model cards and
 """
 
 import hashlib
+import io
 import json
 import re
 import zipfile
@@ -12,10 +13,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from pydantic import BaseModel, Field, PositiveInt, ValidationError
 
 from faceage_bio.analyses.pooling.pooled_genes import COLUMNS as GENE_COLUMNS
 from faceage_bio.analyses.pooling.pooled_genes import pool_genes
@@ -23,10 +26,12 @@ from faceage_bio.analyses.pooling.pooling_stage import pool_tables
 from faceage_bio.analyses.pooling.sources import SOURCES
 from faceage_bio.core.archives import check_zip
 from faceage_bio.core.columns import COHORT
+from faceage_bio.core.config import check_config
 from faceage_bio.core.errors import RunError
 from faceage_bio.core.records import version
 from faceage_bio.core.results.measures import MEASURES, MODEL
-from faceage_bio.core.results.result_tables import key_of
+from faceage_bio.core.results.result_tables import NEVER, TABLES, count_columns, key_of
+from faceage_bio.core.results.row import columns_of, is_result, number_columns
 from faceage_bio.core.settings.settings_pooling import Pooling
 from faceage_bio.core.tables import read_table, write_bytes, write_json, write_table
 from faceage_bio.release.building import building_folder, take_place
@@ -41,11 +46,24 @@ FORMAT = "faceage-bio site bundle 1"
 GENES = "expression/genes"
 EXACT = ("estimate", "ci_lower", "ci_upper", "standard_error")
 SITE = re.compile(r"[a-z0-9][a-z0-9_-]{0,30}")
+CONFIG, CARDS = "config.json", "cards.json"
 # settings that make an estimate another quantity; all other settings may differ, and rows with other covariates are not pooled
 SAME = (
     "acceleration.definition", "acceleration.fit_in", "acceleration.repeat_photos", "survival.per_years", "survival.horizon_years",
     "survival.groups", "survival.cause_of_interest", "phenotype.groups",
 )  # fmt: skip
+
+
+class _Manifest(BaseModel):
+    """What `read_bundle` expects of a bundle's manifest, beside its format."""
+
+    faceage_bio: str
+    site: str = Field(pattern=f"^{SITE.pattern}$")
+    rounding: PositiveInt
+    data: dict[str, str]
+    models: dict[str, str | None]
+    config: str
+    files: dict[str, str]
 
 
 @dataclass(frozen=True)
@@ -114,8 +132,8 @@ def site_members(
         building = Path(folder)
         whole = {place: _in_full(table, exact[place], key_of(place)) for place, table in shared.items()}
         write_released(whole, building / "tables")
-        write_json(told, building / "config.json")
-        write_json(list(cards), building / "cards.json")
+        write_json(told, building / CONFIG)
+        write_json(list(cards), building / CARDS)
         members = _files(building)
         manifest = {
             "format": FORMAT, "faceage_bio": version(), "site": site, "rounding": k,
@@ -152,13 +170,14 @@ def read_bundle(path: Path) -> SiteBundle:
     Raises
     ------
     RunError
-        No such zip, one that was cut or changed, or another version of this package.
+        No such zip, one that was cut or changed, one with files that no bundle has, or another version of this package.
     """
     try:
         check_zip(path)
         with zipfile.ZipFile(path) as packed:
             members = {one: packed.read(one) for one in packed.namelist()}
         manifest = json.loads(members.pop(MANIFEST))
+        config, cards = json.loads(members[CONFIG]), json.loads(members[CARDS])
     except (OSError, zipfile.BadZipFile, KeyError, ValueError) as error:
         raise RunError(
             f"{path}: cannot be read as a site's bundle ({error}). Expected a whole zip that `faceage-bio site export` wrote. Ask the site for it again."
@@ -168,6 +187,14 @@ def read_bundle(path: Path) -> SiteBundle:
         raise RunError(
             f"{path}: format {found!r}. Expected {FORMAT!r}. Install the same version of faceage_bio at all sites."
         )
+    try:
+        _Manifest.model_validate(manifest)
+        check_config(config, f"{path}: {CONFIG}")
+    except ValidationError as error:
+        told = [f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors()]
+        raise RunError(
+            f"{path}: {'; '.join(told)}. Expected the manifest that `faceage-bio site export` wrote. Ask the site for it again."
+        ) from None
     hashes = {name: hashlib.sha256(content).hexdigest() for name, content in members.items()}
     changed = sorted(name for name, _ in hashes.items() ^ manifest["files"].items())
     if changed:
@@ -176,13 +203,38 @@ def read_bundle(path: Path) -> SiteBundle:
             f"{path}: {names} changed since the bundle was made. Expected what its manifest lists. Ask the site for it again."
         )
     places = {
-        name[len("tables/") : -len(".tsv")]: content
-        for name, content in members.items()
-        if name.startswith("tables/")
+        f"{cohort}/{key}": f"tables/{cohort}/{key}.tsv"
+        for cohort in config["cohorts"]
+        for key in TABLES.keys() - NEVER
     }
-    return SiteBundle(
-        path.name, manifest, json.loads(members["config.json"]), json.loads(members["cards.json"]), places
-    )
+    strange = sorted(members.keys() - {CONFIG, CARDS, *places.values()})
+    tables = {place: members[name] for place, name in places.items() if name in members}
+    strange += [
+        f"{places[place]} ({fault})"
+        for place, content in tables.items()
+        if (fault := _fault_of(content, place))
+    ]
+    if strange:
+        raise RunError(
+            f"{path}: {', '.join(strange)}. Expected result tables of its cohorts and nothing else. Ask the site for it again, and who made it."
+        )
+    return SiteBundle(path.name, manifest, config, cards, tables)
+
+
+def _fault_of(content: bytes, place: str) -> str:
+    """Why these bytes are not the released table of this place, or ""."""
+    key = key_of(place)
+    try:
+        table = pd.read_csv(io.BytesIO(content), sep="\t")
+        if TABLES[key].rows and not is_result(table):
+            return "no result rows"
+        if unknown := table.columns.difference(columns_of(key)).tolist():
+            return f"column {', '.join(unknown)}"
+        for name in table.columns.intersection([*number_columns(key), *count_columns(key)]):
+            pd.to_numeric(table[name])
+    except (ValueError, TypeError) as error:
+        return str(error)
+    return ""
 
 
 def check_bundles(bundles: Sequence[SiteBundle]) -> None:
@@ -199,10 +251,13 @@ def check_bundles(bundles: Sequence[SiteBundle]) -> None:
         for earlier in bundles[:number]:
             if one.site == earlier.site:
                 unfit.append(f"{one.name} and {earlier.name} are both of site {one.site}")
-            elif one.manifest["files"] == earlier.manifest["files"]:
-                unfit.append(f"{one.name} holds the same tables as {earlier.name}")
+            elif same := _same_data(one, earlier):
+                unfit.append(f"{one.name} holds the same data as {earlier.name} ({', '.join(same)})")
         assert first
-        told = {"version": (_release_of(first), _release_of(one)), "model_id": (first.model_id, one.model_id)}
+        told = {
+            "version": (first.manifest["faceage_bio"], one.manifest["faceage_bio"]),
+            "model_id": (first.model_id, one.model_id),
+        }
         told |= {name: (_setting(first.config, name), _setting(one.config, name)) for name in SAME}
         unfit += [
             f"{one.name} has {name} {own!r}, {first.name} {theirs!r}" for name, (theirs, own) in told.items() if own != theirs
@@ -215,8 +270,35 @@ def check_bundles(bundles: Sequence[SiteBundle]) -> None:
         )
 
 
-def _release_of(bundle: SiteBundle) -> str:
-    return bundle.manifest["faceage_bio"].split(" ")[0]
+def _same_data(one: SiteBundle, other: SiteBundle) -> list[str]:
+    """What two bundles share: input files by their fingerprints under one key, or cohorts whose estimates agree in all digits."""
+    theirs = set(other.manifest["data"].values())
+    same = [role for role, value in one.manifest["data"].items() if value in theirs]
+    for cohort in one.config["cohorts"]:
+        own = _estimates_of(one, cohort)
+        for further in other.config["cohorts"]:
+            both = {
+                name: (own[name], found)
+                for name, found in _estimates_of(other, further).items()
+                if name in own
+            }
+            if both and all(a == b for a, b in both.values()):
+                same.append(f"all estimates of {cohort} and {further}")
+    return same
+
+
+def _estimates_of(bundle: SiteBundle, cohort: str) -> dict[str, bytes]:
+    """The columns of estimates of a cohort's tables that are pooled, by table."""
+    found = {}
+    for key in SOURCES:
+        if content := bundle.tables.get(f"{cohort}/{key}"):
+            table = pd.read_csv(io.BytesIO(content), sep="\t", dtype=str)
+            columns = (
+                table[["estimate", "standard_error"]].dropna() if "standard_error" in table else table[[]]
+            )
+            if len(columns):
+                found[key] = columns.to_csv(index=False).encode()
+    return found
 
 
 def _setting(config: Mapping, name: str) -> Any:
@@ -235,13 +317,16 @@ def differing_settings(bundles: Sequence[SiteBundle]) -> dict[str, dict[str, Any
     return found
 
 
-def pool_bundles(bundles: Sequence[SiteBundle], target: Path) -> pd.DataFrame:
+def pool_bundles(
+    bundles: Sequence[SiteBundle], target: Path, settings: Mapping[str, Any] = MappingProxyType({})
+) -> pd.DataFrame:
     """Write the multi-site report: the sites' tables, their pooled estimates, and the pages rendered from both.
 
     Parameters
     ----------
     bundles : see `read_bundle`; what their sites declared as reference cohorts stays out of the pooled estimates
     target : a new folder, or one that an earlier call wrote
+    settings : of the section ``pooling``, with the cohorts' names in the report
 
     Returns
     -------
@@ -262,7 +347,7 @@ def pool_bundles(bundles: Sequence[SiteBundle], target: Path) -> pd.DataFrame:
             f"{target}: there is something else. Expected nothing there, or an earlier report. Name a new folder."
         )
     names = {(one.site, cohort): one.cohort(cohort) for one in bundles for cohort in one.config["cohorts"]}
-    config = _joined_config(bundles, names)
+    config = _joined_config(bundles, names, settings)
     with building_folder(target) as building:
         made = building / "report"
         for one in bundles:
@@ -276,7 +361,7 @@ def pool_bundles(bundles: Sequence[SiteBundle], target: Path) -> pd.DataFrame:
                         table.assign(**{COHORT: table[COHORT].replace({cohort: names[one.site, cohort]})}),
                         path,
                     )
-        pooled = _write_pooled(made / "tables", config)
+        pooled = _write_pooled(made / "tables", config, _fit_in(bundles))
         write_pages(made, config, bundles[0].cards)
         write_json(
             {"faceage_bio": version(), "sites": {one.site: one.manifest for one in bundles}, "settings_that_differ": differing_settings(bundles)},
@@ -286,7 +371,18 @@ def pool_bundles(bundles: Sequence[SiteBundle], target: Path) -> pd.DataFrame:
     return pooled
 
 
-def _joined_config(bundles: Sequence[SiteBundle], names: Mapping[tuple[str, str], str]) -> dict:
+def _fit_in(bundles: Sequence[SiteBundle]) -> str:
+    """In whom age acceleration was fitted, as pooling asks: sites have controls of their own, cohorts of a site may share them."""
+    alone = all(
+        len(one.config["cohorts"].keys() - {*one.config["pooling"]["reference_cohorts"]}) == 1
+        for one in bundles
+    )
+    return "cohort" if alone else bundles[0].config["acceleration"]["fit_in"]
+
+
+def _joined_config(
+    bundles: Sequence[SiteBundle], names: Mapping[tuple[str, str], str], settings: Mapping[str, Any]
+) -> dict:
     """The first site's config, with the cohorts of all."""
     first = bundles[0].config
     cohorts = {
@@ -300,16 +396,17 @@ def _joined_config(bundles: Sequence[SiteBundle], names: Mapping[tuple[str, str]
     ]  # fmt: skip
     title = f"{len(bundles)} sites: {', '.join(one.site for one in bundles)}"
     return {
-        **first, "cohorts": cohorts, "demo": None, "pooling": Pooling(reference_cohorts=reference).model_dump(mode="json"),
+        **first, "cohorts": cohorts, "demo": None,
+        "pooling": Pooling.model_validate({"reference_cohorts": reference, **settings}).model_dump(mode="json"),
         "report": {**first["report"], "title": title, "cohorts": described},
         "release": {"rounding": max(one.manifest["rounding"] for one in bundles)},
     }  # fmt: skip
 
 
-def _write_pooled(tables: Path, config: Mapping) -> pd.DataFrame:
+def _write_pooled(tables: Path, config: Mapping, fit_in: str) -> pd.DataFrame:
     settings = Pooling.model_validate(config["pooling"])
     found = pool_tables(
-        [path for name in SOURCES for path in sorted(tables.glob(f"*/{name}.tsv"))], None, settings, config["acceleration"]["fit_in"]
+        [path for name in SOURCES for path in sorted(tables.glob(f"*/{name}.tsv"))], None, settings, fit_in
     )  # fmt: skip
     folder = tables / "pooled" / "meta_analysis"
     write_table(found.estimates, folder / "estimates.tsv")
