@@ -3,6 +3,7 @@
 Each sign of age has a jitter of its own, so that none is the label and a model must weigh many.
 """
 
+import math
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -14,6 +15,8 @@ SIGNS = (
     "grey", "forehead", "crow", "nasolabial", "marionette", "bags", "jowl", "lids", "lips", "brows", "recession",
     "spots", "roughness", "sallow", "hollow",
 )  # fmt: skip
+EVERYWHERE = slice(None)
+INVISIBLE = 1e-12  # of a mask: it changes no byte of a picture
 _Y, _X = np.mgrid[0:HEIGHT, 0:WIDTH].astype(np.float32)
 
 
@@ -93,19 +96,32 @@ def draw(portrait: Portrait) -> np.ndarray:
     return np.clip(picture + grain, 0, 255).astype(np.uint8)
 
 
-def _blob(x: float, y: float, width: float, height: float) -> np.ndarray:
-    across = np.exp(-0.5 * ((_X[0] - x) / width) ** 2)
+def _blob(x: float, y: float, width: float, height: float, columns: slice = EVERYWHERE) -> np.ndarray:
+    across = np.exp(-0.5 * ((_X[0, columns] - x) / width) ** 2)
     down = np.exp(-0.5 * ((_Y[:, 0] - y) / height) ** 2)
     return np.outer(down, across)
 
 
-def _disc(x: float, y: float, width: float, height: float, soft: float = 0.04) -> np.ndarray:
-    radius = np.sqrt(((_X - x) / width) ** 2 + ((_Y - y) / height) ** 2)
+def _disc(
+    x: float, y: float, width: float, height: float, soft: float = 0.04, columns: slice = EVERYWHERE
+) -> np.ndarray:
+    radius = np.sqrt(((_X[:, columns] - x) / width) ** 2 + ((_Y[:, columns] - y) / height) ** 2)
     return 1 / (1 + np.exp(np.clip((radius - 1) / soft, -30, 30)))
 
 
 def _mix(picture: np.ndarray, colour: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    return picture + (np.asarray(colour, dtype=np.float32) - picture) * mask[..., None]
+    """The picture, itself changed where the mask is: most masks are of a small part of it."""
+    there = mask > INVISIBLE
+    rows, columns = np.flatnonzero(there.any(axis=1)), np.flatnonzero(there.any(axis=0))
+    if not len(rows):
+        return picture
+    part = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
+    colour = np.asarray(colour, dtype=np.float32)
+    colour = colour[part] if colour.ndim == 3 else colour
+    mixed = picture[part] + (colour - picture[part]) * mask[part][..., None]
+    picture = picture.astype(mixed.dtype, copy=False)
+    picture[part] = mixed
+    return picture
 
 
 def _drawn(strokes: list[tuple[list[tuple[float, float]], float, float]], blur: float) -> np.ndarray:
@@ -118,10 +134,19 @@ def _drawn(strokes: list[tuple[list[tuple[float, float]], float, float]], blur: 
             pencil.line(
                 scaled, fill=int(255 * min(strength, 1)), width=max(1, round(2 * width)), joint="curve"
             )
-    layer = layer.filter(ImageFilter.GaussianBlur(2 * blur)).resize(
-        (WIDTH, HEIGHT), Image.Resampling.BILINEAR
-    )
-    return np.asarray(layer, dtype=np.float32) / 255
+    mask = np.zeros((HEIGHT, WIDTH), dtype=np.float32)
+    if drawn := layer.getbbox():
+        margin = 2 * math.ceil(5 * blur + 4)  # of the blur, which reaches a good three standard deviations
+        left, top = (max(0, edge - margin) // 2 for edge in drawn[:2])
+        right, bottom = (
+            min(size, (edge + margin) // 2 + 1) for edge, size in zip(drawn[2:], (WIDTH, HEIGHT), strict=True)
+        )
+        layer = layer.crop((2 * left, 2 * top, 2 * right, 2 * bottom))
+        layer = layer.filter(ImageFilter.GaussianBlur(2 * blur)).resize(
+            (right - left, bottom - top), Image.Resampling.BILINEAR
+        )
+        mask[top:bottom, left:right] = np.asarray(layer, dtype=np.float32) / 255
+    return mask
 
 
 def _curve(
@@ -313,23 +338,30 @@ def _eyes(picture: np.ndarray, portrait: Portrait, random: np.random.Generator) 
         x, y = _place(portrait, 0.42 * side, -0.14)
         picture = _mix(picture, portrait.skin * 0.62, 0.5 * _blob(x, y - 2, 17, 10))
         half = 15.0
-        arch = np.clip(1 - ((_X - x) / half) ** 2, 0, 1)
+        columns = slice(int(x - half), int(x + half) + 2)  # beyond them there is nothing of the eye
+        across, down = _X[:, columns], _Y[:, columns]
+        arch = np.clip(1 - ((across - x) / half) ** 2, 0, 1)
         upper, lower = y - open_ * arch, y + open_ * 0.8 * arch
-        within = np.clip((_Y - upper) / 1.1, 0, 1) * np.clip((lower - _Y) / 1.1, 0, 1) * (arch > 0)
+        within = np.clip((down - upper) / 1.1, 0, 1) * np.clip((lower - down) / 1.1, 0, 1) * (arch > 0)
         white = np.array([226, 222, 216]) - 26 * portrait.signs["sallow"] * np.array([0.6, 0.8, 1.3])
-        picture = _mix(picture, white, within)
         gaze = x + 3 * portrait.yaw * 10
-        picture = _mix(picture, portrait.iris * 0.9, within * _disc(gaze, y - 0.5, 6.6, 6.6, 0.08))
-        picture = _mix(picture, np.array([14, 12, 12]), within * _disc(gaze, y - 0.5, 3.0, 3.0, 0.12))
-        picture = _mix(picture, np.array([250, 250, 250]), 0.9 * within * _blob(gaze + 2, y - 2.6, 1.1, 1.1))
-        lash = np.exp(-0.5 * ((_Y - upper) / 1.3) ** 2) * np.clip(arch * 5, 0, 1)
-        picture = _mix(picture, np.array([34, 26, 24]), (0.75 if portrait.male else 0.95) * lash)
-        rim = np.exp(-0.5 * ((_Y - lower) / 1.0) ** 2) * np.clip(arch * 5, 0, 1)
-        picture = _mix(picture, portrait.skin * 0.5, 0.5 * rim)
-        fold = np.exp(-0.5 * ((_Y - upper + 4.5 - 3 * portrait.signs["lids"]) / 1.2) ** 2) * np.clip(
-            arch * 4, 0, 1
-        )
-        picture = _mix(picture, portrait.skin * 0.5, 0.55 * fold)
+        iris = within * _disc(gaze, y - 0.5, 6.6, 6.6, 0.08, columns)
+        pupil = within * _disc(gaze, y - 0.5, 3.0, 3.0, 0.12, columns)
+        gleam = 0.9 * within * _blob(gaze + 2, y - 2.6, 1.1, 1.1, columns)
+        lash = np.exp(-0.5 * ((down - upper) / 1.3) ** 2) * np.clip(arch * 5, 0, 1)
+        rim = np.exp(-0.5 * ((down - lower) / 1.0) ** 2) * np.clip(arch * 5, 0, 1)
+        fold = np.exp(-0.5 * ((down - upper + 4.5 - 3 * portrait.signs["lids"]) / 1.2) ** 2)
+        fold *= np.clip(arch * 4, 0, 1)
+        for colour, mask in (
+            (white, within),
+            (portrait.iris * 0.9, iris),
+            (np.array([14, 12, 12]), pupil),
+            (np.array([250, 250, 250]), gleam),
+            (np.array([34, 26, 24]), (0.75 if portrait.male else 0.95) * lash),
+            (portrait.skin * 0.5, 0.5 * rim),
+            (portrait.skin * 0.5, 0.55 * fold),
+        ):
+            picture[:, columns] = _mix(picture[:, columns], colour, mask)
     return picture
 
 
