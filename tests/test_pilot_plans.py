@@ -179,10 +179,13 @@ def test_commands_on_a_pilot_and_the_page_of_their_plans(tmp_path, capsys):
         "--repeats", 100, "--threshold", 5, "--output", trial,
     )  # fmt: skip
     assert "increment by face age, 95% CI from" in said
+    assert "events with adjustment for chronological age, face age: " in said
     assert "of the patients. Choose the threshold by reason, never by outcome" in said
     assert "run" not in said
     assert "participants with about" in run(capsys, "precision", "--pilot", pilot, "--width", 0.2, "--repeats", 50, "--output", precision)  # fmt: skip
+    assert "lower end of the 95% CI is 0.5: in about half of such studies it is below" in run(capsys, "precision", "--pilot", pilot, "--above", 0.5, "--repeats", 50)  # fmt: skip
     page = plan_page([read_plan(trial), read_plan(precision)], "Plan <1>")
+    assert "Choose the threshold by reason, never by outcome" in page
     assert "Plan &lt;1&gt;" in page
     assert "rpact::getSampleSizeSurvival(" in page
     assert page.count("<svg") == 2

@@ -4,6 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from faceage_bio.analyses.planning.cohort_study import CohortPlan
+from faceage_bio.analyses.planning.plan_table import value_of
 from faceage_bio.analyses.planning.simulation import score_statistics, simulated_power, survival_times
 from faceage_bio.stats.sample_size import CoxDesign, LogRankTrial, PiecewiseSurvival, drop_out_hazard
 
@@ -36,6 +38,15 @@ def test_planned_power_is_that_of_simulated_studies(log_hazard_ratio, n):
     power, error = simulated_power(log_hazard_ratio, SURVIVAL, n, repeats=2000, **STUDY)
     assert 0.5 < planned < 0.98
     assert power == pytest.approx(planned, abs=4 * error + 0.01)  # the formula is that of small effects
+
+
+@pytest.mark.parametrize(("ratio", "expected"), [(1.8, 0.8), (1.0, 0.05)])
+def test_power_of_an_interaction_is_that_of_its_product_term(ratio, expected):
+    plan = CohortPlan(1.8, 10, 8, SURVIVAL.event_share(**STUDY)).with_interaction(0.4)
+    n = int(value_of(plan.table(), "participants"))
+    effect = plan.log_hazard_ratio_per_sd if ratio != 1 else 0.0
+    power, error = simulated_power(effect, SURVIVAL, n, modifier_share=0.4, repeats=300, **STUDY)
+    assert power == pytest.approx(expected, abs=4 * error + 0.02)
 
 
 @pytest.mark.parametrize("sides", [1, 2])

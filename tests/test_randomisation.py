@@ -1,5 +1,7 @@
 """Allocation lists are balanced in every block and cannot be foretold; minimisation and blocks balance better than chance."""
 
+import itertools
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -53,8 +55,12 @@ def test_seed_file_is_the_owners(tmp_path):
     seed = read_or_make_seed(tmp_path / "seed")
     assert (tmp_path / "seed").stat().st_mode & 0o777 == 0o600
     assert read_or_make_seed(tmp_path / "seed") == seed > 2**64
-    (tmp_path / "seed").write_text("abc")
-    with pytest.raises(RunError, match="expected one whole number"):
+    for text in ("abc", "-5", ""):
+        (tmp_path / "seed").write_text(text)
+        with pytest.raises(RunError, match="expected one whole number"):
+            read_or_make_seed(tmp_path / "seed")
+    (tmp_path / "seed").chmod(0o644)
+    with pytest.raises(RunError, match=r"others may read it \(mode 644\).*Expected mode 600"):
         read_or_make_seed(tmp_path / "seed")
 
 
@@ -74,28 +80,118 @@ def test_what_no_list_can_be_made_of(change, message):
         allocation_list(options.pop("arms"), options.pop("strata"), **options)
 
 
+def test_a_longer_list_begins_with_the_shorter_one():
+    kept = [
+        allocation_list(ARMS, STRATA, n_per_stratum=n, blocks=[4, 6], seed=5).set_index(NUMBER)
+        for n in (10, 60, 61, 80)
+    ]
+    for shorter, longer in itertools.pairwise(kept):
+        pd.testing.assert_frame_equal(longer.loc[shorter.index], shorter)
+    orders = kept[0].groupby(["sex", "site"])[GROUP].agg("".join)
+    assert orders.nunique() > 1  # each stratum has an order of its own
+
+
 def test_blocks_and_minimisation_balance_better_than_chance():
-    found = simulate_balance({"sex": [0.5, 0.5], "ecog": [0.3, 0.5, 0.2]}, 100, repeats=300).set_index(
-        "method"
-    )
+    found = simulate_balance({"sex": [0.5, 0.5], "ecog": [0.3, 0.5, 0.2]}, 100, repeats=300)
+    found = found.set_index("method")
     chance = found.loc["simple randomisation"]
-    # a sum of 100 signs has the mean absolute value sqrt(200 / pi) = 7.98
-    assert chance.overall_mean == pytest.approx(np.sqrt(200 / np.pi), abs=1.2)
+    # a sum of 100 signs has the mean absolute value sqrt(200 / pi) = 7.98: an arm deviates by half of it
+    assert chance.overall_mean == pytest.approx(np.sqrt(200 / np.pi) / 2, abs=0.6)
     for method in ("permuted blocks", "minimisation"):
         assert (found.loc[method] < chance / 2)[["overall_mean", "level_mean"]].all()
 
 
+@pytest.mark.parametrize(("shares", "blocks"), [((2, 1), (3, 6)), ((1, 1, 1), (3,)), ((1, 1), (2, 4))])
+def test_without_strata_full_blocks_are_in_the_planned_ratio(shares, blocks):
+    found = simulate_balance({}, 90, shares=shares, blocks=blocks, repeats=200).set_index("method")
+    # of the last block a part may be missing, which holds half of it at most beyond the ratio
+    assert found.loc["permuted blocks", "overall_p95"] <= max(blocks) / 2
+    assert found.loc["minimisation", "overall_mean"] < found.loc["simple randomisation", "overall_mean"] / 2
+    if blocks == (3,):
+        assert found.loc["permuted blocks", "overall_mean"] == pytest.approx(0, abs=1e-9)
+
+
+def run(capsys, folder, *arguments):
+    files = ["--seed-file", f"{folder}/seed", "--output", f"{folder}/list.csv"]
+    typer.main.get_command(app)([*arguments, *files], standalone_mode=False)
+    return capsys.readouterr().out
+
+
+TWO = ("--arm", "treatment", "--arm", "control")
+
+
 def test_command(tmp_path, capsys):
     arguments = [
-        "--arm", "treatment", "--arm", "control", "--stratum", "sex=female,male", "--stratum", "site=A,B,C",
-        "--per-stratum", "8", "--participants", "20", "--seed-file", f"{tmp_path}/seed", "--output", f"{tmp_path}/list.csv", "--balance", f"{tmp_path}/balance.tsv",
+        *TWO, "--stratum", "sex=female,male", "--stratum", "site=A,B,C",
+        "--per-stratum", "8", "--participants", "20", "--balance", f"{tmp_path}/balance.tsv",
     ]  # fmt: skip
-    typer.main.get_command(app)(arguments, standalone_mode=False)
-    said = capsys.readouterr().out
-    assert "20 participants in 6 strata are 3.3 per stratum, fewer than a block of 6" in said
+    said = run(capsys, tmp_path, *arguments)
+    assert "20 participants in 6 strata are 3.3 in the smallest stratum, fewer than a block of 6" in said
     table = pd.read_csv(tmp_path / "list.csv")
     assert set(table) == {NUMBER, GROUP, "sex", "site"}
     assert (tmp_path / "list.csv").stat().st_mode & 0o777 == 0o600
     assert len(pd.read_csv(tmp_path / "balance.tsv", sep="\t")) == 3
     with pytest.raises(RunError, match="more strata than participants"):
-        typer.main.get_command(app)([*arguments, "--participants", "5"], standalone_mode=False)
+        run(capsys, tmp_path, *arguments, "--participants", "5")
+
+
+def test_a_list_is_lengthened_and_never_changed(tmp_path, capsys):
+    run(capsys, tmp_path, *TWO, "--stratum", "sex=f,m", "--per-stratum", "60")
+    first = (tmp_path / "list.csv").read_text()
+    said = run(capsys, tmp_path, *TWO, "--stratum", "sex=f,m", "--per-stratum", "80")
+    assert f"{len(first.splitlines()) - 1} of them stood there before and are the same" in said
+    longer = (tmp_path / "list.csv").read_text()
+    assert set(first.splitlines()) < set(longer.splitlines())
+    for change in (["--per-stratum", "40"], ["--per-stratum", "80", "--block", "4"], ["--arm", "third", "--block", "6", "--per-stratum", "90"]):  # fmt: skip
+        with pytest.raises(RunError, match=r"the new list does not begin with its \d+ allocations"):
+            run(capsys, tmp_path, *TWO, "--stratum", "sex=f,m", *change)
+    (tmp_path / "seed").unlink()
+    with pytest.raises(RunError, match="for another list name another --output"):
+        run(capsys, tmp_path, *TWO, "--stratum", "sex=f,m", "--per-stratum", "80")
+    assert (tmp_path / "list.csv").read_text() == longer
+
+
+def test_balance_of_unequal_arms_is_that_of_their_ratio(tmp_path, capsys):
+    said = run(
+        capsys, tmp_path, "--arm", "treatment:2", "--arm", "control", "--block", "3", "--block", "6", "--participants", "100", "--per-stratum", "100",
+        "--balance", f"{tmp_path}/balance.tsv",
+    )  # fmt: skip
+    found = pd.read_csv(tmp_path / "balance.tsv", sep="\t").set_index("method")
+    assert "permuted blocks: an arm deviates from the ratio 2:1 by" in said
+    assert found.loc["permuted blocks", "overall_p95"] < 3
+    # a binomial with 100 participants and p 2/3 deviates by sqrt(2 npq / pi) = 3.8 on average
+    assert found.loc["simple randomisation", "overall_mean"] == pytest.approx(3.76, abs=0.3)
+
+
+@pytest.mark.parametrize(
+    ("strata", "message"),
+    [
+        (["a=1,2,3", "b=1,2,3,4"], "2 allocations per stratum are fewer than a block of 6"),
+        (["site=big:0.9,small:0.1", "--participants", "50", "--per-stratum", "50"], "5.0 in the smallest stratum"),
+    ],
+)  # fmt: skip
+def test_strata_that_are_smaller_than_a_block(strata, message, tmp_path, capsys):
+    options = [part for one in strata for part in (("--stratum", one) if "=" in one else (one,))]
+    assert message in run(capsys, tmp_path, *TWO, "--per-stratum", "2", *options)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--stratum", "sex=f,m", "--stratum", "sex=x"], "--stratum sex=x: sex is given twice"),
+        (["--stratum", "sex="], "--stratum sex=: expected a factor and its levels"),
+        (["--stratum", "sex=f,f"], "none of them empty or twice"),
+        (["--stratum", "sex=f,,m"], "none of them empty or twice"),
+        (["--stratum", "=f,m"], "--stratum =f,m: expected a factor"),
+        (["--stratum", "sex=f:0.5,m"], "a share above 0 for all levels or for none"),
+        (["--stratum", "sex=f:x,m:1"], "a share above 0"),
+        (["--stratum", "sex=f:nan,m:1"], "a share above 0"),
+        (["--stratum", f"{GROUP}=f,m"], "is a column of the list"),
+        (["--arm", "control"], "--arm control: expected a name.*each arm once"),
+        (["--arm", ":2"], "--arm :2: expected a name"),
+    ],
+)
+def test_strata_and_arms_that_are_none(options, message, tmp_path, capsys):
+    with pytest.raises(RunError, match=message):
+        run(capsys, tmp_path, *TWO, "--per-stratum", "8", *options)
+    assert not (tmp_path / "list.csv").exists()

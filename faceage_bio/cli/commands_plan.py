@@ -20,7 +20,7 @@ Power = Annotated[float, typer.Option(help="Chance to show it.")]
 Alpha = Annotated[float, typer.Option(help="Type I error.")]
 Sided = Annotated[int, typer.Option(help="1 or 2.", min=1, max=2)]
 Median = Annotated[
-    float | None, typer.Option(help="Median survival (years), where the hazard is constant.", min=0)
+    float | None, typer.Option(help="Median survival (years), where the hazard is constant.", min=0.001)
 ]
 Curve = Annotated[
     Path | None,
@@ -58,9 +58,11 @@ def _survival(median: float | None, curve: Path | None):
         )
     if curve is None:
         return PiecewiseSurvival.with_median(median)
+    # beyond its last row, an event or not, the curve says nothing
     if curve.name == "kaplan_meier.tsv":  # of a finished study
         table = read_table(curve)
-        own = table[table["grouping"].eq("all") & table["years"].gt(0) & table["survival"].gt(0)]
+        own = table[table["grouping"].eq("all") & table["years"].gt(0)]
+        ends, own = own["years"].max(), own[own["survival"].gt(0)]
         points = own[own["survival"] < own["survival"].shift(fill_value=1.0)].rename(
             columns={"years": "time"}
         )
@@ -72,8 +74,9 @@ def _survival(median: float | None, curve: Path | None):
         read = read_user_table(curve, SURVIVAL_CURVE, problems)
         problems.stop_if_any()
         points = read.values[read.values["time"] > 0]
+        ends = points["time"].max()
         points = points[points["survival"].diff().fillna(points["survival"].iloc[:1] - 1) != 0]
-    return PiecewiseSurvival.through(points["time"], points["survival"])
+    return PiecewiseSurvival.through(points["time"], points["survival"], ends)
 
 
 def _pilot(path: Path, columns: list[str]):
@@ -105,14 +108,18 @@ def study(
         typer.Option(help="Of the exposure on the covariates; 0 if the SD is that of age acceleration."),
     ] = 0,
     event_share: Annotated[
-        float | None, typer.Option(help="Share of participants who die within the study, if it is known.")
+        float | None,
+        typer.Option(help="Share of participants who die within the study, in place of survival."),
     ] = None,
     median_survival: Median = None,
     survival_table: Curve = None,
     accrual: Accrual = 0,
     follow_up: FollowUp = 5,
     drop_out: DropOut = 0,
-    reliability: Annotated[float, typer.Option(help="Of age acceleration from one photo (ICC).")] = 1,
+    reliability: Annotated[
+        float | None,
+        typer.Option(help="Of age acceleration from one photo (ICC); default: no error is added."),
+    ] = None,
     photos: Annotated[float, typer.Option(help="Photos per participant whose mean is used.")] = 1,
     published_reliability: Annotated[
         float | None,
@@ -138,15 +145,20 @@ def study(
     Example: faceage-bio plan study --hazard-ratio 1.15 --per 10 --sd 8 --power 0.8 --output plan.tsv
     """
     from faceage_bio.analyses.planning.cohort_study import CohortPlan, Photos
-    from faceage_bio.analyses.planning.plan_table import observation
+    from faceage_bio.analyses.planning.plan_table import extrapolation, observation, remarks_of
     from faceage_bio.analyses.planning.simulation import simulated_power
     from faceage_bio.core.errors import RunError
     from faceage_bio.stats.sample_size import drop_out_hazard
 
     survival, lost = None, drop_out_hazard(drop_out, 1)
     if median_survival is not None or survival_table is not None:
+        if event_share is not None:
+            raise RunError(
+                f"--event-share {event_share:g} and survival: expected one of them, since survival, recruitment and follow-up give the share. "
+                "Leave --event-share out, or --median-survival and --survival-table."
+            )
         survival = _survival(median_survival, survival_table)
-        event_share = event_share or survival.event_share(accrual, follow_up, lost)
+        event_share = survival.event_share(accrual, follow_up, lost)
     error = Photos(reliability, photos, published_reliability, hr_scale.value, sd_scale.value)
     plan = CohortPlan(hazard_ratio, per, sd, event_share, power, alpha, sided, r_squared, error)
     if simulate and survival is None:
@@ -155,17 +167,22 @@ def study(
         )
     if modifier_share is not None:
         plan = plan.with_interaction(modifier_share)
-    table = plan.table(observation(survival, accrual, follow_up, lost) if survival is not None else ())
+    when = (survival, accrual, follow_up)
+    table = (
+        plan.table(observation(*when, lost), extrapolation(*when)) if survival is not None else plan.table()
+    )
     _save(table, output)
     needed = table[table["part"] == "result"].set_index("quantity")["value"]
     participants = f", {needed['participants']:,.0f} participants" if "participants" in needed else ""
     print(
         f"HR {hazard_ratio:g} per {per:g} years, power {power:g}: {needed['events']:,.0f} events{participants} (Hsieh and Lavori 2000). {output}"
     )
+    for text in remarks_of(table):
+        print(text)
     if simulate:
         found, error = simulated_power(
             plan.log_hazard_ratio_per_sd, survival, int(needed["participants"]), accrual=accrual, follow_up=follow_up, drop_out=lost,
-            alpha=alpha, sides=sided, repeats=simulate,
+            alpha=alpha, sides=sided, modifier_share=modifier_share, repeats=simulate,
         )  # fmt: skip
         print(f"Power in {simulate:,} simulated studies: {found:.3f} (Monte Carlo SE {error:.3f})")
     if not participants:
@@ -331,7 +348,9 @@ def precision(
     ] = None,
     above: Annotated[
         float | None,
-        typer.Option(help="Instead: what the lower end of the 95% CI is to reach, such as a C-index of 0.6."),
+        typer.Option(
+            help="Instead: what the lower end of the 95% CI is expected to reach, such as a C-index of 0.6; about half of such studies reach it."
+        ),
     ] = None,
     measure: Annotated[
         Measure,
@@ -359,12 +378,16 @@ def precision(
     from faceage_bio.analyses.planning.plan_table import plan_table
     from faceage_bio.core.errors import RunError
 
+    remarks = []
     if (width is None) == (above is None):
         raise RunError("--width and --above: expected one of them. Give for example --width 0.1.")
     rows = _pilot(pilot, ["face_age", *covariate])
     widths = interval_widths(rows, measure.value, covariate, per=per, repeats=repeats, seed=seed)
     if above is not None:
         width = width_above(widths, above, measure.value)
+        remarks = [
+            f"The expected lower end of the 95% CI is {above:g}: in about half of such studies it is below. For more assurance give a higher --above."
+        ]
     n = participants_for_width(widths, width, measure.value)
     name = {
         "c-index": "C-index", "difference": "difference of the C-index", "hazard-ratio": f"hazard ratio per {per:g} years",
@@ -373,10 +396,12 @@ def precision(
     assumptions = [("pilot rows", len(rows), "participants"), ("pilot events", events, "events"), (f"{name} in the samples", widths["estimate"].iloc[-1], ""), ("wished width of the 95% CI", width, "")]  # fmt: skip
     results = [("participants", n, "participants"), ("events", round(n * events / len(rows)), "events")]
     curve = ("width of the 95% CI", list(zip(widths["n"], widths["width"], strict=True)), "participants")
-    _save(plan_table("precision", assumptions, results, [curve]), output)
+    _save(plan_table("precision", assumptions, results, [curve], remarks=remarks), output)
     print(
         f"{name} with a 95% CI of width {width:.3g}: {n:,} participants with about {n * events / len(rows):,.0f} events (pilot: {len(rows)} with {events:.0f})"
     )
+    for text in remarks:
+        print(text)
 
 
 @app.command()
@@ -430,7 +455,7 @@ def trial(
     Example: faceage-bio plan trial --hazard-ratio 0.7 --median-survival 1.5 --accrual 2 --follow-up 1 --output trial.tsv
     """
     from faceage_bio.analyses.planning.pilot import AGE_ECOG_STAGE
-    from faceage_bio.analyses.planning.plan_table import value_of
+    from faceage_bio.analyses.planning.plan_table import remarks_of
     from faceage_bio.analyses.planning.prognostic_gain import gain_rows, prognostic_gain
     from faceage_bio.analyses.planning.trial import WORTH, TrialPlan, selected_by
     from faceage_bio.core.errors import RunError
@@ -450,7 +475,7 @@ def trial(
         raise RunError(
             "--threshold needs --pilot, and no --selected-share. Expected one source of the share above the threshold. Give the pilot alone."
         )
-    more, gained = [], r_squared
+    more, remarks, gained = [], [], r_squared
     if pilot is not None:
         from faceage_bio.analyses.survival.check import read_people
 
@@ -460,12 +485,35 @@ def trial(
         scores = {"base": known, "face age added": [*known, "face_age"]}
         found = prognostic_gain(rows, scores, repeats=repeats)
         more = gain_rows(found, known, len(rows))
+        told = ", ".join(name.replace("_", " ") for name in known)
+        for saving, by in zip(
+            found["saving"], (told, ", ".join(filter(None, (told, "face age")))), strict=True
+        ):
+            more += plan.adjusted(float(saving), by) if by else []
         gained = float(found["increment"].iloc[1]) if r_squared is None else r_squared
         if threshold is not None:
             selected_share, selected_hazard_ratio = selected_by(rows, "age_acceleration", threshold)
+    if gained is not None and gained < WORTH:
+        over = f" beyond {told}" if pilot is not None and r_squared is None and told else ""
+        remarks.append(
+            f"Adjustment saves {max(gained, 0):.1%} of the events{over}: face age is not worth its photos in this trial. A score with age, ECOG and stage may be."
+        )
+    elif pilot is not None and found["increment_lower"].iloc[1] < 0:
+        remarks.append(
+            "The pilot does not show that face age saves events: the 95% CI of its increment includes none."
+        )
     if selected_share is not None:
-        more += plan.enriched(selected_share, selected_hazard_ratio, screening_cost)
-    table = plan.table(r_squared, more)
+        enriched = plan.enriched(selected_share, selected_hazard_ratio, screening_cost)
+        cost = {name: value for name, value, _ in enriched}["cost after selection"]
+        more += enriched
+        if cost >= 1:
+            remarks.append(
+                f"Selection is not worth it: the trial costs {cost:.2f} times that in all patients."
+            )
+        remarks.append(
+            f"The result of a trial in selected patients does not apply to {1 - selected_share:.0%} of the patients. Choose the threshold by reason, never by outcome."
+        )
+    table = plan.table(r_squared, more, remarks)
     _save(table, output)
     for row in table[table["part"] == "result"].itertuples():
         print(
@@ -473,26 +521,8 @@ def trial(
             if row.unit in ("events", "participants")
             else f"{row.quantity}: {row.value:,.3g}"
         )
-    if gained is not None and gained < WORTH:
-        over = (
-            f" beyond {', '.join(name.replace('_', ' ') for name in known)}"
-            if pilot is not None and r_squared is None
-            else ""
-        )
-        print(
-            f"Adjustment saves {max(gained, 0):.1%} of the events{over}: face age is not worth its photos in this trial. A score with age, ECOG and stage may be."
-        )
-    elif pilot is not None and found["increment_lower"].iloc[1] < 0:
-        print(
-            "The pilot does not show that face age saves events: the 95% CI of its increment includes none."
-        )
-    if selected_share is not None:
-        cost = value_of(table, "cost after selection")
-        if cost >= 1:
-            print(f"Selection is not worth it: the trial costs {cost:.2f} times that in all patients.")
-        print(
-            f"The result of a trial in selected patients does not apply to {1 - selected_share:.0%} of the patients. Choose the threshold by reason, never by outcome."
-        )
+    for text in remarks_of(table):
+        print(text)
     print(f"The same in R: {plan.rpact_call()}")
 
 

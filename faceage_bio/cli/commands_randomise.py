@@ -13,10 +13,23 @@ def randomise(
     arm: Annotated[list[str], typer.Option(help="Name of an arm, or NAME:SHARE; repeat.")],
     per_stratum: Annotated[int, typer.Option(help="Rows of each stratum.", min=1)],
     seed_file: Annotated[
-        Path, typer.Option(help="Seed of the list, made if it is not there; keep it from those who recruit.")
+        Path,
+        typer.Option(
+            help="Seed of the list, made if it is not there; readable by you alone, kept from those who recruit."
+        ),
     ],
-    output: Annotated[Path, typer.Option(help="Allocation list for REDCap (.csv), readable by you alone.")],
-    stratum: Annotated[list[str], typer.Option(help="FACTOR=LEVEL,LEVEL; repeat.")] = [],
+    output: Annotated[
+        Path,
+        typer.Option(
+            help="Allocation list for REDCap (.csv), readable by you alone. A list that is there can be lengthened, never changed."
+        ),
+    ],
+    stratum: Annotated[
+        list[str],
+        typer.Option(
+            help="FACTOR=LEVEL,LEVEL, or with the share of participants expected at each, FACTOR=LEVEL:SHARE,LEVEL:SHARE; repeat."
+        ),
+    ] = [],
     block: Annotated[list[int], typer.Option(help="Size of blocks; repeat for random sizes.")] = [4, 6],
     participants: Annotated[
         int | None, typer.Option(help="Participants expected in all, for the warning and the balance.", min=2)
@@ -24,7 +37,7 @@ def randomise(
     balance: Annotated[
         Path | None,
         typer.Option(
-            help="Simulated balance of blocks, minimisation and chance (.tsv); levels equally frequent."
+            help="Simulated deviation from the planned ratio of the arms, by blocks, minimisation and chance (.tsv)."
         ),
     ] = None,
 ) -> None:
@@ -36,48 +49,59 @@ def randomise(
 
     from faceage_bio.analyses.planning.randomisation import (
         allocation_list,
+        check_lengthens,
+        read_arms,
         read_or_make_seed,
+        read_strata,
         simulate_balance,
     )
     from faceage_bio.core.errors import RunError
     from faceage_bio.core.tables import OWNER_ONLY, write_table, write_text
 
-    strata = {
-        name: [level for level in levels.split(",") if level]
-        for name, _, levels in (one.partition("=") for one in stratum)
-    }
-    arms = {}
-    for one in arm:
-        name, _, share = one.partition(":")
-        if share and not share.isdigit():
-            raise RunError(
-                f"--arm {one}: expected a name, or a name and its share as a whole number. Write for example treatment:2."
-            )
-        arms[name] = int(share or 1)
+    arms, strata = read_arms(arm), read_strata(stratum)
     n_strata = prod(len(levels) for levels in strata.values())
+    if balance is not None and participants is None:
+        raise RunError("--balance needs --participants. Give the number expected in all.")
     if participants is not None and n_strata > participants:
         raise RunError(
             f"{n_strata} strata and {participants} participants: more strata than participants. Expected several participants in each. Stratify by fewer factors."
         )
     table = allocation_list(
-        arms, strata, n_per_stratum=per_stratum, blocks=block, seed=read_or_make_seed(seed_file)
+        arms,
+        {factor: list(levels) for factor, levels in strata.items()},
+        n_per_stratum=per_stratum,
+        blocks=block,
+        seed=read_or_make_seed(seed_file),
     )
+    before = check_lengthens(table, output)
     write_text(table.to_csv(index=False, lineterminator="\n"), output, mode=OWNER_ONLY)
     print(
         f"{len(table)} allocations in {n_strata} strata. {output} and {seed_file} are for whoever runs the randomisation alone."
     )
-    if participants is not None and participants / n_strata < max(block):
+    if before:
+        print(f"{before} of them stood there before and are the same; {len(table) - before} are new.")
+    smallest = prod(min(levels.values()) for levels in strata.values())
+    expected = per_stratum if participants is None else participants * smallest
+    if expected < max(block):
+        of = (
+            f"{per_stratum} allocations per stratum are"
+            if participants is None
+            else f"{participants} participants in {n_strata} strata are {expected:.1f} in the smallest stratum,"
+        )
         print(
-            f"{participants} participants in {n_strata} strata are {participants / n_strata:.1f} per stratum, fewer than a block of {max(block)}: "
-            "blocks stay unfinished and balance is lost. Stratify by fewer factors."
+            f"{of} fewer than a block of {max(block)}: blocks stay unfinished and balance is lost. Stratify by fewer factors."
         )
     if balance is not None:
-        if participants is None:
-            raise RunError("--balance needs --participants. Give the number expected in all.")
-        even = {name: [1 / len(levels)] * len(levels) for name, levels in strata.items()} or {"all": [1.0]}
-        found = simulate_balance(even, participants, block=min(block))
+        found = simulate_balance(
+            {factor: list(levels.values()) for factor, levels in strata.items()},
+            participants,
+            shares=list(arms.values()),
+            blocks=block,
+        )
         write_table(found, balance)
+        ratio = ":".join(map(str, arms.values()))
         for row in found.itertuples():
             print(
-                f"{row.method}: arms differ by {row.overall_mean:.1f} on average, by {row.level_mean:.1f} in the least balanced level"
+                f"{row.method}: an arm deviates from the ratio {ratio} by {row.overall_mean:.1f} participants on average, "
+                f"by {row.level_mean:.1f} in the least balanced level"
             )

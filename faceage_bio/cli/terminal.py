@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 from typer.core import TyperCommand, TyperGroup
@@ -54,7 +55,7 @@ def _escaped(*parts: Any) -> Iterator[None]:
 
 
 class VerbatimCommand(TyperCommand):
-    """A command whose help is shown as it stands in its docstring and options; options of earlier versions are refused."""
+    """A command whose help is shown as it stands in its docstring and options; options of earlier versions and infinite numbers are refused."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         known = {name for one in self.params for name in one.opts}
@@ -62,7 +63,13 @@ class VerbatimCommand(TyperCommand):
             new = OPTIONS.get(name) or OPTIONS.get(f"{self.name} {name}")
             if new and name not in known:
                 ctx.fail(f"{name} is no longer used; write {new}.")
-        return super().parse_args(ctx, args)
+        left = super().parse_args(ctx, args)
+        for one in self.params:
+            given = ctx.params.get(one.name)
+            for value in given if isinstance(given, list | tuple) else [given]:
+                if isinstance(value, float) and not isfinite(value):
+                    ctx.fail(f"{one.opts[0]} {value}: expected a finite number. Write it in digits.")
+        return left
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         with _escaped(self, *self.params):

@@ -9,7 +9,7 @@ import pandas as pd
 from markupsafe import Markup
 
 import faceage_bio
-from faceage_bio.analyses.planning.plan_table import ASSUMPTION, CODE, COLUMNS, CURVE, RESULT
+from faceage_bio.analyses.planning.plan_table import ASSUMPTION, CODE, COLUMNS, CURVE, RESULT, remarks_of
 from faceage_bio.core.errors import TableError
 from faceage_bio.core.tables import read_text_table
 from faceage_bio.report import plot
@@ -70,6 +70,7 @@ def _shown(table: pd.DataFrame) -> dict:
         "design": table["design"].iloc[0],
         "assumptions": said(ASSUMPTION),
         "results": said(RESULT),
+        "remarks": remarks_of(table),
         "curves": [Markup(_curve(name, part)) for name, part in curves.groupby("quantity", sort=False)],
         "code": code.iloc[0] if len(code) else "",
     }

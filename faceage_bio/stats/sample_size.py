@@ -2,7 +2,8 @@
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from math import inf
 
 import numpy as np
 from scipy.stats import norm
@@ -24,10 +25,13 @@ class PiecewiseSurvival:
         Where each piece begins; the first is 0, the last has no end. Any unit of time, the same everywhere.
     hazards : sequence of float
         Events per participant and unit of time in each piece.
+    observed_to : float
+        Where the curve that it follows ends; beyond, the last hazard is an assumption.
     """
 
     starts: Sequence[float]
     hazards: Sequence[float]
+    observed_to: float = inf
 
     def __post_init__(self) -> None:
         starts, hazards = np.asarray(self.starts, dtype=float), np.asarray(self.hazards, dtype=float)
@@ -44,7 +48,9 @@ class PiecewiseSurvival:
         return cls((0.0,), (np.log(2) / median,))
 
     @classmethod
-    def through(cls, times: Sequence[float], survival: Sequence[float]) -> "PiecewiseSurvival":
+    def through(
+        cls, times: Sequence[float], survival: Sequence[float], observed_to: float = inf
+    ) -> "PiecewiseSurvival":
         """Through the points of a Kaplan-Meier curve, with a constant hazard from each to the next and after the last.
 
         Raises
@@ -62,11 +68,11 @@ class PiecewiseSurvival:
                 "survival: expected times that rise from above 0 and survival that falls from 1 and stays above 0. Leave rows at time 0 "
                 "and after the last event out."
             )
-        return cls((0.0, *times[:-1]), tuple(drops / gaps))
+        return cls((0.0, *times[:-1]), tuple(drops / gaps), observed_to)
 
     def times(self, hazard_ratio: float) -> "PiecewiseSurvival":
         """Survival with the hazard multiplied."""
-        return PiecewiseSurvival(self.starts, tuple(hazard_ratio * hazard for hazard in self.hazards))
+        return replace(self, hazards=tuple(hazard_ratio * hazard for hazard in self.hazards))
 
     def observed_events(self, until: np.ndarray, drop_out: float = 0.0) -> np.ndarray:
         """Share of participants whose event is seen by each time, where others are lost at the hazard ``drop_out``."""
@@ -81,6 +87,14 @@ class PiecewiseSurvival:
         with np.errstate(invalid="ignore"):
             share = np.where(all_hazards > 0, -np.expm1(-inside * all_hazards) / all_hazards, inside)
         return (left * hazards * share).sum(axis=-1)
+
+    def beyond(self, accrual: float, follow_up: float) -> float:
+        """Share of the planned follow-up, deaths and losses apart, that lies beyond the observed curve; see `event_share`."""
+        ends = np.array([follow_up, follow_up + accrual])
+        over = np.clip(ends - self.observed_to, 0, None)
+        if accrual == 0:
+            return float(over[0] / follow_up)
+        return float(np.diff(over**2)[0] / np.diff(ends**2)[0])
 
     def event_share(self, accrual: float, follow_up: float, drop_out: float = 0.0) -> float:
         """Share of participants whose event is observed in a study.

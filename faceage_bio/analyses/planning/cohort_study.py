@@ -21,8 +21,8 @@ class Photos:
 
     Parameters
     ----------
-    reliability : float
-        Of the age acceleration from one photo in the study planned (intraclass correlation).
+    reliability : float, optional
+        Of the age acceleration from one photo in the study planned (intraclass correlation); what follows needs it.
     photos : float
         Photos per participant (Spearman-Brown).
     published_reliability : float
@@ -33,7 +33,7 @@ class Photos:
         The same of the standard deviation; observed: of one photo.
     """
 
-    reliability: float = 1.0
+    reliability: float | None = None
     photos: float = 1.0
     published_reliability: float | None = None
     hr_scale: str = "observed"
@@ -46,12 +46,23 @@ class Photos:
                 raise RunError(
                     f"--{name.replace('_', '-')} {value}: expected more than 0 and at most 1. Give for example the intraclass correlation 0.8."
                 )
+        needing = {
+            "--photos": self.photos != 1, "--published-reliability": self.published_reliability is not None,
+            "--hr-scale": self.hr_scale != "observed", "--sd-scale": self.sd_scale != "observed",
+        }  # fmt: skip
+        if self.reliability is None and any(needing.values()):
+            raise RunError(
+                f"{', '.join(name for name, given in needing.items() if given)} without --reliability. Expected the reliability of one photo in the study planned. "
+                "Give for example --reliability 0.8."
+            )
         if self.photos < 1:
             raise RunError(f"--photos {self.photos:g}: expected 1 or more. Give the photos per participant.")
 
     @property
     def factor(self) -> float:
         """By how much measurement error multiplies the number of events."""
+        if self.reliability is None:
+            return 1.0
         mean = spearman_brown(self.reliability, self.photos)
         if self.hr_scale == "observed":
             return (self.published_reliability or self.reliability) / mean
@@ -109,19 +120,21 @@ class CohortPlan:
 
     @property
     def log_hazard_ratio_per_sd(self) -> float:
-        """Of the exposure as it is measured, adjusted for covariates."""
-        return float(np.log(self.hazard_ratio) * np.sqrt(self.design.information / self.photos.factor))
+        """Of the exposure as it is measured, adjusted for covariates; of an interaction the difference between the subgroups."""
+        spread = self.sd / self.per * np.sqrt((1 - self.r_squared) / self.photos.factor)
+        return float(np.log(self.hazard_ratio) * spread)
 
     def events(self) -> float:
         """Events needed, not rounded."""
         return self.design.events(self.hazard_ratio, self.power) * self.photos.factor
 
-    def table(self, observed: Sequence[Said] = ()) -> pd.DataFrame:
+    def table(self, observed: Sequence[Said] = (), remarks: Sequence[str] = ()) -> pd.DataFrame:
         """The plan, as `plan_table.plan_table` makes it.
 
         Parameters
         ----------
         observed : further assumptions (`plan_table.observation`)
+        remarks : on them (`plan_table.extrapolation`)
 
         Returns
         -------
@@ -137,7 +150,9 @@ class CohortPlan:
             ("power", [(n, design.power(self.hazard_ratio, n / factor)) for n in EVENTS_SHOWN], "events"),
             ("detectable hazard ratio", [(n, design.detectable(n / factor, self.power)) for n in EVENTS_SHOWN], "events"),
         ]  # fmt: skip
-        return plan_table(self.name, [*self._assumptions(), *observed], results, curves, self.r_code())
+        return plan_table(
+            self.name, [*self._assumptions(), *observed], results, curves, self.r_code(), remarks
+        )
 
     @property
     def name(self) -> str:
@@ -153,7 +168,7 @@ class CohortPlan:
         ]  # fmt: skip
         if self.modifier_share is not None:
             said.append(("share in one subgroup", self.modifier_share, ""))
-        if self.photos.factor != 1:
+        if self.photos.reliability is not None and self.photos.factor != 1:
             said += [
                 ("reliability of one photo", self.photos.reliability, ""),
                 ("photos per participant", self.photos.photos, ""),

@@ -1,8 +1,11 @@
 """Simulated studies: how often the test of a Cox model finds a planned hazard ratio."""
 
 import numpy as np
+import pandas as pd
 from scipy.stats import norm
 
+from faceage_bio.core.errors import FitError
+from faceage_bio.stats.cox import fit_cox
 from faceage_bio.stats.sample_size import PiecewiseSurvival
 
 
@@ -16,33 +19,44 @@ def simulated_power(
     drop_out: float = 0.0,
     alpha: float = 0.05,
     sides: int = 2,
+    modifier_share: float | None = None,
     repeats: int = 1000,
     seed: int = 1,
 ) -> tuple[float, float]:
     """Share of simulated studies in which the score test of a standard normal exposure is significant, with its Monte Carlo SE.
 
+    Of an interaction the exposure acts in one of two subgroups alone, and the Wald test of its product with the subgroup counts, in a
+    Cox model with both.
+
     Parameters
     ----------
     log_hazard_ratio : float
-        Per SD of the exposure.
+        Per SD of the exposure; of an interaction the difference between the subgroups.
     survival : PiecewiseSurvival
         Of participants with the mean exposure.
     n : int
         Participants of each study.
     accrual, follow_up, drop_out
         See `PiecewiseSurvival.event_share`.
+    modifier_share : float, optional
+        Share of participants in the subgroup in which the exposure acts.
     repeats : int
         Studies.
     """
     random = np.random.default_rng(seed)
     x = random.standard_normal((repeats, n))
+    inside = np.ones((repeats, n)) if modifier_share is None else random.random((repeats, n)) < modifier_share
     event_times = survival_times(
-        survival, random.exponential(size=(repeats, n)) / np.exp(log_hazard_ratio * x)
+        survival, random.exponential(size=(repeats, n)) / np.exp(log_hazard_ratio * x * inside)
     )
     end = follow_up + accrual * random.random((repeats, n))
     if drop_out > 0:
         end = np.minimum(end, random.exponential(1 / drop_out, (repeats, n)))
-    z = score_statistics(x, np.minimum(event_times, end), event_times <= end)
+    time, event = np.minimum(event_times, end), event_times <= end
+    if modifier_share is None:
+        z = score_statistics(x, time, event)
+    else:
+        z = np.array([_interaction_z(*one) for one in zip(x, inside, time, event, strict=True)])
     found = (
         np.abs(z) > norm.isf(alpha / 2)
         if sides == 2
@@ -50,6 +64,16 @@ def simulated_power(
     )
     power = float(found.mean())
     return power, float(np.sqrt(power * (1 - power) / repeats))
+
+
+def _interaction_z(x: np.ndarray, inside: np.ndarray, time: np.ndarray, event: np.ndarray) -> float:
+    """Wald statistic of the product term; 0 where the model cannot be fitted."""
+    design = pd.DataFrame({"exposure": x, "subgroup": inside.astype(float), "product": x * inside})
+    try:
+        terms = fit_cox(pd.Series(time), pd.Series(event.astype(int)), design).terms
+    except FitError:
+        return 0.0
+    return float(terms.loc["product", "log_hazard_ratio"] / terms.loc["product", "standard_error"])
 
 
 def survival_times(survival: PiecewiseSurvival, cumulative: np.ndarray) -> np.ndarray:

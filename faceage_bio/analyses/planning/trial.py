@@ -8,12 +8,13 @@ import numpy as np
 import pandas as pd
 
 from faceage_bio.analyses.planning.cohort_study import check_hazard_ratio, check_shares
-from faceage_bio.analyses.planning.plan_table import Said, observation, plan_table
+from faceage_bio.analyses.planning.plan_table import Said, extrapolation, observation, plan_table
 from faceage_bio.core.columns import EVENT, FOLLOWUP
 from faceage_bio.core.errors import RunError
 from faceage_bio.stats.sample_size import LogRankTrial
 
 WORTH = 0.05  # saving of events below which a trial is not worth a marker
+SHORTEST_ACCRUAL = 1e-7  # years: rpact gives NaN where all patients start at once
 
 
 @dataclass(frozen=True)
@@ -38,12 +39,23 @@ class TrialPlan:
                 "expected an allocation and a follow-up above 0 and an accrual of 0 or more. Give times in years."
             )
 
-    def table(self, r_squared: float | None = None, more: Sequence[Said] = ()) -> pd.DataFrame:
+    def adjusted(self, saving: float, by: str) -> list[Said]:
+        """Events and participants when the analysis is adjusted for a score that saves this share of the events."""
+        events, n = self.trial.events(self.power), self.trial.participants(self.power)
+        return [
+            (f"events with adjustment for {by}", ceil(events * (1 - saving)), "events"),
+            (f"participants with adjustment for {by}", ceil(n * (1 - saving)), "participants"),
+        ]
+
+    def table(
+        self, r_squared: float | None = None, more: Sequence[Said] = (), remarks: Sequence[str] = ()
+    ) -> pd.DataFrame:
         """Events, participants by arm, and what adjustment for a score with this R squared would save.
 
         Parameters
         ----------
         more : further results
+        remarks : on them
 
         Returns
         -------
@@ -61,11 +73,7 @@ class TrialPlan:
             ("share with an event", trial.event_share(), ""),
         ]
         if r_squared is not None:
-            results += [
-                ("saving of events", r_squared, ""),
-                ("events with prognostic adjustment", ceil(events * (1 - r_squared)), "events"),
-                ("participants with prognostic adjustment", ceil(n * (1 - r_squared)), "participants"),
-            ]
+            results += [("saving of events", r_squared, ""), *self.adjusted(r_squared, "a prognostic score")]
         assumptions = [
             ("hazard ratio", trial.hazard_ratio, "treatment v control"),
             *observation(trial.control, trial.accrual, trial.follow_up, trial.drop_out[1], " under control"),
@@ -74,7 +82,10 @@ class TrialPlan:
         ]  # fmt: skip
         around = [ceil(events * share) for share in (0.25, 0.5, 0.75, 1, 1.25, 1.5, 2)]
         curves = [("power", [(one, trial.power(one)) for one in around], "events")]
-        return plan_table("trial", assumptions, [*results, *more], curves, self.rpact_call())
+        beyond = extrapolation(trial.control, trial.accrual, trial.follow_up)
+        return plan_table(
+            "trial", assumptions, [*results, *more], curves, self.rpact_call(), [*beyond, *remarks]
+        )
 
     def rpact_call(self) -> str:
         """R code with the same answer; group-sequential designs start from it (``design =``)."""
@@ -95,7 +106,7 @@ class TrialPlan:
         lost = [1 - np.exp(-hazard) for hazard in trial.drop_out]
         return (
             f"rpact::getSampleSizeSurvival(alpha = {trial.alpha:g}, sided = {trial.sides}, beta = {1 - self.power:.10g}, "
-            f"hazardRatio = {trial.hazard_ratio:g}, {survival}, accrualTime = c(0, {trial.accrual:g}), followUpTime = {trial.follow_up:g}, "
+            f"hazardRatio = {trial.hazard_ratio:g}, {survival}, accrualTime = c(0, {max(trial.accrual, SHORTEST_ACCRUAL):g}), followUpTime = {trial.follow_up:g}, "
             f"dropoutRate1 = {lost[0]:.10g}, dropoutRate2 = {lost[1]:.10g}, dropoutTime = 1, allocationRatioPlanned = {trial.allocation:g})"
         )
 
