@@ -443,6 +443,7 @@ def independent_software(tables: ReportTables, config: dict) -> Check:
     if not judged:
         return Check(SOFTWARE, NOT_RUN, "no number to compare", VERIFICATION)
     names = ", ".join(dict.fromkeys(f"{row['software']} {row['version']}" for row in judged))
+    beyond = sum(row["beyond"] for row in rows)
     total = sum(row["numbers"] for row in judged)
     differ = [row for row in judged if not row["agrees"]]
     if differ:
@@ -450,9 +451,10 @@ def independent_software(tables: ReportTables, config: dict) -> Check:
         return Check(
             SOFTWARE, PROBLEM, f"{len(differ)} of {len(judged)} comparisons differ: {where}", VERIFICATION, 9
         )
-    return Check(
-        SOFTWARE, OK, f"{count(total)} numbers compared with {names}: within tolerance", VERIFICATION
-    )
+    said = f"{count(total)} numbers compared with {names}: within tolerance"
+    if beyond:
+        said += f"; {count(beyond)} not compared, beyond what is known of a difference: run reproduce.R"
+    return Check(SOFTWARE, CAUTION if beyond else OK, said, VERIFICATION, 1 if beyond else 0)
 
 
 def _p(value: float) -> str:

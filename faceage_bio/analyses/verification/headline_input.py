@@ -19,6 +19,7 @@ from faceage_bio.analyses.survival.curves import ALL, each_group
 from faceage_bio.analyses.survival.groupings import Grouping
 from faceage_bio.analyses.survival.ladder import ladder_steps
 from faceage_bio.core.columns import AGE, AGE_ACCELERATION, EVENT, FACE_AGE, FOLLOWUP, SUBJECT, UNITS
+from faceage_bio.core.errors import RunError, examples
 from faceage_bio.core.settings.settings_genes import Expression as ExpressionSettings
 from faceage_bio.intake.observation import entry_of
 
@@ -147,7 +148,13 @@ def contrasts(
 def curves(
     usable: pd.DataFrame, groupings: Sequence[Grouping], strata: Sequence[str], curve: pd.DataFrame, summary: pd.DataFrame, cohort: str
 ) -> Iterator[Curves]:  # fmt: skip
-    """All participants, and the groups of each grouping that could be made."""
+    """All participants, and the groups of each grouping that could be made.
+
+    Raises
+    ------
+    RunError
+        A curve of a group that these groupings do not make.
+    """
     entry = entry_of(usable)
     base = pd.DataFrame({FOLLOWUP: usable[FOLLOWUP].round(8), EVENT: usable[EVENT].astype(int)})
     if entry is not None:
@@ -164,6 +171,11 @@ def curves(
         if column == ALL:
             people = people.drop(columns=STRATUM, errors="ignore")
         rows = [table[table["grouping"] == column] for table in (curve, summary)]
+        if strangers := sorted(set(rows[0]["group"].astype(str)) - set(groups.dropna())):
+            raise RunError(
+                f"{cohort}/survival/kaplan_meier: group {examples(strangers)} of {column} is not one that survival.curves makes. Expected the "
+                "settings by which the curves were made. Give the same --config and --set."
+            )
         if groups.notna().any():
             yield Curves(cohort, column, people[groups.notna()], *rows)
 

@@ -44,7 +44,7 @@ BOTH_METHODS = tuple(
 NUMBERS = {  # keys that are numbers
     "age_lower", "band_lower", "bin", "components", "face_age_lower", "genes", "hidden", "in_counts", "lower", "n_chosen", "n_found", "n_genes",
     "n_not_estimated", "n_readers", "n_specifications", "n_tests", "n_variants", "points", "seconds", "tested", "threshold", "upper", "width",
-    "workers", "years", "numbers", "agreeing", "known", "largest", "tolerance",
+    "workers", "years", "numbers", "agreeing", "known", "beyond", "largest", "tolerance",
 }  # fmt: skip
 QUARTILES = (("lower_quartile", 0.25), ("upper_quartile", 0.25))
 TABLES = {
@@ -222,7 +222,7 @@ TABLES = {
     "variants/genes": Table(keys=("n_variants", "test", "n_tests", "components"), counts=("n_alleles", "n_carriers"), statistics=("p_bonferroni",)),
     "variants/quality": Table(),
     "verification/agreement": Table(
-        keys=("cohort", "analysis", "software", "version", "numbers", "agreeing", "known", "largest", "tolerance", "agrees", "reason"), rows=False,
+        keys=("cohort", "analysis", "software", "version", "numbers", "agreeing", "known", "beyond", "largest", "tolerance", "agrees", "reason"), rows=False,
     ),
     "verification/numbers": Table(keys=("analysis", "quantity", "scale", "software", "version"), statistics=("other", "difference", "tolerance")),
 }  # fmt: skip
