@@ -5,6 +5,7 @@ differences, how large tertiles are, and events and censorings until each time. 
 """
 
 import itertools
+import math
 from functools import cache
 
 import numpy as np
@@ -13,10 +14,13 @@ import pytest
 
 from faceage_bio.analyses.phenotype.people import gather
 from faceage_bio.analyses.phenotype.table_one import table_one
+from faceage_bio.analyses.survival.cox_models import Choices
 from faceage_bio.analyses.survival.curve_summary import Reading, summarise
 from faceage_bio.analyses.survival.curves import curves_by_group, risk_by_group
 from faceage_bio.analyses.survival.groupings import TERTILES, part
+from faceage_bio.analyses.survival.ladder import cox_ladder
 from faceage_bio.core.columns import THIRDS
+from faceage_bio.core.results.result_tables import TABLES
 from faceage_bio.release.rounding import midpoint
 from faceage_bio.release.rule import release
 
@@ -178,6 +182,26 @@ def test_events_of_groups_stay_unknown():
         }
         remaining += [len(narrowed(possible, group)) for group in possible if true[group] > 0]
     told(remaining, "deaths")
+
+
+def test_likelihoods_do_not_tell_n():
+    # the log-likelihood of no effect is, where all died and no two at once, minus log n!: that of the model less half the chi-square
+    remaining = []
+    for n in range(19, 46):
+        chance = np.random.default_rng(n)
+        age, face_age = chance.uniform(40, 80, n), chance.uniform(40, 80, n)
+        people = pd.DataFrame({"chronological_age": age, "face_age": face_age, "age_acceleration": face_age - age, "followup_years": chance.exponential(2, n) + 0.05, "event": 1.0})  # fmt: skip
+        cox = release({"c/survival/cox": cox_ladder(people, Choices(steps=(), covariates=()), "c")}, K)[
+            "c/survival/cox"
+        ]
+        assert cox["likelihood_ratio"].notna().any()
+        possible = {size for size in range(n - K, n + K + 1) if midpoint(size, K) == cox["n"].iloc[0]}
+        for row in cox.dropna(subset=["log_likelihood", "likelihood_ratio"]).itertuples():
+            null, rounding = row.log_likelihood - row.likelihood_ratio / 2, 0.01 * abs(row.log_likelihood)
+            possible = {size for size in possible if abs(null + math.lgamma(size + 1)) < rounding}
+        remaining.append(len(possible))
+    told(remaining, "Cox models")
+    assert all("log_likelihood" in one.closed for one in TABLES.values() if "log_likelihood" in one.further)
 
 
 @pytest.mark.parametrize("seed", [0, 1, 18, 19, 36, 37])

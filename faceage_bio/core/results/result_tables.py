@@ -46,6 +46,7 @@ NUMBERS = {  # keys that are numbers
     "n_not_estimated", "n_readers", "n_specifications", "n_tests", "n_variants", "points", "seconds", "tested", "threshold", "upper", "width",
     "workers", "years", "numbers", "agreeing", "known", "beyond", "largest", "tolerance",
 }  # fmt: skip
+LIKELIHOOD = ("log_likelihood",)  # without half the chi-square it is that of no effect, a function of the numbers at risk alone
 QUARTILES = (("lower_quartile", 0.25), ("upper_quartile", 0.25))
 TABLES = {
     "acceleration/age_bands": Table(
@@ -169,6 +170,7 @@ TABLES = {
     "survival/cox": Table(
         keys=("method", "step"),
         statistics=("exposure_sd", "events_per_term", "concordance", "log_likelihood", "model_df", "likelihood_ratio", "likelihood_ratio_p", "wald", "wald_p", "score", "score_p", "robust_lower", "robust_upper", "robust_p"),
+        closed=LIKELIHOOD,
     ),
     "survival/cumulative_incidence": Table(
         keys=("cohort", "grouping", "group", "cause", "years", "interval"), counts=("at_risk", "events", "other_events", "censored"),
@@ -184,6 +186,7 @@ TABLES = {
     "survival/imputed": Table(
         keys=("method", "missing"), counts=("n_gaps",),
         statistics=("events_per_term", "missing_information", "concordance", "log_likelihood", "robust_lower", "robust_upper", "robust_p"),
+        closed=LIKELIHOOD,
     ),
     "survival/incidence_at_risk": Table(
         keys=("cohort", "grouping", "group", "years"), counts=("at_risk", "entered", "events", "censored"), rows=False,
@@ -204,13 +207,14 @@ TABLES = {
     "survival/sensitivity": Table(
         keys=("method", "people"), counts=("left_out", "n_level", "n_events_level"),
         statistics=("events_per_term", "concordance", "log_likelihood", "robust_lower", "robust_upper", "robust_p"),
+        closed=LIKELIHOOD,
     ),
     "survival/sites": Table(
         keys=("step", "by", "method"),
         statistics=("events_per_term", "concordance", "log_likelihood", "robust_lower", "robust_upper", "robust_p"),
+        closed=LIKELIHOOD,
     ),
     "survival/subgroups": Table(keys=("step", "modifier", "n_tests", "method"), statistics=("p_interaction", "q_interaction")),
-    "survival/summary": Table(keys=("grouping", "group")),
     "survival/type_one_error": Table(keys=("permutations",), statistics=("permutation_p_value",)),
     "survival/summary": Table(keys=("grouping", "group"), curve="survival/kaplan_meier"),
     "training/accuracy": Table(keys=("factor",), counts=("persons",)),
