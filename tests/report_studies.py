@@ -7,6 +7,7 @@ from faceage_bio.core.config import check_config
 from faceage_bio.core.results.reasons import reason
 from faceage_bio.core.results.row import result_rows
 from faceage_bio.core.tables import write_table
+from faceage_bio.intake.cohort.ledger import with_totals
 
 EVIL = "<script>alert('x')</script>"
 
@@ -36,7 +37,9 @@ def ages_tables(name):
     ]  # fmt: skip
     yield (
         "flow.tsv",
-        pd.DataFrame(flow, columns=["unit", "stage", "status", "reason", "n"]).assign(cohort=name),
+        with_totals(
+            pd.DataFrame(flow, columns=["unit", "stage", "status", "reason", "n"]).assign(cohort=name)
+        ),
     )
     row = {"cohort": name, "n": 90, "question": "acceleration", "term": "age_gap", "measure": "mean"}
     row |= {"estimate": 5.1, "ci_lower": 4.0, "ci_upper": 6.2}

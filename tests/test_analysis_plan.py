@@ -101,7 +101,7 @@ def test_what_the_plan_does_not_name_is_exploratory():
 def test_key_results_show_role_family_and_participants(tmp_path):
     paths = []
     for cohort in "ab":
-        flow = pd.DataFrame([("subject", "intake", "included", "", 112)], columns=["unit", "stage", "status", "reason", "n"])  # fmt: skip
+        flow = pd.DataFrame([("subject", "intake", "remaining", "", 112)], columns=["unit", "stage", "status", "reason", "n"])  # fmt: skip
         for name, table in (("flow", flow.assign(cohort=cohort)), ("survival/cox", COX[COX.cohort == cohort])):  # fmt: skip
             paths.append(tmp_path / cohort / f"{name}.tsv")
             write_table(table, paths[-1])

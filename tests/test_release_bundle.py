@@ -3,23 +3,28 @@
 import base64
 import json
 import re
+import shutil
 import signal
 import zipfile
 from datetime import date
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from faceage_bio.core.errors import FitError, PrivacyError
 from faceage_bio.core.results.row import result_rows
-from faceage_bio.core.tables import read_text_table, sha256_of, write_table
+from faceage_bio.core.tables import read_table, read_text_table, sha256_of, write_table, write_text
+from faceage_bio.intake.cohort.ledger import with_totals
 from faceage_bio.release import bundle
 from faceage_bio.release.bundle import MANIFEST, publish, released_config, result_tables
 from faceage_bio.release.gate import findings_in
 from faceage_bio.release.known import Known, vocabulary
 from faceage_bio.stats.linear import fit_linear
+from tests.curve_people import with_causes
 from tests.curve_studies import CURVES, data_of, write_study
+from tests.pages import body_of
 from tests.report_studies import config_of
 
 KEY = bytes(range(32))
@@ -59,6 +64,37 @@ def test_pages_are_rendered_from_released_tables(results, tmp_path):
     publish(results, tmp_path / "a.zip", PEOPLE, CONFIG, [], 6, KEY)
     with zipfile.ZipFile(tmp_path / "a.zip") as bundle:  # an independent run gives the same bytes
         assert bundle.read("survival.html").decode() == page
+
+
+def test_n_of_a_cohort_is_the_same_everywhere_in_a_release(tmp_path):
+    # tertiles, sites and age groups of 130 participants: rounded parts do not add up to the rounded whole
+    results = tmp_path / "results"
+    for cohort, n in (("one", 130), ("two", 145)):
+        data = with_causes(n).assign(site=lambda d: np.where(d.index % 3 == 0, "lung", "breast"))
+        for path in write_study(results, data):
+            write_table(read_table(path).assign(cohort=cohort), results / cohort / "survival" / path.name)
+        counts = [
+            ("subject", "intake", "included", "", n), ("subject", "acceleration", "included", "", n),
+            ("subject", "survival", "excluded", "missing_bmi", 8), ("subject", "survival", "included", "", n - 8),
+        ]  # fmt: skip
+        cells = pd.DataFrame(counts, columns=["unit", "stage", "status", "reason", "n"])
+        write_table(with_totals(cells.assign(cohort=cohort)), results / cohort / "flow.tsv")
+    shutil.rmtree(results / "c")
+    for name in ("index", "survival", "association"):
+        write_text("<p>exact</p>", results / f"reports/{name}.html")
+    config = config_of(["one", "two"], survival={"curves": CURVES})
+    publish(results, tmp_path / "share", PEOPLE, config, [], 6, KEY)
+    pages = {path.name: path.read_text() for path in (tmp_path / "share").glob("*.html")}
+    captions = re.findall(r"</b> in (\w+) \(n = (\d+), \d+ deaths\): Kaplan-Meier", pages["survival.html"])
+    assert set(captions) == {("one", "129"), ("two", "147")}
+    assert {"129", "147"} <= set(re.findall(r"All participants: (\d+) participants", pages["survival.html"]))
+    flows = re.findall(r"Participants with follow-up: (\d+)", pages["association.html"])
+    assert set(flows) == {"129", "147"}
+    # 276 is the sum of both cohorts, which no table has
+    assert not any(
+        re.search(r"(?<![\d.])(275|276)(?![\d.])", re.sub(r"<svg.*?</svg>", "", body_of(page), flags=re.S))
+        for page in pages.values()
+    )
 
 
 def test_no_hash_of_an_exact_table_leaves(results, tmp_path):

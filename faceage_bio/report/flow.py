@@ -3,6 +3,7 @@
 Photos, participants and RNA samples each run down a chain of boxes; those excluded stand at the arrow with their reasons.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from textwrap import wrap
@@ -10,6 +11,7 @@ from textwrap import wrap
 import pandas as pd
 from markupsafe import Markup, escape
 
+from faceage_bio.intake.cohort.ledger import MISSING
 from faceage_bio.report import words
 from faceage_bio.report.formats import count
 from faceage_bio.report.tables_by_place import ReportTables
@@ -29,7 +31,6 @@ OF_FACE_AGES = {
     "Photos with a face age": "Face ages known",
 }  # titles where no photos came in
 FULL_MODEL = "Participants in the full Cox model"
-NO_ACCELERATION, NO_FACE_AGE, MISSING = "no_acceleration", "no_face_age", "missing_"
 
 
 @dataclass(frozen=True)
@@ -48,11 +49,10 @@ class Box:
 
 
 def chains(flow: pd.DataFrame) -> dict[str, list[Box]]:
-    """For each unit its boxes, from the ledger's counts of one cohort.
+    """For each unit its boxes, from the ledger's counts of one cohort, in which each is excluded once.
 
-    A stage names again those that an earlier one excluded (without a photo there is no face age, without a face age no age
-    acceleration); here each is excluded once, where it first is. Missing covariates concern the full model alone, which has a box
-    of its own.
+    Missing covariates concern the full model alone, which has a box of its own. No number is a sum: of rounded ones it would be
+    another than that of the same participants elsewhere.
     """
     found = {}
     for unit, stages in BOXES.items():
@@ -60,61 +60,37 @@ def chains(flow: pd.DataFrame) -> dict[str, list[Box]]:
         start = mine[mine["stage"] == "intake"]
         if not len(mine):
             continue
-        came = _sum(start[start["status"] != "excluded"])
-        steps = [Box("intake", CAME_IN[unit], came, {}, _numbers(start, "flagged"))]
-        lost = _numbers(start, "excluded")
-        if lost:
+        steps = [Box("intake", CAME_IN[unit], _total(start, "remaining"), {}, _numbers(start, "flagged"))]
+        if lost := _numbers(start, "excluded"):
             steps = [
-                Box("before", f"{CAME_IN[unit]}, all", came + sum(lost.values())), replace(steps[0], reasons=lost),
+                Box("before", f"{CAME_IN[unit]}, all", _total(start, "received")), replace(steps[0], reasons=lost),
             ]  # fmt: skip
         for stage, title in stages:
             rows = mine[mine["stage"] == stage]
             if not len(rows):
                 continue
-            n = _sum(rows[rows["status"] != "excluded"])
-            reasons = _numbers(rows, "excluded")
+            reasons, n = _numbers(rows, "excluded"), _total(rows, "remaining")
+            flags = _numbers(rows, "flagged")
             if stage == "survival":
-                steps += _survival(steps[-1], title, n, reasons)
+                covariates = {code: n for code, n in reasons.items() if code.startswith(MISSING)}
+                reasons = {code: n for code, n in reasons.items() if code not in covariates}
+                steps.append(Box(stage, title, _total(rows, "followed"), reasons))
+                steps += [Box("full model", FULL_MODEL, n, covariates)] if covariates else []
             else:
-                own = _without_earlier(reasons, steps[-1].n - n)
-                steps.append(Box(stage, title, n, own, _numbers(rows, "flagged")))
+                steps.append(Box(stage, title, n, reasons, flags))
         found[unit] = steps
     return found
 
 
-def _sum(rows: pd.DataFrame) -> float:
-    """Missing where one of the numbers is."""
-    return float(rows["n"].sum(skipna=False))
+def _total(rows: pd.DataFrame, status: str) -> float:
+    """Missing where the table has none."""
+    n = rows.loc[rows["status"] == status, "n"]
+    return float(n.iloc[0]) if len(n) else math.nan
 
 
 def _numbers(rows: pd.DataFrame, status: str) -> dict[str, float]:
     rows = rows[rows["status"] == status]
     return {str(row.reason): float(row.n) for row in rows.itertuples()}
-
-
-def _without_earlier(reasons: dict[str, float], lost: float) -> dict[str, float]:
-    """The reasons of those who left here; who had no photo left before, and is among those without a face age."""
-    again = sum(reasons.values()) - lost
-    if not again > 0 or reasons.get(NO_FACE_AGE, 0) < again:
-        return reasons
-    own = reasons | {NO_FACE_AGE: reasons[NO_FACE_AGE] - again}
-    return {code: n for code, n in own.items() if n}
-
-
-def _survival(before: Box, title: str, n: float, reasons: dict[str, float]) -> list[Box]:
-    own = {code: number for code, number in reasons.items() if code != NO_ACCELERATION}
-    covariates = {code: number for code, number in own.items() if code.startswith(MISSING)}
-    followed = n + sum(covariates.values())
-    if followed > before.n:  # of rounded numbers only, whose sum may exceed the box before
-        followed = before.n
-    earlier = {code: number for code, number in own.items() if code not in covariates}
-    lost = before.n - followed
-    if (
-        pd.notna(lost) and sum(earlier.values()) != lost
-    ):  # some lack age acceleration too, and left the chain before
-        earlier = {" or ".join(map(words.reason, earlier)): lost} if lost > 0 else {}
-    steps = [Box("survival", title, followed, earlier)]
-    return [*steps, Box("full model", FULL_MODEL, n, covariates)] if covariates else steps
 
 
 def cohort_flow(tables: ReportTables, name: str, given: bool = False) -> dict[str, list[Box]]:

@@ -93,6 +93,7 @@ def key_results(tables: ReportTables, config: dict, doubted: Sequence[str] = ())
     """
     ask = {SURVIVAL: _survival, GENES: _gene, ADDED: _added}
     participants = {name: _participants(tables, name) for name in config["cohorts"]}
+    rounded = tables.rounded(config)
     found = []
     for one in select.key_questions(tables, config):
         if one.keys:
@@ -104,7 +105,7 @@ def key_results(tables: ReportTables, config: dict, doubted: Sequence[str] = ())
                 replace(
                     row,
                     doubted=row.cohort in doubted,
-                    n_of=sum(participants[name] for name in _of(row, own, participants)),
+                    n_of=_all_of([participants[name] for name in _of(row, own, participants)], rounded),
                 )
                 for row in question.rows
             ]
@@ -125,6 +126,11 @@ def _participants(tables: ReportTables, cohort: str) -> float:
     """Participants of a cohort, as they came in."""
     box = flow.box_of(flow.cohort_flow(tables, cohort), "subject", "intake")
     return box.n if box and box.n else math.nan
+
+
+def _all_of(participants: Sequence[float], rounded: bool) -> float:
+    """Of several cohorts the sum, which rounded counts do not have."""
+    return math.nan if rounded and len(participants) > 1 else sum(participants)
 
 
 def _of(row: KeyRow, own: Collection[str], known: Collection[str]) -> Collection[str]:

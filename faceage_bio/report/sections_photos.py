@@ -1,5 +1,6 @@
 """The page on photo quality: which photos could be used, why others were not, and how they measure; numbers of photos only."""
 
+import math
 from dataclasses import dataclass
 
 import pandas as pd
@@ -7,6 +8,7 @@ from markupsafe import Markup
 
 from faceage_bio.report import figures_photos as figures
 from faceage_bio.report import words
+from faceage_bio.report.flow import Box, box_of, cohort_flow
 from faceage_bio.report.formats import count, interval, number
 from faceage_bio.report.tables_by_place import ReportTables
 
@@ -50,7 +52,11 @@ class Line:
 def section(tables: ReportTables, config: dict) -> dict:
     """What the template needs."""
     names = [name for name, cohort in config["cohorts"].items() if cohort.get("photos")]
-    cohorts = [cohort_photos(tables.get("faceage", "photo_counts", name), name) for name in names]
+    rounded = tables.rounded(config)
+    cohorts = [
+        cohort_photos(tables.get("faceage", "photo_counts", name), name, cohort_flow(tables, name) if rounded else None)
+        for name in names
+    ]  # fmt: skip
     bins = tables.get("faceage", "photo_measures")
     shown = [
         {"title": title, "unit": unit, "limits": limits_of(rules, config["faceage"]["quality"])}
@@ -68,8 +74,8 @@ def section(tables: ReportTables, config: dict) -> dict:
     }
 
 
-def cohort_photos(counts: pd.DataFrame, name: str) -> dict:
-    """What became of a cohort's photos, in all and for each group."""
+def cohort_photos(counts: pd.DataFrame, name: str, boxes: dict[str, list[Box]] | None = None) -> dict:
+    """What became of a cohort's photos, in all and for each group; ``boxes`` of the flow have the totals of rounded counts."""
     if counts.empty:
         return {"name": name, "ran": False}
     counts = counts.assign(**{name: counts[name].fillna("") for name in WORDS})
@@ -77,12 +83,17 @@ def cohort_photos(counts: pd.DataFrame, name: str) -> dict:
     counts = counts[counts["measure"] != AGAIN]
     everybody = counts[counts["factor"] == ALL]
     n = everybody["estimate"].astype("float64")
+    if boxes is None:
+        came, aged = n.sum(skipna=False), n[everybody["photo_status"] != "excluded"].sum(skipna=False)
+    else:
+        came, aged = (
+            box.n if (box := box_of(boxes, "photo", stage)) else math.nan for stage in ("intake", "face_age")
+        )
     return {
-        "name": name, "ran": True,
-        "came": n.sum(skipna=False), "aged": n[everybody["photo_status"] != "excluded"].sum(skipna=False),
+        "name": name, "ran": True, "came": came, "aged": aged,
         "lines": _ordered([Line(row.photo_status, row.photo_reason, row.estimate) for row in everybody.itertuples()]),
         "again": _again(again),
-        "factors": (factors := _factors(counts)),
+        "factors": (factors := _factors(counts, totals=boxes is None)),
         "not_compared": [words.term(name) for name in EXPECTED if words.term(name) not in [one["factor"] for one in factors]],
     }  # fmt: skip
 
@@ -103,8 +114,8 @@ def _again(rows: pd.DataFrame) -> str:
     return f"{count(n)} {verb} again under another name, exactly or nearly."
 
 
-def _factors(counts: pd.DataFrame) -> list[dict]:
-    """For each column with groups a table of outcomes by group."""
+def _factors(counts: pd.DataFrame, totals: bool) -> list[dict]:
+    """For each column with groups a table of outcomes by group, with totals where counts are not rounded."""
     found = []
     for factor, rows in counts[counts["factor"] != ALL].groupby("factor", sort=False):
         groups = list(dict.fromkeys(rows["group"]))
@@ -116,9 +127,9 @@ def _factors(counts: pd.DataFrame) -> list[dict]:
             key=lambda key: (list(STATUSES).index(key[0]), Line(*key, 0).words),
         )
         lines = [(Line(*key, 0), [known.get((*key, group), 0.0) for group in groups]) for key in keys]
-        sums = [known.xs(group, level="group").sum(skipna=False) for group in groups]
+        sums = [known.xs(group, level="group").sum(skipna=False) for group in groups] if totals else []
         found.append({
-            "shares": [(str(group), n, *(_share_of(lines, status, k, n) for status in ("excluded", "flagged"))) for k, (group, n) in enumerate(zip(groups, sums, strict=True))],
+            "shares": [(str(group), n, *(_share_of(lines, status, k, n) for status in ("excluded", "flagged"))) for k, (group, n) in enumerate(zip(groups, sums, strict=False))],
             "factor": words.term(str(factor)), "groups": list(map(str, groups)), "lines": lines,
             "sums": sums,
         })  # fmt: skip

@@ -81,7 +81,13 @@ def change_sentence(changes: dict) -> str:
 
 
 def strip(tables: ReportTables, config: dict) -> list[tuple[str, str, str]]:
-    """From photos to follow-up, all cohorts together: (number, what, link); stages that did not run are not named."""
+    """From photos to follow-up, all cohorts together: (number, what, link); stages that did not run are not named.
+
+    Rounded counts of several cohorts have no total.
+    """
+    rounded = tables.rounded(config)
+    if rounded and len(config["cohorts"]) > 1:
+        return []
     flows = [flow.cohort_flow(tables, name) for name in config["cohorts"]]
 
     def total(unit: str, stage: str) -> float | None:
@@ -96,7 +102,7 @@ def strip(tables: ReportTables, config: dict) -> list[tuple[str, str, str]]:
     photos = place("reasons") if len(tables.get("faceage", "photo_counts")) else here
     cells = [
         (came, "face ages given" if given else "photos received", photos),
-        (usable, f"with a face age ({count(came - usable)} excluded)" if usable is not None and came is not None else "", photos),
+        (usable, "with a face age" if rounded or usable is None or came is None else f"with a face age ({count(came - usable)} excluded)", photos),
         (total("subject", "intake"), "participants", here),
         (total("subject", "acceleration"), "participants with age acceleration", here),
         (rna, "RNA samples analysed", here),

@@ -1,7 +1,7 @@
 """The tidy tables that a report is made of, known by their place {cohort}/{analysis}/{table}.tsv."""
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,6 +35,10 @@ class ReportTables:
     by_name: dict[tuple[str, str], pd.DataFrame]
     fingerprint: str = ""
     released: bool = False
+
+    def rounded(self, config: Mapping) -> bool:
+        """Whether their counts are rounded, so that no sum or difference of them is that of the participants."""
+        return self.released and config["release"]["rounding"] > 1
 
     def get(self, analysis: str, name: str, cohort: str | None = None) -> pd.DataFrame:
         """A table, or an empty one with its columns if that stage did not run (for this cohort)."""

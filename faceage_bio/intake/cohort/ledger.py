@@ -14,6 +14,8 @@ from faceage_bio.core.columns import (
 from faceage_bio.core.errors import CohortError
 
 KEYS = [COHORT, SUBJECT, PHOTO, SAMPLE, "stage"]
+CELL = [COHORT, "unit", "stage", "status", "reason"]
+MISSING = "missing_"  # begins the reasons of those who lack a covariate of the full model alone
 CARRIED = {"photo": ["face_age"], "subject": ["acceleration", "survival"], "sample": ["expression"]}
 
 
@@ -62,14 +64,34 @@ def gather(ledgers: list[pd.DataFrame]) -> pd.DataFrame:
 
 
 def flow(ledger: pd.DataFrame) -> pd.DataFrame:
-    """Counts only: cohort, unit, stage, status, reason, n; in the order of the stages."""
-    counted = (
-        ledger.assign(unit=unit_of(ledger)).groupby([COHORT, "unit", "stage", "status", "reason"]).size()
+    """Counts only: cohort, unit, stage, status, reason, n; in the order of the stages.
+
+    A unit that one stage excluded is not counted at later ones. Totals are rows of their own (`with_totals`).
+    """
+    units = unit_of(ledger)
+    name = ledger[SUBJECT].mask(units == "photo", ledger[PHOTO]).mask(units == "sample", ledger[SAMPLE])
+    rows = ledger.assign(unit=units, name=name, gone=ledger["status"] == "excluded").sort_values(
+        "stage", key=_by_stage, kind="stable"
     )
-    table = counted.rename("n").reset_index()
-    order = {stage: place for place, stage in enumerate(LEDGER_STAGES)}
-    return table.sort_values(
-        [COHORT, "unit", "stage", "status", "reason"],
-        key=lambda c: c.map(order) if c.name == "stage" else c,
-        ignore_index=True,
-    )
+    gone_before = rows.groupby([COHORT, "unit", "name"])["gone"].cumsum() - rows["gone"] > 0
+    return with_totals(rows[~gone_before].groupby(CELL).size().rename("n").reset_index())
+
+
+def with_totals(cells: pd.DataFrame) -> pd.DataFrame:
+    """The cells of a flow and the totals that its boxes show, so that each is a count that is rounded once where rounded tables leave.
+
+    ``received``: all of the intake; ``remaining``: not excluded at a stage; ``followed``: with follow-up, if perhaps without a covariate
+    of the full model.
+    """
+    intake, survival = cells["stage"] == "intake", cells["stage"] == "survival"
+    kept = cells["status"] != "excluded"
+    summed = {
+        "received": intake, "remaining": kept, "followed": survival & (kept | cells["reason"].str.startswith(MISSING)),
+    }  # fmt: skip
+    totals = [cells[rows].assign(status=name, reason="") for name, rows in summed.items()]
+    table = pd.concat([cells, *(one.groupby(CELL, as_index=False)["n"].sum() for one in totals)])
+    return table[[*CELL, "n"]].sort_values(CELL, key=_by_stage, ignore_index=True)
+
+
+def _by_stage(column: pd.Series) -> pd.Series:
+    return column.map(LEDGER_STAGES.index) if column.name == "stage" else column
