@@ -15,7 +15,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from faceage_bio.cli.main import app
-from faceage_bio.core import records
+from faceage_bio.core import records, tables
 from faceage_bio.core.errors import TableError
 from faceage_bio.core.tables import sha256_of, write_json, write_table
 from faceage_bio.report.figure_data import packed
@@ -70,6 +70,16 @@ def test_a_table_that_is_not_what_its_step_wrote_gives_no_page(study, tmp_path):
     )
     assert isinstance(done.exception, TableError)
     assert "Delete the table, so that the step makes it again" in str(done.exception)
+
+    def check() -> None:
+        with tables.naming_tables():
+            tables.read_table(cox)
+            records.check_unchanged([cox, edited])
+
+    with pytest.raises(TableError) as told:  # of what was read, the edited table alone is named
+        check()
+    assert str(told.value).startswith("1 result table(s)")
+    assert str(cox) not in str(told.value)
     assert not (tmp_path / "reports").exists()
     records.record_of(edited).unlink()
     records.check_unchanged([edited])  # a table made by hand has no record

@@ -110,6 +110,9 @@ def check_unchanged(paths: Iterable[Path]) -> None:
     TableError
         A file whose SHA-256 is not that of its record; all such files are listed.
     """
+    paths = list(paths)
+    for path in paths:
+        tables.note_reading(path)
     changed = [
         f"{path} (written by {record['command']})"
         for path in paths

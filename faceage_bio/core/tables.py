@@ -49,7 +49,7 @@ def read_text_table(path: Path | str, sheet: str | None = None, decimal: str | N
         No file, neither text nor workbook, no header, a column without a name or twice, or rows of unequal length.
     """
     path = Path(path)
-    _note_reading(path)
+    note_reading(path)
     if path.suffix.lower() in (".xlsx", ".xlsm") and path.is_file():
         from faceage_bio.core.workbook import read_sheet  # openpyxl, which few tables need
 
@@ -194,7 +194,7 @@ def read_table(path: Path | str, columns: Sequence[str] | None = None) -> pd.Dat
         No such file, another ending, or a file that is damaged.
     """
     path = Path(path)
-    _note_reading(path)
+    note_reading(path)
     if not path.exists():
         raise TableError(
             f"{path}: no such file. Expected what an earlier step writes. Run the workflow or that step first."
@@ -396,7 +396,8 @@ def naming_tables() -> Iterator[None]:
 _reading: list[list[Path]] = []
 
 
-def _note_reading(path: Path) -> None:
+def note_reading(path: Path) -> None:
+    """Say that a table was read, which messages may name."""
     for read in _reading:
         read.append(path)
 

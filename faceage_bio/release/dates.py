@@ -92,12 +92,10 @@ def _days(
         letters = unicodedata.normalize("NFKD", month)
         word = "".join(letter for letter in letters if not unicodedata.combining(letter)).casefold()
         year = year.strip("'’")
-        years = [year] if len(year) == 4 else [century + year for century in CENTURIES if len(year) == 2]
-        for whole in years:
+        for whole in [year] if len(year) == 4 else [one + year for one in CENTURIES if len(year) == 2]:
             with suppress(ValueError):  # 31 April, week 60
-                yield (date.fromisocalendar if week else date)(
-                    int(whole), int(MONTH_OF.get(word, word)), int(day)
-                )
+                parts = int(whole), int(MONTH_OF.get(word, word)), int(day)
+                yield date.fromisocalendar(*parts) if week else date(*parts)
 
 
 def days_of_cell(text: str) -> set[date]:

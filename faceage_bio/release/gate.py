@@ -179,10 +179,8 @@ def _fault(key: str, column: str, cell: str, known: Known, k: int) -> tuple[str,
             told = [one for reason in reasons.decode(cell) for one in reason.parameters.items()]
         except (KeyError, ValueError):
             return "undeclared", "no reason"
-        counts = [
-            count for name, said in told if result_tables.is_count(name) for count in re.findall(r"\d+", said)
-        ]
-        if not all(_is_rounded(count, k) for count in counts):
+        counts = " ".join(said for name, said in told if result_tables.is_count(name))
+        if not all(_is_rounded(count, k) for count in re.findall(r"\d+", counts)):
             return exact
     is_word = not declared.rows or cell in WORDS.get(column, {cell})
     return None if is_word and known.allows(cell) else ("undeclared", "a word of no list")

@@ -26,8 +26,7 @@ LENGTH = 12  # letters (a to z, 2 to 7) of a pseudonym: 60 bits, so that two of 
 
 def default_key_path(name: str = "pseudonyms.key") -> Path:
     """``faceage-bio/pseudonyms.key`` in the user's folder of settings (``XDG_CONFIG_HOME``, else ``~/.config``)."""
-    home = os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config"
-    return Path(home) / "faceage-bio" / name
+    return Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "faceage-bio" / name
 
 
 def load_key(path: Path, results: Sequence[Path] = ()) -> bytes:

@@ -7,7 +7,7 @@ kind of a measure (results/measures.py) and the declaration of a table (results/
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -15,14 +15,7 @@ import pandas as pd
 from faceage_bio.core.columns import POOLED, THIRDS
 from faceage_bio.core.results import reasons
 from faceage_bio.core.results.measures import COUNT, EXTREME, MEASURES, MODEL, OF_COUNTS, TEST, Measure
-from faceage_bio.core.results.result_tables import (
-    TABLES,
-    Table,
-    count_columns,
-    is_count,
-    key_of,
-    never_released,
-)
+from faceage_bio.core.results.result_tables import TABLES, count_columns, is_count, key_of, never_released
 from faceage_bio.core.results.row import ESTIMATES, by_cell
 from faceage_bio.release.released_curves import release_curves
 from faceage_bio.release.rounding import evened, midpoint, significant
@@ -114,18 +107,17 @@ def _numbers_of(table: pd.DataFrame, small: pd.Series, key: str, k: int) -> pd.D
     for name, decimals in GRIDS.items():
         if not declared.rows and name in table:
             made[name] = _number(made[name]).round(decimals)
-    made = _with_shares(made, table, declared)
-    if (
-        "variable" in table
-    ):  # the size of a tertile is known to a third of k: its levels would add up to it in one way alone
+    made = _with_shares(made, table, declared.shares)
+    # the size of a tertile is known to a third of k: its levels would add up to it in one way alone
+    if "variable" in table:
         levels = table["group"].isin(THIRDS) & table["measure"].isin(["share", "missing"])
         made.loc[levels, ["n", "estimate"]] = np.nan
     return made
 
 
-def _with_shares(made: pd.DataFrame, table: pd.DataFrame, declared: Table) -> pd.DataFrame:
+def _with_shares(made: pd.DataFrame, table: pd.DataFrame, shares: Sequence[tuple]) -> pd.DataFrame:
     """Shares from the rounded counts; in Table 1, of those of a group of whom the variable is known."""
-    for name, part, times in declared.shares:
+    for name, part, times in shares:
         whole = made["n"] * times
         if "variable" in made:
             group, variable = ["cohort", "group"], ["cohort", "group", "variable"]
