@@ -6,10 +6,12 @@ import warnings
 import numpy as np
 import pytest
 import torch
+from typer.testing import CliRunner
 
+from faceage_bio.cli.main import app
 from faceage_bio.core.errors import WeightsError
 from faceage_bio.core.tables import read_json, write_json
-from faceage_bio.faces.vision.face_input import STANDARDISATIONS, FaceInput, prepare
+from faceage_bio.faces.vision.face_input import STANDARDISATIONS, TEMPLATE, FaceInput, input_of, prepare
 from faceage_bio.faces.vision.models import load_model
 from faceage_bio.faces.vision.other_models import add_model
 from tests.onnx_models import onnx_file
@@ -153,16 +155,19 @@ def test_without_onnxruntime_it_says_what_to_install(tmp_path, monkeypatch):
         add_model(path, tmp_path / "model", name="x", face_input=FaceInput(), source="")
 
 
-def test_the_command(tmp_path):
-    from typer.testing import CliRunner
-
-    from faceage_bio.cli.main import app
-
-    path = torchscript(tmp_path / "a.pt", Ages())
+@pytest.mark.parametrize("kind", ["torchscript", "onnx"])
+def test_the_command_declares_how_faces_are_aligned(tmp_path, kind):
+    if kind == "onnx":
+        pytest.importorskip("onnxruntime")
+        path = onnx_file(tmp_path / "a.onnx", 112)
+    else:
+        path = torchscript(tmp_path / "a.pt", Ages(), 112)
     run = CliRunner().invoke(app, [
-        "weights", "add", str(path), "--output", str(tmp_path / "second"), "--name", "Second",
+        "weights", "add", str(path), "--output", str(tmp_path / "second"), "--name", "Second", "--alignment", "five_points", "--size", "112",
         "--standardisation", "zero_to_one", "--trust",
     ])  # fmt: skip
     assert run.exit_code == 0, run.output
-    assert "Second, torchscript" in run.output
-    assert load_model(tmp_path / "second").card["name"] == "Second"
+    assert f"Second, {kind}" in run.output
+    card = load_model(tmp_path / "second").card
+    assert card["name"] == "Second"
+    assert input_of(card) == FaceInput("five_points", 112, "zero_to_one", TEMPLATE)

@@ -27,8 +27,9 @@ from faceage_bio.faces.training.curation import (
 from faceage_bio.faces.training.embeddings import embed, similar_pairs
 from faceage_bio.faces.training.faces import FaceStore, check_faces
 from faceage_bio.faces.training.labelled_photos import matlab_age, read_source
+from faceage_bio.faces.training.loading import EpochOrder, age_weights, read_side
 from faceage_bio.faces.training.prepare import prepare
-from faceage_bio.faces.training.splits import TRAIN, leak, split_photos
+from faceage_bio.faces.training.splits import TEST, TRAIN, VALIDATION, leak, split_photos
 from faceage_bio.faces.vision.crop import crop_face
 from faceage_bio.faces.vision.detect import Detector
 
@@ -278,6 +279,12 @@ def labelled(persons, photos_each, duplicates=0, seed=1):
     return table
 
 
+def order_of(n, weights, seed, epoch):
+    order = EpochOrder(n, weights, seed)
+    order.set_epoch(epoch)
+    return [row for _, _, row in order]
+
+
 @given(st.integers(20, 60), st.integers(1, 4), st.integers(0, 12), st.integers(0, 50))
 def test_no_person_and_no_near_duplicate_stands_on_two_sides(persons, each, duplicates, seed):
     photos = labelled(persons, each, duplicates, seed)
@@ -287,6 +294,11 @@ def test_no_person_and_no_near_duplicate_stands_on_two_sides(persons, each, dupl
     for key in ("identity", "duplicate_group", "person"):
         assert joined.groupby(key).side.nunique().max() == 1
     assert leak(split) == {"place": 0.0, "person": 0.0}
+    train, rest = read_side(photos, split, TRAIN), read_side(photos, split, VALIDATION, TEST)
+    weights = age_weights(train["age"].to_numpy(), 5)  # what is drawn for balance is of training too
+    drawn = train.iloc[[row for epoch in range(3) for row in order_of(len(train), weights, seed, epoch)]]
+    for key in ("identity", "duplicate_group", "person"):
+        assert not set(drawn[key]) & set(rest[key])
     pd.testing.assert_frame_equal(split, split_photos(photos, Split(validation=0.25, test=0.25), seed))
 
 
