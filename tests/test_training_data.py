@@ -396,7 +396,7 @@ def test_faces_are_cut_as_the_engine_cuts_them_and_only_once(portraits, tmp_path
 
     cut = []
     monkeypatch.setattr(
-        faces_, "_cut_part", lambda paths, before=faces_._cut_part: cut.append(paths) or before(paths)
+        faces_, "_cut_part", lambda *part, before=faces_._cut_part: cut.append(part) or before(*part)
     )
     part = sorted((tmp_path / "faces").glob("*.npy"))[1]
     part.write_bytes(part.read_bytes()[:-100])

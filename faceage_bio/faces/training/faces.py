@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -58,6 +59,7 @@ def cut_faces(
     places = [part_of(folder, number) for number in range(len(parts))]
     keys = [_key_of(part, how) for part in parts]
     tables: dict[int, pd.DataFrame] = {}
+    progress(0)
     for number, (part, place) in enumerate(zip(parts, places, strict=True)):
         known = _known(place, keys[number])
         if known is not None:
@@ -66,13 +68,13 @@ def cut_faces(
     left = [number for number in range(len(parts)) if number not in tables]
     if left:
         with pool(workers, partial(cutting_tools, how, device)) as running:
-            jobs = (
-                {number: running.submit(_cut_part, parts[number]) for number in left} if workers > 1 else {}
-            )
+
+            def begin(number: int) -> Future:
+                return running.submit(_cut_part, parts[number], places[number], how, keys[number])
+
+            jobs = {number: begin(number) for number in left} if workers > 1 else {}
             for number in left:
-                done = jobs[number] if jobs else running.submit(_cut_part, parts[number])
-                rows, crops = done.result()
-                tables[number] = keep_part(places[number], rows, crops, how, keys[number])
+                tables[number] = (jobs.pop(number) if jobs else begin(number)).result()
                 progress(len(parts[number]))
     whole = [tables[number].assign(part=number) for number in range(len(parts))]
     return pd.concat(whole, ignore_index=True).drop(columns=["key", "sha256"])
@@ -97,8 +99,8 @@ def _known(place: Path, key: str) -> pd.DataFrame | None:
     return table if whole else None
 
 
-def _cut_part(paths: Sequence[str]) -> tuple[list[dict], list[np.ndarray]]:
-    """Runs in a worker process."""
+def _cut_part(paths: Sequence[str], place: Path, how: FaceInput, key: str) -> pd.DataFrame:
+    """Runs in a worker process, which writes the faces."""
     tools, rows, crops = tools_of_this_process(), [], []
     for path in paths:
         photo = examined(Path(path), tools)
@@ -108,7 +110,7 @@ def _cut_part(paths: Sequence[str]) -> tuple[list[dict], list[np.ndarray]]:
             row |= {"reason": "", "row": len(crops)}
             crops.append(photo.crops[0])
         rows.append({"row": -1} | row)
-    return rows, crops
+    return keep_part(place, rows, crops, how, key)
 
 
 def _format_of(path: str) -> str:
