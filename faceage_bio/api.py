@@ -148,7 +148,7 @@ def gene_panel(
         data, "participants", BULK, covariates, panel, min_count, min_samples, permutations, seed, headline
     )
     genes, declared = result_tables(
-        data, "participants", BULK, covariates, panel, per_years, min_count, min_samples, 1, headline_of(tried, BULK, headline), seed
+        data, "participants", BULK, covariates, panel, per_years, min_count, min_samples, 1, headline_of(tried, BULK, headline, data.people), seed
     )  # fmt: skip
     return GeneTables(declared, genes, tried)
 

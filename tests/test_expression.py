@@ -109,6 +109,14 @@ def test_the_command_runs_on_plain_tables(tmp_path):
         str(tmp_path),
     ]
     done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert "no row of expression, and expression.headline is auto with 59 participants" in done.stderr
+    command += ["--set", "expression.headline=DESeq2"]
+    excluding = ["--set", "expression.quality.outlier={action: exclude, threshold: 5}"]
+    done = subprocess.run([*command, *excluding], capture_output=True, text=True)
+    assert done.returncode == 2
+    assert "--quality: not given, but expression.quality.outlier excludes samples" in done.stderr
+    done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert "59 of 60 samples" in done.stdout
     assert "58 genes, and 1 of the 1 declared" in done.stdout

@@ -22,7 +22,7 @@ from faceage_bio.analyses.expression.permuted_acceleration import (
 )
 from faceage_bio.analyses.survival.cox_models import Choices, model_frame
 from faceage_bio.analyses.survival.permuted_face_age import permuted_hazards, permuted_p_values
-from faceage_bio.core.errors import TableError
+from faceage_bio.core.errors import RunError, TableError
 from faceage_bio.core.results.reasons import in_words
 from faceage_bio.stats.permuted_exposure import (
     OverPermutations,
@@ -98,11 +98,21 @@ def test_the_rule_of_the_leading_method(wanted, n, repeated, rows, found):
 
 def test_without_a_calibration_the_setting_leads():
     rows = pd.DataFrame({"question": ["expression"], "headline": [VOOM]})
-    assert headline_of(rows, "expression", "auto") == VOOM
-    assert headline_of(rows, "expression in T cell", "auto") == DESEQ2
-    assert headline_of(None, "expression", VOOM) == VOOM
+    many, few = (pd.DataFrame({"subject_id": range(n)}) for n in (50, 49))
+    assert headline_of(rows, "expression", "auto", many) == VOOM
+    assert headline_of(rows, "expression in T cell", "auto", few) == DESEQ2
+    assert headline_of(None, "expression", VOOM, many) == VOOM
+    assert (
+        headline_of(None, "expression", "auto", pd.concat([few, few])) == VOOM
+    )  # several samples of a participant
+    for table in (None, rows):
+        with pytest.raises(
+            RunError,
+            match=r"no row of expression in T cell, and expression\.headline is auto with 50 participants",
+        ):
+            headline_of(table, "expression in T cell", "auto", many)
     with pytest.raises(TableError, match="no column headline; found question"):
-        headline_of(rows[["question"]], "expression", "auto")
+        headline_of(rows[["question"]], "expression", "auto", many)
 
 
 def test_too_few_samples_are_said_and_stop_nothing():

@@ -24,7 +24,10 @@ Counts = Annotated[
 ]
 Pseudobulk = Annotated[Path | None, typer.Option(help="Instead of counts: written by aggregate-cells.")]
 Quality = Annotated[
-    Path | None, typer.Option(help="Written by check-expression: samples excluded or flagged.")
+    Path | None,
+    typer.Option(
+        help="Written by check-expression: samples excluded or flagged; needed where expression.quality excludes."
+    ),
 ]
 CountsKind = Annotated[
     Literal["counts", "estimated"], typer.Option(help="estimated: of salmon, RSEM, tximport.")
@@ -40,6 +43,8 @@ MODELS = (
     "expression.panel",
     "expression.per_years",
     "expression.repeated_samples",
+    "expression.quality.outlier",
+    "expression.quality.sex_mismatch",
 )
 
 
@@ -50,6 +55,28 @@ def _people(participants: Path, needed: Sequence[str], cohort: str):
 
     table = read_plain(participants, needed)
     return table, cohort or (str(table[COHORT].iloc[0]) if COHORT in table and len(table) else "")
+
+
+def _judged(quality: Path | None, chosen):
+    """What check-expression says of the samples; None without it.
+
+    Raises
+    ------
+    RunError
+        Samples are to be excluded by it.
+    """
+    from faceage_bio.core.errors import RunError
+    from faceage_bio.core.tables import read_table
+
+    if quality is not None:
+        return read_table(quality)
+    rules = {name: getattr(chosen.quality, name).action for name in ("outlier", "sex_mismatch")}
+    if excluding := [name for name, action in rules.items() if action == "exclude"]:
+        raise RunError(
+            f"--quality: not given, but expression.quality.{excluding[0]} excludes samples. Expected sample_quality.parquet. Write it with "
+            "faceage-bio check-expression and give it with --quality."
+        )
+    return None
 
 
 def _joined(tables: Sequence, empty=None):
@@ -280,7 +307,7 @@ def fit_expression(
     type_one_error: Annotated[
         Path | None,
         typer.Option(
-            help="Written by check-expression: the method that leads. Without it expression.headline does, and DESeq2 for auto."
+            help="Written by check-expression: the method that leads. For auto needed from 50 participants on."
         ),
     ] = None,
     workers: Annotated[int, typer.Option(help="Processor cores.", min=1)] = 2,
@@ -306,7 +333,8 @@ def fit_expression(
     from faceage_bio.core.tables import read_table
 
     table, cohort = _people(participants, (SUBJECT, AGE, AGE_ACCELERATION), cohort)
-    judged, chosen = read_table(quality) if quality else None, settings.expression
+    chosen = settings.expression
+    judged = _judged(quality, chosen)
     inputs, sheet, identifiers = read_inputs(
         cohort, samples, counts, pseudobulk, kind=counts_kind, strand=counts_strand, gene_ids=gene_ids
     )
@@ -319,7 +347,7 @@ def fit_expression(
         print(f"{cohort}, {analysis}: {len(data.people)} of {len(mine)} samples")
         tested, declared = result_tables(
             data, cohort, analysis, chosen.covariates, chosen.panel, chosen.per_years, chosen.min_count, chosen.min_samples, workers,
-            headline_of(tried, analysis, chosen.headline), chosen.seed, chosen.engine,
+            headline_of(tried, analysis, chosen.headline, data.people), chosen.seed, chosen.engine,
         )  # fmt: skip
         outputs.append((with_identifiers(tested, identifiers), declared, data.ledger))
         print(
@@ -371,10 +399,10 @@ def fit_expression_sensitivity(
     from faceage_bio.analyses.expression.quality import verdicts_of
     from faceage_bio.analyses.expression.sensitivity import Choices, sensitivity_table
     from faceage_bio.core.columns import AGE, AGE_ACCELERATION, SUBJECT
-    from faceage_bio.core.tables import read_table
 
     table, cohort = _people(participants, (SUBJECT, AGE, AGE_ACCELERATION), cohort)
-    judged, chosen = read_table(quality) if quality else None, settings.expression
+    chosen = settings.expression
+    judged = _judged(quality, chosen)
     inputs, *_ = read_inputs(
         cohort, samples, counts, pseudobulk, kind=counts_kind, strand=counts_strand, gene_ids=gene_ids
     )
@@ -446,7 +474,7 @@ def score_gene_sets(
     for number, path in enumerate(gmt, start=1):
         note_input(f"gmt {number}", path)
     sets = choose_sets(chosen.gene_sets, gmt)
-    judged, found = read_table(quality) if quality else None, read_table(genes)
+    judged, found = _judged(quality, chosen), read_table(genes)
     table, cohort = _people(participants, (SUBJECT, AGE, AGE_ACCELERATION), cohort)
     needed = ("question", "term", "exposure", "estimate", "standard_error", "p_value", "q_value")
     if lacking := [name for name in needed if name not in found]:

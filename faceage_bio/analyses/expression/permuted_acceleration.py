@@ -15,7 +15,7 @@ from faceage_bio.analyses.expression.gene_models import (
     tested_genes,
 )
 from faceage_bio.core.columns import AGE, AGE_ACCELERATION, COHORT, SUBJECT
-from faceage_bio.core.errors import FitError, TableError
+from faceage_bio.core.errors import FitError, RunError, TableError
 from faceage_bio.core.results.row import result_rows
 from faceage_bio.stats.deseq import fit_deseq
 from faceage_bio.stats.linear_genes import hc3
@@ -99,13 +99,15 @@ def choose_headline(wanted: str, n_samples: int, repeated: bool, rows: Sequence[
     return (DESEQ2, GOOD) if good else (VOOM, BAD)
 
 
-def headline_of(tried: pd.DataFrame | None, question: str, wanted: str) -> str:
-    """The method that leads an analysis: by its rows of `calibrate_tests`, or as wanted, DESeq2 for "auto".
+def headline_of(tried: pd.DataFrame | None, question: str, wanted: str, people: pd.DataFrame) -> str:
+    """The method that leads an analysis of these samples: by its rows of `calibrate_tests`, or by the rules that need none.
 
     Raises
     ------
     TableError
         The table is another one.
+    RunError
+        Type I error decides, and is not known.
     """
     if tried is not None and not {"question", "headline"} <= set(tried):
         raise TableError(
@@ -115,7 +117,15 @@ def headline_of(tried: pd.DataFrame | None, question: str, wanted: str) -> str:
     own = tried[tried["question"] == question] if tried is not None else ()
     if len(own):
         return str(own["headline"].iloc[0])
-    return DESEQ2 if wanted == "auto" else wanted
+    n = people[SUBJECT].nunique()
+    lead, rule = choose_headline(wanted, n, people[SUBJECT].duplicated().any(), ())
+    if rule == UNKNOWN:
+        raise RunError(
+            f"--type-one-error: no row of {question}, and expression.headline is auto with {n} participants. Expected type_one_error.tsv, by "
+            f"which from {FEWEST_SAMPLES} on DESeq2 or limma-voom is chosen. Write it with faceage-bio check-expression, or choose with "
+            "--set expression.headline=limma-voom."
+        )
+    return lead
 
 
 def _permuted_tests(
