@@ -1,7 +1,7 @@
 """Functions for notebooks: ``import faceage_bio as fa``. They are those of the workflow's steps, tables in and tables out."""
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -16,8 +16,11 @@ from faceage_bio.analyses.survival.cox_models import Choices, grouped
 from faceage_bio.analyses.survival.follow_up import prepare
 from faceage_bio.analyses.survival.ladder import cox_ladder
 from faceage_bio.core.columns import AGE, EVENT, FACE_AGE, FOLLOWUP, SAMPLE, SAMPLE_COLUMNS, SUBJECT
-from faceage_bio.core.errors import CohortError, CountsError, examples
+from faceage_bio.core.config import check_config
+from faceage_bio.core.errors import CohortError, CountsError, TableError, examples
 from faceage_bio.core.problems import Problems
+from faceage_bio.core.results.result_tables import is_declared, key_of, never_released
+from faceage_bio.core.results.row import KEPT, columns_of, restore
 from faceage_bio.core.settings.settings_genes import Expression
 from faceage_bio.intake.observation import check_follow_up
 from faceage_bio.intake.rna.raw import problems_of_values
@@ -71,11 +74,20 @@ def cox_models(
 
     Raises
     ------
+    ConfigError
+        A value that the setting of the same name under ``survival`` does not take.
     CohortError
         A column lacks, or follow-up that no analysis can take; all of it is told at once, by row.
     """
-    table = complete(_checked(participants, (FACE_AGE, AGE, FOLLOWUP, EVENT)), "participants")
-    chosen = Choices(per_years, sequential_adjustment, covariates, groups or {}, strata, cluster)
+    survival = _settings(
+        "cox_models", "survival", per_years=per_years, sequential_adjustment=sequential_adjustment, covariates=covariates,
+        groups={name: _listed(cuts) for name, cuts in (groups or {}).items()}, strata=strata, cluster=cluster,
+    )  # fmt: skip
+    chosen = Choices(
+        survival.per_years, survival.sequential_adjustment, survival.covariates, survival.groups, survival.strata, survival.cluster
+    )  # fmt: skip
+    needed = (FACE_AGE, AGE, FOLLOWUP, EVENT, *chosen.groups)
+    table = complete(_checked(participants, needed), "participants")
     usable, _ = prepare(table)
     return cox_ladder(
         grouped(usable, chosen.groups), chosen, str(table["cohort"].iloc[0]) if len(table) else ""
@@ -121,12 +133,20 @@ def gene_panel(
 
     Raises
     ------
+    ConfigError
+        A value that the setting of the same name under ``expression`` does not take.
     CohortError
         A column lacks, a participant stands twice, a sample without counts or of no participant.
     CountsError
         Values that are no raw counts.
     """
+    chosen = _settings(
+        "gene_panel", "expression", panel=panel, covariates=covariates, per_years=per_years, min_count=min_count, min_samples=min_samples,
+        headline=headline, permutations=permutations, seed=seed,
+    )  # fmt: skip
+    expressed = (chosen.min_count, chosen.min_samples)
     table = complete(_checked(participants, (SUBJECT, FACE_AGE, AGE)), "participants")
+    _check_table(counts, "counts")
     if found := problems_of_values(counts, "counts"):
         raise CountsError(found)
     if samples is None:
@@ -143,13 +163,11 @@ def gene_panel(
         )
     further = [name for name in samples if name not in SAMPLE_COLUMNS]
     samples = samples.reindex(columns=[*SAMPLE_COLUMNS, *further])
-    data = choose_samples(table, counts, samples, covariates)
-    tried = calibrate_tests(
-        data, "participants", BULK, covariates, panel, min_count, min_samples, permutations, seed, headline
-    )
-    genes, declared = result_tables(
-        data, "participants", BULK, covariates, panel, per_years, min_count, min_samples, 1, headline_of(tried, BULK, headline, data.people), seed
-    )  # fmt: skip
+    data = choose_samples(table, counts, samples, chosen.covariates)
+    shared = (data, "participants", BULK, chosen.covariates, chosen.panel)
+    tried = calibrate_tests(*shared, *expressed, chosen.permutations, chosen.seed, chosen.headline)
+    lead = headline_of(tried, BULK, chosen.headline, data.people)
+    genes, declared = result_tables(*shared, chosen.per_years, *expressed, 1, lead, chosen.seed)
     return GeneTables(declared, genes, tried)
 
 
@@ -167,8 +185,22 @@ def release_tables(tables: Mapping[str, pd.DataFrame], rounding: int = 6) -> dic
     -------
     dict of DataFrame
         The same places and columns; tables with a row per participant are not among them.
+
+    Raises
+    ------
+    ConfigError
+        A rounding that ``release.rounding`` does not take.
+    TableError
+        A place that is not that of a result table, or a table that is not that result table.
     """
-    return release(tables, rounding)
+    chosen = _settings("release_tables", "release", rounding=rounding)
+    if not isinstance(tables, Mapping):
+        raise TableError(
+            f"tables: found a {type(tables).__name__}. Expected tables by their place. Write {{'participants/survival/cox': table}}."
+        )
+    for place, table in tables.items():
+        _check_result(place, table)
+    return release({place: restore(table, place) for place, table in tables.items()}, chosen.rounding)
 
 
 def simulate_cohort(n: int = 150, seed: int = 1) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -201,6 +233,40 @@ def simulate_cohort(n: int = 150, seed: int = 1) -> tuple[pd.DataFrame, pd.DataF
     return participants, counts.set_axis(names, axis=1)
 
 
+def _listed(value: object) -> object:
+    """A sequence as the config has it; a word stays one, which no list of the config is."""
+    return list(value) if isinstance(value, (Sequence, set, pd.Index, pd.Series, np.ndarray)) and not isinstance(value, str) else value  # fmt: skip
+
+
+def _settings(function: str, section: str, **values: object) -> Any:
+    """The section of the config that these arguments make, checked as the config is."""
+    content = {section: {name: _listed(value) for name, value in values.items()}}
+    return getattr(check_config(content, source=f"fa.{function}", study=False), section)
+
+
+def _check_table(table: object, source: str) -> None:
+    if not isinstance(table, pd.DataFrame):
+        raise CohortError(
+            f"{source}: found a {type(table).__name__}. Expected a DataFrame of pandas. Give the table itself."
+        )
+
+
+def _check_result(place: str, table: pd.DataFrame) -> None:
+    _check_table(table, place)
+    if never_released(place):
+        return
+    if not is_declared(place):
+        raise TableError(
+            f"{place}: no place of a result table. Expected cohort, folder and table, such as participants/survival/cox. Name it so."
+        )
+    columns = columns_of(key_of(place))
+    needed = KEPT if "measure" in columns else columns  # files of result rows leave out what holds nothing
+    if lacking := [name for name in needed if name in columns and name not in table]:
+        raise TableError(
+            f"{place}: no column {examples(lacking)}. Expected the columns of that result table. Give the table as it was made."
+        )
+
+
 def _checked(participants: pd.DataFrame, needed: Sequence[str]) -> pd.DataFrame:
     """A copy with one row per participant from 0 on.
 
@@ -209,6 +275,7 @@ def _checked(participants: pd.DataFrame, needed: Sequence[str]) -> pd.DataFrame:
     CohortError
         A column lacks, or impossible follow-up.
     """
+    _check_table(participants, "participants")
     problems, table = Problems(), participants.reset_index(drop=True)
     if lacking := [name for name in needed if name not in table]:
         problems.other(

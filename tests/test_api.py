@@ -1,6 +1,7 @@
 """The functions for notebooks: the page's example runs, and they give what the steps give."""
 
 import doctest
+import re
 
 import numpy as np
 import pandas as pd
@@ -8,7 +9,8 @@ import pytest
 
 import faceage_bio as fa
 from faceage_bio.cli.main import STEPS
-from faceage_bio.core.errors import CohortError, CountsError
+from faceage_bio.core.errors import CohortError, ConfigError, CountsError, FaceAgeBioError
+from faceage_bio.core.results.row import without_empty
 from faceage_bio.core.tables import read_table
 from tests.conftest import ROOT
 
@@ -63,6 +65,67 @@ def test_genes_take_samples_of_other_names(cohort):
     )
     pd.testing.assert_frame_equal(ours.panel, theirs.panel)
     assert set(ours.type_one_error["rule"]) == {"declared"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        ({"per_years": 0}, "survival.per_years: found 0 (int), expected greater than 0"),
+        ({"per_years": -10.0}, "survival.per_years: found -10.0 (float), expected greater than 0"),
+        ({"sequential_adjustment": "sex"}, 'survival.sequential_adjustment: found "sex" (str), expected a valid list'),
+        ({"covariates": "bmi"}, 'survival.covariates: found "bmi" (str), expected a valid list'),
+        ({"groups": {"bmi": "25"}}, 'survival.groups.bmi: found "25" (str), expected a valid list'),
+        ({"headline": "edgeR"}, "expression.headline: found \"edgeR\" (str), expected 'auto', 'DESeq2' or 'limma-voom'"),
+        ({"permutations": 1}, "expression.permutations: found 1 (int), expected greater than or equal to 2"),
+        ({"panel": "CDK6"}, 'expression.panel: found "CDK6" (str), expected a valid list'),
+    ],
+)  # fmt: skip
+def test_arguments_are_checked_as_the_settings_of_their_names(cohort, arguments, told):
+    participants, counts = cohort
+    genetic = arguments.keys() & {"headline", "permutations", "panel"}
+    with pytest.raises(ConfigError) as error:
+        fa.gene_panel(participants, counts, **arguments) if genetic else fa.cox_models(
+            participants, **arguments
+        )
+    assert f"fa.{'gene_panel' if genetic else 'cox_models'}: 1 problem:\n  - {told}" in str(error.value)
+
+
+def test_any_sequence_is_a_list(cohort):
+    ours = fa.cox_models(cohort[0], ("sex",), pd.Index(["bmi"]), groups={"bmi": (25, 30)}, per_years=5)
+    theirs = fa.cox_models(cohort[0], ["sex"], ["bmi"], groups={"bmi": [25.0, 30.0]}, per_years=5.0)
+    pd.testing.assert_frame_equal(ours, theirs)
+
+
+def test_only_result_tables_are_released(cohort):
+    cox = fa.cox_models(cohort[0])
+    for tables, told in (
+        ({"x": cox}, "x: no place of a result table"),
+        ({"a/survival/cox": cohort[0]}, "a/survival/cox: no column cohort; question; term"),
+        ({"a/survival/cox": 5}, "a/survival/cox: found a int. Expected a DataFrame"),
+        ([cox], "tables: found a list. Expected tables by their place"),
+    ):
+        with pytest.raises(FaceAgeBioError, match=re.escape(told)):
+            fa.release_tables(tables)
+    with pytest.raises(
+        ConfigError, match=r"release.rounding: found 0 \(int\), expected greater than or equal to 1"
+    ):
+        fa.release_tables({"a/survival/cox": cox}, rounding=0)
+    place = "a/survival/cox"
+    written = {place: without_empty(cox)}  # as its file has it
+    theirs, ours = (
+        fa.release_tables(tables)[place].fillna("").astype(str) for tables in (written, {place: cox})
+    )
+    pd.testing.assert_frame_equal(theirs, ours)
+
+
+def test_ages_are_columns_of_a_table(cohort):
+    participants, _ = cohort
+    with pytest.raises(CohortError, match=r"ages: found a ndarray\. Expected two columns of one table"):
+        fa.age_acceleration(participants.face_age.to_numpy(), participants.chronological_age.to_numpy())
+    with pytest.raises(CohortError, match=r"participants: found a dict\. Expected a DataFrame"):
+        fa.cox_models({"face_age": [50.0]})
+    with pytest.raises(CohortError, match="participants: no column waist"):
+        fa.cox_models(participants, groups={"waist": [90]})
 
 
 def test_released_tables_have_rounded_counts(cohort):

@@ -13,7 +13,7 @@ from scipy.stats import kstest
 from faceage_bio.analyses.expression.counts import Expression, choose_samples
 from faceage_bio.analyses.expression.expression_stage import result_tables
 from faceage_bio.analyses.expression.formula import design_of
-from faceage_bio.analyses.expression.gene_models import contrast_of, fit_models
+from faceage_bio.analyses.expression.gene_models import VOOM, contrast_of, fit_models
 from faceage_bio.analyses.expression.twin import TESTS
 from faceage_bio.core.errors import CohortError, FitError
 from faceage_bio.core.results.reasons import in_words
@@ -294,3 +294,7 @@ def test_pydeseq2_as_engine_gives_every_table():
     tested = panel[panel["term"] == "CDK6"]
     assert len(tested) == len(TESTS)
     assert tested["p_value"].notna().all()
+    led = result_tables(chosen, "c", "expression", ["sex"], PANEL, 10, 10, 10, 1, VOOM, engine="pydeseq2")
+    for table in led:  # the columns deseq2_... are that package's
+        said = f"limma-voom, moderated t, alongside DESeq2's method by pydeseq2 {version('pydeseq2')}"
+        assert set(table["method"]) == {said}

@@ -12,7 +12,7 @@ from faceage_bio.report import words
 from faceage_bio.report.key_results import key_results
 from faceage_bio.report.pages import association_page, survival_page
 from faceage_bio.report.sections_genes import gene_section
-from faceage_bio.report.tables_by_place import collect
+from faceage_bio.report.tables_by_place import ReportTables, collect
 from tests import pages
 from tests.expression_study import study
 from tests.report_studies import CARD, config_of
@@ -63,6 +63,13 @@ def test_the_page_shows_every_model_and_the_second_opinion(tables):
     ):  # fmt: skip
         assert text in page, text
     assert "pydeseq2" not in page
+    method = "limma-voom, moderated t, alongside DESeq2's method by pydeseq2 0.5.4"
+    engine = {
+        name: tables.get(*name).assign(method=method)
+        for name in (("expression", "genes"), ("expression", "panel"))
+    }
+    page = association_page(ReportTables(tables.by_name | engine), config("one"), [CARD])
+    assert "Shown alongside: DESeq2's method by pydeseq2 " in page
 
 
 def test_genes_and_age_acceleration_are_on_the_association_page_alone(tables):

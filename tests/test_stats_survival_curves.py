@@ -106,6 +106,15 @@ def by_sex(horizon: float) -> list:
     ]
 
 
+def test_restricted_means_without_any_error_are_not_compared():
+    one, other = (
+        rmst.restricted_mean(kaplan_meier(np.array([time]), np.array([1])), 3.0) for time in (1.0, 2.0)
+    )
+    for compare in (rmst.difference, rmst.ratio):
+        with pytest.raises(FitError, match="died at one time, so that the comparison has no error"):
+            compare(one, other)
+
+
 def test_restricted_means_equal_survfit():
     lung, late = data.lung(), data.late()
 

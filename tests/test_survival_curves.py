@@ -160,6 +160,14 @@ def test_a_group_without_deaths_has_no_interval_of_width_nothing():
     assert np.isfinite(row(table, "face age (cut at 65, 75)", "log-rank chi-square").p_value)
 
 
+def one_at_time_zero(data):
+    """The face of one participant, who dies on the day of the photo, is the oldest."""
+    return data.assign(**{
+        name: data[name].where(data.index != data.index[0], value)
+        for name, value in (("face_age", 120.0), ("followup_years", 0.0), ("event", 1.0))
+    })  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("change", "rules", "term", "measure", "why"),
     [
@@ -179,6 +187,13 @@ def test_a_group_without_deaths_has_no_interval_of_width_nothing():
             "face age > 65 vs <= 0",
             "ratio of restricted mean survival time",
             "not known for <= 0",
+        ),
+        (
+            one_at_time_zero,
+            {"face_age": [110.0]},
+            "face age > 110 vs <= 110",
+            "ratio of restricted mean survival time",
+            "all participants of a group died at time 0",
         ),
     ],
 )

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from faceage_bio.core.errors import FitError
+from faceage_bio.core.errors import CohortError, FitError
 
 MIN_SUBJECTS = 10
 MIN_AGES = 3
@@ -34,9 +34,17 @@ def fit_line(face_age: pd.Series, chronological_age: pd.Series) -> Line:
 
     Raises
     ------
+    CohortError
+        They are no columns of a table.
     FitError
         Indexes differ, values are missing, fewer than 10 subjects or fewer than 3 distinct ages.
     """
+    for ages in (face_age, chronological_age):
+        if not isinstance(ages, pd.Series):
+            raise CohortError(
+                f"ages: found a {type(ages).__name__}. Expected two columns of one table (pandas Series), so that their participants are known "
+                "to be the same. Give them as participants.face_age and participants.chronological_age."
+            )
     if not face_age.index.equals(chronological_age.index):
         raise FitError("other_participants")
     if face_age.isna().any() or chronological_age.isna().any():

@@ -70,12 +70,26 @@ def restricted_mean(curve: pd.DataFrame, horizon: float) -> RestrictedMean:
 
 
 def difference(one: RestrictedMean, reference: RestrictedMean) -> Contrast:
-    """Years lived more within the horizon than in the reference group."""
+    """Years lived more within the horizon than in the reference group.
+
+    Raises
+    ------
+    FitError
+        Neither area has an error: in both groups all die at one time.
+    """
     return _wald(one.estimate - reference.estimate, np.hypot(one.standard_error, reference.standard_error))
 
 
 def ratio(one: RestrictedMean, reference: RestrictedMean) -> Contrast:
-    """Areas' ratio, its error by the delta method on the logarithm."""
+    """Areas' ratio, its error by the delta method on the logarithm.
+
+    Raises
+    ------
+    FitError
+        All participants of a group died at time 0, so that its area is 0; neither area has an error.
+    """
+    if one.estimate <= 0 or reference.estimate <= 0:
+        raise FitError("no_time_lived")
     error = np.hypot(one.standard_error / one.estimate, reference.standard_error / reference.estimate)
     found = _wald(np.log(one.estimate / reference.estimate), error)
     estimate, lower, upper = np.exp([found.estimate, found.ci_lower, found.ci_upper]).tolist()
@@ -83,6 +97,8 @@ def ratio(one: RestrictedMean, reference: RestrictedMean) -> Contrast:
 
 
 def _wald(estimate: float, error: float) -> Contrast:
+    if not error > 0:
+        raise FitError("no_error_of_means")
     half = NORMAL_975 * error
     return Contrast(
         float(estimate),

@@ -62,9 +62,10 @@ class CountModels:
         if self.deseq is None:
             n, correlation = len(self.joint), self.correlation
             return f"limma-voom, {n} samples, those of one person correlated by {correlation:.2f}"
-        if self.leads == VOOM:
-            return "limma-voom, moderated t"
         whose = f" by {self.deseq.software}" if self.deseq.software else ""
+        if self.leads == VOOM:
+            alongside = f", alongside DESeq2's method{whose}" if whose else ""
+            return f"limma-voom, moderated t{alongside}"
         return f"DESeq2's method{whose}, Wald test" + (
             ", size factors of positive counts" if self.sparse else ""
         )

@@ -5,6 +5,7 @@ Nothing is read beyond the last time anybody of a group was followed; what canno
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -144,8 +145,8 @@ def _contrasts(usable: pd.DataFrame, grouping: Grouping, reading: Reading, means
             if lacking:
                 rows.append(about | _because(reason("no_mean_of", groups=lacking)))
             else:
-                pair = means[grouping.column, level], means[grouping.column, first]
-                rows.append(about | compare(*pair).__dict__)
+                made = partial(compare, means[grouping.column, level], means[grouping.column, first])
+                rows.append(about | _attempt(lambda made=made: vars(made())))
     return rows
 
 

@@ -31,6 +31,8 @@ WHY_NOT = {  # no number is given
     "few_event_times": "the deaths are too few, or at too few times, to test whether {columns} changes over time",
     "few_times_for_a_curve": "{n_times} times of death are too few for a curve over time",
     "no_events": "there was no death",
+    "no_error_of_means": "all participants of each group died at one time, so that the comparison has no error",
+    "no_time_lived": "all participants of a group died at time 0, so that there is no ratio",
     "separated": "{columns} separates those who died from those who did not, so its hazard ratio has no end",
     "separated_by_cause": "{columns} separates those who died of this cause from the others, so its hazard ratio has no end",
     "determined": "{columns} does not vary or follows from the other terms",
