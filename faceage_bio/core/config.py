@@ -22,6 +22,7 @@ from pydantic import (
     ValidationInfo,
     model_validator,
 )
+from pydantic.fields import FieldInfo
 
 from faceage_bio.core.errors import ConfigError
 from faceage_bio.core.settings.closed import Closed, FilePath, located
@@ -40,6 +41,10 @@ from faceage_bio.core.settings.settings_survival import Readers, Scores, Surviva
 
 CohortName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,39}$")]
 RESERVED_COHORTS = {"pooled", "reports", "logs", "share", "local", "demo", "model", "all"}
+
+DUMPER = getattr(
+    yaml, "CSafeDumper", yaml.SafeDumper
+)  # libyaml's, which is five times as fast, where it is there
 
 
 def _model(folder: str, info: ValidationInfo) -> str:
@@ -249,11 +254,11 @@ def check_config(
 def values_of(config: Config, names: Sequence[str]) -> dict[str, Any]:
     """Settings, also all those of a section, by dotted name, as JSON holds them."""
     content = config.model_dump(mode="json")
-    return {name: reduce(getitem, name.split("."), content) for used in names for name, *_ in described(used)}
+    return {name: reduce(getitem, name.split("."), content) for used in names for name, _ in fields_of(used)}
 
 
-def described(name: str) -> list[tuple[str, str, str]]:
-    """(dotted name, default as YAML, meaning) of a setting, or of all settings of a section."""
+def fields_of(name: str) -> list[tuple[str, FieldInfo]]:
+    """A setting with its field, or all settings of a section, by dotted name."""
     section: Any = Config
     for part in name.split("."):
         field = section.model_fields[part]
@@ -263,17 +268,21 @@ def described(name: str) -> list[tuple[str, str, str]]:
         and issubclass(field.annotation, Closed)
         and field.annotation not in (Rule, PlannedQuestion)
     ):
-        return [one for key in section.model_fields for one in described(f"{name}.{key}")]
-    default = field.get_default(call_default_factory=True)
-    shown = default.model_dump() if isinstance(default, Closed) else default
-    if isinstance(shown, dict) and any(isinstance(one, Closed) for one in shown.values()):
-        shown = list(shown)
-    text = (
-        yaml.safe_dump(shown, default_flow_style=True, width=10_000, sort_keys=False)
-        .removesuffix("\n...\n")
-        .strip()
-    )
-    return [(name, text, field.description or "")]
+        return [one for key in section.model_fields for one in fields_of(f"{name}.{key}")]
+    return [(name, field)]
+
+
+def described(name: str) -> list[tuple[str, str, str]]:
+    """(dotted name, default as YAML, meaning) of a setting, or of all settings of a section."""
+    found = []
+    for one, field in fields_of(name):
+        default = field.get_default(call_default_factory=True)
+        shown = default.model_dump() if isinstance(default, Closed) else default
+        if isinstance(shown, dict) and any(isinstance(value, Closed) for value in shown.values()):
+            shown = list(shown)
+        text = yaml.dump(shown, Dumper=DUMPER, default_flow_style=True, width=10_000, sort_keys=False)
+        found.append((one, text.removesuffix("\n...\n").strip(), field.description or ""))
+    return found
 
 
 def with_values(content: dict[str, Any], sets: Sequence[str]) -> dict[str, Any]:

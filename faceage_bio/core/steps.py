@@ -15,7 +15,15 @@ from typing import Annotated, Any
 
 import typer
 
-from faceage_bio.core.config import Config, check_config, described, read_yaml, values_of, with_values
+from faceage_bio.core.config import (
+    Config,
+    check_config,
+    described,
+    fields_of,
+    read_yaml,
+    values_of,
+    with_values,
+)
 from faceage_bio.core.errors import ConfigError
 from faceage_bio.core.settings.closed import Closed
 
@@ -140,7 +148,7 @@ class Step:
         ConfigError
             A setting that the step does not use, or a value that does not fit.
         """
-        known = [name for used in self.uses for name, *_ in described(used)]
+        known = [name for used in self.uses for name, _ in fields_of(used)]
         for one in sets:
             name = one.partition("=")[0]
             if not any(

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import pandas as pd
@@ -44,10 +45,14 @@ class ReportTables:
         """A table, or an empty one with its columns if that stage did not run (for this cohort)."""
         table = self.by_name.get((analysis, name))
         if table is None:
-            place = f"{analysis}/{name}"
-            columns = [*columns_of(place), "note"] if place in TABLES else []
-            return pd.DataFrame(columns=list(dict.fromkeys(columns)))
+            return _without_rows(f"{analysis}/{name}").copy(deep=False)
         return table if cohort is None else table[table[COHORT] == cohort]
+
+
+@cache
+def _without_rows(place: str) -> pd.DataFrame:
+    columns = [*columns_of(place), "note"] if place in TABLES else []
+    return pd.DataFrame(columns=list(dict.fromkeys(columns)))
 
 
 def collect(paths: Sequence[Path], released: bool = False) -> ReportTables:

@@ -49,30 +49,35 @@ def build_design(
     for name in reversed(columns):  # the first column that a row lacks is the one named
         lacks[table[name].isna().to_numpy()] = name
     missing = pd.Series(lacks, index=table.index)
-    complete = table.loc[lacks == "", list(dict.fromkeys(columns))]
-    parts, constant = [], []
+    complete = lacks == ""
+    names: list[str] = []
+    parts: list[np.ndarray] = []
+    constant: list[str] = []
     for name in columns:
-        values = complete[name]
-        if values.nunique() < 2:
-            constant.append(name)
-        elif pd.api.types.is_numeric_dtype(values):
-            parts.append(values.astype("float64"))
+        values = table[name].to_numpy()[complete]
+        if pd.api.types.is_numeric_dtype(table[name]):
+            values = values.astype(np.float64)
+            made = {name: values} if len(values) and (values != values[0]).any() else {}
         else:
-            parts.append(_indicators(values.astype(str), name, (levels or {}).get(name)))
-    matrix = pd.concat(parts, axis=1) if parts else pd.DataFrame(index=complete.index)
-    return Design(matrix, missing[missing != ""], constant)
+            made = _indicators(values.astype(str), name, (levels or {}).get(name))
+        if not made:
+            constant.append(name)
+        names += made
+        parts += made.values()
+    matrix = pd.DataFrame(
+        np.column_stack(parts) if parts else None, index=table.index[complete], columns=names or None
+    )
+    return Design(matrix, missing[~complete], constant)
 
 
-def _indicators(values: pd.Series, name: str, declared: Sequence[str] | None) -> pd.DataFrame:
-    words = values.to_numpy()
+def _indicators(words: np.ndarray, name: str, declared: Sequence[str] | None) -> dict[str, np.ndarray]:
+    """A column of 0 and 1 for each word but the reference; none where all words are the same."""
     found, sizes = np.unique(words, return_counts=True)
     if declared is None:
-        order = [word for _, word in sorted(zip(-sizes, found, strict=True))]
+        order = [word for _, word in sorted(zip(-sizes, found.tolist(), strict=True))]
     else:
-        order = [word for word in declared if word in found] + sorted(set(found) - set(declared))
-    return pd.DataFrame(
-        {f"{name}: {word}": (words == word).astype("float64") for word in order[1:]}, index=values.index
-    )
+        order = [word for word in declared if word in found] + sorted(set(found.tolist()) - set(declared))
+    return {f"{name}: {word}": (words == word).astype(np.float64) for word in order[1:]}
 
 
 def independent(matrix: pd.DataFrame) -> bool:

@@ -127,15 +127,15 @@ def fit_linear(y: pd.Series, design: pd.DataFrame) -> LinearFit:
     """
     from statsmodels.regression.linear_model import OLS
 
-    x = design.astype("float64")
-    x.insert(0, "intercept", 1.0)
+    names = ["intercept", *design.columns]
+    x = np.column_stack([np.ones(len(design)), design.to_numpy(dtype=np.float64)])
     if len(y) < x.shape[1] + 2:
         raise FitError("too_few_rows", n=len(y), parameters=x.shape[1])
     if not independent(design):
         determined = sorted(set(design.columns) - set(independent_columns(design)))
         raise FitError("collinear", columns=determined)
     # a row of leverage 1 is fitted exactly, and HC3 divides by one minus the leverage
-    leverage = np.einsum("ij,ij->i", x.to_numpy(), np.linalg.pinv(x.to_numpy()).T)
+    leverage = np.einsum("ij,ij->i", x, np.linalg.pinv(x).T)
     if leverage.max() > 1 - 1e-10:
         raise FitError("one_row_decides")
     fit = OLS(y.to_numpy(dtype=np.float64), x).fit(cov_type="HC3", use_t=True)
@@ -145,10 +145,11 @@ def fit_linear(y: pd.Series, design: pd.DataFrame) -> LinearFit:
         raise FitError("outcome_follows")
     interval = fit.conf_int()
     terms = pd.DataFrame({
-        "estimate": fit.params, "standard_error": fit.bse, "ci_lower": interval[0], "ci_upper": interval[1],
+        "estimate": fit.params, "standard_error": fit.bse, "ci_lower": interval[:, 0], "ci_upper": interval[:, 1],
         "p_value": fit.pvalues,
-    })  # fmt: skip
-    return LinearFit(terms, fit.cov_params(), int(fit.df_resid), float(fit.ssr), len(y))
+    }, index=names)  # fmt: skip
+    covariance = pd.DataFrame(fit.cov_params(), index=names, columns=names)
+    return LinearFit(terms, covariance, int(fit.df_resid), float(fit.ssr), len(y))
 
 
 def welch(a: np.ndarray, b: np.ndarray) -> Estimate:
