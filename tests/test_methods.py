@@ -15,7 +15,7 @@ from faceage_bio.report.limits import limits
 from faceage_bio.report.pages import association_page, index_page, photo_page, survival_page
 from faceage_bio.report.provenance import read_provenance
 from faceage_bio.report.ran import Ran, settings_that_ran
-from faceage_bio.report.references import Citations, known
+from faceage_bio.report.references import Citations, known, label
 from faceage_bio.report.tables_by_place import ReportTables, collect
 from tests.conftest import DEMO_CONFIG
 from tests.pages import check_structure
@@ -154,6 +154,9 @@ def test_every_source_has_a_doi_or_a_place_and_every_citation_is_known():
     citations = Citations()
     assert str(citations.cite("lin1989")) == '(<a href="#ref-lin1989">Lin and Wei 1989</a>)'
     assert [row["key"] for row in citations.listed()] == ["lin1989"]
+    assert [label({"author": names, "year": "2024"}) for names in ("A, B", "A, B and others", "A, B and C, D and E, F")] == [
+        "A 2024", "A et al. 2024", "A et al. 2024",
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(("name", "numbers"), [("strobe", 22), ("remark", 20), ("tripod_ai", 27)])

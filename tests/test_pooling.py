@@ -11,7 +11,7 @@ from faceage_bio.analyses.pooling.headlines import headline_rows
 from faceage_bio.analyses.pooling.pooled_genes import pool_genes
 from faceage_bio.cli.main import app
 from faceage_bio.core.errors import CohortError, FaceAgeBioError
-from faceage_bio.core.results.reasons import reason
+from faceage_bio.core.results.reasons import in_words, reason
 from faceage_bio.core.results.row import result_rows
 from faceage_bio.core.tables import read_table
 from faceage_bio.stats import meta_analysis as meta
@@ -141,6 +141,59 @@ def test_moderators_and_influence_need_ten_cohorts(pool):
     assert many["measure"].eq("Egger's test").sum() == 1
 
 
+def test_participants_can_be_a_moderator(pool):
+    rng = np.random.default_rng(1)
+    lines = [f"c{k:02d},{0.1 + 0.02 * k + rng.normal() * 0.05:.4f},0.05,{100 + k}" for k in range(20)]
+    text = "cohort,estimate,standard_error,n\n" + "\n".join(lines)
+    row, _, further = pool(text, "--moderator", "n", "--moderator", "n", measure="mean difference")
+    slope = further[further["variant"] == "meta-regression on n"]
+    assert slope["estimate"].tolist() == [pytest.approx(0.02, abs=0.006)]
+    assert row["n"] == sum(range(100, 120))
+    with pytest.raises(CohortError, match=r"'100\.5'. Expected a whole number of participants"):
+        pool(text.replace(",100\n", ",100.5\n"), "--moderator", "n", measure="mean difference")
+
+
+def test_further_analyses_have_the_prediction_interval_of_the_main_one(pool):
+    y, se = np.array([0.1, 0.5, 0.9, 0.3]), np.array([0.1, 0.12, 0.2, 0.15])
+    text = "cohort,estimate,standard_error\n" + "".join(
+        f"c{k},{a},{b}\n" for k, (a, b) in enumerate(zip(y, se, strict=True))
+    )
+    row, _, further = pool(text, "--set", "pooling.prediction_df=k-2", measure="mean difference")
+    further = further.set_index(["variant", "method"])["pi_upper"]
+    assert further.loc["first 4: up to c3", row["method"]] == pytest.approx(row["pi_upper"])
+    want = meta.pool(y[1:], se[1:], prediction_df="k-2").prediction_upper[0]
+    assert further.loc["without c0", row["method"]] == pytest.approx(want)
+    other = meta.pool(y, se, "REML", "z", prediction_df="k-2").prediction_upper[0]
+    assert further.loc["other model"].loc["random effects, REML, z"] == pytest.approx(other)
+
+
+@pytest.mark.parametrize(
+    ("measure", "null"),
+    [("integrated Brier score", None), ("mean absolute error", None), ("mean difference", 0), ("calibration slope", 1)],
+)  # fmt: skip
+def test_only_what_has_a_null_value_is_tested(pool, measure, null):
+    text = "cohort,estimate,ci_lower,ci_upper\na,0.9,0.8,1.0125\nb,1.1,0.99,1.2222\nc,1.2,1.05,1.3714\n"
+    if measure != "mean absolute error":
+        text = "cohort,estimate,standard_error\na,0.9,0.05\nb,1.1,0.05\nc,1.2,0.06\n"
+    row, cohorts, further = pool(text, measure=measure)
+    for rows in (row.to_frame().T, cohorts, further):
+        if null is None:
+            assert rows[[name for name in ("statistic", "p_value") if name in rows]].isna().all(axis=None)
+        else:
+            z = (rows["estimate"] - null) / rows["standard_error"]
+            assert rows["statistic"].astype(float).tolist() == pytest.approx(z.tolist(), abs=1e-9)
+            assert rows["p_value"].notna().all()
+    if null is not None:
+        assert (cohorts["p_value"] < 1e-6).all() == (null == 0)
+
+
+def test_a_p_value_is_that_of_the_measures_null_value(pool):
+    text = "cohort,estimate,standard_error,p_value\na,1.1,0.1,0.317\nb,0.9,0.1,0.317\n"
+    assert pool(text, measure="calibration slope")[0]["p_value"] == pytest.approx(1)
+    with pytest.raises(CohortError, match=r"Its CI or standard error gives p = 3\.8e-28"):
+        pool(text, measure="mean difference")
+
+
 @pytest.mark.parametrize(
     ("text", "options", "message"),
     [
@@ -170,6 +223,8 @@ def test_moderators_and_influence_need_ten_cohorts(pool):
         ("cohort,estimate,ci_lower,ci_upper\na,1e300,1e299,1e301\nb,1.2,1.1,1.3\n", [], r"line 2: '1e300'. Expected an estimate up to 25 and .* on the log scale"),
         ("cohort,estimate,standard_error\na,0.2,1e-300\nb,0.3,1e300\n", [], r"'estimate': 2 row\(s\), .*Expected an estimate up to 25"),
         ("cohort,estimate,ci_lower,ci_upper\na,inf,1.0,1.4\nb,1.2,1.1,1.3\n", [], r"1 problem .*line 2: 'inf'. Expected a number"),
+        (FACEAGE, ["--moderator", "per"], "--moderator per: a column of result tables. Expected a column of numbers with a name of its own, or n"),
+        ("cohort,estimate,ci_lower,ci_upper,standard_error\na,1.151,1.056,1.254,0.9\nb,1.2,1.1,1.3,0.043\n", [], r"'standard_error': 1 row\(s\), line 2: '0.9'. Its CI gives a standard error of 0.0438 on the log scale. Expected both"),
         (FACEAGE, ["--table", "other.csv"], "--measure is of one plain table, but 2 were given. Expected one --table"),
         (FACEAGE, ["--set", "pooling.reference_cohorts=curative,thoracic"], r"one cohort only \(palliative\)"),
     ],
@@ -256,6 +311,31 @@ def test_what_is_not_pooled_keeps_its_row_with_the_reason(other, why):
     assert pd.isna(row["estimate"])
 
 
+def test_the_most_cohorts_that_are_alike_are_pooled():
+    other = cox("c", 0.9, 0.1, reason=reason("without_missing", columns="age"))
+    tables = [
+        other,
+        cox("a", 0.2, 0.1),
+        cox("b", 0.3, 0.1),
+        cox("d", 0.3, 0.1, reason=reason("no_events"), estimate=np.nan),
+    ]
+    found = pool_rows(headline_rows({"survival/cox": tables}), Choices()).estimates
+    row, cohorts = found.iloc[0], found.iloc[1:].set_index("cohort")
+    assert row["estimate"] == pytest.approx(np.exp(0.25))
+    assert (row["cohorts"], row["n"], row["covariates"]) == (2, 200, "age")
+    assert cohorts["weight"].fillna(0).to_dict() == {"c": 0, "a": 50, "b": 50, "d": 0}
+    said = in_words(row["reason"])
+    assert "without c, since cohorts differ in adjustment" in said
+    assert "without d, where it was not estimated" in said
+
+
+def test_of_as_many_alike_cohorts_the_first_are_pooled():
+    steps = [("a", "10 years"), ("b", "5 years"), ("c", "5 years"), ("d", "10 years")]
+    row = pooled([cox(name, 0.2, 0.1 + 0.1 * (name == "a"), per=per) for name, per in steps])
+    assert (row["per"], row["cohorts"]) == ("10 years", 2)
+    assert "without_differing cohorts=b,%20c columns=per" in row["reason"]
+
+
 def test_an_estimate_that_no_cohort_has_says_so():
     rows = [cox(name, 0.2, 0.1, reason=reason("no_events")) for name in "ab"]
     assert pooled(rows)["reason"] == "no_cohort"
@@ -323,6 +403,15 @@ def test_gene_columns_equal_the_estimates_of_single_genes():
 def test_genes_of_other_models_are_not_pooled():
     row = pool_genes([genes("a", np.ones(3)), genes("b", np.ones(3), per="5 years")]).iloc[0]
     assert row["reason"].startswith("cohorts_differ columns=per")
+
+
+def test_genes_of_the_most_cohorts_that_are_alike_are_pooled():
+    tables = [genes("a", np.ones(3), per="5 years"), *(genes(name, np.zeros(3)) for name in "bcd")]
+    made = pool_genes(tables)
+    assert made["cohorts"].eq(3).all()
+    assert made["estimate"].abs().max() < 1e-12
+    assert made["per"].eq("10 years").all()
+    assert made["reason"].str.startswith("without_differing cohorts=a columns=per").all()
 
 
 def test_q_values_are_over_the_pooled_p():

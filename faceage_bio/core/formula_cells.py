@@ -10,6 +10,7 @@ from collections.abc import Callable
 import pandas as pd
 
 SIGNS = "=+\\-@\t\r\n＝＋－＠"
+FIRST = frozenset("'=+-@\t\r\n＝＋－＠")  # of the cells that either function changes
 RUN = re.compile(rf"'*[{SIGNS}]")
 NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*(?:[eE][+-]?\d+)?)?")
 
@@ -45,7 +46,7 @@ def _changed(table: pd.DataFrame, change: Callable[[str], str]) -> pd.DataFrame:
         new = {
             text: told
             for text in pd.unique(column)
-            if isinstance(text, str) and (told := change(text)) != text
+            if isinstance(text, str) and text[:1] in FIRST and (told := change(text)) != text
         }
         if new:
             changed[place] = column.astype(object).map(

@@ -52,11 +52,10 @@ class Citations:
 
 
 def label(entry: dict[str, str]) -> str:
-    """First author and year: ``Lin and Wei 1989``, ``Wu and others 2011``."""
+    """First author and year: ``Lin and Wei 1989``, ``Wu et al. 2011``."""
     names = [name.split(",")[0] for name in _plain(entry["author"]).split(" and ")]
-    people = (
-        names[0] if len(names) == 1 else " and ".join(names) if len(names) == 2 else f"{names[0]} and others"
-    )
+    several = len(names) > 2 or names[-1] == "others"
+    people = f"{names[0]} et al." if several else " and ".join(names)
     return f"{people} {entry['year']}" if "year" in entry else people
 
 

@@ -214,16 +214,29 @@ def heterogeneity(y: np.ndarray, se: np.ndarray, tau2: np.ndarray) -> Heterogene
     return Heterogeneity(*ends, *i2, *h2)
 
 
-def leave_one_out(y: np.ndarray, se: np.ndarray, method: Method = "REML", test: Test = "adhoc") -> Pooled:
+def leave_one_out(
+    y: np.ndarray, se: np.ndarray, method: Method = "REML", test: Test = "adhoc", *, prediction_df: Literal["k-1", "k-2"] = "k-1"
+) -> Pooled:  # fmt: skip
     """One estimate pooled without each of its k cohorts in turn: arrays of shape (k,)."""
-    return pool(*_subsets(y, se, ~np.eye(np.shape(y)[-1], dtype=bool)), method, test)
+    left = _subsets(y, se, ~np.eye(np.shape(y)[-1], dtype=bool))
+    return pool(*left, method, test, prediction_df=prediction_df)
 
 
-def cumulative(y: np.ndarray, se: np.ndarray, order: Sequence[int], method: Method = "REML", test: Test = "adhoc") -> Pooled:  # fmt: skip
+def cumulative(
+    y: np.ndarray, se: np.ndarray, order: Sequence[int], method: Method = "REML", test: Test = "adhoc", *,
+    prediction_df: Literal["k-1", "k-2"] = "k-1",
+) -> Pooled:  # fmt: skip
     """One estimate pooled over the first, the first two, ... cohorts in ``order``: arrays of shape (k,)."""
     place = np.empty(len(order), dtype=int)
     place[np.asarray(order)] = np.arange(len(order))
-    return pool(*_subsets(y, se, place[None, :] <= np.arange(len(order))[:, None]), method, test)
+    first = _subsets(y, se, place[None, :] <= np.arange(len(order))[:, None])
+    return pool(*first, method, test, prediction_df=prediction_df)
+
+
+def against(pooled: Pooled, null: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Statistics and p-values of the hypotheses that estimates are ``null``, shape (m,); NaN where it is NaN."""
+    statistic = (pooled.estimate - null) / pooled.standard_error
+    return statistic, 2 * _t_sf(np.abs(statistic), pooled.df)
 
 
 def influence(y: np.ndarray, se: np.ndarray, method: Method = "REML", test: Test = "adhoc") -> Influence:

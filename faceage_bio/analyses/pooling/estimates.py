@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from faceage_bio.analyses.pooling.headlines import COMPARABLE, IDENTITY, identity, why_different
-from faceage_bio.analyses.pooling.scales import BACK, on_scale
+from faceage_bio.analyses.pooling.headlines import COMPARABLE, IDENTITY, alike, identity, why_different
+from faceage_bio.analyses.pooling.scales import BACK, null_on_scale, on_scale
 from faceage_bio.core.columns import AGE_ACCELERATION, COHORT, POOLED
 from faceage_bio.core.errors import FitError
 from faceage_bio.core.results.measures import MEASURES, TEST
@@ -60,13 +60,14 @@ def pool_rows(rows: pd.DataFrame, choices: Choices) -> Pooled:
     Returns
     -------
     Pooled
-        An estimate that cannot be pooled keeps its pooled row with the reason.
+        An estimate that cannot be pooled keeps its pooled row with the reason. Of cohorts that differ in what they must share, the most that
+        are alike are pooled, and the reason names the others.
     """
     rows = rows.assign(same=identity(rows))
     groups = [group for _, group in rows.groupby("same", sort=True)]
-    heads = [_head(group, choices) for group in groups]
-    usable = [group[group["y"].notna() & (group["se"] > 0)] for group in groups]
+    usable = [alike(_estimated(group)) for group in groups]
     why_not = [_why_not(group, kept, choices) for group, kept in zip(groups, usable, strict=True)]
+    heads = [_head(group if why else kept) for group, kept, why in zip(groups, usable, why_not, strict=True)]
     taken = [k for k, why in enumerate(why_not) if not why]
     pooled = _pool_alike({k: usable[k] for k in taken}, choices)
     made: list[dict] = []
@@ -77,7 +78,7 @@ def pool_rows(rows: pd.DataFrame, choices: Choices) -> Pooled:
             made.append(
                 head | pooled[k] | {"reason": _remarks(groups[k], usable[k], choices, pooled[k]["tau2"])}
             )
-        made += _cohort_rows(groups[k], pooled[k]["tau2"] if k in pooled else None)
+        made += _cohort_rows(groups[k], usable[k], pooled[k]["tau2"] if k in pooled else None)
     estimates = _with_q(pd.DataFrame(made), rows)
     further = [row for k in taken for row in _sensitivity(heads[k], usable[k], choices)]
     return Pooled(_declared(estimates, ESTIMATES), _declared(pd.DataFrame(further), SENSITIVITY))
@@ -90,7 +91,11 @@ def _declared(rows: pd.DataFrame, table: str) -> pd.DataFrame:
     return result_rows(rows[[name for name in columns_of(table) if name in rows]], table)
 
 
-def _head(group: pd.DataFrame, choices: Choices) -> dict:
+def _estimated(group: pd.DataFrame) -> pd.DataFrame:
+    return group[group["y"].notna() & (group["se"] > 0)]
+
+
+def _head(group: pd.DataFrame) -> dict:
     """What a pooled row says besides its numbers."""
     first = group.iloc[0]
     role = next((name for name in ROLES if (group["role"] == name).any()), None)
@@ -132,16 +137,19 @@ def _overlap(usable: pd.DataFrame, choices: Choices) -> list[str]:
 
 
 def _remarks(group: pd.DataFrame, usable: pd.DataFrame, choices: Choices, tau2: float) -> list[Reason]:
-    lost = [name for name in group[COHORT] if name not in set(usable[COHORT])]
+    estimated, kept = _estimated(group), set(usable[COHORT])
+    lost = [name for name in group[COHORT] if name not in set(estimated[COHORT])]
+    differ = why_different(estimated, [name for name in estimated[COHORT] if name not in kept])
     sparse = usable.loc[usable["status"] == SPARSE, COHORT].tolist()
     sparse = ["all cohorts"] if len(sparse) == len(usable) else sparse
     shared = _overlap(usable, choices)
-    estimated = len(usable) >= FEWEST_RANDOM and not group["genes"].iloc[0] and choices.method != "EE"
+    random = len(usable) >= FEWEST_RANDOM and not group["genes"].iloc[0] and choices.method != "EE"
     return [
         *([reason("sparse_cohorts", cohorts=sparse)] if sparse else []),
         *([reason("two_cohorts")] if len(usable) < FEWEST_RANDOM else []),
-        *([reason("no_between_variance")] if estimated and tau2 == 0 else []),
+        *([reason("no_between_variance")] if random and tau2 == 0 else []),
         *([reason("without_cohorts", cohorts=lost)] if lost else []),
+        *([differ] if differ else []),
         *([reason("overlapping_cohorts", cohorts=shared)] if shared else []),
     ]
 
@@ -163,7 +171,8 @@ def _pool_alike(groups: Mapping[int, pd.DataFrame], choices: Choices) -> dict[in
         pooled = meta.pool(y, se, method, test, prediction_df=choices.prediction_df)
         spread = meta.heterogeneity(y, se, pooled.tau2)
         scales = np.array([groups[k]["scale"].iloc[0] for k in members], dtype=object)
-        numbers = _numbers(pooled, scales, common=method == "EE")
+        null = np.array([null_on_scale(groups[k]["measure"].iloc[0]) for k in members])
+        numbers = _numbers(pooled, scales, null, common=method == "EE")
         numbers["cohorts"] = pooled.k
         if method != "EE":
             numbers |= {
@@ -192,8 +201,11 @@ def _matrices(groups: Sequence[pd.DataFrame]) -> tuple[np.ndarray, np.ndarray]:
     return y, se
 
 
-def _numbers(pooled: meta.Pooled, scales: np.ndarray, *, common: bool) -> dict[str, np.ndarray]:
-    """Columns of result rows, back on the scale of the estimates."""
+def _numbers(
+    pooled: meta.Pooled, scales: np.ndarray, null: np.ndarray | float, *, common: bool
+) -> dict[str, np.ndarray]:
+    """Columns of result rows, back on the scale of the estimates; no test where there is no value without an association (``null``)."""
+    statistic, p_value = meta.against(pooled, null)
     told = {
         name: on_scale(values, scales, BACK)
         for name, values in (
@@ -203,7 +215,7 @@ def _numbers(pooled: meta.Pooled, scales: np.ndarray, *, common: bool) -> dict[s
         )
     }
     told |= {
-        "standard_error": pooled.standard_error, "statistic": pooled.statistic, "p_value": pooled.p_value,
+        "standard_error": pooled.standard_error, "statistic": statistic, "p_value": p_value,
         "df": np.where(np.isinf(pooled.df), np.nan, pooled.df), "i2": pooled.i2, "heterogeneity_q": pooled.q, "heterogeneity_p": pooled.q_p_value,
         "tau2": np.full_like(pooled.tau2, np.nan) if common else pooled.tau2,
     }  # fmt: skip
@@ -215,9 +227,9 @@ def _numbers(pooled: meta.Pooled, scales: np.ndarray, *, common: bool) -> dict[s
     return told
 
 
-def _cohort_rows(group: pd.DataFrame, tau2: float | None) -> list[dict]:
+def _cohort_rows(group: pd.DataFrame, usable: pd.DataFrame, tau2: float | None) -> list[dict]:
     """The rows of the cohorts as they are, with their share of the weight where they are pooled."""
-    weight = (1 / (group["se"] ** 2 + np.nan_to_num(tau2 or 0))).where(group["y"].notna() & (group["se"] > 0))
+    weight = (1 / (usable["se"] ** 2 + np.nan_to_num(tau2 or 0))).reindex(group.index)
     shares = np.nan if tau2 is None else 100 * weight / weight.sum()
     names = [
         name for name in columns_of(ESTIMATES) if name in group and name not in ("standard_error", "role")
@@ -253,11 +265,12 @@ def _sensitivity(head: dict, usable: pd.DataFrame, choices: Choices) -> Iterator
     smallest = {name: value for name, value in _counts(usable).items() if name.endswith("_smallest")}
     shared = head | smallest
     main, test = ("EE", "z") if genes else (choices.method, choices.test)
-    scales = np.full(k, head["scale"], dtype=object)
+    scales, null = np.full(k, head["scale"], dtype=object), null_on_scale(head["measure"])
+    further: dict = {"prediction_df": choices.prediction_df}
 
     def told(pooled: meta.Pooled, variants: Sequence[str], words: str) -> Iterator[dict]:
         common = words.startswith(meta.METHODS["EE"])
-        numbers = _numbers(pooled, scales[: len(variants)], common=common)
+        numbers = _numbers(pooled, scales[: len(variants)], null, common=common)
         for place, variant in enumerate(variants):
             own = {name: values[place] for name, values in numbers.items() if name != "heterogeneity_q"}
             yield shared | own | {"variant": variant, "method": words, "cohorts": int(pooled.k[place])}
@@ -269,12 +282,14 @@ def _sensitivity(head: dict, usable: pd.DataFrame, choices: Choices) -> Iterator
         others = [("EE", "z"), ("REML" if main == "EE" else main, "z")]
     for other, by in others:
         if (other, by) != (main, test):
-            yield from told(meta.pool(y, se, other, by), ["other model"], method_words(other, by))
+            yield from told(meta.pool(y, se, other, by, **further), ["other model"], method_words(other, by))
     # of two cohorts the between-cohort variance is not estimated, here as elsewhere
     without = (main, test) if k > FEWEST_RANDOM else ("EE", "z")
     left = list(
         told(
-            meta.leave_one_out(y, se, *without), [f"without {name}" for name in names], method_words(*without)
+            meta.leave_one_out(y, se, *without, **further),
+            [f"without {name}" for name in names],
+            method_words(*without),
         )
     )
     yield from _with_influence(left, y, se, main, test) if k >= FEWEST_DIAGNOSTICS and not genes else left
@@ -285,7 +300,7 @@ def _sensitivity(head: dict, usable: pd.DataFrame, choices: Choices) -> Iterator
     ordered = [names[place] for place in order]
     growing = [f"first {n}: up to {name}" for n, name in enumerate(ordered, start=1)]
     for by, part in ((("EE", "z"), slice(0, 2)), ((main, test), slice(2, k))):
-        rows = list(told(meta.cumulative(y, se, order, *by), growing, method_words(*by)))
+        rows = list(told(meta.cumulative(y, se, order, *by, **further), growing, method_words(*by)))
         yield from rows[part]
     if k >= FEWEST_DIAGNOSTICS:
         yield from _diagnostics(shared, usable, choices)

@@ -71,24 +71,43 @@ def as_fitted(rows: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def differing(rows: pd.DataFrame) -> dict[str, pd.Series]:
-    """Of what cohorts must share, the columns in which they differ; covariates count where they are named, else the word for them."""
+def _shared(rows: pd.DataFrame) -> dict[str, pd.Series]:
+    """What cohorts must share, by column; covariates count where they are named, else the word for them."""
     told = {name: rows[name].astype(object).fillna("").astype(str) for name in COMPARABLE if name in rows}
     if "covariates" in rows:
         named = rows["covariates"].fillna("").astype(str)
         told["adjustment"] = named.where(named != "", told.get("adjustment", ""))
-    return {name: values for name, values in told.items() if values.nunique() > 1}
+    return told
 
 
-def why_different(rows: pd.DataFrame) -> Reason | None:
-    """The columns of `differing` and what each cohort has there; None where cohorts do not differ."""
+def differing(rows: pd.DataFrame) -> dict[str, pd.Series]:
+    """Of what cohorts must share, the columns in which they differ."""
+    return {name: values for name, values in _shared(rows).items() if values.nunique() > 1}
+
+
+def alike(rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows of the most cohorts that differ in nothing, of as many those that stand first; all where no two are alike."""
+    group = pd.DataFrame(_shared(rows)).groupby(list(_shared(rows)), sort=False).ngroup()
+    sizes = group.value_counts().sort_index()
+    return rows[group == sizes.idxmax()] if len(sizes) and sizes.max() > 1 else rows
+
+
+def why_different(rows: pd.DataFrame, without: Sequence[str] = ()) -> Reason | None:
+    """The columns of `differing` and what each cohort has there; None where cohorts do not differ. ``without``: those not pooled."""
     found = differing(rows)
     cells = zip(*found.values(), strict=True)
     told = [
         f"{name}: {'; '.join(one or 'none' for one in cell)}"
         for name, cell in zip(rows[COHORT], cells, strict=False)
     ]
-    return reason("cohorts_differ", columns=[*found], values=" | ".join(told)) if found else None
+    if not found:
+        return None
+    what = {"columns": [*found], "values": " | ".join(told)}
+    return (
+        reason("without_differing", cohorts=[*without], **what)
+        if len(without)
+        else reason("cohorts_differ", **what)
+    )
 
 
 def _missing(cell: str) -> str:

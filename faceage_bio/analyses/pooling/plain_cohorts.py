@@ -11,7 +11,7 @@ import pandera.pandas as pa
 from scipy.stats import norm
 
 from faceage_bio.analyses.pooling.headlines import COMPARABLE, IDENTITY, check_once, differing, identity
-from faceage_bio.analyses.pooling.scales import BACK, LIMITS, NORMAL_975, on_scale
+from faceage_bio.analyses.pooling.scales import BACK, LIMITS, NORMAL_975, null_on_scale, on_scale
 from faceage_bio.analyses.pooling.scales import IDENTITY as AS_IT_IS
 from faceage_bio.core import parse
 from faceage_bio.core.columns import COHORT, POOLED
@@ -23,6 +23,7 @@ from faceage_bio.core.results.row import columns_of
 from faceage_bio.intake.schemas import NUMBER, TEXT, column, read_user_table
 
 NUMBERS = ("estimate", "ci_lower", "ci_upper", "standard_error", "n", "n_events")
+INTERNAL = ("scale", "y", "se", "genes", "same")  # columns that pooling adds
 SOURCE_OF = ("participants", "controls")  # columns that name where a cohort has them from
 # columns of words
 WORDS = (
@@ -42,7 +43,7 @@ ESTIMATES = pa.DataFrameSchema({
     "standard_error": column(NUMBER, pa.Check.gt(0, error="Expected a positive number. Write the standard error, or leave the row out.")),
     "n": column(NUMBER, _COUNT), "n_events": column(NUMBER, _COUNT),
 })  # fmt: skip
-TOLERANCE = 0.05  # share of a standard error by which CI and p-value may disagree
+TOLERANCE = 0.05  # share of a standard error by which CI and p-value, or CI and standard error, may disagree
 USUAL = (
     "hazard ratio",
     "odds ratio",
@@ -87,8 +88,8 @@ def read_cohorts(
     Raises
     ------
     CohortError
-        A column lacks; a standard error that is not positive; a CI without its estimate or that does not hold it; a CI and a p-value
-        that disagree; one cohort; a cohort that stands twice; cohorts that share participants; units or definitions that differ.
+        A column lacks; a standard error that is not positive; a CI without its estimate or that does not hold it; a CI and a p-value or
+        a standard error that disagree; one cohort; a cohort that stands twice; cohorts that share participants; units or definitions that differ.
     RunError
         A measure that is not known or cannot be pooled.
     """
@@ -99,9 +100,17 @@ def read_cohorts(
         raise RunError(
             f"--measure is {measure!r}; expected what estimates are called in result tables. Write for example {', '.join(near or USUAL)}."
         )
+    taken = {*columns_of("meta_analysis/estimates"), *WORDS, *INTERNAL} - {"n", "n_events"}
+    if reserved := [name for name in moderators if name in taken]:
+        raise RunError(
+            f"--moderator {', '.join(reserved)}: a column of result tables. Expected a column of numbers with a name of its own, or n or n_events. Name it otherwise."
+        )
+    moderators = list(dict.fromkeys(moderators))
     source, problems = str(path), Problems()
     read = read_user_table(
-        path, ESTIMATES.add_columns({name: column(NUMBER) for name in moderators}), problems
+        path,
+        ESTIMATES.add_columns({name: column(NUMBER) for name in moderators if name not in NUMBERS}),
+        problems,
     )
     if read is None:
         problems.stop_if_any()
@@ -114,7 +123,11 @@ def read_cohorts(
         )
         problems.stop_if_any()
     table = table[~table[COHORT].isin(reference_cohorts)]
-    rows = read.values.loc[table.index].reindex(columns=[*NUMBERS, *moderators]).astype("float64")
+    rows = (
+        read.values.loc[table.index]
+        .reindex(columns=list(dict.fromkeys([*NUMBERS, *moderators])))
+        .astype("float64")
+    )
     rows = rows.replace([np.inf, -np.inf], np.nan)  # which are told
     rows = rows.join(table[[name for name in WORDS if name in table]])
     rows["measure"] = measure
@@ -132,8 +145,10 @@ def read_cohorts(
         )
     _check_numbers(rows, table, known.pooling_scale, source, problems)
     problems.stop_if_any()
-    rows = _with_intervals(rows, known.pooling_scale)
-    _check_p_values(rows, table, known.pooling_scale, source, problems)
+    null = null_on_scale(measure)
+    rows = _with_intervals(rows, known.pooling_scale, null)
+    if not np.isnan(null):
+        _check_p_values(rows, table, known.pooling_scale, null, source, problems)
     _check_cohorts(rows, source, overlapping, problems)
     problems.stop_if_any()
     blank = [name for name in columns_of("meta_analysis/estimates") if name not in rows]
@@ -205,6 +220,17 @@ def _check_numbers(
                 "estimate",
                 f"Expected an estimate in the middle of its CI on the {_scale_words(scale)}. Check the three numbers.",
             )
+        if "standard_error" in table:
+            slack = sum(_rounding(table, rows, name, scale) for name in ("ci_lower", "ci_upper"))
+            slack = slack / (2 * NORMAL_975) + _half_units(table, "standard_error")
+            error = pd.Series(error, index=rows.index)
+            apart = (rows["standard_error"] - error).abs() > TOLERANCE * error + slack
+            for line in rows.index[natural & apart]:
+                problems.cell(
+                    source, line, "standard_error", table["standard_error"][line],
+                    f"Its CI gives a standard error of {error[line]:.3g} on the {_scale_words(scale)}. Expected both to agree within 5%. "
+                    "Correct one of them, or leave one out.",
+                )  # fmt: skip
     wanted = ~has_interval & ~half & rows["estimate"].notna()
     if "standard_error" in table:
         tell(
@@ -260,13 +286,13 @@ def _half_unit(cell: str) -> float:
         return 0.0
 
 
-def _with_intervals(rows: pd.DataFrame, scale: str) -> pd.DataFrame:
-    """All rows with estimate and CI as the measure is, and the standard error on the scale."""
+def _with_intervals(rows: pd.DataFrame, scale: str, null: float) -> pd.DataFrame:
+    """All rows with estimate and CI as the measure is, the standard error on the scale, and the test against ``null`` there."""
     lower, upper = on_scale(rows["ci_lower"], scale), on_scale(rows["ci_upper"], scale)
     natural = np.isfinite(lower) & np.isfinite(upper)
     error = np.where(natural, (upper - lower) / (2 * NORMAL_975), rows["standard_error"])
     y = rows["estimate"].where(~natural, on_scale(rows["estimate"], scale)).to_numpy(dtype=float)
-    statistic = y / error
+    statistic = (y - null) / error
     ends = {"estimate": y, "ci_lower": y - NORMAL_975 * error, "ci_upper": y + NORMAL_975 * error}
     told = {name: np.where(natural, rows[name], on_scale(value, scale, BACK)) for name, value in ends.items()}
     return rows.assign(
@@ -275,7 +301,7 @@ def _with_intervals(rows: pd.DataFrame, scale: str) -> pd.DataFrame:
 
 
 def _check_p_values(
-    rows: pd.DataFrame, table: pd.DataFrame, scale: str, source: str, problems: Problems
+    rows: pd.DataFrame, table: pd.DataFrame, scale: str, null: float, source: str, problems: Problems
 ) -> None:
     """A p-value that another standard error than the CI's would give, by more than 5 % and more than rounding."""
     if "p_value" not in table:
@@ -296,7 +322,10 @@ def _check_p_values(
                     "Expected a number from 0 to 1, or < and a number. Write the p-value.",
                 )
             continue
-        error, y = rows["standard_error"][line], float(on_scale(rows.loc[[line], "estimate"], scale)[0])
+        error, y = (
+            rows["standard_error"][line],
+            float(on_scale(rows.loc[[line], "estimate"], scale)[0]) - null,
+        )
         least = max(abs(y) - moved[line], 0) / (error + slack[line]) / (1 + TOLERANCE)
         most = (abs(y) + moved[line]) / max(error - slack[line], 1e-12) * (1 + TOLERANCE)
         low, high = norm.isf(told[1] / 2), norm.isf(told[0] / 2)

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from faceage_bio.analyses.pooling.estimates import FEWEST_GENES, FEWEST_RANDOM, method_words
-from faceage_bio.analyses.pooling.headlines import as_fitted, why_different
+from faceage_bio.analyses.pooling.headlines import alike, as_fitted, why_different
 from faceage_bio.analyses.pooling.scales import BACK, with_scale
 from faceage_bio.core.columns import COHORT, POOLED
 from faceage_bio.core.results.measures import MEASURES
@@ -51,8 +51,8 @@ def pool_genes(tables: Iterable[pd.DataFrame], reference_cohorts: Sequence[str] 
     Returns
     -------
     DataFrame, result rows
-        By exposure, most significant first; ``q_value`` over the pooled p of an exposure. An exposure whose cohorts differ in unit,
-        adjustment, definition or model has one row with the reason.
+        By exposure, most significant first; ``q_value`` over the pooled p of an exposure. Of cohorts that differ in unit, adjustment,
+        definition or model the most that are alike are pooled; an exposure without two such has one row with the reason.
     """
     families: dict[tuple, list[_OfCohort]] = {}
     for table in tables:
@@ -71,7 +71,11 @@ def _of_cohort(rows: pd.DataFrame) -> _OfCohort:
 
 def _pool_family(cohorts: Sequence[_OfCohort]) -> pd.DataFrame:
     """One exposure's genes."""
-    first = pd.concat([one.about for one in cohorts], ignore_index=True)
+    every = pd.concat([one.about for one in cohorts], ignore_index=True)
+    first = alike(every)
+    lost = [name for name in every[COHORT] if name not in set(first[COHORT])]
+    differ = why_different(every, lost) if lost else None
+    cohorts = [cohorts[place] for place in first.index]
     about = {name: first[name].iloc[0] for name in SHARED} | {COHORT: POOLED}
     alone = reason("one_cohort", cohorts=first[COHORT].tolist()) if len(cohorts) < 2 else None
     if why := alone or why_different(first):
@@ -87,7 +91,10 @@ def _pool_family(cohorts: Sequence[_OfCohort]) -> pd.DataFrame:
         n_smallest=np.nanmin(n, axis=1), family="all genes", method=method_words("EE", "z"), **about,
     )  # fmt: skip
     made["q_value"] = benjamini_hochberg(made["p_value"].to_numpy())
-    made["reason"] = np.where(made["cohorts"] < FEWEST_RANDOM, reason("two_cohorts").encoded, "")
+    of_two, others = reason("two_cohorts").encoded, differ.encoded if differ else ""
+    made["reason"] = np.where(
+        made["cohorts"] < FEWEST_RANDOM, "; ".join(filter(None, (of_two, others))), others
+    )
     return made.sort_values("p_value", kind="stable")
 
 

@@ -23,6 +23,12 @@ def pooling_scale(measures: pd.Series) -> pd.Series:
     return measures.map({name: measure.pooling_scale for name, measure in MEASURES.items()})
 
 
+def null_on_scale(measure: str) -> float:
+    """Where a measure is without an association, on the scale on which it is pooled; NaN where it has no such value."""
+    known = MEASURES[measure]
+    return np.nan if known.null is None else float(TO[known.pooling_scale](known.null))
+
+
 def on_scale(values: pd.Series | np.ndarray, scales: pd.Series | str, functions: dict = TO) -> np.ndarray:
     """Values moved to their scales (or back, with `BACK`); NaN where a value is outside of its scale."""
     values = np.asarray(values, dtype=float)

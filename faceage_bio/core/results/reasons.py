@@ -341,6 +341,7 @@ REMARKS = {  # what a reader should know of a number
     "two_cohorts": "between-cohort variance cannot be estimated from 2 cohorts",
     "no_between_variance": "the between-cohort variance is estimated as 0",
     "without_cohorts": "without {cohorts}, where it was not estimated",
+    "without_differing": "without {cohorts}, since cohorts differ in {columns}: {values}",
     "overlapping_cohorts": "{cohorts} share participants or controls, as declared, so the interval may be too short",
     # readers
     "no_pair_wrong": "no interval, because no pair of cases is rated the wrong way round",
