@@ -434,6 +434,22 @@ def test_a_specimen_of_two_people_is_told(study):
         study(samples=samples)
 
 
+def test_participants_without_a_photo_need_no_photo_date(study):
+    # follow-up from dates of a participant of whom no photo came in is not known; the ledger says why
+    extra = CLINIC.strip().splitlines()[-1].split(",")
+    assert extra[0] == "b"
+    tables = study(clinical=CLINIC.rstrip() + "\n" + ",".join(["c", *extra[1:]]) + "\n")
+    mine = tables.ledger[tables.ledger.subject_id == "c"]
+    assert mine[["status", "reason"]].to_numpy().tolist() == [["excluded", "no_photo"]]
+    assert tables.subjects.set_index("subject_id").followup_years.isna()["c"]
+
+
+def test_a_photo_date_that_cannot_be_read_is_told_once(study):
+    with pytest.raises(CohortError, match=r"1 problem in .*\n.*'photo_date'") as told:
+        study(manifest=MANIFEST.replace("2020-01-01", "20200101"))
+    assert "followup_date" not in str(told.value)
+
+
 def test_ledger_adds_up_or_says_so():
     def rows(*items):
         columns = ["cohort", "subject_id", "photo_id", "sample_id", "stage", "status", "reason", "detail"]

@@ -171,7 +171,7 @@ def test_hazard_ratios_of_definitions_are_on_the_survival_page(both_pages):
     assert page.count("hazard ratio for death by definition</caption>") == 2
     assert "Adjusted for age: hazard ratio" in page
     assert "residual of a line, from controls" in page
-    assert "z-score against people of the same age and sex" in page
+    assert "z-score against participants of the same age and sex" in page
     assert "hazard ratio for death by definition" not in association
     assert len(pages.section(association, "definitions")) > 2000
     assert not pages.section(page, "definitions")

@@ -12,13 +12,14 @@ from faceage_bio.release.bundle import released_config
 from faceage_bio.release.gate import check_folder
 from faceage_bio.release.known import vocabulary
 from faceage_bio.report.checks import FOLLOWS_AGE, NOT_RUN, all_checks
-from faceage_bio.report.pages import association_page, survival_page
+from faceage_bio.report.pages import RENDERERS, association_page, survival_page
 from faceage_bio.report.sections import runs
 from faceage_bio.report.table_files import rendered
 from faceage_bio.report.tables_by_place import ReportTables, collect
 from tests import pages
 from tests.browser import UNFOLD, chromium
 from tests.conftest import DEMO_CONFIG
+from tests.editor import struck_of_page
 from tests.gene_pages import PANEL, unpacked
 
 GREY = {
@@ -39,6 +40,12 @@ EXPLORERS = {
 @pytest.fixture(scope="module")
 def study(demo):
     return pages.study_of(demo)
+
+
+def test_pages_of_the_demo_use_the_words_of_the_field(study):
+    tables, config, cards = study
+    for name, page in RENDERERS.items():
+        assert struck_of_page(name, page(tables, config, cards)) == []
 
 
 def test_the_checks_of_a_stage_that_did_not_run_are_grey(study):

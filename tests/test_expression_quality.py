@@ -195,7 +195,11 @@ def test_without_sex_genes_the_sex_check_says_so(gone, why):
 
 def test_sex_between_both_is_not_told():
     counts = pd.DataFrame({"f": [900, 0, 99100], "m": [0, 900, 99100], "mixed": [500, 400, 99100]}, index=["XIST", "DDX3Y", "G"])  # fmt: skip
-    assert tell_sex(counts, 2.0)[0].rna_sex.to_dict() == {"f": "female", "m": "male", "mixed": "not told"}
+    assert tell_sex(counts, 2.0)[0].rna_sex.to_dict() == {
+        "f": "female",
+        "m": "male",
+        "mixed": "not determined",
+    }
 
 
 def test_few_samples_have_no_components():

@@ -122,7 +122,7 @@ def test_the_main_row_is_the_rooms_own_least_squares_and_a_planted_effect_is_fou
 
 def test_components_beside_acceleration_move_errors_only():
     _, rows = varied(chosen(*study()))
-    one = rows.xs("CDK6").loc[lambda table: table.index.str.endswith("beside age acceleration")]
+    one = rows.xs("CDK6").loc[lambda table: table.index.str.endswith("orthogonal to age acceleration")]
     np.testing.assert_allclose(one.estimate, rows.estimate["CDK6", "main model"], rtol=1e-9)
     assert one.standard_error.nunique() == 2
 

@@ -171,7 +171,7 @@ def test_few_deaths_and_genes_without_variation_are_told():
 def test_an_unknown_covariate_is_an_error():
     with pytest.raises(
         CohortError,
-        match=r"name 'plate', but neither the people nor the samples have it. Expected columns of these. Correct",
+        match=r"name 'plate', but neither the participants nor the samples have it. Expected columns of these. Correct",
     ):
         fit(*study(), ["plate"])
 
@@ -213,7 +213,7 @@ def test_levels_are_log_counts_per_million_of_the_first_sample():
     ("change", "message"),
     [
         (lambda t: t.drop(columns="subject_id"), "lacks the column 'subject_id'"),
-        (lambda t: t.assign(subject_id="s1"), "150 rows are of people who stand twice: row 1: s1"),
+        (lambda t: t.assign(subject_id="s1"), "150 rows are of participants who stand twice: row 1: s1"),
         (
             lambda t: t.assign(TP53="high"),
             "1 gene column.* hold words: TP53. Expected log2 levels. Write numbers; leave further",

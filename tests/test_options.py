@@ -84,7 +84,7 @@ def test_counts_come_from_one_place_and_with_their_samples():
         read_inputs("north", None)
     with pytest.raises(
         RunError,
-        match=r"--counts: expected --samples beside it, which tells whose each sample is. Give --samples too",
+        match=r"--counts: expected --samples with it, which tells whose each sample is. Give --samples too",
     ):
         read_inputs("north", None, Path("counts.tsv"))
 

@@ -127,7 +127,7 @@ def test_a_model_that_was_exchanged_is_refused(tmp_path):
     card = read_json(tmp_path / "model" / "card.json")
     write_json(card | {"weights": "../a.pt"}, tmp_path / "model" / "card.json")
     with pytest.raises(
-        WeightsError, match=r"found no a.pt, which card.json names. Expected it beside the card. Import"
+        WeightsError, match=r"found no a.pt, which card.json names. Expected it next to the card. Import"
     ):
         load_model(tmp_path / "model")
     write_json(card | {"kind": "oracle"}, tmp_path / "model" / "card.json")

@@ -281,7 +281,7 @@ CASES = pd.DataFrame({"case_id": ["A1", "A2"], "followup_years": [0.3, 2], "even
         ({"predicted_alive": "1", "case_id": "A2"}, r"line 3: '1'. Expected yes or no, because a number can mean alive or dead. Write yes"),
         ({"predicted_alive": "maybe", "case_id": "A2"}, r"line 3: 'maybe'. Expected yes or no. Write yes \(alive at the horizon\) or no"),
         ({"predicted_alive": "", "rating": "", "predicted_age_decade": "", "case_id": "A2"}, "Expected an answer, but this reading holds none. Take the row out"),
-        ({"rating": "0.3", "case_id": "A2"}, "nobody said whether 1 means certain death or certain survival"),
+        ({"rating": "0.3", "case_id": "A2"}, "it is not declared whether 1 means certain death or certain survival"),
         ({"rating": "70", "case_id": "A2"}, r"column 'rating': 1 row\(s\), line 3: '70'. Expected 0 to 1. Write such numbers: divide percentages by 100"),
         ({"predicted_age_decade": "60", "case_id": "A2"}, "line 3: '60'. Expected a decade of life. Write it as 6, 60s or 60-69"),
     ],

@@ -193,7 +193,7 @@ def test_a_private_table_that_cannot_be_read_stops_the_gate(tmp_path):
     (tmp_path / "north/people.parquet").write_bytes(b"nothing")
     with pytest.raises(
         TableError,
-        match=r"people.parquet: cannot be read .*so its people cannot be looked for. Expected a table of a",
+        match=r"people.parquet: cannot be read .*so its participants cannot be looked for. Expected a table of a",
     ):
         known_of_results(tmp_path)
 

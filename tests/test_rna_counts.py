@@ -370,7 +370,7 @@ def test_an_h5ad_without_values_and_a_file_without_its_column_are_told(tmp_path)
     (folder / "s1.genes.results").write_text("gene_id\tTPM\nCDK6\t1\n")
     with pytest.raises(
         CountsError,
-        match=r"lacks the column expected_count; found gene_id, TPM. Expected it beside the genes. Take it",
+        match=r"lacks the column expected_count; found gene_id, TPM. Expected it next to the genes. Take it",
     ):
         read_counts(folder)
 

@@ -126,7 +126,7 @@ def test_every_cell_is_kept_or_told_why_not(tmp_path):
     assert "subject_id" not in shared
     wide = shared.set_index(["measure", "term", "fate"]).estimate.unstack()
     cells, profiles = wide.loc["cells"], wide.loc["profiles"]
-    assert cells["all"]["T"] + cells["all"]["B"] + cells["all"]["cell type not told"] == 300
+    assert cells["all"]["T"] + cells["all"]["B"] + cells["all"]["cell type not reported"] == 300
     assert profiles["kept"]["T"] == 3
     assert profiles["no_cells_left"]["T"] == 1
     assert (cells.drop(columns="all").sum(axis=1) == cells["all"]).all()
@@ -481,8 +481,8 @@ def page_of(study, **report):
 def test_the_page_tells_found_and_not_found_alike(study):
     page = page_of(study)
     for text in (
-        "<h4>expression in T cell</h4>", "<h4>expression in Mast cell</h4>", "T cell: 1 of 2 genes declared beforehand have q below 0.05 (CDK6)",
-        "B cell: none of the 2 genes declared beforehand has q below 0.05.", "would have been found with 80% power",
+        "<h4>expression in T cell</h4>", "<h4>expression in Mast cell</h4>", "T cell: 1 of 2 prespecified genes have q below 0.05 (CDK6)",
+        "B cell: none of the 2 prespecified genes has q below 0.05.", "would have been found with 80% power",
         "that nothing was found here is no evidence that there is nothing", "Mast cell: not estimated, because 7 samples are too few for 4 parameters",
         "Platelet: not estimated, because no sample is left", "half a cell was added to every number of cells",
         "Platelet: not estimated, because ", "expression in B cell: genes against age acceleration (q over the 50 genes tested)",

@@ -184,7 +184,7 @@ def test_groups_come_from_the_table_of_people(folder):
     assert "name" not in sample
     with pytest.raises(
         TableError,
-        match=r"the photo table needs the column subject_id, which joins photos and people. Add it",
+        match=r"the photo table needs the column subject_id, which joins photos and participants. Add it",
     ):
         gather_samples([folder], [photos_in(folder)], [], [people], 9, ["sex"])
     with pytest.raises(

@@ -32,7 +32,7 @@ from faceage_bio.report.checks import (
 )
 from faceage_bio.report.cohorts import describe_cohorts
 from faceage_bio.report.flow import as_list, chains, cohort_flow, draw
-from faceage_bio.report.key_results import key_results
+from faceage_bio.report.key_results import key_results, not_answered
 from faceage_bio.report.pages import association_page, index_page
 from faceage_bio.report.sections_people import table_one
 from faceage_bio.report.summary import _hazards, change_sentence, strip
@@ -78,7 +78,7 @@ def test_the_flow_shows_every_number_of_the_ledger():
         ("subject", "acceleration"): 114, ("subject", "survival"): 114, ("subject", "full model"): 113,
     }  # fmt: skip
     text = str(draw(boxes, "one"))
-    for line in ("3 no face found", "1 damaged image", "6 no usable photo", "1 smoking not known"):
+    for line in ("3 no face found", "1 damaged image", "6 no face age", "1 smoking not known"):
         assert f">{line}<" in text
     assert ("Participants in the full Cox model", "113", ["1 smoking not known"]) in as_list(boxes)
     assert "RNA samples analysed: not run" in text
@@ -439,6 +439,50 @@ def test_missing_data_shows_how_many(share, n, state):
     check = checked("Missing data", phenotype__table_one=table)
     assert check.state == state
     assert f"BMI, one: {n} missing" in check.words
+
+
+def test_missing_data_of_exposures_and_covariates_are_counted():
+    base = {"term": "site", "variable": "site", "measure": "missing", "group": "all", "n": 0, "estimate": 0.0}
+    table = rows("phenotype/table_one", base)
+    cells = flow_table(
+        ("subject", "intake", "included", "", 40), ("subject", "acceleration", "included", "", 40),
+        ("subject", "survival", "excluded", "missing_smoking", 14), ("subject", "survival", "included", "", 26),
+    )  # fmt: skip
+    check = checked("Missing data", phenotype__table_one=table, ledger__flow=cells)
+    assert (check.state, check.words) == (
+        PROBLEM,
+        "at most 35% (covariates of the full Cox model, one: 14 missing)",
+    )
+    exposed = rows(
+        "phenotype/phenotypes", {"exposure": "crp", "term": "crp", "adjustment": "unadjusted", "n": 20}
+    )
+    check = checked(
+        "Missing data", phenotype__table_one=table, ledger__flow=cells, phenotype__phenotypes=exposed
+    )
+    assert check.words == "at most 50% (crp or covariates of its model, one: 20 missing)"
+    assert (
+        checked("Missing data", phenotype__table_one=table).words
+        == "nothing is missing of the variables of Table 1"
+    )
+
+
+def test_a_comparison_without_controls_is_planned_without_a_result():
+    base = {
+        "cohort": "pooled",
+        "exposure": "group",
+        "term": "group",
+        "measure": "mean difference",
+        "outcome": "face age",
+        "question": "groups",
+        "per": "",
+    }
+    made = [
+        base | {"adjustment": word, "reason": reason("one_level", n=40)} for word in ("unadjusted", "minimal")
+    ]
+    tables = ReportTables({("phenotype", "groups"): worded(result_rows(made, "phenotype/groups"))})
+    config = config_of(["one"])
+    assert key_results(tables, config) == []
+    assert any("Group" in one for one in not_answered(tables, config))
 
 
 def test_missing_data_are_counted_among_all_participants():

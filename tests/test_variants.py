@@ -221,7 +221,7 @@ def test_intake_tells_faults_of_variants_with_all_others(tmp_path):
     (tmp_path / "a.tsv").write_text("subject_id\nP1\n")
     with pytest.raises(
         CohortError,
-        match=r"a.tsv: no component beside subject_id. Expected a column of numbers for each ancestry",
+        match=r"a.tsv: no component next to subject_id. Expected a column of numbers for each ancestry",
     ):
         read_cohorts({"one": settings})
     (tmp_path / "f.tsv").write_text("person\tface_age\nP1\t60\n")

@@ -115,7 +115,7 @@ def stress_photos(
 ) -> Tables:
     """Age a sample of photos again in worse light, blurred, compressed, shrunk, grey, noisy, turned: how far do ages move?
 
-    The whole way is gone again for each step, in memory; only numbers on groups are written.
+    All steps from photo to age are repeated in memory for each degree; only numbers on groups are written.
 
     Example: faceage-bio stress-photos --photo-folder photos --model my-study/model --output fairness
 

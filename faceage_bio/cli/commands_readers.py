@@ -24,7 +24,7 @@ def compare_readers(
     ],
     settings: Config,
 ) -> Tables:
-    """Who tells better who dies: areas under the curve per reader, and conditions compared over readers and cases.
+    """Discrimination of readers: areas under the curve per reader, and conditions compared over readers and cases.
 
     Example: faceage-bio compare-readers --readings readings.csv --cases cases.csv --output readers
 

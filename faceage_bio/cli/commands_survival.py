@@ -236,7 +236,7 @@ def fit_survival_sensitivity(
 def estimate_curves(
     participants: Participants, settings: Config, cohort: Cohort = "", unit: Units = []
 ) -> Tables:
-    """Kaplan-Meier curves and cumulative incidence by groups declared beforehand. No cut-point is searched for.
+    """Kaplan-Meier curves and cumulative incidence by prespecified groups. No cut-point is searched for.
 
     Death of one cause while others compete: incidence, Gray's test, cause-specific and Fine-Gray hazard ratios; it needs
     a column `cause` (of the dead), and without it the result says that this was not run.

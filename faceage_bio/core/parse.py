@@ -156,7 +156,7 @@ def date_problem(cell: str, date_format: str = ISO) -> str:
             return f"Expected a date with its day. Write it as {date_format}; if the day is not known, give years (chronological_age, followup_years) instead."
         if date_format != ISO:
             return f"Expected a date written {date_format}, as date_format declares. Write it so."
-        return f"Expected a date. Write it as {ISO}; day and month cannot be told apart otherwise. Or declare date_format in the config, such as DD/MM/YYYY."
+        return f"Expected a date. Write it as {ISO}; day and month cannot be distinguished otherwise. Or declare date_format in the config, such as DD/MM/YYYY."
     try:
         day = date(*fields[:3])
     except ValueError:

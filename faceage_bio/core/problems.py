@@ -16,9 +16,11 @@ class Problems:
 
     cells: dict[tuple[str, str, str], list[str]] = field(default_factory=lambda: defaultdict(list))
     others: list[str] = field(default_factory=list)
+    marked: set[tuple[str, str, int]] = field(default_factory=set)  # file, column, line of each cell
 
     def cell(self, file: str, line: int, column: str, value: object, advice: str) -> None:
         """A cell that is not what its column needs; cells with the same advice are told in one sentence."""
+        self.marked.add((str(file), column, line))
         self.cells[file, column, advice].append(
             f"line {line}: {value!r}" if value is not None else f"line {line}"
         )

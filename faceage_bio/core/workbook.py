@@ -64,7 +64,7 @@ def _chosen(path: Path, sheets: "dict[str, Worksheet]", wanted: str | None) -> "
         return sheets[wanted]
     if len(held) > 1:
         raise TableError(
-            f"{path}: {len(held)} sheets hold something: {', '.join(map(repr, held))}. Expected to be told which one. Declare it in the config or by --sheet, "
+            f"{path}: {len(held)} sheets hold something: {', '.join(map(repr, held))}. Expected one to be named. Declare it in the config or by --sheet, "
             f"such as tables: {{clinical: {{sheet: {held[0]}}}}}, or save that sheet alone."
         )
     return sheets[held[0] if held else next(iter(sheets))]

@@ -351,7 +351,7 @@ def check_components(ancestry: pd.DataFrame, file: str, problems: Problems) -> N
                 problems.cell(file, line, name, ancestry.at[line, name], "Expected numbers: ancestry components are (PC1, PC2 ...). Leave other columns out.")  # fmt: skip
     if not names:
         problems.other(
-            f"{file}: no component beside {', '.join(ancestry.columns)}. Expected a column of numbers for each ancestry component. Name them PC1, PC2 ..."
+            f"{file}: no component next to {', '.join(ancestry.columns)}. Expected a column of numbers for each ancestry component. Name them PC1, PC2 ..."
         )
 
 

@@ -96,7 +96,7 @@ def _in_file(name: str, raw: bytes, known: Known, k: int) -> Iterator[tuple[str,
     if raw[:4] == ZIP:
         return
     if ending in VECTORS:
-        yield "", "embedding", f"a file of arrays or single people ({ending})"
+        yield "", "embedding", f"a file of arrays or single participants ({ending})"
     elif ending not in TEXTS:
         yield "", "kind of file", f"not one that is read here ({ending or 'no ending'})"
     else:

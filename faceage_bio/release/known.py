@@ -170,7 +170,7 @@ def _columns_of(path: Path) -> Mapping[str, pd.Series]:
             schema = pq.read_schema(path)
         except (OSError, ValueError) as error:
             raise TableError(
-                f"{path}: cannot be read ({error}), so its people cannot be looked for. Expected a table of a finished run. "
+                f"{path}: cannot be read ({error}), so its participants cannot be looked for. Expected a table of a finished run. "
                 "Run the workflow again, which writes it anew."
             ) from None
         told = [one.name for one in schema if told_by(one.name) or str(one.type).endswith("string")]

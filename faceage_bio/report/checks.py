@@ -13,6 +13,7 @@ from faceage_bio.core.columns import POOLED
 from faceage_bio.core.results.reasons import NOT_ESTIMATED, decode
 from faceage_bio.report import words
 from faceage_bio.report.expression_quality import INSEPARABLE
+from faceage_bio.report.flow import box_of, cohort_flow
 from faceage_bio.report.formats import count, interval, number, p_value, signed
 from faceage_bio.report.independent_software import agreement
 from faceage_bio.report.places import VERIFICATION, not_run, place
@@ -283,7 +284,7 @@ def events_per_variable(tables: ReportTables, config: dict) -> Check:
 
 
 def missing_data(tables: ReportTables, config: dict) -> Check:
-    """How much is missing of the variables of Table 1."""
+    """How much is missing of the variables of Table 1, of exposures and of the covariates of models."""
     name, link = "Missing data", place("table-one")
     found, nowhere = [], set()
     for cohort, rows in _rows(tables, "phenotype", "table_one", config):
@@ -294,16 +295,35 @@ def missing_data(tables: ReportTables, config: dict) -> Check:
                 found.append((row.estimate, row.n, words.term(row.term), cohort))
     if not found:
         return Check(name, NOT_RUN, "Table 1 was not made", link)
-    share, n, term, cohort = max(found, key=lambda one: one[0])
+    nowhere -= {one[2] for one in found}
+    of_models = [] if tables.rounded(config) else list(_incomplete(tables, config))
+    share, n, term, cohort = max([*found, *of_models], key=lambda one: one[0])
+    whole = "the variables of Table 1, exposures and covariates" if of_models else "the variables of Table 1"
     said = (
         f"at most {100 * share:.0f}% ({term}, {cohort}: {count(n)} missing)"
         if share
-        else "nothing is missing"
+        else f"nothing is missing of {whole}"
     )
-    nowhere -= {one[2] for one in found}
     if nowhere:
         said += f"; not recorded: {', '.join(sorted(nowhere))}"
     return Check(name, _graded(share, MISSING), said, link, share / MISSING[1])
+
+
+def _incomplete(tables: ReportTables, config: dict) -> Iterator[tuple[float, float, str, str]]:
+    """Share and number of participants whom models leave out for what is missing, of what, and where."""
+    for cohort in config["cohorts"]:
+        boxes = cohort_flow(tables, cohort)
+        followed, full = (box_of(boxes, "subject", stage) for stage in ("survival", "full model"))
+        if followed and full and followed.n > 0:
+            yield 1 - full.n / followed.n, followed.n - full.n, "covariates of the full Cox model", cohort
+        came, rows = box_of(boxes, "subject", "acceleration"), tables.get("phenotype", "phenotypes", cohort)
+        for exposure, n in rows.groupby("exposure")["n"].max().items() if came and came.n > 0 else ():
+            yield (
+                1 - n / came.n,
+                came.n - n,
+                f"{words.term(str(exposure))} or covariates of its model",
+                cohort,
+            )
 
 
 def site_and_camera(tables: ReportTables, config: dict) -> Check:
@@ -468,7 +488,7 @@ LIMITS: tuple[tuple[str, str], ...] = (
     ("Age dependence", f"amber from a correlation with age of {CORRELATION[0]:g}, red from {CORRELATION[1]:g}"),
     ("Proportional hazards", "amber if a test of face age or of the whole model has p < survival.alpha, red if no time-varying model could be fitted"),
     ("Events per variable", f"amber below {EVENTS[0]:g} in any model that was estimated, red below {EVENTS[1]:g} in the age-adjusted model"),
-    ("Missing data", f"amber from {100 * MISSING[0]:g}% of any variable of Table 1, red from {100 * MISSING[1]:g}%"),
+    ("Missing data", f"amber from {100 * MISSING[0]:g}% of any variable of Table 1, exposure or set of covariates, red from {100 * MISSING[1]:g}%"),
     ("Site and camera", f"amber at p < {FALSE_ALARM:g} of any test between sites, red if RNA batch and age acceleration are confounded"),
     ("Fairness", f"amber at q < {FALSE_ALARM:g} of a difference in bias, MAE or spread at the same age, red from {FAIR_YEARS:g} years"),
     ("Validity range", f"amber from {100 * OUTSIDE[0]:g}% of a cohort outside the ages tested, red from {100 * OUTSIDE[1]:g}%"),

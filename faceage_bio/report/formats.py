@@ -83,6 +83,11 @@ def increase(per: str) -> str:
     return f"{size}-{unit.removesuffix('s')} increase" if unit else per
 
 
+def years(value: float) -> str:
+    """``1 year``, ``2.5 years``."""
+    return f"{value:g} year{'' if value == 1 else 's'}"
+
+
 def time_words(years: float) -> str:
     """Years as months up to two years, as clinicians say them."""
     months = years * 12

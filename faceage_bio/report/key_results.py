@@ -206,7 +206,7 @@ def _added(asked: select.KeyQuestion, tables: ReportTables) -> Question:
         row, without = key.adjusted, key.unadjusted
         told = _row(key, 3, "added-value", "survival/added_value")
         if key.pooled:  # differences are pooled, not the two values of C
-            rows.append(replace(told, unadjusted=number(without["estimate"], 3) if without else "–"))
+            rows.append(told)
             continue
         c = f"{number(without['estimate'], 3)} → {number(without['estimate'] + row['estimate'], 3)}"
         rows.append(replace(told, unadjusted=c, p=f"LRT {p_value(row['p_value'])}"))

@@ -150,7 +150,7 @@ def templates() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters |= {
-        "number": formats.number, "per_words": words.per_words, "signed": formats.signed, "p": formats.p_value, "p_gene": formats.p_scientific, "reason": words.reason, "term": words.term, "people": formats.count, "first_upper": _first_upper,
+        "number": formats.number, "per_words": words.per_words, "signed": formats.signed, "p": formats.p_value, "p_gene": formats.p_scientific, "reason": words.reason, "term": words.term, "people": formats.count, "years": formats.years, "first_upper": _first_upper,
     }  # fmt: skip
     environment.globals |= {
         "interval": formats.interval,

@@ -197,7 +197,7 @@ def _stress(cohort: str, rows: pd.DataFrame) -> dict:
 def _step(condition: str, step: float, unit: str) -> str:
     if condition == "grey":
         return "no colour"
-    return f"{signed(step, 0) if condition in ('light', 'rotation') else number(step, 0)}{f' {unit}' if unit else ''}"
+    return f"{signed(step, 0) if condition in ('light', 'rotation') else number(step, 0)}{' ' * (unit not in ('', '%'))}{unit}"
 
 
 def _stress_sentence(everybody: pd.DataFrame) -> str:

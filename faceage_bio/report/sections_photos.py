@@ -268,7 +268,7 @@ def review_sentences(rows: pd.DataFrame, settings: dict) -> list[str]:
         kappa, share = found["Cohen's kappa"], found["observed agreement"]
         parts = [
             f"Cohen's kappa {_told(kappa)}",
-            f"the same answer on {number(100 * share['estimate'], 0)} % ({interval(100 * share['ci_lower'], 100 * share['ci_upper'], 0)})" if share["estimate"] == share["estimate"] else f"share of equal answers {share['note']}",
+            f"the same answer on {number(100 * share['estimate'], 0)}% ({interval(100 * share['ci_lower'], 100 * share['ci_upper'], 0)})" if share["estimate"] == share["estimate"] else f"share of equal answers {share['note']}",
         ]  # fmt: skip
         said.append(f"{term.capitalize()} on excluding a photo or not: {'; '.join(parts)}.")
     return said

@@ -107,9 +107,9 @@ def power_sentence(cell_type: str, panel: pd.DataFrame, headline: str) -> str:
     found = panel[panel.q_value < FOUND_BELOW]
     donors = people(row.n)
     told = f"{cell_type}: " + (
-        f"{len(found)} of {int(panel.n_tests.max())} genes declared beforehand have q below 0.05 ({', '.join(found.term)})."
+        f"{len(found)} of {int(panel.n_tests.max())} prespecified genes have q below 0.05 ({', '.join(found.term)})."
         if len(found)
-        else f"none of the {int(panel.n_tests.max())} genes declared beforehand has q below 0.05."
+        else f"none of the {int(panel.n_tests.max())} prespecified genes has q below 0.05."
     )
     if pd.isna(row.estimate):
         return f"{told} {headline}: {row.note}."

@@ -340,7 +340,12 @@ def key_comparisons(tables: ReportTables, config: Mapping, plan: Planned) -> dic
                         tables, "phenotype/phenotypes", {"adjustment": "unadjusted"}, term=row["term"], adjustment=row["adjustment"],
                     )  # fmt: skip
                 found[comparison(row)].append(Key(whom(name), row, pair["raw"]))
-    return found
+    return {what: keys for what, keys in found.items() if any(map(_compares, keys))}
+
+
+def _compares(key: Key) -> bool:
+    """Whether a row has an estimate, or levels of which there is none; without controls there is nothing to compare."""
+    return not pd.isna(key.adjusted["estimate"]) or ": " in key.adjusted["term"]
 
 
 def key_added_value(tables: ReportTables, config: Mapping, plan: Planned) -> tuple[str, list[Key]]:
@@ -360,9 +365,8 @@ def key_added_value(tables: ReportTables, config: Mapping, plan: Planned) -> tup
             p = test.iloc[0] if len(test) else float("nan")
             found.append(Key(whom(name), change[0] | {"p_value": p}, models.to_dict("records")[0]))
             of_both = {"analysis": rows["comparison"].iloc[0], "measure": "difference of Harrell's C"}
-            without = {"measure": "Harrell's C", "term": models["term"].iloc[0]}
     if found:
-        found = [*pooled_key(tables, "survival/added_value", without, **of_both), *found]
+        found = [*pooled_key(tables, "survival/added_value", {}, **of_both), *found]
     return base, found
 
 

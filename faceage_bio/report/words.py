@@ -32,7 +32,7 @@ REASONS = {
     "review_several_people": "on review: several persons", "review_artefact": "on review: artefact",
     "review_other": "on review: other",
     "outside_folder": "path leaves the folder", "not_in_manifest": "file not in the manifest", "no_photo": "no photo",
-    "given": "face age given", "no_value": "face age missing", "no_face_age": "no usable photo", "no_age": "age not known",
+    "given": "face age given", "no_value": "face age missing", "no_face_age": "no face age", "no_age": "age not known",
     "too_few_for_a_line": "too few participants for a line", "no_acceleration": "no age acceleration",
     "outside_the_definition": "a covariate is missing, or the age lies beyond the curve", "no_nearest_photo": "no date to choose the photo by", "no_follow_up": "no follow-up",
     "repeated_sample": "sampled more than once", "other_tissue": "sample of another tissue",

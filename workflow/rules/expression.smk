@@ -120,7 +120,7 @@ rule fit_expression:
             "<results>/{cohort}/expression/panel.tsv",
             caption="../report/panel.rst",
             category="Gene expression",
-            labels={"cohort": "{cohort}", "table": "panel declared beforehand"},
+            labels={"cohort": "{cohort}", "table": "prespecified genes"},
         ),
         ledger="<results>/{cohort}/expression/ledger.tsv",
     log:

@@ -196,7 +196,7 @@ rule fit_gene_survival:
             "<results>/{cohort}/survival/gene_panel.tsv",
             caption="../report/gene_survival.rst",
             category="Survival",
-            labels={"cohort": "{cohort}", "table": "genes declared beforehand"},
+            labels={"cohort": "{cohort}", "table": "prespecified genes"},
         ),
     log:
         "<logs>/survival/fit_gene_survival_{cohort}.log",

@@ -70,8 +70,8 @@ def definitions(settings: Settings, norm: str) -> list[Definition]:
     return [
         *rows,
         Definition(SEX_SD, "age acceleration in standard deviations of the own sex", "SD", settings.fit_in, False),
-        Definition(Z, "z-score against people of the same age and sex", "SD", norm, False),
-        Definition(CENTILE, "centile among people of the same age and sex", "centiles", norm, False),
+        Definition(Z, "z-score against participants of the same age and sex", "SD", norm, False),
+        Definition(CENTILE, "centile among participants of the same age and sex", "centiles", norm, False),
     ]  # fmt: skip
 
 
@@ -118,7 +118,7 @@ def define(people: pd.DataFrame, settings: Settings, places: Sequence[str] = PLA
                 except FitError as error:
                     if place == settings.fit_in == "reference" and kind == settings.definition:
                         raise CohortError(
-                            f"acceleration.fit_in is 'reference', but nothing can be fitted in the reference people: {error}. "
+                            f"acceleration.fit_in is 'reference', but nothing can be fitted in the controls: {error}. "
                             "Expected enough of them with both ages. Mark them with group = reference in the clinical table, or set fit_in: cohort."
                         ) from None
                     cohorts = [name] if place == "cohort" else people[COHORT].unique()

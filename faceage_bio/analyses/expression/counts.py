@@ -67,7 +67,7 @@ def choose_samples(
     if len(samples) and not samples[SUBJECT].isin(table[SUBJECT]).any():
         raise CohortError(
             f"none of the {len(samples)} samples is of a person of the analysis table: the samples name {examples(list(samples[SUBJECT]), 3)}, "
-            f"the table {examples(list(table[SUBJECT]), 3)}. Expected the same people in both. Write subject_id in both in one way."
+            f"the table {examples(list(table[SUBJECT]), 3)}. Expected the same participants in both. Write subject_id in both in one way."
         )
     reason = pd.Series("", index=people.index)
     if tissue is not None:

@@ -50,7 +50,7 @@ def read_inputs(
         )
     if samples is None and pseudobulk is None:
         raise RunError(
-            "--counts: expected --samples beside it, which tells whose each sample is. Give --samples too."
+            "--counts: expected --samples with it, which tells whose each sample is. Give --samples too."
         )
     profiles = read_profiles(pseudobulk) if pseudobulk is not None else None
     sheet = read_table(samples) if samples is not None else donors_of(profiles)
@@ -122,7 +122,7 @@ def read_profiles(path: Path) -> pd.DataFrame:
     profiles = read_table(path)
     if lacking := [name for name in ABOUT if name not in profiles]:
         raise TableError(
-            f"{path}: lacks the column(s) {', '.join(lacking)}; found {', '.join(map(str, profiles.columns[:12]))}. Expected those beside the genes. "
+            f"{path}: lacks the column(s) {', '.join(lacking)}; found {', '.join(map(str, profiles.columns[:12]))}. Expected those next to the genes. "
             "Give the table that faceage-bio aggregate-cells writes."
         )
     return profiles

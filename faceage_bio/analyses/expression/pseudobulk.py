@@ -21,7 +21,7 @@ REASONS = (
     "many_mitochondrial",
 )  # the first that holds is a cell's
 NO_CELLS, TOO_FEW_CELLS, TOO_FEW_COUNTS = "no_cells_left", "too_few_cells", "too_few_counts"
-UNKNOWN_TYPE = "cell type not told"
+UNKNOWN_TYPE = "cell type not reported"
 
 
 @dataclass(frozen=True)

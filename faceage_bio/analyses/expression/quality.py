@@ -110,12 +110,12 @@ def tell_sex(counts: pd.DataFrame, least: float) -> tuple[pd.DataFrame, Reason |
     """Sex by XIST (active in participants with two X chromosomes) against genes of the Y chromosome, and why it is not told.
 
     Levels are log2 of counts plus one half per million, those of the Y genes averaged. Whoever is higher by ``least`` decides; between
-    lie samples that are mixed, or of tumours that lost a chromosome: they stay "not told".
+    lie samples that are mixed, or of tumours that lost a chromosome: they stay "not determined".
 
     Returns
     -------
     DataFrame
-        xist, y_genes (levels), rna_sex ("female", "male", "not told"); empty where it cannot be told for anybody.
+        xist, y_genes (levels), rna_sex ("female", "male", "not determined"); empty where it cannot be told for anybody.
     Reason or None
     """
     present = [gene for gene in Y_GENES if gene in counts.index]
@@ -126,7 +126,7 @@ def tell_sex(counts: pd.DataFrame, least: float) -> tuple[pd.DataFrame, Reason |
     levels = levels_of(counts)
     xist, y_genes = levels[X_GENE], levels[present].mean(axis=1)
     difference = y_genes - xist
-    told = np.select([difference >= least, difference <= -least], ["male", "female"], "not told")
+    told = np.select([difference >= least, difference <= -least], ["male", "female"], "not determined")
     return pd.DataFrame({"xist": xist, "y_genes": y_genes, "rna_sex": told}), None
 
 

@@ -41,7 +41,12 @@ def summary_table(checked: Checked) -> pd.DataFrame:
         ("without counts", int((samples["library_size"] == 0).sum()), n, None),
         ("unlike the others", int(samples["far"].sum()), len(filled), None),
         (OTHER_SEX, int(samples["mismatch"].sum()), int(known.sum()), no_sex or unknown),
-        ("sex not told by RNA", int((samples["rna_sex"] == "not told").sum()), len(filled), no_sex),
+        (
+            "sex not determined from RNA",
+            int((samples["rna_sex"] == "not determined").sum()),
+            len(filled),
+            no_sex,
+        ),
         ("flagged", int((samples["status"] == "flagged").sum()), n, None),
         ("excluded", int((samples["status"] == "excluded").sum()), n, None),
     ]

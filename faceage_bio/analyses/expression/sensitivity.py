@@ -179,7 +179,7 @@ class _Fitter:
         """
         tables = []
         kinds = (
-            ("beside age acceleration", self.main),
+            ("orthogonal to age acceleration", self.main),
             ("whatever their cause", self.main.drop(columns=AGE_ACCELERATION)),
         )
         for kind, design in kinds:

@@ -99,7 +99,7 @@ def assess_fairness(
     lacking = [name for name in (AGE, FACE_AGE) if name not in people]
     if lacking:
         raise TableError(
-            f"the table of people needs the column(s) {', '.join(lacking)}; found {', '.join(map(str, people.columns))}. "
+            f"the table of participants needs the column(s) {', '.join(lacking)}; found {', '.join(map(str, people.columns))}. "
             "Give the table that compute-acceleration writes."
         )
     people = people.reset_index(drop=True)
@@ -141,7 +141,7 @@ def judge_photos(people: pd.DataFrame, photos: pd.DataFrame) -> pd.DataFrame:
     lacking = [name for name in (SUBJECT, "status", "reason") if name not in photos]
     if SUBJECT not in people or lacking:
         raise TableError(
-            f"people and photos are joined by subject_id, and photos need status and reason; lacking: {', '.join(lacking) or 'subject_id'}. "
+            f"participants and photos are joined by subject_id, and photos need status and reason; lacking: {', '.join(lacking) or 'subject_id'}. "
             "Give the tables that compute-acceleration and predict-face-age write."
         )
     reason = photos["reason"].fillna("").astype(str)

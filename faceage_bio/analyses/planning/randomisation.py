@@ -100,7 +100,7 @@ def read_or_make_seed(path: Path) -> int:
     if path.stat().st_mode & OTHERS:
         raise RunError(
             f"{path}: others may read it (mode {path.stat().st_mode & 0o777:o}), and who knows the seed can foretell the list. Expected mode 600. "
-            f"Name a file that does not exist, and one is made; or run chmod 600 {path} if nobody who recruits has seen it."
+            f"Name a file that does not exist, and one is made; or run chmod 600 {path} if no recruiter has seen it."
         )
     text = path.read_text(encoding="utf-8", errors="replace").strip()
     if not text.isdecimal():

@@ -169,7 +169,7 @@ def _ratings(table: pd.DataFrame, rating_of: str | None, file: str, problems: Pr
     values = table[RATING]
     if values.notna().any() and rating_of is None:
         problems.other(
-            f"{file}: column '{RATING}' holds numbers, but nobody said whether 1 means certain death or certain survival. "
+            f"{file}: column '{RATING}' holds numbers, but it is not declared whether 1 means certain death or certain survival. "
             "Expected one of both. Declare it: rating_of: death, or rating_of: survival."
         )
     return 1 - values if rating_of == "survival" else values

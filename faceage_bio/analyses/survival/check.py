@@ -105,7 +105,7 @@ def hints(table: pd.DataFrame, usable: pd.DataFrame, covariates: Sequence[str], 
     if len(usable) and not deaths:
         found.append(
             f"{source}: column '{EVENT}': all {len(usable)} participants with follow-up are censored (0), so no hazard can be "
-            "estimated. Check what codes a death; if nobody died yet, come back with more follow-up."
+            "estimated. Check what codes a death; if no participant died yet, come back with more follow-up."
         )
     for name in names:
         values = usable[name].dropna()

@@ -51,7 +51,7 @@ def read_levels(path: Path | str) -> pd.DataFrame:
     if len(doubled):
         found = [f"row {row + 1}: {subject}" for row, subject in doubled[SUBJECT].items()]
         raise CohortError(
-            f"{path}: {len(doubled)} rows are of people who stand twice: {examples(found)}. Expected one of each. Keep one sample per person."
+            f"{path}: {len(doubled)} rows are of participants who stand twice: {examples(found)}. Expected one of each. Keep one sample per person."
         )
     genes = table.drop(columns=list(ABOUT))
     words = [name for name in genes if not pd.api.types.is_numeric_dtype(genes[name])]
@@ -217,7 +217,7 @@ def _corrected(table: pd.DataFrame) -> pd.DataFrame:
 def _check_columns(people: pd.DataFrame, names: Sequence[str]) -> None:
     if unknown := [name for name in names if name not in people]:
         raise CohortError(
-            f"survival.gene_covariates or strata name {', '.join(map(repr, unknown))}, but neither the people nor the samples have "
+            f"survival.gene_covariates or strata name {', '.join(map(repr, unknown))}, but neither the participants nor the samples have "
             "it. Expected columns of these. Correct the config, or add the column to the clinical table."
         )
 

@@ -92,7 +92,7 @@ WHY_NOT = {  # no number is given
     "no_mean_of": "it is not known for {groups}",
     "horizon_before_start": "the horizon of {years} years is not after the start",
     "horizon_after_follow_up": "the horizon of {years} years lies beyond the follow-up",
-    "no_events_within": "no participant died within {years} years, so that the error of the mean is not known",
+    "no_events_within": "no participant died by year {years}, so that the error of the mean is not known",
     "no_column": "the table has no column '{column}'",
     "words_not_cut": "'{column}' holds words, which cannot be cut; declare it as levels",
     "shared_values": "too many participants share values of '{column}' for three groups",

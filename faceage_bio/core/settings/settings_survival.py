@@ -88,7 +88,7 @@ class Survival(Closed):
         "face_age": [65.0, 75.0, 85.0],
         "age_acceleration": "tertiles",
     }
-    """Groups whose curves are compared, declared beforehand: a column with cut-points (a value at a cut-point belongs to the
+    """Prespecified groups whose curves are compared: a column with cut-points (a value at a cut-point belongs to the
     lower group; those of face_age are the study's), tertiles, or levels (its words or few numbers). Nothing looks for the
     cut-point with the smallest p-value, since that finds differences where there are none."""
     times_years: list[Annotated[float, Field(gt=0)]] = Field(default=[0.5, 1.0, 2.0, 5.0], min_length=1)

@@ -83,7 +83,7 @@ def gather_samples(
             lacking = [name for name, one in (("photo", sample), ("people", known)) if SUBJECT not in one]
             if lacking:
                 raise TableError(
-                    f"the {lacking[0]} table needs the column subject_id, which joins photos and people. Add it, or leave --participants out."
+                    f"the {lacking[0]} table needs the column subject_id, which joins photos and participants. Add it, or leave --participants out."
                 )
             theirs = [name for name in (*columns, AGE) if name in known]
             wanted = [COHORT, "path", SUBJECT]

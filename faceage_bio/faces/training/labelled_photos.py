@@ -134,7 +134,7 @@ def _table(source: Source) -> pd.DataFrame:
     if lacking:
         raise TableError(
             f"{path}: line {typed.attrs['header']} lacks the column(s) {', '.join(lacking)}; found {', '.join(typed)}. Expected {', '.join(needed)}, and sex and race if known. "
-            "Add them; where nobody knows who is who, say identity: photo."
+            "Add them; where identities are not known, say identity: photo."
         )
     cells = typed["age"].astype(str).str.strip()
     age = parse.to_numbers(cells.where(~parse.is_missing(cells), None))

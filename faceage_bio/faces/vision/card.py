@@ -37,7 +37,7 @@ def read_card(folder: Path | str) -> dict:
     weights = folder / Path(str(card["weights"])).name  # never a file elsewhere
     if not weights.is_file():
         raise WeightsError(
-            f"{folder}: found no {weights.name}, which {CARD_FILE} names. Expected it beside the card. Import the weights again."
+            f"{folder}: found no {weights.name}, which {CARD_FILE} names. Expected it next to the card. Import the weights again."
         )
     found = sha256_of(weights)
     if found != card.get("sha256"):

@@ -168,7 +168,9 @@ def _read_cohort(
         )
     samples, counts, genes = read_samples(name, settings, known, problems, subjects.columns, kept)
     variant_people = read_variant_people(name, settings, samples, known, problems)
-    ledger = _ledger(name, photos, subjects, samples, unlisted)
+    ledger = _ledger(
+        name, photos, subjects, samples, unlisted, "no_photo" if face_ages is None else "no_face_age"
+    )
     return CohortTables(
         _typed_photos(photos), _typed_subjects(subjects), _typed_samples(samples), ledger, counts, variant_people, face_ages, genes,
     )  # fmt: skip
@@ -180,9 +182,9 @@ def _photos_of(face_ages: pd.DataFrame, cohort: str) -> pd.DataFrame:
 
 
 def _ledger(
-    name: str, photos: pd.DataFrame, subjects: pd.DataFrame, samples: pd.DataFrame, unlisted: list[str]
-) -> pd.DataFrame:
-    """One row per photo, subject and sample; nothing that was found in the folder is left out."""
+    name: str, photos: pd.DataFrame, subjects: pd.DataFrame, samples: pd.DataFrame, unlisted: list[str], without: str,
+) -> pd.DataFrame:  # fmt: skip
+    """One row per photo, subject and sample; nothing that was found in the folder is left out. ``without``: why subjects have no photo."""
     base = {COHORT: name, "stage": "intake", "status": "included"}
     photo_rows = photos[[SUBJECT, PHOTO]].assign(**base)
     stray_rows = pd.DataFrame({PHOTO: unlisted}).assign(
@@ -191,7 +193,7 @@ def _ledger(
     has_photo = subjects[SUBJECT].isin(photos[SUBJECT])
     subject_rows = subjects[[SUBJECT]].assign(**base)
     subject_rows["status"] = has_photo.map({True: "included", False: "excluded"}).to_numpy()
-    subject_rows["reason"] = has_photo.map({True: "", False: "no_photo"}).to_numpy()
+    subject_rows["reason"] = has_photo.map({True: "", False: without}).to_numpy()
     sample_rows = samples[[SUBJECT, SAMPLE]].assign(**base)
     parts = [rows for rows in (photo_rows, stray_rows, subject_rows, sample_rows) if len(rows)]
     return ledger_rows(pd.concat(parts, ignore_index=True) if parts else pd.DataFrame())
@@ -209,7 +211,7 @@ def check_no_subject_twice(people: Mapping[str, pd.DataFrame], problems: Problem
     for (one, other), found in twice.items():
         problems.other(
             f"{len(found)} subject(s) are in cohort '{one}' and in cohort '{other}': {examples(found)}. Expected each "
-            "person in one cohort only. If these are different people, give them different identifiers."
+            "person in one cohort only. If these are different participants, give them different identifiers."
         )
 
 

@@ -46,7 +46,10 @@ def read_clinical(
         print(f"{file}: {sentence}")
     table = complete(read.values, CLINICAL)
     photos = _ages_from_dates(table, photos, file, problems)
-    _followup_from_dates(table, photos, file, year_days, problems)
+    photo_file = str(settings.get("manifest") or settings.get("face_ages"))
+    unread = [line for line in photos.index if (photo_file, "photo_date", line) in problems.marked]
+    dated = table[SUBJECT].isin(set(photos[SUBJECT]) - set(photos.loc[unread, SUBJECT]))
+    _followup_from_dates(table, photos, dated, file, year_days, problems)
     check_follow_up(table, file, problems, read.cells)
     _check_causes(table, file, problems)
     check_years(table, file, problems)
@@ -103,12 +106,18 @@ def _ages_from_dates(
 
 
 def _followup_from_dates(
-    table: pd.DataFrame, photos: pd.DataFrame, file: str, year_days: float, problems: Problems
+    table: pd.DataFrame,
+    photos: pd.DataFrame,
+    with_photo: pd.Series,
+    file: str,
+    year_days: float,
+    problems: Problems,
 ) -> None:
+    """Years from dates; who has a photo needs its date, whose follow-up without a photo is not known, and one that cannot be read is told."""
     first = _first_photo_dates(table, photos)
     for years, date in ((FOLLOWUP, "followup_date"), (ENTRY, "entry_date")):
         dated = table[date].notna()
-        for line in table.index[dated & first.isna()]:
+        for line in table.index[dated & first.isna() & with_photo]:
             problems.cell(
                 file,
                 line,

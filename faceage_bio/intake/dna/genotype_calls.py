@@ -154,7 +154,7 @@ def _of_table(path: Path, gene_map: GeneMap | None, problems: Problems) -> Genot
     cells = table.drop(columns=[name for name in (VARIANT, GENE, *PLACE) if name in table])
     if cells.empty:
         problems.other(
-            f"{path}: no column of a sample beside {', '.join(table.columns)}, or no row. Expected one row per variant and one column per sample. Add them."
+            f"{path}: no column of a sample next to {', '.join(table.columns)}, or no row. Expected one row per variant and one column per sample. Add them."
         )
         return None
     copies = cells.apply(lambda column: column.map(COPIES)).astype("float64")
@@ -185,7 +185,7 @@ def of_people(
     if strangers:
         problems.other(
             f"{source}: {len(strangers)} sample(s) are neither a subject_id of the cohort nor a sample_id of one: "
-            f"{examples(strangers)}. Expected samples of these people. Give a table sample_id, subject_id, or leave them out."
+            f"{examples(strangers)}. Expected samples of these participants. Give a table sample_id, subject_id, or leave them out."
         )
     doubled = sorted({name for name in names if names.count(name) > 1 and name in people})
     if doubled:

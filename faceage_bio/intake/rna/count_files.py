@@ -162,7 +162,7 @@ def _as_numbers(
     ]
     if words:
         raise CountsError([
-            f"{path}: {len(words)} column(s) hold words, not counts: {examples([_word_in(table[name], path, raw) for name in words])}. Expected numbers beside the genes. Correct the cells, and leave annotation columns out."
+            f"{path}: {len(words)} column(s) hold words, not counts: {examples([_word_in(table[name], path, raw) for name in words])}. Expected numbers next to the genes. Correct the cells, and leave annotation columns out."
         ])  # fmt: skip
     return _compact(table), said
 

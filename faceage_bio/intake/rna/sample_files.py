@@ -51,7 +51,7 @@ def read_folder(path: Path, strand: str | None) -> Raw:
     if any(file.name == "quant.sf" for file in files):
         raise CountsError([
             f"{path}: holds salmon's counts of transcripts (quant.sf), not of genes. Expected those of genes. Run salmon with --geneMap, which writes "
-            "quant.genes.sf beside them, or give tximport's table of counts with `counts_kind: estimated`."
+            "quant.genes.sf next to them, or give tximport's table of counts with `counts_kind: estimated`."
         ])  # fmt: skip
     heads = {file: _head(file) for file in files}
     if feature := [file for file in files if is_feature_counts(heads[file][0])]:
@@ -67,11 +67,11 @@ def read_folder(path: Path, strand: str | None) -> Raw:
 
 
 def _gdc(path: Path, gdc: list[Path], files: list[Path], strand: str | None) -> Raw:
-    """Files of the Genomic Data Commons, named by the sample sheet if one lies beside them."""
+    """Files of the Genomic Data Commons, named by the sample sheet if one lies next to them."""
     sheets = [file for file in files if file.name.startswith(SHEET)]
     named = {name: sample for sheet in sheets for name, sample in _samples_of_sheet(sheet).items()}
     names = {file: named.get(file.name, _plain_name(file).removesuffix(GDC).rstrip(".")) for file in gdc}
-    by = "the sample sheet" if named else f"file, because no {SHEET}*.tsv lies beside them"
+    by = "the sample sheet" if named else f"file, because no {SHEET}*.tsv lies next to them"
     column = GDC_STRANDS[strand or "unstranded"]
     said = f"{len(gdc)} files of the Genomic Data Commons, column {column}, named by {by}"
     return _one_column(path, names, column, said)
@@ -210,7 +210,7 @@ def read_columns(file: Path, columns: Sequence[str | int]) -> Read:
     named = isinstance(columns[0], str)
     if named and (lacking := [name for name in columns if name not in header]):
         raise CountsError([
-            f"{file}: lacks the column {', '.join(lacking)}; found {', '.join(header)}. Expected it beside the genes. Take it as the program wrote it."
+            f"{file}: lacks the column {', '.join(lacking)}; found {', '.join(header)}. Expected it next to the genes. Take it as the program wrote it."
         ])  # fmt: skip
     if not named and _number(header[-1]) is None:  # a header over a table that mostly has none
         before += 1
