@@ -27,7 +27,6 @@ fit:
   batch_size: 32
   max_epochs: 24
   plateau_patience: 2
-  stop_patience: 8
   accelerator: cpu
   augmentation: {{rotation: 8, shift: 0.05, zoom: 0.1}}
 notice: A model for the demo, trained on simulated faces. It is not FaceAge and means nothing on a real photo.
