@@ -4,6 +4,7 @@ import pandas as pd
 import pytest
 
 from faceage_bio.core.errors import TableError
+from faceage_bio.core.results.row import result_rows
 from faceage_bio.core.tables import (
     OWNER_ONLY,
     atomic_path,
@@ -124,3 +125,20 @@ def test_results_are_readable_by_whom_the_config_says(tmp_path, monkeypatch, acc
     assert (tmp_path / "t.tsv").stat().st_mode & 0o777 == mode
     write_table(pd.DataFrame({"a": [1]}), tmp_path / "key.tsv", mode=OWNER_ONLY)
     assert (tmp_path / "key.tsv").stat().st_mode & 0o777 == 0o600
+
+
+def test_some_columns_of_a_table_are_those_of_the_whole(tmp_path):
+    rows = pd.DataFrame({
+        "cohort": ["007", "NA", "=1+x"], "question": "expression", "measure": "log2 fold change", "term": ['a "b"', "two\nlines", "x\ty"],
+        "estimate": [0.1, None, 1 / 3], "standard_error": [1e-300, None, 2.5], "n": [5, 6, 7], "reason": ["", "no_events", ""],
+    })  # fmt: skip
+    path = tmp_path / "genes.tsv"
+    write_table(result_rows(rows, "expression/genes"), path)
+    columns = ["term", "cohort", "estimate", "n", "standard_error", "reason", "ci_lower", "absent"]
+    some, whole = read_table(path, columns), read_table(path).reindex(columns=columns)
+    pd.testing.assert_frame_equal(some.fillna("none"), whole.fillna("none"), check_exact=True)
+    path.write_text("\n".join(path.read_text().splitlines()[:1]) + "\n")
+    assert list(read_table(path, columns)) == columns
+    path.write_text("cohort\tmeasure\testimate\na\tmean difference\t0.5\nb\tmean")
+    with pytest.raises(TableError, match="damaged or cut off"):
+        read_table(path, columns)
