@@ -301,7 +301,7 @@ def examine_all(path: Path) -> list[dict]:
                 continue
             file = Path(folder) / "photo"
             file.write_bytes(change.file(image, faces[0], sum(path.name.encode())))
-            rows.append({"change": change.name} | examine(file, tools).row)
+            rows.append({"change": change.name} | examine([file], tools)[0].row)
     return rows
 
 

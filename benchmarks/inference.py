@@ -34,9 +34,12 @@ from faceage_bio.faces.vision.defects import measure_defects
 from faceage_bio.faces.vision.detect import Detector
 from faceage_bio.faces.vision.models import load_model, use_whole_float32
 from faceage_bio.faces.vision.photo_measures import measure_crop, perceptual_hash, pixel_hash
+from tests.operators import count_operators
 
 WIDTHS = (640, 2000)
 SECONDS = 3.0  # a measurement lasts at least this long
+PHOTOS_COUNTED = 64
+FEW_PHOTOS, MANY_PHOTOS = 64, {"cpu": 160, "cuda": 1000}  # per core
 CROPS = {"cpu": 32, "cuda": 512}  # a batch of the age network when it is measured alone
 
 
@@ -56,10 +59,11 @@ def main() -> None:
         for width in asked.width:
             paths = make_photos(width, work / str(width), asked.folder)
             print(f"\n== {width} pixels wide, {len(paths)} photos ==")
+            operators(paths)
             stages(paths, model, device)
-            decode_ceiling(paths, cores)
+            ceiling = decode_ceiling(paths, cores)
             for detection in ("exact", "fast"):
-                whole(paths, model, device, cores, settings_of(FaceAge(detection=detection)))
+                whole(paths, model, device, cores, settings_of(FaceAge(detection=detection)), ceiling)
 
 
 def arguments() -> argparse.Namespace:
@@ -165,7 +169,7 @@ def stages(paths: list[Path], model: Path, device: str) -> None:
             "hashes": lambda: len([(pixel_hash(image), perceptual_hash(image)) for image in decoded]),
             "detect": lambda: len(detector.detect(decoded)),
             "crop, measure": lambda: len([
-                measure_crop(crop) | measure_defects(image, found[0], crop, detector)
+                measure_crop(crop) | measure_defects(image, found[0], crop)
                 for image, found in zip(decoded, faces, strict=True) if found for crop in [crop_face(image, found[0].box)]
             ]),
             "age": lambda: len(network.predict(batch)),
@@ -178,29 +182,45 @@ def stages(paths: list[Path], model: Path, device: str) -> None:
     print(f"{'sum':14} {1 / total:8.1f} per s and core   {1000 * total:7.1f} ms")
 
 
+def operators(paths: list[Path]) -> None:
+    """What a GPU would have to start and wait for in detection, counted on the CPU for a batch of 64."""
+    images = [np.array(decode_photo(paths[k % len(paths)]).image) for k in range(PHOTOS_COUNTED)]
+    counted = ", ".join(f"{name} {number:.2f}" for name, number in count_operators(images).items())
+    print(f"per photo, {len(images)} photos together: {counted}")
+
+
 def _decode(path: Path) -> int:
     return decode_photo(path).width
 
 
-def decode_ceiling(paths: list[Path], cores: int) -> None:
-    """Decoding alone on all cores: nothing that decodes on the CPU is faster."""
+def decode_ceiling(paths: list[Path], cores: int) -> float:
+    """Photos per second of decoding alone on all cores: nothing that decodes on the CPU is faster."""
     many = [paths[k % len(paths)] for k in range(max(len(paths), 64 * cores))]
     with ProcessPoolExecutor(cores) as pool:
         speed = per_second(lambda: len(list(pool.map(_decode, many, chunksize=16))))
     print(f"decode alone   {speed:8.1f} photos/s on {cores} cores")
+    return speed
 
 
-def whole(paths: list[Path], model: Path, device: str, cores: int, settings: Settings) -> None:
-    """The engine, from files to the table; starting its processes and loading the networks included."""
-    photos = table_of(paths, max(len(paths), 160 * cores))
+def whole(
+    paths: list[Path], model: Path, device: str, cores: int, settings: Settings, ceiling: float
+) -> None:
+    """The engine, from files to the table; starting its processes and loading the networks included, and without them."""
     make = partial(load_tools, [model], device, settings)
-    workers = count_workers(cores, device, len(photos))
-    begin = time.perf_counter()
-    table = predict_face_ages(photos, paths[0].parent, make, [read_card(model)], settings, workers=workers)
-    seconds = time.perf_counter() - begin
+    cards, own = [read_card(model)], {"one_owner": device == "cuda"}
+    seconds = []
+    numbers = [FEW_PHOTOS * cores, MANY_PHOTOS[device] * cores]
+    for n in numbers:
+        photos = table_of(paths, n)
+        workers = count_workers(cores, device, len(photos))
+        begin = time.perf_counter()
+        table = predict_face_ages(photos, paths[0].parent, make, cards, settings, workers=workers, **own)
+        seconds.append(time.perf_counter() - begin)
+    steady = (numbers[1] - numbers[0]) / (seconds[1] - seconds[0])
     print(
-        f"{settings.detection + ', whole':14} {len(photos) / seconds:8.1f} photos/s with {workers} workers "
-        f"({len(photos)} photos in {seconds:.1f} s, {table.face_age.notna().sum()} aged)"
+        f"{settings.detection + ', whole':14} {numbers[1] / seconds[1]:8.1f} photos/s with {workers} workers "
+        f"({numbers[1]} photos in {seconds[1]:.1f} s, {table.face_age.notna().sum()} aged); "
+        f"{steady:.1f} without the start, {steady / ceiling:.0%} of decoding alone"
     )
 
 

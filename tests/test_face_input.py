@@ -7,7 +7,7 @@ from PIL import Image
 from faceage_bio.core.errors import WeightsError
 from faceage_bio.core.settings.settings_photos import FaceAge
 from faceage_bio.demo.portraits import draw, imagine
-from faceage_bio.faces.faceage.photo import Tools, add_ages, examine_image
+from faceage_bio.faces.faceage.photo import Tools, add_ages, examine_images
 from faceage_bio.faces.faceage.settings import settings_of
 from faceage_bio.faces.faceage.store import engine_of
 from faceage_bio.faces.vision.crop import crop_face
@@ -127,7 +127,9 @@ def test_each_model_gets_its_own_crop_of_one_detection():
             return super().detect(images)
 
     tools = Tools(Once(), (first, same, small, aligned), settings)
-    photo = examine_image(Decoded(image, width=image.shape[1], height=image.shape[0], orientation=1), tools)
+    photo = examine_images(
+        [Decoded(image, width=image.shape[1], height=image.shape[0], orientation=1)], tools
+    )[0]
     add_ages([photo], tools)
     face = Detector().detect([image])[0][0]
     assert len(detections) == 1
@@ -146,7 +148,9 @@ def test_jittered_crops_are_aligned_as_the_model_wants():
     image = draw(imagine(60, True, 812))
     model = Seen(alignment="five_points", size=112)
     tools = Tools(Detector(), (model,), settings_of(FaceAge(jitters=3)))
-    photo = examine_image(Decoded(image, width=image.shape[1], height=image.shape[0], orientation=1), tools)
+    photo = examine_images(
+        [Decoded(image, width=image.shape[1], height=image.shape[0], orientation=1)], tools
+    )[0]
     add_ages([photo], tools)
     assert [crop.shape for crop in photo.crops] == [(112, 112, 3)] * 4
     assert 0 < photo.row["face_age_sd"] < 5
@@ -155,9 +159,9 @@ def test_jittered_crops_are_aligned_as_the_model_wants():
 def test_rules_judge_a_photo_without_a_model():
     image = draw(imagine(60, True, 812))
     photo = Decoded(image, width=image.shape[1], height=image.shape[0], orientation=1)
-    found = examine_image(
-        photo, Tools(Detector(), (), settings_of(FaceAge()))
-    )  # as the benchmark of the rules does
+    found = examine_images([photo], Tools(Detector(), (), settings_of(FaceAge())))[
+        0
+    ]  # as the benchmark of the rules does
     assert (found.row["status"] != "excluded", found.crops) == (True, [])
 
 

@@ -192,7 +192,7 @@ def test_processes_are_timed_while_all_of_them_work(tmp_path, monkeypatch):
             seen.append((len(paths), {barrier.parties for barrier in barriers}))
             return [0.5, 1.0]
 
-    monkeypatch.setattr(timing, "pool", lambda workers, make: Pool())
+    monkeypatch.setattr(timing, "pool", lambda workers, make, one_owner: Pool())
     assert timed(tmp_path, n=4, workers=2) == 4 / 0.5 + 4 / 1.0
     assert seen == [(2, {2})]
 

@@ -17,7 +17,7 @@ from faceage_bio.cli.main import app
 from faceage_bio.core.errors import TableError
 from faceage_bio.core.settings.settings_photos import FaceAge
 from faceage_bio.demo.portraits import draw, imagine
-from faceage_bio.faces.faceage.photo import Tools, add_ages, examine, examine_image
+from faceage_bio.faces.faceage.photo import Tools, add_ages, examine, examine_images
 from faceage_bio.faces.faceage.settings import settings_of
 from faceage_bio.faces.faceage.stress import (
     gather_samples,
@@ -132,7 +132,7 @@ def test_only_the_first_model_is_asked_and_no_jitter_made(folder):
 
 def test_a_decoded_image_is_examined_as_its_file_is(folder):
     path, real = folder / "secret_3.png", tools(Detector())
-    from_file, from_memory = examine(path, real), examine_image(decode_photo(path), real)
+    from_file, from_memory = examine([path], real)[0], examine_images([decode_photo(path)], real)[0]
     add_ages([from_file, from_memory], real)
     assert from_file.row == from_memory.row
 

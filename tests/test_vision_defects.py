@@ -42,7 +42,7 @@ def flags_of(name: str, portraits: list[tuple], tools: Tools, folder: Path) -> l
     for seed, (picture, face) in enumerate(portraits):
         path = folder / "photo"
         path.write_bytes(change.file(picture, face, seed))
-        row = examine(path, tools).row
+        row = examine([path], tools)[0].row
         if row["status"] != "excluded":
             found.append(set(row["flags"].split(";")))
     return found

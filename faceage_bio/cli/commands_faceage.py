@@ -78,7 +78,7 @@ def predict_face_age(
     with counted("photos", len(table)) as progress:
         ages = predict_face_ages(
             table, photo_folder, partial(load_tools, model, chosen, faces), cards, faces,
-            workers=processes, store=known, seconds=seconds, progress=progress,
+            workers=processes, one_owner=chosen == "cuda", store=known, seconds=seconds, progress=progress,
         )  # fmt: skip
     write_table(ages, output)
     print(f"{known.found} of {len(table)} photos were computed before, {len(table) - known.found} now")

@@ -157,7 +157,11 @@ def stress_photos(
     print(f"{len(sample)} photos on {chosen}, {processes} worker(s)", flush=True)
     with counted("photos", len(sample)) as progress:
         changes = stress(
-            sample, partial(load_tools, [model], chosen, faces), workers=processes, progress=progress
+            sample,
+            partial(load_tools, [model], chosen, faces),
+            workers=processes,
+            one_owner=chosen == "cuda",
+            progress=progress,
         )
     table = summarise_cohorts(changes, fairness.by, fairness.age_cut_points, fairness.min_n)
     print(

@@ -1,8 +1,9 @@
-"""One photo: decode, find the face, measure, judge, cut; then the ages of many cuts together."""
+"""Photos, some at a time: decode, find the face, measure, cut, judge; then the ages of many cuts together."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 
@@ -12,20 +13,29 @@ from faceage_bio.faces.faceage.settings import Settings
 from faceage_bio.faces.vision.batches import in_batches
 from faceage_bio.faces.vision.crop import crop_face, jittered_boxes
 from faceage_bio.faces.vision.decode import Decoded, DecodeError, decode_photo
-from faceage_bio.faces.vision.defects import measure_defects
+from faceage_bio.faces.vision.defects import measure_defects, upright_and_turned
 from faceage_bio.faces.vision.detect import Detector, Face
 from faceage_bio.faces.vision.face_input import FaceInput, cut_face, input_of, moved
 from faceage_bio.faces.vision.models import FaceAgeModel, load_model
 from faceage_bio.faces.vision.photo_measures import measure_crop, measure_face, perceptual_hash, pixel_hash
 
+PIXELS_AT_ONCE = 8_000_000  # of photos in memory; a larger photo is there alone
 PLAUSIBLE = (-20.0, 150.0)  # years; newborns may come out below 0
+
+
+class FaceDetector(Protocol):
+    """What inference needs of a detector; see `vision.detect.Detector`."""
+
+    def detect(self, images: Sequence[np.ndarray]) -> list[list[Face]]: ...
+
+    def log_odds(self, crops: np.ndarray) -> np.ndarray: ...
 
 
 @dataclass(frozen=True)
 class Tools:
     """The networks, made once on a device, and what they are to do. The first model gives the face ages."""
 
-    detector: Detector
+    detector: FaceDetector
     models: tuple[FaceAgeModel, ...]
     settings: Settings
 
@@ -60,58 +70,104 @@ class Examined:
     others: list[np.ndarray | None] = field(default_factory=list)
 
 
-def examine(path: Path | None, tools: Tools) -> Examined:
-    """Everything about one photo except its age; ``path`` is None for one outside the photo folder."""
+def examine(paths: Iterable[Path | None], tools: Tools) -> list[Examined]:
+    """Everything about photos except their age; a path is None for one outside the photo folder."""
+    return examine_images(map(_read, paths), tools)
+
+
+def _read(path: Path | None) -> Examined | Decoded:
     if path is None:
         return excluded({}, "outside_folder")
     try:
-        photo = decode_photo(path)
+        return decode_photo(path)
     except DecodeError as error:
         return excluded({}, error.reason)
-    return examine_image(photo, tools)
 
 
-def examine_image(photo: Decoded, tools: Tools) -> Examined:
-    """Everything about a decoded photo except its age."""
-    settings = tools.settings
+def examine_images(photos: Iterable[Decoded | Examined], tools: Tools) -> list[Examined]:
+    """Everything about decoded photos except their age, some of them at a time; those already examined stay as they are."""
+    found: list[Examined] = []
+    some: list[Decoded | Examined] = []
+    pixels = 0
+    for photo in photos:
+        some.append(photo)
+        pixels += photo.width * photo.height if isinstance(photo, Decoded) else 0
+        if pixels >= PIXELS_AT_ONCE:
+            found += _examine_together(some, tools)
+            some, pixels = [], 0
+    return found + _examine_together(some, tools)
+
+
+def _examine_together(photos: Sequence[Decoded | Examined], tools: Tools) -> list[Examined]:
+    decoded = [photo for photo in photos if isinstance(photo, Decoded)]
+    faces = tools.detector.detect([photo.image for photo in decoded])
+    inputs = tools.inputs
+    cuts = [cut_photo(*both, inputs, tools.settings) for both in zip(decoded, faces, strict=True)]
+    judged = iter(judge_cuts(cuts, tools))
+    return [next(judged) if isinstance(photo, Decoded) else photo for photo in photos]
+
+
+@dataclass
+class Cut:
+    """A photo whose face is measured and cut, and is yet to be judged; ``upright_and_turned`` is empty where it is excluded."""
+
+    photo: Examined
+    upright_and_turned: list[np.ndarray] = field(default_factory=list)
+
+
+def cut_photo(photo: Decoded, faces: Sequence[Face], inputs: Sequence[FaceInput], settings: Settings) -> Cut:
+    """Choose, measure and cut the face of one photo, as each model wants it; uses no network."""
     known = {
         "width": photo.width, "height": photo.height, "orientation": photo.orientation,
         "colour_mode": photo.colour_mode, "corrupt_data": photo.corrupt_data,
         "pixel_hash": pixel_hash(photo.image), "perceptual_hash": perceptual_hash(photo.image),
     }  # fmt: skip
-    faces = tools.detector.detect([photo.image])[0]
     likely = [face for face in faces if face.probability >= settings.min_probability]
     known["n_faces"] = len(likely)
     if not faces:
-        return excluded(known, "no_face")
+        return Cut(excluded(known, "no_face"))
     face = choose_face(likely or faces, settings.face_choice)
     known |= measure_face(face, photo.width, photo.height)
     if not likely:
-        return excluded(known, "low_probability")
+        return Cut(excluded(known, "low_probability"))
     box = face.box if settings.box_mode == "clip" else face.unclipped_box
     try:
         crop = crop_face(photo.image, box, settings.box_mode, settings.resize)
     except ValueError:
-        return excluded(known, "face_outside_frame")
+        return Cut(excluded(known, "face_outside_frame"))
     known |= measure_crop(crop)
     if crop.min() == crop.max():
-        return excluded(known, "flat_crop")
+        return Cut(excluded(known, "flat_crop"))
     if settings.face_choice == "only" and len(likely) > 1:
-        return excluded(known, "multiple_faces")
-    known |= measure_defects(photo.image, face, crop, tools.detector)
-    known |= judge(known, settings.rules)
-    if known["status"] == "excluded" or not tools.models:
-        return Examined(known, [])
-    first, *others = tools.inputs
-    cut = {how: _cut(photo.image, box, box, face, how, settings) for how in {first, *others}}
-    if cut[first] is None:
-        return excluded(known, "flat_crop")
-    jittered = [
-        crop if place % 2 else crop[:, ::-1]
-        for place, one in enumerate(jittered_boxes(box, settings.jitters))
-        if (crop := _cut(photo.image, one, box, face, first, settings)) is not None
-    ]
-    return Examined(known, [cut[first], *jittered], [cut[how] for how in others])
+        return Cut(excluded(known, "multiple_faces"))
+    known |= measure_defects(photo.image, face, crop)
+    cut = {how: _cut(photo.image, box, box, face, how, settings) for how in inputs}
+    own: list[np.ndarray] = []
+    if inputs and cut[inputs[0]] is not None:
+        jittered = [
+            crop if place % 2 else crop[:, ::-1]
+            for place, one in enumerate(jittered_boxes(box, settings.jitters))
+            if (crop := _cut(photo.image, one, box, face, inputs[0], settings)) is not None
+        ]
+        own = [cut[inputs[0]], *jittered]
+    return Cut(Examined(known, own, [cut[how] for how in inputs[1:]]), upright_and_turned(crop))
+
+
+def judge_cuts(cuts: Sequence[Cut], tools: Tools) -> list[Examined]:
+    """What becomes of photos by the rules; those that are excluded lose their crops. Asks the detector once for all."""
+    faces = [cut for cut in cuts if cut.upright_and_turned]
+    if faces:
+        views = np.stack([view for cut in faces for view in cut.upright_and_turned])
+        turned = np.diff(tools.detector.log_odds(views).reshape(-1, 2))[:, 0]
+        for cut, difference in zip(faces, turned, strict=True):
+            photo = cut.photo
+            photo.row["upside_down"] = float(difference)
+            photo.row |= judge(photo.row, tools.settings.rules)
+            if photo.row["status"] == "excluded" or not tools.models:
+                cut.photo = Examined(photo.row, [])
+            elif not photo.crops:
+                cut.photo = excluded(photo.row, "flat_crop")
+    return [cut.photo for cut in cuts]
 
 
 def _cut(

@@ -1,5 +1,6 @@
 """From a table of photos to a table of face ages: worker processes, bounded memory, photos computed before used again."""
 
+import math
 import multiprocessing
 import multiprocessing.util
 import os
@@ -11,7 +12,9 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -31,6 +34,7 @@ from faceage_bio.core.columns import (
 )
 from faceage_bio.core.errors import FaceAgeBioError, RunError
 from faceage_bio.core.machine import make_socket_folder
+from faceage_bio.faces.faceage.owner import Owner, connect
 from faceage_bio.faces.faceage.photo import Examined, Tools, add_ages, examine, excluded, inside
 from faceage_bio.faces.faceage.settings import Settings
 from faceage_bio.faces.faceage.store import CONTENT, OWN, SECONDS, PhotoStore, content_of, state_of
@@ -41,7 +45,7 @@ FAILURE = "failure"  # of a row until it is finished: what the system said
 MOST_FAILED = 0.5  # share of photos beyond which the fault is not theirs
 PART_SIZE = 32  # photos that one worker takes at a time; an interrupted run loses no more per worker
 DEATHS = 3  # photos one after the other that end their worker; beyond it the photos are not to blame
-MAX_GPU_WORKERS = 8  # each holds a CUDA context of its own
+WAITING = 1.5  # processes per core where a GPU computes: some of them wait for it
 PASSING = (
     "cannot_be_read",
     "out_of_memory",
@@ -67,6 +71,7 @@ def predict_face_ages(
     settings: Settings,
     *,
     workers: int = 1,
+    one_owner: bool = False,
     store: PhotoStore | None = None,
     seconds: list[float] | None = None,
     progress: Callable[[int], None] = lambda n: None,
@@ -87,6 +92,9 @@ def predict_face_ages(
     settings : Settings
     workers : int
         Processes that work side by side, each with one thread.
+    one_owner : bool
+        The networks are made in this process alone, and workers ask it for faces and ages: for a GPU. Otherwise each worker
+        has its own.
     store : PhotoStore, optional
         Photos that this engine computed before are taken from it, and those computed here are added, also by a run that is
         interrupted.
@@ -112,7 +120,8 @@ def predict_face_ages(
     progress(len(known))
     work = _Work(folder, cards, settings, store)
     rows = [photos[list(KEYS)].join(known, how="inner")] if len(known) else []
-    for part, table in _in_order(work, _split(photos.drop(known.index), settings), workers, make_tools):
+    start = partial(pool, make_tools=make_tools, one_owner=one_owner)
+    for part, table in _in_order(work, _split(photos.drop(known.index), settings), workers, start):
         rows.append(table.set_axis(part.index))
         progress(len(part))
         work.stop_if_most_fail()
@@ -132,7 +141,7 @@ def _split(photos: pd.DataFrame, settings: Settings) -> list[pd.DataFrame]:
 
 
 def count_workers(cores: int | None, device: str, photos: int) -> int:
-    """Processes that are of use: one per core, fewer on a GPU and for few photos.
+    """Processes that are of use: one per core, half as many again with a GPU, and fewer for few photos.
 
     Parameters
     ----------
@@ -142,8 +151,8 @@ def count_workers(cores: int | None, device: str, photos: int) -> int:
     cores = cores or len(
         os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else range(os.cpu_count() or 1)
     )
-    most = MAX_GPU_WORKERS if device == "cuda" else cores
-    return max(1, min(cores, most, -(-photos // PART_SIZE)))
+    most = math.ceil(cores * WAITING) if device == "cuda" and cores > 1 else cores
+    return max(1, min(most, -(-photos // PART_SIZE)))
 
 
 class _InThisProcess(Executor):
@@ -155,14 +164,19 @@ class _InThisProcess(Executor):
         return done
 
 
-def pool(workers: int, make_tools: Callable[[], Tools], processes: int | None = None) -> Executor:
+@contextmanager
+def pool(
+    workers: int, make_tools: Callable[[], Tools], processes: int | None = None, one_owner: bool = False
+) -> Iterator[Executor]:
     """Worker processes, each with its tools (see `tools_of_this_process`); ``processes`` as many as workers, unless given.
 
-    A single worker works in this process.
+    A single worker works in this process. With ``one_owner`` this process holds the networks, and workers ask it.
     """
     if workers == 1:
         _start(make_tools, threads=torch.get_num_threads())
-        return _InThisProcess()
+        yield _InThisProcess()
+        return
+    workers = processes or workers
     # workers are forked from a small server that has loaded PyTorch but never computed: after a computation, a fork may hang
     context = multiprocessing.get_context("forkserver" if sys.platform != "win32" else "spawn")
     if sys.platform != "win32":
@@ -170,9 +184,13 @@ def pool(workers: int, make_tools: Callable[[], Tools], processes: int | None = 
             ["faceage_bio.faces.faceage.photo", "faceage_bio.faces.vision.network"]
         )
     make_socket_folder()  # before the workers, so that they know it
-    return ProcessPoolExecutor(
-        processes or workers, context, initializer=_start_worker, initargs=(make_tools,)
-    )
+    with ExitStack() as stack:
+        if one_owner:
+            owner = stack.enter_context(Owner(make_tools(), workers))
+            make_tools = partial(connect, *owner.address)
+        yield stack.enter_context(
+            ProcessPoolExecutor(workers, context, initializer=_start_worker, initargs=(make_tools,))
+        )
 
 
 _tools: Tools | FaceAgeBioError  # of this worker process, or why there are none
@@ -257,8 +275,11 @@ def _failure_of(row: dict) -> str:
     return row.get(FAILURE) or MEANINGS.get(row["reason"], "its worker process was killed")
 
 
+Start = Callable[..., AbstractContextManager[Executor]]  # `pool` with its tools
+
+
 def _in_order(
-    work: _Work, parts: list[pd.DataFrame], workers: int, make_tools: Callable[[], Tools]
+    work: _Work, parts: list[pd.DataFrame], workers: int, start: Start
 ) -> Iterator[tuple[pd.DataFrame, pd.DataFrame]]:
     """Each part with its table, in order; however many there are, only a few are under way at a time.
 
@@ -271,7 +292,7 @@ def _in_order(
     while waiting:
         under_way: deque[tuple[pd.DataFrame, Future]] = deque()
         try:
-            with pool(workers, make_tools) as running:
+            with start(workers) as running:
                 while waiting or under_way:
                     while waiting and len(under_way) < ahead:
                         number, part = waiting[0]
@@ -284,10 +305,10 @@ def _in_order(
                     yield part, table
         except BrokenProcessPool:
             for part, job in under_way:
-                yield part, _rescued(part, job, work, make_tools)
+                yield part, _rescued(part, job, work, start)
 
 
-def _rescued(part: pd.DataFrame, job: Future, work: _Work, make_tools: Callable[[], Tools]) -> pd.DataFrame:
+def _rescued(part: pd.DataFrame, job: Future, work: _Work, start: Start) -> pd.DataFrame:
     """A part that was under way when a worker was killed: as it is if it was finished, or photo by photo."""
     if job.done() and job.exception() is None:
         return work.finish(part, job.result())
@@ -295,7 +316,7 @@ def _rescued(part: pd.DataFrame, job: Future, work: _Work, make_tools: Callable[
     left = deque(part.iloc[[place]] for place in range(len(part)))
     while left:
         try:
-            with pool(2, make_tools, processes=1) as running:
+            with start(2, processes=1) as running:
                 while left:
                     rows += running.submit(_predict_part, left[0], work.folder, False).result()
                     left.popleft()
@@ -316,29 +337,34 @@ def _predict_part(part: pd.DataFrame, folder: Path, compare_precision: bool) -> 
     """The rows of some photos; runs in a worker process."""
     tools = tools_of_this_process()
     begin = time.monotonic()
-    photos, own = [], []
-    for path in part["path"]:
-        place = inside(folder, path)
-        before = state_of(place)
-        photos.append(examined(place, tools))
-        if before is not None and (content := content_of(place)) and state_of(place) == before:
-            own.append(dict(zip(OWN, (content, *before), strict=True)))
-        else:  # no file, or one that changes while it is read
-            own.append({})
+    places = [inside(folder, path) for path in part["path"]]
+    before = [state_of(place) for place in places]
+    photos = examined(places, tools)
+    own = [_content(place, state) for place, state in zip(places, before, strict=True)]
     add_ages(photos, tools, compare_precision)
     spent = {SECONDS: (time.monotonic() - begin) / max(1, len(part))}
     keys = part[list(KEYS)].to_dict("records")
     return [key | seen | spent | photo.row for key, seen, photo in zip(keys, own, photos, strict=True)]
 
 
-def examined(path: Path | None, tools: Tools) -> Examined:
-    """One photo's failure must not stop the others."""
+def _content(place: Path | None, before: tuple[str, int, int] | None) -> dict:
+    """What the store knows a photo by; nothing of no file, or of one that changed while it was read."""
+    if before is None or not (content := content_of(place)) or state_of(place) != before:
+        return {}
+    return dict(zip(OWN, (content, *before), strict=True))
+
+
+def examined(paths: Sequence[Path | None], tools: Tools) -> list[Examined]:
+    """What `examine` says; if it fails, halves are tried, so that one photo's failure does not stop the others."""
     try:
-        return examine(path, tools)
+        return examine(paths, tools)
     except (RuntimeError, MemoryError, cv2.error) as error:
+        if len(paths) > 1:
+            half = len(paths) // 2
+            return examined(paths[:half], tools) + examined(paths[half:], tools)
         print(f"a photo could not be computed: {type(error).__name__}", file=sys.stderr)
         text = next(iter(str(error).strip().splitlines()), "")
-        return excluded({FAILURE: f"{type(error).__name__}: {text}"}, "not_computed")
+        return [excluded({FAILURE: f"{type(error).__name__}: {text}"}, "not_computed")]
 
 
 def _table(rows: pd.DataFrame, cards: Sequence[dict], settings: Settings) -> pd.DataFrame:

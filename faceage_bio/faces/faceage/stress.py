@@ -11,7 +11,7 @@ import pandas as pd
 from faceage_bio.core.columns import AGE, COHORT, FACE_AGE, PHOTO, SUBJECT
 from faceage_bio.core.errors import RunError, TableError
 from faceage_bio.faces.faceage import predict
-from faceage_bio.faces.faceage.photo import Tools, add_ages, examine_image, inside
+from faceage_bio.faces.faceage.photo import Tools, add_ages, examine_images, inside
 from faceage_bio.faces.vision.conditions import CONDITIONS, Box
 from faceage_bio.faces.vision.decode import Decoded, DecodeError, decode_photo
 
@@ -123,6 +123,7 @@ def stress_photos(
     make_tools: Callable[[], Tools],
     *,
     workers: int = 1,
+    one_owner: bool = False,
     progress: Callable[[int], None] = lambda n: None,
 ) -> pd.DataFrame:
     """The age of each photo under each step of each condition, beside that of the photo as it is.
@@ -133,7 +134,7 @@ def stress_photos(
     ----------
     photos : DataFrame
         ``folder`` and ``path`` (which may not leave it), and columns that are to be kept, such as sex.
-    make_tools : callable
+    make_tools, workers, one_owner
         See `predict.predict_face_ages`.
 
     Returns
@@ -151,7 +152,7 @@ def stress_photos(
     kept = [name for name in photos if name not in NAMES]
     paths = list(zip(photos["folder"].map(Path), photos["path"], strict=True))
     found: list[list[dict]] = []
-    with predict.pool(min(workers, max(1, len(paths))), make_tools) as processes:
+    with predict.pool(min(workers, max(1, len(paths))), make_tools, one_owner=one_owner) as processes:
         for running in [processes.submit(_stress_one, *path) for path in paths]:
             try:
                 found.append(running.result())
@@ -185,29 +186,26 @@ def stress_one(path: Path | None, tools: Tools) -> list[dict]:
         photo = decode_photo(path)
     except DecodeError as error:
         return [{"lost": error.reason}]
-    asis = examine_image(photo, tools)
+    asis = examine_images([photo], tools)[0]
     if not asis.crops:
         return [{"lost": asis.row["reason"]}]
     face = Box(*(float(asis.row[f"box_{part}"]) for part in ("x", "y", "width", "height")))
-    steps, changed = [], []
-    for condition in CONDITIONS:
-        for step in condition.steps:
-            image = condition.change(photo.image, step, face)
-            steps.append({"condition": condition.name, "unit": condition.unit, "step": float(step)})
-            changed.append(
-                examine_image(
-                    Decoded(image, width=image.shape[1], height=image.shape[0], orientation=1), tools
-                )
-            )
+    steps = [(condition, step) for condition in CONDITIONS for step in condition.steps]
+    images = (condition.change(photo.image, step, face) for condition, step in steps)
+    changed = examine_images((_decoded(image) for image in images), tools)
     add_ages([asis, *changed], tools)
     if FACE_AGE not in asis.row:
         return [{"lost": asis.row["reason"]}]
     before = asis.row[FACE_AGE]
     return [
-        step
-        | {
+        {
+            "condition": condition.name, "unit": condition.unit, "step": float(step),
             "before": before, "change": after.row.get(FACE_AGE, np.nan) - before,
             "lost": "" if FACE_AGE in after.row else after.row["reason"],
         }
-        for step, after in zip(steps, changed, strict=True)
+        for (condition, step), after in zip(steps, changed, strict=True)
     ]  # fmt: skip
+
+
+def _decoded(image: np.ndarray) -> Decoded:
+    return Decoded(image, width=image.shape[1], height=image.shape[0], orientation=1)

@@ -47,7 +47,8 @@ def photos_per_second(paths: Sequence[Path], device: str, settings: Settings, wo
         A process was ended from outside.
     """
     try:
-        with _barrier(workers) as barrier, pool(workers, partial(random_tools, device, settings)) as executor:
+        make_tools = partial(random_tools, device, settings)
+        with _barrier(workers) as barrier, pool(workers, make_tools, one_owner=device == "cuda") as executor:
             seconds = list(executor.map(_time, [list(paths)] * workers, [barrier] * workers))
     except BrokenProcessPool:
         raise RunError(
@@ -79,8 +80,7 @@ def _time(paths: list[Path], barrier) -> float:
 
 
 def _age(paths: list[Path], tools: Tools) -> None:
-    for path in paths:
-        examine(path, tools)
+    examine(paths, tools)
     shape = (len(paths) * (1 + tools.settings.jitters), CROP_SIZE, CROP_SIZE, 3)
     crops = np.random.default_rng(1).integers(0, 256, shape, dtype=np.uint8)
     in_batches(tools.models[0].predict, crops, tools.settings.batch_size)

@@ -187,7 +187,8 @@ def predict(
     )
     faces = settings_of(FaceAge())
     aged = predict_face_ages(
-        table, Path("/"), partial(load_tools, folders, device, faces), cards, faces, workers=count_workers(workers or None, device, len(table)), progress=progress
+        table, Path("/"), partial(load_tools, folders, device, faces), cards, faces, workers=count_workers(workers or None, device, len(table)), one_owner=device == "cuda",
+        progress=progress
     )  # fmt: skip
     names = [card["name"] for card in cards]
     if len(set(names)) < len(names):

@@ -67,7 +67,7 @@ def cut_faces(
             progress(len(part))
     left = [number for number in range(len(parts)) if number not in tables]
     if left:
-        with pool(workers, partial(cutting_tools, how, device)) as running:
+        with pool(workers, partial(cutting_tools, how, device), one_owner=device == "cuda") as running:
 
             def begin(number: int) -> Future:
                 return running.submit(_cut_part, parts[number], places[number], how, keys[number])
@@ -102,8 +102,7 @@ def _known(place: Path, key: str) -> pd.DataFrame | None:
 def _cut_part(paths: Sequence[str], place: Path, how: FaceInput, key: str) -> pd.DataFrame:
     """Runs in a worker process, which writes the faces."""
     tools, rows, crops = tools_of_this_process(), [], []
-    for path in paths:
-        photo = examined(Path(path), tools)
+    for path, photo in zip(paths, examined([Path(path) for path in paths], tools), strict=True):
         row = {name: photo.row.get(name, "") for name in ("reason", "perceptual_hash", "pixel_hash")}
         row |= {"path": path, "format": _format_of(path), "content_hash": content_of(path) or "", "n_faces": photo.row.get("n_faces", 0)}  # fmt: skip
         if photo.crops:

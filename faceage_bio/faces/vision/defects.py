@@ -7,7 +7,7 @@ thresholds are rules in ``settings.photos.Quality``.
 import cv2
 import numpy as np
 
-from faceage_bio.faces.vision.detect import Detector, Face, onet_input
+from faceage_bio.faces.vision.detect import Face, onet_input
 
 WINDOW = (8, 48)  # rows and columns; a bar over both eyes is wider, a cheek without any shading is not
 FLAT = 8  # grey levels between the brightest and darkest pixel, which a bar has after strong compression too
@@ -20,11 +20,11 @@ EYE, CHEEK = (0.25, 0.18), (0.15, 0.12)  # half widths and heights, in distances
 CHEEK_BELOW = 0.62
 
 
-def measure_defects(image: np.ndarray, face: Face, crop: np.ndarray, detector: Detector) -> dict[str, float]:
-    """All measures of this module by name, of the crop of a face in a photo."""
+def measure_defects(image: np.ndarray, face: Face, crop: np.ndarray) -> dict[str, float]:
+    """All measures of this module by name that need no network, of the crop of a face in a photo."""
     return {
         "uniform_area": uniform_area(crop), "blockiness": blockiness(crop), "red_minus_blue": red_minus_blue(crop),
-        "eye_brightness": eye_brightness(image, face), "upside_down": upside_down(crop, detector),
+        "eye_brightness": eye_brightness(image, face),
     }  # fmt: skip
 
 
@@ -65,7 +65,9 @@ def eye_brightness(image: np.ndarray, face: Face) -> float:
     return max(ratios)
 
 
-def upside_down(crop: np.ndarray, detector: Detector) -> float:
-    """Log odds of a face with the crop turned by 180 degrees, minus those as it is, by the detector's last network."""
-    as_it_is, turned = detector.log_odds(np.stack([onet_input(crop), onet_input(crop[::-1, ::-1])]))
-    return float(turned - as_it_is)
+def upright_and_turned(crop: np.ndarray) -> list[np.ndarray]:
+    """A crop as it is and turned by 180 degrees, as `Detector.log_odds` takes them.
+
+    The difference of their log odds of a face, turned minus as it is, tells whether the photo stands upside down.
+    """
+    return [onet_input(crop), onet_input(crop[::-1, ::-1])]
