@@ -10,6 +10,8 @@ from faceage_bio.core.steps import step
 
 app = typer.Typer()
 
+FEW_PHOTOS = 32  # one process computes them
+
 
 FACES = tuple(
     f"faceage.{name}"
@@ -48,7 +50,13 @@ def predict_face_age(
     from functools import partial
 
     from faceage_bio.cli.progress import counted
+    from faceage_bio.core.machine import start_worker_server
     from faceage_bio.core.tables import read_table, write_json, write_table
+    from faceage_bio.faces.faceage.shards import photos_of
+
+    table = photos_of(read_table(photos), shard)
+    if workers != 1 and len(table) > FEW_PHOTOS:
+        start_worker_server()  # it loads its libraries while this process does
     from faceage_bio.faces.faceage.photo import load_tools
     from faceage_bio.faces.faceage.precision import precision_sentence
     from faceage_bio.faces.faceage.predict import (
@@ -58,13 +66,11 @@ def predict_face_age(
         predict_face_ages,
     )
     from faceage_bio.faces.faceage.settings import settings_of
-    from faceage_bio.faces.faceage.shards import photos_of
     from faceage_bio.faces.faceage.store import PhotoStore, engine_of
     from faceage_bio.faces.vision.card import read_card
     from faceage_bio.faces.vision.decode import MEANINGS
 
     faces = settings_of(settings.faceage)
-    table = photos_of(read_table(photos), shard)
     chosen = choose_device(settings.faceage.device)
     cards = [read_card(folder) for folder in model]
     processes = count_workers(workers or None, chosen, len(table))

@@ -4,6 +4,9 @@
 """
 
 import importlib.util
+import multiprocessing
+import multiprocessing.context
+import multiprocessing.forkserver
 import multiprocessing.util
 import os
 import shutil
@@ -29,6 +32,13 @@ CONDITIONS = 20  # times that a photo of the stress test is aged: as it is, and 
 SECONDS_PER_COHORT, SECONDS_PER_COUNT = {False: 120.0, True: 400.0}, {False: 6e-6, True: 3e-5}
 PIXELS = 2.0  # millions, where no photo could be looked at
 BYTES_PER_PHOTO, BYTES_OF_PAGES, COPIES_OF_TABLES = 4096, 200 * 2**20, 4
+
+# what a process that works on photos loads first, in a process of its own
+WORKER_MODULES = [
+    "faceage_bio.faces.faceage.photo",
+    "faceage_bio.faces.vision.network",
+    "facenet_pytorch.models.mtcnn",
+]
 
 LONGEST_SOCKET_FOLDER = 107 - len(
     "/pymp-12345678/listener-12345678"
@@ -125,6 +135,20 @@ def make_socket_folder() -> None:
         multiprocessing.util.get_temp_dir()
     finally:
         tempfile.tempdir = usual
+
+
+def start_worker_server() -> multiprocessing.context.BaseContext:
+    """Start the small server that worker processes are forked from; returns at once, while it loads PyTorch.
+
+    A process that has computed cannot be forked itself: its threads may hang then.
+    """
+    make_socket_folder()  # before the workers, so that they know it
+    if sys.platform == "win32":
+        return multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(WORKER_MODULES)
+    multiprocessing.forkserver.ensure_running()
+    return context
 
 
 def disk_needed_gb(photos: int, table_bytes: int) -> float:

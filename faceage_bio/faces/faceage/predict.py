@@ -33,7 +33,7 @@ from faceage_bio.core.columns import (
     other_age,
 )
 from faceage_bio.core.errors import FaceAgeBioError, RunError
-from faceage_bio.core.machine import make_socket_folder
+from faceage_bio.core.machine import start_worker_server
 from faceage_bio.faces.faceage.owner import Owner, connect
 from faceage_bio.faces.faceage.photo import Examined, Tools, add_ages, examine, excluded, inside
 from faceage_bio.faces.faceage.settings import Settings
@@ -177,13 +177,7 @@ def pool(
         yield _InThisProcess()
         return
     workers = processes or workers
-    # workers are forked from a small server that has loaded PyTorch but never computed: after a computation, a fork may hang
-    context = multiprocessing.get_context("forkserver" if sys.platform != "win32" else "spawn")
-    if sys.platform != "win32":
-        context.set_forkserver_preload(
-            ["faceage_bio.faces.faceage.photo", "faceage_bio.faces.vision.network"]
-        )
-    make_socket_folder()  # before the workers, so that they know it
+    context = start_worker_server()
     with ExitStack() as stack:
         if one_owner:
             owner = stack.enter_context(Owner(make_tools(), workers))

@@ -169,7 +169,7 @@ def _rgb(image: Image.Image, info: dict, white_is_zero: bool) -> np.ndarray:
         image = image.convert("RGBA")
         white = Image.new("RGBA", image.size, "white")
         image = Image.alpha_composite(white, image)
-    return np.asarray(image.convert("RGB"))
+    return np.asarray(image if image.mode == "RGB" else image.convert("RGB"))
 
 
 def _white(values: np.ndarray, floating: bool) -> float:

@@ -147,23 +147,26 @@ class Pixels:
 
     @cached_property
     def integral(self) -> torch.Tensor:
-        """Sums of all pixels above and to the left: float64 of shape (n, height + 1, width + 1, 3)."""
+        """Sums of all pixels above and to the left, of shape (n, height + 1, width + 1, 3): int32 where they fit, or float64."""
+        rows, columns = int(self.heights.max()), int(self.widths.max())
+        small = 255 * rows * columns < 2**31
         if not self.gpu:
-            shape = len(self.images), self.heights.max() + 1, self.widths.max() + 1, 3
-            sums = np.empty(shape, np.float64)
+            sums = np.empty((len(self.images), rows + 1, columns + 1, 3), np.int32 if small else np.float64)
+            depth = cv2.CV_32S if small else cv2.CV_64F
             for own, image in zip(sums, self.images, strict=True):
                 part = own[: len(image) + 1, : image.shape[1] + 1]
                 if part.flags.c_contiguous:
-                    cv2.integral(image, part, sdepth=cv2.CV_64F)
+                    cv2.integral(image, part, sdepth=depth)
                 else:
-                    part[:] = cv2.integral(image, sdepth=cv2.CV_64F)
+                    part[:] = cv2.integral(image, sdepth=depth)
             return torch.from_numpy(sums)
         self.start_upload()
         if self.copies is not None:
             torch.cuda.current_stream(self.device).wait_stream(self.copies)
             self.on_device.record_stream(torch.cuda.current_stream(self.device))
         pixels, self.on_device = self.on_device, None
-        return functional.pad(pixels.double().cumsum(1).cumsum(2), (0, 0, 1, 0, 1, 0))
+        kind = torch.int32 if small else torch.float64
+        return functional.pad(pixels.cumsum(1, dtype=kind).cumsum(2, dtype=kind), (0, 0, 1, 0, 1, 0))
 
     def start_upload(self) -> None:
         """Copy the photos to the GPU, uint8 of shape (n, height, width, 3); from pinned memory nothing waits for it."""
@@ -178,8 +181,8 @@ class Pixels:
 
 
 def _rows(table: torch.Tensor, index: torch.Tensor) -> torch.Tensor:
-    """``table[index]`` for an index of several dimensions, five times faster on a CPU."""
-    return table.index_select(0, index.flatten()).unflatten(0, index.shape)
+    """``table[index]`` in double precision for an index of several dimensions, five times faster on a CPU."""
+    return table.index_select(0, index.flatten()).unflatten(0, index.shape).double()
 
 
 def _between(edges: torch.Tensor, limit: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
