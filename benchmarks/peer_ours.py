@@ -1,9 +1,18 @@
-"""Our engine with worker processes, their start included; and our age network in batches of 32. Run by compare_peers.py."""
+"""Our engine with worker processes, and our age network in batches of 32. Run by compare_peers.py.
+
+As in the command, the server of the worker processes loads its libraries while this process loads them; that is not counted, nor
+is it for the peers. The workers' start, and that they load the networks, is.
+"""
 
 import json
 import os
 import sys
 import time
+
+from faceage_bio.core.machine import start_worker_server
+
+if __name__ == "__main__" and sys.argv[1] != "network":
+    start_worker_server()
 from functools import partial
 from pathlib import Path
 

@@ -76,7 +76,7 @@ class FaceAge(Closed):
     shard_size: int = Field(default=2000, ge=1)
     """Photos per job; a cluster works on several shards at once."""
     batch_size: int = Field(default=32, ge=1, le=4096)
-    """Faces per pass through the age network, at most; halved by itself where a GPU has not memory enough."""
+    """Faces per pass through the age network; on a GPU up to 8 times as many from several processes, and fewer where its memory does not hold them."""
     precision: Literal["float32", "bfloat16"] = "float32"
     """float32 is the study's. bfloat16 is faster and off by up to a year; the log states by how much on your photos."""
     detection: Literal["exact", "fast"] = "exact"

@@ -53,10 +53,11 @@ class Owner:
         make_socket_folder()
         self.tools = tools
         self.shared = torch.empty(workers, bytes_per_worker(workers), dtype=torch.uint8).share_memory_()
-        self.pinned = tools.detector.device.type == "cuda"
-        if self.pinned:
-            pin, address = torch.cuda.cudart().cudaHostRegister, self.shared.data_ptr()
-            torch.cuda.check_error(int(pin(address, self.shared.numel(), 0)))
+        self.gpu = tools.detector.device.type == "cuda"
+        # where the system refuses, copies wait, and nothing else changes
+        self.pinned = self.gpu and not int(
+            torch.cuda.cudart().cudaHostRegister(self.shared.data_ptr(), self.shared.numel(), 0)
+        )
         self._listener = Listener(authkey=current_process().authkey)
         self._closing = False
         self._questions: dict[str, SimpleQueue[Question | None]] = {}
@@ -118,7 +119,7 @@ class Owner:
 
     def _serve(self, questions: "SimpleQueue[Question | None]", function: Function) -> None:
         """Answers all that has come, again and again; on a GPU each kind of question has a stream of its own."""
-        stream = torch.cuda.Stream() if self.pinned else None
+        stream = torch.cuda.Stream() if self.gpu else None
         with torch.cuda.stream(stream):
             while (first := questions.get()) is not None:
                 together, ending = [first], False

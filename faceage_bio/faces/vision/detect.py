@@ -8,6 +8,7 @@ photos of a batch, where overlapping ones are dropped photo by photo.
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress as suppress_error
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -133,7 +134,8 @@ class Detector:
         ahead = None
         for batch in batches:
             pixels = Pixels([images[place] for place in batch], self.device, self.gpu, self.copies)
-            pixels.start_upload()
+            with suppress_error(torch.cuda.OutOfMemoryError):  # it is tried again when its turn has come
+                pixels.start_upload()
             if ahead:
                 yield ahead
             ahead = batch, pixels
@@ -148,6 +150,7 @@ class Detector:
                 raise
         torch.cuda.empty_cache()
         images = pixels.images
+        pixels.free()
         if len(images) == 1:
             return self._on_cpu.detect(images)
         halves = images[: len(images) // 2], images[len(images) // 2 :]

@@ -168,6 +168,11 @@ class Pixels:
         kind = torch.int32 if small else torch.float64
         return functional.pad(pixels.cumsum(1, dtype=kind).cumsum(2, dtype=kind), (0, 0, 1, 0, 1, 0))
 
+    def free(self) -> None:
+        """Give back what the device holds of the photos."""
+        self.on_device = None
+        self.__dict__.pop("integral", None)
+
     def start_upload(self) -> None:
         """Copy the photos to the GPU, uint8 of shape (n, height, width, 3); from pinned memory nothing waits for it."""
         if not self.gpu or self.huge or self.on_device is not None:
