@@ -1,8 +1,9 @@
 """CPU seconds and memory of every step as a study grows, as the workflow runs them, from its own benchmark files.
 
     python -m benchmarks.growth --participants 12500 25000 50000      # two dated face ages each, in 3 cohorts
-    python -m benchmarks.growth --samples 1000 5000 --genes 20000     # counts of one cohort, until they are checked
+    python -m benchmarks.growth --samples 1000 5000 --genes 20000     # counts of one cohort: checks, log CPM, models of all genes
     python -m benchmarks.growth --photos 1000000                      # a dry run: how long the plan takes
+    python -m benchmarks.growth --pairs 20000 200000                  # matching, and photos that stand twice: two functions alone
     python -m benchmarks.growth --participants 50000 --targets results/north/survival/cox.tsv
 
 Participants, ages, follow-up and counts are simulated. A table in Markdown is printed. ``--folder`` keeps what was made.
@@ -22,6 +23,9 @@ import numpy as np
 import pandas as pd
 import yaml
 
+from faceage_bio.faces.faceage.duplicates import find_same_photos
+from faceage_bio.stats.matching import match_nearest
+
 ROOT = Path(__file__).parent.parent
 COHORTS = ("north", "south", "east")
 ENVIRONMENT = os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
@@ -35,6 +39,7 @@ def main() -> None:
     parser.add_argument("--samples", type=int, nargs="*", default=[])
     parser.add_argument("--genes", type=int, default=20_000)
     parser.add_argument("--photos", type=int, nargs="*", default=[])
+    parser.add_argument("--pairs", type=int, nargs="*", default=[])
     parser.add_argument("--targets", nargs="*", default=[])
     parser.add_argument("--cores", default="2")
     parser.add_argument("--folder", type=Path)
@@ -50,11 +55,15 @@ def main() -> None:
         }
         if found:
             print(as_table("face ages", {2 * n: steps for n, steps in found.items()}))
-        checked = [f"results/{COHORTS[0]}/cohort/covariates.tsv"]
-        found = {
-            n: run(
-                draw_counts(folder / f"samples_{n}", n, asked.genes), asked.targets or checked, asked.cores
+        for n in asked.pairs:
+            matched, looked = pair(n)
+            print(
+                f"{n:,} participants matched in {matched:.1f} CPU s, {n:,} photos compared in {looked:.1f} CPU s",
+                flush=True,
             )
+        genes = [f"results/{COHORTS[0]}/expression/genes.tsv"]
+        found = {
+            n: run(draw_counts(folder / f"samples_{n}", n, asked.genes), asked.targets or genes, asked.cores)
             for n in asked.samples
         }
         if found:
@@ -108,8 +117,29 @@ def draw_counts(folder: Path, n: int, genes: int) -> Path:
 
 
 def configured(folder: Path, cohorts: dict[str, dict[str, str]]) -> Path:
-    (folder / "config.yaml").write_text(yaml.safe_dump({"cohorts": cohorts}))
+    (folder / "config.yaml").write_text(yaml.safe_dump({"cohorts": cohorts, "report": {"sections": "full"}}))
     return folder
+
+
+def pair(n: int) -> tuple[float, float]:
+    """CPU seconds of matching n participants by age within sex, and of comparing n photos of which 1 in 100 is a copy of another."""
+    random = np.random.default_rng(n)
+    age = pd.Series(random.normal(62, 10, n))
+    sex = pd.DataFrame({"sex": random.choice(["female", "male"], n)})
+    start = time.process_time()
+    match_nearest(pd.Series(random.random(n) < 0.5), age, sex, caliper=1.0)
+    matched = time.process_time() - start
+    hashes = random.integers(0, 256, (n, 32), dtype=np.uint8)
+    hashes[: n // 100] = hashes[n // 100 : 2 * (n // 100)]
+    hashes[: n // 100, 0] ^= 1
+    photos = pd.DataFrame({
+        "cohort": "one", "subject_id": [f"s{k}" for k in range(n)], "pixel_hash": [f"{k}" for k in range(n)],
+        "perceptual_hash": [one.tobytes().hex() for one in hashes],
+    })  # fmt: skip
+    start = time.process_time()
+    found = find_same_photos(photos)
+    assert (found != "").sum() == 2 * (n // 100)
+    return matched, time.process_time() - start
 
 
 def plan(folder: Path, n: int) -> tuple[float, float, float]:

@@ -2,6 +2,9 @@
 
 import hashlib
 import os
+import re
+import subprocess
+import sys
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -23,6 +26,7 @@ from faceage_bio.faces.faceage.store import (
     prune_store,
     verify_store,
 )
+from tests.conftest import ROOT
 
 CARDS = [{"name": "mean", "sha256": "0" * 64}]
 ENGINE = engine_of(CARDS, settings_of(FaceAge()))
@@ -232,15 +236,72 @@ def test_a_store_where_nothing_can_be_written_is_said_once_and_costs_no_result(t
     assert (tmp_path / "store").read_text() == "a file where the folder should be"
 
 
-def test_a_store_of_another_version_is_left_alone_and_its_photos_are_computed(tmp_path, photos):
+def test_a_store_of_another_version_is_said_and_left_alone_and_its_photos_are_computed(
+    tmp_path, photos, capsys
+):
     filled(tmp_path, photos)
-    other = ENGINE | {"engine": ENGINE["engine"] + 1}
-    newer = PhotoStore(tmp_path / "store", other)
+    PhotoStore(tmp_path / "store", ENGINE | {"models": ["1" * 64], "engine": 1}).keep(rows_of(photos))
+    decoders = ENGINE["decoders"] | {"pillow": "99.0"}
+    newer = PhotoStore(tmp_path / "store", ENGINE | {"decoders": decoders})
     assert newer.find(photos).empty
     assert newer.count(photos) == (0, 0)
+    said = capsys.readouterr().err
+    assert said.count("holds photo results of other models, settings or versions alone") == 1
+    # of two engines the one that differs least
+    assert (
+        f"(decoders.pillow: {ENGINE['decoders']['pillow']} there, 99.0 here). They are left as they are"
+        in said
+    )
     newer.keep(rows_of(photos[:1]))
     assert len(PhotoStore(tmp_path / "store", ENGINE).find(photos)) == 3
-    assert len(PhotoStore(tmp_path / "store", other).find(photos)) == 1
+    assert len(PhotoStore(tmp_path / "store", newer.engine).find(photos)) == 1
+    assert capsys.readouterr().err == ""
+
+
+# a real full disk, and a real read-only one, in a mount namespace of their own, which nothing else sees
+DISKS = {
+    "full": ("mount -t tmpfs -o size=32k none store", r"No space left on device", 0),
+    "read-only": ("mount --bind store store && mount -o remount,ro,bind store", r"Read-only file system", 3),
+}
+ON_THAT_DISK = """
+import sys, pandas as pd
+from pathlib import Path
+from faceage_bio.faces.faceage.store import PhotoStore
+from tests.test_photo_store import ENGINE
+rows = pd.read_parquet("rows.parquet")
+store = PhotoStore(Path("store"), ENGINE)
+print("known", len(store.find(sorted(Path("photos").resolve().iterdir()))))
+store.keep(rows)
+store.keep(rows)
+store.join_added()
+print("files", len([path for path in Path("store").rglob("*") if path.is_file() and path.name != "engine.json"]))
+"""
+
+
+@pytest.mark.parametrize("disk", DISKS)
+def test_on_a_disk_that_takes_nothing_the_store_says_so_once_and_gives_what_it_holds(tmp_path, photos, disk):
+    mount, said, known = DISKS[disk]
+    namespace = ["unshare", "--mount", *([] if os.geteuid() == 0 else ["--map-root-user"])]
+    if subprocess.run([*namespace, "mount", "-t", "tmpfs", "none", tmp_path], capture_output=True).returncode:
+        pytest.skip("this system does not let a process mount a disk of its own")
+    filled(tmp_path, photos)
+    random = np.random.default_rng(1)
+    many = {
+        "content_hash": [random.bytes(32).hex() for _ in range(3000)],
+        "place": "x",
+        "size": 1,
+        "mtime_ns": 1,
+    }
+    pd.DataFrame(many).to_parquet(tmp_path / "rows.parquet")
+    done = subprocess.run(
+        [*namespace, "sh", "-c", f'{mount} && exec "$0" -c "$1"', sys.executable, ON_THAT_DISK],
+        cwd=tmp_path, capture_output=True, text=True, env=os.environ | {"PYTHONPATH": str(ROOT)},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert f"known {known}" in done.stdout
+    assert f"files {1 if known else 0}" in done.stdout
+    assert done.stderr.count("store: photo results cannot be kept") == 1
+    assert re.search(rf"{said}.*a later run computes them again. Expected a folder with space that may be written", done.stderr)  # fmt: skip
 
 
 def test_a_part_of_another_form_is_said_and_its_photos_are_computed(tmp_path, photos, capsys):

@@ -1,6 +1,7 @@
 """Counts as facilities send them: each format read to the same table, what is not raw or not human refused by name."""
 
 import gzip
+import re
 
 import numpy as np
 import pandas as pd
@@ -12,6 +13,7 @@ from faceage_bio.core.errors import CountsError, TableError
 from faceage_bio.intake.rna import gene_ids
 from faceage_bio.intake.rna.count_files import CountTable, read_counts
 from faceage_bio.intake.rna.count_formats import sample_of
+from faceage_bio.intake.rna.raw import problems_of_values
 
 COUNTS = pd.DataFrame(
     {"s1": [523, 40, 8, 0], "s2": [611, 55, 3, 2], "s3": [208, 31, 9, 1]}, index=["CDK6", "TP53", "GDF15", "XIST"]
@@ -206,6 +208,31 @@ def test_what_is_not_raw_is_refused_with_the_evidence(tmp_path, kind):
     table, message = NORMALISED[kind]
     with pytest.raises(CountsError, match=message):
         read_counts(write(tmp_path / "counts.tsv", table))
+
+
+def test_rounded_values_are_no_counts_though_they_are_whole():
+    """Counted reads vary by Poisson at least, whatever the depth; values of many reads each do not, once rounded to whole numbers."""
+    random = np.random.default_rng(3)
+    mean, depth = random.lognormal(0, 2, (1000, 1)), random.lognormal(0, 0.3, 12)
+    counts = random.poisson(mean * depth)
+    whole = random.multinomial(
+        20_000, mean[:, 0] / mean.sum(), 12
+    ).T  # of 20,000 reads each, as after downsampling
+    fpkm = mean * random.lognormal(-0.08, 0.4, (1000, 12)) * depth
+    tpm = np.rint(fpkm / fpkm.sum(axis=0) * 1e4)
+
+    def told(values):
+        return " ".join(problems_of_values(pd.DataFrame(values), "counts.tsv"))
+
+    assert told(counts) == ""
+    assert (
+        told(random.poisson(mean, (1000, 12)) + (mean > 50) * counts) == ""
+    )  # equally deep but for the most expressed
+    assert "every sample sums to 20000" in told(whole)
+    assert re.search(r"of \d+ genes with a mean of 0.5 to 2 the variance between samples is 0\.\d+ times the mean.*TPM or FPKM that were rounded", told(np.rint(fpkm)))  # fmt: skip
+    assert told(np.rint(fpkm)[:, :9]) == ""  # too few samples to tell
+    assert 1e-3 < np.ptp(tpm.sum(axis=0)) / tpm.sum(axis=0).mean() < 1e-2  # by values below 0.5
+    assert "scaled to one total" in told(tpm)
 
 
 WRONG = {

@@ -14,7 +14,7 @@ import stat
 import sys
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from importlib import metadata
 from pathlib import Path
@@ -108,6 +108,7 @@ class PhotoStore:
         """
         index = self.index()
         if index.empty:
+            self._tell_of_others()
             return index
         states = [(n, *state) for n, place in enumerate(places) if (state := state_of(place))]
         wanted = pd.DataFrame(states, columns=["position", *STATE])
@@ -127,6 +128,8 @@ class PhotoStore:
     def count(self, places: Sequence[Path | None]) -> tuple[int, int]:
         """How many of these photos are known, and how many of them by their bytes alone, which are read for it; nothing is written."""
         index = self.index()
+        if index.empty:
+            self._tell_of_others()
         states = pd.DataFrame([state_of(place) or (None, -1, -1) for place in places], columns=list(STATE))
         if index.empty or states.empty:
             return 0, 0
@@ -153,7 +156,7 @@ class PhotoStore:
                 rows.to_parquet(temporary, index=False, write_page_checksum=True)
         except OSError as error:
             self._tell(
-                f"{self.folder}: photo results cannot be kept ({error.strerror}), so a later run computes them again. "
+                f"{self.folder}: photo results cannot be kept ({error.strerror or error}), so a later run computes them again. "
                 "Expected a folder with space that may be written; see faceage.store."
             )
         else:
@@ -210,10 +213,43 @@ class PhotoStore:
         frames = [table.to_pandas() for table in tables if table.num_rows]
         return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=columns or list(OWN))
 
+    def _tell_of_others(self) -> None:
+        """Say in what the engine nearest to this one differs, where the store holds results of others alone."""
+        differences = []
+        for path in self.folder.glob(f"*/{DESCRIPTION}"):
+            try:
+                other = dict(_leaves(json.loads(path.read_text(encoding="utf-8"))))
+            except (OSError, ValueError):
+                continue
+            own = dict(_leaves(json.loads(json.dumps(self.engine))))
+            differences.append(
+                [
+                    f"{name}: {other.get(name)} there, {own.get(name)} here"
+                    for name in sorted(own.keys() | other.keys())
+                    if own.get(name) != other.get(name)
+                ]
+            )
+        nearest = min(differences, key=len, default=[])
+        if nearest:
+            self._tell(
+                f"{self.folder}: holds photo results of other models, settings or versions alone ({'; '.join(nearest[:3])}"
+                f"{', ...' if nearest[3:] else ''}). They are left as they are, and photos are computed. Expected results of the same ones where none is "
+                "to be computed again."
+            )
+
     def _tell(self, message: str, key: str | None = None) -> None:
         if (key or message) not in self._told:
             self._told.add(key or message)
             print(message, file=sys.stderr, flush=True)
+
+
+def _leaves(value: object, name: str = "") -> Iterator[tuple[str, object]]:
+    """Dotted names of all single values of nested JSON."""
+    if isinstance(value, dict | list):
+        for key, inner in value.items() if isinstance(value, dict) else enumerate(value):
+            yield from _leaves(inner, f"{name}.{key}" if name else str(key))
+    else:
+        yield name, value
 
 
 def content_of(place: Path | str) -> str | None:

@@ -15,6 +15,13 @@ MULTIPLES = (
 )
 FEW_GENES, FEW_WHOLE = 50, 0.25  # a table of few genes may have small counts alone, some of them whole
 EQUAL_SUMS = 1e-3  # relative spread of the samples' sums below which they were scaled to one total
+NEARLY_EQUAL_SUMS, SEVERAL = (
+    1e-2,
+    6,
+)  # the same of so many samples: rounding takes unequal parts of values below 0.5
+# Reads are counted, so the variance of a gene's counts is its mean at least, however deep libraries are. Rounded TPM and FPKM, which
+# stand for more reads than their size, may have less; genes of these means, at least so many in so many samples, have a median above 0.9
+LOW_MEANS, LOW_GENES, LOW_SAMPLES, LEAST_DISPERSION = (0.5, 2.0), 200, 10, 0.6
 NOT_WHOLE = "not whole numbers"
 NEEDED = "DESeq2 needs raw counts: not TPM, FPKM, CPM or logarithms. Give the counts as the counting program wrote them."
 ESTIMATED = "If these are estimated counts of salmon, RSEM or tximport, say `counts_kind: estimated`."
@@ -46,8 +53,8 @@ def problems_of_values(
         for mask, what in _masks(values, None if estimated else fractions)
         if mask.any()
     ]
-    if not problems and (scaled := _scaled(values)):
-        problems.append(f"{path}: {scaled} {NEEDED}")
+    if not problems and (told := _scaled(values) or _less_than_counted(values, fractions)):
+        problems.append(f"{path}: {told} {NEEDED}")
     if problems or not estimated or fractions is None or not fractions.any():
         return problems
     many = len(values) >= FEW_GENES or fractions.sum() > (1 - FEW_WHOLE) * (values > 0).sum()
@@ -140,6 +147,23 @@ def _scaled(values: np.ndarray) -> str:
     sums = np.nansum(values, axis=0)
     if len(sums) < 3 or len(values) < 3 or not sums.min() > 0 or not np.isfinite(sums).all():
         return ""
-    if np.ptp(sums) > EQUAL_SUMS * sums.mean():
+    if np.ptp(sums) > (NEARLY_EQUAL_SUMS if len(sums) >= SEVERAL else EQUAL_SUMS) * sums.mean():
         return ""
     return f"every sample sums to {sums.mean():.6g}, so they were scaled to one total (TPM or CPM sum to a million)."
+
+
+def _less_than_counted(values: np.ndarray, fractions: np.ndarray | None) -> str:
+    """Whole numbers that vary less between samples than counted reads can."""
+    if values.shape[1] < LOW_SAMPLES or (fractions is not None and fractions.any()):
+        return ""
+    means = values.mean(axis=1)
+    low = (means >= LOW_MEANS[0]) & (means <= LOW_MEANS[1])
+    if low.sum() < LOW_GENES:
+        return ""
+    dispersion = float(np.median(values[low].var(axis=1, ddof=1) / means[low]))
+    if dispersion >= LEAST_DISPERSION:
+        return ""
+    return (
+        f"of {low.sum():,} genes with a mean of {LOW_MEANS[0]:g} to {LOW_MEANS[1]:g} the variance between samples is {dispersion:.2f} times the mean "
+        "(median), and of counted reads it is 1 or more, so these may be TPM or FPKM that were rounded."
+    )
