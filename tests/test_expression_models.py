@@ -102,7 +102,9 @@ def test_every_panel_gene_is_there_in_every_model_with_a_reason_if_it_was_not_te
         assert set(mine.n_tests) == {3}
         known = mine[mine.p_value.notna()]
         np.testing.assert_allclose(known.p_bonferroni, np.minimum(1, 3 * known.p_value))
-        assert (known.q_value <= known.p_bonferroni).all()
+        assert (
+            known.q_value <= known.p_bonferroni * (1 + 1e-12)
+        ).all()  # equal for the smallest, but for rounding
 
 
 def test_the_second_opinions_agree(tables):

@@ -89,7 +89,7 @@ def test_components_equal_those_of_r(monkeypatch):
     from faceage_bio.analyses.expression import quality
 
     data = voters()[OUTCOMES]
-    monkeypatch.setattr(quality, "levels_of", lambda counts: data)
+    monkeypatch.setattr(quality, "levels_of", lambda counts, genes: data)
     scores, shares, _ = quality.principal_components(pd.DataFrame(1, OUTCOMES, data.index), 5, 2, 0, 0)
     for k in (1, 2):
         assert shares[f"PC{k}"] == pytest.approx(GOLDEN[f"pc share {k}"], rel=1e-9)

@@ -201,7 +201,8 @@ def read_table(path: Path | str, columns: Sequence[str] | None = None) -> pd.Dat
         )
     with _told_if_damaged(path):
         table = _read_own(path, columns)
-        return table.drop(columns=[name for name in table if any(hides(name) for hides in _hiding)])
+        hidden = [name for name in table if any(hides(name) for hides in _hiding)]
+        return table.drop(columns=hidden) if hidden else table
 
 
 @contextmanager
@@ -219,7 +220,11 @@ def _told_if_damaged(path: Path) -> Iterator[None]:
 
 def _read_own(path: Path, columns: Sequence[str] | None) -> pd.DataFrame:
     if path.suffix == ".parquet":
-        return pd.read_parquet(path, columns=columns)
+        import pyarrow as pa
+
+        table = pd.read_parquet(path, columns=columns)
+        pa.default_memory_pool().release_unused()  # of counts of 5,000 samples 800 MB
+        return table
     if path.suffix in {".tsv", ".csv"}:
         separator = "\t" if path.suffix == ".tsv" else ","
         # an empty cell is missing, but the words NA, null or None in a name are not; 007 is a name and not a number

@@ -11,7 +11,7 @@ import numpy as np
 
 from faceage_bio.core.errors import FitError
 from faceage_bio.stats import outlying_counts
-from faceage_bio.stats.blocks import in_blocks
+from faceage_bio.stats.blocks import ELEMENTS, in_blocks
 from faceage_bio.stats.dispersion import Profile, gene_wise, projected, starting_values, with_prior
 from faceage_bio.stats.dispersion_trend import Trend, fit_trend, prior_variance
 from faceage_bio.stats.negative_binomial import LEAST_MEAN, NegativeBinomialFit, Pairs, fit_means, means
@@ -112,7 +112,8 @@ def fit_deseq(counts: np.ndarray, design: np.ndarray, size_factors: np.ndarray, 
     expected = trend.at(base_mean[genes])
     prior, seen = prior_variance(own, expected, n - p)
     final = chain.final(genes, beta, own, expected, prior, seen)
-    fit = fit_means(counts[:, genes], chain.design, size_factors, final, workers)
+    all_there = len(genes) == counts.shape[1]
+    fit = fit_means(counts if all_there else counts[:, genes], chain.design, size_factors, final, workers)
     result = DeseqFit(
         base_mean, _spread(own, genes, base_mean), _spread(expected, genes, base_mean),
         _spread(final, genes, base_mean), np.full(len(base_mean), np.nan), np.zeros(len(base_mean), bool), genes, fit,
@@ -123,7 +124,11 @@ def fit_deseq(counts: np.ndarray, design: np.ndarray, size_factors: np.ndarray, 
 
 def normalised_means(counts: np.ndarray, size_factors: np.ndarray) -> np.ndarray:
     """Mean of normalised counts, shape (n_genes,)."""
-    return (1 / size_factors) @ counts / len(counts)
+    inverse = 1 / size_factors
+    parts = np.array_split(
+        np.arange(counts.shape[1]), -(-counts.size // ELEMENTS) or 1
+    )  # a product copies integers as floats
+    return np.concatenate([inverse @ counts[:, part] for part in parts]) / len(counts)
 
 
 def _spread(values: np.ndarray, genes: np.ndarray, like: np.ndarray) -> np.ndarray:

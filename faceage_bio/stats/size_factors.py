@@ -26,8 +26,11 @@ def median_of_ratios(counts: np.ndarray) -> np.ndarray:
     in_all = (counts > 0).all(axis=0)
     if not in_all.any():
         raise FitError("each_gene_has_a_zero")
-    logs = np.log(counts[:, in_all])
-    return np.exp(np.median(logs - logs.mean(axis=0), axis=1))
+    means = np.zeros(int(in_all.sum()))
+    for one in counts:  # by sample, to hold no second table of counts
+        means += np.log(one[in_all])
+    means /= len(counts)
+    return np.exp([np.median(np.log(one[in_all]) - means) for one in counts])
 
 
 def positive_counts(counts: np.ndarray) -> np.ndarray:
@@ -69,17 +72,20 @@ def trimmed_mean_of_m(counts: np.ndarray, ratio_trim: float = 0.3, sum_trim: flo
     float array, shape (n_samples,)
         Factors of geometric mean 1, to be multiplied by the library sizes (the sums of ``counts``).
     """
-    counts = counts[:, counts.any(axis=0)].astype(np.float64)
-    sizes = counts.sum(axis=1)
-    upper = np.quantile(counts, 0.75, axis=1) / sizes
+    present = counts.any(axis=0)
+
+    def row(sample: int) -> np.ndarray:
+        return counts[sample, present].astype(np.float64)  # one by one, to hold no second table of counts
+
+    samples = range(len(counts))
+    sizes = np.array([row(k).sum() for k in samples])
+    upper = np.array([np.quantile(row(k), 0.75) for k in samples]) / sizes
     if np.median(upper) < 1e-20:
-        reference = int(np.argmax(np.sqrt(counts).sum(axis=1)))
+        reference = int(np.argmax([np.sqrt(row(k)).sum() for k in samples]))
     else:
         reference = int(np.argmin(np.abs(upper - upper.mean())))
-    base, size = counts[reference], sizes[reference]
-    factors = np.array([
-        _factor(one, total, base, size, ratio_trim, sum_trim) for one, total in zip(counts, sizes, strict=True)
-    ])  # fmt: skip
+    base, size = row(reference), sizes[reference]
+    factors = np.array([_factor(row(k), sizes[k], base, size, ratio_trim, sum_trim) for k in samples])
     return factors / np.exp(np.log(factors).mean())
 
 

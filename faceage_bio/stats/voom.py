@@ -21,17 +21,28 @@ def voom(counts: np.ndarray, design: np.ndarray, library_sizes: np.ndarray) -> t
     log_cpm = log_counts_per_million(counts, library_sizes)
     q, _ = np.linalg.qr(design)
     fitted = q @ (q.T @ log_cpm)
-    sigma = np.sqrt(((log_cpm - fitted) ** 2).sum(axis=0) / (n - p))
+    squares = np.zeros(counts.shape[1])
+    for one, other in zip(
+        log_cpm, fitted, strict=True
+    ):  # by sample, since arrays of all are as large as the counts
+        squares += (one - other) ** 2
+    sigma = np.sqrt(squares / (n - p))
     depth = np.log2(library_sizes + 1) - np.log2(1e6)
     present = counts.any(axis=0)
     level, root = (log_cpm.mean(axis=0) + depth.mean())[present], np.sqrt(sigma)[present]
     places, heights = _smooth(level, root)
-    return log_cpm, 1 / np.interp(fitted + depth[:, None], places, heights) ** 4
+    fitted += depth[:, None]
+    for one in fitted:
+        one[:] = 1 / np.interp(one, places, heights) ** 4
+    return log_cpm, fitted
 
 
 def log_counts_per_million(counts: np.ndarray, library_sizes: np.ndarray) -> np.ndarray:
     """Log2 of counts plus one half, per million."""
-    return np.log2((counts + 0.5) / (library_sizes[:, None] + 1) * 1e6)
+    levels = counts + 0.5
+    levels /= library_sizes[:, None] + 1
+    levels *= 1e6
+    return np.log2(levels, out=levels)
 
 
 def _smooth(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -95,7 +95,9 @@ def choose_samples(
         stage="expression", status=status.mask(flagged, "flagged"), reason=reason.mask(flagged, judged["reason"]),
         detail=judged["detail"].where(out | flagged, ""),
     )  # fmt: skip
-    return Expression(counts[used.index].T, used, ledger_rows(ledger))
+    chosen = of_samples(counts, used.index).T
+    chosen.index = used.index
+    return Expression(chosen, used, ledger_rows(ledger))
 
 
 def _judged(people: pd.DataFrame, verdicts: pd.DataFrame | None) -> pd.DataFrame:
@@ -103,6 +105,11 @@ def _judged(people: pd.DataFrame, verdicts: pd.DataFrame | None) -> pd.DataFrame
     columns = ["status", "reason", "detail"]
     table = pd.DataFrame(columns=columns) if verdicts is None else verdicts[columns]
     return table.reindex(people[SAMPLE]).fillna("").set_axis(people.index, axis=0)
+
+
+def of_samples(counts: pd.DataFrame, samples: pd.Index | pd.Series) -> pd.DataFrame:
+    """The counts of these samples, not copied where they are all there are."""
+    return counts if list(counts.columns) == list(samples) else counts[list(samples)]
 
 
 def settle_repeats(
@@ -128,8 +135,7 @@ def _add_libraries(
     counts: pd.DataFrame, people: pd.DataFrame, repeated: str
 ) -> tuple[pd.DataFrame, pd.Series]:
     """Counts in which the first library of each specimen (or person) holds the sum, and why the others are not rows of their own."""
-    counts = counts.copy()
-    why = pd.Series(dtype=object)
+    own, why = counts, pd.Series(dtype=object)
     specimen = (
         people[SPECIMEN].where(people[SPECIMEN].notna(), people[SAMPLE])
         if SPECIMEN in people
@@ -142,6 +148,7 @@ def _add_libraries(
         rows = people[~people.index.isin(why.index)]
         for _, mine in rows.groupby(group.reindex(rows.index), sort=False):
             if len(mine) > 1:
+                counts = counts.copy() if counts is own else counts  # only where something is added
                 counts[mine[SAMPLE].iloc[0]] = counts[mine[SAMPLE].tolist()].sum(axis=1)
                 why = pd.concat([why, pd.Series(reason, index=mine.index[1:])])
     return counts, why

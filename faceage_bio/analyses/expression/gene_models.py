@@ -105,7 +105,8 @@ class CountModels:
         table["p_lrt"] = np.nan if deseq2_test is None else deseq2_test["p_lrt"]
         table["hc3_p_value"] = np.nan
         if self.persons is None:
-            table["hc3_p_value"] = hc3(self.log_cpm[:, places], matrix.to_numpy(), contrast[None])[3, 0]
+            levels = self.log_cpm if genes.equals(self.genes) else self.log_cpm[:, places]
+            table["hc3_p_value"] = hc3(levels, matrix.to_numpy(), contrast[None])[3, 0]
         return table.set_axis(genes, axis=0)
 
     def _by_method(self, deseq2_test: pd.DataFrame | None, voom_test: pd.DataFrame) -> pd.DataFrame:

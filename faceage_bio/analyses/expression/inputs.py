@@ -64,10 +64,10 @@ def read_inputs(
         return analyses, sheet, pd.Series(dtype=object)
     if counts.suffix == ".parquet":  # checked at intake
         found = CountTable.from_table(read_table(counts))
-        return {"expression": (found.counts.astype("int64"), sheet)}, sheet, found.identifiers
+        return {"expression": (found.counts.astype("int32", copy=False), sheet)}, sheet, found.identifiers
     names = sheet[SAMPLE].astype(str).tolist()
     found = read_counts(counts, kind=kind, strand=strand, mapping=gene_ids, samples=names)
-    table = found.counts.astype("int64")  # sums exceed 32 bits
+    table = found.counts.astype("int32", copy=False)  # checked to be below a billion; sums of it have 64 bits
     for sentence in found.said:
         print(f"{counts}: {sentence}")
     if lacking := [name for name in names if name not in found.counts]:

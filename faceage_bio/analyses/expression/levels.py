@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from faceage_bio.analyses.expression.counts import settle_repeats
+from faceage_bio.analyses.expression.counts import of_samples, settle_repeats
 from faceage_bio.core.columns import SAMPLE, SUBJECT
 from faceage_bio.core.errors import CohortError, examples
 from faceage_bio.core.problems import Problems
@@ -36,7 +36,10 @@ def log_counts_per_million(counts: pd.DataFrame, min_count: int, min_samples: in
             f"{len(empty)} sample(s) have no counts at all: {examples(empty)}. Expected some in each. Take them out of the counts."
         )
     kept = (counts >= min_count).sum(axis=1) >= min(min_samples, counts.shape[1])
-    return np.log2(counts[kept] / totals * 1e6 + 1).T
+    levels = counts.to_numpy()[kept] / totals.to_numpy()
+    levels *= 1e6
+    levels += 1
+    return pd.DataFrame(np.log2(levels, out=levels).T, counts.columns, counts.index[kept])
 
 
 def levels_table(
@@ -63,13 +66,11 @@ def levels_table(
         last sample in a sum.
     """
     repeated = "first" if repeated == "block" else repeated
-    return pd.concat(
-        [
-            _of(counts, samples, name, min_count, min_samples, repeated, tissue)
-            for name, (counts, samples) in inputs.items()
-        ],
-        ignore_index=True,
-    )
+    parts = [
+        _of(counts, samples, name, min_count, min_samples, repeated, tissue)
+        for name, (counts, samples) in inputs.items()
+    ]
+    return parts[0] if len(parts) == 1 else pd.concat(parts, ignore_index=True)
 
 
 def _of(
@@ -89,8 +90,11 @@ def _of(
     kept = samples[~samples.index.isin(settled.index)]
     if repeated == "sum":
         kept = kept.assign(sample_date=kept[SUBJECT].map(samples.groupby(SUBJECT)["sample_date"].last()))
-    levels = log_counts_per_million(counts[kept[SAMPLE]], min_count, min_samples)
+    levels = log_counts_per_million(of_samples(counts, kept[SAMPLE]), min_count, min_samples)
     about = kept.assign(analysis=analysis).reindex(columns=ABOUT)
     if about.empty:
         return pd.DataFrame({"analysis": [analysis]}).reindex(columns=ABOUT)
-    return pd.concat([about.reset_index(drop=True), levels.reset_index(drop=True)], axis=1)
+    levels = levels.reset_index(drop=True).rename_axis(columns=None)
+    for place, name in enumerate(ABOUT):  # a join would copy all levels
+        levels.insert(place, name, about[name].to_numpy())
+    return levels

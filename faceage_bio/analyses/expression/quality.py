@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from faceage_bio.analyses.expression.counts import of_samples
 from faceage_bio.core.columns import SAMPLE, SUBJECT
 from faceage_bio.core.results.reasons import Reason, reason
 from faceage_bio.intake.rna.tissues import is_of_tissue
@@ -15,6 +16,7 @@ X_GENE = "XIST"  # of inactivated X chromosomes
 Y_GENES = ("RPS4Y1", "DDX3Y", "KDM5D", "UTY", "EIF1AY", "USP9Y", "ZFY", "TXLNGY")
 TOP = 50  # genes whose share of the counts tells a library of little variety
 FEWEST = 4  # samples for components
+VARIANCES_AT_ONCE = 5_000_000  # levels; pandas copies them
 MAD = 1.4826  # times the median absolute deviation is the standard deviation of normal values
 LIKE = 5  # samples of one batch that have a median of their own
 NO_COUNTS, OUTLIER, SEX = "no_counts", "rna_outlier", "sex_mismatch"
@@ -69,15 +71,15 @@ def check_samples(
     """
     if tissue is not None:
         samples = samples[is_of_tissue(samples, tissue)]
-    counts = counts[samples[SAMPLE]]
+    counts = of_samples(counts, samples[SAMPLE])
     table = measure(counts).assign(**{SUBJECT: samples.set_index(SAMPLE)[SUBJECT]})
     filled = table.index[table["library_size"] > 0]
     if "sex" in people:
         table["recorded_sex"] = table[SUBJECT].map(people.drop_duplicates(SUBJECT).set_index(SUBJECT)["sex"])
-    sexes, no_sex = tell_sex(counts[filled], limits.sex_difference)
+    sexes, no_sex = tell_sex(of_samples(counts, filled), limits.sex_difference)
     table = table.join(sexes)
     components, shares, no_components = principal_components(
-        counts[filled], limits.variable_genes, limits.components, min_count, min_samples
+        of_samples(counts, filled), limits.variable_genes, limits.components, min_count, min_samples
     )
     table = table.reindex(columns=[name for name in PRIVATE_COLUMNS if name not in (SAMPLE, "analysis")])
     spread = pd.concat([np.log2(table.loc[filled, "library_size"]), components], axis=1)
@@ -92,18 +94,21 @@ def measure(counts: pd.DataFrame) -> pd.DataFrame:
     """Library size, genes with a count, and the share of the counts in the `TOP` genes of each sample."""
     values = counts.to_numpy()
     total = values.sum(axis=0)
-    top = np.sort(values, axis=0)[-TOP:].sum(axis=0)
+    top = np.array(
+        [np.sort(one)[-TOP:].sum() for one in values.T]
+    )  # of one sample after the other, to copy no others
     share = np.divide(top, total, out=np.full(len(total), np.nan), where=total > 0)
     return pd.DataFrame(
-        {"library_size": total, "genes_detected": (values > 0).sum(axis=0), "top_share": share},
+        {"library_size": total, "genes_detected": np.count_nonzero(values, axis=0), "top_share": share},
         index=counts.columns,
     )
 
 
-def levels_of(counts: pd.DataFrame) -> pd.DataFrame:
-    """Log2 of counts plus one half, per million, samples x genes."""
-    values = log_counts_per_million(counts.to_numpy().T, counts.sum(axis=0).to_numpy())
-    return pd.DataFrame(values, counts.columns, counts.index)
+def levels_of(counts: pd.DataFrame, genes: np.ndarray | list[str]) -> pd.DataFrame:
+    """Log2 of counts plus one half, per million of all counts, samples x those genes (names, or whether each)."""
+    chosen = counts.loc[genes]
+    values = log_counts_per_million(chosen.to_numpy().T, counts.sum(axis=0).to_numpy())
+    return pd.DataFrame(values, chosen.columns, chosen.index)
 
 
 def tell_sex(counts: pd.DataFrame, least: float) -> tuple[pd.DataFrame, Reason | None]:
@@ -123,7 +128,7 @@ def tell_sex(counts: pd.DataFrame, least: float) -> tuple[pd.DataFrame, Reason |
     lacking += [] if present else [f"Y genes ({', '.join(Y_GENES[:5])} ...)"]
     if lacking:
         return pd.DataFrame(index=counts.columns), reason("no_sex_genes", genes=" and no ".join(lacking))
-    levels = levels_of(counts)
+    levels = levels_of(counts, [X_GENE, *present])
     xist, y_genes = levels[X_GENE], levels[present].mean(axis=1)
     difference = y_genes - xist
     told = np.select([difference >= least, difference <= -least], ["male", "female"], "not determined")
@@ -142,9 +147,11 @@ def principal_components(
     if counts.shape[1] < FEWEST:
         return *empty, reason("too_few_samples", n=counts.shape[1], needed=FEWEST)
     kept = (counts >= min_count).sum(axis=1) >= min(min_samples, counts.shape[1])
-    levels = levels_of(counts).loc[:, (kept & ~counts.index.isin([X_GENE, *Y_GENES])).to_numpy()]
-    levels = levels[levels.var().sort_values(ascending=False, kind="stable").index[:n_genes]]
-    levels = levels.loc[:, levels.var() > 0]
+    levels = levels_of(counts, (kept & ~counts.index.isin([X_GENE, *Y_GENES])).to_numpy())
+    parts = np.array_split(np.arange(levels.shape[1]), max(1, levels.size // VARIANCES_AT_ONCE))
+    spread = pd.concat([levels.iloc[:, part].var() for part in parts])
+    most = spread.sort_values(ascending=False, kind="stable").index[:n_genes]
+    levels = levels[most[spread[most] > 0]]
     k = min(n_components, len(levels) - 1, levels.shape[1])
     if k < 1:
         return *empty, reason("no_gene_varies")
