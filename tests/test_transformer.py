@@ -196,3 +196,10 @@ def test_the_command_and_a_model_that_was_exchanged(tmp_path, network):  # noqa:
 
 def test_architecture_keeps_only_what_was_declared():
     assert Architecture(timm="test_vit").model_dump(exclude_none=True) == {"timm": "test_vit"}
+
+
+def test_a_head_of_several_layers_takes_the_place_of_one():
+    with pytest.raises(
+        WeightsError, match=r"ends in tuple\. Expected a network that ends in one linear layer"
+    ):
+        build({"timm": "deit_tiny_distilled_patch16_224", "head": HEAD}, 224)
