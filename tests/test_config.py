@@ -112,7 +112,7 @@ def test_every_setting_has_a_comment():
         ({"survival": {"end_date": "1.5.2023"}}, "survival.end_date: '1.5.2023' is no day; write YYYY-MM-DD"),
         ({"survival": {"gap_classes": [10.0, -5.0]}}, "gap_classes: give the lower gap and then the higher"),
         ({"survival": {"landmark_years": 0.0}}, "survival.landmark_years: .* greater than 0"),
-        ({"cohorts": {}}, "at least 1 item"),
+        ({"cohorts": {}}, r"cohorts: found 0 entries, expected at least 1\."),
     ],
 )
 def test_a_wrong_config_names_the_key_and_what_to_write(change, message):

@@ -108,3 +108,30 @@ def test_hashes_that_look_like_numbers_break_nothing(read):
     assert table.pixel_hash.tolist() == ["12e45678901234567890", "1e5"]
     with pytest.raises(CohortError, match="'face_age': 1 row"):
         read("face_age chronological_age\n1e99999999999999999999 61\n62 63\n")
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "advice"),
+    [
+        ("sex", "1", "Expected female or male. Write one of them."),
+        ("smoking", "perhaps", "Write one of them."),
+        ("bmi", "22,5x", ""),
+        ("face_age", "61,5", "Write a decimal point, not a comma."),
+    ],
+)
+def test_advice_for_a_plain_table_needs_no_config(tmp_path, column, value, advice):
+    path = tmp_path / "a.tsv"
+    row = {
+        "subject_id": "P1",
+        "chronological_age": "60",
+        "face_age": "61",
+        "sex": "male",
+        "smoking": "never",
+        "bmi": "22",
+    }
+    pd.DataFrame([row | {column: value}]).to_csv(path, sep="\t", index=False)
+    with pytest.raises(CohortError) as told:
+        read_plain(path)
+    assert str(told.value).endswith(advice)
+    assert "declare" not in str(told.value)
+    assert "config" not in str(told.value)

@@ -13,7 +13,8 @@ from faceage_bio.core.errors import CountsError, TableError
 from faceage_bio.intake.rna import gene_ids
 from faceage_bio.intake.rna.count_files import CountTable, read_counts
 from faceage_bio.intake.rna.count_formats import sample_of
-from faceage_bio.intake.rna.raw import problems_of_values
+from faceage_bio.intake.rna.raw import caution_of_sizes, problems_of_values
+from faceage_bio.stats.size_factors import median_of_ratios
 
 COUNTS = pd.DataFrame(
     {"s1": [523, 40, 8, 0], "s2": [611, 55, 3, 2], "s3": [208, 31, 9, 1]}, index=["CDK6", "TP53", "GDF15", "XIST"]
@@ -572,3 +573,32 @@ def test_merged_counts_of_nf_core_are_estimated(tmp_path):
     found = read_counts(write(tmp_path / "salmon.merged.gene_counts.tsv", table))
     assert found.counts.index.tolist() == list(COUNTS.index)
     assert "table of nf-core/rnaseq, estimated counts" in found.said
+
+
+def rounded(values):
+    return pd.DataFrame(
+        values, [f"G{k}" for k in range(len(values))], [f"s{k}" for k in range(values.shape[1])]
+    )
+
+
+def test_logarithms_with_three_decimals_are_no_thousands():
+    counts = np.random.default_rng(1).negative_binomial(2, 0.003, (200, 8))
+    (problem,) = problems_of_values(rounded(np.log2(counts + 1).round(3)), "log.tsv")
+    assert "as of logarithms" in problem
+    assert "thousands" not in problem
+    thousands = np.where(counts >= 1000, counts / 1000, counts)
+    assert (counts >= 1000).sum() > 2
+    (problem,) = problems_of_values(rounded(thousands), "dots.tsv")
+    assert "a dot after the thousands" in problem
+
+
+def test_rounded_normalised_counts_are_cautioned():
+    chance = np.random.default_rng(2)
+    means = chance.lognormal(4, 1.5, (2000, 1))
+    raw = chance.poisson(means * chance.lognormal(0, 0.25, 12))
+    assert caution_of_sizes(rounded(raw)) == ""
+    normalised = np.round(raw / median_of_ratios(raw.T))
+    assert re.match(
+        r"caution: the samples' sums differ by \d\.\d% \(SD\) only", caution_of_sizes(rounded(normalised))
+    )
+    assert caution_of_sizes(rounded(normalised[:, :4])) == ""

@@ -118,11 +118,12 @@ def test_photos_that_cannot_be_opened_are_named_and_most_of_them_stop_the_study(
         "mine": {"face_ages": None, "photos": "photos", "manifest": "manifest.tsv"},
         "models": ["model"],
     }
+    add_mean_model(tmp_path / "model")
     study(photographed, manifest=manifest)
-    assert (
-        "photos: 1 of 12 photos cannot be read, not an image format that can be read: P3.jpg"
-        in capsys.readouterr().out
-    )
+    told = capsys.readouterr().out
+    assert "photos: 1 of 12 photos cannot be read, not an image format that can be read: P3.jpg" in told
+    assert "mine: 11 of 12 photos will be computed" in told
+    assert "Everything else fits" in told
     for path in manifest.path[:7]:
         (tmp_path / "photos" / path).write_bytes(b"")
     with pytest.raises(

@@ -9,6 +9,7 @@ from faceage_bio.analyses.survival.check import hints, read_people
 from faceage_bio.analyses.survival.cox_models import Choices, grouped, model_frame
 from faceage_bio.analyses.survival.follow_up import Time, mark, prepare, survival_ledger
 from faceage_bio.analyses.survival.ladder import cox_ladder as ladder
+from faceage_bio.cli.commands_survival import read_followed
 from faceage_bio.core.errors import CohortError, ConfigError, FitError
 from faceage_bio.intake.observation import entry_of
 from faceage_bio.stats.cox import fit_cox
@@ -98,6 +99,17 @@ def test_a_model_that_cannot_be_fitted_keeps_its_row_and_says_why(change, messag
     found = row(cox_ladder(change(people()), [], 10, "c"), "face age + age")
     assert np.isnan(found.estimate)
     assert message in found.note
+
+
+def test_too_few_for_age_acceleration_is_the_reason_with_n(tmp_path, capsys):
+    five = people().head(5).drop(columns="age_acceleration")
+    path = tmp_path / "five.tsv"
+    five.to_csv(path, sep="\t", index=False)
+    table, usable = read_followed(path)
+    said = "none of 5 participants with follow-up has age acceleration, which needs at least 10 participants with both ages"
+    assert len(table) == 5
+    assert f"note: {path}: no model can be fitted, because {said}" in capsys.readouterr().out
+    assert said in row(cox_ladder(usable, [], 10, "c"), "face age + age").note
 
 
 def test_separation_is_an_error_and_not_a_huge_hazard_ratio():

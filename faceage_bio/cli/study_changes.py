@@ -58,7 +58,8 @@ def time_of(n: int, rate: tuple[float, str] | None, hours_here: float) -> str:
     if n == 0:
         return "0 hours, 0 GPU-hours"
     if rate is None:
-        return f"about {hours_here:.2g} hours on the processor, 0 GPU-hours (an estimate; no run before)"
+        about = "less than 0.1 hours" if hours_here < 0.1 else f"about {hours_here:.2g} hours"
+        return f"{about} on the processor, 0 GPU-hours (an estimate; no run before)"
     hours = n / rate[0] / 3600
     gpu = 0.0 if rate[1] == ON_PROCESSOR else hours
     return f"about {hours:.2g} hours, {gpu:.2g} GPU-hours (at {rate[0]:.1f} photos a second on {rate[1]}, as before)"

@@ -52,13 +52,16 @@ def check_study(configfile: Path, time_photos: int = 0) -> None:
         return
     problems: list[FaceAgeBioError] = []
     tables = _checked_tables(config, problems, say)
+    unreadable: dict[str, int] = {}
+    with _collected(problems):
+        unreadable = _check_photos(config, tables, say) if tables is not None else {}
     with _collected(problems):
         say(_plan(config))
     weights = _weights(config, tables, problems)
     size = _size(config, tables)
     if tables is not None:
         with _collected([]):  # what is wrong with weights is a problem already
-            _tell_changes(config, tables, say)
+            _tell_changes(config, tables, unreadable, say)
     tables = None  # the counts' memory
     ready = _tell_computer(config, size, weights, time_photos)
     if problems:
@@ -67,7 +70,9 @@ def check_study(configfile: Path, time_photos: int = 0) -> None:
         raise RunError(
             "the study fits together, but will not run here. Expected no line that says missing in the table above. Add what it names, and check again."
         )
-    say(f"Everything fits. Start with: faceage-bio run --configfile {configfile}")
+    say(
+        f"Everything {'else ' if any(unreadable.values()) else ''}fits. Start with: faceage-bio run --configfile {configfile}"
+    )
 
 
 @contextmanager
@@ -95,8 +100,6 @@ def _checked_tables(
     with _collected(problems):
         _check_uses(cohorts, tables, settings, say)
     with _collected(problems):
-        _check_photos(config, tables, say)
-    with _collected(problems):
         _check_sessions(config, tables)
     with _collected(problems):
         _check_readings(config, tables, say)
@@ -114,6 +117,7 @@ def _check_uses(cohorts: dict, tables: "dict[str, CohortTables]", settings: dict
     from faceage_bio.intake.cohort.analyses import check_tables
     from faceage_bio.intake.cohort.intake import overview, photographed
     from faceage_bio.intake.cohort.names import check_names
+    from faceage_bio.intake.rna.raw import caution_of_sizes
 
     rows = overview(tables)
     shown = Table(*rows[0], title="What will be analysed")
@@ -123,6 +127,8 @@ def _check_uses(cohorts: dict, tables: "dict[str, CohortTables]", settings: dict
     for name, cohort in tables.items():
         for line in too_small(cohort.subjects, cohort.samples, photographed(cohort)):
             say(f"{name}: {line}")
+        if cohort.counts is not None and (caution := caution_of_sizes(cohort.counts.counts)):
+            say(f"{cohorts[name]['counts']}: {caution}")
     named = Problems()
     for line in check_names(cohorts, tables, settings, named):
         say(line)
@@ -140,12 +146,13 @@ def _check_sessions(config: "Config", tables: "dict[str, CohortTables]") -> None
             check_sessions(cohort.photos)
 
 
-def _check_photos(config: "Config", tables: "dict[str, CohortTables]", say: Say) -> None:
-    """Open the header of each photo: what cannot be read is named now and not after hours."""
+def _check_photos(config: "Config", tables: "dict[str, CohortTables]", say: Say) -> dict[str, int]:
+    """Open the header of each photo: what cannot be read is named now and not after hours; how many they are, by cohort."""
     photographed = {name: cohort for name, cohort in config.cohorts.items() if cohort.photos}
     if photographed:
         from faceage_bio.faces.vision.decode import MEANINGS, DecodeError, check_header
 
+    lost = {}
     for name, cohort in photographed.items():
         paths = list(tables[name].photos["path"])
         unreadable: dict[str, list[str]] = defaultdict(list)
@@ -159,11 +166,13 @@ def _check_photos(config: "Config", tables: "dict[str, CohortTables]", say: Say)
                 f"{cohort.photos}: {len(found)} of {len(paths)} photos cannot be read, {MEANINGS[reason]}: {examples(found)}"
             )
         n = sum(map(len, unreadable.values()))
+        lost[name] = n
         if n > MOST_UNREADABLE * len(paths):
             raise CohortError(
                 f"{cohort.photos}: {n} of {len(paths)} photos of cohort '{name}' cannot be read, as listed above. Expected most of them in a format such as "
                 "JPEG, PNG, TIFF or HEIC. Export them so, or correct the paths."
             )
+    return lost
 
 
 def _check_readings(config: "Config", tables: "dict[str, CohortTables]", say: Say) -> None:
@@ -250,7 +259,9 @@ def _size(config: "Config", tables: "dict[str, CohortTables] | None") -> machine
     )
 
 
-def _tell_changes(config: "Config", tables: "dict[str, CohortTables]", say: Say) -> None:
+def _tell_changes(
+    config: "Config", tables: "dict[str, CohortTables]", unreadable: dict[str, int], say: Say
+) -> None:
     """What a run would compute that is not there yet."""
     from faceage_bio.cli.study_changes import measured_rate, photos_to_compute, time_of, why_genes_again
 
@@ -258,7 +269,8 @@ def _tell_changes(config: "Config", tables: "dict[str, CohortTables]", say: Say)
     photos = photos_to_compute(config, tables) if with_photos else {}
     rate = measured_rate(Path(config.results_dir))
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    for name, (n, touched, new) in photos.items():
+    for name, (n, touched, all_new) in photos.items():
+        new = max(all_new - unreadable.get(name, 0), 0)
         hours = machine.hours_of_photos(
             machine.Size(photos=new), machine.PIXELS, config.faceage.detection, cores
         )

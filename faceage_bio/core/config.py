@@ -406,6 +406,10 @@ def explain(item: Mapping[str, Any], root: type[Closed]) -> str:
         return f"{where}: a cohort name needs letters, digits and _, starting with a letter, at most 40."
     if item["type"] == "value_error":
         return f"{where}: {item['ctx']['error']}."
+    if item["type"] in ("too_short", "too_long"):
+        limit = item["ctx"].get("min_length", item["ctx"].get("max_length"))
+        side = "at least" if item["type"] == "too_short" else "at most"
+        return f"{where}: found {len(found)} entries, expected {side} {limit}."
     message = item["msg"].removeprefix("Input should be ")
     return f"{where}: found {json.dumps(found, default=str)} ({type(found).__name__}), expected {message}."
 

@@ -60,7 +60,7 @@ def read_plain(
         A column lacks; a cell is not what its column holds; impossible follow-up, or follow-up that is not in years; a row that stands
         twice.
     """
-    source, problems = str(path), Problems()
+    source, problems = str(path), Problems(plain=True)
     if Path(path).suffix == ".parquet":
         table = read_table(path)
     else:

@@ -317,7 +317,9 @@ def _incomplete(tables: ReportTables, config: dict) -> Iterator[tuple[float, flo
         if followed and full and followed.n > 0:
             yield 1 - full.n / followed.n, followed.n - full.n, "covariates of the full Cox model", cohort
         came, rows = box_of(boxes, "subject", "acceleration"), tables.get("phenotype", "phenotypes", cohort)
-        for exposure, n in rows.groupby("exposure")["n"].max().items() if came and came.n > 0 else ():
+        if came is None or not came.n > 0:
+            continue
+        for exposure, n in rows.groupby("exposure")["n"].max().items():
             yield (
                 1 - n / came.n,
                 came.n - n,

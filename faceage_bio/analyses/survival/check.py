@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from faceage_bio.analyses.age_residual import age_acceleration
-from faceage_bio.analyses.survival.follow_up import IN_YEARS
+from faceage_bio.analyses.survival.follow_up import IN_YEARS, why_none
 from faceage_bio.core.columns import (
     AGE,
     AGE_ACCELERATION,
@@ -102,6 +102,8 @@ def hints(table: pd.DataFrame, usable: pd.DataFrame, covariates: Sequence[str], 
     found = []
     names = [name for name in dict.fromkeys(covariates) if name in usable and name not in IN_YEARS]
     deaths = int(usable[EVENT].sum())
+    if not len(usable) and len(table):
+        found.append(f"{source}: no model can be fitted, because {why_none(usable)}.")
     if len(usable) and not deaths:
         found.append(
             f"{source}: column '{EVENT}': all {len(usable)} participants with follow-up are censored (0), so no hazard can be "

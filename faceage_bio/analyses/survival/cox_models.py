@@ -7,7 +7,7 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 
-from faceage_bio.analyses.survival.follow_up import IN_YEARS
+from faceage_bio.analyses.survival.follow_up import IN_YEARS, why_none
 from faceage_bio.core.columns import (
     AGE,
     AGE_ACCELERATION,
@@ -165,7 +165,8 @@ def model_frame(usable: pd.DataFrame, columns: Sequence[str], choices: Choices) 
     design = build_design(rows, kept, choices.levels)
     people = rows.loc[design.matrix.index]
     if not len(usable):
-        raise FitError("no_usable_follow_up")
+        why = why_none(usable)
+        raise FitError(why.code, **why.parameters)
     if not len(people):
         raise FitError("no_complete_cases")
     if kept[0] in design.constant:

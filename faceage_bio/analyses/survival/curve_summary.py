@@ -12,6 +12,7 @@ import pandas as pd
 
 from faceage_bio.analyses.survival.cox_models import of_question
 from faceage_bio.analyses.survival.curves import ALL, Group, curve_of, each_group, late_entry
+from faceage_bio.analyses.survival.follow_up import why_none
 from faceage_bio.analyses.survival.groupings import Grouping
 from faceage_bio.core.columns import EVENT, FOLLOWUP
 from faceage_bio.core.errors import CohortError, FitError
@@ -49,7 +50,7 @@ def summarise(
     base = of_question(cohort, "survival")
     if not len(usable):
         row = base | {"grouping": ALL, "group": ALL, "term": "all", "measure": MEDIAN, "n": 0, "n_events": 0}
-        return result_rows([row | {"reason": reason("no_usable_follow_up")}], "survival/summary")
+        return result_rows([row | {"reason": why_none(usable)}], "survival/summary")
     means: dict[tuple[str, str], rmst.RestrictedMean] = {}
     rows = [row for group in each_group(usable, groupings) for row in _of_group(group, reading, means)]
     for grouping in groupings:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from faceage_bio.analyses.age_residual import MIN_SUBJECTS
 from faceage_bio.core.columns import (
     AGE,
     AGE_ACCELERATION,
@@ -18,11 +19,14 @@ from faceage_bio.core.columns import (
 )  # fmt: skip
 from faceage_bio.core.errors import ConfigError
 from faceage_bio.core.parse import dates_of
+from faceage_bio.core.results.reasons import Reason
+from faceage_bio.core.results.reasons import reason as code
 from faceage_bio.core.tables import ledger_rows
 from faceage_bio.intake.observation import has_no_time, is_followed
 
 PHOTO_DATE = "photo_date"
 REASON = "follow_up_reason"  # column of a prepared table: why somebody is not followed, "" for those who are
+NO_ACCELERATION = "no_acceleration"  # reason, and how many have it, kept with the usable rows
 IN_YEARS = (FACE_AGE, AGE, AGE_ACCELERATION)
 
 
@@ -86,13 +90,21 @@ def prepare(table: pd.DataFrame, time: Time = Time()) -> tuple[pd.DataFrame, pd.
         why = cut(usable, time)
         reason[why.index[why != ""]] = why[why != ""]
         usable = usable[why == ""].copy()
+    usable.attrs[NO_ACCELERATION] = int((reason == NO_ACCELERATION).sum())
     return usable, reason[reason != ""]
+
+
+def why_none(usable: pd.DataFrame) -> Reason:
+    """Why no participant of `prepare` is usable: follow-up is known of none, or age acceleration of none who has it."""
+    if n := usable.attrs.get(NO_ACCELERATION, 0):
+        return code("no_acceleration_of_followed", n=n, needed=MIN_SUBJECTS)
+    return code("no_usable_follow_up")
 
 
 def _first_reasons(table: pd.DataFrame) -> pd.Series:
     reason = pd.Series("", index=table.index)
     ended = table.get("ended_before_photo", pd.Series(False, index=table.index)).fillna(False).astype(bool)
-    reason[table[AGE_ACCELERATION].isna()] = "no_acceleration"
+    reason[table[AGE_ACCELERATION].isna()] = NO_ACCELERATION
     reason[table[FOLLOWUP].isna() | table[EVENT].isna()] = "no_follow_up"
     reason[(reason == "") & (ended | ~is_followed(table))] = "ended_before_the_photo"
     return reason

@@ -13,6 +13,11 @@ SMALL_LIBRARY = 1.5e6  # sums of TPM are 1e6, of FPKM less
 MULTIPLES = (
     0.99  # of a sample's values that are whole multiples of its smallest: counts divided by a size factor
 )
+MANY = 20  # cells, of which one would be a count of 40 to 999 if others were thousands
+EVEN_SAMPLES, EVEN_SPREAD = (
+    6,
+    0.05,
+)  # SD of log library sizes: raw ones differ by tens of percent, normalised ones hardly
 FEW_GENES, FEW_WHOLE = 50, 0.25  # a table of few genes may have small counts alone, some of them whole
 EQUAL_SUMS = 1e-3  # relative spread of the samples' sums below which they were scaled to one total
 NEARLY_EQUAL_SUMS, SEVERAL = (
@@ -65,6 +70,31 @@ def problems_of_values(
     return problems
 
 
+def caution_of_sizes(counts: pd.DataFrame) -> str:
+    """That whole numbers may be rounded normalised ones, by libraries that are nearly of one size; "" where they are not.
+
+    Parameters
+    ----------
+    counts : DataFrame of whole numbers, genes x samples
+    """
+    if len(counts) < FEW_GENES or counts.shape[1] < EVEN_SAMPLES:
+        return ""
+    values = counts.to_numpy(dtype=np.float64)
+    expressed = values[values.sum(axis=1) > 0]
+    if not len(expressed):
+        return ""
+    for what, sizes in (
+        ("sums", values.sum(axis=0)),
+        ("upper quartiles", np.quantile(expressed, 0.75, axis=0)),
+    ):
+        if sizes.min() > 0 and (spread := np.log(sizes).std(ddof=1)) < EVEN_SPREAD:
+            return (
+                f"caution: the samples' {what} differ by {100 * spread:.1f}% (SD) only; those of raw counts differ by tens of percent. Rounded "
+                "TPM, FPKM or normalised counts look so. Make sure that these are the counts as the counting program wrote them."
+            )
+    return ""
+
+
 def _masks(values: np.ndarray, fractions: np.ndarray | None) -> Iterator[tuple[np.ndarray, str]]:
     """Which values no count can be, and why; each has one reason, and one mask is in memory at a time."""
     yield np.isnan(values), "missing"
@@ -78,6 +108,10 @@ def _masks(values: np.ndarray, fractions: np.ndarray | None) -> Iterator[tuple[n
 def _thousands(values: np.ndarray, fractions: np.ndarray) -> str:
     """Numbers that all have three decimals and are below 1,000 may be whole ones with a dot after the thousands."""
     broken = values[fractions]
+    if (
+        len(broken) >= MANY and np.nanmax(values) < LOGARITHM_AT_MOST
+    ):  # with a dot there are counts up to 999 too
+        return ""
     if (
         len(broken) < 2
         or np.abs(broken).max() >= 1000
