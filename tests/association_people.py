@@ -48,26 +48,23 @@ def people(n=300, seed=1, **effects) -> pd.DataFrame:
     return gather([table], ["plain"])
 
 
-def run_all(table) -> dict[str, pd.DataFrame]:
-    """Every table of associations."""
-    levels = compare_levels(table, ["smoking", "bmi_class", "ecog", "site", "sex", "group"], ["sex"])
-    groups = compare_subgroups(table, EXPOSURES, ["sex", "chronological_age", "site"], ["sex"], 65)
-    return {
-        "means": levels.means, "pairs": levels.pairs, "tests": levels.tests,
-        "dose_response": fit_dose_response(table, ["bmi", "pack_years"], ["sex"]).rows,
-        "interactions": groups.interactions, "subgroups": groups.forest,
-        "matched": match_groups(table, "group", ["sex"], 2.0, ["bmi", "smoking"]).rows,
-        "adjustments": compare_adjustments(table, EXPOSURES, PLAN, m=2, iterations=2, seed=1).rows,
-        "specification_summary": vary_specifications(table, EXPOSURES, PLAN).summary,
-    }  # fmt: skip
-
-
 def tables_of(table) -> dict[str, pd.DataFrame]:
     """All that the page of the comparisons is made of."""
-    found = vary_specifications(table, EXPOSURES, PLAN)
+    levels = compare_levels(table, ["smoking", "bmi_class", "ecog", "site", "sex", "group"], ["sex"])
+    groups = compare_subgroups(table, EXPOSURES, ["sex", "chronological_age", "site"], ["sex"], 65)
     dose = fit_dose_response(table, ["bmi", "pack_years"], ["sex"])
-    return run_all(table) | {
-        "dose_curves": dose.curves, "specifications": found.rows,
-        "balance": match_groups(table, "group", ["sex"], 2.0, ["bmi", "smoking"]).balance,
-        "roles": compare_adjustments(table, EXPOSURES, PLAN, m=2, iterations=1, seed=1).roles,
+    matched = match_groups(table, "group", ["sex"], 2.0, ["bmi", "smoking"])
+    adjusted = compare_adjustments(table, EXPOSURES, PLAN, m=2, iterations=2, seed=1)
+    found = vary_specifications(table, EXPOSURES, PLAN)
+    return {
+        "means": levels.means, "pairs": levels.pairs, "tests": levels.tests, "dose_response": dose.rows,
+        "dose_curves": dose.curves, "interactions": groups.interactions, "subgroups": groups.forest,
+        "matched": matched.rows, "balance": matched.balance, "adjustments": adjusted.rows, "roles": adjusted.roles,
+        "specifications": found.rows, "specification_summary": found.summary,
     }  # fmt: skip
+
+
+def run_all(table) -> dict[str, pd.DataFrame]:
+    """Every table of associations."""
+    further = ("dose_curves", "balance", "roles", "specifications")
+    return {name: rows for name, rows in tables_of(table).items() if name not in further}

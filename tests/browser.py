@@ -15,7 +15,7 @@ document.querySelector('.switch input[value=""]')?.click();"""
 
 
 @contextmanager
-def chromium(profile: Path, width: int = 1280, height: int = 900) -> Iterator:
+def chromium(profile: Path) -> Iterator:
     """A started browser that logs its console; the test skips where Chromium or its driver is missing."""
     from selenium import webdriver
     from selenium.webdriver.chrome.options import Options
@@ -28,7 +28,7 @@ def chromium(profile: Path, width: int = 1280, height: int = 900) -> Iterator:
     options.binary_location = browser
     for flag in (
         "headless", "no-sandbox", "disable-gpu", "no-first-run", "disable-background-networking", "disable-component-update",
-        "disable-sync", "disable-dev-shm-usage", f"user-data-dir={profile}", f"window-size={width},{height}",
+        "disable-sync", "disable-dev-shm-usage", f"user-data-dir={profile}", "window-size=1280,900",
     ):  # fmt: skip
         options.add_argument(f"--{flag}")
     options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
@@ -46,6 +46,17 @@ def emulate(browser, width: int, height: int = 900, *, dark: bool = False, paper
     colours = [{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}]
     media = {"media": "print" if paper else "screen", "features": colours}
     browser.execute_cdp_cmd("Emulation.setEmulatedMedia", media)
+
+
+def as_new(browser) -> None:
+    """Nothing is left of an earlier page: neither its screen, nor its log, nor what was waited for."""
+    browser.get("about:blank")
+    browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "", "features": []})
+    browser.implicitly_wait(0)
+    browser.set_script_timeout(30)
+    for log in ("browser", "performance"):
+        browser.get_log(log)
 
 
 def axe_findings(browser, **options) -> list[str]:

@@ -16,6 +16,9 @@ from hypothesis import settings
 
 # test processes share the cores, and threads that wait for each other's keep theirs busy
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# hundreds of processes start, and each would compile the package anew
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 settings.register_profile("shared machine", deadline=None)  # how long an example takes says nothing there
 settings.load_profile("shared machine")
@@ -88,8 +91,11 @@ def add_mean_model(folder: Path) -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Whole runs first, so that no test process is left alone with them at the end; what needs the demo is one of them."""
     for item in items:
-        if {"demo", "drawn"} & set(getattr(item, "fixturenames", ())):
+        needed = set(getattr(item, "fixturenames", ()))
+        if {"demo", "drawn"} & needed:
             item.add_marker("workflow")
+        if "browser" in needed:
+            item.add_marker("browser")
     items.sort(key=lambda item: not (item.get_closest_marker("slurm") or item.get_closest_marker("workflow")))
 
 
@@ -126,6 +132,31 @@ def drawn(tmp_path_factory) -> Path:
 def demo(drawn, tmp_path_factory) -> Path:
     """The same folder once the whole demo ran in it."""
     return made_once(tmp_path_factory, "demo")
+
+
+@pytest.fixture(scope="session")
+def chromium_of_process(tmp_path_factory):
+    from tests.browser import chromium
+
+    with chromium(tmp_path_factory.mktemp("profile")) as running:
+        yield running
+
+
+@pytest.fixture
+def browser(chromium_of_process):
+    """Chromium, started once for all tests of a process, as it is when it has just started."""
+    from tests.browser import as_new
+
+    as_new(chromium_of_process)
+    return chromium_of_process
+
+
+# of what is drawn again and again, as few as show that it is
+IMPUTATION = {"imputation": {"m": 2, "iterations": 2}}
+FEW_DRAWS = {
+    "survival": {"added_value": {"bootstraps": 10}, "permutations": 100} | IMPUTATION,
+    "phenotype": IMPUTATION, "expression": {"bootstraps": 100, "permutations": 2}, "scores": {"bootstraps": 100},
+}  # fmt: skip
 
 
 def cohorts_of(folder: Path, *names: str) -> dict:

@@ -21,7 +21,7 @@ from faceage_bio.report.tables_by_place import collect
 from faceage_bio.stats.concordance import concordance
 from faceage_bio.stats.cox import fit_cox
 from faceage_bio.stats.cox_fit import likelihood_ratio_test
-from tests.browser import chromium
+from tests.browser import emulate
 from tests.report_studies import config_of, survival_tables
 from tests.rows import worded
 
@@ -344,19 +344,13 @@ def test_every_calibration_point_and_every_threshold_is_drawn(found, monkeypatch
 
 @pytest.mark.browser
 @pytest.mark.parametrize("width", [1280, 360])
-def test_the_section_fits_the_screen(tmp_path, page, width):
+def test_the_section_fits_the_screen(tmp_path, page, width, browser):
     path = tmp_path / "page.html"
     path.write_text(page)
-    with chromium(tmp_path / "profile", width=width) as browser:
-        browser.execute_cdp_cmd(
-            "Emulation.setDeviceMetricsOverride",
-            {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 500},
-        )
-        browser.get(path.as_uri())
-        wide, screen = browser.execute_script(
-            "return [document.documentElement.scrollWidth, window.innerWidth]"
-        )
-        errors = [entry for entry in browser.get_log("browser") if entry["level"] == "SEVERE"]
+    emulate(browser, width)
+    browser.get(path.as_uri())
+    wide, screen = browser.execute_script("return [document.documentElement.scrollWidth, window.innerWidth]")
+    errors = [entry for entry in browser.get_log("browser") if entry["level"] == "SEVERE"]
     assert not errors
     assert wide <= screen
 

@@ -20,7 +20,6 @@ from faceage_bio.report.plot import ticks
 from faceage_bio.report.sections_all_genes import brief
 from faceage_bio.report.tables_by_place import ReportTables
 from faceage_bio.report.volcano import volcano
-from tests.browser import chromium
 from tests.gene_pages import PANEL, page_of, panel_of, real_looking, tables, unpacked
 from tests.report_studies import CARD, config_of
 
@@ -213,91 +212,89 @@ def test_names_of_one_place_do_not_stand_on_each_other():
 
 
 @pytest.mark.browser
-def test_a_browser_finds_sorts_and_names_genes(tmp_path):
+def test_a_browser_finds_sorts_and_names_genes(tmp_path, browser):
     page = page_of(["one"], 20_000)
     (tmp_path / "page.html").write_text(page)
     genes = real_looking("one", 20_000, 0)
-    with chromium(tmp_path / "profile") as browser:
-        browser.get((tmp_path / "page.html").as_uri())
-        script = browser.execute_script
-        static = script(
+    browser.get((tmp_path / "page.html").as_uri())
+    script = browser.execute_script
+    static = script(
+        "return [...document.querySelectorAll('.explorer tbody tr')].map((row) => [...row.cells].map((cell) => cell.textContent))"
+    )
+    assert len(static) == 10
+    script("document.querySelector('.explorer').scrollIntoView()")
+    browser.implicitly_wait(10)
+    place = browser.find_element("css selector", ".explorer[data-ready]")
+
+    def rows():
+        return script(
             "return [...document.querySelectorAll('.explorer tbody tr')].map((row) => [...row.cells].map((cell) => cell.textContent))"
         )
-        assert len(static) == 10
-        script("document.querySelector('.explorer').scrollIntoView()")
-        browser.implicitly_wait(10)
-        place = browser.find_element("css selector", ".explorer[data-ready]")
 
-        def rows():
-            return script(
-                "return [...document.querySelectorAll('.explorer tbody tr')].map((row) => [...row.cells].map((cell) => cell.textContent))"
-            )
-
-        assert rows() == static  # the script writes numbers as Python does
-        place.find_element("css selector", ".more").click()
-        assert len(rows()) == 60
-        field = place.find_element("css selector", "input[type=search]")
-        field.send_keys("cdk6")
-        assert [row[0] for row in rows()] == ["CDK6"]
-        assert place.find_element("css selector", ".found").text == "1 of 20,000 genes"
-        assert "CDK6" in place.find_element("css selector", ".tip").text
-        script("document.querySelector('.explorer tbody button').blur()")
-        script("document.querySelector('.explorer tbody button').focus()")  # as a keyboard does
-        assert place.find_element("css selector", ".tip strong").text == "CDK6"
-        assert place.find_element("css selector", ".tip").is_displayed()
-        field.clear()
-        field.send_keys("ensg00000105810")  # the same gene by its identifier
-        assert [row[0] for row in rows()] == ["CDK6"]
-        field.clear()
-        field.send_keys("x")
-        field.send_keys("\b")
-        heads = place.find_elements("css selector", "thead button")
-        heads[2].click()  # log2, from small to large
-        assert rows()[0][0] == genes.loc[genes.estimate.idxmin(), "term"]
-        heads[2].click()
-        assert rows()[0][0] == genes.loc[genes.estimate.idxmax(), "term"]
-        assert script("return document.querySelectorAll('[aria-sort]').length") == 1
-        heads[-1].click()  # the panel first
-        assert {row[0] for row in rows()[:3]} == set(PANEL)
-        # the dot of the gene with the largest estimate, under the pointer
-        told = script(
-            """const svg = document.querySelector('.explorer svg'); svg.scrollIntoView();
-            const ends = svg.dataset.across.split(' ').map(Number), up = svg.dataset.up.split(' ').map(Number);
-            const at = (value, e) => e[2] + (value - e[0]) / (e[1] - e[0]) * (e[3] - e[2]);
-            const point = new DOMPoint(at(arguments[0], ends), at(arguments[1], up)).matrixTransform(svg.getScreenCTM());
-            svg.dispatchEvent(new PointerEvent('pointermove', { clientX: point.x, clientY: point.y, bubbles: true }));
-            return document.querySelector('.explorer .tip').textContent""",
-            float(genes.estimate.max()), float(-np.log10(genes.p_value[genes.estimate.idxmax()])),
-        )  # fmt: skip
-        assert told.startswith(genes.loc[genes.estimate.idxmax(), "term"])
-        assert [line for line in browser.get_log("browser") if line["level"] in {"SEVERE", "WARNING"}] == []
+    assert rows() == static  # the script writes numbers as Python does
+    place.find_element("css selector", ".more").click()
+    assert len(rows()) == 60
+    field = place.find_element("css selector", "input[type=search]")
+    field.send_keys("cdk6")
+    assert [row[0] for row in rows()] == ["CDK6"]
+    assert place.find_element("css selector", ".found").text == "1 of 20,000 genes"
+    assert "CDK6" in place.find_element("css selector", ".tip").text
+    script("document.querySelector('.explorer tbody button').blur()")
+    script("document.querySelector('.explorer tbody button').focus()")  # as a keyboard does
+    assert place.find_element("css selector", ".tip strong").text == "CDK6"
+    assert place.find_element("css selector", ".tip").is_displayed()
+    field.clear()
+    field.send_keys("ensg00000105810")  # the same gene by its identifier
+    assert [row[0] for row in rows()] == ["CDK6"]
+    field.clear()
+    field.send_keys("x")
+    field.send_keys("\b")
+    heads = place.find_elements("css selector", "thead button")
+    heads[2].click()  # log2, from small to large
+    assert rows()[0][0] == genes.loc[genes.estimate.idxmin(), "term"]
+    heads[2].click()
+    assert rows()[0][0] == genes.loc[genes.estimate.idxmax(), "term"]
+    assert script("return document.querySelectorAll('[aria-sort]').length") == 1
+    heads[-1].click()  # the panel first
+    assert {row[0] for row in rows()[:3]} == set(PANEL)
+    # the dot of the gene with the largest estimate, under the pointer
+    told = script(
+        """const svg = document.querySelector('.explorer svg'); svg.scrollIntoView();
+        const ends = svg.dataset.across.split(' ').map(Number), up = svg.dataset.up.split(' ').map(Number);
+        const at = (value, e) => e[2] + (value - e[0]) / (e[1] - e[0]) * (e[3] - e[2]);
+        const point = new DOMPoint(at(arguments[0], ends), at(arguments[1], up)).matrixTransform(svg.getScreenCTM());
+        svg.dispatchEvent(new PointerEvent('pointermove', { clientX: point.x, clientY: point.y, bubbles: true }));
+        return document.querySelector('.explorer .tip').textContent""",
+        float(genes.estimate.max()), float(-np.log10(genes.p_value[genes.estimate.idxmax()])),
+    )  # fmt: skip
+    assert told.startswith(genes.loc[genes.estimate.idxmax(), "term"])
+    assert [line for line in browser.get_log("browser") if line["level"] in {"SEVERE", "WARNING"}] == []
 
 
 @pytest.mark.browser
-def test_a_browser_finds_genes_by_the_identifiers_of_a_mapping(tmp_path):
+def test_a_browser_finds_genes_by_the_identifiers_of_a_mapping(tmp_path, browser):
     found = named(2_000, ["one"])
     page = association_page(found, config_of(["one"], expression={"panel": PANEL}), [CARD])
     (tmp_path / "page.html").write_text(page)
     genes = found.get("expression", "genes").reset_index(drop=True)
-    with chromium(tmp_path / "profile") as browser:
-        browser.get((tmp_path / "page.html").as_uri())
-        browser.execute_script("document.querySelector('.explorer').scrollIntoView()")
-        browser.implicitly_wait(10)
-        place = browser.find_element("css selector", ".explorer[data-ready]")
-        rows = """return [...document.querySelectorAll('.explorer tbody tr')].map((row) => [...row.cells].map((cell) => cell.textContent))"""
-        first = browser.execute_script(rows)
-        place.find_element("css selector", "input[type=search]").send_keys(genes.gene_id[1234].lower())
-        assert [row[:2] for row in browser.execute_script(rows)] == [[genes.term[1234], genes.gene_id[1234]]]
-        place.find_element("css selector", "input[type=search]").clear()
-        place.find_element("css selector", "input[type=search]").send_keys(genes.term[77])
-        assert browser.execute_script(rows)[0][0] == genes.term[77]
-        assert len(first) == 10
-        place.find_elements("css selector", "thead button")[1].click()  # by identifier
-        place.find_element("css selector", "input[type=search]").clear()
-        place.find_element("css selector", "input[type=search]").send_keys("e")
-        found_ids = [row[1] for row in browser.execute_script(rows)]
-        assert found_ids[0] == min(genes.gene_id)
-        assert [line for line in browser.get_log("browser") if line["level"] in {"SEVERE", "WARNING"}] == []
+    browser.get((tmp_path / "page.html").as_uri())
+    browser.execute_script("document.querySelector('.explorer').scrollIntoView()")
+    browser.implicitly_wait(10)
+    place = browser.find_element("css selector", ".explorer[data-ready]")
+    rows = """return [...document.querySelectorAll('.explorer tbody tr')].map((row) => [...row.cells].map((cell) => cell.textContent))"""
+    first = browser.execute_script(rows)
+    place.find_element("css selector", "input[type=search]").send_keys(genes.gene_id[1234].lower())
+    assert [row[:2] for row in browser.execute_script(rows)] == [[genes.term[1234], genes.gene_id[1234]]]
+    place.find_element("css selector", "input[type=search]").clear()
+    place.find_element("css selector", "input[type=search]").send_keys(genes.term[77])
+    assert browser.execute_script(rows)[0][0] == genes.term[77]
+    assert len(first) == 10
+    place.find_elements("css selector", "thead button")[1].click()  # by identifier
+    place.find_element("css selector", "input[type=search]").clear()
+    place.find_element("css selector", "input[type=search]").send_keys("e")
+    found_ids = [row[1] for row in browser.execute_script(rows)]
+    assert found_ids[0] == min(genes.gene_id)
+    assert [line for line in browser.get_log("browser") if line["level"] in {"SEVERE", "WARNING"}] == []
 
 
 def test_genes_without_an_estimate_have_no_volcano():

@@ -35,7 +35,7 @@ from faceage_bio.report.sections_associations import paired
 from faceage_bio.report.tables_by_place import collect
 from faceage_bio.stats.linear import fit_linear, least_squares
 from tests.association_people import PLAN, people, run_all, tables_of
-from tests.browser import chromium
+from tests.browser import emulate
 from tests.golden.associations import data
 from tests.rows import told
 
@@ -581,12 +581,12 @@ def test_words_of_a_user_are_escaped_and_small_groups_shown(tmp_path):
 
 @pytest.mark.browser
 @pytest.mark.parametrize("width", [500, 1280])
-def test_the_page_does_not_overflow_its_width(page, tmp_path, width):
+def test_the_page_does_not_overflow_its_width(page, tmp_path, width, browser):
     (tmp_path / "page.html").write_text(page)
-    with chromium(tmp_path / "profile", width=width) as browser:
-        browser.get((tmp_path / "page.html").as_uri())
-        inside = browser.execute_script("return [document.documentElement.scrollWidth, window.innerWidth]")
-        assert inside[0] <= inside[1]
+    emulate(browser, width)
+    browser.get((tmp_path / "page.html").as_uri())
+    inside = browser.execute_script("return [document.documentElement.scrollWidth, window.innerWidth]")
+    assert inside[0] <= inside[1]
 
 
 # the command line

@@ -14,7 +14,7 @@ from faceage_bio.report.pages import association_page, index_page, photo_page, s
 from faceage_bio.report.places import ASSOCIATION, SECTIONS, SURVIVAL
 from faceage_bio.report.tables_by_place import ReportTables, collect
 from tests import pages
-from tests.browser import UNFOLD, chromium, emulate
+from tests.browser import UNFOLD, emulate
 from tests.gene_pages import page_of, unpacked
 from tests.report_studies import CARD, EVIL, config_of, write_study
 
@@ -96,30 +96,27 @@ def test_hostile_names_are_escaped(hostile, name):
 
 
 @pytest.mark.browser
-def test_hostile_names_do_nothing_in_a_browser(hostile, tmp_path):
-    with chromium(tmp_path / "profile") as browser:
-        browser.implicitly_wait(10)
-        for name, page in hostile.items():
-            (tmp_path / f"{name}.html").write_text(page)
-            for width in (360, 1280):
-                emulate(browser, width)
-                browser.get((tmp_path / f"{name}.html").as_uri())
-                browser.execute_script(UNFOLD)
-                assert browser.execute_script("return document.documentElement.scrollWidth") <= width
-            if name == "survival":
-                continue
-            browser.execute_script("document.querySelector('.explorer').scrollIntoView()")
-            assert browser.find_element("css selector", ".explorer[data-ready]")
-            field = browser.find_element("css selector", ".explorer input")
-            field.send_keys("onerror")
-            first = browser.find_element("css selector", ".explorer tbody th")
-            assert first.text == IMAGE
-            assert browser.find_element("css selector", ".explorer .tip strong").text == IMAGE
-            with pytest.raises(NoAlertPresentException):
-                _ = browser.switch_to.alert.text
-            assert [
-                line for line in browser.get_log("browser") if line["level"] in {"SEVERE", "WARNING"}
-            ] == []
+def test_hostile_names_do_nothing_in_a_browser(hostile, tmp_path, browser):
+    browser.implicitly_wait(10)
+    for name, page in hostile.items():
+        (tmp_path / f"{name}.html").write_text(page)
+        for width in (360, 1280):
+            emulate(browser, width)
+            browser.get((tmp_path / f"{name}.html").as_uri())
+            browser.execute_script(UNFOLD)
+            assert browser.execute_script("return document.documentElement.scrollWidth") <= width
+        if name == "survival":
+            continue
+        browser.execute_script("document.querySelector('.explorer').scrollIntoView()")
+        assert browser.find_element("css selector", ".explorer[data-ready]")
+        field = browser.find_element("css selector", ".explorer input")
+        field.send_keys("onerror")
+        first = browser.find_element("css selector", ".explorer tbody th")
+        assert first.text == IMAGE
+        assert browser.find_element("css selector", ".explorer .tip strong").text == IMAGE
+        with pytest.raises(NoAlertPresentException):
+            _ = browser.switch_to.alert.text
+        assert [line for line in browser.get_log("browser") if line["level"] in {"SEVERE", "WARNING"}] == []
 
 
 @pytest.fixture(scope="module")
@@ -151,19 +148,18 @@ def test_each_stage_may_not_have_run(without, lost):
 
 
 @pytest.mark.browser
-def test_a_browser_shows_what_is_left_without_a_stage(without, tmp_path):
-    with chromium(tmp_path / "profile") as browser:
-        for lost in STAGES:
-            for number, page in enumerate(without(lost)):
-                path = tmp_path / f"{lost}-{number}.html"
-                path.write_text(page)
-                emulate(browser, 360)
-                browser.get(path.as_uri())
-                browser.execute_script(UNFOLD)
-                assert browser.execute_script("return document.documentElement.scrollWidth") <= 360
-                (line, *_) = browser.find_elements("css selector", "ul.notrun li")
-                assert line.is_displayed()
-        assert [line for line in browser.get_log("browser") if line["level"] in {"SEVERE", "WARNING"}] == []
+def test_a_browser_shows_what_is_left_without_a_stage(without, tmp_path, browser):
+    for lost in STAGES:
+        for number, page in enumerate(without(lost)):
+            path = tmp_path / f"{lost}-{number}.html"
+            path.write_text(page)
+            emulate(browser, 360)
+            browser.get(path.as_uri())
+            browser.execute_script(UNFOLD)
+            assert browser.execute_script("return document.documentElement.scrollWidth") <= 360
+            (line, *_) = browser.find_elements("css selector", "ul.notrun li")
+            assert line.is_displayed()
+    assert [line for line in browser.get_log("browser") if line["level"] in {"SEVERE", "WARNING"}] == []
 
 
 def test_nothing_at_all_is_said_to_be_so():

@@ -1,6 +1,7 @@
 """The demo's own tables on pages of another make: with 20,000 genes, and without what one stage gives."""
 
-from dataclasses import replace
+from collections.abc import Callable
+from functools import cache
 
 import pytest
 
@@ -13,11 +14,10 @@ from faceage_bio.release.gate import check_folder
 from faceage_bio.release.known import vocabulary
 from faceage_bio.report.checks import FOLLOWS_AGE, NOT_RUN, all_checks
 from faceage_bio.report.pages import RENDERERS, association_page, survival_page
-from faceage_bio.report.sections import runs
 from faceage_bio.report.table_files import rendered
 from faceage_bio.report.tables_by_place import ReportTables, collect
 from tests import pages
-from tests.browser import UNFOLD, chromium
+from tests.browser import UNFOLD
 from tests.conftest import DEMO_CONFIG
 from tests.editor import struck_of_page
 from tests.gene_pages import PANEL, unpacked
@@ -59,39 +59,39 @@ def test_the_checks_of_a_stage_that_did_not_run_are_grey(study):
         assert grey == GREY.get(lost, []), lost
 
 
-@pytest.mark.parametrize("sections", ["core", "full"])
-@pytest.mark.parametrize("page", [association_page, survival_page])
-def test_pages_of_20000_genes_in_each_analysis_are_small(study, page, sections):
+@pytest.fixture(scope="module")
+def large(study) -> Callable[[Callable], str]:
+    """A page of the demo with 20,000 genes in each analysis."""
     tables, config, cards = study
-    shown = {place: table for place, table in tables.by_name.items() if runs("/".join(place), sections)}
-    asked = config | {"report": config["report"] | {"sections": sections}}
-    text = page(pages.with_genes(replace(tables, by_name=shown), 20_000), asked, cards)
+    grown = pages.with_genes(tables, 20_000)
+    return cache(lambda page: page(grown, config, cards))
+
+
+@pytest.mark.parametrize("page", EXPLORERS)
+def test_pages_of_20000_genes_in_each_analysis_are_small(large, page):
+    text = large(page)
     assert len(text.encode()) < 3_000_000
-
-
-@pytest.mark.browser
-@pytest.mark.parametrize("page", [association_page, survival_page])
-def test_all_of_the_demo_with_20000_genes_is_small_and_runs(study, tmp_path, page):
-    tables, config, cards = study
-    text = page(pages.with_genes(tables, 20_000), config, cards)
     shown = unpacked(text)
     assert len(shown) == EXPLORERS[page]
     assert text.count("q over the 20,000 genes tested") >= len(shown)
     for one in shown:
         assert set(PANEL) <= set(one["columns"][0])
+
+
+@pytest.mark.parametrize("page", EXPLORERS)
+def test_20000_genes_in_each_analysis_are_found_in_a_browser(large, tmp_path, browser, page):
     path = tmp_path / "page.html"
-    path.write_text(text, encoding="utf-8")
-    with chromium(tmp_path / "profile") as browser:
-        browser.get(path.as_uri())
-        browser.execute_script(UNFOLD)
-        browser.implicitly_wait(20)
-        for place in browser.find_elements("css selector", ".explorer"):
-            browser.execute_script("arguments[0].scrollIntoView()", place)
-            identifier = place.get_attribute("id")
-            assert browser.find_element("css selector", f"#{identifier}[data-ready]")
-            place.find_element("css selector", "input[type=search]").send_keys("cdk6")
-            assert place.find_element("css selector", "tbody th").text == "CDK6"
-        assert [line for line in browser.get_log("browser") if line["level"] in {"SEVERE", "WARNING"}] == []
+    path.write_text(large(page), encoding="utf-8")
+    browser.get(path.as_uri())
+    browser.execute_script(UNFOLD)
+    browser.implicitly_wait(20)
+    for place in browser.find_elements("css selector", ".explorer"):
+        browser.execute_script("arguments[0].scrollIntoView()", place)
+        identifier = place.get_attribute("id")
+        assert browser.find_element("css selector", f"#{identifier}[data-ready]")
+        place.find_element("css selector", "input[type=search]").send_keys("cdk6")
+        assert place.find_element("css selector", "tbody th").text == "CDK6"
+    assert [line for line in browser.get_log("browser") if line["level"] in {"SEVERE", "WARNING"}] == []
 
 
 def test_every_released_table_of_the_demo_passes_the_gate(demo, tmp_path, monkeypatch):

@@ -26,7 +26,6 @@ from faceage_bio.intake.cohort.face_ages import read_face_ages
 from faceage_bio.intake.cohort.intake import read_cohorts
 from faceage_bio.intake.schemas import READINGS, SCHEMAS
 from faceage_bio.report.checks import LIMITS
-from tests.browser import chromium
 from tests.documented_commands import EACH
 from tests.layers import LAYERS, MODULES, PACKAGE
 from tests.pages_of_docs import DOCS, PAGES, ROOT, blocks, first_cells, section
@@ -89,22 +88,21 @@ def test_every_setting_command_and_module_has_its_place(site):
 
 
 @pytest.mark.browser
-def test_search_works_in_a_page_opened_as_a_file_and_asks_nobody(site, tmp_path):
+def test_search_works_in_a_page_opened_as_a_file_and_asks_nobody(site, tmp_path, browser):
     from selenium.webdriver.common.by import By
     from selenium.webdriver.support.ui import WebDriverWait
 
-    with chromium(tmp_path / "profile") as browser:
-        browser.get_log("performance")
-        browser.get((site / "index.html").as_uri())
-        browser.execute_script("document.querySelector('[data-md-toggle=search]').click()")
-        field = browser.find_element(By.CSS_SELECTOR, ".md-search__input")
-        WebDriverWait(browser, 20).until(lambda _: field.is_displayed())
-        field.send_keys("hazard ratio")
-        WebDriverWait(browser, 20).until(
-            lambda _: browser.find_elements(By.CSS_SELECTOR, ".md-search-result__item")
-        )
-        assert not browser.get_log("browser")
-        messages = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]
+    browser.get_log("performance")
+    browser.get((site / "index.html").as_uri())
+    browser.execute_script("document.querySelector('[data-md-toggle=search]').click()")
+    field = browser.find_element(By.CSS_SELECTOR, ".md-search__input")
+    WebDriverWait(browser, 20).until(lambda _: field.is_displayed())
+    field.send_keys("hazard ratio")
+    WebDriverWait(browser, 20).until(
+        lambda _: browser.find_elements(By.CSS_SELECTOR, ".md-search-result__item")
+    )
+    assert not browser.get_log("browser")
+    messages = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]
     asked = {
         message["params"]["request"]["url"].split(":")[0]
         for message in messages

@@ -10,6 +10,7 @@ from faceage_bio.analyses.expression.inputs import read_inputs
 from faceage_bio.core.errors import CohortError, TableError
 from faceage_bio.core.tables import write_table
 from faceage_bio.intake.rna.count_files import CountTable
+from tests.commands import faceage_bio
 from tests.expression_study import study
 from tests.rows import worded
 
@@ -78,9 +79,6 @@ def test_several_samples_of_a_person_by_the_declared_rule(repeated, kept, reason
 
 
 def test_the_command_runs_on_plain_tables(tmp_path):
-    import subprocess
-    import sys
-
     table, counts, samples = study()
     table = table.drop(columns="cohort").astype({"age_acceleration": object})
     table.loc[3, "age_acceleration"] = "NA"
@@ -90,36 +88,22 @@ def test_the_command_runs_on_plain_tables(tmp_path):
     )
     (tmp_path / "ids.tsv").write_text("gene_id\tsymbol\nENSG00000000007\tG7\n")
     samples[["sample_id", "subject_id"]].to_csv(tmp_path / "samples.tsv", sep="\t", index=False)
-    command = [sys.executable, "-m", "faceage_bio", "fit-expression"]
-    for option, name in {
-        "participants": "people",
-        "counts": "counts",
-        "samples": "samples",
-        "gene-ids": "ids",
-    }.items():
-        command += [f"--{option}", str(tmp_path / f"{name}.tsv")]
-    command += [
-        "--set",
-        "expression.panel=CDK6",
-        "--workers",
-        "1",
-        "--set",
-        "expression.covariates=sex,bmi,sex:bmi",
-        "--output",
-        str(tmp_path),
-    ]
-    done = subprocess.run(command, capture_output=True, text=True)
-    assert done.returncode == 2
-    assert "no row of expression, and expression.headline is auto with 59 participants" in done.stderr
+    command = [
+        "fit-expression", "--participants", "people.tsv", "--counts", "counts.tsv", "--samples", "samples.tsv", "--gene-ids", "ids.tsv",
+        "--set", "expression.panel=CDK6", "--workers", 1, "--set", "expression.covariates=sex,bmi,sex:bmi", "--output", ".",
+    ]  # fmt: skip
+    done = faceage_bio(tmp_path, *command)
+    assert done.status == 2
+    assert "no row of expression, and expression.headline is auto with 59 participants" in done.output
     command += ["--set", "expression.headline=DESeq2"]
     excluding = ["--set", "expression.quality.outlier={action: exclude, threshold: 5}"]
-    done = subprocess.run([*command, *excluding], capture_output=True, text=True)
-    assert done.returncode == 2
-    assert "--quality: not given, but expression.quality.outlier excludes samples" in done.stderr
-    done = subprocess.run(command, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    assert "59 of 60 samples" in done.stdout
-    assert "58 genes, and 1 of the 1 declared" in done.stdout
+    done = faceage_bio(tmp_path, *command, *excluding)
+    assert done.status == 2
+    assert "--quality: not given, but expression.quality.outlier excludes samples" in done.output
+    done = faceage_bio(tmp_path, *command)
+    assert done.status == 0, done.output
+    assert "59 of 60 samples" in done.output
+    assert "58 genes, and 1 of the 1 declared" in done.output
     genes = pd.read_csv(tmp_path / "genes.tsv", sep="\t").set_index("term")
     assert genes.gene_id.dropna().to_dict() == {"G7": "ENSG00000000007"}
     panel = pd.read_csv(tmp_path / "panel.tsv", sep="\t")
@@ -129,10 +113,10 @@ def test_the_command_runs_on_plain_tables(tmp_path):
     assert together.covariates["age_acceleration"] == "age, sex, bmi, sex x bmi"
     table.loc[4, "age_acceleration"] = "older"
     table.to_csv(tmp_path / "people.tsv", sep="\t", index=False)
-    done = subprocess.run(command, capture_output=True, text=True)
-    assert done.returncode == 2
-    assert "older" in done.stderr + done.stdout
-    assert "line 6" in done.stderr + done.stdout
+    done = faceage_bio(tmp_path, *command)
+    assert done.status == 2
+    assert "older" in done.output
+    assert "line 6" in done.output
 
 
 @pytest.fixture

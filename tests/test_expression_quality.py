@@ -1,8 +1,6 @@
 """Quality of RNA samples: depth, sex by RNA, components, outliers, batches. Golden: tests/golden/expression_checks (R)."""
 
 import stat
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -29,6 +27,7 @@ from faceage_bio.report.expression_quality import sentence
 from faceage_bio.report.pages import association_page
 from faceage_bio.report.tables_by_place import ReportTables, collect
 from faceage_bio.stats.explained import association_of_words, explained
+from tests.commands import faceage_bio
 from tests.golden.expression_checks.data import OUTCOMES, voters
 from tests.quality_studies import Y, check, study, tables_of
 from tests.report_studies import CARD, config_of
@@ -350,11 +349,5 @@ def test_the_command_runs_on_plain_tables_and_the_fit_leaves_out_what_it_exclude
 
 
 def run(folder, *command):
-    done = subprocess.run(
-        [sys.executable, "-m", "faceage_bio", *command],
-        capture_output=True,
-        text=True,
-        cwd=folder,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
+    done = faceage_bio(folder, *command)
+    assert done.status == 0, done.output

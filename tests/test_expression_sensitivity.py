@@ -1,7 +1,5 @@
 """The declared genes under other models, and their cards. Golden: tests/golden/expression_checks (R)."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +25,7 @@ from faceage_bio.stats.leave_one_out import leave_one_out
 from faceage_bio.stats.linear_genes import hc3
 from faceage_bio.stats.mediation import by_way_of, coefficients
 from faceage_bio.stats.resampling import draw_counts
+from tests.commands import faceage_bio
 from tests.expression_study import study
 from tests.golden.expression_checks.data import OUTCOMES, voters
 from tests.report_studies import CARD, config_of
@@ -299,12 +298,12 @@ def test_the_command_runs_on_plain_tables(tmp_path):
     counts.rename_axis("gene").to_csv(tmp_path / "counts.tsv", sep="\t")
     samples[["sample_id", "subject_id"]].to_csv(tmp_path / "samples.tsv", sep="\t", index=False)
     command = [
-        sys.executable, "-m", "faceage_bio", "fit-expression-sensitivity", "--participants", "people.tsv", "--counts", "counts.tsv",
+        "fit-expression-sensitivity", "--participants", "people.tsv", "--counts", "counts.tsv",
         "--samples", "samples.tsv", "--set", "expression.covariates=sex", "--set", "expression.mediator=bmi", "--set",
         "expression.bootstraps=100", "--set", "expression.panel=CDK6", "--output", ".",
     ]  # fmt: skip
-    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False)
-    assert done.returncode == 0, done.stderr
+    done = faceage_bio(tmp_path, *command)
+    assert done.status == 0, done.output
     rows = pd.read_csv(tmp_path / "sensitivity.tsv", sep="\t")
     assert rows[rows.variant == "by way of bmi"].ci_lower.notna().all()
     assert (pd.read_csv(tmp_path / "partial_residuals.tsv", sep="\t").n >= 5).all()

@@ -10,7 +10,7 @@ from faceage_bio.core.formula_cells import as_typed, harmless
 from faceage_bio.core.tables import read_ledger, read_table, write_table
 from faceage_bio.report.pages import survival_page
 from faceage_bio.report.tables_by_place import collect
-from tests.browser import UNFOLD, chromium
+from tests.browser import UNFOLD
 from tests.report_studies import CARD, config_of, write_study
 
 PAYLOADS = [
@@ -86,17 +86,16 @@ def test_parquet_is_left_as_it_is(tmp_path):
 
 
 @pytest.mark.browser
-def test_a_copied_table_holds_no_formula(tmp_path):
+def test_a_copied_table_holds_no_formula(tmp_path, browser):
     page = survival_page(collect(write_study(tmp_path, ["one"])), config_of(["one"]), [CARD])
     (tmp_path / "page.html").write_text(page)
-    with chromium(tmp_path / "profile") as browser:
-        browser.get((tmp_path / "page.html").as_uri())
-        browser.execute_script(UNFOLD)
-        browser.execute_script("""window.kept = []; navigator.clipboard.write = async ([item]) => { window.kept.push(await (await item.getType("text/plain")).text()); };
-            document.querySelectorAll("button.copy").forEach((one) => one.click());""")
-        tables = browser.execute_async_script(
-            "const done = arguments[0]; setTimeout(() => done(window.kept), 1500)"
-        )
+    browser.get((tmp_path / "page.html").as_uri())
+    browser.execute_script(UNFOLD)
+    browser.execute_script("""window.kept = []; navigator.clipboard.write = async ([item]) => { window.kept.push(await (await item.getType("text/plain")).text()); };
+        document.querySelectorAll("button.copy").forEach((one) => one.click());""")
+    tables = browser.execute_async_script(
+        "const done = arguments[0]; setTimeout(() => done(window.kept), 1500)"
+    )
     cells = [cell for table in tables for line in table.split("\n") for cell in line.split("\t")]
     assert "'+ age" in cells
     assert [cell for cell in cells if not cell.startswith("'") and harmless(cell) != cell] == []

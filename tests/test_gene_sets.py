@@ -1,8 +1,6 @@
 """Sets of senescence genes: shipped tables, GMT files, scores, enrichment. Golden: tests/golden/gene_sets (R)."""
 
 import stat
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +17,7 @@ from faceage_bio.intake.rna.gene_sets import GeneSet, choose_sets, digest, read_
 from faceage_bio.report.sections_gene_sets import sentence
 from faceage_bio.stats.enrichment import SMALLEST_P, over_representation, preranked
 from faceage_bio.stats.set_scores import METHODS, mean_z, score
+from tests.commands import faceage_bio
 from tests.rows import worded
 
 GOLDEN = Path(__file__).parent / "golden" / "gene_sets"
@@ -277,25 +276,12 @@ def test_the_command_runs_on_plain_tables(tmp_path):
     (tmp_path / "mine.gmt").write_text(
         "MINE_UP\tx\t" + "\t".join(f"UP{k}" for k in range(20)) + "\nMINE_DOWN\tx\tDOWN0\tDOWN1\n"
     )
-    command = [
-        sys.executable,
-        "-m",
-        "faceage_bio",
-        "score-gene-sets",
-        "--set",
-        f"expression.gmt={tmp_path / 'mine.gmt'}",
-        "--set",
-        "expression.gene_sets=SenMayo",
-        "--set",
-        "expression.covariates=chronological_age",
-        "--output",
-        str(tmp_path),
-    ]
-    for name in ("counts", "samples", "genes"):
-        command += [f"--{name}", str(tmp_path / f"{name}.tsv")]
-    command += ["--participants", str(tmp_path / "people.tsv")]
-    done = subprocess.run(command, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
+    done = faceage_bio(
+        tmp_path, "score-gene-sets", "--participants", "people.tsv", "--counts", "counts.tsv", "--samples", "samples.tsv", "--genes",
+        "genes.tsv", "--set", "expression.gmt=mine.gmt", "--set", "expression.gene_sets=SenMayo", "--set",
+        "expression.covariates=chronological_age", "--output", ".",
+    )  # fmt: skip
+    assert done.status == 0, done.output
     rows = pd.read_csv(tmp_path / "set_associations.tsv", sep="\t")
     mine = rows[(rows.term == "MINE") & (rows.exposure == "age_acceleration")]
     assert (mine.p_value < 0.01).all()

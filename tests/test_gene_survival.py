@@ -1,8 +1,5 @@
 """Genes and survival: planted genes found, samples in time, families apart, and what the report says of it."""
 
-import subprocess
-import sys
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -16,6 +13,7 @@ from faceage_bio.report.tables_by_place import collect
 from faceage_bio.stats.cox import fit_cox
 from faceage_bio.stats.cox_ph import proportional_hazards_test
 from faceage_bio.stats.multiplicity import bonferroni
+from tests.commands import faceage_bio
 from tests.gene_survival_people import study
 from tests.rows import worded
 
@@ -251,13 +249,8 @@ def test_commands_run_on_plain_tables(tmp_path):
         "check-expression --participants people.tsv --counts counts.tsv --samples samples.tsv --set expression.covariates=chronological_age --output .",
         "fit-gene-survival --participants people.tsv --levels log_cpm.parquet --set expression.panel=CDK6 --output .",
     ):
-        done = subprocess.run(
-            [sys.executable, "-m", "faceage_bio", *command.split()],
-            cwd=tmp_path,
-            capture_output=True,
-            text=True,
-        )
-        assert done.returncode == 0, done.stderr
+        done = faceage_bio(tmp_path, *command.split())
+        assert done.status == 0, done.output
     assert (tmp_path / "log_cpm.parquet").stat().st_mode & 0o777 == 0o600
     panel = pd.read_csv(tmp_path / "gene_panel.tsv", sep="\t")
     assert panel.ci_lower[0] > 1

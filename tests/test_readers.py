@@ -1,8 +1,5 @@
 """The reader study: tables checked, areas and contrasts found, nobody named, the page."""
 
-import subprocess
-import sys
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -25,7 +22,7 @@ from faceage_bio.report.pages import survival_page
 from faceage_bio.report.tables_by_place import collect
 from faceage_bio.stats.delong import delong
 from faceage_bio.stats.multi_reader import ReaderStudy
-from tests.browser import chromium
+from tests.commands import faceage_bio
 from tests.rows import told
 
 CONDITIONS, TYPES = ["photo", "chart", "face_age"], ["staff", "resident", "lay"]
@@ -370,17 +367,16 @@ def test_check_reads_the_readings_too(tmp_path):
     (tmp_path / "config.yaml").write_text(
         "cohorts: {a: {face_ages: f.csv, clinical: clinical.csv}}\nreaders: {readings: r.csv}\n"
     )
-    command = [sys.executable, "-m", "faceage_bio", "check", "--configfile", "config.yaml"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
-    assert done.returncode == 2
+    done = faceage_bio(tmp_path, "check", "--configfile", "config.yaml")
+    assert done.status == 2
     assert (
         "r.csv: column 'case_id': 1 row(s), line 2: 'A9'. Expected a case of the cases table, which has none of that name"
-        in done.stderr
+        in done.output
     )
     pd.DataFrame([GOOD]).to_csv(tmp_path / "r.csv", index=False)
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    assert "Reader study: 1 readings" in done.stdout
+    done = faceage_bio(tmp_path, "check", "--configfile", "config.yaml")
+    assert done.status == 0, done.output
+    assert "Reader study: 1 readings" in done.output
 
 
 def test_the_command_runs_on_plain_tables(tmp_path):
@@ -388,17 +384,17 @@ def test_the_command_runs_on_plain_tables(tmp_path):
     readings.to_csv(tmp_path / "readings.csv", index=False)
     cases.to_csv(tmp_path / "cases.csv", index=False)
     command = [
-        sys.executable, "-m", "faceage_bio", "compare-readers", "--readings", "readings.csv", "--cases", "cases.csv", "--set",
+        "compare-readers", "--readings", "readings.csv", "--cases", "cases.csv", "--set",
         "readers.rating_of=death", "--set", "readers.horizon_years=1", "--output", ".",
     ]  # fmt: skip
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    assert "3000 readings of 100 cases by 10 readers" in done.stdout
+    done = faceage_bio(tmp_path, *command)
+    assert done.status == 0, done.output
+    assert "3000 readings of 100 cases by 10 readers" in done.output
     assert (tmp_path / "readers.tsv").exists()
     command += ["--set", "readers.groups.physicians=nurse"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
-    assert done.returncode == 2
-    assert "groups.physicians names 'nurse', which is not among types: staff, resident, lay" in done.stderr
+    done = faceage_bio(tmp_path, *command)
+    assert done.status == 2
+    assert "groups.physicians names 'nurse', which is not among types: staff, resident, lay" in done.output
 
 
 def test_the_demo_draws_the_same_readings_again(tmp_path):
@@ -464,18 +460,17 @@ def test_few_deaths_are_shown(table, tmp_path):
 
 @pytest.mark.browser
 @pytest.mark.parametrize("width", [1280, 360])
-def test_the_page_fits_the_screen(table, tmp_path, width):
+def test_the_page_fits_the_screen(table, tmp_path, width, browser):
     (tmp_path / "survival.html").write_text(page_of(tmp_path, table))
-    with chromium(tmp_path / "profile") as browser:
-        # a window is never narrower than 500 pixels, the page of a telephone is
-        screen = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
-        browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", screen)
-        browser.get((tmp_path / "survival.html").as_uri())
-        inside = browser.execute_script("return [document.documentElement.scrollWidth, window.innerWidth]")
-        assert inside[1] == width
-        assert inside[0] <= width
-        assert not [line for line in browser.get_log("browser") if line["level"] in {"SEVERE", "WARNING"}]
-        assert browser.find_element("css selector", "#readers ~ figure svg").is_displayed()
+    # a window is never narrower than 500 pixels, the page of a telephone is
+    screen = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", screen)
+    browser.get((tmp_path / "survival.html").as_uri())
+    inside = browser.execute_script("return [document.documentElement.scrollWidth, window.innerWidth]")
+    assert inside[1] == width
+    assert inside[0] <= width
+    assert not [line for line in browser.get_log("browser") if line["level"] in {"SEVERE", "WARNING"}]
+    assert browser.find_element("css selector", "#readers ~ figure svg").is_displayed()
 
 
 def test_q_values_are_over_the_main_contrasts_and_apart_for_the_model(table):

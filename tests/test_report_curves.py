@@ -12,7 +12,7 @@ from faceage_bio.report.pages import survival_page
 from faceage_bio.report.plot import WIDTH
 from faceage_bio.report.sections_curves import _km_figure, _lines
 from faceage_bio.report.tables_by_place import collect
-from tests.browser import chromium
+from tests.browser import emulate
 from tests.curve_people import late
 from tests.curve_studies import CURVES, EVIL, data_of, write_study
 from tests.report_studies import config_of
@@ -226,7 +226,7 @@ def test_curves_and_bands_are_steps_that_hold_until_the_next_time():
 
 @pytest.mark.browser
 @pytest.mark.parametrize("width", [1280, 360])
-def test_numbers_at_risk_stand_under_their_times(tmp_path, width):
+def test_numbers_at_risk_stand_under_their_times(tmp_path, width, browser):
     path = tmp_path / "page.html"
     path.write_text(page(tmp_path, data_of()))
     places = """
@@ -238,14 +238,10 @@ def test_numbers_at_risk_stand_under_their_times(tmp_path, width):
         wide: document.documentElement.scrollWidth, screen: window.innerWidth,
       };
     """
-    with chromium(tmp_path / "profile", width=width) as browser:
-        browser.execute_cdp_cmd(
-            "Emulation.setDeviceMetricsOverride",
-            {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 500},
-        )
-        browser.get(path.as_uri())
-        found = browser.execute_script(places)
-        errors = [entry for entry in browser.get_log("browser") if entry["level"] == "SEVERE"]
+    emulate(browser, width)
+    browser.get(path.as_uri())
+    found = browser.execute_script(places)
+    errors = [entry for entry in browser.get_log("browser") if entry["level"] == "SEVERE"]
     assert not errors
     assert found["wide"] <= found["screen"]  # the figure scrolls in its own frame
     texts = found["all"]

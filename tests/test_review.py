@@ -23,7 +23,6 @@ from faceage_bio.faces.faceage.review_tables import read_decisions, read_review
 from faceage_bio.report.review_page import review_sheet
 from faceage_bio.report.words import REASONS as WORDS
 from faceage_bio.stats.kappa import cohens_kappa
-from tests.browser import chromium
 from tests.conftest import ROOT
 from tests.rows import told
 
@@ -318,39 +317,36 @@ def test_a_photo_that_is_gone_has_a_card_without_a_picture():
     assert "can no longer be read" in page
 
 
-def test_the_sheet_works_by_keyboard_and_its_decisions_come_back(made, tmp_path):
+def test_the_sheet_works_by_keyboard_and_its_decisions_come_back(made, tmp_path, browser):
     from selenium.webdriver import ActionChains
 
     folder, sheet, key, _ = made
-    with chromium(tmp_path / "profile") as browser:
-        browser.execute_cdp_cmd(
-            "Browser.setDownloadBehavior", {"behavior": "allow", "downloadPath": str(tmp_path)}
-        )
-        browser.get(sheet.as_uri())
-        for pressed in ("j", "u", "n", "3", *"u" * 9):
-            ActionChains(browser).send_keys(pressed).perform()
-        assert browser.find_element("id", "done").text == "12 of 12 decided"
-        save = browser.find_element("css selector", "button[type=submit]")
-        save.click()
-        assert "who you are" in browser.find_element("id", "said").text
-        browser.find_element("id", "reviewer").send_keys("A\tK")
-        browser.find_element("id", "reviewer").send_keys("AK")
-        save.click()
-        wait = time.monotonic() + 10
-        while not (saved := list(tmp_path.glob("review_*.tsv"))) and time.monotonic() < wait:
-            time.sleep(0.1)
-        assert not browser.get_log("browser")
-        asked = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]
-        urls = [
-            one["params"]["request"]["url"] for one in asked if one["method"] == "Network.requestWillBeSent"
-        ]
-        assert not [url for url in urls if not url.startswith(("file:", "data:", "blob:", "chrome:"))]
-        browser.execute_cdp_cmd(
-            "Emulation.setDeviceMetricsOverride", {"width": 360, "height": 800, "deviceScaleFactor": 1, "mobile": True}
-        )  # fmt: skip
-        assert browser.execute_script("return document.documentElement.scrollWidth") <= 360
-        browser.get(sheet.as_uri())  # what was decided is still there
-        assert browser.find_element("id", "done").text == "12 of 12 decided"
+    browser.execute_cdp_cmd(
+        "Browser.setDownloadBehavior", {"behavior": "allow", "downloadPath": str(tmp_path)}
+    )
+    browser.get(sheet.as_uri())
+    for pressed in ("j", "u", "n", "3", *"u" * 9):
+        ActionChains(browser).send_keys(pressed).perform()
+    assert browser.find_element("id", "done").text == "12 of 12 decided"
+    save = browser.find_element("css selector", "button[type=submit]")
+    save.click()
+    assert "who you are" in browser.find_element("id", "said").text
+    browser.find_element("id", "reviewer").send_keys("A\tK")
+    browser.find_element("id", "reviewer").send_keys("AK")
+    save.click()
+    wait = time.monotonic() + 10
+    while not (saved := list(tmp_path.glob("review_*.tsv"))) and time.monotonic() < wait:
+        time.sleep(0.1)
+    assert not browser.get_log("browser")
+    asked = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]
+    urls = [one["params"]["request"]["url"] for one in asked if one["method"] == "Network.requestWillBeSent"]
+    assert not [url for url in urls if not url.startswith(("file:", "data:", "blob:", "chrome:"))]
+    browser.execute_cdp_cmd(
+        "Emulation.setDeviceMetricsOverride", {"width": 360, "height": 800, "deviceScaleFactor": 1, "mobile": True}
+    )  # fmt: skip
+    assert browser.execute_script("return document.documentElement.scrollWidth") <= 360
+    browser.get(sheet.as_uri())  # what was decided is still there
+    assert browser.find_element("id", "done").text == "12 of 12 decided"
     done = CliRunner().invoke(
         app,
         [

@@ -15,7 +15,7 @@ from faceage_bio.core.tables import write_table
 from faceage_bio.report.pages import survival_page
 from faceage_bio.report.sections_scores import scores_section
 from faceage_bio.report.tables_by_place import collect
-from tests.browser import chromium
+from tests.browser import emulate
 from tests.golden.scores import data
 from tests.report_studies import CARD, survival_tables
 
@@ -151,17 +151,15 @@ def test_the_number_who_have_a_point_is_exact(tmp_path):
 
 @pytest.mark.browser
 @pytest.mark.parametrize("width", [360, 1280])
-def test_the_section_fits_and_its_figure_is_labelled(tables, tmp_path, width):
+def test_the_section_fits_and_its_figure_is_labelled(tables, tmp_path, width, browser):
     (tmp_path / "page.html").write_text(survival_page(tables, CONFIG, [CARD]))
-    with chromium(tmp_path / "profile", width=width) as browser:
-        size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 600}
-        browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
-        browser.get((tmp_path / "page.html").as_uri())
-        browser.execute_script("document.querySelectorAll('details').forEach(d => d.open = true)")
-        inside = browser.execute_script("return [document.documentElement.scrollWidth, window.innerWidth]")
-        assert inside[0] <= inside[1]
-        figure = browser.find_element("css selector", "svg[aria-label^='Median survival of each group']")
-        assert figure.is_displayed()
+    emulate(browser, width)
+    browser.get((tmp_path / "page.html").as_uri())
+    browser.execute_script("document.querySelectorAll('details').forEach(d => d.open = true)")
+    inside = browser.execute_script("return [document.documentElement.scrollWidth, window.innerWidth]")
+    assert inside[0] <= inside[1]
+    figure = browser.find_element("css selector", "svg[aria-label^='Median survival of each group']")
+    assert figure.is_displayed()
 
 
 def test_moves_of_many_participants_are_on_the_page(tmp_path):

@@ -1,8 +1,5 @@
 """Single cells: quality, pseudobulk, the same models for each cell type, composition, and what is wrong told by name."""
 
-import subprocess
-import sys
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -27,8 +24,9 @@ from faceage_bio.intake.rna.cells import open_cells
 from faceage_bio.report.pages import association_page
 from faceage_bio.report.tables_by_place import collect
 from faceage_bio.stats.power import smallest_detectable
-from tests.browser import chromium
+from tests.browser import emulate
 from tests.cells_study import GENES, cells_of, people_of
+from tests.commands import faceage_bio
 from tests.report_studies import CARD, config_of
 from tests.rows import worded
 
@@ -279,10 +277,8 @@ def test_without_mitochondrial_genes_the_rule_is_said_to_rest(tmp_path):
 
 
 def call(*arguments):
-    command = [sys.executable, "-W", "error", "-m", "faceage_bio", *map(str, arguments)]
-    done = subprocess.run(command, capture_output=True, text=True)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
+    done = faceage_bio(".", *arguments)
+    assert done.status == 0, done.output
 
 
 @pytest.fixture(scope="module")
@@ -498,14 +494,14 @@ def test_a_study_without_single_cells_says_so_in_a_line():
     assert "half a cell" not in page
 
 
-def test_the_section_fits_into_the_browser(study, tmp_path):
+def test_the_section_fits_into_the_browser(study, tmp_path, browser):
     (tmp_path / "page.html").write_text(page_of(study))
-    with chromium(tmp_path / "profile", 1000) as browser:
-        browser.get((tmp_path / "page.html").as_uri())
-        assert browser.execute_script("return document.documentElement.scrollWidth") <= 1000
-        section = browser.find_element("css selector", "section[aria-labelledby='single-cell']")
-        assert len(section.find_elements("css selector", "figure svg")) == 1
-        assert not [line for line in browser.get_log("browser") if line["level"] == "SEVERE"]
+    emulate(browser, 1000)
+    browser.get((tmp_path / "page.html").as_uri())
+    assert browser.execute_script("return document.documentElement.scrollWidth") <= 1000
+    section = browser.find_element("css selector", "section[aria-labelledby='single-cell']")
+    assert len(section.find_elements("css selector", "figure svg")) == 1
+    assert not [line for line in browser.get_log("browser") if line["level"] == "SEVERE"]
 
 
 @pytest.mark.parametrize("values", ["variable genes", "binary", "zeros"])

@@ -13,9 +13,16 @@ from faceage_bio.cli.main import app
 from faceage_bio.core.errors import RunError
 from faceage_bio.demo.noise import draw_noise
 from faceage_bio.intake.cohort.example import write_example
+from tests.commands import faceage_bio
 
 
 def call(*arguments, cwd):
+    done = faceage_bio(cwd, *arguments)
+    return done.status, done.output
+
+
+def start(*arguments, cwd):
+    """As its user does, in a process of its own."""
     done = subprocess.run(
         [sys.executable, "-m", "faceage_bio", *arguments], cwd=cwd, capture_output=True, text=True
     )
@@ -64,7 +71,9 @@ def test_check_times_the_studys_own_photos_without_weights(tmp_path):
     draw_noise(tmp_path / "my-study" / "photos", 3, 0.05)
     (tmp_path / "my-study" / "photos" / "notes.txt").write_text("no photo")
     before = sorted(tmp_path.rglob("*"))
-    status, output = call("check", "--configfile", "my-study/config.yaml", "--time-photos", "2", cwd=tmp_path)
+    status, output = start(
+        "check", "--configfile", "my-study/config.yaml", "--time-photos", "2", cwd=tmp_path
+    )
     words = " ".join(output.replace("│", " ").split())
     assert "Timing 2 of the study's photos in each of 1 process(es)" in words
     assert "Measured here" in words
@@ -101,7 +110,7 @@ def test_check_reads_given_face_ages_too(tmp_path):
 
 def test_run_passes_options_on_to_snakemake(tmp_path):
     call("init", "s", cwd=tmp_path)
-    status, output = call(
+    status, output = start(
         "run", "--configfile", "s/config.yaml", "--dry-run", "--quiet", "rules", cwd=tmp_path
     )
     assert status != 0  # no photos and no model yet, which snakemake says

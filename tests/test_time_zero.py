@@ -19,7 +19,7 @@ from faceage_bio.core.errors import CohortError, FitError
 from faceage_bio.intake.observation import entry_of
 from faceage_bio.stats.brier import brier
 from faceage_bio.stats.censored_auc import censored_auc
-from faceage_bio.stats.competing_risks import cumulative_incidence, gray_test, incidence_at
+from faceage_bio.stats.competing_risks import cumulative_incidence, gray_test
 from faceage_bio.stats.concordance import concordance
 from faceage_bio.stats.cox import fit_cox
 from faceage_bio.stats.cox_baseline import linear_predictor
@@ -27,7 +27,7 @@ from faceage_bio.stats.cox_baseline import survival_at as predicted
 from faceage_bio.stats.cox_batch import fit_cox_per_column
 from faceage_bio.stats.cox_ph import proportional_hazards_test
 from faceage_bio.stats.fine_gray import fit_fine_gray
-from faceage_bio.stats.kaplan_meier import kaplan_meier, risk_table, survival_at
+from faceage_bio.stats.kaplan_meier import height_at, kaplan_meier, risk_table
 from faceage_bio.stats.log_rank import log_rank
 from faceage_bio.stats.restricted_mean import restricted_mean
 from faceage_bio.stats.time_split import split_follow_up
@@ -83,7 +83,7 @@ def test_genes_are_fitted_as_one_by_one():
 @pytest.mark.parametrize(("name", "entry"), [("km", None), ("km late", TABLE.entry)])
 def test_kaplan_meier_falls_at_time_zero(name, entry):
     curve = kaplan_meier(*TIMES, entry)
-    found = survival_at(curve, np.array([0, 10, 100, 1000]))
+    found = height_at(curve, np.array([0, 10, 100, 1000]))
     for ours, theirs in (("survival", "survival"), ("standard_error", "error"), ("ci_lower", "lower")):
         close(found[ours], f"{name} {theirs}")
     close(found.ci_upper, f"{name} upper")
@@ -100,7 +100,8 @@ def test_areas_ranks_and_numbers_at_risk_keep_time_zero():
 
 def test_competing_risks_keep_time_zero():
     for cause in (1, 2, 3):
-        found = incidence_at(cumulative_incidence(TABLE.time, TABLE.cause, cause), np.array([0.0, 10, 100]))
+        curve = cumulative_incidence(TABLE.time, TABLE.cause, cause)
+        found = height_at(curve, np.array([0.0, 10, 100]), "incidence")
         close(found.incidence, f"incidence {cause}")
         close(found.standard_error, f"incidence error {cause}")
     close(list(gray_test(TABLE.time, TABLE.cause, 1, TABLE.female)), "gray")

@@ -1,8 +1,6 @@
 """DNA variants: files of any fault are told whole, filters are counted, planted genes found, and the page's words."""
 
 import gzip
-import subprocess
-import sys
 
 import numpy as np
 import pandas as pd
@@ -19,6 +17,7 @@ from faceage_bio.report.sections_variants import PUBLISHED, variant_section
 from faceage_bio.report.tables_by_place import collect
 from faceage_bio.stats.linear import fit_linear
 from faceage_bio.stats.multiplicity import benjamini_hochberg
+from tests.commands import faceage_bio
 from tests.report_studies import CARD, config_of
 from tests.rows import worded
 from tests.variant_people import study
@@ -374,22 +373,22 @@ def test_the_command_runs_on_plain_tables(tmp_path):
     table = genotypes.variants[["variant_id", "gene"]].join(genotypes.copies.astype(int))
     table.to_csv(tmp_path / "genotypes.tsv", sep="\t", index=False)
     command = [
-        sys.executable, "-m", "faceage_bio", "fit-variants", "--participants", tmp_path / "people.tsv", "--variants",
+        "fit-variants", "--participants", tmp_path / "people.tsv", "--variants",
         tmp_path / "genotypes.tsv", "--ancestry", tmp_path / "ancestry.tsv", "--set", "expression.panel=CDK6,CDKN2A",
         "--set", "variants.maf=0.03", "--output", tmp_path / "out",
     ]  # fmt: skip
-    done = subprocess.run(command, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
+    done = faceage_bio(tmp_path, *command)
+    assert done.status == 0, done.output
     genes = pd.read_csv(tmp_path / "out" / "genes.tsv", sep="\t")
     assert len(genes) == 2 * 2 * 2
-    assert "participants: analysed: 150" in done.stdout
+    assert "participants: analysed: 150" in done.output
     assert (tmp_path / "out" / "variants.parquet").stat().st_mode & 0o777 == 0o600
     (tmp_path / "ancestry.tsv").write_text("subject_id\tPC1\tclub\ns1\t0.2\tred\n")
-    done = subprocess.run(command, capture_output=True, text=True)
-    assert done.returncode == 2
+    done = faceage_bio(tmp_path, *command)
+    assert done.status == 2
     assert (
         "column 'club': 1 row(s), line 2: 'red'. Expected numbers: ancestry components are (PC1, PC2 ...). Leave other columns out."
-        in done.stderr
+        in done.output
     )
 
 

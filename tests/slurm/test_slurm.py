@@ -17,7 +17,16 @@ import pandas as pd
 import pytest
 import yaml
 
-from tests.conftest import DEMO_CONFIG, ROOT, Run, cohorts_of, jobs_planned, snakemake, write_config
+from tests.conftest import (
+    DEMO_CONFIG,
+    FEW_DRAWS,
+    ROOT,
+    Run,
+    cohorts_of,
+    jobs_planned,
+    snakemake,
+    write_config,
+)
 from tests.slurm.cluster import PACKAGES, Cluster, Job, missing_programs, running_slurm, wait_until
 
 pytestmark = pytest.mark.slurm
@@ -25,6 +34,13 @@ pytestmark = pytest.mark.slurm
 PROFILE = ROOT / "workflow" / "profiles" / "slurm"
 FACE_AGES = "results/mine/faceage/face_age.parquet"
 SUMMARY = "results/mine/acceleration/summary.tsv"
+# snakemake whose plugin asks for the state of its jobs each second; by itself it waits 10 seconds longer after each answer without news
+ASKS_EACH_SECOND = """
+from snakemake.cli import main
+from snakemake_executor_plugin_slurm import Executor
+Executor.next_seconds_between_status_checks = property(lambda self: 1, lambda self, seconds: None)
+main()
+"""
 
 
 @pytest.fixture(scope="module")
@@ -51,9 +67,8 @@ class Study:
         """The main process; each bash that it or a job starts reads the lines ``bash`` first."""
         (self.folder / "bash.sh").write_text(bash)
         command = [
-            sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), "--configfile", "config.yaml",
-            "--workflow-profile", str(PROFILE), "--latency-wait", "10", "--slurm-init-seconds-before-status-checks", "6",
-            *arguments,
+            sys.executable, "-c", ASKS_EACH_SECOND, "--snakefile", str(ROOT / "Snakefile"), "--configfile", "config.yaml",
+            "--workflow-profile", str(PROFILE), "--latency-wait", "10", *arguments,
         ]  # fmt: skip
         with (self.folder / "output.txt").open("wb") as output:
             return subprocess.Popen(
@@ -90,10 +105,10 @@ class Study:
             raise
         return main, self.jobs("read_face_ages")[-1]
 
-    def jobs(self, rule: str = "") -> list[Job]:
+    def jobs(self, rule: str = "", cohort: str = "") -> list[Job]:
         """What was submitted from this folder, oldest first."""
         jobs = [job for job in self.cluster.jobs() if job.fields["WorkDir"] == str(self.folder)]
-        return [job for job in jobs if not rule or job.rule == rule]
+        return [job for job in jobs if rule in ("", job.rule) and cohort in job.fields["Comment"]]
 
     def state(self, job: Job) -> str:
         return next(each.state for each in self.jobs() if each.number == job.number)
@@ -116,21 +131,21 @@ def step(name: str, before: str) -> str:
     return f'faceage-bio() {{ case "$1" in {name}) {before};; esac; command faceage-bio "$@"; }}\n'
 
 
-@pytest.fixture
-def study(cluster, tmp_path) -> Study:
-    """Twelve people whose face ages are given: three small jobs to a table of their age acceleration."""
+def write_study(cluster: Cluster, folder: Path, *names: str) -> Study:
+    """Cohorts of twelve people whose face ages are given: few small jobs to a table of their age acceleration."""
     people = pd.DataFrame(
         {
-            "subject_id": [f"subject{number}" for number in range(12)],
             "chronological_age": [41, 45, 50, 52, 55, 58, 60, 63, 66, 70, 74, 79],
             "face_age": [43.5, 44, 53, 50.5, 59, 57, 66, 62, 64, 75.5, 73, 84],
         }
     )
-    people[["subject_id", "chronological_age"]].to_csv(tmp_path / "clinical.tsv", sep="\t", index=False)
-    people[["subject_id", "face_age"]].to_csv(tmp_path / "face_ages.tsv", sep="\t", index=False)
-    cohorts = {"mine": {"face_ages": "face_ages.tsv", "clinical": "clinical.tsv"}}
-    (tmp_path / "config.yaml").write_text(yaml.safe_dump({"cohorts": cohorts}))
-    return Study(tmp_path, cluster)
+    cohorts = {name: {key: f"{name}_{key}.tsv" for key in ("face_ages", "clinical")} for name in names}
+    for name in names:
+        people["subject_id"] = [f"{name}-subject{number}" for number in range(12)]
+        for key, column in (("face_ages", "face_age"), ("clinical", "chronological_age")):
+            people[["subject_id", column]].to_csv(folder / f"{name}_{key}.tsv", sep="\t", index=False)
+    (folder / "config.yaml").write_text(yaml.safe_dump({"cohorts": cohorts}))
+    return Study(folder, cluster)
 
 
 def with_donors(cells: str, clinical: str, path: Path) -> Path:
@@ -161,14 +176,15 @@ def study_on_slurm(cluster, drawn, tmp_path_factory) -> Study:
     places["cohorts"]["healthy"] = {key: healthy[key] for key in ("photos", "manifest")}
     config = yaml.safe_load(DEMO_CONFIG.read_text())
     config["faceage"]["shard_size"] = 80
-    config["fairness"]["stress_photos"] = 2
+    config["fairness"]["stress_photos"] = 1
     config["report"] = {"sections": "full"}
     config["expression"] |= {
         "composition": [],
         "purity": None,
     }  # columns of the samples, which this study has not
     config["readers"]["readings"] = str(drawn / config["readers"]["readings"])
-    config["expression"]["bootstraps"] = config["scores"]["bootstraps"] = 100
+    for section, few in FEW_DRAWS.items():
+        config[section] |= few
     write_config(folder / "config.yaml", **config | places)
     study = Study(folder, cluster)
     journal = f'echo "$1 ${{SLURM_JOB_ID:-none}} ${{CUDA_VISIBLE_DEVICES:-none}}" >> {folder}/journal'
@@ -222,7 +238,7 @@ def test_light_steps_share_jobs(journal, tmp_path):
     assert journal.job.nunique() < 0.6 * len(journal)
     alone = {
         "read_manifest", "check_cohort", "check_analyses", "predict_face_age", "fit_expression", "stress_photos",
-        "fit_gene_survival", "fit_variants", "pool_cohorts", "pool_genes", "fit_one_stage", "verify_results",
+        "fit_gene_survival", "fit_survival_sensitivity", "fit_variants", "pool_cohorts", "pool_genes", "fit_one_stage", "verify_results",
     }  # fmt: skip
     assert set(steps[shared.isna()]) <= alone
     # the demo has no further step but those that draw its people and fit its model, which share no job either
@@ -262,17 +278,28 @@ def test_slurm_is_told_no_name_of_a_person(study_on_slurm, drawn):
         assert not [name for name in names if name in told]
 
 
-def test_a_job_that_fails_once_is_submitted_again(study):
-    failed = study.folder / "failed"
-    run = study.run(
-        FACE_AGES,
-        bash=step(
-            "read-face-ages", f"if mkdir {failed} 2> /dev/null; then echo subject7 broke >&2; return 1; fi"
-        ),
+@pytest.fixture(scope="module")
+def faults(cluster, tmp_path_factory) -> tuple[Study, Run]:
+    """Two cohorts: the job of "mine" that reads the face ages fails once, that of "other" takes more memory than it asked for."""
+    study = write_study(cluster, tmp_path_factory.mktemp("faults"), "mine", "other")
+    takes = (
+        "import time; held = b'x' * (1000 << 20); time.sleep(6)"  # MB, of 700 that the rule asks for at first
     )
+    faults = f"""case "$*" in
+        *mine*) if mkdir {study.folder}/failed 2> /dev/null; then echo subject7 broke >&2; return 1; fi;;
+        *other*) {sys.executable} -c "{takes}" || return 1;;
+    esac"""
+    run = study.run(
+        FACE_AGES, FACE_AGES.replace("mine", "other"), "--slurm-array-jobs", "check_cohort",
+        bash=step("read-face-ages", faults), seconds=300,
+    )  # fmt: skip
     assert run.status == 0, run.output[-8000:]
-    assert [job.state for job in study.jobs("check_cohort")] == ["COMPLETED"]
-    first, second = study.jobs("read_face_ages")
+    return study, run
+
+
+def test_a_job_that_fails_once_is_submitted_again(faults):
+    study, run = faults
+    first, second = study.jobs("read_face_ages", "mine")
     assert (first.state, second.state) == ("FAILED", "COMPLETED")
     assert len(pd.read_parquet(study.folder / FACE_AGES)) == 12
     # what the failed job printed is told, and kept where only its owner can look
@@ -282,15 +309,8 @@ def test_a_job_that_fails_once_is_submitted_again(study):
     assert Path(first.fields["StdOut"]).is_relative_to(own_folder)
 
 
-def test_a_job_killed_for_memory_is_submitted_again_with_twice_as_much(study):
-    takes = (
-        "import time; held = b'x' * (1000 << 20); time.sleep(6)"  # MB, of 700 that the rule asks for at first
-    )
-    run = study.run(
-        FACE_AGES, bash=step("read-face-ages", f'{sys.executable} -c "{takes}" || return 1'), seconds=300
-    )
-    assert run.status == 0, run.output[-8000:]
-    first, second = study.jobs("read_face_ages")
+def test_a_job_killed_for_memory_is_submitted_again_with_twice_as_much(faults):
+    first, second = faults[0].jobs("read_face_ages", "other")
     assert first.state in ("FAILED", "OUT_OF_MEMORY", "CANCELLED")
     assert second.state == "COMPLETED"
     asked = [int(re.search(r"mem=(\d+)M", job.fields["TRES"])[1]) for job in (first, second)]
@@ -298,45 +318,29 @@ def test_a_job_killed_for_memory_is_submitted_again_with_twice_as_much(study):
     assert asked[1] == pytest.approx(2 * asked[0], rel=0.01)
 
 
-def test_jobs_of_a_rule_that_are_ready_are_one_array(study):
-    content = yaml.safe_load((study.folder / "config.yaml").read_text())
-    people = pd.read_csv(study.folder / "clinical.tsv", sep="\t")
-    for name in ("clinical", "face_ages"):
-        table = pd.read_csv(study.folder / f"{name}.tsv", sep="\t")
-        table["subject_id"] = "other" + table["subject_id"]
-        table.to_csv(study.folder / f"other_{name}.tsv", sep="\t", index=False)
-    content["cohorts"]["other"] = {name: f"other_{name}.tsv" for name in ("clinical", "face_ages")}
-    (study.folder / "config.yaml").write_text(yaml.safe_dump(content))
-    run = study.run("results/mine/cohort/covariates.tsv", "--slurm-array-jobs", "check_cohort")
-    assert run.status == 0, run.output[-8000:]
+def test_jobs_of_a_rule_that_are_ready_are_one_array(faults):
+    study, _ = faults
     checked = [job for job in study.jobs() if "ArrayJobId" in job.fields]
     assert len(checked) == 2
     assert len({job.fields["ArrayJobId"] for job in checked}) == 1
     assert [job.state for job in checked] == ["COMPLETED"] * 2
     for name in ("mine", "other"):
-        subjects = pd.read_parquet(study.folder / "results" / name / "cohort" / "subjects.parquet")
-        assert len(subjects) == len(people)
+        assert len(pd.read_parquet(study.folder / "results" / name / "cohort" / "subjects.parquet")) == 12
 
 
-def test_after_a_cancelled_job_the_same_command_goes_on(study):
-    main, job = study.start_and_hold(FACE_AGES, "--retries", "0")
+def test_after_a_cancelled_job_and_a_killed_main_process_the_same_command_goes_on(cluster, tmp_path):
+    study = write_study(cluster, tmp_path, "mine")
+    main, job = study.start_and_hold(SUMMARY, "--retries", "0")
+    checked = study.folder / "results/mine/cohort/photos.parquet"
+    before = checked.stat().st_mtime_ns
     study.cluster.call("scancel", job.number)
     run = study.finish(main)
     assert run.status == 1
     assert f"SLURM-job '{job.number}' failed, SLURM status is: 'CANCELLED'" in run.output
     assert not (study.folder / FACE_AGES).exists()
 
-    study.held.unlink()
-    run = study.run(FACE_AGES)
-    assert run.status == 0, run.output[-8000:]
-    assert [job.state for job in study.jobs("read_face_ages")] == ["CANCELLED", "COMPLETED"]
-    assert len(study.jobs("check_cohort")) == 1
-
-
-def test_after_the_main_process_is_killed_a_restart_goes_on(study):
+    study.reached.unlink()
     main, job = study.start_and_hold(SUMMARY)
-    checked = study.folder / "results/mine/cohort/photos.parquet"
-    before = checked.stat().st_mtime_ns
     os.kill(main.pid, signal.SIGKILL)
     assert study.finish(main).status == -signal.SIGKILL
     # its job runs on, and nobody starts a second main process unawares
@@ -348,9 +352,10 @@ def test_after_the_main_process_is_killed_a_restart_goes_on(study):
     assert study.run("--unlock").status == 0
     run = study.run(SUMMARY)
     assert run.status == 0, run.output[-8000:]
+    assert [job.state for job in study.jobs("read_face_ages")] == ["CANCELLED", "COMPLETED"]
     rules = [job.rule for job in study.jobs()]
-    assert sorted(rules[:3]) == ["check_analyses", "check_cohort", "read_face_ages"]
-    assert len(rules) == 4
-    assert rules[3].endswith("compute_acceleration")
+    assert sorted(rules[:4]) == ["check_analyses", "check_cohort", "read_face_ages", "read_face_ages"]
+    assert len(rules) == 5
+    assert rules[4].endswith("compute_acceleration")
     assert checked.stat().st_mtime_ns == before
     assert (study.folder / SUMMARY).exists()
