@@ -4,16 +4,20 @@ import os
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from io import StringIO
 
 import pandas as pd
 import pytest
 
+from faceage_bio.analyses.pooling.estimates import Choices, pool_rows
+from faceage_bio.analyses.pooling.headlines import headline_rows
+from faceage_bio.analyses.verification.headline_input import pools
 from faceage_bio.analyses.verification.headline_models import Headline
 from faceage_bio.analyses.verification.reproduction import write_scripts
 from tests.headline_study import contrasts, cox, curves, genes, late, people
 
-PACKAGES = ("survival", "sandwich", "emmeans", "DESeq2", "limma")
+PACKAGES = ("survival", "sandwich", "emmeans", "DESeq2", "limma", "metafor")
 
 
 @pytest.fixture(scope="module")
@@ -21,14 +25,28 @@ def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("reproduce")
     models = [*cox(people(), strata=["smoking"])[1](), *late_models()]
     own = list(curves(people(), strata=("sex",)))
-    write_scripts(Headline(models, own, list(contrasts(people())[1]()), list(genes(150))), folder)
+    rows, pooled = meta_analysis()
+    contrasted = [*contrasts(people())[1](), *rows["phenotype/phenotypes"]]
+    write_scripts(
+        Headline([*models, *rows["survival/cox"]], own, contrasted, list(genes(150)), pooled), folder
+    )
     return folder
+
+
+def meta_analysis():
+    """Models of further cohorts, and their pooled estimates: hazard ratios of three by REML, contrasts of two by a common effect."""
+    models, tables = {"survival/cox": [], "phenotype/phenotypes": []}, {}
+    for source, make, cohorts in (("survival/cox", cox, "abc"), ("phenotype/phenotypes", contrasts, "ab")):
+        for seed, name in enumerate(cohorts, start=11):
+            rows, of = make(people(seed=seed))
+            models[source] += [replace(model, cohort=name) for model in of()]
+            tables.setdefault(source, []).append(rows.assign(cohort=name))
+    estimates = pool_rows(headline_rows(tables), Choices("REML", "knha")).estimates
+    return models, list(pools(estimates))
 
 
 def late_models():
     """The same study as another cohort: delayed entry, robust errors."""
-    from dataclasses import replace
-
     return [replace(model, cohort="south") for model in cox(late(people()), cluster="ward")[1]()]
 
 
@@ -54,11 +72,18 @@ def test_r_gives_the_numbers_of_the_study(folder):
     known = found["standard_error_study"].notna()
     apart = (found["standard_error"] / found["standard_error_study"] - 1).abs()
     assert apart[known].max() < 1e-6
-    assert known.sum() == 2 + 2 + 5  # Cox models of two cohorts, contrasts
+    # Cox models of two cohorts, contrasts; of three and two cohorts, and pooled (that of wards has other references)
+    assert known.sum() == 2 + 2 + 5 + 3 * 2 + 2 * 5 + 2 + 3
+    assert found.index.str.startswith("meta-analysis: hazard ratio").sum() == 2
 
 
 def test_python_gives_the_numbers_of_the_study(folder):
     found = run([sys.executable, str(folder / "reproduce.py")], folder)
+    limma = found.index.str.endswith("limma-voom")
+    assert set(found["note"][limma]) == {"limma-voom: see reproduce.R"}
+    assert found["estimate"][limma].isna().all()
+    assert set(found.index) == set(pd.read_csv(folder / "headline.tsv", sep="\t")["id"])
+    found = found[~limma]
     genes = found.index.str.contains("fold change")
     robust = found.index.str.startswith("south: hazard")  # lifelines' robust errors are not R's
     assert (found["difference"][~genes & ~robust] < 1e-6).all()
@@ -67,6 +92,21 @@ def test_python_gives_the_numbers_of_the_study(folder):
     assert (found["difference"][genes] < 0.01).all()
     assert genes.sum() == 1
     assert robust.sum() == 2
+    assert found["note"][genes].str.startswith("known difference: dispersions of pydeseq2").all()
+    assert found["note"][robust].str.startswith("known difference: robust standard errors of lifelines").all()
+    assert found["note"][~genes & ~robust].isna().all()
+    known = found["standard_error_study"].notna() & ~robust & ~genes
+    assert (found["standard_error"] / found["standard_error_study"] - 1)[known].abs().max() < 1e-6
+
+
+def test_a_model_that_a_package_fails_at_leaves_the_others(folder, tmp_path):
+    (curve,) = (one for one in curves(people()) if one.column == "all")
+    models = list(cox(people())[1]())
+    spoiled = replace(models[1], people=models[1].people.assign(face_age=1.0))
+    write_scripts(Headline([spoiled, models[-1]], [curve]), tmp_path)
+    found = run([sys.executable, str(tmp_path / "reproduce.py")], tmp_path)
+    assert found["note"].iloc[0].startswith("no result: ")
+    assert (found["difference"].iloc[1:] < 1e-6).all()
 
 
 def test_the_rows_hold_no_identifier(folder):

@@ -10,6 +10,8 @@ from lifelines.exceptions import ConvergenceError
 from pydeseq2.default_inference import DefaultInference
 from scipy.stats import norm
 
+from faceage_bio.analyses.pooling.estimates import Choices, pool_rows
+from faceage_bio.analyses.pooling.headlines import headline_rows
 from faceage_bio.analyses.survival.curve_summary import Reading, summarise
 from faceage_bio.analyses.survival.curves import curves_by_group
 from faceage_bio.analyses.survival.groupings import part
@@ -21,6 +23,7 @@ from faceage_bio.report.checks import CAUTION, NOT_RUN, OK, PROBLEM, independent
 from faceage_bio.report.tables_by_place import ReportTables
 from faceage_bio.stats.pydeseq2_fit import fit_pydeseq2
 from tests.headline_study import contrasts, cox, curves, genes, late, people
+from tests.pooled_cohorts import cox as pooled_cox
 
 
 def checked(rows):
@@ -204,6 +207,37 @@ def test_whatever_another_package_fails_at_is_a_reason_and_a_bug_of_ours_is_not(
     monkeypatch.setattr(compared, "cox_by_lifelines", lambda model: model.no_such_thing)
     with pytest.raises(AttributeError, match="no_such_thing"):
         compared.compare_cox([model])
+
+
+@pytest.mark.parametrize(
+    ("method", "test", "cohorts", "software"),
+    [
+        ("REML", "adhoc", 4, "scipy"),
+        ("REML", "knha", 4, "scipy"),
+        ("REML", "z", 4, "scipy"),
+        ("REML", "adhoc", 2, "statsmodels"),
+    ],
+)
+def test_pooled_estimates_are_those_of_statsmodels_and_of_reml(method, test, cohorts, software):
+    tables = [pooled_cox(f"c{k}", 0.1 + 0.2 * k, 0.1 + 0.03 * k) for k in range(cohorts)]
+    estimates = pool_rows(headline_rows({"survival/cox": tables}), Choices(method, test)).estimates
+    (pool,) = headline_input.pools(estimates)
+    found = compared.compare_pools([pool])
+    assert [row["software"] for row in found] == [software] * 3
+    assert max(row["difference"] for row in found) < 1e-9
+    assert checked(found).state == OK
+    wrong = replace(pool, row=pool.row | {"standard_error": pool.row["standard_error"] * 1.0001})
+    check = checked(compared.compare_pools([wrong]))
+    assert check.state == PROBLEM
+    assert "pooled estimates, pooled" in check.words
+
+
+def test_a_method_without_other_software_is_said():
+    tables = [pooled_cox(f"c{k}", 0.2 * k, 0.1) for k in range(3)]
+    estimates = pool_rows(headline_rows({"survival/cox": tables}), Choices("PM", "z")).estimates
+    (row,) = compared.compare_pools(headline_input.pools(estimates))
+    assert "have no random effects, Paule-Mandel, z; reproduce.R pools by metafor" in str(row["reason"])
+    assert checked([row]).state == NOT_RUN
 
 
 def test_a_result_without_its_participants_is_refused(tmp_path):

@@ -45,7 +45,7 @@ def verify_results(
 ) -> Tables:
     """The headline again by lifelines, statsmodels and pydeseq2; scripts by which a reader computes it with R and Python.
 
-    Cox models, curves, log-rank tests, adjusted contrasts, prespecified and 1,000 further genes.
+    Cox models, curves, log-rank tests, adjusted contrasts, prespecified and 1,000 further genes; their pooled estimates.
 
     Example: faceage-bio verify-results --output verification --scripts reproduce results/north/*/*.parquet results/north/*/*.tsv
     """
@@ -59,7 +59,7 @@ def verify_results(
     check_unchanged(tables)
     headline = headline_of(tables, settings)
     rows = compared.compare_cox(headline.cox) + compared.compare_curves(headline.curves)
-    rows += compared.compare_contrasts(headline.contrasts)
+    rows += compared.compare_contrasts(headline.contrasts) + compared.compare_pools(headline.pools)
     for genes in headline.genes:
         rows += compared.compare_genes(genes, settings.expression.seed)
     if scripts is not None:

@@ -4,6 +4,7 @@ rule verify_results:
         collect("<results>/{cohort}/acceleration/acceleration.parquet", cohort=COHORTS),
         collect("<results>/{cohort}/phenotype/phenotypes.tsv", cohort=WITH_CLINICAL),
         "<results>/pooled/phenotype/groups.tsv",
+        "<results>/pooled/meta_analysis/estimates.tsv" if POOLABLE else [],
         collect("<results>/{cohort}/survival/follow_up.parquet", cohort=WITH_CLINICAL),
         collect(
             "<results>/{cohort}/survival/{table}.tsv",

@@ -10,12 +10,22 @@ import pandas as pd
 from scipy.stats import norm
 
 from faceage_bio.analyses.expression.gene_models import contrast_of
-from faceage_bio.analyses.verification.headline_input import CLUSTER, ENTERED, STRATUM, Curves, Genes, Model
+from faceage_bio.analyses.pooling.scales import on_scale
+from faceage_bio.analyses.verification.headline_input import (
+    CLUSTER,
+    ENTERED,
+    STRATUM,
+    Curves,
+    Genes,
+    Model,
+    Pool,
+)
 from faceage_bio.analyses.verification.lifelines_fits import (
     cox_by_lifelines,
     curve_by_lifelines,
     log_rank_by_lifelines,
 )
+from faceage_bio.analyses.verification.pooled_fits import SOFTWARE, pooled_by_scipy, pooled_by_statsmodels
 from faceage_bio.analyses.verification.statsmodels_fits import (
     contrasts_by_statsmodels,
     log_rank_by_statsmodels,
@@ -35,12 +45,13 @@ TINY = 1e-300  # both p-values may be smaller than a number can be
 # how far apart a known difference may be: robust errors differ by 0.3%, with ties or late entry by more, C with late entry by 0.07
 KNOWN = {"lifelines_robust_errors": 0.01, "lifelines_late_concordance": 0.07}
 HALF = 1e-9  # a survival so near one half is one half
-COX, CURVE, LOG_RANK, CONTRAST, GENES = (
+COX, CURVE, LOG_RANK, CONTRAST, GENES, POOLING = (
     "Cox models",
     "Kaplan-Meier curves",
     "log-rank tests",
     "adjusted contrasts",
     "gene expression",
+    "pooled estimates",
 )
 
 
@@ -195,6 +206,31 @@ def compare_genes(genes: Genes, seed: int) -> list[dict]:
     for name, mine, other in zip(names, ours, theirs, strict=True):
         both = _pair("p-value", "log10", mine, other, known=known, tolerance=GENES_TOLERANCE)
         rows.append(about | {"term": name, "n": len(genes.design)} | both)
+    return rows
+
+
+def compare_pools(pools: Iterable[Pool]) -> list[dict]:
+    """Rows of each pooled estimate: the estimate on its scale, its standard error and p-value, from the estimates of its cohorts."""
+    rows = []
+    for pool in pools:
+        row, software = pool.row, SOFTWARE.get(pool.method, "statsmodels")
+        about = _about(row[COHORT], POOLING, software, row)
+        about |= {name: row[name] for name in ("term", "per")} | {"model": row["analysis"]}
+        if pool.method not in SOFTWARE:
+            rows.append(about | {"reason": reason("not_pooled_again", method=row["method"])})
+            continue
+        compute = pooled_by_statsmodels if software == "statsmodels" else pooled_by_scipy
+        try:
+            theirs = _attempt(software, compute, pool)
+        except FitError as error:
+            rows.append(about | {"reason": error.reason})
+            continue
+        estimate, error = on_scale([row["estimate"]], row["scale"])[0], row["standard_error"]
+        rows += [
+            about | _pair("pooled estimate", "standard errors", estimate, theirs, error=error),
+            about | _pair("standard error", "relative", error, theirs),
+            about | _pair("p-value", "z", row["p_value"], theirs),
+        ]
     return rows
 
 

@@ -14,14 +14,17 @@ from faceage_bio.analyses.expression.gene_models import size_factors_of, tested_
 from faceage_bio.analyses.expression.twin import TOGETHER
 from faceage_bio.analyses.phenotype.contrasts import RAW
 from faceage_bio.analyses.phenotype.people import make_frame
+from faceage_bio.analyses.pooling.estimates import method_words
+from faceage_bio.analyses.pooling.scales import on_scale
 from faceage_bio.analyses.survival.cox_models import Choices, ModelFrame, grouped, model_frame
 from faceage_bio.analyses.survival.curves import ALL, each_group
 from faceage_bio.analyses.survival.groupings import Grouping
 from faceage_bio.analyses.survival.ladder import ladder_steps
-from faceage_bio.core.columns import AGE, AGE_ACCELERATION, EVENT, FACE_AGE, FOLLOWUP, SUBJECT, UNITS
+from faceage_bio.core.columns import AGE, AGE_ACCELERATION, EVENT, FACE_AGE, FOLLOWUP, POOLED, SUBJECT, UNITS
 from faceage_bio.core.errors import RunError, examples
 from faceage_bio.core.settings.settings_genes import Expression as ExpressionSettings
 from faceage_bio.intake.observation import entry_of
+from faceage_bio.stats.meta_analysis import METHODS, TESTS
 
 GROUP, STRATUM, CLUSTER, ENTERED = "group", "stratum", "cluster", "entered"
 OWN = {FOLLOWUP, EVENT, STRATUM, CLUSTER, ENTERED}
@@ -178,6 +181,37 @@ def curves(
             )
         if groups.notna().any():
             yield Curves(cohort, column, people[groups.notna()], *rows)
+
+
+@dataclass(frozen=True)
+class Pool:
+    """A pooled estimate, a row of ``meta_analysis/estimates``, and the rows of its cohorts; ``y``, ``se``: theirs, on the pooling scale;
+    ``method`` and ``test`` as metafor's ``rma`` calls them."""
+
+    row: Mapping
+    cohorts: Sequence[Mapping]
+    y: np.ndarray
+    se: np.ndarray
+    method: str
+    test: str
+
+
+def pools(estimates: pd.DataFrame) -> Iterator[Pool]:
+    """The pooled headline: hazard ratios of face age, added value, adjusted contrasts, prespecified genes."""
+    of = estimates["source"]
+    wanted = (of == "survival/cox") & (estimates["exposure"] == FACE_AGE)
+    wanted |= (of == "survival/added_value") & (estimates["measure"] == "difference of Harrell's C")
+    wanted |= (of == "phenotype/phenotypes") & (estimates["adjustment"] != RAW)
+    wanted |= (of == "expression/panel") & (estimates["exposure"] == AGE_ACCELERATION)
+    known = {method_words(method, test): (method, test) for method in METHODS for test in TESTS}
+    heads = estimates["cohort"].eq(POOLED)
+    for _, group in estimates[wanted].groupby(heads.cumsum()[wanted], sort=False):
+        row, cohorts = group.iloc[0], group.iloc[1:]
+        if pd.isna(row["estimate"]):
+            continue
+        cohorts = cohorts[cohorts["estimate"].notna() & (cohorts["standard_error"] > 0)]
+        y, se = on_scale(cohorts["estimate"], row["scale"]), cohorts["standard_error"].to_numpy(dtype=float)
+        yield Pool(row.to_dict(), cohorts.to_dict("records"), y, se, *known[row["method"]])
 
 
 def _ready(

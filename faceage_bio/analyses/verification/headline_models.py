@@ -17,10 +17,12 @@ from faceage_bio.analyses.verification.headline_input import (
     Curves,
     Genes,
     Model,
+    Pool,
     contrasts,
     cox_models,
     curves,
     gene_models,
+    pools,
 )
 from faceage_bio.core.columns import POOLED
 from faceage_bio.core.config import Config
@@ -36,6 +38,7 @@ class Headline:
     curves: list[Curves] = field(default_factory=list)
     contrasts: list[Model] = field(default_factory=list)
     genes: list[Genes] = field(default_factory=list)
+    pools: list[Pool] = field(default_factory=list)
 
 
 def headline_of(paths: Iterable[Path], settings: Config) -> Headline:
@@ -44,7 +47,7 @@ def headline_of(paths: Iterable[Path], settings: Config) -> Headline:
     Parameters
     ----------
     paths : tables by their place {cohort}/{folder}/{table}: acceleration/acceleration, phenotype/phenotypes and groups,
-        survival/follow_up, cox, kaplan_meier and summary, expression/panel, sample_quality and pseudobulk, cohort/samples and counts
+        survival/follow_up, cox, kaplan_meier and summary, expression/panel, sample_quality and pseudobulk, cohort/samples and counts, pooled/meta_analysis/estimates
     settings : sections survival, phenotype and expression of the config
 
     Raises
@@ -66,6 +69,8 @@ def headline_of(paths: Iterable[Path], settings: Config) -> Headline:
         if cohort == POOLED:
             everybody = gather(list(people.values()), list(people))
             headline.contrasts.extend(_contrasts(everybody, own, settings, cohort, "phenotype/groups"))
+            if "meta_analysis/estimates" in own:
+                headline.pools.extend(pools(read_table(own["meta_analysis/estimates"])))
             continue
         headline.contrasts.extend(
             _contrasts(gather([people[cohort]], [cohort]), own, settings, cohort, "phenotype/phenotypes")

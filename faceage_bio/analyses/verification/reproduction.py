@@ -2,13 +2,14 @@
 
 import gzip
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from faceage_bio.analyses.survival.curves import ALL
+from faceage_bio.analyses.verification.compared import HALF
 from faceage_bio.analyses.verification.headline_input import (
     CLUSTER,
     ENTERED,
@@ -16,11 +17,13 @@ from faceage_bio.analyses.verification.headline_input import (
     Curves,
     Genes,
     Model,
+    Pool,
     formula_names,
 )
 from faceage_bio.analyses.verification.headline_models import Headline
 from faceage_bio.core.columns import FACE_AGE
 from faceage_bio.core.records import version
+from faceage_bio.core.results.reasons import reason
 from faceage_bio.core.tables import write_bytes, write_table, write_text
 from faceage_bio.stats.size_factors import trimmed_mean_of_m
 
@@ -47,6 +50,8 @@ def write_scripts(headline: Headline, folder: Path) -> pd.DataFrame:
         "contrasts": [_contrast(model, folder, own) for model in headline.contrasts],
         "genes": [_genes(one, folder, own) for one in headline.genes],
     }
+    known = {row["id"] for row in own}
+    context["pools"] = [made for pool in headline.pools if (made := _pool(pool, known, own))]
     numbers = pd.DataFrame(own, columns=["id", "estimate", "standard_error", "p_value"])
     write_table(numbers, folder / "headline.tsv")
     if not own:
@@ -78,15 +83,17 @@ def _model(model: Model, folder: Path, file: str) -> dict:
 def _cox(model: Model, folder: Path, own: list[dict]) -> dict:
     row = model.coefficients[0].row
     told = _model(model, folder, f"{model.cohort}_cox_{'age' if model.name == '+ age' else model.name}.tsv")
-    name = f"{model.cohort}: hazard ratio of face age per {row['per']} ({row['model']})"
+    name = _cox_id({**row, "cohort": model.cohort})
     _note(own, name, row)
-    return told | {"about": f"{row['model']}; hazard ratio per {row['per']}", "id": name, "term": FACE_AGE}
+    known = reason("lifelines_robust_errors") if model.has(CLUSTER) else ""
+    about = f"{row['model']}; hazard ratio per {row['per']}"
+    return told | {"about": about, "id": name, "term": FACE_AGE, "known": str(known)}
 
 
 def _contrast(model: Model, folder: Path, own: list[dict]) -> dict:
     ids = []
     for one in model.coefficients:
-        name = f"{model.cohort}: face age, {one.row['term']}"
+        name = _contrast_id({**one.row, "cohort": model.cohort})
         _note(own, name, one.row)
         ids.append((name, one.level))
     told = _model(model, folder, f"{model.cohort}_{model.columns[0]}.tsv")
@@ -98,13 +105,15 @@ def _curves(curves: Curves, folder: Path, own: list[dict]) -> dict:
     write_table(curves.people, folder / file)
     told = {
         "cohort": curves.cohort, "about": f"survival by {curves.column}", "file": file, "entered": ENTERED in curves.people,
-        "stratum": STRATUM in curves.people, "median": "", "test": "",
+        "stratum": STRATUM in curves.people, "median": "", "test": "", "known": "",
     }  # fmt: skip
     known = curves.summary[np.isfinite(curves.summary["estimate"])]
     if curves.column == ALL:
         for row in known[known["measure"] == "median survival"].to_dict("records"):
             told["median"] = f"{curves.cohort}: median survival, years"
             _note(own, told["median"], row)
+            if (np.abs(curves.curve["survival"] - 0.5) < HALF).any():
+                told["known"] = str(reason("lifelines_median"))
     for row in known[known["measure"] == "log-rank chi-square"].to_dict("records"):
         if not told["entered"]:
             told["test"] = f"{curves.cohort}: log-rank chi-square, {row['term']}"
@@ -121,7 +130,7 @@ def _genes(genes: Genes, folder: Path, own: list[dict]) -> dict:
     packed = gzip.compress(table.to_csv(sep="\t", lineterminator="\n").encode(), mtime=0)
     write_bytes(packed, folder / f"{name}_counts.tsv.gz")
     write_table(samples, folder / f"{name}_samples.tsv")
-    first = f"{genes.cohort}: log2 fold change in {genes.question} per {genes.panel['per'].iloc[0]} of age acceleration, "
+    first = _genes_id({"cohort": genes.cohort, "question": genes.question, "per": genes.panel["per"].iloc[0]})
     for row in genes.panel.to_dict("records"):
         for label, columns in METHODS.items():
             _note(
@@ -131,14 +140,47 @@ def _genes(genes: Genes, folder: Path, own: list[dict]) -> dict:
             )
     return {
         "cohort": genes.cohort, "about": genes.question, "counts": f"{name}_counts.tsv.gz", "samples": f"{name}_samples.tsv",
-        "columns": list(design), "panel": list(genes.panel["term"]), "id": first, "sparse": genes.sparse,
+        "columns": list(design), "panel": list(genes.panel["term"]), "id": first, "sparse": genes.sparse, "known": str(reason("pydeseq2_dispersions")),
     }  # fmt: skip
 
 
+LIMMA = "limma-voom"
 METHODS = {
     "DESeq2": {"estimate": "deseq2_estimate", "p_value": "deseq2_p_value"},
-    "limma-voom": {"estimate": "voom_estimate", "p_value": "voom_p_value"},
+    LIMMA: {"estimate": "voom_estimate", "p_value": "voom_p_value"},
 }
+
+
+def _pool(pool: Pool, known: Collection[str], own: list[dict]) -> dict | None:
+    """A pooled estimate of which the scripts compute those of all cohorts."""
+    label = {
+        "survival/cox": _cox_id,
+        "phenotype/phenotypes": _contrast_id,
+        "expression/panel": lambda row: (
+            f"{_genes_id(row)}{row['term']}, {LIMMA if row['method'].startswith('limma') else 'DESeq2'}"
+        ),
+    }.get(pool.row["source"])
+    ids = [label(row) for row in pool.cohorts] if label else []
+    if not ids or not known.issuperset(ids):
+        return None
+    name = f"meta-analysis: {ids[0].partition(': ')[2].removesuffix(f', {LIMMA}').removesuffix(', DESeq2')}"
+    _note(own, name, pool.row)
+    return {
+        "about": f"{pool.row['term']}: {pool.row['method']}", "id": name, "ids": ids, "ratio": pool.row["scale"] == "log",
+        "method": pool.method, "test": pool.test,
+    }  # fmt: skip
+
+
+def _cox_id(row: Mapping) -> str:
+    return f"{row['cohort']}: hazard ratio of face age per {row['per']} ({row['model']})"
+
+
+def _contrast_id(row: Mapping) -> str:
+    return f"{row['cohort']}: face age, {row['term']}"
+
+
+def _genes_id(row: Mapping) -> str:
+    return f"{row['cohort']}: log2 fold change in {row['question']} per {row['per']} of age acceleration, "
 
 
 def _note(own: list[dict], name: str, row: Mapping) -> None:

@@ -281,6 +281,7 @@ WHY_NOT = {  # no number is given
     # independent software
     "software_refuses": "{software} gives no result: {said}",
     "no_late_log_rank": "neither lifelines nor statsmodels has a log-rank test with delayed entry; ours equals R's",
+    "not_pooled_again": "statsmodels and scipy have no {method}; reproduce.R pools by metafor",
     "lifelines_log_log": "lifelines has log-log intervals only",
 }
 SPARSE_DATA = {  # a number that is to be interpreted with caution
