@@ -20,10 +20,8 @@ EVEN_SAMPLES, EVEN_SPREAD = (
 )  # SD of log library sizes: raw ones differ by tens of percent, normalised ones hardly
 FEW_GENES, FEW_WHOLE = 50, 0.25  # a table of few genes may have small counts alone, some of them whole
 EQUAL_SUMS = 1e-3  # relative spread of the samples' sums below which they were scaled to one total
-NEARLY_EQUAL_SUMS, SEVERAL = (
-    1e-2,
-    6,
-)  # the same of so many samples: rounding takes unequal parts of values below 0.5
+NEAR_A_MILLION = 1e-2  # all sums are, of SEVERAL samples at least, if TPM were rounded or some genes left out
+SEVERAL = 6
 # Reads are counted, so the variance of a gene's counts is its mean at least, however deep libraries are. Rounded TPM and FPKM, which
 # stand for more reads than their size, may have less; genes of these means, at least so many in so many samples, have a median above 0.9
 LOW_MEANS, LOW_GENES, LOW_SAMPLES, LEAST_DISPERSION = (0.5, 2.0), 200, 10, 0.6
@@ -181,7 +179,8 @@ def _scaled(values: np.ndarray) -> str:
     sums = np.nansum(values, axis=0)
     if len(sums) < 3 or len(values) < 3 or not sums.min() > 0 or not np.isfinite(sums).all():
         return ""
-    if np.ptp(sums) > (NEARLY_EQUAL_SUMS if len(sums) >= SEVERAL else EQUAL_SUMS) * sums.mean():
+    near_a_million = len(sums) >= SEVERAL and np.abs(sums / 1e6 - 1).max() <= NEAR_A_MILLION
+    if np.ptp(sums) > EQUAL_SUMS * sums.mean() and not near_a_million:
         return ""
     return f"every sample sums to {sums.mean():.6g}, so they were scaled to one total (TPM or CPM sum to a million)."
 
