@@ -461,13 +461,13 @@ def validity_range(tables: ReportTables, config: dict) -> Check:
 def independent_software(tables: ReportTables, config: dict) -> Check:
     """Whether the headline numbers are those of other software."""
     rows = agreement(tables)
-    judged = [row for row in rows if row["numbers"]]
+    judged = [row for row in rows if row["numbers"] or row["beyond"]]
     if not judged:
         return Check(SOFTWARE, NOT_RUN, "no number to compare", VERIFICATION)
     names = ", ".join(dict.fromkeys(f"{row['software']} {row['version']}" for row in judged))
     beyond = sum(row["beyond"] for row in rows)
     total = sum(row["numbers"] for row in judged)
-    differ = [row for row in judged if not row["agrees"]]
+    differ = [row for row in judged if row["numbers"] and not row["agrees"]]
     if differ:
         where = "; ".join(f"{row['analysis']}, {row['cohort']} ({row['software']})" for row in differ[:3])
         return Check(
@@ -494,7 +494,7 @@ LIMITS: tuple[tuple[str, str], ...] = (
     ("Site and camera", f"amber at p < {FALSE_ALARM:g} of any test between sites, red if RNA batch and age acceleration are confounded"),
     ("Fairness", f"amber at q < {FALSE_ALARM:g} of a difference in bias, MAE or spread at the same age, red from {FAIR_YEARS:g} years"),
     ("Validity range", f"amber from {100 * OUTSIDE[0]:g}% of a cohort outside the ages tested, red from {100 * OUTSIDE[1]:g}%"),
-    (SOFTWARE, "red if a number of a Cox model, curve, log-rank test or adjusted contrast differs by more than 1e-6, or over 1% of the genes by more than 0.05 in log10 p; known differences count apart"),
+    (SOFTWARE, "red if a number of a Cox model, curve, log-rank test, adjusted contrast or pooled estimate differs by more than 1e-6, or over 1% of the genes by more than 0.05 in log10 p; known differences count apart; amber if one is larger than is known"),
 )  # fmt: skip
 
 MATTERS: tuple[tuple[str, str], ...] = (
