@@ -3,7 +3,7 @@
     make bench-peers                                   # sets up the peers' environment, then runs this
     python -m benchmarks.compare_peers --peers-python .venv-peers/bin/python --folder portraits
 
-Peers are timed without start-up; ours includes the start of its worker processes. The networks have FaceAge's shape and random
+Peers are timed without start-up; ours includes the start of its worker processes, but for libraries that load beside its own. The networks have FaceAge's shape and random
 weights. Rounds go round all contenders, so that a busy machine slows all of them; ratios are medians over the rounds.
 """
 
