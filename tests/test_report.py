@@ -296,10 +296,18 @@ def test_any_number_of_cohorts(study, names):
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(0.0, "< 0.001"), (0.00034, "< 0.001"), (0.001, "0.001"), (0.0123, "0.012"), (float("nan"), "–")],
+    [
+        (0.0, "< 0.001"),
+        (0.00034, "< 0.001"),
+        (0.001, "0.001"),
+        (0.0123, "0.012"),
+        (0.9996, "> 0.999"),
+        (float("nan"), "–"),
+    ],
 )
-def test_p_values_have_three_decimals_and_are_never_zero(value, text):
+def test_p_values_have_three_decimals_and_are_never_zero_or_one(value, text):
     assert formats.p_value(value) == text
+    assert formats.p_equals(value) == (text if text[0] in "<>" else f"= {text}")
 
 
 @pytest.mark.parametrize(

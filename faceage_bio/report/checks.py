@@ -14,7 +14,7 @@ from faceage_bio.core.results.reasons import NOT_ESTIMATED, decode
 from faceage_bio.report import words
 from faceage_bio.report.expression_quality import INSEPARABLE
 from faceage_bio.report.flow import box_of, cohort_flow
-from faceage_bio.report.formats import count, interval, number, p_value, signed
+from faceage_bio.report.formats import count, interval, number, p_equals, p_value, signed
 from faceage_bio.report.independent_software import agreement
 from faceage_bio.report.places import VERIFICATION, not_run, place
 from faceage_bio.report.sections_fairness import complete
@@ -245,7 +245,7 @@ def proportional_hazards(tables: ReportTables, config: dict) -> Check:
             link,
             alpha / min(least),
         )
-    told = ", ".join(f"{cohort} (p {_p(p)})" for cohort, p, _ in bad)
+    told = ", ".join(f"{cohort} (p {p_equals(p)})" for cohort, p, _ in bad)
     helped = all(remedy for *_, remedy in bad)
     after = "time-varying models are shown" if helped else "no time-varying model could be fitted"
     return Check(
@@ -365,7 +365,7 @@ def site_and_camera(tables: ReportTables, config: dict) -> Check:
         return Check(name, NOT_RUN, "no column of sites or cameras could be tested", link)
     differ = [one for one in found if one[0] < FALSE_ALARM]
     if differ:
-        said.append("differs: " + ", ".join(f"{what} (p {_p(p)})" for p, what, _ in sorted(differ)[:2]))
+        said.append("differs: " + ", ".join(f"{what} (p {p_equals(p)})" for p, what, _ in sorted(differ)[:2]))
         link = min(differ)[2]
     elif found:
         said.append(f"no difference (smallest p {p_value(min(found)[0])})")
@@ -477,11 +477,6 @@ def independent_software(tables: ReportTables, config: dict) -> Check:
     if beyond:
         said += f"; {count(beyond)} not compared, beyond what is known of a difference: run reproduce.R"
     return Check(SOFTWARE, CAUTION if beyond else OK, said, VERIFICATION, 1 if beyond else 0)
-
-
-def _p(value: float) -> str:
-    text = p_value(value)
-    return text if text.startswith("<") else f"= {text}"
 
 
 LIMITS: tuple[tuple[str, str], ...] = (

@@ -41,23 +41,31 @@ def in_brackets(row: Mapping, digits: int = 2, column: str = "") -> str:
     lower, upper, p = (row[f"{column}{name}"] for name in ("ci_lower", "ci_upper", "p_value"))
     said = [f"95% CI {interval(lower, upper, digits)}"] if pd.notna(lower) and pd.notna(upper) else []
     if pd.notna(p):
-        said.append(f"p {p_value(p)}" if p < 0.001 else f"p = {p_value(p)}")
+        said.append(f"p {p_equals(p)}")
     return f" ({', '.join(said)})" if said else ""
 
 
 def p_value(value: float) -> str:
-    """Three decimals, as in clinical tables; never zero."""
+    """Three decimals, as in clinical tables; never 0 nor 1: ``< 0.001``, ``> 0.999``."""
     if value is None or not math.isfinite(value):
         return "–"
-    return "< 0.001" if value < 0.001 else f"{value:.3f}"
+    return "< 0.001" if value < 0.001 else "> 0.999" if value >= 0.9995 else f"{value:.3f}"
+
+
+def p_equals(value: float) -> str:
+    """A p-value behind its letter: ``= 0.012``, ``< 0.001``."""
+    return equals(p_value(value))
+
+
+def equals(text: str) -> str:
+    """A printed number behind its letter; one that is a bound has its own sign."""
+    return text if text.startswith(("<", ">")) else f"= {text}"
 
 
 def p_scientific(value: float) -> str:
-    """As in gene tables: ``3.5e-45``; from 0.001 three decimals."""
-    if value is None or not math.isfinite(value):
-        return "–"
-    if value >= 0.001:
-        return f"{value:.3f}"
+    """As in gene tables: ``3.5e-45``; from 0.001 as `p_value`."""
+    if value is None or not math.isfinite(value) or value >= 0.001:
+        return p_value(value)
     digits, _, power = f"{value:.1e}".partition("e")
     return f"{digits}e{int(power)}" if value > 0 else "< 1e-300"
 
@@ -112,19 +120,4 @@ def without_folders(value: Any) -> Any:
 
 def confidence_interval(lower: float, upper: float, digits: int = 2) -> str:
     """The bounds of a 95% CI: ``1.51–2.27``, and ``−0.30 to 2.10`` where a bound is negative; empty where one is missing."""
-    if not (math.isfinite(lower) and math.isfinite(upper)):
-        return ""
-    bounds = number(lower, digits), number(upper, digits)
-    return (" to " if any(bound.startswith("−") for bound in bounds) else "–").join(bounds)
-
-
-def clinical_p(value: float) -> str:
-    """A p-value of a clinical table: three decimals, ``<0.001``, ``>0.999``."""
-    if value is None or not math.isfinite(value):
-        return "–"
-    return "<0.001" if value < 0.001 else ">0.999" if value > 0.9995 else f"{value:.3f}"
-
-
-def gene_p(value: float) -> str:
-    """A p-value of a gene table: scientific notation below 0.001 (``3.5e-45``)."""
-    return f"{value:.1e}" if value is not None and 0 < value < 0.001 else clinical_p(value)
+    return interval(lower, upper, digits) if math.isfinite(lower) and math.isfinite(upper) else ""

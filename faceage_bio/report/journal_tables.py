@@ -10,7 +10,7 @@ import pandas as pd
 from faceage_bio.core.settings.settings_study import ADDED, GENES, SURVIVAL
 from faceage_bio.report import table_rows as select
 from faceage_bio.report import words
-from faceage_bio.report.formats import clinical_p, confidence_interval, count, gene_p, number
+from faceage_bio.report.formats import confidence_interval, count, number, p_scientific, p_value
 from faceage_bio.report.table_rows import Group, Key
 from faceage_bio.report.tables_by_place import ReportTables
 from faceage_bio.stats.cox_fit import EVENTS_PER_TERM
@@ -220,7 +220,7 @@ def _cox(tables: ReportTables, config: Mapping) -> JournalTable | None:
             rows += [
                 Row((
                     _capital(select.adjusted_for(row)) or "Unadjusted", _hazard_ratio(row),
-                    clinical_p(row["p_value"]), count(row["n"]), count(row["n_events"]),
+                    p_value(row["p_value"]), count(row["n"]), count(row["n_events"]),
                 ))
                 for row in model.rows
             ]  # fmt: skip
@@ -248,8 +248,8 @@ def _comparisons(tables: ReportTables, config: Mapping) -> JournalTable | None:
         for pair in kept:
             raw, row = pair["raw"], pair["adjusted"]
             rows.append(Row((
-                select.comparison(row), count(row["n"]), _estimate(raw, 1), clinical_p(raw["p_value"]), _estimate(row, 1),
-                clinical_p(row["p_value"]), clinical_p(row["q_value"]), _capital(select.adjusted_for(row)),
+                select.comparison(row), count(row["n"]), _estimate(raw, 1), p_value(raw["p_value"]), _estimate(row, 1),
+                p_value(row["p_value"]), p_value(row["q_value"]), _capital(select.adjusted_for(row)),
             )))  # fmt: skip
     notes = [
         f"Differences in age gap (face age minus chronological age), years. {CI} {Q}.",
@@ -280,8 +280,8 @@ def _gene_panel(tables: ReportTables, cohort: str) -> JournalTable | None:
         for gene, row in genes.acceleration.items():
             age = genes.age.get(gene, {"estimate": None, "ci_lower": None, "ci_upper": None, "p_value": None})
             rows.append(Row((
-                (Gene(gene),), _fold_change(row), gene_p(row["p_value"]), gene_p(row["q_value"]),
-                _estimate(age, 2), gene_p(age["p_value"]), count(row["n"]),
+                (Gene(gene),), _fold_change(row), p_scientific(row["p_value"]), p_scientific(row["q_value"]),
+                _estimate(age, 2), p_scientific(age["p_value"]), count(row["n"]),
             )))  # fmt: skip
     model = GENE_MODEL.format(methods=_capital("; ".join(dict.fromkeys(methods)) or "models of RNA counts"))
     notes = [f"{CI} {model} {Q} over the genes of the panel.", *_marks(rows), *left_out]
@@ -307,7 +307,7 @@ def _meta_analysis(tables: ReportTables, config: Mapping) -> JournalTable | None
     )
     rows: list[Row] = []
     for block in select.headline_pools(tables, config):
-        p = gene_p if block.genes else clinical_p
+        p = p_scientific if block.genes else p_value
         for heading, pool in block.pools:
             named: Cell = (
                 (Gene(heading), f": {_small(block.of)}") if block.genes else f"{heading}: {_small(block.of)}"
@@ -340,7 +340,7 @@ def _key_results(tables: ReportTables, config: Mapping) -> JournalTable | None:
     gene = config["expression"]["panel"][0]
     rows: list[Row] = []
 
-    def add(head: Cell, keys: Sequence[Key], digits: int, p: Callable[[float], str] = clinical_p) -> None:
+    def add(head: Cell, keys: Sequence[Key], digits: int, p: Callable[[float], str] = p_value) -> None:
         if all(_lacks(key.adjusted) for key in keys):
             return
         rows.append(_head(head, heads))
@@ -365,7 +365,7 @@ def _key_results(tables: ReportTables, config: Mapping) -> JournalTable | None:
                 (Gene(gene), f" expression ({plan.role}): log2 fold change {per} in age acceleration"),
                 keys,
                 2,
-                gene_p,
+                p_scientific,
             )
         elif plan.question == ADDED:
             add(

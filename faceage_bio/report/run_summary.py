@@ -4,7 +4,7 @@ from pathlib import Path
 
 from faceage_bio.core.columns import POOLED
 from faceage_bio.core.config import Config
-from faceage_bio.report.formats import count
+from faceage_bio.report.formats import count, equals
 from faceage_bio.report.key_results import KeyRow, key_results
 from faceage_bio.report.tables_by_place import collect
 
@@ -37,7 +37,7 @@ def _p(row: KeyRow) -> str:
     if not row.estimated:
         return ""
     name, value = ("q", row.p.removeprefix("q ")) if row.p.startswith("q ") else ("p", row.p)
-    return f", {name} {value}" if value.startswith("<") else f", {name} = {value}"
+    return f", {name} {equals(value)}"
 
 
 def _counts(row: KeyRow) -> str:

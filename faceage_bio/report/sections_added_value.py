@@ -5,7 +5,7 @@ from markupsafe import Markup
 
 from faceage_bio.report import figures_added_value as figures
 from faceage_bio.report import words
-from faceage_bio.report.formats import interval, number, p_value, people, signed, time_words
+from faceage_bio.report.formats import interval, number, p_equals, people, signed, time_words
 from faceage_bio.report.tables_by_place import ReportTables
 
 AGES = "face age against age"
@@ -153,8 +153,8 @@ def _difference(row: pd.Series) -> str:
 def _adds(tests: pd.DataFrame, held: str) -> str:
     p = tests["p_value"].iloc[0]
     if p < TOLD_P:
-        return f"By the likelihood-ratio test face age adds to {held} (p {_p(p)})."
-    return f"The likelihood-ratio test does not show that face age adds anything to {held} (p {_p(p)}), which does not prove that it adds nothing."
+        return f"By the likelihood-ratio test face age adds to {held} (p {p_equals(p)})."
+    return f"The likelihood-ratio test does not show that face age adds anything to {held} (p {p_equals(p)}), which does not prove that it adds nothing."
 
 
 def _beside(tests: pd.DataFrame) -> str:
@@ -162,15 +162,10 @@ def _beside(tests: pd.DataFrame) -> str:
     for row in tests.itertuples():
         which, other = row.term.split(" added to ")
         adds = "adds" if row.p_value < TOLD_P else "was not shown to add anything"
-        parts.append(f"{which} {adds} to {other} (p {_p(row.p_value)})")
+        parts.append(f"{which} {adds} to {other} (p {p_equals(row.p_value)})")
     return f"By likelihood-ratio tests {' and '.join(parts)}."
 
 
 def _thin(reason: str) -> str:
     caution = words.sparse(reason)
     return f" Interpret with caution: {caution}." if caution else ""
-
-
-def _p(value: float) -> str:
-    text = p_value(value)
-    return text if text.startswith("<") else f"= {text}"

@@ -5,7 +5,7 @@ from markupsafe import Markup
 
 from faceage_bio.core.results.reasons import NOT_ESTIMATED, decode, encode, in_words
 from faceage_bio.report import figures_survival
-from faceage_bio.report.formats import p_value, people
+from faceage_bio.report.formats import p_equals, people
 from faceage_bio.report.plot import WIDTH
 from faceage_bio.report.tables_by_place import ReportTables
 from faceage_bio.report.words import term, why_not
@@ -172,8 +172,7 @@ def _km_figure(
 
 
 def _test(name: str, row: dict) -> str:
-    p = p_value(row["p_value"])
-    return "" if p == "–" else f"{name} p {p if p.startswith('<') else f'= {p}'}"
+    return f"{name} p {p_equals(row['p_value'])}" if pd.notna(row["p_value"]) else ""
 
 
 def _incidence_figure(

@@ -6,7 +6,7 @@ from markupsafe import Markup
 from faceage_bio.core.results.reasons import SPARSE
 from faceage_bio.report import figures
 from faceage_bio.report.colours import VERMILLION
-from faceage_bio.report.formats import interval, number, p_scientific, p_value, people
+from faceage_bio.report.formats import interval, number, p_equals, p_scientific, people
 from faceage_bio.report.sections_all_genes import Column, PageGenes, all_genes, identifier_of
 from faceage_bio.report.tables_by_place import ReportTables
 from faceage_bio.report.volcano import FOUND
@@ -82,10 +82,9 @@ def sentence(panel: pd.DataFrame, gene: str) -> str:
     if pd.isna(row.estimate):
         return f"{gene}: {row.note}."
     percent, more = abs(row.estimate - 1) * 100, "higher" if row.estimate >= 1 else "lower"
-    p = p_value(row.p_value)
     told = (
         f"Twice the level of {gene} was associated with a {percent:.0f}% {more} hazard of death (hazard ratio {number(row.estimate)}, "
-        f"95% CI {interval(row.ci_lower, row.ci_upper)}, p {p if p.startswith('<') else f'= {p}'}; adjusted for "
+        f"95% CI {interval(row.ci_lower, row.ci_upper)}, p {p_equals(row.p_value)}; adjusted for "
         f"{held(row)}; {people(row.n)} participants, {people(row.n_events)} deaths)."
     )
     return f"{told} Interpret with caution: {sparse(row.reason)}." if row.status == SPARSE else told

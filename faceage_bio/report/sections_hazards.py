@@ -6,7 +6,7 @@ from markupsafe import Markup
 
 from faceage_bio.report import figures, figures_hazards, words
 from faceage_bio.report.colours import VERMILLION
-from faceage_bio.report.formats import increase, p_value
+from faceage_bio.report.formats import increase, p_equals
 from faceage_bio.report.tables_by_place import ReportTables
 
 GLOBAL = "GLOBAL"
@@ -36,12 +36,13 @@ def _proportional(tests: pd.DataFrame, curve: pd.DataFrame, remedies: pd.DataFra
         sentence = ""
     elif len(offending):
         named = [
-            f"{words.term(row.term)} in {row.model} (p {_p(row.p_value)})" for row in offending.itertuples()
+            f"{words.term(row.term)} in {row.model} (p {p_equals(row.p_value)})"
+            for row in offending.itertuples()
         ]
         sentence = f"Not proportional: {'; '.join(named)}. The hazard ratios above are averages over the follow-up; what else can be said stands below."
     else:
         low = known.loc[known["p_value"].idxmin()]
-        sentence = f"No term changes over time with p below {alpha:g} (smallest: {words.term(low.term)}, p {_p(low.p_value)}), so no remedy was fitted."
+        sentence = f"No term changes over time with p below {alpha:g} (smallest: {words.term(low.term)}, p {p_equals(low.p_value)}), so no remedy was fitted."
     figure = ""
     if len(curve):
         wanted = set(offending["step"] + offending["term"]) if len(offending) else set()
@@ -66,11 +67,6 @@ def _remedies(remedies: pd.DataFrame) -> list[dict]:
         said = ", ".join(part for part in (row["measure"], row["period"], groups) if part)
         rows.append(row | {"measure": said})
     return rows
-
-
-def _p(value: float) -> str:
-    text = p_value(value)
-    return text if text.startswith("<") else f"= {text}"
 
 
 def _curve(tests: pd.DataFrame, curve: pd.DataFrame, people: pd.DataFrame) -> dict:

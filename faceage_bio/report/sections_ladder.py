@@ -5,7 +5,7 @@ from markupsafe import Markup
 
 from faceage_bio.report import figures, words
 from faceage_bio.report.colours import VERMILLION
-from faceage_bio.report.formats import count, increase, interval, number, p_value, people
+from faceage_bio.report.formats import count, increase, interval, number, p_equals, p_value, people
 from faceage_bio.report.tables_by_place import ReportTables
 from faceage_bio.stats.prediction_size import size_for_fitted_model
 
@@ -158,7 +158,7 @@ def ages_sentence(comparison: pd.DataFrame) -> str:
         analysed = f"n = {people(ratio.n)}, {people(ratio.n_events)} events"
         parts.append(
             f"{way}: {number(mine.estimate['face_age'])} against {number(mine.estimate['chronological_age'])}, "
-            f"ratio {number(ratio.estimate)} ({interval(ratio.ci_lower, ratio.ci_upper)}), p {_p(ratio.p_value)}"
+            f"ratio {number(ratio.estimate)} ({interval(ratio.ci_lower, ratio.ci_upper)}), p {p_equals(ratio.p_value)}"
         )
     per = comparison["per"].iloc[0]
     return (
@@ -166,11 +166,6 @@ def ages_sentence(comparison: pd.DataFrame) -> str:
         if parts
         else ""
     )
-
-
-def _p(value: float) -> str:
-    text = p_value(value)
-    return text if text.startswith("<") else f"= {text}"
 
 
 def _figure(rows: pd.DataFrame) -> str:

@@ -9,7 +9,7 @@ from faceage_bio.core.columns import POOLED
 from faceage_bio.report import figures, words
 from faceage_bio.report import table_rows as select
 from faceage_bio.report.colours import GREY, VERMILLION
-from faceage_bio.report.formats import interval, p_scientific, p_value
+from faceage_bio.report.formats import interval, p_equals, p_scientific, p_value
 from faceage_bio.report.table_rows import Pools
 from faceage_bio.report.tables_by_place import ReportTables
 
@@ -100,8 +100,7 @@ def heterogeneity_sentence(row: Mapping, digits: int = 2) -> str:
     if pd.notna(row["tau2"]):
         parts.append(f"τ² {row['tau2']:.2g}")
     if pd.notna(row["heterogeneity_p"]):
-        p = p_value(row["heterogeneity_p"])
-        parts.append(f"test of homogeneity p {p if p.startswith('<') else f'= {p}'}")
+        parts.append(f"test of homogeneity p {p_equals(row['heterogeneity_p'])}")
     said = ", ".join(parts)
     if pd.notna(row["pi_lower"]):
         said += f"; 95% prediction interval for a further cohort {interval(row['pi_lower'], row['pi_upper'], digits)}"

@@ -5,7 +5,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from faceage_bio.report import figures_readers
-from faceage_bio.report.formats import interval, number, p_value, people, signed
+from faceage_bio.report.formats import interval, number, p_equals, people, signed
 from faceage_bio.report.tables_by_place import ReportTables
 
 TEXTS = ("rater", "condition", "against", "censoring", "random")
@@ -142,7 +142,7 @@ def _sentences(areas: pd.DataFrame, gains: pd.DataFrame, conditions: list[str]) 
         if row["term"] != first or np.isnan(row["estimate"]):
             continue
         text = (
-            f"{_pair(row)}: {signed(row['estimate'], 3)} ({interval(row['ci_lower'], row['ci_upper'], 3)}, p {_p(row['p_value'])}), with "
+            f"{_pair(row)}: {signed(row['estimate'], 3)} ({interval(row['ci_lower'], row['ci_upper'], 3)}, p {p_equals(row['p_value'])}), with "
             f"{int(row['n_readers'])} readers and {people(row['n'])} cases as samples of others; {people(row['n_events'])} of the cases died."
         )
         said.append(text)
@@ -151,8 +151,3 @@ def _sentences(areas: pd.DataFrame, gains: pd.DataFrame, conditions: list[str]) 
 
 def _pair(row: dict) -> str:
     return f"{row['condition']} against {row['against']}".replace("_", " ").capitalize()
-
-
-def _p(value: float) -> str:
-    text = p_value(value)
-    return text if text.startswith("<") else f"= {text}"

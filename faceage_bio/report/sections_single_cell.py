@@ -6,7 +6,7 @@ from markupsafe import Markup
 from faceage_bio.core.columns import AGE, AGE_ACCELERATION, AGE_GAP
 from faceage_bio.report import figures, words
 from faceage_bio.report.colours import GREY, VERMILLION, VIOLET
-from faceage_bio.report.formats import interval, number, p_value, people, signed
+from faceage_bio.report.formats import interval, number, p_equals, people, signed
 from faceage_bio.report.tables_by_place import ReportTables
 
 PREFIX = "expression in "
@@ -142,13 +142,9 @@ def composition_sentence(row: dict) -> str:
     own = row["own"]
     if pd.isna(own["estimate"]):
         return f"{row['term']}: {own['note']}."
-    p, q = (
-        f"{name} {text if (text := p_value(own[key])).startswith('<') else f'= {text}'}"
-        for name, key in (("p", "p_value"), ("q", "q_value"))
-    )
     told = (
-        f"{row['term']}: {signed(own['estimate'], 2)} log2 ({interval(own['ci_lower'], own['ci_upper'])}; {p}, {q}) per {own['per']} of "
-        f"age acceleration"
+        f"{row['term']}: {signed(own['estimate'], 2)} log2 ({interval(own['ci_lower'], own['ci_upper'])}; p {p_equals(own['p_value'])}, "
+        f"q {p_equals(own['q_value'])}) per {own['per']} of age acceleration"
     )
     if own["q_value"] < FOUND_BELOW:
         return f"{told}."

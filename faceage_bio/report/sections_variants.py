@@ -6,7 +6,7 @@ from markupsafe import Markup
 from faceage_bio.core.columns import AGE, AGE_ACCELERATION
 from faceage_bio.report import figures
 from faceage_bio.report.colours import VERMILLION, VIOLET
-from faceage_bio.report.formats import interval, p_scientific, p_value, signed
+from faceage_bio.report.formats import interval, p_equals, p_scientific, signed
 from faceage_bio.report.tables_by_place import ReportTables
 from faceage_bio.report.words import covariates
 
@@ -102,11 +102,6 @@ def sentence(rows: pd.DataFrame, per: str) -> str:
         return f"Rare variants of {burden.term}: {burden.note}."
     text = (
         f"Rare variants of {burden.term}: {signed(burden.estimate)} years of age acceleration per {per} "
-        f"({interval(burden.ci_lower, burden.ci_upper, 1)}; p {_p(burden.p_value)}, q in the panel {_p(burden.q_value)})"
+        f"({interval(burden.ci_lower, burden.ci_upper, 1)}; p {p_equals(burden.p_value)}, q in the panel {p_equals(burden.q_value)})"
     )
-    return f"{text}; SKAT p {_p(skat.p_value)}, q {_p(skat.q_value)}."
-
-
-def _p(value: float) -> str:
-    text = p_value(value)
-    return text if text.startswith("<") else f"= {text}"
+    return f"{text}; SKAT p {p_equals(skat.p_value)}, q {p_equals(skat.q_value)}."

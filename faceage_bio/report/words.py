@@ -6,7 +6,7 @@ from collections.abc import Mapping
 import pandas as pd
 
 from faceage_bio.core.results.reasons import NOT_ESTIMATED, SPARSE, decode
-from faceage_bio.report.formats import count, increase, interval, number, p_value, signed, time_words
+from faceage_bio.report.formats import count, increase, interval, number, p_equals, signed, time_words
 
 REASONS = {
     "": "", "missing_file": "file is gone", "not_a_file": "not a file", "no_permission": "file may not be read",
@@ -145,7 +145,7 @@ def hazard_sentence(cox: pd.DataFrame) -> str:
     more = "higher" if percent >= 0 else "lower"
     sentence = (
         f"A {increase(row['per'])} in face age, adjusted for chronological age, was associated with a {abs(percent):.0f}% {more} hazard of death "
-        f"(HR {number(row.estimate)}, 95% CI {interval(row.ci_lower, row.ci_upper)}, p {_p(row.p_value)}; "
+        f"(HR {number(row.estimate)}, 95% CI {interval(row.ci_lower, row.ci_upper)}, p {p_equals(row.p_value)}; "
         f"n = {count(row.n)}, {count(row.n_events)} events)."
     )
     if caution := sparse(row.reason):
@@ -167,7 +167,7 @@ def group_sentence(groups: pd.DataFrame) -> str:
     more = "higher" if row.estimate >= 0 else "lower"
     return (
         f"Face age was {number(abs(row.estimate), 1)} years {more} in participants with cancer than in controls of the same age "
-        f"(95% CI {interval(row.ci_lower, row.ci_upper, 1)}, p {_p(row.p_value)}; n = {count(row.n)}). "
+        f"(95% CI {interval(row.ci_lower, row.ci_upper, 1)}, p {p_equals(row.p_value)}; n = {count(row.n)}). "
         f"Unadjusted difference of the age gap: {signed(raw.estimate)} years (95% CI {interval(raw.ci_lower, raw.ci_upper, 1)})."
     )
 
@@ -197,17 +197,17 @@ def gene_sentence(panel: pd.DataFrame, gene: str) -> str:
         return f"{gene}: {row.note}."
     sentence = (
         f"{gene}: log2 fold change {number(row.estimate)} per {increase(row['per'])} in age acceleration "
-        f"(95% CI {interval(row.ci_lower, row.ci_upper)}, p {_p(row.p_value)}, q in the panel {_p(row.q_value)}; n = {count(row.n)}{_by(row)})"
+        f"(95% CI {interval(row.ci_lower, row.ci_upper)}, p {p_equals(row.p_value)}, q in the panel {p_equals(row.q_value)}; n = {count(row.n)}{_by(row)})"
     )
     if "chronological_age" in by_exposure.index and pd.notna(by_exposure.estimate["chronological_age"]):
         other = by_exposure.loc["chronological_age"]
         sentence += f"; {number(other.estimate)} ({interval(other.ci_lower, other.ci_upper)}) per {increase(other['per'])} in chronological age, in the same model"
     if "difference" in by_exposure.index and pd.notna(by_exposure.estimate["difference"]):
         both = by_exposure.loc["difference"]
-        sentence += f"; difference {number(both.estimate)} ({interval(both.ci_lower, both.ci_upper)}, p {_p(both.p_value)})"
+        sentence += f"; difference {number(both.estimate)} ({interval(both.ci_lower, both.ci_upper)}, p {p_equals(both.p_value)})"
     if disagree(row.get("reason")):
         prefix, name = second_method(row)
-        sentence += f"; {name} disagrees: {signed(row[f'{prefix}_estimate'], 2)}, q in the panel {_p(row[f'{prefix}_q_value'])}"
+        sentence += f"; {name} disagrees: {signed(row[f'{prefix}_estimate'], 2)}, q in the panel {p_equals(row[f'{prefix}_q_value'])}"
     return sentence + "."
 
 
@@ -229,8 +229,3 @@ def leading_method(row: Mapping) -> str:
 
 def _by(row: Mapping) -> str:
     return f"; {leading_method(row)}" if leading_method(row) else ""
-
-
-def _p(value: float) -> str:
-    text = p_value(value)
-    return text if text.startswith("<") else f"= {text}"

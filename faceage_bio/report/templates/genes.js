@@ -7,7 +7,7 @@
     const text = value.toFixed(digits);
     return minus(Number(text) === 0 ? text.replace("-", "") : text);
   };
-  const probability = (p) => p === null ? "–" : p >= 0.001 ? p.toFixed(3) : p > 0 ? p.toExponential(1) : "< 1e-300";
+  const probability = (p) => p === null ? "–" : p >= 0.9995 ? "> 0.999" : p >= 0.001 ? p.toFixed(3) : p > 0 ? p.toExponential(1) : "< 1e-300";
   const make = (name, text = "", className = "") => Object.assign(document.createElement(name), { textContent: text, className });
 
   async function unpack(packed) {
