@@ -14,7 +14,7 @@ from faceage_bio.analyses.survival.check import complete
 from faceage_bio.analyses.survival.check import read_people as read_participants
 from faceage_bio.analyses.survival.cox_models import Choices, grouped
 from faceage_bio.analyses.survival.follow_up import prepare
-from faceage_bio.analyses.survival.ladder import cox_ladder
+from faceage_bio.analyses.survival.sequential_models import sequential_cox_models
 from faceage_bio.core.columns import AGE, EVENT, FACE_AGE, FOLLOWUP, SAMPLE, SAMPLE_COLUMNS, SUBJECT
 from faceage_bio.core.config import check_config
 from faceage_bio.core.errors import CohortError, CountsError, TableError, examples
@@ -89,7 +89,7 @@ def cox_models(
     needed = (FACE_AGE, AGE, FOLLOWUP, EVENT, *chosen.groups)
     table = complete(_checked(participants, needed), "participants")
     usable, _ = prepare(table)
-    return cox_ladder(
+    return sequential_cox_models(
         grouped(usable, chosen.groups), chosen, str(table["cohort"].iloc[0]) if len(table) else ""
     )
 

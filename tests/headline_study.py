@@ -11,7 +11,7 @@ from faceage_bio.analyses.survival.cox_models import Choices, grouped
 from faceage_bio.analyses.survival.curve_summary import Reading, summarise
 from faceage_bio.analyses.survival.curves import curves_by_group
 from faceage_bio.analyses.survival.groupings import part
-from faceage_bio.analyses.survival.ladder import cox_ladder
+from faceage_bio.analyses.survival.sequential_models import sequential_cox_models
 from faceage_bio.analyses.verification import headline_input
 from faceage_bio.core.settings.settings_genes import Expression
 from tests.expression_study import study
@@ -47,7 +47,7 @@ def choices_of(**choices):
 def cox(table, **choices):
     """Our rows, and the models for other software."""
     chosen = choices_of(**choices)
-    rows = cox_ladder(grouped(table, chosen.groups), chosen, "north")
+    rows = sequential_cox_models(grouped(table, chosen.groups), chosen, "north")
     return rows, lambda changed=rows: headline_input.cox_models(table, changed, chosen, "north")
 
 

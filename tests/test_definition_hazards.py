@@ -1,4 +1,4 @@
-"""What each definition of looking older says of death, and the appendix of the survival page that shows it."""
+"""Hazard ratios of each definition of age acceleration, and the appendix of the survival page that shows it."""
 
 import numpy as np
 import pandas as pd

@@ -16,7 +16,7 @@ from faceage_bio.analyses.expression.quality import (
     OUTLIER,
     SEX,
     deviations,
-    tell_sex,
+    infer_sex,
     verdicts_of,
     without_excluded,
 )  # fmt: skip
@@ -194,7 +194,7 @@ def test_without_sex_genes_the_sex_check_says_so(gone, why):
 
 def test_sex_between_both_is_not_told():
     counts = pd.DataFrame({"f": [900, 0, 99100], "m": [0, 900, 99100], "mixed": [500, 400, 99100]}, index=["XIST", "DDX3Y", "G"])  # fmt: skip
-    assert tell_sex(counts, 2.0)[0].rna_sex.to_dict() == {
+    assert infer_sex(counts, 2.0)[0].rna_sex.to_dict() == {
         "f": "female",
         "m": "male",
         "mixed": "not determined",

@@ -7,7 +7,7 @@ import pytest
 from faceage_bio.analyses.acceleration.hazards import definition_hazards
 from faceage_bio.analyses.survival.age_comparison import compare_ages
 from faceage_bio.analyses.survival.cox_models import Choices
-from faceage_bio.analyses.survival.ladder import cox_ladder
+from faceage_bio.analyses.survival.sequential_models import sequential_cox_models
 from faceage_bio.analyses.survival.sites import compare_sites
 from faceage_bio.analyses.survival.subgroups import subgroup_hazards
 from faceage_bio.analyses.survival.survival_sensitivity import sensitivity
@@ -18,8 +18,8 @@ from tests.survival_people import people
 
 CHOICES = Choices(10, [], [])
 TABLES = {
-    "ladder": lambda data: cox_ladder(data, CHOICES, "c"),
-    "Firth": lambda data: cox_ladder(data, Choices(10, [], [], firth=True), "c"),
+    "sequential models": lambda data: sequential_cox_models(data, CHOICES, "c"),
+    "Firth": lambda data: sequential_cox_models(data, Choices(10, [], [], firth=True), "c"),
     "ages": lambda data: compare_ages(data, CHOICES, "c"),
     "sites": lambda data: compare_sites(data, "sex", CHOICES, "c"),
     "subgroups": lambda data: subgroup_hazards(data, ["sex"], CHOICES, "c"),

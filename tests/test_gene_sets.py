@@ -153,9 +153,9 @@ def test_every_set_has_raw_gap_acceleration_and_age(tables):
     rows = tables["associations"]
     assert len(rows) == 3 * 3 * 3
     assert set(rows[rows.exposure == "age_gap"].adjustment) == {"unadjusted"}
-    twin = rows[(rows.exposure == "chronological_age") & (rows.term == "SIGNED")]
-    assert (twin.covariates == "age_acceleration, sex").all()
-    assert (twin.p_value > 0.001).all()
+    age = rows[(rows.exposure == "chronological_age") & (rows.term == "SIGNED")]
+    assert (age.covariates == "age_acceleration, sex").all()
+    assert (age.p_value > 0.001).all()
 
 
 def test_a_set_below_the_floor_says_so_and_the_headline_gene_is_told(tables):

@@ -1,4 +1,4 @@
-"""What goes with looking older: raw beside age-adjusted, planted effects found, impossible ones said to be so."""
+"""Associations with age acceleration: unadjusted and adjusted for age, planted effects found, impossible ones said to be so."""
 
 import numpy as np
 import pandas as pd

@@ -223,10 +223,10 @@ def test_every_figure_and_table_gives_its_data_its_picture_and_its_provenance(st
     assert all(text.startswith("<svg") and "currentColor" in text for text in pictures)
     rows = [text.rstrip("\n").split("\n") for name, text in taken.items() if name.endswith(".tsv")]
     assert all(len({line.count("\t") for line in lines}) == 1 and len(lines) > 1 for lines in rows)
-    ladder = next(text for name, text in taken.items() if name.startswith("one-survival-cox-one-hazard"))
+    models = next(text for name, text in taken.items() if name.startswith("one-survival-cox-one-hazard"))
     cox = pd.read_csv(study / "one" / "survival" / "cox.tsv", sep="\t")
     alone = cox[(cox.model == "univariable") & (cox.term == "face_age")].iloc[0]
-    assert f"{alone.estimate:.2f}\t{alone.ci_lower:.2f}\t{alone.ci_upper:.2f}" in ladder
+    assert f"{alone.estimate:.2f}\t{alone.ci_lower:.2f}\t{alone.ci_upper:.2f}" in models
 
 
 def test_records_are_json_that_anybody_can_read(study):  # noqa: F811

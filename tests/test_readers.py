@@ -427,7 +427,7 @@ def test_the_page_without_readings_says_so_in_one_line(tmp_path):
     assert "<li><strong>Reader study</strong>: no readings given</li>" in page_of(tmp_path)
 
 
-def test_the_page_tells_ladder_contrasts_and_legacy(table, tmp_path):
+def test_the_page_shows_areas_contrasts_and_legacy(table, tmp_path):
     page = page_of(tmp_path, table)
     row = pick(
         table, term="all readers", measure="difference of AUC", censoring="status known", random="readers and cases",

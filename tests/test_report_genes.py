@@ -44,7 +44,7 @@ def test_the_difference_stands_beside_both_ages(tables):
     (panel,) = section["panels"]
     row = panel["rows"][0]
     assert row["term"] == "CDK6"
-    assert row["estimate"] - row["twin"]["estimate"] == pytest.approx(row["difference"]["estimate"], abs=1e-4)
+    assert row["estimate"] - row["age"]["estimate"] == pytest.approx(row["difference"]["estimate"], abs=1e-4)
     assert panel["n_tests"] == 2
     assert "difference of both" in panel["figure"]
     assert len(panel["tests"]) == 33

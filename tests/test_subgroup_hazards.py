@@ -11,7 +11,7 @@ from faceage_bio.analyses.survival.cox_models import Choices, grouped
 from faceage_bio.analyses.survival.subgroups import RATIO
 from faceage_bio.analyses.survival.subgroups import subgroup_hazards as fitted
 from faceage_bio.core.errors import CohortError
-from tests.golden.ladder.data import people as lung
+from tests.golden.sequential_models.data import people as lung
 from tests.hazard_people import died
 from tests.rows import worded
 from tests.survival_people import people
@@ -96,11 +96,11 @@ def test_a_modifier_that_makes_the_strata_and_errors_by_cluster_equal_r():
     equal(chi_square(cluster.iloc[-1]), "age", "sex", "test")
 
 
-def test_everybody_stands_beside_with_the_hazard_ratio_of_the_ladder():
-    from faceage_bio.analyses.survival.ladder import cox_ladder
+def test_everybody_stands_beside_with_the_hazard_ratio_of_the_sequential_models():
+    from faceage_bio.analyses.survival.sequential_models import sequential_cox_models
 
-    ladder = cox_ladder(lung(), CHOICES, "lung")
-    own = ladder[(ladder.exposure == "age_acceleration") & (ladder.term == "age_acceleration")]
+    models = sequential_cox_models(lung(), CHOICES, "lung")
+    own = models[(models.exposure == "age_acceleration") & (models.term == "age_acceleration")]
     own = own[own.per == "10 years"].set_index("step")
     rows = of_lung()[of_lung().modifier == ""].set_index("step")
     for step in STEPS.values():

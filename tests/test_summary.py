@@ -201,9 +201,9 @@ def test_the_strip_adds_the_cohorts_and_leads_to_the_flow():
     both = pd.concat([FLOW, FLOW.assign(cohort="two")])
     cells = strip(ReportTables({("ledger", "flow"): both}), config)
     assert [n for n, _, _ in cells] == ["288", "280", "240", "228", "228"]
-    assert cells[0] == ("288", "photos received", "association.html#who")
+    assert cells[0] == ("288", "photos received", "association.html#participant-flow")
     assert cells[1][1] == "with a face age (8 excluded)"
-    assert cells[-1] == ("228", "participants with follow-up", "association.html#who")
+    assert cells[-1] == ("228", "participants with follow-up", "association.html#participant-flow")
 
 
 def test_words_follow_the_data_where_face_ages_were_given():

@@ -1,4 +1,4 @@
-"""The survival stage: ladder, horizon, bad input."""
+"""The survival stage: sequentially adjusted models, horizon, bad input."""
 
 import numpy as np
 import pandas as pd
@@ -8,7 +8,7 @@ from faceage_bio.analyses.survival.age_comparison import compare_ages
 from faceage_bio.analyses.survival.check import hints, read_people
 from faceage_bio.analyses.survival.cox_models import Choices, grouped, model_frame
 from faceage_bio.analyses.survival.follow_up import Time, mark, prepare, survival_ledger
-from faceage_bio.analyses.survival.ladder import cox_ladder as ladder
+from faceage_bio.analyses.survival.sequential_models import sequential_cox_models as sequential
 from faceage_bio.cli.commands_survival import read_followed
 from faceage_bio.core.errors import CohortError, ConfigError, FitError
 from faceage_bio.intake.observation import entry_of
@@ -17,9 +17,9 @@ from tests.rows import worded
 from tests.survival_people import people
 
 
-def cox_ladder(data, covariates, per_years, cohort):
+def cox_models(data, covariates, per_years, cohort):
     choices = Choices(per_years, ["sex"] if "sex" in covariates else [], covariates)
-    return worded(ladder(data, choices, cohort))
+    return worded(sequential(data, choices, cohort))
 
 
 def row(table, model, term="face_age"):
@@ -27,7 +27,7 @@ def row(table, model, term="face_age"):
 
 
 def test_planted_hazard_is_found_and_its_unit_is_told():
-    table = cox_ladder(people(), ["sex", "ecog"], 10, "c")
+    table = cox_models(people(), ["sex", "ecog"], 10, "c")
     found = row(table, "face age + age")
     assert found.ci_lower < np.exp(0.6) < found.ci_upper
     assert found.per == "10 years"
@@ -38,12 +38,12 @@ def test_planted_hazard_is_found_and_its_unit_is_told():
     assert (found.estimate / found.ci_lower) == pytest.approx(np.exp(1.959964 * found.standard_error))
     male = row(table, "face age + age + sex + ecog", "sex: male")
     assert (male.level, male.reference) == ("male", "female")
-    half = row(cox_ladder(people(), [], 5, "c"), "face age + age")
+    half = row(cox_models(people(), [], 5, "c"), "face age + age")
     assert half.estimate == pytest.approx(np.sqrt(found.estimate), rel=1e-6)
 
 
 def test_acceleration_and_face_age_have_one_coefficient_beside_age():
-    table = cox_ladder(people(), [], 10, "c")
+    table = cox_models(people(), [], 10, "c")
     assert row(table, "age acceleration + age", "age_acceleration").estimate == pytest.approx(
         row(table, "face age + age").estimate, rel=1e-6
     )
@@ -81,9 +81,9 @@ def test_horizon_cuts_time_and_event_and_leaves_the_hazard_ratio_of_cutting_even
 def test_delayed_entry_is_used_where_given():
     data = people()
     data.loc[:50, "entry_years"] = data.followup_years * 0.5
-    late = row(cox_ladder(data, [], 10, "c"), "face age + age")
+    late = row(cox_models(data, [], 10, "c"), "face age + age")
     assert late.estimate != pytest.approx(
-        row(cox_ladder(people(), [], 10, "c"), "face age + age").estimate, rel=1e-6
+        row(cox_models(people(), [], 10, "c"), "face age + age").estimate, rel=1e-6
     )
 
 
@@ -96,7 +96,7 @@ def test_delayed_entry_is_used_where_given():
     ],
 )
 def test_a_model_that_cannot_be_fitted_keeps_its_row_and_says_why(change, message):
-    found = row(cox_ladder(change(people()), [], 10, "c"), "face age + age")
+    found = row(cox_models(change(people()), [], 10, "c"), "face age + age")
     assert np.isnan(found.estimate)
     assert message in found.note
 
@@ -138,7 +138,7 @@ def test_impossible_times_are_errors(years, entry, message):
 def test_few_deaths_are_flagged():
     data = people(n=60)
     data["event"] = data.event.where(data.event.cumsum() <= 8, 0.0)
-    assert "events per variable" in row(cox_ladder(data, [], 10, "c"), "face age + age").note
+    assert "events per variable" in row(cox_models(data, [], 10, "c"), "face age + age").note
 
 
 def test_float_near_ties_are_ties():
@@ -351,15 +351,15 @@ def test_groups_are_rules_that_leave_nobody_to_the_reference():
     made = grouped(data, {"ecog": [1, 3]})
     assert made.ecog.tolist()[:5] == ["below 1", "1 to 3", "1 to 3", "3 and over", "3 and over"]
     choices = Choices(10, ["ecog"], [], groups={"ecog": [1, 3]})
-    rows = ladder(made, choices, "c")
+    rows = sequential(made, choices, "c")
     step = rows[(rows.step == "+ ecog") & (rows.exposure == "face_age")]
     assert step.term.tolist() == ["face_age", "chronological_age", "ecog: 1 to 3", "ecog: 3 and over"]
 
 
-def test_the_ladder_climbs_one_column_at_a_time_with_both_ages_in_the_same_people():
+def test_models_are_adjusted_for_one_column_at_a_time_with_both_ages_in_the_same_people():
     data = people().assign(site=np.random.default_rng(3).choice(["lung", "breast"], 300))
     data.loc[:20, "site"] = None
-    rows = ladder(data, Choices(10, ["sex", "site"], ["ecog"]), "c")
+    rows = sequential(data, Choices(10, ["sex", "site"], ["ecog"]), "c")
     heads = rows[rows.term == rows.exposure]
     assert heads[heads.exposure == "face_age"].step.tolist() == [
         "unadjusted",
@@ -384,18 +384,18 @@ def test_the_ladder_climbs_one_column_at_a_time_with_both_ages_in_the_same_peopl
 def test_strata_and_clusters_are_used_and_named():
     random = np.random.default_rng(4)
     data = people().assign(site=random.choice(["lung", "breast"], 300), hospital=random.integers(0, 30, 300))
-    plain = row(ladder(data, Choices(10, ["sex"], []), "c"), "face age + age + sex")
+    plain = row(sequential(data, Choices(10, ["sex"], []), "c"), "face age + age + sex")
     other = row(
-        ladder(data, Choices(10, ["sex"], [], strata=["site"], cluster="hospital"), "c"),
+        sequential(data, Choices(10, ["sex"], [], strata=["site"], cluster="hospital"), "c"),
         "face age + age + sex",
     )
     assert other.method == "Cox, Efron ties, strata of site, errors robust by hospital, Wald interval"
     assert other.estimate != pytest.approx(plain.estimate, rel=1e-6)
     assert other.robust_lower == other.ci_lower
-    few = worded(ladder(data, Choices(10, [], [], cluster="sex"), "c"))
+    few = worded(sequential(data, Choices(10, [], [], cluster="sex"), "c"))
     assert "only 2 clusters" in few.note[0]
     # a column that makes strata is no covariate as well
-    both = ladder(data, Choices(10, ["site"], [], strata=["site"]), "c")
+    both = sequential(data, Choices(10, ["site"], [], strata=["site"]), "c")
     assert not both.term.str.startswith("site").any()
 
 
@@ -404,7 +404,7 @@ def test_ages_are_compared_in_the_same_people():
     rows = compare_ages(data, Choices(10, ["sex"], ["ecog"]), "c")
     two = rows[(rows.model == "two models") & (rows.step == "unadjusted")].set_index("term")
     one = rows[(rows.model == "one model with both") & (rows.step == "unadjusted")].set_index("term")
-    alone = ladder(data, Choices(10, [], []), "c").set_index(["model", "term"]).sort_index()
+    alone = sequential(data, Choices(10, [], []), "c").set_index(["model", "term"]).sort_index()
     assert two.estimate["face_age"] == pytest.approx(alone.estimate["univariable", "face_age"])
     assert two.estimate["chronological_age"] == pytest.approx(
         alone.estimate["univariable", "chronological_age"]
@@ -422,7 +422,7 @@ def test_ages_are_compared_in_the_same_people():
 def test_firth_stands_beside_what_separation_leaves_without_a_number():
     data = people(n=80).assign(site=lambda d: np.where(np.arange(80) < 8, "rare", "common"))
     data.loc[data.site == "rare", "event"] = 0.0
-    rows = worded(ladder(data, Choices(10, ["site"], [], firth=True), "c"))
+    rows = worded(sequential(data, Choices(10, ["site"], [], firth=True), "c"))
     steps = rows[rows.exposure == "face_age"].groupby("step").first()
     assert "Firth's penalised likelihood (survival.firth: true)" in steps.note["+ site"]
     assert np.isfinite(steps.estimate["+ site, Firth"])

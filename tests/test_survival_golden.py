@@ -1,4 +1,4 @@
-"""The survival stage equals R on a study made of lung (tests/golden/ladder), and gives the p-values that FaceAge published."""
+"""The survival stage equals R on a study made of lung (tests/golden/sequential_models), and gives the p-values that FaceAge published."""
 
 from functools import cache
 from pathlib import Path
@@ -12,19 +12,19 @@ from faceage_bio.analyses.survival import imputed
 from faceage_bio.analyses.survival.age_comparison import compare_ages
 from faceage_bio.analyses.survival.cox_models import Choices, grouped, model_frame
 from faceage_bio.analyses.survival.hazard_curve import hazard_curve
-from faceage_bio.analyses.survival.ladder import cox_ladder
 from faceage_bio.analyses.survival.proportional import proportional_hazards
 from faceage_bio.analyses.survival.remedies import remedies
+from faceage_bio.analyses.survival.sequential_models import sequential_cox_models
 from faceage_bio.analyses.survival.sites import compare_sites
 from faceage_bio.analyses.survival.survival_sensitivity import sensitivity
 from faceage_bio.stats.cox_fit import NORMAL_975
 from faceage_bio.stats.cox_ph import hazard_over_time
 from faceage_bio.stats.cumulative_hazard import nelson_aalen
 from faceage_bio.stats.hazard_smooth import smooth_over_time
-from tests.golden.ladder.data import completed, people
+from tests.golden.sequential_models.data import completed, people
 
 GOLDEN = (
-    pd.read_csv(Path(__file__).parent / "golden" / "ladder" / "golden.tsv", sep="\t")
+    pd.read_csv(Path(__file__).parent / "golden" / "sequential_models" / "golden.tsv", sep="\t")
     .groupby("quantity", sort=False)
     .value.apply(np.array)
 )
@@ -44,25 +44,25 @@ def equal(row, expected, columns=NUMBERS, rtol=1e-6):
 
 
 @cache
-def ladder():
-    return cox_ladder(people(), CHOICES, "lung")
+def models():
+    return sequential_cox_models(people(), CHOICES, "lung")
 
 
 @pytest.mark.parametrize("step", STEPS)
 @pytest.mark.parametrize("age", AGES)
-def test_every_step_of_the_ladder_equals_coxph(age, step):
+def test_every_step_of_the_sequential_models_equals_coxph(age, step):
     if (age, step) == ("age", "age"):
         return  # age is its own first step
-    rows = ladder()
+    rows = models()
     own = rows[(rows.exposure == AGES[age]) & (rows.step == STEPS[step]) & (rows.term == AGES[age])]
-    equal(own.iloc[0], r("ladder", step, age))
-    equal(own.iloc[0], r("ladder", step, age, "robust")[1:], ["robust_lower", "robust_upper", "robust_p"])
+    equal(own.iloc[0], r("sequential", step, age))
+    equal(own.iloc[0], r("sequential", step, age, "robust")[1:], ["robust_lower", "robust_upper", "robust_p"])
     if age == "acc":
-        equal(own.iloc[1], r("ladder", step, "sd"))
+        equal(own.iloc[1], r("sequential", step, "sd"))
 
 
 def test_strata_with_cluster_errors_equal_coxph():
-    rows = cox_ladder(
+    rows = sequential_cox_models(
         people(), Choices(10, ["sex"], [], strata=["site"], cluster="hospital", further_levels=LEVELS), "lung"
     )
     equal(rows[(rows.step == "+ sex") & (rows.term == "face_age")].iloc[0], r("strata cluster"))
@@ -70,7 +70,7 @@ def test_strata_with_cluster_errors_equal_coxph():
 
 def test_groups_by_rule_equal_coxph():
     data = grouped(people(), {"ecog": [1, 2]})
-    rows = cox_ladder(data, Choices(10, ["ecog"], [], groups={"ecog": [1, 2]}), "lung")
+    rows = sequential_cox_models(data, Choices(10, ["ecog"], [], groups={"ecog": [1, 2]}), "lung")
     own = rows[(rows.exposure == "face_age") & (rows.step == "+ ecog")].set_index("term")
     equal(own.loc["ecog: 1 to 2"], r("groups", "eg[1,2)"))
     equal(own.loc["ecog: 2 and over"], r("groups", "eg[2, Inf)"))
@@ -174,7 +174,7 @@ def test_pooled_estimates_equal_mice(monkeypatch):
     assert {"event", "cumulative_hazard", "face_age", "ecog"} <= set(given[0])
     np.testing.assert_allclose(given[0].cumulative_hazard[:8], r("nelson aalen"), rtol=1e-9)
     complete = rows[(rows.missing == "complete cases") & (rows.term == "face_age")].iloc[0]
-    equal(complete, r("ladder", "full", "face"))
+    equal(complete, r("sequential", "full", "face"))
 
 
 def test_cumulative_hazard_with_delayed_entry_counts_those_at_risk():

@@ -13,8 +13,8 @@ from faceage_bio.analyses.survival.age_comparison import compare_ages
 from faceage_bio.analyses.survival.cox_models import Choices
 from faceage_bio.analyses.survival.hazard_curve import hazard_curve
 from faceage_bio.analyses.survival.imputed import impute_full_model
-from faceage_bio.analyses.survival.ladder import cox_ladder
 from faceage_bio.analyses.survival.proportional import proportional_hazards
+from faceage_bio.analyses.survival.sequential_models import sequential_cox_models
 from faceage_bio.analyses.survival.sites import compare_sites
 from faceage_bio.analyses.survival.subgroups import subgroup_hazards
 from faceage_bio.analyses.survival.survival_sensitivity import sensitivity
@@ -252,7 +252,7 @@ def test_imputation_brings_back_what_complete_cases_lose():
         (data.face_age - 60) / 8 + np.random.default_rng(1).normal(0, 0.7, 1500), 0, 4
     ).round()
     data = died(data, 0.05 * (data.face_age - 64) + 0.3 * (data.ecog - 1))
-    truth = cox_ladder(data, CHOICES, "c")
+    truth = sequential_cox_models(data, CHOICES, "c")
     truth = truth[(truth.step == "full") & (truth.term == "ecog") & (truth.exposure == "face_age")].iloc[0]
     gappy = data.copy()
     # those who died early and are ill lack it more often
@@ -301,7 +301,7 @@ def page_of(tmp_path, data, name="mine", **survival):
     ph = proportional_hazards(data, CHOICES, name)
     curve = hazard_curve(data, CHOICES, name)
     tables = {
-        "cox": cox_ladder(data, CHOICES, name), "age_comparison": compare_ages(data, CHOICES, name),
+        "cox": sequential_cox_models(data, CHOICES, name), "age_comparison": compare_ages(data, CHOICES, name),
         "proportional_hazards": ph.tests, "proportional_hazards_curve": ph.curve, "remedies": ph.remedies,
         "hazard_curve_tests": curve.rows, "hazard_curve": curve.curve, "hazard_curve_histogram": curve.histogram,
         "sites": compare_sites(data, "site", CHOICES, name), "sensitivity": choices_of(data).drop(columns="note"),

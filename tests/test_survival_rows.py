@@ -25,8 +25,8 @@ from faceage_bio.analyses.survival.gene_hazards import gene_survival
 from faceage_bio.analyses.survival.groupings import part
 from faceage_bio.analyses.survival.hazard_curve import hazard_curve
 from faceage_bio.analyses.survival.imputed import impute_full_model
-from faceage_bio.analyses.survival.ladder import cox_ladder
 from faceage_bio.analyses.survival.proportional import proportional_hazards
+from faceage_bio.analyses.survival.sequential_models import sequential_cox_models
 from faceage_bio.analyses.survival.sites import compare_sites
 from faceage_bio.analyses.survival.subgroups import subgroup_hazards
 from faceage_bio.analyses.survival.survival_sensitivity import sensitivity
@@ -66,7 +66,7 @@ def hazards(data):
 
 def models(data):
     return {
-        "survival/cox": cox_ladder(data, CHOICES, "c"),
+        "survival/cox": sequential_cox_models(data, CHOICES, "c"),
         "survival/age_comparison": compare_ages(data, CHOICES, "c"),
         "survival/sites": compare_sites(data, "sex", CHOICES, "c"),
         "survival/subgroups": subgroup_hazards(data, ["sex", "chronological_age"], CHOICES, "c"),

@@ -130,10 +130,10 @@ def fit_survival(
     """
     from faceage_bio.analyses.survival.added_value import added_value
     from faceage_bio.analyses.survival.age_comparison import compare_ages
-    from faceage_bio.analyses.survival.ladder import cox_ladder
     from faceage_bio.analyses.survival.permuted_face_age import permuted_hazards
     from faceage_bio.analyses.survival.proportional import proportional_hazards
     from faceage_bio.analyses.survival.questions import questions
+    from faceage_bio.analyses.survival.sequential_models import sequential_cox_models
     from faceage_bio.analyses.survival.sites import compare_sites
     from faceage_bio.cli.progress import counted
 
@@ -154,7 +154,7 @@ def fit_survival(
         )
     return {
         "type_one_error": permuted_hazards(frame, choices, name, survival.permutations, survival.seed),
-        "cox": cox_ladder(frame, with_firth, name),
+        "cox": sequential_cox_models(frame, with_firth, name),
         "age_comparison": compare_ages(frame, with_firth, name),
         "proportional_hazards": hazards.tests,
         "proportional_hazards_curve": hazards.curve,

@@ -12,7 +12,7 @@ TARGETS = {"all", "default"}  # rules that only gather the others
 LAST_LINES = 15
 SECONDS_OF_SILENCE = 60  # in a log; on a terminal the clock is seen to go
 # of snakemake: what it says where a step failed, and has been told already; and where another run holds the folder
-TOLD = (
+SHOWN = (
     "CalledProcessError",
     "job did not complete successfully",
     "because a job execution failed",
@@ -133,7 +133,7 @@ class WorkflowProgress:
                 "Another run of snakemake works in this folder, or one was killed. If none runs: the same command with "
                 "--unlock, then again without."
             )
-        if not self.interrupted and not any(told in words for told in TOLD):
+        if not self.interrupted and not any(told in words for told in SHOWN):
             self.errors.append(words)
             self.say(words)
 

@@ -21,7 +21,7 @@ from faceage_bio.core import tables
 from faceage_bio.core.errors import TableError, examples
 
 FOLDER = "records"
-UNTOLD = {
+NOT_RECORDED = {
     "cohorts",
     "config",
     "models",
@@ -67,8 +67,8 @@ def recorded(
     ]
     record = {
         "command": command,
-        "settings": {name: value for name, value in (settings or {}).items() if _told(name, value)},
-        "options": {name: _plain(value) for name, value in parameters.items() if _told(name, value)},
+        "settings": {name: value for name, value in (settings or {}).items() if _recorded(name, value)},
+        "options": {name: _plain(value) for name, value in parameters.items() if _recorded(name, value)},
         "inputs": inputs + told.get("inputs", []),
         "software": told.get("software") or software(),
     }
@@ -159,9 +159,9 @@ def hash_of_folder(folder: Path) -> str:
     return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
-def _told(name: str, value: object) -> bool:
+def _recorded(name: str, value: object) -> bool:
     """Whether an option may be kept: no path, and no part of the config that names some."""
-    return name not in UNTOLD and not any(
+    return name not in NOT_RECORDED and not any(
         isinstance(one, Path) or (isinstance(one, str) and ("/" in one or "\\" in one))
         for one in _parts(value)
     )

@@ -18,7 +18,7 @@ from faceage_bio.core.results import measures, reasons, result_tables, row
 from faceage_bio.core.tables import parse_text_table
 from faceage_bio.release import content
 from faceage_bio.release.findings import Finding, masked
-from faceage_bio.release.known import Known, told_by
+from faceage_bio.release.known import Known, identifying_kind
 from faceage_bio.release.rounding import midpoint
 from faceage_bio.report.exclusions import PREFIX
 
@@ -157,7 +157,7 @@ def _in_table(name: str, table: pd.DataFrame, known: Known, k: int) -> Iterator[
 def _of_people(table: pd.DataFrame, known: Known) -> Iterator[tuple[str, str, str]]:
     """Columns and cells of a table with a row per person."""
     for column, cells in table.items():
-        told = told_by(column)
+        told = identifying_kind(column)
         if told or column.lower() in INDIVIDUAL:
             yield f"column '{column}'", "individual rows", "a column of a table with a row per person"
         for line, cell in cells.drop_duplicates().items():

@@ -173,13 +173,13 @@ def _columns_of(path: Path) -> Mapping[str, pd.Series]:
                 f"{path}: cannot be read ({error}), so its participants cannot be looked for. Expected a table of a finished run. "
                 "Run the workflow again, which writes it anew."
             ) from None
-        told = [one.name for one in schema if told_by(one.name) or str(one.type).endswith("string")]
+        told = [one.name for one in schema if identifying_kind(one.name) or str(one.type).endswith("string")]
         names = schema.names if len(schema) <= MATRIX else told
         columns = dict(pd.read_parquet(path, columns=names))
         return dict.fromkeys(schema.names, pd.Series(dtype=object)) | columns
     with open(path, encoding="utf-8-sig", errors="replace") as stream:
         header = stream.readline()
-    tells = any(told_by(name.strip().strip('"')) for name in re.split("[\t,;]", header))
+    tells = any(identifying_kind(name.strip().strip('"')) for name in re.split("[\t,;]", header))
     return dict(read_text_table(path)) if tells else {}
 
 
@@ -187,7 +187,7 @@ def known_of_columns(columns: Mapping[str, pd.Series]) -> Known:
     """From columns by name: those that tell of single participants, and the words and whole numbers of the others."""
     known = Known(vocabulary=words_of(" ".join(columns)))
     for name, column in columns.items():
-        told = told_by(name)
+        told = identifying_kind(name)
         cells = {str(value).strip() for value in column.dropna().unique()} - {""}
         cells |= set(map(as_typed, cells))  # tables that we wrote and that are read as plain text
         if told == "identifier":
@@ -204,7 +204,7 @@ def known_of_columns(columns: Mapping[str, pd.Series]) -> Known:
     return known
 
 
-def told_by(name: str) -> str:
+def identifying_kind(name: str) -> str:
     """What a column's name tells that its cells are: "identifier", "file", "date" or "" for nothing of a single participant."""
     lower = name.strip().lower()
     if lower in FILES:

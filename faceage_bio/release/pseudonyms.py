@@ -19,7 +19,7 @@ from faceage_bio.core.columns import COHORT
 from faceage_bio.core.errors import PrivacyError
 from faceage_bio.core.local_only import MARKER
 from faceage_bio.core.records import read_record
-from faceage_bio.release.known import told_by
+from faceage_bio.release.known import identifying_kind
 
 LENGTH = 12  # letters (a to z, 2 to 7) of a pseudonym: 60 bits, so that two of a million people share one with a chance of 4 in 10 million
 
@@ -94,12 +94,14 @@ def pseudonymise(table: pd.DataFrame, key: bytes) -> pd.DataFrame:
     PrivacyError
         No column holds identifiers, or two participants got the same pseudonym.
     """
-    names = [name for name in table if told_by(name) == "identifier"]
+    names = [name for name in table if identifying_kind(name) == "identifier"]
     if not names:
         raise PrivacyError(
             f"no column holds identifiers; there are {', '.join(map(repr, table.columns[:12]))}. Expected subject_id, photo_id, sample_id or the like. Name the columns so."
         )
-    left_out = [name for name in table if told_by(name) in {"date", "file"} or name.lower().endswith("_hash")]
+    left_out = [
+        name for name in table if identifying_kind(name) in {"date", "file"} or name.lower().endswith("_hash")
+    ]
     table = table.drop(columns=left_out).copy()
     for name in names:
         words = table[name].astype(object)

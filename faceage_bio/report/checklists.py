@@ -29,7 +29,7 @@ LISTS = {
 PLACES = {
     "answers": ("key results", "#key-results"), "methods": ("methods", "association.html#methods"), "limits": ("limitations", "#limits"),
     "provenance": ("provenance", "#provenance"), "software": ("software", "#software"), "governance": ("governance", "#governance"),
-    "flow": ("flow", place("who"), "ledger/flow"), "table-one": ("Table 1", place("table-one"), "phenotype/table_one"),
+    "flow": ("flow", place("participant-flow"), "ledger/flow"), "table-one": ("Table 1", place("table-one"), "phenotype/table_one"),
     "definitions": ("definitions", place("definitions"), "acceleration/definitions"), "photos": ("photos", place("reasons"), "faceage/photo_counts"),
     "summary": ("age acceleration", place("ages"), "acceleration/summary"), "bands": ("face age by age", place("ages"), "acceleration/summary"),
     "reliability": ("reliability", place("repeats"), "acceleration/reliability"), "agreement": ("second model", place("agreement"), "faceage/agreement"),

@@ -24,14 +24,14 @@ def describe_cohorts(tables: ReportTables, config: dict) -> list[dict]:
         follow_up, deaths = _follow_up(tables.get("survival", "summary", name))
         women = rows[(rows["variable"] == "sex") & (rows["level"] == "female") & (rows["measure"] == "share")]
         found.append({
-            "name": name, "link": place("table-one", name), "n": count(n), "who": "; ".join(filter(None, (_who(rows), config["report"]["cohorts"].get(name)))),
+            "name": name, "link": place("table-one", name), "n": count(n), "who": "; ".join(filter(None, (_participants(rows), config["report"]["cohorts"].get(name)))),
             "age": _mean(rows, "chronological_age"), "face_age": _mean(rows, "face_age"),
             "women": _share(women["n"].iloc[0], n) if len(women) else "–", "follow_up": follow_up, "deaths": deaths,
         })  # fmt: skip
     return found
 
 
-def _who(rows: pd.DataFrame) -> str:
+def _participants(rows: pd.DataFrame) -> str:
     """Patients or controls, and the most frequent sites."""
     groups = [GROUPS.get(str(level), str(level)) for level in _levels(rows, "group")["level"]]
     sites = _levels(rows, "site").nlargest(MOST_SITES, "estimate")

@@ -243,13 +243,13 @@ def forest(
     ground = f'<path d="{joined}" opacity=".05"/>' if joined else ""
     columns_of_text = ['<g text-anchor="end">', *cells, "</g>"]
     drawn = [rule, ground, key, *heads, *parts, *columns_of_text, plot.x_axis(across, marked, bottom, title)]
-    told = [name for name in (section, label, colour, *TOLD) if name in shown]
+    told = [name for name in (section, label, colour, *COUNTED) if name in shown]
     return (
         f"{plot.svg(f'Estimates with 95% CIs: {title}', width, bottom + 46, drawn)}{packed_rows(shown[told])}"
     )
 
 
-TOLD = (
+COUNTED = (
     "n",
     "n_events",
     "estimate",

@@ -8,7 +8,7 @@ from faceage_bio.report.figures import INNER, to_svg
 KINDS = [GREY, *BETWEEN]
 
 
-def reader_ladder(rows: pd.DataFrame, conditions: list[str]) -> str:
+def areas_by_condition(rows: pd.DataFrame, conditions: list[str]) -> str:
     """Area of each reader from condition to condition, the mean with its interval, and the model alone as a line.
 
     Parameters

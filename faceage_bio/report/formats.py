@@ -80,11 +80,6 @@ def count(value: float | None) -> str:
 people = count
 
 
-def beside(value: float | None, word: str = "") -> str:
-    """A number of participants behind the name of their group, as `` (52 participants)``; empty where it is missing."""
-    return f" ({count(value)}{word and ' '}{word})" if value is not None and math.isfinite(value) else ""
-
-
 def increase(per: str) -> str:
     """The unit of an estimate as an adjective: ``10 years`` becomes ``10-year increase``, ``1 SD`` ``1-SD increase``."""
     size, _, unit = per.partition(" ")

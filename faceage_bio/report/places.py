@@ -41,7 +41,7 @@ class Section:
 
 SECTIONS: dict[str, tuple[Section, ...]] = {
     ASSOCIATION: (
-        Section("who", "Participant flow", "people.flow_figure", "no table of counts"),
+        Section("participant-flow", "Participant flow", "people.flow_figure", "no table of counts"),
         Section("table-one", "Table 1: participants by age acceleration", "people.table_one", "no participant has an age acceleration"),
         Section("ages", "Face age and chronological age", "cohorts.summary", "no participant has both ages"),
         Section("groups", "Cancer and controls", "groups", "no cohort has a column group with cases and controls"),

@@ -9,7 +9,7 @@ from faceage_bio.report.formats import interval, number, p_equals, people, signe
 from faceage_bio.report.tables_by_place import ReportTables
 
 AGES = "face age against age"
-TOLD_P = 0.05  # of the likelihood ratio, below which the sentence says that face age adds
+ADDS_BELOW = 0.05  # of the likelihood ratio, below which the sentence says that face age adds
 DIGITS = 3
 ORDER = ("Harrell's C", "Uno's C", "AUC", "Brier score", "scaled Brier score", "integrated Brier score")
 DIFFERENCES = {f"difference of {measure}": measure for measure in ORDER}
@@ -127,7 +127,7 @@ def sentence(rows: pd.DataFrame) -> str:
     on_whom = f"On the same {people(first.n)} participants ({people(first.n_events)} deaths)"
     held = " and ".join(model_words(first.term).rsplit(" + ", 1)).replace(" + ", ", ")
     redacted = pd.isna(first.estimate) or pd.isna(second.estimate)
-    verdict = _beside(tests) if question == AGES else _adds(tests, held if redacted else "them")
+    verdict = _both_added(tests) if question == AGES else _adds(tests, held if redacted else "them")
     verdict += _thin(first.reason)
     if redacted:
         return f"{on_whom}: Harrell's C {first.note or second.note}. {verdict}"
@@ -152,16 +152,16 @@ def _difference(row: pd.Series) -> str:
 
 def _adds(tests: pd.DataFrame, held: str) -> str:
     p = tests["p_value"].iloc[0]
-    if p < TOLD_P:
+    if p < ADDS_BELOW:
         return f"By the likelihood-ratio test face age adds to {held} (p {p_equals(p)})."
     return f"The likelihood-ratio test does not show that face age adds anything to {held} (p {p_equals(p)}), which does not prove that it adds nothing."
 
 
-def _beside(tests: pd.DataFrame) -> str:
+def _both_added(tests: pd.DataFrame) -> str:
     parts = []
     for row in tests.itertuples():
         which, other = row.term.split(" added to ")
-        adds = "adds" if row.p_value < TOLD_P else "was not shown to add anything"
+        adds = "adds" if row.p_value < ADDS_BELOW else "was not shown to add anything"
         parts.append(f"{which} {adds} to {other} (p {p_equals(row.p_value)})")
     return f"By likelihood-ratio tests {' and '.join(parts)}."
 

@@ -48,8 +48,8 @@ def _part(
         "coverage": coverage.to_dict("records"),
         "figure": Markup(figures.forest(shown, "term", "kind", colours, 0, title)) if len(shown) else "",
         "rows": _side_by_side(found),
-        "gsea": _twins(gsea),
-        "ora": _twins(ora),
+        "gsea": _with_age(gsea),
+        "ora": _with_age(ora),
         "headline": config["expression"]["panel"][0],
     }
 
@@ -71,11 +71,11 @@ def _side_by_side(found: pd.DataFrame) -> list[dict]:
     return rows
 
 
-def _twins(table: pd.DataFrame) -> list[dict]:
+def _with_age(table: pd.DataFrame) -> list[dict]:
     """Rows of age acceleration, each with that of chronological age."""
     ages = {row["term"]: row for row in table[table.exposure == AGE].to_dict("records")}
     own = table[table.exposure == AGE_ACCELERATION].to_dict("records")
-    return [row | {"twin": ages.get(row["term"])} for row in own]
+    return [row | {"age": ages.get(row["term"])} for row in own]
 
 
 def sentence(rows: pd.DataFrame) -> str:
@@ -86,6 +86,6 @@ def sentence(rows: pd.DataFrame) -> str:
         return f"{row.term}: {row.note}."
     text = f"{row.term}: {signed(row.estimate, 2)} standard deviations{in_brackets(row)} per {row.per} of age acceleration"
     if AGE in by.index and pd.notna(by.loc[AGE, "estimate"]):
-        twin = by.loc[AGE]
-        text += f"; {signed(twin.estimate, 2)}{in_brackets(twin)} of chronological age"
+        age = by.loc[AGE]
+        text += f"; {signed(age.estimate, 2)}{in_brackets(age)} of chronological age"
     return f"{text}."

@@ -132,7 +132,7 @@ def _panel(analysis: str, panel: pd.DataFrame) -> dict:
         for exposure, _, _ in EXPOSURES
     }
     rows = [
-        row | _second(row) | {"twin": by_exposure["chronological_age"].get(term), "difference": by_exposure["difference"].get(term)}
+        row | _second(row) | {"age": by_exposure["chronological_age"].get(term), "difference": by_exposure["difference"].get(term)}
         for term, row in by_exposure["age_acceleration"].items()
     ]  # fmt: skip
     tests = panel.assign(

@@ -95,7 +95,12 @@ def _sites(sites: pd.DataFrame) -> dict:
 
 def _sensitivity(rows: pd.DataFrame, imputed: pd.DataFrame) -> dict:
     if not len(rows):
-        return {"choices": [], "choices_figure": "", "gap_classes": [], "imputed": _beside(imputed)}
+        return {
+            "choices": [],
+            "choices_figure": "",
+            "gap_classes": [],
+            "imputed": _complete_and_imputed(imputed),
+        }
     classes = rows["exposure"] == "gap_class"
     choices = []
     for people, mine in rows[~classes].groupby("people", sort=False):
@@ -108,11 +113,11 @@ def _sensitivity(rows: pd.DataFrame, imputed: pd.DataFrame) -> dict:
         "choices": choices,
         "choices_figure": Markup(figures_hazards.choices(shown) if len(shown) else ""),
         "gap_classes": rows[classes].to_dict("records"),
-        "imputed": _beside(imputed),
+        "imputed": _complete_and_imputed(imputed),
     }
 
 
-def _beside(imputed: pd.DataFrame) -> list[dict]:
+def _complete_and_imputed(imputed: pd.DataFrame) -> list[dict]:
     """One row per term: complete cases and multiple imputation side by side."""
     if not len(imputed):
         return []

@@ -35,7 +35,7 @@ def section(tables: ReportTables, config: dict) -> dict:
         "conditions": conditions,
         "cases": rows[rows["question"] == "cases"].to_dict("records"),
         "sentences": _sentences(areas, gains, conditions),
-        "figure": Markup(figures_readers.reader_ladder(_ladder(areas, conditions), conditions)),
+        "figure": Markup(figures_readers.areas_by_condition(_areas(areas, conditions), conditions)),
         "areas": {
             status: _by_condition(
                 areas[(areas["censoring"] == status) & (areas["rater"] != "reader")], conditions
@@ -105,7 +105,7 @@ def _lines(rows: pd.DataFrame, measures: tuple[str, ...]) -> dict[str, list[dict
     return lines
 
 
-def _ladder(areas: pd.DataFrame, conditions: list[str]) -> pd.DataFrame:
+def _areas(areas: pd.DataFrame, conditions: list[str]) -> pd.DataFrame:
     """Rows of the figure: readers by type, all participants with an interval, the model alone under every condition."""
     known = areas[(areas["censoring"] == KNOWN) & areas["estimate"].notna()]
     groups = known[known["rater"] == "group"]

@@ -46,7 +46,7 @@ def variant_section(tables: ReportTables, name: str, config: dict) -> dict | Non
         "sentences": sentences(own, per, config["expression"]["panel"][0]),
         "figure": Markup(figure),
         "rows": side_by_side(genes),
-        "common": _twins(common),
+        "common": _with_age(common),
         "quality": quality.to_dict("records"),
         "per": per,
         "n_tests": int(own["n_tests"].max()) if own["n_tests"].notna().any() else 0,
@@ -75,10 +75,10 @@ def side_by_side(genes: pd.DataFrame) -> list[dict]:
     return rows
 
 
-def _twins(table: pd.DataFrame) -> list[dict]:
+def _with_age(table: pd.DataFrame) -> list[dict]:
     ages = {row["term"]: row for row in table[table.outcome == AGE].to_dict("records")}
     own = table[table.outcome == AGE_ACCELERATION].to_dict("records")
-    return [row | {"twin": ages[row["term"]]} for row in own]
+    return [row | {"age": ages[row["term"]]} for row in own]
 
 
 def sentences(own: pd.DataFrame, per: str, headline: str) -> list[str]:

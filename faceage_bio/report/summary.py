@@ -22,8 +22,8 @@ from faceage_bio.report.independent_software import verification_section
 from faceage_bio.report.key_results import counts_of, key_results, not_answered
 from faceage_bio.report.places import place
 from faceage_bio.report.sections_curves import curves_section
-from faceage_bio.report.sections_ladder import step_words
 from faceage_bio.report.sections_people import face_age_figure
+from faceage_bio.report.sections_sequential_models import step_words
 from faceage_bio.report.tables_by_place import ReportTables
 from faceage_bio.report.words import term
 
@@ -98,7 +98,7 @@ def strip(tables: ReportTables, config: dict) -> list[tuple[str, str, str]]:
     given = all(cohort.get("face_ages") for cohort in config["cohorts"].values())
     rna, followed = total("sample", "expression"), total("subject", "survival")
     events = _deaths(tables)
-    here = place("who")
+    here = place("participant-flow")
     photos = place("reasons") if len(tables.get("faceage", "photo_counts")) else here
     cells = [
         (came, "face ages given" if given else "photos received", photos),

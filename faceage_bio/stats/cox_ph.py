@@ -18,7 +18,7 @@ from faceage_bio.stats.risk_sets import RiskSets, risk_sets
 
 TRANSFORMS = ("km", "identity", "log", "rank")
 GLOBAL = "GLOBAL"
-UNTOLD = 1e-10  # share of the information on a change over time that is rounding
+ROUNDING = 1e-10  # share of the information on a change over time that is rounding
 
 
 def proportional_hazards_test(
@@ -58,9 +58,9 @@ def proportional_hazards_test(
     # what the fitted coefficients leave of the information on the further ones
     left = rows.scale @ (twice - once.T @ np.linalg.solve(rows.information, once)) @ rows.scale.T
     known = np.diag(rows.scale @ rows.information @ rows.scale.T)
-    untold = np.diag(left) <= UNTOLD * known * max(float(g @ g), 1e-300) / len(g)
-    if untold.any():
-        lost = [name for name, is_untold in zip(fit.terms.index, untold, strict=True) if is_untold]
+    unchanged = np.diag(left) <= ROUNDING * known * max(float(g @ g), 1e-300) / len(g)
+    if unchanged.any():
+        lost = [name for name, is_untold in zip(fit.terms.index, unchanged, strict=True) if is_untold]
         raise FitError("few_event_times", columns=", ".join(lost))
     found = []
     for name, places in {**groups, GLOBAL: list(range(len(slope)))}.items():

@@ -1,4 +1,4 @@
-"""The stage's tables: all genes in the joint model, and the genes declared beforehand in every model of the twin."""
+"""The stage's tables: all genes in the joint model, and the genes declared beforehand in every model of both ages."""
 
 from collections.abc import Sequence
 
@@ -7,6 +7,13 @@ import pandas as pd
 
 from faceage_bio.analyses.expression.counts import Expression
 from faceage_bio.analyses.expression.formula import design_of, plain
+from faceage_bio.analyses.expression.gene_age_comparison import (
+    TESTS,
+    TOGETHER,
+    Test,
+    adjustment_of,
+    panel_tests,
+)
 from faceage_bio.analyses.expression.gene_models import (
     BUILTIN,
     DESEQ2,
@@ -15,7 +22,6 @@ from faceage_bio.analyses.expression.gene_models import (
     fit_models,
     tested_genes,
 )
-from faceage_bio.analyses.expression.twin import TESTS, TOGETHER, Test, adjustment_of, panel_tests
 from faceage_bio.core.columns import AGE, AGE_ACCELERATION, COHORT, SUBJECT
 from faceage_bio.core.errors import FitError
 from faceage_bio.core.results.reasons import reason
@@ -58,7 +64,7 @@ def result_tables(
     genes : DataFrame, result rows, one per tested gene and exposure of the joint model
         Exposures are age_acceleration, chronological_age and their interactions. ``q_value``: Benjamini and Hochberg over all
         tested genes; ``q_filtered``: after independent filtering; ``p_lrt``: likelihood-ratio test.
-    panel : DataFrame, result rows, one per declared gene and test of `twin.TESTS`
+    panel : DataFrame, result rows, one per declared gene and test of `gene_age_comparison.TESTS`
         ``exposure`` is an age or "difference"; ``q_value`` and ``p_bonferroni`` over the panel's ``n_tests`` of the same test;
         ``detectable``: the smallest change that this study would have found with 80% power; ``permutation_p_value`` of age
         acceleration in the joint model: of limma-voom's t, `PERMUTATIONS` by ``seed``.

@@ -76,7 +76,7 @@ def check_samples(
     filled = table.index[table["library_size"] > 0]
     if "sex" in people:
         table["recorded_sex"] = table[SUBJECT].map(people.drop_duplicates(SUBJECT).set_index(SUBJECT)["sex"])
-    sexes, no_sex = tell_sex(of_samples(counts, filled), limits.sex_difference)
+    sexes, no_sex = infer_sex(of_samples(counts, filled), limits.sex_difference)
     table = table.join(sexes)
     components, shares, no_components = principal_components(
         of_samples(counts, filled), limits.variable_genes, limits.components, min_count, min_samples
@@ -111,7 +111,7 @@ def levels_of(counts: pd.DataFrame, genes: np.ndarray | list[str]) -> pd.DataFra
     return pd.DataFrame(values, chosen.columns, chosen.index)
 
 
-def tell_sex(counts: pd.DataFrame, least: float) -> tuple[pd.DataFrame, Reason | None]:
+def infer_sex(counts: pd.DataFrame, least: float) -> tuple[pd.DataFrame, Reason | None]:
     """Sex by XIST (active in participants with two X chromosomes) against genes of the Y chromosome, and why it is not told.
 
     Levels are log2 of counts plus one half per million, those of the Y genes averaged. Whoever is higher by ``least`` decides; between

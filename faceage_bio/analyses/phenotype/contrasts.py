@@ -34,7 +34,7 @@ def contrast_exposures(
         Two rows per contrast; q_value is Benjamini and Hochberg's over the adjusted rows. An exposure that cannot be
         estimated keeps its rows, with the reason.
     """
-    rows = [row for exposure in exposures for row in raw_beside_adjusted(table, exposure, adjust_for)]
+    rows = [row for exposure in exposures for row in unadjusted_and_adjusted(table, exposure, adjust_for)]
     shared = {
         COHORT: str(table[COHORT].iloc[0]) if len(table) else "", "question": "phenotype",
         "family": "exposures of a cohort",
@@ -52,7 +52,7 @@ def compare_groups(table: pd.DataFrame, adjust_for: Sequence[str]) -> pd.DataFra
         shared = {"term": DISEASE, "exposure": DISEASE, "n": len(table)}
         rows = raw_and_adjusted(shared, ("age", *adjust_for), why, why)
     else:
-        rows = raw_beside_adjusted(table, DISEASE, adjust_for)
+        rows = unadjusted_and_adjusted(table, DISEASE, adjust_for)
     shared = {COHORT: POOLED, "question": "groups", "family": "cancer against controls"}
     return with_q([shared | row for row in rows], "phenotype/groups")
 
@@ -103,7 +103,7 @@ def raw_and_adjusted(
     return rows
 
 
-def raw_beside_adjusted(table: pd.DataFrame, exposure: str, adjust_for: Sequence[str]) -> list[dict]:
+def unadjusted_and_adjusted(table: pd.DataFrame, exposure: str, adjust_for: Sequence[str]) -> list[dict]:
     """For each contrast of an exposure a row of the age gap, unadjusted, and one adjusted for age and more.
 
     Both are of the same people: those whose ages, exposure and covariates are all known.

@@ -1,4 +1,4 @@
-"""Groups against each other: means, all pairs, and whether the groups differ at all, raw beside age-adjusted."""
+"""Groups against each other: means, all pairs, and whether the groups differ at all, unadjusted and adjusted for age."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

@@ -17,8 +17,8 @@ from faceage_bio.analyses.survival.predictions import (
     SCALED,
     UNO,
     estimate_optimism,
+    evaluable_times,
     measure,
-    told_times,
 )
 from faceage_bio.analyses.survival.questions import AGES, Asked, ask, questions
 from faceage_bio.core.columns import EVENT, FACE_AGE
@@ -115,7 +115,7 @@ def _flattery(
     """Optimism by (measure, time), and what is to be said of it."""
     if not bootstraps:
         return {}, []
-    told = told_times(asked.outcome, asked.times)
+    told = evaluable_times(asked.outcome, asked.times)
     try:
         found, samples = estimate_optimism(
             asked.designs, asked.outcome, told, repeats=bootstraps, seed=seed, done=done

@@ -14,7 +14,7 @@ from faceage_bio.analyses.survival.cox_models import (
     model_frame,
     of_question,
 )
-from faceage_bio.analyses.survival.ladder import ladder_steps
+from faceage_bio.analyses.survival.sequential_models import adjustment_steps
 from faceage_bio.core.columns import AGE, EVENT, FACE_AGE, FOLLOWUP
 from faceage_bio.core.errors import FitError
 from faceage_bio.core.results.reasons import Reason
@@ -42,7 +42,7 @@ def compare_ages(usable: pd.DataFrame, choices: Choices, cohort: str) -> pd.Data
         the p-value of their difference).
     """
     rows = []
-    for step, held in ladder_steps(choices):
+    for step, held in adjustment_steps(choices):
         if step == "+ age":
             continue
         covariates = [name for name in held if name != AGE]

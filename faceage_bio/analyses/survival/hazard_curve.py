@@ -13,7 +13,7 @@ from faceage_bio.analyses.survival.cox_models import (
     name_of,
     of_question,
 )
-from faceage_bio.analyses.survival.ladder import ladder_steps
+from faceage_bio.analyses.survival.sequential_models import adjustment_steps
 from faceage_bio.core.columns import AGE_ACCELERATION, COHORT, EVENT
 from faceage_bio.core.errors import FitError
 from faceage_bio.core.results.reasons import reason
@@ -40,7 +40,7 @@ class HazardCurve:
 
 def main_steps(choices: Choices) -> list[tuple[str, list[str]]]:
     """The two models that further questions are asked of: with age alone, and the last of the sequentially adjusted models."""
-    steps = ladder_steps(choices)
+    steps = adjustment_steps(choices)
     return [steps[1], *steps[-1:]] if len(steps) > 2 else [steps[1]]
 
 

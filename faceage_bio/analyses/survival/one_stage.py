@@ -15,7 +15,7 @@ from faceage_bio.analyses.survival.cox_models import (
     unit_of,
 )
 from faceage_bio.analyses.survival.follow_up import IN_YEARS
-from faceage_bio.analyses.survival.ladder import ladder_steps
+from faceage_bio.analyses.survival.sequential_models import adjustment_steps
 from faceage_bio.analyses.survival.sites import by_level
 from faceage_bio.core.columns import AGE, COHORT, EVENT, POOLED
 from faceage_bio.core.errors import FitError
@@ -51,7 +51,7 @@ def fit_one_stage(cohorts: Sequence[pd.DataFrame], choices: Choices) -> pd.DataF
         choices, strata=list(dict.fromkeys([COHORT, *choices.strata])), cluster=None, firth=False
     )
     rows = []
-    for step, held in ladder_steps(choices):
+    for step, held in adjustment_steps(choices):
         for exposure in IN_YEARS:
             if exposure == AGE and step == "+ age":
                 continue

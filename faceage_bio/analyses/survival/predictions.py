@@ -138,7 +138,7 @@ def measure(
         keep(BRIER, time, own)
         scaled = against(scores, -1)
         keep(SCALED, time, Measured(scaled.value[:-1], scaled.influence[:, :-1], low=scaled.low, null=0.0))
-    told = told_times(outcome, times)
+    told = evaluable_times(outcome, times)
     if late or not told:
         why = late or reason("few_at_all_times")
         return found | dict.fromkeys([(UNO, np.nan), (INTEGRATED, np.nan)], why)
@@ -151,7 +151,7 @@ def measure(
     return found
 
 
-def told_times(outcome: Outcome, times: Sequence[float]) -> list[float]:
+def evaluable_times(outcome: Outcome, times: Sequence[float]) -> list[float]:
     """The times of which something can be said, in order."""
     return sorted(time for time in times if not outcome.why_not(time))
 

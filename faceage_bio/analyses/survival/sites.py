@@ -11,7 +11,7 @@ from faceage_bio.analyses.survival.cox_models import (
     model_rows,
     of_question,
 )
-from faceage_bio.analyses.survival.ladder import UNADJUSTED
+from faceage_bio.analyses.survival.sequential_models import UNADJUSTED
 from faceage_bio.core.columns import AGE, EVENT, FACE_AGE
 from faceage_bio.core.errors import FitError
 from faceage_bio.core.results.reasons import reason

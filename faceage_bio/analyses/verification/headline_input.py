@@ -10,8 +10,8 @@ import pandas as pd
 
 from faceage_bio.analyses.expression.counts import Expression
 from faceage_bio.analyses.expression.formula import design_of
+from faceage_bio.analyses.expression.gene_age_comparison import TOGETHER
 from faceage_bio.analyses.expression.gene_models import size_factors_of, tested_genes
-from faceage_bio.analyses.expression.twin import TOGETHER
 from faceage_bio.analyses.phenotype.contrasts import RAW
 from faceage_bio.analyses.phenotype.people import make_frame
 from faceage_bio.analyses.pooling.estimates import method_words
@@ -19,7 +19,7 @@ from faceage_bio.analyses.pooling.scales import on_scale
 from faceage_bio.analyses.survival.cox_models import Choices, ModelFrame, grouped, model_frame
 from faceage_bio.analyses.survival.curves import ALL, each_group
 from faceage_bio.analyses.survival.groupings import Grouping
-from faceage_bio.analyses.survival.ladder import ladder_steps
+from faceage_bio.analyses.survival.sequential_models import adjustment_steps
 from faceage_bio.core.columns import AGE, AGE_ACCELERATION, EVENT, FACE_AGE, FOLLOWUP, POOLED, SUBJECT, UNITS
 from faceage_bio.core.errors import RunError, examples
 from faceage_bio.core.settings.settings_genes import Expression as ExpressionSettings
@@ -96,7 +96,7 @@ def cox_models(usable: pd.DataFrame, cox: pd.DataFrame, choices: Choices, cohort
     people = grouped(usable, choices.groups)
     own = cox[(cox["exposure"] == FACE_AGE) & (cox["term"] == FACE_AGE) & cox["estimate"].notna()]
     rows = {row["step"]: row for row in own.to_dict("records")}
-    for step, held in ladder_steps(choices):
+    for step, held in adjustment_steps(choices):
         if step in rows:
             frame = model_frame(people, [FACE_AGE, *held], choices)
             yield _cox(frame, rows[step], choices, cohort)

@@ -37,7 +37,7 @@ def compare_models(face_ages: pd.DataFrame, cards: Sequence[dict]) -> tuple[pd.D
     people = face_ages[face_ages[FACE_AGE].notna()].drop_duplicates(SUBJECT)
     rows: list[dict] = []
     bands: list[dict] = []
-    names = told_apart(cards)
+    names = distinct_names(cards)
     for number, name in enumerate(names[1:], start=2):
         both = people[people[other_age(number)].notna()]
         first, second = both[FACE_AGE], both[other_age(number)]
@@ -52,7 +52,7 @@ def compare_models(face_ages: pd.DataFrame, cards: Sequence[dict]) -> tuple[pd.D
     return table, pd.DataFrame([{COHORT: cohort} | band for band in bands], columns=columns)
 
 
-def told_apart(cards: Sequence[dict]) -> list[str]:
+def distinct_names(cards: Sequence[dict]) -> list[str]:
     """Names of the models; two that are called the same get their place in the list."""
     names = [card["name"] for card in cards]
     return [

@@ -19,7 +19,7 @@ from faceage_bio.core.columns import (
 from faceage_bio.core.errors import FitError
 from faceage_bio.core.results.reasons import reason
 from faceage_bio.core.results.row import adjusted_for, result_rows, tested
-from faceage_bio.faces.faceage.model_agreement import told_apart
+from faceage_bio.faces.faceage.model_agreement import distinct_names
 from faceage_bio.intake.observation import entry_of, is_followed
 from faceage_bio.stats.concordance import concordance
 from faceage_bio.stats.cox import fit_cox
@@ -58,7 +58,7 @@ def compare_predictions(people: pd.DataFrame, cards: Sequence[dict], cohort: str
         whether a further model adds to the first, and the first to it; Harrell's C of face age alone and with its
         covariates, and their paired differences (infinitesimal jackknife; coefficients of the same participants).
     """
-    names, columns = told_apart(cards), age_columns(len(cards))
+    names, columns = distinct_names(cards), age_columns(len(cards))
     weights = dict(zip(names, (card["sha256"] for card in cards), strict=True))
     known = people[people[[*columns, AGE]].notna().all(axis=1)]
     base = {

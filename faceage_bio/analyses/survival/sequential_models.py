@@ -1,4 +1,4 @@
-"""Does looking older predict death? A ladder of Cox models, from each age alone to all covariates."""
+"""Sequentially adjusted Cox models of overall survival, from each age alone to all covariates."""
 
 from collections.abc import Sequence
 
@@ -22,7 +22,7 @@ from faceage_bio.stats.cox_fit import numbers
 UNADJUSTED, FULL = "unadjusted", "full"
 
 
-def ladder_steps(choices: Choices) -> list[tuple[str, list[str]]]:
+def adjustment_steps(choices: Choices) -> list[tuple[str, list[str]]]:
     """(step, what is adjusted for): unadjusted, + age, then one column more at a time, and the full model."""
     steps: list[tuple[str, list[str]]] = [(UNADJUSTED, []), ("+ age", [AGE])]
     held = []
@@ -35,10 +35,10 @@ def ladder_steps(choices: Choices) -> list[tuple[str, list[str]]]:
     return steps
 
 
-def cox_ladder(usable: pd.DataFrame, choices: Choices, cohort: str) -> pd.DataFrame:
-    """Hazard ratios of every model on the sequentially adjusted models.
+def sequential_cox_models(usable: pd.DataFrame, choices: Choices, cohort: str) -> pd.DataFrame:
+    """Hazard ratios of sequentially adjusted models.
 
-    Face age, age acceleration and chronological age climb it one by one, in the same participants at each step. In a model with
+    Face age, age acceleration and chronological age stand in one model after another, in the same participants at each step. In a model with
     age, face age and the plain residual have the same coefficient, since they differ by a multiple of age; both are printed
     so that no participant has to believe it.
 
@@ -49,7 +49,7 @@ def cox_ladder(usable: pd.DataFrame, choices: Choices, cohort: str) -> pd.DataFr
         deviation. A model that cannot be fitted keeps a row with the reason.
     """
     rows: list[dict] = []
-    for step, held in ladder_steps(choices):
+    for step, held in adjustment_steps(choices):
         for exposure in IN_YEARS:
             if exposure == AGE and step == "+ age":
                 continue  # age is its own first step
@@ -66,7 +66,7 @@ def cox_ladder(usable: pd.DataFrame, choices: Choices, cohort: str) -> pd.DataFr
 
 
 def _with_firth(usable: pd.DataFrame, columns: Sequence[str], choices: Choices, about: dict) -> list[dict]:
-    """The rows of a model, and if wished the penalised estimates beside them."""
+    """The rows of a model, and if wished the penalised estimates as well."""
     rows = model_rows(usable, columns, choices, global_tests=True, **about)
     return rows + firth_rows(usable, columns, choices, **about) if choices.firth else rows
 

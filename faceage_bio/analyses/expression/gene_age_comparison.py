@@ -1,4 +1,4 @@
-"""Face age and its twin, chronological age, in the same samples and the same unit: together, alone, and their difference.
+"""Face age compared with chronological age in the same samples and the same unit: together, alone, and their difference.
 
 That one of two coefficients is significant and the other is not, is no difference between them: it is tested here.
 """

@@ -1,7 +1,7 @@
 """A study made of lifelines' lung data, on which the survival stage is held to R; a FaceAge study has the same columns.
 
 Face age is age plus what performance and weight loss would add to a face, by a fixed rule. ``python -m
-tests.golden.ladder.data`` writes people.csv and completed.csv (tables with their gaps filled) for golden.R.
+tests.golden.sequential_models.data`` writes people.csv and completed.csv (tables with their gaps filled) for golden.R.
 """
 
 from pathlib import Path

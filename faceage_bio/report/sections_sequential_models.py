@@ -13,7 +13,7 @@ AGES = "face age against age"
 CELLS = (("face_age", "face"), ("age_acceleration", "acceleration"), ("chronological_age", "age"))
 
 
-def ladder_section(tables: ReportTables, name: str, config: dict) -> dict:
+def sequential_models_section(tables: ReportTables, name: str, config: dict) -> dict:
     """The headline, the sequentially adjusted models and the comparison of both ages."""
     cox = tables.get("survival", "cox", name)
     comparison = tables.get("survival", "age_comparison", name)
@@ -21,10 +21,10 @@ def ladder_section(tables: ReportTables, name: str, config: dict) -> dict:
         nothing = dict.fromkeys(
             (
                 "cox",
-                "ladder",
-                "ladder_notes",
+                "sequential",
+                "step_notes",
                 "size_sentence",
-                "ladder_figure",
+                "sequential_figure",
                 "ages",
                 "calibration_sentence",
             ),
@@ -36,24 +36,24 @@ def ladder_section(tables: ReportTables, name: str, config: dict) -> dict:
             "ages_sentence": "",
         }
     own = cox[(cox.term == "face_age") & (cox.exposure == "face_age")]
-    ladder = own[own.estimate.notna()]
-    if not len(ladder) and len(own):  # one sentence in place of tables without a number
+    models = own[own.estimate.notna()]
+    if not len(models) and len(own):  # one sentence in place of tables without a number
         first = own.iloc[0]
         notes = [
             f"{first.note[:1].upper()}{first.note[1:]} (n = {count(first.n)}, {count(first.n_events)} events)"
         ]
     else:
-        notes = ladder_notes(cox)
+        notes = step_notes(cox)
     return {
         "sentence": words.hazard_sentence(cox),
         "ran": True,
         "cox": cox[~cox.exposure.isin(["age_acceleration", "chronological_age"])].to_dict("records"),
         "tests": model_tests(cox),
-        "ladder": ladder_rows(cox) if len(ladder) else [],
-        "ladder_notes": notes,
+        "sequential": sequential_rows(cox) if len(models) else [],
+        "step_notes": notes,
         "size_sentence": size_sentence(cox),
-        "ladder_figure": Markup(_figure(ladder)) if len(ladder) else "",
-        "ages": age_rows(comparison) if len(ladder) else [],
+        "sequential_figure": Markup(_figure(models)) if len(models) else "",
+        "ages": age_rows(comparison) if len(models) else [],
         "ages_sentence": ages_sentence(comparison),
         "calibration_sentence": calibration_sentence(tables.get("survival", "type_one_error", name)),
     }
@@ -79,7 +79,7 @@ def step_words(step: str) -> str:
     return f"{'+ ' + words.term(step[2:]) if step.startswith('+ ') else step}{comma}{firth}"
 
 
-def ladder_rows(cox: pd.DataFrame) -> list[dict]:
+def sequential_rows(cox: pd.DataFrame) -> list[dict]:
     """One row per step: the models' own terms side by side; age stands alone in its first step only."""
     rows = []
     own = cox[(cox.term == cox.exposure) & cox.exposure.isin([one for one, _ in CELLS])]
@@ -119,7 +119,7 @@ def size_sentence(cox: pd.DataFrame) -> str:
     )
 
 
-def ladder_notes(cox: pd.DataFrame) -> list[str]:
+def step_notes(cox: pd.DataFrame) -> list[str]:
     """What is to be said of single steps, each once."""
     own = cox[
         (cox.term == cox.exposure) & (cox.exposure == "face_age") & cox.estimate.notna() & (cox.note != "")

@@ -1,4 +1,4 @@
-# Golden values for tests/test_survival_golden.py. In the top folder: python -m tests.golden.ladder.data; then here:
+# Golden values for tests/test_survival_golden.py. In the top folder: python -m tests.golden.sequential_models.data; then here:
 # Rscript golden.R. Debian packages r-base-core, r-cran-survival, r-cran-mice.
 suppressMessages({library(survival); library(splines); library(mice)})
 options(digits = 17, warn = 1)
@@ -20,13 +20,13 @@ ratio <- function(fit, term, robust = FALSE) {
   s <- summary(fit)
   c(s$conf.int[term, c("exp(coef)", "lower .95", "upper .95")], s$coefficients[term, "Pr(>|z|)"])
 }
-# the ladder, with model and robust errors
+# sequentially adjusted models, with model and robust errors
 steps <- list(unadjusted = "", age = "+ age", sex = "+ age + sex", site = "+ age + sex + site", full = "+ age + sex + site + ecog")
 for (s in names(steps)) for (x in c("face", "acc", "age")) {
   right <- paste(x, gsub(if (x == "age") "+ age" else "none", "", steps[[s]], fixed = TRUE))
   fit <- coxph(as.formula(paste("Y ~", right)), d, control = tight, ties = "efron")
-  add("ladder", s, x, ratio(fit, x)); add("ladder", s, x, "robust", ratio(update(fit, robust = TRUE), x))
-  if (x == "acc") { k <- sd(d$age_acceleration) / 10; add("ladder", s, "sd", exp(c(coef(fit)[x], confint(fit)[x, ]) * k)) }
+  add("sequential", s, x, ratio(fit, x)); add("sequential", s, x, "robust", ratio(update(fit, robust = TRUE), x))
+  if (x == "acc") { k <- sd(d$age_acceleration) / 10; add("sequential", s, "sd", exp(c(coef(fit)[x], confint(fit)[x, ]) * k)) }
 }
 add("strata cluster", ratio(coxph(Y ~ face + age + sex + strata(site), d, cluster = hospital, control = tight), "face"))
 # groups by rule: ECOG below 1, 1 to 2, 2 and over
