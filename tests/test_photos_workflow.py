@@ -21,7 +21,7 @@ def test_the_review_sheet_is_made_when_asked_for_only(demo, tmp_path):
         )
     ]  # fmt: skip
     sheet = tmp_path / "LOCAL_ONLY_review_sheet.html"
-    done = faceage_bio(demo, "make-review-sheet", *options, "--n-photos", "30", "--output", sheet, "--key", tmp_path / "key.tsv")  # fmt: skip
+    done = faceage_bio(demo, "make-review-sheet", *options, "--set", "review.photos=30", "--output", sheet, "--key", tmp_path / "key.tsv")  # fmt: skip
     assert done.status == 0, done.output
     assert sheet.read_text().count("data:image/jpeg") >= 30
 

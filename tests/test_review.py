@@ -116,6 +116,18 @@ def test_decisions_become_photos(tmp_path):
     assert review.reason.tolist() == ["", "", "blurred"]
 
 
+def test_by_hand_reviewers_are_settled_as_the_config_says(tmp_path):
+    (tmp_path / "ann.tsv").write_text(GOOD)
+    (tmp_path / "ben.tsv").write_text(GOOD.replace("ann", "ben").replace("exclude\tblurred", "use\t"))
+    KEY.to_csv(tmp_path / "key.tsv", sep="\t", index=False)
+    (tmp_path / "config.yaml").write_text("review: {disagreement: flag}\n")
+    given = [f"--{name}={tmp_path / file}" for name, file in (("decisions", "ann.tsv"), ("decisions", "ben.tsv"), ("key", "key.tsv"), ("output", "review.tsv"))]  # fmt: skip
+    for more, expected in (([], "excluded, review_blurred: 1"), (["--config", str(tmp_path / "config.yaml")], "flagged, review_disagreement: 1")):  # fmt: skip
+        done = CliRunner().invoke(app, ["read-review", *given, *more])
+        assert done.exit_code == 0, done.output
+        assert f"{expected} photo(s)" in done.output
+
+
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
@@ -375,8 +387,8 @@ def test_the_sheet_works_by_keyboard_and_its_decisions_come_back(made, tmp_path,
             str(tmp_path / "review.tsv"),
             *known,
             "--output",
-            str(tmp_path / "sum.tsv"),
+            str(tmp_path / "sum"),
         ],
     )
     assert done.exit_code == 0, done.output
-    assert pd.read_csv(tmp_path / "sum.tsv", sep="\t").estimate.tolist() == [12, 0]
+    assert pd.read_csv(tmp_path / "sum" / "review.tsv", sep="\t").estimate.tolist() == [12, 0]

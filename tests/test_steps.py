@@ -1,12 +1,15 @@
 """A setting is defined once: steps by hand and in the workflow read the same settings, and a rule holds those that its step declares."""
 
 import re
+from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
-from faceage_bio.cli.main import STEPS
+from faceage_bio.cli.main import STEPS, app
 from faceage_bio.core.config import Config, check_config, described, with_values
 from faceage_bio.core.errors import ConfigError
+from faceage_bio.core.records import read_record, record_of
 from faceage_bio.core.steps import Used
 from tests.conftest import ROOT
 
@@ -35,13 +38,37 @@ def test_the_rule_of_a_step_holds_its_settings_and_makes_its_tables(name):
     body = RULES[rule]
     assert not STEPS[name].uses or f'settings=study.uses("{rule}")' in body
     assert f'"faceage-bio {name} ' in body
-    made = set(
-        re.findall(r"/([\w.]+\.(?:tsv|parquet|json))\"", body.partition("output:")[2].partition("log:")[0])
-    )
+    output = body.partition("output:")[2].partition("log:")[0]
+    made = set(re.findall(r"/([\w.]+\.(?:tsv|parquet|json))\"", output))
     assert not STEPS[name].writes or made == set(STEPS[name].writes)
+    declared = {Path(file).name for file in STEPS[name].files}
+    assert not declared or {file for file in made if "{" not in file} <= declared
 
 
-BY_HAND = {"define-acceleration"}  # steps of no rule
+BY_HAND = {"define-acceleration", "make-demo-photos", "read-review"}  # steps of no rule
+
+
+def test_help_and_record_list_what_a_step_writes(tmp_path):
+    table = tmp_path / "ages.tsv"
+    rows = (f"p{k}\t{50 + k}\t{51 + k % 7 + k}\t{'fm'[k % 2]}\n" for k in range(40))
+    table.write_text("subject_id\tchronological_age\tface_age\tsex\n" + "".join(rows))
+    options = ["--participants", str(table), "--output", str(tmp_path / "results")]
+    done = CliRunner().invoke(app, ["assess-fairness", *options])
+    assert done.exit_code == 0, done.output
+    written = tmp_path / "results" / "ages" / "fairness" / "fairness.tsv"
+    declared = "output/{cohort}/fairness/fairness.tsv"
+    assert read_record(record_of(written))["writes"] == [declared] == list(STEPS["assess-fairness"].files)
+    assert (
+        "--output {cohort}/fairness/fairness.tsv: errors and failures by group"
+        in STEPS["assess-fairness"].help()
+    )
+
+
+def test_a_section_that_a_study_leaves_out_has_its_defaults():
+    step = STEPS["make-demo-cohorts"]
+    assert step.settings(step.resolve(None, [])) == {"demo.seed": 2025}
+    assert step.settings(step.resolve(None, ["demo.seed=7"])) == {"demo.seed": 7}
+    assert Used(Config(), step.uses).demo.seed == 2025
 
 
 def test_a_step_sees_no_setting_that_it_does_not_declare():

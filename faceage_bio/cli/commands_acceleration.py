@@ -33,7 +33,14 @@ def _defined(settings: Config):
         "acceleration.session_days",
         "acceleration.session_minutes",
         *DEFINED,
-    ]
+    ],
+    files={
+        "results/{cohort}/acceleration/acceleration.parquet": "participants with face age, age gap and age acceleration (private)",
+        "results/{cohort}/acceleration/ledger.tsv": "who was excluded, and why (private)",
+        "results/{cohort}/acceleration/summary.tsv": "age gap and age acceleration",
+        "results/{cohort}/acceleration/age_bands.tsv": "the same by age band",
+        "results/{cohort}/acceleration/sensitivity.tsv": "without ages and faces outside of the test",
+    },
 )
 def compute_acceleration(
     subjects: Annotated[
@@ -80,7 +87,15 @@ def compute_acceleration(
         )
 
 
-@step(uses=[*DEFINED, "survival.per_years"])
+@step(
+    uses=[*DEFINED, "survival.per_years"],
+    files={
+        "results/{cohort}/acceleration/definitions.parquet": "participants with a column per definition (private)",
+        "results/{cohort}/acceleration/definitions.tsv": "every definition and its dependence on age",
+        "results/{cohort}/acceleration/definition_bands.tsv": "the same by age band",
+        "results/{cohort}/acceleration/definition_hazards.tsv": "hazard ratio of each definition",
+    },
+)
 def tabulate_definitions(
     participants: Annotated[
         list[Path], typer.Option(help="A cohort's acceleration.parquet; repeat for each cohort.")

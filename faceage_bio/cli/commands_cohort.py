@@ -38,7 +38,18 @@ def read_manifest(
     print(f"{cohort}: {len(photos)} photos, {len(others)} further files")
 
 
-@step(uses=["cohorts", "survival.year_days"])
+@step(
+    uses=["cohorts", "survival.year_days"],
+    files={
+        "results/{cohort}/cohort/photos.parquet": "photos (private, as all of these)",
+        "results/{cohort}/cohort/subjects.parquet": "participants",
+        "results/{cohort}/cohort/samples.parquet": "RNA samples",
+        "results/{cohort}/cohort/counts.parquet": "counts",
+        "results/{cohort}/cohort/variant_participants.parquet": "participants with genotypes",
+        "results/{cohort}/cohort/face_ages.parquet": "face ages that were given",
+        "results/{cohort}/cohort/ledger.tsv": "who was excluded, and why (private)",
+    },
+)
 def check_cohort(
     cohort: Annotated[str, typer.Option(help="Name of the cohort in the config.")],
     results: Annotated[Path, typer.Option(help="Results folder.")],
@@ -71,7 +82,10 @@ def check_cohort(
     )
 
 
-@step(uses=["cohorts", *dict.fromkeys((*ANALYSIS_SETTINGS, *COLUMN_SETTINGS))])
+@step(
+    uses=["cohorts", *dict.fromkeys((*ANALYSIS_SETTINGS, *COLUMN_SETTINGS))],
+    files={"results/{cohort}/cohort/covariates.tsv": "columns that the analyses of a cohort use"},
+)
 def check_analyses(
     results: Annotated[Path, typer.Option(help="Results folder, into which check-cohort has written.")],
     whole: Config,

@@ -5,14 +5,14 @@ from typing import Annotated
 
 import typer
 
-app = typer.Typer()
-Seed = Annotated[int, typer.Option(help="Other seeds simulate other participants.", min=0)]
+from faceage_bio.core.config import Config
+from faceage_bio.core.steps import step
 
 
-@app.command()
+@step(uses=["demo.seed"])
 def make_demo_cohorts(
     output: Annotated[Path, typer.Option(help="Folder for the cohorts north, south and healthy.")],
-    seed: Seed = 2025,
+    settings: Config,
 ) -> None:
     """Draw three cohorts (photos, manifest, clinical data, samples and counts, or single cells) and the readings of a reader study.
 
@@ -22,16 +22,17 @@ def make_demo_cohorts(
     from faceage_bio.demo.plans import PLANS
     from faceage_bio.demo.simulated_cohorts import make_cohort, make_readings
 
+    seed = settings.demo.seed
     with counted("photos simulated", sum(plan.n for plan in PLANS)) as progress:
         for plan in PLANS:
             make_cohort(plan, seed, output / plan.name, progress)
     make_readings(PLANS[0], seed, output / "readings.tsv")
 
 
-@app.command()
+@step(uses=["demo.seed"])
 def fit_demo_model(
     output: Annotated[Path, typer.Option(help="Folder for model.safetensors and card.json.")],
-    seed: Seed = 2025,
+    settings: Config,
 ) -> None:
     """Fit the demo's age model on other simulated participants. It is not FaceAge.
 
@@ -42,16 +43,16 @@ def fit_demo_model(
     from faceage_bio.demo.model import fit_demo_model as fit
 
     with counted("faces simulated and detected", N_PEOPLE) as progress:
-        card = fit(seed, output, progress=progress)
+        card = fit(settings.demo.seed, output, progress=progress)
     print(f"{card['name']}: leave-one-out error {card['leave_one_out_rmse_years']} years")
 
 
-@app.command()
+@step(uses=["demo.seed"])
 def make_demo_photos(
     output: Annotated[Path, typer.Option(help="Folder for photos, labels.tsv, followed.tsv and train.yaml.")],
+    settings: Config,
     persons: Annotated[int, typer.Option(help="With two photos each, to train on.", min=10)] = 200,
     followed: Annotated[int, typer.Option(help="Others, with follow-up.", min=10)] = 100,
-    seed: Seed = 2025,
 ) -> None:
     """Draw labelled portraits of simulated participants, and the settings to train an age model on them.
 
@@ -61,4 +62,4 @@ def make_demo_photos(
     from faceage_bio.demo.labelled import make_labelled_photos
 
     with counted("photos simulated", 2 * persons + followed) as progress:
-        make_labelled_photos(output, persons, followed, seed, progress)
+        make_labelled_photos(output, persons, followed, settings.demo.seed, progress)

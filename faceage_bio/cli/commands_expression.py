@@ -310,7 +310,7 @@ def fit_expression(
             help="Written by check-expression: the method that leads. For auto needed from 50 participants on."
         ),
     ] = None,
-    workers: Annotated[int, typer.Option(help="Processor cores.", min=1)] = 2,
+    workers: Annotated[int, typer.Option(help="Processor cores; 0: all.", min=0)] = 0,
     counts_kind: CountsKind = "counts",
     counts_strand: CountsStrand = None,
     gene_ids: GeneIds = None,
@@ -330,6 +330,7 @@ def fit_expression(
     from faceage_bio.analyses.expression.pseudobulk import donors_left_out
     from faceage_bio.analyses.expression.quality import verdicts_of
     from faceage_bio.core.columns import AGE, AGE_ACCELERATION, SUBJECT
+    from faceage_bio.core.machine import usable_cores
     from faceage_bio.core.tables import read_table
 
     table, cohort = _people(participants, (SUBJECT, AGE, AGE_ACCELERATION), cohort)
@@ -346,7 +347,7 @@ def fit_expression(
         )  # fmt: skip
         print(f"{cohort}, {analysis}: {len(data.people)} of {len(mine)} samples")
         tested, declared = result_tables(
-            data, cohort, analysis, chosen.covariates, chosen.panel, chosen.per_years, chosen.min_count, chosen.min_samples, workers,
+            data, cohort, analysis, chosen.covariates, chosen.panel, chosen.per_years, chosen.min_count, chosen.min_samples, workers or usable_cores(),
             headline_of(tried, analysis, chosen.headline, data.people), chosen.seed, chosen.engine,
         )  # fmt: skip
         outputs.append((with_identifiers(tested, identifiers), declared, data.ledger))

@@ -97,7 +97,13 @@ def predict_face_age(
         print(precision_sentence(ages))
 
 
-@step(uses=["faceage", "review.disagreement"])
+@step(
+    uses=["faceage", "review.disagreement"],
+    files={
+        "results/{cohort}/faceage/face_age.parquet": "face ages, one row per photo (private)",
+        "results/{cohort}/faceage/model_card.json": "models and settings that gave the ages",
+    },
+)
 def gather_face_ages(
     shard: Annotated[
         list[Path], typer.Option(help="Written by predict-face-age; repeat for all of a cohort.")
@@ -152,7 +158,17 @@ def gather_face_ages(
         )
 
 
-@step(uses=["fairness.by", "fairness.age_cut_points"])
+@step(
+    uses=["fairness.by", "fairness.age_cut_points"],
+    files={
+        "results/{cohort}/faceage/shared_photos.parquet": "photos that another cohort has too (private)",
+        "results/{cohort}/faceage/ledger.tsv": "photos that were excluded, and why (private)",
+        "results/{cohort}/faceage/summary.tsv": "photos by status and reason",
+        "results/{cohort}/faceage/photo_counts.tsv": "photos by status, reason and group",
+        "results/{cohort}/faceage/photo_measures.tsv": "distributions of image quality",
+        "results/{cohort}/faceage/photo_speed.tsv": "photos per second",
+    },
+)
 def summarise_photos(
     face_ages: Annotated[
         list[Path],
@@ -163,9 +179,7 @@ def summarise_photos(
     ],
     results: Annotated[
         Path,
-        typer.Option(
-            help="Folder of {cohort}/faceage/ledger.tsv, summary.tsv, photo_counts.tsv, photo_measures.tsv, photo_speed.tsv, shared_photos.parquet."
-        ),
+        typer.Option(help="Results folder."),
     ],
     settings: Config,
     speed: Annotated[list[Path], typer.Option(help="Written by predict-face-age --speed; repeat.")] = [],

@@ -26,7 +26,12 @@ FACES = tuple(
 )
 
 
-@step(uses=GROUPS)
+@step(
+    uses=GROUPS,
+    files={
+        "output/{cohort}/fairness/fairness.tsv": "errors and failures by group; of several cohorts also in pooled/"
+    },
+)
 def assess_fairness(
     participants: Annotated[
         list[Path],
@@ -36,9 +41,7 @@ def assess_fairness(
     ],
     output: Annotated[
         Path,
-        typer.Option(
-            help="Folder of the result tables, {cohort}/fairness/fairness.tsv, and pooled/ of several; a plain table is called by its file's name."
-        ),
+        typer.Option(help="Folder of the result tables; a plain table is called by its file's name."),
     ],
     settings: Config,
     photos: Annotated[

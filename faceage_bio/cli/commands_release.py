@@ -116,9 +116,6 @@ def publish(
     ] = None,
     table: Table = [],
     configfile: ConfigFile = None,
-    config: Annotated[
-        str | None, typer.Option(help="The whole config as JSON, in place of --configfile.")
-    ] = None,
     rounding: Rounding = None,
     key: Annotated[
         Path | None,
@@ -131,17 +128,11 @@ def publish(
 
     Example: faceage-bio publish --results results --configfile my-study/config.yaml --output share.zip
     """
-    import json
-
-    from faceage_bio.core.config import check_config
     from faceage_bio.core.local_only import mark_local
     from faceage_bio.release.bundle import publish as write
     from faceage_bio.release.pseudonyms import default_key_path, load_key
 
     settings, k = _settings(configfile, rounding)
-    if config is not None:
-        settings = check_config(json.loads(config))
-        k = rounding or settings.release.rounding
     results, known, cards = study_to_release(results, table, settings)
     target = output or results / "share"
     secret = load_key(key or default_key_path("fingerprints.key"), [results, target])

@@ -23,6 +23,16 @@ app = typer.Typer()
         "release",
         "expression.panel_reasons",
     ],
+    files={
+        "output/index.html": "summary page (internal, as all of these)",
+        "output/association.html": "associations with age acceleration",
+        "output/survival.html": "overall survival",
+        "output/photos.html": "photo quality",
+        "output/figures/{page}/{analysis}/{table}/{cohort}-{number}.svg": "figures, also as .pdf",
+        "output/tables/*": "tables as a journal prints them (.docx, .tex, .tsv)",
+        "output/run.json": "headline numbers of this run, and what changed",
+        "output/history/*.json": "those of each run",
+    },
 )
 def render_report(
     tables: Annotated[
@@ -31,9 +41,7 @@ def render_report(
     ],
     output: Annotated[
         Path,
-        typer.Option(
-            help="Folder of the pages (index.html, association.html, survival.html, photos.html), figures, tables, run.json and history."
-        ),
+        typer.Option(help="Folder of the pages, figures and tables."),
     ],
     whole: Config,
     model_card: Annotated[list[Path], typer.Option(help="Card of a model; repeat.")] = [],

@@ -1,27 +1,15 @@
 """Commands for reviewers who look at the photos: a sheet of faces that stays on this computer, and what they decided."""
 
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-app = typer.Typer()
+from faceage_bio.core.config import Config
+from faceage_bio.core.steps import Tables, step
 
 
-class Disagreement(StrEnum):
-    exclude = "exclude"
-    flag = "flag"
-    majority = "majority"
-
-
-Rule = Annotated[
-    Disagreement,
-    typer.Option(help="Where reviewers differ: one exclusion is enough, flag the photo, or more than half."),
-]
-
-
-@app.command()
+@step(uses=["review.photos", "review.seed"])
 def make_review_sheet(
     photo_folder: Annotated[list[Path], typer.Option(help="Folder with photos; repeat for each cohort.")],
     photos: Annotated[list[Path], typer.Option(help="Photo table of each folder, in order.")],
@@ -32,11 +20,8 @@ def make_review_sheet(
     key: Annotated[
         Path, typer.Option(help="Private table (.tsv) of number and photo_id; keeps those of earlier sheets.")
     ],
-    n_photos: Annotated[
-        int, typer.Option(help="All flagged photos, and others by chance until so many.", min=1)
-    ] = 200,
+    settings: Config,
     every: Annotated[bool, typer.Option("--all", help="All photos that have a face age.")] = False,
-    seed: Annotated[int, typer.Option(help="Of the choice and the order.", min=0)] = 1,
 ) -> None:
     """Make a sheet of faces for a review by persons who know nothing else of them. LOCAL ONLY.
 
@@ -64,7 +49,7 @@ def make_review_sheet(
     places = pd.concat(
         [read_table(path)[[COHORT, PHOTO, "path"]].assign(folder=str(folder)) for path, folder in zip(photos, photo_folder, strict=True)]
     )  # fmt: skip
-    chosen = choose_photos(ages, None if every else n_photos, seed)
+    chosen = choose_photos(ages, None if every else settings.review.photos, settings.review.seed)
     known = chosen.merge(ages, on=[COHORT, PHOTO], how="left").merge(places, on=[COHORT, PHOTO], how="left")
     shown = []
     with counted("photos", len(known)) as progress:
@@ -80,26 +65,26 @@ def make_review_sheet(
         f"{output}: sheet {sheet} with {len(chosen)} of {len(ages)} photos. It holds faces: keep it on this computer."
     )
     print(
-        f"Next: open it in a browser, save the decisions, then faceage-bio read-review --key {key} --decisions FILE"
+        f"Next: open it in a browser, save the decisions, then faceage-bio read-review --config CONFIG --key {key} --decisions FILE"
     )
 
 
-@app.command()
+@step(uses=["review.disagreement"])
 def read_review(
     decisions: Annotated[
         list[Path], typer.Option(help="Table that the sheet saved; repeat for each reviewer.")
     ],
     key: Annotated[Path, typer.Option(help="Written with the sheet.")],
     output: Annotated[Path, typer.Option(help="The review by photo_id (.tsv, private), for the config.")],
+    settings: Config,
     partial: Annotated[
         bool, typer.Option("--partial", help="Photos may be left undecided; they stay as they are.")
     ] = False,
-    disagreement: Rule = Disagreement.exclude,
 ) -> None:
     """Check what the reviewers decided and translate their numbers into photos.
 
-    Example: faceage-bio read-review --key results/local/review_key.tsv --decisions anna.tsv --decisions ben.tsv
-    --output my-study/review.tsv
+    Example: faceage-bio read-review --config my-study/config.yaml --key results/local/review_key.tsv --decisions anna.tsv
+    --decisions ben.tsv --output my-study/review.tsv
 
     Then name the table in the config, `review: {decisions: review.tsv}`, and run again.
     """
@@ -110,35 +95,35 @@ def read_review(
 
     review = read_decisions(decisions, read_table(key), str(key), partial)
     write_table(review, output, mode=OWNER_ONLY)
-    verdicts = settle(review, disagreement.value)
+    verdicts = settle(review, settings.review.disagreement)
     for (status, reason), n in verdicts.groupby(["status", "reason"]).size().items():
         print(f"{status}{f', {reason}' if reason else ''}: {n} photo(s)")
-    for row in summarise_review(review, disagreement.value).itertuples():
+    for row in summarise_review(review, settings.review.disagreement).itertuples():
         if row.measure != "photos":
             told = in_words(row.reason) or f"{row.estimate:.2f} ({row.ci_lower:.2f} to {row.ci_upper:.2f})"
             print(f"{row.term}, {row.n} photos, {row.measure}, {row.outcome}: {told}")
     print(f"Next: write into the config  review: {{decisions: {output}}}  and run again.")
 
 
-@app.command()
+@step(
+    uses=["review.disagreement"],
+    writes={"review.tsv": "photos that reviewers looked at, and their agreement; numbers only"},
+)
 def summarise_review(
     review: Annotated[Path, typer.Option(help="Written by read-review.")],
     photos: Annotated[list[Path], typer.Option(help="Face ages or photo tables of the study; repeat.")],
-    output: Annotated[Path, typer.Option(help="Result table: numbers only.")],
-    disagreement: Rule = Disagreement.exclude,
-) -> None:
+    settings: Config,
+) -> Tables:
     """How many photos reviewers looked at, and how far they agree (Cohen's kappa).
 
-    Example: faceage-bio summarise-review --review my-study/review.tsv --photos face_age.parquet --output review.tsv
+    Example: faceage-bio summarise-review --review my-study/review.tsv --photos face_age.parquet --output results/pooled/faceage
     """
     import pandas as pd
 
     from faceage_bio.core.columns import COHORT, PHOTO
-    from faceage_bio.core.tables import read_table, write_table
+    from faceage_bio.core.tables import read_table
     from faceage_bio.faces.faceage.review import summarise_review as summarise
     from faceage_bio.faces.faceage.review_tables import read_review as read
 
     known = pd.concat([read_table(path)[[COHORT, PHOTO]] for path in photos], ignore_index=True)
-    table = summarise(read(review, known), disagreement.value)
-    write_table(table, output)
-    print(f"{len(table)} rows")
+    return {"review": summarise(read(review, known), settings.review.disagreement)}

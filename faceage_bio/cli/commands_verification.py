@@ -27,6 +27,12 @@ from faceage_bio.core.steps import Tables, step
         "agreement.tsv": "what each comparison comes to",
         "numbers.tsv": "both numbers of each comparison",
     },
+    files={
+        "scripts/reproduce.R": "the headline by survival, sandwich and DESeq2",
+        "scripts/reproduce.py": "the headline by lifelines and pydeseq2",
+        "scripts/headline.tsv": "the study's own numbers",
+        "scripts/*": "rows that the scripts read (private)",
+    },
 )  # fmt: skip
 def verify_results(
     tables: Annotated[

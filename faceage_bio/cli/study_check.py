@@ -1,6 +1,5 @@
 """What `faceage-bio check` tells: column names at once, then cells, photos and counts, then whether the study will run here."""
 
-import os
 import sys
 import tempfile
 from collections import defaultdict
@@ -268,7 +267,7 @@ def _tell_changes(
     with_photos = any(cohort.photos for cohort in config.cohorts.values())
     photos = photos_to_compute(config, tables) if with_photos else {}
     rate = measured_rate(Path(config.results_dir))
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    cores = machine.usable_cores()
     for name, (n, touched, all_new) in photos.items():
         new = max(all_new - unreadable.get(name, 0), 0)
         hours = machine.hours_of_photos(

@@ -252,9 +252,19 @@ def check_config(
 
 
 def values_of(config: Config, names: Sequence[str]) -> dict[str, Any]:
-    """Settings, also all those of a section, by dotted name, as JSON holds them."""
+    """Settings, also all those of a section, by dotted name, as JSON holds them; of a section that is null, its defaults."""
     content = config.model_dump(mode="json")
+    for section in {name.partition(".")[0] for name in names if "." in name}:
+        if content[section] is None:
+            content[section] = default_of(section).model_dump(mode="json")
     return {name: reduce(getitem, name.split("."), content) for used in names for name, _ in fields_of(used)}
+
+
+def default_of(section: str) -> Closed:
+    """A section of the config with all its defaults."""
+    kind = _section(Config.model_fields[section].annotation)
+    assert kind is not None  # of a name that the config's model has
+    return kind()
 
 
 def fields_of(name: str) -> list[tuple[str, FieldInfo]]:

@@ -89,14 +89,18 @@ class Answer:
     advice: str = ""
 
 
+def usable_cores() -> int:
+    """Processor cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def look(folder: Path, gpu: bool = True) -> Computer:
     """What this computer has; the disk is that of ``folder`` or the nearest folder above it. ``gpu``: look for one, which loads PyTorch."""
     while not folder.exists() and folder != folder.parent:
         folder = folder.parent
     name, gpu_memory = _gpu_found() if gpu else ("", 0)
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return Computer(
-        cores=cores,
+        cores=usable_cores(),
         memory_gb=_free_memory() / GIB,
         disk_free_gb=shutil.disk_usage(folder).free / GIB,
         gpu=name,

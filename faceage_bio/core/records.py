@@ -40,7 +40,10 @@ _further: dict[str, Path] = {}
 
 @contextmanager
 def recorded(
-    command: str, parameters: Mapping[str, object], settings: Mapping[str, object] | None = None
+    command: str,
+    parameters: Mapping[str, object],
+    settings: Mapping[str, object] | None = None,
+    writes: Iterable[str] = (),
 ) -> Iterator[dict]:
     """If the block ends well, write the record of the command beside each file that it wrote, with the ``software`` and further ``inputs`` that
     are put into the dict.
@@ -52,6 +55,8 @@ def recorded(
         The command's options by their Python names; paths among them are inputs if they existed before and were not written.
     settings : mapping, optional
         The settings that it used, by their dotted names.
+    writes : names of files, optional
+        What it declares to write.
     """
     _further.clear()
     told: dict = {}
@@ -69,6 +74,7 @@ def recorded(
         "command": command,
         "settings": {name: value for name, value in (settings or {}).items() if _recorded(name, value)},
         "options": {name: _plain(value) for name, value in parameters.items() if _recorded(name, value)},
+        "writes": list(writes),
         "inputs": inputs + told.get("inputs", []),
         "software": told.get("software") or software(),
     }

@@ -1,4 +1,4 @@
-"""Steps of the workflow: a function, the settings that it uses, the tables that it reads and those that it writes.
+"""Steps of the workflow: a function, the settings that it uses, the tables that it reads (its options) and the files that it writes.
 
 Command line, help, the rule's parameters and the record of what ran come from this declaration. A setting itself is defined once,
 as a field of `settings`.
@@ -18,6 +18,7 @@ import typer
 from faceage_bio.core.config import (
     Config,
     check_config,
+    default_of,
     described,
     fields_of,
     read_yaml,
@@ -60,6 +61,9 @@ class Step:
     function: Callable[..., Tables | None]
     uses: tuple[str, ...]  # sections or settings, by dotted name
     writes: Mapping[str, str] = field(default_factory=dict)  # file in the output folder: what it holds
+    files: Mapping[str, str] = field(
+        default_factory=dict
+    )  # option/file that the function itself writes: what it holds
     hides: tuple[str, ...] = ()  # columns (also age_*) of our own tables that the function does not see
 
     @property
@@ -99,7 +103,11 @@ class Step:
             key = None
             if self.writes and output is not None and in_workflow() and "whole" not in mine.parameters:
                 key = kept.key_of(self.name, given, used, hidden)
-            with recorded(self.name, given, used) as record, naming_tables(), hiding(hidden):
+            with (
+                recorded(self.name, given, used, [*self.writes, *self.files]) as record,
+                naming_tables(),
+                hiding(hidden),
+            ):
                 if key and output is not None and (known := kept.take(output, self.name, key)):
                     record.update(software=known["software"], inputs=known["inputs"])
                     print("Nothing that this step uses has changed; its results are those of before.")
@@ -131,14 +139,21 @@ class Step:
         return run
 
     def help(self) -> str:
-        """The function's docstring and each setting with its default and meaning."""
+        """The function's docstring, each file that it writes itself, and each setting with its default and meaning."""
         told = [
             f"{name} (default {default}): {' '.join(meaning.split())}"
             for used in self.uses
             for name, default, meaning in described(used)
         ]
-        heading = ["Settings, given by --set or by the config:"] if told else []
-        return "\n\n".join([inspect.getdoc(self.function) or "", *heading, *told])
+        files = [f"--{file.replace('/', ' ', 1)}: {what}" for file, what in self.files.items()]
+        parts = (
+            ("Files, below the folder of an option:", files),
+            ("Settings, given by --set or by the config:", told),
+        )
+        return "\n\n".join(
+            [inspect.getdoc(self.function) or ""]
+            + [line for heading, lines in parts if lines for line in (heading, *lines)]
+        )
 
     def resolve(self, config: Path | None, sets: Sequence[str]) -> Config:
         """The config of a file, or of defaults, with single settings of the step put in.
@@ -182,14 +197,18 @@ class Used:
                 f"the step does not declare that it uses {name!r}; it declares {', '.join(self._names)}"
             )
         value = getattr(self._section, name)
-        return value if "" in inner else Used(value, inner)
+        return value if "" in inner else Used(value or default_of(name), inner)
 
 
 STEPS: dict[str, Step] = {}
 
 
 def step(
-    *, uses: Sequence[str] = (), writes: Mapping[str, str] | None = None, hides: Sequence[str] = ()
+    *,
+    uses: Sequence[str] = (),
+    writes: Mapping[str, str] | None = None,
+    files: Mapping[str, str] | None = None,
+    hides: Sequence[str] = (),
 ) -> Callable:
     """Declare a function to be a step.
 
@@ -201,12 +220,14 @@ def step(
         its tables.
     writes : file name: what the table holds
         The function returns these tables by name without ending, and the command writes them into ``--output``.
+    files : option/place: what the file holds
+        What the function itself writes, such as tables of several cohorts or pages: below the folder that the option names.
     hides : columns, also as ``age_*``, that the function does not see in our own tables, unless a setting names them
         Where nothing else has changed, the tables of the run before are taken (`kept`).
     """
 
     def declare(function: Callable[..., Tables | None]) -> Callable[..., Tables | None]:
-        declared = Step(function, tuple(uses), writes or {}, tuple(hides))
+        declared = Step(function, tuple(uses), writes or {}, files or {}, tuple(hides))
         STEPS[declared.name] = declared
         return function
 

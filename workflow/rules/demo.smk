@@ -22,13 +22,14 @@ rule make_demo_cohorts:
     benchmark:
         "<results>/benchmarks/make_demo_cohorts.tsv"
     resources:
+        config=CONFIG,
         mem_mb=memory_of("make_demo_cohorts"),
     params:
+        settings=study.uses("make_demo_cohorts"),
         folder=study.demo,
-        seed=settings.demo.seed if settings.demo else 0,
         version=VERSION,
     shell:
-        "faceage-bio make-demo-cohorts --seed {params.seed} --output {params.folder:q} > {log:q} 2>&1"
+        "faceage-bio make-demo-cohorts --config {resources.config:q} --output {params.folder:q} > {log:q} 2>&1"
 
 
 rule fit_demo_model:
@@ -39,9 +40,10 @@ rule fit_demo_model:
     benchmark:
         "<results>/benchmarks/fit_demo_model.tsv"
     resources:
+        config=CONFIG,
         mem_mb=memory_of("fit_demo_model"),
     params:
-        seed=settings.demo.seed if settings.demo else 0,
+        settings=study.uses("fit_demo_model"),
         version=VERSION,
     shell:
-        "faceage-bio fit-demo-model --seed {params.seed} --output {output:q} > {log:q} 2>&1"
+        "faceage-bio fit-demo-model --config {resources.config:q} --output {output:q} > {log:q} 2>&1"

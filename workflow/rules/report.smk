@@ -228,15 +228,16 @@ rule publish:
     benchmark:
         "<results>/benchmarks/publish.tsv"
     resources:
+        config=CONFIG,
         mem_mb=memory_of("publish"),
     params:
+        settings=study.uses("render_report"),  # the pages are rendered again
         people=option(
             "--table",
             [*study.every_file, *filter(None, (settings.readers.readings, settings.readers.cases))],
         ),
-        config=json.dumps(config),
         results=study.results,
         version=VERSION,
     shell:
         "faceage-bio publish --results {params.results:q} --output {params.results:q}/share {params.people:q}"
-        " --config {params.config:q} > {log:q} 2>&1"
+        " --configfile {resources.config:q} > {log:q} 2>&1"

@@ -12,17 +12,17 @@ rule make_review_sheet:
     benchmark:
         "<results>/benchmarks/make_review_sheet.tsv"
     resources:
+        config=CONFIG,
         mem_mb=memory_of("make_review_sheet"),
     params:
+        settings=study.uses("make_review_sheet"),
         folders=each("--photo-folder", "folders"),
         photos=each("--photos", "photos"),
         face_ages=each("--face-ages", "face_ages"),
         key=f"{settings.results_dir}/local/review_key.tsv",
-        n_photos=settings.review.photos,
-        seed=settings.review.seed,
         version=VERSION,
     shell:
-        "faceage-bio make-review-sheet {params.folders:q} {params.photos:q} {params.face_ages:q} --n-photos {params.n_photos} --seed {params.seed}"
+        "faceage-bio make-review-sheet --config {resources.config:q} {params.folders:q} {params.photos:q} {params.face_ages:q}"
         " --key {params.key:q} --output {output:q} > {log:q} 2>&1"
 
 
@@ -42,11 +42,13 @@ rule summarise_review:
     benchmark:
         "<results>/benchmarks/summarise_review.tsv"
     resources:
+        config=CONFIG,
         mem_mb=memory_of("summarise_review"),
     params:
+        settings=study.uses("summarise_review"),
         photos=each("--photos", "photos"),
-        disagreement=settings.review.disagreement,
+        folder=subpath(output[0], parent=True),
         version=VERSION,
     shell:
-        "faceage-bio summarise-review --review {input.review:q} {params.photos:q} --disagreement {params.disagreement}"
-        " --output {output:q} > {log:q} 2>&1"
+        "faceage-bio summarise-review --config {resources.config:q} --review {input.review:q} {params.photos:q}"
+        " --output {params.folder:q} > {log:q} 2>&1"

@@ -33,7 +33,7 @@ from faceage_bio.core.columns import (
     other_age,
 )
 from faceage_bio.core.errors import FaceAgeBioError, RunError
-from faceage_bio.core.machine import start_worker_server
+from faceage_bio.core.machine import start_worker_server, usable_cores
 from faceage_bio.faces.faceage.owner import Owner, connect
 from faceage_bio.faces.faceage.photo import Examined, Tools, add_ages, examine, excluded, inside
 from faceage_bio.faces.faceage.settings import Settings
@@ -148,9 +148,7 @@ def count_workers(cores: int | None, device: str, photos: int) -> int:
     cores : int or None
         None takes all cores that this process may use.
     """
-    cores = cores or len(
-        os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else range(os.cpu_count() or 1)
-    )
+    cores = cores or usable_cores()
     most = math.ceil(cores * WAITING) if device == "cuda" and cores > 1 else cores
     return max(1, min(most, -(-photos // PART_SIZE)))
 

@@ -1,10 +1,10 @@
-"""Two face ages of the people of tests/golden/ladder. ``python -m tests.golden.model_comparison.data`` writes people.csv for golden.R."""
+"""Two face ages of the people of tests/golden/sequential_models. ``python -m tests.golden.model_comparison.data`` writes people.csv for golden.R."""
 
 from pathlib import Path
 
 import pandas as pd
 
-from tests.golden.ladder.data import people as lung
+from tests.golden.sequential_models.data import people as lung
 
 
 def people() -> pd.DataFrame:
