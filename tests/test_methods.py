@@ -15,7 +15,7 @@ from faceage_bio.report.limits import limits
 from faceage_bio.report.pages import association_page, index_page, photo_page, survival_page
 from faceage_bio.report.provenance import read_provenance
 from faceage_bio.report.ran import Ran, settings_that_ran
-from faceage_bio.report.references import Citations, known, label
+from faceage_bio.report.references import Citations, known
 from faceage_bio.report.tables_by_place import ReportTables, collect
 from tests.conftest import DEMO_CONFIG
 from tests.pages import check_structure
@@ -143,9 +143,9 @@ def test_rows_that_were_not_estimated_did_not_run():
 
 def test_every_source_has_a_doi_or_a_place_and_every_citation_is_known():
     for key, entry in known().items():
-        assert entry["author"], key
-        assert entry["title"], key
-        assert {"doi", "url", "pages"} & set(entry), key
+        assert entry.persons["author"], key
+        assert entry.fields["title"], key
+        assert {"doi", "url", "pages"} & set(entry.fields), key
     templates = (DEMO_CONFIG.parent.parent / "faceage_bio" / "report" / "templates").glob("*.j2")
     text = "".join(path.read_text() for path in templates)
     cited = {key for call in re.findall(r"cite\(([^)]*)\)", text) for key in re.findall(r'"(\w+)"', call)}
@@ -153,10 +153,8 @@ def test_every_source_has_a_doi_or_a_place_and_every_citation_is_known():
     assert set(known()) == cited
     citations = Citations()
     assert str(citations.cite("lin1989")) == '(<a href="#ref-lin1989">Lin and Wei 1989</a>)'
-    assert [row["key"] for row in citations.listed()] == ["lin1989"]
-    assert [label({"author": names, "year": "2024"}) for names in ("A, B", "A, B and others", "A, B and C, D and E, F")] == [
-        "A 2024", "A et al. 2024", "A et al. 2024",
-    ]  # fmt: skip
+    assert str(citations.cite("wu2011")) == '(<a href="#ref-wu2011">Wu et al. 2011</a>)'
+    assert [row["key"] for row in citations.listed()] == ["lin1989", "wu2011"]
 
 
 @pytest.mark.parametrize(("name", "numbers"), [("strobe", 22), ("remark", 20), ("tripod_ai", 27)])

@@ -1,24 +1,24 @@
 """What was used and is therefore to be cited: the methods of the page name their sources, and only named ones are listed."""
 
-import re
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from markupsafe import Markup
 
+if TYPE_CHECKING:
+    from pybtex.database import Entry
+
 BIBTEX = Path(__file__).parent / "references.bib"
-ENTRY = re.compile(r"^@\w+\{(\w+),\n(.*?)\n\}$", re.MULTILINE | re.DOTALL)
-FIELD = re.compile(r"^  (\w+) = \{(.*)\},?$", re.MULTILINE)
 
 
 @cache
-def known() -> dict[str, dict[str, str]]:
-    """Every source that a page can cite, by its key: fields of BibTeX and, as ``bibtex``, the entry itself."""
-    return {
-        found[1]: dict(FIELD.findall(found[2])) | {"bibtex": found[0]}
-        for found in ENTRY.finditer(BIBTEX.read_text(encoding="utf-8"))
-    }
+def known() -> dict[str, "Entry"]:
+    """Every source that a page can cite, by its key."""
+    from pybtex.database import parse_file
+
+    return dict(parse_file(str(BIBTEX), bib_format="bibtex").entries)
 
 
 @dataclass
@@ -39,11 +39,11 @@ class Citations:
             {
                 "key": key,
                 "label": label(entry),
-                "title": _plain(entry["title"]),
-                "where": entry.get("journal", entry.get("publisher", "")),
-                "doi": entry.get("doi", ""),
-                "url": entry.get("url", ""),
-                "bibtex": entry["bibtex"],
+                "title": _plain(entry.fields["title"]),
+                "where": entry.fields.get("journal", entry.fields.get("publisher", "")),
+                "doi": entry.fields.get("doi", ""),
+                "url": entry.fields.get("url", ""),
+                "bibtex": entry.to_string("bibtex").strip(),
             }
             for key, entry in known().items()
             if key in self.named
@@ -51,13 +51,15 @@ class Citations:
         return sorted(rows, key=lambda row: row["label"])
 
 
-def label(entry: dict[str, str]) -> str:
+def label(entry: "Entry") -> str:
     """First author and year: ``Lin and Wei 1989``, ``Wu et al. 2011``."""
-    names = [name.split(",")[0] for name in _plain(entry["author"]).split(" and ")]
+    names = [_plain(" ".join(person.prelast_names + person.last_names)) for person in entry.persons["author"]]
     several = len(names) > 2 or names[-1] == "others"
     people = f"{names[0]} et al." if several else " and ".join(names)
-    return f"{people} {entry['year']}" if "year" in entry else people
+    return f"{people} {entry.fields['year']}" if "year" in entry.fields else people
 
 
 def _plain(text: str) -> str:
-    return text.replace(r"{\"o}", "ö").strip("{}")
+    from pybtex.richtext import Text
+
+    return str(Text.from_latex(text))

@@ -33,10 +33,11 @@ def share_difference(events: tuple[int, int], trials: tuple[int, int]) -> Estima
     FitError
         A group without trials.
     """
-    one, other = (wilson(k, n) for k, n in zip(events, trials, strict=True))
-    difference = one.estimate - other.estimate
-    below = np.hypot(one.estimate - one.ci_lower, other.ci_upper - other.estimate)
-    above = np.hypot(one.ci_upper - one.estimate, other.estimate - other.ci_lower)
-    table = [[k, n - k] for k, n in zip(events, trials, strict=True)]
-    p_value = float(stats.fisher_exact(table).pvalue)
-    return Estimate(difference, float(difference - below), float(difference + above), p_value)
+    from statsmodels.stats.proportion import confint_proportions_2indep
+
+    if min(trials) < 1:
+        raise FitError("nothing_to_count")
+    (k, m), (n, total) = events, trials
+    low, high = confint_proportions_2indep(k, n, m, total, method="newcomb", compare="diff")
+    p_value = float(stats.fisher_exact([[k, n - k], [m, total - m]]).pvalue)
+    return Estimate(k / n - m / total, float(low), float(high), p_value)
