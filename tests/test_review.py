@@ -55,7 +55,7 @@ def test_kappa_and_its_interval_are_those_of_r(name):
         assert getattr(found, part) == pytest.approx(GOLDEN.loc[name, part], rel=1e-9)
 
 
-@pytest.mark.parametrize(("counts", "why"), [([[0, 0], [0, 0]], "they judged nothing in common"), ([[9, 0], [0, 0]], "one and the same answer")])  # fmt: skip
+@pytest.mark.parametrize(("counts", "why"), [([[0, 0], [0, 0]], "they judged nothing in common"), ([[9, 0], [0, 0]], "the same answer throughout"), ([[2, 0], [1, 0]], "the same answer throughout")])  # fmt: skip
 def test_kappa_that_means_nothing_is_not_given(counts, why):
     with pytest.raises(FitError, match=why):
         cohens_kappa(counts)

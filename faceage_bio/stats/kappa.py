@@ -19,7 +19,7 @@ def cohens_kappa(counts: np.ndarray) -> Estimate:
     Raises
     ------
     FitError
-        Nothing was judged, or both judges gave one and the same answer throughout, so that chance cannot be told from skill.
+        Nothing was judged, or a judge gave one answer throughout, so that kappa is 0 or unknown whatever the other's answers.
     """
     from statsmodels.stats.inter_rater import cohens_kappa as kappa
 
@@ -27,7 +27,7 @@ def cohens_kappa(counts: np.ndarray) -> Estimate:
     total = counts.sum()
     if total == 0:
         raise FitError("nothing_in_common")
-    if np.isclose((counts.sum(axis=0) * counts.sum(axis=1)).sum(), total**2):
+    if max(counts.sum(axis=0).max(), counts.sum(axis=1).max()) == total:
         raise FitError("one_answer")
     found = kappa(counts)
     return Estimate(

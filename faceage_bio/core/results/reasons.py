@@ -201,7 +201,7 @@ WHY_NOT = {  # no number is given
     "perfect_correlation": "a correlation is exactly 1 or −1",
     "nothing_to_count": "there is nothing to count",
     "nothing_in_common": "they judged nothing in common",
-    "one_answer": "both gave one and the same answer throughout",
+    "one_answer": "one of them gave the same answer throughout",
     "too_few_pairs_to_agree": "agreement needs {needed} pairs whose differences and means vary",
     "no_repeats": "no participant was measured twice",
     "too_few_repeats": "{n} participants measured {times} times are too few (at least {needed})",
