@@ -18,7 +18,7 @@ from faceage_bio.analyses.survival.cox_models import Choices
 from faceage_bio.analyses.survival.curve_summary import Reading, summarise
 from faceage_bio.analyses.survival.curves import curves_by_group, risk_by_group
 from faceage_bio.analyses.survival.groupings import TERTILES, part
-from faceage_bio.analyses.survival.ladder import cox_ladder
+from faceage_bio.analyses.survival.sequential_models import sequential_cox_models
 from faceage_bio.core.columns import THIRDS
 from faceage_bio.core.results.result_tables import TABLES
 from faceage_bio.release.rounding import midpoint
@@ -191,9 +191,9 @@ def test_likelihoods_do_not_tell_n():
         chance = np.random.default_rng(n)
         age, face_age = chance.uniform(40, 80, n), chance.uniform(40, 80, n)
         people = pd.DataFrame({"chronological_age": age, "face_age": face_age, "age_acceleration": face_age - age, "followup_years": chance.exponential(2, n) + 0.05, "event": 1.0})  # fmt: skip
-        cox = release({"c/survival/cox": cox_ladder(people, Choices(steps=(), covariates=()), "c")}, K)[
-            "c/survival/cox"
-        ]
+        cox = release(
+            {"c/survival/cox": sequential_cox_models(people, Choices(steps=(), covariates=()), "c")}, K
+        )["c/survival/cox"]
         assert cox["likelihood_ratio"].notna().any()
         possible = {size for size in range(n - K, n + K + 1) if midpoint(size, K) == cox["n"].iloc[0]}
         for row in cox.dropna(subset=["log_likelihood", "likelihood_ratio"]).itertuples():
