@@ -103,7 +103,7 @@ def test_the_definition_is_that_of_the_tables(study, model, fitted_in, said):  #
 def test_settings_are_those_of_the_record_and_not_of_the_config(study):  # noqa: F811
     tables, provenance = collect(tables_of(study)), read_provenance(tables_of(study))
     told = methods_of(page_of(tables, provenance))
-    assert "after 4.0 years at most" in told
+    assert "after 4 years at most" in told
     assert "survival.horizon_years: the config says None, prepare-follow-up ran with 4.0" in told
     without_record = methods_of(page_of(tables))
     assert "years at most" not in without_record
