@@ -109,7 +109,7 @@ def test_too_few_for_age_acceleration_is_the_reason_with_n(tmp_path, capsys):
     said = "none of 5 participants with follow-up has age acceleration, which needs at least 10 participants with both ages"
     assert len(table) == 5
     assert f"note: {path}: no model can be fitted, because {said}" in capsys.readouterr().out
-    assert said in row(cox_ladder(usable, [], 10, "c"), "face age + age").note
+    assert said in row(cox_models(usable, [], 10, "c"), "face age + age").note
 
 
 def test_separation_is_an_error_and_not_a_huge_hazard_ratio():
