@@ -11,15 +11,17 @@ from faceage_bio.analyses.pooling.headlines import headline_rows
 from faceage_bio.core.columns import POOLED
 from faceage_bio.core.results.reasons import decode
 from faceage_bio.core.results.row import result_rows
+from faceage_bio.core.settings.settings_study import Planned
 from faceage_bio.core.tables import write_table
 from faceage_bio.release.gate import findings_in
 from faceage_bio.release.known import Known
 from faceage_bio.release.rule import release
 from faceage_bio.report.journal_tables import journal_tables
-from faceage_bio.report.key_results import key_results
+from faceage_bio.report.key_results import _added, key_results
 from faceage_bio.report.pages import survival_page
 from faceage_bio.report.sections_meta_analysis import heterogeneity_sentence
 from faceage_bio.report.table_files import rendered
+from faceage_bio.report.table_rows import Key, KeyQuestion
 from faceage_bio.report.tables_by_place import ReportTables, collect
 from tests.pooled_cohorts import cox
 from tests.report_studies import CARD, config_of
@@ -171,3 +173,15 @@ def test_pooled_correlations_and_their_weights_are_functions_of_counts():
     told = release({PLACE: found}, 6)[PLACE]
     assert told[["weight", "heterogeneity_q", "i2", "ci_lower", "standard_error"]].isna().all().all()
     assert told["estimate"].notna().tolist() == [False, True, True]
+
+
+def test_pooled_added_value_has_a_dash_for_the_two_values_of_c():
+    key = Key(
+        "Pooled",
+        {"cohort": "pooled", "estimate": 0.05, "p_value": 0.01, "q_value": np.nan, "family": ""},
+        None,
+        pooled=True,
+    )
+    asked = KeyQuestion(Planned("secondary", "added prognostic value", "face_age", "age"), "age, sex", [key])
+    (row,) = _added(asked, ReportTables({})).rows
+    assert row.unadjusted == "–"

@@ -139,7 +139,7 @@ def test_the_error_is_of_the_estimate_and_not_of_a_persons_time():
     ("times", "events", "horizon", "message"),
     [
         ([1, 2, 3], [1, 0, 0], 4, "the horizon of 4 years lies beyond the follow-up$"),
-        ([1, 2, 3], [0, 0, 1], 2, "no participant died within 2 years"),
+        ([1, 2, 3], [0, 0, 1], 2, "no participant died by year 2"),
         ([1, 2, 3], [1, 1, 1], 0, "not after the start"),
     ],
 )

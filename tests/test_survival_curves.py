@@ -155,7 +155,7 @@ def test_a_group_without_deaths_has_no_interval_of_width_nothing():
     assert (at_one.measure, at_one.estimate) == ("survival", 1)
     assert at_one[["ci_lower", "ci_upper"]].isna().all()
     assert "no participant had died by then" in at_one.note
-    assert "no participant died within 3 years" in young.note["restricted mean survival time"]
+    assert "no participant died by year 3" in young.note["restricted mean survival time"]
     assert "it is not known for <= 65" in row(table, "face age 65-75 vs <= 65", DIFFERENCE).note
     assert np.isfinite(row(table, "face age (cut at 65, 75)", "log-rank chi-square").p_value)
 
