@@ -1,4 +1,4 @@
-"""Studies of 2, 12 and 30 participants, without any optional table or column, end in pages and in a bundle."""
+"""Cohorts of 2, 12 and 30 participants, without any optional table or column, and one without follow-up, end in pages and in a bundle."""
 
 import os
 import re
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.workflow
 
 
 def test_small_studies_have_exact_pages_and_a_bundle(tmp_path, monkeypatch):
-    write_study(tmp_path)
+    write_study(tmp_path, SIZES | {"unfollowed": 12})
     command = [
         sys.executable, "-m", "faceage_bio", "run", "--configfile", "config.yaml", "--config", "report={sections: full}",
     ]  # fmt: skip
@@ -38,8 +38,14 @@ def test_small_studies_have_exact_pages_and_a_bundle(tmp_path, monkeypatch):
         assert at_risk["at_risk"].iloc[0] == SIZES[name]
     flow = read_table(tmp_path / RESULTS / "two/flow.tsv")  # a line through two points leaves no residual
     assert flow.loc[flow.reason == "too_few_for_a_line", "n"].tolist() == [2]
-    page = (tmp_path / RESULTS / "reports/survival.html").read_text()
-    assert "INTERNAL: not for release" in page
+    reports = tmp_path / RESULTS / "reports"
+    index, association, survival = ((reports / f"{name}.html").read_text() for name in ("index", "association", "survival"))  # fmt: skip
+    assert "INTERNAL: not for release" in survival
+    assert "Not run for unfollowed: no participant with age acceleration has follow-up." in survival
+    assert re.search(r"<strong>Prespecified genes[^<]*</strong>: no RNA counts", association)
+    assert "imulated participants" not in association
+    assert "face ages given" in index
+    assert "photos received" not in index
     monkeypatch.chdir(tmp_path)
     done = CliRunner().invoke(app, ["publish", "--configfile", "config.yaml"])
     assert done.exit_code == 0, done.output
@@ -47,7 +53,7 @@ def test_small_studies_have_exact_pages_and_a_bundle(tmp_path, monkeypatch):
     assert told["at_risk"].iloc[0] == "9"
     assert not list((tmp_path / RESULTS / "share").rglob("ledger*"))
     for page in (
-        *(tmp_path / RESULTS / "reports").glob("*.html"),
+        *reports.glob("*.html"),
         *(tmp_path / RESULTS / "share").glob("*.html"),
     ):
         words = re.sub(r"<(script|style)\b.*?</\1>|<[^>]*>", "", page.read_text(), flags=re.DOTALL)
