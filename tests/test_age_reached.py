@@ -83,6 +83,6 @@ def test_a_plain_table_in_days_is_refused_with_line_value_and_advice(tmp_path):
         CohortError,
         match=r"people.tsv: column 'followup_years': \d+ of 60 participants would be older than 100 years at the end of follow-up "
         r"\(line 3: age 45.678, followed for 268; .*its median is 1[\d.e+]+, its maximum 2009. Expected years after the photo, and "
-        r"this looks like days. Write years \(months divided by 12, days by 365.25\), give followup_date in the clinical table, or declare the unit",
+        r"this looks like days. Write years \(months divided by 12, days by 365.25\), give followup_date in the clinical table, or name the unit",
     ):
         read_plain(tmp_path / "people.tsv")

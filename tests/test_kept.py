@@ -42,7 +42,7 @@ def run(folder: Path, *sets: str, workers: int = 1) -> list[str] | None:
         seen.append(list(table))
         return {"means": pd.DataFrame({"mean": [table["bmi"].mean() * settings.expression.per_years]})}
 
-    step = Step(fit_means, ("expression.per_years", "expression.covariates"), {"means.tsv": "", "other.tsv": ""}, OUTCOMES)  # fmt: skip
+    step = Step(fit_means, ("expression.per_years", "expression.covariates"), {"means.tsv": "", "other.tsv": ""}, hides=OUTCOMES)  # fmt: skip
     step.command()(
         participants=folder / "people.parquet", counts=folder / "counts", workers=workers, output=folder / "out", set=sets
     )  # fmt: skip

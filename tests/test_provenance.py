@@ -237,6 +237,7 @@ def test_records_are_json_that_anybody_can_read(study):  # noqa: F811
             "settings",
             "options",
             "inputs",
+            "writes",
             "software",
         }
 

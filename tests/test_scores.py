@@ -235,7 +235,7 @@ def items(change, place=0):
         (items({"rule": "=<"}), r"item 1 \(CRP low\): items.0.rule: .*expected '>', '>=', '<', '<=', 'in' or 'not in'"),
         (items({"range": None}), "numbers need range"),
         (items({"range": [5, 5]}), "give the lower end and then the higher"),
-        (items({"range": [5]}), "at least 2 items"),
+        (items({"range": [5]}), "found 1 entry, expected at least 2"),
         (items({"points": True}), "items.0.points: found true"),
         (items({"words": {True: 1.0}}), "items.0.words"),
         (items({"allowed": ["a"]}), "allowed and unclear are for words"),

@@ -236,7 +236,7 @@ def test_a_sheet_is_chosen_and_zeros_in_front_stay(tmp_path):
 
 
 WORKBOOKS = {
-    "several sheets": ({"Notes": [["x"]], "Baseline": ROWS}, None, None, "2 sheets hold something: 'Notes', 'Baseline'. Expected to be told which one"),
+    "several sheets": ({"Notes": [["x"]], "Baseline": ROWS}, None, None, "2 sheets hold something: 'Notes', 'Baseline'. Expected one to be named"),
     "a sheet that is none": ({"Notes": [["x"]], "Baseline": ROWS}, None, "Basline", "no sheet 'Basline'; it has 'Notes', 'Baseline'. Expected one of them. Did you mean 'Baseline'"),
     "merged head": ({"one": ROWS}, lambda book: book["one"].merge_cells("B1:C1"), None, "sheet 'one' has merged cells: B1:C1. Expected one value in each cell"),
     "merged cells": ({"one": ROWS}, lambda book: book["one"].merge_cells("A2:A3"), None, "merged cells: A2:A3"),

@@ -192,7 +192,7 @@ def test_samples_get_the_names_of_people_and_strangers_are_told():
     of_people(genotypes, {"P1", "P2"}, {"d1": "P2"}, "x.vcf", problems)
     with pytest.raises(
         CohortError,
-        match=r"1 sample.s. are neither a subject_id of the cohort nor a sample_id of one: .d3.*Expected samples of these people",
+        match=r"1 sample.s. are neither a subject_id of the cohort nor a sample_id of one: .d3.*Expected samples of these participants",
     ) as told:
         problems.stop_if_any()
     assert "1 subject(s) have more than one sample: P2" in str(told.value)

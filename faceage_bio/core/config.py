@@ -419,7 +419,8 @@ def explain(item: Mapping[str, Any], root: type[Closed]) -> str:
     if item["type"] in ("too_short", "too_long"):
         limit = item["ctx"].get("min_length", item["ctx"].get("max_length"))
         side = "at least" if item["type"] == "too_short" else "at most"
-        return f"{where}: found {len(found)} entries, expected {side} {limit}."
+        entries = "entry" if len(found) == 1 else "entries"
+        return f"{where}: found {len(found)} {entries}, expected {side} {limit}."
     message = item["msg"].removeprefix("Input should be ")
     return f"{where}: found {json.dumps(found, default=str)} ({type(found).__name__}), expected {message}."
 

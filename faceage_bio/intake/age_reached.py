@@ -79,7 +79,7 @@ def check_years(table: pd.DataFrame, source: str, problems: Problems) -> None:
     problems.other(
         f"{source}: column '{FOLLOWUP}': {beyond.sum()} of {n} participants would be older than {limit:g} years at the end of "
         f"follow-up ({examples(found, 3)}); its median is {years.median():.3g}, its maximum {years.max():.4g}. Expected years after the "
-        f"photo{looks}. Write years (months divided by 12, days by 365.25), give followup_date in the clinical table, or declare the unit "
+        f"photo{looks}. Write years (months divided by 12, days by 365.25), give followup_date in the clinical table, or name the unit "
         "(in the cohort's settings units: {followup: days}, for a command --unit followup=days); if only these rows are wrong, correct them."
     )
 

@@ -3,7 +3,6 @@
 from typing import Literal
 
 import numpy as np
-import torch
 from PIL import Image
 
 CROP_SIZE = 160  # pixels, width and height of the network's input
@@ -105,10 +104,3 @@ def standardise(crop: np.ndarray) -> np.ndarray:
     if np.any(spread == 0):
         raise FlatCrop("all pixels of the crop are equal")
     return ((pixels - pixels.mean(axis=axes, keepdims=True)) / spread).astype(np.float32)
-
-
-def standardise_tensor(crops: torch.Tensor) -> torch.Tensor:
-    """What `standardise` gives, on the tensor's device; NaN for a crop of which all pixels are equal."""
-    pixels = crops.double()
-    spread, mean = torch.std_mean(pixels, dim=(-3, -2, -1), correction=0, keepdim=True)
-    return ((pixels - mean) / spread).float()

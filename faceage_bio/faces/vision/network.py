@@ -10,7 +10,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from faceage_bio.core.errors import WeightsError
 from faceage_bio.faces.vision.card import read_card
-from faceage_bio.faces.vision.crop import standardise, standardise_tensor
+from faceage_bio.faces.vision.crop import standardise
 from faceage_bio.faces.vision.face_input import input_of
 
 EMBEDDING = 1792  # channels of the last block, averaged over the picture
@@ -138,3 +138,10 @@ def load_faceage(folder: Path, device: str = "cpu", precision: str = "float32") 
             f"{folder / card['weights']}: not the weights of the FaceAge network: {error}. Expected what `faceage-bio weights import` wrote. Import them again."
         ) from None
     return FaceAgePredictor(network, card, device, precision)
+
+
+def standardise_tensor(crops: torch.Tensor) -> torch.Tensor:
+    """What `standardise` gives, on the tensor's device; NaN for a crop of which all pixels are equal."""
+    pixels = crops.double()
+    spread, mean = torch.std_mean(pixels, dim=(-3, -2, -1), correction=0, keepdim=True)
+    return ((pixels - mean) / spread).float()
