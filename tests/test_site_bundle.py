@@ -151,6 +151,18 @@ def test_a_bundle_holds_tables_of_its_cohorts_and_nothing_else(zips, name, conte
         read_bundle(zips[0])
 
 
+def test_of_several_cohorts_those_that_take_part_are_told_of(results, tmp_path):
+    config = config_of(["c", "d"], survival={"curves": CURVES}, pooling={"reference_cohorts": ["d"], "overlapping": [["c", "d"]], "moderators": {"year": {"c": 2012, "d": 2019}}})  # fmt: skip
+    config["report"]["cohorts"] = {"c": "Patients", "d": "Controls"}
+    members, _ = site_members(results["north"], "north", ["c"], Known(), config, [CARD], 6, KEY)
+    (tmp_path / "north.zip").write_bytes(zipped(members))
+    told = read_bundle(tmp_path / "north.zip").config
+    assert list(told["cohorts"]) == ["c"]
+    assert told["report"]["cohorts"] == {"c": "Patients"}
+    assert told["pooling"]["reference_cohorts"] == told["pooling"]["overlapping"] == []
+    assert told["pooling"]["moderators"] == {"year": {"c": 2012}}
+
+
 def test_a_manifest_that_lacks_a_part_is_told_by_it(zips):
     forged(zips[0], site=None, rounding=0)
     with pytest.raises(

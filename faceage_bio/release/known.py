@@ -69,7 +69,11 @@ class Known:
         plain = sum(not _distinct(name) for name in self.identifiers)
         said = f"{len(self.identifiers)} identifiers, {len(self.files)} file names, {len(self.dates)} dates"
         found = f"{len(self.identifiers) - plain} of {len(self.identifiers)} identifiers could be looked for in texts"
-        return f"{said}; {found} (others are too short or plain); whole cells of tables were compared" if plain else said
+        return (
+            f"{said}; {found} (others are too short or plain); whole cells of tables were compared"
+            if plain
+            else said
+        )
 
     def in_text(self, text: str) -> Iterator[tuple[int, str, str]]:
         """Where, which kind, and which: identifiers and file names that stand in a text as whole words, and dates."""

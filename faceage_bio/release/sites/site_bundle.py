@@ -119,7 +119,7 @@ def site_members(
             f"--cohort {', '.join(unknown)}: no cohort of the study. Expected {', '.join(config['cohorts'])}. Correct the name."
         )
     taking = list(cohorts) or list(config["cohorts"])
-    told = released_config({**config, "cohorts": {name: config["cohorts"][name] for name in taking}}, k)
+    told = released_config(_of_cohorts(config, taking), k)
     exact = {
         place: table
         for place, table in result_tables(Path(results), config["report"]["sections"]).items()
@@ -145,6 +145,24 @@ def site_members(
         write_json(manifest, building / MANIFEST)
         stop_if_any(check_folder(building, known, k), "nothing was written, because")
         return _files(building), changes(exact, shared)
+
+
+def _of_cohorts(config: Mapping, taking: Sequence[str]) -> dict:
+    """The config without what it says of cohorts that take no part."""
+    pooling = config["pooling"]
+    overlapping = [[name for name in names if name in taking] for names in pooling["overlapping"]]
+    moderators = {
+        name: {cohort: value for cohort, value in values.items() if cohort in taking}
+        for name, values in pooling["moderators"].items()
+    }
+    return {
+        **config, "cohorts": {name: config["cohorts"][name] for name in taking},
+        "report": {**config["report"], "cohorts": {name: words for name, words in config["report"]["cohorts"].items() if name in taking}},
+        "pooling": {
+            **pooling, "reference_cohorts": [name for name in pooling["reference_cohorts"] if name in taking],
+            "overlapping": [names for names in overlapping if len(names) > 1], "moderators": moderators,
+        },
+    }  # fmt: skip
 
 
 def _files(folder: Path) -> dict[str, bytes]:
