@@ -216,8 +216,23 @@ def test_delayed_entry_counts(folder, tables):
     found, _ = answer(request, north, log=folder / "log", **OPTIONS)
     fit = fit_cox(north["followup_years"], north["event"], north[["age"]], north["entry_years"])
     assert found["beta"] == pytest.approx(fit.terms["log_hazard_ratio"].tolist(), rel=1e-9)
+    unsaid = north.assign(
+        entry_years=north["entry_years"].where(north["entry_years"] > 0)
+    )  # 0 and nothing are the same
+    assert answer(request, unsaid, log=folder / "log", **OPTIONS)[0]["beta"] == found["beta"]
+    never = tables["north"].assign(entry_years=np.nan)
+    whole, _ = answer(request, tables["north"], log=folder / "log", **OPTIONS)
+    assert answer(request, never, log=folder / "log", **OPTIONS)[0]["beta"] == whole["beta"] != found["beta"]
     found, _ = answer(request | {"round": 1, "beta": found["beta"]}, north, log=folder / "log", **OPTIONS)
     assert abs(found["score"][0]) < 1e-6 * np.sqrt(found["information"][0][0])
+
+
+def test_a_site_of_whom_nobody_has_all_values_is_told_so(folder, tables):
+    request = first_request([Term("age")], "abc", "linear")
+    with pytest.raises(
+        RunError, match=r"none of the site's 427 participants .* Expected some who have them all"
+    ):
+        answer(request, tables["north"].assign(age=np.nan), log=folder / "log", **OPTIONS)
 
 
 def test_coefficients_beyond_reason_are_refused(folder, tables):

@@ -165,7 +165,7 @@ def rows_of(people: pd.DataFrame, model: Mapping) -> tuple[pd.DataFrame, pd.Data
     Raises
     ------
     RunError
-        A column that the site lacks.
+        A column that the site lacks; no participant who has all values.
     PrivacyError
         The participant's identifier as a term.
     """
@@ -175,8 +175,6 @@ def rows_of(people: pd.DataFrame, model: Mapping) -> tuple[pd.DataFrame, pd.Data
             f"the request asks for {SUBJECT}. Expected columns that describe many participants. Ask the coordinator for another request."
         )
     named = {"years": model["time"], "event": EVENT} if model["time"] else {"y": model["outcome"]}
-    if model["time"] and ENTRY in people:
-        named["entry"] = ENTRY
     needed = [*named.values(), *(term.column for term in terms)]
     lacking = [name for name in dict.fromkeys(needed) if name not in people]
     if lacking:
@@ -185,7 +183,13 @@ def rows_of(people: pd.DataFrame, model: Mapping) -> tuple[pd.DataFrame, pd.Data
         )
     design = pd.DataFrame({term.name: term.values(people) for term in terms})
     outcome = pd.DataFrame({name: pd.to_numeric(people[column]) for name, column in named.items()})
+    if model["time"] and ENTRY in people and (people[ENTRY] > 0).any():
+        outcome["entry"] = people[ENTRY].fillna(0.0)  # observed since the photo where nothing is said
     complete = design.notna().all(axis=1) & outcome.notna().all(axis=1)
+    if not complete.any():
+        raise RunError(
+            f"none of the site's {len(people)} participants has a value of {', '.join(dict.fromkeys(needed))} each. Expected some who have them all. Agree on other terms."
+        )
     return outcome[complete], design[complete]
 
 
