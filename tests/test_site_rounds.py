@@ -231,7 +231,7 @@ def test_a_site_of_whom_nobody_has_all_values_is_told_so(folder, tables):
     request = first_request([Term("age")], "abc", "linear")
     with pytest.raises(
         RunError,
-        match=r"none of the site's 427 participants has a value of followup_years, event, age each\. Expected some who have them all\. Agree on other terms",
+        match=r"none of the site's 427 participants has a value of followup_years, event, age each\. Expected some who have them all\. Ask the coordinator for other terms",
     ):
         answer(request, tables["north"].assign(age=np.nan), log=folder / "log", **OPTIONS)
 

@@ -188,7 +188,7 @@ def rows_of(people: pd.DataFrame, model: Mapping) -> tuple[pd.DataFrame, pd.Data
     complete = design.notna().all(axis=1) & outcome.notna().all(axis=1)
     if not complete.any():
         raise RunError(
-            f"none of the site's {len(people)} participants has a value of {', '.join(dict.fromkeys(needed))} each. Expected some who have them all. Agree on other terms."
+            f"none of the site's {len(people)} participants has a value of {', '.join(dict.fromkeys(needed))} each. Expected some who have them all. Ask the coordinator for other terms."
         )
     return outcome[complete], design[complete]
 
