@@ -41,7 +41,6 @@ PACKAGES = {  # what a package holds, in one line; packages that are not named h
     "analyses/readers": "The reader study.",
     "analyses/pooling": "Meta-analysis across cohorts.",
     "analyses/planning": "Sample sizes of studies and trials, randomisation.",
-    "analyses/sites": "Federated analysis across hospitals.",
     "faces/training": "Training of age models: labelled photos, splits by person, fits, evaluation.",
     "analyses/verification": "The headline numbers again by lifelines, statsmodels and pydeseq2.",
     "release": "What may be released.",

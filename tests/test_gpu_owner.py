@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 from dataclasses import dataclass, replace
 from functools import partial
 from multiprocessing.connection import Pipe
@@ -135,6 +136,14 @@ def test_a_fault_of_the_driver_stops_the_step_with_its_text(folder, tools):
 
     with pytest.raises(RunError, match=r"RuntimeError: CUDA error: device-side assert triggered\. Expected"):
         run(folder, replace(tools, detector=Broken()), workers=2, one_owner=True)
+
+
+def test_a_worker_that_ends_while_it_connects_keeps_no_other_from_it(tools):
+    crops = np.full((2, 160, 160, 3), 7, np.uint8)
+    with owner.Owner(tools, 1) as one:
+        with socket.socket(socket.AF_UNIX) as dying:
+            dying.connect(one.address[0])
+        np.testing.assert_array_equal(owner.connect(*one.address).models[0].predict(crops), [7, 7])
 
 
 def test_questions_that_come_meanwhile_are_answered_together_and_a_fault_is_told_to_the_one_at_fault():

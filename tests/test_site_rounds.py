@@ -8,7 +8,9 @@ import pandas as pd
 import pytest
 import typer
 
-from faceage_bio.analyses.sites.rounds import (
+from faceage_bio.cli.commands_site import app
+from faceage_bio.core.errors import FaceAgeBioError, PrivacyError, RunError
+from faceage_bio.release.sites.rounds import (
     MOST_ANSWERS,
     Term,
     answer,
@@ -16,8 +18,6 @@ from faceage_bio.analyses.sites.rounds import (
     first_request,
     record_answer,
 )
-from faceage_bio.cli.commands_site import app
-from faceage_bio.core.errors import FaceAgeBioError, PrivacyError, RunError
 from faceage_bio.stats.cox import fit_cox
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -135,7 +135,6 @@ OPTIONS = {
     "site": "north",
     "key": b"k" * 32,
     "k": 6,
-    "rounded": int,
     "model_id": "abc",
     "definition": "linear",
 }

@@ -128,9 +128,9 @@ def request(
 
     Example: faceage-bio site request --term face_age/10 --term chronological_age/10 --term sex=male --model-id 3f2a --output request.json
     """
-    from faceage_bio.analyses.sites.rounds import Term, first_request
     from faceage_bio.core.errors import RunError
     from faceage_bio.core.tables import write_json
+    from faceage_bio.release.sites.rounds import Term, first_request
 
     terms = []
     for one in term:
@@ -168,18 +168,17 @@ def answer(
     Example: faceage-bio site answer request.json --follow-up results/north/survival/follow_up.parquet --site north --model-id 3f2a
     --key site.key --log answers.jsonl --output north.json
     """
-    from faceage_bio.analyses.sites.rounds import REQUEST, may_answer, read_message, record_answer
-    from faceage_bio.analyses.sites.rounds import answer as answer_of
     from faceage_bio.core.tables import read_table, write_json
     from faceage_bio.release.pseudonyms import load_key
-    from faceage_bio.release.rounding import midpoint
+    from faceage_bio.release.sites.rounds import REQUEST, may_answer, read_message, record_answer
+    from faceage_bio.release.sites.rounds import answer as answer_of
 
     asked = read_message(file, REQUEST)
     table = read_table(follow_up)
     if "follow_up_reason" in table and asked["model"]["time"]:
         table = table[table["follow_up_reason"] == ""]
     found, about = answer_of(
-        asked, table, site=site, key=load_key(key), log=log, k=rounding, rounded=lambda n: int(midpoint(n, rounding)),
+        asked, table, site=site, key=load_key(key), log=log, k=rounding,
         model_id=model_id, definition=definition,
     )  # fmt: skip
     print(json.dumps(found, indent=2))
@@ -205,10 +204,10 @@ def combine(
 
     Example: faceage-bio site combine request.json north.json south.json --estimate pooled.tsv --output request-1.json
     """
-    from faceage_bio.analyses.sites.rounds import ANSWER, REQUEST, SETTLED, read_message
-    from faceage_bio.analyses.sites.rounds import combine as combine_answers
     from faceage_bio.core.errors import RunError
     from faceage_bio.core.tables import write_json, write_table
+    from faceage_bio.release.sites.rounds import ANSWER, REQUEST, SETTLED, read_message
+    from faceage_bio.release.sites.rounds import combine as combine_answers
 
     asked = read_message(file, REQUEST)
     following, table, moved = combine_answers(

@@ -71,11 +71,7 @@ def check_enough(found: int, of_what: str, design: pd.DataFrame) -> None:
     few = []
     if found < needed:
         few.append(f"{found} {of_what}, where {needed} are needed for {design.shape[1]} terms")
-    few += [
-        f"{name} has a level with {least} participants, where {FEWEST_IN_LEVEL} are needed"
-        for name, least in smallest_levels(design).items()
-        if least < FEWEST_IN_LEVEL
-    ]
+    few += _rare_levels(design, FEWEST_IN_LEVEL)
     if few:
         raise PrivacyError(
             f"this site gives no sums: {'; '.join(few)}. Expected enough that no row can be recovered from the answer. "
@@ -83,16 +79,21 @@ def check_enough(found: int, of_what: str, design: pd.DataFrame) -> None:
         )
 
 
-def smallest_levels(design: pd.DataFrame) -> dict[str, int]:
-    """Participants at the smallest level, that of reference included, of each variable that has levels.
+def _rare_levels(design: pd.DataFrame, needed: int) -> list[str]:
+    """Variables with a level, that of reference included, of fewer participants than needed.
 
-    Such a variable is a column of two values, or all columns named ``variable: level``.
+    A variable that has levels is a column of two values, or all columns named ``variable: level``.
     """
     variables: dict[str, list[str]] = {}
     for name, values in design.items():
         if values.nunique() <= 2:
             variables.setdefault(str(name).partition(": ")[0], []).append(str(name))
-    return {variable: int(design.groupby(names).size().min()) for variable, names in variables.items()}
+    least = {variable: int(design.groupby(names).size().min()) for variable, names in variables.items()}
+    return [
+        f"{variable} has a level with {n} participants, where {needed} are needed"
+        for variable, n in least.items()
+        if n < needed
+    ]
 
 
 def check_own_estimate(found: int, of_what: str, design: pd.DataFrame, k: int) -> None:
@@ -108,11 +109,7 @@ def check_own_estimate(found: int, of_what: str, design: pd.DataFrame, k: int) -
     PrivacyError
     """
     few = [f"{found} {of_what}, where more than {k} are needed"] if found <= k else []
-    few += [
-        f"{name} has a level with {least} participants, where {FEWEST_FOR_OWN} are needed"
-        for name, least in smallest_levels(design).items()
-        if least < FEWEST_FOR_OWN
-    ]
+    few += _rare_levels(design, FEWEST_FOR_OWN)
     if few:
         raise PrivacyError(
             f"this site gives no estimate: {'; '.join(few)}. Expected enough that it tells of no single participant. "

@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from faceage_bio.analyses.sites.rounds import Term, first_request
 from faceage_bio.release.sites.nvflare_adapter import SiteAnswers, job
+from faceage_bio.release.sites.rounds import Term, first_request
 
 GOLDEN = Path(__file__).parent.parent / "golden"
 SITES, SIZES = ("north", "south", "east"), (427, 231, 185, 93, 58)

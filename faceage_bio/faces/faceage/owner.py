@@ -9,7 +9,7 @@ import shutil
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from multiprocessing import current_process
+from multiprocessing import AuthenticationError, current_process
 from multiprocessing.connection import Client, Connection, Listener
 from pathlib import Path
 from queue import Empty, SimpleQueue
@@ -91,16 +91,19 @@ class Owner:
             torch.cuda.cudart().cudaHostUnregister(self.shared.data_ptr())
 
     def _accept(self) -> None:
-        for own in self.shared:
-            worker = self._listener.accept()
-            if self._closing:
-                return
-            worker.send(
-                (own.storage_offset(), self.tools.settings, [model.card for model in self.tools.models])
-            )
-            threading.Thread(target=self._listen, args=(worker, own.numpy()), daemon=True).start()
+        free = iter(self.shared)
+        about = self.tools.settings, [model.card for model in self.tools.models]
         while not self._closing:
-            self._listener.accept().close()
+            try:
+                worker = self._listener.accept()
+                own = None if self._closing else next(free, None)
+                if own is None:
+                    worker.close()
+                    continue
+                worker.send((own.storage_offset(), *about))
+            except (EOFError, OSError, AuthenticationError):  # it ended while it connected
+                continue
+            threading.Thread(target=self._listen, args=(worker, own.numpy()), daemon=True).start()
 
     def _listen(self, worker: Connection, own: np.ndarray) -> None:
         """One worker's questions, until it ends, in whatever way."""

@@ -12,7 +12,6 @@ from typing import Any, Literal
 import numpy as np
 
 Action = Literal["exclude", "flag", "ignore"]
-ACTIONS = ("exclude", "flag", "ignore")
 
 
 @dataclass(frozen=True)

@@ -18,11 +18,10 @@ from nvflare.apis.shareable import Shareable, make_reply
 from nvflare.apis.signal import Signal
 from nvflare.job_config.api import FedJob
 
-from faceage_bio.analyses.sites.rounds import SETTLED, answer, combine, record_answer
 from faceage_bio.core.errors import FaceAgeBioError, RunError
 from faceage_bio.core.tables import read_table, write_json, write_table
 from faceage_bio.release.pseudonyms import load_key
-from faceage_bio.release.rounding import midpoint
+from faceage_bio.release.sites.rounds import SETTLED, answer, combine, record_answer
 
 TASK, CONTENT, REFUSED = "faceage_bio_round", "content", "refused"
 
@@ -62,7 +61,7 @@ class SiteAnswers(Executor):  # type: ignore[misc]
             log = Path(self.log.format(site=site))
             found, about = answer(
                 json.loads(shareable[CONTENT]), table, site=site, key=load_key(Path(self.key.format(site=site))),
-                log=log, k=self.rounding, rounded=lambda n: int(midpoint(n, self.rounding)), model_id=self.model_id,
+                log=log, k=self.rounding, model_id=self.model_id,
                 definition=self.definition,
             )  # fmt: skip
             record_answer(log, about)

@@ -7,7 +7,7 @@ Files are read before they leave: all of them are JSON.
 import hashlib
 import hmac
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -20,6 +20,7 @@ import faceage_bio
 from faceage_bio.core.columns import ENTRY, EVENT, FOLLOWUP, SUBJECT
 from faceage_bio.core.errors import PrivacyError, RunError
 from faceage_bio.core.tables import OWNER_ONLY, write_text
+from faceage_bio.release.rounding import midpoint
 from faceage_bio.stats.cox_fit import numbers
 from faceage_bio.stats.federated_cox import (
     SiteEstimate,
@@ -207,7 +208,6 @@ def answer(
     key: bytes,
     log: Path,
     k: int,
-    rounded: Callable[[int], int],
     model_id: str,
     definition: str,
 ) -> tuple[dict, dict]:
@@ -225,8 +225,8 @@ def answer(
         Secret of the site.
     log : path
         Where the site keeps what it has answered, all of it on one version of its table.
-    k, rounded : int, callable
-        The release rule for counts: those from 1 to k stay.
+    k : int
+        Of the release rule: counts from 1 to k stay, and others are rounded to midpoints.
     model_id, definition : str
         Of the site's face ages.
 
@@ -267,7 +267,7 @@ def answer(
         )
     shared = {
         "format": ANSWER, "version": faceage_bio.__version__, "site": site, "model": about["digest"], **{name: about[name] for name in ("data", "round", "request")},
-        "n": rounded(len(design)), "n_events": rounded(int(outcome["event"].sum())) if model["time"] else 0,
+        "n": int(midpoint(len(design), k)), "n_events": int(midpoint(outcome["event"].sum(), k)) if model["time"] else 0,
     }  # fmt: skip
     own = request["round"] == 0 and (model["time"] or may_answer(people, model))
     if own:
