@@ -19,6 +19,7 @@ WIDTHS = (360, 390, 1024, 1440)
 SCREENS = 15  # of 1440 x 900, of the main text of a page
 # what is far away too, at once
 LAY_OUT = "document.head.insertAdjacentHTML('beforeend', '<style>figure, .scroll { content-visibility: visible !important }</style>')"
+KEY_RESULTS = "const box = document.querySelector('table.key').closest('.scroll'); return box.scrollWidth - box.clientWidth"
 OVERFLOW = "return document.documentElement.scrollWidth - window.innerWidth"
 # letters of figures that are drawn with less than 9 pixels
 TINY = """return [...document.querySelectorAll("figure svg")].flatMap((picture) => {
@@ -72,6 +73,8 @@ def test_pages_fit_every_width_without_errors_or_requests(demo, browser, page):
         for dark in (True, False) if width in (min(WIDTHS), max(WIDTHS)) else (False,):
             show(browser, demo, page, width, height=2400, dark=dark)
             assert browser.execute_script(OVERFLOW) <= 0, (width, dark)
+            if page == "index" and width >= 1024:  # all columns are seen; telephones scroll them
+                assert browser.execute_script(KEY_RESULTS) <= 0, width
             browser.save_screenshot(str(kept / f"{page}-{width}{'-dark' if dark else ''}.png"))
         browser.execute_script(UNFOLD)
         browser.execute_script(LAY_OUT)
