@@ -128,7 +128,7 @@ def test_the_comparison_equals_r():
 
 
 def test_the_agreement_equals_r():
-    rows, _ = compare_models(lung().assign(photo_id=lung().subject_id, model_id="m"), CARDS)
+    rows, _ = compare_models(lung().assign(model_id="m"), CARDS, lambda table, column: table[column])
     for measure, quantity in {
         "bias": "bias", "lower limit of agreement": "limit -1", "upper limit of agreement": "limit 1", "slope": "agreement slope",
         "standard deviation": "agreement sd", "correlation": "agreement correlation",
@@ -183,14 +183,15 @@ def test_the_command_takes_the_photo_that_counts(tmp_path):
     words = [
         "compare-models", "--face-age", tmp_path / "face_age.parquet", "--model", tmp_path / "model", "--model", tmp_path / "model",
         "--agreement", tmp_path / "agreement.tsv", "--bands", tmp_path / "bands.tsv", "--comparison", tmp_path / "comparison.tsv",
+        "--subjects", tmp_path / "subjects.parquet", "--photos", tmp_path / "photos.parquet", "--set",
     ]  # fmt: skip
-    run = CliRunner().invoke(app, [str(word) for word in words])
-    assert "--comparison needs --subjects and --photos" in str(run.exception)
-    words += ["--subjects", tmp_path / "subjects.parquet", "--photos", tmp_path / "photos.parquet"]
-    run = CliRunner().invoke(app, [str(word) for word in words])
-    assert run.exit_code == 0, run.output
-    table = read_table(tmp_path / "comparison.tsv")
-    errors = table[table.measure == "mean error"].set_index("term").estimate
-    assert errors["Mean of the crop, model 2"] == pytest.approx(
-        (known.face_age_2 - known.chronological_age).mean()
-    )
+    for rule, of_first, of_second in (("first", 0, 0), ("last", 30, 10), ("mean", 15, 5)):
+        run = CliRunner().invoke(app, [str(word) for word in [*words, f"acceleration.repeat_photos={rule}"]])
+        assert run.exit_code == 0, run.output
+        found = one(read_table(tmp_path / "agreement.tsv"), measure="bias").estimate
+        assert found == pytest.approx((known.face_age_2 - known.face_age).mean() + of_second - of_first)
+        table = read_table(tmp_path / "comparison.tsv")
+        errors = table[table.measure == "mean error"].set_index("term").estimate
+        later = 152 / 365.25 if rule == "last" else 0  # since the first photo, of which the age is known
+        error = (known.face_age_2 - known.chronological_age).mean() + of_second - later
+        assert errors["Mean of the crop, model 2"] == pytest.approx(error)

@@ -128,7 +128,9 @@ def fairness(known: bool) -> dict[str, pd.DataFrame]:
 
 def faceage(known: bool) -> dict[str, pd.DataFrame]:
     table = photos(known)
-    agreement, bands = compare_models(table, [{"name": "FaceAge"}, {"name": "Other"}])
+    agreement, bands = compare_models(
+        table, [{"name": "FaceAge"}, {"name": "Other"}], lambda photos, column: photos[column]
+    )
     both = people(True).assign(
         face_age_2=people(True).face_age + np.arange(len(people(True))) % 7 if known else np.nan
     )

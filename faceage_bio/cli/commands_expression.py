@@ -277,6 +277,7 @@ def check_expression(
         )  # fmt: skip
         shared["type_one_error"].append(tried)
         print(f"{cohort}, {analysis}: {tried['headline'].iloc[0]} leads ({tried['rule'].iloc[0]})")
+        del data  # of 5,000 samples 400 MB
     levels = levels_table(
         without_excluded(inputs, judged), *expressed, chosen.repeated_samples, chosen.tissue
     )
@@ -341,10 +342,12 @@ def fit_expression(
     )
     tried = read_table(type_one_error) if type_one_error else None
     outputs = []
-    for analysis, (matrix, mine) in inputs.items():
+    for analysis in list(inputs):
+        matrix, mine = inputs.pop(analysis)
         data = choose_samples(
             table, matrix, mine, chosen.covariates, chosen.repeated_samples, chosen.tissue, verdicts_of(judged, analysis)
         )  # fmt: skip
+        del matrix  # of 5,000 samples 400 MB
         print(f"{cohort}, {analysis}: {len(data.people)} of {len(mine)} samples")
         tested, declared = result_tables(
             data, cohort, analysis, chosen.covariates, chosen.panel, chosen.per_years, chosen.min_count, chosen.min_samples, workers or usable_cores(),
@@ -413,10 +416,12 @@ def fit_expression_sensitivity(
         chosen.hidden_components, tuple(chosen.composition), chosen.purity, chosen.mediator, chosen.bootstraps, chosen.seed
     )  # fmt: skip
     found, binned = [], []
-    for analysis, (matrix, mine) in inputs.items():
+    for analysis in list(inputs):
+        matrix, mine = inputs.pop(analysis)
         data = choose_samples(
             table, matrix, mine, chosen.covariates, repeated, chosen.tissue, verdicts_of(judged, analysis)
         )
+        del matrix  # of 5,000 samples 400 MB
         shared = {
             "cohort": cohort, "question": analysis, "per_years": chosen.per_years, "min_count": chosen.min_count,
             "min_samples": chosen.min_samples,
@@ -489,10 +494,12 @@ def score_gene_sets(
     # a person's several samples cannot all be in a model without errors of their own, so the first stands for them
     repeated = "first" if chosen.repeated_samples == "block" else chosen.repeated_samples
     parts: dict[str, list[pd.DataFrame]] = {}
-    for analysis, (matrix, mine) in inputs.items():
+    for analysis in list(inputs):
+        matrix, mine = inputs.pop(analysis)
         data = choose_samples(
             table, matrix, mine, chosen.covariates, repeated, chosen.tissue, verdicts_of(judged, analysis)
         )
+        del matrix  # of 5,000 samples 400 MB
         tables = set_tables(
             data, found[found["question"] == analysis] if len(found) else found, sets, cohort=cohort, question=analysis,
             covariates=chosen.covariates, headline=chosen.panel[0], per_years=chosen.per_years, min_coverage=chosen.min_coverage,

@@ -244,60 +244,43 @@ def compare_models(
     model: Annotated[list[Path], typer.Option(help="The models' folders, in their order; repeat.")],
     agreement: Annotated[Path, typer.Option(help="Result table (.tsv).")],
     bands: Annotated[Path, typer.Option(help="Differences by band of age, for the figure (.tsv).")],
+    subjects: Annotated[Path, typer.Option(help="The cohort's subjects.parquet.")],
+    photos: Annotated[Path, typer.Option(help="Its photos.parquet, with the dates.")],
+    comparison: Annotated[Path, typer.Option(help="Result table of accuracy and prognosis (.tsv).")],
     settings: Config,
-    subjects: Annotated[
-        Path | None, typer.Option(help="The cohort's subjects.parquet, for accuracy and prognosis.")
-    ] = None,
-    photos: Annotated[Path | None, typer.Option(help="Its photos.parquet, with the dates.")] = None,
-    comparison: Annotated[
-        Path | None, typer.Option(help="Result table of accuracy and prognosis (.tsv); needs both of these.")
-    ] = None,
 ) -> None:
     """How far further age models agree with the first (Bland-Altman), which is more accurate, and which predicts death better.
 
-    Accuracy and prognosis are those of the same participants: errors with paired differences; hazard ratios per SD,
-    likelihood-ratio tests and paired differences of Harrell's C.
+    Each participant has the age of the photo that counts, as acceleration.repeat_photos says. Accuracy and prognosis are those of
+    the same participants: errors with paired differences; hazard ratios per SD, likelihood-ratio tests and paired differences of
+    Harrell's C.
 
     Example: faceage-bio compare-models --face-age face_age.parquet --model my-study/model --model my-study/second
-    --agreement agreement.tsv --bands agreement_bands.tsv
+    --subjects subjects.parquet --photos photos.parquet --agreement agreement.tsv --bands agreement_bands.tsv --comparison comparison.tsv
     """
     from faceage_bio.analyses.acceleration.photo_that_counts import one_per_subject
     from faceage_bio.core.columns import COHORT, FACE_AGE, SUBJECT
-    from faceage_bio.core.errors import RunError
     from faceage_bio.core.tables import read_table, write_table
     from faceage_bio.faces.faceage.model_agreement import compare_models as compare
     from faceage_bio.faces.faceage.model_comparison import age_columns, compare_predictions
     from faceage_bio.faces.vision.card import read_card
 
     ages, cards = read_table(face_age), [read_card(folder) for folder in model]
-    rows, by_band = compare(ages, cards)
+    known, pictures, chosen = read_table(subjects), read_table(photos), settings.acceleration
+
+    def counting(table, column=FACE_AGE):
+        """One row per participant, whose face age is that of a model by the photos of this table that count."""
+        return one_per_subject(
+            table.assign(**{FACE_AGE: table[column]}), pictures, known, chosen.repeat_photos, chosen.nearest_to, chosen.session_days, chosen.session_minutes
+        ).set_index(SUBJECT)  # fmt: skip
+
+    rows, by_band = compare(ages, cards, lambda table, column: counting(table, column)[FACE_AGE])
     write_table(by_band, bands)
     write_table(rows, agreement)
     print(f"{len(rows)} rows on {len(model) - 1} further model(s)")
-    if comparison is None:
-        return
-    if subjects is None or photos is None:
-        raise RunError(
-            "--comparison needs --subjects and --photos. Expected the cohort's subjects.parquet and photos.parquet. Give both, or leave --comparison out."
-        )
-    known, pictures, chosen = read_table(subjects), read_table(photos), settings.acceleration
-    of_each = [
-        one_per_subject(
-            ages.assign(**{FACE_AGE: ages[column]}), pictures, known, chosen.repeat_photos, chosen.nearest_to, chosen.session_days, chosen.session_minutes
-        ).set_index(SUBJECT)[FACE_AGE]
-        for column in age_columns(len(model))[1:]
-    ]  # fmt: skip
-    people = one_per_subject(
-        ages,
-        pictures,
-        known,
-        chosen.repeat_photos,
-        chosen.nearest_to,
-        chosen.session_days,
-        chosen.session_minutes,
-    ).set_index(SUBJECT)
-    for column, further in zip(age_columns(len(model))[1:], of_each, strict=True):
-        people[column] = further
+    people = counting(ages)
+    for column in age_columns(len(model))[1:]:
+        people[column] = counting(ages, column)[FACE_AGE]
     cohort = str(ages[COHORT].iloc[0]) if len(ages) else ""
     write_table(compare_predictions(people.reset_index(), cards, cohort), comparison)
 

@@ -8,6 +8,12 @@ import numpy as np
 ELEMENTS = 150_000  # genes x samples of a block: its arrays stay in the cache, and memory stays small
 
 
+def split(genes: np.ndarray, n_samples: int) -> list[np.ndarray]:
+    """``genes`` in parts that make a block each."""
+    n_blocks = max(1, -(-len(genes) * n_samples // ELEMENTS))
+    return np.array_split(genes, min(n_blocks, max(1, len(genes))))
+
+
 def in_blocks(
     compute: Callable[[np.ndarray], tuple[np.ndarray, ...]],
     genes: np.ndarray,
@@ -25,8 +31,7 @@ def in_blocks(
     n_samples : what one gene costs
     workers : processor cores
     """
-    n_blocks = max(1, -(-len(genes) * n_samples // ELEMENTS))
-    parts = np.array_split(genes, min(n_blocks, len(genes)))
+    parts = split(genes, n_samples)
     if workers == 1 or len(parts) == 1:
         results = [compute(part) for part in parts]
     else:

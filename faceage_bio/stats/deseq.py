@@ -11,7 +11,7 @@ import numpy as np
 
 from faceage_bio.core.errors import FitError
 from faceage_bio.stats import outlying_counts
-from faceage_bio.stats.blocks import ELEMENTS, in_blocks
+from faceage_bio.stats.blocks import in_blocks, split
 from faceage_bio.stats.dispersion import Profile, gene_wise, projected, starting_values, with_prior
 from faceage_bio.stats.dispersion_trend import Trend, fit_trend, prior_variance
 from faceage_bio.stats.negative_binomial import LEAST_MEAN, NegativeBinomialFit, Pairs, fit_means, means
@@ -125,9 +125,7 @@ def fit_deseq(counts: np.ndarray, design: np.ndarray, size_factors: np.ndarray, 
 def normalised_means(counts: np.ndarray, size_factors: np.ndarray) -> np.ndarray:
     """Mean of normalised counts, shape (n_genes,)."""
     inverse = 1 / size_factors
-    parts = np.array_split(
-        np.arange(counts.shape[1]), -(-counts.size // ELEMENTS) or 1
-    )  # a product copies integers as floats
+    parts = split(np.arange(counts.shape[1]), len(counts))  # a product copies integers as floats
     return np.concatenate([inverse @ counts[:, part] for part in parts]) / len(counts)
 
 

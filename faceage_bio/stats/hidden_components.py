@@ -1,8 +1,11 @@
 """Hidden components: the directions in which samples differ most once a design is taken out."""
 
 import numpy as np
+from scipy.linalg import eigh
 
 from faceage_bio.core.errors import FitError
+
+OUTCOMES = 1000  # at once, so that no second table of all is held
 
 
 def hidden_components(y: np.ndarray, design: np.ndarray, k: int) -> np.ndarray:
@@ -15,6 +18,7 @@ def hidden_components(y: np.ndarray, design: np.ndarray, k: int) -> np.ndarray:
     ----------
     y : float array, shape (n_samples, n_outcomes)
     design : float array, shape (n_samples, p), of full rank, with its intercept
+    k : int, at least 1
 
     Returns
     -------
@@ -26,10 +30,15 @@ def hidden_components(y: np.ndarray, design: np.ndarray, k: int) -> np.ndarray:
         Fewer directions than ``k`` are left.
     """
     q, _ = np.linalg.qr(design)
-    residuals = y - q @ (q.T @ y)
     left = min(len(y) - design.shape[1], y.shape[1])
     # of many outcomes the small matrix of samples has the same vectors
-    values, vectors = np.linalg.eigh(residuals @ residuals.T)
-    if left < k or (k and values[-k] <= 1e-10 * max(values[-1], 1e-300)):
+    products = np.zeros((len(y), len(y)))
+    for first in range(0, y.shape[1], OUTCOMES):
+        some = y[:, first : first + OUTCOMES]
+        residuals = some - q @ (q.T @ some)
+        products += residuals @ residuals.T
+    largest = [len(y) - min(k, left), len(y) - 1]
+    values, vectors = eigh(products, subset_by_index=largest) if left else (np.zeros(1), products)
+    if left < k or values[0] <= 1e-10 * max(values[-1], 1e-300):
         raise FitError("too_few_directions", needed=k)
-    return vectors[:, ::-1][:, :k]
+    return vectors[:, ::-1]

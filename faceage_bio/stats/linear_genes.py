@@ -4,7 +4,7 @@ import numpy as np
 from scipy import stats
 
 from faceage_bio.core.errors import FitError
-from faceage_bio.stats.blocks import ELEMENTS
+from faceage_bio.stats.blocks import split
 
 
 def hc3(y: np.ndarray, design: np.ndarray, contrasts: np.ndarray) -> np.ndarray:
@@ -37,9 +37,7 @@ def hc3(y: np.ndarray, design: np.ndarray, contrasts: np.ndarray) -> np.ndarray:
     influence = np.linalg.solve(r.T, contrasts.T).T @ q.T  # of each sample on each sum, shape (k, n)
     estimate = np.linalg.solve(r.T, contrasts.T).T @ scores
     weights = (influence / (1 - leverage)) ** 2
-    parts = np.array_split(
-        np.arange(y.shape[1]), max(1, y.size // ELEMENTS)
-    )  # residuals of some outcomes at a time
+    parts = split(np.arange(y.shape[1]), n)  # residuals of some outcomes at a time
     squares = [weights @ (y[:, part] - q @ scores[:, part]) ** 2 for part in parts]
     error = np.sqrt(np.concatenate(squares, axis=1))
     t = np.divide(estimate, error, out=np.full_like(estimate, np.nan), where=error > 0)

@@ -9,6 +9,7 @@ import pandas as pd
 METHODS = ("mean z", "score_genes", "ssGSEA")
 CONTROL_GENES = 50
 SEED = 1
+SAMPLES = 500  # at once in ssGSEA, which holds its levels several times
 
 
 def mean_z(levels: pd.DataFrame, directions: Mapping[str, int]) -> pd.Series:
@@ -61,16 +62,18 @@ def rank_score(levels: pd.DataFrame, directions: Mapping[str, int]) -> pd.Series
         for name, sign in (("up", 1), ("down", -1))
     }
     sets = {name: genes for name, genes in sets.items() if genes}
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        found = gseapy.ssgsea(
-            levels.T.set_axis([str(place) for place in range(len(levels))], axis=1), sets, outdir=None, min_size=1,
-            max_size=levels.shape[1], sample_norm_method="rank", threads=1, no_plot=True, seed=SEED,
-        ).res2d  # fmt: skip
-    wide = found.pivot(index="Name", columns="Term", values="ES").astype("float64")
-    wide = wide.loc[[str(place) for place in range(len(levels))]]
-    score = wide.get("up", 0.0) - wide.get("down", 0.0)
-    return pd.Series(np.asarray(score), index=levels.index)
+    found = []
+    for first in range(0, len(levels), SAMPLES):
+        some = levels.iloc[first : first + SAMPLES].T
+        some.columns = [str(place) for place in range(some.shape[1])]
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            scores = gseapy.ssgsea(
+                some, sets, outdir=None, min_size=1, max_size=len(some), sample_norm_method="rank", threads=1, no_plot=True, seed=SEED,
+            ).res2d  # fmt: skip
+        wide = scores.pivot(index="Name", columns="Term", values="ES").astype("float64").loc[some.columns]
+        found.append(np.asarray(wide.get("up", 0.0) - wide.get("down", 0.0)))
+    return pd.Series(np.concatenate(found), index=levels.index)
 
 
 def score(levels: pd.DataFrame, directions: Mapping[str, int], method: str) -> pd.Series:

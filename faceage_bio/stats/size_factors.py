@@ -50,12 +50,13 @@ def positive_counts(counts: np.ndarray) -> np.ndarray:
     FitError
         A sample without any count.
     """
-    if (empty := (counts > 0).sum(axis=1) == 0).any():
-        raise FitError("samples_without_counts", n_samples=int(empty.sum()))
-    present = counts > 0
-    logs = np.log(np.maximum(counts, 1))
-    ratios = np.where(present, logs - logs.mean(axis=0), np.nan)
-    logs = np.nanmedian(ratios, axis=1)
+    if empty := sum(not one.any() for one in counts):
+        raise FitError("samples_without_counts", n_samples=empty)
+    means = np.zeros(counts.shape[1])
+    for one in counts:  # by sample, to hold no second table of counts
+        means += np.log(np.maximum(one, 1))
+    means /= len(counts)
+    logs = np.array([np.median(np.log(one[one > 0]) - means[one > 0]) for one in counts])
     return np.exp(logs - logs.mean())
 
 

@@ -2,8 +2,12 @@
 
 import numpy as np
 
+from faceage_bio.stats.blocks import in_blocks, split
 
-def voom(counts: np.ndarray, design: np.ndarray, library_sizes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+
+def voom(
+    counts: np.ndarray, design: np.ndarray, library_sizes: np.ndarray, genes: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
     """Log2 counts per million and their precision weights, as limma's ``voom`` with its defaults.
 
     Parameters
@@ -12,29 +16,35 @@ def voom(counts: np.ndarray, design: np.ndarray, library_sizes: np.ndarray) -> t
     design : float array, shape (n_samples, p), of full rank
     library_sizes : float array, shape (n_samples,)
         Sums of counts times TMM factors (`size_factors.trimmed_mean_of_m`).
+    genes : int array, optional
+        Positions of the genes that are wanted; the trend of their weights is that of all genes.
 
     Returns
     -------
     two float arrays, shape (n_samples, n_genes)
     """
     n, p = design.shape
-    log_cpm = log_counts_per_million(counts, library_sizes)
     q, _ = np.linalg.qr(design)
-    fitted = q @ (q.T @ log_cpm)
-    squares = np.zeros(counts.shape[1])
-    for one, other in zip(
-        log_cpm, fitted, strict=True
-    ):  # by sample, since arrays of all are as large as the counts
-        squares += (one - other) ** 2
+
+    def fitted(part: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        levels = log_counts_per_million(counts[:, part], library_sizes)
+        return levels, q @ (q.T @ levels)
+
+    def moments(part: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        levels, expected = fitted(part)
+        return levels.mean(axis=0), ((levels - expected) ** 2).sum(axis=0)
+
+    mean, squares = in_blocks(moments, np.arange(counts.shape[1]), n)
     sigma = np.sqrt(squares / (n - p))
     depth = np.log2(library_sizes + 1) - np.log2(1e6)
     present = counts.any(axis=0)
-    level, root = (log_cpm.mean(axis=0) + depth.mean())[present], np.sqrt(sigma)[present]
-    places, heights = _smooth(level, root)
-    fitted += depth[:, None]
-    for one in fitted:
-        one[:] = 1 / np.interp(one, places, heights) ** 4
-    return log_cpm, fitted
+    places, heights = _smooth((mean + depth.mean())[present], np.sqrt(sigma)[present])
+    wanted = np.arange(counts.shape[1]) if genes is None else genes
+    log_cpm, weights = np.empty((n, len(wanted))), np.empty((n, len(wanted)))
+    for part in split(np.arange(len(wanted)), n):  # levels of all genes are twice as large as the counts
+        log_cpm[:, part], expected = fitted(wanted[part])
+        weights[:, part] = 1 / np.interp(expected + depth[:, None], places, heights) ** 4
+    return log_cpm, weights
 
 
 def log_counts_per_million(counts: np.ndarray, library_sizes: np.ndarray) -> np.ndarray:

@@ -20,6 +20,7 @@ from faceage_bio.analyses.expression.gene_models import (
     CountModels,
     contrast_of,
     fit_models,
+    tested_counts,
     tested_genes,
 )
 from faceage_bio.core.columns import AGE, AGE_ACCELERATION, COHORT, SUBJECT
@@ -78,7 +79,8 @@ def result_tables(
         tested = tested_genes(data.counts, min_count, min_samples)
         if not tested.any():
             raise FitError("no_gene_with_counts", min_count=min_count, min_samples=min_samples)
-        models = fit_models(data.counts.loc[:, tested], people, joint, workers, headline, engine)
+        counts = tested_counts(data.counts, tested)
+        models = fit_models(counts, people, joint, workers, headline, engine)
         genes = _genes(models, covariates)
         declared = _panel(models, people, covariates, per_years, panel, data.counts, seed)
     except FitError as error:
@@ -190,11 +192,8 @@ def _permuted(models: CountModels, genes: pd.Index, seed: int) -> pd.Series:
     ]
     covariates = np.delete(design, [column, *crossed], axis=1)
     depth = models.counts.sum(axis=1) * trimmed_mean_of_m(models.counts)
-    levels, weights = voom(models.counts, covariates, depth)
-    places = models.genes.get_indexer(genes)
-    found = weighted_permutation_p(
-        levels[:, places], weights[:, places], design[:, column], covariates, PERMUTATIONS, seed
-    )
+    levels, weights = voom(models.counts, covariates, depth, models.genes.get_indexer(genes))
+    found = weighted_permutation_p(levels, weights, design[:, column], covariates, PERMUTATIONS, seed)
     return pd.Series(found, index=genes)
 
 

@@ -234,6 +234,12 @@ def tested_genes(counts: pd.DataFrame, min_count: int, min_samples: int) -> np.n
     return ((counts >= min_count).sum(axis=0) >= min(min_samples, len(counts))).to_numpy()
 
 
+def tested_counts(counts: pd.DataFrame, tested: np.ndarray) -> pd.DataFrame:
+    """The counts (samples x genes) of these genes as `fit_models` computes with them, so that no third table of counts is held."""
+    values = np.compress(tested, counts.to_numpy(), axis=1)
+    return pd.DataFrame(values, counts.index, counts.columns[tested], copy=False)
+
+
 def size_factors_of(counts: np.ndarray) -> tuple[np.ndarray, bool]:
     """DESeq2's size factors, and whether they are of positive counts, because every gene has a sample without counts."""
     sparse = not (counts > 0).all(axis=0).any()

@@ -8,6 +8,7 @@ from faceage_bio.core.columns import SAMPLE, SUBJECT
 from faceage_bio.core.errors import CohortError, examples
 from faceage_bio.core.problems import Problems
 from faceage_bio.intake.rna.tissues import check_one_tissue, is_of_tissue
+from faceage_bio.stats.blocks import split
 
 ABOUT = ["analysis", SAMPLE, SUBJECT, "sample_date", "batch"]  # columns before the genes
 
@@ -35,11 +36,11 @@ def log_counts_per_million(counts: pd.DataFrame, min_count: int, min_samples: in
         raise CohortError(
             f"{len(empty)} sample(s) have no counts at all: {examples(empty)}. Expected some in each. Take them out of the counts."
         )
-    kept = (counts >= min_count).sum(axis=1) >= min(min_samples, counts.shape[1])
-    levels = counts.to_numpy()[kept] / totals.to_numpy()
-    levels *= 1e6
-    levels += 1
-    return pd.DataFrame(np.log2(levels, out=levels).T, counts.columns, counts.index[kept])
+    kept = np.flatnonzero((counts >= min_count).sum(axis=1) >= min(min_samples, counts.shape[1]))
+    values, levels = counts.to_numpy(), np.empty((len(kept), counts.shape[1]))
+    for part in split(np.arange(len(kept)), counts.shape[1]):
+        levels[part] = np.log2(values[kept[part]] / totals.to_numpy() * 1e6 + 1)
+    return pd.DataFrame(levels.T, counts.columns, counts.index[kept])
 
 
 def levels_table(
@@ -94,7 +95,7 @@ def _of(
     about = kept.assign(analysis=analysis).reindex(columns=ABOUT)
     if about.empty:
         return pd.DataFrame({"analysis": [analysis]}).reindex(columns=ABOUT)
-    levels = levels.reset_index(drop=True).rename_axis(columns=None)
+    levels.index, levels.columns.name = pd.RangeIndex(len(levels)), None
     for place, name in enumerate(ABOUT):  # a join would copy all levels
         levels.insert(place, name, about[name].to_numpy())
     return levels

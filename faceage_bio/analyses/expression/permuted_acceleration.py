@@ -12,6 +12,7 @@ from faceage_bio.analyses.expression.gene_models import (
     VOOM,
     contrast_of,
     size_factors_of,
+    tested_counts,
     tested_genes,
 )
 from faceage_bio.core.columns import AGE, AGE_ACCELERATION, COHORT, SUBJECT
@@ -145,7 +146,7 @@ def _permuted_tests(
     tested = tested_genes(data.counts, min_count, min_samples)
     if not tested.any():
         raise FitError("no_gene_with_counts", min_count=min_count, min_samples=min_samples)
-    counts = data.counts.loc[:, tested]
+    counts = tested_counts(data.counts, tested)
     joint = design_of(people, ages, covariates, 1.0)
     others = joint[[name for name in joint if AGE_ACCELERATION not in name.split(" x ")]].to_numpy()
     every = counts.to_numpy()

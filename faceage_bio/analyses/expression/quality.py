@@ -1,6 +1,6 @@
 """RNA samples before any model: depth, genes detected, sex told by the RNA, principal components, and who differs."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,7 +16,7 @@ X_GENE = "XIST"  # of inactivated X chromosomes
 Y_GENES = ("RPS4Y1", "DDX3Y", "KDM5D", "UTY", "EIF1AY", "USP9Y", "ZFY", "TXLNGY")
 TOP = 50  # genes whose share of the counts tells a library of little variety
 FEWEST = 4  # samples for components
-VARIANCES_AT_ONCE = 5_000_000  # levels; pandas copies them
+LEVELS_AT_ONCE = 5_000_000  # more would need more memory than the counts
 MAD = 1.4826  # times the median absolute deviation is the standard deviation of normal values
 LIKE = 5  # samples of one batch that have a median of their own
 NO_COUNTS, OUTLIER, SEX = "no_counts", "rna_outlier", "sex_mismatch"
@@ -104,8 +104,8 @@ def measure(counts: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def levels_of(counts: pd.DataFrame, genes: np.ndarray | list[str]) -> pd.DataFrame:
-    """Log2 of counts plus one half, per million of all counts, samples x those genes (names, or whether each)."""
+def levels_of(counts: pd.DataFrame, genes: Sequence[str]) -> pd.DataFrame:
+    """Log2 of counts plus one half, per million of all counts, samples x those genes."""
     chosen = counts.loc[genes]
     values = log_counts_per_million(chosen.to_numpy().T, counts.sum(axis=0).to_numpy())
     return pd.DataFrame(values, chosen.columns, chosen.index)
@@ -147,11 +147,11 @@ def principal_components(
     if counts.shape[1] < FEWEST:
         return *empty, reason("too_few_samples", n=counts.shape[1], needed=FEWEST)
     kept = (counts >= min_count).sum(axis=1) >= min(min_samples, counts.shape[1])
-    levels = levels_of(counts, (kept & ~counts.index.isin([X_GENE, *Y_GENES])).to_numpy())
-    parts = np.array_split(np.arange(levels.shape[1]), max(1, levels.size // VARIANCES_AT_ONCE))
-    spread = pd.concat([levels.iloc[:, part].var() for part in parts])
+    genes = counts.index[kept & ~counts.index.isin([X_GENE, *Y_GENES])]
+    parts = np.array_split(genes, max(1, len(genes) * counts.shape[1] // LEVELS_AT_ONCE))
+    spread = pd.concat([levels_of(counts, part).var() for part in parts])
     most = spread.sort_values(ascending=False, kind="stable").index[:n_genes]
-    levels = levels[most[spread[most] > 0]]
+    levels = levels_of(counts, most[spread[most] > 0])
     k = min(n_components, len(levels) - 1, levels.shape[1])
     if k < 1:
         return *empty, reason("no_gene_varies")

@@ -9,7 +9,7 @@ from scipy.stats import t
 
 from faceage_bio.analyses.expression.counts import Expression
 from faceage_bio.analyses.expression.formula import design_of, plain
-from faceage_bio.analyses.expression.gene_models import tested_genes
+from faceage_bio.analyses.expression.gene_models import tested_counts, tested_genes
 from faceage_bio.core.columns import AGE, AGE_ACCELERATION, COHORT, SAMPLE
 from faceage_bio.core.errors import FitError
 from faceage_bio.core.results.measures import MEASURES
@@ -54,7 +54,7 @@ def levels_of(data: Expression, min_count: int, min_samples: int) -> pd.DataFram
         No gene has enough counts, or a sample none.
     """
     kept = tested_genes(data.counts, min_count, min_samples)
-    counts = data.counts.loc[:, kept]
+    counts = tested_counts(data.counts, kept)
     if not counts.shape[1] or not len(counts):
         raise FitError("no_gene_with_counts", min_count=min_count, min_samples=min_samples)
     values = counts.to_numpy()
@@ -138,7 +138,7 @@ class _Fitter:
     def fitted(self, matrix: pd.DataFrame) -> pd.DataFrame:
         """Estimates of age acceleration, one row per gene of the panel that was tested."""
         contrast = np.eye(matrix.shape[1])[[PLACE]]
-        found = hc3(self.levels.loc[matrix.index, self.present].to_numpy(), matrix.to_numpy(), contrast)
+        found = hc3(self.levels[self.present].loc[matrix.index].to_numpy(), matrix.to_numpy(), contrast)
         estimate, error, statistic, p = found[:, 0]
         df = len(matrix) - matrix.shape[1]
         half = t.ppf(0.975, df) * error
@@ -288,7 +288,7 @@ class _Fitter:
                 raise FitError("constant", column=mediator)
             sides = [self.fitted(matrix) for matrix in (without, beside)]
             parts = (
-                self.levels.loc[people.index, self.present].to_numpy(), without.to_numpy(), beside.to_numpy(), PLACE,
+                self.levels[self.present].loc[people.index].to_numpy(), without.to_numpy(), beside.to_numpy(), PLACE,
             )  # fmt: skip
             drawn = by_way_of(*parts, draw_counts(len(people), choices.bootstraps, choices.seed))
             low, high = np.quantile(drawn, [0.025, 0.975], axis=0) if self.present else ([], [])

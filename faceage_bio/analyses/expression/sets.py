@@ -7,6 +7,7 @@ import pandas as pd
 
 from faceage_bio.analyses.expression.counts import Expression
 from faceage_bio.analyses.expression.formula import plain
+from faceage_bio.analyses.expression.gene_models import tested_genes
 from faceage_bio.analyses.expression.levels import log_counts_per_million
 from faceage_bio.core.columns import AGE, AGE_ACCELERATION, AGE_GAP, COHORT, LEVELS, SAMPLE
 from faceage_bio.core.errors import FitError
@@ -32,7 +33,7 @@ def coverage_table(
 ) -> pd.DataFrame:
     """How much of each set was measured (genes with enough counts), with its source and hash, and whether the headline gene is in it."""
     kept = (
-        set(log_counts_per_million(data.counts.T, min_count, min_samples).columns)
+        set(data.counts.columns[tested_genes(data.counts, min_count, min_samples)])
         if len(data.counts)
         else set()
     )

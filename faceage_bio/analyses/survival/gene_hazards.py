@@ -23,6 +23,7 @@ from faceage_bio.stats.multiplicity import benjamini_hochberg, bonferroni
 
 ANALYSIS = "analysis"
 SAMPLE_DATE = "sample_date"
+ROW = "row"  # of the table of levels
 ABOUT = (ANALYSIS, SAMPLE, SUBJECT, SAMPLE_DATE, "batch")  # columns of a table of levels before its genes
 METHOD = "Cox per gene, Efron ties, Wald interval"
 HIGHEST_LEVEL = 40  # a log2 level above it is a count
@@ -46,23 +47,24 @@ def read_levels(path: Path | str) -> pd.DataFrame:
         )
     table[SUBJECT] = table[SUBJECT].astype(str)
     missing = {ANALYSIS: "expression", SAMPLE: table[SUBJECT], SAMPLE_DATE: None, "batch": None}
-    table = table.assign(**{name: value for name, value in missing.items() if name not in table})
+    for name in missing.keys() - set(table):
+        table[name] = missing[name]
     doubled = table[table.duplicated([ANALYSIS, SUBJECT], keep=False)]
     if len(doubled):
         found = [f"row {row + 1}: {subject}" for row, subject in doubled[SUBJECT].items()]
         raise CohortError(
             f"{path}: {len(doubled)} rows are of participants who stand twice: {examples(found)}. Expected one of each. Keep one sample per person."
         )
-    genes = table.drop(columns=list(ABOUT))
-    words = [name for name in genes if not pd.api.types.is_numeric_dtype(genes[name])]
+    genes = [name for name in table if name not in ABOUT]
+    words = [name for name in genes if not pd.api.types.is_numeric_dtype(table[name])]
     if words:
         raise CohortError(
             f"{path}: {len(words)} gene column(s) hold words: {examples(words)}. Expected log2 levels. Write numbers; leave further columns out."
         )
-    large = genes.columns[(genes > HIGHEST_LEVEL).any()]
-    if len(large):
+    large = [name for name in genes if (table[name] > HIGHEST_LEVEL).any()]
+    if large:
         raise CohortError(
-            f"{path}: {len(large)} gene column(s) hold values above {HIGHEST_LEVEL}: {examples(list(large))}, which no log2 level "
+            f"{path}: {len(large)} gene column(s) hold values above {HIGHEST_LEVEL}: {examples(large)}, which no log2 level "
             "reaches. Expected log2 levels. Give log2 levels, such as those that normalise-expression writes, and not counts."
         )
     return table
@@ -107,10 +109,11 @@ def gene_survival(
     CohortError
         A covariate or stratum is in neither table.
     """
+    about = levels[list(ABOUT)].assign(**{ROW: np.arange(len(levels))})
     parts = [
-        _analysis(followed, mine.loc[:, mine.notna().any() | mine.columns.isin(ABOUT)], name, covariates, panel, strata, zero, landmark_years, year_days)
-        for name, mine in levels.groupby(ANALYSIS, sort=False)
-    ]  # fmt: skip
+        _analysis(followed, mine, levels, name, covariates, panel, strata, zero, landmark_years, year_days)
+        for name, mine in about.groupby(ANALYSIS, sort=False)
+    ]
     genes, declared = (
         pd.concat([part[place] for part in parts], ignore_index=True) if parts else pd.DataFrame()
         for place in (0, 1)
@@ -123,13 +126,15 @@ def gene_survival(
 
 
 def _analysis(
-    followed: pd.DataFrame, levels: pd.DataFrame, analysis: str, covariates: Sequence[str], panel: Sequence[str],
+    followed: pd.DataFrame, about: pd.DataFrame, levels: pd.DataFrame, analysis: str, covariates: Sequence[str], panel: Sequence[str],
     strata: Sequence[str], zero: str, landmark_years: float | None, year_days: float,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:  # fmt: skip
-    names = [name for name in levels if name not in ABOUT]
+    """``about``: the columns `ABOUT` of this analysis, and the `ROW` of ``levels``, which are too large to be joined with others."""
+    measured = about[ROW].to_numpy()
+    names = [name for name in levels if name not in ABOUT and levels[name].iloc[measured].notna().any()]
     base = {"question": question_of(analysis), "measure": "hazard ratio", "per": "doubling", "model": METHOD}
     people = followed.drop(columns="batch", errors="ignore").merge(
-        levels, on=SUBJECT, suffixes=("", "_of_sample")
+        about, on=SUBJECT, suffixes=("", "_of_sample")
     )
     people, remarks = _at_risk_from_sample(people, zero, landmark_years, year_days)
     _check_columns(people, [*covariates, *strata])
@@ -146,13 +151,12 @@ def _analysis(
         remarks.append(reason("without_constant", columns=dropped))
     labels = people[list(strata)].astype(str).agg(" / ".join, axis=1) if strata else None
     entry = entry_of(people)
+    exposures = levels.iloc[people[ROW].to_numpy(), levels.columns.get_indexer(names)].set_axis(people.index)
     try:
         if not len(people):
             raise FitError("no_follow_up_with_sample")
         check_events(people[EVENT])
-        found = fit_cox_per_column(
-            people[FOLLOWUP], people[EVENT], people[names], matrix, entry, strata=labels
-        )
+        found = fit_cox_per_column(people[FOLLOWUP], people[EVENT], exposures, matrix, entry, strata=labels)
     except FitError as error:
         return pd.DataFrame(), pd.DataFrame({"term": list(panel), "reason": error.reason.encoded}).assign(
             **base
@@ -166,12 +170,12 @@ def _analysis(
         "term": found.index, "estimate": found.hazard_ratio.to_numpy(), "ci_lower": found.ci_lower.to_numpy(),
         "ci_upper": found.ci_upper.to_numpy(), "standard_error": found.standard_error.to_numpy(),
         "statistic": (found.log_hazard_ratio / found.standard_error).to_numpy(), "p_value": found.p_value.to_numpy(),
-        "mean_level": people[names].mean().to_numpy(), "reason": found.reason.where(found.reason != "", encode(remarks)).to_numpy(),
+        "mean_level": exposures.mean().to_numpy(), "reason": found.reason.where(found.reason != "", encode(remarks)).to_numpy(),
     }).assign(**base)  # fmt: skip
     declared = table.set_index("term").reindex(list(panel)).assign(**base).rename_axis("term").reset_index()
     declared["reason"] = declared["reason"].fillna("gene_absent_or_low")
     declared["hazards_p_value"] = [
-        _proportional(people, gene, matrix, entry, labels) if not np.isnan(estimate) else np.nan
+        _proportional(people, exposures[[gene]], matrix, entry, labels) if not np.isnan(estimate) else np.nan
         for gene, estimate in zip(declared.term, declared.estimate, strict=True)
     ]
     return _corrected(table), _corrected(declared)
@@ -197,12 +201,16 @@ def _at_risk_from_sample(
 
 
 def _proportional(
-    people: pd.DataFrame, gene: str, matrix: pd.DataFrame, entry: pd.Series | None, labels: pd.Series | None
+    people: pd.DataFrame,
+    gene: pd.DataFrame,
+    matrix: pd.DataFrame,
+    entry: pd.Series | None,
+    labels: pd.Series | None,
 ) -> float:
     """P-value of the test whether the gene's hazard ratio changes; NaN where the deaths cannot tell."""
     try:
         fit = fit_cox(
-            people[FOLLOWUP], people[EVENT], pd.concat([people[[gene]], matrix], axis=1), entry, strata=labels
+            people[FOLLOWUP], people[EVENT], pd.concat([gene, matrix], axis=1), entry, strata=labels
         )
         return float(proportional_hazards_test(fit).p_value[0])
     except FitError:

@@ -1,10 +1,11 @@
 """Agreement of further age models with the one that gave the face ages."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
+import numpy as np
 import pandas as pd
 
-from faceage_bio.core.columns import COHORT, FACE_AGE, SUBJECT, other_age
+from faceage_bio.core.columns import COHORT, FACE_AGE, other_age
 from faceage_bio.core.errors import FitError
 from faceage_bio.core.results.row import columns_of, result_rows
 from faceage_bio.faces.faceage.photo_counts import model_of
@@ -12,18 +13,22 @@ from faceage_bio.stats.agreement import bland_altman
 from faceage_bio.stats.linear import correlation
 
 BAND = 10  # years of mean face age
-METHOD = "Bland-Altman, one photo per participant"
+METHOD = "Bland-Altman, one pair of ages per participant"
 
 
-def compare_models(face_ages: pd.DataFrame, cards: Sequence[dict]) -> tuple[pd.DataFrame, pd.DataFrame]:
+def compare_models(
+    face_ages: pd.DataFrame, cards: Sequence[dict], counting: Callable[[pd.DataFrame, str], pd.Series]
+) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Bias and limits of agreement of each further model against the first, in one cohort.
 
     Parameters
     ----------
     face_ages : DataFrame, one row per photo, ``columns.FACE_AGE_COLUMNS`` and ``face_age_2`` ...
-        Each person's first photo with an age is used, since pairs must not depend on each other.
     cards : list of dict
         The models' cards, in order.
+    counting : callable
+        Of such a table and a column of ages: the age of each participant by the photos that count, since pairs must not depend on
+        each other. It is given the photos of which both models have an age.
 
     Returns
     -------
@@ -34,13 +39,15 @@ def compare_models(face_ages: pd.DataFrame, cards: Sequence[dict]) -> tuple[pd.D
         By model and band of the mean of both ages: n, mean of both, mean difference: aggregates for the figure.
     """
     cohort = str(face_ages[COHORT].iloc[0]) if len(face_ages) else ""
-    people = face_ages[face_ages[FACE_AGE].notna()].drop_duplicates(SUBJECT)
     rows: list[dict] = []
     bands: list[dict] = []
     names = distinct_names(cards)
     for number, name in enumerate(names[1:], start=2):
-        both = people[people[other_age(number)].notna()]
-        first, second = both[FACE_AGE], both[other_age(number)]
+        columns = [FACE_AGE, other_age(number)]
+        both = face_ages[face_ages[columns].notna().all(axis=1)]
+        first, second = (
+            pd.concat([counting(both, column) for column in columns], axis=1).dropna().to_numpy().T
+        )
         rows += _rows(first, second, name, names[0])
         bands += _bands(first, second, name)
     shared = {
@@ -61,11 +68,11 @@ def distinct_names(cards: Sequence[dict]) -> list[str]:
     ]
 
 
-def _rows(first: pd.Series, second: pd.Series, name: str, against: str) -> list[dict]:
+def _rows(first: np.ndarray, second: np.ndarray, name: str, against: str) -> list[dict]:
     base = {"term": name, "level": name, "reference": against, "n": len(first)}
     try:
-        found = bland_altman(first.to_numpy(), second.to_numpy())
-        together = correlation(first.to_numpy(), second.to_numpy())
+        found = bland_altman(first, second)
+        together = correlation(first, second)
     except FitError as error:
         return [base | {"measure": "bias", "reason": error.reason}]
     measured = {
@@ -77,7 +84,7 @@ def _rows(first: pd.Series, second: pd.Series, name: str, against: str) -> list[
     return [*rows, base | {"measure": "standard deviation", "estimate": found.standard_deviation}]
 
 
-def _bands(first: pd.Series, second: pd.Series, name: str) -> list[dict]:
+def _bands(first: np.ndarray, second: np.ndarray, name: str) -> list[dict]:
     both = pd.DataFrame({"mean": (first + second) / 2, "difference": second - first})
     lower = (both["mean"] // BAND * BAND).astype("int64")
     return [
